@@ -1,0 +1,112 @@
+"""What training learns and serving reads: plain arrays, nothing computed, nothing loaded.
+
+``offline.models`` makes them, ``app.bundle`` stores and loads them, ``app.recall`` and
+``app.features`` read them. All are as of one moment, ``Popularity.at``.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from app.catalogue import Catalogue, IdIndex
+from app.contracts import NO_HISTORY, History, Matrix, Scores, Times
+
+DAY = 86_400.0
+HALF_LIVES = (1 * DAY, 7 * DAY, 30 * DAY, 90 * DAY, np.inf)  # seconds; inf counts all of time
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Table:
+    """A similarity table in CSR form: the neighbours of row r are ``[indptr[r]:indptr[r + 1]]``."""
+
+    indptr: NDArray[np.int64]  # (n + 1,)
+    rows: NDArray[np.int32]  # (m,) best neighbour first
+    weights: Scores  # (m,)
+
+    def __len__(self) -> int:
+        return len(self.indptr) - 1
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Users:
+    """The users of the training log: their whole history (CSR, newest first) and attributes."""
+
+    ids: IdIndex
+    indptr: NDArray[np.int64]  # (u + 1,)
+    rows: NDArray[np.int32]  # (m,) item rows
+    values: Scores  # (m,)
+    weights: Scores  # (m,)
+    times: Times  # (m,)
+    segments: NDArray[np.int32]  # (u, a) code of each segment attribute; -1 unknown
+
+    def history(self, user: int) -> History:
+        """Give the training history of user row ``user``; -1 has none."""
+        if user < 0:
+            return NO_HISTORY
+        span = slice(int(self.indptr[user]), int(self.indptr[user + 1]))
+        return History(
+            self.rows[span].astype(np.int64),
+            np.asarray(self.values[span]),
+            np.asarray(self.weights[span]),
+            np.asarray(self.times[span]),
+        )
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Factors:
+    """Item vectors of a matrix factorisation, and what folding in a new user needs.
+
+    A user vector is the solution of ``(gram + reg·I + Σ (c_i - 1) y_i y_iᵀ) x = Σ c_i y_i`` with
+    ``c_i = 1 + alpha·weight_i`` (Hu, Koren, Volinsky: Collaborative filtering for implicit
+    feedback datasets, 2008).
+    """
+
+    items: Matrix  # (n, d)
+    gram: Matrix  # (d, d) itemsᵀ · items
+    alpha: float
+    reg: float
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Content:
+    """Item vectors from attributes and text, unit length; all zero where nothing is known."""
+
+    items: Matrix  # (n, d)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Popularity:
+    """Decayed counts as of ``at``: an event of weight w at time t adds ``w · 2^-((at - t)/h)``."""
+
+    at: float  # unix seconds
+    counts: NDArray[np.float64]  # (h, n) one row per half-life of HALF_LIVES, all events
+    liked: NDArray[np.float64]  # (h, n) the same, positive events only, by their weight
+    first_seen: Times  # (n,) time of the first event on the item; inf where there was none
+    mean_value: Scores  # (n,) mean raw value, shrunk to the overall mean
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Segments:
+    """Popularity within user segments, such as an age band or a country.
+
+    Attribute a's code c is row ``offsets[a] + c``.
+    """
+
+    names: tuple[str, ...]  # (a,) attributes, e.g. ("age", "gender")
+    labels: tuple[tuple[str, ...], ...]  # (a,) the label of each code
+    offsets: NDArray[np.int64]  # (a + 1,)
+    share: Matrix  # (s, n) P(item | segment), shrunk to P(item); rows sum to 1
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Models:
+    """All recall models as of one moment: what the channels and the features read."""
+
+    catalogue: Catalogue
+    users: Users
+    popularity: Popularity
+    segments: Segments
+    factors: Factors
+    content: Content
+    tables: dict[str, Table]  # "item_cf": item -> items; "raters": item -> users

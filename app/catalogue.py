@@ -1,0 +1,56 @@
+"""What exists: public ids and their rows, and what is known of each item beside behaviour."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from app.contracts import Rows, Scores
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class IdIndex:
+    """Public ids <-> rows. Sorted by bytes, so that a look-up is a binary search, no dict."""
+
+    keys: NDArray[np.bytes_]  # (n,) ascending, unique, UTF-8; an id's position is its row
+
+    def __len__(self) -> int:
+        return len(self.keys)
+
+    @classmethod
+    def of(cls, ids: Sequence[str]) -> "IdIndex":
+        """Number these public ids, repeats allowed, in byte order."""
+        return cls(np.unique(np.array([i.encode() for i in ids], dtype=np.bytes_)))
+
+    def rows(self, ids: Sequence[str]) -> Rows:
+        """Give the row of each public id; -1 where it is unknown."""
+        if not len(self.keys) or not ids:
+            return np.full(len(ids), -1, np.int64)
+        wanted = np.array([i.encode() for i in ids], dtype=np.bytes_)
+        at = np.minimum(np.searchsorted(self.keys, wanted), len(self.keys) - 1)
+        return np.where(self.keys[at] == wanted, at, -1).astype(np.int64)
+
+    def row(self, name: str) -> int:
+        """Give the row of one public id; -1 when it is unknown."""
+        return int(self.rows([name])[0])
+
+    def names(self, rows: Rows) -> list[str]:
+        """Give the public ids of ``rows``."""
+        return [key.decode() for key in self.keys[rows].tolist()]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Catalogue:
+    """The items, as columns. Every array of the project that is (n, ...) is in this row order."""
+
+    ids: IdIndex
+    titles: pl.Series  # (n,) String; null where there is none
+    categories: NDArray[np.uint8]  # (n, c) 1 where the item is of the category
+    category_names: tuple[str, ...]  # (c,)
+    released: Scores  # (n,) year of release or creation, fractions allowed; NaN unknown
+    available: NDArray[np.bool_]  # (n,) False: must never be answered
+
+    def __len__(self) -> int:
+        return len(self.ids)

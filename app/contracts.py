@@ -1,0 +1,188 @@
+"""What flows through the funnel, and what each stage promises.
+
+Every module in ``app`` and ``offline`` may import from here; this module imports none of them.
+"""
+
+from collections.abc import Awaitable
+from dataclasses import dataclass, replace
+from typing import Protocol, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+Rows: TypeAlias = NDArray[np.int64]  # (n,)   row numbers in the catalogue, not public ids
+Scores: TypeAlias = NDArray[np.float32]  # (n,)   higher is better; comparable within one stage
+Times: TypeAlias = NDArray[np.float64]  # (n,)   unix seconds
+Matrix: TypeAlias = NDArray[np.float32]  # (n, f) one row per candidate, columns as in the view
+Ranks: TypeAlias = NDArray[np.int32]  # (n, c) place in each channel's list, 0 is best
+
+ABSENT = np.int32(-1)  # in Ranks: this channel did not propose the candidate
+
+
+class StageError(Exception):
+    """A stage cannot answer, for a reason we foresaw: a store is down, an artifact is absent."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class History:
+    """What one user did, newest first, as parallel columns."""
+
+    rows: Rows  # (h,) may repeat: a user can act on an item twice
+    values: Scores  # (h,) the raw value: stars, plays, seconds; 1.0 when the event has none
+    weights: Scores  # (h,) preference: > 0 liked (larger is stronger), 0 neutral, < 0 disliked
+    times: Times  # (h,) non-increasing
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def take(self, chosen: NDArray[np.intp]) -> "History":
+        """Keep these events, in this order."""
+        return History(
+            self.rows[chosen], self.values[chosen], self.weights[chosen], self.times[chosen]
+        )
+
+    def liked(self, limit: int) -> "History":
+        """Keep the newest ``limit`` events that speak for an item; all kinds if none does."""
+        positive = np.flatnonzero(self.weights > 0)
+        return self.take(positive[:limit] if len(positive) else np.arange(min(limit, len(self))))
+
+
+NO_HISTORY = History(
+    np.empty(0, np.int64), np.empty(0, np.float32), np.empty(0, np.float32), np.empty(0)
+)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Query:
+    """One request and all that is known about its user. Built once, never changed."""
+
+    user: str
+    history: History
+    exclude: Rows  # (m,) sorted, unique: seen, or asked to be left out; must not be answered
+    segments: NDArray[np.int32]  # (a,) the user's code in each segment attribute; -1 unknown
+    now: float  # unix seconds; the one "now" of this request
+    k: int
+    seed: int  # the only source of randomness, so that any request can be replayed
+    explore: bool = True  # False: no exploration slot
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Proposal:
+    """One channel's answer: unique items, best first, with that channel's own scores."""
+
+    rows: Rows
+    scores: Scores
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    @classmethod
+    def best(cls, rows: Rows, scores: Scores, limit: int) -> "Proposal":
+        """Keep the ``limit`` best by score; equal scores in order of row. NaN is left out."""
+        finite = np.isfinite(scores)
+        if not finite.all():
+            rows, scores = rows[finite], scores[finite]
+        if len(rows) > limit:
+            cut = np.argpartition(-scores, limit - 1)[:limit] if limit else np.empty(0, np.intp)
+            threshold = scores[cut].min() if limit else np.inf
+            kept = np.flatnonzero(scores >= threshold)
+            rows, scores = rows[kept], scores[kept]
+        order = np.lexsort((rows, -scores))[:limit]
+        return cls(rows[order], scores[order].astype(np.float32, copy=False))
+
+
+NO_PROPOSAL = Proposal(np.empty(0, np.int64), np.empty(0, np.float32))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Candidates:
+    """A pool of items as parallel columns: a stage is a few numpy calls, never a loop."""
+
+    rows: Rows  # (n,) unique
+    scores: Scores  # (n,) by the stage that ran last; never NaN
+    ranks: Ranks  # (n, c) place in each channel's list; ABSENT where it did not propose the item
+    signals: Matrix  # (n, c) each channel's own score; NaN where it did not propose the item
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def scored(self, scores: Scores) -> "Candidates":
+        """Give the same items, in the same order, new scores; NaN sinks to the bottom.
+
+        Raises:
+            ValueError: there is not exactly one score for each item.
+        """
+        if scores.shape != self.rows.shape:
+            raise ValueError(f"{scores.shape} scores for {self.rows.shape} items")
+        return replace(self, scores=np.where(np.isnan(scores), np.float32(-np.inf), scores))
+
+    def take(self, chosen: NDArray[np.intp]) -> "Candidates":
+        """Keep these candidates, in this order."""
+        return Candidates(
+            self.rows[chosen], self.scores[chosen], self.ranks[chosen], self.signals[chosen]
+        )
+
+    def top(self, n: int) -> "Candidates":
+        """Keep the best ``n``, best first; equal scores keep their order."""
+        return self.take(np.argsort(-self.scores, kind="stable")[:n])
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Selection:
+    """The reranker's answer: the items to show, in order, and which are exploration."""
+
+    pool: Candidates
+    explored: NDArray[np.bool_]  # (n,) True where exploration, not the ranking, put the item
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Neighbours:
+    """Rows of a similarity table, end to end. ``owner`` says which asked row each is of."""
+
+    owner: NDArray[np.int64]  # (m,) position in the list of rows asked for, non-decreasing
+    rows: NDArray[np.int32]  # (m,)
+    weights: Scores  # (m,)
+
+
+class Histories(Protocol):
+    """Knows what each user did since the bundle was made. A stranger's history is empty."""
+
+    def recent(self, user: str) -> Awaitable[History]: ...
+
+
+class Tables(Protocol):
+    """Reads similarity tables. An unknown row has no neighbours."""
+
+    def read(self, table: str, rows: Rows) -> Awaitable[Neighbours]:
+        """Fetch the neighbours of ``rows``.
+
+        Raises:
+            StageError: the store cannot answer.
+        """
+        ...
+
+
+class Channel(Protocol):
+    """Recall: proposes items, best first. May do I/O, so it may be late or fail."""
+
+    @property
+    def name(self) -> str: ...
+    def recall(self, query: Query, limit: int) -> Awaitable[Proposal]: ...
+
+
+class Features(Protocol):
+    """Computes a model's inputs for a pool. Never adds, drops or reorders rows."""
+
+    def build(self, query: Query, pool: Candidates) -> Matrix: ...
+
+
+class Scorer(Protocol):
+    """A trained model. Pure: the same matrix gives the same scores, on any thread."""
+
+    def score(self, features: Matrix) -> Scores: ...
+
+
+class Reranker(Protocol):
+    """Makes the final list. The only stage that weighs items against one another."""
+
+    def rerank(self, query: Query, pool: Candidates) -> Selection: ...

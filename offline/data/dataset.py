@@ -1,0 +1,64 @@
+"""The training input, once read and checked: columns in time order, ids turned into rows."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from app.catalogue import Catalogue, IdIndex
+from app.contracts import Scores, Times
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Log:
+    """Interactions in time order, oldest first, as parallel columns."""
+
+    users: NDArray[np.int32]  # (m,) user rows
+    items: NDArray[np.int32]  # (m,) catalogue rows
+    values: Scores  # (m,) raw value: stars, plays, seconds; 1.0 where the event has none
+    weights: Scores  # (m,) preference: > 0 liked, 0 neutral, < 0 disliked
+    times: Times  # (m,) unix seconds, non-decreasing
+
+    def __len__(self) -> int:
+        return len(self.users)
+
+    def take(self, chosen: NDArray[np.intp] | slice) -> "Log":
+        """Keep these interactions, in this order."""
+        return Log(
+            self.users[chosen],
+            self.items[chosen],
+            self.values[chosen],
+            self.weights[chosen],
+            self.times[chosen],
+        )
+
+    def before(self, time: float) -> "Log":
+        """Keep what was known at ``time``: everything strictly earlier."""
+        return self.take(slice(0, int(np.searchsorted(self.times, time, side="left"))))
+
+    def between(self, start: float, end: float) -> "Log":
+        """Keep interactions with ``start <= time < end``."""
+        low, high = np.searchsorted(self.times, [start, end], side="left")
+        return self.take(slice(int(low), int(high)))
+
+
+@dataclass(frozen=True, slots=True)
+class Traits:
+    """What kind of data it is; decides defaults, and is told to the user by doctor."""
+
+    explicit: bool  # values are ratings on a scale, not counts
+    positive_at: float  # explicit: a value of at least this is a positive event
+    timed: bool  # False: no timestamps; ``Log.times`` are seeded random, so the split is random
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Dataset:
+    """All of the input. ``attributes`` are the raw user columns, by user row."""
+
+    name: str
+    users: IdIndex
+    attributes: dict[str, NDArray[np.str_]]  # name -> (u,) raw text; "" unknown
+    catalogue: Catalogue
+    log: Log
+    traits: Traits
+    friends: NDArray[np.int32]  # (e, 2) user rows, both ways; (0, 2) when there is no graph
