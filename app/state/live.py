@@ -1,0 +1,88 @@
+"""What this worker knows of the whole crowd right now: decayed counts, exposures, first sights.
+
+Starts from the bundle's ``Popularity`` and is moved on by one writer (the stream's follower, or
+the offline replay); any number of readers look on. Nothing here is per user and nothing is read
+from Redis during a request.
+"""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from app.artifacts import HALF_LIVES, Popularity
+from app.contracts import Proposal, Rows, Scores, Times
+
+POPULAR_HALF_LIFE = 3  # index into HALF_LIVES: 90 days, "popular" forgets slowly
+TRENDING_HALF_LIFE = 1  # index into HALF_LIVES: 7 days
+LIST_LENGTH = 1_000  # the longest list a channel may ask for
+
+
+class Live:
+    """Decayed counts per item, held relative to ``reference`` so that one addition moves them on.
+
+    An event at time t adds ``w · 2^((t - reference)/h)``; a reader at ``now`` multiplies by
+    ``2^-((now - reference)/h)``. The sum for an infinite half-life is the plain count.
+    """
+
+    def __init__(self, base: Popularity) -> None:
+        self.reference = base.at
+        self.now = base.at  # time of the newest event known, unix seconds
+        self.counts = np.array(base.counts, np.float64)  # (h, n)
+        self.liked = np.array(base.liked, np.float64)  # (h, n)
+        self.first_seen = np.array(base.first_seen, np.float64)  # (n,)
+        self.mean_value = base.mean_value  # (n,) of the bundle
+        self.exposures = np.zeros(self.counts.shape[1], np.float64)  # (n,) times shown
+        self.clicks = np.zeros(self.counts.shape[1], np.float64)  # (n,) live positive events
+        self._lists: dict[str, Proposal] = {}
+
+    def __len__(self) -> int:
+        return self.counts.shape[1]
+
+    def apply(self, rows: Rows, weights: Scores, times: Times) -> None:
+        """Add these events, (m,) each, in any order. Late events are worth what they were then."""
+        if not len(rows):
+            return
+        self.now = max(self.now, float(times.max()))
+        positive = np.maximum(weights, 0.0).astype(np.float64)
+        for h, half_life in enumerate(HALF_LIVES):
+            grown = np.exp2((times - self.reference) / half_life)
+            np.add.at(self.counts[h], rows, grown)
+            np.add.at(self.liked[h], rows, grown * positive)
+        np.minimum.at(self.first_seen, rows, times)
+        np.add.at(self.clicks, rows, (positive > 0).astype(np.float64))
+        self._lists.clear()
+
+    def expose(self, rows: Rows) -> None:
+        """Count one more impression for each of these items."""
+        np.add.at(self.exposures, rows, 1.0)
+
+    def counts_at(self, now: float, rows: Rows) -> NDArray[np.float64]:
+        """Give the decayed counts of all events at ``now``, (h, len(rows))."""
+        return self.counts[:, rows] * self._fade(now)
+
+    def liked_at(self, now: float, rows: Rows) -> NDArray[np.float64]:
+        """Give the decayed counts of positive events at ``now``, (h, len(rows))."""
+        return self.liked[:, rows] * self._fade(now)
+
+    def popular(self) -> Proposal:
+        """Give the items liked most over months, best first."""
+        return self._listed("popular", self.liked[POPULAR_HALF_LIFE])
+
+    def trending(self) -> Proposal:
+        """Give the items liked most over days, best first."""
+        return self._listed("trending", self.liked[TRENDING_HALF_LIFE])
+
+    def fresh(self) -> Proposal:
+        """Give the items that were first seen last, newest first."""
+        return self._listed("fresh", np.where(self.first_seen <= self.now, self.first_seen, -1.0))
+
+    def _fade(self, now: float) -> NDArray[np.float64]:
+        return np.exp2(-(now - self.reference) / np.array(HALF_LIVES))[:, None]
+
+    def _listed(self, name: str, scores: NDArray[np.float64]) -> Proposal:
+        """Sort once per change of state, not once per request."""
+        if name not in self._lists:
+            rows = np.flatnonzero(scores > 0)
+            self._lists[name] = Proposal.best(
+                rows, scores[rows].astype(np.float32), LIST_LENGTH
+            )
+        return self._lists[name]
