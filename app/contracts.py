@@ -47,9 +47,22 @@ class History:
         return self.take(positive[:limit] if len(positive) else np.arange(min(limit, len(self))))
 
 
-NO_HISTORY = History(
-    np.empty(0, np.int64), np.empty(0, np.float32), np.empty(0, np.float32), np.empty(0)
-)
+NO_ROWS: Rows = np.empty(0, np.int64)
+NO_HISTORY = History(NO_ROWS, np.empty(0, np.float32), np.empty(0, np.float32), np.empty(0))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Request:
+    """What the caller asked for, in rows. Nothing is known of the user yet."""
+
+    user: str
+    k: int
+    seed: int  # the only source of randomness, so that any request can be replayed
+    arrived: float  # event-loop time, seconds
+    inline: History = NO_HISTORY  # sent along by the caller, for sessions and anonymous users
+    exclude: Rows = NO_ROWS  # asked to be left out
+    explore: bool = True  # False: no exploration slot
+    quality: float = 1.0  # under load below 1: the share of the candidates to work on
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -57,13 +70,32 @@ class Query:
     """One request and all that is known about its user. Built once, never changed."""
 
     user: str
+    member: int  # the user's row among the bundle's users; -1 for a stranger
     history: History
     exclude: Rows  # (m,) sorted, unique: seen, or asked to be left out; must not be answered
     segments: NDArray[np.int32]  # (a,) the user's code in each segment attribute; -1 unknown
+    taste: "Taste"
     now: float  # unix seconds; the one "now" of this request
     k: int
-    seed: int  # the only source of randomness, so that any request can be replayed
-    explore: bool = True  # False: no exploration slot
+    seed: int
+    explore: bool = True
+    quality: float = 1.0
+
+    def unseen(self, rows: Rows) -> NDArray[np.bool_]:
+        """Say for each row whether it may be answered."""
+        if not len(self.exclude):
+            return np.ones(len(rows), np.bool_)
+        at = np.minimum(np.searchsorted(self.exclude, rows), len(self.exclude) - 1)
+        free: NDArray[np.bool_] = self.exclude[at] != rows
+        return free
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Taste:
+    """The user as vectors, solved from the history at request time; zeros when nothing is known."""
+
+    factors: Scores  # (d,) in the space of the matrix factorisation
+    content: Scores  # (e,) in the space of attributes and text
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -91,7 +123,7 @@ class Proposal:
         return cls(rows[order], scores[order].astype(np.float32, copy=False))
 
 
-NO_PROPOSAL = Proposal(np.empty(0, np.int64), np.empty(0, np.float32))
+NO_PROPOSAL = Proposal(NO_ROWS, np.empty(0, np.float32))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -133,6 +165,9 @@ class Selection:
 
     pool: Candidates
     explored: NDArray[np.bool_]  # (n,) True where exploration, not the ranking, put the item
+
+    def __len__(self) -> int:
+        return len(self.pool)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

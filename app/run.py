@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import math
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sized
 from dataclasses import dataclass, field
 from typing import Literal, TypeAlias, TypeVar
 
@@ -31,13 +31,14 @@ class Checkpoints:
     """Seconds after arrival by which each stage must be done. Time saved rolls on."""
 
     history: float = 0.015
+    profile: float = 0.020
     recall: float = 0.035
     coarse: float = 0.050
     fine: float = 0.080
     rerank: float = 0.095
 
 
-NO_HURRY = Checkpoints(*[math.inf] * 5)  # for the offline job, which runs the same funnel
+NO_HURRY = Checkpoints(*[math.inf] * 6)  # for the offline job, which runs the same funnel
 
 
 @dataclass(slots=True)
@@ -48,7 +49,12 @@ class Run:
     steps: list[Step] = field(default_factory=list)
 
     async def attempt(
-        self, stage: str, by: float, work: Callable[[], Awaitable[T]], fallback: T
+        self,
+        stage: str,
+        by: float,
+        work: Callable[[], Awaitable[T]],
+        fallback: T,
+        entered: int = 0,
     ) -> T:
         """Do ``work`` within ``by`` seconds of arrival, or take ``fallback`` and record why."""
         clock = asyncio.get_running_loop().time
@@ -69,9 +75,9 @@ class Run:
             except Exception:
                 outcome = "bug"
                 log.exception("%s", stage)
-        self.steps.append(Step(stage, clock() - began, outcome, 0, _size(result)))
+        self.steps.append(Step(stage, clock() - began, outcome, entered, _size(result)))
         return result
 
 
 def _size(result: object) -> int:
-    return len(result) if hasattr(result, "__len__") else 0
+    return len(result) if isinstance(result, Sized) else 0

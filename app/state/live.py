@@ -32,10 +32,11 @@ class Live:
         self.mean_value = base.mean_value  # (n,) of the bundle
         self.exposures = np.zeros(self.counts.shape[1], np.float64)  # (n,) times shown
         self.clicks = np.zeros(self.counts.shape[1], np.float64)  # (n,) live positive events
+        self.trials = float(self.counts[-1].sum())  # how often any item was acted on or shown
         self._lists: dict[str, Proposal] = {}
 
     def __len__(self) -> int:
-        return self.counts.shape[1]
+        return len(self.first_seen)
 
     def apply(self, rows: Rows, weights: Scores, times: Times) -> None:
         """Add these events, (m,) each, in any order. Late events are worth what they were then."""
@@ -49,11 +50,13 @@ class Live:
             np.add.at(self.liked[h], rows, grown * positive)
         np.minimum.at(self.first_seen, rows, times)
         np.add.at(self.clicks, rows, (positive > 0).astype(np.float64))
+        self.trials += len(rows)
         self._lists.clear()
 
     def expose(self, rows: Rows) -> None:
         """Count one more impression for each of these items."""
         np.add.at(self.exposures, rows, 1.0)
+        self.trials += len(rows)
 
     def counts_at(self, now: float, rows: Rows) -> NDArray[np.float64]:
         """Give the decayed counts of all events at ``now``, (h, len(rows))."""
@@ -82,7 +85,5 @@ class Live:
         """Sort once per change of state, not once per request."""
         if name not in self._lists:
             rows = np.flatnonzero(scores > 0)
-            self._lists[name] = Proposal.best(
-                rows, scores[rows].astype(np.float32), LIST_LENGTH
-            )
+            self._lists[name] = Proposal.best(rows, scores[rows].astype(np.float32), LIST_LENGTH)
         return self._lists[name]

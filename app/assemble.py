@@ -1,0 +1,150 @@
+"""Composition: from models, rankers and state to a funnel. Serving and the offline job both use it.
+
+This is where a channel is added: write ``app/recall/<name>.py``, name it in
+``app.features.CHANNELS`` (its columns follow), and build it in ``channels`` below.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import faiss
+import numpy as np
+from numpy.typing import NDArray
+
+from app.artifacts import Models
+from app.contracts import Channel, Histories, Matrix, Scorer, Scores, Tables
+from app.cpu import Cpu
+from app.features import CHANNELS, COARSE_VIEW, FINE_VIEW, FeatureBuilder, Group
+from app.funnel import Funnel, RankStage
+from app.profile import Profiles
+from app.recall.crowd import Crowd, Popular
+from app.recall.item_cf import ItemCF
+from app.recall.user_cf import UserCF
+from app.recall.vectors import Vectors
+from app.rerank.slate import Policy, SlateMaker
+from app.run import Checkpoints
+from app.state.live import Live
+
+
+@dataclass(frozen=True, slots=True)
+class Sizes:
+    """How many candidates go on from each stage. The rankers are trained with the same sizes."""
+
+    recall: int = 200  # from each channel
+    coarse: int = 300
+    fine: int = 100
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Indexes:
+    """FAISS indexes over the item vectors; in serving both are memory-mapped."""
+
+    factors: faiss.Index
+    content: faiss.Index
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class State:
+    """What changes while the models stay the same."""
+
+    live: Live
+    histories: Histories
+    tables: Tables
+
+
+@dataclass(frozen=True, slots=True)
+class Rankers:
+    """The trained scorers of the two ranking stages."""
+
+    coarse: Scorer
+    fine: Scorer
+
+
+@dataclass(frozen=True, slots=True)
+class Wiring:
+    """How the funnel is set up, apart from what was learned."""
+
+    cpu: Cpu
+    by: Checkpoints
+    sizes: Sizes = Sizes()
+    policy: Policy = Policy()
+
+
+class AsMerged:
+    """Stands in for a ranker that is not trained yet: keeps the order of the fused ranks."""
+
+    def __init__(self, view: Sequence[Group]) -> None:
+        names = [name for group in view for name in group.names]
+        self._column = names.index("fused")
+
+    def score(self, features: Matrix) -> Scores:
+        """Give the fused reciprocal rank, (n,)."""
+        return features[:, self._column]
+
+
+UNTRAINED = Rankers(AsMerged(COARSE_VIEW), AsMerged(FINE_VIEW))
+
+
+def flat_index(vectors: Matrix) -> faiss.Index:
+    """Index vectors for exact search by inner product."""
+    index = faiss.IndexFlatIP(vectors.shape[1])
+    index.add(np.ascontiguousarray(vectors))
+    return index
+
+
+def overall_share(models: Models) -> Scores:
+    """Give P(item) over all likes, (n,) float32."""
+    liked = models.popularity.liked[-1]
+    return (liked / max(float(liked.sum()), 1.0)).astype(np.float32)
+
+
+def category_share(models: Models, overall: Scores) -> NDArray[np.float64]:
+    """Give the share of all likes that falls into each category, (c,)."""
+    share = overall.astype(np.float64) @ models.catalogue.categories
+    return np.asarray(share / max(float(share.sum()), 1e-9))
+
+
+def channels(models: Models, indexes: Indexes, state: State, cpu: Cpu) -> list[Channel]:
+    """Build the recall channels, in the order of ``app.features.CHANNELS``."""
+    n = len(models.catalogue)
+    built: dict[str, Channel] = {
+        "item_cf": ItemCF(state.tables, n),
+        "user_cf": UserCF(state.tables, models.users, n, centred=_ratings_vary(models)),
+        "embedding": Vectors("embedding", indexes.factors, lambda q: q.taste.factors, cpu),
+        "content": Vectors("content", indexes.content, lambda q: q.taste.content, cpu),
+        "trending": Crowd("trending", state.live.trending),
+        "popular": Popular(state.live, models.segments, overall_share(models)),
+        "fresh": Crowd("fresh", state.live.fresh),
+    }
+    return [built[name] for name in CHANNELS]
+
+
+def _ratings_vary(models: Models) -> bool:
+    values = models.users.values
+    return bool(len(values)) and bool(np.ptp(values[:10_000]) > 0)
+
+
+def assemble(
+    models: Models, indexes: Indexes, rankers: Rankers, state: State, wiring: Wiring
+) -> Funnel:
+    """Build the funnel."""
+    overall = overall_share(models)
+    crowd = category_share(models, overall)
+
+    def stage(name: str, view: Sequence[Group], scorer: Scorer, keep: int, by: float) -> RankStage:
+        builder = FeatureBuilder(view, models, state.live, overall, crowd)
+        return RankStage(name, builder, scorer, keep, by)
+
+    sizes, by = wiring.sizes, wiring.by
+    return Funnel(
+        profiles=Profiles(models, state.live),
+        histories=state.histories,
+        channels=channels(models, indexes, state, wiring.cpu),
+        always=Crowd("always", state.live.popular),
+        coarse=stage("coarse", COARSE_VIEW, rankers.coarse, sizes.coarse, by.coarse),
+        fine=stage("fine", FINE_VIEW, rankers.fine, sizes.fine, by.fine),
+        reranker=SlateMaker(models.catalogue, models.content.items, state.live, wiring.policy),
+        cpu=wiring.cpu,
+        by=by,
+        recall_limit=sizes.recall,
+    )

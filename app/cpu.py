@@ -1,0 +1,27 @@
+"""Where computation runs: a few threads beside the event loop."""
+
+import asyncio
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import TypeVar, TypeVarTuple
+
+import faiss
+
+T = TypeVar("T")
+Ts = TypeVarTuple("Ts")
+
+
+class Cpu:
+    """Runs pure functions off the event loop. One OpenMP thread each: requests run in parallel."""
+
+    def __init__(self, threads: int) -> None:
+        faiss.omp_set_num_threads(1)
+        self._pool = ThreadPoolExecutor(threads, thread_name_prefix="cpu")
+
+    async def __call__(self, work: Callable[[*Ts], T], *args: *Ts) -> T:
+        """Compute ``work(*args)``. Once begun it cannot be cancelled, only not waited for."""
+        return await asyncio.get_running_loop().run_in_executor(self._pool, work, *args)
+
+    def close(self) -> None:
+        """Wait for what is running; begin nothing more."""
+        self._pool.shutdown(cancel_futures=True)

@@ -1,0 +1,144 @@
+"""The recommendation funnel. Read this file first.
+
+    user --history--> profile --recall--> ~1000 --coarse--> 300 --fine--> 100 --rerank--> k
+
+Each stage has a checkpoint: seconds after arrival by which it must be done. What one stage saves
+the next may spend, and time lost in queues counts. A stage that is late or fails is replaced by
+the answer already in hand, and says so in ``Slate.steps``. Only ``app.run`` swallows exceptions.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from app.contracts import (
+    NO_HISTORY,
+    NO_PROPOSAL,
+    Candidates,
+    Channel,
+    Features,
+    Histories,
+    Matrix,
+    Proposal,
+    Query,
+    Request,
+    Reranker,
+    Scorer,
+    Selection,
+)
+from app.cpu import Cpu
+from app.profile import Profiles
+from app.recall.crowd import Crowd
+from app.recall.merge import merge
+from app.run import Checkpoints, Run, Step
+
+
+@dataclass(frozen=True, slots=True)
+class RankStage:
+    """Compute features, score, keep the best. Coarse and fine differ only in these values."""
+
+    name: str
+    features: Features
+    scorer: Scorer
+    keep: int
+    by: float
+
+    def score(self, query: Query, pool: Candidates) -> Candidates:
+        """Give the pool this stage's scores, in the order it came."""
+        return pool.scored(self.scorer.score(self.matrix(query, pool)))
+
+    def matrix(self, query: Query, pool: Candidates) -> Matrix:
+        """Compute what the scorer sees, one row per candidate."""
+        return self.features.build(query, pool)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Slate:
+    """The answer, and how it was made: the pool after each stage, and each stage's step."""
+
+    query: Query
+    proposals: tuple[Proposal, ...]  # one per channel, in the funnel's order
+    merged: Candidates
+    coarse: Candidates
+    fine: Candidates
+    chosen: Selection
+    steps: tuple[Step, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Funnel:
+    """The stages, in the order they run. Built with a bundle; holds nothing about a request."""
+
+    profiles: Profiles
+    histories: Histories
+    channels: Sequence[Channel]
+    always: Crowd  # popular items, always in memory: the pool is never empty
+    coarse: RankStage
+    fine: RankStage
+    reranker: Reranker
+    cpu: Cpu
+    by: Checkpoints
+    recall_limit: int = 200
+
+    async def recommend(self, request: Request) -> Slate:
+        """Answer one request."""
+        run = Run(request.arrived)
+        query = await self._profile(request, run)
+        proposals = await self._recall(query, run)
+        merged = merge(proposals, query)
+        coarse = await self._rank(self.coarse, query, merged, run)
+        fine = await self._rank(self.fine, query, coarse, run)
+        chosen = await run.attempt(
+            "rerank",
+            self.by.rerank,
+            lambda: self.cpu(self.reranker.rerank, query, fine),
+            _as_ranked(query, fine),
+            len(fine),
+        )
+        return Slate(query, tuple(proposals), merged, coarse, fine, chosen, tuple(run.steps))
+
+    async def _profile(self, request: Request, run: Run) -> Query:
+        """Fetch the live history, join it with what the bundle knows, solve the user's vectors."""
+        recent = await run.attempt(
+            "history", self.by.history, lambda: self.histories.recent(request.user), NO_HISTORY
+        )
+        query = self.profiles.query(request, recent)
+        if not len(query.history):
+            return query
+        taste = await run.attempt(
+            "profile", self.by.profile, lambda: self.cpu(self.profiles.taste, query), query.taste
+        )
+        return replace(query, taste=taste)
+
+    async def _recall(self, query: Query, run: Run) -> list[Proposal]:
+        """Ask every channel at once; where too little comes in time, popular items fill up."""
+        limit = max(query.k, round(self.recall_limit * query.quality))
+
+        def ask(channel: Channel) -> Awaitable[Proposal]:
+            return run.attempt(
+                f"recall.{channel.name}",
+                self.by.recall,
+                lambda: channel.recall(query, limit),
+                NO_PROPOSAL,
+            )
+
+        answers = await asyncio.gather(*map(ask, self.channels))
+        enough = sum(map(len, answers)) >= max(limit, query.k)
+        always = NO_PROPOSAL if enough else await self.always.recall(query, limit)
+        return [*answers, always]
+
+    async def _rank(self, stage: RankStage, query: Query, pool: Candidates, run: Run) -> Candidates:
+        """Score the pool and keep the best; failing that, the best by the scores it came with."""
+        scored = await run.attempt(
+            stage.name, stage.by, lambda: self.cpu(stage.score, query, pool), pool, len(pool)
+        )
+        kept = scored.top(max(query.k, round(stage.keep * query.quality)))
+        run.steps[-1] = replace(run.steps[-1], left=len(kept))
+        return kept
+
+
+def _as_ranked(query: Query, pool: Candidates) -> Selection:
+    best = pool.top(query.k)
+    return Selection(best, np.zeros(len(best), np.bool_))

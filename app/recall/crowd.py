@@ -1,0 +1,48 @@
+"""Channels that need no history: popular (overall and by segment), trending and fresh."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from app.artifacts import Segments
+from app.contracts import Proposal, Query
+from app.recall.accumulate import propose
+from app.state.live import Live
+
+TINY = 1e-9  # P(item) of an item that nobody had touched when the bundle was made
+
+
+@dataclass(frozen=True, slots=True)
+class Crowd:
+    """The head of a list that the live state keeps sorted, less what the user has seen."""
+
+    name: str
+    listed: Callable[[], Proposal]
+
+    async def recall(self, query: Query, limit: int) -> Proposal:
+        """Give the first ``limit`` of the list that the user has not seen."""
+        listed = self.listed()
+        kept = np.flatnonzero(query.unseen(listed.rows))[:limit]
+        return Proposal(listed.rows[kept], listed.scores[kept])
+
+
+@dataclass(frozen=True, slots=True)
+class Popular:
+    """Popular items; for a user of known segments, lifted by how much these prefer them."""
+
+    live: Live
+    segments: Segments
+    overall: np.ndarray  # (n,) P(item), what a segment's share is compared with
+    name: str = "popular"
+
+    async def recall(self, query: Query, limit: int) -> Proposal:
+        """Give the popular items, reordered by the user's segments where these are known."""
+        listed = self.live.popular()
+        known = np.flatnonzero(query.segments >= 0)
+        if not len(known):
+            return propose(query, listed.rows, listed.scores, limit)
+        chosen = self.segments.offsets[known] + query.segments[known]
+        share = self.segments.share[np.ix_(chosen, listed.rows)]
+        lift = np.log((share + TINY) / (self.overall[listed.rows] + TINY)).mean(axis=0)
+        return propose(query, listed.rows, listed.scores * np.exp(lift), limit)

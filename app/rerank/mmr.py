@@ -1,0 +1,30 @@
+"""Maximal marginal relevance: each next item is good, and unlike those already chosen."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from app.contracts import Matrix, Scores
+
+
+def mmr(relevance: Scores, vectors: Matrix, k: int, diversity: float) -> NDArray[np.intp]:
+    """Choose ``k`` of n candidates, best first, as positions in the input.
+
+    Each step takes the largest ``(1 - diversity)·relevance - diversity·(largest cosine to an item
+    already chosen)`` (Carbonell and Goldstein, 1998); equal values keep their order.
+
+    Args:
+        relevance: (n,) in [0, 1].
+        vectors: (n, d) unit length, or zero for an item of which nothing is known.
+        k: how many to choose, at most n.
+        diversity: 0 keeps the order of relevance; 1 looks at nothing but unlikeness.
+    """
+    k = min(k, len(relevance))
+    worth = (1.0 - diversity) * relevance.astype(np.float64)
+    nearest = np.zeros(len(relevance))
+    chosen = np.empty(k, np.intp)
+    for at in range(k):
+        best = int(np.argmax(worth - diversity * nearest))
+        chosen[at] = best
+        worth[best] = -np.inf
+        np.maximum(nearest, vectors @ vectors[best], out=nearest)
+    return chosen
