@@ -5,7 +5,7 @@ This is where a channel is added: write ``app/recall/<name>.py``, name it in
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import faiss
 import numpy as np
@@ -66,8 +66,8 @@ class Wiring:
 
     cpu: Cpu
     by: Checkpoints
-    sizes: Sizes = Sizes()
-    policy: Policy = Policy()
+    sizes: Sizes = field(default_factory=Sizes)
+    policy: Policy = field(default_factory=Policy)
 
 
 class AsMerged:
@@ -79,16 +79,18 @@ class AsMerged:
 
     def score(self, features: Matrix) -> Scores:
         """Give the fused reciprocal rank, (n,)."""
-        return features[:, self._column]
+        fused: Scores = features[:, self._column]
+        return fused
 
 
 UNTRAINED = Rankers(AsMerged(COARSE_VIEW), AsMerged(FINE_VIEW))
 
 
 def flat_index(vectors: Matrix) -> faiss.Index:
-    """Index vectors for exact search by inner product."""
-    index = faiss.IndexFlatIP(vectors.shape[1])
-    index.add(np.ascontiguousarray(vectors))
+    """Index vectors for exact search by inner product; without columns nothing is ever found."""
+    index = faiss.IndexFlatIP(max(vectors.shape[1], 1))
+    if vectors.shape[1]:
+        index.add(np.ascontiguousarray(vectors))
     return index
 
 

@@ -1,0 +1,167 @@
+"""Writes a bundle: plain files first, the manifest last, then the pointer."""
+
+import hashlib
+import importlib.metadata
+import shutil
+import time
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import faiss
+import lightgbm
+import numpy as np
+import orjson
+import polars as pl
+from numpy.typing import NDArray
+
+from app.artifacts import Models
+from app.assemble import Sizes, flat_index
+from app.bundle import FORMAT, MANIFEST, POINTER, FileFact, Manifest, sha256
+from app.features import COARSE_VIEW, names, view_hash
+from app.preferences import Preferences
+from app.rank.coarse import Coarse
+
+HISTORICAL = 30 * 86_400.0  # seconds: data that ended longer ago is replayed as if it ended now
+LIBRARIES = ("numpy", "scipy", "faiss-cpu", "lightgbm", "scikit-learn", "implicit", "polars")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Trained:
+    """All that a training run made."""
+
+    models: Models
+    coarse: Coarse
+    booster: lightgbm.Booster
+    sizes: Sizes
+    preferences: Preferences
+    dataset: str
+    interactions: int
+    seed: int
+    metrics: dict[str, Any]
+
+
+def publish(trained: Trained, out: Path) -> Path:
+    """Write ``out/bundles/<version>/`` and point ``out/current`` to it.
+
+    Returns:
+        The bundle's folder. Killed at any moment, the old pointer and its bundle stay whole.
+    """
+    created = time.time()
+    (out / "bundles").mkdir(parents=True, exist_ok=True)
+    draft = out / "bundles" / f".draft-{created:.6f}"
+    draft.mkdir()
+    try:
+        write_models(trained.models, draft)
+        write_rankers(trained.coarse, trained.booster, draft)
+        files = {
+            path.name: FileFact(bytes=path.stat().st_size, sha256=sha256(path))
+            for path in sorted(draft.iterdir())
+        }
+        manifest = _manifest(trained, files, created)
+        (draft / MANIFEST).write_bytes(
+            orjson.dumps(manifest.model_dump(), option=orjson.OPT_INDENT_2 | orjson.OPT_SORT_KEYS)
+        )
+        folder = draft.rename(out / "bundles" / manifest.version)
+    except BaseException:
+        shutil.rmtree(draft, ignore_errors=True)
+        raise
+    point_to(folder)
+    return folder
+
+
+def point_to(folder: Path) -> None:
+    """Make ``folder`` the current bundle, atomically."""
+    pointer = folder.parent.parent / POINTER
+    fresh = pointer.with_suffix(".new")
+    fresh.write_text(folder.name + "\n")
+    fresh.replace(pointer)
+
+
+def write_models(models: Models, folder: Path) -> None:
+    """Write every array as npy, the catalogue's texts as Arrow, the indexes by FAISS."""
+    for name, array in _arrays(models).items():
+        np.save(folder / f"{name}.npy", np.ascontiguousarray(array), allow_pickle=False)
+    catalogue = models.catalogue
+    frame = pl.DataFrame(
+        {
+            "item_id": catalogue.ids.names(np.arange(len(catalogue))),
+            "title": catalogue.titles.cast(pl.String),
+        },
+        schema={"item_id": pl.String, "title": pl.String},
+    )
+    frame.write_ipc(folder / "items.arrow", compression="uncompressed")
+    for name, items in (("factors", models.factors.items), ("content", models.content.items)):
+        faiss.write_index(flat_index(items), str(folder / f"{name}.faiss"))
+
+
+def write_rankers(coarse: Coarse, booster: lightgbm.Booster, folder: Path) -> None:
+    """Write the coarse weights as JSON and the fine model as LightGBM text."""
+    columns = [
+        {"name": name, "mean": float(mean), "scale": float(scale), "weight": float(weight)}
+        for name, mean, scale, weight in zip(
+            names(COARSE_VIEW), coarse.mean, coarse.scale, coarse.weights, strict=True
+        )
+    ]
+    stored = {"columns": columns, "bias": coarse.bias}
+    (folder / "coarse.json").write_bytes(orjson.dumps(stored, option=orjson.OPT_INDENT_2))
+    booster.save_model(str(folder / "fine.txt"))
+
+
+def _arrays(models: Models) -> dict[str, NDArray[Any]]:
+    """Name every array of the models as ``app.bundle`` will look for it."""
+    parts = {
+        "catalogue": (models.catalogue, ("categories", "released", "available")),
+        "users": (models.users, ("indptr", "rows", "values", "weights", "times", "segments")),
+        "popularity": (models.popularity, ("counts", "liked", "first_seen", "mean_value")),
+        "segments": (models.segments, ("offsets", "share")),
+        "factors": (models.factors, ("items", "gram")),
+        "content": (models.content, ("items",)),
+        **{
+            f"tables.{name}": (table, ("indptr", "rows", "weights"))
+            for name, table in models.tables.items()
+        },
+    }
+    arrays = {
+        f"{part}.{name}": np.asarray(getattr(owner, name))
+        for part, (owner, columns) in parts.items()
+        for name in columns
+    }
+    arrays["catalogue.ids"] = models.catalogue.ids.keys
+    arrays["users.ids"] = models.users.ids.keys
+    return arrays
+
+
+def _manifest(trained: Trained, files: dict[str, FileFact], created: float) -> Manifest:
+    models = trained.models
+    data_end = models.popularity.at
+    digest = hashlib.sha256("".join(f.sha256 for f in files.values()).encode()).hexdigest()
+    stamp = datetime.fromtimestamp(created, UTC).strftime("%Y%m%dT%H%M%SZ")
+    return Manifest(
+        format=FORMAT,
+        version=f"{stamp}-{digest[:8]}",
+        created=created,
+        data_end=data_end,
+        time_shift=created - data_end if created - data_end > HISTORICAL else 0.0,
+        dataset=trained.dataset,
+        rows={
+            "items": len(models.catalogue),
+            "users": len(models.users.ids),
+            "interactions": trained.interactions,
+        },
+        view=view_hash(),
+        positive_at=trained.preferences.positive_at,
+        type_weights=dict(trained.preferences.type_weights),
+        sizes=asdict(trained.sizes),
+        category_names=list(models.catalogue.category_names),
+        segment_names=list(models.segments.names),
+        segment_labels=[list(labels) for labels in models.segments.labels],
+        tables=sorted(models.tables),
+        factors={"alpha": models.factors.alpha, "reg": models.factors.reg},
+        popularity_at=models.popularity.at,
+        seed=trained.seed,
+        libraries={name: importlib.metadata.version(name) for name in LIBRARIES},
+        metrics=trained.metrics,
+        files=files,
+    )
