@@ -4,7 +4,7 @@ Every module in ``app`` and ``offline`` may import from here; this module import
 """
 
 from collections.abc import Awaitable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Protocol, TypeAlias
 
 import numpy as np
@@ -60,7 +60,7 @@ class Request:
     seed: int  # the only source of randomness, so that any request can be replayed
     arrived: float  # event-loop time, seconds
     inline: History = NO_HISTORY  # sent along by the caller, for sessions and anonymous users
-    exclude: Rows = NO_ROWS  # asked to be left out
+    exclude: Rows = field(default_factory=lambda: NO_ROWS)  # asked to be left out
     explore: bool = True  # False: no exploration slot
     quality: float = 1.0  # under load below 1: the share of the candidates to work on
 
