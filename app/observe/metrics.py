@@ -8,9 +8,8 @@ from collections.abc import Callable, Sequence
 from typing import Generic, TypeVar
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
-from prometheus_client.multiprocess import MultiProcessCollector
 
-from app.observe.workers import forget_dead_workers
+from app.observe.workers import WorkersCollector
 from app.run import Step
 
 MILLISECONDS = (
@@ -19,7 +18,7 @@ MILLISECONDS = (
 )
 BUCKETS = tuple(ms / 1000 for ms in MILLISECONDS)  # upper bounds, seconds; fine up to the budget
 MOST_CHILDREN = 256  # per metric; label values beyond are counted as "other"
-Child = TypeVar("Child", Counter, Gauge, Histogram)
+Child = TypeVar("Child", bound=Counter | Gauge | Histogram)
 
 
 class _Children(dict[tuple[str, ...], Child], Generic[Child]):
@@ -27,7 +26,7 @@ class _Children(dict[tuple[str, ...], Child], Generic[Child]):
 
     def __init__(self, make: Callable[..., Child]) -> None:
         super().__init__()
-        self._make = make
+        self._make: Callable[..., Child] = make
 
     def __missing__(self, labels: tuple[str, ...]) -> Child:
         if len(self) >= MOST_CHILDREN:
@@ -113,10 +112,9 @@ class Metrics:
         """Give all metrics as Prometheus text, summed over the workers where there are several."""
         everyone = CollectorRegistry()
         try:
-            MultiProcessCollector(everyone)  # type: ignore[no-untyped-call]
+            WorkersCollector(everyone)  # type: ignore[no-untyped-call]
         except ValueError:  # no shared folder: this process is the only one
             return generate_latest(self._registry)
-        forget_dead_workers()
         return generate_latest(everyone)
 
     def _request_families(self) -> None:

@@ -1,17 +1,34 @@
-"""The shared folder of the workers' metrics: whose files still count."""
+"""The metrics of all workers of this machine, through the folder they share."""
 
 import os
+from collections.abc import Iterable
 from pathlib import Path
 
+from prometheus_client import Metric
 from prometheus_client.multiprocess import MultiProcessCollector, mark_process_dead
+from typing_extensions import override
 
 
-def forget_dead_workers(folder: Path) -> None:
-    """Leave gauges of workers that have ended, by ``kill -9`` too, out of the next scrape."""
-    for file in folder.glob("gauge_live*_*.db"):
-        process = int(file.stem.rpartition("_")[2])
+class WorkersCollector(MultiProcessCollector):
+    """Sums the workers' files; gauges of workers that have ended no longer count.
+
+    The launcher cannot tell us of a worker that was killed, so each scrape looks who is alive.
+    """
+
+    @override
+    def collect(self) -> Iterable[Metric]:
+        """Give every metric once, over all workers."""
+        forget_the_dead(Path(self._path))
+        metrics: Iterable[Metric] = super().collect()  # type: ignore[no-untyped-call]
+        return metrics
+
+
+def forget_the_dead(folder: Path) -> None:
+    """Remove the live gauges of processes that have ended; their counters stay in the sums."""
+    owners = {int(file.stem.rpartition("_")[2]) for file in folder.glob("gauge_live*_*.db")}
+    for process in owners:
         if not _is_alive(process):
-            mark_process_dead(process, str(folder))
+            mark_process_dead(process, str(folder))  # type: ignore[no-untyped-call]
 
 
 def _is_alive(process: int) -> bool:

@@ -1,0 +1,73 @@
+# make help     lists the targets. CI calls these and nothing else.
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+BIN := .venv/bin
+DATA := data/ml-100k
+OUT := out
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
+
+.PHONY: help venv demo train serve test check lint-fix load bench compose-verify clean
+
+help: ## list the targets
+	@sed -n 's/^\([a-z-]*\):[^#]*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 16
+
+# Only what the demo needs; nothing is done again until the pins change.
+.venv/.demo: pyproject.toml constraints.txt
+	@set -e; if ! [ -x $(BIN)/python ]; then \
+	  for python in python3.12 python3.11 python3.13 python3 python; do \
+	    if $$python -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' 2>/dev/null; then \
+	      found=$$python; break; fi; done; \
+	  if [ -z "$$found" ]; then \
+	    echo "recfunnel needs Python 3.11, 3.12 or 3.13, and none is on the PATH: install one, then run make again." >&2; exit 1; fi; \
+	  echo "Making .venv with $$($$found --version)"; $$found -m venv .venv; fi
+	@echo "Installing what the service and the training need (a minute, once)"
+	@$(PIP) -e '.[train]'
+	@touch $@
+
+.venv/.all: .venv/.demo
+	@echo "Installing the tools of development and load testing"
+	@$(PIP) -e '.[train,dev,load]'
+	@touch $@
+
+venv: .venv/.all ## set up .venv for development
+
+# exec: Ctrl-C reaches the program itself, and nothing stays behind.
+demo: .venv/.demo ## real data, trained, served: see a first list (Ctrl-C ends it)
+	@exec $(BIN)/recfunnel demo
+
+$(DATA): | .venv/.demo
+	@$(BIN)/recfunnel data get ml-100k --to $(dir $(DATA))
+
+$(OUT)/current: | .venv/.demo $(DATA)
+	@$(BIN)/recfunnel train --data $(DATA) --out $(OUT)
+
+train: .venv/.demo | $(DATA) ## train on MovieLens 100K and publish to out/
+	@exec $(BIN)/recfunnel train --data $(DATA) --out $(OUT)
+
+serve: .venv/.demo | $(OUT)/current ## serve the newest bundle on 127.0.0.1:8000
+	@exec $(BIN)/recfunnel serve --out $(OUT)
+
+test: .venv/.all ## the whole test suite with coverage
+	@$(BIN)/python -m pytest --cov --cov-fail-under=95
+
+check: .venv/.all ## lint, format and types
+	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy
+
+lint-fix: .venv/.all ## mend what the linter can
+	@$(BIN)/ruff check --fix . ; $(BIN)/ruff format .
+
+load: .venv/.all | $(OUT)/current ## load test: closed and open loop, about 40 s
+	@exec $(BIN)/python -m loadtest.run --out $(OUT)
+
+bench: .venv/.all | $(OUT)/current ## a request's cost against the bare kernels'
+	@exec $(BIN)/python -m loadtest.bench --out $(OUT)
+
+VERIFY := ../shared/tools/verify-compose.sh
+compose-verify: ## build the containers, start them all, ask every part
+	@if [ ! -x $(VERIFY) ]; then echo "containers: skipped, $(VERIFY) is not on this machine"; \
+	elif [ "$$(id -u)" != 0 ]; then echo "containers: skipped, $(VERIFY) needs root"; \
+	else VERIFY_COMPOSE_WAIT=300 $(VERIFY) -u http://127.0.0.1:8000/readyz . -- python3 deploy/smoke.py; fi
+
+clean: ## remove what was made, but not data/ and out/
+	@rm -rf .venv build *.egg-info .coverage htmlcov .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	@find app offline loadtest tests -name __pycache__ -prune -exec rm -rf {} +

@@ -1,0 +1,122 @@
+"""Set-up of the standard library's logging: one line a record, secrets out, floods held back."""
+
+import logging
+import re
+import sys
+import time
+from collections.abc import Callable
+from typing import Any
+
+import orjson
+from typing_extensions import override
+
+QUIET = 10.0  # seconds in which the same complaint is written once
+MOST_COMPLAINTS = 1_000  # remembered at once; past it the quiet ones are forgotten
+SECRETS = (
+    (re.compile(r"(\w+://)[^/\s@]+@"), r"\1***@"),  # user and password of an address
+    (re.compile(r"(?i)\b(bearer|basic)\s+[\w.~+/=-]{6,}"), r"\1 ***"),
+    (
+        re.compile(r"(?i)\b(password|passwd|secret|token|api[_-]?key)(['\"]?\s*[=:]\s*)[^\s,;&]+"),
+        r"\1\2***",
+    ),
+)
+
+
+class Repeats(logging.Filter):
+    """Lets one warning of a stage through per ``QUIET`` seconds and counts the others.
+
+    The same stage is the same logger, level, message and first argument, as in
+    ``log.warning("%s: %s", stage, error)``: the error's wording may differ each time.
+    """
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        super().__init__()
+        self._clock = clock
+        self._seen: dict[tuple[str, int, str, str], tuple[float, int]] = {}
+
+    @override
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Say whether the record is to be written; note on it how many were not before."""
+        if record.levelno < logging.WARNING:
+            return True
+        now, complaint = self._clock(), _complaint(record)
+        since, suppressed = self._seen.get(complaint, (-QUIET, 0))
+        if now - since < QUIET:
+            self._seen[complaint] = (since, suppressed + 1)
+            return False
+        self._remember(complaint, now)
+        record.suppressed = suppressed
+        return True
+
+    def _remember(self, complaint: tuple[str, int, str, str], now: float) -> None:
+        if len(self._seen) >= MOST_COMPLAINTS:
+            fresh = {key: seen for key, seen in self._seen.items() if now - seen[0] < QUIET}
+            self._seen = fresh if len(fresh) < MOST_COMPLAINTS else {}
+        self._seen[complaint] = (now, 0)
+
+
+class Text(logging.Formatter):
+    """For eyes: time, level, logger, message; a traceback follows on its own lines."""
+
+    def __init__(self) -> None:
+        super().__init__("%(asctime)s %(levelname)-7s %(name)s: %(message)s", "%H:%M:%S")
+
+    @override
+    def format(self, record: logging.LogRecord) -> str:
+        text = super().format(record)
+        suppressed = getattr(record, "suppressed", 0)
+        return hide_secrets(f"{text} (and {suppressed} more like it)" if suppressed else text)
+
+
+class Json(logging.Formatter):
+    """For machines: one JSON object a line, the traceback within it."""
+
+    @override
+    def format(self, record: logging.LogRecord) -> str:
+        line: dict[str, Any] = {
+            "time": self.formatTime(record, "%Y-%m-%dT%H:%M:%S") + f".{int(record.msecs):03d}Z",
+            "level": record.levelname.lower(),
+            "logger": record.name,
+            "message": hide_secrets(record.getMessage()),
+            "process": record.process,
+        }
+        if record.exc_info:
+            line["traceback"] = hide_secrets(self.formatException(record.exc_info))
+        if suppressed := getattr(record, "suppressed", 0):
+            line["suppressed"] = suppressed
+        return orjson.dumps(line).decode()
+
+    converter = staticmethod(time.gmtime)
+
+
+def hide_secrets(text: str) -> str:
+    """Replace passwords in addresses, bearer tokens and ``key=value`` secrets by ``***``."""
+    for pattern, replacement in SECRETS:
+        text = pattern.sub(replacement, text)
+    return text
+
+
+def configure(level: str = "INFO", *, json: bool | None = None) -> None:
+    """Send every logger's records to standard error, one line each.
+
+    JSON where ``json`` says so, or where it says nothing and no terminal is attached. The
+    server's own loggers join in; its access log stays silent, since metrics count requests.
+
+    Raises:
+        ValueError: the level is not one of logging's.
+    """
+    handler = logging.StreamHandler()
+    as_json = not sys.stderr.isatty() if json is None else json
+    handler.setFormatter(Json() if as_json else Text())
+    handler.addFilter(Repeats())
+    logging.basicConfig(level=level.upper(), handlers=[handler], force=True)
+    for name in ("uvicorn", "uvicorn.error", "uvicorn.access"):
+        logger = logging.getLogger(name)
+        logger.handlers.clear()
+        logger.propagate = True
+    logging.getLogger("uvicorn.access").setLevel(logging.WARNING)
+
+
+def _complaint(record: logging.LogRecord) -> tuple[str, int, str, str]:
+    first = record.args[0] if isinstance(record.args, tuple) and record.args else ""
+    return record.name, record.levelno, str(record.msg), str(first)
