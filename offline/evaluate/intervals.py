@@ -1,0 +1,85 @@
+"""How sure a figure is: percentile bootstrap over users, paired between methods.
+
+``scipy.stats.bootstrap`` draws anew for each figure: about 50 ms for 1,000 users and 2,000
+resamples, 15 s for a report of 300. Here all figures share one draw and one matrix product, 0.1 s,
+and any two of them are paired by construction.
+"""
+
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from offline.evaluate.figures import Interval
+
+RESAMPLES = 2_000  # the bounds of two seeds then differ by about 2 % of the interval's width
+CONFIDENCE = 0.95
+BATCH = 4_000_000  # user weights drawn at a time: 32 MB, whatever the number of users
+
+Floats: TypeAlias = NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Bootstrap:
+    """Means of per-user figures, and the same in resamples of the users.
+
+    Efron, Tibshirani: An introduction to the bootstrap, 1993, chapter 13.
+    """
+
+    means: Floats  # (m,) one per column; NaN where no user has a figure
+    resampled: Floats  # (r, m)
+
+    @classmethod
+    def of(cls, columns: Floats, seed: int, resamples: int = RESAMPLES) -> "Bootstrap":
+        """Resample the users of ``columns`` (u, m); NaN is left out of its column's mean.
+
+        Raises:
+            ValueError: there are no users.
+        """
+        users = len(columns)
+        if not users:
+            raise ValueError("no users to resample: nobody in the test window has relevant items")
+        everyone = _means(np.ones((1, users)), columns)[0]
+        random, even = np.random.default_rng(seed), np.full(users, 1 / users)
+        step = max(1, BATCH // users)
+        sizes = [min(step, resamples - start) for start in range(0, resamples, step)]
+        parts = [_means(random.multinomial(users, even, size), columns) for size in sizes]
+        return cls(everyone, np.concatenate(parts))
+
+    def mean(self, column: int) -> Interval:
+        """Give the mean of one column, with its bounds."""
+        return _interval(self.means[column], self.resampled[:, column])
+
+    def difference(self, left: int, right: int) -> Interval:
+        """Give ``mean(left) - mean(right)``, with its bounds."""
+        return _interval(
+            self.means[left] - self.means[right], self.resampled[:, left] - self.resampled[:, right]
+        )
+
+    def ratio(self, left: int, right: int) -> Interval:
+        """Give ``mean(left) / mean(right)``, with its bounds, of the resamples that have one."""
+        return _interval(
+            _divide(self.means[left], self.means[right]),
+            _divide(self.resampled[:, left], self.resampled[:, right]),
+        )
+
+
+def _means(times: NDArray[Any], columns: Floats) -> Floats:
+    """Average each column (u, m), with every user counted so many times (r, u)."""
+    known, weights = np.isfinite(columns), times.astype(np.float64)
+    return _divide(weights @ np.where(known, columns, 0.0), weights @ known.astype(np.float64))
+
+
+def _divide(above: Floats, below: Floats) -> Floats:
+    undefined = np.full(np.shape(above), np.nan)
+    return np.asarray(np.divide(above, below, out=undefined, where=below != 0))
+
+
+def _interval(value: Floats, resampled: Floats) -> Interval:
+    """Put percentile bounds around a figure; None where it, or every resample, is undefined."""
+    sound = resampled[np.isfinite(resampled)]
+    if not np.isfinite(value) or not len(sound):
+        return Interval(mean=None, low=None, high=None)
+    low, high = np.quantile(sound, [(1 - CONFIDENCE) / 2, (1 + CONFIDENCE) / 2])
+    return Interval(mean=float(value), low=float(low), high=float(high))

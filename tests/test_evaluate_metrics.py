@@ -1,0 +1,218 @@
+"""The figures, against slow obvious loops, another library's answers, and what must always hold."""
+
+import math
+
+import numpy as np
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from offline.evaluate import metrics
+from offline.evaluate.metrics import judge
+from offline.evaluate.rowsets import RowSets
+
+WIDTH, N = 8, 15
+ranked = st.lists(st.integers(0, N - 1), unique=True, max_size=WIDTH).map(
+    lambda rows: rows + [-1] * (WIDTH - len(rows))
+)
+graded = st.dictionaries(st.integers(0, N - 1), st.integers(1, 4), max_size=N)
+cases = st.lists(st.tuples(ranked, graded), min_size=1, max_size=6)
+ACCURACY = [
+    metrics.precision,
+    metrics.recall,
+    metrics.average_precision,
+    metrics.ndcg,
+    metrics.hit_rate,
+]
+
+
+def sets_of(wanted):
+    owners = np.array([u for u, grades in enumerate(wanted) for _ in grades], np.int64)
+    rows = np.array([row for grades in wanted for row in grades], np.int64)
+    values = np.array([g for grades in wanted for g in grades.values()], np.float32)
+    return RowSets.of_pairs(owners, rows, len(wanted), values)
+
+
+def judged_of(case):
+    return judge(np.array([rows for rows, _ in case], np.int64), sets_of([w for _, w in case]))
+
+
+def slow_precision(rows, wanted, k):
+    return sum(row in wanted for row in rows[:k]) / k
+
+
+def slow_recall(rows, wanted, k):
+    return sum(row in wanted for row in rows[:k]) / len(wanted) if wanted else math.nan
+
+
+def slow_average_precision(rows, wanted, k):
+    if not wanted:
+        return math.nan
+    total = hits = 0
+    for place, row in enumerate(rows[:k], start=1):
+        if row in wanted:
+            hits += 1
+            total += hits / place
+    return total / min(k, len(wanted))
+
+
+def slow_ndcg(rows, wanted, k, gain=lambda grade: float(grade > 0)):
+    def gained(grades):
+        return sum(gain(g) / math.log2(place + 1) for place, g in enumerate(grades[:k], start=1))
+
+    best = gained(sorted(wanted.values(), key=gain, reverse=True))
+    return gained([wanted.get(row, 0) for row in rows]) / best if wanted else math.nan
+
+
+def slow_hit_rate(rows, wanted, k):
+    return float(any(row in wanted for row in rows[:k])) if wanted else math.nan
+
+
+SLOW = [slow_precision, slow_recall, slow_average_precision, slow_ndcg, slow_hit_rate]
+
+
+@pytest.mark.parametrize(("metric", "slow"), list(zip(ACCURACY, SLOW, strict=True)))
+@given(case=cases, k=st.integers(1, WIDTH))
+@example(case=[([-1, 3, -1] + [-1] * 5, {3: 2}), ([-1] * 8, {}), ([0] + [-1] * 7, {})], k=3)
+def test_every_accuracy_figure_equals_a_slow_obvious_loop(metric, slow, case, k):
+    expected = [slow(rows, wanted, k) for rows, wanted in case]
+    np.testing.assert_allclose(metric(judged_of(case), k), expected, rtol=1e-12)
+
+
+@given(case=cases, k=st.integers(1, WIDTH))
+def test_graded_ndcg_equals_a_slow_obvious_loop(case, k):
+    expected = [slow_ndcg(rows, wanted, k, lambda grade: 2**grade - 1) for rows, wanted in case]
+    np.testing.assert_allclose(metrics.ndcg(judged_of(case), k, graded=True), expected, rtol=1e-12)
+
+
+@pytest.mark.parametrize("metric", ACCURACY)
+@given(case=cases, k=st.integers(1, WIDTH), data=st.data())
+def test_permuting_the_users_permutes_the_figures(metric, case, k, data):
+    order = data.draw(st.permutations(range(len(case))))
+    shuffled = [case[u] for u in order]
+    np.testing.assert_array_equal(
+        metric(judged_of(shuffled), k), metric(judged_of(case), k)[list(order)]
+    )
+
+
+@pytest.mark.parametrize("metric", ACCURACY)
+@given(wanted=st.dictionaries(st.integers(0, N - 1), st.integers(1, 4), min_size=WIDTH))
+def test_a_perfect_list_has_one(metric, wanted):
+    best = sorted(wanted, key=wanted.get, reverse=True)[:WIDTH]
+    judged = judged_of([(best, wanted)])
+    expected = WIDTH / len(wanted) if metric is metrics.recall else 1.0
+    np.testing.assert_allclose(metric(judged, WIDTH), [expected])
+    np.testing.assert_allclose(metrics.ndcg(judged, WIDTH, graded=True), [1.0])
+
+
+@pytest.mark.parametrize("metric", ACCURACY)
+@given(case=cases)
+def test_padding_never_counts(metric, case):
+    padded = [([*rows, -1, -1], wanted) for rows, wanted in case]
+    empty = [([-1] * WIDTH, wanted) for _, wanted in case if wanted]
+    np.testing.assert_array_equal(metric(judged_of(padded), 5), metric(judged_of(case), 5))
+    if empty:
+        assert not metric(judged_of(empty), WIDTH).any()
+
+
+@given(case=cases)
+def test_a_hit_that_moves_up_never_lowers_ndcg_or_average_precision(case):
+    (rows, wanted), *_ = case
+    better = sorted(rows, key=lambda row: row not in wanted)
+    for metric in (metrics.ndcg, metrics.average_precision):
+        worse, risen = metric(judged_of([(rows, wanted), (better, wanted)]), WIDTH)
+        assert not risen < worse - 1e-12
+
+
+RANX = {
+    "precision@5": 0.16666666666666666,
+    "recall@5": 0.17676767676767677,
+    "hit_rate@5": 0.6666666666666666,
+    "map@5": 0.12969276094276094,
+    "ndcg@5": 0.23216781127212271,
+    "ndcg_burges@5": 0.1623132906262753,
+    "precision@10": 0.14166666666666666,
+    "recall@10": 0.24242424242424243,
+    "hit_rate@10": 0.6666666666666666,
+    "map@10": 0.14917628667628666,
+    "ndcg@10": 0.24065356796745663,
+    "ndcg_burges@10": 0.18151239532772004,
+}
+
+
+def test_the_figures_are_those_of_ranx():
+    """Made once with ranx 0.3.21, whose MAP divides by all relevant items, ours by at most k."""
+    lists = np.array([[(3 * u + 7 * i) % 41 for i in range(10)] for u in range(12)])
+    wanted = sets_of(
+        [{(5 * u + 13 * j) % 41: 1 + j % 3 for j in range(1 + 5 * u % 15)} for u in range(12)]
+    )
+    judged = judge(lists, wanted)
+    ours = {}
+    for k in (5, 10):
+        ours[f"precision@{k}"] = metrics.precision(judged, k).mean()
+        ours[f"recall@{k}"] = metrics.recall(judged, k).mean()
+        ours[f"hit_rate@{k}"] = metrics.hit_rate(judged, k).mean()
+        ours[f"ndcg@{k}"] = metrics.ndcg(judged, k).mean()
+        ours[f"ndcg_burges@{k}"] = metrics.ndcg(judged, k, graded=True).mean()
+        all_relevant = np.minimum(k, judged.sizes) / judged.sizes
+        ours[f"map@{k}"] = (metrics.average_precision(judged, k) * all_relevant).mean()
+    assert ours == pytest.approx(RANX, rel=1e-12)
+
+
+def test_a_list_that_repeats_an_item_is_refused():
+    with pytest.raises(ValueError, match="the list of user 1 repeats row 4"):
+        judge(np.array([[1, 2, 3], [4, 0, 4]]), RowSets.of([np.array([1]), np.array([4])]))
+
+
+def test_lists_of_other_users_are_refused():
+    with pytest.raises(ValueError, match="2 lists for 1 users"):
+        judge(np.zeros((2, 1), np.int64), RowSets.of([np.array([1])]))
+
+
+def test_a_list_too_short_for_the_cut_is_refused_not_judged_leniently():
+    judged = judge(np.array([[1, 2]]), RowSets.of([np.array([1])]))
+    with pytest.raises(ValueError, match="lists of 2 cannot be judged at 3"):
+        metrics.ndcg(judged, 3)
+
+
+def test_coverage_is_the_share_of_the_catalogue_anyone_is_shown():
+    lists = np.array([[0, 1, 5], [1, -1, -1]])
+    assert metrics.coverage(lists, 2, 8) == 2 / 8
+    assert metrics.coverage(lists, 3, 8) == 3 / 8
+
+
+@given(case=cases, k=st.integers(1, WIDTH), seed=st.integers(0, 9))
+def test_diversity_equals_a_slow_loop_over_pairs(case, k, seed):
+    items = np.random.default_rng(seed).normal(size=(N, 3)).astype(np.float32)
+    items[0] = 0.0  # nothing is known of it
+    lists = np.array([rows for rows, _ in case])
+    expected = []
+    for rows in lists:
+        known = [items[row].astype(float) for row in rows[:k] if row > 0]
+        pairs = [(a, b) for i, a in enumerate(known) for b in known[:i]]
+        cosines = [a @ b / np.linalg.norm(a) / np.linalg.norm(b) for a, b in pairs]
+        expected.append(1 - np.mean(cosines) if pairs else math.nan)
+    np.testing.assert_allclose(metrics.diversity(lists, k, items), expected, atol=1e-5)
+
+
+def test_equal_items_have_no_diversity_and_unrelated_ones_have_one():
+    items = np.array([[2, 0], [1, 0], [0, 3]], np.float32)
+    lists = np.array([[0, 1], [0, 2], [1, -1]])
+    np.testing.assert_allclose(metrics.diversity(lists, 2, items), [0.0, 1.0, np.nan], atol=1e-7)
+
+
+def test_novelty_is_the_surprise_in_bits():
+    counts = np.array([8.0, 4.0, 4.0, 0.0])
+    lists = np.array([[0, 1], [0, -1], [3, -1], [-1, -1]])
+    np.testing.assert_allclose(metrics.novelty(lists, 2, counts), [1.5, 1.0, 4.0, np.nan])
+
+
+def test_what_popularity_also_shows_is_not_serendipitous():
+    wanted = RowSets.of([np.array([1, 2, 7]), np.array([5])])
+    lists, expected = (
+        np.array([[1, 2, 3, 7], [5, -1, 6, 0]]),
+        np.array([[9, 1, 2, 3], [-1, 6, 5, 0]]),
+    )
+    judged = judge(lists, wanted)
+    np.testing.assert_allclose(metrics.serendipity(lists, judged, expected, 2), [1 / 2, 1 / 2])
+    np.testing.assert_allclose(metrics.serendipity(lists, judged, expected, 4), [1 / 4, 0])
