@@ -1,0 +1,79 @@
+"""Fits all recall models as of one moment: the whole of recall training in one screen."""
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+from app.artifacts import Factors, Models
+from offline.data.dataset import Dataset, Log
+from offline.models import als, bpr, content, item_cf, popularity, segments, sgd, user_cf, users
+from offline.models.als import ALSConfig
+from offline.models.bpr import BPRConfig
+from offline.models.content import ContentConfig
+from offline.models.interactions import Shape, ratings_vary
+from offline.models.item_cf import ItemCFConfig
+from offline.models.popularity import PopularityConfig
+from offline.models.segments import SegmentsConfig
+from offline.models.sgd import SGDConfig
+from offline.models.user_cf import UserCFConfig
+
+
+@dataclass(frozen=True, slots=True)
+class RecallConfig:
+    """How every recall model is fitted, and the seed of all that is random in it."""
+
+    seed: int = 0
+    factorisation: Literal["als", "bpr", "sgd"] = "als"
+    item_cf: ItemCFConfig = field(default_factory=ItemCFConfig)
+    user_cf: UserCFConfig = field(default_factory=UserCFConfig)
+    als: ALSConfig = field(default_factory=ALSConfig)
+    bpr: BPRConfig = field(default_factory=BPRConfig)
+    sgd: SGDConfig = field(default_factory=SGDConfig)
+    content: ContentConfig = field(default_factory=ContentConfig)
+    popularity: PopularityConfig = field(default_factory=PopularityConfig)
+    segments: SegmentsConfig = field(default_factory=SegmentsConfig)
+
+
+def fit(dataset: Dataset, log: Log, config: RecallConfig, at: float) -> Models:
+    """Fit the recall models on ``log``, what is known at ``at``, unix seconds.
+
+    Of the dataset only what does not change with time is read: ids, attributes, the catalogue.
+
+    Raises:
+        ValueError: the log holds events that are later than ``at``.
+    """
+    if len(log) and log.times[-1] > at:
+        raise ValueError(
+            f"the newest event is of {log.times[-1]:.0f}, later than {at:.0f}: "
+            "fit on log.before(at), so that nothing is known before it happened"
+        )
+    n = len(dataset.catalogue)
+    shape = (len(dataset.users), n)
+    encoding = segments.encode(dataset.attributes, shape[0])
+    return Models(
+        catalogue=dataset.catalogue,
+        users=users.fit(log, dataset.users, encoding.codes),
+        popularity=popularity.fit(log, n, at, config.popularity),
+        segments=segments.fit(log, encoding, n, config.segments),
+        factors=factorise(log, shape, config),
+        content=content.fit(dataset.catalogue, config.content, config.seed),
+        tables={
+            "item_cf": item_cf.fit(log, shape, config.item_cf),
+            "raters": user_cf.fit(log, shape, config.user_cf, centred=is_centred(dataset, log)),
+        },
+    )
+
+
+def is_centred(dataset: Dataset, log: Log) -> bool:
+    """Say whether the table "raters" is centred; serving must be told (``UserCF.centred``)."""
+    return dataset.traits.explicit and ratings_vary(log, len(dataset.users))
+
+
+def factorise(log: Log, shape: Shape, config: RecallConfig) -> Factors:
+    """Factorise the log by the configured method."""
+    match config.factorisation:
+        case "als":
+            return als.fit(log, shape, config.als, config.seed)
+        case "bpr":
+            return bpr.fit(log, shape, config.bpr, config.seed)
+        case "sgd":
+            return sgd.fit(log, shape, config.sgd, config.seed)

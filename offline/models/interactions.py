@@ -1,0 +1,61 @@
+"""The log as sparse matrices, users x items: what every recall model starts from."""
+
+from typing import TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.sparse import csr_array
+
+from offline.data.dataset import Log
+
+Shape: TypeAlias = tuple[int, int]  # (users, items)
+Sparse: TypeAlias = csr_array[np.float64, tuple[int, int]]
+
+VARIED_SHARE = 0.5  # share of events by users whose ratings differ, below which all are "constant"
+
+
+def decay(log: Log, half_life: float) -> NDArray[np.float64]:
+    """Give ``2^-(age / half_life)`` of each event, (m,); ages are in seconds before the last."""
+    if not len(log):
+        return np.empty(0)
+    faded: NDArray[np.float64] = np.exp2((log.times - log.times[-1]) / half_life)
+    return faded
+
+
+def liked(log: Log, shape: Shape, half_life: float = np.inf) -> Sparse:
+    """Sum the positive weights of each user and item, decayed by age."""
+    weights = np.maximum(log.weights, 0.0) * decay(log, half_life)
+    positive = np.flatnonzero(weights > 0)
+    return matrix(log.take(positive), weights[positive], shape)
+
+
+def matrix(log: Log, data: NDArray[np.float64], shape: Shape) -> Sparse:
+    """Put ``data``, (m,), at each event's user and item; repeats are summed, zeros are kept."""
+    return csr_array((data, (log.users, log.items)), shape=shape)
+
+
+def latest(log: Log) -> Log:
+    """Keep the newest event of each user and item, in time order."""
+    pairs = log.users.astype(np.int64) << 32 | log.items
+    _, newest = np.unique(pairs[::-1], return_index=True)
+    return log.take(np.sort(len(log) - 1 - newest))
+
+
+def deviations(log: Log, users: int) -> NDArray[np.float64]:
+    """Subtract from each value the mean value of its user, (m,)."""
+    values = log.values.astype(np.float64)
+    counts = np.bincount(log.users, minlength=users)
+    means = np.bincount(log.users, weights=values, minlength=users) / np.maximum(counts, 1)
+    gaps: NDArray[np.float64] = values - means[log.users]
+    return np.where(np.abs(gaps) > 1e-6 * np.abs(values), gaps, 0.0)  # rounding is no opinion
+
+
+def ratings_vary(log: Log, users: int) -> bool:
+    """Say whether values tell likes from dislikes, so that centring them leaves something.
+
+    They do when at least half of the events are by users who gave two different values.
+    """
+    if not len(log):
+        return False
+    differ = np.bincount(log.users, weights=np.abs(deviations(log, users)), minlength=users) > 0
+    return bool(differ[log.users].mean() >= VARIED_SHARE)

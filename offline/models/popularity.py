@@ -1,0 +1,45 @@
+"""How much each item is acted on and liked, over days to years, as of one moment."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from app.artifacts import HALF_LIVES, Popularity
+from app.contracts import Scores
+from offline.data.dataset import Log
+
+
+@dataclass(frozen=True, slots=True)
+class PopularityConfig:
+    """How cautious the mean value of an item is."""
+
+    shrink: float = 10.0  # events at which an item's own mean counts half
+
+
+def fit(log: Log, n: int, at: float, config: PopularityConfig) -> Popularity:
+    """Count the events of ``n`` items as of ``at``, unix seconds, fading as in ``Popularity``."""
+    faded = [np.exp2(-(at - log.times) / half_life) for half_life in HALF_LIVES]
+    worth = np.maximum(log.weights, 0.0)
+    first_seen = np.full(n, np.inf)
+    np.minimum.at(first_seen, log.items, log.times)
+    return Popularity(
+        at=at,
+        counts=np.stack([_sums(log, fade, n) for fade in faded]),
+        liked=np.stack([_sums(log, fade * worth, n) for fade in faded]),
+        first_seen=first_seen,
+        mean_value=_mean_value(log, n, config.shrink),
+    )
+
+
+def _sums(log: Log, amounts: np.ndarray, n: int) -> np.ndarray:
+    return np.bincount(log.items, weights=amounts, minlength=n).astype(np.float64)
+
+
+def _mean_value(log: Log, n: int, shrink: float) -> Scores:
+    """Average raw values as if each item had ``shrink`` more events of the overall mean."""
+    values = log.values.astype(np.float64)
+    overall = float(values.mean()) if len(log) else 0.0
+    counts = np.bincount(log.items, minlength=n)
+    total = _sums(log, values, n) + shrink * overall
+    mean: Scores = (total / np.maximum(counts + shrink, 1e-9)).astype(np.float32)
+    return mean

@@ -1,0 +1,82 @@
+"""Groups of users that share an attribute, and what each group likes more than others do."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from app.artifacts import Segments
+from app.contracts import Matrix
+from offline.data.dataset import Log
+from offline.models import bands
+
+MOST_ATTRIBUTES = 4
+FEWEST_VALUES, MOST_VALUES = 2, 50
+
+
+@dataclass(frozen=True, slots=True)
+class SegmentsConfig:
+    """How cautious a segment's taste is."""
+
+    prior: float = 1_000.0  # likes at which a segment's own share of an item counts half
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Encoding:
+    """The chosen attributes, and each user's code in them. Knows nothing of the log."""
+
+    names: tuple[str, ...]  # (a,)
+    labels: tuple[tuple[str, ...], ...]  # (a,) the label of each code
+    codes: NDArray[np.int32]  # (u, a) -1 unknown
+
+
+def encode(attributes: Mapping[str, NDArray[np.str_]], users: int) -> Encoding:
+    """Choose at most 4 attributes of 2 to 50 values, those known of most users first.
+
+    Attributes with too few or too many values after banding (``bands``) are left out.
+    """
+    told = [(name, *bands.encode(texts)) for name, texts in attributes.items()]
+    usable = [one for one in told if FEWEST_VALUES <= len(one[1]) <= MOST_VALUES]
+    chosen = sorted(usable, key=lambda one: int((one[2] < 0).sum()))[:MOST_ATTRIBUTES]
+    codes = np.empty((users, len(chosen)), np.int32)
+    for column, (_, _, of) in enumerate(chosen):
+        codes[:, column] = of
+    return Encoding(tuple(c[0] for c in chosen), tuple(c[1] for c in chosen), codes)
+
+
+def fit(log: Log, encoding: Encoding, n: int, config: SegmentsConfig) -> Segments:
+    """Estimate P(item | segment) from positive weights, (s, n), shrunk to P(item).
+
+    ``share = (likes of the segment + prior · P(item)) / (all likes of the segment + prior)``: the
+    mean of a Dirichlet posterior. Without any like, P(item) is the same for all.
+    """
+    worth = np.maximum(log.weights, 0.0).astype(np.float64)
+    total = np.bincount(log.items, weights=worth, minlength=n)
+    overall = total / total.sum() if total.any() else np.full(n, 1.0 / max(n, 1))
+    sizes = [len(labels) for labels in encoding.labels]
+    shares = [
+        _share(log, worth, (encoding.codes[:, a], size), config.prior * overall)
+        for a, size in enumerate(sizes)
+    ]
+    return Segments(
+        names=encoding.names,
+        labels=encoding.labels,
+        offsets=np.concatenate([[0], np.cumsum(sizes)]).astype(np.int64),
+        share=np.concatenate([np.empty((0, n), np.float32), *shares]),
+    )
+
+
+def _share(
+    log: Log,
+    worth: NDArray[np.float64],
+    attribute: tuple[NDArray[np.int32], int],
+    prior: NDArray[np.float64],
+) -> Matrix:
+    codes, size = attribute
+    code, n = codes[log.users].astype(np.int64), len(prior)
+    known = np.flatnonzero(code >= 0)
+    cells = code[known] * n + log.items[known]
+    likes = np.bincount(cells, weights=worth[known], minlength=size * n).reshape(size, n) + prior
+    share: Matrix = (likes / likes.sum(axis=1, keepdims=True)).astype(np.float32)
+    return share

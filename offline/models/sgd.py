@@ -1,0 +1,96 @@
+"""Matrix factorisation with biases for ratings, by stochastic gradient descent."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.sparse import csr_array
+
+from app.artifacts import Factors
+from offline.data.dataset import Log
+from offline.models.factors import factors
+from offline.models.interactions import Shape
+
+
+@dataclass(frozen=True, slots=True)
+class SGDConfig:
+    """How ratings are learnt, and how a user is folded in."""
+
+    size: int = 32  # dimensions
+    rate: float = 0.02
+    penalty: float = 0.05  # regularisation of the training
+    rounds: int = 30
+    batch: int = 1_000  # ratings whose gradients are taken at once
+    spread: float = 0.1  # standard deviation of the first vectors
+    alpha: float = 10.0  # of the fold-in, as in Factors
+    reg: float = 1.0  # of the fold-in
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Ratings:
+    """Predicts a rating: ``mean + user bias + item bias + p·q`` (the last column is the bias)."""
+
+    mean: float
+    users: NDArray[np.float64]  # (u, d + 1)
+    items: NDArray[np.float64]  # (n, d + 1)
+
+    def predict(
+        self, users: NDArray[np.integer], items: NDArray[np.integer]
+    ) -> NDArray[np.float64]:
+        """Predict the ratings of pairs of rows, (m,) each."""
+        p, q = self.users[users], self.items[items]
+        taste: NDArray[np.float64] = np.einsum("md,md->m", p[:, :-1], q[:, :-1])
+        rating: NDArray[np.float64] = self.mean + p[:, -1] + q[:, -1] + taste
+        return rating
+
+    def rmse(self, log: Log) -> float:
+        """Give the root mean squared error over the log's values."""
+        gaps = log.values - self.predict(log.users, log.items)
+        return float(np.sqrt(np.mean(gaps**2)))
+
+
+def fit(log: Log, shape: Shape, config: SGDConfig, seed: int) -> Factors:
+    """Learn the ratings and keep the item vectors, biases left out, for folding users in."""
+    items = learn(log, shape, config, seed).items[:, :-1]
+    return factors(items, config.alpha, config.reg)
+
+
+def learn(log: Log, shape: Shape, config: SGDConfig, seed: int) -> Ratings:
+    """Learn vectors and biases; rows without ratings stay at zero.
+
+    Koren, Bell, Volinsky: Matrix factorization techniques for recommender systems, 2009, eq. 5.
+    """
+    random = np.random.default_rng(seed)
+    users = _start(random, np.bincount(log.users, minlength=shape[0]) > 0, config)
+    items = _start(random, np.bincount(log.items, minlength=shape[1]) > 0, config)
+    ratings = Ratings(float(log.values.mean()) if len(log) else 0.0, users, items)
+    for _ in range(config.rounds):
+        order = random.permutation(len(log))
+        for start in range(0, len(log), config.batch):
+            _step(ratings, log.take(order[start : start + config.batch]), config)
+    return ratings
+
+
+def _start(
+    random: np.random.Generator, known: NDArray[np.bool_], config: SGDConfig
+) -> NDArray[np.float64]:
+    vectors = random.normal(0.0, config.spread, (len(known), config.size + 1))
+    vectors[:, -1] = 0.0
+    return vectors * known[:, None]
+
+
+def _step(ratings: Ratings, batch: Log, config: SGDConfig) -> None:
+    """Move the vectors of these ratings, all at once, down the gradient of the squared error."""
+    gaps = (batch.values - ratings.predict(batch.users, batch.items))[:, None]
+    p, q = ratings.users[batch.users], ratings.items[batch.items]
+    toward_q, toward_p = q.copy(), p.copy()
+    toward_q[:, -1] = toward_p[:, -1] = 1.0
+    _add(ratings.users, batch.users, config.rate * (gaps * toward_q - config.penalty * p))
+    _add(ratings.items, batch.items, config.rate * (gaps * toward_p - config.penalty * q))
+
+
+def _add(to: NDArray[np.float64], rows: NDArray[np.integer], moves: NDArray[np.float64]) -> None:
+    """Add ``moves``, (m, d), to rows that may repeat."""
+    unique, at = np.unique(rows, return_inverse=True)
+    gather = csr_array((np.ones(len(rows)), (at, np.arange(len(rows)))))
+    to[unique] += gather @ moves

@@ -1,0 +1,39 @@
+"""Packs (owner, row, weight) triples into similarity tables."""
+
+from collections.abc import Sequence
+from typing import TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from app.artifacts import Table
+
+Triples: TypeAlias = tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float64]]
+
+
+def pack(parts: Sequence[Triples], n: int, keep: int) -> Table:
+    """Keep the ``keep`` largest weights of each owner, largest first, equal ones in row order.
+
+    Each part holds all triples of its owners.
+    """
+    parts = [_best(part, keep) for part in parts] or [_NOTHING]
+    owner, rows, weights = (np.concatenate(column) for column in zip(*parts, strict=True))
+    indptr = np.concatenate([[0], np.cumsum(np.bincount(owner, minlength=n))])
+    return Table(indptr.astype(np.int64), rows.astype(np.int32), weights.astype(np.float32))
+
+
+def first(owner: NDArray[np.integer], keep: int) -> NDArray[np.intp]:
+    """Give the positions of the first ``keep`` of each run of equal owners."""
+    starts = np.flatnonzero(np.diff(owner, prepend=-1))
+    place = np.arange(len(owner)) - np.repeat(starts, np.diff(starts, append=len(owner)))
+    return np.flatnonzero(place < keep)
+
+
+_NOTHING: Triples = (np.empty(0, np.int64), np.empty(0, np.int64), np.empty(0))
+
+
+def _best(triples: Triples, keep: int) -> Triples:
+    owner, rows, weights = triples
+    order = np.lexsort((rows, -weights, owner))
+    order = order[first(owner[order], keep)]
+    return owner[order], rows[order], weights[order]

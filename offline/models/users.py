@@ -1,0 +1,26 @@
+"""The users of the log: their histories and the segments they belong to."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from app.artifacts import Users
+from app.catalogue import IdIndex
+from offline.data.dataset import Log
+
+
+def fit(log: Log, ids: IdIndex, segments: NDArray[np.int32]) -> Users:
+    """Gather each user's events, all of them, newest first; at the same second in row order.
+
+    Serving joins histories in the same order (``app.profile.join``).
+    """
+    order = np.lexsort((log.items, -log.times, log.users))
+    lengths = np.bincount(log.users, minlength=len(ids))
+    return Users(
+        ids=ids,
+        indptr=np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64),
+        rows=log.items[order].astype(np.int32),
+        values=log.values[order],
+        weights=log.weights[order],
+        times=log.times[order],
+        segments=segments,
+    )
