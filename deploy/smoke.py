@@ -16,6 +16,8 @@ GRAFANA = "http://127.0.0.1:3000"
 K = 10  # items asked for
 ASKED = 3  # requests for a list that the checks below make
 PATIENCE = 45.0  # seconds; Prometheus scrapes every 5
+AT_LEAST = 2.0  # seconds for each check, whatever the ones before took
+PAUSE = 1.0  # seconds between two tries
 PASSWORD = os.environ.get("GRAFANA_PASSWORD", "admin")  # noqa: TID251 - as the compose file does
 
 
@@ -91,7 +93,7 @@ def attempt(check: Callable[[], object], until: float) -> str:
             wrong = "does not hold"
         except (OSError, KeyError, ValueError, IndexError) as error:
             wrong = f"{type(error).__name__}: {error}"
-        time.sleep(1)
+        time.sleep(PAUSE)
     return wrong
 
 
@@ -103,7 +105,7 @@ def main() -> int:
         *(ready, recommends, listens),
         *(is_scraped, is_measured, has_rules, has_dashboard),
     ):
-        wrong = attempt(check, max(until, time.monotonic() + 2))
+        wrong = attempt(check, max(until, time.monotonic() + AT_LEAST))
         sys.stdout.write(f"{'FAIL' if wrong else 'ok  '} {check.__doc__} {wrong}\n")
         failed += bool(wrong)
     return 1 if failed else 0

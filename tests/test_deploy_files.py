@@ -1,0 +1,194 @@
+"""The deployment's files agree with the code and with one another."""
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import tomllib
+from collections.abc import Iterable
+from itertools import chain
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml  # type: ignore[import-untyped]
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+
+from app.observe.metrics import Metrics
+
+ROOT = Path(__file__).parent.parent
+DASHBOARD = ROOT / "deploy/grafana/dashboards/recfunnel.json"
+SUFFIXES = {
+    "counter": ("_total",),
+    "gauge": ("",),
+    "histogram": ("_bucket", "_count", "_sum"),
+}
+
+
+def exported() -> set[str]:
+    """Give the name of every series that the service can export."""
+    families = Metrics()._registry.collect()
+    return {family.name + end for family in families for end in SUFFIXES.get(family.type, ())}
+
+
+def panels() -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = json.loads(DASHBOARD.read_text())["panels"]
+    return found
+
+
+def compose() -> dict[str, Any]:
+    found: dict[str, Any] = yaml.safe_load((ROOT / "docker-compose.yml").read_text())
+    return found
+
+
+def pins() -> dict[str, str]:
+    lines = [line for line in (ROOT / "constraints.txt").read_text().split("\n") if line]
+    return {
+        canonicalize_name(line.split("==")[0]): line.split("==")[1]
+        for line in lines
+        if not line.startswith("#")
+    }
+
+
+@pytest.mark.parametrize("file", [DASHBOARD, ROOT / "deploy/prometheus/alerts.yml"])
+def test_every_metric_asked_for_is_one_that_the_service_exports(file: Path) -> None:
+    asked = set(re.findall(r"\brecfunnel_\w+", file.read_text()))
+    assert asked
+    assert asked <= exported()
+
+
+def test_the_dashboard_shows_every_metric() -> None:
+    shown = set(re.findall(r"\brecfunnel_\w+", DASHBOARD.read_text()))
+    families = {family.name for family in Metrics()._registry.collect()}
+    assert {name for name in families if not any(s.startswith(name) for s in shown)} == set()
+
+
+def test_series_are_grouped_by_labels_that_the_metric_has() -> None:
+    families: Iterable[Any] = Metrics()._registry._collector_to_names
+    labels = {family._name: {*family._labelnames, "le"} for family in families}
+    expressions = [target["expr"] for panel in panels() for target in panel["targets"]]
+    pattern = r"by \(([^)]+)\) \((?:rate\()?(recfunnel_\w+?)(?:_bucket|_count|_total|\b)[{\[)]"
+    asked = [found for text in expressions for found in re.findall(pattern, text)]
+    assert len(asked) > 10
+    for names, metric in asked:
+        assert set(names.split(", ")) <= labels[metric], metric
+
+
+def test_the_latency_panels_draw_the_budget() -> None:
+    drawn = [
+        step["value"]
+        for panel in panels()
+        if panel["title"].startswith(("Latency", "p99"))
+        for step in panel["fieldConfig"]["defaults"]["thresholds"]["steps"][1:]
+    ]
+    assert drawn == [0.1] * 3
+
+
+def test_panels_lie_beside_one_another_on_the_provisioned_source() -> None:
+    source = yaml.safe_load(
+        (ROOT / "deploy/grafana/provisioning/datasources/prometheus.yml").read_text()
+    )["datasources"][0]
+    taken: set[tuple[int, int]] = set()
+    for panel in panels():
+        assert panel["datasource"] == {"type": "prometheus", "uid": source["uid"]}
+        place = panel["gridPos"]
+        cells = {
+            (x, y)
+            for x in range(place["x"], place["x"] + place["w"])
+            for y in range(place["y"], place["y"] + place["h"])
+        }
+        assert not cells & taken
+        assert max(x for x, _ in cells) < 24
+        taken |= cells
+    assert len({panel["id"] for panel in panels()}) == len(panels())
+
+
+def test_prometheus_scrapes_the_service_by_its_name_in_the_composition() -> None:
+    scraped = yaml.safe_load((ROOT / "deploy/prometheus/prometheus.yml").read_text())
+    targets = {
+        job["job_name"]: job["static_configs"][0]["targets"] for job in scraped["scrape_configs"]
+    }
+    assert targets["recfunnel"] == ["app:8000"]
+    assert "app" in compose()["services"]
+    assert all((ROOT / "deploy/prometheus" / file).is_file() for file in scraped["rule_files"])
+
+
+def test_ports_are_published_on_the_loopback_only() -> None:
+    published = [port for each in compose()["services"].values() for port in each.get("ports", [])]
+    assert len(published) == 3
+    assert all(port.startswith("127.0.0.1:") for port in published)
+
+
+@pytest.mark.parametrize("service", ["redis", "train", "app", "prometheus", "grafana"])
+def test_every_container_is_confined_and_bounded(service: str) -> None:
+    settings = compose()["services"][service]
+    assert settings["read_only"] is True
+    assert settings["cap_drop"] == ["ALL"]
+    assert settings["security_opt"] == ["no-new-privileges:true"]
+    assert "mem_limit" in settings
+
+
+def test_the_data_set_is_in_the_training_image_only() -> None:
+    stages = re.split(r"^FROM ", (ROOT / "Dockerfile").read_text(), flags=re.M)[1:]
+    holders = [stage.split("\n")[0].split(" AS ")[1] for stage in stages if "dataset" in stage]
+    assert holders == ["train-builder", "train"]
+    assert stages[-1].startswith("base AS app")
+
+
+def test_the_images_run_as_a_numbered_user_without_rights() -> None:
+    users = re.findall(r"^USER (\S+)", (ROOT / "Dockerfile").read_text(), flags=re.M)
+    assert users == ["10001:10001"]
+
+
+def test_every_requirement_of_every_extra_is_pinned_within_its_bounds() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    extras = project["optional-dependencies"].values()
+    wanted = [*project["dependencies"], *chain.from_iterable(extras)]
+    pinned = pins()
+    for requirement in map(Requirement, wanted):
+        assert requirement.specifier.contains(pinned[canonicalize_name(requirement.name)])
+
+
+def test_the_pins_name_versions_only_and_no_place_to_fetch_them_from() -> None:
+    for line in (ROOT / "constraints.txt").read_text().splitlines():
+        assert re.fullmatch(r"[\w.-]+==[\w.]+|#.*", line), line
+
+
+def test_every_target_of_the_makefile_is_listed_by_help() -> None:
+    text = (ROOT / "Makefile").read_text()
+    phony = re.search(r"^\.PHONY: (.*)$", text, flags=re.M)
+    assert phony is not None
+    printed = subprocess.run(["make", "help"], cwd=ROOT, capture_output=True, text=True, check=True)
+    listed = {line.split()[0] for line in printed.stdout.splitlines()}
+    assert listed == set(phony[1].split())
+
+
+def test_without_a_usable_python_make_says_what_to_install(tmp_path: Path) -> None:
+    tools = tmp_path / "bin"
+    tools.mkdir()
+    for tool in ("make", "bash", "sh", "touch"):
+        (tools / tool).symlink_to(str(shutil.which(tool)))
+    old = tools / "python3"
+    old.write_text("#!/bin/sh\nexit 1\n")
+    old.chmod(0o755)
+    for name in ("Makefile", "pyproject.toml", "constraints.txt"):
+        shutil.copy(ROOT / name, tmp_path / name)
+    ended = subprocess.run(
+        ["make", "demo"],
+        cwd=tmp_path,
+        env={**os.environ, "PATH": str(tools)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert ended.returncode != 0
+    assert "needs Python 3.11, 3.12 or 3.13" in ended.stderr
+
+
+def test_the_continuous_check_can_be_started_and_calls_the_makefile() -> None:
+    run = ROOT / ".ci/run"
+    assert os.access(run, os.X_OK)
+    called = re.findall(r"^make (\S+)", run.read_text(), flags=re.M)
+    assert called == ["check", "test", "compose-verify"]
