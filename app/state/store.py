@@ -1,0 +1,200 @@
+"""The one door to Redis: bounded, timed, and every failure a ``StageError``.
+
+Replies are as on the wire (RESP 2: bytes, integers, lists); redis-py's conversions are switched
+off, since every caller here decodes whole batches at once.
+"""
+
+import asyncio
+import sys
+import time
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any, TypeAlias
+from urllib.parse import urlsplit
+
+from redis.asyncio import BlockingConnectionPool, Redis
+from redis.asyncio.retry import Retry
+from redis.backoff import NoBackoff
+from redis.exceptions import ConnectionError as BrokenConnectionError
+from redis.exceptions import DataError, RedisError, ResponseError
+
+from app.contracts import StageError
+from app.state.breaker import Breaker
+
+Part: TypeAlias = bytes | str | int | float
+Observer: TypeAlias = Callable[[str, float, str], None]  # command, seconds, outcome
+
+PATIENCE = 0.005  # seconds; a caller that gives up sooner says nothing about the store
+UNREADABLE_URL = (
+    "REDIS_URL can not be read: write redis://user:password@host:6379/0, rediss:// for TLS or "
+    "unix:///path/of.sock, with special characters percent-encoded (: is %3A, / is %2F, @ is %40)"
+)
+
+
+def unobserved(_command: str, _seconds: float, _outcome: str) -> None:
+    """Take no note of round trips."""
+
+
+def public_address(url: str) -> str:
+    """Give the URL without what must not be logged: user, password and query.
+
+    Raises:
+        ValueError: it is not a URL that redis-py accepts; the text does not repeat it.
+    """
+    try:
+        parts = urlsplit(url)
+        port = f":{parts.port}" if parts.port else ""
+    except ValueError:
+        raise ValueError(UNREADABLE_URL) from None
+    if parts.scheme not in {"redis", "rediss", "unix"}:
+        raise ValueError(UNREADABLE_URL)
+    return f"{parts.scheme}://{parts.hostname or ''}{port}{parts.path}"
+
+
+def open_client(url: str, timeout: float, connections: int) -> "Redis":
+    """Make a client that connects on first use, and again when its connection broke."""
+    try:
+        pool = BlockingConnectionPool.from_url(
+            url,
+            max_connections=connections,
+            timeout=None,  # waiting for a connection is part of the round trip's own time
+            protocol=2,
+            socket_timeout=None,  # one timer a round trip, in Store, is cheaper than one a read
+            socket_connect_timeout=timeout,
+            retry=Retry(NoBackoff(), 1, supported_errors=(BrokenConnectionError,)),
+        )
+    except ValueError:
+        raise ValueError(UNREADABLE_URL) from None
+    client = Redis.from_pool(pool)
+    client.response_callbacks.clear()
+    return client
+
+
+class Store:
+    """A bounded pool of connections behind a circuit breaker. Lives as long as the worker.
+
+    No request is retried, except once at once on a connection that turned out to be broken, so
+    that the first use after a restart of the server succeeds.
+    """
+
+    def __init__(self, url: str, *, timeout: float, connections: int, breaker: Breaker) -> None:
+        self.address = public_address(url)  # fit for logs
+        self.breaker = breaker
+        self.on_round_trip: Observer = unobserved
+        self._url = url
+        self._timeout = timeout
+        self._client = open_client(url, timeout, connections)
+
+    @classmethod
+    def connect(
+        cls,
+        url: str,
+        *,
+        timeout: float = 0.25,
+        connections: int = 32,
+        on_round_trip: Observer = unobserved,
+    ) -> "Store":
+        """Make a store; the connection is made on first use.
+
+        Args:
+            url: ``redis://``, ``rediss://`` or ``unix://``.
+            timeout: seconds that one round trip may take, waiting for a connection included.
+            connections: the most that are open at a time.
+            on_round_trip: called with command, seconds and outcome: ``ok``, ``late`` (also when
+                its caller gave up), ``down``, ``refused`` (an error for an answer), ``bug``, or
+                ``open`` when the breaker spared the store.
+
+        Raises:
+            ValueError: the URL can not be read; the text does not repeat it.
+        """
+        store = cls(url, timeout=timeout, connections=connections, breaker=Breaker())
+        store.on_round_trip = on_round_trip
+        return store
+
+    def aside(self, timeout: float) -> "Store":
+        """Make a store on one connection of its own, for what may take long: ``timeout`` seconds.
+
+        Its user closes it, and backs off by itself: its breaker never opens.
+        """
+        patient = Breaker(limit=sys.maxsize)
+        return Store(self._url, timeout=timeout, connections=1, breaker=patient)
+
+    async def command(self, name: str, *arguments: Part) -> Any:
+        """Send one command and give its reply.
+
+        Raises:
+            StageError: no answer, an error for an answer, or the breaker is open.
+        """
+        send: Callable[..., Awaitable[Any]] = self._client.execute_command
+        return await self._round_trip(name, lambda: send(name, *arguments))
+
+    async def pipeline(self, name: str, commands: Sequence[tuple[Part, ...]]) -> list[Any]:
+        """Send commands in one round trip, not as a transaction, and give their replies.
+
+        Args:
+            name: what the round trip is called in metrics and messages.
+            commands: each as its parts, the command's name first.
+
+        Raises:
+            StageError: no answer, an error among the answers, or the breaker is open.
+        """
+        replies: list[Any] = await self._round_trip(name, lambda: self._send_all(commands))
+        return replies
+
+    async def close(self) -> None:
+        """Close all connections."""
+        await self._client.aclose()
+
+    async def __aenter__(self) -> "Store":
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.close()
+
+    async def _send_all(self, commands: Sequence[tuple[Part, ...]]) -> list[Any]:
+        pipe = self._client.pipeline(transaction=False)
+        for command in commands:
+            pipe.execute_command(*command)
+        replies: list[Any] = await pipe.execute(raise_on_error=False)
+        for reply in replies:
+            if isinstance(reply, Exception):
+                raise reply
+        return replies
+
+    async def _round_trip(self, name: str, send: Callable[[], Awaitable[Any]]) -> Any:
+        if not self.breaker.admit():
+            self.on_round_trip(name, 0.0, "open")
+            raise StageError(f"Redis at {self.address} has not answered lately; next try soon")
+        began = time.monotonic()
+        outcome = "bug"
+        try:
+            async with asyncio.timeout(self._timeout):
+                reply = await send()
+            outcome = "ok"
+        except asyncio.CancelledError:
+            outcome = "late"
+            raise
+        except TimeoutError:
+            outcome = "late"
+            raise StageError(
+                f"Redis at {self.address} did not answer {name} within "
+                f"{self._timeout * 1000:.0f} ms; look at its load and its slow log"
+            ) from None
+        except DataError:
+            raise
+        except ResponseError as error:
+            outcome = "refused"
+            raise StageError(f"Redis at {self.address} refused {name}: {error}") from None
+        except (RedisError, OSError) as error:
+            outcome = "down"
+            raise StageError(
+                f"Redis at {self.address} can not be asked for {name}: {error}; see that it runs "
+                "and that REDIS_URL points at it"
+            ) from None
+        finally:
+            self._note(name, time.monotonic() - began, outcome)
+        return reply
+
+    def _note(self, name: str, seconds: float, outcome: str) -> None:
+        if outcome != "late" or seconds >= PATIENCE:
+            self.breaker.record(answered=outcome in {"ok", "refused"})
+        self.on_round_trip(name, seconds, outcome)
