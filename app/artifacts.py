@@ -110,3 +110,4 @@ class Models:
     factors: Factors
     content: Content
     tables: dict[str, Table]  # "item_cf": item -> items; "raters": item -> users
+    centred: bool  # True: "raters" holds ratings less the user's mean; False: plain weights

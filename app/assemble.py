@@ -97,7 +97,8 @@ def flat_index(vectors: Matrix) -> faiss.Index:
 def overall_share(models: Models) -> Scores:
     """Give P(item) over all likes, (n,) float32."""
     liked = models.popularity.liked[-1]
-    return (liked / max(float(liked.sum()), 1.0)).astype(np.float32)
+    share: Scores = (liked / max(float(liked.sum()), 1.0)).astype(np.float32)
+    return share
 
 
 def category_share(models: Models, overall: Scores) -> NDArray[np.float64]:
@@ -111,7 +112,7 @@ def channels(models: Models, indexes: Indexes, state: State, cpu: Cpu) -> list[C
     n = len(models.catalogue)
     built: dict[str, Channel] = {
         "item_cf": ItemCF(state.tables, n),
-        "user_cf": UserCF(state.tables, models.users, n, centred=_ratings_vary(models)),
+        "user_cf": UserCF(state.tables, models.users, n, centred=models.centred),
         "embedding": Vectors("embedding", indexes.factors, lambda q: q.taste.factors, cpu),
         "content": Vectors("content", indexes.content, lambda q: q.taste.content, cpu),
         "trending": Crowd("trending", state.live.trending),
@@ -119,11 +120,6 @@ def channels(models: Models, indexes: Indexes, state: State, cpu: Cpu) -> list[C
         "fresh": Crowd("fresh", state.live.fresh),
     }
     return [built[name] for name in CHANNELS]
-
-
-def _ratings_vary(models: Models) -> bool:
-    values = models.users.values
-    return bool(len(values)) and bool(np.ptp(values[:10_000]) > 0)
 
 
 def assemble(

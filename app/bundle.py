@@ -1,4 +1,4 @@
-"""The published artifacts as one frozen object: where they lie, and how they are verified and loaded.
+"""The published artifacts as one frozen object: where they lie, how they are checked and loaded.
 
 A bundle is a folder ``bundles/<version>/`` of plain files. ``manifest.json`` is written last and
 names every file with its size and SHA-256; ``current`` beside ``bundles`` is the pointer.
@@ -61,6 +61,7 @@ class Manifest(BaseModel):
     segment_names: list[str]
     segment_labels: list[list[str]]
     tables: list[str]
+    centred: bool  # whether the table "raters" holds ratings less the user's mean
     factors: dict[str, float]
     popularity_at: float
     seed: int
@@ -202,7 +203,7 @@ def _models(folder: Path, manifest: Manifest) -> Models:
     def arrays(part: str, *names: str) -> dict[str, NDArray[Any]]:
         return {name: array(f"{part}.{name}") for name in names}
 
-    titles = pl.read_ipc(folder / "items.arrow", columns=["title"], memory_map=True)["title"]
+    titles = pl.read_ipc(folder / "items.arrow", columns=["title"])["title"]
     return Models(
         catalogue=Catalogue(
             ids=IdIndex(array("catalogue.ids")),
@@ -233,6 +234,7 @@ def _models(folder: Path, manifest: Manifest) -> Models:
             name: Table(**arrays(f"tables.{name}", "indptr", "rows", "weights"))
             for name in manifest.tables
         },
+        centred=manifest.centred,
     )
 
 

@@ -99,6 +99,13 @@ class Funnel:
         )
         return Slate(query, tuple(proposals), merged, coarse, fine, chosen, tuple(run.steps))
 
+    def plain(self, request: Request, steps: tuple[Step, ...]) -> Slate:
+        """Give the popular items as they stand: the answer when all else has failed."""
+        query = self.profiles.query(request, NO_HISTORY)
+        pool = merge([*[NO_PROPOSAL] * len(self.channels), self.always.listed()], query)
+        best = pool.top(request.k)
+        return Slate(query, (), pool, best, best, _as_ranked(query, best), steps)
+
     async def _profile(self, request: Request, run: Run) -> Query:
         """Fetch the live history, join it with what the bundle knows, solve the user's vectors."""
         recent = await run.attempt(

@@ -158,6 +158,7 @@ def _manifest(trained: Trained, files: dict[str, FileFact], created: float) -> M
         segment_names=list(models.segments.names),
         segment_labels=[list(labels) for labels in models.segments.labels],
         tables=sorted(models.tables),
+        centred=models.centred,
         factors={"alpha": models.factors.alpha, "reg": models.factors.reg},
         popularity_at=models.popularity.at,
         seed=trained.seed,

@@ -1,0 +1,144 @@
+"""From a slate to the answer's JSON: rows become public ids here."""
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from app.bundle import Bundle
+from app.contracts import ABSENT, Candidates
+from app.features import CHANNELS, FINE_VIEW, names
+from app.funnel import Funnel, Slate
+
+PERSONAL = ("item_cf", "user_cf", "embedding", "content")
+PERSONAL_COLUMNS = [CHANNELS.index(name) for name in PERSONAL]
+REASONS = 2  # items of the history named as the reason
+
+
+def items(bundle: Bundle, slate: Slate) -> list[dict[str, Any]]:
+    """Give the answer's items, best first."""
+    pool = slate.chosen.pool
+    catalogue = bundle.models.catalogue
+    best = _best_channels(pool)
+    because = _because(bundle, slate, np.isin(best, PERSONAL_COLUMNS))
+    listed = zip(
+        catalogue.ids.names(pool.rows),
+        catalogue.titles.gather(pool.rows).to_list(),
+        pool.scores.tolist(),
+        best.tolist(),
+        because,
+        slate.chosen.explored.tolist(),
+        strict=True,
+    )
+    return [
+        {
+            "item_id": item,
+            "title": title,
+            "score": score,
+            "reason": {"channel": CHANNELS[channel], "because": reasons},
+            "slot": "explore" if explored else "organic",
+        }
+        for item, title, score, channel, reasons, explored in listed
+    ]
+
+
+def degraded(slate: Slate) -> list[dict[str, str]]:
+    """Name what is missing: stages that were late, down or buggy, and a list that is short."""
+    named = [
+        {"stage": step.stage, "outcome": step.outcome}
+        for step in slate.steps
+        if step.outcome != "ok"
+    ]
+    if len(slate.chosen) < slate.query.k:
+        named.append({"stage": "slate", "outcome": "short"})
+    return named
+
+
+def stages(slate: Slate) -> list[dict[str, Any]]:
+    """Give what each stage did, in the order they ended."""
+    return [
+        {
+            "stage": step.stage,
+            "outcome": step.outcome,
+            "entered": step.entered,
+            "left": step.left,
+            "ms": round(step.seconds * 1000, 3),
+        }
+        for step in slate.steps
+    ]
+
+
+def explanations(funnel: Funnel, slate: Slate) -> list[dict[str, Any]]:
+    """Give for each item its channels, its score after each stage, and its features."""
+    pool = slate.chosen.pool
+    matrix = funnel.fine.matrix(slate.query, slate.coarse)
+    columns = names(FINE_VIEW)
+    scores = {
+        "merged": _scores(slate.merged, pool),
+        "coarse": _scores(slate.coarse, pool),
+        "fine": _scores(slate.fine, pool),
+    }
+    at = _places(slate.coarse, pool)
+    return [
+        {
+            "channels": _channels(pool, n),
+            "scores": {stage: values[n] for stage, values in scores.items()},
+            "features": dict(zip(columns, _finite(matrix[at[n]]), strict=True)),
+        }
+        for n in range(len(pool))
+    ]
+
+
+def _best_channels(pool: Candidates) -> NDArray[np.intp]:
+    """Give for each item the channel that ranked it best; personal ones win ties."""
+    ranks = pool.ranks[:, : len(CHANNELS)].astype(np.float64)
+    ranks[ranks == ABSENT] = np.inf
+    ranks[:, PERSONAL_COLUMNS] -= 0.5
+    return np.argmin(ranks, axis=1)
+
+
+def _because(bundle: Bundle, slate: Slate, personal: NDArray[np.bool_]) -> list[list[str]]:
+    """Name the liked items of the history nearest to each item, by cosine of their factors."""
+    liked = slate.query.history.liked(50)
+    rows = slate.chosen.pool.rows
+    if not len(liked) or not personal.any():
+        return [[] for _ in rows]
+    history = bundle.models.factors.items[liked.rows]
+    near = bundle.models.factors.items[rows] @ history.T
+    near /= np.maximum(np.linalg.norm(history, axis=1), 1e-9)
+    nearest = np.argsort(-near, axis=1, kind="stable")[:, :REASONS]
+    named = bundle.models.catalogue.ids.names(liked.rows)
+    return [
+        list(dict.fromkeys(named[n] for n in near_by)) if is_personal else []
+        for near_by, is_personal in zip(nearest.tolist(), personal.tolist(), strict=True)
+    ]
+
+
+def _places(pool: Candidates, wanted: Candidates) -> NDArray[np.intp]:
+    order = np.argsort(pool.rows, kind="stable")
+    places: NDArray[np.intp] = order[np.searchsorted(pool.rows, wanted.rows, sorter=order)]
+    return places
+
+
+def _scores(pool: Candidates, wanted: Candidates) -> list[float | None]:
+    return _finite(pool.scores[_places(pool, wanted)])
+
+
+def _finite(values: NDArray[np.floating]) -> list[float | None]:
+    return [v if np.isfinite(v) else None for v in values.tolist()]
+
+
+def _channels(pool: Candidates, n: int) -> dict[str, dict[str, float]]:
+    return {
+        channel: {"rank": int(pool.ranks[n, c]), "score": float(pool.signals[n, c])}
+        for c, channel in enumerate(CHANNELS)
+        if pool.ranks[n, c] != ABSENT
+    }
+
+
+def fallback(slate: Slate) -> str | None:
+    """Say on what the slate rests when not on personal channels; None when it does."""
+    if not slate.proposals:
+        return "popular"
+    personal = any(len(slate.proposals[column]) for column in PERSONAL_COLUMNS)
+    return None if personal else "impersonal"

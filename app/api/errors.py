@@ -1,0 +1,65 @@
+"""Every error of the API in one shape: ``{"error": {"code", "message", "field"}}``."""
+
+import orjson
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import Response
+from starlette.exceptions import HTTPException
+
+CODES = {
+    400: "bad_request",
+    404: "not_found",
+    405: "method_not_allowed",
+    413: "too_large",
+    422: "invalid",
+    503: "unavailable",
+}
+
+
+class RefusalError(Exception):
+    """An answer that is not a list: what is wrong, and for a passing fault when to try again."""
+
+    def __init__(
+        self, status: int, message: str, field: str | None = None, retry_after: int | None = None
+    ) -> None:
+        super().__init__(message)
+        self.status = status
+        self.field = field
+        self.retry_after = retry_after
+
+
+def error(
+    status: int, message: str, field: str | None = None, retry_after: int | None = None
+) -> Response:
+    """Make the answer that says what is wrong."""
+    fault = {"code": CODES.get(status, "error"), "message": message, "field": field}
+    headers = {"Retry-After": str(retry_after)} if retry_after else None
+    return Response(orjson.dumps({"error": fault}), status, headers, media_type="application/json")
+
+
+def install(app: FastAPI) -> None:
+    """Make the application answer all its errors in the one shape."""
+    app.add_exception_handler(RequestValidationError, _invalid)
+    app.add_exception_handler(HTTPException, _http)
+    app.add_exception_handler(RefusalError, _refused)
+
+
+async def _invalid(_request: Request, fault: Exception) -> Response:
+    if not isinstance(fault, RequestValidationError):
+        raise fault
+    first = fault.errors()[0]
+    where = [str(part) for part in first["loc"] if part not in {"query", "body"}]
+    message = str(first["msg"]).removeprefix("Value error, ")
+    return error(422, message, ".".join(where) or None)
+
+
+async def _http(_request: Request, fault: Exception) -> Response:
+    if not isinstance(fault, HTTPException):
+        raise fault
+    return error(fault.status_code, str(fault.detail))
+
+
+async def _refused(_request: Request, fault: Exception) -> Response:
+    if not isinstance(fault, RefusalError):
+        raise fault
+    return error(fault.status, str(fault), fault.field, fault.retry_after)

@@ -1,0 +1,144 @@
+"""What goes over the wire, as pydantic sees it and as OpenAPI shows it."""
+
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+
+ID_BYTES = 256
+
+
+def _public_id(value: str) -> str:
+    size = len(value.encode("utf-8", "surrogatepass"))
+    if not value:
+        raise ValueError("must not be empty")
+    if size > ID_BYTES:
+        raise ValueError(f"has {size} bytes, at most {ID_BYTES} are allowed")
+    if not value.isprintable():
+        raise ValueError("must not contain control characters")
+    return value
+
+
+PublicId = Annotated[str, AfterValidator(_public_id)]
+
+
+class InlineEvent(BaseModel):
+    """One thing that the user of a session did, newest first in a list."""
+
+    model_config = ConfigDict(extra="forbid")
+    item_id: PublicId
+    type: str = "click"
+    value: float = Field(1.0, allow_inf_nan=False)
+    timestamp: float | None = Field(None, ge=0, le=32_503_680_000, allow_inf_nan=False)
+
+
+class RecommendQuery(BaseModel):
+    """What ``GET /recommend`` is asked."""
+
+    model_config = ConfigDict(extra="forbid")
+    user_id: PublicId = Field(description="Anyone: a stranger gets a list too.")
+    k: int = Field(10, ge=1, description="How many items.")
+    scene: str = Field("home", max_length=64, description="Where the list is shown.")
+    exclude: list[PublicId] = Field(default_factory=list, max_length=1000)
+    explain: bool = Field(default=False, description="Say how each item came to be here.")
+    explore: bool = Field(default=True, description="Allow the exploration slot.")
+
+
+class RecommendBody(BaseModel):
+    """A request with more than fits a query string: sessions, anonymous users, exclusions."""
+
+    model_config = ConfigDict(
+        extra="forbid",
+        json_schema_extra={"examples": [{"k": 10, "history": [{"item_id": "50", "type": "like"}]}]},
+    )
+    user_id: PublicId | None = None
+    k: int = Field(10, ge=1)
+    history: list[InlineEvent] = Field(default_factory=list, max_length=500)
+    scene: str = Field("home", max_length=64)
+    exclude: list[PublicId] = Field(default_factory=list, max_length=1000)
+    explain: bool = False
+    explore: bool = True
+
+
+class Reason(BaseModel):
+    """Why an item is in the list: the channel that ranked it best, and the history it rests on."""
+
+    channel: str
+    because: list[str]
+
+
+class Item(BaseModel):
+    """One item of the answer."""
+
+    item_id: str
+    title: str | None = None
+    score: float
+    reason: Reason
+    slot: Literal["organic", "explore", "sponsored"]
+    explain: dict[str, Any] | None = None
+
+
+class Degraded(BaseModel):
+    """A stage that did not do its part, and why."""
+
+    stage: str
+    outcome: Literal["late", "down", "bug", "short"]
+
+
+class Stage(BaseModel):
+    """What one stage did; shown with ``explain=true``."""
+
+    stage: str
+    outcome: str
+    entered: int
+    left: int
+    ms: float
+
+
+class Answer(BaseModel):
+    """A list of items, best first."""
+
+    request_id: str
+    user_id: str | None
+    bundle: str
+    variant: str
+    items: list[Item]
+    degraded: list[Degraded]
+    took_ms: float
+    stages: list[Stage] | None = None
+
+
+class EventIn(BaseModel):
+    """One thing that a user did."""
+
+    model_config = ConfigDict(
+        extra="forbid",
+        json_schema_extra={"examples": [{"user_id": "196", "item_id": "50", "type": "click"}]},
+    )
+    user_id: PublicId
+    item_id: PublicId
+    type: str = "click"
+    value: float = Field(1.0, allow_inf_nan=False)
+    timestamp: float | None = Field(None, ge=0, le=32_503_680_000, allow_inf_nan=False)
+    event_id: PublicId | None = None
+    request_id: PublicId | None = None
+
+
+class Accepted(BaseModel):
+    """Events that the store has."""
+
+    accepted: int
+    event_ids: list[str]
+
+
+class Fault(BaseModel):
+    """What is wrong with a request."""
+
+    code: str
+    message: str
+    field: str | None = None
+
+
+class Error(BaseModel):
+    """The body of every 4xx and 5xx answer."""
+
+    error: Fault

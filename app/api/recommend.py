@@ -1,0 +1,132 @@
+"""``/recommend``: from a caller's words to a request in rows, and back."""
+
+import asyncio
+import zlib
+from dataclasses import replace
+from typing import Annotated, Any
+from uuid import uuid4
+
+import numpy as np
+import orjson
+from fastapi import APIRouter, Query, Request, Response
+
+from app.api import answer
+from app.api.errors import RefusalError
+from app.api.models import Answer, Error, InlineEvent, RecommendBody, RecommendQuery
+from app.contracts import NO_HISTORY, NO_ROWS, History
+from app.contracts import Request as FunnelRequest
+from app.service import Deployment, Service
+
+router = APIRouter(tags=["recommend"])
+ERRORS: dict[int | str, dict[str, Any]] = {
+    422: {"model": Error, "description": "The request is not valid; the answer says where."},
+    503: {"model": Error, "description": "Overloaded, or not ready yet; see Retry-After."},
+}
+
+
+@router.get("/recommend", response_model=Answer, responses=ERRORS)
+async def recommend(http: Request, asked: Annotated[RecommendQuery, Query()]) -> Response:
+    """Give the items that this user should see now, best first."""
+    return await _answer(http, asked, [])
+
+
+@router.post("/recommend", response_model=Answer, responses=ERRORS)
+async def recommend_session(http: Request, body: RecommendBody) -> Response:
+    """The same with a history sent along: for sessions and anonymous users."""
+    return await _answer(http, body, body.history)
+
+
+async def _answer(
+    http: Request, body: RecommendQuery | RecommendBody, history: list[InlineEvent]
+) -> Response:
+    service: Service = http.app.state.service
+    deployment = _admitted(service, body.k)
+    request_id = uuid4().hex
+    service.in_flight += 1
+    try:
+        request = replace(
+            _in_rows(deployment, body, request_id),
+            arrived=http.scope["arrived"],
+            inline=_history(deployment, history) if history else NO_HISTORY,
+            quality=service.quality(),
+        )
+        slate = await service.recommend(deployment, request)
+    finally:
+        service.in_flight -= 1
+    named = answer.degraded(slate)
+    found = answer.items(deployment.bundle, slate)
+    if body.explain:
+        for item, why in zip(found, answer.explanations(deployment.funnel, slate), strict=True):
+            item["explain"] = why
+    service.metrics.steps(slate.steps)
+    service.metrics.answer([(d["stage"], d["outcome"]) for d in named], answer.fallback(slate))
+    service.impressions.note(request_id, body.user_id or "", [i["item_id"] for i in found])
+    clock = asyncio.get_running_loop().time
+    told: dict[str, Any] = {
+        "request_id": request_id,
+        "user_id": body.user_id,
+        "bundle": deployment.bundle.version,
+        "variant": "control",
+        "items": found,
+        "degraded": named,
+        "took_ms": round((clock() - request.arrived) * 1000, 3),
+    }
+    if body.explain:
+        told["stages"] = answer.stages(slate)
+    return Response(orjson.dumps(told), media_type="application/json")
+
+
+def _admitted(service: Service, k: int) -> Deployment:
+    """Refuse at once what cannot be answered in time.
+
+    Raises:
+        RefusalError: not ready, too many requests in flight, or too many items asked for.
+    """
+    if service.deployment is None:
+        raise RefusalError(503, service.refusal or "the service is starting", retry_after=1)
+    if service.in_flight >= service.settings.max_in_flight:
+        service.metrics.rejected()
+        raise RefusalError(503, "too many requests in flight", retry_after=1)
+    if k > service.settings.k_max:
+        raise RefusalError(422, f"k is {k}, at most {service.settings.k_max} are given", "k")
+    return service.deployment
+
+
+def _in_rows(
+    deployment: Deployment, body: RecommendQuery | RecommendBody, request_id: str
+) -> FunnelRequest:
+    ids = deployment.bundle.models.catalogue.ids
+    excluded = ids.rows(body.exclude) if body.exclude else NO_ROWS
+    return FunnelRequest(
+        user=body.user_id or "",
+        k=body.k,
+        seed=zlib.crc32(request_id.encode()),
+        arrived=0.0,
+        exclude=excluded[excluded >= 0],
+        explore=body.explore,
+    )
+
+
+def _history(deployment: Deployment, events: list[InlineEvent]) -> History:
+    """Turn events sent along into a history; those without a time are taken in their order."""
+    manifest, live = deployment.bundle.manifest, deployment.live
+    preferences = manifest.preferences()
+    for event in events:
+        if not preferences.knows(event.type):
+            known = ", ".join(sorted(preferences.type_weights))
+            raise RefusalError(
+                422, f"type {event.type} is not known; one of {known}", "history.type"
+            )
+    rows = deployment.bundle.models.catalogue.ids.rows([event.item_id for event in events])
+    values = np.array([event.value for event in events], np.float32)
+    weights = np.array(
+        [preferences.weigh(e.type, values[n : n + 1])[0] for n, e in enumerate(events)], np.float32
+    )
+    times = np.array(
+        [
+            live.now - n if event.timestamp is None else event.timestamp - manifest.time_shift
+            for n, event in enumerate(events)
+        ]
+    )
+    order = np.lexsort((rows, -times))
+    return History(rows, values, weights, times).take(order[rows[order] >= 0])

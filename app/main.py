@@ -1,0 +1,73 @@
+"""Composition root: settings -> Redis -> bundle -> funnel -> warm-up -> routes."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from fastapi import FastAPI
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from app.api import errors, events, health, recommend
+from app.observe import logs
+from app.observe.metrics import Metrics
+from app.service import Service
+from app.settings import Settings
+
+ABOUT = "Picks the items that a user should see now, live, on every request, inside 100 ms."
+
+
+class Arrival:
+    """Notes when a request reached us, and what became of it, whatever its status."""
+
+    def __init__(self, app: ASGIApp, metrics: Metrics) -> None:
+        self._app = app
+        self._metrics = metrics
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass the request on, timed."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        clock = asyncio.get_running_loop().time
+        scope["arrived"] = clock()
+        status = 500
+
+        async def sent(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+            await send(message)
+
+        self._metrics.enter()
+        try:
+            await self._app(scope, receive, sent)
+        finally:
+            self._metrics.leave()
+            route = scope.get("route")
+            path = route.path if route else "unknown"
+            self._metrics.request(path, status, clock() - scope["arrived"])
+
+
+def create(settings: Settings | None = None) -> FastAPI:
+    """Build the application; uvicorn calls this in each worker."""
+    settings = settings or Settings()
+    logs.configure(settings.log_level)
+    metrics = Metrics()
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        service = Service(settings, metrics)
+        app.state.service = service
+        starting = asyncio.create_task(service.start())
+        try:
+            yield
+        finally:
+            starting.cancel()
+            await service.stop()
+
+    app = FastAPI(title="recfunnel", version="0.1.0", description=ABOUT, lifespan=lifespan)
+    app.add_middleware(Arrival, metrics=metrics)
+    errors.install(app)
+    for module in (recommend, events, health):
+        app.include_router(module.router)
+    return app

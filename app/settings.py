@@ -1,0 +1,116 @@
+"""Frozen settings: the only reader of the environment and of ``recfunnel.toml``.
+
+Every value can be set as ``RECFUNNEL_<NAME>`` in the environment (nested values with two
+underscores, as in ``RECFUNNEL_POLICY__DIVERSITY=0.1``) or in ``recfunnel.toml``; the environment
+wins. ``REDIS_URL`` keeps its usual name.
+"""
+
+import os
+from pathlib import Path
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic_settings import (
+    BaseSettings,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    TomlConfigSettingsSource,
+)
+from typing_extensions import override
+
+from app.rerank.slate import Policy
+from app.run import Checkpoints
+
+DEFAULT_POLICY = Policy()
+
+
+class CheckpointSettings(BaseModel):
+    """Milliseconds after arrival by which each stage must be done."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+    history: float = Field(15, gt=0)
+    profile: float = Field(25, gt=0)
+    recall: float = Field(35, gt=0)
+    coarse: float = Field(50, gt=0)
+    fine: float = Field(80, gt=0)
+    rerank: float = Field(95, gt=0)
+
+    def seconds(self) -> Checkpoints:
+        """Give the checkpoints in seconds, as the funnel counts."""
+        return Checkpoints(**{name: ms / 1000 for name, ms in self.model_dump().items()})
+
+
+class PolicySettings(BaseModel):
+    """How the last stage weighs one thing against another; see ``app.rerank.slate.Policy``."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+    diversity: float = Field(DEFAULT_POLICY.diversity, ge=0, le=1)
+    freshness: float = Field(DEFAULT_POLICY.freshness, ge=0, le=1)
+    explore_slots: int = Field(DEFAULT_POLICY.explore_slots, ge=0, le=5)
+    explore_from: int = Field(DEFAULT_POLICY.explore_from, ge=1)
+    explore_beta: float = Field(DEFAULT_POLICY.explore_beta, ge=0)
+
+    def policy(self) -> Policy:
+        """Give the policy as the last stage reads it."""
+        return Policy(**self.model_dump())
+
+
+class Settings(BaseSettings):
+    """All settings of the service."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="RECFUNNEL_",
+        env_nested_delimiter="__",
+        toml_file="recfunnel.toml",
+        frozen=True,
+        extra="forbid",
+        populate_by_name=True,
+    )
+    out: Path = Path("out")  # bundles, the embedded server's data
+    host: str = "127.0.0.1"
+    port: int = Field(8000, ge=0, le=65535)
+    workers: int = Field(1, ge=1, le=64)
+    redis_url: str | None = Field(None, validation_alias="REDIS_URL", repr=False)
+    redis_timeout_ms: float = Field(250, gt=0)
+    key_prefix: str = "recfunnel"
+    cpu_threads: int = Field(2, ge=1, le=64)
+    budget_ms: float = Field(100, gt=0)
+    checkpoints_ms: CheckpointSettings = CheckpointSettings()
+    policy: PolicySettings = PolicySettings()
+    k_max: int = Field(100, ge=1, le=500)
+    max_in_flight: int = Field(64, ge=1)
+    history_limit: int = Field(500, ge=1, le=10_000)
+    stream_limit: int = Field(1_000_000, ge=1_000)
+    reload_seconds: float = Field(2.0, gt=0)
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
+
+    @field_validator("redis_url")
+    @classmethod
+    def _none_when_empty(cls, value: str | None) -> str | None:
+        return value or None
+
+    @classmethod
+    @override
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        return init_settings, env_settings, TomlConfigSettingsSource(settings_cls)
+
+    def export(self) -> None:
+        """Put the settings into the environment, for the worker processes to read."""
+        os.environ["RECFUNNEL_OUT"] = str(self.out.absolute())
+        os.environ["RECFUNNEL_HOST"] = self.host
+        os.environ["RECFUNNEL_PORT"] = str(self.port)
+        os.environ["RECFUNNEL_WORKERS"] = str(self.workers)
+        if self.redis_url:
+            os.environ["REDIS_URL"] = self.redis_url
+
+
+def share_metrics(folder: Path) -> None:
+    """Let the worker processes add up their metrics through files in ``folder``."""
+    os.environ["PROMETHEUS_MULTIPROC_DIR"] = str(folder)

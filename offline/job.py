@@ -1,0 +1,125 @@
+"""The whole offline job in one screen: read, split, replay, fit, evaluate, refit, publish."""
+
+import asyncio
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from time import perf_counter
+
+import lightgbm
+
+from app.assemble import Rankers, Sizes, Wiring
+from app.cpu import Cpu
+from app.preferences import Preferences
+from app.rank.coarse import Coarse
+from app.rank.fine import Fine
+from app.rerank.slate import Policy
+from app.run import NO_HURRY
+from offline.data.dataset import Dataset
+from offline.data.split import Split, Window, by_time
+from offline.evaluate.evaluation import Evaluation, evaluate_funnel
+from offline.evaluate.report import write_report
+from offline.models.fit import RecallConfig, fit
+from offline.publish import Trained, publish
+from offline.rank import RankConfig, fit_coarse, fit_fine, keep_best
+from offline.replay import askers, build, sample
+from offline.table import RankTable, collect, join
+from offline.write_up import figures, summary
+
+
+@dataclass(frozen=True, slots=True)
+class JobConfig:
+    """All that a run depends on beside the data."""
+
+    seed: int = 7
+    recall: RecallConfig = field(default_factory=RecallConfig)
+    rank: RankConfig = field(default_factory=RankConfig)
+    sizes: Sizes = field(default_factory=Sizes)
+    policy: Policy = field(default_factory=Policy)
+    askers: int = 3_000  # users replayed in each window, at most
+
+
+@dataclass(slots=True)
+class Phases:
+    """Tells a progress bar what is being done, and keeps how long each phase took."""
+
+    begin: Callable[[str], None] = lambda _phase: None
+    seconds: dict[str, float] = field(default_factory=dict)
+
+    @contextmanager
+    def __call__(self, phase: str) -> Iterator[None]:
+        """Time the phase that runs within."""
+        self.begin(phase)
+        began = perf_counter()
+        yield
+        self.seconds[phase] = self.seconds.get(phase, 0.0) + perf_counter() - began
+
+
+def run(dataset: Dataset, out: Path, config: JobConfig, phases: Phases) -> Path:
+    """Train on ``dataset`` and publish to ``out``; gives the bundle's folder.
+
+    Raises:
+        DataError: there are too few interactions to train and to test on.
+    """
+    split = by_time(dataset.log)
+    cpu = Cpu(threads=1)
+    wiring = Wiring(cpu, NO_HURRY, config.sizes, config.policy)
+    try:
+        with phases("replay"):
+            tables = [replay(dataset, window, config, wiring) for window in split.windows]
+        with phases("coarse"):
+            coarse = fit_coarse(join(tables), config.rank, config.seed)
+        with phases("fine"):
+            kept = [keep_best(table, coarse, config.sizes.coarse) for table in tables]
+            booster = fit_fine(kept, config.rank, config.seed)
+        with phases("evaluate"):
+            evaluation = evaluate(dataset, split, Rankers(coarse, Fine(booster)), config, wiring)
+    finally:
+        cpu.close()
+    with phases("refit"):
+        trained = refit(dataset, coarse, booster, config, evaluation)
+    with phases("publish"):
+        folder = publish(trained, out)
+    write_report(figures(dataset, split, trained, evaluation, phases.seconds), out)
+    return folder
+
+
+def replay(dataset: Dataset, window: Window, config: JobConfig, wiring: Wiring) -> RankTable:
+    """Make training rows of one window: the real recall, as of its start, for all who came."""
+    models = fit(dataset, dataset.log.before(window.start), config.recall, window.start)
+    users = sample(askers(dataset.log, window.start, window.end), config.askers, config.seed)
+    return asyncio.run(collect(build(models, wiring), dataset, users, config.seed))
+
+
+def evaluate(
+    dataset: Dataset, split: Split, rankers: Rankers, config: JobConfig, wiring: Wiring
+) -> Evaluation:
+    """Ask the real funnel, as of the cut, for all users of the test window."""
+    cut, end = split.test.start, split.test.end
+    models = fit(dataset, dataset.log.before(cut), config.recall, cut)
+    users = sample(askers(dataset.log, cut, end), 3 * config.askers, config.seed)
+    funnel = build(models, wiring, rankers)
+    return asyncio.run(evaluate_funnel(funnel, models, dataset, users, config.seed))
+
+
+def refit(
+    dataset: Dataset,
+    coarse: Coarse,
+    booster: lightgbm.Booster,
+    config: JobConfig,
+    evaluation: Evaluation,
+) -> Trained:
+    """Fit the recall models once more, on everything; the rankers stay as they were judged."""
+    models = fit(dataset, dataset.log, config.recall, float(dataset.log.times[-1]))
+    return Trained(
+        models=models,
+        coarse=coarse,
+        booster=booster,
+        sizes=config.sizes,
+        preferences=Preferences(dataset.traits.positive_at),
+        dataset=dataset.name,
+        interactions=len(dataset.log),
+        seed=config.seed,
+        metrics=summary(evaluation),
+    )

@@ -1,0 +1,134 @@
+"""Fits the coarse and the fine ranker on replayed rows."""
+
+from dataclasses import dataclass
+
+import lightgbm
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.linear_model import LogisticRegression
+
+from app.contracts import Scores
+from app.features import CHANNELS, COARSE_VIEW, FINE_VIEW, names
+from app.rank.coarse import Coarse
+from offline.table import RankTable, join
+
+RISING = frozenset(
+    [f"{c}_{s}" for c in CHANNELS if c != "fresh" for s in ("place", "z")]
+    + ["channels", "fused", "taste_factors"]
+)  # columns in which more can only speak for an item
+
+
+@dataclass(frozen=True, slots=True)
+class RankConfig:
+    """How the rankers are fitted."""
+
+    coarse_negatives: int = 100  # per group
+    coarse_strength: float = 1.0  # inverse of L2 regularisation
+    rounds: int = 600
+    patience: int = 50
+    learning_rate: float = 0.05
+    leaves: int = 15
+    leaf_rows: int = 40
+    truncation: int = 20
+
+
+def coarse_width() -> int:
+    """Give the number of columns of the coarse view."""
+    return len(names(COARSE_VIEW))
+
+
+def fit_coarse(table: RankTable, config: RankConfig, seed: int) -> Coarse:
+    """Fit a logistic regression on all positives and a sample of negatives."""
+    chosen = _sampled(table, config.coarse_negatives, seed)
+    features = table.features[chosen, : coarse_width()].astype(np.float64)
+    mean = _column(np.nanmean, features)
+    scale = np.maximum(_column(np.nanstd, features), 1e-6)
+    standard = np.nan_to_num((features - mean) / scale)
+    model = LogisticRegression(C=config.coarse_strength, max_iter=500, class_weight="balanced")
+    model.fit(standard, table.labels[chosen])
+    return Coarse(
+        mean.astype(np.float32),
+        scale.astype(np.float32),
+        model.coef_[0].astype(np.float32),
+        float(model.intercept_[0]),
+    )
+
+
+def keep_best(table: RankTable, coarse: Coarse, keep: int) -> RankTable:
+    """Let through what the coarse ranker would: the best ``keep`` of each group."""
+    scores = coarse.score(table.features[:, : coarse_width()])
+    owner = np.repeat(np.arange(len(table.groups)), table.groups)
+    order = np.lexsort((np.arange(len(table)), -scores, owner))
+    starts = np.cumsum(table.groups) - table.groups
+    place = np.arange(len(table)) - np.repeat(starts, table.groups)
+    return table.take(np.sort(order[place < keep]))
+
+
+def fit_fine(windows: list[RankTable], config: RankConfig, seed: int) -> lightgbm.Booster:
+    """Fit lambdarank (Burges, 2010) with early stopping on the last window, then on all of them."""
+    parameters = _parameters(config, seed)
+    rounds = config.rounds
+    if len(windows) > 1:
+        train, valid = _lightgbm(join(windows[:-1])), _lightgbm(windows[-1])
+        stopped = lightgbm.train(
+            parameters,
+            train,
+            config.rounds,
+            valid_sets=[valid],
+            callbacks=[lightgbm.early_stopping(config.patience, verbose=False)],
+        )
+        rounds = max(int(stopped.best_iteration), 20)
+    return lightgbm.train(parameters, _lightgbm(join(windows)), rounds)
+
+
+def _lightgbm(table: RankTable) -> lightgbm.Dataset:
+    return lightgbm.Dataset(
+        table.features,
+        table.labels,
+        group=table.groups,
+        feature_name=list(names(FINE_VIEW)),
+        free_raw_data=False,
+    )
+
+
+def _parameters(config: RankConfig, seed: int) -> dict[str, object]:
+    return {
+        "objective": "lambdarank",
+        "metric": "ndcg",
+        "eval_at": [10],
+        "learning_rate": config.learning_rate,
+        "num_leaves": config.leaves,
+        "min_data_in_leaf": config.leaf_rows,
+        "feature_fraction": 0.6,
+        "bagging_fraction": 0.8,
+        "bagging_freq": 1,
+        "lambda_l2": 5.0,
+        "lambdarank_truncation_level": config.truncation,
+        "monotone_constraints": [int(name in RISING) for name in names(FINE_VIEW)],
+        "deterministic": True,
+        "force_row_wise": True,
+        "num_threads": 2,
+        "seed": seed,
+        "verbosity": -1,
+    }
+
+
+def _sampled(table: RankTable, negatives: int, seed: int) -> NDArray[np.intp]:
+    """Choose all positives and about ``negatives`` others of each group, ascending."""
+    share = np.repeat(np.minimum(negatives / table.groups, 1.0), table.groups)
+    drawn = np.random.default_rng(seed).random(len(table)) < share
+    return np.flatnonzero(drawn | (table.labels > 0))
+
+
+def _column(statistic: object, features: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Apply a NaN-aware statistic to each column; a column of nothing but NaN gives 0."""
+    empty = np.isnan(features).all(axis=0)
+    filled = np.where(empty, 0.0, features)
+    return np.asarray(statistic(filled, axis=0))  # type: ignore[operator]
+
+
+def gains(booster: lightgbm.Booster) -> Scores:
+    """Give each fine column's share of the total gain, (f,)."""
+    gain = booster.feature_importance("gain")
+    share: Scores = (gain / max(float(gain.sum()), 1e-9)).astype(np.float32)
+    return share

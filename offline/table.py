@@ -1,0 +1,63 @@
+"""Training rows for the rankers: the real recall replayed as of then, times ``app.features``.
+
+Negatives are what the funnel really proposed and the user did not take.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from app.contracts import Matrix
+from app.funnel import Funnel
+from offline.data.dataset import Dataset
+from offline.replay import Asker, ask, labels
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class RankTable:
+    """Rows of the fine view, group after group; one group is one user's pool at one moment."""
+
+    features: Matrix  # (m, f) columns of FINE_VIEW; its first columns are COARSE_VIEW
+    labels: NDArray[np.int32]  # (m,) 1 where the user took the item and liked it
+    groups: NDArray[np.int64]  # (g,) rows of each group; sums to m
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def take(self, chosen: NDArray[np.intp]) -> "RankTable":
+        """Keep these rows, ascending; groups shrink, and those left empty vanish."""
+        owner = np.repeat(np.arange(len(self.groups)), self.groups)[chosen]
+        sizes = np.bincount(owner, minlength=len(self.groups))
+        return RankTable(self.features[chosen], self.labels[chosen], sizes[sizes > 0])
+
+
+def join(tables: list[RankTable]) -> RankTable:
+    """Put tables end to end."""
+    return RankTable(
+        np.concatenate([table.features for table in tables]),
+        np.concatenate([table.labels for table in tables]),
+        np.concatenate([table.groups for table in tables]),
+    )
+
+
+async def collect(funnel: Funnel, dataset: Dataset, users: list[Asker], seed: int) -> RankTable:
+    """Ask the funnel for each user and compute the features of everything it proposed.
+
+    Groups without a relevant candidate teach a ranker nothing and are left out.
+    """
+    features, taken = [], []
+    names = dataset.users.names(np.array([user.user for user in users], np.int64))
+    at = 0
+    async for slate in ask(funnel, names, 10, seed, explore=False):
+        found = labels(slate.merged.rows, users[at].relevant)
+        at += 1
+        if found.any():
+            features.append(funnel.fine.matrix(slate.query, slate.merged))
+            taken.append(found.astype(np.int32))
+    if not features:
+        width = funnel.fine.matrix(slate.query, slate.merged.top(0)).shape[1] if at else 0
+        return RankTable(np.empty((0, width), np.float32), np.empty(0, np.int32), np.empty(0, int))
+    return RankTable(
+        np.concatenate(features), np.concatenate(taken), np.array([len(t) for t in taken])
+    )
