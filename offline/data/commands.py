@@ -1,0 +1,75 @@
+"""The commands about data: ``recfunnel data get`` and ``recfunnel doctor``."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from offline.data.doctor import examine
+from offline.data.doctor_view import render
+from offline.data.errors import DataError
+from offline.data.fetch import fetch_ml_100k
+from offline.data.origin import TERMS
+from offline.data.readers import read, write_bad
+
+data = typer.Typer(help="Get and inspect training data.", no_args_is_help=True)
+
+
+class Known(StrEnum):
+    """Data sets that can be had by name."""
+
+    ML_100K = "ml-100k"
+
+
+@data.callback()
+def main() -> None:
+    """Get and inspect training data."""
+
+
+@data.command()
+def get(
+    name: Annotated[Known, typer.Argument(help="The data set.")],
+    to: Annotated[Path, typer.Option(help="The folder to put it into.")] = Path("data"),
+) -> None:
+    """Get a public data set, check it, and say under which terms it may be used."""
+    console = Console()
+    with one_sentence():
+        with console.status(f"Getting {name.value}"):
+            path = fetch_ml_100k(to)
+        console.print(TERMS, markup=False, highlight=False)
+        console.print(f"\n{name.value} is in {path}", markup=False, highlight=False, soft_wrap=True)
+
+
+def doctor(
+    path: Annotated[Path, typer.Argument(help="A folder or an interactions file.")],
+    schema: Annotated[
+        Path | None, typer.Option(help="A TOML file that says which column is which.")
+    ] = None,
+    bad: Annotated[Path | None, typer.Option(help="Write the bad rows to this CSV file.")] = None,
+) -> None:
+    """Say what is in a data set, what is wrong with it, and what the funnel can do with it."""
+    with one_sentence():
+        reading = read(path, schema, max_bad_share=1.0)
+        Console().print(render(examine(reading)))
+        if bad is not None:
+            write_bad(reading.bad, bad)
+            Console().print(
+                f"{len(reading.bad)} rows are in {bad}",
+                markup=False,
+                highlight=False,
+                soft_wrap=True,
+            )
+
+
+@contextmanager
+def one_sentence() -> Iterator[None]:
+    """Turn what a user can put right into one sentence and exit code 1, without a traceback."""
+    try:
+        yield
+    except (DataError, OSError) as error:
+        Console(stderr=True).print(str(error), style="red", markup=False, soft_wrap=True)
+        raise typer.Exit(1) from error

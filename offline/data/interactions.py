@@ -1,0 +1,158 @@
+"""The interactions file: each row judged, typed, weighed and put in time order."""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from app.catalogue import IdIndex
+from app.preferences import Preferences
+from offline.data.columns import AMOUNT, RATING, plain
+from offline.data.dataset import Log, Traits
+from offline.data.ids import rows_of
+from offline.data.moments import LATEST, seconds
+from offline.data.schema import InteractionsFile, Schema
+from offline.data.table import RAW, Table, id_fault
+
+DUPLICATE = "exact duplicate of an earlier line"
+POSITIVE_SHARE = 0.8  # of the scale's maximum: 4 of 5 stars, 8 of 10
+LONGEST_SCALE = 21  # a column "value" with more distinct values than 0, 0.5 ... 10 is an amount
+WIDEST_SCALE = 10.0
+RANDOM_SEED = 20_260_101
+YEAR = 365 * 86_400.0
+UNTIMED_END = 1_704_067_200.0  # 2024-01-01, unix seconds: where an invented year of times ends
+ORDER = ["time", "user", "item", "value", "kind"]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Events:
+    """The interactions that stood the checks: user, item, kind (text), value, time (float)."""
+
+    table: Table
+    timed: bool
+    positive_at: float
+
+    @property
+    def traits(self) -> Traits:
+        """Say what kind of data it is."""
+        kinds = self.table.frame["kind"]
+        explicit = len(kinds) > 0 and bool((kinds == "rating").all())
+        return Traits(explicit=explicit, positive_at=self.positive_at, timed=self.timed)
+
+
+def check(table: Table, part: InteractionsFile, schema: Schema) -> Events:
+    """Type every row and take the bad ones and the exact duplicates out. ``part`` is complete."""
+    timed = part.timestamp is not None and bool(table.frame[part.timestamp].is_not_null().any())
+    typed = replace(table, frame=_typed(table.frame, part, timed=timed))
+    sound = typed.reject(_fault(schema, timed=timed))
+    unique = sound.reject(pl.when(~pl.col(RAW).is_first_distinct()).then(pl.lit(DUPLICATE)))
+    ratings = unique.frame.filter(pl.col("kind") == "rating")["value"]
+    return Events(unique, timed, _positive_at(part, ratings))
+
+
+def build_log(events: Events, users: IdIndex, items: IdIndex, preferences: Preferences) -> Log:
+    """Put the events in time order: equal times by user, then item, then value and type."""
+    frame = events.table.frame.select(ORDER).with_columns(
+        rows_of(events.table.frame["user"], users).alias("user"),
+        rows_of(events.table.frame["item"], items).alias("item"),
+    )
+    frame = frame.sort(ORDER)
+    if not events.timed:
+        times = pl.Series("time", _invented_times(len(frame)))
+        frame = frame.with_columns(times).sort(ORDER)
+    values = frame["value"].to_numpy().astype(np.float32)
+    return Log(
+        frame["user"].to_numpy().astype(np.int32),
+        frame["item"].to_numpy().astype(np.int32),
+        values,
+        _weights(frame["kind"], values, preferences),
+        frame["time"].to_numpy().astype(np.float64),
+    )
+
+
+def _typed(frame: pl.DataFrame, part: InteractionsFile, *, timed: bool) -> pl.DataFrame:
+    """Cast without strictness, so that what does not fit is null and known by its row."""
+    value = pl.col(part.value) if part.value else pl.lit(None, pl.String)
+    return frame.select(
+        pl.col("#line"),
+        pl.col(RAW),
+        pl.col(part.user or "").alias("user"),
+        pl.col(part.item or "").alias("item"),
+        _kind(frame, part).alias("kind"),
+        value.alias("raw value"),
+        value.str.strip_chars().cast(pl.Float64, strict=False).alias("value"),
+        (pl.col(part.timestamp or "") if timed else pl.lit(None, pl.String)).alias("raw time"),
+        (seconds(part.timestamp or "") if timed else pl.lit(0.0)).alias("time"),
+    ).with_columns(
+        pl.when(pl.col("raw value").is_null() & (pl.col("kind") != "rating"))
+        .then(1.0)
+        .otherwise(pl.col("value"))
+        .alias("value"),
+    )
+
+
+def _kind(frame: pl.DataFrame, part: InteractionsFile) -> pl.Expr:
+    if part.type is None:
+        return pl.lit(part.default_type or _guess(frame, part.value))
+    word = pl.col(part.type).str.strip_chars()
+    return word.replace(part.types).str.to_lowercase()
+
+
+def _guess(frame: pl.DataFrame, value: str | None) -> str:
+    """Guess the type of all events from the name of the value's column, then from its values."""
+    if value is None:
+        return "like"
+    if plain(value) in RATING:
+        return "rating"
+    if plain(value) in AMOUNT:
+        return "play"
+    numbers = frame[value].cast(pl.Float64, strict=False).drop_nulls().drop_nans()
+    scale = numbers.is_between(0.0, WIDEST_SCALE).all() and numbers.n_unique() <= LONGEST_SCALE
+    return "rating" if scale and numbers.n_unique() > 1 else "play"
+
+
+def _fault(schema: Schema, *, timed: bool) -> pl.Expr:
+    """Say what is wrong with a typed row, null where nothing is."""
+    value, time = pl.col("value"), pl.col("time")
+    known = pl.col("kind").is_in(list(schema.weights()))
+    faults = [
+        id_fault("user", "user"),
+        id_fault("item", "item"),
+        pl.when(pl.col("kind").is_null()).then(pl.lit("no event type")),
+        pl.when(~known).then(pl.format("unknown event type {}", "kind")),
+        pl.when(pl.col("raw value").is_null() & value.is_null()).then(pl.lit("no value")),
+        pl.when(value.is_null()).then(pl.lit("value is not a number")),
+        pl.when(~value.cast(pl.Float32).is_finite()).then(pl.lit("value is NaN or infinite")),
+    ]
+    if timed:
+        faults += [
+            pl.when(pl.col("raw time").is_null()).then(pl.lit("no timestamp")),
+            pl.when(time.is_null()).then(pl.lit("timestamp is not a time")),
+            pl.when(~time.is_between(0.0, LATEST)).then(pl.lit("timestamp out of range")),
+        ]
+    return pl.coalesce(*faults)
+
+
+def _positive_at(part: InteractionsFile, ratings: pl.Series) -> float:
+    if part.positive_at is not None:
+        return part.positive_at
+    if not len(ratings):
+        return Preferences().positive_at
+    highest = float(ratings.cast(pl.Float64).to_numpy().max())
+    return round(POSITIVE_SHARE * highest, 6) if highest > 0 else highest
+
+
+def _invented_times(n: int) -> NDArray[np.float64]:
+    """Spread n events at random over one year, so that a split by time is a random split."""
+    return UNTIMED_END - YEAR * np.random.default_rng(RANDOM_SEED).random(n)
+
+
+def _weights(
+    kinds: pl.Series, values: NDArray[np.float32], preferences: Preferences
+) -> NDArray[np.float32]:
+    weights = np.zeros(len(values), np.float32)
+    for kind in kinds.unique().sort().to_list():
+        chosen = (kinds == kind).to_numpy()
+        weights[chosen] = preferences.weigh(kind, values[chosen])
+    return weights

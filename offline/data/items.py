@@ -1,0 +1,107 @@
+"""The items file, joined with the items of the log, as the catalogue."""
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from app.catalogue import Catalogue, IdIndex
+from offline.data.ids import by_row
+from offline.data.moments import years
+from offline.data.schema import ItemsFile
+from offline.data.table import Table, id_fault
+
+MOST_CATEGORIES = 64
+CATEGORY_SEPARATORS = ("|", ";", ",")
+NO_CATEGORY = "(no genres listed)"  # MovieLens' word for nothing
+YEAR_IN_TITLE = r"^(.*\S)\s*\((1[89]\d\d|20\d\d)(?:[-\u2013]\d{0,4})?\)\s*$"
+NOT_AVAILABLE = ("0", "false", "no", "n", "f", "off")
+
+
+def check_items(table: Table, part: ItemsFile) -> Table:
+    """Take out items without a usable id, and all but the first row of an item."""
+    named = table.reject(id_fault(part.item or "", "item"))
+    again = ~pl.col(part.item or "").is_first_distinct()
+    return named.reject(pl.when(again).then(pl.lit("this item is on an earlier line")))
+
+
+def build_catalogue(table: Table | None, part: ItemsFile, index: IdIndex) -> Catalogue:
+    """Describe all items of ``index``; what no file tells of an item is unknown."""
+    n = len(index)
+    if table is None:
+        nothing = np.zeros((n, 0), np.uint8)
+        titles = pl.Series("title", [None] * n, dtype=pl.String)
+        return Catalogue(index, titles, nothing, (), _unknown(n), np.ones(n, np.bool_))
+    frame, ids = table.frame, table.frame[part.item or ""]
+    told = frame.with_columns(
+        _text(part.title).alias("title"),
+        _year(part.released).alias("year"),
+        _available(part.available).alias("available"),
+    ).with_columns(
+        pl.col("title").str.replace(YEAR_IN_TITLE, "$1"),
+        pl.col("year").fill_null(pl.col("title").str.extract(YEAR_IN_TITLE, 2).cast(pl.Float64)),
+    )
+    flags, names = _categories(frame, part, index)
+    return Catalogue(
+        index,
+        by_row(ids, told["title"], index).alias("title"),
+        flags,
+        names,
+        by_row(ids, told["year"], index).cast(pl.Float32).fill_null(np.nan).to_numpy().copy(),
+        by_row(ids, told["available"], index).fill_null(value=True).to_numpy().copy(),
+    )
+
+
+def _unknown(n: int) -> NDArray[np.float32]:
+    return np.full(n, np.nan, np.float32)
+
+
+def _text(column: str | None) -> pl.Expr:
+    return pl.col(column).str.strip_chars() if column else pl.lit(None, pl.String)
+
+
+def _year(column: str | None) -> pl.Expr:
+    return years(column) if column else pl.lit(None, pl.Float64)
+
+
+def _available(column: str | None) -> pl.Expr:
+    if column is None:
+        return pl.lit(value=True)
+    return ~pl.col(column).str.strip_chars().str.to_lowercase().is_in(NOT_AVAILABLE)
+
+
+def _categories(
+    frame: pl.DataFrame, part: ItemsFile, index: IdIndex
+) -> tuple[NDArray[np.uint8], tuple[str, ...]]:
+    """Give the (n, c) flags and the names of the most frequent categories, by name."""
+    pairs = _pairs(frame, part)
+    counts = pairs.group_by("category").len().sort(["len", "category"], descending=[True, False])
+    names = sorted(counts["category"].head(MOST_CATEGORIES).to_list())
+    flags = np.zeros((len(index), len(names)), np.uint8)
+    kept = pairs.filter(pl.col("category").is_in(names))
+    columns = np.searchsorted(np.array(names, np.str_), kept["category"].to_numpy().astype(np.str_))
+    flags[index.rows(kept["item"].to_list()), columns] = 1
+    return flags, tuple(names)
+
+
+def _pairs(frame: pl.DataFrame, part: ItemsFile) -> pl.DataFrame:
+    """List every (item, category) once."""
+    item = pl.col(part.item or "").alias("item")
+    flagged = [
+        frame.filter(pl.col(name).str.strip_chars() == "1").select(item, category=pl.lit(name))
+        for name in part.category_flags
+    ]
+    listed = []
+    if part.categories:
+        separator = part.category_separator or _separator(frame[part.categories])
+        text = pl.col(part.categories).str.split(separator).alias("category")
+        listed = [frame.select(item, text).explode("category")]
+    empty = pl.DataFrame(schema={"item": pl.String, "category": pl.String})
+    pairs = pl.concat([empty, *listed, *flagged]).with_columns(pl.col("category").str.strip_chars())
+    absent = pl.col("category").is_null() | pl.col("category").is_in(["", NO_CATEGORY])
+    return pairs.filter(~absent).unique()
+
+
+def _separator(column: pl.Series) -> str:
+    """Take the first usual separator that any item uses."""
+    used = [s for s in CATEGORY_SEPARATORS if column.str.contains(s, literal=True).any()]
+    return used[0] if used else CATEGORY_SEPARATORS[0]

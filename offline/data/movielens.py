@@ -1,0 +1,77 @@
+"""The MovieLens layouts without headers. ``ratings.csv`` has one and goes the generic way."""
+
+from pathlib import Path
+
+from offline.data.schema import DETECT, InteractionsFile, ItemsFile, Schema, UsersFile
+
+EVENTS = ("user_id", "item_id", "rating", "timestamp")
+# u.genre in the order of the flags, for a folder that lacks the file itself.
+GENRES = (
+    "unknown",
+    *("Action", "Adventure", "Animation", "Children's", "Comedy", "Crime", "Documentary"),
+    *("Drama", "Fantasy", "Film-Noir", "Horror", "Musical", "Mystery", "Romance", "Sci-Fi"),
+    *("Thriller", "War", "Western"),
+)
+ML_1M_USERS = ("user_id", "gender", "age", "occupation", "zip_code")
+LINKS = ("video_release_date", "imdb_url")
+
+
+def recognise(folder: Path, main: str | None) -> Schema | None:
+    """Describe ``u.data`` or ``ratings.dat`` and what lies beside it; None if it is neither."""
+    if main in {None, "u.data"} and (folder / "u.data").is_file():
+        return _flags_layout(folder)
+    if main in {None, "ratings.dat"} and (folder / "ratings.dat").is_file():
+        return _colons_layout(folder)
+    return None
+
+
+def _flags_layout(folder: Path) -> Schema:
+    return Schema(
+        name=folder.name,
+        layout="MovieLens (u.data)",
+        interactions=InteractionsFile(file="u.data", separator="\t", columns=EVENTS),
+        items=ItemsFile(
+            file=_there(folder, "u.item"),
+            separator="|",
+            columns=("item_id", "title", "release_date", *LINKS, *GENRES),
+            encoding=DETECT,
+            category_flags=GENRES,
+        ),
+        users=UsersFile(
+            file=_there(folder, "u.user"),
+            separator="|",
+            columns=("user_id", "age", "gender", "occupation", "zip_code"),
+            encoding=DETECT,
+        ),
+    )
+
+
+def _colons_layout(folder: Path) -> Schema:
+    return Schema(
+        name=folder.name,
+        layout="MovieLens (ratings.dat)",
+        interactions=InteractionsFile(file="ratings.dat", separator="::", columns=EVENTS),
+        items=ItemsFile(
+            file=_there(folder, "movies.dat"),
+            separator="::",
+            columns=("item_id", "title", "genres"),
+            encoding=DETECT,
+            category_separator="|",
+        ),
+        users=UsersFile(
+            file=_there(folder, "users.dat", fields=len(ML_1M_USERS)),
+            separator="::",
+            columns=ML_1M_USERS,
+            encoding=DETECT,
+        ),
+    )
+
+
+def _there(folder: Path, name: str, fields: int = 0) -> str | None:
+    """Give the name of a file that exists and, where ``fields`` are asked for, has as many."""
+    path = folder / name
+    if not path.is_file():
+        return None
+    with path.open("rb") as file:
+        found = len(file.readline().split(b"::"))
+    return name if fields in {0, found} else None

@@ -1,0 +1,70 @@
+"""What MovieLens 100K is: its terms, where it is to be had, and how it is known to be right."""
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TypeAlias
+
+from offline.data.errors import DataError
+
+TERMS = """\
+MovieLens 100K was collected by the GroupLens Research Project at the University of Minnesota.
+You may use it for research. You may not redistribute it without separate permission, nor use it
+for commercial or revenue-bearing purposes without permission of GroupLens, nor state or imply any
+endorsement by the University of Minnesota or GroupLens. In publications acknowledge it by citing:
+F. Maxwell Harper and Joseph A. Konstan. 2015. The MovieLens Datasets: History and Context.
+ACM Transactions on Interactive Intelligent Systems 5, 4, Article 19. doi:10.1145/2827872"""
+NAME = "ml-100k"
+ZIP_FILES = ("u.item", "u.user", "u.genre", "u.data")  # interactions last: they say "complete"
+RATINGS = ("u.data", "ml-100k.inter")  # of the zip file, of the wheel
+PARTS = (RATINGS, ("u.item", "ml-100k.item"), ("u.user", "ml-100k.user"))
+WHEEL_DIGESTS = {  # SHA-256 of each file in the wheel; interactions last, as above
+    "ml-100k.item": "51d7cdf777ce5c0f5b32c1d947a4a81fe07d75e78abbe761e0cd4d0756064532",
+    "ml-100k.user": "4f670007d9cfbeb9807e757209af1555b9bcc186bde25e767f67cb67c6dd5972",
+    "ml-100k.inter": "4edb74e2a81178c2ba9ff381495f754f996c4aea351b1272ca36b43da0935eff",
+}
+Files: TypeAlias = Mapping[str, bytes]
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Where the data set is to be had, and how we know that it is the right one."""
+
+    address: str = "https://files.grouplens.org/datasets/movielens/ml-100k.zip"
+    patience: float = 3.0  # seconds for the address to answer
+    requirement: str = "recbole==1.2.1"
+    pip_options: tuple[str, ...] = ()
+    digests: Mapping[str, str] = field(default_factory=lambda: dict(WHEEL_DIGESTS))
+    # SHA-256 of the lines "user item rating timestamp" (tabs), sorted, so of either source.
+    ratings_digest: str = "f7dde5dc55b648d848645090e8e50b34bbf9b56abd8c305bcae44ee5de7a1f06"
+    users: int = 943
+    items: int = 1_682
+    ratings: int = 100_000
+
+
+def verify(files: Files, origin: Origin, then: str) -> None:
+    """Check digests and counts of either source's files.
+
+    Raises:
+        DataError: they are not MovieLens 100K; the text ends with ``then``.
+    """
+    atomic = RATINGS[1] in files
+    for name, digest in origin.digests.items() if atomic else ():
+        _match(name, files.get(name, b""), digest, then)
+    ratings, items, users = (_lines(files, names[atomic], header=atomic) for names in PARTS)
+    _match("the sorted ratings", b"\n".join(sorted(ratings)), origin.ratings_digest, then)
+    counts = (len(users), len(items), len(ratings))
+    expected = (origin.users, origin.items, origin.ratings)
+    if counts != expected:
+        raise DataError(f"{counts} users, items and ratings where {expected} are expected; {then}")
+
+
+def _match(what: str, content: bytes, digest: str, then: str) -> None:
+    found = hashlib.sha256(content).hexdigest()
+    if found != digest:
+        raise DataError(f"SHA-256 of {what} is {found} where {digest} is expected; {then}")
+
+
+def _lines(files: Files, name: str, *, header: bool) -> list[bytes]:
+    lines = [line.rstrip(b"\r") for line in files.get(name, b"").split(b"\n")]
+    return [line for line in lines if line][header:]

@@ -1,0 +1,156 @@
+"""Reads a data set, whatever its layout, and reports every row that could not be used."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import polars as pl
+
+from app.preferences import Preferences
+from offline.data.atomic import replacing
+from offline.data.dataset import Dataset
+from offline.data.errors import DataError, TooManyBadRowsError
+from offline.data.ids import number
+from offline.data.interactions import DUPLICATE, Events, build_log, check
+from offline.data.items import build_catalogue, check_items
+from offline.data.layouts import find_layout
+from offline.data.loading import load
+from offline.data.people import build_attributes, build_friends, check_friends, check_users
+from offline.data.schema import Schema
+from offline.data.table import Table
+
+MAX_BAD_SHARE = 0.05
+
+
+@dataclass(frozen=True, slots=True)
+class FileCount:
+    """What became of the rows of one file."""
+
+    file: str
+    lines: int  # rows: neither the header nor empty lines
+    bad: int
+    duplicates: int  # exact duplicates of an earlier line, dropped
+
+    @property
+    def good(self) -> int:
+        """Give the number of rows that were used."""
+        return self.lines - self.bad - self.duplicates
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Reading:
+    """A data set and the account of how it was read."""
+
+    dataset: Dataset
+    preferences: Preferences  # by which the log was weighed; the bundle should carry the same
+    layout: str
+    files: tuple[FileCount, ...]  # interactions first
+    bad: pl.DataFrame  # file, line, reason, text: the bad rows and the exact duplicates
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Input:
+    """All files of a data set, checked, with the schema that says which column is which."""
+
+    schema: Schema
+    events: Events
+    items: Table | None
+    users: Table | None
+    friends: Table | None
+
+    @property
+    def tables(self) -> list[Table]:
+        every = (self.events.table, self.items, self.users, self.friends)
+        return [table for table in every if table is not None]
+
+
+def read(path: Path, schema: Path | None = None, max_bad_share: float = MAX_BAD_SHARE) -> Reading:
+    """Read the data set at ``path``, a folder or a file, by a TOML schema or by its layout.
+
+    The same rows in any order give the same data set.
+
+    Raises:
+        DataError: there is nothing to read, or we do not understand how it is laid out.
+        TooManyBadRowsError: more than ``max_bad_share`` of a file's rows are bad.
+    """
+    folder, layout = find_layout(path, schema)
+    data = _load(folder, layout)
+    for table in data.tables:
+        _bound(table, max_bad_share)
+    preferences = Preferences(data.events.positive_at, layout.weights())
+    return Reading(
+        _build(data, preferences),
+        preferences,
+        layout.layout,
+        tuple(_count(table) for table in data.tables),
+        pl.concat([table.bad.sort("line") for table in data.tables]),
+    )
+
+
+def write_bad(bad: pl.DataFrame, path: Path) -> None:
+    """Write bad rows aside as CSV: file, line, reason, text."""
+    with replacing(path) as part:
+        bad.write_csv(part)
+
+
+def _load(folder: Path, schema: Schema) -> _Input:
+    log, interactions = load(folder, schema.interactions)
+    if log is None:
+        raise DataError(f"No interactions file is named for {folder}.")
+    items, items_part = load(folder, schema.items)
+    users, users_part = load(folder, schema.users)
+    friends, friends_part = load(folder, schema.friends)
+    parts = {
+        "interactions": interactions,
+        "items": items_part,
+        "users": users_part,
+        "friends": friends_part,
+    }
+    return _Input(
+        schema.model_copy(update=parts),
+        check(log, interactions, schema),
+        check_items(items, items_part) if items else None,
+        check_users(users, users_part) if users else None,
+        check_friends(friends, friends_part) if friends else None,
+    )
+
+
+def _build(data: _Input, preferences: Preferences) -> Dataset:
+    schema, log = data.schema, data.events.table.frame
+    ends = (schema.friends.user, schema.friends.friend)
+    users = number(log["user"], *_ids(data.users, schema.users.user), *_ids(data.friends, *ends))
+    items = number(log["item"], *_ids(data.items, schema.items.item))
+    return Dataset(
+        schema.name or "",
+        users,
+        build_attributes(data.users, schema.users, users),
+        build_catalogue(data.items, schema.items, items),
+        build_log(data.events, users, items, preferences),
+        data.events.traits,
+        build_friends(data.friends, schema.friends, users),
+    )
+
+
+def _ids(table: Table | None, *columns: str | None) -> list[pl.Series]:
+    return [table.frame[column] for column in columns if column] if table else []
+
+
+def _count(table: Table) -> FileCount:
+    duplicates = int((table.bad["reason"] == DUPLICATE).sum())
+    return FileCount(table.file, table.lines, len(table.bad) - duplicates, duplicates)
+
+
+def _bound(table: Table, max_bad_share: float) -> None:
+    """Refuse a table that has no row, no good row, or too large a share of bad ones."""
+    if not table.lines:
+        raise DataError(f"{table.file} has a header but no rows.")
+    count = _count(table)
+    if count.good and count.bad <= max_bad_share * count.lines:
+        return
+    bad = table.bad.filter(pl.col("reason") != DUPLICATE).sort("line")
+    raise TooManyBadRowsError(
+        f"{count.bad} of the {count.lines} rows of {table.file} are bad "
+        f"({count.bad / count.lines:.1%}, allowed {max_bad_share:.1%}), first line "
+        f"{bad['line'][0]}: {bad['reason'][0]}; correct them, map the columns in a schema file, "
+        f"or allow a larger share.",
+        bad,
+    )

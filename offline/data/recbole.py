@@ -1,0 +1,76 @@
+"""RecBole's atomic files: ``name.inter``, ``.item``, ``.user``, ``.net``, with typed headers."""
+
+from pathlib import Path
+from typing import TypeVar
+
+from offline.data.columns import CATEGORIES, ITEM, USER, plain
+from offline.data.delimited import decode
+from offline.data.errors import DataError
+from offline.data.schema import (
+    DETECT,
+    FileSchema,
+    FriendsFile,
+    InteractionsFile,
+    ItemsFile,
+    Schema,
+    UsersFile,
+)
+
+Part = TypeVar("Part", bound=FileSchema)
+
+
+def recognise(folder: Path, main: str | None) -> Schema | None:
+    """Describe the atomic files of one data set; None where there is no ``.inter`` file.
+
+    Raises:
+        DataError: there are several, and none was asked for by name.
+    """
+    found = sorted(p.name for p in folder.glob("*.inter") if main in {None, p.name})
+    if not found:
+        return None
+    if len(found) > 1:
+        raise DataError(
+            f"{folder} holds several interaction files ({', '.join(found)}); "
+            f"give the path of one of them."
+        )
+    stem = folder / found[0].removesuffix(".inter")
+    return Schema(
+        name=stem.name,
+        layout="RecBole",
+        interactions=_interactions(folder / found[0]),
+        items=_items(stem.with_name(f"{stem.name}.item")),
+        users=_part(UsersFile, stem.with_name(f"{stem.name}.user")),
+        friends=_part(FriendsFile, stem.with_name(f"{stem.name}.net")),
+    )
+
+
+def _part(kind: type[Part], path: Path) -> Part:
+    return kind(file=path.name if path.is_file() else None, separator="\t", encoding=DETECT)
+
+
+def _interactions(path: Path) -> InteractionsFile:
+    """Take the first two token columns for user and item where their names say nothing."""
+    tokens = [name for name, kind in _header(path).items() if kind == "token"]
+    known = {plain(name) for name in tokens}
+    part = _part(InteractionsFile, path)
+    if len(tokens) < 2 or (known & set(USER) and known & set(ITEM)):  # noqa: PLR2004
+        return part
+    return part.model_copy(update={"user": tokens[0], "item": tokens[1]})
+
+
+def _items(path: Path) -> ItemsFile:
+    """Take the first column for the item, as RecBole writes it; its lists are parted by blanks."""
+    part = _part(ItemsFile, path)
+    if part.file is None:
+        return part
+    header = _header(path)
+    lists = {plain(name) for name, kind in header.items() if kind == "token_seq"}
+    separator = " " if lists & set(CATEGORIES) else None
+    return part.model_copy(update={"item": next(iter(header)), "category_separator": separator})
+
+
+def _header(path: Path) -> dict[str, str]:
+    with path.open("rb") as file:
+        text, _ = decode(file.readline(), DETECT)
+    parts = (field.strip().partition(":") for field in text.split("\t"))
+    return {name: kind for name, _, kind in parts}

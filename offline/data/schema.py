@@ -1,0 +1,110 @@
+"""Which file holds what, and which of its columns: found by itself, or told by a TOML file.
+
+A layout that is recognised (MovieLens, RecBole ...) becomes a ``Schema`` too, so that all input
+goes one way. A column mapped to the empty string is not read.
+"""
+
+import codecs
+import tomllib
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+
+from app.preferences import TYPE_WEIGHTS
+from offline.data.errors import DataError
+
+DETECT = "detect"  # encoding: UTF-8, or Latin-1 where the file is not UTF-8
+
+
+def _known_encoding(name: str) -> str:
+    if name != DETECT:
+        codecs.lookup(name)
+    return name
+
+
+class FileSchema(BaseModel):
+    """One file. Separators, headers and quotes are for delimited text only."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    file: str | None = None  # relative to the data folder; None: found by its name
+    separator: str | None = Field(None, min_length=1)  # None: found in the first line
+    columns: tuple[str, ...] | None = None  # names, for a file that has no header line
+    encoding: Annotated[str, AfterValidator(_known_encoding)] = "utf-8"
+    quoted: bool | None = None  # None: quotes mean something in comma and semicolon files
+
+
+class InteractionsFile(FileSchema):
+    """Who did what with which item, when."""
+
+    user: str | None = None
+    item: str | None = None
+    value: str | None = None  # stars, plays, seconds
+    type: str | None = None
+    timestamp: str | None = None  # unix time in s, ms or finer, or ISO 8601
+    default_type: str | None = None  # of all events, where there is no type column
+    types: dict[str, str] = {}  # the file's words for our event types: {"buy" = "purchase"}
+    positive_at: float | None = None  # None: 0.8 of the largest rating
+
+
+class ItemsFile(FileSchema):
+    """What is known of the items."""
+
+    item: str | None = None
+    title: str | None = None
+    categories: str | None = None
+    category_separator: str | None = Field(None, min_length=1)  # None: the first of | ; ,
+    category_flags: tuple[str, ...] = ()  # columns named as a category, holding 1 where it is one
+    released: str | None = None  # a year, a date or a unix time
+    available: str | None = None
+
+
+class UsersFile(FileSchema):
+    """What is known of the users."""
+
+    user: str | None = None
+    attributes: tuple[str, ...] | None = None  # None: every other column
+
+
+class FriendsFile(FileSchema):
+    """Who knows whom. Edges count both ways."""
+
+    user: str | None = None
+    friend: str | None = None
+
+
+class Schema(BaseModel):
+    """All files of one data set."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    name: str | None = None
+    layout: str = "generic"
+    interactions: InteractionsFile = InteractionsFile()
+    items: ItemsFile = ItemsFile()
+    users: UsersFile = UsersFile()
+    friends: FriendsFile = FriendsFile()
+    type_weights: dict[str, float] = {}  # besides, or instead of, the usual weights
+
+    def weights(self) -> dict[str, float]:
+        """Give the preference weight of each accepted event type."""
+        return {**TYPE_WEIGHTS, **self.type_weights}
+
+
+def load_schema(path: Path) -> Schema:
+    """Read a schema from a TOML file.
+
+    Raises:
+        DataError: the file is absent, is not TOML, or names something we do not know.
+    """
+    try:
+        return Schema.model_validate(tomllib.loads(path.read_text("utf-8")))
+    except FileNotFoundError:
+        raise DataError(f"There is no schema file {path}.") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise DataError(f"The schema file {path} is not TOML: {error}.") from error
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"])
+        raise DataError(f"The schema file {path} is wrong at {where}: {first['msg']}.") from error

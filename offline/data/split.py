@@ -1,0 +1,62 @@
+"""Cuts a log at moments of time, never between two events of the same moment."""
+
+from dataclasses import dataclass
+from itertools import pairwise
+
+import numpy as np
+
+from offline.data.dataset import Log
+from offline.data.errors import DataError
+
+TEST_SHARE = 0.2
+WINDOWS = 4
+WARM_UP_SHARE = 0.4  # of the interactions: what recall knows before the first ranker window
+FEWEST = 20  # interactions; below this every part is a handful
+
+
+@dataclass(frozen=True, slots=True)
+class Split:
+    """Moments in unix seconds. A part is ``start <= time < end``, as ``Log.between`` takes it.
+
+    The ranker learns from ``windows``, each replayed with what was known at its start; the
+    funnel is judged on ``[test_start, test_end)``.
+    """
+
+    test_start: float
+    test_end: float  # just after the last event
+    windows: tuple[tuple[float, float], ...]  # in time order, adjoining, the last to test_start
+
+
+def by_time(
+    log: Log,
+    test_share: float = TEST_SHARE,
+    windows: int = WINDOWS,
+    warm_up_share: float = WARM_UP_SHARE,
+) -> Split:
+    """Split so that about ``test_share`` of the interactions are the test.
+
+    Between ``warm_up_share`` and the test lie ``windows`` ranker windows of about equal counts;
+    fewer where events share their moments.
+
+    Raises:
+        DataError: there are too few interactions, or too few different moments.
+        ValueError: the shares leave no room for ranker windows.
+    """
+    if not 0 < warm_up_share < 1 - test_share < 1 or windows < 1:
+        raise ValueError(
+            f"warm_up_share {warm_up_share} must lie below 1 - test_share {test_share}, "
+            f"with at least one window, not {windows}."
+        )
+    if len(log) < FEWEST:
+        raise DataError(f"{len(log)} interactions are too few to split by time; {FEWEST} needed.")
+    shares = np.linspace(warm_up_share, 1 - test_share, windows + 1)
+    cuts = np.unique(log.times[(shares * len(log)).astype(np.int64)])
+    cuts = cuts[cuts > log.times[0]]
+    if len(cuts) < 2:  # noqa: PLR2004
+        raise DataError(
+            "Too many interactions share one timestamp to split by time; "
+            "give finer timestamps, or none at all for a random split."
+        )
+    moments = [float(cut) for cut in cuts]
+    after = float(np.nextafter(log.times[-1], np.inf))
+    return Split(moments[-1], after, tuple(pairwise(moments)))
