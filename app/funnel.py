@@ -108,9 +108,11 @@ class Funnel:
 
     async def _profile(self, request: Request, run: Run) -> Query:
         """Fetch the live history, join it with what the bundle knows, solve the user's vectors."""
-        recent = await run.attempt(
-            "history", self.by.history, lambda: self.histories.recent(request.user), NO_HISTORY
-        )
+        recent = NO_HISTORY
+        if request.user:
+            recent = await run.attempt(
+                "history", self.by.history, lambda: self.histories.recent(request.user), NO_HISTORY
+            )
         query = self.profiles.query(request, recent)
         if not len(query.history):
             return query

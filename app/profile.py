@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from app.artifacts import Content, Factors, Models
-from app.contracts import History, Query, Request, Scores, Taste
+from app.contracts import NO_HISTORY, History, Query, Request, Scores, Taste
 from app.state.live import Live
 
 HISTORY_LIMIT = 500  # events: more add nothing to the vectors and cost time in every stage
@@ -18,8 +18,8 @@ HISTORY_LIMIT = 500  # events: more add nothing to the vectors and cost time in 
 def join(parts: list[History]) -> History:
     """Put histories together, newest first; the same item at the same time counts once."""
     parts = [part for part in parts if len(part)]
-    if len(parts) == 1:
-        return parts[0]
+    if len(parts) <= 1:
+        return parts[0] if parts else NO_HISTORY
     whole = History(*(np.concatenate(c) for c in zip(*map(_columns, parts), strict=True)))
     order = np.lexsort((whole.rows, -whole.times))
     rows, times = whole.rows[order], whole.times[order]

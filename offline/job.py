@@ -11,13 +11,13 @@ import lightgbm
 
 from app.assemble import Rankers, Sizes, Wiring
 from app.cpu import Cpu
-from app.preferences import Preferences
 from app.rank.coarse import Coarse
 from app.rank.fine import Fine
 from app.rerank.slate import Policy
 from app.run import NO_HURRY
 from offline.data.dataset import Dataset
-from offline.data.split import Split, Window, by_time
+from offline.data.readers import Reading
+from offline.data.split import Split, by_time
 from offline.evaluate.evaluation import Evaluation, evaluate_funnel
 from offline.evaluate.report import write_report
 from offline.models.fit import RecallConfig, fit
@@ -56,18 +56,19 @@ class Phases:
         self.seconds[phase] = self.seconds.get(phase, 0.0) + perf_counter() - began
 
 
-def run(dataset: Dataset, out: Path, config: JobConfig, phases: Phases) -> Path:
-    """Train on ``dataset`` and publish to ``out``; gives the bundle's folder.
+def run(reading: Reading, out: Path, config: JobConfig, phases: Phases) -> Path:
+    """Train on what was read and publish to ``out``; gives the bundle's folder.
 
     Raises:
         DataError: there are too few interactions to train and to test on.
     """
+    dataset = reading.dataset
     split = by_time(dataset.log)
     cpu = Cpu(threads=1)
     wiring = Wiring(cpu, NO_HURRY, config.sizes, config.policy)
     try:
         with phases("replay"):
-            tables = [replay(dataset, window, config, wiring) for window in split.windows]
+            tables = [replay(dataset, *window, config, wiring) for window in split.windows]
         with phases("coarse"):
             coarse = fit_coarse(join(tables), config.rank, config.seed)
         with phases("fine"):
@@ -78,17 +79,19 @@ def run(dataset: Dataset, out: Path, config: JobConfig, phases: Phases) -> Path:
     finally:
         cpu.close()
     with phases("refit"):
-        trained = refit(dataset, coarse, booster, config, evaluation)
+        trained = refit(reading, coarse, booster, config, evaluation)
     with phases("publish"):
         folder = publish(trained, out)
     write_report(figures(dataset, split, trained, evaluation, phases.seconds), out)
     return folder
 
 
-def replay(dataset: Dataset, window: Window, config: JobConfig, wiring: Wiring) -> RankTable:
+def replay(
+    dataset: Dataset, start: float, end: float, config: JobConfig, wiring: Wiring
+) -> RankTable:
     """Make training rows of one window: the real recall, as of its start, for all who came."""
-    models = fit(dataset, dataset.log.before(window.start), config.recall, window.start)
-    users = sample(askers(dataset.log, window.start, window.end), config.askers, config.seed)
+    models = fit(dataset, dataset.log.before(start), config.recall, start)
+    users = sample(askers(dataset.log, start, end), config.askers, config.seed)
     return asyncio.run(collect(build(models, wiring), dataset, users, config.seed))
 
 
@@ -96,7 +99,7 @@ def evaluate(
     dataset: Dataset, split: Split, rankers: Rankers, config: JobConfig, wiring: Wiring
 ) -> Evaluation:
     """Ask the real funnel, as of the cut, for all users of the test window."""
-    cut, end = split.test.start, split.test.end
+    cut, end = split.test_start, split.test_end
     models = fit(dataset, dataset.log.before(cut), config.recall, cut)
     users = sample(askers(dataset.log, cut, end), 3 * config.askers, config.seed)
     funnel = build(models, wiring, rankers)
@@ -104,20 +107,21 @@ def evaluate(
 
 
 def refit(
-    dataset: Dataset,
+    reading: Reading,
     coarse: Coarse,
     booster: lightgbm.Booster,
     config: JobConfig,
     evaluation: Evaluation,
 ) -> Trained:
     """Fit the recall models once more, on everything; the rankers stay as they were judged."""
+    dataset = reading.dataset
     models = fit(dataset, dataset.log, config.recall, float(dataset.log.times[-1]))
     return Trained(
         models=models,
         coarse=coarse,
         booster=booster,
         sizes=config.sizes,
-        preferences=Preferences(dataset.traits.positive_at),
+        preferences=reading.preferences,
         dataset=dataset.name,
         interactions=len(dataset.log),
         seed=config.seed,

@@ -10,6 +10,7 @@ from app.artifacts import Models
 from app.assemble import UNTRAINED, Indexes, Rankers, State, Wiring, assemble, flat_index
 from app.contracts import NO_HISTORY, Request, Rows
 from app.funnel import Funnel, Slate
+from app.preferences import Preferences
 from app.state.live import Live
 from app.state.memory import MemoryHistories, MemoryTables
 from offline.data.dataset import Log
@@ -47,11 +48,12 @@ def sample(found: list[Asker], limit: int, seed: int) -> list[Asker]:
 
 def build(models: Models, wiring: Wiring, rankers: Rankers = UNTRAINED) -> Funnel:
     """Assemble the funnel over models in memory, as the service does over a bundle and Redis."""
+    nothing_new = MemoryHistories(models.catalogue.ids, Preferences())
     return assemble(
         models,
         Indexes(flat_index(models.factors.items), flat_index(models.content.items)),
         rankers,
-        State(Live(models.popularity), MemoryHistories({}), MemoryTables(models.tables)),
+        State(Live(models.popularity), nothing_new, MemoryTables(models.tables)),
         wiring,
     )
 

@@ -1,11 +1,12 @@
 """Asks the real funnel for the users of the test window, and judges what it answers."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from app.artifacts import Models
+from app.contracts import Rows
 from app.features import CHANNELS
 from app.funnel import Funnel, Slate
 from offline.data.dataset import Dataset
@@ -41,7 +42,8 @@ async def evaluate_funnel(
     relevant = RowSets.of([user.relevant for user in users])
     seen = RowSets.of([slate.query.exclude for slate in slates])
     warm, cold = np.flatnonzero(seen.sizes > 0), np.flatnonzero(seen.sizes == 0)
-    lists = _lists(models, slates, seen)
+    shown = [_shown(funnel, slate) for slate in slates]
+    lists = _lists(models, slates, shown, seen)
     background = Background(
         models.popularity.counts[-1], models.content.items if models.content.items.any() else None
     )
@@ -55,7 +57,11 @@ async def evaluate_funnel(
     return Evaluation(
         warm=judged(base),
         cold=judged(cold) if len(cold) and len(warm) else None,
-        attribution=attribute(_trace([slates[n] for n in base]), relevant.take(base), 10),
+        attribution=attribute(
+            _trace([slates[n] for n in base], [shown[n][:10] for n in base]),
+            relevant.take(base),
+            10,
+        ),
         segments=SegmentFigures(
             history=by_history(headline, relevant, _events(slates), seed),
             popularity=by_popularity(headline, relevant, background.counts, seed),
@@ -64,10 +70,22 @@ async def evaluate_funnel(
     )
 
 
-def _lists(models: Models, slates: list[Slate], seen: RowSets) -> dict[str, Lists]:
+def _shown(funnel: Funnel, slate: Slate) -> Rows:
+    """Give the list of 10 that would be shown, then what a list of 20 would add to it.
+
+    The last place of a list is for exploration, so the first 10 of 20 are not the list of 10.
+    """
+    first = funnel.reranker.rerank(replace(slate.query, k=10), slate.fine).pool.rows
+    more = slate.chosen.pool.rows
+    return np.concatenate([first, more[~np.isin(more, first)]])
+
+
+def _lists(
+    models: Models, slates: list[Slate], shown: list[Rows], seen: RowSets
+) -> dict[str, Lists]:
     popularity = models.popularity
     lists: dict[str, Lists] = {
-        "funnel": _padded([slate.chosen.pool.rows for slate in slates]),
+        "funnel": _padded(shown),
         "popularity": popular_lists(most_popular(popularity, ALL_TIME), seen, LONGEST),
         "recency_popularity": popular_lists(most_popular(popularity, RECENT), seen, LONGEST),
     }
@@ -83,7 +101,7 @@ def _padded(answers: list[NDArray[np.int64]]) -> Lists:
     return lists
 
 
-def _trace(slates: list[Slate]) -> Trace:
+def _trace(slates: list[Slate], final: list[Rows]) -> Trace:
     return Trace(
         channels={
             channel: RowSets.of([slate.proposals[column].rows for slate in slates])
@@ -92,7 +110,7 @@ def _trace(slates: list[Slate]) -> Trace:
         merged=RowSets.of([slate.merged.rows for slate in slates]),
         coarse=RowSets.of([slate.coarse.rows for slate in slates]),
         fine=RowSets.of([slate.fine.rows for slate in slates]),
-        final=RowSets.of([slate.chosen.pool.rows[:10] for slate in slates]),
+        final=RowSets.of(final),
     )
 
 

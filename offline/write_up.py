@@ -1,0 +1,134 @@
+"""Turns what a run found into the report's figures and the manifest's summary."""
+
+import importlib.metadata
+from datetime import UTC, datetime
+from typing import Any
+
+import numpy as np
+
+from app.features import COARSE_VIEW, FINE_VIEW, names
+from offline.data.dataset import Dataset
+from offline.data.split import Split
+from offline.evaluate.evaluation import Evaluation
+from offline.evaluate.figures import DatasetFacts, Feature, Figures, SplitFacts, Timing, Weight
+from offline.publish import LIBRARIES, Trained
+from offline.rank import gains
+
+HEADLINE = "ndcg@10"
+
+
+def summary(evaluation: Evaluation) -> dict[str, Any]:
+    """Give the figures that travel in the manifest: the headline of each method."""
+    return {
+        "window": "the newest interactions, as of the cut; users with a history",
+        "users": evaluation.warm["evaluated_users"],
+        HEADLINE: {name: m[HEADLINE] for name, m in evaluation.warm["methods"].items()},
+        "against": {
+            name: d[HEADLINE]["difference"] for name, d in evaluation.warm["differences"].items()
+        },
+    }
+
+
+def figures(
+    dataset: Dataset,
+    split: Split,
+    trained: Trained,
+    evaluation: Evaluation,
+    seconds: dict[str, float],
+) -> Figures:
+    """Collect everything that the report shows."""
+    importance = gains(trained.booster)
+    return Figures(
+        dataset=_dataset_facts(dataset),
+        split=_split_facts(dataset, split, evaluation),
+        evaluated_users=evaluation.warm["evaluated_users"],
+        methods=evaluation.warm["methods"],
+        differences=evaluation.warm["differences"],
+        attribution=evaluation.attribution.figures(),
+        segments=evaluation.segments,
+        features=[
+            Feature(name=name, gain=float(gain), meaning=meaning)
+            for (name, meaning), gain in zip(_meanings(), importance, strict=True)
+        ],
+        coarse=[
+            Weight(name=name, weight=float(weight))
+            for name, weight in zip(names(COARSE_VIEW), trained.coarse.weights, strict=True)
+        ],
+        timings=[Timing(phase=phase, seconds=took) for phase, took in seconds.items()],
+        settings={
+            "candidates from each channel": trained.sizes.recall,
+            "candidates after coarse": trained.sizes.coarse,
+            "candidates after fine": trained.sizes.fine,
+            "trees of the fine ranker": trained.booster.num_trees(),
+        },
+        seeds={"job": trained.seed},
+        versions={name: importlib.metadata.version(name) for name in LIBRARIES},
+        notes=_notes(dataset, evaluation),
+    )
+
+
+def _meanings() -> list[tuple[str, str]]:
+    """Give each fine column with what its group's function says it is."""
+    return [
+        (name, (group.fill.__doc__ or "").strip().split("\n")[0])
+        for group in FINE_VIEW
+        for name in group.names
+    ]
+
+
+def _dataset_facts(dataset: Dataset) -> DatasetFacts:
+    times = dataset.log.times
+    return DatasetFacts(
+        name=dataset.name,
+        users=len(dataset.users),
+        items=len(dataset.catalogue),
+        interactions=len(dataset.log),
+        first=_date(times[0]),
+        last=_date(times[-1]),
+        explicit=dataset.traits.explicit,
+        timed=dataset.traits.timed,
+    )
+
+
+def _split_facts(dataset: Dataset, split: Split, evaluation: Evaluation) -> SplitFacts:
+    start, cut = split.windows[0][0], split.test_start
+    log = dataset.log
+    return SplitFacts(
+        t1=_date(start),
+        t2=_date(cut),
+        recall_interactions=len(log.before(start)),
+        ranker_interactions=len(log.between(start, cut)),
+        test_interactions=len(log.between(cut, np.inf)),
+        test_users=evaluation.users,
+        relevant=(
+            f"rated {dataset.traits.positive_at:g} or more, not seen before"
+            if dataset.traits.explicit
+            else "a positive event on an item not seen before"
+        ),
+    )
+
+
+def _notes(dataset: Dataset, evaluation: Evaluation) -> list[str]:
+    notes = [
+        "The real funnel was asked, as of the cut, with its policies at their defaults; nothing "
+        "after the cut was known to it, item attributes aside.",
+        "The headline is of users with a history before the cut.",
+    ]
+    if evaluation.cold:
+        cold = evaluation.cold["methods"]
+        listed = ", ".join(
+            f"{name} {cold[name][HEADLINE]['mean']:.3f}"
+            for name in ("funnel", "popularity", "recency_popularity")
+        )
+        notes.append(
+            f"Of {evaluation.cold['evaluated_users']} users without any history, NDCG@10: {listed}."
+        )
+    if not dataset.traits.timed:
+        notes.append(
+            "The data has no timestamps: the order of events, and so the split, is random."
+        )
+    return notes
+
+
+def _date(time: float) -> str:
+    return datetime.fromtimestamp(float(time), UTC).date().isoformat()
