@@ -8,12 +8,13 @@ from Redis during a request.
 import numpy as np
 from numpy.typing import NDArray
 
-from app.artifacts import HALF_LIVES, Popularity
+from app.artifacts import DAY, HALF_LIVES, Popularity
 from app.contracts import Proposal, Rows, Scores, Times
 
 POPULAR_HALF_LIFE = 3  # index into HALF_LIVES: 90 days, "popular" forgets slowly
 TRENDING_HALF_LIFE = 1  # index into HALF_LIVES: 7 days
 LIST_LENGTH = 1_000  # the longest list a channel may ask for
+REBASE_AFTER = 180 * DAY  # seconds; counts by a half-life of 1 day overflow after 1,023 days
 
 
 class Live:
@@ -43,6 +44,8 @@ class Live:
         if not len(rows):
             return
         self.now = max(self.now, float(times.max()))
+        if self.now - self.reference > REBASE_AFTER:
+            self._rebase(self.now)
         positive = np.maximum(weights, 0.0).astype(np.float64)
         for h, half_life in enumerate(HALF_LIVES):
             grown = np.exp2((times - self.reference) / half_life)
@@ -77,6 +80,13 @@ class Live:
     def fresh(self) -> Proposal:
         """Give the items that were first seen last, newest first."""
         return self._listed("fresh", np.where(self.first_seen <= self.now, self.first_seen, -1.0))
+
+    def _rebase(self, reference: float) -> None:
+        """Hold the counts relative to a later moment; what readers see stays the same."""
+        faded = self._fade(reference)
+        self.counts *= faded
+        self.liked *= faded
+        self.reference = reference
 
     def _fade(self, now: float) -> NDArray[np.float64]:
         return np.exp2(-(now - self.reference) / np.array(HALF_LIVES))[:, None]

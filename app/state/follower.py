@@ -1,0 +1,171 @@
+"""Follows what users do and what they are shown, and moves this worker's ``Live`` on."""
+
+import asyncio
+import logging
+import time
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from types import NoneType
+from typing import Any, TypeAlias
+
+import numpy as np
+import orjson
+
+from app.catalogue import IdIndex
+from app.contracts import StageError
+from app.preferences import Preferences
+from app.state.events import Interpreter, stream_key
+from app.state.impressions import shown_key
+from app.state.live import Live
+from app.state.store import Store
+
+log = logging.getLogger(__name__)
+
+Entry: TypeAlias = tuple[bytes, list[bytes]]  # id in the stream; names and values of its fields
+Shape: TypeAlias = tuple[type | tuple[type, ...], ...]  # of what an entry says
+
+EVENT: Shape = (str, str, str, str, (float, NoneType), (float, int), (str, NoneType))
+SHOWN: Shape = (str, str, list)
+
+AT_ONCE = 1_000  # entries of each stream in one read: some 5 ms of this worker's time
+BLOCK = 1_000  # milliseconds that the server holds a read until there is something to tell
+ANSWER_WITHIN = 3.0  # seconds for one read, BLOCK included
+FIRST_PAUSE, LONGEST_PAUSE = 0.05, 2.0  # seconds before asking again a server that failed
+REMEMBERED = 100_000  # ids that are known again when an entry repeats
+
+
+class RecentIds:
+    """At least the newest ``limit`` ids, at most twice as many."""
+
+    def __init__(self, limit: int = REMEMBERED) -> None:
+        self._limit = limit
+        self._newer: set[str] = set()
+        self._older: set[str] = set()
+
+    def __len__(self) -> int:
+        return len(self._newer) + len(self._older)
+
+    def is_new(self, name: str) -> bool:
+        """Say whether this id was not seen lately, and remember it."""
+        if name in self._newer or name in self._older:
+            return False
+        self._newer.add(name)
+        if len(self._newer) >= self._limit:
+            self._older, self._newer = self._newer, set()
+        return True
+
+
+@dataclass(slots=True, eq=False)
+class Follower:
+    """Reads both streams from ``since`` on, and then as they grow. ``run`` it as a task.
+
+    Its counts are for metrics. What arrives twice is applied once.
+    """
+
+    store: Store
+    prefix: str
+    live: Live
+    ids: IdIndex
+    preferences: Preferences
+    time_shift: float = 0.0  # seconds from the data's time to the wall clock
+    since: int = 0  # milliseconds by the wall clock; the bundle knows of everything earlier
+
+    applied: int = field(default=0, init=False)  # events that moved ``live``
+    repeated: int = field(default=0, init=False)  # entries whose id was seen before
+    unreadable: int = field(default=0, init=False)  # entries that are not ours, or damaged
+    failures: int = field(default=0, init=False)  # reads that the server did not answer
+    lag: float = field(default=0.0, init=False)  # seconds from the newest entry read to its arrival
+    caught_up: asyncio.Event = field(default_factory=asyncio.Event, init=False)
+    _keys: tuple[bytes, bytes] = field(init=False)
+    _positions: list[bytes] = field(init=False)
+    _events_seen: RecentIds = field(default_factory=RecentIds, init=False)
+    _slates_seen: RecentIds = field(default_factory=RecentIds, init=False)
+
+    def __post_init__(self) -> None:
+        self._keys = (stream_key(self.prefix).encode(), shown_key(self.prefix).encode())
+        self._positions = [b"%d-0" % self.since] * 2
+
+    async def run(self) -> None:
+        """Follow until cancelled; whatever the server does."""
+        pause = FIRST_PAUSE
+        async with self.store.aside(ANSWER_WITHIN) as link:
+            while True:
+                try:
+                    await self._advance(link)
+                    pause = FIRST_PAUSE
+                except StageError as error:
+                    self.failures += 1
+                    log.warning("following the events: %s", error)
+                    await asyncio.sleep(pause)
+                    pause = min(2 * pause, LONGEST_PAUSE)
+
+    async def _advance(self, link: Store) -> None:
+        reply = await link.command(
+            "XREAD", "COUNT", AT_ONCE, "BLOCK", BLOCK, "STREAMS", *self._keys, *self._positions
+        )
+        for key, entries in reply or []:
+            which = self._keys.index(key)
+            self._positions[which] = entries[-1][0]
+            (self._apply, self._expose)[which](entries)
+        longest = max((len(entries) for _, entries in reply or []), default=0)
+        if longest < AT_ONCE:
+            self.caught_up.set()
+        if not longest:
+            self.lag = 0.0
+
+    def _apply(self, entries: Sequence[Entry]) -> None:
+        read = self._decode(entries, EVENT)
+        fresh = [said for said in read if self._is_new(self._events_seen, said[1][0])]
+        if not fresh:
+            return
+        arrivals, said = zip(*fresh, strict=True)
+        _, _, items, types, values, timestamps, _ = zip(*said, strict=True)
+        # A clock that runs ahead must not age everybody else's events.
+        times = np.minimum(np.array(timestamps), np.array(arrivals))
+        interpreter = Interpreter(self.ids, self.preferences, self.time_shift)
+        known = interpreter.read(items, types, values, times)
+        self.live.apply(known.rows, known.weights, known.times)
+        self.applied += len(known)
+
+    def _expose(self, entries: Sequence[Entry]) -> None:
+        read = self._decode(entries, SHOWN)
+        fresh = [said[2] for _, said in read if self._is_new(self._slates_seen, said[0])]
+        rows = self.ids.rows([item for items in fresh for item in items])
+        self.live.expose(rows[rows >= 0])
+
+    def _is_new(self, seen: RecentIds, name: str) -> bool:
+        new = seen.is_new(name)
+        self.repeated += not new
+        return new
+
+    def _decode(self, entries: Sequence[Entry], shape: Shape) -> list[tuple[float, list[Any]]]:
+        """Give arrival and content of each entry that has this shape; count the others."""
+        arrivals = [int(name.partition(b"-")[0]) / 1000.0 for name, _ in entries]
+        read = [
+            (arrival, said)
+            for arrival, said in zip(arrivals, _parsed(entries), strict=True)
+            if isinstance(said, list)
+            and len(said) == len(shape)
+            and all(map(isinstance, said, shape))
+        ]
+        self.unreadable += len(entries) - len(read)
+        self.lag = max(0.0, time.time() - arrivals[-1])
+        return read
+
+
+def _parsed(entries: Sequence[Entry]) -> list[Any]:
+    """Parse all at once, which is cheaper; one by one when something among them is damaged."""
+    texts = [fields[-1] for _, fields in entries]
+    with suppress(orjson.JSONDecodeError):
+        together: list[Any] = orjson.loads(b"[%b]" % b",".join(texts))
+        if len(together) == len(texts):
+            return together
+    return [_parsed_alone(text) for text in texts]
+
+
+def _parsed_alone(text: bytes) -> Any:
+    try:
+        return orjson.loads(text)
+    except orjson.JSONDecodeError:
+        return None

@@ -1,0 +1,44 @@
+"""What each user did since the bundle was made, read from Redis in one command."""
+
+from dataclasses import dataclass, field
+
+import numpy as np
+import orjson
+
+from app.catalogue import IdIndex
+from app.contracts import NO_HISTORY, History
+from app.preferences import Preferences
+from app.state.events import HISTORY_LIMIT, Interpreter, history_key
+from app.state.store import Store
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class RedisHistories:
+    """Reads live histories: a sorted set a user, by timestamp, written by ``events.append``."""
+
+    store: Store
+    prefix: str
+    ids: IdIndex
+    preferences: Preferences
+    time_shift: float = 0.0  # seconds from the data's time to the wall clock
+    limit: int = HISTORY_LIMIT
+    _interpreter: Interpreter = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        interpreter = Interpreter(self.ids, self.preferences, self.time_shift)
+        object.__setattr__(self, "_interpreter", interpreter)
+
+    async def recent(self, user: str) -> History:
+        """Give the user's live events, newest first; unknown items and types are left out.
+
+        Raises:
+            StageError: the store cannot answer.
+        """
+        reply = await self.store.command(
+            "ZREVRANGE", history_key(self.prefix, user), 0, self.limit - 1, "WITHSCORES"
+        )
+        if not reply:
+            return NO_HISTORY
+        members = orjson.loads(b"[%b]" % b",".join(reply[::2]))
+        _, types, items, values = zip(*members, strict=True)
+        return self._interpreter.read(items, types, values, np.array(reply[1::2], np.float64))

@@ -1,0 +1,111 @@
+import numpy as np
+import pytest
+
+from app.artifacts import DAY, HALF_LIVES, Popularity
+from app.state.live import Live
+
+START = 1_000_000.0
+
+
+def live(n=4, **known):
+    empty = np.zeros((len(HALF_LIVES), n))
+    columns = {
+        "at": START,
+        "counts": empty,
+        "liked": empty,
+        "first_seen": np.full(n, np.inf),
+        "mean_value": np.zeros(n, np.float32),
+    }
+    return Live(Popularity(**(columns | known)))
+
+
+def apply(state, *events):
+    rows, weights, times = zip(*events, strict=True)
+    state.apply(
+        np.array(rows, np.int64), np.array(weights, np.float32), START + DAY * np.array(times)
+    )
+
+
+def rows(proposal):
+    return proposal.rows.tolist()
+
+
+def test_counts_halve_with_each_half_life():
+    state = live()
+    apply(state, (1, 1.0, 0.0))
+    assert state.counts_at(START + 7 * DAY, np.array([1]))[:, 0] == pytest.approx(
+        [2.0 ** -(7 * DAY / h) for h in HALF_LIVES]
+    )
+
+
+def test_liked_counts_weigh_positive_events_and_leave_out_the_others():
+    state = live()
+    apply(state, (1, 2.0, 0.0), (1, -1.0, 0.0), (1, 0.0, 0.0))
+    assert state.liked_at(START, np.array([1]))[-1, 0] == 2.0
+    assert state.counts_at(START, np.array([1]))[-1, 0] == 3.0
+    assert state.clicks[1] == 1.0
+
+
+def test_a_late_event_counts_as_if_it_had_been_in_time():
+    in_time, late = live(), live()
+    apply(in_time, (0, 1.0, 1.0), (1, 1.0, 5.0))
+    apply(late, (1, 1.0, 5.0))
+    apply(late, (0, 1.0, 1.0))
+    assert np.array_equal(in_time.counts, late.counts)
+    assert late.now == START + 5 * DAY
+
+
+def test_what_is_liked_of_late_trends_before_what_was_liked_more_long_ago():
+    state = live()
+    apply(state, (0, 1.0, 0.0), (0, 1.0, 0.0), (0, 1.0, 0.0), (2, 1.0, 20.0))
+    assert rows(state.trending()) == [2, 0]
+    assert rows(state.popular()) == [0, 2]
+
+
+def test_lists_follow_every_change_and_are_sorted_once_between():
+    state = live()
+    apply(state, (0, 1.0, 0.0))
+    assert rows(state.popular()) == [0]
+    assert state.popular() is state.popular()
+    apply(state, (3, 2.0, 0.0))
+    assert rows(state.popular()) == [3, 0]
+
+
+def test_what_was_seen_first_last_is_fresh_and_what_is_yet_to_come_is_not():
+    state = live(first_seen=np.array([START - 9, START + DAY * 99, np.inf, START - 5]))
+    apply(state, (2, 1.0, 1.0), (3, 1.0, 1.0))
+    assert rows(state.fresh()) == [2, 3, 0]
+
+
+def test_exposures_count_repeats():
+    state = live()
+    state.expose(np.array([1, 1, 2]))
+    assert state.exposures.tolist() == [0, 2, 1, 0]
+    assert len(state) == 4
+
+
+def test_no_events_change_nothing():
+    state = live()
+    state.apply(np.empty(0, np.int64), np.empty(0, np.float32), np.empty(0))
+    assert state.now == START
+
+
+def test_a_bundle_of_long_ago_does_not_overflow_the_counts():
+    state = live()
+    apply(state, (0, 1.0, 0.0), (1, 1.0, 9_990.0), (2, 1.0, 10_000.0))
+    now = START + DAY * 10_000
+    counts = state.counts_at(now, np.arange(3))
+    assert np.isfinite(counts).all()
+    assert counts[0, 1] == pytest.approx(2.0**-10)
+    assert counts[-1].tolist() == [1, 1, 1]
+    assert rows(state.trending()) == [2, 1]
+
+
+def test_the_bundles_counts_fade_when_time_has_moved_far():
+    known = np.ones((len(HALF_LIVES), 4))
+    state = live(counts=known, liked=known)
+    apply(state, (0, 1.0, 360.0))
+    assert state.counts_at(START + 360 * DAY, np.array([1]))[:, 0] == pytest.approx(
+        [2.0 ** -(360 * DAY / h) for h in HALF_LIVES]
+    )
+    assert known[0, 0] == 1
