@@ -104,7 +104,7 @@ def test_history_bands_split_the_evaluated_users():
 
 def test_bands_without_users_are_left_out():
     bands = segments.by_history(LISTS, RELEVANT, np.full(U, 12), seed=1)
-    assert [band["band"] for band in bands] == ["10-49"]
+    assert [band["band"] for band in bands] == ["10-49 events"]
 
 
 def test_popularity_bands_are_5_15_and_80_percent_of_items_with_events_and_the_rest():

@@ -12,7 +12,13 @@ from offline.evaluate.metrics import Lists
 from offline.evaluate.rowsets import RowSets
 
 K = 10
-HISTORY_BANDS = {"new": 0, "1-9": 1, "10-49": 10, "50-199": 50, "200 or more": 200}  # least events
+HISTORY_BANDS = {  # the fewest events of each
+    "new user": 0,
+    "1-9 events": 1,
+    "10-49 events": 10,
+    "50-199 events": 50,
+    "200 or more": 200,
+}
 POPULARITY_BANDS = {"head, top 5 %": 0.05, "middle, next 15 %": 0.20, "tail, other 80 %": 1.0}
 NEVER_SEEN = "no event before"
 

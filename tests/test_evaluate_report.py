@@ -1,0 +1,254 @@
+"""The written report: whole, honest in words, self-contained, and the same bytes every time."""
+
+import copy
+import re
+from html.parser import HTMLParser
+from pathlib import Path
+
+import matplotlib as mpl
+import numpy as np
+import orjson
+import pytest
+from jinja2 import UndefinedError
+
+from offline.evaluate import segments, verdict
+from offline.evaluate.attribution import Trace, attribute
+from offline.evaluate.compare import Background, evaluate
+from offline.evaluate.glossary import METRICS
+from offline.evaluate.report import render, write_report
+from offline.evaluate.rowsets import RowSets
+
+U, N = 240, 900
+STRENGTHS = {  # how much of the truth each method sees, in place of trained models
+    "funnel": 2.6, "popularity": 0.0, "recency_popularity": 0.6, "item_cf": 2.0, "user_cf": 1.8,
+    "embedding": 1.9, "content": 0.9, "trending": 0.5, "popular": 0.1, "fresh": 0.0,
+}  # fmt: skip
+
+
+def made_up() -> dict:
+    """Figures from the real evaluation of made-up users, whose taste is popularity plus noise."""
+    random = np.random.default_rng(11)
+    counts = np.floor(4_000 / (1 + np.arange(N)) ** 0.9) * (np.arange(N) < 840)
+    taste = random.normal(size=(U, N))
+    score = np.log1p(counts) + 1.6 * taste + random.normal(size=(U, N))
+    wanted = [np.argsort(-row)[: 2 + u % 19] for u, row in enumerate(score)]
+    relevant = RowSets.of(wanted)
+    seen_as = {
+        name: np.log1p(counts) * (name != "fresh")
+        + strength * 0.45 * taste
+        + (name not in ("popularity", "fresh")) * random.normal(size=(U, N))
+        for name, strength in STRENGTHS.items()
+    }
+    order = {name: np.argsort(-values, axis=1, kind="stable") for name, values in seen_as.items()}
+    lists = {name: rows[:, :20] for name, rows in order.items()}
+    channels = {name: RowSets.of(list(order[name][:, :60])) for name in list(STRENGTHS)[3:]}
+    merged = RowSets.of(
+        [np.unique(np.concatenate([order[c][u, :60] for c in channels])) for u in range(U)]
+    )
+    inside = np.full((U, N), -np.inf)
+    inside[merged.owners, merged.rows] = seen_as["funnel"][merged.owners, merged.rows]
+    kept = np.argsort(-inside, axis=1)
+    trace = Trace(
+        channels,
+        merged,
+        *(RowSets.of(list(kept[:, :n])) for n in (100, 40)),
+        RowSets.of(list(kept[:, :10])),
+    )
+    lists["funnel"] = kept[:, :20]
+    content = random.normal(size=(N, 8)).astype(np.float32)
+    compared = evaluate(lists, relevant, Background(counts, content), seed=1, resamples=500)
+    events = random.choice([0, 0, 4, 20, 90, 300], U)
+    return {
+        "dataset": {
+            "name": "Made-up <films>", "users": 943, "items": N, "interactions": 100_000,
+            "first": "1997-09-20", "last": "1998-04-22", "explicit": True, "timed": True,
+        },
+        "split": {
+            "t1": "1998-02-18", "t2": "1998-03-20", "recall_interactions": 70_000,
+            "ranker_interactions": 15_000, "test_interactions": 15_000, "test_users": 301,
+            "relevant": "rated 4 or more in the test window",
+        },
+        **compared,
+        "attribution": attribute(trace, relevant, 10).figures(),
+        "segments": {
+            "history": segments.by_history(lists, relevant, events, 1),
+            "popularity": segments.by_popularity(lists, relevant, counts, 1),
+        },
+        "features": [
+            {"name": f"feature_{i}", "gain": 5_000 / (i + 1), "meaning": f"{i} & what it says"}
+            for i in range(30)
+        ],
+        "coarse": [
+            {"name": f"rank_of_{name}", "weight": 1.2 - 0.4 * i} for i, name in enumerate(channels)
+        ],
+        "timings": [
+            {"phase": "read", "seconds": 0.4},
+            {"phase": "recall models", "seconds": 9.1},
+            {"phase": "replay", "seconds": 24.0},
+            {"phase": "rankers", "seconds": 8.2},
+            {"phase": "evaluate", "seconds": 6.3},
+        ],
+        "settings": {"coarse_keep": 200, "fine_keep": 100, "folder": "data", "limit": None},
+        "seeds": {"split": 1, "bootstrap": 1},
+        "versions": {"numpy": "2.4.6", "lightgbm": "4.6.0", "faiss-cpu": "1.13.0"},
+        "notes": ["Lists are made without an exploration slot: the ranker is measured, not luck."],
+    }  # fmt: skip
+
+
+FIGURES = made_up()
+
+
+@pytest.fixture
+def figures() -> dict:
+    return copy.deepcopy(FIGURES)
+
+
+class Page(HTMLParser):
+    """Checks that every element is closed, and collects tags, links and text."""
+
+    VOID = frozenset({"meta", "br", "use", "path"})
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.open, self.ids, self.links, self.words, self.tags = [], [], [], [], set()
+        self.feed(text)
+        self.close()
+
+    def handle_starttag(self, tag, attrs):
+        self.tags.add(tag)
+        self.ids += [value for name, value in attrs if name == "id"]
+        self.links += [value for name, value in attrs if name in ("href", "xlink:href", "src")]
+        if tag not in self.VOID:
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag, attrs):
+        self.handle_starttag(tag, attrs)
+        if tag not in self.VOID:
+            self.open.pop()
+
+    def handle_endtag(self, tag):
+        if tag not in self.VOID:
+            assert self.open.pop() == tag
+
+    def handle_data(self, data):
+        self.words.append(data)
+
+
+def test_the_json_is_the_figures_with_sorted_keys(figures, tmp_path):
+    write_report(figures, tmp_path / "out")
+    written = (tmp_path / "out" / "report.json").read_bytes()
+    assert orjson.loads(written) == figures
+    assert (
+        written
+        == orjson.dumps(orjson.loads(written), option=orjson.OPT_SORT_KEYS | orjson.OPT_INDENT_2)
+        + b"\n"
+    )
+
+
+def test_the_same_figures_give_the_same_bytes(figures, tmp_path):
+    for name in ("first", "second"):
+        write_report(figures, tmp_path / name)
+    for file in ("report.json", "report.html"):
+        assert (tmp_path / "first" / file).read_bytes() == (tmp_path / "second" / file).read_bytes()
+
+
+def test_the_machines_own_plot_style_does_not_show(figures):
+    plain = render(figures)
+    with mpl.rc_context({"font.size": 30, "axes.grid": True, "svg.fonttype": "path"}):
+        assert render(figures) == plain
+
+
+def test_the_page_is_well_formed_and_needs_no_other_file(figures):
+    text = render(figures)
+    page = Page(text)
+    assert page.open == []
+    assert not page.tags & {"script", "link", "img", "iframe", "object"}
+    assert all(link.startswith("#") and link[1:] in page.ids for link in page.links)
+    assert "url(http" not in text
+    assert "@import" not in text
+
+
+def test_plots_follow_the_colours_of_the_page(figures):
+    for svg in re.findall(r"<svg.*?</svg>", render(figures), re.DOTALL):
+        assert "var(--ink)" in svg
+        assert not re.findall(r"#[0-9a-f]{6}\b", svg)
+
+
+def test_every_metric_method_channel_and_stage_is_named(figures):
+    words = " ".join(Page(render(figures)).words)
+    for name in ("Funnel", "Popularity", "Recent popularity", "item_cf alone", "after coarse"):
+        assert name in words
+    for name, term in METRICS.items():
+        assert term.label in words
+        assert term.meaning in words
+        assert name == "graded_ndcg" or f"{name}@20" in figures["methods"]["funnel"]
+    assert "feature_19" in words
+    assert "feature_20" not in words
+
+
+def test_names_from_the_data_are_escaped(figures):
+    figures["notes"].append("<script>alert(1)</script>")
+    figures["attribution"]["channels"]["<b>bold</b>"] = {"own": 0.1, "unique": 0.0, "size": 3.0}
+    figures["coarse"].append({"name": '<i>x</i> & "y"', "weight": 0.3})
+    page = Page(render(figures))
+    assert not page.tags & {"script", "b>bold<"}
+    assert "<script>alert(1)</script>" in page.words
+    assert "Made-up <films>" in " ".join(page.words)
+
+
+def interval(low, mean, high):
+    return {"mean": mean, "low": low, "high": high}
+
+
+@pytest.mark.parametrize(
+    ("difference", "said"),
+    [
+        (interval(0.01, 0.02, 0.03), "clearly better than popularity: NDCG@10 differs by +0.020"),
+        (interval(-0.01, 0.02, 0.03), "not clearly better or worse than popularity"),
+        (interval(-0.03, -0.02, -0.01), "clearly worse than popularity"),
+        (interval(None, None, None), "cannot be compared with popularity"),
+    ],
+)
+def test_the_verdict_claims_no_more_than_the_interval_allows(figures, difference, said):
+    figures["differences"]["popularity"]["ndcg@10"] = {
+        "difference": difference, "ratio": interval(None, None, None),
+    }  # fmt: skip
+    assert said in verdict.against_baselines(figures)[0]
+
+
+def test_what_is_lost_adds_up_to_what_is_missing(figures):
+    losses = verdict.ndcg_losses(figures)
+    reached = figures["methods"]["funnel"]["ndcg@10"]["mean"]
+    assert sum(losses) == pytest.approx(1 - reached)
+    assert all(loss >= -1e-12 for loss in losses)
+
+
+def test_the_largest_loss_is_named(figures):
+    for cut, possible in zip(figures["attribution"]["cuts"], (0.9, 0.2, 0.15, 0.1), strict=True):
+        cut["oracle_ndcg"] = possible
+    figures["methods"]["funnel"]["ndcg@10"]["mean"] = 0.1
+    assert "(0.700) is lost by the coarse cut" in verdict.largest_loss(figures)
+
+
+def test_a_report_without_content_notes_or_recency_popularity_is_still_written(figures):
+    nothing = interval(None, None, None)
+    for metrics in figures["methods"].values():
+        metrics["diversity@10"] = metrics["diversity@20"] = nothing
+    del figures["methods"]["recency_popularity"], figures["differences"]["recency_popularity"]
+    figures["notes"], figures["features"], figures["coarse"] = [], [], []
+    figures["segments"]["history"][0]["methods"]["funnel"] = nothing
+    page = Page(render(figures))
+    assert "n/a" in page.words
+    assert "Recent popularity" not in " ".join(page.words).split("Glossary")[0]
+
+
+def test_missing_figures_are_an_error_not_a_hole(figures):
+    del figures["dataset"]["last"]
+    with pytest.raises(UndefinedError, match="last"):
+        render(figures)
+
+
+def test_a_folder_that_cannot_be_written_is_an_error(figures, tmp_path: Path):
+    (tmp_path / "taken").write_text("a file")
+    with pytest.raises(OSError, match="taken"):
+        write_report(figures, tmp_path / "taken")
