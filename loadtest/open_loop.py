@@ -1,0 +1,103 @@
+"""Open loop: requests arrive on a schedule of their own, whether or not the service keeps up.
+
+Latency counts from the scheduled moment, so that a stalled service cannot slow its own test down
+(the coordinated omission of closed loops). Arrivals are a Poisson process.
+"""
+
+import asyncio
+import sys
+from dataclasses import dataclass
+from typing import Annotated
+
+import numpy as np
+import orjson
+import typer
+import uvloop
+from rich.console import Console
+
+from loadtest.connection import Client
+from loadtest.report import Summary, Tally, show
+from loadtest.traffic import Call, Traffic
+
+HTTP_OK = 200
+HTTP_ACCEPTED = 202
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """How hard and how long to ask."""
+
+    rate: float = 30.0  # arrivals per second, on average
+    seconds: float = 15.0
+    seed: int = 1
+
+    def arrivals(self) -> list[float]:
+        """Draw the moments of arrival, seconds from the start."""
+        random = np.random.default_rng(self.seed)
+        expected = self.rate * self.seconds
+        gaps = random.exponential(1 / self.rate, int(expected + 6 * expected**0.5) + 10)
+        moments = np.cumsum(gaps)
+        kept: list[float] = moments[moments < self.seconds].tolist()
+        return kept
+
+
+class OpenLoop:
+    """One run against one service."""
+
+    def __init__(self, url: str, plan: Plan) -> None:
+        self._client = Client(url)
+        self._plan = plan
+        self._traffic = Traffic(plan.seed)
+        self._tally = Tally(f"open loop, {plan.rate:g}/s")
+
+    async def run(self) -> Summary:
+        """Keep the schedule, wait for the last answers, sum up."""
+        clock = asyncio.get_running_loop().time
+        began = clock()
+        async with asyncio.TaskGroup() as answers:
+            for moment in self._plan.arrivals():
+                await asyncio.sleep(began + moment - clock())
+                answers.create_task(self._ask(self._traffic.ask(), began + moment))
+        self._client.close()
+        return self._tally.summary(clock() - began)
+
+    async def _ask(self, call: Call, due: float) -> None:
+        body = await self._send(call, HTTP_OK)
+        if body is None:
+            return
+        answer = orjson.loads(body)
+        self._tally.listed(asyncio.get_running_loop().time() - due, answer)
+        reaction = self._traffic.react(call, answer)
+        if reaction and await self._send(reaction, HTTP_ACCEPTED) is not None:
+            self._tally.event()
+
+    async def _send(self, call: Call, expected: int) -> bytes | None:
+        try:
+            reply = await self._client.send(call)
+        except OSError:
+            reply = None
+        if reply is None or reply.status != expected:
+            self._tally.failed()
+            return None
+        return reply.body
+
+
+def measure(url: str, plan: Plan) -> Summary:
+    """Run an open loop to its end."""
+    return uvloop.run(OpenLoop(url, plan).run())
+
+
+def main(
+    url: Annotated[str, typer.Option(help="Where the service is.")] = "http://127.0.0.1:8000",
+    rate: Annotated[float, typer.Option(help="Arrivals per second.", min=0.1)] = 30.0,
+    seconds: Annotated[float, typer.Option(help="How long to ask.", min=0.1)] = 15.0,
+    budget_ms: Annotated[float, typer.Option(help="What p99 must not pass.")] = 100.0,
+) -> None:
+    """Ask on a Poisson schedule; exit with 1 when a request fails or p99 passes the budget."""
+    summary = measure(url, Plan(rate, seconds))
+    if not show([summary], budget_ms, Console()):
+        sys.exit(1)
+
+
+if __name__ == "__main__":
+    typer.run(main)

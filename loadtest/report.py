@@ -1,0 +1,86 @@
+"""What a load test says: one row for each way of asking, and the verdict."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from rich.console import Console
+from rich.table import Table
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """The result of one run. Latencies are of requests for a list, in milliseconds."""
+
+    name: str
+    requests: int  # events included
+    failures: int  # no answer, or not the status that was expected
+    rate: float  # answered per second
+    degraded: float  # share of the lists
+    p50: float
+    p95: float
+    p99: float
+    longest: float
+
+    def keeps(self, budget_ms: float) -> bool:
+        """Say whether all were answered, and the 99th percentile in time."""
+        return bool(self.requests) and not self.failures and self.p99 <= budget_ms
+
+
+class Tally:
+    """Collects answers while a test runs."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self._seconds: list[float] = []
+        self._degraded = 0
+        self._events = 0
+        self._failures = 0
+
+    def failed(self) -> None:
+        """Count a request without a good answer."""
+        self._failures += 1
+
+    def event(self) -> None:
+        """Count an event that was acknowledged."""
+        self._events += 1
+
+    def listed(self, seconds: float, answer: dict[str, Any]) -> None:
+        """Count a list."""
+        self._seconds.append(seconds)
+        self._degraded += bool(answer["degraded"])
+
+    def summary(self, lasted: float) -> Summary:
+        """Sum up a run of ``lasted`` seconds."""
+        times = np.array(self._seconds or [np.nan]) * 1000
+        p50, p95, p99 = np.quantile(times, [0.5, 0.95, 0.99]).tolist()
+        answered = len(self._seconds) + self._events
+        lists = max(len(self._seconds), 1)
+        return Summary(
+            name=self.name,
+            requests=answered + self._failures,
+            failures=self._failures,
+            rate=answered / lasted,
+            degraded=self._degraded / lists,
+            p50=p50,
+            p95=p95,
+            p99=p99,
+            longest=float(times.max()),
+        )
+
+
+def show(summaries: Sequence[Summary], budget_ms: float, console: Console) -> bool:
+    """Print one table; give whether every run kept the budget."""
+    table = Table(title=f"Latency of a list, ms (budget {budget_ms:g} at p99)")
+    for heading in ("", "requests", "failed", "per second", "degraded"):
+        table.add_column(heading, justify="right" if heading else "left")
+    for heading in ("p50", "p95", "p99", "max", "verdict"):
+        table.add_column(heading, justify="right")
+    for each in summaries:
+        times = [f"{ms:.1f}" for ms in (each.p50, each.p95, each.p99, each.longest)]
+        counts = [str(each.requests), str(each.failures), f"{each.rate:.1f}"]
+        verdict = "kept" if each.keeps(budget_ms) else "MISSED"
+        table.add_row(each.name, *counts, f"{each.degraded:.2%}", *times, verdict)
+    console.print(table)
+    return all(each.keeps(budget_ms) for each in summaries)

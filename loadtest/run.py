@@ -1,0 +1,88 @@
+"""``make load``: a closed and an open loop against one service; one table, one verdict."""
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from loadtest.open_loop import Plan, measure
+from loadtest.report import Summary, show
+from loadtest.served import NotServingError, served
+
+VISITORS = 8
+console = Console()
+
+
+@dataclass(frozen=True, slots=True)
+class Closed:
+    """The closed loop: so many visitors for so many seconds."""
+
+    visitors: int
+    seconds: float
+    budget_ms: float
+
+
+def locust(url: str, closed: Closed) -> Summary:
+    """Run locust without its window, and give what it measured.
+
+    Raises:
+        FileNotFoundError: locust ended without a result; it has said why.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        result = Path(folder) / "summary.json"
+        command = [sys.executable, "-m", "locust", "--headless", "--only-summary"]
+        command += ["-f", str(Path(__file__).with_name("locustfile.py")), "--host", url]
+        command += ["-u", str(closed.visitors), "-r", str(closed.visitors)]
+        command += ["-t", f"{closed.seconds:g}s", "--loglevel", "WARNING"]
+        command += ["--budget-ms", str(closed.budget_ms), "--summary", str(result)]
+        subprocess.run(  # noqa: S603 - our own file
+            command,
+            stdout=subprocess.DEVNULL,
+            check=False,
+        )
+        return Summary(**json.loads(result.read_text()))
+
+
+@contextmanager
+def target(url: str, out: Path) -> Iterator[str]:
+    """Give the address asked for, or that of a service started for this test."""
+    if url:
+        yield url
+        return
+    console.print(f"Starting a service on {out} with one worker")
+    with served(out, os.environ) as own:  # noqa: TID251 - passed on unread
+        yield own.url
+
+
+def main(
+    url: Annotated[str, typer.Option(help="A running service; by default one is started.")] = "",
+    out: Annotated[Path, typer.Option(help="Where the bundle is.")] = Path("out"),
+    rate: Annotated[float, typer.Option(help="Arrivals per second, open loop.")] = 30.0,
+    seconds: Annotated[float, typer.Option(help="How long each loop lasts.")] = 15.0,
+    budget_ms: Annotated[float, typer.Option(help="What p99 must not pass.")] = 100.0,
+) -> None:
+    """Ask in a closed, then in an open loop; exit with 1 on a failure or a budget missed."""
+    try:
+        with target(url, out) as address:
+            summaries = [
+                locust(address, Closed(VISITORS, seconds, budget_ms)),
+                measure(address, Plan(rate, seconds)),
+            ]
+    except NotServingError as error:
+        console.print(str(error), markup=False)
+        sys.exit(1)
+    if not show(summaries, budget_ms, console):
+        sys.exit(1)
+
+
+if __name__ == "__main__":
+    typer.run(main)

@@ -1,0 +1,96 @@
+"""A service of our own, for as long as a test needs it."""
+
+import os
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Collection, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO
+
+READY_WITHIN = 60.0  # seconds
+END_WITHIN = 10.0  # seconds
+
+
+class NotServingError(Exception):
+    """The service did not get ready. The text has its last words."""
+
+
+@dataclass(frozen=True, slots=True)
+class Served:
+    """Where it is, and which process was started."""
+
+    url: str
+    process: int
+
+
+def free_port() -> int:
+    """Give a port that nobody listens on right now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+@contextmanager
+def pinned(cores: Collection[int]) -> Iterator[None]:
+    """Run this process, and what it starts meanwhile, on these cores only; none: on all."""
+    before = os.sched_getaffinity(0)
+    if cores:
+        os.sched_setaffinity(0, cores)
+    try:
+        yield
+    finally:
+        os.sched_setaffinity(0, before)
+
+
+@contextmanager
+def served(
+    out: Path, environment: Mapping[str, str], cores: Collection[int] = ()
+) -> Iterator[Served]:
+    """Start ``recfunnel serve`` with one worker on a free port, and end it afterwards.
+
+    Raises:
+        NotServingError: it ended, or is not ready in time.
+    """
+    port = free_port()
+    url = f"http://127.0.0.1:{port}"
+    command = [str(Path(sys.executable).with_name("recfunnel")), "serve", "--out", str(out)]
+    place = ["--host", "127.0.0.1", "--port", str(port), "--workers", "1"]
+    with tempfile.TemporaryFile("w+") as log:
+        with pinned(cores):
+            process = subprocess.Popen(  # noqa: S603 - our own program
+                [*command, *place], env=dict(environment), stdout=log, stderr=log
+            )
+        try:
+            _await_ready(url, process, log)
+            yield Served(url, process.pid)
+        finally:
+            _end(process)
+
+
+def _await_ready(url: str, process: subprocess.Popen[bytes], log: IO[str]) -> None:
+    until = time.monotonic() + READY_WITHIN
+    while time.monotonic() < until and process.poll() is None:
+        with suppress(OSError, urllib.error.URLError):
+            urllib.request.urlopen(f"{url}/readyz", timeout=2).close()  # noqa: S310 - ours
+            return
+        time.sleep(0.1)
+    log.seek(0)
+    said = "\n".join(log.read().splitlines()[-15:])
+    raise NotServingError(f"the service did not get ready; it said:\n{said}")
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    process.terminate()
+    try:
+        process.wait(END_WITHIN)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()

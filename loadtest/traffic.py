@@ -1,0 +1,72 @@
+"""Who asks for what: the mix of requests that every load test here sends."""
+
+import json
+import random
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import quote
+
+KNOWN, NEW = 0.7, 0.1  # shares of the requests; the rest is anonymous, with the session sent along
+REACTS = 0.3  # share of the answers after which the user acts on an item of the list
+SESSION = 8  # items in an anonymous session, at most
+REACTIONS = ("click", "click", "click", "like", "view")
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One HTTP request. ``kind`` is what tables call it."""
+
+    kind: str
+    method: str
+    path: str
+    body: bytes = b""
+    user: str = ""  # empty: anonymous
+
+    @property
+    def is_event(self) -> bool:
+        """Say whether it tells something instead of asking for a list."""
+        return self.kind == "events"
+
+
+class Traffic:
+    """A seeded stream of calls. Ids are those of MovieLens 100K: 1 to 943, and 1 to 1682."""
+
+    def __init__(self, seed: int = 1, users: int = 943, items: int = 1682) -> None:
+        self._random = random.Random(seed)  # noqa: S311 - a load, not a secret
+        self._users = users
+        self._items = items
+
+    def ask(self) -> Call:
+        """Draw the next request for a list."""
+        kind = self._random.random()
+        if kind < KNOWN:
+            return self.known()
+        if kind < KNOWN + NEW:
+            return _listed("new", f"new-{self._random.getrandbits(40):x}")
+        return self._anonymous()
+
+    def known(self) -> Call:
+        """Draw a user of the training log."""
+        return _listed("known", str(self._random.randint(1, self._users)))
+
+    def react(self, call: Call, answer: dict[str, Any]) -> Call | None:
+        """Draw what the user does after this answer: an event, or nothing."""
+        if not call.user or not answer["items"] or self._random.random() >= REACTS:
+            return None
+        event = {
+            "user_id": call.user,
+            "item_id": self._random.choice(answer["items"])["item_id"],
+            "type": self._random.choice(REACTIONS),
+            "request_id": answer["request_id"],
+        }
+        return Call("events", "POST", "/events", json.dumps(event).encode(), call.user)
+
+    def _anonymous(self) -> Call:
+        seen = self._random.sample(range(1, self._items + 1), self._random.randint(1, SESSION))
+        history = [{"item_id": str(item), "type": "click"} for item in seen]
+        body = json.dumps({"k": 10, "history": history}).encode()
+        return Call("anonymous", "POST", "/recommend", body)
+
+
+def _listed(kind: str, user: str) -> Call:
+    return Call(kind, "GET", f"/recommend?user_id={quote(user)}&k=10", b"", user)
