@@ -39,7 +39,7 @@ ACCURACY = ("ndcg", "graded_ndcg", "map", "precision", "recall", "hit_rate")  # 
 WORDS = {
     "@10, @20": "Of the first 10 or 20 items of the list.",
     "Relevant": "What the user went on to choose in the test window; see the split below.",
-    "95 % interval": "What other users like these would give, 95 times of 100 (bootstrap).",
+    "95 % interval": "Where the figure lies in 95 of 100 resamples of the users (bootstrap).",
     "Best possible NDCG": "If later stages ordered perfectly what is left: no more can be had.",
     "Popularity": "The same list for everyone, most liked first, less what each user has seen.",
     "Recent popularity": "The same, where events weigh less the older they are.",
