@@ -26,11 +26,13 @@ from app.state.histories import RedisHistories
 from app.state.impressions import Impressions
 from app.state.live import Live
 from app.state.store import Store
-from app.state.tables import RedisTables, are_loaded, load_tables
+from app.state.tables import RedisTables, are_loaded, keep_loaded, retire_tables
 
 log = logging.getLogger(__name__)
 
 WARM_UP_REQUESTS = 20  # enough for every lazy import, page fault and connection on the path
+PREPARE = 10.0  # seconds to wait for Redis before serving without it
+POLL = 0.05  # seconds between looks at whether Redis is ready
 FINISH = 5.0  # seconds that requests in flight have to end on a bundle that was replaced
 
 
@@ -42,6 +44,13 @@ class Deployment:
     funnel: Funnel
     live: Live
     follower: Follower
+    tasks: tuple[asyncio.Task[None], ...]  # follow the stream, keep the tables in Redis
+
+    async def stop(self) -> None:
+        """End the tasks."""
+        for task in self.tasks:
+            task.cancel()
+        await asyncio.gather(*self.tasks, return_exceptions=True)
 
 
 class Service:
@@ -81,9 +90,8 @@ class Service:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         if self._deployment:
-            await self._deployment.follower.stop()
-        with suppress(StageError):
-            await self.impressions.close()
+            await self._deployment.stop()
+        await self.impressions.close()
         self.cpu.close()
         await self.store.close()
 
@@ -104,13 +112,15 @@ class Service:
         return 1.0 if load <= 0.5 else max(0.3, 1.0 - 1.4 * (load - 0.5))  # noqa: PLR2004
 
     async def _watch(self) -> None:
-        """Look for a new bundle, and for a Redis that has lost the tables."""
+        """Look for a new bundle, and tell the metrics what nobody else does."""
+        dropped = 0
         while True:
             await asyncio.sleep(self.settings.reload_seconds)
             await self._refresh()
+            self.metrics.impressions_dropped(self.impressions.dropped - dropped)
+            dropped = self.impressions.dropped
             if self._deployment:
                 self.metrics.follower_lag(self._deployment.follower.lag)
-                await self._ensure_tables(self._deployment.bundle)
 
     async def _refresh(self) -> None:
         """Serve the bundle that ``current`` points to, if it is another one and is sound."""
@@ -130,57 +140,53 @@ class Service:
         await self._deploy(bundle)
 
     async def _deploy(self, bundle: Bundle) -> None:
-        """Put a sound bundle into service: tables, followers, warm-up, then the swap."""
-        await self._ensure_tables(bundle)
-        deployment = await self._assemble(bundle)
-        await deployment.follower.start()
+        """Put a sound bundle into service: tables, the crowd's state, warm-up, then the swap."""
+        deployment = self._assemble(bundle)
+        with suppress(TimeoutError):  # without Redis there is nothing to wait for
+            async with asyncio.timeout(PREPARE):
+                await self._loaded(bundle)
+                await deployment.follower.caught_up.wait()
         await self._warm_up(deployment)
         replaced, self._deployment = self._deployment, deployment
         self.refusal = None
         self.metrics.bundle(bundle.version, bundle.manifest.created)
         log.info("serving bundle %s", bundle.version)
         if replaced:
-            await asyncio.sleep(0)
             self._spawn(self._retire(replaced))
 
-    async def _assemble(self, bundle: Bundle) -> Deployment:
-        manifest, prefix = bundle.manifest, self.settings.key_prefix
+    def _assemble(self, bundle: Bundle) -> Deployment:
+        manifest, prefix, settings = bundle.manifest, self.settings.key_prefix, self.settings
         live = Live(bundle.models.popularity)
-        ids, preferences = bundle.models.catalogue.ids, manifest.preferences()
-        histories = RedisHistories(
-            self.store,
-            prefix,
-            ids,
-            preferences,
-            time_shift=manifest.time_shift,
-            limit=self.settings.history_limit,
-        )
-        tables = RedisTables(self.store, prefix, bundle.version)
+        common = (bundle.models.catalogue.ids, manifest.preferences(), manifest.time_shift)
         funnel = assemble(
             bundle.models,
             bundle.indexes,
             bundle.rankers,
-            State(live, histories, tables),
+            State(
+                live,
+                RedisHistories(self.store, prefix, *common, limit=settings.history_limit),
+                RedisTables(self.store, prefix, bundle.version),
+            ),
             Wiring(
                 self.cpu,
-                self.settings.checkpoints_ms.seconds(),
+                settings.checkpoints_ms.seconds(),
                 bundle.sizes,
-                self.settings.policy.policy(),
+                settings.policy.policy(),
             ),
         )
-        follower = Follower(
-            self.store, prefix, live, ids, preferences, time_shift=manifest.time_shift
-        )
-        return Deployment(bundle, funnel, live, follower)
+        since = int(manifest.data_end * 1000)
+        follower = Follower(self.store, prefix, live, *common, since=since)
+        keep = keep_loaded(self.store, prefix, bundle.version, bundle.models.tables)
+        tasks = (asyncio.create_task(follower.run()), asyncio.create_task(keep))
+        return Deployment(bundle, funnel, live, follower, tasks)
 
-    async def _ensure_tables(self, bundle: Bundle) -> None:
-        """Load the similarity tables into Redis unless they are there; Redis may be down."""
-        prefix, version = self.settings.key_prefix, bundle.version
-        try:
-            if not await are_loaded(self.store, prefix, version):
-                await load_tables(self.store, prefix, version, bundle.models.tables)
-        except StageError as error:
-            log.warning("tables: %s", error)
+    async def _loaded(self, bundle: Bundle) -> None:
+        """Wait until the tables are in Redis."""
+        while True:
+            with suppress(StageError):
+                if await are_loaded(self.store, self.settings.key_prefix, bundle.version):
+                    return
+            await asyncio.sleep(POLL)
 
     async def _warm_up(self, deployment: Deployment) -> None:
         """Ask the real funnel for real users, so that the first caller waits for nothing."""
@@ -196,8 +202,12 @@ class Service:
             await self.recommend(deployment, request)
 
     async def _retire(self, deployment: Deployment) -> None:
+        """Let requests in flight finish, then let go of what belonged to the old bundle."""
         await asyncio.sleep(FINISH)
-        await deployment.follower.stop()
+        await deployment.stop()
+        keep = [self._deployment.bundle.version] if self._deployment else []
+        with suppress(StageError):
+            await retire_tables(self.store, self.settings.key_prefix, keep)
 
     def _spawn(self, work: Coroutine[None, None, None]) -> None:
         task = asyncio.create_task(work)

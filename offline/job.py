@@ -21,7 +21,7 @@ from offline.data.split import Split, by_time
 from offline.evaluate.evaluation import Evaluation, evaluate_funnel
 from offline.evaluate.report import write_report
 from offline.models.fit import RecallConfig, fit
-from offline.publish import Trained, publish
+from offline.publish import Trained, point_to, push_tables, write_bundle
 from offline.rank import RankConfig, fit_coarse, fit_fine, keep_best
 from offline.replay import askers, build, sample
 from offline.table import RankTable, collect, join
@@ -38,6 +38,8 @@ class JobConfig:
     sizes: Sizes = field(default_factory=Sizes)
     policy: Policy = field(default_factory=Policy)
     askers: int = 3_000  # users replayed in each window, at most
+    redis_url: str | None = field(default=None, repr=False)  # to hold the similarity tables
+    key_prefix: str = "recfunnel"
 
 
 @dataclass(slots=True)
@@ -81,7 +83,9 @@ def run(reading: Reading, out: Path, config: JobConfig, phases: Phases) -> Path:
     with phases("refit"):
         trained = refit(reading, coarse, booster, config, evaluation)
     with phases("publish"):
-        folder = publish(trained, out)
+        folder = write_bundle(trained, out)
+        push_tables(folder.name, trained.models, config.redis_url, config.key_prefix)
+        point_to(folder)
     write_report(figures(dataset, split, trained, evaluation, phases.seconds), out)
     return folder
 

@@ -1,7 +1,9 @@
-"""Writes a bundle: plain files first, the manifest last, then the pointer."""
+"""Writes a bundle: plain files first, the manifest last, the tables in Redis, then the pointer."""
 
+import asyncio
 import hashlib
 import importlib.metadata
+import logging
 import shutil
 import time
 from dataclasses import asdict, dataclass
@@ -19,9 +21,14 @@ from numpy.typing import NDArray
 from app.artifacts import Models
 from app.assemble import Sizes, flat_index
 from app.bundle import FORMAT, MANIFEST, POINTER, FileFact, Manifest, sha256
+from app.contracts import StageError
 from app.features import COARSE_VIEW, names, view_hash
 from app.preferences import Preferences
 from app.rank.coarse import Coarse
+from app.state.store import Store
+from app.state.tables import load_tables
+
+log = logging.getLogger(__name__)
 
 HISTORICAL = 30 * 86_400.0  # seconds: data that ended longer ago is replayed as if it ended now
 LIBRARIES = ("numpy", "scipy", "faiss-cpu", "lightgbm", "scikit-learn", "implicit", "polars")
@@ -42,11 +49,11 @@ class Trained:
     metrics: dict[str, Any]
 
 
-def publish(trained: Trained, out: Path) -> Path:
-    """Write ``out/bundles/<version>/`` and point ``out/current`` to it.
+def write_bundle(trained: Trained, out: Path) -> Path:
+    """Write ``out/bundles/<version>/``; killed at any moment, it leaves no half bundle there.
 
     Returns:
-        The bundle's folder. Killed at any moment, the old pointer and its bundle stay whole.
+        The bundle's folder.
     """
     created = time.time()
     (out / "bundles").mkdir(parents=True, exist_ok=True)
@@ -67,8 +74,26 @@ def publish(trained: Trained, out: Path) -> Path:
     except BaseException:
         shutil.rmtree(draft, ignore_errors=True)
         raise
-    point_to(folder)
     return folder
+
+
+def push_tables(version: str, models: Models, redis_url: str | None, prefix: str) -> None:
+    """Write the similarity tables into Redis, so that no worker has to when it swaps.
+
+    Without an address, or when Redis does not answer, the service does it from the bundle.
+    """
+    if redis_url:
+        asyncio.run(_push_tables(version, models, redis_url, prefix))
+
+
+async def _push_tables(version: str, models: Models, redis_url: str, prefix: str) -> None:
+    store = Store.connect(redis_url)
+    try:
+        await load_tables(store, prefix, version, models.tables)
+    except StageError as error:
+        log.warning("the service will load the tables itself: %s", error)
+    finally:
+        await store.close()
 
 
 def point_to(folder: Path) -> None:

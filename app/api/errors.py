@@ -6,6 +6,8 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import Response
 from starlette.exceptions import HTTPException
 
+from app.preferences import Preferences
+
 CODES = {
     400: "bad_request",
     404: "not_found",
@@ -63,3 +65,14 @@ async def _refused(_request: Request, fault: Exception) -> Response:
     if not isinstance(fault, RefusalError):
         raise fault
     return error(fault.status, str(fault), fault.field, fault.retry_after)
+
+
+def require_known(kind: str, preferences: Preferences, field: str) -> None:
+    """Refuse an event whose type is not configured.
+
+    Raises:
+        RefusalError: it is not.
+    """
+    if not preferences.knows(kind):
+        known = ", ".join(sorted(preferences.type_weights))
+        raise RefusalError(422, f"type {kind} is not known; one of {known}", field)

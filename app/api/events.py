@@ -7,7 +7,7 @@ from uuid import uuid4
 import orjson
 from fastapi import APIRouter, Body, Request, Response
 
-from app.api.errors import RefusalError
+from app.api.errors import RefusalError, require_known
 from app.api.models import Accepted, Error, EventIn
 from app.contracts import StageError
 from app.preferences import Preferences
@@ -40,7 +40,7 @@ async def events(
             service.store,
             service.settings.key_prefix,
             checked,
-            history_limit=service.settings.history_limit,
+            limit=service.settings.history_limit,
             stream_limit=service.settings.stream_limit,
         )
     except StageError as error:
@@ -57,9 +57,7 @@ def _checked(event: EventIn, n: int, preferences: Preferences, now: float) -> Ev
     Raises:
         RefusalError: its type is not configured, or its time is in the future.
     """
-    if not preferences.knows(event.type):
-        known = ", ".join(sorted(preferences.type_weights))
-        raise RefusalError(422, f"type {event.type} is not known; one of {known}", f"{n}.type")
+    require_known(event.type, preferences, f"{n}.type")
     moment = now if event.timestamp is None else event.timestamp
     if moment > now + FUTURE:
         raise RefusalError(422, f"timestamp {moment:.0f} is in the future", f"{n}.timestamp")

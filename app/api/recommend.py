@@ -11,11 +11,12 @@ import orjson
 from fastapi import APIRouter, Query, Request, Response
 
 from app.api import answer
-from app.api.errors import RefusalError
+from app.api.errors import RefusalError, require_known
 from app.api.models import Answer, Error, InlineEvent, RecommendBody, RecommendQuery
 from app.contracts import NO_HISTORY, NO_ROWS, History
 from app.contracts import Request as FunnelRequest
 from app.service import Deployment, Service
+from app.state.events import Interpreter
 
 router = APIRouter(tags=["recommend"])
 ERRORS: dict[int | str, dict[str, Any]] = {
@@ -108,25 +109,23 @@ def _in_rows(
 
 
 def _history(deployment: Deployment, events: list[InlineEvent]) -> History:
-    """Turn events sent along into a history; those without a time are taken in their order."""
+    """Turn events sent along into a history; those without a time are taken in their order.
+
+    Raises:
+        RefusalError: an event's type is not configured.
+    """
     manifest, live = deployment.bundle.manifest, deployment.live
     preferences = manifest.preferences()
     for event in events:
-        if not preferences.knows(event.type):
-            known = ", ".join(sorted(preferences.type_weights))
-            raise RefusalError(
-                422, f"type {event.type} is not known; one of {known}", "history.type"
-            )
-    rows = deployment.bundle.models.catalogue.ids.rows([event.item_id for event in events])
-    values = np.array([event.value for event in events], np.float32)
-    weights = np.array(
-        [preferences.weigh(e.type, values[n : n + 1])[0] for n, e in enumerate(events)], np.float32
+        require_known(event.type, preferences, "history.type")
+    newest = live.now + manifest.time_shift
+    times = [newest - n if e.timestamp is None else e.timestamp for n, e in enumerate(events)]
+    read = Interpreter(
+        deployment.bundle.models.catalogue.ids, preferences, manifest.time_shift
+    ).read(
+        [event.item_id for event in events],
+        [event.type for event in events],
+        [event.value for event in events],
+        np.array(times),
     )
-    times = np.array(
-        [
-            live.now - n if event.timestamp is None else event.timestamp - manifest.time_shift
-            for n, event in enumerate(events)
-        ]
-    )
-    order = np.lexsort((rows, -times))
-    return History(rows, values, weights, times).take(order[rows[order] >= 0])
+    return read.take(np.lexsort((read.rows, -read.times)))

@@ -1,0 +1,110 @@
+"""The command ``recfunnel``. Heavy imports wait until the command that needs them runs."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from app.serve import PortTakenError, serve
+from app.settings import Settings
+from app.state.server_process import ServerError
+
+app = typer.Typer(
+    name="recfunnel",
+    help="A recommendation service that runs the whole funnel live, on every request.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+)
+Out = Annotated[Path | None, typer.Option(help="Folder of bundles. Default: out.")]
+Host = Annotated[str | None, typer.Option(help="Address to listen on. Default: 127.0.0.1.")]
+Port = Annotated[int | None, typer.Option(help="Port to listen on. Default: 8000.", min=0)]
+
+
+def main() -> None:
+    """Run the command line."""
+    _add_training_commands()
+    app()
+
+
+@app.command("serve")
+def serve_command(
+    out: Out = None,
+    host: Host = None,
+    port: Port = None,
+    workers: Annotated[int | None, typer.Option(help="Processes. Default: 1.", min=1)] = None,
+) -> None:
+    """Serve the current bundle until Ctrl-C."""
+    with one_sentence():
+        serve(_settings(out=out, host=host, port=port, workers=workers))
+
+
+@app.command()
+def train(
+    data: Annotated[Path, typer.Option(help="A folder or an interactions file.")],
+    out: Out = None,
+    schema: Annotated[
+        Path | None, typer.Option(help="A TOML file that says which column is which.")
+    ] = None,
+    seed: Annotated[int, typer.Option(help="The same seed gives the same models.")] = 7,
+    max_bad_share: Annotated[
+        float, typer.Option(help="Share of bad rows at which to stop.", min=0, max=1)
+    ] = 0.05,
+) -> None:
+    """Train on interactions, judge the funnel, write a report, and publish a bundle."""
+    from offline.train import train as run  # noqa: PLC0415 - needs the extra "train"
+
+    with one_sentence():
+        run(data, _settings(out=out), schema=schema, seed=seed, max_bad_share=max_bad_share)
+
+
+@app.command()
+def demo(
+    out: Out = None,
+    host: Host = None,
+    port: Port = None,
+    data: Annotated[Path, typer.Option(help="Folder for MovieLens 100K.")] = Path("data"),
+    user: Annotated[str, typer.Option(help="Whose list to show.")] = "196",
+) -> None:
+    """Get MovieLens 100K, train, serve, show a first list, and go on serving until Ctrl-C."""
+    from offline.demo import demo as run  # noqa: PLC0415 - needs the extra "train"
+
+    with one_sentence():
+        run(_settings(out=out, host=host, port=port), data, user)
+
+
+def _add_training_commands() -> None:
+    try:
+        from offline.data.commands import data, doctor  # noqa: PLC0415 - needs the extra "train"
+    except ModuleNotFoundError:  # a container that only serves
+        return
+    app.add_typer(data, name="data")
+    app.command()(doctor)
+
+
+def _settings(**given: object) -> Settings:
+    """Read the settings; what the command line says wins."""
+    return Settings(**{name: value for name, value in given.items() if value is not None})  # type: ignore[arg-type]
+
+
+@contextmanager
+def one_sentence() -> Iterator[None]:
+    """Turn what a user can put right into one sentence and exit code 1, without a traceback."""
+    try:
+        yield
+    except (PortTakenError, ServerError, OSError, *_data_errors()) as error:
+        Console(stderr=True).print(str(error), style="red", markup=False, soft_wrap=True)
+        raise typer.Exit(1) from error
+
+
+def _data_errors() -> tuple[type[Exception], ...]:
+    from app.bundle import BundleError  # noqa: PLC0415 - slow to import, rarely needed
+    from offline.data.errors import DataError  # noqa: PLC0415 - the same
+
+    return BundleError, DataError
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,87 @@
+"""``recfunnel train``: reads the data, runs the job with a progress bar, says what came out."""
+
+from pathlib import Path
+
+from rich.console import Console
+from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+from rich.table import Table
+
+from app.bundle import read_manifest
+from app.settings import Settings
+from offline.data.readers import read, write_bad
+from offline.job import JobConfig, Phases, run
+
+PHASES = {
+    "read": "Reading and checking the data",
+    "replay": "Replaying recall as of earlier moments",
+    "coarse": "Fitting the coarse ranker",
+    "fine": "Fitting the fine ranker",
+    "evaluate": "Asking the real funnel for the test window",
+    "refit": "Fitting recall on everything",
+    "publish": "Publishing the bundle",
+}
+
+
+def train(
+    data: Path, settings: Settings, *, schema: Path | None, seed: int, max_bad_share: float
+) -> Path:
+    """Run the whole job and print its outcome; gives the bundle's folder.
+
+    Raises:
+        DataError: the data cannot be used; the text says why.
+    """
+    console = Console()
+    with _progress() as bar:
+        task = bar.add_task("", total=None)
+        phases = Phases(begin=lambda phase: bar.update(task, description=PHASES[phase]))
+        with phases("read"):
+            reading = read(data, schema, max_bad_share)
+        config = JobConfig(
+            seed=seed,
+            policy=settings.policy.policy(),
+            redis_url=settings.redis_url,
+            key_prefix=settings.key_prefix,
+        )
+        folder = run(reading, settings.out, config, phases)
+    if len(reading.bad):
+        aside = settings.out / "bad_rows.csv"
+        write_bad(reading.bad, aside)
+        console.print(f"{len(reading.bad)} rows could not be used: see {aside}", soft_wrap=True)
+    console.print(_outcome(folder))
+    console.print(
+        f"Bundle {folder.name} in {settings.out}, {sum(phases.seconds.values()):.0f} s; "
+        f"report: {settings.out / 'report.html'}",
+        soft_wrap=True,
+        highlight=False,
+    )
+    return folder
+
+
+def _outcome(folder: Path) -> Table:
+    """Show the headline of each method."""
+    metrics = read_manifest(folder).metrics
+    table = Table(title=f"NDCG@10 of {metrics['users']} users, as of the cut (95 % interval)")
+    table.add_column("method")
+    table.add_column("NDCG@10", justify="right")
+    table.add_column("interval", justify="right")
+    table.add_column("funnel is better by", justify="right")
+    for method, figure in sorted(metrics["ndcg@10"].items(), key=lambda m: -m[1]["mean"]):
+        better = metrics["against"].get(method)
+        table.add_row(
+            method,
+            f"{figure['mean']:.3f}",
+            f"{figure['low']:.3f} to {figure['high']:.3f}",
+            f"{better['mean']:+.3f} ({better['low']:+.3f} to {better['high']:+.3f})"
+            if better
+            else "",
+        )
+    return table
+
+
+def _progress() -> Progress:
+    return Progress(
+        SpinnerColumn(),
+        TextColumn("{task.description}"),
+        TimeElapsedColumn(),
+        console=Console(stderr=True),
+    )
