@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from implicit.cpu.als import AlternatingLeastSquares
 
-from app.artifacts import Factors
+from app.artifacts import DAY, Factors
 from offline.data.dataset import Log
 from offline.models.factors import confidences, factors
 from offline.models.interactions import Shape, liked
@@ -14,13 +14,17 @@ from offline.models.threads import one_thread
 
 @dataclass(frozen=True, slots=True)
 class ALSConfig:
-    """How the vectors are learnt."""
+    """How the vectors are learnt.
+
+    Defaults: among the best in recall@100 of the next tenth of ML-100K, over windows before 80 % of
+    the log, and the best of these on MovieTweetings. Few data want a strong ``reg``.
+    """
 
     size: int = 64  # dimensions
     alpha: float = 10.0  # confidence of a positive event of weight 1 is 1 + alpha
-    reg: float = 1.0
+    reg: float = 50.0
     rounds: int = 10
-    half_life: float = np.inf  # seconds after which an interaction counts half
+    half_life: float = 30 * DAY  # seconds after which an interaction counts half
 
 
 def fit(log: Log, shape: Shape, config: ALSConfig, seed: int) -> Factors:

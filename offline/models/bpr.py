@@ -16,12 +16,12 @@ from offline.models.threads import one_thread
 class BPRConfig:
     """How the vectors are learnt, and how a user is folded in."""
 
-    size: int = 63  # dimensions; one more holds the item's bias
+    size: int = 31  # dimensions; one more holds the item's bias
     rate: float = 0.05
-    penalty: float = 0.01  # regularisation of the training
-    rounds: int = 60
-    alpha: float = 10.0  # of the fold-in, as in Factors
-    reg: float = 1.0  # of the fold-in
+    penalty: float = 0.05  # regularisation of the training
+    rounds: int = 30
+    alpha: float = 5.0  # of the fold-in, as in Factors
+    reg: float = 50.0  # of the fold-in
 
 
 def fit(log: Log, shape: Shape, config: BPRConfig, seed: int) -> Factors:

@@ -61,10 +61,14 @@ def _title(catalogue: Catalogue, size: int, seed: int) -> NDArray[np.float64]:
     if not any(analyse(title) for title in titles):
         return np.zeros((len(titles), 0))
     words = vectorizer.fit_transform(titles)
-    if min(words.shape) <= size:
+    if words.shape[1] <= size:
         return np.asarray(words.toarray(), np.float64)
-    with one_thread():
-        return np.asarray(TruncatedSVD(size, random_state=seed).fit_transform(words))
+    reduce = TruncatedSVD(min(size, len(titles)), random_state=seed)
+    with (
+        one_thread(),
+        np.errstate(divide="ignore", invalid="ignore"),
+    ):  # titles all alike: variance 0
+        return np.asarray(reduce.fit_transform(words), np.float64)
 
 
 def _decade(catalogue: Catalogue) -> NDArray[np.float64]:

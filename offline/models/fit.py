@@ -1,7 +1,9 @@
 """Fits all recall models as of one moment: the whole of recall training in one screen."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal
+
+import numpy as np
 
 from app.artifacts import Factors, Models
 from offline.data.dataset import Dataset, Log
@@ -46,8 +48,10 @@ def fit(dataset: Dataset, log: Log, config: RecallConfig, at: float) -> Models:
             f"the newest event is of {log.times[-1]:.0f}, later than {at:.0f}: "
             "fit on log.before(at), so that nothing is known before it happened"
         )
+    config = config if dataset.traits.timed else _timeless(config)
     n = len(dataset.catalogue)
     shape = (len(dataset.users), n)
+    centred = is_centred(dataset, log)
     encoding = segments.encode(dataset.attributes, shape[0])
     return Models(
         catalogue=dataset.catalogue,
@@ -58,14 +62,24 @@ def fit(dataset: Dataset, log: Log, config: RecallConfig, at: float) -> Models:
         content=content.fit(dataset.catalogue, config.content, config.seed),
         tables={
             "item_cf": item_cf.fit(log, shape, config.item_cf),
-            "raters": user_cf.fit(log, shape, config.user_cf, centred=is_centred(dataset, log)),
+            "raters": user_cf.fit(log, shape, config.user_cf, centred=centred),
         },
+        centred=centred,
     )
 
 
 def is_centred(dataset: Dataset, log: Log) -> bool:
-    """Say whether the table "raters" is centred; serving must be told (``UserCF.centred``)."""
+    """Say whether the table "raters" is centred; serving is told by ``Models.centred``."""
     return dataset.traits.explicit and ratings_vary(log, len(dataset.users))
+
+
+def _timeless(config: RecallConfig) -> RecallConfig:
+    """Let nothing fade: without timestamps the log's times are made up."""
+    return replace(
+        config,
+        item_cf=replace(config.item_cf, half_life=np.inf),
+        als=replace(config.als, half_life=np.inf),
+    )
 
 
 def factorise(log: Log, shape: Shape, config: RecallConfig) -> Factors:

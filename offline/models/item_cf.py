@@ -27,11 +27,14 @@ BLOCK_ENTRIES = 4_000_000  # similarities held at a time: about 300 MB
 
 @dataclass(frozen=True, slots=True)
 class ItemCFConfig:
-    """How near two items are."""
+    """How near two items are.
+
+    Defaults: the best recall@100 of the next tenth of ML-100K, over windows before 80 % of the log.
+    """
 
     similarity: Literal["cosine", "adjusted_cosine"] = "cosine"
-    neighbours: int = 100  # kept per item
-    shrink: float = 10.0  # co-raters at which a similarity counts half
+    neighbours: int = 50  # kept per item
+    shrink: float = 20.0  # co-raters at which a similarity counts half
     half_life: float = np.inf  # seconds after which an interaction counts half
     damping: float = 0.0  # a similarity is divided by the neighbour's raters to this power
 

@@ -19,7 +19,7 @@ FEWEST_VALUES, MOST_VALUES = 2, 50
 class SegmentsConfig:
     """How cautious a segment's taste is."""
 
-    prior: float = 1_000.0  # likes at which a segment's own share of an item counts half
+    prior: float = 5_000.0  # likes at which a segment's own share of an item counts half
 
 
 @dataclass(frozen=True, slots=True, eq=False)

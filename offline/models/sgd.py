@@ -18,12 +18,12 @@ class SGDConfig:
 
     size: int = 32  # dimensions
     rate: float = 0.02
-    penalty: float = 0.05  # regularisation of the training
-    rounds: int = 30
+    penalty: float = 0.1  # regularisation of the training
+    rounds: int = 15
     batch: int = 1_000  # ratings whose gradients are taken at once
     spread: float = 0.1  # standard deviation of the first vectors
-    alpha: float = 10.0  # of the fold-in, as in Factors
-    reg: float = 1.0  # of the fold-in
+    alpha: float = 5.0  # of the fold-in, as in Factors
+    reg: float = 20.0  # of the fold-in
 
 
 @dataclass(frozen=True, slots=True, eq=False)
