@@ -1,0 +1,89 @@
+import warnings
+
+import numpy as np
+import polars as pl
+import pytest
+
+from app.catalogue import Catalogue, IdIndex
+from offline.models.content import ContentConfig, fit
+
+WORDS = ["star", "wars", "love", "night", "return", "king", "story", "war", "city", "blue"]
+
+
+def catalogue(titles, categories=None, released=None):
+    n = len(titles)
+    table = np.zeros((n, 0)) if categories is None else np.array(categories)
+    return Catalogue(
+        ids=IdIndex.of([f"{i:04d}" for i in range(n)]),
+        titles=pl.Series(titles, dtype=pl.String),
+        categories=table.astype(np.uint8),
+        category_names=tuple(f"c{c}" for c in range(table.shape[1])),
+        released=np.array([np.nan] * n if released is None else released, np.float32),
+        available=np.ones(n, np.bool_),
+    )
+
+
+def many_titles(n):
+    random = np.random.default_rng(0)
+    return [f"{random.choice(WORDS)} {random.choice(WORDS)} w{i % 60}" for i in range(n)]
+
+
+def near(items):
+    return items @ items.T
+
+
+def test_items_of_like_titles_categories_and_decades_are_nearer():
+    titles = ["Star Wars", "Star Trek", "Amélie", "Amelie"]
+    found = near(fit(catalogue(titles, [[1, 0], [1, 0], [0, 1], [0, 1]]), ContentConfig(), 0).items)
+    assert found[0, 1] > found[0, 2]
+    assert found[2, 3] == pytest.approx(1.0, abs=1e-6)
+    decades = fit(catalogue([None] * 3, [[1]] * 3, [1994, 1999, 2001]), ContentConfig(), 0).items
+    assert near(decades)[0, 1] > near(decades)[0, 2]
+
+
+def test_a_rare_category_says_more_than_a_common_one():
+    table = [[1, 1], [1, 0], [0, 1], *[[1, 0]] * 6]
+    found = near(fit(catalogue([None] * 9, table), ContentConfig(), 0).items)
+    assert found[0, 2] > found[0, 1]
+
+
+def test_vectors_are_of_unit_length_or_all_zero_where_nothing_is_known():
+    found = fit(catalogue(["Star Wars", None, ""], [[0], [0], [1]]), ContentConfig(), 0).items
+    assert np.allclose(np.linalg.norm(found, axis=1), [1, 0, 1])
+    assert found.dtype == np.float32
+
+
+@pytest.mark.parametrize("n", [20, 300])
+def test_titles_take_at_most_the_dimensions_allowed(n):
+    config = ContentConfig(title_size=15)
+    found = fit(catalogue(many_titles(n)), config, 0).items
+    assert found.shape == (n, 15)
+    assert np.allclose(np.linalg.norm(found, axis=1), 1.0, atol=1e-5)
+
+
+def test_the_same_seed_gives_the_same_bits():
+    one, two = (fit(catalogue(many_titles(300)), ContentConfig(), 3).items for _ in range(2))
+    assert one.tobytes() == two.tobytes()
+
+
+@pytest.mark.parametrize("titles", [[None, None], ["", "?"], []])
+def test_a_catalogue_without_words_and_categories_has_no_content(titles):
+    released = [1990.0] * len(titles)
+    assert fit(catalogue(titles, None, released), ContentConfig(), 0).items.shape == (
+        len(titles),
+        0,
+    )
+
+
+def test_titles_that_are_all_alike_do_no_harm():
+    title = " ".join(f"word{i}" for i in range(60))
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        found = fit(catalogue([title] * 50), ContentConfig(), 0).items
+    assert np.allclose(near(found), 1.0, atol=1e-5)
+
+
+def test_one_item_works():
+    assert np.allclose(near(fit(catalogue(["Star"]), ContentConfig(), 0).items), 1.0)
+    long = " ".join(f"word{i}" for i in range(60))
+    assert np.allclose(near(fit(catalogue([long]), ContentConfig(), 0).items), 1.0)

@@ -1,0 +1,132 @@
+from dataclasses import fields, replace
+
+import numpy as np
+import pytest
+
+from app.catalogue import IdIndex
+from offline.data.dataset import Dataset, Log, Traits
+from offline.models import users
+from offline.models.als import ALSConfig
+from offline.models.fit import RecallConfig, fit, is_centred
+from tests.test_models_content import catalogue
+from tests.test_models_interactions import DAY, EMPTY, SHAPE, constant, log_of, random_log
+
+
+def dataset(log, shape=SHAPE, *, explicit=True, timed=True):
+    table = np.eye(shape[1], 3, dtype=np.uint8)
+    return Dataset(
+        name="small",
+        users=IdIndex.of([f"{u:02d}" for u in range(shape[0])]),
+        attributes={"sex": np.array(["f", "m", ""])[np.arange(shape[0]) % 3]},
+        catalogue=catalogue([f"title {i}" for i in range(shape[1])], table),
+        log=log,
+        traits=Traits(explicit, 4.0, timed),
+        friends=np.empty((0, 2), np.int32),
+    )
+
+
+def arrays(part):
+    """Every array of the artifacts, by place."""
+    if isinstance(part, np.ndarray):
+        return [part.tobytes()]
+    if isinstance(part, dict):
+        return [x for key in sorted(part) for x in arrays(part[key])]
+    if hasattr(part, "__dataclass_fields__"):
+        return [x for f in fields(part) for x in arrays(getattr(part, f.name))]
+    return [repr(part).encode()]
+
+
+def models(log, config=None, at=30 * DAY, **traits):
+    return fit(dataset(log, **traits), log, config or RecallConfig(), at)
+
+
+@pytest.mark.parametrize("factorisation", ["als", "bpr", "sgd"])
+def test_two_runs_give_the_same_bits(factorisation):
+    config = RecallConfig(seed=5, factorisation=factorisation)
+    assert arrays(models(random_log(0), config)) == arrays(models(random_log(0), config))
+
+
+def test_each_factorisation_is_its_own():
+    kinds = [RecallConfig(factorisation=f) for f in ("als", "bpr", "sgd")]
+    assert len({models(random_log(0), kind).factors.items.tobytes() for kind in kinds}) == 3
+
+
+def test_whatever_happens_later_changes_nothing():
+    log, at = random_log(0, m=80), 15 * DAY
+    later = np.flatnonzero(log.times >= at)
+    shuffled = np.arange(len(log))
+    shuffled[later] = np.random.default_rng(0).permutation(later)
+    other = Log(
+        log.users[shuffled],
+        log.items[shuffled],
+        log.values[shuffled],
+        log.weights[shuffled],
+        log.times,
+    )
+    one = fit(dataset(log), log.before(at), RecallConfig(), at)
+    two = fit(dataset(other), other.before(at), RecallConfig(), at)
+    assert 0 < len(later) < len(log)
+    assert other.users.tobytes() != log.users.tobytes()
+    assert arrays(one) == arrays(two)
+
+
+def test_a_log_that_knows_the_future_is_refused():
+    with pytest.raises(ValueError, match=r"fit on log\.before\(at\)"):
+        models(random_log(0), at=3 * DAY)
+
+
+def test_the_newest_event_may_be_of_the_moment_itself():
+    log = random_log(0)
+    assert models(log, at=float(log.times[-1])).popularity.at == log.times[-1]
+
+
+@pytest.mark.parametrize("factorisation", ["als", "bpr", "sgd"])
+@pytest.mark.parametrize(
+    ("log", "shape"),
+    [
+        (EMPTY, SHAPE),
+        (EMPTY, (0, 1)),
+        (log_of((0, 0, 5, 1, 0)), (1, 1)),
+        (log_of((0, 0, 5, 1, 0), (0, 1, 3, 0, 1)), (1, 2)),
+        (log_of((0, 0, 5, 1, 0), (1, 0, 1, -1, 1)), (2, 1)),
+        (constant(random_log(1)), SHAPE),
+    ],
+)
+def test_the_smallest_logs_work(log, shape, factorisation):
+    found = models(log, RecallConfig(factorisation=factorisation), shape=shape)
+    assert len(found.factors.items) == len(found.content.items) == shape[1]
+    assert {name: len(table) for name, table in found.tables.items()} == {
+        "item_cf": shape[1],
+        "raters": shape[1],
+    }
+    assert len(found.users.indptr) == shape[0] + 1
+    for part in (found.factors.items, found.content.items, found.segments.share):
+        assert np.isfinite(part).all()
+
+
+def test_raters_are_centred_only_where_values_are_ratings_that_vary():
+    log = random_log(0)
+    assert is_centred(dataset(log), log)
+    assert not is_centred(dataset(log, explicit=False), log)
+    assert not is_centred(dataset(log), constant(log))
+    assert (models(log).tables["raters"].weights < 0).any()
+    assert (models(log, explicit=False).tables["raters"].weights > 0).all()
+
+
+def test_without_timestamps_nothing_fades():
+    log = random_log(0)
+    steady = RecallConfig(als=replace(ALSConfig(), half_life=np.inf))
+    assert arrays(models(log, timed=False)) == arrays(models(log, steady))
+    assert arrays(models(log)) != arrays(models(log, steady))
+
+
+def test_a_users_history_holds_all_events_newest_first_and_of_one_second_in_row_order():
+    log = log_of((1, 5, 4, 1, 0), (0, 7, 1, -1, 5), (0, 2, 3, 0, 5), (1, 5, 2, -1, 9))
+    ids = IdIndex.of(["a", "b", "c"])
+    found = users.fit(log, ids, np.zeros((3, 1), np.int32))
+    first, second = found.history(0), found.history(1)
+    assert (first.rows.tolist(), first.weights.tolist()) == ([2, 7], [0, -1])
+    assert (second.rows.tolist(), second.values.tolist()) == ([5, 5], [2, 4])
+    assert second.times.tolist() == [9, 0]
+    assert len(found.history(2)) == 0
+    assert (found.rows.dtype, found.indptr.dtype) == (np.int32, np.int64)

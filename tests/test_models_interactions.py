@@ -1,0 +1,82 @@
+"""Also makes the small logs that the other model tests use."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from offline.data.dataset import Log
+from offline.models.interactions import decay, deviations, latest, liked, matrix, ratings_vary
+
+SHAPE = (12, 9)
+DAY = 86_400.0
+
+
+def random_log(seed, m=80, *, repeats=False):
+    """A log of ratings in SHAPE, where user 11 and item 8 do nothing."""
+    random = np.random.default_rng(seed)
+    pairs = random.choice(11 * 8, m, replace=repeats)
+    values = random.integers(1, 6, m).astype(np.float32)
+    weights = np.where(values >= 4, 1.0, np.where(values <= 2, -1.0, 0.0)).astype(np.float32)
+    times = np.sort(random.integers(0, 30, m)) * DAY
+    return Log((pairs // 8).astype(np.int32), (pairs % 8).astype(np.int32), values, weights, times)
+
+
+def constant(log, value=1.0):
+    ones = np.full(len(log), value, np.float32)
+    return Log(log.users, log.items, ones, np.ones_like(ones), log.times)
+
+
+def log_of(*events):
+    """Events as (user, item, value, weight, time)."""
+    columns = list(zip(*events, strict=True)) or [()] * 5
+    kinds = (np.int32, np.int32, np.float32, np.float32, np.float64)
+    return Log(*(np.array(c, kind) for c, kind in zip(columns, kinds, strict=True)))
+
+
+EMPTY = log_of()
+
+
+def test_the_last_event_counts_whole_and_one_half_life_earlier_half():
+    log = log_of((0, 0, 1, 1, 0.0), (0, 1, 1, 1, 10 * DAY))
+    assert decay(log, 10 * DAY).tolist() == [0.5, 1.0]
+    assert decay(log, np.inf).tolist() == [1.0, 1.0]
+    assert len(decay(EMPTY, DAY)) == 0
+
+
+def test_likes_are_summed_and_dislikes_left_out():
+    log = log_of((0, 1, 5, 1, 0), (0, 1, 5, 2, 1), (0, 2, 1, -1, 2), (1, 0, 3, 0, 3))
+    assert liked(log, (2, 3)).toarray().tolist() == [[0, 3, 0], [0, 0, 0]]
+
+
+def test_a_matrix_keeps_an_opinion_of_zero():
+    assert matrix(log_of((0, 0, 3, 0, 0)), np.zeros(1), (1, 1)).nnz == 1
+
+
+@given(st.lists(st.tuples(st.integers(0, 3), st.integers(0, 3)), max_size=20))
+def test_only_the_newest_event_of_a_user_and_item_is_kept(pairs):
+    log = log_of(*((u, i, at, 1, at) for at, (u, i) in enumerate(pairs)))
+    newest = {(u, i): at for at, (u, i) in enumerate(pairs)}
+    assert latest(log).times.tolist() == sorted(newest.values())
+
+
+def test_deviations_are_from_the_users_own_mean():
+    log = log_of((0, 0, 5, 1, 0), (1, 0, 2, -1, 1), (0, 1, 2, -1, 2))
+    assert deviations(log, 3).tolist() == [1.5, 0.0, -1.5]
+
+
+def test_a_constant_rating_that_floats_cannot_write_has_no_deviation():
+    assert not deviations(constant(random_log(0), 0.1), SHAPE[0]).any()
+
+
+@pytest.mark.parametrize(
+    ("values", "vary"), [((1, 2, 1, 1), True), ((1, 1, 1, 2), True), ((3, 3, 1, 1), False)]
+)
+def test_ratings_vary_when_half_of_the_events_are_by_users_of_two_opinions(values, vary):
+    users = (0, 0, 1, 1)
+    log = log_of(*((u, i, v, 1, i) for i, (u, v) in enumerate(zip(users, values, strict=True))))
+    assert ratings_vary(log, 2) is vary
+
+
+def test_an_empty_log_does_not_vary():
+    assert not ratings_vary(EMPTY, 2)

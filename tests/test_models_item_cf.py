@@ -1,0 +1,136 @@
+import numpy as np
+import pytest
+
+from offline.models import item_cf
+from offline.models.item_cf import ItemCFConfig, fit
+from offline.models.tables import first
+from tests.test_models_interactions import DAY, EMPTY, SHAPE, constant, log_of, random_log
+
+
+def dense_cosine(log, config):
+    """The same, item by item, from a dense matrix of likes."""
+    likes = np.zeros(SHAPE)
+    for u, i, w, t in zip(log.users, log.items, log.weights, log.times, strict=True):
+        likes[u, i] += max(w, 0) * 0.5 ** ((log.times[-1] - t) / config.half_life)
+    near = np.zeros((SHAPE[1], SHAPE[1]))
+    for i in range(SHAPE[1]):
+        for j in range(SHAPE[1]):
+            both = np.sum((likes[:, i] > 0) & (likes[:, j] > 0))
+            if i != j and both:
+                length = np.linalg.norm(likes[:, i]) * np.linalg.norm(likes[:, j])
+                near[i, j] = likes[:, i] @ likes[:, j] / length * both / (both + config.shrink)
+                near[i, j] /= np.sum(likes[:, j] > 0) ** config.damping
+    return near
+
+
+def dense_adjusted(log, config):
+    """Sarwar et al., 2001, eq. 3, pair by pair over the co-raters, in time order: newest wins."""
+    rated, faded = np.full(SHAPE, np.nan), np.ones(SHAPE)
+    for u, i, v, t in zip(log.users, log.items, log.values, log.times, strict=True):
+        rated[u, i], faded[u, i] = v, 0.5 ** ((log.times[-1] - t) / config.half_life)
+    means = [np.nanmean(row) if np.isfinite(row).any() else np.nan for row in rated]
+    gaps = (rated - np.array(means)[:, None]) * faded
+    near = np.zeros((SHAPE[1], SHAPE[1]))
+    for i in range(SHAPE[1]):
+        for j in range(SHAPE[1]):
+            both = np.isfinite(gaps[:, i]) & np.isfinite(gaps[:, j])
+            a, b = gaps[both, i], gaps[both, j]
+            length = np.linalg.norm(a) * np.linalg.norm(b)
+            if i != j and length:
+                near[i, j] = a @ b / length * both.sum() / (both.sum() + config.shrink)
+                near[i, j] /= np.isfinite(gaps[:, j]).sum() ** config.damping
+    return near
+
+
+def unpacked(table):
+    dense = np.zeros((len(table), SHAPE[1]))
+    owner = np.repeat(np.arange(len(table)), np.diff(table.indptr))
+    dense[owner, table.rows] = table.weights
+    return dense
+
+
+CONFIGS = [
+    {"shrink": 0.0},
+    {"shrink": 5.0, "half_life": 7 * DAY},
+    {"shrink": 2.0, "damping": 0.5, "half_life": 20 * DAY},
+]
+REFERENCES = {"cosine": dense_cosine, "adjusted_cosine": dense_adjusted}
+
+
+@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("settings", CONFIGS)
+@pytest.mark.parametrize("similarity", REFERENCES)
+def test_similarities_are_those_of_the_obvious_loop(similarity, settings, seed):
+    config = ItemCFConfig(similarity=similarity, **settings)
+    log = random_log(seed, m=60, repeats=True)
+    expected = np.maximum(REFERENCES[similarity](log, config), 0.0)
+    expected[expected < 1e-9] = 0.0
+    found = unpacked(fit(log, SHAPE, config))
+    assert np.allclose(found, expected, atol=1e-6)
+    assert expected.any()
+
+
+@pytest.mark.parametrize("similarity", REFERENCES)
+def test_only_the_best_neighbours_are_kept_best_first_and_never_the_item_itself(similarity):
+    log = random_log(1)
+    whole = unpacked(fit(log, SHAPE, ItemCFConfig(similarity=similarity)))
+    table = fit(log, SHAPE, ItemCFConfig(similarity=similarity, neighbours=2))
+    for item in range(SHAPE[1]):
+        span = slice(table.indptr[item], table.indptr[item + 1])
+        best = sorted((-whole[item, j], j) for j in np.flatnonzero(whole[item]))[:2]
+        assert table.rows[span].tolist() == [j for _, j in best]
+        assert item not in table.rows[span]
+    assert (table.weights > 0).all()
+
+
+def test_equally_near_neighbours_are_in_row_order():
+    log = log_of(*((u, i, 1, 1, 0) for u in range(2) for i in (5, 3, 1)))
+    assert fit(log, SHAPE, ItemCFConfig()).rows.tolist() == [3, 5, 1, 5, 1, 3]
+
+
+@pytest.mark.parametrize("similarity", REFERENCES)
+def test_small_blocks_give_the_same_bits_as_one(similarity, monkeypatch):
+    log, config = random_log(2), ItemCFConfig(similarity=similarity)
+    whole = fit(log, SHAPE, config)
+    monkeypatch.setattr(item_cf, "BLOCK_ENTRIES", 5)
+    blocks = fit(log, SHAPE, config)
+    assert blocks.indptr.tobytes() == whole.indptr.tobytes()
+    assert blocks.rows.tobytes() == whole.rows.tobytes()
+    assert blocks.weights.tobytes() == whole.weights.tobytes()
+
+
+def test_no_block_holds_many_more_similarities_than_allowed(monkeypatch):
+    monkeypatch.setattr(item_cf, "BLOCK_ENTRIES", 20)
+    log = random_log(2)
+    seen = item_cf.matrix(log, np.ones(len(log)), SHAPE)
+    blocks = list(item_cf._blocks(seen))
+    assert [b.start for b in blocks[1:]] == [b.stop for b in blocks[:-1]]
+    assert (blocks[0].start, blocks[-1].stop) == (0, SHAPE[1])
+    sizes = [(seen[:, b].T @ seen).nnz for b in blocks]
+    assert max(sizes) <= 20 + SHAPE[1]
+
+
+def test_adjusted_cosine_of_constant_ratings_falls_back_to_cosine():
+    log = constant(random_log(3))
+    cosine = fit(log, SHAPE, ItemCFConfig(similarity="cosine"))
+    adjusted = fit(log, SHAPE, ItemCFConfig(similarity="adjusted_cosine"))
+    assert len(cosine.rows)
+    assert adjusted.rows.tobytes() == cosine.rows.tobytes()
+    assert adjusted.weights.tobytes() == cosine.weights.tobytes()
+
+
+@pytest.mark.parametrize("similarity", REFERENCES)
+@pytest.mark.parametrize("log", [EMPTY, log_of((0, 0, 5, 1, 0)), log_of((0, 0, 1, -1, 0))])
+def test_where_no_two_items_meet_every_item_is_alone(log, similarity):
+    table = fit(log, SHAPE, ItemCFConfig(similarity=similarity))
+    assert (len(table), len(table.rows)) == (SHAPE[1], 0)
+    assert (table.indptr.dtype, table.rows.dtype, table.weights.dtype) == ("i8", "i4", "f4")
+
+
+def test_a_catalogue_of_nothing_has_an_empty_table():
+    assert len(fit(EMPTY, (0, 0), ItemCFConfig())) == 0
+
+
+def test_first_keeps_the_head_of_each_run():
+    assert first(np.array([0, 0, 0, 2, 3, 3]), 2).tolist() == [0, 1, 3, 4, 5]
+    assert first(np.empty(0, np.int64), 2).tolist() == []
