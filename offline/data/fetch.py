@@ -41,7 +41,9 @@ def fetch_ml_100k(folder: Path, origin: Origin | None = None) -> Path:
             files = source(origin)
             verify(files, origin, "nothing was kept")
         except (DataError, httpx.HTTPError, OSError, zipfile.BadZipFile) as error:
-            failures.append(f"{source.__name__.removeprefix('_from_')}: {error or 'no answer'}")
+            failures.append(
+                f"{source.__name__.removeprefix('_from_')}: {str(error) or 'no answer'}"
+            )
             continue
         _keep(files, target)
         return target

@@ -139,8 +139,7 @@ def _positive_at(part: InteractionsFile, ratings: pl.Series) -> float:
         return part.positive_at
     if not len(ratings):
         return Preferences().positive_at
-    highest = float(ratings.cast(pl.Float64).to_numpy().max())
-    return round(POSITIVE_SHARE * highest, 6) if highest > 0 else highest
+    return round(POSITIVE_SHARE * float(ratings.to_numpy().max()), 6)
 
 
 def _invented_times(n: int) -> NDArray[np.float64]:

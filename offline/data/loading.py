@@ -13,19 +13,22 @@ from offline.data.table import Table
 Part = TypeVar("Part", bound=FileSchema)
 
 
-def load(folder: Path, part: Part) -> tuple[Table | None, Part]:
-    """Read the file of ``part`` as text and say which column is which; no file is no table.
+def load(folder: Path, part: Part) -> tuple[Table, Part]:
+    """Read the file of ``part`` as text and say which column is which.
 
     Raises:
         DataError: the file is missing, empty, or lacks a column that is needed.
     """
-    if part.file is None:
-        return None, part
-    path = folder / part.file
+    path = folder / (part.file or "")
     if not path.is_file():
         raise DataError(f"There is no file {path}, which the schema names.")
     table = _load(path, part)
     return table, complete(part, table.columns, path.name)
+
+
+def load_if_named(folder: Path, part: Part) -> tuple[Table | None, Part]:
+    """Do the same for a file that a data set can be without; no file is no table."""
+    return (None, part) if part.file is None else load(folder, part)
 
 
 def _load(path: Path, part: FileSchema) -> Table:

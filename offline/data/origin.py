@@ -7,13 +7,15 @@ from typing import TypeAlias
 
 from offline.data.errors import DataError
 
-TERMS = """\
-MovieLens 100K was collected by the GroupLens Research Project at the University of Minnesota.
-You may use it for research. You may not redistribute it without separate permission, nor use it
-for commercial or revenue-bearing purposes without permission of GroupLens, nor state or imply any
-endorsement by the University of Minnesota or GroupLens. In publications acknowledge it by citing:
-F. Maxwell Harper and Joseph A. Konstan. 2015. The MovieLens Datasets: History and Context.
-ACM Transactions on Interactive Intelligent Systems 5, 4, Article 19. doi:10.1145/2827872"""
+TERMS = (
+    "MovieLens 100K was collected by the GroupLens Research Project at the University of "
+    "Minnesota. You may use it for research. You may not redistribute it without separate "
+    "permission, nor use it for commercial or revenue-bearing purposes without permission of "
+    "GroupLens, nor state or imply any endorsement by the University of Minnesota or GroupLens. "
+    "In publications acknowledge it by citing: F. Maxwell Harper and Joseph A. Konstan. 2015. "
+    "The MovieLens Datasets: History and Context. ACM Transactions on Interactive Intelligent "
+    "Systems 5, 4, Article 19. doi:10.1145/2827872"
+)
 NAME = "ml-100k"
 ZIP_FILES = ("u.item", "u.user", "u.genre", "u.data")  # interactions last: they say "complete"
 RATINGS = ("u.data", "ml-100k.inter")  # of the zip file, of the wheel

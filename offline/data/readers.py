@@ -13,7 +13,7 @@ from offline.data.ids import number
 from offline.data.interactions import DUPLICATE, Events, build_log, check
 from offline.data.items import build_catalogue, check_items
 from offline.data.layouts import find_layout
-from offline.data.loading import load
+from offline.data.loading import load, load_if_named
 from offline.data.people import build_attributes, build_friends, check_friends, check_users
 from offline.data.schema import Schema
 from offline.data.table import Table
@@ -94,11 +94,9 @@ def write_bad(bad: pl.DataFrame, path: Path) -> None:
 
 def _load(folder: Path, schema: Schema) -> _Input:
     log, interactions = load(folder, schema.interactions)
-    if log is None:
-        raise DataError(f"No interactions file is named for {folder}.")
-    items, items_part = load(folder, schema.items)
-    users, users_part = load(folder, schema.users)
-    friends, friends_part = load(folder, schema.friends)
+    items, items_part = load_if_named(folder, schema.items)
+    users, users_part = load_if_named(folder, schema.users)
+    friends, friends_part = load_if_named(folder, schema.friends)
     parts = {
         "interactions": interactions,
         "items": items_part,

@@ -1,0 +1,180 @@
+"""The doctor counts, names faults, and says what the funnel can do with the data."""
+
+from io import StringIO
+from pathlib import Path
+
+import polars as pl
+import pytest
+import typer
+from rich.console import Console
+from typer.testing import CliRunner
+
+from offline.data import commands
+from offline.data.doctor import Diagnosis, examine
+from offline.data.doctor_view import render
+from offline.data.errors import DataError
+from offline.data.origin import TERMS
+from offline.data.readers import read
+
+
+def folder_of(folder: Path, **files: str) -> Path:
+    for name, text in files.items():
+        (folder / f"{name}.csv").write_text(text, "utf-8")
+    return folder
+
+
+def diagnosed(folder: Path, **files: str) -> Diagnosis:
+    return examine(read(folder_of(folder, **files), max_bad_share=1.0))
+
+
+def texts(diagnosis: Diagnosis, level: str) -> str:
+    return "\n".join(f.text for f in diagnosis.findings if f.level == level)
+
+
+def printed(diagnosis: Diagnosis) -> str:
+    out = StringIO()
+    Console(file=out, width=120).print(render(diagnosis))
+    return out.getvalue()
+
+
+RICH = {
+    "events": "user,item,rating,ts\n"
+    + "".join(f"u{n % 4},i{n % 9},{n % 5 + 1},{1_500_000_000 + 3600 * n}\n" for n in range(60))
+    + "u1,i1,x,1\nu1,i1,5,1500003600\nu1,i1,5,1500003600\n",
+    "items": "item,title,genres,year\ni1,[red]One,a|b,1999\ni99,Idle,a,2000\n",
+    "users": "user,age\nu1,20\nu9,30\n",
+    "friends": "user,friend\nu1,u2\n",
+}
+BARE = {"events": "user,item\n" + "".join(f"u{n},i{n % 3}\n" for n in range(30))}
+
+
+def test_a_full_data_set_is_counted(tmp_path):
+    found = diagnosed(tmp_path, **RICH)
+    assert (found.users, found.items, found.interactions) == (5, 10, 61)
+    assert (found.idle_users, found.idle_items) == (1, 1)
+    assert found.span == (1_500_000_000.0, 1_500_000_000.0 + 59 * 3600)
+    assert found.density == 36 / 50
+    assert found.positive == pytest.approx(25 / 61)
+    assert found.negative == pytest.approx(24 / 61)
+    assert found.events_per_user[0] == 15
+    assert found.files[0].duplicates == 1
+    assert found.bad.select("line", "reason").rows() == [(62, "value is not a number")]
+
+
+def test_a_full_data_set_can_do_everything(tmp_path):
+    found = diagnosed(tmp_path, **RICH)
+    good = texts(found, "good")
+    assert "Timestamps: split by time" in good
+    assert "Ratings: 4 or more counts as positive" in good
+    assert "2 item categories" in good
+    assert "User attributes (age)" in good
+    assert "A friend graph of 1 friendships" in good
+    assert texts(found, "problem") == ""
+    limits = texts(found, "limit")
+    assert "events.csv: 1 of 63 rows are bad (1.6%) and are left out." in limits
+    assert "events.csv: 1 exact duplicates were dropped." in limits
+    assert "Only 61 interactions" in limits
+
+
+def test_a_bare_data_set_is_told_its_limits(tmp_path):
+    found = diagnosed(tmp_path, **BARE)
+    limits = texts(found, "limit")
+    for words in (
+        "Half of the users have fewer than 5",
+        "No timestamps",
+        "No item categories",
+        "No item titles",
+        "No release dates",
+        "No user attributes",
+    ):
+        assert words in limits
+    assert "Implicit" in texts(found, "good")
+    assert "Every row could be read." in texts(found, "good")
+    assert found.span is None
+    assert "no timestamps" in printed(found)
+
+
+@pytest.mark.parametrize(
+    ("rows", "problem"),
+    [
+        ([f"u{n},i,3,{n}" for n in range(30)], "All ratings are equal"),
+        ([f"u{n},i,{n % 5},7" for n in range(30)], "All timestamps are equal"),
+        ([f"u{n},i,{1 + 99 * (n == 7)},{n}" for n in range(30)], "Only 3.3% of the events are pos"),
+        ([f"u{n},i,{n % 5},{n}" for n in range(9)] + ["x"], "1 of 10 rows are bad (10.0%); train"),
+    ],
+)
+def test_data_that_cannot_be_learnt_from_is_a_problem(tmp_path, rows, problem):
+    found = diagnosed(tmp_path, events="user,item,rating,ts\n" + "\n".join(rows))
+    assert problem in texts(found, "problem")
+
+
+def test_the_screen_shows_figures_bad_rows_and_findings(tmp_path):
+    screen = printed(diagnosed(tmp_path, **RICH))
+    for words in (
+        "5 (1 without interactions)",
+        "2017-07-14 02:40 to 2017-07-16 13:40 UTC (2 days)",
+        "value is not a number",
+        "41.0% / 39.3%",
+        "friends.csv",
+    ):
+        assert words in screen
+
+
+def test_the_screen_shows_a_few_bad_rows_and_the_number_of_the_rest(tmp_path):
+    rows = "u,i,[bold]x\u202e\n" * 25
+    screen = printed(diagnosed(tmp_path, events="user,item,rating\nu,i,3\n" + rows))
+    assert "and 5 more" in screen
+    assert "u,i,[bold]x\\u202e" in screen
+
+
+@pytest.fixture
+def cli() -> typer.Typer:
+    app = typer.Typer()
+    app.add_typer(commands.data, name="data")
+    app.command()(commands.doctor)
+    return app
+
+
+def test_the_doctor_command_prints_and_writes_the_bad_rows_aside(tmp_path, cli):
+    folder = folder_of(tmp_path, **RICH)
+    aside = tmp_path / "bad" / "rows.csv"
+    result = CliRunner().invoke(cli, ["doctor", str(folder), "--bad", str(aside)])
+    assert result.exit_code == 0, result.output
+    assert "2 rows are in" in result.output
+    assert pl.read_csv(aside)["line"].to_list() == [62, 64]
+
+
+def test_the_doctor_command_takes_a_schema(tmp_path, cli):
+    folder = folder_of(tmp_path, odd="wer,was\na,b\n")
+    schema = tmp_path / "my.toml"
+    schema.write_text('[interactions]\nfile = "odd.csv"\nuser = "wer"\nitem = "was"\n')
+    result = CliRunner().invoke(cli, ["doctor", str(folder), "--schema", str(schema)])
+    assert result.exit_code == 0, result.output
+
+
+def test_a_command_that_fails_says_one_sentence_and_exits_1(tmp_path, cli):
+    result = CliRunner().invoke(cli, ["doctor", str(tmp_path / "none")])
+    assert result.exit_code == 1
+    assert result.stderr.strip().startswith("There is nothing at")
+    assert "Traceback" not in result.output
+
+
+def test_getting_data_prints_the_terms_and_where_it_is(tmp_path, cli, monkeypatch):
+    monkeypatch.setattr(commands, "fetch_ml_100k", lambda folder: folder / "ml-100k")
+    result = CliRunner().invoke(cli, ["data", "get", "ml-100k", "--to", str(tmp_path)])
+    assert result.exit_code == 0, result.output
+    assert " ".join(TERMS.split()) in " ".join(result.output.split())
+    assert f"ml-100k is in {tmp_path / 'ml-100k'}" in result.output
+
+
+def test_getting_data_that_is_not_to_be_had_exits_1(tmp_path, cli, monkeypatch):
+    def fail(folder: Path) -> Path:
+        raise DataError("No way to get it.")
+
+    monkeypatch.setattr(commands, "fetch_ml_100k", fail)
+    result = CliRunner().invoke(cli, ["data", "get", "ml-100k"])
+    assert (result.exit_code, result.stderr.strip()) == (1, "No way to get it.")
+
+
+def test_only_known_data_sets_are_got(cli):
+    assert CliRunner().invoke(cli, ["data", "get", "netflix"]).exit_code == 2
