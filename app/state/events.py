@@ -9,7 +9,7 @@ import orjson
 from numpy.typing import NDArray
 
 from app.catalogue import IdIndex
-from app.contracts import NO_HISTORY, History, Times
+from app.contracts import History, Times
 from app.preferences import Preferences
 from app.state.store import Part, Store
 
@@ -112,8 +112,6 @@ class Interpreter:
         timestamps: Times,
     ) -> History:
         """Give the events with a known item, a known type and a usable value, in their order."""
-        if not items:
-            return NO_HISTORY
         rows = self.ids.rows(items)
         raw = np.array(values, np.float32)
         weights = self._weigh(np.array(types), raw)

@@ -69,7 +69,7 @@ class Follower:
     ids: IdIndex
     preferences: Preferences
     time_shift: float = 0.0  # seconds from the data's time to the wall clock
-    since: int = 0  # milliseconds by the wall clock; the bundle knows of everything earlier
+    since: int = 0  # milliseconds by the wall clock; the bundle knows what was earlier
 
     applied: int = field(default=0, init=False)  # events that moved ``live``
     repeated: int = field(default=0, init=False)  # entries whose id was seen before
@@ -84,7 +84,8 @@ class Follower:
 
     def __post_init__(self) -> None:
         self._keys = (stream_key(self.prefix).encode(), shown_key(self.prefix).encode())
-        self._positions = [b"%d-0" % self.since] * 2
+        before = b"%d-%d" % (self.since - 1, 2**64 - 1) if self.since else b"0-0"
+        self._positions = [before, before]
 
     async def run(self) -> None:
         """Follow until cancelled; whatever the server does."""

@@ -45,7 +45,8 @@ def public_address(url: str) -> str:
         port = f":{parts.port}" if parts.port else ""
     except ValueError:
         raise ValueError(UNREADABLE_URL) from None
-    if parts.scheme not in {"redis", "rediss", "unix"}:
+    misread = port and not parts.hostname  # a piece of a password with a # in it
+    if misread or parts.scheme not in {"redis", "rediss", "unix"}:
         raise ValueError(UNREADABLE_URL)
     return f"{parts.scheme}://{parts.hostname or ''}{port}{parts.path}"
 

@@ -9,6 +9,7 @@ names every bundle that may have keys, half-loaded ones too, so that none stays 
 import asyncio
 import logging
 from collections.abc import Collection, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -88,8 +89,11 @@ async def load_tables(store: Store, prefix: str, bundle: str, tables: Mapping[st
     async with store.aside(LOAD_WITHIN) as link:
         while not await are_loaded(link, prefix, bundle):
             if await link.command("SET", lock, 1, "NX", "EX", int(LOAD_WITHIN)):
-                await _load(link, prefix, bundle, tables)
-                await link.command("DEL", lock)
+                try:
+                    await _load(link, prefix, bundle, tables)
+                finally:
+                    with suppress(StageError):  # it ends by itself where it can not be removed
+                        await link.command("DEL", lock)
                 return True
             await asyncio.sleep(LOCK_POLL)
     return False

@@ -1,0 +1,227 @@
+import asyncio
+import os
+import signal
+from contextlib import suppress
+
+import pytest
+import redis
+
+from app.contracts import StageError
+from app.state import store as store_module
+from app.state.breaker import Breaker
+from app.state.embedded import embedded_server
+from app.state.store import PATIENCE, Store, public_address
+
+NOWHERE = "unix:///nowhere/at/all.sock"
+
+
+@pytest.fixture(scope="module")
+def url(tmp_path_factory):
+    with embedded_server(tmp_path_factory.mktemp("store")) as url:
+        yield url
+
+
+@pytest.fixture
+async def store(url):
+    async with Store.connect(url, timeout=0.5) as store:
+        await store.command("FLUSHALL")
+        yield store
+
+
+class Clock:
+    now = 0.0
+
+    def __call__(self):
+        return self.now
+
+
+async def server_pid(store):
+    info = await store.command("INFO", "server")
+    return int(info.split(b"process_id:")[1].split()[0])
+
+
+async def test_replies_are_as_on_the_wire(store):
+    assert await store.command("SET", "k", 1) == b"OK"
+    assert await store.pipeline("both", [("GET", "k"), ("EXISTS", b"k", "x")]) == [b"1", 1]
+
+
+async def test_every_round_trip_is_observed_with_its_outcome(url):
+    seen = []
+    async with Store.connect(url, on_round_trip=lambda *call: seen.append(call)) as store:
+        await store.command("PING")
+        with pytest.raises(StageError, match=r"refused INCRBY: .*not an integer"):
+            await store.command("INCRBY", "k", "x")
+    assert [(name, outcome) for name, _, outcome in seen] == [("PING", "ok"), ("INCRBY", "refused")]
+    assert all(0 < seconds < 5 for _, seconds, _ in seen)
+
+
+async def test_an_error_inside_a_pipeline_is_an_error_and_the_server_counts_as_well(store):
+    for _ in range(10):
+        with pytest.raises(StageError, match="refused three: "):
+            await store.pipeline("three", [("SET", "k", 1), ("ZADD", "k", 1, "m"), ("GET", "k")])
+    assert not store.breaker.is_open
+
+
+async def test_a_programmers_error_is_loud(store):
+    with pytest.raises(redis.DataError):
+        await store.command("SET", "k", None)
+    assert await store.command("PING") == b"PONG"
+
+
+async def test_a_server_that_is_not_there_is_named_and_then_left_alone():
+    seen = []
+    async with Store.connect(NOWHERE, on_round_trip=lambda *call: seen.append(call[2])) as store:
+        for _ in range(5):
+            with pytest.raises(StageError, match=r"unix:///nowhere/at/all.sock can not be asked"):
+                await store.command("PING")
+        with pytest.raises(StageError, match="has not answered lately"):
+            await store.command("PING")
+    assert seen == ["down"] * 5 + ["open"]
+
+
+async def test_no_password_is_told(url):
+    for text in ("redis://me:s3cret%2F@127.0.0.1:1/0", "redis://127.0.0.1:1?password=s3cret"):
+        async with Store.connect(text) as store:
+            with pytest.raises(StageError) as caught:
+                await store.command("PING")
+        assert "s3cret" not in f"{caught.value} {store.address} {caught.value.__cause__}"
+        assert "redis://127.0.0.1:1" in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "text", ["http://h/", "redis://:s3cret/@h:1", "redis://:12#s3cret@h", "redis://h?db=s3cret", ""]
+)
+def test_a_url_that_can_not_be_read_is_refused_without_repeating_it(text):
+    with pytest.raises(ValueError, match="REDIS_URL can not be read") as caught:
+        Store.connect(text)
+    assert "s3cret" not in str(caught.value)
+
+
+def test_an_address_keeps_what_helps_to_find_the_server():
+    assert public_address("rediss://u:p@h:6380/2?x=y") == "rediss://h:6380/2"
+    assert public_address("unix:///a%20b/s") == "unix:///a%20b/s"
+
+
+async def test_the_first_use_after_a_restart_of_the_server_works(store):
+    await asyncio.gather(*(store.command("SET", f"k{i}", i) for i in range(5)))
+    os.kill(await server_pid(store), signal.SIGKILL)
+    await answers_again(store)
+    assert await asyncio.gather(*(store.command("GET", f"k{i}") for i in range(5))) == [
+        b"%d" % i for i in range(5)
+    ]
+
+
+async def answers_again(store):
+    """Ask on a connection of its own, so that those of ``store`` are still the stale ones."""
+    async with store.aside(1.0) as link:
+        for _ in range(400):
+            with suppress(StageError):
+                await link.command("PING")
+                return
+            await asyncio.sleep(0.02)
+    pytest.fail("the server did not come back")
+
+
+async def test_a_slow_server_is_late_opens_the_breaker_and_recovers(url):
+    seen = []
+    async with Store.connect(
+        url, timeout=0.05, on_round_trip=lambda *call: seen.append(call[2])
+    ) as store:
+        store.breaker = Breaker(rest=0.1)
+        pid = await server_pid(store)
+        os.kill(pid, signal.SIGSTOP)
+        try:
+            for _ in range(5):
+                with pytest.raises(StageError, match="did not answer PING within 50 ms"):
+                    await store.command("PING")
+            assert store.breaker.is_open
+            await asyncio.sleep(0.15)
+            together = await asyncio.gather(
+                *(store.command("PING") for _ in range(10)), return_exceptions=True
+            )
+            assert all(isinstance(error, StageError) for error in together)
+            assert seen[1:].count("late") == 6  # one of the ten was let through
+            assert seen.count("open") == 9
+        finally:
+            os.kill(pid, signal.SIGCONT)
+        await asyncio.sleep(0.15)
+        assert await store.command("PING") == b"PONG"
+        assert not store.breaker.is_open
+
+
+async def test_callers_that_give_up_at_their_deadline_open_the_breaker(store):
+    pid = await server_pid(store)
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        for _ in range(5):
+            with pytest.raises(TimeoutError):
+                async with asyncio.timeout(5 * PATIENCE):
+                    await store.command("GET", "k")
+        assert store.breaker.is_open
+    finally:
+        os.kill(pid, signal.SIGCONT)
+
+
+async def test_callers_that_give_up_at_once_say_nothing_about_the_server(store, monkeypatch):
+    monkeypatch.setattr(store_module, "PATIENCE", 10.0)
+    for _ in range(10):
+        call = asyncio.create_task(store.command("GET", "k"))
+        await asyncio.sleep(0)
+        call.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await call
+    assert not store.breaker.is_open
+
+
+async def test_a_cancelled_call_leaves_no_reply_for_the_next(store):
+    await store.pipeline("set", [("SET", f"k{i}", f"v{i}") for i in range(50)])
+    for i in range(50):
+        call = asyncio.create_task(store.command("GET", "k0"))
+        for _ in range(i % 10):
+            await asyncio.sleep(0)
+        call.cancel()
+        await asyncio.gather(call, return_exceptions=True)
+        assert await store.command("GET", f"k{i}") == b"v%d" % i
+
+
+async def test_connections_are_bounded_and_callers_wait_their_turn(url):
+    async with Store.connect(url, timeout=5.0, connections=3) as store:
+        assert await asyncio.gather(*(store.command("PING") for _ in range(100))) == [b"PONG"] * 100
+        clients = await store.command("CLIENT", "LIST")
+        assert len(clients.splitlines()) == 3
+
+
+def test_the_breaker_opens_after_failures_in_a_row_only():
+    breaker = Breaker(limit=3)
+    for answered in (False, False, True, False, False):
+        breaker.record(answered=answered)
+    assert not breaker.is_open
+    breaker.record(answered=False)
+    assert breaker.is_open
+    assert not breaker.admit()
+
+
+def test_an_open_breaker_lets_one_caller_try_at_a_time():
+    clock = Clock()
+    breaker = Breaker(limit=1, rest=1.0, clock=clock)
+    breaker.record(answered=False)
+    clock.now = 1.5
+    assert [breaker.admit(), breaker.admit()] == [True, False]
+    clock.now = 2.0
+    breaker.record(answered=False)
+    clock.now = 2.9
+    assert not breaker.admit()
+    clock.now = 3.0
+    assert breaker.admit()
+    breaker.record(answered=True)
+    assert [breaker.admit(), breaker.admit()] == [True, True]
+
+
+def test_a_try_that_never_reports_does_not_keep_the_breaker_open():
+    clock = Clock()
+    breaker = Breaker(limit=1, rest=1.0, clock=clock)
+    breaker.record(answered=False)
+    clock.now = 1.0
+    assert breaker.admit()
+    clock.now = 2.0
+    assert breaker.admit()
