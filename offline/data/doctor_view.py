@@ -8,7 +8,8 @@ from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
-from offline.data.doctor import QUANTILES, Diagnosis, Level
+from offline.data.doctor import QUANTILES, Diagnosis
+from offline.data.findings import Level
 
 SHOWN = 20  # bad rows on the screen; the file written aside has all
 WIDEST = 60  # characters of a bad row's text

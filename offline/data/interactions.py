@@ -1,16 +1,12 @@
-"""The interactions file: each row judged, typed, weighed and put in time order."""
+"""The interactions file: each row typed and judged, the bad ones taken out."""
 
 from dataclasses import dataclass, replace
 
-import numpy as np
 import polars as pl
-from numpy.typing import NDArray
 
-from app.catalogue import IdIndex
 from app.preferences import Preferences
 from offline.data.columns import AMOUNT, RATING, plain
-from offline.data.dataset import Log, Traits
-from offline.data.ids import rows_of
+from offline.data.dataset import Traits
 from offline.data.moments import LATEST, seconds
 from offline.data.schema import InteractionsFile, Schema
 from offline.data.table import RAW, Table, id_fault
@@ -19,10 +15,6 @@ DUPLICATE = "exact duplicate of an earlier line"
 POSITIVE_SHARE = 0.8  # of the scale's maximum: 4 of 5 stars, 8 of 10
 LONGEST_SCALE = 21  # a column "value" with more distinct values than 0, 0.5 ... 10 is an amount
 WIDEST_SCALE = 10.0
-RANDOM_SEED = 20_260_101
-YEAR = 365 * 86_400.0
-UNTIMED_END = 1_704_067_200.0  # 2024-01-01, unix seconds: where an invented year of times ends
-ORDER = ["time", "user", "item", "value", "kind"]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -49,26 +41,6 @@ def check(table: Table, part: InteractionsFile, schema: Schema) -> Events:
     unique = sound.reject(pl.when(~pl.col(RAW).is_first_distinct()).then(pl.lit(DUPLICATE)))
     ratings = unique.frame.filter(pl.col("kind") == "rating")["value"]
     return Events(unique, timed, _positive_at(part, ratings))
-
-
-def build_log(events: Events, users: IdIndex, items: IdIndex, preferences: Preferences) -> Log:
-    """Put the events in time order: equal times by user, then item, then value and type."""
-    frame = events.table.frame.select(ORDER).with_columns(
-        rows_of(events.table.frame["user"], users).alias("user"),
-        rows_of(events.table.frame["item"], items).alias("item"),
-    )
-    frame = frame.sort(ORDER)
-    if not events.timed:
-        times = pl.Series("time", _invented_times(len(frame)))
-        frame = frame.with_columns(times).sort(ORDER)
-    values = frame["value"].to_numpy().astype(np.float32)
-    return Log(
-        frame["user"].to_numpy().astype(np.int32),
-        frame["item"].to_numpy().astype(np.int32),
-        values,
-        _weights(frame["kind"], values, preferences),
-        frame["time"].to_numpy().astype(np.float64),
-    )
 
 
 def _typed(frame: pl.DataFrame, part: InteractionsFile, *, timed: bool) -> pl.DataFrame:
@@ -140,18 +112,3 @@ def _positive_at(part: InteractionsFile, ratings: pl.Series) -> float:
     if not len(ratings):
         return Preferences().positive_at
     return round(POSITIVE_SHARE * float(ratings.to_numpy().max()), 6)
-
-
-def _invented_times(n: int) -> NDArray[np.float64]:
-    """Spread n events at random over one year, so that a split by time is a random split."""
-    return UNTIMED_END - YEAR * np.random.default_rng(RANDOM_SEED).random(n)
-
-
-def _weights(
-    kinds: pl.Series, values: NDArray[np.float32], preferences: Preferences
-) -> NDArray[np.float32]:
-    weights = np.zeros(len(values), np.float32)
-    for kind in kinds.unique().sort().to_list():
-        chosen = (kinds == kind).to_numpy()
-        weights[chosen] = preferences.weigh(kind, values[chosen])
-    return weights

@@ -7,10 +7,11 @@ import polars as pl
 
 from app.preferences import Preferences
 from offline.data.atomic import replacing
+from offline.data.chronology import build_log
 from offline.data.dataset import Dataset
 from offline.data.errors import DataError, TooManyBadRowsError
 from offline.data.ids import number
-from offline.data.interactions import DUPLICATE, Events, build_log, check
+from offline.data.interactions import DUPLICATE, Events, check
 from offline.data.items import build_catalogue, check_items
 from offline.data.layouts import find_layout
 from offline.data.loading import load, load_if_named
@@ -97,12 +98,8 @@ def _load(folder: Path, schema: Schema) -> _Input:
     items, items_part = load_if_named(folder, schema.items)
     users, users_part = load_if_named(folder, schema.users)
     friends, friends_part = load_if_named(folder, schema.friends)
-    parts = {
-        "interactions": interactions,
-        "items": items_part,
-        "users": users_part,
-        "friends": friends_part,
-    }
+    found = (interactions, items_part, users_part, friends_part)
+    parts = dict(zip(("interactions", "items", "users", "friends"), found, strict=True))
     return _Input(
         schema.model_copy(update=parts),
         check(log, interactions, schema),

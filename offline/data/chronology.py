@@ -1,0 +1,51 @@
+"""Checked events to the log: weighed, numbered, and in one order of time."""
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from app.catalogue import IdIndex
+from app.preferences import Preferences
+from offline.data.dataset import Log
+from offline.data.ids import rows_of
+from offline.data.interactions import Events
+
+RANDOM_SEED = 20_260_101
+YEAR = 365 * 86_400.0
+UNTIMED_END = 1_704_067_200.0  # 2024-01-01, unix seconds: where an invented year of times ends
+ORDER = ["time", "user", "item", "value", "kind"]
+
+
+def build_log(events: Events, users: IdIndex, items: IdIndex, preferences: Preferences) -> Log:
+    """Put the events in time order: equal times by user, then item, then value and type."""
+    frame = events.table.frame.select(ORDER).with_columns(
+        rows_of(events.table.frame["user"], users).alias("user"),
+        rows_of(events.table.frame["item"], items).alias("item"),
+    )
+    frame = frame.sort(ORDER)
+    if not events.timed:
+        times = pl.Series("time", _invented_times(len(frame)))
+        frame = frame.with_columns(times).sort(ORDER)
+    values = frame["value"].to_numpy().astype(np.float32)
+    return Log(
+        frame["user"].to_numpy().astype(np.int32),
+        frame["item"].to_numpy().astype(np.int32),
+        values,
+        _weights(frame["kind"], values, preferences),
+        frame["time"].to_numpy().astype(np.float64),
+    )
+
+
+def _invented_times(n: int) -> NDArray[np.float64]:
+    """Spread n events at random over one year, so that a split by time is a random split."""
+    return UNTIMED_END - YEAR * np.random.default_rng(RANDOM_SEED).random(n)
+
+
+def _weights(
+    kinds: pl.Series, values: NDArray[np.float32], preferences: Preferences
+) -> NDArray[np.float32]:
+    weights = np.zeros(len(values), np.float32)
+    for kind in kinds.unique().sort().to_list():
+        chosen = (kinds == kind).to_numpy()
+        weights[chosen] = preferences.weigh(kind, values[chosen])
+    return weights
