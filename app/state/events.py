@@ -6,10 +6,9 @@ from urllib.parse import quote
 
 import numpy as np
 import orjson
-from numpy.typing import NDArray
 
 from app.catalogue import IdIndex
-from app.contracts import History, Times
+from app.contracts import History, Scores, Times
 from app.preferences import Preferences
 from app.state.store import Part, Store
 
@@ -114,14 +113,17 @@ class Interpreter:
         """Give the events with a known item, a known type and a usable value, in their order."""
         rows = self.ids.rows(items)
         raw = np.array(values, np.float32)
-        weights = self._weigh(np.array(types), raw)
+        weights = self._weigh(types, raw)
         known = np.flatnonzero((rows >= 0) & np.isfinite(weights))
         return History(rows, raw, weights, timestamps - self.time_shift).take(known)
 
-    def _weigh(self, types: NDArray[np.str_], values: NDArray[np.float32]) -> NDArray[np.float32]:
+    def _weigh(self, types: Sequence[str], values: Scores) -> Scores:
+        """Give each event's weight; NaN where it has none."""
+        codes = {kind: code for code, kind in enumerate(set(types))}
+        coded = np.fromiter(map(codes.__getitem__, types), np.int64, len(types))
         weights = np.full(len(types), np.nan, np.float32)
-        for kind in np.unique(types).tolist():
+        for kind, code in codes.items():
             if self.preferences.knows(kind):
-                chosen = types == kind
+                chosen = coded == code
                 weights[chosen] = self.preferences.weigh(kind, values[chosen])
         return np.where(np.isfinite(values), weights, np.float32(np.nan))

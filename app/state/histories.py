@@ -41,4 +41,5 @@ class RedisHistories:
             return NO_HISTORY
         members = orjson.loads(b"[%b]" % b",".join(reply[::2]))
         _, types, items, values = zip(*members, strict=True)
-        return self._interpreter.read(items, types, values, np.array(reply[1::2], np.float64))
+        times = np.fromiter(map(float, reply[1::2]), np.float64, len(members))
+        return self._interpreter.read(items, types, values, times)
