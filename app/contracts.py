@@ -58,7 +58,7 @@ class Request:
     user: str
     k: int
     seed: int  # the only source of randomness, so that any request can be replayed
-    arrived: float  # event-loop time, seconds
+    arrived: float  # by time.monotonic, seconds
     inline: History = NO_HISTORY  # sent along by the caller, for sessions and anonymous users
     exclude: Rows = field(default_factory=lambda: NO_ROWS)  # asked to be left out
     explore: bool = True  # False: no exploration slot
@@ -134,6 +134,7 @@ class Candidates:
     scores: Scores  # (n,) by the stage that ran last; never NaN
     ranks: Ranks  # (n, c) place in each channel's list; ABSENT where it did not propose the item
     signals: Matrix  # (n, c) each channel's own score; NaN where it did not propose the item
+    features: Matrix  # (n, f) columns of the view that are computed so far; f may be 0
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -151,7 +152,11 @@ class Candidates:
     def take(self, chosen: NDArray[np.intp]) -> "Candidates":
         """Keep these candidates, in this order."""
         return Candidates(
-            self.rows[chosen], self.scores[chosen], self.ranks[chosen], self.signals[chosen]
+            self.rows[chosen],
+            self.scores[chosen],
+            self.ranks[chosen],
+            self.signals[chosen],
+            self.features[chosen],
         )
 
     def top(self, n: int) -> "Candidates":
@@ -206,7 +211,11 @@ class Channel(Protocol):
 
 
 class Features(Protocol):
-    """Computes a model's inputs for a pool. Never adds, drops or reorders rows."""
+    """Computes a model's inputs for a pool. Never adds, drops or reorders rows.
+
+    Columns that the pool brings along are taken as they are: they were computed over the pool
+    as it was merged, before any ranker cut it.
+    """
 
     def build(self, query: Query, pool: Candidates) -> Matrix: ...
 

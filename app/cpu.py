@@ -6,6 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar, TypeVarTuple
 
 import faiss
+from threadpoolctl import threadpool_limits
 
 T = TypeVar("T")
 Ts = TypeVarTuple("Ts")
@@ -16,6 +17,7 @@ class Cpu:
 
     def __init__(self, threads: int) -> None:
         faiss.omp_set_num_threads(1)
+        self._limits = threadpool_limits(1)  # BLAS threads that wait for work burn a whole core
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix="cpu")
 
     async def __call__(self, work: Callable[[*Ts], T], *args: *Ts) -> T:
@@ -25,3 +27,4 @@ class Cpu:
     def close(self) -> None:
         """Wait for what is running; begin nothing more."""
         self._pool.shutdown(cancel_futures=True)
+        self._limits.restore_original_limits()

@@ -201,6 +201,8 @@ USER = Group(
     ("user_events", "user_liked", "user_mean", "user_span", "user_gap", "user_day"), user_columns
 )
 
+# What compares a candidate with the rest of the pool (z-scores) belongs in the coarse view, which
+# sees the pool as merged; the fine view adds groups that look at one candidate at a time.
 COARSE_VIEW = (CHANNEL, AGREEMENT, CROWD, TASTE, CATEGORY, SEGMENT)
 FINE_VIEW = (*COARSE_VIEW, RELEASE, NEARNESS, USER)
 
@@ -227,10 +229,18 @@ class FeatureBuilder:
     crowd: NDArray[np.float64]  # (c,) share of all likes that fall into each category
 
     def build(self, query: Query, pool: Candidates) -> Matrix:
-        """Compute the view's columns for ``pool``, (n, f) float32; NaN where nothing is known."""
+        """Compute the view's columns for ``pool``, (n, f) float32; NaN where nothing is known.
+
+        Groups whose columns the pool brings along are not computed again.
+        """
         scene = Scene(self.models, self.live, self.overall, self.crowd, query, pool)
-        columns = [column for group in self.view for column in group.fill(scene)]
-        matrix = np.empty((len(pool), len(columns)), np.float32)
-        for at, column in enumerate(columns):
-            matrix[:, at] = column
+        matrix = np.empty((len(pool), len(names(self.view))), np.float32)
+        brought = pool.features.shape[1]
+        matrix[:, :brought] = pool.features
+        at = 0
+        for group in self.view:
+            if at >= brought:
+                for place, column in enumerate(group.fill(scene), at):
+                    matrix[:, place] = column
+            at += len(group.names)
         return matrix

@@ -20,7 +20,6 @@ from app.contracts import (
     Channel,
     Features,
     Histories,
-    Matrix,
     Proposal,
     Query,
     Request,
@@ -46,12 +45,9 @@ class RankStage:
     by: float
 
     def score(self, query: Query, pool: Candidates) -> Candidates:
-        """Give the pool this stage's scores, in the order it came."""
-        return pool.scored(self.scorer.score(self.matrix(query, pool)))
-
-    def matrix(self, query: Query, pool: Candidates) -> Matrix:
-        """Compute what the scorer sees, one row per candidate."""
-        return self.features.build(query, pool)
+        """Give the pool this stage's features and scores, in the order it came."""
+        matrix = self.features.build(query, pool)
+        return replace(pool, features=matrix).scored(self.scorer.score(matrix))
 
 
 @dataclass(frozen=True, slots=True, eq=False)

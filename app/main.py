@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from time import monotonic
 
 from fastapi import FastAPI
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -28,8 +29,7 @@ class Arrival:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        clock = asyncio.get_running_loop().time
-        scope["arrived"] = clock()
+        scope["arrived"] = monotonic()
         status = 500
 
         async def sent(message: Message) -> None:
@@ -45,7 +45,7 @@ class Arrival:
             self._metrics.leave()
             route = scope.get("route")
             path = route.path if route else "unknown"
-            self._metrics.request(path, status, clock() - scope["arrived"])
+            self._metrics.request(path, status, monotonic() - scope["arrived"])
 
 
 def create(settings: Settings | None = None) -> FastAPI:

@@ -5,6 +5,7 @@ import logging
 import math
 from collections.abc import Awaitable, Callable, Sized
 from dataclasses import dataclass, field
+from time import monotonic
 from typing import Literal, TypeAlias, TypeVar
 
 from app.contracts import StageError
@@ -45,7 +46,7 @@ NO_HURRY = Checkpoints(*[math.inf] * 6)  # for the offline job, which runs the s
 class Run:
     """One request: when it arrived, and its steps so far."""
 
-    arrived: float  # event-loop time, seconds
+    arrived: float  # by time.monotonic, seconds; an event loop's clock may tick in milliseconds
     steps: list[Step] = field(default_factory=list)
 
     async def attempt(
@@ -57,15 +58,15 @@ class Run:
         entered: int = 0,
     ) -> T:
         """Do ``work`` within ``by`` seconds of arrival, or take ``fallback`` and record why."""
-        clock = asyncio.get_running_loop().time
-        began = clock()
+        began = monotonic()
+        remaining = self.arrived + by - began
         outcome: Outcome = "ok"
         result = fallback
-        if began >= self.arrived + by:
+        if remaining <= 0:
             outcome = "late"
         else:
             try:
-                async with asyncio.timeout_at(None if by == math.inf else self.arrived + by):
+                async with asyncio.timeout(None if remaining == math.inf else remaining):
                     result = await work()
             except TimeoutError:
                 outcome = "late"
@@ -75,7 +76,7 @@ class Run:
             except Exception:
                 outcome = "bug"
                 log.exception("%s", stage)
-        self.steps.append(Step(stage, clock() - began, outcome, entered, _size(result)))
+        self.steps.append(Step(stage, monotonic() - began, outcome, entered, _size(result)))
         return result
 
 

@@ -10,6 +10,7 @@ import zlib
 from collections.abc import Coroutine
 from contextlib import suppress
 from dataclasses import dataclass
+from time import monotonic
 
 import numpy as np
 
@@ -196,9 +197,8 @@ class Service:
                 : len(ids)
             ]
         )
-        clock = asyncio.get_running_loop().time
         for name in [*known, "warm-up of a stranger"]:
-            request = Request(name, 10, zlib.crc32(name.encode()), arrived=clock())
+            request = Request(name, 10, zlib.crc32(name.encode()), arrived=monotonic())
             await self.recommend(deployment, request)
 
     async def _retire(self, deployment: Deployment) -> None:

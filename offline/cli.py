@@ -92,18 +92,14 @@ def _settings(**given: object) -> Settings:
 @contextmanager
 def one_sentence() -> Iterator[None]:
     """Turn what a user can put right into one sentence and exit code 1, without a traceback."""
-    try:
-        yield
-    except (PortTakenError, ServerError, OSError, *_data_errors()) as error:
-        Console(stderr=True).print(str(error), style="red", markup=False, soft_wrap=True)
-        raise typer.Exit(1) from error
-
-
-def _data_errors() -> tuple[type[Exception], ...]:
     from app.bundle import BundleError  # noqa: PLC0415 - slow to import, rarely needed
     from offline.data.errors import DataError  # noqa: PLC0415 - the same
 
-    return BundleError, DataError
+    try:
+        yield
+    except (PortTakenError, ServerError, BundleError, DataError, OSError) as error:
+        Console(stderr=True).print(str(error), style="red", markup=False, soft_wrap=True)
+        raise typer.Exit(1) from error
 
 
 if __name__ == "__main__":

@@ -107,7 +107,7 @@ def _parameters(config: RankConfig, seed: int) -> dict[str, object]:
         "monotone_constraints": [int(name in RISING) for name in names(FINE_VIEW)],
         "deterministic": True,
         "force_row_wise": True,
-        "num_threads": 2,
+        "num_threads": 1,  # threads that wait for a busy core cost more than they bring
         "seed": seed,
         "verbosity": -1,
     }

@@ -53,10 +53,10 @@ async def collect(funnel: Funnel, dataset: Dataset, users: list[Asker], seed: in
         found = labels(slate.merged.rows, users[at].relevant)
         at += 1
         if found.any():
-            features.append(funnel.fine.matrix(slate.query, slate.merged))
+            features.append(funnel.fine.features.build(slate.query, slate.merged))
             taken.append(found.astype(np.int32))
     if not features:
-        width = funnel.fine.matrix(slate.query, slate.merged.top(0)).shape[1] if at else 0
+        width = funnel.fine.features.build(slate.query, slate.merged.top(0)).shape[1] if at else 0
         return RankTable(np.empty((0, width), np.float32), np.empty(0, np.int32), np.empty(0, int))
     return RankTable(
         np.concatenate(features), np.concatenate(taken), np.array([len(t) for t in taken])

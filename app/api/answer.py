@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from app.bundle import Bundle
 from app.contracts import ABSENT, Candidates
 from app.features import CHANNELS, FINE_VIEW, names
-from app.funnel import Funnel, Slate
+from app.funnel import Slate
 
 PERSONAL = ("item_cf", "user_cf", "embedding", "content")
 PERSONAL_COLUMNS = [CHANNELS.index(name) for name in PERSONAL]
@@ -68,22 +68,20 @@ def stages(slate: Slate) -> list[dict[str, Any]]:
     ]
 
 
-def explanations(funnel: Funnel, slate: Slate) -> list[dict[str, Any]]:
+def explanations(slate: Slate) -> list[dict[str, Any]]:
     """Give for each item its channels, its score after each stage, and its features."""
     pool = slate.chosen.pool
-    matrix = funnel.fine.matrix(slate.query, slate.coarse)
     columns = names(FINE_VIEW)
     scores = {
         "merged": _scores(slate.merged, pool),
         "coarse": _scores(slate.coarse, pool),
         "fine": _scores(slate.fine, pool),
     }
-    at = _places(slate.coarse, pool)
     return [
         {
             "channels": _channels(pool, n),
             "scores": {stage: values[n] for stage, values in scores.items()},
-            "features": dict(zip(columns, _finite(matrix[at[n]]), strict=True)),
+            "features": dict(zip(columns, _finite(pool.features[n]), strict=False)),
         }
         for n in range(len(pool))
     ]
@@ -115,8 +113,9 @@ def _because(bundle: Bundle, slate: Slate, personal: NDArray[np.bool_]) -> list[
 
 
 def _places(pool: Candidates, wanted: Candidates) -> NDArray[np.intp]:
-    order = np.argsort(pool.rows, kind="stable")
-    places: NDArray[np.intp] = order[np.searchsorted(pool.rows, wanted.rows, sorter=order)]
+    """Give the position in ``pool`` of each row of ``wanted``."""
+    order = np.argsort(pool.rows, kind="stable").astype(np.intp)
+    places: NDArray[np.intp] = order[np.searchsorted(pool.rows[order], wanted.rows)]
     return places
 
 

@@ -114,7 +114,8 @@ def configure(level: str = "INFO", *, json: bool | None = None) -> None:
         logger = logging.getLogger(name)
         logger.handlers.clear()
         logger.propagate = True
-    logging.getLogger("uvicorn.access").setLevel(logging.WARNING)
+    for name in ("uvicorn.access", "faiss.loader"):
+        logging.getLogger(name).setLevel(logging.WARNING)
 
 
 def _complaint(record: logging.LogRecord) -> tuple[str, int, str, str]:

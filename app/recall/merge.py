@@ -24,5 +24,6 @@ def merge(answers: Sequence[Proposal], query: Query) -> Candidates:
     ranks[at, channel] = place
     signals[at, channel] = np.concatenate([answer.scores for answer in answers])
     scores = np.bincount(at, weights=1.0 / (RRF_OFFSET + place), minlength=len(rows))
-    pool = Candidates(rows, scores.astype(np.float32), ranks, signals)
+    nothing = np.empty((len(rows), 0), np.float32)
+    pool = Candidates(rows, scores.astype(np.float32), ranks, signals, nothing)
     return pool.take(np.flatnonzero(query.unseen(rows)))
