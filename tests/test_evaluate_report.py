@@ -17,6 +17,7 @@ from offline.evaluate.compare import Background, evaluate
 from offline.evaluate.glossary import METRICS
 from offline.evaluate.report import render, write_report
 from offline.evaluate.rowsets import RowSets
+from offline.evaluate.svg import drawing, inline, panel
 
 U, N = 240, 900
 STRENGTHS = {  # how much of the truth each method sees, in place of trained models
@@ -193,6 +194,12 @@ def test_names_from_the_data_are_escaped(figures):
     assert not page.tags & {"script", "b>bold<", "films"}
     assert "<script>alert(1)</script>" in page.words
     assert "Made-up <films>" in " ".join(page.words)
+
+
+def test_what_a_plot_shows_is_told_in_words_and_escaped():
+    with drawing():
+        figure, _ = panel(["one"], 0.3)
+        assert 'role="img" aria-label="&quot;A&quot; &lt; B"' in inline(figure, '"A" < B')
 
 
 def interval(low, mean, high):
