@@ -1,4 +1,4 @@
-from dataclasses import fields, replace
+from dataclasses import fields
 
 import numpy as np
 import pytest
@@ -8,6 +8,7 @@ from offline.data.dataset import Dataset, Log, Traits
 from offline.models import users
 from offline.models.als import ALSConfig
 from offline.models.fit import RecallConfig, fit, is_centred
+from offline.models.item_cf import ItemCFConfig
 from tests.test_models_content import catalogue
 from tests.test_models_interactions import DAY, EMPTY, SHAPE, constant, log_of, random_log
 
@@ -115,9 +116,16 @@ def test_raters_are_centred_only_where_values_are_ratings_that_vary():
 
 def test_without_timestamps_nothing_fades():
     log = random_log(0)
-    steady = RecallConfig(als=replace(ALSConfig(), half_life=np.inf))
-    assert arrays(models(log, timed=False)) == arrays(models(log, steady))
-    assert arrays(models(log)) != arrays(models(log, steady))
+    fading = RecallConfig(item_cf=ItemCFConfig(half_life=DAY), als=ALSConfig(half_life=DAY))
+    steady = RecallConfig(item_cf=ItemCFConfig(), als=ALSConfig(half_life=np.inf))
+    found, expected, timed = (
+        models(log, fading, timed=False),
+        models(log, steady),
+        models(log, fading),
+    )
+    assert arrays(found) == arrays(expected)
+    for part in ("factors", "tables"):
+        assert arrays(getattr(timed, part)) != arrays(getattr(expected, part))
 
 
 def test_a_users_history_holds_all_events_newest_first_and_of_one_second_in_row_order():

@@ -43,5 +43,4 @@ def fit(log: Log, shape: Shape, config: BPRConfig, seed: int) -> Factors:
             random_state=seed,
         )
         model.fit(confidences(likes, 1.0), show_progress=False)
-    known = np.bincount(likes.indices, minlength=shape[1]) > 0
-    return factors(model.item_factors * known[:, None], config.alpha, config.reg)
+    return factors(model.item_factors, config.alpha, config.reg)

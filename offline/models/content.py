@@ -63,11 +63,9 @@ def _title(catalogue: Catalogue, size: int, seed: int) -> NDArray[np.float64]:
     words = vectorizer.fit_transform(titles)
     if words.shape[1] <= size:
         return np.asarray(words.toarray(), np.float64)
-    reduce = TruncatedSVD(min(size, len(titles)), random_state=seed)
-    with (
-        one_thread(),
-        np.errstate(divide="ignore", invalid="ignore"),
-    ):  # titles all alike: variance 0
+    reduce = TruncatedSVD(size, random_state=seed)
+    # Titles that are all alike have no variance, and the library divides by it for a figure unused.
+    with one_thread(), np.errstate(divide="ignore", invalid="ignore"):
         return np.asarray(reduce.fit_transform(words), np.float64)
 
 

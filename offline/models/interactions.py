@@ -47,7 +47,7 @@ def deviations(log: Log, users: int) -> NDArray[np.float64]:
     counts = np.bincount(log.users, minlength=users)
     means = np.bincount(log.users, weights=values, minlength=users) / np.maximum(counts, 1)
     gaps: NDArray[np.float64] = values - means[log.users]
-    return np.where(np.abs(gaps) > 1e-6 * np.abs(values), gaps, 0.0)  # rounding is no opinion
+    return gaps
 
 
 def ratings_vary(log: Log, users: int) -> bool:

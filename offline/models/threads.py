@@ -2,9 +2,7 @@
 
 from contextlib import AbstractContextManager
 
-from threadpoolctl import (  # type: ignore[import-untyped]  # comes with scikit-learn and implicit
-    threadpool_limits,
-)
+from threadpoolctl import threadpool_limits
 
 
 def one_thread() -> AbstractContextManager[object]:
