@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import example, given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from offline.evaluate import metrics
@@ -12,6 +12,7 @@ from offline.evaluate.metrics import judge
 from offline.evaluate.rowsets import RowSets
 
 WIDTH, N = 8, 15
+few = settings(max_examples=50, deadline=None)  # no test of time: machines may be busy
 ranked = st.lists(st.integers(0, N - 1), unique=True, max_size=WIDTH).map(
     lambda rows: rows + [-1] * (WIDTH - len(rows))
 )
@@ -72,6 +73,7 @@ SLOW = [slow_precision, slow_recall, slow_average_precision, slow_ndcg, slow_hit
 
 
 @pytest.mark.parametrize(("metric", "slow"), list(zip(ACCURACY, SLOW, strict=True)))
+@few
 @given(case=cases, k=st.integers(1, WIDTH))
 @example(case=[([-1, 3, -1] + [-1] * 5, {3: 2}), ([-1] * 8, {}), ([0] + [-1] * 7, {})], k=3)
 def test_every_accuracy_figure_equals_a_slow_obvious_loop(metric, slow, case, k):
@@ -79,6 +81,7 @@ def test_every_accuracy_figure_equals_a_slow_obvious_loop(metric, slow, case, k)
     np.testing.assert_allclose(metric(judged_of(case), k), expected, rtol=1e-12)
 
 
+@few
 @given(case=cases, k=st.integers(1, WIDTH))
 def test_graded_ndcg_equals_a_slow_obvious_loop(case, k):
     expected = [slow_ndcg(rows, wanted, k, lambda grade: 2**grade - 1) for rows, wanted in case]
@@ -86,6 +89,7 @@ def test_graded_ndcg_equals_a_slow_obvious_loop(case, k):
 
 
 @pytest.mark.parametrize("metric", ACCURACY)
+@few
 @given(case=cases, k=st.integers(1, WIDTH), data=st.data())
 def test_permuting_the_users_permutes_the_figures(metric, case, k, data):
     order = data.draw(st.permutations(range(len(case))))
@@ -96,6 +100,7 @@ def test_permuting_the_users_permutes_the_figures(metric, case, k, data):
 
 
 @pytest.mark.parametrize("metric", ACCURACY)
+@few
 @given(wanted=st.dictionaries(st.integers(0, N - 1), st.integers(1, 4), min_size=WIDTH))
 def test_a_perfect_list_has_one(metric, wanted):
     best = sorted(wanted, key=wanted.get, reverse=True)[:WIDTH]
@@ -106,6 +111,7 @@ def test_a_perfect_list_has_one(metric, wanted):
 
 
 @pytest.mark.parametrize("metric", ACCURACY)
+@few
 @given(case=cases)
 def test_padding_never_counts(metric, case):
     padded = [([*rows, -1, -1], wanted) for rows, wanted in case]
@@ -115,6 +121,7 @@ def test_padding_never_counts(metric, case):
         assert not metric(judged_of(empty), WIDTH).any()
 
 
+@few
 @given(case=cases)
 def test_a_hit_that_moves_up_never_lowers_ndcg_or_average_precision(case):
     (rows, wanted), *_ = case
@@ -181,6 +188,7 @@ def test_coverage_is_the_share_of_the_catalogue_anyone_is_shown():
     assert metrics.coverage(lists, 3, 8) == 3 / 8
 
 
+@few
 @given(case=cases, k=st.integers(1, WIDTH), seed=st.integers(0, 9))
 def test_diversity_equals_a_slow_loop_over_pairs(case, k, seed):
     items = np.random.default_rng(seed).normal(size=(N, 3)).astype(np.float32)

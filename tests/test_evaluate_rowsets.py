@@ -1,12 +1,14 @@
 import numpy as np
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from offline.evaluate.rowsets import RowSets
 
+few = settings(max_examples=50, deadline=None)  # no test of time: machines may be busy
 rows = st.lists(st.integers(-1, 2**31 - 1) | st.integers(-1, 5), max_size=8)
 
 
+@few
 @given(st.lists(rows, max_size=5))
 def test_a_set_holds_what_it_was_given_once_and_no_padding(given_rows):
     sets = RowSets.of([np.array(r, np.int64) for r in given_rows])
