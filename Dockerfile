@@ -31,21 +31,22 @@ WORKDIR /srv/recfunnel
 ENV PATH=/venv/bin:$PATH \
     PYTHONUNBUFFERED=1 \
     PYTHONDONTWRITEBYTECODE=1 \
-    OMP_NUM_THREADS=1 \
     RECFUNNEL_OUT=/srv/recfunnel/out \
     RECFUNNEL_HOST=0.0.0.0 \
     RECFUNNEL_PORT=8000
 USER 10001:10001
 
 FROM base AS train
-ENV OMP_NUM_THREADS=
 COPY --from=train-builder /venv /venv
 COPY --from=train-builder /dataset /srv/recfunnel/data
 CMD ["sh", "-c", "if [ -f out/current ]; then echo 'there is a bundle already'; else exec recfunnel train --data data/ml-100k --out out; fi"]
 
 FROM base AS app
+# One request computes on one thread; parallelism comes from requests.
+ENV OMP_NUM_THREADS=1
 COPY --from=builder /venv /venv
 EXPOSE 8000
+# Five connections: each may reach another worker, and all must be ready.
 HEALTHCHECK --interval=5s --timeout=3s --start-period=60s --retries=3 \
-  CMD ["python", "-c", "import urllib.request; urllib.request.urlopen('http://127.0.0.1:8000/readyz', timeout=2)"]
+  CMD ["python", "-c", "from urllib.request import urlopen; [urlopen('http://127.0.0.1:8000/readyz', timeout=2).close() for _ in range(5)]"]
 CMD ["recfunnel", "serve"]

@@ -5,10 +5,8 @@ Floor and service take turns on one core; the client has the other one, where th
 
 import asyncio
 import os
-import tempfile
 import time
 from collections.abc import Sequence
-from contextlib import ExitStack
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Annotated
@@ -22,7 +20,6 @@ from rich.console import Console
 from rich.table import Table
 
 from app.bundle import Bundle, current, load
-from app.state.embedded import embedded_server
 from loadtest.connection import Client
 from loadtest.floor import Costs, Floor, with_floor
 from loadtest.served import Served, pinned, served
@@ -199,15 +196,10 @@ def measure(out: Path, requests: int) -> Result:
     bundle, cores = load(current(out)), Cores.of_this_machine()
     names = bundle.models.users.ids
     users = names.names(np.linspace(0, len(names) - 1, SAMPLED_USERS, dtype=np.int64))
-    with ExitStack() as stack:
-        folder = stack.enter_context(tempfile.TemporaryDirectory())
-        with pinned([cores.measured]):
-            url = stack.enter_context(embedded_server(Path(folder)))
-        environment = {**os.environ, "REDIS_URL": url}  # noqa: TID251 - passed on unread
-        own = stack.enter_context(served(out, environment, [cores.measured]))
+    with served(out, [cores.measured]) as own:
         bench = Bench(own, _spent(own), cores, requests)
-        uvloop.run(with_floor(bundle, url, users, bench.run))
-        return bench.result(bundle)
+        uvloop.run(with_floor(bundle, own.redis_url, users, bench.run))
+    return bench.result(bundle)
 
 
 def _spent(own: Served) -> Spent:

@@ -133,8 +133,8 @@ async def _inputs_of(user: str, funnel: Funnel, bundle: Bundle, store: Recording
     return Inputs(
         taste=query.taste.factors[None, :],
         found=min(wanted, bundle.indexes.factors.ntotal),
-        coarse=np.nan_to_num(funnel.coarse.matrix(query, slate.merged)),
-        fine=funnel.fine.matrix(query, slate.coarse),
+        coarse=np.nan_to_num(funnel.coarse.features.build(query, slate.merged)),
+        fine=funnel.fine.features.build(query, slate.coarse),
         relevance=((pool.scores - low) / max(high - low, 1e-9)).astype(np.float32),
         vectors=bundle.models.content.items[pool.rows],
         commands=tuple(store.sent),

@@ -22,7 +22,7 @@ from typing_extensions import override
 from loadtest.report import Tally, show
 from loadtest.traffic import Call, Traffic
 
-tally = Tally("closed loop (locust)")
+tally = Tally("closed")
 seeds = count(1)
 began = time.monotonic()
 HTTP_OK = 200
@@ -59,7 +59,7 @@ class Visitor(FastHttpUser):
         ) as response:
             taken = time.perf_counter() - started
             if response.status_code != expected:
-                tally.failed()
+                tally.failed(f"{call.kind}: {response.status_code} {response.text[:300]}")
                 response.failure(f"{response.status_code}, {expected} expected")
                 return None
             response.success()

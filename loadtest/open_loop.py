@@ -48,7 +48,7 @@ class OpenLoop:
         self._client = Client(url)
         self._plan = plan
         self._traffic = Traffic(plan.seed)
-        self._tally = Tally(f"open loop, {plan.rate:g}/s")
+        self._tally = Tally("open")
 
     async def run(self) -> Summary:
         """Keep the schedule, wait for the last answers, sum up."""
@@ -74,10 +74,11 @@ class OpenLoop:
     async def _send(self, call: Call, expected: int) -> bytes | None:
         try:
             reply = await self._client.send(call)
-        except OSError:
-            reply = None
-        if reply is None or reply.status != expected:
-            self._tally.failed()
+        except OSError as error:
+            self._tally.failed(f"{call.kind}: {type(error).__name__}")
+            return None
+        if reply.status != expected:
+            self._tally.failed(f"{call.kind}: {reply.status} {reply.body[:300].decode()}")
             return None
         return reply.body
 

@@ -1,10 +1,12 @@
 """What a load test says: one row for each way of asking, and the verdict."""
 
+from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
+from rich import box
 from rich.console import Console
 from rich.table import Table
 
@@ -22,6 +24,7 @@ class Summary:
     p95: float
     p99: float
     longest: float
+    reasons: dict[str, int] = field(default_factory=dict)  # of failures
 
     def keeps(self, budget_ms: float) -> bool:
         """Say whether all were answered, and the 99th percentile in time."""
@@ -36,11 +39,11 @@ class Tally:
         self._seconds: list[float] = []
         self._degraded = 0
         self._events = 0
-        self._failures = 0
+        self._reasons: Counter[str] = Counter()
 
-    def failed(self) -> None:
+    def failed(self, why: str) -> None:
         """Count a request without a good answer."""
-        self._failures += 1
+        self._reasons[why] += 1
 
     def event(self) -> None:
         """Count an event that was acknowledged."""
@@ -56,31 +59,36 @@ class Tally:
         times = np.array(self._seconds or [np.nan]) * 1000
         p50, p95, p99 = np.quantile(times, [0.5, 0.95, 0.99]).tolist()
         answered = len(self._seconds) + self._events
+        failures = self._reasons.total()
         lists = max(len(self._seconds), 1)
         return Summary(
             name=self.name,
-            requests=answered + self._failures,
-            failures=self._failures,
+            requests=answered + failures,
+            failures=failures,
             rate=answered / lasted,
             degraded=self._degraded / lists,
             p50=p50,
             p95=p95,
             p99=p99,
             longest=float(times.max()),
+            reasons=dict(self._reasons),
         )
 
 
 def show(summaries: Sequence[Summary], budget_ms: float, console: Console) -> bool:
     """Print one table; give whether every run kept the budget."""
-    table = Table(title=f"Latency of a list, ms (budget {budget_ms:g} at p99)")
-    for heading in ("", "requests", "failed", "per second", "degraded"):
-        table.add_column(heading, justify="right" if heading else "left")
-    for heading in ("p50", "p95", "p99", "max", "verdict"):
-        table.add_column(heading, justify="right")
+    title = f"Latency of a list, ms (budget {budget_ms:g} at p99)"
+    table = Table(title=title, box=box.SIMPLE_HEAD, pad_edge=False, collapse_padding=True)
+    table.add_column("loop", no_wrap=True)
+    for heading in ("asked", "failed", "per s", "degraded", "p50", "p95", "p99", "max", "verdict"):
+        table.add_column(heading, justify="right", no_wrap=True)
     for each in summaries:
         times = [f"{ms:.1f}" for ms in (each.p50, each.p95, each.p99, each.longest)]
         counts = [str(each.requests), str(each.failures), f"{each.rate:.1f}"]
         verdict = "kept" if each.keeps(budget_ms) else "MISSED"
         table.add_row(each.name, *counts, f"{each.degraded:.2%}", *times, verdict)
     console.print(table)
+    for each in summaries:
+        for why, count in each.reasons.items():
+            console.print(f"{each.name}: {count} x {why}", markup=False, soft_wrap=True)
     return all(each.keeps(budget_ms) for each in summaries)

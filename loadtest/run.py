@@ -1,7 +1,6 @@
 """``make load``: a closed and an open loop against one service; one table, one verdict."""
 
 import json
-import os
 import subprocess
 import sys
 import tempfile
@@ -35,7 +34,7 @@ def locust(url: str, closed: Closed) -> Summary:
     """Run locust without its window, and give what it measured.
 
     Raises:
-        FileNotFoundError: locust ended without a result; it has said why.
+        NotServingError: locust ended without a result; the text has its last words.
     """
     with tempfile.TemporaryDirectory() as folder:
         result = Path(folder) / "summary.json"
@@ -44,11 +43,9 @@ def locust(url: str, closed: Closed) -> Summary:
         command += ["-u", str(closed.visitors), "-r", str(closed.visitors)]
         command += ["-t", f"{closed.seconds:g}s", "--loglevel", "WARNING"]
         command += ["--budget-ms", str(closed.budget_ms), "--summary", str(result)]
-        subprocess.run(  # noqa: S603 - our own file
-            command,
-            stdout=subprocess.DEVNULL,
-            check=False,
-        )
+        said = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603
+        if not result.exists():
+            raise NotServingError(f"locust gave no result; it said:\n{said.stderr[-2000:]}")
         return Summary(**json.loads(result.read_text()))
 
 
@@ -59,7 +56,7 @@ def target(url: str, out: Path) -> Iterator[str]:
         yield url
         return
     console.print(f"Starting a service on {out} with one worker")
-    with served(out, os.environ) as own:  # noqa: TID251 - passed on unread
+    with served(out) as own:
         yield own.url
 
 

@@ -8,11 +8,13 @@ import tempfile
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Collection, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from collections.abc import Collection, Iterator
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
+
+from app.state.embedded import embedded_server
 
 READY_WITHIN = 60.0  # seconds
 END_WITHIN = 10.0  # seconds
@@ -24,9 +26,10 @@ class NotServingError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Served:
-    """Where it is, and which process was started."""
+    """Where it is, which Redis it has, and which process was started."""
 
     url: str
+    redis_url: str
     process: int
 
 
@@ -51,28 +54,28 @@ def pinned(cores: Collection[int]) -> Iterator[None]:
 
 
 @contextmanager
-def served(
-    out: Path, environment: Mapping[str, str], cores: Collection[int] = ()
-) -> Iterator[Served]:
+def served(out: Path, cores: Collection[int] = ()) -> Iterator[Served]:
     """Start ``recfunnel serve`` with one worker on a free port, and end it afterwards.
+
+    It has a Redis of its own, so that made-up events stay out of the user's.
 
     Raises:
         NotServingError: it ended, or is not ready in time.
     """
     port = free_port()
-    url = f"http://127.0.0.1:{port}"
     command = [str(Path(sys.executable).with_name("recfunnel")), "serve", "--out", str(out)]
-    place = ["--host", "127.0.0.1", "--port", str(port), "--workers", "1"]
-    with tempfile.TemporaryFile("w+") as log:
+    command += ["--host", "127.0.0.1", "--port", str(port), "--workers", "1"]
+    with ExitStack() as stack:
+        log = stack.enter_context(tempfile.TemporaryFile("w+"))
+        folder = stack.enter_context(tempfile.TemporaryDirectory())
         with pinned(cores):
-            process = subprocess.Popen(  # noqa: S603 - our own program
-                [*command, *place], env=dict(environment), stdout=log, stderr=log
-            )
-        try:
-            _await_ready(url, process, log)
-            yield Served(url, process.pid)
-        finally:
-            _end(process)
+            redis_url = stack.enter_context(embedded_server(Path(folder)))
+            environment = {**os.environ, "REDIS_URL": redis_url}  # noqa: TID251 - passed on unread
+            process = subprocess.Popen(command, env=environment, stdout=log, stderr=log)  # noqa: S603
+        stack.callback(_end, process)
+        own = Served(f"http://127.0.0.1:{port}", redis_url, process.pid)
+        _await_ready(own.url, process, log)
+        yield own
 
 
 def _await_ready(url: str, process: subprocess.Popen[bytes], log: IO[str]) -> None:

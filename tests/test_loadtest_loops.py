@@ -132,20 +132,22 @@ def test_percentiles_are_of_lists_and_events_only_count_as_requests() -> None:
     for ms in range(1, 101):
         tally.listed(ms / 1000, {"degraded": [1] if ms <= 5 else []})
     tally.event()
-    tally.failed()
+    tally.failed("known: 503")
     summary = tally.summary(lasted=2.0)
     assert (summary.requests, summary.failures, summary.rate) == (102, 1, 50.5)
     assert summary.degraded == 0.05
+    assert summary.reasons == {"known: 503": 1}
     assert [summary.p50, summary.longest] == pytest.approx([50.5, 100])
 
 
 def test_the_table_names_the_run_that_missed(capsys: pytest.CaptureFixture[str]) -> None:
     good = Summary("closed", 10, 0, 1.0, 0.0, 1.0, 2.0, 3.0, 4.0)
-    bad = Summary("open", 10, 0, 1.0, 0.0, 1.0, 2.0, 300.0, 400.0)
+    bad = Summary("open", 10, 0, 1.0, 0.0, 1.0, 2.0, 300.0, 400.0, {"events: 503": 2})
     assert show([good], 100, Console())
     assert not show([good, bad], 100, Console(width=120))
     lines = capsys.readouterr().out.splitlines()
-    assert [line.split()[1] for line in lines if "MISSED" in line] == ["open"]
+    assert [line.split()[0] for line in lines if "MISSED" in line] == ["open"]
+    assert "open: 2 x events: 503" in lines
 
 
 def test_no_answer_at_all_does_not_keep_the_budget() -> None:
@@ -193,7 +195,7 @@ def test_a_service_that_cannot_start_is_reported_in_its_own_words(
     program.write_text("#!/bin/sh\necho there is no bundle >&2\nexit 2\n")
     program.chmod(0o755)
     monkeypatch.setattr(sys, "executable", str(tmp_path / "python"))
-    with pytest.raises(NotServingError, match="no bundle"), served(tmp_path, os.environ):
+    with pytest.raises(NotServingError, match="no bundle"), served(tmp_path):
         pass
 
 
@@ -212,7 +214,7 @@ def test_a_service_is_ready_inside_the_block_and_gone_after_it(
     program.chmod(0o755)
     monkeypatch.setattr(sys, "executable", str(tmp_path / "python"))
     core = min(os.sched_getaffinity(0))
-    with served(tmp_path, os.environ, [core]) as own:
+    with served(tmp_path, [core]) as own:
         assert os.sched_getaffinity(own.process) == {core}
         os.kill(own.process, signal.SIG_DFL)
     with pytest.raises(ProcessLookupError):
@@ -229,7 +231,7 @@ def test_a_service_that_ignores_the_signal_is_killed(
     monkeypatch.setattr("loadtest.served.READY_WITHIN", 0.5)
     monkeypatch.setattr("loadtest.served.END_WITHIN", 0.3)
     began = time.monotonic()
-    with pytest.raises(NotServingError), served(tmp_path, os.environ):
+    with pytest.raises(NotServingError), served(tmp_path):
         pass
     assert time.monotonic() - began < 10
 
@@ -239,3 +241,8 @@ def test_pinning_ends_with_its_block() -> None:
     with pinned([min(before)]):
         assert os.sched_getaffinity(0) == {min(before)}
     assert os.sched_getaffinity(0) == before
+
+
+def test_locust_without_a_result_is_reported_in_its_own_words() -> None:
+    with pytest.raises(NotServingError, match="no result"):
+        locust("not an address", Closed(visitors=-1, seconds=1, budget_ms=1))
