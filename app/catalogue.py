@@ -29,7 +29,8 @@ class IdIndex:
         if not len(self.keys) or not ids:
             return np.full(len(ids), -1, np.int64)
         wanted = np.array([i.encode() for i in ids], dtype=np.bytes_)
-        at = np.minimum(np.searchsorted(self.keys, wanted), len(self.keys) - 1)
+        short = wanted.astype(self.keys.dtype)  # longer ids would make numpy widen all the keys
+        at = np.minimum(np.searchsorted(self.keys, short), len(self.keys) - 1)
         return np.where(self.keys[at] == wanted, at, -1).astype(np.int64)
 
     def row(self, name: str) -> int:
