@@ -34,7 +34,7 @@ def askers(log: Log, start: float, end: float) -> list[Asker]:
     taken = np.unique(window.users[liked].astype(np.int64) * wide + window.items[liked])
     taken = np.setdiff1d(taken, seen, assume_unique=True)
     users, first = np.unique(taken // wide, return_index=True)
-    parts = np.split(taken % wide, first[1:])
+    parts = np.split(taken % wide, first)[1:]
     return [Asker(int(u), part) for u, part in zip(users, parts, strict=True)]
 
 

@@ -9,6 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.contracts import Matrix
+from app.features import FINE_VIEW
+from app.features import names as columns
 from app.funnel import Funnel
 from offline.data.dataset import Dataset
 from offline.replay import Asker, ask, labels
@@ -56,8 +58,8 @@ async def collect(funnel: Funnel, dataset: Dataset, users: list[Asker], seed: in
             features.append(funnel.fine.features.build(slate.query, slate.merged))
             taken.append(found.astype(np.int32))
     if not features:
-        width = funnel.fine.features.build(slate.query, slate.merged.top(0)).shape[1] if at else 0
-        return RankTable(np.empty((0, width), np.float32), np.empty(0, np.int32), np.empty(0, int))
+        nothing = np.empty((0, len(columns(FINE_VIEW))), np.float32)
+        return RankTable(nothing, np.empty(0, np.int32), np.empty(0, np.int64))
     return RankTable(
         np.concatenate(features), np.concatenate(taken), np.array([len(t) for t in taken])
     )

@@ -11,14 +11,18 @@ DENSE_LIMIT = 200_000  # up to this many items one pass over a dense array beats
 def accumulate(
     rows: NDArray[np.integer], weights: NDArray[np.floating], n: int
 ) -> tuple[Rows, NDArray[np.float64]]:
-    """Sum ``weights`` by row, (m,) each, in a catalogue of ``n``: unique rows and their sums."""
+    """Sum ``weights`` by row, (m,) each, in a catalogue of ``n``: unique rows and their sums.
+
+    Rows whose sum is 0 are left out.
+    """
     if n <= DENSE_LIMIT:
         dense = np.bincount(rows, weights=weights, minlength=n).astype(np.float64, copy=False)
         touched = np.flatnonzero(dense)
         return touched.astype(np.int64, copy=False), dense[touched]
     unique, at = np.unique(rows, return_inverse=True)
     sums = np.bincount(at, weights=weights).astype(np.float64, copy=False)
-    return unique.astype(np.int64), sums
+    touched = np.flatnonzero(sums)
+    return unique[touched].astype(np.int64), sums[touched]
 
 
 def propose(query: Query, rows: Rows, scores: NDArray[np.floating], limit: int) -> Proposal:

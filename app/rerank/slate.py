@@ -49,14 +49,15 @@ class SlateMaker:
 
     def _relevance(self, query: Query, pool: Candidates) -> Scores:
         """Map the fine scores to [0, 1] within the pool and add the bonus of the new."""
-        low, high = (pool.scores.min(), pool.scores.max()) if len(pool) else (0.0, 0.0)
-        scaled = (pool.scores - low) / max(float(high - low), 1e-9)
+        known = pool.scores[np.isfinite(pool.scores)]
+        low, high = (known.min(), known.max()) if len(known) else (0.0, 0.0)
+        scaled = (np.clip(pool.scores, low, high) - low) / max(float(high - low), 1e-9)
         bonus = freshness(query.now, self.live.first_seen[pool.rows])
         return (scaled + self.policy.freshness * bonus).astype(np.float32)
 
     def _explore_slots(self, query: Query, n: int) -> int:
         wanted = query.explore and query.k >= self.policy.explore_from and n > query.k
-        return self.policy.explore_slots if wanted else 0
+        return min(self.policy.explore_slots, query.k) if wanted else 0
 
     def _explore(
         self, pool: Candidates, relevance: Scores, chosen: NDArray[np.intp], slots: int
