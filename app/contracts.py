@@ -72,7 +72,7 @@ class Query:
     user: str
     member: int  # the user's row among the bundle's users; -1 for a stranger
     history: History
-    exclude: Rows  # (m,) sorted, unique: seen, or asked to be left out; must not be answered
+    excluded: NDArray[np.bool_]  # (catalogue,) True: seen, or asked to be left out
     segments: NDArray[np.int32]  # (a,) the user's code in each segment attribute; -1 unknown
     taste: "Taste"
     now: float  # unix seconds; the one "now" of this request
@@ -83,10 +83,7 @@ class Query:
 
     def unseen(self, rows: Rows) -> NDArray[np.bool_]:
         """Say for each row whether it may be answered."""
-        if not len(self.exclude):
-            return np.ones(len(rows), np.bool_)
-        at = np.minimum(np.searchsorted(self.exclude, rows), len(self.exclude) - 1)
-        free: NDArray[np.bool_] = self.exclude[at] != rows
+        free: NDArray[np.bool_] = ~self.excluded[rows]
         return free
 
 
@@ -110,16 +107,16 @@ class Proposal:
 
     @classmethod
     def best(cls, rows: Rows, scores: Scores, limit: int) -> "Proposal":
-        """Keep the ``limit`` best by score; equal scores in order of row. NaN is left out."""
-        finite = np.isfinite(scores)
-        if not finite.all():
-            rows, scores = rows[finite], scores[finite]
+        """Keep the ``limit`` best by score, best first; equal scores keep their order.
+
+        Scores must be finite.
+        """
         if len(rows) > limit:
-            cut = np.argpartition(-scores, limit - 1)[:limit] if limit else np.empty(0, np.intp)
-            threshold = scores[cut].min() if limit else np.inf
-            kept = np.flatnonzero(scores >= threshold)
-            rows, scores = rows[kept], scores[kept]
-        order = np.lexsort((rows, -scores))[:limit]
+            kth = min(len(rows) - limit, len(rows) - 1)
+            best = np.argpartition(scores, kth)[len(rows) - limit :]
+            best.sort()
+            rows, scores = rows[best], scores[best]
+        order = np.argsort(-scores, kind="stable")
         return cls(rows[order], scores[order].astype(np.float32, copy=False))
 
 
@@ -133,7 +130,7 @@ class Candidates:
     rows: Rows  # (n,) unique
     scores: Scores  # (n,) by the stage that ran last; never NaN
     ranks: Ranks  # (n, c) place in each channel's list; ABSENT where it did not propose the item
-    signals: Matrix  # (n, c) each channel's own score; NaN where it did not propose the item
+    signals: Matrix  # (n, c) each channel's own score; 0 where it did not propose the item
     features: Matrix  # (n, f) columns of the view that are computed so far; f may be 0
 
     def __len__(self) -> int:

@@ -22,6 +22,8 @@ Columns: TypeAlias = Sequence[NDArray[np.floating] | float]  # (n,) each; a floa
 
 CHANNELS = ("item_cf", "user_cf", "embedding", "content", "trending", "popular", "fresh")
 SIGNAL_FLOOR = -3.0  # z-score of a candidate that the channel did not propose
+SIGNAL_CEILING = 8.0
+PLACE_OFFSET = 10.0  # flattens the head of a list: first and second place are not twice apart
 YEAR = 365.25 * DAY
 EPOCH_YEAR = 1970.0
 TINY = 1e-9  # P(item) of an item that nobody had touched when the models were made
@@ -42,21 +44,20 @@ class Scene:
 def channel_columns(scene: Scene) -> Columns:
     """Place of the candidate in each channel's list, and its score against that list's others."""
     ranks = scene.pool.ranks[:, : len(CHANNELS)]
-    signals = scene.pool.signals[:, : len(CHANNELS)]
+    signals = scene.pool.signals[:, : len(CHANNELS)].astype(np.float64)
     proposed = ranks != ABSENT
-    places = np.where(proposed, 1.0 / (10.0 + ranks), 0.0)
     count = np.maximum(proposed.sum(axis=0), 1)
-    known = np.where(proposed, signals, 0.0).astype(np.float64)
-    mean = known.sum(axis=0) / count
-    spread = np.sqrt((np.where(proposed, known - mean, 0.0) ** 2).sum(axis=0) / count)
-    z = np.clip((known - mean) / np.maximum(spread, 1e-9), SIGNAL_FLOOR, 8.0)
+    mean = signals.sum(axis=0) / count  # the signal of an item that was not proposed is 0
+    variance = np.maximum((signals * signals).sum(axis=0) / count - mean * mean, 1e-12)
+    z = np.clip((signals - mean) / np.sqrt(variance), SIGNAL_FLOOR, SIGNAL_CEILING)
+    places = proposed / (PLACE_OFFSET + ranks)
     return [*places.T, *np.where(proposed, z, SIGNAL_FLOOR).T]
 
 
 def agreement_columns(scene: Scene) -> Columns:
     """How many channels propose the candidate, and their fused rank."""
     proposed = scene.pool.ranks != ABSENT
-    fused = np.where(proposed, 1.0 / (RRF_OFFSET + scene.pool.ranks), 0.0).sum(axis=1)
+    fused = (proposed / (RRF_OFFSET + scene.pool.ranks)).sum(axis=1)
     return [proposed[:, : len(CHANNELS)].sum(axis=1), fused]
 
 
@@ -106,7 +107,10 @@ def nearness_columns(scene: Scene) -> Columns:
 def _nearness(items: Matrix, pool: Candidates, liked: History) -> Columns:
     if not len(liked) or not items.shape[1]:
         return [np.nan] * 4
-    near = _unit(items[pool.rows]) @ _unit(items[liked.rows]).T
+    candidates, history = _unit(items[pool.rows]), _unit(items[liked.rows])
+    # One small product for each candidate: in one large one, BLAS would round a row differently
+    # in pools of different sizes, and training would not see what serving computes.
+    near = np.matmul(candidates[:, None, :], history.T)[:, 0]
     return [near[:, 0], near[:, :5].max(axis=1), near.max(axis=1), near.mean(axis=1)]
 
 
@@ -234,13 +238,13 @@ class FeatureBuilder:
         Groups whose columns the pool brings along are not computed again.
         """
         scene = Scene(self.models, self.live, self.overall, self.crowd, query, pool)
-        matrix = np.empty((len(pool), len(names(self.view))), np.float32)
+        matrix = np.empty((sum(len(group.names) for group in self.view), len(pool)), np.float32)
         brought = pool.features.shape[1]
-        matrix[:, :brought] = pool.features
+        matrix[:brought] = pool.features.T
         at = 0
         for group in self.view:
             if at >= brought:
                 for place, column in enumerate(group.fill(scene), at):
-                    matrix[:, place] = column
+                    matrix[place] = column
             at += len(group.names)
-        return matrix
+        return np.ascontiguousarray(matrix.T)

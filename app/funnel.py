@@ -27,7 +27,7 @@ from app.contracts import (
     Scorer,
     Selection,
 )
-from app.cpu import Cpu
+from app.cpu import Cpu, at_once
 from app.profile import Profiles
 from app.recall.crowd import Crowd
 from app.recall.merge import merge
@@ -89,7 +89,7 @@ class Funnel:
         chosen = await run.attempt(
             "rerank",
             self.by.rerank,
-            lambda: self.cpu(self.reranker.rerank, query, fine),
+            lambda: at_once(self.reranker.rerank, query, fine),
             _as_ranked(query, fine),
             len(fine),
         )
@@ -113,7 +113,7 @@ class Funnel:
         if not len(query.history):
             return query
         taste = await run.attempt(
-            "profile", self.by.profile, lambda: self.cpu(self.profiles.taste, query), query.taste
+            "profile", self.by.profile, lambda: at_once(self.profiles.taste, query), query.taste
         )
         return replace(query, taste=taste)
 

@@ -7,6 +7,7 @@ ago has one.
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from app.artifacts import Content, Factors, Models
 from app.contracts import NO_HISTORY, History, Query, Request, Scores, Taste
@@ -80,7 +81,7 @@ class Profiles:
             user=request.user,
             member=member,
             history=history.take(np.arange(min(HISTORY_LIMIT, len(history)))),
-            exclude=np.unique(np.concatenate([history.rows, request.exclude])),
+            excluded=self._excluded(history, request),
             segments=np.asarray(users.segments[member]) if member >= 0 else unknown,
             taste=self.stranger(),
             now=max(self.live.now, float(history.times[0]) if len(history) else 0.0),
@@ -89,6 +90,12 @@ class Profiles:
             explore=request.explore,
             quality=request.quality,
         )
+
+    def _excluded(self, history: History, request: Request) -> NDArray[np.bool_]:
+        excluded = np.zeros(len(self.models.catalogue), np.bool_)
+        excluded[history.rows] = True
+        excluded[request.exclude] = True
+        return excluded
 
     def taste(self, query: Query) -> Taste:
         """Solve the user's vectors from the history."""

@@ -114,9 +114,9 @@ def _because(bundle: Bundle, slate: Slate, personal: NDArray[np.bool_]) -> list[
 
 def _places(pool: Candidates, wanted: Candidates) -> NDArray[np.intp]:
     """Give the position in ``pool`` of each row of ``wanted``."""
-    order = np.argsort(pool.rows, kind="stable").astype(np.intp)
-    places: NDArray[np.intp] = order[np.searchsorted(pool.rows[order], wanted.rows)]
-    return places
+    order: NDArray[np.intp] = np.argsort(pool.rows, kind="stable")
+    at: NDArray[np.int64] = np.searchsorted(pool.rows[order], wanted.rows)
+    return order[at]
 
 
 def _scores(pool: Candidates, wanted: Candidates) -> list[float | None]:

@@ -18,6 +18,7 @@ class Coarse:
 
     def score(self, features: Matrix) -> Scores:
         """Give log odds, (n,): the order is that of the probability."""
-        standard = np.nan_to_num((features - self.mean) / self.scale, copy=False)
-        scores: Scores = standard @ self.weights + np.float32(self.bias)
+        known = np.where(np.isnan(features), self.mean, features)
+        weights = self.weights / self.scale
+        scores: Scores = known @ weights + np.float32(self.bias - float(self.mean @ weights))
         return scores

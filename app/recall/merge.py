@@ -3,8 +3,9 @@
 from collections.abc import Sequence
 
 import numpy as np
+from numpy.typing import NDArray
 
-from app.contracts import ABSENT, Candidates, Proposal, Query
+from app.contracts import ABSENT, Candidates, Proposal, Query, Rows
 
 RRF_OFFSET = 60  # reciprocal rank fusion (Cormack et al., 2009): flattens the head of each list
 
@@ -16,14 +17,26 @@ def merge(answers: Sequence[Proposal], query: Query) -> Candidates:
     Answer c fills column c of the pool's ranks and signals.
     """
     said = np.concatenate([answer.rows for answer in answers])
-    rows, at = np.unique(said, return_inverse=True)
+    sizes = [len(answer) for answer in answers]
+    rows, at = _numbered(said, len(query.excluded))
+    channel = np.repeat(np.arange(len(answers)), sizes)
+    place = np.concatenate([np.arange(size, dtype=np.int32) for size in sizes])
     ranks = np.full((len(rows), len(answers)), ABSENT, np.int32)
-    signals = np.full((len(rows), len(answers)), np.nan, np.float32)
-    channel = np.repeat(np.arange(len(answers)), [len(answer) for answer in answers])
-    place = np.concatenate([np.arange(len(answer)) for answer in answers])
     ranks[at, channel] = place
+    signals = np.zeros((len(rows), len(answers)), np.float32)
     signals[at, channel] = np.concatenate([answer.scores for answer in answers])
     scores = np.bincount(at, weights=1.0 / (RRF_OFFSET + place), minlength=len(rows))
     nothing = np.empty((len(rows), 0), np.float32)
     pool = Candidates(rows, scores.astype(np.float32), ranks, signals, nothing)
-    return pool.take(np.flatnonzero(query.unseen(rows)))
+    free = query.unseen(rows)
+    return pool if free.all() else pool.take(np.flatnonzero(free))
+
+
+def _numbered(said: Rows, n: int) -> tuple[Rows, NDArray[np.int64]]:
+    """Give the unique rows, ascending, and for each said row its position among them."""
+    present = np.zeros(n, np.bool_)
+    present[said] = True
+    rows = np.flatnonzero(present)
+    position = np.empty(n, np.int64)
+    position[rows] = np.arange(len(rows))
+    return rows, position[said]

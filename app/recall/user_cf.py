@@ -55,8 +55,10 @@ class UserCF:
         shared = np.bincount(found.rows, minlength=len(self.users.ids))[users]
         alike *= shared / (shared + self.shrink)
         alike[users == query.member] = 0.0
-        nearest = np.lexsort((users, -alike))[: self.neighbours]
-        nearest = nearest[alike[nearest] > 0]
+        nearest = np.flatnonzero(alike > 0)
+        if len(nearest) > self.neighbours:
+            cut = np.argpartition(alike[nearest], len(nearest) - self.neighbours)
+            nearest = np.sort(nearest[cut[len(nearest) - self.neighbours :]])
         return users[nearest], alike[nearest]
 
     def _liked_by(

@@ -40,7 +40,7 @@ async def evaluate_funnel(
     names = dataset.users.names(np.array([user.user for user in users], np.int64))
     slates = [slate async for slate in ask(funnel, names, LONGEST, seed, explore=True)]
     relevant = RowSets.of([user.relevant for user in users])
-    seen = RowSets.of([slate.query.exclude for slate in slates])
+    seen = RowSets.of([np.flatnonzero(slate.query.excluded) for slate in slates])
     warm, cold = np.flatnonzero(seen.sizes > 0), np.flatnonzero(seen.sizes == 0)
     shown = [_shown(funnel, slate) for slate in slates]
     lists = _lists(models, slates, shown, seen)
