@@ -92,7 +92,8 @@ def _best_channels(pool: Candidates) -> NDArray[np.intp]:
     ranks = pool.ranks[:, : len(CHANNELS)].astype(np.float64)
     ranks[ranks == ABSENT] = np.inf
     ranks[:, PERSONAL_COLUMNS] -= 0.5
-    return np.argmin(ranks, axis=1)
+    best: NDArray[np.intp] = np.argmin(ranks, axis=1)
+    return best
 
 
 def _because(bundle: Bundle, slate: Slate, personal: NDArray[np.bool_]) -> list[list[str]]:
