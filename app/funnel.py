@@ -31,6 +31,7 @@ from app.cpu import Cpu, at_once
 from app.profile import Profiles
 from app.recall.crowd import Crowd
 from app.recall.merge import merge
+from app.rerank.policies import permitted
 from app.run import Checkpoints, Run, Step
 
 
@@ -90,7 +91,7 @@ class Funnel:
             "rerank",
             self.by.rerank,
             lambda: at_once(self.reranker.rerank, query, fine),
-            _as_ranked(query, fine),
+            self._as_ranked(query, fine),
             len(fine),
         )
         return Slate(query, tuple(proposals), merged, coarse, fine, chosen, tuple(run.steps))
@@ -99,8 +100,8 @@ class Funnel:
         """Give the popular items as they stand: the answer when all else has failed."""
         query = self.profiles.query(request, NO_HISTORY)
         pool = merge([*[NO_PROPOSAL] * len(self.channels), self.always.listed()], query)
-        best = pool.top(request.k)
-        return Slate(query, (), pool, best, best, _as_ranked(query, best), steps)
+        chosen = self._as_ranked(query, pool)
+        return Slate(query, (), pool, chosen.pool, chosen.pool, chosen, steps)
 
     async def _profile(self, request: Request, run: Run) -> Query:
         """Fetch the live history, join it with what the bundle knows, solve the user's vectors."""
@@ -143,7 +144,8 @@ class Funnel:
         run.steps[-1] = replace(run.steps[-1], left=len(kept))
         return kept
 
-
-def _as_ranked(query: Query, pool: Candidates) -> Selection:
-    best = pool.top(query.k)
-    return Selection(best, np.zeros(len(best), np.bool_))
+    def _as_ranked(self, query: Query, pool: Candidates) -> Selection:
+        """Keep the order in hand, less what must never be shown."""
+        free = permitted(query, pool.rows, self.profiles.models.catalogue.available)
+        best = pool.take(np.flatnonzero(free)).top(query.k)
+        return Selection(best, np.zeros(len(best), np.bool_))
