@@ -122,7 +122,8 @@ def test_the_servers_own_records_come_the_same_way(capsys: pytest.CaptureFixture
     logging.getLogger("uvicorn.error").addHandler(logging.StreamHandler())
     configure("INFO", json=True)
     logging.getLogger("uvicorn.error").info("Application startup complete.")
-    logging.getLogger("uvicorn.access").info("GET /recommend?user_id=196")
+    for talkative in ("uvicorn.access", "httpx"):
+        logging.getLogger(talkative).info("GET /recommend?user_id=196")
     written = capsys.readouterr().err
     assert written.count("\n") == 1
     assert json.loads(written)["logger"] == "uvicorn.error"

@@ -100,7 +100,7 @@ def configure(level: str = "INFO", *, json: bool | None = None) -> None:
     """Send every logger's records to standard error, one line each.
 
     JSON where ``json`` says so, or where it says nothing and no terminal is attached. The
-    server's own loggers join in; its access log stays silent, since metrics count requests.
+    server's own loggers join in; logs of single requests stay silent: metrics count them.
 
     Raises:
         ValueError: the level is not one of logging's.
@@ -114,7 +114,7 @@ def configure(level: str = "INFO", *, json: bool | None = None) -> None:
         logger = logging.getLogger(name)
         logger.handlers.clear()
         logger.propagate = True
-    for name in ("uvicorn.access", "faiss.loader"):
+    for name in ("uvicorn.access", "faiss.loader", "httpx"):
         logging.getLogger(name).setLevel(logging.WARNING)
 
 
