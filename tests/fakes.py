@@ -1,15 +1,15 @@
 """In-memory stages and small data, so that tests of the funnel need no store and no network."""
 
 import asyncio
+import inspect
 from dataclasses import dataclass
 from functools import cache
 from time import monotonic
 
 import numpy as np
-import polars as pl
 
 from app.artifacts import DAY, Models
-from app.catalogue import Catalogue, IdIndex
+from app.catalogue import Catalogue, IdIndex, Texts
 from app.contracts import (
     ABSENT,
     NO_HISTORY,
@@ -99,6 +99,12 @@ def query(*, n=ITEMS, exclude=(), **known):
 def request(user="", k=10, *, age=0.0, exclude=NO_ROWS, **known):
     """A request that arrived ``age`` seconds ago."""
     return Request(user, k, 0, monotonic() - age, exclude=exclude, **known)
+
+
+async def proposed(channel, query, limit=1_000) -> Proposal:
+    """What a channel proposes, whether it computes or waits."""
+    answer = channel.recall(query, limit)
+    return await answer if inspect.isawaitable(answer) else answer
 
 
 @dataclass
@@ -196,7 +202,7 @@ def small_catalogue(seed=0, *, categories=True, titles=True, released=True) -> C
     years = np.where(random.random(ITEMS) < 0.1, np.nan, random.integers(1960, 1999, ITEMS))
     return Catalogue(
         ids=IdIndex.of([f"i{i:02d}" for i in range(ITEMS)]),
-        titles=pl.Series([" ".join(w) if titles else None for w in words], dtype=pl.String),
+        titles=Texts.of([" ".join(w) if titles else None for w in words]),
         categories=table,
         category_names=CATEGORIES if categories else (),
         released=(years if released else np.full(ITEMS, np.nan)).astype(np.float32),
