@@ -1,0 +1,75 @@
+import numpy as np
+import pytest
+
+from app.assemble import overall_share
+from app.recall.crowd import TINY, Crowd, Popular
+from app.state.live import Live
+from tests.fakes import ITEMS, proposal, proposed, query, small_models
+
+MODELS = small_models()
+
+
+def popular():
+    return Popular(Live(MODELS.popularity), MODELS.segments, overall_share(MODELS))
+
+
+async def test_a_list_of_the_crowd_is_given_from_its_head_less_the_seen():
+    channel = Crowd("fresh", lambda: proposal(9, 4, 7, 2))
+    found = await proposed(channel, query(exclude=[4]), 2)
+    assert found.rows.tolist() == [9, 7]
+    assert found.scores.tolist() == [4, 2]
+
+
+async def test_where_all_is_seen_nothing_is_left():
+    channel = Crowd("fresh", lambda: proposal(9, 4))
+    assert len(await proposed(channel, query(exclude=[4, 9]))) == 0
+
+
+async def test_a_list_that_changes_is_seen_at_once():
+    lists = [proposal(1), proposal(2)]
+    channel = Crowd("trending", lists.pop)
+    assert (await proposed(channel, query())).rows.tolist() == [2]
+    assert (await proposed(channel, query())).rows.tolist() == [1]
+
+
+@pytest.mark.parametrize("segments", [[], [-1, -1]])
+async def test_of_unknown_segments_popular_is_the_overall_list(segments):
+    asked = query(segments=np.array(segments, np.int32), exclude=[3, 5])
+    found = await proposed(popular(), asked, 20)
+    overall = Live(MODELS.popularity).popular().rows
+    assert found.rows.tolist() == [r for r in overall.tolist() if r not in {3, 5}][:20]
+
+
+@pytest.mark.parametrize("segments", [[2, -1], [-1, 1], [4, 0]])
+async def test_known_segments_lift_what_they_prefer(segments):
+    found = await proposed(popular(), query(segments=np.array(segments, np.int32)))
+    model, live = MODELS.segments, Live(MODELS.popularity).popular()
+    overall = overall_share(MODELS)
+    expected = {}
+    for row, score in zip(live.rows.tolist(), live.scores.tolist(), strict=True):
+        lifts = [
+            np.log((model.share[model.offsets[a] + code, row] + TINY) / (overall[row] + TINY))
+            for a, code in enumerate(segments)
+            if code >= 0
+        ]
+        expected[row] = score * np.exp(np.mean(lifts))
+    assert dict(zip(found.rows.tolist(), found.scores.tolist(), strict=True)) == pytest.approx(
+        expected, rel=1e-4
+    )
+    assert found.rows.tolist() != live.rows.tolist()
+
+
+async def test_popular_never_proposes_what_was_seen_nor_more_than_asked():
+    seen = Live(MODELS.popularity).popular().rows[:30]
+    for segments in ([], [1, 1]):
+        asked = query(segments=np.array(segments, np.int32), exclude=seen)
+        found = await proposed(popular(), asked, 7)
+        assert len(found) == 7
+        assert not np.isin(found.rows, seen).any()
+
+
+async def test_what_nobody_liked_is_not_popular():
+    found = await proposed(popular(), query())
+    nobody = np.flatnonzero(MODELS.popularity.liked[-1] == 0)
+    assert not np.isin(found.rows, nobody).any()
+    assert len(found) == ITEMS - len(nobody)

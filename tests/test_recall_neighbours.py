@@ -1,0 +1,177 @@
+"""The neighbourhood channels against slow, obvious references."""
+
+from collections import defaultdict
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from app.artifacts import Table
+from app.contracts import StageError
+from app.recall.item_cf import ItemCF
+from app.recall.user_cf import UserCF
+from app.state.memory import MemoryTables
+from tests.fakes import ITEMS, USERS, history, proposed, query, rows, small_models
+
+MODELS = small_models()
+PLAIN = small_models(explicit=False)
+
+
+class NoTables:
+    async def read(self, table, rows):
+        raise StageError("store is down")
+
+
+def asked(models, user, **known):
+    events = models.users.history(user)
+    return query(
+        member=user, history=events, exclude=events.rows, now=models.popularity.at, **known
+    )
+
+
+def item_cf(models=MODELS, **known):
+    return ItemCF(MemoryTables(models.tables), ITEMS, **known)
+
+
+def user_cf(models=MODELS, **known):
+    return UserCF(
+        MemoryTables(models.tables), models.users, ITEMS, **({"centred": models.centred} | known)
+    )
+
+
+def entries(table, row):
+    span = slice(table.indptr[row], table.indptr[row + 1])
+    return list(zip(table.rows[span].tolist(), table.weights[span].tolist(), strict=True))
+
+
+def best(scores, exclude, limit):
+    left = {row: s for row, s in scores.items() if s > 0 and row not in exclude}
+    return sorted(left.items(), key=lambda pair: (-pair[1], pair[0]))[:limit]
+
+
+def slow_item_cf(query, table, newest, fade, limit):
+    events = query.history.liked(newest)
+    scores = defaultdict(float)
+    for age, (row, weight) in enumerate(zip(events.rows, events.weights, strict=True)):
+        for neighbour, near in entries(table, row):
+            scores[neighbour] += near * max(weight, 0.1) * fade**age
+    return best(scores, np.flatnonzero(query.excluded), limit)
+
+
+def slow_user_cf(query, models, newest, nearest, shrink):
+    events = query.history.take(np.arange(min(newest, len(query.history))))
+    own = (
+        events.values - events.values.mean(dtype=np.float64)
+        if models.centred
+        else np.maximum(events.weights, 0.0)
+    ).astype(np.float64)
+    length = np.sqrt((own**2).sum())
+    own = own / length if length else np.full(len(own), 1 / np.sqrt(len(own)))
+    alike, shared = defaultdict(float), defaultdict(int)
+    for row, opinion in zip(events.rows, own, strict=True):
+        for user, weight in entries(models.tables["raters"], row):
+            alike[user] += weight * opinion
+            shared[user] += 1
+    near = {u: a * shared[u] / (shared[u] + shrink) for u, a in alike.items() if u != query.member}
+    scores = defaultdict(float)
+    for user, worth in sorted(((u, a) for u, a in near.items() if a > 0), key=lambda p: -p[1])[
+        :nearest
+    ]:
+        theirs = models.users.history(user)
+        for row, weight in zip(theirs.rows, theirs.weights, strict=True):
+            scores[row] += worth * max(weight, 0.0)
+    return best(scores, np.flatnonzero(query.excluded), 1_000)
+
+
+def assert_same(found, expected):
+    assert len(found) == len(expected)
+    assert dict(zip(found.rows.tolist(), found.scores.tolist(), strict=True)) == pytest.approx(
+        dict(expected), rel=1e-5
+    )
+    assert np.all(np.diff(found.scores) <= 0)
+
+
+@pytest.mark.parametrize("user", range(0, USERS, 7))
+@pytest.mark.parametrize("models", [MODELS, PLAIN], ids=["ratings", "likes"])
+async def test_item_cf_sums_what_is_near_to_liked_items(models, user):
+    one = asked(models, user)
+    channel = item_cf(models, newest=9, fade=0.9)
+    expected = slow_item_cf(one, models.tables["item_cf"], 9, 0.9, 1_000)
+    assert expected
+    assert_same(await proposed(channel, one), expected)
+
+
+@pytest.mark.parametrize("user", range(0, USERS, 7))
+@pytest.mark.parametrize("models", [MODELS, PLAIN], ids=["ratings", "likes"])
+async def test_user_cf_sums_what_like_minded_users_liked(models, user):
+    one = asked(models, user)
+    channel = user_cf(models, newest=12, neighbours=5, shrink=3.0)
+    expected = slow_user_cf(one, models, 12, 5, 3.0)
+    assert expected
+    assert_same(await proposed(channel, one), expected)
+
+
+@pytest.mark.parametrize("channel", [item_cf(), user_cf(), user_cf(PLAIN)])
+async def test_nothing_seen_is_proposed_and_never_more_than_asked(channel):
+    for user in range(0, USERS, 11):
+        one = asked(MODELS, user)
+        found = await proposed(channel, one, 4)
+        assert len(found) == 4
+        assert not one.excluded[found.rows].any()
+        everything = await proposed(channel, one)
+        assert found.scores.tolist() == everything.scores[:4].tolist()
+
+
+@pytest.mark.parametrize("channel", [item_cf(), user_cf()])
+async def test_who_has_no_history_gets_nothing(channel):
+    assert len(await proposed(channel, query())) == 0
+
+
+@pytest.mark.parametrize("channel", [item_cf(), user_cf()])
+async def test_a_missing_table_proposes_nothing(channel):
+    empty = replace(channel, tables=MemoryTables({}))
+    assert len(await proposed(empty, asked(MODELS, 3))) == 0
+
+
+@pytest.mark.parametrize("channel", [item_cf(), user_cf()])
+async def test_a_store_that_is_down_says_so(channel):
+    with pytest.raises(StageError):
+        await proposed(replace(channel, tables=NoTables()), asked(MODELS, 3))
+
+
+async def test_newer_likes_count_more():
+    table = Table(np.array([0, 1, 2, 2, 2]), np.array([2, 3], np.int32), np.ones(2, np.float32))
+    channel = ItemCF(MemoryTables({"item_cf": table}), 4, fade=0.5)
+    events = history((1, 5, 1, 9), (0, 5, 1, 8))
+    found = await proposed(channel, query(n=4, history=events, exclude=[0, 1]))
+    assert found.rows.tolist() == [3, 2]
+    assert found.scores.tolist() == [1.0, 0.5]
+
+
+async def test_users_do_not_recommend_to_themselves():
+    one = asked(MODELS, 3)
+    channel = user_cf(neighbours=1)
+    stranger = replace(one, member=-1)
+    alone, same = await proposed(channel, one), await proposed(channel, stranger)
+    liked = MODELS.users.history(3)
+    mine = set(liked.rows[liked.weights > 0].tolist())
+    assert set(same.rows.tolist()).isdisjoint(mine)  # the nearest is the user: all of it is seen
+    assert len(same) == 0 < len(alone)
+
+
+async def test_who_rates_all_alike_is_still_like_somebody():
+    events = MODELS.users.history(3)
+    flat = replace(events, values=np.full(len(events), 3, np.float32))
+    one = replace(asked(MODELS, 3), history=flat)
+    assert_same(await proposed(user_cf(), one), slow_user_cf(one, MODELS, 50, 60, 10.0))
+
+
+async def test_many_agreeing_users_outweigh_one_who_shares_a_single_item():
+    one = asked(MODELS, 3)
+    found = [await proposed(user_cf(shrink=s, neighbours=3), one) for s in (0.0, 50.0)]
+    assert found[0].rows.tolist() != found[1].rows.tolist()
+
+
+async def test_rows_that_are_not_in_the_table_have_no_neighbours():
+    found = await MemoryTables(MODELS.tables).read("item_cf", rows(-1, ITEMS, 5))
+    assert set(found.owner.tolist()) <= {2}

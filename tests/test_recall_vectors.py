@@ -1,0 +1,89 @@
+import numpy as np
+import pytest
+
+from app.assemble import flat_index
+from app.contracts import Taste
+from app.cpu import Cpu
+from app.profile import Profiles
+from app.recall.vectors import OffLoop, Vectors
+from app.state.live import Live
+from tests.fakes import ITEMS, proposed, query, request, small_models
+
+MODELS = small_models()
+PROFILES = Profiles(MODELS, Live(MODELS.popularity))
+
+
+@pytest.fixture(scope="module")
+def cpu():
+    one = Cpu(threads=1)
+    yield one
+    one.close()
+
+
+def channel(items=None):
+    vectors = MODELS.factors.items if items is None else items
+    return Vectors("embedding", flat_index(vectors), lambda q: q.taste.factors)
+
+
+def asked(user, **known):
+    found = PROFILES.query(request(user, **known), MODELS.users.history(-1))
+    return found, PROFILES.taste(found)
+
+
+def tasting(vector, **known):
+    return query(taste=Taste(np.array(vector, np.float32), np.empty(0, np.float32)), **known)
+
+
+@pytest.mark.parametrize("user", ["u03", "u17", "u42"])
+async def test_the_nearest_items_are_those_of_a_brute_force_search(user):
+    one, taste = asked(user)
+    found = await proposed(channel(), tasting(taste.factors, exclude=np.flatnonzero(one.excluded)))
+    near = MODELS.factors.items.astype(np.float64) @ taste.factors
+    left = np.flatnonzero((near > 0) & ~one.excluded)
+    expected = left[np.argsort(-near[left])]
+    assert found.rows.tolist() == expected.tolist()
+    assert found.scores == pytest.approx(near[expected], rel=1e-4, abs=1e-6)
+
+
+async def test_seen_items_do_not_shorten_the_list():
+    one, taste = asked("u03")
+    near = MODELS.factors.items @ taste.factors
+    seen = np.argsort(-near)[:12]
+    events = one.history.take(np.arange(12))
+    some = tasting(taste.factors, history=events, exclude=seen)
+    found = await proposed(channel(), some, 10)
+    assert len(found) == 10
+    assert not np.isin(found.rows, seen).any()
+
+
+async def test_a_user_without_a_vector_gets_nothing():
+    assert len(await proposed(channel(), tasting(np.zeros(MODELS.factors.items.shape[1])))) == 0
+
+
+async def test_a_space_without_dimensions_proposes_nothing():
+    nothing = channel(np.empty((ITEMS, 0), np.float32))
+    assert nothing.index.ntotal == 0
+    assert len(await proposed(nothing, tasting([]))) == 0
+
+
+async def test_a_catalogue_smaller_than_the_list_is_given_whole():
+    items = np.eye(3, dtype=np.float32)
+    found = await proposed(channel(items), tasting([3, 1, 2], n=3), 100)
+    assert found.rows.tolist() == [0, 2, 1]
+
+
+async def test_what_points_the_other_way_is_not_proposed():
+    items = np.array([[1, 0], [-1, 0], [0, 1]], np.float32)
+    found = await proposed(channel(items), tasting([1, 0], n=3))
+    assert found.rows.tolist() == [0]
+
+
+async def test_a_large_index_is_searched_on_another_thread_with_the_same_answer(cpu):
+    one, taste = asked("u03")
+    here = channel()
+    there = OffLoop(here, cpu)
+    some = tasting(taste.factors)
+    assert there.name == "embedding"
+    one, two = await proposed(here, some), await proposed(there, some)
+    assert one.rows.tolist() == two.rows.tolist()
+    assert one.scores.tobytes() == two.scores.tobytes()
