@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.artifacts import Models
-from app.contracts import Channel, Histories, Matrix, Scorer, Scores, Tables
+from app.contracts import Channel, Histories, LocalChannel, Matrix, Scorer, Scores, Tables
 from app.cpu import Cpu
 from app.features import CHANNELS, COARSE_VIEW, FINE_VIEW, FeatureBuilder, Group
 from app.funnel import Funnel, RankStage
@@ -20,10 +20,12 @@ from app.profile import Profiles
 from app.recall.crowd import Crowd, Popular
 from app.recall.item_cf import ItemCF
 from app.recall.user_cf import UserCF
-from app.recall.vectors import Vectors
+from app.recall.vectors import OffLoop, Vectors
 from app.rerank.slate import Policy, SlateMaker
 from app.run import Checkpoints
 from app.state.live import Live
+
+QUICK = 1_000_000  # products of one vector search that take less time than a hop to a thread
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,19 +109,27 @@ def category_share(models: Models, overall: Scores) -> NDArray[np.float64]:
     return np.asarray(share / max(float(share.sum()), 1e-9))
 
 
-def channels(models: Models, indexes: Indexes, state: State, cpu: Cpu) -> list[Channel]:
-    """Build the recall channels, in the order of ``app.features.CHANNELS``."""
+def channels(
+    models: Models, indexes: Indexes, state: State, cpu: Cpu
+) -> tuple[list[Channel], list[LocalChannel]]:
+    """Build the recall channels: those that wait and those that compute, as CHANNELS has them."""
     n = len(models.catalogue)
-    built: dict[str, Channel] = {
-        "item_cf": ItemCF(state.tables, n),
-        "user_cf": UserCF(state.tables, models.users, n, centred=models.centred),
-        "embedding": Vectors("embedding", indexes.factors, lambda q: q.taste.factors, cpu),
-        "content": Vectors("content", indexes.content, lambda q: q.taste.content, cpu),
-        "trending": Crowd("trending", state.live.trending),
-        "popular": Popular(state.live, models.segments, overall_share(models)),
-        "fresh": Crowd("fresh", state.live.fresh),
-    }
-    return [built[name] for name in CHANNELS]
+    waiting: list[Channel] = [
+        ItemCF(state.tables, n),
+        UserCF(state.tables, models.users, n, centred=models.centred),
+    ]
+    vectors = [
+        Vectors("embedding", indexes.factors, lambda query: query.taste.factors),
+        Vectors("content", indexes.content, lambda query: query.taste.content),
+    ]
+    local: list[LocalChannel] = [
+        Crowd("trending", state.live.trending),
+        Popular(state.live, models.segments, overall_share(models)),
+        Crowd("fresh", state.live.fresh),
+    ]
+    if max(v.index.ntotal * v.index.d for v in vectors) < QUICK:
+        return waiting, [*vectors, *local]
+    return [*waiting, *(OffLoop(channel, cpu) for channel in vectors)], local
 
 
 def assemble(
@@ -128,16 +138,22 @@ def assemble(
     """Build the funnel."""
     overall = overall_share(models)
     crowd = category_share(models, overall)
+    lengths = np.maximum(np.linalg.norm(models.factors.items, axis=1), 1e-9).astype(np.float32)
 
     def stage(name: str, view: Sequence[Group], scorer: Scorer, keep: int, by: float) -> RankStage:
-        builder = FeatureBuilder(view, models, state.live, overall, crowd)
+        builder = FeatureBuilder(view, models, state.live, overall, crowd, lengths)
         return RankStage(name, builder, scorer, keep, by)
 
     sizes, by = wiring.sizes, wiring.by
+    waiting, local = channels(models, indexes, state, wiring.cpu)
+    built = (*(channel.name for channel in waiting), *(channel.name for channel in local))
+    if built != CHANNELS:
+        raise ValueError(f"the channels are {built}, features are computed for {CHANNELS}")
     return Funnel(
         profiles=Profiles(models, state.live),
         histories=state.histories,
-        channels=channels(models, indexes, state, wiring.cpu),
+        channels=waiting,
+        local=local,
         always=Crowd("always", state.live.popular),
         coarse=stage("coarse", COARSE_VIEW, rankers.coarse, sizes.coarse, by.coarse),
         fine=stage("fine", FINE_VIEW, rankers.fine, sizes.fine, by.fine),

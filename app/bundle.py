@@ -13,13 +13,12 @@ import faiss
 import lightgbm
 import numpy as np
 import orjson
-import polars as pl
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from app.artifacts import Content, Factors, Models, Popularity, Segments, Table, Users
 from app.assemble import Indexes, Rankers, Sizes
-from app.catalogue import Catalogue, IdIndex
+from app.catalogue import Catalogue, IdIndex, Texts
 from app.features import view_hash
 from app.preferences import Preferences
 from app.rank.coarse import Coarse
@@ -203,11 +202,10 @@ def _models(folder: Path, manifest: Manifest) -> Models:
     def arrays(part: str, *names: str) -> dict[str, NDArray[Any]]:
         return {name: array(f"{part}.{name}") for name in names}
 
-    titles = pl.read_ipc(folder / "items.arrow", columns=["title"])["title"]
     return Models(
         catalogue=Catalogue(
             ids=IdIndex(array("catalogue.ids")),
-            titles=titles,
+            titles=Texts(**arrays("catalogue.titles", "ends", "utf8")),
             category_names=tuple(manifest.category_names),
             **arrays("catalogue", "categories", "released", "available"),
         ),

@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import polars as pl
 from numpy.typing import NDArray
 
 from app.contracts import Rows, Scores
@@ -43,11 +42,38 @@ class IdIndex:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class Texts:
+    """Strings by row, end to end in one array that can be mapped into memory."""
+
+    ends: NDArray[np.int64]  # (n + 1,) text r is bytes [ends[r]:ends[r + 1]]; empty: none
+    utf8: NDArray[np.uint8]  # (m,)
+
+    def __len__(self) -> int:
+        return len(self.ends) - 1
+
+    @classmethod
+    def of(cls, texts: Sequence[str | None]) -> "Texts":
+        """Pack these texts, None where there is none."""
+        packed = [(text or "").encode() for text in texts]
+        ends = np.concatenate([[0], np.cumsum([len(text) for text in packed], dtype=np.int64)])
+        return cls(ends.astype(np.int64), np.frombuffer(b"".join(packed), np.uint8))
+
+    def tolist(self) -> list[str | None]:
+        """Give all texts."""
+        return self.take(np.arange(len(self)))
+
+    def take(self, rows: Rows) -> list[str | None]:
+        """Give the texts of ``rows``."""
+        spans = zip(self.ends[rows].tolist(), self.ends[rows + 1].tolist(), strict=True)
+        return [self.utf8[start:end].tobytes().decode() or None for start, end in spans]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class Catalogue:
     """The items, as columns. Every array of the project that is (n, ...) is in this row order."""
 
     ids: IdIndex
-    titles: pl.Series  # (n,) String; null where there is none
+    titles: Texts  # (n,)
     categories: NDArray[np.uint8]  # (n, c) 1 where the item is of the category
     category_names: tuple[str, ...]  # (c,)
     released: Scores  # (n,) year of release or creation, fractions allowed; NaN unknown

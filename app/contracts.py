@@ -200,11 +200,19 @@ class Tables(Protocol):
 
 
 class Channel(Protocol):
-    """Recall: proposes items, best first. May do I/O, so it may be late or fail."""
+    """Recall that waits for something: proposes items, best first. It is cancelled when late."""
 
     @property
     def name(self) -> str: ...
     def recall(self, query: Query, limit: int) -> Awaitable[Proposal]: ...
+
+
+class LocalChannel(Protocol):
+    """Recall from memory, in less time than a hop to another thread takes."""
+
+    @property
+    def name(self) -> str: ...
+    def recall(self, query: Query, limit: int) -> Proposal: ...
 
 
 class Features(Protocol):

@@ -12,11 +12,6 @@ T = TypeVar("T")
 Ts = TypeVarTuple("Ts")
 
 
-async def at_once(work: Callable[[*Ts], T], *args: *Ts) -> T:
-    """Compute on the event loop: for work that takes less time than a hop to another thread."""
-    return work(*args)
-
-
 class Cpu:
     """Runs pure functions off the event loop. One OpenMP thread each: requests run in parallel."""
 

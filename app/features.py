@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.artifacts import DAY, HALF_LIVES, Models
-from app.contracts import ABSENT, Candidates, History, Matrix, Query, Scores
+from app.contracts import ABSENT, Candidates, Matrix, Query, Scores
 from app.recall.merge import RRF_OFFSET
 from app.state.live import Live
 
@@ -37,6 +37,7 @@ class Scene:
     live: Live
     overall: Scores  # (n,) P(item) when the models were made
     crowd: NDArray[np.float64]  # (c,) share of all likes that fall into each category
+    lengths: Scores  # (n,) of the items' factor vectors, never 0
     query: Query
     pool: Candidates
 
@@ -97,21 +98,26 @@ def taste_columns(scene: Scene) -> Columns:
 
 def nearness_columns(scene: Scene) -> Columns:
     """How near the item is to the last 1, 5 and 20 liked items: largest and mean cosine."""
-    liked = scene.query.history.liked(20)
-    columns: list[NDArray[np.floating] | float] = []
-    for items in (scene.models.factors.items, scene.models.content.items):
-        columns.extend(_nearness(items, scene.pool, liked))
-    return columns
+    liked, rows = scene.query.history.liked(20), scene.pool.rows
+    factors, content = scene.models.factors.items, scene.models.content.items
+    lengths = scene.lengths
+    if not len(liked):
+        return [np.nan] * 8
+    near = factors[rows] @ (factors[liked.rows] / lengths[liked.rows, None]).T
+    near /= lengths[rows, None]
+    return [*_nearest(near), *_nearest(content[rows] @ content[liked.rows].T)]
 
 
-def _nearness(items: Matrix, pool: Candidates, liked: History) -> Columns:
-    if not len(liked) or not items.shape[1]:
-        return [np.nan] * 4
-    candidates, history = _unit(items[pool.rows]), _unit(items[liked.rows])
-    # One small product for each candidate: in one large one, BLAS would round a row differently
-    # in pools of different sizes, and training would not see what serving computes.
-    near = np.matmul(candidates[:, None, :], history.T)[:, 0]
-    return [near[:, 0], near[:, :5].max(axis=1), near.max(axis=1), near.mean(axis=1)]
+def _nearest(near: Matrix) -> Columns:
+    """Summarise cosines (n, h) to the h newest liked items."""
+    first = near[:, 0]
+    fifth = near[:, :5].max(axis=1)
+    return [
+        first,
+        fifth,
+        np.maximum(fifth, near[:, 4:].max(axis=1, initial=-1.0)),
+        near.mean(axis=1),
+    ]
 
 
 def category_columns(scene: Scene) -> Columns:
@@ -160,12 +166,6 @@ def _standard(scores: NDArray[np.floating]) -> NDArray[np.floating]:
         return scores
     standard: NDArray[np.floating] = (scores - scores.mean()) / max(float(scores.std()), 1e-9)
     return standard
-
-
-def _unit(vectors: Matrix) -> Matrix:
-    lengths = np.sqrt(np.einsum("nd,nd->n", vectors, vectors))[:, None]
-    unit: Matrix = vectors / np.maximum(lengths, 1e-9)
-    return unit
 
 
 def _windows(prefix: str) -> tuple[str, ...]:
@@ -231,13 +231,14 @@ class FeatureBuilder:
     live: Live
     overall: Scores  # (n,) P(item) when the models were made
     crowd: NDArray[np.float64]  # (c,) share of all likes that fall into each category
+    lengths: Scores  # (n,) of the items' factor vectors, never 0
 
     def build(self, query: Query, pool: Candidates) -> Matrix:
         """Compute the view's columns for ``pool``, (n, f) float32; NaN where nothing is known.
 
         Groups whose columns the pool brings along are not computed again.
         """
-        scene = Scene(self.models, self.live, self.overall, self.crowd, query, pool)
+        scene = Scene(self.models, self.live, self.overall, self.crowd, self.lengths, query, pool)
         matrix = np.empty((sum(len(group.names) for group in self.view), len(pool)), np.float32)
         brought = pool.features.shape[1]
         matrix[:brought] = pool.features.T

@@ -10,6 +10,7 @@ the answer already in hand, and says so in ``Slate.steps``. Only ``app.run`` swa
 import asyncio
 from collections.abc import Awaitable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 
@@ -20,6 +21,7 @@ from app.contracts import (
     Channel,
     Features,
     Histories,
+    LocalChannel,
     Proposal,
     Query,
     Request,
@@ -27,7 +29,7 @@ from app.contracts import (
     Scorer,
     Selection,
 )
-from app.cpu import Cpu, at_once
+from app.cpu import Cpu
 from app.profile import Profiles
 from app.recall.crowd import Crowd
 from app.recall.merge import merge
@@ -70,7 +72,8 @@ class Funnel:
 
     profiles: Profiles
     histories: Histories
-    channels: Sequence[Channel]
+    channels: Sequence[Channel]  # these wait for a store or another thread
+    local: Sequence[LocalChannel]  # these compute, and stand behind the others in every pool
     always: Crowd  # popular items, always in memory: the pool is never empty
     coarse: RankStage
     fine: RankStage
@@ -84,24 +87,7 @@ class Funnel:
         run = Run(request.arrived)
         query = await self._profile(request, run)
         proposals = await self._recall(query, run)
-        merged = merge(proposals, query)
-        coarse = await self._rank(self.coarse, query, merged, run)
-        fine = await self._rank(self.fine, query, coarse, run)
-        chosen = await run.attempt(
-            "rerank",
-            self.by.rerank,
-            lambda: at_once(self.reranker.rerank, query, fine),
-            self._as_ranked(query, fine),
-            len(fine),
-        )
-        return Slate(query, tuple(proposals), merged, coarse, fine, chosen, tuple(run.steps))
-
-    def plain(self, request: Request, steps: tuple[Step, ...]) -> Slate:
-        """Give the popular items as they stand: the answer when all else has failed."""
-        query = self.profiles.query(request, NO_HISTORY)
-        pool = merge([*[NO_PROPOSAL] * len(self.channels), self.always.listed()], query)
-        chosen = self._as_ranked(query, pool)
-        return Slate(query, (), pool, chosen.pool, chosen.pool, chosen, steps)
+        return await self.cpu(self._rank, query, proposals, run)
 
     async def _profile(self, request: Request, run: Run) -> Query:
         """Fetch the live history, join it with what the bundle knows, solve the user's vectors."""
@@ -113,36 +99,56 @@ class Funnel:
         query = self.profiles.query(request, recent)
         if not len(query.history):
             return query
-        taste = await run.attempt(
-            "profile", self.by.profile, lambda: at_once(self.profiles.taste, query), query.taste
+        taste = run.compute(
+            "profile", self.by.profile, lambda: self.profiles.taste(query), query.taste
         )
         return replace(query, taste=taste)
 
     async def _recall(self, query: Query, run: Run) -> list[Proposal]:
-        """Ask every channel at once; where too little comes in time, popular items fill up."""
+        """Ask every channel; where too little comes in time, popular items fill up."""
         limit = max(query.k, round(self.recall_limit * query.quality))
+        by = self.by.recall
 
         def ask(channel: Channel) -> Awaitable[Proposal]:
-            return run.attempt(
-                f"recall.{channel.name}",
-                self.by.recall,
-                lambda: channel.recall(query, limit),
-                NO_PROPOSAL,
-            )
+            work = partial(channel.recall, query, limit)
+            return run.attempt(f"recall.{channel.name}", by, work, NO_PROPOSAL)
 
-        answers = await asyncio.gather(*map(ask, self.channels))
-        enough = sum(map(len, answers)) >= max(limit, query.k)
-        always = NO_PROPOSAL if enough else await self.always.recall(query, limit)
-        return [*answers, always]
+        def propose(channel: LocalChannel) -> Proposal:
+            work = partial(channel.recall, query, limit)
+            return run.compute(f"recall.{channel.name}", by, work, NO_PROPOSAL)
 
-    async def _rank(self, stage: RankStage, query: Query, pool: Candidates, run: Run) -> Candidates:
-        """Score the pool and keep the best; failing that, the best by the scores it came with."""
-        scored = await run.attempt(
-            stage.name, stage.by, lambda: self.cpu(stage.score, query, pool), pool, len(pool)
+        waiting = asyncio.gather(*map(ask, self.channels))
+        computed = list(map(propose, self.local))
+        answers = [*await waiting, *computed]
+        enough = sum(map(len, answers)) >= limit
+        return [*answers, NO_PROPOSAL if enough else self.always.recall(query, limit)]
+
+    def _rank(self, query: Query, proposals: list[Proposal], run: Run) -> Slate:
+        """Merge what was proposed, rank it twice, and make the list."""
+        merged = merge(proposals, query)
+        coarse = self._cut(self.coarse, query, merged, run)
+        fine = self._cut(self.fine, query, coarse, run)
+        chosen = run.compute(
+            "rerank", self.by.rerank, lambda: self.reranker.rerank(query, fine), None, len(fine)
         )
-        kept = scored.top(max(query.k, round(stage.keep * query.quality)))
-        run.steps[-1] = replace(run.steps[-1], left=len(kept))
-        return kept
+        chosen = self._as_ranked(query, fine) if chosen is None else chosen
+        return Slate(query, tuple(proposals), merged, coarse, fine, chosen, tuple(run.steps))
+
+    def _cut(self, stage: RankStage, query: Query, pool: Candidates, run: Run) -> Candidates:
+        """Score the pool and keep the best; failing that, the best by the scores it came with."""
+        keep = max(query.k, round(stage.keep * query.quality))
+        kept = run.compute(
+            stage.name, stage.by, lambda: stage.score(query, pool).top(keep), None, len(pool)
+        )
+        return pool.top(keep) if kept is None else kept
+
+    def plain(self, request: Request, steps: tuple[Step, ...]) -> Slate:
+        """Give the popular items as they stand: the answer when all else has failed."""
+        query = self.profiles.query(request, NO_HISTORY)
+        nothing = [NO_PROPOSAL] * (len(self.channels) + len(self.local))
+        pool = merge([*nothing, self.always.listed()], query)
+        chosen = self._as_ranked(query, pool)
+        return Slate(query, (), pool, chosen.pool, chosen.pool, chosen, steps)
 
     def _as_ranked(self, query: Query, pool: Candidates) -> Selection:
         """Keep the order in hand, less what must never be shown."""

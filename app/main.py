@@ -68,6 +68,6 @@ def create(settings: Settings | None = None) -> FastAPI:
     app = FastAPI(title="recfunnel", version="0.1.0", description=ABOUT, lifespan=lifespan)
     app.add_middleware(Arrival, metrics=metrics)
     errors.install(app)
-    for module in (recommend, events, health):
-        app.include_router(module.router)
+    for router in (recommend.direct, recommend.router, events.router, health.router):
+        app.include_router(router)
     return app

@@ -50,34 +50,51 @@ class Run:
     steps: list[Step] = field(default_factory=list)
 
     async def attempt(
-        self,
-        stage: str,
-        by: float,
-        work: Callable[[], Awaitable[T]],
-        fallback: T,
-        entered: int = 0,
+        self, stage: str, by: float, work: Callable[[], Awaitable[T]], fallback: T
     ) -> T:
-        """Do ``work`` within ``by`` seconds of arrival, or take ``fallback`` and record why."""
+        """Await ``work``; cancel it ``by`` seconds after arrival, and take ``fallback`` instead."""
         began = monotonic()
         remaining = self.arrived + by - began
-        outcome: Outcome = "ok"
         result = fallback
+        outcome: Outcome = "ok"
         if remaining <= 0:
             outcome = "late"
         else:
             try:
                 async with asyncio.timeout(None if remaining == math.inf else remaining):
                     result = await work()
-            except TimeoutError:
-                outcome = "late"
-            except StageError as error:
-                outcome = "down"
-                log.warning("%s: %s", stage, error)
-            except Exception:
-                outcome = "bug"
-                log.exception("%s", stage)
+            except Exception as error:  # noqa: BLE001 - here any failure becomes an outcome
+                outcome = _outcome(stage, error)
+        self.steps.append(Step(stage, monotonic() - began, outcome, 0, _size(result)))
+        return result
+
+    def compute(
+        self, stage: str, by: float, work: Callable[[], T], fallback: T, entered: int = 0
+    ) -> T:
+        """Do ``work`` unless its checkpoint is past; once begun, it is not interrupted."""
+        began = monotonic()
+        result = fallback
+        outcome: Outcome = "ok"
+        if began >= self.arrived + by:
+            outcome = "late"
+        else:
+            try:
+                result = work()
+            except Exception as error:  # noqa: BLE001 - here any failure becomes an outcome
+                outcome = _outcome(stage, error)
         self.steps.append(Step(stage, monotonic() - began, outcome, entered, _size(result)))
         return result
+
+
+def _outcome(stage: str, error: Exception) -> Outcome:
+    """Name what went wrong, and log it."""
+    if isinstance(error, TimeoutError):
+        return "late"
+    if isinstance(error, StageError):
+        log.warning("%s: %s", stage, error)
+        return "down"
+    log.error("%s", stage, exc_info=error)
+    return "bug"
 
 
 def _size(result: object) -> int:

@@ -15,7 +15,6 @@ import faiss
 import lightgbm
 import numpy as np
 import orjson
-import polars as pl
 from numpy.typing import NDArray
 
 from app.artifacts import Models
@@ -105,18 +104,9 @@ def point_to(folder: Path) -> None:
 
 
 def write_models(models: Models, folder: Path) -> None:
-    """Write every array as npy, the catalogue's texts as Arrow, the indexes by FAISS."""
+    """Write every array as npy and the indexes by FAISS."""
     for name, array in _arrays(models).items():
         np.save(folder / f"{name}.npy", np.ascontiguousarray(array), allow_pickle=False)
-    catalogue = models.catalogue
-    frame = pl.DataFrame(
-        {
-            "item_id": catalogue.ids.names(np.arange(len(catalogue))),
-            "title": catalogue.titles.cast(pl.String),
-        },
-        schema={"item_id": pl.String, "title": pl.String},
-    )
-    frame.write_ipc(folder / "items.arrow", compression="uncompressed")
     for name, items in (("factors", models.factors.items), ("content", models.content.items)):
         faiss.write_index(flat_index(items), str(folder / f"{name}.faiss"))
 
@@ -138,6 +128,7 @@ def _arrays(models: Models) -> dict[str, NDArray[Any]]:
     """Name every array of the models as ``app.bundle`` will look for it."""
     parts = {
         "catalogue": (models.catalogue, ("categories", "released", "available")),
+        "catalogue.titles": (models.catalogue.titles, ("ends", "utf8")),
         "users": (models.users, ("indptr", "rows", "values", "weights", "times", "segments")),
         "popularity": (models.popularity, ("counts", "liked", "first_seen", "mean_value")),
         "segments": (models.segments, ("offsets", "share")),

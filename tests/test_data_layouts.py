@@ -23,7 +23,9 @@ def write(folder: Path, name: str, *lines: str, encoding: str = "utf-8") -> Path
 
 def titled(reading: Reading) -> dict[str, str]:
     catalogue = reading.dataset.catalogue
-    return dict(zip(catalogue.ids.names(np.arange(len(catalogue))), catalogue.titles, strict=True))
+    return dict(
+        zip(catalogue.ids.names(np.arange(len(catalogue))), catalogue.titles.tolist(), strict=True)
+    )
 
 
 def categories(reading: Reading, item: str) -> set[str]:

@@ -79,7 +79,7 @@ def test_a_quoted_field_may_hold_separators_and_line_ends(tmp_path):
         'item,title,genres\n1,"A, ""B""\nand C",x\n2,"D\n3,E,y\n4,F,z\n' + "9,J,x\n", "utf-8"
     )
     reading = read(tmp_path, max_bad_share=0.5)
-    assert reading.dataset.catalogue.titles.to_list() == ['A, "B"\nand C', "E", "F", "J"]
+    assert reading.dataset.catalogue.titles.tolist() == ['A, "B"\nand C', "E", "F", "J"]
     assert reading.bad.select("line", "text").rows() == [(4, '2,"D')]
 
 
@@ -118,7 +118,9 @@ def test_bad_items_users_and_friends_are_named_too(tmp_path):
         ("users.csv", 4, "empty user id"),
         ("friends.csv", 3, "empty friend id"),
     ]
-    assert reading.dataset.catalogue.titles[reading.dataset.catalogue.ids.row("i1")] == "A"
+    assert reading.dataset.catalogue.titles.take(reading.dataset.catalogue.ids.rows(["i1"])) == [
+        "A"
+    ]
     assert reading.dataset.attributes["age"][reading.dataset.users.row("u1")] == "20"
 
 

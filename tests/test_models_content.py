@@ -1,10 +1,9 @@
 import warnings
 
 import numpy as np
-import polars as pl
 import pytest
 
-from app.catalogue import Catalogue, IdIndex
+from app.catalogue import Catalogue, IdIndex, Texts
 from offline.models.content import ContentConfig, fit
 
 WORDS = ["star", "wars", "love", "night", "return", "king", "story", "war", "city", "blue"]
@@ -15,7 +14,7 @@ def catalogue(titles, categories=None, released=None):
     table = np.zeros((n, 0)) if categories is None else np.array(categories)
     return Catalogue(
         ids=IdIndex.of([f"{i:04d}" for i in range(n)]),
-        titles=pl.Series(titles, dtype=pl.String),
+        titles=Texts.of(titles),
         categories=table.astype(np.uint8),
         category_names=tuple(f"c{c}" for c in range(table.shape[1])),
         released=np.array([np.nan] * n if released is None else released, np.float32),

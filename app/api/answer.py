@@ -23,7 +23,7 @@ def items(bundle: Bundle, slate: Slate) -> list[dict[str, Any]]:
     because = _because(bundle, slate, np.isin(best, PERSONAL_COLUMNS))
     listed = zip(
         catalogue.ids.names(pool.rows),
-        catalogue.titles.gather(pool.rows).to_list(),
+        catalogue.titles.take(pool.rows),
         pool.scores.tolist(),
         best.tolist(),
         because,

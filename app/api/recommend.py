@@ -11,6 +11,7 @@ import orjson
 from fastapi import APIRouter, Query, Request, Response
 
 from app.api import answer
+from app.api.direct import DirectRoute
 from app.api.errors import RefusalError, require_known
 from app.api.models import Answer, Error, InlineEvent, RecommendBody, RecommendQuery
 from app.contracts import NO_HISTORY, NO_ROWS, History
@@ -19,13 +20,14 @@ from app.service import Deployment, Service
 from app.state.events import Interpreter
 
 router = APIRouter(tags=["recommend"])
+direct = APIRouter(tags=["recommend"], route_class=DirectRoute)
 ERRORS: dict[int | str, dict[str, Any]] = {
     422: {"model": Error, "description": "The request is not valid; the answer says where."},
     503: {"model": Error, "description": "Overloaded, or not ready yet; see Retry-After."},
 }
 
 
-@router.get("/recommend", response_model=Answer, responses=ERRORS)
+@direct.get("/recommend", response_model=Answer, responses=ERRORS)
 async def recommend(http: Request, asked: Annotated[RecommendQuery, Query()]) -> Response:
     """Give the items that this user should see now, best first."""
     return await _answer(http, asked, [])

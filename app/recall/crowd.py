@@ -20,7 +20,7 @@ class Crowd:
     name: str
     listed: Callable[[], Proposal]
 
-    async def recall(self, query: Query, limit: int) -> Proposal:
+    def recall(self, query: Query, limit: int) -> Proposal:
         """Give the first ``limit`` of the list that the user has not seen."""
         listed = self.listed()
         kept = np.flatnonzero(query.unseen(listed.rows))[:limit]
@@ -36,7 +36,7 @@ class Popular:
     overall: np.ndarray  # (n,) P(item), what a segment's share is compared with
     name: str = "popular"
 
-    async def recall(self, query: Query, limit: int) -> Proposal:
+    def recall(self, query: Query, limit: int) -> Proposal:
         """Give the popular items, reordered by the user's segments where these are known."""
         listed = self.live.popular()
         known = np.flatnonzero(query.segments >= 0)

@@ -6,12 +6,11 @@ from dataclasses import dataclass
 import faiss
 import numpy as np
 
-from app.contracts import NO_PROPOSAL, Proposal, Query, Scores
+from app.contracts import NO_PROPOSAL, LocalChannel, Proposal, Query, Scores
 from app.cpu import Cpu
 from app.recall.accumulate import propose
 
 SEEN_ALLOWANCE = 500  # seen items asked for on top, at most: they are dropped after the search
-QUICK = 1_000_000  # products of one search that take less time than a hop to another thread
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,18 +20,30 @@ class Vectors:
     name: str
     index: faiss.Index
     of: Callable[[Query], Scores]
-    cpu: Cpu
 
-    async def recall(self, query: Query, limit: int) -> Proposal:
-        """Search the index; off the event loop unless it is small. No vector, no proposal."""
-        if not self.of(query).any():
+    def recall(self, query: Query, limit: int) -> Proposal:
+        """Search the index. A user without a vector gets nothing."""
+        vector = self.of(query)
+        if not vector.any():
             return NO_PROPOSAL
-        if self.index.ntotal * self.index.d < QUICK:
-            return self._search(query, limit)
-        return await self.cpu(self._search, query, limit)
-
-    def _search(self, query: Query, limit: int) -> Proposal:
         wanted = min(limit + min(len(query.history), SEEN_ALLOWANCE), self.index.ntotal)
-        scores, rows = self.index.search(self.of(query)[None, :], wanted)
+        scores, rows = self.index.search(vector[None, :], wanted)
         found = np.flatnonzero(rows[0] >= 0)
         return propose(query, rows[0][found], scores[0][found], limit)
+
+
+@dataclass(frozen=True, slots=True)
+class OffLoop:
+    """A channel whose computation takes long enough to leave the event loop."""
+
+    channel: LocalChannel
+    cpu: Cpu
+
+    @property
+    def name(self) -> str:
+        """The channel's own name."""
+        return self.channel.name
+
+    async def recall(self, query: Query, limit: int) -> Proposal:
+        """Ask the channel on another thread."""
+        return await self.cpu(self.channel.recall, query, limit)

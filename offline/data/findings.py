@@ -97,7 +97,7 @@ def _attributes(dataset: Dataset) -> Iterator[Finding]:
         if catalogue.category_names
         else Finding("limit", "No item categories: new items can be found by title words only.")
     )
-    if catalogue.titles.null_count() == len(catalogue):
+    if not catalogue.titles.ends[-1]:
         yield Finding("limit", "No item titles: lists show ids.")
     if not np.isfinite(catalogue.released).any():
         yield Finding("limit", "No release dates: an item's age is the time since its first event.")

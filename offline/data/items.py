@@ -4,7 +4,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from app.catalogue import Catalogue, IdIndex
+from app.catalogue import Catalogue, IdIndex, Texts
 from offline.data.ids import by_row
 from offline.data.moments import years
 from offline.data.schema import ItemsFile
@@ -29,8 +29,9 @@ def build_catalogue(table: Table | None, part: ItemsFile, index: IdIndex) -> Cat
     n = len(index)
     if table is None:
         nothing = np.zeros((n, 0), np.uint8)
-        titles = pl.Series("title", [None] * n, dtype=pl.String)
-        return Catalogue(index, titles, nothing, (), _unknown(n), np.ones(n, np.bool_))
+        return Catalogue(
+            index, Texts.of([None] * n), nothing, (), _unknown(n), np.ones(n, np.bool_)
+        )
     frame, ids = table.frame, table.frame[part.item or ""]
     told = frame.with_columns(
         _text(part.title).alias("title"),
@@ -43,7 +44,7 @@ def build_catalogue(table: Table | None, part: ItemsFile, index: IdIndex) -> Cat
     flags, names = _categories(frame, part, index)
     return Catalogue(
         index,
-        by_row(ids, told["title"], index).alias("title"),
+        Texts.of(by_row(ids, told["title"], index).to_list()),
         flags,
         names,
         by_row(ids, told["year"], index).cast(pl.Float32).fill_null(np.nan).to_numpy().copy(),

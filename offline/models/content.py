@@ -55,7 +55,7 @@ def _categories(catalogue: Catalogue) -> NDArray[np.float64]:
 
 def _title(catalogue: Catalogue, size: int, seed: int) -> NDArray[np.float64]:
     """Reduce TF-IDF of title words to ``size`` dimensions (latent semantic analysis)."""
-    titles = catalogue.titles.fill_null("").to_list()
+    titles = [title or "" for title in catalogue.titles.tolist()]
     vectorizer = TfidfVectorizer(strip_accents="unicode", sublinear_tf=True)
     analyse = vectorizer.build_analyzer()
     if not any(analyse(title) for title in titles):
