@@ -160,6 +160,7 @@ def test_when_we_are_killed_the_server_ends_and_the_next_one_has_the_data(tmp_pa
         link.set("k", "v")
     left, folder = server_pid(url), socket_folder(url)
     process.kill()
+    process.wait()
     until(lambda: not is_alive(left) and not folder.exists())
     with embedded_server(tmp_path) as url, client(url) as link:
         assert link.get("k") == "v"

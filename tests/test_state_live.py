@@ -108,4 +108,5 @@ def test_the_bundles_counts_fade_when_time_has_moved_far():
     assert state.counts_at(START + 360 * DAY, np.array([1]))[:, 0] == pytest.approx(
         [2.0 ** -(360 * DAY / h) for h in HALF_LIVES]
     )
+    assert state.liked_at(START + 360 * DAY, np.array([1]))[1] == pytest.approx(2.0 ** -(360 / 7))
     assert known[0, 0] == 1
