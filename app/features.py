@@ -103,9 +103,21 @@ def nearness_columns(scene: Scene) -> Columns:
     lengths = scene.lengths
     if not len(liked):
         return [np.nan] * 8
-    near = factors[rows] @ (factors[liked.rows] / lengths[liked.rows, None]).T
+    near = _products(factors[rows], factors[liked.rows] / lengths[liked.rows, None])
     near /= lengths[rows, None]
-    return [*_nearest(near), *_nearest(content[rows] @ content[liked.rows].T)]
+    return [*_nearest(near), *_nearest(_products(content[rows], content[liked.rows]))]
+
+
+def _products(candidates: Matrix, history: Matrix) -> Matrix:
+    """Multiply the vector of each candidate with each of the history, (n, h); no columns: NaN.
+
+    One small product for each candidate. In one large one BLAS would round a row differently in
+    pools of different sizes, and serving would not compute what training saw.
+    """
+    if not candidates.shape[1]:
+        return np.full((len(candidates), len(history)), np.nan, np.float32)
+    products: Matrix = np.matmul(candidates[:, None, :], history.T)[:, 0]
+    return products
 
 
 def _nearest(near: Matrix) -> Columns:
