@@ -150,6 +150,14 @@ def test_the_table_names_the_run_that_missed(capsys: pytest.CaptureFixture[str])
     assert "open: 2 x events: 503" in lines
 
 
+def test_one_failure_in_a_fast_run_does_not_keep_the_budget() -> None:
+    tally = Tally("fast")
+    tally.listed(0.001, {"degraded": []})
+    assert tally.summary(1.0).keeps(100)
+    tally.failed("known: 500")
+    assert not tally.summary(1.0).keeps(100)
+
+
 def test_no_answer_at_all_does_not_keep_the_budget() -> None:
     assert not Tally("nothing").summary(1.0).keeps(100)
 
