@@ -125,6 +125,20 @@ class FakeChannel:
 
 
 @dataclass
+class FakeLocalChannel:
+    name: str
+    answer: Proposal
+    fault: BaseException | None = None
+    asked: int = 0
+
+    def recall(self, query: Query, limit: int) -> Proposal:
+        self.asked += 1
+        if self.fault:
+            raise self.fault
+        return Proposal(self.answer.rows[:limit], self.answer.scores[:limit])
+
+
+@dataclass
 class FakeHistories:
     known: dict[str, History] | None = None  # None: the store is down
     delay: float = 0.0

@@ -1,0 +1,334 @@
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from app.contracts import NO_HISTORY, StageError
+from app.cpu import Cpu
+from app.funnel import Funnel, RankStage
+from app.profile import Profiles
+from app.recall.crowd import Crowd
+from app.run import NO_HURRY, Checkpoints
+from app.state.live import Live
+from tests.fakes import (
+    ITEMS,
+    Broken,
+    Down,
+    FakeChannel,
+    FakeHistories,
+    FakeLocalChannel,
+    HighestRowFirst,
+    KeepOrder,
+    LowestRowFirst,
+    MustNotBeAsked,
+    Reverse,
+    RowFeatures,
+    TooFewScores,
+    history,
+    proposal,
+    request,
+    rows,
+    small_models,
+)
+
+POPULAR = proposal(1, 2, 3, 4, 5, 6)
+ROOMY = Checkpoints(*[5.0] * 6)  # seconds: nothing is late unless a test makes it so
+MODELS = small_models()
+
+
+@pytest.fixture(scope="module")
+def cpu():
+    one = Cpu(threads=1)
+    yield one
+    one.close()
+
+
+@pytest.fixture
+def funnel(cpu):
+    coarse = RankStage("coarse", RowFeatures(), HighestRowFirst(), keep=5, by=ROOMY.coarse)
+    return Funnel(
+        profiles=Profiles(MODELS, Live(MODELS.popularity)),
+        histories=FakeHistories({"new": history((11, 5, 1, 2e9))}),
+        channels=[FakeChannel("table", proposal(11, 8, 9))],
+        local=[FakeLocalChannel("crowd", proposal(9, 10))],
+        always=Crowd("always", lambda: POPULAR),
+        coarse=coarse,
+        fine=replace(coarse, name="fine", keep=4, by=ROOMY.fine),
+        reranker=KeepOrder(),
+        cpu=cpu,
+        by=ROOMY,
+        recall_limit=6,
+    )
+
+
+def with_channel(funnel, **known):
+    return replace(funnel, channels=[FakeChannel("slow", proposal(70), **known), *funnel.channels])
+
+
+def hurried(funnel, stage):
+    """Let the one stage be past its checkpoint, the rest in time."""
+    by = replace(ROOMY, **{stage: 0.0})
+    parts = {s: replace(getattr(funnel, s), by=getattr(by, s)) for s in ("coarse", "fine")}
+    return replace(funnel, by=by, **parts)
+
+
+def shown(slate):
+    return slate.chosen.pool.rows.tolist()
+
+
+def outcomes(slate):
+    return {step.stage: step.outcome for step in slate.steps if step.outcome != "ok"}
+
+
+async def test_best_items_come_back_best_first(funnel):
+    slate = await funnel.recommend(request("stranger", 3))
+    assert shown(slate) == [11, 10, 9]
+    assert outcomes(slate) == {}
+
+
+async def test_every_stage_says_how_many_came_in_and_went_on(funnel):
+    slate = await funnel.recommend(request("new", 3))
+    told = {s.stage: (s.entered, s.left) for s in slate.steps}
+    assert list(told)[:2] == ["history", "profile"]
+    assert list(told)[-3:] == ["coarse", "fine", "rerank"]
+    assert told["recall.table"] == (0, 3)
+    assert told["recall.crowd"] == (0, 2)
+    assert told["coarse"] == (9, 5)  # 8, 9, 10 and the six popular items; 11 is seen
+    assert told["fine"] == (5, 4)
+    assert told["rerank"] == (4, 3)
+
+
+async def test_what_the_user_has_seen_is_not_shown(funnel):
+    assert shown(await funnel.recommend(request("new", 3))) == [10, 9, 8]
+
+
+async def test_what_the_caller_excludes_is_not_shown(funnel):
+    assert shown(await funnel.recommend(request("", 3, exclude=rows(10, 8)))) == [11, 9, 6]
+
+
+async def test_a_history_sent_along_counts_without_a_user(funnel):
+    slate = await funnel.recommend(request("", 3, inline=history((9, 5, 1, 2e9))))
+    assert shown(slate) == [11, 10, 8]
+    assert slate.query.taste.factors.any()
+    assert "history" not in [s.stage for s in slate.steps]
+
+
+async def test_fine_reorders_only_what_coarse_let_through(funnel):
+    slate = await funnel.recommend(request("", 3))
+    other = replace(funnel, fine=replace(funnel.fine, scorer=LowestRowFirst()))
+    assert shown(await other.recommend(request("", 3))) == [6, 8, 9]
+    assert set(slate.fine.rows) <= set(slate.coarse.rows) <= set(slate.merged.rows)
+
+
+async def test_the_reranker_has_the_last_word(funnel):
+    assert shown(await replace(funnel, reranker=Reverse()).recommend(request("", 3))) == [8, 9, 10]
+
+
+async def test_a_late_channel_is_left_out_and_named(funnel):
+    late = replace(with_channel(funnel, delay=1.0), by=replace(ROOMY, recall=0.1))
+    slate = await late.recommend(request("", 3))
+    assert 70 not in slate.merged.rows
+    assert shown(slate) == [11, 10, 9]
+    assert outcomes(slate) == {"recall.slow": "late"}
+
+
+async def test_a_channel_in_time_is_heard(funnel):
+    slate = await with_channel(funnel).recommend(request("", 3))
+    assert shown(slate) == [70, 11, 10]
+
+
+@pytest.mark.parametrize(
+    ("fault", "outcome"),
+    [(StageError("down"), "down"), (KeyError("rows"), "bug"), (TimeoutError(), "late")],
+)
+async def test_a_channel_that_fails_does_not_disturb_the_others(funnel, fault, outcome):
+    slate = await with_channel(funnel, fault=fault).recommend(request("", 3))
+    assert shown(slate) == [11, 10, 9]
+    assert outcomes(slate) == {"recall.slow": outcome}
+
+
+@pytest.mark.parametrize(
+    ("fault", "outcome"), [(StageError("down"), "down"), (KeyError("rows"), "bug")]
+)
+async def test_a_channel_that_computes_may_fail_too(funnel, fault, outcome):
+    broken = FakeLocalChannel("broken", proposal(70), fault=fault)
+    slate = await replace(funnel, local=[broken, *funnel.local]).recommend(request("", 3))
+    assert shown(slate) == [11, 10, 9]
+    assert outcomes(slate) == {"recall.broken": outcome}
+
+
+async def test_channels_wait_side_by_side(funnel):
+    slow = [FakeChannel(f"c{c}", proposal(c), delay=0.2) for c in range(40)]
+    slate = await replace(funnel, channels=slow).recommend(request("", 3))
+    assert outcomes(slate) == {}  # one after another they would take 8 s of the 5
+
+
+async def test_when_all_channels_are_down_popular_items_are_served(funnel):
+    down = [FakeChannel("a", proposal(9), fault=StageError("down"))]
+    buggy = [FakeLocalChannel("b", proposal(9), fault=ZeroDivisionError())]
+    slate = await replace(funnel, channels=down, local=buggy).recommend(request("", 3))
+    assert shown(slate) == [6, 5, 4]
+    assert outcomes(slate) == {"recall.a": "down", "recall.b": "bug"}
+
+
+async def test_popular_items_fill_up_only_where_too_little_came(funnel):
+    full = [FakeChannel("full", proposal(*range(20, 40)))]
+    slate = await replace(funnel, channels=full).recommend(request("", 3))
+    assert not set(POPULAR.rows) & set(slate.merged.rows)
+    assert [len(p) for p in slate.proposals] == [6, 2, 0]
+
+
+async def test_the_merged_pool_has_a_column_for_each_channel_and_one_for_the_popular(funnel):
+    slate = await funnel.recommend(request("", 3))
+    assert slate.merged.ranks.shape[1] == 3  # of channels, local, always
+    found = np.flatnonzero(slate.merged.rows == 9)
+    assert slate.merged.ranks[found].tolist() == [[2, 0, -1]]
+
+
+@pytest.mark.parametrize(
+    ("scorer", "outcome"), [(Broken(), "bug"), (Down(), "down"), (TooFewScores(), "bug")]
+)
+async def test_when_the_fine_ranker_fails_the_coarse_order_stands(funnel, scorer, outcome):
+    broken = replace(funnel, fine=replace(funnel.fine, scorer=scorer))
+    slate = await broken.recommend(request("", 3))
+    assert shown(slate) == [11, 10, 9]
+    assert outcomes(slate) == {"fine": outcome}
+    assert len(slate.fine) == 4
+
+
+@pytest.mark.parametrize(("scorer", "outcome"), [(Broken(), "bug"), (Down(), "down")])
+async def test_when_the_coarse_ranker_fails_the_fused_order_goes_on(funnel, scorer, outcome):
+    broken = replace(
+        funnel,
+        coarse=replace(funnel.coarse, scorer=scorer, keep=3),
+        fine=replace(funnel.fine, keep=3),
+    )
+    slate = await broken.recommend(request("", 2))
+    assert slate.coarse.rows.tolist() == slate.merged.top(3).rows.tolist()
+    assert slate.coarse.rows[0] == 9  # two channels agree on it
+    assert outcomes(slate) == {"coarse": outcome}
+
+
+async def test_when_the_reranker_fails_the_fine_order_stands(funnel):
+    slate = await replace(funnel, reranker=Broken()).recommend(request("", 3))
+    assert shown(slate) == [11, 10, 9]
+    assert outcomes(slate) == {"rerank": "bug"}
+    assert not slate.chosen.explored.any()
+
+
+@pytest.mark.parametrize("stage", ["history", "profile", "recall", "coarse", "fine", "rerank"])
+async def test_each_stage_may_be_late_and_the_list_is_still_full(funnel, stage):
+    slate = await hurried(funnel, stage).recommend(request("new", 3))
+    assert len(set(shown(slate))) == 3
+    assert set(outcomes(slate).values()) == {"late"}
+    assert {s.split(".")[0] for s in outcomes(slate)} == {stage} or stage == "history"
+    assert stage in {s.split(".")[0] for s in outcomes(slate)}
+
+
+async def test_a_request_that_queued_too_long_begins_no_stage(funnel):
+    untouched = replace(
+        funnel,
+        coarse=replace(funnel.coarse, features=MustNotBeAsked()),
+        fine=replace(funnel.fine, features=MustNotBeAsked()),
+        reranker=MustNotBeAsked(),
+    )
+    slate = await untouched.recommend(request("new", 3, age=60))
+    assert shown(slate) == [1, 2, 3]
+    assert set(outcomes(slate)) == {
+        "history",
+        "recall.table",
+        "recall.crowd",
+        "coarse",
+        "fine",
+        "rerank",
+    }
+    assert set(outcomes(slate).values()) == {"late"}
+    assert [channel.asked for channel in [*funnel.channels, *funnel.local]] == [0, 0]
+
+
+async def test_when_histories_are_down_what_the_bundle_knows_is_still_used(funnel):
+    down = replace(funnel, histories=FakeHistories(None))
+    slate = await down.recommend(request("u03", 3))
+    assert outcomes(slate) == {"history": "down"}
+    known = MODELS.users.history(3)
+    assert slate.query.history.rows.tolist() == known.rows.tolist()
+    assert not set(known.rows) & set(slate.merged.rows)
+    assert slate.query.taste.factors.any()
+
+
+async def test_an_unknown_user_gets_a_list_of_nothing_but_unpersonal_items(funnel):
+    slate = await funnel.recommend(request("nobody", 3))
+    assert slate.query.member == -1
+    assert len(slate.query.history) == 0
+    assert not slate.query.taste.factors.any()
+    assert len(shown(slate)) == 3
+    assert "profile" not in [s.stage for s in slate.steps]
+
+
+async def test_more_items_than_exist_are_as_many_as_there_are(funnel):
+    slate = await funnel.recommend(request("", 100_000))
+    assert sorted(shown(slate)) == [1, 2, 3, 4, 5, 6, 8, 9, 10, 11]
+    assert outcomes(slate) == {}
+
+
+async def test_no_items_wanted_are_no_items(funnel):
+    slate = await funnel.recommend(request("", 0))
+    assert shown(slate) == []
+    assert outcomes(slate) == {}
+
+
+async def test_when_everything_is_excluded_the_list_is_empty_and_no_stage_fails(funnel):
+    slate = await funnel.recommend(request("", 3, exclude=np.arange(ITEMS)))
+    assert shown(slate) == []
+    assert outcomes(slate) == {}
+
+
+async def test_the_same_request_twice_gives_the_same_slate(funnel):
+    one, two = [await funnel.recommend(request("new", 3)) for _ in range(2)]
+    for part in ("merged", "coarse", "fine"):
+        a, b = getattr(one, part), getattr(two, part)
+        assert a.rows.tobytes() == b.rows.tobytes()
+        assert a.scores.tobytes() == b.scores.tobytes()
+    assert shown(one) == shown(two)
+
+
+async def test_under_load_less_is_asked_for_and_kept_but_never_less_than_k(funnel):
+    calm = await funnel.recommend(request("", 2))
+    busy = await funnel.recommend(request("", 2, quality=0.5))
+    assert (len(calm.coarse), len(calm.fine)) == (5, 4)
+    assert (len(busy.coarse), len(busy.fine)) == (2, 2)
+    assert funnel.channels[0].limit == 3
+    assert len((await funnel.recommend(request("", 4, quality=0.1))).chosen) == 4
+
+
+async def test_unavailable_items_are_not_shown_even_when_the_reranker_fails(funnel):
+    available = np.ones(ITEMS, np.bool_)
+    available[[1, 10]] = False
+    models = replace(MODELS, catalogue=replace(MODELS.catalogue, available=available))
+    sold_out = replace(funnel, profiles=replace(funnel.profiles, models=models), reranker=Broken())
+    assert shown(await sold_out.recommend(request("", 3))) == [11, 9, 8]
+    assert shown(sold_out.plain(request("", 3), ())) == [2, 3, 4]
+
+
+def test_the_plain_slate_is_the_popular_items_the_user_has_not_seen(funnel):
+    seen = history((2, 5, 1, 2e9))
+    slate = funnel.plain(request("nobody", 3, inline=seen), ())
+    assert shown(slate) == [1, 3, 4]
+    assert slate.merged.ranks.shape[1] == 3  # of channels, local, always
+    assert slate.proposals == ()
+    assert set(shown(slate)) <= set(slate.fine.rows) & set(slate.coarse.rows)
+    assert len(slate.query.history) == 1
+
+
+def test_the_plain_slate_keeps_the_steps_that_failed(funnel):
+    slate = funnel.plain(request("u03", 50), ("steps",))
+    assert slate.steps == ("steps",)
+    assert not set(shown(slate)) & set(MODELS.users.history(3).rows)
+
+
+async def test_the_job_runs_the_same_funnel_without_a_clock(funnel):
+    parts = {s: replace(getattr(funnel, s), by=np.inf) for s in ("coarse", "fine")}
+    unhurried = replace(funnel, by=NO_HURRY, **parts)
+    slate = await unhurried.recommend(replace(request("new", 3), arrived=0.0))
+    assert outcomes(slate) == {}
+    assert NO_HISTORY is not slate.query.history

@@ -1,0 +1,132 @@
+import asyncio
+import logging
+import math
+from time import monotonic
+
+import pytest
+
+from app.contracts import StageError
+from app.run import NO_HURRY, Checkpoints, Run
+
+
+async def three():
+    return [1, 2, 3]
+
+
+async def slow():
+    await asyncio.sleep(10)
+    return [1, 2, 3]
+
+
+def raising(error):
+    async def work():
+        raise error
+
+    return work
+
+
+def run(age=0.0):
+    return Run(monotonic() - age)
+
+
+async def test_a_stage_in_time_is_ok_and_its_step_says_what_it_did():
+    request = run()
+    assert await request.attempt("recall", 5, three, []) == [1, 2, 3]
+    step = request.steps[0]
+    assert (step.stage, step.outcome, step.entered, step.left) == ("recall", "ok", 0, 3)
+    assert 0 <= step.seconds < 5
+
+
+async def test_a_stage_that_takes_too_long_is_late_and_replaced():
+    request = run()
+    assert await request.attempt("recall", 0.02, slow, [9]) == [9]
+    assert request.steps[0].outcome == "late"
+    assert request.steps[0].left == 1
+    assert request.steps[0].seconds < 5
+
+
+async def test_time_spent_before_counts():
+    request = run(age=3.0)
+    assert await request.attempt("recall", 3.02, slow, [9]) == [9]
+    assert request.steps[0].outcome == "late"
+
+
+async def test_past_its_checkpoint_a_stage_is_not_begun():
+    request = run(age=60.0)
+    assert await request.attempt("fine", 0.08, raising(AssertionError("begun")), [9]) == [9]
+    assert request.steps[0].outcome == "late"
+
+
+async def test_a_fault_that_was_foreseen_is_down(caplog):
+    request = run()
+    assert await request.attempt("history", 5, raising(StageError("no store")), 4) == 4
+    assert request.steps[0].outcome == "down"
+    assert request.steps[0].left == 0
+    assert ("app.run", logging.WARNING, "history: no store") in caplog.record_tuples
+
+
+async def test_a_fault_that_nobody_foresaw_is_a_bug_and_its_traceback_is_logged(caplog):
+    request = run()
+    assert await request.attempt("fine", 5, raising(ZeroDivisionError()), None) is None
+    assert request.steps[0].outcome == "bug"
+    assert caplog.records[0].exc_info[0] is ZeroDivisionError
+
+
+def failing(error):
+    def work():
+        raise error
+
+    return work
+
+
+def test_a_computation_says_how_much_came_in_and_went_on():
+    request = run()
+    assert request.compute("coarse", 5, lambda: [1, 2], [], entered=7) == [1, 2]
+    step = request.steps[0]
+    assert (step.stage, step.outcome, step.entered, step.left) == ("coarse", "ok", 7, 2)
+
+
+def test_past_its_checkpoint_a_computation_is_not_begun():
+    request = run(age=60.0)
+    assert request.compute("fine", 0.08, failing(AssertionError("begun")), [9], 4) == [9]
+    assert (request.steps[0].outcome, request.steps[0].entered) == ("late", 4)
+
+
+@pytest.mark.parametrize(
+    ("error", "outcome"),
+    [(StageError("no model"), "down"), (ZeroDivisionError(), "bug"), (TimeoutError(), "late")],
+)
+def test_a_computation_that_fails_is_replaced_and_named(error, outcome):
+    request = run()
+    assert request.compute("fine", 5, failing(error), [9]) == [9]
+    assert [step.outcome for step in request.steps] == [outcome]
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt, SystemExit])
+def test_what_ends_the_process_is_not_swallowed(error):
+    with pytest.raises(error):
+        run().compute("fine", 5, failing(error()), [])
+
+
+async def test_a_request_that_is_given_up_is_not_taken_for_a_fault():
+    request = run()
+    task = asyncio.create_task(request.attempt("recall", 60, slow, []))
+    await asyncio.sleep(0.01)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert request.steps == []
+
+
+async def test_without_hurry_nothing_is_late_however_long_ago_it_arrived():
+    request = Run(0.0)
+    assert await request.attempt("recall", NO_HURRY.recall, three, []) == [1, 2, 3]
+    assert request.steps[0].outcome == "ok"
+    assert NO_HURRY.rerank == math.inf
+
+
+def test_checkpoints_come_in_the_order_of_the_stages_and_within_the_budget():
+    by = Checkpoints()
+    order = [by.history, by.profile, by.recall, by.coarse, by.fine, by.rerank]
+    assert order == sorted(order)
+    assert by.rerank < 0.1
