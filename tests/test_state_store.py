@@ -64,7 +64,7 @@ async def test_an_error_inside_a_pipeline_is_an_error_and_the_server_counts_as_w
 
 
 async def test_a_programmers_error_is_loud(store):
-    with pytest.raises(redis.DataError):
+    with pytest.raises(TypeError):
         await store.command("SET", "k", None)
     assert await store.command("PING") == b"PONG"
 

@@ -65,8 +65,10 @@ class Metrics:
         """Record what each stage of one request did."""
         for step in steps:
             self._stages[step.stage, step.outcome].observe(step.seconds)
-            self._entered[step.stage,].inc(step.entered)
-            self._left[step.stage,].inc(step.left)
+            if step.entered:
+                self._entered[step.stage,].inc(step.entered)
+            if step.left:
+                self._left[step.stage,].inc(step.left)
 
     def answer(self, degraded: Sequence[tuple[str, str]], fallback: str | None = None) -> None:
         """Record one slate: its degradations as (stage, outcome), and the fallback it rests on.
