@@ -67,7 +67,9 @@ class Service:
             timeout=settings.redis_timeout_ms / 1000,
             on_round_trip=metrics.round_trip,
         )
-        self.impressions = Impressions(self.store, settings.key_prefix)
+        # Writing waits longer than a list can, and must not suffer when reads are given up.
+        self.writer = Store.connect(settings.redis_url, on_round_trip=metrics.round_trip)
+        self.impressions = Impressions(self.writer, settings.key_prefix)
         self.cpu = Cpu(settings.cpu_threads)
         self.in_flight = 0
         self.refusal: str | None = None  # why the newest bundle is not served
@@ -95,6 +97,7 @@ class Service:
         await self.impressions.close()
         self.cpu.close()
         await self.store.close()
+        await self.writer.close()
 
     async def recommend(self, deployment: Deployment, request: Request) -> Slate:
         """Run the funnel; whatever happens in it, there is a list."""

@@ -37,7 +37,7 @@ async def events(
     checked = [_checked(event, n, preferences, time.time()) for n, event in enumerate(given)]
     try:
         await append(
-            service.store,
+            service.writer,
             service.settings.key_prefix,
             checked,
             limit=service.settings.history_limit,

@@ -17,7 +17,7 @@ class Breaker:
         self._limit = limit
         self._rest = rest
         self._clock = clock
-        self._failures = 0
+        self._failures = 0.0
         self._resting_until = 0.0  # while open: no caller is admitted before this time
 
     @property
@@ -35,11 +35,11 @@ class Breaker:
         self._resting_until = now + self._rest  # a probe that never reports blocks no other
         return True
 
-    def record(self, *, answered: bool) -> None:
-        """Take note of how an admitted call ended."""
+    def record(self, *, answered: bool, weight: float = 1.0) -> None:
+        """Take note of how an admitted call ended; a failure counts ``weight``."""
         if answered:
-            self._failures = 0
+            self._failures = 0.0
             return
-        self._failures += 1
+        self._failures += weight
         if self.is_open:
             self._resting_until = self._clock() + self._rest

@@ -27,6 +27,7 @@ Part: TypeAlias = bytes | str | int | float
 Observer: TypeAlias = Callable[[str, float, str], None]  # command, seconds, outcome
 
 PATIENCE = 0.005  # seconds; a caller that gives up sooner says nothing about the store
+LATE_WEIGHT = 0.25  # of a failure
 UNREADABLE_URL = (
     "REDIS_URL can not be read: write redis://user:password@host:6379/0, rediss:// for TLS or "
     "unix:///path/of.sock, with special characters percent-encoded (: is %3A, / is %2F, @ is %40)"
@@ -207,6 +208,10 @@ class Store:
         return reply
 
     def _note(self, name: str, seconds: float, outcome: str) -> None:
-        if outcome != "late" or seconds >= PATIENCE:
+        if outcome == "late":
+            # A caller that gave up may itself have been slow: only many of them tell of the store.
+            if seconds >= PATIENCE:
+                self.breaker.record(answered=False, weight=LATE_WEIGHT)
+        else:
             self.breaker.record(answered=outcome in {"ok", "refused"})
         self.on_round_trip(name, seconds, outcome)
