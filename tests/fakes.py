@@ -27,10 +27,12 @@ from app.contracts import (
 )
 from app.preferences import Preferences
 from offline.data.dataset import Dataset, Log, Traits
+from offline.models.als import ALSConfig
 from offline.models.fit import RecallConfig, fit
 
 USERS, ITEMS, EVENTS = 60, 80, 1_500
 START = 900_000_000.0  # unix seconds
+SMALL = RecallConfig(als=ALSConfig(size=16, reg=1.0))  # the default is for far more events
 NO_TASTE = Taste(np.empty(0, np.float32), np.empty(0, np.float32))
 CATEGORIES = ("action", "comedy", "drama", "romance", "war")
 WORDS = ("night", "star", "king", "city", "blue", "river", "last", "war", "love", "return")
@@ -62,6 +64,7 @@ def random_pool(random, n, catalogue, channels=8):
     """Candidates as ``merge`` makes them, ``n`` of a catalogue of that many items."""
     proposed = random.random((n, channels)) < 0.4
     signals = random.standard_normal((n, channels))
+    signals[:, 6] = 9e8 + 1e6 * signals[:, 6]  # "fresh" scores by unix seconds
     return Candidates(
         np.sort(random.choice(catalogue, n, replace=False)).astype(np.int64),
         random.random(n).astype(np.float32),
@@ -261,4 +264,4 @@ def small_dataset(seed=0, *, explicit=True, known=True) -> Dataset:
 def small_models(seed=0, *, explicit=True, known=True) -> Models:
     """All recall models, fitted on the whole log of ``small_dataset``. Shared: do not write."""
     dataset = small_dataset(seed, explicit=explicit, known=known)
-    return fit(dataset, dataset.log, RecallConfig(), float(dataset.log.times[-1]))
+    return fit(dataset, dataset.log, SMALL, float(dataset.log.times[-1]))

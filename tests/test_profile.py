@@ -1,0 +1,126 @@
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from app.artifacts import Content
+from app.contracts import NO_HISTORY
+from app.profile import HISTORY_LIMIT, Profiles, content_profile, fold_in, join
+from app.state.live import Live
+from tests.fakes import history, request, rows, small_dataset, small_models
+
+MODELS = small_models()
+PROFILES = Profiles(MODELS, Live(MODELS.popularity))
+
+
+def test_the_same_item_at_the_same_time_counts_once_and_the_first_source_wins():
+    live, bundle = history((3, 5, 1, 9), (2, 1, -1, 7)), history((3, 4, 1, 9), (3, 4, 1, 8))
+    whole = join([live, bundle])
+    assert whole.rows.tolist() == [3, 3, 2]
+    assert whole.times.tolist() == [9, 8, 7]
+    assert whole.values.tolist() == [5, 4, 1]
+
+
+def test_one_history_is_taken_as_it_is():
+    only = history((3, 5, 1, 9))
+    assert join([NO_HISTORY, only, NO_HISTORY]) is only
+    assert len(join([NO_HISTORY, NO_HISTORY])) == 0
+
+
+def test_the_user_vector_solves_the_equations_of_the_factorisation():
+    factors, liked = MODELS.factors, MODELS.users.history(3).liked(500)
+    found = fold_in(factors, liked).astype(np.float64)
+    size = factors.items.shape[1]
+    left, right = factors.gram.astype(np.float64) + factors.reg * np.eye(size), np.zeros(size)
+    for row, weight in zip(liked.rows, liked.weights, strict=True):
+        vector = factors.items[row].astype(np.float64)
+        confidence = 1 + factors.alpha * max(float(weight), 0.0)
+        left += (confidence - 1) * np.outer(vector, vector)
+        right += confidence * vector
+    assert left @ found == pytest.approx(right, rel=1e-3, abs=1e-4)
+
+
+def test_a_user_folded_in_likes_what_the_user_liked():
+    for user in range(0, 60, 9):
+        liked = MODELS.users.history(user).liked(500)
+        scores = MODELS.factors.items @ fold_in(MODELS.factors, liked)
+        others = np.setdiff1d(np.arange(len(scores)), liked.rows)
+        assert scores[liked.rows].mean() > scores[others].mean()
+
+
+@pytest.mark.parametrize("events", [NO_HISTORY, history((3, 5, 1, 9))])
+def test_without_history_or_dimensions_the_vectors_are_zero(events):
+    factors = replace(
+        MODELS.factors,
+        items=np.empty((80, 0), np.float32),
+        gram=np.empty((0, 0), np.float32),
+    )
+    assert fold_in(factors, events).tolist() == []
+    assert content_profile(Content(np.empty((80, 0), np.float32)), events).tolist() == []
+    assert not fold_in(MODELS.factors, NO_HISTORY).any()
+    assert not content_profile(MODELS.content, NO_HISTORY).any()
+
+
+def test_the_content_profile_is_the_mean_of_liked_items_with_unit_length():
+    content = Content(np.eye(3, dtype=np.float32))
+    found = content_profile(content, history((0, 5, 2, 9), (1, 5, 1, 8), (2, 1, -1, 7)))
+    assert found.dtype == np.float32
+    assert found == pytest.approx(np.array([2, 1, 0.1]) / np.sqrt(5.01), abs=1e-6)
+
+
+def test_items_of_which_nothing_is_known_give_no_profile():
+    content = Content(np.zeros((3, 4), np.float32))
+    assert content_profile(content, history((0, 5, 1, 9))).tolist() == [0, 0, 0, 0]
+
+
+def test_a_member_is_known_by_the_bundle():
+    query = PROFILES.query(request("u07", 5, quality=0.5, explore=False), NO_HISTORY)
+    known = MODELS.users.history(7)
+    assert query.member == 7
+    assert query.history.rows.tolist() == known.rows.tolist()
+    assert np.flatnonzero(query.excluded).tolist() == sorted(set(known.rows.tolist()))
+    assert query.segments.tolist() == MODELS.users.segments[7].tolist()
+    assert (query.k, query.quality, query.explore) == (5, 0.5, False)
+    assert not query.taste.factors.any()
+    assert PROFILES.taste(query).factors.any()
+    assert PROFILES.taste(query).content.any()
+
+
+def test_of_a_stranger_nothing_is_known():
+    query = PROFILES.query(request("nobody", exclude=rows(4, 4, 2)), NO_HISTORY)
+    assert query.member == -1
+    assert len(query.history) == 0
+    assert query.segments.tolist() == [-1] * MODELS.users.segments.shape[1]
+    assert np.flatnonzero(query.excluded).tolist() == [2, 4]
+    assert not PROFILES.taste(query).factors.any()
+    assert not PROFILES.taste(query).content.any()
+
+
+def test_all_sources_of_a_history_are_joined():
+    end = MODELS.popularity.at
+    inline, recent = history((70, 5, 1, end + 9)), history((71, 5, 1, end + 5))
+    query = PROFILES.query(request("u07", inline=inline), recent)
+    assert query.history.rows.tolist() == [70, 71, *MODELS.users.history(7).rows.tolist()]
+    assert query.excluded[[70, 71]].all()
+
+
+def test_now_is_the_newest_moment_known_and_always_a_plain_number():
+    end = MODELS.popularity.at
+    quiet = PROFILES.query(request("u07"), NO_HISTORY)
+    busy = PROFILES.query(request("u07"), history((1, 5, 1, end + 100)))
+    assert (quiet.now, busy.now) == (end, end + 100)
+    assert type(quiet.now) is type(busy.now) is float  # a numpy float would change the bits
+
+
+def test_a_long_history_is_cut_but_everything_seen_stays_excluded():
+    events = history(*((i % 80, 5, 1, 1e9 - i) for i in range(HISTORY_LIMIT + 79)))
+    few = history(*((i % 70, 5, 1, 2e9 - i) for i in range(HISTORY_LIMIT)))
+    query = PROFILES.query(request("", inline=events), few)
+    assert len(query.history) == HISTORY_LIMIT
+    assert query.history.rows.max() < 70
+    assert query.excluded.all()
+
+
+def test_users_without_events_have_an_empty_history():
+    assert len(MODELS.users.history(-1)) == 0
+    assert len(small_dataset().users) == 60
