@@ -10,6 +10,7 @@ from sklearn.linear_model import LogisticRegression
 from app.contracts import Scores
 from app.features import CHANNELS, COARSE_VIEW, FINE_VIEW, names
 from app.rank.coarse import Coarse
+from offline.data.errors import DataError
 from offline.table import RankTable, join
 
 RISING = frozenset(
@@ -39,7 +40,17 @@ def coarse_width() -> int:
 
 
 def fit_coarse(table: RankTable, config: RankConfig, seed: int) -> Coarse:
-    """Fit a logistic regression on all positives and a sample of negatives."""
+    """Fit a logistic regression on all positives and a sample of negatives.
+
+    Raises:
+        DataError: nothing that was proposed was taken, or all of it.
+    """
+    if table.labels.all() or not table.labels.any():
+        raise DataError(
+            f"Of {len(table)} items that recall proposed in the training windows, users took "
+            f"{int(table.labels.sum())}: rankers learn from taken and left ones. "
+            "More interactions are needed."
+        )
     chosen = _sampled(table, config.coarse_negatives, seed)
     features = table.features[chosen, : coarse_width()].astype(np.float64)
     mean = _column(np.nanmean, features)
@@ -71,6 +82,7 @@ def fit_fine(windows: list[RankTable], config: RankConfig, seed: int) -> lightgb
     Each of the last windows is held out once and predicted from those before it; the number of
     trees is the one at which their mean NDCG@10 is best.
     """
+    windows = [window for window in windows if len(window)]
     parameters = _parameters(config, seed)
     curves = [
         _curve(windows[:held_out], windows[held_out], parameters, config.rounds)
