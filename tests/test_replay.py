@@ -1,0 +1,114 @@
+import numpy as np
+import pytest
+
+from app.assemble import UNTRAINED, Rankers, Wiring
+from app.cpu import Cpu
+from app.run import NO_HURRY, Checkpoints
+from offline.data.dataset import Log
+from offline.models.fit import fit
+from offline.replay import Asker, ask, askers, build, labels, sample
+from tests.fakes import SMALL, Broken, rows, small_dataset, small_models
+
+DATASET = small_dataset()
+LOG = DATASET.log
+UNSOUND = Rankers(UNTRAINED.coarse, Broken())
+
+
+@pytest.fixture(scope="module")
+def cpu():
+    one = Cpu(threads=1)
+    yield one
+    one.close()
+
+
+def log_of(*events):
+    """Events as (user, item, weight, time)."""
+    users, items, weights, times = np.array(events, np.float64).reshape(-1, 4).T
+    values = np.ones(len(events), np.float32)
+    return Log(
+        users.astype(np.int32), items.astype(np.int32), values, weights.astype(np.float32), times
+    )
+
+
+def told(found):
+    return [(asker.user, asker.relevant.tolist()) for asker in found]
+
+
+def test_askers_are_those_who_liked_something_new_to_them():
+    log = log_of(
+        *[(2, 5, 1, 0), (1, 7, -1, 1), (0, 1, 1, 2)],
+        *[(2, 5, 1, 10), (2, 9, 1, 11), (2, 3, 1, 12), (2, 3, 1, 13), (1, 7, 1, 14)],
+        *[(0, 4, 0, 15), (3, 8, 1, 16), (3, 6, -1, 17)],
+        *[(0, 2, 1, 20)],
+    )
+    assert told(askers(log, 10, 20)) == [(2, [3, 9]), (3, [8])]
+
+
+def test_a_window_begins_with_its_start_and_ends_before_its_end():
+    log = log_of((0, 1, 1, 10), (1, 1, 1, 20))
+    assert told(askers(log, 10, 20)) == [(0, [1])]
+    assert told(askers(log, 20, 21)) == [(1, [1])]
+
+
+@pytest.mark.parametrize("window", [(0, 5), (50, 60), (10, 20)])
+def test_a_window_in_which_nobody_took_anything_new_has_no_askers(window):
+    log = log_of((0, 1, 1, 6), (0, 1, 1, 10), (1, 2, -1, 12))
+    assert askers(log, *window) == []
+    assert askers(log_of(), *window) == []
+
+
+def test_askers_of_a_real_log_are_those_of_a_slow_count():
+    start, end = np.quantile(LOG.times, [0.5, 0.8])
+    expected = {}
+    for user in range(60):
+        mine = [
+            (int(i), float(w), float(t))
+            for u, i, w, t in zip(LOG.users, LOG.items, LOG.weights, LOG.times, strict=True)
+            if u == user
+        ]
+        seen = {item for item, _, time in mine if time < start}
+        new = {item for item, weight, time in mine if start <= time < end and weight > 0} - seen
+        if new:
+            expected[user] = sorted(new)
+    assert told(askers(LOG, start, end)) == list(expected.items())
+
+
+def test_a_sample_is_drawn_by_its_seed_and_keeps_the_order():
+    everyone = [Asker(user, rows(user)) for user in range(50)]
+    chosen = [asker.user for asker in sample(everyone, 10, seed=1)]
+    assert len(set(chosen)) == 10
+    assert chosen == sorted(chosen)
+    assert chosen == [asker.user for asker in sample(everyone, 10, seed=1)]
+    assert chosen != [asker.user for asker in sample(everyone, 10, seed=2)]
+    assert sample(everyone, 50, seed=1) is everyone
+
+
+def test_labels_say_what_was_relevant():
+    assert labels(rows(5, 1, 3), rows(1, 2, 5)).tolist() == [True, True, False]
+    assert labels(rows(5), rows()).tolist() == [False]
+
+
+async def test_every_user_is_answered_in_turn_as_of_the_moment_of_the_models(cpu):
+    at = float(np.quantile(LOG.times, 0.6))
+    models = fit(DATASET, LOG.before(at), SMALL, at)
+    funnel = build(models, Wiring(cpu, NO_HURRY))
+    names = ["u03", "u17", "u42"]
+    slates = [slate async for slate in ask(funnel, names, 7, 0, explore=False)]
+    assert [slate.query.user for slate in slates] == names
+    for slate in slates:
+        assert slate.query.now == at
+        assert len(slate.chosen) == 7
+        assert (slate.query.history.times < at).all()
+        assert not slate.chosen.explored.any()
+
+
+async def test_a_stage_that_fails_ends_the_job_with_its_name(cpu):
+    funnel = build(small_models(), Wiring(cpu, NO_HURRY), UNSOUND)
+    with pytest.raises(RuntimeError, match="stage fine is bug for user u03"):
+        _ = [slate async for slate in ask(funnel, ["u03"], 7, 0, explore=False)]
+
+
+async def test_a_job_in_a_hurry_is_told_so(cpu):
+    funnel = build(small_models(), Wiring(cpu, Checkpoints()))
+    with pytest.raises(RuntimeError, match="is late for user u03"):
+        _ = [slate async for slate in ask(funnel, ["u03"], 7, 0, explore=True)]
