@@ -9,6 +9,7 @@ from fastapi import FastAPI
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.api import errors, events, health, recommend
+from app.api.bodies import BoundedBody
 from app.observe import logs
 from app.observe.metrics import Metrics
 from app.service import Service
@@ -66,6 +67,7 @@ def create(settings: Settings | None = None) -> FastAPI:
             await service.stop()
 
     app = FastAPI(title="recfunnel", version="0.1.0", description=ABOUT, lifespan=lifespan)
+    app.add_middleware(BoundedBody)
     app.add_middleware(Arrival, metrics=metrics)
     errors.install(app)
     for router in (recommend.direct, recommend.router, events.router, health.router):
