@@ -5,6 +5,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 ID_BYTES = 256
+LARGEST = 1e12  # stars, seconds or money of one event; sums of them stay exact enough
 
 
 def _public_id(value: str) -> str:
@@ -19,6 +20,7 @@ def _public_id(value: str) -> str:
 
 
 PublicId = Annotated[str, AfterValidator(_public_id)]
+Value = Annotated[float, Field(ge=-LARGEST, le=LARGEST, allow_inf_nan=False)]
 
 
 class InlineEvent(BaseModel):
@@ -27,7 +29,7 @@ class InlineEvent(BaseModel):
     model_config = ConfigDict(extra="forbid")
     item_id: PublicId
     type: str = "click"
-    value: float = Field(1.0, allow_inf_nan=False)
+    value: Value = 1.0
     timestamp: float | None = Field(None, ge=0, le=32_503_680_000, allow_inf_nan=False)
 
 
@@ -117,7 +119,7 @@ class EventIn(BaseModel):
     user_id: PublicId
     item_id: PublicId
     type: str = "click"
-    value: float = Field(1.0, allow_inf_nan=False)
+    value: Value = 1.0
     timestamp: float | None = Field(None, ge=0, le=32_503_680_000, allow_inf_nan=False)
     event_id: PublicId | None = None
     request_id: PublicId | None = None

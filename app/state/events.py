@@ -112,7 +112,8 @@ class Interpreter:
     ) -> History:
         """Give the events with a known item, a known type and a usable value, in their order."""
         rows = self.ids.rows(items)
-        raw = np.array(values, np.float32)
+        with np.errstate(over="ignore"):  # too large a value becomes inf, and so is not usable
+            raw = np.array(values, np.float32)
         weights = self._weigh(types, raw)
         known = np.flatnonzero((rows >= 0) & np.isfinite(weights))
         return History(rows, raw, weights, timestamps - self.time_shift).take(known)

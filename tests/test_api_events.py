@@ -1,0 +1,175 @@
+"""``/events`` over HTTP: what is taken, what is refused, and that the next answer knows."""
+
+import time
+from uuid import uuid4
+
+import numpy as np
+import pytest
+import redis
+
+from app.state.events import Event, history_key, stream_key
+from app.state.live import TRENDING_HALF_LIFE
+from tests.conftest import hosted, leisurely, until
+from tests.test_api_recommend import is_refused, stranger
+
+
+def event(user, item="i1", **known):
+    return {"user_id": user, "item_id": item, "type": "like", **known}
+
+
+def history_length(api, user):
+    with redis.Redis.from_url(api.service.settings.redis_url) as link:
+        return link.zcard(history_key(api.service.settings.key_prefix, user))
+
+
+def test_after_an_event_the_same_user_gets_another_list_without_the_item(api):
+    user = stranger()
+    before = api.ids(user, explore=False)
+    answer = api.client.post("/events", json=event(user, before[0]))
+    assert answer.status_code == 202
+    after = api.recommend(user, explore=False)
+    ids = [item["item_id"] for item in after["items"]]
+    assert before[0] not in ids
+    assert ids != [i for i in before if i != before[0]] + ids[-1:]
+    assert any(item["reason"]["because"] == [before[0]] for item in after["items"])
+    assert after["degraded"] == []
+
+
+def test_an_event_needs_no_type_time_value_or_id(api):
+    user = stranger()
+    told = api.client.post("/events", json={"user_id": user, "item_id": "i4"}).json()
+    assert told["accepted"] == 1
+    assert len(told["event_ids"]) == 1
+    assert "i4" not in api.ids(user, k=100)
+
+
+def test_many_events_are_taken_at_once_for_many_users(api):
+    users = [stranger() for _ in range(50)]
+    sent = [event(user, f"i{n}", event_id=f"{user}-{n}") for user in users for n in range(20)]
+    told = api.tell(*sent)
+    assert told == {"accepted": 1_000, "event_ids": [e["event_id"] for e in sent]}
+    assert {history_length(api, user) for user in users} == {20}
+
+
+def test_a_repeated_event_counts_once(api):
+    user, name = stranger(), uuid4().hex
+    live = api.service.deployment.live
+    row = api.service.deployment.bundle.models.catalogue.ids.row("i33")
+    before = live.counts[-1, row]
+    moment = time.time() - 1
+    api.tell(event(user, "i33", event_id=name, timestamp=moment))
+    api.tell(event(user, "i33", event_id=name, timestamp=moment))
+    assert history_length(api, user) == 1
+    assert live.counts[-1, row] == before + 1
+
+
+def test_events_of_unknown_items_and_users_are_taken_and_harm_nothing(api):
+    user = stranger()
+    told = api.client.post("/events", json=event(user, "unheard-of"))
+    assert told.status_code == 202
+    assert history_length(api, user) == 1
+    assert len(api.ids(user)) == 10
+
+
+def test_an_event_with_the_largest_value_harms_nothing(api):
+    user = stranger()
+    told = api.client.post("/events", json=event(user, type="rating", value=1e12))
+    assert told.status_code == 202
+    answer = api.recommend(user)
+    assert len(answer["items"]) == 10
+    assert answer["degraded"] == []
+
+
+@pytest.mark.parametrize(
+    ("body", "field"),
+    [
+        ({"item_id": "i1"}, "user_id"),
+        ({"user_id": "u1"}, "item_id"),
+        (event("", "i1"), "user_id"),
+        (event("u" * 257), "user_id"),
+        (event("a\u0000b"), "user_id"),
+        (event("u1", ""), "item_id"),
+        (event("u1", value="much"), "value"),
+        (event("u1", value=1.7e308), "value"),
+        (event("u1", timestamp=-1), "timestamp"),
+        (event("u1", timestamp=1e300), "timestamp"),
+        (event("u1", event_id=""), "event_id"),
+        (event("u1", unheard=1), "unheard"),
+        (event("u1", type="stare"), "0.type"),
+        (event("u1", timestamp=32_000_000_000), "0.timestamp"),
+        ([event("u1"), event("u1", type="stare")], "1.type"),
+        ([event("u1"), event("u1", timestamp=32_000_000_000)], "1.timestamp"),
+    ],
+)
+def test_a_wrong_event_is_refused_and_the_field_named(api, body, field):
+    answer = api.client.post("/events", json=body)
+    message = is_refused(answer, 422, answer.json()["error"]["field"])
+    named = answer.json()["error"]["field"]
+    assert named is not None, message
+    assert named.endswith(field), named
+
+
+@pytest.mark.parametrize("body", [[], [event("u1")] * 1_001, "text", 7, None])
+def test_no_events_or_too_many_are_refused(api, body):
+    answer = api.client.post("/events", json=body)
+    is_refused(answer, 422, answer.json()["error"]["field"])
+
+
+def test_of_a_batch_with_a_wrong_event_nothing_is_stored(api):
+    user = stranger()
+    answer = api.client.post("/events", json=[event(user), event(user, type="stare")])
+    message = is_refused(answer, 422, "1.type")
+    assert "purchase" in message
+    assert history_length(api, user) == 0
+
+
+def test_a_value_beyond_all_bounds_in_the_stream_does_not_stop_the_follower(api):
+    settings = api.service.settings
+    unbounded = Event(uuid4().hex, stranger(), "i1", "rating", 1.7e308, time.time())
+    with redis.Redis.from_url(settings.redis_url) as link:
+        link.xadd(stream_key(settings.key_prefix), {"e": unbounded.entry()})
+        link.zadd(
+            history_key(settings.key_prefix, unbounded.user),
+            {unbounded.member(): unbounded.timestamp},
+        )
+    api.tell(event(stranger()))
+    assert api.recommend(unbounded.user)["degraded"] == []
+
+
+def test_the_crowd_s_counts_move_within_a_second(api):
+    live = api.service.deployment.live
+    row = api.service.deployment.bundle.models.catalogue.ids.row("i60")
+    before = live.liked[TRENDING_HALF_LIFE, row], live.clicks[row]
+    began = time.monotonic()
+    api.tell(*[event(stranger(), "i60") for _ in range(5)])
+    took = time.monotonic() - began
+    assert live.liked[TRENDING_HALF_LIFE, row] > before[0]
+    assert live.clicks[row] == before[1] + 5
+    assert took < 5  # a second, on a machine that does nothing else
+
+
+def test_what_the_crowd_does_now_trends_for_a_stranger(trained, redis_url):
+    with hosted(leisurely(out=trained, redis_url=redis_url)) as service:
+        live = service.service.deployment.live
+        ids = service.service.deployment.bundle.models.catalogue.ids
+        last = ids.names(live.trending().rows[-1:])[0]
+        service.tell(*[event(stranger(), last) for _ in range(900)])
+        assert ids.names(live.trending().rows[:1]) == [last]
+        items = service.recommend(stranger(), explore=False, explain=True, k=100)["items"]
+        ranks = {item["item_id"]: item["explain"]["channels"] for item in items}
+        assert ranks[last]["trending"]["rank"] == 0
+
+
+def test_what_was_shown_is_counted(api):
+    live = api.service.deployment.live
+    before = live.exposures.copy()
+    shown = api.ids(stranger())
+    rows = api.service.deployment.bundle.models.catalogue.ids.rows(shown)
+    until(lambda: np.all(live.exposures[rows] > before[rows]))
+
+
+def test_metrics_count_events_by_what_became_of_them(trained, redis_url):
+    with hosted(leisurely(out=trained, redis_url=redis_url)) as service:
+        service.client.post("/events", json=[event("u1"), event("u1", "i2")])
+        text = service.client.get("/metrics").text
+        assert 'recfunnel_events_total{outcome="accepted",type="like"} 2.0' in text

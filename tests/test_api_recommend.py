@@ -1,0 +1,302 @@
+"""``/recommend`` over HTTP: what a caller may ask, and what he is told when he may not."""
+
+from uuid import uuid4
+
+import orjson
+import pytest
+
+from app.bundle import current
+from app.features import CHANNELS, FINE_VIEW, names
+from app.settings import PolicySettings
+from tests.conftest import hosted, leisurely, seen_by
+
+STAGES = {"history", "profile", "coarse", "fine", "rerank"} | {f"recall.{c}" for c in CHANNELS}
+UNUSUAL = ("naïve-ünïcödé", "日本語", "🎬🍿", "a/b?c&d=e#f", "{user}", "u1:h", "%00", "' OR 1=1 --")
+
+
+def is_refused(answer, status, field):
+    told = answer.json()
+    assert answer.status_code == status, told
+    assert set(told) == {"error"}
+    assert set(told["error"]) == {"code", "message", "field"}
+    assert told["error"]["message"]
+    assert told["error"]["field"] == field
+    return told["error"]["message"]
+
+
+def stranger():
+    return f"stranger-{uuid4().hex}"
+
+
+@pytest.mark.parametrize("user", ["u0", "u1", "u77"])
+def test_a_known_user_gets_ten_distinct_items_none_seen_and_nothing_is_missing(api, user):
+    answer = api.recommend(user)
+    ids = [item["item_id"] for item in answer["items"]]
+    assert len(set(ids)) == len(ids) == 10
+    assert not set(ids) & seen_by(user)
+    assert answer["degraded"] == []
+    assert answer["took_ms"] > 0
+    assert answer["user_id"] == user
+    assert answer["bundle"] == current(api.service.settings.out).name
+    assert "stages" not in answer
+    assert all(item["title"] and "explain" not in item for item in answer["items"])
+
+
+def test_two_users_get_different_lists_and_every_request_its_own_id(api):
+    first, second = api.recommend("u0"), api.recommend("u1")
+    assert first["items"] != second["items"]
+    assert first["request_id"] != second["request_id"]
+
+
+def test_an_explained_answer_shows_every_stage_channel_score_and_feature(api):
+    answer = api.recommend("u3", explain=True)
+    stages = {stage["stage"]: stage for stage in answer["stages"]}
+    assert set(stages) == STAGES
+    assert {stage["outcome"] for stage in answer["stages"]} == {"ok"}
+    assert stages["rerank"]["left"] == 10
+    assert stages["coarse"]["entered"] >= stages["fine"]["entered"] >= stages["fine"]["left"] >= 10
+    for item in answer["items"]:
+        why = item["explain"]
+        assert why["channels"]
+        assert set(why["channels"]) <= set(CHANNELS)
+        assert item["reason"]["channel"] in why["channels"]
+        assert set(why["scores"]) == {"merged", "coarse", "fine"}
+        assert tuple(why["features"]) == names(FINE_VIEW)
+        assert why["scores"]["fine"] == item["score"]
+        best = min(entry["rank"] for entry in why["channels"].values())
+        assert why["channels"][item["reason"]["channel"]]["rank"] == best
+
+
+def test_the_reasons_named_are_items_that_the_user_liked(api):
+    answer = api.recommend("u3")
+    named = {reason for item in answer["items"] for reason in item["reason"]["because"]}
+    assert named
+    assert named <= seen_by("u3")
+    impersonal = {"trending", "popular", "fresh"}
+    for item in answer["items"]:
+        assert bool(item["reason"]["because"]) != (item["reason"]["channel"] in impersonal)
+
+
+def test_a_stranger_gets_a_list_without_any_personal_reason(api):
+    answer = api.recommend(stranger(), explain=True)
+    assert len(answer["items"]) == 10
+    assert answer["degraded"] == []
+    assert not any(item["reason"]["because"] for item in answer["items"])
+    assert {stage["stage"] for stage in answer["stages"]} == STAGES - {"profile"}
+
+
+@pytest.mark.parametrize("user", UNUSUAL)
+def test_unusual_ids_are_ids_like_any_other(api, user):
+    answer = api.recommend(user, exclude=user)
+    assert answer["user_id"] == user
+    assert len(answer["items"]) == 10
+
+
+@pytest.mark.parametrize(
+    ("query", "field"),
+    [
+        ("", "user_id"),
+        ("user_id=", "user_id"),
+        ("user_id=" + "x" * 10_240, "user_id"),
+        ("user_id=" + "%C3%A9" * 129, "user_id"),
+        ("user_id=a%00b", "user_id"),
+        ("user_id=a%0Ab", "user_id"),
+        ("user_id=u1&k=0", "k"),
+        ("user_id=u1&k=-1", "k"),
+        ("user_id=u1&k=abc", "k"),
+        ("user_id=u1&k=1.5", "k"),
+        ("user_id=u1&k=", "k"),
+        ("user_id=u1&k=100000", "k"),
+        ("user_id=u1&k=" + "9" * 50, "k"),
+        ("user_id=u1&k=" + "9" * 5_000, "k"),
+        ("user_id=u1&kk=3", "kk"),
+        ("user_id=u1&explain=perhaps", "explain"),
+        ("user_id=u1&exclude=i1&exclude=", "exclude.1"),
+        ("user_id=u1&exclude=" + "y" * 300, "exclude.0"),
+        ("user_id=u1&scene=" + "s" * 65, "scene"),
+        ("user_id=u1&" + "&".join(["exclude=i"] * 1_001), "exclude"),
+    ],
+)
+def test_a_wrong_question_is_refused_and_the_field_named(api, query, field):
+    is_refused(api.client.get(f"/recommend?{query}"), 422, field)
+
+
+@pytest.mark.parametrize("query", ["user_id=%FF%FE", "user_id=%ED%A0%80", "user_id=u1&user_id=u2"])
+def test_an_odd_question_is_answered_or_refused_but_never_breaks_the_service(api, query):
+    assert api.client.get(f"/recommend?{query}").status_code in {200, 422}
+
+
+def test_an_id_of_256_bytes_is_allowed(api):
+    assert api.recommend("é" * 128)["user_id"] == "é" * 128
+
+
+@pytest.mark.parametrize("k", [1, 4, 5, 50, 100])
+def test_k_items_are_answered_or_as_many_as_there_are(api, k):
+    answer = api.recommend("u9", k=k)
+    there = 120 - len(seen_by("u9"))
+    assert len(answer["items"]) == min(k, there)
+    short = [{"stage": "slate", "outcome": "short"}] if there < k else []
+    assert answer["degraded"] == short
+
+
+def test_what_is_excluded_is_not_answered(api):
+    before = api.ids("u5", explore=False)
+    answer = api.ids("u5", explore=False, exclude=[before[0], before[3], "unheard-of"])
+    assert len(answer) == 10
+    assert not {before[0], before[3]} & set(answer)
+
+
+def test_a_list_has_one_exploration_slot_unless_it_is_refused_or_the_list_is_short(api):
+    def slots(**asked):
+        return [item["slot"] for item in api.recommend("u6", **asked)["items"]]
+
+    assert slots() == slots(explore=True) == ["organic"] * 9 + ["explore"]
+    assert slots(explore=False) == ["organic"] * 10
+    assert slots(k=4) == ["organic"] * 4
+
+
+def post(api, body):
+    return api.client.post("/recommend", json=body)
+
+
+def history(*items, **known):
+    return [{"item_id": item, "type": "like", **known} for item in items]
+
+
+def test_an_anonymous_session_gets_its_own_list_without_what_it_sent_along(api):
+    nobody = post(api, {"explore": False}).json()
+    action = post(api, {"explore": False, "history": history("i0", "i5", "i10")}).json()
+    comedy = post(api, {"explore": False, "history": history("i1", "i6", "i11")}).json()
+    lists = [[item["item_id"] for item in a["items"]] for a in (nobody, action, comedy)]
+    assert lists[0] != lists[1] != lists[2]
+    assert not {"i0", "i5", "i10"} & set(lists[1])
+    assert nobody["user_id"] is None
+    assert action["degraded"] == []
+    of_taste = [sum(int(i[1:]) % 5 == taste for i in lists[taste + 1]) for taste in (0, 1)]
+    assert min(of_taste) >= 6
+
+
+def test_a_history_may_carry_times_and_is_then_ordered_by_them(api):
+    newest = api.service.deployment.live.now + 10
+    shift = api.service.deployment.bundle.manifest.time_shift
+    first, last = (
+        [{"item_id": i, "type": "like", "timestamp": newest + shift + t} for i, t in order]
+        for order in ([("i0", 5), ("i1", 9)], [("i1", 9), ("i0", 5)])
+    )
+    answers = [post(api, {"explore": False, "history": h}).json()["items"] for h in (first, last)]
+    assert answers[0] == answers[1]
+
+
+def test_a_history_joins_what_is_known_of_the_user(api):
+    alone = api.ids("u8", explore=False)
+    body = {"user_id": "u8", "explore": False, "history": history(alone[0])}
+    joined = [item["item_id"] for item in post(api, body).json()["items"]]
+    assert alone[0] not in joined
+    assert not set(joined) & seen_by("u8")
+
+
+@pytest.mark.parametrize(
+    ("body", "status", "field"),
+    [
+        ({"k": 0}, 422, "k"),
+        ({"k": 100_000}, 422, "k"),
+        ({"user_id": ""}, 422, "user_id"),
+        ({"user_id": 7}, 422, "user_id"),
+        ({"unheard": 1}, 422, "unheard"),
+        ({"history": history("")}, 422, "history.0.item_id"),
+        ({"history": history("i1", value="much")}, 422, "history.0.value"),
+        ({"history": [{"item_id": "i1", "type": "stare"}]}, 422, "history.type"),
+        ({"history": history(*["i1"] * 501)}, 422, "history"),
+        ({"exclude": ["i1"] * 1_001}, 422, "exclude"),
+        ([], 422, None),
+        ("text", 422, None),
+    ],
+)
+def test_a_wrong_body_is_refused_and_the_field_named(api, body, status, field):
+    is_refused(post(api, body), status, field)
+
+
+@pytest.mark.parametrize("raw", [b"", b"{", b"\xff\xfe", b'{"k": NaN}', b"[" * 20_000])
+def test_a_body_that_is_not_json_is_refused(api, raw):
+    answer = api.client.post(
+        "/recommend", content=raw, headers={"Content-Type": "application/json"}
+    )
+    assert answer.status_code in {400, 422}
+    assert answer.json()["error"]["message"]
+
+
+def test_a_body_that_is_too_large_is_refused(api):
+    raw = orjson.dumps({"scene": "x" * 5_000_000})
+    answer = api.client.post(
+        "/recommend", content=raw, headers={"Content-Type": "application/json"}
+    )
+    is_refused(answer, 413, None)
+
+
+def test_a_body_that_is_too_large_and_does_not_say_so_is_refused(api):
+    def drip():
+        yield b'{"scene": "'
+        for _ in range(100):
+            yield b"x" * 50_000
+        yield b'"}'
+
+    answer = api.client.post(
+        "/recommend", content=drip(), headers={"Content-Type": "application/json"}
+    )
+    is_refused(answer, 413, None)
+
+
+def test_unknown_paths_and_methods_are_refused_in_the_same_shape(api):
+    is_refused(api.client.get("/unheard-of"), 404, None)
+    is_refused(api.client.delete("/recommend"), 405, None)
+
+
+def test_the_documentation_names_the_parameters_and_errors(api):
+    told = api.client.get("/openapi.json").json()["paths"]["/recommend"]
+    parameters = {parameter["name"] for parameter in told["get"]["parameters"]}
+    assert parameters == {"user_id", "k", "scene", "exclude", "explain", "explore"}
+    assert {"200", "422", "503"} <= set(told["post"]["responses"])
+    assert api.client.get("/docs").status_code == 200
+
+
+def test_too_many_requests_in_flight_are_refused_at_once(api):
+    service = api.service
+    service.in_flight += service.settings.max_in_flight
+    try:
+        answer = api.client.get("/recommend?user_id=u1")
+    finally:
+        service.in_flight -= service.settings.max_in_flight
+    is_refused(answer, 503, None)
+    assert answer.headers["Retry-After"] == "1"
+    assert "recfunnel_requests_rejected_total 1.0" in api.client.get("/metrics").text
+
+
+def test_the_quality_falls_with_the_load(api):
+    service = api.service
+    most = service.settings.max_in_flight
+    found = []
+    for load in (0, most // 2, most * 3 // 4, most):
+        service.in_flight += load
+        found.append(service.quality())
+        service.in_flight -= load
+    assert found[:2] == [1.0, 1.0]
+    assert found[2] == pytest.approx(0.65)
+    assert found[3] == pytest.approx(0.3)
+
+
+def test_a_budget_that_is_spent_on_arrival_still_gives_popular_items(trained, redis_url):
+    tight = leisurely(out=trained, redis_url=redis_url, budget_ms=0.0001)
+    with hosted(tight) as service:
+        answer = service.recommend("u1", explain=True)
+        assert len(answer["items"]) == 10
+        assert not {item["item_id"] for item in answer["items"]} & seen_by("u1")
+        assert {"stage": "funnel", "outcome": "late"} in answer["degraded"]
+        text = service.client.get("/metrics").text
+        assert 'recfunnel_fallbacks_total{kind="popular"} 1.0' in text
+
+
+def test_the_policy_is_as_set(trained, redis_url):
+    policy = PolicySettings(explore_slots=3, explore_from=1)
+    with hosted(leisurely(out=trained, redis_url=redis_url, policy=policy)) as service:
+        slots = [item["slot"] for item in service.recommend("u1")["items"]]
+        assert slots == ["organic"] * 7 + ["explore"] * 3
