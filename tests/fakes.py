@@ -228,11 +228,15 @@ def small_catalogue(seed=0, *, categories=True, titles=True, released=True) -> C
 
 
 def small_log(seed=0, *, explicit=True) -> Log:
-    """Events over 100 days: few items are popular, and users prefer some categories."""
+    """Events over 100 days: few items are popular, and users prefer some categories.
+
+    The last user has done nothing, and nobody anything with the last item.
+    """
     random = np.random.default_rng(seed)
     popular = 1.0 / (5.0 + random.permutation(ITEMS))
     prefers = np.arange(USERS)[:, None] % len(CATEGORIES) == np.arange(ITEMS) % len(CATEGORIES)
     odds = popular * np.where(prefers, 8.0, 1.0) * (1.0 + random.random((USERS, 1)) * 3.0)
+    odds[-1], odds[:, -1] = 0.0, 0.0
     chosen = random.choice(USERS * ITEMS, EVENTS, replace=False, p=(odds / odds.sum()).ravel())
     users, items = (chosen // ITEMS).astype(np.int32), (chosen % ITEMS).astype(np.int32)
     stars = np.clip(np.round(2.6 + 1.5 * prefers[users, items] + random.normal(0, 1, EVENTS)), 1, 5)

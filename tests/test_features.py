@@ -120,7 +120,19 @@ def test_channel_columns_are_the_place_and_the_standing_in_each_list(case):
             places[n] = 1 / (10 + pool.ranks[n, c])
             standing[n] = min(max((value - mean) / spread, -3.0), 8.0)
         close(found[f"{channel}_place"], places)
-        close(found[f"{channel}_z"], standing)
+        close(found[f"{channel}_z"], standing, abs_=1e-3)
+
+
+def test_items_that_are_new_within_hours_are_told_apart(funnels):
+    """Seconds since 1970 in float32 are exact to two minutes; sums of them are not even that."""
+    funnel, random = funnels["ratings"], np.random.default_rng(0)
+    pool = random_pool(random, ITEMS, ITEMS)
+    fresh = CHANNELS.index("fresh")
+    first_seen = (1.7e9 + random.random(ITEMS) * 6 * 3600).astype(np.float32)
+    pool.ranks[:, fresh], pool.signals[:, fresh] = np.arange(ITEMS), first_seen
+    found = columns(funnel.fine.features.build(told(funnel, EVENTS[1]), pool), CHANNEL)["fresh_z"]
+    exact = first_seen.astype(np.float64)
+    close(found, (exact - exact.mean()) / exact.std(), abs_=0.05)
 
 
 def test_agreement_counts_channels_and_fuses_their_ranks(case):

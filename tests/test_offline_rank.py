@@ -11,6 +11,7 @@ from offline.data.errors import DataError
 from offline.rank import (
     RISING,
     RankConfig,
+    _sampled,
     coarse_width,
     fit_coarse,
     fit_fine,
@@ -95,6 +96,16 @@ def test_few_negatives_of_each_group_suffice_and_the_seed_says_which():
     assert one.weights.tobytes() != other.weights.tobytes()
 
 
+def test_all_that_was_taken_and_some_that_was_not_is_learnt_from():
+    whole = table()
+    chosen = _sampled(whole, 5, 0)
+    assert np.all(np.diff(chosen) > 0)
+    assert set(np.flatnonzero(whole.labels)) <= set(chosen.tolist())
+    left = len(chosen) - whole.labels.sum()
+    assert 0.5 * 5 * len(whole.groups) < left < 5 * len(whole.groups)
+    assert len(_sampled(whole, 1_000, 0)) == len(whole)
+
+
 def test_two_fits_of_the_fine_ranker_give_the_same_text():
     windows = [table(0), table(1), table(2)]
     one, two = (fit_fine(windows, CONFIG, 3).model_to_string() for _ in range(2))
@@ -135,8 +146,11 @@ def test_one_window_is_fitted_for_all_rounds():
     assert fit_fine([table()], CONFIG, 0).num_trees() == CONFIG.rounds
 
 
-def test_more_of_what_speaks_for_an_item_never_lowers_its_score():
-    booster = fit_fine([table(0), table(1)], CONFIG, 0)
+def test_more_of_what_speaks_for_an_item_never_lowers_its_score_even_if_the_log_says_so():
+    odd = table(0)
+    features = odd.features.copy()
+    features[:, [FUSED, TASTE]] *= -1
+    booster = fit_fine([RankTable(features, odd.labels, odd.groups)], CONFIG, 0)
     for column in (FUSED, TASTE):
         grid = np.repeat(table(2).features[:20], 9, axis=0)
         grid[:, column] = np.tile(np.linspace(-3, 3, 9), 20)

@@ -80,8 +80,8 @@ def test_merge_remembers_each_channels_place_and_score(lists):
         for channel, items in enumerate(lists):
             rank = merged.ranks[at, channel]
             assert rank == (items.index(row) if row in items else ABSENT)
-            if row in items:
-                assert merged.signals[at, channel] == len(items) - items.index(row)
+            signal = len(items) - items.index(row) if row in items else 0
+            assert merged.signals[at, channel] == signal
         places = [items.index(row) for items in lists if row in items]
         assert merged.scores[at] == pytest.approx(sum(1 / (60 + p) for p in places))
 
@@ -149,6 +149,11 @@ def test_mmr_chooses_each_item_once_and_the_most_relevant_first(menu, k, diversi
     assert set(chosen.tolist()) <= set(range(len(relevance)))
     if len(chosen) and diversity < 1:
         assert chosen[0] == np.argmax((1 - diversity) * relevance.astype(np.float64))
+
+
+def test_mmr_rather_repeats_a_likeness_than_an_item():
+    vectors = np.array([[0, 0], [1, 0], [1, 0]], np.float32)
+    assert mmr(np.zeros(3, np.float32), vectors, 3, 1.0).tolist() == [0, 1, 2]
 
 
 @given(menus(), st.integers(0, 15))
