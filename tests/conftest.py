@@ -25,6 +25,7 @@ from app.main import create
 from app.service import Service
 from app.settings import CheckpointSettings, Settings
 from app.state.embedded import embedded_server
+from offline.train import train
 
 USERS, ITEMS, RATINGS, DAYS = 150, 120, 6_000, 200
 START = 900_000_000  # unix seconds
@@ -116,8 +117,6 @@ def data(tmp_path_factory) -> Path:
 @pytest.fixture(scope="session")
 def trained(data, tmp_path_factory) -> Path:
     """The folder that one run of the job left. Shared: copy it before writing."""
-    from offline.train import train
-
     out = tmp_path_factory.mktemp("trained") / "out"
     train(data, Settings(out=out, redis_url=None), schema=None, seed=7, max_bad_share=0.05)
     return out

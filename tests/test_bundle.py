@@ -1,0 +1,154 @@
+"""A bundle is served whole and unharmed, or it is refused with a sentence."""
+
+import shutil
+
+import numpy as np
+import orjson
+import pytest
+
+from app.bundle import BundleError, current, load, read_manifest, sha256
+
+
+def refusal(folder):
+    with pytest.raises(BundleError) as raised:
+        load(folder)
+    told = str(raised.value)
+    assert "train again" in told
+    assert "\n" not in told
+    return told
+
+
+def edit_manifest(folder, **changed):
+    """Change the manifest; a file named in it that was changed gets its new digest too."""
+    path = folder / "manifest.json"
+    manifest = orjson.loads(path.read_bytes())
+    for name, fact in manifest["files"].items():
+        fact["sha256"] = sha256(folder / name)
+        fact["bytes"] = (folder / name).stat().st_size
+    path.write_bytes(orjson.dumps(manifest | changed))
+
+
+@pytest.fixture
+def folder(out):
+    return current(out)
+
+
+def test_a_bundle_is_mapped_not_read_and_says_what_it_is(trained):
+    folder = current(trained)
+    bundle = load(folder)
+    assert bundle.version == folder.name
+    assert bundle.manifest.rows == {"items": 120, "users": 150, "interactions": 6_000}
+    assert len(bundle.models.catalogue) == 120
+    assert bundle.indexes.factors.ntotal == bundle.indexes.content.ntotal == 120
+    assert bundle.sizes.recall == bundle.manifest.sizes["recall"]
+    mapped = bundle.models.factors.items
+    while mapped.base is not None and not isinstance(mapped, np.memmap):
+        mapped = mapped.base
+    assert isinstance(mapped, np.memmap)
+    assert not bundle.models.factors.items.flags.writeable
+    assert bundle.manifest.preferences().knows("like")
+
+
+def test_every_file_of_the_bundle_is_listed_and_none_is_a_pickle(trained):
+    folder = current(trained)
+    listed = set(read_manifest(folder).files) | {"manifest.json"}
+    assert {path.name for path in folder.iterdir()} == listed
+    assert {path.suffix for path in folder.iterdir()} == {".npy", ".faiss", ".json", ".txt"}
+
+
+def test_a_folder_without_a_manifest_was_never_finished(folder):
+    (folder / "manifest.json").unlink()
+    assert "never finished" in refusal(folder)
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", '{"format": 1}', "\0\0\0"])
+def test_a_manifest_that_cannot_be_read_is_damaged(folder, text):
+    (folder / "manifest.json").write_text(text)
+    assert "is damaged" in refusal(folder)
+
+
+def test_another_format_is_refused(folder):
+    edit_manifest(folder, format=2)
+    assert "has format 2, this service reads 1" in refusal(folder)
+
+
+def test_a_bundle_for_other_features_is_refused(folder):
+    edit_manifest(folder, view="0123456789abcdef")
+    assert "trained for the features 0123456789abcdef" in refusal(folder)
+
+
+def names(trained_folder):
+    return sorted(path.name for path in trained_folder.iterdir() if path.suffix != ".json")
+
+
+def test_each_file_that_is_missing_truncated_or_has_one_other_byte_is_refused(folder):
+    for name in [*names(folder), "coarse.json"]:
+        path = folder / name
+        whole = path.read_bytes()
+        path.unlink()
+        assert f"{name} is missing" in refusal(folder)
+        path.write_bytes(whole[:-1])
+        assert f"{name} is corrupt" in refusal(folder)
+        middle = len(whole) // 2
+        path.write_bytes(whole[:middle] + bytes([whole[middle] ^ 1]) + whole[middle + 1 :])
+        assert f"{name} is corrupt" in refusal(folder)
+        path.write_bytes(whole)
+    assert load(folder)
+
+
+def test_a_folder_in_the_place_of_a_file_is_missing(folder):
+    (folder / "fine.txt").unlink()
+    (folder / "fine.txt").mkdir()
+    assert "fine.txt is missing" in refusal(folder)
+
+
+@pytest.mark.parametrize("name", ["factors.items.npy", "fine.txt", "coarse.json", "factors.faiss"])
+def test_nonsense_with_a_right_digest_is_refused(folder, name):
+    (folder / name).write_bytes(b"nonsense")
+    edit_manifest(folder)
+    assert "cannot be read" in refusal(folder)
+
+
+def test_coarse_weights_without_a_column_s_weight_are_refused(folder):
+    coarse = orjson.loads((folder / "coarse.json").read_bytes())
+    del coarse["columns"][0]["weight"]
+    (folder / "coarse.json").write_bytes(orjson.dumps(coarse))
+    edit_manifest(folder)
+    assert "cannot be read" in refusal(folder)
+
+
+def test_a_manifest_that_does_not_list_a_file_that_is_needed_is_refused(folder):
+    (folder / "users.ids.npy").unlink()
+    manifest = orjson.loads((folder / "manifest.json").read_bytes())
+    del manifest["files"]["users.ids.npy"]
+    (folder / "manifest.json").write_bytes(orjson.dumps(manifest))
+    assert "cannot be read" in refusal(folder)
+
+
+def test_an_array_of_objects_is_refused_not_unpickled(folder):
+    np.save(folder / "users.ids.npy", np.array([{"a": 1}], object), allow_pickle=True)
+    edit_manifest(folder)
+    assert "cannot be read" in refusal(folder)
+
+
+def test_an_empty_folder_holds_no_bundle(tmp_path):
+    with pytest.raises(BundleError, match="there is no bundle in .*: run `recfunnel train"):
+        current(tmp_path)
+
+
+@pytest.mark.parametrize("said", ["nowhere\n", "../bundles/nowhere", "a\0b"])
+def test_a_pointer_to_nowhere_is_refused(out, said):
+    (out / "current").write_text(said)
+    with pytest.raises(BundleError, match="does not exist"):
+        current(out)
+
+
+def test_an_empty_pointer_points_to_no_bundle(out):
+    (out / "current").write_text("\n")
+    with pytest.raises(BundleError):
+        load(current(out))
+
+
+def test_a_bundle_may_be_moved_to_another_place(out, tmp_path):
+    moved = shutil.move(out, tmp_path / "elsewhere")
+    assert load(current(moved)).version == current(moved).name

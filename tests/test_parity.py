@@ -1,0 +1,172 @@
+"""The service and the job compute the same: same ids, same order, same features to the bit."""
+
+import time
+import zlib
+from dataclasses import dataclass
+
+import numpy as np
+import pytest
+
+from app.assemble import Indexes, State, Wiring, assemble, flat_index
+from app.bundle import current, load
+from app.contracts import Request
+from app.cpu import Cpu
+from app.features import COARSE_VIEW, FINE_VIEW, names
+from app.funnel import Funnel
+from app.run import NO_HURRY
+from app.state.events import Event, Interpreter
+from app.state.live import Live
+from app.state.memory import MemoryHistories, MemoryTables
+from offline.replay import ask, build
+from tests.conftest import USERS, hosted, leisurely, until
+
+SAMPLE = [f"u{n}" for n in range(0, USERS, 5)]  # 30 users
+COLUMNS = names(FINE_VIEW)
+
+
+@dataclass
+class Offline:
+    """The job's side: the funnel over models in memory, with the state that we give it."""
+
+    funnel: Funnel
+    live: Live
+    histories: MemoryHistories
+    interpreter: Interpreter
+
+    async def happened(self, *events):
+        """Let events become known."""
+        await self.histories.append(events)
+        read = self.interpreter.read(
+            [event.item for event in events],
+            [event.type for event in events],
+            [event.value for event in events],
+            np.array([event.timestamp for event in events]),
+        )
+        self.live.apply(read.rows, read.weights, read.times)
+
+    async def recommend(self, user, *, explore, inline=None):
+        told = {} if inline is None else {"inline": inline}
+        return await self.funnel.recommend(
+            Request(user, 10, zlib.crc32(b"any"), arrived=0.0, explore=explore, **told)
+        )
+
+
+@pytest.fixture
+def wiring(trained):
+    cpu = Cpu(threads=1)
+    bundle = load(current(trained))
+    yield bundle, Wiring(cpu, NO_HURRY, bundle.sizes, leisurely().policy.policy())
+    cpu.close()
+
+
+@pytest.fixture
+def offline(wiring):
+    bundle, wired = wiring
+    manifest, models = bundle.manifest, bundle.models
+    common = (models.catalogue.ids, manifest.preferences(), manifest.time_shift)
+    live, histories = Live(models.popularity), MemoryHistories(*common)
+    state = State(live, histories, MemoryTables(models.tables))
+    indexes = Indexes(flat_index(models.factors.items), flat_index(models.content.items))
+    funnel = assemble(models, indexes, bundle.rankers, state, wired)
+    return Offline(funnel, live, histories, Interpreter(*common))
+
+
+@pytest.fixture
+def service(trained, redis_url):
+    with hosted(leisurely(out=trained, redis_url=redis_url)) as fresh:
+        yield fresh
+
+
+def ids_of(service, slate):
+    return service.service.deployment.bundle.models.catalogue.ids.names(slate.chosen.pool.rows)
+
+
+def assert_same(service, answer, slate):
+    """Same ids, order and scores; every feature equal in every bit."""
+    shown = [item["item_id"] for item in answer["items"]]
+    assert shown == ids_of(service, slate)
+    pool = slate.chosen.pool
+    assert [np.float32(item["score"]) for item in answer["items"]] == pool.scores.tolist()
+    served = np.array(
+        [[item["explain"]["features"][name] for name in COLUMNS] for item in answer["items"]],
+        np.float32,  # null becomes NaN
+    )
+    assert served.shape == pool.features.shape
+    assert served.tobytes() == np.ascontiguousarray(pool.features).tobytes()
+
+
+async def test_lists_over_http_are_those_of_the_job_s_funnel_in_ids_and_order(service, wiring):
+    bundle, wired = wiring
+    funnel = build(bundle.models, wired, bundle.rankers)
+    slates = [s async for s in ask(funnel, SAMPLE, 10, 7, explore=False)]
+    lists = [service.ids(user, explore=False) for user in SAMPLE]
+    assert lists == [ids_of(service, slate) for slate in slates]
+    assert len({tuple(found) for found in lists}) == len(SAMPLE)
+
+
+async def test_features_of_served_requests_are_those_that_the_job_computes(service, offline):
+    for user in SAMPLE:
+        answer = service.recommend(user, explore=False, explain=True)
+        slate = await offline.recommend(user, explore=False)
+        assert_same(service, answer, slate)
+        recomputed = offline.funnel.fine.features.build(slate.query, slate.merged)
+        at = [slate.merged.rows.tolist().index(row) for row in slate.chosen.pool.rows]
+        assert recomputed[at].tobytes() == slate.chosen.pool.features.tobytes()
+
+
+async def test_exploration_is_the_same_as_long_as_the_same_was_shown(service, offline):
+    live = service.service.deployment.live
+    for n, user in enumerate(SAMPLE[:12], 1):
+        answer = service.recommend(user, explain=True)
+        slate = await offline.recommend(user, explore=True)
+        assert_same(service, answer, slate)
+        assert answer["items"][-1]["slot"] == "explore"
+        offline.live.expose(slate.chosen.pool.rows)
+        until(lambda shown=10 * n: live.exposures.sum() == shown)
+        assert live.exposures.tolist() == offline.live.exposures.tolist()
+
+
+async def test_after_events_both_sides_still_compute_the_same(service, offline):
+    now = time.time()
+    users = [*SAMPLE[:8], "newcomer"]
+    for n, user in enumerate(users):
+        event = Event(
+            event_id=f"e{n}",
+            user=user,
+            item=service.ids(user, explore=False)[n % 3],
+            type=("like", "click", "purchase", "dislike", "watch", "rating")[n % 6],
+            value=float(n),
+            timestamp=now - 100.0 + n,
+        )
+        service.tell(
+            {
+                "event_id": event.event_id,
+                "user_id": event.user,
+                "item_id": event.item,
+                "type": event.type,
+                "value": event.value,
+                "timestamp": event.timestamp,
+            }
+        )
+        await offline.happened(event)
+    for user in [*users, *SAMPLE[-5:], "stranger"]:
+        answer = service.recommend(user, explore=False, explain=True)
+        assert_same(service, answer, await offline.recommend(user, explore=False))
+
+
+async def test_a_session_s_history_is_read_as_the_job_reads_it(service, offline):
+    moment = time.time() - 50
+    sent = [{"item_id": f"i{n}", "type": "like", "timestamp": moment - n} for n in (0, 5, 10, 15)]
+    body = {"history": sent, "explore": False, "explain": True}
+    answer = service.client.post("/recommend", json=body).json()
+    inline = offline.interpreter.read(
+        [event["item_id"] for event in sent],
+        ["like"] * 4,
+        [1.0] * 4,
+        np.array([event["timestamp"] for event in sent]),
+    )
+    assert_same(service, answer, await offline.recommend("", explore=False, inline=inline))
+
+
+def test_the_coarse_view_is_the_head_of_the_fine_view():
+    assert COLUMNS[: len(names(COARSE_VIEW))] == names(COARSE_VIEW)

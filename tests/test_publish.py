@@ -1,0 +1,176 @@
+"""Publishing: whole or not at all, and the pointer last."""
+
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import replace
+from uuid import uuid4
+
+import lightgbm
+import numpy as np
+import orjson
+import pytest
+import redis
+
+from app.artifacts import Models
+from app.assemble import Sizes
+from app.bundle import POINTER, BundleError, current, load, read_manifest
+from app.features import COARSE_VIEW, names
+from app.preferences import Preferences
+from app.rank.coarse import Coarse
+from app.rank.fine import Fine
+from offline import publish
+from offline.publish import HISTORICAL, Trained, point_to, push_tables, write_bundle
+from tests.conftest import ROOT, clean_environment
+from tests.fakes import small_models
+
+DYING = """
+import sys
+from pathlib import Path
+import tests.test_publish as made
+from offline import publish
+publish.faiss.write_index = lambda *_: (print("writing", flush=True), sys.stdin.read())
+publish.write_bundle(made.trained_on_little(), Path(sys.argv[1]))
+"""
+
+
+def booster():
+    random = np.random.default_rng(0)
+    features, labels = random.random((200, 3)), random.integers(0, 2, 200)
+    told = {"verbose": -1, "num_threads": 1, "num_leaves": 4}
+    return lightgbm.train(told, lightgbm.Dataset(features, labels), 2)
+
+
+def trained_on_little(**known) -> Trained:
+    columns = len(names(COARSE_VIEW))
+    ones = np.ones(columns, np.float32)
+    told = {
+        "models": small_models(),
+        "coarse": Coarse(ones * 0.1, ones * 3, ones / 7, 0.25),
+        "booster": booster(),
+        "sizes": Sizes(recall=11, coarse=12, fine=13),
+        "preferences": Preferences(3.5, {"like": 1.0, "stare": 0.1}),
+        "dataset": "small",
+        "interactions": 1_500,
+        "seed": 3,
+        "metrics": {"users": 1},
+    }
+    return Trained(**(told | known))
+
+
+def as_of(models: Models, moment) -> Models:
+    return replace(models, popularity=replace(models.popularity, at=moment))
+
+
+def bundles(out):
+    return sorted(path.name for path in (out / "bundles").iterdir())
+
+
+def test_what_was_trained_is_what_is_loaded(tmp_path):
+    trained = trained_on_little()
+    bundle = load(write_bundle(trained, tmp_path))
+    loaded, made = publish._arrays(bundle.models), publish._arrays(trained.models)
+    assert {name: a.tobytes() for name, a in loaded.items()} == {
+        name: a.tobytes() for name, a in made.items()
+    }
+    assert {name: a.dtype for name, a in loaded.items()} == {n: a.dtype for n, a in made.items()}
+    assert bundle.sizes == trained.sizes
+    assert bundle.manifest.preferences() == trained.preferences
+    assert bundle.models.segments.labels == trained.models.segments.labels
+    assert bundle.models.catalogue.titles.take(np.arange(3)) == (
+        trained.models.catalogue.titles.take(np.arange(3))
+    )
+    features = np.random.default_rng(1).random((50, len(names(COARSE_VIEW)))).astype(np.float32)
+    scores = bundle.rankers.coarse.score(features), trained.coarse.score(features)
+    assert scores[0].tobytes() == scores[1].tobytes()
+    three = np.ascontiguousarray(features[:, :3])
+    assert bundle.rankers.fine.score(three).tolist() == Fine(booster()).score(three).tolist()
+
+
+def test_the_coarse_weights_are_readable_by_column(tmp_path):
+    folder = write_bundle(trained_on_little(), tmp_path)
+    stored = orjson.loads((folder / "coarse.json").read_bytes())
+    assert [column["name"] for column in stored["columns"]] == list(names(COARSE_VIEW))
+
+
+def test_the_version_is_the_moment_and_a_digest_of_the_files(tmp_path):
+    first = write_bundle(trained_on_little(), tmp_path)
+    second = write_bundle(trained_on_little(seed=4), tmp_path / "other")
+    third = write_bundle(trained_on_little(preferences=Preferences()), tmp_path / "third")
+    digests = [folder.name.partition("-")[2] for folder in (first, second, third)]
+    assert digests == digests[:1] * 3
+    assert read_manifest(first).version == first.name
+
+
+def test_old_data_is_replayed_as_if_it_ended_now_and_new_data_is_not(tmp_path):
+    now = time.time()
+    for age, shifted in ((HISTORICAL + 100, True), (HISTORICAL - 100, False)):
+        models = as_of(small_models(), now - age)
+        manifest = read_manifest(
+            write_bundle(trained_on_little(models=models), tmp_path / str(age))
+        )
+        assert manifest.time_shift == (manifest.created - (now - age) if shifted else 0.0)
+        assert manifest.data_end == now - age
+
+
+def test_the_pointer_names_the_new_bundle_and_nothing_else_is_left(tmp_path):
+    first = write_bundle(trained_on_little(), tmp_path)
+    with pytest.raises(BundleError):
+        current(tmp_path)
+    point_to(first)
+    assert current(tmp_path) == first
+    models = as_of(small_models(), time.time())
+    models = replace(models, factors=replace(models.factors, items=models.factors.items * 2))
+    second = write_bundle(trained_on_little(models=models), tmp_path)
+    assert current(tmp_path) == first
+    point_to(second)
+    assert current(tmp_path) == second
+    assert {path.name for path in tmp_path.iterdir()} == {POINTER, "bundles"}
+    assert bundles(tmp_path) == sorted([first.name, second.name])
+
+
+def test_a_write_that_fails_leaves_no_draft(tmp_path, monkeypatch):
+    def full(*_):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(publish.faiss, "write_index", full)
+    with pytest.raises(OSError, match="No space left"):
+        write_bundle(trained_on_little(), tmp_path)
+    assert bundles(tmp_path) == []
+
+
+@pytest.mark.e2e
+def test_killed_while_publishing_the_old_bundle_stays_whole_and_current(tmp_path):
+    old = write_bundle(trained_on_little(), tmp_path)
+    point_to(old)
+    process = subprocess.Popen(
+        [sys.executable, "-c", DYING, str(tmp_path)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        cwd=ROOT,
+        env=clean_environment(),
+    )
+    assert process.stdout.readline() == b"writing\n"
+    process.send_signal(signal.SIGKILL)
+    process.communicate()
+    assert load(current(tmp_path)).version == old.name
+    (half,) = set(bundles(tmp_path)) - {old.name}
+    assert half.startswith(".draft-")
+    with pytest.raises(BundleError, match="never finished"):
+        load(tmp_path / "bundles" / half)
+
+
+def test_tables_are_pushed_to_redis_where_it_is_named(redis_url):
+    prefix = f"test-{uuid4().hex}"
+    push_tables("v1", small_models(), redis_url, prefix)
+    with redis.Redis.from_url(redis_url) as link:
+        assert link.exists(f"{prefix}:v1:loaded")
+        assert link.exists(f"{prefix}:v1:item_cf:0")
+
+
+def test_without_redis_the_service_loads_the_tables_itself(tmp_path, caplog):
+    push_tables("v1", small_models(), None, "test")
+    assert not caplog.messages
+    push_tables("v1", small_models(), f"unix://{tmp_path}/nobody.sock", "test")
+    assert "the service will load the tables itself" in caplog.text

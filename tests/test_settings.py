@@ -1,0 +1,99 @@
+"""Settings: where they come from, which wins, and what is refused."""
+
+import os
+
+import pytest
+from pydantic import ValidationError
+
+from app.rerank.slate import Policy
+from app.run import Checkpoints
+from app.settings import CheckpointSettings, PolicySettings, Settings, share_metrics
+
+
+@pytest.fixture(autouse=True)
+def _empty_folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+
+
+def test_without_anything_set_the_defaults_stand():
+    settings = Settings()
+    assert (settings.host, settings.port, settings.workers) == ("127.0.0.1", 8000, 1)
+    assert settings.budget_ms == 100
+    assert settings.redis_url is None
+    assert settings.policy.policy() == Policy()
+
+
+def test_the_default_checkpoints_are_in_order_and_within_the_budget():
+    seconds = CheckpointSettings().seconds()
+    assert isinstance(seconds, Checkpoints)
+    each = [getattr(seconds, name) for name in CheckpointSettings.model_fields]
+    assert each == sorted(each)
+    assert each[-1] * 1000 <= Settings().budget_ms
+
+
+def test_the_environment_wins_over_the_file_and_what_is_given_over_both(tmp_path, monkeypatch):
+    (tmp_path / "recfunnel.toml").write_text(
+        'port = 1\nhost = "::1"\nk_max = 7\nredis_url = "redis://file"\n[policy]\ndiversity = 0.5\n'
+    )
+    monkeypatch.setenv("RECFUNNEL_PORT", "2")
+    monkeypatch.setenv("RECFUNNEL_HOST", "0.0.0.0")
+    monkeypatch.setenv("RECFUNNEL_POLICY__FRESHNESS", "0.25")
+    monkeypatch.setenv("RECFUNNEL_CHECKPOINTS_MS__FINE", "70")
+    settings = Settings(port=3)
+    assert (settings.port, settings.host, settings.k_max) == (3, "0.0.0.0", 7)
+    assert (settings.policy.diversity, settings.policy.freshness) == (0.5, 0.25)
+    assert settings.checkpoints_ms.seconds().fine == pytest.approx(0.07)
+    assert settings.redis_url == "redis://file"
+
+
+def test_redis_keeps_its_usual_name_and_empty_means_none(monkeypatch):
+    monkeypatch.setenv("REDIS_URL", "redis://:secret@there:1")
+    settings = Settings()
+    assert settings.redis_url == "redis://:secret@there:1"
+    assert "secret" not in repr(settings)
+    monkeypatch.setenv("REDIS_URL", "")
+    assert Settings().redis_url is None
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"port": 70_000},
+        {"port": -1},
+        {"workers": 0},
+        {"budget_ms": 0},
+        {"k_max": 0},
+        {"log_level": "loud"},
+        {"unheard": 1},
+        {"policy": {"diversity": 2}},
+        {"policy": {"unheard": 2}},
+        {"checkpoints_ms": {"fine": 0}},
+    ],
+)
+def test_what_makes_no_sense_is_refused(wrong):
+    with pytest.raises(ValidationError):
+        Settings(**wrong)
+
+
+def test_a_misspelt_name_in_the_file_is_refused(tmp_path):
+    (tmp_path / "recfunnel.toml").write_text("prot = 1\n")
+    with pytest.raises(ValidationError, match="prot"):
+        Settings()
+
+
+def test_settings_do_not_change():
+    settings = Settings()
+    for owner, name in ((settings, "port"), (PolicySettings(), "diversity")):
+        with pytest.raises(ValidationError):
+            setattr(owner, name, 1)
+
+
+@pytest.mark.parametrize("redis_url", [None, "unix:///there.sock"])
+def test_what_is_exported_is_what_a_worker_reads(tmp_path, monkeypatch, redis_url):
+    monkeypatch.setattr(os, "environ", dict(os.environ))
+    settings = Settings(out="made", host="::1", port=9, workers=3, redis_url=redis_url)
+    settings.export()
+    share_metrics(tmp_path / "metrics")
+    assert os.environ["PROMETHEUS_MULTIPROC_DIR"] == str(tmp_path / "metrics")
+    read = Settings()
+    assert read == settings.model_copy(update={"out": tmp_path / "made"})
