@@ -47,6 +47,7 @@ EVENTS = [
     history((4, 1, -1, 9.05e8), (7, 2, -1, 9.01e8)),
     history(*((i * 7 % ITEMS, 1 + i % 5, (i % 3) - 1, 9.1e8 - i * 40_000) for i in range(45))),
 ]
+SEGMENTS = [(1, -1), (2, 1), (-1, 0), (-1, -1)]
 
 
 @pytest.fixture(scope="module")
@@ -88,7 +89,7 @@ def case(request, funnels):
     """One pool, its query, the models, and the columns that were computed for it."""
     kind, events = request.param
     funnel = funnels[kind]
-    asked = told(funnel, EVENTS[events])
+    asked = told(funnel, EVENTS[events], SEGMENTS[events])
     pool = random_pool(np.random.default_rng(events), 37, ITEMS)
     return asked, pool, KINDS[kind], funnel.fine.features.build(asked, pool)
 

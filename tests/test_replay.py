@@ -98,6 +98,7 @@ async def test_every_user_is_answered_in_turn_as_of_the_moment_of_the_models(cpu
     for slate in slates:
         assert slate.query.now == at
         assert len(slate.chosen) == 7
+        assert slate.query.quality == 1.0
         assert (slate.query.history.times < at).all()
         assert not slate.chosen.explored.any()
 
