@@ -121,7 +121,7 @@ def read_manifest(folder: Path) -> Manifest:
     """Read and check the manifest alone.
 
     Raises:
-        BundleError: it is absent, unreadable, of another format, or for other features.
+        BundleError: it is absent, unreadable, of another format, name, or for other features.
     """
     path = folder / MANIFEST
     try:
@@ -138,6 +138,11 @@ def read_manifest(folder: Path) -> Manifest:
         raise BundleError(
             f"{path} has format {manifest.format}, this service reads {FORMAT}: train again with "
             "this version"
+        )
+    if manifest.version != folder.name:
+        raise BundleError(
+            f"{folder} holds the bundle {manifest.version}: give the folder that name, and write "
+            f"it into {POINTER}"
         )
     if manifest.view != view_hash():
         raise BundleError(

@@ -1,6 +1,5 @@
 """Composition root: settings -> Redis -> bundle -> funnel -> warm-up -> routes."""
 
-import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from time import monotonic
@@ -59,11 +58,10 @@ def create(settings: Settings | None = None) -> FastAPI:
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         service = Service(settings, metrics)
         app.state.service = service
-        starting = asyncio.create_task(service.start())
+        service.start()
         try:
             yield
         finally:
-            starting.cancel()
             await service.stop()
 
     app = FastAPI(title="recfunnel", version="0.1.0", description=ABOUT, lifespan=lifespan)

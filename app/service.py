@@ -81,10 +81,9 @@ class Service:
         """What is served; None until the first warm-up has ended."""
         return self._deployment
 
-    async def start(self) -> None:
+    def start(self) -> None:
         """Take the current bundle into service, and keep an eye on what changes."""
         self._spawn(self.impressions.run())
-        await self._refresh()
         self._spawn(self._watch())
 
     async def stop(self) -> None:
@@ -119,12 +118,12 @@ class Service:
         """Look for a new bundle, and tell the metrics what nobody else does."""
         dropped = 0
         while True:
-            await asyncio.sleep(self.settings.reload_seconds)
             await self._refresh()
             self.metrics.impressions_dropped(self.impressions.dropped - dropped)
             dropped = self.impressions.dropped
             if self._deployment:
                 self.metrics.follower_lag(self._deployment.follower.lag)
+            await asyncio.sleep(self.settings.reload_seconds)
 
     async def _refresh(self) -> None:
         """Serve the bundle that ``current`` points to, if it is another one and is sound."""
@@ -146,17 +145,25 @@ class Service:
     async def _deploy(self, bundle: Bundle) -> None:
         """Put a sound bundle into service: tables, the crowd's state, warm-up, then the swap."""
         deployment = self._assemble(bundle)
-        with suppress(TimeoutError):  # without Redis there is nothing to wait for
-            async with asyncio.timeout(PREPARE):
-                await self._loaded(bundle)
-                await deployment.follower.caught_up.wait()
-        await self._warm_up(deployment)
+        try:
+            await self._prepare(deployment)
+        except BaseException:  # told to end meanwhile, or a bug: its tasks must not live on
+            await deployment.stop()
+            raise
         replaced, self._deployment = self._deployment, deployment
         self.refusal = None
         self.metrics.bundle(bundle.version, bundle.manifest.created)
         log.info("serving bundle %s", bundle.version)
         if replaced:
             self._spawn(self._retire(replaced))
+
+    async def _prepare(self, deployment: Deployment) -> None:
+        """Wait for Redis, as far as that makes sense, and warm up."""
+        with suppress(TimeoutError):  # without Redis there is nothing to wait for
+            async with asyncio.timeout(PREPARE):
+                await self._loaded(deployment.bundle)
+                await deployment.follower.caught_up.wait()
+        await self._warm_up(deployment)
 
     def _assemble(self, bundle: Bundle) -> Deployment:
         manifest, prefix, settings = bundle.manifest, self.settings.key_prefix, self.settings
@@ -181,7 +188,7 @@ class Service:
         since = int(manifest.data_end * 1000)
         follower = Follower(self.store, prefix, live, *common, since=since)
         keep = keep_loaded(self.store, prefix, bundle.version, bundle.models.tables)
-        tasks = (asyncio.create_task(follower.run()), asyncio.create_task(keep))
+        tasks = (self._spawn(follower.run()), self._spawn(keep))
         return Deployment(bundle, funnel, live, follower, tasks)
 
     async def _loaded(self, bundle: Bundle) -> None:
@@ -212,7 +219,14 @@ class Service:
         with suppress(StageError):
             await retire_tables(self.store, self.settings.key_prefix, keep)
 
-    def _spawn(self, work: Coroutine[None, None, None]) -> None:
+    def _spawn(self, work: Coroutine[None, None, None]) -> asyncio.Task[None]:
         task = asyncio.create_task(work)
         self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        task.add_done_callback(self._ended)
+        return task
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        """Say so when a task ends by a bug: nobody awaits it."""
+        self._tasks.discard(task)
+        if not task.cancelled() and (error := task.exception()):
+            log.error("a task of the service ended", exc_info=error)

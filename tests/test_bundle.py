@@ -132,7 +132,7 @@ def test_an_array_of_objects_is_refused_not_unpickled(folder):
 
 
 def test_an_empty_folder_holds_no_bundle(tmp_path):
-    with pytest.raises(BundleError, match="there is no bundle in .*: run `recfunnel train"):
+    with pytest.raises(BundleError, match=r"there is no bundle in .*: run `recfunnel train"):
         current(tmp_path)
 
 

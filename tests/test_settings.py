@@ -36,11 +36,11 @@ def test_the_environment_wins_over_the_file_and_what_is_given_over_both(tmp_path
         'port = 1\nhost = "::1"\nk_max = 7\nredis_url = "redis://file"\n[policy]\ndiversity = 0.5\n'
     )
     monkeypatch.setenv("RECFUNNEL_PORT", "2")
-    monkeypatch.setenv("RECFUNNEL_HOST", "0.0.0.0")
+    monkeypatch.setenv("RECFUNNEL_HOST", "127.0.0.7")
     monkeypatch.setenv("RECFUNNEL_POLICY__FRESHNESS", "0.25")
     monkeypatch.setenv("RECFUNNEL_CHECKPOINTS_MS__FINE", "70")
     settings = Settings(port=3)
-    assert (settings.port, settings.host, settings.k_max) == (3, "0.0.0.0", 7)
+    assert (settings.port, settings.host, settings.k_max) == (3, "127.0.0.7", 7)
     assert (settings.policy.diversity, settings.policy.freshness) == (0.5, 0.25)
     assert settings.checkpoints_ms.seconds().fine == pytest.approx(0.07)
     assert settings.redis_url == "redis://file"

@@ -1,0 +1,210 @@
+"""One worker's service: what is served, what is refused, and how one gives way to the other."""
+
+import asyncio
+import logging
+import shutil
+import threading
+import time
+from contextlib import contextmanager
+
+import orjson
+import pytest
+import redis
+
+from app import service as service_module
+from app.bundle import current
+from app.main import Arrival, create
+from app.observe.metrics import Metrics
+from app.service import Service
+from app.settings import Settings
+from app.state.tables import _marker
+from offline.publish import point_to
+from tests.conftest import hosted, leisurely, until
+from tests.test_bundle import edit_manifest
+
+
+def another_version(out, version):
+    """Make a second bundle of the one that is there."""
+    folder = shutil.copytree(current(out), out / "bundles" / version)
+    edit_manifest(folder, version=version)
+    return folder
+
+
+def metric(service, line):
+    return line in service.client.get("/metrics").text
+
+
+def serving(service):
+    return service.client.get("/readyz").json()
+
+
+@contextmanager
+def crowd(service, clients=6):
+    """Ask without pause, from several clients; gives what was answered."""
+    answered, done = [], threading.Event()
+
+    def ask(n):
+        while not done.is_set():
+            answer = service.client.get("/recommend", params={"user_id": f"u{n}", "explore": False})
+            answered.append((answer.status_code, answer.json().get("bundle"), answer.text))
+
+    threads = [threading.Thread(target=ask, args=(n,)) for n in range(clients)]
+    for thread in threads:
+        thread.start()
+    try:
+        yield answered
+    finally:
+        done.set()
+        for thread in threads:
+            thread.join()
+
+
+def test_a_good_new_bundle_is_swapped_in_under_load_without_dropping_a_request(
+    out, redis_url, monkeypatch
+):
+    monkeypatch.setattr(service_module, "FINISH", 0.2)
+    old = current(out).name
+    settings = leisurely(out=out, redis_url=redis_url, reload_seconds=0.1)
+    with hosted(settings) as service:
+        with crowd(service) as answered:
+            until(lambda: len(answered) > 20)
+            point_to(another_version(out, "second"))
+            until(lambda: serving(service)["bundle"] == "second")
+            until(lambda: answered[-1][1] == "second")
+        assert {status for status, _, _ in answered} == {200}
+        assert {bundle for _, bundle, _ in answered} == {old, "second"}
+        assert not any('"degraded":[{' in text for _, _, text in answered)
+        assert metric(service, f'recfunnel_bundle_workers{{version="{old}"}} 0.0')
+        assert metric(service, 'recfunnel_bundle_workers{version="second"} 1.0')
+        with redis.Redis.from_url(redis_url) as link:
+            prefix = settings.key_prefix
+            until(lambda: not link.exists(_marker(prefix, old)))
+            assert link.exists(_marker(prefix, "second"))
+            (key,) = link.scan_iter(f"{prefix}:{old}:item_cf:0")
+            assert 0 < link.ttl(key) <= 3600
+
+
+def test_a_corrupt_new_bundle_is_refused_and_the_old_one_serves_on(out, redis_url, caplog):
+    old = current(out)
+    with hosted(leisurely(out=out, redis_url=redis_url, reload_seconds=0.05)) as service:
+        fresh = another_version(out, "second")
+        (fresh / "fine.txt").write_bytes(b"nonsense")
+        point_to(fresh)
+        until(lambda: serving(service)["refused"])
+        told = service.client.get("/readyz")
+        assert told.status_code == 200
+        assert told.json()["bundle"] == old.name
+        assert "fine.txt is corrupt" in told.json()["refused"]
+        assert service.recommend("u1")["bundle"] == old.name
+        assert metric(service, "recfunnel_bundle_refused_total 1.0")
+        time.sleep(0.2)
+        assert metric(service, "recfunnel_bundle_refused_total 1.0")
+        point_to(old)
+        until(lambda: serving(service)["refused"] is None)
+    assert [m for m in caplog.messages if "bundle refused" in m and "fine.txt is corrupt" in m]
+
+
+def test_a_bundle_that_is_mended_is_taken_into_service(out, redis_url):
+    folder = current(out)
+    whole = (folder / "coarse.json").read_bytes()
+    (folder / "coarse.json").unlink()
+    settings = leisurely(out=out, redis_url=redis_url, reload_seconds=0.05)
+    with hosted(settings, ready=False) as service:
+        until(lambda: serving(service)["refused"])
+        assert service.client.get("/readyz").status_code == 503
+        (folder / "coarse.json").write_bytes(whole)
+        until(lambda: serving(service)["ready"])
+        assert serving(service)["refused"] is None
+
+
+def test_a_bundle_under_another_name_is_refused(out, redis_url):
+    folder = current(out)
+    point_to(folder.rename(folder.with_name("renamed")))
+    with hosted(leisurely(out=out, redis_url=redis_url), ready=False) as service:
+        until(lambda: serving(service)["refused"])
+        assert f"holds the bundle {folder.name}" in serving(service)["refused"]
+
+
+def test_without_redis_it_starts_and_answers_and_says_what_is_missing(out, tmp_path, monkeypatch):
+    monkeypatch.setattr(service_module, "PREPARE", 0.3)
+    nobody = leisurely(out=out, redis_url=f"unix://{tmp_path}/nobody.sock")
+    with hosted(nobody) as service:
+        answer = service.recommend("u1")
+        assert len(answer["items"]) == 10
+        down = {(missing["stage"], missing["outcome"]) for missing in answer["degraded"]}
+        assert down == {(s, "down") for s in ("history", "recall.item_cf", "recall.user_cf")}
+        told = service.client.post("/events", json={"user_id": "u1", "item_id": "i1"})
+        assert told.status_code == 503
+        assert told.headers["Retry-After"] == "1"
+        assert metric(service, 'recfunnel_events_total{outcome="lost",type="click"} 1.0')
+        assert serving(service)["redis"] == "down"
+
+
+def test_what_cannot_be_noted_as_shown_is_counted(out, tmp_path, monkeypatch):
+    monkeypatch.setattr(service_module, "PREPARE", 0.1)
+    settings = leisurely(out=out, redis_url=f"unix://{tmp_path}/nobody.sock", reload_seconds=0.05)
+    with hosted(settings) as service:
+        service.service.impressions._capacity = 1
+        for _ in range(3):
+            service.recommend("u1")
+        until(lambda: metric(service, "recfunnel_impressions_dropped_total 2.0"))
+
+
+def test_it_ends_at_once_while_it_is_still_starting(out, tmp_path):
+    nobody = leisurely(out=out, redis_url=f"unix://{tmp_path}/nobody.sock")
+    began = time.monotonic()
+    with hosted(nobody, ready=False) as service:
+        until(lambda: len(service.service._tasks) >= 4)
+        assert service.service.deployment is None
+    assert time.monotonic() - began < service_module.PREPARE
+
+
+def test_a_bug_in_a_background_task_is_not_silent(api, caplog):
+    async def broken():
+        raise ZeroDivisionError("of ours")
+
+    async def spawn():
+        service._spawn(broken())
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+
+    service = Service.__new__(Service)
+    service._tasks = set()
+    asyncio.run(spawn())
+    assert "a task of the service ended" in caplog.text
+    assert "of ours" in caplog.text
+    assert not service._tasks
+
+
+def test_the_service_wants_to_be_told_of_a_redis():
+    with pytest.raises(ValueError, match="REDIS_URL is not set"):
+        Service(Settings(redis_url=None), Metrics())
+
+
+async def test_a_request_that_breaks_is_counted_as_500_and_what_is_no_request_is_passed_on():
+    async def broken(scope, receive, send):
+        if scope["type"] == "http":
+            raise ZeroDivisionError
+
+    metrics = Metrics()
+    arrival = Arrival(broken, metrics)
+    await arrival({"type": "lifespan"}, None, None)
+    with pytest.raises(ZeroDivisionError):
+        await arrival({"type": "http"}, None, None)
+    text = metrics.scrape().decode()
+    assert 'recfunnel_request_seconds_count{route="unknown",status="500"} 1.0' in text
+    assert "recfunnel_requests_in_flight 0.0" in text
+
+
+def test_the_application_reads_its_settings_from_the_environment(monkeypatch):
+    root = logging.getLogger()
+    handlers, level = root.handlers[:], root.level
+    monkeypatch.setenv("RECFUNNEL_LOG_LEVEL", "error")
+    try:
+        app = create()
+        assert root.level == logging.ERROR
+    finally:
+        root.handlers[:] = handlers
+        root.setLevel(level)
+    assert app.title == "recfunnel"
+    assert orjson.dumps(app.openapi())
