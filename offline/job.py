@@ -16,6 +16,7 @@ from app.rank.fine import Fine
 from app.rerank.slate import Policy
 from app.run import NO_HURRY
 from offline.data.dataset import Dataset
+from offline.data.errors import DataError
 from offline.data.readers import Reading
 from offline.data.split import Split, by_time
 from offline.evaluate.evaluation import Evaluation, evaluate_funnel
@@ -62,7 +63,7 @@ def run(reading: Reading, out: Path, config: JobConfig, phases: Phases) -> Path:
     """Train on what was read and publish to ``out``; gives the bundle's folder.
 
     Raises:
-        DataError: there are too few interactions to train and to test on.
+        DataError: there are too few interactions to train or to test on.
     """
     dataset = reading.dataset
     split = by_time(dataset.log)
@@ -102,10 +103,19 @@ def replay(
 def evaluate(
     dataset: Dataset, split: Split, rankers: Rankers, config: JobConfig, wiring: Wiring
 ) -> Evaluation:
-    """Ask the real funnel, as of the cut, for all users of the test window."""
+    """Ask the real funnel, as of the cut, for all users of the test window.
+
+    Raises:
+        DataError: there are none.
+    """
     cut, end = split.test_start, split.test_end
     models = fit(dataset, dataset.log.before(cut), config.recall, cut)
     users = sample(askers(dataset.log, cut, end), 3 * config.askers, config.seed)
+    if not users:
+        raise DataError(
+            "Nobody liked anything new in the newest interactions, so the funnel cannot be judged. "
+            "More interactions are needed."
+        )
     funnel = build(models, wiring, rankers)
     return asyncio.run(evaluate_funnel(funnel, models, dataset, users, config.seed))
 

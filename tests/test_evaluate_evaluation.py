@@ -1,0 +1,143 @@
+"""The funnel is judged as it is, on the users of the test window."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from app.assemble import Wiring
+from app.cpu import Cpu
+from app.features import CHANNELS
+from app.run import NO_HURRY
+from offline.data.split import by_time
+from offline.evaluate.evaluation import LONGEST, _padded, _shown, evaluate_funnel
+from offline.models.fit import RecallConfig, fit
+from offline.replay import Asker, ask, askers, build
+from offline.write_up import summary
+from tests.fakes import small_dataset
+
+METHODS = {"funnel", "popularity", "recency_popularity", *CHANNELS}
+
+
+@pytest.fixture(scope="module")
+def cpu():
+    one = Cpu(threads=1)
+    yield one
+    one.close()
+
+
+@pytest.fixture(scope="module")
+def as_of_the_cut(cpu):
+    """Data set, models as of the cut, the funnel over them, and the users of the test window."""
+    dataset = small_dataset()
+    split = by_time(dataset.log)
+    cut = split.test_start
+    models = fit(dataset, dataset.log.before(cut), RecallConfig(), cut)
+    users = askers(dataset.log, cut, split.test_end)
+    return dataset, models, build(models, Wiring(cpu, NO_HURRY)), users
+
+
+async def judged(as_of_the_cut, users=None, models=None):
+    dataset, known, funnel, everyone = as_of_the_cut
+    return await evaluate_funnel(
+        funnel, models or known, dataset, everyone if users is None else users, 7
+    )
+
+
+async def test_every_method_is_judged_on_the_same_users(as_of_the_cut):
+    found = await judged(as_of_the_cut)
+    assert set(found.warm["methods"]) == METHODS
+    assert set(found.warm["differences"]) == METHODS - {"funnel"}
+    assert found.users == len(as_of_the_cut[3]) == found.warm["evaluated_users"]
+    assert found.cold is None
+    assert found.warm["methods"]["funnel"]["ndcg@10"]["mean"] > 0
+    assert found.warm["methods"]["funnel"]["diversity@10"]["mean"] > 0
+
+
+async def test_the_same_seed_judges_alike(as_of_the_cut):
+    first, second = [await judged(as_of_the_cut) for _ in range(2)]
+    assert first.warm == second.warm
+    assert first.segments == second.segments
+    assert first.attribution.figures() == second.attribution.figures()
+
+
+async def test_the_judged_list_of_ten_is_the_one_that_a_caller_of_ten_gets(as_of_the_cut):
+    dataset, _, funnel, users = as_of_the_cut
+    names = dataset.users.names(np.array([user.user for user in users[:10]], np.int64))
+    asked = [
+        [slate async for slate in ask(funnel, names, k, 7, explore=True)] for k in (10, LONGEST)
+    ]
+    for ten, twenty in zip(*asked, strict=True):
+        shown = _shown(funnel, twenty)
+        assert shown[:10].tolist() == ten.chosen.pool.rows.tolist()
+        assert len(set(shown.tolist())) == len(shown)
+        assert set(twenty.chosen.pool.rows.tolist()) <= set(shown.tolist())
+
+
+async def test_newcomers_are_judged_apart(as_of_the_cut):
+    dataset, models, _, users = as_of_the_cut
+    stranger = users[0].user
+    forgotten = replace(models, users=without_history(models.users, stranger))
+    funnel = build(forgotten, Wiring(as_of_the_cut[2].cpu, NO_HURRY))
+    found = await evaluate_funnel(funnel, forgotten, dataset, users, 7)
+    assert found.cold is not None
+    assert found.cold["evaluated_users"] == 1
+    assert found.warm["evaluated_users"] == len(users) - 1
+    only = await evaluate_funnel(funnel, forgotten, dataset, users[:1], 7)
+    assert only.cold is None
+    assert only.warm["evaluated_users"] == only.users == 1
+
+
+def without_history(users, user):
+    """Users, of whom one did nothing."""
+    start, end = int(users.indptr[user]), int(users.indptr[user + 1])
+    kept = np.r_[0:start, end : len(users.rows)]
+    indptr = users.indptr.copy()
+    indptr[user + 1 :] -= end - start
+    columns = {name: getattr(users, name)[kept] for name in ("rows", "values", "weights", "times")}
+    return replace(users, indptr=indptr, **columns)
+
+
+async def test_without_content_there_is_no_diversity_to_measure(cpu):
+    dataset = small_dataset(known=False)
+    split = by_time(dataset.log)
+    models = fit(dataset, dataset.log.before(split.test_start), RecallConfig(), split.test_start)
+    users = askers(dataset.log, split.test_start, split.test_end)
+    funnel = build(models, Wiring(cpu, NO_HURRY))
+    found = await evaluate_funnel(funnel, models, dataset, users, 7)
+    assert set(found.warm["methods"]) == METHODS
+    diversity = [v for name, v in found.warm["methods"]["funnel"].items() if "diversity" in name]
+    assert all(value["mean"] is None for value in diversity)
+
+
+async def test_the_funnel_s_losses_are_told_cut_by_cut(as_of_the_cut):
+    figures = (await judged(as_of_the_cut)).attribution.figures()
+    assert [cut["stage"] for cut in figures["cuts"]] == ["recall", "coarse", "fine", "final"]
+    alive = [cut["alive"] for cut in figures["cuts"]]
+    assert alive == sorted(alive, reverse=True)
+    assert figures["cuts"][-1]["size"] <= 10
+
+
+async def test_what_was_taken_counts_as_found_where_it_was_shown(as_of_the_cut):
+    dataset, models, funnel, users = as_of_the_cut
+    name = dataset.users.names(np.array([users[0].user], np.int64))
+    (slate,) = [slate async for slate in ask(funnel, name, 10, 7, explore=True)]
+    right = Asker(users[0].user, np.sort(slate.chosen.pool.rows[:1]))
+    found = await evaluate_funnel(funnel, models, dataset, [right], 7)
+    assert found.warm["methods"]["funnel"]["ndcg@10"]["mean"] == pytest.approx(1.0)
+
+
+async def test_the_summary_carries_the_headline_of_every_method(as_of_the_cut):
+    found = await judged(as_of_the_cut)
+    told = summary(found)
+    assert told["users"] == found.warm["evaluated_users"]
+    assert set(told["ndcg@10"]) == METHODS
+    assert set(told["against"]) == METHODS - {"funnel"}
+
+
+def test_lists_are_cut_and_filled_to_one_length():
+    lists = _padded([np.arange(30), np.arange(3), np.empty(0, np.int64)])
+    assert lists.shape == (3, LONGEST)
+    assert lists[0].tolist() == list(range(LONGEST))
+    assert lists[1].tolist() == [0, 1, 2, *[-1] * 17]
+    assert lists[2].tolist() == [-1] * LONGEST
