@@ -45,19 +45,21 @@ class Scene:
 def channel_columns(scene: Scene) -> Columns:
     """Place of the candidate in each channel's list, and its score against that list's others."""
     ranks = scene.pool.ranks[:, : len(CHANNELS)]
-    signals = scene.pool.signals[:, : len(CHANNELS)].astype(np.float64)
-    proposed = ranks != ABSENT
-    count = np.maximum(proposed.sum(axis=0), 1)
-    mean = signals.sum(axis=0) / count  # the signal of an item that was not proposed is 0
-    variance = np.maximum((signals * signals).sum(axis=0) / count - mean * mean, 1e-12)
-    z = np.clip((signals - mean) / np.sqrt(variance), SIGNAL_FLOOR, SIGNAL_CEILING)
+    signals = scene.pool.signals[:, : len(CHANNELS)]
+    proposed = (ranks != ABSENT).astype(np.float32)
+    count = np.maximum(proposed.sum(axis=0), 1.0)
+    total = signals.sum(axis=0, dtype=np.float64)
+    mean = (total / count).astype(np.float32)  # the signal of an item that was not proposed is 0
+    away = (signals - mean) * proposed
+    spread = np.sqrt((away * away).sum(axis=0) / count) + TINY
+    z = np.clip(away / spread, SIGNAL_FLOOR, SIGNAL_CEILING) + (1.0 - proposed) * SIGNAL_FLOOR
     places = proposed / (PLACE_OFFSET + ranks)
-    return [*places.T, *np.where(proposed, z, SIGNAL_FLOOR).T]
+    return [*places.T, *z.T]
 
 
 def agreement_columns(scene: Scene) -> Columns:
     """How many channels propose the candidate, and their fused rank."""
-    proposed = scene.pool.ranks != ABSENT
+    proposed = (scene.pool.ranks != ABSENT).astype(np.float32)
     fused = (proposed / (RRF_OFFSET + scene.pool.ranks)).sum(axis=1)
     return [proposed[:, : len(CHANNELS)].sum(axis=1), fused]
 

@@ -140,7 +140,10 @@ class Funnel:
         kept = run.compute(
             stage.name, stage.by, lambda: stage.score(query, pool).top(keep), None, len(pool)
         )
-        return pool.top(keep) if kept is None else kept
+        if kept is None:
+            kept = pool.top(keep)
+            run.steps[-1] = replace(run.steps[-1], left=len(kept))
+        return kept
 
     def plain(self, request: Request, steps: tuple[Step, ...]) -> Slate:
         """Give the popular items as they stand: the answer when all else has failed."""

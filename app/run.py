@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import math
-from collections.abc import Awaitable, Callable, Sized
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from time import monotonic
 from typing import Literal, TypeAlias, TypeVar
@@ -98,4 +98,4 @@ def _outcome(stage: str, error: Exception) -> Outcome:
 
 
 def _size(result: object) -> int:
-    return len(result) if isinstance(result, Sized) else 0
+    return len(result) if hasattr(result, "__len__") else 0

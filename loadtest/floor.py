@@ -129,7 +129,7 @@ async def _inputs_of(user: str, funnel: Funnel, bundle: Bundle, store: Recording
     slate: Slate = await funnel.recommend(Request(user=user, k=K, seed=1, arrived=arrived))
     query, pool = slate.query, slate.fine
     low, high = float(pool.scores.min()), float(pool.scores.max())
-    wanted = bundle.sizes.recall + min(len(query.history), SEEN_ALLOWANCE)
+    wanted = bundle.sizes.recall + min(int(np.count_nonzero(query.excluded)), SEEN_ALLOWANCE)
     return Inputs(
         taste=query.taste.factors[None, :],
         found=min(wanted, bundle.indexes.factors.ntotal),

@@ -38,7 +38,7 @@ class JobConfig:
     rank: RankConfig = field(default_factory=RankConfig)
     sizes: Sizes = field(default_factory=Sizes)
     policy: Policy = field(default_factory=Policy)
-    askers: int = 3_000  # users replayed in each window, at most
+    askers: int = 1_000  # users replayed in each window, at most
     redis_url: str | None = field(default=None, repr=False)  # to hold the similarity tables
     key_prefix: str = "recfunnel"
 

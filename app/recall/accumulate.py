@@ -27,5 +27,5 @@ def accumulate(
 
 def propose(query: Query, rows: Rows, scores: NDArray[np.floating], limit: int) -> Proposal:
     """Keep the best ``limit`` of the rows that the user has not seen and that score above 0."""
-    kept = query.unseen(rows) & (scores > 0)
+    kept = np.flatnonzero(query.unseen(rows) & (scores > 0))
     return Proposal.best(rows[kept], scores[kept].astype(np.float32), limit)

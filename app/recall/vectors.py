@@ -26,7 +26,9 @@ class Vectors:
         vector = self.of(query)
         if not vector.any():
             return NO_PROPOSAL
-        wanted = min(limit + min(len(query.history), SEEN_ALLOWANCE), self.index.ntotal)
+        wanted = min(
+            limit + min(int(np.count_nonzero(query.excluded)), SEEN_ALLOWANCE), self.index.ntotal
+        )
         scores, rows = self.index.search(vector[None, :], wanted)
         found = np.flatnonzero(rows[0] >= 0)
         return propose(query, rows[0][found], scores[0][found], limit)

@@ -79,7 +79,9 @@ class Live:
 
     def fresh(self) -> Proposal:
         """Give the items that were first seen last, newest first."""
-        return self._listed("fresh", np.where(self.first_seen <= self.now, self.first_seen, -1.0))
+        known = self.first_seen <= self.now
+        age = np.where(known, self.now - self.first_seen, 0.0) / DAY
+        return self._listed("fresh", np.where(known, 1.0 / (1.0 + age), 0.0))
 
     def _rebase(self, reference: float) -> None:
         """Hold the counts relative to a later moment; what readers see stays the same."""
