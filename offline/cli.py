@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, NoReturn
 
 import typer
 from rich.console import Console
@@ -54,9 +54,9 @@ def train(
     ] = 0.05,
 ) -> None:
     """Train on interactions, judge the funnel, write a report, and publish a bundle."""
-    from offline.train import train as run  # noqa: PLC0415 - needs the extra "train"
-
     with one_sentence():
+        from offline.train import train as run  # noqa: PLC0415 - needs the extra "train"
+
         run(data, _settings(out=out), schema=schema, seed=seed, max_bad_share=max_bad_share)
 
 
@@ -69,9 +69,9 @@ def demo(
     user: Annotated[str, typer.Option(help="Whose list to show.")] = "196",
 ) -> None:
     """Get MovieLens 100K, train, serve, show a first list, and go on serving until Ctrl-C."""
-    from offline.demo import demo as run  # noqa: PLC0415 - needs the extra "train"
-
     with one_sentence():
+        from offline.demo import demo as run  # noqa: PLC0415 - needs the extra "train"
+
         run(_settings(out=out, host=host, port=port), data, user)
 
 
@@ -98,8 +98,14 @@ def one_sentence() -> Iterator[None]:
     try:
         yield
     except (PortTakenError, ServerError, BundleError, DataError, OSError) as error:
-        Console(stderr=True).print(str(error), style="red", markup=False, soft_wrap=True)
-        raise typer.Exit(1) from error
+        _fail(str(error), error)
+    except ModuleNotFoundError as error:
+        _fail(f"{error.name} is not installed: pip install 'recfunnel[train]'", error)
+
+
+def _fail(sentence: str, error: Exception) -> NoReturn:
+    Console(stderr=True).print(sentence, style="red", markup=False, soft_wrap=True)
+    raise typer.Exit(1) from error
 
 
 if __name__ == "__main__":

@@ -25,7 +25,7 @@ class RankConfig:
 
     coarse_negatives: int = 100  # per group
     coarse_strength: float = 1.0  # inverse of L2 regularisation
-    rounds: int = 400
+    rounds: int = 300
     least_rounds: int = 100  # a few windows are noisy: their best round may come by chance
     held_out: int = 2  # later windows that say when to stop
     learning_rate: float = 0.03

@@ -1,6 +1,9 @@
 """What can be wrong with the training input, each as one sentence that a user can act on."""
 
-import polars as pl
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:  # a container that only serves has no polars
+    import polars as pl
 
 
 class DataError(Exception):
@@ -10,6 +13,6 @@ class DataError(Exception):
 class TooManyBadRowsError(DataError):
     """A file has a larger share of bad rows than is allowed. ``bad`` lists them."""
 
-    def __init__(self, message: str, bad: pl.DataFrame) -> None:
+    def __init__(self, message: str, bad: "pl.DataFrame") -> None:
         super().__init__(message)
         self.bad = bad  # columns file, line, reason, text
