@@ -60,6 +60,8 @@ def create(settings: Settings | None = None) -> FastAPI:
         app.state.service = service
         service.start()
         try:
+            if settings.workers > 1:  # the others answer until this one can
+                await service.tried.wait()
             yield
         finally:
             await service.stop()

@@ -6,6 +6,7 @@ import socket
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
+from functools import partial
 from pathlib import Path
 from types import FrameType
 
@@ -14,10 +15,11 @@ import uvicorn
 from app.observe import logs
 from app.settings import Settings, share_metrics
 from app.state.embedded import embedded_server
+from app.workers import run
 
 log = logging.getLogger(__name__)
 
-FINISH_SECONDS = 4  # that requests in flight have to end after SIGTERM
+FINISH_SECONDS = 3  # that requests in flight have to end after SIGTERM
 BACKLOG = 1024
 
 
@@ -31,8 +33,7 @@ def check_port(host: str, port: int) -> None:
     Raises:
         PortTakenError: it is not.
     """
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    with socket.socket(family, socket.SOCK_STREAM) as probe:
+    with socket.socket(_family(host), socket.SOCK_STREAM) as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind((host, port))
@@ -67,21 +68,37 @@ def serve(settings: Settings) -> None:
     check_port(settings.host, settings.port)
     logs.configure(settings.log_level)
     signal.signal(signal.SIGTERM, _leave)
-    with surroundings(settings) as complete:
-        uvicorn.run(
-            "app.main:create",
-            factory=True,
-            host=complete.host,
-            port=complete.port,
-            workers=complete.workers,
-            loop="uvloop",
-            http="httptools",
-            access_log=False,
-            log_config=None,
-            backlog=BACKLOG,
-            timeout_graceful_shutdown=FINISH_SECONDS,
-            server_header=False,
-        )
+    with surroundings(settings) as complete, _bound(complete.host, complete.port) as listener:
+        log.info("listening on http://%s:%d", *listener.getsockname()[:2])
+        run(partial(_configure, complete), listener, complete.workers)
+
+
+def _bound(host: str, port: int) -> socket.socket:
+    """Give a socket that will listen there, once a worker is able to answer."""
+    listener = socket.socket(_family(host), socket.SOCK_STREAM)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    listener.bind((host, port))
+    return listener
+
+
+def _configure(settings: Settings) -> uvicorn.Config:
+    return uvicorn.Config(
+        "app.main:create",
+        factory=True,
+        host=settings.host,
+        port=settings.port,
+        loop="uvloop",
+        http="httptools",
+        access_log=False,
+        log_config=None,
+        backlog=BACKLOG,
+        timeout_graceful_shutdown=FINISH_SECONDS,
+        server_header=False,
+    )
+
+
+def _family(host: str) -> socket.AddressFamily:
+    return socket.AF_INET6 if ":" in host else socket.AF_INET
 
 
 def _leave(_signal: int, _frame: FrameType | None) -> None:

@@ -33,6 +33,7 @@ log = logging.getLogger(__name__)
 
 WARM_UP_REQUESTS = 20  # enough for every lazy import, page fault and connection on the path
 PREPARE = 10.0  # seconds to wait for Redis before serving without it
+SORT = 0.25  # seconds between looks at whether the lists have to be sorted again
 POLL = 0.05  # seconds between looks at whether Redis is ready
 FINISH = 5.0  # seconds that requests in flight have to end on a bundle that was replaced
 
@@ -72,6 +73,7 @@ class Service:
         self.impressions = Impressions(self.writer, settings.key_prefix)
         self.cpu = Cpu(settings.cpu_threads)
         self.in_flight = 0
+        self.tried = asyncio.Event()  # set once the first bundle was served or refused
         self.refusal: str | None = None  # why the newest bundle is not served
         self._deployment: Deployment | None = None
         self._tasks: set[asyncio.Task[None]] = set()
@@ -119,6 +121,7 @@ class Service:
         dropped = 0
         while True:
             await self._refresh()
+            self.tried.set()
             self.metrics.impressions_dropped(self.impressions.dropped - dropped)
             dropped = self.impressions.dropped
             if self._deployment:
@@ -188,8 +191,15 @@ class Service:
         since = int(manifest.data_end * 1000)
         follower = Follower(self.store, prefix, live, *common, since=since)
         keep = keep_loaded(self.store, prefix, bundle.version, bundle.models.tables)
-        tasks = (self._spawn(follower.run()), self._spawn(keep))
+        sort = self._keep_sorted(live)
+        tasks = (self._spawn(follower.run()), self._spawn(keep), self._spawn(sort))
         return Deployment(bundle, funnel, live, follower, tasks)
+
+    async def _keep_sorted(self, live: Live) -> None:
+        """Sort the lists of popular, trending and fresh items as events come; never in a request."""
+        while True:
+            await asyncio.sleep(SORT)
+            await self.cpu(live.refresh)
 
     async def _loaded(self, bundle: Bundle) -> None:
         """Wait until the tables are in Redis."""

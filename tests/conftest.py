@@ -25,6 +25,7 @@ from app.main import create
 from app.service import Service
 from app.settings import CheckpointSettings, Settings
 from app.state.embedded import embedded_server
+from app.workers import PatientServer
 from offline.train import train
 
 USERS, ITEMS, RATINGS, DAYS = 150, 120, 6_000, 200
@@ -287,7 +288,7 @@ def hosted(settings: Settings, *, ready=True) -> Iterator[Hosted]:
     root.handlers[:], root.level = handlers, level
     with socket.create_server(("127.0.0.1", 0)) as listener:
         config = uvicorn.Config(app, log_config=None, loop="asyncio", timeout_graceful_shutdown=3)
-        server = uvicorn.Server(config)
+        server = PatientServer(config)
         thread = threading.Thread(target=server.run, args=([listener],))
         thread.start()
         address = f"http://127.0.0.1:{listener.getsockname()[1]}"

@@ -1,0 +1,134 @@
+"""Worker processes on one socket: replaced when they die, ended without dropping a request.
+
+uvicorn closes its socket with whatever the kernel has accepted on it, and closes connections whose
+request is still on the way; its worker processes outlive a parent that is killed. Hence this.
+"""
+
+import asyncio
+import logging
+import multiprocessing
+import os
+import signal
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from multiprocessing.connection import wait
+from multiprocessing.context import SpawnProcess
+
+import uvicorn
+from typing_extensions import override
+
+log = logging.getLogger(__name__)
+
+LINGER = 0.2  # seconds for a request that is on the way to arrive
+END_WITHIN = 8.0  # seconds for a worker to end; then it is killed
+PAUSE = 0.5  # seconds before a worker that died is replaced: it may die again
+
+Configure = Callable[[], uvicorn.Config]
+
+
+class PatientServer(uvicorn.Server):
+    """Ends only when everyone who is connected has been answered and told to go."""
+
+    @override
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Answer what is on the way, take in who is waiting, stop listening; then as uvicorn."""
+        self.server_state.default_headers = [
+            *self.server_state.default_headers,
+            (b"connection", b"close"),
+        ]
+        await asyncio.sleep(LINGER)
+        for listener in sockets or []:
+            await self._stop_listening(listener)
+        await asyncio.sleep(LINGER)
+        await super().shutdown(sockets)
+
+    async def _stop_listening(self, listener: socket.socket) -> None:
+        """Close the socket with nobody left waiting on it; others may still share it."""
+        last = listener.dup()
+        last.settimeout(0)
+        for server in self.servers:
+            server.close()
+        listener.close()
+        await asyncio.sleep(0.01)  # the event loop lets go of its own only in its next round
+        waiting = list(_accepted(last))
+        last.close()
+        loop = asyncio.get_running_loop()
+        for connection in waiting:
+            await loop.connect_accepted_socket(self._protocol, connection)
+
+    def _protocol(self) -> asyncio.Protocol:
+        made: asyncio.Protocol = self.config.http_protocol_class(  # type: ignore[call-arg]
+            config=self.config, server_state=self.server_state, app_state=self.lifespan.state
+        )
+        return made
+
+
+def _accepted(listener: socket.socket) -> Iterator[socket.socket]:
+    """Give the connections that the kernel has accepted for us."""
+    with suppress(OSError):
+        while True:
+            connection, _ = listener.accept()
+            connection.settimeout(0)
+            yield connection
+
+
+def run(configure: Configure, listener: socket.socket, workers: int) -> None:
+    """Serve on a bound socket until a signal, in this process or in ``workers`` others."""
+    if workers == 1:
+        PatientServer(configure()).run([listener])
+        return
+    started: list[SpawnProcess] = []
+    try:
+        started += [_start(configure, listener) for _ in range(workers)]
+        while True:
+            _replace_the_dead(started, configure, listener)
+    finally:
+        listener.close()  # ours accepts nobody
+        _end(started)
+
+
+def _start(configure: Configure, listener: socket.socket) -> SpawnProcess:
+    process = multiprocessing.get_context("spawn").Process(
+        target=_work, args=(configure, listener), name="recfunnel-worker"
+    )
+    process.start()
+    return process
+
+
+def _replace_the_dead(
+    started: list[SpawnProcess], configure: Configure, listener: socket.socket
+) -> None:
+    """Wait until workers die, and start others."""
+    wait([process.sentinel for process in started])
+    time.sleep(PAUSE)
+    for n, process in enumerate(started):
+        if not process.is_alive():
+            log.error("worker %s ended with status %s", process.pid, process.exitcode)
+            started[n] = _start(configure, listener)
+
+
+def _end(started: list[SpawnProcess]) -> None:
+    until = time.monotonic() + END_WITHIN
+    for process in started:
+        process.terminate()
+    for process in started:
+        process.join(max(0.0, until - time.monotonic()))
+        process.kill()
+
+
+def _work(configure: Configure, listener: socket.socket) -> None:
+    """Serve, as a worker."""
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+    with suppress(KeyboardInterrupt):  # Ctrl-C reaches parent and workers; it was a clean end
+        PatientServer(configure()).run([listener])
+
+
+def _end_with_parent() -> None:
+    """End this process when its parent has ended, of whatever cause."""
+    parent = multiprocessing.parent_process()
+    if parent:
+        parent.join()
+        os.kill(os.getpid(), signal.SIGTERM)
