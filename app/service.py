@@ -196,7 +196,7 @@ class Service:
         return Deployment(bundle, funnel, live, follower, tasks)
 
     async def _keep_sorted(self, live: Live) -> None:
-        """Sort the lists of popular, trending and fresh items as events come; never in a request."""
+        """Sort the lists of popular, trending and fresh items again as events come."""
         while True:
             await asyncio.sleep(SORT)
             await self.cpu(live.refresh)

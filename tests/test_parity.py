@@ -43,6 +43,7 @@ class Offline:
             np.array([event.timestamp for event in events]),
         )
         self.live.apply(read.rows, read.weights, read.times)
+        self.live.refresh()
 
     async def recommend(self, user, *, explore, inline=None):
         told = {} if inline is None else {"inline": inline}

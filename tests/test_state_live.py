@@ -19,11 +19,13 @@ def live(n=4, **known):
     return Live(Popularity(**(columns | known)))
 
 
-def apply(state, *events):
+def apply(state, *events, sort=True):
     rows, weights, times = zip(*events, strict=True)
     state.apply(
         np.array(rows, np.int64), np.array(weights, np.float32), START + DAY * np.array(times)
     )
+    if sort:
+        state.refresh()
 
 
 def rows(proposal):
@@ -62,13 +64,17 @@ def test_what_is_liked_of_late_trends_before_what_was_liked_more_long_ago():
     assert rows(state.popular()) == [0, 2]
 
 
-def test_lists_follow_every_change_and_are_sorted_once_between():
+def test_lists_are_sorted_again_when_told_to_and_only_if_something_changed():
     state = live()
     apply(state, (0, 1.0, 0.0))
     assert rows(state.popular()) == [0]
-    assert state.popular() is state.popular()
-    apply(state, (3, 2.0, 0.0))
+    apply(state, (3, 2.0, 0.0), sort=False)
+    assert rows(state.popular()) == [0]
+    state.refresh()
     assert rows(state.popular()) == [3, 0]
+    kept = state.popular()
+    state.refresh()
+    assert state.popular() is kept
 
 
 def test_what_was_seen_first_last_is_fresh_and_what_is_yet_to_come_is_not():

@@ -35,6 +35,9 @@ class Live:
         self.clicks = np.zeros(self.counts.shape[1], np.float64)  # (n,) live positive events
         self.trials = float(self.counts[-1].sum())  # how often any item was acted on or shown
         self._lists: dict[str, Proposal] = {}
+        self._changes = 0  # batches of events applied
+        self._sorted = -1  # of these, how many the lists know of
+        self.refresh()
 
     def __len__(self) -> int:
         return len(self.first_seen)
@@ -54,7 +57,7 @@ class Live:
         np.minimum.at(self.first_seen, rows, times)
         np.add.at(self.clicks, rows, (positive > 0).astype(np.float64))
         self.trials += len(rows)
-        self._lists.clear()
+        self._changes += 1
 
     def expose(self, rows: Rows) -> None:
         """Count one more impression for each of these items."""
@@ -70,18 +73,35 @@ class Live:
         return self.liked[:, rows] * self._fade(now)
 
     def popular(self) -> Proposal:
-        """Give the items liked most over months, best first."""
-        return self._listed("popular", self.liked[POPULAR_HALF_LIFE])
+        """Give the items liked most over months, best first, as of the last ``refresh``."""
+        return self._lists["popular"]
 
     def trending(self) -> Proposal:
-        """Give the items liked most over days, best first."""
-        return self._listed("trending", self.liked[TRENDING_HALF_LIFE])
+        """Give the items liked most over days, best first, as of the last ``refresh``."""
+        return self._lists["trending"]
 
     def fresh(self) -> Proposal:
-        """Give the items that were first seen last, newest first."""
+        """Give the items that were first seen last, newest first, as of the last ``refresh``."""
+        return self._lists["fresh"]
+
+    @property
+    def is_sorted(self) -> bool:
+        """Say whether the lists know of every event."""
+        return self._sorted == self._changes
+
+    def refresh(self) -> None:
+        """Sort the lists again if events have come since. Not for the path of a request."""
+        if self.is_sorted:
+            return
+        changes = self._changes
         known = self.first_seen <= self.now
         age = np.where(known, self.now - self.first_seen, 0.0) / DAY
-        return self._listed("fresh", np.where(known, 1.0 / (1.0 + age), 0.0))
+        self._lists = {
+            "popular": _listed(self.liked[POPULAR_HALF_LIFE]),
+            "trending": _listed(self.liked[TRENDING_HALF_LIFE]),
+            "fresh": _listed(np.where(known, 1.0 / (1.0 + age), 0.0)),
+        }
+        self._sorted = changes
 
     def _rebase(self, reference: float) -> None:
         """Hold the counts relative to a later moment; what readers see stays the same."""
@@ -93,9 +113,7 @@ class Live:
     def _fade(self, now: float) -> NDArray[np.float64]:
         return np.exp2(-(now - self.reference) / np.array(HALF_LIVES))[:, None]
 
-    def _listed(self, name: str, scores: NDArray[np.float64]) -> Proposal:
-        """Sort once per change of state, not once per request."""
-        if name not in self._lists:
-            rows = np.flatnonzero(scores > 0)
-            self._lists[name] = Proposal.best(rows, scores[rows].astype(np.float32), LIST_LENGTH)
-        return self._lists[name]
+
+def _listed(scores: NDArray[np.float64]) -> Proposal:
+    rows = np.flatnonzero(scores > 0)
+    return Proposal.best(rows, scores[rows].astype(np.float32), LIST_LENGTH)
