@@ -6,10 +6,11 @@ wins. ``REDIS_URL`` keeps its usual name.
 """
 
 import os
+import tomllib
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 from pydantic_settings import (
     BaseSettings,
     PydanticBaseSettingsSource,
@@ -20,8 +21,14 @@ from typing_extensions import override
 
 from app.rerank.slate import Policy
 from app.run import Checkpoints
+from app.state.store import public_address
 
 DEFAULT_POLICY = Policy()
+FILE = "recfunnel.toml"
+
+
+class SettingsError(Exception):
+    """A setting that cannot be used. The text says which one and why."""
 
 
 class CheckpointSettings(BaseModel):
@@ -61,10 +68,11 @@ class Settings(BaseSettings):
     model_config = SettingsConfigDict(
         env_prefix="RECFUNNEL_",
         env_nested_delimiter="__",
-        toml_file="recfunnel.toml",
+        toml_file=FILE,
         frozen=True,
         extra="forbid",
         populate_by_name=True,
+        hide_input_in_errors=True,  # an address of Redis may hold a password
     )
     out: Path = Path("out")  # bundles, the embedded server's data
     host: str = "127.0.0.1"
@@ -86,8 +94,11 @@ class Settings(BaseSettings):
 
     @field_validator("redis_url")
     @classmethod
-    def _none_when_empty(cls, value: str | None) -> str | None:
-        return value or None
+    def _readable_or_none(cls, value: str | None) -> str | None:
+        if not value:
+            return None
+        public_address(value)
+        return value
 
     @classmethod
     @override
@@ -109,6 +120,25 @@ class Settings(BaseSettings):
         os.environ["RECFUNNEL_WORKERS"] = str(self.workers)
         if self.redis_url:
             os.environ["REDIS_URL"] = self.redis_url
+
+
+def read(given: dict[str, Any]) -> Settings:
+    """Read all settings; what is given wins over the environment, and that over the file.
+
+    Raises:
+        SettingsError: one makes no sense.
+    """
+    try:
+        return Settings(**given)
+    except tomllib.TOMLDecodeError as error:
+        raise SettingsError(f"{FILE} is not TOML: {error}") from error
+    except ValidationError as error:
+        first = error.errors()[0]
+        name = ".".join(map(str, first["loc"]))
+        reason = str(first["msg"]).removeprefix("Value error, ")
+        raise SettingsError(
+            f"the setting {name} cannot be used: {reason}; see the environment and {FILE}"
+        ) from None
 
 
 def share_metrics(folder: Path) -> None:

@@ -9,7 +9,7 @@ import typer
 from rich.console import Console
 
 from app.serve import PortTakenError, serve
-from app.settings import Settings
+from app.settings import Settings, SettingsError, read
 from app.state.server_process import ServerError
 
 app = typer.Typer(
@@ -86,7 +86,7 @@ def _add_training_commands() -> None:
 
 def _settings(**given: object) -> Settings:
     """Read the settings; what the command line says wins."""
-    return Settings(**{name: value for name, value in given.items() if value is not None})  # type: ignore[arg-type]
+    return read({name: value for name, value in given.items() if value is not None})
 
 
 @contextmanager
@@ -97,7 +97,7 @@ def one_sentence() -> Iterator[None]:
 
     try:
         yield
-    except (PortTakenError, ServerError, BundleError, DataError, OSError) as error:
+    except (SettingsError, PortTakenError, ServerError, BundleError, DataError, OSError) as error:
         _fail(str(error), error)
     except ModuleNotFoundError as error:
         _fail(f"{error.name} is not installed: pip install 'recfunnel[train]'", error)

@@ -7,7 +7,14 @@ from pydantic import ValidationError
 
 from app.rerank.slate import Policy
 from app.run import Checkpoints
-from app.settings import CheckpointSettings, PolicySettings, Settings, share_metrics
+from app.settings import (
+    CheckpointSettings,
+    PolicySettings,
+    Settings,
+    SettingsError,
+    read,
+    share_metrics,
+)
 
 
 @pytest.fixture(autouse=True)
@@ -97,3 +104,34 @@ def test_what_is_exported_is_what_a_worker_reads(tmp_path, monkeypatch, redis_ur
     assert os.environ["PROMETHEUS_MULTIPROC_DIR"] == str(tmp_path / "metrics")
     read = Settings()
     assert read == settings.model_copy(update={"out": tmp_path / "made"})
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "why"),
+    [
+        ("RECFUNNEL_PORT", "many", "the setting port cannot be used: .*integer"),
+        ("RECFUNNEL_POLICY__DIVERSITY", "7", r"the setting policy\.diversity cannot be used"),
+        ("REDIS_URL", "http://:secret@there", "the setting REDIS_URL .*: write redis://"),
+        ("REDIS_URL", "redis://:se#cret@there:1", "the setting REDIS_URL .*: write redis://"),
+    ],
+)
+def test_what_cannot_be_used_is_said_in_a_sentence_without_secrets(monkeypatch, name, value, why):
+    monkeypatch.setenv(name, value)
+    with pytest.raises(SettingsError, match=why) as raised:
+        read({})
+    assert "cret" not in str(raised.value)
+    with pytest.raises(ValidationError) as raised:
+        Settings()
+    assert "cret" not in str(raised.value)
+
+
+def test_a_file_that_is_not_toml_is_said_in_a_sentence(tmp_path):
+    (tmp_path / "recfunnel.toml").write_text("port: 1\n")
+    with pytest.raises(SettingsError, match=r"recfunnel\.toml is not TOML"):
+        read({})
+
+
+def test_what_is_given_is_read(monkeypatch):
+    monkeypatch.setenv("RECFUNNEL_PORT", "2")
+    assert read({"port": 3}).port == 3
+    assert read({}).port == 2

@@ -1,0 +1,161 @@
+"""Redis is killed, lost, slow and back while the service runs: answers go on and say so."""
+
+import signal
+import subprocess
+import time
+
+import pytest
+import redis
+
+from app.state.server_process import find_binary
+from tests.conftest import running, seen_by, until
+
+pytestmark = pytest.mark.e2e
+NEEDS_REDIS = {"history", "recall.item_cf", "recall.user_cf"}
+SOON = 15.0  # seconds to heal: a few on an idle machine
+
+
+class Server:
+    """A real server that keeps nothing, on a socket that stays the same."""
+
+    def __init__(self, folder):
+        self.path = folder / "their.sock"
+        self.url = f"unix://{self.path}"
+        self.process = None
+
+    def start(self):
+        self.path.unlink(missing_ok=True)
+        options = ("--port", "0", "--save", "", "--appendonly", "no", "--daemonize", "no")
+        self.process = subprocess.Popen(
+            [find_binary(), *options, "--unixsocket", str(self.path)],
+            stdout=subprocess.DEVNULL,
+            cwd=self.path.parent,
+        )
+        until(self._answers)
+
+    def signal(self, which):
+        self.process.send_signal(which)
+
+    def kill(self):
+        self.process.kill()
+        self.process.wait(5)
+
+    def _answers(self):
+        try:
+            with redis.Redis.from_url(self.url) as link:
+                return link.ping()
+        except redis.RedisError:
+            return False
+
+
+@pytest.fixture
+def server(tmp_path_factory):
+    one = Server(tmp_path_factory.mktemp("r"))  # a socket's path must be short
+    one.start()
+    yield one
+    one.kill()
+
+
+def missing(answer):
+    return {(d["stage"], d["outcome"]) for d in answer["degraded"]}
+
+
+def is_whole(served, user="u1"):
+    return not served.recommend(user)["degraded"]
+
+
+def post(served, item, user="newcomer"):
+    return served.client.post("/events", json={"user_id": user, "item_id": item, "type": "like"})
+
+
+def sensible(answer):
+    ids = [item["item_id"] for item in answer["items"]]
+    return len(set(ids)) == 10 and not set(ids) & seen_by("u1")
+
+
+def test_redis_killed_and_back_empty_answers_go_on_and_heal_by_themselves(out, server):
+    with running(out, REDIS_URL=server.url) as served:
+        assert is_whole(served)
+        assert post(served, "i1").status_code == 202
+
+        server.kill()
+        for _ in range(20):
+            answer = served.recommend("u1")
+            assert sensible(answer)
+            assert {stage for stage, _ in missing(answer)} == NEEDS_REDIS
+            assert {outcome for _, outcome in missing(answer)} <= {"down", "late"}
+        refused = post(served, "i2")
+        assert refused.status_code == 503
+        assert refused.headers["Retry-After"] == "1"
+        assert refused.json()["error"]["code"] == "unavailable"
+        ready = served.client.get("/readyz")
+        assert ready.status_code == 200
+        assert ready.json()["redis"] == "down"
+        text = served.client.get("/metrics").text
+        assert 'recfunnel_degraded_total{outcome="down",stage="recall.item_cf"}' in text
+        assert "Traceback" not in served.log
+
+        server.start()  # empty: the tables are gone
+        until(lambda: is_whole(served), SOON)
+        until(lambda: post(served, "i2").status_code == 202, SOON)
+        assert "i2" not in [i["item_id"] for i in served.recommend("newcomer", k=100)["items"]]
+        until(lambda: served.client.get("/readyz").json()["redis"] == "ok")
+        assert any(
+            item["explain"]["channels"].get("item_cf")
+            for item in served.recommend("u1", explain=True)["items"]
+        )
+
+
+def test_a_redis_that_stands_still_costs_no_more_than_the_budget(out, server):
+    hurry = {
+        "RECFUNNEL_BUDGET_MS": "2000",
+        "RECFUNNEL_CHECKPOINTS_MS__HISTORY": "150",
+        "RECFUNNEL_CHECKPOINTS_MS__PROFILE": "700",
+        "RECFUNNEL_CHECKPOINTS_MS__RECALL": "900",
+        "RECFUNNEL_REDIS_TIMEOUT_MS": "1500",
+    }
+    with running(out, REDIS_URL=server.url, **hurry) as served:
+        until(lambda: is_whole(served), SOON)
+        server.signal(signal.SIGSTOP)
+        try:
+            first = served.recommend("u1")
+            assert ("history", "late") in missing(first)
+            for _ in range(8):
+                began = time.monotonic()
+                answer = served.recommend("u1")
+                assert sensible(answer)
+                assert {stage for stage, _ in missing(answer)} >= NEEDS_REDIS
+                assert {outcome for _, outcome in missing(answer)} <= {"late", "down"}
+                assert answer["took_ms"] < 2_000
+                assert time.monotonic() - began < 4
+            assert post(served, "i4").status_code == 503
+        finally:
+            server.signal(signal.SIGCONT)
+        until(lambda: is_whole(served), SOON)
+        until(lambda: post(served, "i5").status_code == 202, SOON)
+
+
+def test_the_embedded_server_killed_is_back_with_what_was_acknowledged(out):
+    with running(out) as served:
+        assert post(served, "i1").status_code == 202
+        time.sleep(1.2)  # it writes to disk every second
+        (embedded,) = [p for p in served.family() if "valkey" in p.name()]
+        embedded.kill()
+        assert sensible(served.recommend("u1"))
+        until(lambda: is_whole(served), SOON)
+        ids = [item["item_id"] for item in served.recommend("newcomer", k=100)["items"]]
+        assert "i1" not in ids
+        (another,) = [p for p in served.family() if "valkey" in p.name()]
+        assert another.pid != embedded.pid
+
+
+def test_started_without_a_redis_it_serves_and_takes_it_up_when_it_comes(out, server):
+    server.kill()
+    with running(out, ready=False, REDIS_URL=server.url) as served:
+        until(served.answers, 30)
+        assert served.client.get("/readyz").status_code == 503
+        refused = served.client.get("/recommend?user_id=u1")
+        assert refused.status_code == 503
+        server.start()
+        until(served.is_ready, 30)
+        until(lambda: is_whole(served), SOON)
