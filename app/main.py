@@ -2,9 +2,11 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from importlib.metadata import version
 from time import monotonic
 
 from fastapi import FastAPI
+from fastapi_offline import FastAPIOffline
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.api import errors, events, health, recommend
@@ -66,7 +68,9 @@ def create(settings: Settings | None = None) -> FastAPI:
         finally:
             await service.stop()
 
-    app = FastAPI(title="recfunnel", version="0.1.0", description=ABOUT, lifespan=lifespan)
+    app = FastAPIOffline(  # its /docs needs nothing from outside
+        title="recfunnel", version=version("recfunnel"), description=ABOUT, lifespan=lifespan
+    )
     app.add_middleware(BoundedBody)
     app.add_middleware(Arrival, metrics=metrics)
     errors.install(app)

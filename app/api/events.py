@@ -23,7 +23,9 @@ ERRORS: dict[int | str, dict[str, Any]] = {
 }
 
 
-@router.post("/events", status_code=202, response_model=Accepted, responses=ERRORS)
+@router.post(
+    "/events", summary="What users did", status_code=202, response_model=Accepted, responses=ERRORS
+)
 async def events(
     http: Request,
     body: Annotated[EventIn | Annotated[list[EventIn], Body(min_length=1, max_length=BATCH)], Body],

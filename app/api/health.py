@@ -10,13 +10,13 @@ from app.service import Service
 router = APIRouter(tags=["operations"])
 
 
-@router.get("/healthz")
+@router.get("/healthz", summary="Is the process alive?")
 async def healthz() -> dict[str, str]:
     """Say that the process is alive."""
     return {"status": "alive"}
 
 
-@router.get("/readyz")
+@router.get("/readyz", summary="Is a bundle in service?")
 async def readyz(http: Request) -> Response:
     """Say whether a bundle is in service, verified and warmed up; and what was refused."""
     service: Service = http.app.state.service
@@ -30,7 +30,7 @@ async def readyz(http: Request) -> Response:
     return Response(orjson.dumps(told), 200 if deployment else 503, media_type="application/json")
 
 
-@router.get("/metrics")
+@router.get("/metrics", summary="Prometheus metrics")
 async def metrics(http: Request) -> Response:
     """Give all workers' metrics as Prometheus text."""
     service: Service = http.app.state.service

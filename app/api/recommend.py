@@ -27,13 +27,13 @@ ERRORS: dict[int | str, dict[str, Any]] = {
 }
 
 
-@direct.get("/recommend", response_model=Answer, responses=ERRORS)
+@direct.get("/recommend", summary="A list for a user", response_model=Answer, responses=ERRORS)
 async def recommend(http: Request, asked: Annotated[RecommendQuery, Query()]) -> Response:
     """Give the items that this user should see now, best first."""
     return await _answer(http, asked, [])
 
 
-@router.post("/recommend", response_model=Answer, responses=ERRORS)
+@router.post("/recommend", summary="A list for a session", response_model=Answer, responses=ERRORS)
 async def recommend_session(http: Request, body: RecommendBody) -> Response:
     """The same with a history sent along: for sessions and anonymous users."""
     return await _answer(http, body, body.history)
