@@ -1,0 +1,83 @@
+"""The lists in ``docs/`` are complete, and name nothing that is not there."""
+
+import re
+
+import pytest
+from pydantic import BaseModel
+
+from app.features import COARSE_VIEW, FINE_VIEW, PLACE_OFFSET, SIGNAL_CEILING, SIGNAL_FLOOR, names
+from app.observe.metrics import Metrics
+from app.recall.merge import RRF_OFFSET
+from app.settings import CheckpointSettings, PolicySettings, Settings
+from tests.conftest import ROOT
+
+DOCS = ROOT / "docs"
+LINK = re.compile(r"\]\((?!https?:|#|mailto:)([^)#\s]+)")
+
+
+def rows(page):
+    """First cells of a page's tables, with the row's other cells."""
+    for line in (DOCS / page).read_text().splitlines():
+        if line.startswith("| `"):
+            first, *others = (cell.strip() for cell in line.strip("|").split("|"))
+            yield re.findall("`([^`]+)`", first)[0], others
+
+
+def settings(model: type[BaseModel], prefix=""):
+    return {f"{prefix}{name}": field.get_default() for name, field in model.model_fields.items()}
+
+
+ALL = (
+    settings(Settings)
+    | settings(CheckpointSettings, "checkpoints_ms.")
+    | settings(PolicySettings, "policy.")
+)
+
+
+def test_every_setting_is_listed_and_no_other():
+    assert [name for name, _ in rows("settings.md")] == list(ALL)
+
+
+def test_the_defaults_of_settings_are_as_listed():
+    for name, (default, _) in rows("settings.md"):
+        if name not in {"redis_url", "checkpoints_ms", "policy"}:
+            assert default == f"`{ALL[name]}`", name
+
+
+def families():
+    for family in Metrics()._registry.collect():
+        yield family.name + ("_total" if family.type == "counter" else ""), family
+
+
+def test_every_metric_is_listed_with_its_kind_and_no_other():
+    listed = {name: kind for name, (kind, *_) in rows("metrics.md")}
+    assert listed == {name: family.type for name, family in families()}
+
+
+def test_the_labels_of_metrics_are_as_listed():
+    collectors = Metrics()._registry._names_to_collectors
+    for name, (_, labels, _) in rows("metrics.md"):
+        collector = collectors[name]
+        assert re.findall("`([^`]+)`", labels) == list(collector._labelnames), name
+
+
+def test_every_feature_is_listed_in_order_and_no_other():
+    assert tuple(name for name, _ in rows("features.md")) == names(FINE_VIEW)
+
+
+def test_the_numbers_told_of_features_are_those_of_the_code():
+    text = (DOCS / "features.md").read_text()
+    assert f"up to `{names(COARSE_VIEW)[-1]}`" in text
+    assert f"1 / ({PLACE_OFFSET:g} + place" in text
+    assert f"1 / ({RRF_OFFSET:g} + place" in text
+    assert f"{SIGNAL_FLOOR:g} to {SIGNAL_CEILING:g}" in text
+
+
+@pytest.mark.parametrize(
+    "page", [ROOT / "README.md", *sorted(DOCS.rglob("*.md"))], ids=lambda page: page.name
+)
+def test_every_link_between_pages_leads_somewhere(page):
+    if not page.exists():
+        pytest.skip("not written yet")
+    for target in LINK.findall(page.read_text()):
+        assert (page.parent / target).exists(), target
