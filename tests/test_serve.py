@@ -1,18 +1,21 @@
 """The service as processes: it starts in one piece, ends in time, and leaves nothing behind."""
 
+import asyncio
 import os
 import signal
 import socket
 import threading
 import time
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 
 import httpx
 import psutil
 import pytest
+import uvicorn
 
 from app import serve as serve_module
+from app import workers
 from app.bundle import current
 from app.serve import PortTakenError, check_port, serve, surroundings
 from app.settings import Settings
@@ -195,3 +198,118 @@ def test_serving_passes_the_settings_on_and_leaves_through_all_contexts(out, mon
     assert (asked["app"], asked["factory"], asked["number"]) == ("app.main:create", True, 3)
     assert asked["bound"] == ("127.0.0.1", port)
     assert not Path(asked["folder"]).exists()
+
+
+async def slow(scope, receive, send):
+    """An application that takes its time."""
+    if scope["type"] == "lifespan":
+        return
+    await asyncio.sleep(0.3)
+    await send({"type": "http.response.start", "status": 200, "headers": []})
+    await send({"type": "http.response.body", "body": str(os.getpid()).encode()})
+
+
+def configure():
+    return uvicorn.Config(slow, log_config=None, loop="asyncio", lifespan="off", backlog=64)
+
+
+def bound():
+    listener = socket.socket()
+    listener.bind(("127.0.0.1", 0))
+    return listener
+
+
+def test_a_server_told_to_end_answers_who_is_connected_who_waits_and_who_has_not_spoken_yet():
+    listener = bound()
+    port = listener.getsockname()[1]
+    server = workers.PatientServer(configure())
+    thread = threading.Thread(target=server.run, args=([listener],))
+    thread.start()
+    until(lambda: server.started)
+    with socket.create_connection(("127.0.0.1", port), timeout=5) as silent:
+        time.sleep(0.15)
+        server.should_exit = True
+        time.sleep(0.15)  # it lingers
+        silent.sendall(b"GET / HTTP/1.1\r\nHost: here\r\n\r\n")
+        assert b"200 OK" in silent.recv(1_000)
+        thread.join(5)
+    assert not thread.is_alive()
+    with pytest.raises(ConnectionRefusedError):
+        socket.create_connection(("127.0.0.1", port), timeout=5)
+
+
+async def test_connections_that_the_kernel_accepted_are_taken_in_before_the_socket_closes():
+    listener = bound()
+    listener.listen()
+    server = workers.PatientServer(configure())
+    server.config.load()
+    server.lifespan = server.config.lifespan_class(server.config)
+    server.servers = []
+    with socket.create_connection(listener.getsockname(), timeout=5) as waiting:
+        waiting.sendall(b"GET / HTTP/1.1\r\nHost: here\r\n\r\n")
+        await server._stop_listening(listener)
+        assert listener.fileno() == -1
+        answer = await asyncio.to_thread(waiting.recv, 1_000)
+        assert b"200 OK" in answer
+        for connection in list(server.server_state.connections):
+            connection.shutdown()
+
+
+def test_workers_that_die_are_replaced_and_all_end_with_their_parent(caplog):
+    listener = bound()
+    port = listener.getsockname()[1]
+    url = f"http://127.0.0.1:{port}"
+    found = []
+
+    def watch():
+        try:
+            found.append(int(ask_until_answered(url)))
+            os.kill(found[0], signal.SIGKILL)
+            until(lambda: "ended with status -9" in caplog.text)
+            found.append(int(ask_until_answered(url)))
+        finally:
+            os.kill(os.getpid(), signal.SIGTERM)
+
+    before = signal.signal(signal.SIGTERM, serve_module._leave)
+    watcher = threading.Thread(target=watch)
+    watcher.start()
+    try:
+        with pytest.raises(SystemExit):
+            workers.run(configure, listener, 2)
+    finally:
+        watcher.join(30)
+        signal.signal(signal.SIGTERM, before)
+    assert len(found) == 2
+    assert not psutil.pid_exists(found[1])
+
+
+def ask_until_answered(url):
+    def answer():
+        with suppress(httpx.TransportError):
+            return httpx.get(url, timeout=5, trust_env=False).text
+        return None
+
+    return until(answer)
+
+
+def test_a_worker_in_this_process_is_the_one_that_serves(monkeypatch):
+    served = []
+    monkeypatch.setattr(workers.PatientServer, "run", lambda self, sockets: served.append(sockets))
+    workers.run(configure, "a listener", 1)
+    workers._work(configure, "a listener")
+    assert served == [["a listener"]] * 2
+
+
+def test_a_worker_ends_when_its_parent_has(monkeypatch):
+    class Parent:
+        def join(self):
+            ended.append("parent")
+
+    ended = []
+    monkeypatch.setattr(workers.os, "kill", lambda pid, which: ended.append((pid, which)))
+    monkeypatch.setattr(workers.multiprocessing, "parent_process", Parent)
+    workers._end_with_parent()
+    assert ended == ["parent", (os.getpid(), signal.SIGTERM)]
+    monkeypatch.setattr(workers.multiprocessing, "parent_process", lambda: None)
+    workers._end_with_parent()
+    assert len(ended) == 2
