@@ -130,4 +130,5 @@ def _entries(left: Sparse, rows: slice, right: Sparse) -> _Entries:
     product.sort_indices()
     n = right.shape[1]
     owner = np.repeat(np.arange(rows.stop - rows.start), np.diff(product.indptr))
-    return _Entries(n, owner * n + product.indices, product.data)
+    keys: NDArray[np.int64] = np.add(owner * n, product.indices, dtype=np.int64)
+    return _Entries(n, keys, product.data)
