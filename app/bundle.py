@@ -55,6 +55,7 @@ class Manifest(BaseModel):
     view: str  # fingerprint of the feature views
     positive_at: float
     type_weights: dict[str, float]
+    explicit: bool  # values are ratings
     sizes: dict[str, int]
     category_names: list[str]
     segment_names: list[str]
@@ -70,7 +71,7 @@ class Manifest(BaseModel):
 
     def preferences(self) -> Preferences:
         """Give the rule that turns events into weights."""
-        return Preferences(self.positive_at, dict(self.type_weights))
+        return Preferences(self.positive_at, dict(self.type_weights), self.explicit)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -42,9 +42,11 @@ class History:
         )
 
     def liked(self, limit: int) -> "History":
-        """Keep the newest ``limit`` events that speak for an item; all kinds if none does."""
-        positive = np.flatnonzero(self.weights > 0)
-        return self.take(positive[:limit] if len(positive) else np.arange(min(limit, len(self))))
+        """Keep the newest ``limit`` events that speak for an item; if none does, neutral ones."""
+        spoken = np.flatnonzero(self.weights > 0)
+        if not len(spoken):
+            spoken = np.flatnonzero(self.weights == 0)
+        return self.take(spoken[:limit])
 
 
 NO_ROWS: Rows = np.empty(0, np.int64)

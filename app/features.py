@@ -26,6 +26,7 @@ SIGNAL_CEILING = 8.0
 PLACE_OFFSET = 10.0  # flattens the head of a list: first and second place are not twice apart
 YEAR = 365.25 * DAY
 EPOCH_YEAR = 1970.0
+FORMULAS = "1"  # raise it when a column keeps its name and changes its formula: train again
 TINY = 1e-9  # P(item) of an item that nobody had touched when the models were made
 
 
@@ -232,7 +233,7 @@ def names(view: Sequence[Group]) -> tuple[str, ...]:
 
 def view_hash() -> str:
     """Give a fingerprint of both views; a bundle made for other columns is refused."""
-    text = "|".join(["1", *names(COARSE_VIEW), "||", *names(FINE_VIEW)])
+    text = "|".join([FORMULAS, *names(COARSE_VIEW), "||", *names(FINE_VIEW)])
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
@@ -259,7 +260,8 @@ class FeatureBuilder:
         at = 0
         for group in self.view:
             if at >= brought:
-                for place, column in enumerate(group.fill(scene), at):
+                filled = zip(range(at, at + len(group.names)), group.fill(scene), strict=True)
+                for place, column in filled:
                     matrix[place] = column
             at += len(group.names)
         return np.ascontiguousarray(matrix.T)

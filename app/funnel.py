@@ -117,9 +117,8 @@ class Funnel:
             work = partial(channel.recall, query, limit)
             return run.compute(f"recall.{channel.name}", by, work, NO_PROPOSAL)
 
-        waiting = asyncio.gather(*map(ask, self.channels))
         computed = list(map(propose, self.local))
-        answers = [*await waiting, *computed]
+        answers = [*await asyncio.gather(*map(ask, self.channels)), *computed]
         enough = sum(map(len, answers)) >= limit
         return [*answers, NO_PROPOSAL if enough else self.always.recall(query, limit)]
 

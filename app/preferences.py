@@ -29,10 +29,23 @@ class Preferences:
 
     positive_at: float = 4.0  # a rating of at least this is positive; of half of it, negative
     type_weights: Mapping[str, float] = field(default_factory=lambda: dict(TYPE_WEIGHTS))
+    explicit: bool = False  # True: values are ratings, and events of other types stand for one
 
     def knows(self, kind: str) -> bool:
         """Say whether events of this type are accepted."""
         return kind in self.type_weights
+
+    def value(self, kind: str, values: Scores) -> Scores:
+        """Put values of one type on the scale of the data's ratings, where it has ratings.
+
+        A like stands for the least positive rating, a dislike for the largest negative one, and
+        what says less for something between: a weight of 0 is in the middle.
+        """
+        if not self.explicit or kind == "rating":
+            return values
+        share = np.clip(0.75 + 0.25 * self.weigh(kind, values), 0.5, 1.0)
+        graded: Scores = (share * self.positive_at).astype(np.float32)
+        return graded
 
     def weigh(self, kind: str, values: Scores) -> Scores:
         """Give the preference weight of events of one type, from their raw values, (n,) each.

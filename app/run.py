@@ -32,7 +32,7 @@ class Checkpoints:
     """Seconds after arrival by which each stage must be done. Time saved rolls on."""
 
     history: float = 0.015
-    profile: float = 0.020
+    profile: float = 0.025
     recall: float = 0.035
     coarse: float = 0.050
     fine: float = 0.080

@@ -169,6 +169,7 @@ def _manifest(trained: Trained, files: dict[str, FileFact], created: float) -> M
         view=view_hash(),
         positive_at=trained.preferences.positive_at,
         type_weights=dict(trained.preferences.type_weights),
+        explicit=trained.preferences.explicit,
         sizes=asdict(trained.sizes),
         category_names=list(models.catalogue.category_names),
         segment_names=list(models.segments.names),

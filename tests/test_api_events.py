@@ -173,3 +173,39 @@ def test_metrics_count_events_by_what_became_of_them(trained, redis_url):
         service.client.post("/events", json=[event("u1"), event("u1", "i2")])
         text = service.client.get("/metrics").text
         assert 'recfunnel_events_total{outcome="accepted",type="like"} 2.0' in text
+
+
+def test_a_like_is_not_taken_for_one_star(api):
+    user = stranger()
+    api.tell(event(user, "i7"), {**event(user, "i8"), "type": "rating", "value": 5.0})
+    items = api.recommend(user, explain=True)["items"]
+    assert items[0]["explain"]["features"]["user_mean"] == 4.5
+
+
+def test_what_is_disliked_is_neither_shown_nor_a_reason(api):
+    user = stranger()
+    api.tell({**event(user, "i9"), "type": "dislike"})
+    answer = api.recommend(user, explain=True)
+    assert "i9" not in [item["item_id"] for item in answer["items"]]
+    assert all(item["reason"]["because"] == [] for item in answer["items"])
+    stages = {stage["stage"]: stage["left"] for stage in answer["stages"]}
+    assert stages["recall.item_cf"] == stages["recall.embedding"] == 0
+
+
+def test_a_rating_without_a_value_is_refused(api):
+    sent = {"user_id": stranger(), "item_id": "i1", "type": "rating"}
+    said = is_refused(api.client.post("/events", json=sent), 422, "0")
+    assert "a rating needs a value" in said
+
+
+def test_the_fault_of_one_event_in_a_batch_is_named_with_its_place(api):
+    sent = [event(stranger()), {"user_id": stranger(), "type": "like"}]
+    is_refused(api.client.post("/events", json=sent), 422, "1.item_id")
+
+
+def test_a_body_that_is_not_json_or_does_not_say_so_is_refused_in_words(api):
+    said = {"Content-Type": "application/json"}
+    broken = api.client.post("/events", content=b'{"user_id": ', headers=said)
+    assert "is not JSON" in is_refused(broken, 422, None)
+    plain = api.client.post("/events", content=b"{}", headers={"Content-Type": "text/plain"})
+    assert "Content-Type: application/json" in is_refused(plain, 422, None)

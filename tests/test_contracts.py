@@ -54,9 +54,9 @@ def test_liked_events_are_the_newest_that_speak_for_an_item():
     assert events.liked(2).values.tolist() == [5, 4]
 
 
-def test_who_liked_nothing_is_judged_by_everything():
+def test_who_liked_nothing_is_judged_by_what_they_did_not_dislike():
     events = history((2, 1, -1, 8), (3, 3, 0, 7), (4, 1, -1, 6))
-    assert events.liked(2).rows.tolist() == [2, 3]
+    assert events.liked(2).rows.tolist() == [3]
     assert len(NO_HISTORY.liked(5)) == 0
 
 

@@ -160,7 +160,13 @@ def test_every_target_of_the_makefile_is_listed_by_help() -> None:
     text = (ROOT / "Makefile").read_text()
     phony = re.search(r"^\.PHONY: (.*)$", text, flags=re.M)
     assert phony is not None
-    printed = subprocess.run(["make", "help"], cwd=ROOT, capture_output=True, text=True, check=True)
+    printed = subprocess.run(
+        ["make", "--no-print-directory", "help"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
     listed = {line.split()[0] for line in printed.stdout.splitlines()}
     assert listed == set(phony[1].split())
 

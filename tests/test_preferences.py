@@ -39,3 +39,17 @@ def test_weights_can_be_set():
 def test_one_preferences_weights_are_not_anothers():
     assert Preferences().type_weights == TYPE_WEIGHTS
     assert Preferences().type_weights is not Preferences().type_weights
+
+
+def test_where_there_are_stars_a_like_stands_for_good_ones_and_a_dislike_for_bad_ones():
+    stars = Preferences(positive_at=4.0, explicit=True)
+    one = np.ones(1, np.float32)
+    assert stars.value("like", one).tolist() == [4.0]
+    assert stars.value("purchase", one).tolist() == [4.0]
+    assert stars.value("dislike", one).tolist() == [2.0]
+    assert 2.0 < stars.value("view", one)[0] < stars.value("click", one)[0] < 4.0
+    assert stars.value("rating", one).tolist() == [1.0]
+
+
+def test_where_there_are_no_stars_values_stay_as_they_are():
+    assert Preferences().value("like", np.full(1, 7, np.float32)).tolist() == [7.0]

@@ -50,6 +50,8 @@ async def _invalid(_request: Request, fault: Exception) -> Response:
     if not isinstance(fault, RequestValidationError):
         raise fault
     first = fault.errors()[0]
+    if first["type"] == "json_invalid":
+        return error(422, f"the body is not JSON: {first['ctx']['error']}")
     where = [str(part) for part in first["loc"] if part not in {"query", "body"}]
     message = str(first["msg"]).removeprefix("Value error, ")
     return error(422, message, ".".join(where) or None)

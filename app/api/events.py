@@ -6,6 +6,7 @@ from uuid import uuid4
 
 import orjson
 from fastapi import APIRouter, Body, Request, Response
+from pydantic import BeforeValidator
 
 from app.api.errors import RefusalError, require_known
 from app.api.models import Accepted, Error, EventIn
@@ -17,10 +18,17 @@ from app.state.events import Event, append
 router = APIRouter(tags=["events"])
 BATCH = 1_000
 FUTURE = 60.0  # seconds that a caller's clock may be ahead of ours
+ONE = [[{"user_id": "196", "item_id": "50", "type": "click"}]]
 ERRORS: dict[int | str, dict[str, Any]] = {
     422: {"model": Error, "description": "An event is not valid; nothing was stored."},
     503: {"model": Error, "description": "The store did not take it; send it again."},
 }
+
+
+def _listed(body: object) -> object:
+    if isinstance(body, bytes | str):
+        raise ValueError("send JSON, and say so: Content-Type: application/json")
+    return [body] if isinstance(body, dict) else body
 
 
 @router.post(
@@ -28,13 +36,17 @@ ERRORS: dict[int | str, dict[str, Any]] = {
 )
 async def events(
     http: Request,
-    body: Annotated[EventIn | Annotated[list[EventIn], Body(min_length=1, max_length=BATCH)], Body],
+    given: Annotated[
+        list[EventIn], BeforeValidator(_listed), Body(min_length=1, max_length=BATCH, examples=ONE)
+    ],
 ) -> Response:
-    """Take one event or up to 1,000. The user's next list knows of them."""
+    """Take up to 1,000 events, or one without brackets. The user's next list knows of them.
+
+    An item that the catalogue does not know is kept, and counts once a bundle knows it.
+    """
     service: Service = http.app.state.service
     if service.deployment is None:
         raise RefusalError(503, service.refusal or "the service is starting", retry_after=1)
-    given = body if isinstance(body, list) else [body]
     preferences = service.deployment.bundle.manifest.preferences()
     checked = [_checked(event, n, preferences, time.time()) for n, event in enumerate(given)]
     try:
@@ -68,7 +80,7 @@ def _checked(event: EventIn, n: int, preferences: Preferences, now: float) -> Ev
         user=event.user_id,
         item=event.item_id,
         type=event.type,
-        value=event.value,
+        value=event.amount,
         timestamp=moment,
         request_id=event.request_id,
     )

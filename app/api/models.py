@@ -1,8 +1,8 @@
 """What goes over the wire, as pydantic sees it and as OpenAPI shows it."""
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
 ID_BYTES = 256
 LARGEST = 1e12  # stars, seconds or money of one event; sums of them stay exact enough
@@ -29,8 +29,19 @@ class InlineEvent(BaseModel):
     model_config = ConfigDict(extra="forbid")
     item_id: PublicId
     type: str = "click"
-    value: Value = 1.0
+    value: Value | None = Field(None, description="Stars, plays, seconds; a rating needs one.")
     timestamp: float | None = Field(None, ge=0, le=32_503_680_000, allow_inf_nan=False)
+
+    @model_validator(mode="after")
+    def _rated(self) -> Self:
+        if self.type == "rating" and self.value is None:
+            raise ValueError("a rating needs a value")
+        return self
+
+    @property
+    def amount(self) -> float:
+        """The value, 1.0 where there is none."""
+        return 1.0 if self.value is None else self.value
 
 
 class RecommendQuery(BaseModel):
@@ -97,7 +108,7 @@ class Stage(BaseModel):
 
 
 class Answer(BaseModel):
-    """A list of items, best first."""
+    """A list of items in the order to show them; diversity may put a lower score first."""
 
     request_id: str
     user_id: str | None
@@ -109,7 +120,7 @@ class Answer(BaseModel):
     stages: list[Stage] | None = None
 
 
-class EventIn(BaseModel):
+class EventIn(InlineEvent):
     """One thing that a user did."""
 
     model_config = ConfigDict(
@@ -117,10 +128,6 @@ class EventIn(BaseModel):
         json_schema_extra={"examples": [{"user_id": "196", "item_id": "50", "type": "click"}]},
     )
     user_id: PublicId
-    item_id: PublicId
-    type: str = "click"
-    value: Value = 1.0
-    timestamp: float | None = Field(None, ge=0, le=32_503_680_000, allow_inf_nan=False)
     event_id: PublicId | None = None
     request_id: PublicId | None = None
 

@@ -126,7 +126,7 @@ def _history(deployment: Deployment, events: list[InlineEvent]) -> History:
     ).read(
         [event.item_id for event in events],
         [event.type for event in events],
-        [event.value for event in events],
+        [event.amount for event in events],
         np.array(times),
     )
     return read.take(np.lexsort((read.rows, -read.times)))

@@ -114,17 +114,19 @@ class Interpreter:
         rows = self.ids.rows(items)
         with np.errstate(over="ignore"):  # too large a value becomes inf, and so is not usable
             raw = np.array(values, np.float32)
-        weights = self._weigh(types, raw)
+        weights, graded = self._weigh(types, raw)
         known = np.flatnonzero((rows >= 0) & np.isfinite(weights))
-        return History(rows, raw, weights, timestamps - self.time_shift).take(known)
+        return History(rows, graded, weights, timestamps - self.time_shift).take(known)
 
-    def _weigh(self, types: Sequence[str], values: Scores) -> Scores:
-        """Give each event's weight; NaN where it has none."""
+    def _weigh(self, types: Sequence[str], values: Scores) -> tuple[Scores, Scores]:
+        """Give each event's weight, NaN where it has none, and its value on the data's scale."""
         codes = {kind: code for code, kind in enumerate(set(types))}
         coded = np.fromiter(map(codes.__getitem__, types), np.int64, len(types))
         weights = np.full(len(types), np.nan, np.float32)
+        graded = values.copy()
         for kind, code in codes.items():
             if self.preferences.knows(kind):
                 chosen = coded == code
                 weights[chosen] = self.preferences.weigh(kind, values[chosen])
-        return np.where(np.isfinite(values), weights, np.float32(np.nan))
+                graded[chosen] = self.preferences.value(kind, values[chosen])
+        return np.where(np.isfinite(values), weights, np.float32(np.nan)), graded

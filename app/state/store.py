@@ -211,7 +211,8 @@ class Store:
         if outcome == "late":
             # A caller that gave up may itself have been slow: only many of them tell of the store.
             if seconds >= PATIENCE:
-                self.breaker.record(answered=False, weight=LATE_WEIGHT)
+                weight = 1.0 if seconds >= self._timeout else LATE_WEIGHT
+                self.breaker.record(answered=False, weight=weight)
         else:
             self.breaker.record(answered=outcome in {"ok", "refused"})
         self.on_round_trip(name, seconds, outcome)

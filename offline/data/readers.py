@@ -77,7 +77,9 @@ def read(path: Path, schema: Path | None = None, max_bad_share: float = MAX_BAD_
     data = _load(folder, layout)
     for table in data.tables:
         _bound(table, max_bad_share)
-    preferences = Preferences(data.events.positive_at, layout.weights())
+    preferences = Preferences(
+        data.events.positive_at, layout.weights(), data.events.traits.explicit
+    )
     return Reading(
         _build(data, preferences),
         preferences,
