@@ -21,6 +21,7 @@ from app.state.live import Live
 Columns: TypeAlias = Sequence[NDArray[np.floating] | float]  # (n,) each; a float fills a column
 
 CHANNELS = ("item_cf", "user_cf", "embedding", "content", "trending", "popular", "fresh")
+PERSONAL = ("item_cf", "user_cf", "embedding", "content")  # these rest on the user's history
 SIGNAL_FLOOR = -3.0  # z-score of a candidate that the channel did not propose
 SIGNAL_CEILING = 8.0
 PLACE_OFFSET = 10.0  # flattens the head of a list: first and second place are not twice apart

@@ -7,10 +7,9 @@ from numpy.typing import NDArray
 
 from app.bundle import Bundle
 from app.contracts import ABSENT, Candidates
-from app.features import CHANNELS, FINE_VIEW, names
+from app.features import CHANNELS, FINE_VIEW, PERSONAL, names
 from app.funnel import Slate
 
-PERSONAL = ("item_cf", "user_cf", "embedding", "content")
 PERSONAL_COLUMNS = [CHANNELS.index(name) for name in PERSONAL]
 REASONS = 2  # items of the history named as the reason
 
