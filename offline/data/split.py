@@ -9,8 +9,8 @@ from offline.data.dataset import Log
 from offline.data.errors import DataError
 
 TEST_SHARE = 0.2
-WINDOWS = 4
-WARM_UP_SHARE = 0.4  # of the interactions: what recall knows before the first ranker window
+WINDOWS = 6
+WARM_UP_SHARE = 0.3  # of the interactions: what recall knows before the first ranker window
 FEWEST = 20  # interactions; below this every part is a handful
 
 
