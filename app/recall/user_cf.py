@@ -23,7 +23,7 @@ class UserCF:
     n: int  # items in the catalogue
     centred: bool  # False where ratings are constant or counts: plain cosine
     name: str = "user_cf"
-    newest: int = 30  # events asked for: one key each
+    newest: int = 20  # events asked for: one key each
     neighbours: int = 60
     shrink: float = 10.0  # co-rated items at which a correlation counts half
 
