@@ -5,6 +5,7 @@ names every file with its size and SHA-256; ``current`` beside ``bundles`` is th
 """
 
 import hashlib
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -41,6 +42,19 @@ class FileFact(BaseModel):
     sha256: str
 
 
+class SizesFact(BaseModel):
+    """How many candidates each stage lets through."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+    recall: int
+    coarse: int
+    fine: int
+
+    def sizes(self) -> Sizes:
+        """Give the sizes as the funnel reads them."""
+        return Sizes(self.recall, self.coarse, self.fine)
+
+
 class Manifest(BaseModel):
     """All that is said about a bundle; the only file that is not listed in itself."""
 
@@ -56,7 +70,7 @@ class Manifest(BaseModel):
     positive_at: float
     type_weights: dict[str, float]
     explicit: bool  # values are ratings
-    sizes: dict[str, int]
+    sizes: SizesFact
     category_names: list[str]
     segment_names: list[str]
     segment_labels: list[list[str]]
@@ -91,7 +105,7 @@ class Bundle:
     @property
     def sizes(self) -> Sizes:
         """The numbers of candidates that the rankers were trained with."""
-        return Sizes(**self.manifest.sizes)
+        return self.manifest.sizes.sizes()
 
 
 def current(out: Path) -> Path:
@@ -103,7 +117,12 @@ def current(out: Path) -> Path:
     pointer = out / POINTER
     if not pointer.is_file():
         raise BundleError(f"there is no bundle in {out}: run `recfunnel train --out {out}` first")
-    folder = out / "bundles" / pointer.read_text().strip()
+    try:
+        folder = out / "bundles" / pointer.read_text().strip()
+    except (OSError, UnicodeDecodeError) as error:
+        raise BundleError(
+            f"{pointer} cannot be read ({error}): write a bundle's name into it"
+        ) from None
     if not folder.is_dir():
         raise BundleError(
             f"{pointer} points to {folder.name}, which does not exist: train again, or write the "
@@ -116,6 +135,12 @@ def sha256(path: Path) -> str:
     """Give the SHA-256 of a file, hexadecimal."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def digest(files: Mapping[str, FileFact]) -> str:
+    """Give the end of the version: a fingerprint of all files."""
+    whole = "".join(files[name].sha256 for name in sorted(files))
+    return hashlib.sha256(whole.encode()).hexdigest()[:8]
 
 
 def read_manifest(folder: Path) -> Manifest:
@@ -154,11 +179,18 @@ def read_manifest(folder: Path) -> Manifest:
 
 
 def verify(folder: Path, manifest: Manifest) -> None:
-    """Check every file's size and SHA-256.
+    """Check that the folder holds the listed files, each of its size and SHA-256.
 
     Raises:
-        BundleError: a file is absent or differs.
+        BundleError: a file is absent, differs, or is not listed.
     """
+    strays = {path.name for path in folder.iterdir()} - {MANIFEST, *manifest.files}
+    if strays:
+        raise BundleError(
+            f"{folder} holds {min(strays)}, which {MANIFEST} does not list: remove it"
+        )
+    if not manifest.version.endswith(digest(manifest.files)):
+        raise BundleError(f"{folder / MANIFEST} lists other files than were published: train again")
     for name, fact in manifest.files.items():
         path = folder / name
         size = path.stat().st_size if path.is_file() else None

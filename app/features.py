@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from app.artifacts import DAY, HALF_LIVES, Models
 from app.contracts import ABSENT, Candidates, Matrix, Query, Scores
+from app.recall.crowd import segment_lift
 from app.recall.merge import RRF_OFFSET
 from app.state.live import Live
 
@@ -28,7 +29,7 @@ PLACE_OFFSET = 10.0  # flattens the head of a list: first and second place are n
 YEAR = 365.25 * DAY
 EPOCH_YEAR = 1970.0
 FORMULAS = "1"  # raise it when a column keeps its name and changes its formula: train again
-TINY = 1e-9  # P(item) of an item that nobody had touched when the models were made
+TINY = 1e-9  # keeps the spread of a channel that scores all alike from being 0
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -149,14 +150,8 @@ def category_columns(scene: Scene) -> Columns:
 
 def segment_columns(scene: Scene) -> Columns:
     """How much more users like this one (same age band, country ...) take the item."""
-    segments = scene.models.segments
-    known = np.flatnonzero(scene.query.segments >= 0)
-    if not len(known):
-        return [np.nan]
-    chosen = segments.offsets[known] + scene.query.segments[known]
-    share = segments.share[np.ix_(chosen, scene.pool.rows)]
-    lift = np.log((share + TINY) / (scene.overall[scene.pool.rows] + TINY))
-    return [lift.mean(axis=0)]
+    lift = segment_lift(scene.models.segments, scene.overall, scene.query, scene.pool.rows)
+    return [np.nan if lift is None else lift]
 
 
 def user_columns(scene: Scene) -> Columns:

@@ -82,11 +82,11 @@ class Funnel:
     by: Checkpoints
     recall_limit: int = 200
 
-    async def recommend(self, request: Request) -> Slate:
-        """Answer one request."""
-        run = Run(request.arrived)
-        query = await self._profile(request, run)
-        proposals = await self._recall(query, run)
+    async def recommend(self, request: Request, run: Run | None = None) -> Slate:
+        """Answer one request; ``run`` keeps what is in hand should the caller cut it off."""
+        run = run or Run(request.arrived)
+        query = run.query = await self._profile(request, run)
+        proposals = run.proposals = await self._recall(query, run)
         return await self.cpu(self._rank, query, proposals, run)
 
     async def _profile(self, request: Request, run: Run) -> Query:
@@ -144,13 +144,15 @@ class Funnel:
             run.steps[-1] = replace(run.steps[-1], left=len(kept))
         return kept
 
-    def plain(self, request: Request, steps: tuple[Step, ...]) -> Slate:
-        """Give the popular items as they stand: the answer when all else has failed."""
-        query = self.profiles.query(request, NO_HISTORY)
+    def plain(self, request: Request, run: Run) -> Slate:
+        """Give what is in hand, popular items behind it: the answer when all else has failed."""
+        query = run.query or self.profiles.query(request, NO_HISTORY)
         nothing = [NO_PROPOSAL] * (len(self.channels) + len(self.local))
-        pool = merge([*nothing, self.always.listed()], query)
+        proposals = [*(run.proposals[: len(nothing)] or nothing), self.always.listed()]
+        pool = merge(proposals, query)
         chosen = self._as_ranked(query, pool)
-        return Slate(query, (), pool, chosen.pool, chosen.pool, chosen, steps)
+        steps = tuple(run.steps)
+        return Slate(query, tuple(proposals), pool, chosen.pool, chosen.pool, chosen, steps)
 
     def _as_ranked(self, query: Query, pool: Candidates) -> Selection:
         """Keep the order in hand, less what must never be shown."""

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from time import monotonic
 from typing import Literal, TypeAlias, TypeVar
 
-from app.contracts import StageError
+from app.contracts import Proposal, Query, StageError
 
 log = logging.getLogger(__name__)
 
@@ -48,6 +48,8 @@ class Run:
 
     arrived: float  # by time.monotonic, seconds; an event loop's clock may tick in milliseconds
     steps: list[Step] = field(default_factory=list)
+    query: Query | None = None  # once the user is known
+    proposals: list[Proposal] = field(default_factory=list)  # once recall has ended
 
     async def attempt(
         self, stage: str, by: float, work: Callable[[], Awaitable[T]], fallback: T

@@ -33,6 +33,7 @@ log = logging.getLogger(__name__)
 
 WARM_UP_REQUESTS = 20  # enough for every lazy import, page fault and connection on the path
 PREPARE = 10.0  # seconds to wait for Redis before serving without it
+WRITE_WITHIN = 2.0  # seconds for what a user did to be stored
 SORT = 0.25  # seconds between looks at whether the lists have to be sorted again
 POLL = 0.05  # seconds between looks at whether Redis is ready
 FINISH = 5.0  # seconds that requests in flight have to end on a bundle that was replaced
@@ -69,7 +70,9 @@ class Service:
             on_round_trip=metrics.round_trip,
         )
         # Writing waits longer than a list can, and must not suffer when reads are given up.
-        self.writer = Store.connect(settings.redis_url, on_round_trip=metrics.round_trip)
+        self.writer = Store.connect(
+            settings.redis_url, timeout=WRITE_WITHIN, on_round_trip=metrics.round_trip
+        )
         self.impressions = Impressions(self.writer, settings.key_prefix)
         self.cpu = Cpu(settings.cpu_threads)
         self.in_flight = 0
@@ -106,10 +109,10 @@ class Service:
         slate = await run.attempt(
             "funnel",
             self.settings.budget_ms / 1000,
-            lambda: deployment.funnel.recommend(request),
+            lambda: deployment.funnel.recommend(request, run),
             None,
         )
-        return slate or deployment.funnel.plain(request, tuple(run.steps))
+        return slate or deployment.funnel.plain(request, run)
 
     def quality(self) -> float:
         """Give the share of the candidates to work on: 1 up to half load, then falling to 0.3."""
@@ -120,8 +123,10 @@ class Service:
         """Look for a new bundle, and tell the metrics what nobody else does."""
         dropped = 0
         while True:
-            await self._refresh()
-            self.tried.set()
+            try:
+                await self._refresh()
+            finally:
+                self.tried.set()
             self.metrics.impressions_dropped(self.impressions.dropped - dropped)
             dropped = self.impressions.dropped
             if self._deployment:

@@ -86,7 +86,7 @@ class Settings(BaseSettings):
     checkpoints_ms: CheckpointSettings = CheckpointSettings()
     policy: PolicySettings = PolicySettings()
     k_max: int = Field(100, ge=1, le=500)
-    max_in_flight: int = Field(64, ge=1)
+    max_in_flight: int = Field(14, ge=1)  # some 5 ms of CPU each have to fit into the budget
     history_limit: int = Field(500, ge=1, le=10_000)
     stream_limit: int = Field(1_000_000, ge=1_000)
     reload_seconds: float = Field(2.0, gt=0)

@@ -23,7 +23,7 @@ from typing_extensions import override
 log = logging.getLogger(__name__)
 
 LINGER = 0.2  # seconds for a request that is on the way to arrive
-END_WITHIN = 8.0  # seconds for a worker to end; then it is killed
+END_WITHIN = 4.0  # seconds for a worker to end; then it is killed
 PAUSE = 0.5  # seconds before a worker that died is replaced: it may die again
 
 Configure = Callable[[], uvicorn.Config]

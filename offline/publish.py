@@ -1,7 +1,6 @@
 """Writes a bundle: plain files first, the manifest last, the tables in Redis, then the pointer."""
 
 import asyncio
-import hashlib
 import importlib.metadata
 import logging
 import shutil
@@ -19,7 +18,7 @@ from numpy.typing import NDArray
 
 from app.artifacts import Models
 from app.assemble import Sizes, flat_index
-from app.bundle import FORMAT, MANIFEST, POINTER, FileFact, Manifest, sha256
+from app.bundle import FORMAT, MANIFEST, POINTER, FileFact, Manifest, SizesFact, digest, sha256
 from app.contracts import StageError
 from app.features import COARSE_VIEW, names, view_hash
 from app.preferences import Preferences
@@ -152,11 +151,10 @@ def _arrays(models: Models) -> dict[str, NDArray[Any]]:
 def _manifest(trained: Trained, files: dict[str, FileFact], created: float) -> Manifest:
     models = trained.models
     data_end = models.popularity.at
-    digest = hashlib.sha256("".join(f.sha256 for f in files.values()).encode()).hexdigest()
     stamp = datetime.fromtimestamp(created, UTC).strftime("%Y%m%dT%H%M%SZ")
     return Manifest(
         format=FORMAT,
-        version=f"{stamp}-{digest[:8]}",
+        version=f"{stamp}-{digest(files)}",
         created=created,
         data_end=data_end,
         time_shift=created - data_end if created - data_end > HISTORICAL else 0.0,
@@ -170,7 +168,7 @@ def _manifest(trained: Trained, files: dict[str, FileFact], created: float) -> M
         positive_at=trained.preferences.positive_at,
         type_weights=dict(trained.preferences.type_weights),
         explicit=trained.preferences.explicit,
-        sizes=asdict(trained.sizes),
+        sizes=SizesFact(**asdict(trained.sizes)),
         category_names=list(models.catalogue.category_names),
         segment_names=list(models.segments.names),
         segment_labels=[list(labels) for labels in models.segments.labels],

@@ -280,7 +280,7 @@ def test_the_quality_falls_with_the_load(api):
         found.append(service.quality())
         service.in_flight -= load
     assert found[:2] == [1.0, 1.0]
-    assert found[2] == pytest.approx(0.65)
+    assert found[2] == pytest.approx(1.0 - 1.4 * (most * 3 // 4 / most - 0.5))
     assert found[3] == pytest.approx(0.3)
 
 

@@ -6,7 +6,7 @@ import numpy as np
 import orjson
 import pytest
 
-from app.bundle import BundleError, current, load, read_manifest, sha256
+from app.bundle import BundleError, FileFact, current, digest, load, read_manifest, sha256
 
 
 def refusal(folder):
@@ -25,7 +25,10 @@ def edit_manifest(folder, **changed):
     for name, fact in manifest["files"].items():
         fact["sha256"] = sha256(folder / name)
         fact["bytes"] = (folder / name).stat().st_size
+    facts = {name: FileFact(**fact) for name, fact in manifest["files"].items()}
+    manifest["version"] = manifest["version"][:-8] + digest(facts)
     path.write_bytes(orjson.dumps(manifest | changed))
+    return folder.rename(folder.with_name(manifest["version"]))
 
 
 @pytest.fixture
@@ -40,7 +43,7 @@ def test_a_bundle_is_mapped_not_read_and_says_what_it_is(trained):
     assert bundle.manifest.rows == {"items": 120, "users": 150, "interactions": 6_000}
     assert len(bundle.models.catalogue) == 120
     assert bundle.indexes.factors.ntotal == bundle.indexes.content.ntotal == 120
-    assert bundle.sizes.recall == bundle.manifest.sizes["recall"]
+    assert bundle.sizes.recall == bundle.manifest.sizes.recall
     mapped = bundle.models.factors.items
     while mapped.base is not None and not isinstance(mapped, np.memmap):
         mapped = mapped.base
@@ -105,16 +108,14 @@ def test_a_folder_in_the_place_of_a_file_is_missing(folder):
 @pytest.mark.parametrize("name", ["factors.items.npy", "fine.txt", "coarse.json", "factors.faiss"])
 def test_nonsense_with_a_right_digest_is_refused(folder, name):
     (folder / name).write_bytes(b"nonsense")
-    edit_manifest(folder)
-    assert "cannot be read" in refusal(folder)
+    assert "cannot be read" in refusal(edit_manifest(folder))
 
 
 def test_coarse_weights_without_a_column_s_weight_are_refused(folder):
     coarse = orjson.loads((folder / "coarse.json").read_bytes())
     del coarse["columns"][0]["weight"]
     (folder / "coarse.json").write_bytes(orjson.dumps(coarse))
-    edit_manifest(folder)
-    assert "cannot be read" in refusal(folder)
+    assert "cannot be read" in refusal(edit_manifest(folder))
 
 
 def test_a_manifest_that_does_not_list_a_file_that_is_needed_is_refused(folder):
@@ -122,13 +123,18 @@ def test_a_manifest_that_does_not_list_a_file_that_is_needed_is_refused(folder):
     manifest = orjson.loads((folder / "manifest.json").read_bytes())
     del manifest["files"]["users.ids.npy"]
     (folder / "manifest.json").write_bytes(orjson.dumps(manifest))
-    assert "cannot be read" in refusal(folder)
+    assert "lists other files than were published" in refusal(folder)
+
+
+def test_a_file_that_the_manifest_does_not_list_is_refused(folder):
+    (folder / "more.npy").write_bytes(b"")
+    with pytest.raises(BundleError, match=r"more\.npy, which manifest.json does not list"):
+        load(folder)
 
 
 def test_an_array_of_objects_is_refused_not_unpickled(folder):
     np.save(folder / "users.ids.npy", np.array([{"a": 1}], object), allow_pickle=True)
-    edit_manifest(folder)
-    assert "cannot be read" in refusal(folder)
+    assert "cannot be read" in refusal(edit_manifest(folder))
 
 
 def test_an_empty_folder_holds_no_bundle(tmp_path):

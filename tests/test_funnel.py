@@ -8,7 +8,7 @@ from app.cpu import Cpu
 from app.funnel import Funnel, RankStage
 from app.profile import Profiles
 from app.recall.crowd import Crowd
-from app.run import NO_HURRY, Checkpoints
+from app.run import NO_HURRY, Checkpoints, Run
 from app.state.live import Live
 from tests.fakes import (
     ITEMS,
@@ -307,21 +307,21 @@ async def test_unavailable_items_are_not_shown_even_when_the_reranker_fails(funn
     models = replace(MODELS, catalogue=replace(MODELS.catalogue, available=available))
     sold_out = replace(funnel, profiles=replace(funnel.profiles, models=models), reranker=Broken())
     assert shown(await sold_out.recommend(request("", 3))) == [11, 9, 8]
-    assert shown(sold_out.plain(request("", 3), ())) == [2, 3, 4]
+    assert shown(sold_out.plain(request("", 3), Run(0.0))) == [2, 3, 4]
 
 
 def test_the_plain_slate_is_the_popular_items_the_user_has_not_seen(funnel):
     seen = history((2, 5, 1, 2e9))
-    slate = funnel.plain(request("nobody", 3, inline=seen), ())
+    slate = funnel.plain(request("nobody", 3, inline=seen), Run(0.0))
     assert shown(slate) == [1, 3, 4]
     assert slate.merged.ranks.shape[1] == 3  # of channels, local, always
-    assert slate.proposals == ()
+    assert not any(map(len, slate.proposals[:-1]))
     assert set(shown(slate)) <= set(slate.fine.rows) & set(slate.coarse.rows)
     assert len(slate.query.history) == 1
 
 
 def test_the_plain_slate_keeps_the_steps_that_failed(funnel):
-    slate = funnel.plain(request("u03", 50), ("steps",))
+    slate = funnel.plain(request("u03", 50), Run(0.0, ["steps"]))
     assert slate.steps == ("steps",)
     assert not set(shown(slate)) & set(MODELS.users.history(3).rows)
 

@@ -153,8 +153,9 @@ async def test_callers_that_give_up_at_their_deadline_open_the_breaker(store):
     pid = await server_pid(store)
     os.kill(pid, signal.SIGSTOP)
     try:
-        for _ in range(20):
-            assert not store.breaker.is_open
+        for _ in range(35):
+            if store.breaker.is_open:
+                break
             with pytest.raises(TimeoutError):
                 async with asyncio.timeout(3 * PATIENCE):
                     await store.command("GET", "k")

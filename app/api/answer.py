@@ -71,10 +71,12 @@ def explanations(slate: Slate) -> list[dict[str, Any]]:
     """Give for each item its channels, its score after each stage, and its features."""
     pool = slate.chosen.pool
     columns = names(FINE_VIEW)
-    scores = {
-        "merged": _scores(slate.merged, pool),
-        "coarse": _scores(slate.coarse, pool),
-        "fine": _scores(slate.fine, pool),
+    ended = {step.stage for step in slate.steps if step.outcome == "ok"}
+    scores = {"merged": _scores(slate.merged, pool)}
+    scores |= {
+        stage: _scores(kept, pool)
+        for stage, kept in (("coarse", slate.coarse), ("fine", slate.fine))
+        if stage in ended
     }
     return [
         {
@@ -87,12 +89,15 @@ def explanations(slate: Slate) -> list[dict[str, Any]]:
 
 
 def _best_channels(pool: Candidates) -> NDArray[np.intp]:
-    """Give for each item the channel that ranked it best; personal ones win ties."""
+    """Give for each item the channel that ranked it best; personal ones win ties.
+
+    What no channel ranked comes from the popular items that are always at hand.
+    """
     ranks = pool.ranks[:, : len(CHANNELS)].astype(np.float64)
     ranks[ranks == ABSENT] = np.inf
     ranks[:, PERSONAL_COLUMNS] -= 0.5
     best: NDArray[np.intp] = np.argmin(ranks, axis=1)
-    return best
+    return np.where(np.isfinite(ranks.min(axis=1)), best, CHANNELS.index("popular"))
 
 
 def _because(bundle: Bundle, slate: Slate, personal: NDArray[np.bool_]) -> list[list[str]]:
@@ -137,7 +142,7 @@ def _channels(pool: Candidates, n: int) -> dict[str, dict[str, float]]:
 
 def fallback(slate: Slate) -> str | None:
     """Say on what the slate rests when not on personal channels; None when it does."""
-    if not slate.proposals:
+    if any(step.stage == "funnel" for step in slate.steps):
         return "popular"
     personal = any(len(slate.proposals[column]) for column in PERSONAL_COLUMNS)
     return None if personal else "impersonal"

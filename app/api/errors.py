@@ -14,6 +14,7 @@ CODES = {
     405: "method_not_allowed",
     413: "too_large",
     422: "invalid",
+    500: "internal",
     503: "unavailable",
 }
 
@@ -44,6 +45,7 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(HTTPException, _http)
     app.add_exception_handler(RefusalError, _refused)
+    app.add_exception_handler(Exception, _bug)
 
 
 async def _invalid(_request: Request, fault: Exception) -> Response:
@@ -61,6 +63,10 @@ async def _http(_request: Request, fault: Exception) -> Response:
     if not isinstance(fault, HTTPException):
         raise fault
     return error(fault.status_code, str(fault.detail))
+
+
+async def _bug(_request: Request, _fault: Exception) -> Response:
+    return error(500, "a fault of ours; the log has its traceback")
 
 
 async def _refused(_request: Request, fault: Exception) -> Response:

@@ -28,7 +28,7 @@ class InlineEvent(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
     item_id: PublicId
-    type: str = "click"
+    type: str = Field("click", max_length=64, pattern=r"^[\w.:-]+$")
     value: Value | None = Field(None, description="Stars, plays, seconds; a rating needs one.")
     timestamp: float | None = Field(None, ge=0, le=32_503_680_000, allow_inf_nan=False)
 

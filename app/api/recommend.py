@@ -120,7 +120,10 @@ def _history(deployment: Deployment, events: list[InlineEvent]) -> History:
     for event in events:
         require_known(event.type, preferences, "history.type")
     newest = live.now + manifest.time_shift
-    times = [newest - n if e.timestamp is None else e.timestamp for n, e in enumerate(events)]
+    times = [
+        newest - n if e.timestamp is None else min(e.timestamp, newest)
+        for n, e in enumerate(events)
+    ]
     read = Interpreter(
         deployment.bundle.models.catalogue.ids, preferences, manifest.time_shift
     ).read(

@@ -77,7 +77,7 @@ class Json(logging.Formatter):
             "time": self.formatTime(record, "%Y-%m-%dT%H:%M:%S") + f".{int(record.msecs):03d}Z",
             "level": record.levelname.lower(),
             "logger": record.name,
-            "message": hide_secrets(record.getMessage()),
+            "message": _writable(hide_secrets(record.getMessage())),
             "process": record.process,
         }
         if record.exc_info:
@@ -87,6 +87,11 @@ class Json(logging.Formatter):
         return orjson.dumps(line).decode()
 
     converter = staticmethod(time.gmtime)
+
+
+def _writable(text: str) -> str:
+    """Give text that can be written as UTF-8, whatever a caller sent us."""
+    return text.encode("utf-8", "backslashreplace").decode()
 
 
 def hide_secrets(text: str) -> str:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from app.artifacts import Segments
-from app.contracts import Proposal, Query
+from app.contracts import Proposal, Query, Rows, Scores
 from app.recall.accumulate import propose
 from app.state.live import Live
 
@@ -33,16 +33,26 @@ class Popular:
 
     live: Live
     segments: Segments
-    overall: np.ndarray  # (n,) P(item), what a segment's share is compared with
+    overall: Scores  # (n,) P(item), what a segment's share is compared with
     name: str = "popular"
 
     def recall(self, query: Query, limit: int) -> Proposal:
         """Give the popular items, reordered by the user's segments where these are known."""
         listed = self.live.popular()
-        known = np.flatnonzero(query.segments >= 0)
-        if not len(known):
-            return propose(query, listed.rows, listed.scores, limit)
-        chosen = self.segments.offsets[known] + query.segments[known]
-        share = self.segments.share[np.ix_(chosen, listed.rows)]
-        lift = np.log((share + TINY) / (self.overall[listed.rows] + TINY)).mean(axis=0)
-        return propose(query, listed.rows, listed.scores * np.exp(lift), limit)
+        lift = segment_lift(self.segments, self.overall, query, listed.rows)
+        lifted = listed.scores if lift is None else listed.scores * np.exp(lift)
+        return propose(query, listed.rows, lifted, limit)
+
+
+def segment_lift(segments: Segments, overall: Scores, query: Query, rows: Rows) -> Scores | None:
+    """Give log P(item | the user's segments) / P(item), mean over segments, (n,).
+
+    None when nothing is known of the user's segments.
+    """
+    known = np.flatnonzero(query.segments >= 0)
+    if not len(known):
+        return None
+    chosen = segments.offsets[known] + query.segments[known]
+    share = segments.share[np.ix_(chosen, rows)]
+    lift: Scores = np.log((share + TINY) / (overall[rows] + TINY)).mean(axis=0)
+    return lift

@@ -88,7 +88,7 @@ async def append(
     commands: list[tuple[Part, ...]] = []
     for user, pairs in by_user.items():
         key = history_key(prefix, user)
-        commands.append(("ZADD", key, *pairs))
+        commands.append(("ZADD", key, "NX", *pairs))
         commands.append(("ZREMRANGEBYRANK", key, 0, -limit - 1))
     stream = ("XADD", stream_key(prefix), "MAXLEN", "~", stream_limit, "*", "e")
     commands.extend((*stream, event.entry()) for event in events)

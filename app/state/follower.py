@@ -117,7 +117,9 @@ class Follower:
 
     def _apply(self, entries: Sequence[Entry]) -> None:
         read = self._decode(entries, EVENT)
-        fresh = [said for said in read if self._is_new(self._events_seen, said[1][0])]
+        fresh = [
+            said for said in read if self._is_new(self._events_seen, f"{said[1][1]}\n{said[1][0]}")
+        ]
         if not fresh:
             return
         arrivals, said = zip(*fresh, strict=True)
@@ -132,7 +134,7 @@ class Follower:
     def _expose(self, entries: Sequence[Entry]) -> None:
         read = self._decode(entries, SHOWN)
         fresh = [said[2] for _, said in read if self._is_new(self._slates_seen, said[0])]
-        rows = self.ids.rows([item for items in fresh for item in items])
+        rows = self.ids.rows([item for items in fresh for item in items if isinstance(item, str)])
         self.live.expose(rows[rows >= 0])
 
     def _is_new(self, seen: RecentIds, name: str) -> bool:

@@ -54,7 +54,8 @@ class Live:
             grown = np.exp2((times - self.reference) / half_life)
             np.add.at(self.counts[h], rows, grown)
             np.add.at(self.liked[h], rows, grown * positive)
-        np.minimum.at(self.first_seen, rows, times)
+        new = np.isinf(self.first_seen[rows])  # an old timestamp makes no item older
+        np.minimum.at(self.first_seen, rows[new], times[new])
         np.add.at(self.clicks, rows, (positive > 0).astype(np.float64))
         self.trials += len(rows)
         self._changes += 1

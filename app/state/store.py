@@ -27,6 +27,7 @@ Part: TypeAlias = bytes | str | int | float
 Observer: TypeAlias = Callable[[str, float, str], None]  # command, seconds, outcome
 
 PATIENCE = 0.005  # seconds; a caller that gives up sooner says nothing about the store
+SILENCE = 0.1  # seconds without any answer after which late round trips tell of the store
 LATE_WEIGHT = 0.25  # of a failure
 UNREADABLE_URL = (
     "REDIS_URL can not be read: write redis://user:password@host:6379/0, rediss:// for TLS or "
@@ -95,6 +96,7 @@ class Store:
         self.breaker = breaker
         self.on_round_trip: Observer = unobserved
         self._url = url
+        self._answered = -SILENCE  # when the store answered last
         self._timeout = timeout
         self._client = open_client(url, timeout, connections)
         self._free = asyncio.Semaphore(connections)  # a third cheaper than redis-py's waiting pool
@@ -208,11 +210,15 @@ class Store:
         return reply
 
     def _note(self, name: str, seconds: float, outcome: str) -> None:
+        now = time.monotonic()
         if outcome == "late":
-            # A caller that gave up may itself have been slow: only many of them tell of the store.
-            if seconds >= PATIENCE:
+            # A caller that gave up may itself have been slow: a store that answered others a
+            # moment ago is not to blame.
+            if seconds >= PATIENCE and now - self._answered > SILENCE:
                 weight = 1.0 if seconds >= self._timeout else LATE_WEIGHT
                 self.breaker.record(answered=False, weight=weight)
         else:
-            self.breaker.record(answered=outcome in {"ok", "refused"})
+            answered = outcome in {"ok", "refused"}
+            self._answered = now if answered else self._answered
+            self.breaker.record(answered=answered)
         self.on_round_trip(name, seconds, outcome)

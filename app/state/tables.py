@@ -23,6 +23,7 @@ from app.state.store import Part, Store
 log = logging.getLogger(__name__)
 
 RECORD = np.dtype([("row", "<i4"), ("weight", "<f4")])
+STAYS = -1  # TTL of a key that never expires
 CHUNK = 1_000_000  # bytes in one command of a load; the server answers nobody else meanwhile
 KEYS_AT_ONCE = 5_000  # keys in one round trip that only names keys
 LOAD_WITHIN = 10.0  # seconds for one chunk; also the lock's life, renewed with each chunk
@@ -51,7 +52,13 @@ class RedisTables:
         return unpack(await self._joined.read([b"%s%d" % (stem, row) for row in rows.tolist()]))
 
     async def _fetch(self, keys: Collection[bytes]) -> Values:
-        values: Values = await self.store.command("MGET", *keys)
+        marker = _marker(self.prefix, self.bundle)
+        values: Values
+        *values, loaded = await self.store.command("MGET", *keys, marker)
+        if loaded is None:
+            raise StageError(
+                f"the tables of bundle {self.bundle} are not in Redis; they are loaded"
+            )
         return values
 
 
@@ -68,12 +75,12 @@ def unpack(values: Values) -> Neighbours:
 
 
 async def are_loaded(store: Store, prefix: str, bundle: str) -> bool:
-    """Say whether all tables of ``bundle`` are there.
+    """Say whether all tables of ``bundle`` are there to stay.
 
     Raises:
         StageError: the store cannot answer.
     """
-    return bool(await store.command("EXISTS", _marker(prefix, bundle)))
+    return bool(await store.command("TTL", _marker(prefix, bundle)) == STAYS)
 
 
 async def load_tables(store: Store, prefix: str, bundle: str, tables: Mapping[str, Table]) -> bool:
@@ -105,7 +112,8 @@ async def keep_loaded(
     """Load the tables again whenever the server has lost them; runs until cancelled."""
     while True:
         try:
-            if await load_tables(store, prefix, bundle, tables):
+            there = await are_loaded(store, prefix, bundle)
+            if not there and await load_tables(store, prefix, bundle, tables):
                 log.info("the tables of bundle %s are in Redis at %s", bundle, store.address)
         except StageError as error:
             log.debug("the tables can not be looked after: %s", error)
@@ -125,7 +133,7 @@ async def retire_tables(store: Store, prefix: str, keep: Collection[str], ttl: i
         for name, sizes in zip(registered[::2], registered[1::2], strict=True):
             bundle = name.decode()
             if bundle not in keep:
-                await link.command("DEL", _marker(prefix, bundle))
+                await link.command("EXPIRE", _marker(prefix, bundle), ttl)
                 await _expire(link, prefix, bundle, orjson.loads(sizes), ttl)
                 await link.command("HDEL", _registry(prefix), bundle)
 
