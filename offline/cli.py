@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, NoReturn
 
@@ -23,6 +24,21 @@ Host = Annotated[str | None, typer.Option(help="Address to listen on. Default: 1
 Port = Annotated[int | None, typer.Option(help="Port to listen on. Default: 8000.", min=0)]
 
 
+class Factorisation(StrEnum):
+    """Ways to factorise the interactions."""
+
+    ALS = "als"
+    BPR = "bpr"
+    SGD = "sgd"
+
+
+class Similarity(StrEnum):
+    """Ways to compare two items by who liked them."""
+
+    COSINE = "cosine"
+    ADJUSTED_COSINE = "adjusted_cosine"
+
+
 def main() -> None:
     """Run the command line."""
     _add_training_commands()
@@ -42,22 +58,30 @@ def serve_command(
 
 
 @app.command()
-def train(
+def train(  # noqa: PLR0913, PLR0917 - one argument for each option
     data: Annotated[Path, typer.Option(help="A folder or an interactions file.")],
     out: Out = None,
     schema: Annotated[
         Path | None, typer.Option(help="A TOML file that says which column is which.")
     ] = None,
     seed: Annotated[int, typer.Option(help="The same seed gives the same models.")] = 7,
+    factorisation: Annotated[
+        Factorisation, typer.Option(help="What makes the vectors of the embedding channel.")
+    ] = Factorisation.ALS,
+    similarity: Annotated[
+        Similarity, typer.Option(help="How near two items are, for Item-CF.")
+    ] = Similarity.COSINE,
     max_bad_share: Annotated[
         float, typer.Option(help="Share of bad rows at which to stop.", min=0, max=1)
     ] = 0.05,
 ) -> None:
     """Train on interactions, judge the funnel, write a report, and publish a bundle."""
     with one_sentence():
-        from offline.train import train as run  # noqa: PLC0415 - needs the extra "train"
+        from offline.train import Choice  # noqa: PLC0415 - needs the extra "train"
+        from offline.train import train as run  # noqa: PLC0415 - the same
 
-        run(data, _settings(out=out), schema=schema, seed=seed, max_bad_share=max_bad_share)
+        choice = Choice(seed, factorisation.value, similarity.value)
+        run(data, _settings(out=out), choice, schema=schema, max_bad_share=max_bad_share)
 
 
 @app.command()

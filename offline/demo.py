@@ -14,7 +14,7 @@ from app.serve import check_port, serve
 from app.settings import Settings
 from offline.data.fetch import fetch_ml_100k
 from offline.data.origin import TERMS
-from offline.train import train
+from offline.train import Choice, train
 
 READY_WITHIN = 60.0  # seconds
 
@@ -35,7 +35,7 @@ def demo(settings: Settings, data: Path, user: str) -> None:
         folder = fetch_ml_100k(data)
         console.print(TERMS, markup=False, highlight=False, style="dim")
         console.rule("Training")
-        train(folder, settings, schema=None, seed=7, max_bad_share=0.05)
+        train(folder, settings, Choice())
     console.rule("Serving")
     url = f"http://{settings.host}:{settings.port}"
     threading.Thread(target=_show, args=(console, url, user), daemon=True).start()

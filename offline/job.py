@@ -24,7 +24,7 @@ from offline.evaluate.report import write_report
 from offline.models.fit import RecallConfig, fit
 from offline.publish import Trained, point_to, push_tables, write_bundle
 from offline.rank import RankConfig, fit_coarse, fit_fine, keep_best
-from offline.replay import askers, build, sample
+from offline.replay import askers, build, moments, sample
 from offline.table import RankTable, collect, join
 from offline.write_up import figures, summary
 
@@ -94,9 +94,10 @@ def run(reading: Reading, out: Path, config: JobConfig, phases: Phases) -> Path:
 def replay(
     dataset: Dataset, start: float, end: float, config: JobConfig, wiring: Wiring
 ) -> RankTable:
-    """Make training rows of one window: the real recall, as of its start, for all who came."""
+    """Make training rows of one window: the real recall, as of the moment each user came."""
     models = fit(dataset, dataset.log.before(start), config.recall, start)
     users = sample(askers(dataset.log, start, end), config.askers, config.seed)
+    users = moments(dataset.log, users, start, end, config.seed)
     return asyncio.run(collect(build(models, wiring), dataset, users, config.seed))
 
 

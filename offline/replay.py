@@ -8,12 +8,14 @@ from numpy.typing import NDArray
 
 from app.artifacts import Models
 from app.assemble import UNTRAINED, Indexes, Rankers, State, Wiring, assemble, flat_index
-from app.contracts import NO_HISTORY, Request, Rows
+from app.contracts import NO_HISTORY, History, Request, Rows
 from app.funnel import Funnel, Slate
 from app.preferences import Preferences
 from app.state.live import Live
 from app.state.memory import MemoryHistories, MemoryTables
 from offline.data.dataset import Log
+
+AT_START = 0.5  # share of the askers that come when the models are new
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -21,7 +23,9 @@ class Asker:
     """A user who was active after the moment, and what they then took that was new to them."""
 
     user: int  # row among the data set's users
-    relevant: Rows  # (r,) unique, sorted: positive events of the window, not seen before it
+    relevant: Rows  # (r,) unique, sorted: positive events from the moment on, not seen before
+    at: float = -np.inf  # the moment, unix seconds; not later than the models: theirs
+    since: History = NO_HISTORY  # what the user did after the models were made, before the moment
 
 
 def askers(log: Log, start: float, end: float) -> list[Asker]:
@@ -36,6 +40,52 @@ def askers(log: Log, start: float, end: float) -> list[Asker]:
     users, first = np.unique(taken // wide, return_index=True)
     parts = np.split(taken % wide, first)[1:]
     return [Asker(int(u), part) for u, part in zip(users, parts, strict=True)]
+
+
+def moments(log: Log, found: list[Asker], start: float, end: float, seed: int) -> list[Asker]:
+    """Spread the askers over the window, in order of time: each comes once.
+
+    Half of them, drawn by ``seed``, come at its start; the others just before one of their own
+    events, knowing what they did until then, and only what they took after it is relevant.
+    """
+    window = log.between(start, end)
+    order = np.argsort(window.users, kind="stable")
+    first = np.searchsorted(window.users[order], [asker.user for asker in found], side="left")
+    last = np.searchsorted(window.users[order], [asker.user for asker in found], side="right")
+    drawn = np.random.default_rng(seed)
+    spread = [
+        _within(window.take(order[low:high]), asker, drawn)
+        for asker, low, high in zip(found, first, last, strict=True)
+    ]
+    return sorted(spread, key=lambda asker: asker.at)
+
+
+def _within(own: Log, asker: Asker, drawn: np.random.Generator) -> Asker:
+    """Move one asker to one of their own events, unless nothing relevant is left after it."""
+    late, share = drawn.random(2)
+    at = float(own.times[int(share * len(own))])
+    past = own.before(at)
+    later = own.take(slice(len(past), len(own)))
+    left = np.intersect1d(asker.relevant, later.items[later.weights > 0])
+    left = np.setdiff1d(left, past.items, assume_unique=False).astype(np.int64)
+    if late < AT_START or not len(left):
+        return asker
+    newest = np.arange(len(past))[::-1]
+    done = History(
+        past.items[newest].astype(np.int64),
+        past.values[newest],
+        past.weights[newest],
+        past.times[newest],
+    )
+    return Asker(asker.user, left, at, done)
+
+
+def advance(live: Live, log: Log, since: float, until: float) -> None:
+    """Let the crowd's state know of every event in ``[since, until)``."""
+    news = log.between(since, until)
+    if len(news):
+        live.apply(news.items.astype(np.int64), news.weights, news.times)
+        live.refresh()
 
 
 def sample(found: list[Asker], limit: int, seed: int) -> list[Asker]:
@@ -67,20 +117,21 @@ async def ask(
         RuntimeError: a stage did not answer; offline nothing is late, so that is a fault.
     """
     for name in names:
-        request = Request(
-            name,
-            k,
-            seed,
-            arrived=0.0,
-            inline=NO_HISTORY,
-            exclude=np.empty(0, np.int64),
-            explore=explore,
-        )
-        slate = await funnel.recommend(request)
-        failed = [step for step in slate.steps if step.outcome != "ok"]
-        if failed:
-            raise RuntimeError(f"stage {failed[0].stage} is {failed[0].outcome} for user {name}")
-        yield slate
+        yield await ask_once(funnel, Request(name, k, seed, arrived=0.0, explore=explore))
+
+
+async def ask_once(funnel: Funnel, request: Request) -> Slate:
+    """Ask the funnel once.
+
+    Raises:
+        RuntimeError: a stage did not answer; offline nothing is late, so that is a fault.
+    """
+    slate = await funnel.recommend(request)
+    failed = [step for step in slate.steps if step.outcome != "ok"]
+    if failed:
+        step = failed[0]
+        raise RuntimeError(f"stage {step.stage} is {step.outcome} for user {request.user}")
+    return slate
 
 
 def labels(rows: Rows, relevant: Rows) -> NDArray[np.bool_]:

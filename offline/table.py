@@ -8,12 +8,12 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from app.contracts import Matrix
+from app.contracts import Matrix, Request
 from app.features import FINE_VIEW
 from app.features import names as columns
 from app.funnel import Funnel
 from offline.data.dataset import Dataset
-from offline.replay import Asker, ask, labels
+from offline.replay import Asker, advance, ask_once, labels
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -46,14 +46,18 @@ def join(tables: list[RankTable]) -> RankTable:
 async def collect(funnel: Funnel, dataset: Dataset, users: list[Asker], seed: int) -> RankTable:
     """Ask the funnel for each user and compute the features of everything it proposed.
 
-    Groups without a relevant candidate teach a ranker nothing and are left out.
+    Users must come in order of time: the crowd's state moves on with them. Groups without a
+    relevant candidate teach a ranker nothing and are left out.
     """
     features, taken = [], []
+    known = funnel.profiles.live.now
     names = dataset.users.names(np.array([user.user for user in users], np.int64))
-    at = 0
-    async for slate in ask(funnel, names, 10, seed, explore=False):
-        found = labels(slate.merged.rows, users[at].relevant)
-        at += 1
+    for name, user in zip(names, users, strict=True):
+        advance(funnel.profiles.live, dataset.log, known, user.at)
+        known = max(known, user.at)
+        request = Request(name, 10, seed, arrived=0.0, inline=user.since, explore=False)
+        slate = await ask_once(funnel, request)
+        found = labels(slate.merged.rows, user.relevant)
         if found.any():
             features.append(funnel.fine.features.build(slate.query, slate.merged))
             taken.append(found.astype(np.int32))

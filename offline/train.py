@@ -1,15 +1,19 @@
 """``recfunnel train``: reads the data, runs the job with a progress bar, says what came out."""
 
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 from rich.console import Console
-from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
 from app.bundle import read_manifest
 from app.settings import Settings
-from offline.data.readers import read, write_bad
+from offline.data.readers import MAX_BAD_SHARE, read, write_bad
 from offline.job import JobConfig, Phases, run
+from offline.models.fit import RecallConfig
+from offline.models.item_cf import ItemCFConfig
 
 PHASES = {
     "read": "Reading and checking the data",
@@ -22,8 +26,30 @@ PHASES = {
 }
 
 
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """What the command line says about the models."""
+
+    seed: int = 7
+    factorisation: Literal["als", "bpr", "sgd"] = "als"
+    similarity: Literal["cosine", "adjusted_cosine"] = "cosine"
+
+    def recall(self) -> RecallConfig:
+        """Give the configuration of the recall models."""
+        return RecallConfig(
+            seed=self.seed,
+            factorisation=self.factorisation,
+            item_cf=ItemCFConfig(similarity=self.similarity),
+        )
+
+
 def train(
-    data: Path, settings: Settings, *, schema: Path | None, seed: int, max_bad_share: float
+    data: Path,
+    settings: Settings,
+    choice: Choice,
+    *,
+    schema: Path | None = None,
+    max_bad_share: float = MAX_BAD_SHARE,
 ) -> Path:
     """Run the whole job and print its outcome; gives the bundle's folder.
 
@@ -32,12 +58,13 @@ def train(
     """
     console = Console()
     with _progress() as bar:
-        task = bar.add_task("", total=None)
-        phases = Phases(begin=lambda phase: bar.update(task, description=PHASES[phase]))
+        task = bar.add_task("", total=len(PHASES), completed=-1)
+        phases = Phases(begin=lambda phase: bar.update(task, description=PHASES[phase], advance=1))
         with phases("read"):
             reading = read(data, schema, max_bad_share)
         config = JobConfig(
-            seed=seed,
+            seed=choice.seed,
+            recall=choice.recall(),
             policy=settings.policy.policy(),
             redis_url=settings.redis_url,
             key_prefix=settings.key_prefix,
@@ -81,6 +108,7 @@ def _outcome(folder: Path) -> Table:
 def _progress() -> Progress:
     return Progress(
         SpinnerColumn(),
+        BarColumn(bar_width=20),
         TextColumn("{task.description}"),
         TimeElapsedColumn(),
         console=Console(stderr=True),

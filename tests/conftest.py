@@ -26,7 +26,7 @@ from app.service import Service
 from app.settings import CheckpointSettings, Settings
 from app.state.embedded import embedded_server
 from app.workers import PatientServer
-from offline.train import train
+from offline.train import Choice, train
 
 USERS, ITEMS, RATINGS, DAYS = 150, 120, 6_000, 200
 START = 900_000_000  # unix seconds
@@ -119,7 +119,7 @@ def data(tmp_path_factory) -> Path:
 def trained(data, tmp_path_factory) -> Path:
     """The folder that one run of the job left. Shared: copy it before writing."""
     out = tmp_path_factory.mktemp("trained") / "out"
-    train(data, Settings(out=out, redis_url=None), schema=None, seed=7, max_bad_share=0.05)
+    train(data, Settings(out=out, redis_url=None), Choice())
     return out
 
 

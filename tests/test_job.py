@@ -15,7 +15,7 @@ from app.settings import PolicySettings, Settings
 from offline.data.errors import DataError
 from offline.data.readers import TooManyBadRowsError, read
 from offline.job import JobConfig, Phases, run
-from offline.train import PHASES, train
+from offline.train import PHASES, Choice, train
 from tests.conftest import (
     RATINGS,
     START,
@@ -33,7 +33,7 @@ def trained_on(folder, out, **known):
     """Run the job quietly; gives the bundle's folder and what was printed."""
     said = io.StringIO()
     with redirect_stdout(said):
-        made = train(folder, Settings(out=out, **known), schema=None, seed=7, max_bad_share=0.05)
+        made = train(folder, Settings(out=out, **known), Choice())
     return made, said.getvalue()
 
 
@@ -225,3 +225,16 @@ def test_the_job_ends_its_thread_even_when_it_fails(tmp_path, monkeypatch):
     with pytest.raises(DataError):
         trained_on(folder, tmp_path / "out")
     assert len(closed) == 1
+
+
+@pytest.mark.parametrize("chosen", [{"factorisation": "bpr"}, {"factorisation": "sgd"}])
+def test_another_factorisation_can_be_chosen(tmp_path, chosen):
+    folder = tmp_path / "small"
+    write_recbole(folder, world(**SMALL))
+    vectors = []
+    for choice in (Choice(), Choice(**chosen, similarity="adjusted_cosine")):
+        out = tmp_path / f"out-{choice.factorisation}"
+        with redirect_stdout(io.StringIO()):
+            made = train(folder, Settings(out=out), choice)
+        vectors.append(np.load(made / "factors.items.npy"))
+    assert not np.array_equal(vectors[0], vectors[1])

@@ -4,9 +4,12 @@ import pytest
 from app.assemble import UNTRAINED, Rankers, Wiring
 from app.cpu import Cpu
 from app.run import NO_HURRY, Checkpoints
+from app.state.live import Live
 from offline.data.dataset import Log
+from offline.models import popularity
 from offline.models.fit import fit
-from offline.replay import Asker, ask, askers, build, labels, sample
+from offline.models.popularity import PopularityConfig
+from offline.replay import Asker, advance, ask, askers, build, labels, moments, sample
 from tests.fakes import SMALL, Broken, rows, small_dataset, small_models
 
 DATASET = small_dataset()
@@ -113,3 +116,38 @@ async def test_a_job_in_a_hurry_is_told_so(cpu):
     funnel = build(small_models(), Wiring(cpu, Checkpoints()))
     with pytest.raises(RuntimeError, match="is late for user u03"):
         _ = [slate async for slate in ask(funnel, ["u03"], 7, 0, explore=True)]
+
+
+def test_an_asker_within_a_window_knows_what_came_before_and_is_judged_by_what_came_after():
+    dataset = small_dataset()
+    log = dataset.log
+    start, end = float(log.times[500]), float(log.times[-1]) + 1
+    found = askers(log, start, end)
+    spread = moments(log, found, start, end, 3)
+    assert sorted(a.user for a in spread) == [a.user for a in found]
+    assert [a.at for a in spread] == sorted(a.at for a in spread)
+    within = [a for a in spread if a.at > start]
+    assert 0.2 < len(within) / len(spread) < 0.8
+    for asker in within:
+        own = log.between(start, end).take(
+            np.flatnonzero(log.between(start, end).users == asker.user)
+        )
+        done = own.before(asker.at)
+        assert asker.since.rows.tolist() == done.items[::-1].tolist()
+        after = own.take(np.flatnonzero((own.times >= asker.at) & (own.weights > 0)))
+        assert len(asker.relevant)
+        assert set(asker.relevant) <= set(after.items) - set(done.items)
+
+
+def test_the_crowd_that_moved_on_is_the_crowd_of_a_later_moment():
+    dataset = small_dataset()
+    log = dataset.log
+    start, later = float(log.times[500]), float(log.times[900])
+    n = len(dataset.catalogue)
+    live = Live(popularity.fit(log.before(start), n, start, PopularityConfig()))
+    advance(live, log, start, later)
+    fresh = Live(popularity.fit(log.before(later), n, later, PopularityConfig()))
+    every = np.arange(n)
+    assert np.allclose(live.liked_at(later, every), fresh.liked_at(later, every))
+    assert np.array_equal(live.first_seen, fresh.first_seen)
+    assert live.popular().rows.tolist() == fresh.popular().rows.tolist()
