@@ -26,7 +26,8 @@ def edit_manifest(folder, **changed):
         fact["sha256"] = sha256(folder / name)
         fact["bytes"] = (folder / name).stat().st_size
     facts = {name: FileFact(**fact) for name, fact in manifest["files"].items()}
-    manifest["version"] = manifest["version"][:-8] + digest(facts)
+    moment = changed.pop("version", manifest["version"][:-9])
+    manifest["version"] = f"{moment}-{digest(facts)}"
     path.write_bytes(orjson.dumps(manifest | changed))
     return folder.rename(folder.with_name(manifest["version"]))
 

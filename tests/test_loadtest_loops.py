@@ -168,7 +168,8 @@ def test_locust_runs_the_mix_and_hands_over_what_it_measured() -> None:
         summary = locust(url, Closed(visitors=4, seconds=3, budget_ms=1000))
     assert summary.keeps(1000)
     assert summary.degraded == 1
-    assert summary.requests == len(behaviour.asked) + len(behaviour.events)
+    heard = len(behaviour.asked) + len(behaviour.events)
+    assert 0 <= heard - summary.requests <= 4  # each visitor may be cut off in mid-request
 
 
 @pytest.mark.parametrize(("delay", "code"), [(0.0, 0), (0.3, 1)])

@@ -74,7 +74,7 @@ class Burst:
 
 @pytest.mark.parametrize(("how", "workers"), [(signal.SIGTERM, 1), (signal.SIGINT, 2)])
 def test_told_to_end_under_load_it_drops_no_request_and_leaves_no_process(out, how, workers):
-    with running(out, "--workers", str(workers)) as served:
+    with running(out, "--workers", str(workers), RECFUNNEL_MAX_IN_FLIGHT="64") as served:
         family = served.family()
         assert len(servers(family)) == 1
         with pytest.raises(PortTakenError, match=f"--port {served.port + 1}"):

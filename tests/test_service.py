@@ -26,8 +26,7 @@ from tests.test_bundle import edit_manifest
 def another_version(out, version):
     """Make a second bundle of the one that is there."""
     folder = shutil.copytree(current(out), out / "bundles" / version)
-    edit_manifest(folder, version=version)
-    return folder
+    return edit_manifest(folder, version=version)
 
 
 def metric(service, line):
@@ -68,18 +67,19 @@ def test_a_good_new_bundle_is_swapped_in_under_load_without_dropping_a_request(
     with hosted(settings) as service:
         with crowd(service) as answered:
             until(lambda: len(answered) > 20)
-            point_to(another_version(out, "second"))
-            until(lambda: serving(service)["bundle"] == "second")
-            until(lambda: answered[-1][1] == "second")
+            second = another_version(out, "second").name
+            point_to(current(out).with_name(second))
+            until(lambda: serving(service)["bundle"] == second)
+            until(lambda: answered[-1][1] == second)
         assert {status for status, _, _ in answered} == {200}
-        assert {bundle for _, bundle, _ in answered} == {old, "second"}
+        assert {bundle for _, bundle, _ in answered} == {old, second}
         assert not any('"degraded":[{' in text for _, _, text in answered)
         assert metric(service, f'recfunnel_bundle_workers{{version="{old}"}} 0.0')
-        assert metric(service, 'recfunnel_bundle_workers{version="second"} 1.0')
+        assert metric(service, f'recfunnel_bundle_workers{{version="{second}"}} 1.0')
         with redis.Redis.from_url(redis_url) as link:
             prefix = settings.key_prefix
-            until(lambda: not link.exists(_marker(prefix, old)))
-            assert link.exists(_marker(prefix, "second"))
+            until(lambda: link.ttl(_marker(prefix, old)) > 0)
+            assert link.ttl(_marker(prefix, second)) == -1
             (key,) = link.scan_iter(f"{prefix}:{old}:item_cf:0")
             assert 0 < link.ttl(key) <= 3600
 

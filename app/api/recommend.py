@@ -2,7 +2,7 @@
 
 import zlib
 from dataclasses import replace
-from time import monotonic
+from time import monotonic, time
 from typing import Annotated, Any
 from uuid import uuid4
 
@@ -121,7 +121,7 @@ def _history(deployment: Deployment, events: list[InlineEvent]) -> History:
         require_known(event.type, preferences, "history.type")
     newest = live.now + manifest.time_shift
     times = [
-        newest - n if e.timestamp is None else min(e.timestamp, newest)
+        newest - n if e.timestamp is None else min(e.timestamp, max(newest, time()))
         for n, e in enumerate(events)
     ]
     read = Interpreter(
