@@ -9,7 +9,7 @@ from fastapi import APIRouter, Body, Request, Response
 from pydantic import BeforeValidator
 
 from app.api.errors import RefusalError, require_known
-from app.api.models import Accepted, Error, EventIn
+from app.api.models import FUTURE, Accepted, Error, EventIn
 from app.contracts import StageError
 from app.preferences import Preferences
 from app.service import Service
@@ -17,7 +17,6 @@ from app.state.events import Event, append
 
 router = APIRouter(tags=["events"])
 BATCH = 1_000
-FUTURE = 60.0  # seconds that a caller's clock may be ahead of ours
 ONE = [[{"user_id": "196", "item_id": "50", "type": "click"}]]
 ERRORS: dict[int | str, dict[str, Any]] = {
     422: {"model": Error, "description": "An event is not valid; nothing was stored."},

@@ -5,6 +5,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
 ID_BYTES = 256
+FUTURE = 60.0  # seconds that a caller's clock may be ahead of ours
 LARGEST = 1e12  # stars, seconds or money of one event; sums of them stay exact enough
 
 

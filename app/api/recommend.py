@@ -13,7 +13,7 @@ from fastapi import APIRouter, Query, Request, Response
 from app.api import answer
 from app.api.direct import DirectRoute
 from app.api.errors import RefusalError, require_known
-from app.api.models import Answer, Error, InlineEvent, RecommendBody, RecommendQuery
+from app.api.models import FUTURE, Answer, Error, InlineEvent, RecommendBody, RecommendQuery
 from app.contracts import NO_HISTORY, NO_ROWS, History
 from app.contracts import Request as FunnelRequest
 from app.service import Deployment, Service
@@ -121,7 +121,7 @@ def _history(deployment: Deployment, events: list[InlineEvent]) -> History:
         require_known(event.type, preferences, "history.type")
     newest = live.now + manifest.time_shift
     times = [
-        newest - n if e.timestamp is None else min(e.timestamp, max(newest, time()))
+        newest - n if e.timestamp is None else min(e.timestamp, max(newest, time()) + FUTURE)
         for n, e in enumerate(events)
     ]
     read = Interpreter(
