@@ -70,13 +70,7 @@ def run(reading: Reading, out: Path, config: JobConfig, phases: Phases) -> Path:
     cpu = Cpu(threads=1)
     wiring = Wiring(cpu, NO_HURRY, config.sizes, config.policy)
     try:
-        with phases("replay"):
-            tables = [replay(dataset, *window, config, wiring) for window in split.windows]
-        with phases("coarse"):
-            coarse = fit_coarse(join(tables), config.rank, config.seed)
-        with phases("fine"):
-            kept = [keep_best(table, coarse, config.sizes.coarse) for table in tables]
-            booster = fit_fine(kept, config.rank, config.seed)
+        coarse, booster = learn(dataset, split, config, wiring, phases)
         with phases("evaluate"):
             evaluation = evaluate(dataset, split, Rankers(coarse, Fine(booster)), config, wiring)
     finally:
@@ -89,6 +83,24 @@ def run(reading: Reading, out: Path, config: JobConfig, phases: Phases) -> Path:
         point_to(folder)
     write_report(figures(dataset, split, trained, evaluation, phases.seconds), out)
     return folder
+
+
+def learn(
+    dataset: Dataset, split: Split, config: JobConfig, wiring: Wiring, phases: Phases
+) -> tuple[Coarse, lightgbm.Booster]:
+    """Fit the rankers on the windows before the test; nothing from ``split.test_start`` on is read.
+
+    Raises:
+        DataError: users took nothing, or everything, of what recall proposed.
+    """
+    with phases("replay"):
+        tables = [replay(dataset, *window, config, wiring) for window in split.windows]
+    with phases("coarse"):
+        coarse = fit_coarse(join(tables), config.rank, config.seed)
+    with phases("fine"):
+        kept = [keep_best(table, coarse, config.sizes.coarse) for table in tables]
+        booster = fit_fine(kept, config.rank, config.seed)
+    return coarse, booster
 
 
 def replay(
