@@ -57,7 +57,7 @@ def test_the_job_leaves_a_bundle_a_pointer_and_a_report(trained):
     manifest = read_manifest(folder)
     assert manifest.dataset == "cinema"
     assert manifest.seed == 7
-    assert manifest.tables == ["item_cf", "raters"]
+    assert manifest.tables == ["ease", "item_cf", "raters", "rp3beta", "transitions"]
     assert manifest.time_shift > 0
     report = orjson.loads((trained / "report.json").read_bytes())
     assert report["dataset"]["interactions"] == RATINGS

@@ -96,10 +96,10 @@ def test_the_newest_event_may_be_of_the_moment_itself():
 def test_the_smallest_logs_work(log, shape, factorisation):
     found = models(log, RecallConfig(factorisation=factorisation), shape=shape)
     assert len(found.factors.items) == len(found.content.items) == shape[1]
-    assert {name: len(table) for name, table in found.tables.items()} == {
-        "item_cf": shape[1],
-        "raters": shape[1],
-    }
+    names = {"item_cf", "raters", "ease", "rp3beta", "transitions"}
+    assert {name: len(table) for name, table in found.tables.items()} == dict.fromkeys(
+        names, shape[1]
+    )
     assert len(found.users.indptr) == shape[0] + 1
     for part in (found.factors.items, found.content.items, found.segments.share):
         assert np.isfinite(part).all()

@@ -1,7 +1,8 @@
 import numpy as np
 import pytest
 
-from offline.models import item_cf
+from offline.models import products
+from offline.models.interactions import matrix
 from offline.models.item_cf import ItemCFConfig, fit
 from offline.models.tables import first
 from tests.test_models_interactions import DAY, EMPTY, SHAPE, constant, log_of, random_log
@@ -92,7 +93,7 @@ def test_equally_near_neighbours_are_in_row_order():
 def test_small_blocks_give_the_same_bits_as_one(similarity, monkeypatch):
     log, config = random_log(2), ItemCFConfig(similarity=similarity)
     whole = fit(log, SHAPE, config)
-    monkeypatch.setattr(item_cf, "BLOCK_ENTRIES", 5)
+    monkeypatch.setattr(products, "BLOCK_ENTRIES", 5)
     blocks = fit(log, SHAPE, config)
     assert blocks.indptr.tobytes() == whole.indptr.tobytes()
     assert blocks.rows.tobytes() == whole.rows.tobytes()
@@ -100,10 +101,10 @@ def test_small_blocks_give_the_same_bits_as_one(similarity, monkeypatch):
 
 
 def test_no_block_holds_many_more_similarities_than_allowed(monkeypatch):
-    monkeypatch.setattr(item_cf, "BLOCK_ENTRIES", 20)
+    monkeypatch.setattr(products, "BLOCK_ENTRIES", 20)
     log = random_log(2)
-    seen = item_cf.matrix(log, np.ones(len(log)), SHAPE)
-    blocks = list(item_cf._blocks(seen))
+    seen = matrix(log, np.ones(len(log)), SHAPE)
+    blocks = list(products.blocks(seen))
     assert [b.start for b in blocks[1:]] == [b.stop for b in blocks[:-1]]
     assert (blocks[0].start, blocks[-1].stop) == (0, SHAPE[1])
     sizes = [(seen[:, b].T @ seen).nnz for b in blocks]

@@ -7,15 +7,31 @@ import numpy as np
 
 from app.artifacts import Factors, Models
 from offline.data.dataset import Dataset, Log
-from offline.models import als, bpr, content, item_cf, popularity, segments, sgd, user_cf, users
+from offline.models import (
+    als,
+    bpr,
+    content,
+    ease,
+    item_cf,
+    popularity,
+    rp3beta,
+    segments,
+    sgd,
+    transitions,
+    user_cf,
+    users,
+)
 from offline.models.als import ALSConfig
 from offline.models.bpr import BPRConfig
 from offline.models.content import ContentConfig
+from offline.models.ease import EASEConfig
 from offline.models.interactions import Shape, ratings_vary
 from offline.models.item_cf import ItemCFConfig
 from offline.models.popularity import PopularityConfig
+from offline.models.rp3beta import RP3betaConfig
 from offline.models.segments import SegmentsConfig
 from offline.models.sgd import SGDConfig
+from offline.models.transitions import TransitionsConfig
 from offline.models.user_cf import UserCFConfig
 
 
@@ -27,6 +43,9 @@ class RecallConfig:
     factorisation: Literal["als", "bpr", "sgd"] = "als"
     item_cf: ItemCFConfig = field(default_factory=ItemCFConfig)
     user_cf: UserCFConfig = field(default_factory=UserCFConfig)
+    ease: EASEConfig = field(default_factory=EASEConfig)
+    rp3beta: RP3betaConfig = field(default_factory=RP3betaConfig)
+    transitions: TransitionsConfig = field(default_factory=TransitionsConfig)
     als: ALSConfig = field(default_factory=ALSConfig)
     bpr: BPRConfig = field(default_factory=BPRConfig)
     sgd: SGDConfig = field(default_factory=SGDConfig)
@@ -63,6 +82,9 @@ def fit(dataset: Dataset, log: Log, config: RecallConfig, at: float) -> Models:
         tables={
             "item_cf": item_cf.fit(log, shape, config.item_cf),
             "raters": user_cf.fit(log, shape, config.user_cf, centred=centred),
+            "ease": ease.fit(log, shape, config.ease),
+            "rp3beta": rp3beta.fit(log, shape, config.rp3beta),
+            "transitions": transitions.fit(log, shape, config.transitions),
         },
         centred=centred,
     )
@@ -78,6 +100,9 @@ def _timeless(config: RecallConfig) -> RecallConfig:
     return replace(
         config,
         item_cf=replace(config.item_cf, half_life=np.inf),
+        ease=replace(config.ease, half_life=np.inf),
+        rp3beta=replace(config.rp3beta, half_life=np.inf),
+        transitions=replace(config.transitions, half_life=np.inf),
         als=replace(config.als, half_life=np.inf),
     )
 

@@ -34,6 +34,11 @@ def matrix(log: Log, data: NDArray[np.float64], shape: Shape) -> Sparse:
     return csr_array((data, (log.users, log.items)), shape=shape)
 
 
+def refilled(of: Sparse, data: NDArray[np.float64]) -> Sparse:
+    """Put other ``data`` where the entries of a matrix are."""
+    return csr_array((data, of.indices, of.indptr), shape=of.shape)
+
+
 def latest(log: Log) -> Log:
     """Keep the newest event of each user and item, in time order."""
     pairs = log.users.astype(np.int64) << 32 | log.items

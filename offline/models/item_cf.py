@@ -1,12 +1,10 @@
 """Item-based collaborative filtering: for each item, the items that the same users like."""
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.sparse import csr_array
 
 from app.artifacts import Table
 from offline.data.dataset import Log
@@ -19,10 +17,10 @@ from offline.models.interactions import (
     liked,
     matrix,
     ratings_vary,
+    refilled,
 )
+from offline.models.products import blocks, product
 from offline.models.tables import Triples, pack
-
-BLOCK_ENTRIES = 4_000_000  # similarities held at a time: about 300 MB
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,76 +57,39 @@ def fit(log: Log, shape: Shape, config: ItemCFConfig) -> Table:
     adjusted = config.similarity == "adjusted_cosine" and ratings_vary(log, shape[0])
     evidence = _opinions(log, shape, config) if adjusted else _likes(log, shape, config)
     raters = np.bincount(evidence.seen.indices, minlength=shape[1])
-    parts = [_block(evidence, rows, raters, config) for rows in _blocks(evidence.seen)]
+    parts = [_block(evidence, rows, raters, config) for rows in blocks(evidence.seen)]
     return pack(parts, shape[1], config.neighbours)
 
 
 def _likes(log: Log, shape: Shape, config: ItemCFConfig) -> _Evidence:
     value = liked(log, shape, config.half_life)
     lengths = np.sqrt(np.bincount(value.indices, weights=value.data**2, minlength=shape[1]))
-    return _Evidence(_like(value, value.data / lengths[value.indices]), _ones(value), None)
+    return _Evidence(refilled(value, value.data / lengths[value.indices]), _ones(value), None)
 
 
 def _opinions(log: Log, shape: Shape, config: ItemCFConfig) -> _Evidence:
     newest = latest(log)
     data = deviations(newest, shape[0]) * decay(newest, config.half_life)
     value = matrix(newest, data, shape)
-    return _Evidence(value, _ones(value), _like(value, value.data**2))
-
-
-def _like(of: Sparse, data: NDArray[np.float64]) -> Sparse:
-    return csr_array((data, of.indices, of.indptr), shape=of.shape)
+    return _Evidence(value, _ones(value), refilled(value, value.data**2))
 
 
 def _ones(of: Sparse) -> Sparse:
-    return _like(of, np.ones(of.nnz))
-
-
-def _blocks(seen: Sparse) -> Iterator[slice]:
-    """Cut the items so that no block has many more than BLOCK_ENTRIES similarities."""
-    n = seen.shape[1]
-    entries = np.minimum(seen.T @ np.diff(seen.indptr).astype(np.float64), n)
-    cuts = np.flatnonzero(np.diff(np.cumsum(entries) // BLOCK_ENTRIES)) + 1
-    for start, end in zip([0, *cuts], [*cuts, n], strict=True):
-        yield slice(int(start), int(end))
+    return refilled(of, np.ones(of.nnz))
 
 
 def _block(
     evidence: _Evidence, rows: slice, raters: NDArray[np.intp], config: ItemCFConfig
 ) -> Triples:
     """Compute the similarities above 0 of some items to all: (item, neighbour, similarity)."""
-    product = _entries(evidence.value, rows, evidence.value)
-    near = product.keys % product.n
-    owner = product.keys // product.n + rows.start
-    kept = np.flatnonzero((product.sums > 0) & (owner != near))
-    keys, owner, near = product.keys[kept], owner[kept], near[kept]
-    both = _entries(evidence.seen, rows, evidence.seen).at(keys)
-    weights = product.sums[kept] * both / (both + config.shrink)
+    alike = product(evidence.value, rows, evidence.value)
+    owner, near = alike.keys // alike.n + rows.start, alike.keys % alike.n
+    kept = np.flatnonzero((alike.sums > 0) & (owner != near))
+    keys, owner, near = alike.keys[kept], owner[kept], near[kept]
+    both = product(evidence.seen, rows, evidence.seen).at(keys)
+    weights = alike.sums[kept] * both / (both + config.shrink)
     if evidence.square is not None:
-        own = _entries(evidence.square, rows, evidence.seen).at(keys)
-        other = _entries(evidence.seen, rows, evidence.square).at(keys)
+        own = product(evidence.square, rows, evidence.seen).at(keys)
+        other = product(evidence.seen, rows, evidence.square).at(keys)
         weights /= np.sqrt(own * other)
     return owner, near, weights / raters[near] ** config.damping
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class _Entries:
-    """The entries of a product of matrices, without most of its zeros."""
-
-    n: int  # columns
-    keys: NDArray[np.int64]  # (m,) row * n + column, ascending
-    sums: NDArray[np.float64]  # (m,)
-
-    def at(self, keys: NDArray[np.int64]) -> NDArray[np.float64]:
-        """Give the entries of these keys, which must exist."""
-        return self.sums[np.searchsorted(self.keys, keys)]
-
-
-def _entries(left: Sparse, rows: slice, right: Sparse) -> _Entries:
-    """Multiply some columns of ``left``, transposed, by ``right``."""
-    product = left[:, rows].T.tocsr() @ right
-    product.sort_indices()
-    n = right.shape[1]
-    owner = np.repeat(np.arange(rows.stop - rows.start), np.diff(product.indptr))
-    keys: NDArray[np.int64] = np.add(owner * n, product.indices, dtype=np.int64)
-    return _Entries(n, keys, product.data)

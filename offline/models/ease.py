@@ -1,0 +1,77 @@
+"""Item-to-item regression in closed form: what each liked item says for every other item."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.linalg import lapack
+
+from app.artifacts import Table
+from offline.data.dataset import Log
+from offline.models.interactions import Shape, Sparse, liked, refilled
+from offline.models.tables import Triples, pack
+from offline.models.threads import one_thread
+
+BLOCK_ROWS = 512  # rows whose best weights are looked for at a time
+
+
+@dataclass(frozen=True, slots=True)
+class EASEConfig:
+    """How strongly items predict one another."""
+
+    reg: float = 200.0
+    half_life: float = np.inf  # seconds after which an interaction counts half
+    neighbours: int = 200  # kept per item
+    most_items: int = 6_000  # those with most likes; time grows with its cube, memory its square
+
+
+def fit(log: Log, shape: Shape, config: EASEConfig) -> Table:
+    """Regress each item's likes on those of all others; row r holds what item r says for them.
+
+    ``B = I - P · diag(1 / diag P)`` with ``P = (XᵀX + reg·I)⁻¹`` (Steck: Embarrassingly shallow
+    autoencoders for sparse data, 2019). X holds positive weights, in units of their mean, so that
+    ``reg`` means the same whatever the events weigh. Only weights above 0 are kept. Items beyond
+    the ``most_items`` with most likes have no neighbours and are nobody's.
+    """
+    likes = liked(log, shape, config.half_life)
+    chosen = _most_liked(likes, config.most_items)
+    if not len(chosen):
+        return pack([], shape[1], config.neighbours)
+    unit = float(log.weights[log.weights > 0].mean())
+    with one_thread():
+        weights = _regress(refilled(likes, likes.data / unit)[:, chosen], config.reg)
+    return pack(_best(weights, chosen, config.neighbours), shape[1], config.neighbours)
+
+
+def _most_liked(likes: Sparse, most: int) -> NDArray[np.intp]:
+    """Give the rows of the items with most likes, ascending; nobody's are left out."""
+    counts = np.bincount(likes.indices, minlength=likes.shape[1])
+    order = np.argsort(-counts, kind="stable")[: min(most, int(np.count_nonzero(counts)))]
+    return np.sort(order)
+
+
+def _regress(likes: Sparse, reg: float) -> NDArray[np.float32]:
+    """Solve for the weights, (n, n) from item to item, 0 on the diagonal."""
+    gram = (likes.T @ likes).toarray().astype(np.float32)
+    gram[np.diag_indices_from(gram)] += reg
+    factor, _ = lapack.spotrf(gram, lower=True, overwrite_a=True)
+    inverse, _ = lapack.spotri(factor, lower=True, overwrite_c=True)
+    inverse = np.tril(inverse)
+    inverse += np.tril(inverse, -1).T
+    weights: NDArray[np.float32] = -inverse / inverse.diagonal()
+    np.fill_diagonal(weights, 0.0)
+    return weights
+
+
+def _best(weights: NDArray[np.float32], chosen: NDArray[np.intp], keep: int) -> list[Triples]:
+    """List the largest weights of each row that are above 0, a block of rows at a time."""
+    keep = min(keep, len(chosen))
+    parts = []
+    for start in range(0, len(chosen), BLOCK_ROWS):
+        block = weights[start : start + BLOCK_ROWS]
+        best = np.argpartition(-block, keep - 1, axis=1)[:, :keep]
+        worth = np.take_along_axis(block, best, axis=1)
+        owner, place = np.nonzero(worth > 0)
+        near = chosen[best[owner, place]]
+        parts.append((chosen[start + owner], near, worth[owner, place].astype(np.float64)))
+    return parts

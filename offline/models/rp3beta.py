@@ -1,0 +1,53 @@
+"""Random walks of three steps: user to item, to another who likes it, to what that user likes."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from app.artifacts import Table
+from offline.data.dataset import Log
+from offline.models.interactions import Shape, Sparse, liked, refilled
+from offline.models.products import blocks, product
+from offline.models.tables import Triples, pack
+
+
+@dataclass(frozen=True, slots=True)
+class RP3betaConfig:
+    """Where the walk goes."""
+
+    alpha: float = 1.0  # power of each step's probability
+    beta: float = 0.6  # a destination is divided by its likes to this power
+    neighbours: int = 100  # kept per item
+    half_life: float = np.inf  # seconds after which an interaction counts half
+
+
+def fit(log: Log, shape: Shape, config: RP3betaConfig) -> Table:
+    """Walk from each item to a user who likes it and on to another item that the user likes.
+
+    ``w_ij = Σ_u (P_iu · P_uj)^alpha / likes_j^beta`` (Paudel, Christoffel, Newell, Bernstein:
+    Updatable, accurate, diverse, and scalable recommendations for interactive applications, 2017).
+    """
+    likes = liked(log, shape, config.half_life)
+    popular = np.bincount(likes.indices, weights=likes.data, minlength=shape[1])
+    to_user = refilled(likes, (likes.data / popular[likes.indices]) ** config.alpha)
+    from_user = refilled(likes, (likes.data / _of_owner(likes)) ** config.alpha)
+    penalty = np.where(popular > 0, popular, 1.0) ** config.beta
+    parts = [_block(to_user, rows, from_user, penalty) for rows in blocks(likes)]
+    return pack(parts, shape[1], config.neighbours)
+
+
+def _of_owner(likes: Sparse) -> NDArray[np.float64]:
+    """Give each entry the sum of its user's entries, (m,)."""
+    owner = np.repeat(np.arange(likes.shape[0]), np.diff(likes.indptr))
+    sums = np.bincount(owner, weights=likes.data, minlength=likes.shape[0])
+    return np.asarray(sums[owner], np.float64)
+
+
+def _block(
+    to_user: Sparse, rows: slice, from_user: Sparse, penalty: NDArray[np.float64]
+) -> Triples:
+    walks = product(to_user, rows, from_user)
+    owner, near = walks.keys // walks.n + rows.start, walks.keys % walks.n
+    kept = np.flatnonzero(owner != near)
+    return owner[kept], near[kept], walks.sums[kept] / penalty[near[kept]]

@@ -1,0 +1,75 @@
+"""What follows what: for each item, what the same users liked soon after it."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.sparse import csr_array
+
+from app.artifacts import Table
+from offline.data.dataset import Log
+from offline.models.interactions import Shape, Sparse, decay
+from offline.models.tables import pack
+
+
+@dataclass(frozen=True, slots=True)
+class TransitionsConfig:
+    """How far one like reaches, and what it counts."""
+
+    span: int = 10  # likes of the same user that an item is followed by
+    fade: float = 0.8  # each further one counts this much of the one before
+    together: float = 0.5  # what likes of one moment count, both ways
+    shrink: float = 5.0  # likes of an item at which its followers count half
+    damping: float = 0.3  # a follower is divided by all it follows to this power
+    half_life: float = np.inf  # seconds after which an interaction counts half
+    neighbours: int = 100  # kept per item
+
+
+def fit(log: Log, shape: Shape, config: TransitionsConfig) -> Table:
+    """Find what follows each item, best first.
+
+    ``w_ab = count_ab / (likes_a + shrink) / (Σ_a count_ab)^damping``. A pair of likes, b no more
+    than ``span`` places after a in the same history, adds ``fade^(places - 1)`` times the geometric
+    mean of what both are worth: their weights, in units of the mean, decayed by age.
+
+    Likes of one moment have no order: all are at the mean of their places, and count ``together``
+    both ways. More than ``2·span`` likes of one moment say nothing.
+    """
+    worth = np.maximum(log.weights, 0.0) * decay(log, config.half_life)
+    order = np.flatnonzero(worth > 0)
+    order = order[np.lexsort((log.times[order], log.users[order]))]
+    if not len(order):
+        return pack([], shape[1], config.neighbours)
+    likes, worth = log.take(order), worth[order] / log.weights[order].mean()
+    counts = _counts(likes, worth, shape[1], config)
+    owner, near = counts.nonzero()
+    before = np.bincount(likes.items, weights=worth, minlength=shape[1]) + config.shrink
+    after = np.bincount(near, weights=counts.data, minlength=shape[1]) ** config.damping
+    weights = counts.data / before[owner] / after[near]
+    triples = owner.astype(np.int64), near.astype(np.int64), weights
+    return pack([triples], shape[1], config.neighbours)
+
+
+def _counts(likes: Log, worth: NDArray[np.float64], n: int, config: TransitionsConfig) -> Sparse:
+    """Sum what the pairs add, (n, n) from item to follower, nothing on the diagonal."""
+    (place, crowd), counts = _places(likes), csr_array((n, n), dtype=np.float64)
+    for lag in range(1, min(2 * config.span, len(likes))):
+        far = place[lag:] - place[:-lag]
+        near = (likes.users[lag:] == likes.users[:-lag]) & (far <= config.span)
+        near &= (far > 0) | (crowd[lag:] <= 2 * config.span)
+        early = np.flatnonzero(near & (likes.items[lag:] != likes.items[:-lag]))
+        late, far = early + lag, far[early]
+        adds = np.where(far > 0, config.fade ** np.maximum(far - 1, 0), config.together)
+        adds *= np.sqrt(worth[early] * worth[late])
+        a, b, tied = likes.items[early], likes.items[late], far == 0
+        counts = counts + csr_array((adds, (a, b)), shape=(n, n))
+        counts = counts + csr_array((adds[tied], (b[tied], a[tied])), shape=(n, n))
+    return counts
+
+
+def _places(likes: Log) -> tuple[NDArray[np.float64], NDArray[np.intp]]:
+    """Give each like its place in time, and how many share it, being of the same moment."""
+    changes = (np.diff(likes.users, prepend=-1) != 0) | (np.diff(likes.times, prepend=-np.inf) != 0)
+    starts = np.flatnonzero(changes)
+    lengths = np.diff(starts, append=len(likes))
+    return np.repeat(starts + (lengths - 1) / 2, lengths), np.repeat(lengths, lengths)

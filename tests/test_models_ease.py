@@ -1,0 +1,90 @@
+import numpy as np
+import pytest
+
+from offline.models import ease
+from offline.models.ease import EASEConfig, fit
+from tests.test_models_interactions import DAY, EMPTY, SHAPE, constant, log_of, random_log
+from tests.test_models_item_cf import unpacked
+
+
+def dense_likes(log, config):
+    likes = np.zeros(SHAPE)
+    for u, i, w, t in zip(log.users, log.items, log.weights, log.times, strict=True):
+        likes[u, i] += max(w, 0) * 0.5 ** ((log.times[-1] - t) / config.half_life)
+    return likes / log.weights[log.weights > 0].mean()
+
+
+def one_by_one(log, config):
+    """Ridge regression of each item's likes on all others', solved item by item."""
+    likes = dense_likes(log, config)
+    weights = np.zeros((SHAPE[1], SHAPE[1]))
+    for item in range(SHAPE[1]):
+        others = np.arange(SHAPE[1]) != item
+        x, y = likes[:, others], likes[:, item]
+        left = x.T @ x + config.reg * np.eye(SHAPE[1] - 1)
+        weights[others, item] = np.linalg.solve(left, x.T @ y)
+    return weights
+
+
+@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("settings", [{"reg": 1.0}, {"reg": 5.0, "half_life": 7 * DAY}])
+def test_weights_are_those_of_a_ridge_regression_of_each_item_on_the_others(settings, seed):
+    config = EASEConfig(**settings)
+    log = random_log(seed, m=60, repeats=True)
+    expected = np.maximum(one_by_one(log, config), 0.0)
+    found = unpacked(fit(log, SHAPE, config))
+    assert np.allclose(found, expected, atol=1e-5)
+    assert expected.any()
+    assert not np.allclose(expected, expected.T, atol=1e-3)
+
+
+def test_twice_the_weight_of_every_event_changes_nothing():
+    log = constant(random_log(0))
+    double = log_of(
+        *((u, i, 1, 2, t) for u, i, t in zip(log.users, log.items, log.times, strict=True))
+    )
+    assert np.allclose(
+        unpacked(fit(log, SHAPE, EASEConfig(reg=2.0))),
+        unpacked(fit(double, SHAPE, EASEConfig(reg=2.0))),
+        atol=1e-6,
+    )
+
+
+def test_only_the_best_are_kept_best_first_whatever_the_block(monkeypatch):
+    log = constant(random_log(1, m=40))
+    whole = unpacked(fit(log, SHAPE, EASEConfig(reg=1.0)))
+    monkeypatch.setattr(ease, "BLOCK_ROWS", 3)
+    table = fit(log, SHAPE, EASEConfig(reg=1.0, neighbours=2))
+    for item in range(SHAPE[1]):
+        span = slice(table.indptr[item], table.indptr[item + 1])
+        best = sorted((-whole[item, j], j) for j in np.flatnonzero(whole[item]))[:2]
+        assert table.rows[span].tolist() == [j for _, j in best]
+    assert (table.weights > 0).all()
+
+
+def test_items_beyond_the_most_liked_have_no_neighbours_and_are_nobodys():
+    events = [(u, i, 1, 1, 0) for u in range(6) for i in range(4) if u + i < 7]
+    log = log_of(*events, (6, 3, 1, 1, 0), (6, 0, 1, 1, 0))
+    counts = np.bincount(log.items)
+    table = fit(log, SHAPE, EASEConfig(reg=0.1, most_items=2))
+    few = np.argsort(-counts, kind="stable")[2:]
+    assert not np.diff(table.indptr)[few].any()
+    assert len(table.rows)
+    assert not set(few.tolist()) & set(table.rows.tolist())
+
+
+@pytest.mark.parametrize("log", [EMPTY, log_of((0, 0, 5, 1, 0)), log_of((0, 0, 1, -1, 0))])
+def test_where_no_two_items_meet_every_item_is_alone(log):
+    table = fit(log, SHAPE, EASEConfig())
+    assert (len(table), len(table.rows)) == (SHAPE[1], 0)
+    assert (table.indptr.dtype, table.rows.dtype, table.weights.dtype) == ("i8", "i4", "f4")
+
+
+def test_one_user_is_enough():
+    table = fit(log_of((0, 0, 1, 1, 0), (0, 2, 1, 1, 1)), (1, 3), EASEConfig(reg=1.0))
+    assert table.rows.tolist() == [2, 0]
+    assert np.allclose(table.weights, 0.5)
+
+
+def test_a_catalogue_of_nothing_has_an_empty_table():
+    assert len(fit(EMPTY, (0, 0), EASEConfig())) == 0
