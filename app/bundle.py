@@ -4,8 +4,6 @@ A bundle is a folder ``bundles/<version>/`` of plain files. ``manifest.json`` is
 names every file with its size and SHA-256; ``current`` beside ``bundles`` is the pointer.
 """
 
-import hashlib
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,77 +13,14 @@ import lightgbm
 import numpy as np
 import orjson
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict, ValidationError
 
 from app.artifacts import Content, Factors, Models, Popularity, Segments, Table, Users
 from app.assemble import Indexes, Rankers, Sizes
 from app.catalogue import Catalogue, IdIndex, Texts
-from app.features import view_hash
-from app.preferences import Preferences
+from app.integrity import verify
+from app.manifest import POINTER, BundleError, Manifest, read_manifest
 from app.rank.coarse import Coarse
 from app.rank.fine import Fine
-
-FORMAT = 1
-MANIFEST = "manifest.json"
-POINTER = "current"
-
-
-class BundleError(Exception):
-    """A bundle that must not be served. The text says which file and what to do."""
-
-
-class FileFact(BaseModel):
-    """What a file must be."""
-
-    model_config = ConfigDict(frozen=True)
-    bytes: int
-    sha256: str
-
-
-class SizesFact(BaseModel):
-    """How many candidates each stage lets through."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-    recall: int
-    coarse: int
-    fine: int
-
-    def sizes(self) -> Sizes:
-        """Give the sizes as the funnel reads them."""
-        return Sizes(self.recall, self.coarse, self.fine)
-
-
-class Manifest(BaseModel):
-    """All that is said about a bundle; the only file that is not listed in itself."""
-
-    model_config = ConfigDict(frozen=True)
-    format: int
-    version: str
-    created: float  # unix seconds, wall clock
-    data_end: float  # unix seconds, time of the last interaction
-    time_shift: float  # seconds: wall clock less data clock; not 0 for a historical data set
-    dataset: str
-    rows: dict[str, int]
-    view: str  # fingerprint of the feature views
-    positive_at: float
-    type_weights: dict[str, float]
-    explicit: bool  # values are ratings
-    sizes: SizesFact
-    category_names: list[str]
-    segment_names: list[str]
-    segment_labels: list[list[str]]
-    tables: list[str]
-    centred: bool  # whether the table "raters" holds ratings less the user's mean
-    factors: dict[str, float]
-    popularity_at: float
-    seed: int
-    libraries: dict[str, str]
-    metrics: dict[str, Any]
-    files: dict[str, FileFact]
-
-    def preferences(self) -> Preferences:
-        """Give the rule that turns events into weights."""
-        return Preferences(self.positive_at, dict(self.type_weights), self.explicit)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -131,78 +66,6 @@ def current(out: Path) -> Path:
     return folder
 
 
-def sha256(path: Path) -> str:
-    """Give the SHA-256 of a file, hexadecimal."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def digest(files: Mapping[str, FileFact]) -> str:
-    """Give the end of the version: a fingerprint of all files."""
-    whole = "".join(files[name].sha256 for name in sorted(files))
-    return hashlib.sha256(whole.encode()).hexdigest()[:8]
-
-
-def read_manifest(folder: Path) -> Manifest:
-    """Read and check the manifest alone.
-
-    Raises:
-        BundleError: it is absent, unreadable, of another format, name, or for other features.
-    """
-    path = folder / MANIFEST
-    try:
-        manifest = Manifest.model_validate_json(path.read_bytes())
-    except FileNotFoundError:
-        raise BundleError(
-            f"{folder} has no {MANIFEST}: it was never finished; train again"
-        ) from None
-    except ValidationError as error:
-        raise BundleError(
-            f"{path} is damaged ({error.error_count()} faults): restore it or train again"
-        ) from None
-    if manifest.format != FORMAT:
-        raise BundleError(
-            f"{path} has format {manifest.format}, this service reads {FORMAT}: train again with "
-            "this version"
-        )
-    if manifest.version != folder.name:
-        raise BundleError(
-            f"{folder} holds the bundle {manifest.version}: give the folder that name, and write "
-            f"it into {POINTER}"
-        )
-    if manifest.view != view_hash():
-        raise BundleError(
-            f"{path} was trained for the features {manifest.view}, this service computes "
-            f"{view_hash()}: train again with this version"
-        )
-    return manifest
-
-
-def verify(folder: Path, manifest: Manifest) -> None:
-    """Check that the folder holds the listed files, each of its size and SHA-256.
-
-    Raises:
-        BundleError: a file is absent, differs, or is not listed.
-    """
-    strays = {path.name for path in folder.iterdir()} - {MANIFEST, *manifest.files}
-    if strays:
-        raise BundleError(
-            f"{folder} holds {min(strays)}, which {MANIFEST} does not list: remove it"
-        )
-    if not manifest.version.endswith(digest(manifest.files)):
-        raise BundleError(f"{folder / MANIFEST} lists other files than were published: train again")
-    for name, fact in manifest.files.items():
-        path = folder / name
-        size = path.stat().st_size if path.is_file() else None
-        if size is None:
-            raise BundleError(f"{path} is missing: restore the bundle or train again")
-        if size != fact.bytes or sha256(path) != fact.sha256:
-            raise BundleError(
-                f"{path} is corrupt ({size} bytes, {fact.bytes} expected, or its SHA-256 differs): "
-                "restore the bundle or train again"
-            )
-
-
 def load(folder: Path) -> Bundle:
     """Verify a bundle and map it into memory; workers share the pages.
 
@@ -214,11 +77,16 @@ def load(folder: Path) -> Bundle:
     try:
         models = _models(folder, manifest)
         indexes = Indexes(_index(folder / "factors.faiss"), _index(folder / "content.faiss"))
-        coarse = read_coarse(folder / "coarse.json")
-        booster = lightgbm.Booster(model_file=str(folder / "fine.txt"))
+        rankers = read_rankers(folder)
     except (OSError, ValueError, KeyError, RuntimeError, lightgbm.basic.LightGBMError) as error:
         raise BundleError(f"{folder} cannot be read ({error}): train again") from error
-    return Bundle(manifest, models, indexes, Rankers(coarse, Fine(booster)))
+    return Bundle(manifest, models, indexes, rankers)
+
+
+def read_rankers(folder: Path) -> Rankers:
+    """Read the scorers of the ranking stages, without checking the bundle."""
+    booster = lightgbm.Booster(model_file=str(folder / "fine.txt"))
+    return Rankers(read_coarse(folder / "coarse.json"), Fine(booster))
 
 
 def read_coarse(path: Path) -> Coarse:

@@ -15,10 +15,11 @@ from time import monotonic
 import numpy as np
 
 from app.assemble import State, Wiring, assemble
-from app.bundle import Bundle, BundleError, current, load
+from app.bundle import Bundle, current, load
 from app.contracts import Request, StageError
 from app.cpu import Cpu
 from app.funnel import Funnel, Slate
+from app.manifest import BundleError
 from app.observe.metrics import Metrics
 from app.run import Run
 from app.settings import Settings

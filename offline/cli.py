@@ -116,7 +116,7 @@ def _settings(**given: object) -> Settings:
 @contextmanager
 def one_sentence() -> Iterator[None]:
     """Turn what a user can put right into one sentence and exit code 1, without a traceback."""
-    from app.bundle import BundleError  # noqa: PLC0415 - slow to import, rarely needed
+    from app.manifest import BundleError  # noqa: PLC0415 - slow to import, rarely needed
     from offline.data.errors import DataError  # noqa: PLC0415 - the same
 
     try:

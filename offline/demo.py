@@ -9,7 +9,8 @@ import httpx
 from rich.console import Console
 from rich.table import Table
 
-from app.bundle import BundleError, current, read_manifest
+from app.bundle import current
+from app.manifest import BundleError, read_manifest
 from app.serve import check_port, serve
 from app.settings import Settings
 from offline.data.fetch import fetch_ml_100k

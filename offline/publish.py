@@ -18,9 +18,10 @@ from numpy.typing import NDArray
 
 from app.artifacts import Models
 from app.assemble import Sizes, flat_index
-from app.bundle import FORMAT, MANIFEST, POINTER, FileFact, Manifest, SizesFact, digest, sha256
 from app.contracts import StageError
 from app.features import COARSE_VIEW, names, view_hash
+from app.integrity import digest, sha256
+from app.manifest import FORMAT, MANIFEST, POINTER, FileFact, Manifest, SizesFact
 from app.preferences import Preferences
 from app.rank.coarse import Coarse
 from app.state.store import Store

@@ -8,7 +8,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from app.bundle import read_manifest
+from app.manifest import read_manifest
 from app.settings import Settings
 from offline.data.readers import MAX_BAD_SHARE, read, write_bad
 from offline.job import JobConfig, Phases, run

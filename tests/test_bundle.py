@@ -6,7 +6,9 @@ import numpy as np
 import orjson
 import pytest
 
-from app.bundle import BundleError, FileFact, current, digest, load, read_manifest, sha256
+from app.bundle import current, load
+from app.integrity import digest, sha256
+from app.manifest import BundleError, FileFact, read_manifest
 
 
 def refusal(folder):
