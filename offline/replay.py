@@ -48,28 +48,35 @@ def moments(log: Log, found: list[Asker], start: float, end: float, seed: int) -
     Half of them, drawn by ``seed``, come at its start; the others just before one of their own
     events, knowing what they did until then, and only what they took after it is relevant.
     """
-    window = log.between(start, end)
-    order = np.argsort(window.users, kind="stable")
-    first = np.searchsorted(window.users[order], [asker.user for asker in found], side="left")
-    last = np.searchsorted(window.users[order], [asker.user for asker in found], side="right")
     drawn = np.random.default_rng(seed)
-    spread = [
-        _within(window.take(order[low:high]), asker, drawn)
-        for asker, low, high in zip(found, first, last, strict=True)
-    ]
+    owned = own_events(log.between(start, end), found)
+    spread = [_within(own, asker, drawn) for own, asker in zip(owned, found, strict=True)]
     return sorted(spread, key=lambda asker: asker.at)
+
+
+def own_events(window: Log, found: list[Asker]) -> list[Log]:
+    """Give what each asker did in the window, oldest first."""
+    order = np.argsort(window.users, kind="stable")
+    users = np.array([asker.user for asker in found], np.int64)
+    first = np.searchsorted(window.users[order], users, side="left")
+    last = np.searchsorted(window.users[order], users, side="right")
+    return [window.take(order[low:high]) for low, high in zip(first, last, strict=True)]
 
 
 def _within(own: Log, asker: Asker, drawn: np.random.Generator) -> Asker:
     """Move one asker to one of their own events, unless nothing relevant is left after it."""
     late, share = drawn.random(2)
-    at = float(own.times[int(share * len(own))])
-    past = own.before(at)
-    later = own.take(slice(len(past), len(own)))
+    before = np.searchsorted(own.times, own.times[int(share * len(own))], side="left")
+    return asker if late < AT_START else after(own, asker, int(before)) or asker
+
+
+def after(own: Log, asker: Asker, events: int) -> Asker | None:
+    """Give the asker with this many of their own events done; None: nothing relevant is left."""
+    past, later = own.take(slice(0, events)), own.take(slice(events, None))
     left = np.intersect1d(asker.relevant, later.items[later.weights > 0])
-    left = np.setdiff1d(left, past.items, assume_unique=False).astype(np.int64)
-    if late < AT_START or not len(left):
-        return asker
+    left = np.setdiff1d(left, past.items).astype(np.int64)
+    if not len(left):
+        return None
     newest = np.arange(len(past))[::-1]
     done = History(
         past.items[newest].astype(np.int64),
@@ -77,7 +84,7 @@ def _within(own: Log, asker: Asker, drawn: np.random.Generator) -> Asker:
         past.weights[newest],
         past.times[newest],
     )
-    return Asker(asker.user, left, at, done)
+    return Asker(asker.user, left, float(later.times[0]), done)
 
 
 def advance(live: Live, log: Log, since: float, until: float) -> None:
