@@ -22,7 +22,8 @@ from offline.data.split import Split, by_time
 from offline.evaluate.evaluation import Evaluation, evaluate_funnel
 from offline.evaluate.report import write_report
 from offline.models.fit import RecallConfig, fit
-from offline.publish import Trained, point_to, push_tables, write_bundle
+from offline.pointer import point_to
+from offline.publish import Trained, push_tables, write_bundle
 from offline.rank import RankConfig, fit_coarse, fit_fine, keep_best
 from offline.replay import askers, build, moments, sample
 from offline.table import RankTable, collect, join

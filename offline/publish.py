@@ -1,11 +1,10 @@
-"""Writes a bundle: plain files first, the manifest last, the tables in Redis, then the pointer."""
+"""Writes a bundle: plain files first, the manifest last; and its tables into Redis."""
 
 import asyncio
 import importlib.metadata
 import logging
-import shutil
 import time
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -21,11 +20,12 @@ from app.assemble import Sizes, flat_index
 from app.contracts import StageError
 from app.features import COARSE_VIEW, names, view_hash
 from app.integrity import digest, sha256
-from app.manifest import FORMAT, MANIFEST, POINTER, FileFact, Manifest, SizesFact
+from app.manifest import FORMAT, MANIFEST, FileFact, GateFact, Manifest, SizesFact
 from app.preferences import Preferences
 from app.rank.coarse import Coarse
 from app.state.store import Store
 from app.state.tables import load_tables
+from offline.bundles import draft
 
 log = logging.getLogger(__name__)
 
@@ -46,6 +46,10 @@ class Trained:
     interactions: int
     seed: int
     metrics: dict[str, Any]
+    rankers_end: float | None = None  # unix seconds; the rankers learned nothing from then on
+    settings: dict[str, Any] = field(default_factory=dict)  # for the manifest; plain values
+    seconds: dict[str, float] = field(default_factory=dict)  # of each phase so far
+    gate: GateFact | None = None
 
 
 def write_bundle(trained: Trained, out: Path) -> Path:
@@ -55,25 +59,18 @@ def write_bundle(trained: Trained, out: Path) -> Path:
         The bundle's folder.
     """
     created = time.time()
-    (out / "bundles").mkdir(parents=True, exist_ok=True)
-    draft = out / "bundles" / f".draft-{created:.6f}"
-    draft.mkdir()
-    try:
-        write_models(trained.models, draft)
-        write_rankers(trained.coarse, trained.booster, draft)
+    with draft(out, f"{created:.6f}") as folder:
+        write_models(trained.models, folder)
+        write_rankers(trained.coarse, trained.booster, folder)
         files = {
             path.name: FileFact(bytes=path.stat().st_size, sha256=sha256(path))
-            for path in sorted(draft.iterdir())
+            for path in sorted(folder.iterdir())
         }
         manifest = _manifest(trained, files, created)
-        (draft / MANIFEST).write_bytes(
+        (folder / MANIFEST).write_bytes(
             orjson.dumps(manifest.model_dump(), option=orjson.OPT_INDENT_2 | orjson.OPT_SORT_KEYS)
         )
-        folder = draft.rename(out / "bundles" / manifest.version)
-    except BaseException:
-        shutil.rmtree(draft, ignore_errors=True)
-        raise
-    return folder
+        return folder.rename(folder.with_name(manifest.version))
 
 
 def push_tables(version: str, models: Models, redis_url: str | None, prefix: str) -> None:
@@ -93,14 +90,6 @@ async def _push_tables(version: str, models: Models, redis_url: str, prefix: str
         log.warning("the service will load the tables itself: %s", error)
     finally:
         await store.close()
-
-
-def point_to(folder: Path) -> None:
-    """Make ``folder`` the current bundle, atomically."""
-    pointer = folder.parent.parent / POINTER
-    fresh = pointer.with_suffix(".new")
-    fresh.write_text(folder.name + "\n")
-    fresh.replace(pointer)
 
 
 def write_models(models: Models, folder: Path) -> None:
@@ -181,4 +170,8 @@ def _manifest(trained: Trained, files: dict[str, FileFact], created: float) -> M
         libraries={name: importlib.metadata.version(name) for name in LIBRARIES},
         metrics=trained.metrics,
         files=files,
+        rankers_end=trained.rankers_end,
+        settings=trained.settings,
+        seconds=trained.seconds,
+        gate=trained.gate,
     )

@@ -15,13 +15,15 @@ import redis
 
 from app.artifacts import Models
 from app.assemble import Sizes
-from app.bundle import POINTER, BundleError, current, load, read_manifest
+from app.bundle import current, load
 from app.features import COARSE_VIEW, names
+from app.manifest import POINTER, BundleError, read_manifest
 from app.preferences import Preferences
 from app.rank.coarse import Coarse
 from app.rank.fine import Fine
 from offline import publish
-from offline.publish import HISTORICAL, Trained, point_to, push_tables, write_bundle
+from offline.pointer import HISTORY, point_to
+from offline.publish import HISTORICAL, Trained, push_tables, write_bundle
 from tests.conftest import ROOT, clean_environment
 from tests.fakes import small_models
 
@@ -126,7 +128,7 @@ def test_the_pointer_names_the_new_bundle_and_nothing_else_is_left(tmp_path):
     assert current(tmp_path) == first
     point_to(second)
     assert current(tmp_path) == second
-    assert {path.name for path in tmp_path.iterdir()} == {POINTER, "bundles"}
+    assert {path.name for path in tmp_path.iterdir()} == {POINTER, HISTORY, "bundles"}
     assert bundles(tmp_path) == sorted([first.name, second.name])
 
 

@@ -18,7 +18,7 @@ from app.observe.metrics import Metrics
 from app.service import Service
 from app.settings import Settings
 from app.state.tables import _marker
-from offline.publish import point_to
+from offline.pointer import point_to
 from tests.conftest import hosted, leisurely, until
 from tests.test_bundle import edit_manifest
 
