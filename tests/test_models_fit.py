@@ -7,7 +7,7 @@ from app.catalogue import IdIndex
 from offline.data.dataset import Dataset, Log, Traits
 from offline.models import users
 from offline.models.als import ALSConfig
-from offline.models.fit import RecallConfig, fit, is_centred
+from offline.models.fit import RecallConfig, fit
 from offline.models.item_cf import ItemCFConfig
 from tests.test_models_content import catalogue
 from tests.test_models_interactions import DAY, EMPTY, SHAPE, constant, log_of, random_log
@@ -41,15 +41,15 @@ def models(log, config=None, at=30 * DAY, **traits):
     return fit(dataset(log, **traits), log, config or RecallConfig(), at)
 
 
-@pytest.mark.parametrize("factorisation", ["als", "bpr", "sgd"])
+@pytest.mark.parametrize("factorisation", ["als", "bpr", "sgd", "als_explicit"])
 def test_two_runs_give_the_same_bits(factorisation):
     config = RecallConfig(seed=5, factorisation=factorisation)
     assert arrays(models(random_log(0), config)) == arrays(models(random_log(0), config))
 
 
 def test_each_factorisation_is_its_own():
-    kinds = [RecallConfig(factorisation=f) for f in ("als", "bpr", "sgd")]
-    assert len({models(random_log(0), kind).factors.items.tobytes() for kind in kinds}) == 3
+    kinds = [RecallConfig(factorisation=f) for f in ("als", "bpr", "sgd", "als_explicit")]
+    assert len({models(random_log(0), kind).factors.items.tobytes() for kind in kinds}) == 4
 
 
 def test_whatever_happens_later_changes_nothing():
@@ -81,7 +81,7 @@ def test_the_newest_event_may_be_of_the_moment_itself():
     assert models(log, at=float(log.times[-1])).popularity.at == log.times[-1]
 
 
-@pytest.mark.parametrize("factorisation", ["als", "bpr", "sgd"])
+@pytest.mark.parametrize("factorisation", ["als", "bpr", "sgd", "als_explicit"])
 @pytest.mark.parametrize(
     ("log", "shape"),
     [
@@ -107,9 +107,9 @@ def test_the_smallest_logs_work(log, shape, factorisation):
 
 def test_raters_are_centred_only_where_values_are_ratings_that_vary():
     log = random_log(0)
-    assert is_centred(dataset(log), log)
-    assert not is_centred(dataset(log, explicit=False), log)
-    assert not is_centred(dataset(log), constant(log))
+    assert models(log).centred
+    assert not models(log, explicit=False).centred
+    assert not models(constant(log)).centred
     assert (models(log).tables["raters"].weights < 0).any()
     assert (models(log, explicit=False).tables["raters"].weights > 0).all()
 

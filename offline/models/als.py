@@ -25,6 +25,7 @@ class ALSConfig:
     reg: float = 50.0
     rounds: int = 10
     half_life: float = 30 * DAY  # seconds after which an interaction counts half
+    propensity_power: float = 0.0  # above 0: events count less the more popular their item
 
 
 def fit(log: Log, shape: Shape, config: ALSConfig, seed: int) -> Factors:
@@ -33,7 +34,7 @@ def fit(log: Log, shape: Shape, config: ALSConfig, seed: int) -> Factors:
     Hu, Koren, Volinsky: Collaborative filtering for implicit feedback datasets, 2008. One thread:
     the same seed gives the same bits.
     """
-    likes = liked(log, shape, config.half_life)
+    likes = liked(log, shape, config.half_life, config.propensity_power)
     if not likes.nnz:
         return factors(np.zeros((shape[1], config.size)), config.alpha, config.reg)
     with one_thread():

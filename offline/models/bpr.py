@@ -4,12 +4,18 @@ from dataclasses import dataclass
 
 import numpy as np
 from implicit.cpu.bpr import BayesianPersonalizedRanking
+from numpy.typing import NDArray
+from scipy.sparse import csr_matrix
 
 from app.artifacts import Factors
 from offline.data.dataset import Log
-from offline.models.factors import confidences, factors
-from offline.models.interactions import Shape, liked
+from offline.models.factors import factors
+from offline.models.interactions import Shape, Sparse, liked
 from offline.models.threads import one_thread
+
+STEPS = 4  # draws of a like of mean weight, where weights differ
+MOST_DRAWS = 100  # of one like
+TIE = 1e-9  # weights no further apart, relative to the greatest, are equal
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,25 +28,44 @@ class BPRConfig:
     rounds: int = 30
     alpha: float = 5.0  # of the fold-in, as in Factors
     reg: float = 50.0  # of the fold-in
+    half_life: float = np.inf  # seconds after which an interaction counts half
+    propensity_power: float = 0.0  # above 0: events count less the more popular their item
 
 
 def fit(log: Log, shape: Shape, config: BPRConfig, seed: int) -> Factors:
     """Learn to rank liked items above others; items without likes get a vector of zeros.
 
     Rendle et al.: BPR: Bayesian personalized ranking from implicit feedback, 2009. One thread:
-    the same seed gives the same bits.
+    the same seed gives the same bits. A like is drawn as often as its weight says.
     """
-    likes = liked(log, shape)
+    likes = liked(log, shape, config.half_life, config.propensity_power)
     if not likes.nnz:
         return factors(np.zeros((shape[1], config.size + 1)), config.alpha, config.reg)
+    often = _often(likes.data)
     with one_thread():
         model = BayesianPersonalizedRanking(
             factors=config.size,
             learning_rate=config.rate,
             regularization=config.penalty,
-            iterations=config.rounds,
+            iterations=max(1, round(config.rounds / often.mean())),
             num_threads=1,
             random_state=seed,
         )
-        model.fit(confidences(likes, 1.0), show_progress=False)
+        model.fit(_repeated(likes, often), show_progress=False)
     return factors(model.item_factors, config.alpha, config.reg)
+
+
+def _often(weights: NDArray[np.float64]) -> NDArray[np.int64]:
+    """Turn weights into whole numbers of draws, at least one, about STEPS on average."""
+    if np.ptp(weights) <= TIE * weights.max():
+        return np.ones(len(weights), np.int64)
+    draws = np.rint(STEPS * weights / weights.mean())
+    often: NDArray[np.int64] = np.clip(draws, 1, MOST_DRAWS).astype(np.int64)
+    return often
+
+
+def _repeated(likes: Sparse, often: NDArray[np.int64]) -> csr_matrix[np.float32]:
+    """List each like as often as it is drawn: the library draws evenly from what is listed."""
+    ends = np.concatenate([[0], np.cumsum(often)])[likes.indptr]
+    ones = np.ones(int(often.sum()), np.float32)
+    return csr_matrix((ones, np.repeat(likes.indices, often), ends), shape=likes.shape)

@@ -1,6 +1,6 @@
 """Fits all recall models as of one moment: the whole of recall training in one screen."""
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from typing import Literal
 
 import numpy as np
@@ -9,6 +9,7 @@ from app.artifacts import Factors, Models
 from offline.data.dataset import Dataset, Log
 from offline.models import (
     als,
+    als_explicit,
     bpr,
     content,
     ease,
@@ -22,10 +23,11 @@ from offline.models import (
     users,
 )
 from offline.models.als import ALSConfig
+from offline.models.als_explicit import ExplicitALSConfig
 from offline.models.bpr import BPRConfig
 from offline.models.content import ContentConfig
 from offline.models.ease import EASEConfig
-from offline.models.interactions import Shape, ratings_vary
+from offline.models.interactions import Shape
 from offline.models.item_cf import ItemCFConfig
 from offline.models.popularity import PopularityConfig
 from offline.models.rp3beta import RP3betaConfig
@@ -40,7 +42,7 @@ class RecallConfig:
     """How every recall model is fitted, and the seed of all that is random in it."""
 
     seed: int = 0
-    factorisation: Literal["als", "bpr", "sgd"] = "als"
+    factorisation: Literal["als", "bpr", "sgd", "als_explicit"] = "als"
     item_cf: ItemCFConfig = field(default_factory=ItemCFConfig)
     user_cf: UserCFConfig = field(default_factory=UserCFConfig)
     ease: EASEConfig = field(default_factory=EASEConfig)
@@ -49,6 +51,7 @@ class RecallConfig:
     als: ALSConfig = field(default_factory=ALSConfig)
     bpr: BPRConfig = field(default_factory=BPRConfig)
     sgd: SGDConfig = field(default_factory=SGDConfig)
+    als_explicit: ExplicitALSConfig = field(default_factory=ExplicitALSConfig)
     content: ContentConfig = field(default_factory=ContentConfig)
     popularity: PopularityConfig = field(default_factory=PopularityConfig)
     segments: SegmentsConfig = field(default_factory=SegmentsConfig)
@@ -70,7 +73,8 @@ def fit(dataset: Dataset, log: Log, config: RecallConfig, at: float) -> Models:
     config = config if dataset.traits.timed else _timeless(config)
     n = len(dataset.catalogue)
     shape = (len(dataset.users), n)
-    centred = is_centred(dataset, log)
+    likeness = config.user_cf.likeness
+    centred = user_cf.is_centred(log, shape, likeness, explicit=dataset.traits.explicit)
     encoding = segments.encode(dataset.attributes, shape[0])
     return Models(
         catalogue=dataset.catalogue,
@@ -90,20 +94,12 @@ def fit(dataset: Dataset, log: Log, config: RecallConfig, at: float) -> Models:
     )
 
 
-def is_centred(dataset: Dataset, log: Log) -> bool:
-    """Say whether the table "raters" is centred; serving is told by ``Models.centred``."""
-    return dataset.traits.explicit and ratings_vary(log, len(dataset.users))
-
-
 def _timeless(config: RecallConfig) -> RecallConfig:
     """Let nothing fade: without timestamps the log's times are made up."""
+    parts = {one.name: getattr(config, one.name) for one in fields(config)}
+    fading = {name: part for name, part in parts.items() if hasattr(part, "half_life")}
     return replace(
-        config,
-        item_cf=replace(config.item_cf, half_life=np.inf),
-        ease=replace(config.ease, half_life=np.inf),
-        rp3beta=replace(config.rp3beta, half_life=np.inf),
-        transitions=replace(config.transitions, half_life=np.inf),
-        als=replace(config.als, half_life=np.inf),
+        config, **{name: replace(part, half_life=np.inf) for name, part in fading.items()}
     )
 
 
@@ -116,3 +112,5 @@ def factorise(log: Log, shape: Shape, config: RecallConfig) -> Factors:
             return bpr.fit(log, shape, config.bpr, config.seed)
         case "sgd":
             return sgd.fit(log, shape, config.sgd, config.seed)
+        case "als_explicit":
+            return als_explicit.fit(log, shape, config.als_explicit, config.seed)

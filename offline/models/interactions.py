@@ -11,6 +11,7 @@ from offline.data.dataset import Log
 Shape: TypeAlias = tuple[int, int]  # (users, items)
 Sparse: TypeAlias = csr_array[np.float64, tuple[int, int]]
 
+MOST_PROPENSITY = 10.0  # a rare item's event counts at most this many times the mean
 VARIED_SHARE = 0.5  # share of events by users whose ratings differ, below which all are "constant"
 
 
@@ -22,11 +23,32 @@ def decay(log: Log, half_life: float) -> NDArray[np.float64]:
     return faded
 
 
-def liked(log: Log, shape: Shape, half_life: float = np.inf) -> Sparse:
-    """Sum the positive weights of each user and item, decayed by age."""
+def propensities(log: Log, n: int, power: float) -> NDArray[np.float64]:
+    """Weigh each event, (m,), against its item's popularity: ``events_i^-power``, mean 1, bounded.
+
+    Popular items are seen, and so liked, more often than their worth; the inverse of the odds of
+    being seen, here a power of popularity, undoes that (Schnabel et al.: Recommendations as
+    treatments, 2016; Saito et al.: Unbiased recommender learning from missing-not-at-random
+    implicit feedback, 2020). No weight is beyond MOST_PROPENSITY or below its inverse.
+    """
+    if not len(log):
+        return np.empty(0)
+    weights = np.bincount(log.items, minlength=n)[log.items].astype(np.float64) ** -power
+    bounded: NDArray[np.float64] = np.clip(
+        weights / weights.mean(), 1 / MOST_PROPENSITY, MOST_PROPENSITY
+    )
+    return bounded
+
+
+def liked(log: Log, shape: Shape, half_life: float = np.inf, power: float = 0.0) -> Sparse:
+    """Sum the positive weights of each user and item, decayed by age.
+
+    A ``power`` above 0 weighs each event against its item's popularity, as ``propensities`` does.
+    """
     weights = np.maximum(log.weights, 0.0) * decay(log, half_life)
     positive = np.flatnonzero(weights > 0)
-    return matrix(log.take(positive), weights[positive], shape)
+    likes = log.take(positive)
+    return matrix(likes, weights[positive] * propensities(likes, shape[1], power), shape)
 
 
 def matrix(log: Log, data: NDArray[np.float64], shape: Shape) -> Sparse:

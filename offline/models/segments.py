@@ -10,6 +10,7 @@ from app.artifacts import Segments
 from app.contracts import Matrix
 from offline.data.dataset import Log
 from offline.models import bands
+from offline.models.interactions import decay
 
 MOST_ATTRIBUTES = 4
 FEWEST_VALUES, MOST_VALUES = 2, 50
@@ -20,6 +21,7 @@ class SegmentsConfig:
     """How cautious a segment's taste is."""
 
     prior: float = 5_000.0  # likes at which a segment's own share of an item counts half
+    half_life: float = np.inf  # seconds after which a like counts half
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -51,7 +53,7 @@ def fit(log: Log, encoding: Encoding, n: int, config: SegmentsConfig) -> Segment
     ``share = (likes of the segment + prior · P(item)) / (all likes of the segment + prior)``: the
     mean of a Dirichlet posterior. Without any like, P(item) is the same for all.
     """
-    worth = np.maximum(log.weights, 0.0).astype(np.float64)
+    worth = np.maximum(log.weights, 0.0) * decay(log, config.half_life)
     total = np.bincount(log.items, weights=worth, minlength=n)
     overall = total / total.sum() if total.any() else np.full(n, 1.0 / max(n, 1))
     sizes = [len(labels) for labels in encoding.labels]

@@ -9,7 +9,7 @@ from scipy.sparse import csr_array
 from app.artifacts import Factors
 from offline.data.dataset import Log
 from offline.models.factors import factors
-from offline.models.interactions import Shape
+from offline.models.interactions import Shape, decay
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +24,7 @@ class SGDConfig:
     spread: float = 0.1  # standard deviation of the first vectors
     alpha: float = 5.0  # of the fold-in, as in Factors
     reg: float = 20.0  # of the fold-in
+    half_life: float = np.inf  # seconds after which a rating counts half
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -64,10 +65,12 @@ def learn(log: Log, shape: Shape, config: SGDConfig, seed: int) -> Ratings:
     users = _start(random, np.bincount(log.users, minlength=shape[0]) > 0, config)
     items = _start(random, np.bincount(log.items, minlength=shape[1]) > 0, config)
     ratings = Ratings(float(log.values.mean()) if len(log) else 0.0, users, items)
+    rates = config.rate * decay(log, config.half_life)[:, None]
     for _ in range(config.rounds):
         order = random.permutation(len(log))
         for start in range(0, len(log), config.batch):
-            _step(ratings, log.take(order[start : start + config.batch]), config)
+            drawn = order[start : start + config.batch]
+            _step(ratings, log.take(drawn), rates[drawn], config.penalty)
     return ratings
 
 
@@ -79,14 +82,14 @@ def _start(
     return vectors * known[:, None]
 
 
-def _step(ratings: Ratings, batch: Log, config: SGDConfig) -> None:
+def _step(ratings: Ratings, batch: Log, rates: NDArray[np.float64], penalty: float) -> None:
     """Move the vectors of these ratings, all at once, down the gradient of the squared error."""
     gaps = (batch.values - ratings.predict(batch.users, batch.items))[:, None]
     p, q = ratings.users[batch.users], ratings.items[batch.items]
     toward_q, toward_p = q.copy(), p.copy()
     toward_q[:, -1] = toward_p[:, -1] = 1.0
-    _add(ratings.users, batch.users, config.rate * (gaps * toward_q - config.penalty * p))
-    _add(ratings.items, batch.items, config.rate * (gaps * toward_p - config.penalty * q))
+    _add(ratings.users, batch.users, rates * (gaps * toward_q - penalty * p))
+    _add(ratings.items, batch.items, rates * (gaps * toward_p - penalty * q))
 
 
 def _add(to: NDArray[np.float64], rows: NDArray[np.integer], moves: NDArray[np.float64]) -> None:

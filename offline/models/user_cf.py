@@ -1,29 +1,39 @@
 """User-based collaborative filtering: for each item, who rated it and by how much above usual."""
 
 from dataclasses import dataclass
+from typing import Literal, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 from app.artifacts import Table
 from offline.data.dataset import Log
-from offline.models.interactions import Shape, deviations, latest
+from offline.models.interactions import Shape, decay, deviations, latest, ratings_vary
 from offline.models.tables import first
+
+# How alike two users are: the correlation of their ratings, or the cosine of what they like.
+Likeness: TypeAlias = Literal["auto", "pearson", "cosine"]
 
 
 @dataclass(frozen=True, slots=True)
 class UserCFConfig:
-    """How much of each item's raters is kept."""
+    """What makes users alike, and how much of each item's raters is kept.
+
+    "auto" is "pearson" where values are ratings. Where these do not vary, both are "cosine".
+    """
 
     raters_per_item: int = 500  # the most recent
+    likeness: Likeness = "auto"
+    half_life: float = np.inf  # seconds after which a rating counts half
 
 
 def fit(log: Log, shape: Shape, config: UserCFConfig, *, centred: bool) -> Table:
     """List the raters of each item, newest first: (user row, weight).
 
     ``weight w_ui = c_ui / ||c_u||``, with ``c_ui`` the user's newest value of the item less the
-    user's mean when ``centred``, else the positive part of the event's weight. Where everything is
-    kept, the likeness of a live history to user u is the correlation over their whole vectors
+    user's mean when ``centred``, else the positive part of the event's weight; both decayed by age.
+    Where everything is kept and nothing fades, the likeness of a live history to user u is the
+    correlation over their whole vectors
 
         ``c_i = value_i - mean(values of the history);  sim(u) = Σ_i c_i w_ui / ||c||``
 
@@ -32,7 +42,7 @@ def fit(log: Log, shape: Shape, config: UserCFConfig, *, centred: bool) -> Table
     """
     newest = latest(log)
     data = deviations(newest, shape[0]) if centred else np.maximum(newest.weights, 0.0)
-    weights = _unit(newest, data.astype(np.float64), shape[0])
+    weights = _unit(newest, data * decay(newest, config.half_life), shape[0])
     told = np.flatnonzero(weights)
     order = told[np.lexsort((newest.users[told], -newest.times[told], newest.items[told]))]
     order = order[first(newest.items[order], config.raters_per_item)]
@@ -42,6 +52,12 @@ def fit(log: Log, shape: Shape, config: UserCFConfig, *, centred: bool) -> Table
         newest.users[order],
         weights[order].astype(np.float32),
     )
+
+
+def is_centred(log: Log, shape: Shape, likeness: Likeness, *, explicit: bool) -> bool:
+    """Say whether ratings are compared less their user's mean; serving must do the same."""
+    wanted = likeness == "pearson" or (likeness == "auto" and explicit)
+    return wanted and ratings_vary(log, shape[0])
 
 
 def _unit(log: Log, data: NDArray[np.float64], users: int) -> NDArray[np.float64]:
