@@ -19,6 +19,7 @@ app = typer.Typer(
     no_args_is_help=True,
     pretty_exceptions_enable=False,
 )
+REFUSED = 3  # exit code: trained and written, but the gate did not let it into service
 Out = Annotated[Path | None, typer.Option(help="Folder of bundles. Default: out.")]
 Host = Annotated[str | None, typer.Option(help="Address to listen on. Default: 127.0.0.1.")]
 Port = Annotated[int | None, typer.Option(help="Port to listen on. Default: 8000.", min=0)]
@@ -74,14 +75,45 @@ def train(  # noqa: PLR0913, PLR0917 - one argument for each option
     max_bad_share: Annotated[
         float, typer.Option(help="Share of bad rows at which to stop.", min=0, max=1)
     ] = 0.05,
+    margin: Annotated[
+        float, typer.Option(help="How much worse than the bundle in service is let pass.", min=0)
+    ] = 0.02,
+    keep: Annotated[int, typer.Option(help="Bundles to keep, the newest.", min=1)] = 5,
+    *,
+    force: Annotated[
+        bool, typer.Option("--force", help="Publish even what the gate refuses.")
+    ] = False,
 ) -> None:
-    """Train on interactions, judge the funnel, write a report, and publish a bundle."""
+    """Train, judge the funnel, write a report, and publish unless the gate refuses (status 3)."""
     with one_sentence():
+        from offline.gate import GateConfig  # noqa: PLC0415 - needs the extra "train"
         from offline.train import Choice  # noqa: PLC0415 - needs the extra "train"
         from offline.train import train as run  # noqa: PLC0415 - the same
 
-        choice = Choice(seed, factorisation.value, similarity.value)
+        gate = GateConfig(margin=margin, force=force)
+        choice = Choice(seed, factorisation.value, similarity.value, gate, keep)
         run(data, _settings(out=out), choice, schema=schema, max_bad_share=max_bad_share)
+
+
+@app.command()
+def rollback(
+    out: Out = None,
+    to: Annotated[str | None, typer.Option(help="A version. Default: the one before.")] = None,
+) -> None:
+    """Put the bundle that was in service before into service again; running services follow."""
+    with one_sentence():
+        from offline.bundle_view import tell_rollback  # noqa: PLC0415 - not to load it for serving
+
+        tell_rollback(_settings(out=out).out, to)
+
+
+@app.command()
+def bundles(out: Out = None) -> None:
+    """List the bundles: when made, how good, what the gate said, which is in service."""
+    with one_sentence():
+        from offline.bundle_view import tell_bundles  # noqa: PLC0415 - not to load it for serving
+
+        tell_bundles(_settings(out=out).out)
 
 
 @app.command()
@@ -115,21 +147,24 @@ def _settings(**given: object) -> Settings:
 
 @contextmanager
 def one_sentence() -> Iterator[None]:
-    """Turn what a user can put right into one sentence and exit code 1, without a traceback."""
+    """Turn what a user can put right into one sentence and an exit code, without a traceback."""
     from app.manifest import BundleError  # noqa: PLC0415 - slow to import, rarely needed
     from offline.data.errors import DataError  # noqa: PLC0415 - the same
+    from offline.gate_words import RefusedError  # noqa: PLC0415 - the same
 
     try:
         yield
+    except RefusedError as error:
+        _fail(str(error), error, REFUSED)
     except (SettingsError, PortTakenError, ServerError, BundleError, DataError, OSError) as error:
         _fail(str(error), error)
     except ModuleNotFoundError as error:
         _fail(f"{error.name} is not installed: pip install 'recfunnel[train]'", error)
 
 
-def _fail(sentence: str, error: Exception) -> NoReturn:
+def _fail(sentence: str, error: Exception, status: int = 1) -> NoReturn:
     Console(stderr=True).print(sentence, style="red", markup=False, soft_wrap=True)
-    raise typer.Exit(1) from error
+    raise typer.Exit(status) from error
 
 
 if __name__ == "__main__":

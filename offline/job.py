@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from time import perf_counter
 
@@ -15,18 +15,23 @@ from app.rank.coarse import Coarse
 from app.rank.fine import Fine
 from app.rerank.slate import Policy
 from app.run import NO_HURRY
+from offline.bundles import KEEP, remove_old
 from offline.data.dataset import Dataset
 from offline.data.errors import DataError
 from offline.data.readers import Reading
 from offline.data.split import Split, by_time
 from offline.evaluate.evaluation import Evaluation, evaluate_funnel
 from offline.evaluate.report import write_report
+from offline.exam import Exam
+from offline.gate import GateConfig, judge
+from offline.gate_words import remarks
 from offline.models.fit import RecallConfig, fit
-from offline.pointer import point_to
+from offline.pointer import point_to, pointed
 from offline.publish import Trained, push_tables, write_bundle
 from offline.rank import RankConfig, fit_coarse, fit_fine, keep_best
 from offline.replay import askers, build, moments, sample
 from offline.table import RankTable, collect, join
+from offline.told import told
 from offline.write_up import figures, summary
 
 
@@ -39,6 +44,8 @@ class JobConfig:
     rank: RankConfig = field(default_factory=RankConfig)
     sizes: Sizes = field(default_factory=Sizes)
     policy: Policy = field(default_factory=Policy)
+    gate: GateConfig = field(default_factory=GateConfig)
+    keep: int = KEEP  # bundles, the newest
     askers: int = 1_000  # users replayed in each window, at most
     redis_url: str | None = field(default=None, repr=False)  # to hold the similarity tables
     key_prefix: str = "recfunnel"
@@ -61,7 +68,7 @@ class Phases:
 
 
 def run(reading: Reading, out: Path, config: JobConfig, phases: Phases) -> Path:
-    """Train on what was read and publish to ``out``; gives the bundle's folder.
+    """Train on what was read and publish to ``out``, unless the gate refuses; gives the folder.
 
     Raises:
         DataError: there are too few interactions to train or to test on.
@@ -73,16 +80,26 @@ def run(reading: Reading, out: Path, config: JobConfig, phases: Phases) -> Path:
     try:
         coarse, booster = learn(dataset, split, config, wiring, phases)
         with phases("evaluate"):
-            evaluation = evaluate(dataset, split, Rankers(coarse, Fine(booster)), config, wiring)
+            exam = prepare(dataset, split, config, wiring)
+            evaluation = evaluate(exam, Rankers(coarse, Fine(booster)))
+        with phases("gate"):
+            gate = judge(evaluation, exam, Rankers(coarse, Fine(booster)), out, config.gate)
     finally:
         cpu.close()
     with phases("refit"):
         trained = refit(reading, coarse, booster, config, evaluation)
+        trained = replace(
+            trained, gate=gate, rankers_end=exam.cut, settings=told(config), seconds=phases.seconds
+        )
     with phases("publish"):
         folder = write_bundle(trained, out)
-        push_tables(folder.name, trained.models, config.redis_url, config.key_prefix)
-        point_to(folder)
-    write_report(figures(dataset, split, trained, evaluation, phases.seconds), out)
+        if gate.verdict != "refused":
+            push_tables(folder.name, trained.models, config.redis_url, config.key_prefix)
+            point_to(folder)
+        remove_old(out, config.keep, pointed(out))
+    found = figures(dataset, split, trained, evaluation, phases.seconds)
+    found["notes"] += remarks(gate)
+    write_report(found, out)
     return folder
 
 
@@ -114,10 +131,8 @@ def replay(
     return asyncio.run(collect(build(models, wiring), dataset, users, config.seed))
 
 
-def evaluate(
-    dataset: Dataset, split: Split, rankers: Rankers, config: JobConfig, wiring: Wiring
-) -> Evaluation:
-    """Ask the real funnel, as of the cut, for all users of the test window.
+def prepare(dataset: Dataset, split: Split, config: JobConfig, wiring: Wiring) -> Exam:
+    """Fit recall as of the cut, and find the users of the test window.
 
     Raises:
         DataError: there are none.
@@ -130,8 +145,13 @@ def evaluate(
             "Nobody liked anything new in the newest interactions, so the funnel cannot be judged. "
             "More interactions are needed."
         )
-    funnel = build(models, wiring, rankers)
-    return asyncio.run(evaluate_funnel(funnel, models, dataset, users, config.seed))
+    return Exam(dataset, models, users, cut, wiring, config.seed)
+
+
+def evaluate(exam: Exam, rankers: Rankers) -> Evaluation:
+    """Ask the real funnel, as of the cut, for all users of the test window."""
+    funnel = build(exam.models, exam.wiring, rankers)
+    return asyncio.run(evaluate_funnel(funnel, exam.models, exam.dataset, exam.users, exam.seed))
 
 
 def refit(

@@ -1,6 +1,6 @@
 """``recfunnel train``: reads the data, runs the job with a progress bar, says what came out."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
@@ -10,10 +10,14 @@ from rich.table import Table
 
 from app.manifest import read_manifest
 from app.settings import Settings
+from offline.bundles import KEEP
 from offline.data.readers import MAX_BAD_SHARE, read, write_bad
+from offline.gate import GateConfig
+from offline.gate_words import RefusedError, refusal, remarks
 from offline.job import JobConfig, Phases, run
 from offline.models.fit import RecallConfig
 from offline.models.item_cf import ItemCFConfig
+from offline.pointer import pointed
 
 PHASES = {
     "read": "Reading and checking the data",
@@ -21,6 +25,7 @@ PHASES = {
     "coarse": "Fitting the coarse ranker",
     "fine": "Fitting the fine ranker",
     "evaluate": "Asking the real funnel for the test window",
+    "gate": "Comparing with what is in service",
     "refit": "Fitting recall on everything",
     "publish": "Publishing the bundle",
 }
@@ -33,6 +38,8 @@ class Choice:
     seed: int = 7
     factorisation: Literal["als", "bpr", "sgd"] = "als"
     similarity: Literal["cosine", "adjusted_cosine"] = "cosine"
+    gate: GateConfig = field(default_factory=GateConfig)
+    keep: int = KEEP
 
     def recall(self) -> RecallConfig:
         """Give the configuration of the recall models."""
@@ -55,6 +62,7 @@ def train(
 
     Raises:
         DataError: the data cannot be used; the text says why.
+        RefusedError: the gate did not let the bundle pass; it is written, but not served.
     """
     console = Console()
     with _progress() as bar:
@@ -66,6 +74,8 @@ def train(
             seed=choice.seed,
             recall=choice.recall(),
             policy=settings.policy.policy(),
+            gate=choice.gate,
+            keep=choice.keep,
             redis_url=settings.redis_url,
             key_prefix=settings.key_prefix,
         )
@@ -81,7 +91,18 @@ def train(
         soft_wrap=True,
         highlight=False,
     )
+    _tell_gate(console, folder, settings.out)
     return folder
+
+
+def _tell_gate(console: Console, folder: Path, out: Path) -> None:
+    gate = read_manifest(folder).gate
+    if gate is None:
+        return
+    if gate.verdict == "refused":
+        raise RefusedError(refusal(folder.name, gate, pointed(out)))
+    for remark in remarks(gate):
+        console.print(remark, markup=False, highlight=False, soft_wrap=True)
 
 
 def _outcome(folder: Path) -> Table:
