@@ -16,6 +16,7 @@ from app.contracts import Channel, Histories, LocalChannel, Matrix, Scorer, Scor
 from app.cpu import Cpu
 from app.features import CHANNELS, COARSE_VIEW, FINE_VIEW, FeatureBuilder, Group
 from app.funnel import Funnel, RankStage
+from app.limits import Count
 from app.profile import Profiles
 from app.recall.crowd import Crowd, Popular
 from app.recall.item_cf import ItemCF
@@ -32,9 +33,9 @@ QUICK = 1_000_000  # products of one vector search that take less time than a ho
 class Sizes:
     """How many candidates go on from each stage. The rankers are trained with the same sizes."""
 
-    recall: int = 200  # from each channel
-    coarse: int = 300
-    fine: int = 100
+    recall: Count = 200  # from each channel
+    coarse: Count = 300
+    fine: Count = 100
 
 
 @dataclass(frozen=True, slots=True, eq=False)

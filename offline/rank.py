@@ -9,6 +9,7 @@ from sklearn.linear_model import LogisticRegression
 
 from app.contracts import Scores
 from app.features import CHANNELS, COARSE_VIEW, FINE_VIEW, names
+from app.limits import Count, Positive, Several
 from app.rank.coarse import Coarse
 from offline.data.errors import DataError
 from offline.table import RankTable, join
@@ -23,15 +24,15 @@ RISING = frozenset(
 class RankConfig:
     """How the rankers are fitted."""
 
-    coarse_negatives: int = 100  # per group
-    coarse_strength: float = 1.0  # inverse of L2 regularisation
-    rounds: int = 300
-    least_rounds: int = 100  # a few windows are noisy: their best round may come by chance
-    held_out: int = 2  # later windows that say when to stop
-    learning_rate: float = 0.03
-    leaves: int = 7
-    leaf_rows: int = 40
-    truncation: int = 50
+    coarse_negatives: Count = 100  # per group
+    coarse_strength: Positive = 1.0  # inverse of L2 regularisation
+    rounds: Count = 300
+    least_rounds: Count = 100  # a few windows are noisy: their best round may come by chance
+    held_out: Count = 2  # later windows that say when to stop
+    learning_rate: Positive = 0.03
+    leaves: Several = 7
+    leaf_rows: Count = 40
+    truncation: Count = 50
 
 
 def coarse_width() -> int:

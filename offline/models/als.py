@@ -6,6 +6,7 @@ import numpy as np
 from implicit.cpu.als import AlternatingLeastSquares
 
 from app.artifacts import DAY, Factors
+from app.limits import Count, NotNegative, Positive, Seconds
 from offline.data.dataset import Log
 from offline.models.factors import confidences, factors
 from offline.models.interactions import Shape, liked
@@ -20,12 +21,12 @@ class ALSConfig:
     the log, and the best of these on MovieTweetings. Few data want a strong ``reg``.
     """
 
-    size: int = 64  # dimensions
-    alpha: float = 10.0  # confidence of a positive event of weight 1 is 1 + alpha
-    reg: float = 50.0
-    rounds: int = 10
-    half_life: float = 30 * DAY  # seconds after which an interaction counts half
-    propensity_power: float = 0.0  # above 0: events count less the more popular their item
+    size: Count = 64  # dimensions
+    alpha: NotNegative = 10.0  # confidence of a positive event of weight 1 is 1 + alpha
+    reg: Positive = 50.0
+    rounds: Count = 10
+    half_life: Seconds = 30 * DAY  # seconds after which an interaction counts half
+    propensity_power: NotNegative = 0.0  # above 0: events count less the more popular their item
 
 
 def fit(log: Log, shape: Shape, config: ALSConfig, seed: int) -> Factors:

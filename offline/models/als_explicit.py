@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.artifacts import Factors
+from app.limits import Count, NotNegative, Positive, Seconds
 from offline.data.dataset import Log
 from offline.models.factors import factors
 from offline.models.interactions import Shape, Sparse, decay, latest, matrix, refilled
@@ -20,14 +21,14 @@ TINY = 1e-12  # keeps the equations solvable where all ratings have faded away
 class ExplicitALSConfig:
     """How ratings are learnt, and how a user is folded in."""
 
-    size: int = 32  # dimensions
-    penalty: float = 0.1  # regularisation of the vectors, per rating
-    bias_penalty: float = 5.0  # ratings at which a bias counts half
-    rounds: int = 10
-    spread: float = 0.1  # standard deviation of the first vectors
-    half_life: float = np.inf  # seconds after which a rating counts half
-    alpha: float = 5.0  # of the fold-in, as in Factors
-    reg: float = 20.0  # of the fold-in
+    size: Count = 32  # dimensions
+    penalty: Positive = 0.1  # regularisation of the vectors, per rating
+    bias_penalty: NotNegative = 5.0  # ratings at which a bias counts half
+    rounds: Count = 10
+    spread: Positive = 0.1  # standard deviation of the first vectors
+    half_life: Seconds = np.inf  # seconds after which a rating counts half
+    alpha: NotNegative = 5.0  # of the fold-in, as in Factors
+    reg: Positive = 20.0  # of the fold-in
 
 
 def fit(log: Log, shape: Shape, config: ExplicitALSConfig, seed: int) -> Factors:

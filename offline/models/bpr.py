@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
 
 from app.artifacts import Factors
+from app.limits import Count, NotNegative, Positive, Seconds
 from offline.data.dataset import Log
 from offline.models.factors import factors
 from offline.models.interactions import Shape, Sparse, liked
@@ -22,14 +23,14 @@ TIE = 1e-9  # weights no further apart, relative to the greatest, are equal
 class BPRConfig:
     """How the vectors are learnt, and how a user is folded in."""
 
-    size: int = 31  # dimensions; one more holds the item's bias
-    rate: float = 0.05
-    penalty: float = 0.05  # regularisation of the training
-    rounds: int = 30
-    alpha: float = 5.0  # of the fold-in, as in Factors
-    reg: float = 50.0  # of the fold-in
-    half_life: float = np.inf  # seconds after which an interaction counts half
-    propensity_power: float = 0.0  # above 0: events count less the more popular their item
+    size: Count = 31  # dimensions; one more holds the item's bias
+    rate: Positive = 0.05
+    penalty: NotNegative = 0.05  # regularisation of the training
+    rounds: Count = 30
+    alpha: NotNegative = 5.0  # of the fold-in, as in Factors
+    reg: Positive = 50.0  # of the fold-in
+    half_life: Seconds = np.inf  # seconds after which an interaction counts half
+    propensity_power: NotNegative = 0.0  # above 0: events count less the more popular their item
 
 
 def fit(log: Log, shape: Shape, config: BPRConfig, seed: int) -> Factors:

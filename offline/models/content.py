@@ -9,6 +9,7 @@ from sklearn.feature_extraction.text import TfidfVectorizer
 
 from app.artifacts import Content
 from app.catalogue import Catalogue
+from app.limits import Count, NotNegative
 from offline.models.threads import one_thread
 
 YEARS_PER_BUCKET = 10.0
@@ -18,10 +19,10 @@ YEARS_PER_BUCKET = 10.0
 class ContentConfig:
     """What counts how much. A weight is the length of that part of an item's vector."""
 
-    categories: float = 1.0
-    title: float = 0.5
-    decade: float = 0.5
-    title_size: int = 48  # dimensions of the title part, at most
+    categories: NotNegative = 1.0
+    title: NotNegative = 0.5
+    decade: NotNegative = 0.5
+    title_size: Count = 48  # dimensions of the title part, at most
 
 
 def fit(catalogue: Catalogue, config: ContentConfig, seed: int) -> Content:

@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 from scipy.linalg import lapack
 
 from app.artifacts import Table
+from app.limits import Count, Positive, Seconds
 from offline.data.dataset import Log
 from offline.models.interactions import Shape, Sparse, liked, refilled
 from offline.models.tables import Triples, pack
@@ -19,10 +20,10 @@ BLOCK_ROWS = 512  # rows whose best weights are looked for at a time
 class EASEConfig:
     """How strongly items predict one another."""
 
-    reg: float = 200.0
-    half_life: float = np.inf  # seconds after which an interaction counts half
-    neighbours: int = 200  # kept per item
-    most_items: int = 6_000  # those with most likes; time grows with its cube, memory its square
+    reg: Positive = 200.0
+    half_life: Seconds = np.inf  # seconds after which an interaction counts half
+    neighbours: Count = 200  # kept per item
+    most_items: Count = 6_000  # those with most likes; time grows with its cube, memory its square
 
 
 def fit(log: Log, shape: Shape, config: EASEConfig) -> Table:

@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.artifacts import Table
+from app.limits import Count, NotNegative, Seconds
 from offline.data.dataset import Log
 from offline.models.interactions import (
     Shape,
@@ -32,10 +33,10 @@ class ItemCFConfig:
     """
 
     similarity: Literal["cosine", "adjusted_cosine"] = "cosine"
-    neighbours: int = 100  # kept per item
-    shrink: float = 20.0  # co-raters at which a similarity counts half
-    half_life: float = np.inf  # seconds after which an interaction counts half
-    damping: float = 0.0  # a similarity is divided by the neighbour's raters to this power
+    neighbours: Count = 100  # kept per item
+    shrink: NotNegative = 20.0  # co-raters at which a similarity counts half
+    half_life: Seconds = np.inf  # seconds after which an interaction counts half
+    damping: NotNegative = 0.0  # a similarity is divided by the neighbour's raters to this power
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -6,6 +6,7 @@ import numpy as np
 
 from app.artifacts import HALF_LIVES, Popularity
 from app.contracts import Scores
+from app.limits import NotNegative
 from offline.data.dataset import Log
 
 
@@ -13,7 +14,7 @@ from offline.data.dataset import Log
 class PopularityConfig:
     """How cautious the mean value of an item is."""
 
-    shrink: float = 10.0  # events at which an item's own mean counts half
+    shrink: NotNegative = 10.0  # events at which an item's own mean counts half
 
 
 def fit(log: Log, n: int, at: float, config: PopularityConfig) -> Popularity:

@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.artifacts import Table
+from app.limits import Count, NotNegative, Seconds
 from offline.data.dataset import Log
 from offline.models.interactions import Shape, Sparse, liked, refilled
 from offline.models.products import blocks, product
@@ -16,10 +17,10 @@ from offline.models.tables import Triples, pack
 class RP3betaConfig:
     """Where the walk goes."""
 
-    alpha: float = 1.0  # power of each step's probability
-    beta: float = 0.6  # a destination is divided by its likes to this power
-    neighbours: int = 100  # kept per item
-    half_life: float = np.inf  # seconds after which an interaction counts half
+    alpha: NotNegative = 1.0  # power of each step's probability
+    beta: NotNegative = 0.6  # a destination is divided by its likes to this power
+    neighbours: Count = 100  # kept per item
+    half_life: Seconds = np.inf  # seconds after which an interaction counts half
 
 
 def fit(log: Log, shape: Shape, config: RP3betaConfig) -> Table:

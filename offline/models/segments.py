@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from app.artifacts import Segments
 from app.contracts import Matrix
+from app.limits import Positive, Seconds
 from offline.data.dataset import Log
 from offline.models import bands
 from offline.models.interactions import decay
@@ -20,8 +21,8 @@ FEWEST_VALUES, MOST_VALUES = 2, 50
 class SegmentsConfig:
     """How cautious a segment's taste is."""
 
-    prior: float = 5_000.0  # likes at which a segment's own share of an item counts half
-    half_life: float = np.inf  # seconds after which a like counts half
+    prior: Positive = 5_000.0  # likes at which a segment's own share of an item counts half
+    half_life: Seconds = np.inf  # seconds after which a like counts half
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
 from app.artifacts import Factors
+from app.limits import Count, NotNegative, Positive, Seconds
 from offline.data.dataset import Log
 from offline.models.factors import factors
 from offline.models.interactions import Shape, decay
@@ -16,15 +17,15 @@ from offline.models.interactions import Shape, decay
 class SGDConfig:
     """How ratings are learnt, and how a user is folded in."""
 
-    size: int = 32  # dimensions
-    rate: float = 0.02
-    penalty: float = 0.1  # regularisation of the training
-    rounds: int = 15
-    batch: int = 1_000  # ratings whose gradients are taken at once
-    spread: float = 0.1  # standard deviation of the first vectors
-    alpha: float = 5.0  # of the fold-in, as in Factors
-    reg: float = 20.0  # of the fold-in
-    half_life: float = np.inf  # seconds after which a rating counts half
+    size: Count = 32  # dimensions
+    rate: Positive = 0.02
+    penalty: NotNegative = 0.1  # regularisation of the training
+    rounds: Count = 15
+    batch: Count = 1_000  # ratings whose gradients are taken at once
+    spread: Positive = 0.1  # standard deviation of the first vectors
+    alpha: NotNegative = 5.0  # of the fold-in, as in Factors
+    reg: Positive = 20.0  # of the fold-in
+    half_life: Seconds = np.inf  # seconds after which a rating counts half
 
 
 @dataclass(frozen=True, slots=True, eq=False)

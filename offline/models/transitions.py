@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
 from app.artifacts import Table
+from app.limits import Count, NotNegative, Seconds, Share
 from offline.data.dataset import Log
 from offline.models.interactions import Shape, Sparse, decay
 from offline.models.tables import pack
@@ -16,13 +17,13 @@ from offline.models.tables import pack
 class TransitionsConfig:
     """How far one like reaches, and what it counts."""
 
-    span: int = 10  # likes of the same user that an item is followed by
-    fade: float = 0.8  # each further one counts this much of the one before
-    together: float = 0.5  # what likes of one moment count, both ways
-    shrink: float = 5.0  # likes of an item at which its followers count half
-    damping: float = 0.3  # a follower is divided by all it follows to this power
-    half_life: float = np.inf  # seconds after which an interaction counts half
-    neighbours: int = 100  # kept per item
+    span: Count = 10  # likes of the same user that an item is followed by
+    fade: Share = 0.8  # each further one counts this much of the one before
+    together: NotNegative = 0.5  # what likes of one moment count, both ways
+    shrink: NotNegative = 5.0  # likes of an item at which its followers count half
+    damping: NotNegative = 0.3  # a follower is divided by all it follows to this power
+    half_life: Seconds = np.inf  # seconds after which an interaction counts half
+    neighbours: Count = 100  # kept per item
 
 
 def fit(log: Log, shape: Shape, config: TransitionsConfig) -> Table:

@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.artifacts import Table
+from app.limits import Count, Seconds
 from offline.data.dataset import Log
 from offline.models.interactions import Shape, decay, deviations, latest, ratings_vary
 from offline.models.tables import first
@@ -22,9 +23,9 @@ class UserCFConfig:
     "auto" is "pearson" where values are ratings. Where these do not vary, both are "cosine".
     """
 
-    raters_per_item: int = 500  # the most recent
+    raters_per_item: Count = 500  # the most recent
     likeness: Likeness = "auto"
-    half_life: float = np.inf  # seconds after which a rating counts half
+    half_life: Seconds = np.inf  # seconds after which a rating counts half
 
 
 def fit(log: Log, shape: Shape, config: UserCFConfig, *, centred: bool) -> Table:

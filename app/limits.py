@@ -1,0 +1,13 @@
+"""What a number of a configuration may be. Only files are checked; code is trusted."""
+
+from math import inf
+from typing import Annotated, TypeAlias
+
+from annotated_types import Ge, Gt, Le, Lt
+
+Count: TypeAlias = Annotated[int, Ge(1)]
+Several: TypeAlias = Annotated[int, Ge(2)]
+Positive: TypeAlias = Annotated[float, Gt(0), Lt(inf)]
+NotNegative: TypeAlias = Annotated[float, Ge(0), Lt(inf)]
+Share: TypeAlias = Annotated[float, Ge(0), Le(1)]
+Seconds: TypeAlias = Annotated[float, Gt(0)]  # inf: without end
