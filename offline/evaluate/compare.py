@@ -1,6 +1,6 @@
 """Every method by every metric, with intervals: one evaluation code for all of them."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -34,6 +34,31 @@ class Background:
     content: Matrix | None  # (n, d) item vectors; None: diversity is undefined
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Measured:
+    """Every method by every metric, for each user alone; what several windows say is pooled."""
+
+    persons: NDArray[np.int64]  # (u,) whom each line is of; one who came twice has two lines
+    per_user: dict[tuple[str, str], PerUser]  # (method, metric) -> (u,)
+    coverage: dict[str, dict[str, float]]  # method -> metric -> share of the catalogue
+
+    @classmethod
+    def pool(cls, parts: Sequence["Measured"]) -> "Measured":
+        """Put the users of several windows end to end; coverage is the windows' mean."""
+        first = parts[0]
+        return cls(
+            np.concatenate([part.persons for part in parts]),
+            {key: np.concatenate([p.per_user[key] for p in parts]) for key in first.per_user},
+            {
+                method: {
+                    name: float(np.mean([part.coverage[method][name] for part in parts]))
+                    for name in covered
+                }
+                for method, covered in first.coverage.items()
+            },
+        )
+
+
 def evaluate(
     lists: Mapping[str, Lists],
     relevant: RowSets,
@@ -47,30 +72,64 @@ def evaluate(
         ValueError: "funnel" or "popularity" is missing, lists are shorter than 20 places, or
             no user has a relevant item.
     """
-    if missing := {REFERENCE, EXPECTED} - lists.keys():
-        raise ValueError(f"cannot compare without the lists of {sorted(missing)}")
+    if REFERENCE not in lists:
+        raise ValueError(f"cannot compare without the lists of {[REFERENCE]}")
+    graded = bool((relevant.grades != 1).any())
+    return summarise(measure(lists, relevant, background, graded=graded), seed, resamples=resamples)
+
+
+def measure(
+    lists: Mapping[str, Lists], relevant: RowSets, background: Background, *, graded: bool
+) -> Measured:
+    """Judge the lists of each method, user by user; those without relevant items are left out.
+
+    ``persons`` are the numbers of the users in ``relevant``.
+
+    Raises:
+        ValueError: "popularity" is missing, or lists are shorter than 20 places.
+    """
+    if EXPECTED not in lists:
+        raise ValueError(f"cannot compare without the lists of {[EXPECTED]}")
     concerned = np.flatnonzero(relevant.sizes)
     wanted = relevant.take(concerned)
     kept = {method: rows[concerned] for method, rows in lists.items()}
     judged = {method: metrics.judge(rows, wanted) for method, rows in kept.items()}
-    per_user = {
-        (method, name): values
-        for method, rows in kept.items()
-        for name, values in (
-            _accuracy(judged[method], graded=bool((wanted.grades != 1).any()))
-            | _beyond(rows, judged[method], kept[EXPECTED], background)
-        ).items()
-    }
-    bootstrap = Bootstrap.of(np.stack(list(per_user.values()), axis=1), seed, resamples)
-    place = {key: column for column, key in enumerate(per_user)}
-    return Comparison(
-        evaluated_users=len(concerned),
-        methods={
-            method: _means(bootstrap, place, method) | _coverage(rows, len(background.counts))
+    return Measured(
+        concerned,
+        {
+            (method, name): values
             for method, rows in kept.items()
+            for name, values in (
+                _accuracy(judged[method], graded=graded)
+                | _beyond(rows, judged[method], kept[EXPECTED], background)
+            ).items()
+        },
+        {method: _coverage(rows, len(background.counts)) for method, rows in kept.items()},
+    )
+
+
+def summarise(
+    measured: Measured, seed: int, reference: str = REFERENCE, resamples: int = RESAMPLES
+) -> Comparison:
+    """Give means with intervals, and how ``reference`` does against every other method.
+
+    Raises:
+        ValueError: no user has a relevant item.
+    """
+    columns = np.stack(list(measured.per_user.values()), axis=1)
+    bootstrap = Bootstrap.of(columns, seed, resamples, measured.persons)
+    place = {key: column for column, key in enumerate(measured.per_user)}
+    return Comparison(
+        evaluated_users=len(measured.persons),
+        methods={
+            method: _means(bootstrap, place, method)
+            | {name: Interval(mean=share, low=None, high=None) for name, share in covered.items()}
+            for method, covered in measured.coverage.items()
         },
         differences={
-            method: _differences(bootstrap, place, method) for method in kept if method != REFERENCE
+            method: _differences(bootstrap, place, (reference, method))
+            for method in measured.coverage
+            if method != reference
         },
     )
 
@@ -97,12 +156,9 @@ def _beyond(
     return values
 
 
-def _coverage(rows: Lists, n: int) -> Metrics:
+def _coverage(rows: Lists, n: int) -> dict[str, float]:
     """Measure all lists together; a resample of users has fewer lists, so there are no bounds."""
-    return {
-        f"coverage@{k}": Interval(mean=metrics.coverage(rows, k, n), low=None, high=None)
-        for k in CUTS
-    }
+    return {f"coverage@{k}": metrics.coverage(rows, k, n) for k in CUTS}
 
 
 def _means(bootstrap: Bootstrap, place: Mapping[tuple[str, str], int], method: str) -> Metrics:
@@ -110,12 +166,13 @@ def _means(bootstrap: Bootstrap, place: Mapping[tuple[str, str], int], method: s
 
 
 def _differences(
-    bootstrap: Bootstrap, place: Mapping[tuple[str, str], int], method: str
+    bootstrap: Bootstrap, place: Mapping[tuple[str, str], int], pair: tuple[str, str]
 ) -> dict[str, Difference]:
+    reference, method = pair
     return {
         name: Difference(
-            difference=bootstrap.difference(place[REFERENCE, name], at),
-            ratio=bootstrap.ratio(place[REFERENCE, name], at),
+            difference=bootstrap.difference(place[reference, name], at),
+            ratio=bootstrap.ratio(place[reference, name], at),
         )
         for (owner, name), at in place.items()
         if owner == method

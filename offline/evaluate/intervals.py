@@ -31,21 +31,32 @@ class Bootstrap:
     resampled: Floats  # (r, m)
 
     @classmethod
-    def of(cls, columns: Floats, seed: int, resamples: int = RESAMPLES) -> "Bootstrap":
+    def of(
+        cls,
+        columns: Floats,
+        seed: int,
+        resamples: int = RESAMPLES,
+        persons: NDArray[np.integer] | None = None,
+    ) -> "Bootstrap":
         """Resample the users of ``columns`` (u, m); NaN is left out of its column's mean.
+
+        Where a user has several lines, ``persons`` (u,) says whose each is: their lines are drawn
+        together, for they are no independent witnesses.
 
         Raises:
             ValueError: there are no users.
         """
-        users = len(columns)
-        if not users:
+        if not len(columns):
             raise ValueError("no users to resample: nobody in the test window has relevant items")
-        everyone = _means(np.ones((1, users)), columns)[0]
+        everyone = _means(np.ones((1, len(columns))), columns)[0]
+        lines = np.arange(len(columns)) if persons is None else persons
+        _, person_of = np.unique(lines, return_inverse=True)
+        users = int(person_of.max()) + 1
         random, even = np.random.default_rng(seed), np.full(users, 1 / users)
-        step = max(1, BATCH // users)
+        step = max(1, BATCH // len(columns))
         sizes = [min(step, resamples - start) for start in range(0, resamples, step)]
-        parts = [_means(random.multinomial(users, even, size), columns) for size in sizes]
-        return cls(everyone, np.concatenate(parts))
+        drawn = (random.multinomial(users, even, size)[:, person_of] for size in sizes)
+        return cls(everyone, np.concatenate([_means(times, columns) for times in drawn]))
 
     def mean(self, column: int) -> Interval:
         """Give the mean of one column, with its bounds."""

@@ -1,0 +1,94 @@
+"""Tunes one peer on the selection tasks, then answers the test tasks. Runs in its environment.
+
+    python -m quality.peers.drive MODULE PEER FOLDER OUT
+
+``FOLDER`` holds ``selection-*.npz`` with their ``.targets.npz``, and ``test-*.npz`` without.
+"""
+
+import json
+import sys
+from dataclasses import dataclass
+from importlib import import_module
+from importlib.metadata import version
+from pathlib import Path
+from time import perf_counter
+from typing import Any
+
+import numpy as np
+import optuna
+
+from offline.evaluate import metrics
+from offline.evaluate.rowsets import RowSets
+from quality.exchange import Task
+from quality.peers.peer import SEED, Parameters, Peer, recommend, signals
+
+TRIALS = 20
+PATIENCE = 600.0  # seconds of tuning, after which no further trial is begun
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Exam:
+    """A selection task, and what its users took."""
+
+    task: Task
+    relevant: RowSets
+
+    @classmethod
+    def load(cls, path: Path) -> "Exam":
+        """Read the task and, beside it, its targets."""
+        with np.load(path.with_suffix(".targets.npz"), allow_pickle=False) as held:
+            relevant = RowSets(held["indptr"], held["rows"], held["grades"])
+        return cls(Task.load(path), relevant)
+
+
+def answer(peer: Peer, task: Task, parameters: Parameters) -> np.ndarray[Any, np.dtype[np.int64]]:
+    """Fit to a task and make its lists."""
+    return recommend(peer, peer.fit(task, parameters), task, parameters["signal"])
+
+
+def score(peer: Peer, exams: list[Exam], parameters: Parameters) -> float:
+    """Give the mean graded NDCG@10 of the warm users of all exams."""
+    found = []
+    for exam in exams:
+        judged = metrics.judge(answer(peer, exam.task, parameters), exam.relevant)
+        warm = np.diff(exam.task.seen().indptr) > 0
+        found.append(metrics.ndcg(judged, 10, graded=True)[warm])
+    return float(np.nanmean(np.concatenate(found)))
+
+
+def tune(peer: Peer, exams: list[Exam], patience: float = PATIENCE) -> dict[str, Any]:
+    """Choose the best of 20 seeded trials; gives parameters, score and number of trials."""
+
+    def objective(trial: optuna.Trial) -> float:
+        signal = trial.suggest_categorical("signal", signals(exams[0].task))
+        return score(peer, exams, {**peer.suggest(trial), "signal": signal})
+
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    study = optuna.create_study(direction="maximize", sampler=optuna.samplers.TPESampler(seed=SEED))
+    began = perf_counter()
+    study.optimize(objective, n_trials=TRIALS, timeout=patience)
+    return {
+        "parameters": study.best_params,
+        "selection_ndcg": study.best_value,
+        "trials": len(study.trials),
+        "tuning_seconds": perf_counter() - began,
+    }
+
+
+def main(module: str, name: str, folder: Path, out: Path) -> None:
+    """Tune, answer every test task, and say how it was done in ``told.json``, last."""
+    peer: Peer = import_module(f"quality.peers.{module}").PEERS[name]
+    out.mkdir(parents=True, exist_ok=True)
+    exams = [Exam.load(p) for p in sorted(folder.glob("selection-*.npz")) if p.suffixes == [".npz"]]
+    told = tune(peer, exams)
+    began = perf_counter()
+    for path in sorted(folder.glob("test-*.npz")):
+        np.save(out / path.with_suffix(".npy").name, answer(peer, Task.load(path), told["parameters"]))
+    told["test_seconds"] = perf_counter() - began
+    told["library"] = peer.library
+    told["version"] = version(peer.library) if peer.library else ""
+    (out / "told.json").write_text(json.dumps(told, indent=1))
+
+
+if __name__ == "__main__":
+    main(sys.argv[1], sys.argv[2], Path(sys.argv[3]), Path(sys.argv[4]))

@@ -1,0 +1,81 @@
+"""What a library must offer to be compared, and how its scores become lists.
+
+Runs in the peers' environments: of this project only ``quality.exchange`` and the metrics.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Protocol, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import sparse
+
+from quality.exchange import LONGEST, Lists, Task
+
+BLOCK = 256  # users scored at a time: their scores of the whole catalogue are in memory
+SEED = 7
+Parameters: TypeAlias = dict[str, Any]  # name -> str, int or float
+Scores: TypeAlias = NDArray[np.floating[Any]]  # (u, n) higher is better, for the whole catalogue
+
+
+class Model(Protocol):
+    """A fitted model."""
+
+    def known(self, users: NDArray[np.int64]) -> Scores:
+        """Score the catalogue for users of the training data."""
+        ...
+
+    def folded(self, histories: sparse.csr_matrix) -> Scores:
+        """Score the catalogue for new users from their histories (u, n).
+
+        Raises:
+            NotImplementedError: the library cannot.
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Peer:
+    """A library's model, its search space and how it is fitted."""
+
+    library: str  # the distribution whose version is told; "" for a rule of this project
+    suggest: Callable[[Any], Parameters]  # from an optuna trial
+    fit: Callable[[Task, Parameters], Model]
+    answers_cold: bool = False  # says something to users without a history
+    needs_times: bool = False
+
+
+def signals(task: Task) -> list[str]:
+    """Name what the library may take for a sign of interest; which one is tuned."""
+    return ["liked", "all"] if task.explicit[0] else ["liked", "weight"]
+
+
+def recommend(peer: Peer, model: Model, task: Task, signal: str) -> Lists:
+    """Make the lists (u, 100) of the users asked; -1 where the peer has nothing to say."""
+    lists = np.full((len(task.asked), LONGEST), -1, np.int64)
+    seen, trained = task.seen(), task.matrix("all").getnnz(axis=0) > 0
+    spoken = np.diff(task.seen().indptr) > 0
+    users = np.arange(len(task.asked)) if peer.answers_cold else np.flatnonzero(spoken)
+    for start in range(0, len(users), BLOCK):
+        block = users[start : start + BLOCK]
+        scores = np.array(_scores(model, task, block, signal), np.float64)
+        scores[:, ~trained] = -np.inf
+        scores[seen[block].nonzero()] = -np.inf
+        lists[block] = _best(scores)
+    return lists
+
+
+def _scores(model: Model, task: Task, block: NDArray[np.int64], signal: str) -> Scores:
+    if len(task.revealed):
+        return model.folded(task.histories(signal)[block])
+    return model.known(task.asked[block])
+
+
+def _best(scores: NDArray[np.float64]) -> Lists:
+    """Order by score, equal ones by row; what may not be shown is left out."""
+    scores = np.where(np.isnan(scores), -np.inf, scores)
+    order = np.argsort(-scores, axis=1, kind="stable")[:, :LONGEST]
+    shown = np.where(np.isfinite(np.take_along_axis(scores, order, 1)), order, -1)
+    missing = LONGEST - shown.shape[1]
+    return np.pad(shown, ((0, 0), (0, max(missing, 0))), constant_values=-1)
