@@ -7,6 +7,7 @@ from annotated_types import Ge, Gt, Le, Lt
 
 Count: TypeAlias = Annotated[int, Ge(1)]
 Several: TypeAlias = Annotated[int, Ge(2)]
+Seed: TypeAlias = Annotated[int, Ge(0), Lt(2**31)]  # LightGBM takes no larger
 Positive: TypeAlias = Annotated[float, Gt(0), Lt(inf)]
 NotNegative: TypeAlias = Annotated[float, Ge(0), Lt(inf)]
 Share: TypeAlias = Annotated[float, Ge(0), Le(1)]

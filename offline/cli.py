@@ -22,6 +22,9 @@ app = typer.Typer(
 REFUSED = 3  # exit code: trained and written, but the gate did not let it into service
 Out = Annotated[Path | None, typer.Option(help="Folder of bundles. Default: out.")]
 Host = Annotated[str | None, typer.Option(help="Address to listen on. Default: 127.0.0.1.")]
+Seed = Annotated[
+    int | None, typer.Option(help="The same seed gives the same models. Default: 7.", min=0)
+]
 Port = Annotated[int | None, typer.Option(help="Port to listen on. Default: 8000.", min=0)]
 
 
@@ -65,13 +68,22 @@ def train(  # noqa: PLR0913, PLR0917 - one argument for each option
     schema: Annotated[
         Path | None, typer.Option(help="A TOML file that says which column is which.")
     ] = None,
-    seed: Annotated[int, typer.Option(help="The same seed gives the same models.")] = 7,
+    config: Annotated[
+        Path | None,
+        typer.Option(
+            help="A TOML file of settings, as tune writes it, or a bundle's folder to repeat its "
+            "training. Other options win over it."
+        ),
+    ] = None,
+    seed: Seed = None,
     factorisation: Annotated[
-        Factorisation, typer.Option(help="What makes the vectors of the embedding channel.")
-    ] = Factorisation.ALS,
+        Factorisation | None,
+        typer.Option(help="What makes the vectors of the embedding channel. Default: als."),
+    ] = None,
     similarity: Annotated[
-        Similarity, typer.Option(help="How near two items are, for Item-CF.")
-    ] = Similarity.COSINE,
+        Similarity | None,
+        typer.Option(help="How near two items are, for Item-CF. Default: cosine."),
+    ] = None,
     max_bad_share: Annotated[
         float, typer.Option(help="Share of bad rows at which to stop.", min=0, max=1)
     ] = 0.05,
@@ -91,7 +103,14 @@ def train(  # noqa: PLR0913, PLR0917 - one argument for each option
         from offline.train import train as run  # noqa: PLC0415 - the same
 
         gate = GateConfig(margin=margin, force=force)
-        choice = Choice(seed, factorisation.value, similarity.value, gate, keep)
+        choice = Choice(
+            seed,
+            factorisation.value if factorisation else None,
+            similarity.value if similarity else None,
+            gate,
+            keep,
+            config,
+        )
         run(data, _settings(out=out), choice, schema=schema, max_bad_share=max_bad_share)
 
 
@@ -114,6 +133,28 @@ def bundles(out: Out = None) -> None:
         from offline.bundle_view import tell_bundles  # noqa: PLC0415 - not to load it for serving
 
         tell_bundles(_settings(out=out).out)
+
+
+@app.command()
+def report(
+    compare: Annotated[
+        tuple[str, str] | None, typer.Option(help="Two versions to lay side by side.")
+    ] = None,
+    out: Out = None,
+    data: Annotated[
+        Path | None, typer.Option(help="Ask both bundles for the test users of this data.")
+    ] = None,
+) -> None:
+    """Say where the report lies and what it says, or compare two bundles."""
+    with one_sentence():
+        from offline.side_by_side import compare as run  # noqa: PLC0415 - needs the extra "train"
+        from offline.side_by_side import tell_report  # noqa: PLC0415 - the same
+
+        settings = _settings(out=out)
+        if compare is None:
+            tell_report(settings.out)
+        else:
+            run(compare, settings, data)
 
 
 @app.command()

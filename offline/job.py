@@ -11,6 +11,7 @@ import lightgbm
 
 from app.assemble import Rankers, Sizes, Wiring
 from app.cpu import Cpu
+from app.limits import Count, Seed
 from app.rank.coarse import Coarse
 from app.rank.fine import Fine
 from app.rerank.slate import Policy
@@ -39,14 +40,14 @@ from offline.write_up import figures, summary
 class JobConfig:
     """All that a run depends on beside the data."""
 
-    seed: int = 7
+    seed: Seed = 7
     recall: RecallConfig = field(default_factory=RecallConfig)
     rank: RankConfig = field(default_factory=RankConfig)
     sizes: Sizes = field(default_factory=Sizes)
     policy: Policy = field(default_factory=Policy)
     gate: GateConfig = field(default_factory=GateConfig)
     keep: int = KEEP  # bundles, the newest
-    askers: int = 1_000  # users replayed in each window, at most
+    askers: Count = 1_000  # users replayed in each window, at most
     redis_url: str | None = field(default=None, repr=False)  # to hold the similarity tables
     key_prefix: str = "recfunnel"
 

@@ -1,6 +1,6 @@
 """``recfunnel train``: reads the data, runs the job with a progress bar, says what came out."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal
 
@@ -11,12 +11,12 @@ from rich.table import Table
 from app.manifest import read_manifest
 from app.settings import Settings
 from offline.bundles import KEEP
+from offline.config import checked
+from offline.config import read as read_config
 from offline.data.readers import MAX_BAD_SHARE, read, write_bad
 from offline.gate import GateConfig
 from offline.gate_words import RefusedError, refusal, remarks
 from offline.job import JobConfig, Phases, run
-from offline.models.fit import RecallConfig
-from offline.models.item_cf import ItemCFConfig
 from offline.pointer import pointed
 
 PHASES = {
@@ -35,18 +35,36 @@ PHASES = {
 class Choice:
     """What the command line says about the models."""
 
-    seed: int = 7
-    factorisation: Literal["als", "bpr", "sgd"] = "als"
-    similarity: Literal["cosine", "adjusted_cosine"] = "cosine"
+    seed: int | None = None
+    factorisation: Literal["als", "bpr", "sgd"] | None = None
+    similarity: Literal["cosine", "adjusted_cosine"] | None = None
     gate: GateConfig = field(default_factory=GateConfig)
     keep: int = KEEP
+    config: Path | None = None  # a file; what is said beside it wins
 
-    def recall(self) -> RecallConfig:
-        """Give the configuration of the recall models."""
-        return RecallConfig(
-            seed=self.seed,
-            factorisation=self.factorisation,
-            item_cf=ItemCFConfig(similarity=self.similarity),
+    def job(self, settings: Settings) -> JobConfig:
+        """Give the whole configuration.
+
+        Raises:
+            ConfigError: the file cannot be used.
+        """
+        base = read_config(self.config) if self.config else checked({}, "defaults")
+        similarity = self.similarity or base.recall.item_cf.similarity
+        recall = replace(
+            base.recall,
+            seed=base.recall.seed if self.seed is None else self.seed,
+            factorisation=self.factorisation or base.recall.factorisation,
+            item_cf=replace(base.recall.item_cf, similarity=similarity),
+        )
+        return replace(
+            base,
+            seed=base.seed if self.seed is None else self.seed,
+            recall=recall,
+            policy=settings.policy.policy(),
+            gate=self.gate,
+            keep=self.keep,
+            redis_url=settings.redis_url,
+            key_prefix=settings.key_prefix,
         )
 
 
@@ -65,20 +83,12 @@ def train(
         RefusedError: the gate did not let the bundle pass; it is written, but not served.
     """
     console = Console()
+    config = choice.job(settings)
     with _progress() as bar:
         task = bar.add_task("", total=len(PHASES), completed=-1)
         phases = Phases(begin=lambda phase: bar.update(task, description=PHASES[phase], advance=1))
         with phases("read"):
             reading = read(data, schema, max_bad_share)
-        config = JobConfig(
-            seed=choice.seed,
-            recall=choice.recall(),
-            policy=settings.policy.policy(),
-            gate=choice.gate,
-            keep=choice.keep,
-            redis_url=settings.redis_url,
-            key_prefix=settings.key_prefix,
-        )
         folder = run(reading, settings.out, config, phases)
     if len(reading.bad):
         aside = settings.out / "bad_rows.csv"

@@ -6,6 +6,7 @@ from typing import Literal
 import numpy as np
 
 from app.artifacts import Factors, Models
+from app.limits import Seed
 from offline.data.dataset import Dataset, Log
 from offline.models import (
     als,
@@ -41,7 +42,7 @@ from offline.models.user_cf import UserCFConfig
 class RecallConfig:
     """How every recall model is fitted, and the seed of all that is random in it."""
 
-    seed: int = 0
+    seed: Seed = 0
     factorisation: Literal["als", "bpr", "sgd", "als_explicit"] = "als"
     item_cf: ItemCFConfig = field(default_factory=ItemCFConfig)
     user_cf: UserCFConfig = field(default_factory=UserCFConfig)

@@ -1,0 +1,181 @@
+"""The training configuration as a file, and what is said of one that cannot be used."""
+
+import tomllib
+from dataclasses import fields, is_dataclass, replace
+from math import inf
+from pathlib import Path
+from typing import get_type_hints
+
+import pytest
+
+from app.artifacts import DAY
+from app.manifest import BundleError
+from app.rerank.slate import Policy
+from app.settings import PolicySettings, Settings
+from offline.config import APART, ConfigError, checked, read, text
+from offline.gate import GateConfig
+from offline.job import JobConfig
+from offline.models.fit import RecallConfig
+from offline.publish import write_bundle
+from offline.told import told
+from offline.train import Choice
+from tests.test_publish import trained_on_little
+
+CHANGED = """
+seed = 3
+askers = 50
+[recall]
+factorisation = "bpr"
+[recall.item_cf]
+half_life = 86_400
+shrink = 0.5
+[recall.als]
+half_life = inf
+[rank]
+leaves = 5
+[sizes]
+recall = 90
+"""
+
+
+def written(folder: Path, content: str) -> Path:
+    path = folder / "tuned.toml"
+    path.write_text(content, encoding="utf-8")
+    return path
+
+
+def flat(config):
+    """Every setting that a file may hold, by its path."""
+    return {name: value for name, value in told(config).items() if name.split(".")[0] not in APART}
+
+
+def leaves(kind, prefix=""):
+    """The name and the annotated type of every setting."""
+    for name, hint in get_type_hints(kind, include_extras=True).items():
+        if not prefix and name in APART:
+            continue
+        if is_dataclass(hint):
+            yield from leaves(hint, f"{prefix}{name}.")
+        else:
+            yield f"{prefix}{name}", hint
+
+
+def test_a_file_sets_what_it_names_and_leaves_the_rest_at_its_default(tmp_path):
+    config = read(written(tmp_path, CHANGED))
+    default = flat(checked({}, "defaults"))
+    moved = {name: value for name, value in flat(config).items() if value != default[name]}
+    assert moved == {
+        "seed": 3,
+        "askers": 50,
+        "recall.seed": 3,
+        "recall.factorisation": "bpr",
+        "recall.item_cf.half_life": DAY,
+        "recall.item_cf.shrink": 0.5,
+        "recall.als.half_life": "inf",
+        "rank.leaves": 5,
+        "sizes.recall": 90,
+    }
+
+
+def test_what_is_written_is_read_back_to_the_last_bit(tmp_path):
+    one = read(written(tmp_path, CHANGED))
+    one = replace(one, recall=replace(one.recall, seed=8))
+    path = written(tmp_path, text(one, "found by a search\n\nin two lines"))
+    assert path.read_text().startswith("# found by a search\n#\n# in two lines\nseed = 3\n")
+    assert read(path) == one
+
+
+def test_a_file_without_settings_is_the_default_with_one_seed_for_all(tmp_path):
+    config = read(written(tmp_path, "# nothing\n"))
+    assert config == JobConfig(recall=RecallConfig(seed=JobConfig().seed))
+
+
+def test_every_setting_is_written_but_those_of_the_service_and_the_command():
+    content = text(JobConfig())
+    assert set(tomllib.loads(content)) | APART == {field.name for field in fields(JobConfig)}
+    assert set(tomllib.loads(content)) & APART == set()
+    assert content.count(" = ") == len(flat(JobConfig()))
+
+
+def test_every_number_says_what_it_may_be():
+    unlimited = [name for name, hint in leaves(JobConfig) if hint in {int, float}]
+    assert unlimited == [], "give these one of app.limits as their type"
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        ("[recall.item_cf]\nneighbors = 5", "no setting recall.item_cf.neighbors. Is it neighbou"),
+        ("[recal]\nseed = 5", "no setting recal. Is it recall?"),
+        ("[recall]\nxyzzy = 5", "no setting recall.xyzzy. Here may stand: als, als_explicit, bpr"),
+        ("sizes = 3", "sizes cannot be 3: it should be a table."),
+        ("recall = 3", "recall cannot be 3: it should be a table."),
+        ("[recall.als]\nsize = 0", "recall.als.size cannot be 0: it should be greater than or eq"),
+        ("[recall.als]\nsize = 8.0", "recall.als.size cannot be 8.0: it should be a valid integer"),
+        ("[recall.als]\nsize = true", "recall.als.size cannot be True: it should be a valid int"),
+        ("[recall.als]\nreg = 'x'", "recall.als.reg cannot be 'x': it should be a valid number."),
+        ("[recall.als]\nreg = nan", "recall.als.reg cannot be nan: it should be less than inf."),
+        ("[recall.als]\nreg = inf", "recall.als.reg cannot be inf: it should be less than inf."),
+        ("[recall.als]\nreg = 2026-01-01", "recall.als.reg cannot be '2026-01-01': it should be "),
+        ("[recall.transitions]\nfade = 1.5", "it should be less than or equal to 1."),
+        ("[recall]\nfactorisation = 'svd'", "it should be 'als', 'bpr', 'sgd' or 'als_explicit'."),
+        ("seed = -1", "seed cannot be -1: it should be greater than or equal to 0."),
+        ("[policy]\ndiversity = 0", "policy is not of the training's configuration, but of the se"),
+        ("redis_url = 'redis://me:secret@x'", "redis_url is not of the training's configuration"),
+        ("seed = ", "is not TOML: "),
+        ("seed = 1\nseed = 2", "is not TOML: "),
+    ],
+)
+def test_a_setting_that_cannot_be_used_is_named_with_what_is_allowed(tmp_path, content, said):
+    path = written(tmp_path, content)
+    with pytest.raises(ConfigError) as raised:
+        read(path)
+    assert str(raised.value).startswith(str(path))
+    assert said in str(raised.value)
+    assert "secret" not in str(raised.value)
+
+
+def test_a_file_that_is_no_text_is_not_toml(tmp_path):
+    path = tmp_path / "tuned.toml"
+    path.write_bytes(b"\xff\xfe\x00")
+    with pytest.raises(ConfigError, match="is not TOML"):
+        read(path)
+
+
+def test_a_bundle_tells_the_settings_of_its_own_training(tmp_path):
+    config = read(written(tmp_path, CHANGED))
+    bundle = write_bundle(trained_on_little(settings=told(config)), tmp_path)
+    assert read(bundle) == config
+
+
+def test_a_bundle_that_does_not_tell_its_settings_is_refused(tmp_path):
+    bundle = write_bundle(trained_on_little(settings={}), tmp_path)
+    with pytest.raises(ConfigError, match="does not tell its settings"):
+        read(bundle)
+    with pytest.raises(BundleError, match="never finished"):
+        read(tmp_path)
+
+
+def test_the_command_line_wins_over_the_file(tmp_path):
+    path, settings = written(tmp_path, CHANGED), Settings(redis_url=None)
+    config = Choice(config=path).job(settings)
+    assert (config.seed, config.recall.seed, config.recall.factorisation) == (3, 3, "bpr")
+    said = Choice(4, "sgd", "adjusted_cosine", config=path).job(settings)
+    assert (said.seed, said.recall.seed, said.recall.factorisation) == (4, 4, "sgd")
+    assert said.recall.item_cf == replace(config.recall.item_cf, similarity="adjusted_cosine")
+    assert said.rank == config.rank
+
+
+def test_what_is_of_the_service_comes_from_its_settings(tmp_path):
+    settings = Settings(
+        policy=PolicySettings(diversity=0.3), redis_url="redis://x", key_prefix="mine"
+    )
+    gate = GateConfig(margin=0.1)
+    config = Choice(gate=gate, keep=2, config=written(tmp_path, CHANGED)).job(settings)
+    assert config.policy == Policy(diversity=0.3)
+    assert (config.redis_url, config.key_prefix) == ("redis://x", "mine")
+    assert (config.gate, config.keep) == (gate, 2)
+
+
+def test_endless_is_a_number_of_seconds():
+    assert checked({"recall": {"ease": {"half_life": inf}}}, "x").recall.ease.half_life == inf
