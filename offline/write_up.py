@@ -1,16 +1,18 @@
 """Turns what a run found into the report's figures and the manifest's summary."""
 
 import importlib.metadata
+import platform
 from datetime import UTC, datetime
 from typing import Any
 
 import numpy as np
 
-from app.features import COARSE_VIEW, FINE_VIEW, names
+from app.features import COARSE_VIEW, FINE_VIEW, Group, names
 from offline.data.dataset import Dataset
 from offline.data.split import Split
 from offline.evaluate.evaluation import Evaluation
-from offline.evaluate.figures import DatasetFacts, Feature, Figures, SplitFacts, Timing, Weight
+from offline.evaluate.meanings import meaning
+from offline.evaluate.page import DatasetFacts, Feature, Figures, SplitFacts, Timing, Weight
 from offline.publish import LIBRARIES, Trained
 from offline.rank import gains
 
@@ -37,7 +39,7 @@ def figures(
     seconds: dict[str, float],
 ) -> Figures:
     """Collect everything that the report shows."""
-    importance = gains(trained.booster)
+    importance, sweeps = gains(trained.booster), evaluation.sweeps
     return Figures(
         dataset=_dataset_facts(dataset),
         split=_split_facts(dataset, split, evaluation),
@@ -46,9 +48,15 @@ def figures(
         differences=evaluation.warm["differences"],
         attribution=evaluation.attribution.figures(),
         segments=evaluation.segments,
+        reach=sweeps["reach"],
+        policies=sweeps["policies"],
+        trade_off=sweeps["trade_off"],
+        cold_curve=sweeps["cold_curve"],
+        calibration=sweeps["calibration"],
+        regimes=sweeps["regimes"],
         features=[
-            Feature(name=name, gain=float(gain), meaning=meaning)
-            for (name, meaning), gain in zip(_meanings(), importance, strict=True)
+            Feature(name=name, gain=float(gain), meaning=said, group=group)
+            for (name, said, group), gain in zip(_meanings(), importance, strict=True)
         ],
         coarse=[
             Weight(name=name, weight=float(weight))
@@ -61,19 +69,43 @@ def figures(
             "candidates after fine": trained.sizes.fine,
             "trees of the fine ranker": trained.booster.num_trees(),
         },
+        sizes=_sizes(trained),
         seeds={"job": trained.seed},
-        versions={name: importlib.metadata.version(name) for name in LIBRARIES},
+        versions={"python": platform.python_version()}
+        | {name: importlib.metadata.version(name) for name in LIBRARIES},
         notes=_notes(dataset, evaluation),
     )
 
 
-def _meanings() -> list[tuple[str, str]]:
-    """Give each fine column with what its group's function says it is."""
+def _meanings() -> list[tuple[str, str, str]]:
+    """Give each fine column, what it says, and the group that it is filled with."""
     return [
-        (name, (group.fill.__doc__ or "").strip().split("\n")[0])
+        (name, meaning(name, (group.fill.__doc__ or "").strip().split("\n")[0]), _name(group))
         for group in FINE_VIEW
         for name in group.names
     ]
+
+
+def _name(group: Group) -> str:
+    return group.fill.__name__.removesuffix("_columns")
+
+
+def _sizes(trained: Trained) -> dict[str, int]:
+    """Measure the largest parts of what a worker holds, in bytes."""
+    models, users = trained.models, trained.models.users
+    tables = {
+        f"table {name}": table.indptr.nbytes + table.rows.nbytes + table.weights.nbytes
+        for name, table in models.tables.items()
+    }
+    return {
+        "vectors of the factorisation": models.factors.items.nbytes,
+        "vectors of content": models.content.items.nbytes,
+        "histories of the training log": sum(
+            part.nbytes for part in (users.rows, users.values, users.weights, users.times)
+        ),
+        "fine ranker": len(trained.booster.model_to_string()),
+        **tables,
+    }
 
 
 def _dataset_facts(dataset: Dataset) -> DatasetFacts:

@@ -47,6 +47,7 @@ class Attribution:
     """Where relevant items are lost. Shares are means over users, as recall@k is."""
 
     k: int
+    room: float
     channels: dict[str, ChannelFound]
     cuts: tuple[CutLeft, ...]  # recall, coarse, fine, final
 
@@ -74,7 +75,8 @@ def attribute(trace: Trace, relevant: RowSets, k: int) -> Attribution:
         raise ValueError(f"all stages must be traced for the same {len(relevant)} users")
     cuts = [_cut(name, sets.take(concerned), wanted, k) for name, sets in stages.items()]
     proposed = {name: sets.take(concerned) for name, sets in trace.channels.items()}
-    return Attribution(k, _channels(proposed, wanted), tuple(cuts))
+    room = _room(stages["fine"].take(concerned), wanted, k)
+    return Attribution(k, room, _channels(proposed, wanted), tuple(cuts))
 
 
 def _channels(proposed: Mapping[str, RowSets], wanted: RowSets) -> dict[str, ChannelFound]:
@@ -103,6 +105,12 @@ def _alive(sets: RowSets, wanted: RowSets) -> NDArray[np.bool_]:
 def _share(alive: NDArray[np.bool_], wanted: RowSets) -> float:
     found = np.bincount(wanted.owners, weights=alive, minlength=len(wanted))
     return float((found / wanted.sizes).mean())
+
+
+def _room(left: RowSets, wanted: RowSets, k: int) -> float:
+    """Give the mean share of each user's wanted items that k places can hold of what is left."""
+    found = np.bincount(wanted.owners, weights=_alive(left, wanted), minlength=len(wanted))
+    return float((np.minimum(found, k) / wanted.sizes).mean())
 
 
 def _perfect_lists(wanted: RowSets, alive: NDArray[np.bool_], k: int) -> NDArray[np.int64]:

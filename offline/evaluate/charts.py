@@ -1,16 +1,15 @@
 """The report's plots. The same figures give the same bytes; nothing is shared between plots."""
 
 from collections.abc import Mapping, Sequence
-from itertools import pairwise
 
-import numpy as np
 from matplotlib.axes import Axes
 
-from offline.evaluate.figures import AttributionFigures, Band, Interval, Metrics, Weight
-from offline.evaluate.glossary import BASELINES, METHODS, STAGES, method_label, ordered_methods
+from offline.evaluate.figures import AttributionFigures, Band, Interval, Metrics
+from offline.evaluate.glossary import BASELINES, METHODS, method_label, ordered_methods
+from offline.evaluate.page import Weight
 from offline.evaluate.svg import BASELINE, CHANNEL, FUNNEL, INK, MUTED, SOFT, drawing, inline, panel
 
-COMPARED = ("funnel", "popularity")  # in the plots of bands, where more would be unreadable
+COMPARED = ("funnel", "recency_popularity")  # in the plots of bands: more would be unreadable
 
 
 def methods_chart(methods: Mapping[str, Metrics], metric: str) -> str:
@@ -22,26 +21,6 @@ def methods_chart(methods: Mapping[str, Metrics], metric: str) -> str:
             _point(axes, y, methods[name][metric], _colour(name))
         axes.set_xlim(left=0)
         return inline(figure, f"{metric} of every method, with 95 % intervals")
-
-
-def funnel_chart(attribution: AttributionFigures, catalogue: int) -> str:
-    """Plot the share of relevant items still in after each stage, as a funnel."""
-    cuts = attribution["cuts"]
-    shares = [1.0, *(cut["alive"] for cut in cuts)]
-    sizes = [float(catalogue), *(cut["size"] for cut in cuts)]
-    with drawing():
-        figure, axes = panel(["catalogue", *(STAGES[cut["stage"]] for cut in cuts)], 0.5)
-        for y, (above, below) in enumerate(pairwise(np.array(shares) / 2)):
-            axes.fill_betweenx(
-                [y + 0.275, y + 0.725], [-above, -below], [above, below], color=SOFT, lw=0
-            )
-        axes.barh(range(len(shares)), shares, 0.55, -np.array(shares) / 2, color=FUNNEL)
-        for y, (share, size) in enumerate(zip(shares, sizes, strict=True)):
-            axes.text(0.55, y, f"{share:.1%}", va="center", weight="bold", size=11)
-            axes.text(0.70, y, f"in {size:,.0f} items", va="center", color=MUTED)
-        axes.set(xlim=(-0.52, 0.9), xticks=[])
-        axes.spines["bottom"].set_visible(False)
-        return inline(figure, "Share of relevant items still in after each stage")
 
 
 def channels_chart(attribution: AttributionFigures) -> str:
@@ -63,18 +42,18 @@ def channels_chart(attribution: AttributionFigures) -> str:
 
 
 def bands_chart(bands: Sequence[Band], unit: str, metric: str) -> str:
-    """Plot funnel and popularity side by side in each band of users or items (``unit``)."""
-    labels = [f"{band['band']}\n{band['count']:,} {unit}" for band in bands]
+    """Plot funnel and recent popularity side by side in each band of users or items (``unit``)."""
+    labels = [f"{band['band']} ({band['count']:,} {unit})" for band in bands]
     with drawing():
-        figure, axes = panel(labels, 0.5)
-        for shift, name in zip((-0.14, 0.14), COMPARED, strict=True):
+        figure, axes = panel(labels, 0.44)
+        for shift, name in zip((-0.17, 0.17), COMPARED, strict=True):
             for y, band in enumerate(bands):
                 _point(axes, y + shift, band["methods"][name], _colour(name))
             axes.plot([], [], "o", color=_colour(name), label=method_label(name))
         axes.set_xlim(left=0)
         axes.set_xlabel(metric)
         _legend(axes, 2)
-        return inline(figure, f"{metric} of funnel and popularity by band of {unit}")
+        return inline(figure, f"{metric} of funnel and recent popularity by band of {unit}")
 
 
 def weights_chart(weights: Sequence[Weight]) -> str:

@@ -1,6 +1,7 @@
 """Asks the real funnel for the users of the test window, and judges what it answers."""
 
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,16 +11,23 @@ from app.contracts import Rows
 from app.features import CHANNELS
 from app.funnel import Funnel, Slate
 from offline.data.dataset import Dataset
+from offline.evaluate.asked import LONGEST, Asked, K, ask_everyone, padded, shown
 from offline.evaluate.attribution import Attribution, Trace, attribute
 from offline.evaluate.baselines import ALL_TIME, RECENT, most_popular, popular_lists
+from offline.evaluate.calibration import calibrations
+from offline.evaluate.cold import cold_curve
 from offline.evaluate.compare import Background, evaluate
-from offline.evaluate.figures import Comparison, SegmentFigures
+from offline.evaluate.figures import Comparison, SegmentFigures, Sweeps
 from offline.evaluate.metrics import Lists
+from offline.evaluate.policies import policy_prices, trade_off
+from offline.evaluate.reach import reach
+from offline.evaluate.regimes import regimes
 from offline.evaluate.rowsets import RowSets
-from offline.evaluate.segments import by_history, by_popularity
-from offline.replay import Asker, ask
+from offline.evaluate.segments import by_attribute, by_history, by_popularity
+from offline.replay import Asker
 
-LONGEST = 20  # the longest list that is judged
+HEADLINE = ("funnel", "popularity", "recency_popularity")
+USERS = 1_000  # in the sweeps, at most
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -30,20 +38,22 @@ class Evaluation:
     cold: Comparison | None  # None: nobody came without a history
     attribution: Attribution  # of warm users
     segments: SegmentFigures
+    sweeps: Sweeps
     users: int
 
 
 async def evaluate_funnel(
     funnel: Funnel, models: Models, dataset: Dataset, users: list[Asker], seed: int
 ) -> Evaluation:
-    """Judge the funnel, each channel alone and popularity on the same users and items."""
-    names = dataset.users.names(np.array([user.user for user in users], np.int64))
-    slates = [slate async for slate in ask(funnel, names, LONGEST, seed, explore=True)]
-    relevant = RowSets.of([user.relevant for user in users])
-    seen = RowSets.of([np.flatnonzero(slate.query.excluded) for slate in slates])
-    warm, cold = np.flatnonzero(seen.sizes > 0), np.flatnonzero(seen.sizes == 0)
-    shown = [_shown(funnel, slate) for slate in slates]
-    lists = _lists(models, slates, shown, seen)
+    """Judge the funnel, each channel alone and popularity on the same users and items.
+
+    The crowd's state of the funnel is that of the end of the test window afterwards.
+    """
+    asked = await ask_everyone(funnel, dataset, users, seed)
+    answers = [shown(funnel, slate) for slate in asked.slates]
+    relevant = asked.relevant
+    warm, cold = np.flatnonzero(asked.seen.sizes > 0), np.flatnonzero(asked.seen.sizes == 0)
+    lists = _lists(models, asked, answers)
     background = Background(
         models.popularity.counts[-1], models.content.items if models.content.items.any() else None
     )
@@ -52,52 +62,53 @@ async def evaluate_funnel(
         some = {method: rows[chosen] for method, rows in lists.items()}
         return evaluate(some, relevant.take(chosen), background, seed)
 
-    headline = {m: lists[m] for m in ("funnel", "popularity", "recency_popularity")}
     base = warm if len(warm) else cold
     return Evaluation(
         warm=judged(base),
         cold=judged(cold) if len(cold) and len(warm) else None,
         attribution=attribute(
-            _trace([slates[n] for n in base], [shown[n][:10] for n in base]),
-            relevant.take(base),
-            10,
+            _trace(asked.take(base).slates, [answers[n][:K] for n in base]), relevant.take(base), K
         ),
-        segments=SegmentFigures(
-            history=by_history(headline, relevant, _events(slates), seed),
-            popularity=by_popularity(headline, relevant, background.counts, seed),
-        ),
+        segments=_segments(models, asked, {m: lists[m] for m in HEADLINE}),
+        sweeps=await _sweeps(models, asked, base, background),
         users=len(users),
     )
 
 
-def _shown(funnel: Funnel, slate: Slate) -> Rows:
-    """Give the list of 10 that would be shown, then what a list of 20 would add to it.
+async def _sweeps(
+    models: Models, asked: Asked, base: NDArray[np.intp], background: Background
+) -> Sweeps:
+    """Ask again under other circumstances; those that move the crowd's state come last."""
+    some, everyone = asked.take(base).sample(USERS), asked.sample(USERS)
+    return Sweeps(
+        reach=await reach(some),
+        policies=policy_prices(some, background),
+        trade_off=trade_off(some, background),
+        calibration=calibrations(everyone),
+        cold_curve=await cold_curve(asked, models.popularity),
+        regimes=await regimes(everyone),
+    )
 
-    The last place of a list is for exploration, so the first 10 of 20 are not the list of 10.
-    """
-    first = funnel.reranker.rerank(replace(slate.query, k=10), slate.fine).pool.rows
-    more = slate.chosen.pool.rows
-    return np.concatenate([first, more[~np.isin(more, first)]])
+
+def _segments(models: Models, asked: Asked, lists: Mapping[str, Lists]) -> SegmentFigures:
+    relevant, seed = asked.relevant, asked.seed
+    codes = np.array([slate.query.segments for slate in asked.slates])
+    return SegmentFigures(
+        history=by_history(lists, relevant, asked.events, seed),
+        popularity=by_popularity(lists, relevant, models.popularity.counts[-1], seed),
+        attributes=by_attribute(lists, relevant, codes, models.segments, seed),
+    )
 
 
-def _lists(
-    models: Models, slates: list[Slate], shown: list[Rows], seen: RowSets
-) -> dict[str, Lists]:
-    popularity = models.popularity
+def _lists(models: Models, asked: Asked, answers: list[Rows]) -> dict[str, Lists]:
+    popularity, seen = models.popularity, asked.seen
     lists: dict[str, Lists] = {
-        "funnel": _padded(shown),
+        "funnel": padded(answers),
         "popularity": popular_lists(most_popular(popularity, ALL_TIME), seen, LONGEST),
         "recency_popularity": popular_lists(most_popular(popularity, RECENT), seen, LONGEST),
     }
     for column, channel in enumerate(CHANNELS):
-        lists[channel] = _padded([slate.proposals[column].rows for slate in slates])
-    return lists
-
-
-def _padded(answers: list[NDArray[np.int64]]) -> Lists:
-    lists = np.full((len(answers), LONGEST), -1, np.int64)
-    for user, rows in enumerate(answers):
-        lists[user, : min(LONGEST, len(rows))] = rows[:LONGEST]
+        lists[channel] = padded([slate.proposals[column].rows for slate in asked.slates])
     return lists
 
 
@@ -112,7 +123,3 @@ def _trace(slates: list[Slate], final: list[Rows]) -> Trace:
         fine=RowSets.of([slate.fine.rows for slate in slates]),
         final=RowSets.of(final),
     )
-
-
-def _events(slates: list[Slate]) -> NDArray[np.int64]:
-    return np.array([len(slate.query.history) for slate in slates], np.int64)

@@ -1,7 +1,7 @@
-"""What a report holds: plain dictionaries, so that ``report.json`` is exactly this.
+"""What an evaluation finds: plain dictionaries, so that ``report.json`` is exactly this.
 
-``offline.job`` fills a ``Figures``; ``offline.evaluate.report`` writes it. Figures that a data set
-cannot have (diversity without content) are None, never NaN. Dates are ISO strings, as given.
+``offline.evaluate.page`` puts them together. Figures that a data set cannot have (diversity
+without content) are None, never NaN.
 """
 
 from typing import TypeAlias, TypedDict
@@ -35,31 +35,6 @@ class Comparison(TypedDict):
     differences: dict[str, dict[str, Difference]]  # other method -> metric -> funnel against it
 
 
-class DatasetFacts(TypedDict):
-    """What the funnel was trained on."""
-
-    name: str
-    users: int
-    items: int
-    interactions: int
-    first: str  # date of the first interaction
-    last: str
-    explicit: bool  # ratings, not counts
-    timed: bool  # False: no timestamps, the split is random
-
-
-class SplitFacts(TypedDict):
-    """The global split by time: ``[… t1) recall | [t1 … t2) ranker | [t2 … end) test``."""
-
-    t1: str
-    t2: str
-    recall_interactions: int
-    ranker_interactions: int
-    test_interactions: int
-    test_users: int
-    relevant: str  # in words: what counts as relevant, e.g. "rated 4 or more, not seen before"
-
-
 class ChannelShare(TypedDict):
     """One recall channel, as mean shares of each user's relevant items."""
 
@@ -81,6 +56,7 @@ class AttributionFigures(TypedDict):
     """Where relevant items are lost."""
 
     k: int  # cut of oracle_ndcg, and of the final list
+    room: float  # mean share of each user's relevant items after fine that k places can hold
     channels: dict[str, ChannelShare]
     cuts: list[Cut]  # in the order of the stages
 
@@ -93,49 +69,108 @@ class Band(TypedDict):
     methods: Metrics  # method -> figure
 
 
+class Attribute(TypedDict):
+    """The users apart by one of their attributes."""
+
+    name: str  # "age"
+    bands: list[Band]  # NDCG@10, in the order of the bands
+
+
 class SegmentFigures(TypedDict):
     """Quality for different users and items."""
 
     history: list[Band]  # NDCG@10 by number of events known of the user
     popularity: list[Band]  # recall@10 of the relevant items of each popularity band
+    attributes: list[Attribute]
 
 
-class Feature(TypedDict):
-    """One column of the fine ranker; ``gain`` is LightGBM's total split gain."""
+class Reach(TypedDict):
+    """The best candidates of a recall with wider channels, by fused rank."""
 
-    name: str
-    gain: float
-    meaning: str
+    candidates: int
+    recall: float  # mean share of each user's relevant items among them
 
 
-class Weight(TypedDict):
-    """One coefficient of the coarse ranker, on standardised columns."""
+class PolicyPrice(TypedDict):
+    """The same candidates, put in a list by another policy."""
 
-    name: str
+    name: str  # "as served", "without diversity" ...
+    ndcg: Interval  # NDCG@10
+    price: Interval  # NDCG@10 of this less that of the list as served, on the same users
+    share: Interval  # the price as a share of this policy's NDCG@10
+    coverage: float  # share of the catalogue in these users' lists of 10
+    diversity: float | None  # 1 - mean cosine of content within a list
+
+
+class TradeOff(TypedDict):
+    """The same candidates, put in a list with another weight of diversity."""
+
     weight: float
+    default: bool  # the weight that is served
+    ndcg: Interval  # NDCG@10
+    coverage: float
+    diversity: float | None
 
 
-class Timing(TypedDict):
-    """Wall time of one phase of the job."""
+class ColdPoint(TypedDict):
+    """Users without history when the models were made, after some of their first events."""
 
-    phase: str
-    seconds: float
+    events: int  # of each user, revealed to the request; the models do not know them
+    users: int
+    methods: Metrics  # NDCG@10 of the rest, by method
+    best_channel: str  # the channel with the highest mean here: chosen after the fact
+    differences: dict[str, Interval]  # funnel - other method
 
 
-class Figures(TypedDict):
-    """A whole report."""
+class CalibrationPoint(TypedDict):
+    """One tenth of the candidates, by predicted probability."""
 
-    dataset: DatasetFacts
-    split: SplitFacts
-    evaluated_users: int
-    methods: dict[str, Metrics]
-    differences: dict[str, dict[str, Difference]]
-    attribution: AttributionFigures
-    segments: SegmentFigures
-    features: list[Feature]  # any order; the page shows the best
-    coarse: list[Weight]
-    timings: list[Timing]  # in the order they ran
-    settings: dict[str, Setting]
-    seeds: dict[str, int]
-    versions: dict[str, str]  # library -> version
-    notes: list[str]  # sentences a reader must know
+    predicted: float  # mean
+    observed: float  # share taken
+    count: int
+
+
+class Calibration(TypedDict):
+    """How well a stage's scores tell probabilities, once mapped on other users' outcomes."""
+
+    stage: str
+    points: list[CalibrationPoint]
+    error: float  # expected calibration error: mean distance of predicted and observed
+    raw_error: float | None  # the same of the scores read as log odds; None: they are not
+    taken: float  # share of all these candidates
+
+
+class Regime(TypedDict):
+    """The same users, asked at other moments."""
+
+    name: str
+    users: int
+    methods: Metrics  # NDCG@10
+    differences: dict[str, Interval]  # funnel - other method
+
+
+class Variant(TypedDict):
+    """Another way to build the funnel: an ablation or a hybrid."""
+
+    name: str
+    ndcg: Interval  # NDCG@10
+    difference: Interval  # this - the funnel as it is
+
+
+class IndexLoss(TypedDict):
+    """A vector index, and what it misses of an exact search."""
+
+    name: str
+    recall: float  # share of the exact index's answers that it gives
+    bytes: int
+
+
+class Sweeps(TypedDict):
+    """The funnel under other circumstances; a list is empty where the data does not allow it."""
+
+    reach: list[Reach]
+    policies: list[PolicyPrice]  # as served first
+    trade_off: list[TradeOff]
+    cold_curve: list[ColdPoint]
+    calibration: list[Calibration]
+    regimes: list[Regime]

@@ -3,16 +3,20 @@
 Neither holds more than the figures given, so the same figures give the same bytes.
 """
 
+from functools import partial
 from pathlib import Path
 
 import orjson
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from offline.evaluate import charts, glossary, verdict
-from offline.evaluate.figures import Figures, Interval
+from offline.evaluate import charts, curves, glossary, verdict
+from offline.evaluate.figures import Band, Interval, Variant
+from offline.evaluate.flow import flow_chart, losses
+from offline.evaluate.page import Feature, Figures
+from offline.evaluate.segments import FEWEST
 
-SHOWN_FEATURES = 20
+SHOWN_FEATURES = 25
 JSON = orjson.OPT_SORT_KEYS | orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE
 ABSENT = "n/a"
 
@@ -38,20 +42,35 @@ def render(figures: Figures) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    pages.filters.update(number=_number, percent=_percent, bounds=_bounds)
+    pages.filters.update(
+        number=_number,
+        percent=_percent,
+        bounds=partial(_bounds, style="{:.3f}"),
+        signed=_signed,
+        signed_bounds=partial(_bounds, style="{:+.3f}"),
+        percent_bounds=partial(_bounds, style="{:.1%}"),
+        megabytes=_megabytes,
+    )
     features = sorted(figures["features"], key=lambda feature: (-feature["gain"], feature["name"]))
     return pages.get_template("report.html").render(
         figures=figures,
         glossary=glossary,
         headline=verdict.HEADLINE,
+        summary=verdict.in_plain_words(figures),
+        weak=verdict.weak_spots(figures),
         verdicts=verdict.against_baselines(figures),
         loss=verdict.largest_loss(figures),
         losses=verdict.ndcg_losses(figures),
         order=glossary.ordered_methods(figures["methods"], verdict.HEADLINE),
         features=features[:SHOWN_FEATURES],
+        groups=_groups(figures["features"]),
+        branches=losses(figures["attribution"]),
         total_gain=sum(feature["gain"] for feature in features) or 1.0,
         total_seconds=sum(timing["seconds"] for timing in figures["timings"]),
         plots=_plots(figures),
+        variants=_variants(figures),
+        indexes=figures.get("index", []),
+        fewest=FEWEST,
         best=_best(figures),
     )
 
@@ -60,13 +79,53 @@ def _plots(figures: Figures) -> dict[str, Markup]:
     """Draw the plots, which escape what they are given, so the page must not do it again."""
     drawn = {
         "methods": charts.methods_chart(figures["methods"], verdict.HEADLINE),
-        "funnel": charts.funnel_chart(figures["attribution"], figures["dataset"]["items"]),
+        "funnel": flow_chart(figures["attribution"]),
         "channels": charts.channels_chart(figures["attribution"]),
         "history": charts.bands_chart(figures["segments"]["history"], "users", "NDCG@10"),
         "popularity": charts.bands_chart(figures["segments"]["popularity"], "items", "recall@10"),
         "coarse": charts.weights_chart(figures["coarse"]),
     }
+    drawn |= _sweeps(figures)
     return {name: Markup(svg) for name, svg in drawn.items()}  # noqa: S704
+
+
+def _sweeps(figures: Figures) -> dict[str, str]:
+    """Draw what was swept; what the data did not allow is left out."""
+    drawn = {}
+    attributes = [
+        Band(band=f"{one['name']}: {band['band']}", count=band["count"], methods=band["methods"])
+        for one in figures["segments"]["attributes"]
+        for band in one["bands"]
+    ]
+    if attributes:
+        drawn["attributes"] = charts.bands_chart(attributes, "users", "NDCG@10")
+    if figures["trade_off"]:
+        drawn["trade_off"] = curves.trade_off_chart(figures["trade_off"])
+    if figures["cold_curve"]:
+        drawn["cold"] = curves.cold_chart(figures["cold_curve"])
+    if figures["calibration"]:
+        drawn["calibration"] = curves.calibration_chart(figures["calibration"])
+    return drawn
+
+
+def _variants(figures: Figures) -> list[tuple[str, str, list[Variant]]]:
+    """Give the tables of other ways to build the funnel, each with its title; none when absent."""
+    without = "The funnel without a part: below zero, the part helps."
+    instead = "Channels combined in another way: below zero, the funnel is better."
+    tables = [
+        ("Ablations", without, figures.get("ablations", [])),
+        ("Hybrids", instead, figures.get("hybrids", [])),
+    ]
+    return [table for table in tables if table[-1]]
+
+
+def _groups(features: list[Feature]) -> list[tuple[str, int, float]]:
+    """Give each group of features, how many they are, and their gain; the largest first."""
+    gains: dict[str, list[float]] = {}
+    for feature in features:
+        gains.setdefault(feature["group"], []).append(feature["gain"])
+    found = [(group, len(gain), sum(gain)) for group, gain in gains.items()]
+    return sorted(found, key=lambda group: (-group[2], group[0]))
 
 
 def _best(figures: Figures) -> dict[str, float]:
@@ -84,7 +143,16 @@ def _percent(value: float | None) -> str:
     return ABSENT if value is None else f"{value:.1%}"
 
 
-def _bounds(figure: Interval) -> str:
+def _bounds(figure: Interval, style: str) -> str:
     if figure["low"] is None or figure["high"] is None:
         return ""
-    return f"{figure['low']:.3f}\u2013{figure['high']:.3f}"
+    dash = " to " if "+" in style else "\u2013"
+    return dash.join(style.format(bound) for bound in (figure["low"], figure["high"]))
+
+
+def _signed(value: float | None) -> str:
+    return ABSENT if value is None else f"{value:+.3f}"
+
+
+def _megabytes(size: int) -> str:
+    return f"{size / 1e6:.1f} MB"

@@ -1,12 +1,13 @@
 """Quality for different users and items: who is served well, and what is found."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
+from app.artifacts import Segments
 from offline.evaluate import metrics
-from offline.evaluate.figures import Band
+from offline.evaluate.figures import Attribute, Band
 from offline.evaluate.intervals import Bootstrap
 from offline.evaluate.metrics import Lists
 from offline.evaluate.rowsets import RowSets
@@ -21,6 +22,8 @@ HISTORY_BANDS = {  # the fewest events of each
 }
 POPULARITY_BANDS = {"head, top 5 %": 0.05, "middle, next 15 %": 0.20, "tail, other 80 %": 1.0}
 NEVER_SEEN = "no event before"
+FEWEST = 10  # users: a smaller band says nothing
+MOST_BANDS = 8  # of one attribute, the largest
 
 
 def by_history(
@@ -32,6 +35,39 @@ def by_history(
     """
     names, least = list(HISTORY_BANDS), np.array(list(HISTORY_BANDS.values()))
     band_of = np.searchsorted(least, events, side="right") - 1
+    return _by_band(lists, relevant, band_of, names, seed)
+
+
+def by_attribute(
+    lists: Mapping[str, Lists],
+    relevant: RowSets,
+    codes: NDArray[np.integer],
+    segments: Segments,
+    seed: int,
+) -> list[Attribute]:
+    """Give NDCG@10 of each method by each user attribute; ``codes`` (u, a), -1 unknown.
+
+    Bands of a few users, and attributes with less than two others, are left out.
+    """
+    found = []
+    for at, name in enumerate(segments.names):
+        bands = _by_band(lists, relevant, codes[:, at], segments.labels[at], seed)
+        bands = [band for band in bands if band["count"] >= FEWEST]
+        if len(bands) > 1:
+            largest = sorted(bands, key=lambda band: -band["count"])[:MOST_BANDS]
+            kept = [band for band in bands if band in largest]
+            found.append(Attribute(name=name, bands=kept))
+    return found
+
+
+def _by_band(
+    lists: Mapping[str, Lists],
+    relevant: RowSets,
+    band_of: NDArray[np.integer],
+    names: Sequence[str],
+    seed: int,
+) -> list[Band]:
+    """Give NDCG@10 in each band (u,) of users, in the bands' order; -1 is in none."""
     band_of = np.where(relevant.sizes > 0, band_of, -1)
     scores = {name: metrics.ndcg(metrics.judge(rows, relevant), K) for name, rows in lists.items()}
     columns = np.stack(list(scores.values()), axis=1)

@@ -60,6 +60,15 @@ def panel(labels: list[str], row: float) -> tuple[Figure, Axes]:
     return figure, axes
 
 
+def canvas(height: float, columns: int = 1) -> tuple[Figure, list[Axes]]:
+    """Make plots side by side, ``height`` inches high; within ``drawing``."""
+    figure = Figure(figsize=(WIDTH, height), layout="constrained")
+    axes = figure.subplots(1, columns, squeeze=False)[0]
+    for one in axes:
+        one.grid(visible=True)
+    return figure, list(axes)
+
+
 def inline(figure: Figure, label: str) -> str:
     """Give the plot as an SVG element for a page; ``label`` tells those who cannot see it."""
     figure.patch.set_visible(False)

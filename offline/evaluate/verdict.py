@@ -2,11 +2,87 @@
 
 from itertools import pairwise
 
-from offline.evaluate.figures import Difference, Figures
-from offline.evaluate.glossary import BASELINES, METHODS
+from offline.evaluate.figures import Difference, Interval
+from offline.evaluate.glossary import BASELINES, METHODS, method_label
+from offline.evaluate.page import Figures
 
 HEADLINE = "ndcg@10"
+RIVAL = "recency_popularity"  # in bands
 LOSERS = ("recall", "the coarse cut", "the fine cut", "the choice of the list", "its order")
+
+
+def in_plain_words(figures: Figures) -> str:
+    """Say in a paragraph how good the lists are, against the stronger of the simple ones."""
+    funnel = figures["methods"]["funnel"]
+    found, hit = funnel["precision@10"]["mean"] or 0.0, funnel["hit_rate@10"]["mean"] or 0.0
+    said = (
+        f"Of the 10 items shown, a user goes on to choose {10 * found:.1f} on average, and "
+        f"{hit:.0%} of users choose at least one."
+    )
+    rivals = [name for name in BASELINES if name in figures["differences"]]
+    name = max(rivals, key=lambda name: figures["methods"][name][HEADLINE]["mean"] or 0.0)
+    ratio = figures["differences"][name][HEADLINE]["ratio"]
+    if ratio["mean"] is None or ratio["low"] is None or ratio["high"] is None:
+        return said
+    other, better = METHODS[name].lower(), ratio["mean"] - 1.0
+    word = "better" if better >= 0 else "worse"
+    return (
+        f"{said} Judged by what is shown and how near the top it is (NDCG@10), the lists are "
+        f"{abs(better):.0%} {word} than {other}, the stronger of the lists that are the same for "
+        f"everybody (95\u00a0% interval: {ratio['low'] - 1.0:+.0%} to {ratio['high'] - 1.0:+.0%})."
+    )
+
+
+def weak_spots(figures: Figures) -> list[str]:
+    """Name where the funnel is beaten, and say where that is more than chance."""
+    return [*_beaten_overall(figures), *_beaten_in_bands(figures), *_beaten_when_new(figures)]
+
+
+def _beaten_overall(figures: Figures) -> list[str]:
+    mine = figures["methods"]["funnel"][HEADLINE]["mean"] or 0.0
+    return [
+        f"{method_label(name)} is better over all users: "
+        f"{_gap(found[HEADLINE]['difference'])} for the funnel."
+        for name, found in figures["differences"].items()
+        if (figures["methods"][name][HEADLINE]["mean"] or 0.0) > mine
+    ]
+
+
+def _beaten_in_bands(figures: Figures) -> list[str]:
+    segments = figures["segments"]
+    bands = [
+        *((band["band"], band) for band in segments["history"]),
+        *((f"{one['name']} {band['band']}", band) for one in segments["attributes"]
+          for band in one["bands"]),
+    ]  # fmt: skip
+    return [
+        f"Users of \u201c{name}\u201d ({band['count']:,}): NDCG@10 {mine:.3f}, "
+        f"{METHODS[RIVAL].lower()} {theirs:.3f}; so few users may differ by chance."
+        for name, band in bands
+        if (theirs := band["methods"][RIVAL]["mean"] or 0.0)
+        > (mine := band["methods"]["funnel"]["mean"] or 0.0)
+    ]
+
+
+def _beaten_when_new(figures: Figures) -> list[str]:
+    beaten = []
+    for point in figures["cold_curve"]:
+        rivals = [*BASELINES, point["best_channel"]]
+        name = max(rivals, key=lambda name: point["methods"][name]["mean"] or 0.0)
+        gap = point["differences"][name]
+        if gap["mean"] is not None and gap["mean"] < 0:
+            beaten.append(
+                f"New users after {point['events']} events: {method_label(name)} is better, "
+                f"{_gap(gap)} for the funnel."
+            )
+    return beaten
+
+
+def _gap(gap: Interval) -> str:
+    if gap["mean"] is None or gap["low"] is None or gap["high"] is None:
+        return "no figures"
+    sure = "clearly" if gap["low"] > 0 or gap["high"] < 0 else "not clearly"
+    return f"{gap['mean']:+.3f} ({gap['low']:+.3f} to {gap['high']:+.3f}, {sure})"
 
 
 def against_baselines(figures: Figures) -> list[str]:

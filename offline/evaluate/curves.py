@@ -1,0 +1,83 @@
+"""Plots of the sweeps: one figure against another, as something is turned."""
+
+from collections.abc import Sequence
+from typing import Literal
+
+from matplotlib.axes import Axes
+
+from offline.evaluate.figures import Calibration, ColdPoint, Interval, TradeOff
+from offline.evaluate.glossary import METHODS
+from offline.evaluate.svg import BASELINE, CHANNEL, FUNNEL, INK, MUTED, canvas, drawing, inline
+
+BOUNDS: tuple[Literal["low"], Literal["high"]] = ("low", "high")
+LINES = (  # method, colour, dashes of the cold curve
+    ("funnel", FUNNEL, "-"),
+    ("recency_popularity", BASELINE, "-"),
+    ("popularity", BASELINE, ":"),
+)
+
+
+def trade_off_chart(points: Sequence[TradeOff]) -> str:
+    """Plot NDCG@10 against how unlike the items of a list are, and against coverage."""
+    with drawing():
+        figure, axes = canvas(3.0, 2)
+        for one, name in zip(axes, ("diversity", "coverage"), strict=True):
+            across = [point["diversity" if name == "diversity" else "coverage"] for point in points]
+            _weights(one, [x or 0.0 for x in across], points)
+            one.set(xlabel=f"{name}@10", ylabel="NDCG@10")
+            one.xaxis.set_major_formatter("{x:.0%}" if name == "coverage" else "{x:.2f}")
+        return inline(figure, "NDCG@10 against diversity and coverage, by weight of diversity")
+
+
+def _weights(axes: Axes, across: Sequence[float], points: Sequence[TradeOff]) -> None:
+    heights = [point["ndcg"]["mean"] or 0.0 for point in points]
+    axes.plot(across, heights, color=FUNNEL, lw=1.2, alpha=0.5)
+    for x, y, point in zip(across, heights, points, strict=True):
+        mark = {"markersize": 11, "markeredgecolor": INK} if point["default"] else {"markersize": 5}
+        axes.plot([x], [y], "o", color=FUNNEL, **mark)
+        text = f"{point['weight']:g}" + (" (served)" if point["default"] else "")
+        axes.annotate(text, (x, y), (0, 9), textcoords="offset points", ha="center", color=MUTED)
+    axes.margins(0.14, 0.2)
+
+
+def cold_chart(points: Sequence[ColdPoint]) -> str:
+    """Plot NDCG@10 of users without history over the number of their events revealed."""
+    ticks = range(len(points))
+    with drawing():
+        figure, (axes,) = canvas(3.4)
+        for method, colour, dashes in LINES:
+            _line(axes, [point["methods"][method] for point in points], colour, dashes)
+            axes.plot([], [], dashes, marker="o", color=colour, label=METHODS[method])
+        best = [point["methods"][point["best_channel"]]["mean"] or 0.0 for point in points]
+        axes.plot(ticks, best, "--s", color=CHANNEL, markersize=5, label="Best channel alone")
+        axes.set_xticks(ticks, [f"{point['events']}\n{point['users']} users" for point in points])
+        axes.set_ylim(bottom=0)
+        axes.set(xlabel="events revealed", ylabel="NDCG@10")
+        axes.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=4, borderaxespad=0)
+        return inline(figure, "NDCG@10 of new users by number of events revealed")
+
+
+def _line(axes: Axes, figures: Sequence[Interval], colour: str, dashes: str) -> None:
+    ticks = range(len(figures))
+    means = [figure["mean"] or 0.0 for figure in figures]
+    axes.plot(ticks, means, dashes, marker="o", color=colour, markersize=5)
+    if dashes == "-":
+        low, high = ([figure[end] or 0.0 for figure in figures] for end in BOUNDS)
+        axes.fill_between(ticks, low, high, color=colour, alpha=0.14, lw=0)
+
+
+def calibration_chart(stages: Sequence[Calibration]) -> str:
+    """Plot predicted against observed shares for each stage; the diagonal is perfect."""
+    with drawing():
+        figure, axes = canvas(3.2, len(stages))
+        for one, stage in zip(axes, stages, strict=True):
+            predicted = [point["predicted"] for point in stage["points"]]
+            observed = [point["observed"] for point in stage["points"]]
+            end = max(*predicted, *observed, 1e-3) * 1.08
+            one.plot([0, end], [0, end], color=MUTED, lw=1, linestyle="--")
+            one.plot(predicted, observed, "-o", color=FUNNEL, markersize=6)
+            one.set(xlim=(0, end), ylim=(0, end), title=f"{stage['stage']} ranker")
+            one.set(xlabel="predicted probability", ylabel="share taken")
+            one.xaxis.set_major_formatter("{x:.0%}")
+            one.yaxis.set_major_formatter("{x:.0%}")
+        return inline(figure, "Predicted probability against the share taken, by ranking stage")

@@ -1,0 +1,107 @@
+"""What the last stage costs and brings: the same candidates, put in a list by other policies."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from app.rerank.slate import Policy, SlateMaker
+from offline.evaluate import metrics
+from offline.evaluate.asked import Asked, K, ndcg, padded
+from offline.evaluate.compare import Background
+from offline.evaluate.figures import Interval, PolicyPrice, TradeOff
+from offline.evaluate.intervals import Bootstrap
+from offline.evaluate.metrics import Lists
+
+WEIGHTS = (0.0, 0.02, 0.05, 0.1, 0.2, 0.3, 0.5)  # of diversity
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Reranked:
+    """Lists of 10 by several policies, for the same users."""
+
+    sure: Bootstrap  # one column of NDCG@10 for each policy
+    diversity: list[float | None]
+    coverage: list[float]
+
+
+def policy_prices(asked: Asked, background: Background) -> list[PolicyPrice]:
+    """Switch each policy off in turn, then all of them; nothing when the reranker has none."""
+    maker = asked.funnel.reranker
+    if not isinstance(maker, SlateMaker):
+        return []
+    policies = _switched_off(maker.policy)
+    made = _rerank(asked, maker, list(policies.values()), background)
+    return [
+        PolicyPrice(
+            name=name,
+            ndcg=made.sure.mean(at),
+            price=made.sure.difference(at, 0),
+            share=_share(made.sure.ratio(0, at)),
+            coverage=made.coverage[at],
+            diversity=made.diversity[at],
+        )
+        for at, name in enumerate(policies)
+    ]
+
+
+def _switched_off(policy: Policy) -> dict[str, Policy]:
+    return {
+        "as served": policy,
+        "without diversity": replace(policy, diversity=0.0),
+        "without freshness": replace(policy, freshness=0.0),
+        "without exploration": replace(policy, explore_slots=0),
+        "the ranking alone": replace(policy, diversity=0.0, freshness=0.0, explore_slots=0),
+    }
+
+
+def trade_off(asked: Asked, background: Background) -> list[TradeOff]:
+    """Turn the weight of diversity up; nothing when no content says how unlike items are."""
+    maker = asked.funnel.reranker
+    if not isinstance(maker, SlateMaker) or background.content is None:
+        return []
+    default = maker.policy.diversity
+    weights = sorted({*WEIGHTS, default})
+    policies = [replace(maker.policy, diversity=weight) for weight in weights]
+    made = _rerank(asked, maker, policies, background)
+    return [
+        TradeOff(
+            weight=weight,
+            default=weight == default,
+            ndcg=made.sure.mean(at),
+            coverage=made.coverage[at],
+            diversity=made.diversity[at],
+        )
+        for at, weight in enumerate(weights)
+    ]
+
+
+def _share(kept: Interval) -> Interval:
+    """Turn the share that is kept into the share that is paid."""
+    paid = [None if at is None else 1.0 - at for at in (kept["mean"], kept["high"], kept["low"])]
+    return Interval(mean=paid[0], low=paid[1], high=paid[2])
+
+
+def _rerank(
+    asked: Asked, maker: SlateMaker, policies: Sequence[Policy], background: Background
+) -> Reranked:
+    relevant = asked.relevant
+    lists = [_lists(asked, replace(maker, policy=policy)) for policy in policies]
+    columns = np.stack([ndcg(rows, relevant) for rows in lists], axis=1)
+    return Reranked(
+        Bootstrap.of(columns, asked.seed),
+        [_diversity(rows, background) for rows in lists],
+        [metrics.coverage(rows, K, len(background.counts)) for rows in lists],
+    )
+
+
+def _lists(asked: Asked, maker: SlateMaker) -> Lists:
+    answers = [maker.rerank(replace(slate.query, k=K), slate.fine) for slate in asked.slates]
+    return padded([answer.pool.rows for answer in answers], K)
+
+
+def _diversity(lists: Lists, background: Background) -> float | None:
+    if background.content is None:
+        return None
+    unlike = metrics.diversity(lists, K, background.content)
+    return float(np.nanmean(unlike)) if np.isfinite(unlike).any() else None

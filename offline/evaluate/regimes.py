@@ -1,0 +1,81 @@
+"""The same users asked at two moments: as of the cut, and when they really came.
+
+As of the cut everybody's question is put to the models at once, whatever happens later. At their
+own moment, drawn from their own events, the crowd's state and the user's history have moved on as
+they would in service; only what the user chose from then on is relevant.
+"""
+
+import numpy as np
+
+from app.artifacts import DAY, HALF_LIVES
+from app.contracts import Proposal, Request, Rows
+from app.funnel import Slate
+from app.state.live import Live
+from offline.evaluate.asked import Asked, K, names, ndcg, padded, shown
+from offline.evaluate.figures import Regime
+from offline.evaluate.intervals import Bootstrap
+from offline.evaluate.metrics import Lists
+from offline.evaluate.rowsets import RowSets
+from offline.replay import Asker, advance, after, ask_once, own_events
+
+CROWD = {"popularity": np.inf, "recency_popularity": 30 * DAY, "trend": 7 * DAY}  # half-lives
+USERS = 400  # asked again, at most
+
+
+async def regimes(asked: Asked) -> list[Regime]:
+    """Judge funnel and crowd lists in both regimes. Moves the funnel's crowd on: ask it last."""
+    few = asked.sample(USERS)
+    live = few.funnel.profiles.live
+    lists = [
+        {"funnel": shown(few.funnel, slate)[:K], **_crowd(live, slate)} for slate in few.slates
+    ]
+    at_cut = _judge("as of the cut", lists, few.users, few.seed)
+    users = _at_own_moment(few, live.now)
+    lists = []
+    known, log = live.now, few.dataset.log
+    for name, user in zip(names(few.dataset, users), users, strict=True):
+        advance(live, log, known, user.at)
+        known = max(known, user.at)
+        request = Request(name, K, few.seed, arrived=0.0, inline=user.since)
+        slate = await ask_once(few.funnel, request)
+        lists.append({"funnel": slate.chosen.pool.rows, **_crowd(live, slate)})
+    return [at_cut, _judge("at their own moment", lists, users, few.seed)]
+
+
+def _at_own_moment(asked: Asked, cut: float) -> list[Asker]:
+    """Move every asker to just before one of their own events, in order of time."""
+    owned = own_events(asked.dataset.log.between(cut, np.inf), asked.users)
+    shares = np.random.default_rng(asked.seed).random(len(asked))
+    moved = [
+        after(own, user, int(np.searchsorted(own.times, own.times[int(share * len(own))]))) or user
+        for own, user, share in zip(owned, asked.users, shares, strict=True)
+    ]
+    return sorted(moved, key=lambda user: user.at)
+
+
+def _crowd(live: Live, slate: Slate) -> dict[str, Rows]:
+    """Give what the crowd likes most by now, by each half-life, less what the user has seen."""
+    free = slate.query.unseen(np.arange(len(live)))
+    found = {}
+    for name, half_life in CROWD.items():
+        liked = live.liked[HALF_LIVES.index(half_life)]
+        rows = np.flatnonzero(free & (liked > 0))
+        found[name] = Proposal.best(rows, liked[rows].astype(np.float32), K).rows
+    return found
+
+
+def _judge(name: str, lists: list[dict[str, Rows]], users: list[Asker], seed: int) -> Regime:
+    relevant = RowSets.of([user.relevant for user in users])
+    by_method: dict[str, Lists] = {
+        method: padded([answer[method] for answer in lists], K) for method in lists[0]
+    }
+    columns = np.stack([ndcg(rows, relevant) for rows in by_method.values()], axis=1)
+    sure, place = Bootstrap.of(columns, seed), {name: at for at, name in enumerate(by_method)}
+    return Regime(
+        name=name,
+        users=len(users),
+        methods={method: sure.mean(at) for method, at in place.items()},
+        differences={
+            method: sure.difference(0, at) for method, at in place.items() if method != "funnel"
+        },
+    )
