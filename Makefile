@@ -6,7 +6,7 @@ DATA := data/ml-100k
 OUT := out
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 
-.PHONY: help venv demo train serve test check lint-fix load bench compose-verify clean
+.PHONY: help venv demo train serve test check lint-fix load bench quality compose-verify clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):[^#]*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 16
@@ -62,6 +62,19 @@ load: .venv/.all | $(OUT)/current ## load test: closed and open loop, about 40 s
 bench: .venv/.all | $(OUT)/current ## a request's cost against the bare kernels'
 	@exec $(BIN)/python -m loadtest.bench --out $(OUT)
 
+# The libraries that the funnel is compared with. Their pins are for Python 3.11 and clash, so
+# there are two environments. torch comes first: its CUDA build would be several GB.
+.venv-peers/%/.made: quality/peers/requirements-%.txt
+	@set -e; if ! python3.11 -c '' 2>/dev/null; then \
+	  echo "The libraries need Python 3.11, and python3.11 is not on the PATH: install it, then run make again." >&2; exit 1; fi; \
+	echo "Installing the libraries of the environment $* (a few minutes, once)"; \
+	mkdir -p $(@D); python3.11 -m venv $(@D); pip="$(@D)/bin/python -m pip install --quiet --disable-pip-version-check"; \
+	$$pip "$$(grep '^torch==' $<)"; $$pip -r $<
+	@touch $@
+
+quality: .venv/.all .venv-peers/matrix/.made .venv-peers/rectools/.made | $(DATA) ## compare with the libraries, about half an hour
+	@exec $(BIN)/python -m quality.run --data $(DATA)
+
 VERIFY := ../shared/tools/verify-compose.sh
 compose-verify: ## build the containers, start them all, ask every part
 	@if [ ! -x $(VERIFY) ]; then echo "containers: skipped, $(VERIFY) is not on this machine"; \
@@ -69,5 +82,5 @@ compose-verify: ## build the containers, start them all, ask every part
 	else VERIFY_COMPOSE_WAIT=300 $(VERIFY) -u http://127.0.0.1:8000/readyz . -- python3 deploy/smoke.py; fi
 
 clean: ## remove what was made, but not data/ and out/
-	@rm -rf .venv build *.egg-info .coverage htmlcov .mypy_cache .ruff_cache .pytest_cache .hypothesis
-	@find app offline loadtest tests -name __pycache__ -prune -exec rm -rf {} +
+	@rm -rf .venv .venv-peers build *.egg-info .coverage htmlcov .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	@find app offline loadtest quality tests -name __pycache__ -prune -exec rm -rf {} +

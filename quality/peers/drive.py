@@ -83,7 +83,9 @@ def main(module: str, name: str, folder: Path, out: Path) -> None:
     told = tune(peer, exams)
     began = perf_counter()
     for path in sorted(folder.glob("test-*.npz")):
-        np.save(out / path.with_suffix(".npy").name, answer(peer, Task.load(path), told["parameters"]))
+        np.save(
+            out / path.with_suffix(".npy").name, answer(peer, Task.load(path), told["parameters"])
+        )
     told["test_seconds"] = perf_counter() - began
     told["library"] = peer.library
     told["version"] = version(peer.library) if peer.library else ""

@@ -1,4 +1,4 @@
-"""EASE, SLIM, RP3beta and iALS of irspack. Search ranges are the library's own, where it has any."""
+"""EASE, SLIM, RP3beta and iALS of irspack, in search ranges that hold the library's own."""
 
 from dataclasses import dataclass
 from typing import Any

@@ -15,9 +15,7 @@ def warp(task: Task, parameters: Parameters) -> Vectors:
     names = ("signal", "epochs", "decay")
     chosen = {name: value for name, value in parameters.items() if name not in names}
     decay = parameters["decay"]
-    model = LightFM(
-        loss="warp", random_state=SEED, item_alpha=decay, user_alpha=decay, **chosen
-    )
+    model = LightFM(loss="warp", random_state=SEED, item_alpha=decay, user_alpha=decay, **chosen)
     matrix = task.matrix(parameters["signal"])
     pairs = (matrix > 0).astype(np.float32).tocoo()
     weights = matrix.tocoo().astype(np.float32)

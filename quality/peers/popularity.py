@@ -29,7 +29,8 @@ class Everyone:
 
 def popularity(task: Task, parameters: Parameters) -> Everyone:
     """Count the users of each item."""
-    return Everyone(np.asarray(task.matrix(parameters["signal"]).sum(axis=0)).ravel())
+    counts = np.asarray(task.matrix(parameters["signal"]).sum(axis=0), np.float64)
+    return Everyone(counts.ravel())
 
 
 def recency(task: Task, parameters: Parameters) -> Everyone:
@@ -37,11 +38,12 @@ def recency(task: Task, parameters: Parameters) -> Everyone:
     age = float(task.at[0]) - task.times
     worth = np.exp2(-age / (parameters["half_life_days"] * DAY))
     worth *= (task.weights > 0) if parameters["signal"] == "liked" else 1.0
-    return Everyone(np.bincount(task.items, weights=worth, minlength=int(task.shape[1])))
+    counts = np.bincount(task.items, weights=worth, minlength=int(task.shape[1]))
+    return Everyone(np.asarray(counts, np.float64))
 
 
 PEERS = {
-    "popularity": Peer("", lambda trial: {}, popularity, answers_cold=True),
+    "popularity": Peer("", lambda _trial: {}, popularity, answers_cold=True),
     "recency_popularity": Peer(
         "",
         lambda trial: {"half_life_days": trial.suggest_float("half_life_days", 1, 365, log=True)},

@@ -1,4 +1,4 @@
-"""Models that are a dot product of vectors: implicit's ALS and BPR, LightFM's and Surprise's too."""
+"""Models whose score is a dot product: ALS and BPR of implicit, LightFM, SVD of Surprise."""
 
 from dataclasses import dataclass
 
