@@ -23,10 +23,10 @@ def tell_bundles(out: Path) -> None:
     if not found:
         raise BundleError(f"there is no bundle in {out}: run `recfunnel train --out {out}` first")
     table = Table(title=f"Bundles in {out}")
-    for name in ("", "version", "made (UTC)", "data", "to", "NDCG@10", "gate"):
-        table.add_column(name, overflow="fold")
+    for name in ("version", "made (UTC)", "data", "NDCG@10", "gate", ""):
+        table.add_column(name, overflow="fold", no_wrap=name == "version")
     for one in found:
-        table.add_row("in service" if one.version == now else "", one.version, *_row(one))
+        table.add_row(one.version, *_row(one), "in service" if one.version == now else "")
     console = Console()
     console.print(table)
     for one in found:
@@ -56,14 +56,13 @@ def tell_rollback(out: Path, to: str | None) -> None:
         console.print(f"The gate had said: {check.why}", markup=False, soft_wrap=True)
 
 
-def _row(one: Stored) -> tuple[str, str, str, str, str]:
+def _row(one: Stored) -> tuple[str, str, str, str]:
     manifest = one.manifest
     if manifest is None:
-        return (UNKNOWN, UNKNOWN, UNKNOWN, UNKNOWN, "damaged")
+        return (UNKNOWN, UNKNOWN, UNKNOWN, "damaged")
     return (
         _date(manifest.created),
         manifest.dataset,
-        _date(manifest.data_end)[:10],
         headline(manifest),
         manifest.gate.verdict if manifest.gate else UNKNOWN,
     )

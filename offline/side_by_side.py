@@ -1,0 +1,95 @@
+"""``recfunnel report``: where the report lies, or two bundles side by side."""
+
+from pathlib import Path
+
+from rich.console import Console
+
+from app.assemble import Wiring
+from app.bundle import current, read_rankers
+from app.cpu import Cpu
+from app.features import view_hash
+from app.integrity import verify
+from app.manifest import BundleError, Manifest, parse
+from app.run import NO_HURRY
+from app.settings import Settings
+from offline.bundle_view import headline
+from offline.bundles import FOLDER
+from offline.data.readers import MAX_BAD_SHARE, read
+from offline.data.split import by_time
+from offline.evaluate.metrics import Lists
+from offline.evaluate.versus import Versus, lead, write_versus
+from offline.exam import Exam
+from offline.gate_words import remarks
+from offline.incumbent import leak
+from offline.job import JobConfig, prepare
+from offline.sides import side, window
+
+NO_DATA = "No data was given, so each has the figures of the test window of its own day."
+NO_PEER = "{} was trained for other features than this version computes, so it cannot be asked."
+
+
+def tell_report(out: Path) -> None:
+    """Print where the report lies, and the headline of the bundle in service.
+
+    Raises:
+        BundleError: there is none.
+    """
+    manifest = parse(current(out))
+    lines = [f"{manifest.version} is in service: NDCG@10 {headline(manifest)}."]
+    lines += remarks(manifest.gate) if manifest.gate else []
+    lines.append(f"The report of the last training: {out / 'report.html'}")
+    for line in lines:
+        Console().print(line, markup=False, highlight=False, soft_wrap=True)
+
+
+def compare(versions: tuple[str, str], settings: Settings, data: Path | None = None) -> Path:
+    """Write the comparison of two bundles; gives the page.
+
+    With ``data`` both are asked for the users of its test window, over recall as of the cut.
+
+    Raises:
+        BundleError: one is not there, or damaged.
+        DataError: the data cannot be used.
+    """
+    folders = [settings.out / FOLDER / version for version in versions]
+    manifests = [_checked(folder) for folder in folders]
+    strangers = [NO_PEER.format(m.version) for m in manifests if m.view != view_hash()]
+    warm = cold = None
+    notes = strangers or ([] if data else [NO_DATA])
+    if data and not strangers:
+        cpu = Cpu(threads=1)
+        try:
+            exam = _exam(data, settings, cpu)
+            lists = [_sit(exam, folder, m) for folder, m in zip(folders, manifests, strict=True)]
+            warm, cold = (window(exam, lists, who) for who in (exam.is_warm, ~exam.is_warm))
+        finally:
+            cpu.close()
+        notes = [f"{m.version}: {why}." for m in manifests if (why := leak(m, exam))]
+    a, b = (side(folder, m) for folder, m in zip(folders, manifests, strict=True))
+    versus = Versus(a=a, b=b, warm=warm, cold=cold, notes=notes)
+    page = write_versus(versus, settings.out)
+    for line in (lead(versus), *notes, f"Side by side: {page}"):
+        Console().print(line, markup=False, highlight=False, soft_wrap=True)
+    return page
+
+
+def _checked(folder: Path) -> Manifest:
+    if not folder.is_dir():
+        out = folder.parent.parent
+        raise BundleError(
+            f"there is no bundle {folder.name} in {out}: `recfunnel bundles --out {out}` lists them"
+        )
+    manifest = parse(folder)
+    verify(folder, manifest)
+    return manifest
+
+
+def _exam(data: Path, settings: Settings, cpu: Cpu) -> Exam:
+    dataset = read(data, None, MAX_BAD_SHARE).dataset
+    config = JobConfig(policy=settings.policy.policy())
+    wiring = Wiring(cpu, NO_HURRY, config.sizes, config.policy)
+    return prepare(dataset, by_time(dataset.log), config, wiring)
+
+
+def _sit(exam: Exam, folder: Path, manifest: Manifest) -> Lists:
+    return exam.sit(read_rankers(folder), manifest.sizes.sizes())
