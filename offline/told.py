@@ -18,9 +18,11 @@ def told(config: Any) -> dict[str, Setting]:
 def _flat(config: Any, prefix: str) -> Iterator[tuple[str, Setting]]:
     for field in fields(config):
         value, name = getattr(config, field.name), f"{prefix}{field.name}"
+        if name in UNTOLD:
+            continue
         if is_dataclass(value):
             yield from _flat(value, f"{name}.")
-        elif name not in UNTOLD:
+        else:
             yield name, _plain(value)
 
 
