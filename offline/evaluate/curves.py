@@ -9,6 +9,8 @@ from offline.evaluate.figures import Calibration, ColdPoint, Interval, TradeOff
 from offline.evaluate.glossary import METHODS
 from offline.evaluate.svg import BASELINE, CHANNEL, FUNNEL, INK, MUTED, canvas, drawing, inline
 
+NEAR = 0.9  # of the best figure: the axis shows at least this much, so that noise looks small
+LABEL = (0.18, 0.08)  # width and height of a label, as shares of the plot
 BOUNDS: tuple[Literal["low"], Literal["high"]] = ("low", "high")
 LINES = (  # method, colour, dashes of the cold curve
     ("funnel", FUNNEL, "-"),
@@ -25,19 +27,38 @@ def trade_off_chart(points: Sequence[TradeOff]) -> str:
             across = [point["diversity" if name == "diversity" else "coverage"] for point in points]
             _weights(one, [x or 0.0 for x in across], points)
             one.set(xlabel=f"{name}@10", ylabel="NDCG@10")
-            one.xaxis.set_major_formatter("{x:.0%}" if name == "coverage" else "{x:.2f}")
+            one.xaxis.set_major_formatter("{x:.1%}" if name == "coverage" else "{x:.2f}")
         return inline(figure, "NDCG@10 against diversity and coverage, by weight of diversity")
 
 
 def _weights(axes: Axes, across: Sequence[float], points: Sequence[TradeOff]) -> None:
     heights = [point["ndcg"]["mean"] or 0.0 for point in points]
     axes.plot(across, heights, color=FUNNEL, lw=1.2, alpha=0.5)
-    for x, y, point in zip(across, heights, points, strict=True):
-        mark = {"markersize": 11, "markeredgecolor": INK} if point["default"] else {"markersize": 5}
-        axes.plot([x], [y], "o", color=FUNNEL, **mark)
-        text = f"{point['weight']:g}" + (" (served)" if point["default"] else "")
-        axes.annotate(text, (x, y), (0, 9), textcoords="offset points", ha="center", color=MUTED)
-    axes.margins(0.14, 0.2)
+    axes.plot(across, heights, "o", color=FUNNEL, markersize=5)
+    served = next(at for at, point in enumerate(points) if point["default"])
+    axes.plot(
+        across[served], heights[served], "o", color=FUNNEL, markersize=11, markeredgecolor=INK
+    )
+    axes.set_ylim(min(*heights, NEAR * max(heights)), max(heights) * 1.02)
+    axes.margins(x=0.14)
+    for at in _apart(axes, across, heights, served):
+        text = f"{points[at]['weight']:g}" + (" served" if points[at]["default"] else "")
+        place = (across[at], heights[at])
+        axes.annotate(text, place, (0, 8), textcoords="offset points", ha="center", color=MUTED)
+
+
+def _apart(axes: Axes, across: Sequence[float], heights: Sequence[float], first: int) -> list[int]:
+    """Choose points whose labels do not touch, this one first."""
+    (left, right), (low, high) = axes.get_xlim(), axes.get_ylim()
+    chosen = [first]
+    for at in range(len(across)):
+        if all(
+            abs(across[at] - across[n]) > LABEL[0] * (right - left)
+            or abs(heights[at] - heights[n]) > LABEL[1] * (high - low)
+            for n in chosen
+        ):
+            chosen.append(at)
+    return chosen
 
 
 def cold_chart(points: Sequence[ColdPoint]) -> str:

@@ -67,6 +67,7 @@ class Band(TypedDict):
     band: str  # "10-49 events"
     count: int  # users, or items, in it
     methods: Metrics  # method -> figure
+    lead: Interval  # funnel - recent popularity, on the same users
 
 
 class Attribute(TypedDict):

@@ -79,10 +79,12 @@ def _heads(axes: Axes, attribution: AttributionFigures, left: NDArray[np.float64
         (name, f"in {cut['size']:,.0f} items", f"best NDCG {cut['oracle_ndcg']:.2f}")
         for name, cut in zip(("recall", "coarse", "fine"), cuts, strict=False)
     ]
-    heads += [(f"room for {k}", "", ""), ("shown", f"in {cuts[-1]['size']:,.0f} items", "")]
-    for at, (share, (name, size, best)) in enumerate(zip(left, heads, strict=True)):
+    final = cuts[-1]
+    best = f"best NDCG {final['oracle_ndcg']:.2f}"
+    heads += [(f"room for {k}", "", ""), ("shown", f"in {final['size']:,.0f} items", best)]
+    for at, (share, (name, size, possible)) in enumerate(zip(left, heads, strict=True)):
         axes.plot([at, at], [1.0 - share, 1.03], color=INK, lw=0.8)
         rows = ((1.30, name, MUTED), (1.21, f"{share:.1%}", INK), (1.13, size, MUTED))
-        for y, text, colour in (*rows, (1.06, best, MUTED)):
+        for y, text, colour in (*rows, (1.06, possible, MUTED)):
             bold = "bold" if colour == INK else "normal"
             axes.text(at, y, text, color=colour, weight=bold, size=10 if bold == "bold" else 8)

@@ -18,7 +18,7 @@ from offline.evaluate.metrics import Lists
 from offline.evaluate.rowsets import RowSets
 from offline.replay import Asker, advance, after, ask_once, own_events
 
-CROWD = {"popularity": np.inf, "recency_popularity": 30 * DAY, "trend": 7 * DAY}  # half-lives
+CROWD = {"popularity": np.inf, "recency_popularity": 30 * DAY, "trending": 7 * DAY}  # half-lives
 USERS = 400  # asked again, at most
 
 

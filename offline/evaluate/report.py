@@ -15,6 +15,7 @@ from offline.evaluate.figures import Band, Interval, Variant
 from offline.evaluate.flow import flow_chart, losses
 from offline.evaluate.page import Feature, Figures
 from offline.evaluate.segments import FEWEST
+from offline.evaluate.weak import in_a_sentence, weak_spots
 
 SHOWN_FEATURES = 25
 JSON = orjson.OPT_SORT_KEYS | orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE
@@ -47,17 +48,21 @@ def render(figures: Figures) -> str:
         percent=_percent,
         bounds=partial(_bounds, style="{:.3f}"),
         signed=_signed,
+        signed_percent=_signed_percent,
         signed_bounds=partial(_bounds, style="{:+.3f}"),
-        percent_bounds=partial(_bounds, style="{:.1%}"),
+        percent_bounds=partial(_bounds, style="{:+.1%}"),
         megabytes=_megabytes,
     )
+    weak = weak_spots(figures)
     features = sorted(figures["features"], key=lambda feature: (-feature["gain"], feature["name"]))
     return pages.get_template("report.html").render(
         figures=figures,
         glossary=glossary,
         headline=verdict.HEADLINE,
         summary=verdict.in_plain_words(figures),
-        weak=verdict.weak_spots(figures),
+        weak=weak,
+        losing=in_a_sentence(weak),
+        way=verdict.along_the_way(figures),
         verdicts=verdict.against_baselines(figures),
         loss=verdict.largest_loss(figures),
         losses=verdict.ndcg_losses(figures),
@@ -93,7 +98,12 @@ def _sweeps(figures: Figures) -> dict[str, str]:
     """Draw what was swept; what the data did not allow is left out."""
     drawn = {}
     attributes = [
-        Band(band=f"{one['name']}: {band['band']}", count=band["count"], methods=band["methods"])
+        Band(
+            band=f"{one['name']}: {band['band']}",
+            count=band["count"],
+            methods=band["methods"],
+            lead=band["lead"],
+        )
         for one in figures["segments"]["attributes"]
         for band in one["bands"]
     ]
@@ -152,6 +162,10 @@ def _bounds(figure: Interval, style: str) -> str:
 
 def _signed(value: float | None) -> str:
     return ABSENT if value is None else f"{value:+.3f}"
+
+
+def _signed_percent(value: float | None) -> str:
+    return ABSENT if value is None else f"{value:+.1%}"
 
 
 def _megabytes(size: int) -> str:

@@ -13,6 +13,7 @@ from offline.evaluate.metrics import Lists
 from offline.evaluate.rowsets import RowSets
 
 K = 10
+RIVAL = "recency_popularity"  # what the funnel is compared with in each band
 HISTORY_BANDS = {  # the fewest events of each
     "new user": 0,
     "1-9 events": 1,
@@ -71,12 +72,14 @@ def _by_band(
     band_of = np.where(relevant.sizes > 0, band_of, -1)
     scores = {name: metrics.ndcg(metrics.judge(rows, relevant), K) for name, rows in lists.items()}
     columns = np.stack(list(scores.values()), axis=1)
+    place = {name: at for at, name in enumerate(scores)}
     bands = []
     for band in np.unique(band_of[band_of >= 0]):
         members = np.flatnonzero(band_of == band)
         bootstrap = Bootstrap.of(columns[members], seed)
-        figures = {name: bootstrap.mean(at) for at, name in enumerate(scores)}
-        bands.append(Band(band=names[band], count=len(members), methods=figures))
+        figures = {name: bootstrap.mean(at) for name, at in place.items()}
+        lead = bootstrap.difference(place["funnel"], place[RIVAL])
+        bands.append(Band(band=names[band], count=len(members), methods=figures, lead=lead))
     return bands
 
 
@@ -98,10 +101,13 @@ def by_popularity(
             np.bincount(owners, weights=chosen & within, minlength=len(relevant))
             for chosen in (np.ones(len(owners), np.bool_), *found.values())
         ]
+        place = {name: at for at, name in enumerate(found, start=1)}
+        columns.append(columns[place["funnel"]] - columns[place[RIVAL]])
         bootstrap = Bootstrap.of(np.stack(columns, axis=1), seed)
-        figures = {name: bootstrap.ratio(at, 0) for at, name in enumerate(found, start=1)}
+        figures = {name: bootstrap.ratio(at, 0) for name, at in place.items()}
+        lead = bootstrap.ratio(len(columns) - 1, 0)
         count = int((band_of == band).sum())
-        bands.append(Band(band=names[band], count=count, methods=figures))
+        bands.append(Band(band=names[band], count=count, methods=figures, lead=lead))
     return bands
 
 

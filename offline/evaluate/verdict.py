@@ -2,12 +2,11 @@
 
 from itertools import pairwise
 
-from offline.evaluate.figures import Difference, Interval
-from offline.evaluate.glossary import BASELINES, METHODS, method_label
+from offline.evaluate.figures import Difference
+from offline.evaluate.glossary import BASELINES, METHODS
 from offline.evaluate.page import Figures
 
 HEADLINE = "ndcg@10"
-RIVAL = "recency_popularity"  # in bands
 LOSERS = ("recall", "the coarse cut", "the fine cut", "the choice of the list", "its order")
 
 
@@ -33,56 +32,13 @@ def in_plain_words(figures: Figures) -> str:
     )
 
 
-def weak_spots(figures: Figures) -> list[str]:
-    """Name where the funnel is beaten, and say where that is more than chance."""
-    return [*_beaten_overall(figures), *_beaten_in_bands(figures), *_beaten_when_new(figures)]
-
-
-def _beaten_overall(figures: Figures) -> list[str]:
-    mine = figures["methods"]["funnel"][HEADLINE]["mean"] or 0.0
-    return [
-        f"{method_label(name)} is better over all users: "
-        f"{_gap(found[HEADLINE]['difference'])} for the funnel."
-        for name, found in figures["differences"].items()
-        if (figures["methods"][name][HEADLINE]["mean"] or 0.0) > mine
-    ]
-
-
-def _beaten_in_bands(figures: Figures) -> list[str]:
-    segments = figures["segments"]
-    bands = [
-        *((band["band"], band) for band in segments["history"]),
-        *((f"{one['name']} {band['band']}", band) for one in segments["attributes"]
-          for band in one["bands"]),
-    ]  # fmt: skip
-    return [
-        f"Users of \u201c{name}\u201d ({band['count']:,}): NDCG@10 {mine:.3f}, "
-        f"{METHODS[RIVAL].lower()} {theirs:.3f}; so few users may differ by chance."
-        for name, band in bands
-        if (theirs := band["methods"][RIVAL]["mean"] or 0.0)
-        > (mine := band["methods"]["funnel"]["mean"] or 0.0)
-    ]
-
-
-def _beaten_when_new(figures: Figures) -> list[str]:
-    beaten = []
-    for point in figures["cold_curve"]:
-        rivals = [*BASELINES, point["best_channel"]]
-        name = max(rivals, key=lambda name: point["methods"][name]["mean"] or 0.0)
-        gap = point["differences"][name]
-        if gap["mean"] is not None and gap["mean"] < 0:
-            beaten.append(
-                f"New users after {point['events']} events: {method_label(name)} is better, "
-                f"{_gap(gap)} for the funnel."
-            )
-    return beaten
-
-
-def _gap(gap: Interval) -> str:
-    if gap["mean"] is None or gap["low"] is None or gap["high"] is None:
-        return "no figures"
-    sure = "clearly" if gap["low"] > 0 or gap["high"] < 0 else "not clearly"
-    return f"{gap['mean']:+.3f} ({gap['low']:+.3f} to {gap['high']:+.3f}, {sure})"
+def along_the_way(figures: Figures) -> str:
+    """Say how much of what users went on to choose gets how far."""
+    recall, _, fine, final = (cut["alive"] for cut in figures["attribution"]["cuts"])
+    return (
+        f"Of all that users went on to choose, recall finds {recall:.0%}, the rankers keep "
+        f"{fine:.0%} among the last candidates, and {final:.0%} is shown."
+    )
 
 
 def against_baselines(figures: Figures) -> list[str]:
