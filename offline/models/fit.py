@@ -15,6 +15,7 @@ from offline.models import (
     content,
     ease,
     item_cf,
+    placed,
     popularity,
     rp3beta,
     segments,
@@ -30,6 +31,7 @@ from offline.models.content import ContentConfig
 from offline.models.ease import EASEConfig
 from offline.models.interactions import Shape
 from offline.models.item_cf import ItemCFConfig
+from offline.models.placed import PlacementConfig
 from offline.models.popularity import PopularityConfig
 from offline.models.rp3beta import RP3betaConfig
 from offline.models.segments import SegmentsConfig
@@ -54,6 +56,7 @@ class RecallConfig:
     sgd: SGDConfig = field(default_factory=SGDConfig)
     als_explicit: ExplicitALSConfig = field(default_factory=ExplicitALSConfig)
     content: ContentConfig = field(default_factory=ContentConfig)
+    placement: PlacementConfig = field(default_factory=PlacementConfig)
     popularity: PopularityConfig = field(default_factory=PopularityConfig)
     segments: SegmentsConfig = field(default_factory=SegmentsConfig)
 
@@ -77,13 +80,14 @@ def fit(dataset: Dataset, log: Log, config: RecallConfig, at: float) -> Models:
     likeness = config.user_cf.likeness
     centred = user_cf.is_centred(log, shape, likeness, explicit=dataset.traits.explicit)
     encoding = segments.encode(dataset.attributes, shape[0])
+    described = content.fit(dataset.catalogue, config.content, config.seed)
     return Models(
         catalogue=dataset.catalogue,
         users=users.fit(log, dataset.users, encoding.codes),
         popularity=popularity.fit(log, n, at, config.popularity),
         segments=segments.fit(log, encoding, n, config.segments),
-        factors=factorise(log, shape, config),
-        content=content.fit(dataset.catalogue, config.content, config.seed),
+        factors=placed.place(factorise(log, shape, config), described, log, config.placement),
+        content=described,
         tables={
             "item_cf": item_cf.fit(log, shape, config.item_cf),
             "raters": user_cf.fit(log, shape, config.user_cf, centred=centred),
