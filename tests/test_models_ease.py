@@ -27,9 +27,9 @@ def one_by_one(log, config):
 
 
 @pytest.mark.parametrize("seed", range(4))
-@pytest.mark.parametrize("settings", [{"reg": 1.0}, {"reg": 5.0, "half_life": 7 * DAY}])
-def test_weights_are_those_of_a_ridge_regression_of_each_item_on_the_others(settings, seed):
-    config = EASEConfig(**settings)
+@pytest.mark.parametrize("half_life", [np.inf, 7 * DAY])
+def test_weights_are_those_of_a_ridge_regression_of_each_item_on_the_others(half_life, seed):
+    config = EASEConfig(reg=2.0, half_life=half_life, fewest_likes=1)
     log = random_log(seed, m=60, repeats=True)
     expected = np.maximum(one_by_one(log, config), 0.0)
     found = unpacked(fit(log, SHAPE, config))
@@ -73,6 +73,13 @@ def test_items_beyond_the_most_liked_have_no_neighbours_and_are_nobodys():
     assert not set(few.tolist()) & set(table.rows.tolist())
 
 
+def test_items_of_too_few_likes_have_no_neighbours_and_are_nobodys():
+    events = [(u, i, 1, 1, 0) for i, likes in enumerate((4, 3, 2)) for u in range(likes)]
+    table = fit(log_of(*events), SHAPE, EASEConfig(reg=0.1, fewest_likes=3))
+    assert table.rows.tolist() == [1, 0]
+    assert np.diff(table.indptr)[:3].tolist() == [1, 1, 0]
+
+
 @pytest.mark.parametrize("log", [EMPTY, log_of((0, 0, 5, 1, 0)), log_of((0, 0, 1, -1, 0))])
 def test_where_no_two_items_meet_every_item_is_alone(log):
     table = fit(log, SHAPE, EASEConfig())
@@ -81,7 +88,9 @@ def test_where_no_two_items_meet_every_item_is_alone(log):
 
 
 def test_one_user_is_enough():
-    table = fit(log_of((0, 0, 1, 1, 0), (0, 2, 1, 1, 1)), (1, 3), EASEConfig(reg=1.0))
+    table = fit(
+        log_of((0, 0, 1, 1, 0), (0, 2, 1, 1, 1)), (1, 3), EASEConfig(reg=1.0, fewest_likes=1)
+    )
     assert table.rows.tolist() == [2, 0]
     assert np.allclose(table.weights, 0.5)
 

@@ -1,4 +1,4 @@
-from dataclasses import fields
+from dataclasses import fields, replace
 
 import numpy as np
 import pytest
@@ -6,9 +6,7 @@ import pytest
 from app.catalogue import IdIndex
 from offline.data.dataset import Dataset, Log, Traits
 from offline.models import users
-from offline.models.als import ALSConfig
 from offline.models.fit import RecallConfig, fit
-from offline.models.item_cf import ItemCFConfig
 from tests.test_models_content import catalogue
 from tests.test_models_interactions import DAY, EMPTY, SHAPE, constant, log_of, random_log
 
@@ -35,6 +33,18 @@ def arrays(part):
     if hasattr(part, "__dataclass_fields__"):
         return [x for f in fields(part) for x in arrays(getattr(part, f.name))]
     return [repr(part).encode()]
+
+
+FADING = {"item_cf", "user_cf", "ease", "rp3beta", "transitions", "segments"}
+LEARNT = {"als", "bpr", "sgd", "als_explicit"}
+
+
+def all_of_half_life(half_life, **chosen):
+    config = RecallConfig(**chosen)
+    parts = {name: getattr(config, name) for name in FADING | LEARNT}
+    return replace(
+        config, **{name: replace(part, half_life=half_life) for name, part in parts.items()}
+    )
 
 
 def models(log, config=None, at=30 * DAY, **traits):
@@ -114,10 +124,26 @@ def test_raters_are_centred_only_where_values_are_ratings_that_vary():
     assert (models(log, explicit=False).tables["raters"].weights > 0).all()
 
 
+@pytest.mark.parametrize("name", sorted(FADING | LEARNT))
+def test_every_model_can_let_old_events_fade(name):
+    log = random_log(0)
+    steady = all_of_half_life(np.inf, factorisation=name if name in LEARNT else "als")
+    fading = replace(steady, **{name: replace(getattr(steady, name), half_life=DAY)})
+    one, two = models(log, steady), models(log, fading)
+    table = {"user_cf": "raters"}.get(name, name)
+    if name in LEARNT:
+        assert arrays(one.factors) != arrays(two.factors)
+        assert arrays(one.tables) == arrays(two.tables)
+    elif name == "segments":
+        assert arrays(one.segments) != arrays(two.segments)
+    else:
+        changed = {t for t in one.tables if arrays(one.tables[t]) != arrays(two.tables[t])}
+        assert changed == {table}
+
+
 def test_without_timestamps_nothing_fades():
     log = random_log(0)
-    fading = RecallConfig(item_cf=ItemCFConfig(half_life=DAY), als=ALSConfig(half_life=DAY))
-    steady = RecallConfig(item_cf=ItemCFConfig(), als=ALSConfig(half_life=np.inf))
+    fading, steady = all_of_half_life(DAY), all_of_half_life(np.inf)
     found, expected, timed = (
         models(log, fading, timed=False),
         models(log, steady),

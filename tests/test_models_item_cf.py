@@ -43,6 +43,30 @@ def dense_adjusted(log, config):
     return near
 
 
+def dense_bm25(log, config):
+    """Every user a document, every item a word; similarity is the product of both columns."""
+    likes = np.zeros(SHAPE)
+    for u, i, w, t in zip(log.users, log.items, log.weights, log.times, strict=True):
+        likes[u, i] += max(w, 0) * 0.5 ** ((log.times[-1] - t) / config.half_life)
+    likes /= log.weights[log.weights > 0].mean()
+    lengths = likes.sum(axis=1)
+    mean, active = lengths[lengths > 0].mean(), np.sum(lengths > 0)
+    worth = np.zeros(SHAPE)
+    for u, i in zip(*np.nonzero(likes), strict=True):
+        raters = np.sum(likes[:, i] > 0)
+        rarity = np.log(1 + (active - raters + 0.5) / (raters + 0.5))
+        room = config.k1 * (1 - config.b + config.b * lengths[u] / mean)
+        worth[u, i] = rarity * likes[u, i] / (likes[u, i] + room)
+    near = np.zeros((SHAPE[1], SHAPE[1]))
+    for i in range(SHAPE[1]):
+        for j in range(SHAPE[1]):
+            both = np.sum((likes[:, i] > 0) & (likes[:, j] > 0))
+            if i != j and both:
+                near[i, j] = worth[:, i] @ worth[:, j] * both / (both + config.shrink)
+                near[i, j] /= np.sum(likes[:, j] > 0) ** config.damping
+    return near
+
+
 def unpacked(table):
     dense = np.zeros((len(table), SHAPE[1]))
     owner = np.repeat(np.arange(len(table)), np.diff(table.indptr))
@@ -53,9 +77,9 @@ def unpacked(table):
 CONFIGS = [
     {"shrink": 0.0},
     {"shrink": 5.0, "half_life": 7 * DAY},
-    {"shrink": 2.0, "damping": 0.5, "half_life": 20 * DAY},
+    {"shrink": 2.0, "damping": 0.5, "half_life": 20 * DAY, "k1": 3.0, "b": 0.3},
 ]
-REFERENCES = {"cosine": dense_cosine, "adjusted_cosine": dense_adjusted}
+REFERENCES = {"cosine": dense_cosine, "adjusted_cosine": dense_adjusted, "bm25": dense_bm25}
 
 
 @pytest.mark.parametrize("seed", range(4))

@@ -9,7 +9,7 @@ from tests.test_models_interactions import DAY, EMPTY, SHAPE, random_log
 @pytest.mark.parametrize("seed", range(3))
 def test_counts_are_those_of_the_obvious_loop(seed):
     log, at = random_log(seed, repeats=True), 40 * DAY
-    counts, liked = np.zeros((5, SHAPE[1])), np.zeros((5, SHAPE[1]))
+    counts, liked = np.zeros((2, len(HALF_LIVES), SHAPE[1]))
     first = np.full(SHAPE[1], np.inf)
     for item, weight, time in zip(log.items, log.weights, log.times, strict=True):
         for h, half_life in enumerate(HALF_LIVES):

@@ -27,16 +27,16 @@ def pair_by_pair(log, config):
                     counts[i, j] += config.fade ** max(far - 1, 0) * np.sqrt(worth * other)
                 crowd = times.count(t)
                 if i != j and t == s and crowd <= 2 * config.span:
-                    counts[i, j] += config.together * np.sqrt(worth * other)
+                    counts[i, j] += np.sqrt(worth * other)
     after = np.where(counts.any(axis=0), counts.sum(axis=0), 1.0) ** config.damping
     return counts / (before[:, None] + config.shrink) / after if counts.any() else counts
 
 
 SETTINGS = [
     {},
-    {"span": 2, "fade": 0.5, "together": 0.3, "shrink": 0.5},
+    {"span": 2, "fade": 0.5, "shrink": 0.5},
     {"span": 1, "damping": 0.0, "half_life": 10 * DAY},
-    {"span": 4, "damping": 0.8, "together": 0.0, "shrink": 1.0},
+    {"span": 4, "damping": 0.8, "shrink": 1.0},
 ]
 
 

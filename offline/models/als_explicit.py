@@ -9,7 +9,7 @@ from app.artifacts import Factors
 from app.limits import Count, NotNegative, Positive, Seconds
 from offline.data.dataset import Log
 from offline.models.factors import factors
-from offline.models.interactions import Shape, Sparse, decay, latest, matrix, refilled
+from offline.models.interactions import Shape, Sparse, decay, latest, matrix, owners, refilled
 from offline.models.sgd import Ratings
 from offline.models.threads import one_thread
 
@@ -50,7 +50,7 @@ def learn(log: Log, shape: Shape, config: ExplicitALSConfig, seed: int) -> Ratin
     values = matrix(newest, newest.values.astype(np.float64), shape)
     mean, of_users, of_items = _biases(values, worth, config.bias_penalty)
     left = refilled(
-        values, values.data - mean - of_users[_owners(values)] - of_items[values.indices]
+        values, values.data - mean - of_users[owners(values)] - of_items[values.indices]
     )
     by_user, by_item = (left, worth), (left.T.tocsr(), worth.T.tocsr())
     items = np.random.default_rng(seed).normal(0.0, config.spread, (shape[1], config.size))
@@ -62,10 +62,6 @@ def learn(log: Log, shape: Shape, config: ExplicitALSConfig, seed: int) -> Ratin
     return Ratings(mean, np.column_stack([users, of_users]), np.column_stack([items, of_items]))
 
 
-def _owners(of: Sparse) -> NDArray[np.intp]:
-    return np.repeat(np.arange(of.shape[0]), np.diff(of.indptr))
-
-
 def _biases(
     values: Sparse, worth: Sparse, penalty: float
 ) -> tuple[float, NDArray[np.float64], NDArray[np.float64]]:
@@ -73,7 +69,7 @@ def _biases(
     mean = float(np.average(values.data, weights=worth.data)) if values.nnz else 0.0
     of_items = _shrunk(values.indices, values.data - mean, worth.data, (values.shape[1], penalty))
     left = values.data - mean - of_items[values.indices]
-    of_users = _shrunk(_owners(values), left, worth.data, (values.shape[0], penalty))
+    of_users = _shrunk(owners(values), left, worth.data, (values.shape[0], penalty))
     return mean, of_users, of_items
 
 

@@ -6,10 +6,10 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.linalg import lapack
 
-from app.artifacts import Table
+from app.artifacts import DAY, Table
 from app.limits import Count, Positive, Seconds
 from offline.data.dataset import Log
-from offline.models.interactions import Shape, Sparse, liked, refilled
+from offline.models.interactions import Shape, Sparse, liked, refilled, unit
 from offline.models.tables import Triples, pack
 from offline.models.threads import one_thread
 
@@ -20,9 +20,10 @@ BLOCK_ROWS = 512  # rows whose best weights are looked for at a time
 class EASEConfig:
     """How strongly items predict one another."""
 
-    reg: Positive = 200.0
-    half_life: Seconds = np.inf  # seconds after which an interaction counts half
+    reg: Positive = 300.0
+    half_life: Seconds = 30 * DAY  # seconds after which an interaction counts half
     neighbours: Count = 200  # kept per item
+    fewest_likes: Count = 2  # of an item that takes part
     most_items: Count = 6_000  # those with most likes; time grows with its cube, memory its square
 
 
@@ -31,24 +32,24 @@ def fit(log: Log, shape: Shape, config: EASEConfig) -> Table:
 
     ``B = I - P · diag(1 / diag P)`` with ``P = (XᵀX + reg·I)⁻¹`` (Steck: Embarrassingly shallow
     autoencoders for sparse data, 2019). X holds positive weights, in units of their mean, so that
-    ``reg`` means the same whatever the events weigh. Only weights above 0 are kept. Items beyond
-    the ``most_items`` with most likes have no neighbours and are nobody's.
+    ``reg`` means the same whatever the events weigh. Only weights above 0 are kept. Items of
+    fewer likes than ``fewest_likes``, or beyond the ``most_items`` with most, have no neighbours
+    and are nobody's.
     """
     likes = liked(log, shape, config.half_life)
-    chosen = _most_liked(likes, config.most_items)
+    chosen = _most_liked(likes, config)
     if not len(chosen):
         return pack([], shape[1], config.neighbours)
-    unit = float(log.weights[log.weights > 0].mean())
     with one_thread():
-        weights = _regress(refilled(likes, likes.data / unit)[:, chosen], config.reg)
+        weights = _regress(refilled(likes, likes.data / unit(log))[:, chosen], config.reg)
     return pack(_best(weights, chosen, config.neighbours), shape[1], config.neighbours)
 
 
-def _most_liked(likes: Sparse, most: int) -> NDArray[np.intp]:
-    """Give the rows of the items with most likes, ascending; nobody's are left out."""
+def _most_liked(likes: Sparse, config: EASEConfig) -> NDArray[np.intp]:
+    """Give the rows of the items that take part, ascending."""
     counts = np.bincount(likes.indices, minlength=likes.shape[1])
-    order = np.argsort(-counts, kind="stable")[: min(most, int(np.count_nonzero(counts)))]
-    return np.sort(order)
+    enough = int(np.count_nonzero(counts >= config.fewest_likes))
+    return np.sort(np.argsort(-counts, kind="stable")[: min(config.most_items, enough)])
 
 
 def _regress(likes: Sparse, reg: float) -> NDArray[np.float32]:

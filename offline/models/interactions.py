@@ -23,6 +23,17 @@ def decay(log: Log, half_life: float) -> NDArray[np.float64]:
     return faded
 
 
+def unit(log: Log) -> float:
+    """Give the mean weight of positive events, 1 where there are none: models count in it."""
+    positive = log.weights[log.weights > 0]
+    return float(positive.mean()) if len(positive) else 1.0
+
+
+def owners(of: Sparse) -> NDArray[np.intp]:
+    """Give the row of each entry of a matrix, (m,)."""
+    return np.repeat(np.arange(of.shape[0]), np.diff(of.indptr))
+
+
 def propensities(log: Log, n: int, power: float) -> NDArray[np.float64]:
     """Weigh each event, (m,), against its item's popularity: ``events_i^-power``, mean 1, bounded.
 

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.artifacts import Table
-from app.limits import Count, NotNegative, Seconds
+from app.limits import Count, NotNegative, Positive, Seconds, Share
 from offline.data.dataset import Log
 from offline.models.interactions import (
     Shape,
@@ -17,8 +17,10 @@ from offline.models.interactions import (
     latest,
     liked,
     matrix,
+    owners,
     ratings_vary,
     refilled,
+    unit,
 )
 from offline.models.products import blocks, product
 from offline.models.tables import Triples, pack
@@ -32,11 +34,13 @@ class ItemCFConfig:
     more in the first 100, 100 neighbours in the first 300, which is nearer to what recall is for.
     """
 
-    similarity: Literal["cosine", "adjusted_cosine"] = "cosine"
+    similarity: Literal["cosine", "adjusted_cosine", "bm25"] = "cosine"
     neighbours: Count = 100  # kept per item
     shrink: NotNegative = 20.0  # co-raters at which a similarity counts half
     half_life: Seconds = np.inf  # seconds after which an interaction counts half
     damping: NotNegative = 0.0  # a similarity is divided by the neighbour's raters to this power
+    k1: Positive = 1.2  # bm25: the weight, in units of the mean, at which a like counts half
+    b: Share = 0.75  # bm25: how much a user's likes count less the more of them there are
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -54,12 +58,40 @@ def fit(log: Log, shape: Shape, config: ItemCFConfig) -> Table:
     ``adjusted_cosine`` is over values less their user's mean, normed over the co-raters (Sarwar et
     al.: Item-based collaborative filtering recommendation algorithms, 2001). Where ratings do not
     vary (``ratings_vary``) it would be 0 everywhere, so plain cosine over weights is taken.
+    ``bm25`` is the product, not normed, of likes weighted as words are, a user being a document
+    (Robertson, Zaragoza: The probabilistic relevance framework, 2009, as in Lucene).
     """
-    adjusted = config.similarity == "adjusted_cosine" and ratings_vary(log, shape[0])
-    evidence = _opinions(log, shape, config) if adjusted else _likes(log, shape, config)
+    evidence = _evidence(log, shape, config)
     raters = np.bincount(evidence.seen.indices, minlength=shape[1])
     parts = [_block(evidence, rows, raters, config) for rows in blocks(evidence.seen)]
     return pack(parts, shape[1], config.neighbours)
+
+
+def _evidence(log: Log, shape: Shape, config: ItemCFConfig) -> _Evidence:
+    match config.similarity:
+        case "adjusted_cosine" if ratings_vary(log, shape[0]):
+            return _opinions(log, shape, config)
+        case "bm25":
+            return _words(log, shape, config)
+        case _:
+            return _likes(log, shape, config)
+
+
+def _words(log: Log, shape: Shape, config: ItemCFConfig) -> _Evidence:
+    """Weigh likes by ``log(1 + (N - n + ½) / (n + ½)) · w / (w + k1·(1 - b + b·length / mean))``.
+
+    ``n`` of the ``N`` users who like anything like the item; a user's ``length`` is the sum of
+    their ``w``.
+    """
+    likes = liked(log, shape, config.half_life)
+    raters = np.bincount(likes.indices, minlength=shape[1])
+    lengths = np.asarray(likes.sum(axis=1)) / unit(log)
+    active = lengths[lengths > 0]
+    rarity = np.log1p((len(active) - raters + 0.5) / (raters + 0.5))[likes.indices]
+    share = lengths[owners(likes)] / (active.mean() if len(active) else 1.0)
+    weights = likes.data / unit(log)
+    worth = weights / (weights + config.k1 * (1 - config.b + config.b * share))
+    return _Evidence(refilled(likes, rarity * worth), _ones(likes), None)
 
 
 def _likes(log: Log, shape: Shape, config: ItemCFConfig) -> _Evidence:

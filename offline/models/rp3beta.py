@@ -5,10 +5,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from app.artifacts import Table
+from app.artifacts import DAY, Table
 from app.limits import Count, NotNegative, Seconds
 from offline.data.dataset import Log
-from offline.models.interactions import Shape, Sparse, liked, refilled
+from offline.models.interactions import Shape, Sparse, liked, owners, refilled
 from offline.models.products import blocks, product
 from offline.models.tables import Triples, pack
 
@@ -18,9 +18,9 @@ class RP3betaConfig:
     """Where the walk goes."""
 
     alpha: NotNegative = 1.0  # power of each step's probability
-    beta: NotNegative = 0.6  # a destination is divided by its likes to this power
-    neighbours: Count = 100  # kept per item
-    half_life: Seconds = np.inf  # seconds after which an interaction counts half
+    beta: NotNegative = 0.1  # a destination is divided by its likes to this power
+    neighbours: Count = 200  # kept per item
+    half_life: Seconds = 30 * DAY  # seconds after which an interaction counts half
 
 
 def fit(log: Log, shape: Shape, config: RP3betaConfig) -> Table:
@@ -31,18 +31,12 @@ def fit(log: Log, shape: Shape, config: RP3betaConfig) -> Table:
     """
     likes = liked(log, shape, config.half_life)
     popular = np.bincount(likes.indices, weights=likes.data, minlength=shape[1])
+    active = np.bincount(owners(likes), weights=likes.data, minlength=shape[0])
     to_user = refilled(likes, (likes.data / popular[likes.indices]) ** config.alpha)
-    from_user = refilled(likes, (likes.data / _of_owner(likes)) ** config.alpha)
+    from_user = refilled(likes, (likes.data / active[owners(likes)]) ** config.alpha)
     penalty = np.where(popular > 0, popular, 1.0) ** config.beta
     parts = [_block(to_user, rows, from_user, penalty) for rows in blocks(likes)]
     return pack(parts, shape[1], config.neighbours)
-
-
-def _of_owner(likes: Sparse) -> NDArray[np.float64]:
-    """Give each entry the sum of its user's entries, (m,)."""
-    owner = np.repeat(np.arange(likes.shape[0]), np.diff(likes.indptr))
-    sums = np.bincount(owner, weights=likes.data, minlength=likes.shape[0])
-    return np.asarray(sums[owner], np.float64)
 
 
 def _block(

@@ -6,10 +6,10 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
-from app.artifacts import Table
+from app.artifacts import DAY, Table
 from app.limits import Count, NotNegative, Seconds, Share
 from offline.data.dataset import Log
-from offline.models.interactions import Shape, Sparse, decay
+from offline.models.interactions import Shape, Sparse, decay, unit
 from offline.models.tables import pack
 
 
@@ -17,13 +17,12 @@ from offline.models.tables import pack
 class TransitionsConfig:
     """How far one like reaches, and what it counts."""
 
-    span: Count = 10  # likes of the same user that an item is followed by
-    fade: Share = 0.8  # each further one counts this much of the one before
-    together: NotNegative = 0.5  # what likes of one moment count, both ways
-    shrink: NotNegative = 5.0  # likes of an item at which its followers count half
-    damping: NotNegative = 0.3  # a follower is divided by all it follows to this power
-    half_life: Seconds = np.inf  # seconds after which an interaction counts half
-    neighbours: Count = 100  # kept per item
+    span: Count = 20  # likes of the same user that an item is followed by
+    fade: Share = 0.9  # each further one counts this much of the one before
+    shrink: NotNegative = 20.0  # likes of an item at which its followers count half
+    damping: NotNegative = 0.0  # a follower is divided by all it follows to this power
+    half_life: Seconds = 30 * DAY  # seconds after which an interaction counts half
+    neighbours: Count = 150  # kept per item
 
 
 def fit(log: Log, shape: Shape, config: TransitionsConfig) -> Table:
@@ -33,15 +32,15 @@ def fit(log: Log, shape: Shape, config: TransitionsConfig) -> Table:
     than ``span`` places after a in the same history, adds ``fade^(places - 1)`` times the geometric
     mean of what both are worth: their weights, in units of the mean, decayed by age.
 
-    Likes of one moment have no order: all are at the mean of their places, and count ``together``
-    both ways. More than ``2·span`` likes of one moment say nothing.
+    Likes of one moment have no order: all are at the mean of their places, and follow one another
+    both ways. More than ``2·span`` likes of one moment say nothing of one another.
     """
     worth = np.maximum(log.weights, 0.0) * decay(log, config.half_life)
     order = np.flatnonzero(worth > 0)
     order = order[np.lexsort((log.times[order], log.users[order]))]
     if not len(order):
         return pack([], shape[1], config.neighbours)
-    likes, worth = log.take(order), worth[order] / log.weights[order].mean()
+    likes, worth = log.take(order), worth[order] / unit(log)
     counts = _counts(likes, worth, shape[1], config)
     owner, near = counts.nonzero()
     before = np.bincount(likes.items, weights=worth, minlength=shape[1]) + config.shrink
@@ -60,8 +59,7 @@ def _counts(likes: Log, worth: NDArray[np.float64], n: int, config: TransitionsC
         near &= (far > 0) | (crowd[lag:] <= 2 * config.span)
         early = np.flatnonzero(near & (likes.items[lag:] != likes.items[:-lag]))
         late, far = early + lag, far[early]
-        adds = np.where(far > 0, config.fade ** np.maximum(far - 1, 0), config.together)
-        adds *= np.sqrt(worth[early] * worth[late])
+        adds = config.fade ** np.maximum(far - 1, 0) * np.sqrt(worth[early] * worth[late])
         a, b, tied = likes.items[early], likes.items[late], far == 0
         counts = counts + csr_array((adds, (a, b)), shape=(n, n))
         counts = counts + csr_array((adds[tied], (b[tied], a[tied])), shape=(n, n))
