@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from app.artifacts import Models
 from app.assemble import Rankers, Sizes, Wiring
+from app.funnel import Funnel
 from offline.data.dataset import Dataset
 from offline.evaluate.asked import ask_everyone, padded, shown
 from offline.evaluate.metrics import Lists
@@ -39,6 +40,11 @@ class Exam:
 
     def sit(self, rankers: Rankers, sizes: Sizes) -> Lists:
         """Ask the real funnel with these rankers; gives what it would show, (u, 20)."""
-        funnel = build(self.models, replace(self.wiring, sizes=sizes), rankers)
-        asked = asyncio.run(ask_everyone(funnel, self.dataset, self.users, self.seed))
+        return asyncio.run(
+            self._lists(build(self.models, replace(self.wiring, sizes=sizes), rankers))
+        )
+
+    async def _lists(self, funnel: Funnel) -> Lists:
+        """Give the lists alone: asyncio writes out what a main task returns, which takes long."""
+        asked = await ask_everyone(funnel, self.dataset, self.users, self.seed)
         return padded([shown(funnel, slate) for slate in asked.slates])
