@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from quality.judge import LONGEST, Answered
+from quality.answered import LONGEST, Answered
 from quality.libraries import ENVIRONMENTS, ROOT, python
 
 ENVIRONMENT = "matrix"

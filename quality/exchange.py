@@ -46,6 +46,10 @@ class Task:
         told = self.weights if signal == "weight" else np.ones(len(self.users), np.float32)
         return _highest(self.users[chosen], self.items[chosen], told[chosen], self.shape)
 
+    def own(self, signal: str) -> sparse.csr_matrix:
+        """Give what is known of the asked, asked by items, as ``matrix`` does."""
+        return self.histories(signal) if len(self.revealed) else self.matrix(signal)[self.asked]
+
     def histories(self, signal: str) -> sparse.csr_matrix:
         """Give what is revealed of the asked, asked by items, as ``matrix`` does."""
         chosen = self.liked if signal != "all" else np.ones(len(self.liked), np.bool_)
@@ -55,9 +59,7 @@ class Task:
 
     def seen(self) -> sparse.csr_matrix:
         """Give what must not be in the lists, asked by items."""
-        if len(self.revealed):
-            return self.histories("all")
-        return self.matrix("all")[self.asked]
+        return self.own("all")
 
     def save(self, path: Path) -> None:
         """Write it as an npz file."""

@@ -18,7 +18,7 @@ ROOT = HERE.parent
 ENVIRONMENTS = ROOT / ".venv-peers"
 KEPT = HERE / ".cache"  # what libraries answered, so that the funnel can be judged again alone
 AT_ONCE = 2  # processes, of one thread each
-LIMIT = 1_500.0  # seconds for one library: tuning and five windows
+LIMIT = 3_600.0  # seconds for one library: tuning and five windows
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +67,7 @@ def ask(names: list[str], folder: Path, done: Callable[[str, Answer], None]) -> 
     """Ask these peers what is in ``folder``, two at a time; what was answered before is kept."""
 
     def one(name: str) -> Answer:
-        answer = _kept(name, folder) or _run(name, folder)
+        answer = _kept(place(name, folder)) or _run(name, folder)
         done(name, answer)
         return answer
 
@@ -78,8 +78,11 @@ def ask(names: list[str], folder: Path, done: Callable[[str, Answer], None]) -> 
 def place(name: str, folder: Path) -> Path:
     """Name the folder of a peer's answers: it changes with the data, its code and its versions."""
     library = LIBRARIES[name]
-    told = hashlib.sha256((HERE / "peers" / f"{library.module}.py").read_bytes())
-    told.update((HERE / "peers" / f"requirements-{library.environment}.txt").read_bytes())
+    peers = HERE / "peers"
+    told = hashlib.sha256((HERE / "exchange.py").read_bytes())
+    for part in ("peer.py", "drive.py", f"{library.module}.py"):
+        told.update((peers / part).read_bytes())
+    told.update((peers / f"requirements-{library.environment}.txt").read_bytes())
     return folder / f"{name}-{told.hexdigest()[:8]}"
 
 
@@ -100,12 +103,11 @@ def _run(name: str, folder: Path) -> Answer:
     except subprocess.TimeoutExpired:
         return Answer([], {"error": f"not ready within {LIMIT:.0f} seconds"})
     failure = {"error": ended.stderr.strip()[-500:] or f"ended with {ended.returncode}"}
-    return _kept(name, folder) or Answer([], failure)
+    return _kept(out) or Answer([], failure)
 
 
-def _kept(name: str, folder: Path) -> Answer | None:
+def _kept(out: Path) -> Answer | None:
     """Read an earlier answer; its last file says that it is whole."""
-    out = place(name, folder)
     if not (out / "told.json").exists():
         return None
     lists = [np.load(path, allow_pickle=False) for path in sorted(out.glob("test-*.npy"))]

@@ -23,15 +23,18 @@ from offline.evaluate.metrics import Lists
 from offline.evaluate.rolling import TEST_CUTS, WIDTH, Window, selection_windows, test_windows
 from offline.job import JobConfig
 from quality import cross_check, libraries, ours
-from quality.judge import HEADLINE, SEED, Answered, judge
+from quality.answered import HEADLINE, SEED, Answered
+from quality.judge import judge
 from quality.libraries import LIBRARIES, RULES, Answer
 from quality.questions import digest, write_windows
 from quality.table import tables
 
 RESULTS = Path(__file__).parent / "results"
+WIDE = 150  # characters that the table needs
 OWN_VERSIONS = ("numpy", "scipy", "lightgbm", "faiss-cpu", "implicit", "scikit-learn")
 CUTS = ",".join(f"{cut:g}" for cut in TEST_CUTS)
 console = Console()
+wide = Console(width=max(console.width, WIDE))
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,7 +173,7 @@ def main(
     path = out / f"{dataset.name}.json"
     path.write_bytes(orjson.dumps(result, option=orjson.OPT_INDENT_2 | orjson.OPT_SERIALIZE_NUMPY))
     for shown in tables(result):
-        console.print(shown)
+        wide.print(shown)
     for name, told in result["told"].items():
         if "error" in told:
             console.print(f"{name} gave nothing: {told['error']}", markup=False)

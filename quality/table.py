@@ -4,7 +4,7 @@ from typing import Any
 
 from rich.table import Table
 
-from quality.judge import HEADLINE
+from quality.answered import HEADLINE
 
 COLUMNS = {
     HEADLINE: "NDCG@10",

@@ -16,48 +16,58 @@ from scipy import sparse
 from quality.exchange import Task
 from quality.peers.peer import SEED, Parameters, Peer, Scores
 
+MOST_ITEMS = 4_000  # of EASE and SLIM, whose cost grows with the cube and the square of the items
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Fitted:
-    """A recommender of irspack, learned."""
+    """A recommender of irspack, learned on some of the items; it never lists the others."""
 
     recommender: Any
+    items: NDArray[np.int64]  # catalogue rows, ascending
+    n: int
 
     def known(self, users: NDArray[np.int64]) -> Scores:
         """Score the catalogue for users of the training matrix."""
-        scores: Scores = self.recommender.get_score(users)
-        return scores
+        return self._spread(self.recommender.get_score(users))
 
     def folded(self, histories: sparse.csr_matrix) -> Scores:
         """Score the catalogue for new histories."""
-        scores: Scores = self.recommender.get_score_cold_user(histories.astype(np.float64))
+        own = histories[:, self.items].astype(np.float64)
+        return self._spread(self.recommender.get_score_cold_user(own))
+
+    def _spread(self, found: Scores) -> Scores:
+        scores = np.full((len(found), self.n), -np.inf)
+        scores[:, self.items] = found
         return scores
 
 
 def ease(task: Task, parameters: Parameters) -> Fitted:
     """Fit EASE (Steck, 2019)."""
-    return _fit(DenseSLIMRecommender, task, parameters)
+    return _fit(DenseSLIMRecommender, task, parameters, MOST_ITEMS)
 
 
 def slim(task: Task, parameters: Parameters) -> Fitted:
     """Fit SLIM (Ning, Karypis, 2011)."""
-    return _fit(SLIMRecommender, task, parameters, n_threads=1, n_iter=30)
+    return _fit(SLIMRecommender, task, parameters, MOST_ITEMS, n_threads=1, n_iter=30)
 
 
 def rp3beta(task: Task, parameters: Parameters) -> Fitted:
     """Fit RP3beta (Paudel et al., 2017)."""
-    return _fit(RP3betaRecommender, task, parameters, n_threads=1)
+    return _fit(RP3betaRecommender, task, parameters, None, n_threads=1)
 
 
 def ials(task: Task, parameters: Parameters) -> Fitted:
     """Fit iALS as of Rendle et al. (2022)."""
-    return _fit(IALSRecommender, task, parameters, n_threads=1, random_seed=SEED)
+    return _fit(IALSRecommender, task, parameters, None, n_threads=1, random_seed=SEED)
 
 
-def _fit(kind: Any, task: Task, parameters: Parameters, **fixed: Any) -> Fitted:
+def _fit(kind: Any, task: Task, parameters: Parameters, most: int | None, **fixed: Any) -> Fitted:
+    """Fit on the items that most users chose, at most so many."""
     chosen = {name: value for name, value in parameters.items() if name != "signal"}
     matrix = task.matrix(parameters["signal"]).astype(np.float64)
-    return Fitted(kind(matrix, **chosen, **fixed).learn())
+    items = np.sort(np.argsort(-matrix.getnnz(axis=0), kind="stable")[:most])
+    return Fitted(kind(matrix[:, items], **chosen, **fixed).learn(), items, matrix.shape[1])
 
 
 def _of_ease(trial: Any) -> Parameters:

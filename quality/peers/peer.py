@@ -52,24 +52,25 @@ def signals(task: Task) -> list[str]:
 
 
 def recommend(peer: Peer, model: Model, task: Task, signal: str) -> Lists:
-    """Make the lists (u, 100) of the users asked; -1 where the peer has nothing to say."""
+    """Make the lists (u, 100) of the users asked; -1 for users without a history.
+
+    Popular items are listed for those whose history has no sign of interest, only dislikes.
+    """
     lists = np.full((len(task.asked), LONGEST), -1, np.int64)
-    seen, trained = task.seen(), task.matrix("all").getnnz(axis=0) > 0
-    spoken = np.diff(task.seen().indptr) > 0
-    users = np.arange(len(task.asked)) if peer.answers_cold else np.flatnonzero(spoken)
+    seen, own = task.seen(), task.own(signal)
+    counts = task.matrix("all").getnnz(axis=0).astype(np.float64)
+    answered = np.diff(seen.indptr) > 0 if not peer.answers_cold else np.ones(len(lists), np.bool_)
+    users, silent = np.flatnonzero(answered), np.diff(own.indptr) == 0
     for start in range(0, len(users), BLOCK):
         block = users[start : start + BLOCK]
-        scores = np.array(_scores(model, task, block, signal), np.float64)
-        scores[:, ~trained] = -np.inf
+        told = model.folded(own[block]) if len(task.revealed) else model.known(task.asked[block])
+        scores = np.array(told, np.float64)
+        if not peer.answers_cold:
+            scores[silent[block]] = counts
+        scores[:, counts == 0] = -np.inf
         scores[seen[block].nonzero()] = -np.inf
         lists[block] = _best(scores)
     return lists
-
-
-def _scores(model: Model, task: Task, block: NDArray[np.int64], signal: str) -> Scores:
-    if len(task.revealed):
-        return model.folded(task.histories(signal)[block])
-    return model.known(task.asked[block])
 
 
 def _best(scores: NDArray[np.float64]) -> Lists:

@@ -17,6 +17,8 @@ from scipy import sparse
 from quality.exchange import LONGEST, Task
 from quality.peers.peer import SEED, Parameters, Peer, Scores
 
+MOST_ITEMS = 5_000  # above, the softmax over the whole catalogue takes minutes for each epoch
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Fitted:
@@ -59,7 +61,7 @@ def _trainer(epochs: int) -> Any:
 
 
 def sasrec(task: Task, parameters: Parameters) -> Fitted:
-    """Fit SASRec (Kang, McAuley, 2018) with the softmax loss."""
+    """Fit SASRec (Kang, McAuley, 2018) by softmax or, of a large catalogue, by gBCE."""
     logging.getLogger("pytorch_lightning").setLevel(logging.ERROR)
     warnings.filterwarnings("ignore")
     pytorch_lightning.seed_everything(SEED, verbose=False)
@@ -75,8 +77,10 @@ def sasrec(task: Task, parameters: Parameters) -> Fitted:
     )
     dataset = Dataset.construct(frame)
     epochs = chosen.pop("epochs")
+    sampled = {"loss": "gBCE", "n_negatives": 256} if task.shape[1] > MOST_ITEMS else {}
     model = SASRecModel(
         **chosen,
+        **sampled,
         batch_size=128,
         get_trainer_func=_trainer,
         get_trainer_func_kwargs={"epochs": epochs},

@@ -1,0 +1,50 @@
+"""A window, what every method answered to its users, and what they made of it."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from offline.data.dataset import Dataset
+from offline.evaluate import metrics
+from offline.evaluate.baselines import popular_lists
+from offline.evaluate.compare import EXPECTED, Background
+from offline.evaluate.metrics import Lists, PerUser
+from offline.evaluate.rolling import Window
+from offline.evaluate.rowsets import RowSets
+from offline.models import content
+from offline.models.content import ContentConfig
+
+HEADLINE = "graded_ndcg@10"
+SEED = 7
+K, LONGEST = 10, 20
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Answered:
+    """A window, and what every method answered to its users, (u, 20 or more) each."""
+
+    window: Window
+    lists: dict[str, Lists]
+    background: Background
+
+    @classmethod
+    def of(cls, dataset: Dataset, window: Window, lists: dict[str, Lists]) -> "Answered":
+        """Add what was known of the items at the cut, and the lists by popularity."""
+        counts = np.bincount(window.known.items, minlength=len(dataset.catalogue))
+        vectors = content.fit(dataset.catalogue, ContentConfig(), SEED).items
+        background = Background(counts.astype(np.float64), vectors if vectors.any() else None)
+        if EXPECTED not in lists:  # serendipity needs them
+            order = np.argsort(-counts, kind="stable").astype(np.int64)
+            lists = lists | {EXPECTED: popular_lists(order, window.seen(), LONGEST)}
+        return cls(window, lists, background)
+
+    def take(self, chosen: NDArray[np.intp]) -> tuple[dict[str, Lists], RowSets]:
+        """Keep these users: their lists and what they took."""
+        lists = {method: rows[chosen] for method, rows in self.lists.items()}
+        return lists, self.window.relevant.take(chosen)
+
+
+def headline(lists: Lists, relevant: RowSets) -> PerUser:
+    """Give graded NDCG@10 of each user."""
+    return metrics.ndcg(metrics.judge(lists, relevant), K, graded=True)
