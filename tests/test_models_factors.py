@@ -6,8 +6,9 @@ import pytest
 from app.contracts import History
 from app.profile import fold_in
 from offline.data.dataset import Log
-from offline.models import als, bpr, sgd
+from offline.models import als, als_explicit, bpr, sgd
 from offline.models.als import ALSConfig
+from offline.models.als_explicit import ExplicitALSConfig
 from offline.models.bpr import BPRConfig
 from offline.models.factors import factors
 from offline.models.interactions import liked
@@ -18,6 +19,9 @@ FITS = {
     "als": lambda log, shape, seed: als.fit(log, shape, ALSConfig(size=4), seed),
     "bpr": lambda log, shape, seed: bpr.fit(log, shape, BPRConfig(size=3), seed),
     "sgd": lambda log, shape, seed: sgd.fit(log, shape, SGDConfig(size=4), seed),
+    "als_explicit": lambda log, shape, seed: als_explicit.fit(
+        log, shape, ExplicitALSConfig(size=4), seed
+    ),
 }
 TASTES = (60, 40)
 
@@ -102,6 +106,43 @@ def test_old_likes_count_less_when_they_fade():
     assert not np.allclose(fading.items, unfaded.items, atol=1e-2)
 
 
+@pytest.mark.parametrize("name", ["als", "bpr"])
+def test_propensities_change_what_popular_items_are_worth(name):
+    popular = [(u, 0, 1, 1, 0) for u in range(9)]
+    log = log_of(*popular, *((u, 1 + u % 3, 1, 1, 1) for u in range(9)))
+    config = {"als": ALSConfig(size=4, reg=1.0), "bpr": BPRConfig(size=3)}[name]
+    module = {"als": als, "bpr": bpr}[name]
+    found = [
+        module.fit(log, SHAPE, replace(config, propensity_power=power), 0).items
+        for power in (0.0, 1.0)
+    ]
+    plain, even = (np.linalg.norm(v[1:4]) / np.linalg.norm(v[0]) for v in found)
+    assert even != pytest.approx(plain, rel=0.01)
+    assert name == "bpr" or even > plain
+
+
+def test_bpr_draws_a_like_as_often_as_its_weight_says():
+    likes = liked(log_of((0, 0, 1, 1, 0), (0, 2, 1, 3, 0), (2, 1, 1, 2, 0)), (3, 3))
+    often = bpr._often(likes.data)
+    assert often.tolist() == [2, 6, 4]
+    drawn = bpr._repeated(likes, often)
+    assert drawn.indices.tolist() == [0] * 2 + [2] * 6 + [1] * 4
+    assert drawn.indptr.tolist() == [0, 8, 8, 12]
+    assert bpr._often(np.array([1e-9, 1.0])).tolist() == [1, 8]
+
+
+def test_bpr_draws_likes_of_equal_weight_once():
+    assert bpr._often(np.array([0.3, 0.3, 0.3])).tolist() == [1, 1, 1]
+
+
+def test_bpr_learns_mostly_from_what_is_drawn_most():
+    even = [(u, i, 1, 9, 0) for u in range(30) for i in range(0, 20, 2) if (u + i) % 3]
+    odd = [(u, i, 1, 0.1, 0) for u in range(30) for i in range(1, 20, 2) if (u + i) % 3]
+    found = bpr.fit(log_of(*even, *odd), (30, 20), BPRConfig(size=3), 0)
+    biases = found.items[:, -1]
+    assert biases[::2].mean() > biases[1::2].mean()
+
+
 def test_sgd_predicts_ratings_better_than_the_mean_and_biases():
     log = two_tastes()
     random = np.random.default_rng(0)
@@ -121,16 +162,18 @@ def test_sgd_learns_the_biases_of_users_and_items():
     assert ratings.mean == pytest.approx(3.0)
 
 
-def test_a_step_of_many_ratings_at_once_is_the_sum_of_their_gradients():
+@pytest.mark.parametrize("half_life", [np.inf, 5 * DAY])
+def test_a_step_of_many_ratings_at_once_is_the_sum_of_their_gradients(half_life):
     log = random_log(6)
-    config = SGDConfig(size=3, batch=len(log), rounds=1)
+    config = SGDConfig(size=3, batch=len(log), rounds=1, half_life=half_life)
     before, after = (learn(log, SHAPE, replace(config, rounds=r), 0) for r in (0, 1))
     users, items = before.users.copy(), before.items.copy()
-    for u, i, value in zip(log.users, log.items, log.values, strict=True):
+    for u, i, value, time in zip(log.users, log.items, log.values, log.times, strict=True):
         p, q = before.users[u], before.items[i]
+        rate = config.rate * 0.5 ** ((log.times[-1] - time) / half_life)
         gap = value - (before.mean + p[-1] + q[-1] + p[:-1] @ q[:-1])
-        users[u] += config.rate * (gap * np.append(q[:-1], 1) - config.penalty * p)
-        items[i] += config.rate * (gap * np.append(p[:-1], 1) - config.penalty * q)
+        users[u] += rate * (gap * np.append(q[:-1], 1) - config.penalty * p)
+        items[i] += rate * (gap * np.append(p[:-1], 1) - config.penalty * q)
     assert np.allclose(after.users, users)
     assert np.allclose(after.items, items)
 

@@ -6,7 +6,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from offline.data.dataset import Log
-from offline.models.interactions import decay, deviations, latest, liked, matrix, ratings_vary
+from offline.models.interactions import (
+    MOST_PROPENSITY,
+    decay,
+    deviations,
+    latest,
+    liked,
+    matrix,
+    propensities,
+    ratings_vary,
+    unit,
+)
 
 SHAPE = (12, 9)
 DAY = 86_400.0
@@ -42,6 +52,34 @@ def test_the_last_event_counts_whole_and_one_half_life_earlier_half():
     assert decay(log, 10 * DAY).tolist() == [0.5, 1.0]
     assert decay(log, np.inf).tolist() == [1.0, 1.0]
     assert len(decay(EMPTY, DAY)) == 0
+
+
+def test_an_event_counts_less_the_more_popular_its_item():
+    log = log_of(*((u, 0, 1, 1, 0) for u in range(4)), (0, 1, 1, 1, 0))
+    raw = np.array([0.5] * 4 + [1.0])
+    assert np.allclose(propensities(log, 2, 0.5), raw / raw.mean())
+    assert propensities(log, 2, 0.0).tolist() == [1.0] * 5
+    assert len(propensities(EMPTY, 2, 0.5)) == 0
+
+
+def test_no_propensity_is_out_of_bounds():
+    log = log_of(*((u, 0, 1, 1, 0) for u in range(200)), (0, 1, 1, 1, 0))
+    found = propensities(log, 2, 5.0)
+    assert found.max() == MOST_PROPENSITY
+    assert found.min() == 1 / MOST_PROPENSITY
+
+
+def test_likes_are_weighed_against_popularity_among_likes():
+    log = log_of((0, 0, 1, 1, 0), (1, 0, 1, 1, 0), (2, 0, 1, -1, 0), (0, 1, 1, 1, 0))
+    worth = np.array([0.5, 0.5, 1.0])
+    dense = liked(log, (3, 2), power=1.0).toarray()
+    assert np.allclose([dense[0, 0], dense[1, 0], dense[0, 1]], worth / worth.mean())
+    assert dense[2, 0] == 0
+
+
+def test_the_unit_is_the_mean_weight_of_a_like():
+    assert unit(log_of((0, 0, 1, 1, 0), (0, 1, 1, 3, 0), (0, 2, 1, -9, 0))) == 2.0
+    assert unit(EMPTY) == 1.0
 
 
 def test_likes_are_summed_and_dislikes_left_out():

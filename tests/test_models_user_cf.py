@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 
 from offline.models.interactions import latest
-from offline.models.user_cf import UserCFConfig, fit
-from tests.test_models_interactions import EMPTY, SHAPE, constant, log_of, random_log
+from offline.models.user_cf import UserCFConfig, fit, is_centred
+from tests.test_models_interactions import DAY, EMPTY, SHAPE, constant, log_of, random_log
 
 
 def likeness(table, rows, own):
@@ -59,6 +59,37 @@ def test_without_centring_it_is_the_cosine_of_likes():
     for v, other in enumerate(sets):
         expected = len(sets[0] & other) / np.sqrt(len(sets[0]) * len(other)) if other else 0.0
         assert found[v] == pytest.approx(expected, abs=1e-6)
+
+
+@pytest.mark.parametrize("centred", [True, False])
+def test_an_old_opinion_counts_less_in_its_users_vector(centred):
+    log, config = random_log(2), UserCFConfig(half_life=10 * DAY)
+    table = fit(log, SHAPE, config, centred=centred)
+    expected = np.zeros(SHAPE)
+    for user in range(SHAPE[0]):
+        mine = np.flatnonzero(log.users == user)
+        gaps = log.values[mine] - log.values[mine].mean(dtype=np.float64) if len(mine) else 0.0
+        own = gaps if centred else np.maximum(log.weights[mine], 0)
+        own = own * 0.5 ** ((log.times[-1] - log.times[mine]) / (10 * DAY))
+        expected[user, log.items[mine]] = own / (np.linalg.norm(own) or 1.0)
+    found = np.zeros(SHAPE)
+    found[table.rows, np.repeat(np.arange(SHAPE[1]), np.diff(table.indptr))] = table.weights
+    assert np.allclose(found, expected, atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("likeness", "explicit", "centred"),
+    [
+        ("auto", True, True),
+        ("auto", False, False),
+        ("pearson", False, True),
+        ("cosine", True, False),
+    ],
+)
+def test_users_are_alike_by_what_is_configured(likeness, explicit, centred):
+    log = random_log(0)
+    assert is_centred(log, SHAPE, likeness, explicit=explicit) is centred
+    assert not is_centred(constant(log), SHAPE, likeness, explicit=explicit)
 
 
 def test_only_the_newest_value_of_a_pair_counts():

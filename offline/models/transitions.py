@@ -20,7 +20,7 @@ class TransitionsConfig:
     span: Count = 20  # likes of the same user that an item is followed by
     fade: Share = 0.9  # each further one counts this much of the one before
     shrink: NotNegative = 20.0  # likes of an item at which its followers count half
-    damping: NotNegative = 0.0  # a follower is divided by all it follows to this power
+    damping: NotNegative = 0.5  # a follower is divided by all it follows to this power
     half_life: Seconds = 30 * DAY  # seconds after which an interaction counts half
     neighbours: Count = 150  # kept per item
 
