@@ -62,7 +62,7 @@ def curve(dataset: Dataset, found: Newcomers, own: bool) -> dict[str, Any]:  # n
     scores = {name: headline(rows, relevant) for name, rows in lists.items()}
     users = len(found.askers) // len(found.points)
     points = [
-        _point({name: found.at(values[:, None])[at][:, 0] for name, values in scores.items()})
+        _point({name: found.by_point(values)[at] for name, values in scores.items()})
         for at in range(len(found.points))
     ]
     return {
@@ -88,7 +88,7 @@ def _point(scores: dict[str, Any]) -> dict[str, Any]:
 
 
 def _of_libraries(dataset: Dataset, found: Newcomers) -> dict[str, Lists]:
-    """Ask those that can fold in and have been tuned; popular items stand in where they are mute."""
+    """Ask the tuned ones that can fold in; popular items stand in where they are mute."""
     selection, tests = selection_windows(dataset), test_windows(dataset, TEST_CUTS)
     folder = libraries.KEPT / f"{dataset.name}-{digest(selection, tests)}"
     asked = folder / "newcomers.npz"
@@ -105,12 +105,7 @@ def _folded(name: str, folder: Path, asked: Path) -> Lists:
     library, place = LIBRARIES[name], libraries.place(name, folder)
     out = place / "newcomers.npy"
     command = [*libraries.python(library.environment), "-m", "quality.peers.fold", library.module]
-    command += [
-        name,
-        str((place / "told.json").resolve()),
-        str(asked.resolve()),
-        str(out.resolve()),
-    ]
+    command += [name, *(str(path.resolve()) for path in (place / "told.json", asked, out))]
     subprocess.run(command, check=True, capture_output=True, cwd=ROOT)  # noqa: S603
     lists: Lists = np.load(out, allow_pickle=False)[:, :LONGEST]
     return lists
