@@ -115,6 +115,44 @@ def train(  # noqa: PLR0913, PLR0917 - one argument for each option
 
 
 @app.command()
+def tune(  # noqa: PLR0913, PLR0917 - one argument for each option
+    data: Annotated[Path, typer.Option(help="A folder or an interactions file.")],
+    out: Out = None,
+    schema: Annotated[
+        Path | None, typer.Option(help="A TOML file that says which column is which.")
+    ] = None,
+    trials: Annotated[
+        int, typer.Option(help="Trials of each part, the default settings included.", min=1)
+    ] = 40,
+    minutes: Annotated[
+        float | None,
+        typer.Option(help="Begin no trial after so long; comparing takes longer.", min=0),
+    ] = None,
+    study: Annotated[
+        Path | None,
+        typer.Option(help="File of trials; where it exists, go on. Default: OUT/tune/trials.jsonl"),
+    ] = None,
+    config: Annotated[
+        Path | None, typer.Option(help="A TOML file of settings to begin with.")
+    ] = None,
+    seed: Seed = None,
+    max_bad_share: Annotated[
+        float, typer.Option(help="Share of bad rows at which to stop.", min=0, max=1)
+    ] = 0.05,
+) -> None:
+    """Search for better settings on windows before the test; writes OUT/tuned.toml."""
+    with one_sentence():
+        from offline.train import Choice  # noqa: PLC0415 - needs the extra "train"
+        from offline.tune.command import Task  # noqa: PLC0415 - the same
+        from offline.tune.command import tune as run  # noqa: PLC0415 - the same
+        from offline.tune.search import Budget  # noqa: PLC0415 - the same
+
+        budget = Budget(trials) if minutes is None else Budget(trials, 60 * minutes)
+        choice = Choice(seed=seed, config=config)
+        run(Task(data, schema, max_bad_share, choice, budget, study), _settings(out=out))
+
+
+@app.command()
 def rollback(
     out: Out = None,
     to: Annotated[str | None, typer.Option(help="A version. Default: the one before.")] = None,

@@ -1,0 +1,68 @@
+"""Judges one recall model alone: how much of what users went on to take its channel proposes."""
+
+import asyncio
+import inspect
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+
+from app.artifacts import Models
+from app.assemble import Wiring
+from app.contracts import NO_HISTORY, Channel, LocalChannel, Proposal, Request
+from app.cpu import Cpu
+from app.funnel import Funnel
+from app.run import NO_HURRY
+from offline.evaluate.asked import names
+from offline.job import JobConfig
+from offline.models.fit import fit
+from offline.replay import Asker, build, labels
+from offline.tune.known import Known
+from offline.tune.refit import refit
+from offline.tune.space import CHANNEL
+from offline.tune.study import Figures
+
+WIDEST = 8  # a channel that proposes more than 1 in 8 items finds much by chance
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Recall:
+    """All recall models as of each window's start, fitted once; a trial fits one anew."""
+
+    known: Known
+    base: JobConfig
+    cpu: Cpu
+    fitted: dict[int, Models] = field(default_factory=dict)
+
+    @property
+    def limit(self) -> int:
+        """Give how many items a channel may propose."""
+        return min(self.base.sizes.recall, max(len(self.known.dataset.catalogue) // WIDEST, 1))
+
+    def judge(self, name: str, config: JobConfig, window: int) -> Figures:
+        """Give each asker's recall by the channel of this model alone, (u, 1)."""
+        dataset, start = self.known.dataset, self.known.windows[window][0]
+        log = dataset.log.before(start)
+        if window not in self.fitted:
+            self.fitted[window] = fit(dataset, log, self.base.recall, start)
+        models = refit(self.fitted[window], dataset, log, config.recall, name)
+        users = self.known.askers(window, config)
+        funnel = build(models, Wiring(self.cpu, NO_HURRY, config.sizes, config.policy))
+        return asyncio.run(self._asked(funnel, CHANNEL[name], users))
+
+    async def _asked(self, funnel: Funnel, name: str, users: list[Asker]) -> Figures:
+        channels: list[Channel | LocalChannel] = [*funnel.channels, *funnel.local]
+        channel = next(one for one in channels if one.name == name)
+        shares = []
+        for public, user in zip(names(self.known.dataset, users), users, strict=True):
+            found = await self._proposed(funnel, channel, public)
+            shares.append(labels(found.rows, user.relevant).sum() / len(user.relevant))
+        return np.array(shares, np.float64)[:, None]
+
+    async def _proposed(
+        self, funnel: Funnel, channel: Channel | LocalChannel, user: str
+    ) -> Proposal:
+        query = funnel.profiles.query(Request(user, 10, self.base.seed, arrived=0.0), NO_HISTORY)
+        if len(query.history):
+            query = replace(query, taste=funnel.profiles.taste(query))
+        answer = channel.recall(query, self.limit)
+        return await answer if inspect.isawaitable(answer) else answer

@@ -1,0 +1,108 @@
+"""What the search may try: one line a setting. All that is not here stays as it is.
+
+A default that lies outside its range, or is none of the options, is tried as well.
+"""
+
+from math import inf
+
+from app.artifacts import DAY
+from offline.tune.setting import Options, Range, Setting
+
+HALF_LIVES = (7 * DAY, 15 * DAY, 30 * DAY, 60 * DAY, 120 * DAY, 365 * DAY, inf)
+CHANNEL = {  # the channel by which each recall model is judged
+    "item_cf": "item_cf",
+    "user_cf": "user_cf",
+    "ease": "ease",
+    "rp3beta": "rp3beta",
+    "transitions": "sequence",
+    **dict.fromkeys(("als", "bpr", "sgd", "als_explicit"), "embedding"),
+    "content": "content",
+    "segments": "popular",
+}
+RECALL: dict[str, tuple[Setting, ...]] = {  # by the model's name in RecallConfig
+    "item_cf": (
+        Options("recall.item_cf.similarity", ("cosine", "adjusted_cosine", "bm25")),
+        Range("recall.item_cf.neighbours", 30, 300, log=True),
+        Range("recall.item_cf.shrink", 1.0, 200.0, log=True),
+        Range("recall.item_cf.damping", 0.0, 0.8),
+        Options("recall.item_cf.half_life", HALF_LIVES),
+    ),
+    "user_cf": (
+        Range("recall.user_cf.raters_per_item", 100, 2_000, log=True),
+        Options("recall.user_cf.likeness", ("auto", "pearson", "cosine")),
+        Options("recall.user_cf.half_life", HALF_LIVES),
+    ),
+    "ease": (
+        Range("recall.ease.reg", 10.0, 3_000.0, log=True),
+        Range("recall.ease.neighbours", 50, 400, log=True),
+        Options("recall.ease.half_life", HALF_LIVES),
+    ),
+    "rp3beta": (
+        Range("recall.rp3beta.alpha", 0.3, 2.0),
+        Range("recall.rp3beta.beta", 0.0, 1.0),
+        Range("recall.rp3beta.neighbours", 30, 400, log=True),
+        Options("recall.rp3beta.half_life", HALF_LIVES),
+    ),
+    "transitions": (
+        Range("recall.transitions.span", 2, 50, log=True),
+        Range("recall.transitions.fade", 0.5, 1.0),
+        Range("recall.transitions.shrink", 0.5, 100.0, log=True),
+        Range("recall.transitions.damping", 0.0, 1.0),
+        Range("recall.transitions.neighbours", 30, 300, log=True),
+        Options("recall.transitions.half_life", HALF_LIVES),
+    ),
+    "als": (
+        Range("recall.als.size", 8, 128, log=True),
+        Range("recall.als.alpha", 0.5, 50.0, log=True),
+        Range("recall.als.reg", 0.1, 200.0, log=True),
+        Range("recall.als.rounds", 5, 20),
+        Range("recall.als.propensity_power", 0.0, 0.8),
+        Options("recall.als.half_life", HALF_LIVES),
+    ),
+    "bpr": (
+        Range("recall.bpr.size", 7, 127, log=True),
+        Range("recall.bpr.rate", 0.005, 0.2, log=True),
+        Range("recall.bpr.penalty", 0.001, 0.2, log=True),
+        Range("recall.bpr.rounds", 10, 100, log=True),
+        Range("recall.bpr.alpha", 0.5, 50.0, log=True),
+        Range("recall.bpr.reg", 0.1, 200.0, log=True),
+    ),
+    "sgd": (
+        Range("recall.sgd.size", 8, 128, log=True),
+        Range("recall.sgd.rate", 0.005, 0.1, log=True),
+        Range("recall.sgd.penalty", 0.01, 0.5, log=True),
+        Range("recall.sgd.rounds", 5, 40, log=True),
+        Range("recall.sgd.alpha", 0.5, 50.0, log=True),
+        Range("recall.sgd.reg", 0.1, 200.0, log=True),
+    ),
+    "als_explicit": (
+        Range("recall.als_explicit.size", 8, 64, log=True),
+        Range("recall.als_explicit.penalty", 0.01, 1.0, log=True),
+        Range("recall.als_explicit.alpha", 0.5, 50.0, log=True),
+        Range("recall.als_explicit.reg", 0.1, 200.0, log=True),
+    ),
+    "content": (
+        Range("recall.content.title", 0.0, 1.5),
+        Range("recall.content.decade", 0.0, 1.5),
+        Range("recall.content.title_size", 8, 96, log=True),
+    ),
+    "segments": (
+        Range("recall.segments.prior", 50.0, 50_000.0, log=True),
+        Options("recall.segments.half_life", HALF_LIVES),
+    ),
+}
+
+COARSE: tuple[Setting, ...] = (
+    Range("rank.coarse_negatives", 20, 300, log=True),
+    Range("rank.coarse_strength", 0.001, 10.0, log=True),
+)
+FINE: tuple[Setting, ...] = (
+    Range("rank.learning_rate", 0.01, 0.1, log=True),
+    Range("rank.leaves", 4, 31, log=True),
+    Range("rank.leaf_rows", 10, 300, log=True),
+    Range("rank.truncation", 10, 100, log=True),
+)
+SIZES: tuple[Setting, ...] = (  # more candidates cost time in every request: the range is narrow
+    Options("sizes.recall", (100, 150, 200, 300)),
+    Options("sizes.coarse", (150, 200, 300, 400)),
+)

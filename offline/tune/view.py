@@ -1,0 +1,115 @@
+"""What a search shows: a bar for each part, a table of what was found, and the last word."""
+
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    TaskID,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
+from rich.table import Table
+
+from offline.job import JobConfig
+from offline.told import told
+from offline.tune.search import Finding, Outcome, Verdict, Watch
+from offline.tune.study import Study
+
+WARNING = (
+    "These are windows before the test, by which the settings were chosen: they flatter. The test "
+    "itself was not looked at; recfunnel train tells what it says."
+)
+
+
+def bars() -> Progress:
+    """Make the bars: each part's trials, the best so far, the time gone and left."""
+    return Progress(
+        TextColumn("{task.description:<12}"),
+        BarColumn(bar_width=16),
+        MofNCompleteColumn(),
+        TextColumn("{task.fields[best]}"),
+        TimeElapsedColumn(),
+        TimeRemainingColumn(compact=True),
+        console=Console(stderr=True),
+    )
+
+
+def watch(progress: Progress) -> Watch:
+    """Show a search in these bars."""
+    shown: list[TaskID] = []
+
+    def begin(study: Study, trials: int) -> None:
+        shown.append(
+            progress.add_task(
+                study.part.name, total=trials, completed=len(study.finished), best=_best(study)
+            )
+        )
+
+    def trial(study: Study) -> None:
+        progress.update(shown[-1], completed=len(study.finished), best=_best(study))
+
+    def found(_: Finding) -> None:
+        progress.stop_task(shown[-1])
+
+    def last() -> None:
+        told = "defaults against all that was found"
+        shown.append(progress.add_task("whole funnel", total=None, best=told))
+
+    return Watch(begin, trial, found, last)
+
+
+def _best(study: Study) -> str:
+    if not study.finished:
+        return study.part.metric
+    best, default = study.best.value, study.default.value
+    return f"{study.part.metric} {best:.4f} (default {default:.4f})"
+
+
+def table(findings: list[Finding]) -> Table:
+    """Lay out what came of each part."""
+    shown = Table(title="Validation: default -> best of the trials")
+    for column in ("part", "measure", "trials", "where chosen", "in a later window", "outcome"):
+        shown.add_column(column, justify="right" if column == "trials" else "left")
+    for one in findings:
+        later = _arrow(one.confirmed) if one.confirmed else ""
+        row = (one.part.name, one.part.metric, str(one.trials), _arrow(one.chosen), later)
+        shown.add_row(*row, _outcome(one))
+    return shown
+
+
+def _arrow(pair: tuple[float, float]) -> str:
+    return f"{pair[0]:.4f} -> {pair[1]:.4f}"
+
+
+def _outcome(finding: Finding) -> str:
+    if finding.is_kept:
+        return "taken up"
+    return "default stays" if finding.confirmed is None else "default stays: not confirmed"
+
+
+def last_word(verdict: Verdict | None) -> str:
+    """Say whether what was found is better than the defaults, in a sentence or two."""
+    if verdict is None:
+        return "Nothing was found that is better than the defaults; these are written."
+    low, high = verdict.difference["low"], verdict.difference["high"]
+    figures = (
+        f"NDCG@10 of the whole funnel for {verdict.users} users in the last window before the "
+        f"test: defaults {verdict.default:.4f}, found {verdict.tuned:.4f}, "
+        f"{verdict.tuned - verdict.default:+.4f} (95 % {low:+.4f} to {high:+.4f})."
+    )
+    if not verdict.is_better:
+        return f"{figures} What was found is not better there, so the defaults are written."
+    chance = " The interval holds 0: it may be chance." if low is None or low <= 0 else ""
+    return f"{figures}{chance}"
+
+
+def about(outcome: Outcome, base: JobConfig, dataset: str) -> str:
+    """Give the head of the file: where it is from, what it changes, how sure that is."""
+    before, after = told(base), told(outcome.config)
+    moved = [name for name in after if after[name] != before[name]]
+    changes = [f"  {name} {before[name]} -> {after[name]}" for name in moved]
+    head = f"Settings for {dataset or 'this data'}, by recfunnel tune."
+    said = [last_word(outcome.verdict), WARNING, *(["Not the default:"] if moved else [])]
+    return "\n".join([head, *said, *changes])
