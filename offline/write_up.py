@@ -11,6 +11,7 @@ from app.features import COARSE_VIEW, FINE_VIEW, Group, names
 from offline.data.dataset import Dataset
 from offline.data.split import Split
 from offline.evaluate.evaluation import Evaluation
+from offline.evaluate.glossary import METHODS
 from offline.evaluate.meanings import meaning
 from offline.evaluate.page import DatasetFacts, Feature, Figures, SplitFacts, Timing, Weight
 from offline.publish import LIBRARIES, Trained
@@ -149,7 +150,7 @@ def _notes(dataset: Dataset, evaluation: Evaluation) -> list[str]:
     if evaluation.cold:
         cold = evaluation.cold["methods"]
         listed = ", ".join(
-            f"{name} {cold[name][HEADLINE]['mean']:.3f}"
+            f"{METHODS[name].lower()} {cold[name][HEADLINE]['mean']:.3f}"
             for name in ("funnel", "popularity", "recency_popularity")
         )
         notes.append(

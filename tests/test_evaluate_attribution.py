@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import orjson
 import pytest
@@ -43,6 +45,13 @@ def test_the_oracle_orders_what_is_left_perfectly():
     assert recall.oracle_ndcg == coarse.oracle_ndcg == 1.0
     assert fine.oracle_ndcg == pytest.approx((one_of_two + 1) / 2)
     assert final.oracle_ndcg == pytest.approx(one_of_two / 2)
+
+
+def test_a_list_has_room_for_so_many_of_what_is_left_and_no_more():
+    fine = sets([1, 2, 3], [7], [])
+    trace = replace(TRACE, fine=fine)
+    assert attribute(trace, RELEVANT, k=2).room == (2 / 4 + 1) / 2
+    assert attribute(trace, RELEVANT, k=9).room == (3 / 4 + 1) / 2
 
 
 def test_the_attribution_is_written_as_json():

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from app.artifacts import DAY, HALF_LIVES, Popularity
+from app.artifacts import DAY, HALF_LIVES, Popularity, Segments
 from offline.evaluate import baselines, metrics, segments
 from offline.evaluate.baselines import most_popular, popular_lists
 from offline.evaluate.compare import Background, evaluate
@@ -27,6 +27,13 @@ def lists(share):
 
 
 LISTS = {"funnel": lists(0.9), "popularity": lists(0.3), "item_cf": lists(0.6)}
+BANDED = LISTS | {"recency_popularity": LISTS["item_cf"]}
+KINDS = Segments(
+    ("age", "sex", "town"),
+    (("young", "old"), ("f", "m"), tuple("abcdefghijkl")),
+    np.array([0, 2, 4, 16]),
+    np.zeros((16, N), np.float32),
+)
 
 
 def test_every_method_gets_every_metric_at_both_cuts():
@@ -94,7 +101,7 @@ def test_a_comparison_without_popularity_is_refused():
 
 def test_history_bands_split_the_evaluated_users():
     events = np.resize([0, 1, 9, 10, 49, 50, 199, 300], U)
-    bands = segments.by_history(LISTS, RELEVANT, events, seed=1)
+    bands = segments.by_history(BANDED, RELEVANT, events, seed=1)
     assert [band["band"] for band in bands] == list(segments.HISTORY_BANDS)
     assert sum(band["count"] for band in bands) == (RELEVANT.sizes > 0).sum()
     scores = metrics.ndcg(metrics.judge(LISTS["funnel"], RELEVANT), 10)
@@ -102,8 +109,43 @@ def test_history_bands_split_the_evaluated_users():
     assert bands[1]["methods"]["funnel"]["mean"] == pytest.approx(scores[members].mean())
 
 
+def test_in_each_band_the_funnel_leads_by_its_distance_to_recent_popularity():
+    events = np.resize([1, 20], U)
+    by_users = segments.by_history(BANDED, RELEVANT, events, seed=1)
+    by_items = segments.by_popularity(BANDED, RELEVANT, COUNTS, seed=1)
+    for band in [*by_users, *by_items]:
+        mine, theirs = (band["methods"][name]["mean"] for name in ("funnel", "recency_popularity"))
+        assert band["lead"]["mean"] == pytest.approx(mine - theirs)
+        assert band["lead"]["low"] <= band["lead"]["mean"] <= band["lead"]["high"]
+
+
+def test_users_are_told_apart_by_each_attribute_that_parts_them():
+    codes = np.stack([np.arange(U) % 2, np.full(U, 1), np.full(U, -1)], axis=1)
+    codes[:3, 0] = -1
+    (age,) = segments.by_attribute(BANDED, RELEVANT, codes, KINDS, seed=1)
+    assert age["name"] == "age"
+    assert [band["band"] for band in age["bands"]] == ["young", "old"]
+    known = (RELEVANT.sizes > 0) & (codes[:, 0] >= 0)
+    assert sum(band["count"] for band in age["bands"]) == known.sum()
+    scores = metrics.ndcg(metrics.judge(BANDED["funnel"], RELEVANT), 10)
+    old = known & (codes[:, 0] == 1)
+    assert age["bands"][1]["methods"]["funnel"]["mean"] == pytest.approx(scores[old].mean())
+
+
+def test_of_an_attribute_only_the_largest_bands_of_enough_users_are_shown(monkeypatch):
+    codes = np.full((U, 3), -1)
+    codes[:, 2] = np.minimum(np.arange(U) // 10, 3)  # a to c: ten users each, d: the other thirty
+    monkeypatch.setattr(segments, "MOST_BANDS", 2)
+    monkeypatch.setattr(segments, "FEWEST", 8)
+    (town,) = segments.by_attribute(BANDED, RELEVANT, codes, KINDS, seed=1)
+    assert len(town["bands"]) == 2
+    assert town["bands"][-1]["band"] == "d"
+    monkeypatch.setattr(segments, "FEWEST", 25)
+    assert segments.by_attribute(BANDED, RELEVANT, codes, KINDS, seed=1) == []
+
+
 def test_bands_without_users_are_left_out():
-    bands = segments.by_history(LISTS, RELEVANT, np.full(U, 12), seed=1)
+    bands = segments.by_history(BANDED, RELEVANT, np.full(U, 12), seed=1)
     assert [band["band"] for band in bands] == ["10-49 events"]
 
 
@@ -114,7 +156,7 @@ def test_popularity_bands_are_5_15_and_80_percent_of_items_with_events_and_the_r
 
 
 def test_each_popularity_band_counts_the_relevant_items_found():
-    bands = segments.by_popularity(LISTS, RELEVANT, COUNTS, seed=1)
+    bands = segments.by_popularity(BANDED, RELEVANT, COUNTS, seed=1)
     assert [band["band"] for band in bands] == [*segments.POPULARITY_BANDS, segments.NEVER_SEEN]
     of_row, found, wanted = segments.popularity_bands(COUNTS), 0, 0
     for owner, row in zip(RELEVANT.owners, RELEVANT.rows, strict=True):

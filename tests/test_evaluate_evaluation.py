@@ -1,5 +1,6 @@
 """The funnel is judged as it is, on the users of the test window."""
 
+import asyncio
 from dataclasses import replace
 
 import numpy as np
@@ -10,7 +11,8 @@ from app.cpu import Cpu
 from app.features import CHANNELS
 from app.run import NO_HURRY
 from offline.data.split import by_time
-from offline.evaluate.evaluation import LONGEST, _padded, _shown, evaluate_funnel
+from offline.evaluate.asked import LONGEST, padded, shown
+from offline.evaluate.evaluation import evaluate_funnel
 from offline.models.fit import RecallConfig, fit
 from offline.replay import Asker, ask, askers, build
 from offline.write_up import summary
@@ -44,8 +46,12 @@ async def judged(as_of_the_cut, users=None, models=None):
     )
 
 
-async def test_every_method_is_judged_on_the_same_users(as_of_the_cut):
-    found = await judged(as_of_the_cut)
+@pytest.fixture(scope="module")
+def found(as_of_the_cut):
+    return asyncio.run(judged(as_of_the_cut))
+
+
+async def test_every_method_is_judged_on_the_same_users(as_of_the_cut, found):
     assert set(found.warm["methods"]) == METHODS
     assert set(found.warm["differences"]) == METHODS - {"funnel"}
     assert found.users == len(as_of_the_cut[3]) == found.warm["evaluated_users"]
@@ -54,11 +60,18 @@ async def test_every_method_is_judged_on_the_same_users(as_of_the_cut):
     assert found.warm["methods"]["funnel"]["diversity@10"]["mean"] > 0
 
 
-async def test_the_same_seed_judges_alike(as_of_the_cut):
-    first, second = [await judged(as_of_the_cut) for _ in range(2)]
-    assert first.warm == second.warm
-    assert first.segments == second.segments
-    assert first.attribution.figures() == second.attribution.figures()
+async def test_the_same_seed_judges_alike_and_judging_leaves_nothing_behind(as_of_the_cut, found):
+    again = await judged(as_of_the_cut)
+    assert again.warm == found.warm
+    assert again.segments == found.segments
+    assert again.sweeps == found.sweeps
+    assert again.attribution.figures() == found.attribution.figures()
+
+
+def test_everything_that_the_data_allows_is_swept(found):
+    assert found.sweeps["cold_curve"] == []  # all users of the small data have a history
+    assert all(value for name, value in found.sweeps.items() if name != "cold_curve")
+    assert {one["name"] for one in found.segments["attributes"]} == {"sex", "group"}
 
 
 async def test_the_judged_list_of_ten_is_the_one_that_a_caller_of_ten_gets(as_of_the_cut):
@@ -68,10 +81,10 @@ async def test_the_judged_list_of_ten_is_the_one_that_a_caller_of_ten_gets(as_of
         [slate async for slate in ask(funnel, names, k, 7, explore=True)] for k in (10, LONGEST)
     ]
     for ten, twenty in zip(*asked, strict=True):
-        shown = _shown(funnel, twenty)
-        assert shown[:10].tolist() == ten.chosen.pool.rows.tolist()
-        assert len(set(shown.tolist())) == len(shown)
-        assert set(twenty.chosen.pool.rows.tolist()) <= set(shown.tolist())
+        rows = shown(funnel, twenty)
+        assert rows[:10].tolist() == ten.chosen.pool.rows.tolist()
+        assert len(set(rows.tolist())) == len(rows)
+        assert set(twenty.chosen.pool.rows.tolist()) <= set(rows.tolist())
 
 
 async def test_newcomers_are_judged_apart(as_of_the_cut):
@@ -110,8 +123,8 @@ async def test_without_content_there_is_no_diversity_to_measure(cpu):
     assert all(value["mean"] is None for value in diversity)
 
 
-async def test_the_funnel_s_losses_are_told_cut_by_cut(as_of_the_cut):
-    figures = (await judged(as_of_the_cut)).attribution.figures()
+def test_the_funnel_s_losses_are_told_cut_by_cut(found):
+    figures = found.attribution.figures()
     assert [cut["stage"] for cut in figures["cuts"]] == ["recall", "coarse", "fine", "final"]
     alive = [cut["alive"] for cut in figures["cuts"]]
     assert alive == sorted(alive, reverse=True)
@@ -127,8 +140,7 @@ async def test_what_was_taken_counts_as_found_where_it_was_shown(as_of_the_cut):
     assert found.warm["methods"]["funnel"]["ndcg@10"]["mean"] == pytest.approx(1.0)
 
 
-async def test_the_summary_carries_the_headline_of_every_method(as_of_the_cut):
-    found = await judged(as_of_the_cut)
+def test_the_summary_carries_the_headline_of_every_method(found):
     told = summary(found)
     assert told["users"] == found.warm["evaluated_users"]
     assert set(told["ndcg@10"]) == METHODS
@@ -136,7 +148,7 @@ async def test_the_summary_carries_the_headline_of_every_method(as_of_the_cut):
 
 
 def test_lists_are_cut_and_filled_to_one_length():
-    lists = _padded([np.arange(30), np.arange(3), np.empty(0, np.int64)])
+    lists = padded([np.arange(30), np.arange(3), np.empty(0, np.int64)])
     assert lists.shape == (3, LONGEST)
     assert lists[0].tolist() == list(range(LONGEST))
     assert lists[1].tolist() == [0, 1, 2, *[-1] * 17]

@@ -11,9 +11,11 @@ import orjson
 import pytest
 from jinja2 import UndefinedError
 
-from offline.evaluate import segments, verdict
+from app.artifacts import Segments
+from offline.evaluate import curves, segments, verdict, weak
 from offline.evaluate.attribution import Trace, attribute
 from offline.evaluate.compare import Background, evaluate
+from offline.evaluate.flow import losses
 from offline.evaluate.glossary import METRICS
 from offline.evaluate.report import render, write_report
 from offline.evaluate.rowsets import RowSets
@@ -24,6 +26,62 @@ STRENGTHS = {  # how much of the truth each method sees, in place of trained mod
     "funnel": 2.6, "popularity": 0.0, "recency_popularity": 0.6, "item_cf": 2.0, "user_cf": 1.8,
     "embedding": 1.9, "content": 0.9, "trending": 0.5, "popular": 0.1, "fresh": 0.0,
 }  # fmt: skip
+
+
+SEXES = Segments(("sex",), (("f", "m"),), np.array([0, 2]), np.zeros((2, N), np.float32))
+
+
+def around(mean: float, width=0.02) -> dict:
+    return {"mean": mean, "low": mean - width, "high": mean + width}
+
+
+def swept(compared) -> dict:
+    """Sweeps in which the funnel is beaten by item_cf for users of 3 and 5 events, not of 0."""
+    ndcg = {name: metrics["ndcg@10"]["mean"] for name, metrics in compared["methods"].items()}
+    ahead = {0: 0.01, 3: -0.05, 5: -0.06, 10: -0.01}
+    return {
+        "reach": [{"candidates": n, "recall": n / 1_100} for n in (100, 500, 1_000)],
+        "policies": [
+            {
+                "name": name, "ndcg": around(0.3 + price), "price": around(price, 0.001),
+                "share": around(price / 0.3, 0.004), "coverage": 0.31, "diversity": 0.6,
+            }
+            for name, price in (("as served", 0.0), ("without diversity", 0.006))
+        ],
+        "trade_off": [
+            {
+                "weight": weight, "default": weight == 0.05, "ndcg": around(0.31 - weight / 5),
+                "coverage": 0.3 + weight / 9, "diversity": 0.6 + weight / 4,
+            }
+            for weight in (0.0, 0.02, 0.05, 0.3)
+        ],
+        "cold_curve": [
+            {
+                "events": events, "users": 61,
+                "methods": {name: around(0.2) for name in ndcg} | {"funnel": around(0.2 + gap)},
+                "best_channel": "item_cf",
+                "differences": {name: around(gap) for name in ndcg if name != "funnel"},
+            }
+            for events, gap in ahead.items()
+        ],
+        "calibration": [
+            {
+                "stage": stage, "error": 0.004, "raw_error": raw, "taken": 0.08,
+                "points": [
+                    {"predicted": p / 10, "observed": p / 11, "count": 9} for p in range(10)
+                ],
+            }
+            for stage, raw in (("coarse", 0.47), ("fine", None))
+        ],
+        "regimes": [
+            {
+                "name": name, "users": 77,
+                "methods": {"funnel": around(0.3), "popularity": around(0.2)},
+                "differences": {"popularity": around(0.1)},
+            }
+            for name in ("as of the cut", "at their own moment")
+        ],
+    }  # fmt: skip
 
 
 def made_up() -> dict:
@@ -74,9 +132,14 @@ def made_up() -> dict:
         "segments": {
             "history": segments.by_history(lists, relevant, events, 1),
             "popularity": segments.by_popularity(lists, relevant, counts, 1),
+            "attributes": segments.by_attribute(
+                lists, relevant, np.arange(U)[:, None] % 2, SEXES, 1
+            ),
         },
+        **swept(compared),
         "features": [
-            {"name": f"feature_{i}", "gain": 5_000 / (i + 1), "meaning": f"{i} & what it says"}
+            {"name": f"feature_{i}", "gain": 5_000 / (i + 1), "meaning": f"{i} & what it says",
+             "group": ("channel", "crowd", "user")[i % 3]}
             for i in range(30)
         ],
         "coarse": [
@@ -90,6 +153,7 @@ def made_up() -> dict:
             {"phase": "evaluate", "seconds": 6.3},
         ],
         "settings": {"coarse_keep": 200, "fine_keep": 100, "folder": "data", "limit": None},
+        "sizes": {"fine ranker": 1_234_567},
         "seeds": {"split": 1, "bootstrap": 1},
         "versions": {"numpy": "2.4.6", "lightgbm": "4.6.0", "faiss-cpu": "1.13.0"},
         "notes": ["Lists are made without an exploration slot: the ranker is measured, not luck."],
@@ -168,7 +232,7 @@ def test_the_page_is_well_formed_and_needs_no_other_file():
 
 def test_plots_follow_the_colours_of_the_page():
     plots = re.findall(r"<svg.*?</svg>", PAGE, re.DOTALL)
-    assert len(plots) == 6
+    assert len(plots) == 10
     for svg in plots:
         assert "var(--ink)" in svg
         assert not re.findall(r"#[0-9a-f]{6}\b", svg)
@@ -182,8 +246,8 @@ def test_every_metric_method_channel_and_stage_is_named(figures):
         assert term.label in words
         assert term.meaning in words
         assert name == "graded_ndcg" or f"{name}@20" in figures["methods"]["funnel"]
-    assert "feature_19" in words
-    assert "feature_20" not in words
+    assert "feature_24" in words
+    assert "feature_25" not in words
 
 
 def test_names_from_the_data_are_escaped(figures):
@@ -246,6 +310,139 @@ def test_a_report_without_content_notes_or_recency_popularity_is_still_written(f
     page = Page(render(figures))
     assert "n/a" in page.words
     assert "Recent popularity" not in " ".join(page.words).split("Glossary")[0]
+
+
+def test_what_was_swept_is_on_the_page():
+    words = " ".join(Page(PAGE).words)
+    for said in (
+        *("without diversity", "+0.006", "+2.0%", "0.05, served", "at their own moment", "47.0%"),
+        *("none: scores are for order only", "not recalled", "others were preferred", "1.2 MB"),
+        *("Relevant items among them", "sex: f (", "Best channel alone", "crowd"),
+    ):
+        assert said in words, said
+
+
+def test_what_the_data_did_not_allow_is_left_out(figures):
+    for name in ("reach", "policies", "trade_off", "cold_curve", "calibration", "regimes"):
+        figures[name] = []
+    figures["segments"]["attributes"] = []
+    page = Page(render(figures))
+    assert page.open == []
+    words = " ".join(page.words)
+    for said in ("policies", "new user is served", "in service", "probabilities?", "With more"):
+        assert said not in words, said
+    assert all(link[1:] in page.ids or not link.startswith("#") for link in page.links)
+
+
+def test_what_other_programs_measure_is_shown_when_it_is_there(figures):
+    assert "Ablations" not in PAGE
+    variant = {"name": "without <item_cf>", "ndcg": around(0.28), "difference": around(-0.02)}
+    figures["ablations"] = [variant]
+    figures["hybrids"] = [variant | {"name": "weighted"}]
+    figures["index"] = [{"name": "IVF-PQ", "recall": 0.934, "bytes": 4_200_000}]
+    page = Page(render(figures))
+    words = " ".join(page.words)
+    for said in ("Ablations", "without <item_cf>", "Hybrids", "weighted", "IVF-PQ", "4.2 MB"):
+        assert said in words
+    assert "variants" in page.ids
+    del figures["hybrids"], figures["index"]
+    assert "Hybrids" not in render(figures)
+
+
+def test_all_that_is_relevant_leaves_the_funnel_somewhere_or_is_shown(figures):
+    branches = losses(figures["attribution"])
+    assert [branch.name for branch in branches] == [
+        *("not recalled", "cut by coarse", "cut by fine", "no room among 10"),
+        "others were preferred",
+    ]
+    assert all(branch.share >= 0 for branch in branches)
+    shown = figures["attribution"]["cuts"][-1]["alive"]
+    assert sum(branch.share for branch in branches) + shown == pytest.approx(1.0)
+
+
+def test_labels_of_near_points_do_not_touch():
+    points = [
+        {"weight": at / 100, "default": at == 1, "ndcg": around(0.3), "coverage": 0.3,
+         "diversity": 0.6 + at / 1_000 + (at == 3)}
+        for at in range(4)
+    ]  # fmt: skip
+    words = Page(curves.trade_off_chart(points)).words
+    assert "0.01 served" in words
+    assert "0.03" in words
+    assert "0.02" not in words
+
+
+def test_the_plain_words_are_those_of_the_figures(figures):
+    funnel = figures["methods"]["funnel"]
+    funnel["precision@10"]["mean"], funnel["hit_rate@10"]["mean"] = 0.262, 0.83
+    ratio = figures["differences"]["recency_popularity"]["ndcg@10"]["ratio"]
+    ratio.update(mean=1.31, low=1.08, high=1.6)
+    for name, mean in (("popularity", 0.1), ("recency_popularity", 0.2)):
+        figures["methods"][name]["ndcg@10"]["mean"] = mean
+    said = verdict.in_plain_words(figures)
+    assert "chooses 2.6" in said.replace("goes on to choose", "chooses")
+    assert "83% of users" in said
+    assert "31% better than recent popularity" in said
+    assert "+8% to +60%" in said
+    ratio.update(mean=0.8, low=0.7, high=0.9)
+    assert "20% worse than recent popularity" in verdict.in_plain_words(figures)
+    ratio.update(mean=None, low=None, high=None)
+    assert verdict.in_plain_words(figures).endswith("choose at least one.")
+
+
+def test_where_the_funnel_is_beaten_is_named_what_is_clear_first(figures):
+    figures["segments"]["popularity"] = figures["segments"]["history"] = []
+    found = weak.weak_spots(figures)
+    told = [(spot.where, spot.clear) for spot in found]
+    assert told == [
+        ("new users after 3 events", True),
+        ("new users after 5 events", True),
+        ("new users after 10 events", False),
+    ]
+    said = weak.in_a_sentence(found)
+    assert "It clearly loses for new users after 3, 5 events" in said
+    assert "in 1 of the groups looked at it is behind by what may be chance" in said
+    assert weak.in_a_sentence(found[:2]).endswith("after 3, 5 events.")
+    assert weak.in_a_sentence(found[2:]).startswith("It clearly loses nowhere; in 1")
+    assert "no group of users or items" in weak.in_a_sentence([])
+    assert said in " ".join(Page(render(figures)).words).replace("  ", " ")
+
+
+def test_a_channel_or_a_list_that_is_better_over_all_is_named(figures):
+    figures["methods"]["item_cf"]["ndcg@10"]["mean"] = 0.99
+    figures["differences"]["item_cf"]["ndcg@10"]["difference"] = around(-0.3)
+    first = weak.weak_spots(figures)[0]
+    assert (first.where, first.rival) == ("all users of the headline", "item_cf alone")
+    assert first.clear
+
+
+def test_bands_of_users_and_items_in_which_it_is_beaten_are_named(figures):
+    figures["cold_curve"] = []
+    worse = {"funnel": around(0.1), "recency_popularity": around(0.2), "popularity": around(0.0)}
+    band = {"count": 40, "methods": worse, "lead": around(-0.1)}
+    few = {**band, "band": "1-9 events", "count": 2}
+    figures["segments"] = {
+        "history": [few, {**band, "band": "10-49 events"}],
+        "popularity": [{**band, "band": "head", "count": 3}],
+        "attributes": [{"name": "sex", "bands": [{**band, "band": "f"}]}],
+    }
+    told = [(spot.where, spot.measure) for spot in weak.weak_spots(figures)]
+    assert told == [
+        ("users known by “10-49 events”", "NDCG@10"),
+        ("users of sex “f”", "NDCG@10"),
+        ("items of “head”", "recall@10"),
+    ]
+    found = weak.weak_spots(figures) * 2
+    assert weak.in_a_sentence(found).endswith("; users known by “10-49 events” and 2 more.")
+
+
+def test_if_nothing_is_better_anywhere_the_page_says_so(figures):
+    for spot in ("history", "popularity", "attributes"):
+        figures["segments"][spot] = []
+    figures["cold_curve"] = []
+    assert weak.weak_spots(figures) == []
+    page = " ".join(Page(render(figures)).words)
+    assert page.count("In no group of users or items looked at here") == 2
 
 
 def test_missing_figures_are_an_error_not_a_hole(figures):

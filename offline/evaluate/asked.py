@@ -17,9 +17,12 @@ K = 10  # the list that is served, and the headline's cut
 LONGEST = 20  # the longest list that is judged
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Asked:
-    """Answers of one funnel as of its models' moment, (u,) everywhere."""
+    """Answers of one funnel as of its models' moment, (u,) everywhere.
+
+    Has no ``repr``: asyncio writes one of every task that it ends, and this would take seconds.
+    """
 
     funnel: Funnel
     dataset: Dataset

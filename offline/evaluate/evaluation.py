@@ -45,10 +45,7 @@ class Evaluation:
 async def evaluate_funnel(
     funnel: Funnel, models: Models, dataset: Dataset, users: list[Asker], seed: int
 ) -> Evaluation:
-    """Judge the funnel, each channel alone and popularity on the same users and items.
-
-    The crowd's state of the funnel is that of the end of the test window afterwards.
-    """
+    """Judge the funnel, each channel alone and popularity on the same users and items."""
     asked = await ask_everyone(funnel, dataset, users, seed)
     answers = [shown(funnel, slate) for slate in asked.slates]
     relevant = asked.relevant
@@ -78,7 +75,7 @@ async def evaluate_funnel(
 async def _sweeps(
     models: Models, asked: Asked, base: NDArray[np.intp], background: Background
 ) -> Sweeps:
-    """Ask again under other circumstances; those that move the crowd's state come last."""
+    """Ask again under other circumstances."""
     some, everyone = asked.take(base).sample(USERS), asked.sample(USERS)
     return Sweeps(
         reach=await reach(some),

@@ -5,6 +5,10 @@ own moment, drawn from their own events, the crowd's state and the user's histor
 they would in service; only what the user chose from then on is relevant.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from copy import deepcopy
+
 import numpy as np
 
 from app.artifacts import DAY, HALF_LIVES
@@ -23,27 +27,45 @@ USERS = 400  # asked again, at most
 
 
 async def regimes(asked: Asked) -> list[Regime]:
-    """Judge funnel and crowd lists in both regimes. Moves the funnel's crowd on: ask it last."""
+    """Judge funnel and crowd lists in both regimes, for the same users."""
     few = asked.sample(USERS)
     live = few.funnel.profiles.live
     lists = [
         {"funnel": shown(few.funnel, slate)[:K], **_crowd(live, slate)} for slate in few.slates
     ]
     at_cut = _judge("as of the cut", lists, few.users, few.seed)
-    users = _at_own_moment(few, live.now)
-    lists = []
-    known, log = live.now, few.dataset.log
-    for name, user in zip(names(few.dataset, users), users, strict=True):
-        advance(live, log, known, user.at)
-        known = max(known, user.at)
-        request = Request(name, K, few.seed, arrived=0.0, inline=user.since)
-        slate = await ask_once(few.funnel, request)
-        lists.append({"funnel": slate.chosen.pool.rows, **_crowd(live, slate)})
+    users = _at_own_moment(few)
+    with _put_back(live):
+        lists = await _in_turn(few, users)
     return [at_cut, _judge("at their own moment", lists, users, few.seed)]
 
 
-def _at_own_moment(asked: Asked, cut: float) -> list[Asker]:
+async def _in_turn(asked: Asked, users: list[Asker]) -> list[dict[str, Rows]]:
+    """Ask for each user at their moment, and move the crowd's state on with them."""
+    funnel, live, log = asked.funnel, asked.funnel.profiles.live, asked.dataset.log
+    lists, known = [], live.now
+    for name, user in zip(names(asked.dataset, users), users, strict=True):
+        advance(live, log, known, user.at)
+        known = max(known, user.at)
+        request = Request(name, K, asked.seed, arrived=0.0, inline=user.since)
+        slate = await ask_once(funnel, request)
+        lists.append({"funnel": slate.chosen.pool.rows, **_crowd(live, slate)})
+    return lists
+
+
+@contextmanager
+def _put_back(live: Live) -> Iterator[None]:
+    """Put the crowd's state back as it was: every stage of the funnel holds this one object."""
+    before = deepcopy(vars(live))
+    try:
+        yield
+    finally:
+        vars(live).update(before)
+
+
+def _at_own_moment(asked: Asked) -> list[Asker]:
     """Move every asker to just before one of their own events, in order of time."""
+    cut = asked.funnel.profiles.models.popularity.at
     owned = own_events(asked.dataset.log.between(cut, np.inf), asked.users)
     shares = np.random.default_rng(asked.seed).random(len(asked))
     moved = [

@@ -1,0 +1,136 @@
+"""What a run found, turned into the report's figures and the manifest's summary."""
+
+import asyncio
+from dataclasses import replace
+
+import lightgbm
+import numpy as np
+import pytest
+
+from app.assemble import Sizes, Wiring
+from app.cpu import Cpu
+from app.features import COARSE_VIEW, FINE_VIEW, names
+from app.preferences import Preferences
+from app.rank.coarse import Coarse
+from app.run import NO_HURRY
+from offline.data.split import by_time
+from offline.evaluate.evaluation import evaluate_funnel
+from offline.evaluate.meanings import PATTERNS, meaning
+from offline.evaluate.report import render
+from offline.models.fit import fit
+from offline.publish import Trained
+from offline.replay import askers, build
+from offline.write_up import figures, summary
+from tests.fakes import SMALL, small_dataset
+
+DATASET = small_dataset()
+SPLIT = by_time(DATASET.log)
+
+
+@pytest.fixture(scope="module")
+def judged():
+    """Models as of the cut, and what the test window says of them."""
+    cpu = Cpu(threads=1)
+    models = fit(DATASET, DATASET.log.before(SPLIT.test_start), SMALL, SPLIT.test_start)
+    users = askers(DATASET.log, SPLIT.test_start, SPLIT.test_end)[:20]
+    funnel = build(models, Wiring(cpu, NO_HURRY))
+    yield models, asyncio.run(evaluate_funnel(funnel, models, DATASET, users, 7))
+    cpu.close()
+
+
+@pytest.fixture(scope="module")
+def trained(judged) -> Trained:
+    columns = names(FINE_VIEW)
+    table = np.random.default_rng(0).random((80, len(columns)))
+    data = lightgbm.Dataset(
+        table, (table[:, 3] > 0.5).astype(float), feature_name=list(columns), free_raw_data=False
+    )
+    width = len(names(COARSE_VIEW))
+    ones = np.ones(width, np.float32)
+    return Trained(
+        models=judged[0],
+        coarse=Coarse(ones, ones, np.linspace(-1, 1, width).astype(np.float32), 0.0),
+        booster=lightgbm.train({"verbosity": -1, "num_threads": 1}, data, 3),
+        sizes=Sizes(),
+        preferences=Preferences(),
+        dataset="small",
+        interactions=len(DATASET.log),
+        seed=7,
+        metrics={},
+    )
+
+
+@pytest.fixture(scope="module")
+def found(judged, trained):
+    return figures(DATASET, SPLIT, trained, judged[1], {"read": 0.5, "fine": 3.0})
+
+
+def test_what_was_found_makes_a_page(found):
+    page = render(found)
+    assert "How good are the lists for small?" in page
+    assert "Price of the policies" in page
+
+
+def test_every_feature_has_a_gain_a_group_and_a_meaning(found):
+    assert [feature["name"] for feature in found["features"]] == list(names(FINE_VIEW))
+    assert sum(feature["gain"] for feature in found["features"]) == pytest.approx(1.0)
+    best = max(found["features"], key=lambda feature: feature["gain"])
+    assert best["name"] == names(FINE_VIEW)[3]
+    assert all(feature["meaning"] and feature["group"] for feature in found["features"])
+    assert {feature["group"] for feature in found["features"]} >= {"channel", "crowd", "user"}
+
+
+def test_sizes_are_those_of_the_arrays(found, trained):
+    models = trained.models
+    assert found["sizes"]["vectors of content"] == models.content.items.nbytes
+    for name, table in models.tables.items():
+        assert found["sizes"][f"table {name}"] > table.rows.nbytes
+    assert found["sizes"]["fine ranker"] > 1_000
+
+
+def test_a_run_is_told_with_its_seed_versions_and_phases(found):
+    assert found["seeds"] == {"job": 7}
+    assert {"python", "numpy", "lightgbm"} <= set(found["versions"])
+    assert found["timings"] == [
+        {"phase": "read", "seconds": 0.5},
+        {"phase": "fine", "seconds": 3.0},
+    ]
+    assert found["split"]["test_users"] == 20
+
+
+def test_users_without_history_and_time_are_noted(judged, trained):
+    evaluation = replace(judged[1], cold=judged[1].warm)
+    untimed = replace(DATASET, traits=replace(DATASET.traits, timed=False, explicit=False))
+    told = figures(untimed, SPLIT, trained, evaluation, {})
+    assert any("recent popularity 0." in note for note in told["notes"])
+    assert any("no timestamps" in note for note in told["notes"])
+    assert "positive event" in told["split"]["relevant"]
+
+
+def test_the_summary_has_the_headline_of_every_method(judged):
+    told = summary(judged[1])
+    assert told["ndcg@10"]["funnel"] == judged[1].warm["methods"]["funnel"]["ndcg@10"]
+    assert "funnel" not in told["against"]
+
+
+@pytest.mark.parametrize(
+    ("column", "said"),
+    [
+        ("item_cf_place", "Place in the list of item_cf; 0 where it did not propose the item"),
+        ("user_cf_z", "Score by user_cf against the others of its list"),
+        ("liked_7d", "Likes of everybody, fading with a half-life of 7 days"),
+        ("liked_infd", "Likes of everybody, of all time"),
+        ("liked_share_30d", "Share of the item's recent events that are likes"),
+        ("content_last5", "Nearness to one of the last 5 by attributes and text"),
+        ("factors_mean", "Mean nearness to the last liked items by who likes them"),
+        ("a_new_column", "as its group says"),
+    ],
+)
+def test_a_column_is_told_in_a_line(column, said):
+    assert meaning(column, "as its group says") == said
+
+
+def test_no_meaning_is_left_with_a_hole():
+    for column in names(FINE_VIEW):
+        assert "{" not in meaning(column, "")
+    assert len({pattern for pattern, _ in PATTERNS}) == len(PATTERNS)
