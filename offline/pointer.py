@@ -59,7 +59,7 @@ def rollback(out: Path, to: str | None = None) -> Path:
     folder = out / FOLDER / (to or _before(out))
     if folder.name == now:
         raise BundleError(f"{now} is in service already: there is nothing to do")
-    if folder.parent != out / FOLDER or not folder.is_dir():
+    if folder.name not in {one.version for one in stored(out)}:
         raise BundleError(
             f"there is no bundle {to} in {out}: `recfunnel bundles --out {out}` lists them"
         )

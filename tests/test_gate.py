@@ -1,0 +1,334 @@
+"""The gate: what the test shows to be worse is not served, and what it cannot show is let pass."""
+
+import re
+import shutil
+from dataclasses import replace
+from types import SimpleNamespace
+
+import lightgbm
+import numpy as np
+import orjson
+import pytest
+from typer.testing import CliRunner
+
+from app.assemble import UNTRAINED, Rankers, Wiring
+from app.bundle import current, read_rankers
+from app.cpu import Cpu
+from app.features import CHANNELS
+from app.manifest import GateFact, parse
+from app.run import NO_HURRY
+from offline import cli, job
+from offline.data.readers import read
+from offline.data.split import by_time
+from offline.evaluate.compare import Background, evaluate
+from offline.evaluate.rowsets import RowSets
+from offline.gate import GateConfig, against_incumbent, floors, judge
+from offline.gate_words import IN_SERVICE, Measured, check, refusal, remarks
+from offline.incumbent import Incumbent, incumbent, leak
+from offline.job import JobConfig, prepare
+from offline.publish import write_rankers
+from offline.train import Choice
+from tests.test_bundle import edit_manifest
+
+CONFIG = GateConfig()
+
+
+def inverted(rankers: Rankers):
+    """The rankers that like least what these like most."""
+    booster = lightgbm.Booster(model_str=rankers.fine.booster.model_to_string())
+    for tree, known in enumerate(booster.dump_model()["tree_info"]):
+        for leaf in range(known["num_leaves"]):
+            booster.set_leaf_output(tree, leaf, -booster.get_leaf_output(tree, leaf))
+    coarse = replace(rankers.coarse, weights=-rankers.coarse.weights, bias=-rankers.coarse.bias)
+    return coarse, booster
+
+
+@pytest.fixture(scope="module")
+def exam(data):
+    """The test window that the trained bundle was judged on."""
+    dataset = read(data).dataset
+    cpu = Cpu(threads=1)
+    wiring = Wiring(cpu, NO_HURRY)
+    yield prepare(dataset, by_time(dataset.log), JobConfig(recall=Choice().recall()), wiring)
+    cpu.close()
+
+
+@pytest.fixture(scope="module")
+def short(exam):
+    """The same with fewer users, where it does not matter who they are."""
+    return replace(exam, users=exam.users[:40])
+
+
+@pytest.fixture(scope="module")
+def good(trained):
+    return read_rankers(current(trained))
+
+
+@pytest.fixture(scope="module")
+def bad(good):
+    coarse, booster = inverted(good)
+    return Rankers(coarse, replace(good.fine, booster=booster))
+
+
+def compared(users=60, **strength):
+    """A comparison of lists that put as many of a user's five items first as is said."""
+    relevant = RowSets.of([np.arange(5) + user for user in range(users)])
+    lists = {}
+    for method in ("funnel", "popularity", "recency_popularity", *CHANNELS):
+        hits = strength.get(method, 2)
+        filler = 1_000 + np.arange(20)
+        lists[method] = np.array(
+            [[*range(user, user + hits), *filler[: 20 - hits]] for user in range(users)]
+        )
+    return evaluate(lists, relevant, Background(np.ones(2_000), None), seed=1, resamples=200)
+
+
+def judged(warm, cold=None, *, are_warm=True):
+    evaluation = SimpleNamespace(warm=warm, cold=cold)
+    return floors(evaluation, SimpleNamespace(is_warm=np.array([are_warm])), CONFIG)
+
+
+def outcomes(checks):
+    return {(one.users, one.rival): one.outcome for one in checks}
+
+
+def test_a_funnel_above_all_simple_lists_and_channels_passes():
+    assert set(outcomes(judged(compared(funnel=4))).values()) == {"passed"}
+
+
+@pytest.mark.parametrize(
+    ("rival", "told"),
+    [
+        ("popularity", "popularity"),
+        ("recency_popularity", "recency_popularity"),
+        ("trending", "best channel, trending"),
+    ],
+)
+def test_a_funnel_below_a_simple_list_or_its_own_best_channel_fails(rival, told):
+    checks = judged(compared(**{"funnel": 3, rival: 4}))
+    assert [one.rival for one in checks if one.outcome == "failed"] == [told]
+
+
+def test_new_users_are_asked_apart():
+    checks = judged(compared(funnel=4), compared(funnel=1))
+    failed = [(one.users, one.rival) for one in checks if one.outcome == "failed"]
+    assert failed
+    assert {users for users, _ in failed} == {"cold"}
+    assert outcomes(judged(compared(funnel=1), are_warm=False)).keys() == {
+        ("cold", "popularity"),
+        ("cold", "recency_popularity"),
+        ("cold", f"best channel, {CHANNELS[0]}"),
+    }
+
+
+def test_a_few_users_prove_nothing():
+    checks = judged(compared(users=29, funnel=0))
+    assert {one.outcome for one in checks} == {"skipped"}
+    assert "29 of them came, 30 are needed" in checks[0].why
+    assert {one.outcome for one in judged(compared(users=30, funnel=0))} == {"failed"}
+
+
+@pytest.mark.parametrize(
+    ("mean", "high", "margin", "outcome", "words"),
+    [
+        (0.02, 0.03, 0.0, "passed", "is clearly better than"),
+        (0.005, 0.03, 0.0, "passed", "is no worse than"),
+        (-0.005, 0.02, 0.0, "unclear", "may be worse than"),
+        (-0.005, -0.001, 0.0, "failed", "is clearly worse than"),
+        (-0.003, -0.001, 0.02, "passed", "is worse by less than 2% than"),
+        (-0.003, 0.02, 0.02, "passed", "is worse by less than 2% than"),
+        (-0.005, -0.001, 0.02, "failed", "is clearly worse than"),
+        (-0.05, 0.001, 0.02, "unclear", "may be worse than"),
+    ],
+)
+def test_worse_is_what_the_interval_and_the_margin_say(mean, high, margin, outcome, words):
+    difference = {"mean": mean, "low": 2 * mean - high, "high": high}
+    found = check(Measured(IN_SERVICE, "warm", 50, (0.2 + mean, 0.2), difference, margin), 30)
+    assert found.outcome == outcome
+    assert words in found.why
+
+
+def test_a_rival_that_may_have_seen_the_test_cannot_refuse():
+    difference = {"mean": -0.1, "low": -0.2, "high": -0.05}
+    measured = Measured(IN_SERVICE, "warm", 50, (0.1, 0.2), difference, 0.02)
+    found = check(measured, 30, "it may have seen the test")
+    assert found.outcome == "unclear"
+    assert found.why.endswith("; it may have seen the test.")
+
+
+def test_the_first_bundle_is_compared_with_none(exam, tmp_path):
+    assert incumbent(tmp_path, exam) is None
+
+
+def test_the_rankers_in_service_are_asked_for_the_same_users(exam, good, bad, trained):
+    serving = incumbent(trained, exam)
+    assert not serving.caveat
+    (same,) = against_incumbent(exam, good, serving, CONFIG)
+    assert (same.outcome, same.difference, same.count) == ("passed", 0.0, len(exam.users))
+    (worse,) = against_incumbent(exam, bad, serving, CONFIG)
+    assert worse.outcome == "failed"
+    assert worse.funnel < worse.other / 2
+    assert worse.other == same.other
+    told = parse(current(trained)).metrics["ndcg@10"]["funnel"]["mean"]
+    assert worse.other == pytest.approx(told)
+
+
+def test_a_new_bundle_that_is_only_less_good_is_refused_too(short, trained):
+    serving = incumbent(trained, short)
+    (found,) = against_incumbent(short, UNTRAINED, serving, CONFIG)
+    assert found.outcome == "failed"
+    (found,) = against_incumbent(short, UNTRAINED, serving, replace(CONFIG, margin=0.9))
+    assert found.outcome == "passed"
+
+
+def test_new_users_are_compared_apart_and_few_of_them_conclude_nothing(exam, good, trained):
+    rows = np.arange(len(exam.dataset.users))
+    users = exam.models.users
+    kept = np.where(rows < 20, 0, np.diff(users.indptr))
+    chosen = np.repeat(rows, np.diff(users.indptr)) >= 20
+    forgotten = replace(
+        users,
+        indptr=np.concatenate([[0], np.cumsum(kept)]),
+        rows=users.rows[chosen],
+        values=users.values[chosen],
+        weights=users.weights[chosen],
+        times=users.times[chosen],
+    )
+    exam = replace(exam, models=replace(exam.models, users=forgotten))
+    found = against_incumbent(exam, good, incumbent(trained, exam), CONFIG)
+    assert [(one.users, one.outcome) for one in found] == [("warm", "passed"), ("cold", "skipped")]
+    assert sum(one.count for one in found) == len(exam.users)
+
+
+def test_rankers_of_later_data_may_have_seen_the_test(exam, trained):
+    manifest = parse(current(trained))
+    later = manifest.model_copy(update={"rankers_end": exam.cut + 1})
+    unsaid = manifest.model_copy(update={"rankers_end": None})
+    earlier = manifest.model_copy(update={"rankers_end": exam.cut - 1})
+    assert not leak(manifest, exam)
+    assert not leak(earlier, exam)
+    assert "may have learned from events of this test window" in leak(later, exam)
+    assert leak(unsaid, exam)
+
+
+def test_without_timestamps_only_the_same_split_is_fair(exam, trained):
+    manifest = parse(current(trained))
+    dataset = exam.dataset
+    untimed = replace(exam, dataset=replace(dataset, traits=replace(dataset.traits, timed=False)))
+    assert not leak(manifest, untimed)
+    assert leak(manifest.model_copy(update={"rankers_end": exam.cut - 1}), untimed)
+    fewer = manifest.model_copy(update={"rows": manifest.rows | {"interactions": 5}})
+    assert leak(fewer, untimed)
+
+
+def test_a_bundle_for_other_features_is_told_not_asked(exam, good, out):
+    (out / "current").write_text(edit_manifest(current(out), view="0123").name)
+    serving = incumbent(out, exam)
+    assert serving.rankers is None
+    (found,) = against_incumbent(exam, good, serving, CONFIG)
+    assert found.outcome == "skipped"
+    assert "trained for other features" in found.why
+    assert re.search(r"NDCG@10 is 0\.\d{3} on the test window of its own day", found.why)
+    bare = edit_manifest(current(out), view="0123", metrics={})
+    (out / "current").write_text(bare.name)
+    assert "NDCG@10 is unknown" in incumbent(out, exam).caveat
+
+
+def test_a_corrupt_bundle_in_service_does_not_stop_a_new_one(exam, good, out):
+    with (current(out) / "coarse.json").open("ab") as file:
+        file.write(b"!")
+    (found,) = against_incumbent(exam, good, incumbent(out, exam), CONFIG)
+    assert found.outcome == "skipped"
+    assert "coarse.json is corrupt" in found.why
+
+
+def test_the_verdict_is_refused_or_forced_as_soon_as_one_check_fails(short, good, bad, trained):
+    evaluation = SimpleNamespace(warm=compared(funnel=4), cold=None)
+    verdicts = [
+        judge(evaluation, short, rankers, trained, GateConfig(force=force)).verdict
+        for rankers, force in ((good, False), (bad, False), (bad, True), (good, True))
+    ]
+    assert verdicts == ["passed", "refused", "forced", "passed"]
+
+
+def test_the_refusal_says_what_is_worse_than_what_by_how_much_and_what_to_do():
+    difference = {"mean": -0.1, "low": -0.2, "high": -0.05}
+    failed = check(Measured("popularity", "cold", 50, (0.1, 0.2), difference), 30)
+    gate = GateFact(verdict="refused", margin=0.02, fewest=30, checks=[failed])
+    told = refusal("v2", gate, "v1")
+    for words in (
+        "The bundle v2 is written but not published.",
+        "For 50 users without a history the funnel is clearly worse than popularity",
+        "NDCG@10 0.100 against 0.200, -0.100 (95 % interval -0.200 to -0.050)",
+        "v1 stays in service",
+        "--force",
+        "recfunnel rollback --to v2",
+    ):
+        assert words in told
+    assert "Nothing is in service" in refusal("v2", gate, None)
+    assert remarks(gate) == ["The gate refused this bundle: it was not published.", failed.why]
+
+
+@pytest.fixture(scope="module")
+def after_bad_training(data, trained, bad, tmp_path_factory):
+    """What is left, and what was said, when a bad bundle was trained and then forced."""
+    out = tmp_path_factory.mktemp("gate") / "out"
+    shutil.copytree(trained, out)
+    first, told = current(out), []
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("REDIS_URL", "")
+        patch.setattr(job, "learn", lambda *_: (bad.coarse, bad.fine.booster))
+        for more in ([], ["--force"]):
+            command = ["train", "--data", str(data), "--out", str(out), *more]
+            told.append((CliRunner().invoke(cli.app, command), current(out)))
+    return out, first, told
+
+
+def test_a_bundle_made_worse_is_written_but_not_served_and_the_job_ends_with_3(after_bad_training):
+    out, first, [(refused, served), _] = after_bad_training
+    assert refused.exit_code == 3, refused.output
+    assert served == first
+    assert "is clearly worse than the bundle in service" in refused.stderr
+    assert "is clearly worse than popularity" in refused.stderr
+    assert "--force" in refused.stderr
+    (kept,) = [
+        manifest
+        for folder in (out / "bundles").iterdir()
+        if (manifest := parse(folder)).gate and manifest.gate.verdict == "refused"
+    ]
+    assert kept.version in refused.stderr
+    assert not kept.gate.forced
+    assert {one.rival for one in kept.gate.failed} >= {"popularity", IN_SERVICE}
+
+
+def test_forced_it_is_served_and_its_manifest_says_what_failed(after_bad_training):
+    out, first, [_, (forced, served)] = after_bad_training
+    assert forced.exit_code == 0, forced.output
+    assert served != first
+    stored = orjson.loads((served / "manifest.json").read_bytes())["gate"]
+    assert stored["forced"] is True
+    assert stored["verdict"] == "forced"
+    assert "in service" in {c["rival"] for c in stored["checks"] if c["outcome"] == "failed"}
+    assert "published by --force" in forced.output
+    report = orjson.loads((out / "report.json").read_bytes())
+    assert "The gate refused this bundle; it was published by --force." in report["notes"]
+
+
+def test_going_back_skips_the_refused_one(after_bad_training):
+    out, first, _ = after_bad_training
+    told = CliRunner().invoke(cli.app, ["rollback", "--out", str(out)])
+    assert told.exit_code == 0, told.output
+    assert current(out) == first
+    assert f"{first.name} is in service instead of" in told.output
+
+
+def test_a_caveat_without_a_manifest_is_told(exam, good):
+    (found,) = against_incumbent(exam, good, Incumbent("v1", caveat="it is gone"), CONFIG)
+    assert "v1: it is gone" in found.why
+
+
+def test_rankers_are_written_as_they_are_read(good, tmp_path):
+    write_rankers(good.coarse, good.fine.booster, tmp_path)
+    again = read_rankers(tmp_path)
+    some = np.random.default_rng(0).normal(size=(5, good.coarse.mean.shape[0])).astype(np.float32)
+    assert again.coarse.score(some).tolist() == good.coarse.score(some).tolist()
