@@ -17,7 +17,7 @@ from app.state.live import Live
 from offline.data.dataset import Log
 from offline.data.split import by_time
 from offline.evaluate import calibration, cold, reach, regimes
-from offline.evaluate.asked import Asked, ask_everyone, ndcg, padded
+from offline.evaluate.asked import Asked, ask_everyone, ndcg, padded, shown
 from offline.evaluate.compare import Background
 from offline.evaluate.policies import policy_prices, trade_off
 from offline.models.fit import fit
@@ -91,6 +91,14 @@ def test_each_policy_has_a_price_against_the_list_as_served(asked, models):
         assert 0 < one["coverage"] <= 1
 
 
+def test_the_list_as_served_is_the_one_that_is_shown(asked, models):
+    served = policy_prices(asked, background(models))[0]
+    ten = padded([shown(asked.funnel, slate)[:10] for slate in asked.slates], 10)
+    assert served["ndcg"]["mean"] == pytest.approx(ndcg(ten, asked.relevant).mean())
+    first = padded([slate.chosen.pool.rows for slate in asked.slates], 10)
+    assert served["ndcg"]["mean"] != pytest.approx(ndcg(first, asked.relevant).mean(), abs=1e-9)
+
+
 def test_with_all_policies_off_the_list_is_that_of_the_fine_scores(asked, models):
     alone = policy_prices(asked, background(models))[-1]
     by_score = padded([slate.fine.top(10).rows for slate in asked.slates], 10)
@@ -141,6 +149,11 @@ async def test_more_candidates_reach_more_of_what_is_relevant(asked):
     ]
     assert recall[0] == pytest.approx((np.array(inside) / sizes).mean())  # all 80 items fit in
     assert recall[0] > 0.5
+
+
+async def test_channels_are_widened_for_more_candidates(asked):
+    narrow = replace(asked, funnel=replace(asked.funnel, recall_limit=2))
+    assert await reach.reach(narrow) == await reach.reach(asked)
 
 
 async def test_the_best_candidates_are_those_that_many_channels_place_high(asked, monkeypatch):
