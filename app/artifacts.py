@@ -13,7 +13,15 @@ from app.catalogue import Catalogue, IdIndex
 from app.contracts import NO_HISTORY, History, Matrix, Scores, Times
 
 DAY = 86_400.0
-HALF_LIVES = (1 * DAY, 7 * DAY, 30 * DAY, 90 * DAY, np.inf)  # seconds; inf counts all of time
+HALF_LIVES = (
+    1 * DAY,
+    3 * DAY,
+    7 * DAY,
+    14 * DAY,
+    30 * DAY,
+    90 * DAY,
+    np.inf,
+)  # seconds; inf counts all of time
 
 
 @dataclass(frozen=True, slots=True, eq=False)

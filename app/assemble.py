@@ -19,13 +19,17 @@ from app.funnel import Funnel, RankStage
 from app.limits import Count
 from app.profile import Profiles
 from app.recall.crowd import Crowd, Popular
-from app.recall.item_cf import ItemCF
+from app.recall.item_table import ItemTable
 from app.recall.user_cf import UserCF
 from app.recall.vectors import OffLoop, Vectors
 from app.rerank.slate import Policy, SlateMaker
 from app.run import Checkpoints
 from app.state.live import Live
 
+ITEM_TABLES = (  # channel and its table in the bundle
+    *(("item_cf", "item_cf"), ("ease", "ease"), ("rp3beta", "rp3beta")),
+    ("sequence", "transitions"),
+)
 QUICK = 1_000_000  # products of one vector search that take less time than a hop to a thread
 
 
@@ -116,7 +120,7 @@ def channels(
     """Build the recall channels: those that wait and those that compute, as CHANNELS has them."""
     n = len(models.catalogue)
     waiting: list[Channel] = [
-        ItemCF(state.tables, n),
+        *(ItemTable(name, state.tables, table, n) for name, table in ITEM_TABLES),
         UserCF(state.tables, models.users, n, centred=models.centred),
     ]
     vectors = [
@@ -124,6 +128,7 @@ def channels(
         Vectors("content", indexes.content, lambda query: query.taste.content),
     ]
     local: list[LocalChannel] = [
+        Crowd("surging", state.live.surging),
         Crowd("trending", state.live.trending),
         Popular(state.live, models.segments, overall_share(models)),
         Crowd("fresh", state.live.fresh),

@@ -29,7 +29,7 @@ from offline.gate_words import remarks
 from offline.models.fit import RecallConfig, fit
 from offline.pointer import point_to, pointed
 from offline.publish import Trained, push_tables, write_bundle
-from offline.rank import RankConfig, fit_coarse, fit_fine, keep_best
+from offline.rank import RankConfig, fit_coarse, fit_fine
 from offline.replay import askers, build, moments, sample
 from offline.table import RankTable, collect, join
 from offline.told import told
@@ -114,11 +114,11 @@ def learn(
     """
     with phases("replay"):
         tables = [replay(dataset, *window, config, wiring) for window in split.windows]
-    with phases("coarse"):
-        coarse = fit_coarse(join(tables), config.rank, config.seed)
     with phases("fine"):
-        kept = [keep_best(table, coarse, config.sizes.coarse) for table in tables]
-        booster = fit_fine(kept, config.rank, config.seed)
+        booster = fit_fine(tables, config.rank, config.seed)
+    with phases("coarse"):
+        whole = join(tables)
+        coarse = fit_coarse(whole, config.rank, Fine(booster).score(whole.features))
     return coarse, booster
 
 

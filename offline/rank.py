@@ -9,7 +9,7 @@ from sklearn.linear_model import LogisticRegression
 
 from app.contracts import Scores
 from app.features import CHANNELS, COARSE_VIEW, FINE_VIEW, names
-from app.limits import Count, Positive, Several
+from app.limits import Count, Positive, Several, Share
 from app.rank.coarse import Coarse
 from offline.data.errors import DataError
 from offline.table import RankTable, join
@@ -24,7 +24,7 @@ RISING = frozenset(
 class RankConfig:
     """How the rankers are fitted."""
 
-    coarse_negatives: Count = 100  # per group
+    coarse_share: Share = 0.15  # best of each group by the fine ranker that coarse shall keep
     coarse_strength: Positive = 1.0  # inverse of L2 regularisation
     rounds: Count = 300
     least_rounds: Count = 100  # a few windows are noisy: their best round may come by chance
@@ -40,8 +40,13 @@ def coarse_width() -> int:
     return len(names(COARSE_VIEW))
 
 
-def fit_coarse(table: RankTable, config: RankConfig, seed: int) -> Coarse:
-    """Fit a logistic regression on all positives and a sample of negatives.
+def fit_coarse(
+    table: RankTable, config: RankConfig, teacher: NDArray[np.floating] | None = None
+) -> Coarse:
+    """Fit a logistic regression that keeps what users took and what the fine ranker would choose.
+
+    ``teacher`` are the fine ranker's scores, (m,): the best ``coarse_share`` of each group by them
+    count as taken (distillation: Tang, Wang: Ranking distillation, 2018). None: what users took.
 
     Raises:
         DataError: nothing that was proposed was taken, or all of it.
@@ -52,13 +57,17 @@ def fit_coarse(table: RankTable, config: RankConfig, seed: int) -> Coarse:
             f"{int(table.labels.sum())}: rankers learn from taken and left ones. "
             "More interactions are needed."
         )
-    chosen = _sampled(table, config.coarse_negatives, seed)
-    features = table.features[chosen, : coarse_width()].astype(np.float64)
+    wanted = table.labels > 0
+    if teacher is not None:
+        wanted = wanted | (places(table.groups, teacher) < config.coarse_share)
+    features = table.features[:, : coarse_width()].astype(np.float64)
     mean = _column(np.nanmean, features)
     scale = np.maximum(_column(np.nanstd, features), 1e-6)
     standard = np.nan_to_num((features - mean) / scale)
-    model = LogisticRegression(C=config.coarse_strength, max_iter=500, class_weight="balanced")
-    model.fit(standard, table.labels[chosen])
+    model = LogisticRegression(
+        C=config.coarse_strength, solver="newton-cholesky", class_weight="balanced"
+    )
+    model.fit(standard, wanted)
     return Coarse(
         mean.astype(np.float32),
         scale.astype(np.float32),
@@ -67,14 +76,14 @@ def fit_coarse(table: RankTable, config: RankConfig, seed: int) -> Coarse:
     )
 
 
-def keep_best(table: RankTable, coarse: Coarse, keep: int) -> RankTable:
-    """Let through what the coarse ranker would: the best ``keep`` of each group."""
-    scores = coarse.score(table.features[:, : coarse_width()])
-    owner = np.repeat(np.arange(len(table.groups)), table.groups)
-    order = np.lexsort((np.arange(len(table)), -scores, owner))
-    starts = np.cumsum(table.groups) - table.groups
-    place = np.arange(len(table)) - np.repeat(starts, table.groups)
-    return table.take(np.sort(order[place < keep]))
+def places(groups: NDArray[np.int64], scores: NDArray[np.floating]) -> NDArray[np.float64]:
+    """Give each row's place in its group by ``scores``, as a share of it: 0 is the best, (m,)."""
+    owner = np.repeat(np.arange(len(groups)), groups)
+    starts = np.repeat(np.cumsum(groups) - groups, groups)
+    place = np.empty(len(scores))
+    place[np.lexsort((-scores, owner))] = np.arange(len(scores)) - starts
+    shares: NDArray[np.float64] = place / groups[owner]
+    return shares
 
 
 def fit_fine(windows: list[RankTable], config: RankConfig, seed: int) -> lightgbm.Booster:
@@ -114,6 +123,7 @@ def _lightgbm(table: RankTable) -> lightgbm.Dataset:
         table.features,
         table.labels,
         group=table.groups,
+        position=table.positions,
         feature_name=list(names(FINE_VIEW)),
         free_raw_data=False,
     )
@@ -131,6 +141,7 @@ def _parameters(config: RankConfig, seed: int) -> dict[str, object]:
         "bagging_fraction": 0.8,
         "bagging_freq": 1,
         "lambda_l2": 5.0,
+        "extra_trees": True,  # groups are few and noisy: split points at random fit less of it
         "lambdarank_truncation_level": config.truncation,
         "monotone_constraints": [int(name in RISING) for name in names(FINE_VIEW)],
         "deterministic": True,
@@ -140,13 +151,6 @@ def _parameters(config: RankConfig, seed: int) -> dict[str, object]:
         "seed": seed,
         "verbosity": -1,
     }
-
-
-def _sampled(table: RankTable, negatives: int, seed: int) -> NDArray[np.intp]:
-    """Choose all positives and about ``negatives`` others of each group, ascending."""
-    share = np.repeat(np.minimum(negatives / table.groups, 1.0), table.groups)
-    drawn = np.random.default_rng(seed).random(len(table)) < share
-    return np.flatnonzero(drawn | (table.labels > 0))
 
 
 def _column(statistic: object, features: NDArray[np.float64]) -> NDArray[np.float64]:

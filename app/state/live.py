@@ -11,8 +11,9 @@ from numpy.typing import NDArray
 from app.artifacts import DAY, HALF_LIVES, Popularity
 from app.contracts import Proposal, Rows, Scores, Times
 
-POPULAR_HALF_LIFE = 3  # index into HALF_LIVES: 90 days, "popular" forgets slowly
-TRENDING_HALF_LIFE = 1  # index into HALF_LIVES: 7 days
+POPULAR = HALF_LIVES.index(90 * DAY)  # "popular" forgets slowly
+TRENDING = HALF_LIVES.index(7 * DAY)
+SURGING = HALF_LIVES.index(1 * DAY)
 LIST_LENGTH = 1_000  # the longest list a channel may ask for
 REBASE_AFTER = 180 * DAY  # seconds; counts by a half-life of 1 day overflow after 1,023 days
 
@@ -29,6 +30,7 @@ class Live:
         self.now = base.at  # time of the newest event known, unix seconds
         self.counts = np.array(base.counts, np.float64)  # (h, n)
         self.liked = np.array(base.liked, np.float64)  # (h, n)
+        self.total = self.liked.sum(axis=1)  # (h,)
         self.first_seen = np.array(base.first_seen, np.float64)  # (n,)
         self.mean_value = base.mean_value  # (n,) of the bundle
         self.exposures = np.zeros(self.counts.shape[1], np.float64)  # (n,) times shown
@@ -54,6 +56,7 @@ class Live:
             grown = np.exp2((times - self.reference) / half_life)
             np.add.at(self.counts[h], rows, grown)
             np.add.at(self.liked[h], rows, grown * positive)
+            self.total[h] += float(grown @ positive)
         new = np.isinf(self.first_seen[rows])  # an old timestamp makes no item older
         np.minimum.at(self.first_seen, rows[new], times[new])
         np.add.at(self.clicks, rows, (positive > 0).astype(np.float64))
@@ -73,6 +76,11 @@ class Live:
         """Give the decayed counts of positive events at ``now``, (h, len(rows))."""
         return self.liked[:, rows] * self._fade(now)
 
+    def total_at(self, now: float) -> NDArray[np.float64]:
+        """Give the decayed count of positive events on all items at ``now``, (h,)."""
+        total: NDArray[np.float64] = self.total * self._fade(now)[:, 0]
+        return total
+
     def popular(self) -> Proposal:
         """Give the items liked most over months, best first, as of the last ``refresh``."""
         return self._lists["popular"]
@@ -80,6 +88,10 @@ class Live:
     def trending(self) -> Proposal:
         """Give the items liked most over days, best first, as of the last ``refresh``."""
         return self._lists["trending"]
+
+    def surging(self) -> Proposal:
+        """Give the items liked most over hours, best first, as of the last ``refresh``."""
+        return self._lists["surging"]
 
     def fresh(self) -> Proposal:
         """Give the items that were first seen last, newest first, as of the last ``refresh``."""
@@ -98,8 +110,9 @@ class Live:
         known = self.first_seen <= self.now
         age = np.where(known, self.now - self.first_seen, 0.0) / DAY
         self._lists = {
-            "popular": _listed(self.liked[POPULAR_HALF_LIFE]),
-            "trending": _listed(self.liked[TRENDING_HALF_LIFE]),
+            "popular": _listed(self.liked[POPULAR]),
+            "trending": _listed(self.liked[TRENDING]),
+            "surging": _listed(self.liked[SURGING]),
             "fresh": _listed(np.where(known, 1.0 / (1.0 + age), 0.0)),
         }
         self._sorted = changes
@@ -109,6 +122,7 @@ class Live:
         faded = self._fade(reference)
         self.counts *= faded
         self.liked *= faded
+        self.total *= faded[:, 0]
         self.reference = reference
 
     def _fade(self, now: float) -> NDArray[np.float64]:

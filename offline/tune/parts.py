@@ -11,7 +11,7 @@ from app.features import CHANNELS, view_hash
 from offline.job import JobConfig
 from offline.told import told
 from offline.tune.known import Known
-from offline.tune.ranker import Fines, Replays, judge_coarse
+from offline.tune.ranker import Coarses, Fines, Replays
 from offline.tune.recall import Recall
 from offline.tune.setting import Setting
 from offline.tune.space import CHANNEL, COARSE, FINE, RECALL, SIZES
@@ -36,8 +36,8 @@ def parts(known: Known, base: JobConfig, cpu: Cpu) -> list[Part]:
     ]
     return [
         *alone,
-        Part("coarse", "share kept", COARSE, partial(judge_coarse, replays)),
         Part("fine", "NDCG@10", FINE, Fines(replays).judge, weight=3),
+        Part("coarse", "share kept", COARSE, Coarses(replays).judge),
         Part("sizes", "NDCG@10", SIZES, partial(judge_sizes, known, cpu), weight=3, cost=4),
     ]
 

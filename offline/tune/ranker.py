@@ -2,22 +2,25 @@
 
 from dataclasses import dataclass, field, replace
 
+import lightgbm
 import numpy as np
 from numpy.typing import NDArray
 
 from app.assemble import Wiring
 from app.cpu import Cpu
+from app.rank.fine import Fine
 from app.run import NO_HURRY
 from offline.evaluate.asked import K, ndcg
 from offline.evaluate.metrics import PerUser
 from offline.evaluate.rowsets import RowSets
 from offline.job import JobConfig, replay
-from offline.rank import fit_coarse, fit_fine, keep_best
+from offline.rank import coarse_width, fit_coarse, fit_fine, places
 from offline.table import RankTable, join
 from offline.tune.known import Known
 from offline.tune.study import Figures
 
 STOPS = 6  # numbers of trees that are compared within a trial
+HEAD, KEPT = 0.05, 0.3  # shares of a pool: what fine puts first, and what coarse lets through
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -41,51 +44,40 @@ class Replays:
         return self.tables[window]
 
 
-def judge_coarse(replays: Replays, config: JobConfig, window: int) -> Figures:
-    """Give the share of what each user took that the coarse ranker lets through, (u, 1)."""
-    coarse = fit_coarse(join(replays.before(config, window)), config.rank, config.seed)
-    table = replays.table(config, window)
-    left = taken(keep_best(table, coarse, config.sizes.coarse))
-    return (left / taken(table))[:, None]
-
-
-def taken(table: RankTable) -> PerUser:
-    """Count the relevant rows of each group, (g,)."""
-    owner = np.repeat(np.arange(len(table.groups)), table.groups)
-    return np.bincount(owner, weights=table.labels, minlength=len(table.groups)).astype(np.float64)
-
-
 @dataclass(frozen=True, slots=True, eq=False)
-class Kept:
-    """What the coarse ranker, fitted before a window, lets through of it and of earlier ones."""
+class Coarses:
+    """Judges the coarse ranker by the fine one, which must be settled by then."""
 
-    earlier: list[RankTable]
-    later: RankTable
+    replays: Replays
+    fitted: dict[int, lightgbm.Booster] = field(default_factory=dict)
+
+    def judge(self, config: JobConfig, window: int) -> Figures:
+        """Give the share of what fine puts first that coarse lets through, (u, 1)."""
+        earlier, later = self.replays.before(config, window), self.replays.table(config, window)
+        if window not in self.fitted:
+            self.fitted[window] = fit_fine(earlier, config.rank, config.seed)
+        teacher, whole = Fine(self.fitted[window]), join(earlier)
+        coarse = fit_coarse(whole, config.rank, teacher.score(whole.features))
+        first = places(later.groups, teacher.score(later.features)) < HEAD
+        passed = places(later.groups, coarse.score(later.features[:, : coarse_width()])) < KEPT
+        owner = np.repeat(np.arange(len(later.groups)), later.groups)
+        share = np.bincount(owner, first & passed) / np.bincount(owner, first)
+        return share[:, None]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Fines:
-    """Judges the fine ranker behind the coarse one, which must be settled by then."""
+    """Judges the fine ranker on all that recall proposed: the coarse one learns from it."""
 
     replays: Replays
-    kept: dict[int, Kept] = field(default_factory=dict)
 
     def judge(self, config: JobConfig, window: int) -> Figures:
         """Give each user's NDCG@10 in a later window, (u, r), after r numbers of trees."""
-        kept = self._kept(config, window)
         fixed = replace(config.rank, held_out=0)  # no early stop: the stops are compared here
-        booster = fit_fine(kept.earlier, fixed, config.seed)
-        features = kept.later.features
-        scores = (booster.predict(features, num_iteration=n) for n in stops(config))
-        return np.stack([grouped_ndcg(kept.later, np.asarray(s)) for s in scores], axis=1)
-
-    def _kept(self, config: JobConfig, window: int) -> Kept:
-        if window not in self.kept:
-            earlier, keep = self.replays.before(config, window), config.sizes.coarse
-            coarse = fit_coarse(join(earlier), config.rank, config.seed)
-            later = keep_best(self.replays.table(config, window), coarse, keep)
-            self.kept[window] = Kept([keep_best(t, coarse, keep) for t in earlier], later)
-        return self.kept[window]
+        booster = fit_fine(self.replays.before(config, window), fixed, config.seed)
+        later = self.replays.table(config, window)
+        scores = (booster.predict(later.features, num_iteration=n) for n in stops(config))
+        return np.stack([grouped_ndcg(later, np.asarray(s)) for s in scores], axis=1)
 
 
 def stops(config: JobConfig) -> NDArray[np.int64]:

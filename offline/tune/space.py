@@ -93,7 +93,7 @@ RECALL: dict[str, tuple[Setting, ...]] = {  # by the model's name in RecallConfi
 }
 
 COARSE: tuple[Setting, ...] = (
-    Range("rank.coarse_negatives", 20, 300, log=True),
+    Range("rank.coarse_share", 0.03, 0.4, log=True),
     Range("rank.coarse_strength", 0.001, 10.0, log=True),
 )
 FINE: tuple[Setting, ...] = (

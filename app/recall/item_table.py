@@ -1,4 +1,8 @@
-"""Channel: items near to what the user liked lately, from the item-item table in Redis."""
+"""Channels: items near to what the user liked lately, by an item-item table in Redis.
+
+One class serves every table of that shape: Item-CF (Sarwar et al., 2001), EASE (Steck, 2019),
+RP3beta (Paudel et al., 2017) and what follows what.
+"""
 
 from dataclasses import dataclass
 
@@ -9,19 +13,20 @@ from app.recall.accumulate import accumulate, propose
 
 
 @dataclass(frozen=True, slots=True)
-class ItemCF:
-    """Item-based collaborative filtering (Sarwar et al., 2001) over the live history."""
+class ItemTable:
+    """Sums the rows of one table that belong to the live history."""
 
+    name: str
     tables: Tables
+    table: str  # the table's name in the bundle
     n: int  # items in the catalogue
-    name: str = "item_cf"
     newest: int = 50  # liked events asked for: one key each
     fade: float = 0.98  # each older event counts this much of the one before
 
     async def recall(self, query: Query, limit: int) -> Proposal:
-        """Sum the similarities of all neighbours of liked items, newer ones counting more."""
+        """Sum the weights of all neighbours of liked items, newer ones counting more."""
         liked = query.history.liked(self.newest)
-        found = await self.tables.read("item_cf", liked.rows)
+        found = await self.tables.read(self.table, liked.rows)
         worth = np.maximum(liked.weights, 0.1) * self.fade ** np.arange(len(liked))
         rows, scores = accumulate(found.rows, found.weights * worth[found.owner], self.n)
         return propose(query, rows, scores, limit)

@@ -1,0 +1,87 @@
+"""Columns of the user: how active, how broad, what categories, and how the item fits that."""
+
+import numpy as np
+
+from app.artifacts import DAY
+from app.columns.scene import Columns, Group, Scene
+
+CALM = 3.0  # events at which the mean value of a category counts half
+
+
+def category_columns(scene: Scene) -> Columns:
+    """How much more of the user's likes than of the crowd's fall into the item's categories."""
+    table = scene.models.catalogue.categories
+    mine = table[scene.query.history.liked(200).rows].sum(axis=0, dtype=np.float64)
+    if not mine.any():
+        return [np.nan]
+    lift = np.log((mine / mine.sum() + 0.01) / (scene.crowd + 0.01))
+    of = table[scene.pool.rows].astype(np.float64)
+    return [of @ lift / np.maximum(of.sum(axis=1), 1.0)]
+
+
+def affinity_columns(scene: Scene) -> Columns:
+    """How the user valued the item's categories, and what share of the last 20 likes has them."""
+    history, table = scene.query.history, scene.models.catalogue.categories
+    liked = history.liked(20)
+    if not len(liked) or not table.shape[1]:
+        return [np.nan] * 2
+    of = table[scene.pool.rows].astype(np.float64)
+    each = np.maximum(of.sum(axis=1), 1.0)
+    mine = table[history.rows].astype(np.float64)
+    value = (history.values - history.values.mean()) @ mine / (mine.sum(axis=0) + CALM)
+    recent = table[liked.rows].astype(np.float64).mean(axis=0)
+    return [of @ value / each, of @ recent / each]
+
+
+def habit_columns(scene: Scene) -> Columns:
+    """How popular and how new is what the user likes, the item against that, and their breadth."""
+    liked = scene.query.history.liked(50)
+    if not len(liked):
+        return [np.nan] * 4
+    likes, first = scene.live.liked[-1], scene.live.first_seen
+    usual = float(np.log1p(likes[liked.rows]).mean())
+    ages = np.log1p(np.maximum(liked.times - first[liked.rows], 0.0) / DAY)
+    rows = scene.pool.rows
+    age = np.log1p(np.maximum(scene.query.now - first[rows], 0.0) / DAY)
+    age = np.where(np.isfinite(first[rows]), age, np.nan)
+    away = np.abs(np.log1p(likes[rows]) - usual)
+    return [usual, away, np.abs(age - float(ages.mean())), _breadth(scene, liked.rows)]
+
+
+def _breadth(scene: Scene, rows: np.ndarray) -> float:
+    """Give the number of categories that the likes are spread over: exp of their entropy."""
+    counts = scene.models.catalogue.categories[rows].sum(axis=0, dtype=np.float64)
+    share = counts[counts > 0] / max(float(counts.sum()), 1.0)
+    return float(np.exp(-(share * np.log(share)).sum())) if len(share) else np.nan
+
+
+def user_columns(scene: Scene) -> Columns:
+    """How long, how active, how content and how recent the user is; the same for every row."""
+    history = scene.query.history
+    if not len(history):
+        return [0.0, np.nan, np.nan, np.nan, np.nan, np.nan]
+    newest, oldest = float(history.times[0]), float(history.times[-1])
+    gap = max(scene.query.now - newest, 0.0) / DAY
+    return [
+        float(np.log1p(len(history))),
+        float((history.weights > 0).mean()),
+        float(history.values.mean()),
+        float(np.log1p((newest - oldest) / DAY)),
+        float(np.log1p(gap)),
+        float(np.log1p((history.times >= newest - DAY).sum())),
+    ]
+
+
+def clock_columns(scene: Scene) -> Columns:
+    """Time of day, as a share of it, and day of the week, both by UTC."""
+    day = scene.query.now / DAY
+    return [day % 1.0, np.floor(day) % 7.0]
+
+
+CATEGORY = Group(("category_lift",), category_columns)
+AFFINITY = Group(("category_value", "category_recent"), affinity_columns)
+HABIT = Group(("habit_popularity", "habit_distance", "habit_age", "habit_breadth"), habit_columns)
+USER = Group(
+    ("user_events", "user_liked", "user_mean", "user_span", "user_gap", "user_day"), user_columns
+)
+CLOCK = Group(("time_of_day", "day_of_week"), clock_columns)
