@@ -1,0 +1,445 @@
+import json
+import subprocess
+from dataclasses import replace
+from functools import partial
+
+import numpy as np
+import pytest
+from rich.console import Console
+from scipy import sparse
+from typer.testing import CliRunner
+
+from offline.data.dataset import Traits
+from offline.data.errors import DataError
+from offline.data.readers import Reading
+from offline.data.split import by_time
+from offline.evaluate.rolling import (
+    rolling,
+    selection_windows,
+)
+from offline.evaluate.rolling import (
+    test_windows as cut_for_test,
+)
+from offline.evaluate.rowsets import RowSets
+from offline.rank import RankConfig
+from quality import cold, cross_check, libraries, ours, run
+from quality.answered import HEADLINE, Answered, headline
+from quality.exchange import LONGEST, Task
+from quality.judge import judge
+from quality.libraries import LIBRARIES, Answer
+from quality.newcomers import newcomers, question
+from quality.peers.peer import Peer, recommend, signals
+from quality.peers.popularity import PEERS
+from quality.questions import digest, task, write_windows
+from quality.table import tables
+from tests.fakes import ITEMS, SMALL, small_dataset
+
+SETTINGS = {"signal": "liked"}
+
+
+class RowOrder:
+    """A model that likes high rows best, and knows the histories it is given."""
+
+    def known(self, users):
+        return np.tile(np.arange(ITEMS, dtype=float), (len(users), 1))
+
+    def folded(self, histories):
+        return histories @ sparse.identity(ITEMS) + np.arange(ITEMS)[None] / 1_000
+
+
+ROWS = Peer("", lambda _trial: {}, lambda _task, _parameters: RowOrder())
+
+
+def answers(dataset, window, *methods, seed=0):
+    """Lists at random, but each user's relevant items first for the first of the methods."""
+    random = np.random.default_rng(seed)
+    lists = {}
+    for number, method in enumerate(methods):
+        rows = np.stack([random.permutation(ITEMS)[:20] for _ in window.users])
+        if not number:
+            for line in range(len(window.users)):
+                wanted = window.relevant.take(np.array([line])).rows
+                rest = np.setdiff1d(np.arange(ITEMS), wanted)
+                rows[line] = np.concatenate([wanted, rest])[:20]
+        lists[method] = rows
+    return Answered.of(dataset, window, lists)
+
+
+@pytest.fixture
+def answered():
+    dataset = small_dataset()
+    return [answers(dataset, window, "funnel", "ease") for window in cut_for_test(dataset)]
+
+
+def test_a_task_comes_back_from_its_file_as_it_was(tmp_path):
+    dataset = small_dataset()
+    asked = task(dataset, rolling(dataset.log, 0.5))
+    asked.save(tmp_path / "one.npz")
+    back = Task.load(tmp_path / "one.npz")
+    assert all((getattr(back, name) == getattr(asked, name)).all() for name in Task.__slots__)
+
+
+def test_nothing_of_the_test_is_in_what_peers_read(tmp_path):
+    dataset = small_dataset()
+    tests = cut_for_test(dataset)
+    write_windows(dataset, selection_windows(dataset), tests, tmp_path)
+    for number, window in enumerate(tests):
+        asked = Task.load(tmp_path / f"test-{number}.npz")
+        assert asked.times.max() < window.at == asked.at[0]
+        assert not (tmp_path / f"test-{number}.targets.npz").exists()
+    targets = sorted(path.name for path in tmp_path.glob("*.targets.npz"))
+    assert targets == [f"selection-{number}.targets.npz" for number in range(3)]
+
+
+def test_a_matrix_has_likes_or_everything_or_the_highest_weight():
+    dataset = small_dataset()
+    base = task(dataset, rolling(dataset.log, 0.5))
+    one = replace(
+        base,
+        users=np.array([0, 0, 0, 1], np.int32),
+        items=np.array([5, 5, 6, 5], np.int32),
+        weights=np.array([1, 3, -1, 0], np.float32),
+    )
+    assert one.matrix("liked").toarray()[:2, 5:7].tolist() == [[1, 0], [0, 0]]
+    assert one.matrix("all").toarray()[:2, 5:7].tolist() == [[1, 1], [1, 0]]
+    assert one.matrix("weight").toarray()[0, 5] == 3
+
+
+def test_a_digest_tells_windows_apart():
+    dataset = small_dataset()
+    selection, tests = selection_windows(dataset), cut_for_test(dataset)
+    assert digest(selection, tests) == digest(selection, cut_for_test(dataset))
+    assert digest(selection, tests) != digest(selection, tests[:2])
+
+
+def test_lists_have_neither_what_was_seen_nor_what_was_never_trained_on():
+    dataset = small_dataset()
+    window = rolling(dataset.log, 0.5)
+    lists = recommend(ROWS, RowOrder(), task(dataset, window), "liked")
+    assert lists.shape == (len(window.users), LONGEST)
+    known = set(window.known.items.tolist())
+    seen = window.seen()
+    for line in np.flatnonzero(window.events):
+        rows = lists[line]
+        own = set(seen.rows[seen.indptr[line] : seen.indptr[line + 1]].tolist())
+        shown = rows[rows >= 0].tolist()
+        assert set(shown) == known - own
+        assert shown == sorted(shown, reverse=True)
+        assert (rows[len(shown) :] == -1).all()
+
+
+def test_a_library_says_nothing_to_strangers_and_popularity_does():
+    dataset = small_dataset()
+    asked = task(dataset, rolling(dataset.log, 0.5))
+    strangers = replace(asked, asked=np.array([0, 59]))  # the last user has done nothing
+    assert (recommend(ROWS, RowOrder(), strangers, "liked")[:, 0] >= 0).tolist() == [True, False]
+    peer = PEERS["popularity"]
+    lists = recommend(peer, peer.fit(strangers, SETTINGS), strangers, "liked")
+    assert (lists[:, 0] >= 0).all()
+
+
+def test_who_liked_nothing_gets_what_is_popular():
+    dataset = small_dataset()
+    asked = task(dataset, rolling(dataset.log, 0.5))
+    gloomy = replace(asked, weights=np.where(asked.users == asked.asked[0], -1, asked.weights))
+    first = recommend(ROWS, RowOrder(), gloomy, "liked")[0]
+    counts = asked.matrix("all").getnnz(axis=0)
+    unseen = np.setdiff1d(np.arange(ITEMS), asked.items[asked.users == asked.asked[0]])
+    assert counts[first[0]] == counts[unseen].max()
+
+
+def test_recent_popularity_forgets():
+    dataset = small_dataset()
+    base = task(dataset, rolling(dataset.log, 0.5))
+    day = 86_400.0
+    two = replace(
+        base,
+        users=np.arange(5, dtype=np.int32),
+        items=np.array([1, 1, 1, 2, 2], np.int32),
+        weights=np.ones(5, np.float32),
+        times=base.at[0] - day * np.array([20, 20, 20, 0, 0]),
+    )
+    fit = PEERS["recency_popularity"].fit
+    fading = fit(two, SETTINGS | {"half_life_days": 10.0}).known(np.array([0]))
+    assert fading[0, [1, 2]] == pytest.approx([0.75, 2])
+    assert fit(two, {"signal": "all", "half_life_days": 1e6}).known(np.array([0]))[0, 1] > 2.9
+    assert PEERS["popularity"].fit(two, SETTINGS).folded(sparse.csr_matrix((2, 3)))[1, 1] == 3
+
+
+def test_the_sign_of_interest_is_tuned_by_the_kind_of_data():
+    dataset = small_dataset()
+    asked = task(dataset, rolling(dataset.log, 0.5))
+    assert signals(asked) == ["liked", "all"]
+    assert signals(replace(asked, explicit=np.array([False]))) == ["liked", "weight"]
+
+
+def test_users_of_all_windows_are_pooled_and_strangers_kept_apart(answered):
+    result = judge(answered, "funnel")
+    warm = sum(int((part.window.events > 0).sum()) for part in answered)
+    assert result["warm"]["evaluated_users"] == warm
+    assert result["warm"]["methods"]["funnel"][HEADLINE]["mean"] == pytest.approx(1)
+    against = result["warm"]["differences"]["ease"][HEADLINE]
+    ease = result["warm"]["methods"]["ease"][HEADLINE]["mean"]
+    assert against["difference"]["mean"] == pytest.approx(1 - ease)
+    assert against["ratio"]["mean"] == pytest.approx(1 / ease)
+    assert against["ratio"]["low"] > 1
+    strangers = sum(len(part.window.users) for part in answered) - warm
+    assert strangers
+    assert result["cold"]["evaluated_users"] == strangers
+
+
+def test_a_method_that_is_silent_is_left_out_of_the_cold_users_alone(answered):
+    for part in answered:
+        part.lists["ease"][part.window.events == 0] = -1
+    result = judge(answered, "ease")
+    assert set(result["cold"]["methods"]) == {"funnel", "popularity"}
+    assert "popularity" in result["cold"]["differences"]  # against the best there is
+    assert set(result["warm"]["differences"]) == {"funnel", "popularity"}
+
+
+def test_bands_hold_every_user_and_every_relevant_item_once(answered):
+    result = judge(answered, "funnel")
+    assert sum(band.count for band in result["by_history"]) == sum(
+        len(part.window.users) for part in answered
+    )
+    assert sum(band.count for band in result["by_popularity"]) == sum(
+        part.window.relevant.sizes.sum() for part in answered
+    )
+    assert result["by_history"][0].band == "new user"
+    assert result["by_history"][0].methods["funnel"]["mean"] == pytest.approx(1)
+    shares = [band.methods["funnel"]["mean"] for band in result["by_popularity"]]
+    assert all(0 < share <= 1 for share in shares)
+
+
+def test_a_data_set_without_strangers_has_one_table():
+    dataset = small_dataset()
+    window = rolling(dataset.log, 0.9)
+    warm = np.flatnonzero(window.events > 0)
+    window = replace(window, users=window.users[warm], relevant=window.relevant.take(warm))
+    result = judge([answers(dataset, window, "funnel", "ease")], "funnel")
+    assert result["cold"] is None
+    shown = tables(result | {"dataset": {"name": "small"}, "reference": "funnel"})
+    assert len(shown) == 1
+
+
+def test_the_table_has_the_best_method_first(answered):
+    result = judge(answered, "funnel")
+    (warm, _) = tables(result | {"dataset": {"name": "small"}, "reference": "funnel"})
+    console = Console(width=200, record=True)
+    console.print(warm)
+    text = console.export_text()
+    assert text.index("funnel ") < text.index("ease")
+    assert "1.0000 (1.0000-1.0000)" in text
+
+
+def test_a_kept_answer_is_read_and_a_library_not_asked_again(tmp_path, monkeypatch):
+    monkeypatch.setattr(subprocess, "run", lambda *_args, **_kwargs: pytest.fail("asked again"))
+    out = libraries.place("ease", tmp_path)
+    out.mkdir()
+    np.save(out / "test-0.npy", np.zeros((2, 100), np.int64))
+    (out / "told.json").write_text(json.dumps({"trials": 20}))
+    told = []
+    found = libraries.ask(["ease"], tmp_path, lambda name, answer: told.append((name, answer)))
+    assert found["ease"].lists[0].shape == (2, 100)
+    assert not found["ease"].failed
+    assert told[0][0] == "ease"
+
+
+def test_a_library_that_fails_is_told_and_the_others_go_on(tmp_path, monkeypatch):
+    def fails(command, **_kwargs):
+        if "slim" in command:
+            raise subprocess.TimeoutExpired(command, 1)
+        return subprocess.CompletedProcess(command, 1, "", "no module named irspack")
+
+    monkeypatch.setattr(subprocess, "run", fails)
+    found = libraries.ask(["slim", "ease"], tmp_path, lambda *_told: None)
+    assert found["ease"].told == {"error": "no module named irspack"}
+    assert found["slim"].told == {"error": "not ready within 3600 seconds"}
+    assert found["slim"].failed
+
+
+def test_an_answer_is_kept_anew_when_data_or_peer_change(tmp_path):
+    assert libraries.place("ease", tmp_path) != libraries.place("slim", tmp_path)
+    assert libraries.place("ease", tmp_path / "other") != libraries.place("ease", tmp_path)
+
+
+def test_without_its_environment_ranx_is_not_asked(tmp_path, monkeypatch, answered):
+    monkeypatch.setattr(cross_check, "ENVIRONMENTS", tmp_path)
+    assert cross_check.largest_difference(answered) is None
+
+
+def test_a_difference_to_ranx_stops_everything(tmp_path, monkeypatch, answered):
+    (tmp_path / cross_check.ENVIRONMENT).mkdir()
+    monkeypatch.setattr(cross_check, "ENVIRONMENTS", tmp_path)
+    outcomes = [(0, "1e-16\n", ""), (0, "0.1\n", ""), (1, "", "broken")]
+    for code, said, failed in outcomes:
+        ended = subprocess.CompletedProcess([], code, said, failed)
+        monkeypatch.setattr(subprocess, "run", lambda *_args, told=ended, **_kwargs: told)
+        if said.startswith("1e-16"):
+            assert cross_check.largest_difference(answered) == 1e-16
+        else:
+            with pytest.raises(cross_check.MetricsDifferError, match=r"differs|broken"):
+                cross_check.largest_difference(answered)
+
+
+def test_the_metrics_are_those_of_ranx(answered):
+    pytest.importorskip("ranx")
+    from quality.peers.cross_check import largest_difference  # noqa: PLC0415
+
+    random = np.random.default_rng(3)
+    for part in answered:
+        held = part.window.relevant
+        grades = random.integers(1, 4, len(held.rows)).astype(np.float32)
+        graded = RowSets(held.indptr, held.rows, grades)
+        assert largest_difference(part.lists["ease"], graded) < 1e-9
+
+
+def test_newcomers_are_the_same_at_every_point_and_lose_what_is_revealed():
+    dataset = small_dataset()
+    found = newcomers(dataset, 0.02, (0, 1, 3))
+    users = len(found.askers) // 3
+    who = np.array([asker.user for asker in found.askers]).reshape(3, users)
+    assert users
+    assert (who == who[0]).all()
+    assert [len(asker.since) for asker in found.askers[::users]] == [0, 1, 3]
+    sizes = found.relevant.sizes.reshape(3, users)
+    assert (np.diff(sizes, axis=0) <= 0).all()
+    for asker in found.askers:
+        assert asker.user not in found.window.known.users
+        assert not set(asker.since.rows) & set(asker.relevant)
+    assert [part.tolist() for part in found.by_point(np.repeat([1.0, 2.0, 3.0], users))] == [
+        [float(n)] * users for n in (1, 2, 3)
+    ]
+
+
+def test_what_is_revealed_goes_to_peers_and_not_into_their_training():
+    dataset = small_dataset()
+    found = newcomers(dataset, 0.02, (0, 3))
+    asked = question(dataset, found)
+    users = len(found.askers) // 2
+    assert asked.own("all").getnnz(axis=1).tolist() == [0] * users + [3] * users
+    assert not set(asked.asked.tolist()) & set(asked.users.tolist())
+    lists = recommend(ROWS, RowOrder(), asked, "all")
+    assert (lists[:users] == -1).all()
+    shown = lists[users]
+    assert not set(shown[shown >= 0]) & set(found.askers[users].since.rows)
+
+
+def test_a_curve_that_cannot_be_drawn_is_told_in_words():
+    dataset = small_dataset()
+    with pytest.raises(DataError, match="likes anything after 900 events"):
+        newcomers(dataset, 0.1, (0, 900))
+    timeless = replace(dataset, traits=Traits(explicit=True, positive_at=4.0, timed=False))
+    with pytest.raises(DataError, match="Without timestamps nobody is new"):
+        newcomers(timeless)
+
+
+@pytest.fixture
+def alone(tmp_path, monkeypatch):
+    """No library's environment, nothing kept, and a reader that gives the small data set."""
+    monkeypatch.setattr(libraries, "KEPT", tmp_path / "kept")
+    monkeypatch.setattr(cross_check, "ENVIRONMENTS", tmp_path)
+    for module in (run, cold):
+        monkeypatch.setattr(module, "read", read_small)
+        monkeypatch.setattr(module.console, "_width", 200)
+    return tmp_path
+
+
+def read_small(path, _schema, _share):
+    if not path.name == "small":
+        raise DataError(f"{path} does not exist")
+    return Reading(small_dataset(), None, "csv", (), None)
+
+
+def everyone_gets_rows(names, folder, done):
+    """Stands in for the libraries: all give the catalogue in the order of its rows."""
+    found = {}
+    for name in names:
+        sizes = [len(Task.load(path).asked) for path in sorted(folder.glob("test-*.npz"))]
+        lists = [np.tile(np.arange(LONGEST) % ITEMS, (size, 1)) for size in sizes]
+        for rows in lists:
+            rows[:, ITEMS:] = -1
+        found[name] = Answer(lists, {"selection_ndcg": 0.1})
+        if name == "slim":
+            found[name] = Answer([], {"error": "no such library"})
+        done(name, found[name])
+    return found
+
+
+def invoke(module, *arguments):
+    import typer  # noqa: PLC0415
+
+    program = typer.Typer()
+    program.command()(module.main)
+    return CliRunner().invoke(program, [str(argument) for argument in arguments])
+
+
+def test_the_whole_run_writes_one_result_and_names_what_failed(alone, monkeypatch):
+    monkeypatch.setattr(libraries, "ask", everyone_gets_rows)
+    out = alone / "results"
+    ended = invoke(
+        run, "--data", "small", "--peers", "ease,slim,popularity", "--no-ours", "--out", out
+    )
+    assert ended.exit_code == 0, ended.output
+    result = json.loads((out / "small.json").read_text())
+    assert result["best_library"] == result["reference"] == "ease"
+    assert result["told"]["slim"] == {"error": "no such library"}
+    assert set(result["warm"]["methods"]) == {"ease", "popularity"}
+    assert len(result["windows"]) == 5
+    assert "slim gave nothing: no such library" in ended.output
+
+
+def test_wrong_data_and_wrong_peers_are_told_in_words(alone):
+    ended = invoke(run, "--data", "elsewhere", "--peers", "none")
+    assert ended.exit_code == 1
+    assert "elsewhere does not exist" in ended.output
+    assert invoke(run, "--data", "small", "--peers", "gorse").exit_code == 2
+    ended = invoke(cold, "--data", "elsewhere")
+    assert ended.exit_code == 1
+
+
+def test_without_timestamps_nobody_is_asked_what_is_recent(alone, monkeypatch):
+    asked = []
+
+    def note(names, _folder, _done):
+        asked.extend(names)
+        return {}
+
+    monkeypatch.setattr(libraries, "ask", note)
+    timeless = replace(
+        small_dataset(explicit=False),
+        traits=Traits(explicit=False, positive_at=4.0, timed=False),
+    )
+    result = run.run(timeless, run.Choice(list(LIBRARIES), (0.5,), ours=False))
+    assert set(LIBRARIES) - set(asked) == {"sasrec", "recency_popularity"}
+    assert list(result["windows"]) == ["fold-in"]
+    assert result["best_library"] == "popularity"  # nobody answered
+
+
+def test_the_funnel_is_trained_before_the_cut_and_asked_as_of_it(alone, monkeypatch):
+    """The real funnel, on a small world: the slow test of this file."""
+    dataset = small_dataset()
+    window = rolling(dataset.log, 0.8, 0.2)
+    learned = []
+    learn = ours.learn
+    quick = partial(by_time, windows=2)
+    monkeypatch.setattr(ours, "by_time", quick)
+
+    def note(past, *rest):
+        learned.append(float(past.log.times[-1]))
+        return learn(past, *rest)
+
+    monkeypatch.setattr(ours, "learn", note)
+    ranking = RankConfig(rounds=20, least_rounds=10, held_out=1)
+    found = ours.answers(dataset, window, ours.JobConfig(recall=SMALL, rank=ranking))
+    assert learned[0] < window.at
+    lists = found.lists["funnel"]
+    assert lists.shape == (len(window.users), 20)
+    assert found.seconds > 0
+    random = np.stack([np.random.default_rng(u).permutation(ITEMS)[:20] for u in window.users])
+    warm = window.events > 0
+    wanted = window.relevant.take(np.flatnonzero(warm))
+    assert headline(lists[warm], wanted).mean() > 1.3 * headline(random[warm], wanted).mean()
+    seen = window.seen()
+    lines = np.broadcast_to(np.arange(len(lists))[:, None], lists.shape)
+    assert not seen.grades_of(lines, lists).any()
