@@ -1,5 +1,6 @@
 """``recfunnel report``: where the report lies, or two bundles side by side."""
 
+from dataclasses import replace
 from pathlib import Path
 
 from rich.console import Console
@@ -14,6 +15,7 @@ from app.run import NO_HURRY
 from app.settings import Settings
 from offline.bundle_view import headline
 from offline.bundles import FOLDER
+from offline.config import read as read_config
 from offline.data.readers import MAX_BAD_SHARE, read
 from offline.data.split import by_time
 from offline.evaluate.metrics import Lists
@@ -23,8 +25,10 @@ from offline.gate_words import remarks
 from offline.incumbent import leak
 from offline.job import JobConfig, prepare
 from offline.sides import side, window
+from offline.train import Choice
 
 NO_DATA = "No data was given, so each has the figures of the test window of its own day."
+OTHER_RECALL = "a was made with other settings of recall; it is asked over that of b, as b is."
 NO_PEER = "{} was trained for other features than this version computes, so it cannot be asked."
 
 
@@ -59,12 +63,13 @@ def compare(versions: tuple[str, str], settings: Settings, data: Path | None = N
     if data and not strangers:
         cpu = Cpu(threads=1)
         try:
-            exam = _exam(data, settings, cpu)
+            exam = _exam(data, _config(folders[1], settings), cpu)
             lists = [_sit(exam, folder, m) for folder, m in zip(folders, manifests, strict=True)]
             warm, cold = (window(exam, lists, who) for who in (exam.is_warm, ~exam.is_warm))
         finally:
             cpu.close()
         notes = [f"{m.version}: {why}." for m in manifests if (why := leak(m, exam))]
+        notes += [OTHER_RECALL] if _recall(manifests[0]) != _recall(manifests[1]) else []
     a, b = (side(folder, m) for folder, m in zip(folders, manifests, strict=True))
     versus = Versus(a=a, b=b, warm=warm, cold=cold, notes=notes)
     page = write_versus(versus, settings.out)
@@ -84,9 +89,18 @@ def _checked(folder: Path) -> Manifest:
     return manifest
 
 
-def _exam(data: Path, settings: Settings, cpu: Cpu) -> Exam:
+def _config(folder: Path, settings: Settings) -> JobConfig:
+    """Give a bundle's own settings, or the defaults if it is too old to tell them."""
+    base = read_config(folder) if parse(folder).settings else Choice().job(settings)
+    return replace(base, policy=settings.policy.policy())
+
+
+def _recall(manifest: Manifest) -> dict[str, object]:
+    return {name: v for name, v in manifest.settings.items() if name.startswith("recall.")}
+
+
+def _exam(data: Path, config: JobConfig, cpu: Cpu) -> Exam:
     dataset = read(data, None, MAX_BAD_SHARE).dataset
-    config = JobConfig(policy=settings.policy.policy())
     wiring = Wiring(cpu, NO_HURRY, config.sizes, config.policy)
     return prepare(dataset, by_time(dataset.log), config, wiring)
 

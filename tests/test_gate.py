@@ -17,6 +17,7 @@ from app.cpu import Cpu
 from app.features import CHANNELS
 from app.manifest import GateFact, parse
 from app.run import NO_HURRY
+from app.settings import Settings
 from offline import cli, job
 from offline.data.readers import read
 from offline.data.split import by_time
@@ -25,7 +26,7 @@ from offline.evaluate.rowsets import RowSets
 from offline.gate import GateConfig, against_incumbent, floors, judge
 from offline.gate_words import IN_SERVICE, Measured, check, refusal, remarks
 from offline.incumbent import Incumbent, incumbent, leak
-from offline.job import JobConfig, prepare
+from offline.job import prepare
 from offline.publish import write_rankers
 from offline.train import Choice
 from tests.test_bundle import edit_manifest
@@ -49,7 +50,7 @@ def exam(data):
     dataset = read(data).dataset
     cpu = Cpu(threads=1)
     wiring = Wiring(cpu, NO_HURRY)
-    yield prepare(dataset, by_time(dataset.log), JobConfig(recall=Choice().recall()), wiring)
+    yield prepare(dataset, by_time(dataset.log), Choice().job(Settings()), wiring)
     cpu.close()
 
 
