@@ -31,7 +31,7 @@ from offline.pointer import point_to, pointed
 from offline.publish import Trained, push_tables, write_bundle
 from offline.rank import RankConfig, fit_coarse, fit_fine
 from offline.replay import askers, build, moments, sample
-from offline.table import RankTable, collect, join
+from offline.table import NEGATIVES, RankTable, collect, join
 from offline.told import told
 from offline.write_up import figures, summary
 
@@ -48,6 +48,7 @@ class JobConfig:
     gate: GateConfig = field(default_factory=GateConfig)
     keep: int = KEEP  # bundles, the newest
     askers: Count = 1_000  # users replayed in each window, at most
+    negatives: Count = NEGATIVES  # of what each of them left, about: a random sample
     redis_url: str | None = field(default=None, repr=False)  # to hold the similarity tables
     key_prefix: str = "recfunnel"
 
@@ -129,7 +130,8 @@ def replay(
     models = fit(dataset, dataset.log.before(start), config.recall, start)
     users = sample(askers(dataset.log, start, end), config.askers, config.seed)
     users = moments(dataset.log, users, start, end, config.seed)
-    return asyncio.run(collect(build(models, wiring), dataset, users, config.seed))
+    funnel = build(models, wiring)
+    return asyncio.run(collect(funnel, dataset, users, config.seed, config.negatives))
 
 
 def prepare(dataset: Dataset, split: Split, config: JobConfig, wiring: Wiring) -> Exam:
