@@ -430,7 +430,7 @@ def test_bands_of_users_and_items_in_which_it_is_beaten_are_named(figures):
     assert told == [
         ("users known by “10-49 events”", "NDCG@10"),
         ("users of sex “f”", "NDCG@10"),
-        ("items of “head”", "recall@10"),
+        ("items of popularity “head”", "recall@10"),
     ]
     found = weak.weak_spots(figures) * 2
     assert weak.in_a_sentence(found).endswith("; users known by “10-49 events” and 2 more.")

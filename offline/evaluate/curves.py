@@ -27,7 +27,7 @@ def trade_off_chart(points: Sequence[TradeOff]) -> str:
             across = [point["diversity" if name == "diversity" else "coverage"] for point in points]
             _weights(one, [x or 0.0 for x in across], points)
             one.set(xlabel=f"{name}@10", ylabel="NDCG@10")
-            one.xaxis.set_major_formatter("{x:.1%}" if name == "coverage" else "{x:.2f}")
+            one.xaxis.set_major_formatter("{x:.1%}" if name == "coverage" else "{x:g}")
         return inline(figure, "NDCG@10 against diversity and coverage, by weight of diversity")
 
 

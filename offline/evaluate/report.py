@@ -161,7 +161,7 @@ def _bounds(figure: Interval, style: str) -> str:
 
 
 def _signed(value: float | None) -> str:
-    return ABSENT if value is None else f"{value:+.3f}"
+    return ABSENT if value is None else f"{round(value, 3) + 0.0:+.3f}"  # never -0.000
 
 
 def _signed_percent(value: float | None) -> str:

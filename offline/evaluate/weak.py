@@ -78,7 +78,7 @@ def _in_bands(figures: Figures) -> list[Weak]:
     users = [("users known by", band) for band in segments["history"]]
     for one in segments["attributes"]:
         users += [(f"users of {one['name']}", band) for band in one["bands"]]
-    items = [("items of", band) for band in segments["popularity"]]
+    items = [("items of popularity", band) for band in segments["popularity"]]
     return [
         *(_band(words, band, "NDCG@10") for words, band in users if band["count"] >= FEWEST),
         *(_band(words, band, "recall@10") for words, band in items),
