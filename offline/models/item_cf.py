@@ -32,6 +32,9 @@ class ItemCFConfig:
 
     Defaults by the next tenth of ML-100K over windows before 80 % of the log: 50 neighbours find
     more in the first 100, 100 neighbours in the first 300, which is nearer to what recall is for.
+    By recall@100 and @300: cosine 0.345 and 0.639, adjusted cosine 0.347 and 0.591, bm25 without
+    shrinking and a half-life of 30 days 0.468 and 0.700. Cosine names items that are alike, which
+    "similar" and explanations need; what bm25 finds beyond it, RP3beta finds too.
     """
 
     similarity: Literal["cosine", "adjusted_cosine", "bm25"] = "cosine"

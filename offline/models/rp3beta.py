@@ -15,7 +15,11 @@ from offline.models.tables import Triples, pack
 
 @dataclass(frozen=True, slots=True)
 class RP3betaConfig:
-    """Where the walk goes."""
+    """Where the walk goes.
+
+    By recall@100 and @300 of the next tenth, over windows before 80 % of the log: ML-100K 0.454 and
+    0.713, MovieTweetings 0.330 and 0.430. Without fading, and 100 neighbours, about 0.44 and 0.67.
+    """
 
     alpha: NotNegative = 1.0  # power of each step's probability
     beta: NotNegative = 0.1  # a destination is divided by its likes to this power

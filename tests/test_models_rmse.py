@@ -1,0 +1,75 @@
+"""The check of the descent against a library, with a stand-in for the library."""
+
+import json
+import sys
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+import typer
+
+from offline.models.sgd import Ratings, SGDConfig
+from quality import rmse
+from tests.fakes import ITEMS, USERS, small_dataset
+
+PEER = """#!{python}
+import json, sys
+from pathlib import Path
+_, script, folder, low, high, settings = sys.argv
+lines = [len(Path(folder, f"{{n}}.{{name}}").read_text().split("\\n")) - 1
+         for n in range(3) for name in ("train", "test")]
+Path(__file__).with_suffix(".asked").write_text(json.dumps([script, low, high, settings, lines]))
+print(json.dumps({{"version": "0", "rmse": [{error}] * 3}}))
+"""
+
+
+def library(folder, error):
+    """A Python that answers as one would that has the library, whatever it is asked."""
+    path = folder / "python"
+    path.write_text(PEER.format(python=sys.executable, error=error))
+    path.chmod(0o755)
+    return path
+
+
+@pytest.fixture
+def quick(monkeypatch):
+    monkeypatch.setattr(rmse, "read", lambda path: SimpleNamespace(dataset=small_dataset()))
+    monkeypatch.setattr(rmse, "CONFIG", SGDConfig(size=2, rate=0.02, rounds=3, batch=100))
+
+
+def test_both_are_asked_the_same_and_the_figures_are_written(tmp_path, quick, capsys):
+    out = tmp_path / "results" / "rmse.json"
+    rmse.main(library(tmp_path, 9.0), tmp_path, out)
+    found = json.loads(out.read_text())
+    assert found["rmse"]["surprise_svd"] == {"mean": 9.0, "splits": [9.0] * 3}
+    assert 0.5 < found["rmse"]["sgd"]["mean"] < 1.5
+    assert found["peer"] == "scikit-surprise 0"
+    script, low, high, settings, lines = json.loads((tmp_path / "python.asked").read_text())
+    assert script.endswith("quality/rmse_peer.py")
+    assert (float(low), float(high)) == (1, 5)
+    assert json.loads(settings) == found["settings"] == rmse.settings()
+    assert [sum(lines[n : n + 2]) for n in (0, 2, 4)] == [len(small_dataset().log)] * 3
+    assert "surprise_svd    RMSE 9.0000" in capsys.readouterr().out
+
+
+def test_it_fails_where_ours_is_worse(tmp_path, quick):
+    with pytest.raises(typer.Exit):
+        rmse.main(library(tmp_path, 0.1), tmp_path, tmp_path / "rmse.json")
+
+
+def test_a_fifth_is_held_back_and_nothing_is_in_both():
+    log = small_dataset().log
+    known, held = rmse.split(log, 0)
+    assert len(known) + len(held) == len(log)
+    assert 0.15 < len(held) / len(log) < 0.25
+    pairs = [
+        set(zip(part.users.tolist(), part.items.tolist(), strict=True)) for part in (known, held)
+    ]
+    assert not pairs[0] & pairs[1]
+
+
+def test_predictions_are_clipped_to_the_scale_before_they_are_judged():
+    known, held = rmse.split(small_dataset().log, 0)
+    flat = Ratings(99.0, np.zeros((USERS, 2)), np.zeros((ITEMS, 2)))
+    expected = np.sqrt(np.mean((held.values - 5.0) ** 2))
+    assert rmse.error([(known, held)], lambda log, seed: flat) == [pytest.approx(expected)]
