@@ -38,7 +38,7 @@ from quality.answered import LONGEST, SEED, K, headline
 from quality.libraries import LIBRARIES, ROOT
 from quality.newcomers import CUT, POINTS, Newcomers, newcomers, question
 from quality.questions import digest
-from quality.run import RESULTS
+from quality.run import RESULTS, WIDE
 
 FOLDING = (
     "popularity",
@@ -168,7 +168,7 @@ def main(
         sys.exit(1)
     path = out / f"{dataset.name}-new-users.json"
     path.write_bytes(orjson.dumps(result, option=orjson.OPT_INDENT_2 | orjson.OPT_SERIALIZE_NUMPY))
-    Console(width=max(console.width, 150)).print(table(result))
+    Console(width=max(console.width, WIDE)).print(table(result))
     console.print(f"The whole result is in {path}", soft_wrap=True)
 
 

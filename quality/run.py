@@ -30,7 +30,7 @@ from quality.questions import digest, write_windows
 from quality.table import tables
 
 RESULTS = Path(__file__).parent / "results"
-WIDE = 150  # characters that the table needs
+WIDE = 180  # characters that the table needs
 OWN_VERSIONS = ("numpy", "scipy", "lightgbm", "faiss-cpu", "implicit", "scikit-learn")
 CUTS = ",".join(f"{cut:g}" for cut in TEST_CUTS)
 console = Console()

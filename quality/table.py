@@ -34,8 +34,8 @@ def table(title: str, comparison: dict[str, Any], reference: str) -> Table:
     """Show every method by every metric, sorted by the headline."""
     shown = Table(title=f"{title} ({comparison['evaluated_users']}, all windows pooled)")
     shown.add_column("method")
-    shown.add_column("NDCG@10 (95 %)", justify="right")
-    shown.add_column(f"{reference} / it", justify="right")
+    shown.add_column("NDCG@10 (95 %)", justify="right", no_wrap=True)
+    shown.add_column(f"{reference} / it", justify="right", no_wrap=True)
     for name in list(COLUMNS.values())[1:]:
         shown.add_column(name, justify="right")
     methods = comparison["methods"]

@@ -97,7 +97,7 @@ def _of_sasrec(trial: Any) -> Parameters:
         "dropout_rate": trial.suggest_float("dropout_rate", 0.1, 0.5),
         "session_max_len": trial.suggest_categorical("session_max_len", [50, 100]),
         "lr": trial.suggest_float("lr", 1e-3, 1e-2, log=True),
-        "epochs": trial.suggest_int("epochs", 5, 30),
+        "epochs": trial.suggest_int("epochs", 5, 15),
     }
 
 
