@@ -78,6 +78,7 @@ class Query:
     segments: NDArray[np.int32]  # (a,) the user's code in each segment attribute; -1 unknown
     taste: "Taste"
     now: float  # unix seconds; the one "now" of this request
+    known: float  # unix seconds, at most now: up to when the crowd's events are known
     k: int
     seed: int
     explore: bool = True

@@ -76,6 +76,7 @@ class Profiles:
         users = self.models.users
         member = users.ids.row(request.user)
         history = join([request.inline, recent, users.history(member)])
+        known = self.live.now
         unknown = np.full(users.segments.shape[1], -1, np.int32)
         return Query(
             user=request.user,
@@ -84,7 +85,8 @@ class Profiles:
             excluded=self._excluded(history, request),
             segments=np.asarray(users.segments[member]) if member >= 0 else unknown,
             taste=self.stranger(),
-            now=max(self.live.now, float(history.times[0]) if len(history) else 0.0),
+            now=max(known, float(history.times[0]) if len(history) else 0.0),
+            known=known,
             k=request.k,
             seed=request.seed,
             explore=request.explore,

@@ -15,8 +15,6 @@ from app.state.live import Live
 from app.state.memory import MemoryHistories, MemoryTables
 from offline.data.dataset import Log
 
-AT_START = 0.5  # share of the askers that come when the models are new
-
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Asker:
@@ -43,15 +41,18 @@ def askers(log: Log, start: float, end: float) -> list[Asker]:
 
 
 def moments(log: Log, found: list[Asker], start: float, end: float, seed: int) -> list[Asker]:
-    """Spread the askers over the window, in order of time: each comes once.
+    """Let each asker come at the window's start and once again within it, in order of time.
 
-    Half of them, drawn by ``seed``, come at its start; the others just before one of their own
-    events, knowing what they did until then, and only what they took after it is relevant.
+    The second time is just before one of their own events: they are known to have done what came
+    before it, and only what they took from it on is relevant. The number of events done is drawn
+    by ``seed``, evenly on a logarithmic scale: first visits are many, and decide who comes back.
     """
-    drawn = np.random.default_rng(seed)
+    drawn = np.random.default_rng(seed).random(len(found))
     owned = own_events(log.between(start, end), found)
-    spread = [_within(own, asker, drawn) for own, asker in zip(owned, found, strict=True)]
-    return sorted(spread, key=lambda asker: asker.at)
+    again = [
+        _within(own, asker, share) for own, asker, share in zip(owned, found, drawn, strict=True)
+    ]
+    return sorted([*found, *(one for one in again if one)], key=lambda asker: asker.at)
 
 
 def own_events(window: Log, found: list[Asker]) -> list[Log]:
@@ -63,11 +64,11 @@ def own_events(window: Log, found: list[Asker]) -> list[Log]:
     return [window.take(order[low:high]) for low, high in zip(first, last, strict=True)]
 
 
-def _within(own: Log, asker: Asker, drawn: np.random.Generator) -> Asker:
-    """Move one asker to one of their own events, unless nothing relevant is left after it."""
-    late, share = drawn.random(2)
-    before = np.searchsorted(own.times, own.times[int(share * len(own))], side="left")
-    return asker if late < AT_START else after(own, asker, int(before)) or asker
+def _within(own: Log, asker: Asker, share: float) -> Asker | None:
+    """Move one asker to one of their own events; None: nothing relevant is left after it."""
+    done = int(np.expm1(share * np.log1p(len(own))))
+    before = int(np.searchsorted(own.times, own.times[done], side="left"))
+    return after(own, asker, before) if before else None
 
 
 def after(own: Log, asker: Asker, events: int) -> Asker | None:

@@ -93,6 +93,7 @@ def query(*, n=ITEMS, exclude=(), **known):
         "segments": np.empty(0, np.int32),
         "taste": NO_TASTE,
         "now": START,
+        "known": known.get("now", START),
         "k": 10,
         "seed": 0,
     }

@@ -13,7 +13,7 @@ EPOCH_YEAR = 1970.0
 
 def crowd_columns(scene: Scene) -> Columns:
     """How much the crowd likes the item over days to years, whether that rises, and its age."""
-    now, rows = scene.query.now, scene.pool.rows
+    now, rows = scene.query.known, scene.pool.rows  # nothing cools down while nothing is heard
     liked = scene.live.liked_at(now, rows)
     every = scene.live.counts_at(now, rows)
     logs = np.log1p(liked)

@@ -42,7 +42,7 @@ def habit_columns(scene: Scene) -> Columns:
     usual = float(np.log1p(likes[liked.rows]).mean())
     ages = np.log1p(np.maximum(liked.times - first[liked.rows], 0.0) / DAY)
     rows = scene.pool.rows
-    age = np.log1p(np.maximum(scene.query.now - first[rows], 0.0) / DAY)
+    age = np.log1p(np.maximum(scene.query.known - first[rows], 0.0) / DAY)
     age = np.where(np.isfinite(first[rows]), age, np.nan)
     away = np.abs(np.log1p(likes[rows]) - usual)
     return [usual, away, np.abs(age - float(ages.mean())), _breadth(scene, liked.rows)]
