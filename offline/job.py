@@ -1,4 +1,4 @@
-"""The whole offline job in one screen: read, split, replay, fit, evaluate, refit, publish."""
+"""The whole offline job in one screen: read, split, replay, fit, evaluate, gate, refit, publish."""
 
 import asyncio
 from collections.abc import Callable, Iterator

@@ -16,6 +16,8 @@ from app.settings import Settings, SettingsError
 from app.state.server_process import ServerError
 from offline import cli
 from offline.data.errors import DataError
+from offline.gate import GateConfig
+from offline.gate_words import RefusedError
 from tests.conftest import COMMAND, ROOT, clean_environment, running, until, world, write_recbole
 
 
@@ -55,6 +57,10 @@ def taken():
         ((), ("serve", "train", "demo", "doctor", "data")),
         (("serve",), ("--out", "--host", "--port", "--workers")),
         (("train",), ("--data", "--out", "--schema", "--seed", "--max-bad-share")),
+        (("train",), ("--force", "--margin", "--keep")),
+        (("rollback",), ("--out", "--to")),
+        (("bundles",), ("--out",)),
+        (("report",), ("--out", "--compare", "--data")),
         (("demo",), ("--out", "--port", "--data", "--user")),
         (("doctor",), ("--schema", "--bad")),
         (("data",), ("get",)),
@@ -109,6 +115,23 @@ def test_what_a_user_can_put_right_is_one_sentence_and_status_1(fault, capsys):
         raise fault("the [red]disk[/red] is full")
     assert ended.value.exit_code == 1
     assert capsys.readouterr().err == "the [red]disk[/red] is full\n"
+
+
+def test_what_the_gate_refused_is_one_sentence_and_status_3(capsys):
+    with pytest.raises(typer.Exit) as ended, cli.one_sentence():
+        raise RefusedError("The bundle v2 is written but not published.")
+    assert ended.value.exit_code == 3
+    assert capsys.readouterr().err == "The bundle v2 is written but not published.\n"
+
+
+def test_what_the_command_line_says_reaches_the_gate(monkeypatch, tmp_path):
+    given = []
+    monkeypatch.setattr("offline.train.train", lambda *told, **_: given.append(told[2]))
+    train = ("train", "--data", tmp_path, "--out", tmp_path)
+    assert invoke(*train).exit_code == 0
+    assert invoke(*train, "--force", "--margin", 0.1, "--keep", 3).exit_code == 0
+    assert [one.gate for one in given] == [GateConfig(), GateConfig(margin=0.1, force=True)]
+    assert [one.keep for one in given] == [5, 3]
 
 
 def test_a_library_that_is_not_installed_is_named_with_what_to_do(capsys):
