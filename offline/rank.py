@@ -57,9 +57,7 @@ def fit_coarse(
             f"{int(table.labels.sum())}: rankers learn from taken and left ones. "
             "More interactions are needed."
         )
-    wanted = table.labels > 0
-    if teacher is not None:
-        wanted = wanted | (places(table.groups, teacher) < config.coarse_share)
+    wanted = table.labels > 0 if teacher is None else _distilled(table, config, teacher)
     features = table.features[:, : coarse_width()].astype(np.float64)
     mean = _column(np.nanmean, features)
     scale = np.maximum(_column(np.nanstd, features), 1e-6)
@@ -74,6 +72,15 @@ def fit_coarse(
         model.coef_[0].astype(np.float32),
         float(model.intercept_[0]),
     )
+
+
+def _distilled(
+    table: RankTable, config: RankConfig, teacher: NDArray[np.floating]
+) -> NDArray[np.bool_]:
+    """Say what coarse shall keep; where that is all of so small a table, what users took."""
+    taken = table.labels > 0
+    wanted = taken | (places(table.groups, teacher) < config.coarse_share)
+    return taken if wanted.all() else wanted
 
 
 def places(groups: NDArray[np.int64], scores: NDArray[np.floating]) -> NDArray[np.float64]:

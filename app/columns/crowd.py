@@ -36,11 +36,11 @@ def segment_columns(scene: Scene) -> Columns:
 def release_columns(scene: Scene) -> Columns:
     """Years since release, and how far the release is from what the user likes."""
     released = scene.models.catalogue.released
-    year = released[scene.pool.rows]
+    year = released[scene.pool.rows].astype(np.float64)
     since = EPOCH_YEAR + scene.query.now / YEAR - year
     mine = released[scene.query.history.liked(50).rows]
     mine = mine[np.isfinite(mine)]
-    usual = float(mine.mean()) if len(mine) else np.nan
+    usual = float(mine.mean(dtype=np.float64)) if len(mine) else np.nan
     return [since, np.abs(year - usual)]
 
 

@@ -1,9 +1,11 @@
 """Columns of the user: how active, how broad, what categories, and how the item fits that."""
 
 import numpy as np
+from numpy.typing import NDArray
 
 from app.artifacts import DAY
 from app.columns.scene import Columns, Group, Scene
+from app.contracts import Rows
 
 CALM = 3.0  # events at which the mean value of a category counts half
 
@@ -15,8 +17,17 @@ def category_columns(scene: Scene) -> Columns:
     if not mine.any():
         return [np.nan]
     lift = np.log((mine / mine.sum() + 0.01) / (scene.crowd + 0.01))
-    of = table[scene.pool.rows].astype(np.float64)
-    return [of @ lift / np.maximum(of.sum(axis=1), 1.0)]
+    return [_mean_over(table[scene.pool.rows], lift)]
+
+
+def _mean_over(of: NDArray[np.uint8], worth: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Give the mean worth of each item's categories, (n,); 0 for an item without any.
+
+    Row by row: one large product of BLAS rounds a row differently in pools of different sizes.
+    """
+    flags = of.astype(np.float64)
+    mean: NDArray[np.float64] = np.vecdot(flags, worth) / np.maximum(flags.sum(axis=1), 1.0)
+    return mean
 
 
 def affinity_columns(scene: Scene) -> Columns:
@@ -25,12 +36,11 @@ def affinity_columns(scene: Scene) -> Columns:
     liked = history.liked(20)
     if not len(liked) or not table.shape[1]:
         return [np.nan] * 2
-    of = table[scene.pool.rows].astype(np.float64)
-    each = np.maximum(of.sum(axis=1), 1.0)
     mine = table[history.rows].astype(np.float64)
     value = (history.values - history.values.mean()) @ mine / (mine.sum(axis=0) + CALM)
     recent = table[liked.rows].astype(np.float64).mean(axis=0)
-    return [of @ value / each, of @ recent / each]
+    of = table[scene.pool.rows]
+    return [_mean_over(of, value), _mean_over(of, recent)]
 
 
 def habit_columns(scene: Scene) -> Columns:
@@ -48,7 +58,7 @@ def habit_columns(scene: Scene) -> Columns:
     return [usual, away, np.abs(age - float(ages.mean())), _breadth(scene, liked.rows)]
 
 
-def _breadth(scene: Scene, rows: np.ndarray) -> float:
+def _breadth(scene: Scene, rows: Rows) -> float:
     """Give the number of categories that the likes are spread over: exp of their entropy."""
     counts = scene.models.catalogue.categories[rows].sum(axis=0, dtype=np.float64)
     share = counts[counts > 0] / max(float(counts.sum()), 1.0)

@@ -56,7 +56,7 @@ class Live:
             grown = np.exp2((times - self.reference) / half_life)
             np.add.at(self.counts[h], rows, grown)
             np.add.at(self.liked[h], rows, grown * positive)
-            self.total[h] += float(grown @ positive)
+            np.add.at(self.total, np.full(len(rows), h), grown * positive)  # as one by one
         new = np.isinf(self.first_seen[rows])  # an old timestamp makes no item older
         np.minimum.at(self.first_seen, rows[new], times[new])
         np.add.at(self.clicks, rows, (positive > 0).astype(np.float64))
@@ -106,13 +106,13 @@ class Live:
         """Sort the lists again if events have come since. Not for the path of a request."""
         if self.is_sorted:
             return
-        changes = self._changes
+        changes, faded = self._changes, self._fade(self.now)[:, 0]
         known = self.first_seen <= self.now
         age = np.where(known, self.now - self.first_seen, 0.0) / DAY
         self._lists = {
-            "popular": _listed(self.liked[POPULAR]),
-            "trending": _listed(self.liked[TRENDING]),
-            "surging": _listed(self.liked[SURGING]),
+            "popular": _listed(self.liked[POPULAR] * faded[POPULAR]),
+            "trending": _listed(self.liked[TRENDING] * faded[TRENDING]),
+            "surging": _listed(self.liked[SURGING] * faded[SURGING]),
             "fresh": _listed(np.where(known, 1.0 / (1.0 + age), 0.0)),
         }
         self._sorted = changes
