@@ -97,7 +97,7 @@ def _of_libraries(dataset: Dataset, found: Newcomers) -> dict[str, Lists]:
         return {}
     question(dataset, found).save(asked)
     lists = {name: _folded(name, folder, asked) for name in known}
-    instead = _popular(dataset, found)
+    instead = lists["popularity"] if "popularity" in lists else _popular(dataset, found)
     return {name: np.where(rows[:, :1] < 0, instead, rows) for name, rows in lists.items()}
 
 

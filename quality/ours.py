@@ -46,7 +46,7 @@ def answers(dataset: Dataset, window: Window, config: JobConfig) -> Ours:
         asked = asyncio.run(ask_everyone(funnel, dataset, users, config.seed))
     finally:
         cpu.close()
-    lists = {FUNNEL: padded([shown(funnel, slate) for slate in asked.slates])}
+    lists = {FUNNEL: padded(shown(funnel, asked.slates))}
     for column, channel in enumerate(CHANNELS):
         lists[channel] = padded([slate.proposals[column].rows for slate in asked.slates])
     return Ours(lists, perf_counter() - began)

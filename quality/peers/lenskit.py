@@ -22,6 +22,7 @@ class Fitted:
 
     scorer: Any
     matrix: sparse.csr_matrix
+    trained: NDArray[np.bool_]  # (n,) items with a line in the training data
 
     def known(self, users: NDArray[np.int64]) -> Scores:
         """Score the catalogue for users of the training data."""
@@ -33,6 +34,7 @@ class Fitted:
 
     def _one(self, histories: sparse.csr_matrix, line: int, user: int | None) -> Scores:
         items = histories.indices[histories.indptr[line] : histories.indptr[line + 1]]
+        items = items[self.trained[items]]  # the library's kNN panics at an item it does not know
         own = ItemList(item_ids=items, rating=np.ones(len(items), np.float32))
         query = RecQuery(user_id=user, user_items=own)
         everything = ItemList(item_ids=np.arange(histories.shape[1]))
@@ -62,7 +64,7 @@ def _fit(kind: Any, task: Task, parameters: Parameters, **fixed: Any) -> Fitted:
     frame = pd.DataFrame({"user_id": pairs.row, "item_id": pairs.col, "rating": pairs.data})
     scorer = kind(**chosen, **fixed)
     scorer.train(from_interactions_df(frame), TrainingOptions(rng=SEED))
-    return Fitted(scorer, matrix)
+    return Fitted(scorer, matrix, matrix.getnnz(axis=0) > 0)
 
 
 def _of_knn(trial: Any) -> Parameters:
