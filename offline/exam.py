@@ -47,4 +47,4 @@ class Exam:
     async def _lists(self, funnel: Funnel) -> Lists:
         """Give the lists alone: asyncio writes out what a main task returns, which takes long."""
         asked = await ask_everyone(funnel, self.dataset, self.users, self.seed)
-        return padded([shown(funnel, slate) for slate in asked.slates])
+        return padded(shown(funnel, asked.slates))

@@ -28,7 +28,7 @@ class RankConfig:
     coarse_strength: Positive = 1.0  # inverse of L2 regularisation
     rounds: Count = 300
     least_rounds: Count = 100  # a few windows are noisy: their best round may come by chance
-    held_out: Count = 2  # later windows that say when to stop
+    held_out: Count = 1  # later windows that say when to stop
     learning_rate: Positive = 0.03
     leaves: Several = 7
     leaf_rows: Count = 40

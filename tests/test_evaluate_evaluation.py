@@ -81,10 +81,21 @@ async def test_the_judged_list_of_ten_is_the_one_that_a_caller_of_ten_gets(as_of
         [slate async for slate in ask(funnel, names, k, 7, explore=True)] for k in (10, LONGEST)
     ]
     for ten, twenty in zip(*asked, strict=True):
-        rows = shown(funnel, twenty)
+        (rows,) = shown(funnel, [twenty])  # nothing was shown to anybody before
         assert rows[:10].tolist() == ten.chosen.pool.rows.tolist()
         assert len(set(rows.tolist())) == len(rows)
         assert set(twenty.chosen.pool.rows.tolist()) <= set(rows.tolist())
+
+
+async def test_what_one_is_shown_counts_for_the_next(as_of_the_cut):
+    dataset, _, funnel, users = as_of_the_cut
+    names = dataset.users.names(np.array([users[0].user], np.int64))
+    (slate,) = [slate async for slate in ask(funnel, names, LONGEST, 7, explore=True)]
+    before = funnel.reranker.live.exposures.copy()
+    one, two = shown(funnel, [slate, slate])
+    assert one[:9].tolist() == two[:9].tolist()
+    assert one[9] != two[9]
+    assert np.array_equal(funnel.reranker.live.exposures, before)
 
 
 async def test_newcomers_are_judged_apart(as_of_the_cut):

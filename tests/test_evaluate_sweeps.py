@@ -93,7 +93,7 @@ def test_each_policy_has_a_price_against_the_list_as_served(asked, models):
 
 def test_the_list_as_served_is_the_one_that_is_shown(asked, models):
     served = policy_prices(asked, background(models))[0]
-    ten = padded([shown(asked.funnel, slate)[:10] for slate in asked.slates], 10)
+    ten = padded([rows[:10] for rows in shown(asked.funnel, asked.slates)], 10)
     assert served["ndcg"]["mean"] == pytest.approx(ndcg(ten, asked.relevant).mean())
     first = padded([slate.chosen.pool.rows for slate in asked.slates], 10)
     assert served["ndcg"]["mean"] != pytest.approx(ndcg(first, asked.relevant).mean(), abs=1e-9)
@@ -300,10 +300,7 @@ async def test_the_crowd_is_put_back_as_it_was(asked):
 
 async def test_asked_at_the_cut_the_funnel_has_its_headline(asked):
     at_cut, _ = await regimes.regimes(asked)
-    ten = padded([
-        asked.funnel.reranker.rerank(replace(slate.query, k=10), slate.fine).pool.rows
-        for slate in asked.slates
-    ], 10)  # fmt: skip
+    ten = padded([rows[:10] for rows in shown(asked.funnel, asked.slates)], 10)
     headline = ndcg(ten, asked.relevant).mean()
     assert at_cut["methods"]["funnel"]["mean"] == pytest.approx(headline)
     gap = at_cut["methods"]["funnel"]["mean"] - at_cut["methods"]["popularity"]["mean"]

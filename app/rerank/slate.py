@@ -65,7 +65,7 @@ class SlateMaker:
         """Choose the items of which too little is known for how good they may be."""
         if not slots:
             return np.empty(0, np.intp)
-        tried = self.live.exposures[pool.rows] + self.live.counts[-1, pool.rows]
+        tried = self.live.exposures[pool.rows] + 1.0
         bounds = ucb(relevance, tried, self.live.trials, self.policy.explore_beta)
         bounds[chosen] = -np.inf
         return np.argsort(-bounds, kind="stable")[:slots]

@@ -5,6 +5,8 @@ the offline replay); any number of readers look on. Nothing here is per user and
 from Redis during a request.
 """
 
+from copy import copy
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -35,7 +37,7 @@ class Live:
         self.mean_value = base.mean_value  # (n,) of the bundle
         self.exposures = np.zeros(self.counts.shape[1], np.float64)  # (n,) times shown
         self.clicks = np.zeros(self.counts.shape[1], np.float64)  # (n,) live positive events
-        self.trials = float(self.counts[-1].sum())  # how often any item was acted on or shown
+        self.trials = 0.0  # how often any item was shown
         self._lists: dict[str, Proposal] = {}
         self._changes = 0  # batches of events applied
         self._sorted = -1  # of these, how many the lists know of
@@ -60,13 +62,18 @@ class Live:
         new = np.isinf(self.first_seen[rows])  # an old timestamp makes no item older
         np.minimum.at(self.first_seen, rows[new], times[new])
         np.add.at(self.clicks, rows, (positive > 0).astype(np.float64))
-        self.trials += len(rows)
         self._changes += 1
 
     def expose(self, rows: Rows) -> None:
         """Count one more impression for each of these items."""
         np.add.at(self.exposures, rows, 1.0)
         self.trials += len(rows)
+
+    def unexposed(self) -> "Live":
+        """Give the same crowd, as if nothing had been shown yet; all else is shared."""
+        same = copy(self)
+        same.exposures, same.trials = np.zeros_like(self.exposures), 0.0
+        return same
 
     def counts_at(self, now: float, rows: Rows) -> NDArray[np.float64]:
         """Give the decayed counts of all events at ``now``, (h, len(rows))."""

@@ -5,8 +5,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from app.contracts import Rows
+from app.contracts import Reranker, Rows
 from app.funnel import Funnel, Slate
+from app.rerank.slate import SlateMaker
 from offline.data.dataset import Dataset
 from offline.evaluate import metrics
 from offline.evaluate.metrics import Lists, PerUser
@@ -74,14 +75,29 @@ def names(dataset: Dataset, users: list[Asker]) -> list[str]:
     return dataset.users.names(np.array([user.user for user in users], np.int64))
 
 
-def shown(funnel: Funnel, slate: Slate) -> Rows:
-    """Give the list of 10 that would be shown, then what a list of 20 would add to it.
+def shown(funnel: Funnel, slates: list[Slate]) -> list[Rows]:
+    """Give the list of 10 that each would be shown, then what a list of 20 would add to it.
 
     The last place of a list is for exploration, so the first 10 of 20 are not the list of 10.
     """
-    first = funnel.reranker.rerank(replace(slate.query, k=K), slate.fine).pool.rows
-    more = slate.chosen.pool.rows
-    return np.concatenate([first, more[~np.isin(more, first)]])
+    firsts = in_turn(funnel.reranker, slates)
+    mores = [slate.chosen.pool.rows for slate in slates]
+    return [
+        np.concatenate([first, more[~np.isin(more, first)]])
+        for first, more in zip(firsts, mores, strict=True)
+    ]
+
+
+def in_turn(reranker: Reranker, slates: list[Slate]) -> list[Rows]:
+    """Make the lists of 10 one after another: as in service, each counts as shown to the next."""
+    answers = []
+    if isinstance(reranker, SlateMaker):
+        reranker = replace(reranker, live=reranker.live.unexposed())
+    for slate in slates:
+        answers.append(reranker.rerank(replace(slate.query, k=K), slate.fine).pool.rows)
+        if isinstance(reranker, SlateMaker):
+            reranker.live.expose(answers[-1])
+    return answers
 
 
 def padded(answers: list[Rows], width: int = LONGEST) -> Lists:

@@ -47,7 +47,7 @@ async def evaluate_funnel(
 ) -> Evaluation:
     """Judge the funnel, each channel alone and popularity on the same users and items."""
     asked = await ask_everyone(funnel, dataset, users, seed)
-    answers = [shown(funnel, slate) for slate in asked.slates]
+    answers = shown(funnel, asked.slates)
     relevant = asked.relevant
     warm, cold = np.flatnonzero(asked.seen.sizes > 0), np.flatnonzero(asked.seen.sizes == 0)
     lists = _lists(models, asked, answers)

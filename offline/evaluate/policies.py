@@ -7,7 +7,7 @@ import numpy as np
 
 from app.rerank.slate import Policy, SlateMaker
 from offline.evaluate import metrics
-from offline.evaluate.asked import Asked, K, ndcg, padded
+from offline.evaluate.asked import Asked, K, in_turn, ndcg, padded
 from offline.evaluate.compare import Background
 from offline.evaluate.figures import Interval, PolicyPrice, TradeOff
 from offline.evaluate.intervals import Bootstrap
@@ -96,8 +96,7 @@ def _rerank(
 
 
 def _lists(asked: Asked, maker: SlateMaker) -> Lists:
-    answers = [maker.rerank(replace(slate.query, k=K), slate.fine) for slate in asked.slates]
-    return padded([answer.pool.rows for answer in answers], K)
+    return padded(in_turn(maker, asked.slates), K)
 
 
 def _diversity(lists: Lists, background: Background) -> float | None:

@@ -15,7 +15,7 @@ from app.artifacts import DAY, HALF_LIVES
 from app.contracts import Proposal, Request, Rows
 from app.funnel import Slate
 from app.state.live import Live
-from offline.evaluate.asked import Asked, K, names, ndcg, padded, shown
+from offline.evaluate.asked import Asked, K, in_turn, names, ndcg, padded
 from offline.evaluate.figures import Regime
 from offline.evaluate.intervals import Bootstrap
 from offline.evaluate.metrics import Lists
@@ -30,8 +30,10 @@ async def regimes(asked: Asked) -> list[Regime]:
     """Judge funnel and crowd lists in both regimes, for the same users."""
     few = asked.sample(USERS)
     live = few.funnel.profiles.live
+    answers = in_turn(few.funnel.reranker, few.slates)
     lists = [
-        {"funnel": shown(few.funnel, slate)[:K], **_crowd(live, slate)} for slate in few.slates
+        {"funnel": rows, **_crowd(live, slate)}
+        for rows, slate in zip(answers, few.slates, strict=True)
     ]
     at_cut = _judge("as of the cut", lists, few.users, few.seed)
     users = _at_own_moment(few)
