@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from offline.data.dataset import Dataset
 from offline.data.errors import DataError
 from offline.job import JobConfig
-from offline.replay import Asker, askers, sample
+from offline.replay import Asker, askers, moments, sample
 
 FEWEST = 4  # windows: one to learn from, one to choose on, one to confirm on, one for the last word
 CHOSEN_ON = 3  # windows, at most
@@ -58,5 +58,7 @@ class Known:
         return len(self.windows) - 1
 
     def askers(self, window: int, config: JobConfig) -> list[Asker]:
-        """Find who took something new in a window; each asks at its start."""
-        return sample(askers(self.dataset.log, *self.windows[window]), config.askers, config.seed)
+        """Find who took something new in a window, and when each asks, as ``replay`` does."""
+        log, (start, end) = self.dataset.log, self.windows[window]
+        users = sample(askers(log, start, end), config.askers, config.seed)
+        return moments(log, users, start, end, config.seed)

@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass, field, replace
 
-import lightgbm
 import numpy as np
 from numpy.typing import NDArray
 
@@ -10,59 +9,62 @@ from app.assemble import Wiring
 from app.cpu import Cpu
 from app.rank.fine import Fine
 from app.run import NO_HURRY
+from offline.data.errors import DataError
 from offline.evaluate.asked import K, ndcg
 from offline.evaluate.metrics import PerUser
 from offline.evaluate.rowsets import RowSets
 from offline.job import JobConfig, replay
-from offline.rank import coarse_width, fit_coarse, fit_fine, places
+from offline.rank import coarse_width, fit_coarse, fit_fine
 from offline.table import RankTable, join
 from offline.tune.known import Known
 from offline.tune.study import Figures
 
 STOPS = 6  # numbers of trees that are compared within a trial
-HEAD, KEPT = 0.05, 0.3  # shares of a pool: what fine puts first, and what coarse lets through
+HEAD = 2 * K  # what fine puts first: as much of it as a list and its reserve hold
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Replays:
-    """Training rows of each window, made when first asked for: recall must be settled by then."""
+    """Every row that recall proposed in each window; recall must be settled when it is asked.
+
+    Windows are made when first needed. Rankers learn from a sample of the rows, as in the job, and
+    are judged by all of them.
+    """
 
     known: Known
     cpu: Cpu
     tables: dict[int, RankTable] = field(default_factory=dict)
 
-    def before(self, config: JobConfig, window: int) -> list[RankTable]:
-        """Give the rows of all earlier windows, from which rankers may learn."""
-        return [self.table(config, earlier) for earlier in range(window)]
+    def around(self, config: JobConfig, window: int) -> tuple[list[RankTable], RankTable]:
+        """Give what the job would learn from before a window, and all rows of the window.
+
+        Raises:
+            DataError: there or here users took nothing of what recall proposed.
+        """
+        earlier = [sampled(self.table(config, one), config) for one in range(window)]
+        later = self.table(config, window)
+        if not len(later) or not any(map(len, earlier)):
+            raise DataError(
+                "In one of the windows before the test users took nothing that recall proposed, so "
+                "rankers cannot be compared there. More interactions are needed."
+            )
+        return earlier, later
 
     def table(self, config: JobConfig, window: int) -> RankTable:
-        """Give the rows of one window."""
+        """Give all rows of one window."""
         if window not in self.tables:
+            whole = replace(config, negatives=len(self.known.dataset.catalogue))
             wiring = Wiring(self.cpu, NO_HURRY, config.sizes, config.policy)
             times = self.known.windows[window]
-            self.tables[window] = replay(self.known.dataset, *times, config, wiring)
+            self.tables[window] = replay(self.known.dataset, *times, whole, wiring)
         return self.tables[window]
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Coarses:
-    """Judges the coarse ranker by the fine one, which must be settled by then."""
-
-    replays: Replays
-    fitted: dict[int, lightgbm.Booster] = field(default_factory=dict)
-
-    def judge(self, config: JobConfig, window: int) -> Figures:
-        """Give the share of what fine puts first that coarse lets through, (u, 1)."""
-        earlier, later = self.replays.before(config, window), self.replays.table(config, window)
-        if window not in self.fitted:
-            self.fitted[window] = fit_fine(earlier, config.rank, config.seed)
-        teacher, whole = Fine(self.fitted[window]), join(earlier)
-        coarse = fit_coarse(whole, config.rank, teacher.score(whole.features))
-        first = places(later.groups, teacher.score(later.features)) < HEAD
-        passed = places(later.groups, coarse.score(later.features[:, : coarse_width()])) < KEPT
-        owner = np.repeat(np.arange(len(later.groups)), later.groups)
-        share = np.bincount(owner, first & passed) / np.bincount(owner, first)
-        return share[:, None]
+def sampled(table: RankTable, config: JobConfig) -> RankTable:
+    """Draw the rows that ``offline.table.collect`` would have kept of these."""
+    drawn = np.random.default_rng(config.seed).random(len(table))
+    share = np.repeat(config.negatives / table.groups, table.groups)
+    return table.take(np.flatnonzero((table.labels > 0) | (drawn < share)))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -74,10 +76,42 @@ class Fines:
     def judge(self, config: JobConfig, window: int) -> Figures:
         """Give each user's NDCG@10 in a later window, (u, r), after r numbers of trees."""
         fixed = replace(config.rank, held_out=0)  # no early stop: the stops are compared here
-        booster = fit_fine(self.replays.before(config, window), fixed, config.seed)
-        later = self.replays.table(config, window)
+        earlier, later = self.replays.around(config, window)
+        booster = fit_fine(earlier, fixed, config.seed)
         scores = (booster.predict(later.features, num_iteration=n) for n in stops(config))
         return np.stack([grouped_ndcg(later, np.asarray(s)) for s in scores], axis=1)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Coarses:
+    """Judges the coarse ranker by the fine one, which must be settled when it is asked."""
+
+    replays: Replays
+    fitted: dict[int, Fine] = field(default_factory=dict)
+
+    def judge(self, config: JobConfig, window: int) -> Figures:
+        """Give the share of what fine puts first that coarse lets through, (u, 1)."""
+        earlier, later = self.replays.around(config, window)
+        if window not in self.fitted:
+            self.fitted[window] = Fine(fit_fine(earlier, config.rank, config.seed))
+        teacher, whole = self.fitted[window], join(earlier)
+        coarse = fit_coarse(whole, config.rank, teacher.score(whole.features))
+        first = place(later, teacher.score(later.features)) < HEAD
+        passed = place(later, coarse.score(later.features[:, : coarse_width()]))
+        owner = np.repeat(np.arange(len(later.groups)), later.groups)
+        share = np.bincount(owner, first & (passed < config.sizes.coarse)) / np.bincount(
+            owner, first
+        )
+        return np.asarray(share)[:, None]
+
+
+def place(table: RankTable, scores: NDArray[np.floating]) -> NDArray[np.intp]:
+    """Give each row's place in its group, 0 is the best, (m,); equal scores keep their order."""
+    owner = np.repeat(np.arange(len(table.groups)), table.groups)
+    starts = np.repeat(np.cumsum(table.groups) - table.groups, table.groups)
+    places = np.empty(len(table), np.intp)
+    places[np.lexsort((-scores, owner))] = np.arange(len(table)) - starts
+    return places
 
 
 def stops(config: JobConfig) -> NDArray[np.int64]:
@@ -86,14 +120,12 @@ def stops(config: JobConfig) -> NDArray[np.int64]:
     return np.linspace(config.rank.least_rounds, most, STOPS).astype(np.int64)
 
 
-def grouped_ndcg(table: RankTable, scores: NDArray[np.float64]) -> PerUser:
-    """Give NDCG@10 of each group, (g,); 0 where the group holds nothing relevant."""
+def grouped_ndcg(table: RankTable, scores: NDArray[np.floating]) -> PerUser:
+    """Give NDCG@10 of each group, (g,); every group holds something relevant."""
     owner = np.repeat(np.arange(len(table.groups)), table.groups)
-    order = np.lexsort((np.arange(len(table)), -scores, owner))
-    place = np.arange(len(table)) - np.repeat(np.cumsum(table.groups) - table.groups, table.groups)
+    places = place(table, scores)
     lists = np.full((len(table.groups), K), -1, np.int64)
-    first = place < K
-    lists[owner[first], place[first]] = order[first]
+    shown = np.flatnonzero(places < K)
+    lists[owner[shown], places[shown]] = shown
     relevant = np.flatnonzero(table.labels > 0)
-    found = RowSets.of_pairs(owner[relevant], relevant, len(table.groups))
-    return np.nan_to_num(ndcg(lists, found))
+    return ndcg(lists, RowSets.of_pairs(owner[relevant], relevant, len(table.groups)))

@@ -8,14 +8,14 @@ import numpy as np
 
 from app.artifacts import Models
 from app.assemble import Wiring
-from app.contracts import NO_HISTORY, Channel, LocalChannel, Proposal, Request
+from app.contracts import NO_HISTORY, Channel, LocalChannel, Query, Request
 from app.cpu import Cpu
 from app.funnel import Funnel
 from app.run import NO_HURRY
 from offline.evaluate.asked import names
 from offline.job import JobConfig
 from offline.models.fit import fit
-from offline.replay import Asker, build, labels
+from offline.replay import Asker, advance, build, labels
 from offline.tune.known import Known
 from offline.tune.refit import refit
 from offline.tune.space import CHANNEL
@@ -39,30 +39,41 @@ class Recall:
         return min(self.base.sizes.recall, max(len(self.known.dataset.catalogue) // WIDEST, 1))
 
     def judge(self, name: str, config: JobConfig, window: int) -> Figures:
-        """Give each asker's recall by the channel of this model alone, (u, 1)."""
+        """Give each asker's recall by the channel of this model alone, (u, 1).
+
+        Vectors that went to infinity while they were learnt find nothing.
+        """
         dataset, start = self.known.dataset, self.known.windows[window][0]
         log = dataset.log.before(start)
         if window not in self.fitted:
             self.fitted[window] = fit(dataset, log, self.base.recall, start)
-        models = refit(self.fitted[window], dataset, log, config.recall, name)
         users = self.known.askers(window, config)
+        try:
+            with np.errstate(over="ignore", invalid="ignore"):
+                models = refit(self.fitted[window], dataset, log, config.recall, name)
+        except FloatingPointError:
+            return np.zeros((len(users), 1))
         funnel = build(models, Wiring(self.cpu, NO_HURRY, config.sizes, config.policy))
         return asyncio.run(self._asked(funnel, CHANNEL[name], users))
 
     async def _asked(self, funnel: Funnel, name: str, users: list[Asker]) -> Figures:
+        """Ask the channel for each user at their moment, the crowd's state moving on with them."""
         channels: list[Channel | LocalChannel] = [*funnel.channels, *funnel.local]
         channel = next(one for one in channels if one.name == name)
-        shares = []
+        live, shares = funnel.profiles.live, []
+        known = live.now
         for public, user in zip(names(self.known.dataset, users), users, strict=True):
-            found = await self._proposed(funnel, channel, public)
+            advance(live, self.known.dataset.log, known, user.at)
+            known = max(known, user.at)
+            query = self._query(funnel, public, user)
+            answer = channel.recall(query, self.limit)
+            found = await answer if inspect.isawaitable(answer) else answer
             shares.append(labels(found.rows, user.relevant).sum() / len(user.relevant))
         return np.array(shares, np.float64)[:, None]
 
-    async def _proposed(
-        self, funnel: Funnel, channel: Channel | LocalChannel, user: str
-    ) -> Proposal:
-        query = funnel.profiles.query(Request(user, 10, self.base.seed, arrived=0.0), NO_HISTORY)
-        if len(query.history):
-            query = replace(query, taste=funnel.profiles.taste(query))
-        answer = channel.recall(query, self.limit)
-        return await answer if inspect.isawaitable(answer) else answer
+    def _query(self, funnel: Funnel, public: str, user: Asker) -> Query:
+        request = Request(public, 10, self.base.seed, arrived=0.0, inline=user.since)
+        query = funnel.profiles.query(request, NO_HISTORY)
+        if not len(query.history):
+            return query
+        return replace(query, taste=funnel.profiles.taste(query))

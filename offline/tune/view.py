@@ -50,8 +50,8 @@ def watch(progress: Progress) -> Watch:
     def trial(study: Study) -> None:
         progress.update(shown[-1], completed=len(study.finished), best=_best(study))
 
-    def found(_: Finding) -> None:
-        progress.stop_task(shown[-1])
+    def found(finding: Finding) -> None:
+        progress.update(shown[-1], total=finding.trials)
 
     def last() -> None:
         told = "defaults against all that was found"

@@ -1,0 +1,311 @@
+"""What a trial is worth, against slow references; and that nothing after the windows is seen."""
+
+import asyncio
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from sklearn.metrics import ndcg_score
+
+from app.assemble import Sizes, Wiring
+from app.contracts import Request
+from app.cpu import Cpu
+from app.features import CHANNELS
+from app.rank.fine import Fine
+from app.run import NO_HURRY
+from offline.data.dataset import Log
+from offline.data.errors import DataError
+from offline.data.split import by_time
+from offline.evaluate.asked import names
+from offline.job import JobConfig, replay
+from offline.models.fit import fit
+from offline.publish import _arrays
+from offline.rank import RankConfig, fit_coarse, fit_fine
+from offline.replay import advance, askers, build, moments, sample
+from offline.table import RankTable, join
+from offline.tune.known import Known
+from offline.tune.parts import parts, study_name
+from offline.tune.ranker import HEAD, Coarses, Fines, Replays, grouped_ndcg, place, sampled, stops
+from offline.tune.recall import Recall
+from offline.tune.refit import refit
+from offline.tune.setting import Options, changed, value_of
+from offline.tune.space import CHANNEL, RECALL
+from offline.tune.study import Part
+from offline.tune.whole import judge_funnel, judge_sizes
+from tests.fakes import SMALL, small_dataset
+
+BASE = JobConfig(
+    recall=SMALL,
+    rank=RankConfig(rounds=12, least_rounds=4, leaf_rows=5),
+    sizes=Sizes(recall=30, coarse=20, fine=15),
+    askers=25,
+)
+DATASET = small_dataset()
+WINDOWS = by_time(DATASET.log).windows
+
+
+@pytest.fixture(scope="module")
+def cpu():
+    with_one = Cpu(threads=1)
+    yield with_one
+    with_one.close()
+
+
+@pytest.fixture(scope="module")
+def known():
+    return Known.of(DATASET, WINDOWS)
+
+
+@pytest.fixture(scope="module")
+def recall(known, cpu):
+    return Recall(known, BASE, cpu)
+
+
+@pytest.fixture(scope="module")
+def replays(known, cpu):
+    return Replays(known, cpu)
+
+
+def other_value(setting):
+    """Some value that is not the default."""
+    if isinstance(setting, Options):
+        return next(v for v in setting.values if v != value_of(BASE, setting.name))
+    return setting.low if value_of(BASE, setting.name) != setting.low else setting.high
+
+
+def others(name):
+    return changed(BASE, {one.name: other_value(one) for one in RECALL[name]})
+
+
+def with_factorisation(config, name):
+    is_one = CHANNEL[name] == "embedding"
+    return replace(config, recall=replace(config.recall, factorisation=name)) if is_one else config
+
+
+@pytest.mark.parametrize("name", RECALL)
+def test_fitting_one_model_anew_is_as_fitting_all_of_them(name):
+    start = WINDOWS[2][0]
+    log = DATASET.log.before(start)
+    config = with_factorisation(others(name), name)
+    default = fit(DATASET, log, BASE.recall, start)
+    whole, one = (
+        _arrays(fit(DATASET, log, config.recall, start)),
+        _arrays(refit(default, DATASET, log, config.recall, name)),
+    )
+    assert whole.keys() == one.keys()
+    assert [key for key in whole if not np.array_equal(whole[key], one[key], equal_nan=True)] == []
+    before = _arrays(default)
+    assert [key for key in whole if not np.array_equal(whole[key], before[key], equal_nan=True)]
+
+
+def test_without_time_the_raters_are_fitted_as_they_are_in_the_job():
+    plays = small_dataset(explicit=False)
+    log, start = plays.log.before(WINDOWS[2][0]), WINDOWS[2][0]
+    whole = fit(plays, log, BASE.recall, start)
+    again = refit(whole, plays, log, BASE.recall, "user_cf")
+    assert again.centred == whole.centred
+    assert np.array_equal(again.tables["raters"].weights, whole.tables["raters"].weights)
+
+
+@pytest.mark.parametrize("name", ["item_cf", "user_cf", "als", "content", "segments"])
+def test_a_recall_model_is_worth_what_its_channel_finds_alone(recall, cpu, name):
+    config, (start, end) = others(name), WINDOWS[3]
+    models = fit(DATASET, DATASET.log.before(start), config.recall, start)
+    users = sample(askers(DATASET.log, start, end), 25, BASE.seed)
+    users = moments(DATASET.log, users, start, end, BASE.seed)
+    assert any(len(user.since) for user in users)
+    sizes = Sizes(recall=recall.limit, coarse=20, fine=15)
+    place = CHANNELS.index(CHANNEL[name])
+
+    async def found(public, user):
+        """Everything is made anew for each user, and the real funnel asked."""
+        funnel = build(models, Wiring(cpu, NO_HURRY, sizes, BASE.policy))
+        advance(funnel.profiles.live, DATASET.log, start, user.at)
+        request = Request(public, 10, BASE.seed, arrived=0.0, inline=user.since)
+        return (await funnel.recommend(request)).proposals[place].rows.tolist()
+
+    expected = [
+        len(set(asyncio.run(found(public, user))) & set(user.relevant.tolist()))
+        / len(user.relevant)
+        for public, user in zip(names(DATASET, users), users, strict=True)
+    ]
+    judged = recall.judge(name, config, 3)
+    assert judged.shape == (len(users), 1)
+    assert judged[:, 0].tolist() == pytest.approx(expected)
+    assert 0 < judged.mean() < 1
+
+
+def test_vectors_that_went_to_infinity_find_nothing(recall):
+    wild = changed(with_factorisation(BASE, "sgd"), {"recall.sgd.rate": 5.0})
+    judged = recall.judge("sgd", wild, 3)
+    assert judged.shape == recall.judge("als", BASE, 3).shape
+    assert not judged.any()
+
+
+def test_a_channel_may_propose_no_more_than_an_eighth_of_the_catalogue(known, recall, cpu):
+    assert recall.limit == 10
+    few = Recall(known, replace(BASE, sizes=Sizes(recall=6)), cpu)
+    assert few.limit == 6
+
+
+def table(groups, labels):
+    labels = np.array(labels, np.int32)
+    columns = np.zeros((len(labels), 1), np.float32)
+    return RankTable(columns, labels, np.array(groups, np.int64))
+
+
+def parted(groups, *columns):
+    """The part of each group of some columns."""
+    return zip(*(np.split(column, np.cumsum(groups)[:-1]) for column in columns), strict=True)
+
+
+def test_ndcg_of_groups_is_that_of_the_textbook():
+    random = np.random.default_rng(3)
+    groups = random.integers(2, 40, 30)
+    labels = np.concatenate([random.permutation(n) < min(n, 3) for n in groups])
+    scores = random.random(len(labels))
+    expected = [
+        ndcg_score([label], [score], k=10) for label, score in parted(groups, labels, scores)
+    ]
+    assert grouped_ndcg(table(groups, labels), scores).tolist() == pytest.approx(expected)
+
+
+def test_of_equal_scores_the_first_has_the_better_place():
+    assert place(table([3, 2], [1, 0, 0, 1, 0]), np.array([1.0, 2, 1, 5, 5])).tolist() == [
+        1,
+        0,
+        2,
+        0,
+        1,
+    ]
+
+
+def test_rankers_learn_from_the_sample_that_the_job_draws_and_are_judged_by_all(replays, cpu):
+    config = replace(BASE, negatives=8)
+    wiring = Wiring(cpu, NO_HURRY, BASE.sizes, BASE.policy)
+    earlier, later = replays.around(config, 2)
+    for window, rows in enumerate(earlier):
+        job = replay(DATASET, *WINDOWS[window], config, wiring)
+        assert np.array_equal(rows.features, job.features, equal_nan=True)
+        assert np.array_equal(rows.labels, job.labels)
+        assert np.array_equal(rows.groups, job.groups)
+    everything = replay(DATASET, *WINDOWS[2], replace(BASE, negatives=10_000), wiring)
+    assert len(later) == len(everything) > 3 * len(sampled(later, config))
+
+
+def test_the_fine_ranker_is_worth_its_ndcg_after_each_number_of_trees(replays):
+    judged = Fines(replays).judge(BASE, 3)
+    earlier, later = replays.around(BASE, 3)
+    numbers = stops(BASE).tolist()
+    assert (numbers[0], numbers[-1], len(numbers)) == (4, 12, judged.shape[1])
+    for column, trees in enumerate(numbers):
+        rank = replace(BASE.rank, rounds=trees, least_rounds=trees, held_out=0)
+        booster = fit_fine(earlier, rank, BASE.seed)
+        assert booster.num_trees() == trees
+        expected = grouped_ndcg(later, booster.predict(later.features))
+        assert judged[:, column].tolist() == pytest.approx(expected.tolist())
+
+
+def test_the_coarse_ranker_is_worth_the_share_of_the_fine_ones_best_that_it_lets_through(replays):
+    config = changed(BASE, {"sizes.coarse": 25})
+    judged = Coarses(replays).judge(config, 3)[:, 0]
+    earlier, later = replays.around(config, 3)
+    fine, whole = Fine(fit_fine(earlier, config.rank, config.seed)), join(earlier)
+    coarse = fit_coarse(whole, config.rank, fine.score(whole.features))
+    by_coarse = coarse.score(later.features[:, : len(coarse.mean)])
+    expected = []
+    for first, passed in parted(later.groups, fine.score(later.features), by_coarse):
+        best = set(np.argsort(-first, kind="stable")[:HEAD].tolist())
+        kept = set(np.argsort(-passed, kind="stable")[:25].tolist())
+        expected.append(len(best & kept) / len(best))
+    assert judged.tolist() == pytest.approx(expected)
+    assert 0 < judged.mean() < 1
+
+
+def test_replays_and_the_coarse_rankers_teacher_are_made_once(replays):
+    coarses = Coarses(replays)
+    first, held = coarses.judge(BASE, 2), replays.table(BASE, 0)
+    teacher = coarses.fitted[2]
+    coarses.judge(changed(BASE, {"rank.coarse_share": 0.3, "rank.coarse_strength": 0.01}), 2)
+    assert coarses.fitted[2] is teacher
+    assert replays.table(BASE, 0) is held
+    assert np.array_equal(coarses.judge(BASE, 2), first)
+
+
+@pytest.mark.parametrize("empty", [{2}, {0, 1}])
+def test_a_window_in_which_nothing_proposed_was_taken_is_said_to_be_useless(replays, empty):
+    nothing = replays.table(BASE, 0).take(np.empty(0, np.intp))
+    some = {window: nothing if window in empty else replays.table(BASE, 0) for window in range(3)}
+    with pytest.raises(DataError, match="users took nothing that recall proposed"):
+        Replays(replays.known, replays.cpu, some).around(BASE, 2)
+
+
+def test_the_whole_funnel_is_judged_by_everyone_who_came(known, cpu):
+    config = replace(BASE, askers=1_000)
+    judged = judge_funnel(known, cpu, config, known.last)
+    assert len(judged) == len(askers(DATASET.log, *WINDOWS[-1]))
+    assert ((judged >= 0) & (judged <= 1)).all()
+    assert judged.mean() > 0.1
+    sizes = judge_sizes(known, cpu, changed(config, {"sizes.coarse": 12}), 2)
+    assert sizes.shape == (len(askers(DATASET.log, *WINDOWS[2])), 1)
+
+
+def test_the_parts_are_the_models_of_channels_then_the_rankers_then_the_sizes(known, cpu):
+    found = {part.name: part for part in parts(known, BASE, cpu)}
+    models = [name for name in RECALL if name not in {"bpr", "sgd", "als_explicit"}]
+    assert list(found) == [*models, "fine", "coarse", "sizes"]
+    sgd = replace(BASE, recall=replace(BASE.recall, factorisation="sgd"))
+    assert "als" not in [part.name for part in parts(known, sgd, cpu)]
+    assert any(one.name == "recall.als.half_life" for one in found["als"].settings)
+
+
+def test_without_time_no_half_life_is_searched(cpu):
+    timeless = replace(DATASET, traits=replace(DATASET.traits, timed=False))
+    found = parts(Known.of(timeless, WINDOWS), BASE, cpu)
+    assert [s.name for part in found for s in part.settings if "half_life" in s.name] == []
+
+
+def test_a_study_is_another_one_for_other_data_settings_or_windows(known):
+    part = Part("fine", "NDCG@10", (), lambda *_: np.zeros((1, 1)))
+    log = known.dataset.log
+    log = Log(log.users, log.items[::-1].copy(), log.values, log.weights, log.times)
+    shuffled = Known(replace(known.dataset, log=log), known.windows)
+    fewer = Known(known.dataset, known.windows[1:])
+    more = replace(part, settings=RECALL["ease"])
+    other = changed(BASE, {"recall.als.size": 3})
+    different = [
+        study_name(*asked)
+        for asked in (
+            (known, BASE, part),
+            (shuffled, BASE, part),
+            (fewer, BASE, part),
+            (known, other, part),
+            (known, BASE, more),
+        )
+    ]
+    assert len(set(different)) == 5
+    assert study_name(Known.of(DATASET, WINDOWS), BASE, part) == different[0]
+
+
+def test_nothing_after_the_last_window_is_in_what_a_search_knows(known):
+    assert known.dataset.log.times[-1] < WINDOWS[-1][1] <= DATASET.log.times[-1]
+    assert len(known.dataset.log) == len(DATASET.log.before(WINDOWS[-1][1]))
+
+
+def test_windows_that_choose_confirm_and_have_the_last_word_are_different_ones(known):
+    assert (list(known.choosing), known.confirming, known.last) == ([1, 2, 3], 4, 5)
+    few = Known.of(DATASET, WINDOWS[:4])
+    assert (list(few.choosing), few.confirming, few.last) == ([1], 2, 3)
+
+
+def test_too_few_windows_are_said_to_be_too_few():
+    with pytest.raises(DataError, match="A search needs 4 windows before the test"):
+        Known.of(DATASET, WINDOWS[:3])
+
+
+def test_a_window_in_which_nobody_liked_anything_is_said_to_be_useless():
+    log = DATASET.log
+    weights = np.where((log.times >= WINDOWS[4][0]) & (log.times < WINDOWS[4][1]), 0, log.weights)
+    nothing = replace(DATASET, log=replace(log, weights=weights.astype(np.float32)))
+    with pytest.raises(DataError, match="nobody liked anything new"):
+        Known.of(nothing, WINDOWS)

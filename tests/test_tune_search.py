@@ -1,0 +1,211 @@
+"""The search as a whole, over parts that are quick to judge: what is taken up, and what is not."""
+
+from dataclasses import dataclass, field, replace
+from io import StringIO
+
+import numpy as np
+import pytest
+from rich.console import Console
+
+from offline.data.split import by_time
+from offline.job import JobConfig
+from offline.tune import search as module
+from offline.tune.journal import journal
+from offline.tune.known import Known
+from offline.tune.search import Budget, Outcome, Search, Verdict, Watch
+from offline.tune.setting import Options
+from offline.tune.study import Part
+from offline.tune.view import about, bars, last_word, table, watch
+from tests.fakes import small_dataset
+
+BASE = JobConfig()
+DATASET = small_dataset()
+KNOWN = Known.of(DATASET, by_time(DATASET.log).windows)
+LEAVES = Options("rank.leaves", (7, 9, 11))
+TRUNCATION = Options("rank.truncation", (50, 60))
+RANK = {7: 0.1, 9: 0.2, 11: 0.3}
+
+
+@dataclass
+class World:
+    """Two parts with figures by what is tried, and what the whole funnel is worth."""
+
+    confirms: bool = True  # in the confirming window as in the others
+    whole: float = 0.1  # of what was found, above the default
+    asked: list = field(default_factory=list)
+
+    def leaves(self, config, window):
+        self.asked.append(("leaves", config, window))
+        worth = RANK[config.rank.leaves]
+        return np.full((4, 1), worth if window < KNOWN.confirming or self.confirms else -worth)
+
+    def truncation(self, config, window):
+        self.asked.append(("truncation", config, window))
+        return np.zeros((4, 1))
+
+    def parts(self, *_):
+        return [
+            Part("leaves", "recall@5", (LEAVES,), self.leaves),
+            Part("truncation", "NDCG@10", (TRUNCATION,), self.truncation, cost=3),
+        ]
+
+    def funnel(self, known, cpu, config, window):
+        self.asked.append(("whole", config, window))
+        return np.linspace(0.2, 0.3, 20) + (0.0 if config == BASE else self.whole)
+
+
+@pytest.fixture
+def searched(monkeypatch, tmp_path):
+    def run(world, trials=8, seconds=np.inf, told=None) -> Outcome:
+        monkeypatch.setattr(module, "parts", world.parts)
+        monkeypatch.setattr(module, "judge_funnel", world.funnel)
+        with journal(tmp_path / "t.jsonl") as storage:
+            watcher = told or Watch()
+            return Search(KNOWN, BASE, storage, Budget(trials, seconds), watcher).run()
+
+    return run
+
+
+def test_what_is_better_and_confirmed_and_better_as_a_whole_is_taken_up(searched):
+    outcome = searched(World())
+    assert outcome.config == replace(BASE, rank=replace(BASE.rank, leaves=11))
+    first, second = outcome.findings
+    assert (first.values, first.is_kept) == ({"rank.leaves": 11}, True)
+    assert first.chosen == pytest.approx((0.1, 0.3))
+    assert first.confirmed == pytest.approx((0.1, 0.3))
+    assert (second.values, second.confirmed, second.is_kept) == ({}, None, False)
+    assert outcome.verdict == Verdict(
+        20, pytest.approx(0.25), pytest.approx(0.35), outcome.verdict.difference
+    )
+    assert outcome.verdict.difference["low"] == pytest.approx(0.1)
+
+
+def test_a_part_builds_on_what_those_before_it_found(searched):
+    world = World()
+    searched(world)
+    assert {config.rank.leaves for name, config, _ in world.asked if name == "truncation"} == {11}
+
+
+def test_each_window_has_the_part_that_it_was_given(searched):
+    world = World()
+    searched(world)
+    windows = [window for name, _, window in world.asked if name == "leaves"]
+    assert set(windows[:-2]) == set(KNOWN.choosing)
+    assert windows[-2:] == [KNOWN.confirming] * 2
+    assert [window for name, _, window in world.asked if name == "whole"] == [KNOWN.last] * 2
+
+
+def test_what_was_best_by_chance_is_not_taken_up(searched):
+    world = World(confirms=False)
+    outcome = searched(world)
+    assert outcome.config == BASE
+    assert outcome.findings[0].confirmed == pytest.approx((-0.1, -0.3))
+    assert not outcome.findings[0].is_kept
+    assert outcome.verdict is None
+    assert not [one for one in world.asked if one[0] == "whole"]
+
+
+@pytest.mark.parametrize("whole", [-0.05, 0.0])
+def test_what_is_not_better_as_a_whole_gives_way_to_the_defaults(searched, whole):
+    outcome = searched(World(whole=whole))
+    assert outcome.findings[0].is_kept
+    assert outcome.config == BASE
+    assert not outcome.verdict.is_better
+
+
+def test_a_costly_part_has_fewer_trials(searched):
+    outcome = searched(World(), trials=7)
+    assert [finding.trials for finding in outcome.findings] == [7, 3]
+
+
+def test_when_the_time_is_over_only_the_defaults_are_tried(searched):
+    outcome = searched(World(), seconds=0.0)
+    assert [finding.trials for finding in outcome.findings] == [1, 1]
+    assert outcome.config == BASE
+
+
+def test_the_second_time_no_trial_is_run_again(searched):
+    one, two = World(), World()
+    first, again = searched(one), searched(two)
+    assert (again.config, again.verdict) == (first.config, first.verdict)
+    assert [f.chosen for f in again.findings] == [f.chosen for f in first.findings]
+    assert [f.trials for f in again.findings] == [f.trials for f in first.findings]
+    chosen = [asked for asked in two.asked if asked[2] in KNOWN.choosing]
+    assert chosen == []
+
+
+def test_more_trials_are_added_to_those_that_are_there(searched):
+    searched(World(), trials=2)
+    outcome = searched(World(), trials=8)
+    assert outcome.findings[0].trials == 8
+
+
+def test_time_is_shared_by_weight_and_what_is_left_over_goes_on(monkeypatch, searched):
+    """Each trial takes a second; of 12 the first part has 3 and needs 2, so the second has 10."""
+    clock = [0.0]
+
+    def judge(config, window):
+        clock[0] += 1.0 if window == KNOWN.choosing[0] else 0.0
+        return np.full((2, 1), float(config.rank.leaves + config.rank.truncation))
+
+    world, many = World(), Options("rank.truncation", (50, *range(60, 160)))
+    world.parts = lambda *_: [
+        Part("leaves", "", (Options("rank.leaves", (7, 9)),), judge),
+        Part("truncation", "", (many,), judge, weight=3),
+    ]
+    monkeypatch.setattr(module, "monotonic", lambda: clock[0])
+    monkeypatch.setattr("offline.tune.study.Trial.should_prune", lambda _: False)
+    outcome = searched(world, trials=12, seconds=12.0)
+    assert outcome.findings[0].trials == 12
+    assert clock == [12.0]
+
+
+def shown(outcome, base=BASE):
+    console = Console(width=120, record=True, file=StringIO())
+    console.print(table(outcome.findings))
+    return console.export_text(), about(outcome, base, "small")
+
+
+def test_the_table_and_the_head_of_the_file_say_what_was_found(searched):
+    laid_out, head = shown(searched(World()))
+    assert "0.1000 -> 0.3000" in laid_out
+    assert "taken up" in laid_out
+    assert "default stays" in laid_out
+    assert head.startswith(
+        "Settings for small, by recfunnel tune.\nNDCG@10 of the whole funnel for"
+    )
+    assert "defaults 0.2500, found 0.3500, +0.1000 (95 % +0.1000 to +0.1000)." in head
+    assert "These are windows before the test" in head
+    assert head.endswith("Not the default:\n  rank.leaves 7 -> 11")
+
+
+def test_what_was_not_confirmed_is_said_to_be_so(searched):
+    laid_out, head = shown(searched(World(confirms=False)))
+    assert "not confirmed" in laid_out
+    assert "Nothing was found that is better than the defaults" in head
+    assert "Not the default" not in head
+
+
+def test_what_is_worse_as_a_whole_is_said_to_be_so(searched):
+    outcome = searched(World(whole=-0.05))
+    assert "-0.0500" in last_word(outcome.verdict)
+    assert "not better there, so the defaults are written" in last_word(outcome.verdict)
+
+
+def test_a_gain_that_may_be_chance_is_said_to_be_so():
+    difference = {"mean": 0.1, "low": -0.1, "high": 0.3}
+    sentence = last_word(Verdict(9, 0.2, 0.3, difference))
+    assert sentence.endswith("(95 % -0.1000 to +0.3000). The interval holds 0: it may be chance.")
+    assert "chance" not in last_word(Verdict(9, 0.2, 0.3, {"mean": 0.1, "low": 0.01, "high": 0.2}))
+
+
+def test_the_bars_tell_the_trial_the_best_and_the_default(searched):
+    progress = bars()
+    searched(World(), told=watch(progress))
+    first, second, whole = progress.tasks
+    assert (first.description, first.completed, first.total) == ("leaves", 8, 8)
+    assert first.fields["best"] == "recall@5 0.3000 (default 0.1000)"
+    assert (second.completed, second.total) == (3, 3)
+    assert whole.total is None
+    searched(World(), told=watch(progress))
+    assert progress.tasks[3].completed == 8

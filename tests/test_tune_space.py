@@ -1,0 +1,91 @@
+"""What may be tried: every line of the space names a setting, and nothing a file would refuse."""
+
+from dataclasses import fields
+from math import inf
+
+import pytest
+
+from app.features import CHANNELS
+from offline.config import checked, read, text
+from offline.job import JobConfig
+from offline.models.fit import RecallConfig
+from offline.told import told
+from offline.tune.setting import Options, Range, changed, timeless, value_of
+from offline.tune.space import CHANNEL, COARSE, FINE, RECALL, SIZES
+
+ALL = [one for part in (*RECALL.values(), COARSE, FINE, SIZES) for one in part]
+BASE = checked({}, "defaults")
+
+
+def names(settings):
+    return [one.name for one in settings]
+
+
+@pytest.mark.parametrize("setting", ALL, ids=names(ALL))
+def test_every_line_of_the_space_is_a_setting_and_all_it_tries_may_stand_in_a_file(
+    setting, tmp_path
+):
+    assert setting.name in told(BASE)
+    tried = setting.values if isinstance(setting, Options) else (setting.low, setting.high)
+    for value in tried:
+        config = changed(BASE, {setting.name: value})
+        path = tmp_path / "tuned.toml"
+        path.write_text(text(config))
+        assert value_of(read(path), setting.name) == value
+
+
+def test_no_setting_stands_there_twice():
+    assert len(set(names(ALL))) == len(ALL)
+
+
+def test_the_lines_of_a_model_are_settings_of_that_model():
+    assert {one.name for one in fields(RecallConfig)} >= RECALL.keys()
+    for model, settings in RECALL.items():
+        assert all(name.startswith(f"recall.{model}.") for name in names(settings))
+
+
+def test_every_model_is_judged_by_a_channel_of_the_funnel():
+    assert CHANNEL.keys() == RECALL.keys()
+    assert set(CHANNEL.values()) <= set(CHANNELS)
+
+
+@pytest.mark.parametrize("setting", ALL, ids=names(ALL))
+def test_the_default_can_be_drawn(setting):
+    default = value_of(BASE, setting.name)
+    drawn = setting.distribution(default)
+    assert drawn._contains(drawn.to_internal_repr(default))
+
+
+def test_a_default_outside_the_range_widens_it():
+    low = Range("sizes.recall", 10, 20, log=True).distribution(5)
+    high = Range("rank.learning_rate", 0.1, 0.2).distribution(0.5)
+    assert (low.low, low.high, low.log) == (5, 20, True)
+    assert (high.low, high.high, high.log) == (0.1, 0.5, False)
+    assert Options("recall.ease.half_life", (1.0, inf)).distribution(2.0).choices == (1.0, inf, 2.0)
+
+
+def test_a_range_of_ratios_with_a_default_of_zero_becomes_one_of_gaps():
+    drawn = Range("recall.item_cf.shrink", 1.0, 100.0, log=True).distribution(0.0)
+    assert (drawn.low, drawn.log) == (0.0, False)
+
+
+def test_changing_settings_leaves_the_rest_and_the_original_as_they_are():
+    before = told(BASE)
+    after = told(changed(BASE, {"recall.als.size": 5, "rank.leaves": 3, "seed": 1}))
+    assert {name for name in after if after[name] != before[name]} == {
+        "recall.als.size",
+        "rank.leaves",
+        "seed",
+    }
+    assert told(BASE) == before == told(changed(BASE, {}))
+
+
+def test_without_time_nothing_fades_and_nothing_else_moves():
+    config = timeless(JobConfig())
+    moved = {
+        name: value for name, value in told(config).items() if value != told(JobConfig())[name]
+    }
+    assert moved
+    assert set(moved.values()) == {"inf"}
+    assert all(name.endswith(".half_life") for name in moved)
+    assert [v for k, v in told(config).items() if "half_life" in k and v != "inf"] == []
