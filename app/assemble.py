@@ -4,7 +4,7 @@ This is where a channel is added: write ``app/recall/<name>.py``, name it in
 ``app.features.CHANNELS`` (its columns follow), and build it in ``channels`` below.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 import faiss
@@ -75,6 +75,7 @@ class Wiring:
     by: Checkpoints
     sizes: Sizes = field(default_factory=Sizes)
     policy: Policy = field(default_factory=Policy)
+    index: Callable[[Matrix], faiss.Index] = field(default_factory=lambda: flat_index)  # offline
 
 
 class AsMerged:

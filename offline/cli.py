@@ -43,6 +43,17 @@ class Similarity(StrEnum):
     ADJUSTED_COSINE = "adjusted_cosine"
 
 
+class Index(StrEnum):
+    """Ways to hold and search vectors."""
+
+    AUTO = "auto"
+    FLAT = "flat"
+    SQ8 = "sq8"
+    IVF_FLAT = "ivf_flat"
+    IVF_SQ8 = "ivf_sq8"
+    IVF_PQ = "ivf_pq"
+
+
 def main() -> None:
     """Run the command line."""
     _add_training_commands()
@@ -84,6 +95,13 @@ def train(  # noqa: PLR0913, PLR0917 - one argument for each option
         Similarity | None,
         typer.Option(help="How near two items are, for Item-CF. Default: cosine."),
     ] = None,
+    index: Annotated[
+        Index | None,
+        typer.Option(
+            help="How vectors are held and searched: flat is exact, sq8 a quarter of the size, "
+            "ivf_* for 10,000 items and more. Default: flat."
+        ),
+    ] = None,
     max_bad_share: Annotated[
         float, typer.Option(help="Share of bad rows at which to stop.", min=0, max=1)
     ] = 0.05,
@@ -107,6 +125,7 @@ def train(  # noqa: PLR0913, PLR0917 - one argument for each option
             seed,
             factorisation.value if factorisation else None,
             similarity.value if similarity else None,
+            index.value if index else None,
             gate,
             keep,
             config,

@@ -26,6 +26,7 @@ from offline.evaluate.report import write_report
 from offline.exam import Exam
 from offline.gate import GateConfig, judge
 from offline.gate_words import remarks
+from offline.index import IndexConfig, indexing
 from offline.models.fit import RecallConfig, fit
 from offline.pointer import point_to, pointed
 from offline.publish import Trained, push_tables, write_bundle
@@ -44,6 +45,7 @@ class JobConfig:
     recall: RecallConfig = field(default_factory=RecallConfig)
     rank: RankConfig = field(default_factory=RankConfig)
     sizes: Sizes = field(default_factory=Sizes)
+    index: IndexConfig = field(default_factory=IndexConfig)
     policy: Policy = field(default_factory=Policy)
     gate: GateConfig = field(default_factory=GateConfig)
     keep: int = KEEP  # bundles, the newest
@@ -78,7 +80,8 @@ def run(reading: Reading, out: Path, config: JobConfig, phases: Phases) -> Path:
     dataset = reading.dataset
     split = by_time(dataset.log)
     cpu = Cpu(threads=1)
-    wiring = Wiring(cpu, NO_HURRY, config.sizes, config.policy)
+    index = indexing(config.index, config.seed)
+    wiring = Wiring(cpu, NO_HURRY, config.sizes, config.policy, index)
     try:
         coarse, booster = learn(dataset, split, config, wiring, phases)
         with phases("evaluate"):
@@ -177,4 +180,5 @@ def refit(
         interactions=len(dataset.log),
         seed=config.seed,
         metrics=summary(evaluation),
+        index=indexing(config.index, config.seed),
     )

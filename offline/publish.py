@@ -4,6 +4,7 @@ import asyncio
 import importlib.metadata
 import logging
 import time
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -17,7 +18,7 @@ from numpy.typing import NDArray
 
 from app.artifacts import Models
 from app.assemble import Sizes, flat_index
-from app.contracts import StageError
+from app.contracts import Matrix, StageError
 from app.features import COARSE_VIEW, names, view_hash
 from app.integrity import digest, sha256
 from app.manifest import FORMAT, MANIFEST, FileFact, GateFact, Manifest, SizesFact
@@ -50,6 +51,7 @@ class Trained:
     settings: dict[str, Any] = field(default_factory=dict)  # for the manifest; plain values
     seconds: dict[str, float] = field(default_factory=dict)  # of each phase so far
     gate: GateFact | None = None
+    index: Callable[[Matrix], faiss.Index] = flat_index
 
 
 def write_bundle(trained: Trained, out: Path) -> Path:
@@ -60,7 +62,7 @@ def write_bundle(trained: Trained, out: Path) -> Path:
     """
     created = time.time()
     with draft(out, f"{created:.6f}") as folder:
-        write_models(trained.models, folder)
+        write_models(trained.models, folder, trained.index)
         write_rankers(trained.coarse, trained.booster, folder)
         files = {
             path.name: FileFact(bytes=path.stat().st_size, sha256=sha256(path))
@@ -92,12 +94,12 @@ async def _push_tables(version: str, models: Models, redis_url: str, prefix: str
         await store.close()
 
 
-def write_models(models: Models, folder: Path) -> None:
+def write_models(models: Models, folder: Path, index: Callable[[Matrix], faiss.Index]) -> None:
     """Write every array as npy and the indexes by FAISS."""
     for name, array in _arrays(models).items():
         np.save(folder / f"{name}.npy", np.ascontiguousarray(array), allow_pickle=False)
     for name, items in (("factors", models.factors.items), ("content", models.content.items)):
-        faiss.write_index(flat_index(items), str(folder / f"{name}.faiss"))
+        faiss.write_index(index(items), str(folder / f"{name}.faiss"))
 
 
 def write_rankers(coarse: Coarse, booster: lightgbm.Booster, folder: Path) -> None:

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.artifacts import Models
-from app.assemble import UNTRAINED, Indexes, Rankers, State, Wiring, assemble, flat_index
+from app.assemble import UNTRAINED, Indexes, Rankers, State, Wiring, assemble
 from app.contracts import NO_HISTORY, History, Request, Rows
 from app.funnel import Funnel, Slate
 from app.preferences import Preferences
@@ -109,7 +109,7 @@ def build(models: Models, wiring: Wiring, rankers: Rankers = UNTRAINED) -> Funne
     nothing_new = MemoryHistories(models.catalogue.ids, Preferences())
     return assemble(
         models,
-        Indexes(flat_index(models.factors.items), flat_index(models.content.items)),
+        Indexes(wiring.index(models.factors.items), wiring.index(models.content.items)),
         rankers,
         State(Live(models.popularity), nothing_new, MemoryTables(models.tables)),
         wiring,

@@ -8,6 +8,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
+from app.bundle import load
 from app.manifest import read_manifest
 from app.settings import Settings
 from offline.bundles import KEEP
@@ -16,6 +17,8 @@ from offline.config import read as read_config
 from offline.data.readers import MAX_BAD_SHARE, read, write_bad
 from offline.gate import GateConfig
 from offline.gate_words import RefusedError, refusal, remarks
+from offline.index import Kind, chosen
+from offline.index_loss import served_losses
 from offline.job import JobConfig, Phases, run
 from offline.pointer import pointed
 
@@ -38,6 +41,7 @@ class Choice:
     seed: int | None = None
     factorisation: Literal["als", "bpr", "sgd"] | None = None
     similarity: Literal["cosine", "adjusted_cosine"] | None = None
+    index: Kind | None = None
     gate: GateConfig = field(default_factory=GateConfig)
     keep: int = KEEP
     config: Path | None = None  # a file; what is said beside it wins
@@ -60,6 +64,7 @@ class Choice:
             base,
             seed=base.seed if self.seed is None else self.seed,
             recall=recall,
+            index=replace(base.index, kind=self.index or base.index.kind),
             policy=settings.policy.policy(),
             gate=self.gate,
             keep=self.keep,
@@ -101,8 +106,24 @@ def train(
         soft_wrap=True,
         highlight=False,
     )
+    _tell_index(console, folder, config.index.kind)
     _tell_gate(console, folder, settings.out)
     return folder
+
+
+def _tell_index(console: Console, folder: Path, kind: Kind) -> None:
+    """Say what an index that is not exact misses."""
+    made = chosen(kind, read_manifest(folder).rows["items"])
+    if made == "flat":
+        return
+    bundle = load(folder)
+    for loss in served_losses(bundle.models, bundle.indexes):
+        console.print(
+            f"Index {made} of {loss['name']}: {loss['recall']:.1%} of what an exact search finds, "
+            f"{loss['bytes'] / 1e6:,.1f} MB, {loss['ms']:.2f} ms a query",
+            highlight=False,
+            soft_wrap=True,
+        )
 
 
 def _tell_gate(console: Console, folder: Path, out: Path) -> None:

@@ -1,0 +1,105 @@
+"""FAISS indexes of item vectors: exact, or smaller and faster for what they miss.
+
+All are by inner product and are mapped into memory when loaded, so that workers share them. HNSW
+is left out: it is larger than the vectors it indexes, and its graph is not mapped.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from math import isqrt
+from typing import Literal, TypeAlias
+
+import faiss
+import numpy as np
+
+from app.assemble import flat_index
+from app.contracts import Matrix
+from app.limits import Share
+from offline.data.errors import DataError
+from offline.models.threads import one_thread
+
+Kind: TypeAlias = Literal["auto", "flat", "sq8", "ivf_flat", "ivf_sq8", "ivf_pq"]
+KINDS: tuple[Kind, ...] = ("flat", "sq8", "ivf_flat", "ivf_sq8", "ivf_pq")
+MANY = 200_000  # items from which "auto" no longer looks at each
+FEWEST = 10_000  # items that an index of cells learns from: 39 for each of 256 codes
+LEARNT_FROM = 64  # vectors for each cell or code, at most: more cost time and bring nothing
+
+
+@dataclass(frozen=True, slots=True)
+class IndexConfig:
+    """How vectors are held and searched.
+
+    ``flat`` is exact. ``sq8`` holds a byte instead of a float. ``ivf_*`` part the vectors into
+    about √n cells and look into a share of them only; ``ivf_pq`` holds half a byte instead of a
+    float. ``auto`` is ``flat`` below 200,000 items and ``ivf_flat`` from there.
+    """
+
+    kind: Kind = "flat"
+    looked_into: Share = 0.2  # of the cells, for each query
+
+
+def make_index(vectors: Matrix, config: IndexConfig, seed: int = 0) -> faiss.Index:
+    """Index vectors, (n, d), for search by inner product; the same seed gives the same bytes.
+
+    Without columns nothing is ever found, whatever the kind.
+
+    Raises:
+        DataError: there are too few vectors for this kind.
+    """
+    n, d = vectors.shape
+    kind = chosen(config.kind, n)
+    if kind == "flat" or not d:
+        return flat_index(vectors)
+    if kind.startswith("ivf") and n < FEWEST:
+        raise DataError(
+            f"{kind} parts at least {FEWEST:,} items into cells, and there are {n:,}: "
+            "choose flat, sq8 or auto"
+        )
+    index = faiss.index_factory(d, _recipe(kind, n, d), faiss.METRIC_INNER_PRODUCT)
+    with one_thread():  # threads would change the bits
+        if isinstance(index, faiss.IndexIVF):
+            _prepare(index, config.looked_into, seed)
+        index.train(np.ascontiguousarray(vectors))
+        index.add(np.ascontiguousarray(vectors))
+    return index
+
+
+def chosen(kind: Kind, n: int) -> Kind:
+    """Say which kind is made for ``n`` items."""
+    if kind == "auto":
+        return "flat" if n < MANY else "ivf_flat"
+    return kind
+
+
+def _recipe(kind: Kind, n: int, d: int) -> str:
+    """Name the index as ``faiss.index_factory`` knows it."""
+    held = {"sq8": "SQ8", "ivf_flat": "Flat", "ivf_sq8": "SQ8", "ivf_pq": _codes(d)}[kind]
+    return f"IVF{isqrt(n)},{held}" if kind.startswith("ivf") else held
+
+
+def _codes(d: int) -> str:
+    """Give codes of a byte for every two dimensions, or more where ``d`` cannot be so divided."""
+    size = next((size for size in range(2, d + 1) if d % size == 0), 1)
+    return f"PQ{d // size}x8"
+
+
+def _prepare(index: faiss.IndexIVF, looked_into: float, seed: int) -> None:
+    index.nprobe = max(1, round(looked_into * index.nlist))
+    index.cp.seed = seed + 1  # 0 would mean a seed of the library's own
+    index.cp.max_points_per_centroid = LEARNT_FROM
+    if isinstance(index, faiss.IndexIVFPQ):
+        # It is for a search that is not done here, and would take most of the time.
+        index.do_polysemous_training = False  # type: ignore[attr-defined]
+        index.pq.cp.seed = seed + 1
+        index.pq.cp.max_points_per_centroid = LEARNT_FROM
+
+
+def offered(n: int) -> tuple[Kind, ...]:
+    """Name the kinds that ``n`` items can have, exact first."""
+    return tuple(kind for kind in KINDS if n >= FEWEST or not kind.startswith("ivf"))
+
+
+def indexing(config: IndexConfig, seed: int) -> Callable[[Matrix], faiss.Index]:
+    """Give what indexes vectors in this way, for the funnel offline and for the bundle."""
+    return partial(make_index, config=config, seed=seed)

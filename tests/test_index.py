@@ -1,0 +1,193 @@
+import io
+from contextlib import redirect_stdout
+from dataclasses import replace
+from pathlib import Path
+
+import faiss
+import numpy as np
+import pytest
+from rich.console import Console
+
+from app.assemble import Wiring, flat_index
+from app.bundle import load
+from app.cpu import Cpu
+from app.profile import Profiles
+from app.run import NO_HURRY
+from app.settings import Settings
+from app.state.live import Live
+from offline import index as indexes
+from offline.data.errors import DataError
+from offline.index import KINDS, IndexConfig, _codes, chosen, indexing, make_index, offered
+from offline.index_loss import index_losses, served_losses, tastes
+from offline.replay import build
+from offline.train import Choice, _tell_index, train
+from tests.conftest import world, write_recbole
+from tests.fakes import request, small_models
+from tests.test_job import SMALL
+
+MODELS = small_models()
+
+
+def like_factors(n=10_000, d=8, seed=0):
+    """Vectors as a factorisation makes them: tastes, and lengths that fall with popularity."""
+    random = np.random.default_rng(seed)
+    tastes = random.standard_normal((30, d))[random.integers(0, 30, n)]
+    vectors = tastes + 0.5 * random.standard_normal((n, d))
+    lengths = (1.0 + np.arange(n) / 100.0) ** -0.3
+    unit = vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
+    return (unit * lengths[:, None]).astype(np.float32)
+
+
+VECTORS = like_factors()
+LIKED = np.random.default_rng(1).integers(0, 2_000, (20, 5))
+QUERIES = VECTORS[LIKED].mean(axis=1)
+
+
+@pytest.fixture(scope="module")
+def made():
+    """One index of each kind."""
+    return {kind: make_index(VECTORS, IndexConfig(kind)) for kind in KINDS}
+
+
+def found(index, k=200):
+    return index.search(QUERIES, k)
+
+
+def share_of_exact(index, k=200):
+    (_, exact), (_, own) = found(flat_index(VECTORS), k), found(index, k)
+    return np.mean([len(set(a) & set(b)) / k for a, b in zip(exact, own, strict=True)])
+
+
+@pytest.mark.parametrize(
+    ("kind", "least"),
+    [("flat", 1.0), ("sq8", 0.97), ("ivf_flat", 0.85), ("ivf_sq8", 0.85), ("ivf_pq", 0.8)],
+)
+def test_each_kind_finds_nearly_what_an_exact_search_finds(made, kind, least):
+    assert share_of_exact(made[kind]) >= least
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_scores_are_inner_products_of_the_same_rows(made, kind):
+    scores, rows = found(made[kind], 20)
+    true = np.take_along_axis(QUERIES @ VECTORS.T, rows, axis=1)
+    assert made[kind].metric_type == faiss.METRIC_INNER_PRODUCT
+    assert made[kind].ntotal == len(VECTORS)
+    assert np.abs(scores - true).max() < (0.3 if kind == "ivf_pq" else 0.03)
+    assert (np.diff(scores, axis=1) <= 0).all()
+
+
+def test_a_byte_for_a_float_takes_a_quarter_and_codes_an_eighth(made):
+    size = {kind: len(faiss.serialize_index(index)) for kind, index in made.items()}
+    assert size["sq8"] < 0.26 * size["flat"]
+    assert size["ivf_sq8"] < 0.6 * size["ivf_flat"]
+    assert size["ivf_pq"] < size["ivf_sq8"]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_same_seed_gives_the_same_bytes(made, kind):
+    again = make_index(VECTORS, IndexConfig(kind))
+    assert faiss.serialize_index(again).tobytes() == faiss.serialize_index(made[kind]).tobytes()
+
+
+def test_another_seed_gives_other_cells(made):
+    other = make_index(VECTORS, IndexConfig("ivf_flat"), seed=5)
+    own = made["ivf_flat"]
+    assert faiss.serialize_index(other).tobytes() != faiss.serialize_index(own).tobytes()
+
+
+def test_the_more_cells_are_looked_into_the_more_is_found_and_all_is_exact():
+    shares = [
+        share_of_exact(make_index(VECTORS, IndexConfig("ivf_flat", looked_into=share)))
+        for share in (0.0, 0.1, 1.0)
+    ]
+    assert shares == sorted(shares)
+    assert shares[0] < 0.7
+    assert shares[-1] == 1.0
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_an_index_that_was_written_answers_the_same_from_mapped_memory(made, kind, tmp_path):
+    path = str(tmp_path / "some.faiss")
+    faiss.write_index(made[kind], path)
+    mapped = faiss.read_index(path, faiss.IO_FLAG_MMAP_IFC)
+    for one, two in zip(found(made[kind]), found(mapped), strict=True):
+        assert one.tobytes() == two.tobytes()
+    assert path in Path("/proc/self/maps").read_text()
+
+
+def test_auto_looks_at_each_item_while_they_are_few():
+    assert [chosen("auto", n) for n in (10, 199_999, 200_000)] == ["flat", "flat", "ivf_flat"]
+    assert chosen("sq8", 10**9) == "sq8"
+
+
+def test_cells_are_for_many_items_and_the_refusal_says_what_to_choose(monkeypatch):
+    assert offered(9_999) == ("flat", "sq8")
+    assert offered(10_000) == KINDS
+    with pytest.raises(DataError, match="at least 10,000 items into cells, and there are 80: cho"):
+        make_index(MODELS.factors.items, IndexConfig("ivf_pq"))
+    monkeypatch.setattr(indexes, "FEWEST", 5_000)
+    assert make_index(VECTORS[:5_000], IndexConfig("ivf_flat")).nlist == 70
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_without_columns_nothing_is_found(kind):
+    index = make_index(np.empty((20_000, 0), np.float32), IndexConfig(kind))
+    assert index.ntotal == 0
+
+
+@pytest.mark.parametrize(("d", "codes"), [(64, 32), (75, 25), (7, 1), (1, 1)])
+def test_codes_are_of_two_dimensions_or_of_as_few_as_divide(d, codes):
+    assert _codes(d) == f"PQ{codes}x8"
+
+
+def test_losses_are_told_of_every_kind_that_is_offered():
+    kinds = KINDS[:-1]
+    losses = index_losses(VECTORS, QUERIES, kinds)
+    assert [loss["name"] for loss in losses] == list(kinds)
+    assert losses[0]["recall"] == 1.0
+    assert losses[1]["recall"] == pytest.approx(
+        share_of_exact(make_index(VECTORS, IndexConfig("sq8")))
+    )
+    assert all(loss["bytes"] > 0 and loss["ms"] > 0 for loss in losses)
+    few = index_losses(VECTORS[:50], QUERIES[:0])
+    assert [(loss["name"], loss["recall"]) for loss in few] == [("flat", 1.0), ("sq8", 1.0)]
+
+
+def test_queries_are_the_vectors_that_serving_solves_for_these_users():
+    factors, content = tastes(MODELS, seed=0)
+    profiles = Profiles(MODELS, Live(MODELS.popularity))
+    served = [
+        profiles.taste(profiles.query(request(name), MODELS.users.history(-1)))
+        for name in MODELS.users.ids.names(np.flatnonzero(np.diff(MODELS.users.indptr)))
+    ]
+    assert {v.tobytes() for v in factors} == {taste.factors.tobytes() for taste in served}
+    assert {v.tobytes() for v in content} == {taste.content.tobytes() for taste in served}
+
+
+def test_a_funnel_is_judged_with_the_index_that_is_served():
+    cpu = Cpu(threads=1)
+    funnel = build(MODELS, Wiring(cpu, NO_HURRY, index=indexing(IndexConfig("sq8"), 0)))
+    channels = {channel.name: channel for channel in funnel.local}
+    for name in ("embedding", "content"):
+        assert isinstance(channels[name].index, faiss.IndexScalarQuantizer)
+    cpu.close()
+
+
+def test_a_bundle_of_quantised_indexes_is_trained_served_and_its_loss_told(tmp_path):
+    folder = write_recbole(tmp_path / "cinema", world(3, **SMALL))
+    said = io.StringIO()
+    with redirect_stdout(said):
+        made = train(folder, Settings(out=tmp_path / "out"), Choice(index="sq8"))
+    bundle = load(made)
+    for index in (bundle.indexes.factors, bundle.indexes.content):
+        assert isinstance(index, faiss.IndexScalarQuantizer)
+    assert bundle.manifest.settings["index.kind"] == "sq8"
+    losses = served_losses(bundle.models, bundle.indexes)
+    assert [loss["name"] for loss in losses] == ["factors", "content"]
+    for loss in losses:
+        assert f"Index sq8 of {loss['name']}: {loss['recall']:.1%} of what" in said.getvalue()
+    blind = replace(bundle.models, content=replace(bundle.models.content, items=np.empty((40, 0))))
+    assert [loss["name"] for loss in served_losses(blind, bundle.indexes)] == ["factors"]
+    exact = io.StringIO()
+    _tell_index(Console(file=exact), made, "auto")  # so few items have an exact index
+    assert not exact.getvalue()
