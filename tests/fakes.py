@@ -25,6 +25,7 @@ from app.contracts import (
     StageError,
     Taste,
 )
+from app.features import CHANNELS
 from app.preferences import Preferences
 from offline.data.dataset import Dataset, Log, Traits
 from offline.models.als import ALSConfig
@@ -60,11 +61,11 @@ def pool(*items, scores=None, features=0):
     )
 
 
-def random_pool(random, n, catalogue, channels=8):
+def random_pool(random, n, catalogue, channels=len(CHANNELS) + 1):
     """Candidates as ``merge`` makes them, ``n`` of a catalogue of that many items."""
     proposed = random.random((n, channels)) < 0.4
     signals = random.standard_normal((n, channels))
-    signals[:, 6] = 9e8 + 1e6 * signals[:, 6]  # "fresh" scores by unix seconds
+    signals *= 10.0 ** (np.arange(channels) % 7 - 3)  # cosines, counts, shares: all units differ
     return Candidates(
         np.sort(random.choice(catalogue, n, replace=False)).astype(np.int64),
         random.random(n).astype(np.float32),

@@ -1,0 +1,108 @@
+"""Pools, users and models of every kind, and the columns computed for them."""
+
+from dataclasses import dataclass, replace
+from functools import cache
+
+import numpy as np
+
+from app.artifacts import Factors, Models
+from app.assemble import Wiring
+from app.contracts import Candidates, Matrix, Query
+from app.cpu import Cpu
+from app.features import FINE_VIEW, names
+from app.funnel import Funnel
+from app.run import NO_HURRY
+from offline.replay import build
+from tests.fakes import ITEMS, history, query, random_pool, small_models
+
+EVENTS = {  # (item row, value, weight, time), newest first; the models are as of 9.0864e8
+    "nothing": history(),
+    "one like": history((4, 5, 1, 9.05e8)),
+    "dislikes alone": history((4, 1, -1, 9.05e8), (7, 2, -1, 9.01e8)),
+    "neutral alone": history((9, 3, 0, 9.05e8), (2, 3, 0, 9.05e8 - 1_800)),
+    "an item nobody knew": history((ITEMS - 1, 4, 1, 9.05e8)),
+    "two sessions": history(
+        *((i * 3 % ITEMS, 1 + i % 5, (1, 1, 0, -1)[i % 4], 9.05e8 - i * 50) for i in range(40)),
+        *((i * 11 % ITEMS, 2 + i % 3, (i % 3) - 1, 9.01e8 - i * 70) for i in range(30)),
+    ),
+    "many days": history(
+        *((i * 7 % ITEMS, 1 + i % 5, (1, 2, 1, -1)[i % 4], 9.1e8 - i * 40_000) for i in range(90))
+    ),
+}
+SEGMENTS = dict(
+    zip(EVENTS, [(1, -1), (2, 1), (-1, 0), (-1, -1), (0, 0), (4, 1), (2, -1)], strict=True)
+)
+KINDS = ("ratings", "likes", "ids alone", "gaps")
+
+
+@cache
+def models(kind) -> Models:
+    """Models of this kind of data; of "gaps" a third of the items have no category."""
+    known = small_models(explicit=kind != "likes", known=kind != "ids alone")
+    if kind != "gaps":
+        return known
+    categories = known.catalogue.categories.copy()
+    categories[::3] = 0
+    factors = known.factors
+    none = Factors(np.empty((ITEMS, 0), np.float32), np.empty((0, 0)), factors.alpha, factors.reg)
+    return replace(known, catalogue=replace(known.catalogue, categories=categories), factors=none)
+
+
+@cache
+def funnel(kind) -> Funnel:
+    """A funnel over these models; nothing is asked of its threads. Shared: do not write."""
+    return build(models(kind), Wiring(Cpu(threads=1), NO_HURRY))
+
+
+def told(funnel, events, segments=(1, -1)) -> Query:
+    """The query of a user of whom this is known."""
+    attributes = funnel.profiles.models.users.segments.shape[1]
+    known = funnel.profiles.live.now
+    asked = query(
+        n=len(funnel.profiles.models.catalogue),
+        history=events,
+        segments=np.array(segments[:attributes], np.int32),
+        now=max(known, *[*events.times, 0.0]),
+        known=known,
+    )
+    return replace(asked, taste=funnel.profiles.taste(asked))
+
+
+def columns(matrix, group):
+    """The columns of this group, by name."""
+    at = names(FINE_VIEW).index(group.names[0])
+    return dict(zip(group.names, matrix[:, at : at + len(group.names)].T, strict=True))
+
+
+@dataclass(frozen=True)
+class Case:
+    """One pool, its query, the models, and the columns that were computed for it."""
+
+    asked: Query
+    pool: Candidates
+    models: Models
+    matrix: Matrix
+
+    def columns(self, group):
+        return columns(self.matrix, group)
+
+
+CASES = [(kind, events) for kind in KINDS for events in EVENTS]
+
+
+@cache
+def case(kind, events) -> Case:
+    asked = told(funnel(kind), EVENTS[events], SEGMENTS[events])
+    pool = random_pool(np.random.default_rng(list(EVENTS).index(events)), 37, ITEMS)
+    return Case(asked, pool, models(kind), funnel(kind).fine.features.build(asked, pool))
+
+
+def close(found, expected, rel=2e-4, abs_=2e-5):
+    """Fail unless the found values are the expected; NaN equals NaN."""
+    np.testing.assert_allclose(
+        np.asarray(found, np.float64), np.array(expected, np.float64), rtol=rel, atol=abs_
+    )
+
+
+def is_unknown(column):
+    return bool(np.isnan(column).all())

@@ -1,0 +1,129 @@
+"""The columns of nearness to what the user likes and did, against a slow, obvious reference."""
+
+import math
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from app.columns.taste import DISLIKED, NEARNESS, SESSION_GROUP, TASTE
+from tests.fakes import ITEMS, history, random_pool
+from tests.scenes import CASES, EVENTS, close, columns, funnel, is_unknown, told
+from tests.scenes import case as made
+
+
+@pytest.fixture(params=CASES, ids=str)
+def case(request):
+    return made(*request.param)
+
+
+def spaces(case):
+    return {"factors": case.models.factors.items, "content": case.models.content.items}
+
+
+def cosine(one, two):
+    one, two = one.astype(float), two.astype(float)
+    lengths = math.sqrt(one @ one) * math.sqrt(two @ two)
+    return float(one @ two) / lengths if lengths > 1e-9 else 0.0
+
+
+def test_taste_columns_are_z_scores_over_the_pool(case):
+    found = case.columns(TASTE)
+    for space, vectors in spaces(case).items():
+        mine = getattr(case.asked.taste, space).astype(float)
+        scores = [float(vectors[r].astype(float) @ mine) for r in case.pool.rows]
+        mean = sum(scores) / len(scores)
+        spread = math.sqrt(sum((s - mean) ** 2 for s in scores) / len(scores))
+        close(found[f"taste_{space}"], [(s - mean) / max(spread, 1e-9) for s in scores], abs_=1e-3)
+
+
+def test_nearness_columns_are_cosines_to_the_newest_liked_items(case):
+    found, liked = case.columns(NEARNESS), case.asked.history.liked(20).rows
+    for space, vectors in spaces(case).items():
+        if not len(liked) or not vectors.shape[1]:
+            assert all(is_unknown(found[name]) for name in found if name.startswith(space))
+            continue
+        for n, row in enumerate(case.pool.rows):
+            near = [cosine(vectors[row], vectors[other]) for other in liked]
+            told = [found[f"{space}_{window}"][n] for window in ("last", "last5", "last20", "mean")]
+            close(told, [near[0], max(near[:5]), max(near), sum(near) / len(near)])
+
+
+def means(case, rows):
+    """The mean cosine of each candidate to these items, by space; None where it is unknown."""
+    return {
+        space: [
+            sum(cosine(vectors[row], vectors[other]) for other in rows) / len(rows)
+            for row in case.pool.rows
+        ]
+        if rows and vectors.shape[1]
+        else None
+        for space, vectors in spaces(case).items()
+    }
+
+
+def assert_means(found, suffix, expected):
+    for space, values in expected.items():
+        column = found[f"{space}_{suffix}"]
+        if values is None:
+            assert is_unknown(column)
+        else:
+            close(column, values)
+
+
+def test_session_columns_are_mean_cosines_to_the_last_half_hour_but_what_was_disliked(case):
+    events = case.asked.history
+    rows = [
+        int(row)
+        for row, weight, t in zip(events.rows, events.weights, events.times, strict=True)
+        if weight >= 0 and t >= events.times[0] - 30 * 60
+    ]
+    assert_means(case.columns(SESSION_GROUP), "session", means(case, rows[:20]))
+
+
+def test_disliked_columns_are_mean_cosines_to_what_the_user_disliked(case):
+    events = case.asked.history
+    rows = [int(r) for r, weight in zip(events.rows, events.weights, strict=True) if weight < 0]
+    assert_means(case.columns(DISLIKED), "disliked", means(case, rows[:20]))
+
+
+def test_a_session_ends_after_half_an_hour_without_what_came_before():
+    """Else a visit of today would be the mean of a lifetime."""
+    now = 9.05e8
+    today, earlier = (5, 5, 1, now), (6, 5, 1, now - 1_801)
+    pool = random_pool(np.random.default_rng(0), ITEMS, ITEMS)
+    built = [
+        columns(
+            funnel("ratings").fine.features.build(told(funnel("ratings"), history(*events)), pool),
+            SESSION_GROUP,
+        )["factors_session"]
+        for events in ([today], [today, earlier], [today, (*earlier[:3], now - 1_800)])
+    ]
+    assert built[0].tobytes() == built[1].tobytes() != built[2].tobytes()
+
+
+def test_an_item_without_factors_is_near_to_nothing():
+    models = funnel("ratings").profiles.models
+    vectors = models.factors.items.copy()
+    vectors[[3, 8]] = 0.0
+    features = funnel("ratings").fine.features
+    lengths = np.maximum(np.linalg.norm(vectors, axis=1), 1e-9).astype(np.float32)
+    bare = replace(
+        features,
+        models=replace(models, factors=replace(models.factors, items=vectors)),
+        lengths=lengths,
+    )
+    pool = random_pool(np.random.default_rng(0), ITEMS, ITEMS)
+    events = history((8, 5, 1, 9.05e8), (5, 5, 1, 9.05e8 - 60))
+    found = columns(bare.build(told(funnel("ratings"), events), pool), NEARNESS)
+    assert found["factors_last"].tolist() == [0] * ITEMS
+    assert all(found[f"factors_{w}"][3] == 0 for w in ("last", "last5", "last20", "mean"))
+    assert found["factors_last5"][5] == pytest.approx(1, abs=1e-5)
+
+
+def test_who_only_disliked_has_no_session_and_no_nearness_but_knows_what_not_to_show():
+    found = made("ratings", "dislikes alone")
+    assert all(is_unknown(column) for column in found.columns(NEARNESS).values())
+    assert all(is_unknown(column) for column in found.columns(SESSION_GROUP).values())
+    assert not any(is_unknown(column) for column in found.columns(DISLIKED).values())
+    assert len(EVENTS["dislikes alone"]) == 2
