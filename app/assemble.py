@@ -30,6 +30,7 @@ ITEM_TABLES = (  # channel and its table in the bundle
     *(("item_cf", "item_cf"), ("ease", "ease"), ("rp3beta", "rp3beta")),
     ("sequence", "transitions"),
 )
+FRESH = 0.25  # of every other channel's limit: new items are many, and few of them are taken
 QUICK = 1_000_000  # products of one vector search that take less time than a hop to a thread
 
 
@@ -132,7 +133,7 @@ def channels(
         Crowd("surging", state.live.surging),
         Crowd("trending", state.live.trending),
         Popular(state.live, models.segments, overall_share(models)),
-        Crowd("fresh", state.live.fresh),
+        Crowd("fresh", state.live.fresh, share=FRESH),
     ]
     if max(v.index.ntotal * v.index.d for v in vectors) < QUICK:
         return waiting, [*vectors, *local]

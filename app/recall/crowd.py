@@ -19,11 +19,12 @@ class Crowd:
 
     name: str
     listed: Callable[[], Proposal]
+    share: float = 1.0  # of the limit: a list that is seldom right takes less room in the pool
 
     def recall(self, query: Query, limit: int) -> Proposal:
-        """Give the first ``limit`` of the list that the user has not seen."""
+        """Give the first of the list that the user has not seen, ``limit`` or a share of it."""
         listed = self.listed()
-        kept = np.flatnonzero(query.unseen(listed.rows))[:limit]
+        kept = np.flatnonzero(query.unseen(listed.rows))[: max(round(self.share * limit), query.k)]
         return Proposal(listed.rows[kept], listed.scores[kept])
 
 

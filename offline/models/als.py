@@ -27,7 +27,7 @@ class ALSConfig:
     reg: Positive = 50.0
     rounds: Count = 10
     half_life: Seconds = 30 * DAY  # seconds after which an interaction counts half
-    propensity_power: NotNegative = 0.0  # above 0: events count less the more popular their item
+    propensity_power: NotNegative = 0.25  # above 0: events count less the more popular their item
 
 
 def fit(log: Log, shape: Shape, config: ALSConfig, seed: int) -> Factors:
