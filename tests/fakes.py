@@ -36,6 +36,7 @@ START = 900_000_000.0  # unix seconds
 SMALL = RecallConfig(als=ALSConfig(size=16, reg=1.0))  # the default is for far more events
 NO_TASTE = Taste(np.empty(0, np.float32), np.empty(0, np.float32))
 CATEGORIES = ("action", "comedy", "drama", "romance", "war")
+LISTS = len(CHANNELS) + 1  # the last is of what is always at hand
 WORDS = ("night", "star", "king", "city", "blue", "river", "last", "war", "love", "return")
 
 
@@ -61,7 +62,7 @@ def pool(*items, scores=None, features=0):
     )
 
 
-def random_pool(random, n, catalogue, channels=len(CHANNELS) + 1):
+def random_pool(random, n, catalogue, channels=LISTS):
     """Candidates as ``merge`` makes them, ``n`` of a catalogue of that many items."""
     proposed = random.random((n, channels)) < 0.4
     signals = random.standard_normal((n, channels))

@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 
 from app.artifacts import Table
+from app.assemble import ITEM_TABLES
 from app.contracts import StageError
-from app.recall.item_cf import ItemCF
+from app.recall.item_table import ItemTable
 from app.recall.user_cf import UserCF
 from app.state.memory import MemoryTables
 from tests.fakes import ITEMS, USERS, history, proposed, query, rows, small_models
@@ -29,14 +30,17 @@ def asked(models, user, **known):
     )
 
 
-def item_cf(models=MODELS, **known):
-    return ItemCF(MemoryTables(models.tables), ITEMS, **known)
+def item_table(models=MODELS, table="item_cf", **known):
+    return ItemTable(f"by {table}", MemoryTables(models.tables), table, ITEMS, **known)
 
 
 def user_cf(models=MODELS, **known):
     return UserCF(
         MemoryTables(models.tables), models.users, ITEMS, **({"centred": models.centred} | known)
     )
+
+
+EVERY_TABLE = [item_table(table=table) for _, table in ITEM_TABLES]
 
 
 def entries(table, row):
@@ -49,7 +53,7 @@ def best(scores, exclude, limit):
     return sorted(left.items(), key=lambda pair: (-pair[1], pair[0]))[:limit]
 
 
-def slow_item_cf(query, table, newest, fade, limit):
+def slow_item_table(query, table, newest, fade, limit):
     events = query.history.liked(newest)
     scores = defaultdict(float)
     for age, (row, weight) in enumerate(zip(events.rows, events.weights, strict=True)):
@@ -93,10 +97,11 @@ def assert_same(found, expected):
 
 @pytest.mark.parametrize("user", range(0, USERS, 7))
 @pytest.mark.parametrize("models", [MODELS, PLAIN], ids=["ratings", "likes"])
-async def test_item_cf_sums_what_is_near_to_liked_items(models, user):
+@pytest.mark.parametrize("table", [table for _, table in ITEM_TABLES])
+async def test_an_item_table_sums_what_is_near_to_liked_items(models, user, table):
     one = asked(models, user)
-    channel = item_cf(models, newest=9, fade=0.9)
-    expected = slow_item_cf(one, models.tables["item_cf"], 9, 0.9, 1_000)
+    channel = item_table(models, table, newest=9, fade=0.9)
+    expected = slow_item_table(one, models.tables[table], 9, 0.9, 1_000)
     assert expected
     assert_same(await proposed(channel, one), expected)
 
@@ -111,7 +116,7 @@ async def test_user_cf_sums_what_like_minded_users_liked(models, user):
     assert_same(await proposed(channel, one), expected)
 
 
-@pytest.mark.parametrize("channel", [item_cf(), user_cf(), user_cf(PLAIN)])
+@pytest.mark.parametrize("channel", [*EVERY_TABLE, user_cf(), user_cf(PLAIN)])
 async def test_nothing_seen_is_proposed_and_never_more_than_asked(channel):
     for user in range(0, USERS, 11):
         one = asked(MODELS, user)
@@ -122,18 +127,18 @@ async def test_nothing_seen_is_proposed_and_never_more_than_asked(channel):
         assert found.scores.tolist() == everything.scores[:4].tolist()
 
 
-@pytest.mark.parametrize("channel", [item_cf(), user_cf()])
+@pytest.mark.parametrize("channel", [*EVERY_TABLE, user_cf()])
 async def test_who_has_no_history_gets_nothing(channel):
     assert len(await proposed(channel, query())) == 0
 
 
-@pytest.mark.parametrize("channel", [item_cf(), user_cf()])
+@pytest.mark.parametrize("channel", [*EVERY_TABLE, user_cf()])
 async def test_a_missing_table_proposes_nothing(channel):
     empty = replace(channel, tables=MemoryTables({}))
     assert len(await proposed(empty, asked(MODELS, 3))) == 0
 
 
-@pytest.mark.parametrize("channel", [item_cf(), user_cf()])
+@pytest.mark.parametrize("channel", [*EVERY_TABLE, user_cf()])
 async def test_a_store_that_is_down_says_so(channel):
     with pytest.raises(StageError):
         await proposed(replace(channel, tables=NoTables()), asked(MODELS, 3))
@@ -141,7 +146,7 @@ async def test_a_store_that_is_down_says_so(channel):
 
 async def test_newer_likes_count_more():
     table = Table(np.array([0, 1, 2, 2, 2]), np.array([2, 3], np.int32), np.ones(2, np.float32))
-    channel = ItemCF(MemoryTables({"item_cf": table}), 4, fade=0.5)
+    channel = ItemTable("any", MemoryTables({"any": table}), "any", 4, fade=0.5)
     events = history((1, 5, 1, 9), (0, 5, 1, 8))
     found = await proposed(channel, query(n=4, history=events, exclude=[0, 1]))
     assert found.rows.tolist() == [3, 2]
@@ -170,6 +175,26 @@ async def test_many_agreeing_users_outweigh_one_who_shares_a_single_item():
     one = asked(MODELS, 3)
     found = [await proposed(user_cf(shrink=s, neighbours=3), one) for s in (0.0, 50.0)]
     assert found[0].rows.tolist() != found[1].rows.tolist()
+
+
+async def test_two_tables_of_one_store_propose_by_their_own_neighbours():
+    one = asked(MODELS, 3)
+    found = [await proposed(channel, one, 20) for channel in EVERY_TABLE]
+    assert len({tuple(answer.rows.tolist()) for answer in found}) == len(EVERY_TABLE)
+    assert [channel.name for channel in EVERY_TABLE] == [f"by {table}" for _, table in ITEM_TABLES]
+
+
+async def test_what_speaks_against_an_item_in_one_place_outweighs_what_speaks_for_it_in_another():
+    """EASE has negative weights: an item is proposed only if the sum is above 0."""
+    table = Table(
+        np.array([0, 2, 4, 4, 4]),
+        np.array([2, 3, 3, 2], np.int32),
+        np.array([1.0, 1.0, 0.5, -2.0], np.float32),
+    )
+    channel = ItemTable("any", MemoryTables({"any": table}), "any", 4, fade=1.0)
+    events = history((1, 5, 1, 9), (0, 5, 1, 8))
+    found = await proposed(channel, query(n=4, history=events, exclude=[0, 1]))
+    assert (found.rows.tolist(), found.scores.tolist()) == ([3], [1.5])
 
 
 async def test_rows_that_are_not_in_the_table_have_no_neighbours():
