@@ -78,7 +78,7 @@ def test_one_event_and_constant_ratings_work(name, log):
 
 def test_als_item_vectors_solve_the_equation_that_serving_folds_users_in_by():
     log = random_log(3)
-    config = ALSConfig(size=4, reg=5.0, rounds=200, half_life=np.inf)
+    config = ALSConfig(size=4, reg=5.0, rounds=200, half_life=np.inf, propensity_power=0.0)
     found = als.fit(log, SHAPE, config, 0)
     likes = liked(log, SHAPE).toarray()
     users = np.array([fold_in(found, _history(row)) for row in likes])
@@ -99,10 +99,11 @@ def test_old_likes_count_less_when_they_fade():
     log = random_log(0)
     faded = log.weights * 0.5 ** ((log.times[-1] - log.times) / (7 * DAY))
     by_hand = Log(log.users, log.items, log.values, faded, log.times)
-    fading = als.fit(log, SHAPE, ALSConfig(size=4, half_life=7 * DAY), 0)
-    steady = als.fit(by_hand, SHAPE, ALSConfig(size=4, half_life=np.inf), 0)
+    plain = ALSConfig(size=4, half_life=np.inf, propensity_power=0.0)
+    fading = als.fit(log, SHAPE, replace(plain, half_life=7 * DAY), 0)
+    steady = als.fit(by_hand, SHAPE, plain, 0)
     assert np.allclose(fading.items, steady.items, atol=1e-5)
-    unfaded = als.fit(log, SHAPE, ALSConfig(size=4, half_life=np.inf), 0)
+    unfaded = als.fit(log, SHAPE, plain, 0)
     assert not np.allclose(fading.items, unfaded.items, atol=1e-2)
 
 

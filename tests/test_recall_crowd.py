@@ -20,6 +20,13 @@ async def test_a_list_of_the_crowd_is_given_from_its_head_less_the_seen():
     assert found.scores.tolist() == [4, 2]
 
 
+async def test_a_list_may_take_less_room_but_fills_a_slate():
+    channel = Crowd("fresh", lambda: proposal(*range(20)), share=0.25)
+    assert len(await proposed(channel, query(k=2), 16)) == 4
+    assert len(await proposed(channel, query(k=10), 16)) == 10
+    assert len(await proposed(channel, query(k=10), 6)) == 6
+
+
 async def test_where_all_is_seen_nothing_is_left():
     channel = Crowd("fresh", lambda: proposal(9, 4))
     assert len(await proposed(channel, query(exclude=[4, 9]))) == 0

@@ -24,7 +24,8 @@ class Crowd:
     def recall(self, query: Query, limit: int) -> Proposal:
         """Give the first of the list that the user has not seen, ``limit`` or a share of it."""
         listed = self.listed()
-        kept = np.flatnonzero(query.unseen(listed.rows))[: max(round(self.share * limit), query.k)]
+        room = min(limit, max(round(self.share * limit), query.k))
+        kept = np.flatnonzero(query.unseen(listed.rows))[:room]
         return Proposal(listed.rows[kept], listed.scores[kept])
 
 
