@@ -136,7 +136,7 @@ async def _asked(funnel: Funnel, dataset: Dataset, found: Newcomers, seed: int) 
     ]
     lists = {ours.FUNNEL: padded([slate.chosen.pool.rows for slate in slates])}
     for column, channel in enumerate(CHANNELS):
-        lists[channel] = padded([slate.proposals[column].rows for slate in slates])
+        lists[ours.named(channel)] = padded([slate.proposals[column].rows for slate in slates])
     return lists
 
 

@@ -48,8 +48,13 @@ def answers(dataset: Dataset, window: Window, config: JobConfig) -> Ours:
         cpu.close()
     lists = {FUNNEL: padded(shown(funnel, asked.slates))}
     for column, channel in enumerate(CHANNELS):
-        lists[channel] = padded([slate.proposals[column].rows for slate in asked.slates])
+        lists[named(channel)] = padded([slate.proposals[column].rows for slate in asked.slates])
     return Ours(lists, perf_counter() - began)
+
+
+def named(channel: str) -> str:
+    """Name a channel of ours: libraries have an EASE, too."""
+    return f"recall.{channel}"
 
 
 def trained(dataset: Dataset, window: Window, config: JobConfig, wiring: Wiring) -> Funnel:

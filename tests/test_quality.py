@@ -21,7 +21,9 @@ from offline.evaluate.rolling import (
     test_windows as cut_for_test,
 )
 from offline.evaluate.rowsets import RowSets
+from offline.models.fit import fit
 from offline.rank import RankConfig
+from offline.replay import build
 from quality import cold, cross_check, libraries, ours, run
 from quality.answered import HEADLINE, Answered, headline
 from quality.exchange import LONGEST, Task
@@ -434,6 +436,7 @@ def test_the_funnel_is_trained_before_the_cut_and_asked_as_of_it(alone, monkeypa
     found = ours.answers(dataset, window, ours.JobConfig(recall=SMALL, rank=ranking))
     assert learned[0] < window.at
     lists = found.lists["funnel"]
+    assert not set(found.lists) & set(LIBRARIES)
     assert lists.shape == (len(window.users), 20)
     assert found.seconds > 0
     random = np.stack([np.random.default_rng(u).permutation(ITEMS)[:20] for u in window.users])
@@ -443,3 +446,85 @@ def test_the_funnel_is_trained_before_the_cut_and_asked_as_of_it(alone, monkeypa
     seen = window.seen()
     lines = np.broadcast_to(np.arange(len(lists))[:, None], lists.shape)
     assert not seen.grades_of(lines, lists).any()
+
+
+def folded(place, lists):
+    """Stands in for a library's process that folds in: it writes these lists."""
+
+    def run(command, **_kwargs):
+        np.save(command[-1], np.pad(lists, ((0, 0), (0, 80)), constant_values=-1))
+        return subprocess.CompletedProcess(command, 0)
+
+    place.mkdir(parents=True)
+    (place / "told.json").write_text(json.dumps({"parameters": SETTINGS}))
+    return run
+
+
+def test_the_curve_has_every_method_at_every_point(alone, monkeypatch):
+    dataset = small_dataset()
+    found = newcomers(dataset, 0.02, (0, 1, 3))
+    users = len(found.askers) // 3
+    lists = np.full((len(found.askers), 20), -1)
+    perfect = [asker.relevant[:20] for asker in found.askers]
+    for line in range(users, len(lists)):  # nothing is known of anybody at the first point
+        lists[line, : len(perfect[line])] = perfect[line]
+    windows = selection_windows(dataset), cut_for_test(dataset)
+    folder = libraries.KEPT / f"small-{digest(*windows)}"
+    monkeypatch.setattr(subprocess, "run", folded(libraries.place("ease", folder), lists))
+    channels = {"funnel": np.tile(np.arange(20), (len(lists), 1))}
+    monkeypatch.setattr(cold, "_of_ours", lambda *_asked: channels)
+    result = cold.curve(dataset, found, own=True)
+    assert result["users"] == users
+    assert list(result["points"]) == ["0", "1", "3"]
+    assert result["points"]["0"]["ease"]["ndcg@10"]["mean"] < 1  # popular items stand in
+    assert result["points"]["1"]["ease"]["ndcg@10"]["mean"] == pytest.approx(1)
+    assert result["points"]["1"]["ease"]["difference"]["high"] < 0  # of the funnel
+    console = Console(width=200, record=True)
+    console.print(cold.table(result))
+    text = console.export_text()
+    assert text.index("ease") < text.index("funnel")
+
+
+def test_without_tuned_libraries_the_curve_is_of_the_funnel_alone(alone, monkeypatch):
+    monkeypatch.setattr(cold, "CUT", 0.02)
+    monkeypatch.setattr(cold, "POINTS", (0, 1))
+
+    def rows(_dataset, found):
+        return {"funnel": np.tile(np.arange(20), (len(found.askers), 1))}
+
+    monkeypatch.setattr(cold, "_of_ours", rows)
+    ended = invoke(cold, "--data", "small", "--out", alone)
+    assert ended.exit_code == 0, ended.output
+    result = json.loads((alone / "small-new-users.json").read_text())
+    assert set(result["points"]["1"]) == {"funnel"}
+
+
+def test_tuning_finds_the_better_setting(tmp_path):
+    pytest.importorskip("optuna")
+    from quality.peers import drive  # noqa: PLC0415
+
+    dataset = small_dataset()
+    write_windows(dataset, selection_windows(dataset), [], tmp_path)
+    exams = [drive.Exam.load(tmp_path / f"selection-{number}.npz") for number in range(3)]
+    told = drive.tune(PEERS["popularity"], exams)
+    tried = [
+        drive.score(PEERS["popularity"], exams, {"signal": signal}) for signal in ("liked", "all")
+    ]
+    assert told["trials"] == drive.TRIALS
+    assert told["selection_ndcg"] == max(tried)
+    assert drive.tune(PEERS["popularity"], exams, patience=0)["trials"] == 1
+
+
+def test_the_events_of_newcomers_come_with_the_request(monkeypatch):
+    dataset = small_dataset()
+    found = newcomers(dataset, 0.02, (0, 3))
+
+    def untrained(_dataset, window, _config, wiring):
+        return build(fit(dataset, window.known, SMALL, window.at), wiring)
+
+    monkeypatch.setattr(ours, "trained", untrained)
+    lists = cold._of_ours(dataset, found)["funnel"]
+    users = len(found.askers) // 2
+    for asker, rows in zip(found.askers, lists, strict=True):
+        assert not set(asker.since.rows) & set(rows[rows >= 0])
+    assert (lists[:users] != lists[users:]).any()
