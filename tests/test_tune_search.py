@@ -168,9 +168,9 @@ def shown(outcome, base=BASE):
 
 def test_the_table_and_the_head_of_the_file_say_what_was_found(searched):
     laid_out, head = shown(searched(World()))
-    assert "0.1000 -> 0.3000" in laid_out
+    assert "0.100 -> 0.300" in laid_out
     assert "taken up" in laid_out
-    assert "default stays" in laid_out
+    assert "the default" in laid_out
     assert head.startswith(
         "Settings for small, by recfunnel tune.\nNDCG@10 of the whole funnel for"
     )

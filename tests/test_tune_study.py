@@ -11,7 +11,7 @@ from optuna.trial import TrialState
 from offline.data.errors import DataError
 from offline.job import JobConfig
 from offline.tune.journal import journal
-from offline.tune.setting import Options, Range
+from offline.tune.setting import Options, Range, changed
 from offline.tune.study import Part, Study
 
 BASE = JobConfig()
@@ -60,9 +60,10 @@ def test_the_first_trial_is_the_default_and_the_best_is_found(tmp_path):
     assert abs(np.log10(best["rank.learning_rate"]) + 1) < 0.3
     assert abs(best["rank.leaves"] - 20) < 6
     assert study.best.value == max(t.value for t in study.finished if t.value is not None)
-    config = study.config(best)
-    assert config.rank.leaves == best["rank.leaves"]
-    assert config.recall == BASE.recall
+    values = study.values(study.best)
+    assert values["rank.learning_rate"] == float(f"{best['rank.learning_rate']:.3g}")
+    assert values["rank.leaves"] == best["rank.leaves"]
+    assert study.values(study.default) == {}
 
 
 def test_a_trial_is_worth_its_mean_over_users_and_windows(tmp_path):
@@ -70,6 +71,23 @@ def test_a_trial_is_worth_its_mean_over_users_and_windows(tmp_path):
     study = run(tmp_path / "t.jsonl", judge, 1)
     assert [window for _, window in judge.asked] == [1, 2]
     assert study.best.value == pytest.approx(np.mean([judge(BASE, 1), judge(BASE, 2)]))
+
+
+def test_what_is_judged_is_what_would_be_written(tmp_path):
+    judge = Judge()
+    study = run(tmp_path / "t.jsonl", judge, 4)
+    judged = [config.rank.learning_rate for config, window in judge.asked if window == 1]
+    written = [study.values(t).get("rank.learning_rate", 0.03) for t in study.finished]
+    assert judged == written
+    assert judged[2] == float(f"{judged[2]:.3g}")
+
+
+def test_a_default_is_not_rounded(tmp_path):
+    base = changed(BASE, {"rank.learning_rate": 0.0123456})
+    judge = Judge()
+    with journal(tmp_path / "t.jsonl") as storage:
+        Study.open(storage, "fine", part(judge), base, range(1, 3)).advance()
+    assert judge.asked == [(base, 1), (base, 2)]
 
 
 def test_of_equals_the_default_stays(tmp_path):

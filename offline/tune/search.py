@@ -15,6 +15,7 @@ from offline.evaluate.intervals import Bootstrap
 from offline.job import JobConfig
 from offline.tune.known import Known
 from offline.tune.parts import parts, study_name
+from offline.tune.setting import changed
 from offline.tune.study import Part, Study
 from offline.tune.whole import judge_funnel
 
@@ -112,7 +113,7 @@ class Search:
             finding = self._confirm(study)
             self.watch.found(finding)
             findings.append(finding)
-            config = study.config(finding.values) if finding.is_kept else config
+            config = changed(config, finding.values) if finding.is_kept else config
         return config, findings
 
     def _explore(self, part: Part, config: JobConfig, until: float) -> Study:
@@ -130,10 +131,9 @@ class Search:
     def _confirm(self, study: Study) -> Finding:
         """Ask on a later window whether the best trial is better than the default there, too."""
         default, best = study.default, study.best
-        values = {k: v for k, v in best.params.items() if v != default.params[k]}
         chosen = (float(default.value), float(best.value))
-        finding = Finding(study.part, len(study.finished), values, chosen)
-        if not values:
+        finding = Finding(study.part, len(study.finished), study.values(best), chosen)
+        if not finding.values:
             return finding
         before, after = (study.figure(one, self.known.confirming) for one in (default, best))
         return replace(finding, confirmed=(before, after))

@@ -34,6 +34,10 @@ class Range:
             return IntDistribution(low, high, log=log)
         return FloatDistribution(low, high, log=log)
 
+    def tidied(self, value: Any) -> Any:
+        """Round what was drawn to what can be told apart."""
+        return float(f"{value:.3g}") if isinstance(value, float) else value
+
 
 @dataclass(frozen=True, slots=True)
 class Options:
@@ -46,6 +50,10 @@ class Options:
         """Give what is drawn from; a default that is none of the values is let in."""
         others = () if default in self.values else (default,)
         return CategoricalDistribution((*self.values, *others))
+
+    def tidied(self, value: Any) -> Any:
+        """Give the value as it is."""
+        return value
 
 
 Setting: TypeAlias = Range | Options

@@ -81,13 +81,15 @@ class Study:
         complete = [trial for trial in self.finished if trial.state == TrialState.COMPLETE]
         return max(complete, key=lambda trial: (trial.value, -trial.number))
 
-    def config(self, params: dict[str, Any]) -> JobConfig:
-        """Give the configuration that a trial tries."""
-        return changed(self.base, params)
+    def values(self, trial: FrozenTrial | Trial) -> dict[str, Any]:
+        """Give the settings in which a trial is not the default."""
+        drawn, defaults = trial.params, self._defaults()
+        tidy = {one.name: one.tidied(drawn[one.name]) for one in self.part.settings}
+        return {name: tidy[name] for name in tidy if drawn[name] != defaults[name]}
 
     def figure(self, trial: FrozenTrial, window: int) -> float:
         """Judge a trial in another window, at the stop that was best in those of the study."""
-        figures = self.part.judge(self.config(trial.params), window)
+        figures = self.part.judge(changed(self.base, self.values(trial)), window)
         return float(figures[:, trial.user_attrs["stop"]].mean())
 
     def advance(self) -> None:
@@ -113,7 +115,7 @@ class Study:
 
     def _run(self, trial: Trial) -> None:
         """Judge window after window, unless the trial falls behind the median of the others."""
-        config, means = self.config(trial.params), []
+        config, means = changed(self.base, self.values(trial)), []
         for step, window in enumerate(self.windows):
             means.append(self.part.judge(config, window).mean(axis=0))
             trial.report(float(np.mean(means, axis=0).max()), step)

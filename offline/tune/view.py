@@ -1,5 +1,6 @@
 """What a search shows: a bar for each part, a table of what was found, and the last word."""
 
+from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.progress import (
     BarColumn,
@@ -69,9 +70,9 @@ def _best(study: Study) -> str:
 
 def table(findings: list[Finding]) -> Table:
     """Lay out what came of each part."""
-    shown = Table(title="Validation: default -> best of the trials")
-    for column in ("part", "measure", "trials", "where chosen", "in a later window", "outcome"):
-        shown.add_column(column, justify="right" if column == "trials" else "left")
+    shown = Table(title="Windows before the test: default -> best of the trials", box=SIMPLE_HEAD)
+    for column in ("part", "measure", "trials", "where chosen", "later window", "best is"):
+        shown.add_column(column, justify="right" if column == "trials" else "left", no_wrap=True)
     for one in findings:
         later = _arrow(one.confirmed) if one.confirmed else ""
         row = (one.part.name, one.part.metric, str(one.trials), _arrow(one.chosen), later)
@@ -80,13 +81,13 @@ def table(findings: list[Finding]) -> Table:
 
 
 def _arrow(pair: tuple[float, float]) -> str:
-    return f"{pair[0]:.4f} -> {pair[1]:.4f}"
+    return f"{pair[0]:.3f} -> {pair[1]:.3f}"
 
 
 def _outcome(finding: Finding) -> str:
     if finding.is_kept:
         return "taken up"
-    return "default stays" if finding.confirmed is None else "default stays: not confirmed"
+    return "the default" if finding.confirmed is None else "not confirmed"
 
 
 def last_word(verdict: Verdict | None) -> str:
