@@ -182,11 +182,11 @@ def test_a_new_bundle_that_is_only_less_good_is_refused_too(short, trained):
     assert found.outcome == "passed"
 
 
-def test_new_users_are_compared_apart_and_few_of_them_conclude_nothing(exam, good, trained):
-    rows = np.arange(len(exam.dataset.users))
-    users = exam.models.users
-    kept = np.where(rows < 20, 0, np.diff(users.indptr))
-    chosen = np.repeat(rows, np.diff(users.indptr)) >= 20
+def test_new_users_are_compared_apart_and_few_of_them_conclude_nothing(short, good, trained):
+    rows = np.arange(len(short.dataset.users))
+    users = short.models.users
+    kept = np.where(rows < 5, 0, np.diff(users.indptr))
+    chosen = np.repeat(rows, np.diff(users.indptr)) >= 5
     forgotten = replace(
         users,
         indptr=np.concatenate([[0], np.cumsum(kept)]),
@@ -195,8 +195,8 @@ def test_new_users_are_compared_apart_and_few_of_them_conclude_nothing(exam, goo
         weights=users.weights[chosen],
         times=users.times[chosen],
     )
-    exam = replace(exam, models=replace(exam.models, users=forgotten))
-    found = against_incumbent(exam, good, incumbent(trained, exam), CONFIG)
+    exam = replace(short, models=replace(short.models, users=forgotten))
+    found = against_incumbent(exam, good, incumbent(trained, exam), replace(CONFIG, fewest=10))
     assert [(one.users, one.outcome) for one in found] == [("warm", "passed"), ("cold", "skipped")]
     assert sum(one.count for one in found) == len(exam.users)
 
