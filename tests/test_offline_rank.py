@@ -6,23 +6,23 @@ import numpy as np
 import pytest
 
 from app.features import COARSE_VIEW, FINE_VIEW, names
-from app.rank.coarse import Coarse
 from offline.data.errors import DataError
 from offline.rank import (
     RISING,
     RankConfig,
-    _sampled,
     coarse_width,
     fit_coarse,
     fit_fine,
     gains,
-    keep_best,
+    places,
 )
 from offline.table import RankTable, join
 
 CONFIG = RankConfig(rounds=40, least_rounds=5, leaf_rows=5, learning_rate=0.1)
 WIDTH = len(names(FINE_VIEW))
-FUSED, TASTE = (names(FINE_VIEW).index(name) for name in ("fused", "taste_factors"))
+FUSED, TASTE, PLACE = (
+    names(FINE_VIEW).index(name) for name in ("fused", "taste_factors", "item_cf_place")
+)
 
 
 @cache
@@ -38,42 +38,36 @@ def table(seed=0, groups=30):
     return RankTable(features, labels, sizes.astype(np.int64))
 
 
-def first_column():
-    weights = np.zeros(coarse_width(), np.float32)
-    weights[0] = 1.0
-    return Coarse(np.zeros_like(weights), np.ones_like(weights), weights, 0.0)
-
-
 def test_the_coarse_columns_are_the_first():
     assert coarse_width() == len(names(COARSE_VIEW)) < WIDTH
     assert set(names(FINE_VIEW)) >= RISING
 
 
-@pytest.mark.parametrize("keep", [1, 3, 10, 1000])
-def test_exactly_the_best_of_each_group_are_kept(keep):
-    whole = table()
-    kept = keep_best(whole, first_column(), keep)
-    assert kept.groups.tolist() == [min(size, keep) for size in whole.groups]
-    scores = np.nan_to_num(whole.features[:, 0])
-    starts = np.cumsum(whole.groups) - whole.groups
-    expected = []
-    for start, size in zip(starts, whole.groups, strict=True):
-        order = sorted(range(start, start + size), key=lambda row: (-scores[row], row))
-        expected.extend(sorted(order[:keep]))
-    assert kept.features.tobytes() == whole.features[expected].tobytes()
-    assert kept.labels.tolist() == whole.labels[expected].tolist()
+def test_a_place_is_the_share_of_the_group_that_is_better():
+    groups = np.array([3, 1, 4])
+    scores = np.array([0.1, 0.9, 0.5, -7, 2, 4, 1, 3])
+    expected = [2 / 3, 0, 1 / 3, 0, 2 / 4, 0, 3 / 4, 1 / 4]
+    assert places(groups, scores).tolist() == pytest.approx(expected)
 
 
-def test_of_equal_scores_the_first_are_kept():
-    flat = RankTable(
-        np.zeros((5, WIDTH), np.float32), np.arange(5, dtype=np.int32), np.array([3, 2])
-    )
-    assert keep_best(flat, first_column(), 2).labels.tolist() == [0, 1, 3, 4]
+def test_of_equal_scores_the_first_is_the_better_place():
+    assert places(np.array([4, 2]), np.zeros(6)).tolist() == [0, 1 / 4, 2 / 4, 3 / 4, 0, 1 / 2]
+
+
+def test_places_are_those_of_a_slow_sort():
+    whole, random = table(), np.random.default_rng(0)
+    scores = random.integers(0, 9, len(whole)).astype(float)
+    found, at = places(whole.groups, scores), 0
+    for size in whole.groups:
+        order = sorted(range(size), key=lambda row, at=at: (-scores[at + row], row))
+        expected = [order.index(row) / size for row in range(size)]
+        assert found[at : at + size].tolist() == pytest.approx(expected)
+        at += size
 
 
 def test_the_coarse_ranker_learns_what_is_taken():
     whole = table()
-    coarse = fit_coarse(whole, CONFIG, 0)
+    coarse = fit_coarse(whole, CONFIG)
     best = names(COARSE_VIEW)[int(np.argmax(coarse.weights))]
     assert best == "taste_factors"
     scores = coarse.score(table(1).features[:, : coarse_width()])
@@ -82,28 +76,41 @@ def test_the_coarse_ranker_learns_what_is_taken():
 
 
 def test_columns_that_are_always_missing_do_no_harm():
-    coarse = fit_coarse(table(), CONFIG, 0)
+    coarse = fit_coarse(table(), CONFIG)
     assert np.isfinite(coarse.weights).all()
     assert (coarse.scale > 0).all()
     assert coarse.weights[names(COARSE_VIEW).index("category_lift")] == 0
 
 
-def test_few_negatives_of_each_group_suffice_and_the_seed_says_which():
-    few = RankConfig(coarse_negatives=5)
-    one, same, other = (fit_coarse(table(), few, seed) for seed in (1, 1, 2))
-    assert one.weights.tobytes() == same.weights.tobytes()
-    assert one.bias == same.bias
-    assert one.weights.tobytes() != other.weights.tobytes()
-
-
-def test_all_that_was_taken_and_some_that_was_not_is_learnt_from():
+def test_the_coarse_ranker_keeps_what_its_teacher_would_choose_beside_what_is_taken():
+    """Each row is judged by both: without distillation the teacher's column says nothing."""
     whole = table()
-    chosen = _sampled(whole, 5, 0)
-    assert np.all(np.diff(chosen) > 0)
-    assert set(np.flatnonzero(whole.labels)) <= set(chosen.tolist())
-    left = len(chosen) - whole.labels.sum()
-    assert 0.5 * 5 * len(whole.groups) < left < 5 * len(whole.groups)
-    assert len(_sampled(whole, 1_000, 0)) == len(whole)
+    placed = np.nan_to_num(whole.features[:, PLACE])
+    alone, taught = fit_coarse(whole, CONFIG), fit_coarse(whole, CONFIG, placed)
+    assert abs(alone.weights[PLACE]) < 0.3 < taught.weights[PLACE]
+    assert taught.weights[TASTE] > 0.3
+    other = table(1)
+    kept = places(other.groups, taught.score(other.features[:, : coarse_width()])) < 0.5
+    best = places(other.groups, np.nan_to_num(other.features[:, PLACE])) < CONFIG.coarse_share
+    assert kept[best].mean() > 0.75 > kept.mean()
+    assert kept[other.labels == 1].mean() > 0.75
+
+
+def test_the_larger_the_share_the_more_of_the_teachers_choice_is_learnt():
+    whole, weights = table(), []
+    for share in (0.02, 0.3):
+        config = replace(CONFIG, coarse_share=share)
+        weights.append(fit_coarse(whole, config, np.nan_to_num(whole.features[:, PLACE])).weights)
+    assert weights[0][PLACE] < weights[1][PLACE]
+    assert weights[0][TASTE] > weights[1][TASTE]
+
+
+def test_where_teacher_and_users_choose_everything_of_a_small_table_only_users_count():
+    random = np.random.default_rng(0)
+    features = random.standard_normal((4, WIDTH)).astype(np.float32)
+    tiny = RankTable(features, np.array([0, 1, 0, 1], np.int32), np.array([2, 2]))
+    taught = fit_coarse(tiny, CONFIG, np.array([1.0, 0.0, 1.0, 0.0]))
+    assert taught.weights.tolist() == fit_coarse(tiny, CONFIG).weights.tolist()
 
 
 def test_two_fits_of_the_fine_ranker_give_the_same_text():
@@ -139,7 +146,7 @@ def test_windows_without_rows_do_no_harm():
 def test_where_there_is_nothing_to_tell_apart_the_job_says_so(taken):
     labels = np.full(len(table()), taken, np.int32)
     with pytest.raises(DataError, match=f"users took {labels.sum()}"):
-        fit_coarse(RankTable(table().features, labels, table().groups), CONFIG, 0)
+        fit_coarse(RankTable(table().features, labels, table().groups), CONFIG)
 
 
 def test_one_window_is_fitted_for_all_rounds():
@@ -168,3 +175,27 @@ def test_gains_are_shares_and_name_what_matters():
 def test_a_model_without_trees_has_no_gains():
     data = lightgbm.Dataset(np.zeros((4, 2)), [0, 1, 0, 1], params={"verbosity": -1})
     assert gains(lightgbm.train({"verbosity": -1}, data, 1)).tolist() == [0, 0]
+
+
+def test_in_a_replay_nothing_was_shown_so_places_are_given_only_of_served_lists():
+    """Items shown first are taken more often for that alone (Wang et al., 2018)."""
+    whole, random = table(), np.random.default_rng(0)
+    shown = np.concatenate([random.permutation(size) for size in whole.groups]).astype(np.int32)
+    replayed = fit_fine([whole], CONFIG, 0)
+    served = fit_fine([replace(whole, positions=shown)], CONFIG, 0)
+    assert served.model_to_string() != replayed.model_to_string()
+
+
+def test_what_was_taken_because_it_stood_first_is_not_learnt_as_liked():
+    """The taken items are those shown first, and a column that goes with the place takes part."""
+    random, groups, size = np.random.default_rng(0), 300, 20
+    shown = np.concatenate([random.permutation(size) for _ in range(groups)]).astype(np.int32)
+    features = random.standard_normal((len(shown), WIDTH)).astype(np.float32)
+    features[:, TASTE] -= shown / 3.0
+    taken = (shown < 3) & (random.random(len(shown)) < 0.8) | (features[:, FUSED] > 1.5)
+    biased = RankTable(features, taken.astype(np.int32), np.full(groups, size))
+    blind, aware = (
+        gains(fit_fine([replace(biased, positions=places)], CONFIG, 0)) for places in (None, shown)
+    )
+    assert aware[TASTE] < blind[TASTE]
+    assert aware[FUSED] > blind[FUSED]
