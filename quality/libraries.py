@@ -18,6 +18,7 @@ ROOT = HERE.parent
 ENVIRONMENTS = ROOT / ".venv-peers"
 KEPT = HERE / ".cache"  # what libraries answered, so that the funnel can be judged again alone
 AT_ONCE = 2  # processes, of one thread each
+PATIENCE = 600.0  # processor seconds of tuning, after which no further trial is begun
 LIMIT = 3_600.0  # seconds for one library: tuning and five windows
 
 
@@ -63,11 +64,19 @@ class Answer:
         return "error" in self.told
 
 
-def ask(names: list[str], folder: Path, done: Callable[[str, Answer], None]) -> dict[str, Answer]:
-    """Ask these peers what is in ``folder``, two at a time; what was answered before is kept."""
+def ask(
+    names: list[str],
+    folder: Path,
+    done: Callable[[str, Answer], None],
+    patience: float = PATIENCE,
+) -> dict[str, Answer]:
+    """Ask these peers what is in ``folder``, two at a time; what was answered before is kept.
+
+    ``patience`` is in processor seconds of tuning, after which no further trial is begun.
+    """
 
     def one(name: str) -> Answer:
-        answer = _kept(place(name, folder)) or _run(name, folder)
+        answer = _kept(place(name, folder)) or _run(name, folder, patience)
         done(name, answer)
         return answer
 
@@ -92,10 +101,10 @@ def python(environment: str) -> list[str]:
     return ["env", *one_thread, str(ENVIRONMENTS / environment / "bin" / "python")]
 
 
-def _run(name: str, folder: Path) -> Answer:
+def _run(name: str, folder: Path, patience: float) -> Answer:
     library, out = LIBRARIES[name], place(name, folder)
     command = [*python(library.environment), "-m", "quality.peers.drive"]
-    command += [library.module, name, str(folder.resolve()), str(out.resolve())]
+    command += [library.module, name, str(folder.resolve()), str(out.resolve()), str(patience)]
     try:
         ended = subprocess.run(  # noqa: S603
             command, capture_output=True, text=True, check=False, timeout=LIMIT, cwd=ROOT

@@ -5,7 +5,7 @@ python -m quality.run --data data/ml-100k [--peers NAMES|none] [--windows 0.5,0.
 
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import Annotated, Any
@@ -44,6 +44,7 @@ class Choice:
     peers: list[str]
     cuts: tuple[float, ...]
     ours: bool
+    patience: float = libraries.PATIENCE
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -77,6 +78,7 @@ def run(dataset: Dataset, choice: Choice, schema: str = "") -> dict[str, Any]:
             "cuts": list(choice.cuts) if dataset.traits.timed else None,
             "width": WIDTH,
             "seed": SEED,
+            "patience": choice.patience,
             "headline": HEADLINE,
             "ranx_difference": worst,
         },
@@ -107,7 +109,7 @@ def _answers(dataset: Dataset, tests: Sequence[Window], choice: Choice, folder: 
         def done(name: str, answer: Answer) -> None:
             bar.update(steps, advance=1, description=f"{name}: {_outcome(answer)}")
 
-        for name, answer in libraries.ask(names, folder, done).items():
+        for name, answer in libraries.ask(names, folder, done, choice.patience).items():
             told[name] = answer.told
             for held, rows in zip(lists, answer.lists, strict=False):
                 held[name] = rows
@@ -154,15 +156,18 @@ def _chosen(peers: str, windows: str, *, own: bool) -> Choice:
     return Choice(names, cuts, own)
 
 
-def main(
+def main(  # noqa: PLR0913, PLR0917 (options of a command)
     data: Annotated[Path, typer.Option(help="Folder of the data set.")],
     peers: Annotated[str, typer.Option(help="Their names, or all, or none.")] = "all",
     windows: Annotated[str, typer.Option(help="Cuts, as shares of the interactions.")] = CUTS,
     own: Annotated[bool, typer.Option("--ours/--no-ours", help="Ask the funnel too.")] = True,  # noqa: FBT002
+    patience: Annotated[
+        float, typer.Option(help="Processor seconds of tuning, then no further trial is begun.")
+    ] = libraries.PATIENCE,
     out: Annotated[Path, typer.Option(help="Folder of the result.")] = RESULTS,
 ) -> None:
     """Compare the funnel with the libraries; write the result and print it."""
-    choice = _chosen(peers, windows, own=own)
+    choice = replace(_chosen(peers, windows, own=own), patience=patience)
     try:
         dataset = read(data, None, MAX_BAD_SHARE).dataset
         result = run(dataset, choice)

@@ -353,7 +353,7 @@ def read_small(path, _schema, _share):
     return Reading(small_dataset(), None, "csv", (), None)
 
 
-def everyone_gets_rows(names, folder, done):
+def everyone_gets_rows(names, folder, done, _patience):
     """Stands in for the libraries: all give the catalogue in the order of its rows."""
     found = {}
     for name in names:
@@ -403,7 +403,7 @@ def test_wrong_data_and_wrong_peers_are_told_in_words(alone):
 def test_without_timestamps_nobody_is_asked_what_is_recent(alone, monkeypatch):
     asked = []
 
-    def note(names, _folder, _done):
+    def note(names, *_rest):
         asked.extend(names)
         return {}
 

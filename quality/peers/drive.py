@@ -1,8 +1,9 @@
 """Tunes one peer on the selection tasks, then answers the test tasks. Runs in its environment.
 
-    python -m quality.peers.drive MODULE PEER FOLDER OUT
+    python -m quality.peers.drive MODULE PEER FOLDER OUT [PATIENCE]
 
 ``FOLDER`` holds ``selection-*.npz`` with their ``.targets.npz``, and ``test-*.npz`` without.
+``PATIENCE`` is in processor seconds of tuning, after which no further trial is begun.
 """
 
 import json
@@ -23,7 +24,7 @@ from quality.exchange import Task
 from quality.peers.peer import SEED, Parameters, Peer, recommend, signals
 
 TRIALS = 20
-PATIENCE = 600.0  # processor seconds of tuning, after which no further trial is begun
+PATIENCE = 600.0
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -80,12 +81,12 @@ def tune(peer: Peer, exams: list[Exam], patience: float = PATIENCE) -> dict[str,
     }
 
 
-def main(module: str, name: str, folder: Path, out: Path) -> None:
+def main(module: str, name: str, folder: Path, out: Path, patience: float = PATIENCE) -> None:
     """Tune, answer every test task, and say how it was done in ``told.json``, last."""
     peer: Peer = import_module(f"quality.peers.{module}").PEERS[name]
     out.mkdir(parents=True, exist_ok=True)
     exams = [Exam.load(p) for p in sorted(folder.glob("selection-*.npz")) if p.suffixes == [".npz"]]
-    told = tune(peer, exams)
+    told = tune(peer, exams, patience)
     began = perf_counter()
     for path in sorted(folder.glob("test-*.npz")):
         np.save(
@@ -98,4 +99,5 @@ def main(module: str, name: str, folder: Path, out: Path) -> None:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], sys.argv[2], Path(sys.argv[3]), Path(sys.argv[4]))
+    given = [float(argument) for argument in sys.argv[5:]]
+    main(sys.argv[1], sys.argv[2], Path(sys.argv[3]), Path(sys.argv[4]), *given)
