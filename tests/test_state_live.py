@@ -64,6 +64,57 @@ def test_what_is_liked_of_late_trends_before_what_was_liked_more_long_ago():
     assert rows(state.popular()) == [0, 2]
 
 
+def test_what_is_liked_within_hours_surges_before_what_trends():
+    state = live()
+    apply(state, *[(0, 1.0, 3.0)] * 4, *[(1, 1.0, 0.0)] * 9, (2, 1.0, 6.5), (2, 1.0, 6.5))
+    assert rows(state.surging()) == [2, 0, 1]
+    assert rows(state.trending()) == [1, 0, 2]
+    assert rows(state.popular()) == [1, 0, 2]
+
+
+@pytest.mark.parametrize(("days", "listed_still"), [(100, 4), (170, 3), (900, 1)])
+def test_lists_stay_finite_however_long_ago_the_bundle_was_made(days, listed_still):
+    """By a half-life of a day an event of day 170 is worth 2^170: more than float32 holds."""
+    state = live()
+    apply(state, *((n, 1.0 + n, float(days * n) / 3) for n in range(4)))
+    for listed in (state.surging(), state.trending(), state.fresh()):
+        assert np.isfinite(listed.scores).all()
+        assert np.all(np.diff(listed.scores) <= 0)
+        assert rows(listed) == [3, 2, 1, 0][: len(listed)]
+    assert len(state.surging()) == listed_still  # 2^-150 is nothing
+    assert state.surging().scores[0] == pytest.approx(4.0)
+
+
+def test_lists_score_by_what_an_event_is_worth_at_the_newest_one():
+    state = live()
+    apply(state, (0, 1.0, 0.0), (1, 1.0, 7.0))
+    for listed, half_life in [(state.surging(), 1), (state.trending(), 7), (state.popular(), 90)]:
+        assert listed.scores.tolist() == pytest.approx([1.0, 2.0 ** -(7 / half_life)])
+
+
+def test_the_total_is_what_all_items_are_liked():
+    known = np.arange(len(HALF_LIVES) * 4, dtype=float).reshape(-1, 4)
+    state = live(liked=known, counts=known)
+    assert state.total_at(START).tolist() == known.sum(axis=1).tolist()
+    apply(state, (0, 1.0, 1.0), (1, -1.0, 2.0), (2, 0.5, 3.0), (3, 0.0, 3.0))
+    apply(state, (3, 2.0, 400.0))  # moves the reference
+    for now in (START + 400 * DAY, START + 420 * DAY):
+        whole = state.liked_at(now, np.arange(4)).sum(axis=1)
+        assert state.total_at(now) == pytest.approx(whole)
+    assert state.total_at(START + 400 * DAY)[-1] == known[-1].sum() + 3.5
+
+
+def test_totals_do_not_depend_on_how_many_events_come_at_once():
+    """Else two workers, or serving and training, would differ in the last bits."""
+    random, together, alone = np.random.default_rng(0), live(), live()
+    events = [(int(random.integers(4)), random.random(), n / 7) for n in range(500)]
+    apply(together, *events)
+    for event in events:
+        apply(alone, event, sort=False)
+    assert together.total.tobytes() == alone.total.tobytes()
+    assert together.liked.tobytes() == alone.liked.tobytes()
+
+
 def test_lists_are_sorted_again_when_told_to_and_only_if_something_changed():
     state = live()
     apply(state, (0, 1.0, 0.0))
@@ -114,5 +165,7 @@ def test_the_bundles_counts_fade_when_time_has_moved_far():
     assert state.counts_at(START + 360 * DAY, np.array([1]))[:, 0] == pytest.approx(
         [2.0 ** -(360 * DAY / h) for h in HALF_LIVES]
     )
-    assert state.liked_at(START + 360 * DAY, np.array([1]))[1] == pytest.approx(2.0 ** -(360 / 7))
+    week = HALF_LIVES.index(7 * DAY)
+    faded = state.liked_at(START + 360 * DAY, np.array([1]))[week]
+    assert faded == pytest.approx(2.0 ** -(360 / 7))
     assert known[0, 0] == 1

@@ -22,11 +22,12 @@ def cpu():
     one.close()
 
 
-def table(*groups):
-    """A table of these groups of labels, whose one feature is the row's number."""
+def table(*groups, shown=False):
+    """A table of these groups of labels, whose one feature (and place) is the row's number."""
     labels = np.array([label for group in groups for label in group], np.int32)
     features = np.arange(len(labels), dtype=np.float32)[:, None]
-    return RankTable(features, labels, np.array([len(g) for g in groups], np.int64))
+    places = np.arange(len(labels), dtype=np.int32) if shown else None
+    return RankTable(features, labels, np.array([len(g) for g in groups], np.int64), places)
 
 
 def test_rows_that_are_taken_shrink_their_groups_and_empty_ones_vanish():
@@ -43,14 +44,23 @@ def test_tables_are_joined_end_to_end():
     assert joined.groups.tolist() == [2, 1, 2]
 
 
-async def collected(cpu, dataset, users=None):
+def test_places_in_served_lists_go_with_their_rows_and_are_kept_where_all_have_them():
+    served, replayed = table([1, 0], [0], shown=True), table([0, 1])
+    assert served.take(np.array([1, 2])).positions.tolist() == [1, 2]
+    assert replayed.take(np.array([1])).positions is None
+    assert join([served, served]).positions.tolist() == [0, 1, 2, 0, 1, 2]
+    assert join([served, replayed]).positions is None
+    assert join([replayed, replayed]).positions is None
+
+
+async def collected(cpu, dataset, users=None, seed=0, **sampled):
     models = fit(dataset, dataset.log.before(START), SMALL, START)
     funnel = build(models, Wiring(cpu, NO_HURRY))
     found = askers(dataset.log, START, END) if users is None else users
-    return funnel, found, await collect(funnel, dataset, found, 0)
+    return funnel, found, await collect(funnel, dataset, found, seed, **sampled)
 
 
-async def test_a_table_holds_all_that_was_proposed_and_marks_what_was_taken(cpu):
+async def test_a_table_of_few_items_holds_all_that_was_proposed_and_marks_what_was_taken(cpu):
     _, users, found = await collected(cpu, DATASET)
     assert found.features.shape == (len(found), len(names(FINE_VIEW)))
     assert found.features.dtype == np.float32
@@ -69,6 +79,45 @@ async def test_a_table_made_twice_is_the_same_to_the_bit(cpu):
     (_, _, one), (_, _, two) = [await collected(cpu, DATASET) for _ in range(2)]
     assert one.features.tobytes() == two.features.tobytes()
     assert one.labels.tobytes() == two.labels.tobytes()
+
+
+def by_group(whole):
+    """The rows of each group, as (label, features to the bit), in order."""
+    rows = [
+        (int(label), row.tobytes()) for label, row in zip(whole.labels, whole.features, strict=True)
+    ]
+    ends = np.cumsum(whole.groups)
+    return [rows[end - size : end] for end, size in zip(ends, whole.groups, strict=True)]
+
+
+def negatives(group):
+    return [row for label, row in group if not label]
+
+
+async def test_of_what_was_left_a_sample_of_each_group_is_kept_and_of_what_was_taken_all(cpu):
+    _, _, whole = await collected(cpu, DATASET, negatives=10_000)
+    _, _, few = await collected(cpu, DATASET, negatives=10)
+    assert whole.groups.mean() > 40
+    assert len(few.groups) == len(whole.groups)
+    for all_of_it, kept in zip(by_group(whole), by_group(few), strict=True):
+        assert [row for row in all_of_it if row[0]] == [row for row in kept if row[0]]
+        chosen = set(kept)
+        assert [row for row in all_of_it if row in chosen] == kept
+        assert len(negatives(kept)) < 25
+    left = [len(negatives(kept)) for kept in by_group(few)]
+    share = 1 - whole.labels.mean()  # about ten of each hundred, taken ones among them
+    assert np.mean(left) == pytest.approx(10 * share, rel=0.15)
+
+
+async def test_negatives_are_drawn_from_the_whole_list_and_by_the_seed(cpu):
+    """Hard ones alone would teach a ranker that what looks good is bad."""
+    _, _, whole = await collected(cpu, DATASET, negatives=10_000)
+    tables = [(await collected(cpu, DATASET, seed=s, negatives=20))[2] for s in (0, 0, 1)]
+    assert tables[0].features.tobytes() == tables[1].features.tobytes()
+    assert tables[0].features.tobytes() != tables[2].features.tobytes()
+    fused = names(FINE_VIEW).index("fused")
+    found = [np.median(t.features[t.labels == 0, fused]) for t in (whole, *tables)]
+    assert found[1:] == pytest.approx([found[0]] * 3, rel=0.05)
 
 
 async def test_no_column_knows_what_happened_later(cpu):

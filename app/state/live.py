@@ -137,5 +137,6 @@ class Live:
 
 
 def _listed(scores: NDArray[np.float64]) -> Proposal:
-    rows = np.flatnonzero(scores > 0)
-    return Proposal.best(rows, scores[rows].astype(np.float32), LIST_LENGTH)
+    exact = scores.astype(np.float32)
+    rows = np.flatnonzero(exact > 0)  # what has faded to nothing would stand there in any order
+    return Proposal.best(rows, exact[rows], LIST_LENGTH)
