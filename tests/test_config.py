@@ -19,6 +19,7 @@ from offline.models.fit import RecallConfig
 from offline.publish import write_bundle
 from offline.told import told
 from offline.train import Choice
+from tests.conftest import ROOT
 from tests.test_publish import trained_on_little
 
 CHANGED = """
@@ -175,6 +176,12 @@ def test_what_is_of_the_service_comes_from_its_settings(tmp_path):
     assert config.policy == Policy(diversity=0.3)
     assert (config.redis_url, config.key_prefix) == ("redis://x", "mine")
     assert (config.gate, config.keep) == (gate, 2)
+
+
+def test_the_example_in_the_documentation_can_be_used(tmp_path):
+    page = (ROOT / "docs" / "tuning.md").read_text()
+    example = page.split("```toml\n")[1].split("```")[0]
+    assert read(written(tmp_path, example)).recall.ease.reg == 500.0
 
 
 def test_endless_is_a_number_of_seconds():
