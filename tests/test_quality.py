@@ -13,6 +13,7 @@ from offline.data.dataset import Traits
 from offline.data.errors import DataError
 from offline.data.readers import Reading
 from offline.data.split import by_time
+from offline.evaluate.intervals import Bootstrap
 from offline.evaluate.rolling import (
     rolling,
     selection_windows,
@@ -528,3 +529,13 @@ def test_the_events_of_newcomers_come_with_the_request(monkeypatch):
     for asker, rows in zip(found.askers, lists, strict=True):
         assert not set(asker.since.rows) & set(rows[rows >= 0])
     assert (lists[:users] != lists[users:]).any()
+
+
+def test_the_lines_of_one_person_are_no_independent_witnesses():
+    scores = np.random.default_rng(1).random((40, 1))
+    once = Bootstrap.of(scores, 2)
+    twice = Bootstrap.of(np.repeat(scores, 4, axis=0), 2, persons=np.repeat(np.arange(40), 4))
+    naive = Bootstrap.of(np.repeat(scores, 4, axis=0), 2)
+    assert twice.resampled == pytest.approx(once.resampled)
+    width = [each.mean(0)["high"] - each.mean(0)["low"] for each in (twice, naive)]
+    assert width[0] > 1.5 * width[1]
