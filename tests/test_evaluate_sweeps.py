@@ -79,7 +79,7 @@ def test_each_policy_has_a_price_against_the_list_as_served(asked, models):
     prices = {one["name"]: one for one in policy_prices(asked, background(models))}
     assert list(prices) == [
         *("as served", "without diversity", "without freshness", "without exploration"),
-        "the ranking alone",
+        *("with twice the exploration", "the ranking alone"),
     ]
     served = prices.pop("as served")
     assert served["price"] == {"mean": 0.0, "low": 0.0, "high": 0.0}

@@ -20,8 +20,8 @@ class Policy:
 
     diversity: float = 0.05  # MMR: weight of unlikeness against relevance
     freshness: float = 0.02  # bonus of a brand-new item, on the scale of relevance
-    explore_slots: int = 1  # places of the list given to exploration, the last ones
-    explore_from: int = 5  # a shorter list has no exploration slot
+    explore_slots: int = 2  # places of the list given to exploration, the last ones
+    explore_from: int = 5  # places of a list for each exploration slot; a shorter one has none
     explore_beta: float = 0.3
 
 
@@ -56,8 +56,8 @@ class SlateMaker:
         return (scaled + self.policy.freshness * bonus).astype(np.float32)
 
     def _explore_slots(self, query: Query, n: int) -> int:
-        wanted = query.explore and query.k >= self.policy.explore_from and n > query.k
-        return min(self.policy.explore_slots, query.k) if wanted else 0
+        wanted = query.explore and n > query.k
+        return min(self.policy.explore_slots, query.k // self.policy.explore_from) if wanted else 0
 
     def _explore(
         self, pool: Candidates, relevance: Scores, chosen: NDArray[np.intp], slots: int

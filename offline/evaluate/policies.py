@@ -46,11 +46,13 @@ def policy_prices(asked: Asked, background: Background) -> list[PolicyPrice]:
 
 
 def _switched_off(policy: Policy) -> dict[str, Policy]:
+    twice = replace(policy, explore_slots=2 * policy.explore_slots, explore_from=1)
     return {
         "as served": policy,
         "without diversity": replace(policy, diversity=0.0),
         "without freshness": replace(policy, freshness=0.0),
         "without exploration": replace(policy, explore_slots=0),
+        "with twice the exploration": twice,
         "the ranking alone": replace(policy, diversity=0.0, freshness=0.0, explore_slots=0),
     }
 
