@@ -6,7 +6,7 @@ import orjson
 import pytest
 
 from app.bundle import current
-from app.features import CHANNELS, FINE_VIEW, names
+from app.features import CHANNELS, FINE_VIEW, PERSONAL, names
 from app.settings import PolicySettings
 from tests.conftest import hosted, leisurely, seen_by
 
@@ -72,7 +72,7 @@ def test_the_reasons_named_are_items_that_the_user_liked(api):
     named = {reason for item in answer["items"] for reason in item["reason"]["because"]}
     assert named
     assert named <= seen_by("u3")
-    impersonal = {"trending", "popular", "fresh"}
+    impersonal = set(CHANNELS) - set(PERSONAL)
     for item in answer["items"]:
         assert bool(item["reason"]["because"]) != (item["reason"]["channel"] in impersonal)
 
