@@ -5,6 +5,7 @@ import pytest
 
 from app import assemble as assembling
 from app.assemble import (
+    ITEM_TABLES,
     UNTRAINED,
     Sizes,
     Wiring,
@@ -14,6 +15,7 @@ from app.assemble import (
 )
 from app.cpu import Cpu
 from app.features import CHANNELS, COARSE_VIEW, FINE_VIEW, names
+from app.recall.item_table import ItemTable
 from app.recall.vectors import OffLoop
 from app.rerank.slate import Policy
 from app.run import NO_HURRY
@@ -62,7 +64,7 @@ async def test_the_whole_funnel_answers_members_and_strangers_with_every_stage_o
         assert {step.outcome for step in slate.steps} == {"ok"}
         assert len(set(slate.chosen.pool.rows.tolist())) == 10
         assert not slate.query.excluded[slate.chosen.pool.rows].any()
-        assert slate.chosen.explored.sum() == 1
+        assert slate.chosen.explored.sum() == Policy().explore_slots > 0
         assert slate.fine.features.shape[1] == len(names(FINE_VIEW))
         assert slate.merged.ranks.shape[1] == len(CHANNELS) + 1
 
@@ -82,6 +84,13 @@ async def test_sizes_and_policy_are_those_of_the_wiring(cpu):
     assert max(map(len, slate.proposals)) == 9
     assert (len(slate.coarse), len(slate.fine)) == (7, 5)
     assert not slate.chosen.explored.any()
+
+
+def test_each_item_table_channel_reads_a_table_of_the_bundle(cpu):
+    funnel = build(MODELS, Wiring(cpu, NO_HURRY))
+    tables = {c.name: c.table for c in funnel.channels if isinstance(c, ItemTable)}
+    assert tables == dict(ITEM_TABLES)
+    assert set(tables.values()) | {"raters"} == set(MODELS.tables)
 
 
 def test_untrained_rankers_keep_the_order_of_the_fused_ranks():

@@ -5,10 +5,13 @@ import re
 import pytest
 from pydantic import BaseModel
 
-from app.features import COARSE_VIEW, FINE_VIEW, PLACE_OFFSET, SIGNAL_CEILING, SIGNAL_FLOOR, names
+from app.columns.channels import PLACE_OFFSET, SIGNAL_CEILING, SIGNAL_FLOOR
+from app.columns.taste import NEAR_EVENTS, SESSION
+from app.features import CHANNELS, COARSE_VIEW, FINE_VIEW, PERSONAL, names
 from app.observe.metrics import Metrics
 from app.recall.merge import RRF_OFFSET
 from app.settings import CheckpointSettings, PolicySettings, Settings
+from offline.evaluate.meanings import meaning
 from tests.conftest import ROOT
 
 DOCS = ROOT / "docs"
@@ -65,12 +68,28 @@ def test_every_feature_is_listed_in_order_and_no_other():
     assert tuple(name for name, _ in rows("features.md")) == names(FINE_VIEW)
 
 
+def test_every_feature_has_a_line_in_the_report_of_its_own():
+    said = [meaning(name, "") for name in names(FINE_VIEW)]
+    assert all(said)
+    assert len(set(said)) == len(said)
+
+
 def test_the_numbers_told_of_features_are_those_of_the_code():
     text = (DOCS / "features.md").read_text()
     assert f"up to `{names(COARSE_VIEW)[-1]}`" in text
     assert f"1 / ({PLACE_OFFSET:g} + place" in text
     assert f"1 / ({RRF_OFFSET:g} + place" in text
     assert f"{SIGNAL_FLOOR:g} to {SIGNAL_CEILING:g}" in text
+    assert f"at most {NEAR_EVENTS}" in text
+    assert f"{SESSION / 60:g} minutes" in text
+
+
+def test_every_channel_is_listed_in_order_with_its_file_and_no_other():
+    told = list(rows("architecture.md"))
+    assert [name for name, _ in told] == list(CHANNELS)
+    assert all((ROOT / "app" / file.strip("`")).exists() for _, (file, *_) in told)
+    personal = [name for name, (_, rests_on, _) in told if rests_on == "the user's history"]
+    assert personal == list(PERSONAL)
 
 
 @pytest.mark.parametrize(
