@@ -256,6 +256,8 @@ def one_sentence() -> Iterator[None]:
         _fail(str(error), error, REFUSED)
     except (SettingsError, PortTakenError, ServerError, BundleError, DataError, OSError) as error:
         _fail(str(error), error)
+    except FloatingPointError as error:  # settings with which a model cannot be learnt
+        _fail(f"{error}; see the settings of --config", error)
     except ModuleNotFoundError as error:
         _fail(f"{error.name} is not installed: pip install 'recfunnel[train]'", error)
 

@@ -7,11 +7,13 @@ from pathlib import Path
 from typing import get_type_hints
 
 import pytest
+import typer
 
 from app.artifacts import DAY
 from app.manifest import BundleError
 from app.rerank.slate import Policy
 from app.settings import PolicySettings, Settings
+from offline.cli import one_sentence
 from offline.config import APART, ConfigError, checked, read, text
 from offline.gate import GateConfig
 from offline.job import JobConfig
@@ -176,6 +178,12 @@ def test_what_is_of_the_service_comes_from_its_settings(tmp_path):
     assert config.policy == Policy(diversity=0.3)
     assert (config.redis_url, config.key_prefix) == ("redis://x", "mine")
     assert (config.gate, config.keep) == (gate, 2)
+
+
+def test_settings_with_which_a_model_diverges_are_told_in_a_sentence(capsys):
+    with pytest.raises(typer.Exit), one_sentence():
+        raise FloatingPointError("the factorisation diverged: lower the learning rate")
+    assert "lower the learning rate; see the settings of --config" in capsys.readouterr().err
 
 
 def test_the_example_in_the_documentation_can_be_used(tmp_path):

@@ -23,6 +23,7 @@ from offline.publish import _arrays
 from offline.rank import RankConfig, fit_coarse, fit_fine
 from offline.replay import advance, askers, build, moments, sample
 from offline.table import RankTable, join
+from offline.tune import recall as module
 from offline.tune.known import Known
 from offline.tune.parts import parts, study_name
 from offline.tune.ranker import HEAD, Coarses, Fines, Replays, grouped_ndcg, place, sampled, stops
@@ -133,6 +134,19 @@ def test_a_recall_model_is_worth_what_its_channel_finds_alone(recall, cpu, name)
     assert judged.shape == (len(users), 1)
     assert judged[:, 0].tolist() == pytest.approx(expected)
     assert 0 < judged.mean() < 1
+
+
+def test_the_crowd_moves_on_with_the_users_and_no_event_counts_twice(recall, known, monkeypatch):
+    moved = []
+    monkeypatch.setattr(
+        module, "advance", lambda _live, _log, since, end: moved.append((since, end))
+    )
+    recall.judge("segments", BASE, 3)
+    users, start = known.askers(3, BASE), WINDOWS[3][0]
+    assert [end for _, end in moved] == [user.at for user in users]
+    assert [since for since, _ in moved] == [
+        max([start, *(user.at for user in users[:i])]) for i in range(len(users))
+    ]
 
 
 def test_vectors_that_went_to_infinity_find_nothing(recall):
