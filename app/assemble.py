@@ -116,6 +116,16 @@ def category_share(models: Models, overall: Scores) -> NDArray[np.float64]:
     return np.asarray(share / max(float(share.sum()), 1e-9))
 
 
+def provider_share(models: Models, overall: Scores) -> NDArray[np.float64]:
+    """Give the share of each provider in the likes of items whose provider is known, (p,)."""
+    providers = models.catalogue.providers
+    known = providers >= 0
+    share = np.bincount(
+        providers[known], overall[known], minlength=len(models.catalogue.provider_names)
+    )
+    return np.asarray(share / max(float(share.sum()), 1e-9))
+
+
 def channels(
     models: Models, indexes: Indexes, state: State, cpu: Cpu
 ) -> tuple[list[Channel], list[LocalChannel]]:
@@ -145,11 +155,11 @@ def assemble(
 ) -> Funnel:
     """Build the funnel."""
     overall = overall_share(models)
-    crowd = category_share(models, overall)
+    crowd, providers = category_share(models, overall), provider_share(models, overall)
     lengths = np.maximum(np.linalg.norm(models.factors.items, axis=1), 1e-9).astype(np.float32)
 
     def stage(name: str, view: Sequence[Group], scorer: Scorer, keep: int, by: float) -> RankStage:
-        builder = FeatureBuilder(view, models, state.live, overall, crowd, lengths)
+        builder = FeatureBuilder(view, models, state.live, overall, crowd, providers, lengths)
         return RankStage(name, builder, scorer, keep, by)
 
     sizes, by = wiring.sizes, wiring.by

@@ -113,7 +113,8 @@ def _models(folder: Path, manifest: Manifest) -> Models:
             ids=IdIndex(array("catalogue.ids")),
             titles=Texts(**arrays("catalogue.titles", "ends", "utf8")),
             category_names=tuple(manifest.category_names),
-            **arrays("catalogue", "categories", "released", "available"),
+            provider_names=Texts(**arrays("catalogue.provider_names", "ends", "utf8")),
+            **arrays("catalogue", "categories", "released", "available", "providers"),
         ),
         users=Users(
             ids=IdIndex(array("users.ids")),

@@ -78,6 +78,8 @@ class Catalogue:
     category_names: tuple[str, ...]  # (c,)
     released: Scores  # (n,) year of release or creation, fractions allowed; NaN unknown
     available: NDArray[np.bool_]  # (n,) False: must never be answered
+    providers: NDArray[np.int32]  # (n,) who makes or sells it, as a row of the names; -1 unknown
+    provider_names: Texts  # (p,)
 
     def __len__(self) -> int:
         return len(self.ids)

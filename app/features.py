@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from app.artifacts import Models
 from app.columns.channels import AGREEMENT, CHANNEL, CHANNELS, PERSONAL
 from app.columns.crowd import CROWD, RELEASE, SEGMENT
-from app.columns.person import AFFINITY, CATEGORY, CLOCK, HABIT, USER
+from app.columns.person import AFFINITY, CATEGORY, CLOCK, HABIT, PROVIDER, USER
 from app.columns.scene import Group, Scene
 from app.columns.taste import DISLIKED, NEARNESS, SESSION_GROUP, TASTE
 from app.contracts import Candidates, Matrix, Query, Scores
@@ -29,7 +29,10 @@ FORMULAS = "2"  # raise it when a column keeps its name and changes its formula:
 # What compares a candidate with the rest of the pool (z-scores) belongs in the coarse view, which
 # sees the pool as merged; the fine view adds groups that look at one candidate at a time.
 COARSE_VIEW = (CHANNEL, AGREEMENT, CROWD, TASTE, CATEGORY, SEGMENT)
-FINE_VIEW = (*COARSE_VIEW, RELEASE, NEARNESS, SESSION_GROUP, DISLIKED, AFFINITY, HABIT, USER, CLOCK)
+FINE_VIEW = (
+    *(*COARSE_VIEW, RELEASE, NEARNESS, SESSION_GROUP, DISLIKED),
+    *(AFFINITY, HABIT, PROVIDER, USER, CLOCK),
+)
 
 
 def names(view: Sequence[Group]) -> tuple[str, ...]:
@@ -52,6 +55,7 @@ class FeatureBuilder:
     live: Live
     overall: Scores  # (n,) P(item) when the models were made
     crowd: NDArray[np.float64]  # (c,) share of all likes that fall into each category
+    providers: NDArray[np.float64]  # (p,) share of the likes of items by each provider
     lengths: Scores  # (n,) of the items' factor vectors, never 0
 
     def build(self, query: Query, pool: Candidates) -> Matrix:
@@ -59,7 +63,8 @@ class FeatureBuilder:
 
         Groups whose columns the pool brings along are not computed again.
         """
-        scene = Scene(self.models, self.live, self.overall, self.crowd, self.lengths, query, pool)
+        crowd = (self.overall, self.crowd, self.providers, self.lengths)
+        scene = Scene(self.models, self.live, *crowd, query, pool)
         matrix = np.empty((sum(len(group.names) for group in self.view), len(pool)), np.float32)
         brought = pool.features.shape[1]
         matrix[:brought] = pool.features.T

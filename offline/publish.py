@@ -118,8 +118,9 @@ def write_rankers(coarse: Coarse, booster: lightgbm.Booster, folder: Path) -> No
 def _arrays(models: Models) -> dict[str, NDArray[Any]]:
     """Name every array of the models as ``app.bundle`` will look for it."""
     parts = {
-        "catalogue": (models.catalogue, ("categories", "released", "available")),
+        "catalogue": (models.catalogue, ("categories", "released", "available", "providers")),
         "catalogue.titles": (models.catalogue.titles, ("ends", "utf8")),
+        "catalogue.provider_names": (models.catalogue.provider_names, ("ends", "utf8")),
         "users": (models.users, ("indptr", "rows", "values", "weights", "times", "segments")),
         "popularity": (models.popularity, ("counts", "liked", "first_seen", "mean_value")),
         "segments": (models.segments, ("offsets", "share")),

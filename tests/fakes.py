@@ -37,6 +37,7 @@ SMALL = RecallConfig(als=ALSConfig(size=16, reg=1.0))  # the default is for far 
 NO_TASTE = Taste(np.empty(0, np.float32), np.empty(0, np.float32))
 CATEGORIES = ("action", "comedy", "drama", "romance", "war")
 LISTS = len(CHANNELS) + 1  # the last is of what is always at hand
+PROVIDERS = ("acme", "bell", "corn", "dusk", "echo", "fern")
 WORDS = ("night", "star", "king", "city", "blue", "river", "last", "war", "love", "return")
 
 
@@ -211,6 +212,12 @@ class Reverse:
         return Selection(best, np.zeros(len(best), np.bool_))
 
 
+def small_providers():
+    """Of every tenth item nobody knows the provider; the rest have one of six."""
+    numbers = np.arange(ITEMS, dtype=np.int32)
+    return np.where(numbers % 10 == 7, np.int32(-1), numbers % len(PROVIDERS))
+
+
 def small_catalogue(seed=0, *, categories=True, titles=True, released=True) -> Catalogue:
     """Items of one or two categories; parts that are False are unknown of every item."""
     random = np.random.default_rng(seed)
@@ -227,6 +234,8 @@ def small_catalogue(seed=0, *, categories=True, titles=True, released=True) -> C
         category_names=CATEGORIES if categories else (),
         released=(years if released else np.full(ITEMS, np.nan)).astype(np.float32),
         available=np.ones(ITEMS, np.bool_),
+        providers=small_providers() if categories else np.full(ITEMS, -1, np.int32),
+        provider_names=Texts.of(PROVIDERS if categories else []),
     )
 
 

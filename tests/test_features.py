@@ -113,7 +113,7 @@ def test_the_bits_of_fine_columns_are_those_of_large_pools_too(wide, h):
 def filled(funnel, asked, pool: Candidates):
     """The columns that the fine view adds, as computed, in full precision."""
     b = funnel.fine.features
-    scene = Scene(b.models, b.live, b.overall, b.crowd, b.lengths, asked, pool)
+    scene = Scene(b.models, b.live, b.overall, b.crowd, b.providers, b.lengths, asked, pool)
     return {
         name: np.broadcast_to(np.asarray(column), len(pool))
         for group in FINE_ONLY
@@ -138,6 +138,7 @@ def widened(models, vectors, content):
             categories=flags.astype(np.uint8),
             released=tile(catalogue.released),
             available=np.ones(n, np.bool_),
+            providers=tile(catalogue.providers),
         ),
         popularity=replace(
             crowd,

@@ -19,6 +19,8 @@ def catalogue(titles, categories=None, released=None):
         category_names=tuple(f"c{c}" for c in range(table.shape[1])),
         released=np.array([np.nan] * n if released is None else released, np.float32),
         available=np.ones(n, np.bool_),
+        providers=np.full(n, -1, np.int32),
+        provider_names=Texts.of([]),
     )
 
 

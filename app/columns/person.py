@@ -30,6 +30,19 @@ def _mean_over(of: NDArray[np.uint8], worth: NDArray[np.float64]) -> NDArray[np.
     return mean
 
 
+def provider_columns(scene: Scene) -> Columns:
+    """How much more of the user's likes than of the crowd's are of the item's provider."""
+    providers = scene.models.catalogue.providers
+    mine = providers[scene.query.history.liked(200).rows]
+    mine = mine[mine >= 0]
+    if not len(mine):
+        return [np.nan]
+    share = np.bincount(mine, minlength=len(scene.providers)) / len(mine)
+    of = providers[scene.pool.rows]
+    lift = np.log((share[of] + 0.01) / (scene.providers[of] + 0.01))
+    return [np.where(of >= 0, lift, np.nan)]
+
+
 def affinity_columns(scene: Scene) -> Columns:
     """How the user valued the item's categories, and what share of the last 20 likes has them."""
     history, table = scene.query.history, scene.models.catalogue.categories
@@ -89,6 +102,7 @@ def clock_columns(scene: Scene) -> Columns:
 
 
 CATEGORY = Group(("category_lift",), category_columns)
+PROVIDER = Group(("provider_lift",), provider_columns)
 AFFINITY = Group(("category_value", "category_recent"), affinity_columns)
 HABIT = Group(("habit_popularity", "habit_distance", "habit_age", "habit_breadth"), habit_columns)
 USER = Group(

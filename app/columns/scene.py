@@ -22,6 +22,7 @@ class Scene:
     live: Live
     overall: Scores  # (n,) P(item) when the models were made
     crowd: NDArray[np.float64]  # (c,) share of all likes that fall into each category
+    providers: NDArray[np.float64]  # (p,) share of the likes of items by each provider
     lengths: Scores  # (n,) of the items' factor vectors, never 0
     query: Query
     pool: Candidates

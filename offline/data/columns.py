@@ -17,8 +17,8 @@ USER = _words(
     "sessionid"
 )
 ITEM = _words(
-    "itemid item iid movieid productid product articleid artistid trackid songid bookid videoid "
-    "newsid gameid parentasin asin sku isbn"
+    "itemid item iid movieid productid product articleid trackid songid bookid videoid newsid "
+    "gameid artistid parentasin asin sku isbn"
 )
 RATING = _words("rating stars score overall")
 AMOUNT = _words("weight plays playcount listens listencount count quantity")
@@ -32,6 +32,11 @@ RELEASED = _words(
     "releaseyear year released releasedate publicationyear createdat publishedat date"
 )
 AVAILABLE = _words("available isavailable instock active isactive")
+PROVIDER = _words(
+    "provider providername providerid brand brandname brandid seller sellername sellerid vendor "
+    "merchant store manufacturer artist artistname artistid author authors authorname bookauthor "
+    "studio publisher developer creator"
+)
 FRIEND = _words("friendid friend targetid followeeid followee followingid followedid")
 FOLLOWER = (*USER, "sourceid", "followerid", "follower")
 
@@ -49,6 +54,7 @@ KNOWN: dict[type[FileSchema], dict[str, tuple[str, ...]]] = {
         "categories": CATEGORIES,
         "released": RELEASED,
         "available": AVAILABLE,
+        "provider": PROVIDER,
     },
     UsersFile: {"user": (*USER, "id")},
     FriendsFile: {"user": FOLLOWER, "friend": FRIEND},

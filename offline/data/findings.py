@@ -97,6 +97,9 @@ def _attributes(dataset: Dataset) -> Iterator[Finding]:
         if catalogue.category_names
         else Finding("limit", "No item categories: new items can be found by title words only.")
     )
+    if len(catalogue.provider_names):
+        text = f"{len(catalogue.provider_names)} item providers (brands, artists ...) are known."
+        yield Finding("good", text)
     if not catalogue.titles.ends[-1]:
         yield Finding("limit", "No item titles: lists show ids.")
     if not np.isfinite(catalogue.released).any():

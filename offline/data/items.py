@@ -29,19 +29,21 @@ def build_catalogue(table: Table | None, part: ItemsFile, index: IdIndex) -> Cat
     n = len(index)
     if table is None:
         nothing = np.zeros((n, 0), np.uint8)
-        return Catalogue(
-            index, Texts.of([None] * n), nothing, (), _unknown(n), np.ones(n, np.bool_)
-        )
+        available, nobody = np.ones(n, np.bool_), np.full(n, -1, np.int32)
+        titles = Texts.of([None] * n)
+        return Catalogue(index, titles, nothing, (), _unknown(n), available, nobody, Texts.of([]))
     frame, ids = table.frame, table.frame[part.item or ""]
     told = frame.with_columns(
         _text(part.title).alias("title"),
         _year(part.released).alias("year"),
         _available(part.available).alias("available"),
+        _text(part.provider).replace("", None).alias("provider"),
     ).with_columns(
         pl.col("title").str.replace(YEAR_IN_TITLE, "$1"),
         pl.col("year").fill_null(pl.col("title").str.extract(YEAR_IN_TITLE, 2).cast(pl.Float64)),
     )
     flags, names = _categories(frame, part, index)
+    providers, provider_names = _providers(by_row(ids, told["provider"], index))
     return Catalogue(
         index,
         Texts.of(by_row(ids, told["title"], index).to_list()),
@@ -49,6 +51,8 @@ def build_catalogue(table: Table | None, part: ItemsFile, index: IdIndex) -> Cat
         names,
         by_row(ids, told["year"], index).cast(pl.Float32).fill_null(np.nan).to_numpy().copy(),
         by_row(ids, told["available"], index).fill_null(value=True).to_numpy().copy(),
+        providers,
+        provider_names,
     )
 
 
@@ -68,6 +72,13 @@ def _available(column: str | None) -> pl.Expr:
     if column is None:
         return pl.lit(value=True)
     return ~pl.col(column).str.strip_chars().str.to_lowercase().is_in(NOT_AVAILABLE)
+
+
+def _providers(of: pl.Series) -> tuple[NDArray[np.int32], Texts]:
+    """Number the providers of the items, (n,), by their names' bytes; -1 where there is none."""
+    names = of.drop_nulls().unique().sort()
+    codes = of.cast(pl.Enum(names)).to_physical().cast(pl.Int32).fill_null(-1)
+    return codes.to_numpy().copy(), Texts.of(names.to_list())
 
 
 def _categories(

@@ -62,6 +62,7 @@ class ItemsFile(FileSchema):
     category_flags: tuple[str, ...] = ()  # columns named as a category, holding 1 where it is one
     released: str | None = None  # a year, a date or a unix time
     available: str | None = None
+    provider: str | None = None  # who makes or sells it: a brand, an artist, a studio
 
 
 class UsersFile(FileSchema):
