@@ -28,11 +28,11 @@ def named(prefix, days=("1d", "3d", "7d", "14d", "30d", "90d", "infd")):
     return [f"{prefix}_{window}" for window in days]
 
 
-def test_crowd_columns_are_decayed_counts_their_share_their_trend_and_the_items_age(case):
-    found, crowd, known = case.columns(CROWD), case.models.popularity, case.asked.known
+def assert_told(found, pool, crowd, known):
+    """Fail unless these are the crowd's columns for these counts, as they have faded by then."""
     fade = [2 ** -((known - crowd.at) / h) for h in HALF_LIVES]
     totals = [sum(crowd.liked[h]) * f for h, f in enumerate(fade)]
-    for n, row in enumerate(case.pool.rows):
+    for n, row in enumerate(pool.rows):
         liked = [crowd.liked[h, row] * f for h, f in enumerate(fade)]
         every = [crowd.counts[h, row] * f for h, f in enumerate(fade)]
         first = crowd.first_seen[row]
@@ -53,6 +53,24 @@ def test_crowd_columns_are_decayed_counts_their_share_their_trend_and_the_items_
         }
         assert set(expected) == set(CROWD.names)
         close([found[name][n] for name in CROWD.names], [expected[name] for name in CROWD.names])
+
+
+def test_crowd_columns_are_decayed_counts_their_share_their_trend_and_the_items_age(case):
+    assert_told(case.columns(CROWD), case.pool, case.models.popularity, case.asked.known)
+
+
+def test_what_happens_is_counted_and_all_else_fades_by_then():
+    funnel, pool = build_ratings(), random_pool(np.random.default_rng(0), ITEMS, ITEMS)
+    crowd, live = small_models().popularity, funnel.profiles.live
+    now = crowd.at + 20 * DAY
+    live.apply(np.array([ITEMS - 1, 5]), np.array([1.0, -1.0], np.float32), np.array([now] * 2))
+    found = funnel.fine.features.build(told(funnel, EVENTS["nothing"]), pool)
+    fade = np.exp2(-20 * DAY / np.array(HALF_LIVES))[:, None]
+    moved = replace(crowd, at=now, counts=crowd.counts * fade, liked=crowd.liked * fade)
+    moved.counts[:, [5, ITEMS - 1]] += 1
+    moved.liked[:, ITEMS - 1] += 1
+    first = np.where(np.isinf(crowd.first_seen), now, crowd.first_seen)
+    assert_told(columns(found, CROWD), pool, replace(moved, first_seen=first), now)
 
 
 def test_the_age_of_an_item_that_nobody_knew_is_unknown():
