@@ -21,6 +21,7 @@ import psutil
 import pytest
 import uvicorn
 
+from app.assemble import ITEM_TABLES
 from app.main import create
 from app.service import Service
 from app.settings import CheckpointSettings, Settings
@@ -41,6 +42,7 @@ LEISURE = {  # a busy machine must not make a stage late where lateness is not w
         for stage in ("history", "profile", "recall", "coarse", "fine", "rerank")
     },
 }
+NEEDS_REDIS = {"history", "recall.user_cf", *(f"recall.{name}" for name, _ in ITEM_TABLES)}
 COMMAND = [sys.executable, "-m", "offline.cli"]
 ROOT = Path(__file__).parents[1]
 

@@ -8,10 +8,9 @@ import pytest
 import redis
 
 from app.state.server_process import find_binary
-from tests.conftest import running, seen_by, until
+from tests.conftest import NEEDS_REDIS, running, seen_by, until
 
 pytestmark = pytest.mark.e2e
-NEEDS_REDIS = {"history", "recall.item_cf", "recall.user_cf"}
 SOON = 15.0  # seconds to heal: a few on an idle machine
 
 

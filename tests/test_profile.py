@@ -109,6 +109,7 @@ def test_now_is_the_newest_moment_known_and_always_a_plain_number():
     quiet = PROFILES.query(request("u07"), NO_HISTORY)
     busy = PROFILES.query(request("u07"), history((1, 5, 1, end + 100)))
     assert (quiet.now, busy.now) == (end, end + 100)
+    assert quiet.known == busy.known == end  # of the crowd nothing newer was heard
     assert type(quiet.now) is type(busy.now) is float  # a numpy float would change the bits
 
 

@@ -124,19 +124,45 @@ def test_an_asker_within_a_window_knows_what_came_before_and_is_judged_by_what_c
     start, end = float(log.times[500]), float(log.times[-1]) + 1
     found = askers(log, start, end)
     spread = moments(log, found, start, end, 3)
-    assert sorted(a.user for a in spread) == [a.user for a in found]
-    assert [a.at for a in spread] == sorted(a.at for a in spread)
-    within = [a for a in spread if a.at > start]
-    assert 0.2 < len(within) / len(spread) < 0.8
+    assert spread[: len(found)] == found  # all come at the window's start
+    within = spread[len(found) :]
+    assert [a.at for a in within] == sorted(a.at for a in within)
+    assert {a.user for a in within} < {a.user for a in found}
+    assert len({a.user for a in within}) == len(within) > 0.5 * len(found)
     for asker in within:
         own = log.between(start, end).take(
             np.flatnonzero(log.between(start, end).users == asker.user)
         )
         done = own.before(asker.at)
+        assert len(done) > 0
         assert asker.since.rows.tolist() == done.items[::-1].tolist()
         after = own.take(np.flatnonzero((own.times >= asker.at) & (own.weights > 0)))
         assert len(asker.relevant)
         assert set(asker.relevant) <= set(after.items) - set(done.items)
+
+
+def test_first_visits_are_many():
+    """The number of events done is even on a logarithmic scale: half are below the root."""
+    dataset = small_dataset()
+    log = dataset.log
+    start, end = float(log.times[300]), float(log.times[-1]) + 1
+    found = askers(log, start, end)
+    sizes = np.bincount(log.between(start, end).users)
+    early = [
+        len(asker.since) <= np.sqrt(sizes[asker.user])
+        for seed in range(5)
+        for asker in moments(log, found, start, end, seed)[len(found) :]
+    ]
+    assert 0.35 < np.mean(early) < 0.65
+
+
+def test_the_same_seed_gives_the_same_moments_and_another_others():
+    log = small_dataset().log
+    start, end = float(log.times[500]), float(log.times[-1]) + 1
+    one, same, other = (
+        [a.at for a in moments(log, askers(log, start, end), start, end, s)] for s in (3, 3, 4)
+    )
+    assert one == same != other
 
 
 def test_the_crowd_that_moved_on_is_the_crowd_of_a_later_moment():

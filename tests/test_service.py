@@ -19,7 +19,7 @@ from app.service import Service
 from app.settings import Settings
 from app.state.tables import _marker
 from offline.pointer import point_to
-from tests.conftest import hosted, leisurely, until
+from tests.conftest import NEEDS_REDIS, hosted, leisurely, until
 from tests.test_bundle import edit_manifest
 
 
@@ -132,7 +132,7 @@ def test_without_redis_it_starts_and_answers_and_says_what_is_missing(out, tmp_p
         answer = service.recommend("u1")
         assert len(answer["items"]) == 10
         down = {(missing["stage"], missing["outcome"]) for missing in answer["degraded"]}
-        assert down == {(s, "down") for s in ("history", "recall.item_cf", "recall.user_cf")}
+        assert down == {(stage, "down") for stage in NEEDS_REDIS}
         told = service.client.post("/events", json={"user_id": "u1", "item_id": "i1"})
         assert told.status_code == 503
         assert told.headers["Retry-After"] == "1"
