@@ -10,9 +10,8 @@ from app.cpu import Cpu
 from app.rank.fine import Fine
 from app.run import NO_HURRY
 from offline.data.errors import DataError
-from offline.evaluate.asked import K, ndcg
-from offline.evaluate.metrics import PerUser
-from offline.evaluate.rowsets import RowSets
+from offline.evaluate.asked import K
+from offline.evaluate.grouped import grouped_ndcg, place
 from offline.job import JobConfig, replay
 from offline.rank import coarse_width, fit_coarse, fit_fine
 from offline.table import RankTable, join
@@ -105,27 +104,7 @@ class Coarses:
         return np.asarray(share)[:, None]
 
 
-def place(table: RankTable, scores: NDArray[np.floating]) -> NDArray[np.intp]:
-    """Give each row's place in its group, 0 is the best, (m,); equal scores keep their order."""
-    owner = np.repeat(np.arange(len(table.groups)), table.groups)
-    starts = np.repeat(np.cumsum(table.groups) - table.groups, table.groups)
-    places = np.empty(len(table), np.intp)
-    places[np.lexsort((-scores, owner))] = np.arange(len(table)) - starts
-    return places
-
-
 def stops(config: JobConfig) -> NDArray[np.int64]:
     """Give the numbers of trees at which early stopping may end, ascending."""
     most = max(config.rank.rounds, config.rank.least_rounds)
     return np.linspace(config.rank.least_rounds, most, STOPS).astype(np.int64)
-
-
-def grouped_ndcg(table: RankTable, scores: NDArray[np.floating]) -> PerUser:
-    """Give NDCG@10 of each group, (g,); every group holds something relevant."""
-    owner = np.repeat(np.arange(len(table.groups)), table.groups)
-    places = place(table, scores)
-    lists = np.full((len(table.groups), K), -1, np.int64)
-    shown = np.flatnonzero(places < K)
-    lists[owner[shown], places[shown]] = shown
-    relevant = np.flatnonzero(table.labels > 0)
-    return ndcg(lists, RowSets.of_pairs(owner[relevant], relevant, len(table.groups)))
