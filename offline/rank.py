@@ -1,6 +1,7 @@
 """Fits the coarse and the fine ranker on replayed rows."""
 
 from dataclasses import dataclass
+from math import inf
 
 import lightgbm
 import numpy as np
@@ -9,10 +10,11 @@ from sklearn.linear_model import LogisticRegression
 
 from app.contracts import Scores
 from app.features import CHANNELS, COARSE_VIEW, FINE_VIEW, names
-from app.limits import Count, Positive, Several, Share
+from app.limits import Count, NotNegative, Positive, Seconds, Several, Share
 from app.rank.coarse import Coarse
 from offline.data.errors import DataError
-from offline.table import RankTable, join
+from offline.emphasis import emphasised
+from offline.table import RankTable
 
 RISING = frozenset(
     [f"{c}_{s}" for c in CHANNELS if c != "fresh" for s in ("place", "z")]
@@ -33,6 +35,8 @@ class RankConfig:
     leaves: Several = 7
     leaf_rows: Count = 40
     truncation: Count = 50
+    window_half_life: Seconds = inf  # in windows: groups of older ones count less
+    propensity_power: NotNegative = 0.0  # what is popular and was taken counts less
 
 
 def coarse_width() -> int:
@@ -102,21 +106,21 @@ def fit_fine(windows: list[RankTable], config: RankConfig, seed: int) -> lightgb
     windows = [window for window in windows if len(window)]
     parameters = _parameters(config, seed)
     curves = [
-        _curve(windows[:held_out], windows[held_out], parameters, config.rounds)
+        _curve(_learned(windows[:held_out], config), windows[held_out], parameters, config.rounds)
         for held_out in range(max(1, len(windows) - config.held_out), len(windows))
     ]
     best = int(np.argmax(np.mean(curves, axis=0))) + 1 if curves else config.rounds
-    return lightgbm.train(parameters, _lightgbm(join(windows)), max(best, config.least_rounds))
+    return lightgbm.train(parameters, _learned(windows, config), max(best, config.least_rounds))
 
 
 def _curve(
-    before: list[RankTable], held_out: RankTable, parameters: dict[str, object], rounds: int
+    before: lightgbm.Dataset, held_out: RankTable, parameters: dict[str, object], rounds: int
 ) -> list[float]:
     """Give NDCG@10 on a later window after each tree, (rounds,)."""
     seen: dict[str, dict[str, list[float]]] = {}
     lightgbm.train(
         parameters,
-        _lightgbm(join(before)),
+        before,
         rounds,
         valid_sets=[_lightgbm(held_out)],
         valid_names=["later"],
@@ -125,10 +129,16 @@ def _curve(
     return seen["later"]["ndcg@10"]
 
 
+def _learned(windows: list[RankTable], config: RankConfig) -> lightgbm.Dataset:
+    """Put training windows together, each row with the weight that the configuration gives it."""
+    return _lightgbm(emphasised(windows, config.window_half_life, config.propensity_power))
+
+
 def _lightgbm(table: RankTable) -> lightgbm.Dataset:
     return lightgbm.Dataset(
         table.features,
         table.labels,
+        weight=table.weights,
         group=table.groups,
         position=table.positions,
         feature_name=list(names(FINE_VIEW)),

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from app.contracts import Matrix, Request
+from app.contracts import Matrix, Request, Scores
 from app.features import FINE_VIEW
 from app.features import names as columns
 from app.funnel import Funnel
@@ -28,6 +28,7 @@ class RankTable:
     labels: NDArray[np.int32]  # (m,) 1 where the user took the item and liked it
     groups: NDArray[np.int64]  # (g,) rows of each group; sums to m
     positions: NDArray[np.int32] | None = None  # (m,) place the item was shown at; None: replayed
+    weights: Scores | None = None  # (m,) how much a row counts; None: all the same
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -36,19 +37,31 @@ class RankTable:
         """Keep these rows, ascending; groups shrink, and those left empty vanish."""
         owner = np.repeat(np.arange(len(self.groups)), self.groups)[chosen]
         sizes = np.bincount(owner, minlength=len(self.groups))
-        places = None if self.positions is None else self.positions[chosen]
-        return RankTable(self.features[chosen], self.labels[chosen], sizes[sizes > 0], places)
+        return RankTable(
+            self.features[chosen],
+            self.labels[chosen],
+            sizes[sizes > 0],
+            None if self.positions is None else self.positions[chosen],
+            None if self.weights is None else self.weights[chosen],
+        )
 
 
 def join(tables: list[RankTable]) -> RankTable:
-    """Put tables end to end. Positions are kept where all have them."""
+    """Put tables end to end. Positions are kept where all have them, weights where any has."""
     positions = [table.positions for table in tables if table.positions is not None]
     return RankTable(
         np.concatenate([table.features for table in tables]),
         np.concatenate([table.labels for table in tables]),
         np.concatenate([table.groups for table in tables]),
         np.concatenate(positions) if len(positions) == len(tables) else None,
+        None if all(table.weights is None for table in tables) else _weights(tables),
     )
+
+
+def _weights(tables: list[RankTable]) -> Scores:
+    """Give the weights of all rows, 1 where a table has none."""
+    every = [np.ones(len(t), np.float32) if t.weights is None else t.weights for t in tables]
+    return np.concatenate(every)
 
 
 async def collect(

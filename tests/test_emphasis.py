@@ -1,0 +1,112 @@
+"""How much a row counts: old windows less, and what is taken because everybody takes it."""
+
+from dataclasses import replace
+from math import exp, inf
+
+import numpy as np
+import pytest
+
+from app.features import FINE_VIEW, names
+from offline.emphasis import BOUND, emphasised, inverse_propensity
+from offline.rank import RankConfig, fit_fine
+from offline.table import RankTable, join
+
+WIDTH = len(names(FINE_VIEW))
+LIKED, TASTE = (names(FINE_VIEW).index(name) for name in ("liked_infd", "taste_factors"))
+QUICK = RankConfig(rounds=60, least_rounds=60, leaf_rows=5, learning_rate=0.1, held_out=0)
+
+
+def table(*groups):
+    """A table of groups of (label, likes of all time); the first column numbers the rows."""
+    rows = [row for group in groups for row in group]
+    features = np.zeros((len(rows), WIDTH), np.float32)
+    features[:, 0] = np.arange(len(rows))
+    features[:, LIKED] = np.log1p([likes for _, likes in rows])
+    labels = np.array([label for label, _ in rows], np.int32)
+    return RankTable(features, labels, np.array([len(group) for group in groups], np.int64))
+
+
+ONE = table([(1, 9), (0, 5)], [(1, 0), (1, 99), (0, 3)])
+
+
+def test_by_default_no_row_has_a_weight():
+    assert emphasised([ONE, ONE], inf, 0.0).weights is None
+
+
+def test_a_window_that_is_a_half_life_older_counts_half():
+    found = emphasised([ONE, ONE, ONE], 1.0, 0.0)
+    assert found.weights.tolist() == [0.25] * 5 + [0.5] * 5 + [1.0] * 5
+    slow = emphasised([ONE, ONE, ONE], 2.0, 0.0).weights
+    assert slow[[0, 5, 10]] == pytest.approx([0.5, 2**-0.5, 1.0])
+    assert slow.dtype == np.float32
+
+
+def test_what_was_taken_counts_against_its_popularity_and_the_mean_of_a_group_is_one():
+    found = inverse_propensity(ONE, 0.5)
+    assert found[[1, 4]].tolist() == [1, 1]  # left
+    assert found[0] == 1  # all that its group took
+    rare, common = 1 / exp(0.5 * np.log1p(0)), 1 / exp(0.5 * np.log1p(99))
+    assert found[2:4] == pytest.approx([2 * rare / (rare + common), 2 * common / (rare + common)])
+
+
+def test_no_item_counts_ten_times_the_usual_one():
+    found = inverse_propensity(table([(1, 0), (1, 10**9)]), 3.0)
+    assert found.tolist() == pytest.approx([2 * BOUND**2 / (BOUND**2 + 1), 2 / (BOUND**2 + 1)])
+
+
+def test_an_item_of_which_nothing_is_known_counts_as_liked_by_nobody():
+    unknown = table([(1, 0), (1, 8)])
+    unknown.features[0, LIKED] = np.nan
+    assert inverse_propensity(unknown, 1.0).tolist() == pytest.approx([1.8, 0.2])
+
+
+def test_weights_that_rows_bring_along_are_multiplied():
+    told = replace(ONE, weights=np.array([1, 2, 3, 4, 5], np.float32))
+    found = emphasised([told, ONE], 1.0, 0.0).weights
+    assert found.tolist() == [0.5, 1, 1.5, 2, 2.5, 1, 1, 1, 1, 1]
+    both = emphasised([told], inf, 0.5).weights
+    assert both == pytest.approx(told.weights * inverse_propensity(ONE, 0.5))
+
+
+def test_weights_go_with_their_rows():
+    told = replace(ONE, weights=np.array([1, 2, 3, 4, 5], np.float32))
+    assert told.take(np.array([0, 3])).weights.tolist() == [1, 4]
+    assert ONE.take(np.array([0, 3])).weights is None
+    assert join([ONE, told]).weights.tolist() == [1, 1, 1, 1, 1, 1, 2, 3, 4, 5]
+    assert join([ONE, ONE]).weights is None
+
+
+def window(sign, groups=60, size=12):
+    """People take what is to their taste, or what is against it."""
+    random = np.random.default_rng(int(sign) + 2)
+    features = random.standard_normal((groups * size, WIDTH)).astype(np.float32)
+    labels = (sign * features[:, LIKED] > 1).astype(np.int32)
+    return RankTable(features, labels, np.full(groups, size))
+
+
+def test_what_people_took_lately_counts_more():
+    def slope(config):
+        booster = fit_fine([window(-1), window(-1), window(1)], config, 0)
+        probe = np.zeros((2, WIDTH))
+        probe[:, LIKED] = -2, 2
+        low, high = booster.predict(probe)
+        return high - low
+
+    assert slope(QUICK) < 0 < slope(replace(QUICK, window_half_life=0.3))
+
+
+def test_inverse_propensities_make_the_ranker_care_for_what_few_know():
+    """Half of what each user takes is popular, half is to their taste and little known."""
+    random, groups, size = np.random.default_rng(0), 120, 12
+    features = random.standard_normal((groups * size, WIDTH)).astype(np.float32)
+    popular, suited = np.arange(groups * size) % size == 0, np.arange(groups * size) % size == 1
+    features[:, LIKED] = np.where(popular, 6, 1) + random.random(groups * size)
+    features[:, TASTE] += 2.0 * suited
+    whole = RankTable(features, (popular | suited).astype(np.int32), np.full(groups, size))
+
+    def first(power):
+        booster = fit_fine([whole], replace(QUICK, propensity_power=power), 0)
+        scores = booster.predict(features).reshape(groups, size)
+        return float((scores[:, 1] - scores[:, 0]).mean())
+
+    assert first(1.0) > first(0.0)
