@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from sklearn.metrics import ndcg_score
 
-from app.assemble import Sizes, Wiring
+from app.assemble import Rankers, Sizes, Wiring
 from app.contracts import Request
 from app.cpu import Cpu
 from app.features import CHANNELS
@@ -15,9 +15,9 @@ from app.rank.fine import Fine
 from app.run import NO_HURRY
 from offline.data.dataset import Log
 from offline.data.errors import DataError
-from offline.data.split import by_time
-from offline.evaluate.asked import names
-from offline.job import JobConfig, replay
+from offline.data.split import Split, by_time
+from offline.evaluate.asked import names, ndcg
+from offline.job import JobConfig, Phases, learn, prepare, replay
 from offline.models.fit import fit
 from offline.publish import _arrays
 from offline.rank import RankConfig, fit_coarse, fit_fine
@@ -260,8 +260,18 @@ def test_the_whole_funnel_is_judged_by_everyone_who_came(known, cpu):
     assert len(judged) == len(askers(DATASET.log, *WINDOWS[-1]))
     assert ((judged >= 0) & (judged <= 1)).all()
     assert judged.mean() > 0.1
-    sizes = judge_sizes(known, cpu, changed(config, {"sizes.coarse": 12}), 2)
-    assert sizes.shape == (len(askers(DATASET.log, *WINDOWS[2])), 1)
+
+
+def test_sizes_are_judged_by_rankers_of_few_trees_that_never_saw_the_window(known, cpu):
+    config = changed(BASE, {"sizes.coarse": 12, "rank.rounds": 4})
+    wiring = Wiring(cpu, NO_HURRY, config.sizes, config.policy)
+    split = Split(WINDOWS[2][0], WINDOWS[2][1], (WINDOWS[0], WINDOWS[1]))
+    coarse, booster = learn(DATASET, split, config, wiring, Phases())
+    exam = prepare(DATASET, split, config, wiring)
+    expected = ndcg(exam.sit(Rankers(coarse, Fine(booster)), config.sizes), exam.relevant)
+    judged = judge_sizes(known, cpu, changed(config, {"rank.rounds": 40}), 2)
+    assert judged.shape == (len(exam.users), 1)
+    assert np.array_equal(judged[:, 0], expected)
 
 
 def test_the_parts_are_the_models_of_channels_then_the_rankers_then_the_sizes(known, cpu):
