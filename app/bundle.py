@@ -21,6 +21,7 @@ from app.integrity import verify
 from app.manifest import POINTER, BundleError, Manifest, read_manifest
 from app.rank.coarse import Coarse
 from app.rank.fine import Fine
+from app.rank.hybrid import HYBRID, read_hybrid
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -85,8 +86,10 @@ def load(folder: Path) -> Bundle:
 
 def read_rankers(folder: Path) -> Rankers:
     """Read the scorers of the ranking stages, without checking the bundle."""
-    booster = lightgbm.Booster(model_file=str(folder / "fine.txt"))
-    return Rankers(read_coarse(folder / "coarse.json"), Fine(booster))
+    coarse, hybrid = read_coarse(folder / "coarse.json"), folder / HYBRID
+    if hybrid.is_file():
+        return Rankers(coarse, read_hybrid(hybrid))
+    return Rankers(coarse, Fine(lightgbm.Booster(model_file=str(folder / "fine.txt"))))
 
 
 def read_coarse(path: Path) -> Coarse:

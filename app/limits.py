@@ -6,6 +6,7 @@ from typing import Annotated, TypeAlias
 from annotated_types import Ge, Gt, Le, Lt
 
 Count: TypeAlias = Annotated[int, Ge(1)]
+Whole: TypeAlias = Annotated[int, Ge(0)]
 Several: TypeAlias = Annotated[int, Ge(2)]
 Seed: TypeAlias = Annotated[int, Ge(0), Lt(2**31)]  # LightGBM takes no larger
 Positive: TypeAlias = Annotated[float, Gt(0), Lt(inf)]

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.features import CHANNELS, FINE_VIEW, PERSONAL, names
-from app.limits import Count, NotNegative, Positive
+from app.limits import NotNegative, Positive, Whole
 from app.rank.hybrid import EVENTS, Hybrid
 from offline.evaluate.grouped import grouped_ndcg
 from offline.listwise import Pools, listwise
@@ -35,20 +35,15 @@ class HybridConfig:
 
     kind: Kind = "cascade"
     crowd: NotNegative = 2.0  # weighted: a vote of what everybody likes, against a personal one
-    switch_at: Count | None = None  # switching: events of a warm user; None: learned
+    switch_at: Whole = 0  # switching: events of a warm user; 0: learned
     prior: NotNegative = 1_000.0  # adaptive: taken items at which a band's own weights count half
     penalty: Positive = 1.0  # L2, on standardised columns
 
 
-def fit_hybrid(table: RankTable, config: HybridConfig) -> Hybrid:
-    """Make the hybrid of the configured kind from replayed rows; each group took something.
-
-    Raises:
-        ValueError: the cascade is asked for, which ``offline.rank`` fits.
-    """
-    if config.kind not in MAKERS:
-        raise ValueError(f"{config.kind!r} is none of the hybrids {', '.join(MAKERS)}")
-    return MAKERS[config.kind](table, config)
+def fit_hybrid(table: RankTable, config: HybridConfig) -> Hybrid | None:
+    """Make the hybrid of the configured kind from replayed rows; None: the cascade."""
+    make = MAKERS.get(config.kind)
+    return make(table, config) if make else None
 
 
 def weighted(_: RankTable, config: HybridConfig) -> Hybrid:

@@ -7,12 +7,9 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from time import perf_counter
 
-import lightgbm
-
 from app.assemble import Rankers, Sizes, Wiring
 from app.cpu import Cpu
 from app.limits import Count, Seed
-from app.rank.coarse import Coarse
 from app.rank.fine import Fine
 from app.rerank.slate import Policy
 from app.run import NO_HURRY
@@ -26,7 +23,9 @@ from offline.evaluate.report import write_report
 from offline.exam import Exam
 from offline.gate import GateConfig, judge
 from offline.gate_words import remarks
+from offline.hybrids import HybridConfig, fit_hybrid
 from offline.index import IndexConfig, indexing
+from offline.learned import Learned
 from offline.models.fit import RecallConfig, fit
 from offline.pointer import point_to, pointed
 from offline.publish import Trained, push_tables, write_bundle
@@ -44,6 +43,7 @@ class JobConfig:
     seed: Seed = 7
     recall: RecallConfig = field(default_factory=RecallConfig)
     rank: RankConfig = field(default_factory=RankConfig)
+    hybrid: HybridConfig = field(default_factory=HybridConfig)
     sizes: Sizes = field(default_factory=Sizes)
     index: IndexConfig = field(default_factory=IndexConfig)
     policy: Policy = field(default_factory=Policy)
@@ -83,16 +83,16 @@ def run(reading: Reading, out: Path, config: JobConfig, phases: Phases) -> Path:
     index = indexing(config.index, config.seed)
     wiring = Wiring(cpu, NO_HURRY, config.sizes, config.policy, index)
     try:
-        coarse, booster = learn(dataset, split, config, wiring, phases)
+        learned = learn(dataset, split, config, wiring, phases)
         with phases("evaluate"):
             exam = prepare(dataset, split, config, wiring)
-            evaluation = evaluate(exam, Rankers(coarse, Fine(booster)))
+            evaluation = evaluate(exam, learned.rankers)
         with phases("gate"):
-            gate = judge(evaluation, exam, Rankers(coarse, Fine(booster)), out, config.gate)
+            gate = judge(evaluation, exam, learned.rankers, out, config.gate)
     finally:
         cpu.close()
     with phases("refit"):
-        trained = refit(reading, coarse, booster, config, evaluation)
+        trained = refit(reading, learned, config, evaluation)
         trained = replace(
             trained, gate=gate, rankers_end=exam.cut, settings=told(config), seconds=phases.seconds
         )
@@ -110,7 +110,7 @@ def run(reading: Reading, out: Path, config: JobConfig, phases: Phases) -> Path:
 
 def learn(
     dataset: Dataset, split: Split, config: JobConfig, wiring: Wiring, phases: Phases
-) -> tuple[Coarse, lightgbm.Booster]:
+) -> Learned:
     """Fit the rankers on the windows before the test; nothing from ``split.test_start`` on is read.
 
     Raises:
@@ -119,11 +119,12 @@ def learn(
     with phases("replay"):
         tables = [replay(dataset, *window, config, wiring) for window in split.windows]
     with phases("fine"):
-        booster = fit_fine(tables, config.rank, config.seed)
+        booster, whole = fit_fine(tables, config.rank, config.seed), join(tables)
+        hybrid = fit_hybrid(whole, config.hybrid)
     with phases("coarse"):
-        whole = join(tables)
-        coarse = fit_coarse(whole, config.rank, Fine(booster).score(whole.features))
-    return coarse, booster
+        teacher = hybrid or Fine(booster)
+        coarse = fit_coarse(whole, config.rank, teacher.score(whole.features))
+    return Learned(coarse, booster, whole, hybrid)
 
 
 def replay(
@@ -160,20 +161,15 @@ def evaluate(exam: Exam, rankers: Rankers) -> Evaluation:
     return asyncio.run(evaluate_funnel(funnel, exam.models, exam.dataset, exam.users, exam.seed))
 
 
-def refit(
-    reading: Reading,
-    coarse: Coarse,
-    booster: lightgbm.Booster,
-    config: JobConfig,
-    evaluation: Evaluation,
-) -> Trained:
+def refit(reading: Reading, learned: Learned, config: JobConfig, evaluation: Evaluation) -> Trained:
     """Fit the recall models once more, on everything; the rankers stay as they were judged."""
     dataset = reading.dataset
     models = fit(dataset, dataset.log, config.recall, float(dataset.log.times[-1]))
     return Trained(
         models=models,
-        coarse=coarse,
-        booster=booster,
+        coarse=learned.coarse,
+        booster=learned.booster,
+        hybrid=learned.hybrid,
         sizes=config.sizes,
         preferences=reading.preferences,
         dataset=dataset.name,

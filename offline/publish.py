@@ -24,6 +24,7 @@ from app.integrity import digest, sha256
 from app.manifest import FORMAT, MANIFEST, FileFact, GateFact, Manifest, SizesFact
 from app.preferences import Preferences
 from app.rank.coarse import Coarse
+from app.rank.hybrid import HYBRID, Hybrid, write_hybrid
 from app.state.store import Store
 from app.state.tables import load_tables
 from offline.bundles import draft
@@ -52,6 +53,7 @@ class Trained:
     seconds: dict[str, float] = field(default_factory=dict)  # of each phase so far
     gate: GateFact | None = None
     index: Callable[[Matrix], faiss.Index] = flat_index
+    hybrid: Hybrid | None = None  # stands in for the booster
 
 
 def write_bundle(trained: Trained, out: Path) -> Path:
@@ -64,6 +66,8 @@ def write_bundle(trained: Trained, out: Path) -> Path:
     with draft(out, f"{created:.6f}") as folder:
         write_models(trained.models, folder, trained.index)
         write_rankers(trained.coarse, trained.booster, folder)
+        if trained.hybrid:
+            write_hybrid(trained.hybrid, folder / HYBRID)
         files = {
             path.name: FileFact(bytes=path.stat().st_size, sha256=sha256(path))
             for path in sorted(folder.iterdir())
@@ -177,4 +181,5 @@ def _manifest(trained: Trained, files: dict[str, FileFact], created: float) -> M
         settings=trained.settings,
         seconds=trained.seconds,
         gate=trained.gate,
+        hybrid=trained.hybrid.kind if trained.hybrid else "cascade",
     )

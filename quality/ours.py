@@ -6,11 +6,10 @@ from time import perf_counter
 
 import numpy as np
 
-from app.assemble import Rankers, Wiring
+from app.assemble import Wiring
 from app.cpu import Cpu
 from app.features import CHANNELS
 from app.funnel import Funnel
-from app.rank.fine import Fine
 from app.run import NO_HURRY
 from offline.data.dataset import Dataset
 from offline.data.split import by_time
@@ -61,6 +60,6 @@ def trained(dataset: Dataset, window: Window, config: JobConfig, wiring: Wiring)
     """Train the funnel as the job does; the data set it is given ends at the cut."""
     past = replace(dataset, log=window.known)
     split = by_time(past.log, test_share=1 / len(past.log))  # the test lies beyond: nothing is kept
-    coarse, booster = learn(past, split, config, wiring, Phases())
+    learned = learn(past, split, config, wiring, Phases())
     models = fit(past, past.log, config.recall, window.at)
-    return build(models, wiring, Rankers(coarse, Fine(booster)))
+    return build(models, wiring, learned.rankers)

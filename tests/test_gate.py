@@ -27,6 +27,7 @@ from offline.gate import GateConfig, against_incumbent, floors, judge
 from offline.gate_words import IN_SERVICE, Measured, check, refusal, remarks
 from offline.incumbent import Incumbent, incumbent, leak
 from offline.job import prepare
+from offline.learned import Learned
 from offline.publish import write_rankers
 from offline.train import Choice
 from tests.test_bundle import edit_manifest
@@ -278,7 +279,8 @@ def after_bad_training(data, trained, bad, tmp_path_factory):
     first, told = current(out), []
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("REDIS_URL", "")
-        patch.setattr(job, "learn", lambda *_: (bad.coarse, bad.fine.booster))
+        made = Learned(bad.coarse, bad.fine.booster, table=None)
+        patch.setattr(job, "learn", lambda *_: made)
         for more in ([], ["--force"]):
             command = ["train", "--data", str(data), "--out", str(out), *more]
             told.append((CliRunner().invoke(cli.app, command), current(out)))

@@ -17,7 +17,6 @@ from app.assemble import Rankers, Sizes, Wiring
 from app.contracts import History
 from app.cpu import Cpu
 from app.rank.coarse import Coarse
-from app.rank.fine import Fine
 from app.run import NO_HURRY
 from offline.data.dataset import Dataset
 from offline.data.readers import read
@@ -152,8 +151,8 @@ class Learned:
 
 
 def learned(dataset, wiring, split=SPLIT) -> Learned:
-    coarse, booster = learn(dataset, split, CONFIG, wiring, Phases())
-    return Learned(coarse, booster.model_to_string(), Rankers(coarse, Fine(booster)))
+    found = learn(dataset, split, CONFIG, wiring, Phases())
+    return Learned(found.coarse, found.booster.model_to_string(), found.rankers)
 
 
 def fitted(dataset) -> Models:

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from app.contracts import Matrix, Scores
 from app.features import FINE_VIEW, names
 
+HYBRID = "hybrid.json"  # in a bundle; there it stands in for the fine ranker
 EVENTS = "user_events"  # the column of history length: log1p of the number of events
 
 

@@ -2,9 +2,8 @@
 
 from dataclasses import replace
 
-from app.assemble import Rankers, Wiring
+from app.assemble import Wiring
 from app.cpu import Cpu
-from app.rank.fine import Fine
 from app.run import NO_HURRY
 from offline.data.split import Split
 from offline.evaluate.asked import ndcg
@@ -19,9 +18,9 @@ def judge_funnel(known: Known, cpu: Cpu, config: JobConfig, window: int) -> PerU
     start, end = known.windows[window]
     split = Split(start, end, known.windows[:window])
     wiring = Wiring(cpu, NO_HURRY, config.sizes, config.policy)
-    coarse, booster = learn(known.dataset, split, config, wiring, Phases())
+    learned = learn(known.dataset, split, config, wiring, Phases())
     exam = prepare(known.dataset, split, config, wiring)
-    return ndcg(exam.sit(Rankers(coarse, Fine(booster)), config.sizes), exam.relevant)
+    return ndcg(exam.sit(learned.rankers, config.sizes), exam.relevant)
 
 
 def judge_sizes(known: Known, cpu: Cpu, config: JobConfig, window: int) -> Figures:
