@@ -20,7 +20,7 @@ class Policy:
 
     diversity: float = 0.05  # MMR: weight of unlikeness against relevance
     freshness: float = 0.02  # bonus of a brand-new item, on the scale of relevance
-    explore_slots: int = 2  # places of the list given to exploration, the last ones
+    explore_slots: int = 1  # places of the list given to exploration, the last ones
     explore_from: int = 5  # places of a list for each exploration slot; a shorter one has none
     explore_beta: float = 0.3
 
