@@ -80,8 +80,7 @@ def run(reading: Reading, out: Path, config: JobConfig, phases: Phases) -> Path:
     dataset = reading.dataset
     split = by_time(dataset.log)
     cpu = Cpu(threads=1)
-    index = indexing(config.index, config.seed)
-    wiring = Wiring(cpu, NO_HURRY, config.sizes, config.policy, index)
+    wiring = wired(config, cpu)
     try:
         learned = learn(dataset, split, config, wiring, phases)
         with phases("evaluate"):
@@ -106,6 +105,12 @@ def run(reading: Reading, out: Path, config: JobConfig, phases: Phases) -> Path:
     found["notes"] += remarks(gate)
     write_report(found, out)
     return folder
+
+
+def wired(config: JobConfig, cpu: Cpu) -> Wiring:
+    """Set the funnel up as configured, with all the time that it needs."""
+    index = indexing(config.index, config.seed)
+    return Wiring(cpu, NO_HURRY, config.sizes, config.policy, index)
 
 
 def learn(

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from sklearn.metrics import ndcg_score
 
-from app.assemble import Rankers, Sizes, Wiring
+from app.assemble import Sizes, Wiring
 from app.contracts import Request
 from app.cpu import Cpu
 from app.features import CHANNELS
@@ -266,9 +266,9 @@ def test_sizes_are_judged_by_rankers_of_few_trees_that_never_saw_the_window(know
     config = changed(BASE, {"sizes.coarse": 12, "rank.rounds": 4})
     wiring = Wiring(cpu, NO_HURRY, config.sizes, config.policy)
     split = Split(WINDOWS[2][0], WINDOWS[2][1], (WINDOWS[0], WINDOWS[1]))
-    coarse, booster = learn(DATASET, split, config, wiring, Phases())
+    learned = learn(DATASET, split, config, wiring, Phases())
     exam = prepare(DATASET, split, config, wiring)
-    expected = ndcg(exam.sit(Rankers(coarse, Fine(booster)), config.sizes), exam.relevant)
+    expected = ndcg(exam.sit(learned.rankers, config.sizes), exam.relevant)
     judged = judge_sizes(known, cpu, changed(config, {"rank.rounds": 40}), 2)
     assert judged.shape == (len(exam.users), 1)
     assert np.array_equal(judged[:, 0], expected)

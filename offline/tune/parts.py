@@ -36,7 +36,7 @@ def parts(known: Known, base: JobConfig, cpu: Cpu) -> list[Part]:
     ]
     return [
         *alone,
-        Part("fine", "NDCG@10", FINE, Fines(replays).judge, weight=3),
+        Part("fine", "NDCG@10", _timed(FINE, known), Fines(replays).judge, weight=3),
         Part("coarse", "share kept", COARSE, Coarses(replays).judge),
         Part("sizes", "NDCG@10", SIZES, partial(judge_sizes, known, cpu), weight=3, cost=4),
     ]
@@ -45,7 +45,7 @@ def parts(known: Known, base: JobConfig, cpu: Cpu) -> list[Part]:
 def _timed(settings: tuple[Setting, ...], known: Known) -> tuple[Setting, ...]:
     """Leave out how fast things fade where there is no time."""
     is_timed = known.dataset.traits.timed
-    return tuple(one for one in settings if is_timed or not one.name.endswith(".half_life"))
+    return tuple(one for one in settings if is_timed or not one.name.endswith("half_life"))
 
 
 def study_name(known: Known, base: JobConfig, part: Part) -> str:

@@ -5,14 +5,12 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from app.assemble import Wiring
 from app.cpu import Cpu
 from app.rank.fine import Fine
-from app.run import NO_HURRY
 from offline.data.errors import DataError
 from offline.evaluate.asked import K
 from offline.evaluate.grouped import grouped_ndcg, place
-from offline.job import JobConfig, replay
+from offline.job import JobConfig, replay, wired
 from offline.rank import coarse_width, fit_coarse, fit_fine
 from offline.table import RankTable, join
 from offline.tune.known import Known
@@ -53,9 +51,8 @@ class Replays:
         """Give all rows of one window."""
         if window not in self.tables:
             whole = replace(config, negatives=len(self.known.dataset.catalogue))
-            wiring = Wiring(self.cpu, NO_HURRY, config.sizes, config.policy)
             times = self.known.windows[window]
-            self.tables[window] = replay(self.known.dataset, *times, whole, wiring)
+            self.tables[window] = replay(self.known.dataset, *times, whole, wired(config, self.cpu))
         return self.tables[window]
 
 

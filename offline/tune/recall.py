@@ -7,13 +7,11 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from app.artifacts import Models
-from app.assemble import Wiring
 from app.contracts import NO_HISTORY, Channel, LocalChannel, Query, Request
 from app.cpu import Cpu
 from app.funnel import Funnel
-from app.run import NO_HURRY
 from offline.evaluate.asked import names
-from offline.job import JobConfig
+from offline.job import JobConfig, wired
 from offline.models.fit import fit
 from offline.replay import Asker, advance, build, labels
 from offline.tune.known import Known
@@ -53,7 +51,7 @@ class Recall:
                 models = refit(self.fitted[window], dataset, log, config.recall, name)
         except FloatingPointError:
             return np.zeros((len(users), 1))
-        funnel = build(models, Wiring(self.cpu, NO_HURRY, config.sizes, config.policy))
+        funnel = build(models, wired(config, self.cpu))
         return asyncio.run(self._asked(funnel, CHANNEL[name], users))
 
     async def _asked(self, funnel: Funnel, name: str, users: list[Asker]) -> Figures:

@@ -101,6 +101,8 @@ FINE: tuple[Setting, ...] = (
     Range("rank.leaves", 4, 31, log=True),
     Range("rank.leaf_rows", 10, 300, log=True),
     Range("rank.truncation", 10, 100, log=True),
+    Options("rank.window_half_life", (1.0, 2.0, 4.0, inf)),
+    Range("rank.propensity_power", 0.0, 0.8),
 )
 SIZES: tuple[Setting, ...] = (  # more candidates cost time in every request: the range is narrow
     Options("sizes.recall", (100, 150, 200, 300)),

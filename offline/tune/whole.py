@@ -2,13 +2,11 @@
 
 from dataclasses import replace
 
-from app.assemble import Wiring
 from app.cpu import Cpu
-from app.run import NO_HURRY
 from offline.data.split import Split
 from offline.evaluate.asked import ndcg
 from offline.evaluate.metrics import PerUser
-from offline.job import JobConfig, Phases, learn, prepare
+from offline.job import JobConfig, Phases, learn, prepare, wired
 from offline.tune.known import Known
 from offline.tune.study import Figures
 
@@ -17,7 +15,7 @@ def judge_funnel(known: Known, cpu: Cpu, config: JobConfig, window: int) -> PerU
     """Give NDCG@10 of every user who came in a window, (u,); what recall missed counts too."""
     start, end = known.windows[window]
     split = Split(start, end, known.windows[:window])
-    wiring = Wiring(cpu, NO_HURRY, config.sizes, config.policy)
+    wiring = wired(config, cpu)
     learned = learn(known.dataset, split, config, wiring, Phases())
     exam = prepare(known.dataset, split, config, wiring)
     return ndcg(exam.sit(learned.rankers, config.sizes), exam.relevant)
