@@ -153,6 +153,16 @@ async def test_newer_likes_count_more():
     assert found.scores.tolist() == [1.0, 0.5]
 
 
+async def test_where_nothing_was_liked_neutral_events_speak_softly():
+    neutral = history((3, 3, 0, 9), (8, 3, 0, 8))
+    one = query(history=neutral, exclude=[3, 8])
+    liked = query(history=replace(neutral, weights=np.ones(2, np.float32)), exclude=[3, 8])
+    found, loud = [await proposed(item_table(), each) for each in (one, liked)]
+    assert len(found) > 0
+    assert found.rows.tolist() == loud.rows.tolist()
+    assert found.scores == pytest.approx(0.1 * loud.scores, rel=1e-5)
+
+
 async def test_users_do_not_recommend_to_themselves():
     one = asked(MODELS, 3)
     channel = user_cf(neighbours=1)
