@@ -35,6 +35,8 @@ class RankConfig:
     leaves: Several = 7
     leaf_rows: Count = 40
     truncation: Count = 50
+    monotone: bool = True  # more of what can only speak for an item cannot lower its score
+    extra_trees: bool = True  # groups are few and noisy: split points at random fit less of it
     window_half_life: Seconds = inf  # in windows: groups of older ones count less
     propensity_power: NotNegative = 0.0  # what is popular and was taken counts less
 
@@ -158,9 +160,11 @@ def _parameters(config: RankConfig, seed: int) -> dict[str, object]:
         "bagging_fraction": 0.8,
         "bagging_freq": 1,
         "lambda_l2": 5.0,
-        "extra_trees": True,  # groups are few and noisy: split points at random fit less of it
+        "extra_trees": config.extra_trees,
         "lambdarank_truncation_level": config.truncation,
-        "monotone_constraints": [int(name in RISING) for name in names(FINE_VIEW)],
+        "monotone_constraints": [
+            int(config.monotone and name in RISING) for name in names(FINE_VIEW)
+        ],
         "deterministic": True,
         "force_row_wise": True,
         "max_bin": 127,
