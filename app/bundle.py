@@ -4,7 +4,9 @@ A bundle is a folder ``bundles/<version>/`` of plain files. ``manifest.json`` is
 names every file with its size and SHA-256; ``current`` beside ``bundles`` is the pointer.
 """
 
-from dataclasses import dataclass
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -19,9 +21,12 @@ from app.assemble import Indexes, Rankers, Sizes
 from app.catalogue import Catalogue, IdIndex, Texts
 from app.integrity import verify
 from app.manifest import POINTER, BundleError, Manifest, read_manifest
+from app.rank.blend import OBJECTIVES, Blend, read_blend
 from app.rank.coarse import Coarse
 from app.rank.fine import Fine
 from app.rank.hybrid import HYBRID, read_hybrid
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -42,6 +47,16 @@ class Bundle:
     def sizes(self) -> Sizes:
         """The numbers of candidates that the rankers were trained with."""
         return self.manifest.sizes.sizes()
+
+    def weighed(self, objectives: Mapping[str, float]) -> Rankers:
+        """Give the rankers with these weights of objectives; those the bundle lacks are logged."""
+        fine = self.rankers.fine
+        known = fine.weights if isinstance(fine, Blend) else {}
+        for name in objectives.keys() - known.keys():
+            log.warning("the setting objectives.%s is of no model of %s", name, self.version)
+        if not isinstance(fine, Blend):
+            return self.rankers
+        return replace(self.rankers, fine=fine.weighed(objectives))
 
 
 def current(out: Path) -> Path:
@@ -89,6 +104,8 @@ def read_rankers(folder: Path) -> Rankers:
     coarse, hybrid = read_coarse(folder / "coarse.json"), folder / HYBRID
     if hybrid.is_file():
         return Rankers(coarse, read_hybrid(hybrid))
+    if (folder / OBJECTIVES).is_file():
+        return Rankers(coarse, read_blend(folder))
     return Rankers(coarse, Fine(lightgbm.Booster(model_file=str(folder / "fine.txt"))))
 
 

@@ -110,6 +110,7 @@ class Manifest(BaseModel):
     settings: dict[str, Any] = {}  # what the job was told, beside the data
     seconds: dict[str, float] = {}  # wall time of each phase until it was written
     gate: GateFact | None = None  # None: written before there was a gate
+    objectives: dict[str, float] = {}  # weight of each model of the fine ranker; none: one model
     hybrid: str = "cascade"  # another: ``hybrid.json`` stands in for the fine ranker
 
     def preferences(self) -> Preferences:

@@ -181,7 +181,7 @@ class Service:
         funnel = assemble(
             bundle.models,
             bundle.indexes,
-            bundle.rankers,
+            bundle.weighed(settings.objectives),
             State(
                 live,
                 RedisHistories(self.store, prefix, *common, limit=settings.history_limit),

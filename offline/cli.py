@@ -102,6 +102,14 @@ def train(  # noqa: PLR0913, PLR0917 - one argument for each option
             "ivf_* for 10,000 items and more. Default: flat."
         ),
     ] = None,
+    objectives: Annotated[
+        str | None,
+        typer.Option(
+            help="What the fine ranker learns and how much of each counts, as "
+            "conversion=1,click=0.3,value=0.5. Default: relevance alone, or these where event "
+            "types weigh differently."
+        ),
+    ] = None,
     max_bad_share: Annotated[
         float, typer.Option(help="Share of bad rows at which to stop.", min=0, max=1)
     ] = 0.05,
@@ -129,6 +137,7 @@ def train(  # noqa: PLR0913, PLR0917 - one argument for each option
             gate,
             keep,
             config,
+            objectives,
         )
         run(data, _settings(out=out), choice, schema=schema, max_bad_share=max_bad_share)
 

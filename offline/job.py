@@ -13,12 +13,14 @@ from app.limits import Count, Seed
 from app.rank.fine import Fine
 from app.rerank.slate import Policy
 from app.run import NO_HURRY
+from offline.blending import fit_several, teacher
 from offline.bundles import KEEP, remove_old
 from offline.data.dataset import Dataset
 from offline.data.errors import DataError
 from offline.data.readers import Reading
 from offline.data.split import Split, by_time
 from offline.evaluate.evaluation import Evaluation, evaluate_funnel
+from offline.evaluate.objectives import by_objective
 from offline.evaluate.report import write_report
 from offline.exam import Exam
 from offline.gate import GateConfig, judge
@@ -27,10 +29,11 @@ from offline.hybrids import HybridConfig, fit_hybrid
 from offline.index import IndexConfig, indexing
 from offline.learned import Learned
 from offline.models.fit import RecallConfig, fit
+from offline.objectives import Objectives, chosen
 from offline.pointer import point_to, pointed
 from offline.publish import Trained, push_tables, write_bundle
 from offline.rank import RankConfig, fit_coarse, fit_fine
-from offline.replay import askers, build, moments, sample
+from offline.replay import askers, build, moments, sample, with_outcome
 from offline.table import NEGATIVES, RankTable, collect, join
 from offline.told import told
 from offline.write_up import figures, summary
@@ -44,6 +47,7 @@ class JobConfig:
     recall: RecallConfig = field(default_factory=RecallConfig)
     rank: RankConfig = field(default_factory=RankConfig)
     hybrid: HybridConfig = field(default_factory=HybridConfig)
+    objectives: Objectives = field(default_factory=Objectives)
     sizes: Sizes = field(default_factory=Sizes)
     index: IndexConfig = field(default_factory=IndexConfig)
     policy: Policy = field(default_factory=Policy)
@@ -86,6 +90,7 @@ def run(reading: Reading, out: Path, config: JobConfig, phases: Phases) -> Path:
         with phases("evaluate"):
             exam = prepare(dataset, split, config, wiring)
             evaluation = evaluate(exam, learned.rankers)
+            objectives = by_objective(exam, learned)
         with phases("gate"):
             gate = judge(evaluation, exam, learned.rankers, out, config.gate)
     finally:
@@ -102,6 +107,7 @@ def run(reading: Reading, out: Path, config: JobConfig, phases: Phases) -> Path:
             point_to(folder)
         remove_old(out, config.keep, pointed(out))
     found = figures(dataset, split, trained, evaluation, phases.seconds)
+    found["objectives"] = objectives
     found["notes"] += remarks(gate)
     write_report(found, out)
     return folder
@@ -121,15 +127,18 @@ def learn(
     Raises:
         DataError: users took nothing, or everything, of what recall proposed.
     """
+    objectives = chosen(config.objectives, dataset.traits, config.hybrid.kind)
     with phases("replay"):
         tables = [replay(dataset, *window, config, wiring) for window in split.windows]
     with phases("fine"):
         booster, whole = fit_fine(tables, config.rank, config.seed), join(tables)
         hybrid = fit_hybrid(whole, config.hybrid)
+        several = fit_several(tables, booster, objectives, config.rank, config.seed)
     with phases("coarse"):
-        teacher = hybrid or Fine(booster)
-        coarse = fit_coarse(whole, config.rank, teacher.score(whole.features))
-    return Learned(coarse, booster, whole, hybrid)
+        fine = hybrid or Fine(booster)
+        taught = teacher(several.blend, whole) if several else fine.score(whole.features)
+        coarse = fit_coarse(whole, config.rank, taught)
+    return Learned(coarse, booster, whole, hybrid, several)
 
 
 def replay(
@@ -139,6 +148,8 @@ def replay(
     models = fit(dataset, dataset.log.before(start), config.recall, start)
     users = sample(askers(dataset.log, start, end), config.askers, config.seed)
     users = moments(dataset.log, users, start, end, config.seed)
+    if chosen(config.objectives, dataset.traits, config.hybrid.kind):
+        users = with_outcome(dataset.log, users, start, end)
     funnel = build(models, wiring)
     return asyncio.run(collect(funnel, dataset, users, config.seed, config.negatives))
 
@@ -175,6 +186,7 @@ def refit(reading: Reading, learned: Learned, config: JobConfig, evaluation: Eva
         coarse=learned.coarse,
         booster=learned.booster,
         hybrid=learned.hybrid,
+        several=learned.several,
         sizes=config.sizes,
         preferences=reading.preferences,
         dataset=dataset.name,

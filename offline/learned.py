@@ -8,6 +8,7 @@ from app.assemble import Rankers
 from app.rank.coarse import Coarse
 from app.rank.fine import Fine
 from app.rank.hybrid import Hybrid
+from offline.blending import Several
 from offline.table import RankTable
 
 
@@ -19,8 +20,10 @@ class Learned:
     booster: lightgbm.Booster  # the cascade's fine ranker
     table: RankTable
     hybrid: Hybrid | None = None  # stands in for the fine ranker; None: the cascade
+    several: Several | None = None  # a blend of them stands in for the booster
 
     @property
     def rankers(self) -> Rankers:
         """Give the scorers as the funnel takes them."""
-        return Rankers(self.coarse, self.hybrid or Fine(self.booster))
+        blend = self.several.blend if self.several else None
+        return Rankers(self.coarse, self.hybrid or blend or Fine(self.booster))

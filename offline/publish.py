@@ -23,10 +23,12 @@ from app.features import COARSE_VIEW, names, view_hash
 from app.integrity import digest, sha256
 from app.manifest import FORMAT, MANIFEST, FileFact, GateFact, Manifest, SizesFact
 from app.preferences import Preferences
+from app.rank.blend import write_blend
 from app.rank.coarse import Coarse
 from app.rank.hybrid import HYBRID, Hybrid, write_hybrid
 from app.state.store import Store
 from app.state.tables import load_tables
+from offline.blending import Several
 from offline.bundles import draft
 
 log = logging.getLogger(__name__)
@@ -54,6 +56,7 @@ class Trained:
     gate: GateFact | None = None
     index: Callable[[Matrix], faiss.Index] = flat_index
     hybrid: Hybrid | None = None  # stands in for the booster
+    several: Several | None = None  # their blend stands in for the booster
 
 
 def write_bundle(trained: Trained, out: Path) -> Path:
@@ -68,6 +71,8 @@ def write_bundle(trained: Trained, out: Path) -> Path:
         write_rankers(trained.coarse, trained.booster, folder)
         if trained.hybrid:
             write_hybrid(trained.hybrid, folder / HYBRID)
+        if trained.several:
+            write_blend(trained.several.boosters, trained.several.weights, folder)
         files = {
             path.name: FileFact(bytes=path.stat().st_size, sha256=sha256(path))
             for path in sorted(folder.iterdir())
@@ -182,4 +187,5 @@ def _manifest(trained: Trained, files: dict[str, FileFact], created: float) -> M
         seconds=trained.seconds,
         gate=trained.gate,
         hybrid=trained.hybrid.kind if trained.hybrid else "cascade",
+        objectives=dict(trained.several.weights) if trained.several else {},
     )

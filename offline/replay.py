@@ -1,7 +1,7 @@
 """The real funnel as of an earlier moment, and the requests that users would have made then."""
 
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,7 +13,7 @@ from app.funnel import Funnel, Slate
 from app.preferences import Preferences
 from app.state.live import Live
 from app.state.memory import MemoryHistories, MemoryTables
-from offline.data.dataset import Log
+from offline.data.dataset import NO_LOG, Log
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -24,6 +24,7 @@ class Asker:
     relevant: Rows  # (r,) unique, sorted: positive events from the moment on, not seen before
     at: float = -np.inf  # the moment, unix seconds; not later than the models: theirs
     since: History = NO_HISTORY  # what the user did after the models were made, before the moment
+    later: Log = NO_LOG  # all that the user did from the moment on, where objectives ask for it
 
 
 def askers(log: Log, start: float, end: float) -> list[Asker]:
@@ -86,6 +87,15 @@ def after(own: Log, asker: Asker, events: int) -> Asker | None:
         past.times[newest],
     )
     return Asker(asker.user, left, float(later.times[0]), done)
+
+
+def with_outcome(log: Log, found: list[Asker], start: float, end: float) -> list[Asker]:
+    """Say of each asker all that the user did from the moment, or the start, to the end."""
+    owned = own_events(log.between(start, end), found)
+    return [
+        replace(asker, later=own.between(max(asker.at, start), end))
+        for asker, own in zip(found, owned, strict=True)
+    ]
 
 
 def advance(live: Live, log: Log, since: float, until: float) -> None:

@@ -15,6 +15,7 @@ from app.features import FINE_VIEW
 from app.features import names as columns
 from app.funnel import Funnel
 from offline.data.dataset import Dataset
+from offline.objectives import GRADED, outcomes
 from offline.replay import Asker, advance, ask_once, labels
 
 NEGATIVES = 150  # of each group; all of them (some 700) rank no better and take four times as long
@@ -29,6 +30,7 @@ class RankTable:
     groups: NDArray[np.int64]  # (g,) rows of each group; sums to m
     positions: NDArray[np.int32] | None = None  # (m,) place the item was shown at; None: replayed
     weights: Scores | None = None  # (m,) how much a row counts; None: all the same
+    outcomes: Matrix | None = None  # (m, 3) what the user did with it, as ``objectives.GRADED``
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -43,18 +45,24 @@ class RankTable:
             sizes[sizes > 0],
             None if self.positions is None else self.positions[chosen],
             None if self.weights is None else self.weights[chosen],
+            None if self.outcomes is None else self.outcomes[chosen],
         )
 
 
 def join(tables: list[RankTable]) -> RankTable:
-    """Put tables end to end. Positions are kept where all have them, weights where any has."""
+    """Put tables end to end.
+
+    Positions and outcomes are kept where all have them, weights where any has.
+    """
     positions = [table.positions for table in tables if table.positions is not None]
+    outcomes = [table.outcomes for table in tables if table.outcomes is not None]
     return RankTable(
         np.concatenate([table.features for table in tables]),
         np.concatenate([table.labels for table in tables]),
         np.concatenate([table.groups for table in tables]),
         np.concatenate(positions) if len(positions) == len(tables) else None,
         None if all(table.weights is None for table in tables) else _weights(tables),
+        np.concatenate(outcomes) if len(outcomes) == len(tables) else None,
     )
 
 
@@ -69,12 +77,14 @@ async def collect(
 ) -> RankTable:
     """Ask the funnel for each user and compute the features of everything it proposed.
 
-    Kept are what the user took and about ``negatives`` others of each group, drawn by ``seed``.
+    Kept are what the user took, what the askers' ``later`` says they clicked, and about
+    ``negatives`` others of each group, drawn by ``seed``.
     Users must come in order of time: the crowd's state moves on with them. Groups without a
     relevant candidate teach a ranker nothing and are left out.
     """
     drawn = np.random.default_rng(seed)
-    features, taken = [], []
+    features, taken, done = [], [], []
+    conversion = dataset.traits.weights[-1] if dataset.traits.weights else np.inf
     known = funnel.profiles.live.now
     names = dataset.users.names(np.array([user.user for user in users], np.int64))
     for name, user in zip(names, users, strict=True):
@@ -84,12 +94,19 @@ async def collect(
         slate = await ask_once(funnel, request)
         found = labels(slate.merged.rows, user.relevant)
         if found.any():
-            kept = np.flatnonzero(found | (drawn.random(len(found)) < negatives / len(found)))
+            outcome = outcomes(slate.merged.rows, user.later, conversion)
+            sampled = drawn.random(len(found)) < negatives / len(found)
+            kept = np.flatnonzero(found | (outcome[:, 0] > 0) | sampled)
             features.append(funnel.fine.features.build(slate.query, slate.merged)[kept])
             taken.append(found[kept].astype(np.int32))
+            done.append(outcome[kept])
     if not features:
         nothing = np.empty((0, len(columns(FINE_VIEW))), np.float32)
-        return RankTable(nothing, np.empty(0, np.int32), np.empty(0, np.int64))
+        no_outcome = np.empty((0, len(GRADED)), np.float32)
+        return RankTable(nothing, np.empty(0, np.int32), np.empty(0, np.int64), outcomes=no_outcome)
     return RankTable(
-        np.concatenate(features), np.concatenate(taken), np.array([len(t) for t in taken])
+        np.concatenate(features),
+        np.concatenate(taken),
+        np.array([len(t) for t in taken]),
+        outcomes=np.concatenate(done),
     )

@@ -20,6 +20,7 @@ from offline.gate_words import RefusedError, refusal, remarks
 from offline.index import Kind, chosen
 from offline.index_loss import served_losses
 from offline.job import JobConfig, Phases, run
+from offline.objectives import Objectives, parse
 from offline.pointer import pointed
 
 PHASES = {
@@ -45,12 +46,14 @@ class Choice:
     gate: GateConfig = field(default_factory=GateConfig)
     keep: int = KEEP
     config: Path | None = None  # a file; what is said beside it wins
+    objectives: str | None = None  # "conversion=1,click=0.3"
 
     def job(self, settings: Settings) -> JobConfig:
         """Give the whole configuration.
 
         Raises:
             ConfigError: the file cannot be used.
+            DataError: the objectives are not what they should be.
         """
         base = read_config(self.config) if self.config else checked({}, "defaults")
         similarity = self.similarity or base.recall.item_cf.similarity
@@ -64,6 +67,7 @@ class Choice:
             base,
             seed=base.seed if self.seed is None else self.seed,
             recall=recall,
+            objectives=Objectives(**parse(self.objectives)) if self.objectives else base.objectives,
             index=replace(base.index, kind=self.index or base.index.kind),
             policy=settings.policy.policy(),
             gate=self.gate,

@@ -42,6 +42,15 @@ class Log:
         return self.take(slice(int(low), int(high)))
 
 
+NO_LOG = Log(
+    np.empty(0, np.int32),
+    np.empty(0, np.int32),
+    np.empty(0, np.float32),
+    np.empty(0, np.float32),
+    np.empty(0),
+)
+
+
 @dataclass(frozen=True, slots=True)
 class Traits:
     """What kind of data it is; decides defaults, and is told to the user by doctor."""
@@ -49,6 +58,7 @@ class Traits:
     explicit: bool  # values are ratings on a scale, not counts
     positive_at: float  # explicit: a value of at least this is a positive event
     timed: bool  # False: no timestamps; ``Log.times`` are seeded random, so the split is random
+    weights: tuple[float, ...] = (1.0,)  # of the positive event types that occur, ascending
 
 
 @dataclass(frozen=True, slots=True, eq=False)

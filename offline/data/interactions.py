@@ -24,13 +24,14 @@ class Events:
     table: Table
     timed: bool
     positive_at: float
+    weights: tuple[float, ...]  # of the positive types that occur, ascending, each once
 
     @property
     def traits(self) -> Traits:
         """Say what kind of data it is."""
         kinds = self.table.frame["kind"]
         explicit = len(kinds) > 0 and bool((kinds == "rating").all())
-        return Traits(explicit=explicit, positive_at=self.positive_at, timed=self.timed)
+        return Traits(explicit, self.positive_at, self.timed, self.weights)
 
 
 def check(table: Table, part: InteractionsFile, schema: Schema) -> Events:
@@ -40,7 +41,10 @@ def check(table: Table, part: InteractionsFile, schema: Schema) -> Events:
     sound = typed.reject(_fault(schema, timed=timed))
     unique = sound.reject(pl.when(~pl.col(RAW).is_first_distinct()).then(pl.lit(DUPLICATE)))
     ratings = unique.frame.filter(pl.col("kind") == "rating")["value"]
-    return Events(unique, timed, _positive_at(part, ratings))
+    worth = schema.weights()
+    weights = {worth[kind] for kind in unique.frame["kind"].unique().to_list()}
+    positive = tuple(sorted(weight for weight in weights if weight > 0))
+    return Events(unique, timed, _positive_at(part, ratings), positive)
 
 
 def _typed(frame: pl.DataFrame, part: InteractionsFile, *, timed: bool) -> pl.DataFrame:

@@ -158,6 +158,14 @@ class Variant(TypedDict):
     difference: Interval  # this - the funnel as it is
 
 
+class ObjectiveRow(TypedDict):
+    """One model as the fine ranker, or their blend, judged by each objective."""
+
+    model: str  # "conversion", "blend"
+    weight: float | None  # in the blend
+    ndcg: Metrics  # objective -> NDCG@10; of value graded
+
+
 class IndexLoss(TypedDict):
     """A vector index, and what it misses of an exact search."""
 

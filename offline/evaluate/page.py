@@ -10,6 +10,7 @@ from offline.evaluate.figures import (
     Difference,
     IndexLoss,
     Metrics,
+    ObjectiveRow,
     SegmentFigures,
     Setting,
     Sweeps,
@@ -70,6 +71,7 @@ class Extras(TypedDict, total=False):
 
     ablations: list[Variant]
     hybrids: list[Variant]
+    objectives: list[ObjectiveRow]
     index: list[IndexLoss]
 
 

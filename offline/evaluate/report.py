@@ -75,6 +75,7 @@ def render(figures: Figures) -> str:
         plots=_plots(figures),
         variants=_variants(figures),
         indexes=figures.get("index", []),
+        objectives=figures.get("objectives", []),
         fewest=FEWEST,
         best=_best(figures),
     )

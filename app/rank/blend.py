@@ -1,0 +1,72 @@
+"""Several objectives in one score: a model for each, added up by weights that can be set."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import lightgbm
+import numpy as np
+import orjson
+from numpy.typing import NDArray
+
+from app.columns.scene import standard
+from app.contracts import Matrix, Scorer, Scores
+from app.rank.fine import Fine
+
+OBJECTIVES = "objectives.json"  # the weights
+RELEVANT = "relevant"  # the objective of the single model, which every bundle has
+FINE = "fine.txt"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Blend:
+    """A weighted sum of each model's scores, standardised over the pool.
+
+    Raw scores of two models cannot be compared: what is rare is told apart by less.
+    """
+
+    models: Mapping[str, Scorer]  # by objective
+    weights: Mapping[str, float]  # of the same objectives, 0 or more
+
+    def score(self, features: Matrix) -> Scores:
+        """Give the weighted sums, (n,); a model that counts nothing is not asked."""
+        total: NDArray[np.floating] = np.zeros(len(features))
+        for objective, weight in self.weights.items():
+            if weight:
+                scores = self.models[objective].score(features)
+                total = total + weight * standard(scores.astype(np.float64))
+        return total.astype(np.float32)
+
+    def weighed(self, weights: Mapping[str, float]) -> "Blend":
+        """Let other weights count; those of objectives that are not told stay."""
+        told = {name: weights.get(name, weight) for name, weight in self.weights.items()}
+        return replace(self, weights=told)
+
+
+def write_blend(
+    boosters: Mapping[str, lightgbm.Booster], weights: Mapping[str, float], folder: Path
+) -> None:
+    """Write each model as LightGBM text beside that of what is relevant, and the weights."""
+    for objective, booster in boosters.items():
+        if objective != RELEVANT:
+            booster.save_model(str(folder / model_file(objective)))
+    (folder / OBJECTIVES).write_bytes(orjson.dumps(dict(weights), option=orjson.OPT_INDENT_2))
+
+
+def read_blend(folder: Path) -> Blend:
+    """Read what ``write_blend`` wrote.
+
+    Raises:
+        OSError: a file is absent.
+        ValueError: the weights are damaged.
+        lightgbm.basic.LightGBMError: a model is.
+    """
+    weights = orjson.loads((folder / OBJECTIVES).read_bytes())
+    files = {name: str(folder / model_file(name)) for name in weights}
+    models = {name: Fine(lightgbm.Booster(model_file=file)) for name, file in files.items()}
+    return Blend(models, weights)
+
+
+def model_file(objective: str) -> str:
+    """Name the file of an objective's model."""
+    return FINE if objective == RELEVANT else f"fine.{objective}.txt"

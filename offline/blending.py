@@ -1,0 +1,82 @@
+"""Fits one fine model for each objective, and blends them."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+import lightgbm
+import numpy as np
+from numpy.typing import NDArray
+
+from app.columns.scene import standard
+from app.contracts import Scores
+from app.rank.blend import RELEVANT, Blend
+from app.rank.fine import Fine
+from offline.objectives import GRADED, edges, grade
+from offline.rank import RankConfig, fit_fine
+from offline.table import RankTable
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Several:
+    """Fine models by objective, how much each counts, and what the grades of value mean."""
+
+    boosters: Mapping[str, lightgbm.Booster]
+    weights: Mapping[str, float]  # of the same objectives
+    bounds: NDArray[np.float64]  # of the grades of value
+
+    @property
+    def blend(self) -> Blend:
+        """Give the scorer of all of them."""
+        models = {name: Fine(booster) for name, booster in self.boosters.items()}
+        return Blend(models, dict(self.weights))
+
+
+def fit_several(
+    windows: list[RankTable],
+    relevant: lightgbm.Booster,
+    weights: Mapping[str, float],
+    config: RankConfig,
+    seed: int,
+) -> Several | None:
+    """Fit lambdarank for each objective of ``weights``, on tables that have outcomes.
+
+    An objective that nobody fulfilled is left out; None: that is all of them. ``relevant`` is the
+    model of what was liked, which is fitted already.
+    """
+    bounds = value_bounds(windows)
+    boosters = {RELEVANT: relevant} if RELEVANT in weights else {}
+    for objective in (name for name in GRADED if name in weights):
+        tables = [graded(window, objective, bounds) for window in windows]
+        if any(table.labels.any() for table in tables):
+            boosters[objective] = fit_fine(tables, config, seed)
+    if not boosters:
+        return None
+    return Several(boosters, {name: weights[name] for name in boosters}, bounds)
+
+
+def value_bounds(windows: list[RankTable]) -> NDArray[np.float64]:
+    """Give the bounds of the grades of value, by how much what these windows hold is worth."""
+    worth = [w.outcomes[:, GRADED.index("value")] for w in windows if w.outcomes is not None]
+    return edges(np.concatenate([np.empty(0, np.float32), *worth]))
+
+
+def graded(table: RankTable, objective: str, bounds: NDArray[np.float64]) -> RankTable:
+    """Label the rows by one objective.
+
+    Raises:
+        ValueError: the table has no outcomes.
+    """
+    if table.outcomes is None:
+        raise ValueError("a table without outcomes cannot be graded: collect it, or give them")
+    return replace(table, labels=grade(table.outcomes, objective, bounds))
+
+
+def teacher(blend: Blend, table: RankTable) -> Scores:
+    """Score a whole table, (m,): each group as the pool that it is, each model at one go."""
+    ends = np.cumsum(table.groups)[:-1]
+    total = np.zeros(len(table))
+    for objective, weight in blend.weights.items():
+        scores = blend.models[objective].score(table.features).astype(np.float64)
+        pools = np.split(scores, ends)
+        total += weight * np.concatenate([standard(pool) for pool in pools])
+    return total.astype(np.float32)

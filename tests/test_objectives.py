@@ -1,0 +1,442 @@
+"""Click, conversion and value: what each grades, models of their own, and the blend of them."""
+
+from dataclasses import replace
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from app.assemble import Sizes, Wiring
+from app.bundle import load, read_rankers
+from app.cpu import Cpu
+from app.features import FINE_VIEW, names
+from app.manifest import read_manifest
+from app.rank.blend import RELEVANT, Blend, read_blend, write_blend
+from app.rank.fine import Fine
+from app.run import NO_HURRY
+from offline.blending import Several, fit_several, graded, teacher, value_bounds
+from offline.config import checked, text
+from offline.data.dataset import NO_LOG, Dataset, Log, Traits
+from offline.data.errors import DataError
+from offline.data.readers import read
+from offline.data.split import by_time
+from offline.evaluate.objectives import by_objective, truth
+from offline.job import JobConfig, Phases, learn, prepare, replay
+from offline.objectives import BLEND, Objectives, chosen, edges, grade, outcomes, parse
+from offline.publish import write_bundle
+from offline.rank import RankConfig, fit_fine
+from offline.replay import Asker, with_outcome
+from offline.table import RankTable, join
+from offline.train import Choice
+from tests.fakes import SMALL, rows, small_dataset
+from tests.shop import EVENTS, prices, write_shop
+from tests.test_publish import trained_on_little
+
+WIDTH = len(names(FINE_VIEW))
+AGE, GAP, MEAN = (names(FINE_VIEW).index(name) for name in ("age", "user_gap", "mean_value"))
+QUICK = RankConfig(rounds=40, least_rounds=40, leaf_rows=5, learning_rate=0.1, held_out=0)
+SEVERAL_KINDS = Traits(explicit=False, positive_at=4.0, timed=True, weights=(0.2, 1.0, 2.0))
+ONE_KIND = Traits(explicit=True, positive_at=4.0, timed=True)
+NO_FEATURES = np.empty((0, WIDTH), np.float32)
+
+
+def events(*done):
+    """A user's events (item row, weight, value), in order of time."""
+    items, weights, values = zip(*done, strict=True)
+    n = len(items)
+    return Log(
+        np.zeros(n, np.int32),
+        np.array(items, np.int32),
+        np.array(values, np.float32),
+        np.array(weights, np.float32),
+        np.arange(n, dtype=np.float64),
+    )
+
+
+def test_what_was_done_with_an_item_is_told_by_objective():
+    done = events((3, 0.2, 1), (3, 2, 10), (5, -1, 4), (9, 0, 7), (5, 2, 1), (8, -1, 2), (3, 2, 5))
+    found = outcomes(rows(8, 3, 4, 9, 5), done, strongest=2.0)
+    assert found.tolist() == pytest.approx(
+        np.array([[0, 0, 0], [1, 1, 30.2], [0, 0, 0], [1, 0, 0], [1, 1, 0]])
+    )
+    assert found.dtype == np.float32
+
+
+def test_where_nothing_was_done_or_proposed_there_is_no_outcome():
+    assert not outcomes(rows(1, 2), NO_LOG, 1.0).any()
+    assert outcomes(rows(), events((1, 1, 1)), 1.0).shape == (0, 3)
+
+
+def test_grades_of_value_have_equal_ratios_between_the_least_and_a_large_worth():
+    worth = np.geomspace(1, 10_000, 101)
+    bounds = edges(np.concatenate([[0, 0], worth, worth[:50]]))
+    assert bounds[1:] / bounds[:-1] == pytest.approx([bounds[0]] * 2)
+    done = np.zeros((5, 3), np.float32)
+    done[:, 2] = 0, 1, bounds[0] * 1.01, bounds[2] * 0.99, 1e9
+    assert grade(done, "value", bounds).tolist() == [0, 1, 2, 3, 4]
+
+
+def test_one_that_is_worth_far_more_does_not_make_all_others_equal():
+    worth = np.append(np.arange(1, 200), 1e9)
+    assert edges(worth)[-1] < 200
+
+
+@pytest.mark.parametrize("worth", [[], [0, 0], [3, 3]])
+def test_where_all_are_worth_the_same_they_are_graded_alike(worth):
+    done = np.zeros((2, 3), np.float32)
+    done[1, 2] = 3
+    first, second = grade(done, "value", edges(np.array(worth)))
+    assert first == 0 < second
+
+
+def test_click_and_conversion_are_yes_or_no():
+    done = np.array([[1, 0, 9], [1, 1, 0], [0, 0, 0]], np.float32)
+    assert grade(done, "click", np.ones(3)).tolist() == [1, 1, 0]
+    assert grade(done, "conversion", np.ones(3)).tolist() == [0, 1, 0]
+
+
+def test_the_single_model_is_enough_unless_event_types_differ_or_weights_are_told():
+    assert chosen(Objectives(), ONE_KIND) == {}
+    assert chosen(Objectives(), SEVERAL_KINDS) == {"click": 0.3, "conversion": 1.0, "value": 0.5}
+    assert chosen(Objectives(value=2), ONE_KIND) == {"value": 2}
+    assert chosen(Objectives(relevant=1), SEVERAL_KINDS) == {}
+    assert chosen(Objectives(relevant=1, click=1), ONE_KIND) == {"relevant": 1, "click": 1}
+
+
+def test_with_a_hybrid_there_is_nothing_to_blend():
+    assert chosen(Objectives(), SEVERAL_KINDS, "weighted") == {}
+    with pytest.raises(DataError, match="leave either the hybrid or the objectives out"):
+        chosen(Objectives(click=1), ONE_KIND, "weighted")
+
+
+def test_weights_are_read_from_the_command_line():
+    assert parse("conversion=1, click=0.3") == {"conversion": 1, "click": 0.3}
+
+
+@pytest.mark.parametrize(
+    ("told", "said"),
+    [
+        ("click", "'click' is no weight"),
+        ("click=much", "'click=much' is no weight"),
+        ("cash=1", "no objective 'cash': there are relevant, click, conversion, value"),
+        ("click=-1", "not negative"),
+        ("click=inf", "not negative"),
+        ("click=nan", "not negative"),
+        ("click=0", "one is above 0"),
+        ("", "'' is no weight"),
+    ],
+)
+def test_weights_that_make_no_sense_are_told(told, said):
+    with pytest.raises(DataError, match=said):
+        parse(told)
+
+
+def test_objectives_are_settings_of_the_training(tmp_path):
+    config = checked({"objectives": {"click": 0.3, "value": 1}}, "file")
+    assert config.objectives == Objectives(click=0.3, value=1)
+    (tmp_path / "again.toml").write_text(text(config))
+    settings = NoPolicy()
+    assert Choice(config=tmp_path / "again.toml").job(settings).objectives == config.objectives
+    told = Choice(config=tmp_path / "again.toml", objectives="conversion=2").job(settings)
+    assert told.objectives == Objectives(conversion=2)
+
+
+class NoPolicy:
+    """Settings, as far as a choice reads them."""
+
+    redis_url, key_prefix = None, "test"
+
+    class policy:  # noqa: N801 - stands for an attribute
+        @staticmethod
+        def policy():
+            return JobConfig().policy
+
+
+def test_an_asker_knows_what_the_user_did_from_the_moment_to_the_end():
+    log = small_dataset().log
+    start, end = (float(t) for t in np.quantile(log.times, [0.5, 0.8]))
+    mine = np.flatnonzero((log.users == 3) & (log.times >= start) & (log.times < end))
+    middle = float(log.times[mine[len(mine) // 2]])
+    early, late = with_outcome(log, [Asker(3, rows()), Asker(3, rows(), at=middle)], start, end)
+    assert early.later.items.tolist() == log.items[mine].tolist()
+    assert late.later.items.tolist() == log.items[mine[log.times[mine] >= middle]].tolist()
+    assert set(early.later.users.tolist()) == {3}
+
+
+# --- the models
+
+
+@cache
+def shown(seed=0, groups=80, size=15):
+    """Pools in which each objective goes with a column of its own."""
+    random = np.random.default_rng(seed)
+    features = random.standard_normal((groups * size, WIDTH)).astype(np.float32)
+    done = np.zeros((groups * size, 3), np.float32)
+    done[:, 0] = features[:, AGE] > 0.8
+    done[:, 1] = features[:, GAP] > 1.2
+    done[:, 2] = np.where(features[:, MEAN] > 0, np.exp(3 * features[:, MEAN]), 0)
+    liked = (done[:, :2] > 0).any(axis=1).astype(np.int32)
+    return RankTable(features, liked, np.full(groups, size), outcomes=done)
+
+
+@cache
+def several(weights=(("click", 0.3), ("conversion", 1.0), ("value", 0.5)), seed=0) -> Several:
+    relevant = fit_fine([shown()], QUICK, 0)
+    return fit_several([shown(), shown(1)], relevant, dict(weights), QUICK, seed)
+
+
+@pytest.mark.parametrize(
+    ("objective", "column"), [("click", AGE), ("conversion", GAP), ("value", MEAN)]
+)
+def test_each_model_learns_its_own_objective(objective, column):
+    gain = several().boosters[objective].feature_importance("gain")
+    assert int(np.argmax(gain)) == column
+    assert gain[column] > 0.7 * gain.sum()
+
+
+def test_the_same_seed_gives_the_same_models():
+    def texts(found):
+        return [booster.model_to_string() for booster in found.boosters.values()]
+
+    again = several.__wrapped__()
+    assert texts(again) == texts(several())
+    assert texts(several(seed=1)) != texts(several())
+
+
+def test_what_is_relevant_is_not_fitted_again():
+    found = several((("relevant", 2.0), ("click", 1.0)))
+    assert list(found.boosters) == [RELEVANT, "click"]
+    relevant = fit_fine([shown()], QUICK, 0)
+    assert found.boosters[RELEVANT].model_to_string() == relevant.model_to_string()
+
+
+def test_an_objective_that_nobody_fulfilled_is_left_out():
+    done = shown().outcomes * np.array([1, 0, 1], np.float32)
+    never = replace(shown(), outcomes=done)
+    relevant = fit_fine([never], QUICK, 0)
+    found = fit_several([never], relevant, {"conversion": 1.0, "click": 0.5}, QUICK, 0)
+    assert found.weights == {"click": 0.5}
+    assert fit_several([never], relevant, {"conversion": 1.0}, QUICK, 0) is None
+    assert fit_several([never], relevant, {}, QUICK, 0) is None
+
+
+def test_a_table_without_outcomes_cannot_be_graded():
+    with pytest.raises(ValueError, match="without outcomes"):
+        graded(replace(shown(), outcomes=None), "click", np.ones(3))
+
+
+def test_outcomes_go_with_their_rows():
+    kept = shown().take(np.arange(20, 31))
+    assert kept.outcomes.tolist() == shown().outcomes[20:31].tolist()
+    assert join([shown(), shown(1)]).outcomes.shape == (len(shown()) + len(shown(1)), 3)
+    assert join([shown(), replace(shown(), outcomes=None)]).outcomes is None
+
+
+class Column:
+    """Scores by one column, and counts how often it is asked."""
+
+    def __init__(self, column, factor=1.0):
+        self.column, self.factor, self.asked = column, factor, 0
+
+    def score(self, features):
+        self.asked += 1
+        return (self.factor * features[:, self.column]).astype(np.float32)
+
+
+def test_a_blend_is_the_weighted_sum_of_standardised_scores():
+    pool = np.random.default_rng(0).standard_normal((50, 2)).astype(np.float32)
+    pool[:, 1] = pool[:, 1] * 1e4 + 7
+    one = Blend({"a": Column(0), "b": Column(1)}, {"a": 1.0, "b": 0.5})
+    expected = sum(
+        weight * (x - x.mean()) / x.std()
+        for x, weight in zip(pool.T.astype(np.float64), (1.0, 0.5), strict=True)
+    )
+    assert one.score(pool) == pytest.approx(expected, abs=1e-5)
+    assert one.score(pool).dtype == np.float32
+
+
+def test_the_unit_of_a_models_scores_does_not_matter():
+    pool = np.random.default_rng(0).standard_normal((50, 2)).astype(np.float32)
+    by = [
+        Blend({"a": Column(0), "b": Column(1, factor)}, {"a": 1.0, "b": 0.5}).score(pool)
+        for factor in (1.0, 1e3)
+    ]
+    assert by[0] == pytest.approx(by[1], abs=1e-4)
+
+
+@pytest.mark.parametrize("n", [0, 1, 2])
+def test_the_smallest_pools_and_equal_scores_are_no_trouble(n):
+    scores = Blend({"a": Column(0)}, {"a": 1.0}).score(np.ones((n, 1), np.float32))
+    assert scores.tolist() == [0.0] * n
+
+
+def test_a_model_that_counts_nothing_is_not_asked():
+    idle, asked = Column(0), Column(1)
+    one = Blend({"a": idle, "b": asked}, {"a": 0.0, "b": 1.0})
+    one.score(np.ones((3, 2), np.float32))
+    assert (idle.asked, asked.asked) == (0, 1)
+
+
+def test_other_weights_may_count_and_those_not_told_stay():
+    one = Blend({"a": Column(0), "b": Column(1)}, {"a": 1.0, "b": 0.5})
+    assert one.weighed({"b": 2.0, "c": 9.0}).weights == {"a": 1.0, "b": 2.0}
+    assert one.weights == {"a": 1.0, "b": 0.5}
+
+
+def test_coarse_is_taught_by_what_the_blend_says_of_each_pool():
+    table, blend = shown(), several().blend
+    ends = np.cumsum(table.groups)[:-1]
+    pools = [blend.score(pool) for pool in np.split(table.features, ends)]
+    assert teacher(blend, table) == pytest.approx(np.concatenate(pools), abs=1e-5)
+
+
+# --- the bundle
+
+
+def test_a_bundle_keeps_the_models_and_their_weights(tmp_path):
+    found = several((("relevant", 2.0), ("click", 1.0), ("value", 0.5)))
+    trained = trained_on_little(booster=found.boosters[RELEVANT], several=found)
+    folder = write_bundle(trained, tmp_path)
+    assert {p.name for p in folder.glob("fine*")} == {
+        "fine.txt",
+        "fine.click.txt",
+        "fine.value.txt",
+    }
+    assert read_manifest(folder).objectives == {"relevant": 2.0, "click": 1.0, "value": 0.5}
+    features = shown().features[:40]
+    fine = load(folder).rankers.fine
+    assert fine.score(features).tolist() == found.blend.score(features).tolist()
+
+
+def test_a_bundle_without_objectives_is_served_by_its_one_model(tmp_path):
+    folder = write_bundle(trained_on_little(), tmp_path)
+    assert read_manifest(folder).objectives == {}
+    assert isinstance(load(folder).rankers.fine, Fine)
+    assert isinstance(read_rankers(folder).fine, Fine)
+
+
+def test_the_service_may_set_other_weights_and_says_which_the_bundle_lacks(tmp_path, caplog):
+    found = several()
+    bundle = load(write_bundle(trained_on_little(several=found), tmp_path))
+    weighed = bundle.weighed({"click": 5.0, "value": 0.0, "relevant": 1.0}).fine
+    assert weighed.weights == {"click": 5.0, "conversion": 1.0, "value": 0.0}
+    assert caplog.messages == [
+        f"the setting objectives.relevant is of no model of {bundle.version}"
+    ]
+    assert bundle.weighed({}).fine.weights == found.weights
+    single = load(write_bundle(trained_on_little(), tmp_path / "single"))
+    assert single.weighed({"click": 1.0}) is single.rankers
+    assert "objectives.click" in caplog.messages[-1]
+
+
+def test_a_damaged_model_is_not_read(tmp_path):
+    write_blend(several().boosters, several().weights, tmp_path)
+    assert list(read_blend(tmp_path).models) == ["click", "conversion", "value"]
+    (tmp_path / "fine.click.txt").unlink()
+    with pytest.raises(Exception, match=r"fine\.click\.txt"):
+        read_blend(tmp_path)
+
+
+# --- data with event types
+
+
+def shop(folder: Path) -> Dataset:
+    """The small ratings as a shop's events, read from files as a user has them."""
+    return read(write_shop(small_dataset(), folder)).dataset
+
+
+def test_a_shop_made_of_ratings_has_views_clicks_likes_and_purchases(tmp_path):
+    rated, made = small_dataset().log, shop(tmp_path)
+    assert made.traits.weights == (0.2, 0.4, 1.0, 2.0)
+    assert not made.traits.explicit
+    weight = dict(zip(EVENTS, (0, 0.2, 0.2, 0.4, 1.0, 2.0), strict=True))
+    by_stars = {stars: weight[kind] for stars, kind in enumerate(EVENTS)}
+    by_stars[1] = by_stars[2] = 0.2
+    assert sorted(made.log.weights.tolist()) == pytest.approx(
+        sorted(by_stars[int(stars)] for stars in rated.values)
+    )
+    bought = made.log.weights == 2
+    assert made.log.values[bought] == pytest.approx(
+        prices(len(made.catalogue))[made.log.items[bought]], rel=1e-6
+    )
+    assert set(made.log.values[~bought].tolist()) == {1.0}
+
+
+def test_ratings_are_of_one_kind():
+    traits = small_dataset().traits
+    assert traits.weights == (1.0,)
+    assert chosen(Objectives(), traits) == {}
+
+
+@pytest.fixture(scope="module")
+def cpu():
+    one = Cpu(threads=1)
+    yield one
+    one.close()
+
+
+@pytest.fixture(scope="module")
+def sold(tmp_path_factory):
+    return shop(tmp_path_factory.mktemp("shop"))
+
+
+def test_the_job_learns_every_objective_where_event_types_differ(cpu, sold):
+    config = JobConfig(recall=SMALL, rank=QUICK, sizes=Sizes(40, 30, 20), askers=20)
+    wiring, split = Wiring(cpu, NO_HURRY, config.sizes), by_time(sold.log, windows=2)
+    learned = learn(sold, split, config, wiring, Phases())
+    assert learned.several.weights == {"click": 0.3, "conversion": 1.0, "value": 0.5}
+    assert isinstance(learned.rankers.fine, Blend)
+    exam = prepare(sold, split, config, wiring)
+    exam = replace(exam, users=exam.users[:12])
+    table = by_objective(exam, learned)
+    assert [one["model"] for one in table] == ["relevant", "click", "conversion", "value", "blend"]
+    assert [one["weight"] for one in table] == [None, 0.3, 1.0, 0.5, None]
+    for one in table:
+        assert list(one["ndcg"]) == ["relevant", "click", "conversion", "value"]
+        assert all(0 < figure["mean"] < 1 for figure in one["ndcg"].values())
+    assert by_objective(exam, replace(learned, several=None)) == []
+
+
+def test_what_each_user_did_after_the_cut_is_told_by_objective(cpu, sold):
+    config = JobConfig(recall=SMALL, rank=QUICK, askers=40)
+    split = by_time(sold.log)
+    exam = prepare(sold, split, config, Wiring(cpu, NO_HURRY))
+    bounds = edges(sold.log.weights * sold.log.values)
+    found = truth(exam, exam.users, bounds)
+    log, cut = sold.log, exam.cut
+    for n, user in enumerate(exam.users):
+        seen = set(log.items[(log.users == user.user) & (log.times < cut)].tolist())
+        clicked, bought, worth = set(), set(), {}
+        for event in np.flatnonzero((log.users == user.user) & (log.times >= cut)):
+            item = int(log.items[event])
+            if item not in seen:
+                clicked.add(item)
+                bought |= {item} if log.weights[event] == 2 else set()
+                worth[item] = worth.get(item, 0) + float(log.weights[event] * log.values[event])
+        for name, expected in {"click": clicked, "conversion": bought, "value": worth}.items():
+            rows_ = found[name].take(np.array([n]))
+            assert rows_.rows.tolist() == sorted(expected), name
+        grades = found["value"].take(np.array([n])).grades
+        assert grades.tolist() == [
+            1 + int(np.searchsorted(bounds, np.float32(worth[item]), "right"))
+            for item in sorted(worth)
+        ]
+
+
+def test_what_was_clicked_is_kept_although_it_was_not_liked(cpu):
+    """Neutral ratings are clicks; without objectives they are left out like any other."""
+    rated = small_dataset()
+    config = JobConfig(recall=SMALL, rank=QUICK, negatives=1, askers=30)
+    start, end = (float(t) for t in np.quantile(rated.log.times, [0.5, 0.9]))
+    asked = replace(config, objectives=Objectives(click=1))
+    plain, told = (replay(rated, start, end, one, Wiring(cpu, NO_HURRY)) for one in (config, asked))
+    assert not plain.outcomes.any()
+    assert told.outcomes[:, 0].sum() > told.labels.sum() == plain.labels.sum()
+    assert (told.outcomes[told.labels > 0] > 0).all()  # liked: clicked, converted, of value
+    assert value_bounds([told]).shape == (3,)
+
+
+def test_the_weights_without_any_told_are_those_of_the_documentation():
+    page = (Path(__file__).parents[1] / "docs" / "objectives.md").read_text()
+    assert f"conversion={BLEND.conversion:g},click={BLEND.click:g},value={BLEND.value:g}" in page
