@@ -36,8 +36,8 @@ class HybridConfig:
     kind: Kind = "cascade"
     crowd: NotNegative = 2.0  # weighted: a vote of what everybody likes, against a personal one
     switch_at: Whole = 0  # switching: events of a warm user; 0: learned
-    prior: NotNegative = 1_000.0  # adaptive: taken items at which a band's own weights count half
-    penalty: Positive = 1.0  # L2, on standardised columns
+    prior: NotNegative = 1_000.0  # taken items at which the weights of a band count half
+    penalty: Positive = 2_000.0  # L2 on the weights of standardised columns
 
 
 def fit_hybrid(table: RankTable, config: HybridConfig) -> Hybrid | None:
@@ -79,22 +79,26 @@ def learned(table: RankTable, config: HybridConfig) -> Hybrid:
     return _linear("learned", SAID, table, config)
 
 
-def combined(table: RankTable, config: HybridConfig) -> Hybrid:
-    """Weigh all columns of the fine view together: feature combination."""
-    return _linear("combined", names(FINE_VIEW), table, config)
-
-
 def adaptive(table: RankTable, config: HybridConfig) -> Hybrid:
+    """Weigh what the channels say by how long the user's history is."""
+    return _by_history(_linear("adaptive", SAID, table, config), table, config)
+
+
+def combined(table: RankTable, config: HybridConfig) -> Hybrid:
+    """Weigh all columns of the fine view, by how long the user's history is."""
+    return _by_history(_linear("combined", names(FINE_VIEW), table, config), table, config)
+
+
+def _by_history(everybody: Hybrid, table: RankTable, config: HybridConfig) -> Hybrid:
     """Learn weights for each band of history length, drawn to those of everybody.
 
     Where users took ``prior`` items in a band, its own weights count half.
     """
-    everybody = learned(table, config)
     events = np.expm1(table.features[:, names(FINE_VIEW).index(EVENTS)]).round()
     band = np.searchsorted(BANDS, events, side="right") - 1
-    own = [_band(everybody, table.take(np.flatnonzero(band == b)), config) for b in range(4)]
-    lengths, weights = np.array(CENTRES, np.float32), np.stack(own).astype(np.float32)
-    return replace(everybody, kind="adaptive", lengths=lengths, weights=weights)
+    parts = [table.take(np.flatnonzero(band == at)) for at in range(len(BANDS))]
+    weights = np.stack([_band(everybody, part, config) for part in parts]).astype(np.float32)
+    return replace(everybody, lengths=np.array(CENTRES, np.float32), weights=weights)
 
 
 def _band(everybody: Hybrid, rows: RankTable, config: HybridConfig) -> Floats:

@@ -43,23 +43,20 @@ class Pools:
         return float(value), missed @ self.features
 
 
-def listwise(
-    pools: Pools, rising: NDArray[np.bool_], penalty: float, centre: Floats | None = None
-) -> Floats:
-    """Give the weights (f,) of least cross entropy (ListNet: Cao et al., 2007).
+def listwise(pools: Pools, rising: NDArray[np.bool_], penalty: float) -> Floats:
+    """Give the weights (f,) of least cross entropy (ListNet: Cao et al., 2007) and L2 penalty.
 
-    L2 draws them to ``centre``, or to 0. ``rising`` (f,) says which may not be negative: what
-    channels say is much alike, and left free the weight of one is played off against another's.
+    ``rising`` (f,) says which may not be negative: what channels say is much alike, and left free
+    the weight of one is played off against another's.
     """
-    middle = np.zeros(len(rising)) if centre is None else centre
 
     def loss(weights: Floats) -> tuple[float, Floats]:
         value, slope = pools.loss(weights)
-        away = weights - middle
-        return value + penalty / 2 * float(away @ away), slope + penalty * away
+        return value + penalty / 2 * float(weights @ weights), slope + penalty * weights
 
     bounds = [(0.0 if positive else None, None) for positive in rising]
+    start = np.zeros(len(rising))
     found = minimize(
-        loss, middle, jac=True, method="L-BFGS-B", bounds=bounds, options={"maxiter": ITERATIONS}
+        loss, start, jac=True, method="L-BFGS-B", bounds=bounds, options={"maxiter": ITERATIONS}
     )
     return np.asarray(found.x, np.float64)
