@@ -340,12 +340,20 @@ def test_what_other_programs_measure_is_shown_when_it_is_there(figures):
     figures["ablations"] = [variant]
     figures["hybrids"] = [variant | {"name": "weighted"}]
     figures["index"] = [{"name": "IVF-PQ", "recall": 0.934, "bytes": 4_200_000}]
+    judged = {"click": around(0.31), "value": around(0.222)}
+    figures["objectives"] = [
+        {"model": "value", "weight": 0.25, "ndcg": judged},
+        {"model": "blend", "weight": None, "ndcg": judged},
+    ]
     page = Page(render(figures))
     words = " ".join(page.words)
+    for said in ("What each objective costs", "click", "0.25", "0.222", "blend"):
+        assert said in words, said
+    assert "objectives" in page.ids
     for said in ("Ablations", "without <item_cf>", "Hybrids", "weighted", "IVF-PQ", "4.2 MB"):
         assert said in words
     assert "variants" in page.ids
-    del figures["hybrids"], figures["index"]
+    del figures["hybrids"], figures["index"], figures["objectives"]
     assert "Hybrids" not in render(figures)
 
 
