@@ -52,14 +52,22 @@ def ablations() -> Iterator[Ablation]:
 
 
 def learn(tables: list[RankTable], ablation: Ablation, config: RankConfig, seed: int) -> Rankers:
-    """Fit both rankers without the part, the fine one with ``config.least_rounds`` trees."""
+    """Fit both rankers without the part; of the fine one's trees fewer, each with more weight.
+
+    On windows of ML-100K before the test 100 trees at three times the rate rank as 300 do.
+    """
     chosen = join(tables[-(ablation.windows or len(tables)) :])
     kept, features = without(chosen.features, ablation)
     table = replace(chosen, features=features).take(kept)
-    fixed = replace(config, rounds=config.least_rounds, **ablation.changed)
-    fine = Fine(fit_fine([table], fixed, seed))
+    fine = Fine(fit_fine([table], replace(_quick(config), **ablation.changed), seed))
     teacher = fine.score(table.features) if ablation.distilled else None
     return Rankers(fit_coarse(table, config, teacher), fine)
+
+
+def _quick(config: RankConfig) -> RankConfig:
+    fewer = min(config.least_rounds, config.rounds)
+    rate = config.learning_rate * config.rounds / fewer
+    return replace(config, rounds=fewer, least_rounds=fewer, learning_rate=rate)
 
 
 def cut(rankers: Rankers, ablation: Ablation, sizes: Sizes) -> Cut:

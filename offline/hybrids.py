@@ -34,7 +34,7 @@ class HybridConfig:
     """Which order stands in for the fine ranker's, and how it is made."""
 
     kind: Kind = "cascade"
-    crowd: NotNegative = 2.0  # weighted: a vote of what everybody likes, against a personal one
+    crowd: NotNegative = 1.0  # weighted: a vote of what everybody likes, against a personal one
     switch_at: Whole = 0  # switching: events of a warm user; 0: learned
     prior: NotNegative = 1_000.0  # taken items at which the weights of a band count half
     penalty: Positive = 2_000.0  # L2 on the weights of standardised columns
