@@ -33,7 +33,7 @@ RECALL: dict[str, tuple[Setting, ...]] = {  # by the model's name in RecallConfi
         Options("recall.user_cf.half_life", HALF_LIVES),
     ),
     "ease": (
-        Range("recall.ease.reg", 10.0, 3_000.0, log=True),
+        Range("recall.ease.reg", 10.0, 100_000.0, log=True),
         Range("recall.ease.neighbours", 50, 400, log=True),
         Options("recall.ease.half_life", HALF_LIVES),
     ),
