@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from math import isqrt
-from typing import Literal, TypeAlias
+from typing import Literal, TypeAlias, cast
 
 import faiss
 import numpy as np
@@ -90,8 +90,9 @@ def _parted(vectors: Matrix, kind: Kind, looked_into: float, seed: int) -> faiss
     even[:, :d] = vectors
     even[:, d] = np.sqrt(squares.max() - squares)
     held = {"ivf_flat": "Flat", "ivf_sq8": "SQ8", "ivf_pq": f"PQ{wide // 2}x8"}[kind]
-    cells = faiss.index_factory(wide, f"IVF{isqrt(n)},{held}", faiss.METRIC_INNER_PRODUCT)
-    _prepare(faiss.extract_index_ivf(cells), looked_into, seed)
+    recipe = f"IVF{isqrt(n)},{held}"
+    cells = cast(faiss.IndexIVF, faiss.index_factory(wide, recipe, faiss.METRIC_INNER_PRODUCT))
+    _prepare(cells, looked_into, seed)
     widen = faiss.LinearTransform(d, wide, False)  # noqa: FBT003 - without a bias
     faiss.copy_array_to_vector(np.eye(wide, d, dtype=np.float32).ravel(), widen.A)
     widen.is_trained = True

@@ -105,6 +105,12 @@ def test_the_more_cells_are_looked_into_the_more_is_found_and_all_is_exact():
     assert shares[-1] == 1.0
 
 
+def test_codes_are_learnt_by_the_seed_and_without_what_no_search_of_ours_uses(made):
+    codes = faiss.downcast_index(made["ivf_pq"].index)
+    assert not codes.do_polysemous_training
+    assert (codes.pq.cp.seed, codes.cp.seed) == (1, 1)  # of the library: 1234
+
+
 @pytest.mark.parametrize("kind", KINDS)
 def test_an_index_that_was_written_answers_the_same_from_mapped_memory(made, kind, tmp_path):
     path = str(tmp_path / "some.faiss")
