@@ -6,9 +6,8 @@ from pathlib import Path
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from app.assemble import UNTRAINED, Wiring
+from app.assemble import UNTRAINED
 from app.cpu import Cpu
-from app.run import NO_HURRY
 from app.settings import Settings
 from offline.ablated import FILE, summary, table, write
 from offline.ablations import AS_IT_IS, Ablation, ablations, cut, learn
@@ -18,7 +17,7 @@ from offline.data.readers import read
 from offline.data.split import Split, by_time
 from offline.evaluate.metrics import PerUser
 from offline.evaluate.rescored import Rescored, rescored
-from offline.job import JobConfig, prepare, replay
+from offline.job import JobConfig, prepare, replay, wired
 from offline.table import RankTable
 from offline.train import Choice
 
@@ -89,7 +88,7 @@ def build(dataset: Dataset, split: Split, config: JobConfig, cpu: Cpu) -> Bench:
             "Ablations need two windows before the test, and the data gives one: too many "
             "interactions share their timestamps."
         )
-    wiring = Wiring(cpu, NO_HURRY, config.sizes, config.policy)
+    wiring = wired(config, cpu)
     tables = [replay(dataset, *window, config, wiring) for window in earlier]
     splits = {"validation": Split(*last, tuple(earlier)), "test": split}
     later = {

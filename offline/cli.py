@@ -43,6 +43,17 @@ class Similarity(StrEnum):
     ADJUSTED_COSINE = "adjusted_cosine"
 
 
+class Hybrid(StrEnum):
+    """Ways to make one order of what the channels say."""
+
+    CASCADE = "cascade"
+    WEIGHTED = "weighted"
+    LEARNED = "learned"
+    ADAPTIVE = "adaptive"
+    SWITCHING = "switching"
+    COMBINED = "combined"
+
+
 class Index(StrEnum):
     """Ways to hold and search vectors."""
 
@@ -110,6 +121,10 @@ def train(  # noqa: PLR0913, PLR0917 - one argument for each option
             "types weigh differently."
         ),
     ] = None,
+    hybrid: Annotated[
+        Hybrid | None,
+        typer.Option(help="What ranks after the coarse ranker. Default: cascade, by trees."),
+    ] = None,
     max_bad_share: Annotated[
         float, typer.Option(help="Share of bad rows at which to stop.", min=0, max=1)
     ] = 0.05,
@@ -118,6 +133,9 @@ def train(  # noqa: PLR0913, PLR0917 - one argument for each option
     ] = 0.02,
     keep: Annotated[int, typer.Option(help="Bundles to keep, the newest.", min=1)] = 5,
     *,
+    compare: Annotated[
+        bool, typer.Option("--compare", help="Show every hybrid in the report.")
+    ] = False,
     force: Annotated[
         bool, typer.Option("--force", help="Publish even what the gate refuses.")
     ] = False,
@@ -138,6 +156,8 @@ def train(  # noqa: PLR0913, PLR0917 - one argument for each option
             keep,
             config,
             objectives,
+            hybrid.value if hybrid else None,
+            compare,
         )
         run(data, _settings(out=out), choice, schema=schema, max_bad_share=max_bad_share)
 
@@ -199,6 +219,24 @@ def bundles(out: Out = None) -> None:
         from offline.bundle_view import tell_bundles  # noqa: PLC0415 - not to load it for serving
 
         tell_bundles(_settings(out=out).out)
+
+
+@app.command()
+def ablate(
+    data: Annotated[Path, typer.Option(help="A folder or an interactions file.")],
+    out: Out = None,
+    schema: Annotated[
+        Path | None, typer.Option(help="A TOML file that says which column is which.")
+    ] = None,
+    config: Annotated[Path | None, typer.Option(help="A TOML file of settings.")] = None,
+    seed: Seed = None,
+) -> None:
+    """Learn and judge the funnel without each of its parts; writes OUT/ablations.json."""
+    with one_sentence():
+        from offline.ablate import ablate as run  # noqa: PLC0415 - needs the extra "train"
+        from offline.train import Choice  # noqa: PLC0415 - the same
+
+        run(data, _settings(out=out), Choice(seed=seed, config=config), schema)
 
 
 @app.command()

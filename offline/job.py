@@ -13,6 +13,7 @@ from app.limits import Count, Seed
 from app.rank.fine import Fine
 from app.rerank.slate import Policy
 from app.run import NO_HURRY
+from offline.ablated import kept
 from offline.blending import fit_several, teacher
 from offline.bundles import KEEP, remove_old
 from offline.data.dataset import Dataset
@@ -21,6 +22,7 @@ from offline.data.readers import Reading
 from offline.data.split import Split, by_time
 from offline.evaluate.evaluation import Evaluation, evaluate_funnel
 from offline.evaluate.objectives import by_objective
+from offline.evaluate.page import Extras, Figures
 from offline.evaluate.report import write_report
 from offline.exam import Exam
 from offline.gate import GateConfig, judge
@@ -34,6 +36,7 @@ from offline.pointer import point_to, pointed
 from offline.publish import Trained, push_tables, write_bundle
 from offline.rank import RankConfig, fit_coarse, fit_fine
 from offline.replay import askers, build, moments, sample, with_outcome
+from offline.rivals import rivals
 from offline.table import NEGATIVES, RankTable, collect, join
 from offline.told import told
 from offline.write_up import figures, summary
@@ -53,6 +56,7 @@ class JobConfig:
     policy: Policy = field(default_factory=Policy)
     gate: GateConfig = field(default_factory=GateConfig)
     keep: int = KEEP  # bundles, the newest
+    compare: bool = False  # every hybrid, in the report
     askers: Count = 1_000  # users replayed in each window, at most
     negatives: Count = NEGATIVES  # of what each of them left, about: a random sample
     redis_url: str | None = field(default=None, repr=False)  # to hold the similarity tables
@@ -90,7 +94,11 @@ def run(reading: Reading, out: Path, config: JobConfig, phases: Phases) -> Path:
         with phases("evaluate"):
             exam = prepare(dataset, split, config, wiring)
             evaluation = evaluate(exam, learned.rankers)
-            objectives = by_objective(exam, learned)
+            extras = Extras(
+                objectives=by_objective(exam, learned),
+                hybrids=rivals(exam, learned, config.hybrid) if config.compare else [],
+                ablations=kept(out, dataset),
+            )
         with phases("gate"):
             gate = judge(evaluation, exam, learned.rankers, out, config.gate)
     finally:
@@ -106,8 +114,8 @@ def run(reading: Reading, out: Path, config: JobConfig, phases: Phases) -> Path:
             push_tables(folder.name, trained.models, config.redis_url, config.key_prefix)
             point_to(folder)
         remove_old(out, config.keep, pointed(out))
-    found = figures(dataset, split, trained, evaluation, phases.seconds)
-    found["objectives"] = objectives
+    told_of = figures(dataset, split, trained, evaluation, phases.seconds)
+    found: Figures = {**told_of, **extras}
     found["notes"] += remarks(gate)
     write_report(found, out)
     return folder

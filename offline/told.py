@@ -7,7 +7,7 @@ from typing import Any
 
 from offline.evaluate.figures import Setting
 
-UNTOLD = frozenset({"redis_url", "key_prefix", "gate", "keep"})  # these make no other model
+UNTOLD = frozenset({"redis_url", "key_prefix", "gate", "keep", "compare"})  # make no other model
 
 
 def told(config: Any) -> dict[str, Setting]:

@@ -17,6 +17,7 @@ from offline.config import read as read_config
 from offline.data.readers import MAX_BAD_SHARE, read, write_bad
 from offline.gate import GateConfig
 from offline.gate_words import RefusedError, refusal, remarks
+from offline.hybrids import Kind as Hybrid
 from offline.index import Kind, chosen
 from offline.index_loss import served_losses
 from offline.job import JobConfig, Phases, run
@@ -47,6 +48,8 @@ class Choice:
     keep: int = KEEP
     config: Path | None = None  # a file; what is said beside it wins
     objectives: str | None = None  # "conversion=1,click=0.3"
+    hybrid: Hybrid | None = None
+    compare: bool = False
 
     def job(self, settings: Settings) -> JobConfig:
         """Give the whole configuration.
@@ -69,6 +72,8 @@ class Choice:
             recall=recall,
             objectives=Objectives(**parse(self.objectives)) if self.objectives else base.objectives,
             index=replace(base.index, kind=self.index or base.index.kind),
+            hybrid=replace(base.hybrid, kind=self.hybrid or base.hybrid.kind),
+            compare=self.compare,
             policy=settings.policy.policy(),
             gate=self.gate,
             keep=self.keep,

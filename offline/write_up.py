@@ -40,7 +40,8 @@ def figures(
     seconds: dict[str, float],
 ) -> Figures:
     """Collect everything that the report shows."""
-    importance, sweeps = gains(trained.booster), evaluation.sweeps
+    importance = trained.hybrid.gains() if trained.hybrid else gains(trained.booster)
+    sweeps = evaluation.sweeps
     return Figures(
         dataset=_dataset_facts(dataset),
         split=_split_facts(dataset, split, evaluation),
@@ -68,6 +69,7 @@ def figures(
             "candidates from each channel": trained.sizes.recall,
             "candidates after coarse": trained.sizes.coarse,
             "candidates after fine": trained.sizes.fine,
+            "fine ranker": trained.hybrid.kind if trained.hybrid else "trees",
             "trees of the fine ranker": trained.booster.num_trees(),
         },
         sizes=_sizes(trained),
