@@ -25,7 +25,7 @@ class EASEConfig:
     of users who had done 10 things since, NDCG@10 from about 0.35 to 0.40 and 0.44.
     """
 
-    reg: Positive = 2_000.0
+    reg: Positive = 1_000.0
     half_life: Seconds = 30 * DAY  # seconds after which an interaction counts half
     neighbours: Count = 200  # kept per item
     fewest_likes: Count = 2  # of an item that takes part
