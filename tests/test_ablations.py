@@ -1,0 +1,250 @@
+"""Ablations: without a part is really without it, and what is judged is the real funnel."""
+
+import asyncio
+from dataclasses import replace
+from functools import partial
+
+import numpy as np
+import orjson
+import pytest
+from typer.testing import CliRunner
+
+from app.assemble import UNTRAINED, Wiring
+from app.contracts import NO_PROPOSAL
+from app.cpu import Cpu
+from app.features import CHANNELS, COARSE_VIEW, FINE_VIEW, names
+from app.recall.merge import merge
+from app.run import NO_HURRY
+from offline import ablate, ablated, cli
+from offline.ablate import Bench, build
+from offline.ablated import FILE, kept, summary, write
+from offline.ablations import AS_IT_IS, Ablation, ablations, cut, learn, without
+from offline.data.errors import DataError
+from offline.data.split import by_time
+from offline.evaluate.asked import ask_everyone, ndcg, padded, shown
+from offline.evaluate.rescored import cascade, rescored
+from offline.exam import Exam
+from offline.hybrids import HybridConfig, fit_hybrid
+from offline.job import JobConfig, prepare, replay
+from offline.learned import Learned
+from offline.models.fit import fit
+from offline.rank import RankConfig, fit_coarse, fit_fine
+from offline.replay import askers
+from offline.replay import build as assembled
+from offline.rivals import rivals
+from offline.table import join
+from tests.fakes import SMALL, small_dataset
+
+DATASET = small_dataset()
+SPLIT = by_time(DATASET.log, windows=3)
+CONFIG = JobConfig(recall=SMALL, rank=RankConfig(rounds=12, least_rounds=4, leaf_rows=5))
+VIEW = list(names(FINE_VIEW))
+
+
+@pytest.fixture(scope="module")
+def cpu():
+    one = Cpu(threads=1)
+    yield one
+    one.close()
+
+
+@pytest.fixture(scope="module")
+def wiring(cpu):
+    return Wiring(cpu, NO_HURRY)
+
+
+@pytest.fixture(scope="module")
+def tables(wiring):
+    return [replay(DATASET, *window, CONFIG, wiring) for window in SPLIT.windows]
+
+
+@pytest.fixture(scope="module")
+def exam(wiring) -> Exam:
+    """The test window; of a quarter of its users nothing is known."""
+    made = prepare(DATASET, SPLIT, CONFIG, wiring)
+    known = DATASET.log.before(SPLIT.test_start)
+    known = known.take(np.flatnonzero(known.users % 4 > 0))
+    users = askers(DATASET.log, SPLIT.test_start, SPLIT.test_end)
+    return replace(made, models=fit(DATASET, known, SMALL, SPLIT.test_start), users=users)
+
+
+@pytest.fixture(scope="module")
+def found(exam):
+    return rescored(exam, UNTRAINED)
+
+
+def test_every_channel_and_every_group_of_columns_is_left_out_once():
+    tried = list(ablations())
+    assert [one.channel for one in tried if one.channel] == list(CHANNELS)
+    assert [one.columns for one in tried if one.columns] == [group.names for group in FINE_VIEW]
+    assert len({one.name for one in [AS_IT_IS, *tried]}) == len(tried) + 1
+
+
+def test_rescoring_ranks_as_the_real_funnel_does(exam, tables, found):
+    rankers = learn(tables, AS_IT_IS, CONFIG.rank, 7)
+    sizes = replace(exam.wiring.sizes, coarse=40, fine=25)
+    funnel = assembled(exam.models, replace(exam.wiring, sizes=sizes), rankers)
+    asked = asyncio.run(ask_everyone(funnel, DATASET, exam.users, exam.seed))
+    expected = ndcg(padded(shown(funnel, asked.slates), 10), asked.relevant).tolist()
+    assert found.ndcg(cascade(rankers, 40, 25)).tolist() == expected
+    assert found.ndcg(cut(rankers, AS_IT_IS, sizes)).tolist() == expected
+    assert found.ndcg(cascade(rankers, 25, 25)).tolist() != expected
+
+
+@pytest.mark.parametrize("channel", ["item_cf", "content", "trending", "fresh"])
+def test_without_a_channel_is_what_recall_without_it_gives(found, channel):
+    column, builder = CHANNELS.index(channel), found.asked.funnel.fine.features
+    for slate, matrix in zip(found.asked.slates[::5], found.features[::5], strict=True):
+        proposals = list(slate.proposals)
+        proposals[column] = NO_PROPOSAL
+        pool = merge(proposals, slate.query)
+        rows, features = without(matrix, Ablation("", channel=channel))
+        assert slate.merged.rows[rows].tolist() == pool.rows.tolist()
+        expected = builder.build(slate.query, pool)
+        said = [at for at, name in enumerate(VIEW) if name.endswith(("_place", "_z"))]
+        own = [VIEW.index(f"{channel}_{one}") for one in ("place", "z")]
+        said = [at for at in said if at not in own]
+        both = [VIEW.index("channels"), VIEW.index("fused")]
+        assert features[rows][:, said + both] == pytest.approx(expected[:, said + both], abs=1e-5)
+        assert np.isnan(features[:, own]).all()
+
+
+def test_leaving_out_leaves_the_original_as_it_was(found):
+    before = found.features[0].tobytes()
+    without(found.features[0], Ablation("", ("age",), "ease"))
+    assert found.features[0].tobytes() == before
+
+
+def test_columns_that_are_left_out_move_no_ranker(tables):
+    group = names([COARSE_VIEW[2]])
+    rankers = learn(tables, Ablation("", group), CONFIG.rank, 7)
+    used = dict(zip(VIEW, rankers.fine.booster.feature_importance(), strict=True))
+    coarse = dict(zip(names(COARSE_VIEW), rankers.coarse.weights, strict=True))
+    assert sum(used.values()) > 0
+    assert [used[name] for name in group] == [0] * len(group)
+    assert [coarse[name] for name in group] == [0.0] * len(group)
+
+
+def test_one_window_is_the_last_and_distillation_is_of_coarse_alone(tables):
+    whole = learn(tables, AS_IT_IS, CONFIG.rank, 7)
+    one = learn(tables, Ablation("", windows=1), CONFIG.rank, 7)
+    last = learn(tables[-1:], AS_IT_IS, CONFIG.rank, 7)
+    plain = learn(tables, Ablation("", distilled=False), CONFIG.rank, 7)
+    text = [each.fine.booster.model_to_string() for each in (whole, one, last, plain)]
+    assert text[1] == text[2] != text[0] == text[3]
+    assert one.coarse.weights.tobytes() == last.coarse.weights.tobytes()
+    expected = fit_coarse(join(tables), CONFIG.rank)
+    assert plain.coarse.weights.tobytes() == expected.weights.tobytes()
+    assert whole.coarse.weights.tobytes() != expected.weights.tobytes()
+
+
+@pytest.mark.parametrize("changed", [{"monotone": False}, {"extra_trees": False}])
+def test_what_is_switched_off_makes_other_trees_of_the_same_number(tables, changed):
+    one, other = (
+        learn(tables, each, CONFIG.rank, 7).fine.booster
+        for each in (AS_IT_IS, Ablation("", changed=changed))
+    )
+    assert one.num_trees() == other.num_trees() == CONFIG.rank.least_rounds
+    assert one.model_to_string() != other.model_to_string()
+
+
+def test_ablations_learn_from_nothing_that_they_are_judged_on(cpu, tables):
+    bench = build(DATASET, SPLIT, CONFIG, cpu)
+    assert [len(table) for table in bench.tables] == [len(table) for table in tables[:-1]]
+    assert [one.asked.funnel.profiles.live.now for one in bench.later.values()] == [
+        SPLIT.windows[-1][0],
+        SPLIT.test_start,
+    ]
+    judged = bench.judge(AS_IT_IS, CONFIG)
+    assert [len(one) for one in judged] == [one.is_warm.sum() for one in bench.later.values()]
+
+
+def test_one_window_cannot_be_learned_from_and_judged_on(cpu):
+    with pytest.raises(DataError, match="two windows"):
+        build(DATASET, by_time(DATASET.log, windows=1), CONFIG, cpu)
+
+
+def test_where_nobody_came_back_nothing_can_be_said(cpu, monkeypatch):
+    def strangers(*_):
+        made = rescored_for_real(*_)
+        slates = [replace(s, query=replace(s.query, history=s.query.history.take(np.arange(0))))
+                  for s in made.asked.slates]  # fmt: skip
+        return replace(made, asked=replace(made.asked, slates=slates))
+
+    rescored_for_real = rescored
+    monkeypatch.setattr(ablate, "rescored", strangers)
+    with pytest.raises(DataError, match="Nobody with a history"):
+        build(DATASET, SPLIT, CONFIG, cpu)
+
+
+def test_the_command_writes_a_file_that_the_next_report_shows(data, tmp_path, monkeypatch):
+    some = [Ablation("without channel ease", channel="ease"), Ablation("one window", windows=1)]
+    for module in (ablate, ablated):
+        monkeypatch.setattr(module, "ablations", lambda: iter(some))
+    monkeypatch.setattr(ablate, "by_time", partial(by_time, windows=2))
+    monkeypatch.setenv("REDIS_URL", "")
+    settings = tmp_path / "quick.toml"
+    settings.write_text("[rank]\nrounds = 6\nleast_rounds = 3\n")
+    out = tmp_path / "out"
+    command = ["ablate", "--data", str(data), "--out", str(out), "--config", str(settings)]
+    told = CliRunner().invoke(cli.app, command)
+    assert told.exit_code == 0, told.output
+    for words in ("without channel ease", "one window", "validation window", "test window", FILE):
+        assert words in told.output.replace("\n", " ")
+    written = orjson.loads((out / FILE).read_bytes())
+    assert [one["window"] for one in written["windows"]] == ["validation", "test"]
+    assert written["trees"] == 3
+    for one in written["windows"]:
+        assert one["users"] > 0
+        for variant in one["variants"]:
+            away = variant["ndcg"]["mean"] - one["whole"]["mean"]
+            assert variant["difference"]["mean"] == pytest.approx(away)
+
+
+def figures(width):
+    return [[np.full(5, 0.5), np.linspace(0, 1, 5)] for _ in range(width)]
+
+
+def test_only_a_file_about_the_same_data_is_shown(tmp_path):
+    path, count = tmp_path / FILE, len(list(ablations())) + 1
+    assert kept(tmp_path, DATASET) == []
+    write(summary(DATASET, 100, 7, ["validation", "test"], figures(count)), path)
+    shown_now = kept(tmp_path, DATASET)
+    assert [one["name"] for one in shown_now] == [one.name for one in ablations()]
+    assert shown_now[0]["ndcg"]["mean"] == pytest.approx(0.5)
+    assert kept(tmp_path, replace(DATASET, name="other")) == []
+    assert kept(tmp_path, replace(DATASET, log=DATASET.log.take(np.arange(9)))) == []
+    for damaged in (b"{", b"[]", b"{}"):
+        path.write_bytes(damaged)
+        assert kept(tmp_path, DATASET) == []
+
+
+def test_hybrids_are_compared_apart_for_users_with_and_without_history(exam, tables):
+    whole, config = join(tables), HybridConfig()
+    booster = fit_fine(tables, CONFIG.rank, 7)
+    learned = Learned(fit_coarse(whole, CONFIG.rank), booster, whole)
+    told = rivals(exam, learned, config)
+    kinds = ["weighted", "learned", "adaptive", "switching", "combined"]
+    words = [*kinds, *(f"{kind}, users without history" for kind in kinds)]
+    assert [one["name"] for one in told] == words
+    chosen = replace(learned, hybrid=fit_hybrid(whole, replace(config, kind="learned")))
+    other = rivals(exam, chosen, config)
+    assert [one["name"] for one in other][:5] == ["cascade", *(k for k in kinds if k != "learned")]
+    for one, again in ((told[0], other[1]),):
+        assert one["ndcg"] == again["ndcg"]
+        assert one["difference"] != again["difference"]
+
+
+def test_where_everybody_is_new_there_is_one_line_for_each_hybrid(exam, tables):
+    whole = join(tables)
+    learned = Learned(fit_coarse(whole, CONFIG.rank), fit_fine(tables, CONFIG.rank, 7), whole)
+    new = [user for user in exam.users if user.user % 4 == 0]
+    told = rivals(replace(exam, users=new), learned, HybridConfig())
+    assert len(told) == 5
+    assert all("without" not in one["name"] for one in told)
+
+
+def test_a_bench_judges_every_ablation_on_the_same_users(tables, found):
+    bench = Bench(tables, {"test": found})
+    sizes = [len(bench.judge(one, CONFIG)[0]) for one in [AS_IT_IS, *ablations()][::9]]
+    assert set(sizes) == {int(found.is_warm.sum())}

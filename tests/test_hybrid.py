@@ -1,0 +1,243 @@
+"""Hybrids: what each kind puts first, and that what is learned is what is served."""
+
+from dataclasses import replace
+from functools import cache
+
+import numpy as np
+import orjson
+import pytest
+
+from app.bundle import load, read_rankers
+from app.contracts import Scorer
+from app.features import CHANNELS, FINE_VIEW, PERSONAL, names
+from app.manifest import BundleError
+from app.rank.fine import Fine
+from app.rank.hybrid import EVENTS, HYBRID, Hybrid, read_hybrid, write_hybrid
+from offline.evaluate.grouped import grouped_ndcg
+from offline.hybrids import BANDS, CROWD, MAKERS, SAID, SWITCHES, HybridConfig, fit_hybrid
+from offline.listwise import Pools, listwise
+from offline.publish import write_bundle
+from offline.rank import RISING
+from offline.table import RankTable
+from tests.test_publish import trained_on_little
+
+VIEW = list(names(FINE_VIEW))
+CONFIG = HybridConfig(penalty=1.0, prior=0.0)
+EASE, TREND = VIEW.index("ease_place"), VIEW.index("trending_place")
+
+
+@cache
+def table(seed=0, groups=240, noise=0.3) -> RankTable:
+    """Cold users take what is trending, warm ones (20 events and more) what EASE says."""
+    random = np.random.default_rng(seed)
+    sizes = random.integers(20, 40, groups)
+    events = np.repeat(random.choice([0, 2, 8, 60], groups), sizes)
+    features = np.zeros((len(events), len(VIEW)), np.float32)
+    places = [VIEW.index(f"{c}_place") for c in CHANNELS]
+    features[:, places] = 1.0 / (10.0 + random.integers(0, 200, (len(events), len(CHANNELS))))
+    features[:, [VIEW.index(f"{c}_z") for c in CHANNELS]] = random.standard_normal(
+        (len(events), len(CHANNELS))
+    )
+    features[:, VIEW.index(EVENTS)] = np.log1p(events)
+    appeal = np.where(events < 20, features[:, TREND], features[:, EASE])
+    appeal = appeal / appeal.std() + noise * random.standard_normal(len(appeal))
+    owner = np.repeat(np.arange(groups), sizes)
+    order = np.lexsort((-appeal, owner))
+    labels = np.zeros(len(appeal), np.int32)
+    starts = np.cumsum(sizes) - sizes
+    labels[order[starts]] = 1
+    labels[order[starts + 1]] = 1
+    return RankTable(features, labels, sizes)
+
+
+def of(kind, **known) -> Hybrid:
+    return fit_hybrid(table(), replace(CONFIG, kind=kind, **known))
+
+
+def row(events, **said) -> np.ndarray:
+    """One candidate of a user with so many events."""
+    features = np.zeros((1, len(VIEW)), np.float32)
+    features[0, VIEW.index(EVENTS)] = np.log1p(events)
+    for name, value in said.items():
+        features[0, VIEW.index(name)] = value
+    return features
+
+
+def quality(scorer: Scorer, least=0, most=1e9, seed=1) -> float:
+    later = table(seed)
+    starts = np.cumsum(later.groups) - later.groups
+    events = np.expm1(later.features[starts, VIEW.index(EVENTS)]).round()
+    found = grouped_ndcg(later, scorer.score(later.features))
+    return float(found[(events >= least) & (events <= most)].mean())
+
+
+def test_the_cascade_is_no_hybrid():
+    assert fit_hybrid(table(), HybridConfig()) is None
+
+
+@pytest.mark.parametrize("kind", MAKERS)
+def test_every_hybrid_gives_a_row_the_same_score_in_any_pool_to_the_bit(kind):
+    hybrid, features = of(kind), table(1).features[:300].copy()
+    features[np.random.default_rng(3).random(features.shape) < 0.1] = np.nan
+    features[:, VIEW.index(EVENTS)] = table(1).features[:300, VIEW.index(EVENTS)]
+    before, whole = features.tobytes(), hybrid.score(features)
+    assert whole.dtype == np.float32
+    assert np.isfinite(whole).all()
+    for start, end in ((0, 0), (0, 1), (17, 40), (5, 300)):
+        assert hybrid.score(features[start:end]).tobytes() == whole[start:end].tobytes()
+    assert features.tobytes() == before
+
+
+@pytest.mark.parametrize("kind", MAKERS)
+def test_every_hybrid_is_read_back_as_it_was_written(kind, tmp_path):
+    hybrid = of(kind)
+    write_hybrid(hybrid, tmp_path / HYBRID)
+    again = read_hybrid(tmp_path / HYBRID)
+    assert (again.kind, again.columns) == (hybrid.kind, hybrid.columns) == (kind, hybrid.columns)
+    features = table(1).features
+    assert again.score(features).tobytes() == hybrid.score(features).tobytes()
+
+
+@pytest.mark.parametrize("kind", MAKERS)
+def test_the_shares_of_columns_add_up_to_one(kind):
+    shares = of(kind).gains()
+    assert shares.shape == (len(VIEW),)
+    assert shares.sum() == pytest.approx(1.0, abs=1e-5)
+
+
+def test_weighted_votes_count_as_they_are_set():
+    hybrid = of("weighted", crowd=3.0)
+    one, crowd, fresh = (
+        float(hybrid.score(row(5, **{f"{c}_place": 0.1}))[0]) for c in ("ease", "popular", "fresh")
+    )
+    assert one == pytest.approx(0.1)
+    assert crowd == pytest.approx(0.3)
+    assert fresh == 0.0
+
+
+@pytest.mark.parametrize("at", [1, 5, 50])
+def test_a_user_is_ranked_by_the_crowd_up_to_the_switch_and_by_their_own_from_it_on(at):
+    hybrid = of("switching", switch_at=at)
+    for events, said in ((at - 1, CROWD), (at, PERSONAL), (at + 100, PERSONAL)):
+        for channel in CHANNELS:
+            score = hybrid.score(row(events, **{f"{channel}_place": 1.0}))[0]
+            assert score == pytest.approx(float(channel in said), abs=1e-5)
+
+
+def test_the_switch_is_learned_where_it_helps():
+    hybrid = of("switching")
+    assert hybrid.lengths[1] in {10, 20, 50}  # users have 0, 2, 8 or 60 events
+    found = {at: quality(of("switching", switch_at=at)) for at in SWITCHES}
+    assert quality(hybrid) == pytest.approx(max(found.values()))
+    assert quality(hybrid) > found[1] + 0.05
+
+
+def test_what_is_learned_is_better_than_equal_votes_and_names_what_matters():
+    hybrid = of("learned")
+    assert quality(hybrid) > quality(of("weighted")) + 0.1
+    best = {hybrid.columns[at] for at in np.argsort(hybrid.weights[0])[-2:]}
+    assert best == {"trending_place", "ease_place"}
+
+
+@pytest.mark.parametrize("kind", ["adaptive", "combined"])
+def test_weights_by_history_serve_cold_and_warm_better_than_the_same_for_all(kind):
+    everybody, adaptive = of("learned"), of(kind)
+    assert quality(adaptive, most=10) > quality(everybody, most=10) + 0.05
+    assert quality(adaptive, least=20) > quality(everybody, least=20) + 0.05
+
+
+def test_a_band_is_drawn_to_everybody_the_more_the_less_was_taken_in_it():
+    everybody = of("learned").weights[0]
+    free, drawn, bound = (of("adaptive", prior=prior).weights for prior in (0.0, 500.0, 1e9))
+    assert bound == pytest.approx(np.tile(everybody, (len(BANDS), 1)), abs=1e-4)
+    away = [np.abs(weights - everybody).sum() for weights in (free, drawn, bound)]
+    assert away[0] > 1.5 * away[1] > 1.5 * away[2]
+
+
+def test_a_band_without_users_has_everybodys_weights():
+    whole = table()
+    cold = whole.take(np.flatnonzero(whole.features[:, VIEW.index(EVENTS)] == 0))
+    hybrid = fit_hybrid(cold, replace(CONFIG, kind="adaptive"))
+    everybody = fit_hybrid(cold, replace(CONFIG, kind="learned"))
+    for weights in hybrid.weights[1:]:
+        assert weights.tobytes() == everybody.weights[0].tobytes()
+
+
+def test_between_the_bands_weights_are_interpolated():
+    hybrid = of("adaptive")
+    features = {"trending_place": 0.1, "ease_place": 0.05}
+    scores = [float(hybrid.score(row(events, **features))[0]) for events in (10, 20, 50)]
+    assert min(scores[0], scores[2]) < scores[1] < max(scores[0], scores[2])
+    beyond = [float(hybrid.score(row(events, **features))[0]) for events in (50, 5_000)]
+    assert beyond[0] == pytest.approx(beyond[1], abs=1e-6)
+
+
+def test_what_speaks_for_an_item_never_counts_against_it_even_if_the_log_says_so():
+    odd = table()
+    features = odd.features.copy()
+    features[:, [EASE, TREND]] *= -1
+    for kind in ("learned", "adaptive", "combined"):
+        hybrid = fit_hybrid(replace(odd, features=features), replace(CONFIG, kind=kind))
+        rising = [name in RISING for name in hybrid.columns]
+        assert (hybrid.weights[:, rising] >= 0).all()
+
+
+def test_feature_combination_sees_what_the_channels_do_not():
+    odd = table()
+    features = odd.features.copy()
+    column = VIEW.index("content_last")
+    features[:, column] = odd.labels + np.random.default_rng(5).normal(0, 0.3, len(odd))
+    seen = replace(odd, features=features)
+    combined, learned = (fit_hybrid(seen, replace(CONFIG, kind=k)) for k in ("combined", "learned"))
+    assert set(learned.columns) == set(SAID)
+    assert combined.columns == tuple(VIEW)
+    found = [grouped_ndcg(seen, h.score(features)).mean() for h in (combined, learned)]
+    assert found[0] > found[1] + 0.1
+
+
+def test_the_slope_of_the_loss_is_that_of_its_value():
+    random = np.random.default_rng(0)
+    labels = np.array([1, 0, 1, 0, 0, 0, 0], np.int32)  # the last group took nothing
+    rows = RankTable(np.zeros((7, 1), np.float32), labels, np.array([3, 2, 2]))
+    pools = Pools.of(random.standard_normal((7, 4)), rows)
+    at, step = random.standard_normal(4), 1e-6
+    slope = [
+        (pools.loss(at + step * one)[0] - pools.loss(at - step * one)[0]) / (2 * step)
+        for one in np.eye(4)
+    ]
+    assert pools.loss(at)[1] == pytest.approx(slope, abs=1e-6)
+
+
+def test_a_group_counts_the_same_whether_one_item_was_taken_or_many():
+    labels = np.array([1, 0, 0, 0, 1, 1, 1, 0], np.int32)
+    features = np.zeros((8, 2))
+    features[[0, 7], 0] = 1.0  # for the one taken in the first group, against all in the second
+    features[[4, 5, 6, 1], 1] = 1.0
+    pools = Pools.of(features, RankTable(features.astype(np.float32), labels, np.array([4, 4])))
+    assert pools.shares.tolist() == [2.0, 0, 0, 0, *[pytest.approx(2 / 3)] * 3, 0]
+    assert (listwise(pools, np.array([True, True]), 1.0) >= 0).all()
+
+
+def test_a_bundle_with_a_hybrid_is_served_by_it_and_says_so(tmp_path):
+    hybrid = of("adaptive")
+    folder = write_bundle(trained_on_little(hybrid=hybrid), tmp_path)
+    bundle = load(folder)
+    assert isinstance(bundle.rankers.fine, Hybrid)
+    features = table(1).features
+    assert bundle.rankers.fine.score(features).tobytes() == hybrid.score(features).tobytes()
+    assert bundle.manifest.hybrid == "adaptive"
+    assert HYBRID in bundle.manifest.files
+
+
+def test_a_bundle_without_one_is_served_by_the_trees(tmp_path):
+    folder = write_bundle(trained_on_little(), tmp_path)
+    assert isinstance(read_rankers(folder).fine, Fine)
+    assert load(folder).manifest.hybrid == "cascade"
+
+
+def test_a_damaged_hybrid_is_refused(tmp_path):
+    folder = write_bundle(trained_on_little(hybrid=of("weighted")), tmp_path)
+    stored = orjson.loads((folder / HYBRID).read_bytes())
+    (folder / HYBRID).write_bytes(orjson.dumps(stored | {"kind": "learned"}))
+    with pytest.raises(BundleError, match=HYBRID):
+        load(folder)
