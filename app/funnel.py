@@ -1,6 +1,6 @@
 """The recommendation funnel. Read this file first.
 
-    user --history--> profile --recall--> ~650 --coarse--> 300 --fine--> 100 --rerank--> k
+    user --history--> profile --recall--> ~600 --coarse--> 300 --fine--> 100 --rerank--> k
 
 Each stage has a checkpoint: seconds after arrival by which it must be done. What one stage saves
 the next may spend, and time lost in queues counts. A stage that is late or fails is replaced by
