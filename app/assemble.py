@@ -1,7 +1,8 @@
 """Composition: from models, rankers and state to a funnel. Serving and the offline job both use it.
 
-This is where a channel is added: write ``app/recall/<name>.py``, name it in
-``app.features.CHANNELS`` (its columns follow), and build it in ``channels`` below.
+This is where a channel is added: name its table in ``ITEM_TABLES``, or write
+``app/recall/<name>.py`` and build it in ``channels`` below; name it in
+``app.columns.channels.CHANNELS`` (its columns follow).
 """
 
 from collections.abc import Callable, Sequence
