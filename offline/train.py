@@ -27,8 +27,8 @@ from offline.pointer import pointed
 PHASES = {
     "read": "Reading and checking the data",
     "replay": "Replaying recall as of earlier moments",
-    "coarse": "Fitting the coarse ranker",
     "fine": "Fitting the fine ranker",
+    "coarse": "Fitting the coarse ranker",
     "evaluate": "Asking the real funnel for the test window",
     "gate": "Comparing with what is in service",
     "refit": "Fitting recall on everything",

@@ -10,6 +10,7 @@ from offline.evaluate.glossary import METHODS
 from offline.evaluate.svg import BASELINE, CHANNEL, FUNNEL, INK, MUTED, canvas, drawing, inline
 
 NEAR = 0.9  # of the best figure: the axis shows at least this much, so that noise looks small
+TINY = 1e-6  # NDCG: where nothing at all was found, the axis still has a length
 LABEL = (0.18, 0.08)  # width and height of a label, as shares of the plot
 BOUNDS: tuple[Literal["low"], Literal["high"]] = ("low", "high")
 LINES = (  # method, colour, dashes of the cold curve
@@ -39,7 +40,8 @@ def _weights(axes: Axes, across: Sequence[float], points: Sequence[TradeOff]) ->
     axes.plot(
         across[served], heights[served], "o", color=FUNNEL, markersize=11, markeredgecolor=INK
     )
-    axes.set_ylim(min(*heights, NEAR * max(heights)), max(heights) * 1.02)
+    top = max(*heights, TINY)
+    axes.set_ylim(min(*heights, NEAR * top), top * 1.02)
     axes.margins(x=0.14)
     for at in _apart(axes, across, heights, served):
         text = f"{points[at]['weight']:g}" + (" served" if points[at]["default"] else "")
