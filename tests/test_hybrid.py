@@ -241,3 +241,29 @@ def test_a_damaged_hybrid_is_refused(tmp_path):
     (folder / HYBRID).write_bytes(orjson.dumps(stored | {"kind": "learned"}))
     with pytest.raises(BundleError, match=HYBRID):
         load(folder)
+
+
+def test_a_missing_value_counts_as_the_mean():
+    hybrid = Hybrid(
+        "learned",
+        ("age", "mean_value"),
+        np.array([5.0, 3.0], np.float32),
+        np.array([2.0, 0.5], np.float32),
+        np.zeros(1, np.float32),
+        np.array([[1.0, 4.0]], np.float32),
+    )
+    scores = [hybrid.score(row(3, age=age, mean_value=value))[0] for age, value in (
+        (7.0, 4.0), (np.nan, 4.0), (5.0, 4.0), (np.nan, np.nan)
+    )]  # fmt: skip
+    assert scores == [9.0, 8.0, 8.0, 0.0]
+
+
+def test_odds_that_are_far_apart_do_not_overflow():
+    features = np.array([[2e3], [0.0], [-2e3]])
+    pools = Pools.of(
+        features, RankTable(features.astype(np.float32), np.array([1, 0, 0]), np.array([3]))
+    )
+    value, slope = pools.loss(np.ones(1))
+    assert value == 0.0
+    assert slope.tolist() == [0.0]
+    assert pools.loss(-np.ones(1))[0] == 4e3
