@@ -85,7 +85,7 @@ class Settings(BaseSettings):
     budget_ms: float = Field(100, gt=0)
     checkpoints_ms: CheckpointSettings = CheckpointSettings()
     policy: PolicySettings = PolicySettings()
-    objectives: dict[str, Annotated[float, Field(ge=0)]] = {}
+    objectives: dict[str, Annotated[float, Field(ge=0, allow_inf_nan=False)]] = {}
     k_max: int = Field(100, ge=1, le=500)
     max_in_flight: int = Field(14, ge=1)  # some 5 ms of CPU each have to fit into the budget
     history_limit: int = Field(500, ge=1, le=10_000)

@@ -15,6 +15,8 @@ from app.manifest import read_manifest
 from app.rank.blend import RELEVANT, Blend, read_blend, write_blend
 from app.rank.fine import Fine
 from app.run import NO_HURRY
+from app.settings import SettingsError
+from app.settings import read as read_settings
 from offline.blending import Several, fit_several, graded, teacher, value_bounds
 from offline.config import checked, text
 from offline.data.dataset import NO_LOG, Dataset, Log, Traits
@@ -399,6 +401,8 @@ def test_the_job_learns_every_objective_where_event_types_differ(cpu, sold):
 
 
 def test_what_each_user_did_after_the_cut_is_told_by_objective(cpu, sold):
+    some = replace(sold.log, items=sold.log.items - sold.log.items % 4)  # people come back to it
+    sold = replace(sold, log=some)
     config = JobConfig(recall=SMALL, rank=QUICK, askers=40)
     split = by_time(sold.log)
     exam = prepare(sold, split, config, Wiring(cpu, NO_HURRY))
@@ -440,3 +444,13 @@ def test_what_was_clicked_is_kept_although_it_was_not_liked(cpu):
 def test_the_weights_without_any_told_are_those_of_the_documentation():
     page = (Path(__file__).parents[1] / "docs" / "objectives.md").read_text()
     assert f"conversion={BLEND.conversion:g},click={BLEND.click:g},value={BLEND.value:g}" in page
+
+
+def test_the_services_weights_come_from_the_environment_or_the_file(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "recfunnel.toml").write_text("[objectives]\nclick = 0.5\nvalue = 1\n")
+    monkeypatch.setenv("RECFUNNEL_OBJECTIVES__CLICK", "0.25")
+    assert read_settings({}).objectives == {"click": 0.25, "value": 1}
+    monkeypatch.setenv("RECFUNNEL_OBJECTIVES__CLICK", "-1")
+    with pytest.raises(SettingsError, match=r"objectives\.click cannot be used"):
+        read_settings({})
