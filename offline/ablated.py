@@ -1,31 +1,34 @@
 """What ablations found: as plain figures, as a file beside the report, and as a table."""
 
 from pathlib import Path
-from typing import TypedDict
+from typing import TypeAlias, TypedDict
 
 import numpy as np
 import orjson
 from numpy.typing import NDArray
 from rich.table import Table
 
+from app.contracts import Rows
 from offline.ablations import ablations
 from offline.data.atomic import replacing
 from offline.data.dataset import Dataset
 from offline.evaluate.figures import Interval, Variant
 from offline.evaluate.intervals import Bootstrap
-from offline.evaluate.metrics import PerUser
+from offline.evaluate.rescored import Rescored
 from offline.rivals import variants
 
 FILE = "ablations.json"
-SHOWN = "test"  # the window that the report shows
+SHOWN = "validation and test"  # the view that the report shows
 JSON = orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE
 
+Floats: TypeAlias = NDArray[np.float64]
 
-class Judged(TypedDict):
-    """What a window says of every ablation."""
 
-    window: str  # "validation" or "test"
-    users: int  # with a history
+class View(TypedDict):
+    """What some of the users say of every ablation."""
+
+    name: str  # of the windows, and "users without history"
+    users: int  # one who came to several windows counts in each
     whole: Interval  # NDCG@10 of the funnel as it is
     variants: list[Variant]
 
@@ -35,33 +38,43 @@ class Ablated(TypedDict):
 
     dataset: str
     interactions: int
-    trees: int  # of each fine ranker
     seed: int
-    windows: list[Judged]
+    views: list[View]
 
 
-def summary(
-    dataset: Dataset, trees: int, seed: int, windows: list[str], found: list[list[PerUser]]
-) -> Ablated:
-    """Set every ablation against the funnel as it is, which comes first in ``found``."""
+def summary(dataset: Dataset, seed: int, later: list[Rescored], figures: Floats) -> Ablated:
+    """Set every ablation against the funnel as it is, the first column of ``figures`` (u, 1 + a).
+
+    The windows are ``later``, the test last; its users follow one another as in ``figures``.
+    """
+    persons = np.concatenate([[user.user for user in one.asked.users] for one in later])
+    warm = np.concatenate([one.is_warm for one in later])
+    tested = np.repeat(np.arange(len(later)) == len(later) - 1, [len(one.asked) for one in later])
+    views = {
+        "validation": warm & ~tested,
+        "test": warm & tested,
+        SHOWN: warm,
+        f"{SHOWN}, users without history": ~warm,
+    }
     return Ablated(
         dataset=dataset.name,
         interactions=len(dataset.log),
-        trees=trees,
         seed=seed,
-        windows=[
-            _judged(window, np.stack([each[at] for each in found], axis=1), seed)
-            for at, window in enumerate(windows)
+        views=[
+            _view(name, figures[members], persons[members], seed)
+            for name, members in views.items()
+            if members.any()
         ],
     )
 
 
-def _judged(window: str, figures: NDArray[np.float64], seed: int) -> Judged:
-    return Judged(
-        window=window,
+def _view(name: str, figures: Floats, persons: Rows, seed: int) -> View:
+    names = [one.name for one in ablations()]
+    return View(
+        name=name,
         users=len(figures),
-        whole=Bootstrap.of(figures[:, :1], seed).mean(0),
-        variants=variants(figures, [one.name for one in ablations()], seed),
+        whole=Bootstrap.of(figures[:, :1], seed, persons=persons).mean(0),
+        variants=variants(figures, names, seed, persons),
     )
 
 
@@ -77,20 +90,19 @@ def kept(out: Path, dataset: Dataset) -> list[Variant]:
         told: Ablated = orjson.loads((out / FILE).read_bytes())
         if (told["dataset"], told["interactions"]) != (dataset.name, len(dataset.log)):
             return []
-        return [v for one in told["windows"] if one["window"] == SHOWN for v in one["variants"]]
+        return [v for view in told["views"] if view["name"] == SHOWN for v in view["variants"]]
     except (OSError, ValueError, KeyError, TypeError):
         return []
 
 
-def table(judged: Judged) -> Table:
-    """Lay out one window, what is missed most first."""
-    title = f"NDCG@10 of {judged['users']} users, {judged['window']} window (95 % interval)"
-    shown = Table(title=title)
+def table(view: View) -> Table:
+    """Lay out one view, what is missed most first."""
+    shown = Table(title=f"NDCG@10 of {view['users']} users, {view['name']} (95 % interval)")
     shown.add_column("the funnel")
     for name in ("NDCG@10", "less the funnel as it is"):
         shown.add_column(name, justify="right")
-    shown.add_row("as it is", f"{judged['whole']['mean']:.4f}", "")
-    for one in sorted(judged["variants"], key=lambda one: one["difference"]["mean"] or 0.0):
+    shown.add_row("as it is", f"{view['whole']['mean']:.4f}", "")
+    for one in sorted(view["variants"], key=lambda one: one["difference"]["mean"] or 0.0):
         away = one["difference"]
         interval = f"{away['mean']:+.4f} ({away['low']:+.4f} to {away['high']:+.4f})"
         shown.add_row(one["name"], f"{one['ndcg']['mean']:.4f}", interval)

@@ -3,7 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from app.contracts import Candidates, Scorer
+from app.contracts import Candidates, Rows, Scorer
 from app.rank.fine import Fine
 from offline.evaluate.figures import Variant
 from offline.evaluate.intervals import Bootstrap
@@ -51,9 +51,11 @@ def by_history(found: Rescored, figures: Floats, names: list[str], seed: int) ->
     ]
 
 
-def variants(figures: Floats, names: list[str], seed: int) -> list[Variant]:
-    """Set each column of ``figures`` (u, 1 + v) against the first."""
-    sure = Bootstrap.of(figures, seed)
+def variants(
+    figures: Floats, names: list[str], seed: int, persons: Rows | None = None
+) -> list[Variant]:
+    """Set each column of ``figures`` (u, 1 + v) against the first; ``persons`` as for bootstrap."""
+    sure = Bootstrap.of(figures, seed, persons=persons)
     return [
         Variant(name=name, ndcg=sure.mean(at), difference=sure.difference(at, 0))
         for at, name in enumerate(names, start=1)

@@ -16,7 +16,7 @@ from app.features import CHANNELS, COARSE_VIEW, FINE_VIEW, names
 from app.recall.merge import merge
 from app.run import NO_HURRY
 from offline import ablate, ablated, cli
-from offline.ablate import Bench, build
+from offline.ablate import build
 from offline.ablated import FILE, kept, summary, write
 from offline.ablations import AS_IT_IS, Ablation, ablations, cut, learn, without
 from offline.data.errors import DataError
@@ -150,30 +150,26 @@ def test_what_is_switched_off_makes_other_trees_of_the_same_number(tables, chang
 
 def test_ablations_learn_from_nothing_that_they_are_judged_on(cpu, tables):
     bench = build(DATASET, SPLIT, CONFIG, cpu)
-    assert [len(table) for table in bench.tables] == [len(table) for table in tables[:-1]]
-    assert [one.asked.funnel.profiles.live.now for one in bench.later.values()] == [
-        SPLIT.windows[-1][0],
-        SPLIT.test_start,
-    ]
+    half = len(SPLIT.windows) - 1  # of three windows
+    assert [len(table) for table in bench.tables] == [len(table) for table in tables[:half]]
+    cuts = [one.asked.funnel.profiles.live.now for one in bench.later]
+    assert cuts == [SPLIT.windows[-1][0], SPLIT.test_start]
     judged = bench.judge(AS_IT_IS, CONFIG)
-    assert [len(one) for one in judged] == [one.is_warm.sum() for one in bench.later.values()]
+    assert len(judged) == sum(len(one.asked) for one in bench.later)
+    seeds = [bench._judge(AS_IT_IS, CONFIG, seed) for seed in (7, 8)]
+    assert judged.tolist() == np.mean(seeds, axis=0).tolist()
+    assert seeds[0].tolist() != seeds[1].tolist()
 
 
-def test_one_window_cannot_be_learned_from_and_judged_on(cpu):
-    with pytest.raises(DataError, match="two windows"):
-        build(DATASET, by_time(DATASET.log, windows=1), CONFIG, cpu)
+def test_one_window_is_learned_from_and_the_test_judges(cpu):
+    bench = build(DATASET, by_time(DATASET.log, windows=1), CONFIG, cpu)
+    assert len(bench.tables) == len(bench.later) == 1
 
 
-def test_where_nobody_came_back_nothing_can_be_said(cpu, monkeypatch):
-    def strangers(*_):
-        made = rescored_for_real(*_)
-        slates = [replace(s, query=replace(s.query, history=s.query.history.take(np.arange(0))))
-                  for s in made.asked.slates]  # fmt: skip
-        return replace(made, asked=replace(made.asked, slates=slates))
-
-    rescored_for_real = rescored
-    monkeypatch.setattr(ablate, "rescored", strangers)
-    with pytest.raises(DataError, match="Nobody with a history"):
+def test_where_nothing_can_be_learned_it_says_so(cpu, monkeypatch, tables):
+    nothing = tables[0].take(np.empty(0, np.intp))
+    monkeypatch.setattr(ablate, "replay", lambda *_: nothing)
+    with pytest.raises(DataError, match="More interactions"):
         build(DATASET, SPLIT, CONFIG, cpu)
 
 
@@ -189,29 +185,43 @@ def test_the_command_writes_a_file_that_the_next_report_shows(data, tmp_path, mo
     command = ["ablate", "--data", str(data), "--out", str(out), "--config", str(settings)]
     told = CliRunner().invoke(cli.app, command)
     assert told.exit_code == 0, told.output
-    for words in ("without channel ease", "one window", "validation window", "test window", FILE):
+    for words in ("without channel ease", "one window", "users, validation", "users, test", FILE):
         assert words in told.output.replace("\n", " ")
     written = orjson.loads((out / FILE).read_bytes())
-    assert [one["window"] for one in written["windows"]] == ["validation", "test"]
-    assert written["trees"] == 3
-    for one in written["windows"]:
-        assert one["users"] > 0
+    views = {one["name"]: one for one in written["views"]}
+    assert [*views][:3] == ["validation", "test", "validation and test"]
+    assert views["validation and test"]["users"] == sum(
+        views[name]["users"] for name in ("validation", "test")
+    )
+    for one in views.values():
         for variant in one["variants"]:
             away = variant["ndcg"]["mean"] - one["whole"]["mean"]
             assert variant["difference"]["mean"] == pytest.approx(away)
 
 
-def figures(width):
-    return [[np.full(5, 0.5), np.linspace(0, 1, 5)] for _ in range(width)]
+def test_views_are_of_their_own_users(found):
+    users = len(found.asked)
+    figures = np.zeros((2 * users, len(list(ablations())) + 1))
+    figures[:users, 0] = 0.25  # the earlier window
+    figures[:, 1] = 1.0
+    told = summary(DATASET, 7, [found, found], figures)
+    warm = int(found.is_warm.sum())
+    views = [(one["name"], one["users"], one["whole"]["mean"]) for one in told["views"]]
+    assert views == [
+        ("validation", warm, 0.25),
+        ("test", warm, 0.0),
+        ("validation and test", 2 * warm, 0.125),
+        ("validation and test, users without history", 2 * (users - warm), 0.125),
+    ]
+    assert told["views"][2]["variants"][0]["difference"]["mean"] == 0.875
 
 
-def test_only_a_file_about_the_same_data_is_shown(tmp_path):
-    path, count = tmp_path / FILE, len(list(ablations())) + 1
+def test_only_a_file_about_the_same_data_is_shown(tmp_path, found):
+    path, width = tmp_path / FILE, len(list(ablations())) + 1
     assert kept(tmp_path, DATASET) == []
-    write(summary(DATASET, 100, 7, ["validation", "test"], figures(count)), path)
-    shown_now = kept(tmp_path, DATASET)
-    assert [one["name"] for one in shown_now] == [one.name for one in ablations()]
-    assert shown_now[0]["ndcg"]["mean"] == pytest.approx(0.5)
+    figures = np.linspace(0, 1, len(found.asked) * width).reshape(-1, width)
+    write(summary(DATASET, 7, [found], figures), path)
+    assert [one["name"] for one in kept(tmp_path, DATASET)] == [one.name for one in ablations()]
     assert kept(tmp_path, replace(DATASET, name="other")) == []
     assert kept(tmp_path, replace(DATASET, log=DATASET.log.take(np.arange(9)))) == []
     for damaged in (b"{", b"[]", b"{}"):
@@ -242,9 +252,3 @@ def test_where_everybody_is_new_there_is_one_line_for_each_hybrid(exam, tables):
     told = rivals(replace(exam, users=new), learned, HybridConfig())
     assert len(told) == 5
     assert all("without" not in one["name"] for one in told)
-
-
-def test_a_bench_judges_every_ablation_on_the_same_users(tables, found):
-    bench = Bench(tables, {"test": found})
-    sizes = [len(bench.judge(one, CONFIG)[0]) for one in [AS_IT_IS, *ablations()][::9]]
-    assert set(sizes) == {int(found.is_warm.sum())}

@@ -16,7 +16,7 @@ from offline.exam import Exam
 from offline.rank import coarse_width
 from offline.replay import build, sample
 
-USERS = 1_000  # at most, by chance
+USERS = 1_000  # at most, by chance: their features stay in memory
 
 Cut: TypeAlias = Callable[[Candidates], Candidates]  # merged, with all features -> what fine keeps
 
@@ -46,13 +46,13 @@ class Rescored:
         return self.asked.events > 0
 
 
-def rescored(exam: Exam, rankers: Rankers) -> Rescored:
-    """Ask the real funnel once for the users of the exam, a thousand at most."""
-    return asyncio.run(_rescored(exam, rankers))
+def rescored(exam: Exam, rankers: Rankers, limit: int = USERS) -> Rescored:
+    """Ask the real funnel once for the users of the exam, so many at most."""
+    return asyncio.run(_rescored(exam, rankers, limit))
 
 
-async def _rescored(exam: Exam, rankers: Rankers) -> Rescored:
-    funnel, users = build(exam.models, exam.wiring, rankers), sample(exam.users, USERS, exam.seed)
+async def _rescored(exam: Exam, rankers: Rankers, limit: int) -> Rescored:
+    funnel, users = build(exam.models, exam.wiring, rankers), sample(exam.users, limit, exam.seed)
     asked = await ask_everyone(funnel, exam.dataset, users, exam.seed)
     views = [funnel.fine.features.build(slate.query, slate.merged) for slate in asked.slates]
     return Rescored(asked, views)
