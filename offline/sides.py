@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.manifest import Manifest
+from app.rank.hybrid import HYBRID, read_hybrid
 from offline.evaluate.baselines import most_popular, popular_lists
 from offline.evaluate.compare import Background, evaluate
 from offline.evaluate.metrics import Lists
@@ -49,7 +50,8 @@ def window(exam: Exam, lists: list[Lists], members: NDArray[np.bool_]) -> Window
 def side(folder: Path, manifest: Manifest) -> Side:
     """Collect what a bundle says of itself."""
     booster = lightgbm.Booster(model_file=str(folder / "fine.txt"))
-    share = gains(booster)
+    hybrid = folder / HYBRID
+    share = read_hybrid(hybrid).gains() if hybrid.is_file() else gains(booster)
     return Side(
         version=manifest.version,
         made=_date(manifest.created, "%Y-%m-%d %H:%M"),

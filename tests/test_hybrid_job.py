@@ -6,6 +6,7 @@ import orjson
 import pytest
 
 from app.bundle import current, load
+from app.manifest import parse
 from app.rank.hybrid import Hybrid
 from app.settings import Settings
 from offline.config import read as read_config
@@ -14,6 +15,7 @@ from offline.data.readers import read
 from offline.hybrids import HybridConfig
 from offline.job import JobConfig, Phases, run
 from offline.rank import RankConfig
+from offline.sides import side
 from offline.train import Choice
 from tests.conftest import hosted, leisurely, world, write_recbole
 
@@ -69,3 +71,9 @@ def test_what_the_command_line_says_wins_over_the_file_and_the_file_over_the_def
     assert said.hybrid == HybridConfig("learned", switch_at=3)
     assert said.compare
     assert "compare" not in text(said)
+
+
+def test_laid_beside_another_bundle_it_tells_its_own_weights(trained_with_all_columns):
+    folder = current(trained_with_all_columns)
+    shares = load(folder).rankers.fine.gains()
+    assert list(side(folder, parse(folder)).features.values()) == [float(s) for s in shares]
