@@ -76,4 +76,4 @@ def test_what_the_command_line_says_wins_over_the_file_and_the_file_over_the_def
 def test_laid_beside_another_bundle_it_tells_its_own_weights(trained_with_all_columns):
     folder = current(trained_with_all_columns)
     shares = load(folder).rankers.fine.gains()
-    assert list(side(folder, parse(folder)).features.values()) == [float(s) for s in shares]
+    assert list(side(folder, parse(folder))["features"].values()) == [float(s) for s in shares]
