@@ -24,7 +24,13 @@ RISING = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class RankConfig:
-    """How the rankers are fitted."""
+    """How the rankers are fitted.
+
+    Fading of windows and inverse propensities are off, as they did not help: NDCG@10 on the last
+    three of seven windows before the middle of ML-100K (364 groups, two seeds, 150 trees) was 0.295
+    without; with half-lives of 4, 2 and 1 windows +0.001, +0.000 and +0.002 (95 % +-0.005), with
+    propensity powers of 0.1, 0.25 and 0.5 -0.002, -0.004 and -0.012 (+-0.004 to 0.008).
+    """
 
     coarse_share: Share = 0.15  # best of each group by the fine ranker that coarse shall keep
     coarse_strength: Positive = 1.0  # inverse of L2 regularisation
