@@ -41,17 +41,25 @@ def fit_several(
     """Fit lambdarank for each objective of ``weights``, on tables that have outcomes.
 
     An objective that nobody fulfilled is left out; None: that is all of them. ``relevant`` is the
-    model of what was liked, which is fitted already.
+    model of what was liked, which is fitted already; it serves every objective of the same labels.
     """
     bounds = value_bounds(windows)
     boosters = {RELEVANT: relevant} if RELEVANT in weights else {}
     for objective in (name for name in GRADED if name in weights):
         tables = [graded(window, objective, bounds) for window in windows]
-        if any(table.labels.any() for table in tables):
+        if _alike(tables, windows):
+            boosters[objective] = relevant
+        elif any(table.labels.any() for table in tables):
             boosters[objective] = fit_fine(tables, config, seed)
     if not boosters:
         return None
     return Several(boosters, {name: weights[name] for name in boosters}, bounds)
+
+
+def _alike(tables: list[RankTable], windows: list[RankTable]) -> bool:
+    """Say whether both have the same labels, and so teach the same."""
+    pairs = zip(tables, windows, strict=True)
+    return all(np.array_equal(table.labels, window.labels) for table, window in pairs)
 
 
 def value_bounds(windows: list[RankTable]) -> NDArray[np.float64]:

@@ -117,8 +117,8 @@ def train(  # noqa: PLR0913, PLR0917 - one argument for each option
         str | None,
         typer.Option(
             help="What the fine ranker learns and how much of each counts, as "
-            "conversion=1,click=0.3,value=0.5. Default: relevance alone, or these where event "
-            "types weigh differently."
+            "conversion=1,click=0.3,value=0.5. Default: relevance alone, or all three where "
+            "event types weigh differently."
         ),
     ] = None,
     hybrid: Annotated[

@@ -27,7 +27,9 @@ class Objectives:
     value: NotNegative = 0.0  # the sum of weight times value
 
 
-BLEND = Objectives(conversion=1.0, click=0.3, value=0.5)  # where event types weigh differently
+# Where event types weigh differently. What is clicked leads: more of the rest costs relevance for
+# people of whom little is known (docs/objectives.md has the figures).
+BLEND = Objectives(click=1.0, conversion=0.3, value=0.2)
 
 
 def chosen(told: Objectives, traits: Traits, hybrid: str = "cascade") -> dict[str, float]:

@@ -100,7 +100,7 @@ def test_click_and_conversion_are_yes_or_no():
 
 def test_the_single_model_is_enough_unless_event_types_differ_or_weights_are_told():
     assert chosen(Objectives(), ONE_KIND) == {}
-    assert chosen(Objectives(), SEVERAL_KINDS) == {"click": 0.3, "conversion": 1.0, "value": 0.5}
+    assert chosen(Objectives(), SEVERAL_KINDS) == {"click": 1.0, "conversion": 0.3, "value": 0.2}
     assert chosen(Objectives(value=2), ONE_KIND) == {"value": 2}
     assert chosen(Objectives(relevant=1), SEVERAL_KINDS) == {}
     assert chosen(Objectives(relevant=1, click=1), ONE_KIND) == {"relevant": 1, "click": 1}
@@ -211,6 +211,15 @@ def test_what_is_relevant_is_not_fitted_again():
     assert list(found.boosters) == [RELEVANT, "click"]
     relevant = fit_fine([shown()], QUICK, 0)
     assert found.boosters[RELEVANT].model_to_string() == relevant.model_to_string()
+
+
+def test_an_objective_that_asks_for_the_same_as_relevance_is_not_fitted_again():
+    """Where every event is positive, what is clicked is what is relevant."""
+    relevant = fit_fine([shown()], QUICK, 0)
+    alike = replace(shown(), labels=(shown().outcomes[:, 0] > 0).astype(np.int32))
+    found = fit_several([alike], relevant, {"click": 1.0, "conversion": 1.0}, QUICK, 0)
+    assert found.boosters["click"] is relevant
+    assert found.boosters["conversion"] is not relevant
 
 
 def test_an_objective_that_nobody_fulfilled_is_left_out():
@@ -387,13 +396,13 @@ def test_the_job_learns_every_objective_where_event_types_differ(cpu, sold):
     config = JobConfig(recall=SMALL, rank=QUICK, sizes=Sizes(40, 30, 20), askers=20)
     wiring, split = Wiring(cpu, NO_HURRY, config.sizes), by_time(sold.log, windows=2)
     learned = learn(sold, split, config, wiring, Phases())
-    assert learned.several.weights == {"click": 0.3, "conversion": 1.0, "value": 0.5}
+    assert learned.several.weights == {"click": 1.0, "conversion": 0.3, "value": 0.2}
     assert isinstance(learned.rankers.fine, Blend)
     exam = prepare(sold, split, config, wiring)
     exam = replace(exam, users=exam.users[:12])
     table = by_objective(exam, learned)
     assert [one["model"] for one in table] == ["relevant", "click", "conversion", "value", "blend"]
-    assert [one["weight"] for one in table] == [None, 0.3, 1.0, 0.5, None]
+    assert [one["weight"] for one in table] == [None, 1.0, 0.3, 0.2, None]
     for one in table:
         assert list(one["ndcg"]) == ["relevant", "click", "conversion", "value"]
         assert all(0 < figure["mean"] < 1 for figure in one["ndcg"].values())
@@ -443,7 +452,7 @@ def test_what_was_clicked_is_kept_although_it_was_not_liked(cpu):
 
 def test_the_weights_without_any_told_are_those_of_the_documentation():
     page = (Path(__file__).parents[1] / "docs" / "objectives.md").read_text()
-    assert f"conversion={BLEND.conversion:g},click={BLEND.click:g},value={BLEND.value:g}" in page
+    assert f"click={BLEND.click:g},conversion={BLEND.conversion:g},value={BLEND.value:g}" in page
 
 
 def test_the_services_weights_come_from_the_environment_or_the_file(tmp_path, monkeypatch):
