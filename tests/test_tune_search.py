@@ -45,8 +45,8 @@ class World:
 
     def parts(self, *_):
         return [
-            Part("leaves", "recall@5", (LEAVES,), self.leaves),
-            Part("truncation", "NDCG@10", (TRUNCATION,), self.truncation, cost=3),
+            Part("leaves", "share kept", (LEAVES,), self.leaves),
+            Part("transitions", "recall@200", (TRUNCATION,), self.truncation, cost=3),
         ]
 
     def funnel(self, known, cpu, config, window):
@@ -161,7 +161,7 @@ def test_time_is_shared_by_weight_and_what_is_left_over_goes_on(monkeypatch, sea
 
 
 def shown(outcome, base=BASE):
-    console = Console(width=120, record=True, file=StringIO())
+    console = Console(width=80, record=True, file=StringIO())
     console.print(table(outcome.findings))
     return console.export_text(), about(outcome, base, "small")
 
@@ -170,6 +170,7 @@ def test_the_table_and_the_head_of_the_file_say_what_was_found(searched):
     laid_out, head = shown(searched(World()))
     assert "0.100 -> 0.300" in laid_out
     assert "taken up" in laid_out
+    assert "…" not in laid_out
     assert "the default" in laid_out
     assert head.startswith(
         "Settings for small, by recfunnel tune.\nNDCG@10 of the whole funnel for"
@@ -181,7 +182,7 @@ def test_the_table_and_the_head_of_the_file_say_what_was_found(searched):
 
 def test_what_was_not_confirmed_is_said_to_be_so(searched):
     laid_out, head = shown(searched(World(confirms=False)))
-    assert "not confirmed" in laid_out
+    assert "unconfirmed" in laid_out
     assert "Nothing was found that is better than the defaults" in head
     assert "Not the default" not in head
 
@@ -204,7 +205,7 @@ def test_the_bars_tell_the_trial_the_best_and_the_default(searched):
     searched(World(), told=watch(progress))
     first, second, whole = progress.tasks
     assert (first.description, first.completed, first.total) == ("leaves", 8, 8)
-    assert first.fields["best"] == "recall@5 0.3000 (default 0.1000)"
+    assert first.fields["best"] == "share kept 0.3000 (default 0.1000)"
     assert (second.completed, second.total) == (3, 3)
     assert whole.total is None
     searched(World(), told=watch(progress))

@@ -70,7 +70,8 @@ def _best(study: Study) -> str:
 
 def table(findings: list[Finding]) -> Table:
     """Lay out what came of each part."""
-    shown = Table(title="Windows before the test: default -> best of the trials", box=SIMPLE_HEAD)
+    title = "Windows before the test: default -> best of the trials"
+    shown = Table(title=title, box=SIMPLE_HEAD, pad_edge=False, collapse_padding=True)
     for column in ("part", "measure", "trials", "where chosen", "later window", "best is"):
         shown.add_column(column, justify="right" if column == "trials" else "left", no_wrap=True)
     for one in findings:
@@ -87,7 +88,7 @@ def _arrow(pair: tuple[float, float]) -> str:
 def _outcome(finding: Finding) -> str:
     if finding.is_kept:
         return "taken up"
-    return "the default" if finding.confirmed is None else "not confirmed"
+    return "the default" if finding.confirmed is None else "unconfirmed"
 
 
 def last_word(verdict: Verdict | None) -> str:
