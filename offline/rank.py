@@ -110,8 +110,16 @@ def fit_fine(windows: list[RankTable], config: RankConfig, seed: int) -> lightgb
 
     Each of the last windows is held out once and predicted from those before it; the number of
     trees is the one at which their mean NDCG@10 is best.
+
+    Raises:
+        DataError: users took nothing of what recall proposed, in any window.
     """
     windows = [window for window in windows if len(window)]
+    if not windows:
+        raise DataError(
+            "Users took nothing of what recall proposed in the training windows: rankers learn "
+            "from taken and left items. More interactions are needed."
+        )
     parameters = _parameters(config, seed)
     curves = [
         _curve(_learned(windows[:held_out], config), windows[held_out], parameters, config.rounds)

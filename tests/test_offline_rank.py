@@ -199,3 +199,9 @@ def test_what_was_taken_because_it_stood_first_is_not_learnt_as_liked():
     )
     assert aware[TASTE] < blind[TASTE]
     assert aware[FUSED] > blind[FUSED]
+
+
+def test_windows_in_which_nothing_was_taken_are_refused_in_a_sentence():
+    nothing = table().take(np.empty(0, np.intp))
+    with pytest.raises(DataError, match="More interactions are needed"):
+        fit_fine([nothing, nothing], CONFIG, 0)
