@@ -3,7 +3,7 @@
 import hashlib
 import json
 import subprocess
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -69,14 +69,24 @@ def ask(
     folder: Path,
     done: Callable[[str, Answer], None],
     patience: float = PATIENCE,
+    chosen: Mapping[str, dict[str, Any]] | None = None,
 ) -> dict[str, Answer]:
     """Ask these peers what is in ``folder``, two at a time; what was answered before is kept.
 
-    ``patience`` is in processor seconds of tuning, after which no further trial is begun.
+    ``patience`` is in processor seconds of tuning, after which no further trial is begun. Peers
+    that are in ``chosen``, by name, are set as told there instead of being tuned.
     """
 
+    def how(name: str) -> str:
+        told = (chosen or {}).get(name)
+        if told is None or "parameters" not in told:
+            return str(patience)
+        path = folder / f"{name}.chosen.json"
+        path.write_text(json.dumps(told, indent=1))
+        return str(path.resolve())
+
     def one(name: str) -> Answer:
-        answer = _kept(place(name, folder)) or _run(name, folder, patience)
+        answer = _kept(place(name, folder)) or _run(name, folder, how(name))
         done(name, answer)
         return answer
 
@@ -101,10 +111,10 @@ def python(environment: str) -> list[str]:
     return ["env", *one_thread, str(ENVIRONMENTS / environment / "bin" / "python")]
 
 
-def _run(name: str, folder: Path, patience: float) -> Answer:
+def _run(name: str, folder: Path, how: str) -> Answer:
     library, out = LIBRARIES[name], place(name, folder)
     command = [*python(library.environment), "-m", "quality.peers.drive"]
-    command += [library.module, name, str(folder.resolve()), str(out.resolve()), str(patience)]
+    command += [library.module, name, str(folder.resolve()), str(out.resolve()), how]
     try:
         ended = subprocess.run(  # noqa: S603
             command, capture_output=True, text=True, check=False, timeout=LIMIT, cwd=ROOT

@@ -5,7 +5,7 @@ python -m quality.run --data data/ml-100k [--peers NAMES|none] [--windows 0.5,0.
 
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import Annotated, Any
@@ -45,6 +45,7 @@ class Choice:
     cuts: tuple[float, ...]
     ours: bool
     patience: float = libraries.PATIENCE
+    chosen: dict[str, dict[str, Any]] = field(default_factory=dict)  # settings of an earlier run
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -109,7 +110,9 @@ def _answers(dataset: Dataset, tests: Sequence[Window], choice: Choice, folder: 
         def done(name: str, answer: Answer) -> None:
             bar.update(steps, advance=1, description=f"{name}: {_outcome(answer)}")
 
-        for name, answer in libraries.ask(names, folder, done, choice.patience).items():
+        for name, answer in libraries.ask(
+            names, folder, done, choice.patience, choice.chosen
+        ).items():
             told[name] = answer.told
             for held, rows in zip(lists, answer.lists, strict=False):
                 held[name] = rows
@@ -164,10 +167,15 @@ def main(  # noqa: PLR0913, PLR0917 (options of a command)
     patience: Annotated[
         float, typer.Option(help="Processor seconds of tuning, then no further trial is begun.")
     ] = libraries.PATIENCE,
+    settings: Annotated[
+        Path | None, typer.Option(help="An earlier result: libraries as set there, not tuned anew.")
+    ] = None,
     out: Annotated[Path, typer.Option(help="Folder of the result.")] = RESULTS,
 ) -> None:
     """Compare the funnel with the libraries; write the result and print it."""
     choice = replace(_chosen(peers, windows, own=own), patience=patience)
+    if settings:
+        choice = replace(choice, chosen=orjson.loads(settings.read_bytes())["told"])
     try:
         dataset = read(data, None, MAX_BAD_SHARE).dataset
         result = run(dataset, choice)

@@ -31,6 +31,7 @@ from quality.exchange import LONGEST, Task
 from quality.judge import judge
 from quality.libraries import LIBRARIES, Answer
 from quality.newcomers import newcomers, question
+from quality.peers.drive import choose
 from quality.peers.peer import Peer, recommend, signals
 from quality.peers.popularity import PEERS
 from quality.questions import digest, task, write_windows
@@ -354,7 +355,21 @@ def read_small(path, _schema, _share):
     return Reading(small_dataset(), None, "csv", (), None)
 
 
-def everyone_gets_rows(names, folder, done, _patience):
+def test_a_library_is_set_as_an_earlier_result_says_and_the_others_are_tuned(tmp_path, monkeypatch):
+    asked = {}
+
+    def run_(name, _folder, how):
+        asked[name] = how
+        return Answer([], {"error": "stands in"})
+
+    monkeypatch.setattr(libraries, "_run", run_)
+    told = {"ease": {"parameters": {"reg": 3.0}, "trials": 20}, "slim": {"error": "gave nothing"}}
+    libraries.ask(["ease", "slim", "popularity"], tmp_path, lambda *_: None, 5.0, told)
+    assert (asked["slim"], asked["popularity"]) == ("5.0", "5.0")
+    assert choose(None, tmp_path, asked["ease"]) == told["ease"]
+
+
+def everyone_gets_rows(names, folder, done, _patience, chosen):
     """Stands in for the libraries: all give the catalogue in the order of its rows."""
     found = {}
     for name in names:

@@ -1,9 +1,10 @@
 """Tunes one peer on the selection tasks, then answers the test tasks. Runs in its environment.
 
-    python -m quality.peers.drive MODULE PEER FOLDER OUT [PATIENCE]
+    python -m quality.peers.drive MODULE PEER FOLDER OUT [PATIENCE | TOLD]
 
 ``FOLDER`` holds ``selection-*.npz`` with their ``.targets.npz``, and ``test-*.npz`` without.
-``PATIENCE`` is in processor seconds of tuning, after which no further trial is begun.
+``PATIENCE`` is in processor seconds of tuning, after which no further trial is begun. ``TOLD`` is
+the file of an earlier choice instead: nothing is tuned.
 """
 
 import json
@@ -81,12 +82,20 @@ def tune(peer: Peer, exams: list[Exam], patience: float = PATIENCE) -> dict[str,
     }
 
 
-def main(module: str, name: str, folder: Path, out: Path, patience: float = PATIENCE) -> None:
+def choose(peer: Peer, folder: Path, how: str) -> dict[str, Any]:
+    """Tune with so much patience, or read what was chosen earlier."""
+    if how.endswith(".json"):
+        told: dict[str, Any] = json.loads(Path(how).read_text())
+        return told
+    exams = [Exam.load(p) for p in sorted(folder.glob("selection-*.npz")) if p.suffixes == [".npz"]]
+    return tune(peer, exams, float(how))
+
+
+def main(module: str, name: str, folder: Path, out: Path, how: str = str(PATIENCE)) -> None:
     """Tune, answer every test task, and say how it was done in ``told.json``, last."""
     peer: Peer = import_module(f"quality.peers.{module}").PEERS[name]
     out.mkdir(parents=True, exist_ok=True)
-    exams = [Exam.load(p) for p in sorted(folder.glob("selection-*.npz")) if p.suffixes == [".npz"]]
-    told = tune(peer, exams, patience)
+    told = choose(peer, folder, how)
     began = perf_counter()
     for path in sorted(folder.glob("test-*.npz")):
         np.save(
@@ -99,5 +108,4 @@ def main(module: str, name: str, folder: Path, out: Path, patience: float = PATI
 
 
 if __name__ == "__main__":
-    given = [float(argument) for argument in sys.argv[5:]]
-    main(sys.argv[1], sys.argv[2], Path(sys.argv[3]), Path(sys.argv[4]), *given)
+    main(sys.argv[1], sys.argv[2], Path(sys.argv[3]), Path(sys.argv[4]), *sys.argv[5:])
