@@ -65,15 +65,18 @@ class Users:
 class Factors:
     """Item vectors of a matrix factorisation, and what folding in a new user needs.
 
-    A user vector is the solution of ``(gram + reg·I + Σ (c_i - 1) y_i y_iᵀ) x = Σ c_i y_i`` with
+    A user vector is the solution of ``(gram + λ·I + Σ (c_i - 1) y_i y_iᵀ) x = Σ c_i y_i`` with
     ``c_i = 1 + alpha·weight_i`` (Hu, Koren, Volinsky: Collaborative filtering for implicit
-    feedback datasets, 2008).
+    feedback datasets, 2008) and ``λ = reg·(Σ c_i over all items / items)^power``: who did more is
+    held back more (Rendle et al.: Revisiting the performance of iALS, 2021).
     """
 
     items: Matrix  # (n, d)
     gram: Matrix  # (d, d) itemsᵀ · items
     alpha: float
     reg: float
+    power: float = 0.0  # 0: the same regularisation for everyone
+    known: int = 1  # items that had a like
 
 
 @dataclass(frozen=True, slots=True, eq=False)

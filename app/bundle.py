@@ -13,7 +13,6 @@ from typing import Any
 import faiss
 import lightgbm
 import numpy as np
-import orjson
 from numpy.typing import NDArray
 
 from app.artifacts import Content, Factors, Models, Popularity, Segments, Table, Users
@@ -22,9 +21,9 @@ from app.catalogue import Catalogue, IdIndex, Texts
 from app.integrity import verify
 from app.manifest import POINTER, BundleError, Manifest, read_manifest
 from app.rank.blend import OBJECTIVES, Blend, read_blend
-from app.rank.coarse import Coarse
-from app.rank.fine import Fine
+from app.rank.fine import read_fine
 from app.rank.hybrid import HYBRID, read_hybrid
+from app.rank.logistic import read_logistic
 
 log = logging.getLogger(__name__)
 
@@ -101,23 +100,12 @@ def load(folder: Path) -> Bundle:
 
 def read_rankers(folder: Path) -> Rankers:
     """Read the scorers of the ranking stages, without checking the bundle."""
-    coarse, hybrid = read_coarse(folder / "coarse.json"), folder / HYBRID
+    coarse, hybrid = read_logistic(folder / "coarse.json"), folder / HYBRID
     if hybrid.is_file():
         return Rankers(coarse, read_hybrid(hybrid))
     if (folder / OBJECTIVES).is_file():
         return Rankers(coarse, read_blend(folder))
-    return Rankers(coarse, Fine(lightgbm.Booster(model_file=str(folder / "fine.txt"))))
-
-
-def read_coarse(path: Path) -> Coarse:
-    """Read the coarse weights, one object a column."""
-    stored = orjson.loads(path.read_bytes())
-    columns = stored["columns"]
-    mean, scale, weights = (
-        np.array([column[key] for column in columns], np.float32)
-        for key in ("mean", "scale", "weight")
-    )
-    return Coarse(mean, scale, weights, float(stored["bias"]))
+    return Rankers(coarse, read_fine(folder))
 
 
 def _models(folder: Path, manifest: Manifest) -> Models:
@@ -152,6 +140,8 @@ def _models(folder: Path, manifest: Manifest) -> Models:
         factors=Factors(
             alpha=manifest.factors["alpha"],
             reg=manifest.factors["reg"],
+            power=manifest.factors["power"],
+            known=int(manifest.factors["known"]),
             **arrays("factors", "items", "gram"),
         ),
         content=Content(**arrays("content", "items")),

@@ -36,14 +36,16 @@ def _columns(part: History) -> tuple[np.ndarray, ...]:
 def fold_in(factors: Factors, liked: History) -> Scores:
     """Solve the user vector of an implicit factorisation from liked items, (d,) float32.
 
-    Hu, Koren, Volinsky: Collaborative filtering for implicit feedback datasets, 2008, eq. 4.
+    Hu, Koren, Volinsky: Collaborative filtering for implicit feedback datasets, 2008, eq. 4, with
+    the regularisation of ``Factors``.
     """
     size = factors.items.shape[1]
     if not len(liked) or not size:
         return np.zeros(size, np.float32)
     seen = factors.items[liked.rows].astype(np.float64)
     extra = factors.alpha * np.maximum(liked.weights, 0.0).astype(np.float64)
-    left = factors.gram + (seen.T * extra) @ seen + factors.reg * np.eye(size)
+    held = factors.reg * (1.0 + float(extra.sum()) / factors.known) ** factors.power
+    left = factors.gram + (seen.T * extra) @ seen + held * np.eye(size)
     return np.linalg.solve(left, seen.T @ (1.0 + extra)).astype(np.float32)
 
 

@@ -18,8 +18,8 @@ from app.bundle import Bundle
 from app.contracts import Matrix, Request, Scores
 from app.cpu import Cpu
 from app.funnel import Funnel, Slate
-from app.rank.coarse import Coarse
 from app.rank.fine import Fine
+from app.rank.logistic import Logistic
 from app.recall.vectors import SEEN_ALLOWANCE
 from app.rerank.mmr import mmr
 from app.rerank.slate import Policy
@@ -64,7 +64,7 @@ class Floor:
 
     def __init__(self, bundle: Bundle, store: Store, inputs: Sequence[Inputs]) -> None:
         coarse, fine = bundle.rankers.coarse, bundle.rankers.fine
-        if not isinstance(coarse, Coarse) or not isinstance(fine, Fine):
+        if not isinstance(coarse, Logistic) or not isinstance(fine, Fine):
             raise TypeError(f"a trained bundle is needed, {bundle.version} has no rankers")
         self._index = bundle.indexes.factors
         self._weights = coarse.weights

@@ -15,7 +15,6 @@ from app.assemble import Rankers, Sizes
 from app.columns.channels import PLACE_OFFSET
 from app.contracts import Candidates, Matrix
 from app.features import CHANNELS, FINE_VIEW, names
-from app.rank.fine import Fine
 from app.recall.merge import RRF_OFFSET
 from offline.evaluate.rescored import Cut, cascade
 from offline.rank import RankConfig, fit_coarse, fit_fine
@@ -59,7 +58,7 @@ def learn(tables: list[RankTable], ablation: Ablation, config: RankConfig, seed:
     chosen = join(tables[-(ablation.windows or len(tables)) :])
     kept, features = without(chosen.features, ablation)
     table = replace(chosen, features=features).take(kept)
-    fine = Fine(fit_fine([table], replace(_quick(config), **ablation.changed), seed))
+    fine = fit_fine([table], replace(_quick(config), **ablation.changed), seed)
     teacher = fine.score(table.features) if ablation.distilled else None
     return Rankers(fit_coarse(table, config, teacher), fine)
 

@@ -3,7 +3,6 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-import lightgbm
 import numpy as np
 from numpy.typing import NDArray
 
@@ -20,40 +19,39 @@ from offline.table import RankTable
 class Several:
     """Fine models by objective, how much each counts, and what the grades of value mean."""
 
-    boosters: Mapping[str, lightgbm.Booster]
+    models: Mapping[str, Fine]
     weights: Mapping[str, float]  # of the same objectives
     bounds: NDArray[np.float64]  # of the grades of value
 
     @property
     def blend(self) -> Blend:
         """Give the scorer of all of them."""
-        models = {name: Fine(booster) for name, booster in self.boosters.items()}
-        return Blend(models, dict(self.weights))
+        return Blend(self.models, dict(self.weights))
 
 
 def fit_several(
     windows: list[RankTable],
-    relevant: lightgbm.Booster,
+    relevant: Fine,
     weights: Mapping[str, float],
     config: RankConfig,
     seed: int,
 ) -> Several | None:
-    """Fit lambdarank for each objective of ``weights``, on tables that have outcomes.
+    """Fit a fine model for each objective of ``weights``, on tables that have outcomes.
 
     An objective that nobody fulfilled is left out; None: that is all of them. ``relevant`` is the
     model of what was liked, which is fitted already; it serves every objective of the same labels.
     """
     bounds = value_bounds(windows)
-    boosters = {RELEVANT: relevant} if RELEVANT in weights else {}
+    models = {RELEVANT: relevant} if RELEVANT in weights else {}
     for objective in (name for name in GRADED if name in weights):
         tables = [graded(window, objective, bounds) for window in windows]
         if _alike(tables, windows):
-            boosters[objective] = relevant
+            models[objective] = relevant
         elif any(table.labels.any() for table in tables):
-            boosters[objective] = fit_fine(tables, config, seed)
-    if not boosters:
+            models[objective] = fit_fine(tables, config, seed)
+    if not models:
         return None
-    return Several(boosters, {name: weights[name] for name in boosters}, bounds)
+    return Several(models, {name: weights[name] for name in models}, bounds)
 
 
 def _alike(tables: list[RankTable], windows: list[RankTable]) -> bool:

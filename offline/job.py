@@ -10,7 +10,6 @@ from time import perf_counter
 from app.assemble import Rankers, Sizes, Wiring
 from app.cpu import Cpu
 from app.limits import Count, Seed
-from app.rank.fine import Fine
 from app.rerank.slate import Policy
 from app.run import NO_HURRY
 from offline.ablated import kept
@@ -139,14 +138,14 @@ def learn(
     with phases("replay"):
         tables = [replay(dataset, *window, config, wiring) for window in split.windows]
     with phases("fine"):
-        booster, whole = fit_fine(tables, config.rank, config.seed), join(tables)
+        relevant, whole = fit_fine(tables, config.rank, config.seed), join(tables)
         hybrid = fit_hybrid(whole, config.hybrid)
-        several = fit_several(tables, booster, objectives, config.rank, config.seed)
+        several = fit_several(tables, relevant, objectives, config.rank, config.seed)
     with phases("coarse"):
-        fine = hybrid or Fine(booster)
+        fine = hybrid or relevant
         taught = teacher(several.blend, whole) if several else fine.score(whole.features)
         coarse = fit_coarse(whole, config.rank, taught)
-    return Learned(coarse, booster, whole, hybrid, several)
+    return Learned(coarse, relevant, whole, hybrid, several)
 
 
 def replay(
@@ -192,7 +191,7 @@ def refit(reading: Reading, learned: Learned, config: JobConfig, evaluation: Eva
     return Trained(
         models=models,
         coarse=learned.coarse,
-        booster=learned.booster,
+        fine=learned.fine,
         hybrid=learned.hybrid,
         several=learned.several,
         sizes=config.sizes,

@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 import faiss
-import lightgbm
 import numpy as np
 import orjson
 from numpy.typing import NDArray
@@ -24,8 +23,9 @@ from app.integrity import digest, sha256
 from app.manifest import FORMAT, MANIFEST, FileFact, GateFact, Manifest, SizesFact
 from app.preferences import Preferences
 from app.rank.blend import write_blend
-from app.rank.coarse import Coarse
+from app.rank.fine import Fine, write_fine
 from app.rank.hybrid import HYBRID, Hybrid, write_hybrid
+from app.rank.logistic import Logistic, write_logistic
 from app.state.store import Store
 from app.state.tables import load_tables
 from offline.blending import Several
@@ -42,8 +42,8 @@ class Trained:
     """All that a training run made."""
 
     models: Models
-    coarse: Coarse
-    booster: lightgbm.Booster
+    coarse: Logistic
+    fine: Fine
     sizes: Sizes
     preferences: Preferences
     dataset: str
@@ -55,8 +55,8 @@ class Trained:
     seconds: dict[str, float] = field(default_factory=dict)  # of each phase so far
     gate: GateFact | None = None
     index: Callable[[Matrix], faiss.Index] = flat_index
-    hybrid: Hybrid | None = None  # stands in for the booster
-    several: Several | None = None  # their blend stands in for the booster
+    hybrid: Hybrid | None = None  # stands in for the fine ranker
+    several: Several | None = None  # their blend stands in for the fine ranker
 
 
 def write_bundle(trained: Trained, out: Path) -> Path:
@@ -68,11 +68,11 @@ def write_bundle(trained: Trained, out: Path) -> Path:
     created = time.time()
     with draft(out, f"{created:.6f}") as folder:
         write_models(trained.models, folder, trained.index)
-        write_rankers(trained.coarse, trained.booster, folder)
+        write_rankers(trained.coarse, trained.fine, folder)
         if trained.hybrid:
             write_hybrid(trained.hybrid, folder / HYBRID)
         if trained.several:
-            write_blend(trained.several.boosters, trained.several.weights, folder)
+            write_blend(trained.several.models, trained.several.weights, folder)
         files = {
             path.name: FileFact(bytes=path.stat().st_size, sha256=sha256(path))
             for path in sorted(folder.iterdir())
@@ -111,17 +111,10 @@ def write_models(models: Models, folder: Path, index: Callable[[Matrix], faiss.I
         faiss.write_index(index(items), str(folder / f"{name}.faiss"))
 
 
-def write_rankers(coarse: Coarse, booster: lightgbm.Booster, folder: Path) -> None:
-    """Write the coarse weights as JSON and the fine model as LightGBM text."""
-    columns = [
-        {"name": name, "mean": float(mean), "scale": float(scale), "weight": float(weight)}
-        for name, mean, scale, weight in zip(
-            names(COARSE_VIEW), coarse.mean, coarse.scale, coarse.weights, strict=True
-        )
-    ]
-    stored = {"columns": columns, "bias": coarse.bias}
-    (folder / "coarse.json").write_bytes(orjson.dumps(stored, option=orjson.OPT_INDENT_2))
-    booster.save_model(str(folder / "fine.txt"))
+def write_rankers(coarse: Logistic, fine: Fine, folder: Path) -> None:
+    """Write the rankers of both stages."""
+    write_logistic(coarse, names(COARSE_VIEW), folder / "coarse.json")
+    write_fine(fine, folder)
 
 
 def _arrays(models: Models) -> dict[str, NDArray[Any]]:
@@ -176,7 +169,9 @@ def _manifest(trained: Trained, files: dict[str, FileFact], created: float) -> M
         segment_labels=[list(labels) for labels in models.segments.labels],
         tables=sorted(models.tables),
         centred=models.centred,
-        factors={"alpha": models.factors.alpha, "reg": models.factors.reg},
+        factors={
+            name: getattr(models.factors, name) for name in ("alpha", "reg", "power", "known")
+        },
         popularity_at=models.popularity.at,
         seed=trained.seed,
         libraries={name: importlib.metadata.version(name) for name in LIBRARIES},

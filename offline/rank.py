@@ -8,10 +8,11 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.linear_model import LogisticRegression
 
-from app.contracts import Scores
+from app.contracts import Matrix, Scores
 from app.features import CHANNELS, COARSE_VIEW, FINE_VIEW, names
 from app.limits import Count, NotNegative, Positive, Seconds, Several, Share
-from app.rank.coarse import Coarse
+from app.rank.fine import Fine
+from app.rank.logistic import Logistic
 from offline.data.errors import DataError
 from offline.emphasis import emphasised
 from offline.table import RankTable
@@ -20,6 +21,7 @@ RISING = frozenset(
     [f"{c}_{s}" for c in CHANNELS if c != "fresh" for s in ("place", "z")]
     + ["channels", "fused", "taste_factors"]
 )  # columns in which more can only speak for an item
+START_ROWS = 200_000  # more bring nothing to so few weights
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,14 +36,15 @@ class RankConfig:
 
     coarse_share: Share = 0.15  # best of each group by the fine ranker that coarse shall keep
     coarse_strength: Positive = 1.0  # inverse of L2 regularisation
-    rounds: Count = 300
-    least_rounds: Count = 100  # a few windows are noisy: their best round may come by chance
+    start_strength: Positive = 0.01  # the same, of the regression that the trees begin from
+    rounds: Count = 120
+    least_rounds: Count = 80  # a few windows are noisy: their best round may come by chance
     held_out: Count = 1  # later windows that say when to stop
-    learning_rate: Positive = 0.03
+    learning_rate: Positive = 0.1
     leaves: Several = 7
     leaf_rows: Count = 40
     truncation: Count = 50
-    monotone: bool = True  # more of what can only speak for an item cannot lower its score
+    monotone: bool = True  # no tree lowers a score for more of what can only speak for an item
     extra_trees: bool = True  # groups are few and noisy: split points at random fit less of it
     window_half_life: Seconds = inf  # in windows: groups of older ones count less
     propensity_power: NotNegative = 0.0  # what is popular and was taken counts less
@@ -54,7 +57,7 @@ def coarse_width() -> int:
 
 def fit_coarse(
     table: RankTable, config: RankConfig, teacher: NDArray[np.floating] | None = None
-) -> Coarse:
+) -> Logistic:
     """Fit a logistic regression that keeps what users took and what the fine ranker would choose.
 
     ``teacher`` are the fine ranker's scores, (m,): the best ``coarse_share`` of each group by them
@@ -70,15 +73,28 @@ def fit_coarse(
             "More interactions are needed."
         )
     wanted = table.labels > 0 if teacher is None else _distilled(table, config, teacher)
-    features = table.features[:, : coarse_width()].astype(np.float64)
-    mean = _column(np.nanmean, features)
-    scale = np.maximum(_column(np.nanstd, features), 1e-6)
-    standard = np.nan_to_num((features - mean) / scale)
+    features = table.features[:, : coarse_width()]
+    return _logistic(features, wanted, config.coarse_strength, balanced=True)
+
+
+def _logistic(
+    features: Matrix,
+    wanted: NDArray[np.bool_],
+    strength: float,
+    *,
+    counts: Scores | None = None,
+    balanced: bool = False,
+) -> Logistic:
+    """Fit log odds on standardised columns; ``counts`` weighs the rows, (m,)."""
+    exact = features.astype(np.float64)
+    mean = _column(np.nanmean, exact)
+    scale = np.maximum(_column(np.nanstd, exact), 1e-6)
+    standard = np.nan_to_num((exact - mean) / scale)
     model = LogisticRegression(
-        C=config.coarse_strength, solver="newton-cholesky", class_weight="balanced"
+        C=strength, solver="newton-cholesky", class_weight="balanced" if balanced else None
     )
-    model.fit(standard, wanted)
-    return Coarse(
+    model.fit(standard, wanted, counts)
+    return Logistic(
         mean.astype(np.float32),
         scale.astype(np.float32),
         model.coef_[0].astype(np.float32),
@@ -105,8 +121,8 @@ def places(groups: NDArray[np.int64], scores: NDArray[np.floating]) -> NDArray[n
     return shares
 
 
-def fit_fine(windows: list[RankTable], config: RankConfig, seed: int) -> lightgbm.Booster:
-    """Fit lambdarank (Burges, 2010) on all windows, stopped where later windows said to stop.
+def fit_fine(windows: list[RankTable], config: RankConfig, seed: int) -> Fine:
+    """Fit a logistic regression on all windows, and from its scores lambdarank (Burges, 2010).
 
     Each of the last windows is held out once and predicted from those before it; the number of
     trees is the one at which their mean NDCG@10 is best.
@@ -120,42 +136,62 @@ def fit_fine(windows: list[RankTable], config: RankConfig, seed: int) -> lightgb
             "Users took nothing of what recall proposed in the training windows: rankers learn "
             "from taken and left items. More interactions are needed."
         )
-    parameters = _parameters(config, seed)
     curves = [
-        _curve(_learned(windows[:held_out], config), windows[held_out], parameters, config.rounds)
+        _curve(windows[:held_out], windows[held_out], config, seed)
         for held_out in range(max(1, len(windows) - config.held_out), len(windows))
     ]
     best = int(np.argmax(np.mean(curves, axis=0))) + 1 if curves else config.rounds
-    return lightgbm.train(parameters, _learned(windows, config), max(best, config.least_rounds))
+    whole = emphasised(windows, config.window_half_life, config.propensity_power)
+    start = fit_start(whole, config, seed)
+    parameters = _parameters(config, seed)
+    rounds = max(best, config.least_rounds)
+    return Fine(start, lightgbm.train(parameters, _lightgbm(whole, start), rounds))
+
+
+def fit_start(table: RankTable, config: RankConfig, seed: int) -> Logistic:
+    """Fit the regression that the trees begin from, on a sample of the rows where they are many."""
+    rows = np.arange(len(table))
+    if len(rows) > START_ROWS:
+        rows = np.sort(np.random.default_rng(seed).permutation(rows)[:START_ROWS])
+    taken = table.labels[rows] > 0
+    if taken.all() or not taken.any():
+        return flat_start()
+    counts = None if table.weights is None else table.weights[rows]
+    return _logistic(table.features[rows], taken, config.start_strength, counts=counts)
+
+
+def flat_start() -> Logistic:
+    """Give a regression that says nothing: trees that begin from it begin from 0."""
+    width = len(names(FINE_VIEW))
+    nothing = np.zeros(width, np.float32)
+    return Logistic(nothing, np.ones(width, np.float32), nothing, 0.0)
 
 
 def _curve(
-    before: lightgbm.Dataset, held_out: RankTable, parameters: dict[str, object], rounds: int
+    windows: list[RankTable], held_out: RankTable, config: RankConfig, seed: int
 ) -> list[float]:
     """Give NDCG@10 on a later window after each tree, (rounds,)."""
     seen: dict[str, dict[str, list[float]]] = {}
+    before = emphasised(windows, config.window_half_life, config.propensity_power)
+    start = fit_start(before, config, seed)
     lightgbm.train(
-        parameters,
-        before,
-        rounds,
-        valid_sets=[_lightgbm(held_out)],
+        _parameters(config, seed),
+        _lightgbm(before, start),
+        config.rounds,
+        valid_sets=[_lightgbm(held_out, start)],
         valid_names=["later"],
         callbacks=[lightgbm.record_evaluation(seen)],
     )
     return seen["later"]["ndcg@10"]
 
 
-def _learned(windows: list[RankTable], config: RankConfig) -> lightgbm.Dataset:
-    """Put training windows together, each row with the weight that the configuration gives it."""
-    return _lightgbm(emphasised(windows, config.window_half_life, config.propensity_power))
-
-
-def _lightgbm(table: RankTable) -> lightgbm.Dataset:
+def _lightgbm(table: RankTable, start: Logistic) -> lightgbm.Dataset:
     return lightgbm.Dataset(
         table.features,
         table.labels,
         weight=table.weights,
         group=table.groups,
+        init_score=start.score(table.features).astype(np.float64),
         position=table.positions,
         feature_name=list(names(FINE_VIEW)),
         free_raw_data=False,
@@ -195,8 +231,10 @@ def _column(statistic: object, features: NDArray[np.float64]) -> NDArray[np.floa
     return np.asarray(statistic(filled, axis=0))  # type: ignore[operator]
 
 
-def gains(booster: lightgbm.Booster) -> Scores:
-    """Give each fine column's share of the total gain, (f,)."""
-    gain = booster.feature_importance("gain")
-    share: Scores = (gain / max(float(gain.sum()), 1e-9)).astype(np.float32)
+def gains(fine: Fine) -> Scores:
+    """Give how much each fine column counts, (f,): half by the weights, half by the trees' gain."""
+    weights = np.abs(fine.start.weights.astype(np.float64))
+    gain = fine.booster.feature_importance("gain")
+    parts = [part / part.sum() for part in (weights, gain) if part.sum() > 0]
+    share: Scores = np.mean(parts or [weights], axis=0).astype(np.float32)
     return share

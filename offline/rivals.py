@@ -4,7 +4,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.contracts import Candidates, Rows, Scorer
-from app.rank.fine import Fine
 from offline.evaluate.figures import Variant
 from offline.evaluate.intervals import Bootstrap
 from offline.evaluate.rescored import Cut, Rescored, cascade, rescored
@@ -24,7 +23,7 @@ def rivals(exam: Exam, learned: Learned, config: HybridConfig) -> list[Variant]:
     kinds = (kind for kind in MAKERS if not (learned.hybrid and kind == learned.hybrid.kind))
     scorers: dict[str, Scorer] = {kind: MAKERS[kind](learned.table, config) for kind in kinds}
     if learned.hybrid:
-        scorers = {"cascade": Fine(learned.booster)} | scorers
+        scorers = {"cascade": learned.fine} | scorers
     served = found.ndcg(cascade(learned.rankers, sizes.coarse, sizes.fine))
     others = [found.ndcg(alone(scorer, sizes.fine)) for scorer in scorers.values()]
     return by_history(found, np.stack([served, *others], axis=1), list(scorers), exam.seed)

@@ -3,11 +3,12 @@
 from datetime import UTC, datetime
 from pathlib import Path
 
-import lightgbm
 import numpy as np
 from numpy.typing import NDArray
 
+from app.features import FINE_VIEW, names
 from app.manifest import Manifest
+from app.rank.fine import read_fine
 from app.rank.hybrid import HYBRID, read_hybrid
 from offline.evaluate.baselines import most_popular, popular_lists
 from offline.evaluate.compare import Background, evaluate
@@ -49,9 +50,9 @@ def window(exam: Exam, lists: list[Lists], members: NDArray[np.bool_]) -> Window
 
 def side(folder: Path, manifest: Manifest) -> Side:
     """Collect what a bundle says of itself."""
-    booster = lightgbm.Booster(model_file=str(folder / "fine.txt"))
+    fine = read_fine(folder)
     hybrid = folder / HYBRID
-    share = read_hybrid(hybrid).gains() if hybrid.is_file() else gains(booster)
+    share = read_hybrid(hybrid).gains() if hybrid.is_file() else gains(fine)
     return Side(
         version=manifest.version,
         made=_date(manifest.created, "%Y-%m-%d %H:%M"),
@@ -59,10 +60,10 @@ def side(folder: Path, manifest: Manifest) -> Side:
         data_end=_date(manifest.data_end),
         rows=manifest.rows,
         bytes=sum(fact.bytes for fact in manifest.files.values()),
-        trees=booster.num_trees(),
+        trees=fine.booster.num_trees(),
         gate=manifest.gate.verdict if manifest.gate else "-",
         methods=manifest.metrics.get("ndcg@10", {}),
-        features={n: float(g) for n, g in zip(booster.feature_name(), share, strict=True)},
+        features={n: float(g) for n, g in zip(names(FINE_VIEW), share, strict=True)},
         settings={**manifest.settings, **manifest.sizes.model_dump(), "seed": manifest.seed},
         seconds=manifest.seconds,
     )

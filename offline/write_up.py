@@ -40,7 +40,7 @@ def figures(
     seconds: dict[str, float],
 ) -> Figures:
     """Collect everything that the report shows."""
-    importance = trained.hybrid.gains() if trained.hybrid else gains(trained.booster)
+    importance = trained.hybrid.gains() if trained.hybrid else gains(trained.fine)
     sweeps = evaluation.sweeps
     return Figures(
         dataset=_dataset_facts(dataset),
@@ -70,7 +70,7 @@ def figures(
             "candidates after coarse": trained.sizes.coarse,
             "candidates after fine": trained.sizes.fine,
             "fine ranker": trained.hybrid.kind if trained.hybrid else "trees",
-            "trees of the fine ranker": trained.booster.num_trees(),
+            "trees of the fine ranker": trained.fine.booster.num_trees(),
         },
         sizes=_sizes(trained),
         seeds={"job": trained.seed},
@@ -106,7 +106,7 @@ def _sizes(trained: Trained) -> dict[str, int]:
         "histories of the training log": sum(
             part.nbytes for part in (users.rows, users.values, users.weights, users.times)
         ),
-        "fine ranker": len(trained.booster.model_to_string()),
+        "fine ranker": len(trained.fine.booster.model_to_string()),
         **tables,
     }
 

@@ -88,7 +88,7 @@ def test_rescoring_ranks_as_the_real_funnel_does(exam, tables, found):
     expected = ndcg(padded(shown(funnel, asked.slates), 10), asked.relevant).tolist()
     assert found.ndcg(cascade(rankers, 40, 25)).tolist() == expected
     assert found.ndcg(cut(rankers, AS_IT_IS, sizes)).tolist() == expected
-    assert found.ndcg(cascade(rankers, 25, 25)).tolist() != expected
+    assert found.ndcg(cascade(rankers, 11, 11)).tolist() != expected
 
 
 @pytest.mark.parametrize("channel", ["item_cf", "content", "trending", "fresh"])
@@ -231,8 +231,8 @@ def test_only_a_file_about_the_same_data_is_shown(tmp_path, found):
 
 def test_hybrids_are_compared_apart_for_users_with_and_without_history(exam, tables):
     whole, config = join(tables), HybridConfig()
-    booster = fit_fine(tables, CONFIG.rank, 7)
-    learned = Learned(fit_coarse(whole, CONFIG.rank), booster, whole)
+    fine = fit_fine(tables, CONFIG.rank, 7)
+    learned = Learned(fit_coarse(whole, CONFIG.rank), fine, whole)
     told = rivals(exam, learned, config)
     kinds = ["weighted", "learned", "adaptive", "switching", "combined"]
     words = [*kinds, *(f"{kind}, users without history" for kind in kinds)]

@@ -86,10 +86,10 @@ def window(sign, groups=60, size=12):
 
 def test_what_people_took_lately_counts_more():
     def slope(config):
-        booster = fit_fine([window(-1), window(-1), window(1)], config, 0)
+        fine = fit_fine([window(-1), window(-1), window(1)], config, 0)
         probe = np.zeros((2, WIDTH))
         probe[:, LIKED] = -2, 2
-        low, high = booster.predict(probe)
+        low, high = fine.score(probe)
         return high - low
 
     assert slope(QUICK) < 0 < slope(replace(QUICK, window_half_life=0.3))
@@ -105,8 +105,8 @@ def test_inverse_propensities_make_the_ranker_care_for_what_few_know():
     whole = RankTable(features, (popular | suited).astype(np.int32), np.full(groups, size))
 
     def first(power):
-        booster = fit_fine([whole], replace(QUICK, propensity_power=power), 0)
-        scores = booster.predict(features).reshape(groups, size)
+        fine = fit_fine([whole], replace(QUICK, propensity_power=power), 0)
+        scores = fine.score(features).reshape(groups, size)
         return float((scores[:, 1] - scores[:, 0]).mean())
 
     assert first(1.0) > first(0.0)

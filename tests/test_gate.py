@@ -16,6 +16,7 @@ from app.bundle import current, read_rankers
 from app.cpu import Cpu
 from app.features import CHANNELS
 from app.manifest import GateFact, parse
+from app.rank.fine import Fine
 from app.run import NO_HURRY
 from app.settings import Settings
 from offline import cli, job
@@ -41,8 +42,11 @@ def inverted(rankers: Rankers):
     for tree, known in enumerate(booster.dump_model()["tree_info"]):
         for leaf in range(known["num_leaves"]):
             booster.set_leaf_output(tree, leaf, -booster.get_leaf_output(tree, leaf))
-    coarse = replace(rankers.coarse, weights=-rankers.coarse.weights, bias=-rankers.coarse.bias)
-    return coarse, booster
+    coarse, start = (
+        replace(one, weights=-one.weights, bias=-one.bias)
+        for one in (rankers.coarse, rankers.fine.start)
+    )
+    return Rankers(coarse, Fine(start, booster))
 
 
 @pytest.fixture(scope="module")
@@ -68,8 +72,7 @@ def good(trained):
 
 @pytest.fixture(scope="module")
 def bad(good):
-    coarse, booster = inverted(good)
-    return Rankers(coarse, replace(good.fine, booster=booster))
+    return inverted(good)
 
 
 def compared(users=60, **strength):
@@ -279,7 +282,7 @@ def after_bad_training(data, trained, bad, tmp_path_factory):
     first, told = current(out), []
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("REDIS_URL", "")
-        made = Learned(bad.coarse, bad.fine.booster, table=None)
+        made = Learned(bad.coarse, bad.fine, table=None)
         patch.setattr(job, "learn", lambda *_: made)
         for more in ([], ["--force"]):
             command = ["train", "--data", str(data), "--out", str(out), *more]
@@ -331,7 +334,7 @@ def test_a_caveat_without_a_manifest_is_told(exam, good):
 
 
 def test_rankers_are_written_as_they_are_read(good, tmp_path):
-    write_rankers(good.coarse, good.fine.booster, tmp_path)
+    write_rankers(good.coarse, good.fine, tmp_path)
     again = read_rankers(tmp_path)
     some = np.random.default_rng(0).normal(size=(5, good.coarse.mean.shape[0])).astype(np.float32)
     assert again.coarse.score(some).tolist() == good.coarse.score(some).tolist()

@@ -11,7 +11,7 @@ from offline.models.als import ALSConfig
 from offline.models.als_explicit import ExplicitALSConfig
 from offline.models.bpr import BPRConfig
 from offline.models.factors import factors
-from offline.models.interactions import liked
+from offline.models.interactions import liked, unit
 from offline.models.sgd import SGDConfig, learn
 from tests.test_models_interactions import DAY, EMPTY, SHAPE, constant, log_of, random_log
 
@@ -76,15 +76,18 @@ def test_one_event_and_constant_ratings_work(name, log):
     assert np.isfinite(found.items).all()
 
 
-def test_als_item_vectors_solve_the_equation_that_serving_folds_users_in_by():
+@pytest.mark.parametrize("power", [0.0, 0.5, 1.0])
+def test_als_item_vectors_solve_the_equation_that_serving_folds_users_in_by(power):
     log = random_log(3)
     config = ALSConfig(size=4, reg=5.0, rounds=200, half_life=np.inf, propensity_power=0.0)
-    found = als.fit(log, SHAPE, config, 0)
+    found = als.fit(log, SHAPE, replace(config, power=power), 0)
     likes = liked(log, SHAPE).toarray()
     users = np.array([fold_in(found, _history(row)) for row in likes])
-    confidence = 1 + config.alpha * likes
+    extra = found.alpha * likes
+    confidence = 1 + extra
+    held = found.reg * (1 + extra.sum(axis=0) / np.count_nonzero(likes.any(axis=1))) ** power
     for item in range(8):
-        left = (users.T * confidence[:, item]) @ users + config.reg * np.eye(4)
+        left = (users.T * confidence[:, item]) @ users + held[item] * np.eye(4)
         right = users.T @ (confidence[:, item] * (likes[:, item] > 0))
         assert np.allclose(np.linalg.solve(left, right), found.items[item], atol=2e-3)
 
@@ -95,12 +98,23 @@ def _history(likes):
     return History(rows, weights, weights, np.zeros(len(rows)))
 
 
+def test_few_data_are_not_regularised_to_nothing():
+    few = als.fit(random_log(3), SHAPE, ALSConfig(size=4), 0)
+    assert few.reg < ALSConfig().reg
+    assert np.linalg.norm(few.items[:8], axis=1).min() > 0.05
+    likes = few.alpha * liked(random_log(3), SHAPE, 30 * DAY, 0.25).toarray()
+    usual = 1 + likes.sum() / np.count_nonzero(likes.any(0)) / np.count_nonzero(likes.any(1))
+    largest = np.linalg.svd(likes)[1][0]
+    assert few.reg == pytest.approx(als.MOST_HELD * largest / usual, rel=0.01)
+
+
 def test_old_likes_count_less_when_they_fade():
     log = random_log(0)
     faded = log.weights * 0.5 ** ((log.times[-1] - log.times) / (7 * DAY))
     by_hand = Log(log.users, log.items, log.values, faded, log.times)
-    plain = ALSConfig(size=4, half_life=np.inf, propensity_power=0.0)
-    fading = als.fit(log, SHAPE, replace(plain, half_life=7 * DAY), 0)
+    plain = ALSConfig(size=4, half_life=np.inf, propensity_power=0.0, reg=1.0)
+    alpha = plain.alpha * unit(log) / unit(by_hand)  # events count in units of their mean weight
+    fading = als.fit(log, SHAPE, replace(plain, half_life=7 * DAY, alpha=alpha), 0)
     steady = als.fit(by_hand, SHAPE, plain, 0)
     assert np.allclose(fading.items, steady.items, atol=1e-5)
     unfaded = als.fit(log, SHAPE, plain, 0)
@@ -111,7 +125,7 @@ def test_old_likes_count_less_when_they_fade():
 def test_propensities_change_what_popular_items_are_worth(name):
     popular = [(u, 0, 1, 1, 0) for u in range(9)]
     log = log_of(*popular, *((u, 1 + u % 3, 1, 1, 1) for u in range(9)))
-    config = {"als": ALSConfig(size=4, reg=1.0), "bpr": BPRConfig(size=3)}[name]
+    config = {"als": ALSConfig(size=4, reg=1.0, power=0.0), "bpr": BPRConfig(size=3)}[name]
     module = {"als": als, "bpr": bpr}[name]
     found = [
         module.fit(log, SHAPE, replace(config, propensity_power=power), 0).items

@@ -16,7 +16,7 @@ from app.artifacts import Models
 from app.assemble import Rankers, Sizes, Wiring
 from app.contracts import History
 from app.cpu import Cpu
-from app.rank.coarse import Coarse
+from app.rank.logistic import Logistic
 from app.run import NO_HURRY
 from offline.data.dataset import Dataset
 from offline.data.readers import read
@@ -145,14 +145,14 @@ def moved(one, two):
 class Learned:
     """The rankers, as they would be published."""
 
-    coarse: Coarse
+    coarse: Logistic
     fine: str  # LightGBM text
     rankers: Rankers = field(metadata={"opaque": True})  # the same two, ready for use
 
 
 def learned(dataset, wiring, split=SPLIT) -> Learned:
     found = learn(dataset, split, CONFIG, wiring, Phases())
-    return Learned(found.coarse, found.booster.model_to_string(), found.rankers)
+    return Learned(found.coarse, found.fine.booster.model_to_string(), found.rankers)
 
 
 def fitted(dataset) -> Models:

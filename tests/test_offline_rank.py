@@ -6,6 +6,8 @@ import numpy as np
 import pytest
 
 from app.features import COARSE_VIEW, FINE_VIEW, names
+from app.rank.fine import Fine
+from app.rank.logistic import Logistic
 from offline.data.errors import DataError
 from offline.rank import (
     RISING,
@@ -115,31 +117,32 @@ def test_where_teacher_and_users_choose_everything_of_a_small_table_only_users_c
 
 def test_two_fits_of_the_fine_ranker_give_the_same_text():
     windows = [table(0), table(1), table(2)]
-    one, two = (fit_fine(windows, CONFIG, 3).model_to_string() for _ in range(2))
+    one, two = (fit_fine(windows, CONFIG, 3).booster.model_to_string() for _ in range(2))
     assert one == two
-    assert one != fit_fine(windows, CONFIG, 4).model_to_string()
+    assert one != fit_fine(windows, CONFIG, 4).booster.model_to_string()
 
 
 def test_the_fine_ranker_is_fitted_on_all_windows_and_stopped_where_later_ones_say():
     windows = [table(0), table(1), table(2)]
     hasty = replace(CONFIG, rounds=120, learning_rate=0.5)  # soon knows its windows by heart
-    booster = fit_fine(windows, hasty, 0)
-    trees = booster.num_trees()
+    fine = fit_fine(windows, hasty, 0)
+    trees = fine.booster.num_trees()
     assert hasty.least_rounds <= trees < hasty.rounds
     joined = fit_fine([join(windows)], replace(hasty, rounds=trees), 0)
     features = table(3).features
-    assert booster.predict(features).tolist() == joined.predict(features).tolist()
+    assert fine.score(features).tolist() == joined.score(features).tolist()
 
 
 def test_no_fewer_trees_are_kept_than_asked_for():
     windows = [table(0), table(1)]
-    assert fit_fine(windows, replace(CONFIG, least_rounds=40), 0).num_trees() == 40
+    assert fit_fine(windows, replace(CONFIG, least_rounds=40), 0).booster.num_trees() == 40
 
 
 def test_windows_without_rows_do_no_harm():
     nothing = table(0).take(np.empty(0, np.intp))
     one = fit_fine([nothing, table(0), nothing, table(1), nothing], CONFIG, 0)
-    assert one.model_to_string() == fit_fine([table(0), table(1)], CONFIG, 0).model_to_string()
+    other = fit_fine([table(0), table(1)], CONFIG, 0)
+    assert one.booster.model_to_string() == other.booster.model_to_string()
 
 
 @pytest.mark.parametrize("taken", [0, 1])
@@ -150,18 +153,18 @@ def test_where_there_is_nothing_to_tell_apart_the_job_says_so(taken):
 
 
 def test_one_window_is_fitted_for_all_rounds():
-    assert fit_fine([table()], CONFIG, 0).num_trees() == CONFIG.rounds
+    assert fit_fine([table()], CONFIG, 0).booster.num_trees() == CONFIG.rounds
 
 
-def test_more_of_what_speaks_for_an_item_never_lowers_its_score_even_if_the_log_says_so():
+def test_no_tree_holds_against_an_item_what_speaks_for_it_even_if_the_log_says_so():
     odd = table(0)
     features = odd.features.copy()
     features[:, [FUSED, TASTE]] *= -1
-    booster = fit_fine([RankTable(features, odd.labels, odd.groups)], CONFIG, 0)
+    fine = fit_fine([RankTable(features, odd.labels, odd.groups)], CONFIG, 0)
     for column in (FUSED, TASTE):
         grid = np.repeat(table(2).features[:20], 9, axis=0)
         grid[:, column] = np.tile(np.linspace(-3, 3, 9), 20)
-        scores = booster.predict(grid).reshape(20, 9)
+        scores = fine.booster.predict(grid).reshape(20, 9)
         assert np.all(np.diff(scores, axis=1) >= 0)
 
 
@@ -174,7 +177,35 @@ def test_gains_are_shares_and_name_what_matters():
 
 def test_a_model_without_trees_has_no_gains():
     data = lightgbm.Dataset(np.zeros((4, 2)), [0, 1, 0, 1], params={"verbosity": -1})
-    assert gains(lightgbm.train({"verbosity": -1}, data, 1)).tolist() == [0, 0]
+    nothing = np.zeros(2, np.float32)
+    start = Logistic(nothing, np.ones(2, np.float32), nothing, 0.0)
+    assert gains(Fine(start, lightgbm.train({"verbosity": -1}, data, 1))).tolist() == [0, 0]
+
+
+def test_gains_count_what_the_regression_took_from_the_trees():
+    fine = fit_fine([table()], CONFIG, 0)
+    trees = fine.booster.feature_importance("gain")
+    weights = np.abs(fine.start.weights)
+    expected = (trees / trees.sum() + weights / weights.sum()) / 2
+    assert gains(fine) == pytest.approx(expected, abs=1e-6)
+
+
+def test_trees_begin_from_the_regression_and_better_it_where_columns_depend_on_one_another():
+    random, groups, size = np.random.default_rng(4), 200, 20
+    features = random.standard_normal((groups * size, WIDTH)).astype(np.float32)
+    both = features[:, TASTE] * features[:, FUSED]
+    taken = (both + 0.1 * random.standard_normal(len(both)) > 1.0).astype(np.int32)
+    fine = fit_fine([RankTable(features, taken, np.full(groups, size))], CONFIG, 0)
+    alone, whole = fine.start.score(features), fine.score(features)
+    assert roc(taken, whole) > roc(taken, alone) + 0.1
+    assert whole - fine.booster.predict(features) == pytest.approx(alone, abs=1e-3)
+
+
+def roc(taken, scores):
+    order = np.argsort(scores)
+    places = np.flatnonzero(taken[order])
+    below = places.sum() - len(places) * (len(places) - 1) / 2
+    return below / (len(places) * (len(taken) - len(places)))
 
 
 def test_in_a_replay_nothing_was_shown_so_places_are_given_only_of_served_lists():
@@ -183,7 +214,7 @@ def test_in_a_replay_nothing_was_shown_so_places_are_given_only_of_served_lists(
     shown = np.concatenate([random.permutation(size) for size in whole.groups]).astype(np.int32)
     replayed = fit_fine([whole], CONFIG, 0)
     served = fit_fine([replace(whole, positions=shown)], CONFIG, 0)
-    assert served.model_to_string() != replayed.model_to_string()
+    assert served.booster.model_to_string() != replayed.booster.model_to_string()
 
 
 def test_what_was_taken_because_it_stood_first_is_not_learnt_as_liked():

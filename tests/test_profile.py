@@ -31,7 +31,9 @@ def test_the_user_vector_solves_the_equations_of_the_factorisation():
     factors, liked = MODELS.factors, MODELS.users.history(3).liked(500)
     found = fold_in(factors, liked).astype(np.float64)
     size = factors.items.shape[1]
-    left, right = factors.gram.astype(np.float64) + factors.reg * np.eye(size), np.zeros(size)
+    extra = factors.alpha * float(np.maximum(liked.weights, 0).sum())
+    held = factors.reg * (1 + extra / factors.known) ** factors.power
+    left, right = factors.gram.astype(np.float64) + held * np.eye(size), np.zeros(size)
     for row, weight in zip(liked.rows, liked.weights, strict=True):
         vector = factors.items[row].astype(np.float64)
         confidence = 1 + factors.alpha * max(float(weight), 0.0)

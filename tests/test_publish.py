@@ -16,11 +16,11 @@ import redis
 from app.artifacts import Models
 from app.assemble import Sizes
 from app.bundle import current, load
-from app.features import COARSE_VIEW, names
+from app.features import COARSE_VIEW, FINE_VIEW, names
 from app.manifest import POINTER, BundleError, read_manifest
 from app.preferences import Preferences
-from app.rank.coarse import Coarse
 from app.rank.fine import Fine
+from app.rank.logistic import Logistic
 from offline import publish
 from offline.pointer import HISTORY, point_to
 from offline.publish import HISTORICAL, Trained, push_tables, write_bundle
@@ -37,11 +37,13 @@ publish.write_bundle(made.trained_on_little(), Path(sys.argv[1]))
 """
 
 
-def booster():
-    random = np.random.default_rng(0)
-    features, labels = random.random((200, 3)), random.integers(0, 2, 200)
+def fine():
+    random, width = np.random.default_rng(0), len(names(FINE_VIEW))
+    features, labels = random.random((200, width)), random.integers(0, 2, 200)
     told = {"verbose": -1, "num_threads": 1, "num_leaves": 4}
-    return lightgbm.train(told, lightgbm.Dataset(features, labels), 2)
+    booster = lightgbm.train(told, lightgbm.Dataset(features, labels), 2)
+    ones = np.ones(width, np.float32)
+    return Fine(Logistic(ones * 0.1, ones * 3, ones / 7, 0.25), booster)
 
 
 def trained_on_little(**known) -> Trained:
@@ -49,8 +51,8 @@ def trained_on_little(**known) -> Trained:
     ones = np.ones(columns, np.float32)
     told = {
         "models": small_models(),
-        "coarse": Coarse(ones * 0.1, ones * 3, ones / 7, 0.25),
-        "booster": booster(),
+        "coarse": Logistic(ones * 0.1, ones * 3, ones / 7, 0.25),
+        "fine": fine(),
         "sizes": Sizes(recall=11, coarse=12, fine=13),
         "preferences": Preferences(3.5, {"like": 1.0, "stare": 0.1}),
         "dataset": "small",
@@ -86,8 +88,8 @@ def test_what_was_trained_is_what_is_loaded(tmp_path):
     features = np.random.default_rng(1).random((50, len(names(COARSE_VIEW)))).astype(np.float32)
     scores = bundle.rankers.coarse.score(features), trained.coarse.score(features)
     assert scores[0].tobytes() == scores[1].tobytes()
-    three = np.ascontiguousarray(features[:, :3])
-    assert bundle.rankers.fine.score(three).tolist() == Fine(booster()).score(three).tolist()
+    rows = np.random.default_rng(2).random((50, len(names(FINE_VIEW)))).astype(np.float32)
+    assert bundle.rankers.fine.score(rows).tolist() == fine().score(rows).tolist()
 
 
 def test_the_coarse_weights_are_readable_by_column(tmp_path):

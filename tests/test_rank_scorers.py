@@ -5,8 +5,8 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.preprocessing import StandardScaler
 
 from app.contracts import Scorer
-from app.rank.coarse import Coarse
 from app.rank.fine import Fine
+from app.rank.logistic import Logistic
 
 RANDOM = np.random.default_rng(0)
 FEATURES = (RANDOM.standard_normal((400, 6)) * [1, 10, 0.1, 1, 1, 1] + 3).astype(np.float32)
@@ -16,7 +16,7 @@ MODEL = LogisticRegression().fit(SCALER.transform(FEATURES), LABELS)
 
 
 def coarse():
-    return Coarse(
+    return Logistic(
         SCALER.mean_.astype(np.float32),
         SCALER.scale_.astype(np.float32),
         MODEL.coef_[0].astype(np.float32),
@@ -28,7 +28,7 @@ def coarse():
 def fine():
     data = lightgbm.Dataset(FEATURES, LABELS, group=[40] * 10, params={"verbosity": -1})
     parameters = {"objective": "lambdarank", "verbosity": -1, "num_threads": 1, "min_data": 5}
-    return Fine(lightgbm.train(parameters, data, 10))
+    return Fine(coarse(), lightgbm.train(parameters, data, 10))
 
 
 def test_coarse_scores_are_the_log_odds_of_the_library():
@@ -54,11 +54,15 @@ def test_scoring_leaves_the_features_as_they_were():
     assert features.tobytes() == before
 
 
-def test_fine_scores_are_those_of_the_booster(fine):
+def test_fine_scores_are_log_odds_and_what_the_trees_add(fine):
     holes = np.where(RANDOM.random(FEATURES.shape) < 0.3, np.float32(np.nan), FEATURES)
     scores = fine.score(holes)
     assert scores.dtype == np.float32
-    assert scores == pytest.approx(fine.booster.predict(holes), rel=1e-6)
+    assert scores == pytest.approx(
+        fine.start.score(holes) + fine.booster.predict(holes), rel=1e-4, abs=1e-4
+    )
+    few = fine.start.score(holes) + fine.booster.predict(holes, num_iteration=3)
+    assert fine.score(holes, 3) == pytest.approx(few, rel=1e-4, abs=1e-4)
 
 
 def test_fine_puts_what_was_taken_before_what_was_not(fine):

@@ -37,7 +37,7 @@ def test_with_positions_the_order_of_relevance_is_recovered_better(seed):
     fresh[:, [AGE, YEARS]] = random.standard_normal((2_000, 2))
 
     def agreement(known):
-        scores = fit_fine([replace(table, positions=known)], CONFIG, 0).predict(fresh)
+        scores = fit_fine([replace(table, positions=known)], CONFIG, 0).score(fresh)
         return spearmanr(scores, fresh[:, AGE]).statistic  # likes rise with it
 
     blind, aware = agreement(None), agreement(table.positions)

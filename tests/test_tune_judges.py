@@ -11,7 +11,6 @@ from app.assemble import Sizes, Wiring
 from app.contracts import Request
 from app.cpu import Cpu
 from app.features import CHANNELS
-from app.rank.fine import Fine
 from app.run import NO_HURRY
 from offline.data.dataset import Log
 from offline.data.errors import DataError
@@ -214,9 +213,9 @@ def test_the_fine_ranker_is_worth_its_ndcg_after_each_number_of_trees(replays):
     assert (numbers[0], numbers[-1], len(numbers)) == (4, 12, judged.shape[1])
     for column, trees in enumerate(numbers):
         rank = replace(BASE.rank, rounds=trees, least_rounds=trees, held_out=0)
-        booster = fit_fine(earlier, rank, BASE.seed)
-        assert booster.num_trees() == trees
-        expected = grouped_ndcg(later, booster.predict(later.features))
+        fine = fit_fine(earlier, rank, BASE.seed)
+        assert fine.booster.num_trees() == trees
+        expected = grouped_ndcg(later, fine.score(later.features))
         assert judged[:, column].tolist() == pytest.approx(expected.tolist())
 
 
@@ -224,7 +223,7 @@ def test_the_coarse_ranker_is_worth_the_share_of_the_fine_ones_best_that_it_lets
     config = changed(BASE, {"sizes.coarse": 25})
     judged = Coarses(replays).judge(config, 3)[:, 0]
     earlier, later = replays.around(config, 3)
-    fine, whole = Fine(fit_fine(earlier, config.rank, config.seed)), join(earlier)
+    fine, whole = fit_fine(earlier, config.rank, config.seed), join(earlier)
     coarse = fit_coarse(whole, config.rank, fine.score(whole.features))
     by_coarse = coarse.score(later.features[:, : len(coarse.mean)])
     expected = []

@@ -4,18 +4,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-import lightgbm
 import numpy as np
 import orjson
 from numpy.typing import NDArray
 
 from app.columns.scene import standard
 from app.contracts import Matrix, Scorer, Scores
-from app.rank.fine import Fine
+from app.rank.fine import FINE, Fine, read_fine, write_fine
 
 OBJECTIVES = "objectives.json"  # the weights
 RELEVANT = "relevant"  # the objective of the single model, which every bundle has
-FINE = "fine.txt"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -43,13 +41,11 @@ class Blend:
         return replace(self, weights=told)
 
 
-def write_blend(
-    boosters: Mapping[str, lightgbm.Booster], weights: Mapping[str, float], folder: Path
-) -> None:
-    """Write each model as LightGBM text beside that of what is relevant, and the weights."""
-    for objective, booster in boosters.items():
+def write_blend(models: Mapping[str, Fine], weights: Mapping[str, float], folder: Path) -> None:
+    """Write each model beside that of what is relevant, and the weights."""
+    for objective, model in models.items():
         if objective != RELEVANT:
-            booster.save_model(str(folder / model_file(objective)))
+            write_fine(model, folder, stem(objective))
     (folder / OBJECTIVES).write_bytes(orjson.dumps(dict(weights), option=orjson.OPT_INDENT_2))
 
 
@@ -59,14 +55,13 @@ def read_blend(folder: Path) -> Blend:
     Raises:
         OSError: a file is absent.
         ValueError: the weights are damaged.
+        KeyError: a part of a file is absent.
         lightgbm.basic.LightGBMError: a model is.
     """
     weights = orjson.loads((folder / OBJECTIVES).read_bytes())
-    files = {name: str(folder / model_file(name)) for name in weights}
-    models = {name: Fine(lightgbm.Booster(model_file=file)) for name, file in files.items()}
-    return Blend(models, weights)
+    return Blend({name: read_fine(folder, stem(name)) for name in weights}, weights)
 
 
-def model_file(objective: str) -> str:
-    """Name the file of an objective's model."""
-    return FINE if objective == RELEVANT else f"fine.{objective}.txt"
+def stem(objective: str) -> str:
+    """Name the files of an objective's model, less their endings."""
+    return FINE if objective == RELEVANT else f"{FINE}.{objective}"

@@ -7,7 +7,6 @@ from numpy.typing import NDArray
 
 from app.assemble import Rankers
 from app.contracts import Rows, Scorer
-from app.rank.fine import Fine
 from offline.data.dataset import Log
 from offline.evaluate import metrics
 from offline.evaluate.asked import K
@@ -67,9 +66,9 @@ def _new(exam: Exam, user: Asker, later: Log) -> Rows:
 def _answers(asked: Exam, learned: Learned) -> Iterator[tuple[str, Lists]]:
     """Give the name and the lists of each model as the fine ranker, the blend last."""
     several = learned.several
-    models: dict[str, Scorer] = {"relevant": Fine(learned.booster)}
+    models: dict[str, Scorer] = {"relevant": learned.fine}
     if several:
-        models |= {name: Fine(booster) for name, booster in several.boosters.items()}
+        models |= several.models
         models["blend"] = several.blend
     for name, model in models.items():
         yield name, asked.sit(Rankers(learned.coarse, model), asked.wiring.sizes)

@@ -47,7 +47,8 @@ def place(factors: Factors, content: Content, log: Log, config: PlacementConfig)
         return factors
     mapped = config.length * _mapped(content.items, factors.items, taught, config.reg)
     moved = np.where(known, config.prior / (config.prior + likes), 0.0)[:, None]
-    return complete((1.0 - moved) * factors.items + moved * mapped, factors.alpha, factors.reg)
+    placed = (1.0 - moved) * factors.items + moved * mapped
+    return complete(placed, factors.alpha, factors.reg, factors.power, factors.known)
 
 
 def _mapped(

@@ -73,8 +73,8 @@ class Fines:
         """Give each user's NDCG@10 in a later window, (u, r), after r numbers of trees."""
         fixed = replace(config.rank, held_out=0)  # no early stop: the stops are compared here
         earlier, later = self.replays.around(config, window)
-        booster = fit_fine(earlier, fixed, config.seed)
-        scores = (booster.predict(later.features, num_iteration=n) for n in stops(config))
+        fine = fit_fine(earlier, fixed, config.seed)
+        scores = (fine.score(later.features, int(n)) for n in stops(config))
         return np.stack([grouped_ndcg(later, np.asarray(s)) for s in scores], axis=1)
 
 
@@ -89,7 +89,7 @@ class Coarses:
         """Give the share of what fine puts first that coarse lets through, (u, 1)."""
         earlier, later = self.replays.around(config, window)
         if window not in self.fitted:
-            self.fitted[window] = Fine(fit_fine(earlier, config.rank, config.seed))
+            self.fitted[window] = fit_fine(earlier, config.rank, config.seed)
         teacher, whole = self.fitted[window], join(earlier)
         coarse = fit_coarse(whole, config.rank, teacher.score(whole.features))
         first = place(later, teacher.score(later.features)) < HEAD

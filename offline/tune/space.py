@@ -54,7 +54,8 @@ RECALL: dict[str, tuple[Setting, ...]] = {  # by the model's name in RecallConfi
     "als": (
         Range("recall.als.size", 8, 128, log=True),
         Range("recall.als.alpha", 0.5, 50.0, log=True),
-        Range("recall.als.reg", 0.1, 200.0, log=True),
+        Range("recall.als.reg", 1.0, 500.0, log=True),
+        Range("recall.als.power", 0.0, 1.5),
         Range("recall.als.rounds", 5, 20),
         Range("recall.als.propensity_power", 0.0, 0.8),
         Options("recall.als.half_life", HALF_LIVES),
