@@ -26,16 +26,22 @@ class Fitted:
 
     model: Any
     dataset: Any
-    n: int
+    counts: NDArray[np.float64]  # (n,) events on each item, for users whom the library drops
 
     def known(self, users: NDArray[np.int64]) -> Scores:
-        """Score the items of the library's own lists by their place, all others not at all."""
+        """Score the items of the library's own lists by their place, all others not at all.
+
+        It drops users of a single event; they are given popular items.
+        """
         trained = self.dataset.user_id_map.external_ids
         asked = users[np.isin(users, trained)]
-        scores = np.full((len(users), self.n), -np.inf)
+        scores = np.tile(self.counts, (len(users), 1))
         if len(asked):
-            told = self.model.recommend(asked, self.dataset, k=LONGEST, filter_viewed=True)
+            told = self.model.recommend(
+                asked, self.dataset, LONGEST, filter_viewed=True, on_unsupported_targets="ignore"
+            )
             lines = np.searchsorted(users, told[Columns.User].to_numpy())
+            scores[lines] = -np.inf
             scores[lines, told[Columns.Item].to_numpy()] = -told[Columns.Rank].to_numpy()
         return scores
 
@@ -86,7 +92,8 @@ def sasrec(task: Task, parameters: Parameters) -> Fitted:
         get_trainer_func_kwargs={"epochs": epochs},
         recommend_torch_device="cpu",
     )
-    return Fitted(model.fit(dataset), dataset, int(task.shape[1]))
+    counts = np.bincount(task.items, minlength=int(task.shape[1])).astype(np.float64)
+    return Fitted(model.fit(dataset), dataset, counts)
 
 
 def _of_sasrec(trial: Any) -> Parameters:
