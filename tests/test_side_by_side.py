@@ -126,7 +126,8 @@ def two(trained, tmp_path_factory):
     shutil.copytree(trained, out)
     first = current(out)
     second = shutil.copytree(first, first.with_name("copy"))
-    write_rankers(*inverted(read_rankers(first)), second)
+    worse = inverted(read_rankers(first))
+    write_rankers(worse.coarse, worse.fine, second)
     manifest = parse(first)
     return (
         out,

@@ -21,7 +21,7 @@ LEAVES = Range("rank.leaves", 2, 64, log=True)
 
 @dataclass
 class Judge:
-    """Likes a learning rate of 0.1 and 20 leaves; counts how often it is asked."""
+    """Likes a learning rate of 0.03 and 20 leaves; counts how often it is asked."""
 
     asked: list = field(default_factory=list)
     dies_at: int = -1
@@ -32,7 +32,7 @@ class Judge:
             self.dies_at = -1
             raise KeyboardInterrupt
         self.asked.append((config, window))
-        far = abs(np.log10(config.rank.learning_rate) + 1) + abs(config.rank.leaves - 20) / 20
+        far = abs(np.log10(config.rank.learning_rate) + 1.5) + abs(config.rank.leaves - 20) / 20
         return np.array([[1.0 - far], [0.8 - far]]) + 0.01 * window + self.shift
 
 
@@ -55,9 +55,9 @@ def tried(study):
 
 def test_the_first_trial_is_the_default_and_the_best_is_found(tmp_path):
     study = run(tmp_path / "t.jsonl", Judge(), 25)
-    assert study.default.params == {"rank.learning_rate": 0.03, "rank.leaves": 7}
+    assert study.default.params == {"rank.learning_rate": 0.1, "rank.leaves": 7}
     best = study.best.params
-    assert abs(np.log10(best["rank.learning_rate"]) + 1) < 0.3
+    assert abs(np.log10(best["rank.learning_rate"]) + 1.5) < 0.3
     assert abs(best["rank.leaves"] - 20) < 6
     assert study.best.value == max(t.value for t in study.finished if t.value is not None)
     values = study.values(study.best)
@@ -77,7 +77,7 @@ def test_what_is_judged_is_what_would_be_written(tmp_path):
     judge = Judge()
     study = run(tmp_path / "t.jsonl", judge, 4)
     judged = [config.rank.learning_rate for config, window in judge.asked if window == 1]
-    written = [study.values(t).get("rank.learning_rate", 0.03) for t in study.finished]
+    written = [study.values(t).get("rank.learning_rate", 0.1) for t in study.finished]
     assert judged == written
     assert judged[2] == float(f"{judged[2]:.3g}")
 

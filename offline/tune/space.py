@@ -98,7 +98,7 @@ COARSE: tuple[Setting, ...] = (
     Range("rank.coarse_strength", 0.001, 10.0, log=True),
 )
 FINE: tuple[Setting, ...] = (
-    Range("rank.learning_rate", 0.01, 0.1, log=True),
+    Range("rank.learning_rate", 0.02, 0.3, log=True),
     Range("rank.leaves", 4, 31, log=True),
     Range("rank.leaf_rows", 10, 300, log=True),
     Range("rank.truncation", 10, 100, log=True),
