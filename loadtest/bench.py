@@ -220,6 +220,7 @@ def main(
     """Print a request's cost, the floor's, and their ratio."""
     measured = measure(out, requests)
     show(measured, Console())
+    result.parent.mkdir(parents=True, exist_ok=True)
     result.write_bytes(orjson.dumps(asdict(measured), option=orjson.OPT_INDENT_2))
 
 
