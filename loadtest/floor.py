@@ -68,7 +68,7 @@ class Floor:
             raise TypeError(f"a trained bundle is needed, {bundle.version} has no rankers")
         self._index = bundle.indexes.factors
         self._weights = coarse.weights
-        self._booster = fine.booster
+        self._boosters = [each for member in fine.members for each in member.boosters]
         self._store = store
         self._inputs = inputs
 
@@ -86,7 +86,7 @@ class Floor:
         return self._index.search(each.taste, each.found)
 
     def _predict(self, each: Inputs) -> object:
-        return self._booster.predict(each.fine, num_threads=1)
+        return [booster.predict(each.fine, num_threads=1) for booster in self._boosters]
 
     def _diversify(self, each: Inputs) -> object:
         return mmr(each.relevance, each.vectors, K, Policy().diversity)

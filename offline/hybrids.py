@@ -15,8 +15,8 @@ from app.features import CHANNELS, FINE_VIEW, PERSONAL, names
 from app.limits import NotNegative, Positive, Whole
 from app.rank.hybrid import EVENTS, Hybrid
 from offline.evaluate.grouped import grouped_ndcg
+from offline.linear import RISING
 from offline.listwise import Pools, listwise
-from offline.rank import RISING
 from offline.table import RankTable
 
 Kind: TypeAlias = Literal["cascade", "weighted", "learned", "adaptive", "switching", "combined"]

@@ -29,6 +29,8 @@ class Pools:
         owner = np.repeat(np.arange(len(table.groups)), table.groups)
         taken = np.bincount(owner, table.labels)
         shares = table.labels * taken.mean() / np.maximum(taken, 1.0)[owner]
+        if table.weights is not None:
+            shares = shares * table.weights
         return cls(features, np.cumsum(table.groups) - table.groups, owner, shares)
 
     def loss(self, weights: Floats) -> tuple[float, Floats]:

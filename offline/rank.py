@@ -6,22 +6,19 @@ from math import inf
 import lightgbm
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.linear_model import LogisticRegression
 
-from app.contracts import Matrix, Scores
-from app.features import CHANNELS, COARSE_VIEW, FINE_VIEW, names
+from app.contracts import Scores
+from app.features import COARSE_VIEW, FINE_VIEW, names
 from app.limits import Count, NotNegative, Positive, Seconds, Several, Share
 from app.rank.fine import Fine
+from app.rank.grown import Grown
 from app.rank.logistic import Logistic
 from offline.data.errors import DataError
 from offline.emphasis import emphasised
+from offline.linear import RISING, fit_logistic, fit_starts
 from offline.table import RankTable
 
-RISING = frozenset(
-    [f"{c}_{s}" for c in CHANNELS if c != "fresh" for s in ("place", "z")]
-    + ["channels", "fused", "taste_factors"]
-)  # columns in which more can only speak for an item
-START_ROWS = 200_000  # more bring nothing to so few weights
+LAMBDARANK, BINARY = "lambdarank", "binary"  # objectives, as LightGBM calls them
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +33,9 @@ class RankConfig:
 
     coarse_share: Share = 0.15  # best of each group by the fine ranker that coarse shall keep
     coarse_strength: Positive = 1.0  # inverse of L2 regularisation
-    start_strength: Positive = 0.01  # the same, of the regression that the trees begin from
+    start_strength: Positive = 0.01  # the same, of the regression that pointwise trees begin from
+    start_penalty: Positive = 100.0  # L2 on the weights of what listwise trees begin from
+    boosters: Count = 2  # of each model, grown by different seeds: their mean is less noisy
     rounds: Count = 120
     least_rounds: Count = 80  # a few windows are noisy: their best round may come by chance
     held_out: Count = 1  # later windows that say when to stop
@@ -74,32 +73,7 @@ def fit_coarse(
         )
     wanted = table.labels > 0 if teacher is None else _distilled(table, config, teacher)
     features = table.features[:, : coarse_width()]
-    return _logistic(features, wanted, config.coarse_strength, balanced=True)
-
-
-def _logistic(
-    features: Matrix,
-    wanted: NDArray[np.bool_],
-    strength: float,
-    *,
-    counts: Scores | None = None,
-    balanced: bool = False,
-) -> Logistic:
-    """Fit log odds on standardised columns; ``counts`` weighs the rows, (m,)."""
-    exact = features.astype(np.float64)
-    mean = _column(np.nanmean, exact)
-    scale = np.maximum(_column(np.nanstd, exact), 1e-6)
-    standard = np.nan_to_num((exact - mean) / scale)
-    model = LogisticRegression(
-        C=strength, solver="newton-cholesky", class_weight="balanced" if balanced else None
-    )
-    model.fit(standard, wanted, counts)
-    return Logistic(
-        mean.astype(np.float32),
-        scale.astype(np.float32),
-        model.coef_[0].astype(np.float32),
-        float(model.intercept_[0]),
-    )
+    return fit_logistic(features, wanted, config.coarse_strength, balanced=True)
 
 
 def _distilled(
@@ -122,10 +96,13 @@ def places(groups: NDArray[np.int64], scores: NDArray[np.floating]) -> NDArray[n
 
 
 def fit_fine(windows: list[RankTable], config: RankConfig, seed: int) -> Fine:
-    """Fit a logistic regression on all windows, and from its scores lambdarank (Burges, 2010).
+    """Fit two linear models on all windows, and from their scores trees.
+
+    Pointwise trees lower the log loss, listwise ones are lambdarank (Burges, 2010). Where rows
+    have positions both are lambdarank, the only objective that corrects for them.
 
     Each of the last windows is held out once and predicted from those before it; the number of
-    trees is the one at which their mean NDCG@10 is best.
+    trees is the one at which the mean NDCG@10 of the listwise ones is best.
 
     Raises:
         DataError: users took nothing of what recall proposed, in any window.
@@ -142,29 +119,18 @@ def fit_fine(windows: list[RankTable], config: RankConfig, seed: int) -> Fine:
     ]
     best = int(np.argmax(np.mean(curves, axis=0))) + 1 if curves else config.rounds
     whole = emphasised(windows, config.window_half_life, config.propensity_power)
-    start = fit_start(whole, config, seed)
-    parameters = _parameters(config, seed)
     rounds = max(best, config.least_rounds)
-    return Fine(start, lightgbm.train(parameters, _lightgbm(whole, start), rounds))
+    pointwise, listwise = fit_starts(whole, config.start_strength, config.start_penalty, seed)
+    pointwise_objective = BINARY if whole.positions is None else LAMBDARANK
 
+    def grown(start: Logistic, objective: str) -> Grown:
+        """Grow as many boosters as configured from one linear model, each by another seed."""
+        data = _lightgbm(whole, start, objective)
+        seeds = range(seed, seed + config.boosters)
+        each = (_parameters(config, one) | {"objective": objective} for one in seeds)
+        return Grown(start, tuple(lightgbm.train(told, data, rounds) for told in each))
 
-def fit_start(table: RankTable, config: RankConfig, seed: int) -> Logistic:
-    """Fit the regression that the trees begin from, on a sample of the rows where they are many."""
-    rows = np.arange(len(table))
-    if len(rows) > START_ROWS:
-        rows = np.sort(np.random.default_rng(seed).permutation(rows)[:START_ROWS])
-    taken = table.labels[rows] > 0
-    if taken.all() or not taken.any():
-        return flat_start()
-    counts = None if table.weights is None else table.weights[rows]
-    return _logistic(table.features[rows], taken, config.start_strength, counts=counts)
-
-
-def flat_start() -> Logistic:
-    """Give a regression that says nothing: trees that begin from it begin from 0."""
-    width = len(names(FINE_VIEW))
-    nothing = np.zeros(width, np.float32)
-    return Logistic(nothing, np.ones(width, np.float32), nothing, 0.0)
+    return Fine(grown(pointwise, pointwise_objective), grown(listwise, LAMBDARANK))
 
 
 def _curve(
@@ -173,22 +139,22 @@ def _curve(
     """Give NDCG@10 on a later window after each tree, (rounds,)."""
     seen: dict[str, dict[str, list[float]]] = {}
     before = emphasised(windows, config.window_half_life, config.propensity_power)
-    start = fit_start(before, config, seed)
+    _, start = fit_starts(before, config.start_strength, config.start_penalty, seed)
     lightgbm.train(
         _parameters(config, seed),
-        _lightgbm(before, start),
+        _lightgbm(before, start, LAMBDARANK),
         config.rounds,
-        valid_sets=[_lightgbm(held_out, start)],
+        valid_sets=[_lightgbm(held_out, start, LAMBDARANK)],
         valid_names=["later"],
         callbacks=[lightgbm.record_evaluation(seen)],
     )
     return seen["later"]["ndcg@10"]
 
 
-def _lightgbm(table: RankTable, start: Logistic) -> lightgbm.Dataset:
+def _lightgbm(table: RankTable, start: Logistic, objective: str) -> lightgbm.Dataset:
     return lightgbm.Dataset(
         table.features,
-        table.labels,
+        table.labels if objective == LAMBDARANK else table.labels > 0,
         weight=table.weights,
         group=table.groups,
         init_score=start.score(table.features).astype(np.float64),
@@ -200,7 +166,7 @@ def _lightgbm(table: RankTable, start: Logistic) -> lightgbm.Dataset:
 
 def _parameters(config: RankConfig, seed: int) -> dict[str, object]:
     return {
-        "objective": "lambdarank",
+        "objective": LAMBDARANK,
         "metric": "ndcg",
         "eval_at": [10],
         "learning_rate": config.learning_rate,
@@ -224,17 +190,18 @@ def _parameters(config: RankConfig, seed: int) -> dict[str, object]:
     }
 
 
-def _column(statistic: object, features: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Apply a NaN-aware statistic to each column; a column of nothing but NaN gives 0."""
-    empty = np.isnan(features).all(axis=0)
-    filled = np.where(empty, 0.0, features)
-    return np.asarray(statistic(filled, axis=0))  # type: ignore[operator]
-
-
 def gains(fine: Fine) -> Scores:
     """Give how much each fine column counts, (f,): half by the weights, half by the trees' gain."""
-    weights = np.abs(fine.start.weights.astype(np.float64))
-    gain = fine.booster.feature_importance("gain")
-    parts = [part / part.sum() for part in (weights, gain) if part.sum() > 0]
-    share: Scores = np.mean(parts or [weights], axis=0).astype(np.float32)
+    parts = [np.abs(member.start.weights.astype(np.float64)) for member in fine.members]
+    for member in fine.members:
+        parts += [booster.feature_importance("gain") for booster in member.boosters]
+    shares = [_share(parts[:2]), _share(parts[2:])]
+    told = [share for share in shares if share.any()]
+    share: Scores = np.mean(told or shares, axis=0).astype(np.float32)
     return share
+
+
+def _share(parts: list[NDArray[np.float64]]) -> NDArray[np.float64]:
+    """Give the mean of shares of the whole, (f,), of those parts that have any."""
+    told = [part / part.sum() for part in parts if part.sum() > 0]
+    return np.asarray(np.mean(told or [parts[0] * 0.0], axis=0))

@@ -60,7 +60,7 @@ def side(folder: Path, manifest: Manifest) -> Side:
         data_end=_date(manifest.data_end),
         rows=manifest.rows,
         bytes=sum(fact.bytes for fact in manifest.files.values()),
-        trees=fine.booster.num_trees(),
+        trees=fine.trees,
         gate=manifest.gate.verdict if manifest.gate else "-",
         methods=manifest.metrics.get("ndcg@10", {}),
         features={n: float(g) for n, g in zip(names(FINE_VIEW), share, strict=True)},

@@ -70,7 +70,7 @@ def figures(
             "candidates after coarse": trained.sizes.coarse,
             "candidates after fine": trained.sizes.fine,
             "fine ranker": trained.hybrid.kind if trained.hybrid else "trees",
-            "trees of the fine ranker": trained.fine.booster.num_trees(),
+            "trees of the fine ranker": trained.fine.trees,
         },
         sizes=_sizes(trained),
         seeds={"job": trained.seed},
@@ -106,7 +106,7 @@ def _sizes(trained: Trained) -> dict[str, int]:
         "histories of the training log": sum(
             part.nbytes for part in (users.rows, users.values, users.weights, users.times)
         ),
-        "fine ranker": len(trained.fine.booster.model_to_string()),
+        "fine ranker": len(trained.fine.text()),
         **tables,
     }
 

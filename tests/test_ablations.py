@@ -118,7 +118,9 @@ def test_leaving_out_leaves_the_original_as_it_was(found):
 def test_columns_that_are_left_out_move_no_ranker(tables):
     group = names([COARSE_VIEW[2]])
     rankers = learn(tables, Ablation("", group), CONFIG.rank, 7)
-    used = dict(zip(VIEW, rankers.fine.booster.feature_importance(), strict=True))
+    boosters = [booster for member in rankers.fine.members for booster in member.boosters]
+    splits = sum(booster.feature_importance() for booster in boosters)
+    used = dict(zip(VIEW, splits, strict=True))
     coarse = dict(zip(names(COARSE_VIEW), rankers.coarse.weights, strict=True))
     assert sum(used.values()) > 0
     assert [used[name] for name in group] == [0] * len(group)
@@ -130,7 +132,7 @@ def test_one_window_is_the_last_and_distillation_is_of_coarse_alone(tables):
     one = learn(tables, Ablation("", windows=1), CONFIG.rank, 7)
     last = learn(tables[-1:], AS_IT_IS, CONFIG.rank, 7)
     plain = learn(tables, Ablation("", distilled=False), CONFIG.rank, 7)
-    text = [each.fine.booster.model_to_string() for each in (whole, one, last, plain)]
+    text = [each.fine.text() for each in (whole, one, last, plain)]
     assert text[1] == text[2] != text[0] == text[3]
     assert one.coarse.weights.tobytes() == last.coarse.weights.tobytes()
     expected = fit_coarse(join(tables), CONFIG.rank)
@@ -141,11 +143,11 @@ def test_one_window_is_the_last_and_distillation_is_of_coarse_alone(tables):
 @pytest.mark.parametrize("changed", [{"monotone": False}, {"extra_trees": False}])
 def test_what_is_switched_off_makes_other_trees_of_the_same_number(tables, changed):
     one, other = (
-        learn(tables, each, CONFIG.rank, 7).fine.booster
+        learn(tables, each, CONFIG.rank, 7).fine
         for each in (AS_IT_IS, Ablation("", changed=changed))
     )
-    assert one.num_trees() == other.num_trees() == CONFIG.rank.least_rounds
-    assert one.model_to_string() != other.model_to_string()
+    assert one.trees == other.trees == 2 * CONFIG.rank.boosters * CONFIG.rank.least_rounds
+    assert one.text() != other.text()
 
 
 def test_ablations_learn_from_nothing_that_they_are_judged_on(cpu, tables):

@@ -103,12 +103,14 @@ def test_each_file_that_is_missing_truncated_or_has_one_other_byte_is_refused(fo
 
 
 def test_a_folder_in_the_place_of_a_file_is_missing(folder):
-    (folder / "fine.txt").unlink()
-    (folder / "fine.txt").mkdir()
-    assert "fine.txt is missing" in refusal(folder)
+    (folder / "fine.listwise.0.txt").unlink()
+    (folder / "fine.listwise.0.txt").mkdir()
+    assert "fine.listwise.0.txt is missing" in refusal(folder)
 
 
-@pytest.mark.parametrize("name", ["factors.items.npy", "fine.txt", "coarse.json", "factors.faiss"])
+@pytest.mark.parametrize(
+    "name", ["factors.items.npy", "fine.listwise.0.txt", "coarse.json", "factors.faiss"]
+)
 def test_nonsense_with_a_right_digest_is_refused(folder, name):
     (folder / name).write_bytes(b"nonsense")
     assert "cannot be read" in refusal(edit_manifest(folder))

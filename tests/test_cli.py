@@ -218,12 +218,12 @@ def test_without_a_bundle_the_service_is_not_ready_and_its_log_says_why(tmp_path
 
 @pytest.mark.e2e
 def test_a_corrupt_bundle_is_refused_with_a_sentence(out):
-    with (current(out) / "fine.txt").open("ab") as file:
+    with (current(out) / "fine.listwise.0.txt").open("ab") as file:
         file.write(b"!")
     with running(out, ready=False) as served:
         until(lambda: served.answers() and "refused" in served.log, 30)
         told = served.client.get("/readyz")
         assert told.status_code == 503
-        assert "fine.txt is corrupt" in told.json()["refused"]
-        assert "fine.txt is corrupt" in served.log
+        assert "fine.listwise.0.txt is corrupt" in told.json()["refused"]
+        assert "fine.listwise.0.txt is corrupt" in served.log
         assert "Traceback" not in served.log

@@ -17,6 +17,8 @@ from app.cpu import Cpu
 from app.features import CHANNELS
 from app.manifest import GateFact, parse
 from app.rank.fine import Fine
+from app.rank.grown import Grown
+from app.rank.logistic import Logistic
 from app.run import NO_HURRY
 from app.settings import Settings
 from offline import cli, job
@@ -38,15 +40,20 @@ CONFIG = GateConfig()
 
 def inverted(rankers: Rankers):
     """The rankers that like least what these like most."""
-    booster = lightgbm.Booster(model_str=rankers.fine.booster.model_to_string())
-    for tree, known in enumerate(booster.dump_model()["tree_info"]):
-        for leaf in range(known["num_leaves"]):
-            booster.set_leaf_output(tree, leaf, -booster.get_leaf_output(tree, leaf))
-    coarse, start = (
-        replace(one, weights=-one.weights, bias=-one.bias)
-        for one in (rankers.coarse, rankers.fine.start)
-    )
-    return Rankers(coarse, Fine(start, booster))
+    return Rankers(negated(rankers.coarse), Fine(*map(turned, rankers.fine.members)))
+
+
+def turned(grown: Grown):
+    boosters = [lightgbm.Booster(model_str=one.model_to_string()) for one in grown.boosters]
+    for booster in boosters:
+        for tree, known in enumerate(booster.dump_model()["tree_info"]):
+            for leaf in range(known["num_leaves"]):
+                booster.set_leaf_output(tree, leaf, -booster.get_leaf_output(tree, leaf))
+    return Grown(negated(grown.start), tuple(boosters))
+
+
+def negated(linear: Logistic):
+    return replace(linear, weights=-linear.weights, bias=-linear.bias)
 
 
 @pytest.fixture(scope="module")

@@ -105,7 +105,9 @@ def test_another_seed_gives_another_model(tmp_path):
     made = [
         run(reading, tmp_path / f"out{seed}", JobConfig(seed=seed), Phases()) for seed in (1, 2)
     ]
-    assert (made[0] / "fine.txt").read_bytes() != (made[1] / "fine.txt").read_bytes()
+    assert (made[0] / "fine.listwise.0.txt").read_bytes() != (
+        made[1] / "fine.listwise.0.txt"
+    ).read_bytes()
 
 
 def test_it_says_what_it_does_and_how_good_it_is(tmp_path):

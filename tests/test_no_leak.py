@@ -152,7 +152,7 @@ class Learned:
 
 def learned(dataset, wiring, split=SPLIT) -> Learned:
     found = learn(dataset, split, CONFIG, wiring, Phases())
-    return Learned(found.coarse, found.fine.booster.model_to_string(), found.rankers)
+    return Learned(found.coarse, found.fine.text(), found.rankers)
 
 
 def fitted(dataset) -> Models:

@@ -200,7 +200,7 @@ def test_each_model_learns_its_own_objective(objective, column):
 
 def test_the_same_seed_gives_the_same_models():
     def texts(found):
-        return [fine.booster.model_to_string() for fine in found.models.values()]
+        return [fine.text() for fine in found.models.values()]
 
     again = several.__wrapped__()
     assert texts(again) == texts(several())
@@ -211,7 +211,7 @@ def test_what_is_relevant_is_not_fitted_again():
     found = several((("relevant", 2.0), ("click", 1.0)))
     assert list(found.models) == [RELEVANT, "click"]
     relevant = fit_fine([shown()], QUICK, 0)
-    texts = [fine.booster.model_to_string() for fine in (found.models[RELEVANT], relevant)]
+    texts = [fine.text() for fine in (found.models[RELEVANT], relevant)]
     assert texts[0] == texts[1]
 
 
@@ -312,8 +312,10 @@ def test_a_bundle_keeps_the_models_and_their_weights(tmp_path):
     trained = trained_on_little(fine=found.models[RELEVANT], several=found)
     folder = write_bundle(trained, tmp_path)
     assert {p.name for p in folder.glob("fine*")} == {
-        *("fine.txt", "fine.click.txt", "fine.value.txt"),
-        *("fine.json", "fine.click.json", "fine.value.json"),
+        f"{stem}.{member}.{rest}"
+        for stem in ("fine", "fine.click", "fine.value")
+        for member in ("pointwise", "listwise")
+        for rest in ("json", "0.txt", "1.txt")
     }
     assert read_manifest(folder).objectives == {"relevant": 2.0, "click": 1.0, "value": 0.5}
     features = shown().features[:40]
@@ -345,8 +347,8 @@ def test_the_service_may_set_other_weights_and_says_which_the_bundle_lacks(tmp_p
 def test_a_damaged_model_is_not_read(tmp_path):
     write_blend(several().models, several().weights, tmp_path)
     assert list(read_blend(tmp_path).models) == ["click", "conversion", "value"]
-    (tmp_path / "fine.click.txt").unlink()
-    with pytest.raises(Exception, match=r"fine\.click\.txt"):
+    (tmp_path / "fine.click.pointwise.json").unlink()
+    with pytest.raises(Exception, match=r"fine\.click\.pointwise"):
         read_blend(tmp_path)
 
 

@@ -7,10 +7,11 @@ import pytest
 
 from app.features import COARSE_VIEW, FINE_VIEW, names
 from app.rank.fine import Fine
+from app.rank.grown import Grown
 from app.rank.logistic import Logistic
 from offline.data.errors import DataError
+from offline.linear import RISING
 from offline.rank import (
-    RISING,
     RankConfig,
     coarse_width,
     fit_coarse,
@@ -20,7 +21,7 @@ from offline.rank import (
 )
 from offline.table import RankTable, join
 
-CONFIG = RankConfig(rounds=40, least_rounds=5, leaf_rows=5, learning_rate=0.1)
+CONFIG = RankConfig(rounds=40, least_rounds=5, leaf_rows=5, learning_rate=0.1, boosters=1)
 WIDTH = len(names(FINE_VIEW))
 FUSED, TASTE, PLACE = (
     names(FINE_VIEW).index(name) for name in ("fused", "taste_factors", "item_cf_place")
@@ -117,16 +118,16 @@ def test_where_teacher_and_users_choose_everything_of_a_small_table_only_users_c
 
 def test_two_fits_of_the_fine_ranker_give_the_same_text():
     windows = [table(0), table(1), table(2)]
-    one, two = (fit_fine(windows, CONFIG, 3).booster.model_to_string() for _ in range(2))
+    one, two = (fit_fine(windows, CONFIG, 3).text() for _ in range(2))
     assert one == two
-    assert one != fit_fine(windows, CONFIG, 4).booster.model_to_string()
+    assert one != fit_fine(windows, CONFIG, 4).text()
 
 
 def test_the_fine_ranker_is_fitted_on_all_windows_and_stopped_where_later_ones_say():
     windows = [table(0), table(1), table(2)]
     hasty = replace(CONFIG, rounds=120, learning_rate=0.5)  # soon knows its windows by heart
     fine = fit_fine(windows, hasty, 0)
-    trees = fine.booster.num_trees()
+    trees = fine.trees // len(fine.members)
     assert hasty.least_rounds <= trees < hasty.rounds
     joined = fit_fine([join(windows)], replace(hasty, rounds=trees), 0)
     features = table(3).features
@@ -135,14 +136,14 @@ def test_the_fine_ranker_is_fitted_on_all_windows_and_stopped_where_later_ones_s
 
 def test_no_fewer_trees_are_kept_than_asked_for():
     windows = [table(0), table(1)]
-    assert fit_fine(windows, replace(CONFIG, least_rounds=40), 0).booster.num_trees() == 40
+    assert fit_fine(windows, replace(CONFIG, least_rounds=40), 0).trees == 2 * 40
 
 
 def test_windows_without_rows_do_no_harm():
     nothing = table(0).take(np.empty(0, np.intp))
     one = fit_fine([nothing, table(0), nothing, table(1), nothing], CONFIG, 0)
     other = fit_fine([table(0), table(1)], CONFIG, 0)
-    assert one.booster.model_to_string() == other.booster.model_to_string()
+    assert one.text() == other.text()
 
 
 @pytest.mark.parametrize("taken", [0, 1])
@@ -153,7 +154,7 @@ def test_where_there_is_nothing_to_tell_apart_the_job_says_so(taken):
 
 
 def test_one_window_is_fitted_for_all_rounds():
-    assert fit_fine([table()], CONFIG, 0).booster.num_trees() == CONFIG.rounds
+    assert fit_fine([table()], CONFIG, 0).trees == 2 * CONFIG.rounds
 
 
 def test_no_tree_holds_against_an_item_what_speaks_for_it_even_if_the_log_says_so():
@@ -164,8 +165,11 @@ def test_no_tree_holds_against_an_item_what_speaks_for_it_even_if_the_log_says_s
     for column in (FUSED, TASTE):
         grid = np.repeat(table(2).features[:20], 9, axis=0)
         grid[:, column] = np.tile(np.linspace(-3, 3, 9), 20)
-        scores = fine.booster.predict(grid).reshape(20, 9)
-        assert np.all(np.diff(scores, axis=1) >= 0)
+        for member in fine.members:
+            scores = member.boosters[0].predict(grid, raw_score=True).reshape(20, 9)
+            assert np.all(np.diff(scores, axis=1) >= 0)
+        whole = fine.listwise.score(grid.astype(np.float32)).reshape(20, 9)
+        assert np.all(np.diff(whole, axis=1) >= -1e-5)
 
 
 def test_gains_are_shares_and_name_what_matters():
@@ -179,14 +183,15 @@ def test_a_model_without_trees_has_no_gains():
     data = lightgbm.Dataset(np.zeros((4, 2)), [0, 1, 0, 1], params={"verbosity": -1})
     nothing = np.zeros(2, np.float32)
     start = Logistic(nothing, np.ones(2, np.float32), nothing, 0.0)
-    assert gains(Fine(start, lightgbm.train({"verbosity": -1}, data, 1))).tolist() == [0, 0]
+    bare = Grown(start, (lightgbm.train({"verbosity": -1}, data, 1),))
+    assert gains(Fine(bare, bare)).tolist() == [0, 0]
 
 
-def test_gains_count_what_the_regression_took_from_the_trees():
+def test_gains_count_what_the_linear_models_took_from_the_trees():
     fine = fit_fine([table()], CONFIG, 0)
-    trees = fine.booster.feature_importance("gain")
-    weights = np.abs(fine.start.weights)
-    expected = (trees / trees.sum() + weights / weights.sum()) / 2
+    trees = [member.boosters[0].feature_importance("gain") for member in fine.members]
+    weights = [np.abs(member.start.weights) for member in fine.members]
+    expected = sum(each / each.sum() for each in trees + weights) / 4
     assert gains(fine) == pytest.approx(expected, abs=1e-6)
 
 
@@ -196,9 +201,11 @@ def test_trees_begin_from_the_regression_and_better_it_where_columns_depend_on_o
     both = features[:, TASTE] * features[:, FUSED]
     taken = (both + 0.1 * random.standard_normal(len(both)) > 1.0).astype(np.int32)
     fine = fit_fine([RankTable(features, taken, np.full(groups, size))], CONFIG, 0)
-    alone, whole = fine.start.score(features), fine.score(features)
-    assert roc(taken, whole) > roc(taken, alone) + 0.1
-    assert whole - fine.booster.predict(features) == pytest.approx(alone, abs=1e-3)
+    for member in fine.members:
+        alone, whole = member.start.score(features), member.score(features)
+        assert roc(taken, whole) > roc(taken, alone) + 0.1
+        added = member.boosters[0].predict(features, raw_score=True)
+        assert whole - added == pytest.approx(alone, abs=1e-3)
 
 
 def roc(taken, scores):
@@ -214,7 +221,7 @@ def test_in_a_replay_nothing_was_shown_so_places_are_given_only_of_served_lists(
     shown = np.concatenate([random.permutation(size) for size in whole.groups]).astype(np.int32)
     replayed = fit_fine([whole], CONFIG, 0)
     served = fit_fine([replace(whole, positions=shown)], CONFIG, 0)
-    assert served.booster.model_to_string() != replayed.booster.model_to_string()
+    assert served.text() != replayed.text()
 
 
 def test_what_was_taken_because_it_stood_first_is_not_learnt_as_liked():

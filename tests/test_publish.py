@@ -20,6 +20,7 @@ from app.features import COARSE_VIEW, FINE_VIEW, names
 from app.manifest import POINTER, BundleError, read_manifest
 from app.preferences import Preferences
 from app.rank.fine import Fine
+from app.rank.grown import Grown
 from app.rank.logistic import Logistic
 from offline import publish
 from offline.pointer import HISTORY, point_to
@@ -41,9 +42,12 @@ def fine():
     random, width = np.random.default_rng(0), len(names(FINE_VIEW))
     features, labels = random.random((200, width)), random.integers(0, 2, 200)
     told = {"verbose": -1, "num_threads": 1, "num_leaves": 4}
-    booster = lightgbm.train(told, lightgbm.Dataset(features, labels), 2)
+    boosters = [
+        lightgbm.train(told, lightgbm.Dataset(features, labels), rounds) for rounds in (2, 3)
+    ]
     ones = np.ones(width, np.float32)
-    return Fine(Logistic(ones * 0.1, ones * 3, ones / 7, 0.25), booster)
+    start = Logistic(ones * 0.1, ones * 3, ones / 7, 0.25)
+    return Fine(Grown(start, tuple(boosters)), Grown(start, tuple(boosters[:1])))
 
 
 def trained_on_little(**known) -> Trained:

@@ -5,7 +5,9 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.preprocessing import StandardScaler
 
 from app.contracts import Scorer
+from app.features import FINE_VIEW, names
 from app.rank.fine import Fine
+from app.rank.grown import Grown
 from app.rank.logistic import Logistic
 
 RANDOM = np.random.default_rng(0)
@@ -28,7 +30,8 @@ def coarse():
 def fine():
     data = lightgbm.Dataset(FEATURES, LABELS, group=[40] * 10, params={"verbosity": -1})
     parameters = {"objective": "lambdarank", "verbosity": -1, "num_threads": 1, "min_data": 5}
-    return Fine(coarse(), lightgbm.train(parameters, data, 10))
+    boosters = (lightgbm.train(parameters | {"seed": s}, data, 10) for s in (1, 2))
+    return Grown(coarse(), tuple(boosters))
 
 
 def test_coarse_scores_are_the_log_odds_of_the_library():
@@ -54,15 +57,35 @@ def test_scoring_leaves_the_features_as_they_were():
     assert features.tobytes() == before
 
 
-def test_fine_scores_are_log_odds_and_what_the_trees_add(fine):
+def test_scores_are_those_of_the_linear_model_and_what_the_mean_booster_adds(fine):
     holes = np.where(RANDOM.random(FEATURES.shape) < 0.3, np.float32(np.nan), FEATURES)
     scores = fine.score(holes)
     assert scores.dtype == np.float32
-    assert scores == pytest.approx(
-        fine.start.score(holes) + fine.booster.predict(holes), rel=1e-4, abs=1e-4
-    )
-    few = fine.start.score(holes) + fine.booster.predict(holes, num_iteration=3)
+    added = np.mean([booster.predict(holes) for booster in fine.boosters], axis=0)
+    assert scores == pytest.approx(fine.start.score(holes) + added, rel=1e-4, abs=1e-4)
+    added = np.mean([booster.predict(holes, num_iteration=3) for booster in fine.boosters], axis=0)
+    few = fine.start.score(holes) + added
     assert fine.score(holes, 3) == pytest.approx(few, rel=1e-4, abs=1e-4)
+
+
+class Constant:
+    """Stands in for a model whose score is known."""
+
+    def __init__(self, value):
+        self.value = value
+
+    def score(self, features, trees=-1):
+        return np.full(len(features), self.value + trees / 100, np.float32)
+
+
+@pytest.mark.parametrize(("events", "share"), [(0, 0.0), (20, 0.5), (60, 0.75), (380, 0.95)])
+def test_the_longer_the_history_the_more_the_listwise_model_counts(events, share):
+    features = np.zeros((3, len(names(FINE_VIEW))), np.float32)
+    features[:, names(FINE_VIEW).index("user_events")] = np.log1p(events)
+    both = Fine(Constant(-1.0), Constant(3.0))
+    assert both.score(features, 0) == pytest.approx(np.full(3, -1 + 4 * share), abs=1e-4)
+    assert both.score(features, 7) == pytest.approx(np.full(3, -0.93 + 4 * share), abs=1e-4)
+    assert both.score(features[:0]).shape == (0,)
 
 
 def test_fine_puts_what_was_taken_before_what_was_not(fine):

@@ -154,11 +154,11 @@ def test_the_one_in_service_is_nothing_to_go_back_to(make, tmp_path):
 
 def test_a_corrupt_earlier_bundle_is_refused_in_a_sentence_and_nothing_changes(make, tmp_path):
     a, b = make(), make()
-    with (a / "fine.txt").open("ab") as file:
+    with (a / "fine.listwise.0.txt").open("ab") as file:
         file.write(b"!")
     code, told = typed("rollback", "--out", tmp_path)
     assert code == 1
-    assert "fine.txt is corrupt" in told
+    assert "fine.listwise.0.txt is corrupt" in told
     assert f"{b.name} stays in service; choose another with --to" in told
     assert "Traceback" not in told
     assert current(tmp_path) == b

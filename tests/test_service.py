@@ -88,20 +88,24 @@ def test_a_corrupt_new_bundle_is_refused_and_the_old_one_serves_on(out, redis_ur
     old = current(out)
     with hosted(leisurely(out=out, redis_url=redis_url, reload_seconds=0.05)) as service:
         fresh = another_version(out, "second")
-        (fresh / "fine.txt").write_bytes(b"nonsense")
+        (fresh / "fine.listwise.0.txt").write_bytes(b"nonsense")
         point_to(fresh)
         until(lambda: serving(service)["refused"])
         told = service.client.get("/readyz")
         assert told.status_code == 200
         assert told.json()["bundle"] == old.name
-        assert "fine.txt is corrupt" in told.json()["refused"]
+        assert "fine.listwise.0.txt is corrupt" in told.json()["refused"]
         assert service.recommend("u1")["bundle"] == old.name
         assert metric(service, "recfunnel_bundle_refused_total 1.0")
         time.sleep(0.2)
         assert metric(service, "recfunnel_bundle_refused_total 1.0")
         point_to(old)
         until(lambda: serving(service)["refused"] is None)
-    assert [m for m in caplog.messages if "bundle refused" in m and "fine.txt is corrupt" in m]
+    assert [
+        m
+        for m in caplog.messages
+        if "bundle refused" in m and "fine.listwise.0.txt is corrupt" in m
+    ]
 
 
 def test_a_bundle_that_is_mended_is_taken_into_service(out, redis_url):

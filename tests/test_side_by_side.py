@@ -209,10 +209,10 @@ def test_a_version_that_is_not_there_or_damaged_is_a_sentence(two, tmp_path):
     assert said.exit_code == 1
     assert "there is no bundle v9 in" in said.stderr
     out = shutil.copytree(out, tmp_path / "out")
-    (out / "bundles" / bad / "fine.txt").write_bytes(b"tree")
+    (out / "bundles" / bad / "fine.listwise.0.txt").write_bytes(b"tree")
     said = invoke("report", "--out", out, "--compare", good, bad)
     assert said.exit_code == 1
-    assert "fine.txt is corrupt" in said.stderr
+    assert "fine.listwise.0.txt is corrupt" in said.stderr
 
 
 def test_the_report_alone_says_where_it_lies_and_how_good_it_is(two, tmp_path):

@@ -12,15 +12,16 @@ from app.cpu import Cpu
 from app.features import COARSE_VIEW, FINE_VIEW, names
 from app.preferences import Preferences
 from app.rank.fine import Fine
+from app.rank.grown import Grown
 from app.rank.logistic import Logistic
 from app.run import NO_HURRY
 from offline.data.split import by_time
 from offline.evaluate.evaluation import evaluate_funnel
 from offline.evaluate.meanings import PATTERNS, meaning
 from offline.evaluate.report import render
+from offline.linear import flat
 from offline.models.fit import fit
 from offline.publish import Trained
-from offline.rank import flat_start
 from offline.replay import askers, build
 from offline.write_up import figures, summary
 from tests.fakes import SMALL, small_dataset
@@ -49,10 +50,12 @@ def trained(judged) -> Trained:
     )
     width = len(names(COARSE_VIEW))
     ones = np.ones(width, np.float32)
+    booster = lightgbm.train({"verbosity": -1, "num_threads": 1}, data, 3)
+    grown = Grown(flat(), (booster,))
     return Trained(
         models=judged[0],
         coarse=Logistic(ones, ones, np.linspace(-1, 1, width).astype(np.float32), 0.0),
-        fine=Fine(flat_start(), lightgbm.train({"verbosity": -1, "num_threads": 1}, data, 3)),
+        fine=Fine(grown, grown),
         sizes=Sizes(),
         preferences=Preferences(),
         dataset="small",

@@ -1,42 +1,62 @@
-"""Fine ranking: a logistic regression, and gradient-boosted trees for what it misses."""
+"""Fine ranking: one model for users of whom little is known, one for those with a history."""
 
 from dataclasses import dataclass
 from pathlib import Path
 
-import lightgbm
 import numpy as np
 
 from app.contracts import Matrix, Scores
 from app.features import FINE_VIEW, names
-from app.rank.logistic import Logistic, read_logistic, write_logistic
+from app.rank.grown import Grown, read_grown, write_grown
 
 FINE = "fine"  # of the files of the model of what is relevant
+EVENTS = names(FINE_VIEW).index("user_events")  # log1p of the number of events known of the user
+HALF = 20.0  # events at which both models count half
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Fine:
-    """Log odds plus the trees of LightGBM (lambdarank) that were grown from them.
+    """Two models in one score, weighed by how much is known of the user.
 
-    The regression orders finely by smooth signals, which takes trees very many splits; the trees
-    add what depends on one another. One thread a call: parallelism comes from requests.
+    ``pointwise`` learns whether an item is taken, from every row alike; ``listwise`` what stands
+    out of a user's own pool. The first is better where histories are short, the second where they
+    are long (docs/decisions/0006-trees-from-log-odds.md has the figures).
     """
 
-    start: Logistic
-    booster: lightgbm.Booster
+    pointwise: Grown
+    listwise: Grown
 
     def score(self, features: Matrix, trees: int = -1) -> Scores:
-        """Give raw scores, (n,), by the first ``trees`` trees; -1: by all."""
+        """Give raw scores, (n,), by the first ``trees`` trees of each booster; -1: by all."""
         if not len(features):
             return np.empty(0, np.float32)
-        grown = self.booster.predict(features, raw_score=True, num_iteration=trees, num_threads=1)
-        scores: Scores = (self.start.score(features) + grown).astype(np.float32)
-        return scores
+        events = np.expm1(np.maximum(np.nan_to_num(features[:, EVENTS]), 0))
+        known = events / (events + np.float32(HALF))
+        scores = self.pointwise.score(features, trees)
+        if not known.any():
+            return scores
+        both = (1 - known) * scores + known * self.listwise.score(features, trees)
+        return both.astype(np.float32)
+
+    @property
+    def members(self) -> tuple[Grown, Grown]:
+        """Both models."""
+        return self.pointwise, self.listwise
+
+    @property
+    def trees(self) -> int:
+        """The number of trees of both models."""
+        return sum(member.trees for member in self.members)
+
+    def text(self) -> str:
+        """Give all trees as LightGBM writes them."""
+        return "".join(member.text() for member in self.members)
 
 
 def write_fine(fine: Fine, folder: Path, stem: str = FINE) -> None:
-    """Write the regression as JSON and the trees as LightGBM text."""
-    write_logistic(fine.start, names(FINE_VIEW), folder / f"{stem}.json")
-    fine.booster.save_model(str(folder / f"{stem}.txt"))
+    """Write both models."""
+    write_grown(fine.pointwise, folder, f"{stem}.pointwise")
+    write_grown(fine.listwise, folder, f"{stem}.listwise")
 
 
 def read_fine(folder: Path, stem: str = FINE) -> Fine:
@@ -48,5 +68,4 @@ def read_fine(folder: Path, stem: str = FINE) -> Fine:
         KeyError: a part of a file is absent.
         lightgbm.basic.LightGBMError: the trees are damaged.
     """
-    start = read_logistic(folder / f"{stem}.json")
-    return Fine(start, lightgbm.Booster(model_file=str(folder / f"{stem}.txt")))
+    return Fine(read_grown(folder, f"{stem}.pointwise"), read_grown(folder, f"{stem}.listwise"))
