@@ -7,7 +7,7 @@ group's function.
 """
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -65,14 +65,19 @@ class FeatureBuilder:
         """
         crowd = (self.overall, self.crowd, self.providers, self.lengths)
         scene = Scene(self.models, self.live, *crowd, query, pool)
-        matrix = np.empty((sum(len(group.names) for group in self.view), len(pool)), np.float32)
-        brought = pool.features.shape[1]
-        matrix[:brought] = pool.features.T
-        at = 0
+        brought, width = pool.features.shape[1], sum(len(group.names) for group in self.view)
+        added = np.empty((width - brought, len(pool)), np.float32)
+        columns = (column for group in self._after(brought) for column in group.fill(scene))
+        for place, column in zip(range(width - brought), columns, strict=True):
+            added[place] = column
+        matrix = np.empty((len(pool), width), np.float32)
+        matrix[:, :brought] = pool.features
+        matrix[:, brought:] = added.T
+        return matrix
+
+    def _after(self, columns: int) -> Iterator[Group]:
+        """Give the groups behind the first so many columns of the view."""
         for group in self.view:
-            if at >= brought:
-                filled = zip(range(at, at + len(group.names)), group.fill(scene), strict=True)
-                for place, column in filled:
-                    matrix[place] = column
-            at += len(group.names)
-        return np.ascontiguousarray(matrix.T)
+            if columns <= 0:
+                yield group
+            columns -= len(group.names)

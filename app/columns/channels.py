@@ -3,7 +3,6 @@
 import numpy as np
 
 from app.columns.scene import Columns, Group, Scene
-from app.contracts import ABSENT
 from app.recall.merge import RRF_OFFSET
 
 CHANNELS = (
@@ -19,24 +18,23 @@ TINY = 1e-9  # keeps the spread of a channel that scores all alike from being 0
 
 def channel_columns(scene: Scene) -> Columns:
     """Place of the candidate in each channel's list, and its score against that list's others."""
-    ranks = scene.pool.ranks[:, : len(CHANNELS)]
-    signals = scene.pool.signals[:, : len(CHANNELS)]
-    proposed = (ranks != ABSENT).astype(np.float32)
-    count = np.maximum(proposed.sum(axis=0), 1.0)
-    total = signals.sum(axis=0, dtype=np.float64)
-    mean = (total / count).astype(np.float32)  # the signal of an item that was not proposed is 0
+    proposed = scene.proposed[: len(CHANNELS)]
+    signals = np.ascontiguousarray(scene.pool.signals.T[: len(CHANNELS)])
+    count = np.maximum(proposed.sum(axis=1, keepdims=True), np.float32(1.0))
+    # The signal of an item that was not proposed is 0.
+    mean = (signals.sum(axis=1, keepdims=True, dtype=np.float64) / count).astype(np.float32)
     away = (signals - mean) * proposed
-    spread = np.sqrt((away * away).sum(axis=0) / count) + TINY
-    z = np.clip(away / spread, SIGNAL_FLOOR, SIGNAL_CEILING) + (1.0 - proposed) * SIGNAL_FLOOR
-    places = proposed / (PLACE_OFFSET + ranks)
-    return [*places.T, *z.T]
+    spread = np.sqrt((away * away).sum(axis=1, keepdims=True) / count) + np.float32(TINY)
+    z = np.clip(away / spread, SIGNAL_FLOOR, SIGNAL_CEILING)
+    z += (proposed - 1.0) * -SIGNAL_FLOOR
+    places = proposed / (scene.places[: len(CHANNELS)] + np.float32(PLACE_OFFSET))
+    return [*places, *z]
 
 
 def agreement_columns(scene: Scene) -> Columns:
     """How many channels propose the candidate, and their fused rank."""
-    proposed = (scene.pool.ranks != ABSENT).astype(np.float32)
-    fused = (proposed / (RRF_OFFSET + scene.pool.ranks)).sum(axis=1)
-    return [proposed[:, : len(CHANNELS)].sum(axis=1), fused]
+    fused = scene.proposed / (scene.places + np.float32(RRF_OFFSET))
+    return [scene.proposed[: len(CHANNELS)].sum(axis=0), fused.sum(axis=0)]
 
 
 CHANNEL = Group((*(f"{c}_place" for c in CHANNELS), *(f"{c}_z" for c in CHANNELS)), channel_columns)

@@ -7,6 +7,7 @@ from app.columns.scene import Columns, Group, Scene
 from app.recall.crowd import segment_lift
 
 MONTH = HALF_LIVES.index(30 * DAY)
+ALL_TIME = HALF_LIVES.index(np.inf)
 YEAR = 365.25 * DAY
 EPOCH_YEAR = 1970.0
 
@@ -15,15 +16,15 @@ def crowd_columns(scene: Scene) -> Columns:
     """How much the crowd likes the item over days to years, whether that rises, and its age."""
     now, rows = scene.query.known, scene.pool.rows  # nothing cools down while nothing is heard
     liked = scene.live.liked_at(now, rows)
-    every = scene.live.counts_at(now, rows)
+    every, every_month = scene.live.counts_at(now, rows, [ALL_TIME, MONTH])
     logs = np.log1p(liked)
     shares = np.log((liked + 0.1) / (scene.live.total_at(now)[:, None] + 1.0))
     trends = np.log((liked[:-1] + 0.5) / (liked[1:] + 0.5))
-    positive = (liked[-1] + 2.0) / (every[-1] + 4.0)
-    lately_positive = (liked[MONTH] + 1.0) / (every[MONTH] + 2.0)
-    first = scene.live.first_seen[rows]
+    positive = (liked[-1] + 2.0) / (every + 4.0)
+    lately_positive = (liked[MONTH] + 1.0) / (every_month + 2.0)
+    first = scene.live.first_seen.take(rows)
     age = np.where(np.isfinite(first), np.log1p(np.maximum(now - first, 0.0) / DAY), np.nan)
-    mean = scene.live.mean_value[rows]
+    mean = scene.live.mean_value.take(rows)
     return [*logs, *shares, *trends, positive, lately_positive, age, mean]
 
 
@@ -36,7 +37,7 @@ def segment_columns(scene: Scene) -> Columns:
 def release_columns(scene: Scene) -> Columns:
     """Years since release, and how far the release is from what the user likes."""
     released = scene.models.catalogue.released
-    year = released[scene.pool.rows].astype(np.float64)
+    year = released.take(scene.pool.rows).astype(np.float64)
     since = EPOCH_YEAR + scene.query.now / YEAR - year
     mine = released[scene.query.history.liked(50).rows]
     mine = mine[np.isfinite(mine)]

@@ -13,20 +13,20 @@ CALM = 3.0  # events at which the mean value of a category counts half
 def category_columns(scene: Scene) -> Columns:
     """How much more of the user's likes than of the crowd's fall into the item's categories."""
     table = scene.models.catalogue.categories
-    mine = table[scene.query.history.liked(200).rows].sum(axis=0, dtype=np.float64)
+    liked = scene.query.history.liked(200)
+    mine = table.take(liked.rows, axis=0).sum(axis=0, dtype=np.float64)
     if not mine.any():
         return [np.nan]
     lift = np.log((mine / mine.sum() + 0.01) / (scene.crowd + 0.01))
-    return [_mean_over(table[scene.pool.rows], lift)]
+    return [_mean_over(scene, lift)]
 
 
-def _mean_over(of: NDArray[np.uint8], worth: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Give the mean worth of each item's categories, (n,); 0 for an item without any.
+def _mean_over(scene: Scene, worth: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Give the mean worth of each candidate's categories, (n,); 0 for one without any.
 
     Row by row: one large product of BLAS rounds a row differently in pools of different sizes.
     """
-    flags = of.astype(np.float64)
-    mean: NDArray[np.float64] = np.vecdot(flags, worth) / np.maximum(flags.sum(axis=1), 1.0)
+    mean: NDArray[np.float64] = np.vecdot(scene.categories, worth) / scene.breadth
     return mean
 
 
@@ -49,11 +49,11 @@ def affinity_columns(scene: Scene) -> Columns:
     liked = history.liked(20)
     if not len(liked) or not table.shape[1]:
         return [np.nan] * 2
-    mine = table[history.rows].astype(np.float64)
-    value = (history.values - history.values.mean()) @ mine / (mine.sum(axis=0) + CALM)
-    recent = table[liked.rows].astype(np.float64).mean(axis=0)
-    of = table[scene.pool.rows]
-    return [_mean_over(of, value), _mean_over(of, recent)]
+    mine = table.take(history.rows, axis=0).astype(np.float64)
+    usual = history.values.sum() / len(history)
+    value = (history.values - usual) @ mine / (mine.sum(axis=0) + CALM)
+    recent = table.take(liked.rows, axis=0).sum(axis=0, dtype=np.float64) / len(liked)
+    return [_mean_over(scene, value), _mean_over(scene, recent)]
 
 
 def habit_columns(scene: Scene) -> Columns:
@@ -62,18 +62,20 @@ def habit_columns(scene: Scene) -> Columns:
     if not len(liked):
         return [np.nan] * 4
     likes, first = scene.live.liked[-1], scene.live.first_seen
-    usual = float(np.log1p(likes[liked.rows]).mean())
-    ages = np.log1p(np.maximum(liked.times - first[liked.rows], 0.0) / DAY)
+    usual = float(np.log1p(likes.take(liked.rows)).sum()) / len(liked)
+    ages = np.log1p(np.maximum(liked.times - first.take(liked.rows), 0.0) / DAY)
     rows = scene.pool.rows
-    age = np.log1p(np.maximum(scene.query.known - first[rows], 0.0) / DAY)
-    age = np.where(np.isfinite(first[rows]), age, np.nan)
-    away = np.abs(np.log1p(likes[rows]) - usual)
-    return [usual, away, np.abs(age - float(ages.mean())), _breadth(scene, liked.rows)]
+    seen = first.take(rows)
+    age = np.log1p(np.maximum(scene.query.known - seen, 0.0) / DAY)
+    age = np.where(np.isfinite(seen), age, np.nan)
+    away = np.abs(np.log1p(likes.take(rows)) - usual)
+    aged = np.abs(age - float(ages.sum()) / len(liked))
+    return [usual, away, aged, _breadth(scene, liked.rows)]
 
 
 def _breadth(scene: Scene, rows: Rows) -> float:
     """Give the number of categories that the likes are spread over: exp of their entropy."""
-    counts = scene.models.catalogue.categories[rows].sum(axis=0, dtype=np.float64)
+    counts = scene.models.catalogue.categories.take(rows, axis=0).sum(axis=0, dtype=np.float64)
     share = counts[counts > 0] / max(float(counts.sum()), 1.0)
     return float(np.exp(-(share * np.log(share)).sum())) if len(share) else np.nan
 
@@ -87,11 +89,11 @@ def user_columns(scene: Scene) -> Columns:
     gap = max(scene.query.now - newest, 0.0) / DAY
     return [
         float(np.log1p(len(history))),
-        float((history.weights > 0).mean()),
-        float(history.values.mean()),
+        np.count_nonzero(history.weights > 0) / len(history),
+        float(history.values.sum()) / len(history),
         float(np.log1p((newest - oldest) / DAY)),
         float(np.log1p(gap)),
-        float(np.log1p((history.times >= newest - DAY).sum())),
+        float(np.log1p(np.count_nonzero(history.times >= newest - DAY))),
     ]
 
 

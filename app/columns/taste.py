@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from app.columns.scene import Columns, Group, Scene, nearness, standard
-from app.contracts import History, Matrix
+from app.columns.scene import Columns, Group, Scene, standard
+from app.contracts import Matrix, Rows, Scores
 
 SESSION = 1_800.0  # seconds: events no older than this against the newest are one session
 NEAR_EVENTS = 20  # events that a mean is taken over, at most
@@ -13,8 +13,8 @@ def taste_columns(scene: Scene) -> Columns:
     """How near the item is to the user's vectors, in behaviour and in content."""
     rows, taste = scene.pool.rows, scene.query.taste
     return [
-        standard(scene.models.factors.items[rows] @ taste.factors),
-        standard(scene.models.content.items[rows] @ taste.content),
+        standard(scene.models.factors.items.take(rows, axis=0) @ taste.factors),
+        standard(scene.models.content.items.take(rows, axis=0) @ taste.content),
     ]
 
 
@@ -23,42 +23,57 @@ def nearness_columns(scene: Scene) -> Columns:
     liked = scene.query.history.liked(NEAR_EVENTS)
     if not len(liked):
         return [np.nan] * 8
-    factors, content = nearness(scene, liked)
-    return [*_nearest(factors), *_nearest(content)]
+    mine = scene.vectors_of(liked.rows)
+    return [column for pair in zip(scene.vectors, mine, strict=True) for column in _nearest(*pair)]
 
 
-def _nearest(near: Matrix) -> Columns:
-    """Summarise cosines (n, h) to the h newest liked items."""
-    first = near[:, 0]
-    fifth = near[:, :5].max(axis=1)
+def _nearest(candidates: Matrix, liked: Matrix) -> Columns:
+    """Summarise cosines to the h newest liked items; without columns nothing is known.
+
+    One small product for each candidate. In one large one BLAS would round a row differently in
+    pools of different sizes, and serving would not compute what training saw.
+    """
+    if not candidates.shape[1]:
+        return [np.nan] * 4
+    products = np.matmul(candidates[:, None, :], liked.T)[:, 0]
+    near = np.ascontiguousarray(products.T)  # (h, n): the largest of h is taken n at a time
+    fifth = near[:5].max(axis=0)
     return [
-        first,
+        near[0],
         fifth,
-        np.maximum(fifth, near[:, 4:].max(axis=1, initial=-1.0)),
-        near.mean(axis=1),
+        np.maximum(fifth, near[5:].max(axis=0, initial=-1.0)),
+        _mean_cosine(candidates, liked),
     ]
 
 
 def session_columns(scene: Scene) -> Columns:
     """How near the item is, on average, to what the user did in the last half hour they came."""
     history = scene.query.history
-    if not len(history):
-        return [np.nan] * 2
-    recent = (history.times >= history.times[0] - SESSION) & (history.weights >= 0)
-    return _mean_nearness(scene, history.take(np.flatnonzero(recent)[:NEAR_EVENTS]))
+    recent = (history.times >= history.times[:1] - SESSION) & (history.weights >= 0)
+    return _mean_nearness(scene, history.rows[recent])
 
 
 def disliked_columns(scene: Scene) -> Columns:
     """How near the item is, on average, to what the user disliked."""
     history = scene.query.history
-    return _mean_nearness(scene, history.take(np.flatnonzero(history.weights < 0)[:NEAR_EVENTS]))
+    return _mean_nearness(scene, history.rows[history.weights < 0])
 
 
-def _mean_nearness(scene: Scene, events: History) -> Columns:
-    if not len(events):
+def _mean_nearness(scene: Scene, rows: Rows) -> Columns:
+    """Average the cosines to the newest of these items."""
+    if not len(rows):
         return [np.nan] * 2
-    factors, content = nearness(scene, events)
-    return [factors.mean(axis=1), content.mean(axis=1)]
+    pairs = zip(scene.vectors, scene.vectors_of(rows[:NEAR_EVENTS]), strict=True)
+    return [_mean_cosine(candidates, events) for candidates, events in pairs]
+
+
+def _mean_cosine(candidates: Matrix, events: Matrix) -> Scores | float:
+    """Give the mean cosine of each candidate to unit vectors: the product with their mean."""
+    if not candidates.shape[1]:
+        return np.nan
+    mean = events.sum(axis=0) / np.float32(len(events))
+    cosines: Scores = np.vecdot(candidates, mean)
+    return cosines
 
 
 TASTE = Group(("taste_factors", "taste_content"), taste_columns)

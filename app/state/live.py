@@ -5,6 +5,7 @@ the offline replay); any number of readers look on. Nothing here is per user and
 from Redis during a request.
 """
 
+from collections.abc import Sequence
 from copy import copy
 
 import numpy as np
@@ -17,6 +18,7 @@ POPULAR = HALF_LIVES.index(90 * DAY)  # "popular" forgets slowly
 TRENDING = HALF_LIVES.index(7 * DAY)
 SURGING = HALF_LIVES.index(1 * DAY)
 LIST_LENGTH = 1_000  # the longest list a channel may ask for
+EACH_HALF_LIFE = np.array(HALF_LIVES)  # (h,)
 REBASE_AFTER = 180 * DAY  # seconds; counts by a half-life of 1 day overflow after 1,023 days
 
 
@@ -75,13 +77,16 @@ class Live:
         same.exposures, same.trials = np.zeros_like(self.exposures), 0.0
         return same
 
-    def counts_at(self, now: float, rows: Rows) -> NDArray[np.float64]:
-        """Give the decayed counts of all events at ``now``, (h, len(rows))."""
-        return self.counts[:, rows] * self._fade(now)
+    def counts_at(
+        self, now: float, rows: Rows, windows: Sequence[int] = range(len(HALF_LIVES))
+    ) -> NDArray[np.float64]:
+        """Give the decayed counts of all events at ``now`` by these half-lives, (w, len(rows))."""
+        counts = np.stack([self.counts[window].take(rows) for window in windows])
+        return counts * self._fade(now)[list(windows)]
 
     def liked_at(self, now: float, rows: Rows) -> NDArray[np.float64]:
         """Give the decayed counts of positive events at ``now``, (h, len(rows))."""
-        return self.liked[:, rows] * self._fade(now)
+        return self.liked.take(rows, axis=1) * self._fade(now)
 
     def total_at(self, now: float) -> NDArray[np.float64]:
         """Give the decayed count of positive events on all items at ``now``, (h,)."""
@@ -133,7 +138,7 @@ class Live:
         self.reference = reference
 
     def _fade(self, now: float) -> NDArray[np.float64]:
-        return np.exp2(-(now - self.reference) / np.array(HALF_LIVES))[:, None]
+        return np.exp2(-(now - self.reference) / EACH_HALF_LIFE)[:, None]
 
 
 def _listed(scores: NDArray[np.float64]) -> Proposal:
