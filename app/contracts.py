@@ -4,7 +4,8 @@ Every module in ``app`` and ``offline`` may import from here; this module import
 """
 
 from collections.abc import Awaitable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Protocol, TypeAlias
 
 import numpy as np
@@ -23,7 +24,7 @@ class StageError(Exception):
     """A stage cannot answer, for a reason we foresaw: a store is down, an artifact is absent."""
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, eq=False)
 class History:
     """What one user did, newest first, as parallel columns."""
 
@@ -38,15 +39,28 @@ class History:
     def take(self, chosen: NDArray[np.intp]) -> "History":
         """Keep these events, in this order."""
         return History(
-            self.rows[chosen], self.values[chosen], self.weights[chosen], self.times[chosen]
+            self.rows.take(chosen),
+            self.values.take(chosen),
+            self.weights.take(chosen),
+            self.times.take(chosen),
+        )
+
+    def newest(self, limit: int) -> "History":
+        """Keep the first ``limit`` events, as views."""
+        if len(self) <= limit:
+            return self
+        return History(
+            self.rows[:limit], self.values[:limit], self.weights[:limit], self.times[:limit]
         )
 
     def liked(self, limit: int) -> "History":
         """Keep the newest ``limit`` events that speak for an item; if none does, neutral ones."""
-        spoken = np.flatnonzero(self.weights > 0)
-        if not len(spoken):
-            spoken = np.flatnonzero(self.weights == 0)
-        return self.take(spoken[:limit])
+        return self._liked.newest(limit)
+
+    @cached_property
+    def _liked(self) -> "History":  # a dozen channels and columns ask for it
+        spoken = (self.weights > 0).nonzero()[0]
+        return self.take(spoken if len(spoken) else (self.weights == 0).nonzero()[0])
 
 
 NO_ROWS: Rows = np.empty(0, np.int64)
@@ -86,7 +100,7 @@ class Query:
 
     def unseen(self, rows: Rows) -> NDArray[np.bool_]:
         """Say for each row whether it may be answered."""
-        free: NDArray[np.bool_] = ~self.excluded[rows]
+        free: NDArray[np.bool_] = ~self.excluded.take(rows)
         return free
 
 
@@ -116,11 +130,11 @@ class Proposal:
         """
         if len(rows) > limit:
             kth = min(len(rows) - limit, len(rows) - 1)
-            best = np.argpartition(scores, kth)[len(rows) - limit :]
+            best = scores.argpartition(kth)[len(rows) - limit :]
             best.sort()
-            rows, scores = rows[best], scores[best]
-        order = np.argsort(-scores, kind="stable")
-        return cls(rows[order], scores[order].astype(np.float32, copy=False))
+            rows, scores = rows.take(best), scores.take(best)
+        order = (-scores).argsort(kind="stable")
+        return cls(rows.take(order), scores.take(order).astype(np.float32, copy=False))
 
 
 NO_PROPOSAL = Proposal(NO_ROWS, np.empty(0, np.float32))
@@ -147,21 +161,22 @@ class Candidates:
         """
         if scores.shape != self.rows.shape:
             raise ValueError(f"{scores.shape} scores for {self.rows.shape} items")
-        return replace(self, scores=np.where(np.isnan(scores), np.float32(-np.inf), scores))
+        sunk = np.where(np.isnan(scores), np.float32(-np.inf), scores)
+        return Candidates(self.rows, sunk, self.ranks, self.signals, self.features)
 
     def take(self, chosen: NDArray[np.intp]) -> "Candidates":
         """Keep these candidates, in this order."""
         return Candidates(
-            self.rows[chosen],
-            self.scores[chosen],
-            self.ranks[chosen],
-            self.signals[chosen],
-            self.features[chosen],
+            self.rows.take(chosen),
+            self.scores.take(chosen),
+            self.ranks.take(chosen, axis=0),
+            self.signals.take(chosen, axis=0),
+            self.features.take(chosen, axis=0),
         )
 
     def top(self, n: int) -> "Candidates":
         """Keep the best ``n``, best first; equal scores keep their order."""
-        return self.take(np.argsort(-self.scores, kind="stable")[:n])
+        return self.take((-self.scores).argsort(kind="stable")[:n])
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -83,7 +83,7 @@ class Profiles:
         return Query(
             user=request.user,
             member=member,
-            history=history.take(np.arange(min(HISTORY_LIMIT, len(history)))),
+            history=history.newest(HISTORY_LIMIT),
             excluded=self._excluded(history, request),
             segments=np.asarray(users.segments[member]) if member >= 0 else unknown,
             taste=self.stranger(),

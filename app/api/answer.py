@@ -11,6 +11,7 @@ from app.features import CHANNELS, FINE_VIEW, PERSONAL, names
 from app.funnel import Slate
 
 PERSONAL_COLUMNS = [CHANNELS.index(name) for name in PERSONAL]
+IS_PERSONAL = np.array([name in PERSONAL for name in CHANNELS])
 REASONS = 2  # items of the history named as the reason
 
 
@@ -19,7 +20,7 @@ def items(bundle: Bundle, slate: Slate) -> list[dict[str, Any]]:
     pool = slate.chosen.pool
     catalogue = bundle.models.catalogue
     best = _best_channels(pool)
-    because = _because(bundle, slate, np.isin(best, PERSONAL_COLUMNS))
+    because = _because(bundle, slate, IS_PERSONAL[best])
     listed = zip(
         catalogue.ids.names(pool.rows),
         catalogue.titles.take(pool.rows),

@@ -17,8 +17,8 @@ def accumulate(
     """
     if n <= DENSE_LIMIT:
         dense = np.bincount(rows, weights=weights, minlength=n).astype(np.float64, copy=False)
-        touched = np.flatnonzero(dense)
-        return touched.astype(np.int64, copy=False), dense[touched]
+        touched = (dense != 0.0).nonzero()[0]
+        return touched.astype(np.int64, copy=False), dense.take(touched)
     unique, at = np.unique(rows, return_inverse=True)
     sums = np.bincount(at, weights=weights).astype(np.float64, copy=False)
     touched = np.flatnonzero(sums)
@@ -27,5 +27,5 @@ def accumulate(
 
 def propose(query: Query, rows: Rows, scores: NDArray[np.floating], limit: int) -> Proposal:
     """Keep the best ``limit`` of the rows that the user has not seen and that score above 0."""
-    kept = np.flatnonzero(query.unseen(rows) & (scores > 0))
-    return Proposal.best(rows[kept], scores[kept].astype(np.float32), limit)
+    kept = (query.unseen(rows) & (scores > 0)).nonzero()[0]
+    return Proposal.best(rows.take(kept), scores.take(kept).astype(np.float32), limit)

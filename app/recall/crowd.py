@@ -25,8 +25,8 @@ class Crowd:
         """Give the first of the list that the user has not seen, ``limit`` or a share of it."""
         listed = self.listed()
         room = min(limit, max(round(self.share * limit), query.k))
-        kept = np.flatnonzero(query.unseen(listed.rows))[:room]
-        return Proposal(listed.rows[kept], listed.scores[kept])
+        kept = query.unseen(listed.rows).nonzero()[0][:room]
+        return Proposal(listed.rows.take(kept), listed.scores.take(kept))
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,10 +51,10 @@ def segment_lift(segments: Segments, overall: Scores, query: Query, rows: Rows) 
 
     None when nothing is known of the user's segments.
     """
-    known = np.flatnonzero(query.segments >= 0)
+    known = (query.segments >= 0).nonzero()[0]
     if not len(known):
         return None
     chosen = segments.offsets[known] + query.segments[known]
-    share = segments.share[np.ix_(chosen, rows)]
-    lift: Scores = np.log((share + TINY) / (overall[rows] + TINY)).mean(axis=0)
+    share = segments.share[chosen[:, None], rows]
+    lift: Scores = np.log((share + TINY) / (overall.take(rows) + TINY)).mean(axis=0)
     return lift

@@ -28,5 +28,5 @@ class ItemTable:
         liked = query.history.liked(self.newest)
         found = await self.tables.read(self.table, liked.rows)
         worth = np.maximum(liked.weights, 0.1) * self.fade ** np.arange(len(liked))
-        rows, scores = accumulate(found.rows, found.weights * worth[found.owner], self.n)
+        rows, scores = accumulate(found.rows, found.weights * worth.take(found.owner), self.n)
         return propose(query, rows, scores, limit)

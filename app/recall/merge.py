@@ -19,24 +19,24 @@ def merge(answers: Sequence[Proposal], query: Query) -> Candidates:
     said = np.concatenate([answer.rows for answer in answers])
     sizes = [len(answer) for answer in answers]
     rows, at = _numbered(said, len(query.excluded))
-    channel = np.repeat(np.arange(len(answers)), sizes)
     place = np.concatenate([np.arange(size, dtype=np.int32) for size in sizes])
+    cell = at * len(answers) + np.arange(len(answers)).repeat(sizes)
     ranks = np.full((len(rows), len(answers)), ABSENT, np.int32)
-    ranks[at, channel] = place
+    ranks.put(cell, place)
     signals = np.zeros((len(rows), len(answers)), np.float32)
-    signals[at, channel] = np.concatenate([answer.scores for answer in answers])
+    signals.put(cell, np.concatenate([answer.scores for answer in answers]))
     scores = np.bincount(at, weights=1.0 / (RRF_OFFSET + place), minlength=len(rows))
     nothing = np.empty((len(rows), 0), np.float32)
     pool = Candidates(rows, scores.astype(np.float32), ranks, signals, nothing)
     free = query.unseen(rows)
-    return pool if free.all() else pool.take(np.flatnonzero(free))
+    return pool if free.all() else pool.take(free.nonzero()[0])
 
 
 def _numbered(said: Rows, n: int) -> tuple[Rows, NDArray[np.int64]]:
     """Give the unique rows, ascending, and for each said row its position among them."""
     present = np.zeros(n, np.bool_)
     present[said] = True
-    rows = np.flatnonzero(present)
+    rows = present.nonzero()[0]
     position = np.empty(n, np.int64)
     position[rows] = np.arange(len(rows))
-    return rows, position[said]
+    return rows, position.take(said)

@@ -29,7 +29,7 @@ class UserCF:
 
     async def recall(self, query: Query, limit: int) -> Proposal:
         """Find the users most like this one and sum what they liked, nearer ones counting more."""
-        history = query.history.take(np.arange(min(self.newest, len(query.history))))
+        history = query.history.newest(self.newest)
         if not len(history):
             return NO_PROPOSAL
         found = await self.tables.read("raters", history.rows)
@@ -51,13 +51,15 @@ class UserCF:
     def _nearest(
         self, query: Query, found: Neighbours, own: NDArray[np.float64]
     ) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
-        users, alike = accumulate(found.rows, found.weights * own[found.owner], len(self.users.ids))
+        users, alike = accumulate(
+            found.rows, found.weights * own.take(found.owner), len(self.users.ids)
+        )
         shared = np.bincount(found.rows, minlength=len(self.users.ids))[users]
         alike *= shared / (shared + self.shrink)
         alike[users == query.member] = 0.0
-        nearest = np.flatnonzero(alike > 0)
+        nearest = (alike > 0).nonzero()[0]
         if len(nearest) > self.neighbours:
-            cut = np.argpartition(alike[nearest], len(nearest) - self.neighbours)
+            cut = alike.take(nearest).argpartition(len(nearest) - self.neighbours)
             nearest = np.sort(nearest[cut[len(nearest) - self.neighbours :]])
         return users[nearest], alike[nearest]
 
@@ -68,6 +70,6 @@ class UserCF:
         starts, ends = self.users.indptr[users], self.users.indptr[users + 1]
         lengths = ends - starts
         first = np.cumsum(lengths) - lengths
-        at = np.arange(lengths.sum()) + np.repeat(starts - first, lengths)
-        worth = np.maximum(self.users.weights[at], 0.0)
-        return self.users.rows[at], np.repeat(alike, lengths) * worth
+        at = np.arange(lengths.sum()) + (starts - first).repeat(lengths)
+        worth = np.maximum(self.users.weights.take(at), 0.0)
+        return self.users.rows.take(at), alike.repeat(lengths) * worth

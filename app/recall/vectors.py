@@ -30,8 +30,8 @@ class Vectors:
             limit + min(int(np.count_nonzero(query.excluded)), SEEN_ALLOWANCE), self.index.ntotal
         )
         scores, rows = self.index.search(vector[None, :], wanted)
-        found = np.flatnonzero(rows[0] >= 0)
-        return propose(query, rows[0][found], scores[0][found], limit)
+        found = (rows[0] >= 0).nonzero()[0]  # the index gives -1 where it has no more
+        return propose(query, rows[0].take(found), scores[0].take(found), limit)
 
 
 @dataclass(frozen=True, slots=True)

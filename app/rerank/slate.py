@@ -36,12 +36,13 @@ class SlateMaker:
 
     def rerank(self, query: Query, pool: Candidates) -> Selection:
         """Choose ``query.k`` items; the reserve behind them fills every gap."""
-        pool = pool.take(np.flatnonzero(permitted(query, pool.rows, self.catalogue.available))).top(
-            len(pool)
-        )
+        free = permitted(query, pool.rows, self.catalogue.available)
+        pool = pool.take(free.nonzero()[0]).top(len(pool))
         relevance = self._relevance(query, pool)
         slots = self._explore_slots(query, len(pool))
-        chosen = mmr(relevance, self.content[pool.rows], query.k - slots, self.policy.diversity)
+        chosen = mmr(
+            relevance, self.content.take(pool.rows, axis=0), query.k - slots, self.policy.diversity
+        )
         explored = self._explore(pool, relevance, chosen, slots)
         best = pool.take(np.concatenate([chosen, explored]))
         flags = np.arange(len(best)) >= len(chosen)

@@ -68,7 +68,7 @@ def unpack(values: Values) -> Neighbours:
     sizes = np.fromiter(map(len, present), np.int64, len(present)) // RECORD.itemsize
     records = np.frombuffer(b"".join(present), RECORD)
     return Neighbours(
-        np.repeat(np.arange(len(present)), sizes),
+        np.arange(len(present)).repeat(sizes),
         np.ascontiguousarray(records["row"]),
         np.ascontiguousarray(records["weight"]),
     )
