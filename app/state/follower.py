@@ -31,6 +31,7 @@ SHOWN: Shape = (str, str, list)
 AT_ONCE = 1_000  # entries of each stream in one read: some 5 ms of this worker's time
 BLOCK = 1_000  # milliseconds that the server holds a read until there is something to tell
 ANSWER_WITHIN = 3.0  # seconds for one read, BLOCK included
+PACE = 0.1  # seconds between reads of a trickle: each costs as much as a tenth of a list
 FIRST_PAUSE, LONGEST_PAUSE = 0.05, 2.0  # seconds before asking again a server that failed
 REMEMBERED = 100_000  # ids that are known again when an entry repeats
 
@@ -112,6 +113,8 @@ class Follower:
         longest = max((len(entries) for _, entries in reply or []), default=0)
         if longest < AT_ONCE:
             self.caught_up.set()
+            if longest:  # the server answers at the first new entry: let more come together
+                await asyncio.sleep(PACE)
         if not longest:
             self.lag = 0.0
 
