@@ -21,7 +21,8 @@ def join(parts: list[History]) -> History:
     parts = [part for part in parts if len(part)]
     if len(parts) <= 1:
         return parts[0] if parts else NO_HISTORY
-    whole = History(*(np.concatenate(c) for c in zip(*map(_columns, parts), strict=True)))
+    rows, values, weights, times = map(np.concatenate, zip(*map(_columns, parts), strict=True))
+    whole = History(rows, values, weights, times)
     order = np.lexsort((whole.rows, -whole.times))
     rows, times = whole.rows[order], whole.times[order]
     new = np.ones(len(order), np.bool_)

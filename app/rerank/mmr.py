@@ -4,6 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.contracts import Matrix, Scores
+from app.rerank.draft import Draft, Occasion
 
 
 def mmr(relevance: Scores, vectors: Matrix, k: int, diversity: float) -> NDArray[np.intp]:
@@ -28,3 +29,11 @@ def mmr(relevance: Scores, vectors: Matrix, k: int, diversity: float) -> NDArray
         worth[best] = -np.inf
         np.maximum(nearest, vectors @ vectors[best], out=nearest)
     return chosen
+
+
+def diversify(draft: Draft, occasion: Occasion) -> Draft:
+    """Fill the list with what is good, and unlike the rest of what is chosen here."""
+    rest = draft.rest
+    vectors = occasion.content[draft.pool.rows[rest]]
+    room = max(occasion.query.k - len(draft.listed), 0)
+    return draft.plus(rest[mmr(draft.worth[rest], vectors, room, occasion.policy.diversity)])

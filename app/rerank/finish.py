@@ -1,0 +1,61 @@
+"""The end of the last stage: caps, backfill from the reserve, and every item at its place."""
+
+from collections import Counter
+from collections.abc import Iterator
+
+import numpy as np
+
+from app.contracts import EXPLORE, ORGANIC, Rows
+from app.rerank.draft import UNPLACED, Draft, Occasion
+
+
+def finish(draft: Draft, occasion: Occasion) -> Draft:
+    """Make the list of k: organic items, then exploration, and placed ones where they belong.
+
+    Caps hold for everything in the list, whatever put it there; what is placed has the first call
+    on them. A gap is filled by what is worth most of the rest.
+    """
+    k, policy = occasion.query.k, occasion.policy
+    capped = bool(policy.provider_cap or policy.category_cap)
+    if capped or len(draft.listed) < k:
+        draft = draft.plus(draft.rest)
+    free = draft.places == UNPLACED
+    placed = np.flatnonzero(~free)[:k]
+    explored = np.flatnonzero(free & (draft.slots == EXPLORE))[: k - len(placed)]
+    organic = np.flatnonzero(free & (draft.slots == ORGANIC))
+    room = k - len(placed) - len(explored)
+    wanted = np.concatenate([placed, organic[:room], explored, organic[room:]])
+    if capped:
+        fits = _fitting(occasion, draft.pool.rows[draft.listed[wanted]])
+        wanted = wanted[np.fromiter(fits, np.bool_, len(wanted))]
+    return _arranged(draft.take(wanted[:k]))
+
+
+def _arranged(draft: Draft) -> Draft:
+    placed = draft.places != UNPLACED
+    order = np.concatenate(
+        [
+            np.flatnonzero(~placed & (draft.slots != EXPLORE)),
+            np.flatnonzero(~placed & (draft.slots == EXPLORE)),
+        ]
+    )
+    at = np.flatnonzero(placed)
+    for entry in at[np.argsort(draft.places[at], kind="stable")]:
+        order = np.insert(order, min(int(draft.places[entry]), len(order)), entry)
+    return draft.take(order)
+
+
+def _fitting(occasion: Occasion, rows: Rows) -> Iterator[bool]:
+    """Say of each of ``rows``, in turn, whether the caps let it join those that they let in."""
+    policy, catalogue = occasion.policy, occasion.catalogue
+    providers, categories = Counter[int](), Counter[int]()
+    of_all = [np.flatnonzero(flags).tolist() for flags in catalogue.categories[rows]]
+    for provider, mine in zip(catalogue.providers[rows].tolist(), of_all, strict=True):
+        known = provider >= 0  # items of which nobody knows the provider have no cap
+        full = bool(policy.provider_cap) and known and providers[provider] >= policy.provider_cap
+        if policy.category_cap:
+            full = full or any(categories[one] >= policy.category_cap for one in mine)
+        if not full:
+            providers[provider] += 1
+            categories.update(mine)
+        yield not full
