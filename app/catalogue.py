@@ -94,11 +94,15 @@ class Catalogue:
         known = self.provider_names.tolist()
         return np.array([known.index(name) for name in names if name in known], np.int32)
 
-    def category_columns(self, names: Sequence[str]) -> list[int]:
-        """Give the columns of those of these categories that are known."""
-        return [self.category_names.index(name) for name in names if name in self.category_names]
+    def categorised(self, rows: Rows, names: Sequence[str]) -> NDArray[np.bool_]:
+        """Say which of ``rows`` are of any of these categories."""
+        known = self.category_names
+        columns = [known.index(name) for name in names if name in known]
+        return np.asarray(self.categories[rows][:, columns].any(axis=1))
 
     def flagged(self, rows: Rows, names: Sequence[str]) -> NDArray[np.bool_]:
         """Say which of ``rows`` have any of these policy flags."""
         columns = [self.flag_names.index(name) for name in names if name in self.flag_names]
+        if not columns:
+            return np.zeros(len(rows), np.bool_)
         return np.asarray(self.flags[rows][:, columns].any(axis=1))

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from app.artifacts import Content, Factors, Models
 from app.contracts import NO_HISTORY, History, Query, Request, Scores, Taste
+from app.rerank.house import House
 from app.state.live import Live
 
 HISTORY_LIMIT = 500  # events: more add nothing to the vectors and cost time in every stage
@@ -66,6 +67,7 @@ class Profiles:
 
     models: Models
     live: Live
+    house: House | None = None  # None: nothing but what is seen is left out
 
     def stranger(self) -> Taste:
         """Give the taste of somebody of whom nothing is known."""
@@ -94,11 +96,15 @@ class Profiles:
             seed=request.seed,
             explore=request.explore,
             quality=request.quality,
+            scene=request.scene,
+            offset=request.offset,
+            rules=self.house.rules(request, recent) if self.house else (),
         )
 
     def _excluded(self, history: History, request: Request) -> NDArray[np.bool_]:
         excluded = np.zeros(len(self.models.catalogue), np.bool_)
-        excluded[history.rows] = True
+        if self.house is None or self.house.of(request.scene).seen == "drop":
+            excluded[history.rows] = True
         excluded[request.exclude] = True
         return excluded
 

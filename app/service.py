@@ -192,6 +192,7 @@ class Service:
                 settings.checkpoints_ms.seconds(),
                 bundle.sizes,
                 settings.policy.policy(),
+                scenes=settings.scene_policies(),
             ),
         )
         since = int(manifest.data_end * 1000)

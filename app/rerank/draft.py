@@ -83,12 +83,13 @@ class Draft:
     def put(self, row: int, place: int, slot: int) -> "Draft":
         """List one row at ``place``, in the pool or not; it must be permitted."""
         at = np.flatnonzero(self.pool.rows == row)
-        wider = self if len(at) else self._wider(np.array([row], np.int64))
+        wider = self if len(at) else self.wider(np.array([row], np.int64))
         position = at if len(at) else np.array([len(self.pool)], np.intp)
         others = wider.take(np.flatnonzero(wider.listed != position[0]))
         return others.plus(position, slot, place=place)
 
-    def _wider(self, rows: Rows) -> "Draft":
+    def wider(self, rows: Rows) -> "Draft":
+        """Take these rows into the pool, behind all others; none of them may be there yet."""
         pool, n = self.pool, len(rows)
         low = np.float32(min(pool.scores.min(initial=0.0), self.worth.min(initial=0.0)))
         lowest = np.full(n, low if np.isfinite(low) else 0.0, np.float32)

@@ -4,9 +4,13 @@ from collections import Counter
 from collections.abc import Iterator
 
 import numpy as np
+from numpy.typing import NDArray
 
 from app.contracts import EXPLORE, ORGANIC, Rows
+from app.recall.reserve import reserve
 from app.rerank.draft import UNPLACED, Draft, Occasion
+
+MOST = 1_000  # items of the whole catalogue that are looked through when caps leave too little
 
 
 def finish(draft: Draft, occasion: Occasion) -> Draft:
@@ -16,19 +20,32 @@ def finish(draft: Draft, occasion: Occasion) -> Draft:
     on them. A gap is filled by what is worth most of the rest.
     """
     k, policy = occasion.query.k, occasion.policy
-    capped = bool(policy.provider_cap or policy.category_cap)
-    if capped or len(draft.listed) < k:
-        draft = draft.plus(draft.rest)
+    if not policy.provider_cap and not policy.category_cap:
+        full = draft if len(draft.listed) >= k else draft.plus(draft.rest)
+        return _arranged(full.take(_claims(full, k)[:k]))
+    found = _capped(draft, occasion)
+    if len(found.listed) < k:  # the caps leave too little of what was ranked
+        left = reserve(occasion.catalogue, occasion.live, occasion.query, MOST).rows
+        found = _capped(draft.wider(left[~np.isin(left, draft.pool.rows)]), occasion)
+    return _arranged(found)
+
+
+def _claims(draft: Draft, k: int) -> NDArray[np.intp]:
+    """Order the entries by their claim to be in the list."""
     free = draft.places == UNPLACED
     placed = np.flatnonzero(~free)[:k]
     explored = np.flatnonzero(free & (draft.slots == EXPLORE))[: k - len(placed)]
     organic = np.flatnonzero(free & (draft.slots == ORGANIC))
     room = k - len(placed) - len(explored)
-    wanted = np.concatenate([placed, organic[:room], explored, organic[room:]])
-    if capped:
-        fits = _fitting(occasion, draft.pool.rows[draft.listed[wanted]])
-        wanted = wanted[np.fromiter(fits, np.bool_, len(wanted))]
-    return _arranged(draft.take(wanted[:k]))
+    return np.concatenate([placed, organic[:room], explored, organic[room:]])
+
+
+def _capped(draft: Draft, occasion: Occasion) -> Draft:
+    draft = draft.plus(draft.rest)
+    claims = _claims(draft, occasion.query.k)
+    fits = _fitting(occasion, draft.pool.rows[draft.listed[claims]])
+    kept = claims[np.fromiter(fits, np.bool_, len(claims))]
+    return draft.take(kept[: occasion.query.k])
 
 
 def _arranged(draft: Draft) -> Draft:

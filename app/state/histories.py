@@ -1,6 +1,6 @@
-"""What each user did since the bundle was made, read from Redis in one command."""
+"""What each user did since the bundle was made, read from Redis in one round trip."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import orjson
@@ -8,6 +8,7 @@ import orjson
 from app.catalogue import IdIndex
 from app.contracts import NO_HISTORY, History
 from app.preferences import Preferences
+from app.state.blocked import blocked_key, unpacked
 from app.state.events import HISTORY_LIMIT, Interpreter, history_key
 from app.state.store import Store
 
@@ -29,17 +30,20 @@ class RedisHistories:
         object.__setattr__(self, "_interpreter", interpreter)
 
     async def recent(self, user: str) -> History:
-        """Give the user's live events, newest first; unknown items and types are left out.
+        """Give the user's live events, newest first, and blocked lists; unknown items are left out.
 
         Raises:
             StageError: the store cannot answer.
         """
-        reply = await self.store.command(
-            "ZREVRANGE", history_key(self.prefix, user), 0, self.limit - 1, "WITHSCORES"
+        newest = (history_key(self.prefix, user), 0, self.limit - 1, "WITHSCORES")
+        reply, kept = await self.store.pipeline(
+            "history", [("ZREVRANGE", *newest), ("GET", blocked_key(self.prefix, user))]
         )
+        blocked = unpacked(kept)
         if not reply:
-            return NO_HISTORY
+            return replace(NO_HISTORY, blocked=blocked) if blocked else NO_HISTORY
         members = orjson.loads(b"[%b]" % b",".join(reply[::2]))
         _, types, items, values = zip(*members, strict=True)
         times = np.fromiter(map(float, reply[1::2]), np.float64, len(members))
-        return self._interpreter.read(items, types, values, times)
+        read = self._interpreter.read(items, types, values, times)
+        return replace(read, blocked=blocked) if blocked else read
