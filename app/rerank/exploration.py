@@ -60,8 +60,8 @@ def greedy(bounds: Floats, slots: int) -> Choice:
 def thompson(offer: Offer, tried: Floats, taken: Floats, beta: float, seed: list[int]) -> Choice:
     """Take the highest of ``relevance + beta·θ``, θ drawn from Beta(1 + taken, 1 + left).
 
-    Thompson, 1933; Chapelle and Li: An empirical evaluation of Thompson sampling, 2011. One draw
-    decides all slots. A propensity is the share of ``DRAWS`` draws, the one that decided among
+    Thompson, 1933; Chapelle and Li: An empirical evaluation of Thompson sampling, 2011. Every slot
+    has a draw of its own. A propensity is the share of ``DRAWS`` draws, the one that decided among
     them, in which the item is the highest of those that are left: a Monte Carlo estimate, never 0.
 
     Args:
@@ -75,11 +75,13 @@ def thompson(offer: Offer, tried: Floats, taken: Floats, beta: float, seed: list
     taken = np.minimum(taken, tried)
     draws = random.beta(1.0 + taken, 1.0 + tried - taken, (DRAWS, len(tried)))
     values = offer.relevance + beta * draws
-    chosen = np.argsort(-values[0], kind="stable")[: offer.slots]
-    propensities = np.empty(len(chosen), np.float32)
-    for at, item in enumerate(chosen):
-        propensities[at] = np.mean(np.argmax(values, axis=1) == item)
-        values[:, item] = -np.inf
+    slots = min(offer.slots, len(tried))
+    chosen, propensities = np.empty(slots, np.intp), np.empty(slots, np.float32)
+    for at in range(slots):
+        highest = np.argmax(values, axis=1)
+        chosen[at] = highest[at]
+        propensities[at] = np.mean(highest == highest[at])
+        values[:, highest[at]] = -np.inf
     return Choice(chosen, propensities)
 
 
