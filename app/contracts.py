@@ -3,7 +3,7 @@
 Every module in ``app`` and ``offline`` may import from here; this module imports none of them.
 """
 
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field, replace
 from typing import Protocol, TypeAlias
 
@@ -211,7 +211,7 @@ class Selection:
     explored: NDArray[np.bool_]  # (n,) True where exploration, not the ranking, put the item
     propensities: Scores = field(default_factory=lambda: NO_SCORES)  # (n,) chance; empty: all 1
     slots: NDArray[np.int8] = field(default_factory=lambda: np.empty(0, np.int8))  # (n,) codes
-    trace: tuple[tuple[str, int], ...] = ()  # policies that changed something, and of how much
+    trace: Callable[[], list[tuple[str, int]]] = list  # policies, and how much each changed
 
     def __post_init__(self) -> None:
         if not len(self.propensities):

@@ -157,8 +157,8 @@ def test_the_policy_is_that_of_the_scene():
 
 def test_the_trace_says_which_policies_changed_something():
     chosen = made(replace(PLAIN, pinned={"i70": 1}))
-    assert dict(chosen.trace)["pinned"] >= 1
-    assert "tail" not in dict(chosen.trace)
+    assert dict(chosen.trace())["pinned"] >= 1
+    assert "tail" not in dict(chosen.trace())
 
 
 subsets = st.lists(st.integers(0, ITEMS - 1), max_size=12, unique=True)

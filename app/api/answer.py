@@ -78,7 +78,7 @@ def policies(slate: Slate) -> list[dict[str, Any]]:
     filters = [
         {"policy": name, "dropped": int(np.count_nonzero(~free))} for name, free in masks.items()
     ]
-    return filters + [{"policy": name, "changed": n} for name, n in slate.chosen.trace]
+    return filters + [{"policy": name, "changed": n} for name, n in slate.chosen.trace()]
 
 
 def explanations(slate: Slate) -> list[dict[str, Any]]:

@@ -21,6 +21,13 @@ class Occasion:
     content: Matrix  # (n, e) unit vectors
     live: Live
 
+    def explore_slots(self, n: int) -> int:
+        """Count the places that exploration fills, of a list from ``n`` candidates."""
+        query, policy = self.query, self.policy
+        if not query.explore or n <= query.k or "explore" not in policy.order:
+            return 0
+        return min(policy.explore_slots, query.k // policy.explore_from)
+
 
 UNPLACED = -1
 

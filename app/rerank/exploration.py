@@ -14,7 +14,8 @@ from app.rerank.draft import Draft, Occasion
 from app.rerank.policy import Policy
 from app.state.live import Live
 
-DRAWS = 256  # of Thompson sampling's posterior, to estimate its propensities
+DRAWS = 128  # of Thompson sampling's posterior, to estimate its propensities
+FEW = 32  # candidates that Thompson sampling draws for: those that can hope most
 
 Floats = NDArray[np.float64]
 
@@ -63,6 +64,7 @@ def thompson(offer: Offer, tried: Floats, taken: Floats, beta: float, seed: list
     Thompson, 1933; Chapelle and Li: An empirical evaluation of Thompson sampling, 2011. Every slot
     has a draw of its own. A propensity is the share of ``DRAWS`` draws, the one that decided among
     them, in which the item is the highest of those that are left: a Monte Carlo estimate, never 0.
+    Drawn are the ``FEW`` with the highest mean and two standard deviations; others have no chance.
 
     Args:
         offer: n candidates.
@@ -71,15 +73,17 @@ def thompson(offer: Offer, tried: Floats, taken: Floats, beta: float, seed: list
         beta: how much a sure success is worth against relevance.
         seed: gives the draws.
     """
-    random = np.random.default_rng(seed)
-    taken = np.minimum(taken, tried)
-    draws = random.beta(1.0 + taken, 1.0 + tried - taken, (DRAWS, len(tried)))
-    values = offer.relevance + beta * draws
-    slots = min(offer.slots, len(tried))
+    won, lost = 1.0 + np.minimum(taken, tried), 1.0 + np.maximum(tried - taken, 0.0)
+    mean = won / (won + lost)
+    hope = offer.relevance + beta * (mean + 2.0 * np.sqrt(mean * (1.0 - mean) / (won + lost + 1.0)))
+    few = np.argsort(-hope, kind="stable")[: max(FEW, offer.slots)]
+    draws = np.random.default_rng(seed).beta(won[few], lost[few], (DRAWS, len(few)))
+    values = offer.relevance[few] + beta * draws
+    slots = min(offer.slots, len(few))
     chosen, propensities = np.empty(slots, np.intp), np.empty(slots, np.float32)
     for at in range(slots):
         highest = np.argmax(values, axis=1)
-        chosen[at] = highest[at]
+        chosen[at] = few[highest[at]]
         propensities[at] = np.mean(highest == highest[at])
         values[:, highest[at]] = -np.inf
     return Choice(chosen, propensities)
@@ -116,13 +120,14 @@ def choose(policy: Policy, live: Live, offer: Offer, seed: list[int]) -> Choice:
 
 def explore(draft: Draft, occasion: Occasion) -> Draft:
     """Give the last places to items of which too little is known for how good they may be."""
-    query, policy = occasion.query, occasion.policy
-    slots = min(policy.explore_slots, query.k // policy.explore_from) if query.explore else 0
-    if not slots or len(draft.pool) <= query.k:
+    slots = occasion.explore_slots(len(draft.pool))
+    if not slots:
         return draft
-    organic = draft.slots == ORGANIC
-    room = max(query.k - slots - int((~organic).sum()), 0)
-    draft = draft.take(np.flatnonzero(~organic | (np.cumsum(organic) <= room)))
+    query, policy = occasion.query, occasion.policy
+    if len(draft.listed) > query.k - slots:
+        organic = draft.slots == ORGANIC
+        room = max(query.k - slots - int((~organic).sum()), 0)
+        draft = draft.take(np.flatnonzero(~organic | (np.cumsum(organic) <= room)))
     offered = draft.rest[: policy.explore_among]
     if len(offered) < slots:
         return draft

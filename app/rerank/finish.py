@@ -21,6 +21,8 @@ def finish(draft: Draft, occasion: Occasion) -> Draft:
     """
     k, policy = occasion.query.k, occasion.policy
     if not policy.provider_cap and not policy.category_cap:
+        if _is_finished(draft, k):
+            return draft
         full = draft if len(draft.listed) >= k else draft.plus(draft.rest)
         return _arranged(full.take(_claims(full, k)[:k]))
     found = _capped(draft, occasion)
@@ -28,6 +30,12 @@ def finish(draft: Draft, occasion: Occasion) -> Draft:
         left = reserve(occasion.catalogue, occasion.live, occasion.query, MOST).rows
         found = _capped(draft.wider(left[~np.isin(left, draft.pool.rows)]), occasion)
     return _arranged(found)
+
+
+def _is_finished(draft: Draft, k: int) -> bool:
+    """Say whether the list is whole as it stands, as it is where nothing was placed by hand."""
+    at_end = bool(np.all(draft.slots[:-1] <= draft.slots[1:]))
+    return len(draft.listed) == k and at_end and bool(np.all(draft.places == UNPLACED))
 
 
 def _claims(draft: Draft, k: int) -> NDArray[np.intp]:

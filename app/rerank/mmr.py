@@ -3,7 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from app.contracts import Matrix, Scores
+from app.contracts import EXPLORE, Matrix, Scores
 from app.rerank.draft import Draft, Occasion
 
 
@@ -33,7 +33,9 @@ def mmr(relevance: Scores, vectors: Matrix, k: int, diversity: float) -> NDArray
 
 def diversify(draft: Draft, occasion: Occasion) -> Draft:
     """Fill the list with what is good, and unlike the rest of what is chosen here."""
-    rest = draft.rest
+    rest = draft.rest if len(draft.listed) else np.arange(len(draft.pool))
     vectors = occasion.content[draft.pool.rows[rest]]
-    room = max(occasion.query.k - len(draft.listed), 0)
+    explored = int(np.count_nonzero(draft.slots == EXPLORE))  # already, where the order is so
+    reserved = occasion.explore_slots(len(draft.pool)) - explored
+    room = max(occasion.query.k - len(draft.listed) - max(reserved, 0), 0)
     return draft.plus(rest[mmr(draft.worth[rest], vectors, room, occasion.policy.diversity)])

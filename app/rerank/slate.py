@@ -1,7 +1,9 @@
 """The last stage: the policies of a scene, in their order, make the list of k."""
 
+import itertools
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from types import MappingProxyType
 
 import numpy as np
@@ -56,17 +58,18 @@ class SlateMaker:
             len(pool)
         )
         occasion = Occasion(query, policy, self.catalogue, self.content, self.live)
-        draft, trace = Draft.of(pool, relevance(pool)), []
+        draft = Draft.of(pool, relevance(pool))
+        drafts = [("", draft)]
         for name in (*policy.order, "finish"):
             before, draft = draft, POLICIES[name](draft, occasion)
             if draft is not before:
-                trace.append((name, changes(before, draft)))
+                drafts.append((name, draft))
         return Selection(
             draft.pool.take(draft.listed),
             draft.slots == EXPLORE,
             draft.propensities,
             draft.slots,
-            tuple(trace),
+            partial(changes, drafts),
         )
 
 
@@ -78,8 +81,14 @@ def relevance(pool: Candidates) -> Scores:
     return scaled.astype(np.float32)
 
 
-def changes(before: Draft, after: Draft) -> int:
-    """Count the places that hold something else than before, or what is worth something else."""
+def changes(drafts: list[tuple[str, Draft]]) -> list[tuple[str, int]]:
+    """Say for each policy how many items got another worth, or places of the list another item."""
+    return [
+        (name, _change(before, after)) for (_, before), (name, after) in itertools.pairwise(drafts)
+    ]
+
+
+def _change(before: Draft, after: Draft) -> int:
     if after.worth is not before.worth and len(after.worth) == len(before.worth):
         return int(np.count_nonzero(after.worth != before.worth))
     n = max(len(before.listed), len(after.listed))
