@@ -6,7 +6,7 @@ from typing import Literal, TypeAlias
 Again: TypeAlias = Literal["drop", "demote", "keep"]  # what becomes of an item met before
 Way: TypeAlias = Literal["ucb", "thompson", "epsilon_greedy"]
 
-ORDER = ("freshness", "seen", "diversity", "tail", "providers", "explore", "sponsored", "pinned")
+ORDER = ("freshness", "seen", "diversity", "explore", "tail", "providers", "sponsored", "pinned")
 
 
 @dataclass(frozen=True, slots=True)
