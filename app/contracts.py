@@ -36,6 +36,7 @@ class Blocked:
 
 
 NOTHING_BLOCKED = Blocked()
+NO_ROWS: Rows = np.empty(0, np.int64)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -47,6 +48,7 @@ class History:
     weights: Scores  # (h,) preference: > 0 liked (larger is stronger), 0 neutral, < 0 disliked
     times: Times  # (h,) non-increasing
     blocked: Blocked = NOTHING_BLOCKED  # as the store has it; parts of a history do not keep it
+    shown: Rows = field(default_factory=lambda: NO_ROWS)  # lately, newest first; likewise
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -65,7 +67,6 @@ class History:
         return self.take(spoken[:limit])
 
 
-NO_ROWS: Rows = np.empty(0, np.int64)
 NO_SCORES: Scores = np.empty(0, np.float32)
 NO_HISTORY = History(NO_ROWS, np.empty(0, np.float32), np.empty(0, np.float32), np.empty(0))
 
@@ -116,6 +117,7 @@ class Query:
     scene: str = ""
     offset: int = 0
     rules: tuple[Rule, ...] = ()  # beside what is excluded
+    shown: Rows = field(default_factory=lambda: NO_ROWS)  # lately, newest first
 
     def unseen(self, rows: Rows) -> NDArray[np.bool_]:
         """Say for each row whether it may be answered."""

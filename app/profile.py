@@ -87,7 +87,7 @@ class Profiles:
             user=request.user,
             member=member,
             history=history.take(np.arange(min(HISTORY_LIMIT, len(history)))),
-            excluded=self._excluded(history, request),
+            excluded=self._excluded(history, recent, request),
             segments=np.asarray(users.segments[member]) if member >= 0 else unknown,
             taste=self.stranger(),
             now=max(known, float(history.times[0]) if len(history) else 0.0),
@@ -98,13 +98,16 @@ class Profiles:
             quality=request.quality,
             scene=request.scene,
             offset=request.offset,
+            shown=recent.shown,
             rules=self.house.rules(request, recent) if self.house else (),
         )
 
-    def _excluded(self, history: History, request: Request) -> NDArray[np.bool_]:
+    def _excluded(self, history: History, recent: History, request: Request) -> NDArray[np.bool_]:
         excluded = np.zeros(len(self.models.catalogue), np.bool_)
         if self.house is None or self.house.of(request.scene).seen == "drop":
             excluded[history.rows] = True
+        if self.house and len(recent.shown) and self.house.of(request.scene).shown == "drop":
+            excluded[recent.shown] = True
         excluded[request.exclude] = True
         return excluded
 

@@ -60,6 +60,7 @@ class PolicySettings(BaseModel):
     explore_epsilon: float = Field(DEFAULT_POLICY.explore_epsilon, ge=0, le=1)
     explore_among: int = Field(DEFAULT_POLICY.explore_among, ge=1)
     seen: Again = DEFAULT_POLICY.seen
+    shown: Again = DEFAULT_POLICY.shown
     demotion: float = Field(DEFAULT_POLICY.demotion, ge=0, le=10)
     blocked_items: tuple[str, ...] = ()
     blocked_providers: tuple[str, ...] = ()
@@ -117,6 +118,7 @@ class Settings(BaseSettings):
     checkpoints_ms: CheckpointSettings = CheckpointSettings()
     policy: PolicySettings = PolicySettings()
     scenes: dict[str, PolicySettings] = {}
+    shown_limit: int = Field(100, ge=1, le=1_000)
     objectives: dict[str, Annotated[float, Field(ge=0, allow_inf_nan=False)]] = {}
     k_max: int = Field(100, ge=1, le=500)
     max_in_flight: int = Field(14, ge=1)  # some 5 ms of CPU each have to fit into the budget
@@ -148,6 +150,11 @@ class Settings(BaseSettings):
     def scene_policies(self) -> dict[str, Policy]:
         """Give the policy of every scene that has one of its own."""
         return {name: self.policy.of_scene(scene) for name, scene in self.scenes.items()}
+
+    def remembered(self) -> int:
+        """Count the items that a user was shown lately to remember; 0 where no policy asks."""
+        policies = [self.policy.policy(), *self.scene_policies().values()]
+        return self.shown_limit if any(one.shown != "keep" for one in policies) else 0
 
     def export(self) -> None:
         """Put the settings into the environment, for the worker processes to read."""

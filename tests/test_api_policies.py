@@ -7,7 +7,7 @@ import pytest
 from app.bundle import current, load
 from app.settings import PolicySettings
 from app.state.blocked import MOST, blocked_key
-from tests.conftest import hosted, leisurely, seen_by
+from tests.conftest import hosted, leisurely, seen_by, until
 from tests.test_api_recommend import is_refused, stranger
 
 
@@ -161,3 +161,12 @@ def test_scenes_have_policies_of_their_own_and_an_unknown_one_is_refused(trained
 
 def test_without_scenes_any_name_will_do(api):
     assert len(api.ids("u1", scene="basket")) == 10
+
+
+def test_what_was_shown_lately_is_not_shown_again_so_soon(trained, redis_url):
+    scenes = {"feed": PolicySettings(shown="drop", explore_slots=0)}
+    with hosted(leisurely(out=trained, redis_url=redis_url, scenes=scenes)) as service:
+        someone = f"s-{uuid4().hex}"
+        first = service.ids(someone, scene="feed")
+        until(lambda: not set(service.ids(someone, scene="feed")) & set(first))
+        assert set(service.ids(someone)) & set(first)  # at home nothing is dropped

@@ -4,7 +4,7 @@ from collections import Counter
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from app.rerank.exploration import DRAWS, Offer, epsilon_greedy, greedy, thompson, ucb
@@ -71,6 +71,7 @@ def test_thompson_prefers_what_is_taken_and_tries_what_is_unknown():
     assert min(counts[0], counts[2]) > 100
 
 
+@settings(deadline=None)
 @given(
     st.sampled_from(["ucb", "thompson", "epsilon_greedy"]),
     st.integers(0, 2**32 - 1),

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from hypothesis import example, given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from app.catalogue import Catalogue, IdIndex, Texts
@@ -135,6 +135,7 @@ leaves = st.one_of(
 )
 
 
+@settings(deadline=None)
 @given(leaves, leaves)
 def test_and_or_and_not_are_those_of_logic(one, two):
     a, b = (set(passing(text)) for text in (one, two))
@@ -143,6 +144,7 @@ def test_and_or_and_not_are_those_of_logic(one, two):
     assert set(passing(f"not ({one})")) == set("abcd") - a
 
 
+@settings(deadline=None)
 @given(
     st.text(max_size=60)
     | st.text("()[]and or not in=<>!'\"year category 0123456789.,_", max_size=60)

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from hypothesis import example, given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from app.contracts import NO_HISTORY, SLOTS, Blocked
@@ -13,7 +13,17 @@ from app.rerank.house import House
 from app.rerank.policy import ORDER, Policy
 from app.rerank.slate import SlateMaker
 from app.state.live import Live
-from tests.fakes import CATEGORIES, ITEMS, PROVIDERS, history, pool, query, request, small_models
+from tests.fakes import (
+    CATEGORIES,
+    ITEMS,
+    PROVIDERS,
+    history,
+    pool,
+    query,
+    request,
+    rows,
+    small_models,
+)
 
 MODELS = small_models()
 FLAGS = (np.arange(ITEMS)[:, None] % 4 == 3).astype(np.uint8)
@@ -133,6 +143,19 @@ def test_seen_items_are_demoted_where_the_scene_says_so():
     assert shown(made(demoting, query(k=20)))[0] == 20
 
 
+def test_items_shown_lately_are_demoted_or_dropped_where_the_scene_says_so():
+    asked = query(k=20, shown=rows(20, 23))
+    demoting = replace(PLAIN, shown="demote", demotion=2.0)
+    assert shown(made(demoting, asked))[-2:] == [20, 23]
+    assert shown(made(PLAIN, asked))[0] == 20
+    for shown_policy, dropped in (("drop", [20, 23]), ("demote", []), ("keep", [])):
+        house = House(CATALOGUE, Policy(shown=shown_policy))
+        told = Profiles(MODELS, LIVE, house).query(
+            request(""), replace(NO_HISTORY, shown=rows(20, 23))
+        )
+        assert np.flatnonzero(told.excluded).tolist() == dropped
+
+
 @pytest.mark.parametrize("seen", ["drop", "demote", "keep"])
 def test_seen_items_are_candidates_unless_dropped(seen):
     profiles = Profiles(MODELS, LIVE, House(CATALOGUE, Policy(seen=seen)))
@@ -171,6 +194,7 @@ policies = st.builds(
     explore_slots=st.integers(0, 5),
     explore_from=st.integers(1, 5),
     seen=st.sampled_from(["drop", "demote", "keep"]),
+    shown=st.sampled_from(["drop", "demote", "keep"]),
     blocked_items=ids.map(tuple),
     blocked_providers=providers,
     blocked_categories=st.lists(st.sampled_from(CATEGORIES), max_size=1).map(tuple),
@@ -190,6 +214,7 @@ policies = st.builds(
 FILTERS = ("", 'category == "drama"', "year >= 1980", 'provider != "acme"')
 
 
+@settings(deadline=None)
 @given(
     policy=policies,
     blocked=st.builds(Blocked, ids.map(tuple), providers),

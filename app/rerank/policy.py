@@ -22,6 +22,7 @@ class Policy:
     explore_epsilon: float = 0.5  # of epsilon_greedy: the chance that a slot is drawn blindly
     explore_among: int = 100  # the user's best candidates, beside the list, that a slot chooses of
     seen: Again = "drop"  # items that the user has acted on
+    shown: Again = "keep"  # items that the user was shown lately
     demotion: float = 0.5  # what demoting takes off, on the scale of relevance
     blocked_items: tuple[str, ...] = ()
     blocked_providers: tuple[str, ...] = ()

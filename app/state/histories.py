@@ -6,11 +6,12 @@ import numpy as np
 import orjson
 
 from app.catalogue import IdIndex
-from app.contracts import NO_HISTORY, History
+from app.contracts import NO_HISTORY, NO_ROWS, History
 from app.preferences import Preferences
 from app.state.blocked import blocked_key, unpacked
 from app.state.events import HISTORY_LIMIT, Interpreter, history_key
-from app.state.store import Store
+from app.state.shown import shown_lately_key
+from app.state.store import Part, Store
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -23,6 +24,7 @@ class RedisHistories:
     preferences: Preferences
     time_shift: float = 0.0  # seconds from the data's time to the wall clock
     limit: int = HISTORY_LIMIT
+    shown: int = 0  # items that the user was shown lately; 0: no policy asks for them
     _interpreter: Interpreter = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
@@ -30,20 +32,29 @@ class RedisHistories:
         object.__setattr__(self, "_interpreter", interpreter)
 
     async def recent(self, user: str) -> History:
-        """Give the user's live events, newest first, and blocked lists; unknown items are left out.
+        """Give the user's live events, newest first, and what is blocked and was shown.
+
+        Unknown items and types are left out.
 
         Raises:
             StageError: the store cannot answer.
         """
         newest = (history_key(self.prefix, user), 0, self.limit - 1, "WITHSCORES")
-        reply, kept = await self.store.pipeline(
-            "history", [("ZREVRANGE", *newest), ("GET", blocked_key(self.prefix, user))]
-        )
-        blocked = unpacked(kept)
-        if not reply:
-            return replace(NO_HISTORY, blocked=blocked) if blocked else NO_HISTORY
+        asked: list[tuple[Part, ...]] = [
+            ("ZREVRANGE", *newest),
+            ("GET", blocked_key(self.prefix, user)),
+        ]
+        if self.shown:
+            asked.append(("LRANGE", shown_lately_key(self.prefix, user), 0, self.shown - 1))
+        reply, kept, *lately = await self.store.pipeline("history", asked)
+        read = self._events(reply) if reply else NO_HISTORY
+        if kept is None and not any(lately):
+            return read
+        shown = self.ids.rows([item.decode() for item in lately[0]]) if any(lately) else NO_ROWS
+        return replace(read, blocked=unpacked(kept), shown=shown[shown >= 0])
+
+    def _events(self, reply: list[bytes]) -> History:
         members = orjson.loads(b"[%b]" % b",".join(reply[::2]))
         _, types, items, values = zip(*members, strict=True)
         times = np.fromiter(map(float, reply[1::2]), np.float64, len(members))
-        read = self._interpreter.read(items, types, values, times)
-        return replace(read, blocked=blocked) if blocked else read
+        return self._interpreter.read(items, types, values, times)
