@@ -5,7 +5,7 @@ This is where a channel is added: name its table in ``ITEM_TABLES``, or write
 ``app.columns.channels.CHANNELS`` (its columns follow).
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import faiss
@@ -23,6 +23,7 @@ from app.recall.crowd import Crowd, Popular
 from app.recall.item_table import ItemTable
 from app.recall.user_cf import UserCF
 from app.recall.vectors import OffLoop, Vectors
+from app.rerank.house import House
 from app.rerank.slate import Policy, SlateMaker
 from app.run import Checkpoints
 from app.state.live import Live
@@ -78,6 +79,7 @@ class Wiring:
     sizes: Sizes = field(default_factory=Sizes)
     policy: Policy = field(default_factory=Policy)
     index: Callable[[Matrix], faiss.Index] = field(default_factory=lambda: flat_index)  # offline
+    scenes: Mapping[str, Policy] = field(default_factory=dict)  # where another policy holds
 
 
 class AsMerged:
@@ -168,15 +170,18 @@ def assemble(
     built = (*(channel.name for channel in waiting), *(channel.name for channel in local))
     if built != CHANNELS:
         raise ValueError(f"the channels are {built}, features are computed for {CHANNELS}")
+    house = House(models.catalogue, wiring.policy, wiring.scenes)
     return Funnel(
-        profiles=Profiles(models, state.live),
+        profiles=Profiles(models, state.live, house),
         histories=state.histories,
         channels=waiting,
         local=local,
         always=Crowd("always", state.live.popular),
         coarse=stage("coarse", COARSE_VIEW, rankers.coarse, sizes.coarse, by.coarse),
         fine=stage("fine", FINE_VIEW, rankers.fine, sizes.fine, by.fine),
-        reranker=SlateMaker(models.catalogue, models.content.items, state.live, wiring.policy),
+        reranker=SlateMaker(
+            models.catalogue, models.content.items, state.live, wiring.policy, wiring.scenes
+        ),
         cpu=wiring.cpu,
         by=by,
         recall_limit=sizes.recall,

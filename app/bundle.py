@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from app.artifacts import Content, Factors, Models, Popularity, Segments, Table, Users
 from app.assemble import Indexes, Rankers, Sizes
-from app.catalogue import Catalogue, IdIndex, Texts
+from app.catalogue import NO_FLAGS, Catalogue, IdIndex, Texts
 from app.integrity import verify
 from app.manifest import POINTER, BundleError, Manifest, read_manifest
 from app.rank.blend import OBJECTIVES, Blend, read_blend
@@ -122,7 +122,12 @@ def _models(folder: Path, manifest: Manifest) -> Models:
             titles=Texts(**arrays("catalogue.titles", "ends", "utf8")),
             category_names=tuple(manifest.category_names),
             provider_names=Texts(**arrays("catalogue.provider_names", "ends", "utf8")),
-            **arrays("catalogue", "categories", "released", "available", "providers"),
+            categories=array("catalogue.categories"),
+            released=array("catalogue.released"),
+            available=array("catalogue.available"),
+            providers=array("catalogue.providers"),
+            flags=array("catalogue.flags") if manifest.flag_names else NO_FLAGS,
+            flag_names=tuple(manifest.flag_names),
         ),
         users=Users(
             ids=IdIndex(array("users.ids")),

@@ -1,7 +1,7 @@
 """What exists: public ids and their rows, and what is known of each item beside behaviour."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
@@ -68,6 +68,9 @@ class Texts:
         return [self.utf8[start:end].tobytes().decode() or None for start, end in spans]
 
 
+NO_FLAGS = np.empty((0, 0), np.uint8)
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Catalogue:
     """The items, as columns. Every array of the project that is (n, ...) is in this row order."""
@@ -80,6 +83,26 @@ class Catalogue:
     available: NDArray[np.bool_]  # (n,) False: must never be answered
     providers: NDArray[np.int32]  # (n,) who makes or sells it, as a row of the names; -1 unknown
     provider_names: Texts  # (p,)
+    flags: NDArray[np.uint8] = field(default_factory=lambda: NO_FLAGS)  # (n, f) policy flags
+    flag_names: tuple[str, ...] = ()  # (f,) such as "adult": scenes forbid them
 
     def __len__(self) -> int:
         return len(self.ids)
+
+    def provider_codes(self, names: Sequence[str]) -> NDArray[np.int32]:
+        """Give the codes of those of these providers that are known."""
+        known = self.provider_names.tolist()
+        return np.array([known.index(name) for name in names if name in known], np.int32)
+
+    def categorised(self, rows: Rows, names: Sequence[str]) -> NDArray[np.bool_]:
+        """Say which of ``rows`` are of any of these categories."""
+        known = self.category_names
+        columns = [known.index(name) for name in names if name in known]
+        return np.asarray(self.categories[rows][:, columns].any(axis=1))
+
+    def flagged(self, rows: Rows, names: Sequence[str]) -> NDArray[np.bool_]:
+        """Say which of ``rows`` have any of these policy flags."""
+        columns = [self.flag_names.index(name) for name in names if name in self.flag_names]
+        if not columns:
+            return np.zeros(len(rows), np.bool_)
+        return np.asarray(self.flags[rows][:, columns].any(axis=1))

@@ -3,7 +3,7 @@
 Every module in ``app`` and ``offline`` may import from here; this module imports none of them.
 """
 
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Protocol, TypeAlias
@@ -24,14 +24,32 @@ class StageError(Exception):
     """A stage cannot answer, for a reason we foresaw: a store is down, an artifact is absent."""
 
 
+@dataclass(frozen=True, slots=True)
+class Blocked:
+    """What must not be shown: public ids of items, names of providers and of categories."""
+
+    items: tuple[str, ...] = ()
+    providers: tuple[str, ...] = ()
+    categories: tuple[str, ...] = ()
+
+    def __bool__(self) -> bool:
+        return bool(self.items or self.providers or self.categories)
+
+
+NOTHING_BLOCKED = Blocked()
+NO_ROWS: Rows = np.empty(0, np.int64)
+
+
 @dataclass(frozen=True, eq=False)
 class History:
-    """What one user did, newest first, as parallel columns."""
+    """What one user did, newest first, as parallel columns; and what the user never wants."""
 
     rows: Rows  # (h,) may repeat: a user can act on an item twice
     values: Scores  # (h,) the raw value: stars, plays, seconds; 1.0 when the event has none
     weights: Scores  # (h,) preference: > 0 liked (larger is stronger), 0 neutral, < 0 disliked
     times: Times  # (h,) non-increasing
+    blocked: Blocked = NOTHING_BLOCKED  # as the store has it; parts of a history do not keep it
+    shown: Rows = field(default_factory=lambda: NO_ROWS)  # lately, newest first; likewise
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -63,7 +81,7 @@ class History:
         return self.take(spoken if len(spoken) else (self.weights == 0).nonzero()[0])
 
 
-NO_ROWS: Rows = np.empty(0, np.int64)
+NO_SCORES: Scores = np.empty(0, np.float32)
 NO_HISTORY = History(NO_ROWS, np.empty(0, np.float32), np.empty(0, np.float32), np.empty(0))
 
 
@@ -79,6 +97,19 @@ class Request:
     exclude: Rows = field(default_factory=lambda: NO_ROWS)  # asked to be left out
     explore: bool = True  # False: no exploration slot
     quality: float = 1.0  # under load below 1: the share of the candidates to work on
+    scene: str = ""  # where the list is shown: chooses the policy; "": the default one
+    filter: str = ""  # an expression over attributes, see app.rerank.expression; "": none
+    offset: int = 0  # places that earlier pages of the same list had
+
+
+class Rule(Protocol):
+    """A hard filter of one request. Pure, and cannot fail: what it needs was fetched earlier."""
+
+    @property
+    def name(self) -> str: ...
+    def allows(self, rows: Rows) -> NDArray[np.bool_]:
+        """Say for each row whether it may be shown, (n,)."""
+        ...
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -97,10 +128,16 @@ class Query:
     seed: int
     explore: bool = True
     quality: float = 1.0
+    scene: str = ""
+    offset: int = 0
+    rules: tuple[Rule, ...] = ()  # beside what is excluded
+    shown: Rows = field(default_factory=lambda: NO_ROWS)  # lately, newest first
 
     def unseen(self, rows: Rows) -> NDArray[np.bool_]:
         """Say for each row whether it may be answered."""
         free: NDArray[np.bool_] = ~self.excluded.take(rows)
+        for rule in self.rules:
+            free &= rule.allows(rows)
         return free
 
 
@@ -179,12 +216,26 @@ class Candidates:
         return self.take((-self.scores).argsort(kind="stable")[:n])
 
 
+ORGANIC, EXPLORE, SPONSORED, PINNED = range(4)
+SLOTS = ("organic", "explore", "sponsored", "pinned")  # by code
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Selection:
-    """The reranker's answer: the items to show, in order, and which are exploration."""
+    """The reranker's answer: the items to show, in order, and how each came to its place."""
 
     pool: Candidates
     explored: NDArray[np.bool_]  # (n,) True where exploration, not the ranking, put the item
+    propensities: Scores = field(default_factory=lambda: NO_SCORES)  # (n,) chance; empty: all 1
+    slots: NDArray[np.int8] = field(default_factory=lambda: np.empty(0, np.int8))  # (n,) codes
+    trace: Callable[[], list[tuple[str, int]]] = list  # policies, and how much each changed
+
+    def __post_init__(self) -> None:
+        if not len(self.propensities):
+            object.__setattr__(self, "propensities", np.ones(len(self.pool), np.float32))
+        if not len(self.slots):
+            codes = np.where(self.explored, EXPLORE, ORGANIC).astype(np.int8)
+            object.__setattr__(self, "slots", codes)
 
     def __len__(self) -> int:
         return len(self.pool)

@@ -33,6 +33,7 @@ from app.cpu import Cpu
 from app.profile import Profiles
 from app.recall.crowd import Crowd
 from app.recall.merge import merge
+from app.recall.reserve import reserve
 from app.rerank.policies import permitted
 from app.run import Checkpoints, Run, Step
 
@@ -124,7 +125,7 @@ class Funnel:
 
     def _rank(self, query: Query, proposals: list[Proposal], run: Run) -> Slate:
         """Merge what was proposed, rank it twice, and make the list."""
-        merged = merge(proposals, query)
+        merged = self._merged(proposals, query)
         coarse = self._cut(self.coarse, query, merged, run)
         fine = self._cut(self.fine, query, coarse, run)
         chosen = run.compute(
@@ -132,6 +133,21 @@ class Funnel:
         )
         chosen = self._as_ranked(query, fine) if chosen is None else chosen
         return Slate(query, tuple(proposals), merged, coarse, fine, chosen, tuple(run.steps))
+
+    def _merged(self, proposals: list[Proposal], query: Query) -> Candidates:
+        """Join the channels' answers; where filters leave too little, the whole catalogue fills up.
+
+        A filter that is told to the ranking is no reason for a short list, nor for a poor choice:
+        with one there is twice what is asked for to choose from.
+        """
+        known, live = self.profiles.models.catalogue, self.profiles.live
+        pool = merge(proposals, query)
+        enough = 2 * query.k if query.rules else query.k
+        if np.count_nonzero(known.available[pool.rows]) < enough:
+            limit = max(enough, self.recall_limit)
+            proposals[-1] = reserve(known, live, query, limit)
+            pool = merge(proposals, query)
+        return pool
 
     def _cut(self, stage: RankStage, query: Query, pool: Candidates, run: Run) -> Candidates:
         """Score the pool and keep the best; failing that, the best by the scores it came with."""
@@ -149,7 +165,7 @@ class Funnel:
         query = run.query or self.profiles.query(request, NO_HISTORY)
         nothing = [NO_PROPOSAL] * (len(self.channels) + len(self.local))
         proposals = [*(run.proposals[: len(nothing)] or nothing), self.always.listed()]
-        pool = merge(proposals, query)
+        pool = self._merged(proposals, query)
         chosen = self._as_ranked(query, pool)
         steps = tuple(run.steps)
         return Slate(query, tuple(proposals), pool, chosen.pool, chosen.pool, chosen, steps)

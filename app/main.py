@@ -9,7 +9,7 @@ from fastapi import FastAPI
 from fastapi_offline import FastAPIOffline
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from app.api import errors, events, health, recommend
+from app.api import blocked, errors, events, health, recommend
 from app.api.bodies import BoundedBody
 from app.observe import logs
 from app.observe.metrics import Metrics
@@ -74,6 +74,12 @@ def create(settings: Settings | None = None) -> FastAPI:
     app.add_middleware(BoundedBody)
     app.add_middleware(Arrival, metrics=metrics)
     errors.install(app)
-    for router in (recommend.direct, recommend.router, events.router, health.router):
+    for router in (
+        recommend.direct,
+        recommend.router,
+        events.router,
+        blocked.router,
+        health.router,
+    ):
         app.include_router(router)
     return app

@@ -96,6 +96,7 @@ class Manifest(BaseModel):
     explicit: bool  # values are ratings
     sizes: SizesFact
     category_names: list[str]
+    flag_names: list[str] = []  # policy flags; none in bundles made before there were any
     segment_names: list[str]
     segment_labels: list[list[str]]
     tables: list[str]

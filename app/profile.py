@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from app.artifacts import Content, Factors, Models
 from app.contracts import NO_HISTORY, History, Query, Request, Scores, Taste
+from app.rerank.house import House
 from app.state.live import Live
 
 HISTORY_LIMIT = 500  # events: more add nothing to the vectors and cost time in every stage
@@ -21,7 +22,8 @@ def join(parts: list[History]) -> History:
     parts = [part for part in parts if len(part)]
     if len(parts) <= 1:
         return parts[0] if parts else NO_HISTORY
-    whole = History(*(np.concatenate(c) for c in zip(*map(_columns, parts), strict=True)))
+    rows, values, weights, times = map(np.concatenate, zip(*map(_columns, parts), strict=True))
+    whole = History(rows, values, weights, times)
     order = np.lexsort((whole.rows, -whole.times))
     rows, times = whole.rows[order], whole.times[order]
     new = np.ones(len(order), np.bool_)
@@ -65,6 +67,7 @@ class Profiles:
 
     models: Models
     live: Live
+    house: House | None = None  # None: nothing but what is seen is left out
 
     def stranger(self) -> Taste:
         """Give the taste of somebody of whom nothing is known."""
@@ -84,7 +87,7 @@ class Profiles:
             user=request.user,
             member=member,
             history=history.newest(HISTORY_LIMIT),
-            excluded=self._excluded(history, request),
+            excluded=self._excluded(history, recent, request),
             segments=np.asarray(users.segments[member]) if member >= 0 else unknown,
             taste=self.stranger(),
             now=max(known, float(history.times[0]) if len(history) else 0.0),
@@ -93,11 +96,18 @@ class Profiles:
             seed=request.seed,
             explore=request.explore,
             quality=request.quality,
+            scene=request.scene,
+            offset=request.offset,
+            shown=recent.shown,
+            rules=self.house.rules(request, recent) if self.house else (),
         )
 
-    def _excluded(self, history: History, request: Request) -> NDArray[np.bool_]:
+    def _excluded(self, history: History, recent: History, request: Request) -> NDArray[np.bool_]:
         excluded = np.zeros(len(self.models.catalogue), np.bool_)
-        excluded[history.rows] = True
+        if self.house is None or self.house.of(request.scene).seen == "drop":
+            excluded[history.rows] = True
+        if self.house and len(recent.shown) and self.house.of(request.scene).shown == "drop":
+            excluded[recent.shown] = True
         excluded[request.exclude] = True
         return excluded
 

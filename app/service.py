@@ -75,6 +75,7 @@ class Service:
             settings.redis_url, timeout=WRITE_WITHIN, on_round_trip=metrics.round_trip
         )
         self.impressions = Impressions(self.writer, settings.key_prefix)
+        self.impressions.remembered = settings.remembered()
         self.cpu = Cpu(settings.cpu_threads)
         self.in_flight = 0
         self.tried = asyncio.Event()  # set once the first bundle was served or refused
@@ -184,7 +185,13 @@ class Service:
             bundle.weighed(settings.objectives),
             State(
                 live,
-                RedisHistories(self.store, prefix, *common, limit=settings.history_limit),
+                RedisHistories(
+                    self.store,
+                    prefix,
+                    *common,
+                    limit=settings.history_limit,
+                    shown=settings.remembered(),
+                ),
                 RedisTables(self.store, prefix, bundle.version),
             ),
             Wiring(
@@ -192,6 +199,7 @@ class Service:
                 settings.checkpoints_ms.seconds(),
                 bundle.sizes,
                 settings.policy.policy(),
+                scenes=settings.scene_policies(),
             ),
         )
         since = int(manifest.data_end * 1000)

@@ -19,7 +19,7 @@ from pydantic_settings import (
 )
 from typing_extensions import override
 
-from app.rerank.slate import Policy
+from app.rerank.policy import ORDER, Again, Policy, Way
 from app.run import Checkpoints
 from app.state.store import public_address
 
@@ -48,18 +48,50 @@ class CheckpointSettings(BaseModel):
 
 
 class PolicySettings(BaseModel):
-    """How the last stage weighs one thing against another; see ``app.rerank.slate.Policy``."""
+    """How the last stage weighs one thing against another; see ``app.rerank.policy.Policy``."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
     diversity: float = Field(DEFAULT_POLICY.diversity, ge=0, le=1)
     freshness: float = Field(DEFAULT_POLICY.freshness, ge=0, le=1)
+    explore: Way = DEFAULT_POLICY.explore
     explore_slots: int = Field(DEFAULT_POLICY.explore_slots, ge=0, le=5)
     explore_from: int = Field(DEFAULT_POLICY.explore_from, ge=1)
     explore_beta: float = Field(DEFAULT_POLICY.explore_beta, ge=0)
+    explore_epsilon: float = Field(DEFAULT_POLICY.explore_epsilon, ge=0, le=1)
+    explore_among: int = Field(DEFAULT_POLICY.explore_among, ge=1)
+    seen: Again = DEFAULT_POLICY.seen
+    shown: Again = DEFAULT_POLICY.shown
+    demotion: float = Field(DEFAULT_POLICY.demotion, ge=0, le=10)
+    blocked_items: tuple[str, ...] = ()
+    blocked_providers: tuple[str, ...] = ()
+    blocked_categories: tuple[str, ...] = ()
+    forbidden_flags: tuple[str, ...] = ()
+    provider_cap: int = Field(DEFAULT_POLICY.provider_cap, ge=0)
+    category_cap: int = Field(DEFAULT_POLICY.category_cap, ge=0)
+    tail_places: int = Field(DEFAULT_POLICY.tail_places, ge=0)
+    tail_share: float = Field(DEFAULT_POLICY.tail_share, gt=0, le=1)
+    provider_places: dict[str, Annotated[int, Field(ge=0)]] = {}
+    pinned: dict[str, Annotated[int, Field(ge=1)]] = {}
+    sponsored: tuple[str, ...] = ()
+    sponsored_places: tuple[Annotated[int, Field(ge=1)], ...] = ()
+    sponsored_cap: int = Field(DEFAULT_POLICY.sponsored_cap, ge=0)
+    order: tuple[str, ...] = DEFAULT_POLICY.order
+
+    @field_validator("order")
+    @classmethod
+    def _of_policies(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        unknown = [name for name in value if name not in ORDER]
+        if unknown or len(set(value)) < len(value):
+            raise ValueError(f"name each policy once at most; there are {', '.join(ORDER)}")
+        return value
 
     def policy(self) -> Policy:
         """Give the policy as the last stage reads it."""
         return Policy(**self.model_dump())
+
+    def of_scene(self, scene: "PolicySettings") -> Policy:
+        """Give the policy of a scene: what is set there stands, the rest is as here."""
+        return Policy(**(self.model_dump() | scene.model_dump(exclude_unset=True)))
 
 
 class Settings(BaseSettings):
@@ -85,6 +117,8 @@ class Settings(BaseSettings):
     budget_ms: float = Field(100, gt=0)
     checkpoints_ms: CheckpointSettings = CheckpointSettings()
     policy: PolicySettings = PolicySettings()
+    scenes: dict[str, PolicySettings] = {}
+    shown_limit: int = Field(100, ge=1, le=1_000)
     objectives: dict[str, Annotated[float, Field(ge=0, allow_inf_nan=False)]] = {}
     k_max: int = Field(100, ge=1, le=500)
     max_in_flight: int = Field(14, ge=1)  # some 5 ms of CPU each have to fit into the budget
@@ -112,6 +146,15 @@ class Settings(BaseSettings):
         file_secret_settings: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         return init_settings, env_settings, TomlConfigSettingsSource(settings_cls)
+
+    def scene_policies(self) -> dict[str, Policy]:
+        """Give the policy of every scene that has one of its own."""
+        return {name: self.policy.of_scene(scene) for name, scene in self.scenes.items()}
+
+    def remembered(self) -> int:
+        """Count the items that a user was shown lately to remember; 0 where no policy asks."""
+        policies = [self.policy.policy(), *self.scene_policies().values()]
+        return self.shown_limit if any(one.shown != "keep" for one in policies) else 0
 
     def export(self) -> None:
         """Put the settings into the environment, for the worker processes to read."""

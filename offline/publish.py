@@ -138,6 +138,8 @@ def _arrays(models: Models) -> dict[str, NDArray[Any]]:
         for part, (owner, columns) in parts.items()
         for name in columns
     }
+    if models.catalogue.flag_names:
+        arrays["catalogue.flags"] = models.catalogue.flags
     arrays["catalogue.ids"] = models.catalogue.ids.keys
     arrays["users.ids"] = models.users.ids.keys
     return arrays
@@ -165,6 +167,7 @@ def _manifest(trained: Trained, files: dict[str, FileFact], created: float) -> M
         explicit=trained.preferences.explicit,
         sizes=SizesFact(**asdict(trained.sizes)),
         category_names=list(models.catalogue.category_names),
+        flag_names=list(models.catalogue.flag_names),
         segment_names=list(models.segments.names),
         segment_labels=[list(labels) for labels in models.segments.labels],
         tables=sorted(models.tables),

@@ -146,11 +146,11 @@ def test_what_is_excluded_is_not_answered(api):
     assert not {before[0], before[3]} & set(answer)
 
 
-def test_a_list_has_one_exploration_slot_unless_it_is_refused_or_short(api):
+def test_a_list_has_its_exploration_slots_unless_it_is_refused_or_short(api):
     def slots(**asked):
         return [item["slot"] for item in api.recommend("u6", **asked)["items"]]
 
-    assert slots() == slots(explore=True) == ["organic"] * 9 + ["explore"]
+    assert slots() == slots(explore=True) == ["organic"] * 8 + ["explore"] * 2
     assert slots(k=5) == ["organic"] * 4 + ["explore"]
     assert slots(explore=False) == ["organic"] * 10
     assert slots(k=4) == ["organic"] * 4
@@ -255,7 +255,8 @@ def test_unknown_paths_and_methods_are_refused_in_the_same_shape(api):
 def test_the_documentation_names_the_parameters_and_errors(api):
     told = api.client.get("/openapi.json").json()["paths"]["/recommend"]
     parameters = {parameter["name"] for parameter in told["get"]["parameters"]}
-    assert parameters == {"user_id", "k", "scene", "exclude", "explain", "explore"}
+    asked = {"user_id", "k", "scene", "exclude", "explain", "explore", "filter", "page_token"}
+    assert parameters == asked
     assert {"200", "422", "503"} <= set(told["post"]["responses"])
     assert api.client.get("/docs").status_code == 200
 

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.bundle import Bundle
-from app.contracts import ABSENT, Candidates
+from app.contracts import ABSENT, SLOTS, Candidates
 from app.features import CHANNELS, FINE_VIEW, PERSONAL, names
 from app.funnel import Slate
 
@@ -27,7 +27,8 @@ def items(bundle: Bundle, slate: Slate) -> list[dict[str, Any]]:
         pool.scores.tolist(),
         best.tolist(),
         because,
-        slate.chosen.explored.tolist(),
+        slate.chosen.slots.tolist(),
+        slate.chosen.propensities.tolist(),
         strict=True,
     )
     return [
@@ -36,9 +37,10 @@ def items(bundle: Bundle, slate: Slate) -> list[dict[str, Any]]:
             "title": title,
             "score": score,
             "reason": {"channel": CHANNELS[channel], "because": reasons},
-            "slot": "explore" if explored else "organic",
+            "slot": SLOTS[slot],
+            "propensity": propensity,
         }
-        for item, title, score, channel, reasons, explored in listed
+        for item, title, score, channel, reasons, slot, propensity in listed
     ]
 
 
@@ -66,6 +68,18 @@ def stages(slate: Slate) -> list[dict[str, Any]]:
         }
         for step in slate.steps
     ]
+
+
+def policies(slate: Slate) -> list[dict[str, Any]]:
+    """Give what each policy did: hard filters over all that recall proposed, then the others."""
+    query = slate.query
+    rows = np.unique(np.concatenate([proposal.rows for proposal in slate.proposals]))
+    masks = {"excluded": ~query.excluded[rows]}
+    masks |= {rule.name: rule.allows(rows) for rule in query.rules}
+    filters = [
+        {"policy": name, "dropped": int(np.count_nonzero(~free))} for name, free in masks.items()
+    ]
+    return filters + [{"policy": name, "changed": n} for name, n in slate.chosen.trace()]
 
 
 def explanations(slate: Slate) -> list[dict[str, Any]]:
@@ -118,15 +132,15 @@ def _because(bundle: Bundle, slate: Slate, personal: NDArray[np.bool_]) -> list[
     ]
 
 
-def _places(pool: Candidates, wanted: Candidates) -> NDArray[np.intp]:
-    """Give the position in ``pool`` of each row of ``wanted``."""
-    order: NDArray[np.intp] = np.argsort(pool.rows, kind="stable")
-    at: NDArray[np.int64] = np.searchsorted(pool.rows[order], wanted.rows)
-    return order[at]
-
-
 def _scores(pool: Candidates, wanted: Candidates) -> list[float | None]:
-    return _finite(pool.scores[_places(pool, wanted)])
+    """Give the score in ``pool`` of each row of ``wanted``; None where it is not there."""
+    order: NDArray[np.intp] = np.argsort(pool.rows, kind="stable")
+    rows = pool.rows[order]
+    at = np.minimum(np.searchsorted(rows, wanted.rows), max(len(rows) - 1, 0))
+    if not len(rows):
+        return [None] * len(wanted)
+    known = rows[at] == wanted.rows
+    return _finite(np.where(known, pool.scores[order[at]], np.nan))
 
 
 def _finite(values: NDArray[np.floating]) -> list[float | None]:

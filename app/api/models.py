@@ -4,7 +4,11 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
+from app.api.paging import LONGEST as TOKEN
+from app.rerank.expression import LONGEST as FILTER
+
 ID_BYTES = 256
+FILTERED = 'Over category, provider, flag, item_id and year: category == "drama" and year >= 1990.'
 FUTURE = 60.0  # seconds that a caller's clock may be ahead of ours
 LARGEST = 1e12  # stars, seconds or money of one event; sums of them stay exact enough
 
@@ -54,7 +58,9 @@ class RecommendQuery(BaseModel):
     scene: str = Field("home", max_length=64, description="Where the list is shown.")
     exclude: list[PublicId] = Field(default_factory=list, max_length=1000)
     explain: bool = Field(default=False, description="Say how each item came to be here.")
-    explore: bool = Field(default=True, description="Allow the exploration slot.")
+    explore: bool = Field(default=True, description="Allow the exploration slots.")
+    filter: str = Field("", max_length=FILTER, description=FILTERED)
+    page_token: str = Field("", max_length=TOKEN, description="Of the page before.")
 
 
 class RecommendBody(BaseModel):
@@ -71,6 +77,8 @@ class RecommendBody(BaseModel):
     exclude: list[PublicId] = Field(default_factory=list, max_length=1000)
     explain: bool = False
     explore: bool = True
+    filter: str = Field("", max_length=FILTER, description=FILTERED)
+    page_token: str = Field("", max_length=TOKEN, description="Of the page before.")
 
 
 class Reason(BaseModel):
@@ -87,7 +95,8 @@ class Item(BaseModel):
     title: str | None = None
     score: float
     reason: Reason
-    slot: Literal["organic", "explore", "sponsored"]
+    slot: Literal["organic", "explore", "sponsored", "pinned"]
+    propensity: float = Field(description="The probability with which it was put here.")
     explain: dict[str, Any] | None = None
 
 
@@ -108,6 +117,14 @@ class Stage(BaseModel):
     ms: float
 
 
+class PolicyStep(BaseModel):
+    """What one policy of the last stage did; shown with ``explain=true``."""
+
+    policy: str
+    dropped: int | None = Field(None, description="Hard filters: of what recall proposed.")
+    changed: int | None = Field(None, description="Others: items or places it changed.")
+
+
 class Answer(BaseModel):
     """A list of items in the order to show them; diversity may put a lower score first."""
 
@@ -118,6 +135,8 @@ class Answer(BaseModel):
     items: list[Item]
     degraded: list[Degraded]
     took_ms: float
+    page_token: str | None = Field(None, description="For the next page; none: this is the last.")
+    policies: list[PolicyStep] | None = None
     stages: list[Stage] | None = None
 
 

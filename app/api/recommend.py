@@ -14,11 +14,14 @@ from app.api import answer
 from app.api.direct import DirectRoute
 from app.api.errors import RefusalError, require_known
 from app.api.models import FUTURE, Answer, Error, InlineEvent, RecommendBody, RecommendQuery
+from app.api.paging import PageTokenError, page_token, shown_before
 from app.contracts import NO_HISTORY, NO_ROWS, History
 from app.contracts import Request as FunnelRequest
+from app.rerank.expression import FilterError, parse
 from app.service import Deployment, Service
 from app.state.events import Interpreter
 
+HOME = "home"  # the scene where none is said; always known
 router = APIRouter(tags=["recommend"])
 direct = APIRouter(tags=["recommend"], route_class=DirectRoute)
 ERRORS: dict[int | str, dict[str, Any]] = {
@@ -44,11 +47,12 @@ async def _answer(
 ) -> Response:
     service: Service = http.app.state.service
     deployment = _admitted(service, body.k)
+    before = _before(body.page_token) if body.page_token else []
     request_id = uuid4().hex
     service.in_flight += 1
     try:
         request = replace(
-            _in_rows(deployment, body, request_id),
+            _in_rows(service, deployment, body, request_id, before),
             arrived=http.scope["arrived"],
             inline=_history(deployment, history) if history else NO_HISTORY,
             quality=service.quality(),
@@ -73,7 +77,10 @@ async def _answer(
         "degraded": named,
         "took_ms": round((monotonic() - request.arrived) * 1000, 3),
     }
+    if len(found) == body.k:
+        told["page_token"] = page_token(before + [item["item_id"] for item in found])
     if body.explain:
+        told["policies"] = answer.policies(slate)
         told["stages"] = answer.stages(slate)
     return Response(orjson.dumps(told), media_type="application/json")
 
@@ -94,11 +101,41 @@ def _admitted(service: Service, k: int) -> Deployment:
     return service.deployment
 
 
+def _before(token: str) -> list[str]:
+    """Give what earlier pages had.
+
+    Raises:
+        RefusalError: the token is none.
+    """
+    try:
+        return shown_before(token)
+    except PageTokenError as error:
+        raise RefusalError(422, str(error), "page_token") from None
+
+
 def _in_rows(
-    deployment: Deployment, body: RecommendQuery | RecommendBody, request_id: str
+    service: Service,
+    deployment: Deployment,
+    body: RecommendQuery | RecommendBody,
+    request_id: str,
+    before: list[str],
 ) -> FunnelRequest:
-    ids = deployment.bundle.models.catalogue.ids
-    excluded = ids.rows(body.exclude) if body.exclude else NO_ROWS
+    """Turn the question into rows.
+
+    Raises:
+        RefusalError: the filter cannot be used, or there are scenes and this is none of them.
+    """
+    scenes = service.settings.scenes
+    if scenes and body.scene not in scenes and body.scene != HOME:
+        known = ", ".join(sorted({HOME, *scenes}))
+        raise RefusalError(422, f"there is no scene {body.scene}; there are {known}", "scene")
+    if body.filter:
+        try:
+            parse(body.filter)
+        except FilterError as error:
+            raise RefusalError(422, str(error), "filter") from None
+    left_out = body.exclude + before if before else body.exclude
+    excluded = deployment.bundle.models.catalogue.ids.rows(left_out) if left_out else NO_ROWS
     return FunnelRequest(
         user=body.user_id or "",
         k=body.k,
@@ -106,6 +143,9 @@ def _in_rows(
         arrived=0.0,
         exclude=excluded[excluded >= 0],
         explore=body.explore,
+        scene=body.scene,
+        filter=body.filter,
+        offset=len(before),
     )
 
 

@@ -1,14 +1,26 @@
-"""Exploration: which item the crowd has told us too little about."""
+"""Exploration: which item the crowd has told us too little about, and how likely it was chosen.
+
+A propensity is the probability with which the policy fills this place with this item, given the
+places above it; the product over a list is the probability of all its exploration slots.
+"""
+
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from app.contracts import Scores
+from app.contracts import EXPLORE, ORGANIC, Rows, Scores
+from app.rerank.draft import Draft, Occasion
+from app.rerank.policy import Policy
+from app.state.live import Live
+
+DRAWS = 128  # of Thompson sampling's posterior, to estimate its propensities
+FEW = 32  # candidates that Thompson sampling draws for: those that can hope most
+
+Floats = NDArray[np.float64]
 
 
-def ucb(
-    relevance: Scores, tried: NDArray[np.float64], trials: float, beta: float
-) -> NDArray[np.float64]:
+def ucb(relevance: Scores, tried: Floats, trials: float, beta: float) -> Floats:
     """Give upper confidence bounds, ``relevance + beta·sqrt(log(trials) / tried)``, (n,).
 
     UCB1 (Auer, Cesa-Bianchi, Fischer, 2002).
@@ -20,5 +32,106 @@ def ucb(
         beta: how much doubt is worth.
     """
     doubt = np.sqrt(np.log(max(trials, np.e)) / np.maximum(tried, 1.0))
-    bounds: NDArray[np.float64] = relevance + beta * doubt
+    bounds: Floats = relevance + beta * doubt
     return bounds
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Offer:
+    """What the slots may be filled with."""
+
+    rows: Rows  # (n,)
+    relevance: Scores  # (n,) in [0, 1]
+    slots: int  # at most n
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """What fills the exploration slots, in their order."""
+
+    chosen: NDArray[np.intp]  # (s,) among the candidates that were offered
+    propensities: Scores  # (s,) each given those before it
+
+
+def greedy(bounds: Floats, slots: int) -> Choice:
+    """Take the highest; there is no chance in it."""
+    return Choice(np.argsort(-bounds, kind="stable")[:slots], np.ones(slots, np.float32))
+
+
+def thompson(offer: Offer, tried: Floats, taken: Floats, beta: float, seed: list[int]) -> Choice:
+    """Take the highest of ``relevance + beta·θ``, θ drawn from Beta(1 + taken, 1 + left).
+
+    Thompson, 1933; Chapelle and Li: An empirical evaluation of Thompson sampling, 2011. Every slot
+    has a draw of its own. A propensity is the share of ``DRAWS`` draws, the one that decided among
+    them, in which the item is the highest of those that are left: a Monte Carlo estimate, never 0.
+    Drawn are the ``FEW`` with the highest mean and two standard deviations; others have no chance.
+
+    Args:
+        offer: n candidates.
+        tried: (n,) how often each item was shown.
+        taken: (n,) how often it was acted on; more than ``tried`` counts as ``tried``.
+        beta: how much a sure success is worth against relevance.
+        seed: gives the draws.
+    """
+    won, lost = 1.0 + np.minimum(taken, tried), 1.0 + np.maximum(tried - taken, 0.0)
+    mean = won / (won + lost)
+    hope = offer.relevance + beta * (mean + 2.0 * np.sqrt(mean * (1.0 - mean) / (won + lost + 1.0)))
+    few = np.argsort(-hope, kind="stable")[: max(FEW, offer.slots)]
+    draws = np.random.default_rng(seed).beta(won[few], lost[few], (DRAWS, len(few)))
+    values = offer.relevance[few] + beta * draws
+    slots = min(offer.slots, len(few))
+    chosen, propensities = np.empty(slots, np.intp), np.empty(slots, np.float32)
+    for at in range(slots):
+        highest = np.argmax(values, axis=1)
+        chosen[at] = few[highest[at]]
+        propensities[at] = np.mean(highest == highest[at])
+        values[:, highest[at]] = -np.inf
+    return Choice(chosen, propensities)
+
+
+def epsilon_greedy(offer: Offer, epsilon: float, seed: list[int]) -> Choice:
+    """Take for each slot any item with probability ``epsilon``, or else the most relevant.
+
+    Sutton and Barto: Reinforcement learning, 1998, 2.2. Propensities are exact:
+    ``epsilon / m``, and ``1 - epsilon`` more for the most relevant of the m that are left.
+    """
+    random = np.random.default_rng(seed)
+    left = np.argsort(-offer.relevance, kind="stable")
+    slots = min(offer.slots, len(left))
+    chosen, propensities = np.empty(slots, np.intp), np.empty(slots, np.float32)
+    for at in range(slots):
+        blind = random.random() < epsilon
+        drawn = int(random.integers(len(left))) if blind else 0
+        propensities[at] = epsilon / len(left) + (1.0 - epsilon) * (drawn == 0)
+        chosen[at] = left[drawn]
+        left = np.delete(left, drawn)
+    return Choice(chosen, propensities)
+
+
+def choose(policy: Policy, live: Live, offer: Offer, seed: list[int]) -> Choice:
+    """Fill the slots by the policy's way of exploring."""
+    if policy.explore == "epsilon_greedy":
+        return epsilon_greedy(offer, policy.explore_epsilon, seed)
+    tried, beta = live.exposures[offer.rows], policy.explore_beta
+    if policy.explore == "thompson":
+        return thompson(offer, tried, live.clicks[offer.rows], beta, seed)
+    return greedy(ucb(offer.relevance, tried + 1.0, live.trials, beta), offer.slots)
+
+
+def explore(draft: Draft, occasion: Occasion) -> Draft:
+    """Give the last places to items of which too little is known for how good they may be."""
+    slots = occasion.explore_slots(len(draft.pool))
+    if not slots:
+        return draft
+    query, policy = occasion.query, occasion.policy
+    if len(draft.listed) > query.k - slots:
+        organic = draft.slots == ORGANIC
+        room = max(query.k - slots - int((~organic).sum()), 0)
+        draft = draft.take(np.flatnonzero(~organic | (np.cumsum(organic) <= room)))
+    offered = draft.rest[: policy.explore_among]
+    if len(offered) < slots:
+        return draft
+    seed = [query.seed, query.member + 1]  # offline the seed is the same for all users
+    offer = Offer(draft.pool.rows[offered], draft.worth[offered], slots)
+    found = choose(policy, occasion.live, offer, seed)
+    return draft.plus(offered[found.chosen], EXPLORE, found.propensities)

@@ -1,10 +1,13 @@
 """Freshness: a small, fading bonus for items that are new to the catalogue."""
 
+from dataclasses import replace
+
 import numpy as np
 from numpy.typing import NDArray
 
 from app.artifacts import DAY
 from app.contracts import Scores, Times
+from app.rerank.draft import Draft, Occasion
 
 
 def freshness(now: float, first_seen: Times, half_life: float = 14 * DAY) -> Scores:
@@ -15,3 +18,12 @@ def freshness(now: float, first_seen: Times, half_life: float = 14 * DAY) -> Sco
     age: NDArray[np.float64] = np.maximum(now - first_seen, 0.0)
     fade = np.where(np.isfinite(first_seen), np.exp2(-age / half_life), 0.0)
     return fade.astype(np.float32)
+
+
+def freshen(draft: Draft, occasion: Occasion) -> Draft:
+    """Add the bonus of the new."""
+    if not occasion.policy.freshness:
+        return draft
+    bonus = freshness(occasion.query.now, occasion.live.first_seen[draft.pool.rows])
+    worth = draft.worth + occasion.policy.freshness * bonus
+    return replace(draft, worth=worth.astype(np.float32))

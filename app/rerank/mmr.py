@@ -3,7 +3,8 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from app.contracts import Matrix, Scores
+from app.contracts import EXPLORE, Matrix, Scores
+from app.rerank.draft import Draft, Occasion
 
 
 def mmr(relevance: Scores, vectors: Matrix, k: int, diversity: float) -> NDArray[np.intp]:
@@ -28,3 +29,13 @@ def mmr(relevance: Scores, vectors: Matrix, k: int, diversity: float) -> NDArray
         worth[best] = -np.inf
         np.maximum(nearest, vectors @ vectors[best], out=nearest)
     return chosen
+
+
+def diversify(draft: Draft, occasion: Occasion) -> Draft:
+    """Fill the list with what is good, and unlike the rest of what is chosen here."""
+    rest = draft.rest if len(draft.listed) else np.arange(len(draft.pool))
+    vectors = occasion.content[draft.pool.rows[rest]]
+    explored = int(np.count_nonzero(draft.slots == EXPLORE))  # already, where the order is so
+    reserved = occasion.explore_slots(len(draft.pool)) - explored
+    room = max(occasion.query.k - len(draft.listed) - max(reserved, 0), 0)
+    return draft.plus(rest[mmr(draft.worth[rest], vectors, room, occasion.policy.diversity)])

@@ -1,28 +1,44 @@
-"""The last stage: filters, freshness, diversity and exploration make the list of k."""
+"""The last stage: the policies of a scene, in their order, make the list of k."""
 
-from dataclasses import dataclass
+import itertools
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import partial
+from types import MappingProxyType
 
 import numpy as np
-from numpy.typing import NDArray
 
 from app.catalogue import Catalogue
-from app.contracts import Candidates, Matrix, Query, Scores, Selection
-from app.rerank.exploration import ucb
-from app.rerank.freshness import freshness
-from app.rerank.mmr import mmr
+from app.contracts import EXPLORE, Candidates, Matrix, Query, Scores, Selection
+from app.rerank.draft import Draft, Occasion
+from app.rerank.exploration import explore
+from app.rerank.finish import finish
+from app.rerank.floors import provider_floors, tail_floor
+from app.rerank.freshness import freshen
+from app.rerank.mmr import diversify
+from app.rerank.placed import pin, sponsor
 from app.rerank.policies import permitted
+from app.rerank.policy import Policy
+from app.rerank.seen import demote_seen
 from app.state.live import Live
 
+__all__ = ["POLICIES", "Policy", "SlateMaker"]
 
-@dataclass(frozen=True, slots=True)
-class Policy:
-    """How the last stage weighs one thing against another."""
-
-    diversity: float = 0.05  # MMR: weight of unlikeness against relevance
-    freshness: float = 0.02  # bonus of a brand-new item, on the scale of relevance
-    explore_slots: int = 1  # places of the list given to exploration, the last ones
-    explore_from: int = 5  # places of a list for each exploration slot; a shorter one has none
-    explore_beta: float = 0.3
+# A policy takes a draft of the list and gives another. None can undo a hard filter: the pool has
+# only what is permitted, and what is put there by hand is checked first. To add one, write a file.
+POLICIES: Mapping[str, Callable[[Draft, Occasion], Draft]] = MappingProxyType(
+    {
+        "freshness": freshen,
+        "seen": demote_seen,
+        "diversity": diversify,
+        "explore": explore,
+        "tail": tail_floor,
+        "providers": provider_floors,
+        "sponsored": sponsor,
+        "pinned": pin,
+        "finish": finish,
+    }
+)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -33,40 +49,48 @@ class SlateMaker:
     content: Matrix  # (n, e) unit vectors
     live: Live
     policy: Policy
+    scenes: Mapping[str, Policy] = field(default_factory=dict)  # where another one holds
 
     def rerank(self, query: Query, pool: Candidates) -> Selection:
         """Choose ``query.k`` items; the reserve behind them fills every gap."""
+        policy = self.scenes.get(query.scene, self.policy)
         free = permitted(query, pool.rows, self.catalogue.available)
         pool = pool.take(free.nonzero()[0]).top(len(pool))
-        relevance = self._relevance(query, pool)
-        slots = self._explore_slots(query, len(pool))
-        chosen = mmr(
-            relevance, self.content.take(pool.rows, axis=0), query.k - slots, self.policy.diversity
+        occasion = Occasion(query, policy, self.catalogue, self.content, self.live)
+        draft = Draft.of(pool, relevance(pool))
+        drafts = [("", draft)]
+        for name in (*policy.order, "finish"):
+            before, draft = draft, POLICIES[name](draft, occasion)
+            if draft is not before:
+                drafts.append((name, draft))
+        return Selection(
+            draft.pool.take(draft.listed),
+            draft.slots == EXPLORE,
+            draft.propensities,
+            draft.slots,
+            partial(changes, drafts),
         )
-        explored = self._explore(pool, relevance, chosen, slots)
-        best = pool.take(np.concatenate([chosen, explored]))
-        flags = np.arange(len(best)) >= len(chosen)
-        return Selection(best, flags)
 
-    def _relevance(self, query: Query, pool: Candidates) -> Scores:
-        """Map the fine scores to [0, 1] within the pool and add the bonus of the new."""
-        known = pool.scores[np.isfinite(pool.scores)]
-        low, high = (known.min(), known.max()) if len(known) else (0.0, 0.0)
-        scaled = (np.clip(pool.scores, low, high) - low) / max(float(high - low), 1e-9)
-        bonus = freshness(query.now, self.live.first_seen[pool.rows])
-        return (scaled + self.policy.freshness * bonus).astype(np.float32)
 
-    def _explore_slots(self, query: Query, n: int) -> int:
-        wanted = query.explore and n > query.k
-        return min(self.policy.explore_slots, query.k // self.policy.explore_from) if wanted else 0
+def relevance(pool: Candidates) -> Scores:
+    """Map the fine scores to [0, 1] within the pool, (n,) float32."""
+    known = pool.scores[np.isfinite(pool.scores)]
+    low, high = (known.min(), known.max()) if len(known) else (0.0, 0.0)
+    scaled = (np.clip(pool.scores, low, high) - low) / max(float(high - low), 1e-9)
+    return scaled.astype(np.float32)
 
-    def _explore(
-        self, pool: Candidates, relevance: Scores, chosen: NDArray[np.intp], slots: int
-    ) -> NDArray[np.intp]:
-        """Choose the items of which too little is known for how good they may be."""
-        if not slots:
-            return np.empty(0, np.intp)
-        tried = self.live.exposures[pool.rows] + 1.0
-        bounds = ucb(relevance, tried, self.live.trials, self.policy.explore_beta)
-        bounds[chosen] = -np.inf
-        return np.argsort(-bounds, kind="stable")[:slots]
+
+def changes(drafts: list[tuple[str, Draft]]) -> list[tuple[str, int]]:
+    """Say for each policy how many items got another worth, or places of the list another item."""
+    return [
+        (name, _change(before, after)) for (_, before), (name, after) in itertools.pairwise(drafts)
+    ]
+
+
+def _change(before: Draft, after: Draft) -> int:
+    if after.worth is not before.worth and len(after.worth) == len(before.worth):
+        return int(np.count_nonzero(after.worth != before.worth))
+    n = max(len(before.listed), len(after.listed))
+    same = min(len(before.listed), len(after.listed))
+    kept = before.listed[:same] == after.listed[:same]
+    return n - int(np.count_nonzero(kept & (before.slots[:same] == after.slots[:same])))

@@ -1,15 +1,17 @@
-"""What each user did since the bundle was made, read from Redis in one command."""
+"""What each user did since the bundle was made, read from Redis in one round trip."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import orjson
 
 from app.catalogue import IdIndex
-from app.contracts import NO_HISTORY, History
+from app.contracts import NO_HISTORY, NO_ROWS, History
 from app.preferences import Preferences
+from app.state.blocked import blocked_key, unpacked
 from app.state.events import HISTORY_LIMIT, Interpreter, history_key
-from app.state.store import Store
+from app.state.shown import shown_lately_key
+from app.state.store import Part, Store
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -22,6 +24,7 @@ class RedisHistories:
     preferences: Preferences
     time_shift: float = 0.0  # seconds from the data's time to the wall clock
     limit: int = HISTORY_LIMIT
+    shown: int = 0  # items that the user was shown lately; 0: no policy asks for them
     _interpreter: Interpreter = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
@@ -29,16 +32,28 @@ class RedisHistories:
         object.__setattr__(self, "_interpreter", interpreter)
 
     async def recent(self, user: str) -> History:
-        """Give the user's live events, newest first; unknown items and types are left out.
+        """Give the user's live events, newest first, and what is blocked and was shown.
+
+        Unknown items and types are left out.
 
         Raises:
             StageError: the store cannot answer.
         """
-        reply = await self.store.command(
-            "ZREVRANGE", history_key(self.prefix, user), 0, self.limit - 1, "WITHSCORES"
-        )
-        if not reply:
-            return NO_HISTORY
+        newest = (history_key(self.prefix, user), 0, self.limit - 1, "WITHSCORES")
+        asked: list[tuple[Part, ...]] = [
+            ("ZREVRANGE", *newest),
+            ("GET", blocked_key(self.prefix, user)),
+        ]
+        if self.shown:
+            asked.append(("LRANGE", shown_lately_key(self.prefix, user), 0, self.shown - 1))
+        reply, kept, *lately = await self.store.pipeline("history", asked)
+        read = self._events(reply) if reply else NO_HISTORY
+        if kept is None and not any(lately):
+            return read
+        shown = self.ids.rows([item.decode() for item in lately[0]]) if any(lately) else NO_ROWS
+        return replace(read, blocked=unpacked(kept), shown=shown[shown >= 0])
+
+    def _events(self, reply: list[bytes]) -> History:
         members = orjson.loads(b"[%b]" % b",".join(reply[::2]))
         _, types, items, values = zip(*members, strict=True)
         times = np.fromiter(map(float, reply[1::2]), np.float64, len(members))

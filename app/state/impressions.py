@@ -8,7 +8,8 @@ from collections.abc import Sequence
 import orjson
 
 from app.contracts import StageError
-from app.state.store import Store
+from app.state.shown import remember
+from app.state.store import Part, Store
 
 log = logging.getLogger(__name__)
 
@@ -30,6 +31,8 @@ class Impressions:
     def __init__(self, store: Store, prefix: str, capacity: int = CAPACITY) -> None:
         self.dropped = 0  # slates that found the queue full, or could not be written at the end
         self._store = store
+        self.remembered = 0  # items that each user was shown lately, where policies ask for them
+        self._prefix = prefix
         self._key = shown_key(prefix)
         self._capacity = capacity
         self._queue: deque[tuple[str, str, list[str]]] = deque()
@@ -75,6 +78,14 @@ class Impressions:
 
     async def _write(self, batch: list[tuple[str, str, list[str]]]) -> None:
         stream = ("XADD", self._key, "MAXLEN", "~", STREAM_LIMIT, "*", "e")
-        await self._store.pipeline("shown", [(*stream, orjson.dumps(slate)) for slate in batch])
+        commands: list[tuple[Part, ...]] = [(*stream, orjson.dumps(slate)) for slate in batch]
+        if self.remembered:
+            commands += [
+                command
+                for _, user, items in batch
+                if user and items
+                for command in remember(self._prefix, user, items, self.remembered)
+            ]
+        await self._store.pipeline("shown", commands)
         for _ in batch:  # only now: what failed stays, and followers know repeats by their id
             self._queue.popleft()

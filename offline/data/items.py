@@ -43,6 +43,8 @@ def build_catalogue(table: Table | None, part: ItemsFile, index: IdIndex) -> Cat
         pl.col("year").fill_null(pl.col("title").str.extract(YEAR_IN_TITLE, 2).cast(pl.Float64)),
     )
     flags, names = _categories(frame, part, index)
+    policy = ItemsFile(item=part.item, categories=part.flags or "")
+    policy_flags, policy_names = _categories(frame, policy, index)
     providers, provider_names = _providers(by_row(ids, told["provider"], index))
     return Catalogue(
         index,
@@ -53,6 +55,8 @@ def build_catalogue(table: Table | None, part: ItemsFile, index: IdIndex) -> Cat
         by_row(ids, told["available"], index).fill_null(value=True).to_numpy().copy(),
         providers,
         provider_names,
+        policy_flags,
+        policy_names,
     )
 
 

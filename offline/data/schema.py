@@ -62,6 +62,7 @@ class ItemsFile(FileSchema):
     category_flags: tuple[str, ...] = ()  # columns named as a category, holding 1 where it is one
     released: str | None = None  # a year, a date or a unix time
     available: str | None = None
+    flags: str | None = None  # policy flags, such as adult|alcohol; separated as categories are
     provider: str | None = None  # who makes or sells it: a brand, an artist, a studio
 
 

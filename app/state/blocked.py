@@ -1,0 +1,49 @@
+"""What each user never wants to see, as the store keeps it: one value under the user's hash tag."""
+
+from urllib.parse import quote
+
+import orjson
+
+from app.contracts import NOTHING_BLOCKED, Blocked
+from app.state.store import Store
+
+MOST = 1_000  # items, providers and categories together
+
+
+def blocked_key(prefix: str, user: str) -> str:
+    """Name what a user has blocked; beside the user's history in Redis Cluster."""
+    return f"{prefix}:u:{{{quote(user, safe='')}}}:b"
+
+
+def packed(blocked: Blocked) -> bytes:
+    """Give the value to keep."""
+    return orjson.dumps([blocked.items, blocked.providers, blocked.categories])
+
+
+def unpacked(value: bytes | None) -> Blocked:
+    """Read a kept value; None has nothing blocked."""
+    if value is None:
+        return NOTHING_BLOCKED
+    return Blocked(*map(tuple, orjson.loads(value)))
+
+
+async def write_blocked(store: Store, prefix: str, user: str, blocked: Blocked) -> None:
+    """Replace what the user has blocked.
+
+    Raises:
+        StageError: the store did not confirm it.
+    """
+    key = blocked_key(prefix, user)
+    if blocked:
+        await store.command("SET", key, packed(blocked))
+    else:
+        await store.command("DEL", key)
+
+
+async def read_blocked(store: Store, prefix: str, user: str) -> Blocked:
+    """Give what the user has blocked.
+
+    Raises:
+        StageError: the store cannot answer.
+    """
+    return unpacked(await store.command("GET", blocked_key(prefix, user)))
