@@ -4,9 +4,11 @@ import time
 from uuid import uuid4
 
 import numpy as np
+import orjson
 import pytest
 import redis
 
+from app.api.bodies import LARGEST
 from app.features import PERSONAL
 from app.state.events import Event, history_key, stream_key
 from app.state.live import TRENDING
@@ -48,7 +50,8 @@ def test_many_events_are_taken_at_once_for_many_users(api):
     users = [stranger() for _ in range(50)]
     sent = [event(user, f"i{n}", event_id=f"{user}-{n}") for user in users for n in range(20)]
     told = api.tell(*sent)
-    assert told == {"accepted": 1_000, "event_ids": [e["event_id"] for e in sent]}
+    assert told["accepted"] == 1_000
+    assert told["event_ids"] == [e["event_id"] for e in sent]
     assert {history_length(api, user) for user in users} == {20}
 
 
@@ -59,8 +62,10 @@ def test_a_repeated_event_counts_once(api):
     before = live.counts[-1, row]
     moment = time.time() - 1
     api.tell(event(user, "i33", event_id=name, timestamp=moment))
-    api.tell(event(user, "i33", event_id=name, timestamp=moment))
-    assert history_length(api, user) == 1
+    again = api.client.post("/events", json=event(user, "i33", event_id=name)).json()
+    assert (again["accepted"], again["duplicates"]) == (0, 1)
+    api.tell(event(user, "i34"))
+    assert history_length(api, user) == 2
     assert live.counts[-1, row] == before + 1
 
 
@@ -96,8 +101,8 @@ def test_an_event_with_the_largest_value_harms_nothing(api):
         (event("u1", timestamp=1e300), "timestamp"),
         (event("u1", event_id=""), "event_id"),
         (event("u1", unheard=1), "unheard"),
-        (event("u1", type="stare"), "0.type"),
-        (event("u1", timestamp=32_000_000_000), "0.timestamp"),
+        (event("u1", type="stare"), "type"),
+        (event("u1", timestamp=32_000_000_000), "timestamp"),
         ([event("u1"), event("u1", type="stare")], "1.type"),
         ([event("u1"), event("u1", timestamp=32_000_000_000)], "1.timestamp"),
     ],
@@ -196,7 +201,7 @@ def test_what_is_disliked_is_neither_shown_nor_a_reason(api):
 
 def test_a_rating_without_a_value_is_refused(api):
     sent = {"user_id": stranger(), "item_id": "i1", "type": "rating"}
-    said = is_refused(api.client.post("/events", json=sent), 422, "0")
+    said = is_refused(api.client.post("/events", json=sent), 422, None)
     assert "a rating needs a value" in said
 
 
@@ -211,3 +216,119 @@ def test_a_body_that_is_not_json_or_does_not_say_so_is_refused_in_words(api):
     assert "is not JSON" in is_refused(broken, 422, None)
     plain = api.client.post("/events", content=b"{}", headers={"Content-Type": "text/plain"})
     assert "Content-Type: application/json" in is_refused(plain, 422, None)
+
+
+def in_lines(*given):
+    return b"\n".join(orjson.dumps(one) if isinstance(one, dict) else one for one in given)
+
+
+def post_lines(api, body, **asked):
+    said = {"Content-Type": "application/x-ndjson; charset=utf-8"}
+    return api.client.post("/events", content=body, headers=said, params=asked)
+
+
+def test_events_may_come_one_a_line_with_empty_lines_between(api):
+    user = stranger()
+    body = in_lines(event(user, "i1"), b"", event(user, "i2"), b"  \r", event(user, "i3"), b"")
+    told = post_lines(api, body)
+    assert told.status_code == 202, told.text
+    assert told.json()["accepted"] == history_length(api, user) == 3
+
+
+def test_a_wrong_line_is_refused_by_its_number_and_nothing_is_stored(api):
+    user = stranger()
+    body = in_lines(event(user), b"", {"user_id": user})
+    assert "line 3: Field required" in is_refused(post_lines(api, body), 422, "1.item_id")
+    body = in_lines(event(user), b"{not JSON}")
+    assert "line 2 is not JSON" in is_refused(post_lines(api, body), 422, "1")
+    body = in_lines(*[event(user)] * 1_001)
+    assert "line 1001" in is_refused(post_lines(api, body), 422, None)
+    assert "0 events" in is_refused(post_lines(api, b"\n\n"), 422, None)
+    assert history_length(api, user) == 0
+
+
+def test_a_body_that_is_too_large_is_refused(api):
+    body = in_lines(event("u1"), b" " * LARGEST)
+    assert "send less" in is_refused(post_lines(api, body), 413, None)
+
+
+def test_asked_for_a_part_the_sound_events_are_stored_and_the_others_named(api):
+    user = stranger()
+    sent = [
+        event(user, event_id="a"),
+        event(user, type="stare"),
+        7,
+        event(user, timestamp=32_000_000_000),
+        event(user, "i2", event_id="b"),
+    ]
+    answer = api.client.post("/events", json=sent, params={"partial": True})
+    assert answer.status_code == 202, answer.text
+    told = answer.json()
+    assert told["accepted"] == history_length(api, user) == 2
+    assert told["event_ids"] == ["a", None, None, None, "b"]
+    assert [(one["index"], one["field"]) for one in told["refused"]] == [
+        (1, "type"),
+        (2, None),
+        (3, "timestamp"),
+    ]
+    assert all(one["message"] for one in told["refused"])
+
+
+def test_a_part_of_nothing_is_refused_and_all_faults_are_counted_in_the_sentence(api):
+    sent = [event("u1", type="stare"), event("u1", type="gape")]
+    answer = api.client.post("/events", json=sent, params={"partial": True})
+    assert "1 other" in is_refused(answer, 422, "0.type")
+
+
+def test_where_and_under_what_circumstances_goes_into_the_stream(api):
+    settings = api.service.settings
+    told = {"position": 3, "context": {"device": "tv", "dark": True, "zoom": 1.5}}
+    name = uuid4().hex
+    answer = api.client.post("/events", json=event(stranger(), event_id=name, **told))
+    assert answer.status_code == 202, answer.text
+    with redis.Redis.from_url(settings.redis_url) as link:
+        entries = link.xrevrange(stream_key(settings.key_prefix), count=20)
+    said = {one[0]: one for one in (orjson.loads(fields[b"e"]) for _, fields in entries)}
+    assert said[name][-2:] == [3, told["context"]]
+
+
+@pytest.mark.parametrize(
+    "context", [{"a": None}, {"a": {}}, {"": 1}, {"a": "x" * 257}, {str(n): n for n in range(21)}]
+)
+def test_a_context_that_is_not_a_small_map_of_plain_values_is_refused(api, context):
+    answer = api.client.post("/events", json=event("u1", context=context))
+    named = answer.json()["error"]["field"]
+    is_refused(answer, 422, named)
+    assert named.startswith("context")
+
+
+def test_an_event_older_than_a_full_history_is_told_and_kept_out_of_it(trained, redis_url):
+    settings = leisurely(out=trained, redis_url=redis_url, history_limit=2)
+    with hosted(settings) as service:
+        user, now = stranger(), time.time()
+        given = [event(user, f"i{n}", timestamp=now - n) for n in (1, 2)]
+        service.tell(*given)
+        told = service.tell(event(user, "i9", timestamp=now - 9))
+        assert (told["accepted"], told["too_old"]) == (1, 1)
+        assert history_length(service, user) == 2
+        service.client.post("/events", json=event(user, type="stare"))
+        service.client.post("/events", json=event(user, timestamp=32_000_000_000))
+        service.client.post("/events", json=[event(user, event_id="x"), event(user, event_id="x")])
+        text = service.client.get("/metrics").text
+        for kind, outcome, n in [
+            ("like", "accepted", 3),
+            ("like", "too_old", 1),
+            ("like", "duplicate", 1),
+            ("like", "future", 1),
+            ("unknown", "type", 1),
+        ]:
+            assert f'events_total{{outcome="{outcome}",type="{kind}"}} {n}.0' in text
+
+
+def test_the_documented_bodies_work_when_pasted(api):
+    told = api.client.get("/openapi.json").json()["paths"]["/events"]["post"]["requestBody"]
+    for kind, body in told["content"].items():
+        one = body["example"]
+        text = one if isinstance(one, str) else orjson.dumps(one)
+        answer = api.client.post("/events", content=text, headers={"Content-Type": kind})
+        assert answer.status_code == 202, answer.text

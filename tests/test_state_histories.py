@@ -9,8 +9,9 @@ import pytest
 from app.catalogue import IdIndex
 from app.contracts import StageError
 from app.preferences import Preferences
+from app.state.appending import append
 from app.state.embedded import embedded_server
-from app.state.events import Event, append, history_key
+from app.state.events import Event, history_key
 from app.state.histories import RedisHistories
 from app.state.memory import MemoryHistories
 from app.state.store import Store
@@ -147,8 +148,9 @@ async def test_a_batch_of_events_is_one_round_trip_and_so_is_a_history(url):
 async def test_the_stream_has_every_event_and_is_bounded(store):
     await append(store, "t", [event(n) for n in range(3)])
     assert await store.command("XLEN", "t:events") == 3
-    for _ in range(5):
-        await append(store, "t", [event(n) for n in range(200)], stream_limit=300)
+    for batch in range(1, 6):
+        many = [event(200 * batch + n) for n in range(200)]
+        await append(store, "t", many, stream_limit=300)
     assert 300 <= await store.command("XLEN", "t:events") < 500
 
 

@@ -1,5 +1,8 @@
 """Every error of the API in one shape: ``{"error": {"code", "message", "field"}}``."""
 
+from collections.abc import Mapping
+from typing import Any
+
 import orjson
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
@@ -40,6 +43,11 @@ def error(
     return Response(orjson.dumps({"error": fault}), status, headers, media_type="application/json")
 
 
+def complaint(fault: Mapping[str, Any]) -> str:
+    """Give what pydantic says of one fault, without its own preface."""
+    return str(fault["msg"]).removeprefix("Value error, ")
+
+
 def install(app: FastAPI) -> None:
     """Make the application answer all its errors in the one shape."""
     app.add_exception_handler(RequestValidationError, _invalid)
@@ -55,8 +63,7 @@ async def _invalid(_request: Request, fault: Exception) -> Response:
     if first["type"] == "json_invalid":
         return error(422, f"the body is not JSON: {first['ctx']['error']}")
     where = [str(part) for part in first["loc"] if part not in {"query", "body"}]
-    message = str(first["msg"]).removeprefix("Value error, ")
-    return error(422, message, ".".join(where) or None)
+    return error(422, complaint(first), ".".join(where) or None)
 
 
 async def _http(_request: Request, fault: Exception) -> Response:

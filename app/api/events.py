@@ -1,90 +1,113 @@
 """``/events``: what users do. 202 only when the store has it."""
 
 import time
-from typing import Annotated, Any
-from uuid import uuid4
+from collections import Counter
+from collections.abc import Sequence
+from typing import Any
 
 import orjson
-from fastapi import APIRouter, Body, Request, Response
-from pydantic import BeforeValidator
+from fastapi import APIRouter, Request, Response
 
-from app.api.errors import RefusalError, require_known
-from app.api.models import FUTURE, Accepted, Error, EventIn
+from app.api.errors import RefusalError
+from app.api.event_bodies import JSON, LINES, Checked, check, read, refusal
+from app.api.models import Accepted, Error, EventIn
 from app.contracts import StageError
-from app.preferences import Preferences
 from app.service import Service
-from app.state.events import Event, append
+from app.state.appending import Taken, append
+from app.state.events import Event
 
 router = APIRouter(tags=["events"])
-BATCH = 1_000
-ONE = [[{"user_id": "196", "item_id": "50", "type": "click"}]]
+ONE = [{"user_id": "196", "item_id": "50", "type": "click"}]
+IN_LINES = '{"user_id": "196", "item_id": "50"}\n{"user_id": "196", "item_id": "181"}\n'
+SCHEMA = EventIn.model_json_schema()
+BODY = {
+    "requestBody": {
+        "required": True,
+        "content": {
+            JSON: {
+                "schema": {"anyOf": [{"type": "array", "items": SCHEMA}, SCHEMA]},
+                "example": ONE,
+            },
+            LINES: {"schema": {"type": "string"}, "example": IN_LINES},
+        },
+    }
+}
 ERRORS: dict[int | str, dict[str, Any]] = {
+    413: {"model": Error, "description": "The body is too large; send fewer events at once."},
     422: {"model": Error, "description": "An event is not valid; nothing was stored."},
     503: {"model": Error, "description": "The store did not take it; send it again."},
 }
-
-
-def _listed(body: object) -> object:
-    if isinstance(body, bytes | str):
-        raise ValueError("send JSON, and say so: Content-Type: application/json")
-    return [body] if isinstance(body, dict) else body
+OUTCOMES = {Taken.NEW: "accepted", Taken.DUPLICATE: "duplicate", Taken.TOO_OLD: "too_old"}
 
 
 @router.post(
-    "/events", summary="What users did", status_code=202, response_model=Accepted, responses=ERRORS
+    "/events",
+    summary="What users did",
+    status_code=202,
+    response_model=Accepted,
+    responses=ERRORS,
+    openapi_extra=BODY,
 )
-async def events(
-    http: Request,
-    given: Annotated[
-        list[EventIn], BeforeValidator(_listed), Body(min_length=1, max_length=BATCH, examples=ONE)
-    ],
-) -> Response:
-    """Take up to 1,000 events, or one without brackets. The user's next list knows of them.
+async def events(http: Request, *, partial: bool = False) -> Response:
+    """Take up to 1,000 events: a JSON list, one object, or one object a line (NDJSON).
 
-    An item that the catalogue does not know is kept, and counts once a bundle knows it.
+    The user's next list knows of them. Sending an event again has no effect: it is known by its
+    user and `event_id`. When one event is wrong nothing is stored and 422 names it; with
+    `partial=true` the others are, and `refused` says what is wrong with which. An item that the
+    catalogue does not know is kept, and counts once a bundle knows it.
     """
     service: Service = http.app.state.service
     if service.deployment is None:
         raise RefusalError(503, service.refusal or "the service is starting", retry_after=1)
-    preferences = service.deployment.bundle.manifest.preferences()
-    checked = [_checked(event, n, preferences, time.time()) for n, event in enumerate(given)]
-    try:
-        await append(
-            service.writer,
-            service.settings.key_prefix,
-            checked,
-            limit=service.settings.history_limit,
-            stream_limit=service.settings.stream_limit,
-        )
-    except StageError as error:
-        _count(service, checked, "lost")
-        raise RefusalError(503, f"the events were not stored: {error}", retry_after=1) from error
-    _count(service, checked, "accepted")
-    told = {"accepted": len(checked), "event_ids": [event.event_id for event in checked]}
+    sent = read(await http.body(), http.headers.get("content-type", ""))
+    now = time.time()
+    checked = check(sent, service.deployment.bundle.manifest.preferences(), now)
+    for place, unfit in checked.unfit.items():
+        service.metrics.events(_kind(sent.events[place], unfit.reason), unfit.reason)
+    if checked.unfit and not (partial and checked.sound):
+        raise refusal(sent, checked.unfit)
+    taken = await _stored(service, list(checked.sound.values()))
+    told = _told(len(sent.events), checked, taken)
     return Response(orjson.dumps(told), 202, media_type="application/json")
 
 
-def _checked(event: EventIn, n: int, preferences: Preferences, now: float) -> Event:
-    """Complete an event.
+async def _stored(service: Service, given: Sequence[Event]) -> list[Taken]:
+    """Store events, and count what became of them.
 
     Raises:
-        RefusalError: its type is not configured, or its time is in the future.
+        RefusalError: the store did not confirm all of it.
     """
-    require_known(event.type, preferences, f"{n}.type")
-    moment = now if event.timestamp is None else event.timestamp
-    if moment > now + FUTURE:
-        raise RefusalError(422, f"timestamp {moment:.0f} is in the future", f"{n}.timestamp")
-    return Event(
-        event_id=event.event_id or uuid4().hex,
-        user=event.user_id,
-        item=event.item_id,
-        type=event.type,
-        value=event.amount,
-        timestamp=moment,
-        request_id=event.request_id,
-    )
+    settings = service.settings
+    limits = (settings.history_limit, settings.stream_limit)
+    try:
+        taken = await append(service.writer, settings.key_prefix, given, *limits)
+    except StageError as error:
+        for kind, n in Counter(event.type for event in given).items():
+            service.metrics.events(kind, "lost", n)
+        raise RefusalError(503, f"the events were not stored: {error}", retry_after=1) from error
+    became = Counter((e.type, OUTCOMES[what]) for e, what in zip(given, taken, strict=True))
+    for (kind, outcome), n in became.items():
+        service.metrics.events(kind, outcome, n)
+    return taken
 
 
-def _count(service: Service, given: list[Event], outcome: str) -> None:
-    for event in given:
-        service.metrics.events(event.type, outcome)
+def _told(size: int, checked: Checked, taken: Sequence[Taken]) -> dict[str, Any]:
+    duplicates = taken.count(Taken.DUPLICATE)
+    named = {place: event.event_id for place, event in checked.sound.items()}
+    told: dict[str, Any] = {
+        "accepted": len(taken) - duplicates,
+        "duplicates": duplicates,
+        "too_old": taken.count(Taken.TOO_OLD),
+        "event_ids": [named.get(place) for place in range(size)],
+    }
+    if checked.unfit:
+        told["refused"] = [
+            {"index": place, "field": unfit.field, "message": unfit.message}
+            for place, unfit in sorted(checked.unfit.items())
+        ]
+    return told
+
+
+def _kind(event: Any, reason: str) -> str:
+    """Give the type of a refused event for metrics: only one that is configured."""
+    return str(event.get("type", "click")) if reason == "future" else "unknown"

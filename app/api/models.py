@@ -25,6 +25,8 @@ def _public_id(value: str) -> str:
 
 
 PublicId = Annotated[str, AfterValidator(_public_id)]
+Word = Annotated[str, Field(min_length=1, max_length=64)]
+Said = bool | Annotated[float, Field(allow_inf_nan=False)] | Annotated[str, Field(max_length=256)]
 Value = Annotated[float, Field(ge=-LARGEST, le=LARGEST, allow_inf_nan=False)]
 
 
@@ -148,15 +150,32 @@ class EventIn(InlineEvent):
         json_schema_extra={"examples": [{"user_id": "196", "item_id": "50", "type": "click"}]},
     )
     user_id: PublicId
-    event_id: PublicId | None = None
-    request_id: PublicId | None = None
+    event_id: PublicId | None = Field(None, description="A repeat has the same; none: we make one.")
+    request_id: PublicId | None = Field(None, description="Of the list that showed the item.")
+    position: int | None = Field(None, ge=0, le=10_000, description="In that list; 0 is first.")
+    context: dict[Word, Said] = Field(
+        default_factory=dict,
+        max_length=20,
+        description="Device, page ...: kept for training.",
+    )
+
+
+class RefusedEvent(BaseModel):
+    """An event that was not stored, and why; with ``partial=true``."""
+
+    index: int = Field(description="Its place in what was sent, from 0.")
+    field: str | None
+    message: str
 
 
 class Accepted(BaseModel):
     """Events that the store has."""
 
-    accepted: int
-    event_ids: list[str]
+    accepted: int = Field(description="New ones.")
+    duplicates: int = Field(description="Whose user has had an event of this id: without effect.")
+    too_old: int = Field(description="Of the new ones: older than all that a full history keeps.")
+    event_ids: list[str | None] = Field(description="In the order sent; null where refused.")
+    refused: list[RefusedEvent] | None = None
 
 
 class Fault(BaseModel):

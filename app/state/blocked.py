@@ -1,10 +1,9 @@
 """What each user never wants to see, as the store keeps it: one value under the user's hash tag."""
 
-from urllib.parse import quote
-
 import orjson
 
 from app.contracts import NOTHING_BLOCKED, Blocked
+from app.state.keys import user_key
 from app.state.store import Store
 
 MOST = 1_000  # items, providers and categories together
@@ -12,7 +11,7 @@ MOST = 1_000  # items, providers and categories together
 
 def blocked_key(prefix: str, user: str) -> str:
     """Name what a user has blocked; beside the user's history in Redis Cluster."""
-    return f"{prefix}:u:{{{quote(user, safe='')}}}:b"
+    return user_key(prefix, user, "b")
 
 
 def packed(blocked: Blocked) -> bytes:

@@ -1,8 +1,7 @@
 """What users do, as it is written: one event, its place in a history, its entry in the stream."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-from urllib.parse import quote
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
 import numpy as np
 import orjson
@@ -10,10 +9,9 @@ import orjson
 from app.catalogue import IdIndex
 from app.contracts import History, Scores, Times
 from app.preferences import Preferences
-from app.state.store import Part, Store
+from app.state.keys import user_key
 
 HISTORY_LIMIT = 500  # newest events that are kept of each user
-STREAM_LIMIT = 1_000_000  # newest events that are kept for followers, about
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +25,8 @@ class Event:
     value: float = 1.0  # stars, plays, seconds; 1.0 when it has none
     timestamp: float = 0.0  # unix seconds by the wall clock
     request_id: str | None = None  # of the answer that showed the item
+    position: int | None = None  # in that answer; 0 is the first
+    context: Mapping[str, str | float | bool] = field(default_factory=dict)  # device, page ...
 
     def member(self) -> bytes:
         """Give the entry in the user's history: the same event gives the same bytes."""
@@ -43,56 +43,20 @@ class Event:
                 float(self.value),
                 float(self.timestamp),
                 self.request_id,
+                self.position,
+                dict(self.context),
             )
         )
 
 
 def history_key(prefix: str, user: str) -> str:
-    """Name a user's history. The user is the key's hash tag in Redis Cluster, braces encoded."""
-    return f"{prefix}:u:{{{quote(user, safe='')}}}:h"
+    """Name a user's history."""
+    return user_key(prefix, user, "h")
 
 
 def stream_key(prefix: str) -> str:
     """Name the stream of events."""
     return f"{prefix}:events"
-
-
-async def append(
-    store: Store,
-    prefix: str,
-    events: Sequence[Event],
-    limit: int = HISTORY_LIMIT,
-    stream_limit: int = STREAM_LIMIT,
-) -> None:
-    """Write events to their users' histories and to the stream, in one round trip.
-
-    A repeated event changes no history, and a late one lands at its place. In the stream a
-    repeat is one more entry: followers go by ``event_id``. After an error some may be written;
-    write all again.
-
-    Args:
-        store: where to.
-        prefix: of all keys.
-        events: of any users, in any order.
-        limit: the newest events that each history keeps.
-        stream_limit: about how many entries the stream keeps.
-
-    Raises:
-        StageError: the store did not confirm all of it.
-    """
-    if not events:
-        return
-    by_user: dict[str, list[Part]] = {}
-    for event in events:
-        by_user.setdefault(event.user, []).extend((float(event.timestamp), event.member()))
-    commands: list[tuple[Part, ...]] = []
-    for user, pairs in by_user.items():
-        key = history_key(prefix, user)
-        commands.append(("ZADD", key, "NX", *pairs))
-        commands.append(("ZREMRANGEBYRANK", key, 0, -limit - 1))
-    stream = ("XADD", stream_key(prefix), "MAXLEN", "~", stream_limit, "*", "e")
-    commands.extend((*stream, event.entry()) for event in events)
-    await store.pipeline("append", commands)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -146,13 +146,13 @@ class Follower:
         return new
 
     def _decode(self, entries: Sequence[Entry], shape: Shape) -> list[tuple[float, list[Any]]]:
-        """Give arrival and content of each entry that has this shape; count the others."""
+        """Give arrival and content of each entry that begins like this; count the others."""
         arrivals = [int(name.partition(b"-")[0]) / 1000.0 for name, _ in entries]
         read = [
-            (arrival, said)
+            (arrival, said[: len(shape)])
             for arrival, said in zip(arrivals, _parsed(entries), strict=True)
             if isinstance(said, list)
-            and len(said) == len(shape)
+            and len(said) >= len(shape)
             and all(map(isinstance, said, shape))
         ]
         self.unreadable += len(entries) - len(read)

@@ -1,8 +1,8 @@
 """What each user was shown lately, kept for policies that do not show it again so soon."""
 
 from collections.abc import Sequence
-from urllib.parse import quote
 
+from app.state.keys import user_key
 from app.state.store import Part
 
 EXPIRE = 30 * 86_400  # seconds after the last list that a user was shown
@@ -10,7 +10,7 @@ EXPIRE = 30 * 86_400  # seconds after the last list that a user was shown
 
 def shown_lately_key(prefix: str, user: str) -> str:
     """Name the list of items that a user was shown; beside the history in Redis Cluster."""
-    return f"{prefix}:u:{{{quote(user, safe='')}}}:s"
+    return user_key(prefix, user, "s")
 
 
 def remember(prefix: str, user: str, items: Sequence[str], limit: int) -> list[tuple[Part, ...]]:

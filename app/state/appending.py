@@ -1,0 +1,121 @@
+"""Writes events, each once: into its user's history and into the stream, or into neither.
+
+A script does it for one user at a time, whole or not at all, also when the server is killed. It
+marks what it has taken: 8 bytes of the id's hash each, in three sets of at most ``MARKS``, the
+oldest set forgotten when the newest is full. In a Redis Cluster give ``key_prefix`` braces, such as
+``{recfunnel}``: the stream then is where the users are.
+"""
+
+from collections.abc import Sequence
+from enum import IntEnum
+from hashlib import blake2b, sha1
+
+from app.state.events import HISTORY_LIMIT, Event, history_key, stream_key
+from app.state.keys import user_key
+from app.state.store import Part, Store
+
+STREAM_LIMIT = 1_000_000  # newest events that are kept for followers, about
+MARKS = 512  # ids in one set: as many as the server keeps as plain integers, 8 bytes each
+GENERATIONS = ("m0", "m1", "m2")  # two full ones hold a whole batch of 1,000
+LIFETIME = 30 * 86_400  # seconds after the user's last event that its id is known again
+
+# KEYS: the three sets of marks, newest first; history; stream. ARGV: limits of history, stream and
+# marks, lifetime; then mark, time, member and entry of each event.
+SCRIPT = """
+local told, n = {}, 0
+for at = 5, #ARGV, 4 do
+  n = n + 1
+  told[n] = 0
+  for which = 1, 3 do
+    if redis.call('SISMEMBER', KEYS[which], ARGV[at]) == 1 then told[n] = 1 break end
+  end
+  if told[n] == 0 then
+    if redis.call('SCARD', KEYS[1]) >= tonumber(ARGV[3]) then
+      redis.call('EXPIRE', KEYS[1], ARGV[4])
+      if redis.call('EXISTS', KEYS[2]) == 1 then redis.call('RENAME', KEYS[2], KEYS[3]) end
+      redis.call('RENAME', KEYS[1], KEYS[2])
+    end
+    redis.call('SADD', KEYS[1], ARGV[at])
+    redis.call('ZADD', KEYS[4], 'NX', ARGV[at + 1], ARGV[at + 2])
+    redis.call('XADD', KEYS[5], 'MAXLEN', '~', ARGV[2], '*', 'e', ARGV[at + 3])
+  end
+end
+redis.call('EXPIRE', KEYS[1], ARGV[4])
+if redis.call('ZREMRANGEBYRANK', KEYS[4], 0, -ARGV[1] - 1) > 0 then
+  for i = 1, n do
+    if told[i] == 0 and not redis.call('ZSCORE', KEYS[4], ARGV[4 * i + 3]) then told[i] = 2 end
+  end
+end
+return told
+"""
+SHA = sha1(SCRIPT.encode(), usedforsecurity=False).hexdigest()  # by which the server names it
+
+
+class Taken(IntEnum):
+    """What became of one event."""
+
+    NEW = 0
+    DUPLICATE = 1  # the user has had an event of this id; nothing was changed
+    TOO_OLD = 2  # counted, but older than all that the user's full history keeps
+
+
+def marks_keys(prefix: str, user: str) -> list[str]:
+    """Name the sets of ids that were taken of a user, newest first."""
+    return [user_key(prefix, user, part) for part in GENERATIONS]
+
+
+async def append(
+    store: Store,
+    prefix: str,
+    events: Sequence[Event],
+    limit: int = HISTORY_LIMIT,
+    stream_limit: int = STREAM_LIMIT,
+) -> list[Taken]:
+    """Write events to their users' histories and to the stream, in one round trip.
+
+    An event whose id the user has had changes nothing, whatever else it says; a late one lands at
+    its place. At least the last 1,024 ids of each user are known. After an error some may be
+    written; write all again.
+
+    Args:
+        store: where to.
+        prefix: of all keys.
+        events: of any users, in any order.
+        limit: the newest events that each history keeps.
+        stream_limit: about how many entries the stream keeps.
+
+    Returns:
+        What became of each event, in the order given.
+
+    Raises:
+        StageError: the store did not confirm all of it.
+    """
+    if not events:
+        return []
+    by_user: dict[str, list[int]] = {}
+    for place, event in enumerate(events):
+        by_user.setdefault(event.user, []).append(place)
+    bounds = (limit, stream_limit, MARKS, LIFETIME)
+    runs = [
+        (*_keys(prefix, user), *bounds, *(part for n in places for part in _told(events[n])))
+        for user, places in by_user.items()
+    ]
+    first, *others = runs  # EVAL leaves the script with the server, for the others to name
+    named = [("EVALSHA", SHA, *run) for run in others]
+    replies = await store.pipeline("append", [("EVAL", SCRIPT, *first), *named])
+    outcomes = [Taken.NEW] * len(events)
+    for places, reply in zip(by_user.values(), replies, strict=True):
+        for place, code in zip(places, reply, strict=True):
+            outcomes[place] = Taken(code)
+    return outcomes
+
+
+def _keys(prefix: str, user: str) -> tuple[Part, ...]:
+    keys = (*marks_keys(prefix, user), history_key(prefix, user), stream_key(prefix))
+    return (len(keys), *keys)
+
+
+def _told(event: Event) -> tuple[Part, ...]:
+    digest = blake2b(event.event_id.encode("utf-8", "surrogatepass"), digest_size=8).digest()
+    mark = int.from_bytes(digest, "big", signed=True)
+    return mark, float(event.timestamp), event.member(), event.entry()

@@ -1,0 +1,141 @@
+"""Each event has its whole effect once, however often and in whatever order it is sent."""
+
+import os
+import signal
+
+import numpy as np
+import orjson
+import pytest
+from hypothesis import HealthCheck, example, given, settings
+from hypothesis import strategies as st
+
+from app.preferences import Preferences
+from app.state import appending
+from app.state.appending import MARKS, Taken, append, marks_keys
+from app.state.events import Event, history_key
+from app.state.follower import Follower
+from app.state.store import Store
+from tests.test_state_follower import IDS, live
+from tests.test_state_histories import answers_again, embedded_server
+
+MOMENT = 1_700_000_000.0
+TIMES = st.sampled_from([MOMENT, MOMENT + 5.0, MOMENT - 3_600.0, 1.0])  # late ones, and ties
+
+
+@pytest.fixture(scope="module")
+def url(tmp_path_factory):
+    with embedded_server(tmp_path_factory.mktemp("appending")) as url:
+        yield url
+
+
+@pytest.fixture
+async def store(url):
+    async with Store.connect(url, timeout=5.0) as store:
+        await store.command("FLUSHALL")
+        yield store
+
+
+def event(name, user="u", item="a", timestamp=MOMENT, **known):
+    return Event(str(name), user, item, known.pop("type", "like"), timestamp=timestamp, **known)
+
+
+@st.composite
+def batches(draw):
+    """Events of unique ids, and three ways to send them: shuffled, and cut somewhere."""
+    told = draw(
+        st.lists(
+            st.tuples(
+                st.sampled_from(["u", "v", "{w}"]),
+                st.sampled_from(["a", "b", "c", "unknown"]),
+                st.sampled_from(["like", "view", "dislike"]),
+                TIMES,
+            ),
+            min_size=1,
+            max_size=12,
+        )
+    )
+    events = [event(n, u, i, t, type=kind) for n, (u, i, kind, t) in enumerate(told)]
+    rounds = []
+    for _ in range(3):
+        shuffled = draw(st.permutations(events))
+        cut = draw(st.integers(0, len(events)))
+        rounds += [shuffled[:cut], shuffled[cut:]]
+    return events, rounds
+
+
+async def state(store, users, prefix):
+    """All that is known after the events: histories, the stream's entries, a follower's counts."""
+    histories = [
+        await store.command("ZRANGE", history_key(prefix, user), 0, -1, "WITHSCORES")
+        for user in users
+    ]
+    entries = await store.command("XRANGE", f"{prefix}:events", "-", "+")
+    follower = Follower(store, prefix, live(MOMENT), IDS, Preferences())
+    follower._apply(entries)
+    every, crowd = np.arange(len(IDS)), follower.live
+    trends = [crowd.counts_at(MOMENT + 10, every), crowd.liked_at(MOMENT + 10, every)]
+    entries = sorted(fields[1] for _, fields in entries)
+    return histories, entries, crowd.clicks.tolist(), np.round(trends, 9).tolist()
+
+
+@settings(
+    max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(made=batches(), limit=st.sampled_from([3, 500]))
+@example(made=([event(1)], [[event(1)], [event(1)], [], [event(1)]]), limit=500)
+async def test_a_batch_sent_three_times_in_any_order_and_parts_is_as_if_sent_once(
+    store, made, limit
+):
+    events, rounds = made
+    users = sorted({one.user for one in events})
+    await store.command("FLUSHALL")
+    await append(store, "once", events, limit)
+    outcomes = [what for sent in rounds for what in await append(store, "thrice", sent, limit)]
+    once, thrice = await state(store, users, "once"), await state(store, users, "thrice")
+    assert thrice == once
+    assert len(once[1]) == len(events)
+    assert outcomes.count(Taken.DUPLICATE) == 2 * len(events)
+
+
+async def test_the_first_of_two_events_of_one_id_and_user_stands(store):
+    sent = [event(1, item="a"), event(1, item="b"), event(1, "v", "b")]
+    assert await append(store, "t", sent) == [Taken.NEW, Taken.DUPLICATE, Taken.NEW]
+    assert await store.command("ZCARD", history_key("t", "u")) == 1
+    assert await store.command("ZCARD", history_key("t", "v")) == 1
+
+
+async def test_a_whole_batch_of_one_user_is_known_again_whatever_came_before(store):
+    await append(store, "t", [event(f"before {n}") for n in range(400)])
+    batch = [event(n) for n in range(1_000)]
+    assert set(await append(store, "t", batch)) <= {Taken.NEW, Taken.TOO_OLD}
+    assert set(await append(store, "t", batch)) == {Taken.DUPLICATE}
+    for key in marks_keys("t", "u"):
+        assert await store.command("SCARD", key) <= MARKS
+        assert await store.command("OBJECT", "ENCODING", key) == b"intset"
+        assert 0 < await store.command("TTL", key) <= appending.LIFETIME
+
+
+async def test_an_event_older_than_all_that_a_full_history_keeps_is_still_counted(store):
+    await append(store, "t", [event(n, timestamp=MOMENT + n) for n in range(3)], limit=3)
+    old = [event("old", timestamp=1.0), event("new", timestamp=MOMENT + 9)]
+    assert await append(store, "t", old, limit=3) == [Taken.TOO_OLD, Taken.NEW]
+    kept = await store.command("ZRANGE", history_key("t", "u"), 0, -1)
+    assert [orjson.loads(member)[0] for member in kept] == ["1", "2", "new"]
+    assert await store.command("XLEN", "t:events") == 5
+
+
+async def test_all_keys_may_be_put_on_one_node_of_a_cluster():
+    keys = [*marks_keys("{t}", "u{x}"), history_key("{t}", "u{x}"), "{t}:events"]
+    assert {key.partition("}")[0] for key in keys} == {"{t"}
+
+
+async def test_what_was_taken_before_a_killed_server_is_known_again_after_it(tmp_path):
+    with embedded_server(tmp_path) as url:
+        async with Store.connect(url, timeout=0.5) as store:
+            batch = [event(n, f"u{n % 5}") for n in range(50)]
+            await append(store, "t", batch)
+            info = await store.command("INFO", "server")
+            os.kill(int(info.split(b"process_id:")[1].split()[0]), signal.SIGKILL)
+            await answers_again(store)
+            assert set(await append(store, "t", batch)) == {Taken.DUPLICATE}
+            assert await store.command("XLEN", "t:events") == 50
