@@ -3,10 +3,10 @@
 Every module in ``app`` and ``offline`` may import from here; this module imports none of them.
 """
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Protocol, TypeAlias
+from typing import Any, Protocol, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -50,6 +50,7 @@ class History:
     times: Times  # (h,) non-increasing
     blocked: Blocked = NOTHING_BLOCKED  # as the store has it; parts of a history do not keep it
     shown: Rows = field(default_factory=lambda: NO_ROWS)  # lately, newest first; likewise
+    said: Sequence[Any] = ()  # by the store, word for word: to read it again
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -102,6 +103,17 @@ class Request:
     offset: int = 0  # places that earlier pages of the same list had
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Standing:
+    """How far the crowd's state had come when a request read it: enough to come to it again."""
+
+    reached: Mapping[str, tuple[str, str]]  # of each stream, ids of the first and last entry known
+    listed: Mapping[str, tuple[str, str]]  # the same of what its sorted lists know
+    now: float  # these three to check a state by that was made again
+    trials: float
+    total: NDArray[np.float64]  # (h,)
+
+
 class Rule(Protocol):
     """A hard filter of one request. Pure, and cannot fail: what it needs was fetched earlier."""
 
@@ -132,6 +144,8 @@ class Query:
     offset: int = 0
     rules: tuple[Rule, ...] = ()  # beside what is excluded
     shown: Rows = field(default_factory=lambda: NO_ROWS)  # lately, newest first
+    said: Sequence[Any] = ()  # what the store said of the user, word for word
+    standing: Standing | None = None  # of the crowd's state
 
     def unseen(self, rows: Rows) -> NDArray[np.bool_]:
         """Say for each row whether it may be answered."""

@@ -99,6 +99,8 @@ class Profiles:
             scene=request.scene,
             offset=request.offset,
             shown=recent.shown,
+            said=recent.said,
+            standing=self.live.standing(),
             rules=self.house.rules(request, recent) if self.house else (),
         )
 

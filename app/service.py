@@ -14,28 +14,28 @@ from time import monotonic
 
 import numpy as np
 
-from app.assemble import State, Wiring, assemble
+from app.assemble import State
 from app.bundle import Bundle, current, load
 from app.contracts import Request, StageError
 from app.cpu import Cpu
+from app.deployed import Deployed
 from app.funnel import Funnel, Slate
 from app.manifest import BundleError
 from app.observe.metrics import Metrics
 from app.run import Run
 from app.settings import Settings
 from app.state.follower import Follower
-from app.state.histories import RedisHistories
 from app.state.impressions import Impressions
 from app.state.live import Live
 from app.state.store import Store
 from app.state.tables import RedisTables, are_loaded, keep_loaded, retire_tables
+from app.state.turns import Side, Turns
 
 log = logging.getLogger(__name__)
 
 WARM_UP_REQUESTS = 20  # enough for every lazy import, page fault and connection on the path
 PREPARE = 10.0  # seconds to wait for Redis before serving without it
 WRITE_WITHIN = 2.0  # seconds for what a user did to be stored
-SORT = 0.25  # seconds between looks at whether the lists have to be sorted again
 POLL = 0.05  # seconds between looks at whether Redis is ready
 FINISH = 5.0  # seconds that requests in flight have to end on a bundle that was replaced
 
@@ -45,10 +45,19 @@ class Deployment:
     """One bundle in service: its funnel, and the crowd's state that follows the event stream."""
 
     bundle: Bundle
-    funnel: Funnel
-    live: Live
+    crowd: Turns[Funnel]
     follower: Follower
     tasks: tuple[asyncio.Task[None], ...]  # follow the stream, keep the tables in Redis
+
+    @property
+    def funnel(self) -> Funnel:
+        """The funnel that the next request goes through."""
+        return self.crowd.side.reader
+
+    @property
+    def live(self) -> Live:
+        """The crowd's state that the next request reads."""
+        return self.crowd.side.live
 
     async def stop(self) -> None:
         """End the tasks."""
@@ -108,13 +117,15 @@ class Service:
     async def recommend(self, deployment: Deployment, request: Request) -> Slate:
         """Run the funnel; whatever happens in it, there is a list."""
         run = Run(request.arrived)
-        slate = await run.attempt(
-            "funnel",
-            self.settings.budget_ms / 1000,
-            lambda: deployment.funnel.recommend(request, run),
-            None,
-        )
-        return slate or deployment.funnel.plain(request, run)
+        with deployment.crowd.reading() as side:
+            funnel = side.reader
+            slate = await run.attempt(
+                "funnel",
+                self.settings.budget_ms / 1000,
+                lambda: funnel.recommend(request, run),
+                None,
+            )
+            return slate or funnel.plain(request, run)
 
     def quality(self) -> float:
         """Give the share of the candidates to work on: 1 up to half load, then falling to 0.3."""
@@ -173,47 +184,23 @@ class Service:
             async with asyncio.timeout(PREPARE):
                 await self._loaded(deployment.bundle)
                 await deployment.follower.caught_up.wait()
+                await deployment.crowd.settled()
         await self._warm_up(deployment)
 
     def _assemble(self, bundle: Bundle) -> Deployment:
-        manifest, prefix, settings = bundle.manifest, self.settings.key_prefix, self.settings
-        live = Live(bundle.models.popularity)
-        common = (bundle.models.catalogue.ids, manifest.preferences(), manifest.time_shift)
-        funnel = assemble(
-            bundle.models,
-            bundle.indexes,
-            bundle.weighed(settings.objectives),
-            State(
-                live,
-                RedisHistories(
-                    self.store,
-                    prefix,
-                    *common,
-                    limit=settings.history_limit,
-                    shown=settings.remembered(),
-                ),
-                RedisTables(self.store, prefix, bundle.version),
-            ),
-            Wiring(
-                self.cpu,
-                settings.checkpoints_ms.seconds(),
-                bundle.sizes,
-                settings.policy.policy(),
-                scenes=settings.scene_policies(),
-            ),
-        )
-        since = int(manifest.data_end * 1000)
-        follower = Follower(self.store, prefix, live, *common, since=since)
+        deployed, prefix = Deployed.of(bundle, self.settings), self.settings.key_prefix
+        crowd = Turns(self._side(deployed), self._side(deployed), self.cpu)
+        follower = deployed.follower(self.store, crowd)
         keep = keep_loaded(self.store, prefix, bundle.version, bundle.models.tables)
-        sort = self._keep_sorted(live)
-        tasks = (self._spawn(follower.run()), self._spawn(keep), self._spawn(sort))
-        return Deployment(bundle, funnel, live, follower, tasks)
+        tasks = (self._spawn(follower.run()), self._spawn(crowd.run()), self._spawn(keep))
+        return Deployment(bundle, crowd, follower, tasks)
 
-    async def _keep_sorted(self, live: Live) -> None:
-        """Sort the lists of popular, trending and fresh items again as events come."""
-        while True:
-            await asyncio.sleep(SORT)
-            await self.cpu(live.refresh)
+    def _side(self, deployed: Deployed) -> Side[Funnel]:
+        """Make a copy of the crowd's state, and the funnel that reads it."""
+        live, bundle = Live(deployed.bundle.models.popularity), deployed.bundle
+        tables = RedisTables(self.store, self.settings.key_prefix, bundle.version)
+        state = State(live, deployed.histories(self.store), tables)
+        return Side(live, deployed.funnel(state, self.cpu))
 
     async def _loaded(self, bundle: Bundle) -> None:
         """Wait until the tables are in Redis."""

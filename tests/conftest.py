@@ -278,7 +278,7 @@ class Hosted:
         answer = self.client.post("/events", json=list(events))
         assert answer.status_code == 202, answer.text
         until(lambda: follower.applied + follower.repeated >= known + len(events))
-        until(lambda: self.service.deployment.live.is_sorted)
+        until(lambda: self.service.deployment.crowd.is_settled)
         return answer.json()
 
 

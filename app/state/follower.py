@@ -1,4 +1,4 @@
-"""Follows what users do and what they are shown, and moves this worker's ``Live`` on."""
+"""Follows what users do and what they are shown, and moves this worker's crowd state on."""
 
 import asyncio
 import logging
@@ -7,17 +7,16 @@ from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from types import NoneType
-from typing import Any, TypeAlias
+from typing import Any, Protocol, TypeAlias
 
 import numpy as np
 import orjson
 
 from app.catalogue import IdIndex
-from app.contracts import StageError
+from app.contracts import Rows, Scores, StageError, Times
 from app.preferences import Preferences
 from app.state.events import Interpreter, stream_key
 from app.state.impressions import shown_key
-from app.state.live import Live
 from app.state.store import Store
 
 log = logging.getLogger(__name__)
@@ -34,6 +33,17 @@ ANSWER_WITHIN = 3.0  # seconds for one read, BLOCK included
 PACE = 0.1  # seconds between reads of a trickle: each costs as much as a tenth of a list
 FIRST_PAUSE, LONGEST_PAUSE = 0.05, 2.0  # seconds before asking again a server that failed
 REMEMBERED = 100_000  # ids that are known again when an entry repeats
+
+
+STREAMS = ("events", "shown")
+
+
+class CrowdState(Protocol):
+    """What learns of what everybody does: a ``Live``, or two copies of one that take turns."""
+
+    def apply(self, rows: Rows, weights: Scores, times: Times) -> None: ...
+    def expose(self, rows: Rows) -> None: ...
+    def reach(self, stream: str, first: str, last: str) -> None: ...
 
 
 class RecentIds:
@@ -66,7 +76,7 @@ class Follower:
 
     store: Store
     prefix: str
-    live: Live
+    live: CrowdState
     ids: IdIndex
     preferences: Preferences
     time_shift: float = 0.0  # seconds from the data's time to the wall clock
@@ -110,6 +120,8 @@ class Follower:
             which = self._keys.index(key)
             self._positions[which] = entries[-1][0]
             (self._apply, self._expose)[which](entries)
+            ends = (entries[at][0].decode() for at in (0, -1))
+            self.live.reach(STREAMS[which], *ends)
         longest = max((len(entries) for _, entries in reply or []), default=0)
         if longest < AT_ONCE:
             self.caught_up.set()

@@ -1,6 +1,8 @@
 """What each user did since the bundle was made, read from Redis in one round trip."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 import numpy as np
 import orjson
@@ -46,12 +48,14 @@ class RedisHistories:
         ]
         if self.shown:
             asked.append(("LRANGE", shown_lately_key(self.prefix, user), 0, self.shown - 1))
-        reply, kept, *lately = await self.store.pipeline("history", asked)
+        return self.read(await self.store.pipeline("history", asked))
+
+    def read(self, said: Sequence[Any]) -> History:
+        """Understand what the store said of a user."""
+        reply, kept, *lately = said
         read = self._events(reply) if reply else NO_HISTORY
-        if kept is None and not any(lately):
-            return read
         shown = self.ids.rows([item.decode() for item in lately[0]]) if any(lately) else NO_ROWS
-        return replace(read, blocked=unpacked(kept), shown=shown[shown >= 0])
+        return replace(read, blocked=unpacked(kept), shown=shown[shown >= 0], said=said)
 
     def _events(self, reply: list[bytes]) -> History:
         members = orjson.loads(b"[%b]" % b",".join(reply[::2]))

@@ -5,14 +5,14 @@ the offline replay); any number of readers look on. Nothing here is per user and
 from Redis during a request.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from copy import copy
 
 import numpy as np
 from numpy.typing import NDArray
 
 from app.artifacts import DAY, HALF_LIVES, Popularity
-from app.contracts import Proposal, Rows, Scores, Times
+from app.contracts import Proposal, Rows, Scores, Standing, Times
 
 POPULAR = HALF_LIVES.index(90 * DAY)  # "popular" forgets slowly
 TRENDING = HALF_LIVES.index(7 * DAY)
@@ -40,6 +40,8 @@ class Live:
         self.exposures = np.zeros(self.counts.shape[1], np.float64)  # (n,) times shown
         self.clicks = np.zeros(self.counts.shape[1], np.float64)  # (n,) live positive events
         self.trials = 0.0  # how often any item was shown
+        self.reached: Mapping[str, tuple[str, str]] = {}  # see ``Standing``
+        self.listed: Mapping[str, tuple[str, str]] = {}
         self._lists: dict[str, Proposal] = {}
         self._changes = 0  # batches of events applied
         self._sorted = -1  # of these, how many the lists know of
@@ -52,9 +54,16 @@ class Live:
         """Add these events, (m,) each, in any order. Late events are worth what they were then."""
         if not len(rows):
             return
-        self.now = max(self.now, float(times.max()))
-        if self.now - self.reference > REBASE_AFTER:
-            self._rebase(self.now)
+        far = np.flatnonzero(times - self.reference > REBASE_AFTER)
+        if len(far):  # at the same event, however events come together
+            self._apply(rows[: far[0]], weights[: far[0]], times[: far[0]])
+            self._rebase(float(times[far[0]]))
+            self.apply(rows[far[0] :], weights[far[0] :], times[far[0] :])
+        else:
+            self._apply(rows, weights, times)
+
+    def _apply(self, rows: Rows, weights: Scores, times: Times) -> None:
+        self.now = max(self.now, float(times.max(initial=-np.inf)))
         positive = np.maximum(weights, 0.0).astype(np.float64)
         for h, half_life in enumerate(HALF_LIVES):
             grown = np.exp2((times - self.reference) / half_life)
@@ -70,6 +79,15 @@ class Live:
         """Count one more impression for each of these items."""
         np.add.at(self.exposures, rows, 1.0)
         self.trials += len(rows)
+
+    def reach(self, stream: str, first: str, last: str) -> None:
+        """Note that the entries of a stream from ``first`` to ``last`` are known."""
+        known = self.reached.get(stream)
+        self.reached = {**self.reached, stream: (known[0] if known else first, last)}
+
+    def standing(self) -> Standing:
+        """Say how far this state has come."""
+        return Standing(self.reached, self.listed, self.now, self.trials, self.total.copy())
 
     def unexposed(self) -> "Live":
         """Give the same crowd, as if nothing had been shown yet; all else is shared."""
@@ -114,10 +132,20 @@ class Live:
         """Say whether the lists know of every event."""
         return self._sorted == self._changes
 
-    def refresh(self) -> None:
-        """Sort the lists again if events have come since. Not for the path of a request."""
+    def refresh(self, lists: dict[str, Proposal] | None = None) -> dict[str, Proposal]:
+        """Sort the lists again if events have come since. Not for the path of a request.
+
+        Args:
+            lists: those of a state that knows the same events, to take instead of sorting.
+
+        Returns:
+            The lists; nobody changes them.
+        """
+        self.listed = self.reached
+        if lists is not None:
+            self._lists, self._sorted = lists, self._changes
         if self.is_sorted:
-            return
+            return self._lists
         changes, faded = self._changes, self._fade(self.now)[:, 0]
         known = self.first_seen <= self.now
         age = np.where(known, self.now - self.first_seen, 0.0) / DAY
@@ -128,6 +156,7 @@ class Live:
             "fresh": _listed(np.where(known, 1.0 / (1.0 + age), 0.0)),
         }
         self._sorted = changes
+        return self._lists
 
     def _rebase(self, reference: float) -> None:
         """Hold the counts relative to a later moment; what readers see stays the same."""

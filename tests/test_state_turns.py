@@ -1,0 +1,115 @@
+"""Two copies of the crowd's state: what a request reads does not change under it."""
+
+import asyncio
+from contextlib import asynccontextmanager
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from app.artifacts import DAY
+from app.cpu import Cpu
+from app.state import turns as turns_module
+from app.state.turns import Side, Turns
+from tests.test_state_follower import until
+from tests.test_state_live import START, live
+
+
+@asynccontextmanager
+async def turning():
+    cpu = Cpu(threads=1)
+    turns = Turns(Side(live(), "one"), Side(live(), "other"), cpu)
+    task = asyncio.create_task(turns.run())
+    try:
+        yield turns
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+        cpu.close()
+
+
+def liked(turns, *rows):
+    ones = np.ones(len(rows), np.float32)
+    turns.apply(np.array(rows), ones, np.full(len(rows), START + DAY))
+
+
+def counts(side):
+    return side.live.counts[-1].tolist()
+
+
+async def test_what_a_request_reads_stays_as_it_is_and_the_next_request_knows_more():
+    async with turning() as turns:
+        with turns.reading() as side:
+            liked(turns, 0, 1)
+            await until(lambda: turns.side is not side)
+            assert counts(side) == [0, 0, 0, 0]
+            assert counts(turns.side) == [1, 1, 0, 0]
+            liked(turns, 1)
+            await asyncio.sleep(0.02)
+            assert counts(side) == [0, 0, 0, 0]
+        await asyncio.wait_for(turns.settled(), 5)
+        assert counts(side) == counts(turns.side) == [1, 2, 0, 0]
+
+
+async def test_both_copies_hear_of_every_change_in_order_and_forget_it(monkeypatch):
+    monkeypatch.setattr(turns_module, "SORT", 0.01)
+    async with turning() as turns:
+        for n in range(300):
+            liked(turns, n % 4)
+            turns.expose(np.array([n % 3]))
+            turns.reach("events", f"{n}-0", f"{n}-0")
+            if n % 50 == 0:
+                with turns.reading():
+                    await asyncio.sleep(0.002)
+        await asyncio.wait_for(turns.settled(), 5)
+        one, other = turns._read.live, turns._idle.live
+        assert one is not other
+        assert one.counts.tobytes() == other.counts.tobytes()
+        assert one.exposures.tolist() == other.exposures.tolist() == [100, 100, 100, 0]
+        assert one.listed == other.listed == {"events": ("0-0", "299-0")}
+        assert one.popular() is other.popular()
+        assert one.popular().rows.tolist() == [0, 1, 2, 3]
+        assert not turns._changes
+
+
+async def test_lists_are_sorted_at_the_same_change_in_both_copies(monkeypatch):
+    monkeypatch.setattr(turns_module, "SORT", 0.2)
+    async with turning() as turns:
+        liked(turns, 3)
+        await asyncio.wait_for(turns.settled(), 5)
+        liked(turns, 2, 2)
+        await until(lambda: turns.side.live.counts[-1, 2] == 2)
+        assert turns.side.live.popular().rows.tolist() == [3]
+        await asyncio.wait_for(turns.settled(), 5)
+        assert turns.side.live.popular().rows.tolist() == [2, 3]
+
+
+Told = st.tuples(st.integers(0, 3), st.floats(-1, 2, width=32), st.floats(-50, 700))
+
+
+@given(st.lists(Told, min_size=1, max_size=40), st.lists(st.integers(0, 40), max_size=5))
+def test_a_state_is_the_same_to_the_bit_however_its_events_come_together(told, cuts):
+    rows, weights, days = (np.array(column) for column in zip(*told, strict=True))
+    columns = (rows, weights.astype(np.float32), START + DAY * days)
+    whole, parted = live(), live()
+    whole.apply(*columns)
+    for part in np.split(np.arange(len(told)), sorted(cuts)):
+        parted.apply(*(column[part] for column in columns))
+    for name in ("counts", "liked", "total", "first_seen", "clicks"):
+        assert getattr(whole, name).tobytes() == getattr(parted, name).tobytes(), name
+    assert (whole.now, whole.reference) == (parted.now, parted.reference)
+
+
+def test_the_standing_tells_the_streams_as_far_as_they_are_known():
+    state = live()
+    state.reach("events", "1-0", "5-0")
+    state.refresh()
+    state.reach("events", "6-0", "9-3")
+    state.expose(np.array([1, 1]))
+    standing = state.standing()
+    assert standing.reached == {"events": ("1-0", "9-3")}
+    assert standing.listed == {"events": ("1-0", "5-0")}
+    assert standing.trials == 2
+    state.apply(np.array([0]), np.ones(1, np.float32), np.array([START]))
+    assert standing.total.tolist() == pytest.approx([0.0] * len(standing.total))
