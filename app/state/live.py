@@ -70,8 +70,9 @@ class Live:
             np.add.at(self.counts[h], rows, grown)
             np.add.at(self.liked[h], rows, grown * positive)
             np.add.at(self.total, np.full(len(rows), h), grown * positive)  # as one by one
-        new = np.isinf(self.first_seen[rows])  # an old timestamp makes no item older
-        np.minimum.at(self.first_seen, rows[new], times[new])
+        new = np.flatnonzero(np.isinf(self.first_seen[rows]))
+        found, at = np.unique(rows[new], return_index=True)
+        self.first_seen[found] = times[new[at]]  # an old timestamp makes no item older
         np.add.at(self.clicks, rows, (positive > 0).astype(np.float64))
         self._changes += 1
 
