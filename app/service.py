@@ -10,7 +10,8 @@ import zlib
 from collections.abc import Coroutine
 from contextlib import suppress
 from dataclasses import dataclass
-from time import monotonic
+from time import monotonic, time
+from uuid import uuid4
 
 import numpy as np
 
@@ -23,6 +24,9 @@ from app.funnel import Funnel, Slate
 from app.manifest import BundleError
 from app.observe.metrics import Metrics
 from app.run import Run
+from app.served.asked import Asked
+from app.served.log import ServedLog
+from app.served.record import Served
 from app.settings import Settings
 from app.state.follower import Follower
 from app.state.impressions import Impressions
@@ -33,6 +37,7 @@ from app.state.turns import Side, Turns
 
 log = logging.getLogger(__name__)
 
+CONTROL = "control"  # the variant where there is no experiment
 WARM_UP_REQUESTS = 20  # enough for every lazy import, page fault and connection on the path
 PREPARE = 10.0  # seconds to wait for Redis before serving without it
 WRITE_WITHIN = 2.0  # seconds for what a user did to be stored
@@ -85,10 +90,14 @@ class Service:
         )
         self.impressions = Impressions(self.writer, settings.key_prefix)
         self.impressions.remembered = settings.remembered()
+        share, limit = settings.served_log, settings.served_limit
+        self.served = ServedLog(self.writer, settings.key_prefix, share, limit)
         self.cpu = Cpu(settings.cpu_threads)
         self.in_flight = 0
         self.tried = asyncio.Event()  # set once the first bundle was served or refused
         self.refusal: str | None = None  # why the newest bundle is not served
+        self._name = uuid4().hex[:12]  # of this worker
+        self._deciding = settings.deciding()
         self._deployment: Deployment | None = None
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -100,6 +109,7 @@ class Service:
     def start(self) -> None:
         """Take the current bundle into service, and keep an eye on what changes."""
         self._spawn(self.impressions.run())
+        self._spawn(self.served.run())
         self._spawn(self._watch())
 
     async def stop(self) -> None:
@@ -110,6 +120,7 @@ class Service:
         if self._deployment:
             await self._deployment.stop()
         await self.impressions.close()
+        await self.served.close()
         self.cpu.close()
         await self.store.close()
         await self.writer.close()
@@ -127,6 +138,18 @@ class Service:
             )
             return slate or funnel.plain(request, run)
 
+    def log_served(
+        self, deployment: Deployment, asked: Asked, request_id: str, items: list[str], slate: Slate
+    ) -> None:
+        """Take note of an answer, should it belong to the share that is logged."""
+        if self.served.wants(asked.seed):
+            version, deciding = deployment.bundle.version, self._deciding
+            self.served.note(
+                Served(
+                    request_id, time(), version, CONTROL, asked, items, slate, deciding, self._name
+                )
+            )
+
     def quality(self) -> float:
         """Give the share of the candidates to work on: 1 up to half load, then falling to 0.3."""
         load = self.in_flight / self.settings.max_in_flight
@@ -134,7 +157,7 @@ class Service:
 
     async def _watch(self) -> None:
         """Look for a new bundle, and tell the metrics what nobody else does."""
-        dropped = 0
+        dropped, unlogged = 0, 0
         while True:
             try:
                 await self._refresh()
@@ -142,6 +165,8 @@ class Service:
                 self.tried.set()
             self.metrics.impressions_dropped(self.impressions.dropped - dropped)
             dropped = self.impressions.dropped
+            self.metrics.served_dropped(self.served.dropped - unlogged)
+            unlogged = self.served.dropped
             if self._deployment:
                 self.metrics.follower_lag(self._deployment.follower.lag)
             await asyncio.sleep(self.settings.reload_seconds)

@@ -25,6 +25,7 @@ from app.state.store import public_address
 
 DEFAULT_POLICY = Policy()
 FILE = "recfunnel.toml"
+DECIDING = ("policy", "scenes", "objectives", "history_limit", "shown_limit")
 
 
 class SettingsError(Exception):
@@ -124,6 +125,8 @@ class Settings(BaseSettings):
     max_in_flight: int = Field(14, ge=1)  # some 5 ms of CPU each have to fit into the budget
     history_limit: int = Field(500, ge=1, le=10_000)
     stream_limit: int = Field(1_000_000, ge=1_000)
+    served_log: float = Field(1.0, ge=0, le=1)
+    served_limit: int = Field(20_000, ge=100)
     reload_seconds: float = Field(2.0, gt=0)
     log_level: Literal["debug", "info", "warning", "error"] = "info"
 
@@ -155,6 +158,10 @@ class Settings(BaseSettings):
         """Count the items that a user was shown lately to remember; 0 where no policy asks."""
         policies = [self.policy.policy(), *self.scene_policies().values()]
         return self.shown_limit if any(one.shown != "keep" for one in policies) else 0
+
+    def deciding(self) -> dict[str, Any]:
+        """Give the settings that decide what is shown, as JSON; those at their default not."""
+        return self.model_dump(mode="json", include=set(DECIDING), exclude_unset=True)
 
     def export(self) -> None:
         """Put the settings into the environment, for the worker processes to read."""

@@ -9,6 +9,7 @@ from app.bundle import Bundle
 from app.contracts import ABSENT, SLOTS, Candidates
 from app.features import CHANNELS, FINE_VIEW, PERSONAL, names
 from app.funnel import Slate
+from app.served.record import scores_in
 
 PERSONAL_COLUMNS = [CHANNELS.index(name) for name in PERSONAL]
 IS_PERSONAL = np.array([name in PERSONAL for name in CHANNELS])
@@ -87,9 +88,9 @@ def explanations(slate: Slate) -> list[dict[str, Any]]:
     pool = slate.chosen.pool
     columns = names(FINE_VIEW)
     ended = {step.stage for step in slate.steps if step.outcome == "ok"}
-    scores = {"merged": _scores(slate.merged, pool)}
+    scores = {"merged": _finite(scores_in(slate.merged, pool))}
     scores |= {
-        stage: _scores(kept, pool)
+        stage: _finite(scores_in(kept, pool))
         for stage, kept in (("coarse", slate.coarse), ("fine", slate.fine))
         if stage in ended
     }
@@ -130,17 +131,6 @@ def _because(bundle: Bundle, slate: Slate, personal: NDArray[np.bool_]) -> list[
         list(dict.fromkeys(named[n] for n in near_by)) if is_personal else []
         for near_by, is_personal in zip(nearest.tolist(), personal.tolist(), strict=True)
     ]
-
-
-def _scores(pool: Candidates, wanted: Candidates) -> list[float | None]:
-    """Give the score in ``pool`` of each row of ``wanted``; None where it is not there."""
-    order: NDArray[np.intp] = np.argsort(pool.rows, kind="stable")
-    rows = pool.rows[order]
-    at = np.minimum(np.searchsorted(rows, wanted.rows), max(len(rows) - 1, 0))
-    if not len(rows):
-        return [None] * len(wanted)
-    known = rows[at] == wanted.rows
-    return _finite(np.where(known, pool.scores[order[at]], np.nan))
 
 
 def _finite(values: NDArray[np.floating]) -> list[float | None]:

@@ -6,7 +6,6 @@ from time import monotonic, time
 from typing import Annotated, Any
 from uuid import uuid4
 
-import numpy as np
 import orjson
 from fastapi import APIRouter, Query, Request, Response
 
@@ -15,11 +14,9 @@ from app.api.direct import DirectRoute
 from app.api.errors import RefusalError, require_known
 from app.api.models import FUTURE, Answer, Error, InlineEvent, RecommendBody, RecommendQuery
 from app.api.paging import PageTokenError, page_token, shown_before
-from app.contracts import NO_HISTORY, NO_ROWS, History
-from app.contracts import Request as FunnelRequest
 from app.rerank.expression import FilterError, parse
-from app.service import Deployment, Service
-from app.state.events import Interpreter
+from app.served.asked import Asked, Sent
+from app.service import CONTROL, Deployment, Service
 
 HOME = "home"  # the scene where none is said; always known
 router = APIRouter(tags=["recommend"])
@@ -51,12 +48,10 @@ async def _answer(
     request_id = uuid4().hex
     service.in_flight += 1
     try:
-        request = replace(
-            _in_rows(service, deployment, body, request_id, before),
-            arrived=http.scope["arrived"],
-            inline=_history(deployment, history) if history else NO_HISTORY,
-            quality=service.quality(),
-        )
+        asked = _asked(service, body, request_id, before)
+        if history:
+            asked = replace(asked, history=_sent(deployment, history))
+        request = asked.request(deployment.bundle, http.scope["arrived"])
         slate = await service.recommend(deployment, request)
     finally:
         service.in_flight -= 1
@@ -67,18 +62,20 @@ async def _answer(
             item["explain"] = why
     service.metrics.steps(slate.steps)
     service.metrics.answer([(d["stage"], d["outcome"]) for d in named], answer.fallback(slate))
-    service.impressions.note(request_id, body.user_id or "", [i["item_id"] for i in found])
+    shown = [item["item_id"] for item in found]
+    service.impressions.note(request_id, body.user_id or "", shown)
+    service.log_served(deployment, asked, request_id, shown, slate)
     told: dict[str, Any] = {
         "request_id": request_id,
         "user_id": body.user_id,
         "bundle": deployment.bundle.version,
-        "variant": "control",
+        "variant": CONTROL,
         "items": found,
         "degraded": named,
         "took_ms": round((monotonic() - request.arrived) * 1000, 3),
     }
     if len(found) == body.k:
-        told["page_token"] = page_token(before + [item["item_id"] for item in found])
+        told["page_token"] = page_token(before + shown)
     if body.explain:
         told["policies"] = answer.policies(slate)
         told["stages"] = answer.stages(slate)
@@ -113,14 +110,10 @@ def _before(token: str) -> list[str]:
         raise RefusalError(422, str(error), "page_token") from None
 
 
-def _in_rows(
-    service: Service,
-    deployment: Deployment,
-    body: RecommendQuery | RecommendBody,
-    request_id: str,
-    before: list[str],
-) -> FunnelRequest:
-    """Turn the question into rows.
+def _asked(
+    service: Service, body: RecommendQuery | RecommendBody, request_id: str, before: list[str]
+) -> Asked:
+    """Check the question, and keep it as it is admitted.
 
     Raises:
         RefusalError: the filter cannot be used, or there are scenes and this is none of them.
@@ -134,42 +127,36 @@ def _in_rows(
             parse(body.filter)
         except FilterError as error:
             raise RefusalError(422, str(error), "filter") from None
-    left_out = body.exclude + before if before else body.exclude
-    excluded = deployment.bundle.models.catalogue.ids.rows(left_out) if left_out else NO_ROWS
-    return FunnelRequest(
+    return Asked(
         user=body.user_id or "",
         k=body.k,
         seed=zlib.crc32(request_id.encode()),
-        arrived=0.0,
-        exclude=excluded[excluded >= 0],
-        explore=body.explore,
         scene=body.scene,
         filter=body.filter,
+        explore=body.explore,
+        quality=service.quality(),
         offset=len(before),
+        exclude=(*body.exclude, *before),
     )
 
 
-def _history(deployment: Deployment, events: list[InlineEvent]) -> History:
-    """Turn events sent along into a history; those without a time are taken in their order.
+def _sent(deployment: Deployment, events: list[InlineEvent]) -> tuple[Sent, ...]:
+    """Give events sent along a time each; those without one are taken in their order.
 
     Raises:
         RefusalError: an event's type is not configured.
     """
-    manifest, live = deployment.bundle.manifest, deployment.live
+    manifest = deployment.bundle.manifest
     preferences = manifest.preferences()
     for event in events:
         require_known(event.type, preferences, "history.type")
-    newest = live.now + manifest.time_shift
+    newest = deployment.live.now + manifest.time_shift
+    latest = max(newest, time()) + FUTURE
     times = [
-        newest - n if e.timestamp is None else min(e.timestamp, max(newest, time()) + FUTURE)
+        newest - n if e.timestamp is None else min(e.timestamp, latest)
         for n, e in enumerate(events)
     ]
-    read = Interpreter(
-        deployment.bundle.models.catalogue.ids, preferences, manifest.time_shift
-    ).read(
-        [event.item_id for event in events],
-        [event.type for event in events],
-        [event.amount for event in events],
-        np.array(times),
+    return tuple(
+        (event.item_id, event.type, event.amount, moment)
+        for event, moment in zip(events, times, strict=True)
     )
-    return read.take(np.lexsort((read.rows, -read.times)))

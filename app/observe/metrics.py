@@ -106,6 +106,10 @@ class Metrics:
         """Count shown slates that could not be logged."""
         self._dropped.inc(n)
 
+    def served_dropped(self, n: int = 1) -> None:
+        """Count answers that could not be written to the served log."""
+        self._unlogged.inc(n)
+
     def follower_lag(self, seconds: float) -> None:
         """Say how far this worker's view of the event stream is behind."""
         self._lag.set(seconds)
@@ -170,6 +174,7 @@ class Metrics:
             "events", "Events received, by what became of them.", "type", "outcome"
         )
         self._dropped = self._count("impressions_dropped", "Shown slates that were not logged.")
+        self._unlogged = self._count("served_dropped", "Answers that the served log lacks.")
         self._lag = Gauge(
             "recfunnel_follower_lag_seconds",
             "How far the slowest worker is behind the event stream.",

@@ -1,0 +1,182 @@
+"""The served log: every answer whole, behind its back, and within bounds."""
+
+import asyncio
+import time
+from contextlib import contextmanager
+from uuid import uuid4
+
+import numpy as np
+import pytest
+import redis
+
+from app.contracts import SLOTS, StageError
+from app.features import CHANNELS, FINE_VIEW, names
+from app.served import log as log_module
+from app.served.entry import Entry, EntryError
+from app.served.log import ServedLog, served_key
+from app.served.record import asked_of, standing_of
+from app.settings import PolicySettings
+from app.state.store import Store
+from tests.conftest import hosted, leisurely, until
+from tests.test_api_recommend import stranger
+from tests.test_state_follower import running
+
+
+@contextmanager
+def link(service):
+    with redis.Redis.from_url(service.service.settings.redis_url) as made:
+        yield made
+
+
+def logged(service, request_id):
+    """The entry of one answer, once it is written."""
+
+    def find():
+        with link(service) as asked:
+            entries = asked.xrevrange(served_key(service.service.settings.key_prefix))
+        found = [fields for _, fields in entries if fields[b"r"].decode() == request_id]
+        return found and found[0]
+
+    return until(find)
+
+
+def test_an_answer_is_logged_with_all_that_put_it_together(api):
+    user = stranger()
+    api.tell({"user_id": user, "item_id": "i7", "type": "like"})
+    began = time.time()
+    answer = api.recommend(user, k=5, exclude=["i3"], explain=True, scene="home")
+    fields = logged(api, answer["request_id"])
+    assert fields[b"u"].decode() == user
+    entry = Entry.unpack(fields[b"e"])
+    told, arrays = entry.told, entry.arrays
+    assert told["bundle"] == answer["bundle"]
+    assert told["variant"] == "control"
+    assert began - 1 < told["at"] < time.time() + 1
+    assert told["items"] == [item["item_id"] for item in answer["items"]]
+    assert told["settings"] == {}
+    asked = asked_of(entry)
+    assert (asked.user, asked.k, asked.exclude, asked.quality) == (user, 5, ("i3",), 1.0)
+    assert {stage for stage, *_ in told["steps"]} == {s["stage"] for s in answer["stages"]}
+    assert [SLOTS[slot] for slot in arrays["slots"]] == [i["slot"] for i in answer["items"]]
+    assert arrays["propensities"].tolist() == [i["propensity"] for i in answer["items"]]
+    for n, item in enumerate(answer["items"]):
+        scores = dict(zip(("merged", "coarse", "fine"), arrays["scores"][n].tolist(), strict=False))
+        assert scores == item["explain"]["scores"]
+        assert arrays["scores"][n, 3] == np.float32(item["score"])
+        features = dict(zip(names(FINE_VIEW), arrays["features"][n].tolist(), strict=True))
+        shown = {name: None if np.isnan(value) else value for name, value in features.items()}
+        assert shown == item["explain"]["features"]
+        channels = {
+            channel: (int(arrays["ranks"][n, c]), arrays["signals"][n, c])
+            for c, channel in enumerate(CHANNELS)
+            if arrays["ranks"][n, c] >= 0
+        }
+        proposed = item["explain"]["channels"]
+        assert channels == {name: (c["rank"], c["score"]) for name, c in proposed.items()}
+    assert "events" in standing_of(entry).reached
+    assert b"i7" in str(told["said"]).encode()
+
+
+def test_a_session_s_history_is_logged_as_it_was_sent(api):
+    sent = [{"item_id": "i1", "type": "like"}, {"item_id": "unknown", "type": "click"}]
+    answer = api.client.post("/recommend", json={"history": sent}).json()
+    asked = asked_of(Entry.unpack(logged(api, answer["request_id"])[b"e"]))
+    assert [(item, kind) for item, kind, *_ in asked.history] == [
+        ("i1", "like"),
+        ("unknown", "click"),
+    ]
+    assert asked.history[0][3] == asked.history[1][3] + 1
+
+
+@pytest.mark.parametrize("share", [0.0, 0.5])
+def test_only_the_share_asked_for_is_logged_with_the_settings_that_are_not_the_default(
+    trained, redis_url, share
+):
+    policy = PolicySettings(diversity=0.3)
+    settings = leisurely(out=trained, redis_url=redis_url, served_log=share, policy=policy)
+    with hosted(settings) as service:
+        for n in range(20):
+            service.recommend(f"u{n}")
+        time.sleep(0.15)
+    with redis.Redis.from_url(redis_url) as asked:
+        entries = asked.xrange(served_key(settings.key_prefix))
+    assert (not entries) if share == 0 else (0 < len(entries) < 20)
+    for _, fields in entries:
+        told = Entry.unpack(fields[b"e"]).told
+        assert told["settings"] == {"policy": {"diversity": 0.3}}
+        assert told["asked"]["seed"] < 2**31
+
+
+def test_bytes_that_are_no_entry_are_refused():
+    whole = Entry({"a": 1}, {"x": np.arange(3, dtype=np.int8)}).pack()
+    assert Entry.unpack(whole).arrays["x"].tolist() == [0, 1, 2]
+    for damaged in (b"", b"nonsense", whole[:-5]):
+        with pytest.raises(EntryError, match="cannot be read"):
+            Entry.unpack(damaged)
+
+
+class Answer:
+    """Stands for an answer that waits."""
+
+    def __init__(self):
+        self.request_id, self.asked, self.user = uuid4().hex, self, "u"
+
+    def entry(self):
+        return Entry({}, {})
+
+
+async def test_a_full_queue_drops_and_counts(redis_url, monkeypatch):
+    monkeypatch.setattr(log_module, "CAPACITY", 2)
+    async with Store.connect(redis_url) as store:
+        kept = ServedLog(store, uuid4().hex, 1.0, 100)
+        for _ in range(5):
+            kept.note(Answer())
+        assert (len(kept), kept.dropped) == (2, 3)
+        await kept.close()
+        assert (len(kept), kept.dropped) == (0, 3)
+
+
+async def test_what_a_server_does_not_take_waits_within_bounds_and_is_written_once(
+    redis_url, monkeypatch
+):
+    monkeypatch.setattr(log_module, "PAUSE", 0.02)
+    monkeypatch.setattr(log_module, "PACKED", 3)
+    monkeypatch.setattr(log_module, "GATHER", 0.01)
+    away, real, prefix = True, Store.pipeline, uuid4().hex
+
+    async def sometimes(store, name, commands):
+        if away:
+            raise StageError("away")
+        return await real(store, name, commands)
+
+    monkeypatch.setattr(Store, "pipeline", sometimes)
+    async with Store.connect(redis_url) as store:
+        kept = ServedLog(store, prefix, 1.0, 0)
+        async with running(kept):
+            for _ in range(5):
+                kept.note(Answer())
+            await asyncio.sleep(0.1)
+            assert (len(kept), kept.dropped) == (3, 2)
+            away = False
+            for _ in range(100):
+                await asyncio.sleep(0.01)
+        assert await store.command("XLEN", served_key(prefix)) == 3
+
+
+async def test_the_stream_is_trimmed_where_no_archiver_is_in_use(redis_url):
+    async with Store.connect(redis_url) as store:
+        kept = ServedLog(store, uuid4().hex, 1.0, 100)
+        for _ in range(3):
+            for _ in range(200):
+                kept.note(Answer())
+            await kept.close()
+        assert await store.command("XLEN", kept._key) < 400
+
+
+async def test_closing_without_a_server_counts_what_is_lost(caplog):
+    async with Store.connect("unix:///nowhere.sock") as store:
+        kept = ServedLog(store, "t", 1.0, 0)
+        kept.note(Answer())
+        await kept.close()
+    assert (kept.dropped, len(kept)) == (1, 0)
+    assert "1 entries of the served log are lost" in caplog.text
