@@ -4,7 +4,7 @@
 ``app.features`` read them. All are as of one moment, ``Popularity.at``.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
@@ -77,6 +77,11 @@ class Factors:
     reg: float
     power: float = 0.0  # 0: the same regularisation for everyone
     known: int = 1  # items that had a like
+    lengths: Scores = field(init=False)  # (n,) of the items' vectors, never 0
+
+    def __post_init__(self) -> None:
+        lengths = np.maximum(np.linalg.norm(self.items, axis=1), 1e-9).astype(np.float32)
+        object.__setattr__(self, "lengths", lengths)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -17,6 +17,7 @@ from app.contracts import Channel, Histories, LocalChannel, Matrix, Scorer, Scor
 from app.cpu import Cpu
 from app.features import CHANNELS, COARSE_VIEW, FINE_VIEW, FeatureBuilder, Group
 from app.funnel import Funnel, RankStage
+from app.growing import longer
 from app.limits import Count
 from app.profile import Profiles
 from app.recall.crowd import Crowd, Popular
@@ -115,18 +116,18 @@ def overall_share(models: Models) -> Scores:
 
 def category_share(models: Models, overall: Scores) -> NDArray[np.float64]:
     """Give the share of all likes that falls into each category, (c,)."""
-    share = overall.astype(np.float64) @ models.catalogue.categories
+    share = overall.astype(np.float64) @ models.catalogue.categories[: len(overall)]
     return np.asarray(share / max(float(share.sum()), 1e-9))
 
 
 def provider_share(models: Models, overall: Scores) -> NDArray[np.float64]:
     """Give the share of each provider in the likes of items whose provider is known, (p,)."""
-    providers = models.catalogue.providers
+    providers = models.catalogue.providers[: len(overall)]
     known = providers >= 0
     share = np.bincount(
         providers[known], overall[known], minlength=len(models.catalogue.provider_names)
     )
-    return np.asarray(share / max(float(share.sum()), 1e-9))
+    return np.asarray(share / max(float(overall[known].sum(dtype=np.float64)), 1e-9))
 
 
 def channels(
@@ -145,7 +146,7 @@ def channels(
     local: list[LocalChannel] = [
         Crowd("surging", state.live.surging),
         Crowd("trending", state.live.trending),
-        Popular(state.live, models.segments, overall_share(models)),
+        Popular(state.live, models.segments, longer(overall_share(models), n)),
         Crowd("fresh", state.live.fresh, share=FRESH),
     ]
     if max(v.index.ntotal * v.index.d for v in vectors) < QUICK:
@@ -157,9 +158,9 @@ def assemble(
     models: Models, indexes: Indexes, rankers: Rankers, state: State, wiring: Wiring
 ) -> Funnel:
     """Build the funnel."""
-    overall = overall_share(models)
-    crowd, providers = category_share(models, overall), provider_share(models, overall)
-    lengths = np.maximum(np.linalg.norm(models.factors.items, axis=1), 1e-9).astype(np.float32)
+    known = overall_share(models)
+    overall, crowd = longer(known, len(models.catalogue)), category_share(models, known)
+    providers, lengths = provider_share(models, known), models.factors.lengths
 
     def stage(name: str, view: Sequence[Group], scorer: Scorer, keep: int, by: float) -> RankStage:
         builder = FeatureBuilder(view, models, state.live, overall, crowd, providers, lengths)

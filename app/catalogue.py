@@ -1,6 +1,6 @@
 """What exists: public ids and their rows, and what is known of each item beside behaviour."""
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -99,6 +99,10 @@ class Catalogue:
         known = self.category_names
         columns = [known.index(name) for name in names if name in known]
         return np.asarray(self.categories[rows][:, columns].any(axis=1))
+
+    def categories_of(self, rows: Rows) -> list[list[Hashable]]:
+        """Give what stands for each category of each row."""
+        return [list(np.flatnonzero(marks).tolist()) for marks in self.categories[rows]]
 
     def flagged(self, rows: Rows, names: Sequence[str]) -> NDArray[np.bool_]:
         """Say which of ``rows`` have any of these policy flags."""

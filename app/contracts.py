@@ -254,6 +254,16 @@ class Selection:
     def __len__(self) -> int:
         return len(self.pool)
 
+    def take(self, kept: NDArray[np.intp]) -> "Selection":
+        """Keep these items, in this order."""
+        return Selection(
+            self.pool.take(kept),
+            self.explored[kept],
+            self.propensities[kept],
+            self.slots[kept],
+            self.trace,
+        )
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Neighbours:

@@ -1,30 +1,48 @@
 """A bundle as the settings have it: for serving, and to run again what was served."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from app.assemble import Rankers, State, Wiring, assemble
 from app.bundle import Bundle
+from app.catalogue import Catalogue
 from app.cpu import Cpu
 from app.funnel import Funnel
+from app.growing import GrowingCatalogue, growing
+from app.room import with_room
 from app.run import Checkpoints
 from app.settings import Settings
 from app.state.follower import CrowdState, Follower
 from app.state.histories import RedisHistories
+from app.state.live import Live
 from app.state.store import Store
+from app.stock import Opening, Stock
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Deployed:
     """What bundle and settings decide together."""
 
-    bundle: Bundle
+    bundle: Bundle  # with room for more items
     settings: Settings
     rankers: Rankers  # weighed as the settings have it
+    base: Catalogue  # as it was published
+    catalogue: GrowingCatalogue  # the bundle's
 
     @classmethod
     def of(cls, bundle: Bundle, settings: Settings) -> "Deployed":
-        """Weigh the rankers; weights that the bundle has no model for are logged."""
-        return cls(bundle, settings, bundle.weighed(settings.objectives))
+        """Weigh the rankers, and make room; weights that there is no model for are logged."""
+        base = bundle.models.catalogue
+        catalogue = growing(base, settings.spare_items)
+        roomy = replace(bundle, models=with_room(bundle.models, catalogue))
+        return cls(roomy, settings, bundle.weighed(settings.objectives), base, catalogue)
+
+    def live(self) -> Live:
+        """Make the crowd's state as it was when the bundle was made."""
+        return Live(self.bundle.models.popularity, self.settings.spare_items)
+
+    def stock(self, crowd: Opening) -> Stock:
+        """Make what puts items into the bundle's arrays."""
+        return Stock(self.base, self.catalogue, crowd, self.bundle.manifest.time_shift)
 
     def histories(self, store: Store) -> RedisHistories:
         """Make what reads users' live histories."""

@@ -31,9 +31,11 @@ from app.settings import Settings
 from app.state.follower import Follower
 from app.state.impressions import Impressions
 from app.state.live import Live
+from app.state.shelf import Shelf
 from app.state.store import Store
 from app.state.tables import RedisTables, are_loaded, keep_loaded, retire_tables
 from app.state.turns import Side, Turns
+from app.stock import Stock
 
 log = logging.getLogger(__name__)
 
@@ -51,6 +53,7 @@ class Deployment:
 
     bundle: Bundle
     crowd: Turns[Funnel]
+    stock: Stock
     follower: Follower
     tasks: tuple[asyncio.Task[None], ...]  # follow the stream, keep the tables in Redis
 
@@ -88,6 +91,7 @@ class Service:
         self.writer = Store.connect(
             settings.redis_url, timeout=WRITE_WITHIN, on_round_trip=metrics.round_trip
         )
+        self.shelf = Shelf(self.writer, settings.key_prefix)
         self.impressions = Impressions(self.writer, settings.key_prefix)
         self.impressions.remembered = settings.remembered()
         share, limit = settings.served_log, settings.served_limit
@@ -110,6 +114,7 @@ class Service:
         """Take the current bundle into service, and keep an eye on what changes."""
         self._spawn(self.impressions.run())
         self._spawn(self.served.run())
+        self._spawn(self.shelf.run())
         self._spawn(self._watch())
 
     async def stop(self) -> None:
@@ -119,6 +124,7 @@ class Service:
         await asyncio.gather(*self._tasks, return_exceptions=True)
         if self._deployment:
             await self._deployment.stop()
+        await self.shelf.leave()
         await self.impressions.close()
         await self.served.close()
         self.cpu.close()
@@ -169,6 +175,8 @@ class Service:
             unlogged = self.served.dropped
             if self._deployment:
                 self.metrics.follower_lag(self._deployment.follower.lag)
+                stock = self._deployment.stock
+                self.metrics.live_items(stock.taken, len(stock.waiting))
             await asyncio.sleep(self.settings.reload_seconds)
 
     async def _refresh(self) -> None:
@@ -194,7 +202,7 @@ class Service:
         try:
             await self._prepare(deployment)
         except BaseException:  # told to end meanwhile, or a bug: its tasks must not live on
-            await deployment.stop()
+            await self._end(deployment)
             raise
         replaced, self._deployment = self._deployment, deployment
         self.refusal = None
@@ -207,6 +215,7 @@ class Service:
         """Wait for Redis, as far as that makes sense, and warm up."""
         with suppress(TimeoutError):  # without Redis there is nothing to wait for
             async with asyncio.timeout(PREPARE):
+                await self.shelf.loaded.wait()
                 await self._loaded(deployment.bundle)
                 await deployment.follower.caught_up.wait()
                 await deployment.crowd.settled()
@@ -215,14 +224,16 @@ class Service:
     def _assemble(self, bundle: Bundle) -> Deployment:
         deployed, prefix = Deployed.of(bundle, self.settings), self.settings.key_prefix
         crowd = Turns(self._side(deployed), self._side(deployed), self.cpu)
+        stock = deployed.stock(crowd)
+        self.shelf.attach(stock.put)
         follower = deployed.follower(self.store, crowd)
         keep = keep_loaded(self.store, prefix, bundle.version, bundle.models.tables)
         tasks = (self._spawn(follower.run()), self._spawn(crowd.run()), self._spawn(keep))
-        return Deployment(bundle, crowd, follower, tasks)
+        return Deployment(deployed.bundle, crowd, stock, follower, tasks)
 
     def _side(self, deployed: Deployed) -> Side[Funnel]:
         """Make a copy of the crowd's state, and the funnel that reads it."""
-        live, bundle = Live(deployed.bundle.models.popularity), deployed.bundle
+        live, bundle = deployed.live(), deployed.bundle
         tables = RedisTables(self.store, self.settings.key_prefix, bundle.version)
         state = State(live, deployed.histories(self.store), tables)
         return Side(live, deployed.funnel(state, self.cpu))
@@ -250,10 +261,15 @@ class Service:
     async def _retire(self, deployment: Deployment) -> None:
         """Let requests in flight finish, then let go of what belonged to the old bundle."""
         await asyncio.sleep(FINISH)
-        await deployment.stop()
+        await self._end(deployment)
         keep = [self._deployment.bundle.version] if self._deployment else []
         with suppress(StageError):
             await retire_tables(self.store, self.settings.key_prefix, keep)
+
+    async def _end(self, deployment: Deployment) -> None:
+        """Let go of a deployment that answers nobody."""
+        self.shelf.detach(deployment.stock.put)
+        await deployment.stop()
 
     def _spawn(self, work: Coroutine[None, None, None]) -> asyncio.Task[None]:
         task = asyncio.create_task(work)

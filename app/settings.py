@@ -127,6 +127,7 @@ class Settings(BaseSettings):
     stream_limit: int = Field(1_000_000, ge=1_000)
     served_log: float = Field(1.0, ge=0, le=1)
     served_limit: int = Field(20_000, ge=100)
+    spare_items: int = Field(1_000, ge=0, le=1_000_000)
     reload_seconds: float = Field(2.0, gt=0)
     log_level: Literal["debug", "info", "warning", "error"] = "info"
 

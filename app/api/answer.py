@@ -1,5 +1,6 @@
 """From a slate to the answer's JSON: rows become public ids here."""
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -14,6 +15,14 @@ from app.served.record import scores_in
 PERSONAL_COLUMNS = [CHANNELS.index(name) for name in PERSONAL]
 IS_PERSONAL = np.array([name in PERSONAL for name in CHANNELS])
 REASONS = 2  # items of the history named as the reason
+
+
+def in_stock(slate: Slate, available: NDArray[np.bool_]) -> Slate:
+    """Leave out what was deleted while the list was made; the same slate where nothing was."""
+    free = available.take(slate.chosen.pool.rows)
+    if free.all():
+        return slate
+    return replace(slate, chosen=slate.chosen.take(free.nonzero()[0]))
 
 
 def items(bundle: Bundle, slate: Slate) -> list[dict[str, Any]]:

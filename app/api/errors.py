@@ -19,6 +19,7 @@ CODES = {
     422: "invalid",
     500: "internal",
     503: "unavailable",
+    507: "full",
 }
 
 

@@ -55,6 +55,7 @@ async def _answer(
         slate = await service.recommend(deployment, request)
     finally:
         service.in_flight -= 1
+    slate = answer.in_stock(slate, deployment.stock.catalogue.available)
     named = answer.degraded(slate)
     found = answer.items(deployment.bundle, slate)
     if body.explain:

@@ -44,6 +44,7 @@ class Metrics:
         self._request_families()
         self._funnel_families()
         self._state_families()
+        self._item_families()
 
     def request(self, route: str, status: int, seconds: float) -> None:
         """Record one HTTP answer, whatever its status; ``seconds`` counts from arrival."""
@@ -114,6 +115,15 @@ class Metrics:
         """Say how far this worker's view of the event stream is behind."""
         self._lag.set(seconds)
 
+    def item_changed(self, change: str, outcome: str) -> None:
+        """Count a change of an item by what became of it."""
+        self._item_changes[change, outcome].inc()
+
+    def live_items(self, taken: int, waiting: int) -> None:
+        """Say how many items stand beside the bundle, and how many wait for a row."""
+        self._live_items.set(taken)
+        self._waiting_items.set(waiting)
+
     def scrape(self) -> bytes:
         """Give all metrics as Prometheus text, summed over the workers where there are several."""
         everyone = CollectorRegistry()
@@ -180,6 +190,20 @@ class Metrics:
             "How far the slowest worker is behind the event stream.",
             registry=self._registry,
             multiprocess_mode="livemax",
+        )
+
+    def _item_families(self) -> None:
+        self._item_changes = self._counters(
+            "item_changes", "Changes of items, by what became of them.", "change", "outcome"
+        )
+        self._live_items = self._largest(
+            "live_items", "Items that stand beside the bundle in spare rows."
+        )
+        self._waiting_items = self._largest("waiting_items", "Items that wait for a spare row.")
+
+    def _largest(self, name: str, text: str) -> Gauge:
+        return Gauge(
+            f"recfunnel_{name}", text, registry=self._registry, multiprocess_mode="livemax"
         )
 
     def _histogram(self, name: str, text: str, labels: tuple[str, ...]) -> _Children[Histogram]:

@@ -1,7 +1,7 @@
 """The end of the last stage: caps, backfill from the reserve, and every item at its place."""
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Hashable, Iterator
 
 import numpy as np
 from numpy.typing import NDArray
@@ -73,8 +73,8 @@ def _arranged(draft: Draft) -> Draft:
 def _fitting(occasion: Occasion, rows: Rows) -> Iterator[bool]:
     """Say of each of ``rows``, in turn, whether the caps let it join those that they let in."""
     policy, catalogue = occasion.policy, occasion.catalogue
-    providers, categories = Counter[int](), Counter[int]()
-    of_all = [np.flatnonzero(flags).tolist() for flags in catalogue.categories[rows]]
+    providers, categories = Counter[int](), Counter[Hashable]()
+    of_all = catalogue.categories_of(rows)
     for provider, mine in zip(catalogue.providers[rows].tolist(), of_all, strict=True):
         known = provider >= 0  # items of which nobody knows the provider have no cap
         full = bool(policy.provider_cap) and known and providers[provider] >= policy.provider_cap

@@ -12,10 +12,12 @@ def tail_floor(draft: Draft, occasion: Occasion) -> Draft:
     policy = occasion.policy
     if not policy.tail_places:
         return draft
-    liked = occasion.live.liked[-1]
-    n = len(liked)
-    below = np.partition(liked, max(round(policy.tail_share * n) - 1, 0))
-    is_tail = liked[draft.pool.rows] <= below[max(round(policy.tail_share * n) - 1, 0)]
+    likes = occasion.live.liked[-1]
+    liked = likes[occasion.catalogue.available]
+    last = max(round(policy.tail_share * len(liked)) - 1, 0)
+    if not len(liked):
+        return draft
+    is_tail = likes[draft.pool.rows] <= np.partition(liked, last)[last]
     return _floor(draft, is_tail, policy.tail_places)
 
 

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from app.artifacts import DAY, HALF_LIVES, Popularity
 from app.contracts import Proposal, Rows, Scores, Standing, Times
+from app.growing import longer
 
 POPULAR = HALF_LIVES.index(90 * DAY)  # "popular" forgets slowly
 TRENDING = HALF_LIVES.index(7 * DAY)
@@ -29,19 +30,21 @@ class Live:
     ``2^-((now - reference)/h)``. The sum for an infinite half-life is the plain count.
     """
 
-    def __init__(self, base: Popularity) -> None:
+    def __init__(self, base: Popularity, spare: int = 0) -> None:
+        n = len(base.first_seen) + spare
         self.reference = base.at
         self.now = base.at  # time of the newest event known, unix seconds
-        self.counts = np.array(base.counts, np.float64)  # (h, n)
-        self.liked = np.array(base.liked, np.float64)  # (h, n)
-        self.total = self.liked.sum(axis=1)  # (h,)
-        self.first_seen = np.array(base.first_seen, np.float64)  # (n,)
-        self.mean_value = base.mean_value  # (n,) of the bundle
+        self.counts = longer(np.array(base.counts, np.float64), n)  # (h, n)
+        self.liked = longer(np.array(base.liked, np.float64), n)  # (h, n)
+        self.total = base.liked.sum(axis=1, dtype=np.float64)  # (h,)
+        self.first_seen = longer(np.array(base.first_seen, np.float64), n, np.inf)  # (n,)
+        self.mean_value = longer(base.mean_value, n, usual(base))  # (n,) of the bundle
         self.exposures = np.zeros(self.counts.shape[1], np.float64)  # (n,) times shown
         self.clicks = np.zeros(self.counts.shape[1], np.float64)  # (n,) live positive events
         self.trials = 0.0  # how often any item was shown
         self.reached: Mapping[str, tuple[str, str]] = {}  # see ``Standing``
         self.listed: Mapping[str, tuple[str, str]] = {}
+        self._opened = np.zeros(n, np.bool_)  # (n,) rows of items that came after the bundle
         self._lists: dict[str, Proposal] = {}
         self._changes = 0  # batches of events applied
         self._sorted = -1  # of these, how many the lists know of
@@ -89,6 +92,13 @@ class Live:
     def standing(self) -> Standing:
         """Say how far this state has come."""
         return Standing(self.reached, self.listed, self.now, self.trials, self.total.copy())
+
+    def open(self, row: int, since: float) -> None:
+        """Begin with an item that came after the bundle, new since ``since``, unix seconds."""
+        self.counts[:, row] = self.liked[:, row] = 0.0
+        self.exposures[row] = self.clicks[row] = 0.0
+        self.first_seen[row], self._opened[row] = since, True
+        self._changes += 1
 
     def unexposed(self) -> "Live":
         """Give the same crowd, as if nothing had been shown yet; all else is shared."""
@@ -148,8 +158,8 @@ class Live:
         if self.is_sorted:
             return self._lists
         changes, faded = self._changes, self._fade(self.now)[:, 0]
-        known = self.first_seen <= self.now
-        age = np.where(known, self.now - self.first_seen, 0.0) / DAY
+        known = (self.first_seen <= self.now) | self._opened  # these may be newer than any event
+        age = np.where(known, np.maximum(self.now - self.first_seen, 0.0), 0.0) / DAY
         self._lists = {
             "popular": _listed(self.liked[POPULAR] * faded[POPULAR]),
             "trending": _listed(self.liked[TRENDING] * faded[TRENDING]),
@@ -169,6 +179,13 @@ class Live:
 
     def _fade(self, now: float) -> NDArray[np.float64]:
         return np.exp2(-(now - self.reference) / EACH_HALF_LIFE)[:, None]
+
+
+def usual(base: Popularity) -> float:
+    """Give the mean value of an item without events; the mean of all where every item has some."""
+    untouched = base.mean_value[base.counts[-1] == 0]
+    values = untouched if len(untouched) else base.mean_value
+    return float(values.mean()) if len(values) else 0.0
 
 
 def _listed(scores: NDArray[np.float64]) -> Proposal:

@@ -99,6 +99,11 @@ class Turns(Generic[Reader]):
         """See ``Live.reach``."""
         self.change(partial(Live.reach, stream=stream, first=first, last=last))
 
+    def open(self, row: int, since: float) -> None:
+        """See ``Live.open``."""
+        self.change(partial(Live.open, row=row, since=since))
+        self._is_sorted = False
+
     def change(self, change: Change) -> None:
         """Let both copies have a change, in the order in which changes are told."""
         self._changes.append(change)

@@ -1,0 +1,192 @@
+"""``/items/{id}``: the catalogue, changed while it is served."""
+
+import time
+from dataclasses import asdict, replace
+from typing import Annotated, Any
+
+import orjson
+from fastapi import APIRouter, Path, Request, Response
+from pydantic import BaseModel, ConfigDict, Field
+
+from app.api.errors import RefusalError
+from app.api.models import Error, PublicId
+from app.contracts import StageError
+from app.service import Deployment, Service
+from app.stock import Item
+
+router = APIRouter(tags=["items"])
+CONFIRM_WITHIN = 2.0  # seconds for all workers to know of a change
+ERRORS: dict[int | str, dict[str, Any]] = {
+    422: {"model": Error, "description": "The item is not valid; nothing was changed."},
+    503: {"model": Error, "description": "Not confirmed by the store or every worker; ask again."},
+}
+UNKNOWN: dict[int | str, dict[str, Any]] = {404: {"model": Error, "description": "No such item."}}
+FULL: dict[int | str, dict[str, Any]] = {507: {"model": Error, "description": "No spare row left."}}
+Id = Annotated[PublicId, Path(examples=["new-1"])]
+
+
+class ItemBody(BaseModel):
+    """What is told of an item. What is not told stays as it is, null is as the bundle has it."""
+
+    model_config = ConfigDict(
+        extra="forbid",
+        json_schema_extra={
+            "examples": [
+                {
+                    "title": "Night City",
+                    "text": "A detective walks the city at night.",
+                    "categories": ["Drama", "Thriller"],
+                    "released": 1998,
+                }
+            ]
+        },
+    )
+    title: str | None = Field(None, max_length=1_000)
+    text: str | None = Field(None, max_length=20_000, description="Whatever describes it.")
+    categories: tuple[PublicId, ...] | None = Field(None, max_length=100)
+    provider: PublicId | None = None
+    released: float | None = Field(None, ge=-10_000, le=10_000, description="Year.")
+    flags: tuple[PublicId, ...] | None = Field(None, max_length=100)
+    is_available: bool | None = Field(None, description="Not told: as before, at first true.")
+
+
+class ItemTold(BaseModel):
+    """An item as it is served."""
+
+    item_id: str
+    title: str | None
+    text: str | None = Field(description="As it was put; the bundle keeps none.")
+    categories: list[str]
+    provider: str | None
+    released: float | None
+    flags: list[str]
+    is_available: bool
+    source: str = Field(description="`bundle`, or `live` for one that no bundle has yet.")
+
+
+@router.put(
+    "/items/{item_id}",
+    summary="Put an item into the catalogue, or change one",
+    response_model=ItemTold,
+    responses=ERRORS | FULL,
+)
+async def put_item(http: Request, item_id: Id, body: ItemBody) -> Response:
+    """Take the item at once in every worker: when this is answered, it can be in the next list.
+
+    With `"is_available": false` it is in no list from then on.
+    """
+    service, deployment = _served(http)
+    told = body.model_dump(exclude_unset=True)
+    before = service.shelf.items.get(item_id)
+    if before is None or before.is_deleted:
+        before = Item(item_id, since=time.time())
+    item = replace(before, **told)
+    if not deployment.stock.fits(item):
+        service.metrics.item_changed("put", "full")
+        raise RefusalError(
+            507,
+            f"all {service.settings.spare_items} spare rows are taken: train a bundle that knows "
+            "the new items, delete some, or raise spare_items",
+            "item_id",
+        )
+    await _change(service, item, "put")
+    return Response(orjson.dumps(_told(deployment, item)), media_type="application/json")
+
+
+@router.get(
+    "/items/{item_id}",
+    summary="An item as it is served",
+    response_model=ItemTold,
+    responses=ERRORS | UNKNOWN,
+)
+async def get_item(http: Request, item_id: Id) -> Response:
+    """Give what is known of an item, from the bundle and from what was put."""
+    service, deployment = _served(http)
+    item = _known(service, deployment, item_id)
+    if item.is_deleted:
+        raise RefusalError(404, f"the item {item_id} was deleted; PUT it to have it again")
+    return Response(orjson.dumps(_told(deployment, item)), media_type="application/json")
+
+
+@router.delete(
+    "/items/{item_id}",
+    summary="Show an item no more",
+    status_code=204,
+    responses=ERRORS | UNKNOWN,
+)
+async def delete_item(http: Request, item_id: Id) -> Response:
+    """Take the item out of every list: once this is answered, no worker gives it again.
+
+    It stays so over restarts and new bundles, until it is put again.
+    """
+    service, deployment = _served(http)
+    known = _known(service, deployment, item_id)
+    gone = Item(item_id, since=known.since, is_available=False, is_deleted=True)
+    await _change(service, gone, "delete")
+    return Response(status_code=204)
+
+
+def _served(http: Request) -> tuple[Service, Deployment]:
+    """Give the service and what it serves.
+
+    Raises:
+        RefusalError: it is starting, or does not know yet what was told of items.
+    """
+    service: Service = http.app.state.service
+    if service.deployment is None:
+        raise RefusalError(503, service.refusal or "the service is starting", retry_after=1)
+    if not service.shelf.loaded.is_set():
+        raise RefusalError(503, "the store has not told yet of changed items", retry_after=1)
+    return service, service.deployment
+
+
+def _known(service: Service, deployment: Deployment, item_id: str) -> Item:
+    """Give what was told of an item; nothing, for one of the bundle that nobody changed.
+
+    Raises:
+        RefusalError: there is no such item.
+    """
+    told = service.shelf.items.get(item_id)
+    if told is not None:
+        return told
+    if deployment.stock.base.ids.row(item_id) < 0:
+        raise RefusalError(404, f"there is no item {item_id}; PUT it to make it")
+    return Item(item_id, since=time.time())
+
+
+async def _change(service: Service, item: Item, change: str) -> None:
+    """Store a change, and wait until every worker has applied it.
+
+    Raises:
+        RefusalError: the store did not take it, or a worker does not answer.
+    """
+    try:
+        place = await service.shelf.write(item)
+        late = await service.shelf.unconfirmed(place, CONFIRM_WITHIN)
+    except StageError as error:
+        service.metrics.item_changed(change, "lost")
+        raise RefusalError(503, f"the item was not changed: {error}", retry_after=1) from error
+    service.metrics.item_changed(change, "unconfirmed" if late else "accepted")
+    if late:
+        raise RefusalError(
+            503,
+            f"the change is stored, but {len(late)} of the workers ({late[0]}) did not confirm it "
+            f"within {CONFIRM_WITHIN:g} s and may still answer as before: ask again",
+            retry_after=1,
+        )
+
+
+def _told(deployment: Deployment, item: Item) -> dict[str, Any]:
+    """Say how an item is served.
+
+    Raises:
+        RefusalError: it has no row yet.
+    """
+    served = deployment.stock.served(item)
+    if served is None:
+        raise RefusalError(503, f"the item {item.item_id} waits for a spare row", retry_after=1)
+    told = asdict(served)
+    known = deployment.stock.base.ids.row(item.item_id) >= 0
+    return {name: told[name] for name in ItemTold.model_fields if name in told} | {
+        "source": "bundle" if known else "live"
+    }

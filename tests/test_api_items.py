@@ -1,0 +1,234 @@
+"""``/items``: a catalogue that changes while it is served."""
+
+import signal
+from uuid import uuid4
+
+import httpx
+import pytest
+import redis
+
+from app.api import items as module
+from app.bundle import current
+from offline.pointer import point_to
+from tests.conftest import hosted, leisurely, running, until
+from tests.test_service import another_version, serving
+
+
+@pytest.fixture(scope="module")
+def shop(trained, redis_url):
+    """A service of our own: what is put stays."""
+    with hosted(leisurely(out=trained, redis_url=redis_url, spare_items=4)) as service:
+        yield service
+
+
+@pytest.fixture
+def new(shop):
+    """An item that is put, and deleted at the end."""
+    name = f"new-{uuid4().hex[:8]}"
+    told = {"title": "Night of Love", "categories": ["action", "long"], "released": 1997}
+    answer = shop.client.put(f"/items/{name}", json=told)
+    assert answer.status_code == 200, answer.text
+    yield name
+    shop.client.delete(f"/items/{name}")
+
+
+def listed(shop, user, k=100, **asked):
+    return shop.ids(user, k=k, **asked)
+
+
+def test_what_was_put_is_given_back_with_what_the_bundle_knows(shop, new):
+    told = shop.client.get(f"/items/{new}").json()
+    assert told == {
+        "item_id": new,
+        "title": "Night of Love",
+        "text": None,
+        "categories": ["action", "long"],
+        "provider": None,
+        "released": 1997.0,
+        "flags": [],
+        "is_available": True,
+        "source": "live",
+    }
+    known = shop.client.get("/items/i3").json()
+    assert known["source"] == "bundle"
+    assert known["title"]
+    assert known["is_available"]
+
+
+def test_a_new_item_can_be_listed_and_events_on_it_count(shop, new):
+    until(lambda: new in listed(shop, "u3"))
+    shop.tell({"user_id": "u-likes-new", "item_id": new, "type": "like"})
+    assert new not in listed(shop, "u-likes-new")
+    assert new in listed(shop, "u4", filter=f'item_id == "{new}"')
+
+
+def test_a_deleted_item_is_never_listed_again_until_it_is_put(shop, new):
+    until(lambda: new in listed(shop, "u3"))
+    answer = shop.client.delete(f"/items/{new}")
+    assert (answer.status_code, answer.content) == (204, b"")
+    assert new not in listed(shop, "u3")
+    assert shop.ids("u3", filter=f'item_id == "{new}"') == []
+    assert shop.client.get(f"/items/{new}").status_code == 404
+    assert shop.client.delete(f"/items/{new}").status_code == 204
+    assert shop.client.put(f"/items/{new}", json={}).json()["title"] is None
+    until(lambda: new in listed(shop, "u3"))
+
+
+@pytest.mark.parametrize("change", [("PUT", {"is_available": False}), ("DELETE", None)])
+def test_an_item_of_the_bundle_that_is_taken_away_is_not_listed(shop, change):
+    item = listed(shop, "u5")[0]
+    answer = shop.client.request(change[0], f"/items/{item}", json=change[1])
+    assert answer.is_success, answer.text
+    assert item not in listed(shop, "u5")
+    assert shop.client.put(f"/items/{item}", json={"is_available": True}).is_success
+    assert item in listed(shop, "u5")
+
+
+@pytest.mark.parametrize(
+    ("told", "policy"),
+    [
+        ({"categories": ["novel-kind"]}, {"categories": ["novel-kind"]}),
+        ({"categories": ["drama"]}, {"categories": ["drama"]}),
+        ({"provider": "new-maker"}, {"providers": ["new-maker"]}),
+        ({}, {"items": ["new"]}),
+    ],
+)
+def test_what_a_user_blocks_holds_for_new_items_too(shop, new, told, policy):
+    shop.client.put(f"/items/{new}", json=told)
+    user, wanted = f"u-{uuid4().hex}", f'item_id == "{new}"'
+    assert shop.ids(user, filter=wanted) == [new]
+    policy = {"items": [new]} if "items" in policy else policy
+    assert shop.client.put(f"/users/{user}/blocked", json=policy).is_success
+    assert shop.ids(user, filter=wanted) == []
+
+
+def test_filters_and_exclusions_know_what_is_told_of_new_items(shop, new):
+    shop.client.put(f"/items/{new}", json={"flags": ["adult"], "categories": ["novel-kind"]})
+    assert shop.ids("u7", filter='category == "novel-kind"') == [new]
+    assert shop.ids("u7", filter='flag == "adult" and year >= 1997') == [new]
+    assert shop.ids("u7", filter='flag == "adult"', exclude=[new]) == []
+
+
+def test_scenes_forbid_flags_and_cap_categories_of_new_items(trained, redis_url):
+    scenes = {
+        "kids": {"forbidden_flags": ["adult"]},
+        "mixed": {"category_cap": 1},
+        "blocked": {"blocked_categories": ["novel-kind"]},
+        "pinned": {"pinned": {"new-0": 1}},
+    }
+    with hosted(leisurely(out=trained, redis_url=redis_url, scenes=scenes)) as shop:
+        for n in range(3):
+            told = {"flags": ["adult"], "categories": ["novel-kind"]}
+            assert shop.client.put(f"/items/new-{n}", json=told).is_success
+        wanted = 'category == "novel-kind"'
+        assert len(shop.ids("u1", filter=wanted)) == 3
+        assert shop.ids("u1", filter=wanted, scene="kids") == []
+        assert shop.ids("u1", filter=wanted, scene="blocked") == []
+        assert len(shop.ids("u1", filter=wanted, scene="mixed")) == 1
+        assert shop.ids("u1", scene="pinned")[0] == "new-0"
+        shop.client.delete("/items/new-0")
+        assert "new-0" not in listed(shop, "u1", scene="pinned")
+
+
+def test_more_new_items_than_spare_rows_are_refused_and_counted(shop):
+    for n in range(4):
+        assert shop.client.put(f"/items/full-{n}", json={}).is_success
+    answer = shop.client.put("/items/full-4", json={})
+    assert answer.status_code == 507
+    assert answer.json()["error"]["code"] == "full"
+    assert "raise spare_items" in answer.json()["error"]["message"]
+    assert shop.client.put("/items/full-3", json={"title": "Still"}).is_success
+    text = shop.client.get("/metrics").text
+    assert 'recfunnel_item_changes_total{change="put",outcome="full"} 1.0' in text
+    assert shop.client.delete("/items/full-0").is_success
+    assert shop.client.put("/items/full-4", json={}).is_success
+    for n in range(1, 5):
+        shop.client.delete(f"/items/full-{n}")
+
+
+@pytest.mark.parametrize(
+    ("body", "field"),
+    [({"title": 3}, "title"), ({"released": "old"}, "released"), ({"colour": "red"}, "colour")],
+)
+def test_an_item_that_is_not_valid_is_refused_with_the_field(shop, body, field):
+    answer = shop.client.put("/items/odd", json=body)
+    assert (answer.status_code, answer.json()["error"]["field"]) == (422, field)
+    assert shop.client.get("/items/odd").status_code == 404
+    assert shop.client.delete("/items/odd").status_code == 404
+
+
+def test_the_examples_of_the_documentation_work(shop):
+    paths = shop.client.get("/openapi.json").json()
+    put = paths["paths"]["/items/{item_id}"]["put"]
+    schema = paths["components"]["schemas"]["ItemBody"]
+    name = next(p for p in put["parameters"] if p["name"] == "item_id")["schema"]["examples"][0]
+    assert shop.client.put(f"/items/{name}", json=schema["examples"][0]).status_code == 200
+    assert shop.client.delete(f"/items/{name}").status_code == 204
+
+
+def test_changes_outlive_the_service_and_new_bundles(out, redis_url):
+    settings = leisurely(out=out, redis_url=redis_url, reload_seconds=0.1)
+    with hosted(settings) as shop:
+        shop.client.put("/items/lasting", json={"title": "Lasting"})
+        shop.client.delete("/items/i3")
+    with hosted(settings) as shop:
+        assert shop.client.get("/items/lasting").json()["title"] == "Lasting"
+        until(lambda: "lasting" in listed(shop, "u3"))
+        second = another_version(out, "second").name
+        point_to(current(out).with_name(second))
+        until(lambda: serving(shop)["bundle"] == second)
+        until(lambda: "lasting" in listed(shop, "u3"))
+        assert "i3" not in listed(shop, "u-nobody", k=100)
+        assert shop.client.get("/items/i3").status_code == 404
+
+
+def test_a_change_that_a_worker_does_not_confirm_is_not_acknowledged(
+    shop, new, redis_url, monkeypatch
+):
+    monkeypatch.setattr(module, "CONFIRM_WITHIN", 0.05)
+    shelf = shop.service.shelf
+    silent = shelf.name.rpartition("|")[0] + "|silent"  # its process lives
+    with redis.Redis.from_url(redis_url) as link:
+        link.hset(shelf._workers_key, silent, "0-0 0")
+        answer = shop.client.delete(f"/items/{new}")
+        assert (answer.status_code, answer.headers["retry-after"]) == (503, "1")
+        assert "stored, but 1 of the workers" in answer.json()["error"]["message"]
+        link.hdel(shelf._workers_key, silent)
+    assert shop.client.delete(f"/items/{new}").status_code == 204
+
+
+def test_every_worker_knows_of_a_change_when_it_is_answered(out):
+    with running(out, "--workers", "2") as served:
+        first, second = [item["item_id"] for item in served.recommend("u3")["items"]][:2]
+        assert served.client.delete(f"/items/{first}").status_code == 204
+        assert not any(first in answer for answer in everywhere(served))
+        others = [one for one in workers(served) if not connected(one, served)]
+        for one in others:
+            one.send_signal(signal.SIGSTOP)
+        try:
+            answer = served.client.delete(f"/items/{second}")
+        finally:
+            for one in others:
+                one.send_signal(signal.SIGCONT)
+        assert answer.status_code == 503
+        assert served.client.delete(f"/items/{second}").status_code == 204
+        assert not any(second in answer for answer in everywhere(served))
+
+
+def workers(served):
+    """The processes that answer."""
+    return [one for one in served.family() if "spawn_main" in " ".join(one.cmdline())]
+
+
+def connected(worker, served):
+    """Whether this process holds a connection of ours."""
+    ends = (one.laddr.port for one in worker.net_connections("tcp") if one.status == "ESTABLISHED")
+    return served.port in ends
+
+
+def everywhere(served):
+    """The answers to so many connections that every worker is asked."""
+    for _ in range(16):
+        with httpx.Client(base_url=served.url, timeout=20, trust_env=False) as client:
+            answer = client.get("/recommend", params={"user_id": "u3", "k": 100})
+            yield [item["item_id"] for item in answer.json()["items"]]
