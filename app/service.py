@@ -28,6 +28,7 @@ from app.served.asked import Asked
 from app.served.log import ServedLog
 from app.served.record import Served
 from app.settings import Settings
+from app.state.archiver import UNLIMITED, is_in_use
 from app.state.follower import Follower
 from app.state.impressions import Impressions
 from app.state.live import Live
@@ -98,6 +99,7 @@ class Service:
         self.served = ServedLog(self.writer, settings.key_prefix, share, limit)
         self.cpu = Cpu(settings.cpu_threads)
         self.in_flight = 0
+        self.stream_limit = settings.stream_limit
         self.tried = asyncio.Event()  # set once the first bundle was served or refused
         self.refusal: str | None = None  # why the newest bundle is not served
         self._name = uuid4().hex[:12]  # of this worker
@@ -177,7 +179,17 @@ class Service:
                 self.metrics.follower_lag(self._deployment.follower.lag)
                 stock = self._deployment.stock
                 self.metrics.live_items(stock.taken, len(stock.waiting))
+            await self._look_for_archiver()
             await asyncio.sleep(self.settings.reload_seconds)
+
+    async def _look_for_archiver(self) -> None:
+        """Leave trimming the streams to the archiver, where there is one."""
+        with suppress(StageError):
+            archived = await is_in_use(self.writer, self.settings.key_prefix)
+            settings = self.settings
+            self.stream_limit = UNLIMITED if archived else settings.stream_limit
+            self.impressions.limit = self.stream_limit
+            self.served.limit = UNLIMITED if archived else settings.served_limit
 
     async def _refresh(self) -> None:
         """Serve the bundle that ``current`` points to, if it is another one and is sound."""

@@ -222,6 +222,20 @@ def bundles(out: Out = None) -> None:
 
 
 @app.command()
+def archive(
+    out: Out = None,
+    every: Annotated[float, typer.Option(help="Seconds between drains.", min=0.1)] = 10.0,
+    *,
+    once: Annotated[bool, typer.Option("--once", help="Drain what is there, and end.")] = False,
+) -> None:
+    """Keep events and served lists in Parquet by day, OUT/archive; until Ctrl-C."""
+    with one_sentence():
+        from offline.archive.command import archive as run  # noqa: PLC0415 - needs extra "train"
+
+        run(_settings(out=out), once=once, every=every)
+
+
+@app.command()
 def ablate(
     data: Annotated[Path, typer.Option(help="A folder or an interactions file.")],
     out: Out = None,

@@ -121,7 +121,7 @@ def test_ports_are_published_on_the_loopback_only() -> None:
     assert all(port.startswith("127.0.0.1:") for port in published)
 
 
-@pytest.mark.parametrize("service", ["redis", "train", "app", "prometheus", "grafana"])
+@pytest.mark.parametrize("service", ["redis", "train", "app", "archive", "prometheus", "grafana"])
 def test_every_container_is_confined_and_bounded(service: str) -> None:
     settings = compose()["services"][service]
     assert settings["read_only"] is True

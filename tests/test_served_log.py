@@ -151,7 +151,7 @@ async def test_what_a_server_does_not_take_waits_within_bounds_and_is_written_on
 
     monkeypatch.setattr(Store, "pipeline", sometimes)
     async with Store.connect(redis_url) as store:
-        kept = ServedLog(store, prefix, 1.0, 0)
+        kept = ServedLog(store, prefix, 1.0, 100)
         async with running(kept):
             for _ in range(5):
                 kept.note(Answer())
@@ -175,7 +175,7 @@ async def test_the_stream_is_trimmed_where_no_archiver_is_in_use(redis_url):
 
 async def test_closing_without_a_server_counts_what_is_lost(caplog):
     async with Store.connect("unix:///nowhere.sock") as store:
-        kept = ServedLog(store, "t", 1.0, 0)
+        kept = ServedLog(store, "t", 1.0, 100)
         kept.note(Answer())
         await kept.close()
     assert (kept.dropped, len(kept)) == (1, 0)

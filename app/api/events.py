@@ -78,7 +78,7 @@ async def _stored(service: Service, given: Sequence[Event]) -> list[Taken]:
         RefusalError: the store did not confirm all of it.
     """
     settings = service.settings
-    limits = (settings.history_limit, settings.stream_limit)
+    limits = (settings.history_limit, service.stream_limit)
     try:
         taken = await append(service.writer, settings.key_prefix, given, *limits)
     except StageError as error:

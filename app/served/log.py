@@ -27,7 +27,7 @@ class ServedLog:
 
     def __init__(self, store: Store, prefix: str, share: float, limit: int) -> None:
         self.dropped = 0  # answers that found a queue full, or could not be written at the end
-        self.limit = limit  # entries that the stream keeps, about; 0: all, an archiver trims it
+        self.limit = limit  # entries that the stream keeps, about
         self._share = share
         self._store = store
         self._key = served_key(prefix)
@@ -94,8 +94,7 @@ class ServedLog:
             await asyncio.sleep(0)  # requests come first: packing one takes some 0.2 ms
 
     async def _write(self, batch: list[tuple[Part, ...]]) -> None:
-        trimmed = ("MAXLEN", "~", self.limit) if self.limit else ()
-        stream = ("XADD", self._key, *trimmed, "*")
+        stream = ("XADD", self._key, "MAXLEN", "~", self.limit, "*")
         await self._store.pipeline("served", [(*stream, *fields) for fields in batch])
         for _ in batch:  # only now: what failed stays, and readers know repeats by their id
             self._packed.popleft()

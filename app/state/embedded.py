@@ -23,6 +23,7 @@ from app.state.server_process import ServerError, ServerProcess
 log = logging.getLogger(__name__)
 
 SOCKET_PATH_LIMIT = 100  # bytes; the system's own is 104 on macOS, 108 on Linux
+ADDRESS = "address"  # the file that says where the server listens
 POLL = 0.2  # seconds between looks at the server
 LONGEST_PAUSE = 5.0  # seconds between attempts to restart a server that will not start
 LOCK_WITHIN = 10.0  # seconds; the server of an owner that just died ends within
@@ -47,9 +48,12 @@ def embedded_server(folder: Path) -> Iterator[str]:
         server.await_answer()
         keeper = _Keeper(server, lambda: ServerProcess.start(folder, socket_path, lock))
         keeper.start()
+        url = f"unix://{quote(str(socket_path))}"
+        (folder / ADDRESS).write_text(url)  # for commands beside the service
         try:
-            yield f"unix://{quote(str(socket_path))}"
+            yield url
         finally:
+            (folder / ADDRESS).unlink(missing_ok=True)
             keeper.stop()
 
 

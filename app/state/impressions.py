@@ -30,6 +30,7 @@ class Impressions:
 
     def __init__(self, store: Store, prefix: str, capacity: int = CAPACITY) -> None:
         self.dropped = 0  # slates that found the queue full, or could not be written at the end
+        self.limit = STREAM_LIMIT
         self._store = store
         self.remembered = 0  # items that each user was shown lately, where policies ask for them
         self._prefix = prefix
@@ -77,7 +78,7 @@ class Impressions:
             self._something.clear()
 
     async def _write(self, batch: list[tuple[str, str, list[str]]]) -> None:
-        stream = ("XADD", self._key, "MAXLEN", "~", STREAM_LIMIT, "*", "e")
+        stream = ("XADD", self._key, "MAXLEN", "~", self.limit, "*", "e")
         commands: list[tuple[Part, ...]] = [(*stream, orjson.dumps(slate)) for slate in batch]
         if self.remembered:
             commands += [

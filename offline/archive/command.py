@@ -1,0 +1,104 @@
+"""``recfunnel archive``: drains the streams once, or again and again until told to stop."""
+
+import fcntl
+import logging
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+
+import redis
+from rich.console import Console
+from rich.table import Table
+
+from app.observe import logs
+from app.settings import Settings
+from app.state.reach import reached
+from offline.archive.drain import Drain, drains
+from offline.data.errors import DataError
+
+log = logging.getLogger(__name__)
+
+EVERY = 10.0  # seconds between drains: each makes a file of each stream that grew
+FIRST_PAUSE, LONGEST_PAUSE = 0.1, 5.0  # seconds before asking again a server that failed
+
+
+def folder_of(settings: Settings) -> Path:
+    """Name the archive's folder."""
+    return settings.out / "archive"
+
+
+def archive(settings: Settings, *, once: bool, every: float = EVERY) -> None:
+    """Drain the streams into the archive.
+
+    Raises:
+        DataError: another archiver is at work there, or there is no server to ask.
+    """
+    logs.configure(settings.log_level)
+    with alone(folder_of(settings)):
+        if once:
+            with reached(settings) as url:
+                _tell(_drained(settings, url))
+        else:
+            _follow(settings, every)
+
+
+@contextmanager
+def alone(folder: Path) -> Iterator[None]:
+    """Keep other archivers and rewriters away.
+
+    Raises:
+        DataError: one is there.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / "owner.lock").open("a") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise DataError(f"another process works on {folder}: wait for it, or stop it") from None
+        yield
+
+
+def _drained(settings: Settings, url: str) -> list[Drain]:
+    with redis.Redis.from_url(url) as link:
+        keep = {
+            "events": settings.stream_limit,
+            "shown": settings.stream_limit,
+            "served": settings.served_limit,
+        }
+        found = drains(link, settings.key_prefix, folder_of(settings), keep)
+        today = datetime.now(UTC).strftime("%Y-%m-%d")
+        for drain in found:
+            drain.run()
+            drain.shelf.merge(today=today)
+        return found
+
+
+def _follow(settings: Settings, every: float) -> None:
+    """Drain every so often; a server that fails is asked again."""
+    log.info("archiving to %s every %g s", folder_of(settings), every)
+    pause = FIRST_PAUSE
+    while True:
+        try:
+            with reached(settings, start=False) as url:
+                found = _drained(settings, url)
+        except (redis.RedisError, OSError, DataError) as error:
+            log.warning("archiving waits: %s", error)
+            time.sleep(pause)
+            pause = min(2 * pause, LONGEST_PAUSE)
+            continue
+        pause = FIRST_PAUSE
+        for drain in found:
+            if drain.tally.archived:
+                log.info("archived %d of %s", drain.tally.archived, drain.stream.name)
+        time.sleep(every)
+
+
+def _tell(found: Sequence[Drain]) -> None:
+    table = Table("stream", "archived", "repeated", "unreadable", "files")
+    for drain in found:
+        tally = drain.tally
+        counts = (tally.archived, tally.repeated, tally.unreadable, len(drain.shelf.parts()))
+        table.add_row(drain.stream.name, *map(str, counts))
+    Console().print(table)

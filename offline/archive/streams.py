@@ -1,0 +1,136 @@
+"""What is archived: each stream, and how its entries become the rows of a table.
+
+A row has all that its entry says, so that the entry can be made of it again.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+import numpy as np
+import orjson
+import polars as pl
+
+from app.served.entry import Entry, EntryError
+from app.served.log import served_key
+from app.served.record import ARRAYS
+from app.state.events import stream_key
+from app.state.follower import EVENT, SHOWN, Shape
+from app.state.impressions import shown_key
+
+Raw: TypeAlias = tuple[bytes, Mapping[bytes, bytes]]  # id, and fields, as the server says them
+Row: TypeAlias = Mapping[str, Any]
+
+FEATURES_AT_ONCE = 2_000  # served lists in one file: some 10 MB before they are compressed
+EVENT_COLUMNS = {
+    "stream_id": pl.String,
+    "event_id": pl.String,
+    "user": pl.String,
+    "item": pl.String,
+    "type": pl.String,
+    "value": pl.Float64,
+    "timestamp": pl.Float64,
+    "request_id": pl.String,
+    "position": pl.Int32,
+    "context": pl.String,
+}
+SHOWN_COLUMNS = {
+    "stream_id": pl.String,
+    "request_id": pl.String,
+    "user": pl.String,
+    "items": pl.List(pl.String),
+}
+SERVED_COLUMNS = {
+    "stream_id": pl.String,
+    "request_id": pl.String,
+    "user": pl.String,
+    "at": pl.Float64,
+    "bundle": pl.String,
+    "variant": pl.String,
+    "scene": pl.String,
+    "items": pl.List(pl.String),
+    "rows": pl.List(pl.Int32),
+    "slots": pl.List(pl.Int8),
+    "propensities": pl.List(pl.Float32),
+    "scores": pl.List(pl.Float32),  # those of one item after the other, as are the next three
+    "ranks": pl.List(pl.Int16),
+    "signals": pl.List(pl.Float32),
+    "features": pl.List(pl.Float32),
+    "told": pl.String,  # JSON: all the rest
+}
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Stream:
+    """One stream of the service, and its table."""
+
+    name: str
+    key: Callable[[str], str]  # from the prefix
+    columns: Mapping[str, Any]
+    row: Callable[[str, Mapping[bytes, bytes]], Row | None]  # None: the entry is none of ours
+    identity: tuple[str, ...]  # columns that are the same when an entry repeats
+    at_once: int  # entries in one file
+
+    def frame(self, entries: Sequence[Row]) -> pl.DataFrame:
+        """Make a table of rows."""
+        return pl.DataFrame(list(entries), schema=dict(self.columns), orient="row")
+
+
+def _event(name: str, fields: Mapping[bytes, bytes]) -> Row | None:
+    said = _parsed(fields, EVENT)
+    if said is None:
+        return None
+    position, context = (*said[7:9], None, None)[:2]
+    told = orjson.dumps(context).decode() if context else None
+    return dict(zip(EVENT_COLUMNS, (name, *said[:7], position, told), strict=True))
+
+
+def _shown(name: str, fields: Mapping[bytes, bytes]) -> Row | None:
+    said = _parsed(fields, SHOWN)
+    return None if said is None else dict(zip(SHOWN_COLUMNS, (name, *said[:3]), strict=True))
+
+
+def _parsed(fields: Mapping[bytes, bytes], shape: Shape) -> list[Any] | None:
+    try:
+        said = orjson.loads(fields.get(b"e", b""))
+    except orjson.JSONDecodeError:
+        return None
+    ours = isinstance(said, list) and len(said) >= len(shape)
+    return said if ours and all(map(isinstance, said, shape)) else None
+
+
+def _served(name: str, fields: Mapping[bytes, bytes]) -> Row | None:
+    try:
+        entry = Entry.unpack(fields.get(b"e", b""))
+    except EntryError:
+        return None
+    told, asked = dict(entry.told), entry.told["asked"]
+    top = {key: told.pop(key) for key in ("request_id", "at", "bundle", "variant", "items")}
+    flat = {name: entry.arrays[name].ravel().tolist() for name in ARRAYS}
+    users = {"stream_id": name, "user": asked["user"], "scene": asked["scene"]}
+    return {**users, **top, **flat, "told": orjson.dumps(told).decode()}
+
+
+EVENTS = Stream("events", stream_key, EVENT_COLUMNS, _event, ("user", "event_id"), 10_000)
+SHOWS = Stream("shown", shown_key, SHOWN_COLUMNS, _shown, ("request_id",), 10_000)
+SERVED = Stream("served", served_key, SERVED_COLUMNS, _served, ("request_id",), FEATURES_AT_ONCE)
+STREAMS = (EVENTS, SHOWS, SERVED)
+
+
+def entry_of(row: Row) -> Entry:
+    """Make a served list's entry of its row again."""
+    told = orjson.loads(row["told"])
+    told |= {key: row[key] for key in ("request_id", "at", "bundle", "variant", "items")}
+    kinds = ("<i4", "|i1", "<f4", "<f4", "<i2", "<f4", "<f4")
+    n = len(row["items"])
+    arrays = {
+        name: np.array(row[name], kind).reshape((n,) if at < 3 else (n, -1))  # noqa: PLR2004
+        for at, (name, kind) in enumerate(zip(ARRAYS, kinds, strict=True))
+        if n or at < 3  # noqa: PLR2004
+    }
+    return Entry(told, arrays)
+
+
+def said_of(stream: Stream, row: Row) -> bytes:
+    """Give what the entry of an event or of a shown list says to those who follow."""
+    return orjson.dumps([row[name] for name in stream.columns][1 : 8 if stream is EVENTS else 4])
