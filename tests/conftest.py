@@ -144,7 +144,7 @@ def free_port():
         return probe.getsockname()[1]
 
 
-def until(done, seconds=15.0, every=0.02):
+def until(done, seconds=60.0, every=0.02):
     """Wait until something is so, and give it."""
     give_up = time.monotonic() + seconds
     while not (found := done()):

@@ -275,7 +275,7 @@ def test_workers_that_die_are_replaced_and_all_end_with_their_parent(caplog):
         with pytest.raises(SystemExit):
             workers.run(configure, listener, 2)
     finally:
-        watcher.join(30)
+        watcher.join(120)
         signal.signal(signal.SIGTERM, before)
     assert len(found) == 2
     assert not psutil.pid_exists(found[1])

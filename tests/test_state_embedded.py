@@ -64,7 +64,7 @@ def socket_folder(url):
     return Path(unquote(url.removeprefix("unix://"))).parent
 
 
-def until(done, seconds=8.0):
+def until(done, seconds=60.0):
     give_up = time.monotonic() + seconds
     while not done():
         assert time.monotonic() < give_up, "it did not happen"

@@ -71,7 +71,7 @@ async def running(*workers):
 
 
 async def until(done):
-    for _ in range(400):
+    for _ in range(2_000):
         if done():
             return
         await asyncio.sleep(0.02)
@@ -203,7 +203,7 @@ async def server_pid(store):
 
 
 async def eventually_append(store, events):
-    for _ in range(400):
+    for _ in range(2_000):
         try:
             return await append(store, "t", events)
         except StageError:

@@ -211,7 +211,7 @@ async def test_a_restarted_empty_server_is_filled_again(store):
 
 
 async def until_found(tables):
-    for _ in range(400):
+    for _ in range(2_000):
         with suppress(StageError):
             found = await tables.read("item_cf", rows(0))
             if len(found.rows):
