@@ -92,7 +92,7 @@ class Manifest(BaseModel):
     rows: dict[str, int]
     view: str  # fingerprint of the feature views
     positive_at: float
-    type_weights: dict[str, float]
+    type_weights: dict[str, float | str]  # a number, or an expression of the value
     explicit: bool  # values are ratings
     sizes: SizesFact
     category_names: list[str]

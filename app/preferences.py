@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from app.contracts import Scores
+from app.formula import parse
 
 # A purchase speaks louder than a look; negative types speak against the item. Scale: a like is 1.
 TYPE_WEIGHTS: Mapping[str, float] = {
@@ -28,7 +29,7 @@ class Preferences:
     """Turns an event's type and value into a weight. Travels in the bundle's manifest."""
 
     positive_at: float = 4.0  # a rating of at least this is positive; of half of it, negative
-    type_weights: Mapping[str, float] = field(default_factory=lambda: dict(TYPE_WEIGHTS))
+    type_weights: Mapping[str, float | str] = field(default_factory=lambda: dict(TYPE_WEIGHTS))
     explicit: bool = False  # True: values are ratings, and events of other types stand for one
 
     def knows(self, kind: str) -> bool:
@@ -50,10 +51,15 @@ class Preferences:
     def weigh(self, kind: str, values: Scores) -> Scores:
         """Give the preference weight of events of one type, from their raw values, (n,) each.
 
+        A type whose weight is an expression has that of each value (``app.formula``).
+
         Raises:
             KeyError: the type is not configured.
+            FormulaError: its weight is none; the readers of configuration refuse it before.
         """
         weight = self.type_weights[kind]
+        if isinstance(weight, str):
+            return parse(weight, kind)(values.astype(np.float64)).astype(np.float32)
         if kind == "rating":
             signs = np.where(values >= self.positive_at, 1.0, 0.0)
             signs = np.where(values <= self.positive_at / 2, -1.0, signs)

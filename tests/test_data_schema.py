@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from app.state.events import Interpreter
 from offline.data.errors import DataError
 from offline.data.readers import Reading, read
 from offline.data.schema import load_schema
@@ -174,3 +175,33 @@ def test_a_wrong_schema_is_one_sentence(tmp_path, text, sentence):
 def test_a_missing_schema_is_one_sentence(tmp_path):
     with pytest.raises(DataError, match=r"There is no schema file .*none\.toml"):
         load_schema(tmp_path / "none.toml")
+
+
+WATCHED = "user,item,event,value,time\nu1,i1,watch,29,1\nu1,i2,watch,30,2\nu2,i1,like,,3\n"
+
+
+def test_an_expression_weighs_the_log_as_it_weighs_live_events(tmp_path):
+    schema = folder_with(
+        tmp_path, '[type_weights]\nwatch = "1.0 if value >= 30 else 0.25"\n', events_csv=WATCHED
+    )
+    reading = read(tmp_path, schema)
+    assert reading.dataset.log.weights.tolist() == [0.25, 1.0, 1.0]
+    assert reading.dataset.traits.weights == (1.0,)
+    live = Interpreter(reading.dataset.catalogue.ids, reading.preferences)
+    told = live.read(["i1", "i2"], ["watch", "watch"], [29.0, 30.0], np.arange(2.0))
+    assert told.weights.tolist() == [0.25, 1.0]
+
+
+def test_a_schema_of_weights_alone_leaves_the_layout_to_be_recognised(tmp_path):
+    (tmp_path / "u.data").write_text("1\t7\t5\t10\n1\t8\t1\t11\n")
+    (tmp_path / "schema.toml").write_text('[type_weights]\nrating = "value - 3"\n')
+    reading = read(tmp_path)
+    assert reading.layout == "MovieLens (u.data)"
+    assert reading.dataset.log.weights.tolist() == [2.0, -2.0]
+
+
+@pytest.mark.parametrize("weight", ['"value.real"', '"1 +"', "nan", "inf", "[1]"])
+def test_a_weight_that_is_none_is_refused_with_its_place(tmp_path, weight):
+    schema = folder_with(tmp_path, f"[type_weights]\nwatch = {weight}\n", events_csv=WATCHED)
+    with pytest.raises(DataError, match="type_weights"):
+        read(tmp_path, schema)

@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 
+from app.formula import BOUND, FormulaError, parse
 from app.preferences import COUNTED, TYPE_WEIGHTS, Preferences
 
 
@@ -53,3 +54,66 @@ def test_where_there_are_stars_a_like_stands_for_good_ones_and_a_dislike_for_bad
 
 def test_where_there_are_no_stars_values_stay_as_they_are():
     assert Preferences().value("like", np.full(1, 7, np.float32)).tolist() == [7.0]
+
+
+@pytest.mark.parametrize(
+    ("text", "values", "weights"),
+    [
+        ("watch >= 30", [29, 30, 900], [0, 1, 1]),
+        ("1.0 if value >= 30 else 0.2", [1, 30], [0.2, 1]),
+        ("1.5", [1, 2], [1.5, 1.5]),
+        ("-value / 2 + 1", [4, 0], [-1, 1]),
+        ("value > 1 and value < 3 or not value", [0, 1, 2, 3], [1, 0, 1, 0]),
+        ("2 if value > 10 else 1 if value > 5 else 0", [11, 6, 5], [2, 1, 0]),
+        ("min(max(value, 1), 3)", [0, 2, 9], [1, 2, 3]),
+        ("log1p(value) * 2", [0, np.e - 1, -5], [0, 2, 0]),
+        ("sqrt(abs(value))", [-4], [2]),
+        ("1 / value", [0, 2], [0, 0.5]),
+        ("value * 1e300 * 1e300", [1, -1], [0, 0]),
+        ("value * 1e9", [1], [BOUND]),
+    ],
+)
+def test_a_weight_may_be_an_expression_of_the_value(text, values, weights):
+    found = weigh("watch", *values, type_weights={"watch": text})
+    assert found == pytest.approx(weights)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "1 +",
+        "value.real",
+        "__import__('os')",
+        "exit()",
+        "stars >= 3",
+        "value ** 9",
+        "[value]",
+        "'a'",
+        "True",
+        "1j",
+        "min(value)",
+        "max(*[1, 2])",
+        "min(value, key=1)",
+        "1 < value < 3",
+        "lambda: 1",
+        "(" * 200 + "1" + ")" * 200,
+        "+".join(["1"] * 40),
+        "1" * 301,
+        "1_0" * 120,
+    ],
+)
+def test_what_is_no_weight_is_refused_in_words(text):
+    with pytest.raises(FormulaError, match="weight"):
+        parse(text, "watch")
+
+
+def test_a_large_whole_number_is_no_weight():
+    with pytest.raises(FormulaError, match="too large"):
+        parse("0x" + "f" * 290, "watch")
+
+
+def test_an_expression_weighs_ratings_and_the_values_of_what_stands_for_one():
+    assert weigh("rating", 5, 1, type_weights={"rating": "value - 3"}) == [2, -2]
+    stars = Preferences(positive_at=4.0, explicit=True, type_weights={"watch": "watch >= 30"})
+    assert stars.value("watch", np.array([1, 60], np.float32)).tolist() == [3.0, 4.0]

@@ -4,6 +4,7 @@ from dataclasses import dataclass, replace
 
 import polars as pl
 
+from app.contracts import Scores
 from app.preferences import Preferences
 from offline.data.columns import AMOUNT, RATING, plain
 from offline.data.dataset import Traits
@@ -41,8 +42,11 @@ def check(table: Table, part: InteractionsFile, schema: Schema) -> Events:
     sound = typed.reject(_fault(schema, timed=timed))
     unique = sound.reject(pl.when(~pl.col(RAW).is_first_distinct()).then(pl.lit(DUPLICATE)))
     ratings = unique.frame.filter(pl.col("kind") == "rating")["value"]
-    worth = schema.weights()
-    weights = {worth[kind] for kind in unique.frame["kind"].unique().to_list()}
+    worth = Preferences(type_weights=schema.weights())
+    weights = {
+        _most(worth, str(kind), part["value"].cast(pl.Float32).to_numpy())
+        for (kind,), part in unique.frame.group_by("kind")
+    }
     positive = tuple(sorted(weight for weight in weights if weight > 0))
     return Events(unique, timed, _positive_at(part, ratings), positive)
 
@@ -108,6 +112,12 @@ def _fault(schema: Schema, *, timed: bool) -> pl.Expr:
             pl.when(~time.is_between(0.0, LATEST)).then(pl.lit("timestamp out of range")),
         ]
     return pl.coalesce(*faults)
+
+
+def _most(worth: Preferences, kind: str, values: Scores) -> float:
+    """Give the weight of a type: its number, or the most that its expression gives a value."""
+    weight = worth.type_weights[kind]
+    return float(worth.weigh(kind, values).max()) if isinstance(weight, str) else weight
 
 
 def _positive_at(part: InteractionsFile, ratings: pl.Series) -> float:

@@ -27,7 +27,14 @@ def find_layout(path: Path, schema: Path | None) -> tuple[Path, Schema]:
     if schema is None and main is None and (folder / SCHEMA_FILE).is_file():
         schema = folder / SCHEMA_FILE
     if schema is not None:
-        found = generic.locate(load_schema(schema), folder, main)
+        told = load_schema(schema)
+        found = generic.locate(told, folder, main)
+        if told.model_fields_set <= {"name", "type_weights"}:  # which says nothing of files
+            known = _recognise(folder, main)
+            weighed = {"type_weights": told.type_weights, "name": told.name}
+            found = known and known.model_copy(
+                update={name: weighed[name] for name in told.model_fields_set}
+            )
     else:
         found = _recognise(folder, main)
     if found is None:

@@ -8,8 +8,9 @@ import tomllib
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, field_validator
 
+from app.formula import parse
 from app.preferences import TYPE_WEIGHTS
 from offline.data.errors import DataError
 
@@ -25,6 +26,10 @@ def _known_encoding(name: str) -> str:
     if not plain:
         raise ValueError(f"{name} is not an encoding that we can read; convert the file to UTF-8")
     return name
+
+
+TypeName = Annotated[str, Field(max_length=64, pattern=r"^[\w.:-]+$")]
+Weight = Annotated[float, Field(allow_inf_nan=False)] | str  # a number, or see app.formula
 
 
 class FileSchema(BaseModel):
@@ -91,9 +96,17 @@ class Schema(BaseModel):
     items: ItemsFile = ItemsFile()
     users: UsersFile = UsersFile()
     friends: FriendsFile = FriendsFile()
-    type_weights: dict[str, float] = {}  # besides, or instead of, the usual weights
+    type_weights: dict[TypeName, Weight] = {}  # besides, or instead of, the usual weights
 
-    def weights(self) -> dict[str, float]:
+    @field_validator("type_weights")
+    @classmethod
+    def _readable(cls, told: dict[str, float | str]) -> dict[str, float | str]:
+        for kind, weight in told.items():
+            if isinstance(weight, str):
+                parse(weight, kind)
+        return told
+
+    def weights(self) -> dict[str, float | str]:
         """Give the preference weight of each accepted event type."""
         return {**TYPE_WEIGHTS, **self.type_weights}
 
