@@ -40,15 +40,30 @@ NOTHING_BLOCKED = Blocked()
 NO_ROWS: Rows = np.empty(0, np.int64)
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Told:
+    """What is told of a user beside events, as the store has it."""
+
+    blocked: Blocked = NOTHING_BLOCKED
+    attributes: Mapping[str, str] = field(default_factory=dict)
+    friends: tuple[str, ...] = ()
+    hidden: Rows = field(default_factory=lambda: NO_ROWS)
+    restored: Rows = field(default_factory=lambda: NO_ROWS)  # hidden once, and no more
+    erased: float = -np.inf  # unix seconds by the data's time: what is older is forgotten
+
+
+NOTHING_TOLD = Told()
+
+
 @dataclass(frozen=True, eq=False)
 class History:
-    """What one user did, newest first, as parallel columns; and what the user never wants."""
+    """What one user did, newest first, as parallel columns; and what else is known of the user."""
 
     rows: Rows  # (h,) may repeat: a user can act on an item twice
     values: Scores  # (h,) the raw value: stars, plays, seconds; 1.0 when the event has none
     weights: Scores  # (h,) preference: > 0 liked (larger is stronger), 0 neutral, < 0 disliked
     times: Times  # (h,) non-increasing
-    blocked: Blocked = NOTHING_BLOCKED  # as the store has it; parts of a history do not keep it
+    told: Told = NOTHING_TOLD  # as the store has it; parts of a history do not keep it
     shown: Rows = field(default_factory=lambda: NO_ROWS)  # lately, newest first; likewise
     said: Sequence[Any] = ()  # by the store, word for word: to read it again
 
@@ -144,6 +159,7 @@ class Query:
     offset: int = 0
     rules: tuple[Rule, ...] = ()  # beside what is excluded
     shown: Rows = field(default_factory=lambda: NO_ROWS)  # lately, newest first
+    friends: tuple[str, ...] = ()  # public ids of users
     said: Sequence[Any] = ()  # what the store said of the user, word for word
     standing: Standing | None = None  # of the crowd's state
 

@@ -20,6 +20,7 @@ TYPE_WEIGHTS: Mapping[str, float] = {
     "purchase": 2.0,
     "dislike": -1.0,
     "hide": -1.0,
+    "unhide": 0.0,  # takes a hide back
 }
 COUNTED = frozenset({"play", "watch"})  # value is an amount: its weight grows with the logarithm
 

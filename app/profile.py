@@ -10,11 +10,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.artifacts import Content, Factors, Models
-from app.contracts import NO_HISTORY, History, Query, Request, Scores, Taste
+from app.contracts import NO_HISTORY, History, Query, Request, Rows, Scores, Taste, Told
 from app.rerank.house import House
+from app.segmenting import codes
 from app.state.live import Live
 
 HISTORY_LIMIT = 500  # events: more add nothing to the vectors and cost time in every stage
+
+CLEAR = 0.5  # weight from which an event is an opinion: a view takes back no dislike
 
 
 def join(parts: list[History]) -> History:
@@ -33,6 +36,14 @@ def join(parts: list[History]) -> History:
 
 def _columns(part: History) -> tuple[np.ndarray, ...]:
     return part.rows, part.values, part.weights, part.times
+
+
+def disliked(history: History) -> Rows:
+    """Give the items against which the newest event speaks that is clear, once each."""
+    spoken = (np.abs(history.weights) >= CLEAR).nonzero()[0]
+    _, newest = np.unique(history.rows[spoken], return_index=True)
+    last = history.take(spoken[newest])
+    return last.rows[last.weights < 0]
 
 
 def fold_in(factors: Factors, liked: History) -> Scores:
@@ -78,17 +89,16 @@ class Profiles:
 
     def query(self, request: Request, recent: History) -> Query:
         """Join all that is known of the request's user; ``recent`` is what Redis had."""
-        users = self.models.users
-        member = users.ids.row(request.user)
+        users, told = self.models.users, recent.told
+        member = self.member(request.user, told)
         history = join([request.inline, recent, users.history(member)])
         known = self.live.now
-        unknown = np.full(users.segments.shape[1], -1, np.int32)
         return Query(
             user=request.user,
             member=member,
             history=history.newest(HISTORY_LIMIT),
             excluded=self._excluded(history, recent, request),
-            segments=np.asarray(users.segments[member]) if member >= 0 else unknown,
+            segments=self.segments(member, told),
             taste=self.stranger(),
             now=max(known, float(history.times[0]) if len(history) else 0.0),
             known=known,
@@ -99,15 +109,36 @@ class Profiles:
             scene=request.scene,
             offset=request.offset,
             shown=recent.shown,
+            friends=told.friends,
             said=recent.said,
             standing=self.live.standing(),
             rules=self.house.rules(request, recent) if self.house else (),
         )
 
+    def member(self, user: str, told: Told) -> int:
+        """Give the user's row in the bundle; -1 for a stranger, and for who was erased since."""
+        return -1 if told.erased >= self.models.popularity.at else self.models.users.ids.row(user)
+
+    def segments(self, member: int, told: Told) -> NDArray[np.int32]:
+        """Give the user's code in each segment attribute, (a,); what is told live wins."""
+        known, width = self.models.users.segments, self.models.users.segments.shape[1]
+        of = np.asarray(known[member]) if member >= 0 else np.full(width, -1, np.int32)
+        if not told.attributes:
+            return of
+        live = codes(self.models.segments, told.attributes)
+        return np.where(live >= 0, live, of).astype(np.int32)
+
     def _excluded(self, history: History, recent: History, request: Request) -> NDArray[np.bool_]:
         excluded = np.zeros(len(self.models.catalogue), np.bool_)
         if self.house is None or self.house.of(request.scene).seen == "drop":
             excluded[history.rows] = True
+            if len(recent.told.restored):
+                kept = history.rows[history.weights > 0]
+                excluded[np.setdiff1d(recent.told.restored, kept)] = False
+        else:
+            excluded[disliked(history)] = True
+            excluded[recent.told.restored] = False
+        excluded[recent.told.hidden] = True
         if self.house and len(recent.shown) and self.house.of(request.scene).shown == "drop":
             excluded[recent.shown] = True
         excluded[request.exclude] = True

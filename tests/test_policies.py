@@ -7,7 +7,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from app.contracts import NO_HISTORY, SLOTS, Blocked
+from app.contracts import NO_HISTORY, SLOTS, Blocked, Told
 from app.profile import Profiles
 from app.rerank.house import House
 from app.rerank.policy import ORDER, Policy
@@ -242,7 +242,7 @@ def test_no_order_of_policies_breaks_a_hard_filter_or_a_cap(
     asked = replace(
         request("u03", k), exclude=np.array(exclude, np.int64), filter=text, offset=offset
     )
-    told = Profiles(MODELS, LIVE, house).query(asked, replace(NO_HISTORY, blocked=blocked))
+    told = Profiles(MODELS, LIVE, house).query(asked, replace(NO_HISTORY, told=Told(blocked)))
     chosen = SlateMaker(CATALOGUE, MODELS.content.items, LIVE, policy).rerank(told, pool(*items))
     rows = chosen.pool.rows
     assert len(set(rows.tolist())) == len(rows) <= k

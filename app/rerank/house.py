@@ -68,8 +68,8 @@ class House:
         found: list[Rule] = []
         if house:
             found.append(Blocking(catalogue, house, "blocked"))
-        if recent.blocked:
-            found.append(Blocking(catalogue, recent.blocked, "blocked_by_user"))
+        if recent.told.blocked:
+            found.append(Blocking(catalogue, recent.told.blocked, "blocked_by_user"))
         if policy.forbidden_flags:
             found.append(Rating(catalogue, policy.forbidden_flags))
         if request.filter:

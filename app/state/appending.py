@@ -11,6 +11,7 @@ from enum import IntEnum
 from hashlib import blake2b, sha1
 
 from app.state.events import HISTORY_LIMIT, Event, history_key, stream_key
+from app.state.hidden import MOST, hidden_key, hiding
 from app.state.keys import user_key
 from app.state.store import Part, Store
 
@@ -19,11 +20,12 @@ MARKS = 512  # ids in one set: as many as the server keeps as plain integers, 8 
 GENERATIONS = ("m0", "m1", "m2")  # two full ones hold a whole batch of 1,000
 LIFETIME = 30 * 86_400  # seconds after the user's last event that its id is known again
 
-# KEYS: the three sets of marks, newest first; history; stream. ARGV: limits of history, stream and
-# marks, lifetime; then mark, time, member and entry of each event.
+# KEYS: the three sets of marks, newest first; history; stream; what is hidden. ARGV: limits of
+# history, stream, marks and hidden, lifetime of marks; then of each event its mark, time, member,
+# entry, and what it hides or "".
 SCRIPT = """
 local told, n = {}, 0
-for at = 5, #ARGV, 4 do
+for at = 6, #ARGV, 5 do
   n = n + 1
   told[n] = 0
   for which = 1, 3 do
@@ -31,19 +33,23 @@ for at = 5, #ARGV, 4 do
   end
   if told[n] == 0 then
     if redis.call('SCARD', KEYS[1]) >= tonumber(ARGV[3]) then
-      redis.call('EXPIRE', KEYS[1], ARGV[4])
+      redis.call('EXPIRE', KEYS[1], ARGV[5])
       if redis.call('EXISTS', KEYS[2]) == 1 then redis.call('RENAME', KEYS[2], KEYS[3]) end
       redis.call('RENAME', KEYS[1], KEYS[2])
     end
     redis.call('SADD', KEYS[1], ARGV[at])
     redis.call('ZADD', KEYS[4], 'NX', ARGV[at + 1], ARGV[at + 2])
     redis.call('XADD', KEYS[5], 'MAXLEN', '~', ARGV[2], '*', 'e', ARGV[at + 3])
+    if ARGV[at + 4] ~= '' then
+      redis.call('ZADD', KEYS[6], 'GT', ARGV[at + 1], ARGV[at + 4])
+      redis.call('ZREMRANGEBYRANK', KEYS[6], 0, -ARGV[4] - 1)
+    end
   end
 end
-redis.call('EXPIRE', KEYS[1], ARGV[4])
+redis.call('EXPIRE', KEYS[1], ARGV[5])
 if redis.call('ZREMRANGEBYRANK', KEYS[4], 0, -ARGV[1] - 1) > 0 then
   for i = 1, n do
-    if told[i] == 0 and not redis.call('ZSCORE', KEYS[4], ARGV[4 * i + 3]) then told[i] = 2 end
+    if told[i] == 0 and not redis.call('ZSCORE', KEYS[4], ARGV[5 * i + 3]) then told[i] = 2 end
   end
 end
 return told
@@ -95,7 +101,7 @@ async def append(
     by_user: dict[str, list[int]] = {}
     for place, event in enumerate(events):
         by_user.setdefault(event.user, []).append(place)
-    bounds = (limit, stream_limit, MARKS, LIFETIME)
+    bounds = (limit, stream_limit, MARKS, MOST, LIFETIME)
     runs = [
         (*_keys(prefix, user), *bounds, *(part for n in places for part in _told(events[n])))
         for user, places in by_user.items()
@@ -111,11 +117,13 @@ async def append(
 
 
 def _keys(prefix: str, user: str) -> tuple[Part, ...]:
-    keys = (*marks_keys(prefix, user), history_key(prefix, user), stream_key(prefix))
+    kept = (history_key(prefix, user), stream_key(prefix), hidden_key(prefix, user))
+    keys = (*marks_keys(prefix, user), *kept)
     return (len(keys), *keys)
 
 
 def _told(event: Event) -> tuple[Part, ...]:
     digest = blake2b(event.event_id.encode("utf-8", "surrogatepass"), digest_size=8).digest()
     mark = int.from_bytes(digest, "big", signed=True)
-    return mark, float(event.timestamp), event.member(), event.entry()
+    hides = hiding(event.type, event.item)
+    return mark, float(event.timestamp), event.member(), event.entry(), hides

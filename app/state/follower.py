@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import time
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from types import NoneType
@@ -47,21 +47,22 @@ class CrowdState(Protocol):
 
 
 class RecentIds:
-    """At least the newest ``limit`` ids, at most twice as many."""
+    """At least the newest ``limit`` ids, at most twice as many, as hashes: no user can be read."""
 
     def __init__(self, limit: int = REMEMBERED) -> None:
         self._limit = limit
-        self._newer: set[str] = set()
-        self._older: set[str] = set()
+        self._newer: set[int] = set()
+        self._older: set[int] = set()
 
     def __len__(self) -> int:
         return len(self._newer) + len(self._older)
 
-    def is_new(self, name: str) -> bool:
+    def is_new(self, name: Hashable) -> bool:
         """Say whether this id was not seen lately, and remember it."""
-        if name in self._newer or name in self._older:
+        mark = hash(name)
+        if mark in self._newer or mark in self._older:
             return False
-        self._newer.add(name)
+        self._newer.add(mark)
         if len(self._newer) >= self._limit:
             self._older, self._newer = self._newer, set()
         return True
@@ -132,9 +133,7 @@ class Follower:
 
     def _apply(self, entries: Sequence[Entry]) -> None:
         read = self._decode(entries, EVENT)
-        fresh = [
-            said for said in read if self._is_new(self._events_seen, f"{said[1][1]}\n{said[1][0]}")
-        ]
+        fresh = [said for said in read if self._is_new(self._events_seen, (said[1][1], said[1][0]))]
         if not fresh:
             return
         arrivals, said = zip(*fresh, strict=True)
@@ -152,7 +151,7 @@ class Follower:
         rows = self.ids.rows([item for items in fresh for item in items if isinstance(item, str)])
         self.live.expose(rows[rows >= 0])
 
-    def _is_new(self, seen: RecentIds, name: str) -> bool:
+    def _is_new(self, seen: RecentIds, name: Hashable) -> bool:
         new = seen.is_new(name)
         self.repeated += not new
         return new

@@ -8,12 +8,16 @@ import numpy as np
 import orjson
 
 from app.catalogue import IdIndex
-from app.contracts import NO_HISTORY, NO_ROWS, History
+from app.contracts import NO_HISTORY, NO_ROWS, NOTHING_TOLD, History, Rows, Told
 from app.preferences import Preferences
 from app.state.blocked import blocked_key, unpacked
 from app.state.events import HISTORY_LIMIT, Interpreter, history_key
+from app.state.hidden import hidden_key, told_apart
+from app.state.people import attributes_key, attributes_of, erased_key, friends_key, friends_of
 from app.state.shown import shown_lately_key
 from app.state.store import Part, Store
+
+TOLD_KEYS = (blocked_key, attributes_key, friends_key, erased_key)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -34,7 +38,7 @@ class RedisHistories:
         object.__setattr__(self, "_interpreter", interpreter)
 
     async def recent(self, user: str) -> History:
-        """Give the user's live events, newest first, and what is blocked and was shown.
+        """Give the user's live events, newest first, and what is told and was shown.
 
         Unknown items and types are left out.
 
@@ -42,9 +46,11 @@ class RedisHistories:
             StageError: the store cannot answer.
         """
         newest = (history_key(self.prefix, user), 0, self.limit - 1, "WITHSCORES")
+        told = (named(self.prefix, user) for named in TOLD_KEYS)
         asked: list[tuple[Part, ...]] = [
             ("ZREVRANGE", *newest),
-            ("GET", blocked_key(self.prefix, user)),
+            ("MGET", *told),
+            ("ZRANGE", hidden_key(self.prefix, user), 0, -1, "WITHSCORES"),
         ]
         if self.shown:
             asked.append(("LRANGE", shown_lately_key(self.prefix, user), 0, self.shown - 1))
@@ -52,10 +58,27 @@ class RedisHistories:
 
     def read(self, said: Sequence[Any]) -> History:
         """Understand what the store said of a user."""
-        reply, kept, *lately = said
+        reply, kept, hidden, *lately = said
         read = self._events(reply) if reply else NO_HISTORY
-        shown = self.ids.rows([item.decode() for item in lately[0]]) if any(lately) else NO_ROWS
-        return replace(read, blocked=unpacked(kept), shown=shown[shown >= 0], said=said)
+        shown = self._rows([item.decode() for item in lately[0]]) if any(lately) else NO_ROWS
+        told = self._told(kept, hidden) if hidden or any(kept) else NOTHING_TOLD
+        return replace(read, told=told, shown=shown, said=said)
+
+    def _told(self, kept: Sequence[bytes | None], hidden: Sequence[bytes]) -> Told:
+        blocked, attributes, friends, erased = kept
+        gone, back = told_apart(hidden)
+        return Told(
+            unpacked(blocked),
+            attributes_of(attributes),
+            friends_of(friends),
+            self._rows(gone),
+            self._rows(back),
+            float(erased) - self.time_shift if erased else -np.inf,
+        )
+
+    def _rows(self, items: list[str]) -> Rows:
+        rows = self.ids.rows(items)
+        return rows[rows >= 0]
 
     def _events(self, reply: list[bytes]) -> History:
         members = orjson.loads(b"[%b]" % b",".join(reply[::2]))

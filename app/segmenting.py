@@ -1,0 +1,65 @@
+"""From what is told of a user, as text, to the segments that a bundle knows."""
+
+import re
+from collections.abc import Mapping, Sequence
+from functools import lru_cache
+
+import numpy as np
+from numpy.typing import NDArray
+
+from app.artifacts import Segments
+
+BAND = re.compile(r"(-?[\d.]+(?:e[+-]?\d+)?)-(-?[\d.]+(?:e[+-]?\d+)?)")  # "25-34"
+
+
+def codes(segments: Segments, told: Mapping[str, str]) -> NDArray[np.int32]:
+    """Give the user's code in each segment attribute, (a,); -1 where it is not told, or not known.
+
+    A number falls into the first band that ends at or above it, beyond the last into that.
+    """
+    found = [
+        _code(labels, told[name]) if name in told else -1
+        for name, labels in zip(segments.names, segments.labels, strict=True)
+    ]
+    return np.array(found, np.int32)
+
+
+def labelled(segments: Segments, of: NDArray[np.int32]) -> dict[str, str | None]:
+    """Name the segments of these codes; None where there is none."""
+    return {
+        name: labels[code] if code >= 0 else None
+        for name, labels, code in zip(segments.names, segments.labels, of.tolist(), strict=True)
+    }
+
+
+def _code(labels: tuple[str, ...], text: str) -> int:
+    text = text.strip()
+    if text in labels:
+        return labels.index(text)
+    folded = [label.casefold() for label in labels]
+    if text.casefold() in folded:
+        return folded.index(text.casefold())
+    highest, number = _bands(labels), _number(text)
+    if highest is None or number is None:
+        return -1
+    return min(int(np.searchsorted(highest, number, side="left")), len(highest) - 1)
+
+
+@lru_cache(maxsize=64)
+def _bands(labels: tuple[str, ...]) -> Sequence[float] | None:
+    """Give where each band ends, ascending; None when the labels are no bands."""
+    bands = [BAND.fullmatch(label) for label in labels]
+    ends = [
+        float(band[2]) if band else _number(label)
+        for band, label in zip(bands, labels, strict=True)
+    ]
+    known = [end for end in ends if end is not None]
+    return known if any(bands) and len(known) == len(ends) and known == sorted(known) else None
+
+
+def _number(text: str) -> float | None:
+    try:
+        number = float(text)
+    except ValueError:
+        return None
+    return number if np.isfinite(number) else None

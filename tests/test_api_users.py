@@ -1,0 +1,245 @@
+"""``/users/{id}`` over HTTP: attributes, friends, hidden items, and being forgotten."""
+
+import time
+from uuid import uuid4
+
+import orjson
+import pytest
+import redis
+
+from app.bundle import current
+from app.manifest import read_manifest
+from app.settings import PolicySettings
+from app.state.erasure import erase, swept
+from app.state.store import Store
+from tests.conftest import hosted, leisurely, seen_by, until
+from tests.test_api_events import event
+from tests.test_api_recommend import is_refused, stranger
+
+
+@pytest.fixture(scope="module")
+def music(trained, redis_url):
+    """A service where what was met before may come again."""
+    policy = PolicySettings(seen="keep", shown="demote")
+    with hosted(leisurely(out=trained, redis_url=redis_url, policy=policy)) as service:
+        yield service
+
+
+def known(api, user):
+    answer = api.client.get(f"/users/{user}")
+    assert answer.status_code == 200, answer.text
+    return answer.json()
+
+
+def may_have(api, user, item):
+    """Say whether a user may be shown an item, however low it ranks."""
+    return api.ids(user, filter=f'item_id == "{item}"', k=1)[:1] == [item]
+
+
+def post(api, *events):
+    answer = api.client.post("/events", json=list(events))
+    assert answer.status_code == 202, answer.text
+    return answer.json()
+
+
+def test_attributes_choose_segments_at_once_and_win_over_those_of_the_bundle(api):
+    user, settings = stranger(), api.service.settings
+    popular = api.service.deployment.funnel.local[-2]
+    assert popular.name == "popular"
+    put = api.client.put(f"/users/{user}", json={"attributes": {"gender": "m", "age": 19.5}})
+    assert put.status_code == 200, put.text
+    segments = put.json()["segments"]
+    assert segments["gender"] == "M"
+    low, high = map(float, segments["age"].split("-"))
+    assert low <= 20 <= high + 1
+    assert known(api, user)["attributes"] == {"gender": "m", "age": "19.5"}
+    names = read_manifest(current(settings.out)).segment_names
+    told = api.recommend(user, explain=True)["items"][0]["explain"]["features"]
+    nothing = api.recommend(stranger(), explain=True)["items"][0]["explain"]["features"]
+    lifts = [name for name in told if "segment" in name]
+    assert lifts
+    assert names
+    assert [told[name] for name in lifts] != [nothing[name] for name in lifts]
+    was = known(api, "u4")["segments"]
+    other = "F" if was["gender"] == "M" else "M"
+    now = api.client.put("/users/u4", json={"attributes": {"gender": other}}).json()["segments"]
+    assert now == was | {"gender": other}
+    api.client.put("/users/u4", json={"attributes": {}})
+    assert known(api, "u4")["segments"] == was
+
+
+def test_what_is_known_of_a_user_is_told(api):
+    user = stranger()
+    assert "nothing is known" in is_refused(api.client.get(f"/users/{user}"), 404, "user_id")
+    post(api, event(user, "i1", event_id="a", timestamp=5.0), event(user, "i2", type="hide"))
+    friends = ["u1", "u2", "u1", user]
+    told = api.client.put(f"/users/{user}/friends", json={"friends": friends}).json()
+    assert told["friends"] == ["u1", "u2"]
+    api.client.put(f"/users/{user}/blocked", json={"items": ["i9"]})
+    told = known(api, user)
+    assert told["counts"]["live_events"] == 2
+    assert told["counts"]["bundle_events"] == 0
+    assert told["friends"] == ["u1", "u2"]
+    assert told["hidden"] == ["i2"]
+    assert told["blocked"] == {"items": ["i9"], "providers": [], "categories": []}
+    assert told["history"][1] == {
+        "event_id": "a",
+        "item_id": "i1",
+        "type": "like",
+        "value": 1.0,
+        "timestamp": 5.0,
+    }
+    assert known(api, "u5")["counts"]["bundle_events"] == len(seen_by("u5"))
+    assert len(api.client.get(f"/users/{user}", params={"events": 0}).json()["history"]) == 0
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "field"),
+    [
+        ("", {}, "attributes"),
+        ("", {"attributes": {"a": None}}, "attributes.a"),
+        ("", {"attributes": {str(n): 1 for n in range(51)}}, "attributes"),
+        ("/friends", {"friends": ["x"] * 501}, "friends"),
+        ("/friends", {"friends": [""]}, "friends.0"),
+    ],
+)
+def test_what_cannot_be_told_of_a_user_is_refused(api, path, body, field):
+    answer = api.client.put(f"/users/{stranger()}{path}", json=body)
+    named = answer.json()["error"]["field"]
+    is_refused(answer, 422, named)
+    assert named.startswith(field)
+
+
+def test_hidden_items_are_gone_at_once_also_where_seen_ones_are_kept_and_can_be_taken_back(music):
+    user = stranger()
+    liked, hidden = "i10", "i11"
+    post(music, event(user, liked))
+    post(music, event(user, hidden, type="hide", timestamp=1_000.0))
+    assert may_have(music, user, liked)
+    assert not may_have(music, user, hidden)
+    post(music, event(user, hidden, type="unhide", timestamp=999.0))  # late: the hide is newer
+    assert not may_have(music, user, hidden)
+    post(music, event(user, hidden, type="unhide"))
+    assert known(music, user)["hidden"] == []
+    assert may_have(music, user, hidden)
+
+
+def test_a_disliked_item_is_gone_at_once_until_it_is_liked_again(music):
+    user, item = stranger(), "i12"
+    assert may_have(music, user, item)
+    for kind, is_there in [("dislike", False), ("view", False), ("like", True)]:
+        post(music, event(user, item, type=kind))
+        assert may_have(music, user, item) is is_there
+
+
+def test_unhiding_brings_an_item_back_where_seen_ones_are_dropped_unless_it_was_liked(api):
+    user = stranger()
+    post(api, *[event(user, item, type="hide") for item in ("i1", "i2")], event(user, "i2"))
+    assert not may_have(api, user, "i1")
+    post(api, *[event(user, item, type="unhide") for item in ("i1", "i2")])
+    assert may_have(api, user, "i1")
+    assert not may_have(api, user, "i2")
+
+
+def everything(url):
+    """All that the store has, as text."""
+    with redis.Redis.from_url(url) as link:
+        for key in link.scan_iter(count=5_000):
+            kind = link.type(key)
+            read = {
+                b"string": link.get,
+                b"list": lambda k: link.lrange(k, 0, -1),
+                b"set": link.smembers,
+                b"zset": lambda k: link.zrange(k, 0, -1),
+                b"hash": link.hgetall,
+                b"stream": link.xrange,
+            }[kind]
+            yield key, str(read(key))
+
+
+def test_a_forgotten_user_is_nowhere_in_the_store_and_a_stranger_to_the_service(music):
+    settings = music.service.settings
+    user, friend = "u7", stranger()
+    post(music, *[event(user, f"i{n}", event_id=uuid4().hex) for n in range(5)])
+    post(music, event(user, "i30", type="hide"), event(friend, "i1"))
+    music.client.put(f"/users/{user}", json={"attributes": {"gender": "F"}})
+    music.client.put(f"/users/{user}/friends", json={"friends": [friend, "u8"]})
+    music.client.put(f"/users/{user}/blocked", json={"items": ["i9"], "categories": ["war"]})
+    music.client.put(f"/users/{friend}/friends", json={"friends": [user]})
+    before = music.recommend(user)
+    assert music.recommend(user, explain=True)["items"][0]["explain"]["features"]["user_events"]
+    until(
+        lambda: known(music, user)["counts"]["shown"] == 20 and not len(music.service.impressions)
+    )
+    answer = music.client.delete(f"/users/{user}")
+    assert answer.status_code == 200, answer.text
+    removed = answer.json()["removed"]
+    assert removed["history"] == removed["event_ids"] == removed["events_stream"] == 6
+    assert (removed["hidden"], removed["attributes"], removed["friends"]) == (1, 1, 2)
+    assert (removed["blocked"], removed["shown"], removed["impressions"]) == (2, 20, 2)
+    assert removed["others_friends"] == 1
+    left = [
+        key
+        for key, text in everything(settings.redis_url)
+        if key.startswith(settings.key_prefix.encode())
+        and (f"{{{user}}}" in key.decode() or f'"{user}"' in text)
+    ]
+    assert left == []
+    assert music.client.get(f"/users/{user}").status_code == 404
+    assert known(music, friend)["counts"]["live_events"] == 1
+    after = music.recommend(user, explain=True)
+    features = after["items"][0]["explain"]["features"]
+    assert features["user_events"] == 0.0
+    assert before["request_id"] != after["request_id"]
+    assert music.service.deployment.follower.unreadable == 0
+
+
+def test_who_comes_back_after_being_forgotten_begins_anew(music):
+    user = "u9"
+    assert music.client.delete(f"/users/{user}").status_code == 200
+    post(music, event(user, "i3", timestamp=time.time()))
+    assert music.client.delete(f"/users/{user}").json()["removed"]["history"] == 1
+    post(music, event(user, "i3"))
+    told = known(music, user)["counts"]
+    assert (told["live_events"], told["bundle_events"]) == (1, 0)
+
+
+async def test_what_others_wrote_into_a_stream_is_left_alone(redis_url):
+    prefix = f"t*[{uuid4().hex}]"
+    entries = [b"not JSON", b"7", b"{}", b'["e","u"]', b'["e","v"]']
+    async with Store.connect(redis_url, timeout=5.0) as store:
+        for entry in entries:
+            await store.command("XADD", f"{prefix}:events", "*", "e", entry)
+        assert await swept(store, f"{prefix}:events", lambda e: e[1] == "u") == 1
+        await store.command("SET", f"{prefix}:u:{{v}}:f", orjson.dumps(["u", "w"]))
+        receipt = await erase(store, prefix, "u", 1.0)
+        assert receipt["others_friends"] == 1
+        assert sum(receipt.values()) == 1
+        assert await store.command("GET", f"{prefix}:u:{{v}}:f") == b'["w"]'
+        assert await store.command("XLEN", f"{prefix}:events") == 4
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "body"),
+    [
+        ("PUT", "", {"attributes": {"a": 1}}),
+        ("PUT", "/friends", {"friends": ["u1"]}),
+        ("GET", "", None),
+        ("DELETE", "", None),
+    ],
+)
+def test_without_the_store_nothing_is_said_to_be_done(api, monkeypatch, method, path, body):
+    monkeypatch.setattr(api.service, "writer", Store.connect("unix:///nowhere.sock"))
+    answer = api.client.request(method, f"/users/u1{path}", json=body)
+    is_refused(answer, 503, None)
+    assert answer.headers["Retry-After"] == "1"
+
+
+def test_the_documented_bodies_of_users_work_when_pasted(api):
+    told = api.client.get("/openapi.json").json()
+    for path in ("/users/{user_id}", "/users/{user_id}/friends"):
+        named = told["paths"][path]["put"]["requestBody"]["content"]["application/json"]["schema"]
+        schema = told["components"]["schemas"][named["$ref"].rpartition("/")[2]]
+        for example in schema["examples"]:
+            answer = api.client.put(path.format(user_id=stranger()), json=example)
+            assert answer.status_code == 200, answer.text

@@ -1,0 +1,42 @@
+import numpy as np
+import pytest
+
+from app.artifacts import Segments
+from app.segmenting import codes, labelled
+from offline.models import bands
+
+LABELS = (("18-24", "25-34", "35"), ("F", "M"), ("1", "5", "9"))
+KNOWN = Segments(("age", "gender", "group"), LABELS, np.array([0, 3, 5, 8]), np.zeros((8, 2)))
+
+
+@pytest.mark.parametrize(
+    ("told", "expected"),
+    [
+        ({}, [-1, -1, -1]),
+        ({"age": "25-34", "gender": "F", "group": "5"}, [1, 0, 1]),
+        ({"age": " 30 ", "gender": "m"}, [1, 1, -1]),
+        ({"age": "24.5"}, [1, -1, -1]),
+        ({"age": "7"}, [0, -1, -1]),
+        ({"age": "99"}, [2, -1, -1]),
+        ({"age": "old", "gender": "x", "group": "6", "shoe": "44"}, [-1, -1, -1]),
+        ({"age": "nan"}, [-1, -1, -1]),
+    ],
+)
+def test_what_is_told_falls_into_the_segments_of_the_bundle(told, expected):
+    assert codes(KNOWN, told).tolist() == expected
+
+
+def test_segments_are_named():
+    assert labelled(KNOWN, codes(KNOWN, {"age": "20"})) == {
+        "age": "18-24",
+        "gender": None,
+        "group": None,
+    }
+
+
+def test_live_attributes_fall_where_the_same_ones_fell_in_training():
+    texts = np.array([str(n) for n in range(-20, 80, 3)] + ["", "0.5"])
+    labels, trained = bands.encode(texts)
+    one = Segments(("age",), (labels,), np.array([0, len(labels)]), np.zeros((len(labels), 1)))
+    live = [int(codes(one, {"age": text})[0]) if text else -1 for text in texts.tolist()]
+    assert live == trained.tolist()
