@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from app.catalogue import Catalogue, IdIndex
 from app.contracts import NO_HISTORY, History, Matrix, Scores, Times
+from app.placing import Placing
 
 DAY = 86_400.0
 HALF_LIVES = (
@@ -127,3 +128,4 @@ class Models:
     content: Content
     tables: dict[str, Table]  # "item_cf": item -> items; "raters": item -> users
     centred: bool  # True: "raters" holds ratings less the user's mean; False: plain weights
+    placing: Placing | None = None  # for items that come later; None: they have no vectors

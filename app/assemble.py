@@ -130,6 +130,12 @@ def provider_share(models: Models, overall: Scores) -> NDArray[np.float64]:
     return np.asarray(share / max(float(overall[known].sum(dtype=np.float64)), 1e-9))
 
 
+def later(models: Models, items: Matrix) -> Callable[[], Matrix | None]:
+    """Give what finds the vectors of the items that came after the bundle; None: there are none."""
+    known, first = models.catalogue, models.catalogue.published
+    return lambda: items[first : first + known.added] if known.added else None
+
+
 def channels(
     models: Models, indexes: Indexes, state: State, cpu: Cpu
 ) -> tuple[list[Channel], list[LocalChannel]]:
@@ -139,9 +145,10 @@ def channels(
         *(ItemTable(name, state.tables, table, n) for name, table in ITEM_TABLES),
         UserCF(state.tables, models.users, n, centred=models.centred),
     ]
+    factors, content = later(models, models.factors.items), later(models, models.content.items)
     vectors = [
-        Vectors("embedding", indexes.factors, lambda query: query.taste.factors),
-        Vectors("content", indexes.content, lambda query: query.taste.content),
+        Vectors("embedding", indexes.factors, lambda query: query.taste.factors, factors),
+        Vectors("content", indexes.content, lambda query: query.taste.content, content),
     ]
     local: list[LocalChannel] = [
         Crowd("surging", state.live.surging),

@@ -20,6 +20,7 @@ from app.assemble import Indexes, Rankers, Sizes
 from app.catalogue import NO_FLAGS, Catalogue, IdIndex, Texts
 from app.integrity import verify
 from app.manifest import POINTER, BundleError, Manifest, read_manifest
+from app.placing import MAP, READER, Placing, Reader
 from app.rank.blend import OBJECTIVES, Blend, read_blend
 from app.rank.fine import read_fine
 from app.rank.hybrid import HYBRID, read_hybrid
@@ -155,6 +156,9 @@ def _models(folder: Path, manifest: Manifest) -> Models:
             for name in manifest.tables
         },
         centred=manifest.centred,
+        placing=Placing(Reader(**arrays("placing", *READER)), **arrays("placing", *MAP))
+        if "placing.slope.npy" in manifest.files  # none in bundles made before there was any
+        else None,
     )
 
 

@@ -89,6 +89,16 @@ class Catalogue:
     def __len__(self) -> int:
         return len(self.ids)
 
+    @property
+    def added(self) -> int:
+        """The number of rows at the end that were taken since the bundle was made."""
+        return 0
+
+    @property
+    def published(self) -> int:
+        """The number of items that the bundle knows: their rows come first."""
+        return len(self)
+
     def provider_codes(self, names: Sequence[str]) -> NDArray[np.int32]:
         """Give the codes of those of these providers that are known."""
         known = self.provider_names.tolist()

@@ -42,7 +42,8 @@ class Deployed:
 
     def stock(self, crowd: Opening) -> Stock:
         """Make what puts items into the bundle's arrays."""
-        return Stock(self.base, self.catalogue, crowd, self.bundle.manifest.time_shift)
+        models, shift = self.bundle.models, self.bundle.manifest.time_shift
+        return Stock(self.base, self.catalogue, models, crowd, shift)
 
     def histories(self, store: Store) -> RedisHistories:
         """Make what reads users' live histories."""

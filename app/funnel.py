@@ -31,6 +31,7 @@ from app.contracts import (
 )
 from app.cpu import Cpu
 from app.profile import Profiles
+from app.rank import newcomers
 from app.recall.crowd import Crowd
 from app.recall.merge import merge
 from app.recall.reserve import reserve
@@ -152,9 +153,9 @@ class Funnel:
     def _cut(self, stage: RankStage, query: Query, pool: Candidates, run: Run) -> Candidates:
         """Score the pool and keep the best; failing that, the best by the scores it came with."""
         keep = max(query.k, round(stage.keep * query.quality))
-        kept = run.compute(
-            stage.name, stage.by, lambda: stage.score(query, pool).top(keep), None, len(pool)
-        )
+        first = self.profiles.models.catalogue.published
+        work = lambda: newcomers.top(stage.score(query, pool), keep, first)  # noqa: E731
+        kept = run.compute(stage.name, stage.by, work, None, len(pool))
         if kept is None:
             kept = pool.top(keep)
             run.steps[-1] = replace(run.steps[-1], left=len(kept))

@@ -88,6 +88,18 @@ class GrowingCatalogue(Catalogue):
     categorised_later: Tagged = field(default_factory=dict)
     flagged_later: Tagged = field(default_factory=dict)
 
+    @property
+    @override
+    def added(self) -> int:
+        """The number of rows at the end that were taken since the bundle was made."""
+        return len(self.ids.named)
+
+    @property
+    @override
+    def published(self) -> int:
+        """The number of items that the bundle knows: their rows come first."""
+        return len(self.ids.keys)
+
     @override
     def categorised(self, rows: Rows, names: Sequence[str]) -> NDArray[np.bool_]:
         """Say which of ``rows`` are of any of these categories."""

@@ -13,6 +13,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from app.artifacts import Models
 from app.catalogue import Catalogue
 from app.growing import GrowingCatalogue, Tagged
 
@@ -49,6 +50,7 @@ class Stock:
 
     base: Catalogue  # as the bundle has it
     catalogue: GrowingCatalogue  # the same with room, as the funnel has it
+    models: Models  # likewise
     crowd: Opening
     time_shift: float = 0.0  # seconds from the data's time to the wall clock
     waiting: dict[str, Item] = field(default_factory=dict, init=False)
@@ -83,6 +85,8 @@ class Stock:
             available = usual if item.is_available is None else item.is_available
             self.catalogue.available[row] &= available
             self._describe(row, item)
+            if row >= len(self.base):
+                self._place(row, item)
             self.catalogue.available[row] = available
         else:
             self.waiting[item.item_id] = item
@@ -120,6 +124,7 @@ class Stock:
         self.catalogue.available[row] = False
         if row < len(self.base):
             return
+        self.models.content.items[row] = self.models.factors.items[row] = 0.0  # found by no channel
         ids = self.catalogue.ids
         del ids.later[ids.named[row]]  # lists that are on their way out still name it
         self._free.append(row)
@@ -144,6 +149,18 @@ class Stock:
             flags = base.flags[row] if base else 0
             _mark(known.flags[row], known.flag_names, item.flags, flags)
         _set_aside(known.flagged_later, row, item.flags, known.flag_names)
+
+    def _place(self, row: int, item: Item) -> None:
+        """Put it near to items that are described alike; nowhere, where nothing was learned."""
+        models = self.models
+        if models.placing is None:
+            return
+        known, text = self.catalogue, f"{item.title or ''} {item.text or ''}"
+        content, factors = models.placing.vectors(
+            known.categories[row], text, float(known.released[row])
+        )
+        models.content.items[row], models.factors.items[row] = content, factors
+        models.factors.lengths[row] = max(float(np.linalg.norm(factors)), 1e-9)
 
     def _provider(self, name: str) -> int:
         """Give the provider's code, a new one where nobody has heard of it."""

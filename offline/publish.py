@@ -21,6 +21,7 @@ from app.contracts import Matrix, StageError
 from app.features import COARSE_VIEW, names, view_hash
 from app.integrity import digest, sha256
 from app.manifest import FORMAT, MANIFEST, FileFact, GateFact, Manifest, SizesFact
+from app.placing import arrays_of
 from app.preferences import Preferences
 from app.rank.blend import write_blend
 from app.rank.fine import Fine, write_fine
@@ -140,6 +141,8 @@ def _arrays(models: Models) -> dict[str, NDArray[Any]]:
     }
     if models.catalogue.flag_names:
         arrays["catalogue.flags"] = models.catalogue.flags
+    if models.placing:
+        arrays |= {f"placing.{name}": one for name, one in arrays_of(models.placing).items()}
     arrays["catalogue.ids"] = models.catalogue.ids.keys
     arrays["users.ids"] = models.users.ids.keys
     return arrays

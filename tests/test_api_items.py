@@ -62,6 +62,20 @@ def test_a_new_item_can_be_listed_and_events_on_it_count(shop, new):
     assert new in listed(shop, "u4", filter=f'item_id == "{new}"')
 
 
+def test_a_new_item_is_in_the_ten_of_a_user_whose_taste_it_fits_at_once(shop):
+    liked = [{"user_id": "u-fits", "item_id": f"i{n}", "type": "like"} for n in (0, 5, 10, 15)]
+    shop.tell(*liked)
+    alike = shop.client.get("/items/i20").json()
+    told = {name: alike[name] for name in ("title", "categories", "released")}
+    assert shop.client.put("/items/fits", json=told).is_success
+    answer = shop.recommend("u-fits", explain=True)
+    found = {item["item_id"]: item for item in answer["items"]}["fits"]
+    assert found["slot"] in {"organic", "explore"}
+    assert {"embedding", "content"} <= set(found["explain"]["channels"])
+    shop.client.delete("/items/fits")
+    assert "fits" not in listed(shop, "u-fits")
+
+
 def test_a_deleted_item_is_never_listed_again_until_it_is_put(shop, new):
     until(lambda: new in listed(shop, "u3"))
     answer = shop.client.delete(f"/items/{new}")

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from app.catalogue import Catalogue, IdIndex, Texts
-from offline.models.content import ContentConfig, fit
+from offline.models.content import ContentConfig, fit, learn
 
 WORDS = ["star", "wars", "love", "night", "return", "king", "story", "war", "city", "blue"]
 
@@ -88,3 +88,19 @@ def test_one_item_works():
     assert np.allclose(near(fit(catalogue(["Star"]), ContentConfig(), 0).items), 1.0)
     long = " ".join(f"word{i}" for i in range(60))
     assert np.allclose(near(fit(catalogue([long]), ContentConfig(), 0).items), 1.0)
+
+
+@pytest.mark.parametrize("n", [20, 300])
+def test_what_is_read_of_one_item_gives_the_vector_that_the_whole_catalogue_gave_it(n):
+    titles = [f"{title}, l'Été À {at}" for at, title in enumerate(many_titles(n))]
+    titles[3] = None
+    table = np.random.default_rng(1).random((n, 4)) < 0.4
+    years = [np.nan if at % 7 == 0 else 1950 + at % 50 for at in range(n)]
+    known = catalogue(titles, table, years)
+    found, reader = learn(known, ContentConfig(title_size=15), 0)
+    for row in range(n):
+        one = reader.vector(known.categories[row], titles[row] or "", known.released[row])
+        assert one == pytest.approx(found.items[row], abs=2e-4), row
+    nothing = reader.vector(np.zeros(4, np.uint8), "unheard", np.nan)
+    assert nothing.dtype == np.float32
+    assert not nothing.any()

@@ -144,3 +144,22 @@ async def test_the_embedding_channel_reaches_an_item_that_nobody_has_liked():
     ]
     assert NEW not in answers[0].rows
     assert NEW in answers[1].rows
+
+
+def test_what_places_later_items_is_the_map_of_those_that_are_known():
+    dataset = small_dataset()
+    models = fit(dataset, dataset.log, SMALL, float(dataset.log.times[-1]))
+    config = PlacementConfig(prior=1e9)
+    moved = place(models.factors, models.content, dataset.log, config)
+    titles = dataset.catalogue.titles.tolist()
+    for row in (0, 11, 42):
+        marks, year = dataset.catalogue.categories[row], dataset.catalogue.released[row]
+        content, factors = models.placing.vectors(marks, titles[row], year)
+        assert content == pytest.approx(models.content.items[row], abs=1e-4)
+        assert factors == pytest.approx(moved.items[row], abs=1e-3)
+
+
+def test_without_content_later_items_are_placed_nowhere():
+    dataset = small_dataset(known=False)
+    models = fit(dataset, dataset.log, SMALL, float(dataset.log.times[-1]))
+    assert models.placing is None

@@ -5,11 +5,17 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from app.assemble import flat_index, later
+from app.contracts import Taste
 from app.growing import growing
+from app.rank import newcomers
+from app.recall.vectors import Vectors
+from app.rerank.exploration import Offer, choose
+from app.rerank.policy import Policy
 from app.room import with_room
 from app.state.live import Live
 from app.stock import Item, Stock
-from tests.fakes import ITEMS, PROVIDERS, rows, small_models
+from tests.fakes import ITEMS, PROVIDERS, pool, proposed, query, rows, small_models
 
 SINCE = 9.1e8
 
@@ -17,7 +23,8 @@ SINCE = 9.1e8
 def stocked(spare=3):
     models = small_models()
     catalogue = growing(models.catalogue, spare)
-    return Stock(models.catalogue, catalogue, Live(models.popularity, spare))
+    roomy = with_room(models, catalogue)
+    return Stock(models.catalogue, catalogue, roomy, Live(models.popularity, spare))
 
 
 def item(name="new", **known):
@@ -127,8 +134,72 @@ def test_room_for_nothing_copies_the_catalogue_alone():
     roomy = with_room(models, growing(models.catalogue, 0))
     assert roomy.factors is models.factors
     assert not np.shares_memory(roomy.catalogue.available, models.catalogue.available)
-    stock = Stock(models.catalogue, roomy.catalogue, Live(models.popularity))
+    stock = Stock(models.catalogue, roomy.catalogue, roomy, Live(models.popularity))
     stock.put(item("i03", is_available=False))
     assert models.catalogue.available[3]
     assert not stock.fits(item())
     assert stock.fits(replace(item(), item_id="i03"))
+
+
+def test_a_new_item_stands_where_items_that_are_described_alike_do():
+    stock = stocked()
+    models, like = stock.models, 12
+    known = stock.served(item(f"i{like}"))
+    told = (known.title, known.categories, known.released)
+    stock.put(item(title=told[0], categories=told[1], released=told[2]))
+    near = models.content.items @ models.content.items[ITEMS]
+    assert near[ITEMS] == pytest.approx(1.0)
+    assert near[like] == pytest.approx(1.0, abs=1e-4)
+    mapped = models.factors.items[ITEMS]
+    mean = models.factors.items[:ITEMS].mean(axis=0)
+    away = models.factors.items[:ITEMS] - mean
+    towards = away @ (mapped - models.placing.mean)
+    assert (towards > 0)[np.flatnonzero(near[:ITEMS] > 0.8)].mean() > 0.7
+    assert models.factors.lengths[ITEMS] == pytest.approx(np.linalg.norm(mapped), rel=1e-6)
+    stock.put(item(title="of words that nobody knows"))
+    assert not models.content.items[ITEMS].any()
+    assert not models.factors.items[ITEMS].any()
+
+
+async def test_vector_channels_find_new_items_until_they_are_gone():
+    stock = stocked()
+    models = stock.models
+    vectors = Vectors(
+        "content",
+        flat_index(models.content.items[:ITEMS]),
+        lambda asked: asked.taste.content,
+        later(models, models.content.items),
+    )
+    taste = Taste(np.empty(0, np.float32), models.content.items[12])
+    asked = query(n=ITEMS + 3, taste=taste)
+    before = await proposed(vectors, asked)
+    known = stock.served(item("i12"))
+    stock.put(item(title=known.title, categories=known.categories, released=known.released))
+    found = await proposed(vectors, asked)
+    assert set(found.rows) == {*before.rows, ITEMS}
+    assert ITEMS in found.rows[:3]
+    assert found.scores[found.rows.tolist().index(ITEMS)] == pytest.approx(1.0, abs=1e-4)
+    stock.put(item(is_deleted=True))
+    assert (await proposed(vectors, asked)).rows.tolist() == before.rows.tolist()
+
+
+def test_the_best_newcomers_get_past_a_ranker_and_keep_their_scores():
+    ranked = pool(*range(10), 50, 51, 52, scores=[*range(20, 10, -1), 1, 3, 2])
+    kept = newcomers.top(ranked, 5, first=50)
+    assert kept.rows.tolist() == [0, 1, 2, 51, 52]
+    assert kept.scores.tolist() == [20, 19, 18, 3, 2]
+    assert newcomers.top(ranked, 5, first=60).rows.tolist() == [0, 1, 2, 3, 4]
+    assert newcomers.top(ranked, 1, first=50).rows.tolist() == [51]
+
+
+def test_exploration_tries_what_came_later_before_what_the_bundle_knows():
+    stock = stocked()
+    stock.put(item())
+    live, offered = stock.crowd, rows(1, 2, ITEMS)
+    live.expose(np.repeat(rows(1), 50))
+    offer = Offer(offered, np.array([0.9, 0.8, 0.1], np.float32), 1)
+    policy = Policy(explore_beta=0.01)
+    assert offered[choose(policy, live, offer, [1]).chosen].tolist() == [ITEMS]
+    live.expose(rows(ITEMS))
+    assert offered[choose(policy, live, offer, [1]).chosen].tolist() == [1]
+    assert live.tried(offered).tolist() == [51, 1, 1]

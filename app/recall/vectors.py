@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import faiss
 import numpy as np
 
-from app.contracts import NO_PROPOSAL, LocalChannel, Proposal, Query, Scores
+from app.contracts import NO_PROPOSAL, LocalChannel, Matrix, Proposal, Query, Scores
 from app.cpu import Cpu
 from app.recall.accumulate import propose
 
@@ -15,11 +15,16 @@ SEEN_ALLOWANCE = 500  # seen items asked for on top, at most: they are dropped a
 
 @dataclass(frozen=True, slots=True)
 class Vectors:
-    """Nearest items by inner product to the vector that ``of`` takes from the query."""
+    """Nearest items by inner product to the vector that ``of`` takes from the query.
+
+    ``later`` has the vectors of items that came after the index was made, (m, d), whose rows
+    follow on those of the index. They are few, and looked at one and all.
+    """
 
     name: str
     index: faiss.Index
     of: Callable[[Query], Scores]
+    later: Callable[[], Matrix | None] = lambda: None
 
     def recall(self, query: Query, limit: int) -> Proposal:
         """Search the index. A user without a vector gets nothing."""
@@ -31,7 +36,11 @@ class Vectors:
         )
         scores, rows = self.index.search(vector[None, :], wanted)
         found = (rows[0] >= 0).nonzero()[0]  # the index gives -1 where it has no more
-        return propose(query, rows[0].take(found), scores[0].take(found), limit)
+        near, products, later = rows[0].take(found), scores[0].take(found), self.later()
+        if later is not None:
+            near = np.concatenate([near, np.arange(len(later)) + self.index.ntotal])
+            products = np.concatenate([products, later @ vector])
+        return propose(query, near, products, limit)
 
 
 @dataclass(frozen=True, slots=True)

@@ -112,10 +112,14 @@ def choose(policy: Policy, live: Live, offer: Offer, seed: list[int]) -> Choice:
     """Fill the slots by the policy's way of exploring."""
     if policy.explore == "epsilon_greedy":
         return epsilon_greedy(offer, policy.explore_epsilon, seed)
-    tried, beta = live.exposures[offer.rows], policy.explore_beta
+    beta = policy.explore_beta
     if policy.explore == "thompson":
-        return thompson(offer, tried, live.clicks[offer.rows], beta, seed)
-    return greedy(ucb(offer.relevance, tried + 1.0, live.trials, beta), offer.slots)
+        taken = live.clicks[offer.rows]
+        return thompson(offer, live.exposures[offer.rows], taken, beta, seed)
+    tried = live.tried(offer.rows)
+    bounds = ucb(offer.relevance, tried, live.trials, beta)
+    bounds[tried == 0] = np.inf  # UCB1 begins by playing every arm once: what came later is next
+    return greedy(bounds, offer.slots)
 
 
 def explore(draft: Draft, occasion: Occasion) -> Draft:

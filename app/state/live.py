@@ -84,6 +84,11 @@ class Live:
         np.add.at(self.exposures, rows, 1.0)
         self.trials += len(rows)
 
+    def tried(self, rows: Rows) -> NDArray[np.float64]:
+        """Count how often each item was tried, (n,): shown, and once by being in the bundle."""
+        tried: NDArray[np.float64] = self.exposures[rows] + ~self._opened[rows]
+        return tried
+
     def reach(self, stream: str, first: str, last: str) -> None:
         """Note that the entries of a stream from ``first`` to ``last`` are known."""
         known = self.reached.get(stream)

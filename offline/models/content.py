@@ -1,6 +1,6 @@
 """Item vectors from what is written about items: categories, title and time of release."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,9 +10,8 @@ from sklearn.feature_extraction.text import TfidfVectorizer
 from app.artifacts import Content
 from app.catalogue import Catalogue
 from app.limits import Count, NotNegative
+from app.placing import YEARS_PER_BUCKET, Reader
 from offline.models.threads import one_thread
-
-YEARS_PER_BUCKET = 10.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,15 +29,21 @@ def fit(catalogue: Catalogue, config: ContentConfig, seed: int) -> Content:
 
     With neither titles nor categories in the whole catalogue: (n, 0).
     """
-    categories, title = _categories(catalogue), _title(catalogue, config.title_size, seed)
-    if not categories.any() and not title.any():
-        return Content(np.empty((len(catalogue), 0), np.float32))
-    parts = [
-        config.categories * _unit(categories),
-        config.title * _unit(title),
-        config.decade * _decade(catalogue),
-    ]
-    return Content(_unit(np.concatenate(parts, axis=1)).astype(np.float32))
+    return learn(catalogue, config, seed)[0]
+
+
+def learn(catalogue: Catalogue, config: ContentConfig, seed: int) -> tuple[Content, Reader | None]:
+    """Fit, and give what makes such a vector for another item; None: nothing is known of any."""
+    idf, words = _category_idf(catalogue), _words(catalogue, config.title_size, seed)
+    categories = catalogue.categories * idf
+    if not categories.any() and not words.titles.any():
+        return Content(np.empty((len(catalogue), 0), np.float32)), None
+    decades = _decades(catalogue)
+    weights = np.array([config.categories, config.title, config.decade])
+    parts = [_unit(categories), _unit(words.titles), _marks(catalogue, decades)]
+    joined = [weight * part for weight, part in zip(weights.tolist(), parts, strict=True)]
+    content = Content(_unit(np.concatenate(joined, axis=1)).astype(np.float32))
+    return content, Reader(words.known, words.idf, words.axes, idf, decades, weights)
 
 
 def _unit(vectors: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -47,32 +52,50 @@ def _unit(vectors: NDArray[np.float64]) -> NDArray[np.float64]:
     return unit
 
 
-def _categories(catalogue: Catalogue) -> NDArray[np.float64]:
-    """Mark each item's categories; rare ones say more (inverse document frequency)."""
+def _category_idf(catalogue: Catalogue) -> NDArray[np.float64]:
+    """Give what a category says: rare ones say more (inverse document frequency), (c,)."""
     table = catalogue.categories.astype(np.float64)
     idf: NDArray[np.float64] = np.log((1 + len(table)) / (1 + table.sum(axis=0))) + 1
-    return table * idf
+    return idf
 
 
-def _title(catalogue: Catalogue, size: int, seed: int) -> NDArray[np.float64]:
+@dataclass(frozen=True, slots=True, eq=False)
+class Words:
+    """The title part of all items, and what it was made with; see ``Reader``."""
+
+    titles: NDArray[np.float64]  # (n, t)
+    known: NDArray[np.bytes_] = field(default_factory=lambda: np.empty(0, "S1"))
+    idf: NDArray[np.float64] = field(default_factory=lambda: np.empty(0))
+    axes: NDArray[np.float64] = field(default_factory=lambda: np.empty((0, 0)))
+
+
+def _words(catalogue: Catalogue, size: int, seed: int) -> Words:
     """Reduce TF-IDF of title words to ``size`` dimensions (latent semantic analysis)."""
     titles = [title or "" for title in catalogue.titles.tolist()]
     vectorizer = TfidfVectorizer(strip_accents="unicode", sublinear_tf=True)
     analyse = vectorizer.build_analyzer()
     if not any(analyse(title) for title in titles):
-        return np.zeros((len(titles), 0))
-    words = vectorizer.fit_transform(titles)
-    if words.shape[1] <= size:
-        return np.asarray(words.toarray(), np.float64)
+        return Words(np.zeros((len(titles), 0)))
+    counts = vectorizer.fit_transform(titles)
+    known = np.array([word.encode() for word in vectorizer.get_feature_names_out()])
+    if counts.shape[1] <= size:
+        dense = np.asarray(counts.toarray(), np.float64)
+        return Words(dense, known, vectorizer.idf_, np.eye(counts.shape[1]))
     reduce = TruncatedSVD(size, random_state=seed)
     # Titles that are all alike have no variance, and the library divides by it for a figure unused.
     with one_thread(), np.errstate(divide="ignore", invalid="ignore"):
-        return np.asarray(reduce.fit_transform(words), np.float64)
+        reduced = np.asarray(reduce.fit_transform(counts), np.float64)
+    return Words(reduced, known, vectorizer.idf_, np.ascontiguousarray(reduce.components_.T))
 
 
-def _decade(catalogue: Catalogue) -> NDArray[np.float64]:
-    """Mark each item's decade of release; one column per decade that occurs."""
+def _decades(catalogue: Catalogue) -> NDArray[np.float64]:
+    """Give the decades of release that occur, ascending."""
     decade = np.floor(catalogue.released / YEARS_PER_BUCKET)
-    known = np.unique(decade[np.isfinite(decade)])
-    marks: NDArray[np.float64] = (decade[:, None] == known).astype(np.float64)
+    return np.unique(decade[np.isfinite(decade)]).astype(np.float64)
+
+
+def _marks(catalogue: Catalogue, decades: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Mark each item's decade of release; one column per decade."""
+    decade = np.floor(catalogue.released / YEARS_PER_BUCKET)
+    marks: NDArray[np.float64] = (decade[:, None] == decades).astype(np.float64)
     return marks

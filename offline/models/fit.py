@@ -80,13 +80,14 @@ def fit(dataset: Dataset, log: Log, config: RecallConfig, at: float) -> Models:
     likeness = config.user_cf.likeness
     centred = user_cf.is_centred(log, shape, likeness, explicit=dataset.traits.explicit)
     encoding = segments.encode(dataset.attributes, shape[0])
-    described = content.fit(dataset.catalogue, config.content, config.seed)
+    described, reader = content.learn(dataset.catalogue, config.content, config.seed)
+    factors = placed.place(factorise(log, shape, config), described, log, config.placement)
     return Models(
         catalogue=dataset.catalogue,
         users=users.fit(log, dataset.users, encoding.codes),
         popularity=popularity.fit(log, n, at, config.popularity),
         segments=segments.fit(log, encoding, n, config.segments),
-        factors=placed.place(factorise(log, shape, config), described, log, config.placement),
+        factors=factors,
         content=described,
         tables={
             "item_cf": item_cf.fit(log, shape, config.item_cf),
@@ -96,6 +97,7 @@ def fit(dataset: Dataset, log: Log, config: RecallConfig, at: float) -> Models:
             "transitions": transitions.fit(log, shape, config.transitions),
         },
         centred=centred,
+        placing=placed.learn(factors, described, reader, log, config.placement),
     )
 
 

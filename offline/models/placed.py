@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from app.artifacts import Content, Factors
 from app.contracts import Matrix
 from app.limits import Count, NotNegative, Positive
+from app.placing import Placing, Reader
 from offline.data.dataset import Log
 from offline.models.factors import factors as complete
 from offline.models.threads import one_thread
@@ -40,26 +41,57 @@ def place(factors: Factors, content: Content, log: Log, config: PlacementConfig)
     An item of which nothing is known keeps its own vector, as all do when there are fewer than
     two items to learn the map from.
     """
-    likes = np.bincount(log.items[log.weights > 0], minlength=len(factors.items))
-    known = content.items.any(axis=1)
-    taught = np.flatnonzero(known & (likes >= config.fewest))
-    if not config.prior or len(taught) < 2:  # noqa: PLR2004
+    found = _map(factors, content, log, config) if config.prior else None
+    if found is None:
         return factors
-    mapped = config.length * _mapped(content.items, factors.items, taught, config.reg)
+    likes, known = _likes(log, len(factors.items)), content.items.any(axis=1)
+    mapped = config.length * found.of(content.items)
     moved = np.where(known, config.prior / (config.prior + likes), 0.0)[:, None]
     placed = (1.0 - moved) * factors.items + moved * mapped
     return complete(placed, factors.alpha, factors.reg, factors.power, factors.known)
 
 
-def _mapped(
-    content: Matrix, own: Matrix, taught: NDArray[np.intp], reg: float
-) -> NDArray[np.float64]:
-    """Predict all items' vectors by ridge regression on content, the mean left free, (n, d)."""
-    told, target = content[taught].astype(np.float64), own[taught].astype(np.float64)
+def learn(
+    factors: Factors, content: Content, reader: Reader | None, log: Log, config: PlacementConfig
+) -> Placing | None:
+    """Give what places items that come later; None: there is nothing to learn it from."""
+    found = _map(factors, content, log, config) if reader else None
+    if found is None or reader is None:
+        return None
+    slope, mean = config.length * found.slope, config.length * found.mean
+    return Placing(reader, found.centre, slope, mean)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Map:
+    """From content into the space of the factorisation."""
+
+    centre: NDArray[np.float64]  # (e,)
+    slope: NDArray[np.float64]  # (e, d)
+    mean: NDArray[np.float64]  # (d,)
+
+    def of(self, content: Matrix) -> NDArray[np.float64]:
+        """Give the mapped vectors, (n, d)."""
+        with one_thread():
+            predicted: NDArray[np.float64] = (content - self.centre) @ self.slope + self.mean
+        return predicted
+
+
+def _map(factors: Factors, content: Content, log: Log, config: PlacementConfig) -> Map | None:
+    """Fit a ridge regression of vectors on content, the mean left free, on items with likes."""
+    likes = _likes(log, len(factors.items))
+    taught = np.flatnonzero(content.items.any(axis=1) & (likes >= config.fewest))
+    if len(taught) < 2:  # noqa: PLR2004
+        return None
+    told = content.items[taught].astype(np.float64)
+    target = factors.items[taught].astype(np.float64)
     centre, mean = told.mean(axis=0), target.mean(axis=0)
     away = told - centre
     with one_thread():
-        left = away.T @ away + reg * np.eye(content.shape[1])
-        weights = np.linalg.solve(left, away.T @ (target - mean))
-        predicted: NDArray[np.float64] = (content - centre) @ weights + mean
-    return predicted
+        left = away.T @ away + config.reg * np.eye(told.shape[1])
+        slope = np.linalg.solve(left, away.T @ (target - mean))
+    return Map(centre, slope, mean)
+
+
+def _likes(log: Log, n: int) -> NDArray[np.int64]:
+    return np.bincount(log.items[log.weights > 0], minlength=n)
