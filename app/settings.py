@@ -7,6 +7,7 @@ wins. ``REDIS_URL`` keeps its usual name.
 
 import os
 import tomllib
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -25,7 +26,7 @@ from app.state.store import public_address
 
 DEFAULT_POLICY = Policy()
 FILE = "recfunnel.toml"
-DECIDING = ("policy", "scenes", "objectives", "history_limit", "shown_limit")
+DECIDING = ("policy", "scenes", "objectives", "history_limit", "shown_limit", "spare_items")
 
 
 class SettingsError(Exception):
@@ -93,6 +94,18 @@ class PolicySettings(BaseModel):
     def of_scene(self, scene: "PolicySettings") -> Policy:
         """Give the policy of a scene: what is set there stands, the rest is as here."""
         return Policy(**(self.model_dump() | scene.model_dump(exclude_unset=True)))
+
+
+class _Deciding(BaseModel):
+    """What ``Settings.decided`` takes, without a look at the environment."""
+
+    model_config = ConfigDict(extra="forbid")
+    policy: PolicySettings
+    scenes: dict[str, PolicySettings]
+    shown_limit: int
+    objectives: dict[str, Annotated[float, Field(ge=0, allow_inf_nan=False)]]
+    history_limit: int
+    spare_items: int
 
 
 class Settings(BaseSettings):
@@ -163,6 +176,22 @@ class Settings(BaseSettings):
     def deciding(self) -> dict[str, Any]:
         """Give the settings that decide what is shown, as JSON; those at their default not."""
         return self.model_dump(mode="json", include=set(DECIDING), exclude_unset=True)
+
+    def decided(self, told: Mapping[str, Any]) -> "Settings":
+        """Give these settings with those that decide what is shown as ``deciding`` had them.
+
+        Raises:
+            SettingsError: one makes no sense.
+        """
+        usual = {name: type(self).model_fields[name].get_default() for name in DECIDING}
+        whole = usual | dict(told)
+        try:
+            fixed = _Deciding(**whole)
+        except ValidationError as error:
+            first = error.errors()[0]
+            name = ".".join(map(str, first["loc"]))
+            raise SettingsError(f"the setting {name} cannot be used: {first['msg']}") from None
+        return self.model_copy(update={name: getattr(fixed, name) for name in DECIDING})
 
     def export(self) -> None:
         """Put the settings into the environment, for the worker processes to read."""

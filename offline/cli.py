@@ -236,6 +236,26 @@ def archive(
 
 
 @app.command()
+def replay(
+    request_id: Annotated[str | None, typer.Argument(help="Of an answer in the log.")] = None,
+    out: Out = None,
+    last: Annotated[
+        int | None, typer.Option(help="The newest so many answers; else all.", min=1)
+    ] = None,
+    bundle: Annotated[str | None, typer.Option(help="Ask this version instead.")] = None,
+    changes: Annotated[
+        list[str] | None, typer.Option("--set", help="A setting to change: policy.diversity=0.3.")
+    ] = None,
+) -> None:
+    """Answer logged requests again; says that they are the same bit for bit, or what differs."""
+    with one_sentence():
+        from offline.rerun.command import Question  # noqa: PLC0415 - needs the extra "train"
+        from offline.rerun.command import replay as run  # noqa: PLC0415 - the same
+
+        run(_settings(out=out), Question(request_id, last, bundle, changes or ()))
+
+
+@app.command()
 def ablate(
     data: Annotated[Path, typer.Option(help="A folder or an interactions file.")],
     out: Out = None,
@@ -310,9 +330,12 @@ def one_sentence() -> Iterator[None]:
     from app.manifest import BundleError  # noqa: PLC0415 - slow to import, rarely needed
     from offline.data.errors import DataError  # noqa: PLC0415 - the same
     from offline.gate_words import RefusedError  # noqa: PLC0415 - the same
+    from offline.rerun.differences import DifferentError  # noqa: PLC0415 - the same
 
     try:
         yield
+    except DifferentError as error:
+        _fail(str(error), error)
     except RefusedError as error:
         _fail(str(error), error, REFUSED)
     except (SettingsError, PortTakenError, ServerError, BundleError, DataError, OSError) as error:

@@ -35,7 +35,7 @@ FIRST_PAUSE, LONGEST_PAUSE = 0.05, 2.0  # seconds before asking again a server t
 REMEMBERED = 100_000  # ids that are known again when an entry repeats
 
 
-STREAMS = ("events", "shown")
+STREAMS = EVENTS, SHOWS = "events", "shown"
 
 
 class CrowdState(Protocol):
@@ -120,9 +120,7 @@ class Follower:
         for key, entries in reply or []:
             which = self._keys.index(key)
             self._positions[which] = entries[-1][0]
-            (self._apply, self._expose)[which](entries)
-            ends = (entries[at][0].decode() for at in (0, -1))
-            self.live.reach(STREAMS[which], *ends)
+            self.take(STREAMS[which], entries)
         longest = max((len(entries) for _, entries in reply or []), default=0)
         if longest < AT_ONCE:
             self.caught_up.set()
@@ -130,6 +128,11 @@ class Follower:
                 await asyncio.sleep(PACE)
         if not longest:
             self.lag = 0.0
+
+    def take(self, stream: str, entries: Sequence[Entry]) -> None:
+        """Move the crowd's state on by these entries of a stream, in their order."""
+        (self._apply if stream == EVENTS else self._expose)(entries)
+        self.live.reach(stream, entries[0][0].decode(), entries[-1][0].decode())
 
     def _apply(self, entries: Sequence[Entry]) -> None:
         read = self._decode(entries, EVENT)

@@ -1,0 +1,144 @@
+"""Runs a logged request again: the real funnel, over what it had read and the state it had seen."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from time import monotonic
+from typing import Any, TypeVar
+
+from typing_extensions import override
+
+from app.assemble import State
+from app.bundle import load
+from app.contracts import History
+from app.cpu import Cpu
+from app.deployed import Deployed
+from app.funnel import Funnel, Slate
+from app.run import NO_HURRY, Outcome, Run, Step
+from app.served.entry import Entry
+from app.served.record import Served, as_said, asked_of, standing_of
+from app.settings import Settings
+from app.state.memory import MemoryTables
+from offline.rerun.rebuilt import NOWHERE, LostError, Rebuilt
+from offline.rerun.tape import Tape
+
+T = TypeVar("T")
+
+
+@dataclass(slots=True)
+class Said:
+    """Stands for the store of histories: says what was said then."""
+
+    read: Callable[[Any], History]
+    words: Any = ()
+
+    async def recent(self, _user: str) -> History:
+        """Give what the funnel was given."""
+        return self.read(self.words)
+
+
+@dataclass(slots=True)
+class Relived(Run):
+    """A request's clock that lets the same stages fail, in the same way."""
+
+    failed: Mapping[str, Outcome] = field(default_factory=dict)
+
+    @override
+    async def attempt(
+        self, stage: str, by: float, work: Callable[[], Awaitable[T]], fallback: T
+    ) -> T:
+        if stage not in self.failed:
+            return await Run.attempt(self, stage, by, work, fallback)
+        self.steps.append(Step(stage, 0.0, self.failed[stage], 0, 0))
+        return fallback
+
+    @override
+    def compute(
+        self, stage: str, by: float, work: Callable[[], T], fallback: T, entered: int = 0
+    ) -> T:
+        if stage not in self.failed:
+            return Run.compute(self, stage, by, work, fallback, entered)
+        self.steps.append(Step(stage, 0.0, self.failed[stage], entered, 0))
+        return fallback
+
+
+@dataclass(slots=True, eq=False)
+class Stage:
+    """A bundle with its settings, set up to answer again."""
+
+    deployed: Deployed
+    state: Rebuilt
+    said: Said
+    cpu: Cpu
+    _funnels: dict[int, Funnel] = field(default_factory=dict, init=False)
+
+    def funnel(self) -> Funnel:
+        """Give the funnel over the state as it is."""
+        live = self.state.live
+        if id(live) not in self._funnels:
+            tables = MemoryTables(self.deployed.bundle.models.tables)
+            built = self.deployed.funnel(State(live, self.said, tables), self.cpu, NO_HURRY)
+            self._funnels = {id(live): built}
+        return self._funnels[id(live)]
+
+
+@dataclass(slots=True, eq=False)
+class Reruns:
+    """Answers logged requests again; keeps what one answer needs for the next."""
+
+    settings: Settings
+    tape: Tape
+    cpu: Cpu
+    _stages: dict[tuple[str, str], Stage] = field(default_factory=dict, init=False)
+    _loop: asyncio.AbstractEventLoop = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._loop = asyncio.new_event_loop()
+
+    def close(self) -> None:
+        """Let go of the event loop."""
+        self._loop.close()
+
+    def run(
+        self, entry: Entry, bundle: str | None = None, settings: Mapping[str, Any] | None = None
+    ) -> Entry:
+        """Answer again, and give the entry that the served log would have.
+
+        Args:
+            entry: of the answer that was given.
+            bundle: the version to ask; None: the same.
+            settings: that decide what is shown; None: the same.
+
+        Raises:
+            LostError: what the answer rested on is gone.
+            BundleError: the bundle is gone, or not sound.
+            SettingsError: a setting makes no sense.
+        """
+        told, standing = entry.told, entry.told["standing"]
+        version = bundle or told["bundle"]
+        deciding = told["settings"] if settings is None else settings
+        if standing is None or any(stage == "funnel" for stage, *_ in told["steps"][:-1]):
+            raise LostError("the clock cut this answer off; what was in hand then is not logged")
+        stage = self._stage(version, deciding)
+        stage.state.at(standing_of(entry))
+        stage.said.words = as_said(told["said"])
+        is_same = version == told["bundle"] and deciding == told["settings"]
+        failed = {name: how for name, how, *_ in told["steps"] if how != "ok"} if is_same else {}
+        asked, arrived = asked_of(entry), monotonic()
+        request = asked.request(stage.deployed.bundle, arrived)
+        slate: Slate = self._loop.run_until_complete(
+            stage.funnel().recommend(request, Relived(arrived, failed=failed))
+        )
+        ids = stage.deployed.bundle.models.catalogue.ids.names(slate.chosen.pool.rows)
+        known = (told["request_id"], told["at"], version, told["variant"])
+        return Served(*known, asked, ids, slate, deciding, told["worker"]).entry()
+
+    def _stage(self, version: str, deciding: Mapping[str, Any]) -> Stage:
+        key = (version, repr(deciding))
+        if key not in self._stages:
+            bundle = load(Path(self.settings.out) / "bundles" / version)
+            deployed = Deployed.of(bundle, self.settings.decided(deciding))
+            said = Said(deployed.histories(NOWHERE).read)
+            self._stages[key] = Stage(deployed, Rebuilt(deployed, self.tape), said, self.cpu)
+        return self._stages[key]

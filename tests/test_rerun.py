@@ -1,0 +1,215 @@
+"""Answers of the served log, run again: the same to the bit, or the difference is told."""
+
+import random
+import time
+from contextlib import closing
+
+import numpy as np
+import pytest
+import redis
+from typer.testing import CliRunner
+
+from app.bundle import current
+from app.cpu import Cpu
+from app.served.log import served_key
+from app.settings import PolicySettings, Settings, SettingsError
+from app.state.events import stream_key
+from app.state.impressions import shown_key
+from offline import cli
+from offline.archive.command import archive, folder_of
+from offline.rerun.again import Reruns
+from offline.rerun.command import _order
+from offline.rerun.differences import differing
+from offline.rerun.rebuilt import LostError
+from offline.rerun.tape import Tape
+from tests.conftest import ITEMS, USERS, hosted, leisurely, until
+
+ASKED = 220
+
+
+@pytest.fixture(scope="module")
+def busy(trained, redis_url, tmp_path_factory):
+    """A service that was asked and told a lot; ended by now."""
+    scenes = {
+        "page": PolicySettings(explore="thompson", provider_cap=3, shown="demote"),
+        "shelf": PolicySettings(explore="epsilon_greedy", diversity=0.4, pinned={"i5": 2}),
+    }
+    settings = leisurely(out=trained, redis_url=redis_url, scenes=scenes, shown_limit=30)
+    chance = random.Random(3)
+    with hosted(settings) as service:
+        asked = 0
+        for n in range(ASKED):
+            asked += ask(service.client, chance, n)
+            if n % 4 == 0:
+                tell(service.client, chance)
+        with redis.Redis.from_url(redis_url) as link:
+            until(lambda: link.xlen(served_key(settings.key_prefix)) == asked)
+    return settings
+
+
+def ask(client, chance, n):
+    """Ask in one way or another; gives how many lists that were."""
+    user = f"u{chance.randrange(USERS + 20)}"
+    scene = chance.choice(["home", "page", "shelf"])
+    if n % 11 == 0:
+        sent = [{"item_id": f"i{chance.randrange(ITEMS)}", "type": "like"} for _ in range(3)]
+        answer = client.post("/recommend", json={"history": sent, "scene": scene})
+        assert answer.status_code == 200, answer.text
+        return 1
+    told = {"user_id": user, "scene": scene, "k": chance.choice([3, 10, 30])}
+    if n % 5 == 0:
+        told |= {"exclude": ["i1", "i2"], "filter": 'category != "war"'}
+    answer = client.get("/recommend", params=told)
+    assert answer.status_code == 200, answer.text
+    if n % 7 == 0 and (token := answer.json().get("page_token")):
+        client.get("/recommend", params=told | {"page_token": token})
+        return 2
+    return 1
+
+
+def tell(client, chance):
+    events = [
+        {
+            "user_id": f"u{chance.randrange(USERS + 20)}",
+            "item_id": f"i{chance.randrange(ITEMS)}",
+            "type": chance.choice(["click", "like", "purchase", "dislike"]),
+            "timestamp": time.time() - chance.choice([0, 5, 86_400]),
+        }
+        for _ in range(chance.randrange(1, 30))
+    ]
+    assert client.post("/events", json=events).status_code == 202
+
+
+@pytest.fixture
+def link(redis_url):
+    with redis.Redis.from_url(redis_url) as made:
+        yield made
+
+
+@pytest.fixture
+def reruns(busy, link, tmp_path):
+    cpu = Cpu(threads=1)
+    with closing(Reruns(busy, Tape(link, busy.key_prefix, tmp_path / "archive"), cpu)) as made:
+        yield made
+    cpu.close()
+
+
+def plain_ten(reruns):
+    """An answer of ten items in the scene that has no policy of its own."""
+    asked = ((entry, entry.told["asked"]) for entry in logged(reruns))
+    return next(entry for entry, a in asked if a["k"] == 10 and a["scene"] == "home")
+
+
+def logged(reruns):
+    return sorted(reruns.tape.served(), key=_order)
+
+
+def test_every_logged_answer_comes_out_the_same_to_the_bit(reruns):
+    entries = logged(reruns)
+    assert len(entries) >= ASKED
+    different = {}
+    for entry in entries:
+        again = reruns.run(entry)
+        if found := differing(entry, again):
+            different[entry.told["request_id"]] = found
+        assert again.told["now"] == entry.told["now"]
+    assert different == {}
+    assert {len(entry.told["standing"][0]) for entry in entries} >= {2}
+    assert len({entry.told["standing"][3] for entry in entries}) > 20  # exposures moved on
+
+
+def test_answers_can_be_run_again_in_any_order(reruns):
+    entries = logged(reruns)
+    chance = random.Random(1)
+    for entry in chance.sample(entries, 12):
+        assert differing(entry, reruns.run(entry)) == []
+
+
+def test_what_is_only_in_the_archive_is_run_again_as_well(busy, link, tmp_path, reruns):
+    settings = busy.model_copy(update={"out": tmp_path})
+    archive(settings, once=True)
+    keys = [f(busy.key_prefix) for f in (stream_key, shown_key, served_key)]
+    kept = [link.dump(key) for key in keys]
+    try:
+        for key in keys:
+            link.xtrim(key, maxlen=3, approximate=False)
+        tape = Tape(link, busy.key_prefix, folder_of(settings))
+        entries = sorted(tape.served(), key=_order)
+        assert len(entries) >= ASKED
+        with closing(Reruns(busy, tape, reruns.cpu)) as fresh:
+            assert all(not differing(entry, fresh.run(entry)) for entry in entries[::4])
+        bare = Tape(link, busy.key_prefix, tmp_path / "none")
+        with (
+            closing(Reruns(busy, bare, reruns.cpu)) as fresh,
+            pytest.raises(LostError, match="the stream was trimmed, and not archived"),
+        ):
+            fresh.run(entries[-1])
+    finally:
+        for key, dump in zip(keys, kept, strict=True):
+            link.restore(key, 0, dump, replace=True)
+
+
+def test_entries_that_are_missing_are_noticed(busy, link, reruns):
+    entry = logged(reruns)[-1]
+    key = stream_key(busy.key_prefix)
+    kept = link.dump(key)
+    try:
+        (name, _) = link.xrange(key, count=5)[3]
+        link.xdel(key, name)
+        with pytest.raises(LostError, match="comes out different"):
+            reruns.run(entry)
+    finally:
+        link.restore(key, 0, kept, replace=True)
+
+
+def test_another_setting_makes_another_list(reruns):
+    entry = plain_ten(reruns)
+    again = reruns.run(entry, settings={"policy": {"diversity": 0.9}})
+    assert "items" in differing(entry, again)
+    assert again.told["settings"] == {"policy": {"diversity": 0.9}}
+
+
+def test_stages_that_failed_then_fail_again(reruns):
+    entry = logged(reruns)[7]
+    steps = [["fine", "bug", 0, 0, 0] if s[0] == "fine" else s for s in entry.told["steps"]]
+    told = dict(entry.told) | {"steps": steps}
+    again = reruns.run(type(entry)(told, entry.arrays))
+    assert ["fine", "bug"] in [list(step[:2]) for step in again.told["steps"]]
+    assert not np.array_equal(again.arrays["scores"][:, 3], entry.arrays["scores"][:, 3])
+
+
+def command(busy, *arguments):
+    environment = {"REDIS_URL": busy.redis_url, "RECFUNNEL_KEY_PREFIX": busy.key_prefix}
+    whole = ["replay", "--out", str(busy.out), *arguments]
+    return CliRunner(env=environment).invoke(cli.app, whole)
+
+
+def test_the_command_says_that_an_answer_is_the_same_or_lays_lists_side_by_side(busy, reruns):
+    entry = plain_ten(reruns)
+    name = entry.told["request_id"]
+    same = command(busy, name)
+    assert (same.exit_code, same.output) == (0, "The same 10 items, bit for bit.\n")
+    other = command(busy, name, "--set", "policy.diversity=0.9")
+    assert other.exit_code == 0
+    assert "Different: items" in other.output
+    assert "up" in other.output
+    version = current(busy.out).name
+    assert command(busy, name, "--bundle", version).output == same.output
+    assert command(busy, name, "--bundle", "nowhere").exit_code == 1
+
+
+def test_the_command_runs_the_newest_again(busy):
+    found = command(busy, "--last", "20")
+    assert found.exit_code == 0, found.output
+    assert "the same, bit for bit" in found.output
+    assert "100.0% of a list's items are kept" in found.output
+
+
+def test_what_cannot_be_run_again_is_said_in_a_sentence(busy):
+    assert command(busy, "nobody").exit_code == 1
+    assert command(busy, "--last", "1", "--set", "diversity").exit_code == 1
+
+
+def test_settings_that_make_no_sense_are_refused():
+    with pytest.raises(SettingsError, match=r"policy\.diversity cannot be used"):
+        Settings(redis_url=None).decided({"policy": {"diversity": 7}})
