@@ -9,7 +9,7 @@ from fastapi import FastAPI
 from fastapi_offline import FastAPIOffline
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from app.api import blocked, errors, events, health, items, recommend, users
+from app.api import blocked, errors, events, health, items, onboarding, recommend, users
 from app.api.bodies import BoundedBody
 from app.observe import logs
 from app.observe.metrics import Metrics
@@ -80,6 +80,7 @@ def create(settings: Settings | None = None) -> FastAPI:
         events.router,
         blocked.router,
         items.router,
+        onboarding.router,
         users.router,
         health.router,
     ):

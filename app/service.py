@@ -17,12 +17,13 @@ import numpy as np
 
 from app.assemble import State
 from app.bundle import Bundle, current, load
-from app.contracts import Request, StageError
+from app.contracts import Request, Rows, StageError
 from app.cpu import Cpu
 from app.deployed import Deployed
 from app.funnel import Funnel, Slate
 from app.manifest import BundleError
 from app.observe.metrics import Metrics
+from app.onboarding import proposals
 from app.run import Run
 from app.served.asked import Asked
 from app.served.log import ServedLog
@@ -55,6 +56,7 @@ class Deployment:
     bundle: Bundle
     crowd: Turns[Funnel]
     stock: Stock
+    onboarding: Rows  # items to ask new users about, the most telling first
     follower: Follower
     tasks: tuple[asyncio.Task[None], ...]  # follow the stream, keep the tables in Redis
 
@@ -241,7 +243,8 @@ class Service:
         follower = deployed.follower(self.store, crowd)
         keep = keep_loaded(self.store, prefix, bundle.version, bundle.models.tables)
         tasks = (self._spawn(follower.run()), self._spawn(crowd.run()), self._spawn(keep))
-        return Deployment(deployed.bundle, crowd, stock, follower, tasks)
+        asked = proposals(deployed.bundle.models)
+        return Deployment(deployed.bundle, crowd, stock, asked, follower, tasks)
 
     def _side(self, deployed: Deployed) -> Side[Funnel]:
         """Make a copy of the crowd's state, and the funnel that reads it."""

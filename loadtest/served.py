@@ -54,8 +54,8 @@ def pinned(cores: Collection[int]) -> Iterator[None]:
 
 
 @contextmanager
-def served(out: Path, cores: Collection[int] = ()) -> Iterator[Served]:
-    """Start ``recfunnel serve`` with one worker on a free port, and end it afterwards.
+def served(out: Path, cores: Collection[int] = (), workers: int = 1) -> Iterator[Served]:
+    """Start ``recfunnel serve`` on a free port, and end it afterwards.
 
     It has a Redis of its own, so that made-up events stay out of the user's.
 
@@ -64,7 +64,7 @@ def served(out: Path, cores: Collection[int] = ()) -> Iterator[Served]:
     """
     port = free_port()
     command = [str(Path(sys.executable).with_name("recfunnel")), "serve", "--out", str(out)]
-    command += ["--host", "127.0.0.1", "--port", str(port), "--workers", "1"]
+    command += ["--host", "127.0.0.1", "--port", str(port), "--workers", str(workers)]
     with ExitStack() as stack:
         log = stack.enter_context(tempfile.TemporaryFile("w+"))
         folder = stack.enter_context(tempfile.TemporaryDirectory())

@@ -66,12 +66,12 @@ async def events(http: Request, *, partial: bool = False) -> Response:
         service.metrics.events(_kind(sent.events[place], unfit.reason), unfit.reason)
     if checked.unfit and not (partial and checked.sound):
         raise refusal(sent, checked.unfit)
-    taken = await _stored(service, list(checked.sound.values()))
+    taken = await stored(service, list(checked.sound.values()))
     told = _told(len(sent.events), checked, taken)
     return Response(orjson.dumps(told), 202, media_type="application/json")
 
 
-async def _stored(service: Service, given: Sequence[Event]) -> list[Taken]:
+async def stored(service: Service, given: Sequence[Event]) -> list[Taken]:
     """Store events, and count what became of them.
 
     Raises:

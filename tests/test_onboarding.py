@@ -1,0 +1,89 @@
+"""What new users are asked about, and what their answers change."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from app.onboarding import apart, proposals, telling
+from tests.fakes import ITEMS, small_models
+
+
+def test_items_that_many_know_and_on_which_opinions_differ_tell_most():
+    counts, liked = np.array([100.0, 100, 100, 5, 0]), np.array([50.0, 90, 100, 2.5, 0])
+    worth = telling(counts, liked)
+    assert np.argsort(-worth).tolist() == [0, 1, 3, 2, 4]
+    assert worth[0] == pytest.approx(1.0)
+    assert worth[4] == worth[2] == 0.0
+
+
+def test_where_nobody_dislikes_anything_what_many_know_tells_most():
+    counts = np.array([3.0, 100, 20])
+    assert np.argsort(-telling(counts, counts)).tolist() == [1, 2, 0]
+
+
+def test_an_item_like_one_that_was_chosen_is_put_off():
+    vectors = np.array([[1.0, 0], [1, 0], [0, 1], [0, 0]])
+    assert apart(np.array([1.0, 0.9, 0.5, 0.1]), vectors, 4).tolist() == [0, 2, 3, 1]
+
+
+def test_what_is_proposed_is_available_and_spread_over_tastes():
+    models = small_models()
+    found = proposals(models, 12)
+    assert len(set(found.tolist())) == 12
+    near = models.factors.items / models.factors.lengths[:, None]
+    mean = lambda rows: np.mean((near[rows] @ near[rows].T)[np.triu_indices(len(rows), 1)])  # noqa: E731
+    popular = np.argsort(-models.popularity.counts[-1])[:12]
+    assert mean(found) < mean(popular) - 0.05
+    gone = models.catalogue.available.copy()
+    gone[found[:3]] = False
+    fewer = proposals(replace(models, catalogue=replace(models.catalogue, available=gone)), ITEMS)
+    assert not set(found[:3].tolist()) & set(fewer.tolist())
+
+
+def test_picks_are_events_and_the_next_list_knows_them(api):
+    told = api.client.get("/onboarding", params={"n": 12}).json()
+    asked = [item["item_id"] for item in told["items"]]
+    assert len(set(asked)) == 12
+    assert all(item["title"] and item["categories"] for item in told["items"])
+    before = api.recommend("u-picks", explore=False)
+    wanted = "action"
+    liked = [i["item_id"] for i in told["items"] if wanted in i["categories"]]
+    disliked = [i for i in asked if i not in liked]
+    picks = {"liked": liked, "disliked": disliked}
+    answer = api.client.post("/users/u-picks/onboarding", json=picks)
+    assert answer.status_code == 202, answer.text
+    assert answer.json()["accepted"] == 12
+    after = api.recommend("u-picks", explore=False, explain=True)
+    assert after["degraded"] == []
+    names = [item["item_id"] for item in after["items"]]
+    assert not set(names) & set(asked)
+    share = np.mean([wanted in category(api, name) for name in names])
+    assert share > np.mean([wanted in category(api, i["item_id"]) for i in before["items"]])
+    assert after["items"][0]["explain"]["features"]["user_events"] == pytest.approx(np.log1p(12))
+    again = api.client.post("/users/u-picks/onboarding", json=picks).json()
+    assert (again["accepted"], again["duplicates"]) == (0, 12)
+
+
+def category(api, name):
+    return api.client.get(f"/items/{name}").json()["categories"]
+
+
+@pytest.mark.parametrize(
+    ("picks", "message"),
+    [
+        ({}, "at least one"),
+        ({"liked": ["i1"], "disliked": ["i1"]}, "each item once"),
+        ({"liked": ["nobody-knows"]}, "no item nobody-knows"),
+        ({"loved": ["i1"]}, "Extra inputs"),
+    ],
+)
+def test_picks_that_make_no_sense_are_refused(api, picks, message):
+    answer = api.client.post("/users/u-odd/onboarding", json=picks)
+    assert answer.status_code == 422
+    assert message in answer.json()["error"]["message"]
+
+
+def test_more_items_than_anybody_would_answer_are_not_given(api):
+    assert api.client.get("/onboarding", params={"n": 25}).status_code == 422
+    assert len(api.client.get("/onboarding").json()["items"]) == 16
