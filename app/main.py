@@ -9,7 +9,17 @@ from fastapi import FastAPI
 from fastapi_offline import FastAPIOffline
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from app.api import blocked, errors, events, health, items, onboarding, recommend, users
+from app.api import (
+    blocked,
+    errors,
+    events,
+    explain,
+    health,
+    items,
+    onboarding,
+    recommend,
+    users,
+)
 from app.api.bodies import BoundedBody
 from app.observe import logs
 from app.observe.metrics import Metrics
@@ -77,6 +87,7 @@ def create(settings: Settings | None = None) -> FastAPI:
     for router in (
         recommend.direct,
         recommend.router,
+        explain.router,
         events.router,
         blocked.router,
         items.router,

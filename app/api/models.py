@@ -63,6 +63,47 @@ class RecommendQuery(BaseModel):
     explore: bool = Field(default=True, description="Allow the exploration slots.")
     filter: str = Field("", max_length=FILTER, description=FILTERED)
     page_token: str = Field("", max_length=TOKEN, description="Of the page before.")
+    why: PublicId | None = Field(None, description="An item: say why it is not in the list.")
+
+
+class WhyQuery(BaseModel):
+    """What ``GET /explain`` is asked: a list as of ``/recommend``, and an item."""
+
+    model_config = ConfigDict(extra="forbid")
+    user_id: PublicId = Field(examples=["196"])
+    item_id: PublicId = Field(examples=["50"])
+    k: int = Field(10, ge=1)
+    scene: str = Field("home", max_length=64)
+    exclude: list[PublicId] = Field(default_factory=list, max_length=1000)
+    explore: bool = True
+    filter: str = Field("", max_length=FILTER, description=FILTERED)
+
+
+class WhyTold(BaseModel):
+    """What became of an item; more figures come with each stage."""
+
+    model_config = ConfigDict(
+        extra="allow",
+        json_schema_extra={
+            "examples": [
+                {
+                    "user_id": "196",
+                    "bundle": "20261124T000901Z-16d1d500",
+                    "item_id": "50",
+                    "stage": "coarse",
+                    "reason": "coarse: the ranker put it at 412 of 587 with 0.0213; the best 300 "
+                    "go on, from 0.0391",
+                    "rank": 412,
+                    "of": 587,
+                    "score": 0.0213,
+                    "threshold": 0.0391,
+                }
+            ]
+        },
+    )
+    item_id: str
+    stage: Literal["catalogue", "filter", "recall", "coarse", "fine", "rerank", "shown"]
+    reason: str
 
 
 class RecommendBody(BaseModel):
@@ -81,6 +122,7 @@ class RecommendBody(BaseModel):
     explore: bool = True
     filter: str = Field("", max_length=FILTER, description=FILTERED)
     page_token: str = Field("", max_length=TOKEN, description="Of the page before.")
+    why: PublicId | None = Field(None, description="An item: say why it is not in the list.")
 
 
 class Reason(BaseModel):
@@ -140,6 +182,7 @@ class Answer(BaseModel):
     page_token: str | None = Field(None, description="For the next page; none: this is the last.")
     policies: list[PolicyStep] | None = None
     stages: list[Stage] | None = None
+    why: WhyTold | None = None
 
 
 class EventIn(InlineEvent):

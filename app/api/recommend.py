@@ -1,7 +1,8 @@
 """``/recommend``: from a caller's words to a request in rows, and back."""
 
 import zlib
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from functools import partial
 from time import monotonic, time
 from typing import Annotated, Any
 from uuid import uuid4
@@ -14,6 +15,8 @@ from app.api.direct import DirectRoute
 from app.api.errors import RefusalError, require_known
 from app.api.models import FUTURE, Answer, Error, InlineEvent, RecommendBody, RecommendQuery
 from app.api.paging import PageTokenError, page_token, shown_before
+from app.api.why import why as why_not
+from app.funnel import Slate
 from app.rerank.expression import FilterError, parse
 from app.served.asked import Asked, Sent
 from app.service import CONTROL, Deployment, Service
@@ -39,23 +42,53 @@ async def recommend_session(http: Request, body: RecommendBody) -> Response:
     return await _answer(http, body, body.history)
 
 
-async def _answer(
+@dataclass(frozen=True, slots=True, eq=False)
+class Made:
+    """A list, before it becomes an answer."""
+
+    deployment: Deployment
+    asked: Asked
+    slate: Slate
+    request_id: str
+    before: list[str]  # what earlier pages had
+    why: dict[str, Any] | None  # of the item that was asked for
+
+
+async def made(
     http: Request, body: RecommendQuery | RecommendBody, history: list[InlineEvent]
-) -> Response:
+) -> Made:
+    """Make the list that is asked for.
+
+    Raises:
+        RefusalError: the question cannot be answered, or not now.
+    """
     service: Service = http.app.state.service
     deployment = _admitted(service, body.k)
     before = _before(body.page_token) if body.page_token else []
-    request_id = uuid4().hex
+    request_id, bundle, why = uuid4().hex, deployment.bundle, None
     service.in_flight += 1
     try:
         asked = _asked(service, body, request_id, before)
         if history:
             asked = replace(asked, history=_sent(deployment, history))
-        request = asked.request(deployment.bundle, http.scope["arrived"])
-        slate = await service.recommend(deployment, request)
+        request = asked.request(bundle, http.scope["arrived"])
+        with deployment.crowd.reading() as side:
+            slate = await service.recommend(deployment, request)
+            if body.why:
+                work = partial(why_not, bundle, side.reader, slate, asked, body.why)
+                why = await service.cpu(work)
     finally:
         service.in_flight -= 1
     slate = answer.in_stock(slate, deployment.stock.catalogue.available)
+    return Made(deployment, asked, slate, request_id, before, why)
+
+
+async def _answer(
+    http: Request, body: RecommendQuery | RecommendBody, history: list[InlineEvent]
+) -> Response:
+    service: Service = http.app.state.service
+    done = await made(http, body, history)
+    deployment, slate, request_id = done.deployment, done.slate, done.request_id
     named = answer.degraded(slate)
     found = answer.items(deployment.bundle, slate)
     if body.explain:
@@ -65,7 +98,7 @@ async def _answer(
     service.metrics.answer([(d["stage"], d["outcome"]) for d in named], answer.fallback(slate))
     shown = [item["item_id"] for item in found]
     service.impressions.note(request_id, body.user_id or "", shown)
-    service.log_served(deployment, asked, request_id, shown, slate)
+    service.log_served(deployment, done.asked, request_id, shown, slate)
     told: dict[str, Any] = {
         "request_id": request_id,
         "user_id": body.user_id,
@@ -73,13 +106,15 @@ async def _answer(
         "variant": CONTROL,
         "items": found,
         "degraded": named,
-        "took_ms": round((monotonic() - request.arrived) * 1000, 3),
+        "took_ms": round((monotonic() - http.scope["arrived"]) * 1000, 3),
     }
     if len(found) == body.k:
-        told["page_token"] = page_token(before + shown)
+        told["page_token"] = page_token(done.before + shown)
     if body.explain:
         told["policies"] = answer.policies(slate)
         told["stages"] = answer.stages(slate)
+    if done.why:
+        told["why"] = done.why
     return Response(orjson.dumps(told), media_type="application/json")
 
 

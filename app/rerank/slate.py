@@ -53,16 +53,8 @@ class SlateMaker:
 
     def rerank(self, query: Query, pool: Candidates) -> Selection:
         """Choose ``query.k`` items; the reserve behind them fills every gap."""
-        policy = self.scenes.get(query.scene, self.policy)
-        free = permitted(query, pool.rows, self.catalogue.available)
-        pool = pool.take(free.nonzero()[0]).top(len(pool))
-        occasion = Occasion(query, policy, self.catalogue, self.content, self.live)
-        draft = Draft.of(pool, relevance(pool))
-        drafts = [("", draft)]
-        for name in (*policy.order, "finish"):
-            before, draft = draft, POLICIES[name](draft, occasion)
-            if draft is not before:
-                drafts.append((name, draft))
+        drafts = self.drafts(query, pool)
+        _, draft = drafts[-1]
         return Selection(
             draft.pool.take(draft.listed),
             draft.slots == EXPLORE,
@@ -70,6 +62,24 @@ class SlateMaker:
             draft.slots,
             partial(changes, drafts),
         )
+
+    def drafts(self, query: Query, pool: Candidates) -> list[tuple[str, Draft]]:
+        """Give the list after each policy that changed it, named; the first has no name."""
+        occasion = self.occasion(query)
+        free = permitted(query, pool.rows, self.catalogue.available)
+        pool = pool.take(free.nonzero()[0]).top(len(pool))
+        draft = Draft.of(pool, relevance(pool))
+        drafts = [("", draft)]
+        for name in (*occasion.policy.order, "finish"):
+            before, draft = draft, POLICIES[name](draft, occasion)
+            if draft is not before:
+                drafts.append((name, draft))
+        return drafts
+
+    def occasion(self, query: Query) -> Occasion:
+        """Give what the policies may look at."""
+        policy = self.scenes.get(query.scene, self.policy)
+        return Occasion(query, policy, self.catalogue, self.content, self.live)
 
 
 def relevance(pool: Candidates) -> Scores:

@@ -1,0 +1,159 @@
+"""Why an item is not in a list: at every place where it can drop out."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from app.api.why import why
+from app.assemble import Sizes, Wiring
+from app.bundle import current, load
+from app.cpu import Cpu
+from app.run import NO_HURRY, Step
+from app.served.asked import Asked
+from app.settings import PolicySettings
+from offline.replay import build
+from tests.conftest import ITEMS, hosted, leisurely, seen_by
+from tests.test_api_recommend import is_refused, stranger
+
+STAGES = {"catalogue", "filter", "recall", "coarse", "fine", "rerank", "shown"}
+
+
+def told(service, user, item, **asked):
+    params = {"user_id": user, "item_id": item, **asked}
+    answer = service.client.get("/explain", params=params)
+    assert answer.status_code == 200, answer.text
+    return answer.json()
+
+
+def test_every_item_of_the_catalogue_has_a_reason_and_exactly_the_list_is_shown(api):
+    user = "u3"
+    found = {n: told(api, user, f"i{n}", explore=False) for n in range(ITEMS)}
+    shown = [f"i{n}" for n, one in found.items() if one["stage"] == "shown"]
+    assert sorted(shown) == sorted(api.ids(user, explore=False))
+    assert {one["stage"] for one in found.values()} <= STAGES
+    assert all(one["reason"] for one in found.values())
+    seen = {f"i{n}" for n, one in found.items() if one.get("policy") == "seen"}
+    assert seen == seen_by(user)
+
+
+def test_a_look_at_why_is_no_impression(api):
+    live = api.service.deployment.live
+    before = live.trials
+    told(api, stranger(), "i1")
+    api.client.get("/healthz")
+    assert len(api.service.impressions) == 0
+    assert live.trials == before
+
+
+def test_with_a_list_one_item_can_be_asked_for(api):
+    answer = api.recommend("u3", why="nothing-of-this-name")
+    assert answer["why"]["stage"] == "catalogue"
+    first = answer["items"][0]["item_id"]
+    place = api.recommend("u3", why=first, explore=False)["why"]
+    assert (place["stage"], place["place"], place["slot"]) == ("shown", 1, "organic")
+    sent = api.client.post("/recommend", json={"history": [{"item_id": "i1"}], "why": "i1"})
+    assert sent.json()["why"]["policy"] == "seen"
+    assert "why" not in api.recommend("u3")
+
+
+def test_hard_filters_are_named(api):
+    user = stranger()
+    item = api.ids(user)[0]
+    assert told(api, user, item, exclude=[item])["policy"] == "exclude"
+    assert told(api, user, item, filter='item_id in ("i2", "i3")')["policy"] == "filter"
+    api.client.put(f"/users/{user}/blocked", json={"items": [item]})
+    found = told(api, user, item)
+    assert (found["stage"], found["policy"]) == ("filter", "blocked_by_user")
+    assert "the user has blocked it" in found["reason"]
+    api.tell({"user_id": user, "item_id": "i9", "type": "like"})
+    assert told(api, user, "i9")["policy"] == "seen"
+
+
+def test_the_house_and_places_of_others_are_named(trained, redis_url):
+    policy = PolicySettings(blocked_items=("i4",), pinned={"i7": 1}, explore_slots=0, diversity=0.6)
+    with hosted(leisurely(out=trained, redis_url=redis_url, policy=policy)) as service:
+        assert told(service, "u1", "i4")["policy"] == "blocked"
+        listed = {f"i{n}": told(service, "u77", f"i{n}") for n in range(120)}
+    assert listed["i7"]["slot"] == "pinned"
+    lost = [one for one in listed.values() if one.get("policy") in {"pinned", "finish"}]
+    assert [one["stage"] for one in lost] == ["rerank"]
+    assert "lost its place" in lost[0]["reason"]
+    mmr = [one for one in listed.values() if one.get("policy") == "diversity"]
+    assert mmr
+    for one in mmr:
+        gone = one["worth"] * 0.4 - one["likeness_penalty"]
+        taken = one["lost_to_worth"] * 0.4 - one["lost_to_penalty"]
+        assert gone <= taken + 1e-6
+        assert one["reason"].endswith(one["lost_to"])
+        assert -1.001 <= one["nearest_cosine"] <= 1.001
+
+
+def test_a_question_that_makes_no_sense_is_refused(api):
+    is_refused(api.client.get("/explain", params={"user_id": "u1"}), 422, "item_id")
+    is_refused(
+        api.client.get("/explain", params={"user_id": "u1", "item_id": "i1", "k": 0}), 422, "k"
+    )
+
+
+@pytest.fixture
+async def slate(trained):
+    """A slate whose rankers have to cut, and the funnel that made it."""
+    bundle, cpu = load(current(trained)), Cpu(threads=1)
+    policy = leisurely().policy.policy()
+    wiring = Wiring(cpu, NO_HURRY, Sizes(coarse=40, fine=15), policy)
+    funnel = build(bundle.models, wiring, bundle.rankers)
+    asked = Asked(user="u3", k=5, explore=False)
+    yield bundle, funnel, await funnel.recommend(asked.request(bundle, 0.0))
+    cpu.close()
+
+
+def rows_between(before, after):
+    return np.setdiff1d(before.rows, after.rows)
+
+
+def of(world, row, slate=None):
+    bundle, funnel, made = world
+    item = bundle.models.catalogue.ids.names(np.array([row]))[0]
+    return why(bundle, funnel, slate or made, Asked(user="u3"), item)
+
+
+@pytest.mark.parametrize("stage", ["coarse", "fine"])
+async def test_what_a_ranker_cut_is_told_with_rank_score_and_threshold(slate, stage):
+    _, _, made = slate
+    before, after = {"coarse": (made.merged, made.coarse), "fine": (made.coarse, made.fine)}[stage]
+    found = [of(slate, row) for row in rows_between(before, after)]
+    assert found
+    assert {one["stage"] for one in found} == {stage}
+    assert sorted(one["rank"] for one in found) == list(range(len(after) + 1, len(before) + 1))
+    assert {one["threshold"] for one in found} == {pytest.approx(float(after.scores[-1]))}
+    assert all(one["score"] <= one["threshold"] for one in found)
+    assert all(one["channels"] for one in found)
+    assert all(one["reason"].startswith(f"{stage}: the ranker put it at") for one in found)
+
+
+async def test_where_a_ranker_failed_the_order_in_hand_is_told(slate):
+    _, _, made = slate
+    steps = tuple(
+        Step("coarse", 0.0, "bug", 0, 0) if s.stage == "coarse" else s for s in made.steps
+    )
+    coarse = made.merged.top(40)
+    row = rows_between(made.merged, coarse)[0]
+    one = of(slate, row, replace(made, steps=steps, coarse=coarse))
+    assert "the ranker failed" in one["reason"]
+    assert one["rank"] > 40
+
+
+async def test_where_the_funnel_was_cut_off_that_is_the_reason(slate):
+    _, _, made = slate
+    late = replace(made, steps=(*made.steps, Step("funnel", 0.1, "late", 0, 0)))
+    row = rows_between(made.fine, made.chosen.pool)[0]
+    assert "cut off" in of(slate, row, late)["reason"]
+
+
+async def test_where_the_last_stage_failed_that_is_the_reason(slate):
+    _, _, made = slate
+    steps = (*made.steps, Step("rerank", 0.1, "bug", 0, 0))
+    row = rows_between(made.fine, made.chosen.pool)[0]
+    one = of(slate, row, replace(made, steps=steps))
+    assert (one["stage"], "the last stage failed" in one["reason"]) == ("rerank", True)
