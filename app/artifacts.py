@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.catalogue import Catalogue, IdIndex
-from app.contracts import NO_HISTORY, History, Matrix, Scores, Times
+from app.contracts import NO_HISTORY, History, Matrix, Rows, Scores, Times
 from app.placing import Placing
 
 DAY = 86_400.0
@@ -60,6 +60,31 @@ class Users:
             np.asarray(self.weights[span]),
             np.asarray(self.times[span]),
         )
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Friends:
+    """Who knows whom among the users of the training log, in CSR form."""
+
+    indptr: NDArray[np.int64]  # (u + 1,); (1,) when there is no graph
+    rows: NDArray[np.int32]  # (e,) user rows
+
+    def of(self, user: int) -> NDArray[np.int32]:
+        """Give the friends of a user row; -1 has none."""
+        if not 0 <= user < len(self.indptr) - 1:
+            return self.rows[:0]
+        return self.rows[int(self.indptr[user]) : int(self.indptr[user + 1])]
+
+    def degrees(self, users: Rows) -> NDArray[np.float64]:
+        """Give the number of friends of each user row, (n,); 0 for -1."""
+        if len(self.indptr) == 1:
+            return np.zeros(len(users))
+        known = np.maximum(users, 0)
+        counts = self.indptr[known + 1] - self.indptr[known]
+        return np.where(users >= 0, counts, 0).astype(np.float64)
+
+
+NO_FRIENDS = Friends(np.zeros(1, np.int64), np.empty(0, np.int32))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -127,5 +152,6 @@ class Models:
     factors: Factors
     content: Content
     tables: dict[str, Table]  # "item_cf": item -> items; "raters": item -> users
+    friends: Friends  # of the data
     centred: bool  # True: "raters" holds ratings less the user's mean; False: plain weights
     placing: Placing | None = None  # for items that come later; None: they have no vectors

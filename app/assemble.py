@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.artifacts import Models
-from app.contracts import Channel, Histories, LocalChannel, Matrix, Scorer, Scores, Tables
+from app.contracts import Channel, Circle, Histories, LocalChannel, Matrix, Scorer, Scores, Tables
 from app.cpu import Cpu
 from app.features import CHANNELS, COARSE_VIEW, FINE_VIEW, FeatureBuilder, Group
 from app.funnel import Funnel, RankStage
@@ -22,6 +22,7 @@ from app.limits import Count
 from app.profile import Profiles
 from app.recall.crowd import Crowd, Popular
 from app.recall.item_table import ItemTable
+from app.recall.social import Alone, Social
 from app.recall.user_cf import UserCF
 from app.recall.vectors import OffLoop, Vectors
 from app.rerank.house import House
@@ -61,6 +62,7 @@ class State:
     live: Live
     histories: Histories
     tables: Tables
+    circle: Circle = field(default_factory=Alone)  # offline the bundle's friends do
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,6 +146,7 @@ def channels(
     waiting: list[Channel] = [
         *(ItemTable(name, state.tables, table, n) for name, table in ITEM_TABLES),
         UserCF(state.tables, models.users, n, centred=models.centred),
+        Social(state.circle, models.users, models.friends, n),
     ]
     factors, content = later(models, models.factors.items), later(models, models.content.items)
     vectors = [

@@ -15,7 +15,7 @@ import lightgbm
 import numpy as np
 from numpy.typing import NDArray
 
-from app.artifacts import Content, Factors, Models, Popularity, Segments, Table, Users
+from app.artifacts import Content, Factors, Friends, Models, Popularity, Segments, Table, Users
 from app.assemble import Indexes, Rankers, Sizes
 from app.catalogue import NO_FLAGS, Catalogue, IdIndex, Texts
 from app.integrity import verify
@@ -155,6 +155,7 @@ def _models(folder: Path, manifest: Manifest) -> Models:
             name: Table(**arrays(f"tables.{name}", "indptr", "rows", "weights"))
             for name in manifest.tables
         },
+        friends=Friends(**arrays("friends", "indptr", "rows")),
         centred=manifest.centred,
         placing=Placing(Reader(**arrays("placing", *READER)), **arrays("placing", *MAP))
         if "placing.slope.npy" in manifest.files  # none in bundles made before there was any

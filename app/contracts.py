@@ -159,7 +159,7 @@ class Query:
     offset: int = 0
     rules: tuple[Rule, ...] = ()  # beside what is excluded
     shown: Rows = field(default_factory=lambda: NO_ROWS)  # lately, newest first
-    friends: tuple[str, ...] = ()  # public ids of users
+    friends: Sequence[str] = ()  # public ids of users
     said: Sequence[Any] = ()  # what the store said of the user, word for word
     standing: Standing | None = None  # of the crowd's state
 
@@ -288,6 +288,31 @@ class Neighbours:
     owner: NDArray[np.int64]  # (m,) position in the list of rows asked for, non-decreasing
     rows: NDArray[np.int32]  # (m,)
     weights: Scores  # (m,)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Acts:
+    """What several users did, end to end; ``owner`` says which asked user each event is of."""
+
+    owner: NDArray[np.int64]  # (m,) position in the list of users asked for
+    rows: NDArray[np.integer]  # (m,) item rows
+    weights: Scores  # (m,) as in ``History``
+    times: Times  # (m,)
+
+
+NO_ACTS = Acts(NO_ROWS, NO_ROWS, np.empty(0, np.float32), np.empty(0))
+
+
+class Circle(Protocol):
+    """Knows what a user's friends did since the bundle was made."""
+
+    def acts(self, users: Sequence[str], newest: int) -> Awaitable[Acts]:
+        """Give the ``newest`` live events of each user, in any order.
+
+        Raises:
+            StageError: the store cannot answer.
+        """
+        ...
 
 
 class Histories(Protocol):

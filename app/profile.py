@@ -109,7 +109,7 @@ class Profiles:
             scene=request.scene,
             offset=request.offset,
             shown=recent.shown,
-            friends=told.friends,
+            friends=told.friends or self._friends(member),
             said=recent.said,
             standing=self.live.standing(),
             rules=self.house.rules(request, recent) if self.house else (),
@@ -127,6 +127,11 @@ class Profiles:
             return of
         live = codes(self.models.segments, told.attributes)
         return np.where(live >= 0, live, of).astype(np.int32)
+
+    def _friends(self, member: int) -> list[str]:
+        """Name the friends that the data knew of."""
+        known = self.models.friends.of(member)
+        return self.models.users.ids.names(known.astype(np.int64)) if len(known) else []
 
     def _excluded(self, history: History, recent: History, request: Request) -> NDArray[np.bool_]:
         excluded = np.zeros(len(self.models.catalogue), np.bool_)

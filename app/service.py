@@ -250,7 +250,8 @@ class Service:
         """Make a copy of the crowd's state, and the funnel that reads it."""
         live, bundle = deployed.live(), deployed.bundle
         tables = RedisTables(self.store, self.settings.key_prefix, bundle.version)
-        state = State(live, deployed.histories(self.store), tables)
+        histories = deployed.histories(self.store)
+        state = State(live, histories, tables, histories)
         return Side(live, deployed.funnel(state, self.cpu))
 
     async def _loaded(self, bundle: Bundle) -> None:

@@ -125,6 +125,7 @@ def _arrays(models: Models) -> dict[str, NDArray[Any]]:
         "catalogue.titles": (models.catalogue.titles, ("ends", "utf8")),
         "catalogue.provider_names": (models.catalogue.provider_names, ("ends", "utf8")),
         "users": (models.users, ("indptr", "rows", "values", "weights", "times", "segments")),
+        "friends": (models.friends, ("indptr", "rows")),
         "popularity": (models.popularity, ("counts", "liked", "first_seen", "mean_value")),
         "segments": (models.segments, ("offsets", "share")),
         "factors": (models.factors, ("items", "gram")),

@@ -13,7 +13,7 @@ from app.funnel import Slate
 from app.served.record import scores_in
 
 PERSONAL_COLUMNS = [CHANNELS.index(name) for name in PERSONAL]
-IS_PERSONAL = np.array([name in PERSONAL for name in CHANNELS])
+BY_HISTORY = np.array([name in PERSONAL and name != "social" for name in CHANNELS])
 REASONS = 2  # items of the history named as the reason
 
 
@@ -30,7 +30,7 @@ def items(bundle: Bundle, slate: Slate) -> list[dict[str, Any]]:
     pool = slate.chosen.pool
     catalogue = bundle.models.catalogue
     best = _best_channels(pool)
-    because = _because(bundle, slate, IS_PERSONAL[best])
+    because = _because(bundle, slate, BY_HISTORY[best])
     listed = zip(
         catalogue.ids.names(pool.rows),
         catalogue.titles.take(pool.rows),

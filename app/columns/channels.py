@@ -6,10 +6,10 @@ from app.columns.scene import Columns, Group, Scene
 from app.recall.merge import RRF_OFFSET
 
 CHANNELS = (
-    *("item_cf", "ease", "rp3beta", "sequence", "user_cf", "embedding", "content"),
+    *("item_cf", "ease", "rp3beta", "sequence", "user_cf", "social", "embedding", "content"),
     *("surging", "trending", "popular", "fresh"),
 )
-PERSONAL = CHANNELS[:7]  # these rest on the user's history
+PERSONAL = CHANNELS[:8]  # these rest on the user's history, or friends
 SIGNAL_FLOOR = -3.0  # z-score of a candidate that the channel did not propose
 SIGNAL_CEILING = 8.0
 PLACE_OFFSET = 10.0  # flattens the head of a list: first and second place are not twice apart

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 import orjson
+from numpy.typing import NDArray
 
 from app.catalogue import IdIndex
 from app.contracts import History, Scores, Times
@@ -75,12 +76,22 @@ class Interpreter:
         timestamps: Times,
     ) -> History:
         """Give the events with a known item, a known type and a usable value, in their order."""
+        return self.known(items, types, values, timestamps)[0]
+
+    def known(
+        self,
+        items: Sequence[str],
+        types: Sequence[str],
+        values: Sequence[float | None],
+        timestamps: Times,
+    ) -> tuple[History, NDArray[np.intp]]:
+        """Give the same, and the places where they stood."""
         rows = self.ids.rows(items)
         with np.errstate(over="ignore"):  # too large a value becomes inf, and so is not usable
             raw = np.array(values, np.float32)
         weights, graded = self._weigh(types, raw)
         known = np.flatnonzero((rows >= 0) & np.isfinite(weights))
-        return History(rows, graded, weights, timestamps - self.time_shift).take(known)
+        return History(rows, graded, weights, timestamps - self.time_shift).take(known), known
 
     def _weigh(self, types: Sequence[str], values: Scores) -> tuple[Scores, Scores]:
         """Give each event's weight, NaN where it has none, and its value on the data's scale."""

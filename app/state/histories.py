@@ -6,9 +6,10 @@ from typing import Any
 
 import numpy as np
 import orjson
+from numpy.typing import NDArray
 
 from app.catalogue import IdIndex
-from app.contracts import NO_HISTORY, NO_ROWS, NOTHING_TOLD, History, Rows, Told
+from app.contracts import NO_HISTORY, NO_ROWS, NOTHING_TOLD, Acts, History, Rows, Told
 from app.preferences import Preferences
 from app.state.blocked import blocked_key, unpacked
 from app.state.events import HISTORY_LIMIT, Interpreter, history_key
@@ -56,10 +57,26 @@ class RedisHistories:
             asked.append(("LRANGE", shown_lately_key(self.prefix, user), 0, self.shown - 1))
         return self.read(await self.store.pipeline("history", asked))
 
+    async def acts(self, users: Sequence[str], newest: int) -> Acts:
+        """Give the ``newest`` live events of each of several users; see ``contracts.Circle``.
+
+        Raises:
+            StageError: the store cannot answer.
+        """
+        commands: list[tuple[Part, ...]] = [
+            ("ZREVRANGE", history_key(self.prefix, user), 0, newest - 1, "WITHSCORES")
+            for user in users
+        ]
+        replies = await self.store.pipeline("friends", commands)
+        sizes = [len(reply) // 2 for reply in replies]
+        read, known = self._known([part for reply in replies for part in reply])
+        owner = np.arange(len(users)).repeat(sizes).take(known)
+        return Acts(owner, read.rows, read.weights, read.times)
+
     def read(self, said: Sequence[Any]) -> History:
         """Understand what the store said of a user."""
         reply, kept, hidden, *lately = said
-        read = self._events(reply) if reply else NO_HISTORY
+        read = self._known(reply)[0]
         shown = self._rows([item.decode() for item in lately[0]]) if any(lately) else NO_ROWS
         told = self._told(kept, hidden) if hidden or any(kept) else NOTHING_TOLD
         return replace(read, told=told, shown=shown, said=said)
@@ -80,8 +97,11 @@ class RedisHistories:
         rows = self.ids.rows(items)
         return rows[rows >= 0]
 
-    def _events(self, reply: list[bytes]) -> History:
+    def _known(self, reply: list[bytes]) -> tuple[History, NDArray[np.intp]]:
+        """Read members and scores in turn; give what is known, and the places where it stood."""
+        if not reply:
+            return NO_HISTORY, np.empty(0, np.intp)
         members = orjson.loads(b"[%b]" % b",".join(reply[::2]))
         _, types, items, values = zip(*members, strict=True)
         times = np.fromiter(map(float, reply[1::2]), np.float64, len(members))
-        return self._interpreter.read(items, types, values, times)
+        return self._interpreter.known(items, types, values, times)

@@ -96,6 +96,7 @@ def fit(dataset: Dataset, log: Log, config: RecallConfig, at: float) -> Models:
             "rp3beta": rp3beta.fit(log, shape, config.rp3beta),
             "transitions": transitions.fit(log, shape, config.transitions),
         },
+        friends=users.friends(dataset.friends, shape[0]),
         centred=centred,
         placing=placed.learn(factors, described, reader, log, config.placement),
     )

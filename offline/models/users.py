@@ -3,7 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from app.artifacts import Users
+from app.artifacts import NO_FRIENDS, Friends, Users
 from app.catalogue import IdIndex
 from offline.data.dataset import Log
 
@@ -24,3 +24,11 @@ def fit(log: Log, ids: IdIndex, segments: NDArray[np.int32]) -> Users:
         times=log.times[order],
         segments=segments,
     )
+
+
+def friends(edges: NDArray[np.int32], users: int) -> Friends:
+    """Lay out friendships, (e, 2) both ways and sorted, by user."""
+    if not len(edges):
+        return NO_FRIENDS
+    indptr = np.searchsorted(edges[:, 0], np.arange(users + 1)).astype(np.int64)
+    return Friends(indptr, np.ascontiguousarray(edges[:, 1]))

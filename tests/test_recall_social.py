@@ -1,0 +1,160 @@
+"""The channel of friends against a slow, obvious reference, and its live events in Redis."""
+
+from collections import defaultdict
+from dataclasses import astuple, replace
+
+import numpy as np
+import pytest
+
+from app.artifacts import NO_FRIENDS, Friends
+from app.catalogue import IdIndex
+from app.contracts import NO_ACTS, NO_HISTORY, NO_PROPOSAL, Acts, Told
+from app.preferences import Preferences
+from app.profile import Profiles
+from app.recall.social import Alone, Social
+from app.state.appending import append
+from app.state.embedded import embedded_server
+from app.state.events import Event
+from app.state.histories import RedisHistories
+from app.state.live import Live
+from app.state.store import Store
+from offline.models import users
+from tests.fakes import ITEMS, USERS, proposed, query, request, small_models
+
+MODELS = small_models()
+IDS = MODELS.users.ids
+RANDOM = np.random.default_rng(3)
+EDGES = np.unique(
+    np.concatenate([pairs := RANDOM.integers(0, USERS, (90, 2)), pairs[:, ::-1]]), axis=0
+).astype(np.int32)
+GRAPH = users.friends(EDGES[EDGES[:, 0] != EDGES[:, 1]], USERS)
+
+
+class Said:
+    def __init__(self, *events):
+        columns = zip(*events, strict=True) if events else [()] * 4
+        kinds = (np.int64, np.int64, np.float32, np.float64)
+        self._acts = Acts(*(np.array(c, k) for c, k in zip(columns, kinds, strict=True)))
+        self.asked = []
+
+    async def acts(self, asked, newest):
+        self.asked.append((tuple(asked), newest))
+        kept = self._acts.owner < len(asked)
+        return Acts(*(column[kept] for column in astuple(self._acts)))
+
+
+def social(circle=None, **known):
+    return Social(circle or Alone(), MODELS.users, GRAPH, ITEMS, **known)
+
+
+def slow(names, live, channel, exclude):
+    scores = defaultdict(float)
+    for n, name in enumerate(names[: channel.most]):
+        row = IDS.row(name)
+        own = MODELS.users.history(row)
+        told = zip(own.rows.tolist(), own.weights.tolist(), own.times.tolist(), strict=True)
+        events = {(r, t, w) for r, w, t in told if w > 0}
+        events |= {(r, t, w) for owner, r, w, t in live if owner == n and w > 0}
+        newest = sorted(events, key=lambda e: (-e[1], e[0]))[: channel.newest]
+        degree = len(GRAPH.of(row)) if row >= 0 else 0
+        for place, (item, _, weight) in enumerate(newest):
+            scores[item] += weight * channel.fade**place / np.log(2 + degree)
+    left = {item: s for item, s in scores.items() if item not in exclude}
+    return sorted(left.items(), key=lambda pair: (-pair[1], pair[0]))
+
+
+@pytest.mark.parametrize("known", [{}, {"newest": 3, "most": 4, "fade": 0.5}])
+async def test_friends_newest_likes_are_summed_by_age_and_tie(known):
+    later = MODELS.popularity.at + 9.0
+    names = [*IDS.names(np.arange(5, 12)), "stranger"]
+    live = [(0, 7, 1.0, later), (0, 9, -1.0, later), (7, 3, 2.0, later), (7, 4, 1.0, later - 1)]
+    channel = social(Said(*live), **known)
+    found = await proposed(channel, query(friends=names, exclude=[7]), 500)
+    expected = slow(names, live, channel, {7})
+    assert found.rows.tolist()[:5] == [item for item, _ in expected][:5]
+    assert dict(zip(found.rows.tolist(), found.scores.tolist(), strict=True)) == pytest.approx(
+        dict(expected), rel=1e-5
+    )
+
+
+async def test_who_has_no_friends_is_proposed_nothing_and_asks_nobody():
+    circle = Said()
+    assert await proposed(social(circle), query()) is NO_PROPOSAL
+    assert circle.asked == []
+
+
+async def test_only_so_many_friends_are_asked():
+    circle = Said()
+    await proposed(social(circle, most=3), query(friends=[f"f{n}" for n in range(9)]))
+    assert circle.asked == [(("f0", "f1", "f2"), 50)]
+
+
+async def test_the_same_event_live_and_in_the_bundle_counts_once():
+    row = int(np.flatnonzero(np.diff(MODELS.users.indptr))[0])
+    own = MODELS.users.history(row)
+    at = int(np.flatnonzero(own.weights > 0)[0])
+    again = (0, own.rows[at], own.weights[at], own.times[at])
+    names = IDS.names(np.array([row]))
+    once = await proposed(social(), query(friends=names), 500)
+    twice = await proposed(social(Said(again)), query(friends=names), 500)
+    assert once.rows.tolist() == twice.rows.tolist()
+    assert once.scores.tolist() == twice.scores.tolist()
+
+
+def test_friends_are_laid_out_by_user_and_without_a_graph_nobody_has_any():
+    for user in range(USERS):
+        expected = {b for a, b in EDGES.tolist() if a == user and b != user}
+        assert set(GRAPH.of(user).tolist()) == expected
+    assert GRAPH.degrees(np.array([0, -1])).tolist() == [len(GRAPH.of(0)), 0]
+    assert users.friends(np.empty((0, 2), np.int32), 9) is NO_FRIENDS
+    assert len(NO_FRIENDS.of(0)) == len(GRAPH.of(-1)) == 0
+    assert NO_FRIENDS.degrees(np.array([3, -1])).tolist() == [0, 0]
+
+
+def test_friends_told_live_stand_for_those_of_the_data():
+    models = replace(MODELS, friends=GRAPH)
+    profiles = Profiles(models, Live(models.popularity))
+    user = int(np.argmax(np.diff(GRAPH.indptr)))
+    name = IDS.names(np.array([user]))[0]
+    nothing = Friends(np.zeros(USERS + 1, np.int64), np.empty(0, np.int32))
+
+    def friends(told=(), of=models):
+        recent = replace(NO_HISTORY, told=Told(friends=told))
+        return replace(profiles, models=of).query(request(name), recent).friends
+
+    assert IDS.rows(friends()).tolist() == GRAPH.of(user).tolist()
+    assert friends(("x",)) == ("x",)
+    assert not friends(of=replace(models, friends=nothing))
+
+
+@pytest.fixture(scope="module")
+def url(tmp_path_factory):
+    with embedded_server(tmp_path_factory.mktemp("social")) as url:
+        yield url
+
+
+async def test_live_events_of_friends_are_read_in_one_round_trip(url):
+    seen = []
+    ids = IdIndex.of(["a", "b", "c"])
+    async with Store.connect(url, timeout=5.0, on_round_trip=lambda *c: seen.append(c[0])) as store:
+        await append(
+            store,
+            "t",
+            [
+                Event("1", "u", "a", "like", timestamp=1_010.0),
+                Event("2", "u", "zz", "like", timestamp=1_020.0),
+                Event("3", "v", "c", "view", timestamp=1_030.0),
+                Event("4", "v", "b", "like", timestamp=1_005.0),
+            ],
+        )
+        histories = RedisHistories(store, "t", ids, Preferences(), 1_000.0)
+        acts = await histories.acts(["u", "nobody", "v"], 9)
+        newest = await histories.acts(["v"], 1)
+        nothing = await histories.acts(["nobody"], 9)
+    assert seen == ["append", "friends", "friends", "friends"]
+    assert acts.owner.tolist() == [0, 2, 2]
+    assert ids.names(acts.rows) == ["a", "c", "b"]
+    assert acts.times.tolist() == [10.0, 30.0, 5.0]
+    assert acts.weights.tolist() == pytest.approx([1.0, 0.2, 1.0])
+    assert ids.names(newest.rows) == ["c"]
+    assert len(nothing.owner) == len(NO_ACTS.owner) == 0
