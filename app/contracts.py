@@ -6,7 +6,7 @@ Every module in ``app`` and ``offline`` may import from here; this module import
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any, Protocol, TypeAlias
+from typing import Any, Protocol, TypeAlias, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -363,6 +363,15 @@ class Scorer(Protocol):
     """A trained model. Pure: the same matrix gives the same scores, on any thread."""
 
     def score(self, features: Matrix) -> Scores: ...
+
+
+@runtime_checkable
+class Weighing(Protocol):
+    """A scorer of several parts, which count differently for different users."""
+
+    def weighing(self, features: Matrix) -> dict[str, float]:
+        """Say how much each part counts for the user whose pool this is."""
+        ...
 
 
 class Reranker(Protocol):

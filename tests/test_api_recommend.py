@@ -67,6 +67,22 @@ def test_an_explained_answer_shows_every_stage_channel_score_and_feature(api):
         assert why["channels"][item["reason"]["channel"]]["rank"] == best
 
 
+def test_the_trace_shows_that_the_listwise_model_counts_more_as_the_history_grows(api):
+    def listwise(user):
+        stages = {stage["stage"]: stage for stage in api.recommend(user, explain=True)["stages"]}
+        assert sum(stages["fine"]["weights"].values()) == pytest.approx(1.0)
+        assert "weights" not in stages["coarse"]
+        return stages["fine"]["weights"]["listwise"]
+
+    assert listwise("u-weighed") == 0.0
+    for n in range(20):
+        event = {"user_id": "u-weighed", "item_id": f"i{n}", "type": "like"}
+        api.client.post("/events", json=event)
+        if n in (0, 4):
+            assert listwise("u-weighed") == pytest.approx((n + 1) / (n + 21), abs=1e-5)
+    assert listwise("u-weighed") == pytest.approx(0.5, abs=1e-5)
+
+
 def test_the_reasons_named_are_items_that_the_user_liked(api):
     answer = api.recommend("u3")
     named = {reason for item in answer["items"] for reason in item["reason"]["because"]}

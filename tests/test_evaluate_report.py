@@ -12,7 +12,7 @@ import pytest
 from jinja2 import UndefinedError
 
 from app.artifacts import Segments
-from offline.evaluate import curves, segments, verdict, weak
+from offline.evaluate import cold_plot, curves, segments, verdict, weak
 from offline.evaluate.attribution import Trace, attribute
 from offline.evaluate.compare import Background, evaluate
 from offline.evaluate.flow import losses
@@ -463,3 +463,15 @@ def test_a_folder_that_cannot_be_written_is_an_error(figures, tmp_path: Path):
     (tmp_path / "taken").write_text("a file")
     with pytest.raises(OSError, match="taken"):
         write_report(figures, tmp_path / "taken")
+
+
+def test_the_new_user_curve_of_a_report_is_told_and_drawn_by_itself(figures, tmp_path, capsys):
+    (tmp_path / "report.json").write_bytes(orjson.dumps(figures))
+    cold_plot.main(tmp_path, tmp_path / "docs" / "curve.svg")
+    drawn = (tmp_path / "docs" / "curve.svg").read_text()
+    assert drawn.startswith("<svg")
+    assert "--funnel:" in drawn
+    assert "events revealed" in drawn
+    shown = capsys.readouterr().out
+    assert "item_cf" in shown
+    assert "0.210" in shown

@@ -172,6 +172,17 @@ def test_between_the_bands_weights_are_interpolated():
     assert beyond[0] == pytest.approx(beyond[1], abs=1e-6)
 
 
+def test_the_weights_told_of_a_user_are_those_that_score():
+    hybrid = of("adaptive")
+    for events in (0, 3, 10, 500):
+        features = row(events, trending_place=0.1, ease_place=0.05)
+        told = hybrid.weighing(np.repeat(features, 3, axis=0))
+        assert tuple(told) == hybrid.columns
+        expected = hybrid.standard(features)[0] @ np.array(list(told.values()))
+        assert float(hybrid.score(features)[0]) == pytest.approx(expected, abs=1e-5)
+    assert not any(hybrid.weighing(features[:0]).values())
+
+
 def test_what_speaks_for_an_item_never_counts_against_it_even_if_the_log_says_so():
     odd = table()
     features = odd.features.copy()

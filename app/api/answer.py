@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.bundle import Bundle
-from app.contracts import ABSENT, SLOTS, Candidates
+from app.contracts import ABSENT, SLOTS, Candidates, Scorer, Weighing
 from app.features import CHANNELS, FINE_VIEW, PERSONAL, names
 from app.funnel import Slate
 from app.served.record import scores_in
@@ -66,9 +66,9 @@ def degraded(slate: Slate) -> list[dict[str, str]]:
     return named
 
 
-def stages(slate: Slate) -> list[dict[str, Any]]:
-    """Give what each stage did, in the order they ended."""
-    return [
+def stages(slate: Slate, fine: Scorer) -> list[dict[str, Any]]:
+    """Give what each stage did, in the order they ended; and how ``fine`` weighed its parts."""
+    told = [
         {
             "stage": step.stage,
             "outcome": step.outcome,
@@ -78,6 +78,10 @@ def stages(slate: Slate) -> list[dict[str, Any]]:
         }
         for step in slate.steps
     ]
+    for stage in told:
+        if (stage["stage"], stage["outcome"]) == ("fine", "ok") and isinstance(fine, Weighing):
+            stage["weights"] = fine.weighing(slate.fine.features)
+    return told
 
 
 def policies(slate: Slate) -> list[dict[str, Any]]:

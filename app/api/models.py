@@ -159,6 +159,9 @@ class Stage(BaseModel):
     entered: int
     left: int
     ms: float
+    weights: dict[str, float] | None = Field(
+        None, description="Of the fine ranker's parts, for this user; their shares, or as trained."
+    )
 
 
 class PolicyStep(BaseModel):

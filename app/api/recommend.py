@@ -112,7 +112,7 @@ async def _answer(
         told["page_token"] = page_token(done.before + shown)
     if body.explain:
         told["policies"] = answer.policies(slate)
-        told["stages"] = answer.stages(slate)
+        told["stages"] = answer.stages(slate, deployment.funnel.fine.scorer)
     if done.why:
         told["why"] = done.why
     return Response(orjson.dumps(told), media_type="application/json")

@@ -35,6 +35,15 @@ class Blend:
                 total = total + weight * standard(scores.astype(np.float64))
         return total.astype(np.float32)
 
+    def weighing(self, features: Matrix) -> dict[str, float]:
+        """Say how much each objective counts, whoever the user is, and the parts of its model."""
+        found = dict(self.weights)
+        for objective, model in self.models.items():
+            if isinstance(model, Fine):
+                parts = model.weighing(features)
+                found |= {f"{objective}.{name}": share for name, share in parts.items()}
+        return found
+
     def weighed(self, weights: Mapping[str, float]) -> "Blend":
         """Let other weights count; those of objectives that are not told stay."""
         told = {name: weights.get(name, weight) for name, weight in self.weights.items()}

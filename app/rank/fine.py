@@ -30,13 +30,23 @@ class Fine:
         """Give raw scores, (n,), by the first ``trees`` trees of each booster; -1: by all."""
         if not len(features):
             return np.empty(0, np.float32)
-        events = np.expm1(np.maximum(np.nan_to_num(features[:, EVENTS]), 0))
-        known = events / (events + np.float32(HALF))
+        known = self.known(features)
         scores = self.pointwise.score(features, trees)
         if not known.any():
             return scores
         both = (1 - known) * scores + known * self.listwise.score(features, trees)
         return both.astype(np.float32)
+
+    def known(self, features: Matrix) -> Scores:
+        """Give the share of the listwise model, (n,): more as the history grows."""
+        events = np.expm1(np.maximum(np.nan_to_num(features[:, EVENTS]), 0))
+        share: Scores = (events / (events + np.float32(HALF))).astype(np.float32, copy=False)
+        return share
+
+    def weighing(self, features: Matrix) -> dict[str, float]:
+        """Say how much each model counts for the user whose pool this is."""
+        known = float(self.known(features[:1]).sum())
+        return {"pointwise": 1.0 - known, "listwise": known}
 
     @property
     def members(self) -> tuple[Grown, Grown]:

@@ -36,6 +36,12 @@ class Hybrid:
         scores: Scores = np.vecdot(np.stack(sums, axis=1), shares).astype(np.float32)
         return scores
 
+    def weighing(self, features: Matrix) -> dict[str, float]:
+        """Say how much each column counts for the user whose pool this is."""
+        shares = self._shares(features[:1, _place(EVENTS)])
+        weights = shares.sum(axis=0) @ self.weights.astype(np.float64)
+        return dict(zip(self.columns, weights.tolist(), strict=True))
+
     def standard(self, features: Matrix) -> NDArray[np.float64]:
         """Choose the columns and standardise them, (n, c); a missing value is 0."""
         known = features[:, [_place(name) for name in self.columns]].astype(np.float64)
