@@ -96,12 +96,14 @@ class Service:
         )
         self.shelf = Shelf(self.writer, settings.key_prefix)
         self.impressions = Impressions(self.writer, settings.key_prefix)
+        self.impressions.limit = settings.stream_limit
         self.impressions.remembered = settings.remembered()
-        share, limit = settings.served_log, settings.served_limit
+        # Until it is known that there is no archiver, nothing is trimmed that one may still want.
+        share, limit = settings.served_log, settings.most_served
         self.served = ServedLog(self.writer, settings.key_prefix, share, limit)
         self.cpu = Cpu(settings.cpu_threads)
         self.in_flight = 0
-        self.stream_limit = settings.stream_limit
+        self.stream_limit = UNLIMITED
         self.tried = asyncio.Event()  # set once the first bundle was served or refused
         self.refusal: str | None = None  # why the newest bundle is not served
         self._name = uuid4().hex[:12]  # of this worker
@@ -185,13 +187,12 @@ class Service:
             await asyncio.sleep(self.settings.reload_seconds)
 
     async def _look_for_archiver(self) -> None:
-        """Leave trimming the streams to the archiver, where there is one."""
+        """Leave trimming to the archiver, where there is one: events were promised to be kept."""
         with suppress(StageError):
             archived = await is_in_use(self.writer, self.settings.key_prefix)
             settings = self.settings
             self.stream_limit = UNLIMITED if archived else settings.stream_limit
-            self.impressions.limit = self.stream_limit
-            self.served.limit = UNLIMITED if archived else settings.served_limit
+            self.served.limit = settings.most_served if archived else settings.served_limit
 
     async def _refresh(self) -> None:
         """Serve the bundle that ``current`` points to, if it is another one and is sound."""

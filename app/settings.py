@@ -140,6 +140,7 @@ class Settings(BaseSettings):
     stream_limit: int = Field(1_000_000, ge=1_000)
     served_log: float = Field(1.0, ge=0, le=1)
     served_limit: int = Field(20_000, ge=100)
+    served_backlog: int = Field(40_000, ge=100)
     spare_items: int = Field(1_000, ge=0, le=1_000_000)
     reload_seconds: float = Field(2.0, gt=0)
     log_level: Literal["debug", "info", "warning", "error"] = "info"
@@ -163,6 +164,11 @@ class Settings(BaseSettings):
         file_secret_settings: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         return init_settings, env_settings, TomlConfigSettingsSource(settings_cls)
+
+    @property
+    def most_served(self) -> int:
+        """Give how many answers the served log keeps at most, archived or not."""
+        return max(self.served_limit, self.served_backlog)
 
     def scene_policies(self) -> dict[str, Policy]:
         """Give the policy of every scene that has one of its own."""

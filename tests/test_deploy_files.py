@@ -7,7 +7,7 @@ import shutil
 import subprocess
 import tomllib
 from collections.abc import Iterable
-from itertools import chain
+from itertools import chain, pairwise
 from pathlib import Path
 from typing import Any
 
@@ -128,6 +128,14 @@ def test_every_container_is_confined_and_bounded(service: str) -> None:
     assert settings["cap_drop"] == ["ALL"]
     assert settings["security_opt"] == ["no-new-privileges:true"]
     assert "mem_limit" in settings
+
+
+def test_a_full_redis_refuses_to_write_before_it_is_killed_and_evicts_nothing() -> None:
+    redis = compose()["services"]["redis"]
+    told = dict(pairwise(redis["command"]))
+    assert told["--maxmemory-policy"] == "noeviction"
+    most, limit = (int(re.sub(r"\D", "", t)) for t in (told["--maxmemory"], redis["mem_limit"]))
+    assert most <= 0.75 * limit
 
 
 def test_the_data_set_is_in_the_training_image_only() -> None:

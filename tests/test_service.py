@@ -17,6 +17,7 @@ from app.main import Arrival, create
 from app.observe.metrics import Metrics
 from app.service import Service
 from app.settings import Settings
+from app.state.archiver import UNLIMITED, say_in_use
 from app.state.tables import _marker
 from offline.pointer import point_to
 from tests.conftest import NEEDS_REDIS, hosted, leisurely, until
@@ -178,6 +179,28 @@ def test_a_bug_in_a_background_task_is_not_silent(api, caplog):
     assert "a task of the service ended" in caplog.text
     assert "of ours" in caplog.text
     assert not service._tasks
+
+
+async def test_events_are_not_trimmed_before_it_is_known_that_nobody_archives_them(
+    redis_url, tmp_path
+):
+    nobody = Service(leisurely(redis_url=f"unix://{tmp_path}/nobody.sock"), Metrics())
+    await nobody._look_for_archiver()
+    assert nobody.stream_limit == UNLIMITED
+    assert nobody.served.limit == nobody.settings.served_backlog
+    service = Service(
+        leisurely(redis_url=redis_url, served_limit=700, stream_limit=9_000), Metrics()
+    )
+    assert service.stream_limit == UNLIMITED
+    await service._look_for_archiver()
+    assert (service.stream_limit, service.served.limit) == (9_000, 700)
+    with redis.Redis.from_url(redis_url) as link:
+        say_in_use(link, service.settings.key_prefix)
+    await service._look_for_archiver()
+    assert (service.stream_limit, service.served.limit) == (UNLIMITED, 40_000)
+    assert service.impressions.limit == 9_000  # of shown lists nothing was promised
+    for one in (nobody, service):
+        await one.stop()
 
 
 def test_the_service_wants_to_be_told_of_a_redis():

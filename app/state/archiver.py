@@ -1,4 +1,4 @@
-"""How workers know that an archiver is in use: then it trims the streams, behind itself."""
+"""How workers know that an archiver is in use: then they trim no events, it does, behind itself."""
 
 from typing import Any
 
@@ -16,7 +16,9 @@ def archiver_key(prefix: str) -> str:
 
 def say_in_use(link: Any, prefix: str) -> None:
     """Say that the streams are archived, by a client that waits for its answers."""
-    link.set(archiver_key(prefix), GROUP, ex=PATIENCE)
+    name = archiver_key(prefix)
+    if not link.expire(name, PATIENCE):  # which a server whose memory is full takes as well
+        link.set(name, GROUP, ex=PATIENCE)
 
 
 async def is_in_use(store: Store, prefix: str) -> bool:
