@@ -136,6 +136,10 @@ def train(  # noqa: PLR0913, PLR0917 - one argument for each option
     compare: Annotated[
         bool, typer.Option("--compare", help="Show every hybrid in the report.")
     ] = False,
+    from_archive: Annotated[
+        bool,
+        typer.Option("--from-archive", help="Learn from OUT/archive too: events, served lists."),
+    ] = False,
     force: Annotated[
         bool, typer.Option("--force", help="Publish even what the gate refuses.")
     ] = False,
@@ -158,6 +162,7 @@ def train(  # noqa: PLR0913, PLR0917 - one argument for each option
             objectives,
             hybrid.value if hybrid else None,
             compare,
+            from_archive,
         )
         run(data, _settings(out=out), choice, schema=schema, max_bad_share=max_bad_share)
 
@@ -233,6 +238,18 @@ def archive(
         from offline.archive.command import archive as run  # noqa: PLC0415 - needs extra "train"
 
         run(_settings(out=out), once=once, every=every)
+
+
+@app.command()
+def erase(
+    user: Annotated[str, typer.Argument(help="Whom to forget.")],
+    out: Out = None,
+) -> None:
+    """Forget a user: in the store, the served log and the archive; the next bundle follows."""
+    with one_sentence():
+        from offline.archive.command import erase as run  # noqa: PLC0415 - needs extra "train"
+
+        run(_settings(out=out), user)
 
 
 @app.command()

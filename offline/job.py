@@ -36,6 +36,7 @@ from offline.publish import Trained, push_tables, write_bundle
 from offline.rank import RankConfig, fit_coarse, fit_fine
 from offline.replay import askers, build, moments, sample, with_outcome
 from offline.rivals import rivals
+from offline.served import with_served
 from offline.table import NEGATIVES, RankTable, collect, join
 from offline.told import told
 from offline.write_up import figures, summary
@@ -89,7 +90,8 @@ def run(reading: Reading, out: Path, config: JobConfig, phases: Phases) -> Path:
     cpu = Cpu(threads=1)
     wiring = wired(config, cpu)
     try:
-        learned = learn(dataset, split, config, wiring, phases)
+        served = reading.served(split.test_start) if reading.served else None
+        learned = learn(dataset, split, config, wiring, phases, served)
         with phases("evaluate"):
             exam = prepare(dataset, split, config, wiring)
             evaluation = evaluate(exam, learned.rankers)
@@ -126,10 +128,17 @@ def wired(config: JobConfig, cpu: Cpu) -> Wiring:
     return Wiring(cpu, NO_HURRY, config.sizes, config.policy, index)
 
 
-def learn(
-    dataset: Dataset, split: Split, config: JobConfig, wiring: Wiring, phases: Phases
+def learn(  # noqa: PLR0913, PLR0917 - the last is seldom there
+    dataset: Dataset,
+    split: Split,
+    config: JobConfig,
+    wiring: Wiring,
+    phases: Phases,
+    served: RankTable | None = None,
 ) -> Learned:
     """Fit the rankers on the windows before the test; nothing from ``split.test_start`` on is read.
+
+    Lists that were served are learnt from as well, where there is one objective.
 
     Raises:
         DataError: users took nothing, or everything, of what recall proposed.
@@ -137,6 +146,8 @@ def learn(
     objectives = chosen(config.objectives, dataset.traits, config.hybrid.kind)
     with phases("replay"):
         tables = [replay(dataset, *window, config, wiring) for window in split.windows]
+    if served is not None and len(served) and not objectives:
+        tables = with_served(tables, served)
     with phases("fine"):
         relevant, whole = fit_fine(tables, config.rank, config.seed), join(tables)
         hybrid = fit_hybrid(whole, config.hybrid)

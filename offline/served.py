@@ -1,5 +1,7 @@
 """Training rows from lists that were served, as the log of served lists tells them."""
 
+from dataclasses import replace
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -48,3 +50,17 @@ def from_served(
     return RankTable(
         features[rows], taken[rows].astype(np.int32), sizes, positions[rows].astype(np.int32)
     )
+
+
+def with_served(windows: list[RankTable], served: RankTable) -> list[RankTable]:
+    """Put served lists before the last window, which is held out.
+
+    What was replayed was shown at no place: all of it gets one of its own, so that nothing but
+    served lists says what places are worth.
+    """
+    nowhere = int(served.positions.max(initial=0)) + 1 if served.positions is not None else 0
+    placed = [
+        replace(window, positions=np.full(len(window), nowhere, np.int32), outcomes=None)
+        for window in windows
+    ]
+    return [*placed[:-1], served, *placed[-1:]]

@@ -11,6 +11,7 @@ from rich.table import Table
 from app.bundle import load
 from app.manifest import read_manifest
 from app.settings import Settings
+from offline.archive.lessons import archived
 from offline.bundles import KEEP
 from offline.config import checked
 from offline.config import read as read_config
@@ -50,6 +51,7 @@ class Choice:
     objectives: str | None = None  # "conversion=1,click=0.3"
     hybrid: Hybrid | None = None
     compare: bool = False
+    from_archive: bool = False  # live events and served lists beside the data
 
     def job(self, settings: Settings) -> JobConfig:
         """Give the whole configuration.
@@ -102,7 +104,8 @@ def train(
         task = bar.add_task("", total=len(PHASES), completed=-1)
         phases = Phases(begin=lambda phase: bar.update(task, description=PHASES[phase], advance=1))
         with phases("read"):
-            reading = read(data, schema, max_bad_share)
+            more = archived(settings, events=choice.from_archive)
+            reading = read(data, schema, max_bad_share, more)
         folder = run(reading, settings.out, config, phases)
     if len(reading.bad):
         aside = settings.out / "bad_rows.csv"

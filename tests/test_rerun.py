@@ -37,6 +37,9 @@ def busy(trained, redis_url, tmp_path_factory):
     settings = leisurely(out=trained, redis_url=redis_url, scenes=scenes, shown_limit=30)
     chance = random.Random(3)
     with hosted(settings) as service:
+        for n in range(0, USERS, 3):
+            friends = {"friends": [f"u{(n + far) % USERS}" for far in (1, 2, 30)]}
+            assert service.client.put(f"/users/u{n}/friends", json=friends).is_success
         asked = 0
         for n in range(ASKED):
             asked += ask(service.client, chance, n)
@@ -115,6 +118,7 @@ def test_every_logged_answer_comes_out_the_same_to_the_bit(reruns):
         assert again.told["now"] == entry.told["now"]
     assert different == {}
     assert {len(entry.told["standing"][0]) for entry in entries} >= {2}
+    assert any(entry.told["social"] and entry.told["social"][0] for entry in entries)
     assert len({entry.told["standing"][3] for entry in entries}) > 20  # exposures moved on
 
 

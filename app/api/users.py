@@ -16,6 +16,7 @@ from app.api.models import Error, PublicId, Said, Word
 from app.contracts import StageError, Told
 from app.profile import Profiles
 from app.segmenting import labelled
+from app.served.erasure import erase_served
 from app.service import Service
 from app.state.dossier import read_dossier
 from app.state.erasure import erase
@@ -110,11 +111,14 @@ async def get_user(
 async def delete_user(http: Request, user_id: User) -> Response:
     """Remove all that is kept of the user; the answer is a receipt that counts it.
 
-    The bundle in service takes the user for a stranger from now on.
+    The bundle in service takes the user for a stranger from now on. Archive and next bundle follow
+    where `recfunnel archive` runs and at the next `recfunnel train`.
     """
     service: Service = http.app.state.service
     now = time.time()
-    removed = await _done(erase(service.writer, service.settings.key_prefix, user_id, now))
+    prefix = service.settings.key_prefix
+    removed = await _done(erase(service.writer, prefix, user_id, now))
+    removed["served"] = await _done(erase_served(service.writer, prefix, user_id))
     return _json({"user_id": user_id, "erased": now, "removed": removed})
 
 

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.contracts import Candidates, Scores, Standing
+from app.features import CHANNELS
 from app.funnel import Slate
 from app.served.asked import Asked
 from app.served.entry import Entry
@@ -47,6 +48,7 @@ class Served:
             "history": len(query.history),
             "said": plain(query.said),
             "standing": _standing(query.standing),
+            "social": _social(slate) if query.friends else None,
             "steps": [(s.stage, s.outcome, s.seconds, s.entered, s.left) for s in slate.steps],
         }
         arrays = (
@@ -97,6 +99,12 @@ def _standing(standing: Standing | None) -> list[Any] | None:
         return None
     reached, listed = dict(standing.reached), dict(standing.listed)
     return [reached, listed, standing.now, standing.trials, standing.total.tolist()]
+
+
+def _social(slate: Slate) -> list[Any]:
+    """Give what friends' live events came to: rows and scores of their channel."""
+    gave = slate.proposals[CHANNELS.index("social")]
+    return [gave.rows.tolist(), gave.scores.tolist()]
 
 
 def _scores(slate: Slate) -> NDArray[np.float32]:

@@ -105,3 +105,8 @@ class RedisHistories:
         _, types, items, values = zip(*members, strict=True)
         times = np.fromiter(map(float, reply[1::2]), np.float64, len(members))
         return self._interpreter.known(items, types, values, times)
+
+
+def friends_said(said: Sequence[Any]) -> tuple[str, ...]:
+    """Give the friends of a user of whom the store said this."""
+    return friends_of(said[1][TOLD_KEYS.index(friends_key)]) if len(said) > 1 else ()

@@ -25,7 +25,12 @@ def friends_key(prefix: str, user: str) -> str:
 
 def erased_key(prefix: str, user: str) -> str:
     """Name the note that a user was erased; who it was cannot be read from it."""
-    return f"{prefix}:erased:{blake2b(user.encode(), digest_size=16).hexdigest()}"
+    return f"{prefix}:erased:{digest(user)}"
+
+
+def digest(user: str) -> str:
+    """Give what stands for a user who was erased."""
+    return blake2b(user.encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()
 
 
 def attributes_of(value: bytes | None) -> dict[str, str]:

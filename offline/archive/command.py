@@ -1,10 +1,11 @@
 """``recfunnel archive``: drains the streams once, or again and again until told to stop."""
 
+import asyncio
 import fcntl
 import logging
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -13,14 +14,21 @@ from rich.console import Console
 from rich.table import Table
 
 from app.observe import logs
+from app.served.erasure import erase_served
 from app.settings import Settings
+from app.state.erasure import erase as erase_live
 from app.state.reach import reached
+from app.state.store import Store
 from offline.archive.drain import Drain, drains
+from offline.archive.erased import Erased, purge
+from offline.archive.files import Shelf
+from offline.archive.streams import STREAMS
 from offline.data.errors import DataError
 
 log = logging.getLogger(__name__)
 
 EVERY = 10.0  # seconds between drains: each makes a file of each stream that grew
+PATIENCE = 10.0  # seconds for one answer of the server
 FIRST_PAUSE, LONGEST_PAUSE = 0.1, 5.0  # seconds before asking again a server that failed
 
 
@@ -72,7 +80,46 @@ def _drained(settings: Settings, url: str) -> list[Drain]:
         for drain in found:
             drain.run()
             drain.shelf.merge(today=today)
+        # Last: what was read before it was erased may have been written after.
+        forget(link, settings)
         return found
+
+
+def forget(link: redis.Redis, settings: Settings) -> int:
+    """Take erased users out of the archive; gives how many rows were theirs."""
+    folder = folder_of(settings)
+    known = Erased.kept(folder)
+    erased = known.joined(Erased.of_server(link, settings.key_prefix))
+    if erased == known:
+        return 0
+    gone = purge([Shelf(folder / stream.name, stream) for stream in STREAMS], erased)
+    erased.write(folder)
+    return gone
+
+
+def erase(settings: Settings, user: str) -> None:
+    """Forget a user: in the store, in the served log, in the archive.
+
+    Raises:
+        DataError: an archiver is at work there: it does its part by itself.
+    """
+    with reached(settings) as url:
+        removed = asyncio.run(_erased_live(settings, url, user))
+        with redis.Redis.from_url(url) as link, alone(folder_of(settings)):
+            removed["archive"] = forget(link, settings)
+            with suppress(redis.ResponseError):  # it is being written, or there is none
+                link.bgrewriteaof()  # what was deleted still stands in the old one
+    table = Table("removed", "number")
+    for what, n in removed.items():
+        table.add_row(what, str(n))
+    Console().print(table)
+
+
+async def _erased_live(settings: Settings, url: str, user: str) -> dict[str, int]:
+    async with Store.connect(url, timeout=PATIENCE) as store:
+        removed = dict(await erase_live(store, settings.key_prefix, user, time.time()))
+        removed["served"] = await erase_served(store, settings.key_prefix, user)
+    return removed
 
 
 def _follow(settings: Settings, every: float) -> None:

@@ -26,12 +26,14 @@ class Events:
     timed: bool
     positive_at: float
     weights: tuple[float, ...]  # of the positive types that occur, ascending, each once
+    explicit: bool | None = None  # None: it is as the types say
 
     @property
     def traits(self) -> Traits:
         """Say what kind of data it is."""
         kinds = self.table.frame["kind"]
-        explicit = len(kinds) > 0 and bool((kinds == "rating").all())
+        rated = len(kinds) > 0 and bool((kinds == "rating").all())
+        explicit = rated if self.explicit is None else self.explicit
         return Traits(explicit, self.positive_at, self.timed, self.weights)
 
 

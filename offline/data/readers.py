@@ -1,6 +1,8 @@
 """Reads a data set, whatever its layout, and reports every row that could not be used."""
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 import polars as pl
@@ -15,9 +17,11 @@ from offline.data.interactions import DUPLICATE, Events, check
 from offline.data.items import build_catalogue, check_items
 from offline.data.layouts import find_layout
 from offline.data.loading import load, load_if_named
+from offline.data.more import More, extended, without
 from offline.data.people import build_attributes, build_friends, check_friends, check_users
 from offline.data.schema import Schema
 from offline.data.table import Table
+from offline.table import RankTable
 
 MAX_BAD_SHARE = 0.05
 
@@ -46,6 +50,7 @@ class Reading:
     layout: str
     files: tuple[FileCount, ...]  # interactions first
     bad: pl.DataFrame  # file, line, reason, text: the bad rows and the exact duplicates
+    served: Callable[[float], RankTable] | None = None  # lists that were served before a moment
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -64,10 +69,15 @@ class _Input:
         return [table for table in every if table is not None]
 
 
-def read(path: Path, schema: Path | None = None, max_bad_share: float = MAX_BAD_SHARE) -> Reading:
+def read(
+    path: Path,
+    schema: Path | None = None,
+    max_bad_share: float = MAX_BAD_SHARE,
+    more: More | None = None,
+) -> Reading:
     """Read the data set at ``path``, a folder or a file, by a TOML schema or by its layout.
 
-    The same rows in any order give the same data set.
+    The same rows in any order give the same data set. ``more`` is added, and taken out, last.
 
     Raises:
         DataError: there is nothing to read, or we do not understand how it is laid out.
@@ -80,12 +90,15 @@ def read(path: Path, schema: Path | None = None, max_bad_share: float = MAX_BAD_
     preferences = Preferences(
         data.events.positive_at, layout.weights(), data.events.traits.explicit
     )
+    whole = _changed(data, more, preferences) if more else data
+    served = partial(more.served, preferences) if more and more.served else None
     return Reading(
-        _build(data, preferences),
+        _build(whole, preferences),
         preferences,
         layout.layout,
         tuple(_count(table) for table in data.tables),
         pl.concat([table.bad.sort("line") for table in data.tables]),
+        served,
     )
 
 
@@ -108,6 +121,20 @@ def _load(folder: Path, schema: Schema) -> _Input:
         check_items(items, items_part) if items else None,
         check_users(users, users_part) if users else None,
         check_friends(friends, friends_part) if friends else None,
+    )
+
+
+def _changed(data: _Input, more: More, preferences: Preferences) -> _Input:
+    schema, table = data.schema, without(data.events.table, more.erased, "user")
+    events = replace(data.events, table=table or data.events.table)
+    if more.events is not None and len(more.events):
+        events = extended(events, more.events, preferences)
+    ends = (schema.friends.user, schema.friends.friend)
+    return replace(
+        data,
+        events=events,
+        users=without(data.users, more.erased, schema.users.user),
+        friends=without(data.friends, more.erased, *ends),
     )
 
 

@@ -1,0 +1,107 @@
+"""What the archive teaches: events as interactions, and what was shown, taken or left."""
+
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+import redis
+
+from app.bundle import current
+from app.contracts import PINNED, SPONSORED
+from app.features import FINE_VIEW, names
+from app.manifest import BundleError, read_manifest
+from app.preferences import Preferences
+from app.settings import Settings
+from app.state.reach import reached
+from app.state.server_process import ServerError
+from offline.archive.command import folder_of
+from offline.archive.erased import Erased
+from offline.archive.files import Shelf
+from offline.archive.streams import EVENTS, SERVED
+from offline.data.errors import DataError
+from offline.data.more import More
+from offline.served import from_served
+from offline.table import RankTable
+
+WIDTH = len(names(FINE_VIEW))
+
+
+def archived(settings: Settings, *, events: bool) -> More | None:
+    """Give what the archive adds to a data set, and who is to be forgotten; None: nothing.
+
+    Raises:
+        DataError: events are asked for, and there is no archive.
+    """
+    folder = folder_of(settings)
+    erased = Erased.kept(folder).joined(_erased_lately(settings))
+    if not events:
+        return More(erased.until) if erased else None
+    if not Shelf(folder / EVENTS.name, EVENTS).parts():
+        raise DataError(f"there are no events in {folder}: run `recfunnel archive --once` first")
+    shift = _time_shift(settings.out)
+    return More(erased.until, _events(folder, erased, shift), partial(served, folder, shift))
+
+
+def _erased_lately(settings: Settings) -> Erased:
+    """Ask the server too, where one is there: an archiver may not have come round."""
+    try:
+        with reached(settings, start=False) as url, redis.Redis.from_url(url) as link:
+            return Erased.of_server(link, settings.key_prefix)
+    except (redis.RedisError, ServerError):
+        return Erased()
+
+
+def _time_shift(out: Path) -> float:
+    """Give the seconds from the time of the data in service to the wall clock."""
+    try:
+        return read_manifest(current(out)).time_shift
+    except BundleError:
+        return 0.0
+
+
+def _events(folder: Path, erased: Erased, shift: float) -> pl.DataFrame:
+    """Give the events of all who are not erased, by the data's time."""
+    tables = Shelf(folder / EVENTS.name, EVENTS).read()
+    whole = pl.concat(map(erased.remaining, tables))
+    arrived = whole["stream_id"].str.split("-").list.first().cast(pl.Float64) / 1000
+    time = pl.min_horizontal(pl.col("timestamp"), pl.Series("arrived", arrived)) - shift
+    return whole.select("user", "item", pl.col("type").alias("kind"), "value", time.alias("time"))
+
+
+def served(folder: Path, shift: float, preferences: Preferences, until: float) -> RankTable:
+    """Make training rows of the lists that were served before ``until``, by the data's time.
+
+    Taken is what got an event that speaks for it and names the list's ``request_id``. Pinned and
+    sponsored items are left out: nobody chose them for the user. So are lists by other features.
+    """
+    taken = _taken(folder, preferences)
+    features, labels, slates, positions = [np.empty((0, WIDTH), np.float32)], [], [], []
+    number = 0
+    for table in Shelf(folder / SERVED.name, SERVED).read():
+        for row in table.filter(pl.col("at") - shift < until).iter_rows(named=True):
+            n = len(row["items"])
+            if n * WIDTH != len(row["features"]):
+                continue
+            places = np.flatnonzero(~np.isin(row["slots"], (PINNED, SPONSORED)))
+            features.append(np.array(row["features"], np.float32).reshape(n, WIDTH)[places])
+            request = row["request_id"]
+            labels += [int((request, row["items"][at]) in taken) for at in places]
+            slates += [number] * len(places)
+            positions += places.tolist()
+            number += 1
+    columns = (np.array(column, np.int64) for column in (labels, slates, positions))
+    return from_served(np.concatenate(features), *columns)
+
+
+def _taken(folder: Path, preferences: Preferences) -> set[tuple[str, str]]:
+    """Name the items that were taken, each with the list it was taken from."""
+    found: set[tuple[str, str]] = set()
+    for table in Shelf(folder / EVENTS.name, EVENTS).read():
+        told = table.filter(pl.col("request_id").is_not_null())
+        for (kind,), part in told.group_by("type"):
+            if preferences.knows(str(kind)):
+                weights = preferences.weigh(str(kind), part["value"].to_numpy().astype(np.float32))
+                liked = part.filter(pl.Series(weights > 0))
+                found.update(liked.select("request_id", "item").iter_rows())
+    return found

@@ -1,0 +1,194 @@
+"""From what was served to the next bundle; and that erased users are in neither."""
+
+import shutil
+import time
+
+import numpy as np
+import polars as pl
+import pytest
+import redis
+from typer.testing import CliRunner
+
+from app.bundle import current, load
+from app.features import FINE_VIEW, names
+from app.preferences import Preferences
+from app.served.log import served_key
+from app.settings import Settings
+from app.state.impressions import shown_key
+from app.state.people import digest
+from offline import cli
+from offline.archive.command import archive, folder_of
+from offline.archive.erased import FILE, Erased, purge
+from offline.archive.files import Shelf
+from offline.archive.lessons import archived, served
+from offline.archive.streams import EVENTS, SERVED, STREAMS
+from offline.data.errors import DataError
+from offline.data.readers import read
+from offline.gate import GateConfig
+from offline.served import with_served
+from offline.table import RankTable
+from offline.train import Choice, train
+from tests.conftest import hosted, leisurely, until
+
+GONE, FRIEND, NEWCOMER = "u7", "u8", "newcomer-with-a-name"
+RETURNED = "leaves-and-returns-one-day"
+CLICKERS = [f"u{n}" for n in range(20, 60)]
+
+
+@pytest.fixture(scope="module")
+def story(trained, redis_url, tmp_path_factory):
+    """A service was asked and told; then two users were erased, one archived before, one after."""
+    out = shutil.copytree(trained, tmp_path_factory.mktemp("story") / "out")
+    settings = leisurely(out=out, redis_url=redis_url, reload_seconds=0.05)
+    prefix = settings.key_prefix
+    with hosted(settings) as service, redis.Redis.from_url(redis_url) as link:
+        client = service.client
+        client.put(f"/users/{FRIEND}/friends", json={"friends": [GONE, "u9"]})
+        client.put(f"/users/{GONE}", json={"attributes": {"age": 30}})
+        for user in (GONE, FRIEND, NEWCOMER, RETURNED, *CLICKERS):
+            click(service, user, 2 if user in CLICKERS else 1)
+        until(lambda: link.xlen(served_key(prefix)) == 4 + 2 * len(CLICKERS))
+        until(lambda: link.xlen(shown_key(prefix)) == 4 + 2 * len(CLICKERS))
+        archive(settings, once=True)
+        receipt = client.delete(f"/users/{GONE}").json()["removed"]
+        client.delete(f"/users/{RETURNED}")
+        time.sleep(0.01)
+        click(service, RETURNED, 1)
+        until(lambda: link.xlen(served_key(prefix)) == 2 * len(CLICKERS) + 2)
+    archive(settings, once=True)
+    return settings, receipt
+
+
+def click(service, user, times):
+    for n in range(times):
+        answer = service.recommend(user)
+        item = answer["items"][n]["item_id"]
+        event = {"user_id": user, "item_id": item, "type": "like"}
+        told = service.client.post("/events", json=event | {"request_id": answer["request_id"]})
+        assert told.status_code == 202
+
+
+def table(settings, stream):
+    return pl.concat(Shelf(folder_of(settings) / stream.name, stream).read())
+
+
+def everything(settings):
+    """All bytes that the service keeps: every key and value, every file of the archive."""
+    with redis.Redis.from_url(settings.redis_url) as link:
+        for key in link.scan_iter(f"{settings.key_prefix}*"):
+            is_stream = link.type(key) == b"stream"  # what is deleted there is overwritten later
+            yield key, repr(link.xrange(key)).encode() if is_stream else link.dump(key)
+    for path in folder_of(settings).rglob("*"):
+        if path.suffix == ".parquet":
+            for row in pl.read_parquet(path).iter_rows():
+                yield str(path).encode(), repr(row).encode()
+        elif path.is_file():
+            yield str(path).encode(), path.read_bytes()
+
+
+def test_an_erased_user_is_in_no_key_no_stream_and_no_file(story):
+    settings, receipt = story
+    quoted = [f'"{GONE}"'.encode(), f"'{GONE}'".encode(), f'\\"{GONE}\\"'.encode()]
+    kept = list(everything(settings))
+    assert len(kept) > 100
+    for name, content in kept:
+        assert f"{{{GONE}}}".encode() not in name
+        assert not any(text in content for text in quoted), (name, content[:300])
+    assert any(f"'{CLICKERS[0]}'".encode() in content for _, content in kept)
+    assert receipt["served"] == 2  # the answer to them, and the one that knew them as a friend
+    assert receipt["history"] == receipt["events_stream"] == receipt["impressions"] == 1
+
+
+def test_of_a_user_who_returned_there_is_what_came_after(story):
+    settings, _ = story
+    for stream in STREAMS:
+        users = table(settings, stream)["user"].to_list()
+        assert users.count(RETURNED) == 1
+        assert users.count(NEWCOMER) == 1
+        assert GONE not in users
+    assert table(settings, SERVED)["user"].to_list().count(FRIEND) == 0
+    assert set(Erased.kept(folder_of(settings)).times) == {digest(GONE), digest(RETURNED)}
+
+
+def test_lists_that_were_served_are_rows_with_what_was_taken_and_where(story):
+    settings, _ = story
+    found = served(folder_of(settings), 0.0, Preferences(), np.inf)
+    assert len(found.groups) == 2 * len(CLICKERS) + 2
+    assert set(found.groups.tolist()) == {10}
+    assert found.features.shape == (len(found), len(names(FINE_VIEW)))
+    taken = np.flatnonzero(found.labels)
+    assert len(taken) == len(found.groups)
+    assert set(found.positions[taken].tolist()) == {0, 1}
+    row = table(settings, SERVED).to_dicts()[0]
+    shown = np.array(row["features"], np.float32).reshape(10, -1)
+    assert any(
+        np.array_equal(found.features[at : at + 10], shown, equal_nan=True)
+        for at in range(0, len(found), 10)
+    )
+    assert len(served(folder_of(settings), 0.0, Preferences(), 0.0)) == 0
+
+
+def test_replayed_rows_stand_at_a_place_of_their_own():
+    def rows(n, positions):
+        labels = np.arange(n, dtype=np.int32) % 2
+        return RankTable(np.zeros((n, 2), np.float32), labels, np.array([n]), positions)
+
+    shown = rows(3, np.arange(3, dtype=np.int32))
+    tables = with_served([rows(4, None), rows(5, None)], shown)
+    assert [len(one) for one in tables] == [4, 3, 5]
+    assert set(tables[0].positions.tolist()) == set(tables[2].positions.tolist()) == {3}
+
+
+def test_the_next_bundle_knows_the_clicks_and_not_who_was_erased(story, data, tmp_path):
+    settings, _ = story
+    before = load(current(settings.out))
+    quick = tmp_path / "quick.toml"
+    quick.write_text("askers = 60\n[rank]\nrounds = 6\nleast_rounds = 4\nboosters = 1\n")
+    choice = Choice(from_archive=True, gate=GateConfig(force=True), config=quick)
+    folder = train(data, settings, choice)
+    after = load(folder)
+    users = after.models.users
+    assert GONE in before.models.users.ids.names(np.arange(len(before.models.users.ids)))
+    assert users.ids.row(GONE) < 0
+    assert users.ids.row(NEWCOMER) >= 0
+    for user in CLICKERS:
+        old = before.models.users.history(before.models.users.ids.row(user))
+        new = users.history(users.ids.row(user))
+        assert len(new) == len(old) + 2
+        assert new.times[0] > before.manifest.data_end
+    assert len(users.history(users.ids.row(RETURNED))) == 1
+    assert after.manifest.preferences() == before.manifest.preferences()
+    name = GONE.encode()
+    held = np.load(folder / "users.ids.npy").tobytes()
+    assert b"\0" + name + b"\0" not in b"\0" + held + b"\0"
+
+
+def test_without_events_from_the_archive_the_erased_are_left_out_all_the_same(story, data):
+    settings, _ = story
+    more = archived(settings, events=False)
+    reading = read(data, more=more)
+    assert reading.dataset.users.row(GONE) < 0
+    assert len(reading.dataset.log) == len(read(data).dataset.log) - int(
+        (read(data).dataset.log.users == read(data).dataset.users.row(GONE)).sum()
+    )
+
+
+def test_without_an_archive_there_is_nothing_to_add(tmp_path):
+    settings = Settings(out=tmp_path, redis_url=None)
+    assert archived(settings, events=False) is None
+    with pytest.raises(DataError, match="run `recfunnel archive --once` first"):
+        archived(settings, events=True)
+
+
+def test_the_command_forgets_a_user_everywhere(story):
+    settings, _ = story
+    environment = {"REDIS_URL": settings.redis_url, "RECFUNNEL_KEY_PREFIX": settings.key_prefix}
+    done = CliRunner(env=environment).invoke(
+        cli.app, ["erase", NEWCOMER, "--out", str(settings.out)]
+    )
+    assert done.exit_code == 0, done.output
+    assert "archive" in done.output
+    assert not any(NEWCOMER.encode() in content for _, content in everything(settings))
+    assert digest(NEWCOMER) in (folder_of(settings) / FILE).read_text()
+    shelves = [Shelf(folder_of(settings) / EVENTS.name, EVENTS)]
+    assert purge(shelves, Erased.kept(folder_of(settings))) == 0
