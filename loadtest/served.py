@@ -41,6 +41,11 @@ def free_port() -> int:
         return port
 
 
+def with_redis(url: str) -> dict[str, str]:
+    """Give the environment of a process of ours that has this Redis."""
+    return {**os.environ, "REDIS_URL": url}  # noqa: TID251 - passed on unread
+
+
 @contextmanager
 def pinned(cores: Collection[int]) -> Iterator[None]:
     """Run this process, and what it starts meanwhile, on these cores only; none: on all."""
@@ -70,7 +75,7 @@ def served(out: Path, cores: Collection[int] = (), workers: int = 1) -> Iterator
         folder = stack.enter_context(tempfile.TemporaryDirectory())
         with pinned(cores):
             redis_url = stack.enter_context(embedded_server(Path(folder)))
-            environment = {**os.environ, "REDIS_URL": redis_url}  # noqa: TID251 - passed on unread
+            environment = with_redis(redis_url)
             process = subprocess.Popen(command, env=environment, stdout=log, stderr=log)  # noqa: S603
         stack.callback(_end, process)
         own = Served(f"http://127.0.0.1:{port}", redis_url, process.pid)

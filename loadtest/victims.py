@@ -1,6 +1,5 @@
 """A whole service in processes that may be killed: server, workers, archiver."""
 
-import os
 import shutil
 import subprocess
 import sys
@@ -16,7 +15,7 @@ import psutil  # type: ignore[import-untyped]
 
 from app.manifest import POINTER
 from app.state.server_process import find_binary
-from loadtest.served import READY_WITHIN, NotServingError, free_port
+from loadtest.served import READY_WITHIN, NotServingError, free_port, with_redis
 
 KEPT = ("--port", "0", "--save", "", "--appendonly", "yes", "--appendfsync", "always")
 EVERY = "0.5"  # seconds between two drains of the archiver
@@ -126,7 +125,7 @@ class Victims:
 
     def _ours(self, *arguments: str) -> "subprocess.Popen[bytes]":
         command = [sys.executable, "-m", "offline.cli", *arguments, "--out", str(self.folder)]
-        environment = {**os.environ, "REDIS_URL": self.redis_url}  # noqa: TID251 - passed on unread
+        environment = with_redis(self.redis_url)
         with self.log.open("ab") as log:
             return subprocess.Popen(command, env=environment, stdout=log, stderr=log)  # noqa: S603
 
