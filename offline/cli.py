@@ -19,6 +19,8 @@ app = typer.Typer(
     no_args_is_help=True,
     pretty_exceptions_enable=False,
 )
+events = typer.Typer(help="What users did.", no_args_is_help=True)
+app.add_typer(events, name="events")
 REFUSED = 3  # exit code: trained and written, but the gate did not let it into service
 Out = Annotated[Path | None, typer.Option(help="Folder of bundles. Default: out.")]
 Host = Annotated[str | None, typer.Option(help="Address to listen on. Default: 127.0.0.1.")]
@@ -325,6 +327,33 @@ def demo(
         from offline.demo import demo as run  # noqa: PLC0415 - needs the extra "train"
 
         run(_settings(out=out, host=host, port=port), data, user)
+
+
+@events.callback()
+def about_events() -> None:
+    """What users did."""
+
+
+@events.command("import")
+def import_events(
+    file: Annotated[Path, typer.Argument(help="CSV, TSV, Parquet, JSONL, or a folder of data.")],
+    url: Annotated[
+        str, typer.Option(help="Where the service runs; it need not be on this machine.")
+    ] = "http://127.0.0.1:8000",
+    schema: Annotated[
+        Path | None, typer.Option(help="A TOML file that says which column is which.")
+    ] = None,
+) -> None:
+    """Send a file's events to a running service, each once, by the rules of POST /events.
+
+    The service stores them, in Redis or in its embedded server. An event's id is made of what it
+    says, or read from a column event_id; FILE.imported.json notes how far the import came. After a
+    kill run the same command again. Rows that cannot be used are put into FILE.bad_rows.csv.
+    """
+    with one_sentence():
+        from offline.importing import command  # noqa: PLC0415 - needs the extra "train"
+
+        command(file, url, schema)
 
 
 def _add_training_commands() -> None:

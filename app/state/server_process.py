@@ -21,6 +21,7 @@ OPTIONS: dict[str, tuple[str, ...]] = {
     "dir": ("./",),  # the folder is the working directory: its name may hold spaces
     "save": ("",),
     "appendonly": ("yes",),
+    "zset-max-listpack-entries": ("512",),  # a history in half the memory
     "appendfsync": ("everysec",),
     "auto-aof-rewrite-percentage": ("100",),
     "auto-aof-rewrite-min-size": ("32mb",),
