@@ -20,6 +20,7 @@ from app.assemble import Indexes, Rankers, Sizes
 from app.catalogue import NO_FLAGS, Catalogue, IdIndex, Texts
 from app.integrity import verify
 from app.manifest import POINTER, BundleError, Manifest, read_manifest
+from app.observe.drift import DRIFT, Reference, read_reference
 from app.placing import MAP, READER, Placing, Reader
 from app.rank.blend import OBJECTIVES, Blend, read_blend
 from app.rank.fine import read_fine
@@ -37,6 +38,7 @@ class Bundle:
     models: Models
     indexes: Indexes
     rankers: Rankers
+    drift: Reference | None = None  # None: it was published before there was any
 
     @property
     def version(self) -> str:
@@ -94,9 +96,10 @@ def load(folder: Path) -> Bundle:
         models = _models(folder, manifest)
         indexes = Indexes(_index(folder / "factors.faiss"), _index(folder / "content.faiss"))
         rankers = read_rankers(folder)
+        drift = read_reference(folder / DRIFT) if DRIFT in manifest.files else None
     except (OSError, ValueError, KeyError, RuntimeError, lightgbm.basic.LightGBMError) as error:
         raise BundleError(f"{folder} cannot be read ({error}): train again") from error
-    return Bundle(manifest, models, indexes, rankers)
+    return Bundle(manifest, models, indexes, rankers, drift)
 
 
 def read_rankers(folder: Path) -> Rankers:

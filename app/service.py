@@ -22,7 +22,9 @@ from app.cpu import Cpu
 from app.deployed import Deployed
 from app.funnel import Funnel, Slate
 from app.manifest import BundleError
+from app.observe.drift import Drift
 from app.observe.metrics import Metrics
+from app.observe.vigil import HOUR, Bounds, Vigil
 from app.onboarding import proposals
 from app.run import Run
 from app.served.asked import Asked
@@ -57,6 +59,7 @@ class Deployment:
     crowd: Turns[Funnel]
     stock: Stock
     onboarding: Rows  # items to ask new users about, the most telling first
+    drift: Drift
     follower: Follower
     tasks: tuple[asyncio.Task[None], ...]  # follow the stream, keep the tables in Redis
 
@@ -102,6 +105,8 @@ class Service:
         share, limit = settings.served_log, settings.most_served
         self.served = ServedLog(self.writer, settings.key_prefix, share, limit)
         self.cpu = Cpu(settings.cpu_threads)
+        bounds = Bounds(settings.drift_bound, settings.bundle_age_bound_hours * HOUR)
+        self.vigil = Vigil(bounds, metrics, self.cpu)
         self.in_flight = 0
         self.stream_limit = UNLIMITED
         self.tried = asyncio.Event()  # set once the first bundle was served or refused
@@ -183,6 +188,8 @@ class Service:
                 self.metrics.follower_lag(self._deployment.follower.lag)
                 stock = self._deployment.stock
                 self.metrics.live_items(stock.taken, len(stock.waiting))
+                created = self._deployment.bundle.manifest.created
+                await self.vigil.look(self._deployment.drift, created, time())
             await self._look_for_archiver()
             await asyncio.sleep(self.settings.reload_seconds)
 
@@ -244,8 +251,8 @@ class Service:
         follower = deployed.follower(self.store, crowd)
         keep = keep_loaded(self.store, prefix, bundle.version, bundle.models.tables)
         tasks = (self._spawn(follower.run()), self._spawn(crowd.run()), self._spawn(keep))
-        asked = proposals(deployed.bundle.models)
-        return Deployment(deployed.bundle, crowd, stock, asked, follower, tasks)
+        asked, drift = proposals(deployed.bundle.models), Drift(bundle.drift)
+        return Deployment(deployed.bundle, crowd, stock, asked, drift, follower, tasks)
 
     def _side(self, deployed: Deployed) -> Side[Funnel]:
         """Make a copy of the crowd's state, and the funnel that reads it."""

@@ -142,6 +142,8 @@ class Settings(BaseSettings):
     served_limit: int = Field(20_000, ge=100)
     served_backlog: int = Field(40_000, ge=100)
     spare_items: int = Field(1_000, ge=0, le=1_000_000)
+    drift_bound: float = Field(0.25, gt=0)
+    bundle_age_bound_hours: float = Field(168, ge=0)
     reload_seconds: float = Field(2.0, gt=0)
     log_level: Literal["debug", "info", "warning", "error"] = "info"
 

@@ -19,6 +19,7 @@ from offline.data.dataset import Dataset
 from offline.data.errors import DataError
 from offline.data.readers import Reading
 from offline.data.split import Split, by_time
+from offline.drift import reference
 from offline.evaluate.evaluation import Evaluation, evaluate_funnel
 from offline.evaluate.objectives import by_objective
 from offline.evaluate.page import Extras, Figures
@@ -107,7 +108,12 @@ def run(reading: Reading, out: Path, config: JobConfig, phases: Phases) -> Path:
     with phases("refit"):
         trained = refit(reading, learned, config, evaluation)
         trained = replace(
-            trained, gate=gate, rankers_end=exam.cut, settings=told(config), seconds=phases.seconds
+            trained,
+            gate=gate,
+            rankers_end=exam.cut,
+            settings=told(config),
+            seconds=phases.seconds,
+            drift=reference(trained.models, learned.rankers, exam),
         )
     with phases("publish"):
         folder = write_bundle(trained, out)

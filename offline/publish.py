@@ -21,6 +21,7 @@ from app.contracts import Matrix, StageError
 from app.features import COARSE_VIEW, names, view_hash
 from app.integrity import digest, sha256
 from app.manifest import FORMAT, MANIFEST, FileFact, GateFact, Manifest, SizesFact
+from app.observe.drift import DRIFT, Reference, write_reference
 from app.placing import arrays_of
 from app.preferences import Preferences
 from app.rank.blend import write_blend
@@ -58,6 +59,7 @@ class Trained:
     index: Callable[[Matrix], faiss.Index] = flat_index
     hybrid: Hybrid | None = None  # stands in for the fine ranker
     several: Several | None = None  # their blend stands in for the fine ranker
+    drift: Reference | None = None  # what live traffic is held against
 
 
 def write_bundle(trained: Trained, out: Path) -> Path:
@@ -74,6 +76,8 @@ def write_bundle(trained: Trained, out: Path) -> Path:
             write_hybrid(trained.hybrid, folder / HYBRID)
         if trained.several:
             write_blend(trained.several.models, trained.several.weights, folder)
+        if trained.drift:
+            write_reference(trained.drift, folder / DRIFT)
         files = {
             path.name: FileFact(bytes=path.stat().st_size, sha256=sha256(path))
             for path in sorted(folder.iterdir())

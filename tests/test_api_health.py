@@ -18,6 +18,7 @@ def test_a_service_with_a_bundle_is_alive_and_ready(api):
         "ready": True,
         "bundle": current(api.service.settings.out).name,
         "refused": None,
+        "warnings": [],
         "redis": "ok",
     }
 

@@ -18,13 +18,14 @@ async def healthz() -> dict[str, str]:
 
 @router.get("/readyz", summary="Is a bundle in service?")
 async def readyz(http: Request) -> Response:
-    """Say whether a bundle is in service, verified and warmed up; and what was refused."""
+    """Say whether a bundle is in service, verified and warmed up; and what is wrong with it."""
     service: Service = http.app.state.service
     deployment = service.deployment
     told = {
         "ready": deployment is not None,
         "bundle": deployment.bundle.version if deployment else None,
         "refused": service.refusal,
+        "warnings": list(service.vigil.warnings),
         "redis": "down" if service.store.breaker.is_open else "ok",
     }
     return Response(orjson.dumps(told), 200 if deployment else 503, media_type="application/json")

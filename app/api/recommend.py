@@ -98,6 +98,7 @@ async def _answer(
     service.metrics.answer([(d["stage"], d["outcome"]) for d in named], answer.fallback(slate))
     shown = [item["item_id"] for item in found]
     service.impressions.note(request_id, body.user_id or "", shown)
+    deployment.drift.note(slate.chosen)
     service.log_served(deployment, done.asked, request_id, shown, slate)
     told: dict[str, Any] = {
         "request_id": request_id,

@@ -4,7 +4,7 @@ One ``Metrics`` lives in each worker. With several workers ``PROMETHEUS_MULTIPRO
 a fresh folder before this module is imported; a scrape of any worker then answers for all.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Generic, TypeVar
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
@@ -45,6 +45,7 @@ class Metrics:
         self._funnel_families()
         self._state_families()
         self._item_families()
+        self._drift_families()
 
     def request(self, route: str, status: int, seconds: float) -> None:
         """Record one HTTP answer, whatever its status; ``seconds`` counts from arrival."""
@@ -124,6 +125,15 @@ class Metrics:
         self._live_items.set(taken)
         self._waiting_items.set(waiting)
 
+    def drift(self, found: Mapping[str, float]) -> None:
+        """Say how far each feature of what is served has moved from the bundle's."""
+        for feature, index in found.items():
+            self._drift[feature,].set(index)
+
+    def bundle_age(self, seconds: float) -> None:
+        """Say how long ago the bundle in service was made."""
+        self._age.set(seconds)
+
     def scrape(self) -> bytes:
         """Give all metrics as Prometheus text, summed over the workers where there are several."""
         everyone = CollectorRegistry()
@@ -200,6 +210,19 @@ class Metrics:
             "live_items", "Items that stand beside the bundle in spare rows."
         )
         self._waiting_items = self._largest("waiting_items", "Items that wait for a spare row.")
+
+    def _drift_families(self) -> None:
+        drift = Gauge(
+            "recfunnel_drift_psi",
+            "Population stability index of what is served against the bundle's.",
+            ("feature",),
+            registry=self._registry,
+            multiprocess_mode="livemax",
+        )
+        self._drift: _Children[Gauge] = _Children(drift.labels)
+        self._age = self._largest(
+            "bundle_age_seconds", "How long ago the bundle in service was made."
+        )
 
     def _largest(self, name: str, text: str) -> Gauge:
         return Gauge(

@@ -1,0 +1,155 @@
+"""How far what is served has moved from what was when the bundle was made.
+
+The population stability index (Lewis: An introduction to credit scoring, 1994; Siddiqi: Credit
+risk scorecards, 2006) of chosen features and of the fine score, over the ranked items of lists:
+``Σ (p - q)·ln(p / q)`` with q the bundle's share of a bin and p that of lately served items. By
+custom less than 0.1 is no shift, and more than 0.25 a large one.
+"""
+
+from collections import deque
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TypeAlias
+
+import numpy as np
+import orjson
+from numpy.typing import NDArray
+
+from app.contracts import ORGANIC, Candidates, Matrix, Scores, Selection
+from app.features import FINE_VIEW, names
+
+DRIFT = "drift.json"  # in a bundle
+SCORE = "score"  # of the fine ranker, beside the features
+WATCHED = (
+    *("channels", "fused", "share_7d", "share_90d", "liked_share", "age"),
+    *("taste_factors", "taste_content", "category_lift", "factors_last20"),
+    *("habit_popularity", "user_events", "user_liked", "user_gap"),
+)
+BINS = 10  # with as many items of the bundle's each; what is missing is one more
+LEAST = 1e-3  # share that an empty bin counts as: one item is no shift
+FEWEST = 300.0  # lists, by their weight, below which nothing is concluded
+HALF_LIFE = 6 * 3_600.0  # seconds at which a list counts half
+KEPT = 200  # newest lists that wait to be counted; those before them are not
+
+Floats: TypeAlias = NDArray[np.float64]
+Shown: TypeAlias = tuple[Candidates, NDArray[np.int8]]  # a list, and its slots
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Bins:
+    """One column's distribution when the bundle was made."""
+
+    edges: Floats  # (b - 1,) ascending
+    shares: Floats  # (b + 1,) of the items in each bin; the last is of those without a value
+
+    @classmethod
+    def of(cls, values: Scores) -> "Bins":
+        """Make bins that hold as many of these values each, as far as values are distinct."""
+        known = values[np.isfinite(values)].astype(np.float64)
+        inner = np.linspace(0.0, 1.0, BINS + 1)[1:-1]
+        edges = np.unique(np.quantile(known, inner)) if len(known) else np.empty(0)
+        return cls(edges, counted(edges, values) / max(len(values), 1))
+
+
+def counted(edges: Floats, values: Scores) -> Floats:
+    """Count the values in each bin, (b + 1,); the last count is of what is not finite."""
+    known = np.isfinite(values)
+    places = np.where(known, np.searchsorted(edges, values, side="right"), len(edges) + 1)
+    return np.bincount(places, minlength=len(edges) + 2).astype(np.float64)
+
+
+def psi(expected: Floats, counts: Floats) -> float:
+    """Give the population stability index of counts against expected shares, (b,) each."""
+    q = np.maximum(expected, LEAST)
+    p = np.maximum(counts / max(float(counts.sum()), 1e-9), LEAST)
+    return float(((p - q) * np.log(p / q)).sum())
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Reference:
+    """What the published funnel shows the users of the test window."""
+
+    columns: Mapping[str, Bins]
+
+    @classmethod
+    def of(cls, features: Matrix, scores: Scores) -> "Reference":
+        """Describe the items of many lists: the fine view's columns (n, f), and scores (n,)."""
+        return cls({name: Bins.of(values) for name, values in _columns(features, scores).items()})
+
+
+def _columns(features: Matrix, scores: Scores) -> dict[str, Scores]:
+    view = names(FINE_VIEW)
+    return {name: features[:, view.index(name)] for name in WATCHED} | {SCORE: scores}
+
+
+@dataclass(slots=True, eq=False)
+class Drift:
+    """Counts what one worker serves with one bundle. ``note`` is all that an answer pays for."""
+
+    reference: Reference | None  # None: the bundle has none, and nothing is counted
+    weight: float = field(default=0.0, init=False)  # of the lists counted
+    _waiting: deque[Shown] = field(default_factory=lambda: deque(maxlen=KEPT), init=False)
+    _counts: dict[str, Floats] = field(default_factory=dict, init=False)
+    _counted_at: float = field(default=0.0, init=False)
+
+    def note(self, chosen: Selection) -> None:
+        """Take note of a list."""
+        self._waiting.append((chosen.pool, chosen.slots))
+
+    def count(self, now: float) -> dict[str, float]:
+        """Count what was noted, and give the index of each column; too few lists give none."""
+        if self.reference is None:
+            return {}
+        fade = float(np.exp2(-max(now - self._counted_at, 0.0) / HALF_LIFE))
+        self._counted_at = now
+        taken = [self._waiting.popleft() for _ in range(len(self._waiting))]
+        ranked = [one for one in taken if one[0].features.shape[1] == len(names(FINE_VIEW))]
+        self.weight = self.weight * fade + len(ranked)
+        features, scores = _ranked(ranked)
+        found = {}
+        for name, values in _columns(features, scores).items():
+            bins = self.reference.columns[name]
+            before = self._counts.get(name, np.zeros(len(bins.shares)))
+            self._counts[name] = before * fade + counted(bins.edges, values)
+            found[name] = psi(bins.shares, self._counts[name])
+        return found if self.weight >= FEWEST else {}
+
+
+def _ranked(lists: Sequence[Shown]) -> tuple[Matrix, Scores]:
+    """Give features and scores of what the ranking, not chance or the house, put into lists."""
+    nothing = np.empty((0, len(names(FINE_VIEW))), np.float32)
+    features = [pool.features[slots == ORGANIC] for pool, slots in lists]
+    scores = [pool.scores[slots == ORGANIC] for pool, slots in lists]
+    return np.concatenate([nothing, *features]), np.concatenate([nothing[:, 0], *scores])
+
+
+def described(lists: Sequence[Selection]) -> Reference:
+    """Describe what lists show, as it is counted later."""
+    return Reference.of(*_ranked([(chosen.pool, chosen.slots) for chosen in lists]))
+
+
+def write_reference(reference: Reference, path: Path) -> None:
+    """Write it as JSON."""
+    stored = {
+        name: {"edges": bins.edges.tolist(), "shares": bins.shares.tolist()}
+        for name, bins in reference.columns.items()
+    }
+    path.write_bytes(orjson.dumps(stored, option=orjson.OPT_INDENT_2))
+
+
+def read_reference(path: Path) -> Reference:
+    """Read what ``write_reference`` wrote.
+
+    Raises:
+        OSError: there is no such file.
+        ValueError: it is damaged.
+        KeyError: a column that is watched is absent.
+    """
+    stored = orjson.loads(path.read_bytes())
+    return Reference(
+        {
+            name: Bins(np.array(stored[name]["edges"]), np.array(stored[name]["shares"]))
+            for name in (*WATCHED, SCORE)
+        }
+    )

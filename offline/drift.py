@@ -1,0 +1,43 @@
+"""What the published funnel shows the users of the test window: live traffic is held against it."""
+
+import asyncio
+from dataclasses import replace
+
+import numpy as np
+
+from app.artifacts import Models
+from app.assemble import Rankers
+from app.contracts import Request, Selection
+from app.cpu import Cpu
+from app.funnel import Funnel
+from app.observe.drift import Reference, described
+from offline.evaluate.asked import names
+from offline.exam import Exam
+from offline.replay import ask_once, build, sample
+
+LISTS = 500  # asked for, at most
+K = 10
+
+
+def reference(models: Models, rankers: Rankers, exam: Exam) -> Reference:
+    """Ask the funnel as it is published for users of the test window.
+
+    Those who came to the window without a history are asked for as strangers, so that these are as
+    many here as they were then.
+    """
+    cpu = Cpu(threads=1)
+    try:
+        funnel = build(models, replace(exam.wiring, cpu=cpu), rankers)
+        return described(asyncio.run(_asked(funnel, exam)))
+    finally:
+        cpu.close()
+
+
+async def _asked(funnel: Funnel, exam: Exam) -> list[Selection]:
+    users = sample(exam.users, LISTS, exam.seed)
+    rows = np.array([user.user for user in users], np.int64)
+    warm = (np.diff(exam.models.users.indptr)[rows] > 0).tolist()
+    return [
+        (await ask_once(funnel, Request(name if known else "", K, exam.seed, arrived=0.0))).chosen
+        for name, known in zip(names(exam.dataset, users), warm, strict=True)
+    ]
