@@ -11,6 +11,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.api import (
     blocked,
+    counts,
     errors,
     events,
     explain,
@@ -93,6 +94,7 @@ def create(settings: Settings | None = None) -> FastAPI:
         items.router,
         onboarding.router,
         users.router,
+        counts.router,
         health.router,
     ):
         app.include_router(router)

@@ -29,8 +29,7 @@ K = 10
 PERSISTENCE = 0.9  # of rank-biased overlap: the first ten places are 86 % of it
 SEED = 7
 GIVE_UP = 10.0  # seconds for a click to be seen
-ACCEPTED = 202
-COUNT = "liked_infd"  # the column that only grows: likes of all time
+OK, ACCEPTED = 200, 202
 console = Console()
 
 
@@ -71,35 +70,33 @@ class Asking:
         _, connection = await loop.create_connection(Connection, host, int(port))
         return cls(connection, f"{host}:{port}")
 
-    async def send(self, path: str, body: Any) -> tuple[int, Any]:
-        """Post a body; give status and answer."""
-        told = orjson.dumps(body)
-        head = f"POST {path} HTTP/1.1\r\nHost: {self._host}\r\nContent-Type: application/json\r\n"
-        reply = await self._connection.ask(
-            f"{head}Content-Length: {len(told)}\r\n\r\n".encode() + told
-        )
-        return reply.status, orjson.loads(reply.body)
-
-    async def list(self, user: str) -> list[str]:
-        """Ask for a user's list, without exploration."""
-        _, told = await self.send("/recommend", {"user_id": user, "k": K, "explore": False})
-        return [item["item_id"] for item in told["items"]]
-
-    async def count(self, item: str) -> float:
-        """Ask how often the worker knows an item to be liked."""
-        only = {"k": 1, "filter": f'item_id == "{item}"', "explain": True}
-        _, told = await self.send("/recommend", only)
-        return float(told["items"][0]["explain"]["features"][COUNT])
-
-    async def click(self, user: str, item: str) -> None:
-        """Tell of a click, and wait until it is acknowledged.
+    async def _asked(self, what: str, body: bytes) -> Any:
+        """Ask, and give the answer.
 
         Raises:
             RuntimeError: it is refused.
         """
-        status, told = await self.send("/events", {"user_id": user, "item_id": item})
-        if status != ACCEPTED:
-            raise RuntimeError(f"a click was refused: {told}")
+        head = f"{what} HTTP/1.1\r\nHost: {self._host}\r\nContent-Type: application/json\r\n"
+        sent = f"{head}Content-Length: {len(body)}\r\n\r\n".encode() + body
+        reply = await self._connection.ask(sent)
+        if reply.status not in {OK, ACCEPTED}:
+            raise RuntimeError(f"{what} was answered by {reply.status}: {reply.body.decode()}")
+        return orjson.loads(reply.body)
+
+    async def list(self, user: str) -> list[str]:
+        """Ask for a user's list, without exploration."""
+        body = {"user_id": user, "k": K, "explore": False}
+        told = await self._asked("POST /recommend", orjson.dumps(body))
+        return [item["item_id"] for item in told["items"]]
+
+    async def count(self, item: str) -> float:
+        """Ask how many likes of an item the worker knows."""
+        told = await self._asked(f"GET /items/{item}/counts", b"")
+        return float(told["liked"])
+
+    async def click(self, user: str, item: str) -> None:
+        """Tell of a click, and wait until it is acknowledged."""
+        await self._asked("POST /events", orjson.dumps({"user_id": user, "item_id": item}))
 
     def close(self) -> None:
         """End the connection."""

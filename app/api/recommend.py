@@ -97,7 +97,7 @@ async def _answer(
     service.metrics.steps(slate.steps)
     service.metrics.answer([(d["stage"], d["outcome"]) for d in named], answer.fallback(slate))
     shown = [item["item_id"] for item in found]
-    service.impressions.note(request_id, body.user_id or "", shown)
+    service.impressions.note(request_id, body.user_id or "", shown, body.scene)
     deployment.drift.note(slate.chosen)
     service.log_served(deployment, done.asked, request_id, shown, slate)
     told: dict[str, Any] = {

@@ -17,6 +17,7 @@ from app.contracts import Rows, Scores, StageError, Times
 from app.preferences import Preferences
 from app.state.events import Interpreter, stream_key
 from app.state.impressions import shown_key
+from app.state.scenes import RecentLists
 from app.state.store import Store
 
 log = logging.getLogger(__name__)
@@ -42,7 +43,8 @@ class CrowdState(Protocol):
     """What learns of what everybody does: a ``Live``, or two copies of one that take turns."""
 
     def apply(self, rows: Rows, weights: Scores, times: Times) -> None: ...
-    def expose(self, rows: Rows) -> None: ...
+    def expose(self, rows: Rows, scene: str = "") -> None: ...
+    def succeed(self, rows: Rows, scene: str) -> None: ...
     def reach(self, stream: str, first: str, last: str) -> None: ...
 
 
@@ -93,6 +95,7 @@ class Follower:
     _positions: list[bytes] = field(init=False)
     _events_seen: RecentIds = field(default_factory=RecentIds, init=False)
     _slates_seen: RecentIds = field(default_factory=RecentIds, init=False)
+    _lists: RecentLists = field(default_factory=RecentLists, init=False)
 
     def __post_init__(self) -> None:
         self._keys = (stream_key(self.prefix).encode(), shown_key(self.prefix).encode())
@@ -140,19 +143,37 @@ class Follower:
         if not fresh:
             return
         arrivals, said = zip(*fresh, strict=True)
-        _, _, items, types, values, timestamps, _ = zip(*said, strict=True)
+        told = zip(*(one[: len(EVENT)] for one in said), strict=True)
+        _, _, items, types, values, timestamps, requests = told
         # A clock that runs ahead must not age everybody else's events.
         times = np.minimum(np.array(timestamps), np.array(arrivals))
         interpreter = Interpreter(self.ids, self.preferences, self.time_shift)
-        known = interpreter.read(items, types, values, times)
+        known, places = interpreter.known(items, types, values, times)
         self.live.apply(known.rows, known.weights, known.times)
+        self._succeed([requests[at] for at in places], known.rows, known.weights)
         self.applied += len(known)
 
     def _expose(self, entries: Sequence[Entry]) -> None:
         read = self._decode(entries, SHOWN)
-        fresh = [said[2] for _, said in read if self._is_new(self._slates_seen, said[0])]
-        rows = self.ids.rows([item for items in fresh for item in items if isinstance(item, str)])
-        self.live.expose(rows[rows >= 0])
+        fresh = [said for _, said in read if self._is_new(self._slates_seen, said[0])]
+        by_scene: dict[str, list[str]] = {}
+        for request, _, items, *scene in fresh:
+            name = scene[0] if scene and isinstance(scene[0], str) else ""
+            by_scene.setdefault(name, []).extend(i for i in items if isinstance(i, str))
+            self._lists.note(request, name)
+        for name, items in by_scene.items():
+            rows = self.ids.rows(items)
+            self.live.expose(rows[rows >= 0], name)
+
+    def _succeed(self, requests: Sequence[str | None], rows: Rows, weights: Scores) -> None:
+        """Count what was liked for the scenes of the lists that events name."""
+        by_scene: dict[str, list[int]] = {}
+        for at, request in enumerate(requests):
+            scene = self._lists.scene(request) if request else None
+            if scene and weights[at] > 0:
+                by_scene.setdefault(scene, []).append(at)
+        for scene, places in by_scene.items():
+            self.live.succeed(rows[places], scene)
 
     def _is_new(self, seen: RecentIds, name: Hashable) -> bool:
         new = seen.is_new(name)
@@ -163,7 +184,7 @@ class Follower:
         """Give arrival and content of each entry that begins like this; count the others."""
         arrivals = [int(name.partition(b"-")[0]) / 1000.0 for name, _ in entries]
         read = [
-            (arrival, said[: len(shape)])
+            (arrival, said)
             for arrival, said in zip(arrivals, _parsed(entries), strict=True)
             if isinstance(said, list)
             and len(said) >= len(shape)

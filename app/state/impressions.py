@@ -36,19 +36,19 @@ class Impressions:
         self._prefix = prefix
         self._key = shown_key(prefix)
         self._capacity = capacity
-        self._queue: deque[tuple[str, str, list[str]]] = deque()
+        self._queue: deque[tuple[str, str, list[str], str]] = deque()
         self._something = asyncio.Event()
         self._writing = asyncio.Lock()
 
     def __len__(self) -> int:
         return len(self._queue)
 
-    def note(self, request_id: str, user: str, item_ids: Sequence[str]) -> None:
+    def note(self, request_id: str, user: str, item_ids: Sequence[str], scene: str = "") -> None:
         """Take note of a slate; at once, and without fail."""
         if len(self._queue) >= self._capacity:
             self.dropped += 1
             return
-        self._queue.append((request_id, user, list(item_ids)))
+        self._queue.append((request_id, user, list(item_ids), scene))
         self._something.set()
 
     async def run(self) -> None:
@@ -77,13 +77,13 @@ class Impressions:
                 await self._write([self._queue[at] for at in range(min(AT_ONCE, len(self)))])
             self._something.clear()
 
-    async def _write(self, batch: list[tuple[str, str, list[str]]]) -> None:
+    async def _write(self, batch: list[tuple[str, str, list[str], str]]) -> None:
         stream = ("XADD", self._key, "MAXLEN", "~", self.limit, "*", "e")
         commands: list[tuple[Part, ...]] = [(*stream, orjson.dumps(slate)) for slate in batch]
         if self.remembered:
             commands += [
                 command
-                for _, user, items in batch
+                for _, user, items, _ in batch
                 if user and items
                 for command in remember(self._prefix, user, items, self.remembered)
             ]

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from app.artifacts import DAY, HALF_LIVES, Popularity
 from app.contracts import Proposal, Rows, Scores, Standing, Times
 from app.growing import longer
+from app.state.scenes import Scenes
 
 POPULAR = HALF_LIVES.index(90 * DAY)  # "popular" forgets slowly
 TRENDING = HALF_LIVES.index(7 * DAY)
@@ -42,6 +43,7 @@ class Live:
         self.exposures = np.zeros(self.counts.shape[1], np.float64)  # (n,) times shown
         self.clicks = np.zeros(self.counts.shape[1], np.float64)  # (n,) live positive events
         self.trials = 0.0  # how often any item was shown
+        self.scenes = Scenes(len(self.first_seen))
         self.reached: Mapping[str, tuple[str, str]] = {}  # see ``Standing``
         self.listed: Mapping[str, tuple[str, str]] = {}
         self._opened = np.zeros(n, np.bool_)  # (n,) rows of items that came after the bundle
@@ -79,10 +81,16 @@ class Live:
         np.add.at(self.clicks, rows, (positive > 0).astype(np.float64))
         self._changes += 1
 
-    def expose(self, rows: Rows) -> None:
-        """Count one more impression for each of these items."""
+    def expose(self, rows: Rows, scene: str = "") -> None:
+        """Count one more impression for each of these items, in a scene; "" is none."""
         np.add.at(self.exposures, rows, 1.0)
         self.trials += len(rows)
+        if scene:
+            self.scenes.show(rows, scene)
+
+    def succeed(self, rows: Rows, scene: str) -> None:
+        """Count one more positive event for each of these items, on a list of this scene."""
+        self.scenes.like(rows, scene)
 
     def tried(self, rows: Rows) -> NDArray[np.float64]:
         """Count how often each item was tried, (n,): shown, and once by being in the bundle."""
@@ -102,6 +110,7 @@ class Live:
         """Begin with an item that came after the bundle, new since ``since``, unix seconds."""
         self.counts[:, row] = self.liked[:, row] = 0.0
         self.exposures[row] = self.clicks[row] = 0.0
+        self.scenes.open(row)
         self.first_seen[row], self._opened[row] = since, True
         self._changes += 1
 

@@ -91,9 +91,13 @@ class Turns(Generic[Reader]):
         self.change(partial(Live.apply, rows=rows, weights=weights, times=times))
         self._is_sorted = False
 
-    def expose(self, rows: Rows) -> None:
+    def expose(self, rows: Rows, scene: str = "") -> None:
         """See ``Live.expose``."""
-        self.change(partial(Live.expose, rows=rows))
+        self.change(partial(Live.expose, rows=rows, scene=scene))
+
+    def succeed(self, rows: Rows, scene: str) -> None:
+        """See ``Live.succeed``."""
+        self.change(partial(Live.succeed, rows=rows, scene=scene))
 
     def reach(self, stream: str, first: str, last: str) -> None:
         """See ``Live.reach``."""

@@ -1,0 +1,67 @@
+"""``/items/{id}/counts``: what everybody does with an item, as this worker knows it."""
+
+from typing import Annotated, Any
+
+import numpy as np
+import orjson
+from fastapi import APIRouter, Path, Request, Response
+from pydantic import BaseModel, Field
+
+from app.api.errors import RefusalError
+from app.api.models import Error, PublicId
+from app.artifacts import DAY, HALF_LIVES
+from app.service import Service
+
+router = APIRouter(tags=["items"])
+ERRORS: dict[int | str, dict[str, Any]] = {404: {"model": Error, "description": "No such item."}}
+
+
+class InScene(BaseModel):
+    """What became of an item in one scene."""
+
+    shown: float
+    liked: float = Field(description="Positive events that name a list of the scene.")
+
+
+class Counts(BaseModel):
+    """What everybody did with an item."""
+
+    item_id: str
+    shown: float = Field(description="In lists, since the bundle's data end.")
+    liked: float = Field(description="Positive events since then.")
+    trend: dict[str, float] = Field(description="Likes, fading, by half-life in days.")
+    scenes: dict[str, InScene]
+
+
+@router.get(
+    "/items/{item_id}/counts",
+    summary="What everybody does with an item",
+    response_model=Counts,
+    responses=ERRORS,
+)
+async def get_counts(
+    http: Request, item_id: Annotated[PublicId, Path(examples=["50"])]
+) -> Response:
+    """Give the live counts of an item: all workers have the same within a second."""
+    service: Service = http.app.state.service
+    if service.deployment is None:
+        raise RefusalError(503, service.refusal or "the service is starting", retry_after=1)
+    row = service.deployment.bundle.models.catalogue.ids.row(item_id)
+    if row < 0:
+        raise RefusalError(404, f"there is no item {item_id}", "item_id")
+    live = service.deployment.live
+    trend = live.liked_at(live.now, np.array([row]))[:, 0]
+    told = {
+        "item_id": item_id,
+        "shown": float(live.exposures[row]),
+        "liked": float(live.clicks[row]),
+        "trend": {
+            "all" if np.isinf(h) else f"{h / DAY:g}": round(float(likes), 6)
+            for h, likes in zip(HALF_LIVES, trend, strict=True)
+        },
+        "scenes": {
+            scene: {"shown": shown, "liked": liked}
+            for scene, (shown, liked) in live.scenes.of(row).items()
+        },
+    }
+    return Response(orjson.dumps(told), media_type="application/json")
