@@ -29,7 +29,7 @@ from app.onboarding import proposals
 from app.run import Run
 from app.served.asked import Asked
 from app.served.log import ServedLog
-from app.served.record import Served
+from app.served.record import Served, lean
 from app.settings import Settings
 from app.state.archiver import UNLIMITED, is_in_use
 from app.state.follower import Follower
@@ -160,11 +160,10 @@ class Service:
     ) -> None:
         """Take note of an answer, should it belong to the share that is logged."""
         if self.served.wants(asked.seed):
-            version, deciding = deployment.bundle.version, self._deciding
+            version, kept = deployment.bundle.version, lean(slate)
+            worker = (self._deciding, self._name, self.shelf.place)
             self.served.note(
-                Served(
-                    request_id, time(), version, CONTROL, asked, items, slate, deciding, self._name
-                )
+                Served(request_id, time(), version, CONTROL, asked, items, kept, *worker)
             )
 
     def quality(self) -> float:

@@ -2,7 +2,7 @@
 
 import random
 import time
-from contextlib import closing
+from contextlib import closing, contextmanager
 
 import numpy as np
 import pytest
@@ -13,16 +13,20 @@ from app.bundle import current
 from app.cpu import Cpu
 from app.served.log import served_key
 from app.settings import PolicySettings, Settings, SettingsError
-from app.state.events import stream_key
+from app.state.events import Event, stream_key
 from app.state.impressions import shown_key
 from offline import cli
 from offline.archive.command import archive, folder_of
+from offline.archive.files import id_of
+from offline.pointer import point_to
 from offline.rerun.again import Reruns
 from offline.rerun.command import _order
 from offline.rerun.differences import differing
 from offline.rerun.rebuilt import LostError
 from offline.rerun.tape import Tape
 from tests.conftest import ITEMS, USERS, hosted, leisurely, until
+from tests.test_bundle import edit_manifest
+from tests.test_service import another_version
 
 ASKED = 220
 
@@ -182,6 +186,96 @@ def test_stages_that_failed_then_fail_again(reruns):
     assert not np.array_equal(again.arrays["scores"][:, 3], entry.arrays["scores"][:, 3])
 
 
+def test_an_answer_that_the_clock_cut_off_cannot_be_run_again(busy, link, tmp_path, reruns):
+    settings = busy.model_copy(update={"key_prefix": f"{busy.key_prefix}-late"})
+    with hosted(settings) as service:
+        service.service.settings = settings.model_copy(update={"budget_ms": 0.001})
+        service.recommend("u1")
+        until(lambda: link.xlen(served_key(settings.key_prefix)))
+    (entry,) = Tape(link, settings.key_prefix, tmp_path).served()
+    with pytest.raises(LostError, match="the clock cut this answer off"):
+        reruns.run(entry)
+
+
+def test_answers_of_a_second_bundle_that_began_later_are_run_again(out, redis_url, link, tmp_path):
+    settings = leisurely(out=out, redis_url=redis_url, reload_seconds=0.05)
+    key, chance = stream_key(settings.key_prefix), random.Random(5)
+    with hosted(settings) as service:
+        for _ in range(4):
+            tell(service.client, chance)
+        newest = [int(name.split(b"-")[0]) for name, _ in link.xrange(key)]
+        until(lambda: time.time() * 1000 > newest[-1] + 2)
+        later = edit_manifest(another_version(out, "later"), data_end=time.time())
+        tell(service.client, chance)
+        first = service.recommend("u1")["bundle"]
+        point_to(later)
+        until(lambda: service.recommend("u2")["bundle"] == later.name)
+        tell(service.client, chance)
+        answers = [service.recommend(f"u{n}", k=20) for n in range(5)]
+    tape = Tape(link, settings.key_prefix, tmp_path)
+    with closed_after(settings, tape) as reruns:
+        entries = sorted(tape.served(), key=_order)
+        assert {entry.told["bundle"] for entry in entries} == {first, later.name}
+        last = tape.find(answers[-1]["request_id"])
+        assert id_of(last.told["standing"][0]["events"][0])[0] > newest[-1]
+        assert [differing(entry, reruns.run(entry)) for entry in entries] == [[]] * len(entries)
+        again = reruns.run(last, bundle=first)  # which knows of earlier events, too
+        assert again.told["standing"][0]["events"][0] == link.xrange(key, count=1)[0][0].decode()
+
+
+def test_answers_of_a_worker_that_began_after_a_trim_are_run_again(busy, link, tmp_path):
+    settings = busy.model_copy(update={"key_prefix": f"{busy.key_prefix}-trim", "out": tmp_path})
+    key = stream_key(settings.key_prefix)
+    for n in range(40):
+        told = Event(event_id=f"e{n}", user=f"u{n}", item=f"i{n}", type="like")
+        link.xadd(key, {"e": told.entry()})
+    archive(settings, once=True)
+    link.xtrim(key, maxlen=10, approximate=False)
+    with hosted(settings.model_copy(update={"out": busy.out})) as service:
+        answer = service.recommend("u1")
+        until(lambda: link.xlen(served_key(settings.key_prefix)))
+    tape = Tape(link, settings.key_prefix, folder_of(settings))
+    with closed_after(busy, tape) as reruns:
+        entry = tape.find(answer["request_id"])
+        assert differing(entry, reruns.run(entry)) == []
+
+
+def test_what_rests_on_items_told_says_that_it_cannot_be_run_again(busy, link, tmp_path):
+    settings = busy.model_copy(update={"key_prefix": f"{busy.key_prefix}-told"})
+    with hosted(settings) as service:
+        service.client.put("/items/new", json={"title": "Night"}).raise_for_status()
+        renewed = service.recommend("u3")["request_id"]
+        until(lambda: link.xlen(served_key(settings.key_prefix)) == 1)
+    tape = Tape(link, settings.key_prefix, tmp_path)
+    with (
+        closed_after(settings, tape) as reruns,
+        pytest.raises(LostError, match="items had been put or deleted"),
+    ):
+        reruns.run(tape.find(renewed))
+
+
+def test_an_empty_list_is_the_same_from_the_archive_too(busy, link, tmp_path):
+    settings = busy.model_copy(update={"key_prefix": f"{busy.key_prefix}-none", "out": tmp_path})
+    with hosted(settings.model_copy(update={"out": busy.out})) as service:
+        answer = service.recommend("u1", filter='category == "none"')
+        assert answer["items"] == []
+        until(lambda: link.xlen(served_key(settings.key_prefix)))
+    archive(settings, once=True)
+    link.delete(served_key(settings.key_prefix))
+    tape = Tape(link, settings.key_prefix, folder_of(settings))
+    with closed_after(busy, tape) as reruns:
+        entry = tape.find(answer["request_id"])
+        assert differing(entry, reruns.run(entry)) == []
+
+
+@contextmanager
+def closed_after(settings, tape):
+    cpu = Cpu(threads=1)
+    with closing(Reruns(settings, tape, cpu)) as made:
+        yield made
+    cpu.close()
+
+
 def command(busy, *arguments):
     environment = {"REDIS_URL": busy.redis_url, "RECFUNNEL_KEY_PREFIX": busy.key_prefix}
     whole = ["replay", "--out", str(busy.out), *arguments]
@@ -207,6 +301,13 @@ def test_the_command_runs_the_newest_again(busy):
     assert found.exit_code == 0, found.output
     assert "the same, bit for bit" in found.output
     assert "100.0% of a list's items are kept" in found.output
+
+
+def test_a_bundle_that_was_removed_is_named_and_the_others_are_run_again(busy, reruns):
+    found = command(busy, "--last", "5", "--bundle", "removed")
+    assert found.exit_code == 0, found.output
+    assert "cannot be run again: " in found.output
+    assert "removed" in found.output
 
 
 def test_what_cannot_be_run_again_is_said_in_a_sentence(busy):

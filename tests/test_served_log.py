@@ -88,6 +88,15 @@ def test_a_session_s_history_is_logged_as_it_was_sent(api):
     assert asked.history[0][3] == asked.history[1][3] + 1
 
 
+def test_what_waits_to_be_written_holds_nothing_as_long_as_the_catalogue(api, monkeypatch):
+    noted = []
+    monkeypatch.setattr(api.service.served, "note", noted.append)
+    answer = api.recommend("u4", filter='category != "war"')
+    (waiting,) = noted
+    assert (len(waiting.slate.query.excluded), waiting.slate.query.rules) == (0, ())
+    assert waiting.entry().told["items"] == [item["item_id"] for item in answer["items"]]
+
+
 @pytest.mark.parametrize("share", [0.0, 0.5])
 def test_only_the_share_asked_for_is_logged_with_the_settings_that_are_not_the_default(
     trained, redis_url, share

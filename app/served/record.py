@@ -1,7 +1,7 @@
 """From an answer to its entry in the served log: what was shown, why, and how to make it again."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -31,6 +31,7 @@ class Served:
     slate: Slate
     settings: Mapping[str, Any]  # those that decide what is shown and are not the default
     worker: str
+    shelf: str = ""  # the last change of an item that this worker knew; "": of none
 
     def entry(self) -> Entry:
         """Give what is kept of it."""
@@ -41,6 +42,7 @@ class Served:
             "bundle": self.bundle,
             "variant": self.variant,
             "worker": self.worker,
+            "shelf": self.shelf,
             "settings": self.settings,
             "asked": asdict(self.asked),
             "items": list(self.items),
@@ -61,6 +63,12 @@ class Served:
             pool.features,
         )
         return Entry(told, dict(zip(ARRAYS, arrays, strict=True)))
+
+
+def lean(slate: Slate) -> Slate:
+    """Let go of what no entry tells: a byte for each item of the catalogue, and the filters."""
+    query = replace(slate.query, excluded=np.empty(0, np.bool_), rules=())
+    return replace(slate, query=query, chosen=replace(slate.chosen, trace=list))
 
 
 def asked_of(entry: Entry) -> Asked:

@@ -55,6 +55,11 @@ class Shelf:
         self._position = NOWHERE
         self._listeners: list[Callable[[Item], None]] = []
 
+    @property
+    def place(self) -> str:
+        """Give the place in the stream of the last change known; "" before any item was told."""
+        return self._position.decode() if self.items else ""
+
     def attach(self, listener: Callable[[Item], None]) -> None:
         """Tell the listener of every item known, and of every change from now on."""
         for item in self.items.values():

@@ -21,6 +21,8 @@ from app.state.impressions import shown_key
 Raw: TypeAlias = tuple[bytes, Mapping[bytes, bytes]]  # id, and fields, as the server says them
 Row: TypeAlias = Mapping[str, Any]
 
+WIDE = ARRAYS[3:]  # those that have several numbers an item
+KINDS = ("<i4", "|i1", "<f4", "<f4", "<i2", "<f4", "<f4")
 FEATURES_AT_ONCE = 2_000  # served lists in one file: some 10 MB before they are compressed
 EVENT_COLUMNS = {
     "stream_id": pl.String,
@@ -107,6 +109,7 @@ def _served(name: str, fields: Mapping[bytes, bytes]) -> Row | None:
     told, asked = dict(entry.told), entry.told["asked"]
     top = {key: told.pop(key) for key in ("request_id", "at", "bundle", "variant", "items")}
     flat = {name: entry.arrays[name].ravel().tolist() for name in ARRAYS}
+    told["widths"] = [entry.arrays[name].shape[1] for name in WIDE]
     users = {"stream_id": name, "user": asked["user"], "scene": asked["scene"]}
     return {**users, **top, **flat, "told": orjson.dumps(told).decode()}
 
@@ -121,13 +124,9 @@ def entry_of(row: Row) -> Entry:
     """Make a served list's entry of its row again."""
     told = orjson.loads(row["told"])
     told |= {key: row[key] for key in ("request_id", "at", "bundle", "variant", "items")}
-    kinds = ("<i4", "|i1", "<f4", "<f4", "<i2", "<f4", "<f4")
-    n = len(row["items"])
-    arrays = {
-        name: np.array(row[name], kind).reshape((n,) if at < 3 else (n, -1))  # noqa: PLR2004
-        for at, (name, kind) in enumerate(zip(ARRAYS, kinds, strict=True))
-        if n or at < 3  # noqa: PLR2004
-    }
+    arrays = {name: np.array(row[name], kind) for name, kind in zip(ARRAYS, KINDS, strict=True)}
+    for name, width in zip(WIDE, told.pop("widths"), strict=True):
+        arrays[name] = arrays[name].reshape(len(row["items"]), width)
     return Entry(told, arrays)
 
 

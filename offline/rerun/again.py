@@ -131,13 +131,12 @@ class Reruns:
             BundleError: the bundle is gone, or not sound.
             SettingsError: a setting makes no sense.
         """
-        told, standing = entry.told, entry.told["standing"]
+        told = entry.told
         version = bundle or told["bundle"]
         deciding = told["settings"] if settings is None else settings
-        if standing is None or any(stage == "funnel" for stage, *_ in told["steps"][:-1]):
-            raise LostError("the clock cut this answer off; what was in hand then is not logged")
+        _refuse(entry)
         stage = self._stage(version, deciding)
-        stage.state.at(standing_of(entry))
+        stage.state.at(standing_of(entry), is_same=version == told["bundle"])
         stage.said.words = as_said(told["said"])
         is_same = version == told["bundle"] and deciding == told["settings"]
         failed = {name: how for name, how, *_ in told["steps"] if how != "ok"} if is_same else {}
@@ -158,3 +157,18 @@ class Reruns:
             said = Said(deployed.histories(NOWHERE).read)
             self._stages[key] = Stage(deployed, Rebuilt(deployed, self.tape), said, self.cpu)
         return self._stages[key]
+
+
+def _refuse(entry: Entry) -> None:
+    """Refuse what was made of more than is logged.
+
+    Raises:
+        LostError: it says of what.
+    """
+    told = entry.told
+    if told["standing"] is None or any(stage == "funnel" for stage, *_ in told["steps"]):
+        raise LostError("the clock cut this answer off; what was in hand then is not logged")
+    if told["shelf"]:
+        raise LostError(
+            "items had been put or deleted while it was served, and how they came is not logged"
+        )

@@ -14,6 +14,7 @@ from rich.progress import track
 from rich.table import Table
 
 from app.cpu import Cpu
+from app.manifest import BundleError
 from app.served.entry import Entry
 from app.served.record import standing_of
 from app.settings import Settings, SettingsError
@@ -90,7 +91,7 @@ def _many(reruns: Reruns, question: Question) -> None:
     for entry in track(entries, "Running again", console=Console(stderr=True)):
         try:
             again = reruns.run(entry, question.bundle, _changed(entry, question.changes))
-        except LostError as error:
+        except (LostError, BundleError) as error:
             outcomes[f"cannot be run again: {error}"] += 1
             continue
         found = differing(entry, again)

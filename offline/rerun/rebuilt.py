@@ -1,5 +1,6 @@
 """The crowd's state as a worker had it when it answered, made again from the streams."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -27,51 +28,59 @@ class Rebuilt:
     tape: Tape
     live: Live = field(init=False)
     _follower: Follower = field(init=False)
+    _starts: dict[str, str] = field(init=False)  # of each stream, the entry to begin with
 
     def __post_init__(self) -> None:
         self._begin()
 
-    def at(self, standing: Standing) -> None:
+    def at(self, standing: Standing, *, is_same: bool = True) -> None:
         """Come to where the state stood.
+
+        Args:
+            standing: of the worker that answered.
+            is_same: it had this bundle. Otherwise: to where it would have stood with this one.
 
         Raises:
             LostError: the streams no longer have, or no longer say, what it came from.
         """
-        if not self._can_go_on(standing):
+        own = f"{self._follower.since}-0"  # a worker begins there, or with the oldest entry left
+        starts = {name: span[0] if is_same else own for name, span in standing.reached.items()}
+        if not self._can_go_on(standing, starts):
             self._begin()
-        if standing.listed != self.live.listed:
-            for stream, (_, last) in standing.listed.items():
-                self._advance(stream, last)
+        self._starts |= starts
+        if _lasts(standing.listed) != _lasts(self.live.listed):
+            self._advance(standing.listed)
             self.live.refresh()
-        for stream, (_, last) in standing.reached.items():
-            self._advance(stream, last)
-        self._check(standing)
+        self._advance(standing.reached)
+        if is_same:
+            self._check(standing)
 
     def _begin(self) -> None:
         self.live = self.deployed.live()
         self._follower = self.deployed.follower(NOWHERE, self.live)
+        self._starts = {}
 
-    def _can_go_on(self, standing: Standing) -> bool:
+    def _can_go_on(self, standing: Standing, starts: Mapping[str, str]) -> bool:
         """Say whether all that this state knows was known then, its lists included."""
-        known, listed = self.live.reached, self.live.listed
-        ahead = any(
-            stream not in standing.reached or _is_after(last, standing.reached[stream][1])
-            for stream, (_, last) in known.items()
+        if any(starts.get(stream) != first for stream, first in self._starts.items()):
+            return False
+        sorts = _lasts(standing.listed) != _lasts(self.live.listed)
+        bounds = (standing.reached, *((standing.listed,) if sorts else ()))
+        return not any(
+            stream not in bound or _is_after(last, bound[stream][1])
+            for stream, (_, last) in self.live.reached.items()
+            for bound in bounds
         )
-        sorts = standing.listed != listed
-        later = sorts and any(
-            stream not in standing.listed or _is_after(last, standing.listed[stream][1])
-            for stream, (_, last) in known.items()
-        )
-        return not ahead and not later
 
-    def _advance(self, stream: str, last: str) -> None:
-        known = self.live.reached.get(stream)
-        if known and not _is_after(last, known[1]):
-            return
-        entries = self.tape.between(stream, known[1] if known else None, last)
-        for start in range(0, len(entries), STEP):
-            self._follower.take(stream, entries[start : start + STEP])
+    def _advance(self, to: Mapping[str, tuple[str, str]]) -> None:
+        for stream, (_, last) in to.items():
+            known = self.live.reached.get(stream)
+            after = known[1] if known else None
+            if after and not _is_after(last, after):
+                continue
+            entries = self.tape.between(stream, self._starts[stream], last, after)
+            for start in range(0, len(entries), STEP):
+                self._follower.take(stream, entries[start : start + STEP])
 
     def _check(self, standing: Standing) -> None:
         for stream, span in standing.reached.items():
@@ -89,6 +98,10 @@ class Rebuilt:
                 "the crowd's state comes out different: entries of the streams are missing, or "
                 "were erased since"
             )
+
+
+def _lasts(spans: Mapping[str, tuple[str, str]]) -> dict[str, str]:
+    return {stream: last for stream, (_, last) in spans.items()}
 
 
 def _is_after(one: str, other: str) -> bool:

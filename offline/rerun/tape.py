@@ -1,7 +1,7 @@
 """The streams as they were, from the archive and from what the server still has."""
 
 import itertools
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -29,10 +29,11 @@ class Tape:
     archive: Path
     _entries: dict[str, list[Entry]] = field(default_factory=dict, init=False)
 
-    def between(self, stream: str, after: str | None, last: str) -> list[Entry]:
-        """Give the entries after ``after``, or from the first on, up to ``last``."""
+    def between(self, stream: str, first: str, last: str, after: str | None = None) -> list[Entry]:
+        """Give the entries from ``first`` to ``last``, or only those of them after ``after``."""
         entries = self._followed(FOLLOWED[stream])
-        start = bisect_right(entries, id_of(after), key=_id) if after else 0
+        start = bisect_left(entries, id_of(first), key=_id)
+        start = bisect_right(entries, id_of(after), key=_id) if after else start
         return entries[start : bisect_right(entries, id_of(last), key=_id)]
 
     def served(self, limit: int | None = None) -> Iterator[ServedEntry]:
