@@ -1,6 +1,7 @@
 """A bundle as the settings have it: for serving, and to run again what was served."""
 
 from dataclasses import dataclass, replace
+from functools import partial
 
 from app.assemble import Rankers, State, Wiring, assemble
 from app.bundle import Bundle
@@ -10,6 +11,7 @@ from app.funnel import Funnel
 from app.growing import GrowingCatalogue, growing
 from app.room import with_room
 from app.run import Checkpoints
+from app.segmenting import known_segments
 from app.settings import Settings
 from app.state.follower import CrowdState, Follower
 from app.state.histories import RedisHistories
@@ -38,7 +40,9 @@ class Deployed:
 
     def live(self) -> Live:
         """Make the crowd's state as it was when the bundle was made."""
-        return Live(self.bundle.models.popularity, self.settings.spare_items)
+        models = self.bundle.models
+        segments = int(models.segments.offsets[-1])
+        return Live(models.popularity, self.settings.spare_items, segments)
 
     def stock(self, crowd: Opening) -> Stock:
         """Make what puts items into the bundle's arrays."""
@@ -69,6 +73,9 @@ class Deployed:
             manifest.preferences(),
             manifest.time_shift,
             since=int(manifest.data_end * 1000),
+            segments=partial(known_segments, models.users, models.segments)
+            if models.segments.names
+            else None,
         )
 
     def funnel(self, state: State, cpu: Cpu, by: Checkpoints | None = None) -> Funnel:

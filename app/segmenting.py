@@ -7,7 +7,7 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
-from app.artifacts import Segments
+from app.artifacts import Segments, Users
 
 BAND = re.compile(r"(-?[\d.]+(?:e[+-]?\d+)?)-(-?[\d.]+(?:e[+-]?\d+)?)")  # "25-34"
 
@@ -22,6 +22,13 @@ def codes(segments: Segments, told: Mapping[str, str]) -> NDArray[np.int32]:
         for name, labels in zip(segments.names, segments.labels, strict=True)
     ]
     return np.array(found, np.int32)
+
+
+def known_segments(users: Users, segments: Segments, names: Sequence[str]) -> NDArray[np.int64]:
+    """Give the rows of ``Segments.share`` that users belong to, (m, a); -1 where it is unknown."""
+    members = users.ids.rows(names)
+    of = np.where((members >= 0)[:, None], users.segments[members], -1)
+    return np.where(of >= 0, of + segments.offsets[:-1], -1).astype(np.int64)
 
 
 def labelled(segments: Segments, of: NDArray[np.int32]) -> dict[str, str | None]:

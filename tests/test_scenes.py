@@ -1,16 +1,21 @@
 """Exposures and outcomes by scene, in every worker."""
 
+import time
+
 import numpy as np
 
+from app.artifacts import HALF_LIVES, Popularity
 from app.state import scenes as module
 from app.state.appending import append
 from app.state.events import Event
 from app.state.impressions import Impressions
+from app.state.live import Live
 from app.state.scenes import MOST, RecentLists, Scenes
+from app.state.segment_counts import HALF_LIFE, MOST_CELLS, SegmentCounts
 from tests.conftest import until as wait_until
 from tests.test_api_events import event as posted
-from tests.test_api_recommend import is_refused, stranger
-from tests.test_state_follower import IDS, event, follower_of, running, store, until, url
+from tests.test_api_recommend import is_refused
+from tests.test_state_follower import IDS, SHIFT, event, follower_of, running, store, until, url
 
 __all__ = ["store", "url"]  # fixtures
 
@@ -74,13 +79,53 @@ def test_the_newest_lists_are_remembered_in_bounded_memory():
     assert module.REMEMBERED >= 10_000
 
 
+async def test_likes_count_for_the_segments_of_users_that_are_known(store):
+    table = {"u": [0, 3], "v": [1, -1]}
+
+    def segments(users):
+        return np.array([table.get(user, [-1, -1]) for user in users])
+
+    follower = follower_of(store, segments=segments)
+    follower.live = crowd = grouped(4)
+    moment = time.time()
+    told = [
+        event(1, "a", user="u", timestamp=moment),
+        event(2, "a", user="v", timestamp=moment - HALF_LIFE),
+        event(3, "b", user="v", type="dislike", timestamp=moment),
+        event(4, "b", user="stranger", timestamp=moment),
+        event(5, "zz", user="u", timestamp=moment),
+    ]
+    async with running(follower):
+        await append(store, "t", told)
+        await until(lambda: follower.applied == 4)
+    found = crowd.segments.at(moment - SHIFT, np.arange(3))
+    expected = [[1, 0, 0], [0.5, 0, 0], [0, 0, 0], [1, 0, 0]]
+    np.testing.assert_allclose(found, expected, rtol=1e-4)
+    crowd.segments.rebase(moment - SHIFT + 9.0)
+    np.testing.assert_allclose(crowd.segments.at(moment - SHIFT, np.arange(3)), expected, rtol=1e-4)
+    crowd.segments.open(0)
+    assert not crowd.segments.at(moment - SHIFT, np.arange(3)).any()
+
+
+def grouped(segments):
+    empty = np.zeros((len(HALF_LIVES), len(IDS)))
+    unseen, mean = np.full(len(IDS), np.inf), np.zeros(len(IDS), np.float32)
+    return Live(Popularity(time.time() - SHIFT, empty, empty, unseen, mean), segments=segments)
+
+
+def test_in_too_large_a_catalogue_nothing_is_counted_by_segment():
+    counts = SegmentCounts(2, MOST_CELLS, 0.0)
+    assert len(counts) == 0
+    counts.apply(np.array([[0]]), np.array([5]), np.ones(1, np.float32), np.zeros(1))
+
+
 def test_the_counts_of_an_item_are_told(api):
     def counts():
         answer = api.client.get(f"/items/{item}/counts")
         assert answer.status_code == 200, answer.text
         return answer.json()
 
-    user = stranger()
+    user = "u31"
     answer = api.recommend(user, explore=False)
     item = answer["items"][0]["item_id"]
     before = wait_until(lambda: counts() if counts()["scenes"].get("home") else None)
@@ -89,4 +134,6 @@ def test_the_counts_of_an_item_are_told(api):
     assert now["scenes"]["home"]["liked"] == before["scenes"]["home"]["liked"] + 1
     assert now["trend"]["all"] == before["trend"]["all"] + 1
     assert now["trend"]["7"] > 0
+    gender = api.client.get(f"/users/{user}").json()["segments"]["gender"]
+    assert now["segments"]["gender"][gender] >= before["segments"]["gender"][gender] + 0.99
     assert is_refused(api.client.get("/items/unheard-of/counts"), 404, "item_id")

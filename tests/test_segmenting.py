@@ -1,10 +1,15 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from app.artifacts import Segments
-from app.segmenting import codes, labelled
+from app.catalogue import IdIndex
+from app.segmenting import codes, known_segments, labelled
 from offline.models import bands
+from tests.fakes import small_models
 
+MODELS = small_models()
 LABELS = (("18-24", "25-34", "35"), ("F", "M"), ("1", "5", "9"))
 KNOWN = Segments(("age", "gender", "group"), LABELS, np.array([0, 3, 5, 8]), np.zeros((8, 2)))
 
@@ -24,6 +29,13 @@ KNOWN = Segments(("age", "gender", "group"), LABELS, np.array([0, 3, 5, 8]), np.
 )
 def test_what_is_told_falls_into_the_segments_of_the_bundle(told, expected):
     assert codes(KNOWN, told).tolist() == expected
+
+
+def test_users_of_the_bundle_have_rows_of_the_table_of_shares():
+    of = np.array([[1, -1, 2], [0, 1, -1]], np.int32)
+    users = replace(MODELS.users, ids=IdIndex.of(["u1", "u2"]), segments=of)
+    found = known_segments(users, KNOWN, ["u2", "stranger", "u1"])
+    assert found.tolist() == [[0, 4, -1], [-1, -1, -1], [1, -1, 7]]
 
 
 def test_segments_are_named():

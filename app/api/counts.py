@@ -9,8 +9,9 @@ from pydantic import BaseModel, Field
 
 from app.api.errors import RefusalError
 from app.api.models import Error, PublicId
-from app.artifacts import DAY, HALF_LIVES
+from app.artifacts import DAY, HALF_LIVES, Segments
 from app.service import Service
+from app.state.live import Live
 
 router = APIRouter(tags=["items"])
 ERRORS: dict[int | str, dict[str, Any]] = {404: {"model": Error, "description": "No such item."}}
@@ -31,6 +32,7 @@ class Counts(BaseModel):
     liked: float = Field(description="Positive events since then.")
     trend: dict[str, float] = Field(description="Likes, fading, by half-life in days.")
     scenes: dict[str, InScene]
+    segments: dict[str, dict[str, float]] = Field(description="Live likes of 30 days by segment.")
 
 
 @router.get(
@@ -51,7 +53,7 @@ async def get_counts(
         raise RefusalError(404, f"there is no item {item_id}", "item_id")
     live = service.deployment.live
     trend = live.liked_at(live.now, np.array([row]))[:, 0]
-    told = {
+    told: dict[str, Any] = {
         "item_id": item_id,
         "shown": float(live.exposures[row]),
         "liked": float(live.clicks[row]),
@@ -64,4 +66,17 @@ async def get_counts(
             for scene, (shown, liked) in live.scenes.of(row).items()
         },
     }
+    told["segments"] = _by_segment(live, service.deployment.bundle.models.segments, row)
     return Response(orjson.dumps(told), media_type="application/json")
+
+
+def _by_segment(live: Live, segments: Segments, row: int) -> dict[str, dict[str, float]]:
+    """Name the likes of each segment; nothing where they are not counted."""
+    if not len(live.segments):
+        return {}
+    likes = live.segments.at(live.now, np.array([row]))[:, 0]
+    parts = np.split(likes, segments.offsets[1:-1])
+    return {
+        name: dict(zip(labels, part.round(6).tolist(), strict=True))
+        for name, labels, part in zip(segments.names, segments.labels, parts, strict=True)
+    }

@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import time
-from collections.abc import Hashable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from types import NoneType
@@ -11,6 +11,7 @@ from typing import Any, Protocol, TypeAlias
 
 import numpy as np
 import orjson
+from numpy.typing import NDArray
 
 from app.catalogue import IdIndex
 from app.contracts import Rows, Scores, StageError, Times
@@ -24,6 +25,7 @@ log = logging.getLogger(__name__)
 
 Entry: TypeAlias = tuple[bytes, list[bytes]]  # id in the stream; names and values of its fields
 Shape: TypeAlias = tuple[type | tuple[type, ...], ...]  # of what an entry says
+SegmentsOf: TypeAlias = Callable[[Sequence[str]], NDArray[np.integer]]  # (m,) ids -> (m, a) rows
 
 EVENT: Shape = (str, str, str, str, (float, NoneType), (float, int), (str, NoneType))
 SHOWN: Shape = (str, str, list)
@@ -45,6 +47,9 @@ class CrowdState(Protocol):
     def apply(self, rows: Rows, weights: Scores, times: Times) -> None: ...
     def expose(self, rows: Rows, scene: str = "") -> None: ...
     def succeed(self, rows: Rows, scene: str) -> None: ...
+    def group(
+        self, segments: NDArray[np.integer], rows: Rows, weights: Scores, times: Times
+    ) -> None: ...
     def reach(self, stream: str, first: str, last: str) -> None: ...
 
 
@@ -84,6 +89,7 @@ class Follower:
     preferences: Preferences
     time_shift: float = 0.0  # seconds from the data's time to the wall clock
     since: int = 0  # milliseconds by the wall clock; the bundle knows what was earlier
+    segments: SegmentsOf | None = None  # of users; None: nothing is counted by segment
 
     applied: int = field(default=0, init=False)  # events that moved ``live``
     repeated: int = field(default=0, init=False)  # entries whose id was seen before
@@ -144,13 +150,16 @@ class Follower:
             return
         arrivals, said = zip(*fresh, strict=True)
         told = zip(*(one[: len(EVENT)] for one in said), strict=True)
-        _, _, items, types, values, timestamps, requests = told
+        _, users, items, types, values, timestamps, requests = told
         # A clock that runs ahead must not age everybody else's events.
         times = np.minimum(np.array(timestamps), np.array(arrivals))
         interpreter = Interpreter(self.ids, self.preferences, self.time_shift)
         known, places = interpreter.known(items, types, values, times)
         self.live.apply(known.rows, known.weights, known.times)
         self._succeed([requests[at] for at in places], known.rows, known.weights)
+        if self.segments:
+            of = self.segments([users[at] for at in places])
+            self.live.group(of, known.rows, known.weights, known.times)
         self.applied += len(known)
 
     def _expose(self, entries: Sequence[Entry]) -> None:

@@ -15,6 +15,7 @@ from app.artifacts import DAY, HALF_LIVES, Popularity
 from app.contracts import Proposal, Rows, Scores, Standing, Times
 from app.growing import longer
 from app.state.scenes import Scenes
+from app.state.segment_counts import SegmentCounts
 
 POPULAR = HALF_LIVES.index(90 * DAY)  # "popular" forgets slowly
 TRENDING = HALF_LIVES.index(7 * DAY)
@@ -31,7 +32,7 @@ class Live:
     ``2^-((now - reference)/h)``. The sum for an infinite half-life is the plain count.
     """
 
-    def __init__(self, base: Popularity, spare: int = 0) -> None:
+    def __init__(self, base: Popularity, spare: int = 0, segments: int = 0) -> None:
         n = len(base.first_seen) + spare
         self.reference = base.at
         self.now = base.at  # time of the newest event known, unix seconds
@@ -43,7 +44,8 @@ class Live:
         self.exposures = np.zeros(self.counts.shape[1], np.float64)  # (n,) times shown
         self.clicks = np.zeros(self.counts.shape[1], np.float64)  # (n,) live positive events
         self.trials = 0.0  # how often any item was shown
-        self.scenes = Scenes(len(self.first_seen))
+        self.scenes = Scenes(n)
+        self.segments = SegmentCounts(segments, n, base.at)
         self.reached: Mapping[str, tuple[str, str]] = {}  # see ``Standing``
         self.listed: Mapping[str, tuple[str, str]] = {}
         self._opened = np.zeros(n, np.bool_)  # (n,) rows of items that came after the bundle
@@ -88,6 +90,12 @@ class Live:
         if scene:
             self.scenes.show(rows, scene)
 
+    def group(
+        self, segments: NDArray[np.integer], rows: Rows, weights: Scores, times: Times
+    ) -> None:
+        """Add these events to the counts of their users' segments, (m, a) rows; -1 unknown."""
+        self.segments.apply(segments, rows, weights, times)
+
     def succeed(self, rows: Rows, scene: str) -> None:
         """Count one more positive event for each of these items, on a list of this scene."""
         self.scenes.like(rows, scene)
@@ -111,6 +119,7 @@ class Live:
         self.counts[:, row] = self.liked[:, row] = 0.0
         self.exposures[row] = self.clicks[row] = 0.0
         self.scenes.open(row)
+        self.segments.open(row)
         self.first_seen[row], self._opened[row] = since, True
         self._changes += 1
 
@@ -189,6 +198,7 @@ class Live:
         self.counts *= faded
         self.liked *= faded
         self.total *= faded[:, 0]
+        self.segments.rebase(reference)
         self.reference = reference
 
     def _fade(self, now: float) -> NDArray[np.float64]:

@@ -11,6 +11,9 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Generic, TypeAlias, TypeVar
 
+import numpy as np
+from numpy.typing import NDArray
+
 from app.contracts import Proposal, Rows, Scores, Times
 from app.cpu import Cpu
 from app.state.live import Live
@@ -94,6 +97,13 @@ class Turns(Generic[Reader]):
     def expose(self, rows: Rows, scene: str = "") -> None:
         """See ``Live.expose``."""
         self.change(partial(Live.expose, rows=rows, scene=scene))
+
+    def group(
+        self, segments: NDArray[np.integer], rows: Rows, weights: Scores, times: Times
+    ) -> None:
+        """See ``Live.group``."""
+        moved = partial(Live.group, segments=segments, rows=rows, weights=weights, times=times)
+        self.change(moved)
 
     def succeed(self, rows: Rows, scene: str) -> None:
         """See ``Live.succeed``."""
