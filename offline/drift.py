@@ -15,7 +15,7 @@ from offline.evaluate.asked import names
 from offline.exam import Exam
 from offline.replay import ask_once, build, sample
 
-LISTS = 500  # asked for, at most
+LISTS = 1_000  # at most
 K = 10
 
 
@@ -37,7 +37,12 @@ async def _asked(funnel: Funnel, exam: Exam) -> list[Selection]:
     users = sample(exam.users, LISTS, exam.seed)
     rows = np.array([user.user for user in users], np.int64)
     warm = (np.diff(exam.models.users.indptr)[rows] > 0).tolist()
+    stranger = await _list(funnel, "", exam.seed)  # all strangers get the same
     return [
-        (await ask_once(funnel, Request(name if known else "", K, exam.seed, arrived=0.0))).chosen
+        await _list(funnel, name, exam.seed) if known else stranger
         for name, known in zip(names(exam.dataset, users), warm, strict=True)
     ]
+
+
+async def _list(funnel: Funnel, user: str, seed: int) -> Selection:
+    return (await ask_once(funnel, Request(user, K, seed, arrived=0.0))).chosen

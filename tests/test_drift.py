@@ -38,6 +38,8 @@ def lists(n, seed=0, shift=0.0, width=WIDTH):
     for _ in range(n):
         one = pool(*range(10), scores=random.normal(shift, 1, 10), features=width)
         one.features[:] = random.normal(shift, 1, (10, width))
+        if width == WIDTH:
+            one.features[:, module.EVENTS] = np.abs(random.normal(0, 1, 10)) + shift + 0.1
         one.features[9] = 1e6
         made.append(Selection(replace(one), np.arange(10) == 9))
     return made
@@ -171,3 +173,19 @@ def test_a_service_tells_of_drift_when_others_come_than_the_bundle_was_made_for(
         until(lambda: drifted()["user_events"] > 0.25)
         warnings = until(lambda: service.client.get("/readyz").json()["warnings"])
         assert any("user_events" in one for one in warnings)
+
+
+def test_how_many_strangers_come_is_told_by_their_events_alone(few):
+    def traffic(strangers, seed):
+        made = lists(400, seed)
+        for chosen in made[:strangers]:
+            chosen.pool.features[:] = 7.0
+            chosen.pool.features[:, module.EVENTS] = 0.0
+        return made
+
+    found = Drift(described(traffic(40, 0)))
+    for chosen in np.random.default_rng(0).permutation(np.array(traffic(200, 1), object))[:200]:
+        found.note(chosen)
+    told = found.count(1e9)
+    assert told.pop("user_events") > 0.25
+    assert max(told.values()) < 0.15

@@ -21,11 +21,12 @@ from app.features import FINE_VIEW, names
 
 DRIFT = "drift.json"  # in a bundle
 SCORE = "score"  # of the fine ranker, beside the features
-WATCHED = (
+WATCHED = (  # the first in all lists, the others in those of users of whom something is known
+    *("user_events", "user_liked", "user_gap", "habit_popularity"),
     *("channels", "fused", "share_7d", "share_90d", "liked_share", "age"),
     *("taste_factors", "taste_content", "category_lift", "factors_last20"),
-    *("habit_popularity", "user_events", "user_liked", "user_gap"),
 )
+EVENTS = names(FINE_VIEW).index(WATCHED[0])
 BINS = 10  # with as many items of the bundle's each; what is missing is one more
 LEAST = 1e-3  # share that an empty bin counts as: one item is no shift
 FEWEST = 300.0  # lists, by their weight, below which nothing is concluded
@@ -79,8 +80,10 @@ class Reference:
 
 
 def _columns(features: Matrix, scores: Scores) -> dict[str, Scores]:
-    view = names(FINE_VIEW)
-    return {name: features[:, view.index(name)] for name in WATCHED} | {SCORE: scores}
+    """Give the values of each column: of what strangers get, which is one list, only that."""
+    view, known = names(FINE_VIEW), features[:, EVENTS] > 0
+    found = {name: features[known, view.index(name)] for name in WATCHED}
+    return found | {SCORE: scores[known], WATCHED[0]: features[:, EVENTS]}
 
 
 @dataclass(slots=True, eq=False)
@@ -89,6 +92,7 @@ class Drift:
 
     reference: Reference | None  # None: the bundle has none, and nothing is counted
     weight: float = field(default=0.0, init=False)  # of the lists counted
+    known: float = field(default=0.0, init=False)  # of them, those of users with a history
     _waiting: deque[Shown] = field(default_factory=lambda: deque(maxlen=KEPT), init=False)
     _counts: dict[str, Floats] = field(default_factory=dict, init=False)
     _counted_at: float = field(default=0.0, init=False)
@@ -105,15 +109,17 @@ class Drift:
         self._counted_at = now
         taken = [self._waiting.popleft() for _ in range(len(self._waiting))]
         ranked = [one for one in taken if one[0].features.shape[1] == len(names(FINE_VIEW))]
-        self.weight = self.weight * fade + len(ranked)
-        features, scores = _ranked(ranked)
+        known = sum(bool((pool.features[:1, EVENTS] > 0).any()) for pool, _ in ranked)
+        self.weight, self.known = self.weight * fade + len(ranked), self.known * fade + known
         found = {}
-        for name, values in _columns(features, scores).items():
+        for name, values in _columns(*_ranked(ranked)).items():
             bins = self.reference.columns[name]
             before = self._counts.get(name, np.zeros(len(bins.shares)))
             self._counts[name] = before * fade + counted(bins.edges, values)
-            found[name] = psi(bins.shares, self._counts[name])
-        return found if self.weight >= FEWEST else {}
+            enough = self.weight if name == WATCHED[0] else self.known
+            if enough >= FEWEST:
+                found[name] = psi(bins.shares, self._counts[name])
+        return found
 
 
 def _ranked(lists: Sequence[Shown]) -> tuple[Matrix, Scores]:
