@@ -161,7 +161,7 @@ class Service:
         """Take note of an answer, should it belong to the share that is logged."""
         if self.served.wants(asked.seed):
             version, kept = deployment.bundle.version, lean(slate)
-            worker = (self._deciding, self._name, self.shelf.place)
+            worker = (self._deciding, self._name, self.shelf.place, self.shelf.changed)
             self.served.note(
                 Served(request_id, time(), version, CONTROL, asked, items, kept, *worker)
             )

@@ -32,6 +32,7 @@ class Served:
     settings: Mapping[str, Any]  # those that decide what is shown and are not the default
     worker: str
     shelf: str = ""  # the last change of an item that this worker knew; "": of none
+    changed: int | None = 0  # items of which it knew; None: in an order that nobody knows
 
     def entry(self) -> Entry:
         """Give what is kept of it."""
@@ -43,6 +44,7 @@ class Served:
             "variant": self.variant,
             "worker": self.worker,
             "shelf": self.shelf,
+            "changed": self.changed,
             "settings": self.settings,
             "asked": asdict(self.asked),
             "items": list(self.items),

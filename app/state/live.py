@@ -48,6 +48,7 @@ class Live:
         self.segments = SegmentCounts(segments, n, base.at)
         self.reached: Mapping[str, tuple[str, str]] = {}  # see ``Standing``
         self.listed: Mapping[str, tuple[str, str]] = {}
+        self._opens = 0  # how often a row was opened
         self._opened = np.zeros(n, np.bool_)  # (n,) rows of items that came after the bundle
         self._lists: dict[str, Proposal] = {}
         self._changes = 0  # batches of events applied
@@ -121,6 +122,8 @@ class Live:
         self.scenes.open(row)
         self.segments.open(row)
         self.first_seen[row], self._opened[row] = since, True
+        self._opens += 1
+        self.reach("items", "1-0", f"{self._opens}-0")
         self._changes += 1
 
     def unexposed(self) -> "Live":

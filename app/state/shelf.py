@@ -38,6 +38,11 @@ FIRST_LOOK, LONGEST_LOOK = 0.001, 0.02  # seconds between looks at who has confi
 NOWHERE = b"0-0"
 
 
+def log_key(prefix: str) -> str:
+    """Name the stream of changes."""
+    return f"{prefix}:{{items}}:log"
+
+
 class Shelf:
     """One worker's copy of the items told. ``run`` it as a task; listeners are told of each change.
 
@@ -53,12 +58,18 @@ class Shelf:
             f"{prefix}:{{items}}:{part}" for part in ("told", "log", "workers")
         )
         self._position = NOWHERE
+        self._is_in_order = True  # False: items came together, in whatever order
         self._listeners: list[Callable[[Item], None]] = []
 
     @property
     def place(self) -> str:
         """Give the place in the stream of the last change known; "" before any item was told."""
         return self._position.decode() if self.items else ""
+
+    @property
+    def changed(self) -> int | None:
+        """Count the items told; None: not in the order in which they were told."""
+        return len(self.items) if self._is_in_order else None
 
     def attach(self, listener: Callable[[Item], None]) -> None:
         """Tell the listener of every item known, and of every change from now on."""
@@ -127,8 +138,10 @@ class Shelf:
                 ("EXEC",),
             ],
         )
+        known = len(self.items)
         for text in told[1::2]:
             self._apply(text)
+        self._is_in_order &= len(self.items) <= known + 1
         await self._give_back(link, {name.decode() for name in told[::2]})
         self._position = newest[0][0] if newest else NOWHERE
         await self._confirm(link)

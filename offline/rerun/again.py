@@ -6,13 +6,13 @@ from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from time import monotonic
-from typing import Any, TypeVar, cast
+from typing import Any, TypeAlias, TypeVar, cast
 
 import numpy as np
 from typing_extensions import override
 
 from app.assemble import State
-from app.bundle import load
+from app.bundle import Bundle, load
 from app.contracts import History, Proposal
 from app.cpu import Cpu
 from app.deployed import Deployed
@@ -22,10 +22,12 @@ from app.served.entry import Entry
 from app.served.record import Served, as_said, asked_of, standing_of
 from app.settings import Settings
 from app.state.memory import MemoryTables
+from app.stock import Item
 from offline.rerun.rebuilt import NOWHERE, LostError, Rebuilt
 from offline.rerun.tape import Tape
 
 T = TypeVar("T")
+Shelved: TypeAlias = tuple[str, int | None]  # the last change of an item, and how many items
 
 
 @dataclass(slots=True)
@@ -83,7 +85,6 @@ def _social(told: Mapping[str, Any]) -> Proposal | None:
 class Stage:
     """A bundle with its settings, set up to answer again."""
 
-    deployed: Deployed
     state: Rebuilt
     said: Said
     cpu: Cpu
@@ -91,10 +92,10 @@ class Stage:
 
     def funnel(self) -> Funnel:
         """Give the funnel over the state as it is."""
-        live = self.state.live
+        live, deployed = self.state.live, self.state.deployed
         if id(live) not in self._funnels:
-            tables = MemoryTables(self.deployed.bundle.models.tables)
-            built = self.deployed.funnel(State(live, self.said, tables), self.cpu, NO_HURRY)
+            tables = MemoryTables(deployed.bundle.models.tables)
+            built = deployed.funnel(State(live, self.said, tables), self.cpu, NO_HURRY)
             self._funnels = {id(live): built}
         return self._funnels[id(live)]
 
@@ -106,7 +107,8 @@ class Reruns:
     settings: Settings
     tape: Tape
     cpu: Cpu
-    _stages: dict[tuple[str, str], Stage] = field(default_factory=dict, init=False)
+    _bundles: dict[str, Bundle] = field(default_factory=dict, init=False)
+    _stages: dict[tuple[str, str], tuple[Shelved, Stage]] = field(default_factory=dict, init=False)
     _loop: asyncio.AbstractEventLoop = field(init=False)
 
     def __post_init__(self) -> None:
@@ -135,28 +137,48 @@ class Reruns:
         version = bundle or told["bundle"]
         deciding = told["settings"] if settings is None else settings
         _refuse(entry)
-        stage = self._stage(version, deciding)
+        stage = self._stage(version, deciding, (told["shelf"], told["changed"]))
         stage.state.at(standing_of(entry), is_same=version == told["bundle"])
         stage.said.words = as_said(told["said"])
         is_same = version == told["bundle"] and deciding == told["settings"]
         failed = {name: how for name, how, *_ in told["steps"] if how != "ok"} if is_same else {}
         asked, arrived = asked_of(entry), monotonic()
-        request = asked.request(stage.deployed.bundle, arrived)
+        deployed = stage.state.deployed
+        request = asked.request(deployed.bundle, arrived)
         social = _social(told) if version == told["bundle"] else None
         run = Relived(arrived, failed=failed, social=social)
         slate: Slate = self._loop.run_until_complete(stage.funnel().recommend(request, run))
-        ids = stage.deployed.bundle.models.catalogue.ids.names(slate.chosen.pool.rows)
+        ids = deployed.bundle.models.catalogue.ids.names(slate.chosen.pool.rows)
         known = (told["request_id"], told["at"], version, told["variant"])
         return Served(*known, asked, ids, slate, deciding, told["worker"]).entry()
 
-    def _stage(self, version: str, deciding: Mapping[str, Any]) -> Stage:
+    def _stage(
+        self, version: str, deciding: Mapping[str, Any], shelf: tuple[str, int | None]
+    ) -> Stage:
+        """Set up a bundle with its settings, and the items that callers had put by then."""
         key = (version, repr(deciding))
-        if key not in self._stages:
-            bundle = load(Path(self.settings.out) / "bundles" / version)
-            deployed = Deployed.of(bundle, self.settings.decided(deciding))
-            said = Said(deployed.histories(NOWHERE).read)
-            self._stages[key] = Stage(deployed, Rebuilt(deployed, self.tape), said, self.cpu)
-        return self._stages[key]
+        known, stage = self._stages.get(key, (None, None))
+        if stage is None or known != shelf:
+            made = partial(Deployed.of, self._bundle(version), self.settings.decided(deciding))
+            state = Rebuilt(made, self.tape, self._items(*shelf))
+            said = Said(lambda words: state.deployed.histories(NOWHERE).read(words))
+            stage = Stage(state, said, self.cpu)
+            self._stages[key] = shelf, stage
+        return stage
+
+    def _bundle(self, version: str) -> Bundle:
+        if version not in self._bundles:
+            self._bundles[version] = load(Path(self.settings.out) / "bundles" / version)
+        return self._bundles[version]
+
+    def _items(self, last: str, changed: int | None) -> list[Item]:
+        found = self.tape.items(last) if changed else []
+        if changed is not None and len({item.item_id for item in found}) != changed:
+            raise LostError(
+                f"{changed} items had been put or deleted by then, and not all that was told of "
+                "them is kept"
+            )
+        return found
 
 
 def _refuse(entry: Entry) -> None:
@@ -168,7 +190,8 @@ def _refuse(entry: Entry) -> None:
     told = entry.told
     if told["standing"] is None or any(stage == "funnel" for stage, *_ in told["steps"]):
         raise LostError("the clock cut this answer off; what was in hand then is not logged")
-    if told["shelf"]:
+    if told["changed"] is None:
         raise LostError(
-            "items had been put or deleted while it was served, and how they came is not logged"
+            "items had been put or deleted before the worker began, and in what order it learnt of "
+            "them is not known"
         )

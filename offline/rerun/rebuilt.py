@@ -1,6 +1,6 @@
 """The crowd's state as a worker had it when it answered, made again from the streams."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -10,8 +10,10 @@ from app.deployed import Deployed
 from app.state.follower import Follower
 from app.state.live import Live
 from app.state.store import Store
+from app.stock import Item, Stock
 from offline.rerun.tape import Tape
 
+ITEMS = "items"  # counts rows that were opened, and is no stream
 STEP = 1_000  # entries applied at once
 NOWHERE = Store.connect("unix:///nowhere")  # the follower is given its entries, it asks nobody
 
@@ -24,10 +26,14 @@ class LostError(Exception):
 class Rebuilt:
     """A state that is moved on from answer to answer, and begun anew where it must go back."""
 
-    deployed: Deployed
+    made: Callable[[], Deployed]
     tape: Tape
+    items: Sequence[Item] = ()  # that were put and deleted, in this order
+    deployed: Deployed = field(init=False)
     live: Live = field(init=False)
     _follower: Follower = field(init=False)
+    _stock: Stock = field(init=False)
+    _puts: int = field(init=False)  # of the items, those in the stock
     _starts: dict[str, str] = field(init=False)  # of each stream, the entry to begin with
 
     def __post_init__(self) -> None:
@@ -52,13 +58,16 @@ class Rebuilt:
             self._advance(standing.listed)
             self.live.refresh()
         self._advance(standing.reached)
+        self._put(len(self.items))
         if is_same:
             self._check(standing)
 
     def _begin(self) -> None:
+        self.deployed = self.made()
         self.live = self.deployed.live()
         self._follower = self.deployed.follower(NOWHERE, self.live)
         self._starts = {}
+        self._stock, self._puts = self.deployed.stock(self.live), 0
 
     def _can_go_on(self, standing: Standing, starts: Mapping[str, str]) -> bool:
         """Say whether all that this state knows was known then, its lists included."""
@@ -73,7 +82,12 @@ class Rebuilt:
         )
 
     def _advance(self, to: Mapping[str, tuple[str, str]]) -> None:
+        """Items first: nobody can have been shown one, or have done something, before it came."""
+        if ITEMS in to:
+            self._open(_count(to[ITEMS]))
         for stream, (_, last) in to.items():
+            if stream == ITEMS:
+                continue
             known = self.live.reached.get(stream)
             after = known[1] if known else None
             if after and not _is_after(last, after):
@@ -81,6 +95,17 @@ class Rebuilt:
             entries = self.tape.between(stream, self._starts[stream], last, after)
             for start in range(0, len(entries), STEP):
                 self._follower.take(stream, entries[start : start + STEP])
+
+    def _open(self, number: int) -> None:
+        """Put items until so many rows were opened, see ``Live.open``."""
+        while self._puts < len(self.items) and _count(self.live.reached.get(ITEMS)) < number:
+            self._put(self._puts + 1)
+
+    def _put(self, number: int) -> None:
+        """Put items into the stock, up to so many."""
+        for item in self.items[self._puts : number]:
+            self._stock.put(item)
+        self._puts = number
 
     def _check(self, standing: Standing) -> None:
         for stream, span in standing.reached.items():
@@ -98,6 +123,10 @@ class Rebuilt:
                 "the crowd's state comes out different: entries of the streams are missing, or "
                 "were erased since"
             )
+
+
+def _count(span: tuple[str, str] | None) -> int:
+    return int(span[1].partition("-")[0]) if span else 0
 
 
 def _lasts(spans: Mapping[str, tuple[str, str]]) -> dict[str, str]:

@@ -13,6 +13,8 @@ from app.served.entry import Entry as ServedEntry
 from app.served.entry import EntryError
 from app.served.log import served_key
 from app.state.follower import Entry
+from app.state.shelf import log_key, unpacked
+from app.stock import Item
 from offline.archive.files import Id, Part, Shelf, id_of
 from offline.archive.streams import EVENTS, SERVED, SHOWS, Stream, entry_of, said_of
 
@@ -43,6 +45,12 @@ class Tape:
             if entry.told["request_id"] not in known:
                 known.add(entry.told["request_id"])
                 yield entry
+
+    def items(self, last: str) -> list[Item]:
+        """Give the changes of items up to ``last``, those that the server still has."""
+        reply: Any = self.link.xrange(log_key(self.prefix), max=last)
+        found = (unpacked(fields.get(b"e", b"")) for _, fields in reply)
+        return [item for item in found if item]
 
     def find(self, request_id: str) -> ServedEntry | None:
         """Give the entry of one answer; None: it is not, or no longer, there."""
