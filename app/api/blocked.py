@@ -17,7 +17,9 @@ ERRORS: dict[int | str, dict[str, Any]] = {
     422: {"model": Error, "description": "The lists are not valid; nothing was stored."},
     503: {"model": Error, "description": "The store did not answer; ask again."},
 }
-User = Annotated[PublicId, Path(description="Anyone: users need not be made first.")]
+User = Annotated[
+    PublicId, Path(description="Anyone: users need not be made first.", examples=["196"])
+]
 
 
 class BlockedBody(BaseModel):

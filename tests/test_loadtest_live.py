@@ -1,0 +1,57 @@
+"""What measures how live the service is, and what users weigh."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from app.state.embedded import embedded_server
+from loadtest.live import Click, overlap, show
+from loadtest.memory import KEPT, weigh
+from quality.social import arriving
+from tests.fakes import small_dataset
+
+LISTS = st.permutations([*"abcdefghij"])
+
+
+@given(one=LISTS, other=LISTS)
+def test_the_overlap_of_lists_is_a_share_and_the_same_both_ways(one, other):
+    found = overlap(one, other)
+    assert 0 <= found <= 1 + 1e-9
+    assert found == pytest.approx(overlap(other, one))
+    assert overlap(one, one) == pytest.approx(1.0)
+
+
+def test_the_head_of_a_list_counts_more_than_its_end():
+    swapped_first, swapped_last = list("bacdefghij"), list("abcdefghji")
+    whole = list("abcdefghij")
+    assert overlap(whole, swapped_first) < overlap(whole, swapped_last) < 1
+    assert overlap(whole, list("klmnopqrst")) == 0
+    assert overlap([], []) == 1
+
+
+def test_what_was_measured_is_printed(capsys):
+    clicks = [Click(is_gone=True, is_changed=n > 0, overlap=0.5) for n in range(4)]
+    show(clicks, [0.01, 0.02], 3)
+    told = capsys.readouterr().out
+    assert "100.0%" in told
+    assert "75.0%" in told
+    assert "15 ms" in told
+
+
+async def test_a_user_is_weighed_part_by_part(tmp_path):
+    with embedded_server(tmp_path) as url:
+        sizes = await weigh(url, users=3, events=20)
+    parts = [sizes[part] for part in KEPT]
+    assert all(size > 50 for size in parts)
+    assert sizes["all, by MEMORY USAGE"] == pytest.approx(sum(parts))
+
+
+def test_users_are_made_to_arrive_one_after_another():
+    dataset = small_dataset()
+    made = arriving(dataset, seed=1)
+    assert len(made.log) == len(dataset.log)
+    assert np.all(np.diff(made.log.times) >= 0)
+    assert 0 <= made.log.times[0] < made.log.times[-1] <= 1
+    pairs = [sorted(zip(d.log.users, d.log.items, strict=True)) for d in (made, dataset)]
+    assert pairs[0] == pairs[1]
