@@ -153,11 +153,12 @@ def channels(
         Vectors("embedding", indexes.factors, lambda query: query.taste.factors, factors),
         Vectors("content", indexes.content, lambda query: query.taste.content, content),
     ]
+    available = models.catalogue.available
     local: list[LocalChannel] = [
-        Crowd("surging", state.live.surging),
-        Crowd("trending", state.live.trending),
+        Crowd("surging", state.live.surging, available),
+        Crowd("trending", state.live.trending, available),
         Popular(state.live, models.segments, longer(overall_share(models), n)),
-        Crowd("fresh", state.live.fresh, share=FRESH),
+        Crowd("fresh", state.live.fresh, available, FRESH),
     ]
     if max(v.index.ntotal * v.index.d for v in vectors) < QUICK:
         return waiting, [*vectors, *local]
@@ -187,7 +188,7 @@ def assemble(
         histories=state.histories,
         channels=waiting,
         local=local,
-        always=Crowd("always", state.live.popular),
+        always=Crowd("always", state.live.popular, models.catalogue.available),
         coarse=stage("coarse", COARSE_VIEW, rankers.coarse, sizes.coarse, by.coarse),
         fine=stage("fine", FINE_VIEW, rankers.fine, sizes.fine, by.fine),
         reranker=SlateMaker(

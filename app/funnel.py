@@ -144,18 +144,25 @@ class Funnel:
         known, live = self.profiles.models.catalogue, self.profiles.live
         pool = merge(proposals, query)
         enough = 2 * query.k if query.rules else query.k
-        if np.count_nonzero(known.available[pool.rows]) < enough:
+        free = known.available.take(pool.rows)
+        if np.count_nonzero(free) < enough:
             limit = max(enough, self.recall_limit)
             proposals[-1] = reserve(known, live, query, limit)
             pool = merge(proposals, query)
-        return pool
+            free = known.available.take(pool.rows)
+        return pool if free.all() else pool.take(free.nonzero()[0])
 
     def _cut(self, stage: RankStage, query: Query, pool: Candidates, run: Run) -> Candidates:
         """Score the pool and keep the best; failing that, the best by the scores it came with."""
         keep = max(query.k, round(stage.keep * query.quality))
         first = self.profiles.models.catalogue.published
-        work = lambda: newcomers.top(stage.score(query, pool), keep, first)  # noqa: E731
-        kept = run.compute(stage.name, stage.by, work, None, len(pool))
+        kept = run.compute(
+            stage.name,
+            stage.by,
+            lambda: newcomers.top(stage.score(query, pool), keep, first),
+            None,
+            len(pool),
+        )
         if kept is None:
             kept = pool.top(keep)
             run.steps[-1] = replace(run.steps[-1], left=len(kept))

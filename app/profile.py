@@ -38,6 +38,14 @@ def _columns(part: History) -> tuple[np.ndarray, ...]:
     return part.rows, part.values, part.weights, part.times
 
 
+def _free_again(history: History, recent: History) -> Rows:
+    """Give what was hidden when the bundle was made, and is no more; nothing else speaks of it."""
+    restored = recent.told.restored
+    if not len(restored):
+        return restored
+    return np.setdiff1d(restored, np.union1d(recent.rows, history.rows[history.weights > 0]))
+
+
 def disliked(history: History) -> Rows:
     """Give the items against which the newest event speaks that is clear, once each."""
     spoken = (np.abs(history.weights) >= CLEAR).nonzero()[0]
@@ -137,12 +145,9 @@ class Profiles:
         excluded = np.zeros(len(self.models.catalogue), np.bool_)
         if self.house is None or self.house.of(request.scene).seen == "drop":
             excluded[history.rows] = True
-            if len(recent.told.restored):
-                kept = history.rows[history.weights > 0]
-                excluded[np.setdiff1d(recent.told.restored, kept)] = False
         else:
             excluded[disliked(history)] = True
-            excluded[recent.told.restored] = False
+        excluded[_free_again(history, recent)] = False
         excluded[recent.told.hidden] = True
         if self.house and len(recent.shown) and self.house.of(request.scene).shown == "drop":
             excluded[recent.shown] = True

@@ -11,6 +11,7 @@ from collections.abc import Coroutine
 from contextlib import suppress
 from dataclasses import dataclass
 from time import monotonic, time
+from typing import TypeAlias
 from uuid import uuid4
 
 import numpy as np
@@ -49,6 +50,8 @@ PREPARE = 10.0  # seconds to wait for Redis before serving without it
 WRITE_WITHIN = 2.0  # seconds for what a user did to be stored
 POLL = 0.05  # seconds between looks at whether Redis is ready
 FINISH = 5.0  # seconds that requests in flight have to end on a bundle that was replaced
+
+Built: TypeAlias = tuple[Deployed, tuple[Side[Funnel], Side[Funnel]], Rows]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -186,6 +189,7 @@ class Service:
             if self._deployment:
                 self.metrics.follower_lag(self._deployment.follower.lag)
                 stock = self._deployment.stock
+                stock.settle()
                 self.metrics.live_items(stock.taken, len(stock.waiting))
                 created = self._deployment.bundle.manifest.created
                 await self.vigil.look(self._deployment.drift, created, time())
@@ -219,7 +223,7 @@ class Service:
 
     async def _deploy(self, bundle: Bundle) -> None:
         """Put a sound bundle into service: tables, the crowd's state, warm-up, then the swap."""
-        deployment = self._assemble(bundle)
+        deployment = self._begun(*await asyncio.to_thread(self._built, bundle))
         try:
             await self._prepare(deployment)
         except BaseException:  # told to end meanwhile, or a bug: its tasks must not live on
@@ -242,16 +246,25 @@ class Service:
                 await deployment.crowd.settled()
         await self._warm_up(deployment)
 
-    def _assemble(self, bundle: Bundle) -> Deployment:
-        deployed, prefix = Deployed.of(bundle, self.settings), self.settings.key_prefix
-        crowd = Turns(self._side(deployed), self._side(deployed), self.cpu)
+    def _built(self, bundle: Bundle) -> Built:
+        """Make what takes long for many items; not on the event loop."""
+        deployed = Deployed.of(bundle, self.settings)
+        sides = self._side(deployed), self._side(deployed)
+        return deployed, sides, proposals(deployed.bundle.models)
+
+    def _begun(
+        self, deployed: Deployed, sides: tuple[Side[Funnel], Side[Funnel]], asked: Rows
+    ) -> Deployment:
+        """Begin to follow what changes."""
+        bundle, prefix = deployed.bundle, self.settings.key_prefix
+        crowd = Turns(*sides, self.cpu)
         stock = deployed.stock(crowd)
         self.shelf.attach(stock.put)
         follower = deployed.follower(self.store, crowd)
         keep = keep_loaded(self.store, prefix, bundle.version, bundle.models.tables)
         tasks = (self._spawn(follower.run()), self._spawn(crowd.run()), self._spawn(keep))
-        asked, drift = proposals(deployed.bundle.models), Drift(bundle.drift)
-        return Deployment(deployed.bundle, crowd, stock, asked, drift, follower, tasks)
+        drift = Drift(bundle.drift)
+        return Deployment(bundle, crowd, stock, asked, drift, follower, tasks)
 
     def _side(self, deployed: Deployed) -> Side[Funnel]:
         """Make a copy of the crowd's state, and the funnel that reads it."""

@@ -5,8 +5,9 @@ counts stay. An item that the bundle does not know takes a spare row. The state 
 bundle and the items told, whatever the order in which they came.
 """
 
+import time
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
@@ -16,6 +17,8 @@ from numpy.typing import NDArray
 from app.artifacts import Models
 from app.catalogue import Catalogue
 from app.growing import GrowingCatalogue, Tagged
+
+REST = 1.0  # seconds until a row of a deleted item may be another's: lists in the making name it
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,8 +56,10 @@ class Stock:
     models: Models  # likewise
     crowd: Opening
     time_shift: float = 0.0  # seconds from the data's time to the wall clock
+    clock: Callable[[], float] = time.monotonic
     waiting: dict[str, Item] = field(default_factory=dict, init=False)
     _free: deque[int] = field(init=False)
+    _resting: deque[tuple[float, int]] = field(default_factory=deque, init=False)  # until, row
     _providers: dict[str | None, int] = field(init=False)  # codes
 
     def __post_init__(self) -> None:
@@ -68,18 +73,30 @@ class Stock:
         return len(self.catalogue.ids.later)
 
     def fits(self, item: Item) -> bool:
-        """Say whether there is a row for this item, and a code for its provider."""
+        """Say whether there is a row for this item, maybe soon, and a code for its provider."""
         known = item.provider is None or item.provider in self._providers
         codes = known or len(self._providers) < len(self.catalogue.provider_names)
-        return codes and (bool(self._free) or self.catalogue.ids.row(item.item_id) >= 0)
+        rows = bool(self._free or self._resting) or self.catalogue.ids.row(item.item_id) >= 0
+        return codes and rows
+
+    def settle(self) -> None:
+        """Give rows that have rested to items that wait for one. To be called now and then."""
+        while self._resting and self._resting[0][0] <= self.clock():
+            self._free.append(self._resting.popleft()[1])
+        for item in list(self.waiting.values()) if self._free else ():
+            self._put(item)
 
     def put(self, item: Item) -> None:
         """Let an item be as told."""
+        self._put(item)
+        self.settle()
+
+    def _put(self, item: Item) -> None:
         self.waiting.pop(item.item_id, None)
         row = self.catalogue.ids.row(item.item_id)
         if item.is_deleted:
             self._remove(row)
-        elif self.fits(item):
+        elif self.fits(item) and (self._free or row >= 0):
             row = self._opened(item) if row < 0 else row
             usual = bool(self.base.available[row]) if row < len(self.base) else True
             available = usual if item.is_available is None else item.is_available
@@ -118,7 +135,7 @@ class Stock:
         return row
 
     def _remove(self, row: int) -> None:
-        """Show it no more; its row, if it is a spare one, goes to who has waited longest."""
+        """Show it no more; its row, if it is a spare one, is free after a rest."""
         if row < 0:
             return
         self.catalogue.available[row] = False
@@ -127,9 +144,7 @@ class Stock:
         self.models.content.items[row] = self.models.factors.items[row] = 0.0  # found by no channel
         ids = self.catalogue.ids
         del ids.later[ids.named[row]]  # lists that are on their way out still name it
-        self._free.append(row)
-        for first in list(self.waiting.values())[:1]:
-            self.put(first)
+        self._resting.append((self.clock() + REST, row))
 
     def _describe(self, row: int, item: Item) -> None:
         """Write what is known of the item into its row: as told, or else as the bundle has it."""

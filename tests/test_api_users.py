@@ -132,6 +132,16 @@ def test_a_disliked_item_is_gone_at_once_until_it_is_liked_again(music):
         assert may_have(music, user, item) is is_there
 
 
+@pytest.mark.parametrize("order", [("hide", "unhide", "dislike"), ("dislike", "hide", "unhide")])
+@pytest.mark.parametrize("server", ["api", "music"])
+def test_a_dislike_stands_whatever_was_hidden_and_unhidden(request, server, order):
+    service, user, item = request.getfixturevalue(server), stranger(), "i13"
+    for kind in order:
+        post(service, event(user, item, type=kind))
+    assert known(service, user)["hidden"] == []
+    assert not may_have(service, user, item)
+
+
 def test_unhiding_brings_an_item_back_where_seen_ones_are_dropped_unless_it_was_liked(api):
     user = stranger()
     post(api, *[event(user, item, type="hide") for item in ("i1", "i2")], event(user, "i2"))

@@ -51,7 +51,7 @@ def funnel(cpu):
         histories=FakeHistories({"new": history((11, 5, 1, 2e9))}),
         channels=[FakeChannel("table", proposal(11, 8, 9))],
         local=[FakeLocalChannel("crowd", proposal(9, 10))],
-        always=Crowd("always", lambda: POPULAR),
+        always=Crowd("always", lambda: POPULAR, MODELS.catalogue.available),
         coarse=coarse,
         fine=replace(coarse, name="fine", keep=4, by=ROOMY.fine),
         reranker=KeepOrder(),

@@ -105,7 +105,7 @@ def test_it_listens_on_a_private_socket_only_and_leaves_nothing_behind(tmp_path)
             settings = link.config_get("*")
         assert settings["port"] == "0"
         assert settings["appendonly"] == "yes"
-        assert settings["appendfsync"] == "everysec"
+        assert settings["appendfsync"] == "always"
         assert settings["save"] == ""
     assert not folder.exists()
     assert not is_alive(pid)

@@ -96,11 +96,14 @@ async def test_a_worker_that_has_ended_is_not_waited_for(redis_url, prefix, monk
     async with shelves(redis_url, prefix, 1) as ((one,), _, store):
         process = await asyncio.create_subprocess_exec("true")
         await process.wait()
-        names = [f"{module._machine()}|{process.pid}|a", "elsewhere|1|b"]
+        began = module._began(os.getpid())
+        ended = f"{module._machine()}|{process.pid}|{began}|a"
+        followed = f"{module._machine()}|{os.getpid()}|{began}0|c"  # by this process
+        names = [ended, followed, "elsewhere|1|1|b"]
         for name in names:
             await store.command("HSET", one._workers_key, name, module._note(b"0-0"))
         place = await one.write(HERE)
-        assert await one.unconfirmed(place, 0.05) == ["elsewhere|1|b"]
+        assert await one.unconfirmed(place, 0.05) == ["elsewhere|1|1|b"]
         monkeypatch.setattr(module, "GONE", -1.0)
         assert await one.unconfirmed(place, 0.05) == []
         assert f"|{os.getpid()}|" in one.name

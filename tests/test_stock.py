@@ -14,7 +14,7 @@ from app.rerank.exploration import Offer, choose
 from app.rerank.policy import Policy
 from app.room import with_room
 from app.state.live import Live
-from app.stock import Item, Stock
+from app.stock import REST, Item, Stock
 from tests.fakes import ITEMS, PROVIDERS, pool, proposed, query, rows, small_models
 
 SINCE = 9.1e8
@@ -82,13 +82,20 @@ def test_items_without_a_spare_row_wait_until_one_is_free():
         stock.put(item(name, title=name))
     assert list(stock.waiting) == ["c", "d"]
     stock.crowd.apply(rows(ITEMS), np.ones(1, np.float32), np.array([SINCE]))
+    now = 0.0
+    stock.clock = lambda: now
     stock.put(item("a", is_deleted=True))
+    stock.put(item("e"))
+    assert stock.catalogue.ids.rows(["a", "b", "c"]).tolist() == [-1, ITEMS + 1, -1]  # rests
+    assert not stock.catalogue.available[ITEMS]
+    now = REST
+    stock.settle()
     assert stock.catalogue.ids.rows(["a", "b", "c", "d"]).tolist() == [-1, ITEMS + 1, ITEMS, -1]
     assert stock.catalogue.titles.take(rows(ITEMS)) == ["c"]
     assert stock.crowd.liked[-1][ITEMS] == 0
     assert stock.taken == 2
     stock.put(item("d", is_deleted=True))
-    assert not stock.waiting
+    assert list(stock.waiting) == ["e"]
 
 
 def test_an_item_whose_provider_has_no_code_left_is_not_shown():

@@ -138,7 +138,9 @@ def _text(value: str | float | bool) -> str:  # noqa: FBT001 - as JSON has it
     """Write a value as a data file has it."""
     if isinstance(value, bool):
         return str(value).lower()
-    return value if isinstance(value, str) else f"{value:g}"
+    if isinstance(value, float) and value.is_integer():
+        return str(int(value))
+    return str(value)
 
 
 def _bundled(

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from app.artifacts import Segments
 from app.contracts import Proposal, Query, Rows, Scores
@@ -15,17 +16,19 @@ TINY = 1e-9  # P(item) of an item that nobody had touched when the bundle was ma
 
 @dataclass(frozen=True, slots=True)
 class Crowd:
-    """The head of a list that the live state keeps sorted, less what the user has seen."""
+    """The head of a list that the live state keeps sorted, less what may not be shown."""
 
     name: str
     listed: Callable[[], Proposal]
+    available: NDArray[np.bool_]  # (n,) of the catalogue
     share: float = 1.0  # of the limit: a list that is seldom right takes less room in the pool
 
     def recall(self, query: Query, limit: int) -> Proposal:
-        """Give the first of the list that the user has not seen, ``limit`` or a share of it."""
+        """Give the first of the list that may be shown, ``limit`` or a share of it."""
         listed = self.listed()
         room = min(limit, max(round(self.share * limit), query.k))
-        kept = query.unseen(listed.rows).nonzero()[0][:room]
+        free = self.available.take(listed.rows) & query.unseen(listed.rows)
+        kept = free.nonzero()[0][:room]
         return Proposal(listed.rows.take(kept), listed.scores.take(kept))
 
 

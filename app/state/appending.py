@@ -33,7 +33,6 @@ for at = 6, #ARGV, 5 do
   end
   if told[n] == 0 then
     if redis.call('SCARD', KEYS[1]) >= tonumber(ARGV[3]) then
-      redis.call('EXPIRE', KEYS[1], ARGV[5])
       if redis.call('EXISTS', KEYS[2]) == 1 then redis.call('RENAME', KEYS[2], KEYS[3]) end
       redis.call('RENAME', KEYS[1], KEYS[2])
     end
@@ -46,7 +45,7 @@ for at = 6, #ARGV, 5 do
     end
   end
 end
-redis.call('EXPIRE', KEYS[1], ARGV[5])
+for which = 1, 3 do redis.call('EXPIRE', KEYS[which], ARGV[5]) end
 if redis.call('ZREMRANGEBYRANK', KEYS[4], 0, -ARGV[1] - 1) > 0 then
   for i = 1, n do
     if told[i] == 0 and not redis.call('ZSCORE', KEYS[4], ARGV[5 * i + 3]) then told[i] = 2 end

@@ -13,7 +13,7 @@ from app.contracts import NO_HISTORY, NO_ROWS, NOTHING_TOLD, Acts, History, Rows
 from app.preferences import Preferences
 from app.state.blocked import blocked_key, unpacked
 from app.state.events import HISTORY_LIMIT, Interpreter, history_key
-from app.state.hidden import hidden_key, told_apart
+from app.state.hidden import HIDING, hidden_key, told_apart
 from app.state.people import attributes_key, attributes_of, erased_key, friends_key, friends_of
 from app.state.shown import shown_lately_key
 from app.state.store import Part, Store
@@ -76,7 +76,7 @@ class RedisHistories:
     def read(self, said: Sequence[Any]) -> History:
         """Understand what the store said of a user."""
         reply, kept, hidden, *lately = said
-        read = self._known(reply)[0]
+        read = self._known(_unhidden(reply, hidden) if hidden else reply)[0]
         shown = self._rows([item.decode() for item in lately[0]]) if any(lately) else NO_ROWS
         told = self._told(kept, hidden) if hidden or any(kept) else NOTHING_TOLD
         return replace(read, told=told, shown=shown, said=said)
@@ -110,3 +110,17 @@ class RedisHistories:
 def friends_said(said: Sequence[Any]) -> tuple[str, ...]:
     """Give the friends of a user of whom the store said this."""
     return friends_of(said[1][TOLD_KEYS.index(friends_key)]) if len(said) > 1 else ()
+
+
+def _unhidden(reply: list[bytes], hidden: Sequence[bytes]) -> list[bytes]:
+    """Leave out, of members and times in turn, the hiding of items that are not hidden any more."""
+    back = set(told_apart(hidden)[1])
+    if not back:
+        return reply
+    pairs = zip(reply[::2], reply[1::2], strict=True)
+    return [part for pair in pairs if not _hides(pair[0], back) for part in pair]
+
+
+def _hides(member: bytes, items: set[str]) -> bool:
+    _, kind, item, _ = orjson.loads(member)
+    return kind in HIDING and item in items

@@ -22,7 +22,7 @@ OPTIONS: dict[str, tuple[str, ...]] = {
     "save": ("",),
     "appendonly": ("yes",),
     "zset-max-listpack-entries": ("512",),  # a history in half the memory
-    "appendfsync": ("everysec",),
+    "appendfsync": ("always",),
     "auto-aof-rewrite-percentage": ("100",),
     "auto-aof-rewrite-min-size": ("32mb",),
     "shutdown-on-sigterm": ("nosave", "force"),

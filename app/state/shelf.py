@@ -52,7 +52,7 @@ class Shelf:
     def __init__(self, store: Store, prefix: str) -> None:
         self.items: dict[str, Item] = {}  # deleted ones too
         self.loaded = asyncio.Event()  # set once the store's items are known
-        self.name = f"{_machine()}|{os.getpid()}|{uuid4().hex}"
+        self.name = f"{_machine()}|{os.getpid()}|{_began(os.getpid())}|{uuid4().hex}"
         self._store = store
         self._items_key, self._log_key, self._workers_key = (
             f"{prefix}:{{items}}:{part}" for part in ("told", "log", "workers")
@@ -220,11 +220,25 @@ def _machine() -> str:
     return f"{socket.gethostname()}{place}"
 
 
+def _began(process: int) -> str:
+    """Say when a process began, in ticks of the machine; "" where there is none, or none is told.
+
+    Linux tells it: proc_pid_stat(5), field 22. The name before it may hold spaces.
+    """
+    try:
+        told = Path(f"/proc/{process}/stat").read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return ""
+    return told.rpartition(")")[2].split()[19]
+
+
 def _is_gone(name: str, heard: float) -> bool:
     """Say whether a worker has ended without taking its leave."""
-    machine, number, _ = name.split("|")
+    machine, number, began, _ = name.split("|")
     if machine != _machine():
         return time.time() - heard > GONE
+    if _began(int(number)) != began:
+        return True  # another process, or a thread, has the number now
     try:
         os.kill(int(number), 0)
     except ProcessLookupError:
