@@ -4,7 +4,8 @@ import os
 import signal
 import subprocess
 import sys
-from contextlib import contextmanager
+import time
+from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
 from uuid import uuid4
@@ -21,9 +22,11 @@ from app.state.archiver import archiver_key
 from app.state.embedded import embedded_server
 from app.state.events import Event, stream_key
 from offline.archive import drain as drain_module
+from offline.archive import files as files_module
 from offline.archive.command import alone, archive, folder_of
 from offline.archive.drain import Drain
-from offline.archive.files import Shelf
+from offline.archive.files import Part, Shelf, Spans
+from offline.archive.rounds import Rounds, refuse_old
 from offline.archive.streams import EVENTS, SERVED, SHOWS, entry_of, said_of
 from offline.data.errors import DataError
 from tests.conftest import ROOT, clean_environment, hosted, leisurely, until
@@ -155,6 +158,94 @@ def test_days_that_are_over_become_one_file_and_a_merge_that_was_cut_off_doubles
     assert drain(link, prefix, tmp_path).run() == 0
     shelf.merge(today="1970-01-12")
     assert len(list(shelf.folder.rglob("*.parquet"))) == 4
+
+
+def test_a_plain_read_counts_each_once_between_a_merge_and_its_sweep(link, prefix, tmp_path):
+    for n in range(4):
+        add(link, prefix, n, at=10 * DAY)
+        drain(link, prefix, tmp_path).run()
+    shelf = Shelf(tmp_path / "events", EVENTS)
+    with suppress(ZeroDivisionError), pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Path, "unlink", lambda *_: 1 / 0)
+        shelf.merge(today="1970-01-12")
+    assert len(list(shelf.folder.rglob("*.parquet"))) == 5
+    documented = (ROOT / "docs/live-log.md").read_text().split("```python\n")[1].split("```")[0]
+    told = {}
+    exec(documented.replace("out/archive/events", str(shelf.folder)), told)  # noqa: S102
+    assert sorted(told["events"]["event_id"]) == named(*range(4))
+
+
+def test_files_are_merged_up_to_a_size_and_stay_in_order(link, prefix, tmp_path, monkeypatch):
+    for n in range(9):
+        add(link, prefix, n, at=10 * DAY)
+        drain(link, prefix, tmp_path).run()
+    shelf = Shelf(tmp_path / "events", EVENTS)
+    size = max(part.path.stat().st_size for part in shelf.parts())
+    monkeypatch.setattr(files_module, "MERGED", 3 * size)
+    assert shelf.merge(today="1970-01-12") == 9
+    assert len(shelf.parts()) == 3
+    assert ids(tmp_path) == named(*range(9))
+
+
+def test_all_streams_are_drained_and_go_on_being_drained_when_merging_fails(
+    link, prefix, tmp_path, caplog, monkeypatch
+):
+    for n in range(3):
+        add(link, prefix, n, at=10 * DAY)
+        drain(link, prefix, tmp_path).run()
+    rounds = Rounds(link, [drain(link, prefix, tmp_path)])
+    add(link, prefix, 3)
+    with monkeypatch.context() as patch:
+        patch.setattr(pl, "scan_parquet", lambda *_, **__: Path("/nowhere/at/all").stat())
+        for n in (4, 5):
+            rounds.run()
+            assert "the files of events cannot be merged now" in caplog.text
+            add(link, prefix, n)
+    rounds.run()
+    assert ids(tmp_path) == named(*range(6))
+    assert len(list((tmp_path / "events/day=1970-01-11").iterdir())) == 1
+
+
+def test_what_repeats_after_many_rounds_and_restarts_is_still_known(link, prefix, tmp_path):
+    one = drain(link, prefix, tmp_path)
+    for n in range(6):
+        add(link, prefix, n)
+        one.run()
+    add(link, prefix, 0)
+    assert (one.run(), one.tally.repeated) == (1, 1)
+    add(link, prefix, 0)
+    another = drain(link, prefix, tmp_path)
+    another.run()
+    assert another.tally.repeated == 1
+    assert ids(tmp_path) == named(*range(6))
+
+
+def test_an_entry_is_found_among_many_files_in_no_time():
+    parts = [Part(Path(), (n, 0), (n, 5)) for n in range(20_000)]
+    spans = Spans(parts)
+    began = time.perf_counter()
+    assert all((n, 3) in spans and (n, 6) not in spans for n in range(20_000))
+    assert (20_000, 0) not in spans
+    assert time.perf_counter() - began < 2
+
+
+def test_a_server_whose_memory_is_full_is_drained_all_the_same(tmp_path):
+    with embedded_server(tmp_path / "redis") as url, redis.Redis.from_url(url) as link:
+        add(link, "t", 1)
+        drain(link, "t", tmp_path).run()
+        add(link, "t", 2, 3)
+        link.config_set("maxmemory", 1)
+        with pytest.raises(redis.ResponseError, match="maxmemory"):
+            add(link, "t", 4)
+        assert drain(link, "t", tmp_path, keep=1).run() == 2
+        assert link.xlen(stream_key("t")) == 1
+    assert ids(tmp_path) == named(1, 2, 3)
+
+
+def test_a_server_that_cannot_say_what_was_lost_is_refused(link):
+    refuse_old(link.info("server"))
+    with pytest.raises(DataError, match=r"Redis 6\.2\.14 is too old for the archive"):
+        refuse_old({"redis_version": "6.2.14"})
 
 
 def test_streams_are_trimmed_behind_the_archive_and_never_before_it(link, prefix, tmp_path):

@@ -4,9 +4,8 @@ import asyncio
 import fcntl
 import logging
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from datetime import UTC, datetime
 from pathlib import Path
 
 import redis
@@ -18,10 +17,12 @@ from app.served.erasure import erase_served
 from app.settings import Settings
 from app.state.erasure import erase as erase_live
 from app.state.reach import reached
+from app.state.server_process import ServerError
 from app.state.store import Store
-from offline.archive.drain import Drain, drains
+from offline.archive.drain import drains
 from offline.archive.erased import Erased, purge
 from offline.archive.files import Shelf
+from offline.archive.rounds import Rounds, refuse_old
 from offline.archive.streams import STREAMS
 from offline.data.errors import DataError
 
@@ -46,8 +47,10 @@ def archive(settings: Settings, *, once: bool, every: float = EVERY) -> None:
     logs.configure(settings.log_level)
     with alone(folder_of(settings)):
         if once:
-            with reached(settings) as url:
-                _tell(_drained(settings, url))
+            with _rounds(settings) as rounds:
+                rounds.run()
+                forget(rounds.link, settings)
+                _tell(rounds)
         else:
             _follow(settings, every)
 
@@ -68,21 +71,16 @@ def alone(folder: Path) -> Iterator[None]:
         yield
 
 
-def _drained(settings: Settings, url: str) -> list[Drain]:
-    with redis.Redis.from_url(url) as link:
-        keep = {
-            "events": settings.stream_limit,
-            "shown": settings.stream_limit,
-            "served": settings.served_limit,
-        }
-        found = drains(link, settings.key_prefix, folder_of(settings), keep)
-        today = datetime.now(UTC).strftime("%Y-%m-%d")
-        for drain in found:
-            drain.run()
-            drain.shelf.merge(today=today)
-        # Last: what was read before it was erased may have been written after.
-        forget(link, settings)
-        return found
+@contextmanager
+def _rounds(settings: Settings, *, start: bool = True) -> Iterator[Rounds]:
+    keep = {
+        "events": settings.stream_limit,
+        "shown": settings.stream_limit,
+        "served": settings.served_limit,
+    }
+    with reached(settings, start=start) as url, redis.Redis.from_url(url) as link:
+        refuse_old(link.info("server"))
+        yield Rounds(link, drains(link, settings.key_prefix, folder_of(settings), keep))
 
 
 def forget(link: redis.Redis, settings: Settings) -> int:
@@ -128,23 +126,22 @@ def _follow(settings: Settings, every: float) -> None:
     pause = FIRST_PAUSE
     while True:
         try:
-            with reached(settings, start=False) as url:
-                found = _drained(settings, url)
-        except (redis.RedisError, OSError, DataError) as error:
+            with _rounds(settings, start=False) as rounds:
+                while True:
+                    rounds.run()
+                    # Last: what was read before it was erased may have been written after.
+                    forget(rounds.link, settings)
+                    pause = FIRST_PAUSE
+                    time.sleep(every)
+        except (redis.RedisError, OSError, ServerError) as error:
             log.warning("archiving waits: %s", error)
             time.sleep(pause)
             pause = min(2 * pause, LONGEST_PAUSE)
-            continue
-        pause = FIRST_PAUSE
-        for drain in found:
-            if drain.tally.archived:
-                log.info("archived %d of %s", drain.tally.archived, drain.stream.name)
-        time.sleep(every)
 
 
-def _tell(found: Sequence[Drain]) -> None:
+def _tell(rounds: Rounds) -> None:
     table = Table("stream", "archived", "repeated", "unreadable", "files")
-    for drain in found:
+    for drain in rounds.drains:
         tally = drain.tally
         counts = (tally.archived, tally.repeated, tally.unreadable, len(drain.shelf.parts()))
         table.add_row(drain.stream.name, *map(str, counts))

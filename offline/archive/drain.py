@@ -14,8 +14,8 @@ from typing import Any
 import redis
 
 from app.state.archiver import GROUP, say_in_use
-from app.state.follower import RecentIds
-from offline.archive.files import Id, Shelf, day_of, id_of
+from app.state.follower import REMEMBERED, RecentIds
+from offline.archive.files import Shelf, Spans, day_of, id_of
 from offline.archive.streams import STREAMS, Raw, Row, Stream
 
 log = logging.getLogger(__name__)
@@ -43,15 +43,13 @@ class Drain:
     shelf: Shelf
     keep: int  # entries that the stream keeps for the workers to follow
     tally: Tally = field(default_factory=Tally)
-    _spans: list[tuple[Id, Id]] = field(init=False)
+    _spans: Spans = field(init=False)
     _known: RecentIds = field(default_factory=RecentIds, init=False)
 
     def __post_init__(self) -> None:
-        parts = self.shelf.parts()
-        self._spans = [(part.first, part.last) for part in parts]
-        for table in self.shelf.read(parts[-2:]):
-            for row in table.select(self.stream.identity).iter_rows():
-                self._known.is_new("\n".join(map(str, row)))
+        self._spans = Spans(self.shelf.parts())
+        for row in self.shelf.newest(self.stream.identity, REMEMBERED):
+            self._known.is_new("\n".join(map(str, row)))
 
     @property
     def key(self) -> str:
@@ -60,6 +58,7 @@ class Drain:
 
     def run(self) -> int:
         """Archive all that is there, then trim; gives how many entries were taken."""
+        self.tally = Tally()
         self._join()
         taken = 0
         for start in ("0", ">"):  # what was handed out to a predecessor that died comes first
@@ -69,15 +68,18 @@ class Drain:
         self._trim()
         return taken
 
+    def merge(self, today: str) -> None:
+        """Make few files of the days that are over."""
+        self.shelf.merge(today=today)
+        self._spans = Spans(self.shelf.parts())
+
     def _join(self) -> None:
-        try:
+        group = self._group()
+        if group is None:
             self.link.xgroup_create(self.key, GROUP, id="0", mkstream=True)
-        except redis.ResponseError as error:
-            if "BUSYGROUP" not in str(error):
-                raise
+            group = self._group() or {"entries-read": None}
         say_in_use(self.link, self.prefix)
-        info, groups = self.link.xinfo_stream(self.key), self.link.xinfo_groups(self.key)
-        read = next(g["entries-read"] for g in groups if g["name"] == GROUP.encode())
+        info, read = self.link.xinfo_stream(self.key), group["entries-read"]
         lost = info["entries-added"] - info["length"] - (read or 0)
         if read is not None and lost > 0:
             log.warning(
@@ -86,6 +88,13 @@ class Drain:
                 lost,
                 self.key,
             )
+
+    def _group(self) -> dict[str, Any] | None:
+        """Ask for our group. A server whose memory is full answers, but takes no new one."""
+        if not self.link.exists(self.key):
+            return None
+        groups: list[dict[str, Any]] = self.link.xinfo_groups(self.key)
+        return next((group for group in groups if group["name"] == GROUP.encode()), None)
 
     def _read(self, start: str) -> list[Raw]:
         reply: Any = self.link.xreadgroup(
@@ -97,15 +106,24 @@ class Drain:
     def _keep(self, entries: Sequence[Raw]) -> None:
         """Write what is new to files, then acknowledge everything."""
         names = [name.decode() for name, _ in entries]
-        told = [(n, f) for n, (_, f) in zip(names, entries, strict=True) if not self._is_kept(n)]
-        for _, of_day in itertools.groupby(told, key=lambda entry: day_of(entry[0])):
-            day = list(of_day)
-            rows = [row for name, fields in day if (row := self._row(name, fields))]
-            self.shelf.write(rows, day[0][0], day[-1][0])
-            self._spans.append((id_of(day[0][0]), id_of(day[-1][0])))
-            self.tally.archived += len(rows)
-        self.tally.repeated += len(entries) - len(told)
+        fields = (said for _, said in entries)
+        for day, of_day in itertools.groupby(zip(names, fields, strict=True), key=self._day):
+            if day:
+                self._write(list(of_day))
+            else:
+                self.tally.repeated += len(list(of_day))
         self.link.xack(self.key, GROUP, *names)
+
+    def _day(self, entry: tuple[str, Any]) -> str:
+        """Give the day of an entry; "" where a file has it: no file reaches across such a one."""
+        return "" if self._is_kept(entry[0]) else day_of(entry[0])
+
+    def _write(self, entries: Sequence[tuple[str, Any]]) -> None:
+        rows = [row for name, fields in entries if (row := self._row(name, fields))]
+        first, last = entries[0][0], entries[-1][0]
+        self.shelf.write(rows, first, last)
+        self._spans.add(id_of(first), id_of(last))
+        self.tally.archived += len(rows)
 
     def _row(self, name: str, fields: Any) -> Row | None:
         row = self.stream.row(name, fields or {})
@@ -118,8 +136,7 @@ class Drain:
         return row
 
     def _is_kept(self, name: str) -> bool:
-        entry = id_of(name)
-        return any(first <= entry <= last for first, last in reversed(self._spans))
+        return id_of(name) in self._spans
 
     def _trim(self) -> None:
         """Let go of what is archived, but for the newest that workers follow."""

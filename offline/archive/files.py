@@ -5,17 +5,22 @@ left over from a merge that was cut off, and is passed over.
 """
 
 import os
-from collections.abc import Iterator, Sequence
+from bisect import bisect_right, insort
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from itertools import groupby
 from pathlib import Path
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import polars as pl
 
 from offline.archive.streams import Row, Stream
 
 Id: TypeAlias = tuple[int, int]  # milliseconds, and number within these
+
+BEYOND: Id = (2**64, 0)  # no entry has it
+MERGED = 16_000_000  # bytes, about: the files of a day that is over are merged up to this size
 
 
 def id_of(name: str) -> Id:
@@ -48,6 +53,21 @@ class Part:
         return self is not other and self.first <= other.first and other.last <= self.last
 
 
+class Spans:
+    """Which ids are accounted for: ranges, both ends included, that do not overlap."""
+
+    def __init__(self, parts: Iterable[Part]) -> None:
+        self._spans = sorted((part.first, part.last) for part in parts)
+
+    def __contains__(self, entry: Id) -> bool:
+        at = bisect_right(self._spans, (entry, BEYOND)) - 1
+        return at >= 0 and entry <= self._spans[at][1]
+
+    def add(self, first: Id, last: Id) -> None:
+        """Account for these too."""
+        insort(self._spans, (first, last))
+
+
 @dataclass(frozen=True, slots=True)
 class Shelf:
     """All files of one stream."""
@@ -78,32 +98,58 @@ class Shelf:
         for part in self.parts() if parts is None else parts:
             yield pl.read_parquet(part.path, hive_partitioning=False)
 
-    def merge(self, *, today: str) -> int:
-        """Make one file of each day that is over; gives the number of files that are gone."""
-        by_day: dict[Path, list[Part]] = {}
-        for part in self.parts():
-            by_day.setdefault(part.path.parent, []).append(part)
-        gone = 0
-        for folder, parts in by_day.items():
-            if folder.name < f"day={today}" and len(parts) > 1:
-                first, last = parts[0].path.stem.split("_")[0], parts[-1].path.stem.split("_")[1]
-                written(pl.concat(self.read(parts)), folder / f"{first}_{last}.parquet")
-                gone += len(parts)
-        return gone + self._sweep()
+    def newest(self, columns: Sequence[str], limit: int) -> list[tuple[Any, ...]]:
+        """Give these columns of the newest rows, at least ``limit`` if there are, oldest first."""
+        tables: list[pl.DataFrame] = []
+        for part in reversed(self.parts()):
+            if sum(map(len, tables)) >= limit:
+                break
+            wanted = list(columns)
+            tables.append(pl.read_parquet(part.path, columns=wanted, hive_partitioning=False))
+        return [row for table in reversed(tables) for row in table.iter_rows()]
 
-    def _sweep(self) -> int:
+    def merge(self, *, today: str) -> int:
+        """Make few files of each day that is over; gives the number of files that are gone."""
+        self._sweep()  # what an earlier one left
+        gone = 0
+        for parts in self._groups(today):
+            first, last = parts[0].path.stem.split("_")[0], parts[-1].path.stem.split("_")[1]
+            paths = [part.path for part in parts]
+            whole = pl.scan_parquet(paths, hive_partitioning=False)
+            written(whole, paths[0].with_name(f"{first}_{last}.parquet"))
+            for path in paths:
+                path.unlink()
+            gone += len(parts)
+        return gone
+
+    def _groups(self, today: str) -> Iterator[list[Part]]:
+        """Give the files to merge with one another: of one day, and not too large together."""
+        for folder, of_day in groupby(self.parts(), key=lambda part: part.path.parent):
+            if folder.name >= f"day={today}":
+                continue
+            group: list[Part] = []
+            size = 0
+            for part in of_day:
+                own = part.path.stat().st_size
+                if group and size + own > MERGED:
+                    yield from [group] if len(group) > 1 else []
+                    group, size = [], 0
+                group.append(part)
+                size += own
+            yield from [group] if len(group) > 1 else []
+
+    def _sweep(self) -> None:
         """Remove what is left over."""
         kept = {part.path for part in self.parts()}
         over = [path for path in self.folder.glob("day=*/*.parquet") if path not in kept]
         for path in [*over, *self.folder.glob("day=*/*.tmp")]:
             path.unlink()
-        return 0
 
 
-def written(table: pl.DataFrame, path: Path) -> None:
+def written(table: pl.DataFrame | pl.LazyFrame, path: Path) -> None:
     """Write a file whole or not at all, so that it is there after a power cut."""
     temporary = path.with_suffix(".tmp")
-    table.write_parquet(temporary, compression="zstd")
+    table.lazy().sink_parquet(temporary, compression="zstd")
     with temporary.open("rb") as file:
         os.fsync(file.fileno())
     temporary.replace(path)

@@ -23,7 +23,7 @@ Row: TypeAlias = Mapping[str, Any]
 
 WIDE = ARRAYS[3:]  # those that have several numbers an item
 KINDS = ("<i4", "|i1", "<f4", "<f4", "<i2", "<f4", "<f4")
-FEATURES_AT_ONCE = 2_000  # served lists in one file: some 10 MB before they are compressed
+LISTS_AT_ONCE = 200  # served lists in one file: up to 10 MB before they are compressed
 EVENT_COLUMNS = {
     "stream_id": pl.String,
     "event_id": pl.String,
@@ -116,7 +116,7 @@ def _served(name: str, fields: Mapping[bytes, bytes]) -> Row | None:
 
 EVENTS = Stream("events", stream_key, EVENT_COLUMNS, _event, ("user", "event_id"), 10_000)
 SHOWS = Stream("shown", shown_key, SHOWN_COLUMNS, _shown, ("request_id",), 10_000)
-SERVED = Stream("served", served_key, SERVED_COLUMNS, _served, ("request_id",), FEATURES_AT_ONCE)
+SERVED = Stream("served", served_key, SERVED_COLUMNS, _served, ("request_id",), LISTS_AT_ONCE)
 STREAMS = (EVENTS, SHOWS, SERVED)
 
 

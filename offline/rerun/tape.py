@@ -15,7 +15,7 @@ from app.served.log import served_key
 from app.state.follower import Entry
 from app.state.shelf import log_key, unpacked
 from app.stock import Item
-from offline.archive.files import Id, Part, Shelf, id_of
+from offline.archive.files import Id, Shelf, Spans, id_of
 from offline.archive.streams import EVENTS, SERVED, SHOWS, Stream, entry_of, said_of
 
 AT_ONCE = 5_000  # entries of the server in one look
@@ -90,17 +90,16 @@ class Tape:
                 for table in shelf.read(parts)
                 for row in table.to_dicts()
             ]
-            self._entries[stream.name] = archived + list(self._after(stream, parts))
+            self._entries[stream.name] = archived + list(self._after(stream, Spans(parts)))
         return self._entries[stream.name]
 
-    def _after(self, stream: Stream, parts: list[Part]) -> Iterator[Entry]:
+    def _after(self, stream: Stream, archived: Spans) -> Iterator[Entry]:
         """Give the server's entries that are not archived."""
         start = "-"
         while True:
             reply: Any = self.link.xrange(stream.key(self.prefix), min=start, count=AT_ONCE)
             for name, fields in reply:
-                at = id_of(name.decode())
-                if not any(part.first <= at <= part.last for part in reversed(parts)):
+                if id_of(name.decode()) not in archived:
                     yield name, [b"e", fields.get(b"e", b"")]
             if len(reply) < AT_ONCE:
                 return
