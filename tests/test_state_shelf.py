@@ -3,6 +3,7 @@
 import asyncio
 import os
 from contextlib import asynccontextmanager, suppress
+from dataclasses import replace
 from uuid import uuid4
 
 import pytest
@@ -108,6 +109,19 @@ async def test_a_worker_that_has_ended_is_not_waited_for(redis_url, prefix, monk
         assert await one.unconfirmed(place, 0.05) == []
         assert f"|{os.getpid()}|" in one.name
         assert await store.command("HLEN", one._workers_key) == 1
+
+
+async def test_what_two_tell_of_an_item_at_once_is_both_told(redis_url, prefix):
+    async with shelves(redis_url, prefix, 2) as (made, _, _):
+        tell = [{"title": "Told"}, {"is_available": False}, {"released": 1998.0}]
+        await made[0].write(HERE)
+        changes = [
+            made[n % 2].change("i1", lambda known, new=new: replace(known, **new))
+            for n, new in enumerate(tell)
+        ]
+        await asyncio.gather(*changes)
+        item, _ = await made[0].change("i1", lambda known: known)
+        assert (item.title, item.is_available, item.released) == ("Told", False, 1998.0)
 
 
 async def test_what_a_server_has_lost_is_given_back(redis_url, prefix):

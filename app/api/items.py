@@ -1,6 +1,7 @@
 """``/items/{id}``: the catalogue, changed while it is served."""
 
 import time
+from collections.abc import Callable
 from dataclasses import asdict, replace
 from typing import Annotated, Any
 
@@ -77,19 +78,15 @@ async def put_item(http: Request, item_id: Id, body: ItemBody) -> Response:
     """
     service, deployment = _served(http)
     told = body.model_dump(exclude_unset=True)
-    before = service.shelf.items.get(item_id)
-    if before is None or before.is_deleted:
-        before = Item(item_id, since=time.time())
-    item = replace(before, **told)
-    if not deployment.stock.fits(item):
-        service.metrics.item_changed("put", "full")
-        raise RefusalError(
-            507,
-            f"all {service.settings.spare_items} spare rows are taken: train a bundle that knows "
-            "the new items, delete some, or raise spare_items",
-            "item_id",
-        )
-    await _change(service, item, "put")
+
+    def as_told(before: Item | None) -> Item:
+        if before is None or before.is_deleted:
+            before = Item(item_id, since=time.time())
+        item = replace(before, **told)
+        _require_room(service, deployment, item)
+        return item
+
+    item = await _change(service, item_id, as_told, "put")
     return Response(orjson.dumps(_told(deployment, item)), media_type="application/json")
 
 
@@ -122,7 +119,7 @@ async def delete_item(http: Request, item_id: Id) -> Response:
     service, deployment = _served(http)
     known = _known(service, deployment, item_id)
     gone = Item(item_id, since=known.since, is_available=False, is_deleted=True)
-    await _change(service, gone, "delete")
+    await _change(service, item_id, lambda _: gone, "delete")
     return Response(status_code=204)
 
 
@@ -154,14 +151,33 @@ def _known(service: Service, deployment: Deployment, item_id: str) -> Item:
     return Item(item_id, since=time.time())
 
 
-async def _change(service: Service, item: Item, change: str) -> None:
+def _require_room(service: Service, deployment: Deployment, item: Item) -> None:
+    """Refuse an item for which there is no row.
+
+    Raises:
+        RefusalError: all are taken.
+    """
+    if deployment.stock.fits(item):
+        return
+    service.metrics.item_changed("put", "full")
+    raise RefusalError(
+        507,
+        f"all {service.settings.spare_items} spare rows are taken: train a bundle that knows "
+        "the new items, delete some, or raise spare_items",
+        "item_id",
+    )
+
+
+async def _change(
+    service: Service, item_id: str, changed: Callable[[Item | None], Item], change: str
+) -> Item:
     """Store a change, and wait until every worker has applied it.
 
     Raises:
         RefusalError: the store did not take it, or a worker does not answer.
     """
     try:
-        place = await service.shelf.write(item)
+        item, place = await service.shelf.change(item_id, changed)
         late = await service.shelf.unconfirmed(place, CONFIRM_WITHIN)
     except StageError as error:
         service.metrics.item_changed(change, "lost")
@@ -174,6 +190,7 @@ async def _change(service: Service, item: Item, change: str) -> None:
             f"within {CONFIRM_WITHIN:g} s and may still answer as before: ask again",
             retry_after=1,
         )
+    return item
 
 
 def _told(deployment: Deployment, item: Item) -> dict[str, Any]:

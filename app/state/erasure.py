@@ -26,6 +26,11 @@ PAGE = 2_000  # entries of a stream, or keys, in one look
 WITHIN = 10.0  # seconds for one look
 LINGER = 0.3  # seconds in which lists that were given just now are noted
 EVERY_KEY = (history_key, hidden_key, attributes_key, friends_key, blocked_key, shown_lately_key)
+REPLACE = """
+if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 0 end
+if ARGV[2] == '' then redis.call('DEL', KEYS[1]) else redis.call('SET', KEYS[1], ARGV[2]) end
+return 1
+"""  # a value, should it still be the old one
 
 
 async def erase(store: Store, prefix: str, user: str, now: float) -> Receipt:
@@ -94,14 +99,20 @@ async def _unfriend(link: Store, prefix: str, user: str) -> int:
         cursor, keys = await link.command("SCAN", cursor, "MATCH", pattern, "COUNT", PAGE)
         values = await link.command("MGET", *keys) if keys else []
         for key, value in zip(keys, values, strict=True):
-            friends = friends_of(value)
-            if user in friends:
-                left = [friend for friend in friends if friend != user]
-                write = ("SET", key, orjson.dumps(left)) if left else ("DEL", key)
-                await link.command(*write)
-                changed += 1
+            changed += await _left_out(link, key, value, user)
         if cursor == b"0":
             return changed
+
+
+async def _left_out(link: Store, key: bytes, value: bytes | None, user: str) -> bool:
+    """Take a user from one list of friends; what is told of it meanwhile stands."""
+    while user in (friends := friends_of(value)):
+        left = [friend for friend in friends if friend != user]
+        new = orjson.dumps(left) if left else b""
+        if await link.command("EVAL", REPLACE, 1, key, value or b"", new):
+            return True
+        value = await link.command("GET", key)
+    return False
 
 
 def _literal(text: str) -> str:

@@ -36,6 +36,14 @@ FIRST_PAUSE, LONGEST_PAUSE = 0.05, 1.0  # seconds before asking again a server t
 GONE = 30.0  # seconds of silence after which a worker of another machine counts no more
 FIRST_LOOK, LONGEST_LOOK = 0.001, 0.02  # seconds between looks at who has confirmed
 NOWHERE = b"0-0"
+TRIES = 10  # of a change, when others change the same item meanwhile
+# KEYS: items, their stream. ARGV: the item's id, its entry as it must be ("": none), its new entry,
+# entries that the stream keeps.
+SWAP = """
+if (redis.call('HGET', KEYS[1], ARGV[1]) or '') ~= ARGV[2] then return false end
+redis.call('HSET', KEYS[1], ARGV[1], ARGV[3])
+return redis.call('XADD', KEYS[2], 'MAXLEN', '~', ARGV[4], '*', 'e', ARGV[3])
+"""
 
 
 def log_key(prefix: str) -> str:
@@ -82,17 +90,33 @@ class Shelf:
         self._listeners.remove(listener)
 
     async def write(self, item: Item) -> bytes:
-        """Store what is told of an item; gives the change's place in the stream.
+        """Store what is told of an item, whatever was; gives the change's place in the stream.
 
         Raises:
             StageError: the store did not confirm it.
         """
-        told = orjson.dumps(asdict(item))
-        stream = ("XADD", self._log_key, "MAXLEN", "~", KEPT, "*", "e", told)
-        put = ("HSET", self._items_key, item.item_id, told)
-        *_, done = await self._store.pipeline("items", [("MULTI",), put, stream, ("EXEC",)])
-        place: bytes = done[-1]
-        return place
+        return (await self.change(item.item_id, lambda _: item))[1]
+
+    async def change(
+        self, item_id: str, changed: Callable[[Item | None], Item]
+    ) -> tuple[Item, bytes]:
+        """Store what is made of an item as the store has it; no change of another is lost.
+
+        Returns:
+            The item, and the change's place in the stream.
+
+        Raises:
+            StageError: the store did not confirm it, or others change the item all the time.
+        """
+        keys = (2, self._items_key, self._log_key)
+        for _ in range(TRIES):
+            told = await self._store.command("HGET", self._items_key, item_id)
+            item = changed(unpacked(told) if told else None)
+            new = orjson.dumps(asdict(item))
+            said = await self._store.command("EVAL", SWAP, *keys, item_id, told or b"", new, KEPT)
+            if said:
+                return item, said
+        raise StageError(f"others are changing the item {item_id}; send it again")
 
     async def unconfirmed(self, place: bytes, within: float) -> list[str]:
         """Wait until every worker has applied the change; gives those who have not in time.
