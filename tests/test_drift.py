@@ -79,6 +79,15 @@ def test_bins_hold_as_many_values_each_and_what_is_missing_is_one_more():
     assert Bins.of(np.empty(0, np.float32)).shares.tolist() == [0.0, 0.0]
 
 
+def test_a_hair_s_breadth_of_values_that_many_share_is_no_drift():
+    values = np.random.default_rng(0).choice(np.arange(30.0), 2_000).astype(np.float32)
+    bins = Bins.of(values)
+    for shift in (-0.01, 0.01):
+        moved = counted(bins.edges, values + np.float32(shift))
+        assert psi(bins.shares, moved) == pytest.approx(0.0, abs=1e-9)
+    assert psi(bins.shares, counted(bins.edges, values + np.float32(3))) > 0.1
+
+
 def test_traffic_like_the_bundle_s_is_no_drift_and_other_traffic_is(few):
     like, unlike = watched().count(1e9), watched(shift=1.0).count(1e9)
     assert set(like) == {*WATCHED, SCORE}

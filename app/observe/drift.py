@@ -46,10 +46,17 @@ class Bins:
 
     @classmethod
     def of(cls, values: Scores) -> "Bins":
-        """Make bins that hold as many of these values each, as far as values are distinct."""
+        """Make bins that hold as many of these values each, as far as values are distinct.
+
+        Edges lie half-way between two values: one that many share must not cross one by a hair.
+        """
         known = values[np.isfinite(values)].astype(np.float64)
-        inner = np.linspace(0.0, 1.0, BINS + 1)[1:-1]
-        edges = np.unique(np.quantile(known, inner)) if len(known) else np.empty(0)
+        distinct, counts = np.unique(known, return_counts=True)
+        below = np.cumsum(counts) - counts  # (u,) items of lesser values
+        wanted = np.arange(1, BINS) * len(known) / BINS
+        at = np.unique(np.searchsorted(below, wanted, side="left"))
+        at = at[(at > 0) & (at < len(distinct))]
+        edges = (distinct[at - 1] + distinct[at]) / 2.0
         return cls(edges, counted(edges, values) / max(len(values), 1))
 
 
