@@ -294,6 +294,7 @@ def closed_after(settings, tape):
 
 def command(busy, *arguments):
     environment = {"REDIS_URL": busy.redis_url, "RECFUNNEL_KEY_PREFIX": busy.key_prefix}
+    environment["COLUMNS"] = "400"  # no name of a folder is broken by the end of a line
     whole = ["replay", "--out", str(busy.out), *arguments]
     return CliRunner(env=environment).invoke(cli.app, whole)
 

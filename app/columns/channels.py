@@ -5,11 +5,12 @@ import numpy as np
 from app.columns.scene import Columns, Group, Scene
 from app.recall.merge import RRF_OFFSET
 
+CROWD_CHANNELS = ("surging", "trending", "popular", "fresh")  # these need no history
 CHANNELS = (
     *("item_cf", "ease", "rp3beta", "sequence", "user_cf", "social", "embedding", "content"),
-    *("surging", "trending", "popular", "fresh"),
+    *CROWD_CHANNELS,
 )
-PERSONAL = CHANNELS[:8]  # these rest on the user's history, or friends
+PERSONAL = tuple(name for name in CHANNELS if name not in CROWD_CHANNELS)  # on history or friends
 SIGNAL_FLOOR = -3.0  # z-score of a candidate that the channel did not propose
 SIGNAL_CEILING = 8.0
 PLACE_OFFSET = 10.0  # flattens the head of a list: first and second place are not twice apart

@@ -20,7 +20,7 @@ class Fine:
 
     ``pointwise`` learns whether an item is taken, from every row alike; ``listwise`` what stands
     out of a user's own pool. The first is better where histories are short, the second where they
-    are long (docs/decisions/0006-trees-from-log-odds.md has the figures).
+    are long (docs/decisions/0006-two-fine-models.md has the figures).
     """
 
     pointwise: Grown

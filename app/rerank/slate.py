@@ -25,7 +25,8 @@ from app.state.live import Live
 __all__ = ["POLICIES", "Policy", "SlateMaker"]
 
 # A policy takes a draft of the list and gives another. None can undo a hard filter: the pool has
-# only what is permitted, and what is put there by hand is checked first. To add one, write a file.
+# only what is permitted, and what is put there by hand is checked first. To add one, write a file,
+# register it here and name it in ORDER.
 POLICIES: Mapping[str, Callable[[Draft, Occasion], Draft]] = MappingProxyType(
     {
         "freshness": freshen,

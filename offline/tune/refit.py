@@ -50,10 +50,15 @@ def _other(
             raters = user_cf.fit(log, shape, config.user_cf, centred=centred)
             return {"tables": {**models.tables, "raters": raters}, "centred": centred}
         case "content":
-            return {"content": content.fit(dataset.catalogue, config.content, config.seed)}
+            described, reader = content.learn(dataset.catalogue, config.content, config.seed)
+            placing = placed.learn(models.factors, described, reader, log, config.placement)
+            return {"content": described, "placing": placing}
         case "segments":
             encoding = segments.encode(dataset.attributes, shape[0])
             return {"segments": segments.fit(log, encoding, shape[1], config.segments)}
         case _:
             vectors = factorise(log, shape, config)
-            return {"factors": placed.place(vectors, models.content, log, config.placement)}
+            described, reader = models.content, models.placing.reader if models.placing else None
+            factors = placed.place(vectors, described, log, config.placement)
+            placing = placed.learn(factors, described, reader, log, config.placement)
+            return {"factors": factors, "placing": placing}
