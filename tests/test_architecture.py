@@ -1,6 +1,8 @@
 """The house has one-way streets; this test is the traffic warden."""
 
 import ast
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -106,3 +108,15 @@ def test_the_wardens_know_what_they_look_for(tmp_path):
     bad.write_text("try:\n    pass\nexcept (ValueError, BaseException):\n    raise\n")
     assert not touches_environment(bad)
     assert not catches_broadly(bad)
+
+
+def test_data_is_fetched_and_looked_at_without_lightgbm():
+    """The image that gets the data has no OpenMP runtime, without which LightGBM cannot load."""
+    program = "import sys; sys.modules['lightgbm'] = None; import offline.cli as c; c.main()"
+    told = subprocess.run(
+        [sys.executable, "-c", program, "data", "get", "--help"],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert told.returncode == 0, told.stderr

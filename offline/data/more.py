@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 import polars as pl
@@ -10,7 +10,9 @@ import polars as pl
 from app.preferences import Preferences
 from offline.data.interactions import Events
 from offline.data.table import LINE, RAW, Table
-from offline.table import RankTable
+
+if TYPE_CHECKING:  # what reads data needs no LightGBM
+    from offline.table import RankTable
 
 ErasedAt: TypeAlias = Callable[[pl.Series], pl.Series]  # of users: unix seconds; -inf: never
 COLUMNS = ("user", "item", "kind", "value", "time")
@@ -27,7 +29,7 @@ class More:
 
     erased: ErasedAt = nobody
     events: pl.DataFrame | None = None  # COLUMNS, times as the data's
-    served: Callable[[Preferences, float], RankTable] | None = None  # those before a moment
+    served: "Callable[[Preferences, float], RankTable] | None" = None  # those before a moment
 
 
 def without(table: Table | None, erased: ErasedAt, *columns: str | None) -> Table | None:

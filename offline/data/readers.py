@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import polars as pl
 
@@ -21,7 +22,9 @@ from offline.data.more import More, extended, without
 from offline.data.people import build_attributes, build_friends, check_friends, check_users
 from offline.data.schema import Schema
 from offline.data.table import Table
-from offline.table import RankTable
+
+if TYPE_CHECKING:  # what reads data needs no LightGBM
+    from offline.table import RankTable
 
 MAX_BAD_SHARE = 0.05
 
@@ -50,7 +53,7 @@ class Reading:
     layout: str
     files: tuple[FileCount, ...]  # interactions first
     bad: pl.DataFrame  # file, line, reason, text: the bad rows and the exact duplicates
-    served: Callable[[float], RankTable] | None = None  # lists that were served before a moment
+    served: "Callable[[float], RankTable] | None" = None  # lists that were served before a moment
 
 
 @dataclass(frozen=True, slots=True, eq=False)
