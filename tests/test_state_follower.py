@@ -13,6 +13,7 @@ from app.artifacts import DAY, HALF_LIVES, Popularity
 from app.catalogue import IdIndex
 from app.contracts import StageError
 from app.preferences import Preferences
+from app.state import backlog
 from app.state import follower as follower_module
 from app.state import impressions as impressions_module
 from app.state.appending import append
@@ -286,7 +287,7 @@ async def test_closing_without_a_server_counts_what_is_lost(caplog):
 
 
 async def test_impressions_wait_for_a_server_that_is_away(store, monkeypatch):
-    monkeypatch.setattr(impressions_module, "PAUSE", 0.02)
+    monkeypatch.setattr(backlog, "PAUSE", 0.02)
     away = True
     real = Store.pipeline
 
