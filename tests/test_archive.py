@@ -21,6 +21,7 @@ from app.settings import Settings
 from app.state.archiver import archiver_key
 from app.state.embedded import embedded_server
 from app.state.events import Event, stream_key
+from app.state.impressions import shown_key
 from offline.archive import drain as drain_module
 from offline.archive import files as files_module
 from offline.archive.command import alone, archive, folder_of
@@ -286,6 +287,29 @@ def test_a_row_says_again_what_the_entry_said(link, prefix, tmp_path):
     drain(link, prefix, tmp_path).run()
     (row,) = pl.concat(Shelf(tmp_path / "events", EVENTS).read()).to_dicts()
     assert orjson.loads(said_of(EVENTS, row)) == orjson.loads(told.entry())[:7]
+
+
+def test_shown_lists_keep_their_scene_and_files_of_before_it_was_kept_are_read_and_merged(
+    link, prefix, tmp_path
+):
+    shelf = Shelf(tmp_path / "shown", SHOWS)
+
+    def shown(n, *scene):
+        said = orjson.dumps([f"r{n}", "u", ["i1", "i2"], *scene])
+        link.xadd(shown_key(prefix), {"e": said}, id=f"{10 * DAY}-{n}")
+        Drain(link, prefix, SHOWS, shelf, 1_000_000).run()
+
+    shown(1, "home")
+    (old,) = shelf.parts()
+    pl.read_parquet(old.path).drop("scene").write_parquet(old.path)
+    shown(2, "page")
+    shown(3)
+    for read in (list(shelf.read()), shelf.merge(today="9999-01-01") and list(shelf.read())):
+        rows = pl.concat(read).to_dicts()
+        assert [row["scene"] for row in rows] == [None, "page", ""]
+        said = [orjson.loads(said_of(SHOWS, row)) for row in rows]
+        assert said[:2] == [["r1", "u", ["i1", "i2"], None], ["r2", "u", ["i1", "i2"], "page"]]
+    assert len(shelf.parts()) == 1
 
 
 @contextmanager

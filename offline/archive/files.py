@@ -94,9 +94,12 @@ class Shelf:
         return path
 
     def read(self, parts: Sequence[Part] | None = None) -> Iterator[pl.DataFrame]:
-        """Give the tables of these files, or of all, one after the other."""
+        """Give the tables of these files, or of all, one after the other.
+
+        What was not kept yet when a file was written is null.
+        """
         for part in self.parts() if parts is None else parts:
-            yield pl.read_parquet(part.path, hive_partitioning=False)
+            yield self._whole(part).collect()
 
     def newest(self, columns: Sequence[str], limit: int) -> list[tuple[Any, ...]]:
         """Give these columns of the newest rows, at least ``limit`` if there are, oldest first."""
@@ -115,12 +118,20 @@ class Shelf:
         for parts in self._groups(today):
             first, last = parts[0].path.stem.split("_")[0], parts[-1].path.stem.split("_")[1]
             paths = [part.path for part in parts]
-            whole = pl.scan_parquet(paths, hive_partitioning=False)
-            written(whole, paths[0].with_name(f"{first}_{last}.parquet"))
+            written(
+                pl.concat(map(self._whole, parts)), paths[0].with_name(f"{first}_{last}.parquet")
+            )
             for path in paths:
                 path.unlink()
             gone += len(parts)
         return gone
+
+    def _whole(self, part: Part) -> pl.LazyFrame:
+        """Give a file's table with all columns of the stream."""
+        kept = pl.scan_parquet(part.path, hive_partitioning=False)
+        known, columns = kept.collect_schema(), self.stream.columns
+        absent = [pl.lit(None, columns[name]).alias(name) for name in columns if name not in known]
+        return kept.with_columns(absent).select(*columns)
 
     def _groups(self, today: str) -> Iterator[list[Part]]:
         """Give the files to merge with one another: of one day, and not too large together."""

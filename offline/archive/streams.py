@@ -41,6 +41,7 @@ SHOWN_COLUMNS = {
     "request_id": pl.String,
     "user": pl.String,
     "items": pl.List(pl.String),
+    "scene": pl.String,  # null in files of before it was kept
 }
 SERVED_COLUMNS = {
     "stream_id": pl.String,
@@ -89,7 +90,10 @@ def _event(name: str, fields: Mapping[bytes, bytes]) -> Row | None:
 
 def _shown(name: str, fields: Mapping[bytes, bytes]) -> Row | None:
     said = _parsed(fields, SHOWN)
-    return None if said is None else dict(zip(SHOWN_COLUMNS, (name, *said[:3]), strict=True))
+    if said is None:
+        return None
+    scene = said[3] if len(said) > 3 and isinstance(said[3], str) else ""  # noqa: PLR2004
+    return dict(zip(SHOWN_COLUMNS, (name, *said[:3], scene), strict=True))
 
 
 def _parsed(fields: Mapping[bytes, bytes], shape: Shape) -> list[Any] | None:
@@ -121,15 +125,18 @@ STREAMS = (EVENTS, SHOWS, SERVED)
 
 
 def entry_of(row: Row) -> Entry:
-    """Make a served list's entry of its row again."""
+    """Make a served list's entry of its row again.
+
+    Of a row that does not say how wide its arrays are, which old ones do not, they stay flat.
+    """
     told = orjson.loads(row["told"])
     told |= {key: row[key] for key in ("request_id", "at", "bundle", "variant", "items")}
     arrays = {name: np.array(row[name], kind) for name, kind in zip(ARRAYS, KINDS, strict=True)}
-    for name, width in zip(WIDE, told.pop("widths"), strict=True):
+    for name, width in zip(WIDE, told.pop("widths", None) or (), strict=False):
         arrays[name] = arrays[name].reshape(len(row["items"]), width)
     return Entry(told, arrays)
 
 
 def said_of(stream: Stream, row: Row) -> bytes:
     """Give what the entry of an event or of a shown list says to those who follow."""
-    return orjson.dumps([row[name] for name in stream.columns][1 : 8 if stream is EVENTS else 4])
+    return orjson.dumps([row[name] for name in stream.columns][1 : 8 if stream is EVENTS else 5])
