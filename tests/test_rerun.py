@@ -5,6 +5,8 @@ import time
 from contextlib import closing, contextmanager
 
 import numpy as np
+import orjson
+import polars as pl
 import pytest
 import redis
 from typer.testing import CliRunner
@@ -282,6 +284,27 @@ def test_an_empty_list_is_the_same_from_the_archive_too(busy, link, tmp_path):
     with closed_after(busy, tape) as reruns:
         entry = tape.find(answer["request_id"])
         assert differing(entry, reruns.run(entry)) == []
+
+
+def test_of_answers_that_an_older_release_archived_the_command_says_so(busy, link, tmp_path):
+    settings = busy.model_copy(update={"key_prefix": f"{busy.key_prefix}-old", "out": tmp_path})
+    with hosted(settings.model_copy(update={"out": busy.out})) as service:
+        request = service.recommend("u1")["request_id"]
+        until(lambda: link.xlen(served_key(settings.key_prefix)))
+    archive(settings, once=True)
+    link.delete(served_key(settings.key_prefix))
+    (part,) = (folder_of(settings) / "served").rglob("*.parquet")
+    table = pl.read_parquet(part)
+    told = orjson.loads(table["told"][0])
+    older = {n: v for n, v in told.items() if n not in {"widths", "shelf", "changed"}}
+    table.with_columns(pl.lit(orjson.dumps(older).decode()).alias("told")).write_parquet(part)
+    found = command(settings, request)
+    said = "it was logged by an older release, which did not keep shelf and changed"
+    assert f"{request} cannot be run again: {said}" in found.output
+    assert (found.exit_code, "Traceback" in found.output) == (1, False)
+    several = command(settings)
+    assert f"cannot be run again: {said}" in several.output
+    assert several.exit_code == 0
 
 
 @contextmanager

@@ -188,6 +188,11 @@ def _refuse(entry: Entry) -> None:
         LostError: it says of what.
     """
     told = entry.told
+    absent = [name for name in ("standing", "shelf", "changed") if name not in told]
+    if absent:
+        raise LostError(
+            f"it was logged by an older release, which did not keep {' and '.join(absent)}"
+        )
     if told["standing"] is None or any(stage == "funnel" for stage, *_ in told["steps"]):
         raise LostError("the clock cut this answer off; what was in hand then is not logged")
     if told["changed"] is None:
