@@ -49,6 +49,18 @@ def test_a_missing_value_counts_as_the_mean():
     assert np.isfinite(scores).all()
 
 
+def test_a_row_scores_the_same_to_the_bit_in_every_pool():
+    features = RANDOM.standard_normal((307, 83)).astype(np.float32)
+    features[RANDOM.random(features.shape) < 0.2] = np.nan
+    mean, scale, weights = RANDOM.standard_normal((3, 83)).astype(np.float32)
+    model = Logistic(mean, np.abs(scale) + np.float32(0.1), weights, 0.5)
+    whole = model.score(features)
+    assert whole.dtype == np.float32
+    for start, end in ((0, 7), (3, 203), (1, 307), *((n, n + 1) for n in range(307))):
+        part = model.score(np.ascontiguousarray(features[start:end]))
+        assert part.tobytes() == whole[start:end].tobytes()
+
+
 def test_scoring_leaves_the_features_as_they_were():
     features = FEATURES.copy()
     features[0, 0] = np.nan

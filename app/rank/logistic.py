@@ -20,11 +20,16 @@ class Logistic:
     bias: float
 
     def score(self, features: Matrix) -> Scores:
-        """Give log odds, (n,): the order is that of the probability."""
-        known = np.where(np.isnan(features), self.mean, features)
-        weights = self.weights / self.scale
-        scores: Scores = known @ weights + np.float32(self.bias - float(self.mean @ weights))
-        return scores
+        """Give log odds, (n,): the order is that of the probability.
+
+        A row scores the same in every pool. A product by BLAS would round it differently in pools
+        of different sizes.
+        """
+        apart = features - self.mean
+        bits = apart.view(np.int32)
+        bits *= apart == apart  # noqa: PLR0124 - only NaN is not itself; half the time of np.where
+        scores: Scores = np.einsum("nf,f->n", apart, self.weights / self.scale)
+        return scores + np.float32(self.bias)
 
 
 def write_logistic(logistic: Logistic, columns: Sequence[str], path: Path) -> None:
