@@ -138,6 +138,7 @@ class Settings(BaseSettings):
     max_in_flight: int = Field(14, ge=1)  # some 5 ms of CPU each have to fit into the budget
     history_limit: int = Field(500, ge=1, le=10_000)
     stream_limit: int = Field(1_000_000, ge=1_000)
+    late_seconds: float = Field(3_600, ge=0)
     served_log: float = Field(1.0, ge=0, le=1)
     served_limit: int = Field(20_000, ge=100)
     served_backlog: int = Field(40_000, ge=100)

@@ -316,13 +316,31 @@ def test_an_event_older_than_a_full_history_is_told_and_kept_out_of_it(trained, 
         service.client.post("/events", json=[event(user, event_id="x"), event(user, event_id="x")])
         text = service.client.get("/metrics").text
         for kind, outcome, n in [
-            ("like", "accepted", 3),
+            ("like", "accepted", 2),
+            ("like", "out_of_order", 1),
             ("like", "too_old", 1),
             ("like", "duplicate", 1),
             ("like", "future", 1),
             ("unknown", "type", 1),
         ]:
             assert f'events_total{{outcome="{outcome}",type="{kind}"}} {n}.0' in text
+
+
+def test_late_and_out_of_order_events_are_told_and_counted_apart(trained, redis_url):
+    with hosted(leisurely(out=trained, redis_url=redis_url, late_seconds=600)) as service:
+        user, now = stranger(), time.time()
+        given = [(0, "a"), (60, "b"), (700, "c"), (700, "c")]
+        sent = [event(user, event_id=name, timestamp=now - ago) for ago, name in given]
+        told = service.tell(*sent[:3])
+        assert (told["accepted"], told["out_of_order"], told["late"]) == (3, 2, 1)
+        told = service.client.post("/events", json=sent[2:]).json()
+        assert (told["duplicates"], told["out_of_order"], told["late"]) == (2, 0, 0)
+        told = service.tell(event(stranger(), timestamp=now - 700))
+        assert (told["accepted"], told["out_of_order"], told["late"]) == (1, 0, 1)
+        text = service.client.get("/metrics").text
+        for outcome, n in [("accepted", 2), ("out_of_order", 2), ("duplicate", 2)]:
+            assert f'events_total{{outcome="{outcome}",type="like"}} {n}.0' in text
+        assert 'recfunnel_events_late_total{type="like"} 2.0' in text
 
 
 def test_the_documented_bodies_work_when_pasted(api):

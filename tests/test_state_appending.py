@@ -97,6 +97,17 @@ async def test_a_batch_sent_three_times_in_any_order_and_parts_is_as_if_sent_onc
     assert outcomes.count(Taken.DUPLICATE) == 2 * len(events)
 
 
+async def test_an_event_older_than_the_user_s_newest_is_told_and_lands_before_it(store):
+    last = event(4, timestamp=MOMENT + 9)
+    sent = [event(1, timestamp=MOMENT + 0.5), event(2), event(3, "v"), last]
+    outcomes = [Taken.NEW, Taken.OUT_OF_ORDER, Taken.NEW, Taken.NEW]
+    assert await append(store, "t", sent) == outcomes
+    again = [event(5, timestamp=MOMENT + 8.999), event(2), event(6, timestamp=MOMENT + 9)]
+    assert await append(store, "t", again) == [Taken.OUT_OF_ORDER, Taken.DUPLICATE, Taken.NEW]
+    kept = await store.command("ZRANGE", history_key("t", "u"), 0, -1)
+    assert [orjson.loads(member)[0] for member in kept] == ["2", "1", "5", "4", "6"]
+
+
 async def test_the_first_of_two_events_of_one_id_and_user_stands(store):
     sent = [event(1, item="a"), event(1, item="b"), event(1, "v", "b")]
     assert await append(store, "t", sent) == [Taken.NEW, Taken.DUPLICATE, Taken.NEW]

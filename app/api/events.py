@@ -37,7 +37,12 @@ ERRORS: dict[int | str, dict[str, Any]] = {
     422: {"model": Error, "description": "An event is not valid; nothing was stored."},
     503: {"model": Error, "description": "The store did not take it; send it again."},
 }
-OUTCOMES = {Taken.NEW: "accepted", Taken.DUPLICATE: "duplicate", Taken.TOO_OLD: "too_old"}
+OUTCOMES = {
+    Taken.NEW: "accepted",
+    Taken.DUPLICATE: "duplicate",
+    Taken.TOO_OLD: "too_old",
+    Taken.OUT_OF_ORDER: "out_of_order",
+}
 
 
 @router.post(
@@ -66,13 +71,13 @@ async def events(http: Request, *, partial: bool = False) -> Response:
         service.metrics.events(_kind(sent.events[place], unfit.reason), unfit.reason)
     if checked.unfit and not (partial and checked.sound):
         raise refusal(sent, checked.unfit)
-    taken = await stored(service, list(checked.sound.values()))
-    told = _told(len(sent.events), checked, taken)
+    counts = await stored(service, list(checked.sound.values()), now)
+    told = counts | _told(len(sent.events), checked)
     return Response(orjson.dumps(told), 202, media_type="application/json")
 
 
-async def stored(service: Service, given: Sequence[Event]) -> list[Taken]:
-    """Store events, and count what became of them.
+async def stored(service: Service, given: Sequence[Event], now: float) -> dict[str, int]:
+    """Store events and count what became of them, as ``Accepted`` tells it; ``now`` is unix time.
 
     Raises:
         RefusalError: the store did not confirm all of it.
@@ -88,16 +93,22 @@ async def stored(service: Service, given: Sequence[Event]) -> list[Taken]:
     became = Counter((e.type, OUTCOMES[what]) for e, what in zip(given, taken, strict=True))
     for (kind, outcome), n in became.items():
         service.metrics.events(kind, outcome, n)
-    return taken
+    new = [event for event, what in zip(given, taken, strict=True) if what != Taken.DUPLICATE]
+    late = Counter(event.type for event in new if event.timestamp < now - settings.late_seconds)
+    for kind, n in late.items():
+        service.metrics.events_late(kind, n)
+    return {
+        "accepted": len(new),
+        "duplicates": len(given) - len(new),
+        "too_old": taken.count(Taken.TOO_OLD),
+        "out_of_order": taken.count(Taken.OUT_OF_ORDER),
+        "late": late.total(),
+    }
 
 
-def _told(size: int, checked: Checked, taken: Sequence[Taken]) -> dict[str, Any]:
-    duplicates = taken.count(Taken.DUPLICATE)
+def _told(size: int, checked: Checked) -> dict[str, Any]:
     named = {place: event.event_id for place, event in checked.sound.items()}
     told: dict[str, Any] = {
-        "accepted": len(taken) - duplicates,
-        "duplicates": duplicates,
-        "too_old": taken.count(Taken.TOO_OLD),
         "event_ids": [named.get(place) for place in range(size)],
     }
     if checked.unfit:

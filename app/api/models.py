@@ -220,6 +220,8 @@ class Accepted(BaseModel):
     accepted: int = Field(description="New ones.")
     duplicates: int = Field(description="Whose user has had an event of this id: without effect.")
     too_old: int = Field(description="Of the new ones: older than all that a full history keeps.")
+    out_of_order: int = Field(description="Of the new ones: put before the user's newest.")
+    late: int = Field(description="Of the new ones: from longer ago than `late_seconds`.")
     event_ids: list[str | None] = Field(description="In the order sent; null where refused.")
     refused: list[RefusedEvent] | None = None
 

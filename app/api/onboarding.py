@@ -11,7 +11,6 @@ from app.api.errors import RefusalError, require_known
 from app.api.events import stored
 from app.api.models import Accepted, Error, PublicId
 from app.service import Deployment, Service
-from app.state.appending import Taken
 from app.state.events import Event
 
 router = APIRouter(tags=["users"])
@@ -87,14 +86,10 @@ async def pick(
 ) -> Response:
     """Take the picks as events, `like` and `dislike`. The user's next list knows of them."""
     deployment = _served(http)
-    events = _events(deployment, user_id, picks)
-    taken = await stored(http.app.state.service, events)
-    told = {
-        "accepted": len(taken) - taken.count(Taken.DUPLICATE),
-        "duplicates": taken.count(Taken.DUPLICATE),
-        "too_old": taken.count(Taken.TOO_OLD),
-        "event_ids": [event.event_id for event in events],
-    }
+    now = time.time()
+    events = _events(deployment, user_id, picks, now)
+    counts = await stored(http.app.state.service, events, now)
+    told = counts | {"event_ids": [event.event_id for event in events]}
     return Response(orjson.dumps(told), 202, media_type="application/json")
 
 
@@ -105,14 +100,14 @@ def _served(http: Request) -> Deployment:
     return service.deployment
 
 
-def _events(deployment: Deployment, user: str, picks: Picks) -> list[Event]:
+def _events(deployment: Deployment, user: str, picks: Picks, now: float) -> list[Event]:
     """Make the events of what was picked.
 
     Raises:
         RefusalError: nothing was, an item twice or one that nobody knows, or types of that name do
             not count here.
     """
-    preferences, now = deployment.bundle.manifest.preferences(), time.time()
+    preferences = deployment.bundle.manifest.preferences()
     picked = [*picks.liked, *picks.disliked]
     if not picked or len(set(picked)) < len(picked):
         raise RefusalError(422, "name at least one item, and each item once", "liked")

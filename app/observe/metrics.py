@@ -104,6 +104,10 @@ class Metrics:
         """Count ``n`` events of one type by what became of them."""
         self._events[kind, outcome].inc(n)
 
+    def events_late(self, kind: str, n: int = 1) -> None:
+        """Count ``n`` events of one type that were taken long after they happened."""
+        self._late[kind,].inc(n)
+
     def impressions_dropped(self, n: int = 1) -> None:
         """Count shown slates that could not be logged."""
         self._dropped.inc(n)
@@ -193,6 +197,7 @@ class Metrics:
         self._events = self._counters(
             "events", "Events received, by what became of them.", "type", "outcome"
         )
+        self._late = self._counters("events_late", "Events taken long after they happened.", "type")
         self._dropped = self._count("impressions_dropped", "Shown slates that were not logged.")
         self._unlogged = self._count("served_dropped", "Answers that the served log lacks.")
         self._lag = Gauge(

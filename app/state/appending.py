@@ -25,6 +25,7 @@ LIFETIME = 30 * 86_400  # seconds after the user's last event that its id is kno
 # entry, and what it hides or "".
 SCRIPT = """
 local told, n = {}, 0
+local newest = tonumber(redis.call('ZREVRANGE', KEYS[4], 0, 0, 'WITHSCORES')[2]) or 0
 for at = 6, #ARGV, 5 do
   n = n + 1
   told[n] = 0
@@ -37,6 +38,7 @@ for at = 6, #ARGV, 5 do
       redis.call('RENAME', KEYS[1], KEYS[2])
     end
     redis.call('SADD', KEYS[1], ARGV[at])
+    if tonumber(ARGV[at + 1]) < newest then told[n] = 3 else newest = tonumber(ARGV[at + 1]) end
     redis.call('ZADD', KEYS[4], 'NX', ARGV[at + 1], ARGV[at + 2])
     redis.call('XADD', KEYS[5], 'MAXLEN', '~', ARGV[2], '*', 'e', ARGV[at + 3])
     if ARGV[at + 4] ~= '' then
@@ -48,7 +50,7 @@ end
 for which = 1, 3 do redis.call('EXPIRE', KEYS[which], ARGV[5]) end
 if redis.call('ZREMRANGEBYRANK', KEYS[4], 0, -ARGV[1] - 1) > 0 then
   for i = 1, n do
-    if told[i] == 0 and not redis.call('ZSCORE', KEYS[4], ARGV[5 * i + 3]) then told[i] = 2 end
+    if told[i] ~= 1 and not redis.call('ZSCORE', KEYS[4], ARGV[5 * i + 3]) then told[i] = 2 end
   end
 end
 return told
@@ -62,6 +64,7 @@ class Taken(IntEnum):
     NEW = 0
     DUPLICATE = 1  # the user has had an event of this id; nothing was changed
     TOO_OLD = 2  # counted, but older than all that the user's full history keeps
+    OUT_OF_ORDER = 3  # landed at its place: the user had had a newer one before
 
 
 def marks_keys(prefix: str, user: str) -> list[str]:
