@@ -94,7 +94,8 @@ class Factors:
     A user vector is the solution of ``(gram + λ·I + Σ (c_i - 1) y_i y_iᵀ) x = Σ c_i y_i`` with
     ``c_i = 1 + alpha·weight_i`` (Hu, Koren, Volinsky: Collaborative filtering for implicit
     feedback datasets, 2008) and ``λ = reg·(Σ c_i over all items / items)^power``: who did more is
-    held back more (Rendle et al.: Revisiting the performance of iALS, 2021).
+    held back more (Rendle et al.: Revisiting the performance of iALS, 2021). A weight is halved
+    every ``half_life`` since its event, as in training.
     """
 
     items: Matrix  # (n, d)
@@ -103,6 +104,7 @@ class Factors:
     reg: float
     power: float = 0.0  # 0: the same regularisation for everyone
     known: int = 1  # items that had a like
+    half_life: float = np.inf  # seconds
     lengths: Scores = field(init=False)  # (n,) of the items' vectors, never 0
 
     def __post_init__(self) -> None:

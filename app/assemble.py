@@ -151,6 +151,7 @@ def channels(
     factors, content = later(models, models.factors.items), later(models, models.content.items)
     vectors = [
         Vectors("embedding", indexes.factors, lambda query: query.taste.factors, factors),
+        Vectors("session", indexes.factors, lambda query: query.taste.session, factors),
         Vectors("content", indexes.content, lambda query: query.taste.content, content),
     ]
     available = models.catalogue.available

@@ -5,6 +5,7 @@ names every file with its size and SHA-256; ``current`` beside ``bundles`` is th
 """
 
 import logging
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -151,6 +152,7 @@ def _models(folder: Path, manifest: Manifest) -> Models:
             reg=manifest.factors["reg"],
             power=manifest.factors["power"],
             known=int(manifest.factors["known"]),
+            half_life=manifest.factors.get("half_life", math.inf),
             **arrays("factors", "items", "gram"),
         ),
         content=Content(**arrays("content", "items")),

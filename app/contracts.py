@@ -38,6 +38,8 @@ class Blocked:
 
 NOTHING_BLOCKED = Blocked()
 NO_ROWS: Rows = np.empty(0, np.int64)
+SESSION = 1_800.0  # seconds: events no older than this against the newest are one session
+SESSION_EVENTS = 20  # of a session that count, at most: the newest
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -90,6 +92,15 @@ class History:
     def liked(self, limit: int) -> "History":
         """Keep the newest ``limit`` events that speak for an item; if none does, neutral ones."""
         return self._liked.newest(limit)
+
+    def session(self) -> "History":
+        """Keep the newest events of the last half hour they came, less those against an item."""
+        return self._session
+
+    @cached_property
+    def _session(self) -> "History":
+        recent = (self.times >= self.times[:1] - SESSION) & (self.weights >= 0)
+        return self.take(recent.nonzero()[0][:SESSION_EVENTS])
 
     @cached_property
     def _liked(self) -> "History":  # a dozen channels and columns ask for it
@@ -177,6 +188,7 @@ class Taste:
 
     factors: Scores  # (d,) in the space of the matrix factorisation
     content: Scores  # (e,) in the space of attributes and text
+    session: Scores = field(default_factory=lambda: NO_SCORES)  # (d,) factors of the session alone
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -54,17 +54,18 @@ def disliked(history: History) -> Rows:
     return last.rows[last.weights < 0]
 
 
-def fold_in(factors: Factors, liked: History) -> Scores:
+def fold_in(factors: Factors, liked: History, now: float) -> Scores:
     """Solve the user vector of an implicit factorisation from liked items, (d,) float32.
 
     Hu, Koren, Volinsky: Collaborative filtering for implicit feedback datasets, 2008, eq. 4, with
-    the regularisation of ``Factors``.
+    the regularisation of ``Factors`` and its decay, as of ``now``, unix seconds.
     """
     size = factors.items.shape[1]
     if not len(liked) or not size:
         return np.zeros(size, np.float32)
     seen = factors.items[liked.rows].astype(np.float64)
-    extra = factors.alpha * np.maximum(liked.weights, 0.0).astype(np.float64)
+    age = np.maximum(now - liked.times, 0.0)
+    extra = factors.alpha * np.maximum(liked.weights, 0.0) * np.exp2(-age / factors.half_life)
     held = factors.reg * (1.0 + float(extra.sum()) / factors.known) ** factors.power
     left = factors.gram + (seen.T * extra) @ seen + held * np.eye(size)
     return np.linalg.solve(left, seen.T @ (1.0 + extra)).astype(np.float32)
@@ -93,6 +94,7 @@ class Profiles:
         return Taste(
             np.zeros(self.models.factors.items.shape[1], np.float32),
             np.zeros(self.models.content.items.shape[1], np.float32),
+            np.zeros(self.models.factors.items.shape[1], np.float32),
         )
 
     def query(self, request: Request, recent: History) -> Query:
@@ -156,7 +158,9 @@ class Profiles:
 
     def taste(self, query: Query) -> Taste:
         """Solve the user's vectors from the history."""
-        liked = query.history.liked(HISTORY_LIMIT)
+        liked, factors = query.history.liked(HISTORY_LIMIT), self.models.factors
         return Taste(
-            fold_in(self.models.factors, liked), content_profile(self.models.content, liked)
+            fold_in(factors, liked, query.now),
+            content_profile(self.models.content, liked),
+            fold_in(factors, query.history.session(), query.now),
         )

@@ -80,7 +80,7 @@ def tastes(models: Models, seed: int) -> tuple[Matrix, Matrix]:
     users = np.random.default_rng(seed).permutation(np.flatnonzero(np.diff(models.users.indptr)))
     likes = [models.users.history(int(user)).liked(HISTORY_LIMIT) for user in users[:USERS]]
     likes = [liked for liked in likes if len(liked)]
-    factors = [fold_in(models.factors, liked) for liked in likes]
+    factors = [fold_in(models.factors, liked, models.popularity.at) for liked in likes]
     content = [content_profile(models.content, liked) for liked in likes]
     return (
         np.array(factors, np.float32).reshape(len(likes), models.factors.items.shape[1]),

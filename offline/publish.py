@@ -15,7 +15,7 @@ import numpy as np
 import orjson
 from numpy.typing import NDArray
 
-from app.artifacts import Models
+from app.artifacts import Factors, Models
 from app.assemble import Sizes, flat_index
 from app.contracts import Matrix, StageError
 from app.features import COARSE_VIEW, names, view_hash
@@ -153,6 +153,13 @@ def _arrays(models: Models) -> dict[str, NDArray[Any]]:
     return arrays
 
 
+def _folding(factors: Factors) -> dict[str, float]:
+    """Give what folds users in beside the vectors; JSON knows no infinity, so it is left out."""
+    names = ("alpha", "reg", "power", "known", "half_life")
+    told = {name: float(getattr(factors, name)) for name in names}
+    return {name: value for name, value in told.items() if np.isfinite(value)}
+
+
 def _manifest(trained: Trained, files: dict[str, FileFact], created: float) -> Manifest:
     models = trained.models
     data_end = models.popularity.at
@@ -180,9 +187,7 @@ def _manifest(trained: Trained, files: dict[str, FileFact], created: float) -> M
         segment_labels=[list(labels) for labels in models.segments.labels],
         tables=sorted(models.tables),
         centred=models.centred,
-        factors={
-            name: getattr(models.factors, name) for name in ("alpha", "reg", "power", "known")
-        },
+        factors=_folding(models.factors),
         popularity_at=models.popularity.at,
         seed=trained.seed,
         libraries={name: importlib.metadata.version(name) for name in LIBRARIES},

@@ -1,12 +1,16 @@
 """``/recommend`` over HTTP: what a caller may ask, and what he is told when he may not."""
 
+from dataclasses import replace
 from uuid import uuid4
 
 import orjson
 import pytest
 
+from app.api.answer import stages
 from app.bundle import current
+from app.contracts import Request
 from app.features import CHANNELS, FINE_VIEW, PERSONAL, names
+from app.run import Run, Step
 from app.settings import PolicySettings
 from tests.conftest import hosted, leisurely, seen_by
 
@@ -310,6 +314,24 @@ def test_the_quality_falls_with_the_load(api):
     assert found[:2] == [1.0, 1.0]
     assert found[2] == pytest.approx(1.0 - 1.4 * (most * 3 // 4 / most - 0.5))
     assert found[3] == pytest.approx(0.3)
+
+
+def test_a_list_taken_while_fine_was_still_at_work_is_explained_without_its_weights(api):
+    funnel = api.service.deployment.funnel
+    slate = funnel.plain(Request("u1", 10, seed=1, arrived=0.0), Run(0.0))
+    slate = replace(slate, steps=(Step("fine", 0.1, "ok", 300, 100),))
+    (told,) = stages(slate, funnel.fine.scorer)
+    assert told["stage"] == "fine"
+    assert "weights" not in told
+
+
+def test_a_session_has_a_channel_of_its_own(api):
+    past = [{"item_id": f"i{n}", "type": "like", "timestamp": 1_000.0 + n} for n in range(8)]
+    now = [{"item_id": f"i{n}", "type": "like", "timestamp": 9e8} for n in (20, 21)]
+    for history, told in ((past + now, {"embedding", "session"}), ([], set())):
+        answer = api.client.post("/recommend", json={"history": history, "explain": True}).json()
+        found = {name for item in answer["items"] for name in item["explain"]["channels"]}
+        assert found & {"embedding", "session"} == told
 
 
 def test_a_budget_that_is_spent_on_arrival_still_gives_popular_items(trained, redis_url):

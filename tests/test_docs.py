@@ -6,7 +6,8 @@ import pytest
 from pydantic import BaseModel
 
 from app.columns.channels import PLACE_OFFSET, SIGNAL_CEILING, SIGNAL_FLOOR
-from app.columns.taste import NEAR_EVENTS, SESSION
+from app.columns.taste import NEAR_EVENTS
+from app.contracts import SESSION
 from app.features import CHANNELS, COARSE_VIEW, FINE_VIEW, PERSONAL, names
 from app.observe.metrics import Metrics
 from app.recall.merge import RRF_OFFSET

@@ -38,7 +38,7 @@ def two_tastes():
 def test_a_newcomer_who_likes_two_even_items_is_given_even_ones(name):
     found = FITS[name](two_tastes(), TASTES, 0)
     one = np.ones(2, np.float32)
-    user = fold_in(found, History(np.array([4, 10]), one, one, np.zeros(2)))
+    user = fold_in(found, History(np.array([4, 10]), one, one, np.zeros(2)), 0.0)
     best = np.argsort(-(found.items @ user))[:15]
     assert (best % 2 == 0).all()
 
@@ -82,7 +82,7 @@ def test_als_item_vectors_solve_the_equation_that_serving_folds_users_in_by(powe
     config = ALSConfig(size=4, reg=5.0, rounds=200, half_life=np.inf, propensity_power=0.0)
     found = als.fit(log, SHAPE, replace(config, power=power), 0)
     likes = liked(log, SHAPE).toarray()
-    users = np.array([fold_in(found, _history(row)) for row in likes])
+    users = np.array([fold_in(found, _history(row), 0.0) for row in likes])
     extra = found.alpha * likes
     confidence = 1 + extra
     held = found.reg * (1 + extra.sum(axis=0) / np.count_nonzero(likes.any(axis=1))) ** power

@@ -10,6 +10,7 @@ from app.state.live import Live
 from tests.fakes import history, request, rows, small_dataset, small_models
 
 MODELS = small_models()
+NOW = MODELS.popularity.at
 PROFILES = Profiles(MODELS, Live(MODELS.popularity))
 
 
@@ -29,23 +30,48 @@ def test_one_history_is_taken_as_it_is():
 
 def test_the_user_vector_solves_the_equations_of_the_factorisation():
     factors, liked = MODELS.factors, MODELS.users.history(3).liked(500)
-    found = fold_in(factors, liked).astype(np.float64)
+    found = fold_in(factors, liked, NOW).astype(np.float64)
     size = factors.items.shape[1]
-    extra = factors.alpha * float(np.maximum(liked.weights, 0).sum())
+    worth = np.maximum(liked.weights, 0) * 0.5 ** ((NOW - liked.times) / factors.half_life)
+    extra = factors.alpha * float(worth.sum())
     held = factors.reg * (1 + extra / factors.known) ** factors.power
     left, right = factors.gram.astype(np.float64) + held * np.eye(size), np.zeros(size)
-    for row, weight in zip(liked.rows, liked.weights, strict=True):
+    for row, weight in zip(liked.rows, worth, strict=True):
         vector = factors.items[row].astype(np.float64)
-        confidence = 1 + factors.alpha * max(float(weight), 0.0)
+        confidence = 1 + factors.alpha * float(weight)
         left += (confidence - 1) * np.outer(vector, vector)
         right += confidence * vector
     assert left @ found == pytest.approx(right, rel=1e-3, abs=1e-4)
 
 
+def test_what_was_liked_long_ago_pulls_less():
+    factors = replace(MODELS.factors, half_life=10.0)
+    one, other = 3, 4
+    for now, nearer in ((0.0, 0), (1_000.0, 1)):
+        liked = history((one, 1, 1, 0), (other, 1, 1, now))
+        scores = factors.items[[one, other]] @ fold_in(factors, liked, now)
+        alone = [fold_in(factors, history((row, 1, 1, now)), now) for row in (one, other)]
+        shares = scores / [factors.items[r] @ a for r, a in zip((one, other), alone, strict=True)]
+        assert (shares[1] > shares[0] + 0.05) == bool(nearer)
+    later = fold_in(MODELS.factors, history((one, 1, 1, 0)), 1_000 * MODELS.factors.half_life)
+    assert later.any()  # the least that an event says is that it was
+
+
+def test_the_session_is_solved_from_what_was_done_last_and_from_nothing_else():
+    hour = 3_600.0
+    events = history(
+        (7, 1, 1, NOW), (8, 1, -1, NOW - 60), (9, 1, 1, NOW - hour / 4), (3, 1, 1, NOW - hour)
+    )
+    taste = PROFILES.taste(PROFILES.query(request("nobody", inline=events), NO_HISTORY))
+    alone = history((7, 1, 1, NOW), (9, 1, 1, NOW - hour / 4))
+    assert taste.session.tobytes() == fold_in(MODELS.factors, alone, NOW).tobytes()
+    assert taste.factors.tobytes() != taste.session.tobytes()
+
+
 def test_a_user_folded_in_likes_what_the_user_liked():
     for user in range(0, 60, 9):
         liked = MODELS.users.history(user).liked(500)
-        scores = MODELS.factors.items @ fold_in(MODELS.factors, liked)
+        scores = MODELS.factors.items @ fold_in(MODELS.factors, liked, NOW)
         others = np.setdiff1d(np.arange(len(scores)), liked.rows)
         assert scores[liked.rows].mean() > scores[others].mean()
 
@@ -57,9 +83,9 @@ def test_without_history_or_dimensions_the_vectors_are_zero(events):
         items=np.empty((80, 0), np.float32),
         gram=np.empty((0, 0), np.float32),
     )
-    assert fold_in(factors, events).tolist() == []
+    assert fold_in(factors, events, NOW).tolist() == []
     assert content_profile(Content(np.empty((80, 0), np.float32)), events).tolist() == []
-    assert not fold_in(MODELS.factors, NO_HISTORY).any()
+    assert not fold_in(MODELS.factors, NO_HISTORY, NOW).any()
     assert not content_profile(MODELS.content, NO_HISTORY).any()
 
 

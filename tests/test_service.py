@@ -1,10 +1,12 @@
 """One worker's service: what is served, what is refused, and how one gives way to the other."""
 
 import asyncio
+import gc
 import logging
 import shutil
 import threading
 import time
+import weakref
 from contextlib import contextmanager
 
 import orjson
@@ -65,7 +67,10 @@ def test_a_good_new_bundle_is_swapped_in_under_load_without_dropping_a_request(
     monkeypatch.setattr(service_module, "FINISH", 0.2)
     old = current(out).name
     settings = leisurely(out=out, redis_url=redis_url, reload_seconds=0.1)
+    gc.unfreeze()
     with hosted(settings) as service:
+        assert gc.get_freeze_count()  # what stays is no burden on later collections
+        replaced = weakref.ref(service.service.deployment.live)
         with crowd(service) as answered:
             until(lambda: len(answered) > 20)
             second = another_version(out, "second").name
@@ -83,6 +88,7 @@ def test_a_good_new_bundle_is_swapped_in_under_load_without_dropping_a_request(
             assert link.ttl(_marker(prefix, second)) == -1
             (key,) = link.scan_iter(f"{prefix}:{old}:item_cf:0")
             assert 0 < link.ttl(key) <= 3600
+        until(lambda: replaced() is None)  # and what goes is let go
 
 
 def test_a_corrupt_new_bundle_is_refused_and_the_old_one_serves_on(out, redis_url, caplog):

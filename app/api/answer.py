@@ -78,8 +78,10 @@ def stages(slate: Slate, fine: Scorer) -> list[dict[str, Any]]:
         }
         for step in slate.steps
     ]
+    if not isinstance(fine, Weighing) or not slate.fine.features.shape[1]:
+        return told  # the answer in hand was taken while fine was still at work
     for stage in told:
-        if (stage["stage"], stage["outcome"]) == ("fine", "ok") and isinstance(fine, Weighing):
+        if (stage["stage"], stage["outcome"]) == ("fine", "ok"):
             stage["weights"] = fine.weighing(slate.fine.features)
     return told
 

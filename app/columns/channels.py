@@ -7,7 +7,8 @@ from app.recall.merge import RRF_OFFSET
 
 CROWD_CHANNELS = ("surging", "trending", "popular", "fresh")  # these need no history
 CHANNELS = (
-    *("item_cf", "ease", "rp3beta", "sequence", "user_cf", "social", "embedding", "content"),
+    *("item_cf", "ease", "rp3beta", "sequence", "user_cf", "social"),
+    *("embedding", "session", "content"),
     *CROWD_CHANNELS,
 )
 PERSONAL = tuple(name for name in CHANNELS if name not in CROWD_CHANNELS)  # on history or friends

@@ -5,7 +5,6 @@ import numpy as np
 from app.columns.scene import Columns, Group, Scene, standard
 from app.contracts import Matrix, Rows, Scores
 
-SESSION = 1_800.0  # seconds: events no older than this against the newest are one session
 NEAR_EVENTS = 20  # events that a mean is taken over, at most
 
 
@@ -48,9 +47,7 @@ def _nearest(candidates: Matrix, liked: Matrix) -> Columns:
 
 def session_columns(scene: Scene) -> Columns:
     """How near the item is, on average, to what the user did in the last half hour they came."""
-    history = scene.query.history
-    recent = (history.times >= history.times[:1] - SESSION) & (history.weights >= 0)
-    return _mean_nearness(scene, history.rows[recent])
+    return _mean_nearness(scene, scene.query.history.session().rows)
 
 
 def disliked_columns(scene: Scene) -> Columns:
