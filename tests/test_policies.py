@@ -135,6 +135,57 @@ def test_a_group_of_providers_has_its_places():
     assert shown(same) == [20, 21, 22, 23, 24]
 
 
+TAIL = np.argsort(LIVE.liked[-1], kind="stable")[: ITEMS // 2]
+HEAD = [row for row in BEST if row not in TAIL]
+HEAD_FIRST = (*HEAD, *(row for row in BEST if row in TAIL))
+TAIL_OF_TWO = replace(PLAIN, tail_places=2, tail_share=0.5)
+FOUR = query(k=4)
+
+
+def in_tail(selection):
+    few = np.sort(LIVE.liked[-1])[ITEMS // 2 - 1]
+    return int((LIVE.liked[-1][selection.pool.rows] <= few).sum())
+
+
+def by(selection, *names):
+    codes = [PROVIDERS.index(name) for name in names]
+    return int(np.isin(MODELS.catalogue.providers[selection.pool.rows], codes).sum())
+
+
+@pytest.mark.parametrize("order", [ORDER, ORDER[::-1]])
+@pytest.mark.parametrize("pinned", [{}, {"i23": 1}, {"i23": 1, "i24": 2}])
+def test_what_is_placed_by_hand_does_not_take_the_places_of_the_tail(order, pinned):
+    policy = replace(TAIL_OF_TWO, pinned=pinned, order=order)
+    assert in_tail(made(policy, FOUR, items=HEAD_FIRST)) == 2
+    sold = replace(policy, sponsored=("i26",), sponsored_places=(4,))
+    assert in_tail(made(sold, FOUR, items=HEAD_FIRST)) == (2 if len(pinned) < 2 else 1)
+
+
+def test_one_floor_does_not_take_the_places_of_another():
+    policy = replace(PLAIN, provider_places={"acme": 2, "bell": 2})
+    two_each = made(policy, FOUR)
+    assert (by(two_each, "acme"), by(two_each, "bell")) == (2, 2)
+    both = made(replace(TAIL_OF_TWO, provider_places={"corn": 2}), FOUR, items=HEAD_FIRST)
+    assert (in_tail(both), by(both, "corn")) == (2, 2)
+
+
+def test_where_there_is_too_little_room_the_first_floor_comes_first():
+    crowded = made(replace(PLAIN, provider_places={"acme": 3, "bell": 3}), FOUR)
+    assert (by(crowded, "acme"), by(crowded, "bell")) == (3, 1)
+
+
+def test_a_floor_takes_what_the_caps_leave_it():
+    wanted = replace(PLAIN, provider_places={"acme|bell": 3})
+    capped = made(replace(wanted, provider_cap=2), FOUR)
+    assert (by(capped, "acme"), by(capped, "bell")) == (2, 1)
+    pinned = made(replace(wanted, provider_cap=2, pinned={"i60": 1, "i66": 2}), FOUR)
+    assert (by(pinned, "acme"), by(pinned, "bell")) == (2, 1)
+    assert by(made(replace(wanted, provider_cap=1), FOUR), "acme", "bell") == 2
+    of_one, other = (20, 32), 21
+    next_best = made(replace(TAIL_OF_TWO, provider_cap=1), FOUR, items=(*HEAD, *of_one, other))
+    assert sorted(shown(next_best)) == [20, 21, 23, 24]
+
+
 def test_seen_items_are_demoted_where_the_scene_says_so():
     demoting = replace(PLAIN, seen="demote", demotion=2.0)
     asked = query(k=20, history=history((20, 5, 1, 9e8), (22, 5, 1, 9e8)))
@@ -182,6 +233,34 @@ def test_the_trace_says_which_policies_changed_something():
     chosen = made(replace(PLAIN, pinned={"i70": 1}))
     assert dict(chosen.trace())["pinned"] >= 1
     assert "tail" not in dict(chosen.trace())
+
+
+def free_of(told, items):
+    candidates = np.array(items, np.int64)
+    return candidates[CATALOGUE.available[candidates] & told.unseen(candidates)].tolist()
+
+
+def keeps_its_floors(policy, chosen, candidates, k):
+    """Floors get what exploration and places leave them, in their order."""
+    likes = LIVE.liked[-1]
+    liked = np.sort(likes[CATALOGUE.available])
+    few = liked[max(round(policy.tail_share * len(liked)) - 1, 0)]
+    room = k - sum(slot != "organic" for slot in slots(chosen))
+    for name in policy.order:
+        floors = []
+        if name == "tail":
+            floors = [(lambda rows: likes[rows] <= few, policy.tail_places)]
+        if name == "providers":
+            floors = [(made_by(group), n) for group, n in policy.provider_places.items()]
+        for favours, places in floors:
+            most = min(places, room, int(favours(candidates.rows).sum()))
+            assert favours(chosen.pool.rows).sum() >= most
+            room = max(room - places, 0)
+
+
+def made_by(group):
+    mine = [PROVIDERS.index(name) for name in group.split("|")]
+    return lambda rows: np.isin(CATALOGUE.providers[rows], mine)
 
 
 subsets = st.lists(st.integers(0, ITEMS - 1), max_size=12, unique=True)
@@ -235,6 +314,15 @@ FILTERS = ("", 'category == "drama"', "year >= 1980", 'provider != "acme"')
     text="",
     offset=0,
 )
+@example(
+    policy=Policy(provider_places={"acme|bell": 2, "fern": 2}, pinned={"i02": 1}, explore_slots=0),
+    blocked=Blocked(),
+    exclude=[],
+    items=list(BEST),
+    k=5,
+    text="",
+    offset=0,
+)
 def test_no_order_of_policies_breaks_a_hard_filter_or_a_cap(
     policy, blocked, exclude, items, k, text, offset
 ):
@@ -268,4 +356,5 @@ def test_no_order_of_policies_breaks_a_hard_filter_or_a_cap(
     allowed = sum(CATALOGUE.available[items] & told.unseen(np.array(items, np.int64)))
     if not policy.provider_cap and not policy.category_cap:
         assert len(rows) >= min(k, allowed)
+        keeps_its_floors(policy, chosen, pool(*free_of(told, items)), k)
     assert len(chosen.propensities) == len(chosen.slots) == len(chosen.explored) == len(rows)

@@ -1,5 +1,6 @@
 """A list in the making, as each policy of the last stage takes it and hands it on."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -33,6 +34,14 @@ UNPLACED = -1
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class Floor:
+    """Items of which so many have to be in the list, if there are so many and the caps allow it."""
+
+    favours: Callable[[Rows], NDArray[np.bool_]]  # says which of rows (n,) count for it, (n,)
+    places: int
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class Draft:
     """Permitted candidates, what each is worth, and the list as far as it is made."""
 
@@ -42,6 +51,7 @@ class Draft:
     slots: NDArray[np.int8]  # (m,) codes of app.contracts.SLOTS
     propensities: Scores  # (m,)
     places: NDArray[np.int32]  # (m,) where it must stand, 0 is first; UNPLACED: in its turn
+    floors: tuple[Floor, ...] = ()  # the first of them comes first where there is too little room
 
     @classmethod
     def of(cls, pool: Candidates, worth: Scores) -> "Draft":
@@ -59,13 +69,12 @@ class Draft:
 
     def take(self, kept: NDArray[np.intp]) -> "Draft":
         """Keep these entries of the list, in this order."""
-        return Draft(
-            self.pool,
-            self.worth,
-            self.listed[kept],
-            self.slots[kept],
-            self.propensities[kept],
-            self.places[kept],
+        return replace(
+            self,
+            listed=self.listed[kept],
+            slots=self.slots[kept],
+            propensities=self.propensities[kept],
+            places=self.places[kept],
         )
 
     def plus(
@@ -78,13 +87,12 @@ class Draft:
         """Append to the list; without propensities there was no chance in it."""
         n = len(positions)
         sure = np.ones(n, np.float32) if propensities is None else propensities
-        return Draft(
-            self.pool,
-            self.worth,
-            np.concatenate([self.listed, positions]),
-            np.concatenate([self.slots, np.full(n, slot, np.int8)]),
-            np.concatenate([self.propensities, sure]),
-            np.concatenate([self.places, np.full(n, place, np.int32)]),
+        return replace(
+            self,
+            listed=np.concatenate([self.listed, positions]),
+            slots=np.concatenate([self.slots, np.full(n, slot, np.int8)]),
+            propensities=np.concatenate([self.propensities, sure]),
+            places=np.concatenate([self.places, np.full(n, place, np.int32)]),
         )
 
     def put(self, row: int, place: int, slot: int) -> "Draft":

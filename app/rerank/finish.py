@@ -1,14 +1,11 @@
-"""The end of the last stage: caps, backfill from the reserve, and every item at its place."""
-
-from collections import Counter
-from collections.abc import Hashable, Iterator
+"""The end of the last stage: floors, caps, backfill from the reserve, every item at its place."""
 
 import numpy as np
-from numpy.typing import NDArray
 
-from app.contracts import EXPLORE, ORGANIC, Rows
+from app.contracts import EXPLORE, ORGANIC
 from app.recall.reserve import reserve
 from app.rerank.draft import UNPLACED, Draft, Occasion
+from app.rerank.seats import Seats
 
 MOST = 1_000  # items of the whole catalogue that are looked through when caps leave too little
 
@@ -17,18 +14,17 @@ def finish(draft: Draft, occasion: Occasion) -> Draft:
     """Make the list of k: organic items, then exploration, and placed ones where they belong.
 
     Caps hold for everything in the list, whatever put it there; what is placed has the first call
-    on them. A gap is filled by what is worth most of the rest.
+    on them. Then come exploration and what the floors ask for. A gap is filled by what is worth
+    most of the rest.
     """
     k, policy = occasion.query.k, occasion.policy
-    if not policy.provider_cap and not policy.category_cap:
-        if _is_finished(draft, k):
-            return draft
-        full = draft if len(draft.listed) >= k else draft.plus(draft.rest)
-        return _arranged(full.take(_claims(full, k)[:k]))
-    found = _capped(draft, occasion)
-    if len(found.listed) < k:  # the caps leave too little of what was ranked
+    capped = policy.provider_cap or policy.category_cap
+    if not capped and not draft.floors and _is_finished(draft, k):
+        return draft
+    found = _seated(draft, occasion)
+    if capped and len(found.listed) < k:  # the caps leave too little of what was ranked
         left = reserve(occasion.catalogue, occasion.live, occasion.query, MOST).rows
-        found = _capped(draft.wider(left[~np.isin(left, draft.pool.rows)]), occasion)
+        found = _seated(draft.wider(left[~np.isin(left, draft.pool.rows)]), occasion)
     return _arranged(found)
 
 
@@ -38,22 +34,24 @@ def _is_finished(draft: Draft, k: int) -> bool:
     return len(draft.listed) == k and at_end and bool(np.all(draft.places == UNPLACED))
 
 
-def _claims(draft: Draft, k: int) -> NDArray[np.intp]:
-    """Order the entries by their claim to be in the list."""
-    free = draft.places == UNPLACED
-    placed = np.flatnonzero(~free)[:k]
-    explored = np.flatnonzero(free & (draft.slots == EXPLORE))[: k - len(placed)]
-    organic = np.flatnonzero(free & (draft.slots == ORGANIC))
-    room = k - len(placed) - len(explored)
-    return np.concatenate([placed, organic[:room], explored, organic[room:]])
+def _seated(draft: Draft, occasion: Occasion) -> Draft:
+    """Keep k entries, those with the best claim to be in the list; ``rest`` is behind all others.
 
-
-def _capped(draft: Draft, occasion: Occasion) -> Draft:
+    A floor asks in the order of the list, and only for what is still missing of it.
+    """
     draft = draft.plus(draft.rest)
-    claims = _claims(draft, occasion.query.k)
-    fits = _fitting(occasion, draft.pool.rows[draft.listed[claims]])
-    kept = claims[np.fromiter(fits, np.bool_, len(claims))]
-    return draft.take(kept[: occasion.query.k])
+    free = draft.places == UNPLACED
+    organic = np.flatnonzero(free & (draft.slots == ORGANIC))
+    rows = draft.pool.rows[draft.listed]
+    seats = Seats(occasion, rows, occasion.query.k)
+    seats.fill(np.flatnonzero(~free).tolist())
+    seats.fill(np.flatnonzero(free & (draft.slots == EXPLORE)).tolist())
+    for floor in draft.floors:
+        favoured = floor.favours(rows)
+        missing = floor.places - int(favoured[seats.taken].sum())
+        seats.fill(organic[favoured[organic]].tolist(), max(missing, 0))
+    seats.fill(organic.tolist())
+    return draft.take(np.sort(seats.taken))
 
 
 def _arranged(draft: Draft) -> Draft:
@@ -68,19 +66,3 @@ def _arranged(draft: Draft) -> Draft:
     for entry in at[np.argsort(draft.places[at], kind="stable")]:
         order = np.insert(order, min(int(draft.places[entry]), len(order)), entry)
     return draft.take(order)
-
-
-def _fitting(occasion: Occasion, rows: Rows) -> Iterator[bool]:
-    """Say of each of ``rows``, in turn, whether the caps let it join those that they let in."""
-    policy, catalogue = occasion.policy, occasion.catalogue
-    providers, categories = Counter[int](), Counter[Hashable]()
-    of_all = catalogue.categories_of(rows)
-    for provider, mine in zip(catalogue.providers[rows].tolist(), of_all, strict=True):
-        known = provider >= 0  # items of which nobody knows the provider have no cap
-        full = bool(policy.provider_cap) and known and providers[provider] >= policy.provider_cap
-        if policy.category_cap:
-            full = full or any(categories[one] >= policy.category_cap for one in mine)
-        if not full:
-            providers[provider] += 1
-            categories.update(mine)
-        yield not full
