@@ -87,6 +87,18 @@ def test_places_count_over_all_pages():
     assert shown(made(policy, query(k=5, offset=5))) == [20, 61, 21, 22, 23]
 
 
+def test_each_page_has_the_sponsored_items_of_its_own_places():
+    policy = replace(
+        PLAIN, sponsored=("i60", "i61", "i62"), sponsored_places=(1, 7, 12), sponsored_cap=2
+    )
+    first = made(policy)
+    second = made(policy, query(k=5, offset=5, exclude=shown(first)))
+    third = made(policy, query(k=5, offset=10, exclude=[*shown(first), *shown(second)]))
+    assert shown(first) == [60, 20, 21, 22, 23]
+    assert shown(second) == [24, 61, 25, 26, 27]
+    assert slots(third) == ["organic"] * 5  # the cap is that of the list, over all its pages
+
+
 def test_pins_and_exploration_leave_each_other_their_places():
     chosen = made(Policy(pinned={"i70": 1}), query(k=10))
     assert slots(chosen) == ["pinned"] + ["organic"] * 7 + ["explore"] * 2

@@ -22,13 +22,14 @@ def pin(draft: Draft, occasion: Occasion) -> Draft:
 
 def sponsor(draft: Draft, occasion: Occasion) -> Draft:
     """Put the first sponsored items that may be shown at the sponsored places."""
-    policy, ids = occasion.policy, occasion.catalogue.ids
+    policy, query, ids = occasion.policy, occasion.query, occasion.catalogue.ids
     places = sorted(policy.sponsored_places)[: policy.sponsored_cap]
+    places = [place for place in places if query.offset < place <= query.offset + query.k]
     if not places or not policy.sponsored:
         return draft
     rows = ids.rows(policy.sponsored)
     rows = rows[(rows >= 0) & ~np.isin(rows, ids.rows(list(policy.pinned)))]
-    rows = rows[permitted(occasion.query, rows, occasion.catalogue.available)]
+    rows = rows[permitted(query, rows, occasion.catalogue.available)]
     return _put(draft, occasion, rows[: len(places)], places, SPONSORED)
 
 

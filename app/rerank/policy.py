@@ -36,5 +36,5 @@ class Policy:
     pinned: dict[str, int] = field(default_factory=dict)  # item: its place, 1 is the first
     sponsored: tuple[str, ...] = ()  # items, those to show first in front
     sponsored_places: tuple[int, ...] = ()  # where in the list they stand, 1 is the first
-    sponsored_cap: int = 1  # of them in one answer, at most
+    sponsored_cap: int = 1  # of them in one list, over all its pages, at most
     order: tuple[str, ...] = ORDER  # in which policies act; one that is not named does not act
