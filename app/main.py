@@ -22,6 +22,7 @@ from app.api import (
     users,
 )
 from app.api.bodies import BoundedBody
+from app.api.slashes import Slashes
 from app.observe import logs
 from app.observe.metrics import Metrics
 from app.service import Service
@@ -84,6 +85,7 @@ def create(settings: Settings | None = None) -> FastAPI:
     )
     app.add_middleware(BoundedBody)
     app.add_middleware(Arrival, metrics=metrics)
+    app.add_middleware(Slashes)
     errors.install(app)
     for router in (
         recommend.direct,

@@ -1,6 +1,7 @@
 """``/users/{id}`` over HTTP: attributes, friends, hidden items, and being forgotten."""
 
 import time
+from urllib.parse import quote
 from uuid import uuid4
 
 import orjson
@@ -253,3 +254,37 @@ def test_the_documented_bodies_of_users_work_when_pasted(api):
         for example in schema["examples"]:
             answer = api.client.put(path.format(user_id=stranger()), json=example)
             assert answer.status_code == 200, answer.text
+
+
+@pytest.mark.parametrize(
+    "odd", ["a/b", "/", "/friends", "x/friends/", "100%2F", "ö ?#&+;=", "a//b"]
+)
+def test_ids_of_any_characters_fit_into_every_path(api, odd):
+    user, item = stranger() + odd, "item" + odd
+    path, client = f"/users/{quote(user, safe='')}", api.client
+    assert client.put(path, json={"attributes": {"age": "20"}}).json()["user_id"] == user
+    told = client.put(f"{path}/friends", json={"friends": ["u1"]})
+    assert (told.json()["user_id"], told.json()["friends"]) == (user, ["u1"])
+    assert client.put(f"{path}/blocked", json={"items": ["i1"]}).is_success
+    assert client.get(f"{path}/blocked").json()["items"] == ["i1"]
+    assert client.post(f"{path}/onboarding", json={"liked": ["i2"]}).is_success
+    post(api, event(user, "i3"))
+    got = client.get(path.replace("%2F", "%2f")).json()
+    assert (got["user_id"], got["friends"], got["counts"]["live_events"]) == (user, ["u1"], 2)
+    receipt = client.delete(path).json()
+    assert (receipt["user_id"], receipt["removed"]["history"]) == (user, 2)
+    assert client.get(path).status_code == 404
+    path = f"/items/{quote(item, safe='')}"
+    assert client.put(path, json={"title": "Odd"}).json()["item_id"] == item
+    assert client.get(path).json()["title"] == "Odd"
+    assert client.get(f"{path}/counts").status_code in {200, 404}
+    assert client.delete(path).status_code == 204
+
+
+def test_a_slash_between_the_parts_of_a_path_is_none_of_an_id(api):
+    assert is_refused(api.client.get("/users/a/b"), 404, None)
+    assert is_refused(api.client.get("/users%2Fa"), 404, None)
+    away = api.client.get("/users/a%2Fb/", follow_redirects=True)
+    assert is_refused(away, 404, "user_id") == "nothing is known of user a/b"
+    for path in ("a%1F", "%2F" * 257):
+        assert is_refused(api.client.get(f"/users/{path}"), 422, "path.user_id")

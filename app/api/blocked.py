@@ -8,6 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from app.api.errors import RefusalError
 from app.api.models import Error, PublicId
+from app.api.slashes import PathId
 from app.contracts import Blocked, StageError
 from app.service import Service
 from app.state.blocked import MOST, read_blocked, write_blocked
@@ -18,7 +19,7 @@ ERRORS: dict[int | str, dict[str, Any]] = {
     503: {"model": Error, "description": "The store did not answer; ask again."},
 }
 User = Annotated[
-    PublicId, Path(description="Anyone: users need not be made first.", examples=["196"])
+    PathId, Path(description="Anyone: users need not be made first.", examples=["196"])
 ]
 
 

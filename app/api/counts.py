@@ -8,7 +8,8 @@ from fastapi import APIRouter, Path, Request, Response
 from pydantic import BaseModel, Field
 
 from app.api.errors import RefusalError
-from app.api.models import Error, PublicId
+from app.api.models import Error
+from app.api.slashes import PathId
 from app.artifacts import DAY, HALF_LIVES, Segments
 from app.service import Service
 from app.state.live import Live
@@ -41,9 +42,7 @@ class Counts(BaseModel):
     response_model=Counts,
     responses=ERRORS,
 )
-async def get_counts(
-    http: Request, item_id: Annotated[PublicId, Path(examples=["50"])]
-) -> Response:
+async def get_counts(http: Request, item_id: Annotated[PathId, Path(examples=["50"])]) -> Response:
     """Give the live counts of an item: all workers have the same within a second."""
     service: Service = http.app.state.service
     if service.deployment is None:

@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from app.api.errors import RefusalError
 from app.api.models import Error, PublicId
+from app.api.slashes import PathId
 from app.contracts import StageError
 from app.service import Deployment, Service
 from app.stock import Item
@@ -23,7 +24,7 @@ ERRORS: dict[int | str, dict[str, Any]] = {
 }
 UNKNOWN: dict[int | str, dict[str, Any]] = {404: {"model": Error, "description": "No such item."}}
 FULL: dict[int | str, dict[str, Any]] = {507: {"model": Error, "description": "No spare row left."}}
-Id = Annotated[PublicId, Path(examples=["new-1"])]
+Id = Annotated[PathId, Path(examples=["new-1"])]
 
 
 class ItemBody(BaseModel):
