@@ -2,8 +2,8 @@
 
 A script does it for one user at a time, whole or not at all, also when the server is killed. It
 marks what it has taken: 8 bytes of the id's hash each, in three sets of at most ``MARKS``, the
-oldest set forgotten when the newest is full. In a Redis Cluster give ``key_prefix`` braces, such as
-``{recfunnel}``: the stream then is where the users are.
+oldest set forgotten when the newest is full. Since it writes a user's keys and the stream of all
+users at once, all have to be on one server: users are not spread over a Redis Cluster.
 """
 
 from collections.abc import Sequence

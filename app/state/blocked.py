@@ -10,7 +10,7 @@ MOST = 1_000  # items, providers and categories together
 
 
 def blocked_key(prefix: str, user: str) -> str:
-    """Name what a user has blocked; beside the user's history in Redis Cluster."""
+    """Name what a user has blocked; under the user's hash tag."""
     return user_key(prefix, user, "b")
 
 

@@ -15,7 +15,7 @@ from app.state.people import attributes_key, attributes_of, erased_key, friends_
 from app.state.shown import shown_lately_key
 from app.state.store import Store
 
-VALUES = (attributes_key, friends_key, blocked_key, erased_key)
+VALUES = (attributes_key, friends_key, blocked_key)
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,17 +44,18 @@ async def read_dossier(store: Store, prefix: str, user: str, newest: int) -> Dos
     """
     history = history_key(prefix, user)
     values = [named(prefix, user) for named in VALUES]
-    events, kept, told, hidden, shown = await store.pipeline(
+    events, kept, told, erased, hidden, shown = await store.pipeline(
         "dossier",
         [
             ("ZREVRANGE", history, 0, max(newest, 1) - 1, "WITHSCORES"),
             ("ZCARD", history),
             ("MGET", *values),
+            ("GET", erased_key(prefix, user)),
             ("ZRANGE", hidden_key(prefix, user), 0, -1, "WITHSCORES"),
             ("LRANGE", shown_lately_key(prefix, user), 0, -1),
         ],
     )
-    attributes, friends, blocked, erased = told
+    attributes, friends, blocked = told
     return Dossier(
         [_event(m, s) for m, s in zip(events[::2], events[1::2], strict=True)][:newest],
         int(kept),

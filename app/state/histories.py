@@ -18,7 +18,7 @@ from app.state.people import attributes_key, attributes_of, erased_key, friends_
 from app.state.shown import shown_lately_key
 from app.state.store import Part, Store
 
-TOLD_KEYS = (blocked_key, attributes_key, friends_key, erased_key)
+TOLD_KEYS = (blocked_key, attributes_key, friends_key)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -50,12 +50,14 @@ class RedisHistories:
         told = (named(self.prefix, user) for named in TOLD_KEYS)
         asked: list[tuple[Part, ...]] = [
             ("ZREVRANGE", *newest),
+            ("GET", erased_key(self.prefix, user)),  # not under the user's tag: it names nobody
             ("MGET", *told),
             ("ZRANGE", hidden_key(self.prefix, user), 0, -1, "WITHSCORES"),
         ]
         if self.shown:
             asked.append(("LRANGE", shown_lately_key(self.prefix, user), 0, self.shown - 1))
-        return self.read(await self.store.pipeline("history", asked))
+        events, erased, kept, *others = await self.store.pipeline("history", asked)
+        return self.read([events, [*kept, erased], *others])
 
     async def acts(self, users: Sequence[str], newest: int) -> Acts:
         """Give the ``newest`` live events of each of several users; see ``contracts.Circle``.

@@ -1,4 +1,4 @@
-"""How the keys of one user are named: all under one hash tag, so all on one node of a cluster."""
+"""How the keys of one user are named: all that name the user are under the user's hash tag."""
 
 from urllib.parse import quote
 

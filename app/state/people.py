@@ -24,7 +24,10 @@ def friends_key(prefix: str, user: str) -> str:
 
 
 def erased_key(prefix: str, user: str) -> str:
-    """Name the note that a user was erased; who it was cannot be read from it."""
+    """Name the note that a user was erased; who it was cannot be read from it.
+
+    So it is not under the user's hash tag, and is never in one command with keys that are.
+    """
     return f"{prefix}:erased:{digest(user)}"
 
 

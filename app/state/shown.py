@@ -9,7 +9,7 @@ EXPIRE = 30 * 86_400  # seconds after the last list that a user was shown
 
 
 def shown_lately_key(prefix: str, user: str) -> str:
-    """Name the list of items that a user was shown; beside the history in Redis Cluster."""
+    """Name the list of items that a user was shown; under the user's hash tag."""
     return user_key(prefix, user, "s")
 
 

@@ -1,0 +1,80 @@
+"""By Redis Cluster's rules: what is read of a user is in one slot; events need the stream there."""
+
+import socket
+import subprocess
+
+import pytest
+import redis
+
+from app.contracts import StageError
+from app.preferences import Preferences
+from app.state.appending import Taken, append
+from app.state.dossier import read_dossier
+from app.state.erasure import erase
+from app.state.histories import RedisHistories
+from app.state.people import write_attributes, write_friends
+from app.state.server_process import find_binary
+from app.state.store import Store
+from tests.conftest import until
+from tests.test_state_histories import IDS, event
+
+
+def free_port():
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        return taken.getsockname()[1]
+
+
+@pytest.fixture(scope="module")
+def url(tmp_path_factory):
+    """A server by Redis Cluster's rules that has all slots: what spans two of them is refused."""
+    port, bus = free_port(), free_port()
+    said = {
+        "port": port,
+        "cluster-port": bus,
+        "cluster-enabled": "yes",
+        "save": "",
+        "bind": "127.0.0.1",
+    }
+    options = [part for name, value in said.items() for part in (f"--{name}", str(value))]
+    folder = tmp_path_factory.mktemp("cluster")
+    process = subprocess.Popen([find_binary(), *options], cwd=folder, stdout=subprocess.DEVNULL)
+    try:
+        with redis.Redis(port=port) as link:
+            until(lambda: answers(link))
+            link.execute_command("CLUSTER", "ADDSLOTSRANGE", 0, 16_383)
+            until(lambda: b"cluster_state:ok" in link.execute_command("CLUSTER", "INFO"))
+        yield f"redis://127.0.0.1:{port}"
+    finally:
+        process.terminate()
+        process.wait()
+
+
+def answers(link):
+    try:
+        return link.ping()
+    except redis.ConnectionError:
+        return False
+
+
+@pytest.fixture
+async def store(url):
+    async with Store.connect(url, timeout=5.0) as store:
+        await store.command("FLUSHALL")
+        yield store
+
+
+async def test_what_is_read_of_a_user_never_spans_two_slots(store):
+    await write_attributes(store, "t", "u", {"age": "24"})
+    await write_friends(store, "t", "u", ["v"])
+    await erase(store, "t", "w", 7.0)
+    histories = RedisHistories(store, "t", IDS, Preferences(), shown=5)
+    assert (await histories.recent("u")).told.friends == ("v",)
+    assert (await histories.recent("w")).told.erased == 7.0
+    assert (await read_dossier(store, "t", "u", 5)).attributes == {"age": "24"}
+    assert (await read_dossier(store, "t", "w", 5)).erased == 7.0
+
+
+async def test_events_need_the_stream_where_the_users_are_as_the_page_says(store):
+    with pytest.raises(StageError, match=r"(?i)cross-?slot|same slot"):
+        await append(store, "t", [event(1)])
+    assert await append(store, "{t}", [event(1), event(2, user="v")]) == [Taken.NEW] * 2
