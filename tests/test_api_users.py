@@ -184,6 +184,7 @@ def test_a_forgotten_user_is_nowhere_in_the_store_and_a_stranger_to_the_service(
     )
     answer = music.client.delete(f"/users/{user}")
     assert answer.status_code == 200, answer.text
+    assert set(answer.json()["pending"]) == {"archive", "next bundle"}
     removed = answer.json()["removed"]
     assert removed["history"] == removed["event_ids"] == removed["events_stream"] == 6
     assert (removed["hidden"], removed["attributes"], removed["friends"]) == (1, 1, 2)

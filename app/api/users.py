@@ -28,6 +28,10 @@ UNSTORED: dict[int | str, dict[str, Any]] = {
     422: {"model": Error, "description": "Not valid; nothing was stored."},
     503: {"model": Error, "description": "The store did not answer; send it again."},
 }
+PENDING = {  # what a worker cannot reach, and what removes the user there
+    "archive": "recfunnel archive, within one drain; or recfunnel erase",
+    "next bundle": "recfunnel train",
+}
 UNKNOWN: dict[int | str, dict[str, Any]] = {
     404: {"model": Error, "description": "Nothing is known of this user."},
     503: {"model": Error, "description": "The store did not answer; ask again."},
@@ -111,15 +115,16 @@ async def get_user(
 async def delete_user(http: Request, user_id: User) -> Response:
     """Remove all that is kept of the user; the answer is a receipt that counts it.
 
-    The bundle in service takes the user for a stranger from now on. Archive and next bundle follow
-    where `recfunnel archive` runs and at the next `recfunnel train`.
+    The bundle in service takes the user for a stranger from now on. `pending` names what is not
+    done yet, archive and next bundle, and which command does it.
     """
     service: Service = http.app.state.service
     now = time.time()
     prefix = service.settings.key_prefix
     removed = await _done(erase(service.writer, prefix, user_id, now))
     removed["served"] = await _done(erase_served(service.writer, prefix, user_id))
-    return _json({"user_id": user_id, "erased": now, "removed": removed})
+    receipt = {"user_id": user_id, "erased": now, "removed": removed, "pending": PENDING}
+    return _json(receipt)
 
 
 async def _done(work: Awaitable[Replied]) -> Replied:
