@@ -1,63 +1,32 @@
 """``recfunnel events import``: what users did, from a file into a running service, each once.
 
 Events go to ``POST /events`` in batches, so the service's own rules hold, with its embedded store
-too. Each has an id made of what it says; a note beside the file says how far the import came. Both
-together make that a killed import can be started again: at most a batch is sent twice, and known.
+too. Each has an id (``offline.events_file``); a note beside the file says how far the import came.
+With both a killed import can be started again: at most a batch is sent twice, and known.
 """
 
 import time
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
-from hashlib import blake2b
 from pathlib import Path
 from typing import Any
 
 import httpx
 import orjson
-import polars as pl
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from offline.data.atomic import replacing
 from offline.data.errors import DataError
-from offline.data.interactions import check
-from offline.data.layouts import find_layout
-from offline.data.loading import load
 from offline.data.readers import write_bad
-from offline.data.table import LINE
+from offline.events_file import Source, read_source
 
-BATCH = 1_000
 PATIENCE = 60.0  # seconds for which a service that is busy or away is asked again
 ANSWER_WITHIN = 30.0  # seconds
-BUSY = 503
+FAILED = 500  # and above: of the service, or of what stands before it; asked again
 NOTE, BAD = ".imported.json", ".bad_rows.csv"  # behind the file's name
-EVENT_ID = "event_id"  # a column of this name is taken for what it is
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Source:
-    """The events of one file, in its order, and what cannot be used."""
-
-    path: Path
-    events: pl.DataFrame  # event_id, user, item, kind, value, time (null: none)
-    bad: pl.DataFrame  # file, line, reason, text
-    digest: str  # of the file's content
-
-    def batches(self, start: int) -> Iterator[list[dict[str, Any]]]:
-        """Give the events from ``start`` on as the service takes them."""
-        for at in range(start, len(self.events), BATCH):
-            yield [
-                {
-                    "event_id": name,
-                    "user_id": user,
-                    "item_id": item,
-                    "type": kind,
-                    "value": value,
-                    **({} if moment is None else {"timestamp": moment}),
-                }
-                for name, user, item, kind, value, moment in self.events[at : at + BATCH].rows()
-            ]
 
 
 @dataclass(slots=True)
@@ -68,31 +37,6 @@ class Outcome:
     accepted: int = 0
     duplicates: int = 0
     refused: Counter[str] = field(default_factory=Counter)  # by reason
-
-
-def read_source(path: Path, schema: Path | None) -> Source:
-    """Read a file or folder of interactions, as ``train`` would.
-
-    Raises:
-        DataError: there is nothing to read, or we do not understand how it is laid out.
-    """
-    folder, layout = find_layout(path, schema)
-    table, part = load(folder, layout.interactions)
-    checked = check(table, part, layout)
-    frame, file = checked.table.frame, folder / (part.file or "")
-    told = [pl.col(name) for name in ("user", "item", "kind", "value")]
-    moment = pl.col("time") if checked.timed else pl.lit(None, pl.Float64)
-    names = [
-        blake2b(repr(row).encode(), digest_size=16).hexdigest()
-        for row in frame.select(*told, "time" if checked.timed else LINE).rows()
-    ]
-    events = frame.select(pl.Series(EVENT_ID, names, pl.String), *told, moment.alias("time"), LINE)
-    if EVENT_ID in table.columns:
-        own = table.frame.select(LINE, pl.col(EVENT_ID).alias("own"))
-        events = events.join(own, on=LINE, how="left", maintain_order="left")
-        events = events.with_columns(pl.coalesce("own", EVENT_ID).alias(EVENT_ID)).drop("own")
-    digest = blake2b(file.read_bytes(), digest_size=16).hexdigest()
-    return Source(file, events.drop(LINE), checked.table.bad, digest)
 
 
 def import_events(source: Source, url: str, console: Console) -> Outcome:
@@ -130,15 +74,24 @@ def _sent(client: httpx.Client, batch: Sequence[dict[str, Any]]) -> dict[str, An
         except httpx.TransportError as error:
             why = f"{client.base_url} cannot be reached ({error})"
         else:
-            told: dict[str, Any] = answer.json()
-            if answer.is_success:
-                return told
-            why = f"the service does not take events: {told['error']['message']}"
-            if answer.status_code != BUSY:
-                return {"refused": [{"message": told["error"]["message"]}] * len(batch)}
+            told, why = _read(answer)
+            if told and (answer.is_success or answer.status_code < FAILED):
+                return told if answer.is_success else {"refused": [{"message": why}] * len(batch)}
+            if answer.status_code < FAILED:
+                raise DataError(f"{why}; is {client.base_url} the address of a service?")
         if time.monotonic() > give_up:
             raise DataError(f"{why}; run the same command again to go on.")
         time.sleep(0.5)
+
+
+def _read(answer: httpx.Response) -> tuple[dict[str, Any], str]:
+    """Give what the service says, nothing where it was not the service, and why it refuses."""
+    with suppress(ValueError, LookupError, TypeError):
+        told: dict[str, Any] = answer.json()
+        if answer.is_success:
+            return {"accepted": told["accepted"], **told}, ""
+        return told, f"the service does not take events: {told['error']['message']}"
+    return {}, f"{answer.url.host} answers {answer.status_code} with what is not the service's"
 
 
 def _count(outcome: Outcome, batch: Sequence[Any], told: dict[str, Any]) -> None:

@@ -2,9 +2,13 @@
 
 import signal
 import subprocess
+import threading
 import time
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import ClassVar
 from uuid import uuid4
 
+import orjson
 import polars as pl
 import pytest
 import redis
@@ -15,7 +19,8 @@ from app.state.events import history_key, stream_key
 from offline import importing
 from offline.cli import app
 from offline.data.errors import DataError
-from offline.importing import BAD, NOTE, import_events, read_source
+from offline.events_file import read_source
+from offline.importing import BAD, NOTE, import_events
 from tests.conftest import COMMAND, ROOT, clean_environment, until
 
 QUIET = Console(quiet=True)
@@ -48,12 +53,13 @@ def test_a_file_is_imported_once_however_often_it_is_asked_for(api, users, tmp_p
     path.write_text(log_of(users, 40) + "u,i1,teleport,5\n,i1,like,5\n")
     done = CliRunner().invoke(app, ["events", "import", str(path), "--url", url_of(api)])
     assert done.exit_code == 0, done.output
-    assert "2 rows cannot be used" in done.output
+    assert "1 rows cannot be used" in done.output
     assert "120 events are new" in done.output
+    assert "1 refused: type teleport is not configured" in done.output
     assert lengths(api, users) == [40] * 3
-    assert len((tmp_path / f"events.csv{BAD}").read_text().splitlines()) == 3
+    assert len((tmp_path / f"events.csv{BAD}").read_text().splitlines()) == 2
     again = import_events(read_source(path, None), url_of(api), QUIET)
-    assert (again.done, again.accepted) == (120, 0)
+    assert (again.done, again.accepted) == (121, 0)
     (tmp_path / f"events.csv{NOTE}").unlink()
     again = import_events(read_source(path, None), url_of(api), QUIET)
     assert (again.accepted, again.duplicates) == (0, 120)
@@ -91,6 +97,98 @@ def test_what_the_service_refuses_is_counted_by_reason(api, users, tmp_path):
     outcome = import_events(read_source(path, schema), url_of(api), QUIET)
     assert (outcome.accepted, outcome.refused.total()) == (0, 2)
     assert all("wink" in reason for reason in outcome.refused)
+
+
+def test_bodies_of_events_have_the_effect_that_post_gives_them(api, users, tmp_path):
+    bodies = [
+        {"item_id": "i1"},
+        {"item_id": "i2", "type": "like", "timestamp": 1_700_000_000.5, "value": None},
+        {"item_id": "i3", "type": None, "value": 3, "request_id": "r1", "position": 4},
+        {
+            "item_id": "i4",
+            "type": "watch",
+            "value": 31.5,
+            "context": {"device": "tv", "dark": True},
+        },
+        {"item_id": "i5", "type": "rating", "value": 4, "timestamp": 5, "request_id": "7"},
+    ]
+    posted, imported = users[:2]
+    sent = [{"user_id": posted, **body} for body in bodies]
+    sent[2].pop("type")  # none, which the file says with null
+    assert api.client.post("/events", json=sent).status_code == 202
+    path = tmp_path / "bodies.jsonl"
+    path.write_bytes(b"\n".join(orjson.dumps({"user_id": imported, **body}) for body in bodies))
+    source = read_source(path, None)
+    assert len(source.bad) == 0
+    assert import_events(source, url_of(api), QUIET).accepted == len(bodies)
+    assert entries(api, imported) == entries(api, posted)
+    assert entries(api, posted)[2][1:] == ["click", 3.0, "now", "r1", 4, {}]
+
+
+def entries(api, user):
+    """What the stream says of a user's events, but for ids, and with "now" for the time of now."""
+    with redis.Redis.from_url(api.service.settings.redis_url) as link:
+        found = link.xrange(stream_key(api.service.settings.key_prefix))
+    told = [orjson.loads(fields[b"e"]) for _, fields in found]
+    return [
+        [*said[2:5], "now" if said[5] > time.time() - 300 else said[5], *said[6:9]]
+        for said in told
+        if said[1] == user
+    ]
+
+
+def test_types_are_for_the_service_to_judge_and_columns_say_what_they_are_named(tmp_path):
+    path = tmp_path / "log.csv"
+    path.write_text("user,item,event,stars,context\nu,i1,share,,\nu,i2,,5,tv\n")
+    (told,) = read_source(path, None).batches(0)
+    assert [one["type"] for one in told] == ["share", "rating"]
+    assert told[1]["context"] == "tv"  # no map, which the service will say
+
+
+class Proxy(BaseHTTPRequestHandler):
+    """What may stand before a service: answers by ``statuses``, in HTML until it is 202."""
+
+    statuses: ClassVar[list[int]] = []
+
+    def do_POST(self):
+        self.rfile.read(int(self.headers["Content-Length"]))
+        status = self.statuses.pop(0) if len(self.statuses) > 1 else self.statuses[0]
+        text = b'{"accepted": 1, "duplicates": 0}' if status == 202 else b"<html>Bad</html>"
+        self.send_response(status)
+        self.send_header("Content-Length", str(len(text)))
+        self.end_headers()
+        self.wfile.write(text)
+
+    def log_message(self, *_):
+        """Say nothing."""
+
+
+@pytest.fixture
+def proxy():
+    with ThreadingHTTPServer(("127.0.0.1", 0), Proxy) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        yield f"http://127.0.0.1:{server.server_port}"
+        server.shutdown()
+        thread.join()
+
+
+def test_what_a_proxy_says_in_html_is_asked_again_or_told_in_a_sentence(
+    proxy, tmp_path, monkeypatch
+):
+    path = tmp_path / "likes.csv"
+    path.write_text("user,item\nu,i1\n")
+    monkeypatch.setattr(Proxy, "statuses", [502, 504, 202])
+    assert import_events(read_source(path, None), proxy, QUIET).accepted == 1
+    (tmp_path / f"likes.csv{NOTE}").unlink()
+    for status, said in [(404, "address of a service"), (200, "address of a service")]:
+        monkeypatch.setattr(Proxy, "statuses", [status])
+        with pytest.raises(DataError, match=said):
+            import_events(read_source(path, None), proxy, QUIET)
+    monkeypatch.setattr(importing, "PATIENCE", 0.0)
+    monkeypatch.setattr(Proxy, "statuses", [502])
+    with pytest.raises(DataError, match=r"502 .* run the same command again"):
+        import_events(read_source(path, None), proxy, QUIET)
 
 
 def test_a_service_that_stays_away_is_told_in_a_sentence(tmp_path, monkeypatch):

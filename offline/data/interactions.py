@@ -16,6 +16,7 @@ DUPLICATE = "exact duplicate of an earlier line"
 POSITIVE_SHARE = 0.8  # of the scale's maximum: 4 of 5 stars, 8 of 10
 LONGEST_SCALE = 21  # a column "value" with more distinct values than 0, 0.5 ... 10 is an amount
 WIDEST_SCALE = 10.0
+UNTOLD = "click"  # what an event without a type is, as in ``app.api.models.InlineEvent``
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -39,10 +40,15 @@ class Events:
 
 def check(table: Table, part: InteractionsFile, schema: Schema) -> Events:
     """Type every row and take the bad ones and the exact duplicates out. ``part`` is complete."""
-    timed = part.timestamp is not None and bool(table.frame[part.timestamp].is_not_null().any())
-    typed = replace(table, frame=_typed(table.frame, part, timed=timed))
-    sound = typed.reject(_fault(schema, timed=timed))
-    unique = sound.reject(pl.when(~pl.col(RAW).is_first_distinct()).then(pl.lit(DUPLICATE)))
+    timed = _is_timed(table, part)
+    typed = _typed(table.frame, part, _kind(table.frame, part), timed=timed)
+    kind, known = pl.col("kind"), pl.col("kind").is_in(list(schema.weights()))
+    faults: list[pl.Expr] = [
+        pl.when(kind.is_null()).then(pl.lit("no event type")),
+        pl.when(~known).then(pl.format("unknown event type {}", "kind")),
+        *([pl.when(pl.col("raw time").is_null()).then(pl.lit("no timestamp"))] if timed else []),
+    ]
+    unique = _sound(replace(table, frame=typed), faults, timed=timed)
     ratings = unique.frame.filter(pl.col("kind") == "rating")["value"]
     worth = Preferences(type_weights=schema.weights())
     weights = {
@@ -53,7 +59,31 @@ def check(table: Table, part: InteractionsFile, schema: Schema) -> Events:
     return Events(unique, timed, _positive_at(part, ratings), positive)
 
 
-def _typed(frame: pl.DataFrame, part: InteractionsFile, *, timed: bool) -> pl.DataFrame:
+def told(table: Table, part: InteractionsFile) -> Table:
+    """Type every row as ``POST /events`` takes it, and take bad rows and exact duplicates out.
+
+    A row without a type is a click, one without a time has none (null), and whether there is such a
+    type is not judged. A column that is named as stars or plays says by that what its rows are.
+    """
+    timed = _is_timed(table, part)
+    frame = _typed(table.frame, part, _told_kind(part), timed=timed)
+    sound = _sound(replace(table, frame=frame), [], timed=timed)
+    time = pl.when(pl.col("raw time").is_not_null()).then(pl.col("time"))
+    return replace(sound, frame=sound.frame.with_columns(time.alias("time")))
+
+
+def _is_timed(table: Table, part: InteractionsFile) -> bool:
+    return part.timestamp is not None and bool(table.frame[part.timestamp].is_not_null().any())
+
+
+def _sound(typed: Table, faults: list[pl.Expr], *, timed: bool) -> Table:
+    sound = typed.reject(pl.coalesce(*_id_faults(), *faults, *_faults(timed=timed)))
+    return sound.reject(pl.when(~pl.col(RAW).is_first_distinct()).then(pl.lit(DUPLICATE)))
+
+
+def _typed(
+    frame: pl.DataFrame, part: InteractionsFile, kind: pl.Expr, *, timed: bool
+) -> pl.DataFrame:
     """Cast without strictness, so that what does not fit is null and known by its row."""
     value = pl.col(part.value) if part.value else pl.lit(None, pl.String)
     return frame.select(
@@ -61,7 +91,7 @@ def _typed(frame: pl.DataFrame, part: InteractionsFile, *, timed: bool) -> pl.Da
         pl.col(RAW),
         pl.col(part.user or "").alias("user"),
         pl.col(part.item or "").alias("item"),
-        _kind(frame, part).alias("kind"),
+        kind.alias("kind"),
         value.alias("raw value"),
         value.str.strip_chars().cast(pl.Float64, strict=False).alias("value"),
         (pl.col(part.timestamp or "") if timed else pl.lit(None, pl.String)).alias("raw time"),
@@ -77,43 +107,57 @@ def _typed(frame: pl.DataFrame, part: InteractionsFile, *, timed: bool) -> pl.Da
 def _kind(frame: pl.DataFrame, part: InteractionsFile) -> pl.Expr:
     if part.type is None:
         return pl.lit(part.default_type or _guess(frame, part.value))
-    word = pl.col(part.type).str.strip_chars()
-    return word.replace(part.types).str.to_lowercase()
+    return _word(part.type, part)
+
+
+def _told_kind(part: InteractionsFile) -> pl.Expr:
+    default = pl.lit(part.default_type or _named(part.value) or UNTOLD)
+    return default if part.type is None else _word(part.type, part).fill_null(default)
+
+
+def _word(column: str, part: InteractionsFile) -> pl.Expr:
+    return pl.col(column).str.strip_chars().replace(part.types).str.to_lowercase()
+
+
+def _named(value: str | None) -> str | None:
+    """Give the type of all events that the name of the value's column tells, if it tells one."""
+    if value is None:
+        return None
+    if plain(value) in RATING:
+        return "rating"
+    return "play" if plain(value) in AMOUNT else None
 
 
 def _guess(frame: pl.DataFrame, value: str | None) -> str:
     """Guess the type of all events from the name of the value's column, then from its values."""
     if value is None:
         return "like"
-    if plain(value) in RATING:
-        return "rating"
-    if plain(value) in AMOUNT:
-        return "play"
+    if named := _named(value):
+        return named
     numbers = frame[value].cast(pl.Float64, strict=False).drop_nulls().drop_nans()
     scale = numbers.is_between(0.0, WIDEST_SCALE).all() and numbers.n_unique() <= LONGEST_SCALE
     return "rating" if scale and numbers.n_unique() > 1 else "play"
 
 
-def _fault(schema: Schema, *, timed: bool) -> pl.Expr:
-    """Say what is wrong with a typed row, null where nothing is."""
+def _id_faults() -> list[pl.Expr]:
+    return [id_fault("user", "user"), id_fault("item", "item")]
+
+
+def _faults(*, timed: bool) -> list[pl.Expr]:
+    """Say what is wrong with the value and the time of a typed row, null where nothing is."""
     value, time = pl.col("value"), pl.col("time")
-    known = pl.col("kind").is_in(list(schema.weights()))
-    faults = [
-        id_fault("user", "user"),
-        id_fault("item", "item"),
-        pl.when(pl.col("kind").is_null()).then(pl.lit("no event type")),
-        pl.when(~known).then(pl.format("unknown event type {}", "kind")),
+    is_told = pl.col("raw time").is_not_null()
+    faults: list[pl.Expr] = [
         pl.when(pl.col("raw value").is_null() & value.is_null()).then(pl.lit("no value")),
         pl.when(value.is_null()).then(pl.lit("value is not a number")),
         pl.when(~value.cast(pl.Float32).is_finite()).then(pl.lit("value is NaN or infinite")),
     ]
     if timed:
         faults += [
-            pl.when(pl.col("raw time").is_null()).then(pl.lit("no timestamp")),
-            pl.when(time.is_null()).then(pl.lit("timestamp is not a time")),
+            pl.when(is_told & time.is_null()).then(pl.lit("timestamp is not a time")),
             pl.when(~time.is_between(0.0, LATEST)).then(pl.lit("timestamp out of range")),
         ]
-    return pl.coalesce(*faults)
+    return faults
 
 
 def _most(worth: Preferences, kind: str, values: Scores) -> float:
