@@ -17,6 +17,7 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 from app.observe.metrics import Metrics
+from app.settings import Settings
 
 ROOT = Path(__file__).parent.parent
 DASHBOARD = ROOT / "deploy/grafana/dashboards/recfunnel.json"
@@ -57,6 +58,18 @@ def test_every_metric_asked_for_is_one_that_the_service_exports(file: Path) -> N
     asked = set(re.findall(r"\brecfunnel_\w+", file.read_text()))
     assert asked
     assert asked <= exported()
+
+
+def test_alerts_of_an_old_bundle_have_the_bounds_that_the_service_warns_at() -> None:
+    fields = Settings.model_fields
+    groups = yaml.safe_load((ROOT / "deploy/prometheus/alerts.yml").read_text())["groups"]
+    rules = {rule["alert"]: rule["expr"] for group in groups for rule in group["rules"]}
+    bounds = {name: float(rules[name].split(">")[1]) for name in ("BundleOld", "BundleDrifted")}
+    assert bounds == {
+        "BundleOld": fields["bundle_age_bound_hours"].default * 3600,
+        "BundleDrifted": fields["drift_bound"].default,
+    }
+    assert "recfunnel_drift_psi" in rules["BundleDrifted"]
 
 
 def test_the_dashboard_shows_every_metric() -> None:
