@@ -15,6 +15,7 @@ from app.rank.grown import Grown
 from app.rank.logistic import Logistic
 from offline.data.errors import DataError
 from offline.emphasis import emphasised
+from offline.growth import Predicted, fit_growth, predicted
 from offline.linear import RISING, fit_logistic, fit_starts
 from offline.table import RankTable
 
@@ -102,7 +103,8 @@ def fit_fine(windows: list[RankTable], config: RankConfig, seed: int) -> Fine:
     have positions both are lambdarank, the only objective that corrects for them.
 
     Each of the last windows is held out once and predicted from those before it; the number of
-    trees is the one at which the mean NDCG@10 of the listwise ones is best.
+    trees is the one at which the mean NDCG@10 of the listwise ones is best, and how fast the
+    listwise model takes over as a history grows is learned from the same predictions.
 
     Raises:
         DataError: users took nothing of what recall proposed, in any window.
@@ -113,42 +115,67 @@ def fit_fine(windows: list[RankTable], config: RankConfig, seed: int) -> Fine:
             "Users took nothing of what recall proposed in the training windows: rankers learn "
             "from taken and left items. More interactions are needed."
         )
-    curves = [
-        _curve(windows[:held_out], windows[held_out], config, seed)
+    rehearsals = [
+        _rehearse(windows[:held_out], windows[held_out], config, seed)
         for held_out in range(max(1, len(windows) - config.held_out), len(windows))
     ]
+    curves = [rehearsal.curve for rehearsal in rehearsals]
     best = int(np.argmax(np.mean(curves, axis=0))) + 1 if curves else config.rounds
     whole = emphasised(windows, config.window_half_life, config.propensity_power)
     rounds = max(best, config.least_rounds)
-    pointwise, listwise = fit_starts(whole, config.start_strength, config.start_penalty, seed)
-    pointwise_objective = BINARY if whole.positions is None else LAMBDARANK
+    starts = fit_starts(whole, config.start_strength, config.start_penalty, seed)
+    seeds = range(seed, seed + config.boosters)
 
     def grown(start: Logistic, objective: str) -> Grown:
         """Grow as many boosters as configured from one linear model, each by another seed."""
         data = _lightgbm(whole, start, objective)
-        seeds = range(seed, seed + config.boosters)
         each = (_parameters(config, one) | {"objective": objective} for one in seeds)
         return Grown(start, tuple(lightgbm.train(told, data, rounds) for told in each))
 
-    return Fine(grown(pointwise, pointwise_objective), grown(listwise, LAMBDARANK))
+    growth = fit_growth([rehearsal.predicted(config, seed, rounds) for rehearsal in rehearsals])
+    return Fine(grown(starts[0], _pointwise(whole)), grown(starts[1], LAMBDARANK), growth)
 
 
-def _curve(
+def _pointwise(table: RankTable) -> str:
+    """Name the objective of pointwise trees; only lambdarank corrects for positions."""
+    return BINARY if table.positions is None else LAMBDARANK
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Rehearsal:
+    """A later window held out, and what was fitted on those before it to predict it."""
+
+    before: RankTable
+    held_out: RankTable
+    starts: tuple[Logistic, Logistic]  # of pointwise and of listwise trees
+    listwise: lightgbm.Booster
+    curve: list[float]  # NDCG@10 on the later window after each listwise tree, (rounds,)
+
+    def predicted(self, config: RankConfig, seed: int, rounds: int) -> Predicted:
+        """Grow pointwise trees as well, and score the later window by both."""
+        start, objective = self.starts[0], _pointwise(self.before)
+        told = _parameters(config, seed) | {"objective": objective}
+        booster = lightgbm.train(told, _lightgbm(self.before, start, objective), rounds)
+        listwise = Grown(self.starts[1], (self.listwise,))
+        return predicted(self.held_out, Grown(start, (booster,)), listwise, rounds)
+
+
+def _rehearse(
     windows: list[RankTable], held_out: RankTable, config: RankConfig, seed: int
-) -> list[float]:
-    """Give NDCG@10 on a later window after each tree, (rounds,)."""
+) -> _Rehearsal:
+    """Grow listwise trees on windows, and judge them on a later one after each tree."""
     seen: dict[str, dict[str, list[float]]] = {}
     before = emphasised(windows, config.window_half_life, config.propensity_power)
-    _, start = fit_starts(before, config.start_strength, config.start_penalty, seed)
-    lightgbm.train(
+    starts = fit_starts(before, config.start_strength, config.start_penalty, seed)
+    booster = lightgbm.train(
         _parameters(config, seed),
-        _lightgbm(before, start, LAMBDARANK),
+        _lightgbm(before, starts[1], LAMBDARANK),
         config.rounds,
-        valid_sets=[_lightgbm(held_out, start, LAMBDARANK)],
+        valid_sets=[_lightgbm(held_out, starts[1], LAMBDARANK)],
         valid_names=["later"],
         callbacks=[lightgbm.record_evaluation(seen)],
     )
-    return seen["later"]["ndcg@10"]
+    return _Rehearsal(before, held_out, starts, booster, seen["later"]["ndcg@10"])
 
 
 def _lightgbm(table: RankTable, start: Logistic, objective: str) -> lightgbm.Dataset:

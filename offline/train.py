@@ -10,6 +10,8 @@ from rich.table import Table
 
 from app.bundle import load
 from app.manifest import read_manifest
+from app.rank.blend import RELEVANT, stem
+from app.rank.fine import GROWTH, read_growth
 from app.settings import Settings
 from offline.archive.lessons import archived
 from offline.bundles import KEEP
@@ -18,6 +20,7 @@ from offline.config import read as read_config
 from offline.data.readers import MAX_BAD_SHARE, read, write_bad
 from offline.gate import GateConfig
 from offline.gate_words import RefusedError, refusal, remarks
+from offline.growth import sentence
 from offline.hybrids import Kind as Hybrid
 from offline.index import Kind, chosen
 from offline.index_loss import served_losses
@@ -118,9 +121,21 @@ def train(
         soft_wrap=True,
         highlight=False,
     )
+    _tell_growth(console, folder)
     _tell_index(console, folder, config.index.kind)
     _tell_gate(console, folder, settings.out)
     return folder
+
+
+def _tell_growth(console: Console, folder: Path) -> None:
+    """Say of each fine model how its two parts are blended; a hybrid has none."""
+    manifest = read_manifest(folder)
+    if manifest.hybrid != "cascade":
+        return
+    for objective in manifest.objectives or {RELEVANT: 1.0}:
+        told = sentence(read_growth(folder / f"{stem(objective)}.{GROWTH}"))
+        said = f"{objective}: {told}" if manifest.objectives else told
+        console.print(said, markup=False, highlight=False, soft_wrap=True)
 
 
 def _tell_index(console: Console, folder: Path, kind: Kind) -> None:

@@ -14,6 +14,7 @@ from offline.evaluate.evaluation import Evaluation
 from offline.evaluate.glossary import METHODS
 from offline.evaluate.meanings import meaning
 from offline.evaluate.page import DatasetFacts, Feature, Figures, SplitFacts, Timing, Weight
+from offline.growth import sentence
 from offline.publish import LIBRARIES, Trained
 from offline.rank import gains
 
@@ -71,12 +72,13 @@ def figures(
             "candidates after fine": trained.sizes.fine,
             "fine ranker": trained.hybrid.kind if trained.hybrid else "trees",
             "trees of the fine ranker": trained.fine.trees,
+            "events at which its two models count half": trained.fine.growth.half,
         },
         sizes=_sizes(trained),
         seeds={"job": trained.seed},
         versions={"python": platform.python_version()}
         | {name: importlib.metadata.version(name) for name in LIBRARIES},
-        notes=_notes(dataset, evaluation),
+        notes=[*_notes(dataset, evaluation), *_blended(trained)],
     )
 
 
@@ -163,6 +165,15 @@ def _notes(dataset: Dataset, evaluation: Evaluation) -> list[str]:
             "The data has no timestamps: the order of events, and so the split, is random."
         )
     return notes
+
+
+def _blended(trained: Trained) -> list[str]:
+    """Say of each fine model that is served how its two parts are blended."""
+    if trained.hybrid:
+        return []
+    if not trained.several:
+        return [sentence(trained.fine.growth)]
+    return [f"{name}: {sentence(model.growth)}" for name, model in trained.several.models.items()]
 
 
 def _date(time: float) -> str:

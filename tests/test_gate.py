@@ -40,7 +40,9 @@ CONFIG = GateConfig()
 
 def inverted(rankers: Rankers):
     """The rankers that like least what these like most."""
-    return Rankers(negated(rankers.coarse), Fine(*map(turned, rankers.fine.members)))
+    return Rankers(
+        negated(rankers.coarse), Fine(*map(turned, rankers.fine.members), rankers.fine.growth)
+    )
 
 
 def turned(grown: Grown):

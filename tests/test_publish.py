@@ -19,7 +19,7 @@ from app.bundle import current, load
 from app.features import COARSE_VIEW, FINE_VIEW, names
 from app.manifest import POINTER, BundleError, read_manifest
 from app.preferences import Preferences
-from app.rank.fine import Fine
+from app.rank.fine import Fine, Growth
 from app.rank.grown import Grown
 from app.rank.logistic import Logistic
 from offline import publish
@@ -47,7 +47,11 @@ def fine():
     ]
     ones = np.ones(width, np.float32)
     start = Logistic(ones * 0.1, ones * 3, ones / 7, 0.25)
-    return Fine(Grown(start, tuple(boosters)), Grown(start, tuple(boosters[:1])))
+    return Fine(
+        Grown(start, tuple(boosters)),
+        Grown(start, tuple(boosters[:1])),
+        Growth(7.5, 48, 0.01, 0.004),
+    )
 
 
 def trained_on_little(**known) -> Trained:
@@ -94,6 +98,7 @@ def test_what_was_trained_is_what_is_loaded(tmp_path):
     assert scores[0].tobytes() == scores[1].tobytes()
     rows = np.random.default_rng(2).random((50, len(names(FINE_VIEW)))).astype(np.float32)
     assert bundle.rankers.fine.score(rows).tolist() == fine().score(rows).tolist()
+    assert bundle.rankers.fine.growth == Growth(7.5, 48, 0.01, 0.004)
 
 
 def test_the_coarse_weights_are_readable_by_column(tmp_path):

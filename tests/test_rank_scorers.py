@@ -6,7 +6,7 @@ from sklearn.preprocessing import StandardScaler
 
 from app.contracts import Scorer
 from app.features import FINE_VIEW, names
-from app.rank.fine import Fine
+from app.rank.fine import Fine, Growth
 from app.rank.grown import Grown
 from app.rank.logistic import Logistic
 
@@ -98,6 +98,17 @@ def test_the_longer_the_history_the_more_the_listwise_model_counts(events, share
     assert both.score(features, 0) == pytest.approx(np.full(3, -1 + 4 * share), abs=1e-4)
     assert both.score(features, 7) == pytest.approx(np.full(3, -0.93 + 4 * share), abs=1e-4)
     assert both.score(features[:0]).shape == (0,)
+
+
+@pytest.mark.parametrize(("half", "share"), [(5.0, 0.8), (20.0, 0.5), (80.0, 0.2)])
+def test_how_fast_it_grows_is_data_and_shown_in_the_trace(half, share):
+    features = np.zeros((2, len(names(FINE_VIEW))), np.float32)
+    features[:, names(FINE_VIEW).index("user_events")] = np.log1p(20)
+    both = Fine(Constant(-1.0), Constant(3.0), Growth(half))
+    assert both.score(features, 0) == pytest.approx(np.full(2, -1 + 4 * share), abs=1e-4)
+    assert both.weighing(features) == pytest.approx(
+        {"pointwise": 1 - share, "listwise": share}, abs=1e-4
+    )
 
 
 def test_fine_puts_what_was_taken_before_what_was_not(fine):

@@ -1,17 +1,30 @@
 """Fine ranking: one model for users of whom little is known, one for those with a history."""
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, field
+from math import isfinite
 from pathlib import Path
 
 import numpy as np
+import orjson
 
 from app.contracts import Matrix, Scores
 from app.features import FINE_VIEW, names
 from app.rank.grown import Grown, read_grown, write_grown
 
 FINE = "fine"  # of the files of the model of what is relevant
+GROWTH = "growth.json"  # ends the name of the file of how both are blended
 EVENTS = names(FINE_VIEW).index("user_events")  # log1p of the number of events known of the user
-HALF = 20.0  # events at which both models count half
+HALF = 20.0  # events at which both models count half, unless a training learned better
+
+
+@dataclass(frozen=True, slots=True)
+class Growth:
+    """How the share of the listwise model grows with history, and what that was learned from."""
+
+    half: float = HALF  # events at which both models count half; above 0
+    pools: int = 0  # held out, of users with a history; 0: nothing could be held out
+    gain: float = 0.0  # mean NDCG@10 of these pools, less that at ``HALF``
+    error: float = 0.0  # standard error of ``gain``
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -25,6 +38,7 @@ class Fine:
 
     pointwise: Grown
     listwise: Grown
+    growth: Growth = field(default_factory=Growth)
 
     def score(self, features: Matrix, trees: int = -1) -> Scores:
         """Give raw scores, (n,), by the first ``trees`` trees of each booster; -1: by all."""
@@ -40,7 +54,8 @@ class Fine:
     def known(self, features: Matrix) -> Scores:
         """Give the share of the listwise model, (n,): more as the history grows."""
         events = np.expm1(np.maximum(np.nan_to_num(features[:, EVENTS]), 0))
-        share: Scores = (events / (events + np.float32(HALF))).astype(np.float32, copy=False)
+        half = np.float32(self.growth.half)
+        share: Scores = (events / (events + half)).astype(np.float32, copy=False)
         return share
 
     def weighing(self, features: Matrix) -> dict[str, float]:
@@ -64,13 +79,15 @@ class Fine:
 
 
 def write_fine(fine: Fine, folder: Path, stem: str = FINE) -> None:
-    """Write both models."""
+    """Write both models, and how they are blended."""
     write_grown(fine.pointwise, folder, f"{stem}.pointwise")
     write_grown(fine.listwise, folder, f"{stem}.listwise")
+    told = orjson.dumps(asdict(fine.growth), option=orjson.OPT_INDENT_2)
+    (folder / f"{stem}.{GROWTH}").write_bytes(told)
 
 
 def read_fine(folder: Path, stem: str = FINE) -> Fine:
-    """Read what ``write_fine`` wrote.
+    """Read what ``write_fine`` wrote; models without a growth, as there were, have the usual one.
 
     Raises:
         OSError: a file is absent.
@@ -78,4 +95,32 @@ def read_fine(folder: Path, stem: str = FINE) -> Fine:
         KeyError: a part of a file is absent.
         lightgbm.basic.LightGBMError: the trees are damaged.
     """
-    return Fine(read_grown(folder, f"{stem}.pointwise"), read_grown(folder, f"{stem}.listwise"))
+    growth = folder / f"{stem}.{GROWTH}"
+    return Fine(
+        read_grown(folder, f"{stem}.pointwise"),
+        read_grown(folder, f"{stem}.listwise"),
+        read_growth(growth) if growth.exists() else Growth(),
+    )
+
+
+def read_growth(path: Path) -> Growth:
+    """Read how two models are blended.
+
+    Raises:
+        OSError: it cannot be read.
+        ValueError: it is damaged.
+    """
+    try:
+        growth = Growth(**orjson.loads(path.read_bytes()))
+    except (TypeError, orjson.JSONDecodeError) as error:
+        raise ValueError(f"{path.name} does not say how two models are blended: {error}") from None
+    if not _is_number(growth.half) or growth.half <= 0:
+        raise ValueError(
+            f"{path.name} lets both models count half at {growth.half!r} events: "
+            "it takes a number above 0"
+        )
+    return growth
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and isfinite(value)
