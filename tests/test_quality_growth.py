@@ -1,0 +1,30 @@
+"""The comparison of the learned blend with the constant, on a small world."""
+
+from functools import partial
+
+import pytest
+
+from app.rank.fine import Growth
+from offline.data.split import by_time
+from offline.evaluate.rolling import rolling
+from offline.job import JobConfig
+from offline.rank import RankConfig
+from quality import ours
+from quality.growth import bands, judge, trainings
+from tests.fakes import SMALL, small_dataset
+
+
+def test_the_same_training_is_asked_with_both_blends(monkeypatch):
+    dataset = small_dataset()
+    monkeypatch.setattr(ours, "by_time", partial(by_time, windows=2))
+    monkeypatch.setattr("offline.rank.fit_growth", lambda _: Growth(1e9, 40, 0.01, 0.005))
+    ranking = RankConfig(rounds=20, least_rounds=10, held_out=1)
+    window = rolling(dataset.log, 0.8, 0.2)
+    found = judge(dataset, window, JobConfig(recall=SMALL, rank=ranking))
+    assert len(found.usual) == len(found.learned) == len(window.users)
+    assert found.usual.tolist() != found.learned.tolist()
+    assert list(trainings([found]).columns[2].cells) == ["1e+09"]
+    warm = (found.learned - found.usual)[window.events > 0].mean()
+    assert float(list(bands([found]).columns[4].cells)[-1].split()[0]) == pytest.approx(
+        warm, abs=1e-4
+    )
