@@ -5,21 +5,26 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from app.onboarding import apart, proposals, telling
+from app import onboarding
+from app.onboarding import apart, proposals
 from tests.fakes import ITEMS, small_models
 
 
-def test_items_that_many_know_and_on_which_opinions_differ_tell_most():
-    counts, liked = np.array([100.0, 100, 100, 5, 0]), np.array([50.0, 90, 100, 2.5, 0])
-    worth = telling(counts, liked)
-    assert np.argsort(-worth).tolist() == [0, 1, 3, 2, 4]
-    assert worth[0] == pytest.approx(1.0)
-    assert worth[4] == worth[2] == 0.0
+def test_nobody_is_asked_about_what_nobody_likes():
+    models = small_models()
+    liked = np.zeros_like(models.popularity.liked)
+    liked[-1, [3, 5, 8]] = 1.0, 100.0, 50.0
+    popularity = replace(models.popularity, liked=liked)
+    found = proposals(replace(models, popularity=popularity), 12)
+    assert found[0] == 5
+    assert sorted(found.tolist()) == [3, 5, 8]
 
 
-def test_where_nobody_dislikes_anything_what_many_know_tells_most():
-    counts = np.array([3.0, 100, 20])
-    assert np.argsort(-telling(counts, counts)).tolist() == [1, 2, 0]
+def test_only_the_most_liked_are_asked_about(monkeypatch):
+    monkeypatch.setattr(onboarding, "AMONG", 10)
+    models = small_models()
+    most = np.argsort(-models.popularity.liked[-1], kind="stable")[:10]
+    assert sorted(proposals(models, 12).tolist()) == sorted(most.tolist())
 
 
 def test_an_item_like_one_that_was_chosen_is_put_off():

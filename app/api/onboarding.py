@@ -60,7 +60,7 @@ async def propose(
     http: Request,
     n: Annotated[int, Query(ge=FEWEST, le=MOST, description="12 to 24 is usual.")] = USUAL,
 ) -> Response:
-    """Give items that many know, on which opinions differ, and that lie far apart."""
+    """Give items that many like, and that lie far apart."""
     deployment = _served(http)
     known = deployment.stock.catalogue
     rows = deployment.onboarding[known.available[deployment.onboarding]][:n]

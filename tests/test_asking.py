@@ -1,0 +1,157 @@
+"""What asking newcomers is worth, on a small world."""
+
+import json
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import typer
+from rich.console import Console
+from typer.testing import CliRunner
+
+from app.preferences import Preferences
+from offline.data.dataset import Traits
+from offline.data.errors import DataError
+from offline.data.readers import Reading
+from offline.evaluate.rolling import rolling
+from offline.models.fit import fit
+from offline.replay import build
+from quality import asking, onboarding, ours
+from quality.asking import OURS, POPULAR, RANDOM, newcomers, picks, questions
+from tests.fakes import SMALL, small_dataset
+
+ASKED = 6  # of the 80 items of the small world, so that something is left to be liked
+
+
+@pytest.fixture
+def small(monkeypatch):
+    """The small data set, its window of newcomers, and models frozen before they came."""
+    monkeypatch.setattr(asking, "MOST", ASKED)
+    monkeypatch.setattr(onboarding, "LENGTHS", (3, ASKED))
+    monkeypatch.setattr(onboarding, "CUT", 0.02)
+    dataset = small_dataset()
+    window = rolling(dataset.log, 0.02, 0.98)
+    return dataset, window, fit(dataset, window.known, SMALL, window.at)
+
+
+def test_answers_are_what_newcomers_went_on_to_do(small):
+    dataset, window, models = small
+    found = newcomers(dataset, window, models)
+    assert len(found.users)
+    assert not set(found.users) & set(window.known.users)
+    later = dataset.log.between(window.at, np.inf)
+    for line, user in enumerate(found.users):
+        own = later.take(later.users == user)
+        says = dict(zip(own.items.tolist(), np.sign(own.weights).tolist(), strict=True))
+        asked = found.questions[POPULAR][line]
+        assert found.answers(POPULAR, 3)[line].tolist() == [says.get(i, 0) for i in asked[:3]]
+    spoken = np.concatenate([found.answers(way, ASKED) for way in found.questions])
+    assert set(np.unique(spoken)) == {-1, 0, 1}
+
+
+def test_what_any_way_asks_about_is_no_hit_for_any(small):
+    found = newcomers(*small)
+    assert set(found.questions) == {OURS, POPULAR, RANDOM}
+    assert (found.relevant.sizes > 0).all()
+    for line, asked in enumerate(found.asked()):
+        rows = found.relevant.rows[found.relevant.indptr[line] : found.relevant.indptr[line + 1]]
+        assert not set(asked) & set(rows)
+        assert (found.opinions[line, rows] == 1).all()
+
+
+def test_each_is_asked_about_other_items_by_chance_and_all_about_the_same_popular_ones(small):
+    _, _, models = small
+    asked = questions(models, 5)
+    assert all(rows.shape == (5, ASKED) for rows in asked.values())
+    assert (asked[POPULAR] == asked[POPULAR][0]).all()
+    assert (asked[RANDOM] != asked[RANDOM][0]).any()
+    assert (models.popularity.liked[-1][asked[POPULAR][0]].min()) >= np.sort(
+        models.popularity.liked[-1]
+    )[-ASKED]
+
+
+def test_picks_become_the_events_that_the_service_makes_of_them():
+    dataset = small_dataset()
+    said = picks(
+        dataset,
+        Preferences(explicit=True),
+        np.array([4, 5, 6]),
+        np.array([-1, 0, 1], np.int8),
+        at=9.0,
+    )
+    assert said.rows.tolist() == [6, 4]
+    assert said.weights.tolist() == [1.0, -1.0]
+    assert said.values.tolist() == [4.0, 2.0]
+    assert said.times.tolist() == [9.0, 9.0]
+
+
+def test_nobody_to_ask_is_told_in_words(small):
+    dataset, window, models = small
+    nobody = replace(window, users=np.unique(window.known.users).astype(np.int64)[:1])
+    nobody = replace(nobody, relevant=window.relevant.take(np.array([0])))
+    with pytest.raises(DataError, match="choose an earlier cut"):
+        newcomers(dataset, nobody, models)
+
+
+def invoke(*arguments):
+    program = typer.Typer()
+    program.command()(onboarding.main)
+    return CliRunner().invoke(program, [str(argument) for argument in arguments])
+
+
+def test_everyone_is_judged_with_and_without_answers(small, monkeypatch, tmp_path):
+    dataset, window, models = small
+    noted = []
+
+    def untrained(_dataset, given, _config, wiring):
+        noted.append(float(given.known.times[-1]))
+        return build(models, wiring)
+
+    def reading(_data, max_bad_share):
+        assert max_bad_share
+        return Reading(dataset, Preferences(explicit=True), "csv", (), None)
+
+    monkeypatch.setattr(ours, "trained", untrained)
+    monkeypatch.setattr(onboarding, "read", reading)
+    ended = invoke("--data", "small", "--results", tmp_path)
+    assert ended.exit_code == 0, ended.output
+    assert noted[0] < window.at
+    result = json.loads((tmp_path / "onboarding-small.json").read_text())
+    lines = {(line["about"], line["items"]): line for line in result["asked"]}
+    assert len(lines) == 2 + 3 * 2
+    assert lines[onboarding.NOTHING, 0]["gain"]["mean"] == 0
+    assert lines[POPULAR, 3]["to most popular"]["mean"] == 0
+    for way in (OURS, POPULAR, RANDOM):
+        few, many = lines[way, 3], lines[way, ASKED]
+        assert few["likes"] <= many["likes"]
+        assert 0 < few["answering"] <= many["answering"] <= 1
+        assert any(lines[way, n]["gain"]["mean"] != 0 for n in (3, ASKED))
+    console = Console(width=200, record=True)
+    console.print(onboarding.table(result))
+    assert "those of /onboarding" in console.export_text()
+
+
+def test_lists_leave_out_all_that_anybody_would_have_asked_about(small, monkeypatch):
+    dataset, window, models = small
+    seen = []
+    monkeypatch.setattr(ours, "trained", lambda *told: build(models, told[-1]))
+    score = onboarding.headline
+    monkeypatch.setattr(
+        onboarding, "headline", lambda rows, wanted: seen.append(rows) or score(rows, wanted)
+    )
+    reading = Reading(dataset, Preferences(explicit=True), "csv", (), None)
+    onboarding.told(reading, window)
+    found = newcomers(*small)
+    assert len(seen) == 8
+    for lists in seen:
+        for asked, rows in zip(found.asked(), lists, strict=True):
+            assert not set(asked) & set(rows[rows >= 0])
+
+
+def test_without_timestamps_nobody_can_be_asked(monkeypatch):
+    timeless = replace(small_dataset(), traits=Traits(explicit=True, positive_at=4.0, timed=False))
+    told = Reading(timeless, Preferences(), "csv", (), None)
+    monkeypatch.setattr(onboarding, "read", lambda *_data, **_how: told)
+    ended = invoke("--data", "small")
+    assert ended.exit_code == 1
+    assert "nobody is new" in ended.output
