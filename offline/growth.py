@@ -15,7 +15,7 @@ from offline.table import RankTable
 
 HALVES = (2.5, 5.0, 10.0, HALF, 40.0, 80.0, 160.0)  # events at which both models may count half
 FEWEST = 30  # pools of users with a history, below which a standard error says little
-ERRORS = 1.0  # standard errors by which another must be better
+ERRORS = 2.0  # standard errors by which another must be better; at 1 noise moves it
 
 Floats: TypeAlias = NDArray[np.float64]
 
@@ -45,9 +45,10 @@ def predicted(held_out: RankTable, pointwise: Grown, listwise: Grown, trees: int
 def fit_growth(windows: Sequence[Predicted]) -> Growth:
     """Choose of ``HALVES`` by the mean NDCG@10 of held-out pools; ``HALF`` unless it is worse.
 
-    Taken is the one nearest to ``HALF`` that is not worse than the best by more than a standard
-    error of their difference, pool by pool (the 1-SE rule: Breiman et al.: Classification and
-    regression trees, 1984). Of fewer than ``FEWEST`` pools nothing is learned.
+    Taken is the one nearest to ``HALF`` that is not worse than the best by more than ``ERRORS``
+    standard errors of their difference, pool by pool (after the 1-SE rule: Breiman
+    et al.: Classification and regression trees, 1984). Of fewer than ``FEWEST``
+    pools nothing is learned.
     """
     judged = np.stack([_judged(windows, half) for half in HALVES])
     pools = judged.shape[1]
@@ -91,7 +92,9 @@ def sentence(growth: Growth) -> str:
             f"few to learn it from ({FEWEST} needed)."
         )
     if growth.half == HALF:
-        return f"{half}: on {growth.pools} held-out pools no other was better by a standard error."
+        return (
+            f"{half}: on {growth.pools} held-out pools no other was better by two standard errors."
+        )
     return (
         f"{half}, learned on {growth.pools} held-out pools: NDCG@10 {growth.gain:+.4f} against "
         f"{HALF:g} events (standard error {growth.error:.4f})."

@@ -69,7 +69,7 @@ def noise(seed, groups=60):
 
 def test_where_noise_decides_the_usual_mostly_stays_and_else_moves_to_a_neighbour():
     halves = [fit_growth([noise(seed, 150)]).half for seed in range(40)]
-    assert halves.count(HALF) >= 30
+    assert halves.count(HALF) >= 38
     assert set(halves) <= {10.0, HALF, 40.0}
 
 
@@ -160,7 +160,7 @@ def test_what_is_learned_decides_the_scores(monkeypatch):
     ("growth", "said"),
     [
         (Growth(pools=3), "half at 20 events of history, as is usual: 3 held-out pools"),
-        (Growth(pools=90), "on 90 held-out pools no other was better by a standard error"),
+        (Growth(pools=90), "on 90 held-out pools no other was better by two standard errors"),
         (Growth(5.0, 90, 0.0123, 0.004), "half at 5 events of history, learned on 90"),
         (Growth(5.0, 90, 0.0123, 0.004), "+0.0123 against 20 events (standard error 0.0040)"),
     ],
