@@ -30,12 +30,13 @@ from app.observe.vigil import HOUR, Bounds, Vigil
 from app.onboarding import proposals
 from app.run import Run
 from app.served.asked import Asked
-from app.served.log import ServedLog
+from app.served.log import ServedLog, served_key
 from app.served.record import Served, lean
 from app.settings import Settings
-from app.state.archiver import UNLIMITED, is_in_use
+from app.state.archiver import UNLIMITED, behind, is_in_use
+from app.state.events import stream_key
 from app.state.follower import Follower
-from app.state.impressions import Impressions
+from app.state.impressions import Impressions, shown_key
 from app.state.live import Live
 from app.state.shelf import Shelf
 from app.state.store import Store
@@ -214,6 +215,10 @@ class Service:
             settings = self.settings
             self.stream_limit = UNLIMITED if archived else settings.stream_limit
             self.served.limit = settings.most_served if archived else settings.served_limit
+            streams = {"events": stream_key, "shown": shown_key, "served": served_key}
+            keys = {name: key(settings.key_prefix) for name, key in streams.items()}
+            for name, far in (await behind(self.writer, keys)).items():
+                self.metrics.archive_behind(name, *far)
 
     async def _refresh(self) -> None:
         """Serve the bundle that ``current`` points to, if it is another one and is sound."""

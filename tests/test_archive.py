@@ -18,10 +18,11 @@ import redis
 
 from app.served.entry import Entry
 from app.settings import Settings
-from app.state.archiver import archiver_key
+from app.state.archiver import archiver_key, behind
 from app.state.embedded import embedded_server
 from app.state.events import Event, stream_key
 from app.state.impressions import shown_key
+from app.state.store import Store
 from offline.archive import drain as drain_module
 from offline.archive import files as files_module
 from offline.archive.command import alone, archive, folder_of
@@ -270,6 +271,37 @@ def test_what_was_trimmed_before_it_was_archived_is_told(link, prefix, tmp_path,
     drain(link, prefix, tmp_path).run()
     assert "11 entries of" in caplog.text
     assert ids(tmp_path) == named(*range(5), *range(16, 20))
+
+
+@pytest.mark.parametrize("kept", [6, 3])
+async def test_workers_know_how_far_the_archiver_is_behind_and_what_it_cannot_have(
+    link, prefix, redis_url, tmp_path, kept
+):
+    keys = {"events": stream_key(prefix), "shown": shown_key(prefix)}
+    async with Store.connect(redis_url) as store:
+        assert await behind(store, keys) == {}
+        add(link, prefix, *range(4))
+        assert await behind(store, keys) == {}  # nobody archives
+        drain(link, prefix, tmp_path).run()
+        assert await behind(store, keys) == {"events": (0, 0)}
+        add(link, prefix, *range(4, 9))
+        assert await behind(store, keys) == {"events": (5, 0)}
+        link.xtrim(stream_key(prefix), maxlen=kept, approximate=False)
+        assert await behind(store, keys) == {"events": (min(kept, 5), max(5 - kept, 0))}
+        drain(link, prefix, tmp_path).run()
+        assert await behind(store, keys) == {"events": (0, 0)}
+
+
+def test_an_operator_sees_what_was_lost_in_the_metrics(trained, redis_url, link, tmp_path):
+    with service_over(trained, redis_url, tmp_path) as (service, settings):
+        key = stream_key(settings.key_prefix)
+        link.xgroup_create(key, drain_module.GROUP, id="0", mkstream=True)
+        link.xgroup_setid(key, drain_module.GROUP, id="0", entries_read=0)
+        add(link, settings.key_prefix, *range(7))
+        link.xtrim(key, maxlen=2, approximate=False)
+        for line in ('waiting{stream="events"} 2.0', 'lost{stream="events"} 5.0'):
+            said = f"recfunnel_archive_{line}"
+            until(lambda said=said: said in service.client.get("/metrics").text)
 
 
 def test_only_one_archiver_works_on_a_folder(tmp_path):

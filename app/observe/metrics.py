@@ -44,6 +44,7 @@ class Metrics:
         self._request_families()
         self._funnel_families()
         self._state_families()
+        self._archive_families()
         self._item_families()
         self._drift_families()
 
@@ -119,6 +120,11 @@ class Metrics:
     def follower_lag(self, seconds: float) -> None:
         """Say how far this worker's view of the event stream is behind."""
         self._lag.set(seconds)
+
+    def archive_behind(self, stream: str, waiting: int, lost: int) -> None:
+        """Say how many entries of a stream wait for the archiver, and how many it cannot have."""
+        self._unarchived[stream,].set(waiting)
+        self._archive_lost[stream,].set(lost)
 
     def item_changed(self, change: str, outcome: str) -> None:
         """Count a change of an item by what became of it."""
@@ -206,6 +212,23 @@ class Metrics:
             registry=self._registry,
             multiprocess_mode="livemax",
         )
+
+    def _archive_families(self) -> None:
+        waiting, lost = (
+            Gauge(
+                f"recfunnel_{name}",
+                text,
+                ("stream",),
+                registry=self._registry,
+                multiprocess_mode="livemostrecent",
+            )
+            for name, text in (
+                ("archive_waiting", "Entries of the stream that the archiver has not read yet."),
+                ("archive_lost", "Entries trimmed before the archiver read them."),
+            )
+        )
+        self._unarchived: _Children[Gauge] = _Children(waiting.labels)
+        self._archive_lost: _Children[Gauge] = _Children(lost.labels)
 
     def _item_families(self) -> None:
         self._item_changes = self._counters(
