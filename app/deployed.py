@@ -63,7 +63,7 @@ class Deployed:
         )
 
     def follower(self, store: Store, crowd: CrowdState) -> Follower:
-        """Make what moves the crowd's state on from where the bundle's data end."""
+        """Make what moves the crowd's state on: from the archive's end, or from the data's."""
         models, manifest = self.bundle.models, self.bundle.manifest
         return Follower(
             store,
@@ -73,6 +73,7 @@ class Deployed:
             manifest.preferences(),
             manifest.time_shift,
             since=int(manifest.data_end * 1000),
+            after=manifest.reached,
             segments=partial(known_segments, models.users, models.segments)
             if models.segments.names
             else None,

@@ -112,6 +112,7 @@ class Manifest(BaseModel):
     seconds: dict[str, float] = {}  # wall time of each phase until it was written
     gate: GateFact | None = None  # None: written before there was a gate
     objectives: dict[str, float] = {}  # weight of each model of the fine ranker; none: one model
+    reached: dict[str, str] = {}  # of each stream that was learnt from, the last entry's id
     hybrid: str = "cascade"  # another: ``hybrid.json`` stands in for the fine ranker
 
     def preferences(self) -> Preferences:

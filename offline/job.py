@@ -218,4 +218,5 @@ def refit(reading: Reading, learned: Learned, config: JobConfig, evaluation: Eva
         seed=config.seed,
         metrics=summary(evaluation),
         index=indexing(config.index, config.seed),
+        archived=reading.archived,
     )

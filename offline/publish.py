@@ -32,6 +32,7 @@ from app.state.store import Store
 from app.state.tables import load_tables
 from offline.blending import Several
 from offline.bundles import draft
+from offline.data.more import Archived
 
 log = logging.getLogger(__name__)
 
@@ -60,6 +61,7 @@ class Trained:
     hybrid: Hybrid | None = None  # stands in for the fine ranker
     several: Several | None = None  # their blend stands in for the fine ranker
     drift: Reference | None = None  # what live traffic is held against
+    archived: Archived | None = None  # of live events, where it learnt from them
 
 
 def write_bundle(trained: Trained, out: Path) -> Path:
@@ -169,7 +171,7 @@ def _manifest(trained: Trained, files: dict[str, FileFact], created: float) -> M
         version=f"{stamp}-{digest(files)}",
         created=created,
         data_end=data_end,
-        time_shift=created - data_end if created - data_end > HISTORICAL else 0.0,
+        time_shift=trained.archived.time_shift if trained.archived else _shift(created - data_end),
         dataset=trained.dataset,
         rows={
             "items": len(models.catalogue),
@@ -199,4 +201,10 @@ def _manifest(trained: Trained, files: dict[str, FileFact], created: float) -> M
         gate=trained.gate,
         hybrid=trained.hybrid.kind if trained.hybrid else "cascade",
         objectives=dict(trained.several.weights) if trained.several else {},
+        reached=dict(trained.archived.reached) if trained.archived else {},
     )
+
+
+def _shift(age: float) -> float:
+    """Give the seconds that data of this age are moved by, to end now; 0 where they are recent."""
+    return age if age > HISTORICAL else 0.0

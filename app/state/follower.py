@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import time
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from types import NoneType
@@ -77,9 +77,10 @@ class RecentIds:
 
 @dataclass(slots=True, eq=False)
 class Follower:
-    """Reads both streams from ``since`` on, and then as they grow. ``run`` it as a task.
+    """Reads both streams, and then as they grow. ``run`` it as a task.
 
-    Its counts are for metrics. What arrives twice is applied once.
+    It begins behind the entry that ``after`` names of a stream, or else with ``since``. Its counts
+    are for metrics. What arrives twice is applied once.
     """
 
     store: Store
@@ -89,6 +90,7 @@ class Follower:
     preferences: Preferences
     time_shift: float = 0.0  # seconds from the data's time to the wall clock
     since: int = 0  # milliseconds by the wall clock; the bundle knows what was earlier
+    after: Mapping[str, str] = field(default_factory=dict)  # stream: the newest entry it knows
     segments: SegmentsOf | None = None  # of users; None: nothing is counted by segment
 
     applied: int = field(default=0, init=False)  # events that moved ``live``
@@ -105,8 +107,15 @@ class Follower:
 
     def __post_init__(self) -> None:
         self._keys = (stream_key(self.prefix).encode(), shown_key(self.prefix).encode())
-        before = b"%d-%d" % (self.since - 1, 2**64 - 1) if self.since else b"0-0"
-        self._positions = [before, before]
+        before = f"{self.since - 1}-{2**64 - 1}" if self.since else "0-0"
+        self._positions = [self.after.get(stream, before).encode() for stream in STREAMS]
+
+    def first(self, stream: str) -> str:
+        """Give the lowest id that an entry of this stream may have for it to be read."""
+        if stream not in self.after:
+            return f"{self.since}-0"
+        ms, _, number = self.after[stream].partition("-")
+        return f"{ms}-{int(number) + 1}"
 
     async def run(self) -> None:
         """Follow until cancelled; whatever the server does."""

@@ -48,6 +48,11 @@ class Part:
         first, last = path.stem.split("_")
         return cls(path, id_of(first), id_of(last))
 
+    @property
+    def last_id(self) -> str:
+        """The id of the newest entry that it accounts for, as the stream says it."""
+        return f"{self.last[0]}-{self.last[1]}"
+
     def covers(self, other: "Part") -> bool:
         """Say whether all that is in the other is in this one too."""
         return self is not other and self.first <= other.first and other.last <= self.last

@@ -2,6 +2,7 @@
 
 from functools import partial
 from pathlib import Path
+from time import time as now
 
 import numpy as np
 import polars as pl
@@ -20,7 +21,7 @@ from offline.archive.erased import Erased
 from offline.archive.files import Shelf
 from offline.archive.streams import EVENTS, SERVED
 from offline.data.errors import DataError
-from offline.data.more import More
+from offline.data.more import Archived, More
 from offline.served import from_served
 from offline.table import RankTable
 
@@ -40,7 +41,13 @@ def archived(settings: Settings, *, events: bool) -> More | None:
     if not Shelf(folder / EVENTS.name, EVENTS).parts():
         raise DataError(f"there are no events in {folder}: run `recfunnel archive --once` first")
     shift = _time_shift(settings.out)
-    return More(erased.until, _events(folder, erased, shift), partial(served, folder, shift))
+    told, last = _events(folder, erased, shift)
+    return More(
+        erased.until,
+        told,
+        partial(served, folder, shift),
+        Archived(shift, {EVENTS.name: last}),
+    )
 
 
 def _erased_lately(settings: Settings) -> Erased:
@@ -60,13 +67,17 @@ def _time_shift(out: Path) -> float:
         return 0.0
 
 
-def _events(folder: Path, erased: Erased, shift: float) -> pl.DataFrame:
-    """Give the events of all who are not erased, by the data's time."""
-    tables = Shelf(folder / EVENTS.name, EVENTS).read()
-    whole = pl.concat(map(erased.remaining, tables))
-    arrived = whole["stream_id"].str.split("-").list.first().cast(pl.Float64) / 1000
-    time = pl.min_horizontal(pl.col("timestamp"), pl.Series("arrived", arrived)) - shift
-    return whole.select("user", "item", pl.col("type").alias("kind"), "value", time.alias("time"))
+def _events(folder: Path, erased: Erased, shift: float) -> tuple[pl.DataFrame, str]:
+    """Give the events of all who are not erased, by the data's time, and the id of the newest.
+
+    Times are those of users' live histories to the bit: there the same event is known by its time.
+    """
+    shelf = Shelf(folder / EVENTS.name, EVENTS)
+    parts = shelf.parts()
+    whole = pl.concat(map(erased.remaining, shelf.read(parts)))
+    moment = pl.min_horizontal("timestamp", now()) - shift  # clocks may run ahead a little
+    told = whole.select("user", "item", pl.col("type").alias("kind"), "value", moment.alias("time"))
+    return told, parts[-1].last_id
 
 
 def served(folder: Path, shift: float, preferences: Preferences, until: float) -> RankTable:

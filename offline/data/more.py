@@ -1,6 +1,6 @@
 """What is taken from a data set, or added, once its files are read: erased users, live events."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, TypeAlias
 
@@ -24,12 +24,21 @@ def nobody(users: pl.Series) -> pl.Series:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class Archived:
+    """How the bundle's knowledge of what was live joins what workers follow."""
+
+    time_shift: float  # seconds from the data's time to the wall clock, as live events had it
+    reached: Mapping[str, str]  # of each stream, the id of the newest entry that is known
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class More:
     """Live events, the lists that were served, and who was erased."""
 
     erased: ErasedAt = nobody
     events: pl.DataFrame | None = None  # COLUMNS, times as the data's
     served: "Callable[[Preferences, float], RankTable] | None" = None  # those before a moment
+    archived: Archived | None = None  # of the events
 
 
 def without(table: Table | None, erased: ErasedAt, *columns: str | None) -> Table | None:

@@ -18,7 +18,7 @@ from offline.data.interactions import DUPLICATE, Events, check
 from offline.data.items import build_catalogue, check_items
 from offline.data.layouts import find_layout
 from offline.data.loading import load, load_if_named
-from offline.data.more import More, extended, without
+from offline.data.more import Archived, More, extended, without
 from offline.data.people import build_attributes, build_friends, check_friends, check_users
 from offline.data.schema import Schema
 from offline.data.table import Table
@@ -54,6 +54,7 @@ class Reading:
     files: tuple[FileCount, ...]  # interactions first
     bad: pl.DataFrame  # file, line, reason, text: the bad rows and the exact duplicates
     served: "Callable[[float], RankTable] | None" = None  # lists that were served before a moment
+    archived: Archived | None = None  # of live events, where there are some
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -102,6 +103,7 @@ def read(
         tuple(_count(table) for table in data.tables),
         pl.concat([table.bad.sort("line") for table in data.tables]),
         served,
+        more.archived if more else None,
     )
 
 

@@ -49,8 +49,9 @@ class Rebuilt:
         Raises:
             LostError: the streams no longer have, or no longer say, what it came from.
         """
-        own = f"{self._follower.since}-0"  # a worker begins there, or with the oldest entry left
-        starts = {name: span[0] if is_same else own for name, span in standing.reached.items()}
+        first = self._follower.first  # a worker begins there, or with the oldest entry left
+        reached = standing.reached.items()
+        starts = {name: span[0] if is_same else first(name) for name, span in reached}
         if not self._can_go_on(standing, starts):
             self._begin()
         self._starts |= starts

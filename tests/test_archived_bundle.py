@@ -1,0 +1,107 @@
+"""A bundle that was trained from the archive, served: what it knows is not counted again."""
+
+import shutil
+import time
+
+import numpy as np
+import pytest
+import redis
+
+from app.bundle import current, load
+from app.cpu import Cpu
+from app.state.events import stream_key
+from app.state.impressions import shown_key
+from offline.archive.command import archive, folder_of
+from offline.gate import GateConfig
+from offline.rerun.again import Reruns
+from offline.rerun.differences import differing
+from offline.rerun.tape import Tape
+from offline.train import Choice, train
+from tests.conftest import hosted, leisurely, until
+
+USERS = [f"u{n}" for n in range(30)]
+CLICKS = 2  # of each user before the archive's end
+
+
+@pytest.fixture(scope="module")
+def story(data, trained, redis_url, tmp_path_factory):
+    """Clicks, an archive, more clicks, a training from the archive, and its bundle in service."""
+    out = shutil.copytree(trained, tmp_path_factory.mktemp("archived") / "out")
+    settings = leisurely(out=out, redis_url=redis_url, reload_seconds=0.05)
+    quick = out.parent / "quick.toml"
+    quick.write_text("askers = 60\n[rank]\nrounds = 6\nleast_rounds = 4\nboosters = 1\n")
+    choice = Choice(from_archive=True, gate=GateConfig(force=True), config=quick)
+    with hosted(settings) as service, redis.Redis.from_url(redis_url) as link:
+        shown = shown_key(settings.key_prefix)
+        clicked = [click(service, user) for user in USERS for _ in range(CLICKS)]
+        click(service, "u0", timestamp=time.time() - 86_400)  # it comes late
+        until(lambda: link.xlen(shown) == len(clicked) + 1)
+        archive(settings, once=True)
+        later = [click(service, user) for user in USERS[:10]]
+        until(lambda: link.xlen(shown) == len(clicked) + 1 + len(later))
+        told = follower_of(service).applied
+        folder = train(data, settings, choice)
+        until(lambda: service.service.deployment.bundle.version == folder.name)
+        yield settings, service, load(folder), later, told
+
+
+def click(service, user, **said):
+    """Click an item of a list; gives its id."""
+    answer = service.recommend(user, explore=False)
+    item = answer["items"][0]["item_id"]
+    event = {"user_id": user, "item_id": item, "type": "like", "request_id": answer["request_id"]}
+    service.tell(event | said)
+    return item
+
+
+def follower_of(service):
+    return service.service.deployment.follower
+
+
+def counted(bundle, items):
+    """How often each row of the bundle's catalogue is among these items."""
+    rows = bundle.models.catalogue.ids.rows(items)
+    return np.bincount(rows, minlength=len(bundle.models.catalogue))
+
+
+def test_what_the_bundle_knows_is_not_applied_again_and_what_came_later_is_once(story):
+    _, service, bundle, later, told = story
+    live, base = service.service.deployment.live, bundle.models.popularity
+    extra, n = counted(bundle, later), len(bundle.models.catalogue)
+    assert told == CLICKS * len(USERS) + 1 + len(later)
+    assert follower_of(service).applied == len(later)
+    assert live.counts[-1, :n].tolist() == (base.counts[-1] + extra).tolist()
+    assert live.liked[-1, :n] == pytest.approx(base.liked[-1] + extra)
+
+
+def test_an_event_that_both_know_is_in_the_history_once(story, trained):
+    settings, service, bundle, _, _ = story
+    before = load(current(trained))
+    assert bundle.manifest.time_shift == before.manifest.time_shift > 0
+    with redis.Redis.from_url(settings.redis_url) as link:
+        tape = Tape(link, settings.key_prefix, folder_of(settings))
+        for user, clicks in (("u0", CLICKS + 2), ("u5", CLICKS + 1), ("u20", CLICKS)):
+            answer = service.recommend(user)
+            entry = until(lambda answer=answer: tape.find(answer["request_id"]))
+            old = before.models.users.history(before.models.users.ids.row(user))
+            assert entry.told["history"] == len(old) + clicks
+
+
+def test_answers_of_both_bundles_are_run_again_to_the_bit(story):
+    settings, service, bundle, _, _ = story
+    asked = service.recommend("u3")["request_id"]
+    with redis.Redis.from_url(settings.redis_url) as link:
+        tape = Tape(link, settings.key_prefix, folder_of(settings))
+        until(lambda: tape.find(asked))
+        reruns = Reruns(settings, tape, Cpu(threads=1))
+        entries = list(tape.served())
+        assert {entry.told["bundle"] for entry in entries} > {bundle.version}
+        newest = next(one for one in entries if one.told["bundle"] == bundle.version)
+        assert newest.told["standing"][0]["events"][0] > bundle.manifest.reached["events"]
+        assert [differing(entry, reruns.run(entry)) for entry in entries] == [[]] * len(entries)
+        oldest = entries[-1].told["bundle"]
+        again = reruns.run(newest, bundle=oldest)  # which knows of none of the clicks
+        first = link.xrange(stream_key(settings.key_prefix), count=1)[0][0].decode()
+        assert again.told["standing"][0]["events"][0] == first
+        reruns.close()
+        reruns.cpu.close()
