@@ -16,6 +16,7 @@ import lightgbm
 import numpy as np
 from numpy.typing import NDArray
 
+from app import attributes
 from app.artifacts import Content, Factors, Friends, Models, Popularity, Segments, Table, Users
 from app.assemble import Indexes, Rankers, Sizes
 from app.catalogue import NO_FLAGS, Catalogue, IdIndex, Texts
@@ -29,6 +30,8 @@ from app.rank.hybrid import HYBRID, read_hybrid
 from app.rank.logistic import read_logistic
 
 log = logging.getLogger(__name__)
+
+DESCRIBED = "catalogue.attributes."  # files of the attributes' arrays
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -121,6 +124,11 @@ def _models(folder: Path, manifest: Manifest) -> Models:
     def arrays(part: str, *names: str) -> dict[str, NDArray[Any]]:
         return {name: array(f"{part}.{name}") for name in names}
 
+    described = {
+        name.removeprefix(DESCRIBED).removesuffix(".npy"): array(name.removesuffix(".npy"))
+        for name in manifest.files
+        if name.startswith(DESCRIBED)
+    }
     return Models(
         catalogue=Catalogue(
             ids=IdIndex(array("catalogue.ids")),
@@ -133,6 +141,7 @@ def _models(folder: Path, manifest: Manifest) -> Models:
             providers=array("catalogue.providers"),
             flags=array("catalogue.flags") if manifest.flag_names else NO_FLAGS,
             flag_names=tuple(manifest.flag_names),
+            attributes=attributes.read(manifest.attributes, described),
         ),
         users=Users(
             ids=IdIndex(array("users.ids")),

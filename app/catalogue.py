@@ -1,12 +1,16 @@
 """What exists: public ids and their rows, and what is known of each item beside behaviour."""
 
-from collections.abc import Hashable, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from app.contracts import Rows, Scores
+
+if TYPE_CHECKING:  # which is made of what is here
+    from app.attributes import Column
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -85,6 +89,7 @@ class Catalogue:
     provider_names: Texts  # (p,)
     flags: NDArray[np.uint8] = field(default_factory=lambda: NO_FLAGS)  # (n, f) policy flags
     flag_names: tuple[str, ...] = ()  # (f,) such as "adult": scenes forbid them
+    attributes: "Mapping[str, Column]" = field(default_factory=dict)  # for filters, by name
 
     def __len__(self) -> int:
         return len(self.ids)

@@ -4,7 +4,7 @@ One writer, ``app.stock``; any number of readers. What the bundle holds is never
 came later stands beside it, and costs nothing while there is none.
 """
 
-from collections.abc import Hashable, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -12,6 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 from typing_extensions import override
 
+from app import attributes
+from app.attributes import Growing
 from app.catalogue import Catalogue, IdIndex, Texts
 from app.contracts import Rows
 
@@ -85,6 +87,7 @@ class GrowingCatalogue(Catalogue):
     ids: GrowingIds
     titles: GrowingTexts
     provider_names: GrowingTexts
+    attributes: Mapping[str, Growing] = field(default_factory=dict)
     categorised_later: Tagged = field(default_factory=dict)
     flagged_later: Tagged = field(default_factory=dict)
 
@@ -149,6 +152,7 @@ def growing(known: Catalogue, spare: int) -> GrowingCatalogue:
         provider_names=GrowingTexts(known.provider_names.ends, known.provider_names.utf8, spare),
         flags=below(known.flags, spare) if known.flag_names else known.flags,
         flag_names=known.flag_names,
+        attributes=attributes.growing(known.attributes, spare),
     )
 
 

@@ -9,6 +9,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, ValidationError, computed_field
 
 from app.assemble import Sizes
+from app.attributes import Kind
 from app.features import view_hash
 from app.preferences import Preferences
 
@@ -97,6 +98,7 @@ class Manifest(BaseModel):
     sizes: SizesFact
     category_names: list[str]
     flag_names: list[str] = []  # policy flags; none in bundles made before there were any
+    attributes: dict[str, Kind] = {}  # of items, by name; none in bundles made before likewise
     segment_names: list[str]
     segment_labels: list[list[str]]
     tables: list[str]

@@ -7,7 +7,7 @@ bundle and the items told, whatever the order in which they came.
 
 import time
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.artifacts import Models
+from app.attributes import Known, is_of
 from app.catalogue import Catalogue
 from app.growing import GrowingCatalogue, Tagged
 
@@ -35,6 +36,7 @@ class Item:
     flags: tuple[str, ...] | None = None
     is_available: bool | None = None
     is_deleted: bool = False
+    attributes: Mapping[str, Known | None] | None = None  # likewise each of them
 
 
 class Opening(Protocol):
@@ -124,6 +126,7 @@ class Stock:
             released=year if np.isfinite(year) else None,
             flags=known.tags_of(at, "flag"),
             is_available=bool(known.available[at]),
+            attributes={name: column.at(at) for name, column in known.attributes.items()},
         )
 
     def _opened(self, item: Item) -> int:
@@ -164,6 +167,10 @@ class Stock:
             flags = base.flags[row] if base else 0
             _mark(known.flags[row], known.flag_names, item.flags, flags)
         _set_aside(known.flagged_later, row, item.flags, known.flag_names)
+        told = item.attributes or {}
+        for name, column in known.attributes.items():
+            said, usual = told.get(name), base.attributes[name].at(row) if base else None
+            column.put(row, said if is_of(column.kind, said) else usual)
 
     def _place(self, row: int, item: Item) -> None:
         """Put it near to items that are described alike; nowhere, where nothing was learned."""

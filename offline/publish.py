@@ -15,8 +15,10 @@ import numpy as np
 import orjson
 from numpy.typing import NDArray
 
+from app import attributes
 from app.artifacts import Factors, Models
 from app.assemble import Sizes, flat_index
+from app.bundle import DESCRIBED
 from app.contracts import Matrix, StageError
 from app.features import COARSE_VIEW, names, view_hash
 from app.integrity import digest, sha256
@@ -148,6 +150,8 @@ def _arrays(models: Models) -> dict[str, NDArray[Any]]:
     }
     if models.catalogue.flag_names:
         arrays["catalogue.flags"] = models.catalogue.flags
+    described = attributes.arrays_of(models.catalogue.attributes)
+    arrays |= {f"{DESCRIBED}{name}": one for name, one in described.items()}
     if models.placing:
         arrays |= {f"placing.{name}": one for name, one in arrays_of(models.placing).items()}
     arrays["catalogue.ids"] = models.catalogue.ids.keys
@@ -185,6 +189,7 @@ def _manifest(trained: Trained, files: dict[str, FileFact], created: float) -> M
         sizes=SizesFact(**asdict(trained.sizes)),
         category_names=list(models.catalogue.category_names),
         flag_names=list(models.catalogue.flag_names),
+        attributes=dict(attributes.kinds(models.catalogue.attributes)),
         segment_names=list(models.segments.names),
         segment_labels=[list(labels) for labels in models.segments.labels],
         tables=sorted(models.tables),

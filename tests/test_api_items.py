@@ -49,6 +49,7 @@ def test_what_was_put_is_given_back_with_what_the_bundle_knows(shop, new):
         "released": 1997.0,
         "flags": [],
         "is_available": True,
+        "attributes": {},
         "source": "live",
     }
     known = shop.client.get("/items/i3").json()

@@ -7,6 +7,8 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from app import attributes
+from app.attributes import Numbers, Words, kinds
 from app.catalogue import Catalogue, IdIndex, Texts
 from app.rerank.expression import LONGEST, MOST, Filter, FilterError, parse
 
@@ -21,12 +23,17 @@ CATALOGUE = Catalogue(
     provider_names=Texts.of(["acme", "bell"]),
     flags=np.array([[0], [1], [0], [0]], np.uint8),
     flag_names=("adult",),
+    attributes={
+        "price": Numbers(np.array([9.99, 20.0, -1.5, np.nan])),
+        "language": Words.of(["en", None, "de", "en"]),
+        "vegan": Words.of(["true", "false", None, None]),
+    },
 )
 ALL = np.arange(4)
 
 
 def passing(text, catalogue=CATALOGUE):
-    kept = Filter(parse(text), catalogue).allows(ALL[: len(catalogue)])
+    kept = Filter(parse(text, kinds(catalogue.attributes)), catalogue).allows(ALL[: len(catalogue)])
     return "".join(catalogue.ids.names(np.flatnonzero(kept)))
 
 
@@ -65,6 +72,25 @@ def passing(text, catalogue=CATALOGUE):
         ("not year >= 1990", "ad"),
         ('category == "drama" and (year < 1985 or provider == "bell")', "ab"),
         (' category == "drama" ', "ab"),
+        ("price < 20", "ac"),
+        ("price == 9.99", "a"),
+        ("price != 9.99", "bc"),
+        ("not price < 20", "bd"),
+        ("0 <= price <= 20", "ab"),
+        ("price in (9.99, -1.5)", "ac"),
+        ("price not in (9.99, -1.5)", "b"),
+        ('language == "en"', "ad"),
+        ('language != "en"', "c"),
+        ('not language == "en"', "bc"),
+        ('language == "fr"', ""),
+        ('language != "fr"', "acd"),
+        ('language in ("en", "de", "fr")', "acd"),
+        ('language not in ("en", "fr")', "c"),
+        ('"en" in language', "ad"),
+        ("vegan == True", "a"),
+        ("vegan == true", "a"),
+        ("vegan != true", "b"),
+        ('price < 20 and language == "en"', "a"),
     ],
 )
 def test_an_expression_is_true_of_these(text, expected):
@@ -97,7 +123,13 @@ def test_where_nothing_is_known_of_items_only_negations_are_true():
         ("__import__('os').system('true')", "is no condition"),
         ("year.__class__ == 1", "has to be an attribute"),
         ("(lambda: 1)() == 1", "has to be an attribute"),
-        ("price > 3", "there is no attribute price; there are category, provider"),
+        ("cost > 3", "no attribute cost; .* item_id, year, language, price, vegan"),
+        ("price > '3'", "price is compared with a number, such as price < 20"),
+        ("price is 3", "price is compared by"),
+        ("language < 'en'", "language is compared by ==, !=, in or not in"),
+        ("language == 3", 'such as language == "a word"'),
+        ("language == '\\ud800'", "characters that no name can have"),
+        ("item_id == 'a\\0'", "characters that no name can have"),
         ("year == year", "is no value"),
         ("year == 1 + 1", "is no value"),
         ("year == None", "is no value"),
@@ -116,7 +148,7 @@ def test_where_nothing_is_known_of_items_only_negations_are_true():
 )
 def test_what_is_not_of_the_language_is_refused_in_a_sentence(text, told):
     with pytest.raises(FilterError, match=told):
-        parse(text)
+        parse(text, kinds(CATALOGUE.attributes))
 
 
 names = st.sampled_from(["drama", "war", "acme", "adult", "a", "it's", 'q"'])
@@ -142,6 +174,88 @@ def test_and_or_and_not_are_those_of_logic(one, two):
     assert set(passing(f"({one}) and ({two})")) == a & b
     assert set(passing(f"({one}) or ({two})")) == a | b
     assert set(passing(f"not ({one})")) == set("abcd") - a
+
+
+COMPARED = {
+    "<": lambda a, b: a < b,
+    "<=": lambda a, b: a <= b,
+    ">": lambda a, b: a > b,
+    ">=": lambda a, b: a >= b,
+    "==": lambda a, b: a == b,
+    "!=": lambda a, b: a != b,
+    "in": lambda a, b: a in b,
+    "not in": lambda a, b: a not in b,
+}
+amounts = st.integers(-3, 3) | st.sampled_from([0.1, 9.99, 1e12, -0.5])
+texts = st.sampled_from(["en", "de", "é", "it's", 'q"', "e"])
+
+
+def leaf(name, operators, values):
+    """Comparisons of one attribute, and what plain Python says of an item: unknown is False."""
+    of_one, of_many = set(operators) - {"in", "not in"}, {"in", "not in"}
+    single = st.tuples(st.sampled_from(sorted(of_one)), values)
+    several = st.tuples(st.sampled_from(sorted(of_many)), st.lists(values, min_size=1, max_size=4))
+    return (single | several).map(
+        lambda told: (
+            f"{name} {told[0]} {told[1]!r}",
+            lambda item: item[name] is not None and COMPARED[told[0]](item[name], told[1]),
+        )
+    )
+
+
+def joined(parts):
+    def both(one, two):
+        return f"({one[0]}) and ({two[0]})", lambda item: one[1](item) and two[1](item)
+
+    def either(one, two):
+        return f"({one[0]}) or ({two[0]})", lambda item: one[1](item) or two[1](item)
+
+    inverted = parts.map(lambda one: (f"not ({one[0]})", lambda item: not one[1](item)))
+    return st.builds(both, parts, parts) | st.builds(either, parts, parts) | inverted
+
+
+conditions = st.recursive(
+    leaf("price", COMPARED, amounts)
+    | leaf("stock", COMPARED, amounts)
+    | leaf("language", ("==", "!="), texts),
+    joined,
+    max_leaves=5,
+)
+described = st.lists(
+    st.fixed_dictionaries(
+        {
+            "price": st.none() | amounts,
+            "stock": st.none() | amounts,
+            "language": st.none() | texts,
+            "later": st.booleans(),
+        }
+    ),
+    min_size=1,
+    max_size=8,
+)
+
+
+@settings(deadline=None)
+@given(conditions, described)
+def test_what_is_true_of_attributes_is_what_plain_python_says(condition, items):
+    text, plain = condition
+    early = [{} if item["later"] else item for item in items]
+    numbers = {
+        name: Numbers(np.array([e.get(name) if e else None for e in early], np.float64))
+        for name in ("price", "stock")
+    }
+    words = Words.of([one.get("language") for one in early])
+    columns = attributes.growing(numbers | {"language": words}, 0)
+    for row, item in enumerate(items):
+        for name, column in columns.items():
+            if item["later"]:
+                column.put(row, item[name])
+    told = replace(CATALOGUE, attributes=columns)
+    rows = np.arange(len(items))
+    found = parse(text, kinds(columns))(told, rows)
+    assert found.dtype == np.bool_
+    assert found.tolist() == [plain(item) for item in items]
+    assert parse(text, kinds(columns))(told, rows[::-1]).tolist() == found.tolist()[::-1]
 
 
 @settings(deadline=None)

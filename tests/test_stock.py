@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from app.assemble import flat_index, later
+from app.attributes import Numbers, Words
 from app.contracts import Taste
 from app.growing import growing
 from app.rank import newcomers
@@ -61,6 +62,51 @@ def test_what_is_told_of_an_item_of_the_bundle_replaces_that_part_alone_and_can_
     stock.put(item("i03"))
     assert stock.served(item("i03")) == before
     assert stock.base.titles.take(rows(3)) == [before.title]
+
+
+def priced():
+    """A stock whose bundle knows a price and a language of each item but the last."""
+    models, n = small_models(), ITEMS - 1
+    known = {
+        "price": Numbers(np.append(np.arange(float(n)), np.nan)),
+        "language": Words.of([*(("en", "de")[i % 2] for i in range(n)), None]),
+    }
+    base = replace(models.catalogue, attributes=known)
+    catalogue = growing(base, 2)
+    return Stock(base, catalogue, with_room(models, catalogue), Live(models.popularity, 2))
+
+
+def test_attributes_told_replace_those_of_the_bundle_one_by_one():
+    stock = priced()
+    assert stock.served(item("i03")).attributes == {"price": 3.0, "language": "de"}
+    stock.put(item("i03", attributes={"price": 5.5, "language": None}))
+    assert stock.served(item("i03")).attributes == {"price": 5.5, "language": "de"}
+    stock.put(item("i03", attributes={"language": "fr"}))
+    assert stock.served(item("i03")).attributes == {"price": 3.0, "language": "fr"}
+    stock.put(item("i03"))
+    assert stock.served(item("i03")).attributes == {"price": 3.0, "language": "de"}
+    assert stock.base.attributes["price"].at(3) == 3.0
+    assert stock.catalogue.attributes["language"].rows_of == {}
+
+
+def test_a_spare_row_knows_nothing_but_what_its_item_is_told_of():
+    stock = priced()
+    stock.put(item("a", attributes={"price": 1.0, "language": "fr"}))
+    assert stock.served(item("a")).attributes == {"price": 1.0, "language": "fr"}
+    stock.put(item("b"))
+    assert stock.served(item("b")).attributes == {"price": None, "language": None}
+    stock.put(item("a", is_deleted=True))
+    now, stock.clock = REST, lambda: now + 1e9
+    stock.put(item("c", attributes={"language": "en"}))
+    assert stock.catalogue.ids.row("c") == ITEMS
+    assert stock.served(item("c")).attributes == {"price": None, "language": "en"}
+
+
+def test_attributes_that_this_bundle_does_not_know_or_has_otherwise_are_passed_over():
+    stock = priced()
+    told = {"price": "cheap", "language": 3.0, "colour": "red"}
+    stock.put(item("i03", attributes=told))
+    assert stock.served(item("i03")).attributes == {"price": 3.0, "language": "de"}
 
 
 @pytest.mark.parametrize("name", ["new", "i03"])

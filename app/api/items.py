@@ -9,9 +9,11 @@ import orjson
 from fastapi import APIRouter, Path, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 
+from app.api.described import checked
 from app.api.errors import RefusalError
-from app.api.models import Error, PublicId
+from app.api.models import Error, PublicId, Said, Word
 from app.api.slashes import PathId
+from app.attributes import MOST
 from app.contracts import StageError
 from app.service import Deployment, Service
 from app.stock import Item
@@ -50,6 +52,11 @@ class ItemBody(BaseModel):
     released: float | None = Field(None, ge=-10_000, le=10_000, description="Year.")
     flags: tuple[PublicId, ...] | None = Field(None, max_length=100)
     is_available: bool | None = Field(None, description="Not told: as before, at first true.")
+    attributes: dict[Word, Said | None] | None = Field(
+        None,
+        max_length=MOST,
+        description='Of those that the bundle knows, such as `{"price": 12.5, "language": "en"}`.',
+    )
 
 
 class ItemTold(BaseModel):
@@ -63,6 +70,7 @@ class ItemTold(BaseModel):
     released: float | None
     flags: list[str]
     is_available: bool
+    attributes: dict[str, float | str | None] = Field(description="Null where it is unknown.")
     source: str = Field(description="`bundle`, or `live` for one that no bundle has yet.")
 
 
@@ -79,10 +87,13 @@ async def put_item(http: Request, item_id: Id, body: ItemBody) -> Response:
     """
     service, deployment = _served(http)
     told = body.model_dump(exclude_unset=True)
+    attributes = checked(deployment.stock.base, body.attributes or {})
 
     def as_told(before: Item | None) -> Item:
         if before is None or before.is_deleted:
             before = Item(item_id, since=time.time())
+        if body.attributes is not None:
+            told["attributes"] = {**(before.attributes or {}), **attributes}
         item = replace(before, **told)
         _require_room(service, deployment, item)
         return item

@@ -8,7 +8,10 @@ from app.api.paging import LONGEST as TOKEN
 from app.rerank.expression import LONGEST as FILTER
 
 ID_BYTES = 256
-FILTERED = 'Over category, provider, flag, item_id and year: category == "drama" and year >= 1990.'
+FILTERED = (
+    "Over category, provider, flag, item_id, year and the attributes of your items: "
+    'category == "drama" and year >= 1990, or price < 20.'
+)
 FUTURE = 60.0  # seconds that a caller's clock may be ahead of ours
 LARGEST = 1e12  # stars, seconds or money of one event; sums of them stay exact enough
 

@@ -16,6 +16,7 @@ from app.api.errors import RefusalError, require_known
 from app.api.models import FUTURE, Answer, Error, InlineEvent, RecommendBody, RecommendQuery
 from app.api.paging import PageTokenError, page_token, shown_before
 from app.api.why import why as why_not
+from app.attributes import kinds
 from app.funnel import Slate
 from app.rerank.expression import FilterError, parse
 from app.served.asked import Asked, Sent
@@ -68,7 +69,7 @@ async def made(
     request_id, bundle, why = uuid4().hex, deployment.bundle, None
     service.in_flight += 1
     try:
-        asked = _asked(service, body, request_id, before)
+        asked = _asked(service, deployment, body, request_id, before)
         if history:
             asked = replace(asked, history=_sent(deployment, history))
         request = asked.request(bundle, http.scope["arrived"])
@@ -148,7 +149,11 @@ def _before(token: str) -> list[str]:
 
 
 def _asked(
-    service: Service, body: RecommendQuery | RecommendBody, request_id: str, before: list[str]
+    service: Service,
+    deployment: Deployment,
+    body: RecommendQuery | RecommendBody,
+    request_id: str,
+    before: list[str],
 ) -> Asked:
     """Check the question, and keep it as it is admitted.
 
@@ -161,7 +166,7 @@ def _asked(
         raise RefusalError(422, f"there is no scene {body.scene}; there are {known}", "scene")
     if body.filter:
         try:
-            parse(body.filter)
+            parse(body.filter, kinds(deployment.bundle.models.catalogue.attributes))
         except FilterError as error:
             raise RefusalError(422, str(error), "filter") from None
     return Asked(

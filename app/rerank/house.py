@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
+from app.attributes import kinds
 from app.catalogue import Catalogue
 from app.contracts import Blocked, History, Request, Rows, Rule
 from app.rerank.expression import Filter, parse
@@ -61,7 +62,7 @@ class House:
         """List the hard filters of one request; usually there are none.
 
         Raises:
-            FilterError: the request's filter is not of the language; the edge refuses it before.
+            FilterError: the request's filter cannot be used; the edge refuses it before.
         """
         policy, catalogue = self.of(request.scene), self.catalogue
         house = Blocked(policy.blocked_items, policy.blocked_providers, policy.blocked_categories)
@@ -73,5 +74,5 @@ class House:
         if policy.forbidden_flags:
             found.append(Rating(catalogue, policy.forbidden_flags))
         if request.filter:
-            found.append(Filter(parse(request.filter), catalogue))
+            found.append(Filter(parse(request.filter, kinds(catalogue.attributes)), catalogue))
         return tuple(found)

@@ -89,7 +89,8 @@ def complete(part: Part, columns: Sequence[str], file: str) -> Part:
 
 
 def _told(part: FileSchema, columns: Sequence[str], file: str) -> list[str]:
-    told = [(f, getattr(part, f)) for f in KNOWN[type(part)] if getattr(part, f)]
+    fields = (*KNOWN[type(part)], "flags")
+    told = [(f, getattr(part, f)) for f in fields if getattr(part, f, None)]
     several = [(f, c) for f in ("attributes", "category_flags") for c in getattr(part, f, ()) or ()]
     for field, column in [*told, *several]:
         if column not in columns:

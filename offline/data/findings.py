@@ -7,6 +7,7 @@ from typing import Literal, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from app.attributes import kinds, listed
 from offline.data.dataset import Dataset
 from offline.data.readers import MAX_BAD_SHARE, FileCount, Reading
 
@@ -29,6 +30,7 @@ def judge(reading: Reading, per_user: NDArray[np.int64]) -> Iterator[Finding]:
     yield from _rows(reading)
     yield from _events(reading.dataset, per_user)
     yield from _attributes(reading.dataset)
+    yield from _for_filters(reading)
 
 
 def _rows(reading: Reading) -> Iterator[Finding]:
@@ -111,3 +113,15 @@ def _attributes(dataset: Dataset) -> Iterator[Finding]:
     )
     if len(dataset.friends):
         yield Finding("good", f"A friend graph of {len(dataset.friends) // 2} friendships.")
+
+
+def _for_filters(reading: Reading) -> Iterator[Finding]:
+    known = kinds(reading.dataset.catalogue.attributes)
+    if known:
+        yield Finding("good", f"Item attributes that filters compare: {listed(known)}.")
+    if reading.unread and reading.layout == "generic":
+        text = (
+            f"Columns of the items that nothing uses: {', '.join(reading.unread)}; filters "
+            "compare those that attributes = [...] in [items] of the schema names."
+        )
+        yield Finding("limit", text)

@@ -6,6 +6,7 @@ from numpy.typing import NDArray
 
 from app.catalogue import Catalogue, IdIndex, Texts
 from offline.data.ids import by_row
+from offline.data.item_attributes import attribute_faults, build_item_attributes
 from offline.data.moments import years
 from offline.data.schema import ItemsFile
 from offline.data.table import Table, id_fault
@@ -18,10 +19,11 @@ NOT_AVAILABLE = ("0", "false", "no", "n", "f", "off")
 
 
 def check_items(table: Table, part: ItemsFile) -> Table:
-    """Take out items without a usable id, and all but the first row of an item."""
+    """Take out items without a usable id, all but the first row of an item, and bad attributes."""
     named = table.reject(id_fault(part.item or "", "item"))
     again = ~pl.col(part.item or "").is_first_distinct()
-    return named.reject(pl.when(again).then(pl.lit("this item is on an earlier line")))
+    once = named.reject(pl.when(again).then(pl.lit("this item is on an earlier line")))
+    return once.reject(pl.coalesce(pl.lit(None, pl.String), *attribute_faults(part)))
 
 
 def build_catalogue(table: Table | None, part: ItemsFile, index: IdIndex) -> Catalogue:
@@ -57,6 +59,7 @@ def build_catalogue(table: Table | None, part: ItemsFile, index: IdIndex) -> Cat
         provider_names,
         policy_flags,
         policy_names,
+        build_item_attributes(frame, part, index),
     )
 
 

@@ -15,6 +15,7 @@ from offline.data.dataset import Dataset
 from offline.data.errors import DataError, TooManyBadRowsError
 from offline.data.ids import number
 from offline.data.interactions import DUPLICATE, Events, check
+from offline.data.item_attributes import unread, with_attributes
 from offline.data.items import build_catalogue, check_items
 from offline.data.layouts import find_layout
 from offline.data.loading import load, load_if_named
@@ -55,6 +56,7 @@ class Reading:
     bad: pl.DataFrame  # file, line, reason, text: the bad rows and the exact duplicates
     served: "Callable[[float], RankTable] | None" = None  # lists that were served before a moment
     archived: Archived | None = None  # of live events, where there are some
+    unread: tuple[str, ...] = ()  # columns of the items file that nothing uses
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -104,6 +106,7 @@ def read(
         pl.concat([table.bad.sort("line") for table in data.tables]),
         served,
         more.archived if more else None,
+        tuple(unread(data.items, data.schema.items)) if data.items else (),
     )
 
 
@@ -116,6 +119,7 @@ def write_bad(bad: pl.DataFrame, path: Path) -> None:
 def _load(folder: Path, schema: Schema) -> _Input:
     log, interactions = load(folder, schema.interactions)
     items, items_part = load_if_named(folder, schema.items)
+    items_part = with_attributes(items, items_part) if items else items_part
     users, users_part = load_if_named(folder, schema.users)
     friends, friends_part = load_if_named(folder, schema.friends)
     found = (interactions, items_part, users_part, friends_part)

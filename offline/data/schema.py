@@ -10,6 +10,7 @@ from typing import Annotated
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, field_validator
 
+from app.attributes import MOST, Kind
 from app.formula import parse
 from app.preferences import TYPE_WEIGHTS
 from offline.data.errors import DataError
@@ -69,6 +70,22 @@ class ItemsFile(FileSchema):
     available: str | None = None
     flags: str | None = None  # policy flags, such as adult|alcohol; separated as categories are
     provider: str | None = None  # who makes or sells it: a brand, an artist, a studio
+    # Columns that filters compare, and what each holds; None for a kind: found by its values, for
+    # all: what else there is of numbers and of few short texts.
+    attributes: dict[str, Kind | None] | None = None
+
+    @field_validator("attributes", mode="before")
+    @classmethod
+    def _by_column(cls, told: object) -> object:
+        """Take a list of columns too."""
+        return dict.fromkeys(told) if isinstance(told, list) else told
+
+    @field_validator("attributes")
+    @classmethod
+    def _few(cls, told: dict[str, Kind | None] | None) -> dict[str, Kind | None] | None:
+        if told and len(told) > MOST:
+            raise ValueError(f"{len(told)} attributes are named, at most {MOST} are held")
+        return told
 
 
 class UsersFile(FileSchema):

@@ -12,12 +12,15 @@ import numpy as np
 from typing_extensions import override
 
 from app.assemble import State
+from app.attributes import kinds
 from app.bundle import Bundle, load
 from app.contracts import History, Proposal
 from app.cpu import Cpu
 from app.deployed import Deployed
 from app.funnel import Funnel, Slate
+from app.rerank.expression import FilterError, parse
 from app.run import NO_HURRY, Outcome, Run, Step
+from app.served.asked import Asked
 from app.served.entry import Entry
 from app.served.record import Served, as_said, asked_of, standing_of
 from app.settings import Settings
@@ -129,7 +132,7 @@ class Reruns:
             settings: that decide what is shown; None: the same.
 
         Raises:
-            LostError: what the answer rested on is gone.
+            LostError: what the answer rested on is gone, or the filter is none for this bundle.
             BundleError: the bundle is gone, or not sound.
             SettingsError: a setting makes no sense.
         """
@@ -144,6 +147,7 @@ class Reruns:
         failed = {name: how for name, how, *_ in told["steps"] if how != "ok"} if is_same else {}
         asked, arrived = asked_of(entry), monotonic()
         deployed = stage.state.deployed
+        _require_filter(asked, deployed)
         request = asked.request(deployed.bundle, arrived)
         social = _social(told) if version == told["bundle"] else None
         run = Relived(arrived, failed=failed, social=social)
@@ -179,6 +183,20 @@ class Reruns:
                 "them is kept"
             )
         return found
+
+
+def _require_filter(asked: Asked, deployed: Deployed) -> None:
+    """Refuse a filter over attributes that another bundle does not have.
+
+    Raises:
+        LostError: it says which.
+    """
+    if not asked.filter:
+        return
+    try:
+        parse(asked.filter, kinds(deployed.base.attributes))
+    except FilterError as error:
+        raise LostError(f"{deployed.bundle.version} cannot be asked so: {error}") from error
 
 
 def _refuse(entry: Entry) -> None:

@@ -1,0 +1,141 @@
+"""Columns of the items file that filters compare: which they are, and what they hold."""
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+
+import polars as pl
+
+from app.attributes import (
+    BUILT_IN,
+    LONGEST_NAME,
+    LONGEST_TEXT,
+    MOST,
+    Column,
+    Kind,
+    Numbers,
+    Words,
+    is_name,
+)
+from app.catalogue import IdIndex
+from offline.data.errors import DataError
+from offline.data.ids import by_row
+from offline.data.schema import ItemsFile
+from offline.data.table import Table
+
+MOST_TEXTS = 1_000  # different texts of a column that is found by itself
+LONGEST_FOUND = 64  # bytes of its texts; longer ones are read, not compared
+TRUTHS = ("true", "false")
+READ = ("item", "title", "categories", "released", "available", "flags", "provider")
+
+
+def with_attributes(table: Table, part: ItemsFile) -> ItemsFile:
+    """Say what each attribute column holds; where the schema names none, find them.
+
+    Raises:
+        DataError: a filter cannot name one that the schema names, or two by one name.
+    """
+    told = part.attributes
+    if told is None:
+        return part.model_copy(update={"attributes": _found(table.frame, unread(table, part))})
+    _require_names(table.file, list(told))
+    kinds = {column: kind or _kind(table.frame[column]) for column, kind in told.items()}
+    return part.model_copy(update={"attributes": kinds})
+
+
+def unread(table: Table, part: ItemsFile) -> list[str]:
+    """Name the columns of the items file that nothing reads so far."""
+    told = {getattr(part, name) for name in READ} | set(part.category_flags)
+    return [c for c in table.columns if c not in told | set(part.attributes or ())]
+
+
+def name_of(column: str) -> str:
+    """Name the attribute of a column: ``Sale Price`` is ``Sale_Price``."""
+    return re.sub(r"\W+", "_", column.strip()).strip("_")
+
+
+def attribute_faults(part: ItemsFile) -> Iterator[pl.Expr]:
+    """Say what is wrong with the attributes of a row, null where nothing is."""
+    for column, kind in (part.attributes or {}).items():
+        text = _text(column)
+        bad, said = (
+            (_number(column).is_infinite() | (_number(column).is_null() & text.is_not_null()))
+            if kind == "number"
+            else ((text.str.len_bytes() > LONGEST_TEXT) | text.str.contains("\0", literal=True)),
+            "is not a number" if kind == "number" else f"is over {LONGEST_TEXT} bytes, or has NUL",
+        )
+        yield pl.when(bad).then(pl.lit(f"{column} {said}"))
+
+
+def build_item_attributes(
+    frame: pl.DataFrame, part: ItemsFile, index: IdIndex
+) -> Mapping[str, Column]:
+    """Make the columns, in the rows of ``index``."""
+    ids, kinds = frame[part.item or ""], part.attributes or {}
+    return {
+        name_of(column): _column(by_row(ids, _told(frame, column, kind), index), kind)
+        for column, kind in kinds.items()
+    }
+
+
+def _require_names(file: str, columns: Sequence[str]) -> None:
+    names = [name_of(column) for column in columns]
+    for column, name in zip(columns, names, strict=True):
+        if is_name(name) and names.count(name) == 1:
+            continue
+        taken = (
+            f"names are single words of at most {LONGEST_NAME} letters, and "
+            f"{', '.join(BUILT_IN)} are taken"
+        )
+        reason = taken if names.count(name) == 1 else "another column has that name"
+        raise DataError(
+            f"{file}: the attribute of the column {column!r} would be named {name!r}, but "
+            f"{reason}; rename the column, or leave it out of attributes."
+        )
+
+
+def _column(of: pl.Series, kind: Kind | None) -> Column:
+    if kind == "text":
+        return Words.of(of.to_list())
+    return Numbers(of.cast(pl.Float64).fill_null(float("nan")).to_numpy().copy())
+
+
+def _told(frame: pl.DataFrame, column: str, kind: Kind | None) -> pl.Series:
+    if kind == "number":
+        return frame.select(_number(column)).to_series()
+    texts = frame.select(_text(column)).to_series()
+    lower = texts.str.to_lowercase()
+    return lower if lower.drop_nulls().is_in(TRUTHS).all() else texts
+
+
+def _found(frame: pl.DataFrame, columns: Sequence[str]) -> dict[str, Kind]:
+    """Give the columns of numbers, and those of few short texts; the first ``MOST``."""
+    kinds: dict[str, Kind] = {}
+    names: set[str] = set()
+    for column in columns:
+        name, texts = name_of(column), frame.select(_text(column)).to_series().drop_nulls()
+        if name in names or not is_name(name) or texts.is_empty():
+            continue
+        kind = _kind(frame[column])
+        longest = int(str(texts.str.len_bytes().max()))
+        if kind == "number" or (texts.n_unique() <= MOST_TEXTS and longest <= LONGEST_FOUND):
+            kinds[column] = kind
+            names.add(name)
+    return dict(list(kinds.items())[:MOST])
+
+
+def _kind(of: pl.Series) -> Kind:
+    """Say whether all that is told in a column are numbers."""
+    frame = of.to_frame()
+    told = frame.select(_text(of.name)).to_series()
+    numbers = frame.select(_number(of.name)).to_series()
+    finite = numbers.is_finite()
+    is_number = (finite | numbers.is_nan()).fill_null(value=False) | told.is_null()
+    return "number" if is_number.all() and finite.any() else "text"
+
+
+def _text(column: str) -> pl.Expr:
+    return pl.col(column).str.strip_chars().replace("", None)
+
+
+def _number(column: str) -> pl.Expr:
+    return _text(column).cast(pl.Float64, strict=False)

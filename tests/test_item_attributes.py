@@ -1,0 +1,179 @@
+"""Attributes of items: from the owner's columns to what filters compare."""
+
+import numpy as np
+import pytest
+
+from app import attributes
+from app.attributes import LONGEST_TEXT, MOST, Words, accepted, is_name, kinds, listed
+from offline.data.doctor import examine
+from offline.data.errors import DataError
+from offline.data.readers import read
+
+LOG = "user,item,time\nu1,i1,1\nu2,i2,2\nu2,i3,3\n"
+ITEMS = (
+    "item,title,genre,Sale Price,language,vegan,size,text,nothing\n"
+    "i1,One,a,9.99,en,True,S,{long},\n"
+    "i2,Two,b,1e2, de ,false,12,,\n"
+    "i3,Three,b,NaN,,,,,\n"
+).format(long="word " * 20)
+
+
+def shop(folder, schema="", items=ITEMS):
+    (folder / "events.csv").write_text(LOG)
+    (folder / "items.csv").write_text(items)
+    if schema:
+        (folder / "schema.toml").write_text(f"[items]\n{schema}\n")
+    return read(folder, max_bad_share=1.0)
+
+
+def told(reading):
+    catalogue = reading.dataset.catalogue
+    return {
+        name: [column.at(row) for row in range(len(catalogue))]
+        for name, column in catalogue.attributes.items()
+    }
+
+
+def test_what_nothing_else_uses_is_found_by_itself(tmp_path):
+    reading = shop(tmp_path)
+    assert told(reading) == {
+        "Sale_Price": [9.99, 100.0, None],
+        "language": ["en", "de", None],
+        "vegan": ["true", "false", None],
+        "size": ["S", "12", None],
+    }
+    findings = [finding.text for finding in examine(reading).findings]
+    assert (
+        "Item attributes that filters compare: Sale_Price (number), language (text), size (text), "
+        "vegan (text)." in findings
+    )
+    assert any("that nothing uses: text, nothing;" in text for text in findings)
+
+
+@pytest.mark.parametrize(
+    ("schema", "expected"),
+    [
+        ("attributes = []", {}),
+        ('attributes = ["Sale Price"]', {"Sale_Price": [9.99, 100.0, None]}),
+        ('attributes = { "Sale Price" = "text" }', {"Sale_Price": ["9.99", "1e2", "NaN"]}),
+        ('attributes = ["title", "text"]', {"title": ["One", "Two", "Three"]}),
+        ("attributes = ['genre']", {"genre": ["a", "b", "b"]}),
+    ],
+)
+def test_a_schema_says_which_columns_and_what_they_hold(tmp_path, schema, expected):
+    reading = shop(tmp_path, schema)
+    found = told(reading)
+    found.pop("text", None)
+    assert found == expected
+    assert reading.dataset.catalogue.category_names == ("a", "b")
+
+
+def test_an_item_whose_attribute_is_not_of_the_kind_is_a_bad_row(tmp_path):
+    reading = shop(tmp_path, 'attributes = { size = "number" }')
+    assert reading.bad["reason"].to_list() == ["size is not a number"]
+    assert reading.bad["line"].to_list() == [2]
+    assert told(reading) == {"size": [None, 12.0, None]}
+    long = ITEMS.replace("i2,Two", f"i2,{'x' * (LONGEST_TEXT + 1)}")
+    reading = shop(tmp_path, 'attributes = ["title"]', long)
+    assert reading.bad["reason"].to_list() == ["title is over 256 bytes, or has NUL"]
+
+
+def test_infinity_is_no_number(tmp_path):
+    assert told(shop(tmp_path, items="item,x\ni1,inf\ni2,3\n"))["x"] == ["inf", "3", None]
+    reading = shop(tmp_path, 'attributes = { x = "number" }', "item,x\ni1,-inf\ni2,3\n")
+    assert reading.bad["reason"].to_list() == ["x is not a number"]
+
+
+@pytest.mark.parametrize(
+    ("schema", "sentence"),
+    [
+        ('attributes = ["colour"]', "no column 'colour', which the schema gives as attributes"),
+        ('attributes = { size = "big" }', "wrong at items.attributes.size: Input should be 'num"),
+        (f"attributes = {[f'c{n}' for n in range(MOST + 1)]}", "17 attributes are named, at most"),
+        ('attributes = ["a b", "a-b"]', "'a b' would be named 'a_b', but another column has"),
+        ('attributes = ["year"]', "named 'year', but names are single words .* are taken"),
+        ('attributes = ["1st"]', "named '1st', but names are single words"),
+        ('flags = "gone"', "no column 'gone', which the schema gives as flags"),
+    ],
+)
+def test_attributes_that_cannot_be_are_refused_in_a_sentence(tmp_path, schema, sentence):
+    items = "item,a b,a-b,year,1st,size\ni1,1,1,1,1,1\n"
+    with pytest.raises(DataError, match=sentence):
+        shop(tmp_path, schema, items)
+
+
+def test_of_many_columns_the_first_are_taken(tmp_path):
+    header = ",".join(f"c{n}" for n in range(MOST + 3))
+    values = ",".join("1" for _ in range(MOST + 3))
+    reading = shop(tmp_path, items=f"item,{header}\ni1,{values}\n")
+    assert list(told(reading)) == [f"c{n}" for n in range(MOST)]
+    assert reading.unread == ("c16", "c17", "c18")
+
+
+def test_texts_that_are_nearly_all_different_have_to_be_asked_for(tmp_path):
+    rows = "".join(f"i{n},code {n},{n % 7}\n" for n in range(2_000))
+    items = f"item,code,colour\n{rows}".replace(",3\n", ",three\n")
+    assert list(told(shop(tmp_path, items=items))) == ["colour"]
+    assert told(shop(tmp_path, 'attributes = ["code"]', items))["code"][1] == "code 1"
+
+
+def test_columns_come_back_from_their_arrays(tmp_path):
+    columns = shop(tmp_path).dataset.catalogue.attributes
+    again = attributes.read(dict(kinds(columns)), attributes.arrays_of(columns))
+    assert kinds(again) == kinds(columns)
+    for name, column in columns.items():
+        assert [again[name].at(row) for row in range(3)] == [column.at(row) for row in range(3)]
+    with pytest.raises(KeyError):
+        attributes.read({"price": "number"}, {})
+
+
+def test_texts_told_later_stand_beside_the_codes_and_leave_nothing_behind():
+    columns = attributes.growing({"language": Words.of(["en", None, "de"])}, 2)
+    language, rows = columns["language"], np.arange(5)
+    for row, text in ((0, "fr"), (3, "fr"), (4, "it"), (1, "de"), (2, None)):
+        language.put(row, text)
+    assert [language.at(row) for row in range(5)] == ["fr", "de", None, "fr", "it"]
+    assert language.having(rows, ["fr", "de"]).tolist() == [True, True, False, True, False]
+    assert language.known(rows).tolist() == [True, True, False, True, True]
+    for row, text in ((0, "en"), (3, "de"), (4, None)):
+        language.put(row, text)
+    assert not language.having(rows, ["fr", "it"]).any()
+    assert (language.rows_of, language.text_of) == ({}, {})
+
+
+@pytest.mark.parametrize(
+    ("kind", "value", "held"),
+    [
+        ("number", 3, 3.0),
+        ("number", True, 1.0),
+        ("text", " en ", "en"),
+        ("text", True, "true"),
+    ],
+)
+def test_what_is_told_is_held_as_its_column_holds_it(kind, value, held):
+    found = accepted("x", kind, value)
+    assert found == held
+    assert type(found) is type(held)
+
+
+@pytest.mark.parametrize(
+    ("kind", "value", "sentence"),
+    [
+        ("number", "12", r"x is a number up to 1e\+15, such as 12.5, not '12'"),
+        ("number", float("nan"), "x is a number"),
+        ("number", 1e16, "x is a number"),
+        ("text", 42.0, 'x is text, such as "42" in quotes, not the number 42'),
+        ("text", "  ", "x is text of 1 to 256 bytes"),
+        ("text", "ä" * 129, "x is text of 1 to 256 bytes"),
+        ("text", "a\0", "x is text of 1 to 256 bytes"),
+    ],
+)
+def test_what_cannot_be_held_is_refused_in_a_sentence(kind, value, sentence):
+    with pytest.raises(ValueError, match=sentence):
+        accepted("x", kind, value)
+
+
+def test_names_are_those_that_a_filter_can_read():
+    assert all(map(is_name, ("price", "Sale_Price", "größe", "_x1")))
+    assert not any(map(is_name, ("", "1st", "a b", "in", "None", "Year", "true", "x" * 65)))
+    assert listed((("price", "number"),)) == "price (number)"
