@@ -134,13 +134,15 @@ class Popularity:
 class Segments:
     """Popularity within user segments, such as an age band or a country.
 
-    Attribute a's code c is row ``offsets[a] + c``.
+    Attribute a's code c is row ``offsets[a] + c``; the last row is everybody.
     """
 
     names: tuple[str, ...]  # (a,) attributes, e.g. ("age", "gender")
     labels: tuple[tuple[str, ...], ...]  # (a,) the label of each code
     offsets: NDArray[np.int64]  # (a + 1,)
-    share: Matrix  # (s, n) P(item | segment), shrunk to P(item); rows sum to 1
+    share: Matrix  # (s + 1, n) P(item | segment), shrunk to P(item), the last; rows sum to 1
+    mass: NDArray[np.float64]  # (s + 1,) likes that each row rests on, ``prior`` left out
+    prior: float  # likes at which a segment's own share of an item counts half
 
 
 @dataclass(frozen=True, slots=True, eq=False)

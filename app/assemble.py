@@ -17,7 +17,6 @@ from app.contracts import Channel, Circle, Histories, LocalChannel, Matrix, Scor
 from app.cpu import Cpu
 from app.features import CHANNELS, COARSE_VIEW, FINE_VIEW, FeatureBuilder, Group
 from app.funnel import Funnel, RankStage
-from app.growing import longer
 from app.limits import Count
 from app.profile import Profiles
 from app.recall.crowd import Crowd, Popular
@@ -158,7 +157,7 @@ def channels(
     local: list[LocalChannel] = [
         Crowd("surging", state.live.surging, available),
         Crowd("trending", state.live.trending, available),
-        Popular(state.live, models.segments, longer(overall_share(models), n)),
+        Popular(state.live, models.segments),
         Crowd("fresh", state.live.fresh, available, FRESH),
     ]
     if max(v.index.ntotal * v.index.d for v in vectors) < QUICK:
@@ -171,11 +170,11 @@ def assemble(
 ) -> Funnel:
     """Build the funnel."""
     known = overall_share(models)
-    overall, crowd = longer(known, len(models.catalogue)), category_share(models, known)
-    providers, lengths = provider_share(models, known), models.factors.lengths
+    crowd, providers = category_share(models, known), provider_share(models, known)
+    lengths = models.factors.lengths
 
     def stage(name: str, view: Sequence[Group], scorer: Scorer, keep: int, by: float) -> RankStage:
-        builder = FeatureBuilder(view, models, state.live, overall, crowd, providers, lengths)
+        builder = FeatureBuilder(view, models, state.live, crowd, providers, lengths)
         return RankStage(name, builder, scorer, keep, by)
 
     sizes, by = wiring.sizes, wiring.by

@@ -154,7 +154,8 @@ def _models(folder: Path, manifest: Manifest) -> Models:
         segments=Segments(
             names=tuple(manifest.segment_names),
             labels=tuple(map(tuple, manifest.segment_labels)),
-            **arrays("segments", "offsets", "share"),
+            prior=manifest.segment_prior,
+            **arrays("segments", "offsets", "share", "mass"),
         ),
         factors=Factors(
             alpha=manifest.factors["alpha"],

@@ -40,9 +40,7 @@ class Deployed:
 
     def live(self) -> Live:
         """Make the crowd's state as it was when the bundle was made."""
-        models = self.bundle.models
-        segments = int(models.segments.offsets[-1])
-        return Live(models.popularity, self.settings.spare_items, segments)
+        return Live.of(self.bundle.models, self.settings.spare_items)
 
     def stock(self, crowd: Opening) -> Stock:
         """Make what puts items into the bundle's arrays."""

@@ -24,7 +24,7 @@ from app.state.live import Live
 
 __all__ = ["CHANNELS", "COARSE_VIEW", "FINE_VIEW", "PERSONAL", "FeatureBuilder", "Group", "Scene"]
 
-FORMULAS = "2"  # raise it when a column keeps its name and changes its formula: train again
+FORMULAS = "3"  # raise it when a column keeps its name and changes its formula: train again
 
 # What compares a candidate with the rest of the pool (z-scores) belongs in the coarse view, which
 # sees the pool as merged; the fine view adds groups that look at one candidate at a time.
@@ -53,7 +53,6 @@ class FeatureBuilder:
     view: Sequence[Group]
     models: Models
     live: Live
-    overall: Scores  # (n,) P(item) when the models were made
     crowd: NDArray[np.float64]  # (c,) share of all likes that fall into each category
     providers: NDArray[np.float64]  # (p,) share of the likes of items by each provider
     lengths: Scores  # (n,) of the items' factor vectors, never 0
@@ -63,7 +62,7 @@ class FeatureBuilder:
 
         Groups whose columns the pool brings along are not computed again.
         """
-        crowd = (self.overall, self.crowd, self.providers, self.lengths)
+        crowd = (self.crowd, self.providers, self.lengths)
         scene = Scene(self.models, self.live, *crowd, query, pool)
         brought, width = pool.features.shape[1], sum(len(group.names) for group in self.view)
         added = np.empty((width - brought, len(pool)), np.float32)

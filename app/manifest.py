@@ -101,6 +101,7 @@ class Manifest(BaseModel):
     attributes: dict[str, Kind] = {}  # of items, by name; none in bundles made before likewise
     segment_names: list[str]
     segment_labels: list[list[str]]
+    segment_prior: float = 0.0  # likes; 0 in bundles made before likes by segment went on
     tables: list[str]
     centred: bool  # whether the table "raters" holds ratings less the user's mean
     factors: dict[str, float]

@@ -27,7 +27,11 @@ def codes(segments: Segments, told: Mapping[str, str]) -> NDArray[np.int32]:
 def known_segments(users: Users, segments: Segments, names: Sequence[str]) -> NDArray[np.int64]:
     """Give the rows of ``Segments.share`` that users belong to, (m, a); -1 where it is unknown."""
     members = users.ids.rows(names)
-    of = np.where((members >= 0)[:, None], users.segments[members], -1)
+    return places(segments, np.where((members >= 0)[:, None], users.segments[members], -1))
+
+
+def places(segments: Segments, of: NDArray[np.int32]) -> NDArray[np.int64]:
+    """Give the rows of ``Segments.share`` of codes (m, a); -1 stays."""
     return np.where(of >= 0, of + segments.offsets[:-1], -1).astype(np.int64)
 
 

@@ -152,6 +152,6 @@ def _funnel(bundle: Bundle, store: Store, cpu: Cpu) -> Funnel:
         time_shift=manifest.time_shift,
     )
     tables = RedisTables(store, PREFIX, bundle.version)
-    state = State(Live(bundle.models.popularity), histories, tables)
+    state = State(Live.of(bundle.models), histories, tables)
     wiring = Wiring(cpu, NO_HURRY, bundle.sizes)
     return assemble(bundle.models, bundle.indexes, bundle.rankers, state, wiring)

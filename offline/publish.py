@@ -135,7 +135,7 @@ def _arrays(models: Models) -> dict[str, NDArray[Any]]:
         "users": (models.users, ("indptr", "rows", "values", "weights", "times", "segments")),
         "friends": (models.friends, ("indptr", "rows")),
         "popularity": (models.popularity, ("counts", "liked", "first_seen", "mean_value")),
-        "segments": (models.segments, ("offsets", "share")),
+        "segments": (models.segments, ("offsets", "share", "mass")),
         "factors": (models.factors, ("items", "gram")),
         "content": (models.content, ("items",)),
         **{
@@ -192,6 +192,7 @@ def _manifest(trained: Trained, files: dict[str, FileFact], created: float) -> M
         attributes=dict(attributes.kinds(models.catalogue.attributes)),
         segment_names=list(models.segments.names),
         segment_labels=[list(labels) for labels in models.segments.labels],
+        segment_prior=models.segments.prior,
         tables=sorted(models.tables),
         centred=models.centred,
         factors=_folding(models.factors),

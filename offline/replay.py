@@ -11,6 +11,8 @@ from app.assemble import UNTRAINED, Indexes, Rankers, State, Wiring, assemble
 from app.contracts import NO_HISTORY, History, Request, Rows
 from app.funnel import Funnel, Slate
 from app.preferences import Preferences
+from app.profile import Profiles
+from app.segmenting import places
 from app.state.live import Live
 from app.state.memory import MemoryHistories, MemoryTables
 from offline.data.dataset import NO_LOG, Log
@@ -98,12 +100,13 @@ def with_outcome(log: Log, found: list[Asker], start: float, end: float) -> list
     ]
 
 
-def advance(live: Live, log: Log, since: float, until: float) -> None:
-    """Let the crowd's state know of every event in ``[since, until)``."""
+def advance(profiles: Profiles, log: Log, since: float, until: float) -> None:
+    """Let the crowd's state know of every event in ``[since, until)``, and of whom each is."""
     news = log.between(since, until)
     if len(news):
-        live.apply(news.items.astype(np.int64), news.weights, news.times)
-        live.refresh()
+        of = places(profiles.models.segments, profiles.models.users.segments[news.users])
+        profiles.live.apply(news.items.astype(np.int64), news.weights, news.times, of)
+        profiles.live.refresh()
 
 
 def sample(found: list[Asker], limit: int, seed: int) -> list[Asker]:
@@ -121,7 +124,7 @@ def build(models: Models, wiring: Wiring, rankers: Rankers = UNTRAINED) -> Funne
         models,
         Indexes(wiring.index(models.factors.items), wiring.index(models.content.items)),
         rankers,
-        State(Live(models.popularity), nothing_new, MemoryTables(models.tables)),
+        State(Live.of(models), nothing_new, MemoryTables(models.tables)),
         wiring,
     )
 

@@ -88,7 +88,7 @@ async def collect(
     known = funnel.profiles.live.now
     names = dataset.users.names(np.array([user.user for user in users], np.int64))
     for name, user in zip(names, users, strict=True):
-        advance(funnel.profiles.live, dataset.log, known, user.at)
+        advance(funnel.profiles, dataset.log, known, user.at)
         known = max(known, user.at)
         request = Request(name, 10, seed, arrived=0.0, inline=user.since, explore=False)
         slate = await ask_once(funnel, request)

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from app.artifacts import DAY, HALF_LIVES
-from app.assemble import Wiring, overall_share
+from app.assemble import Wiring
 from app.columns.crowd import CROWD, EPOCH_YEAR, RELEASE, SEGMENT, YEAR
 from app.cpu import Cpu
 from app.recall.crowd import TINY
@@ -127,7 +127,7 @@ def test_where_nobody_liked_anything_shares_are_finite():
 
 def test_segment_lift_is_how_much_more_users_like_this_one_take_the_item(case):
     found = case.columns(SEGMENT)["segment_lift"]
-    segments, overall = case.models.segments, overall_share(case.models)
+    segments, overall = case.models.segments, case.models.segments.share[-1]
     codes = enumerate(case.asked.segments)
     known = [segments.offsets[a] + code for a, code in codes if code >= 0]
     if not known:

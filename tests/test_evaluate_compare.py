@@ -32,7 +32,9 @@ KINDS = Segments(
     ("age", "sex", "town"),
     (("young", "old"), ("f", "m"), tuple("abcdefghijkl")),
     np.array([0, 2, 4, 16]),
-    np.zeros((16, N), np.float32),
+    np.zeros((17, N), np.float32),
+    np.ones(17),
+    1.0,
 )
 
 

@@ -28,7 +28,9 @@ STRENGTHS = {  # how much of the truth each method sees, in place of trained mod
 }  # fmt: skip
 
 
-SEXES = Segments(("sex",), (("f", "m"),), np.array([0, 2]), np.zeros((2, N), np.float32))
+SEXES = Segments(
+    ("sex",), (("f", "m"),), np.array([0, 2]), np.zeros((3, N), np.float32), np.ones(3), 1.0
+)
 
 
 def around(mean: float, width=0.02) -> dict:

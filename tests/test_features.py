@@ -113,7 +113,7 @@ def test_the_bits_of_fine_columns_are_those_of_large_pools_too(wide, h):
 def filled(funnel, asked, pool: Candidates):
     """The columns that the fine view adds, as computed, in full precision."""
     b = funnel.fine.features
-    scene = Scene(b.models, b.live, b.overall, b.crowd, b.providers, b.lengths, asked, pool)
+    scene = Scene(b.models, b.live, b.crowd, b.providers, b.lengths, asked, pool)
     return {
         name: np.broadcast_to(np.asarray(column), len(pool))
         for group in FINE_ONLY

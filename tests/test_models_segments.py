@@ -75,8 +75,12 @@ def test_shares_are_those_of_the_obvious_loop():
             of = codes[log.users, attribute] == code
             likes = [worth[of & (log.items == i)].sum() for i in range(SHAPE[1])]
             expected = (np.array(likes) + 7 * overall) / (worth[of].sum() + 7)
-            row = found.share[found.offsets[attribute] + code]
-            assert np.allclose(row, expected, atol=1e-6)
+            row = found.offsets[attribute] + code
+            assert np.allclose(found.share[row], expected, atol=1e-6)
+            assert found.mass[row] == pytest.approx(worth[of].sum())
+    assert np.allclose(found.share[-1], overall)
+    assert found.mass[-1] == pytest.approx(worth.sum())
+    assert found.prior == 7.0
     assert np.allclose(found.share.sum(axis=1), 1.0)
     assert found.share.dtype == np.float32
 
@@ -84,6 +88,7 @@ def test_shares_are_those_of_the_obvious_loop():
 def test_without_likes_every_item_is_equally_likely():
     found = fit(EMPTY, encode({"x": texts(*["a", "b"] * 6)}, 12), SHAPE[1], SegmentsConfig())
     assert np.allclose(found.share, 1 / SHAPE[1])
+    assert found.mass.tolist() == [0.0, 0.0, 1.0]
 
 
 def test_without_attributes_the_arrays_are_empty_and_of_the_right_shape():
@@ -92,5 +97,5 @@ def test_without_attributes_the_arrays_are_empty_and_of_the_right_shape():
     assert encoding.codes.shape == (12, 0)
     assert (found.names, found.labels) == ((), ())
     assert found.offsets.tolist() == [0]
-    assert found.share.shape == (0, SHAPE[1])
-    assert fit(EMPTY, encoding, 0, SegmentsConfig()).share.shape == (0, 0)
+    assert found.share.shape == (1, SHAPE[1])
+    assert fit(EMPTY, encoding, 0, SegmentsConfig()).share.shape == (1, 0)

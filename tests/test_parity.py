@@ -14,6 +14,7 @@ from app.cpu import Cpu
 from app.features import COARSE_VIEW, FINE_VIEW, names
 from app.funnel import Funnel
 from app.run import NO_HURRY
+from app.segmenting import known_segments
 from app.state.events import Event, Interpreter
 from app.state.live import Live
 from app.state.memory import MemoryHistories, MemoryTables
@@ -33,16 +34,21 @@ class Offline:
     histories: MemoryHistories
     interpreter: Interpreter
 
+    def segments(self, users):
+        models = self.funnel.profiles.models
+        return known_segments(models.users, models.segments, users)
+
     async def happened(self, *events):
         """Let events become known."""
         await self.histories.append(events)
-        read = self.interpreter.read(
+        read, places = self.interpreter.known(
             [event.item for event in events],
             [event.type for event in events],
             [event.value for event in events],
             np.array([event.timestamp for event in events]),
         )
-        self.live.apply(read.rows, read.weights, read.times)
+        of = self.segments([events[at].user for at in places])
+        self.live.apply(read.rows, read.weights, read.times, of)
         self.live.refresh()
 
     async def recommend(self, user, *, explore, inline=None):
@@ -65,7 +71,7 @@ def offline(wiring):
     bundle, wired = wiring
     manifest, models = bundle.manifest, bundle.models
     common = (models.catalogue.ids, manifest.preferences(), manifest.time_shift)
-    live, histories = Live(models.popularity), MemoryHistories(*common)
+    live, histories = Live.of(models), MemoryHistories(*common)
     state = State(live, histories, MemoryTables(models.tables))
     indexes = Indexes(flat_index(models.factors.items), flat_index(models.content.items))
     funnel = assemble(models, indexes, bundle.rankers, state, wired)

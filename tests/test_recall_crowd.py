@@ -1,7 +1,6 @@
 import numpy as np
 import pytest
 
-from app.assemble import overall_share
 from app.recall.crowd import TINY, Crowd, Popular
 from app.state.live import Live
 from tests.fakes import ITEMS, proposal, proposed, query, small_models
@@ -11,7 +10,7 @@ ALL = np.ones(ITEMS, np.bool_)
 
 
 def popular():
-    return Popular(Live(MODELS.popularity), MODELS.segments, overall_share(MODELS))
+    return Popular(Live.of(MODELS), MODELS.segments)
 
 
 async def test_a_list_of_the_crowd_is_given_from_its_head_less_the_seen():
@@ -59,7 +58,7 @@ async def test_of_unknown_segments_popular_is_the_overall_list(segments):
 async def test_known_segments_lift_what_they_prefer(segments):
     found = await proposed(popular(), query(segments=np.array(segments, np.int32)))
     model, live = MODELS.segments, Live(MODELS.popularity).popular()
-    overall = overall_share(MODELS)
+    overall = model.share[-1]
     expected = {}
     for row, score in zip(live.rows.tolist(), live.scores.tolist(), strict=True):
         lifts = [

@@ -3,6 +3,7 @@ import pytest
 
 from app.assemble import UNTRAINED, Rankers, Wiring
 from app.cpu import Cpu
+from app.profile import Profiles
 from app.run import NO_HURRY, Checkpoints
 from app.state.live import Live
 from offline.data.dataset import Log
@@ -170,8 +171,9 @@ def test_the_crowd_that_moved_on_is_the_crowd_of_a_later_moment():
     log = dataset.log
     start, later = float(log.times[500]), float(log.times[900])
     n = len(dataset.catalogue)
-    live = Live(popularity.fit(log.before(start), n, start, PopularityConfig()))
-    advance(live, log, start, later)
+    models = fit(dataset, log.before(start), SMALL, start)
+    live = Live.of(models)
+    advance(Profiles(models, live), log, start, later)
     fresh = Live(popularity.fit(log.before(later), n, later, PopularityConfig()))
     every = np.arange(n)
     assert np.allclose(live.liked_at(later, every), fresh.liked_at(later, every))

@@ -98,13 +98,18 @@ async def test_likes_count_for_the_segments_of_users_that_are_known(store):
     async with running(follower):
         await append(store, "t", told)
         await until(lambda: follower.applied == 4)
-    found = crowd.segments.at(moment - SHIFT, np.arange(3))
-    expected = [[1, 0, 0], [0.5, 0, 0], [0, 0, 0], [1, 0, 0]]
+    every = (np.arange(5), np.arange(3))
+    found = crowd.segments.at(moment - SHIFT, *every)
+    expected = [[1, 0, 0], [0.5, 0, 0], [0, 0, 0], [1, 0, 0], [1.5, 1, 0]]
     np.testing.assert_allclose(found, expected, rtol=1e-4)
+    totals = crowd.segments.total_at(moment - SHIFT, np.arange(5))
+    np.testing.assert_allclose(totals, [1, 0.5, 0, 1, 2.5], rtol=1e-4)
     crowd.segments.rebase(moment - SHIFT + 9.0)
-    np.testing.assert_allclose(crowd.segments.at(moment - SHIFT, np.arange(3)), expected, rtol=1e-4)
+    np.testing.assert_allclose(crowd.segments.at(moment - SHIFT, *every), expected, rtol=1e-4)
     crowd.segments.open(0)
-    assert not crowd.segments.at(moment - SHIFT, np.arange(3)).any()
+    np.testing.assert_allclose(crowd.segments.at(moment - SHIFT, *every)[:, 0], 0.0)
+    totals = crowd.segments.total_at(moment - SHIFT, np.arange(5))
+    np.testing.assert_allclose(totals, [0, 0, 0, 0, 1], atol=1e-4)
 
 
 def grouped(segments):
@@ -114,7 +119,7 @@ def grouped(segments):
 
 
 def test_in_too_large_a_catalogue_nothing_is_counted_by_segment():
-    counts = SegmentCounts(2, MOST_CELLS, 0.0)
+    counts = SegmentCounts(2, MOST_CELLS, 0, 0.0)
     assert len(counts) == 0
     counts.apply(np.array([[0]]), np.array([5]), np.ones(1, np.float32), np.zeros(1))
 

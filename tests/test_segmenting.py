@@ -11,7 +11,8 @@ from tests.fakes import small_models
 
 MODELS = small_models()
 LABELS = (("18-24", "25-34", "35"), ("F", "M"), ("1", "5", "9"))
-KNOWN = Segments(("age", "gender", "group"), LABELS, np.array([0, 3, 5, 8]), np.zeros((8, 2)))
+OFFSETS = np.array([0, 3, 5, 8])
+KNOWN = Segments(("age", "gender", "group"), LABELS, OFFSETS, np.zeros((9, 2)), np.ones(9), 1.0)
 
 
 @pytest.mark.parametrize(
@@ -49,6 +50,7 @@ def test_segments_are_named():
 def test_live_attributes_fall_where_the_same_ones_fell_in_training():
     texts = np.array([str(n) for n in range(-20, 80, 3)] + ["", "0.5"])
     labels, trained = bands.encode(texts)
-    one = Segments(("age",), (labels,), np.array([0, len(labels)]), np.zeros((len(labels), 1)))
+    n = len(labels)
+    one = Segments(("age",), (labels,), np.array([0, n]), np.zeros((n + 1, 1)), np.ones(n + 1), 1.0)
     live = [int(codes(one, {"age": text})[0]) if text else -1 for text in texts.tolist()]
     assert live == trained.tolist()

@@ -124,7 +124,7 @@ def test_a_recall_model_is_worth_what_its_channel_finds_alone(recall, cpu, name)
     async def found(public, user):
         """Everything is made anew for each user, and the real funnel asked."""
         funnel = build(models, Wiring(cpu, NO_HURRY, sizes, BASE.policy))
-        advance(funnel.profiles.live, DATASET.log, start, user.at)
+        advance(funnel.profiles, DATASET.log, start, user.at)
         request = Request(public, 10, BASE.seed, arrived=0.0, inline=user.since)
         return (await funnel.recommend(request)).proposals[place].rows.tolist()
 

@@ -73,7 +73,8 @@ def _by_segment(live: Live, segments: Segments, row: int) -> dict[str, dict[str,
     """Name the likes of each segment; nothing where they are not counted."""
     if not len(live.segments):
         return {}
-    likes = live.segments.at(live.now, np.array([row]))[:, 0]
+    every = np.arange(len(live.segments) - 1)  # the last is everybody
+    likes = live.segments.at(live.now, every, np.array([row]))[:, 0].astype(np.float64)
     parts = np.split(likes, segments.offsets[1:-1])
     return {
         name: dict(zip(labels, part.round(6).tolist(), strict=True))

@@ -30,7 +30,7 @@ def crowd_columns(scene: Scene) -> Columns:
 
 def segment_columns(scene: Scene) -> Columns:
     """How much more users like this one (same age band, country ...) take the item."""
-    lift = segment_lift(scene.models.segments, scene.overall, scene.query, scene.pool.rows)
+    lift = segment_lift(scene.models.segments, scene.live, scene.query, scene.pool.rows)
     return [np.nan if lift is None else lift]
 
 

@@ -24,7 +24,6 @@ class Scene:
 
     models: Models
     live: Live
-    overall: Scores  # (n,) P(item) when the models were made
     crowd: NDArray[np.float64]  # (c,) share of all likes that fall into each category
     providers: NDArray[np.float64]  # (p,) share of the likes of items by each provider
     lengths: Scores  # (n,) of the items' factor vectors, never 0

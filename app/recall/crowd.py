@@ -7,9 +7,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.artifacts import Segments
-from app.contracts import Proposal, Query, Rows, Scores
+from app.contracts import Matrix, Proposal, Query, Rows, Scores
 from app.recall.accumulate import propose
 from app.state.live import Live
+from app.state.segment_counts import gathered
 
 TINY = 1e-9  # P(item) of an item that nobody had touched when the bundle was made
 
@@ -38,26 +39,50 @@ class Popular:
 
     live: Live
     segments: Segments
-    overall: Scores  # (n,) P(item), what a segment's share is compared with
     name: str = "popular"
 
     def recall(self, query: Query, limit: int) -> Proposal:
         """Give the popular items, reordered by the user's segments where these are known."""
         listed = self.live.popular()
-        lift = segment_lift(self.segments, self.overall, query, listed.rows)
+        lift = segment_lift(self.segments, self.live, query, listed.rows)
         lifted = listed.scores if lift is None else listed.scores * np.exp(lift)
         return propose(query, listed.rows, lifted, limit)
 
 
-def segment_lift(segments: Segments, overall: Scores, query: Query, rows: Rows) -> Scores | None:
+def segment_lift(segments: Segments, live: Live, query: Query, rows: Rows) -> Scores | None:
     """Give log P(item | the user's segments) / P(item), mean over segments, (n,).
 
-    None when nothing is known of the user's segments.
+    Both are what the bundle knew, moved on by what was liked since; see ``_moved_on``. None when
+    nothing is known of the user's segments.
     """
     known = (query.segments >= 0).nonzero()[0]
     if not len(known):
         return None
-    chosen = segments.offsets[known] + query.segments[known]
-    share = segments.share[chosen[:, None], rows]
-    lift: Scores = np.log((share + TINY) / (overall.take(rows) + TINY)).mean(axis=0)
+    everybody = len(segments.mass) - 1
+    chosen = np.full(len(known) + 1, everybody)
+    chosen[:-1] = segments.offsets[known] + query.segments[known]
+    share = _moved_on(segments, live, query.known, chosen, rows)
+    share += TINY
+    lift: Scores = np.log((share[:-1] / share[-1]).prod(axis=0)) / np.float32(len(known))
     return lift
+
+
+def _moved_on(segments: Segments, live: Live, now: float, chosen: Rows, rows: Rows) -> Matrix:
+    """Give P(item | segment) of these segments at ``now``, (len(chosen), n); the last: everybody.
+
+    ``share = (likes of the segment, old and new + prior · P(item)) / (all its likes + prior)``, as
+    ``offline.models.segments`` has it, with likes from then on that fade. P(item) is as of now, so
+    what rises with everybody rises in no segment.
+    """
+    share = gathered(segments.share, chosen, rows)
+    if not len(live.segments):
+        return share
+    before, held = share[-1].copy(), np.full(len(chosen), segments.prior)
+    held[-1] = 0.0  # nothing holds back what everybody likes
+    known = segments.mass[chosen] + held
+    mass = known + live.segments.total_at(now, chosen)
+    share *= known.astype(np.float32)[:, None]
+    share += live.segments.at(now, chosen, rows)
+    share /= mass.astype(np.float32)[:, None]
+    share[:-1] += (held / mass).astype(np.float32)[:-1, None] * (share[-1] - before)
+    return share

@@ -11,7 +11,6 @@ from typing import Any, Protocol, TypeAlias
 
 import numpy as np
 import orjson
-from numpy.typing import NDArray
 
 from app.catalogue import IdIndex
 from app.contracts import Rows, Scores, StageError, Times
@@ -19,13 +18,14 @@ from app.preferences import Preferences
 from app.state.events import Interpreter, stream_key
 from app.state.impressions import shown_key
 from app.state.scenes import RecentLists
+from app.state.segment_counts import Groups
 from app.state.store import Store
 
 log = logging.getLogger(__name__)
 
 Entry: TypeAlias = tuple[bytes, list[bytes]]  # id in the stream; names and values of its fields
 Shape: TypeAlias = tuple[type | tuple[type, ...], ...]  # of what an entry says
-SegmentsOf: TypeAlias = Callable[[Sequence[str]], NDArray[np.integer]]  # (m,) ids -> (m, a) rows
+SegmentsOf: TypeAlias = Callable[[Sequence[str]], Groups]  # of users, by their ids
 
 EVENT: Shape = (str, str, str, str, (float, NoneType), (float, int), (str, NoneType))
 SHOWN: Shape = (str, str, list)
@@ -44,12 +44,11 @@ STREAMS = EVENTS, SHOWS = "events", "shown"
 class CrowdState(Protocol):
     """What learns of what everybody does: a ``Live``, or two copies of one that take turns."""
 
-    def apply(self, rows: Rows, weights: Scores, times: Times) -> None: ...
+    def apply(
+        self, rows: Rows, weights: Scores, times: Times, of: Groups | None = None
+    ) -> None: ...
     def expose(self, rows: Rows, scene: str = "") -> None: ...
     def succeed(self, rows: Rows, scene: str) -> None: ...
-    def group(
-        self, segments: NDArray[np.integer], rows: Rows, weights: Scores, times: Times
-    ) -> None: ...
     def reach(self, stream: str, first: str, last: str) -> None: ...
 
 
@@ -164,11 +163,9 @@ class Follower:
         times = np.minimum(np.array(timestamps), np.array(arrivals))
         interpreter = Interpreter(self.ids, self.preferences, self.time_shift)
         known, places = interpreter.known(items, types, values, times)
-        self.live.apply(known.rows, known.weights, known.times)
+        of = self.segments([users[at] for at in places]) if self.segments else None
+        self.live.apply(known.rows, known.weights, known.times, of)
         self._succeed([requests[at] for at in places], known.rows, known.weights)
-        if self.segments:
-            of = self.segments([users[at] for at in places])
-            self.live.group(of, known.rows, known.weights, known.times)
         self.applied += len(known)
 
     def _expose(self, entries: Sequence[Entry]) -> None:

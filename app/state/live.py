@@ -11,11 +11,11 @@ from copy import copy
 import numpy as np
 from numpy.typing import NDArray
 
-from app.artifacts import DAY, HALF_LIVES, Popularity
+from app.artifacts import DAY, HALF_LIVES, Models, Popularity
 from app.contracts import Proposal, Rows, Scores, Standing, Times
 from app.growing import longer
 from app.state.scenes import Scenes
-from app.state.segment_counts import SegmentCounts
+from app.state.segment_counts import Groups, SegmentCounts
 
 POPULAR = HALF_LIVES.index(90 * DAY)  # "popular" forgets slowly
 TRENDING = HALF_LIVES.index(7 * DAY)
@@ -45,7 +45,7 @@ class Live:
         self.clicks = np.zeros(self.counts.shape[1], np.float64)  # (n,) live positive events
         self.trials = 0.0  # how often any item was shown
         self.scenes = Scenes(n)
-        self.segments = SegmentCounts(segments, n, base.at)
+        self.segments = SegmentCounts(segments, n - spare, spare, base.at)
         self.reached: Mapping[str, tuple[str, str]] = {}  # see ``Standing``
         self.listed: Mapping[str, tuple[str, str]] = {}
         self._opens = 0  # how often a row was opened
@@ -55,22 +55,36 @@ class Live:
         self._sorted = -1  # of these, how many the lists know of
         self.refresh()
 
+    @classmethod
+    def of(cls, models: Models, spare: int = 0) -> "Live":
+        """Make the crowd's state as it was when the models were made."""
+        return cls(models.popularity, spare, int(models.segments.offsets[-1]))
+
     def __len__(self) -> int:
         return len(self.first_seen)
 
-    def apply(self, rows: Rows, weights: Scores, times: Times) -> None:
-        """Add these events, (m,) each, in any order. Late events are worth what they were then."""
+    def apply(self, rows: Rows, weights: Scores, times: Times, of: Groups | None = None) -> None:
+        """Add these events in any order. Late events are worth what they were then.
+
+        Args:
+            rows: (m,) items.
+            weights: (m,).
+            times: (m,) unix seconds.
+            of: (m, a) rows of ``Segments.share`` that the users belong to, -1 unknown; None: all.
+        """
         if not len(rows):
             return
         far = np.flatnonzero(times - self.reference > REBASE_AFTER)
         if len(far):  # at the same event, however events come together
-            self._apply(rows[: far[0]], weights[: far[0]], times[: far[0]])
+            early, late = slice(far[0]), slice(far[0], None)
+            self._apply(*_cut(early, rows, weights, times, of))
             self._rebase(float(times[far[0]]))
-            self.apply(rows[far[0] :], weights[far[0] :], times[far[0] :])
+            self.apply(*_cut(late, rows, weights, times, of))
         else:
-            self._apply(rows, weights, times)
+            self._apply(rows, weights, times, of)
 
-    def _apply(self, rows: Rows, weights: Scores, times: Times) -> None:
+    def _apply(self, rows: Rows, weights: Scores, times: Times, of: Groups | None) -> None:
+        self.segments.apply(of, rows, weights, times)
         self.now = max(self.now, float(times.max(initial=-np.inf)))
         positive = np.maximum(weights, 0.0).astype(np.float64)
         for h, half_life in enumerate(HALF_LIVES):
@@ -90,12 +104,6 @@ class Live:
         self.trials += len(rows)
         if scene:
             self.scenes.show(rows, scene)
-
-    def group(
-        self, segments: NDArray[np.integer], rows: Rows, weights: Scores, times: Times
-    ) -> None:
-        """Add these events to the counts of their users' segments, (m, a) rows; -1 unknown."""
-        self.segments.apply(segments, rows, weights, times)
 
     def succeed(self, rows: Rows, scene: str) -> None:
         """Count one more positive event for each of these items, on a list of this scene."""
@@ -213,6 +221,12 @@ def usual(base: Popularity) -> float:
     untouched = base.mean_value[base.counts[-1] == 0]
     values = untouched if len(untouched) else base.mean_value
     return float(values.mean()) if len(values) else 0.0
+
+
+def _cut(
+    part: slice, rows: Rows, weights: Scores, times: Times, of: Groups | None
+) -> tuple[Rows, Scores, Times, Groups | None]:
+    return rows[part], weights[part], times[part], None if of is None else of[part]
 
 
 def _listed(scores: NDArray[np.float64]) -> Proposal:

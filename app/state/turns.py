@@ -11,12 +11,10 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Generic, TypeAlias, TypeVar
 
-import numpy as np
-from numpy.typing import NDArray
-
 from app.contracts import Proposal, Rows, Scores, Times
 from app.cpu import Cpu
 from app.state.live import Live
+from app.state.segment_counts import Groups
 
 SORT = 0.25  # seconds between sorts of the lists
 
@@ -89,21 +87,14 @@ class Turns(Generic[Reader]):
             if not side.readers:
                 side.left.set()
 
-    def apply(self, rows: Rows, weights: Scores, times: Times) -> None:
+    def apply(self, rows: Rows, weights: Scores, times: Times, of: Groups | None = None) -> None:
         """See ``Live.apply``."""
-        self.change(partial(Live.apply, rows=rows, weights=weights, times=times))
+        self.change(partial(Live.apply, rows=rows, weights=weights, times=times, of=of))
         self._is_sorted = False
 
     def expose(self, rows: Rows, scene: str = "") -> None:
         """See ``Live.expose``."""
         self.change(partial(Live.expose, rows=rows, scene=scene))
-
-    def group(
-        self, segments: NDArray[np.integer], rows: Rows, weights: Scores, times: Times
-    ) -> None:
-        """See ``Live.group``."""
-        moved = partial(Live.group, segments=segments, rows=rows, weights=weights, times=times)
-        self.change(moved)
 
     def succeed(self, rows: Rows, scene: str) -> None:
         """See ``Live.succeed``."""

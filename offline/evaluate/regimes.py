@@ -47,7 +47,7 @@ async def _in_turn(asked: Asked, users: list[Asker]) -> list[dict[str, Rows]]:
     funnel, live, log = asked.funnel, asked.funnel.profiles.live, asked.dataset.log
     lists, known = [], live.now
     for name, user in zip(names(asked.dataset, users), users, strict=True):
-        advance(live, log, known, user.at)
+        advance(funnel.profiles, log, known, user.at)
         known = max(known, user.at)
         request = Request(name, K, asked.seed, arrived=0.0, inline=user.since)
         slate = await ask_once(funnel, request)

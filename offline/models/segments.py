@@ -7,7 +7,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.artifacts import Segments
-from app.contracts import Matrix
 from app.limits import Positive, Seconds
 from offline.data.dataset import Log
 from offline.models import bands
@@ -49,7 +48,7 @@ def encode(attributes: Mapping[str, NDArray[np.str_]], users: int) -> Encoding:
 
 
 def fit(log: Log, encoding: Encoding, n: int, config: SegmentsConfig) -> Segments:
-    """Estimate P(item | segment) from positive weights, (s, n), shrunk to P(item).
+    """Estimate P(item | segment) from positive weights, shrunk to P(item), the last row.
 
     ``share = (likes of the segment + prior · P(item)) / (all likes of the segment + prior)``: the
     mean of a Dirichlet posterior. Without any like, P(item) is the same for all.
@@ -58,28 +57,29 @@ def fit(log: Log, encoding: Encoding, n: int, config: SegmentsConfig) -> Segment
     total = np.bincount(log.items, weights=worth, minlength=n)
     overall = total / total.sum() if total.any() else np.full(n, 1.0 / max(n, 1))
     sizes = [len(labels) for labels in encoding.labels]
+    likes = [_likes(log, worth, (encoding.codes[:, a], size), n) for a, size in enumerate(sizes)]
+    masses = [own.sum(axis=1) for own in likes]
     shares = [
-        _share(log, worth, (encoding.codes[:, a], size), config.prior * overall)
-        for a, size in enumerate(sizes)
+        ((own + config.prior * overall) / (mass + config.prior)[:, None]).astype(np.float32)
+        for own, mass in zip(likes, masses, strict=True)
     ]
     return Segments(
         names=encoding.names,
         labels=encoding.labels,
         offsets=np.concatenate([[0], np.cumsum(sizes)]).astype(np.int64),
-        share=np.concatenate([np.empty((0, n), np.float32), *shares]),
+        share=np.concatenate([*shares, overall.astype(np.float32)[None]]),
+        mass=np.concatenate([*masses, [max(float(total.sum()), 1.0)]]),
+        prior=config.prior,
     )
 
 
-def _share(
-    log: Log,
-    worth: NDArray[np.float64],
-    attribute: tuple[NDArray[np.int32], int],
-    prior: NDArray[np.float64],
-) -> Matrix:
+def _likes(
+    log: Log, worth: NDArray[np.float64], attribute: tuple[NDArray[np.int32], int], n: int
+) -> NDArray[np.float64]:
+    """Sum the likes of each segment of an attribute by item, (size, n)."""
     codes, size = attribute
-    code, n = codes[log.users].astype(np.int64), len(prior)
+    code = codes[log.users].astype(np.int64)
     known = np.flatnonzero(code >= 0)
     cells = code[known] * n + log.items[known]
-    likes = np.bincount(cells, weights=worth[known], minlength=size * n).reshape(size, n) + prior
-    share: Matrix = (likes / likes.sum(axis=1, keepdims=True)).astype(np.float32)
-    return share
+    likes = np.bincount(cells, weights=worth[known], minlength=size * n)
+    return likes.astype(np.float64).reshape(size, n)

@@ -61,7 +61,7 @@ class Recall:
         live, shares = funnel.profiles.live, []
         known = live.now
         for public, user in zip(names(self.known.dataset, users), users, strict=True):
-            advance(live, self.known.dataset.log, known, user.at)
+            advance(funnel.profiles, self.known.dataset.log, known, user.at)
             known = max(known, user.at)
             query = self._query(funnel, public, user)
             answer = channel.recall(query, self.limit)

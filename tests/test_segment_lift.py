@@ -1,0 +1,167 @@
+"""What users of a segment prefer: what the bundle knew, moved on by what was heard since."""
+
+import math
+from dataclasses import replace
+from functools import cache
+
+import numpy as np
+import pytest
+
+from app.artifacts import DAY
+from app.growing import growing
+from app.profile import Profiles
+from app.recall.crowd import TINY, segment_lift
+from app.room import with_room
+from app.state import segment_counts
+from app.state.live import REBASE_AFTER, Live
+from app.state.segment_counts import HALF_LIFE
+from offline.models.fit import fit
+from offline.replay import advance
+from tests.fakes import ITEMS, SMALL, query, small_dataset, small_models
+
+MODELS = small_models()
+MODEL, AT = MODELS.segments, MODELS.popularity.at
+EVERY = np.arange(ITEMS)
+LAST = int(MODEL.offsets[-1])  # the row of everybody
+
+
+def lift(live, *codes, models=MODELS, rows=EVERY, now=None):
+    asked = query(segments=np.array(codes, np.int32), known=live.now if now is None else now)
+    return segment_lift(models.segments, live, asked, rows)
+
+
+def like(live, row, *members, times=None, weight=1.0):
+    """One event on this item by each of these members, whose rows of the table are given."""
+    n = len(members)
+    at = np.full(n, AT) if times is None else np.array(times)
+    live.apply(np.full(n, row), np.full(n, weight, np.float32), at, np.array(members))
+
+
+def test_as_long_as_nothing_is_heard_it_is_what_the_bundle_knows():
+    found = lift(Live.of(MODELS), 2, 1)
+    rows = [MODEL.offsets[0] + 2, MODEL.offsets[1] + 1]
+    expected = np.log((MODEL.share[rows] + TINY) / (MODEL.share[-1] + TINY)).mean(axis=0)
+    np.testing.assert_allclose(found, expected, atol=1e-5)
+
+
+def test_likes_since_then_count_like_those_before_and_fade():
+    live, events = Live.of(MODELS), []
+    random = np.random.default_rng(0)
+    for row, age in zip(random.integers(0, ITEMS, 300), random.random(300) * 60 * DAY, strict=True):
+        of = (int(random.integers(-1, MODEL.offsets[1])), int(random.choice([-1, 5, 6])))
+        events.append((int(row), of, float(random.integers(-1, 3)), AT + age))
+    events.sort(key=lambda event: event[3])
+    for row, of, weight, time in events:
+        like(live, row, of, times=[time], weight=weight)
+    now = live.now
+
+    def heard(segment, item=None):
+        return sum(
+            max(weight, 0) * 2.0 ** (-(now - time) / HALF_LIFE)
+            for row, of, weight, time in events
+            if (segment == LAST or segment in of) and item in {None, row}
+        )
+
+    def overall(item):
+        known = float(MODEL.share[-1, item]) * MODEL.mass[-1]
+        return (known + heard(LAST, item)) / (MODEL.mass[-1] + heard(LAST))
+
+    def share(segment, item):
+        own = MODEL.share[segment, item] * (MODEL.mass[segment] + MODEL.prior)
+        own -= MODEL.prior * MODEL.share[-1, item]  # likes of the segment
+        likes = own + heard(segment, item) + MODEL.prior * overall(item)
+        return float(likes / (MODEL.mass[segment] + heard(segment) + MODEL.prior))
+
+    expected = [
+        sum(math.log((share(s, i) + TINY) / (overall(i) + TINY)) for s in (1, 6)) / 2
+        for i in EVERY.tolist()
+    ]
+    found = lift(live, 1, 6 - int(MODEL.offsets[1]))
+    np.testing.assert_allclose(found, expected, rtol=1e-3, atol=1e-5)
+    assert not np.allclose(found, lift(Live.of(MODELS), 1, 6 - int(MODEL.offsets[1])), atol=1e-3)
+
+
+def test_what_a_segment_likes_rises_for_it_and_for_no_other():
+    live = Live.of(MODELS)
+    before, other = lift(live, 1, -1)[5], lift(live, 2, -1)[5]
+    like(live, 5, *[(1, -1)] * 500)
+    assert lift(live, 1, -1)[5] > before + 0.05
+    assert lift(live, 2, -1)[5] == pytest.approx(other, abs=1e-4)
+
+
+def test_what_everybody_likes_more_rises_in_no_segment():
+    """Every segment does its part, and takes as much of the item as of others."""
+    even = replace(MODEL, share=np.repeat(MODEL.share[-1:], LAST + 1, axis=0))
+    models = replace(MODELS, segments=even)
+    live = Live.of(models)
+    members = [row for row in range(MODEL.offsets[1]) for _ in range(round(even.mass[row] * 10))]
+    like(live, 5, *[(row, -1) for row in members])
+    missing = round(even.mass[-1] * 10) - len(members)
+    like(live, 5, *[(-1, -1)] * missing)
+    assert live.segments.total_at(AT, np.array([LAST]))[0] == pytest.approx(
+        10 * even.mass[-1], 1e-3
+    )
+    for code in range(MODEL.offsets[1]):
+        np.testing.assert_allclose(lift(live, code, -1, models=models), 0.0, atol=2e-3)
+
+
+def test_the_segments_that_moved_on_are_those_of_a_later_moment(monkeypatch):
+    """Without fading, as the bundle's own likes do not fade."""
+    monkeypatch.setattr(segment_counts, "HALF_LIFE", np.inf)
+    dataset = small_dataset()
+    log = dataset.log
+    start, later = float(log.times[500]), float(log.times[900])
+    models = fit(dataset, log.before(start), SMALL, start)
+    whole = fit(dataset, log.before(later), SMALL, later)
+    live = Live.of(models)
+    advance(Profiles(models, live), log, start, later)
+    for codes in ((1, 0), (2, 1), (-1, 1)):
+        moved = lift(live, *codes, models=models)
+        np.testing.assert_allclose(moved, lift(Live.of(whole), *codes, models=whole), atol=1e-4)
+        assert not np.allclose(moved, lift(Live.of(models), *codes, models=models), atol=1e-2)
+
+
+def test_an_item_that_came_after_the_bundle_is_lifted_by_who_likes_it():
+    spare = 3
+    models = with_room(MODELS, growing(MODELS.catalogue, spare))
+    live = Live.of(models, spare)
+    new = np.array([ITEMS])
+    assert lift(live, 1, -1, models=models, rows=new).tolist() == [0.0]
+    like(live, ITEMS, (1, -1))
+    assert lift(live, 1, -1, models=models, rows=new) > 0.0
+    assert lift(live, 2, -1, models=models, rows=new) < 0.0
+    live.open(ITEMS, AT)
+    np.testing.assert_allclose(lift(live, 1, -1, models=models, rows=new), 0.0, atol=1e-3)
+
+
+@pytest.mark.parametrize("spare", [0, 7])
+def test_where_too_much_would_be_counted_the_bundle_alone_is_known(monkeypatch, spare):
+    def live_with(cells):
+        monkeypatch.setattr(segment_counts, "MOST_CELLS", cells)
+        live = Live.of(MODELS, spare)
+        like(live, 5, *[(1, -1)] * 500)
+        return live
+
+    cells = LAST * ITEMS
+    few, many = live_with(cells), live_with(cells - 1)
+    assert (len(few.segments), len(many.segments)) == (LAST + 1, 0)
+    assert np.array_equal(lift(many, 1, -1), lift(Live.of(MODELS), 1, -1))
+    assert not np.array_equal(lift(few, 1, -1), lift(many, 1, -1))
+
+
+def test_however_events_come_together_the_lift_is_the_same_to_the_bit():
+    random = np.random.default_rng(3)
+    n = 400
+    rows, weights = random.integers(0, ITEMS, n), random.random(n).astype(np.float32)
+    times = AT + np.sort(random.random(n)) * 1.5 * REBASE_AFTER
+    of = np.stack([random.integers(-1, 5, n), random.choice([-1, 5, 6], n)], axis=1)
+
+    @cache
+    def told(*cuts):
+        live = Live.of(MODELS)
+        for part in np.split(np.arange(n), cuts):
+            live.apply(rows[part], weights[part], times[part], of[part])
+        assert live.reference > AT
+        return lift(live, 1, 1).tobytes()
+
+    assert told() == told(1, 2, 150) == told(*range(n)) == told(200, 399)
