@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from app.artifacts import Content, Factors, Models
 from app.contracts import NO_HISTORY, History, Query, Request, Rows, Scores, Taste, Told
 from app.rerank.house import House
-from app.segmenting import codes
+from app.segmenting import with_told
 from app.state.live import Live
 
 HISTORY_LIMIT = 500  # events: more add nothing to the vectors and cost time in every stage
@@ -135,8 +135,7 @@ class Profiles:
         of = np.asarray(known[member]) if member >= 0 else np.full(width, -1, np.int32)
         if not told.attributes:
             return of
-        live = codes(self.models.segments, told.attributes)
-        return np.where(live >= 0, live, of).astype(np.int32)
+        return with_told(self.models.segments, of, told.attributes)
 
     def _friends(self, member: int) -> list[str]:
         """Name the friends that the data knew of."""

@@ -24,10 +24,31 @@ def codes(segments: Segments, told: Mapping[str, str]) -> NDArray[np.int32]:
     return np.array(found, np.int32)
 
 
-def known_segments(users: Users, segments: Segments, names: Sequence[str]) -> NDArray[np.int64]:
-    """Give the rows of ``Segments.share`` that users belong to, (m, a); -1 where it is unknown."""
+def known_segments(
+    users: Users, segments: Segments, names: Sequence[str], told: Sequence[Mapping[str, str]]
+) -> NDArray[np.int64]:
+    """Give the rows of ``Segments.share`` that users belong to, (m, a); -1 where it is unknown.
+
+    Args:
+        users: whom the bundle knows.
+        segments: those it knows.
+        names: ids of the users, (m,).
+        told: their attributes, (m,), which win over what the bundle knows.
+    """
     members = users.ids.rows(names)
-    return places(segments, np.where((members >= 0)[:, None], users.segments[members], -1))
+    of = np.where((members >= 0)[:, None], users.segments[members], -1).astype(np.int32)
+    for place, attributes in enumerate(told):
+        if attributes:
+            of[place] = with_told(segments, of[place], attributes)
+    return places(segments, of)
+
+
+def with_told(
+    segments: Segments, of: NDArray[np.int32], told: Mapping[str, str]
+) -> NDArray[np.int32]:
+    """Give a user's codes, (a,), with those that are told in place of the others."""
+    live = codes(segments, told)
+    return np.where(live >= 0, live, of).astype(np.int32)
 
 
 def places(segments: Segments, of: NDArray[np.int32]) -> NDArray[np.int64]:
@@ -43,6 +64,7 @@ def labelled(segments: Segments, of: NDArray[np.int32]) -> dict[str, str | None]
     }
 
 
+@lru_cache(maxsize=4_096)
 def _code(labels: tuple[str, ...], text: str) -> int:
     text = text.strip()
     if text in labels:

@@ -314,11 +314,18 @@ def test_only_one_archiver_works_on_a_folder(tmp_path):
 
 
 def test_a_row_says_again_what_the_entry_said(link, prefix, tmp_path):
-    told = event(3, value=2.5, timestamp=123.456789, request_id="r1")
-    link.xadd(stream_key(prefix), {"e": told.entry()})
+    one = event(3, value=2.5, timestamp=123.456789, request_id="r1", context={"page": "home"})
+    plain = orjson.loads(one.entry())
+    told = [plain, [*plain, {"country": "SE"}], plain[:7]]
+    for n, said in enumerate(told):
+        said[0] = f"e{n}"
+        link.xadd(stream_key(prefix), {"e": orjson.dumps(said)})
     drain(link, prefix, tmp_path).run()
-    (row,) = pl.concat(Shelf(tmp_path / "events", EVENTS).read()).to_dicts()
-    assert orjson.loads(said_of(EVENTS, row)) == orjson.loads(told.entry())[:7]
+    rows = pl.concat(Shelf(tmp_path / "events", EVENTS).read()).to_dicts()
+    *whole, short = [orjson.loads(said_of(EVENTS, row)) for row in rows]
+    assert whole == told[:2]
+    assert short == [*told[2], None, {}]
+    assert [row["attributes"] for row in rows] == [None, '{"country":"SE"}', None]
 
 
 def test_shown_lists_keep_their_scene_and_files_of_before_it_was_kept_are_read_and_merged(

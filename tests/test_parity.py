@@ -36,7 +36,7 @@ class Offline:
 
     def segments(self, users):
         models = self.funnel.profiles.models
-        return known_segments(models.users, models.segments, users)
+        return known_segments(models.users, models.segments, users, [{}] * len(users))
 
     async def happened(self, *events):
         """Let events become known."""

@@ -10,6 +10,7 @@ from app.state.appending import append
 from app.state.events import Event
 from app.state.impressions import Impressions
 from app.state.live import Live
+from app.state.people import attributes_key, write_attributes
 from app.state.scenes import MOST, RecentLists, Scenes
 from app.state.segment_counts import HALF_LIFE, MOST_CELLS, SegmentCounts
 from tests.conftest import until as wait_until
@@ -82,7 +83,8 @@ def test_the_newest_lists_are_remembered_in_bounded_memory():
 async def test_likes_count_for_the_segments_of_users_that_are_known(store):
     table = {"u": [0, 3], "v": [1, -1]}
 
-    def segments(users):
+    def segments(users, told):
+        assert told == [{}] * len(users)
         return np.array([table.get(user, [-1, -1]) for user in users])
 
     follower = follower_of(store, segments=segments)
@@ -110,6 +112,31 @@ async def test_likes_count_for_the_segments_of_users_that_are_known(store):
     np.testing.assert_allclose(crowd.segments.at(moment - SHIFT, *every)[:, 0], 0.0)
     totals = crowd.segments.total_at(moment - SHIFT, np.arange(5))
     np.testing.assert_allclose(totals, [0, 0, 0, 0, 1], atol=1e-4)
+
+
+async def test_entries_carry_what_is_told_of_a_user_and_the_bundle_has_segments_of(store):
+    await write_attributes(store, "t", "u", {"country": 'S/"ä', "age": "31", "street": "long"})
+    await write_attributes(store, "t", "w", {"street": "long"})
+    await store.command("SET", attributes_key("t", "odd"), b"7")
+    heard = []
+
+    def segments(users, told):
+        heard.extend(zip(users, told, strict=True))
+        return np.full((len(users), 2), -1)
+
+    users = ["u", "v", "u", "w", "odd"]
+    events = [event(n, "a", user=user) for n, user in enumerate(users)]
+    follower = follower_of(store, segments=segments)
+    async with running(follower):
+        await append(store, "t", events, carried=["age", "country"])
+        await until(lambda: follower.applied == 5)
+        await append(store, "t", [event(9, "a", user="u")])
+        await until(lambda: follower.applied == 6)
+    known = {"country": 'S/"ä', "age": "31"}
+    assert sorted(heard[:5], key=str) == sorted(
+        [("u", known), ("u", known), ("v", {}), ("w", {}), ("odd", {})], key=str
+    )
+    assert heard[5] == ("u", {})
 
 
 def grouped(segments):

@@ -35,8 +35,17 @@ def test_what_is_told_falls_into_the_segments_of_the_bundle(told, expected):
 def test_users_of_the_bundle_have_rows_of_the_table_of_shares():
     of = np.array([[1, -1, 2], [0, 1, -1]], np.int32)
     users = replace(MODELS.users, ids=IdIndex.of(["u1", "u2"]), segments=of)
-    found = known_segments(users, KNOWN, ["u2", "stranger", "u1"])
+    found = known_segments(users, KNOWN, ["u2", "stranger", "u1"], [{}] * 3)
     assert found.tolist() == [[0, 4, -1], [-1, -1, -1], [1, -1, 7]]
+
+
+def test_what_is_told_of_users_wins_over_what_the_bundle_knows():
+    of = np.array([[1, -1, 2], [0, 1, -1]], np.int32)
+    users = replace(MODELS.users, ids=IdIndex.of(["u1", "u2"]), segments=of)
+    told = [{"age": "20", "gender": "unheard of"}, {"gender": KNOWN.labels[1][1]}, {}]
+    age = int(codes(KNOWN, {"age": "20"})[0])
+    found = known_segments(users, KNOWN, ["u2", "stranger", "u1"], told)
+    assert found.tolist() == [[age, 4, -1], [-1, 4, -1], [1, -1, 7]]
 
 
 def test_segments_are_named():

@@ -83,7 +83,9 @@ async def stored(service: Service, given: Sequence[Event], now: float) -> dict[s
         RefusalError: the store did not confirm all of it.
     """
     settings = service.settings
-    limits = (settings.history_limit, service.stream_limit)
+    deployed = service.deployment
+    names = deployed.bundle.models.segments.names if deployed else ()
+    limits = (settings.history_limit, service.stream_limit, names)
     try:
         taken = await append(service.writer, settings.key_prefix, given, *limits)
     except StageError as error:

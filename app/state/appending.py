@@ -10,9 +10,12 @@ from collections.abc import Sequence
 from enum import IntEnum
 from hashlib import blake2b, sha1
 
+import orjson
+
 from app.state.events import HISTORY_LIMIT, Event, history_key, stream_key
 from app.state.hidden import MOST, hidden_key, hiding
 from app.state.keys import user_key
+from app.state.people import attributes_key
 from app.state.store import Part, Store
 
 STREAM_LIMIT = 1_000_000  # newest events that are kept for followers, about
@@ -20,13 +23,23 @@ MARKS = 512  # ids in one set: as many as the server keeps as plain integers, 8 
 GENERATIONS = ("m0", "m1", "m2")  # two full ones hold a whole batch of 1,000
 LIFETIME = 30 * 86_400  # seconds after the user's last event that its id is known again
 
-# KEYS: the three sets of marks, newest first; history; stream; what is hidden. ARGV: limits of
-# history, stream, marks and hidden, lifetime of marks; then of each event its mark, time, member,
-# entry, and what it hides or "".
+# KEYS: the three sets of marks, newest first; history; stream; what is hidden; attributes. ARGV:
+# limits of history, stream, marks and hidden, lifetime of marks, names of attributes to carry; then
+# of each event its mark, time, member, entry less its end, and what it hides or "".
 SCRIPT = """
 local told, n = {}, 0
+local ending, names = ']', cjson.decode(ARGV[6])
+local kept = #names > 0 and redis.call('GET', KEYS[7])
+if kept then
+  local sound, attributes = pcall(cjson.decode, kept)
+  local carried = {}
+  if sound and type(attributes) == 'table' then
+    for _, name in ipairs(names) do carried[name] = attributes[name] end
+  end
+  if next(carried) then ending = ',' .. cjson.encode(carried) .. ']' end
+end
 local newest = tonumber(redis.call('ZREVRANGE', KEYS[4], 0, 0, 'WITHSCORES')[2]) or 0
-for at = 6, #ARGV, 5 do
+for at = 7, #ARGV, 5 do
   n = n + 1
   told[n] = 0
   for which = 1, 3 do
@@ -40,7 +53,7 @@ for at = 6, #ARGV, 5 do
     redis.call('SADD', KEYS[1], ARGV[at])
     if tonumber(ARGV[at + 1]) < newest then told[n] = 3 else newest = tonumber(ARGV[at + 1]) end
     redis.call('ZADD', KEYS[4], 'NX', ARGV[at + 1], ARGV[at + 2])
-    redis.call('XADD', KEYS[5], 'MAXLEN', '~', ARGV[2], '*', 'e', ARGV[at + 3])
+    redis.call('XADD', KEYS[5], 'MAXLEN', '~', ARGV[2], '*', 'e', ARGV[at + 3] .. ending)
     if ARGV[at + 4] ~= '' then
       redis.call('ZADD', KEYS[6], 'GT', ARGV[at + 1], ARGV[at + 4])
       redis.call('ZREMRANGEBYRANK', KEYS[6], 0, -ARGV[4] - 1)
@@ -50,7 +63,7 @@ end
 for which = 1, 3 do redis.call('EXPIRE', KEYS[which], ARGV[5]) end
 if redis.call('ZREMRANGEBYRANK', KEYS[4], 0, -ARGV[1] - 1) > 0 then
   for i = 1, n do
-    if told[i] ~= 1 and not redis.call('ZSCORE', KEYS[4], ARGV[5 * i + 3]) then told[i] = 2 end
+    if told[i] ~= 1 and not redis.call('ZSCORE', KEYS[4], ARGV[5 * i + 4]) then told[i] = 2 end
   end
 end
 return told
@@ -72,12 +85,13 @@ def marks_keys(prefix: str, user: str) -> list[str]:
     return [user_key(prefix, user, part) for part in GENERATIONS]
 
 
-async def append(
+async def append(  # noqa: PLR0913, PLR0917 - the last is seldom there
     store: Store,
     prefix: str,
     events: Sequence[Event],
     limit: int = HISTORY_LIMIT,
     stream_limit: int = STREAM_LIMIT,
+    carried: Sequence[str] = (),
 ) -> list[Taken]:
     """Write events to their users' histories and to the stream, in one round trip.
 
@@ -91,6 +105,8 @@ async def append(
         events: of any users, in any order.
         limit: the newest events that each history keeps.
         stream_limit: about how many entries the stream keeps.
+        carried: names of the attributes that entries carry to those who follow, where they are told
+            of the user by then.
 
     Returns:
         What became of each event, in the order given.
@@ -103,7 +119,7 @@ async def append(
     by_user: dict[str, list[int]] = {}
     for place, event in enumerate(events):
         by_user.setdefault(event.user, []).append(place)
-    bounds = (limit, stream_limit, MARKS, MOST, LIFETIME)
+    bounds = (limit, stream_limit, MARKS, MOST, LIFETIME, orjson.dumps(list(carried)))
     runs = [
         (*_keys(prefix, user), *bounds, *(part for n in places for part in _told(events[n])))
         for user, places in by_user.items()
@@ -120,7 +136,7 @@ async def append(
 
 def _keys(prefix: str, user: str) -> tuple[Part, ...]:
     kept = (history_key(prefix, user), stream_key(prefix), hidden_key(prefix, user))
-    keys = (*marks_keys(prefix, user), *kept)
+    keys = (*marks_keys(prefix, user), *kept, attributes_key(prefix, user))
     return (len(keys), *keys)
 
 
@@ -128,4 +144,4 @@ def _told(event: Event) -> tuple[Part, ...]:
     digest = blake2b(event.event_id.encode("utf-8", "surrogatepass"), digest_size=8).digest()
     mark = int.from_bytes(digest, "big", signed=True)
     hides = hiding(event.type, event.item)
-    return mark, float(event.timestamp), event.member(), event.entry(), hides
+    return mark, float(event.timestamp), event.member(), event.entry()[:-1], hides

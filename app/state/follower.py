@@ -25,10 +25,12 @@ log = logging.getLogger(__name__)
 
 Entry: TypeAlias = tuple[bytes, list[bytes]]  # id in the stream; names and values of its fields
 Shape: TypeAlias = tuple[type | tuple[type, ...], ...]  # of what an entry says
-SegmentsOf: TypeAlias = Callable[[Sequence[str]], Groups]  # of users, by their ids
+Attributes: TypeAlias = Mapping[str, str]  # of a user, told by the time of an event; or none
+SegmentsOf: TypeAlias = Callable[[Sequence[str], Sequence[Attributes]], Groups]  # of users, by id
 
 EVENT: Shape = (str, str, str, str, (float, NoneType), (float, int), (str, NoneType))
 SHOWN: Shape = (str, str, list)
+CARRIED = 9  # place of the user's attributes in the entry of an event
 
 AT_ONCE = 1_000  # entries of each stream in one read: some 5 ms of this worker's time
 BLOCK = 1_000  # milliseconds that the server holds a read until there is something to tell
@@ -163,7 +165,10 @@ class Follower:
         times = np.minimum(np.array(timestamps), np.array(arrivals))
         interpreter = Interpreter(self.ids, self.preferences, self.time_shift)
         known, places = interpreter.known(items, types, values, times)
-        of = self.segments([users[at] for at in places]) if self.segments else None
+        of = None
+        if self.segments:
+            attributes = [attributes_in(said[at]) for at in places]
+            of = self.segments([users[at] for at in places], attributes)
         self.live.apply(known.rows, known.weights, known.times, of)
         self._succeed([requests[at] for at in places], known.rows, known.weights)
         self.applied += len(known)
@@ -208,6 +213,14 @@ class Follower:
         self.unreadable += len(entries) - len(read)
         self.lag = max(0.0, time.time() - arrivals[-1])
         return read
+
+
+def attributes_in(said: Sequence[Any]) -> Attributes:
+    """Give what the entry of an event carries of its user's attributes."""
+    carried = said[CARRIED] if len(said) > CARRIED else None
+    if not isinstance(carried, dict):
+        return {}
+    return {name: text for name, text in carried.items() if isinstance(text, str)}
 
 
 def _parsed(entries: Sequence[Entry]) -> list[Any]:

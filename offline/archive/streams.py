@@ -15,7 +15,7 @@ from app.served.entry import Entry, EntryError
 from app.served.log import served_key
 from app.served.record import ARRAYS
 from app.state.events import stream_key
-from app.state.follower import EVENT, SHOWN, Shape
+from app.state.follower import EVENT, SHOWN, Shape, attributes_in
 from app.state.impressions import shown_key
 
 Raw: TypeAlias = tuple[bytes, Mapping[bytes, bytes]]  # id, and fields, as the server says them
@@ -35,6 +35,7 @@ EVENT_COLUMNS = {
     "request_id": pl.String,
     "position": pl.Int32,
     "context": pl.String,
+    "attributes": pl.String,  # JSON: those of the user by then that the bundle had segments of
 }
 SHOWN_COLUMNS = {
     "stream_id": pl.String,
@@ -84,8 +85,12 @@ def _event(name: str, fields: Mapping[bytes, bytes]) -> Row | None:
     if said is None:
         return None
     position, context = (*said[7:9], None, None)[:2]
-    told = orjson.dumps(context).decode() if context else None
-    return dict(zip(EVENT_COLUMNS, (name, *said[:7], position, told), strict=True))
+    texts = [_json(context), _json(attributes_in(said))]
+    return dict(zip(EVENT_COLUMNS, (name, *said[:7], position, *texts), strict=True))
+
+
+def _json(told: Mapping[str, Any] | None) -> str | None:
+    return orjson.dumps(told).decode() if told else None
 
 
 def _shown(name: str, fields: Mapping[bytes, bytes]) -> Row | None:
@@ -139,4 +144,9 @@ def entry_of(row: Row) -> Entry:
 
 def said_of(stream: Stream, row: Row) -> bytes:
     """Give what the entry of an event or of a shown list says to those who follow."""
-    return orjson.dumps([row[name] for name in stream.columns][1 : 8 if stream is EVENTS else 5])
+    said = [row[name] for name in stream.columns][1:]
+    if stream is not EVENTS:
+        return orjson.dumps(said[:4])
+    *event, context, attributes = said
+    kept = [orjson.loads(text) if text else {} for text in (context, attributes)]
+    return orjson.dumps([*event, *(kept if attributes else kept[:1])])
