@@ -170,6 +170,7 @@ class Query:
     offset: int = 0
     rules: tuple[Rule, ...] = ()  # beside what is excluded
     shown: Rows = field(default_factory=lambda: NO_ROWS)  # lately, newest first
+    hidden: Rows = field(default_factory=lambda: NO_ROWS)  # by the user
     friends: Sequence[str] = ()  # public ids of users
     said: Sequence[Any] = ()  # what the store said of the user, word for word
     standing: Standing | None = None  # of the crowd's state

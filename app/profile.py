@@ -12,11 +12,13 @@ from numpy.typing import NDArray
 from app.artifacts import Content, Factors, Models
 from app.contracts import NO_HISTORY, History, Query, Request, Rows, Scores, Taste, Told
 from app.rerank.house import House
+from app.rerank.policy import Policy
 from app.segmenting import with_told
 from app.state.live import Live
 
 HISTORY_LIMIT = 500  # events: more add nothing to the vectors and cost time in every stage
 
+NO_HOUSE = Policy()
 CLEAR = 0.5  # weight from which an event is an opinion: a view takes back no dislike
 
 
@@ -119,6 +121,7 @@ class Profiles:
             scene=request.scene,
             offset=request.offset,
             shown=recent.shown,
+            hidden=told.hidden,
             friends=told.friends or self._friends(member),
             said=recent.said,
             standing=self.live.standing(),
@@ -142,15 +145,20 @@ class Profiles:
         known = self.models.friends.of(member)
         return self.models.users.ids.names(known.astype(np.int64)) if len(known) else []
 
+    def policy(self, scene: str) -> Policy:
+        """Give the policy of a scene; without a house what is seen is dropped, and nothing else."""
+        return self.house.of(scene) if self.house else NO_HOUSE
+
     def _excluded(self, history: History, recent: History, request: Request) -> NDArray[np.bool_]:
         excluded = np.zeros(len(self.models.catalogue), np.bool_)
-        if self.house is None or self.house.of(request.scene).seen == "drop":
+        policy = self.policy(request.scene)
+        if policy.seen == "drop":
             excluded[history.rows] = True
         else:
             excluded[disliked(history)] = True
         excluded[_free_again(history, recent)] = False
         excluded[recent.told.hidden] = True
-        if self.house and len(recent.shown) and self.house.of(request.scene).shown == "drop":
+        if len(recent.shown) and policy.shown == "drop":
             excluded[recent.shown] = True
         excluded[request.exclude] = True
         return excluded

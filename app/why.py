@@ -11,6 +11,7 @@ import numpy as np
 from app.contracts import ABSENT, SLOTS, Candidates, Rows
 from app.features import CHANNELS
 from app.funnel import Funnel, RankStage, Slate
+from app.left_out import TOLD, LeftOut, exclusions
 from app.rerank.policies import permitted
 from app.why_last import lost_at_last
 
@@ -39,7 +40,7 @@ class Case:
     funnel: Funnel
     slate: Slate
     row: int  # -1: the catalogue does not know it
-    left_out: Rows  # asked to be left out
+    left_out: LeftOut  # as was asked
 
     @property
     def _one(self) -> Rows:
@@ -86,13 +87,10 @@ class Case:
 
     def _excluded(self) -> tuple[str, str]:
         query = self.slate.query
-        if self.row in self.left_out:
-            return "exclude", "the request asked to leave it out, or an earlier page had it"
-        if self.row in query.history.rows:
-            return "seen", "the user has acted on it already"
-        if self.row in query.shown:
-            return "shown", "the user was shown it lately"
-        return "hidden", "the user has hidden it, or acted on it long ago"
+        policy = self.funnel.profiles.policy(query.scene)
+        masks = exclusions(query, policy, self.left_out, self._one)
+        name = next(name for name, mask in masks.items() if mask[0])
+        return name, TOLD[name]
 
     def _cut_off(self) -> Verdict | None:
         if not any(step.stage == "funnel" for step in self.slate.steps):

@@ -13,7 +13,7 @@ from app.run import NO_HURRY, Step
 from app.served.asked import Asked
 from app.settings import PolicySettings
 from offline.replay import build
-from tests.conftest import ITEMS, hosted, leisurely, seen_by
+from tests.conftest import ITEMS, hosted, leisurely, seen_by, until
 from tests.test_api_recommend import is_refused, stranger
 
 STAGES = {"catalogue", "filter", "recall", "coarse", "fine", "rerank", "shown"}
@@ -33,7 +33,7 @@ def test_every_item_of_the_catalogue_has_a_reason_and_exactly_the_list_is_shown(
     assert sorted(shown) == sorted(api.ids(user, explore=False))
     assert {one["stage"] for one in found.values()} <= STAGES
     assert all(one["reason"] for one in found.values())
-    seen = {f"i{n}" for n, one in found.items() if one.get("policy") == "seen"}
+    seen = {f"i{n}" for n, one in found.items() if one.get("policy") in {"seen", "disliked"}}
     assert seen == seen_by(user)
 
 
@@ -69,6 +69,25 @@ def test_hard_filters_are_named(api):
     assert "the user has blocked it" in found["reason"]
     api.tell({"user_id": user, "item_id": "i9", "type": "like"})
     assert told(api, user, "i9")["policy"] == "seen"
+
+
+def test_what_a_user_hid_or_dislikes_is_told_so_whatever_becomes_of_seen_items(trained, redis_url):
+    scenes = {"basket": PolicySettings(seen="keep"), "feed": PolicySettings(shown="drop")}
+    with hosted(leisurely(out=trained, redis_url=redis_url, scenes=scenes)) as service:
+        user = stranger()
+        for item, kind in (("i9", "like"), ("i7", "hide"), ("i8", "dislike")):
+            service.tell({"user_id": user, "item_id": item, "type": kind})
+        for scene in ("home", "basket"):
+            named = {n: told(service, user, f"i{n}", scene=scene).get("policy") for n in (7, 8)}
+            assert named == {7: "hidden", 8: "disliked"}
+        assert told(service, user, "i9")["policy"] == "seen"
+        assert told(service, user, "i9", scene="basket")["stage"] != "filter"
+        first = service.recommend(user, scene="feed")
+        item = first["items"][0]["item_id"]
+        again = {"user_id": user, "k": 10, "why": item, "page_token": first["page_token"]}
+        found = service.client.post("/recommend", json=again).json()["why"]
+        assert (found["policy"], found["reason"]) == ("earlier_pages", "an earlier page had it")
+        until(lambda: told(service, user, item, scene="feed").get("policy") == "shown")
 
 
 def test_the_house_and_places_of_others_are_named(trained, redis_url):

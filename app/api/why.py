@@ -6,7 +6,6 @@ import numpy as np
 
 from app.bundle import Bundle
 from app.catalogue import IdIndex
-from app.contracts import NO_ROWS
 from app.funnel import Funnel, Slate
 from app.served.asked import Asked
 from app.why import Case
@@ -15,8 +14,8 @@ from app.why import Case
 def why(bundle: Bundle, funnel: Funnel, slate: Slate, asked: Asked, item: str) -> dict[str, Any]:
     """Say what became of an item in a slate; other items by their public ids."""
     ids = bundle.models.catalogue.ids
-    left_out = ids.rows(asked.exclude) if asked.exclude else NO_ROWS
-    verdict = Case(funnel, slate, int(ids.rows([item])[0]), left_out).verdict()
+    row = int(ids.rows([item])[0])
+    verdict = Case(funnel, slate, row, asked.left_out(bundle)).verdict()
     facts = {
         name.removesuffix("_row"): _named(ids, value) if name.endswith("_row") else value
         for name, value in verdict.facts.items()

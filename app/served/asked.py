@@ -7,6 +7,7 @@ import numpy as np
 
 from app.bundle import Bundle
 from app.contracts import NO_HISTORY, NO_ROWS, History, Request
+from app.left_out import LeftOut
 from app.state.events import Interpreter
 
 Sent: TypeAlias = tuple[str, str, float, float]  # item, type, value, unix seconds by the wall clock
@@ -24,7 +25,7 @@ class Asked:
     explore: bool = True
     quality: float = 1.0
     offset: int = 0
-    exclude: tuple[str, ...] = ()  # what earlier pages had included
+    exclude: tuple[str, ...] = ()  # and behind it what the ``offset`` places of earlier pages had
     history: tuple[Sent, ...] = ()  # sent along
 
     def request(self, bundle: Bundle, arrived: float) -> Request:
@@ -43,6 +44,13 @@ class Asked:
             filter=self.filter,
             offset=self.offset,
         )
+
+    def left_out(self, bundle: Bundle) -> LeftOut:
+        """Give what was asked to be left out in the rows of a bundle; -1: unknown to it."""
+        if not self.exclude:
+            return LeftOut(NO_ROWS, NO_ROWS)
+        rows, own = bundle.models.catalogue.ids.rows(self.exclude), len(self.exclude) - self.offset
+        return LeftOut(rows[:own], rows[own:])
 
     def _inline(self, bundle: Bundle) -> History:
         manifest = bundle.manifest
