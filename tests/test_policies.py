@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from app.contracts import NO_HISTORY, SLOTS, Blocked, Told
 from app.profile import Profiles
+from app.rerank.exploration import choose
 from app.rerank.house import House
 from app.rerank.policy import ORDER, Policy
 from app.rerank.slate import SlateMaker
@@ -102,6 +103,36 @@ def test_each_page_has_the_sponsored_items_of_its_own_places():
 def test_pins_and_exploration_leave_each_other_their_places():
     chosen = made(Policy(pinned={"i70": 1}), query(k=10))
     assert slots(chosen) == ["pinned"] + ["organic"] * 7 + ["explore"] * 2
+
+
+@pytest.mark.parametrize("way", ["ucb", "thompson", "epsilon_greedy"])
+@pytest.mark.parametrize(
+    "other",
+    [
+        {"provider_cap": 1, "category_cap": 0},
+        {"pinned": {"i41": 3}},
+        {"sponsored": ("i40", "i46"), "sponsored_places": (2,)},
+    ],
+)
+def test_what_exploration_has_drawn_neither_caps_nor_placed_items_take_away(
+    way, other, monkeypatch
+):
+    drawn = []
+
+    def noting(*asked):
+        found = choose(*asked)
+        drawn.append((asked[2].rows[found.chosen].tolist(), found.propensities.tolist()))
+        return found
+
+    monkeypatch.setattr("app.rerank.exploration.choose", noting)
+    policy = replace(Policy(explore=way, provider_cap=2, category_cap=4), **other)
+    for seed in range(20):
+        chosen = made(policy, query(k=10, seed=seed), items=tuple(range(20, 80)))
+        explored = [name == "explore" for name in slots(chosen)]
+        assert (chosen.pool.rows[explored].tolist(), chosen.propensities[explored].tolist()) == (
+            drawn.pop()
+        )
+        assert len(chosen) == 10
 
 
 def test_no_provider_has_more_than_its_cap_and_unknown_ones_have_none():

@@ -10,8 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.contracts import EXPLORE, ORGANIC, Rows, Scores
-from app.rerank.draft import Draft, Occasion
+from app.rerank.draft import UNPLACED, Draft, Occasion
+from app.rerank.placed import pin, sponsor
 from app.rerank.policy import Policy
+from app.rerank.seats import Seats
 from app.state.live import Live
 
 DRAWS = 128  # of Thompson sampling's posterior, to estimate its propensities
@@ -132,10 +134,35 @@ def explore(draft: Draft, occasion: Occasion) -> Draft:
         organic = draft.slots == ORGANIC
         room = max(query.k - slots - int((~organic).sum()), 0)
         draft = draft.take(np.flatnonzero(~organic | (np.cumsum(organic) <= room)))
-    offered = draft.rest[: policy.explore_among]
-    if len(offered) < slots:
+    offered = _offered(draft, occasion)
+    slots = min(slots, len(offered))
+    if not slots:
         return draft
     seed = [query.seed, query.member + 1]  # offline the seed is the same for all users
     offer = Offer(draft.pool.rows[offered], draft.worth[offered], slots)
     found = choose(policy, occasion.live, offer, seed)
     return draft.plus(offered[found.chosen], EXPLORE, found.propensities)
+
+
+def _offered(draft: Draft, occasion: Occasion) -> NDArray[np.intp]:
+    """Give the positions (n,) to choose of, most worth first.
+
+    Not what is placed by hand later. Under caps only what they allow beside the list and beside one
+    another: whatever is drawn stays, so that its propensity is that of what is shown.
+    """
+    policy = occasion.policy
+    later = draft
+    for name, place in (("sponsored", sponsor), ("pinned", pin)):
+        later = place(later, occasion) if name in policy.order else later
+    offered = later.rest[: policy.explore_among]
+    if not policy.provider_cap and not policy.category_cap:
+        return offered
+    rows = later.pool.rows[np.concatenate([later.listed, offered])]
+    listed = np.arange(len(later.listed))
+    placed = later.places != UNPLACED
+    seats = Seats(occasion, rows, len(rows))
+    seats.fill(listed[placed].tolist())
+    seats.fill(listed[~placed].tolist())
+    seats.fill(range(len(listed), len(rows)))
+    fit = seats.taken[seats.taken >= len(listed)]
+    return offered[fit - len(listed)]
