@@ -3,9 +3,11 @@
 import time
 import zlib
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import pytest
+import redis
 
 from app.assemble import Indexes, State, Wiring, assemble, flat_index
 from app.bundle import current, load
@@ -15,11 +17,15 @@ from app.features import COARSE_VIEW, FINE_VIEW, names
 from app.funnel import Funnel
 from app.run import NO_HURRY
 from app.segmenting import known_segments
+from app.served.log import served_key
+from app.served.record import asked_of
 from app.state.events import Event, Interpreter
 from app.state.live import Live
 from app.state.memory import MemoryHistories, MemoryTables
 from offline.replay import ask, build
+from offline.rerun.tape import Tape
 from tests.conftest import USERS, hosted, leisurely, until
+from tests.test_rerun import logged
 
 SAMPLE = [f"u{n}" for n in range(0, USERS, 5)]  # 30 users
 COLUMNS = names(FINE_VIEW)
@@ -102,6 +108,21 @@ def assert_same(service, answer, slate):
     assert served.tobytes() == np.ascontiguousarray(pool.features).tobytes()
 
 
+async def both_know(service, offline, event):
+    """Let an event be known on both sides."""
+    service.tell(
+        {
+            "event_id": event.event_id,
+            "user_id": event.user,
+            "item_id": event.item,
+            "type": event.type,
+            "value": event.value,
+            "timestamp": event.timestamp,
+        }
+    )
+    await offline.happened(event)
+
+
 async def test_lists_over_http_are_those_of_the_job_s_funnel_in_ids_and_order(service, wiring):
     bundle, wired = wiring
     funnel = build(bundle.models, wired, bundle.rankers)
@@ -146,17 +167,7 @@ async def test_after_events_both_sides_still_compute_the_same(service, offline):
             value=float(n),
             timestamp=now - 100.0 + n,
         )
-        service.tell(
-            {
-                "event_id": event.event_id,
-                "user_id": event.user,
-                "item_id": event.item,
-                "type": event.type,
-                "value": event.value,
-                "timestamp": event.timestamp,
-            }
-        )
-        await offline.happened(event)
+        await both_know(service, offline, event)
     for user in [*users, *SAMPLE[-5:], "stranger"]:
         answer = service.recommend(user, explore=False, explain=True)
         assert_same(service, answer, await offline.recommend(user, explore=False))
@@ -174,6 +185,31 @@ async def test_a_session_s_history_is_read_as_the_job_reads_it(service, offline)
         np.array([event["timestamp"] for event in sent]),
     )
     assert_same(service, answer, await offline.recommend("", explore=False, inline=inline))
+
+
+async def test_the_job_computes_the_features_that_the_served_log_has(service, offline, redis_url):
+    bundle, prefix = service.service.deployment.bundle, service.service.settings.key_prefix
+    now = time.time()
+    for n, user in enumerate([*SAMPLE[:6], "newcomer"]):
+        kind = ("like", "click", "purchase", "dislike", "watch", "rating")[n % 6]
+        event = Event(f"e{n}", user, f"i{7 * n}", kind, float(n), now - 100.0 + n)
+        await both_know(service, offline, event)
+    asked = 0
+    for user in [*SAMPLE[:10], "newcomer", "stranger"]:
+        service.recommend(user, explore=False, k=(3, 10, 30)[asked % 3], filter="year > 1965")
+        asked += 1
+    with redis.Redis.from_url(redis_url) as link:
+        until(lambda: link.xlen(served_key(prefix)) == asked)
+        entries = logged(Tape(link, prefix, Path("no archive")))
+    for entry in entries:
+        slate = await offline.funnel.recommend(asked_of(entry).request(bundle, arrived=0.0))
+        pool = slate.chosen.pool
+        assert ids_of(service, slate) == entry.told["items"]
+        at = [slate.merged.rows.tolist().index(row) for row in pool.rows]
+        computed = offline.funnel.fine.features.build(slate.query, slate.merged)[at]
+        assert entry.arrays["features"].shape == computed.shape
+        assert entry.arrays["features"].tobytes() == computed.tobytes()
+    assert len({entry.arrays["features"].tobytes() for entry in entries}) == len(entries) == asked
 
 
 def test_the_coarse_view_is_the_head_of_the_fine_view():

@@ -110,16 +110,16 @@ def reruns(busy, link, tmp_path):
 
 def plain_ten(reruns):
     """An answer of ten items in the scene that has no policy of its own."""
-    asked = ((entry, entry.told["asked"]) for entry in logged(reruns))
+    asked = ((entry, entry.told["asked"]) for entry in logged(reruns.tape))
     return next(entry for entry, a in asked if a["k"] == 10 and a["scene"] == "home")
 
 
-def logged(reruns):
-    return sorted(reruns.tape.served(), key=_order)
+def logged(tape):
+    return sorted(tape.served(), key=_order)
 
 
 def test_every_logged_answer_comes_out_the_same_to_the_bit(reruns):
-    entries = logged(reruns)
+    entries = logged(reruns.tape)
     assert len(entries) >= ASKED
     different = {}
     for entry in entries:
@@ -136,7 +136,7 @@ def test_every_logged_answer_comes_out_the_same_to_the_bit(reruns):
 
 
 def test_answers_can_be_run_again_in_any_order(reruns):
-    entries = logged(reruns)
+    entries = logged(reruns.tape)
     chance = random.Random(1)
     for entry in chance.sample(entries, 12):
         assert differing(entry, reruns.run(entry)) == []
@@ -167,7 +167,7 @@ def test_what_is_only_in_the_archive_is_run_again_as_well(busy, link, tmp_path, 
 
 
 def test_entries_that_are_missing_are_noticed(busy, link, reruns):
-    entry = logged(reruns)[-1]
+    entry = logged(reruns.tape)[-1]
     key = stream_key(busy.key_prefix)
     kept = link.dump(key)
     try:
@@ -187,7 +187,7 @@ def test_another_setting_makes_another_list(reruns):
 
 
 def test_stages_that_failed_then_fail_again(reruns):
-    entry = logged(reruns)[7]
+    entry = logged(reruns.tape)[7]
     steps = [["fine", "bug", 0, 0, 0] if s[0] == "fine" else s for s in entry.told["steps"]]
     told = dict(entry.told) | {"steps": steps}
     again = reruns.run(type(entry)(told, entry.arrays))
