@@ -42,6 +42,8 @@ from app.state.shelf import Shelf
 from app.state.store import Store
 from app.state.tables import RedisTables, are_loaded, keep_loaded, retire_tables
 from app.state.turns import Side, Turns
+from app.state.withheld import keep_written, path_of
+from app.state.withheld import read as read_withheld
 from app.stock import Stock
 
 log = logging.getLogger(__name__)
@@ -113,6 +115,7 @@ class Service:
             settings.redis_url, timeout=WRITE_WITHIN, on_round_trip=metrics.round_trip
         )
         self.shelf = Shelf(self.writer, settings.key_prefix)
+        self._withheld = path_of(settings.out, settings.key_prefix)
         self.impressions = Impressions(self.writer, settings.key_prefix)
         self.impressions.limit = settings.stream_limit
         self.impressions.remembered = settings.remembered()
@@ -141,6 +144,7 @@ class Service:
         self._spawn(self.impressions.run())
         self._spawn(self.served.run())
         self._spawn(self.shelf.run())
+        self._spawn(keep_written(self.shelf, self._withheld))
         self._spawn(self._watch())
 
     async def stop(self) -> None:
@@ -260,9 +264,17 @@ class Service:
                 await self._loaded(deployment.bundle)
                 await deployment.follower.caught_up.wait()
                 await deployment.crowd.settled()
+        await self._withhold()
         await self._warm_up(deployment)
         if self._deployment is None:  # else when the bundle before is gone: nobody waits meanwhile
             set_aside()
+
+    async def _withhold(self) -> None:
+        """Leave out what was deleted as far as a file says, where Redis did not."""
+        if not self.shelf.loaded.is_set():
+            gone = await asyncio.to_thread(read_withheld, self._withheld)
+            if not self.shelf.loaded.is_set():
+                self.shelf.precede(gone)
 
     def _built(self, bundle: Bundle) -> Built:
         """Make what takes long for many items; not on the event loop."""

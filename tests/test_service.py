@@ -3,7 +3,9 @@
 import asyncio
 import gc
 import logging
+import os
 import shutil
+import signal
 import threading
 import time
 import weakref
@@ -19,8 +21,11 @@ from app.main import Arrival, create
 from app.observe.metrics import Metrics
 from app.service import Service
 from app.settings import Settings
+from app.state import withheld
 from app.state.archiver import UNLIMITED, say_in_use
+from app.state.embedded import embedded_server
 from app.state.tables import _marker
+from app.state.withheld import path_of
 from offline.pointer import point_to
 from tests.conftest import NEEDS_REDIS, hosted, leisurely, until
 from tests.test_bundle import edit_manifest
@@ -149,6 +154,49 @@ def test_without_redis_it_starts_and_answers_and_says_what_is_missing(out, tmp_p
         assert told.headers["Retry-After"] == "1"
         assert metric(service, 'recfunnel_events_total{outcome="lost",type="click"} 1.0')
         assert serving(service)["redis"] == "down"
+
+
+def test_a_worker_that_starts_while_redis_is_down_gives_no_deleted_item(out, tmp_path, monkeypatch):
+    with embedded_server(tmp_path) as url:
+        settings = leisurely(out=out, redis_url=url)
+        kept = path_of(out, settings.key_prefix)
+        with hosted(settings) as service:
+            gone, hidden, back = service.ids("u1", explore=False)[:3]
+            for item in (gone, back):
+                assert service.client.delete(f"/items/{item}").status_code == 204
+            for item, told in [(hidden, {"is_available": False}), (back, {"title": "Returns"})]:
+                assert service.client.put(f"/items/{item}", json=told).is_success
+            until(lambda: kept.is_file() and read(kept) == sorted([gone, hidden]))
+        with redis.Redis.from_url(url) as link:
+            server = link.info("server")["process_id"]
+        os.kill(server, signal.SIGSTOP)  # it is there, and does not answer
+        monkeypatch.setattr(service_module, "PREPARE", 0.5)
+        brief = settings.model_copy(update={"redis_timeout_ms": 200})
+        try:
+            with hosted(brief) as service:
+                ids = service.ids("u1", k=100)
+                assert not {gone, hidden} & set(ids)
+                assert back in ids
+                assert service.service.shelf.changed is None  # so that nobody runs it again
+                os.kill(server, signal.SIGCONT)
+                until(service.service.shelf.loaded.is_set)
+                assert service.client.put(f"/items/{gone}", json={"title": "Again"}).is_success
+                assert gone in service.ids("u1", k=100)
+                until(lambda: read(kept) == [hidden])
+        finally:
+            os.kill(server, signal.SIGCONT)
+
+
+def read(path):
+    return orjson.loads(path.read_bytes())
+
+
+@pytest.mark.parametrize("said", [b"", b"{", b"7", b"[7, null]"])
+def test_a_damaged_file_of_deleted_items_stops_nobody(tmp_path, said):
+    path = tmp_path / "damaged.json"
+    path.write_bytes(said)
+    assert withheld.read(path) == []
+    assert withheld.read(tmp_path / "none.json") == []
 
 
 def test_what_cannot_be_noted_as_shown_is_counted(out, tmp_path, monkeypatch):

@@ -13,7 +13,7 @@ import logging
 import os
 import socket
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
@@ -88,6 +88,13 @@ class Shelf:
     def detach(self, listener: Callable[[Item], None]) -> None:
         """Tell this listener no more."""
         self._listeners.remove(listener)
+
+    def precede(self, items: Sequence[Item]) -> None:
+        """Tell the listeners of items before the store's are known; these then take their place."""
+        self._is_in_order &= not items
+        for item in items:
+            for listener in self._listeners:
+                listener(item)
 
     async def write(self, item: Item) -> bytes:
         """Store what is told of an item, whatever was; gives the change's place in the stream.
