@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from app import attributes
-from app.attributes import LONGEST_TEXT, MOST, Words, accepted, is_name, kinds, listed
+from app.attributes import LONGEST_TEXT, MOST, Numbers, Words, accepted, is_name, kinds, listed
 from offline.data.doctor import examine
 from offline.data.errors import DataError
 from offline.data.readers import read
@@ -115,6 +115,22 @@ def test_texts_that_are_nearly_all_different_have_to_be_asked_for(tmp_path):
     items = f"item,code,colour\n{rows}".replace(",3\n", ",three\n")
     assert list(told(shop(tmp_path, items=items))) == ["colour"]
     assert told(shop(tmp_path, 'attributes = ["code"]', items))["code"][1] == "code 1"
+
+
+def test_of_two_columns_that_would_have_one_name_the_first_is_taken(tmp_path):
+    reading = shop(tmp_path, items="item,sale price,sale-price\ni1,1,2\n")
+    assert told(reading) == {"sale_price": [1.0, None, None]}
+    assert reading.unread == ("sale-price",)
+
+
+def test_spare_rows_know_nothing():
+    columns = {"price": Numbers(np.ones(1)), "language": Words.of(["en"])}
+    grown = attributes.growing(columns, 2)
+    assert [[grown[name].at(row) for row in (0, 1, 2)] for name in columns] == [
+        [1.0, None, None],
+        ["en", None, None],
+    ]
+    assert columns["price"].values is not grown["price"].values
 
 
 def test_columns_come_back_from_their_arrays(tmp_path):
