@@ -272,6 +272,7 @@ class Selection:
     propensities: Scores = field(default_factory=lambda: NO_SCORES)  # (n,) chance; empty: all 1
     slots: NDArray[np.int8] = field(default_factory=lambda: np.empty(0, np.int8))  # (n,) codes
     trace: Callable[[], list[tuple[str, int]]] = list  # policies, and how much each changed
+    refused: Callable[[], Mapping[str, int]] = dict  # caps, and how many items each kept out
 
     def __post_init__(self) -> None:
         if not len(self.propensities):
@@ -291,6 +292,7 @@ class Selection:
             self.propensities[kept],
             self.slots[kept],
             self.trace,
+            self.refused,
         )
 
 

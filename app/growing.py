@@ -43,7 +43,7 @@ class GrowingIds(IdIndex):
     def names(self, rows: Rows) -> list[str]:
         """Give the public ids of ``rows``; empty for a spare row that no item has."""
         n = len(self.keys)
-        if not self.named:
+        if rows.max(initial=-1) < n:
             return IdIndex.names(self, rows)
         names = IdIndex.names(self, np.minimum(rows, n - 1))
         spare = (rows >= n).nonzero()[0].tolist()

@@ -78,10 +78,32 @@ def test_a_page_token_that_is_none_is_refused(api, token):
 def test_an_explained_answer_says_what_each_policy_did(api):
     answer = api.recommend("u3", explain=True, filter='category == "war"')
     told = {step["policy"]: step for step in answer["policies"]}
-    assert told["excluded"]["dropped"] >= 0
+    assert told["seen"]["dropped"] + told["disliked"]["dropped"] == len(seen_by("u3"))
+    assert told["provider_cap"]["dropped"] == told["category_cap"]["dropped"] == 0
     assert told["filter"]["dropped"] == 0  # channels that know of it do not propose what it forbids
     assert told["explore"]["changed"] >= 2
     assert "policies" not in api.recommend("u3")
+
+
+def test_an_explained_answer_counts_what_each_filter_took_out(api):
+    user = stranger()
+    for item, kind in (("i9", "like"), ("i7", "hide"), ("i8", "dislike"), ("i6", "view")):
+        api.tell({"user_id": user, "item_id": item, "type": kind})
+    first = api.recommend(user, k=5, exclude=["i3", "i2"])
+    page = {"user_id": user, "k": 5, "page_token": first["page_token"], "explain": True}
+    answer = api.client.post("/recommend", json=page | {"exclude": ["i3", "i2"]}).json()
+    dropped = {step["policy"]: step["dropped"] for step in answer["policies"] if "dropped" in step}
+    assert dropped == {
+        "availability": 0,
+        "hidden": 1,
+        "disliked": 1,
+        "exclude": 2,
+        "earlier_pages": 5,
+        "seen": 2,
+        "shown": 0,
+        "provider_cap": 0,
+        "category_cap": 0,
+    }
 
 
 def test_every_item_has_its_propensity(api):

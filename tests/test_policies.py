@@ -148,6 +148,18 @@ def test_no_category_has_more_than_its_cap():
     assert MODELS.catalogue.categories[chosen.pool.rows].sum(axis=0).max() == 1
 
 
+def test_the_trace_says_how_many_items_each_cap_kept_out():
+    assert made(PLAIN).refused() == {"provider_cap": 0, "category_cap": 0}
+    of_one = (20, 26, 32, 38, 21)  # the first four are by one provider
+    capped = made(replace(PLAIN, provider_cap=1), query(k=2), items=of_one)
+    assert (shown(capped), capped.refused()) == ([20, 21], {"provider_cap": 3, "category_cap": 0})
+    same = np.flatnonzero(CATALOGUE.categories[:, 0])[:3].tolist()
+    by_category = made(replace(PLAIN, category_cap=1), query(k=1), items=same)
+    assert by_category.refused() == {"provider_cap": 0, "category_cap": 0}
+    two = made(replace(PLAIN, category_cap=1), query(k=2), items=same)
+    assert two.refused() == {"provider_cap": 0, "category_cap": 2}
+
+
 def test_caps_fill_a_list_from_the_whole_catalogue():
     acme = tuple(range(0, 60, 6))
     chosen = made(replace(PLAIN, provider_cap=2), query(k=10), items=acme)

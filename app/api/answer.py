@@ -7,9 +7,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.bundle import Bundle
+from app.catalogue import Catalogue
 from app.contracts import ABSENT, SLOTS, Candidates, Scorer, Weighing
 from app.features import CHANNELS, FINE_VIEW, PERSONAL, names
 from app.funnel import Slate
+from app.left_out import LeftOut, exclusions
+from app.profile import Profiles
 from app.served.record import scores_in
 
 PERSONAL_COLUMNS = [CHANNELS.index(name) for name in PERSONAL]
@@ -86,16 +89,29 @@ def stages(slate: Slate, fine: Scorer) -> list[dict[str, Any]]:
     return told
 
 
-def policies(slate: Slate) -> list[dict[str, Any]]:
-    """Give what each policy did: hard filters over all that recall proposed, then the others."""
+def policies(slate: Slate, profiles: Profiles, left_out: LeftOut) -> list[dict[str, Any]]:
+    """Give what each policy did, hard filters first, then caps and the others in their order.
+
+    What a query excludes is counted over the catalogue, its rules over what recall proposed: the
+    channels do not propose what is excluded. An item counts for the first name that takes it out.
+    """
     query = slate.query
+    dropped = {"availability": unavailable(profiles.models.catalogue)}
+    gone = np.flatnonzero(query.excluded)
+    masks = exclusions(query, profiles.policy(query.scene), left_out, gone)
+    dropped |= {name: int(np.count_nonzero(mask)) for name, mask in masks.items()}
     rows = np.unique(np.concatenate([proposal.rows for proposal in slate.proposals]))
-    masks = {"excluded": ~query.excluded[rows]}
-    masks |= {rule.name: rule.allows(rows) for rule in query.rules}
-    filters = [
-        {"policy": name, "dropped": int(np.count_nonzero(~free))} for name, free in masks.items()
-    ]
-    return filters + [{"policy": name, "changed": n} for name, n in slate.chosen.trace()]
+    dropped |= {rule.name: int(np.count_nonzero(~rule.allows(rows))) for rule in query.rules}
+    dropped |= slate.chosen.refused()
+    told = [{"policy": name, "dropped": n} for name, n in dropped.items()]
+    return told + [{"policy": name, "changed": n} for name, n in slate.chosen.trace()]
+
+
+def unavailable(catalogue: Catalogue) -> int:
+    """Count the items that must not be answered; spare rows without an item are none."""
+    gone = np.flatnonzero(~catalogue.available)
+    published = int(np.searchsorted(gone, catalogue.published))
+    return published + sum(map(bool, catalogue.ids.names(gone[published:])))
 
 
 def explanations(slate: Slate) -> list[dict[str, Any]]:

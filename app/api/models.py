@@ -171,7 +171,7 @@ class PolicyStep(BaseModel):
     """What one policy of the last stage did; shown with ``explain=true``."""
 
     policy: str
-    dropped: int | None = Field(None, description="Hard filters: of what recall proposed.")
+    dropped: int | None = Field(None, description="Hard filters and caps: items taken out.")
     changed: int | None = Field(None, description="Others: items or places it changed.")
 
 

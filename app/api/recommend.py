@@ -113,7 +113,9 @@ async def _answer(
     if len(found) == body.k:
         told["page_token"] = page_token(done.before + shown)
     if body.explain:
-        told["policies"] = answer.policies(slate)
+        told["policies"] = answer.policies(
+            slate, deployment.funnel.profiles, done.asked.left_out(deployment.bundle)
+        )
         told["stages"] = answer.stages(slate, deployment.funnel.fine.scorer)
     if done.why:
         told["why"] = done.why

@@ -34,12 +34,22 @@ def _is_finished(draft: Draft, k: int) -> bool:
     return len(draft.listed) == k and at_end and bool(np.all(draft.places == UNPLACED))
 
 
+def refused(draft: Draft, occasion: Occasion) -> dict[str, int]:
+    """Count the candidates that each cap keeps out of a list, as the draft came to ``finish``."""
+    return _seats(draft.plus(draft.rest), occasion).refused
+
+
 def _seated(draft: Draft, occasion: Occasion) -> Draft:
-    """Keep k entries, those with the best claim to be in the list; ``rest`` is behind all others.
+    """Keep k entries, those with the best claim to be in the list; ``rest`` comes last."""
+    draft = draft.plus(draft.rest)
+    return draft.take(np.sort(_seats(draft, occasion).taken))
+
+
+def _seats(draft: Draft, occasion: Occasion) -> Seats:
+    """Fill the seats in the order of claims.
 
     A floor asks in the order of the list, and only for what is still missing of it.
     """
-    draft = draft.plus(draft.rest)
     free = draft.places == UNPLACED
     organic = np.flatnonzero(free & (draft.slots == ORGANIC))
     rows = draft.pool.rows[draft.listed]
@@ -51,7 +61,7 @@ def _seated(draft: Draft, occasion: Occasion) -> Draft:
         missing = floor.places - int(favoured[seats.taken].sum())
         seats.fill(organic[favoured[organic]].tolist(), max(missing, 0))
     seats.fill(organic.tolist())
-    return draft.take(np.sort(seats.taken))
+    return seats
 
 
 def _arranged(draft: Draft) -> Draft:

@@ -12,7 +12,7 @@ from app.catalogue import Catalogue
 from app.contracts import EXPLORE, Candidates, Matrix, Query, Scores, Selection
 from app.rerank.draft import Draft, Occasion
 from app.rerank.exploration import explore
-from app.rerank.finish import finish
+from app.rerank.finish import finish, refused
 from app.rerank.floors import provider_floors, tail_floor
 from app.rerank.freshness import freshen
 from app.rerank.mmr import diversify
@@ -62,6 +62,7 @@ class SlateMaker:
             draft.propensities,
             draft.slots,
             partial(changes, drafts),
+            partial(refused, _unfinished(drafts), self.occasion(query)),
         )
 
     def drafts(self, query: Query, pool: Candidates) -> list[tuple[str, Draft]]:
@@ -89,6 +90,11 @@ def relevance(pool: Candidates) -> Scores:
     low, high = (known.min(), known.max()) if len(known) else (0.0, 0.0)
     scaled = (np.clip(pool.scores, low, high) - low) / max(float(high - low), 1e-9)
     return scaled.astype(np.float32)
+
+
+def _unfinished(drafts: list[tuple[str, Draft]]) -> Draft:
+    """Give the list as it came to ``finish``, which changes only what is not whole."""
+    return drafts[-2 if drafts[-1][0] == "finish" else -1][1]
 
 
 def changes(drafts: list[tuple[str, Draft]]) -> list[tuple[str, int]]:

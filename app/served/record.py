@@ -70,7 +70,7 @@ class Served:
 def lean(slate: Slate) -> Slate:
     """Let go of what no entry tells: a byte for each item of the catalogue, and the filters."""
     query = replace(slate.query, excluded=np.empty(0, np.bool_), rules=())
-    return replace(slate, query=query, chosen=replace(slate.chosen, trace=list))
+    return replace(slate, query=query, chosen=replace(slate.chosen, trace=list, refused=dict))
 
 
 def asked_of(entry: Entry) -> Asked:
