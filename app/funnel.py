@@ -155,11 +155,11 @@ class Funnel:
     def _cut(self, stage: RankStage, query: Query, pool: Candidates, run: Run) -> Candidates:
         """Score the pool and keep the best; failing that, the best by the scores it came with."""
         keep = max(query.k, round(stage.keep * query.quality))
-        first = self.profiles.models.catalogue.published
+        first, live = self.profiles.models.catalogue.published, self.profiles.live
         kept = run.compute(
             stage.name,
             stage.by,
-            lambda: newcomers.top(stage.score(query, pool), keep, first),
+            lambda: newcomers.top(stage.score(query, pool), keep, first, live.exposures),
             None,
             len(pool),
         )
