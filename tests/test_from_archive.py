@@ -190,5 +190,5 @@ def test_the_command_forgets_a_user_everywhere(story):
     assert "archive" in done.output
     assert not any(NEWCOMER.encode() in content for _, content in everything(settings))
     assert digest(NEWCOMER) in (folder_of(settings) / FILE).read_text()
-    shelves = [Shelf(folder_of(settings) / EVENTS.name, EVENTS)]
-    assert purge(shelves, Erased.kept(folder_of(settings))) == 0
+    shelf = Shelf(folder_of(settings) / EVENTS.name, EVENTS)
+    assert purge(shelf, Erased.kept(folder_of(settings))) == []

@@ -1,6 +1,7 @@
 """Notes what was shown, behind the answer's back: no request waits for it or fails by it."""
 
 from collections.abc import Sequence
+from time import time
 from typing import TypeAlias
 
 import orjson
@@ -13,7 +14,7 @@ CAPACITY = 10_000  # slates that wait to be written; more are dropped
 AT_ONCE = 100  # slates in one round trip: about 1 ms of this worker's time
 STREAM_LIMIT = 1_000_000  # newest slates that are kept for followers, about
 
-Shown: TypeAlias = tuple[str, str, list[str], str]  # request, user, items, scene
+Shown: TypeAlias = tuple[str, str, list[str], str, float]  # request, user, items, scene, when
 
 
 def shown_key(prefix: str) -> str:
@@ -34,7 +35,7 @@ class Impressions(Backlog[Shown]):
 
     def note(self, request_id: str, user: str, item_ids: Sequence[str], scene: str = "") -> None:
         """Take note of a slate; at once, and without fail."""
-        self.add((request_id, user, list(item_ids), scene))
+        self.add((request_id, user, list(item_ids), scene, time()))
 
     async def _write_slates(self, batch: Sequence[Shown]) -> None:
         stream = ("XADD", self._key, "MAXLEN", "~", self.limit, "*", "e")
@@ -42,7 +43,7 @@ class Impressions(Backlog[Shown]):
         if self.remembered:
             commands += [
                 command
-                for _, user, items, _ in batch
+                for _, user, items, *_ in batch
                 if user and items
                 for command in remember(self._prefix, user, items, self.remembered)
             ]

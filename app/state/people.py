@@ -24,7 +24,7 @@ def friends_key(prefix: str, user: str) -> str:
 
 
 def erased_key(prefix: str, user: str) -> str:
-    """Name the note that a user was erased; who it was cannot be read from it.
+    """Name the note that a user was erased; it does not say who it was.
 
     So it is not under the user's hash tag, and is never in one command with keys that are.
     """
@@ -32,7 +32,7 @@ def erased_key(prefix: str, user: str) -> str:
 
 
 def digest(user: str) -> str:
-    """Give what stands for a user who was erased."""
+    """Give what stands for a user who was erased. Whoever tries every id finds whose it is."""
     return blake2b(user.encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()
 
 

@@ -3,6 +3,7 @@
 import asyncio
 import fcntl
 import logging
+import math
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -84,15 +85,25 @@ def _rounds(settings: Settings, *, start: bool = True) -> Iterator[Rounds]:
 
 
 def forget(link: redis.Redis, settings: Settings) -> int:
-    """Take erased users out of the archive; gives how many rows were theirs."""
+    """Take erased users out of the archive; gives how many rows were theirs.
+
+    Lists that were shown before and written after are looked for in every file that came since, and
+    leave the streams as well.
+    """
     folder = folder_of(settings)
     known = Erased.kept(folder)
     erased = known.joined(Erased.of_server(link, settings.key_prefix))
-    if erased == known:
+    if not erased:
         return 0
-    gone = purge([Shelf(folder / stream.name, stream) for stream in STREAMS], erased)
+    since = Erased.purged(folder) if erased == known else -math.inf
+    removed = 0
+    for stream in STREAMS:
+        gone = purge(Shelf(folder / stream.name, stream), erased, since)
+        if gone:
+            link.xdel(stream.key(settings.key_prefix), *gone)
+        removed += len(gone)
     erased.write(folder)
-    return gone
+    return removed
 
 
 def erase(settings: Settings, user: str) -> None:

@@ -1,10 +1,12 @@
 """Who was erased: their rows leave the archive, and the next training knows nothing of them.
 
-Kept are digests, from which nobody can be read, and when it was. What a user does after that stays.
+Kept are digests, and when it was. A digest names nobody, but who knows all ids can tell whose it
+is. What a user does after that stays.
 """
 
 import logging
-from collections.abc import Iterable, Mapping
+import math
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -57,6 +59,12 @@ class Erased:
             both[name] = max(time, both.get(name, time))
         return Erased(both)
 
+    @staticmethod
+    def purged(archive: Path) -> float:
+        """Say when those whom the archive knows were last taken out of it, unix seconds."""
+        path = archive / FILE
+        return path.stat().st_mtime if path.is_file() else -math.inf
+
     def write(self, archive: Path) -> None:
         """Keep them with the archive."""
         archive.mkdir(parents=True, exist_ok=True)
@@ -69,9 +77,16 @@ class Erased:
         return users.replace_strict(found, return_dtype=pl.Float64)
 
     def remaining(self, table: pl.DataFrame) -> pl.DataFrame:
-        """Leave the rows of one of the archive's tables that are of nobody erased."""
-        arrived = [id_of(name)[0] / 1000 for name in table["stream_id"]]
-        kept = pl.Series(arrived, dtype=pl.Float64) > self.until(table["user"])
+        """Leave the rows of one of the archive's tables that are of nobody erased.
+
+        A list counts as of when it was shown: it may have waited to be written.
+        """
+        moments = pl.Series(
+            [id_of(name)[0] / 1000 for name in table["stream_id"]], dtype=pl.Float64
+        )
+        if "at" in table.columns:
+            moments = pl.select(pl.min_horizontal(moments, table["at"])).to_series()
+        kept = moments > self.until(table["user"])
         if "told" in table.columns:
             kept &= pl.Series(
                 [not self._befriended(told) for told in table["told"]], dtype=pl.Boolean
@@ -83,14 +98,24 @@ class Erased:
         return any(digest(friend) in self.times for friend in friends)
 
 
-def purge(shelves: Iterable[Shelf], erased: Erased) -> int:
-    """Write the files anew that have rows of erased users; gives how many rows are gone."""
-    gone = 0
-    for shelf in shelves:
-        for part in shelf.parts():
-            (table,) = shelf.read([part])
-            left = erased.remaining(table)
-            if len(left) < len(table):
-                written(left, part.path)
-                gone += len(table) - len(left)
+def purge(shelf: Shelf, erased: Erased, since: float = -math.inf) -> list[str]:
+    """Write the files anew that have rows of erased users.
+
+    Args:
+        shelf: of one stream.
+        erased: the users.
+        since: unix seconds; files that were written earlier have none.
+
+    Returns:
+        The stream's ids of the rows that are gone.
+    """
+    gone: list[str] = []
+    for part in shelf.parts():
+        if part.path.stat().st_mtime < since:
+            continue
+        (table,) = shelf.read([part])
+        left = erased.remaining(table)
+        if len(left) < len(table):
+            written(left, part.path)
+            gone += table.join(left, on="stream_id", how="anti")["stream_id"].to_list()
     return gone

@@ -43,6 +43,7 @@ SHOWN_COLUMNS = {
     "user": pl.String,
     "items": pl.List(pl.String),
     "scene": pl.String,  # null in files of before it was kept
+    "at": pl.Float64,  # unix seconds, when it was shown; the same
 }
 SERVED_COLUMNS = {
     "stream_id": pl.String,
@@ -98,7 +99,8 @@ def _shown(name: str, fields: Mapping[bytes, bytes]) -> Row | None:
     if said is None:
         return None
     scene = said[3] if len(said) > 3 and isinstance(said[3], str) else ""  # noqa: PLR2004
-    return dict(zip(SHOWN_COLUMNS, (name, *said[:3], scene), strict=True))
+    at = said[4] if len(said) > 4 and isinstance(said[4], float) else None  # noqa: PLR2004
+    return dict(zip(SHOWN_COLUMNS, (name, *said[:3], scene, at), strict=True))
 
 
 def _parsed(fields: Mapping[bytes, bytes], shape: Shape) -> list[Any] | None:

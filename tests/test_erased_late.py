@@ -1,0 +1,71 @@
+"""Lists that were given before their user was erased, and were written only after."""
+
+import time
+
+import numpy as np
+import orjson
+import polars as pl
+import pytest
+import redis
+
+from app.served.entry import Entry
+from app.served.log import served_key
+from app.served.record import ARRAYS
+from app.state.impressions import Impressions, shown_key
+from app.state.people import erased_key
+from app.state.store import Store
+from offline.archive.command import archive, folder_of
+from offline.archive.files import Shelf
+from offline.archive.streams import KINDS, SERVED, SHOWS
+from tests.conftest import leisurely
+
+
+@pytest.fixture
+def settings(redis_url, tmp_path):
+    return leisurely(out=tmp_path, redis_url=redis_url)
+
+
+def served(request, at):
+    """An answer of no items to the user, as the served log packs it."""
+    told = {"request_id": request, "at": at, "bundle": "b", "variant": "control", "items": []}
+    asked = {"user": "gone", "scene": "home"}
+    arrays = {
+        name: np.zeros((0,) if n < 3 else (0, 1), kind)
+        for n, (name, kind) in enumerate(zip(ARRAYS, KINDS, strict=True))
+    }
+    return Entry(told | {"asked": asked, "said": [[], [None] * 4, []]}, arrays).pack()
+
+
+def requests(settings, link):
+    """The lists that streams and archive have, by stream."""
+    prefix, folder = settings.key_prefix, folder_of(settings)
+    shelves = (Shelf(folder / stream.name, stream) for stream in (SHOWS, SERVED))
+    archived = [pl.concat(shelf.read())["request_id"].to_list() for shelf in shelves]
+    shown = [orjson.loads(fields[b"e"])[0] for _, fields in link.xrange(shown_key(prefix))]
+    packed = [fields[b"e"] for _, fields in link.xrange(served_key(prefix))]
+    return archived, [shown, [Entry.unpack(one).told["request_id"] for one in packed]]
+
+
+def test_what_was_given_before_the_erasure_goes_however_late_it_is_written(settings):
+    prefix, erased = settings.key_prefix, time.time()
+    with redis.Redis.from_url(settings.redis_url) as link:
+        link.set(erased_key(prefix, "gone"), repr(erased))
+        archive(settings, once=True)  # which takes note of the erasure: nothing new comes of it
+        for request, at in (("before", erased - 2.0), ("after", erased + 0.001)):
+            link.xadd(shown_key(prefix), {"e": orjson.dumps([request, "gone", ["i"], "", at])})
+            link.xadd(served_key(prefix), {"e": served(request, at)})
+        archive(settings, once=True)
+        assert requests(settings, link) == ([["after"], ["after"]], [["after"], ["after"]])
+
+
+async def test_what_is_shown_says_when(settings):
+    began = time.time()
+    async with Store.connect(settings.redis_url) as store:
+        impressions = Impressions(store, settings.key_prefix)
+        impressions.note("r", "u", ["i"], "home")
+        noted = time.time()
+        await impressions.close()
+    archive(settings, once=True)
+    (row,) = pl.concat(Shelf(folder_of(settings) / "shown", SHOWS).read()).to_dicts()
+    assert began <= row["at"] <= noted
+    assert row["scene"] == "home"
