@@ -10,7 +10,7 @@ import redis
 from typer.testing import CliRunner
 
 from app.bundle import current, load
-from app.features import FINE_VIEW, names
+from app.features import FINE_VIEW, names, view_hash
 from app.preferences import Preferences
 from app.served.log import served_key
 from app.settings import Settings
@@ -126,6 +126,21 @@ def test_lists_that_were_served_are_rows_with_what_was_taken_and_where(story):
         for at in range(0, len(found), 10)
     )
     assert len(served(folder_of(settings), 0.0, Preferences(), 0.0)) == 0
+
+
+def test_lists_by_other_features_of_the_same_number_are_left_out_and_counted(
+    story, tmp_path, caplog
+):
+    settings, _ = story
+    whole = shutil.copytree(folder_of(settings), tmp_path / "archive")
+    parts = Shelf(whole / SERVED.name, SERVED).parts()
+    told = pl.read_parquet(parts[0].path, hive_partitioning=False)
+    others = pl.col("told").str.replace(f'"view":"{view_hash()}"', '"view":"another"', literal=True)
+    told.with_columns(others).write_parquet(parts[0].path)
+    lists = len(table(settings, SERVED))
+    found = served(whole, 0.0, Preferences(), np.inf)
+    assert len(found.groups) == lists - len(told)
+    assert f"{len(told)} of {lists} served lists are not learnt from" in caplog.text
 
 
 def test_replayed_rows_stand_at_a_place_of_their_own():

@@ -8,13 +8,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.contracts import Candidates, Scores, Standing
-from app.features import CHANNELS
+from app.features import CHANNELS, view_hash
 from app.funnel import Slate
 from app.served.asked import Asked
 from app.served.entry import Entry
 
 STAGES = ("merged", "coarse", "fine", "chosen")  # whose scores are kept
 ARRAYS = ("rows", "slots", "propensities", "scores", "ranks", "signals", "features")
+VIEW = view_hash()  # of which columns the features are
 LATIN = "latin-1"  # gives every byte a character and back
 
 
@@ -42,6 +43,7 @@ class Served:
             "at": self.at,
             "bundle": self.bundle,
             "variant": self.variant,
+            "view": VIEW,
             "worker": self.worker,
             "shelf": self.shelf,
             "changed": self.changed,

@@ -1,16 +1,18 @@
 """What the archive teaches: events as interactions, and what was shown, taken or left."""
 
+import logging
 from functools import partial
 from pathlib import Path
 from time import time as now
 
 import numpy as np
+import orjson
 import polars as pl
 import redis
 
 from app.bundle import current
 from app.contracts import PINNED, SPONSORED
-from app.features import FINE_VIEW, names
+from app.features import FINE_VIEW, names, view_hash
 from app.manifest import BundleError, read_manifest
 from app.preferences import Preferences
 from app.settings import Settings
@@ -24,6 +26,8 @@ from offline.data.errors import DataError
 from offline.data.more import Archived, More
 from offline.served import from_served
 from offline.table import RankTable
+
+log = logging.getLogger(__name__)
 
 WIDTH = len(names(FINE_VIEW))
 
@@ -86,13 +90,14 @@ def served(folder: Path, shift: float, preferences: Preferences, until: float) -
     Taken is what got an event that speaks for it and names the list's ``request_id``. Pinned and
     sponsored items are left out: nobody chose them for the user. So are lists by other features.
     """
-    taken = _taken(folder, preferences)
+    taken, view, others = _taken(folder, preferences), view_hash(), 0
     features, labels, slates, positions = [np.empty((0, WIDTH), np.float32)], [], [], []
     number = 0
     for table in Shelf(folder / SERVED.name, SERVED).read():
         for row in table.filter(pl.col("at") - shift < until).iter_rows(named=True):
             n = len(row["items"])
-            if n * WIDTH != len(row["features"]):
+            if orjson.loads(row["told"]).get("view") != view:
+                others += 1
                 continue
             places = np.flatnonzero(~np.isin(row["slots"], (PINNED, SPONSORED)))
             features.append(np.array(row["features"], np.float32).reshape(n, WIDTH)[places])
@@ -101,6 +106,13 @@ def served(folder: Path, shift: float, preferences: Preferences, until: float) -
             slates += [number] * len(places)
             positions += places.tolist()
             number += 1
+    if others:
+        log.warning(
+            "%d of %d served lists are not learnt from: their features are not those of this "
+            "version, or do not say which they are",
+            others,
+            number + others,
+        )
     columns = (np.array(column, np.int64) for column in (labels, slates, positions))
     return from_served(np.concatenate(features), *columns)
 
