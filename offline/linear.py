@@ -27,11 +27,12 @@ def fit_starts(
 ) -> tuple[Logistic, Logistic]:
     """Fit what pointwise and what listwise trees begin from, on a sample of groups if many.
 
+    Nothing here knows what a place is worth: lists that were served are left out where others are.
     The listwise one is ListNet under L2 ``penalty``. The pointwise one is the mean of that and of
     a logistic regression (``strength``: inverse of L2), its intercept such that the mean
     probability is the share that was taken.
     """
-    table = sampled(table, seed)
+    table = sampled(table.replayed(), seed)
     taken = table.labels > 0
     if taken.all() or not taken.any():
         return flat(), flat()

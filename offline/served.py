@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from app.contracts import Matrix
 from app.features import FINE_VIEW, names
-from offline.table import RankTable
+from offline.table import NOWHERE, RankTable
 
 
 def from_served(
@@ -58,9 +58,8 @@ def with_served(windows: list[RankTable], served: RankTable) -> list[RankTable]:
     What was replayed was shown at no place: all of it gets one of its own, so that nothing but
     served lists says what places are worth.
     """
-    nowhere = int(served.positions.max(initial=0)) + 1 if served.positions is not None else 0
     placed = [
-        replace(window, positions=np.full(len(window), nowhere, np.int32), outcomes=None)
+        replace(window, positions=np.full(len(window), NOWHERE, np.int32), outcomes=None)
         for window in windows
     ]
     return [*placed[:-1], served, *placed[-1:]]

@@ -20,6 +20,8 @@ from offline.replay import Asker, advance, ask_once, labels
 
 NEGATIVES = 150  # of each group; all of them (some 700) rank no better and take four times as long
 
+NOWHERE = 1_000_000  # the place of replayed rows beside served ones; no list is as long
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class RankTable:
@@ -34,6 +36,11 @@ class RankTable:
 
     def __len__(self) -> int:
         return len(self.labels)
+
+    def replayed(self) -> "RankTable":
+        """Leave out what was served: it was taken for its place, too. Where all was, all stays."""
+        chosen = np.flatnonzero(self.positions == NOWHERE) if self.positions is not None else ()
+        return self.take(np.asarray(chosen)) if len(chosen) else self
 
     def take(self, chosen: NDArray[np.intp]) -> "RankTable":
         """Keep these rows, ascending; groups shrink, and those left empty vanish."""

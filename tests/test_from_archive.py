@@ -26,7 +26,7 @@ from offline.data.errors import DataError
 from offline.data.readers import read
 from offline.gate import GateConfig
 from offline.served import with_served
-from offline.table import RankTable
+from offline.table import NOWHERE, RankTable
 from offline.train import Choice, train
 from tests.conftest import hosted, leisurely, until
 
@@ -151,7 +151,7 @@ def test_replayed_rows_stand_at_a_place_of_their_own():
     shown = rows(3, np.arange(3, dtype=np.int32))
     tables = with_served([rows(4, None), rows(5, None)], shown)
     assert [len(one) for one in tables] == [4, 3, 5]
-    assert set(tables[0].positions.tolist()) == set(tables[2].positions.tolist()) == {3}
+    assert set(tables[0].positions.tolist()) == set(tables[2].positions.tolist()) == {NOWHERE}
 
 
 def test_the_next_bundle_knows_the_clicks_and_not_who_was_erased(story, data, tmp_path):

@@ -8,7 +8,8 @@ from scipy.stats import spearmanr
 
 from app.features import FINE_VIEW, names
 from offline.rank import RankConfig, fit_fine
-from offline.served import from_served
+from offline.served import from_served, with_served
+from offline.table import RankTable
 
 WIDTH = len(names(FINE_VIEW))
 AGE, YEARS = (names(FINE_VIEW).index(name) for name in ("age", "years_since_release"))
@@ -43,6 +44,25 @@ def test_with_positions_the_order_of_relevance_is_recovered_better(seed):
     blind, aware = agreement(None), agreement(table.positions)
     assert aware > 0.9
     assert aware > blind + 0.05
+
+
+def test_what_trees_begin_from_is_not_moved_by_where_served_items_stood():
+    """Served lists in which the first was taken whatever it was; a column goes with the place."""
+    random = np.random.default_rng(0)
+    features = np.zeros((3_000, WIDTH), np.float32)
+    features[:, [AGE, YEARS]] = random.standard_normal((3_000, 2))
+    liked = random.random(3_000) < 1 / (1 + np.exp(2.0 - 2.0 * features[:, AGE]))
+    replayed = RankTable(features, liked.astype(np.int32), np.full(300, 10))
+    place = np.tile(np.arange(10), 300)
+    led = features.copy()
+    led[:, YEARS] = -place
+    served = from_served(led, (place == 0).astype(np.int32), np.repeat(np.arange(300), 10), place)
+    quick = replace(CONFIG, rounds=4, least_rounds=4, boosters=1)
+    together = fit_fine(with_served([replayed, replayed], served), quick, 0)
+    alone = fit_fine([replayed, replayed], quick, 0)
+    for one, other in zip(together.members, alone.members, strict=True):
+        assert one.start.weights.tolist() == other.start.weights.tolist()
+        assert one.boosters[0].model_to_string() != other.boosters[0].model_to_string()
 
 
 def rows(n):
