@@ -185,7 +185,7 @@ def test_the_examples_of_the_documentation_work(shop):
     paths = shop.client.get("/openapi.json").json()
     put = paths["paths"]["/items/{item_id}"]["put"]
     schema = paths["components"]["schemas"]["ItemBody"]
-    name = next(p for p in put["parameters"] if p["name"] == "item_id")["schema"]["examples"][0]
+    name = next(p for p in put["parameters"] if p["name"] == "item_id")["schema"]["example"]
     assert shop.client.put(f"/items/{name}", json=schema["examples"][0]).status_code == 200
     assert shop.client.delete(f"/items/{name}").status_code == 204
 

@@ -7,7 +7,7 @@ from fastapi import APIRouter, Path, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 
 from app.api.errors import RefusalError
-from app.api.models import Error, PublicId
+from app.api.models import NEW_USER, Error, PublicId
 from app.api.slashes import PathId
 from app.contracts import Blocked, StageError
 from app.service import Service
@@ -19,7 +19,8 @@ ERRORS: dict[int | str, dict[str, Any]] = {
     503: {"model": Error, "description": "The store did not answer; ask again."},
 }
 User = Annotated[
-    PathId, Path(description="Anyone: users need not be made first.", examples=["196"])
+    PathId,
+    Path(description="Anyone: users need not be made first.", json_schema_extra=NEW_USER),
 ]
 
 
@@ -28,7 +29,7 @@ class BlockedBody(BaseModel):
 
     model_config = ConfigDict(
         extra="forbid",
-        json_schema_extra={"examples": [{"items": ["50"], "categories": ["horror"]}]},
+        json_schema_extra={"examples": [{"items": ["50"], "categories": ["Horror"]}]},
     )
     items: list[PublicId] = Field(default_factory=list, max_length=MOST)
     providers: list[PublicId] = Field(default_factory=list, max_length=MOST)

@@ -8,7 +8,7 @@ from fastapi import APIRouter, Path, Request, Response
 from pydantic import BaseModel, Field
 
 from app.api.errors import RefusalError
-from app.api.models import Error
+from app.api.models import ITEM, Error
 from app.api.slashes import PathId
 from app.artifacts import DAY, HALF_LIVES, Segments
 from app.service import Service
@@ -42,7 +42,9 @@ class Counts(BaseModel):
     response_model=Counts,
     responses=ERRORS,
 )
-async def get_counts(http: Request, item_id: Annotated[PathId, Path(examples=["50"])]) -> Response:
+async def get_counts(
+    http: Request, item_id: Annotated[PathId, Path(json_schema_extra=ITEM)]
+) -> Response:
     """Give the live counts of an item: all workers have the same within a second."""
     service: Service = http.app.state.service
     if service.deployment is None:

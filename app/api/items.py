@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from app.api.described import checked
 from app.api.errors import RefusalError
-from app.api.models import Error, PublicId, Said, Word
+from app.api.models import ITEM, Error, PublicId, Said, Word
 from app.api.slashes import PathId
 from app.attributes import MOST
 from app.contracts import StageError
@@ -26,7 +26,14 @@ ERRORS: dict[int | str, dict[str, Any]] = {
 }
 UNKNOWN: dict[int | str, dict[str, Any]] = {404: {"model": Error, "description": "No such item."}}
 FULL: dict[int | str, dict[str, Any]] = {507: {"model": Error, "description": "No spare row left."}}
-Id = Annotated[PathId, Path(examples=["new-1"])]
+Id = Annotated[PathId, Path(json_schema_extra=ITEM)]
+NewId = Annotated[
+    PathId,
+    Path(
+        description="The example is of an item to make with PUT and remove with DELETE.",
+        json_schema_extra={"example": "new-1"},
+    ),
+]
 
 
 class ItemBody(BaseModel):
@@ -80,7 +87,7 @@ class ItemTold(BaseModel):
     response_model=ItemTold,
     responses=ERRORS | FULL,
 )
-async def put_item(http: Request, item_id: Id, body: ItemBody) -> Response:
+async def put_item(http: Request, item_id: NewId, body: ItemBody) -> Response:
     """Take the item at once in every worker: when this is answered, it can be in the next list.
 
     With `"is_available": false` it is in no list from then on.
@@ -123,7 +130,7 @@ async def get_item(http: Request, item_id: Id) -> Response:
     status_code=204,
     responses=ERRORS | UNKNOWN,
 )
-async def delete_item(http: Request, item_id: Id) -> Response:
+async def delete_item(http: Request, item_id: NewId) -> Response:
     """Take the item out of every list: once this is answered, no worker gives it again.
 
     It stays so over restarts and new bundles, until it is put again.

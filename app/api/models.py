@@ -3,14 +3,19 @@
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+from pydantic.config import JsonDict
 
 from app.api.paging import LONGEST as TOKEN
 from app.rerank.expression import LONGEST as FILTER
 
 ID_BYTES = 256
+# Of the demo's data. /docs fills in a parameter's `example`, and passes its `examples` over.
+USER: JsonDict = {"example": "196"}
+ITEM: JsonDict = {"example": "50"}
+NEW_USER: JsonDict = {"example": "newcomer"}  # for what changes or removes a user
 FILTERED = (
     "Over category, provider, flag, item_id, year and the attributes of your items: "
-    'category == "drama" and year >= 1990, or price < 20.'
+    'category == "Drama" and year >= 1990, or price < 20.'
 )
 FUTURE = 60.0  # seconds that a caller's clock may be ahead of ours
 LARGEST = 1e12  # stars, seconds or money of one event; sums of them stay exact enough
@@ -58,7 +63,9 @@ class RecommendQuery(BaseModel):
     """What ``GET /recommend`` is asked."""
 
     model_config = ConfigDict(extra="forbid")
-    user_id: PublicId = Field(description="Anyone: a stranger gets a list too.")
+    user_id: PublicId = Field(
+        description="Anyone: a stranger gets a list too.", json_schema_extra=USER
+    )
     k: int = Field(10, ge=1, description="How many items.")
     scene: str = Field("home", max_length=64, description="Where the list is shown.")
     exclude: list[PublicId] = Field(default_factory=list, max_length=1000)
@@ -73,8 +80,8 @@ class WhyQuery(BaseModel):
     """What ``GET /explain`` is asked: a list as of ``/recommend``, and an item."""
 
     model_config = ConfigDict(extra="forbid")
-    user_id: PublicId = Field(examples=["196"])
-    item_id: PublicId = Field(examples=["50"])
+    user_id: PublicId = Field(json_schema_extra=USER)
+    item_id: PublicId = Field(json_schema_extra=ITEM)
     k: int = Field(10, ge=1)
     scene: str = Field("home", max_length=64)
     exclude: list[PublicId] = Field(default_factory=list, max_length=1000)

@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from app.api.errors import RefusalError, require_known
 from app.api.events import stored
-from app.api.models import Accepted, Error, PublicId
+from app.api.models import NEW_USER, Accepted, Error, PublicId
 from app.api.slashes import PathId
 from app.service import Deployment, Service
 from app.state.events import Event
@@ -83,7 +83,7 @@ async def propose(
     responses=ERRORS,
 )
 async def pick(
-    http: Request, user_id: Annotated[PathId, Path(examples=["newcomer"])], picks: Picks
+    http: Request, user_id: Annotated[PathId, Path(json_schema_extra=NEW_USER)], picks: Picks
 ) -> Response:
     """Take the picks as events, `like` and `dislike`. The user's next list knows of them."""
     deployment = _served(http)

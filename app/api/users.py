@@ -7,12 +7,13 @@ from dataclasses import asdict
 from typing import Annotated, Any, TypeVar
 
 import orjson
-from fastapi import APIRouter, Query, Request, Response
+from fastapi import APIRouter, Path, Query, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 
 from app.api.blocked import User
 from app.api.errors import RefusalError
-from app.api.models import Error, PublicId, Said, Word
+from app.api.models import USER, Error, PublicId, Said, Word
+from app.api.slashes import PathId
 from app.contracts import StageError, Told
 from app.profile import Profiles
 from app.segmenting import labelled
@@ -85,7 +86,9 @@ async def put_friends(http: Request, user_id: User, body: Friends) -> Response:
 
 @router.get("/users/{user_id}", summary="What is known of a user", responses=UNKNOWN)
 async def get_user(
-    http: Request, user_id: User, events: Annotated[int, Query(ge=0, le=1_000)] = 100
+    http: Request,
+    user_id: Annotated[PathId, Path(json_schema_extra=USER)],
+    events: Annotated[int, Query(ge=0, le=1_000, description="How many of them.")] = 100,
 ) -> Response:
     """Give the newest live events and all else that is kept of the user, and segments."""
     service: Service = http.app.state.service
