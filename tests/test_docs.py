@@ -2,7 +2,6 @@
 
 import re
 
-import orjson
 import pytest
 from pydantic import BaseModel
 
@@ -14,10 +13,9 @@ from app.observe.metrics import Metrics
 from app.recall.merge import RRF_OFFSET
 from app.settings import CheckpointSettings, PolicySettings, Settings
 from offline.evaluate.meanings import meaning
-from tests.conftest import ROOT, hosted, leisurely
+from tests.conftest import ROOT
 
 DOCS = ROOT / "docs"
-DEMO_USER, DEMO_ITEMS = "196", ("50", "288")
 LINK = re.compile(r"\]\((?!https?:|#|mailto:)([^)#\s]+)")
 
 
@@ -103,93 +101,3 @@ def test_every_link_between_pages_leads_somewhere(page):
         pytest.skip("not written yet")
     for target in LINK.findall(page.read_text()):
         assert (page.parent / target).exists(), target
-
-
-def operations(told):
-    """Every method and path of the application, with what OpenAPI says of it."""
-    for path, methods in told["paths"].items():
-        for method, operation in methods.items():
-            yield (method.upper(), path), operation
-
-
-def shown_requests():
-    """Method and path of every curl command in the pages."""
-    for page in (ROOT / "README.md", *sorted(DOCS.glob("*.md"))):
-        text = page.read_text().replace("\\\n", " ")
-        for command in re.findall(r"curl .*", text):
-            path = re.search(r"http://127\.0\.0\.1:8000(/[^\s'\"?]*)", command)
-            assert path, f"{page.name}: {command} does not ask the service of the demo"
-            yield page.name, method(command), path[1]
-
-
-def method(command):
-    said = re.search(r"-X (\w+)", command)
-    has_body = re.search(r" (-d|--data-binary) ", command) and " -sG " not in command
-    return said[1] if said else "POST" if has_body else "GET"
-
-
-def names_path(template, path):
-    return re.fullmatch(re.sub(r"\{\w+\}", "[^/]+", template), path)
-
-
-def test_every_operation_has_an_example_in_the_pages(api):
-    told = api.client.get("/openapi.json").json()
-    shown = {(method, path) for _, method, path in shown_requests()}
-    for (method, template), _ in operations(told):
-        assert any(m == method and names_path(template, p) for m, p in shown), (method, template)
-
-
-def test_every_example_in_the_pages_asks_for_what_there_is(api):
-    there = [one for one, _ in operations(api.client.get("/openapi.json").json())]
-    for page, method, path in shown_requests():
-        assert any(m == method and names_path(t, path) for m, t in there), (page, method, path)
-
-
-def bodies(told, operation):
-    """Content type and examples of an operation's body; None where it takes none."""
-    if "requestBody" not in operation:
-        return None
-    found = []
-    for kind, content in operation["requestBody"]["content"].items():
-        name = content["schema"].get("$ref", "").rpartition("/")[2]
-        schema = told["components"]["schemas"].get(name, {})
-        examples = [content["example"]] if "example" in content else schema.get("examples", [])
-        found += [(kind, example) for example in examples] or [(kind, None)]
-    return found
-
-
-def parameters(operation):
-    """Examples of the parameters that must be given, by where they are."""
-    given = {"path": {}, "query": {}}
-    for parameter in operation.get("parameters", []):
-        if parameter["required"]:
-            given[parameter["in"]][parameter["name"]] = parameter["schema"].get("example")
-    return given
-
-
-def test_every_body_and_every_required_parameter_has_an_example_that_docs_fill_in(api):
-    told = api.client.get("/openapi.json").json()
-    for one, operation in operations(told):
-        for kind, example in bodies(told, operation) or []:
-            assert example is not None, (one, kind)
-        for given in parameters(operation).values():
-            assert None not in given.values(), (one, given)
-
-
-def test_the_examples_of_docs_work_unchanged(out, redis_url):
-    with hosted(leisurely(out=out, redis_url=redis_url)) as service:
-        for item in DEMO_ITEMS:  # they are of the demo's data
-            assert service.client.put(f"/items/{item}", json={"categories": ["Drama"]}).is_success
-        liked = {"user_id": DEMO_USER, "item_id": "i1", "type": "like"}
-        assert service.client.post("/events", json=liked).is_success
-        told = service.client.get("/openapi.json").json()
-        for (method, template), operation in operations(told):
-            given = parameters(operation)
-            path = template.format(**given["path"])
-            for kind, body in bodies(told, operation) or [("", None)]:
-                content = body if isinstance(body, str) else body and orjson.dumps(body)
-                headers = {"Content-Type": kind} if kind else {}
-                answer = service.client.request(
-                    method, path, params=given["query"], content=content, headers=headers
-                )
-                assert answer.is_success, (method, path, body, answer.text)
