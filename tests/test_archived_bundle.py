@@ -70,6 +70,8 @@ def test_what_the_bundle_knows_is_not_applied_again_and_what_came_later_is_once(
     extra, n = counted(bundle, later), len(bundle.models.catalogue)
     assert told == CLICKS * len(USERS) + 1 + len(later)
     assert follower_of(service).applied == len(later)
+    assert live.trials == 10 * len(later)  # lists of 10, as many as there were clicks on them
+    assert live.clicks.sum() == len(later)
     assert live.counts[-1, :n].tolist() == (base.counts[-1] + extra).tolist()
     assert live.liked[-1, :n] == pytest.approx(base.liked[-1] + extra)
 

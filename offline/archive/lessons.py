@@ -21,7 +21,7 @@ from app.state.server_process import ServerError
 from offline.archive.command import folder_of
 from offline.archive.erased import Erased
 from offline.archive.files import Shelf
-from offline.archive.streams import EVENTS, SERVED
+from offline.archive.streams import EVENTS, SERVED, SHOWS
 from offline.data.errors import DataError
 from offline.data.more import Archived, More
 from offline.served import from_served
@@ -45,13 +45,23 @@ def archived(settings: Settings, *, events: bool) -> More | None:
     if not Shelf(folder / EVENTS.name, EVENTS).parts():
         raise DataError(f"there are no events in {folder}: run `recfunnel archive --once` first")
     shift = _time_shift(settings.out)
-    told, last = _events(folder, erased, shift)
+    told = _events(folder, erased, shift)
     return More(
         erased.until,
         told,
         partial(served, folder, shift),
-        Archived(shift, {EVENTS.name: last}),
+        Archived(shift, _reached(folder)),
     )
+
+
+def _reached(folder: Path) -> dict[str, str]:
+    """Give the id of the newest archived entry of what workers follow.
+
+    What was shown and what came of it begin anew together: one without the other would be a
+    failure that was none, or a success without a trial.
+    """
+    known = ((kind.name, Shelf(folder / kind.name, kind).parts()) for kind in (EVENTS, SHOWS))
+    return {name: parts[-1].last_id for name, parts in known if parts}
 
 
 def _erased_lately(settings: Settings) -> Erased:
@@ -71,17 +81,15 @@ def _time_shift(out: Path) -> float:
         return 0.0
 
 
-def _events(folder: Path, erased: Erased, shift: float) -> tuple[pl.DataFrame, str]:
-    """Give the events of all who are not erased, by the data's time, and the id of the newest.
+def _events(folder: Path, erased: Erased, shift: float) -> pl.DataFrame:
+    """Give the events of all who are not erased, by the data's time.
 
     Times are those of users' live histories to the bit: there the same event is known by its time.
     """
     shelf = Shelf(folder / EVENTS.name, EVENTS)
-    parts = shelf.parts()
-    whole = pl.concat(map(erased.remaining, shelf.read(parts)))
+    whole = pl.concat(map(erased.remaining, shelf.read()))
     moment = pl.min_horizontal("timestamp", now()) - shift  # clocks may run ahead a little
-    told = whole.select("user", "item", pl.col("type").alias("kind"), "value", moment.alias("time"))
-    return told, parts[-1].last_id
+    return whole.select("user", "item", pl.col("type").alias("kind"), "value", moment.alias("time"))
 
 
 def served(folder: Path, shift: float, preferences: Preferences, until: float) -> RankTable:
