@@ -316,7 +316,7 @@ def test_a_bundle_keeps_the_models_and_their_weights(tmp_path):
         for stem in ("fine", "fine.click", "fine.value")
         for member in ("pointwise", "listwise")
         for rest in ("json", "0.txt", "1.txt")
-    }
+    } | {f"{stem}.growth.json" for stem in ("fine", "fine.click", "fine.value")}
     assert read_manifest(folder).objectives == {"relevant": 2.0, "click": 1.0, "value": 0.5}
     features = shown().features[:40]
     fine = load(folder).rankers.fine
