@@ -51,6 +51,7 @@ def fit_growth(windows: Sequence[Predicted]) -> Growth:
     pools nothing is learned.
     """
     judged = np.stack([_judged(windows, half) for half in HALVES])
+    judged = judged[:, np.isfinite(judged).all(axis=0)]  # not where nothing was taken
     pools = judged.shape[1]
     if pools < FEWEST:
         return Growth(pools=pools)
@@ -67,7 +68,8 @@ def _judged(windows: Sequence[Predicted], half: float) -> Floats:
 
 
 def _ndcg(window: Predicted, half: float) -> Floats:
-    events = np.expm1(window.table.features[:, EVENTS].astype(np.float64))
+    known = np.nan_to_num(window.table.features[:, EVENTS].astype(np.float64))
+    events = np.expm1(np.clip(known, 0.0, 30.0))  # 10^13 events are enough for everybody
     share = events / (events + half)
     blended = (1 - share) * window.pointwise + share * window.listwise
     return grouped_ndcg(window.table, blended).astype(np.float64)

@@ -51,7 +51,7 @@ async def test_large_indexes_are_searched_off_the_event_loop_with_the_same_slate
     monkeypatch.setattr(assembling, "QUICK", 0)
     there = build(MODELS, Wiring(cpu, NO_HURRY))
     assert channel_names(there) == CHANNELS
-    assert [type(c) for c in there.channels].count(OffLoop) == 2
+    assert [type(c) for c in there.channels].count(OffLoop) == 3  # embedding, session, content
     one, two = [await f.recommend(request("u03")) for f in (here, there)]
     assert one.merged.ranks.tobytes() == two.merged.ranks.tobytes()
     assert one.chosen.pool.rows.tolist() == two.chosen.pool.rows.tolist()

@@ -174,7 +174,10 @@ async def asked(funnel, dataset):
     """The slates, but for how long each step took."""
     names = dataset.users.names(np.array([asker.user for asker in ASKERS]))
     return [
-        (slate.query, slate.proposals, slate.merged, slate.coarse, slate.fine, slate.chosen)
+        (
+            *(slate.query, slate.proposals, slate.merged, slate.coarse, slate.fine),
+            *(slate.chosen.pool, slate.chosen.explored, slate.chosen.slots, slate.chosen.refused()),
+        )
         async for slate in ask(funnel, names, 10, CONFIG.seed, explore=True)
     ]
 

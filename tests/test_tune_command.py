@@ -21,7 +21,7 @@ from tests.conftest import ROOT, clean_environment, until, world, write_recbole
 
 FEW = ("ease", "fine")  # parts: all of them take too long here
 SETTINGS = """
-askers = 12
+askers = 30
 [recall.als]
 size = 8
 rounds = 2
@@ -64,7 +64,7 @@ def tune(*told):
 
 def little(folder, made=None, **known):
     return write_recbole(
-        folder / "cinema", made or world(1, users=30, items=40, ratings=600), **known
+        folder / "cinema", made or world(17, users=30, items=40, ratings=600), **known
     )
 
 
@@ -111,7 +111,7 @@ def test_it_is_said_what_was_found_and_that_it_is_no_test(whole):
 
 def changed_from(folder, cut, seed=1):
     """The same data, but from ``cut`` on other users rate other items, otherwise, and when."""
-    made, drawn = world(1, users=30, items=40, ratings=600), np.random.default_rng(seed)
+    made, drawn = world(17, users=30, items=40, ratings=600), np.random.default_rng(seed)
     late = np.flatnonzero(made.times >= cut)
     columns = {name: getattr(made, name).copy() for name in ("users", "items", "times")}
     for column in columns.values():
