@@ -68,9 +68,7 @@ def _judged(windows: Sequence[Predicted], half: float) -> Floats:
 
 
 def _ndcg(window: Predicted, half: float) -> Floats:
-    known = np.nan_to_num(window.table.features[:, EVENTS].astype(np.float64))
-    events = np.expm1(np.clip(known, 0.0, 30.0))  # 10^13 events are enough for everybody
-    share = events / (events + half)
+    share = Growth(half).share(window.table.features)
     blended = (1 - share) * window.pointwise + share * window.listwise
     return grouped_ndcg(window.table, blended).astype(np.float64)
 

@@ -26,6 +26,12 @@ class Growth:
     gain: float = 0.0  # mean NDCG@10 of these pools, less that at ``HALF``
     error: float = 0.0  # standard error of ``gain``
 
+    def share(self, features: Matrix) -> Scores:
+        """Give the share of the listwise model, (n,); ``features`` are those of the fine view."""
+        events = np.expm1(np.maximum(np.nan_to_num(features[:, EVENTS]), 0))
+        share: Scores = (events / (events + np.float32(self.half))).astype(np.float32, copy=False)
+        return share
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Fine:
@@ -53,10 +59,7 @@ class Fine:
 
     def known(self, features: Matrix) -> Scores:
         """Give the share of the listwise model, (n,): more as the history grows."""
-        events = np.expm1(np.maximum(np.nan_to_num(features[:, EVENTS]), 0))
-        half = np.float32(self.growth.half)
-        share: Scores = (events / (events + half)).astype(np.float32, copy=False)
-        return share
+        return self.growth.share(features)
 
     def weighing(self, features: Matrix) -> dict[str, float]:
         """Say how much each model counts for the user whose pool this is."""
