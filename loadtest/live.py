@@ -40,6 +40,7 @@ class Click:
     is_gone: bool  # the clicked item is not in the next list
     is_changed: bool  # the next list is not the one before without the clicked item
     overlap: float  # rank-biased, of the two lists
+    is_whole: bool  # the next list names nothing that came too late for it
 
 
 def overlap(one: Sequence[str], other: Sequence[str], p: float = PERSISTENCE) -> float:
@@ -85,9 +86,14 @@ class Asking:
 
     async def list(self, user: str) -> list[str]:
         """Ask for a user's list, without exploration."""
+        items, _ = await self.answer(user)
+        return [*items]
+
+    async def answer(self, user: str) -> tuple[Sequence[str], bool]:
+        """Ask for a user's list, and whether nothing was left out of its making."""
         body = {"user_id": user, "k": K, "explore": False}
         told = await self._asked("POST /recommend", orjson.dumps(body))
-        return [item["item_id"] for item in told["items"]]
+        return [item["item_id"] for item in told["items"]], not told["degraded"]
 
     async def count(self, item: str) -> float:
         """Ask how many likes of an item the worker knows."""
@@ -109,11 +115,12 @@ async def clicked(own: Served, user: str, choice: int) -> Click:
     before = await askings[0].list(user)
     item = before[choice % len(before)]
     await askings[1].click(user, item)
-    after = await askings[2].list(user)
+    after, is_whole = await askings[2].answer(user)
     for asking in askings:
         asking.close()
     left = [one for one in before if one != item]
-    return Click(item not in after, after[: len(left)] != left, overlap(before, after))
+    is_changed = after[: len(left)] != left
+    return Click(item not in after, is_changed, overlap(before, after), is_whole)
 
 
 async def each_worker(own: Served, workers: int) -> list[Asking]:
@@ -177,6 +184,10 @@ def show(done: Sequence[Click], seconds: Sequence[float], workers: int) -> None:
     table = Table(title=f"{len(done)} users, {workers} workers", show_header=False)
     shares = [np.mean([click.is_gone for click in done]), np.mean([c.is_changed for c in done])]
     table.add_row("the clicked item is not in the next list", f"{shares[0]:.1%}")
+    whole = [click for click in done if click.is_whole]
+    cut = len(done) - len(whole)
+    table.add_row("next lists that the clock cut short, and say so", f"{cut}")
+    table.add_row("the clicked item is in another", f"{sum(not click.is_gone for click in whole)}")
     table.add_row("the next list is changed beyond that", f"{shares[1]:.1%}")
     table.add_row("rank-biased overlap of the lists", f"{np.mean([c.overlap for c in done]):.3f}")
     p50, p99 = np.percentile(seconds, [50, 99]) * 1000

@@ -1,5 +1,7 @@
 """What measures how live the service is, and what users weigh."""
 
+import re
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -31,11 +33,14 @@ def test_the_head_of_a_list_counts_more_than_its_end():
 
 
 def test_what_was_measured_is_printed(capsys):
-    clicks = [Click(is_gone=True, is_changed=n > 0, overlap=0.5) for n in range(4)]
+    clicks = [Click(is_gone=True, is_changed=n > 0, overlap=0.5, is_whole=n > 1) for n in range(4)]
+    clicks += [Click(is_gone=False, is_changed=True, overlap=0.5, is_whole=w) for w in (0, 1, 1)]
     show(clicks, [0.01, 0.02], 3)
     told = capsys.readouterr().out
-    assert "100.0%" in told
-    assert "75.0%" in told
+    assert "57.1%" in told
+    assert "85.7%" in told
+    assert re.search(r"clock cut short\D*3\D", told)
+    assert re.search(r"clicked item is in another\D*2\D", told)
     assert "15 ms" in told
 
 
