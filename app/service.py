@@ -61,7 +61,8 @@ Built: TypeAlias = tuple[Deployed, tuple[Side[Funnel], Side[Funnel]], Rows]
 def set_aside() -> None:
     """Collect garbage, and leave what is alive now out of all later collections.
 
-    A full one visits every object of every library: 0.1 s and more, in the middle of a request.
+    A full one visits every object of every library: 0.1 s and more, in which nobody is answered.
+    So there is one before the first request, and one for each bundle that is replaced.
     """
     gc.unfreeze()
     gc.collect()
@@ -266,7 +267,7 @@ class Service:
                 await deployment.crowd.settled()
         await self._withhold()
         await self._warm_up(deployment)
-        if self._deployment is None:  # else when the bundle before is gone: nobody waits meanwhile
+        if self._deployment is None:  # else once the bundle before is gone, see ``_retire``
             set_aside()
 
     async def _withhold(self) -> None:
