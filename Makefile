@@ -60,11 +60,11 @@ load: .venv/.all | $(OUT)/current ## load test: closed and open loop, about 40 s
 	@exec $(BIN)/python -m loadtest.run --out $(OUT)
 
 bench: .venv/.all | $(OUT)/current ## a request's cost against the bare kernels'
-	@exec $(BIN)/python -m loadtest.bench --out $(OUT)
+	@exec $(BIN)/python -m benchmarks.request_cost.bench --out $(OUT)
 
 # The libraries that the funnel is compared with. Their pins are for Python 3.11 and clash, so
 # there are two environments. torch comes first: its CUDA build would be several GB.
-.venv-peers/%/.made: quality/peers/requirements-%.txt
+.venv-peers/%/.made: benchmarks/quality/peers/requirements-%.txt
 	@set -e; if ! python3.11 -c '' 2>/dev/null; then \
 	  echo "The libraries need Python 3.11, and python3.11 is not on the PATH: install it, then run make again." >&2; exit 1; fi; \
 	echo "Installing the libraries of the environment $* (a few minutes, once)"; \
@@ -73,7 +73,7 @@ bench: .venv/.all | $(OUT)/current ## a request's cost against the bare kernels'
 	@touch $@
 
 quality: .venv/.all .venv-peers/matrix/.made .venv-peers/rectools/.made | $(DATA) ## compare with the libraries, about half an hour
-	@exec $(BIN)/python -m quality.run --data $(DATA)
+	@exec $(BIN)/python -m benchmarks.quality.run --data $(DATA)
 
 VERIFY := ../shared/tools/verify-compose.sh
 compose-verify: ## build the containers, start them all, ask every part
@@ -83,4 +83,4 @@ compose-verify: ## build the containers, start them all, ask every part
 
 clean: ## remove what was made, but not data/ and out/
 	@rm -rf .venv .venv-peers build *.egg-info .coverage htmlcov .mypy_cache .ruff_cache .pytest_cache .hypothesis
-	@find app offline loadtest quality tests -name __pycache__ -prune -exec rm -rf {} +
+	@find app offline loadtest benchmarks tests -name __pycache__ -prune -exec rm -rf {} +

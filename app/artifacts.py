@@ -1,7 +1,7 @@
 """What training learns and serving reads: plain arrays, nothing computed, nothing loaded.
 
-``offline.models`` makes them, ``app.bundle`` stores and loads them, ``app.recall`` and
-``app.features`` read them. All are as of one moment, ``Popularity.at``.
+``offline.models`` makes them, ``app.bundle.bundle`` stores and loads them, ``app.recall`` and
+``app.features.views`` read them. All are as of one moment, ``Popularity.at``.
 """
 
 from dataclasses import dataclass, field
@@ -9,9 +9,9 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from app.catalogue import Catalogue, IdIndex
+from app.catalogue.catalogue import Catalogue, IdIndex
+from app.catalogue.cold_items import Placing
 from app.contracts import NO_HISTORY, History, Matrix, Rows, Scores, Times
-from app.placing import Placing
 
 DAY = 86_400.0
 HALF_LIVES = (

@@ -125,7 +125,7 @@ class Request:
     explore: bool = True  # False: no exploration slot
     quality: float = 1.0  # under load below 1: the share of the candidates to work on
     scene: str = ""  # where the list is shown: chooses the policy; "": the default one
-    filter: str = ""  # an expression over attributes, see app.rerank.expression; "": none
+    filter: str = ""  # an expression over attributes, see app.expressions.item_filter; "": none
     offset: int = 0  # places that earlier pages of the same list had
 
 

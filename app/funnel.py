@@ -4,7 +4,7 @@
 
 Each stage has a checkpoint: seconds after arrival by which it must be done. What one stage saves
 the next may spend, and time lost in queues counts. A stage that is late or fails is replaced by
-the answer already in hand, and says so in ``Slate.steps``. Only ``app.run`` swallows exceptions.
+the answer already in hand, and says so in ``Slate.steps``. Only ``app.deadline`` catches broadly.
 """
 
 import asyncio
@@ -30,13 +30,13 @@ from app.contracts import (
     Selection,
 )
 from app.cpu import Cpu
-from app.profile import Profiles
-from app.rank import newcomers
-from app.recall.crowd import Crowd
+from app.deadline import Checkpoints, Run, Step
+from app.query_builder import Profiles
+from app.rank import new_item_quota
+from app.recall.catalogue_fallback import reserve
 from app.recall.merge import merge
-from app.recall.reserve import reserve
+from app.recall.popularity import Crowd
 from app.rerank.policies import permitted
-from app.run import Checkpoints, Run, Step
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,7 +159,7 @@ class Funnel:
         kept = run.compute(
             stage.name,
             stage.by,
-            lambda: newcomers.top(stage.score(query, pool), keep, first, live.exposures),
+            lambda: new_item_quota.top(stage.score(query, pool), keep, first, live.exposures),
             None,
             len(pool),
         )

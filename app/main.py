@@ -10,19 +10,19 @@ from fastapi_offline import FastAPIOffline
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.api import (
-    blocked,
-    counts,
     errors,
     events,
     explain,
     health,
+    item_counts,
     items,
     onboarding,
     recommend,
+    user_blocks,
     users,
 )
-from app.api.bodies import BoundedBody
-from app.api.slashes import Slashes
+from app.api.body_limit import BoundedBody
+from app.api.path_ids import Slashes
 from app.observe import logs
 from app.observe.metrics import Metrics
 from app.service import Service
@@ -92,11 +92,11 @@ def create(settings: Settings | None = None) -> FastAPI:
         recommend.router,
         explain.router,
         events.router,
-        blocked.router,
+        user_blocks.router,
         items.router,
         onboarding.router,
         users.router,
-        counts.router,
+        item_counts.router,
         health.router,
     ):
         app.include_router(router)

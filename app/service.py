@@ -17,34 +17,34 @@ from uuid import uuid4
 
 import numpy as np
 
-from app.assemble import State
-from app.bundle import Bundle, current, load
+from app.build import State
+from app.bundle.bundle import Bundle, current, load
+from app.bundle.manifest import BundleError
+from app.catalogue.deleted_items import keep_written, path_of
+from app.catalogue.deleted_items import read as read_withheld
+from app.catalogue.item_store import Shelf
+from app.catalogue.live_items import Stock
 from app.contracts import Request, Rows, StageError
 from app.cpu import Cpu
-from app.deployed import Deployed
+from app.deadline import Run
 from app.funnel import Funnel, Slate
-from app.manifest import BundleError
 from app.observe.drift import Drift
+from app.observe.drift_monitor import HOUR, Bounds, Vigil
 from app.observe.metrics import Metrics
-from app.observe.vigil import HOUR, Bounds, Vigil
-from app.onboarding import proposals
-from app.run import Run
-from app.served.asked import Asked
-from app.served.log import ServedLog, served_key
-from app.served.record import Served, lean
+from app.recall.onboarding import proposals
+from app.request_log.answer_record import Served, lean
+from app.request_log.request_record import Asked
+from app.request_log.writer import ServedLog, served_key
+from app.serving_bundle import Deployed
 from app.settings import Settings
-from app.state.archiver import UNLIMITED, behind, is_in_use
-from app.state.events import stream_key
-from app.state.follower import Follower
+from app.state.archiver_status import UNLIMITED, behind, is_in_use
+from app.state.counters import Live
+from app.state.double_buffer import Side, Turns
+from app.state.event_codec import stream_key
 from app.state.impressions import Impressions, shown_key
-from app.state.live import Live
-from app.state.shelf import Shelf
 from app.state.store import Store
+from app.state.stream_consumer import Follower
 from app.state.tables import RedisTables, are_loaded, keep_loaded, retire_tables
-from app.state.turns import Side, Turns
-from app.state.withheld import keep_written, path_of
-from app.state.withheld import read as read_withheld
-from app.stock import Stock
 
 log = logging.getLogger(__name__)
 

@@ -20,8 +20,8 @@ from pydantic_settings import (
 )
 from typing_extensions import override
 
+from app.deadline import Checkpoints
 from app.rerank.policy import ORDER, Again, Policy, Way
-from app.run import Checkpoints
 from app.state.store import public_address
 
 DEFAULT_POLICY = Policy()

@@ -15,7 +15,7 @@ from rich.console import Console
 
 from loadtest.open_loop import Plan, measure
 from loadtest.report import Summary, show
-from loadtest.served import NotServingError, served
+from loadtest.service import NotServingError, served
 
 VISITORS = 8
 console = Console()

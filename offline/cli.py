@@ -9,7 +9,7 @@ from typing import Annotated, NoReturn
 import typer
 from rich.console import Console
 
-from app.serve import PortTakenError, serve
+from app.process.serve import PortTakenError, serve
 from app.settings import Settings, SettingsError, read
 from app.state.server_process import ServerError
 
@@ -148,9 +148,9 @@ def train(  # noqa: PLR0913, PLR0917 - one argument for each option
 ) -> None:
     """Train, judge the funnel, write a report, and publish unless the gate refuses (status 3)."""
     with one_sentence():
-        from offline.gate import GateConfig  # noqa: PLC0415 - needs the extra "train"
-        from offline.train import Choice  # noqa: PLC0415 - needs the extra "train"
-        from offline.train import train as run  # noqa: PLC0415 - the same
+        from offline.commands.train import Choice  # noqa: PLC0415 - needs the extra "train"
+        from offline.commands.train import train as run  # noqa: PLC0415 - the same
+        from offline.evaluate.gate import GateConfig  # noqa: PLC0415 - needs the extra "train"
 
         gate = GateConfig(margin=margin, force=force)
         choice = Choice(
@@ -197,9 +197,9 @@ def tune(  # noqa: PLR0913, PLR0917 - one argument for each option
 ) -> None:
     """Search for better settings on windows before the test; writes OUT/tuned.toml."""
     with one_sentence():
-        from offline.train import Choice  # noqa: PLC0415 - needs the extra "train"
-        from offline.tune.command import Task  # noqa: PLC0415 - the same
-        from offline.tune.command import tune as run  # noqa: PLC0415 - the same
+        from offline.commands.train import Choice  # noqa: PLC0415 - needs the extra "train"
+        from offline.commands.tune import Task  # noqa: PLC0415 - the same
+        from offline.commands.tune import tune as run  # noqa: PLC0415 - the same
         from offline.tune.search import Budget  # noqa: PLC0415 - the same
 
         budget = Budget(trials) if minutes is None else Budget(trials, 60 * minutes)
@@ -214,7 +214,7 @@ def rollback(
 ) -> None:
     """Put the bundle that was in service before into service again; running services follow."""
     with one_sentence():
-        from offline.bundle_view import tell_rollback  # noqa: PLC0415 - not to load it for serving
+        from offline.commands.bundles import tell_rollback  # noqa: PLC0415 - not to load it for serving
 
         tell_rollback(_settings(out=out).out, to)
 
@@ -223,7 +223,7 @@ def rollback(
 def bundles(out: Out = None) -> None:
     """List the bundles: when made, how good, what the gate said, which is in service."""
     with one_sentence():
-        from offline.bundle_view import tell_bundles  # noqa: PLC0415 - not to load it for serving
+        from offline.commands.bundles import tell_bundles  # noqa: PLC0415 - not to load it for serving
 
         tell_bundles(_settings(out=out).out)
 
@@ -237,7 +237,7 @@ def archive(
 ) -> None:
     """Keep events and served lists in Parquet by day, OUT/archive; until Ctrl-C."""
     with one_sentence():
-        from offline.archive.command import archive as run  # noqa: PLC0415 - needs extra "train"
+        from offline.commands.archive import archive as run  # noqa: PLC0415 - needs extra "train"
 
         run(_settings(out=out), once=once, every=every)
 
@@ -249,7 +249,7 @@ def erase(
 ) -> None:
     """Forget a user: in the store, the served log and the archive; the next bundle follows."""
     with one_sentence():
-        from offline.archive.command import erase as run  # noqa: PLC0415 - needs extra "train"
+        from offline.commands.archive import erase as run  # noqa: PLC0415 - needs extra "train"
 
         run(_settings(out=out), user)
 
@@ -268,8 +268,8 @@ def replay(
 ) -> None:
     """Answer logged requests again; says that they are the same bit for bit, or what differs."""
     with one_sentence():
-        from offline.rerun.command import Question  # noqa: PLC0415 - needs the extra "train"
-        from offline.rerun.command import replay as run  # noqa: PLC0415 - the same
+        from offline.commands.replay import Question  # noqa: PLC0415 - needs the extra "train"
+        from offline.commands.replay import replay as run  # noqa: PLC0415 - the same
 
         run(_settings(out=out), Question(request_id, last, bundle, changes or ()))
 
@@ -286,8 +286,8 @@ def ablate(
 ) -> None:
     """Learn and judge the funnel without each of its parts; writes OUT/ablations.json."""
     with one_sentence():
-        from offline.ablate import ablate as run  # noqa: PLC0415 - needs the extra "train"
-        from offline.train import Choice  # noqa: PLC0415 - the same
+        from benchmarks.ablations.command import ablate as run  # noqa: PLC0415 - needs the extra "train"
+        from offline.commands.train import Choice  # noqa: PLC0415 - the same
 
         run(data, _settings(out=out), Choice(seed=seed, config=config), schema)
 
@@ -304,8 +304,8 @@ def report(
 ) -> None:
     """Say where the report lies and what it says, or compare two bundles."""
     with one_sentence():
-        from offline.side_by_side import compare as run  # noqa: PLC0415 - needs the extra "train"
-        from offline.side_by_side import tell_report  # noqa: PLC0415 - the same
+        from offline.commands.report import compare as run  # noqa: PLC0415 - needs the extra "train"
+        from offline.commands.report import tell_report  # noqa: PLC0415 - the same
 
         settings = _settings(out=out)
         if compare is None:
@@ -324,7 +324,7 @@ def demo(
 ) -> None:
     """Get MovieLens 100K, train, serve, show a first list, and go on serving until Ctrl-C."""
     with one_sentence():
-        from offline.demo import demo as run  # noqa: PLC0415 - needs the extra "train"
+        from offline.commands.demo import demo as run  # noqa: PLC0415 - needs the extra "train"
 
         run(_settings(out=out, host=host, port=port), data, user)
 
@@ -351,14 +351,14 @@ def import_events(
     kill run the same command again. Rows that cannot be used are put into FILE.bad_rows.csv.
     """
     with one_sentence():
-        from offline.importing import command  # noqa: PLC0415 - needs the extra "train"
+        from offline.commands.import_events import command  # noqa: PLC0415 - needs the extra "train"
 
         command(file, url, schema)
 
 
 def _add_training_commands() -> None:
     try:
-        from offline.data.commands import data, doctor  # noqa: PLC0415 - needs the extra "train"
+        from offline.commands.data import data, doctor  # noqa: PLC0415 - needs the extra "train"
     except ModuleNotFoundError:  # a container that only serves
         return
     app.add_typer(data, name="data")
@@ -373,10 +373,10 @@ def _settings(**given: object) -> Settings:
 @contextmanager
 def one_sentence() -> Iterator[None]:
     """Turn what a user can put right into one sentence and an exit code, without a traceback."""
-    from app.manifest import BundleError  # noqa: PLC0415 - slow to import, rarely needed
+    from app.bundle.manifest import BundleError  # noqa: PLC0415 - slow to import, rarely needed
     from offline.data.errors import DataError  # noqa: PLC0415 - the same
-    from offline.gate_words import RefusedError  # noqa: PLC0415 - the same
-    from offline.rerun.differences import DifferentError  # noqa: PLC0415 - the same
+    from offline.evaluate.gate_text import RefusedError  # noqa: PLC0415 - the same
+    from offline.replay_log.differences import DifferentError  # noqa: PLC0415 - the same
 
     try:
         yield

@@ -18,10 +18,10 @@ import tomli_w
 from pydantic import BaseModel, ConfigDict, ValidationError, create_model
 from pydantic_core import ErrorDetails, to_json
 
-from app.manifest import parse
+from app.bundle.manifest import parse
 from offline.data.errors import DataError
 from offline.job import JobConfig
-from offline.told import UNTOLD
+from offline.publish.flatten_config import UNTOLD
 
 APART = UNTOLD | {"policy"}
 UNKNOWN = frozenset({"extra_forbidden", "unexpected_keyword_argument"})  # as pydantic says it

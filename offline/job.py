@@ -7,40 +7,40 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from time import perf_counter
 
-from app.assemble import Rankers, Sizes, Wiring
+from app.bounds import Count, Seed
+from app.build import Rankers, Sizes, Wiring
 from app.cpu import Cpu
-from app.limits import Count, Seed
-from app.rerank.slate import Policy
-from app.run import NO_HURRY
-from offline.ablated import kept
-from offline.blending import fit_several, teacher
-from offline.bundles import KEEP, remove_old
+from app.deadline import NO_HURRY
+from app.rerank.slate_builder import Policy
+from benchmarks.ablations.results import kept
 from offline.data.dataset import Dataset
 from offline.data.errors import DataError
 from offline.data.readers import Reading
 from offline.data.split import Split, by_time
-from offline.drift import reference
+from offline.evaluate.by_objective import by_objective
+from offline.evaluate.compare_rankers import rivals
+from offline.evaluate.drift_reference import reference
 from offline.evaluate.evaluation import Evaluation, evaluate_funnel
-from offline.evaluate.objectives import by_objective
-from offline.evaluate.page import Extras, Figures
-from offline.evaluate.report import write_report
-from offline.exam import Exam
-from offline.gate import GateConfig, judge
-from offline.gate_words import remarks
-from offline.hybrids import HybridConfig, fit_hybrid
-from offline.index import IndexConfig, indexing
-from offline.learned import Learned
-from offline.models.fit import RecallConfig, fit
-from offline.objectives import Objectives, chosen
-from offline.pointer import point_to, pointed
-from offline.publish import Trained, push_tables, write_bundle
-from offline.rank import RankConfig, fit_coarse, fit_fine
-from offline.replay import askers, build, moments, sample, with_outcome
-from offline.rivals import rivals
-from offline.served import with_served
-from offline.table import NEGATIVES, RankTable, collect, join
-from offline.told import told
-from offline.write_up import figures, summary
+from offline.evaluate.gate import GateConfig, judge
+from offline.evaluate.gate_text import remarks
+from offline.evaluate.holdout import Exam
+from offline.models.hybrids import HybridConfig, fit_hybrid
+from offline.models.registry import RecallConfig, fit
+from offline.publish.flatten_config import told
+from offline.publish.index import IndexConfig, indexing
+from offline.publish.pointer import point_to, pointed
+from offline.publish.versions import KEEP, remove_old
+from offline.publish.writer import Trained, push_tables, write_bundle
+from offline.report.page import Extras, Figures
+from offline.report.report import write_report
+from offline.report.report_figures import figures, summary
+from offline.training.logged_lists import with_served
+from offline.training.objective_rankers import fit_several, teacher
+from offline.training.objectives import Objectives, chosen
+from offline.training.rank_table import NEGATIVES, RankTable, collect, join
+from offline.training.rankers import RankConfig, fit_coarse, fit_fine
+from offline.training.replay import askers, build, moments, sample, with_outcome
+from offline.training.trained_rankers import Learned
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,13 +21,13 @@ import psutil
 import pytest
 import uvicorn
 
-from app.assemble import ITEM_TABLES
+from app.build import ITEM_TABLES
 from app.main import create
+from app.process.workers import PatientServer
 from app.service import Service
 from app.settings import CheckpointSettings, Settings
 from app.state.embedded import embedded_server
-from app.workers import PatientServer
-from offline.train import Choice, train
+from offline.commands.train import Choice, train
 
 USERS, ITEMS, RATINGS, DAYS = 150, 120, 6_000, 200
 START = 900_000_000  # unix seconds

@@ -9,7 +9,7 @@ from time import monotonic
 import numpy as np
 
 from app.artifacts import DAY, Models
-from app.catalogue import Catalogue, IdIndex, Texts
+from app.catalogue.catalogue import Catalogue, IdIndex, Texts
 from app.contracts import (
     ABSENT,
     NO_HISTORY,
@@ -25,11 +25,11 @@ from app.contracts import (
     StageError,
     Taste,
 )
-from app.features import CHANNELS
-from app.preferences import Preferences
+from app.event_weights import Preferences
+from app.features.views import CHANNELS
 from offline.data.dataset import Dataset, Log, Traits
 from offline.models.als import ALSConfig
-from offline.models.fit import RecallConfig, fit
+from offline.models.registry import RecallConfig, fit
 
 USERS, ITEMS, EVENTS = 60, 80, 1_500
 START = 900_000_000.0  # unix seconds

@@ -6,13 +6,13 @@ from functools import cache
 import numpy as np
 
 from app.artifacts import Factors, Models
-from app.assemble import Wiring
+from app.build import Wiring
 from app.contracts import Candidates, Matrix, Query
 from app.cpu import Cpu
-from app.features import FINE_VIEW, names
+from app.deadline import NO_HURRY
+from app.features.views import FINE_VIEW, names
 from app.funnel import Funnel
-from app.run import NO_HURRY
-from offline.replay import build
+from offline.training.replay import build
 from tests.fakes import ITEMS, history, query, random_pool, small_models
 
 EVENTS = {  # (item row, value, weight, time), newest first; the models are as of 9.0864e8

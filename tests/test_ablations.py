@@ -9,30 +9,31 @@ import orjson
 import pytest
 from typer.testing import CliRunner
 
-from app.assemble import UNTRAINED, Wiring
+from app.build import UNTRAINED, Wiring
 from app.contracts import NO_PROPOSAL
 from app.cpu import Cpu
-from app.features import CHANNELS, COARSE_VIEW, FINE_VIEW, names
+from app.deadline import NO_HURRY
+from app.features.views import CHANNELS, COARSE_VIEW, FINE_VIEW, names
 from app.recall.merge import merge
-from app.run import NO_HURRY
-from offline import ablate, ablated, cli
-from offline.ablate import build
-from offline.ablated import FILE, kept, summary, write
-from offline.ablations import AS_IT_IS, Ablation, ablations, cut, learn, without
+from benchmarks.ablations import command, results
+from benchmarks.ablations.ablations import AS_IT_IS, Ablation, ablations, cut, learn, without
+from benchmarks.ablations.command import build
+from benchmarks.ablations.results import FILE, kept, summary, write
+from offline import cli
 from offline.data.errors import DataError
 from offline.data.split import by_time
-from offline.evaluate.asked import ask_everyone, ndcg, padded, shown
-from offline.evaluate.rescored import cascade, rescored
-from offline.exam import Exam
-from offline.hybrids import HybridConfig, fit_hybrid
+from offline.evaluate.compare_rankers import rivals
+from offline.evaluate.funnel_answers import ask_everyone, ndcg, padded, shown
+from offline.evaluate.holdout import Exam
+from offline.evaluate.rerank_only import cascade, rescored
 from offline.job import JobConfig, prepare, replay
-from offline.learned import Learned
-from offline.models.fit import fit
-from offline.rank import RankConfig, fit_coarse, fit_fine
-from offline.replay import askers
-from offline.replay import build as assembled
-from offline.rivals import rivals
-from offline.table import join
+from offline.models.hybrids import HybridConfig, fit_hybrid
+from offline.models.registry import fit
+from offline.training.rank_table import join
+from offline.training.rankers import RankConfig, fit_coarse, fit_fine
+from offline.training.replay import askers
+from offline.training.replay import build as assembled
+from offline.training.trained_rankers import Learned
 from tests.fakes import SMALL, small_dataset
 
 DATASET = small_dataset()
@@ -170,22 +171,22 @@ def test_one_window_is_learned_from_and_the_test_judges(cpu):
 
 def test_where_nothing_can_be_learned_it_says_so(cpu, monkeypatch, tables):
     nothing = tables[0].take(np.empty(0, np.intp))
-    monkeypatch.setattr(ablate, "replay", lambda *_: nothing)
+    monkeypatch.setattr(command, "replay", lambda *_: nothing)
     with pytest.raises(DataError, match="More interactions"):
         build(DATASET, SPLIT, CONFIG, cpu)
 
 
 def test_the_command_writes_a_file_that_the_next_report_shows(data, tmp_path, monkeypatch):
     some = [Ablation("without channel ease", channel="ease"), Ablation("one window", windows=1)]
-    for module in (ablate, ablated):
+    for module in (command, results):
         monkeypatch.setattr(module, "ablations", lambda: iter(some))
-    monkeypatch.setattr(ablate, "by_time", partial(by_time, windows=2))
+    monkeypatch.setattr(command, "by_time", partial(by_time, windows=2))
     monkeypatch.setenv("REDIS_URL", "")
     settings = tmp_path / "quick.toml"
     settings.write_text("[rank]\nrounds = 6\nleast_rounds = 3\n")
     out = tmp_path / "out"
-    command = ["ablate", "--data", str(data), "--out", str(out), "--config", str(settings)]
-    told = CliRunner().invoke(cli.app, command)
+    line = ["ablate", "--data", str(data), "--out", str(out), "--config", str(settings)]
+    told = CliRunner().invoke(cli.app, line)
     assert told.exit_code == 0, told.output
     for words in ("without channel ease", "one window", "users, validation", "users, test", FILE):
         assert words in told.output.replace("\n", " ")

@@ -8,10 +8,10 @@ import orjson
 import pytest
 import redis
 
-from app.api.bodies import LARGEST
-from app.features import PERSONAL
-from app.state.events import Event, history_key, stream_key
-from app.state.live import TRENDING
+from app.api.body_limit import LARGEST
+from app.features.views import PERSONAL
+from app.state.counters import TRENDING
+from app.state.event_codec import Event, history_key, stream_key
 from tests.conftest import hosted, leisurely, until
 from tests.test_api_recommend import is_refused, stranger
 

@@ -6,7 +6,7 @@ from fastapi import FastAPI, HTTPException, Request
 
 from app.api import errors
 from app.api.errors import RefusalError, error
-from app.bundle import current
+from app.bundle.bundle import current
 from tests.conftest import hosted, leisurely
 
 

@@ -9,9 +9,9 @@ import pytest
 import redis
 
 from app.api import items as module
-from app.bundle import current
-from loadtest.items import Churn, Plan, told
-from offline.pointer import point_to
+from app.bundle.bundle import current
+from benchmarks.live_items import Churn, Plan, told
+from offline.publish.pointer import point_to
 from tests.conftest import hosted, leisurely, running, until
 from tests.test_service import another_version, serving
 

@@ -4,9 +4,9 @@ from uuid import uuid4
 
 import pytest
 
-from app.bundle import current, load
+from app.bundle.bundle import current, load
 from app.settings import PolicySettings
-from app.state.blocked import MOST, blocked_key
+from app.state.user_blocks import MOST, blocked_key
 from tests.conftest import hosted, leisurely, seen_by, until
 from tests.test_api_recommend import is_refused, stranger
 

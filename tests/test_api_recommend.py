@@ -6,11 +6,11 @@ from uuid import uuid4
 import orjson
 import pytest
 
-from app.api.answer import stages
-from app.bundle import current
+from app.api.response import stages
+from app.bundle.bundle import current
 from app.contracts import Request
-from app.features import CHANNELS, FINE_VIEW, PERSONAL, names
-from app.run import Run, Step
+from app.deadline import Run, Step
+from app.features.views import CHANNELS, FINE_VIEW, PERSONAL, names
 from app.settings import PolicySettings
 from tests.conftest import hosted, leisurely, seen_by
 

@@ -8,8 +8,8 @@ import orjson
 import pytest
 import redis
 
-from app.bundle import current
-from app.manifest import read_manifest
+from app.bundle.bundle import current
+from app.bundle.manifest import read_manifest
 from app.settings import PolicySettings
 from app.state.erasure import erase, swept
 from app.state.store import Store

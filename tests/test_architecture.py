@@ -10,10 +10,10 @@ import pytest
 ROOT = Path(__file__).parents[1]
 APP = sorted((ROOT / "app").rglob("*.py"))
 OURS = APP + [
-    p for part in ("offline", "loadtest", "quality") for p in sorted((ROOT / part).rglob("*.py"))
+    p for part in ("offline", "loadtest", "benchmarks") for p in sorted((ROOT / part).rglob("*.py"))
 ]
-READ_ENVIRONMENT = {"app/settings.py", "loadtest/served.py"}  # the second passes it on, unread
-CATCH_BROADLY = {"app/run.py"}
+READ_ENVIRONMENT = {"app/settings.py", "loadtest/service.py"}  # the second passes it on, unread
+CATCH_BROADLY = {"app/deadline.py"}
 PICKLERS = {"pickle", "cloudpickle", "dill", "joblib", "shelve", "marshal"}
 
 
@@ -61,7 +61,9 @@ def catches_broadly(path):
 @pytest.mark.parametrize("path", APP, ids=name)
 def test_the_service_imports_neither_the_training_job_nor_what_measures_it(path):
     assert not [
-        m for m in imports(path) if m.split(".")[0] in {"offline", "loadtest", "quality", "tests"}
+        m
+        for m in imports(path)
+        if m.split(".")[0] in {"offline", "loadtest", "benchmarks", "tests"}
     ]
 
 
@@ -71,7 +73,7 @@ def test_nothing_that_runs_imports_the_tests(path):
 
 
 def test_contracts_import_nothing_of_ours():
-    ours = {"app", "offline", "loadtest", "quality", "tests"}
+    ours = {"app", "offline", "loadtest", "benchmarks", "tests"}
     assert not [m for m in imports(ROOT / "app" / "contracts.py") if m.split(".")[0] in ours]
 
 

@@ -16,20 +16,20 @@ import polars as pl
 import pytest
 import redis
 
-from app.served.entry import Entry
+from app.request_log.entry_codec import Entry
 from app.settings import Settings
-from app.state.archiver import archiver_key, behind
+from app.state.archiver_status import archiver_key, behind
 from app.state.embedded import embedded_server
-from app.state.events import Event, stream_key
+from app.state.event_codec import Event, stream_key
 from app.state.impressions import shown_key
 from app.state.store import Store
 from offline.archive import drain as drain_module
 from offline.archive import files as files_module
-from offline.archive.command import alone, archive, folder_of
 from offline.archive.drain import Drain
 from offline.archive.files import Part, Shelf, Spans
 from offline.archive.rounds import Rounds, refuse_old
 from offline.archive.streams import EVENTS, SERVED, SHOWS, entry_of, said_of
+from offline.commands.archive import alone, archive, folder_of
 from offline.data.errors import DataError
 from tests.conftest import ROOT, clean_environment, hosted, leisurely, until
 from tests.test_api_recommend import stranger

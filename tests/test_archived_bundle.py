@@ -7,16 +7,16 @@ import numpy as np
 import pytest
 import redis
 
-from app.bundle import current, load
+from app.bundle.bundle import current, load
 from app.cpu import Cpu
-from app.state.events import stream_key
+from app.state.event_codec import stream_key
 from app.state.impressions import shown_key
-from offline.archive.command import archive, folder_of
-from offline.gate import GateConfig
-from offline.rerun.again import Reruns
-from offline.rerun.differences import differing
-from offline.rerun.tape import Tape
-from offline.train import Choice, train
+from offline.commands.archive import archive, folder_of
+from offline.commands.train import Choice, train
+from offline.evaluate.gate import GateConfig
+from offline.replay_log.differences import differing
+from offline.replay_log.replay import Reruns
+from offline.replay_log.stream_reader import Tape
 from tests.conftest import hosted, leisurely, until
 
 USERS = [f"u{n}" for n in range(30)]

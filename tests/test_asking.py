@@ -9,15 +9,15 @@ import typer
 from rich.console import Console
 from typer.testing import CliRunner
 
-from app.preferences import Preferences
+from app.event_weights import Preferences
+from benchmarks.quality import interviews, onboarding, ours
+from benchmarks.quality.interviews import OURS, POPULAR, RANDOM, newcomers, picks, questions
 from offline.data.dataset import Traits
 from offline.data.errors import DataError
 from offline.data.readers import Reading
 from offline.evaluate.rolling import rolling
-from offline.models.fit import fit
-from offline.replay import build
-from quality import asking, onboarding, ours
-from quality.asking import OURS, POPULAR, RANDOM, newcomers, picks, questions
+from offline.models.registry import fit
+from offline.training.replay import build
 from tests.fakes import SMALL, small_dataset
 
 ASKED = 6  # of the 80 items of the small world, so that something is left to be liked
@@ -26,7 +26,7 @@ ASKED = 6  # of the 80 items of the small world, so that something is left to be
 @pytest.fixture
 def small(monkeypatch):
     """The small data set, its window of newcomers, and models frozen before they came."""
-    monkeypatch.setattr(asking, "MOST", ASKED)
+    monkeypatch.setattr(interviews, "MOST", ASKED)
     monkeypatch.setattr(onboarding, "LENGTHS", (3, ASKED))
     monkeypatch.setattr(onboarding, "CUT", 0.02)
     dataset = small_dataset()

@@ -3,8 +3,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from app import assemble as assembling
-from app.assemble import (
+from app import build as assembling
+from app.build import (
     ITEM_TABLES,
     UNTRAINED,
     Sizes,
@@ -14,12 +14,12 @@ from app.assemble import (
     overall_share,
 )
 from app.cpu import Cpu
-from app.features import CHANNELS, COARSE_VIEW, FINE_VIEW, names
+from app.deadline import NO_HURRY
+from app.features.views import CHANNELS, COARSE_VIEW, FINE_VIEW, names
 from app.recall.item_table import ItemTable
 from app.recall.vectors import OffLoop
-from app.rerank.slate import Policy
-from app.run import NO_HURRY
-from offline.replay import build
+from app.rerank.slate_builder import Policy
+from offline.training.replay import build
 from tests.fakes import ITEMS, request, small_dataset, small_models
 
 MODELS = small_models()

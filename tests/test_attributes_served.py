@@ -9,18 +9,18 @@ import redis
 import typer
 from typer.testing import CliRunner
 
-from app.bundle import current, load
+from app.bundle.bundle import current, load
+from app.bundle.manifest import BundleError, read_manifest
 from app.cpu import Cpu
-from app.manifest import BundleError, read_manifest
-from app.served.log import served_key
+from app.request_log.writer import served_key
 from app.settings import Settings
-from offline.data.commands import doctor
-from offline.pointer import point_to
-from offline.rerun.again import Reruns
-from offline.rerun.differences import differing
-from offline.rerun.rebuilt import LostError
-from offline.rerun.tape import Tape
-from offline.train import Choice, train
+from offline.commands.data import doctor
+from offline.commands.train import Choice, train
+from offline.publish.pointer import point_to
+from offline.replay_log.differences import differing
+from offline.replay_log.replay import Reruns
+from offline.replay_log.state_rebuild import LostError
+from offline.replay_log.stream_reader import Tape
 from tests.conftest import hosted, leisurely, lines, until, world
 from tests.test_service import another_version, serving
 

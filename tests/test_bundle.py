@@ -6,10 +6,10 @@ import numpy as np
 import orjson
 import pytest
 
-from app.bundle import current, load
-from app.integrity import digest, sha256
-from app.manifest import BundleError, FileFact, read_manifest
-from app.rank.fine import Growth
+from app.bundle.bundle import current, load
+from app.bundle.integrity import digest, sha256
+from app.bundle.manifest import BundleError, FileFact, read_manifest
+from app.rank.blend import Growth
 
 
 def refusal(folder):

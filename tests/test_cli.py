@@ -10,14 +10,14 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
-from app.bundle import BundleError, current
-from app.serve import PortTakenError
+from app.bundle.bundle import BundleError, current
+from app.process.serve import PortTakenError
 from app.settings import Settings, SettingsError
 from app.state.server_process import ServerError
 from offline import cli
 from offline.data.errors import DataError
-from offline.gate import GateConfig
-from offline.gate_words import RefusedError
+from offline.evaluate.gate import GateConfig
+from offline.evaluate.gate_text import RefusedError
 from tests.conftest import COMMAND, ROOT, clean_environment, running, until, world, write_recbole
 
 
@@ -126,7 +126,7 @@ def test_what_the_gate_refused_is_one_sentence_and_status_3(capsys):
 
 def test_what_the_command_line_says_reaches_the_gate(monkeypatch, tmp_path):
     given = []
-    monkeypatch.setattr("offline.train.train", lambda *told, **_: given.append(told[2]))
+    monkeypatch.setattr("offline.commands.train.train", lambda *told, **_: given.append(told[2]))
     train = ("train", "--data", tmp_path, "--out", tmp_path)
     assert invoke(*train).exit_code == 0
     assert invoke(*train, "--force", "--margin", 0.1, "--keep", 3).exit_code == 0
@@ -183,7 +183,9 @@ def test_a_taken_port_is_told_at_once(taken, tmp_path):
 
 
 def test_the_demo_looks_at_the_port_before_it_trains(taken, tmp_path, monkeypatch):
-    monkeypatch.setattr("offline.demo.fetch_ml_100k", lambda _: pytest.fail("it began to work"))
+    monkeypatch.setattr(
+        "offline.commands.demo.fetch_ml_100k", lambda _: pytest.fail("it began to work")
+    )
     told = invoke("demo", "--out", tmp_path / "out", "--data", tmp_path, "--port", taken)
     assert told.exit_code == 1
     assert f"--port {taken + 1}" in told.stderr
@@ -191,7 +193,7 @@ def test_the_demo_looks_at_the_port_before_it_trains(taken, tmp_path, monkeypatc
 
 
 def test_without_the_training_libraries_there_are_fewer_commands(monkeypatch):
-    monkeypatch.setitem(sys.modules, "offline.data.commands", None)
+    monkeypatch.setitem(sys.modules, "offline.commands.data", None)
     before = len(cli.app.registered_commands)
     cli._add_training_commands()
     assert len(cli.app.registered_commands) == before

@@ -5,8 +5,8 @@ import math
 import numpy as np
 import pytest
 
-from app.columns.channels import AGREEMENT, CHANNEL, CHANNELS, PERSONAL
 from app.contracts import ABSENT
+from app.features.channels import AGREEMENT, CHANNEL, CHANNELS, PERSONAL
 from tests.fakes import ITEMS, random_pool
 from tests.scenes import CASES, EVENTS, close, columns, funnel, told
 from tests.scenes import case as made

@@ -8,12 +8,12 @@ import numpy as np
 import pytest
 
 from app.artifacts import DAY, HALF_LIVES
-from app.assemble import Wiring
-from app.columns.crowd import CROWD, EPOCH_YEAR, RELEASE, SEGMENT, YEAR
+from app.build import Wiring
 from app.cpu import Cpu
-from app.recall.crowd import TINY
-from app.run import NO_HURRY
-from offline.replay import build
+from app.deadline import NO_HURRY
+from app.features.popularity import CROWD, EPOCH_YEAR, RELEASE, SEGMENT, YEAR
+from app.recall.popularity import TINY
+from offline.training.replay import build
 from tests.fakes import ITEMS, random_pool, small_models
 from tests.scenes import CASES, EVENTS, close, columns, is_unknown, told
 from tests.scenes import case as made

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from app.artifacts import DAY
-from app.assemble import overall_share
-from app.columns.person import AFFINITY, CATEGORY, CLOCK, HABIT, USER
+from app.build import overall_share
+from app.features.user import AFFINITY, CATEGORY, CLOCK, HABIT, USER
 from tests.fakes import ITEMS, history, random_pool
 from tests.scenes import CASES, EVENTS, close, columns, funnel, is_unknown, told
 from tests.scenes import case as made

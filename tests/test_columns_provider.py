@@ -6,16 +6,16 @@ from collections import Counter
 import numpy as np
 import pytest
 
-from app.assemble import Wiring, overall_share, provider_share
-from app.bundle import load
-from app.columns.person import PROVIDER
+from app.build import Wiring, overall_share, provider_share
+from app.bundle.bundle import load
 from app.cpu import Cpu
-from app.features import FINE_VIEW, names
-from app.run import NO_HURRY
+from app.deadline import NO_HURRY
+from app.features.user import PROVIDER
+from app.features.views import FINE_VIEW, names
 from offline.data.doctor import examine
 from offline.data.readers import read
-from offline.publish import write_bundle
-from offline.replay import build
+from offline.publish.writer import write_bundle
+from offline.training.replay import build
 from tests.fakes import ITEMS, PROVIDERS, history, random_pool, request, small_models
 from tests.scenes import CASES, close, columns, funnel, is_unknown, told
 from tests.scenes import case as made

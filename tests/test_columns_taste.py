@@ -6,7 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from app.columns.taste import DISLIKED, NEARNESS, SESSION_GROUP, TASTE
+from app.features.similarity import DISLIKED, NEARNESS, SESSION_GROUP, TASTE
 from tests.fakes import ITEMS, history, random_pool
 from tests.scenes import CASES, EVENTS, close, columns, funnel, is_unknown, told
 from tests.scenes import case as made

@@ -10,17 +10,17 @@ import pytest
 import typer
 
 from app.artifacts import DAY
-from app.manifest import BundleError
-from app.rerank.slate import Policy
+from app.bundle.manifest import BundleError
+from app.rerank.slate_builder import Policy
 from app.settings import PolicySettings, Settings
 from offline.cli import one_sentence
+from offline.commands.train import Choice
 from offline.config import APART, ConfigError, checked, read, text
-from offline.gate import GateConfig
+from offline.evaluate.gate import GateConfig
 from offline.job import JobConfig
-from offline.models.fit import RecallConfig
-from offline.publish import write_bundle
-from offline.told import told
-from offline.train import Choice
+from offline.models.registry import RecallConfig
+from offline.publish.flatten_config import told
+from offline.publish.writer import write_bundle
 from tests.conftest import ROOT
 from tests.test_publish import trained_on_little
 
@@ -102,7 +102,7 @@ def test_every_setting_is_written_but_those_of_the_service_and_the_command():
 
 def test_every_number_says_what_it_may_be():
     unlimited = [name for name, hint in leaves(JobConfig) if hint in {int, float}]
-    assert unlimited == [], "give these one of app.limits as their type"
+    assert unlimited == [], "give these one of app.bounds as their type"
 
 
 @pytest.mark.parametrize(

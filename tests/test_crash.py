@@ -9,8 +9,8 @@ from types import SimpleNamespace
 import psutil
 import pytest
 
-from loadtest.crash import Outcome, Plan, run, show
-from loadtest.victims import Victims
+from benchmarks.crash import Outcome, Plan, run, show
+from benchmarks.killable_service import Victims
 
 
 @pytest.mark.e2e

@@ -9,7 +9,7 @@ import typer
 from rich.console import Console
 from typer.testing import CliRunner
 
-from offline.data import commands
+from offline.commands import data
 from offline.data.doctor import Diagnosis, examine
 from offline.data.doctor_view import render
 from offline.data.errors import DataError
@@ -130,8 +130,8 @@ def test_the_screen_shows_a_few_bad_rows_and_the_number_of_the_rest(tmp_path):
 @pytest.fixture
 def cli() -> typer.Typer:
     app = typer.Typer()
-    app.add_typer(commands.data, name="data")
-    app.command()(commands.doctor)
+    app.add_typer(data.data, name="data")
+    app.command()(data.doctor)
     return app
 
 
@@ -160,7 +160,7 @@ def test_a_command_that_fails_says_one_sentence_and_exits_1(tmp_path, cli):
 
 
 def test_getting_data_prints_the_terms_and_where_it_is(tmp_path, cli, monkeypatch):
-    monkeypatch.setattr(commands, "fetch_ml_100k", lambda folder: folder / "ml-100k")
+    monkeypatch.setattr(data, "fetch_ml_100k", lambda folder: folder / "ml-100k")
     result = CliRunner().invoke(cli, ["data", "get", "ml-100k", "--to", str(tmp_path)])
     assert result.exit_code == 0, result.output
     assert " ".join(TERMS.split()) in " ".join(result.output.split())
@@ -171,7 +171,7 @@ def test_getting_data_that_is_not_to_be_had_exits_1(tmp_path, cli, monkeypatch):
     def fail(folder: Path) -> Path:
         raise DataError("No way to get it.")
 
-    monkeypatch.setattr(commands, "fetch_ml_100k", fail)
+    monkeypatch.setattr(data, "fetch_ml_100k", fail)
     result = CliRunner().invoke(cli, ["data", "get", "ml-100k"])
     assert (result.exit_code, result.stderr.strip()) == (1, "No way to get it.")
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from app.state.events import Interpreter
+from app.state.event_codec import Interpreter
 from offline.data.errors import DataError
 from offline.data.readers import Reading, read
 from offline.data.schema import load_schema

@@ -6,10 +6,10 @@ import signal
 import pytest
 from rich.console import Console
 
-from app.bundle import current
+from app.bundle.bundle import current
 from app.settings import Settings
-from offline import demo as demo_module
-from offline.demo import _has_bundle, _show, demo
+from offline.commands import demo as demo_module
+from offline.commands.demo import _has_bundle, _show, demo
 from tests.conftest import (
     free_port,
     hosted,

@@ -5,14 +5,14 @@ import re
 import pytest
 from pydantic import BaseModel
 
-from app.columns.channels import PLACE_OFFSET, SIGNAL_CEILING, SIGNAL_FLOOR
-from app.columns.taste import NEAR_EVENTS
 from app.contracts import SESSION
-from app.features import CHANNELS, COARSE_VIEW, FINE_VIEW, PERSONAL, names
+from app.features.channels import PLACE_OFFSET, SIGNAL_CEILING, SIGNAL_FLOOR
+from app.features.similarity import NEAR_EVENTS
+from app.features.views import CHANNELS, COARSE_VIEW, FINE_VIEW, PERSONAL, names
 from app.observe.metrics import Metrics
 from app.recall.merge import RRF_OFFSET
 from app.settings import CheckpointSettings, PolicySettings, Settings
-from offline.evaluate.meanings import meaning
+from offline.report.feature_meanings import meaning
 from tests.conftest import ROOT
 
 DOCS = ROOT / "docs"

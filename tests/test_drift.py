@@ -6,12 +6,12 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from app.bundle import current, load
+from app.bundle.bundle import current, load
 from app.contracts import Selection
 from app.cpu import Cpu
-from app.features import FINE_VIEW, names
+from app.features.views import FINE_VIEW, names
 from app.observe import drift as module
-from app.observe import vigil as vigil_module
+from app.observe import drift_monitor as vigil_module
 from app.observe.drift import (
     SCORE,
     WATCHED,
@@ -23,8 +23,8 @@ from app.observe.drift import (
     read_reference,
     write_reference,
 )
+from app.observe.drift_monitor import Bounds, Vigil
 from app.observe.metrics import Metrics
-from app.observe.vigil import Bounds, Vigil
 from tests.conftest import USERS, hosted, leisurely, until
 from tests.fakes import pool
 

@@ -5,7 +5,7 @@ import subprocess
 import orjson
 import pytest
 
-from app.bundle import current
+from app.bundle.bundle import current
 from tests.conftest import COMMAND, ROOT, clean_environment, running, until, world, write_recbole
 
 pytestmark = pytest.mark.e2e

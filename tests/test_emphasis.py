@@ -6,10 +6,10 @@ from math import exp, inf
 import numpy as np
 import pytest
 
-from app.features import FINE_VIEW, names
-from offline.emphasis import BOUND, emphasised, inverse_propensity
-from offline.rank import RankConfig, fit_fine
-from offline.table import RankTable, join
+from app.features.views import FINE_VIEW, names
+from offline.training.rank_table import RankTable, join
+from offline.training.rankers import RankConfig, fit_fine
+from offline.training.sample_weights import BOUND, emphasised, inverse_propensity
 
 WIDTH = len(names(FINE_VIEW))
 LIKED, TASTE = (names(FINE_VIEW).index(name) for name in ("liked_infd", "taste_factors"))

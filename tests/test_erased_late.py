@@ -8,15 +8,15 @@ import polars as pl
 import pytest
 import redis
 
-from app.served.entry import Entry
-from app.served.log import served_key
-from app.served.record import ARRAYS
+from app.request_log.answer_record import ARRAYS
+from app.request_log.entry_codec import Entry
+from app.request_log.writer import served_key
 from app.state.impressions import Impressions, shown_key
-from app.state.people import erased_key
 from app.state.store import Store
-from offline.archive.command import archive, folder_of
+from app.state.user_store import erased_key
 from offline.archive.files import Shelf
 from offline.archive.streams import KINDS, SERVED, SHOWS
+from offline.commands.archive import archive, folder_of
 from tests.conftest import leisurely
 
 

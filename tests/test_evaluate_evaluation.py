@@ -6,16 +6,16 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from app.assemble import Wiring
+from app.build import Wiring
 from app.cpu import Cpu
-from app.features import CHANNELS
-from app.run import NO_HURRY
+from app.deadline import NO_HURRY
+from app.features.views import CHANNELS
 from offline.data.split import by_time
-from offline.evaluate.asked import LONGEST, padded, shown
 from offline.evaluate.evaluation import evaluate_funnel
-from offline.models.fit import RecallConfig, fit
-from offline.replay import Asker, ask, askers, build
-from offline.write_up import summary
+from offline.evaluate.funnel_answers import LONGEST, padded, shown
+from offline.models.registry import RecallConfig, fit
+from offline.report.report_figures import summary
+from offline.training.replay import Asker, ask, askers, build
 from tests.fakes import small_dataset
 
 METHODS = {"funnel", "popularity", "recency_popularity", *CHANNELS}

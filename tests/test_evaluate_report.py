@@ -12,14 +12,16 @@ import pytest
 from jinja2 import UndefinedError
 
 from app.artifacts import Segments
-from offline.evaluate import cold_plot, curves, segments, verdict, weak
+from benchmarks import new_user_plot
+from offline.evaluate import segments, weaknesses
 from offline.evaluate.attribution import Trace, attribute
 from offline.evaluate.compare import Background, evaluate
-from offline.evaluate.flow import losses
-from offline.evaluate.glossary import METRICS
-from offline.evaluate.report import render, write_report
 from offline.evaluate.rowsets import RowSets
-from offline.evaluate.svg import drawing, inline, panel
+from offline.report import curves, verdict
+from offline.report.flow import losses
+from offline.report.glossary import METRICS
+from offline.report.report import render, write_report
+from offline.report.svg import drawing, inline, panel
 
 U, N = 240, 900
 STRENGTHS = {  # how much of the truth each method sees, in place of trained models
@@ -402,26 +404,26 @@ def test_the_plain_words_are_those_of_the_figures(figures):
 
 def test_where_the_funnel_is_beaten_is_named_what_is_clear_first(figures):
     figures["segments"]["popularity"] = figures["segments"]["history"] = []
-    found = weak.weak_spots(figures)
+    found = weaknesses.weak_spots(figures)
     told = [(spot.where, spot.clear) for spot in found]
     assert told == [
         ("new users after 3 events", True),
         ("new users after 5 events", True),
         ("new users after 10 events", False),
     ]
-    said = weak.in_a_sentence(found)
+    said = weaknesses.in_a_sentence(found)
     assert "It clearly loses for new users after 3, 5 events" in said
     assert "in 1 of the groups looked at it is behind by what may be chance" in said
-    assert weak.in_a_sentence(found[:2]).endswith("after 3, 5 events.")
-    assert weak.in_a_sentence(found[2:]).startswith("It clearly loses nowhere; in 1")
-    assert "no group of users or items" in weak.in_a_sentence([])
+    assert weaknesses.in_a_sentence(found[:2]).endswith("after 3, 5 events.")
+    assert weaknesses.in_a_sentence(found[2:]).startswith("It clearly loses nowhere; in 1")
+    assert "no group of users or items" in weaknesses.in_a_sentence([])
     assert said in " ".join(Page(render(figures)).words).replace("  ", " ")
 
 
 def test_a_channel_or_a_list_that_is_better_over_all_is_named(figures):
     figures["methods"]["item_cf"]["ndcg@10"]["mean"] = 0.99
     figures["differences"]["item_cf"]["ndcg@10"]["difference"] = around(-0.3)
-    first = weak.weak_spots(figures)[0]
+    first = weaknesses.weak_spots(figures)[0]
     assert (first.where, first.rival) == ("all users of the headline", "item_cf alone")
     assert first.clear
 
@@ -436,21 +438,21 @@ def test_bands_of_users_and_items_in_which_it_is_beaten_are_named(figures):
         "popularity": [{**band, "band": "head", "count": 3}],
         "attributes": [{"name": "sex", "bands": [{**band, "band": "f"}]}],
     }
-    told = [(spot.where, spot.measure) for spot in weak.weak_spots(figures)]
+    told = [(spot.where, spot.measure) for spot in weaknesses.weak_spots(figures)]
     assert told == [
         ("users known by “10-49 events”", "NDCG@10"),
         ("users of sex “f”", "NDCG@10"),
         ("items of popularity “head”", "recall@10"),
     ]
-    found = weak.weak_spots(figures) * 2
-    assert weak.in_a_sentence(found).endswith("; users known by “10-49 events” and 2 more.")
+    found = weaknesses.weak_spots(figures) * 2
+    assert weaknesses.in_a_sentence(found).endswith("; users known by “10-49 events” and 2 more.")
 
 
 def test_if_nothing_is_better_anywhere_the_page_says_so(figures):
     for spot in ("history", "popularity", "attributes"):
         figures["segments"][spot] = []
     figures["cold_curve"] = []
-    assert weak.weak_spots(figures) == []
+    assert weaknesses.weak_spots(figures) == []
     page = " ".join(Page(render(figures)).words)
     assert page.count("In no group of users or items looked at here") == 2
 
@@ -469,7 +471,7 @@ def test_a_folder_that_cannot_be_written_is_an_error(figures, tmp_path: Path):
 
 def test_the_new_user_curve_of_a_report_is_told_and_drawn_by_itself(figures, tmp_path, capsys):
     (tmp_path / "report.json").write_bytes(orjson.dumps(figures))
-    cold_plot.main(tmp_path, tmp_path / "docs" / "curve.svg")
+    new_user_plot.main(tmp_path, tmp_path / "docs" / "curve.svg")
     drawn = (tmp_path / "docs" / "curve.svg").read_text()
     assert drawn.startswith("<svg")
     assert "--funnel:" in drawn

@@ -7,21 +7,21 @@ import numpy as np
 import pytest
 
 from app.artifacts import HALF_LIVES
-from app.assemble import Wiring
+from app.build import Wiring
 from app.contracts import NO_HISTORY
 from app.cpu import Cpu
-from app.features import CHANNELS
-from app.rerank.slate import Policy
-from app.run import NO_HURRY
-from app.state.live import Live
+from app.deadline import NO_HURRY
+from app.features.views import CHANNELS
+from app.rerank.slate_builder import Policy
+from app.state.counters import Live
 from offline.data.dataset import Log
 from offline.data.split import by_time
-from offline.evaluate import calibration, cold, reach, regimes
-from offline.evaluate.asked import Asked, ask_everyone, ndcg, padded, shown
+from offline.evaluate import calibration, new_user_curve, recall_ceiling, time_regimes
 from offline.evaluate.compare import Background
+from offline.evaluate.funnel_answers import Asked, ask_everyone, ndcg, padded, shown
 from offline.evaluate.policies import policy_prices, trade_off
-from offline.models.fit import fit
-from offline.replay import Asker, askers, build
+from offline.models.registry import fit
+from offline.training.replay import Asker, askers, build
 from tests.fakes import SMALL, KeepOrder, rows, small_dataset
 
 DATASET = small_dataset()
@@ -138,8 +138,8 @@ def test_a_reranker_without_policies_has_no_prices(asked, models):
 
 
 async def test_more_candidates_reach_more_of_what_is_relevant(asked):
-    found = await reach.reach(asked)
-    assert [point["candidates"] for point in found] == list(reach.SIZES)
+    found = await recall_ceiling.reach(asked)
+    assert [point["candidates"] for point in found] == list(recall_ceiling.SIZES)
     recall = [point["recall"] for point in found]
     assert recall == sorted(recall)
     sizes = asked.relevant.sizes
@@ -153,18 +153,18 @@ async def test_more_candidates_reach_more_of_what_is_relevant(asked):
 
 async def test_channels_are_widened_for_more_candidates(asked):
     narrow = replace(asked, funnel=replace(asked.funnel, recall_limit=2))
-    assert await reach.reach(narrow) == await reach.reach(asked)
+    assert await recall_ceiling.reach(narrow) == await recall_ceiling.reach(asked)
 
 
 async def test_the_best_candidates_are_those_that_many_channels_place_high(asked, monkeypatch):
-    monkeypatch.setattr(reach, "SIZES", (5, 80))
-    monkeypatch.setattr(reach, "USERS", 12)
+    monkeypatch.setattr(recall_ceiling, "SIZES", (5, 80))
+    monkeypatch.setattr(recall_ceiling, "USERS", 12)
     few = asked.sample(12)
     hits = [
         np.isin(user.relevant, slate.merged.top(5).rows).mean()
         for user, slate in zip(few.users, few.slates, strict=True)
     ]
-    assert (await reach.reach(asked))[0]["recall"] == pytest.approx(np.mean(hits))
+    assert (await recall_ceiling.reach(asked))[0]["recall"] == pytest.approx(np.mean(hits))
 
 
 # new users
@@ -174,20 +174,20 @@ async def test_the_best_candidates_are_those_that_many_channels_place_high(asked
 def asked_with(monkeypatch):
     """Keeps every answer to the cold curve's requests, and makes the curve short."""
     slates = []
-    ask_once = cold.ask_once
+    ask_once = new_user_curve.ask_once
 
     async def spied(funnel, request):
         slates.append(await ask_once(funnel, request))
         return slates[-1]
 
-    monkeypatch.setattr(cold, "ask_once", spied)
-    monkeypatch.setattr(cold, "REVEALED", (0, 1, 3))
-    monkeypatch.setattr(cold, "FEWEST", 5)
+    monkeypatch.setattr(new_user_curve, "ask_once", spied)
+    monkeypatch.setattr(new_user_curve, "REVEALED", (0, 1, 3))
+    monkeypatch.setattr(new_user_curve, "FEWEST", 5)
     return slates
 
 
 async def test_the_curve_is_of_the_same_new_users_throughout(asked, models, asked_with):
-    points = await cold.cold_curve(asked, models.popularity)
+    points = await new_user_curve.cold_curve(asked, models.popularity)
     assert [point["events"] for point in points] == [0, 1, 3]
     assert len({point["users"] for point in points}) == 1
     assert 5 <= points[0]["users"] < (asked.events == 0).sum()
@@ -202,7 +202,7 @@ async def test_the_curve_is_of_the_same_new_users_throughout(asked, models, aske
 
 
 async def test_a_request_knows_the_events_revealed_and_no_later_moment(asked, models, asked_with):
-    points = await cold.cold_curve(asked, models.popularity)
+    points = await new_user_curve.cold_curve(asked, models.popularity)
     assert len(asked_with) == 3 * points[0]["users"]
     window = DATASET.log.between(CUT, np.inf)
     for at, slate in enumerate(asked_with):
@@ -215,7 +215,7 @@ async def test_a_request_knows_the_events_revealed_and_no_later_moment(asked, mo
 
 
 async def test_what_comes_after_the_events_revealed_changes_no_answer(asked, models, asked_with):
-    await cold.cold_curve(asked, models.popularity)
+    await new_user_curve.cold_curve(asked, models.popularity)
     before = [slate.chosen.pool.rows.tolist() for slate in asked_with]
     asked_with.clear()
     log = DATASET.log
@@ -226,7 +226,7 @@ async def test_what_comes_after_the_events_revealed_changes_no_answer(asked, mod
     shuffled = replace(DATASET, log=replace(log, items=items.astype(np.int32)))
     users = [replace(user, relevant=np.arange(len(DATASET.catalogue))) for user in asked.users]
     other = replace(asked, dataset=shuffled, users=users)
-    await cold.cold_curve(other, models.popularity)
+    await new_user_curve.cold_curve(other, models.popularity)
     after = [slate.chosen.pool.rows.tolist() for slate in asked_with]
     assert len(set(map(str, before))) > 3
     assert set(map(str, before)) <= set(map(str, after))
@@ -235,8 +235,8 @@ async def test_what_comes_after_the_events_revealed_changes_no_answer(asked, mod
 async def test_where_few_have_a_whole_curve_each_point_has_its_own_users(
     asked, models, asked_with, monkeypatch
 ):
-    monkeypatch.setattr(cold, "FEWEST", 1_000)
-    points = await cold.cold_curve(asked, models.popularity)
+    monkeypatch.setattr(new_user_curve, "FEWEST", 1_000)
+    points = await new_user_curve.cold_curve(asked, models.popularity)
     users = [point["users"] for point in points]
     assert users == sorted(users, reverse=True)
     assert users[0] == (asked.events == 0).sum() > users[-1]
@@ -244,7 +244,7 @@ async def test_where_few_have_a_whole_curve_each_point_has_its_own_users(
 
 async def test_without_new_users_there_is_no_curve(asked, models):
     warm = asked.take(np.flatnonzero(asked.events > 0))
-    assert await cold.cold_curve(warm, models.popularity) == []
+    assert await new_user_curve.cold_curve(warm, models.popularity) == []
 
 
 # moments
@@ -252,7 +252,7 @@ async def test_without_new_users_there_is_no_curve(asked, models):
 
 async def test_users_come_at_a_moment_of_their_own_and_so_does_the_crowd(asked, monkeypatch):
     seen = []
-    ask_once = regimes.ask_once
+    ask_once = time_regimes.ask_once
 
     async def spied(funnel, request):
         live = funnel.profiles.live
@@ -260,11 +260,11 @@ async def test_users_come_at_a_moment_of_their_own_and_so_does_the_crowd(asked, 
         seen.append((slate.query, live.liked[-1].copy(), live.now))
         return slate
 
-    monkeypatch.setattr(regimes, "ask_once", spied)
-    at_cut, own = await regimes.regimes(asked)
+    monkeypatch.setattr(time_regimes, "ask_once", spied)
+    at_cut, own = await time_regimes.regimes(asked)
     assert (at_cut["name"], own["name"]) == ("as of the cut", "at their own moment")
     assert at_cut["users"] == own["users"] == len(seen) == len(asked)
-    assert at_cut["methods"].keys() == own["methods"].keys() == {"funnel", *regimes.CROWD}
+    assert at_cut["methods"].keys() == own["methods"].keys() == {"funnel", *time_regimes.CROWD}
     assert [now for _, _, now in seen] == sorted(now for _, _, now in seen)
     assert len({now for _, _, now in seen}) > 10
     names = DATASET.users.names(np.arange(len(DATASET.users)))
@@ -278,8 +278,8 @@ async def test_users_come_at_a_moment_of_their_own_and_so_does_the_crowd(asked, 
 async def test_the_crowds_lists_are_of_what_users_have_not_seen(asked):
     live = Live(asked.funnel.profiles.models.popularity)
     slate = next(slate for slate in asked.slates if slate.query.excluded.any())
-    found = regimes._crowd(live, slate)
-    for name, half_life in regimes.CROWD.items():
+    found = time_regimes._crowd(live, slate)
+    for name, half_life in time_regimes.CROWD.items():
         liked = live.liked[HALF_LIVES.index(half_life)].astype(np.float32)
         free = np.flatnonzero(~slate.query.excluded & (liked > 0))
         assert set(found[name].tolist()) <= set(free.tolist())
@@ -289,7 +289,7 @@ async def test_the_crowds_lists_are_of_what_users_have_not_seen(asked):
 async def test_the_crowd_is_put_back_as_it_was(asked):
     live = asked.funnel.profiles.live
     before = live.now, live.liked.copy(), live.trending()
-    await regimes.regimes(asked)
+    await time_regimes.regimes(asked)
     assert live.now == before[0] == CUT
     assert np.array_equal(live.liked, before[1])
     assert live.trending().rows.tolist() == before[2].rows.tolist()
@@ -299,7 +299,7 @@ async def test_the_crowd_is_put_back_as_it_was(asked):
 
 
 async def test_asked_at_the_cut_the_funnel_has_its_headline(asked):
-    at_cut, _ = await regimes.regimes(asked)
+    at_cut, _ = await time_regimes.regimes(asked)
     ten = padded([rows[:10] for rows in shown(asked.funnel, asked.slates)], 10)
     headline = ndcg(ten, asked.relevant).mean()
     assert at_cut["methods"]["funnel"]["mean"] == pytest.approx(headline)
@@ -310,8 +310,8 @@ async def test_asked_at_the_cut_the_funnel_has_its_headline(asked):
 def test_who_has_nothing_left_to_choose_comes_at_the_cut(asked):
     user = asked.users[0]
     nothing = replace(user, relevant=rows(len(DATASET.catalogue) + 5))
-    moved = regimes._at_own_moment(asked.take(np.array([0])))
-    stayed = regimes._at_own_moment(replace(asked.take(np.array([0])), users=[nothing]))
+    moved = time_regimes._at_own_moment(asked.take(np.array([0])))
+    stayed = time_regimes._at_own_moment(replace(asked.take(np.array([0])), users=[nothing]))
     assert moved[0].at >= CUT
     assert stayed == [nothing]
     assert stayed[0].since is NO_HISTORY

@@ -8,8 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from app.rerank.exploration import DRAWS, Offer, epsilon_greedy, greedy, thompson, ucb
-from app.rerank.slate import Policy, SlateMaker
-from app.state.live import Live
+from app.rerank.slate_builder import Policy, SlateMaker
+from app.state.counters import Live
 from tests.fakes import pool, query, rows, small_models
 
 MODELS = small_models()

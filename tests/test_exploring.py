@@ -2,12 +2,12 @@
 
 from functools import partial
 
+from benchmarks.quality import ours
+from benchmarks.quality.exploring import PLAIN, WAYS, ask, judged, table
 from offline.data.split import by_time
 from offline.evaluate.rolling import rolling
 from offline.job import JobConfig
-from offline.rank import RankConfig
-from quality import ours
-from quality.exploring import PLAIN, WAYS, ask, judged, table
+from offline.training.rankers import RankConfig
 from tests.fakes import SMALL, small_dataset
 
 

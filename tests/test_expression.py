@@ -7,10 +7,9 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from app import attributes
-from app.attributes import Numbers, Words, kinds
-from app.catalogue import Catalogue, IdIndex, Texts
-from app.rerank.expression import LONGEST, MOST, Filter, FilterError, parse
+from app.catalogue.attributes import Numbers, Words, kinds
+from app.catalogue.catalogue import Catalogue, IdIndex, Texts, attributes
+from app.expressions.item_filter import LONGEST, MOST, Filter, FilterError, parse
 
 CATALOGUE = Catalogue(
     ids=IdIndex.of(["a", "b", "c", "d"]),

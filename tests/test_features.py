@@ -6,14 +6,14 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from app.assemble import Wiring
-from app.columns.channels import CHANNELS
-from app.columns.scene import Scene
+from app.build import Wiring
 from app.contracts import Candidates
 from app.cpu import Cpu
-from app.features import COARSE_VIEW, FINE_VIEW, names, view_hash
-from app.run import NO_HURRY
-from offline.replay import build
+from app.deadline import NO_HURRY
+from app.features.channels import CHANNELS
+from app.features.context import Scene
+from app.features.views import COARSE_VIEW, FINE_VIEW, names, view_hash
+from offline.training.replay import build
 from tests.fakes import ITEMS, history, random_pool, request, small_models
 from tests.scenes import CASES, EVENTS, KINDS, case, funnel, models, told
 
@@ -44,9 +44,9 @@ def test_a_view_of_other_columns_or_formulas_has_another_fingerprint(monkeypatch
     one = view_hash()
     assert one == view_hash()
     assert len(one) == 16
-    monkeypatch.setattr("app.features.FORMULAS", "another")
+    monkeypatch.setattr("app.features.views.FORMULAS", "another")
     two = view_hash()
-    monkeypatch.setattr("app.features.FINE_VIEW", FINE_VIEW[:-1])
+    monkeypatch.setattr("app.features.views.FINE_VIEW", FINE_VIEW[:-1])
     assert len({one, two, view_hash()}) == 3
 
 

@@ -4,10 +4,10 @@ from dataclasses import replace
 
 import numpy as np
 
-from app.bundle import load
+from app.bundle.bundle import load
 from offline.data.readers import MAX_BAD_SHARE
 from offline.data.readers import read as read_data
-from offline.publish import write_bundle
+from offline.publish.writer import write_bundle
 from tests.fakes import ITEMS
 from tests.test_columns_provider import LOG, trained_on_little
 

@@ -9,25 +9,25 @@ import pytest
 import redis
 from typer.testing import CliRunner
 
-from app.bundle import current, load
-from app.features import FINE_VIEW, names, view_hash
-from app.preferences import Preferences
-from app.served.log import served_key
+from app.bundle.bundle import current, load
+from app.event_weights import Preferences
+from app.features.views import FINE_VIEW, names, view_hash
+from app.request_log.writer import served_key
 from app.settings import Settings
 from app.state.impressions import shown_key
-from app.state.people import digest
+from app.state.user_store import digest
 from offline import cli
-from offline.archive.command import archive, folder_of
-from offline.archive.erased import FILE, Erased, purge
+from offline.archive.archived_dataset import archived, served
+from offline.archive.erased_users import FILE, Erased, purge
 from offline.archive.files import Shelf
-from offline.archive.lessons import archived, served
 from offline.archive.streams import EVENTS, SERVED, STREAMS
+from offline.commands.archive import archive, folder_of
+from offline.commands.train import Choice, train
 from offline.data.errors import DataError
 from offline.data.readers import read
-from offline.gate import GateConfig
-from offline.served import with_served
-from offline.table import NOWHERE, RankTable
-from offline.train import Choice, train
+from offline.evaluate.gate import GateConfig
+from offline.training.logged_lists import with_served
+from offline.training.rank_table import NOWHERE, RankTable
 from tests.conftest import hosted, leisurely, until
 
 GONE, FRIEND, NEWCOMER = "u7", "u8", "newcomer-with-a-name"

@@ -5,11 +5,11 @@ import pytest
 
 from app.contracts import NO_HISTORY, StageError
 from app.cpu import Cpu
+from app.deadline import NO_HURRY, Checkpoints, Run
 from app.funnel import Funnel, RankStage
-from app.profile import Profiles
-from app.recall.crowd import Crowd
-from app.run import NO_HURRY, Checkpoints, Run
-from app.state.live import Live
+from app.query_builder import Profiles
+from app.recall.popularity import Crowd
+from app.state.counters import Live
 from tests.fakes import (
     ITEMS,
     Broken,

@@ -11,28 +11,28 @@ import orjson
 import pytest
 from typer.testing import CliRunner
 
-from app.assemble import UNTRAINED, Rankers, Wiring
-from app.bundle import current, read_rankers
+from app.build import UNTRAINED, Rankers, Wiring
+from app.bundle.bundle import current, read_rankers
+from app.bundle.manifest import GateFact, parse
 from app.cpu import Cpu
-from app.features import CHANNELS
-from app.manifest import GateFact, parse
-from app.rank.fine import Fine
-from app.rank.grown import Grown
+from app.deadline import NO_HURRY
+from app.features.views import CHANNELS
+from app.rank.blend import Fine
+from app.rank.gbdt import Grown
 from app.rank.logistic import Logistic
-from app.run import NO_HURRY
 from app.settings import Settings
 from offline import cli, job
+from offline.commands.train import Choice
 from offline.data.readers import read
 from offline.data.split import by_time
 from offline.evaluate.compare import Background, evaluate
+from offline.evaluate.gate import GateConfig, against_incumbent, floors, judge
+from offline.evaluate.gate_text import IN_SERVICE, Measured, check, refusal, remarks
+from offline.evaluate.production_bundle import Incumbent, incumbent, leak
 from offline.evaluate.rowsets import RowSets
-from offline.gate import GateConfig, against_incumbent, floors, judge
-from offline.gate_words import IN_SERVICE, Measured, check, refusal, remarks
-from offline.incumbent import Incumbent, incumbent, leak
 from offline.job import prepare
-from offline.learned import Learned
-from offline.publish import write_rankers
-from offline.train import Choice
+from offline.publish.writer import write_rankers
+from offline.training.trained_rankers import Learned
 from tests.test_bundle import edit_manifest
 
 CONFIG = GateConfig()

@@ -5,11 +5,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from app.features import FINE_VIEW, names
-from app.rank.fine import EVENTS, HALF, Fine, Growth
-from offline.growth import FEWEST, HALVES, Predicted, fit_growth, predicted, sentence
-from offline.rank import RankConfig, fit_fine
-from offline.table import RankTable
+from app.features.views import FINE_VIEW, names
+from app.rank.blend import EVENTS, HALF, Fine, Growth
+from offline.training.blend_share import FEWEST, HALVES, Predicted, fit_growth, predicted, sentence
+from offline.training.rank_table import RankTable
+from offline.training.rankers import RankConfig, fit_fine
 
 SIZE = 30  # rows of a pool
 WIDTH = len(names(FINE_VIEW))
@@ -146,7 +146,7 @@ def test_a_training_with_positions_learns_it_as_well():
 
 def test_what_is_learned_decides_the_scores(monkeypatch):
     windows = [window(seed) for seed in range(2)]
-    monkeypatch.setattr("offline.rank.fit_growth", lambda _: Growth(5.0, 40, 0.1, 0.01))
+    monkeypatch.setattr("offline.training.rankers.fit_growth", lambda _: Growth(5.0, 40, 0.1, 0.01))
     fine = fit_fine(windows, QUICK, 0)
     features = window(2).features
     share = 50 / 55

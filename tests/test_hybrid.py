@@ -7,18 +7,18 @@ import numpy as np
 import orjson
 import pytest
 
-from app.bundle import load, read_rankers
+from app.bundle.bundle import load, read_rankers
+from app.bundle.manifest import BundleError
 from app.contracts import Scorer
-from app.features import CHANNELS, FINE_VIEW, PERSONAL, names
-from app.manifest import BundleError
-from app.rank.fine import Fine
+from app.features.views import CHANNELS, FINE_VIEW, PERSONAL, names
+from app.rank.blend import Fine
 from app.rank.hybrid import EVENTS, HYBRID, Hybrid, read_hybrid, write_hybrid
-from offline.evaluate.grouped import grouped_ndcg
-from offline.hybrids import BANDS, CROWD, MAKERS, SAID, SWITCHES, HybridConfig, fit_hybrid
-from offline.listwise import Pools, listwise
-from offline.publish import write_bundle
-from offline.rank import RISING
-from offline.table import RankTable
+from offline.evaluate.grouped_metrics import grouped_ndcg
+from offline.models.hybrids import BANDS, CROWD, MAKERS, SAID, SWITCHES, HybridConfig, fit_hybrid
+from offline.publish.writer import write_bundle
+from offline.training.listwise import Pools, listwise
+from offline.training.rank_table import RankTable
+from offline.training.rankers import RISING
 from tests.test_publish import trained_on_little
 
 VIEW = list(names(FINE_VIEW))

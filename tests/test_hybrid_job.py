@@ -5,18 +5,18 @@ from dataclasses import replace
 import orjson
 import pytest
 
-from app.bundle import current, load
-from app.manifest import parse
+from app.bundle.bundle import current, load
+from app.bundle.manifest import parse
 from app.rank.hybrid import Hybrid
 from app.settings import Settings
+from offline.commands.train import Choice
 from offline.config import read as read_config
 from offline.config import text
 from offline.data.readers import read
-from offline.hybrids import HybridConfig
 from offline.job import JobConfig, Phases, run
-from offline.rank import RankConfig
-from offline.sides import side
-from offline.train import Choice
+from offline.models.hybrids import HybridConfig
+from offline.report.compared_bundles import side
+from offline.training.rankers import RankConfig
 from tests.conftest import hosted, leisurely, world, write_recbole
 
 QUICK = RankConfig(rounds=4, least_rounds=2)

@@ -15,12 +15,12 @@ import redis
 from rich.console import Console
 from typer.testing import CliRunner
 
-from app.state.events import history_key, stream_key
-from offline import importing
+from app.state.event_codec import history_key, stream_key
 from offline.cli import app
+from offline.commands import import_events as import_module
+from offline.commands.import_events import BAD, NOTE, import_events
 from offline.data.errors import DataError
-from offline.events_file import read_source
-from offline.importing import BAD, NOTE, import_events
+from offline.data.event_files import read_source
 from tests.conftest import COMMAND, ROOT, clean_environment, until
 
 QUIET = Console(quiet=True)
@@ -185,14 +185,14 @@ def test_what_a_proxy_says_in_html_is_asked_again_or_told_in_a_sentence(
         monkeypatch.setattr(Proxy, "statuses", [status])
         with pytest.raises(DataError, match=said):
             import_events(read_source(path, None), proxy, QUIET)
-    monkeypatch.setattr(importing, "PATIENCE", 0.0)
+    monkeypatch.setattr(import_module, "PATIENCE", 0.0)
     monkeypatch.setattr(Proxy, "statuses", [502])
     with pytest.raises(DataError, match=r"502 .* run the same command again"):
         import_events(read_source(path, None), proxy, QUIET)
 
 
 def test_a_service_that_stays_away_is_told_in_a_sentence(tmp_path, monkeypatch):
-    monkeypatch.setattr(importing, "PATIENCE", 0.0)
+    monkeypatch.setattr(import_module, "PATIENCE", 0.0)
     path = tmp_path / "likes.csv"
     path.write_text("user,item\nu,i1\n")
     with pytest.raises(DataError, match="run the same command again"):

@@ -8,19 +8,19 @@ import numpy as np
 import pytest
 from rich.console import Console
 
-from app.assemble import Wiring, flat_index
-from app.bundle import load
+from app.build import Wiring, flat_index
+from app.bundle.bundle import load
 from app.cpu import Cpu
-from app.profile import Profiles
-from app.run import NO_HURRY
+from app.deadline import NO_HURRY
+from app.query_builder import Profiles
 from app.settings import Settings
-from app.state.live import Live
-from offline import index as indexes
+from app.state.counters import Live
+from offline.commands.train import Choice, _tell_index, train
 from offline.data.errors import DataError
-from offline.index import KINDS, IndexConfig, chosen, indexing, make_index, offered
-from offline.index_loss import index_losses, served_losses, tastes
-from offline.replay import build
-from offline.train import Choice, _tell_index, train
+from offline.publish.index import KINDS, IndexConfig, chosen, indexing, make_index, offered
+from offline.publish.index_loss import index_losses, served_losses, tastes
+from offline.publish.writer import index as indexes
+from offline.training.replay import build
 from tests.conftest import world, write_recbole
 from tests.fakes import request, small_models
 from tests.test_job import SMALL

@@ -3,8 +3,17 @@
 import numpy as np
 import pytest
 
-from app import attributes
-from app.attributes import LONGEST_TEXT, MOST, Numbers, Words, accepted, is_name, kinds, listed
+from app.catalogue.attributes import (
+    LONGEST_TEXT,
+    MOST,
+    Numbers,
+    Words,
+    accepted,
+    is_name,
+    kinds,
+    listed,
+)
+from app.catalogue.catalogue import attributes
 from offline.data.doctor import examine
 from offline.data.errors import DataError
 from offline.data.readers import read

@@ -8,15 +8,15 @@ import orjson
 import pytest
 import redis
 
-from app.bundle import current, load, read_manifest
+from app.bundle.bundle import current, load, read_manifest
 from app.cpu import Cpu
-from app.features import CHANNELS, FINE_VIEW, names
+from app.features.views import CHANNELS, FINE_VIEW, names
 from app.settings import PolicySettings, Settings
+from offline.commands.train import PHASES, Choice, train
 from offline.data.errors import DataError
 from offline.data.readers import TooManyBadRowsError, read
-from offline.gate import GateConfig
+from offline.evaluate.gate import GateConfig
 from offline.job import JobConfig, Phases, run
-from offline.train import PHASES, Choice, train
 from tests.conftest import (
     RATINGS,
     START,

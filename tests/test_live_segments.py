@@ -4,8 +4,8 @@ import orjson
 import pytest
 import redis
 
-from app.state.events import stream_key
-from app.state.people import attributes_key
+from app.state.event_codec import stream_key
+from app.state.user_store import attributes_key
 from tests.conftest import hosted, leisurely
 
 WARDS = 40  # likes in all of one item: the made-up world is small, and the prior 5,000

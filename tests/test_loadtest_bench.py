@@ -11,7 +11,7 @@ import psutil  # type: ignore[import-untyped]
 import pytest
 from rich.console import Console
 
-from loadtest.bench import Cores, Result, Spent, Turn, ask, show
+from benchmarks.request_cost.bench import Cores, Result, Spent, Turn, ask, show
 from tests.loadtest_target import Behaviour, target
 
 KERNELS = ["FAISS search", "coarse product", "LightGBM predict", "MMR", "Redis round trip"]
@@ -40,7 +40,7 @@ def out(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.mark.e2e
 def test_the_bench_prints_floor_service_and_ratio_and_writes_them(out: Path) -> None:
     ended = subprocess.run(
-        f"{sys.executable} -m loadtest.bench --out {out} --requests 24 "
+        f"{sys.executable} -m benchmarks.request_cost.bench --out {out} --requests 24 "
         f"--result {out}/bench.json".split(),
         capture_output=True,
         text=True,

@@ -8,9 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app.state.embedded import embedded_server
-from loadtest.live import Click, overlap, show
-from loadtest.memory import KEPT, weigh
-from quality.social import arriving
+from benchmarks.live_events import Click, overlap, show
+from benchmarks.memory import KEPT, weigh
+from benchmarks.quality.social import arriving
 from tests.fakes import small_dataset
 
 LISTS = st.permutations([*"abcdefghij"])

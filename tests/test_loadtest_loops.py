@@ -15,7 +15,7 @@ from loadtest.connection import Client
 from loadtest.open_loop import Plan, measure
 from loadtest.report import Summary, Tally, show
 from loadtest.run import Closed, locust
-from loadtest.served import NotServingError, free_port, pinned, served
+from loadtest.service import NotServingError, free_port, pinned, served
 from loadtest.traffic import Call, Traffic
 from tests.loadtest_target import Behaviour, target
 
@@ -237,8 +237,8 @@ def test_a_service_that_ignores_the_signal_is_killed(
     program.write_text("#!/bin/sh\ntrap '' TERM\nwhile :; do sleep 0.1; done\n")
     program.chmod(0o755)
     monkeypatch.setattr(sys, "executable", str(tmp_path / "python"))
-    monkeypatch.setattr("loadtest.served.READY_WITHIN", 0.5)
-    monkeypatch.setattr("loadtest.served.END_WITHIN", 0.3)
+    monkeypatch.setattr("loadtest.service.READY_WITHIN", 0.5)
+    monkeypatch.setattr("loadtest.service.END_WITHIN", 0.3)
     began = time.monotonic()
     with pytest.raises(NotServingError), served(tmp_path):
         pass

@@ -3,10 +3,10 @@ from dataclasses import fields, replace
 import numpy as np
 import pytest
 
-from app.catalogue import IdIndex
+from app.catalogue.catalogue import IdIndex
 from offline.data.dataset import Dataset, Log, Traits
 from offline.models import users
-from offline.models.fit import RecallConfig, fit
+from offline.models.registry import RecallConfig, fit
 from tests.test_models_content import catalogue
 from tests.test_models_interactions import DAY, EMPTY, SHAPE, constant, log_of, random_log
 

@@ -4,12 +4,12 @@ import numpy as np
 import pytest
 
 from app.artifacts import Content
-from app.assemble import flat_index
+from app.build import flat_index
 from app.contracts import Taste
 from app.recall.vectors import Vectors
+from offline.models.cold_items import PlacementConfig, place
 from offline.models.factors import factors
-from offline.models.fit import RecallConfig, fit
-from offline.models.placed import PlacementConfig, place
+from offline.models.registry import RecallConfig, fit
 from tests.fakes import SMALL, proposed, query, small_dataset
 from tests.test_models_interactions import log_of
 

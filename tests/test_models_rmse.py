@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 import typer
 
+from benchmarks.quality import rmse
 from offline.models.sgd import Ratings, SGDConfig
-from quality import rmse
 from tests.fakes import ITEMS, USERS, small_dataset
 
 PEER = """#!{python}
@@ -45,7 +45,7 @@ def test_both_are_asked_the_same_and_the_figures_are_written(tmp_path, quick, ca
     assert 0.5 < found["rmse"]["sgd"]["mean"] < 1.5
     assert found["peer"] == "scikit-surprise 0"
     script, low, high, settings, lines = json.loads((tmp_path / "python.asked").read_text())
-    assert script.endswith("quality/rmse_peer.py")
+    assert script.endswith("benchmarks/quality/rmse_peer.py")
     assert (float(low), float(high)) == (1, 5)
     assert json.loads(settings) == found["settings"] == rmse.settings()
     assert [sum(lines[n : n + 2]) for n in (0, 2, 4)] == [len(small_dataset().log)] * 3

@@ -13,23 +13,23 @@ import numpy as np
 import pytest
 
 from app.artifacts import Models
-from app.assemble import Rankers, Sizes, Wiring
+from app.build import Rankers, Sizes, Wiring
 from app.contracts import History
 from app.cpu import Cpu
+from app.deadline import NO_HURRY
 from app.rank.logistic import Logistic
-from app.run import NO_HURRY
 from offline.data.dataset import Dataset
 from offline.data.readers import read
 from offline.data.split import by_time
 from offline.evaluate.evaluation import Evaluation
-from offline.exam import Exam
+from offline.evaluate.holdout import Exam
 from offline.job import JobConfig, Phases, evaluate, learn, prepare
 from offline.job import replay as training_rows
 from offline.models.als import ALSConfig
-from offline.models.fit import RecallConfig, fit
-from offline.rank import RankConfig
-from offline.replay import Asker, ask, askers, build, moments, sample
-from offline.table import collect
+from offline.models.registry import RecallConfig, fit
+from offline.training.rank_table import collect
+from offline.training.rankers import RankConfig
+from offline.training.replay import Asker, ask, askers, build, moments, sample
 from tests.conftest import World, world, write_recbole
 
 SMALL = {"users": 40, "items": 60, "ratings": 1_200}

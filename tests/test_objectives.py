@@ -7,30 +7,30 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from app.assemble import Sizes, Wiring
-from app.bundle import load, read_rankers
+from app.build import Sizes, Wiring
+from app.bundle.bundle import load, read_rankers
+from app.bundle.manifest import read_manifest
 from app.cpu import Cpu
-from app.features import FINE_VIEW, names
-from app.manifest import read_manifest
-from app.rank.blend import RELEVANT, Blend, read_blend, write_blend
-from app.rank.fine import Fine
-from app.run import NO_HURRY
+from app.deadline import NO_HURRY
+from app.features.views import FINE_VIEW, names
+from app.rank.blend import Fine
+from app.rank.objectives import RELEVANT, Blend, read_blend, write_blend
 from app.settings import SettingsError
 from app.settings import read as read_settings
-from offline.blending import Several, fit_several, graded, teacher, value_bounds
+from offline.commands.train import Choice
 from offline.config import checked, text
 from offline.data.dataset import NO_LOG, Dataset, Log, Traits
 from offline.data.errors import DataError
 from offline.data.readers import read
 from offline.data.split import by_time
-from offline.evaluate.objectives import by_objective, truth
+from offline.evaluate.by_objective import by_objective, truth
 from offline.job import JobConfig, Phases, learn, prepare, replay
-from offline.objectives import BLEND, Objectives, chosen, edges, grade, outcomes, parse
-from offline.publish import write_bundle
-from offline.rank import RankConfig, fit_fine, gains
-from offline.replay import Asker, with_outcome
-from offline.table import RankTable, join
-from offline.train import Choice
+from offline.publish.writer import write_bundle
+from offline.training.objective_rankers import Several, fit_several, graded, teacher, value_bounds
+from offline.training.objectives import BLEND, Objectives, chosen, edges, grade, outcomes, parse
+from offline.training.rank_table import RankTable, join
+from offline.training.rankers import RankConfig, fit_fine, gains
+from offline.training.replay import Asker, with_outcome
 from tests.fakes import SMALL, rows, small_dataset
 from tests.shop import EVENTS, prices, write_shop
 from tests.test_publish import trained_on_little

@@ -29,7 +29,7 @@ def logging_as_before() -> Iterator[None]:
 
 
 def record(message: str, *args: object, level: int = logging.WARNING) -> logging.LogRecord:
-    return logging.LogRecord("app.run", level, "run.py", 1, message, args, None)
+    return logging.LogRecord("app.deadline", level, "run.py", 1, message, args, None)
 
 
 def test_redis_down_writes_one_line_per_stage_in_ten_seconds() -> None:
@@ -41,7 +41,7 @@ def test_redis_down_writes_one_line_per_stage_in_ten_seconds() -> None:
     clock.now += QUIET
     late = record("%s: %s", "history", "refused")
     assert repeats.filter(late)
-    assert Text().format(late).endswith("app.run: history: refused (and 499 more like it)")
+    assert Text().format(late).endswith("app.deadline: history: refused (and 499 more like it)")
     assert json.loads(Json().format(late))["suppressed"] == 499
 
 
@@ -94,7 +94,7 @@ def test_a_secret_in_a_traceback_is_hidden_too(capsys: pytest.CaptureFixture[str
     try:
         raise ConnectionError("redis://me:hunter22@cache")
     except ConnectionError:
-        logging.getLogger("app.run").exception("history")
+        logging.getLogger("app.deadline").exception("history")
     written = capsys.readouterr().err
     assert written.count("\n") == 1
     assert "hunter22" not in written

@@ -13,14 +13,14 @@ import pytest
 from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.parser import text_string_to_metric_families
 
+from app.deadline import Step
 from app.observe.metrics import BUCKETS, MOST_CHILDREN, Metrics
-from app.observe.workers import WorkersCollector, forget_the_dead
-from app.run import Step
+from app.observe.worker_metrics import WorkersCollector, forget_the_dead
 
 WORKER = """
 import sys
 from app.observe.metrics import Metrics
-from app.run import Step
+from app.deadline import Step
 
 metrics = Metrics()
 metrics.bundle(sys.argv[1], 100.0)
@@ -116,7 +116,7 @@ def test_another_users_live_process_is_not_forgotten(tmp_path: Path) -> None:
 import os
 from pathlib import Path
 
-from app.observe.workers import forget_the_dead
+from app.observe.worker_metrics import forget_the_dead
 
 if os.getuid() == 0:
     os.setuid(65534)

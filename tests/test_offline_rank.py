@@ -5,13 +5,14 @@ import lightgbm
 import numpy as np
 import pytest
 
-from app.features import COARSE_VIEW, FINE_VIEW, names
-from app.rank.fine import Fine
-from app.rank.grown import Grown
+from app.features.views import COARSE_VIEW, FINE_VIEW, names
+from app.rank.blend import Fine
+from app.rank.gbdt import Grown
 from app.rank.logistic import Logistic
 from offline.data.errors import DataError
-from offline.linear import RISING
-from offline.rank import (
+from offline.training.linear import RISING
+from offline.training.rank_table import RankTable, join
+from offline.training.rankers import (
     RankConfig,
     coarse_width,
     fit_coarse,
@@ -19,7 +20,6 @@ from offline.rank import (
     gains,
     places,
 )
-from offline.table import RankTable, join
 
 CONFIG = RankConfig(rounds=40, least_rounds=5, leaf_rows=5, learning_rate=0.1, boosters=1)
 WIDTH = len(names(FINE_VIEW))

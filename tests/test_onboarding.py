@@ -5,8 +5,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from app import onboarding
-from app.onboarding import apart, proposals
+from app.recall import onboarding
+from app.recall.onboarding import apart, proposals
 from tests.fakes import ITEMS, small_models
 
 

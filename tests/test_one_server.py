@@ -7,14 +7,14 @@ import pytest
 import redis
 
 from app.contracts import StageError
-from app.preferences import Preferences
-from app.state.appending import Taken, append
-from app.state.dossier import read_dossier
+from app.event_weights import Preferences
 from app.state.erasure import erase
+from app.state.event_writer import Taken, append
 from app.state.histories import RedisHistories
-from app.state.people import write_attributes, write_friends
 from app.state.server_process import find_binary
 from app.state.store import Store
+from app.state.user_record import read_dossier
+from app.state.user_store import write_attributes, write_friends
 from tests.conftest import until
 from tests.test_state_histories import IDS, event
 

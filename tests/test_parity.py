@@ -9,21 +9,21 @@ import numpy as np
 import pytest
 import redis
 
-from app.assemble import Indexes, State, Wiring, assemble, flat_index
-from app.bundle import current, load
+from app.build import Indexes, State, Wiring, assemble, flat_index
+from app.bundle.bundle import current, load
+from app.catalogue.user_segments import known_segments
 from app.contracts import Request
 from app.cpu import Cpu
-from app.features import COARSE_VIEW, FINE_VIEW, names
+from app.deadline import NO_HURRY
+from app.features.views import COARSE_VIEW, FINE_VIEW, names
 from app.funnel import Funnel
-from app.run import NO_HURRY
-from app.segmenting import known_segments
-from app.served.log import served_key
-from app.served.record import asked_of
-from app.state.events import Event, Interpreter
-from app.state.live import Live
-from app.state.memory import MemoryHistories, MemoryTables
-from offline.replay import ask, build
-from offline.rerun.tape import Tape
+from app.request_log.answer_record import asked_of
+from app.request_log.writer import served_key
+from app.state.counters import Live
+from app.state.event_codec import Event, Interpreter
+from app.state.in_memory import MemoryHistories, MemoryTables
+from offline.replay_log.stream_reader import Tape
+from offline.training.replay import ask, build
 from tests.conftest import USERS, hosted, leisurely, until
 from tests.test_rerun import logged
 

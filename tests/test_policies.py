@@ -8,12 +8,12 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from app.contracts import NO_HISTORY, SLOTS, Blocked, Told
-from app.profile import Profiles
+from app.query_builder import Profiles
 from app.rerank.exploration import choose
-from app.rerank.house import House
+from app.rerank.filters import House
 from app.rerank.policy import ORDER, Policy
-from app.rerank.slate import SlateMaker
-from app.state.live import Live
+from app.rerank.slate_builder import SlateMaker
+from app.state.counters import Live
 from tests.fakes import (
     CATEGORIES,
     ITEMS,

@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
-from app.formula import BOUND, FormulaError, parse
-from app.preferences import COUNTED, TYPE_WEIGHTS, Preferences
+from app.event_weights import COUNTED, TYPE_WEIGHTS, Preferences
+from app.expressions.event_weight_formula import BOUND, FormulaError, parse
 
 
 def weigh(kind, *values, **known):

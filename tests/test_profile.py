@@ -5,8 +5,8 @@ import pytest
 
 from app.artifacts import Content
 from app.contracts import NO_HISTORY
-from app.profile import HISTORY_LIMIT, Profiles, content_profile, fold_in, join
-from app.state.live import Live
+from app.query_builder import HISTORY_LIMIT, Profiles, content_profile, fold_in, join
+from app.state.counters import Live
 from tests.fakes import history, request, rows, small_dataset, small_models
 
 MODELS = small_models()

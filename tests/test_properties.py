@@ -5,10 +5,10 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as nps
 
 from app.artifacts import DAY
-from app.catalogue import IdIndex
+from app.catalogue.catalogue import IdIndex
 from app.contracts import ABSENT, History, Proposal
-from app.preferences import TYPE_WEIGHTS, Preferences
-from app.profile import join
+from app.event_weights import TYPE_WEIGHTS, Preferences
+from app.query_builder import join
 from app.recall import accumulate as accumulating
 from app.recall.accumulate import accumulate
 from app.recall.merge import merge

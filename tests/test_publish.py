@@ -14,17 +14,16 @@ import pytest
 import redis
 
 from app.artifacts import Models
-from app.assemble import Sizes
-from app.bundle import current, load
-from app.features import COARSE_VIEW, FINE_VIEW, names
-from app.manifest import POINTER, BundleError, read_manifest
-from app.preferences import Preferences
-from app.rank.fine import Fine, Growth
-from app.rank.grown import Grown
+from app.build import Sizes
+from app.bundle.bundle import current, load
+from app.bundle.manifest import POINTER, BundleError, read_manifest
+from app.event_weights import Preferences
+from app.features.views import COARSE_VIEW, FINE_VIEW, names
+from app.rank.blend import Fine, Growth
+from app.rank.gbdt import Grown
 from app.rank.logistic import Logistic
-from offline import publish
-from offline.pointer import HISTORY, point_to
-from offline.publish import HISTORICAL, Trained, push_tables, write_bundle
+from offline.publish.pointer import HISTORY, point_to
+from offline.publish.writer import HISTORICAL, Trained, push_tables, write_bundle, writer
 from tests.conftest import ROOT, clean_environment
 from tests.fakes import small_models
 
@@ -82,7 +81,7 @@ def bundles(out):
 def test_what_was_trained_is_what_is_loaded(tmp_path):
     trained = trained_on_little()
     bundle = load(write_bundle(trained, tmp_path))
-    loaded, made = publish._arrays(bundle.models), publish._arrays(trained.models)
+    loaded, made = writer._arrays(bundle.models), writer._arrays(trained.models)
     assert {name: a.tobytes() for name, a in loaded.items()} == {
         name: a.tobytes() for name, a in made.items()
     }
@@ -147,7 +146,7 @@ def test_a_write_that_fails_leaves_no_draft(tmp_path, monkeypatch):
     def full(*_):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(publish.faiss, "write_index", full)
+    monkeypatch.setattr(writer.faiss, "write_index", full)
     with pytest.raises(OSError, match="No space left"):
         write_bundle(trained_on_little(), tmp_path)
     assert bundles(tmp_path) == []

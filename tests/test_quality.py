@@ -9,6 +9,17 @@ from rich.console import Console
 from scipy import sparse
 from typer.testing import CliRunner
 
+from benchmarks.quality import cross_check, libraries, new_users, ours, run
+from benchmarks.quality.answered import HEADLINE, Answered, headline
+from benchmarks.quality.exchange import LONGEST, Task
+from benchmarks.quality.first_events import newcomers, question
+from benchmarks.quality.judge import judge
+from benchmarks.quality.libraries import LIBRARIES, Answer
+from benchmarks.quality.peers.drive import choose
+from benchmarks.quality.peers.peer import Peer, recommend, signals
+from benchmarks.quality.peers.popularity import PEERS
+from benchmarks.quality.questions import digest, task, write_windows
+from benchmarks.quality.table import tables
 from offline.data.dataset import Traits
 from offline.data.errors import DataError
 from offline.data.readers import Reading
@@ -22,20 +33,9 @@ from offline.evaluate.rolling import (
     test_windows as cut_for_test,
 )
 from offline.evaluate.rowsets import RowSets
-from offline.models.fit import fit
-from offline.rank import RankConfig
-from offline.replay import build
-from quality import cold, cross_check, libraries, ours, run
-from quality.answered import HEADLINE, Answered, headline
-from quality.exchange import LONGEST, Task
-from quality.judge import judge
-from quality.libraries import LIBRARIES, Answer
-from quality.newcomers import newcomers, question
-from quality.peers.drive import choose
-from quality.peers.peer import Peer, recommend, signals
-from quality.peers.popularity import PEERS
-from quality.questions import digest, task, write_windows
-from quality.table import tables
+from offline.models.registry import fit
+from offline.training.rankers import RankConfig
+from offline.training.replay import build
 from tests.fakes import ITEMS, SMALL, small_dataset
 
 SETTINGS = {"signal": "liked"}
@@ -288,7 +288,7 @@ def test_a_difference_to_ranx_stops_everything(tmp_path, monkeypatch, answered):
 
 def test_the_metrics_are_those_of_ranx(answered):
     pytest.importorskip("ranx")
-    from quality.peers.cross_check import largest_difference  # noqa: PLC0415
+    from benchmarks.quality.peers.cross_check import largest_difference  # noqa: PLC0415
 
     random = np.random.default_rng(3)
     for part in answered:
@@ -343,7 +343,7 @@ def alone(tmp_path, monkeypatch):
     """No library's environment, nothing kept, and a reader that gives the small data set."""
     monkeypatch.setattr(libraries, "KEPT", tmp_path / "kept")
     monkeypatch.setattr(cross_check, "ENVIRONMENTS", tmp_path)
-    for module in (run, cold):
+    for module in (run, new_users):
         monkeypatch.setattr(module, "read", read_small)
         monkeypatch.setattr(module.console, "_width", 200)
     return tmp_path
@@ -412,7 +412,7 @@ def test_wrong_data_and_wrong_peers_are_told_in_words(alone):
     assert ended.exit_code == 1
     assert "elsewhere does not exist" in ended.output
     assert invoke(run, "--data", "small", "--peers", "gorse").exit_code == 2
-    ended = invoke(cold, "--data", "elsewhere")
+    ended = invoke(new_users, "--data", "elsewhere")
     assert ended.exit_code == 1
 
 
@@ -488,28 +488,28 @@ def test_the_curve_has_every_method_at_every_point(alone, monkeypatch):
     folder = libraries.KEPT / f"small-{digest(*windows)}"
     monkeypatch.setattr(subprocess, "run", folded(libraries.place("ease", folder), lists))
     channels = {"funnel": np.tile(np.arange(20), (len(lists), 1))}
-    monkeypatch.setattr(cold, "_of_ours", lambda *_asked: channels)
-    result = cold.curve(dataset, found, own=True)
+    monkeypatch.setattr(new_users, "_of_ours", lambda *_asked: channels)
+    result = new_users.curve(dataset, found, own=True)
     assert result["users"] == users
     assert list(result["points"]) == ["0", "1", "3"]
     assert result["points"]["0"]["ease"]["ndcg@10"]["mean"] < 1  # popular items stand in
     assert result["points"]["1"]["ease"]["ndcg@10"]["mean"] == pytest.approx(1)
     assert result["points"]["1"]["ease"]["difference"]["high"] < 0  # of the funnel
     console = Console(width=200, record=True)
-    console.print(cold.table(result))
+    console.print(new_users.table(result))
     text = console.export_text()
     assert text.index("ease") < text.index("funnel")
 
 
 def test_without_tuned_libraries_the_curve_is_of_the_funnel_alone(alone, monkeypatch):
-    monkeypatch.setattr(cold, "CUT", 0.02)
-    monkeypatch.setattr(cold, "POINTS", (0, 1))
+    monkeypatch.setattr(new_users, "CUT", 0.02)
+    monkeypatch.setattr(new_users, "POINTS", (0, 1))
 
     def rows(_dataset, found):
         return {"funnel": np.tile(np.arange(20), (len(found.askers), 1))}
 
-    monkeypatch.setattr(cold, "_of_ours", rows)
-    ended = invoke(cold, "--data", "small", "--out", alone)
+    monkeypatch.setattr(new_users, "_of_ours", rows)
+    ended = invoke(new_users, "--data", "small", "--out", alone)
     assert ended.exit_code == 0, ended.output
     result = json.loads((alone / "small-new-users.json").read_text())
     assert set(result["points"]["1"]) == {"funnel"}
@@ -517,7 +517,7 @@ def test_without_tuned_libraries_the_curve_is_of_the_funnel_alone(alone, monkeyp
 
 def test_tuning_finds_the_better_setting(tmp_path):
     pytest.importorskip("optuna")
-    from quality.peers import drive  # noqa: PLC0415
+    from benchmarks.quality.peers import drive  # noqa: PLC0415
 
     dataset = small_dataset()
     write_windows(dataset, selection_windows(dataset), [], tmp_path)
@@ -539,7 +539,7 @@ def test_the_events_of_newcomers_come_with_the_request(monkeypatch):
         return build(fit(dataset, window.known, SMALL, window.at), wiring)
 
     monkeypatch.setattr(ours, "trained", untrained)
-    lists = cold._of_ours(dataset, found)["funnel"]
+    lists = new_users._of_ours(dataset, found)["funnel"]
     users = len(found.askers) // 2
     for asker, rows in zip(found.askers, lists, strict=True):
         assert not set(asker.since.rows) & set(rows[rows >= 0])

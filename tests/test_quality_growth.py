@@ -4,20 +4,22 @@ from functools import partial
 
 import pytest
 
-from app.rank.fine import Growth
+from app.rank.blend import Growth
+from benchmarks.quality import ours
+from benchmarks.quality.growth import bands, judge, trainings
 from offline.data.split import by_time
 from offline.evaluate.rolling import rolling
 from offline.job import JobConfig
-from offline.rank import RankConfig
-from quality import ours
-from quality.growth import bands, judge, trainings
+from offline.training.rankers import RankConfig
 from tests.fakes import SMALL, small_dataset
 
 
 def test_the_same_training_is_asked_with_both_blends(monkeypatch):
     dataset = small_dataset()
     monkeypatch.setattr(ours, "by_time", partial(by_time, windows=2))
-    monkeypatch.setattr("offline.rank.fit_growth", lambda _: Growth(1e9, 40, 0.01, 0.005))
+    monkeypatch.setattr(
+        "offline.training.rankers.fit_growth", lambda _: Growth(1e9, 40, 0.01, 0.005)
+    )
     ranking = RankConfig(rounds=20, least_rounds=10, held_out=1)
     window = rolling(dataset.log, 0.8, 0.2)
     found = judge(dataset, window, JobConfig(recall=SMALL, rank=ranking))

@@ -5,9 +5,9 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.preprocessing import StandardScaler
 
 from app.contracts import Scorer
-from app.features import FINE_VIEW, names
-from app.rank.fine import Fine, Growth
-from app.rank.grown import Grown
+from app.features.views import FINE_VIEW, names
+from app.rank.blend import Fine, Growth
+from app.rank.gbdt import Grown
 from app.rank.logistic import Logistic
 
 RANDOM = np.random.default_rng(0)

@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
-from app.recall.crowd import TINY, Crowd, Popular
-from app.state.live import Live
+from app.recall.popularity import TINY, Crowd, Popular
+from app.state.counters import Live
 from tests.fakes import ITEMS, proposal, proposed, query, small_models
 
 MODELS = small_models()

@@ -7,11 +7,11 @@ import numpy as np
 import pytest
 
 from app.artifacts import Table
-from app.assemble import ITEM_TABLES
+from app.build import ITEM_TABLES
 from app.contracts import StageError
 from app.recall.item_table import ItemTable
 from app.recall.user_cf import UserCF
-from app.state.memory import MemoryTables
+from app.state.in_memory import MemoryTables
 from tests.fakes import ITEMS, USERS, history, proposed, query, rows, small_models
 
 MODELS = small_models()

@@ -7,16 +7,16 @@ import numpy as np
 import pytest
 
 from app.artifacts import NO_FRIENDS, Friends
-from app.catalogue import IdIndex
+from app.catalogue.catalogue import IdIndex
 from app.contracts import NO_ACTS, NO_HISTORY, NO_PROPOSAL, Acts, Told
-from app.preferences import Preferences
-from app.profile import Profiles
+from app.event_weights import Preferences
+from app.query_builder import Profiles
 from app.recall.social import Alone, Social
-from app.state.appending import append
+from app.state.counters import Live
 from app.state.embedded import embedded_server
-from app.state.events import Event
+from app.state.event_codec import Event
+from app.state.event_writer import append
 from app.state.histories import RedisHistories
-from app.state.live import Live
 from app.state.store import Store
 from offline.models import users
 from tests.fakes import ITEMS, USERS, proposed, query, request, small_models

@@ -1,12 +1,12 @@
 import numpy as np
 import pytest
 
-from app.assemble import flat_index
+from app.build import flat_index
 from app.contracts import Taste
 from app.cpu import Cpu
-from app.profile import Profiles
+from app.query_builder import Profiles
 from app.recall.vectors import OffLoop, Vectors
-from app.state.live import Live
+from app.state.counters import Live
 from tests.fakes import ITEMS, proposed, query, request, small_models
 
 MODELS = small_models()

@@ -4,8 +4,8 @@ from dataclasses import replace
 
 import numpy as np
 
-from offline.evaluate import regret as simulation
-from offline.evaluate.regret import PLAIN, RANDOM, WAYS, World, curves, plot, regret, table
+from benchmarks import regret as simulation
+from benchmarks.regret import PLAIN, RANDOM, WAYS, World, curves, plot, regret, table
 
 
 def test_regret_only_grows_and_the_same_seed_is_the_same_world():

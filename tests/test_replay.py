@@ -1,16 +1,16 @@
 import numpy as np
 import pytest
 
-from app.assemble import UNTRAINED, Rankers, Wiring
+from app.build import UNTRAINED, Rankers, Wiring
 from app.cpu import Cpu
-from app.profile import Profiles
-from app.run import NO_HURRY, Checkpoints
-from app.state.live import Live
+from app.deadline import NO_HURRY, Checkpoints
+from app.query_builder import Profiles
+from app.state.counters import Live
 from offline.data.dataset import Log
 from offline.models import popularity
-from offline.models.fit import fit
 from offline.models.popularity import PopularityConfig
-from offline.replay import Asker, advance, ask, askers, build, labels, moments, sample
+from offline.models.registry import fit
+from offline.training.replay import Asker, advance, ask, askers, build, labels, moments, sample
 from tests.fakes import SMALL, Broken, rows, small_dataset, small_models
 
 DATASET = small_dataset()

@@ -8,8 +8,8 @@ from app.rerank.exploration import ucb
 from app.rerank.freshness import freshness
 from app.rerank.mmr import mmr
 from app.rerank.policies import permitted
-from app.rerank.slate import Policy, SlateMaker
-from app.state.live import Live
+from app.rerank.slate_builder import Policy, SlateMaker
+from app.state.counters import Live
 from tests.fakes import ITEMS, START, pool, query, rows, small_models
 
 MODELS = small_models()

@@ -11,22 +11,22 @@ import pytest
 import redis
 from typer.testing import CliRunner
 
-from app.bundle import current
+from app.bundle.bundle import current
+from app.catalogue.item_store import log_key
 from app.cpu import Cpu
-from app.served.log import served_key
+from app.request_log.writer import served_key
 from app.settings import PolicySettings, Settings, SettingsError
-from app.state.events import Event, stream_key
+from app.state.event_codec import Event, stream_key
 from app.state.impressions import shown_key
-from app.state.shelf import log_key
 from offline import cli
-from offline.archive.command import archive, folder_of
 from offline.archive.files import id_of
-from offline.pointer import point_to
-from offline.rerun.again import Reruns
-from offline.rerun.command import _order
-from offline.rerun.differences import differing
-from offline.rerun.rebuilt import LostError
-from offline.rerun.tape import Tape
+from offline.commands.archive import archive, folder_of
+from offline.commands.replay import _order
+from offline.publish.pointer import point_to
+from offline.replay_log.differences import differing
+from offline.replay_log.replay import Reruns
+from offline.replay_log.state_rebuild import LostError
+from offline.replay_log.stream_reader import Tape
 from tests.conftest import ITEMS, USERS, hosted, leisurely, until
 from tests.test_bundle import edit_manifest
 from tests.test_service import another_version

@@ -9,12 +9,14 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
-from app.bundle import current
-from app.manifest import BundleError, CheckFact, GateFact, parse
-from offline import bundles, cli, publish
-from offline.bundles import DRAFT, draft, remove_old, stored
-from offline.pointer import HISTORY, point_to, pointed, rollback, served
-from offline.publish import write_bundle
+from app.bundle.bundle import current
+from app.bundle.manifest import BundleError, CheckFact, GateFact, parse
+from offline import cli
+from offline.publish import versions as versions_module
+from offline.publish import writer
+from offline.publish.pointer import HISTORY, point_to, pointed, rollback, served
+from offline.publish.versions import DRAFT, draft, remove_old, stored
+from offline.publish.writer import write_bundle
 from tests.conftest import ROOT, clean_environment, hosted, leisurely, until
 from tests.fakes import small_models
 from tests.test_bundle import edit_manifest
@@ -24,7 +26,7 @@ FIGURE = {"mean": 0.25, "low": 0.2, "high": 0.3}
 LOCKING = """
 import sys
 from pathlib import Path
-from offline.bundles import draft
+from offline.publish.versions import draft
 with draft(Path(sys.argv[1]), "dying") as folder:
     (folder / "half.npy").write_bytes(b"half")
     print("writing", flush=True)
@@ -45,7 +47,7 @@ def make(tmp_path, monkeypatch):
     made = []
 
     def one(verdict="passed", *, serve=True):
-        monkeypatch.setattr(publish.time, "time", lambda: 1_800_000_000.0 + 3_600 * len(made))
+        monkeypatch.setattr(writer.time, "time", lambda: 1_800_000_000.0 + 3_600 * len(made))
         models = small_models()
         factors = replace(models.factors, items=models.factors.items + np.float32(len(made)))
         told = trained_on_little(
@@ -242,7 +244,7 @@ def test_what_another_run_is_writing_is_left_to_it(make, tmp_path):
 
 
 def test_a_draft_that_vanishes_while_it_is_looked_at_is_nobody_s(tmp_path):
-    assert bundles._is_locked(tmp_path / "gone")
+    assert versions_module._is_locked(tmp_path / "gone")
 
 
 @pytest.mark.e2e
@@ -268,7 +270,7 @@ def test_a_run_killed_outright_loses_its_lock_and_then_its_draft(make, tmp_path)
 
 def test_killed_while_removing_it_leaves_a_draft_and_no_half_bundle(make, tmp_path, monkeypatch):
     a, b = make(), make()
-    monkeypatch.setattr(bundles.shutil, "rmtree", lambda *_, **__: None)
+    monkeypatch.setattr(versions_module.shutil, "rmtree", lambda *_, **__: None)
     remove_old(tmp_path, 1, b.name)
     assert versions(tmp_path) == [b.name]
     monkeypatch.undo()

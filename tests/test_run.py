@@ -6,7 +6,7 @@ from time import monotonic
 import pytest
 
 from app.contracts import StageError
-from app.run import NO_HURRY, Checkpoints, Run
+from app.deadline import NO_HURRY, Checkpoints, Run
 
 
 async def three():
@@ -62,7 +62,7 @@ async def test_a_fault_that_was_foreseen_is_down(caplog):
     assert await request.attempt("history", 5, raising(StageError("no store")), 4) == 4
     assert request.steps[0].outcome == "down"
     assert request.steps[0].left == 0
-    assert ("app.run", logging.WARNING, "history: no store") in caplog.record_tuples
+    assert ("app.deadline", logging.WARNING, "history: no store") in caplog.record_tuples
 
 
 async def test_a_fault_that_nobody_foresaw_is_a_bug_and_its_traceback_is_logged(caplog):

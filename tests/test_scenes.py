@@ -5,14 +5,14 @@ import time
 import numpy as np
 
 from app.artifacts import HALF_LIVES, Popularity
-from app.state import scenes as module
-from app.state.appending import append
-from app.state.events import Event
+from app.state import scene_counts as module
+from app.state.counters import Live
+from app.state.event_codec import Event
+from app.state.event_writer import append
 from app.state.impressions import Impressions
-from app.state.live import Live
-from app.state.people import attributes_key, write_attributes
-from app.state.scenes import MOST, RecentLists, Scenes
+from app.state.scene_counts import MOST, RecentLists, Scenes
 from app.state.segment_counts import HALF_LIFE, MOST_CELLS, SegmentCounts
+from app.state.user_store import attributes_key, write_attributes
 from tests.conftest import until as wait_until
 from tests.test_api_events import event as posted
 from tests.test_api_recommend import is_refused

@@ -8,15 +8,15 @@ import numpy as np
 import pytest
 
 from app.artifacts import DAY
-from app.growing import growing
-from app.profile import Profiles
-from app.recall.crowd import TINY, segment_lift
-from app.room import with_room
+from app.catalogue.catalogue_overlay import growing
+from app.catalogue.spare_rows import with_room
+from app.query_builder import Profiles
+from app.recall.popularity import TINY, segment_lift
 from app.state import segment_counts
-from app.state.live import REBASE_AFTER, Live
+from app.state.counters import REBASE_AFTER, Live
 from app.state.segment_counts import HALF_LIFE
-from offline.models.fit import fit
-from offline.replay import advance
+from offline.models.registry import fit
+from offline.training.replay import advance
 from tests.fakes import ITEMS, SMALL, query, small_dataset, small_models
 
 MODELS = small_models()

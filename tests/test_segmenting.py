@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 from app.artifacts import Segments
-from app.catalogue import IdIndex
-from app.segmenting import codes, known_segments, labelled
-from offline.models import bands
+from app.catalogue.catalogue import IdIndex
+from app.catalogue.user_segments import codes, known_segments, labelled
+from offline.models import segment_bands
 from tests.fakes import small_models
 
 MODELS = small_models()
@@ -58,7 +58,7 @@ def test_segments_are_named():
 
 def test_live_attributes_fall_where_the_same_ones_fell_in_training():
     texts = np.array([str(n) for n in range(-20, 80, 3)] + ["", "0.5"])
-    labels, trained = bands.encode(texts)
+    labels, trained = segment_bands.encode(texts)
     n = len(labels)
     one = Segments(("age",), (labels,), np.array([0, n]), np.zeros((n + 1, 1)), np.ones(n + 1), 1.0)
     live = [int(codes(one, {"age": text})[0]) if text else -1 for text in texts.tolist()]

@@ -14,10 +14,10 @@ import psutil
 import pytest
 import uvicorn
 
-from app import serve as serve_module
-from app import workers
-from app.bundle import current
-from app.serve import PortTakenError, check_port, serve, surroundings
+from app.bundle.bundle import current
+from app.process import serve as serve_module
+from app.process import workers
+from app.process.serve import PortTakenError, check_port, serve, surroundings
 from app.settings import Settings
 from tests.conftest import free_port, running, until
 

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 from scipy.stats import spearmanr
 
-from app.features import FINE_VIEW, names
-from offline.rank import RankConfig, fit_fine
-from offline.served import from_served, with_served
-from offline.table import RankTable
+from app.features.views import FINE_VIEW, names
+from offline.training.logged_lists import from_served, with_served
+from offline.training.rank_table import RankTable
+from offline.training.rankers import RankConfig, fit_fine
 
 WIDTH = len(names(FINE_VIEW))
 AGE, YEARS = (names(FINE_VIEW).index(name) for name in ("age", "years_since_release"))

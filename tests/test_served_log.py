@@ -10,13 +10,13 @@ import pytest
 import redis
 
 from app.contracts import SLOTS, StageError
-from app.features import CHANNELS, FINE_VIEW, names
-from app.served import log as log_module
-from app.served.entry import Entry, EntryError
-from app.served.log import ServedLog, served_key
-from app.served.record import asked_of, standing_of
+from app.features.views import CHANNELS, FINE_VIEW, names
+from app.request_log import writer as log_module
+from app.request_log.answer_record import asked_of, standing_of
+from app.request_log.entry_codec import Entry, EntryError
+from app.request_log.writer import ServedLog, served_key
 from app.settings import PolicySettings
-from app.state import backlog
+from app.state import write_queue
 from app.state.store import Store
 from tests.conftest import hosted, leisurely, until
 from tests.test_api_recommend import stranger
@@ -149,9 +149,9 @@ async def test_a_full_queue_drops_and_counts(redis_url, monkeypatch):
 async def test_what_a_server_does_not_take_waits_within_bounds_and_is_written_once(
     redis_url, monkeypatch
 ):
-    monkeypatch.setattr(backlog, "PAUSE", 0.02)
+    monkeypatch.setattr(write_queue, "PAUSE", 0.02)
     monkeypatch.setattr(log_module, "PACKED", 3)
-    monkeypatch.setattr(backlog, "GATHER", 0.01)
+    monkeypatch.setattr(write_queue, "GATHER", 0.01)
     away, real, prefix = True, Store.pipeline, uuid4().hex
 
     async def sometimes(store, name, commands):

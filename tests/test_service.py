@@ -16,17 +16,17 @@ import pytest
 import redis
 
 from app import service as service_module
-from app.bundle import current
+from app.bundle.bundle import current
+from app.catalogue.catalogue import deleted_items
+from app.catalogue.deleted_items import path_of
 from app.main import Arrival, create
 from app.observe.metrics import Metrics
 from app.service import Service
 from app.settings import Settings
-from app.state import withheld
-from app.state.archiver import UNLIMITED, say_in_use
+from app.state.archiver_status import UNLIMITED, say_in_use
 from app.state.embedded import embedded_server
 from app.state.tables import _marker
-from app.state.withheld import path_of
-from offline.pointer import point_to
+from offline.publish.pointer import point_to
 from tests.conftest import NEEDS_REDIS, hosted, leisurely, until
 from tests.test_bundle import edit_manifest
 
@@ -195,8 +195,8 @@ def read(path):
 def test_a_damaged_file_of_deleted_items_stops_nobody(tmp_path, said):
     path = tmp_path / "damaged.json"
     path.write_bytes(said)
-    assert withheld.read(path) == []
-    assert withheld.read(tmp_path / "none.json") == []
+    assert deleted_items.read(path) == []
+    assert deleted_items.read(tmp_path / "none.json") == []
 
 
 def test_what_cannot_be_noted_as_shown_is_counted(out, tmp_path, monkeypatch):

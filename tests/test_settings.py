@@ -5,8 +5,8 @@ import os
 import pytest
 from pydantic import ValidationError
 
-from app.rerank.slate import Policy
-from app.run import Checkpoints
+from app.deadline import Checkpoints
+from app.rerank.slate_builder import Policy
 from app.settings import (
     CheckpointSettings,
     PolicySettings,

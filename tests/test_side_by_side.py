@@ -7,16 +7,16 @@ import orjson
 import pytest
 from typer.testing import CliRunner
 
-from app.assemble import Sizes
-from app.bundle import current, read_rankers
-from app.manifest import parse
+from app.build import Sizes
+from app.bundle.bundle import current, read_rankers
+from app.bundle.manifest import parse
 from app.settings import Settings
 from offline import cli
-from offline.evaluate.versus import Side, Versus, Window, differing, lead, render
+from offline.commands.report import OTHER_RECALL, compare
 from offline.job import JobConfig
-from offline.publish import write_rankers
-from offline.side_by_side import OTHER_RECALL, compare
-from offline.told import told
+from offline.publish.flatten_config import told
+from offline.publish.writer import write_rankers
+from offline.report.bundle_comparison import Side, Versus, Window, differing, lead, render
 from tests.test_bundle import edit_manifest
 from tests.test_evaluate_report import Page
 from tests.test_gate import inverted

@@ -9,12 +9,12 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from app.preferences import Preferences
-from app.state import appending
-from app.state.appending import MARKS, Taken, append, marks_keys
-from app.state.events import Event, history_key
-from app.state.follower import Follower
+from app.event_weights import Preferences
+from app.state import event_writer
+from app.state.event_codec import Event, history_key
+from app.state.event_writer import MARKS, Taken, append, marks_keys
 from app.state.store import Store
+from app.state.stream_consumer import Follower
 from tests.test_state_follower import IDS, live
 from tests.test_state_histories import answers_again, embedded_server
 
@@ -123,7 +123,7 @@ async def test_a_whole_batch_of_one_user_is_known_again_whatever_came_before(sto
     for key in marks_keys("t", "u"):
         assert await store.command("SCARD", key) <= MARKS
         assert await store.command("OBJECT", "ENCODING", key) == b"intset"
-        assert 0 < await store.command("TTL", key) <= appending.LIFETIME
+        assert 0 < await store.command("TTL", key) <= event_writer.LIFETIME
 
 
 async def test_an_event_older_than_all_that_a_full_history_keeps_is_still_counted(store):

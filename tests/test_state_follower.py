@@ -10,19 +10,19 @@ import orjson
 import pytest
 
 from app.artifacts import DAY, HALF_LIVES, Popularity
-from app.catalogue import IdIndex
+from app.catalogue.catalogue import IdIndex
 from app.contracts import StageError
-from app.preferences import Preferences
-from app.state import backlog
-from app.state import follower as follower_module
+from app.event_weights import Preferences
 from app.state import impressions as impressions_module
-from app.state.appending import append
+from app.state import stream_consumer as follower_module
+from app.state import write_queue
+from app.state.counters import Live
 from app.state.embedded import embedded_server
-from app.state.events import Event
-from app.state.follower import Follower, RecentIds
+from app.state.event_codec import Event
+from app.state.event_writer import append
 from app.state.impressions import Impressions
-from app.state.live import Live
 from app.state.store import Store
+from app.state.stream_consumer import Follower, RecentIds
 
 IDS = IdIndex.of(["a", "b", "c"])
 SHIFT = 1_000_000.0
@@ -287,7 +287,7 @@ async def test_closing_without_a_server_counts_what_is_lost(caplog):
 
 
 async def test_impressions_wait_for_a_server_that_is_away(store, monkeypatch):
-    monkeypatch.setattr(backlog, "PAUSE", 0.02)
+    monkeypatch.setattr(write_queue, "PAUSE", 0.02)
     away = True
     real = Store.pipeline
 

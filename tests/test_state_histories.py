@@ -6,14 +6,14 @@ from contextlib import suppress
 import numpy as np
 import pytest
 
-from app.catalogue import IdIndex
+from app.catalogue.catalogue import IdIndex
 from app.contracts import StageError
-from app.preferences import Preferences
-from app.state.appending import append
+from app.event_weights import Preferences
 from app.state.embedded import embedded_server
-from app.state.events import Event, history_key
+from app.state.event_codec import Event, history_key
+from app.state.event_writer import append
 from app.state.histories import RedisHistories
-from app.state.memory import MemoryHistories
+from app.state.in_memory import MemoryHistories
 from app.state.store import Store
 
 IDS = IdIndex.of(["a", "b", "c", "d", 'q"uo{t}e', "\u00fcber,[1]"])

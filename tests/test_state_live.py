@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from app.artifacts import DAY, HALF_LIVES, Popularity
-from app.state.live import Live
+from app.state.counters import Live
 
 START = 1_000_000.0
 

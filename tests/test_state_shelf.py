@@ -8,10 +8,10 @@ from uuid import uuid4
 
 import pytest
 
-from app.state import shelf as module
-from app.state.shelf import Shelf, unpacked
+from app.catalogue.catalogue import item_store as module
+from app.catalogue.item_store import Shelf, unpacked
+from app.catalogue.live_items import Item
 from app.state.store import Store
-from app.stock import Item
 
 HERE = Item("i1", 9.1e8, title="One", categories=("war", "drama"))
 GONE = Item("i1", 9.1e8, is_available=False, is_deleted=True)

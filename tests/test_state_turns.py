@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from app.artifacts import DAY
 from app.cpu import Cpu
-from app.state import turns as turns_module
-from app.state.turns import Side, Turns
+from app.state import double_buffer as turns_module
+from app.state.double_buffer import Side, Turns
 from tests.test_state_follower import until
 from tests.test_state_live import START, live
 

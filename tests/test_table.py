@@ -1,14 +1,14 @@
 import numpy as np
 import pytest
 
-from app.assemble import Wiring
+from app.build import Wiring
 from app.cpu import Cpu
-from app.features import FINE_VIEW, names
-from app.run import NO_HURRY
+from app.deadline import NO_HURRY
+from app.features.views import FINE_VIEW, names
 from offline.data.dataset import Dataset, Log
-from offline.models.fit import fit
-from offline.replay import Asker, askers, build
-from offline.table import RankTable, collect, join
+from offline.models.registry import fit
+from offline.training.rank_table import RankTable, collect, join
+from offline.training.replay import Asker, askers, build
 from tests.fakes import SMALL, rows, small_dataset, small_models
 
 DATASET = small_dataset()

@@ -7,31 +7,31 @@ import numpy as np
 import pytest
 from sklearn.metrics import ndcg_score
 
-from app.assemble import Sizes, Wiring
+from app.build import Sizes, Wiring
 from app.contracts import Request
 from app.cpu import Cpu
-from app.features import CHANNELS
-from app.run import NO_HURRY
+from app.deadline import NO_HURRY
+from app.features.views import CHANNELS
 from offline.data.dataset import Log
 from offline.data.errors import DataError
 from offline.data.split import Split, by_time
-from offline.evaluate.asked import names, ndcg
+from offline.evaluate.funnel_answers import names, ndcg
 from offline.job import JobConfig, Phases, learn, prepare, replay
-from offline.models.fit import fit
-from offline.publish import _arrays
-from offline.rank import RankConfig, fit_coarse, fit_fine
-from offline.replay import advance, askers, build, moments, sample
-from offline.table import RankTable, join
+from offline.models.registry import fit
+from offline.publish.writer import _arrays
+from offline.training.rank_table import RankTable, join
+from offline.training.rankers import RankConfig, fit_coarse, fit_fine
+from offline.training.replay import advance, askers, build, moments, sample
 from offline.tune import recall as module
-from offline.tune.known import Known
+from offline.tune.parameter import Options, changed, value_of
 from offline.tune.parts import parts, study_name
 from offline.tune.ranker import HEAD, Coarses, Fines, Replays, grouped_ndcg, place, sampled, stops
 from offline.tune.recall import Recall
 from offline.tune.refit import refit
-from offline.tune.setting import Options, changed, value_of
 from offline.tune.space import CHANNEL, RECALL
 from offline.tune.study import Part
-from offline.tune.whole import judge_funnel, judge_sizes
+from offline.tune.whole_funnel import judge_funnel, judge_sizes
+from offline.tune.windows import Known
 from tests.fakes import SMALL, small_dataset
 
 BASE = JobConfig(

@@ -11,11 +11,11 @@ from offline.data.split import by_time
 from offline.job import JobConfig
 from offline.tune import search as module
 from offline.tune.journal import journal
-from offline.tune.known import Known
+from offline.tune.parameter import Options
 from offline.tune.search import Budget, Outcome, Search, Verdict, Watch
-from offline.tune.setting import Options
 from offline.tune.study import Part
 from offline.tune.view import about, bars, last_word, table, watch
+from offline.tune.windows import Known
 from tests.fakes import small_dataset
 
 BASE = JobConfig()

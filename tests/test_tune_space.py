@@ -5,12 +5,12 @@ from math import inf
 
 import pytest
 
-from app.features import CHANNELS
+from app.features.views import CHANNELS
 from offline.config import checked, read, text
 from offline.job import JobConfig
-from offline.models.fit import RecallConfig
-from offline.told import told
-from offline.tune.setting import Options, Range, changed, timeless, value_of
+from offline.models.registry import RecallConfig
+from offline.publish.flatten_config import told
+from offline.tune.parameter import Options, Range, changed, timeless, value_of
 from offline.tune.space import CHANNEL, COARSE, FINE, RECALL, SIZES
 
 ALL = [one for part in (*RECALL.values(), COARSE, FINE, SIZES) for one in part]

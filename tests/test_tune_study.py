@@ -11,7 +11,7 @@ from optuna.trial import TrialState
 from offline.data.errors import DataError
 from offline.job import JobConfig
 from offline.tune.journal import journal
-from offline.tune.setting import Options, Range, changed
+from offline.tune.parameter import Options, Range, changed
 from offline.tune.study import Part, Study
 
 BASE = JobConfig()

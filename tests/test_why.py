@@ -5,14 +5,14 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from app.api.why import why
-from app.assemble import Sizes, Wiring
-from app.bundle import current, load
+from app.api.missing_item import why
+from app.build import Sizes, Wiring
+from app.bundle.bundle import current, load
 from app.cpu import Cpu
-from app.run import NO_HURRY, Step
-from app.served.asked import Asked
+from app.deadline import NO_HURRY, Step
+from app.request_log.request_record import Asked
 from app.settings import PolicySettings
-from offline.replay import build
+from offline.training.replay import build
 from tests.conftest import ITEMS, hosted, leisurely, seen_by, until
 from tests.test_api_recommend import is_refused, stranger
 

@@ -7,23 +7,23 @@ import lightgbm
 import numpy as np
 import pytest
 
-from app.assemble import Sizes, Wiring
+from app.build import Sizes, Wiring
 from app.cpu import Cpu
-from app.features import COARSE_VIEW, FINE_VIEW, names
-from app.preferences import Preferences
-from app.rank.fine import Fine
-from app.rank.grown import Grown
+from app.deadline import NO_HURRY
+from app.event_weights import Preferences
+from app.features.views import COARSE_VIEW, FINE_VIEW, names
+from app.rank.blend import Fine
+from app.rank.gbdt import Grown
 from app.rank.logistic import Logistic
-from app.run import NO_HURRY
 from offline.data.split import by_time
 from offline.evaluate.evaluation import evaluate_funnel
-from offline.evaluate.meanings import PATTERNS, meaning
-from offline.evaluate.report import render
-from offline.linear import flat
-from offline.models.fit import fit
-from offline.publish import Trained
-from offline.replay import askers, build
-from offline.write_up import figures, summary
+from offline.models.registry import fit
+from offline.publish.writer import Trained
+from offline.report.feature_meanings import PATTERNS, meaning
+from offline.report.report import render
+from offline.report.report_figures import figures, summary
+from offline.training.linear import flat
+from offline.training.replay import askers, build
 from tests.fakes import SMALL, small_dataset
 
 DATASET = small_dataset()

@@ -13,7 +13,7 @@ from fastapi.routing import APIRoute
 from pydantic import ValidationError
 from typing_extensions import override
 
-from app.api.models import RecommendQuery
+from app.api.schemas import RecommendQuery
 
 LISTS = frozenset({"exclude"})  # parameters that may be given more than once
 

@@ -9,7 +9,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import Response
 from starlette.exceptions import HTTPException
 
-from app.preferences import Preferences
+from app.event_weights import Preferences
 
 CODES = {
     400: "bad_request",

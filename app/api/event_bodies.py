@@ -9,9 +9,9 @@ import orjson
 from pydantic import TypeAdapter, ValidationError
 
 from app.api.errors import RefusalError, complaint
-from app.api.models import FUTURE, EventIn
-from app.preferences import Preferences
-from app.state.events import Event
+from app.api.schemas import FUTURE, EventIn
+from app.event_weights import Preferences
+from app.state.event_codec import Event
 
 BATCH = 1_000
 JSON, LINES = "application/json", "application/x-ndjson"

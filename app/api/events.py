@@ -10,11 +10,11 @@ from fastapi import APIRouter, Request, Response
 
 from app.api.errors import RefusalError
 from app.api.event_bodies import JSON, LINES, Checked, check, read, refusal
-from app.api.models import Accepted, Error, EventIn
+from app.api.schemas import Accepted, Error, EventIn
 from app.contracts import StageError
 from app.service import Service
-from app.state.appending import Taken, append
-from app.state.events import Event
+from app.state.event_codec import Event
+from app.state.event_writer import Taken, append
 
 router = APIRouter(tags=["events"])
 ONE = [{"user_id": "196", "item_id": "50", "type": "click"}]

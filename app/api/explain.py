@@ -5,8 +5,8 @@ from typing import Annotated
 import orjson
 from fastapi import APIRouter, Query, Request, Response
 
-from app.api.models import RecommendQuery, WhyQuery, WhyTold
 from app.api.recommend import ERRORS, made
+from app.api.schemas import RecommendQuery, WhyQuery, WhyTold
 
 router = APIRouter(tags=["recommend"])
 

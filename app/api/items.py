@@ -9,14 +9,14 @@ import orjson
 from fastapi import APIRouter, Path, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 
-from app.api.described import checked
 from app.api.errors import RefusalError
-from app.api.models import ITEM, Error, PublicId, Said, Word
-from app.api.slashes import PathId
-from app.attributes import MOST
+from app.api.item_attributes import checked
+from app.api.path_ids import PathId
+from app.api.schemas import ITEM, Error, PublicId, Said, Word
+from app.catalogue.attributes import MOST
+from app.catalogue.live_items import Item
 from app.contracts import StageError
 from app.service import Deployment, Service
-from app.stock import Item
 
 router = APIRouter(tags=["items"])
 CONFIRM_WITHIN = 2.0  # seconds for all workers to know of a change

@@ -9,10 +9,10 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from app.api.errors import RefusalError, require_known
 from app.api.events import stored
-from app.api.models import NEW_USER, Accepted, Error, PublicId
-from app.api.slashes import PathId
+from app.api.path_ids import PathId
+from app.api.schemas import NEW_USER, Accepted, Error, PublicId
 from app.service import Deployment, Service
-from app.state.events import Event
+from app.state.event_codec import Event
 
 router = APIRouter(tags=["users"])
 FEWEST, USUAL, MOST = 1, 16, 24

@@ -10,16 +10,16 @@ from uuid import uuid4
 import orjson
 from fastapi import APIRouter, Query, Request, Response
 
-from app.api import answer
+from app.api import response
 from app.api.direct import DirectRoute
 from app.api.errors import RefusalError, require_known
-from app.api.models import FUTURE, Answer, Error, InlineEvent, RecommendBody, RecommendQuery
+from app.api.missing_item import why as why_not
 from app.api.paging import PageTokenError, page_token, shown_before
-from app.api.why import why as why_not
-from app.attributes import kinds
+from app.api.schemas import FUTURE, Answer, Error, InlineEvent, RecommendBody, RecommendQuery
+from app.catalogue.attributes import kinds
+from app.expressions.item_filter import FilterError, parse
 from app.funnel import Slate
-from app.rerank.expression import FilterError, parse
-from app.served.asked import Asked, Sent
+from app.request_log.request_record import Asked, Sent
 from app.service import CONTROL, Deployment, Service
 
 HOME = "home"  # the scene where none is said; always known
@@ -80,7 +80,7 @@ async def made(
                 why = await service.cpu(work)
     finally:
         service.in_flight -= 1
-    slate = answer.in_stock(slate, deployment.stock.catalogue.available)
+    slate = response.in_stock(slate, deployment.stock.catalogue.available)
     return Made(deployment, asked, slate, request_id, before, why)
 
 
@@ -90,13 +90,13 @@ async def _answer(
     service: Service = http.app.state.service
     done = await made(http, body, history)
     deployment, slate, request_id = done.deployment, done.slate, done.request_id
-    named = answer.degraded(slate)
-    found = answer.items(deployment.bundle, slate)
+    named = response.degraded(slate)
+    found = response.items(deployment.bundle, slate)
     if body.explain:
-        for item, why in zip(found, answer.explanations(slate), strict=True):
+        for item, why in zip(found, response.explanations(slate), strict=True):
             item["explain"] = why
     service.metrics.steps(slate.steps)
-    service.metrics.answer([(d["stage"], d["outcome"]) for d in named], answer.fallback(slate))
+    service.metrics.answer([(d["stage"], d["outcome"]) for d in named], response.fallback(slate))
     shown = [item["item_id"] for item in found]
     service.impressions.note(request_id, body.user_id or "", shown, body.scene)
     deployment.drift.note(slate.chosen)
@@ -113,10 +113,10 @@ async def _answer(
     if len(found) == body.k:
         told["page_token"] = page_token(done.before + shown)
     if body.explain:
-        told["policies"] = answer.policies(
+        told["policies"] = response.policies(
             slate, deployment.funnel.profiles, done.asked.left_out(deployment.bundle)
         )
-        told["stages"] = answer.stages(slate, deployment.funnel.fine.scorer)
+        told["stages"] = response.stages(slate, deployment.funnel.fine.scorer)
     if done.why:
         told["why"] = done.why
     return Response(orjson.dumps(told), media_type="application/json")

@@ -10,18 +10,18 @@ import orjson
 from fastapi import APIRouter, Path, Query, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 
-from app.api.blocked import User
 from app.api.errors import RefusalError
-from app.api.models import USER, Error, PublicId, Said, Word
-from app.api.slashes import PathId
+from app.api.path_ids import PathId
+from app.api.schemas import USER, Error, PublicId, Said, Word
+from app.api.user_blocks import User
+from app.catalogue.user_segments import labelled
 from app.contracts import StageError, Told
-from app.profile import Profiles
-from app.segmenting import labelled
-from app.served.erasure import erase_served
+from app.query_builder import Profiles
+from app.request_log.erasure import erase_served
 from app.service import Service
-from app.state.dossier import read_dossier
 from app.state.erasure import erase
-from app.state.people import MOST_ATTRIBUTES, MOST_FRIENDS, write_attributes, write_friends
+from app.state.user_record import read_dossier
+from app.state.user_store import MOST_ATTRIBUTES, MOST_FRIENDS, write_attributes, write_friends
 
 router = APIRouter(tags=["users"])
 Replied = TypeVar("Replied")

@@ -17,7 +17,7 @@ import orjson
 from numpy.typing import NDArray
 
 from app.contracts import ORGANIC, Candidates, Matrix, Scores, Selection
-from app.features import FINE_VIEW, names
+from app.features.views import FINE_VIEW, names
 
 DRIFT = "drift.json"  # in a bundle
 SCORE = "score"  # of the fine ranker, beside the features

@@ -9,8 +9,8 @@ from typing import Generic, TypeVar
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 
-from app.observe.workers import WorkersCollector
-from app.run import Step
+from app.deadline import Step
+from app.observe.worker_metrics import WorkersCollector
 
 MILLISECONDS = (
     *(0.5, 1, 2, 3, 5, 7.5, 10, 15, 20, 25, 30, 40, 50, 60, 75, 90, 100),

@@ -1,76 +1,129 @@
-"""Several objectives in one score: a model for each, added up by weights that can be set."""
+"""Fine ranking: one model for users of whom little is known, one for those with a history."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, field
+from math import isfinite
 from pathlib import Path
 
 import numpy as np
 import orjson
-from numpy.typing import NDArray
 
-from app.columns.scene import standard
-from app.contracts import Matrix, Scorer, Scores
-from app.rank.fine import FINE, Fine, read_fine, write_fine
+from app.contracts import Matrix, Scores
+from app.features.views import FINE_VIEW, names
+from app.rank.gbdt import Grown, read_grown, write_grown
 
-OBJECTIVES = "objectives.json"  # the weights
-RELEVANT = "relevant"  # the objective of the single model, which every bundle has
+FINE = "fine"  # of the files of the model of what is relevant
+GROWTH = "growth.json"  # ends the name of the file of how both are blended
+EVENTS = names(FINE_VIEW).index("user_events")  # log1p of the number of events known of the user
+HALF = 20.0  # events at which both models count half, unless a training learned better
+
+
+@dataclass(frozen=True, slots=True)
+class Growth:
+    """How the share of the listwise model grows with history, and what that was learned from."""
+
+    half: float = HALF  # events at which both models count half; above 0
+    pools: int = 0  # held out, of users with a history; 0: nothing could be held out
+    gain: float = 0.0  # mean NDCG@10 of these pools, less that at ``HALF``
+    error: float = 0.0  # standard error of ``gain``
+
+    def share(self, features: Matrix) -> Scores:
+        """Give the share of the listwise model, (n,); ``features`` are those of the fine view."""
+        events = np.expm1(np.maximum(np.nan_to_num(features[:, EVENTS]), 0))
+        share: Scores = (events / (events + np.float32(self.half))).astype(np.float32, copy=False)
+        return share
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Blend:
-    """A weighted sum of each model's scores, standardised over the pool.
+class Fine:
+    """Two models in one score, weighed by how much is known of the user.
 
-    Raw scores of two models cannot be compared: what is rare is told apart by less.
+    ``pointwise`` learns whether an item is taken, from every row alike; ``listwise`` what stands
+    out of a user's own pool. The first is better where histories are short, the second where they
+    are long (docs/decisions/0006-two-fine-models.md has the figures).
     """
 
-    models: Mapping[str, Scorer]  # by objective
-    weights: Mapping[str, float]  # of the same objectives, 0 or more
+    pointwise: Grown
+    listwise: Grown
+    growth: Growth = field(default_factory=Growth)
 
-    def score(self, features: Matrix) -> Scores:
-        """Give the weighted sums, (n,); a model that counts nothing is not asked."""
-        total: NDArray[np.floating] = np.zeros(len(features))
-        for objective, weight in self.weights.items():
-            if weight:
-                scores = self.models[objective].score(features)
-                total = total + weight * standard(scores.astype(np.float64))
-        return total.astype(np.float32)
+    def score(self, features: Matrix, trees: int = -1) -> Scores:
+        """Give raw scores, (n,), by the first ``trees`` trees of each booster; -1: by all."""
+        if not len(features):
+            return np.empty(0, np.float32)
+        known = self.known(features)
+        scores = self.pointwise.score(features, trees)
+        if not known.any():
+            return scores
+        both = (1 - known) * scores + known * self.listwise.score(features, trees)
+        return both.astype(np.float32)
+
+    def known(self, features: Matrix) -> Scores:
+        """Give the share of the listwise model, (n,): more as the history grows."""
+        return self.growth.share(features)
 
     def weighing(self, features: Matrix) -> dict[str, float]:
-        """Say how much each objective counts, whoever the user is, and the parts of its model."""
-        found = dict(self.weights)
-        for objective, model in self.models.items():
-            if isinstance(model, Fine):
-                parts = model.weighing(features)
-                found |= {f"{objective}.{name}": share for name, share in parts.items()}
-        return found
+        """Say how much each model counts for the user whose pool this is."""
+        known = float(self.known(features[:1]).sum())
+        return {"pointwise": 1.0 - known, "listwise": known}
 
-    def weighed(self, weights: Mapping[str, float]) -> "Blend":
-        """Let other weights count; those of objectives that are not told stay."""
-        told = {name: weights.get(name, weight) for name, weight in self.weights.items()}
-        return replace(self, weights=told)
+    @property
+    def members(self) -> tuple[Grown, Grown]:
+        """Both models."""
+        return self.pointwise, self.listwise
 
+    @property
+    def trees(self) -> int:
+        """The number of trees of both models."""
+        return sum(member.trees for member in self.members)
 
-def write_blend(models: Mapping[str, Fine], weights: Mapping[str, float], folder: Path) -> None:
-    """Write each model beside that of what is relevant, and the weights."""
-    for objective, model in models.items():
-        if objective != RELEVANT:
-            write_fine(model, folder, stem(objective))
-    (folder / OBJECTIVES).write_bytes(orjson.dumps(dict(weights), option=orjson.OPT_INDENT_2))
+    def text(self) -> str:
+        """Give all trees as LightGBM writes them."""
+        return "".join(member.text() for member in self.members)
 
 
-def read_blend(folder: Path) -> Blend:
-    """Read what ``write_blend`` wrote.
+def write_fine(fine: Fine, folder: Path, stem: str = FINE) -> None:
+    """Write both models, and how they are blended."""
+    write_grown(fine.pointwise, folder, f"{stem}.pointwise")
+    write_grown(fine.listwise, folder, f"{stem}.listwise")
+    told = orjson.dumps(asdict(fine.growth), option=orjson.OPT_INDENT_2)
+    (folder / f"{stem}.{GROWTH}").write_bytes(told)
+
+
+def read_fine(folder: Path, stem: str = FINE) -> Fine:
+    """Read what ``write_fine`` wrote; models without a growth, as there were, have the usual one.
 
     Raises:
         OSError: a file is absent.
-        ValueError: the weights are damaged.
+        ValueError: a file is damaged.
         KeyError: a part of a file is absent.
-        lightgbm.basic.LightGBMError: a model is.
+        lightgbm.basic.LightGBMError: the trees are damaged.
     """
-    weights = orjson.loads((folder / OBJECTIVES).read_bytes())
-    return Blend({name: read_fine(folder, stem(name)) for name in weights}, weights)
+    growth = folder / f"{stem}.{GROWTH}"
+    return Fine(
+        read_grown(folder, f"{stem}.pointwise"),
+        read_grown(folder, f"{stem}.listwise"),
+        read_growth(growth) if growth.exists() else Growth(),
+    )
 
 
-def stem(objective: str) -> str:
-    """Name the files of an objective's model, less their endings."""
-    return FINE if objective == RELEVANT else f"{FINE}.{objective}"
+def read_growth(path: Path) -> Growth:
+    """Read how two models are blended.
+
+    Raises:
+        OSError: it cannot be read.
+        ValueError: it is damaged.
+    """
+    try:
+        growth = Growth(**orjson.loads(path.read_bytes()))
+    except (TypeError, orjson.JSONDecodeError) as error:
+        raise ValueError(f"{path.name} does not say how two models are blended: {error}") from None
+    if not _is_number(growth.half) or growth.half <= 0:
+        raise ValueError(
+            f"{path.name} lets both models count half at {growth.half!r} events: "
+            "it takes a number above 0"
+        )
+    return growth
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and isfinite(value)

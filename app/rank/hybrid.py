@@ -8,7 +8,7 @@ import orjson
 from numpy.typing import NDArray
 
 from app.contracts import Matrix, Scores
-from app.features import FINE_VIEW, names
+from app.features.views import FINE_VIEW, names
 
 HYBRID = "hybrid.json"  # in a bundle; there it stands in for the fine ranker
 EVENTS = "user_events"  # the column of history length: log1p of the number of events

@@ -25,7 +25,7 @@ class Social:
     """Sums what friends liked; newer likes count more, and so do friends who have few friends.
 
     A tie counts 1 / log(2 + degree), after Adamic and Adar: Friends and neighbors on the web, 2003.
-    On Last.fm that and 0.99 do better than a root and 0.98 (``quality.social``).
+    On Last.fm that and 0.99 do better than a root and 0.98 (``benchmarks.quality.social``).
     """
 
     circle: Circle

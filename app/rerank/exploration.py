@@ -10,11 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.contracts import EXPLORE, ORGANIC, Rows, Scores
-from app.rerank.draft import UNPLACED, Draft, Occasion
-from app.rerank.placed import pin, sponsor
+from app.rerank.caps import Seats
+from app.rerank.fixed_positions import pin, sponsor
 from app.rerank.policy import Policy
-from app.rerank.seats import Seats
-from app.state.live import Live
+from app.rerank.slate_draft import UNPLACED, Draft, Occasion
+from app.state.counters import Live
 
 DRAWS = 128  # of Thompson sampling's posterior, to estimate its propensities
 FEW = 32  # candidates that Thompson sampling draws for: those that can hope most

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from app.artifacts import DAY
 from app.contracts import Scores, Times
-from app.rerank.draft import Draft, Occasion
+from app.rerank.slate_draft import Draft, Occasion
 
 
 def freshness(now: float, first_seen: Times, half_life: float = 14 * DAY) -> Scores:

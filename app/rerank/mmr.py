@@ -4,7 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.contracts import EXPLORE, Matrix, Scores
-from app.rerank.draft import Draft, Occasion
+from app.rerank.slate_draft import Draft, Occasion
 
 
 def mmr(relevance: Scores, vectors: Matrix, k: int, diversity: float) -> NDArray[np.intp]:

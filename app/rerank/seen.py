@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 
 from app.contracts import NO_ROWS
-from app.rerank.draft import Draft, Occasion
+from app.rerank.slate_draft import Draft, Occasion
 
 
 def demote_seen(draft: Draft, occasion: Occasion) -> Draft:

@@ -10,15 +10,15 @@ from typing import Any, TypeAlias
 
 import orjson
 
-from app.state.appending import marks_keys
-from app.state.blocked import blocked_key
-from app.state.dossier import read_dossier
-from app.state.events import history_key, stream_key
-from app.state.hidden import hidden_key
+from app.state.event_codec import history_key, stream_key
+from app.state.event_writer import marks_keys
+from app.state.hidden_items import hidden_key
 from app.state.impressions import shown_key
-from app.state.people import attributes_key, erased_key, friends_key, friends_of
-from app.state.shown import shown_lately_key
+from app.state.shown_items import shown_lately_key
 from app.state.store import Store
+from app.state.user_blocks import blocked_key
+from app.state.user_record import read_dossier
+from app.state.user_store import attributes_key, erased_key, friends_key, friends_of
 
 Receipt: TypeAlias = dict[str, int]  # what was removed, and how many
 

@@ -8,15 +8,15 @@ import numpy as np
 import orjson
 from numpy.typing import NDArray
 
-from app.catalogue import IdIndex
+from app.catalogue.catalogue import IdIndex
 from app.contracts import NO_HISTORY, NO_ROWS, NOTHING_TOLD, Acts, History, Rows, Told
-from app.preferences import Preferences
-from app.state.blocked import blocked_key, unpacked
-from app.state.events import HISTORY_LIMIT, Interpreter, history_key
-from app.state.hidden import HIDING, hidden_key, told_apart
-from app.state.people import attributes_key, attributes_of, erased_key, friends_key, friends_of
-from app.state.shown import shown_lately_key
+from app.event_weights import Preferences
+from app.state.event_codec import HISTORY_LIMIT, Interpreter, history_key
+from app.state.hidden_items import HIDING, hidden_key, told_apart
+from app.state.shown_items import shown_lately_key
 from app.state.store import Part, Store
+from app.state.user_blocks import blocked_key, unpacked
+from app.state.user_store import attributes_key, attributes_of, erased_key, friends_key, friends_of
 
 TOLD_KEYS = (blocked_key, attributes_key, friends_key)
 

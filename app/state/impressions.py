@@ -6,9 +6,9 @@ from typing import TypeAlias
 
 import orjson
 
-from app.state.backlog import Backlog
-from app.state.shown import remember
+from app.state.shown_items import remember
 from app.state.store import Part, Store
+from app.state.write_queue import Backlog
 
 CAPACITY = 10_000  # slates that wait to be written; more are dropped
 AT_ONCE = 100  # slates in one round trip: about 1 ms of this worker's time

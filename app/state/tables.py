@@ -17,7 +17,7 @@ import orjson
 
 from app.artifacts import Table
 from app.contracts import Neighbours, Rows, StageError
-from app.state.joined import JoinedReads, Values
+from app.state.batched_reads import JoinedReads, Values
 from app.state.store import Part, Store
 
 log = logging.getLogger(__name__)

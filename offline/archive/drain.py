@@ -13,8 +13,8 @@ from typing import Any
 
 import redis
 
-from app.state.archiver import GROUP, say_in_use
-from app.state.follower import REMEMBERED, RecentIds
+from app.state.archiver_status import GROUP, say_in_use
+from app.state.stream_consumer import REMEMBERED, RecentIds
 from offline.archive.files import Shelf, Spans, day_of, id_of
 from offline.archive.streams import STREAMS, Raw, Row, Stream
 

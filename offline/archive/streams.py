@@ -11,12 +11,12 @@ import numpy as np
 import orjson
 import polars as pl
 
-from app.served.entry import Entry, EntryError
-from app.served.log import served_key
-from app.served.record import ARRAYS
-from app.state.events import stream_key
-from app.state.follower import EVENT, SHOWN, Shape, attributes_in
+from app.request_log.answer_record import ARRAYS
+from app.request_log.entry_codec import Entry, EntryError
+from app.request_log.writer import served_key
+from app.state.event_codec import stream_key
 from app.state.impressions import shown_key
+from app.state.stream_consumer import EVENT, SHOWN, Shape, attributes_in
 
 Raw: TypeAlias = tuple[bytes, Mapping[bytes, bytes]]  # id, and fields, as the server says them
 Row: TypeAlias = Mapping[str, Any]

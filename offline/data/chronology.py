@@ -4,8 +4,8 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from app.catalogue import IdIndex
-from app.preferences import Preferences
+from app.catalogue.catalogue import IdIndex
+from app.event_weights import Preferences
 from offline.data.dataset import Log
 from offline.data.ids import rows_of
 from offline.data.interactions import Events

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from app.catalogue import Catalogue, IdIndex
+from app.catalogue.catalogue import Catalogue, IdIndex
 from app.contracts import Scores, Times
 
 

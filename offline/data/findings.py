@@ -7,7 +7,7 @@ from typing import Literal, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from app.attributes import kinds, listed
+from app.catalogue.attributes import kinds, listed
 from offline.data.dataset import Dataset
 from offline.data.readers import MAX_BAD_SHARE, FileCount, Reading
 

@@ -5,18 +5,18 @@ from dataclasses import dataclass, replace
 import polars as pl
 
 from app.contracts import Scores
-from app.preferences import Preferences
+from app.event_weights import Preferences
 from offline.data.columns import AMOUNT, RATING, plain
 from offline.data.dataset import Traits
-from offline.data.moments import LATEST, seconds
 from offline.data.schema import InteractionsFile, Schema
 from offline.data.table import RAW, Table, id_fault
+from offline.data.timestamps import LATEST, seconds
 
 DUPLICATE = "exact duplicate of an earlier line"
 POSITIVE_SHARE = 0.8  # of the scale's maximum: 4 of 5 stars, 8 of 10
 LONGEST_SCALE = 21  # a column "value" with more distinct values than 0, 0.5 ... 10 is an amount
 WIDEST_SCALE = 10.0
-UNTOLD = "click"  # what an event without a type is, as in ``app.api.models.InlineEvent``
+UNTOLD = "click"  # what an event without a type is, as in ``app.api.schemas.InlineEvent``
 
 
 @dataclass(frozen=True, slots=True, eq=False)

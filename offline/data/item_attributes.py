@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 import polars as pl
 
-from app.attributes import (
+from app.catalogue.attributes import (
     BUILT_IN,
     LONGEST_NAME,
     LONGEST_TEXT,
@@ -16,7 +16,7 @@ from app.attributes import (
     Words,
     is_name,
 )
-from app.catalogue import IdIndex
+from app.catalogue.catalogue import IdIndex
 from offline.data.errors import DataError
 from offline.data.ids import by_row
 from offline.data.schema import ItemsFile

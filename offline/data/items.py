@@ -4,12 +4,12 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from app.catalogue import Catalogue, IdIndex, Texts
+from app.catalogue.catalogue import Catalogue, IdIndex, Texts
 from offline.data.ids import by_row
 from offline.data.item_attributes import attribute_faults, build_item_attributes
-from offline.data.moments import years
 from offline.data.schema import ItemsFile
 from offline.data.table import Table, id_fault
+from offline.data.timestamps import years
 
 MOST_CATEGORIES = 64
 CATEGORY_SEPARATORS = ("|", ";", ",")

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
-from app.preferences import Preferences
+from app.event_weights import Preferences
 from offline.data.atomic import replacing
 from offline.data.chronology import build_log
+from offline.data.data_overlay import Archived, More, extended, without
 from offline.data.dataset import Dataset
 from offline.data.errors import DataError, TooManyBadRowsError
 from offline.data.ids import number
@@ -19,13 +20,12 @@ from offline.data.item_attributes import unread, with_attributes
 from offline.data.items import build_catalogue, check_items
 from offline.data.layouts import find_layout
 from offline.data.loading import load, load_if_named
-from offline.data.more import Archived, More, extended, without
-from offline.data.people import build_attributes, build_friends, check_friends, check_users
 from offline.data.schema import Schema
 from offline.data.table import Table
+from offline.data.user_files import build_attributes, build_friends, check_friends, check_users
 
 if TYPE_CHECKING:  # what reads data needs no LightGBM
-    from offline.table import RankTable
+    from offline.training.rank_table import RankTable
 
 MAX_BAD_SHARE = 0.05
 

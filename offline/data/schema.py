@@ -10,9 +10,9 @@ from typing import Annotated
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, field_validator
 
-from app.attributes import MOST, Kind
-from app.formula import parse
-from app.preferences import TYPE_WEIGHTS
+from app.catalogue.attributes import MOST, Kind
+from app.event_weights import TYPE_WEIGHTS
+from app.expressions.event_weight_formula import parse
 from offline.data.errors import DataError
 
 DETECT = "detect"  # encoding: UTF-8, or Latin-1 where the file is not UTF-8
@@ -30,7 +30,9 @@ def _known_encoding(name: str) -> str:
 
 
 TypeName = Annotated[str, Field(max_length=64, pattern=r"^[\w.:-]+$")]
-Weight = Annotated[float, Field(allow_inf_nan=False)] | str  # a number, or see app.formula
+Weight = (
+    Annotated[float, Field(allow_inf_nan=False)] | str
+)  # a number, or a formula, see app.expressions
 
 
 class FileSchema(BaseModel):

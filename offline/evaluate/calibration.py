@@ -11,9 +11,9 @@ from scipy.special import expit
 from sklearn.isotonic import IsotonicRegression
 
 from app.contracts import Candidates
-from offline.evaluate.asked import Asked
-from offline.evaluate.figures import Calibration, CalibrationPoint
-from offline.replay import labels
+from offline.evaluate.funnel_answers import Asked
+from offline.report.figures import Calibration, CalibrationPoint
+from offline.training.replay import labels
 
 BINS = 10  # of equal counts, as deciles of the prediction
 LOG_ODDS = frozenset({"coarse"})  # stages whose scores are log odds as they come

@@ -9,10 +9,10 @@ from numpy.typing import NDArray
 
 from app.contracts import Matrix
 from offline.evaluate import metrics
-from offline.evaluate.figures import Comparison, Difference, Interval, Metrics
 from offline.evaluate.intervals import RESAMPLES, Bootstrap
 from offline.evaluate.metrics import Judged, Lists, PerUser
 from offline.evaluate.rowsets import RowSets
+from offline.report.figures import Comparison, Difference, Interval, Metrics
 
 REFERENCE = "funnel"  # the method that is compared with every other
 EXPECTED = "popularity"  # what serendipity calls obvious

@@ -8,23 +8,23 @@ from numpy.typing import NDArray
 
 from app.artifacts import Models
 from app.contracts import Rows
-from app.features import CHANNELS
+from app.features.views import CHANNELS
 from app.funnel import Funnel, Slate
 from offline.data.dataset import Dataset
-from offline.evaluate.asked import LONGEST, Asked, K, ask_everyone, padded, shown
 from offline.evaluate.attribution import Attribution, Trace, attribute
 from offline.evaluate.baselines import ALL_TIME, RECENT, most_popular, popular_lists
 from offline.evaluate.calibration import calibrations
-from offline.evaluate.cold import cold_curve
 from offline.evaluate.compare import Background, evaluate
-from offline.evaluate.figures import Comparison, SegmentFigures, Sweeps
+from offline.evaluate.funnel_answers import LONGEST, Asked, K, ask_everyone, padded, shown
 from offline.evaluate.metrics import Lists
+from offline.evaluate.new_user_curve import cold_curve
 from offline.evaluate.policies import policy_prices, trade_off
-from offline.evaluate.reach import reach
-from offline.evaluate.regimes import regimes
+from offline.evaluate.recall_ceiling import reach
 from offline.evaluate.rowsets import RowSets
 from offline.evaluate.segments import by_attribute, by_history, by_popularity
-from offline.replay import Asker
+from offline.evaluate.time_regimes import regimes
+from offline.report.figures import Comparison, SegmentFigures, Sweeps
+from offline.training.replay import Asker
 
 HEADLINE = ("funnel", "popularity", "recency_popularity")
 USERS = 1_000  # in the sweeps, at most

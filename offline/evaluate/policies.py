@@ -5,13 +5,13 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from app.rerank.slate import Policy, SlateMaker
+from app.rerank.slate_builder import Policy, SlateMaker
 from offline.evaluate import metrics
-from offline.evaluate.asked import Asked, K, in_turn, ndcg, padded
 from offline.evaluate.compare import Background
-from offline.evaluate.figures import Interval, PolicyPrice, TradeOff
+from offline.evaluate.funnel_answers import Asked, K, in_turn, ndcg, padded
 from offline.evaluate.intervals import Bootstrap
 from offline.evaluate.metrics import Lists
+from offline.report.figures import Interval, PolicyPrice, TradeOff
 
 WEIGHTS = (0.0, 0.02, 0.05, 0.1, 0.2, 0.3, 0.5)  # of diversity
 

@@ -7,10 +7,10 @@ from numpy.typing import NDArray
 
 from app.artifacts import Segments
 from offline.evaluate import metrics
-from offline.evaluate.figures import Attribute, Band
 from offline.evaluate.intervals import Bootstrap
 from offline.evaluate.metrics import Lists
 from offline.evaluate.rowsets import RowSets
+from offline.report.figures import Attribute, Band
 
 K = 10
 RIVAL = "recency_popularity"  # what the funnel is compared with in each band

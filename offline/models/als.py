@@ -6,8 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.artifacts import DAY, Factors
+from app.bounds import Count, NotNegative, Positive, Seconds
 from app.contracts import Matrix, Scores
-from app.limits import Count, NotNegative, Positive, Seconds
 from offline.data.dataset import Log
 from offline.models.factors import factors
 from offline.models.interactions import Shape, Sparse, liked, owners, refilled, unit

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.artifacts import Factors
-from app.limits import Count, NotNegative, Positive, Seconds
+from app.bounds import Count, NotNegative, Positive, Seconds
 from offline.data.dataset import Log
 from offline.models.factors import factors
 from offline.models.interactions import Shape, Sparse, decay, latest, matrix, owners, refilled

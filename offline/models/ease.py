@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 from scipy.linalg import lapack
 
 from app.artifacts import DAY, Table
-from app.limits import Count, Positive, Seconds
+from app.bounds import Count, Positive, Seconds
 from offline.data.dataset import Log
 from offline.models.interactions import Shape, Sparse, liked, refilled, unit
 from offline.models.tables import Triples, pack

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.artifacts import Table
-from app.limits import Count, NotNegative, Positive, Seconds, Share
+from app.bounds import Count, NotNegative, Positive, Seconds, Share
 from offline.data.dataset import Log
 from offline.models.interactions import (
     Shape,

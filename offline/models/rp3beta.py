@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.artifacts import DAY, Table
-from app.limits import Count, NotNegative, Seconds
+from app.bounds import Count, NotNegative, Seconds
 from offline.data.dataset import Log
 from offline.models.interactions import Shape, Sparse, liked, owners, refilled
 from offline.models.products import blocks, product

@@ -7,9 +7,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.artifacts import Segments
-from app.limits import Positive, Seconds
+from app.bounds import Positive, Seconds
 from offline.data.dataset import Log
-from offline.models import bands
+from offline.models import segment_bands
 from offline.models.interactions import decay
 
 MOST_ATTRIBUTES = 4
@@ -38,7 +38,7 @@ def encode(attributes: Mapping[str, NDArray[np.str_]], users: int) -> Encoding:
 
     Attributes with too few or too many values after banding (``bands``) are left out.
     """
-    told = [(name, *bands.encode(texts)) for name, texts in attributes.items()]
+    told = [(name, *segment_bands.encode(texts)) for name, texts in attributes.items()]
     usable = [one for one in told if FEWEST_VALUES <= len(one[1]) <= MOST_VALUES]
     chosen = sorted(usable, key=lambda one: int((one[2] < 0).sum()))[:MOST_ATTRIBUTES]
     codes = np.empty((users, len(chosen)), np.int32)

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
 from app.artifacts import Factors
-from app.limits import Count, NotNegative, Positive, Seconds
+from app.bounds import Count, NotNegative, Positive, Seconds
 from offline.data.dataset import Log
 from offline.models.factors import factors
 from offline.models.interactions import Shape, decay

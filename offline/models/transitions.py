@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
 from app.artifacts import DAY, Table
-from app.limits import Count, NotNegative, Seconds, Share
+from app.bounds import Count, NotNegative, Seconds, Share
 from offline.data.dataset import Log
 from offline.models.interactions import Shape, Sparse, decay, unit
 from offline.models.tables import pack

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.artifacts import Table
-from app.limits import Count, Seconds
+from app.bounds import Count, Seconds
 from offline.data.dataset import Log
 from offline.models.interactions import Shape, decay, deviations, latest, ratings_vary
 from offline.models.tables import first

@@ -4,14 +4,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.artifacts import NO_FRIENDS, Friends, Users
-from app.catalogue import IdIndex
+from app.catalogue.catalogue import IdIndex
 from offline.data.dataset import Log
 
 
 def fit(log: Log, ids: IdIndex, segments: NDArray[np.int32]) -> Users:
     """Gather each user's events, all of them, newest first; at the same second in row order.
 
-    Serving joins histories in the same order (``app.profile.join``).
+    Serving joins histories in the same order (``app.query_builder.join``).
     """
     order = np.lexsort((log.items, -log.times, log.users))
     lengths = np.bincount(log.users, minlength=len(ids))

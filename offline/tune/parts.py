@@ -7,16 +7,16 @@ from functools import partial
 import orjson
 
 from app.cpu import Cpu
-from app.features import CHANNELS, view_hash
+from app.features.views import CHANNELS, view_hash
 from offline.job import JobConfig
-from offline.told import told
-from offline.tune.known import Known
+from offline.publish.flatten_config import told
+from offline.tune.parameter import Setting
 from offline.tune.ranker import Coarses, Fines, Replays
 from offline.tune.recall import Recall
-from offline.tune.setting import Setting
 from offline.tune.space import CHANNEL, COARSE, FINE, RECALL, SIZES
 from offline.tune.study import Part
-from offline.tune.whole import judge_sizes
+from offline.tune.whole_funnel import judge_sizes
+from offline.tune.windows import Known
 
 FACTORISATIONS = frozenset(name for name in CHANNEL if CHANNEL[name] == "embedding")
 

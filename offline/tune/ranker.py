@@ -6,15 +6,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.cpu import Cpu
-from app.rank.fine import Fine
+from app.rank.blend import Fine
 from offline.data.errors import DataError
-from offline.evaluate.asked import K
-from offline.evaluate.grouped import grouped_ndcg, place
+from offline.evaluate.funnel_answers import K
+from offline.evaluate.grouped_metrics import grouped_ndcg, place
 from offline.job import JobConfig, replay, wired
-from offline.rank import coarse_width, fit_coarse, fit_fine
-from offline.table import RankTable, join
-from offline.tune.known import Known
+from offline.training.rank_table import RankTable, join
+from offline.training.rankers import coarse_width, fit_coarse, fit_fine
 from offline.tune.study import Figures
+from offline.tune.windows import Known
 
 STOPS = 6  # numbers of trees that are compared within a trial
 HEAD = 2 * K  # what fine puts first: as much of it as a list and its reserve hold
@@ -57,7 +57,7 @@ class Replays:
 
 
 def sampled(table: RankTable, config: JobConfig) -> RankTable:
-    """Draw the rows that ``offline.table.collect`` would have kept of these."""
+    """Draw the rows that ``offline.training.rank_table.collect`` would have kept of these."""
     drawn = np.random.default_rng(config.seed).random(len(table))
     share = np.repeat(config.negatives / table.groups, table.groups)
     return table.take(np.flatnonzero((table.labels > 0) | (drawn < share)))

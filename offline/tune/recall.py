@@ -10,14 +10,14 @@ from app.artifacts import Models
 from app.contracts import NO_HISTORY, Channel, LocalChannel, Query, Request
 from app.cpu import Cpu
 from app.funnel import Funnel
-from offline.evaluate.asked import names
+from offline.evaluate.funnel_answers import names
 from offline.job import JobConfig, wired
-from offline.models.fit import fit
-from offline.replay import Asker, advance, build, labels
-from offline.tune.known import Known
+from offline.models.registry import fit
+from offline.training.replay import Asker, advance, build, labels
 from offline.tune.refit import refit
 from offline.tune.space import CHANNEL
 from offline.tune.study import Figures
+from offline.tune.windows import Known
 
 WIDEST = 8  # a channel that proposes more than 1 in 8 items finds much by chance
 

@@ -7,16 +7,16 @@ from typing import Any
 from app.artifacts import Models, Table
 from offline.data.dataset import Dataset, Log
 from offline.models import (
+    cold_items,
     content,
     ease,
     item_cf,
-    placed,
     rp3beta,
     segments,
     transitions,
     user_cf,
 )
-from offline.models.fit import RecallConfig, factorise
+from offline.models.registry import RecallConfig, factorise
 
 TABLES: dict[str, Callable[..., Table]] = {
     "item_cf": item_cf.fit,
@@ -27,7 +27,7 @@ TABLES: dict[str, Callable[..., Table]] = {
 
 
 def refit(models: Models, dataset: Dataset, log: Log, config: RecallConfig, name: str) -> Models:
-    """Fit the model that has this name in the configuration as ``offline.models.fit`` would.
+    """Fit the model that has this name in the configuration as ``offline.models.registry`` would.
 
     ``models`` were fitted on the same ``log``; what else in them rests on this model stays.
     """
@@ -51,7 +51,7 @@ def _other(
             return {"tables": {**models.tables, "raters": raters}, "centred": centred}
         case "content":
             described, reader = content.learn(dataset.catalogue, config.content, config.seed)
-            placing = placed.learn(models.factors, described, reader, log, config.placement)
+            placing = cold_items.learn(models.factors, described, reader, log, config.placement)
             return {"content": described, "placing": placing}
         case "segments":
             encoding = segments.encode(dataset.attributes, shape[0])
@@ -59,6 +59,6 @@ def _other(
         case _:
             vectors = factorise(log, shape, config)
             described, reader = models.content, models.placing.reader if models.placing else None
-            factors = placed.place(vectors, described, log, config.placement)
-            placing = placed.learn(factors, described, reader, log, config.placement)
+            factors = cold_items.place(vectors, described, log, config.placement)
+            placing = cold_items.learn(factors, described, reader, log, config.placement)
             return {"factors": factors, "placing": placing}

@@ -10,14 +10,14 @@ import numpy as np
 from optuna.storages import JournalStorage
 
 from app.cpu import Cpu
-from offline.evaluate.figures import Interval
 from offline.evaluate.intervals import Bootstrap
 from offline.job import JobConfig
-from offline.tune.known import Known
+from offline.report.figures import Interval
+from offline.tune.parameter import changed
 from offline.tune.parts import parts, study_name
-from offline.tune.setting import changed
 from offline.tune.study import Part, Study
-from offline.tune.whole import judge_funnel
+from offline.tune.whole_funnel import judge_funnel
+from offline.tune.windows import Known
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ A default that lies outside its range, or is none of the options, is tried as we
 from math import inf
 
 from app.artifacts import DAY
-from offline.tune.setting import Options, Range, Setting
+from offline.tune.parameter import Options, Range, Setting
 
 HALF_LIVES = (7 * DAY, 15 * DAY, 30 * DAY, 60 * DAY, 120 * DAY, 365 * DAY, inf)
 CHANNEL = {  # the channel by which each recall model is judged

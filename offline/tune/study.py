@@ -18,7 +18,7 @@ from optuna.storages import JournalStorage
 from optuna.trial import FrozenTrial, Trial, TrialState
 
 from offline.job import JobConfig
-from offline.tune.setting import Setting, changed, value_of
+from offline.tune.parameter import Setting, changed, value_of
 
 Figures: TypeAlias = NDArray[np.float64]  # (u, r) a line a user; the best of r stops counts
 Judge: TypeAlias = Callable[[JobConfig, int], Figures]  # a configuration in a window

@@ -14,7 +14,7 @@ from rich.progress import (
 from rich.table import Table
 
 from offline.job import JobConfig
-from offline.told import told
+from offline.publish.flatten_config import told
 from offline.tune.search import Finding, Outcome, Verdict, Watch
 from offline.tune.study import Study
 

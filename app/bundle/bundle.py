@@ -1,0 +1,182 @@
+"""The published artifacts as one frozen object: where they lie, how they are checked and loaded.
+
+A bundle is a folder ``bundles/<version>/`` of plain files. ``manifest.json`` is written last and
+names every file with its size and SHA-256; ``current`` beside ``bundles`` is the pointer.
+"""
+
+import logging
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import faiss
+import lightgbm
+import numpy as np
+from numpy.typing import NDArray
+
+from app.artifacts import Content, Factors, Friends, Models, Popularity, Segments, Table, Users
+from app.build import Indexes, Rankers, Sizes
+from app.bundle.integrity import verify
+from app.bundle.manifest import POINTER, BundleError, Manifest, read_manifest
+from app.catalogue import attributes
+from app.catalogue.catalogue import NO_FLAGS, Catalogue, IdIndex, Texts
+from app.catalogue.cold_items import MAP, READER, Placing, Reader
+from app.observe.drift import DRIFT, Reference, read_reference
+from app.rank.blend import read_fine
+from app.rank.hybrid import HYBRID, read_hybrid
+from app.rank.logistic import read_logistic
+from app.rank.objectives import OBJECTIVES, Blend, read_blend
+
+log = logging.getLogger(__name__)
+
+DESCRIBED = "catalogue.attributes."  # files of the attributes' arrays
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Bundle:
+    """One version of everything that was learned. Never changed; replaced as a whole."""
+
+    manifest: Manifest
+    models: Models
+    indexes: Indexes
+    rankers: Rankers
+    drift: Reference | None = None  # None: it was published before there was any
+
+    @property
+    def version(self) -> str:
+        """The bundle's name."""
+        return self.manifest.version
+
+    @property
+    def sizes(self) -> Sizes:
+        """The numbers of candidates that the rankers were trained with."""
+        return self.manifest.sizes.sizes()
+
+    def weighed(self, objectives: Mapping[str, float]) -> Rankers:
+        """Give the rankers with these weights of objectives; those the bundle lacks are logged."""
+        fine = self.rankers.fine
+        known = fine.weights if isinstance(fine, Blend) else {}
+        for name in objectives.keys() - known.keys():
+            log.warning("the setting objectives.%s is of no model of %s", name, self.version)
+        if not isinstance(fine, Blend):
+            return self.rankers
+        return replace(self.rankers, fine=fine.weighed(objectives))
+
+
+def current(out: Path) -> Path:
+    """Give the folder of the bundle that ``out/current`` points to.
+
+    Raises:
+        BundleError: there is no pointer, or it points nowhere.
+    """
+    pointer = out / POINTER
+    if not pointer.is_file():
+        raise BundleError(f"there is no bundle in {out}: run `recfunnel train --out {out}` first")
+    try:
+        folder = out / "bundles" / pointer.read_text().strip()
+    except (OSError, UnicodeDecodeError) as error:
+        raise BundleError(
+            f"{pointer} cannot be read ({error}): write a bundle's name into it"
+        ) from None
+    if not folder.is_dir():
+        raise BundleError(
+            f"{pointer} points to {folder.name}, which does not exist: train again, or write the "
+            f"name of a folder of {out / 'bundles'} into it"
+        )
+    return folder
+
+
+def load(folder: Path) -> Bundle:
+    """Verify a bundle and map it into memory; workers share the pages.
+
+    Raises:
+        BundleError: it must not be served.
+    """
+    manifest = read_manifest(folder)
+    verify(folder, manifest)
+    try:
+        models = _models(folder, manifest)
+        indexes = Indexes(_index(folder / "factors.faiss"), _index(folder / "content.faiss"))
+        rankers = read_rankers(folder)
+        drift = read_reference(folder / DRIFT) if DRIFT in manifest.files else None
+    except (OSError, ValueError, KeyError, RuntimeError, lightgbm.basic.LightGBMError) as error:
+        raise BundleError(f"{folder} cannot be read ({error}): train again") from error
+    return Bundle(manifest, models, indexes, rankers, drift)
+
+
+def read_rankers(folder: Path) -> Rankers:
+    """Read the scorers of the ranking stages, without checking the bundle."""
+    coarse, hybrid = read_logistic(folder / "coarse.json"), folder / HYBRID
+    if hybrid.is_file():
+        return Rankers(coarse, read_hybrid(hybrid))
+    if (folder / OBJECTIVES).is_file():
+        return Rankers(coarse, read_blend(folder))
+    return Rankers(coarse, read_fine(folder))
+
+
+def _models(folder: Path, manifest: Manifest) -> Models:
+    def array(name: str) -> NDArray[Any]:
+        mapped = np.load(folder / f"{name}.npy", mmap_mode="r", allow_pickle=False)
+        return np.asarray(mapped)
+
+    def arrays(part: str, *names: str) -> dict[str, NDArray[Any]]:
+        return {name: array(f"{part}.{name}") for name in names}
+
+    described = {
+        name.removeprefix(DESCRIBED).removesuffix(".npy"): array(name.removesuffix(".npy"))
+        for name in manifest.files
+        if name.startswith(DESCRIBED)
+    }
+    return Models(
+        catalogue=Catalogue(
+            ids=IdIndex(array("catalogue.ids")),
+            titles=Texts(**arrays("catalogue.titles", "ends", "utf8")),
+            category_names=tuple(manifest.category_names),
+            provider_names=Texts(**arrays("catalogue.provider_names", "ends", "utf8")),
+            categories=array("catalogue.categories"),
+            released=array("catalogue.released"),
+            available=array("catalogue.available"),
+            providers=array("catalogue.providers"),
+            flags=array("catalogue.flags") if manifest.flag_names else NO_FLAGS,
+            flag_names=tuple(manifest.flag_names),
+            attributes=attributes.read(manifest.attributes, described),
+        ),
+        users=Users(
+            ids=IdIndex(array("users.ids")),
+            **arrays("users", "indptr", "rows", "values", "weights", "times", "segments"),
+        ),
+        popularity=Popularity(
+            at=manifest.popularity_at,
+            **arrays("popularity", "counts", "liked", "first_seen", "mean_value"),
+        ),
+        segments=Segments(
+            names=tuple(manifest.segment_names),
+            labels=tuple(map(tuple, manifest.segment_labels)),
+            prior=manifest.segment_prior,
+            **arrays("segments", "offsets", "share", "mass"),
+        ),
+        factors=Factors(
+            alpha=manifest.factors["alpha"],
+            reg=manifest.factors["reg"],
+            power=manifest.factors["power"],
+            known=int(manifest.factors["known"]),
+            half_life=manifest.factors.get("half_life", math.inf),
+            **arrays("factors", "items", "gram"),
+        ),
+        content=Content(**arrays("content", "items")),
+        tables={
+            name: Table(**arrays(f"tables.{name}", "indptr", "rows", "weights"))
+            for name in manifest.tables
+        },
+        friends=Friends(**arrays("friends", "indptr", "rows")),
+        centred=manifest.centred,
+        placing=Placing(Reader(**arrays("placing", *READER)), **arrays("placing", *MAP))
+        if "placing.slope.npy" in manifest.files  # none in bundles made before there was any
+        else None,
+    )
+
+
+def _index(path: Path) -> faiss.Index:
+    return faiss.read_index(str(path), faiss.IO_FLAG_MMAP_IFC)

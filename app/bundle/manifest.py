@@ -1,0 +1,168 @@
+"""What is written about a bundle.
+
+``manifest.json`` is written last and names every file with its size and SHA-256.
+"""
+
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, ValidationError, computed_field
+
+from app.build import Sizes
+from app.catalogue.attributes import Kind
+from app.event_weights import Preferences
+from app.features.views import view_hash
+
+FORMAT = 1
+MANIFEST = "manifest.json"
+POINTER = "current"
+
+
+class BundleError(Exception):
+    """A bundle that must not be served. The text says which file and what to do."""
+
+
+class FileFact(BaseModel):
+    """What a file must be."""
+
+    model_config = ConfigDict(frozen=True)
+    bytes: int
+    sha256: str
+
+
+class SizesFact(BaseModel):
+    """How many candidates each stage lets through."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+    recall: int
+    coarse: int
+    fine: int
+
+    def sizes(self) -> Sizes:
+        """Give the sizes as the funnel reads them."""
+        return Sizes(self.recall, self.coarse, self.fine)
+
+
+class CheckFact(BaseModel):
+    """One question of the gate: is the funnel worse than this? Differences are funnel - other."""
+
+    model_config = ConfigDict(frozen=True)
+    rival: str  # "popularity", a channel, "in service"
+    users: Literal["warm", "cold"]  # with, or without a history at the cut
+    count: int  # of them
+    outcome: Literal["passed", "failed", "unclear", "skipped"]
+    funnel: float | None = None  # NDCG@10
+    other: float | None = None
+    difference: float | None = None
+    low: float | None = None  # 95 % interval of the difference
+    high: float | None = None
+    why: str  # a sentence
+
+
+class GateFact(BaseModel):
+    """Whether the bundle may be served, and what was asked to find out."""
+
+    model_config = ConfigDict(frozen=True)
+    verdict: Literal["passed", "refused", "forced"]
+    margin: float  # relative: how much worse than the one in service is let pass
+    fewest: int  # users below which nothing is concluded
+    checks: list[CheckFact]
+
+    @computed_field  # type: ignore[prop-decorator]
+    @property
+    def forced(self) -> bool:
+        """Whether it is published although a check failed."""
+        return self.verdict == "forced"
+
+    @property
+    def failed(self) -> list[CheckFact]:
+        """What speaks against it."""
+        return [check for check in self.checks if check.outcome == "failed"]
+
+
+class Manifest(BaseModel):
+    """All that is said about a bundle; the only file that is not listed in itself."""
+
+    model_config = ConfigDict(frozen=True)
+    format: int
+    version: str
+    created: float  # unix seconds, wall clock
+    data_end: float  # unix seconds, time of the last interaction
+    time_shift: float  # seconds: wall clock less data clock; not 0 for a historical data set
+    dataset: str
+    rows: dict[str, int]
+    view: str  # fingerprint of the feature views
+    positive_at: float
+    type_weights: dict[str, float | str]  # a number, or an expression of the value
+    explicit: bool  # values are ratings
+    sizes: SizesFact
+    category_names: list[str]
+    flag_names: list[str] = []  # policy flags; none in bundles made before there were any
+    attributes: dict[str, Kind] = {}  # of items, by name; none in bundles made before likewise
+    segment_names: list[str]
+    segment_labels: list[list[str]]
+    segment_prior: float = 0.0  # likes; 0 in bundles made before likes by segment went on
+    tables: list[str]
+    centred: bool  # whether the table "raters" holds ratings less the user's mean
+    factors: dict[str, float]
+    popularity_at: float
+    seed: int
+    libraries: dict[str, str]
+    metrics: dict[str, Any]
+    files: dict[str, FileFact]
+    rankers_end: float | None = None  # unix seconds; the rankers learned nothing from then on
+    settings: dict[str, Any] = {}  # what the job was told, beside the data
+    seconds: dict[str, float] = {}  # wall time of each phase until it was written
+    gate: GateFact | None = None  # None: written before there was a gate
+    objectives: dict[str, float] = {}  # weight of each model of the fine ranker; none: one model
+    reached: dict[str, str] = {}  # of each stream that was learnt from, the last entry's id
+    hybrid: str = "cascade"  # another: ``hybrid.json`` stands in for the fine ranker
+
+    def preferences(self) -> Preferences:
+        """Give the rule that turns events into weights."""
+        return Preferences(self.positive_at, dict(self.type_weights), self.explicit)
+
+
+def read_manifest(folder: Path) -> Manifest:
+    """Read and check the manifest alone.
+
+    Raises:
+        BundleError: it is absent, unreadable, of another format, name, or for other features.
+    """
+    manifest = parse(folder)
+    if manifest.view != view_hash():
+        raise BundleError(
+            f"{folder / MANIFEST} was trained for the features {manifest.view}, this service "
+            f"computes {view_hash()}: train again with this version"
+        )
+    return manifest
+
+
+def parse(folder: Path) -> Manifest:
+    """Read the manifest, whatever features the bundle is for.
+
+    Raises:
+        BundleError: it is absent, unreadable, of another format or name.
+    """
+    path = folder / MANIFEST
+    try:
+        manifest = Manifest.model_validate_json(path.read_bytes())
+    except FileNotFoundError:
+        raise BundleError(
+            f"{folder} has no {MANIFEST}: it was never finished; train again"
+        ) from None
+    except ValidationError as error:
+        raise BundleError(
+            f"{path} is damaged ({error.error_count()} faults): restore it or train again"
+        ) from None
+    if manifest.format != FORMAT:
+        raise BundleError(
+            f"{path} has format {manifest.format}, this service reads {FORMAT}: train again with "
+            "this version"
+        )
+    if manifest.version != folder.name:
+        raise BundleError(
+            f"{folder} holds the bundle {manifest.version}: give the folder that name, and write "
+            f"it into {POINTER}"
+        )
+    return manifest

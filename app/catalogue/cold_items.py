@@ -1,0 +1,100 @@
+"""Where an item that nobody has touched stands: vectors from what is written about it.
+
+Training learns both steps: from attributes and text to the content vector, and from there into the
+space of the factorisation. Here they are done for one item at a time.
+"""
+
+import re
+import unicodedata
+from dataclasses import dataclass
+from typing import TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from app.catalogue.catalogue import IdIndex
+from app.contracts import Matrix, Scores
+
+Floats: TypeAlias = NDArray[np.float64]
+
+WORD = re.compile(r"\b\w\w+\b")  # as scikit-learn's vectorizer finds words
+YEARS_PER_BUCKET = 10.0
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Reader:
+    """Turns what is written about an item into its content vector; learned from the catalogue."""
+
+    words: NDArray[np.bytes_]  # (v,) ascending, UTF-8
+    idf: Floats  # (v,) inverse document frequencies of the words
+    axes: Floats  # (v, t) from words to the title part
+    category_idf: Floats  # (c,)
+    decades: Floats  # (b,) that occur
+    weights: Floats  # (3,) length of each part: categories, title, decade
+
+    def vector(self, categories: NDArray[np.uint8], text: str, year: float) -> Scores:
+        """Give the content vector of one item, unit length; all zero where nothing is known.
+
+        Args:
+            categories: (c,) 1 where the item is of the category.
+            text: title and description.
+            year: of release; NaN unknown.
+        """
+        decade = (np.floor(year / YEARS_PER_BUCKET) == self.decades).astype(np.float64)
+        parts = [categories * self.category_idf, self._title(text), decade]
+        whole = np.concatenate(
+            [
+                weight * (_unit(part) if at < 2 else part)  # noqa: PLR2004 - a mark has length 1
+                for at, (weight, part) in enumerate(zip(self.weights, parts, strict=True))
+            ]
+        )
+        return _unit(whole).astype(np.float32)
+
+    def _title(self, text: str) -> Floats:
+        """Weigh the words by TF-IDF, the frequency on a logarithmic scale, and project them."""
+        spoken, times = np.unique(words_of(text), return_counts=True)
+        at = IdIndex(self.words).rows(spoken.tolist())
+        known = at >= 0
+        counts = (1.0 + np.log(times[known])) * self.idf[at[known]]
+        return np.asarray(_unit(counts) @ self.axes[at[known]])
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Placing:
+    """Places an item by its content: ``(content - centre) · slope + mean``, a ridge regression."""
+
+    reader: Reader
+    centre: Floats  # (e,) mean content of the items that the map was learned from
+    slope: Floats  # (e, d)
+    mean: Floats  # (d,)
+
+    def vectors(
+        self, categories: NDArray[np.uint8], text: str, year: float
+    ) -> tuple[Scores, Scores]:
+        """Give the item's content vector, (e,), and its factors, (d,); see ``Reader.vector``."""
+        content = self.reader.vector(categories, text, year)
+        if not content.any():
+            return content, np.zeros(len(self.mean), np.float32)
+        factors = (content - self.centre) @ self.slope + self.mean
+        return content, factors.astype(np.float32)
+
+
+def words_of(text: str) -> list[str]:
+    """Give the words of a text, in lower case and without accents."""
+    plain = unicodedata.normalize("NFKD", text.lower())
+    return WORD.findall("".join(one for one in plain if not unicodedata.combining(one)))
+
+
+def _unit(vector: Floats) -> Floats:
+    length = float(np.sqrt((vector**2).sum()))
+    return vector / length if length else vector
+
+
+def arrays_of(placing: Placing) -> dict[str, Matrix | Floats]:
+    """Name the arrays as a bundle stores them."""
+    reader = {name: getattr(placing.reader, name) for name in READER}
+    return reader | {name: getattr(placing, name) for name in MAP}
+
+
+READER = ("words", "idf", "axes", "category_idf", "decades", "weights")
+MAP = ("centre", "slope", "mean")

@@ -1,0 +1,25 @@
+"""Spare rows: a bundle's arrays made longer once, when it is loaded, for items that come later."""
+
+from dataclasses import replace
+
+from app.artifacts import Models
+from app.catalogue.catalogue_overlay import GrowingCatalogue, below, longer
+
+
+def with_room(models: Models, catalogue: GrowingCatalogue) -> Models:
+    """Give the models with this catalogue in place of theirs, and as many rows as it has.
+
+    What belongs to a row is copied: workers share it no longer. Without spare rows that is the
+    catalogue alone, some bytes an item; with them also vectors and segments. Popularity keeps its
+    length: ``Live`` makes its own.
+    """
+    spare = len(catalogue) - len(models.catalogue)
+    if not spare:
+        return replace(models, catalogue=catalogue)
+    return replace(
+        models,
+        catalogue=catalogue,
+        segments=replace(models.segments, share=longer(models.segments.share, len(catalogue))),
+        factors=replace(models.factors, items=below(models.factors.items, spare)),
+        content=replace(models.content, items=below(models.content.items, spare)),
+    )

@@ -1,0 +1,106 @@
+"""Starts the service: the embedded server unless Redis is named, then uvicorn's workers."""
+
+import logging
+import signal
+import socket
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
+from functools import partial
+from pathlib import Path
+from types import FrameType
+
+import uvicorn
+
+from app.observe import logs
+from app.process.workers import run
+from app.settings import Settings, share_metrics
+from app.state.embedded import embedded_server
+
+log = logging.getLogger(__name__)
+
+FINISH_SECONDS = 3  # that requests in flight have to end after SIGTERM
+BACKLOG = 1024
+
+
+class PortTakenError(Exception):
+    """Somebody listens there already; the text says what to do."""
+
+
+def check_port(host: str, port: int) -> None:
+    """See that the port is free.
+
+    Raises:
+        PortTakenError: it is not.
+    """
+    with socket.socket(_family(host), socket.SOCK_STREAM) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except OSError as error:
+            raise PortTakenError(
+                f"cannot listen on {host}:{port} ({error.strerror}): stop what runs there, or "
+                f"choose another port with --port {port + 1} (RECFUNNEL_PORT={port + 1})"
+            ) from None
+
+
+@contextmanager
+def surroundings(settings: Settings) -> Iterator[Settings]:
+    """Provide what the workers need: a Redis, a folder for metrics, and the settings."""
+    redis = (
+        nullcontext(settings.redis_url)
+        if settings.redis_url
+        else embedded_server(settings.out / "redis")
+    )
+    with redis as url, tempfile.TemporaryDirectory(prefix="recfunnel-metrics-") as folder:
+        complete = settings.model_copy(update={"redis_url": url})
+        complete.export()
+        share_metrics(Path(folder))
+        yield complete
+
+
+def serve(settings: Settings) -> None:
+    """Serve until SIGINT or SIGTERM, and leave no process behind.
+
+    Raises:
+        PortTakenError: the port is not free.
+    """
+    check_port(settings.host, settings.port)
+    logs.configure(settings.log_level)
+    signal.signal(signal.SIGTERM, _leave)
+    with surroundings(settings) as complete, _bound(complete.host, complete.port) as listener:
+        log.info("listening on http://%s:%d", *listener.getsockname()[:2])
+        run(partial(_configure, complete), listener, complete.workers)
+
+
+def _bound(host: str, port: int) -> socket.socket:
+    """Give a socket that will listen there, once a worker is able to answer."""
+    listener = socket.socket(_family(host), socket.SOCK_STREAM)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    listener.bind((host, port))
+    return listener
+
+
+def _configure(settings: Settings) -> uvicorn.Config:
+    return uvicorn.Config(
+        "app.main:create",
+        factory=True,
+        host=settings.host,
+        port=settings.port,
+        loop="uvloop",
+        http="httptools",
+        access_log=False,
+        log_config=None,
+        backlog=BACKLOG,
+        timeout_graceful_shutdown=FINISH_SECONDS,
+        server_header=False,
+    )
+
+
+def _family(host: str) -> socket.AddressFamily:
+    return socket.AF_INET6 if ":" in host else socket.AF_INET
+
+
+def _leave(_signal: int, _frame: FrameType | None) -> None:
+    """Leave through all open contexts, so that the embedded server ends with us."""
+    raise SystemExit(0)

@@ -1,0 +1,137 @@
+"""From an answer to its entry in the served log: what was shown, why, and how to make it again."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from app.contracts import Candidates, Scores, Standing
+from app.features.views import CHANNELS, view_hash
+from app.funnel import Slate
+from app.request_log.entry_codec import Entry
+from app.request_log.request_record import Asked
+
+STAGES = ("merged", "coarse", "fine", "chosen")  # whose scores are kept
+ARRAYS = ("rows", "slots", "propensities", "scores", "ranks", "signals", "features")
+VIEW = view_hash()  # of which columns the features are
+LATIN = "latin-1"  # gives every byte a character and back
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Served:
+    """An answer that waits to be written: references, no copies."""
+
+    request_id: str
+    at: float  # unix seconds
+    bundle: str
+    variant: str
+    asked: Asked
+    items: Sequence[str]
+    slate: Slate
+    settings: Mapping[str, Any]  # those that decide what is shown and are not the default
+    worker: str
+    shelf: str = ""  # the last change of an item that this worker knew; "": of none
+    changed: int | None = 0  # items of which it knew; None: in an order that nobody knows
+
+    def entry(self) -> Entry:
+        """Give what is kept of it."""
+        slate, query, pool = self.slate, self.slate.query, self.slate.chosen.pool
+        told = {
+            "request_id": self.request_id,
+            "at": self.at,
+            "bundle": self.bundle,
+            "variant": self.variant,
+            "view": VIEW,
+            "worker": self.worker,
+            "shelf": self.shelf,
+            "changed": self.changed,
+            "settings": self.settings,
+            "asked": asdict(self.asked),
+            "items": list(self.items),
+            "now": query.now,
+            "history": len(query.history),
+            "said": plain(query.said),
+            "standing": _standing(query.standing),
+            "social": _social(slate) if query.friends else None,
+            "steps": [(s.stage, s.outcome, s.seconds, s.entered, s.left) for s in slate.steps],
+        }
+        arrays = (
+            pool.rows.astype(np.int32),
+            slate.chosen.slots,
+            slate.chosen.propensities,
+            _scores(slate),
+            pool.ranks.astype(np.int16),
+            pool.signals,
+            pool.features,
+        )
+        return Entry(told, dict(zip(ARRAYS, arrays, strict=True)))
+
+
+def lean(slate: Slate) -> Slate:
+    """Let go of what no entry tells: a byte for each item of the catalogue, and the filters."""
+    query = replace(slate.query, excluded=np.empty(0, np.bool_), rules=())
+    return replace(slate, query=query, chosen=replace(slate.chosen, trace=list, refused=dict))
+
+
+def asked_of(entry: Entry) -> Asked:
+    """Read what was asked for."""
+    told = entry.told["asked"]
+    history = tuple(map(tuple, told["history"]))
+    return Asked(**(told | {"exclude": tuple(told["exclude"]), "history": history}))
+
+
+def standing_of(entry: Entry) -> Standing:
+    """Read how far the crowd's state had come."""
+    reached, listed, now, trials, total = entry.told["standing"]
+    return Standing(_spans(reached), _spans(listed), now, trials, np.array(total, np.float64))
+
+
+def _spans(told: Mapping[str, Sequence[str]]) -> dict[str, tuple[str, str]]:
+    return {stream: (first, last) for stream, (first, last) in told.items()}
+
+
+def plain(said: Any) -> Any:
+    """Turn a reply of the store into JSON."""
+    if isinstance(said, bytes):
+        return said.decode(LATIN)
+    return [plain(one) for one in said] if isinstance(said, list | tuple) else said
+
+
+def as_said(told: Any) -> Any:
+    """Turn it back; the store says text in bytes."""
+    if isinstance(told, str):
+        return told.encode(LATIN)
+    return [as_said(one) for one in told] if isinstance(told, list) else told
+
+
+def _standing(standing: Standing | None) -> list[Any] | None:
+    if standing is None:
+        return None
+    reached, listed = dict(standing.reached), dict(standing.listed)
+    return [reached, listed, standing.now, standing.trials, standing.total.tolist()]
+
+
+def _social(slate: Slate) -> list[Any]:
+    """Give what friends' live events came to: rows and scores of their channel."""
+    gave = slate.proposals[CHANNELS.index("social")]
+    return [gave.rows.tolist(), gave.scores.tolist()]
+
+
+def _scores(slate: Slate) -> NDArray[np.float32]:
+    """Give each item's score after each stage, (n, 4); NaN where the stage did not have it."""
+    shown = slate.chosen.pool
+    pools = (slate.merged, slate.coarse, slate.fine)
+    return np.stack([*(scores_in(pool, shown) for pool in pools), shown.scores], axis=1)
+
+
+def scores_in(pool: Candidates, wanted: Candidates) -> Scores:
+    """Give the score in ``pool`` of each row of ``wanted``; NaN where it is not there."""
+    if not len(pool):
+        return np.full(len(wanted), np.nan, np.float32)
+    order = pool.rows.argsort(kind="stable")
+    at = np.minimum(pool.rows.searchsorted(wanted.rows, sorter=order), len(pool) - 1)
+    found = order[at]
+    known = pool.rows[found] == wanted.rows
+    return np.where(known, pool.scores[found], np.float32(np.nan)).astype(np.float32)

@@ -1,0 +1,62 @@
+"""What a caller asked for, in public ids: whole enough to ask it again, of another bundle too."""
+
+from dataclasses import dataclass
+from typing import TypeAlias
+
+import numpy as np
+
+from app.bundle.bundle import Bundle
+from app.contracts import NO_HISTORY, NO_ROWS, History, Request
+from app.explain.exclusions import LeftOut
+from app.state.event_codec import Interpreter
+
+Sent: TypeAlias = tuple[str, str, float, float]  # item, type, value, unix seconds by the wall clock
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """One request as it was admitted."""
+
+    user: str = ""
+    k: int = 10
+    seed: int = 0
+    scene: str = ""
+    filter: str = ""
+    explore: bool = True
+    quality: float = 1.0
+    offset: int = 0
+    exclude: tuple[str, ...] = ()  # and behind it what the ``offset`` places of earlier pages had
+    history: tuple[Sent, ...] = ()  # sent along
+
+    def request(self, bundle: Bundle, arrived: float) -> Request:
+        """Put it in the rows of a bundle; what the bundle does not know is left out."""
+        excluded = bundle.models.catalogue.ids.rows(self.exclude) if self.exclude else NO_ROWS
+        return Request(
+            user=self.user,
+            k=self.k,
+            seed=self.seed,
+            arrived=arrived,
+            inline=self._inline(bundle) if self.history else NO_HISTORY,
+            exclude=excluded[excluded >= 0],
+            explore=self.explore,
+            quality=self.quality,
+            scene=self.scene,
+            filter=self.filter,
+            offset=self.offset,
+        )
+
+    def left_out(self, bundle: Bundle) -> LeftOut:
+        """Give what was asked to be left out in the rows of a bundle; -1: unknown to it."""
+        if not self.exclude:
+            return LeftOut(NO_ROWS, NO_ROWS)
+        rows, own = bundle.models.catalogue.ids.rows(self.exclude), len(self.exclude) - self.offset
+        return LeftOut(rows[:own], rows[own:])
+
+    def _inline(self, bundle: Bundle) -> History:
+        manifest = bundle.manifest
+        interpreter = Interpreter(
+            bundle.models.catalogue.ids, manifest.preferences(), manifest.time_shift
+        )
+        items, types, values, times = zip(*self.history, strict=True)
+        read = interpreter.read(items, types, values, np.array(times))
+        return read.take(np.lexsort((read.rows, -read.times)))

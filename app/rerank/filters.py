@@ -1,0 +1,78 @@
+"""Hard filters beside what is seen: of the house for a scene, of the user, and of the request."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from app.catalogue.attributes import kinds
+from app.catalogue.catalogue import Catalogue
+from app.contracts import Blocked, History, Request, Rows, Rule
+from app.expressions.item_filter import Filter, parse
+from app.rerank.policy import Policy
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Blocking:
+    """Leaves out items, and all items of some providers or categories."""
+
+    catalogue: Catalogue
+    blocked: Blocked
+    name: str
+
+    def allows(self, rows: Rows) -> NDArray[np.bool_]:
+        """Say for each row whether it is not blocked, (n,)."""
+        free, known, blocked = np.ones(len(rows), np.bool_), self.catalogue, self.blocked
+        if blocked.items:
+            free &= ~np.isin(rows, known.ids.rows(blocked.items))
+        if blocked.providers:
+            free &= ~np.isin(known.providers[rows], known.provider_codes(blocked.providers))
+        if blocked.categories:
+            free &= ~known.categorised(rows, blocked.categories)
+        return free
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Rating:
+    """Leaves out items with a policy flag that the scene forbids."""
+
+    catalogue: Catalogue
+    forbidden: tuple[str, ...]
+    name: str = "rating"
+
+    def allows(self, rows: Rows) -> NDArray[np.bool_]:
+        """Say for each row whether it has none of the flags, (n,)."""
+        return ~self.catalogue.flagged(rows, self.forbidden)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class House:
+    """The rules of every scene. Built with a bundle; holds nothing about a request."""
+
+    catalogue: Catalogue
+    policy: Policy = field(default_factory=Policy)
+    scenes: Mapping[str, Policy] = field(default_factory=dict)  # where another one holds
+
+    def of(self, scene: str) -> Policy:
+        """Give the policy that holds in a scene."""
+        return self.scenes.get(scene, self.policy)
+
+    def rules(self, request: Request, recent: History) -> tuple[Rule, ...]:
+        """List the hard filters of one request; usually there are none.
+
+        Raises:
+            FilterError: the request's filter cannot be used; the edge refuses it before.
+        """
+        policy, catalogue = self.of(request.scene), self.catalogue
+        house = Blocked(policy.blocked_items, policy.blocked_providers, policy.blocked_categories)
+        found: list[Rule] = []
+        if house:
+            found.append(Blocking(catalogue, house, "blocked"))
+        if recent.told.blocked:
+            found.append(Blocking(catalogue, recent.told.blocked, "blocked_by_user"))
+        if policy.forbidden_flags:
+            found.append(Rating(catalogue, policy.forbidden_flags))
+        if request.filter:
+            found.append(Filter(parse(request.filter, kinds(catalogue.attributes)), catalogue))
+        return tuple(found)

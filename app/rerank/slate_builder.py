@@ -1,0 +1,113 @@
+"""The last stage: the policies of a scene, in their order, make the list of k."""
+
+import itertools
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import partial
+from types import MappingProxyType
+
+import numpy as np
+
+from app.catalogue.catalogue import Catalogue
+from app.contracts import EXPLORE, Candidates, Matrix, Query, Scores, Selection
+from app.rerank.exploration import explore
+from app.rerank.final_order import finish, refused
+from app.rerank.fixed_positions import pin, sponsor
+from app.rerank.freshness import freshen
+from app.rerank.minimum_exposure import provider_floors, tail_floor
+from app.rerank.mmr import diversify
+from app.rerank.policies import permitted
+from app.rerank.policy import Policy
+from app.rerank.seen import demote_seen
+from app.rerank.slate_draft import Draft, Occasion
+from app.state.counters import Live
+
+__all__ = ["POLICIES", "Policy", "SlateMaker"]
+
+# A policy takes a draft of the list and gives another. None can undo a hard filter: the pool has
+# only what is permitted, and what is put there by hand is checked first. To add one, write a file,
+# register it here and name it in ORDER.
+POLICIES: Mapping[str, Callable[[Draft, Occasion], Draft]] = MappingProxyType(
+    {
+        "freshness": freshen,
+        "seen": demote_seen,
+        "diversity": diversify,
+        "explore": explore,
+        "tail": tail_floor,
+        "providers": provider_floors,
+        "sponsored": sponsor,
+        "pinned": pin,
+        "finish": finish,
+    }
+)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class SlateMaker:
+    """Orders what the fine ranker let through. Never shows what a filter forbids."""
+
+    catalogue: Catalogue
+    content: Matrix  # (n, e) unit vectors
+    live: Live
+    policy: Policy
+    scenes: Mapping[str, Policy] = field(default_factory=dict)  # where another one holds
+
+    def rerank(self, query: Query, pool: Candidates) -> Selection:
+        """Choose ``query.k`` items; the reserve behind them fills every gap."""
+        drafts = self.drafts(query, pool)
+        _, draft = drafts[-1]
+        return Selection(
+            draft.pool.take(draft.listed),
+            draft.slots == EXPLORE,
+            draft.propensities,
+            draft.slots,
+            partial(changes, drafts),
+            partial(refused, _unfinished(drafts), self.occasion(query)),
+        )
+
+    def drafts(self, query: Query, pool: Candidates) -> list[tuple[str, Draft]]:
+        """Give the list after each policy that changed it, named; the first has no name."""
+        occasion = self.occasion(query)
+        free = permitted(query, pool.rows, self.catalogue.available)
+        pool = pool.take(free.nonzero()[0]).top(len(pool))
+        draft = Draft.of(pool, relevance(pool))
+        drafts = [("", draft)]
+        for name in (*occasion.policy.order, "finish"):
+            before, draft = draft, POLICIES[name](draft, occasion)
+            if draft is not before:
+                drafts.append((name, draft))
+        return drafts
+
+    def occasion(self, query: Query) -> Occasion:
+        """Give what the policies may look at."""
+        policy = self.scenes.get(query.scene, self.policy)
+        return Occasion(query, policy, self.catalogue, self.content, self.live)
+
+
+def relevance(pool: Candidates) -> Scores:
+    """Map the fine scores to [0, 1] within the pool, (n,) float32."""
+    known = pool.scores[np.isfinite(pool.scores)]
+    low, high = (known.min(), known.max()) if len(known) else (0.0, 0.0)
+    scaled = (np.clip(pool.scores, low, high) - low) / max(float(high - low), 1e-9)
+    return scaled.astype(np.float32)
+
+
+def _unfinished(drafts: list[tuple[str, Draft]]) -> Draft:
+    """Give the list as it came to ``finish``, which changes only what is not whole."""
+    return drafts[-2 if drafts[-1][0] == "finish" else -1][1]
+
+
+def changes(drafts: list[tuple[str, Draft]]) -> list[tuple[str, int]]:
+    """Say for each policy how many items got another worth, or places of the list another item."""
+    return [
+        (name, _change(before, after)) for (_, before), (name, after) in itertools.pairwise(drafts)
+    ]
+
+
+def _change(before: Draft, after: Draft) -> int:
+    if after.worth is not before.worth and len(after.worth) == len(before.worth):
+        return int(np.count_nonzero(after.worth != before.worth))
+    n = max(len(before.listed), len(after.listed))
+    same = min(len(before.listed), len(after.listed))
+    kept = before.listed[:same] == after.listed[:same]
+    return n - int(np.count_nonzero(kept & (before.slots[:same] == after.slots[:same])))

@@ -1,0 +1,90 @@
+"""A bundle as the settings have it: for serving, and to run again what was served."""
+
+from dataclasses import dataclass, replace
+from functools import partial
+
+from app.build import Rankers, State, Wiring, assemble
+from app.bundle.bundle import Bundle
+from app.catalogue.catalogue import Catalogue
+from app.catalogue.catalogue_overlay import GrowingCatalogue, growing
+from app.catalogue.live_items import Opening, Stock
+from app.catalogue.spare_rows import with_room
+from app.catalogue.user_segments import known_segments
+from app.cpu import Cpu
+from app.deadline import Checkpoints
+from app.funnel import Funnel
+from app.settings import Settings
+from app.state.counters import Live
+from app.state.histories import RedisHistories
+from app.state.store import Store
+from app.state.stream_consumer import CrowdState, Follower
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Deployed:
+    """What bundle and settings decide together."""
+
+    bundle: Bundle  # with room for more items
+    settings: Settings
+    rankers: Rankers  # weighed as the settings have it
+    base: Catalogue  # as it was published
+    catalogue: GrowingCatalogue  # the bundle's
+
+    @classmethod
+    def of(cls, bundle: Bundle, settings: Settings) -> "Deployed":
+        """Weigh the rankers, and make room; weights that there is no model for are logged."""
+        base = bundle.models.catalogue
+        catalogue = growing(base, settings.spare_items)
+        roomy = replace(bundle, models=with_room(bundle.models, catalogue))
+        return cls(roomy, settings, bundle.weighed(settings.objectives), base, catalogue)
+
+    def live(self) -> Live:
+        """Make the crowd's state as it was when the bundle was made."""
+        return Live.of(self.bundle.models, self.settings.spare_items)
+
+    def stock(self, crowd: Opening) -> Stock:
+        """Make what puts items into the bundle's arrays."""
+        models, shift = self.bundle.models, self.bundle.manifest.time_shift
+        return Stock(self.base, self.catalogue, models, crowd, shift)
+
+    def histories(self, store: Store) -> RedisHistories:
+        """Make what reads users' live histories."""
+        settings, models, manifest = self.settings, self.bundle.models, self.bundle.manifest
+        return RedisHistories(
+            store,
+            settings.key_prefix,
+            models.catalogue.ids,
+            manifest.preferences(),
+            manifest.time_shift,
+            limit=settings.history_limit,
+            shown=settings.remembered(),
+        )
+
+    def follower(self, store: Store, crowd: CrowdState) -> Follower:
+        """Make what moves the crowd's state on: from the archive's end, or from the data's."""
+        models, manifest = self.bundle.models, self.bundle.manifest
+        return Follower(
+            store,
+            self.settings.key_prefix,
+            crowd,
+            models.catalogue.ids,
+            manifest.preferences(),
+            manifest.time_shift,
+            since=int(manifest.data_end * 1000),
+            after=manifest.reached,
+            segments=partial(known_segments, models.users, models.segments)
+            if models.segments.names
+            else None,
+        )
+
+    def funnel(self, state: State, cpu: Cpu, by: Checkpoints | None = None) -> Funnel:
+        """Build the funnel; ``by`` stands in for the checkpoints of the settings."""
+        bundle, settings = self.bundle, self.settings
+        wiring = Wiring(
+            cpu,
+            by or settings.checkpoints_ms.seconds(),
+            bundle.sizes,
+            settings.policy.policy(),
+            scenes=settings.scene_policies(),
+        )
+        return assemble(bundle.models, bundle.indexes, self.rankers, state, wiring)

@@ -1,0 +1,109 @@
+"""What ablations found: as plain figures, as a file beside the report, and as a table."""
+
+from pathlib import Path
+from typing import TypeAlias, TypedDict
+
+import numpy as np
+import orjson
+from numpy.typing import NDArray
+from rich.table import Table
+
+from app.contracts import Rows
+from benchmarks.ablations.ablations import ablations
+from offline.data.atomic import replacing
+from offline.data.dataset import Dataset
+from offline.evaluate.compare_rankers import variants
+from offline.evaluate.intervals import Bootstrap
+from offline.evaluate.rerank_only import Rescored
+from offline.report.figures import Interval, Variant
+
+FILE = "ablations.json"
+SHOWN = "validation and test"  # the view that the report shows
+JSON = orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE
+
+Floats: TypeAlias = NDArray[np.float64]
+
+
+class View(TypedDict):
+    """What some of the users say of every ablation."""
+
+    name: str  # of the windows, and "users without history"
+    users: int  # one who came to several windows counts in each
+    whole: Interval  # NDCG@10 of the funnel as it is
+    variants: list[Variant]
+
+
+class Ablated(TypedDict):
+    """All that the command found; the file is exactly this."""
+
+    dataset: str
+    interactions: int
+    seed: int
+    views: list[View]
+
+
+def summary(dataset: Dataset, seed: int, later: list[Rescored], figures: Floats) -> Ablated:
+    """Set every ablation against the funnel as it is, the first column of ``figures`` (u, 1 + a).
+
+    The windows are ``later``, the test last; its users follow one another as in ``figures``.
+    """
+    persons = np.concatenate([[user.user for user in one.asked.users] for one in later])
+    warm = np.concatenate([one.is_warm for one in later])
+    tested = np.repeat(np.arange(len(later)) == len(later) - 1, [len(one.asked) for one in later])
+    views = {
+        "validation": warm & ~tested,
+        "test": warm & tested,
+        SHOWN: warm,
+        f"{SHOWN}, users without history": ~warm,
+    }
+    return Ablated(
+        dataset=dataset.name,
+        interactions=len(dataset.log),
+        seed=seed,
+        views=[
+            _view(name, figures[members], persons[members], seed)
+            for name, members in views.items()
+            if members.any()
+        ],
+    )
+
+
+def _view(name: str, figures: Floats, persons: Rows, seed: int) -> View:
+    names = [one.name for one in ablations()]
+    return View(
+        name=name,
+        users=len(figures),
+        whole=Bootstrap.of(figures[:, :1], seed, persons=persons).mean(0),
+        variants=variants(figures, names, seed, persons),
+    )
+
+
+def write(told: Ablated, path: Path) -> None:
+    """Write the file, whole or not at all."""
+    with replacing(path) as part:
+        part.write_bytes(orjson.dumps(told, option=JSON))
+
+
+def kept(out: Path, dataset: Dataset) -> list[Variant]:
+    """Give what the report of this data set shows; nothing without a file about it."""
+    try:
+        told: Ablated = orjson.loads((out / FILE).read_bytes())
+        if (told["dataset"], told["interactions"]) != (dataset.name, len(dataset.log)):
+            return []
+        return [v for view in told["views"] if view["name"] == SHOWN for v in view["variants"]]
+    except (OSError, ValueError, KeyError, TypeError):
+        return []
+
+
+def table(view: View) -> Table:
+    """Lay out one view, what is missed most first."""
+    shown = Table(title=f"NDCG@10 of {view['users']} users, {view['name']} (95 % interval)")
+    shown.add_column("the funnel")
+    for name in ("NDCG@10", "less the funnel as it is"):
+        shown.add_column(name, justify="right")
+    shown.add_row("as it is", f"{view['whole']['mean']:.4f}", "")
+    for one in sorted(view["variants"], key=lambda one: one["difference"]["mean"] or 0.0):
+        away = one["difference"]
+        interval = f"{away['mean']:+.4f} ({away['low']:+.4f} to {away['high']:+.4f})"
+        shown.add_row(one["name"], f"{one['ndcg']['mean']:.4f}", interval)
+    return shown

@@ -1,0 +1,214 @@
+"""``python -m benchmarks.crash``: kills workers, archiver and server while events come.
+
+Every event that was acknowledged has to be in the archive exactly once. Status 1 when one is not.
+"""
+
+import random
+import tempfile
+import threading
+import time
+from collections import Counter
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Annotated
+
+import httpx
+import polars as pl
+import typer
+from rich.console import Console
+from rich.progress import Progress
+from rich.table import Table
+
+from app.bundle.bundle import current, load
+from app.settings import Settings
+from benchmarks.killable_service import Victims, victims
+from offline.archive.files import Shelf
+from offline.archive.streams import EVENTS
+from offline.commands.archive import archive, folder_of
+
+ACCEPTED = 202
+PATIENCE = 10.0  # seconds for one answer
+PAUSE = 0.1  # seconds before a batch that failed is sent again
+LISTS = 10  # batches for each list that is asked for as well
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What is sent, and what is killed how often."""
+
+    events: int = 100_000
+    batch: int = 100
+    clients: int = 4
+    workers: int = 3
+    worker_kills: int = 10
+    archiver_kills: int = 10
+    server_kills: int = 5
+    seed: int = 1
+
+    @property
+    def batches(self) -> int:
+        """The number of batches."""
+        return -(-self.events // self.batch)
+
+
+@dataclass(slots=True)
+class Outcome:
+    """What was sent, killed and found."""
+
+    acknowledged: set[str] = field(default_factory=set)
+    retries: int = 0
+    kills: Counter[str] = field(default_factory=Counter)
+    archived: int = 0
+    missing: int = 0
+    doubled: int = 0
+    seconds: float = 0.0
+
+    @property
+    def is_sound(self) -> bool:
+        """Say whether every acknowledged event is in the archive once."""
+        return not self.missing and not self.doubled and bool(self.acknowledged)
+
+
+class Sender:
+    """Sends batches until each is acknowledged, from several threads."""
+
+    def __init__(self, url: str, plan: Plan, items: Sequence[str]) -> None:
+        self.done = 0  # batches
+        self.outcome = Outcome()
+        self._url, self._plan, self._items = url, plan, items
+        self._lock = threading.Lock()
+
+    def send(self, n: int) -> None:
+        """Send batch ``n``, again and again with the same ids until it is taken."""
+        chance = random.Random(f"{self._plan.seed}.{n}")  # noqa: S311 - no secret
+        size = min(self._plan.batch, self._plan.events - n * self._plan.batch)
+        events = [
+            {
+                "event_id": f"{n}.{at}",
+                "user_id": f"crash-{chance.randrange(2_000)}",
+                "item_id": chance.choice(self._items),
+                "type": "click",
+            }
+            for at in range(size)
+        ]
+        while not self._is_taken(events):
+            self.outcome.retries += 1
+            time.sleep(PAUSE)
+        if n % LISTS == 0:
+            with suppress(httpx.HTTPError):
+                asked = {"user_id": events[0]["user_id"]}
+                httpx.get(f"{self._url}/recommend", params=asked, timeout=PATIENCE)
+        with self._lock:
+            self.done += 1
+            self.outcome.acknowledged.update(event["event_id"] for event in events)
+
+    def _is_taken(self, events: Sequence[dict[str, str]]) -> bool:
+        try:
+            answer = httpx.post(f"{self._url}/events", json=events, timeout=PATIENCE)
+        except httpx.HTTPError:
+            return False
+        return answer.status_code == ACCEPTED
+
+
+def run(out: Path, folder: Path, plan: Plan) -> Outcome:
+    """Send, kill, and look into the archive."""
+    items = load(current(out)).models.catalogue.ids
+    names = items.names(range(min(len(items), 500)))  # type: ignore[arg-type]
+    began = time.monotonic()
+    with victims(out, folder, plan.workers) as found:
+        sender = Sender(found.url, plan, names)
+        _send_and_kill(found, sender, plan)
+        found.kill_archiver()
+        if found.archiver:
+            found.archiver.kill()
+            found.archiver.wait()
+        settings = Settings(out=folder, redis_url=found.redis_url)
+        archive(settings, once=True)
+    outcome = sender.outcome
+    _count(outcome, folder_of(settings))
+    outcome.seconds = time.monotonic() - began
+    return outcome
+
+
+def _send_and_kill(found: Victims, sender: Sender, plan: Plan) -> None:
+    """Send all batches; each kill is due when so many batches are done."""
+    chance = random.Random(plan.seed)  # noqa: S311 - no secret
+    kinds = ["worker"] * plan.worker_kills + ["archiver"] * plan.archiver_kills
+    kinds += ["server"] * plan.server_kills
+    due = sorted(((chance.random() * plan.batches, kind) for kind in kinds), reverse=True)
+    with ThreadPoolExecutor(plan.clients) as pool, Progress(transient=True) as progress:
+        sent = [pool.submit(sender.send, n) for n in range(plan.batches)]
+        bar = progress.add_task("Sending and killing", total=plan.batches)
+        while sender.done < plan.batches:
+            if due and due[-1][0] <= sender.done:
+                _kill(found, sender.outcome, due.pop()[1], chance.random())
+            progress.update(bar, completed=sender.done)
+            time.sleep(0.02)
+        for one in sent:
+            one.result()
+
+
+def _kill(found: Victims, outcome: Outcome, kind: str, choice: float) -> None:
+    kills = {"server": found.kill_server, "archiver": found.kill_archiver}
+    done = kills[kind]() if kind in kills else found.kill_worker(choice)
+    outcome.kills[kind if done else f"{kind}, spared: the last that lived"] += 1
+
+
+def _count(outcome: Outcome, folder: Path) -> None:
+    tables = list(Shelf(folder / EVENTS.name, EVENTS).read())
+    there = Counter(pl.concat(tables)["event_id"].to_list()) if tables else Counter[str]()
+    outcome.archived = there.total()
+    outcome.missing = len(outcome.acknowledged - there.keys())
+    outcome.doubled = sum(n - 1 for n in there.values())
+
+
+def show(outcome: Outcome, plan: Plan) -> None:
+    """Print what came out."""
+    table = Table("", "number")
+    rows = {
+        "events acknowledged": len(outcome.acknowledged),
+        "batches sent again": outcome.retries,
+        **{f"killed: {kind}": n for kind, n in sorted(outcome.kills.items())},
+        "events in the archive": outcome.archived,
+        "acknowledged and missing": outcome.missing,
+        "there more than once": outcome.doubled,
+        "seconds": round(outcome.seconds),
+    }
+    for name, number in rows.items():
+        table.add_row(name, f"{number:,}")
+    console = Console()
+    console.print(table)
+    console.print(
+        "Every event is there once." if outcome.is_sound else "Events are lost or doubled."
+    )
+    if len(outcome.acknowledged) < plan.events:
+        console.print(f"{plan.events - len(outcome.acknowledged)} events were never acknowledged.")
+
+
+def main(
+    out: Annotated[Path, typer.Option(help="Folder of bundles.")] = Path("out"),
+    events: Annotated[int, typer.Option(min=1)] = 100_000,
+    workers: Annotated[int, typer.Option(min=1)] = 3,
+    kills: Annotated[int, typer.Option(help="Of workers; as many of the archiver.", min=0)] = 10,
+    seed: int = 1,
+) -> None:
+    """Kill processes at random while events come, and see that each event is archived once."""
+    plan = Plan(
+        events=events,
+        workers=workers,
+        worker_kills=kills,
+        archiver_kills=kills,
+        server_kills=-(-kills // 2),
+        seed=seed,
+    )
+    with tempfile.TemporaryDirectory(prefix="recfunnel-crash-") as folder:
+        outcome = run(out, Path(folder), plan)
+    show(outcome, plan)
+    raise typer.Exit(0 if outcome.is_sound else 1)
+
+
+if __name__ == "__main__":
+    typer.run(main)

@@ -1,0 +1,143 @@
+"""A whole service in processes that may be killed: server, workers, archiver."""
+
+import shutil
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import psutil  # type: ignore[import-untyped]
+
+from app.bundle.manifest import POINTER
+from app.state.server_process import find_binary
+from loadtest.service import READY_WITHIN, NotServingError, free_port, with_redis
+
+KEPT = ("--port", "0", "--save", "", "--appendonly", "yes", "--appendfsync", "always")
+EVERY = "0.5"  # seconds between two drains of the archiver
+
+
+@dataclass(slots=True, eq=False)
+class Victims:
+    """The processes, each started again when it was killed; workers are so by their parent."""
+
+    folder: Path  # of the server's data, the bundles and the archive
+    workers: int
+    log: Path
+    port: int = field(default_factory=free_port)
+    server: "subprocess.Popen[bytes] | None" = field(default=None, init=False)
+    service: "subprocess.Popen[bytes] | None" = field(default=None, init=False)
+    archiver: "subprocess.Popen[bytes] | None" = field(default=None, init=False)
+
+    @property
+    def url(self) -> str:
+        """Where the service is."""
+        return f"http://127.0.0.1:{self.port}"
+
+    @property
+    def redis_url(self) -> str:
+        """Where its server is."""
+        return f"unix://{self.folder / 'server.sock'}"
+
+    def start(self) -> None:
+        """Start all, and wait until the service is ready.
+
+        Raises:
+            NotServingError: it is not, in time.
+        """
+        self.start_server()
+        told = ("--host", "127.0.0.1", "--port", str(self.port), "--workers", str(self.workers))
+        self.service = self._ours("serve", *told)
+        self.start_archiver()
+        until = time.monotonic() + READY_WITHIN
+        while time.monotonic() < until:
+            with suppress(OSError, urllib.error.URLError):
+                urllib.request.urlopen(f"{self.url}/readyz", timeout=2).close()  # noqa: S310
+                return
+            time.sleep(0.1)
+        raise NotServingError(f"the service did not get ready; its log is {self.log}")
+
+    def kill_server(self) -> bool:
+        """Kill the store's server, and start it again on what it had written."""
+        if self.server is None:
+            return False
+        self.server.kill()
+        self.server.wait()
+        self.start_server()
+        return True
+
+    def kill_archiver(self) -> bool:
+        """Kill the archiver, and start it again."""
+        if self.archiver is None:
+            return False
+        self.archiver.kill()
+        self.archiver.wait()
+        self.start_archiver()
+        return True
+
+    def kill_worker(self, choice: float) -> bool:
+        """Kill one of the workers that live; never the last one. ``choice`` is in [0, 1)."""
+        alive = self.alive()
+        if len(alive) < 2:  # noqa: PLR2004 - two
+            return False
+        alive[int(choice * len(alive))].kill()
+        return True
+
+    def alive(self) -> list[psutil.Process]:
+        """List the workers; one that was killed and not yet reaped is none."""
+        if self.service is None:
+            return []
+        found = []
+        for child in psutil.Process(self.service.pid).children():
+            with suppress(psutil.NoSuchProcess):
+                is_worker = "spawn_main" in " ".join(child.cmdline())
+                if is_worker and child.status() != psutil.STATUS_ZOMBIE:
+                    found.append(child)
+        return found
+
+    def start_server(self) -> None:
+        """Start the server where it was."""
+        socket = self.folder / "server.sock"
+        socket.unlink(missing_ok=True)
+        data = self.folder / "redis"
+        data.mkdir(exist_ok=True)
+        command = [find_binary(), *KEPT, "--dir", str(data), "--unixsocket", str(socket)]
+        with self.log.open("ab") as log:
+            self.server = subprocess.Popen(command, stdout=log, stderr=log)  # noqa: S603 - ours
+
+    def start_archiver(self) -> None:
+        """Start the archiver."""
+        self.archiver = self._ours("archive", "--every", EVERY)
+
+    def end(self) -> None:
+        """End all that lives, the server last."""
+        for process in (self.archiver, self.service, self.server):
+            if process is not None:
+                process.terminate()
+                with suppress(subprocess.TimeoutExpired):
+                    process.wait(10)
+                process.kill()
+                process.wait()
+
+    def _ours(self, *arguments: str) -> "subprocess.Popen[bytes]":
+        command = [sys.executable, "-m", "offline.cli", *arguments, "--out", str(self.folder)]
+        environment = with_redis(self.redis_url)
+        with self.log.open("ab") as log:
+            return subprocess.Popen(command, env=environment, stdout=log, stderr=log)  # noqa: S603
+
+
+@contextmanager
+def victims(out: Path, folder: Path, workers: int) -> Iterator[Victims]:
+    """Start a service on a copy of the bundles of ``out``, whose events stay out of the user's."""
+    shutil.copytree(out / "bundles", folder / "bundles")
+    shutil.copy(out / POINTER, folder / POINTER)
+    found = Victims(folder, workers, folder / "log.txt")
+    try:
+        found.start()
+        yield found
+    finally:
+        found.end()

@@ -1,0 +1,107 @@
+"""How much memory a user takes in the store, by the server's own account.
+
+python -m benchmarks.memory
+"""
+
+import asyncio
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated
+from uuid import uuid4
+
+import numpy as np
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from app.contracts import Blocked
+from app.state.embedded import embedded_server
+from app.state.event_codec import Event, history_key
+from app.state.event_writer import append, marks_keys
+from app.state.hidden_items import hidden_key
+from app.state.shown_items import remember, shown_lately_key
+from app.state.store import Store
+from app.state.user_blocks import blocked_key, write_blocked
+from app.state.user_store import attributes_key, friends_key, write_attributes, write_friends
+
+PREFIX, NOW, ITEMS, SEED = "recfunnel", 1_790_000_000.0, 100_000, 7
+FRIENDS, SHOWN, HIDDEN = 20, 100, 3
+GIB = 2**30
+KEPT: dict[str, Callable[[str, str], list[str]]] = {
+    "history": lambda prefix, user: [history_key(prefix, user)],
+    "ids of events": marks_keys,
+    "hidden items": lambda prefix, user: [hidden_key(prefix, user)],
+    "attributes": lambda prefix, user: [attributes_key(prefix, user)],
+    "friends": lambda prefix, user: [friends_key(prefix, user)],
+    "blocked": lambda prefix, user: [blocked_key(prefix, user)],
+    "shown lately": lambda prefix, user: [shown_lately_key(prefix, user)],
+}
+
+
+async def fill(store: Store, user: str, events: int, random: np.random.Generator) -> None:
+    """Let the store have a user who makes use of everything."""
+    items = [f"i{n}" for n in random.integers(0, ITEMS, events + SHOWN).tolist()]
+    told = [
+        Event(
+            uuid4().hex,
+            user,
+            item,
+            "hide" if n < HIDDEN else ("view", "click", "purchase")[n % 3],
+            timestamp=NOW + 61.7 * n,
+        )
+        for n, item in enumerate(items[:events])
+    ]
+    await append(store, PREFIX, told)
+    await write_attributes(store, PREFIX, user, {"age": "24", "gender": "F", "country": "AT"})
+    await write_friends(store, PREFIX, user, [uuid4().hex for _ in range(FRIENDS)])
+    await write_blocked(store, PREFIX, user, Blocked(("i1", "i2"), ("acme",), ("horror",)))
+    await store.pipeline("shown", remember(PREFIX, user, items[events:], SHOWN))
+
+
+async def weigh(url: str, users: int, events: int) -> dict[str, float]:
+    """Give the bytes of each part of a user, the mean of ``users``, and those the server grew by.
+
+    What it grew by is measured without the stream of events, whose size is bounded for all.
+    """
+    random = np.random.default_rng(SEED)
+    names = [uuid4().hex for _ in range(users)]
+    async with Store.connect(url, timeout=30.0) as store:
+        before = await _used(store)
+        for name in names:
+            await fill(store, name, events, random)
+        sizes = {
+            part: sum([await _size(store, key) for user in names for key in keys(PREFIX, user)])
+            / users
+            for part, keys in KEPT.items()
+        }
+        await store.command("DEL", f"{PREFIX}:events")
+        grown = (await _used(store) - before) / users
+    return {**sizes, "all, by MEMORY USAGE": sum(sizes.values()), "all, by what it grew": grown}
+
+
+async def _size(store: Store, key: str) -> int:
+    return int(await store.command("MEMORY", "USAGE", key, "SAMPLES", 0) or 0)
+
+
+async def _used(store: Store) -> int:
+    told = await store.command("INFO", "memory")
+    return int(told.split(b"used_memory:")[1].split()[0])
+
+
+def main(
+    users: Annotated[int, typer.Option(help="Users to weigh.", min=1)] = 500,
+    events: Annotated[int, typer.Option(help="Events of each.", min=HIDDEN)] = 200,
+) -> None:
+    """Fill a server of our own with users, and ask it what they weigh."""
+    with tempfile.TemporaryDirectory() as folder, embedded_server(Path(folder)) as url:
+        sizes = asyncio.run(weigh(url, users, events))
+    table = Table("a user of", f"{events} events", title="Bytes in the store")
+    for part, size in sizes.items():
+        table.add_row(part, f"{size:,.0f}")
+    table.add_row("users in 1 GiB", f"{GIB / sizes['all, by what it grew']:,.0f}")
+    Console().print(table)
+
+
+if __name__ == "__main__":
+    typer.run(main)

@@ -1,0 +1,56 @@
+"""``python -m benchmarks.new_user_plot``: a report's new-user curve, as a table and a plot."""
+
+from pathlib import Path
+from typing import Annotated
+
+import orjson
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from offline.data.atomic import replacing
+from offline.report.curves import cold_chart
+from offline.report.figures import ColdPoint, Interval
+
+COLOURS = (  # where no page gives them
+    "svg{--ink:#222;--muted:#666;--grid:#ddd;--soft:#eee;--funnel:#0b6e4f;--baseline:#888;"
+    "--channel:#c8553d;background:#fff;font-family:sans-serif}"
+)
+
+
+def table(points: list[ColdPoint]) -> Table:
+    """Show NDCG@10 by events revealed, with 95 % intervals."""
+    shown = Table(title="NDCG@10 of new users by events known of them")
+    for name in ("events", "users", "funnel", "best channel", "recent popularity", "popularity"):
+        shown.add_column(name)
+    for point in points:
+        methods, best = point["methods"], point["best_channel"]
+        shown.add_row(
+            str(point["events"]),
+            str(point["users"]),
+            _told(methods["funnel"]),
+            f"{best} {methods[best]['mean']:.3f}",
+            _told(methods["recency_popularity"]),
+            _told(methods["popularity"]),
+        )
+    return shown
+
+
+def _told(figure: Interval) -> str:
+    return f"{figure['mean']:.3f} ({figure['low']:.3f} to {figure['high']:.3f})"
+
+
+def main(
+    out: Annotated[Path, typer.Option(help="Folder of the report.")] = Path("out"),
+    svg: Annotated[Path, typer.Option(help="The plot.")] = Path("docs/cold-start.svg"),
+) -> None:
+    """Print the curve that ``recfunnel train`` measured, and draw it."""
+    points = orjson.loads((out / "report.json").read_bytes())["cold_curve"]
+    Console().print(table(points))
+    with replacing(svg) as part:
+        drawn = cold_chart(points).replace(">", f"><style>{COLOURS}</style>", 1)
+        part.write_text(drawn)
+
+
+if __name__ == "__main__":
+    typer.run(main)

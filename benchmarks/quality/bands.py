@@ -1,0 +1,80 @@
+"""Quality for users of short and long histories, and of popular and rare items."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from benchmarks.quality.answered import SEED, Answered, K, headline
+from offline.evaluate.intervals import Bootstrap
+from offline.evaluate.segments import HISTORY_BANDS, NEVER_SEEN, POPULARITY_BANDS, popularity_bands
+from offline.report.figures import Metrics
+
+
+@dataclass(frozen=True, slots=True)
+class Band:
+    """One band of users or items, and each method within it."""
+
+    band: str
+    count: int  # users, or relevant items
+    methods: Metrics
+
+
+def by_history(answered: Sequence[Answered]) -> list[Band]:
+    """Give the headline of each method by the number of events known of the user."""
+    names, least = list(HISTORY_BANDS), np.array(list(HISTORY_BANDS.values()))
+    events = np.concatenate([part.window.events for part in answered])
+    persons = np.concatenate([part.window.users for part in answered])
+    methods = list(answered[0].lists)
+    columns = np.stack(
+        [
+            np.concatenate([headline(p.lists[method], p.window.relevant) for p in answered])
+            for method in methods
+        ],
+        axis=1,
+    )
+    band_of = np.searchsorted(least, events, side="right") - 1
+    bands = []
+    for band in np.unique(band_of):
+        members = np.flatnonzero(band_of == band)
+        drawn = Bootstrap.of(columns[members], SEED, persons=persons[members])
+        figures = {method: drawn.mean(at) for at, method in enumerate(methods)}
+        bands.append(Band(names[band], len(members), figures))
+    return bands
+
+
+def by_popularity(answered: Sequence[Answered]) -> list[Band]:
+    """Give the share of relevant items of each popularity band that are among the first 10.
+
+    Bands are those of each window; ``count`` is of relevant items, over all windows.
+    """
+    names = [*POPULARITY_BANDS, NEVER_SEEN]
+    bands_of = [popularity_bands(part.background.counts) for part in answered]
+    persons = np.concatenate([part.window.users for part in answered])
+    bands = []
+    for number, band in enumerate(names):
+        parts = [
+            _found_in(part, bands == number) for part, bands in zip(answered, bands_of, strict=True)
+        ]
+        columns = np.concatenate(parts)
+        if columns[:, 0].any():
+            drawn = Bootstrap.of(columns, SEED, persons=persons)
+            figures = {
+                method: drawn.ratio(at, 0) for at, method in enumerate(answered[0].lists, start=1)
+            }
+            count = int(columns[:, 0].sum())
+            bands.append(Band(band, count, figures))
+    return bands
+
+
+def _found_in(part: Answered, within: NDArray[np.bool_]) -> NDArray[np.float64]:
+    """Count each user's relevant items within a band, and those each method lists, (u, 1 + m)."""
+    relevant = part.window.relevant
+    columns = [np.bincount(relevant.owners, within[relevant.rows], len(relevant))]
+    owners = np.repeat(np.arange(len(relevant)), K)
+    for rows in part.lists.values():
+        first = rows[:, :K]
+        hits = (relevant.grades_of(owners.reshape(first.shape), first) > 0) & within[first]
+        columns.append(hits.sum(axis=1))
+    return np.stack(columns, axis=1).astype(np.float64)

@@ -1,0 +1,50 @@
+"""Lets ranx, in the peers' environment, judge what this project's code judges."""
+
+import subprocess
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from benchmarks.quality.answered import LONGEST, Answered
+from benchmarks.quality.libraries import ENVIRONMENTS, ROOT, python
+
+ENVIRONMENT = "matrix"
+TOLERANCE = 1e-9
+
+
+class MetricsDifferError(Exception):
+    """The project's metrics are not those of ranx: no figure can be trusted."""
+
+
+def largest_difference(answered: Sequence[Answered]) -> float | None:
+    """Give the largest difference of any figure of any user; None without the environment.
+
+    Raises:
+        MetricsDifferError: it is more than rounding.
+    """
+    if not (ENVIRONMENTS / ENVIRONMENT).exists():
+        return None
+    worst = max(_difference(part) for part in answered)
+    if worst > TOLERANCE:
+        raise MetricsDifferError(
+            f"a figure differs from that of ranx by {worst:.1e}, more than {TOLERANCE:.0e}"
+        )
+    return worst
+
+
+def _difference(part: Answered) -> float:
+    relevant = part.window.relevant
+    lists: dict[str, Any] = {
+        f"lists {name}": rows[:, :LONGEST] for name, rows in part.lists.items()
+    }
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "judged.npz"
+        np.savez(path, indptr=relevant.indptr, rows=relevant.rows, grades=relevant.grades, **lists)
+        command = [*python(ENVIRONMENT), "-m", "benchmarks.quality.peers.cross_check", str(path)]
+        said = subprocess.run(command, capture_output=True, text=True, check=False, cwd=ROOT)  # noqa: S603
+    if said.returncode:
+        raise MetricsDifferError(f"ranx could not be asked; it said:\n{said.stderr[-1000:]}")
+    return float(said.stdout.split()[-1])

@@ -1,0 +1,102 @@
+"""What each way of exploring does to lists, on windows before the test; one table.
+
+python -m benchmarks.quality.exploring --data data/ml-100k
+
+The funnel is trained before each cut and asked for the users of its window. Then its candidates are
+put in lists by each policy, user after user: each list counts as shown to the next, as in service.
+"""
+
+import asyncio
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from types import MappingProxyType
+from typing import Annotated
+
+import numpy as np
+import typer
+from rich.console import Console
+from rich.progress import track
+from rich.table import Table
+
+from app.build import Wiring
+from app.cpu import Cpu
+from app.deadline import NO_HURRY
+from app.rerank.slate_builder import Policy, SlateMaker
+from benchmarks.quality.ours import trained
+from offline.data.dataset import Dataset
+from offline.data.readers import MAX_BAD_SHARE, read
+from offline.evaluate import metrics
+from offline.evaluate.funnel_answers import Asked, K, ask_everyone, in_turn, ndcg, padded
+from offline.evaluate.rolling import Window, selection_windows
+from offline.job import JobConfig
+from offline.training.replay import Asker
+
+PLAIN = Policy()
+WAYS: Mapping[str, Policy] = MappingProxyType(
+    {
+        "none": replace(PLAIN, explore_slots=0),
+        "ucb, 1 slot, β 0.3": replace(PLAIN, explore_slots=1, explore_beta=0.3),
+        "ucb, 2 slots, β 1": PLAIN,
+        "ucb, 2 slots, β 1, among 40": replace(PLAIN, explore_among=40),
+        "ucb, 2 slots, β 1, among 20": replace(PLAIN, explore_among=20),
+        "ucb, 3 slots, β 1": replace(PLAIN, explore_slots=3, explore_from=1),
+        "ucb, 4 slots, β 1": replace(PLAIN, explore_slots=4, explore_from=1),
+        "thompson, 2 slots, β 1": replace(PLAIN, explore="thompson"),
+        "epsilon_greedy, 2 slots, ε 0.5": replace(PLAIN, explore="epsilon_greedy"),
+        "ucb, 2 slots, β 1, 2 places for the tail": replace(PLAIN, tail_places=2),
+        "ucb, 2 slots, β 1, 4 places for the tail": replace(PLAIN, tail_places=4),
+    }
+)
+
+
+def ask(dataset: Dataset, window: Window, config: JobConfig) -> Asked:
+    """Train on what is known at the window's cut, and ask for its users with a history."""
+    cpu = Cpu(threads=1)
+    users = [
+        Asker(int(user), window.relevant.take(np.array([line])).rows)
+        for line, user in enumerate(window.users)
+    ]
+    try:
+        wiring = Wiring(cpu, NO_HURRY, config.sizes, config.policy)
+        funnel = trained(dataset, window, config, wiring)
+        return asyncio.run(ask_everyone(funnel, dataset, users, config.seed))
+    finally:
+        cpu.close()
+
+
+def judged(asked: Asked, policy: Policy) -> tuple[metrics.PerUser, float]:
+    """Give NDCG@10 of each user with a history, and the coverage of their lists."""
+    maker = asked.funnel.reranker
+    if not isinstance(maker, SlateMaker):
+        raise TypeError(f"the funnel's last stage is {maker}, not a SlateMaker")
+    lists = padded(in_turn(replace(maker, policy=policy), asked.slates), K)
+    warm = np.flatnonzero(asked.events > 0)
+    covered = metrics.coverage(lists[warm], K, len(maker.catalogue))
+    return ndcg(lists, asked.relevant)[warm], covered
+
+
+def table(windows: list[Asked]) -> Table:
+    """Pool the users of all windows; coverage is the mean of the windows."""
+    shown = Table()
+    for name in ("exploration", "NDCG@10", "coverage@10"):
+        shown.add_column(name, justify="left" if name == "exploration" else "right")
+    for name, policy in WAYS.items():
+        told = [judged(asked, policy) for asked in windows]
+        mean = float(np.concatenate([figures for figures, _ in told]).mean())
+        covered = float(np.mean([share for _, share in told]))
+        shown.add_row(name, f"{mean:.4f}", f"{covered:.4f}")
+    shown.title = f"{sum(int((one.events > 0).sum()) for one in windows)} users with a history"
+    return shown
+
+
+def main(data: Annotated[Path, typer.Option(help="Folder of the data set.")]) -> None:
+    """Compare ways of exploring on the windows that settings are chosen on."""
+    dataset = read(data, None, MAX_BAD_SHARE).dataset
+    windows = selection_windows(dataset)
+    progress = track(windows, "Training and asking", console=Console(stderr=True))
+    Console(width=100).print(table([ask(dataset, window, JobConfig()) for window in progress]))
+
+
+if __name__ == "__main__":
+    typer.run(main)

@@ -1,0 +1,68 @@
+"""One evaluation for every method: users of all windows pooled, warm and cold apart."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from benchmarks.quality.answered import HEADLINE, SEED, Answered, headline
+from benchmarks.quality.bands import by_history, by_popularity
+from offline.evaluate.compare import Measured, measure, summarise
+from offline.report.figures import Comparison
+
+
+def judge(answered: Sequence[Answered], reference: str) -> dict[str, Any]:
+    """Give all figures of all methods, and ``reference`` against each."""
+    return {
+        "warm": _pooled(answered, reference, warm=True),
+        "cold": _pooled(answered, reference, warm=False),
+        "windows": {part.window.name: _of_window(part) for part in answered},
+        "by_history": by_history(answered),
+        "by_popularity": by_popularity(answered),
+    }
+
+
+def _pooled(answered: Sequence[Answered], reference: str, *, warm: bool) -> Comparison | None:
+    """Judge the warm or the cold users; cold ones by the methods that answer them."""
+    parts = [_measured(part, np.flatnonzero((part.window.events > 0) == warm)) for part in answered]
+    parts = [part for part in parts if len(part.persons)]
+    if not parts:
+        return None
+    covered = {
+        name: [part.coverage[name]["coverage@10"] for part in parts] for name in parts[0].coverage
+    }
+    kept = [name for name, shares in covered.items() if any(shares)]
+    pooled = Measured.pool([_only(part, kept) for part in parts])
+    best = max(kept, key=lambda name: float(np.nanmean(pooled.per_user[name, HEADLINE])))
+    return summarise(pooled, SEED, reference if reference in kept else best)
+
+
+def _measured(part: Answered, chosen: NDArray[np.intp]) -> Measured:
+    lists, relevant = part.take(chosen)
+    found = measure(lists, relevant, part.background, graded=True)
+    return Measured(part.window.users[chosen][found.persons], found.per_user, found.coverage)
+
+
+def _only(part: Measured, methods: Sequence[str]) -> Measured:
+    return Measured(
+        part.persons,
+        {key: values for key, values in part.per_user.items() if key[0] in methods},
+        {method: part.coverage[method] for method in methods},
+    )
+
+
+def _of_window(part: Answered) -> dict[str, Any]:
+    """Give the headline of one window's warm users, and how many there are."""
+    warm = np.flatnonzero(part.window.events > 0)
+    lists, relevant = part.take(warm)
+    return {
+        "interactions": len(part.window.known),
+        "warm": len(warm),
+        "cold": len(part.window.users) - len(warm),
+        HEADLINE: {
+            method: float(np.mean(headline(rows, relevant))) for method, rows in lists.items()
+        }
+        if len(warm)
+        else {},
+    }

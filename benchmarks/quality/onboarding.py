@@ -1,0 +1,165 @@
+"""What asking newcomers is worth: the lists of those who answered, and of the same, not asked.
+
+    python -m benchmarks.quality.onboarding --data data/ml-100k
+
+The models are frozen before the users come. Every list, by popularity too, leaves out whatever any
+way of choosing would have asked the user about, and none of it counts as a hit: so all are judged
+on the same items, and an answer is worth only what it says of others.
+"""
+
+import asyncio
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any
+
+import numpy as np
+import orjson
+import typer
+from numpy.typing import NDArray
+from rich.console import Console
+from rich.table import Table
+
+from app.build import Wiring
+from app.contracts import NO_HISTORY, History, Request
+from app.cpu import Cpu
+from app.deadline import NO_HURRY
+from app.funnel import Funnel
+from benchmarks.quality import ours
+from benchmarks.quality.answered import SEED, K, headline
+from benchmarks.quality.interviews import LENGTHS, POPULAR, Newcomers, newcomers, picks
+from benchmarks.quality.run import RESULTS, WIDE
+from offline.data.dataset import Dataset
+from offline.data.errors import DataError
+from offline.data.readers import MAX_BAD_SHARE, Reading, read
+from offline.evaluate.baselines import ALL_TIME, most_popular, popular_lists
+from offline.evaluate.funnel_answers import padded
+from offline.evaluate.intervals import Bootstrap
+from offline.evaluate.metrics import Lists, PerUser
+from offline.evaluate.rolling import Window, rolling
+from offline.evaluate.rowsets import RowSets
+from offline.job import JobConfig
+from offline.training.replay import ask_once
+
+CUT = 0.8  # share of the interactions that the models know
+NOTHING, POPULARITY = "nothing", "nothing: popularity"
+console = Console()
+
+
+def told(reading: Reading, window: Window) -> dict[str, Any]:
+    """Give NDCG@10 and the answers by way of choosing and number of questions."""
+    config, cpu = JobConfig(), Cpu(threads=1)
+    try:
+        wiring = Wiring(cpu, NO_HURRY, config.sizes, config.policy)
+        funnel = ours.trained(reading.dataset, window, config, wiring)
+        found = newcomers(reading.dataset, window, funnel.profiles.models)
+        scores = asyncio.run(judged(funnel, reading, window, found))
+    finally:
+        cpu.close()
+    asked = {"cut": CUT, "seed": SEED, "users": len(found.users)}
+    return {"dataset": reading.dataset.name, **asked, "asked": _figures(scores, found)}
+
+
+async def judged(
+    funnel: Funnel, reading: Reading, window: Window, found: Newcomers
+) -> dict[tuple[str, int], PerUser]:
+    """Give NDCG@10 of each user, (u,), by what they were asked about, and how many items."""
+    unasked = [NO_HISTORY] * len(found.users)
+    lists = {
+        (NOTHING, 0): await _lists(funnel, reading.dataset, found, unasked),
+        (POPULARITY, 0): _popular(funnel, found),
+    }
+    for way, rows in found.questions.items():
+        for n in LENGTHS:
+            pairs = zip(rows[:, :n], found.answers(way, n), strict=True)
+            said = [
+                picks(reading.dataset, reading.preferences, asked, answers, window.at)
+                for asked, answers in pairs
+            ]
+            lists[way, n] = await _lists(funnel, reading.dataset, found, said)
+    return {key: headline(rows, found.relevant) for key, rows in lists.items()}
+
+
+async def _lists(funnel: Funnel, dataset: Dataset, found: Newcomers, said: list[History]) -> Lists:
+    """Ask the funnel for every user, with what they said sent along."""
+    users, excluded = dataset.users.names(found.users), found.asked()
+    asked = [
+        Request(user, K, SEED, arrived=0.0, inline=events, exclude=rows)
+        for user, events, rows in zip(users, said, excluded, strict=True)
+    ]
+    slates = [await ask_once(funnel, request) for request in asked]
+    return padded([slate.chosen.pool.rows for slate in slates])
+
+
+def _popular(funnel: Funnel, found: Newcomers) -> Lists:
+    order = most_popular(funnel.profiles.models.popularity, ALL_TIME)
+    return popular_lists(order, RowSets.of(list(found.asked())), K)
+
+
+def _figures(scores: Mapping[tuple[str, int], PerUser], found: Newcomers) -> list[dict[str, Any]]:
+    """Give a line for everything asked: means, and what the answers add, with intervals."""
+    keys = list(scores)
+    drawn = Bootstrap.of(np.stack(list(scores.values()), axis=1), SEED)
+    lines = []
+    for at, (way, n) in enumerate(keys):
+        line = {
+            "about": way,
+            "items": n,
+            "ndcg@10": drawn.mean(at),
+            "gain": drawn.difference(at, 0),
+        }
+        if n:
+            line["to most popular"] = drawn.difference(at, keys.index((POPULAR, n)))
+            line |= _answered(found.answers(way, n))
+        lines.append(line)
+    return lines
+
+
+def _answered(said: NDArray[np.int8]) -> dict[str, float]:
+    """Count answers (u, n): likes and dislikes of a user, and the share with any."""
+    return {
+        "likes": float((said > 0).sum(axis=1).mean()),
+        "dislikes": float((said < 0).sum(axis=1).mean()),
+        "answering": float((said != 0).any(axis=1).mean()),
+    }
+
+
+def table(result: Mapping[str, Any]) -> Table:
+    """Show a line for everything asked."""
+    shown = Table(title=f"{result['dataset']}: {result['users']} new users asked about items")
+    shown.add_column("asked about")
+    for head in ("items", "likes", "dislikes", "answering", "NDCG@10", "gain", "to most popular"):
+        shown.add_column(head, justify="right")
+    for line in result["asked"]:
+        said = [f"{line[key]:.1f}" for key in ("likes", "dislikes") if key in line] or ["", ""]
+        share = f"{line['answering']:.0%}" if "answering" in line else ""
+        mean = "{mean:.3f} ({low:.3f} to {high:.3f})".format_map(line["ndcg@10"])
+        gains = [_signed(line[key]) if key in line else "" for key in ("gain", "to most popular")]
+        shown.add_row(line["about"], str(line["items"] or ""), *said, share, mean, *gains)
+    return shown
+
+
+def _signed(interval: Mapping[str, float]) -> str:
+    return "{mean:+.3f} ({low:+.3f} to {high:+.3f})".format_map(interval)
+
+
+def main(
+    data: Annotated[Path, typer.Option(help="A data set with timestamps.")],
+    results: Annotated[Path, typer.Option(help="Folder for the figures.")] = RESULTS,
+) -> None:
+    """Measure what asking is worth, and write it to RESULTS/onboarding-<data set>.json."""
+    try:
+        reading = read(data, max_bad_share=MAX_BAD_SHARE)
+        if not reading.dataset.traits.timed:
+            raise DataError("Without timestamps nobody is new, so nobody can be asked.")
+        result = told(reading, rolling(reading.dataset.log, CUT, 1 - CUT))
+    except DataError as error:
+        console.print(str(error), markup=False)
+        sys.exit(1)
+    Console(width=max(console.width, WIDE)).print(table(result))
+    path = results / f"onboarding-{result['dataset']}.json"
+    path.write_bytes(orjson.dumps(result, option=orjson.OPT_INDENT_2) + b"\n")
+
+
+if __name__ == "__main__":
+    typer.run(main)

@@ -1,0 +1,65 @@
+"""The funnel as it would be served: trained before the cut, asked as of the cut."""
+
+import asyncio
+from dataclasses import dataclass, replace
+from time import perf_counter
+
+import numpy as np
+
+from app.build import Wiring
+from app.cpu import Cpu
+from app.deadline import NO_HURRY
+from app.features.views import CHANNELS
+from app.funnel import Funnel
+from offline.data.dataset import Dataset
+from offline.data.split import by_time
+from offline.evaluate.funnel_answers import ask_everyone, padded, shown
+from offline.evaluate.metrics import Lists
+from offline.evaluate.rolling import Window
+from offline.job import JobConfig, Phases, learn
+from offline.models.registry import fit
+from offline.training.replay import Asker, build
+
+FUNNEL = "funnel"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Ours:
+    """The lists (u, 20) of the funnel and of each of its channels alone."""
+
+    lists: dict[str, Lists]
+    seconds: float
+
+
+def answers(dataset: Dataset, window: Window, config: JobConfig) -> Ours:
+    """Train on what is known at the window's cut, and ask for its users."""
+    began = perf_counter()
+    cpu = Cpu(threads=1)
+    try:
+        wiring = Wiring(cpu, NO_HURRY, config.sizes, config.policy)
+        funnel = trained(dataset, window, config, wiring)
+        users = [
+            Asker(int(user), window.relevant.take(np.array([line])).rows)
+            for line, user in enumerate(window.users)
+        ]
+        asked = asyncio.run(ask_everyone(funnel, dataset, users, config.seed))
+    finally:
+        cpu.close()
+    lists = {FUNNEL: padded(shown(funnel, asked.slates))}
+    for column, channel in enumerate(CHANNELS):
+        lists[named(channel)] = padded([slate.proposals[column].rows for slate in asked.slates])
+    return Ours(lists, perf_counter() - began)
+
+
+def named(channel: str) -> str:
+    """Name a channel of ours: libraries have an EASE, too."""
+    return f"recall.{channel}"
+
+
+def trained(dataset: Dataset, window: Window, config: JobConfig, wiring: Wiring) -> Funnel:
+    """Train the funnel as the job does; the data set it is given ends at the cut."""
+    past = replace(dataset, log=window.known)
+    split = by_time(past.log, test_share=1 / len(past.log))  # the test lies beyond: nothing is kept
+    learned = learn(past, split, config, wiring, Phases())
+    models = fit(past, past.log, config.recall, window.at)
+    return build(models, wiring, learned.rankers)

@@ -1,0 +1,106 @@
+"""EASE, SLIM, RP3beta and iALS of irspack, in search ranges that hold the library's own."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from irspack.recommenders import (
+    DenseSLIMRecommender,
+    IALSRecommender,
+    RP3betaRecommender,
+    SLIMRecommender,
+)
+from numpy.typing import NDArray
+from scipy import sparse
+
+from benchmarks.quality.exchange import Task
+from benchmarks.quality.peers.peer import SEED, Parameters, Peer, Scores
+
+MOST_ITEMS = 4_000  # of EASE and SLIM, whose cost grows with the cube and the square of the items
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Fitted:
+    """A recommender of irspack, learned on some of the items; it never lists the others."""
+
+    recommender: Any
+    items: NDArray[np.int64]  # catalogue rows, ascending
+    n: int
+
+    def known(self, users: NDArray[np.int64]) -> Scores:
+        """Score the catalogue for users of the training matrix."""
+        return self._spread(self.recommender.get_score(users))
+
+    def folded(self, histories: sparse.csr_matrix) -> Scores:
+        """Score the catalogue for new histories."""
+        own = histories[:, self.items].astype(np.float64)
+        return self._spread(self.recommender.get_score_cold_user(own))
+
+    def _spread(self, found: Scores) -> Scores:
+        scores = np.full((len(found), self.n), -np.inf)
+        scores[:, self.items] = found
+        return scores
+
+
+def ease(task: Task, parameters: Parameters) -> Fitted:
+    """Fit EASE (Steck, 2019)."""
+    return _fit(DenseSLIMRecommender, task, parameters, MOST_ITEMS)
+
+
+def slim(task: Task, parameters: Parameters) -> Fitted:
+    """Fit SLIM (Ning, Karypis, 2011)."""
+    return _fit(SLIMRecommender, task, parameters, MOST_ITEMS, n_threads=1, n_iter=30)
+
+
+def rp3beta(task: Task, parameters: Parameters) -> Fitted:
+    """Fit RP3beta (Paudel et al., 2017)."""
+    return _fit(RP3betaRecommender, task, parameters, None, n_threads=1)
+
+
+def ials(task: Task, parameters: Parameters) -> Fitted:
+    """Fit iALS as of Rendle et al. (2022)."""
+    return _fit(IALSRecommender, task, parameters, None, n_threads=1, random_seed=SEED)
+
+
+def _fit(kind: Any, task: Task, parameters: Parameters, most: int | None, **fixed: Any) -> Fitted:
+    """Fit on the items that most users chose, at most so many."""
+    chosen = {name: value for name, value in parameters.items() if name != "signal"}
+    matrix = task.matrix(parameters["signal"]).astype(np.float64)
+    items = np.sort(np.argsort(-matrix.getnnz(axis=0), kind="stable")[:most])
+    return Fitted(kind(matrix[:, items], **chosen, **fixed).learn(), items, matrix.shape[1])
+
+
+def _of_ease(trial: Any) -> Parameters:
+    return {"reg": trial.suggest_float("reg", 1, 1e5, log=True)}
+
+
+def _of_slim(trial: Any) -> Parameters:
+    return {
+        "alpha": trial.suggest_float("alpha", 1e-3, 1, log=True),
+        "l1_ratio": trial.suggest_float("l1_ratio", 0, 1),
+    }
+
+
+def _of_rp3beta(trial: Any) -> Parameters:
+    return {
+        "top_k": trial.suggest_int("top_k", 10, 1000, log=True),
+        "alpha": trial.suggest_float("alpha", 0.1, 2),
+        "beta": trial.suggest_float("beta", 0, 1.2),
+    }
+
+
+def _of_ials(trial: Any) -> Parameters:
+    return {
+        "n_components": trial.suggest_int("n_components", 8, 256, log=True),
+        "alpha0": trial.suggest_float("alpha0", 3e-3, 1, log=True),
+        "reg": trial.suggest_float("reg", 1e-4, 0.1, log=True),
+        "train_epochs": trial.suggest_int("train_epochs", 4, 16),
+    }
+
+
+PEERS = {
+    "ease": Peer("irspack", _of_ease, ease),
+    "slim": Peer("irspack", _of_slim, slim),
+    "rp3beta": Peer("irspack", _of_rp3beta, rp3beta),
+    "ials_irspack": Peer("irspack", _of_ials, ials),
+}

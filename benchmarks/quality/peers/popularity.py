@@ -1,0 +1,54 @@
+"""The same list for everyone: all-time popularity, and popularity that fades."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import sparse
+
+from benchmarks.quality.exchange import Task
+from benchmarks.quality.peers.peer import Parameters, Peer, Scores
+
+DAY = 86_400.0
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Everyone:
+    """One score per item."""
+
+    scores: NDArray[np.float64]  # (n,)
+
+    def known(self, users: NDArray[np.int64]) -> Scores:
+        """Repeat the scores for each user."""
+        return np.broadcast_to(self.scores, (len(users), len(self.scores)))
+
+    def folded(self, histories: sparse.csr_matrix) -> Scores:
+        """Repeat the scores for each history."""
+        return np.broadcast_to(self.scores, (histories.shape[0], len(self.scores)))
+
+
+def popularity(task: Task, parameters: Parameters) -> Everyone:
+    """Count the users of each item."""
+    counts = np.asarray(task.matrix(parameters["signal"]).sum(axis=0), np.float64)
+    return Everyone(counts.ravel())
+
+
+def recency(task: Task, parameters: Parameters) -> Everyone:
+    """Count events, each halved in worth with every half-life of its age."""
+    age = float(task.at[0]) - task.times
+    worth = np.exp2(-age / (parameters["half_life_days"] * DAY))
+    worth *= (task.weights > 0) if parameters["signal"] == "liked" else 1.0
+    counts = np.bincount(task.items, weights=worth, minlength=int(task.shape[1]))
+    return Everyone(np.asarray(counts, np.float64))
+
+
+PEERS = {
+    "popularity": Peer("", lambda _trial: {}, popularity, answers_cold=True),
+    "recency_popularity": Peer(
+        "",
+        lambda trial: {"half_life_days": trial.suggest_float("half_life_days", 1, 365, log=True)},
+        recency,
+        answers_cold=True,
+        needs_times=True,
+    ),
+}

@@ -1,0 +1,40 @@
+"""SVD of Surprise: predicts the rating, so the list is of the highest predicted ratings."""
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from surprise import SVD, Dataset, Reader
+
+from benchmarks.quality.exchange import Task
+from benchmarks.quality.peers.peer import SEED, Parameters, Peer
+from benchmarks.quality.peers.vectors import Vectors
+
+
+def svd(task: Task, parameters: Parameters) -> Vectors:
+    """Fit on the ratings or, where there are counts, on the preference weights."""
+    told = task.values if task.explicit[0] else task.weights
+    frame = pd.DataFrame({"user": task.users, "item": task.items, "rating": told})
+    reader = Reader(rating_scale=(float(told.min()), float(told.max())))
+    train = Dataset.load_from_df(frame, reader).build_full_trainset()
+    chosen = {name: value for name, value in parameters.items() if name != "signal"}
+    model = SVD(random_state=SEED, **chosen).fit(train)
+    rows, columns = (int(n) for n in task.shape)
+    users = np.zeros((rows, model.n_factors), np.float32)
+    items, biases = np.zeros((columns, model.n_factors), np.float32), np.zeros(columns, np.float32)
+    users[[train.to_raw_uid(u) for u in train.all_users()]] = model.pu
+    known = [train.to_raw_iid(i) for i in train.all_items()]
+    items[known], biases[known] = model.qi, model.bi
+    return Vectors(users, items, biases)
+
+
+def _of_svd(trial: Any) -> Parameters:
+    return {
+        "n_factors": trial.suggest_int("n_factors", 8, 200, log=True),
+        "n_epochs": trial.suggest_int("n_epochs", 10, 50),
+        "lr_all": trial.suggest_float("lr_all", 1e-3, 0.02, log=True),
+        "reg_all": trial.suggest_float("reg_all", 5e-3, 0.2, log=True),
+    }
+
+
+PEERS = {"svd_surprise": Peer("scikit-surprise", _of_svd, svd)}

@@ -1,0 +1,62 @@
+"""Writes the files that peers are asked by. What is tested is in none of them."""
+
+import hashlib
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from benchmarks.quality.exchange import Task
+from offline.data.dataset import Dataset
+from offline.evaluate.rolling import Window
+
+NOBODY_REVEALED = np.empty((0, 2), np.int64)
+
+
+def write_windows(
+    dataset: Dataset, selection: Sequence[Window], tests: Sequence[Window], folder: Path
+) -> None:
+    """Write one file a window, and what the users took of the selection windows alone."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for number, window in enumerate(selection):
+        path = folder / f"selection-{number}.npz"
+        task(dataset, window).save(path)
+        held = window.relevant
+        np.savez_compressed(
+            path.with_suffix(".targets.npz"),
+            indptr=held.indptr,
+            rows=held.rows,
+            grades=held.grades,
+        )
+    for number, window in enumerate(tests):
+        task(dataset, window).save(folder / f"test-{number}.npz")
+
+
+def task(dataset: Dataset, window: Window) -> Task:
+    """Put a window into the form that peers read."""
+    known = window.known
+    return Task(
+        users=known.users,
+        items=known.items,
+        values=known.values,
+        weights=known.weights,
+        times=known.times,
+        asked=window.users,
+        revealed=NOBODY_REVEALED,
+        liked=np.empty(0, np.bool_),
+        shape=np.array([len(dataset.users), len(dataset.catalogue)]),
+        at=np.array([window.at]),
+        explicit=np.array([dataset.traits.explicit]),
+        timed=np.array([dataset.traits.timed]),
+    )
+
+
+def digest(selection: Sequence[Window], tests: Sequence[Window]) -> str:
+    """Tell windows apart: the same data, cut in the same way, has the same digest."""
+    told = hashlib.sha256()
+    for window in [*selection, *tests]:
+        log = window.known
+        columns = (log.users, log.items, log.weights, log.values, log.times, window.users)
+        for column in columns:
+            told.update(np.ascontiguousarray(column).tobytes())
+    return told.hexdigest()[:12]

@@ -1,0 +1,197 @@
+"""``make quality``: the funnel and the libraries on the same windows; one table, one JSON file.
+
+python -m benchmarks.quality.run --data data/ml-100k [--peers NAMES|none] [--windows 0.5] [...]
+"""
+
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from importlib.metadata import version
+from pathlib import Path
+from typing import Annotated, Any
+
+import orjson
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+from benchmarks.quality import cross_check, libraries, ours
+from benchmarks.quality.answered import HEADLINE, SEED, Answered
+from benchmarks.quality.judge import judge
+from benchmarks.quality.libraries import LIBRARIES, RULES, Answer
+from benchmarks.quality.questions import digest, write_windows
+from benchmarks.quality.table import tables
+from offline.data.dataset import Dataset
+from offline.data.errors import DataError
+from offline.data.readers import MAX_BAD_SHARE, read
+from offline.evaluate.compare import EXPECTED
+from offline.evaluate.metrics import Lists
+from offline.evaluate.rolling import TEST_CUTS, WIDTH, Window, selection_windows, test_windows
+from offline.job import JobConfig
+
+RESULTS = Path(__file__).parent / "results"
+WIDE = 180  # characters that the table needs
+OWN_VERSIONS = ("numpy", "scipy", "lightgbm", "faiss-cpu", "implicit", "scikit-learn")
+CUTS = ",".join(f"{cut:g}" for cut in TEST_CUTS)
+console = Console()
+wide = Console(width=max(console.width, WIDE))
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """What is asked, and of whom."""
+
+    peers: list[str]
+    cuts: tuple[float, ...]
+    ours: bool
+    patience: float = libraries.PATIENCE
+    chosen: dict[str, dict[str, Any]] = field(default_factory=dict)  # settings of an earlier run
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Answers:
+    """What came back: lists of every method for every window, and how they were made."""
+
+    lists: list[dict[str, Lists]]
+    told: dict[str, dict[str, Any]]
+
+
+def run(dataset: Dataset, choice: Choice, schema: str = "") -> dict[str, Any]:
+    """Ask everyone, judge all with one code, and give the whole result.
+
+    Raises:
+        DataError: a window has nobody to ask.
+    """
+    selection, tests = selection_windows(dataset), test_windows(dataset, choice.cuts)
+    folder = libraries.KEPT / f"{dataset.name}-{digest(selection, tests)}"
+    write_windows(dataset, selection, tests, folder)
+    answers = _answers(dataset, tests, choice, folder)
+    answered = [
+        Answered.of(dataset, window, lists)
+        for window, lists in zip(tests, answers.lists, strict=True)
+    ]
+    worst = cross_check.largest_difference(answered)
+    best = best_library(answered, answers.told)
+    reference = ours.FUNNEL if choice.ours else best
+    return {
+        "dataset": _facts(dataset),
+        "protocol": {
+            "cuts": list(choice.cuts) if dataset.traits.timed else None,
+            "width": WIDTH,
+            "seed": SEED,
+            "patience": choice.patience,
+            "headline": HEADLINE,
+            "ranx_difference": worst,
+        },
+        "reference": reference,
+        "best_library": best,
+        **judge(answered, reference),
+        "told": answers.told,
+        "versions": {name: version(name) for name in OWN_VERSIONS},
+        "schema": schema,
+    }
+
+
+def best_library(answered: Sequence[Answered], told: dict[str, dict[str, Any]]) -> str:
+    """Name the library with the highest headline among warm users, chosen after the fact."""
+    result = judge(answered, EXPECTED)["warm"]["methods"]
+    named = [name for name in told if name in LIBRARIES and name not in RULES and name in result]
+    return max(named, key=lambda name: result[name][HEADLINE]["mean"], default=EXPECTED)
+
+
+def _answers(dataset: Dataset, tests: Sequence[Window], choice: Choice, folder: Path) -> Answers:
+    timed = dataset.traits.timed
+    names = [name for name in choice.peers if timed or not LIBRARIES[name].timed]
+    lists: list[dict[str, Lists]] = [{} for _ in tests]
+    told: dict[str, dict[str, Any]] = {}
+    with _progress() as bar:
+        steps = bar.add_task("libraries", total=len(names) + choice.ours * len(tests))
+
+        def done(name: str, answer: Answer) -> None:
+            bar.update(steps, advance=1, description=f"{name}: {_outcome(answer)}")
+
+        for name, answer in libraries.ask(
+            names, folder, done, choice.patience, choice.chosen
+        ).items():
+            told[name] = answer.told
+            for held, rows in zip(lists, answer.lists, strict=False):
+                held[name] = rows
+        for held, window in zip(lists, tests if choice.ours else (), strict=False):
+            bar.update(steps, description=f"the funnel, {window.name}")
+            found = ours.answers(dataset, window, JobConfig())
+            held.update(found.lists)
+            told.setdefault(ours.FUNNEL, {"seconds": []})["seconds"].append(found.seconds)
+            bar.update(steps, advance=1)
+    return Answers(lists, told)
+
+
+def _outcome(answer: Answer) -> str:
+    return "failed" if answer.failed else f"selection {answer.told['selection_ndcg']:.4f}"
+
+
+def _facts(dataset: Dataset) -> dict[str, Any]:
+    return {
+        "name": dataset.name,
+        "users": len(dataset.users),
+        "items": len(dataset.catalogue),
+        "interactions": len(dataset.log),
+        "explicit": dataset.traits.explicit,
+        "positive_at": dataset.traits.positive_at if dataset.traits.explicit else None,
+        "timed": dataset.traits.timed,
+    }
+
+
+def _progress() -> Progress:
+    return Progress(
+        BarColumn(bar_width=20),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        TextColumn("{task.description}"),
+        console=Console(stderr=True),
+    )
+
+
+def _chosen(peers: str, windows: str, *, own: bool) -> Choice:
+    names = list(LIBRARIES) if peers == "all" else [p for p in peers.split(",") if p != "none"]
+    if unknown := set(names) - LIBRARIES.keys():
+        raise typer.BadParameter(f"no peers {sorted(unknown)}; there are {', '.join(LIBRARIES)}")
+    cuts = tuple(float(cut) for cut in windows.split(","))
+    return Choice(names, cuts, own)
+
+
+def main(  # noqa: PLR0913, PLR0917 (options of a command)
+    data: Annotated[Path, typer.Option(help="Folder of the data set.")],
+    peers: Annotated[str, typer.Option(help="Their names, or all, or none.")] = "all",
+    windows: Annotated[str, typer.Option(help="Cuts, as shares of the interactions.")] = CUTS,
+    own: Annotated[bool, typer.Option("--ours/--no-ours", help="Ask the funnel too.")] = True,  # noqa: FBT002
+    patience: Annotated[
+        float, typer.Option(help="Processor seconds of tuning, then no further trial is begun.")
+    ] = libraries.PATIENCE,
+    settings: Annotated[
+        Path | None, typer.Option(help="An earlier result: libraries as set there, not tuned anew.")
+    ] = None,
+    out: Annotated[Path, typer.Option(help="Folder of the result.")] = RESULTS,
+) -> None:
+    """Compare the funnel with the libraries; write the result and print it."""
+    choice = replace(_chosen(peers, windows, own=own), patience=patience)
+    if settings:
+        choice = replace(choice, chosen=orjson.loads(settings.read_bytes())["told"])
+    try:
+        dataset = read(data, None, MAX_BAD_SHARE).dataset
+        result = run(dataset, choice)
+    except DataError as error:
+        console.print(str(error), markup=False)
+        sys.exit(1)
+    out.mkdir(parents=True, exist_ok=True)
+    path = out / f"{dataset.name}.json"
+    path.write_bytes(orjson.dumps(result, option=orjson.OPT_INDENT_2 | orjson.OPT_SERIALIZE_NUMPY))
+    for shown in tables(result):
+        wide.print(shown)
+    for name, told in result["told"].items():
+        if "error" in told:
+            console.print(f"{name} gave nothing: {told['error']}", markup=False)
+    console.print(f"The whole result is in {path}", soft_wrap=True)
+
+
+if __name__ == "__main__":
+    typer.run(main)

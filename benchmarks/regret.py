@@ -1,0 +1,182 @@
+"""What exploring costs and what it finds, in a world whose click rates are known.
+
+python -m benchmarks.regret [--rounds 6000] [--runs 6] [--out docs/regret.svg]
+
+Each round one list of 10 is shown and its clicks come back. The ranking knows some items well and
+takes the new ones for poor ones; it learns from what it shows, and only from that. Regret of a list
+is the clicks that the 10 best items would have had, less those that its items have on average.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from types import MappingProxyType
+from typing import Annotated, TypeAlias
+
+import numpy as np
+import typer
+from matplotlib.figure import Figure
+from numpy.typing import NDArray
+from rich.console import Console
+from rich.progress import track
+from rich.table import Table
+
+from app.artifacts import HALF_LIVES, Popularity
+from app.rerank.exploration import Offer, choose
+from app.rerank.policy import Policy
+from app.state.counters import Live
+from offline.data.atomic import replacing
+from offline.report.svg import WIDTH, drawing
+
+Floats: TypeAlias = NDArray[np.float64]
+
+K = 10
+PLAIN = Policy()
+RANDOM = replace(PLAIN, explore="epsilon_greedy", explore_epsilon=1.0, explore_slots=K)
+WAYS: Mapping[str, Policy] = MappingProxyType(
+    {
+        "random": RANDOM,
+        "no exploration": replace(PLAIN, explore_slots=0),
+        "epsilon_greedy": replace(PLAIN, explore="epsilon_greedy"),
+        "thompson": replace(PLAIN, explore="thompson"),
+        "ucb": PLAIN,
+    }
+)
+COLOURS = ("#8c8c8c", "#111111", "#c2571a", "#1f7a4d", "#2b5fb8")
+STEP = 20  # rounds between the points of a curve
+
+
+@dataclass(frozen=True, slots=True)
+class World:
+    """How many items there are, and what the ranking thinks of them at the start."""
+
+    items: int = 100
+    new: float = 0.3  # share of items of which nothing is known
+    known: float = 50.0  # impressions that the ranking's opinion of any item is worth
+    pessimism: float = 0.3  # a new item is taken for this share of the mean
+
+
+@dataclass(slots=True, eq=False)
+class Ranking:
+    """Learns click rates from what is shown. Smoothed by what it thought at the start."""
+
+    clicks: Floats  # (n,)
+    shown: Floats  # (n,)
+
+    @property
+    def rates(self) -> Floats:
+        """Give the estimated click rates, (n,)."""
+        return self.clicks / self.shown
+
+
+def regret(policy: Policy, rounds: int, seed: int, world: World | None = None) -> Floats:
+    """Show ``rounds`` lists by this policy; gives the regret so far after each, (rounds,).
+
+    The exploration is the service's own code. The same seed is the same world for every policy.
+    """
+    world = world or World()
+    random = np.random.default_rng([seed, 0])
+    rates = random.beta(2.0, 18.0, world.items)
+    ranking = _opinion(rates, world, random)
+    live, chance = _live(world.items), np.random.default_rng([seed, 1])
+    best = np.sort(rates)[-K:].sum()
+    lost = np.empty(rounds)
+    for at in range(rounds):
+        rows = _list(policy, live, ranking.rates, [seed, 2, at])
+        clicked = chance.random(world.items)[rows] < rates[rows]
+        ranking.shown[rows] += 1
+        ranking.clicks[rows] += clicked
+        live.expose(rows)
+        live.clicks[rows] += clicked
+        lost[at] = best - rates[rows].sum()
+    return np.cumsum(lost)
+
+
+def _opinion(rates: Floats, world: World, random: np.random.Generator) -> Ranking:
+    is_new = np.arange(world.items) < world.new * world.items
+    guess = random.binomial(int(world.known), rates).astype(np.float64)
+    guess[is_new] = world.pessimism * rates.mean() * world.known
+    return Ranking(guess, np.full(world.items, world.known))
+
+
+def _list(policy: Policy, live: Live, rates: Floats, seed: list[int]) -> NDArray[np.int64]:
+    """Make the list as the last stage does: the best, then the exploration slots."""
+    order = np.argsort(-rates, kind="stable").astype(np.int64)
+    slots = policy.explore_slots
+    if not slots:
+        return order[:K]
+    listed, rest = order[: K - slots], order[K - slots :][: policy.explore_among]
+    worth = (rates - rates.min()) / max(float(np.ptp(rates)), 1e-9)
+    offer = Offer(rest, worth[rest].astype(np.float32), slots)
+    return np.concatenate([listed, rest[choose(policy, live, offer, seed).chosen]])
+
+
+def _live(items: int) -> Live:
+    none = np.zeros((len(HALF_LIVES), items))
+    return Live(Popularity(0.0, none, none, np.full(items, np.inf), np.zeros(items, np.float32)))
+
+
+def curves(rounds: int, runs: int) -> dict[str, Floats]:
+    """Give each way's regret in every run, (runs, rounds)."""
+    return {
+        name: np.stack([regret(policy, rounds, seed) for seed in range(runs)])
+        for name, policy in track(WAYS.items(), "Exploring", console=Console(stderr=True))
+    }
+
+
+def table(found: Mapping[str, Floats]) -> Table:
+    """Lay out the regret at the end, and that of the last tenth of the rounds."""
+    runs, rounds = found["random"].shape
+    shown = Table(title=f"Clicks lost in {rounds} lists, mean of {runs} runs ± standard error")
+    shown.add_column("exploration")
+    for name in ("in all", "per list", "per list, last tenth"):
+        shown.add_column(name, justify="right")
+    tenth = max(rounds // 10, 1)
+    for name, lost in found.items():
+        late = (lost[:, -1] - lost[:, -1 - tenth]) / tenth if rounds > tenth else lost[:, -1]
+        error = lost[:, -1].std() / np.sqrt(runs)
+        shown.add_row(
+            name,
+            f"{lost[:, -1].mean():,.0f} ± {error:,.0f}",
+            f"{lost[:, -1].mean() / rounds:.3f}",
+            f"{late.mean():.3f}",
+        )
+    return shown
+
+
+def plot(found: Mapping[str, Floats], path: Path) -> None:
+    """Draw the mean regret of each way, with the standard error of its runs, as SVG."""
+    with drawing():
+        figure = Figure(figsize=(WIDTH, 4.0), layout="constrained")
+        axes = figure.add_subplot()
+        for (name, lost), colour in zip(found.items(), COLOURS, strict=True):
+            at = np.arange(STEP - 1, lost.shape[1], STEP)
+            mean, error = lost.mean(axis=0)[at], lost.std(axis=0)[at] / np.sqrt(len(lost))
+            axes.plot(at + 1, mean, color=colour, label=name, linewidth=1.6)
+            axes.fill_between(at + 1, mean - error, mean + error, color=colour, alpha=0.15)
+        axes.set_ylim(
+            0, 1.1 * max(found[name].mean(axis=0)[-1] for name in found if name != "random")
+        )
+        axes.set_xlabel("lists shown")
+        axes.set_ylabel("clicks lost against the best list")
+        axes.grid(visible=True, color="#dddddd")
+        axes.legend(loc="upper left")
+        figure.patch.set_facecolor("white")
+        with replacing(path) as part:
+            unsigned = dict.fromkeys(("Date", "Creator", "Format", "Type"))
+            figure.savefig(part, format="svg", metadata=unsigned)
+
+
+def main(
+    rounds: Annotated[int, typer.Option(help="Lists shown in each run.", min=20)] = 6_000,
+    runs: Annotated[int, typer.Option(help="Worlds, each with other click rates.", min=2)] = 6,
+    out: Annotated[Path, typer.Option(help="The plot, an SVG file.")] = Path("docs/regret.svg"),
+) -> None:
+    """Measure the regret of every way of exploring, print it and draw it."""
+    found = curves(rounds, runs)
+    Console().print(table(found))
+    plot(found, out)
+
+
+if __name__ == "__main__":
+    typer.run(main)

@@ -1,0 +1,157 @@
+"""The floor under a request's cost: its bare kernels, on what real requests gave them.
+
+One FAISS search, the coarse product, one LightGBM prediction, MMR, and one pipelined round trip
+with every command that the request sends to Redis. All in CPU time of this process.
+"""
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+import numpy as np
+from typing_extensions import override
+
+from app.build import State, Wiring, assemble
+from app.bundle.bundle import Bundle
+from app.contracts import Matrix, Request, Scores
+from app.cpu import Cpu
+from app.deadline import NO_HURRY
+from app.funnel import Funnel, Slate
+from app.rank.blend import Fine
+from app.rank.logistic import Logistic
+from app.recall.vectors import SEEN_ALLOWANCE
+from app.rerank.mmr import mmr
+from app.rerank.slate_builder import Policy
+from app.state.counters import Live
+from app.state.histories import RedisHistories
+from app.state.store import Part, Store
+from app.state.tables import RedisTables, load_tables
+
+PREFIX = "recfunnel"
+K = 10
+Command: TypeAlias = tuple[Part, ...]
+Costs: TypeAlias = dict[str, float]  # kernel -> CPU seconds, one request
+
+
+class Recording(Store):
+    """A store that remembers what it was sent."""
+
+    sent: list[Command]
+
+    @override
+    async def command(self, name: str, *arguments: Part) -> Any:
+        self.sent.append((name, *arguments))
+        return await super().command(name, *arguments)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Inputs:
+    """What one request hands to the kernels."""
+
+    taste: Matrix  # (1, d)
+    found: int  # items asked of the index
+    coarse: Matrix  # (n, f)
+    fine: Matrix  # (n, f)
+    relevance: Scores  # (n,)
+    vectors: Matrix  # (n, e)
+    commands: Sequence[Command]
+
+
+class Floor:
+    """The kernels, with the inputs of some real requests. Built once, timed as often as liked."""
+
+    def __init__(self, bundle: Bundle, store: Store, inputs: Sequence[Inputs]) -> None:
+        coarse, fine = bundle.rankers.coarse, bundle.rankers.fine
+        if not isinstance(coarse, Logistic) or not isinstance(fine, Fine):
+            raise TypeError(f"a trained bundle is needed, {bundle.version} has no rankers")
+        self._index = bundle.indexes.factors
+        self._weights = coarse.weights
+        self._boosters = [each for member in fine.members for each in member.boosters]
+        self._store = store
+        self._inputs = inputs
+
+    async def measure(self, repeats: int) -> Costs:
+        """Time each kernel over all inputs, ``repeats`` times; give the mean of one."""
+        return {
+            "FAISS search": self._timed(self._search, repeats),
+            "coarse product": self._timed(lambda each: each.coarse @ self._weights, repeats),
+            "LightGBM predict": self._timed(self._predict, repeats),
+            "MMR": self._timed(self._diversify, repeats),
+            "Redis round trip": await self._timed_round_trips(repeats),
+        }
+
+    def _search(self, each: Inputs) -> object:
+        return self._index.search(each.taste, each.found)
+
+    def _predict(self, each: Inputs) -> object:
+        return [booster.predict(each.fine, num_threads=1) for booster in self._boosters]
+
+    def _diversify(self, each: Inputs) -> object:
+        return mmr(each.relevance, each.vectors, K, Policy().diversity)
+
+    def _timed(self, kernel: Callable[[Inputs], object], repeats: int) -> float:
+        kernel(self._inputs[0])
+        began = time.process_time()
+        for _ in range(repeats):
+            for each in self._inputs:
+                kernel(each)
+        return (time.process_time() - began) / (repeats * len(self._inputs))
+
+    async def _timed_round_trips(self, repeats: int) -> float:
+        await self._store.pipeline("floor", self._inputs[0].commands)
+        began = time.process_time()
+        for _ in range(repeats):
+            for each in self._inputs:
+                await self._store.pipeline("floor", each.commands)
+        return (time.process_time() - began) / (repeats * len(self._inputs))
+
+
+async def with_floor(
+    bundle: Bundle, url: str, users: Sequence[str], use: Callable[[Floor], Awaitable[None]]
+) -> None:
+    """Run real requests of ``users`` for their inputs, and hand the floor to ``use``."""
+    cpu = Cpu(1)
+    async with Recording.connect(url) as store:
+        assert isinstance(store, Recording)  # noqa: S101 - connect is a class method
+        store.sent = []
+        await load_tables(store, PREFIX, bundle.version, bundle.models.tables)
+        funnel = _funnel(bundle, store, cpu)
+        inputs = [await _inputs_of(user, funnel, bundle, store) for user in users]
+        await use(Floor(bundle, store, inputs))
+    cpu.close()
+
+
+async def _inputs_of(user: str, funnel: Funnel, bundle: Bundle, store: Recording) -> Inputs:
+    store.sent = []
+    arrived = asyncio.get_running_loop().time()
+    slate: Slate = await funnel.recommend(Request(user=user, k=K, seed=1, arrived=arrived))
+    query, pool = slate.query, slate.fine
+    low, high = float(pool.scores.min()), float(pool.scores.max())
+    wanted = bundle.sizes.recall + min(int(np.count_nonzero(query.excluded)), SEEN_ALLOWANCE)
+    return Inputs(
+        taste=query.taste.factors[None, :],
+        found=min(wanted, bundle.indexes.factors.ntotal),
+        coarse=np.nan_to_num(funnel.coarse.features.build(query, slate.merged)),
+        fine=funnel.fine.features.build(query, slate.coarse),
+        relevance=((pool.scores - low) / max(high - low, 1e-9)).astype(np.float32),
+        vectors=bundle.models.content.items[pool.rows],
+        commands=tuple(store.sent),
+    )
+
+
+def _funnel(bundle: Bundle, store: Store, cpu: Cpu) -> Funnel:
+    """Assemble the funnel as the service does, without its clock."""
+    manifest = bundle.manifest
+    histories = RedisHistories(
+        store,
+        PREFIX,
+        bundle.models.catalogue.ids,
+        manifest.preferences(),
+        time_shift=manifest.time_shift,
+    )
+    tables = RedisTables(store, PREFIX, bundle.version)
+    state = State(Live.of(bundle.models), histories, tables)
+    wiring = Wiring(cpu, NO_HURRY, bundle.sizes)
+    return assemble(bundle.models, bundle.indexes, bundle.rankers, state, wiring)

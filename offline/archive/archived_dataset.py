@@ -1,0 +1,138 @@
+"""What the archive teaches: events as interactions, and what was shown, taken or left."""
+
+import logging
+from functools import partial
+from pathlib import Path
+from time import time as now
+
+import numpy as np
+import orjson
+import polars as pl
+import redis
+
+from app.bundle.bundle import current
+from app.bundle.manifest import BundleError, read_manifest
+from app.contracts import PINNED, SPONSORED
+from app.event_weights import Preferences
+from app.features.views import FINE_VIEW, names, view_hash
+from app.settings import Settings
+from app.state.server_address import reached
+from app.state.server_process import ServerError
+from offline.archive.erased_users import Erased
+from offline.archive.files import Shelf
+from offline.archive.streams import EVENTS, SERVED, SHOWS
+from offline.commands.archive import folder_of
+from offline.data.data_overlay import Archived, More
+from offline.data.errors import DataError
+from offline.training.logged_lists import from_served
+from offline.training.rank_table import RankTable
+
+log = logging.getLogger(__name__)
+
+WIDTH = len(names(FINE_VIEW))
+
+
+def archived(settings: Settings, *, events: bool) -> More | None:
+    """Give what the archive adds to a data set, and who is to be forgotten; None: nothing.
+
+    Raises:
+        DataError: events are asked for, and there is no archive.
+    """
+    folder = folder_of(settings)
+    erased = Erased.kept(folder).joined(_erased_lately(settings))
+    if not events:
+        return More(erased.until) if erased else None
+    if not Shelf(folder / EVENTS.name, EVENTS).parts():
+        raise DataError(f"there are no events in {folder}: run `recfunnel archive --once` first")
+    shift = _time_shift(settings.out)
+    told = _events(folder, erased, shift)
+    return More(
+        erased.until,
+        told,
+        partial(served, folder, shift),
+        Archived(shift, _reached(folder)),
+    )
+
+
+def _reached(folder: Path) -> dict[str, str]:
+    """Give the id of the newest archived entry of what workers follow.
+
+    What was shown and what came of it begin anew together: one without the other would be a
+    failure that was none, or a success without a trial.
+    """
+    known = ((kind.name, Shelf(folder / kind.name, kind).parts()) for kind in (EVENTS, SHOWS))
+    return {name: parts[-1].last_id for name, parts in known if parts}
+
+
+def _erased_lately(settings: Settings) -> Erased:
+    """Ask the server too, where one is there: an archiver may not have come round."""
+    try:
+        with reached(settings, start=False) as url, redis.Redis.from_url(url) as link:
+            return Erased.of_server(link, settings.key_prefix)
+    except (redis.RedisError, ServerError):
+        return Erased()
+
+
+def _time_shift(out: Path) -> float:
+    """Give the seconds from the time of the data in service to the wall clock."""
+    try:
+        return read_manifest(current(out)).time_shift
+    except BundleError:
+        return 0.0
+
+
+def _events(folder: Path, erased: Erased, shift: float) -> pl.DataFrame:
+    """Give the events of all who are not erased, by the data's time.
+
+    Times are those of users' live histories to the bit: there the same event is known by its time.
+    """
+    shelf = Shelf(folder / EVENTS.name, EVENTS)
+    whole = pl.concat(map(erased.remaining, shelf.read()))
+    moment = pl.min_horizontal("timestamp", now()) - shift  # clocks may run ahead a little
+    return whole.select("user", "item", pl.col("type").alias("kind"), "value", moment.alias("time"))
+
+
+def served(folder: Path, shift: float, preferences: Preferences, until: float) -> RankTable:
+    """Make training rows of the lists that were served before ``until``, by the data's time.
+
+    Taken is what got an event that speaks for it and names the list's ``request_id``. Pinned and
+    sponsored items are left out: nobody chose them for the user. So are lists by other features.
+    """
+    taken, view, others = _taken(folder, preferences), view_hash(), 0
+    features, labels, slates, positions = [np.empty((0, WIDTH), np.float32)], [], [], []
+    number = 0
+    for table in Shelf(folder / SERVED.name, SERVED).read():
+        for row in table.filter(pl.col("at") - shift < until).iter_rows(named=True):
+            n = len(row["items"])
+            if orjson.loads(row["told"]).get("view") != view:
+                others += 1
+                continue
+            places = np.flatnonzero(~np.isin(row["slots"], (PINNED, SPONSORED)))
+            features.append(np.array(row["features"], np.float32).reshape(n, WIDTH)[places])
+            request = row["request_id"]
+            labels += [int((request, row["items"][at]) in taken) for at in places]
+            slates += [number] * len(places)
+            positions += places.tolist()
+            number += 1
+    if others:
+        log.warning(
+            "%d of %d served lists are not learnt from: their features are not those of this "
+            "version, or do not say which they are",
+            others,
+            number + others,
+        )
+    columns = (np.array(column, np.int64) for column in (labels, slates, positions))
+    return from_served(np.concatenate(features), *columns)
+
+
+def _taken(folder: Path, preferences: Preferences) -> set[tuple[str, str]]:
+    """Name the items that were taken, each with the list it was taken from."""
+    found: set[tuple[str, str]] = set()
+    for table in Shelf(folder / EVENTS.name, EVENTS).read():
+        told = table.filter(pl.col("request_id").is_not_null())
+        for (kind,), part in told.group_by("type"):
+            if preferences.knows(str(kind)):
+                weights = preferences.weigh(str(kind), part["value"].to_numpy().astype(np.float32))
+                liked = part.filter(pl.Series(weights > 0))
+                found.update(liked.select("request_id", "item").iter_rows())
+    return found

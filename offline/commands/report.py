@@ -1,0 +1,109 @@
+"""``recfunnel report``: where the report lies, or two bundles side by side."""
+
+from dataclasses import replace
+from pathlib import Path
+
+from rich.console import Console
+
+from app.build import Wiring
+from app.bundle.bundle import current, read_rankers
+from app.bundle.integrity import verify
+from app.bundle.manifest import BundleError, Manifest, parse
+from app.cpu import Cpu
+from app.deadline import NO_HURRY
+from app.features.views import view_hash
+from app.settings import Settings
+from offline.commands.bundles import headline
+from offline.commands.train import Choice
+from offline.config import read as read_config
+from offline.data.readers import MAX_BAD_SHARE, read
+from offline.data.split import by_time
+from offline.evaluate.gate_text import remarks
+from offline.evaluate.holdout import Exam
+from offline.evaluate.metrics import Lists
+from offline.evaluate.production_bundle import leak
+from offline.job import JobConfig, prepare
+from offline.publish.versions import FOLDER
+from offline.report.bundle_comparison import Versus, lead, write_versus
+from offline.report.compared_bundles import side, window
+
+NO_DATA = "No data was given, so each has the figures of the test window of its own day."
+OTHER_RECALL = "a was made with other settings of recall; it is asked over that of b, as b is."
+NO_PEER = "{} was trained for other features than this version computes, so it cannot be asked."
+
+
+def tell_report(out: Path) -> None:
+    """Print where the report lies, and the headline of the bundle in service.
+
+    Raises:
+        BundleError: there is none.
+    """
+    manifest = parse(current(out))
+    lines = [f"{manifest.version} is in service: NDCG@10 {headline(manifest)}."]
+    lines += remarks(manifest.gate) if manifest.gate else []
+    lines.append(f"The report of the last training: {out / 'report.html'}")
+    for line in lines:
+        Console().print(line, markup=False, highlight=False, soft_wrap=True)
+
+
+def compare(versions: tuple[str, str], settings: Settings, data: Path | None = None) -> Path:
+    """Write the comparison of two bundles; gives the page.
+
+    With ``data`` both are asked for the users of its test window, over recall as of the cut.
+
+    Raises:
+        BundleError: one is not there, or damaged.
+        DataError: the data cannot be used.
+    """
+    folders = [settings.out / FOLDER / version for version in versions]
+    manifests = [_checked(folder) for folder in folders]
+    strangers = [NO_PEER.format(m.version) for m in manifests if m.view != view_hash()]
+    warm = cold = None
+    notes = strangers or ([] if data else [NO_DATA])
+    if data and not strangers:
+        cpu = Cpu(threads=1)
+        try:
+            exam = _exam(data, _config(folders[1], settings), cpu)
+            lists = [_sit(exam, folder, m) for folder, m in zip(folders, manifests, strict=True)]
+            warm, cold = (window(exam, lists, who) for who in (exam.is_warm, ~exam.is_warm))
+        finally:
+            cpu.close()
+        notes = [f"{m.version}: {why}." for m in manifests if (why := leak(m, exam))]
+        notes += [OTHER_RECALL] if _recall(manifests[0]) != _recall(manifests[1]) else []
+    a, b = (side(folder, m) for folder, m in zip(folders, manifests, strict=True))
+    versus = Versus(a=a, b=b, warm=warm, cold=cold, notes=notes)
+    page = write_versus(versus, settings.out)
+    for line in (lead(versus), *notes, f"Side by side: {page}"):
+        Console().print(line, markup=False, highlight=False, soft_wrap=True)
+    return page
+
+
+def _checked(folder: Path) -> Manifest:
+    if not folder.is_dir():
+        out = folder.parent.parent
+        raise BundleError(
+            f"there is no bundle {folder.name} in {out}: `recfunnel bundles --out {out}` lists them"
+        )
+    manifest = parse(folder)
+    verify(folder, manifest)
+    return manifest
+
+
+def _config(folder: Path, settings: Settings) -> JobConfig:
+    """Give a bundle's own settings, or the defaults if it is too old to tell them."""
+    base = read_config(folder) if parse(folder).settings else Choice().job(settings)
+    return replace(base, policy=settings.policy.policy())
+
+
+def _recall(manifest: Manifest) -> dict[str, object]:
+    return {name: v for name, v in manifest.settings.items() if name.startswith("recall.")}
+
+
+def _exam(data: Path, config: JobConfig, cpu: Cpu) -> Exam:
+    dataset = read(data, None, MAX_BAD_SHARE).dataset
+    wiring = Wiring(cpu, NO_HURRY, config.sizes, config.policy)
+    return prepare(dataset, by_time(dataset.log), config, wiring)
+
+
+def _sit(exam: Exam, folder: Path, manifest: Manifest) -> Lists:
+    return exam.sit(read_rankers(folder), manifest.sizes.sizes())

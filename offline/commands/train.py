@@ -1,0 +1,194 @@
+"""``recfunnel train``: reads the data, runs the job with a progress bar, says what came out."""
+
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Literal
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+from rich.table import Table
+
+from app.bundle.bundle import load
+from app.bundle.manifest import read_manifest
+from app.rank.blend import GROWTH, read_growth
+from app.rank.objectives import RELEVANT, stem
+from app.settings import Settings
+from offline.archive.archived_dataset import archived
+from offline.config import checked
+from offline.config import read as read_config
+from offline.data.readers import MAX_BAD_SHARE, read, write_bad
+from offline.evaluate.gate import GateConfig
+from offline.evaluate.gate_text import RefusedError, refusal, remarks
+from offline.job import JobConfig, Phases, run
+from offline.models.hybrids import Kind as Hybrid
+from offline.publish.index import Kind, chosen
+from offline.publish.index_loss import served_losses
+from offline.publish.pointer import pointed
+from offline.publish.versions import KEEP
+from offline.training.blend_share import sentence
+from offline.training.objectives import Objectives, parse
+
+PHASES = {
+    "read": "Reading and checking the data",
+    "replay": "Replaying recall as of earlier moments",
+    "fine": "Fitting the fine ranker",
+    "coarse": "Fitting the coarse ranker",
+    "evaluate": "Asking the real funnel for the test window",
+    "gate": "Comparing with what is in service",
+    "refit": "Fitting recall on everything",
+    "publish": "Publishing the bundle",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """What the command line says about the models."""
+
+    seed: int | None = None
+    factorisation: Literal["als", "bpr", "sgd"] | None = None
+    similarity: Literal["cosine", "adjusted_cosine"] | None = None
+    index: Kind | None = None
+    gate: GateConfig = field(default_factory=GateConfig)
+    keep: int = KEEP
+    config: Path | None = None  # a file; what is said beside it wins
+    objectives: str | None = None  # "conversion=1,click=0.3"
+    hybrid: Hybrid | None = None
+    compare: bool = False
+    from_archive: bool = False  # live events and served lists beside the data
+
+    def job(self, settings: Settings) -> JobConfig:
+        """Give the whole configuration.
+
+        Raises:
+            ConfigError: the file cannot be used.
+            DataError: the objectives are not what they should be.
+        """
+        base = read_config(self.config) if self.config else checked({}, "defaults")
+        similarity = self.similarity or base.recall.item_cf.similarity
+        recall = replace(
+            base.recall,
+            seed=base.recall.seed if self.seed is None else self.seed,
+            factorisation=self.factorisation or base.recall.factorisation,
+            item_cf=replace(base.recall.item_cf, similarity=similarity),
+        )
+        return replace(
+            base,
+            seed=base.seed if self.seed is None else self.seed,
+            recall=recall,
+            objectives=Objectives(**parse(self.objectives)) if self.objectives else base.objectives,
+            index=replace(base.index, kind=self.index or base.index.kind),
+            hybrid=replace(base.hybrid, kind=self.hybrid or base.hybrid.kind),
+            compare=self.compare,
+            policy=settings.policy.policy(),
+            gate=self.gate,
+            keep=self.keep,
+            redis_url=settings.redis_url,
+            key_prefix=settings.key_prefix,
+        )
+
+
+def train(
+    data: Path,
+    settings: Settings,
+    choice: Choice,
+    *,
+    schema: Path | None = None,
+    max_bad_share: float = MAX_BAD_SHARE,
+) -> Path:
+    """Run the whole job and print its outcome; gives the bundle's folder.
+
+    Raises:
+        DataError: the data cannot be used; the text says why.
+        RefusedError: the gate did not let the bundle pass; it is written, but not served.
+    """
+    console = Console()
+    config = choice.job(settings)
+    with _progress() as bar:
+        task = bar.add_task("", total=len(PHASES), completed=-1)
+        phases = Phases(begin=lambda phase: bar.update(task, description=PHASES[phase], advance=1))
+        with phases("read"):
+            more = archived(settings, events=choice.from_archive)
+            reading = read(data, schema, max_bad_share, more)
+        folder = run(reading, settings.out, config, phases)
+    if len(reading.bad):
+        aside = settings.out / "bad_rows.csv"
+        write_bad(reading.bad, aside)
+        console.print(f"{len(reading.bad)} rows could not be used: see {aside}", soft_wrap=True)
+    console.print(_outcome(folder))
+    console.print(
+        f"Bundle {folder.name} in {settings.out}, {sum(phases.seconds.values()):.0f} s; "
+        f"report: {settings.out / 'report.html'}",
+        soft_wrap=True,
+        highlight=False,
+    )
+    _tell_growth(console, folder)
+    _tell_index(console, folder, config.index.kind)
+    _tell_gate(console, folder, settings.out)
+    return folder
+
+
+def _tell_growth(console: Console, folder: Path) -> None:
+    """Say of each fine model how its two parts are blended; a hybrid has none."""
+    manifest = read_manifest(folder)
+    if manifest.hybrid != "cascade":
+        return
+    for objective in manifest.objectives or {RELEVANT: 1.0}:
+        told = sentence(read_growth(folder / f"{stem(objective)}.{GROWTH}"))
+        said = f"{objective}: {told}" if manifest.objectives else told
+        console.print(said, markup=False, highlight=False, soft_wrap=True)
+
+
+def _tell_index(console: Console, folder: Path, kind: Kind) -> None:
+    """Say what an index that is not exact misses."""
+    made = chosen(kind, read_manifest(folder).rows["items"])
+    if made == "flat":
+        return
+    bundle = load(folder)
+    for loss in served_losses(bundle.models, bundle.indexes):
+        console.print(
+            f"Index {made} of {loss['name']}: {loss['recall']:.1%} of what an exact search finds, "
+            f"{loss['bytes'] / 1e6:,.1f} MB, {loss['ms']:.2f} ms a query",
+            highlight=False,
+            soft_wrap=True,
+        )
+
+
+def _tell_gate(console: Console, folder: Path, out: Path) -> None:
+    gate = read_manifest(folder).gate
+    if gate is None:
+        return
+    if gate.verdict == "refused":
+        raise RefusedError(refusal(folder.name, gate, pointed(out)))
+    for remark in remarks(gate):
+        console.print(remark, markup=False, highlight=False, soft_wrap=True)
+
+
+def _outcome(folder: Path) -> Table:
+    """Show the headline of each method."""
+    metrics = read_manifest(folder).metrics
+    table = Table(title=f"NDCG@10 of {metrics['users']} users, as of the cut (95 % interval)")
+    table.add_column("method")
+    table.add_column("NDCG@10", justify="right")
+    table.add_column("interval", justify="right")
+    table.add_column("funnel is better by", justify="right")
+    for method, figure in sorted(metrics["ndcg@10"].items(), key=lambda m: -m[1]["mean"]):
+        better = metrics["against"].get(method)
+        table.add_row(
+            method,
+            f"{figure['mean']:.3f}",
+            f"{figure['low']:.3f} to {figure['high']:.3f}",
+            f"{better['mean']:+.3f} ({better['low']:+.3f} to {better['high']:+.3f})"
+            if better
+            else "",
+        )
+    return table
+
+
+def _progress() -> Progress:
+    return Progress(
+        SpinnerColumn(),
+        BarColumn(bar_width=20),
+        TextColumn("{task.description}"),
+        TimeElapsedColumn(),
+        console=Console(stderr=True),
+    )

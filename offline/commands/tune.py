@@ -1,0 +1,66 @@
+"""``recfunnel tune``: reads the data, searches, says what was found, writes a configuration."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from rich.console import Console
+
+from app.settings import Settings
+from offline.commands.train import Choice
+from offline.config import text
+from offline.data.atomic import replacing
+from offline.data.readers import MAX_BAD_SHARE, read
+from offline.data.split import by_time
+from offline.tune.journal import journal
+from offline.tune.parameter import timeless
+from offline.tune.search import Budget, Search
+from offline.tune.view import WARNING, about, bars, last_word, table, watch
+from offline.tune.windows import Known
+
+STOPPED = 130  # exit status after Ctrl-C, as shells have it
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """What the command line asks for."""
+
+    data: Path
+    schema: Path | None = None
+    max_bad_share: float = MAX_BAD_SHARE
+    choice: Choice = field(default_factory=Choice)  # what the search begins with
+    budget: Budget = field(default_factory=Budget)
+    study: Path | None = None  # the file of trials; None: in the folder of bundles
+
+
+def tune(task: Task, settings: Settings) -> Path:
+    """Search on the windows before the test and print what was found; gives the written file.
+
+    Raises:
+        DataError: the data, the configuration or the file of trials cannot be used.
+        SystemExit: it was stopped by Ctrl-C; what was tried is kept.
+    """
+    console, base = Console(), task.choice.job(settings)
+    with console.status("Reading and checking the data"):
+        dataset = read(task.data, task.schema, task.max_bad_share).dataset
+    base = base if dataset.traits.timed else timeless(base)
+    known = Known.of(dataset, by_time(dataset.log).windows)
+    trials = task.study or settings.out / "tune" / "trials.jsonl"
+    try:
+        with journal(trials) as storage, bars() as progress:
+            outcome = Search(known, base, storage, task.budget, watch(progress)).run()
+    except KeyboardInterrupt:
+        say(console, f"Stopped. The trials are kept in {trials}: the same command goes on there.")
+        raise SystemExit(STOPPED) from None
+    path = settings.out / "tuned.toml"
+    with replacing(path) as part:
+        part.write_text(text(outcome.config, about(outcome, base, dataset.name)), "utf-8")
+    console.print(table(outcome.findings))
+    say(console, last_word(outcome.verdict))
+    say(console, WARNING)
+    say(console, f"Written: {path}. Next: recfunnel train --data {task.data} --config {path}")
+    return path
+
+
+def say(console: Console, sentence: str) -> None:
+    """Print a sentence as it is."""
+    console.print(sentence, soft_wrap=True, markup=False, highlight=False)

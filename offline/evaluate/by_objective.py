@@ -1,0 +1,83 @@
+"""What each objective's model gives to its own objective and costs the others."""
+
+from collections.abc import Iterator
+
+import numpy as np
+from numpy.typing import NDArray
+
+from app.build import Rankers
+from app.contracts import Rows, Scorer
+from offline.data.dataset import Log
+from offline.evaluate import metrics
+from offline.evaluate.funnel_answers import K
+from offline.evaluate.holdout import Exam
+from offline.evaluate.intervals import Bootstrap
+from offline.evaluate.metrics import Lists, PerUser
+from offline.evaluate.rowsets import RowSets
+from offline.report.figures import Metrics, ObjectiveRow
+from offline.training.objectives import GRADED, grade, outcomes
+from offline.training.replay import Asker, sample, with_outcome
+from offline.training.trained_rankers import Learned
+
+USERS = 500  # at most: each model has to answer all of them
+
+Truth = dict[str, RowSets]  # objective -> what fulfilled it, of each user
+
+
+def by_objective(exam: Exam, learned: Learned) -> list[ObjectiveRow]:
+    """Let each model alone, and the blend, answer the test users; nothing where there is one."""
+    if learned.several is None:
+        return []
+    users = sample(exam.users, USERS, exam.seed)
+    asked = Exam(exam.dataset, exam.models, users, exam.cut, exam.wiring, exam.seed)
+    known = truth(exam, users, learned.several.bounds)
+    weights = {**learned.several.weights, "blend": None}
+    return [
+        ObjectiveRow(model=name, weight=weights.get(name), ndcg=_figures(lists, known, exam.seed))
+        for name, lists in _answers(asked, learned)
+    ]
+
+
+def truth(exam: Exam, users: list[Asker], bounds: NDArray[np.float64]) -> Truth:
+    """Grade what each user did after the cut with what was new to them, by each objective.
+
+    ``bounds`` part the grades of value.
+    """
+    log = exam.dataset.log
+    conversion = exam.dataset.traits.weights[-1]
+    later = [user.later for user in with_outcome(log, users, exam.cut, np.inf)]
+    new = [_new(exam, user, done) for user, done in zip(users, later, strict=True)]
+    owners = np.repeat(np.arange(len(users)), [len(rows) for rows in new])
+    done = [outcomes(rows, log, conversion) for rows, log in zip(new, later, strict=True)]
+    rows, told = np.concatenate(new), np.concatenate(done)
+    found = {"relevant": RowSets.of([user.relevant for user in users])}
+    for name in GRADED:
+        grades = grade(told, name, bounds).astype(np.float32)
+        held = grades > 0
+        found[name] = RowSets.of_pairs(owners[held], rows[held], len(users), grades[held])
+    return found
+
+
+def _new(exam: Exam, user: Asker, later: Log) -> Rows:
+    seen = exam.models.users.history(user.user).rows
+    return np.setdiff1d(later.items, seen).astype(np.int64)
+
+
+def _answers(asked: Exam, learned: Learned) -> Iterator[tuple[str, Lists]]:
+    """Give the name and the lists of each model as the fine ranker, the blend last."""
+    several = learned.several
+    models: dict[str, Scorer] = {"relevant": learned.fine}
+    if several:
+        models |= several.models
+        models["blend"] = several.blend
+    for name, model in models.items():
+        yield name, asked.sit(Rankers(learned.coarse, model), asked.wiring.sizes)
+
+
+def _figures(lists: Lists, known: Truth, seed: int) -> Metrics:
+    columns: list[PerUser] = [
+        metrics.ndcg(metrics.judge(lists, rows), K, graded=name == "value")
+        for name, rows in known.items()
+    ]
+    sure = Bootstrap.of(np.stack(columns, axis=1), seed)
+    return {name: sure.mean(column) for column, name in enumerate(known)}

@@ -1,0 +1,48 @@
+"""What the published funnel shows the users of the test window: live traffic is held against it."""
+
+import asyncio
+from dataclasses import replace
+
+import numpy as np
+
+from app.artifacts import Models
+from app.build import Rankers
+from app.contracts import Request, Selection
+from app.cpu import Cpu
+from app.funnel import Funnel
+from app.observe.drift import Reference, described
+from offline.evaluate.funnel_answers import names
+from offline.evaluate.holdout import Exam
+from offline.training.replay import ask_once, build, sample
+
+LISTS = 1_000  # at most
+K = 10
+
+
+def reference(models: Models, rankers: Rankers, exam: Exam) -> Reference:
+    """Ask the funnel as it is published for users of the test window.
+
+    Those who came to the window without a history are asked for as strangers, so that these are as
+    many here as they were then.
+    """
+    cpu = Cpu(threads=1)
+    try:
+        funnel = build(models, replace(exam.wiring, cpu=cpu), rankers)
+        return described(asyncio.run(_asked(funnel, exam)))
+    finally:
+        cpu.close()
+
+
+async def _asked(funnel: Funnel, exam: Exam) -> list[Selection]:
+    users = sample(exam.users, LISTS, exam.seed)
+    rows = np.array([user.user for user in users], np.int64)
+    warm = (np.diff(exam.models.users.indptr)[rows] > 0).tolist()
+    stranger = await _list(funnel, "", exam.seed)  # all strangers get the same
+    return [
+        await _list(funnel, name, exam.seed) if known else stranger
+        for name, known in zip(names(exam.dataset, users), warm, strict=True)
+    ]
+
+
+async def _list(funnel: Funnel, user: str, seed: int) -> Selection:
+    return (await ask_once(funnel, Request(user, K, seed, arrived=0.0))).chosen

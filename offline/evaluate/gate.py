@@ -1,0 +1,103 @@
+"""The gate before promotion: a bundle that the test shows to be worse is not served.
+
+Only what the test *shows* counts. A check fails when the 95 % interval of the paired difference
+lies below 0, and the mean below the margin; what is worse in the mean alone is said and let pass.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from app.build import Rankers
+from app.bundle.manifest import CheckFact, GateFact
+from app.features.views import CHANNELS
+from offline.evaluate.evaluation import Evaluation
+from offline.evaluate.funnel_answers import ndcg
+from offline.evaluate.gate_text import BEST, IN_SERVICE, Group, Measured, check, skipped
+from offline.evaluate.holdout import Exam
+from offline.evaluate.intervals import Bootstrap
+from offline.evaluate.production_bundle import Incumbent, incumbent
+from offline.report.figures import Comparison, Interval
+
+HEADLINE = "ndcg@10"
+BASELINES = ("popularity", "recency_popularity")
+
+
+@dataclass(frozen=True, slots=True)
+class GateConfig:
+    """How much worse is too much, and how many users it takes to say so."""
+
+    margin: float = 0.02  # relative to the one in service: retraining moves as much by chance
+    fewest: int = 30  # users; the intervals of fewer are not to be trusted
+    force: bool = False  # publish whatever is found
+
+
+def judge(
+    evaluation: Evaluation, exam: Exam, rankers: Rankers, out: Path, config: GateConfig
+) -> GateFact:
+    """Say whether the bundle with these rankers may replace the one in service in ``out``."""
+    checks = floors(evaluation, exam, config)
+    other = incumbent(out, exam)
+    if other:
+        checks += against_incumbent(exam, rankers, other, config)
+    failed = any(one.outcome == "failed" for one in checks)
+    verdict = ("forced" if config.force else "refused") if failed else "passed"
+    return GateFact(verdict=verdict, margin=config.margin, fewest=config.fewest, checks=checks)
+
+
+def floors(evaluation: Evaluation, exam: Exam, config: GateConfig) -> list[CheckFact]:
+    """Ask whether the funnel is worth its while: simple lists and its own channels do worse."""
+    first: Group = "warm" if exam.is_warm.any() else "cold"
+    checks = _floors(evaluation.warm, first, config)
+    if evaluation.cold:
+        checks += _floors(evaluation.cold, "cold", config)
+    return checks
+
+
+def _floors(comparison: Comparison, group: Group, config: GateConfig) -> list[CheckFact]:
+    means = {m: figures[HEADLINE]["mean"] or 0.0 for m, figures in comparison["methods"].items()}
+    best = max((m for m in means if m in CHANNELS), key=means.__getitem__)
+    rivals = {name: name for name in BASELINES} | {BEST.format(best): best}
+    return [
+        check(
+            Measured(
+                name,
+                group,
+                comparison["evaluated_users"],
+                (means["funnel"], means[method]),
+                comparison["differences"][method][HEADLINE]["difference"],
+            ),
+            config.fewest,
+        )
+        for name, method in rivals.items()
+    ]
+
+
+def against_incumbent(
+    exam: Exam, rankers: Rankers, other: Incumbent, config: GateConfig
+) -> list[CheckFact]:
+    """Ask new rankers and those in service for the same users, over the same recall."""
+    if other.rankers is None or other.manifest is None:
+        return [skipped(IN_SERVICE, "warm", len(exam.users), f"{other.version}: {other.caveat}")]
+    relevant = exam.relevant
+    ours = ndcg(exam.sit(rankers, exam.wiring.sizes), relevant)
+    theirs = ndcg(exam.sit(other.rankers, other.manifest.sizes.sizes()), relevant)
+    both = np.stack([ours, theirs], axis=1)
+    groups: dict[Group, NDArray[np.bool_]] = {"warm": exam.is_warm, "cold": ~exam.is_warm}
+    return [
+        _duel(both[members], group, exam.seed, other, config)
+        for group, members in groups.items()
+        if members.any()
+    ]
+
+
+def _duel(
+    both: NDArray[np.float64], group: Group, seed: int, other: Incumbent, config: GateConfig
+) -> CheckFact:
+    sure = Bootstrap.of(both, seed)
+    difference: Interval = sure.difference(0, 1)
+    means = (float(sure.means[0]), float(sure.means[1]))
+    measured = Measured(IN_SERVICE, group, len(both), means, difference, config.margin)
+    return check(measured, config.fewest, other.caveat)

@@ -1,0 +1,112 @@
+"""What the gate finds, as a fact and as a sentence."""
+
+from typing import Literal, NamedTuple, TypeAlias
+
+from app.bundle.manifest import CheckFact, GateFact
+from offline.report.figures import Interval
+
+IN_SERVICE = "in service"
+BEST = "best channel, {}"
+GROUPS = {"warm": "users with a history", "cold": "users without a history"}
+NAMES = {
+    "popularity": "popularity",
+    "recency_popularity": "recent popularity",
+    IN_SERVICE: "the bundle in service",
+}
+Outcome: TypeAlias = Literal["passed", "failed", "unclear", "skipped"]
+Group: TypeAlias = Literal["warm", "cold"]
+
+
+class RefusedError(Exception):
+    """The gate kept a bundle out of service. The text says why and what to do."""
+
+
+class Measured(NamedTuple):
+    """The funnel and a rival on the same users."""
+
+    rival: str
+    group: Group
+    users: int
+    means: tuple[float, float]  # NDCG@10 of the funnel, and of the rival
+    difference: Interval  # funnel - rival, paired
+    margin: float = 0.0  # relative to the rival: what is let pass
+
+
+def check(measured: Measured, fewest: int, caveat: str = "") -> CheckFact:
+    """Conclude; a ``caveat`` in the rival's favour leaves it open whether the funnel is worse."""
+    if measured.users < fewest:
+        few = f"{measured.users} of them came, {fewest} are needed to conclude anything"
+        return skipped(measured.rival, measured.group, measured.users, few)
+    outcome = _outcome(measured)
+    if outcome == "failed" and caveat:
+        outcome = "unclear"
+    return CheckFact(
+        rival=measured.rival,
+        users=measured.group,
+        count=measured.users,
+        outcome=outcome,
+        funnel=measured.means[0],
+        other=measured.means[1],
+        difference=measured.difference["mean"],
+        low=measured.difference["low"],
+        high=measured.difference["high"],
+        why=_sentence(measured, outcome, caveat),
+    )
+
+
+def skipped(rival: str, group: Group, users: int, why: str) -> CheckFact:
+    """Say why nothing can be concluded."""
+    who = f"For {GROUPS[group]}"
+    sentence = f"{who} nothing is said against {NAMES.get(rival, rival)}: {why}."
+    return CheckFact(rival=rival, users=group, count=users, outcome="skipped", why=sentence)
+
+
+def _outcome(measured: Measured) -> Outcome:
+    mean, high = measured.difference["mean"] or 0.0, measured.difference["high"] or 0.0
+    allowed = measured.margin * measured.means[1]
+    if mean >= -allowed:
+        return "passed" if mean >= 0 or measured.margin else "unclear"
+    return "failed" if high < 0 else "unclear"
+
+
+def _sentence(measured: Measured, outcome: Outcome, caveat: str) -> str:
+    gap = measured.difference
+    words = _verb(measured, outcome)
+    ours, theirs = measured.means
+    return (
+        f"For {measured.users} {GROUPS[measured.group]} the funnel {words} "
+        f"{NAMES.get(measured.rival, f'its own {measured.rival}')}: NDCG@10 {ours:.3f} against "
+        f"{theirs:.3f}, {gap['mean']:+.3f} (95 % interval {gap['low']:+.3f} to {gap['high']:+.3f})"
+        f"{f'; {caveat}' if caveat else ''}."
+    )
+
+
+def _verb(measured: Measured, outcome: Outcome) -> str:
+    if outcome != "passed":
+        return "is clearly worse than" if outcome == "failed" else "may be worse than"
+    if (measured.difference["mean"] or 0.0) < 0:
+        return f"is worse by less than {measured.margin:.0%} than"
+    is_clear = (measured.difference["low"] or 0.0) > 0
+    return "is clearly better than" if is_clear else "is no worse than"
+
+
+def refusal(version: str, gate: GateFact, serving: str | None) -> str:
+    """Say what is worse than what, by how much, and what to do."""
+    return (
+        f"The bundle {version} is written but not published. "
+        f"{' '.join(one.why for one in gate.failed)} "
+        f"{f'{serving} stays in service' if serving else 'Nothing is in service'}. Look at the "
+        "report; to publish all the same, train with --force, or run "
+        f"`recfunnel rollback --to {version}`."
+    )
+
+
+def remarks(gate: GateFact) -> list[str]:
+    """Say what a reader of the report should know: the verdict, and what is not plainly well."""
+    told = {
+        "passed": "The gate let this bundle pass.",
+        "refused": "The gate refused this bundle: it was not published.",
+        "forced": "The gate refused this bundle; it was published by --force.",
+    }
+    odd = [one.why for one in gate.checks if one.outcome != "passed" or one.rival == IN_SERVICE]
+    return [told[gate.verdict], *odd]

@@ -1,0 +1,50 @@
+"""The test window as more than one bundle can sit it: recall as of the cut, and the same users."""
+
+import asyncio
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from app.artifacts import Models
+from app.build import Rankers, Sizes, Wiring
+from app.funnel import Funnel
+from offline.data.dataset import Dataset
+from offline.evaluate.funnel_answers import ask_everyone, padded, shown
+from offline.evaluate.metrics import Lists
+from offline.evaluate.rowsets import RowSets
+from offline.training.replay import Asker, build
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Exam:
+    """What was known at the cut, and the users who came after it."""
+
+    dataset: Dataset
+    models: Models  # as of the cut
+    users: list[Asker]
+    cut: float  # unix seconds
+    wiring: Wiring
+    seed: int
+
+    @property
+    def relevant(self) -> RowSets:
+        """Give what each user then took, (u,) sets."""
+        return RowSets.of([user.relevant for user in self.users])
+
+    @property
+    def is_warm(self) -> NDArray[np.bool_]:
+        """Say which users (u,) had a history at the cut."""
+        rows = np.array([user.user for user in self.users], np.int64)
+        return np.asarray(np.diff(self.models.users.indptr)[rows] > 0)
+
+    def sit(self, rankers: Rankers, sizes: Sizes) -> Lists:
+        """Ask the real funnel with these rankers; gives what it would show, (u, 20)."""
+        return asyncio.run(
+            self._lists(build(self.models, replace(self.wiring, sizes=sizes), rankers))
+        )
+
+    async def _lists(self, funnel: Funnel) -> Lists:
+        """Give the lists alone: asyncio writes out what a main task returns, which takes long."""
+        asked = await ask_everyone(funnel, self.dataset, self.users, self.seed)
+        return padded(shown(funnel, asked.slates))

@@ -1,0 +1,83 @@
+"""How soon a new user is served well: the models frozen, their first events revealed.
+
+The events come with the request, as a session's do. The crowd's state stays as of the cut, and
+the request's own "now" is the time of the newest event revealed.
+"""
+
+import numpy as np
+
+from app.artifacts import Popularity
+from app.contracts import Request
+from app.features.views import CHANNELS
+from app.funnel import Slate
+from offline.evaluate.baselines import ALL_TIME, RECENT, most_popular, popular_lists
+from offline.evaluate.funnel_answers import Asked, K, names, ndcg, padded
+from offline.evaluate.intervals import Bootstrap
+from offline.evaluate.metrics import Lists
+from offline.evaluate.rowsets import RowSets
+from offline.report.figures import ColdPoint
+from offline.training.replay import Asker, after, ask_once, own_events
+
+REVEALED = (0, 1, 3, 5, 10, 20)  # events
+USERS = 150  # asked at each point, at most
+FEWEST = 20  # users; when fewer have a whole curve, each point has its own
+
+
+async def cold_curve(asked: Asked, popularity: Popularity) -> list[ColdPoint]:
+    """Ask for users without history, with ever more of their first events; nothing without any.
+
+    All points are of the same users: those with more events than the last point reveals, and
+    something relevant left after them.
+    """
+    cold = asked.take(np.flatnonzero((asked.events == 0) & (asked.relevant.sizes > 0)))
+    window = asked.dataset.log.between(popularity.at, np.inf)
+    owned = own_events(window, cold.users)
+    told = [
+        [after(own, user, n) for n in REVEALED] for own, user in zip(owned, cold.users, strict=True)
+    ]
+    whole = [user for user in told if user[-1]]
+    if len(whole) >= FEWEST:
+        told = whole
+    drawn = np.random.default_rng(asked.seed).permutation(len(told))
+    chosen = [told[at] for at in np.sort(drawn[:USERS])]
+    columns = [[user for user in column if user] for column in zip(*chosen, strict=True)]
+    return [
+        await _point(asked, popularity, n, users)
+        for n, users in zip(REVEALED, columns, strict=False)
+        if users
+    ]
+
+
+async def _point(
+    asked: Asked, popularity: Popularity, events: int, users: list[Asker]
+) -> ColdPoint:
+    """Ask for these users, and judge all methods on what is left of what they chose."""
+    slates = [
+        await ask_once(asked.funnel, Request(name, K, asked.seed, arrived=0.0, inline=user.since))
+        for name, user in zip(names(asked.dataset, users), users, strict=True)
+    ]
+    relevant = RowSets.of([user.relevant for user in users])
+    lists = _lists(slates, popularity)
+    columns = np.stack([ndcg(rows, relevant) for rows in lists.values()], axis=1)
+    sure, place = Bootstrap.of(columns, asked.seed), {name: at for at, name in enumerate(lists)}
+    return ColdPoint(
+        events=events,
+        users=len(users),
+        methods={name: sure.mean(at) for name, at in place.items()},
+        best_channel=max(CHANNELS, key=lambda name: sure.means[place[name]]),
+        differences={
+            name: sure.difference(0, at) for name, at in place.items() if name != "funnel"
+        },
+    )
+
+
+def _lists(slates: list[Slate], popularity: Popularity) -> dict[str, Lists]:
+    seen = RowSets.of([np.flatnonzero(slate.query.excluded) for slate in slates])
+    lists: dict[str, Lists] = {
+        "funnel": padded([slate.chosen.pool.rows for slate in slates], K),
+        "popularity": popular_lists(most_popular(popularity, ALL_TIME), seen, K),
+        "recency_popularity": popular_lists(most_popular(popularity, RECENT), seen, K),
+    }
+    for column, channel in enumerate(CHANNELS):
+        lists[channel] = padded([slate.proposals[column].rows for slate in slates], K)
+    return lists

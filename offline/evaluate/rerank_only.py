@@ -1,0 +1,69 @@
+"""The same candidates in other orders: rankers are swapped without asking recall again."""
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from app.build import Rankers
+from app.contracts import Candidates, Matrix
+from offline.evaluate.funnel_answers import Asked, K, ask_everyone, in_turn, ndcg, padded
+from offline.evaluate.holdout import Exam
+from offline.evaluate.metrics import PerUser
+from offline.training.rankers import coarse_width
+from offline.training.replay import build, sample
+
+USERS = 1_000  # at most, by chance: their features stay in memory
+
+Cut: TypeAlias = Callable[[Candidates], Candidates]  # merged, with all features -> what fine keeps
+
+
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class Rescored:
+    """What the funnel was asked, and the fine view of everything that recall proposed, (u,)."""
+
+    asked: Asked
+    features: list[Matrix]
+
+    def ndcg(self, cut: Cut) -> PerUser:
+        """Give NDCG@10 of every user, (u,), with another way to rank; policies as they are."""
+        pools = [
+            cut(replace(slate.merged, features=matrix))
+            for slate, matrix in zip(self.asked.slates, self.features, strict=True)
+        ]
+        slates = [
+            replace(slate, fine=pool) for slate, pool in zip(self.asked.slates, pools, strict=True)
+        ]
+        lists = padded(in_turn(self.asked.funnel.reranker, slates), K)
+        return ndcg(lists, self.asked.relevant)
+
+    @property
+    def is_warm(self) -> NDArray[np.bool_]:
+        """Say which users (u,) had a history."""
+        return self.asked.events > 0
+
+
+def rescored(exam: Exam, rankers: Rankers, limit: int = USERS) -> Rescored:
+    """Ask the real funnel once for the users of the exam, so many at most."""
+    return asyncio.run(_rescored(exam, rankers, limit))
+
+
+async def _rescored(exam: Exam, rankers: Rankers, limit: int) -> Rescored:
+    funnel, users = build(exam.models, exam.wiring, rankers), sample(exam.users, limit, exam.seed)
+    asked = await ask_everyone(funnel, exam.dataset, users, exam.seed)
+    views = [funnel.fine.features.build(slate.query, slate.merged) for slate in asked.slates]
+    return Rescored(asked, views)
+
+
+def cascade(rankers: Rankers, coarse_keep: int, fine_keep: int) -> Cut:
+    """Rank twice, as the funnel does."""
+
+    def cut(pool: Candidates) -> Candidates:
+        kept = pool.scored(rankers.coarse.score(pool.features[:, : coarse_width()]))
+        kept = kept.top(coarse_keep)
+        return kept.scored(rankers.fine.score(kept.features)).top(fine_keep)
+
+    return cut

@@ -1,0 +1,33 @@
+"""What a job was told, flat and plain, so that two bundles' settings can be laid side by side."""
+
+from collections.abc import Iterator
+from dataclasses import fields, is_dataclass
+from math import isfinite
+from typing import Any
+
+from offline.report.figures import Setting
+
+UNTOLD = frozenset({"redis_url", "key_prefix", "gate", "keep", "compare"})  # make no other model
+
+
+def told(config: Any) -> dict[str, Setting]:
+    """Name every setting by its path, "recall.als.size"; endless ones are written "inf"."""
+    return dict(_flat(config, ""))
+
+
+def _flat(config: Any, prefix: str) -> Iterator[tuple[str, Setting]]:
+    for field in fields(config):
+        value, name = getattr(config, field.name), f"{prefix}{field.name}"
+        if name in UNTOLD:
+            continue
+        if is_dataclass(value):
+            yield from _flat(value, f"{name}.")
+        else:
+            yield name, _plain(value)
+
+
+def _plain(value: object) -> Setting:
+    """Keep what JSON has; write out anything else, endless numbers too."""
+    if isinstance(value, (bool, int, str)) or value is None:
+        return value
+    return value if isinstance(value, float) and isfinite(value) else str(value)

@@ -1,0 +1,120 @@
+"""FAISS indexes of item vectors: exact, or smaller and faster for what they miss.
+
+All are by inner product and are mapped into memory when loaded, so that workers share them. HNSW
+is left out: it is larger than the vectors it indexes, and its graph is not mapped.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from math import isqrt
+from typing import Literal, TypeAlias, cast
+
+import faiss
+import numpy as np
+
+from app.bounds import Share
+from app.build import flat_index
+from app.contracts import Matrix
+from offline.data.errors import DataError
+from offline.models.threads import one_thread
+
+Kind: TypeAlias = Literal["auto", "flat", "sq8", "ivf_flat", "ivf_sq8", "ivf_pq"]
+KINDS: tuple[Kind, ...] = ("flat", "sq8", "ivf_flat", "ivf_sq8", "ivf_pq")
+MANY = 200_000  # items from which "auto" no longer looks at each
+FEWEST = 10_000  # items that an index of cells learns from: 39 for each of 256 codes
+BYTE = faiss.ScalarQuantizer.QT_8bit
+LEARNT_FROM = 64  # vectors for each cell or code, at most: more cost time and bring nothing
+
+
+@dataclass(frozen=True, slots=True)
+class IndexConfig:
+    """How vectors are held and searched.
+
+    ``flat`` is exact. ``sq8`` holds a byte instead of a float. ``ivf_*`` part the vectors into
+    about √n cells and look into a share of them only; ``ivf_pq`` holds half a byte instead of a
+    float. ``auto`` is ``flat`` below 200,000 items and ``ivf_flat`` from there.
+    """
+
+    kind: Kind = "flat"
+    looked_into: Share = 0.2  # of the cells, for each query
+
+
+def make_index(vectors: Matrix, config: IndexConfig, seed: int = 0) -> faiss.Index:
+    """Index vectors, (n, d), for search by inner product; the same seed gives the same bytes.
+
+    Without columns nothing is ever found, whatever the kind.
+
+    Raises:
+        DataError: there are too few vectors for this kind.
+    """
+    n, d = vectors.shape
+    kind = chosen(config.kind, n)
+    if kind == "flat" or not d:
+        return flat_index(vectors)
+    if kind.startswith("ivf") and n < FEWEST:
+        raise DataError(
+            f"{kind} parts at least {FEWEST:,} items into cells, and there are {n:,}: "
+            "choose flat, sq8 or auto"
+        )
+    with one_thread():  # threads would change the bits
+        if kind == "sq8":
+            return _filled(faiss.IndexScalarQuantizer(d, BYTE, faiss.METRIC_INNER_PRODUCT), vectors)
+        return _parted(vectors, kind, config.looked_into, seed)
+
+
+def chosen(kind: Kind, n: int) -> Kind:
+    """Say which kind is made for ``n`` items."""
+    if kind == "auto":
+        return "flat" if n < MANY else "ivf_flat"
+    return kind
+
+
+def _filled(index: faiss.Index, vectors: Matrix) -> faiss.Index:
+    index.train(vectors)
+    index.add(vectors)
+    return index
+
+
+def _parted(vectors: Matrix, kind: Kind, looked_into: float, seed: int) -> faiss.Index:
+    """Part vectors into cells after giving all the same length in one more dimension.
+
+    Cells are of directions, so that of a long vector, a famous item's, the neighbours would be
+    missed. The extra dimension is ``√(longest² - length²)``, and 0 in a query: inner products stay
+    (Bachrach et al.: Speeding up the Xbox recommender system, 2014).
+    """
+    n, d = vectors.shape
+    wide = d + 1 + (d + 1) % 2  # even, for codes of two dimensions each
+    squares = (vectors.astype(np.float64) ** 2).sum(axis=1)
+    even = np.zeros((n, wide), np.float32)
+    even[:, :d] = vectors
+    even[:, d] = np.sqrt(squares.max() - squares)
+    held = {"ivf_flat": "Flat", "ivf_sq8": "SQ8", "ivf_pq": f"PQ{wide // 2}x8"}[kind]
+    recipe = f"IVF{isqrt(n)},{held}"
+    cells = cast(faiss.IndexIVF, faiss.index_factory(wide, recipe, faiss.METRIC_INNER_PRODUCT))
+    _prepare(cells, looked_into, seed)
+    widen = faiss.LinearTransform(d, wide, False)  # noqa: FBT003 - without a bias
+    faiss.copy_array_to_vector(np.eye(wide, d, dtype=np.float32).ravel(), widen.A)
+    widen.is_trained = True
+    return faiss.IndexPreTransform(widen, _filled(cells, even))
+
+
+def _prepare(cells: faiss.IndexIVF, looked_into: float, seed: int) -> None:
+    cells.nprobe = max(1, round(looked_into * cells.nlist))
+    cells.cp.seed = seed + 1  # 0 would mean a seed of the library's own
+    cells.cp.max_points_per_centroid = LEARNT_FROM
+    if isinstance(cells, faiss.IndexIVFPQ):
+        cells.pq.cp.seed = seed + 1
+        cells.pq.cp.max_points_per_centroid = LEARNT_FROM
+        # It is for a search that is not done here, and would take most of the time.
+        cells.do_polysemous_training = False  # type: ignore[attr-defined]
+
+
+def offered(n: int) -> tuple[Kind, ...]:
+    """Name the kinds that ``n`` items can have, exact first."""
+    return tuple(kind for kind in KINDS if n >= FEWEST or not kind.startswith("ivf"))
+
+
+def indexing(config: IndexConfig, seed: int) -> Callable[[Matrix], faiss.Index]:
+    """Give what indexes vectors in this way, for the funnel offline and for the bundle."""
+    return partial(make_index, config=config, seed=seed)

@@ -1,0 +1,88 @@
+"""What an index that is not exact misses, asked for the vectors of real users."""
+
+from time import perf_counter
+from typing import TypedDict
+
+import faiss
+import numpy as np
+from numpy.typing import NDArray
+
+from app.artifacts import Models
+from app.build import Indexes, flat_index
+from app.contracts import Matrix
+from app.query_builder import HISTORY_LIMIT, content_profile, fold_in
+from offline.models.threads import one_thread
+from offline.publish.index import IndexConfig, Kind, make_index, offered
+
+DEPTH = 200  # answers that are compared: what recall asks for
+USERS = 200  # whose vectors are asked for, at most
+
+
+class IndexLoss(TypedDict):
+    """An index, and what it misses of an exact search."""
+
+    name: str
+    recall: float  # share of the exact search's first 200 that are among its own first 200
+    bytes: int
+    ms: float  # a query, one at a time on one thread
+
+
+def index_losses(
+    vectors: Matrix, queries: Matrix, kinds: tuple[Kind, ...] | None = None, seed: int = 0
+) -> list[IndexLoss]:
+    """Measure these kinds, or all that so many vectors can have, on ``queries``, (q, d)."""
+    wanted = exact(vectors, queries)
+    return [
+        index_loss(kind, make_index(vectors, IndexConfig(kind), seed), queries, wanted)
+        for kind in kinds or offered(len(vectors))
+    ]
+
+
+def served_losses(models: Models, indexes: Indexes, seed: int = 0) -> list[IndexLoss]:
+    """Measure the indexes of a bundle as they are, on the tastes of some of its users."""
+    factors, content = tastes(models, seed)
+    spaces = (
+        ("factors", models.factors.items, indexes.factors, factors),
+        ("content", models.content.items, indexes.content, content),
+    )
+    return [
+        index_loss(name, index, queries, exact(vectors, queries))
+        for name, vectors, index, queries in spaces
+        if vectors.shape[1]
+    ]
+
+
+def index_loss(
+    name: str, index: faiss.Index, queries: Matrix, wanted: NDArray[np.int64]
+) -> IndexLoss:
+    """Measure one index against what an exact one answers, (q, depth)."""
+    with one_thread():
+        began = perf_counter()
+        found = [index.search(query[None, :], wanted.shape[1])[1][0] for query in queries]
+        seconds = perf_counter() - began
+    hits = [np.isin(right, own).mean() for right, own in zip(wanted, found, strict=True)]
+    return IndexLoss(
+        name=name,
+        recall=float(np.mean(hits)) if hits else 1.0,
+        bytes=faiss.serialize_index(index).nbytes,
+        ms=1_000.0 * seconds / max(len(queries), 1),
+    )
+
+
+def exact(vectors: Matrix, queries: Matrix) -> NDArray[np.int64]:
+    """Give the first 200 rows, or all, for each query, (q, depth)."""
+    rows: NDArray[np.int64] = flat_index(vectors).search(queries, min(DEPTH, len(vectors)))[1]
+    return rows
+
+
+def tastes(models: Models, seed: int) -> tuple[Matrix, Matrix]:
+    """Solve the vectors of some users who like something, in factors (q, d) and content (q, e)."""
+    users = np.random.default_rng(seed).permutation(np.flatnonzero(np.diff(models.users.indptr)))
+    likes = [models.users.history(int(user)).liked(HISTORY_LIMIT) for user in users[:USERS]]
+    likes = [liked for liked in likes if len(liked)]
+    factors = [fold_in(models.factors, liked, models.popularity.at) for liked in likes]
+    content = [content_profile(models.content, liked) for liked in likes]
+    return (
+        np.array(factors, np.float32).reshape(len(likes), models.factors.items.shape[1]),
+        np.array(content, np.float32).reshape(len(likes), models.content.items.shape[1]),
+    )

@@ -1,0 +1,216 @@
+"""Writes a bundle: plain files first, the manifest last; and its tables into Redis."""
+
+import asyncio
+import importlib.metadata
+import logging
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import faiss
+import numpy as np
+import orjson
+from numpy.typing import NDArray
+
+from app.artifacts import Factors, Models
+from app.build import Sizes, flat_index
+from app.bundle.bundle import DESCRIBED
+from app.bundle.integrity import digest, sha256
+from app.bundle.manifest import FORMAT, MANIFEST, FileFact, GateFact, Manifest, SizesFact
+from app.catalogue import attributes
+from app.catalogue.cold_items import arrays_of
+from app.contracts import Matrix, StageError
+from app.event_weights import Preferences
+from app.features.views import COARSE_VIEW, names, view_hash
+from app.observe.drift import DRIFT, Reference, write_reference
+from app.rank.blend import Fine, write_fine
+from app.rank.hybrid import HYBRID, Hybrid, write_hybrid
+from app.rank.logistic import Logistic, write_logistic
+from app.rank.objectives import write_blend
+from app.state.store import Store
+from app.state.tables import load_tables
+from offline.data.data_overlay import Archived
+from offline.publish.versions import draft
+from offline.training.objective_rankers import Several
+
+log = logging.getLogger(__name__)
+
+HISTORICAL = 30 * 86_400.0  # seconds: data that ended longer ago is replayed as if it ended now
+LIBRARIES = ("numpy", "scipy", "faiss-cpu", "lightgbm", "scikit-learn", "implicit", "polars")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Trained:
+    """All that a training run made."""
+
+    models: Models
+    coarse: Logistic
+    fine: Fine
+    sizes: Sizes
+    preferences: Preferences
+    dataset: str
+    interactions: int
+    seed: int
+    metrics: dict[str, Any]
+    rankers_end: float | None = None  # unix seconds; the rankers learned nothing from then on
+    settings: dict[str, Any] = field(default_factory=dict)  # for the manifest; plain values
+    seconds: dict[str, float] = field(default_factory=dict)  # of each phase so far
+    gate: GateFact | None = None
+    index: Callable[[Matrix], faiss.Index] = flat_index
+    hybrid: Hybrid | None = None  # stands in for the fine ranker
+    several: Several | None = None  # their blend stands in for the fine ranker
+    drift: Reference | None = None  # what live traffic is held against
+    archived: Archived | None = None  # of live events, where it learnt from them
+
+
+def write_bundle(trained: Trained, out: Path) -> Path:
+    """Write ``out/bundles/<version>/``; killed at any moment, it leaves no half bundle there.
+
+    Returns:
+        The bundle's folder.
+    """
+    created = time.time()
+    with draft(out, f"{created:.6f}") as folder:
+        write_models(trained.models, folder, trained.index)
+        write_rankers(trained.coarse, trained.fine, folder)
+        if trained.hybrid:
+            write_hybrid(trained.hybrid, folder / HYBRID)
+        if trained.several:
+            write_blend(trained.several.models, trained.several.weights, folder)
+        if trained.drift:
+            write_reference(trained.drift, folder / DRIFT)
+        files = {
+            path.name: FileFact(bytes=path.stat().st_size, sha256=sha256(path))
+            for path in sorted(folder.iterdir())
+        }
+        manifest = _manifest(trained, files, created)
+        (folder / MANIFEST).write_bytes(
+            orjson.dumps(manifest.model_dump(), option=orjson.OPT_INDENT_2 | orjson.OPT_SORT_KEYS)
+        )
+        return folder.rename(folder.with_name(manifest.version))
+
+
+def push_tables(version: str, models: Models, redis_url: str | None, prefix: str) -> None:
+    """Write the similarity tables into Redis, so that no worker has to when it swaps.
+
+    Without an address, or when Redis does not answer, the service does it from the bundle.
+    """
+    if redis_url:
+        asyncio.run(_push_tables(version, models, redis_url, prefix))
+
+
+async def _push_tables(version: str, models: Models, redis_url: str, prefix: str) -> None:
+    store = Store.connect(redis_url)
+    try:
+        await load_tables(store, prefix, version, models.tables)
+    except StageError as error:
+        log.warning("the service will load the tables itself: %s", error)
+    finally:
+        await store.close()
+
+
+def write_models(models: Models, folder: Path, index: Callable[[Matrix], faiss.Index]) -> None:
+    """Write every array as npy and the indexes by FAISS."""
+    for name, array in _arrays(models).items():
+        np.save(folder / f"{name}.npy", np.ascontiguousarray(array), allow_pickle=False)
+    for name, items in (("factors", models.factors.items), ("content", models.content.items)):
+        faiss.write_index(index(items), str(folder / f"{name}.faiss"))
+
+
+def write_rankers(coarse: Logistic, fine: Fine, folder: Path) -> None:
+    """Write the rankers of both stages."""
+    write_logistic(coarse, names(COARSE_VIEW), folder / "coarse.json")
+    write_fine(fine, folder)
+
+
+def _arrays(models: Models) -> dict[str, NDArray[Any]]:
+    """Name every array of the models as ``app.bundle.bundle`` will look for it."""
+    parts = {
+        "catalogue": (models.catalogue, ("categories", "released", "available", "providers")),
+        "catalogue.titles": (models.catalogue.titles, ("ends", "utf8")),
+        "catalogue.provider_names": (models.catalogue.provider_names, ("ends", "utf8")),
+        "users": (models.users, ("indptr", "rows", "values", "weights", "times", "segments")),
+        "friends": (models.friends, ("indptr", "rows")),
+        "popularity": (models.popularity, ("counts", "liked", "first_seen", "mean_value")),
+        "segments": (models.segments, ("offsets", "share", "mass")),
+        "factors": (models.factors, ("items", "gram")),
+        "content": (models.content, ("items",)),
+        **{
+            f"tables.{name}": (table, ("indptr", "rows", "weights"))
+            for name, table in models.tables.items()
+        },
+    }
+    arrays = {
+        f"{part}.{name}": np.asarray(getattr(owner, name))
+        for part, (owner, columns) in parts.items()
+        for name in columns
+    }
+    if models.catalogue.flag_names:
+        arrays["catalogue.flags"] = models.catalogue.flags
+    described = attributes.arrays_of(models.catalogue.attributes)
+    arrays |= {f"{DESCRIBED}{name}": one for name, one in described.items()}
+    if models.placing:
+        arrays |= {f"placing.{name}": one for name, one in arrays_of(models.placing).items()}
+    arrays["catalogue.ids"] = models.catalogue.ids.keys
+    arrays["users.ids"] = models.users.ids.keys
+    return arrays
+
+
+def _folding(factors: Factors) -> dict[str, float]:
+    """Give what folds users in beside the vectors; JSON knows no infinity, so it is left out."""
+    names = ("alpha", "reg", "power", "known", "half_life")
+    told = {name: float(getattr(factors, name)) for name in names}
+    return {name: value for name, value in told.items() if np.isfinite(value)}
+
+
+def _manifest(trained: Trained, files: dict[str, FileFact], created: float) -> Manifest:
+    models = trained.models
+    data_end = models.popularity.at
+    stamp = datetime.fromtimestamp(created, UTC).strftime("%Y%m%dT%H%M%SZ")
+    return Manifest(
+        format=FORMAT,
+        version=f"{stamp}-{digest(files)}",
+        created=created,
+        data_end=data_end,
+        time_shift=trained.archived.time_shift if trained.archived else _shift(created - data_end),
+        dataset=trained.dataset,
+        rows={
+            "items": len(models.catalogue),
+            "users": len(models.users.ids),
+            "interactions": trained.interactions,
+        },
+        view=view_hash(),
+        positive_at=trained.preferences.positive_at,
+        type_weights=dict(trained.preferences.type_weights),
+        explicit=trained.preferences.explicit,
+        sizes=SizesFact(**asdict(trained.sizes)),
+        category_names=list(models.catalogue.category_names),
+        flag_names=list(models.catalogue.flag_names),
+        attributes=dict(attributes.kinds(models.catalogue.attributes)),
+        segment_names=list(models.segments.names),
+        segment_labels=[list(labels) for labels in models.segments.labels],
+        segment_prior=models.segments.prior,
+        tables=sorted(models.tables),
+        centred=models.centred,
+        factors=_folding(models.factors),
+        popularity_at=models.popularity.at,
+        seed=trained.seed,
+        libraries={name: importlib.metadata.version(name) for name in LIBRARIES},
+        metrics=trained.metrics,
+        files=files,
+        rankers_end=trained.rankers_end,
+        settings=trained.settings,
+        seconds=trained.seconds,
+        gate=trained.gate,
+        hybrid=trained.hybrid.kind if trained.hybrid else "cascade",
+        objectives=dict(trained.several.weights) if trained.several else {},
+        reached=dict(trained.archived.reached) if trained.archived else {},
+    )
+
+
+def _shift(age: float) -> float:
+    """Give the seconds that data of this age are moved by, to end now; 0 where they are recent."""
+    return age if age > HISTORICAL else 0.0

@@ -1,0 +1,220 @@
+"""Runs a logged request again: the real funnel, over what it had read and the state it had seen."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from time import monotonic
+from typing import Any, TypeAlias, TypeVar, cast
+
+import numpy as np
+from typing_extensions import override
+
+from app.build import State
+from app.bundle.bundle import Bundle, load
+from app.catalogue.attributes import kinds
+from app.catalogue.live_items import Item
+from app.contracts import History, Proposal
+from app.cpu import Cpu
+from app.deadline import NO_HURRY, Outcome, Run, Step
+from app.expressions.item_filter import FilterError, parse
+from app.funnel import Funnel, Slate
+from app.request_log.answer_record import Served, as_said, asked_of, standing_of
+from app.request_log.entry_codec import Entry
+from app.request_log.request_record import Asked
+from app.serving_bundle import Deployed
+from app.settings import Settings
+from app.state.in_memory import MemoryTables
+from offline.replay_log.state_rebuild import NOWHERE, LostError, Rebuilt
+from offline.replay_log.stream_reader import Tape
+
+T = TypeVar("T")
+Shelved: TypeAlias = tuple[str, int | None]  # the last change of an item, and how many items
+
+
+@dataclass(slots=True)
+class Said:
+    """Stands for the store of histories: says what was said then."""
+
+    read: Callable[[Any], History]
+    words: Any = ()
+
+    async def recent(self, _user: str) -> History:
+        """Give what the funnel was given."""
+        return self.read(self.words)
+
+
+@dataclass(slots=True)
+class Relived(Run):
+    """A request's clock that lets the same stages fail, in the same way."""
+
+    failed: Mapping[str, Outcome] = field(default_factory=dict)
+    social: Proposal | None = None  # what friends' live events came to then
+
+    @override
+    async def attempt(
+        self, stage: str, by: float, work: Callable[[], Awaitable[T]], fallback: T
+    ) -> T:
+        if stage == "recall.social" and self.social is not None:
+            work = partial(_given, cast("T", self.social))
+        if stage not in self.failed:
+            return await Run.attempt(self, stage, by, work, fallback)
+        self.steps.append(Step(stage, 0.0, self.failed[stage], 0, 0))
+        return fallback
+
+    @override
+    def compute(
+        self, stage: str, by: float, work: Callable[[], T], fallback: T, entered: int = 0
+    ) -> T:
+        if stage not in self.failed:
+            return Run.compute(self, stage, by, work, fallback, entered)
+        self.steps.append(Step(stage, 0.0, self.failed[stage], entered, 0))
+        return fallback
+
+
+async def _given(found: T) -> T:
+    return found
+
+
+def _social(told: Mapping[str, Any]) -> Proposal | None:
+    if not told.get("social"):
+        return None
+    rows, scores = told["social"]
+    return Proposal(np.array(rows, np.int64), np.array(scores, np.float32))
+
+
+@dataclass(slots=True, eq=False)
+class Stage:
+    """A bundle with its settings, set up to answer again."""
+
+    state: Rebuilt
+    said: Said
+    cpu: Cpu
+    _funnels: dict[int, Funnel] = field(default_factory=dict, init=False)
+
+    def funnel(self) -> Funnel:
+        """Give the funnel over the state as it is."""
+        live, deployed = self.state.live, self.state.deployed
+        if id(live) not in self._funnels:
+            tables = MemoryTables(deployed.bundle.models.tables)
+            built = deployed.funnel(State(live, self.said, tables), self.cpu, NO_HURRY)
+            self._funnels = {id(live): built}
+        return self._funnels[id(live)]
+
+
+@dataclass(slots=True, eq=False)
+class Reruns:
+    """Answers logged requests again; keeps what one answer needs for the next."""
+
+    settings: Settings
+    tape: Tape
+    cpu: Cpu
+    _bundles: dict[str, Bundle] = field(default_factory=dict, init=False)
+    _stages: dict[tuple[str, str], tuple[Shelved, Stage]] = field(default_factory=dict, init=False)
+    _loop: asyncio.AbstractEventLoop = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._loop = asyncio.new_event_loop()
+
+    def close(self) -> None:
+        """Let go of the event loop."""
+        self._loop.close()
+
+    def run(
+        self, entry: Entry, bundle: str | None = None, settings: Mapping[str, Any] | None = None
+    ) -> Entry:
+        """Answer again, and give the entry that the served log would have.
+
+        Args:
+            entry: of the answer that was given.
+            bundle: the version to ask; None: the same.
+            settings: that decide what is shown; None: the same.
+
+        Raises:
+            LostError: what the answer rested on is gone, or the filter is none for this bundle.
+            BundleError: the bundle is gone, or not sound.
+            SettingsError: a setting makes no sense.
+        """
+        told = entry.told
+        version = bundle or told["bundle"]
+        deciding = told["settings"] if settings is None else settings
+        _refuse(entry)
+        stage = self._stage(version, deciding, (told["shelf"], told["changed"]))
+        stage.state.at(standing_of(entry), is_same=version == told["bundle"])
+        stage.said.words = as_said(told["said"])
+        is_same = version == told["bundle"] and deciding == told["settings"]
+        failed = {name: how for name, how, *_ in told["steps"] if how != "ok"} if is_same else {}
+        asked, arrived = asked_of(entry), monotonic()
+        deployed = stage.state.deployed
+        _require_filter(asked, deployed)
+        request = asked.request(deployed.bundle, arrived)
+        social = _social(told) if version == told["bundle"] else None
+        run = Relived(arrived, failed=failed, social=social)
+        slate: Slate = self._loop.run_until_complete(stage.funnel().recommend(request, run))
+        ids = deployed.bundle.models.catalogue.ids.names(slate.chosen.pool.rows)
+        known = (told["request_id"], told["at"], version, told["variant"])
+        return Served(*known, asked, ids, slate, deciding, told["worker"]).entry()
+
+    def _stage(
+        self, version: str, deciding: Mapping[str, Any], shelf: tuple[str, int | None]
+    ) -> Stage:
+        """Set up a bundle with its settings, and the items that callers had put by then."""
+        key = (version, repr(deciding))
+        known, stage = self._stages.get(key, (None, None))
+        if stage is None or known != shelf:
+            made = partial(Deployed.of, self._bundle(version), self.settings.decided(deciding))
+            state = Rebuilt(made, self.tape, self._items(*shelf))
+            said = Said(lambda words: state.deployed.histories(NOWHERE).read(words))
+            stage = Stage(state, said, self.cpu)
+            self._stages[key] = shelf, stage
+        return stage
+
+    def _bundle(self, version: str) -> Bundle:
+        if version not in self._bundles:
+            self._bundles[version] = load(Path(self.settings.out) / "bundles" / version)
+        return self._bundles[version]
+
+    def _items(self, last: str, changed: int | None) -> list[Item]:
+        found = self.tape.items(last) if changed else []
+        if changed is not None and len({item.item_id for item in found}) != changed:
+            raise LostError(
+                f"{changed} items had been put or deleted by then, and not all that was told of "
+                "them is kept"
+            )
+        return found
+
+
+def _require_filter(asked: Asked, deployed: Deployed) -> None:
+    """Refuse a filter over attributes that another bundle does not have.
+
+    Raises:
+        LostError: it says which.
+    """
+    if not asked.filter:
+        return
+    try:
+        parse(asked.filter, kinds(deployed.base.attributes))
+    except FilterError as error:
+        raise LostError(f"{deployed.bundle.version} cannot be asked so: {error}") from error
+
+
+def _refuse(entry: Entry) -> None:
+    """Refuse what was made of more than is logged.
+
+    Raises:
+        LostError: it says of what.
+    """
+    told = entry.told
+    absent = [name for name in ("standing", "shelf", "changed") if name not in told]
+    if absent:
+        raise LostError(
+            f"it was logged by an older release, which did not keep {' and '.join(absent)}"
+        )
+    if told["standing"] is None or any(stage == "funnel" for stage, *_ in told["steps"]):
+        raise LostError("the clock cut this answer off; what was in hand then is not logged")
+    if told["changed"] is None:
+        raise LostError(
+            "items had been put or deleted before the worker began, and in what order it learnt of "
+            "them is not known"
+        )

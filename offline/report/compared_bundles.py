@@ -1,0 +1,73 @@
+"""What is laid side by side: each bundle as it says of itself, and both as the test sees them."""
+
+from datetime import UTC, datetime
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from app.bundle.manifest import Manifest
+from app.features.views import FINE_VIEW, names
+from app.rank.blend import read_fine
+from app.rank.hybrid import HYBRID, read_hybrid
+from offline.evaluate.baselines import most_popular, popular_lists
+from offline.evaluate.compare import Background, evaluate
+from offline.evaluate.holdout import Exam
+from offline.evaluate.metrics import Lists
+from offline.evaluate.rowsets import RowSets
+from offline.report.bundle_comparison import Side, Window
+from offline.training.rankers import gains
+
+LONGEST = 20
+
+
+def window(exam: Exam, lists: list[Lists], members: NDArray[np.bool_]) -> Window | None:
+    """Judge the lists of ``a`` and ``b`` for some of the users; None where there are none."""
+    chosen = np.flatnonzero(members)
+    if not len(chosen):
+        return None
+    models, rows = exam.models, [exam.users[at].user for at in chosen]
+    seen = RowSets.of([models.users.history(row).rows for row in rows])
+    popular = popular_lists(most_popular(models.popularity), seen, LONGEST)
+    a, b = (one[chosen] for one in lists)
+    content = models.content.items if models.content.items.any() else None
+    found = evaluate(
+        {"funnel": b, "a": a, "popularity": popular},
+        exam.relevant.take(chosen),
+        Background(models.popularity.counts[-1], content),
+        exam.seed,
+    )
+    methods = found["methods"]
+    return Window(
+        cut=_date(exam.cut),
+        users=found["evaluated_users"],
+        a=methods["a"],
+        b=methods["funnel"],
+        popularity=methods["popularity"],
+        differences={name: d["difference"] for name, d in found["differences"]["a"].items()},
+    )
+
+
+def side(folder: Path, manifest: Manifest) -> Side:
+    """Collect what a bundle says of itself."""
+    fine = read_fine(folder)
+    hybrid = folder / HYBRID
+    share = read_hybrid(hybrid).gains() if hybrid.is_file() else gains(fine)
+    return Side(
+        version=manifest.version,
+        made=_date(manifest.created, "%Y-%m-%d %H:%M"),
+        dataset=manifest.dataset,
+        data_end=_date(manifest.data_end),
+        rows=manifest.rows,
+        bytes=sum(fact.bytes for fact in manifest.files.values()),
+        trees=fine.trees,
+        gate=manifest.gate.verdict if manifest.gate else "-",
+        methods=manifest.metrics.get("ndcg@10", {}),
+        features={n: float(g) for n, g in zip(names(FINE_VIEW), share, strict=True)},
+        settings={**manifest.settings, **manifest.sizes.model_dump(), "seed": manifest.seed},
+        seconds=manifest.seconds,
+    )
+
+
+def _date(time: float, form: str = "%Y-%m-%d") -> str:
+    return datetime.fromtimestamp(time, UTC).strftime(form)

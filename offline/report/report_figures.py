@@ -1,0 +1,180 @@
+"""Turns what a run found into the report's figures and the manifest's summary."""
+
+import importlib.metadata
+import platform
+from datetime import UTC, datetime
+from typing import Any
+
+import numpy as np
+
+from app.features.views import COARSE_VIEW, FINE_VIEW, Group, names
+from offline.data.dataset import Dataset
+from offline.data.split import Split
+from offline.evaluate.evaluation import Evaluation
+from offline.publish.writer import LIBRARIES, Trained
+from offline.report.feature_meanings import meaning
+from offline.report.glossary import METHODS
+from offline.report.page import DatasetFacts, Feature, Figures, SplitFacts, Timing, Weight
+from offline.training.blend_share import sentence
+from offline.training.rankers import gains
+
+HEADLINE = "ndcg@10"
+
+
+def summary(evaluation: Evaluation) -> dict[str, Any]:
+    """Give the figures that travel in the manifest: the headline of each method."""
+    return {
+        "window": "the newest interactions, as of the cut; users with a history",
+        "users": evaluation.warm["evaluated_users"],
+        HEADLINE: {name: m[HEADLINE] for name, m in evaluation.warm["methods"].items()},
+        "against": {
+            name: d[HEADLINE]["difference"] for name, d in evaluation.warm["differences"].items()
+        },
+    }
+
+
+def figures(
+    dataset: Dataset,
+    split: Split,
+    trained: Trained,
+    evaluation: Evaluation,
+    seconds: dict[str, float],
+) -> Figures:
+    """Collect everything that the report shows."""
+    importance = trained.hybrid.gains() if trained.hybrid else gains(trained.fine)
+    sweeps = evaluation.sweeps
+    return Figures(
+        dataset=_dataset_facts(dataset),
+        split=_split_facts(dataset, split, evaluation),
+        evaluated_users=evaluation.warm["evaluated_users"],
+        methods=evaluation.warm["methods"],
+        differences=evaluation.warm["differences"],
+        attribution=evaluation.attribution.figures(),
+        segments=evaluation.segments,
+        reach=sweeps["reach"],
+        policies=sweeps["policies"],
+        trade_off=sweeps["trade_off"],
+        cold_curve=sweeps["cold_curve"],
+        calibration=sweeps["calibration"],
+        regimes=sweeps["regimes"],
+        features=[
+            Feature(name=name, gain=float(gain), meaning=said, group=group)
+            for (name, said, group), gain in zip(_meanings(), importance, strict=True)
+        ],
+        coarse=[
+            Weight(name=name, weight=float(weight))
+            for name, weight in zip(names(COARSE_VIEW), trained.coarse.weights, strict=True)
+        ],
+        timings=[Timing(phase=phase, seconds=took) for phase, took in seconds.items()],
+        settings={
+            "candidates from each channel": trained.sizes.recall,
+            "candidates after coarse": trained.sizes.coarse,
+            "candidates after fine": trained.sizes.fine,
+            "fine ranker": trained.hybrid.kind if trained.hybrid else "trees",
+            "trees of the fine ranker": trained.fine.trees,
+            "events at which its two models count half": trained.fine.growth.half,
+        },
+        sizes=_sizes(trained),
+        seeds={"job": trained.seed},
+        versions={"python": platform.python_version()}
+        | {name: importlib.metadata.version(name) for name in LIBRARIES},
+        notes=[*_notes(dataset, evaluation), *_blended(trained)],
+    )
+
+
+def _meanings() -> list[tuple[str, str, str]]:
+    """Give each fine column, what it says, and the group that it is filled with."""
+    return [
+        (name, meaning(name, (group.fill.__doc__ or "").strip().split("\n")[0]), _name(group))
+        for group in FINE_VIEW
+        for name in group.names
+    ]
+
+
+def _name(group: Group) -> str:
+    return group.fill.__name__.removesuffix("_columns")
+
+
+def _sizes(trained: Trained) -> dict[str, int]:
+    """Measure the largest parts of what a worker holds, in bytes."""
+    models, users = trained.models, trained.models.users
+    tables = {
+        f"table {name}": table.indptr.nbytes + table.rows.nbytes + table.weights.nbytes
+        for name, table in models.tables.items()
+    }
+    return {
+        "vectors of the factorisation": models.factors.items.nbytes,
+        "vectors of content": models.content.items.nbytes,
+        "histories of the training log": sum(
+            part.nbytes for part in (users.rows, users.values, users.weights, users.times)
+        ),
+        "fine ranker": len(trained.fine.text()),
+        **tables,
+    }
+
+
+def _dataset_facts(dataset: Dataset) -> DatasetFacts:
+    times = dataset.log.times
+    return DatasetFacts(
+        name=dataset.name,
+        users=len(dataset.users),
+        items=len(dataset.catalogue),
+        interactions=len(dataset.log),
+        first=_date(times[0]),
+        last=_date(times[-1]),
+        explicit=dataset.traits.explicit,
+        timed=dataset.traits.timed,
+    )
+
+
+def _split_facts(dataset: Dataset, split: Split, evaluation: Evaluation) -> SplitFacts:
+    start, cut = split.windows[0][0], split.test_start
+    log = dataset.log
+    return SplitFacts(
+        t1=_date(start),
+        t2=_date(cut),
+        recall_interactions=len(log.before(start)),
+        ranker_interactions=len(log.between(start, cut)),
+        test_interactions=len(log.between(cut, np.inf)),
+        test_users=evaluation.users,
+        relevant=(
+            f"rated {dataset.traits.positive_at:g} or more, not seen before"
+            if dataset.traits.explicit
+            else "a positive event on an item not seen before"
+        ),
+    )
+
+
+def _notes(dataset: Dataset, evaluation: Evaluation) -> list[str]:
+    notes = [
+        "The real funnel was asked, as of the cut, with its policies at their defaults; nothing "
+        "after the cut was known to it, item attributes aside.",
+        "The headline is of users with a history before the cut.",
+    ]
+    if evaluation.cold:
+        cold = evaluation.cold["methods"]
+        listed = ", ".join(
+            f"{METHODS[name].lower()} {cold[name][HEADLINE]['mean']:.3f}"
+            for name in ("funnel", "popularity", "recency_popularity")
+        )
+        notes.append(
+            f"Of {evaluation.cold['evaluated_users']} users without any history, NDCG@10: {listed}."
+        )
+    if not dataset.traits.timed:
+        notes.append(
+            "The data has no timestamps: the order of events, and so the split, is random."
+        )
+    return notes
+
+
+def _blended(trained: Trained) -> list[str]:
+    """Say of each fine model that is served how its two parts are blended."""
+    if trained.hybrid:
+        return []
+    if not trained.several:
+        return [sentence(trained.fine.growth)]
+    return [f"{name}: {sentence(model.growth)}" for name, model in trained.several.models.items()]
+
+
+def _date(time: float) -> str:
+    return datetime.fromtimestamp(float(time), UTC).date().isoformat()
