@@ -7,8 +7,9 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from app.catalogue import attributes
 from app.catalogue.attributes import Numbers, Words, kinds
-from app.catalogue.catalogue import Catalogue, IdIndex, Texts, attributes
+from app.catalogue.catalogue import Catalogue, IdIndex, Texts
 from app.expressions.item_filter import LONGEST, MOST, Filter, FilterError, parse
 
 CATALOGUE = Catalogue(

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from app.catalogue import attributes
 from app.catalogue.attributes import (
     LONGEST_TEXT,
     MOST,
@@ -13,7 +14,6 @@ from app.catalogue.attributes import (
     kinds,
     listed,
 )
-from app.catalogue.catalogue import attributes
 from offline.data.doctor import examine
 from offline.data.errors import DataError
 from offline.data.readers import read

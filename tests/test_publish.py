@@ -22,8 +22,9 @@ from app.features.views import COARSE_VIEW, FINE_VIEW, names
 from app.rank.blend import Fine, Growth
 from app.rank.gbdt import Grown
 from app.rank.logistic import Logistic
+from offline.publish import writer
 from offline.publish.pointer import HISTORY, point_to
-from offline.publish.writer import HISTORICAL, Trained, push_tables, write_bundle, writer
+from offline.publish.writer import HISTORICAL, Trained, push_tables, write_bundle
 from tests.conftest import ROOT, clean_environment
 from tests.fakes import small_models
 

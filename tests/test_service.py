@@ -17,7 +17,7 @@ import redis
 
 from app import service as service_module
 from app.bundle.bundle import current
-from app.catalogue.catalogue import deleted_items
+from app.catalogue import deleted_items
 from app.catalogue.deleted_items import path_of
 from app.main import Arrival, create
 from app.observe.metrics import Metrics

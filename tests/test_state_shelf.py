@@ -8,7 +8,7 @@ from uuid import uuid4
 
 import pytest
 
-from app.catalogue.catalogue import item_store as module
+from app.catalogue import item_store as module
 from app.catalogue.item_store import Shelf, unpacked
 from app.catalogue.live_items import Item
 from app.state.store import Store
