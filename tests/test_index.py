@@ -17,9 +17,9 @@ from app.settings import Settings
 from app.state.counters import Live
 from offline.commands.train import Choice, _tell_index, train
 from offline.data.errors import DataError
+from offline.publish import index as indexes
 from offline.publish.index import KINDS, IndexConfig, chosen, indexing, make_index, offered
 from offline.publish.index_loss import index_losses, served_losses, tastes
-from offline.publish.writer import index as indexes
 from offline.training.replay import build
 from tests.conftest import world, write_recbole
 from tests.fakes import request, small_models

@@ -32,9 +32,9 @@ DYING = """
 import sys
 from pathlib import Path
 import tests.test_publish as made
-from offline import publish
-publish.faiss.write_index = lambda *_: (print("writing", flush=True), sys.stdin.read())
-publish.write_bundle(made.trained_on_little(), Path(sys.argv[1]))
+from offline.publish import writer
+writer.faiss.write_index = lambda *_: (print("writing", flush=True), sys.stdin.read())
+writer.write_bundle(made.trained_on_little(), Path(sys.argv[1]))
 """
 
 
