@@ -42,7 +42,7 @@ def _told(figure: Interval) -> str:
 
 def main(
     out: Annotated[Path, typer.Option(help="Folder of the report.")] = Path("out"),
-    svg: Annotated[Path, typer.Option(help="The plot.")] = Path("docs/cold-start.svg"),
+    svg: Annotated[Path, typer.Option(help="The plot.")] = Path("docs/concepts/cold-start.svg"),
 ) -> None:
     """Print the curve that ``recfunnel train`` measured, and draw it."""
     points = orjson.loads((out / "report.json").read_bytes())["cold_curve"]

@@ -1,6 +1,6 @@
 """What exploring costs and what it finds, in a world whose click rates are known.
 
-python -m benchmarks.regret [--rounds 6000] [--runs 6] [--out docs/regret.svg]
+python -m benchmarks.regret [--rounds 6000] [--runs 6] [--out docs/concepts/regret.svg]
 
 Each round one list of 10 is shown and its clicks come back. The ranking knows some items well and
 takes the new ones for poor ones; it learns from what it shows, and only from that. Regret of a list
@@ -170,7 +170,9 @@ def plot(found: Mapping[str, Floats], path: Path) -> None:
 def main(
     rounds: Annotated[int, typer.Option(help="Lists shown in each run.", min=20)] = 6_000,
     runs: Annotated[int, typer.Option(help="Worlds, each with other click rates.", min=2)] = 6,
-    out: Annotated[Path, typer.Option(help="The plot, an SVG file.")] = Path("docs/regret.svg"),
+    out: Annotated[Path, typer.Option(help="The plot, an SVG file.")] = Path(
+        "docs/concepts/regret.svg"
+    ),
 ) -> None:
     """Measure the regret of every way of exploring, print it and draw it."""
     found = curves(rounds, runs)

@@ -171,7 +171,9 @@ def test_a_plain_read_counts_each_once_between_a_merge_and_its_sweep(link, prefi
         patch.setattr(Path, "unlink", lambda *_: 1 / 0)
         shelf.merge(today="1970-01-12")
     assert len(list(shelf.folder.rglob("*.parquet"))) == 5
-    documented = (ROOT / "docs/live-log.md").read_text().split("```python\n")[1].split("```")[0]
+    documented = (
+        (ROOT / "docs/guides/request-log.md").read_text().split("```python\n")[1].split("```")[0]
+    )
     told = {}
     exec(documented.replace("out/archive/events", str(shelf.folder)), told)  # noqa: S102
     assert sorted(told["events"]["event_id"]) == named(*range(4))

@@ -187,7 +187,7 @@ def test_settings_with_which_a_model_diverges_are_told_in_a_sentence(capsys):
 
 
 def test_the_example_in_the_documentation_can_be_used(tmp_path):
-    page = (ROOT / "docs" / "tuning.md").read_text()
+    page = (ROOT / "docs" / "guides" / "tuning.md").read_text()
     example = page.split("```toml\n")[1].split("```")[0]
     assert read(written(tmp_path, example)).recall.ease.reg == 500.0
 

@@ -18,7 +18,7 @@ def operations(told):
 
 def shown_requests():
     """Method and path of every curl command in the pages."""
-    for page in (ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))):
+    for page in (ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))):
         text = page.read_text().replace("\\\n", " ")
         for command in re.findall(r"curl .*", text):
             path = re.search(r"http://127\.0\.0\.1:8000(/[^\s'\"?]*)", command)

@@ -454,7 +454,7 @@ def test_what_was_clicked_is_kept_although_it_was_not_liked(cpu):
 
 
 def test_the_weights_without_any_told_are_those_of_the_documentation():
-    page = (Path(__file__).parents[1] / "docs" / "objectives.md").read_text()
+    page = (Path(__file__).parents[1] / "docs" / "guides" / "objectives.md").read_text()
     assert f"click={BLEND.click:g},conversion={BLEND.conversion:g},value={BLEND.value:g}" in page
 
 

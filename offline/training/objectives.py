@@ -28,7 +28,7 @@ class Objectives:
 
 
 # Where event types weigh differently. What is clicked leads: more of the rest costs relevance for
-# people of whom little is known (docs/objectives.md has the figures).
+# people of whom little is known (docs/guides/objectives.md has the figures).
 BLEND = Objectives(click=1.0, conversion=0.3, value=0.2)
 
 

@@ -39,11 +39,11 @@ ALL = (
 
 
 def test_every_setting_is_listed_and_no_other():
-    assert [name for name, _ in rows("settings.md")] == list(ALL)
+    assert [name for name, _ in rows("reference/settings.md")] == list(ALL)
 
 
 def test_the_defaults_of_settings_are_as_listed():
-    for name, (default, _) in rows("settings.md"):
+    for name, (default, _) in rows("reference/settings.md"):
         if name not in {"redis_url", "checkpoints_ms", "policy", "policy.order"}:
             assert default == f"`{ALL[name]}`", name
 
@@ -54,19 +54,19 @@ def families():
 
 
 def test_every_metric_is_listed_with_its_kind_and_no_other():
-    listed = {name: kind for name, (kind, *_) in rows("metrics.md")}
+    listed = {name: kind for name, (kind, *_) in rows("reference/metrics.md")}
     assert listed == {name: family.type for name, family in families()}
 
 
 def test_the_labels_of_metrics_are_as_listed():
     collectors = Metrics()._registry._names_to_collectors
-    for name, (_, labels, _) in rows("metrics.md"):
+    for name, (_, labels, _) in rows("reference/metrics.md"):
         collector = collectors[name]
         assert re.findall("`([^`]+)`", labels) == list(collector._labelnames), name
 
 
 def test_every_feature_is_listed_in_order_and_no_other():
-    assert tuple(name for name, _ in rows("features.md")) == names(FINE_VIEW)
+    assert tuple(name for name, _ in rows("reference/features.md")) == names(FINE_VIEW)
 
 
 def test_every_feature_has_a_line_in_the_report_of_its_own():
@@ -76,7 +76,7 @@ def test_every_feature_has_a_line_in_the_report_of_its_own():
 
 
 def test_the_numbers_told_of_features_are_those_of_the_code():
-    text = (DOCS / "features.md").read_text()
+    text = (DOCS / "reference/features.md").read_text()
     assert f"up to `{names(COARSE_VIEW)[-1]}`" in text
     assert f"1 / ({PLACE_OFFSET:g} + place" in text
     assert f"1 / ({RRF_OFFSET:g} + place" in text
@@ -86,7 +86,7 @@ def test_the_numbers_told_of_features_are_those_of_the_code():
 
 
 def test_every_channel_is_listed_in_order_with_its_file_and_no_other():
-    told = list(rows("architecture.md"))
+    told = list(rows("concepts/architecture.md"))
     assert [name for name, _ in told] == list(CHANNELS)
     assert all((ROOT / "app" / file.strip("`")).exists() for _, (file, *_) in told)
     personal = [name for name, (_, rests_on, _) in told if rests_on.startswith("the user's")]
@@ -94,7 +94,9 @@ def test_every_channel_is_listed_in_order_with_its_file_and_no_other():
 
 
 @pytest.mark.parametrize(
-    "page", [ROOT / "README.md", *sorted(DOCS.rglob("*.md"))], ids=lambda page: page.name
+    "page",
+    [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted(DOCS.rglob("*.md"))],
+    ids=lambda page: page.name,
 )
 def test_every_link_between_pages_leads_somewhere(page):
     if not page.exists():
