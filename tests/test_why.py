@@ -1,6 +1,7 @@
 """Why an item is not in a list: at every place where it can drop out."""
 
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -10,10 +11,17 @@ from app.build import Sizes, Wiring
 from app.bundle.bundle import current, load
 from app.cpu import Cpu
 from app.deadline import NO_HURRY, Step
+from app.explain.rerank_loss import lost_at_last
+from app.funnel import Slate
 from app.request_log.request_record import Asked
+from app.rerank.policy import Policy
+from app.rerank.slate_builder import SlateMaker
 from app.settings import PolicySettings
+from app.state.counters import Live
 from offline.training.replay import build
 from tests.conftest import ITEMS, hosted, leisurely, seen_by, until
+from tests.fakes import ITEMS as FEW_ITEMS
+from tests.fakes import pool, query, small_models
 from tests.test_api_recommend import is_refused, stranger
 
 STAGES = {"catalogue", "filter", "recall", "coarse", "fine", "rerank", "shown"}
@@ -90,23 +98,42 @@ def test_what_a_user_hid_or_dislikes_is_told_so_whatever_becomes_of_seen_items(t
         until(lambda: told(service, user, item, scene="feed").get("policy") == "shown")
 
 
-def test_the_house_and_places_of_others_are_named(trained, redis_url):
-    policy = PolicySettings(blocked_items=("i4",), pinned={"i7": 1}, explore_slots=0, diversity=0.6)
+def test_blocked_and_pinned_items_are_named(trained, redis_url):
+    policy = PolicySettings(blocked_items=("i4",), pinned={"i7": 1})
     with hosted(leisurely(out=trained, redis_url=redis_url, policy=policy)) as service:
         assert told(service, "u1", "i4")["policy"] == "blocked"
-        listed = {f"i{n}": told(service, "u77", f"i{n}") for n in range(120)}
-    assert listed["i7"]["slot"] == "pinned"
-    lost = [one for one in listed.values() if one.get("policy") in {"pinned", "finish"}]
-    assert [one["stage"] for one in lost] == ["rerank"]
-    assert "lost its place" in lost[0]["reason"]
-    mmr = [one for one in listed.values() if one.get("policy") == "diversity"]
-    assert mmr
-    for one in mmr:
-        gone = one["worth"] * 0.4 - one["likeness_penalty"]
-        taken = one["lost_to_worth"] * 0.4 - one["lost_to_penalty"]
-        assert gone <= taken + 1e-6
-        assert one["reason"].endswith(one["lost_to"])
-        assert -1.001 <= one["nearest_cosine"] <= 1.001
+        assert told(service, "u77", "i7")["slot"] == "pinned"
+
+
+def lost(policy, k, row, candidates, **parts):
+    """Where the last stage loses ``row``, of candidates with scores given by hand."""
+    models = small_models()
+    content = parts.get("content", models.content.items)
+    maker = SlateMaker(models.catalogue, content, Live(models.popularity), policy)
+    asked = query(k=k)
+    slate = Slate(
+        asked, (), candidates, candidates, candidates, maker.rerank(asked, candidates), ()
+    )
+    return lost_at_last(SimpleNamespace(reranker=maker), slate, row)
+
+
+def test_an_item_that_a_pinned_one_pushes_out_is_told_so():
+    policy = Policy(diversity=0.0, freshness=0.0, explore_slots=0, pinned={"i30": 1})
+    reason, facts = lost(policy, 3, 22, pool(20, 21, 22, 23, 30))
+    assert facts["policy"] == "finish"
+    assert reason.startswith("it was in the list, and lost its place to the caps, or items that")
+
+
+def test_an_item_that_is_too_much_like_another_is_told_so_with_the_figures():
+    content = np.zeros((FEW_ITEMS, 2), np.float32)
+    content[[20, 21, 22]], content[23] = [1, 0], [0, 1]
+    policy = Policy(diversity=0.6, freshness=0.0, explore_slots=0)
+    reason, facts = lost(policy, 2, 21, pool(20, 21, 22, 23), content=content)
+    assert "too much like an item in the list" in reason
+    assert (facts["policy"], facts["lost_to_row"], facts["nearest_row"]) == ("diversity", 23, 20)
+    assert facts["nearest_cosine"] == 1.0
+    gone = facts["worth"] * 0.4 - facts["likeness_penalty"]
+    assert gone <= facts["lost_to_worth"] * 0.4 - facts["lost_to_penalty"]
 
 
 def test_a_question_that_makes_no_sense_is_refused(api):
