@@ -1,5 +1,6 @@
 """One small world for the whole test session: made-up data, trained once, served for real."""
 
+import fcntl
 import logging
 import os
 import shutil
@@ -29,6 +30,7 @@ from app.settings import CheckpointSettings, Settings
 from app.state.embedded import embedded_server
 from offline.commands.train import Choice, train
 
+FOLDERS = ("unit", "contract", "property", "integration", "failure", "e2e", "docs", "browser")
 USERS, ITEMS, RATINGS, DAYS = 150, 120, 6_000, 200
 START = 900_000_000  # unix seconds
 TASTES = ("action", "comedy", "drama", "horror", "war")
@@ -111,6 +113,14 @@ def write_recbole(folder, made: World, *, timed=True, items=True, users=True, pl
     return folder
 
 
+def pytest_collection_modifyitems(items):
+    """Mark each test with the name of the folder that it lies in."""
+    for item in items:
+        folder = Path(item.path).relative_to(ROOT / "tests").parts[0]
+        if folder in FOLDERS:
+            item.add_marker(folder)
+
+
 @pytest.fixture(scope="session")
 def data(tmp_path_factory) -> Path:
     """A folder of data, as a user has it."""
@@ -119,10 +129,26 @@ def data(tmp_path_factory) -> Path:
 
 @pytest.fixture(scope="session")
 def trained(data, tmp_path_factory) -> Path:
-    """The folder that one run of the job left. Shared: copy it before writing."""
-    out = tmp_path_factory.mktemp("trained") / "out"
-    train(data, Settings(out=out, redis_url=None), Choice())
+    """The folder that one run of the job left. All test processes share it: copy it to write."""
+    base = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        base = base.parent  # the one that all test processes share
+    out = base / "trained" / "out"
+    with only_one(base / "trained.lock"):
+        if not out.exists():
+            draft = base / "draft"
+            train(data, Settings(out=draft, redis_url=None), Choice())
+            out.parent.mkdir()
+            draft.rename(out)
     return out
+
+
+@contextmanager
+def only_one(path: Path) -> Iterator[None]:
+    """Hold a lock file, so that one test process at a time does what is inside."""
+    with path.open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
 
 
 @pytest.fixture
