@@ -1,0 +1,282 @@
+"""The rules of the code's structure. Each rule is a function that lists what breaks it."""
+
+import ast
+import subprocess
+import sys
+from collections import defaultdict
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+PRODUCT = ("app", "offline")
+PACKAGES = (*PRODUCT, "loadtest", "benchmarks")
+COMPOSITION = {
+    "main",
+    "service",
+    "deployment",
+    "build",
+    "serving_bundle",
+    "settings",
+    "process",
+    "api",
+}
+LEAVES = {
+    *("bundle", "catalogue", "expressions", "features", "kernels", "rank", "recall", "rerank"),
+    *("request_log", "state", "observe"),
+}
+READ_ENVIRONMENT = {"app/settings.py", "loadtest/service.py"}  # the second passes it on, unread
+CATCH_BROADLY = {"app/deadline.py"}
+PICKLERS = {"pickle", "cloudpickle", "dill", "joblib", "shelve", "marshal"}
+PRIVATE_LANGUAGE = {
+    *("told", "said", "asked", "made", "known", "found", "given", "crowd", "house", "shelf"),
+    *("stock", "side", "turns", "seat", "floor", "vigil", "exam", "lessons"),
+}
+VAGUE_OPENINGS = ("Give ", "Gives ", "Say ", "Says ", "Tell ", "Tells ", "Note ", "Ask ")
+MAX_LAYERS = 14
+
+
+def name(path):
+    return path.relative_to(ROOT).as_posix()
+
+
+@cache
+def files(*packages):
+    return [path for package in packages for path in sorted((ROOT / package).rglob("*.py"))]
+
+
+@cache
+def tree(path):
+    return ast.parse(path.read_text())
+
+
+def imports(path):
+    """Every dotted name that a module imports, wherever in it."""
+    for node in ast.walk(tree(path)):
+        if isinstance(node, ast.ImportFrom) and node.module:
+            yield node.module
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+        elif isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+
+
+def dotted(path):
+    parts = list(path.relative_to(ROOT).with_suffix("").parts)
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+@cache
+def arrows(package):
+    """Which file of a package imports which others of it."""
+    modules = {dotted(path): path for path in files(package)}
+    return {
+        path: {modules[m] for m in imports(path) if m in modules and modules[m] != path}
+        - {p for p in modules.values() if p.name == "__init__.py"}
+        for path in modules.values()
+    }
+
+
+def touches_environment(path):
+    names = {"environ", "environb", "getenv", "putenv", "unsetenv"}
+    nodes = [n for n in ast.walk(tree(path)) if isinstance(n, ast.Attribute)]
+    attributes = any(
+        n.attr in names and isinstance(n.value, ast.Name) and n.value.id == "os" for n in nodes
+    )
+    return attributes or any(f"os.{n}" in set(imports(path)) for n in names)
+
+
+def catches_broadly(path):
+    """Catches everything and does not raise it on."""
+    for node in ast.walk(tree(path)):
+        if isinstance(node, ast.ExceptHandler):
+            caught = ast.walk(node.type) if node.type else [ast.Name("BaseException")]
+            broad = {n.id for n in caught if isinstance(n, ast.Name)} & {
+                "Exception",
+                "BaseException",
+            }
+            last = node.body[-1]
+            if broad and not (isinstance(last, ast.Raise) and last.exc is None):
+                return True
+    return False
+
+
+def pickles(path):
+    allowed = [
+        k.value
+        for k in ast.walk(tree(path))
+        if isinstance(k, ast.keyword) and k.arg == "allow_pickle"
+    ]
+    is_allowed = any(not (isinstance(v, ast.Constant) and v.value is False) for v in allowed)
+    return is_allowed or any(m.split(".")[0] in PICKLERS for m in imports(path))
+
+
+def the_service_imports_neither_the_training_job_nor_what_measures_it():
+    others = {"offline", "loadtest", "benchmarks"}
+    return [name(p) for p in files("app") if {m.split(".")[0] for m in imports(p)} & others]
+
+
+def the_distribution_imports_nothing_that_is_not_in_it():
+    others = {"loadtest", "benchmarks"}
+    return [name(p) for p in files(*PRODUCT) if {m.split(".")[0] for m in imports(p)} & others]
+
+
+def nothing_that_runs_imports_the_tests():
+    return [name(p) for p in files(*PACKAGES) if "tests" in {m.split(".")[0] for m in imports(p)}]
+
+
+def contracts_import_nothing_of_the_project():
+    ours = {*PACKAGES, "tests"}
+    return [m for m in imports(ROOT / "app" / "contracts.py") if m.split(".")[0] in ours]
+
+
+def only_settings_touch_the_environment():
+    return sorted({name(p) for p in files(*PACKAGES) if touches_environment(p)} - READ_ENVIRONMENT)
+
+
+def only_the_stage_runner_catches_broadly():
+    return sorted({name(p) for p in files("app") if catches_broadly(p)} - CATCH_BROADLY)
+
+
+def nothing_is_pickled():
+    return [name(p) for p in files(*PACKAGES) if pickles(p)]
+
+
+def every_module_says_what_lives_in_it():
+    return [name(p) for p in files(*PACKAGES) if tree(p).body and not ast.get_docstring(tree(p))]
+
+
+def no_files_import_one_another_in_a_circle():
+    return [
+        f"{name(path)} leads back to itself"
+        for package in PACKAGES
+        for path, targets in arrows(package).items()
+        if path in reachable(package, targets)
+    ]
+
+
+def reachable(package, first):
+    seen, ahead = set(), list(first)
+    while ahead:
+        path = ahead.pop()
+        if path not in seen:
+            seen.add(path)
+            ahead.extend(arrows(package)[path])
+    return seen
+
+
+def leaves_import_nothing_of_the_composition():
+    return [
+        f"{name(path)} imports {name(target)}"
+        for path, targets in arrows("app").items()
+        if path.relative_to(ROOT / "app").parts[0] in LEAVES
+        for target in targets
+        if target.relative_to(ROOT / "app").with_suffix("").parts[0] in COMPOSITION
+    ]
+
+
+def the_service_has_few_layers():
+    depth = layers("app")
+    deepest = max(depth.values(), default=0)
+    return [f"{deepest} layers"] if deepest > MAX_LAYERS else []
+
+
+def layers(package):
+    """For each file the length of the longest chain of imports below it, itself included."""
+    depth = {}
+
+    def measure(path, above):
+        if path in above:
+            return 0  # a circle, which has a rule of its own
+        if path not in depth:
+            below = (measure(target, above | {path}) for target in arrows(package)[path])
+            depth[path] = 1 + max(below, default=0)
+        return depth[path]
+
+    for path in arrows(package):
+        measure(path, frozenset())
+    return depth
+
+
+def no_class_or_alias_is_defined_in_two_modules():
+    where = defaultdict(set)
+    for path in files(*PRODUCT):
+        for node in tree(path).body:
+            if isinstance(node, ast.ClassDef):
+                where[node.name].add(name(path))
+            elif isinstance(node, ast.AnnAssign) and ast.unparse(node.annotation) == "TypeAlias":
+                where[ast.unparse(node.target)].add(name(path))
+    return [f"{one}: {', '.join(sorted(at))}" for one, at in where.items() if len(at) > 1]
+
+
+def nothing_bears_a_name_of_a_private_language():
+    return [
+        f"{name(path)}:{line} {one}"
+        for path in files(*PACKAGES)
+        for one, line in [*names_in(path), (path.stem, 0)]
+        if one.strip("_").lower() in PRIVATE_LANGUAGE
+    ]
+
+
+def names_in(path):
+    for node in ast.walk(tree(path)):
+        if isinstance(node, ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
+            yield node.name, node.lineno
+        elif isinstance(node, ast.arg):
+            yield node.arg, node.lineno
+        elif isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
+            yield node.id, node.lineno
+
+
+def docstrings_begin_with_a_verb_that_fits():
+    documented = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
+    return [
+        f"{name(path)}:{getattr(node, 'lineno', 1)}"
+        for path in files(*PACKAGES)
+        for node in ast.walk(tree(path))
+        if isinstance(node, documented)
+        and (ast.get_docstring(node) or "").startswith(VAGUE_OPENINGS)
+    ]
+
+
+RULES = (
+    the_service_imports_neither_the_training_job_nor_what_measures_it,
+    nothing_that_runs_imports_the_tests,
+    contracts_import_nothing_of_the_project,
+    only_settings_touch_the_environment,
+    only_the_stage_runner_catches_broadly,
+    nothing_is_pickled,
+    every_module_says_what_lives_in_it,
+)
+
+
+@pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.__name__)
+def test_the_structure_keeps_its_rules(rule):
+    assert rule() == []
+
+
+def test_the_rules_see_what_breaks_them(tmp_path):
+    bad = tmp_path / "bad.py"
+    bad.write_text("import os\ntry:\n    os.environ['A']\nexcept Exception:\n    pass\n")
+    assert touches_environment(bad)
+    assert catches_broadly(bad)
+    good = tmp_path / "good.py"
+    good.write_text("try:\n    pass\nexcept (ValueError, BaseException):\n    raise\n")
+    assert not touches_environment(good)
+    assert not catches_broadly(good)
+    private = tmp_path / "private.py"
+    private.write_text("import numpy\ntold = 1\nnumpy.load('a', allow_pickle=True)\n")
+    assert pickles(private)
+    assert ("told", 2) in set(names_in(private))
+
+
+def test_data_is_fetched_and_looked_at_without_lightgbm():
+    """The image that gets the data has no OpenMP runtime, without which LightGBM cannot load."""
+    program = "import sys; sys.modules['lightgbm'] = None; import offline.cli as c; c.main()"
+    result = subprocess.run(
+        [sys.executable, "-c", program, "data", "get", "--help"],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert result.returncode == 0, result.stderr
