@@ -25,8 +25,8 @@ from app.recall.popularity import Crowd, Popular
 from app.recall.social import Alone, Social
 from app.recall.user_cf import UserCF
 from app.recall.vectors import OffLoop, Vectors
-from app.rerank.filters import House
-from app.rerank.slate_builder import Policy, SlateMaker
+from app.rerank.filters import PolicyFilters
+from app.rerank.slate_builder import Policy, SlateBuilder
 from app.state.counters import Live
 
 ITEM_TABLES = (  # channel and its table in the bundle
@@ -182,7 +182,7 @@ def assemble(
     built = (*(channel.name for channel in waiting), *(channel.name for channel in local))
     if built != CHANNELS:
         raise ValueError(f"the channels are {built}, features are computed for {CHANNELS}")
-    house = House(models.catalogue, wiring.policy, wiring.scenes)
+    house = PolicyFilters(models.catalogue, wiring.policy, wiring.scenes)
     return Funnel(
         profiles=Profiles(models, state.live, house),
         histories=state.histories,
@@ -191,7 +191,7 @@ def assemble(
         always=Crowd("always", state.live.popular, models.catalogue.available),
         coarse=stage("coarse", COARSE_VIEW, rankers.coarse, sizes.coarse, by.coarse),
         fine=stage("fine", FINE_VIEW, rankers.fine, sizes.fine, by.fine),
-        reranker=SlateMaker(
+        reranker=SlateBuilder(
             models.catalogue, models.content.items, state.live, wiring.policy, wiring.scenes
         ),
         cpu=wiring.cpu,

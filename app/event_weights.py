@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from app.contracts import Scores
-from app.expressions.event_weight_formula import parse
+from app.expressions.event_weight_formula import parse_formula
 
 # A purchase speaks louder than a look; negative types speak against the item. Scale: a like is 1.
 TYPE_WEIGHTS: Mapping[str, float] = {
@@ -22,22 +22,24 @@ TYPE_WEIGHTS: Mapping[str, float] = {
     "hide": -1.0,
     "unhide": 0.0,  # takes a hide back
 }
-COUNTED = frozenset({"play", "watch"})  # value is an amount: its weight grows with the logarithm
+AMOUNT_TYPES = frozenset(
+    {"play", "watch"}
+)  # value is an amount: its weight grows with the logarithm
 
 
 @dataclass(frozen=True, slots=True)
-class Preferences:
+class EventWeights:
     """Turns an event's type and value into a weight. Travels in the bundle's manifest."""
 
     positive_at: float = 4.0  # a rating of at least this is positive; of half of it, negative
     type_weights: Mapping[str, float | str] = field(default_factory=lambda: dict(TYPE_WEIGHTS))
     explicit: bool = False  # True: values are ratings, and events of other types stand for one
 
-    def knows(self, kind: str) -> bool:
+    def accepts(self, kind: str) -> bool:
         """Say whether events of this type are accepted."""
         return kind in self.type_weights
 
-    def value(self, kind: str, values: Scores) -> Scores:
+    def scale_values(self, kind: str, values: Scores) -> Scores:
         """Put values of one type on the scale of the data's ratings, where it has ratings.
 
         A like stands for the least positive rating, a dislike for the largest negative one, and
@@ -60,11 +62,11 @@ class Preferences:
         """
         weight = self.type_weights[kind]
         if isinstance(weight, str):
-            return parse(weight, kind)(values.astype(np.float64)).astype(np.float32)
+            return parse_formula(weight, kind)(values.astype(np.float64)).astype(np.float32)
         if kind == "rating":
             signs = np.where(values >= self.positive_at, 1.0, 0.0)
             signs = np.where(values <= self.positive_at / 2, -1.0, signs)
             return (weight * signs).astype(np.float32)
-        if kind in COUNTED:
+        if kind in AMOUNT_TYPES:
             return (weight * np.log1p(np.maximum(values, 0.0))).astype(np.float32)
         return np.full(len(values), weight, np.float32)

@@ -36,7 +36,7 @@ from app.rank import new_item_quota
 from app.recall.catalogue_fallback import reserve
 from app.recall.merge import merge
 from app.recall.popularity import Crowd
-from app.rerank.policies import permitted
+from app.rerank.policies import is_permitted
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,6 +180,6 @@ class Funnel:
 
     def _as_ranked(self, query: Query, pool: Candidates) -> Selection:
         """Keep the order in hand, less what must never be shown."""
-        free = permitted(query, pool.rows, self.profiles.models.catalogue.available)
+        free = is_permitted(query, pool.rows, self.profiles.models.catalogue.available)
         best = pool.take(np.flatnonzero(free)).top(query.k)
         return Selection(best, np.zeros(len(best), np.bool_))

@@ -10,9 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.artifacts import Content, Factors, Models
-from app.catalogue.user_segments import with_told
+from app.catalogue.user_segments import override_segment_codes
 from app.contracts import NO_HISTORY, History, Query, Request, Rows, Scores, Taste, Told
-from app.rerank.filters import House
+from app.rerank.filters import PolicyFilters
 from app.rerank.policy import Policy
 from app.state.counters import Live
 
@@ -89,7 +89,7 @@ class Profiles:
 
     models: Models
     live: Live
-    house: House | None = None  # None: nothing but what is seen is left out
+    house: PolicyFilters | None = None  # None: nothing but what is seen is left out
 
     def stranger(self) -> Taste:
         """Give the taste of somebody of whom nothing is known."""
@@ -125,7 +125,7 @@ class Profiles:
             friends=told.friends or self._friends(member),
             said=recent.said,
             standing=self.live.standing(),
-            rules=self.house.rules(request, recent) if self.house else (),
+            rules=self.house.build_filters(request, recent) if self.house else (),
         )
 
     def member(self, user: str, told: Told) -> int:
@@ -138,7 +138,7 @@ class Profiles:
         of = np.asarray(known[member]) if member >= 0 else np.full(width, -1, np.int32)
         if not told.attributes:
             return of
-        return with_told(self.models.segments, of, told.attributes)
+        return override_segment_codes(self.models.segments, of, told.attributes)
 
     def _friends(self, member: int) -> list[str]:
         """Name the friends that the data knew of."""
@@ -147,7 +147,7 @@ class Profiles:
 
     def policy(self, scene: str) -> Policy:
         """Give the policy of a scene; without a house what is seen is dropped, and nothing else."""
-        return self.house.of(scene) if self.house else NO_HOUSE
+        return self.house.policy_for(scene) if self.house else NO_HOUSE
 
     def _excluded(self, history: History, recent: History, request: Request) -> NDArray[np.bool_]:
         excluded = np.zeros(len(self.models.catalogue), np.bool_)

@@ -119,9 +119,9 @@ class Service:
         self._withheld = path_of(settings.out, settings.key_prefix)
         self.impressions = Impressions(self.writer, settings.key_prefix)
         self.impressions.limit = settings.stream_limit
-        self.impressions.remembered = settings.remembered()
+        self.impressions.remembered = settings.shown_memory()
         # Until it is known that there is no archiver, nothing is trimmed that one may still want.
-        share, limit = settings.served_log, settings.most_served
+        share, limit = settings.served_log, settings.request_log_limit
         self.served = ServedLog(self.writer, settings.key_prefix, share, limit)
         self.cpu = Cpu(settings.cpu_threads)
         bounds = Bounds(settings.drift_bound, settings.bundle_age_bound_hours * HOUR)
@@ -131,7 +131,7 @@ class Service:
         self.tried = asyncio.Event()  # set once the first bundle was served or refused
         self.refusal: str | None = None  # why the newest bundle is not served
         self._name = uuid4().hex[:12]  # of this worker
-        self._deciding = settings.deciding()
+        self._deciding = settings.slate_settings()
         self._deployment: Deployment | None = None
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -219,7 +219,7 @@ class Service:
             archived = await is_in_use(self.writer, self.settings.key_prefix)
             settings = self.settings
             self.stream_limit = UNLIMITED if archived else settings.stream_limit
-            self.served.limit = settings.most_served if archived else settings.served_limit
+            self.served.limit = settings.request_log_limit if archived else settings.served_limit
             streams = {"events": stream_key, "shown": shown_key, "served": served_key}
             keys = {name: key(settings.key_prefix) for name, key in streams.items()}
             for name, far in (await behind(self.writer, keys)).items():

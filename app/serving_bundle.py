@@ -9,7 +9,7 @@ from app.catalogue.catalogue import Catalogue
 from app.catalogue.catalogue_overlay import GrowingCatalogue, growing
 from app.catalogue.live_items import Opening, Stock
 from app.catalogue.spare_rows import with_room
-from app.catalogue.user_segments import known_segments
+from app.catalogue.user_segments import segment_rows_of_users
 from app.cpu import Cpu
 from app.deadline import Checkpoints
 from app.funnel import Funnel
@@ -57,7 +57,7 @@ class Deployed:
             manifest.preferences(),
             manifest.time_shift,
             limit=settings.history_limit,
-            shown=settings.remembered(),
+            shown=settings.shown_memory(),
         )
 
     def follower(self, store: Store, crowd: CrowdState) -> Follower:
@@ -72,7 +72,7 @@ class Deployed:
             manifest.time_shift,
             since=int(manifest.data_end * 1000),
             after=manifest.reached,
-            segments=partial(known_segments, models.users, models.segments)
+            segments=partial(segment_rows_of_users, models.users, models.segments)
             if models.segments.names
             else None,
         )

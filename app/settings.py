@@ -21,12 +21,12 @@ from pydantic_settings import (
 from typing_extensions import override
 
 from app.deadline import Checkpoints
-from app.rerank.policy import ORDER, Again, Policy, Way
+from app.rerank.policy import DEFAULT_ORDER, ExplorationMethod, Policy, RepeatAction
 from app.state.store import public_address
 
 DEFAULT_POLICY = Policy()
-FILE = "recfunnel.toml"
-DECIDING = ("policy", "scenes", "objectives", "history_limit", "shown_limit", "spare_items")
+SETTINGS_FILE = "recfunnel.toml"
+SLATE_SETTINGS = ("policy", "scenes", "objectives", "history_limit", "shown_limit", "spare_items")
 
 
 class SettingsError(Exception):
@@ -55,14 +55,14 @@ class PolicySettings(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
     diversity: float = Field(DEFAULT_POLICY.diversity, ge=0, le=1)
     freshness: float = Field(DEFAULT_POLICY.freshness, ge=0, le=1)
-    explore: Way = DEFAULT_POLICY.explore
+    explore: ExplorationMethod = DEFAULT_POLICY.explore
     explore_slots: int = Field(DEFAULT_POLICY.explore_slots, ge=0, le=5)
     explore_from: int = Field(DEFAULT_POLICY.explore_from, ge=1)
     explore_beta: float = Field(DEFAULT_POLICY.explore_beta, ge=0)
     explore_epsilon: float = Field(DEFAULT_POLICY.explore_epsilon, ge=0, le=1)
     explore_among: int = Field(DEFAULT_POLICY.explore_among, ge=1)
-    seen: Again = DEFAULT_POLICY.seen
-    shown: Again = DEFAULT_POLICY.shown
+    seen: RepeatAction = DEFAULT_POLICY.seen
+    shown: RepeatAction = DEFAULT_POLICY.shown
     demotion: float = Field(DEFAULT_POLICY.demotion, ge=0, le=10)
     blocked_items: tuple[str, ...] = ()
     blocked_providers: tuple[str, ...] = ()
@@ -82,9 +82,9 @@ class PolicySettings(BaseModel):
     @field_validator("order")
     @classmethod
     def _of_policies(cls, value: tuple[str, ...]) -> tuple[str, ...]:
-        unknown = [name for name in value if name not in ORDER]
+        unknown = [name for name in value if name not in DEFAULT_ORDER]
         if unknown or len(set(value)) < len(value):
-            raise ValueError(f"name each policy once at most; there are {', '.join(ORDER)}")
+            raise ValueError(f"name each policy once at most; there are {', '.join(DEFAULT_ORDER)}")
         return value
 
     def policy(self) -> Policy:
@@ -114,7 +114,7 @@ class Settings(BaseSettings):
     model_config = SettingsConfigDict(
         env_prefix="RECFUNNEL_",
         env_nested_delimiter="__",
-        toml_file=FILE,
+        toml_file=SETTINGS_FILE,
         frozen=True,
         extra="forbid",
         populate_by_name=True,
@@ -169,7 +169,7 @@ class Settings(BaseSettings):
         return init_settings, env_settings, TomlConfigSettingsSource(settings_cls)
 
     @property
-    def most_served(self) -> int:
+    def request_log_limit(self) -> int:
         """Give how many answers the served log keeps at most, archived or not."""
         return max(self.served_limit, self.served_backlog)
 
@@ -177,22 +177,22 @@ class Settings(BaseSettings):
         """Give the policy of every scene that has one of its own."""
         return {name: self.policy.of_scene(scene) for name, scene in self.scenes.items()}
 
-    def remembered(self) -> int:
+    def shown_memory(self) -> int:
         """Count the items that a user was shown lately to remember; 0 where no policy asks."""
         policies = [self.policy.policy(), *self.scene_policies().values()]
         return self.shown_limit if any(one.shown != "keep" for one in policies) else 0
 
-    def deciding(self) -> dict[str, Any]:
+    def slate_settings(self) -> dict[str, Any]:
         """Give the settings that decide what is shown, as JSON; those at their default not."""
-        return self.model_dump(mode="json", include=set(DECIDING), exclude_unset=True)
+        return self.model_dump(mode="json", include=set(SLATE_SETTINGS), exclude_unset=True)
 
-    def decided(self, told: Mapping[str, Any]) -> "Settings":
+    def with_slate_settings(self, told: Mapping[str, Any]) -> "Settings":
         """Give these settings with those that decide what is shown as ``deciding`` had them.
 
         Raises:
             SettingsError: one makes no sense.
         """
-        usual = {name: type(self).model_fields[name].get_default() for name in DECIDING}
+        usual = {name: type(self).model_fields[name].get_default() for name in SLATE_SETTINGS}
         whole = usual | dict(told)
         try:
             fixed = _Deciding(**whole)
@@ -200,7 +200,7 @@ class Settings(BaseSettings):
             first = error.errors()[0]
             name = ".".join(map(str, first["loc"]))
             raise SettingsError(f"the setting {name} cannot be used: {first['msg']}") from None
-        return self.model_copy(update={name: getattr(fixed, name) for name in DECIDING})
+        return self.model_copy(update={name: getattr(fixed, name) for name in SLATE_SETTINGS})
 
     def export(self) -> None:
         """Put the settings into the environment, for the worker processes to read."""
@@ -212,22 +212,22 @@ class Settings(BaseSettings):
             os.environ["REDIS_URL"] = self.redis_url
 
 
-def read(given: dict[str, Any]) -> Settings:
+def read_settings(overrides: dict[str, Any]) -> Settings:
     """Read all settings; what is given wins over the environment, and that over the file.
 
     Raises:
         SettingsError: one makes no sense.
     """
     try:
-        return Settings(**given)
+        return Settings(**overrides)
     except tomllib.TOMLDecodeError as error:
-        raise SettingsError(f"{FILE} is not TOML: {error}") from error
+        raise SettingsError(f"{SETTINGS_FILE} is not TOML: {error}") from error
     except ValidationError as error:
         first = error.errors()[0]
         name = ".".join(map(str, first["loc"]))
         reason = str(first["msg"]).removeprefix("Value error, ")
         raise SettingsError(
-            f"the setting {name} cannot be used: {reason}; see the environment and {FILE}"
+            f"the setting {name} cannot be used: {reason}; see the environment and {SETTINGS_FILE}"
         ) from None
 
 

@@ -22,7 +22,7 @@ from rich.progress import track
 from rich.table import Table
 
 from app.artifacts import HALF_LIVES, Popularity
-from app.rerank.exploration import Offer, choose
+from app.rerank.exploration import ExplorationPool, choose_explored
 from app.rerank.policy import Policy
 from app.state.counters import Live
 from offline.data.atomic import replacing
@@ -107,8 +107,8 @@ def _list(policy: Policy, live: Live, rates: Floats, seed: list[int]) -> NDArray
         return order[:K]
     listed, rest = order[: K - slots], order[K - slots :][: policy.explore_among]
     worth = (rates - rates.min()) / max(float(np.ptp(rates)), 1e-9)
-    offer = Offer(rest, worth[rest].astype(np.float32), slots)
-    return np.concatenate([listed, rest[choose(policy, live, offer, seed).chosen]])
+    offer = ExplorationPool(rest, worth[rest].astype(np.float32), slots)
+    return np.concatenate([listed, rest[choose_explored(policy, live, offer, seed).chosen]])
 
 
 def _live(items: int) -> Live:

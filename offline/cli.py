@@ -10,7 +10,7 @@ import typer
 from rich.console import Console
 
 from app.process.serve import PortTakenError, serve
-from app.settings import Settings, SettingsError, read
+from app.settings import Settings, SettingsError, read_settings
 from app.state.server_process import ServerError
 
 app = typer.Typer(
@@ -367,7 +367,7 @@ def _add_training_commands() -> None:
 
 def _settings(**given: object) -> Settings:
     """Read the settings; what the command line says wins."""
-    return read({name: value for name, value in given.items() if value is not None})
+    return read_settings({name: value for name, value in given.items() if value is not None})
 
 
 @contextmanager

@@ -25,7 +25,7 @@ from app.contracts import (
     StageError,
     Taste,
 )
-from app.event_weights import Preferences
+from app.event_weights import EventWeights
 from app.features.views import CHANNELS
 from offline.data.dataset import Dataset, Log, Traits
 from offline.models.als import ALSConfig
@@ -253,7 +253,7 @@ def small_log(seed=0, *, explicit=True) -> Log:
     users, items = (chosen // ITEMS).astype(np.int32), (chosen % ITEMS).astype(np.int32)
     stars = np.clip(np.round(2.6 + 1.5 * prefers[users, items] + random.normal(0, 1, EVENTS)), 1, 5)
     values = (stars if explicit else np.ones(EVENTS)).astype(np.float32)
-    weights = Preferences().weigh("rating" if explicit else "like", values)
+    weights = EventWeights().weigh("rating" if explicit else "like", values)
     times = START + np.sort(random.integers(0, int(100 * DAY), EVENTS)).astype(np.float64)
     return Log(users, items, values, weights, times)
 

@@ -9,7 +9,7 @@ import typer
 from rich.console import Console
 from typer.testing import CliRunner
 
-from app.event_weights import Preferences
+from app.event_weights import EventWeights
 from benchmarks.quality import interviews, onboarding, ours
 from benchmarks.quality.interviews import OURS, POPULAR, RANDOM, newcomers, picks, questions
 from offline.data.dataset import Traits
@@ -74,7 +74,7 @@ def test_picks_become_the_events_that_the_service_makes_of_them():
     dataset = small_dataset()
     said = picks(
         dataset,
-        Preferences(explicit=True),
+        EventWeights(explicit=True),
         np.array([4, 5, 6]),
         np.array([-1, 0, 1], np.int8),
         at=9.0,
@@ -109,7 +109,7 @@ def test_everyone_is_judged_with_and_without_answers(small, monkeypatch, tmp_pat
 
     def reading(_data, max_bad_share):
         assert max_bad_share
-        return Reading(dataset, Preferences(explicit=True), "csv", (), None)
+        return Reading(dataset, EventWeights(explicit=True), "csv", (), None)
 
     monkeypatch.setattr(ours, "trained", untrained)
     monkeypatch.setattr(onboarding, "read", reading)
@@ -139,7 +139,7 @@ def test_lists_leave_out_all_that_anybody_would_have_asked_about(small, monkeypa
     monkeypatch.setattr(
         onboarding, "headline", lambda rows, wanted: seen.append(rows) or score(rows, wanted)
     )
-    reading = Reading(dataset, Preferences(explicit=True), "csv", (), None)
+    reading = Reading(dataset, EventWeights(explicit=True), "csv", (), None)
     onboarding.told(reading, window)
     found = newcomers(*small)
     assert len(seen) == 8
@@ -150,7 +150,7 @@ def test_lists_leave_out_all_that_anybody_would_have_asked_about(small, monkeypa
 
 def test_without_timestamps_nobody_can_be_asked(monkeypatch):
     timeless = replace(small_dataset(), traits=Traits(explicit=True, positive_at=4.0, timed=False))
-    told = Reading(timeless, Preferences(), "csv", (), None)
+    told = Reading(timeless, EventWeights(), "csv", (), None)
     monkeypatch.setattr(onboarding, "read", lambda *_data, **_how: told)
     ended = invoke("--data", "small")
     assert ended.exit_code == 1

@@ -53,7 +53,7 @@ def test_a_bundle_is_mapped_not_read_and_says_what_it_is(trained):
         mapped = mapped.base
     assert isinstance(mapped, np.memmap)
     assert not bundle.models.factors.items.flags.writeable
-    assert bundle.manifest.preferences().knows("like")
+    assert bundle.manifest.preferences().accepts("like")
 
 
 def test_every_file_of_the_bundle_is_listed_and_none_is_a_pickle(trained):

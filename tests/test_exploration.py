@@ -7,8 +7,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from app.rerank.exploration import DRAWS, Offer, epsilon_greedy, greedy, thompson, ucb
-from app.rerank.slate_builder import Policy, SlateMaker
+from app.rerank.exploration import (
+    POSTERIOR_DRAWS,
+    ExplorationPool,
+    epsilon_greedy,
+    greedy,
+    thompson,
+    ucb,
+)
+from app.rerank.slate_builder import Policy, SlateBuilder
 from app.state.counters import Live
 from tests.fakes import pool, query, rows, small_models
 
@@ -18,7 +25,7 @@ RELEVANCE = np.array([0.9, 0.5, 0.4, 0.1], np.float32)
 
 
 def offer(slots=1, relevance=RELEVANCE):
-    return Offer(np.arange(len(relevance)), np.asarray(relevance, np.float32), slots)
+    return ExplorationPool(np.arange(len(relevance)), np.asarray(relevance, np.float32), slots)
 
 
 def of(choice):
@@ -60,7 +67,7 @@ def test_the_propensities_of_thompson_are_near_how_often_it_chooses_so(slots):
             continue
         same = [np.prod(c.propensities) for c in made if tuple(c.chosen.tolist()) == one]
         assert np.mean(same) == pytest.approx(count / n, rel=0.25)
-    assert min(float(c.propensities.min()) for c in made) >= 1 / DRAWS
+    assert min(float(c.propensities.min()) for c in made) >= 1 / POSTERIOR_DRAWS
 
 
 def test_thompson_prefers_what_is_taken_and_tries_what_is_unknown():
@@ -82,7 +89,7 @@ def test_the_same_seed_gives_the_same_list_and_every_item_a_chance(way, seed, sl
     policy = Policy(explore=way, explore_slots=slots, explore_from=1)
     live = Live(MODELS.popularity)
     live.expose(rows(20, 21, 25))
-    maker = SlateMaker(MODELS.catalogue, MODELS.content.items, live, policy)
+    maker = SlateBuilder(MODELS.catalogue, MODELS.content.items, live, policy)
     one, two = (maker.rerank(query(k=k, seed=seed), pool(*BEST)) for _ in range(2))
     assert one.pool.rows.tolist() == two.pool.rows.tolist()
     assert one.propensities.tolist() == two.propensities.tolist()
@@ -97,7 +104,7 @@ def test_the_same_seed_gives_the_same_list_and_every_item_a_chance(way, seed, sl
 
 def test_two_users_with_the_same_seed_are_not_given_the_same_draw():
     policy = Policy(explore="epsilon_greedy", explore_epsilon=1.0, explore_slots=1)
-    maker = SlateMaker(MODELS.catalogue, MODELS.content.items, Live(MODELS.popularity), policy)
+    maker = SlateBuilder(MODELS.catalogue, MODELS.content.items, Live(MODELS.popularity), policy)
     drawn = {
         maker.rerank(query(k=5, member=member), pool(*BEST)).pool.rows[-1] for member in range(30)
     }
@@ -106,6 +113,6 @@ def test_two_users_with_the_same_seed_are_not_given_the_same_draw():
 
 def test_a_slot_chooses_only_of_the_users_best():
     policy = Policy(explore="epsilon_greedy", explore_epsilon=1.0, explore_slots=1, explore_among=3)
-    maker = SlateMaker(MODELS.catalogue, MODELS.content.items, Live(MODELS.popularity), policy)
+    maker = SlateBuilder(MODELS.catalogue, MODELS.content.items, Live(MODELS.popularity), policy)
     drawn = {int(maker.rerank(query(k=5, seed=s), pool(*BEST)).pool.rows[-1]) for s in range(60)}
     assert drawn == {24, 25, 26}

@@ -10,7 +10,13 @@ from hypothesis import strategies as st
 from app.catalogue import attributes
 from app.catalogue.attributes import Numbers, Words, kinds
 from app.catalogue.catalogue import Catalogue, IdIndex, Texts
-from app.expressions.item_filter import LONGEST, MOST, Filter, FilterError, parse
+from app.expressions.item_filter import (
+    MAX_FILTER_LENGTH,
+    MAX_FILTER_PARTS,
+    ExpressionFilter,
+    FilterError,
+    parse_filter,
+)
 
 CATALOGUE = Catalogue(
     ids=IdIndex.of(["a", "b", "c", "d"]),
@@ -33,7 +39,9 @@ ALL = np.arange(4)
 
 
 def passing(text, catalogue=CATALOGUE):
-    kept = Filter(parse(text, kinds(catalogue.attributes)), catalogue).allows(ALL[: len(catalogue)])
+    kept = ExpressionFilter(parse_filter(text, kinds(catalogue.attributes)), catalogue).allows(
+        ALL[: len(catalogue)]
+    )
     return "".join(catalogue.ids.names(np.flatnonzero(kept)))
 
 
@@ -142,13 +150,13 @@ def test_where_nothing_is_known_of_items_only_negations_are_true():
         ('category > "a"', "category is compared by"),
         ('category in "drama"', "behind in there has to be a list"),
         ("category in ()", "behind in there has to be a list"),
-        ("year > 1" + " " * LONGEST, f"at most {LONGEST} are allowed"),
-        (" or ".join(["year>1"] * 45), f"at most {MOST} are allowed"),
+        ("year > 1" + " " * MAX_FILTER_LENGTH, f"at most {MAX_FILTER_LENGTH} are allowed"),
+        (" or ".join(["year>1"] * 45), f"at most {MAX_FILTER_PARTS} are allowed"),
     ],
 )
 def test_what_is_not_of_the_language_is_refused_in_a_sentence(text, told):
     with pytest.raises(FilterError, match=told):
-        parse(text, kinds(CATALOGUE.attributes))
+        parse_filter(text, kinds(CATALOGUE.attributes))
 
 
 names = st.sampled_from(["drama", "war", "acme", "adult", "a", "it's", 'q"'])
@@ -252,10 +260,10 @@ def test_what_is_true_of_attributes_is_what_plain_python_says(condition, items):
                 column.put(row, item[name])
     told = replace(CATALOGUE, attributes=columns)
     rows = np.arange(len(items))
-    found = parse(text, kinds(columns))(told, rows)
+    found = parse_filter(text, kinds(columns))(told, rows)
     assert found.dtype == np.bool_
     assert found.tolist() == [plain(item) for item in items]
-    assert parse(text, kinds(columns))(told, rows[::-1]).tolist() == found.tolist()[::-1]
+    assert parse_filter(text, kinds(columns))(told, rows[::-1]).tolist() == found.tolist()[::-1]
 
 
 @settings(deadline=None)
@@ -268,7 +276,7 @@ def test_what_is_true_of_attributes_is_what_plain_python_says(condition, items):
 @example("year == \ud800")
 def test_whatever_is_sent_it_is_read_or_refused(text):
     try:
-        test = parse(text)
+        test = parse_filter(text)
     except FilterError:
         return
     assert test(CATALOGUE, ALL).shape == (4,)

@@ -10,7 +10,7 @@ import redis
 from typer.testing import CliRunner
 
 from app.bundle.bundle import current, load
-from app.event_weights import Preferences
+from app.event_weights import EventWeights
 from app.features.views import FINE_VIEW, names, view_hash
 from app.request_log.writer import served_key
 from app.settings import Settings
@@ -112,7 +112,7 @@ def test_of_a_user_who_returned_there_is_what_came_after(story):
 
 def test_lists_that_were_served_are_rows_with_what_was_taken_and_where(story):
     settings, _ = story
-    found = served(folder_of(settings), 0.0, Preferences(), np.inf)
+    found = served(folder_of(settings), 0.0, EventWeights(), np.inf)
     assert len(found.groups) == 2 * len(CLICKERS) + 2
     assert set(found.groups.tolist()) == {10}
     assert found.features.shape == (len(found), len(names(FINE_VIEW)))
@@ -125,7 +125,7 @@ def test_lists_that_were_served_are_rows_with_what_was_taken_and_where(story):
         np.array_equal(found.features[at : at + 10], shown, equal_nan=True)
         for at in range(0, len(found), 10)
     )
-    assert len(served(folder_of(settings), 0.0, Preferences(), 0.0)) == 0
+    assert len(served(folder_of(settings), 0.0, EventWeights(), 0.0)) == 0
 
 
 def test_lists_by_other_features_of_the_same_number_are_left_out_and_counted(
@@ -138,7 +138,7 @@ def test_lists_by_other_features_of_the_same_number_are_left_out_and_counted(
     others = pl.col("told").str.replace(f'"view":"{view_hash()}"', '"view":"another"', literal=True)
     told.with_columns(others).write_parquet(parts[0].path)
     lists = len(table(settings, SERVED))
-    found = served(whole, 0.0, Preferences(), np.inf)
+    found = served(whole, 0.0, EventWeights(), np.inf)
     assert len(found.groups) == lists - len(told)
     assert f"{len(told)} of {lists} served lists are not learnt from" in caplog.text
 

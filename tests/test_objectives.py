@@ -15,8 +15,7 @@ from app.deadline import NO_HURRY
 from app.features.views import FINE_VIEW, names
 from app.rank.blend import Fine
 from app.rank.objectives import RELEVANT, Blend, read_blend, write_blend
-from app.settings import SettingsError
-from app.settings import read as read_settings
+from app.settings import SettingsError, read_settings
 from offline.commands.train import Choice
 from offline.config import checked, text
 from offline.data.dataset import NO_LOG, Dataset, Log, Traits

@@ -7,7 +7,7 @@ import pytest
 import redis
 
 from app.contracts import StageError
-from app.event_weights import Preferences
+from app.event_weights import EventWeights
 from app.state.erasure import erase
 from app.state.event_writer import Taken, append
 from app.state.histories import RedisHistories
@@ -67,7 +67,7 @@ async def test_what_is_read_of_a_user_never_spans_two_slots(store):
     await write_attributes(store, "t", "u", {"age": "24"})
     await write_friends(store, "t", "u", ["v"])
     await erase(store, "t", "w", 7.0)
-    histories = RedisHistories(store, "t", IDS, Preferences(), shown=5)
+    histories = RedisHistories(store, "t", IDS, EventWeights(), shown=5)
     assert (await histories.recent("u")).told.friends == ("v",)
     assert (await histories.recent("w")).told.erased == 7.0
     assert (await read_dossier(store, "t", "u", 5)).attributes == {"age": "24"}

@@ -11,7 +11,7 @@ import redis
 
 from app.build import Indexes, State, Wiring, assemble, flat_index
 from app.bundle.bundle import current, load
-from app.catalogue.user_segments import known_segments
+from app.catalogue.user_segments import segment_rows_of_users
 from app.contracts import Request
 from app.cpu import Cpu
 from app.deadline import NO_HURRY
@@ -42,7 +42,7 @@ class Offline:
 
     def segments(self, users):
         models = self.funnel.profiles.models
-        return known_segments(models.users, models.segments, users, [{}] * len(users))
+        return segment_rows_of_users(models.users, models.segments, users, [{}] * len(users))
 
     async def happened(self, *events):
         """Let events become known."""

@@ -9,10 +9,10 @@ from hypothesis import strategies as st
 
 from app.contracts import NO_HISTORY, SLOTS, Blocked, Told
 from app.query_builder import Profiles
-from app.rerank.exploration import choose
-from app.rerank.filters import House
-from app.rerank.policy import ORDER, Policy
-from app.rerank.slate_builder import SlateMaker
+from app.rerank.exploration import choose_explored
+from app.rerank.filters import PolicyFilters
+from app.rerank.policy import DEFAULT_ORDER, Policy
+from app.rerank.slate_builder import SlateBuilder
 from app.state.counters import Live
 from tests.fakes import (
     CATEGORIES,
@@ -40,7 +40,7 @@ LIVE = Live(MODELS.popularity)
 
 
 def made(policy, asked=None, catalogue=MODELS.catalogue, items=BEST):
-    maker = SlateMaker(catalogue, MODELS.content.items, LIVE, policy)
+    maker = SlateBuilder(catalogue, MODELS.content.items, LIVE, policy)
     return maker.rerank(asked or query(k=5), pool(*items))
 
 
@@ -120,7 +120,7 @@ def test_what_exploration_has_drawn_neither_caps_nor_placed_items_take_away(
     drawn = []
 
     def noting(*asked):
-        found = choose(*asked)
+        found = choose_explored(*asked)
         drawn.append((asked[2].rows[found.chosen].tolist(), found.propensities.tolist()))
         return found
 
@@ -207,7 +207,7 @@ def by(selection, *names):
     return int(np.isin(MODELS.catalogue.providers[selection.pool.rows], codes).sum())
 
 
-@pytest.mark.parametrize("order", [ORDER, ORDER[::-1]])
+@pytest.mark.parametrize("order", [DEFAULT_ORDER, DEFAULT_ORDER[::-1]])
 @pytest.mark.parametrize("pinned", [{}, {"i23": 1}, {"i23": 1, "i24": 2}])
 def test_what_is_placed_by_hand_does_not_take_the_places_of_the_tail(order, pinned):
     policy = replace(TAIL_OF_TWO, pinned=pinned, order=order)
@@ -255,7 +255,7 @@ def test_items_shown_lately_are_demoted_or_dropped_where_the_scene_says_so():
     assert shown(made(demoting, asked))[-2:] == [20, 23]
     assert shown(made(PLAIN, asked))[0] == 20
     for shown_policy, dropped in (("drop", [20, 23]), ("demote", []), ("keep", [])):
-        house = House(CATALOGUE, Policy(shown=shown_policy))
+        house = PolicyFilters(CATALOGUE, Policy(shown=shown_policy))
         told = Profiles(MODELS, LIVE, house).query(
             request(""), replace(NO_HISTORY, shown=rows(20, 23))
         )
@@ -264,7 +264,7 @@ def test_items_shown_lately_are_demoted_or_dropped_where_the_scene_says_so():
 
 @pytest.mark.parametrize("seen", ["drop", "demote", "keep"])
 def test_seen_items_are_candidates_unless_dropped(seen):
-    profiles = Profiles(MODELS, LIVE, House(CATALOGUE, Policy(seen=seen)))
+    profiles = Profiles(MODELS, LIVE, PolicyFilters(CATALOGUE, Policy(seen=seen)))
     asked = profiles.query(request("u03"), NO_HISTORY)
     assert len(asked.history)
     assert asked.excluded[asked.history.rows].all() == (seen == "drop")
@@ -273,7 +273,7 @@ def test_seen_items_are_candidates_unless_dropped(seen):
 
 
 def test_the_policy_is_that_of_the_scene():
-    maker = SlateMaker(
+    maker = SlateBuilder(
         MODELS.catalogue,
         MODELS.content.items,
         LIVE,
@@ -341,7 +341,7 @@ policies = st.builds(
     sponsored=ids.map(tuple),
     sponsored_places=st.lists(st.integers(1, 12), max_size=4).map(tuple),
     sponsored_cap=st.integers(0, 3),
-    order=st.permutations(ORDER).flatmap(
+    order=st.permutations(DEFAULT_ORDER).flatmap(
         lambda order: st.integers(0, len(order)).map(lambda n: tuple(order[:n]))
     ),
 )
@@ -381,12 +381,12 @@ FILTERS = ("", 'category == "drama"', "year >= 1980", 'provider != "acme"')
 def test_no_order_of_policies_breaks_a_hard_filter_or_a_cap(
     policy, blocked, exclude, items, k, text, offset
 ):
-    house = House(CATALOGUE, policy)
+    house = PolicyFilters(CATALOGUE, policy)
     asked = replace(
         request("u03", k), exclude=np.array(exclude, np.int64), filter=text, offset=offset
     )
     told = Profiles(MODELS, LIVE, house).query(asked, replace(NO_HISTORY, told=Told(blocked)))
-    chosen = SlateMaker(CATALOGUE, MODELS.content.items, LIVE, policy).rerank(told, pool(*items))
+    chosen = SlateBuilder(CATALOGUE, MODELS.content.items, LIVE, policy).rerank(told, pool(*items))
     rows = chosen.pool.rows
     assert len(set(rows.tolist())) == len(rows) <= k
     assert CATALOGUE.available[rows].all()

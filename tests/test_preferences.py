@@ -1,12 +1,12 @@
 import numpy as np
 import pytest
 
-from app.event_weights import COUNTED, TYPE_WEIGHTS, Preferences
-from app.expressions.event_weight_formula import BOUND, FormulaError, parse
+from app.event_weights import AMOUNT_TYPES, TYPE_WEIGHTS, EventWeights
+from app.expressions.event_weight_formula import MAX_WEIGHT, FormulaError, parse_formula
 
 
 def weigh(kind, *values, **known):
-    return Preferences(**known).weigh(kind, np.array(values, np.float32)).tolist()
+    return EventWeights(**known).weigh(kind, np.array(values, np.float32)).tolist()
 
 
 def test_good_ratings_speak_for_an_item_bad_ones_against_it():
@@ -20,14 +20,14 @@ def test_a_purchase_speaks_louder_than_a_look_whatever_it_cost():
     assert weigh("dislike", 1)[0] < 0
 
 
-@pytest.mark.parametrize("kind", sorted(COUNTED))
+@pytest.mark.parametrize("kind", sorted(AMOUNT_TYPES))
 def test_amounts_count_by_their_logarithm_and_never_against(kind):
     assert weigh(kind, np.e - 1, 0, -5) == pytest.approx([1, 0, 0])
 
 
 def test_types_that_are_not_configured_are_refused():
-    assert all(Preferences().knows(kind) for kind in TYPE_WEIGHTS)
-    assert not Preferences().knows("teleport")
+    assert all(EventWeights().accepts(kind) for kind in TYPE_WEIGHTS)
+    assert not EventWeights().accepts("teleport")
     with pytest.raises(KeyError):
         weigh("teleport", 1)
 
@@ -38,22 +38,22 @@ def test_weights_can_be_set():
 
 
 def test_one_preferences_weights_are_not_anothers():
-    assert Preferences().type_weights == TYPE_WEIGHTS
-    assert Preferences().type_weights is not Preferences().type_weights
+    assert EventWeights().type_weights == TYPE_WEIGHTS
+    assert EventWeights().type_weights is not EventWeights().type_weights
 
 
 def test_where_there_are_stars_a_like_stands_for_good_ones_and_a_dislike_for_bad_ones():
-    stars = Preferences(positive_at=4.0, explicit=True)
+    stars = EventWeights(positive_at=4.0, explicit=True)
     one = np.ones(1, np.float32)
-    assert stars.value("like", one).tolist() == [4.0]
-    assert stars.value("purchase", one).tolist() == [4.0]
-    assert stars.value("dislike", one).tolist() == [2.0]
-    assert 2.0 < stars.value("view", one)[0] < stars.value("click", one)[0] < 4.0
-    assert stars.value("rating", one).tolist() == [1.0]
+    assert stars.scale_values("like", one).tolist() == [4.0]
+    assert stars.scale_values("purchase", one).tolist() == [4.0]
+    assert stars.scale_values("dislike", one).tolist() == [2.0]
+    assert 2.0 < stars.scale_values("view", one)[0] < stars.scale_values("click", one)[0] < 4.0
+    assert stars.scale_values("rating", one).tolist() == [1.0]
 
 
 def test_where_there_are_no_stars_values_stay_as_they_are():
-    assert Preferences().value("like", np.full(1, 7, np.float32)).tolist() == [7.0]
+    assert EventWeights().scale_values("like", np.full(1, 7, np.float32)).tolist() == [7.0]
 
 
 @pytest.mark.parametrize(
@@ -70,7 +70,7 @@ def test_where_there_are_no_stars_values_stay_as_they_are():
         ("sqrt(abs(value))", [-4], [2]),
         ("1 / value", [0, 2], [0, 0.5]),
         ("value * 1e300 * 1e300", [1, -1], [0, 0]),
-        ("value * 1e9", [1], [BOUND]),
+        ("value * 1e9", [1], [MAX_WEIGHT]),
     ],
 )
 def test_a_weight_may_be_an_expression_of_the_value(text, values, weights):
@@ -105,15 +105,15 @@ def test_a_weight_may_be_an_expression_of_the_value(text, values, weights):
 )
 def test_what_is_no_weight_is_refused_in_words(text):
     with pytest.raises(FormulaError, match="weight"):
-        parse(text, "watch")
+        parse_formula(text, "watch")
 
 
 def test_a_large_whole_number_is_no_weight():
     with pytest.raises(FormulaError, match="too large"):
-        parse("0x" + "f" * 290, "watch")
+        parse_formula("0x" + "f" * 290, "watch")
 
 
 def test_an_expression_weighs_ratings_and_the_values_of_what_stands_for_one():
     assert weigh("rating", 5, 1, type_weights={"rating": "value - 3"}) == [2, -2]
-    stars = Preferences(positive_at=4.0, explicit=True, type_weights={"watch": "watch >= 30"})
-    assert stars.value("watch", np.array([1, 60], np.float32)).tolist() == [3.0, 4.0]
+    stars = EventWeights(positive_at=4.0, explicit=True, type_weights={"watch": "watch >= 30"})
+    assert stars.scale_values("watch", np.array([1, 60], np.float32)).tolist() == [3.0, 4.0]

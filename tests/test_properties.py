@@ -7,13 +7,13 @@ from hypothesis.extra import numpy as nps
 from app.artifacts import DAY
 from app.catalogue.catalogue import IdIndex
 from app.contracts import ABSENT, History, Proposal
-from app.event_weights import TYPE_WEIGHTS, Preferences
+from app.event_weights import TYPE_WEIGHTS, EventWeights
 from app.query_builder import join
 from app.recall import accumulate as accumulating
 from app.recall.accumulate import accumulate
 from app.recall.merge import merge
 from app.rerank.exploration import ucb
-from app.rerank.freshness import freshness
+from app.rerank.freshness import freshness_bonus
 from app.rerank.mmr import mmr
 from tests.fakes import pool, proposal, query
 
@@ -197,11 +197,11 @@ def test_doubt_raises_every_bound_and_less_known_items_more(relevance, tried, tr
     st.floats(DAY, 100 * DAY),
 )
 def test_freshness_fades_from_one_to_nothing(first_seen, now, half_life):
-    fresh = freshness(now, first_seen, half_life)
+    fresh = freshness_bonus(now, first_seen, half_life)
     assert fresh.dtype == np.float32
     assert np.all((fresh >= 0) & (fresh <= 1))
     assert np.all(fresh[first_seen >= now] == 1)
-    later = freshness(now + half_life, first_seen, half_life)
+    later = freshness_bonus(now + half_life, first_seen, half_life)
     past = first_seen <= now
     assert np.allclose(later[past], fresh[past] / 2, atol=1e-6)
 
@@ -223,7 +223,7 @@ def test_ids_and_rows_are_each_others_inverse(known, asked):
 
 @given(st.sampled_from(sorted(TYPE_WEIGHTS)), st.lists(floats, min_size=1, max_size=8))
 def test_a_larger_value_never_weighs_less(kind, values):
-    weights = Preferences().weigh(kind, np.sort(np.array(values, np.float32)))
+    weights = EventWeights().weigh(kind, np.sort(np.array(values, np.float32)))
     assert weights.dtype == np.float32
     assert np.isfinite(weights).all()
     assert np.all(np.diff(weights) >= 0)
@@ -233,5 +233,5 @@ def test_a_larger_value_never_weighs_less(kind, values):
 def test_a_rating_is_good_bad_or_neither(positive_at, stars):
     value = np.float32(stars)
     assume(abs(value - positive_at) > 1e-3 and abs(value - positive_at / 2) > 1e-3)
-    weight = Preferences(positive_at).weigh("rating", np.array([value]))[0]
+    weight = EventWeights(positive_at).weigh("rating", np.array([value]))[0]
     assert weight == (1 if value > positive_at else -1 if value < positive_at / 2 else 0)

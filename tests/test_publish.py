@@ -17,7 +17,7 @@ from app.artifacts import Models
 from app.build import Sizes
 from app.bundle.bundle import current, load
 from app.bundle.manifest import POINTER, BundleError, read_manifest
-from app.event_weights import Preferences
+from app.event_weights import EventWeights
 from app.features.views import COARSE_VIEW, FINE_VIEW, names
 from app.rank.blend import Fine, Growth
 from app.rank.gbdt import Grown
@@ -62,7 +62,7 @@ def trained_on_little(**known) -> Trained:
         "coarse": Logistic(ones * 0.1, ones * 3, ones / 7, 0.25),
         "fine": fine(),
         "sizes": Sizes(recall=11, coarse=12, fine=13),
-        "preferences": Preferences(3.5, {"like": 1.0, "stare": 0.1}),
+        "preferences": EventWeights(3.5, {"like": 1.0, "stare": 0.1}),
         "dataset": "small",
         "interactions": 1_500,
         "seed": 3,
@@ -110,7 +110,7 @@ def test_the_coarse_weights_are_readable_by_column(tmp_path):
 def test_the_version_is_the_moment_and_a_digest_of_the_files(tmp_path):
     first = write_bundle(trained_on_little(), tmp_path)
     second = write_bundle(trained_on_little(seed=4), tmp_path / "other")
-    third = write_bundle(trained_on_little(preferences=Preferences()), tmp_path / "third")
+    third = write_bundle(trained_on_little(preferences=EventWeights()), tmp_path / "third")
     digests = [folder.name.partition("-")[2] for folder in (first, second, third)]
     assert digests == digests[:1] * 3
     assert read_manifest(first).version == first.name

@@ -9,7 +9,7 @@ import pytest
 from app.artifacts import NO_FRIENDS, Friends
 from app.catalogue.catalogue import IdIndex
 from app.contracts import NO_ACTS, NO_HISTORY, NO_PROPOSAL, Acts, Told
-from app.event_weights import Preferences
+from app.event_weights import EventWeights
 from app.query_builder import Profiles
 from app.recall.social import Alone, Social
 from app.state.counters import Live
@@ -147,7 +147,7 @@ async def test_live_events_of_friends_are_read_in_one_round_trip(url):
                 Event("4", "v", "b", "like", timestamp=1_005.0),
             ],
         )
-        histories = RedisHistories(store, "t", ids, Preferences(), 1_000.0)
+        histories = RedisHistories(store, "t", ids, EventWeights(), 1_000.0)
         acts = await histories.acts(["u", "nobody", "v"], 9)
         newest = await histories.acts(["v"], 1)
         nothing = await histories.acts(["nobody"], 9)

@@ -5,10 +5,10 @@ import pytest
 
 from app.artifacts import DAY
 from app.rerank.exploration import ucb
-from app.rerank.freshness import freshness
+from app.rerank.freshness import freshness_bonus
 from app.rerank.mmr import mmr
-from app.rerank.policies import permitted
-from app.rerank.slate_builder import Policy, SlateMaker
+from app.rerank.policies import is_permitted
+from app.rerank.slate_builder import Policy, SlateBuilder
 from app.state.counters import Live
 from tests.fakes import ITEMS, START, pool, query, rows, small_models
 
@@ -23,7 +23,7 @@ def maker(policy=PLAIN, **known):
         "content": MODELS.content.items,
         "live": Live(MODELS.popularity),
     }
-    return SlateMaker(**(parts | known), policy=policy)
+    return SlateBuilder(**(parts | known), policy=policy)
 
 
 def shown(selection):
@@ -51,7 +51,7 @@ def test_what_a_filter_forbids_is_not_shown_and_the_reserve_fills_the_gap():
 def test_the_filter_says_what_may_be_shown():
     available = np.array([True, False, True, True])
     asked = query(n=4, exclude=[2])
-    assert permitted(asked, rows(3, 2, 1, 0), available).tolist() == [True, False, False, True]
+    assert is_permitted(asked, rows(3, 2, 1, 0), available).tolist() == [True, False, False, True]
 
 
 @pytest.mark.parametrize("policy", [PLAIN, Policy(), Policy(explore_slots=5, explore_from=1)])
@@ -164,5 +164,5 @@ def test_before_anything_was_tried_all_are_equally_unknown():
 
 
 def test_an_item_that_was_never_seen_is_not_new():
-    found = freshness(START, np.array([START, START - 14 * DAY, np.inf, START + DAY]))
+    found = freshness_bonus(START, np.array([START, START - 14 * DAY, np.inf, START + DAY]))
     assert found.tolist() == [1.0, 0.5, 0.0, 1.0]

@@ -357,4 +357,4 @@ def test_what_cannot_be_run_again_is_said_in_a_sentence(busy):
 
 def test_settings_that_make_no_sense_are_refused():
     with pytest.raises(SettingsError, match=r"policy\.diversity cannot be used"):
-        Settings(redis_url=None).decided({"policy": {"diversity": 7}})
+        Settings(redis_url=None).with_slate_settings({"policy": {"diversity": 7}})

@@ -5,7 +5,7 @@ import pytest
 
 from app.artifacts import Segments
 from app.catalogue.catalogue import IdIndex
-from app.catalogue.user_segments import codes, known_segments, labelled
+from app.catalogue.user_segments import segment_codes, segment_labels, segment_rows_of_users
 from offline.models import segment_bands
 from tests.fakes import small_models
 
@@ -29,13 +29,13 @@ KNOWN = Segments(("age", "gender", "group"), LABELS, OFFSETS, np.zeros((9, 2)), 
     ],
 )
 def test_what_is_told_falls_into_the_segments_of_the_bundle(told, expected):
-    assert codes(KNOWN, told).tolist() == expected
+    assert segment_codes(KNOWN, told).tolist() == expected
 
 
 def test_users_of_the_bundle_have_rows_of_the_table_of_shares():
     of = np.array([[1, -1, 2], [0, 1, -1]], np.int32)
     users = replace(MODELS.users, ids=IdIndex.of(["u1", "u2"]), segments=of)
-    found = known_segments(users, KNOWN, ["u2", "stranger", "u1"], [{}] * 3)
+    found = segment_rows_of_users(users, KNOWN, ["u2", "stranger", "u1"], [{}] * 3)
     assert found.tolist() == [[0, 4, -1], [-1, -1, -1], [1, -1, 7]]
 
 
@@ -43,13 +43,13 @@ def test_what_is_told_of_users_wins_over_what_the_bundle_knows():
     of = np.array([[1, -1, 2], [0, 1, -1]], np.int32)
     users = replace(MODELS.users, ids=IdIndex.of(["u1", "u2"]), segments=of)
     told = [{"age": "20", "gender": "unheard of"}, {"gender": KNOWN.labels[1][1]}, {}]
-    age = int(codes(KNOWN, {"age": "20"})[0])
-    found = known_segments(users, KNOWN, ["u2", "stranger", "u1"], told)
+    age = int(segment_codes(KNOWN, {"age": "20"})[0])
+    found = segment_rows_of_users(users, KNOWN, ["u2", "stranger", "u1"], told)
     assert found.tolist() == [[age, 4, -1], [-1, 4, -1], [1, -1, 7]]
 
 
 def test_segments_are_named():
-    assert labelled(KNOWN, codes(KNOWN, {"age": "20"})) == {
+    assert segment_labels(KNOWN, segment_codes(KNOWN, {"age": "20"})) == {
         "age": "18-24",
         "gender": None,
         "group": None,
@@ -61,5 +61,5 @@ def test_live_attributes_fall_where_the_same_ones_fell_in_training():
     labels, trained = segment_bands.encode(texts)
     n = len(labels)
     one = Segments(("age",), (labels,), np.array([0, n]), np.zeros((n + 1, 1)), np.ones(n + 1), 1.0)
-    live = [int(codes(one, {"age": text})[0]) if text else -1 for text in texts.tolist()]
+    live = [int(segment_codes(one, {"age": text})[0]) if text else -1 for text in texts.tolist()]
     assert live == trained.tolist()

@@ -12,7 +12,7 @@ from app.settings import (
     PolicySettings,
     Settings,
     SettingsError,
-    read,
+    read_settings,
     share_metrics,
 )
 
@@ -118,7 +118,7 @@ def test_what_is_exported_is_what_a_worker_reads(tmp_path, monkeypatch, redis_ur
 def test_what_cannot_be_used_is_said_in_a_sentence_without_secrets(monkeypatch, name, value, why):
     monkeypatch.setenv(name, value)
     with pytest.raises(SettingsError, match=why) as raised:
-        read({})
+        read_settings({})
     assert "cret" not in str(raised.value)
     with pytest.raises(ValidationError) as raised:
         Settings()
@@ -128,10 +128,10 @@ def test_what_cannot_be_used_is_said_in_a_sentence_without_secrets(monkeypatch, 
 def test_a_file_that_is_not_toml_is_said_in_a_sentence(tmp_path):
     (tmp_path / "recfunnel.toml").write_text("port: 1\n")
     with pytest.raises(SettingsError, match=r"recfunnel\.toml is not TOML"):
-        read({})
+        read_settings({})
 
 
 def test_what_is_given_is_read(monkeypatch):
     monkeypatch.setenv("RECFUNNEL_PORT", "2")
-    assert read({"port": 3}).port == 3
-    assert read({}).port == 2
+    assert read_settings({"port": 3}).port == 3
+    assert read_settings({}).port == 2

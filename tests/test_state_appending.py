@@ -9,7 +9,7 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from app.event_weights import Preferences
+from app.event_weights import EventWeights
 from app.state import event_writer
 from app.state.event_codec import Event, history_key
 from app.state.event_writer import MARKS, Taken, append, marks_keys
@@ -70,7 +70,7 @@ async def state(store, users, prefix):
         for user in users
     ]
     entries = await store.command("XRANGE", f"{prefix}:events", "-", "+")
-    follower = Follower(store, prefix, live(MOMENT), IDS, Preferences())
+    follower = Follower(store, prefix, live(MOMENT), IDS, EventWeights())
     follower._apply(entries)
     every, crowd = np.arange(len(IDS)), follower.live
     trends = [crowd.counts_at(MOMENT + 10, every), crowd.liked_at(MOMENT + 10, every)]

@@ -12,7 +12,7 @@ import pytest
 from app.artifacts import DAY, HALF_LIVES, Popularity
 from app.catalogue.catalogue import IdIndex
 from app.contracts import StageError
-from app.event_weights import Preferences
+from app.event_weights import EventWeights
 from app.state import impressions as impressions_module
 from app.state import stream_consumer as follower_module
 from app.state import write_queue
@@ -54,7 +54,7 @@ def event(number, item="a", **fields):
 
 
 def follower_of(store, **fields):
-    return Follower(store, "t", live(), IDS, Preferences(), time_shift=SHIFT, **fields)
+    return Follower(store, "t", live(), IDS, EventWeights(), time_shift=SHIFT, **fields)
 
 
 @asynccontextmanager

@@ -8,7 +8,7 @@ import pytest
 
 from app.catalogue.catalogue import IdIndex
 from app.contracts import StageError
-from app.event_weights import Preferences
+from app.event_weights import EventWeights
 from app.state.embedded import embedded_server
 from app.state.event_codec import Event, history_key
 from app.state.event_writer import append
@@ -118,7 +118,7 @@ class HistoriesContract:
 class TestMemoryHistories(HistoriesContract):
     @pytest.fixture
     def histories(self):
-        return MemoryHistories(IDS, Preferences(), 1000.0, LIMIT)
+        return MemoryHistories(IDS, EventWeights(), 1000.0, LIMIT)
 
 
 class AppendingRedisHistories(RedisHistories):
@@ -129,7 +129,7 @@ class AppendingRedisHistories(RedisHistories):
 class TestRedisHistories(HistoriesContract):
     @pytest.fixture
     def histories(self, store):
-        return AppendingRedisHistories(store, "t", IDS, Preferences(), 1000.0, LIMIT)
+        return AppendingRedisHistories(store, "t", IDS, EventWeights(), 1000.0, LIMIT)
 
 
 def test_the_user_is_the_keys_hash_tag():
@@ -141,7 +141,7 @@ async def test_a_batch_of_events_is_one_round_trip_and_so_is_a_history(url):
     seen = []
     async with Store.connect(url, on_round_trip=lambda *call: seen.append(call[0])) as store:
         await append(store, "t", [event(n, user=f"u{n % 7}") for n in range(50)])
-        await RedisHistories(store, "t", IDS, Preferences()).recent("u1")
+        await RedisHistories(store, "t", IDS, EventWeights()).recent("u1")
     assert seen == ["append", "history"]
 
 
@@ -163,7 +163,7 @@ async def test_a_write_that_is_not_confirmed_is_an_error():
         with pytest.raises(StageError):
             await append(store, "t", [event(1)])
         with pytest.raises(StageError):
-            await RedisHistories(store, "t", IDS, Preferences()).recent("u")
+            await RedisHistories(store, "t", IDS, EventWeights()).recent("u")
 
 
 async def test_what_was_acknowledged_survives_a_killed_server(tmp_path):
@@ -173,7 +173,7 @@ async def test_what_was_acknowledged_survives_a_killed_server(tmp_path):
             info = await store.command("INFO", "server")
             os.kill(int(info.split(b"process_id:")[1].split()[0]), signal.SIGKILL)
             await answers_again(store)
-            histories = RedisHistories(store, "t", IDS, Preferences())
+            histories = RedisHistories(store, "t", IDS, EventWeights())
             assert (await histories.recent("u")).times.tolist() == list(range(99, -1, -1))
             assert await store.command("XLEN", "t:events") == 100
 

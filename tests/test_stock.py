@@ -13,7 +13,7 @@ from app.catalogue.spare_rows import with_room
 from app.contracts import Taste
 from app.rank import new_item_quota
 from app.recall.vectors import Vectors
-from app.rerank.exploration import Offer, choose
+from app.rerank.exploration import ExplorationPool, choose_explored
 from app.rerank.policy import Policy
 from app.state.counters import Live
 from tests.fakes import ITEMS, PROVIDERS, pool, proposed, query, rows, small_models
@@ -265,9 +265,9 @@ def test_exploration_tries_what_came_later_before_what_the_bundle_knows():
     stock.put(item())
     live, offered = stock.crowd, rows(1, 2, ITEMS)
     live.expose(np.repeat(rows(1), 50))
-    offer = Offer(offered, np.array([0.9, 0.8, 0.1], np.float32), 1)
+    offer = ExplorationPool(offered, np.array([0.9, 0.8, 0.1], np.float32), 1)
     policy = Policy(explore_beta=0.01)
-    assert offered[choose(policy, live, offer, [1]).chosen].tolist() == [ITEMS]
+    assert offered[choose_explored(policy, live, offer, [1]).chosen].tolist() == [ITEMS]
     live.expose(rows(ITEMS))
-    assert offered[choose(policy, live, offer, [1]).chosen].tolist() == [1]
+    assert offered[choose_explored(policy, live, offer, [1]).chosen].tolist() == [1]
     assert live.tried(offered).tolist() == [51, 1, 1]

@@ -11,11 +11,11 @@ from app.build import Sizes, Wiring
 from app.bundle.bundle import current, load
 from app.cpu import Cpu
 from app.deadline import NO_HURRY, Step
-from app.explain.rerank_loss import lost_at_last
+from app.explain.rerank_loss import explain_rerank_loss
 from app.funnel import Slate
 from app.request_log.request_record import Asked
 from app.rerank.policy import Policy
-from app.rerank.slate_builder import SlateMaker
+from app.rerank.slate_builder import SlateBuilder
 from app.settings import PolicySettings
 from app.state.counters import Live
 from offline.training.replay import build
@@ -109,12 +109,12 @@ def lost(policy, k, row, candidates, **parts):
     """Where the last stage loses ``row``, of candidates with scores given by hand."""
     models = small_models()
     content = parts.get("content", models.content.items)
-    maker = SlateMaker(models.catalogue, content, Live(models.popularity), policy)
+    maker = SlateBuilder(models.catalogue, content, Live(models.popularity), policy)
     asked = query(k=k)
     slate = Slate(
         asked, (), candidates, candidates, candidates, maker.rerank(asked, candidates), ()
     )
-    return lost_at_last(SimpleNamespace(reranker=maker), slate, row)
+    return explain_rerank_loss(SimpleNamespace(reranker=maker), slate, row)
 
 
 def test_an_item_that_a_pinned_one_pushes_out_is_told_so():

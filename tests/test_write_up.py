@@ -10,7 +10,7 @@ import pytest
 from app.build import Sizes, Wiring
 from app.cpu import Cpu
 from app.deadline import NO_HURRY
-from app.event_weights import Preferences
+from app.event_weights import EventWeights
 from app.features.views import COARSE_VIEW, FINE_VIEW, names
 from app.rank.blend import Fine
 from app.rank.gbdt import Grown
@@ -57,7 +57,7 @@ def trained(judged) -> Trained:
         coarse=Logistic(ones, ones, np.linspace(-1, 1, width).astype(np.float32), 0.0),
         fine=Fine(grown, grown),
         sizes=Sizes(),
-        preferences=Preferences(),
+        preferences=EventWeights(),
         dataset="small",
         interactions=len(DATASET.log),
         seed=7,

@@ -9,7 +9,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import Response
 from starlette.exceptions import HTTPException
 
-from app.event_weights import Preferences
+from app.event_weights import EventWeights
 
 CODES = {
     400: "bad_request",
@@ -83,12 +83,12 @@ async def _refused(_request: Request, fault: Exception) -> Response:
     return error(fault.status, str(fault), fault.field, fault.retry_after)
 
 
-def require_known(kind: str, preferences: Preferences, field: str) -> None:
+def require_known(kind: str, preferences: EventWeights, field: str) -> None:
     """Refuse an event whose type is not configured.
 
     Raises:
         RefusalError: it is not.
     """
-    if not preferences.knows(kind):
+    if not preferences.accepts(kind):
         known = ", ".join(sorted(preferences.type_weights))
         raise RefusalError(422, f"type {kind} is not known; one of {known}", field)

@@ -10,7 +10,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from app.api.errors import RefusalError, complaint
 from app.api.schemas import FUTURE, EventIn
-from app.event_weights import Preferences
+from app.event_weights import EventWeights
 from app.state.event_codec import Event
 
 BATCH = 1_000
@@ -63,7 +63,7 @@ def read(body: bytes, content_type: str) -> Sent:
     return sent
 
 
-def check(sent: Sent, preferences: Preferences, now: float) -> Checked:
+def check(sent: Sent, preferences: EventWeights, now: float) -> Checked:
     """Tell the events that can be taken from those that can not; ``now`` in unix seconds."""
     unfit: dict[int, Unfit] = {}
     places = list(range(len(sent.events)))
@@ -126,9 +126,9 @@ def _by_line(body: bytes) -> Sent:
     return Sent(events, lines)
 
 
-def _judged(event: EventIn, preferences: Preferences, now: float) -> Event | Unfit:
+def _judged(event: EventIn, preferences: EventWeights, now: float) -> Event | Unfit:
     """Complete an event, or say what speaks against it."""
-    if not preferences.knows(event.type):
+    if not preferences.accepts(event.type):
         known = ", ".join(sorted(preferences.type_weights))
         return Unfit("type", "type", f"type {event.type} is not configured; there are {known}")
     moment = now if event.timestamp is None else event.timestamp

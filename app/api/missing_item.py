@@ -6,7 +6,7 @@ import numpy as np
 
 from app.bundle.bundle import Bundle
 from app.catalogue.catalogue import IdIndex
-from app.explain.missing_item import Case
+from app.explain.missing_item import MissingItem
 from app.funnel import Funnel, Slate
 from app.request_log.request_record import Asked
 
@@ -15,7 +15,7 @@ def why(bundle: Bundle, funnel: Funnel, slate: Slate, asked: Asked, item: str) -
     """Say what became of an item in a slate; other items by their public ids."""
     ids = bundle.models.catalogue.ids
     row = int(ids.rows([item])[0])
-    verdict = Case(funnel, slate, row, asked.left_out(bundle)).verdict()
+    verdict = MissingItem(funnel, slate, row, asked.left_out(bundle)).explain()
     facts = {
         name.removesuffix("_row"): _named(ids, value) if name.endswith("_row") else value
         for name, value in verdict.facts.items()

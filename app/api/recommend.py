@@ -17,7 +17,7 @@ from app.api.missing_item import why as why_not
 from app.api.paging import PageTokenError, page_token, shown_before
 from app.api.schemas import FUTURE, Answer, Error, InlineEvent, RecommendBody, RecommendQuery
 from app.catalogue.attributes import kinds
-from app.expressions.item_filter import FilterError, parse
+from app.expressions.item_filter import FilterError, parse_filter
 from app.funnel import Slate
 from app.request_log.request_record import Asked, Sent
 from app.service import CONTROL, Deployment, Service
@@ -168,7 +168,7 @@ def _asked(
         raise RefusalError(422, f"there is no scene {body.scene}; there are {known}", "scene")
     if body.filter:
         try:
-            parse(body.filter, kinds(deployment.bundle.models.catalogue.attributes))
+            parse_filter(body.filter, kinds(deployment.bundle.models.catalogue.attributes))
         except FilterError as error:
             raise RefusalError(422, str(error), "filter") from None
     return Asked(

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from app.bundle.bundle import Bundle
 from app.catalogue.catalogue import Catalogue
 from app.contracts import ABSENT, SLOTS, Candidates, Scorer, Weighing
-from app.explain.exclusions import LeftOut, exclusions
+from app.explain.exclusions import RequestedExclusions, attribute_exclusions
 from app.features.views import CHANNELS, FINE_VIEW, PERSONAL, names
 from app.funnel import Slate
 from app.query_builder import Profiles
@@ -89,7 +89,9 @@ def stages(slate: Slate, fine: Scorer) -> list[dict[str, Any]]:
     return told
 
 
-def policies(slate: Slate, profiles: Profiles, left_out: LeftOut) -> list[dict[str, Any]]:
+def policies(
+    slate: Slate, profiles: Profiles, left_out: RequestedExclusions
+) -> list[dict[str, Any]]:
     """Give what each policy did, hard filters first, then caps and the others in their order.
 
     What a query excludes is counted over the catalogue, its rules over what recall proposed: the
@@ -98,7 +100,7 @@ def policies(slate: Slate, profiles: Profiles, left_out: LeftOut) -> list[dict[s
     query = slate.query
     dropped = {"availability": unavailable(profiles.models.catalogue)}
     gone = np.flatnonzero(query.excluded)
-    masks = exclusions(query, profiles.policy(query.scene), left_out, gone)
+    masks = attribute_exclusions(query, profiles.policy(query.scene), left_out, gone)
     dropped |= {name: int(np.count_nonzero(mask)) for name, mask in masks.items()}
     rows = np.unique(np.concatenate([proposal.rows for proposal in slate.proposals]))
     dropped |= {rule.name: int(np.count_nonzero(~rule.allows(rows))) for rule in query.rules}

@@ -6,7 +6,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validat
 from pydantic.config import JsonDict
 
 from app.api.paging import LONGEST as TOKEN
-from app.expressions.item_filter import LONGEST as FILTER
+from app.expressions.item_filter import MAX_FILTER_LENGTH as FILTER
 
 ID_BYTES = 256
 # Of the demo's data. /docs fills in a parameter's `example`, and passes its `examples` over.

@@ -14,7 +14,7 @@ from app.api.errors import RefusalError
 from app.api.path_ids import PathId
 from app.api.schemas import USER, Error, PublicId, Said, Word
 from app.api.user_blocks import User
-from app.catalogue.user_segments import labelled
+from app.catalogue.user_segments import segment_labels
 from app.contracts import StageError, Told
 from app.query_builder import Profiles
 from app.request_log.erasure import erase_served
@@ -71,7 +71,7 @@ async def put_user(http: Request, user_id: User, body: Attributes) -> Response:
     prefix = service.settings.key_prefix
     await _done(write_attributes(service.writer, prefix, user_id, attributes))
     of = profiles.segments(profiles.models.users.ids.row(user_id), told)
-    segments = labelled(profiles.models.segments, of)
+    segments = segment_labels(profiles.models.segments, of)
     return _json({"user_id": user_id, "attributes": attributes, "segments": segments})
 
 
@@ -98,7 +98,7 @@ async def get_user(
     trained = len(profiles.models.users.history(member))
     if not known and not trained:
         raise RefusalError(404, f"nothing is known of user {user_id}", "user_id")
-    segments = labelled(profiles.models.segments, profiles.segments(member, told))
+    segments = segment_labels(profiles.models.segments, profiles.segments(member, told))
     counts = {"live_events": known.kept, "bundle_events": trained, "shown": len(known.shown)}
     return _json(
         {

@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError, computed_field
 
 from app.build import Sizes
 from app.catalogue.attributes import Kind
-from app.event_weights import Preferences
+from app.event_weights import EventWeights
 from app.features.views import view_hash
 
 FORMAT = 1
@@ -118,9 +118,9 @@ class Manifest(BaseModel):
     reached: dict[str, str] = {}  # of each stream that was learnt from, the last entry's id
     hybrid: str = "cascade"  # another: ``hybrid.json`` stands in for the fine ranker
 
-    def preferences(self) -> Preferences:
+    def preferences(self) -> EventWeights:
         """Give the rule that turns events into weights."""
-        return Preferences(self.positive_at, dict(self.type_weights), self.explicit)
+        return EventWeights(self.positive_at, dict(self.type_weights), self.explicit)
 
 
 def read_manifest(folder: Path) -> Manifest:

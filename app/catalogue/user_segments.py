@@ -12,55 +12,58 @@ from app.artifacts import Segments, Users
 BAND = re.compile(r"(-?[\d.]+(?:e[+-]?\d+)?)-(-?[\d.]+(?:e[+-]?\d+)?)")  # "25-34"
 
 
-def codes(segments: Segments, told: Mapping[str, str]) -> NDArray[np.int32]:
+def segment_codes(segments: Segments, attributes: Mapping[str, str]) -> NDArray[np.int32]:
     """Give the user's code in each segment attribute, (a,); -1 where it is not told, or not known.
 
     A number falls into the first band that ends at or above it, beyond the last into that.
     """
     found = [
-        _code(labels, told[name]) if name in told else -1
+        _code(labels, attributes[name]) if name in attributes else -1
         for name, labels in zip(segments.names, segments.labels, strict=True)
     ]
     return np.array(found, np.int32)
 
 
-def known_segments(
-    users: Users, segments: Segments, names: Sequence[str], told: Sequence[Mapping[str, str]]
+def segment_rows_of_users(
+    users: Users,
+    segments: Segments,
+    user_ids: Sequence[str],
+    attributes: Sequence[Mapping[str, str]],
 ) -> NDArray[np.int64]:
     """Give the rows of ``Segments.share`` that users belong to, (m, a); -1 where it is unknown.
 
     Args:
         users: whom the bundle knows.
         segments: those it knows.
-        names: ids of the users, (m,).
-        told: their attributes, (m,), which win over what the bundle knows.
+        user_ids: ids of the users, (m,).
+        attributes: their attributes, (m,), which win over what the bundle knows.
     """
-    members = users.ids.rows(names)
-    of = np.where((members >= 0)[:, None], users.segments[members], -1).astype(np.int32)
-    for place, attributes in enumerate(told):
-        if attributes:
-            of[place] = with_told(segments, of[place], attributes)
-    return places(segments, of)
+    members = users.ids.rows(user_ids)
+    codes = np.where((members >= 0)[:, None], users.segments[members], -1).astype(np.int32)
+    for place, of_user in enumerate(attributes):
+        if of_user:
+            codes[place] = override_segment_codes(segments, codes[place], of_user)
+    return segment_rows(segments, codes)
 
 
-def with_told(
-    segments: Segments, of: NDArray[np.int32], told: Mapping[str, str]
+def override_segment_codes(
+    segments: Segments, codes: NDArray[np.int32], attributes: Mapping[str, str]
 ) -> NDArray[np.int32]:
     """Give a user's codes, (a,), with those that are told in place of the others."""
-    live = codes(segments, told)
-    return np.where(live >= 0, live, of).astype(np.int32)
+    live = segment_codes(segments, attributes)
+    return np.where(live >= 0, live, codes).astype(np.int32)
 
 
-def places(segments: Segments, of: NDArray[np.int32]) -> NDArray[np.int64]:
+def segment_rows(segments: Segments, codes: NDArray[np.int32]) -> NDArray[np.int64]:
     """Give the rows of ``Segments.share`` of codes (m, a); -1 stays."""
-    return np.where(of >= 0, of + segments.offsets[:-1], -1).astype(np.int64)
+    return np.where(codes >= 0, codes + segments.offsets[:-1], -1).astype(np.int64)
 
 
-def labelled(segments: Segments, of: NDArray[np.int32]) -> dict[str, str | None]:
+def segment_labels(segments: Segments, codes: NDArray[np.int32]) -> dict[str, str | None]:
     """Name the segments of these codes; None where there is none."""
     return {
         name: labels[code] if code >= 0 else None
-        for name, labels, code in zip(segments.names, segments.labels, of.tolist(), strict=True)
+        for name, labels, code in zip(segments.names, segments.labels, codes.tolist(), strict=True)
     }
 
 

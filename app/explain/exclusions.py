@@ -9,7 +9,7 @@ from app.contracts import NO_ROWS, Query, Rows
 from app.query_builder import disliked
 from app.rerank.policy import Policy
 
-TOLD = {
+EXCLUSION_REASONS = {
     "hidden": "the user has hidden it",
     "disliked": "the user dislikes it",
     "exclude": "the request asked to leave it out",
@@ -20,15 +20,15 @@ TOLD = {
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class LeftOut:
+class RequestedExclusions:
     """What a request asked to be left out, in rows."""
 
     exclude: Rows
     earlier: Rows  # of the pages before
 
 
-def exclusions(
-    query: Query, policy: Policy, asked: LeftOut, rows: Rows
+def attribute_exclusions(
+    query: Query, policy: Policy, asked: RequestedExclusions, rows: Rows
 ) -> dict[str, NDArray[np.bool_]]:
     """Say for each name of ``TOLD`` which of ``rows`` it excludes, (n,): the first that does.
 

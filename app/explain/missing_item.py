@@ -9,14 +9,16 @@ from typing import Any, Literal, TypeAlias
 import numpy as np
 
 from app.contracts import ABSENT, SLOTS, Candidates, Rows
-from app.explain.exclusions import TOLD, LeftOut, exclusions
-from app.explain.rerank_loss import lost_at_last
+from app.explain.exclusions import EXCLUSION_REASONS, RequestedExclusions, attribute_exclusions
+from app.explain.rerank_loss import explain_rerank_loss
 from app.features.views import CHANNELS
 from app.funnel import Funnel, RankStage, Slate
-from app.rerank.policies import permitted
+from app.rerank.policies import is_permitted
 
-Where: TypeAlias = Literal["catalogue", "filter", "recall", "coarse", "fine", "rerank", "shown"]
-RULES = {
+ExplainedStage: TypeAlias = Literal[
+    "catalogue", "filter", "recall", "coarse", "fine", "rerank", "shown"
+]
+FILTER_REASONS = {
     "blocked": "the house has blocked it, its provider or its category in this scene",
     "blocked_by_user": "the user has blocked it, its provider or its category",
     "rating": "it has a policy flag that this scene forbids",
@@ -25,28 +27,28 @@ RULES = {
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
+class Explanation:
     """Where an item ended, why, and the figures that say so."""
 
-    stage: Where
+    stage: ExplainedStage
     reason: str
     facts: dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Case:
+class MissingItem:
     """One item of one list."""
 
     funnel: Funnel
     slate: Slate
     row: int  # -1: the catalogue does not know it
-    left_out: LeftOut  # as was asked
+    exclusions: RequestedExclusions  # as was asked
 
     @property
     def _one(self) -> Rows:
         return np.array([self.row], np.int64)
 
-    def verdict(self) -> Verdict:
+    def explain(self) -> Explanation:
         """Say what became of the item."""
         for step in (self._known, self._shown, self._filtered, self._cut_off, self._proposed):
             if found := step():
@@ -60,53 +62,55 @@ class Case:
                 return self._cut(stage, before, after)
         return self._last()
 
-    def _known(self) -> Verdict | None:
-        return None if self.row >= 0 else Verdict("catalogue", "no item of this id is known", {})
+    def _known(self) -> Explanation | None:
+        return (
+            None if self.row >= 0 else Explanation("catalogue", "no item of this id is known", {})
+        )
 
-    def _shown(self) -> Verdict | None:
+    def _shown(self) -> Explanation | None:
         chosen = self.slate.chosen
         at = np.flatnonzero(chosen.pool.rows == self.row)
         if not len(at):
             return None
         place, slot = int(at[0]), SLOTS[chosen.slots[at[0]]]
         facts = {"place": place + 1, "slot": slot, "score": float(chosen.pool.scores[place])}
-        return Verdict("shown", f"it is shown at place {place + 1} ({slot})", facts)
+        return Explanation("shown", f"it is shown at place {place + 1} ({slot})", facts)
 
-    def _filtered(self) -> Verdict | None:
+    def _filtered(self) -> Explanation | None:
         query, available = self.slate.query, self.funnel.profiles.models.catalogue.available
-        if permitted(query, self._one, available)[0]:
+        if is_permitted(query, self._one, available)[0]:
             return None
         if not available[self.row]:
-            return Verdict("filter", "it is not available", {"policy": "availability"})
+            return Explanation("filter", "it is not available", {"policy": "availability"})
         for rule in query.rules:
             if not rule.allows(self._one)[0]:
-                told = RULES.get(rule.name, f"the rule {rule.name} does not let it pass")
-                return Verdict("filter", told, {"policy": rule.name})
+                told = FILTER_REASONS.get(rule.name, f"the rule {rule.name} does not let it pass")
+                return Explanation("filter", told, {"policy": rule.name})
         policy, told = self._excluded()
-        return Verdict("filter", told, {"policy": policy})
+        return Explanation("filter", told, {"policy": policy})
 
     def _excluded(self) -> tuple[str, str]:
         query = self.slate.query
         policy = self.funnel.profiles.policy(query.scene)
-        masks = exclusions(query, policy, self.left_out, self._one)
+        masks = attribute_exclusions(query, policy, self.exclusions, self._one)
         name = next(name for name, mask in masks.items() if mask[0])
-        return name, TOLD[name]
+        return name, EXCLUSION_REASONS[name]
 
-    def _cut_off(self) -> Verdict | None:
+    def _cut_off(self) -> Explanation | None:
         if not any(step.stage == "funnel" for step in self.slate.steps):
             return None
         facts = {"outcome": "late"}
-        return Verdict("recall", "the funnel was cut off, and popular items were given", facts)
+        return Explanation("recall", "the funnel was cut off, and popular items were given", facts)
 
-    def _proposed(self) -> Verdict | None:
+    def _proposed(self) -> Explanation | None:
         if self.row in self.slate.merged.rows:
             return None
         sizes = dict(zip(CHANNELS, map(len, self.slate.proposals), strict=False))
         asked = {name: n for name, n in sizes.items() if n}
         told = f"no channel proposed it: {len(asked)} of them gave {sum(asked.values())} items"
-        return Verdict("recall", told, {"proposed": sizes})
+        return Explanation("recall", told, {"proposed": sizes})
 
-    def _cut(self, stage: RankStage, before: Candidates, after: Candidates) -> Verdict:
+    def _cut(self, stage: RankStage, before: Candidates, after: Candidates) -> Explanation:
         failed = [
             s.outcome for s in self.slate.steps if s.stage == stage.name and s.outcome != "ok"
         ]
@@ -123,22 +127,22 @@ class Case:
             else "nothing went on"
         )
         facts = {"rank": rank, "of": len(before), "score": score, "threshold": threshold}
-        return Verdict(
+        return Explanation(
             "coarse" if stage is self.funnel.coarse else "fine",
             f"{stage.name}: {told}",
-            facts | {"kept": len(after), "channels": channels(scored, at)},
+            facts | {"kept": len(after), "channels": describe_channels(scored, at)},
         )
 
-    def _last(self) -> Verdict:
+    def _last(self) -> Explanation:
         fine = self.slate.fine
         at = int(np.flatnonzero(fine.rows == self.row)[0])
         rank = int(np.count_nonzero(fine.scores > fine.scores[at])) + 1
         facts: dict[str, Any] = {"rank": rank, "of": len(fine), "score": float(fine.scores[at])}
-        told, more = lost_at_last(self.funnel, self.slate, self.row)
-        return Verdict("rerank", told, facts | more | {"channels": channels(fine, at)})
+        told, more = explain_rerank_loss(self.funnel, self.slate, self.row)
+        return Explanation("rerank", told, facts | more | {"channels": describe_channels(fine, at)})
 
 
-def channels(pool: Candidates, at: int) -> dict[str, dict[str, float]]:
+def describe_channels(pool: Candidates, at: int) -> dict[str, dict[str, float]]:
     """Give rank and score in each channel that proposed a candidate."""
     return {
         channel: {"rank": int(pool.ranks[at, c]), "score": float(pool.signals[at, c])}

@@ -6,8 +6,8 @@ from typing import Any
 import numpy as np
 
 from app.funnel import Funnel, Slate
-from app.rerank.slate_builder import SlateMaker
-from app.rerank.slate_draft import Draft
+from app.rerank.slate_builder import SlateBuilder
+from app.rerank.slate_draft import SlateDraft
 
 GIVEN = {
     "explore": "exploration",
@@ -19,12 +19,12 @@ GIVEN = {
 }
 
 
-def lost_at_last(funnel: Funnel, slate: Slate, row: int) -> tuple[str, dict[str, Any]]:
+def explain_rerank_loss(funnel: Funnel, slate: Slate, row: int) -> tuple[str, dict[str, Any]]:
     """Say in words, and in figures, where the last stage lost an item; ``*_row`` names others."""
     maker = funnel.reranker
-    if not isinstance(maker, SlateMaker) or _failed(slate):
+    if not isinstance(maker, SlateBuilder) or _failed(slate):
         return "the last stage failed, and the best of the order in hand were shown", {}
-    drafts = maker.drafts(slate.query, slate.fine)
+    drafts = maker.build_drafts(slate.query, slate.fine)
     for (_, before), (name, after) in itertools.pairwise(drafts):
         if _lists(before, row) and not _lists(after, row):
             taken = [r for r in _rows(after) if r not in _rows(before)]
@@ -37,20 +37,20 @@ def _failed(slate: Slate) -> bool:
     return any(step.stage == "rerank" and step.outcome != "ok" for step in slate.steps)
 
 
-def _rows(draft: Draft) -> list[int]:
+def _rows(draft: SlateDraft) -> list[int]:
     return [int(row) for row in draft.pool.rows[draft.listed]]
 
 
-def _lists(draft: Draft, row: int) -> bool:
+def _lists(draft: SlateDraft, row: int) -> bool:
     return row in _rows(draft)
 
 
 def _outweighed(
-    maker: SlateMaker, slate: Slate, drafts: list[tuple[str, Draft]], row: int
+    maker: SlateBuilder, slate: Slate, drafts: list[tuple[str, SlateDraft]], row: int
 ) -> tuple[str, dict[str, Any]]:
     """Compare the item with the last one that was chosen by worth and unlikeness."""
     draft = next((d for name, d in drafts if name == "diversity"), drafts[-1][1])
-    occasion = maker.occasion(slate.query)
+    occasion = maker.build_context(slate.query)
     diversity = occasion.policy.diversity if "diversity" in occasion.policy.order else 0.0
     at = int(np.flatnonzero(draft.pool.rows == row)[0])
     listed = draft.listed

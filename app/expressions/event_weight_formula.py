@@ -16,9 +16,9 @@ from numpy.typing import NDArray
 Numbers: TypeAlias = NDArray[np.float64]
 Formula: TypeAlias = Callable[[Numbers], Numbers]  # (n,) values -> (n,) weights
 
-LONGEST = 300  # characters
-MOST = 60  # parts
-BOUND = 1e6  # weights beyond it are cut off: nothing is worth a million likes
+MAX_FORMULA_LENGTH = 300  # characters
+MAX_FORMULA_PARTS = 60  # parts
+MAX_WEIGHT = 1e6  # weights beyond it are cut off: nothing is worth a million likes
 FUNCTIONS: Mapping[str, tuple[int, Callable[..., Numbers]]] = MappingProxyType(
     {  # how many arguments, and what it is
         "log1p": (1, lambda x: np.log1p(np.maximum(x, 0.0))),
@@ -55,7 +55,7 @@ class FormulaError(ValueError):
 
 
 @lru_cache(maxsize=256)
-def parse(text: str, kind: str) -> Formula:
+def parse_formula(text: str, kind: str) -> Formula:
     """Read the expression of one event type; ``value``, or the type's own name, is the value.
 
     What is true is worth 1, what is false 0. Where there is no result, as of 1 / 0, it is 0.
@@ -63,20 +63,22 @@ def parse(text: str, kind: str) -> Formula:
     Raises:
         FormulaError: it is too long, or not of the language.
     """
-    if len(text) > LONGEST:
-        raise FormulaError(f"the weight has {len(text)} characters, at most {LONGEST} are allowed")
+    if len(text) > MAX_FORMULA_LENGTH:
+        raise FormulaError(
+            f"the weight has {len(text)} characters, at most {MAX_FORMULA_LENGTH} are allowed"
+        )
     try:
         tree = ast.parse(text.strip(), mode="eval")
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         raise FormulaError(f"the weight {text!r} cannot be read: {ADVICE}") from None
-    if sum(1 for node in ast.walk(tree) if isinstance(node, ast.expr)) > MOST:
-        raise FormulaError(f"the weight {text[:40]!r} has more than {MOST} parts")
+    if sum(1 for node in ast.walk(tree) if isinstance(node, ast.expr)) > MAX_FORMULA_PARTS:
+        raise FormulaError(f"the weight {text[:40]!r} has more than {MAX_FORMULA_PARTS} parts")
     compiled = _compiled(tree.body, frozenset({"value", kind}))
 
     def formula(values: Numbers) -> Numbers:
         with np.errstate(all="ignore"):
             found = np.broadcast_to(compiled(values), values.shape).astype(np.float64)
-        return np.clip(np.where(np.isfinite(found), found, 0.0), -BOUND, BOUND)
+        return np.clip(np.where(np.isfinite(found), found, 0.0), -MAX_WEIGHT, MAX_WEIGHT)
 
     return formula
 

@@ -19,9 +19,9 @@ from app.catalogue.attributes import BUILT_IN, LARGEST, Kind, Kinds, Numbers, Wo
 from app.catalogue.catalogue import Catalogue
 from app.contracts import Rows
 
-LONGEST = 500  # characters
+MAX_FILTER_LENGTH = 500  # characters
 TOLD = 40  # characters of a part that an error repeats
-MOST = 60  # parts: names, values, comparisons, and/or/not
+MAX_FILTER_PARTS = 60  # parts: names, values, comparisons, and/or/not
 
 Mask: TypeAlias = NDArray[np.bool_]
 Test: TypeAlias = Callable[[Catalogue, Rows], Mask]
@@ -48,7 +48,7 @@ class FilterError(ValueError):
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Filter:
+class ExpressionFilter:
     """A filter of one request, over one catalogue: a ``Rule``."""
 
     test: Test
@@ -61,7 +61,7 @@ class Filter:
 
 
 @lru_cache(maxsize=512)
-def parse(text: str, known: Kinds = ()) -> Test:
+def parse_filter(text: str, known: Kinds = ()) -> Test:
     """Read an expression; gives what evaluates it, over catalogues that have what is ``known``.
 
     An item of several categories is equal to each of them: ``category == "drama"`` asks whether it
@@ -71,8 +71,10 @@ def parse(text: str, known: Kinds = ()) -> Test:
     Raises:
         FilterError: it is too long, not of the language, or of what is not known.
     """
-    if len(text) > LONGEST:
-        raise FilterError(f"the filter has {len(text)} characters, at most {LONGEST} are allowed")
+    if len(text) > MAX_FILTER_LENGTH:
+        raise FilterError(
+            f"the filter has {len(text)} characters, at most {MAX_FILTER_LENGTH} are allowed"
+        )
     try:
         tree = ast.parse(text.strip(), mode="eval")
     except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
@@ -82,8 +84,8 @@ def parse(text: str, known: Kinds = ()) -> Test:
             "year >= 1990"
         ) from None
     size = sum(1 for node in ast.walk(tree) if isinstance(node, ast.expr))
-    if size > MOST:
-        raise FilterError(f"the filter has {size} parts, at most {MOST} are allowed")
+    if size > MAX_FILTER_PARTS:
+        raise FilterError(f"the filter has {size} parts, at most {MAX_FILTER_PARTS} are allowed")
     return _Reader(dict(known)).condition(tree.body)
 
 

@@ -7,7 +7,7 @@ import numpy as np
 
 from app.bundle.bundle import Bundle
 from app.contracts import NO_HISTORY, NO_ROWS, History, Request
-from app.explain.exclusions import LeftOut
+from app.explain.exclusions import RequestedExclusions
 from app.state.event_codec import Interpreter
 
 Sent: TypeAlias = tuple[str, str, float, float]  # item, type, value, unix seconds by the wall clock
@@ -45,12 +45,12 @@ class Asked:
             offset=self.offset,
         )
 
-    def left_out(self, bundle: Bundle) -> LeftOut:
+    def left_out(self, bundle: Bundle) -> RequestedExclusions:
         """Give what was asked to be left out in the rows of a bundle; -1: unknown to it."""
         if not self.exclude:
-            return LeftOut(NO_ROWS, NO_ROWS)
+            return RequestedExclusions(NO_ROWS, NO_ROWS)
         rows, own = bundle.models.catalogue.ids.rows(self.exclude), len(self.exclude) - self.offset
-        return LeftOut(rows[:own], rows[own:])
+        return RequestedExclusions(rows[:own], rows[own:])
 
     def _inline(self, bundle: Bundle) -> History:
         manifest = bundle.manifest

@@ -7,13 +7,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.contracts import Rows
-from app.rerank.slate_draft import Occasion
+from app.rerank.slate_draft import RerankContext
 
 
-class Seats:
+class CappedList:
     """The seats of one list, and what of each provider and category sits there already."""
 
-    def __init__(self, occasion: Occasion, rows: Rows, seats: int) -> None:
+    def __init__(self, occasion: RerankContext, rows: Rows, seats: int) -> None:
         """Begin with free seats, for ``rows`` (n,) to ask for; they are named by position."""
         self._policy, self._seats = occasion.policy, seats
         self._taken: dict[int, None] = {}  # in the order they came
@@ -24,7 +24,7 @@ class Seats:
             self._provider = occasion.catalogue.providers[rows].tolist()
             self._categories = occasion.catalogue.categories_of(rows)
 
-    def fill(self, asking: Iterable[int], most: int | None = None) -> None:
+    def add(self, asking: Iterable[int], most: int | None = None) -> None:
         """Let in whom the caps allow, in turn; ``most`` of them, or as many as seats are left."""
         for one in asking:
             if len(self._taken) >= self._seats or most == 0:
@@ -34,12 +34,12 @@ class Seats:
                 most = None if most is None else most - 1
 
     @property
-    def taken(self) -> NDArray[np.intp]:
+    def accepted(self) -> NDArray[np.intp]:
         """Give who sits, in the order they came."""
         return np.fromiter(self._taken, np.intp, len(self._taken))
 
     @property
-    def refused(self) -> dict[str, int]:
+    def rejected(self) -> dict[str, int]:
         """Count for each cap whom it has kept out."""
         by = list(self._refused.values())
         return {name: by.count(name) for name in ("provider_cap", "category_cap")}

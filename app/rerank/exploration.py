@@ -10,14 +10,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.contracts import EXPLORE, ORGANIC, Rows, Scores
-from app.rerank.caps import Seats
-from app.rerank.fixed_positions import pin, sponsor
+from app.rerank.caps import CappedList
+from app.rerank.fixed_positions import pin_items, place_sponsored
 from app.rerank.policy import Policy
-from app.rerank.slate_draft import UNPLACED, Draft, Occasion
+from app.rerank.slate_draft import UNPLACED, RerankContext, SlateDraft
 from app.state.counters import Live
 
-DRAWS = 128  # of Thompson sampling's posterior, to estimate its propensities
-FEW = 32  # candidates that Thompson sampling draws for: those that can hope most
+POSTERIOR_DRAWS = 128  # of Thompson sampling's posterior, to estimate its propensities
+MAX_SAMPLED = 32  # candidates that Thompson sampling draws for: those that can hope most
 
 Floats = NDArray[np.float64]
 
@@ -39,7 +39,7 @@ def ucb(relevance: Scores, tried: Floats, trials: float, beta: float) -> Floats:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Offer:
+class ExplorationPool:
     """What the slots may be filled with."""
 
     rows: Rows  # (n,)
@@ -48,19 +48,21 @@ class Offer:
 
 
 @dataclass(frozen=True, slots=True)
-class Choice:
+class ExplorationChoice:
     """What fills the exploration slots, in their order."""
 
     chosen: NDArray[np.intp]  # (s,) among the candidates that were offered
     propensities: Scores  # (s,) each given those before it
 
 
-def greedy(bounds: Floats, slots: int) -> Choice:
+def greedy(bounds: Floats, slots: int) -> ExplorationChoice:
     """Take the highest; there is no chance in it."""
-    return Choice(np.argsort(-bounds, kind="stable")[:slots], np.ones(slots, np.float32))
+    return ExplorationChoice(np.argsort(-bounds, kind="stable")[:slots], np.ones(slots, np.float32))
 
 
-def thompson(offer: Offer, tried: Floats, taken: Floats, beta: float, seed: list[int]) -> Choice:
+def thompson(
+    offer: ExplorationPool, tried: Floats, taken: Floats, beta: float, seed: list[int]
+) -> ExplorationChoice:
     """Take the highest of ``relevance + beta·θ``, θ drawn from Beta(1 + taken, 1 + left).
 
     Thompson, 1933; Chapelle and Li: An empirical evaluation of Thompson sampling, 2011. Every slot
@@ -78,8 +80,8 @@ def thompson(offer: Offer, tried: Floats, taken: Floats, beta: float, seed: list
     won, lost = 1.0 + np.minimum(taken, tried), 1.0 + np.maximum(tried - taken, 0.0)
     mean = won / (won + lost)
     hope = offer.relevance + beta * (mean + 2.0 * np.sqrt(mean * (1.0 - mean) / (won + lost + 1.0)))
-    few = np.argsort(-hope, kind="stable")[: max(FEW, offer.slots)]
-    draws = np.random.default_rng(seed).beta(won[few], lost[few], (DRAWS, len(few)))
+    few = np.argsort(-hope, kind="stable")[: max(MAX_SAMPLED, offer.slots)]
+    draws = np.random.default_rng(seed).beta(won[few], lost[few], (POSTERIOR_DRAWS, len(few)))
     values = offer.relevance[few] + beta * draws
     slots = min(offer.slots, len(few))
     chosen, propensities = np.empty(slots, np.intp), np.empty(slots, np.float32)
@@ -88,10 +90,10 @@ def thompson(offer: Offer, tried: Floats, taken: Floats, beta: float, seed: list
         chosen[at] = few[highest[at]]
         propensities[at] = np.mean(highest == highest[at])
         values[:, highest[at]] = -np.inf
-    return Choice(chosen, propensities)
+    return ExplorationChoice(chosen, propensities)
 
 
-def epsilon_greedy(offer: Offer, epsilon: float, seed: list[int]) -> Choice:
+def epsilon_greedy(offer: ExplorationPool, epsilon: float, seed: list[int]) -> ExplorationChoice:
     """Take for each slot any item with probability ``epsilon``, or else the most relevant.
 
     Sutton and Barto: Reinforcement learning, 1998, 2.2. Propensities are exact:
@@ -107,26 +109,28 @@ def epsilon_greedy(offer: Offer, epsilon: float, seed: list[int]) -> Choice:
         propensities[at] = epsilon / len(left) + (1.0 - epsilon) * (drawn == 0)
         chosen[at] = left[drawn]
         left = np.delete(left, drawn)
-    return Choice(chosen, propensities)
+    return ExplorationChoice(chosen, propensities)
 
 
-def choose(policy: Policy, live: Live, offer: Offer, seed: list[int]) -> Choice:
+def choose_explored(
+    policy: Policy, counters: Live, offered: ExplorationPool, seed: list[int]
+) -> ExplorationChoice:
     """Fill the slots by the policy's way of exploring."""
     if policy.explore == "epsilon_greedy":
-        return epsilon_greedy(offer, policy.explore_epsilon, seed)
+        return epsilon_greedy(offered, policy.explore_epsilon, seed)
     beta = policy.explore_beta
     if policy.explore == "thompson":
-        taken = live.clicks[offer.rows]
-        return thompson(offer, live.exposures[offer.rows], taken, beta, seed)
-    tried = live.tried(offer.rows)
-    bounds = ucb(offer.relevance, tried, live.trials, beta)
+        taken = counters.clicks[offered.rows]
+        return thompson(offered, counters.exposures[offered.rows], taken, beta, seed)
+    tried = counters.tried(offered.rows)
+    bounds = ucb(offered.relevance, tried, counters.trials, beta)
     bounds[tried == 0] = np.inf  # UCB1 begins by playing every arm once: what came later is next
-    return greedy(bounds, offer.slots)
+    return greedy(bounds, offered.slots)
 
 
-def explore(draft: Draft, occasion: Occasion) -> Draft:
+def explore(draft: SlateDraft, occasion: RerankContext) -> SlateDraft:
     """Give the last places to items of which too little is known for how good they may be."""
-    slots = occasion.explore_slots(len(draft.pool))
+    slots = occasion.count_explore_slots(len(draft.pool))
     if not slots:
         return draft
     query, policy = occasion.query, occasion.policy
@@ -139,12 +143,12 @@ def explore(draft: Draft, occasion: Occasion) -> Draft:
     if not slots:
         return draft
     seed = [query.seed, query.member + 1]  # offline the seed is the same for all users
-    offer = Offer(draft.pool.rows[offered], draft.worth[offered], slots)
-    found = choose(policy, occasion.live, offer, seed)
-    return draft.plus(offered[found.chosen], EXPLORE, found.propensities)
+    offer = ExplorationPool(draft.pool.rows[offered], draft.worth[offered], slots)
+    found = choose_explored(policy, occasion.counters, offer, seed)
+    return draft.append(offered[found.chosen], EXPLORE, found.propensities)
 
 
-def _offered(draft: Draft, occasion: Occasion) -> NDArray[np.intp]:
+def _offered(draft: SlateDraft, occasion: RerankContext) -> NDArray[np.intp]:
     """Give the positions (n,) to choose of, most worth first.
 
     Not what is placed by hand later. Under caps only what they allow beside the list and beside one
@@ -152,17 +156,17 @@ def _offered(draft: Draft, occasion: Occasion) -> NDArray[np.intp]:
     """
     policy = occasion.policy
     later = draft
-    for name, place in (("sponsored", sponsor), ("pinned", pin)):
+    for name, place in (("sponsored", place_sponsored), ("pinned", pin_items)):
         later = place(later, occasion) if name in policy.order else later
-    offered = later.rest[: policy.explore_among]
+    offered = later.unlisted[: policy.explore_among]
     if not policy.provider_cap and not policy.category_cap:
         return offered
     rows = later.pool.rows[np.concatenate([later.listed, offered])]
     listed = np.arange(len(later.listed))
     placed = later.places != UNPLACED
-    seats = Seats(occasion, rows, len(rows))
-    seats.fill(listed[placed].tolist())
-    seats.fill(listed[~placed].tolist())
-    seats.fill(range(len(listed), len(rows)))
-    fit = seats.taken[seats.taken >= len(listed)]
+    seats = CappedList(occasion, rows, len(rows))
+    seats.add(listed[placed].tolist())
+    seats.add(listed[~placed].tolist())
+    seats.add(range(len(listed), len(rows)))
+    fit = seats.accepted[seats.accepted >= len(listed)]
     return offered[fit - len(listed)]

@@ -9,12 +9,12 @@ from numpy.typing import NDArray
 from app.catalogue.attributes import kinds
 from app.catalogue.catalogue import Catalogue
 from app.contracts import Blocked, History, Request, Rows, Rule
-from app.expressions.item_filter import Filter, parse
+from app.expressions.item_filter import ExpressionFilter, parse_filter
 from app.rerank.policy import Policy
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Blocking:
+class BlockedFilter:
     """Leaves out items, and all items of some providers or categories."""
 
     catalogue: Catalogue
@@ -34,7 +34,7 @@ class Blocking:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Rating:
+class FlagFilter:
     """Leaves out items with a policy flag that the scene forbids."""
 
     catalogue: Catalogue
@@ -47,32 +47,36 @@ class Rating:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class House:
+class PolicyFilters:
     """The rules of every scene. Built with a bundle; holds nothing about a request."""
 
     catalogue: Catalogue
     policy: Policy = field(default_factory=Policy)
     scenes: Mapping[str, Policy] = field(default_factory=dict)  # where another one holds
 
-    def of(self, scene: str) -> Policy:
+    def policy_for(self, scene: str) -> Policy:
         """Give the policy that holds in a scene."""
         return self.scenes.get(scene, self.policy)
 
-    def rules(self, request: Request, recent: History) -> tuple[Rule, ...]:
+    def build_filters(self, request: Request, recent: History) -> tuple[Rule, ...]:
         """List the hard filters of one request; usually there are none.
 
         Raises:
             FilterError: the request's filter cannot be used; the edge refuses it before.
         """
-        policy, catalogue = self.of(request.scene), self.catalogue
+        policy, catalogue = self.policy_for(request.scene), self.catalogue
         house = Blocked(policy.blocked_items, policy.blocked_providers, policy.blocked_categories)
         found: list[Rule] = []
         if house:
-            found.append(Blocking(catalogue, house, "blocked"))
+            found.append(BlockedFilter(catalogue, house, "blocked"))
         if recent.told.blocked:
-            found.append(Blocking(catalogue, recent.told.blocked, "blocked_by_user"))
+            found.append(BlockedFilter(catalogue, recent.told.blocked, "blocked_by_user"))
         if policy.forbidden_flags:
-            found.append(Rating(catalogue, policy.forbidden_flags))
+            found.append(FlagFilter(catalogue, policy.forbidden_flags))
         if request.filter:
-            found.append(Filter(parse(request.filter, kinds(catalogue.attributes)), catalogue))
+            found.append(
+                ExpressionFilter(
+                    parse_filter(request.filter, kinds(catalogue.attributes)), catalogue
+                )
+            )
         return tuple(found)

@@ -7,11 +7,11 @@ who has blocked it. Places count over all pages of a list.
 import numpy as np
 
 from app.contracts import PINNED, SPONSORED, Rows
-from app.rerank.policies import permitted
-from app.rerank.slate_draft import Draft, Occasion
+from app.rerank.policies import is_permitted
+from app.rerank.slate_draft import RerankContext, SlateDraft
 
 
-def pin(draft: Draft, occasion: Occasion) -> Draft:
+def pin_items(draft: SlateDraft, occasion: RerankContext) -> SlateDraft:
     """Put each pinned item at its place."""
     pinned = occasion.policy.pinned
     if not pinned:
@@ -20,7 +20,7 @@ def pin(draft: Draft, occasion: Occasion) -> Draft:
     return _put(draft, occasion, rows, list(pinned.values()), PINNED)
 
 
-def sponsor(draft: Draft, occasion: Occasion) -> Draft:
+def place_sponsored(draft: SlateDraft, occasion: RerankContext) -> SlateDraft:
     """Put the first sponsored items that may be shown at the sponsored places."""
     policy, query, ids = occasion.policy, occasion.query, occasion.catalogue.ids
     places = sorted(policy.sponsored_places)[: policy.sponsored_cap]
@@ -29,15 +29,17 @@ def sponsor(draft: Draft, occasion: Occasion) -> Draft:
         return draft
     rows = ids.rows(policy.sponsored)
     rows = rows[(rows >= 0) & ~np.isin(rows, ids.rows(list(policy.pinned)))]
-    rows = rows[permitted(query, rows, occasion.catalogue.available)]
+    rows = rows[is_permitted(query, rows, occasion.catalogue.available)]
     return _put(draft, occasion, rows[: len(places)], places, SPONSORED)
 
 
-def _put(draft: Draft, occasion: Occasion, rows: Rows, places: list[int], slot: int) -> Draft:
+def _put(
+    draft: SlateDraft, occasion: RerankContext, rows: Rows, places: list[int], slot: int
+) -> SlateDraft:
     query = occasion.query
     for row, place in zip(rows.tolist(), places, strict=False):
         at, one = place - 1 - query.offset, np.array([row], np.int64)
         fits = row >= 0 and 0 <= at < query.k
-        if fits and permitted(query, one, occasion.catalogue.available)[0]:
-            draft = draft.put(row, at, slot)
+        if fits and is_permitted(query, one, occasion.catalogue.available)[0]:
+            draft = draft.insert(row, at, slot)
     return draft

@@ -7,10 +7,10 @@ from numpy.typing import NDArray
 
 from app.artifacts import DAY
 from app.contracts import Scores, Times
-from app.rerank.slate_draft import Draft, Occasion
+from app.rerank.slate_draft import RerankContext, SlateDraft
 
 
-def freshness(now: float, first_seen: Times, half_life: float = 14 * DAY) -> Scores:
+def freshness_bonus(now: float, first_seen: Times, half_life: float = 14 * DAY) -> Scores:
     """Give 1 for an item first seen now, half of it every ``half_life`` seconds, (n,) float32.
 
     An item that was never seen gets 0: nothing says that it is new.
@@ -20,10 +20,10 @@ def freshness(now: float, first_seen: Times, half_life: float = 14 * DAY) -> Sco
     return fade.astype(np.float32)
 
 
-def freshen(draft: Draft, occasion: Occasion) -> Draft:
+def boost_new_items(draft: SlateDraft, occasion: RerankContext) -> SlateDraft:
     """Add the bonus of the new."""
     if not occasion.policy.freshness:
         return draft
-    bonus = freshness(occasion.query.now, occasion.live.first_seen[draft.pool.rows])
+    bonus = freshness_bonus(occasion.query.now, occasion.counters.first_seen[draft.pool.rows])
     worth = draft.worth + occasion.policy.freshness * bonus
     return replace(draft, worth=worth.astype(np.float32))

@@ -11,29 +11,31 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.contracts import ORGANIC, Rows
-from app.rerank.slate_draft import Draft, Floor, Occasion
+from app.rerank.slate_draft import MinimumExposure, RerankContext, SlateDraft
 
 
-def tail_floor(draft: Draft, occasion: Occasion) -> Draft:
+def ensure_tail_exposure(draft: SlateDraft, occasion: RerankContext) -> SlateDraft:
     """Let so many items of the tail into the list, the best there are."""
     policy = occasion.policy
     if not policy.tail_places:
         return draft
-    likes = occasion.live.liked[-1]
+    likes = occasion.counters.liked[-1]
     liked = likes[occasion.catalogue.available]
     last = max(round(policy.tail_share * len(liked)) - 1, 0)
     if not len(liked):
         return draft
     few = float(np.partition(liked, last)[last])
-    return _floor(draft, Floor(partial(_liked_little, likes, few), policy.tail_places))
+    return _floor(draft, MinimumExposure(partial(_liked_little, likes, few), policy.tail_places))
 
 
-def provider_floors(draft: Draft, occasion: Occasion) -> Draft:
+def ensure_provider_exposure(draft: SlateDraft, occasion: RerankContext) -> SlateDraft:
     """Let so many items of each group of providers into the list, the best there are."""
     catalogue = occasion.catalogue
     for group, places in occasion.policy.provider_places.items():
         codes = catalogue.provider_codes(group.split("|"))
-        draft = _floor(draft, Floor(partial(_made_by, catalogue.providers, codes), places))
+        draft = _floor(
+            draft, MinimumExposure(partial(_made_by, catalogue.providers, codes), places)
+        )
     return draft
 
 
@@ -48,15 +50,15 @@ def _made_by(
     return np.isin(providers[rows], codes)
 
 
-def _floor(draft: Draft, floor: Floor) -> Draft:
+def _floor(draft: SlateDraft, floor: MinimumExposure) -> SlateDraft:
     """Put favoured candidates in the places of the last organic items that no floor favours."""
-    before, draft = draft, replace(draft, floors=(*draft.floors, floor))
+    before, draft = draft, replace(draft, floors=(*draft.minimums, floor))
     favoured, listed = floor.favours(draft.pool.rows), draft.pool.rows[draft.listed]
-    rest = draft.rest
+    rest = draft.unlisted
     missing = floor.places - int(favoured[draft.listed].sum())
     coming = rest[favoured[rest]][: max(missing, 0)]
     free = draft.slots == ORGANIC
-    for each in draft.floors:
+    for each in draft.minimums:
         free &= ~each.favours(listed)
     going = np.flatnonzero(free)
     going = going[max(len(going) - len(coming), 0) :]
@@ -64,6 +66,6 @@ def _floor(draft: Draft, floor: Floor) -> Draft:
     if not len(coming):
         return draft if floor.places else before
     kept = np.setdiff1d(np.arange(len(draft.listed)), going)
-    added = draft.take(kept).plus(coming)
+    added = draft.take(kept).append(coming)
     order = np.argsort(np.concatenate([kept, going]), kind="stable")
     return added.take(order)

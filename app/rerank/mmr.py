@@ -4,7 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.contracts import EXPLORE, Matrix, Scores
-from app.rerank.slate_draft import Draft, Occasion
+from app.rerank.slate_draft import RerankContext, SlateDraft
 
 
 def mmr(relevance: Scores, vectors: Matrix, k: int, diversity: float) -> NDArray[np.intp]:
@@ -31,11 +31,11 @@ def mmr(relevance: Scores, vectors: Matrix, k: int, diversity: float) -> NDArray
     return chosen
 
 
-def diversify(draft: Draft, occasion: Occasion) -> Draft:
+def diversify(draft: SlateDraft, occasion: RerankContext) -> SlateDraft:
     """Fill the list with what is good, and unlike the rest of what is chosen here."""
-    rest = draft.rest if len(draft.listed) else np.arange(len(draft.pool))
+    rest = draft.unlisted if len(draft.listed) else np.arange(len(draft.pool))
     vectors = occasion.content[draft.pool.rows[rest]]
     explored = int(np.count_nonzero(draft.slots == EXPLORE))  # already, where the order is so
-    reserved = occasion.explore_slots(len(draft.pool)) - explored
+    reserved = occasion.count_explore_slots(len(draft.pool)) - explored
     room = max(occasion.query.k - len(draft.listed) - max(reserved, 0), 0)
-    return draft.plus(rest[mmr(draft.worth[rest], vectors, room, occasion.policy.diversity)])
+    return draft.append(rest[mmr(draft.worth[rest], vectors, room, occasion.policy.diversity)])

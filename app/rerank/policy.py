@@ -3,10 +3,19 @@
 from dataclasses import dataclass, field
 from typing import Literal, TypeAlias
 
-Again: TypeAlias = Literal["drop", "demote", "keep"]  # what becomes of an item met before
-Way: TypeAlias = Literal["ucb", "thompson", "epsilon_greedy"]
+RepeatAction: TypeAlias = Literal["drop", "demote", "keep"]  # what becomes of an item met before
+ExplorationMethod: TypeAlias = Literal["ucb", "thompson", "epsilon_greedy"]
 
-ORDER = ("freshness", "seen", "diversity", "explore", "tail", "providers", "sponsored", "pinned")
+DEFAULT_ORDER = (
+    "freshness",
+    "seen",
+    "diversity",
+    "explore",
+    "tail",
+    "providers",
+    "sponsored",
+    "pinned",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,14 +24,14 @@ class Policy:
 
     diversity: float = 0.05  # MMR: weight of unlikeness against relevance
     freshness: float = 0.02  # bonus of a brand-new item, on the scale of relevance
-    explore: Way = "ucb"
+    explore: ExplorationMethod = "ucb"
     explore_slots: int = 2  # places of the list given to exploration, the last ones
     explore_from: int = 5  # places of a list for each exploration slot; a shorter one has none
     explore_beta: float = 1.0  # what doubt is worth against relevance
     explore_epsilon: float = 0.5  # of epsilon_greedy: the chance that a slot is drawn blindly
     explore_among: int = 100  # the user's best candidates, beside the list, that a slot chooses of
-    seen: Again = "drop"  # items that the user has acted on
-    shown: Again = "keep"  # items that the user was shown lately
+    seen: RepeatAction = "drop"  # items that the user has acted on
+    shown: RepeatAction = "keep"  # items that the user was shown lately
     demotion: float = 0.5  # what demoting takes off, on the scale of relevance
     blocked_items: tuple[str, ...] = ()
     blocked_providers: tuple[str, ...] = ()
@@ -37,4 +46,6 @@ class Policy:
     sponsored: tuple[str, ...] = ()  # items, those to show first in front
     sponsored_places: tuple[int, ...] = ()  # where in the list they stand, 1 is the first
     sponsored_cap: int = 1  # of them in one list, over all its pages, at most
-    order: tuple[str, ...] = ORDER  # in which policies act; one that is not named does not act
+    order: tuple[str, ...] = (
+        DEFAULT_ORDER  # in which policies act; one that is not named does not act
+    )

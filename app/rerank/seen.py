@@ -5,10 +5,10 @@ from dataclasses import replace
 import numpy as np
 
 from app.contracts import NO_ROWS
-from app.rerank.slate_draft import Draft, Occasion
+from app.rerank.slate_draft import RerankContext, SlateDraft
 
 
-def demote_seen(draft: Draft, occasion: Occasion) -> Draft:
+def demote_seen(draft: SlateDraft, occasion: RerankContext) -> SlateDraft:
     """Take the demotion off what the user has met before, where the scene demotes it."""
     policy, query = occasion.policy, occasion.query
     seen = query.history.rows if policy.seen == "demote" else NO_ROWS

@@ -13,16 +13,16 @@ from app.state.counters import Live
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Occasion:
+class RerankContext:
     """All that a policy may look at; nothing of it changes while a list is made."""
 
     query: Query
     policy: Policy
     catalogue: Catalogue
     content: Matrix  # (n, e) unit vectors
-    live: Live
+    counters: Live
 
-    def explore_slots(self, n: int) -> int:
+    def count_explore_slots(self, n: int) -> int:
         """Count the places that exploration fills, of a list from ``n`` candidates."""
         query, policy = self.query, self.policy
         if not query.explore or n <= query.k or "explore" not in policy.order:
@@ -34,7 +34,7 @@ UNPLACED = -1
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Floor:
+class MinimumExposure:
     """Items of which so many have to be in the list, if there are so many and the caps allow it."""
 
     favours: Callable[[Rows], NDArray[np.bool_]]  # says which of rows (n,) count for it, (n,)
@@ -42,7 +42,7 @@ class Floor:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Draft:
+class SlateDraft:
     """Permitted candidates, what each is worth, and the list as far as it is made."""
 
     pool: Candidates  # (n,) best first; what was not proposed stands behind
@@ -51,23 +51,25 @@ class Draft:
     slots: NDArray[np.int8]  # (m,) codes of app.contracts.SLOTS
     propensities: Scores  # (m,)
     places: NDArray[np.int32]  # (m,) where it must stand, 0 is first; UNPLACED: in its turn
-    floors: tuple[Floor, ...] = ()  # the first of them comes first where there is too little room
+    minimums: tuple[
+        MinimumExposure, ...
+    ] = ()  # the first of them comes first where there is too little room
 
     @classmethod
-    def of(cls, pool: Candidates, worth: Scores) -> "Draft":
+    def start(cls, pool: Candidates, worth: Scores) -> "SlateDraft":
         """Begin with an empty list."""
         none = np.empty(0, np.intp)
         return cls(pool, worth, none, np.empty(0, np.int8), NO_SCORES, np.empty(0, np.int32))
 
     @property
-    def rest(self) -> NDArray[np.intp]:
+    def unlisted(self) -> NDArray[np.intp]:
         """Give the positions (r,) that are not listed, most worth first."""
         free = np.ones(len(self.pool), np.bool_)
         free[self.listed] = False
         left = np.flatnonzero(free)
         return left[np.argsort(-self.worth[left], kind="stable")]
 
-    def take(self, kept: NDArray[np.intp]) -> "Draft":
+    def take(self, kept: NDArray[np.intp]) -> "SlateDraft":
         """Keep these entries of the list, in this order."""
         return replace(
             self,
@@ -77,13 +79,13 @@ class Draft:
             places=self.places[kept],
         )
 
-    def plus(
+    def append(
         self,
         positions: NDArray[np.intp],
         slot: int = ORGANIC,
         propensities: Scores | None = None,
         place: int = UNPLACED,
-    ) -> "Draft":
+    ) -> "SlateDraft":
         """Append to the list; without propensities there was no chance in it."""
         n = len(positions)
         sure = np.ones(n, np.float32) if propensities is None else propensities
@@ -95,15 +97,15 @@ class Draft:
             places=np.concatenate([self.places, np.full(n, place, np.int32)]),
         )
 
-    def put(self, row: int, place: int, slot: int) -> "Draft":
+    def insert(self, row: int, place: int, slot: int) -> "SlateDraft":
         """List one row at ``place``, in the pool or not; it must be permitted."""
         at = np.flatnonzero(self.pool.rows == row)
-        wider = self if len(at) else self.wider(np.array([row], np.int64))
+        wider = self if len(at) else self.widen_pool(np.array([row], np.int64))
         position = at if len(at) else np.array([len(self.pool)], np.intp)
         others = wider.take(np.flatnonzero(wider.listed != position[0]))
-        return others.plus(position, slot, place=place)
+        return others.append(position, slot, place=place)
 
-    def wider(self, rows: Rows) -> "Draft":
+    def widen_pool(self, rows: Rows) -> "SlateDraft":
         """Take these rows into the pool, behind all others; none of them may be there yet."""
         pool, n = self.pool, len(rows)
         low = np.float32(min(pool.scores.min(initial=0.0), self.worth.min(initial=0.0)))

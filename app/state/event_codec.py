@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from app.catalogue.catalogue import IdIndex
 from app.contracts import History, Scores, Times
-from app.event_weights import Preferences
+from app.event_weights import EventWeights
 from app.state.keys import user_key
 
 HISTORY_LIMIT = 500  # newest events that are kept of each user
@@ -65,7 +65,7 @@ class Interpreter:
     """Turns what events say into what the funnel reckons with; what it does not know it omits."""
 
     ids: IdIndex
-    preferences: Preferences
+    preferences: EventWeights
     time_shift: float = 0.0  # seconds from the data's time to the wall clock
 
     def read(
@@ -100,8 +100,8 @@ class Interpreter:
         weights = np.full(len(types), np.nan, np.float32)
         graded = values.copy()
         for kind, code in codes.items():
-            if self.preferences.knows(kind):
+            if self.preferences.accepts(kind):
                 chosen = coded == code
                 weights[chosen] = self.preferences.weigh(kind, values[chosen])
-                graded[chosen] = self.preferences.value(kind, values[chosen])
+                graded[chosen] = self.preferences.scale_values(kind, values[chosen])
         return np.where(np.isfinite(values), weights, np.float32(np.nan)), graded

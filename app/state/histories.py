@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from app.catalogue.catalogue import IdIndex
 from app.contracts import NO_HISTORY, NO_ROWS, NOTHING_TOLD, Acts, History, Rows, Told
-from app.event_weights import Preferences
+from app.event_weights import EventWeights
 from app.state.event_codec import HISTORY_LIMIT, Interpreter, history_key
 from app.state.hidden_items import HIDING, hidden_key, told_apart
 from app.state.shown_items import shown_lately_key
@@ -28,7 +28,7 @@ class RedisHistories:
     store: Store
     prefix: str
     ids: IdIndex
-    preferences: Preferences
+    preferences: EventWeights
     time_shift: float = 0.0  # seconds from the data's time to the wall clock
     limit: int = HISTORY_LIMIT
     shown: int = 0  # items that the user was shown lately; 0: no policy asks for them

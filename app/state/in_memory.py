@@ -9,7 +9,7 @@ import orjson
 from app.artifacts import Table
 from app.catalogue.catalogue import IdIndex
 from app.contracts import NO_HISTORY, History, Neighbours, Rows
-from app.event_weights import Preferences
+from app.event_weights import EventWeights
 from app.state.event_codec import HISTORY_LIMIT, Event, Interpreter
 
 
@@ -37,7 +37,7 @@ class MemoryHistories:
     """Keeps live histories in this process, with the same answers as from Redis."""
 
     ids: IdIndex
-    preferences: Preferences
+    preferences: EventWeights
     time_shift: float = 0.0  # seconds from the data's time to the wall clock
     limit: int = HISTORY_LIMIT
     _events: dict[str, dict[bytes, float]] = field(default_factory=dict, init=False, repr=False)

@@ -14,7 +14,7 @@ import orjson
 
 from app.catalogue.catalogue import IdIndex
 from app.contracts import Rows, Scores, StageError, Times
-from app.event_weights import Preferences
+from app.event_weights import EventWeights
 from app.state.event_codec import Interpreter, stream_key
 from app.state.impressions import shown_key
 from app.state.scene_counts import RecentLists
@@ -88,7 +88,7 @@ class Follower:
     prefix: str
     live: CrowdState
     ids: IdIndex
-    preferences: Preferences
+    preferences: EventWeights
     time_shift: float = 0.0  # seconds from the data's time to the wall clock
     since: int = 0  # milliseconds by the wall clock; the bundle knows what was earlier
     after: Mapping[str, str] = field(default_factory=dict)  # stream: the newest entry it knows

@@ -22,7 +22,7 @@ from rich.table import Table
 from app.build import Wiring
 from app.cpu import Cpu
 from app.deadline import NO_HURRY
-from app.rerank.slate_builder import Policy, SlateMaker
+from app.rerank.slate_builder import Policy, SlateBuilder
 from benchmarks.quality.ours import trained
 from offline.data.dataset import Dataset
 from offline.data.readers import MAX_BAD_SHARE, read
@@ -68,8 +68,8 @@ def ask(dataset: Dataset, window: Window, config: JobConfig) -> Asked:
 def judged(asked: Asked, policy: Policy) -> tuple[metrics.PerUser, float]:
     """Give NDCG@10 of each user with a history, and the coverage of their lists."""
     maker = asked.funnel.reranker
-    if not isinstance(maker, SlateMaker):
-        raise TypeError(f"the funnel's last stage is {maker}, not a SlateMaker")
+    if not isinstance(maker, SlateBuilder):
+        raise TypeError(f"the funnel's last stage is {maker}, not a SlateBuilder")
     lists = padded(in_turn(replace(maker, policy=policy), asked.slates), K)
     warm = np.flatnonzero(asked.events > 0)
     covered = metrics.coverage(lists[warm], K, len(maker.catalogue))

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from app.api.onboarding import ANSWERS, MOST
 from app.artifacts import Models
 from app.contracts import History
-from app.event_weights import Preferences
+from app.event_weights import EventWeights
 from app.recall.onboarding import proposals
 from app.state.event_codec import Interpreter
 from benchmarks.quality.answered import SEED
@@ -77,7 +77,7 @@ def questions(models: Models, users: int) -> dict[str, NDArray[np.int64]]:
 
 def picks(
     dataset: Dataset,
-    preferences: Preferences,
+    preferences: EventWeights,
     rows: NDArray[np.int64],
     said: NDArray[np.int8],
     at: float,

@@ -13,7 +13,7 @@ import redis
 from app.bundle.bundle import current
 from app.bundle.manifest import BundleError, read_manifest
 from app.contracts import PINNED, SPONSORED
-from app.event_weights import Preferences
+from app.event_weights import EventWeights
 from app.features.views import FINE_VIEW, names, view_hash
 from app.settings import Settings
 from app.state.server_address import reached
@@ -92,7 +92,7 @@ def _events(folder: Path, erased: Erased, shift: float) -> pl.DataFrame:
     return whole.select("user", "item", pl.col("type").alias("kind"), "value", moment.alias("time"))
 
 
-def served(folder: Path, shift: float, preferences: Preferences, until: float) -> RankTable:
+def served(folder: Path, shift: float, preferences: EventWeights, until: float) -> RankTable:
     """Make training rows of the lists that were served before ``until``, by the data's time.
 
     Taken is what got an event that speaks for it and names the list's ``request_id``. Pinned and
@@ -125,13 +125,13 @@ def served(folder: Path, shift: float, preferences: Preferences, until: float) -
     return from_served(np.concatenate(features), *columns)
 
 
-def _taken(folder: Path, preferences: Preferences) -> set[tuple[str, str]]:
+def _taken(folder: Path, preferences: EventWeights) -> set[tuple[str, str]]:
     """Name the items that were taken, each with the list it was taken from."""
     found: set[tuple[str, str]] = set()
     for table in Shelf(folder / EVENTS.name, EVENTS).read():
         told = table.filter(pl.col("request_id").is_not_null())
         for (kind,), part in told.group_by("type"):
-            if preferences.knows(str(kind)):
+            if preferences.accepts(str(kind)):
                 weights = preferences.weigh(str(kind), part["value"].to_numpy().astype(np.float32))
                 liked = part.filter(pl.Series(weights > 0))
                 found.update(liked.select("request_id", "item").iter_rows())

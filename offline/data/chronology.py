@@ -5,7 +5,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from app.catalogue.catalogue import IdIndex
-from app.event_weights import Preferences
+from app.event_weights import EventWeights
 from offline.data.dataset import Log
 from offline.data.ids import rows_of
 from offline.data.interactions import Events
@@ -16,7 +16,7 @@ UNTIMED_END = 1_704_067_200.0  # 2024-01-01, unix seconds: where an invented yea
 ORDER = ["time", "user", "item", "value", "kind"]
 
 
-def build_log(events: Events, users: IdIndex, items: IdIndex, preferences: Preferences) -> Log:
+def build_log(events: Events, users: IdIndex, items: IdIndex, preferences: EventWeights) -> Log:
     """Put the events in time order: equal times by user, then item, then value and type."""
     frame = events.table.frame.select(ORDER).with_columns(
         rows_of(events.table.frame["user"], users).alias("user"),
@@ -42,7 +42,7 @@ def _invented_times(n: int) -> NDArray[np.float64]:
 
 
 def _weights(
-    kinds: pl.Series, values: NDArray[np.float32], preferences: Preferences
+    kinds: pl.Series, values: NDArray[np.float32], preferences: EventWeights
 ) -> NDArray[np.float32]:
     weights = np.zeros(len(values), np.float32)
     for kind in kinds.unique().sort().to_list():

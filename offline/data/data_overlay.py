@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, TypeAlias
 import numpy as np
 import polars as pl
 
-from app.event_weights import Preferences
+from app.event_weights import EventWeights
 from offline.data.interactions import Events
 from offline.data.table import LINE, RAW, Table
 
@@ -37,7 +37,7 @@ class More:
 
     erased: ErasedAt = nobody
     events: pl.DataFrame | None = None  # COLUMNS, times as the data's
-    served: "Callable[[Preferences, float], RankTable] | None" = None  # those before a moment
+    served: "Callable[[EventWeights, float], RankTable] | None" = None  # those before a moment
     archived: Archived | None = None  # of the events
 
 
@@ -52,12 +52,12 @@ def without(table: Table | None, erased: ErasedAt, *columns: str | None) -> Tabl
     return replace(table, frame=frame)
 
 
-def extended(events: Events, live: pl.DataFrame, preferences: Preferences) -> Events:
+def extended(events: Events, live: pl.DataFrame, preferences: EventWeights) -> Events:
     """Add live events to those of the files; they are graded as the files' are.
 
     Types without a weight are left out.
     """
-    known = [kind for kind in live["kind"].unique() if preferences.knows(kind)]
+    known = [kind for kind in live["kind"].unique() if preferences.accepts(kind)]
     parts = [_graded(live.filter(pl.col("kind") == kind), kind, preferences) for kind in known]
     frame = events.table.frame
     texts = [
@@ -77,6 +77,6 @@ def extended(events: Events, live: pl.DataFrame, preferences: Preferences) -> Ev
     return replace(events, table=table, explicit=events.traits.explicit)
 
 
-def _graded(live: pl.DataFrame, kind: str, preferences: Preferences) -> pl.DataFrame:
-    values = preferences.value(kind, live["value"].to_numpy().astype(np.float32))
+def _graded(live: pl.DataFrame, kind: str, preferences: EventWeights) -> pl.DataFrame:
+    values = preferences.scale_values(kind, live["value"].to_numpy().astype(np.float32))
     return live.with_columns(pl.Series("value", values.astype(np.float64)))

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 import polars as pl
 
 from app.contracts import Scores
-from app.event_weights import Preferences
+from app.event_weights import EventWeights
 from offline.data.columns import AMOUNT, RATING, plain
 from offline.data.dataset import Traits
 from offline.data.schema import InteractionsFile, Schema
@@ -50,7 +50,7 @@ def check(table: Table, part: InteractionsFile, schema: Schema) -> Events:
     ]
     unique = _sound(replace(table, frame=typed), faults, timed=timed)
     ratings = unique.frame.filter(pl.col("kind") == "rating")["value"]
-    worth = Preferences(type_weights=schema.weights())
+    worth = EventWeights(type_weights=schema.weights())
     weights = {
         _most(worth, str(kind), part["value"].cast(pl.Float32).to_numpy())
         for (kind,), part in unique.frame.group_by("kind")
@@ -160,7 +160,7 @@ def _faults(*, timed: bool) -> list[pl.Expr]:
     return faults
 
 
-def _most(worth: Preferences, kind: str, values: Scores) -> float:
+def _most(worth: EventWeights, kind: str, values: Scores) -> float:
     """Give the weight of a type: its number, or the most that its expression gives a value."""
     weight = worth.type_weights[kind]
     return float(worth.weigh(kind, values).max()) if isinstance(weight, str) else weight
@@ -170,5 +170,5 @@ def _positive_at(part: InteractionsFile, ratings: pl.Series) -> float:
     if part.positive_at is not None:
         return part.positive_at
     if not len(ratings):
-        return Preferences().positive_at
+        return EventWeights().positive_at
     return round(POSITIVE_SHARE * float(ratings.to_numpy().max()), 6)

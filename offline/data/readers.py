@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
-from app.event_weights import Preferences
+from app.event_weights import EventWeights
 from offline.data.atomic import replacing
 from offline.data.chronology import build_log
 from offline.data.data_overlay import Archived, More, extended, without
@@ -50,7 +50,7 @@ class Reading:
     """A data set and the account of how it was read."""
 
     dataset: Dataset
-    preferences: Preferences  # by which the log was weighed; the bundle should carry the same
+    preferences: EventWeights  # by which the log was weighed; the bundle should carry the same
     layout: str
     files: tuple[FileCount, ...]  # interactions first
     bad: pl.DataFrame  # file, line, reason, text: the bad rows and the exact duplicates
@@ -93,7 +93,7 @@ def read(
     data = _load(folder, layout)
     for table in data.tables:
         _bound(table, max_bad_share)
-    preferences = Preferences(
+    preferences = EventWeights(
         data.events.positive_at, layout.weights(), data.events.traits.explicit
     )
     whole = _changed(data, more, preferences) if more else data
@@ -133,7 +133,7 @@ def _load(folder: Path, schema: Schema) -> _Input:
     )
 
 
-def _changed(data: _Input, more: More, preferences: Preferences) -> _Input:
+def _changed(data: _Input, more: More, preferences: EventWeights) -> _Input:
     schema, table = data.schema, without(data.events.table, more.erased, "user")
     events = replace(data.events, table=table or data.events.table)
     if more.events is not None and len(more.events):
@@ -147,7 +147,7 @@ def _changed(data: _Input, more: More, preferences: Preferences) -> _Input:
     )
 
 
-def _build(data: _Input, preferences: Preferences) -> Dataset:
+def _build(data: _Input, preferences: EventWeights) -> Dataset:
     schema, log = data.schema, data.events.table.frame
     ends = (schema.friends.user, schema.friends.friend)
     users = number(log["user"], *_ids(data.users, schema.users.user), *_ids(data.friends, *ends))

@@ -12,7 +12,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 
 from app.catalogue.attributes import MOST, Kind
 from app.event_weights import TYPE_WEIGHTS
-from app.expressions.event_weight_formula import parse
+from app.expressions.event_weight_formula import parse_formula
 from offline.data.errors import DataError
 
 DETECT = "detect"  # encoding: UTF-8, or Latin-1 where the file is not UTF-8
@@ -122,7 +122,7 @@ class Schema(BaseModel):
     def _readable(cls, told: dict[str, float | str]) -> dict[str, float | str]:
         for kind, weight in told.items():
             if isinstance(weight, str):
-                parse(weight, kind)
+                parse_formula(weight, kind)
         return told
 
     def weights(self) -> dict[str, float | str]:

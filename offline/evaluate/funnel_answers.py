@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from app.contracts import Reranker, Rows
 from app.funnel import Funnel, Slate
-from app.rerank.slate_builder import SlateMaker
+from app.rerank.slate_builder import SlateBuilder
 from offline.data.dataset import Dataset
 from offline.evaluate import metrics
 from offline.evaluate.metrics import Lists, PerUser
@@ -91,12 +91,12 @@ def shown(funnel: Funnel, slates: list[Slate]) -> list[Rows]:
 def in_turn(reranker: Reranker, slates: list[Slate]) -> list[Rows]:
     """Make the lists of 10 one after another: as in service, each counts as shown to the next."""
     answers = []
-    if isinstance(reranker, SlateMaker):
-        reranker = replace(reranker, live=reranker.live.unexposed())
+    if isinstance(reranker, SlateBuilder):
+        reranker = replace(reranker, live=reranker.counters.unexposed())
     for slate in slates:
         answers.append(reranker.rerank(replace(slate.query, k=K), slate.fine).pool.rows)
-        if isinstance(reranker, SlateMaker):
-            reranker.live.expose(answers[-1])
+        if isinstance(reranker, SlateBuilder):
+            reranker.counters.expose(answers[-1])
     return answers
 
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from app.rerank.slate_builder import Policy, SlateMaker
+from app.rerank.slate_builder import Policy, SlateBuilder
 from offline.evaluate import metrics
 from offline.evaluate.compare import Background
 from offline.evaluate.funnel_answers import Asked, K, in_turn, ndcg, padded
@@ -28,7 +28,7 @@ class Reranked:
 def policy_prices(asked: Asked, background: Background) -> list[PolicyPrice]:
     """Switch each policy off in turn, then all of them; nothing when the reranker has none."""
     maker = asked.funnel.reranker
-    if not isinstance(maker, SlateMaker):
+    if not isinstance(maker, SlateBuilder):
         return []
     policies = _switched_off(maker.policy)
     made = _rerank(asked, maker, list(policies.values()), background)
@@ -60,7 +60,7 @@ def _switched_off(policy: Policy) -> dict[str, Policy]:
 def trade_off(asked: Asked, background: Background) -> list[TradeOff]:
     """Turn the weight of diversity up; nothing when no content says how unlike items are."""
     maker = asked.funnel.reranker
-    if not isinstance(maker, SlateMaker) or background.content is None:
+    if not isinstance(maker, SlateBuilder) or background.content is None:
         return []
     default = maker.policy.diversity
     weights = sorted({*WEIGHTS, default})
@@ -85,7 +85,7 @@ def _share(kept: Interval) -> Interval:
 
 
 def _rerank(
-    asked: Asked, maker: SlateMaker, policies: Sequence[Policy], background: Background
+    asked: Asked, maker: SlateBuilder, policies: Sequence[Policy], background: Background
 ) -> Reranked:
     relevant = asked.relevant
     lists = [_lists(asked, replace(maker, policy=policy)) for policy in policies]
@@ -97,7 +97,7 @@ def _rerank(
     )
 
 
-def _lists(asked: Asked, maker: SlateMaker) -> Lists:
+def _lists(asked: Asked, maker: SlateBuilder) -> Lists:
     return padded(in_turn(maker, asked.slates), K)
 
 

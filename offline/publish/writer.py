@@ -23,7 +23,7 @@ from app.bundle.manifest import FORMAT, MANIFEST, FileFact, GateFact, Manifest, 
 from app.catalogue import attributes
 from app.catalogue.cold_items import arrays_of
 from app.contracts import Matrix, StageError
-from app.event_weights import Preferences
+from app.event_weights import EventWeights
 from app.features.views import COARSE_VIEW, names, view_hash
 from app.observe.drift import DRIFT, Reference, write_reference
 from app.rank.blend import Fine, write_fine
@@ -50,7 +50,7 @@ class Trained:
     coarse: Logistic
     fine: Fine
     sizes: Sizes
-    preferences: Preferences
+    preferences: EventWeights
     dataset: str
     interactions: int
     seed: int

@@ -18,7 +18,7 @@ from app.catalogue.live_items import Item
 from app.contracts import History, Proposal
 from app.cpu import Cpu
 from app.deadline import NO_HURRY, Outcome, Run, Step
-from app.expressions.item_filter import FilterError, parse
+from app.expressions.item_filter import FilterError, parse_filter
 from app.funnel import Funnel, Slate
 from app.request_log.answer_record import Served, as_said, asked_of, standing_of
 from app.request_log.entry_codec import Entry
@@ -194,7 +194,7 @@ def _require_filter(asked: Asked, deployed: Deployed) -> None:
     if not asked.filter:
         return
     try:
-        parse(asked.filter, kinds(deployed.base.attributes))
+        parse_filter(asked.filter, kinds(deployed.base.attributes))
     except FilterError as error:
         raise LostError(f"{deployed.bundle.version} cannot be asked so: {error}") from error
 

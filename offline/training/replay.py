@@ -8,9 +8,9 @@ from numpy.typing import NDArray
 
 from app.artifacts import Models
 from app.build import UNTRAINED, Indexes, Rankers, State, Wiring, assemble
-from app.catalogue.user_segments import places
+from app.catalogue.user_segments import segment_rows
 from app.contracts import NO_HISTORY, History, Request, Rows
-from app.event_weights import Preferences
+from app.event_weights import EventWeights
 from app.funnel import Funnel, Slate
 from app.query_builder import Profiles
 from app.state.counters import Live
@@ -104,7 +104,7 @@ def advance(profiles: Profiles, log: Log, since: float, until: float) -> None:
     """Let the crowd's state know of every event in ``[since, until)``, and of whom each is."""
     news = log.between(since, until)
     if len(news):
-        of = places(profiles.models.segments, profiles.models.users.segments[news.users])
+        of = segment_rows(profiles.models.segments, profiles.models.users.segments[news.users])
         profiles.live.apply(news.items.astype(np.int64), news.weights, news.times, of)
         profiles.live.refresh()
 
@@ -119,7 +119,7 @@ def sample(found: list[Asker], limit: int, seed: int) -> list[Asker]:
 
 def build(models: Models, wiring: Wiring, rankers: Rankers = UNTRAINED) -> Funnel:
     """Assemble the funnel over models in memory, as the service does over a bundle and Redis."""
-    nothing_new = MemoryHistories(models.catalogue.ids, Preferences())
+    nothing_new = MemoryHistories(models.catalogue.ids, EventWeights())
     return assemble(
         models,
         Indexes(wiring.index(models.factors.items), wiring.index(models.content.items)),
