@@ -97,7 +97,7 @@ class PolicySettings(BaseModel):
 
 
 class _Deciding(BaseModel):
-    """What ``Settings.decided`` takes, without a look at the environment."""
+    """What ``Settings.with_slate_settings`` takes, without a look at the environment."""
 
     model_config = ConfigDict(extra="forbid")
     policy: PolicySettings

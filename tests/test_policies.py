@@ -124,7 +124,7 @@ def test_what_exploration_has_drawn_neither_caps_nor_placed_items_take_away(
         drawn.append((asked[2].rows[found.chosen].tolist(), found.propensities.tolist()))
         return found
 
-    monkeypatch.setattr("app.rerank.exploration.choose", noting)
+    monkeypatch.setattr("app.rerank.exploration.choose_explored", noting)
     policy = replace(Policy(explore=way, provider_cap=2, category_cap=4), **other)
     for seed in range(20):
         chosen = made(policy, query(k=10, seed=seed), items=tuple(range(20, 80)))

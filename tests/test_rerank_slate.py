@@ -21,7 +21,7 @@ def maker(policy=PLAIN, **known):
     parts = {
         "catalogue": MODELS.catalogue,
         "content": MODELS.content.items,
-        "live": Live(MODELS.popularity),
+        "counters": Live(MODELS.popularity),
     }
     return SlateBuilder(**(parts | known), policy=policy)
 
@@ -88,7 +88,7 @@ def test_a_new_item_gets_a_small_bonus():
     live.first_seen[22] = START
     two = pool(21, 22, scores=[1.0, 0.99])
     wide = pool(21, 22, 23, scores=[1.0, 0.99, 0.0])
-    fresh = maker(replace(PLAIN, freshness=0.02), live=live)
+    fresh = maker(replace(PLAIN, freshness=0.02), counters=live)
     assert shown(fresh.rerank(query(k=2), wide)) == [22, 21]
     assert shown(fresh.rerank(query(k=2), two)) == [21, 22]  # here 0.01 is the whole range
 
@@ -96,7 +96,7 @@ def test_a_new_item_gets_a_small_bonus():
 def test_the_last_place_goes_to_the_item_that_was_shown_least():
     live = Live(MODELS.popularity)
     live.expose(np.setdiff1d(np.arange(ITEMS), [37]))
-    chosen = maker(replace(PLAIN, explore_slots=1, explore_beta=5.0), live=live).rerank(
+    chosen = maker(replace(PLAIN, explore_slots=1, explore_beta=5.0), counters=live).rerank(
         query(k=5), pool(*BEST)
     )
     assert shown(chosen) == [20, 21, 22, 23, 37]
@@ -105,7 +105,7 @@ def test_the_last_place_goes_to_the_item_that_was_shown_least():
 
 def test_items_that_were_shown_are_known_better():
     live = Live(MODELS.popularity)
-    exploring = maker(replace(PLAIN, explore_slots=1, explore_beta=5.0), live=live)
+    exploring = maker(replace(PLAIN, explore_slots=1, explore_beta=5.0), counters=live)
     first = shown(exploring.rerank(query(k=5), pool(*BEST)))[-1]
     for _ in range(50):
         live.expose(rows(first))

@@ -52,7 +52,7 @@ def _made_by(
 
 def _floor(draft: SlateDraft, floor: MinimumExposure) -> SlateDraft:
     """Put favoured candidates in the places of the last organic items that no floor favours."""
-    before, draft = draft, replace(draft, floors=(*draft.minimums, floor))
+    before, draft = draft, replace(draft, minimums=(*draft.minimums, floor))
     favoured, listed = floor.favours(draft.pool.rows), draft.pool.rows[draft.listed]
     rest = draft.unlisted
     missing = floor.places - int(favoured[draft.listed].sum())

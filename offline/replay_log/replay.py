@@ -163,7 +163,9 @@ class Reruns:
         key = (version, repr(deciding))
         known, stage = self._stages.get(key, (None, None))
         if stage is None or known != shelf:
-            made = partial(Deployed.of, self._bundle(version), self.settings.decided(deciding))
+            made = partial(
+                Deployed.of, self._bundle(version), self.settings.with_slate_settings(deciding)
+            )
             state = Rebuilt(made, self.tape, self._items(*shelf))
             said = Said(lambda words: state.deployed.histories(NOWHERE).read(words))
             stage = Stage(state, said, self.cpu)
