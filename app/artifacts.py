@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.catalogue.catalogue import Catalogue, IdIndex
-from app.catalogue.cold_items import Placing
+from app.catalogue.cold_items import ColdItemModel
 from app.contracts import NO_HISTORY, History, Matrix, Rows, Scores, Times
 
 DAY = 86_400.0
@@ -158,4 +158,4 @@ class Models:
     tables: dict[str, Table]  # "item_cf": item -> items; "raters": item -> users
     friends: Friends  # of the data
     centred: bool  # True: "raters" holds ratings less the user's mean; False: plain weights
-    placing: Placing | None = None  # for items that come later; None: they have no vectors
+    placing: ColdItemModel | None = None  # for items that come later; None: they have no vectors

@@ -133,8 +133,8 @@ def provider_share(models: Models, overall: Scores) -> NDArray[np.float64]:
 
 def later(models: Models, items: Matrix) -> Callable[[], Matrix | None]:
     """Give what finds the vectors of the items that came after the bundle; None: there are none."""
-    known, first = models.catalogue, models.catalogue.published
-    return lambda: items[first : first + known.added] if known.added else None
+    known, first = models.catalogue, models.catalogue.published_count
+    return lambda: items[first : first + known.added_count] if known.added_count else None
 
 
 def channels(

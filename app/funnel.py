@@ -155,7 +155,7 @@ class Funnel:
     def _cut(self, stage: RankStage, query: Query, pool: Candidates, run: Run) -> Candidates:
         """Score the pool and keep the best; failing that, the best by the scores it came with."""
         keep = max(query.k, round(stage.keep * query.quality))
-        first, live = self.profiles.models.catalogue.published, self.profiles.live
+        first, live = self.profiles.models.catalogue.published_count, self.profiles.live
         kept = run.compute(
             stage.name,
             stage.by,

@@ -21,17 +21,17 @@ from app.api import (
     user_blocks,
     users,
 )
-from app.api.body_limit import BoundedBody
-from app.api.path_ids import Slashes
+from app.api.body_limit import BodyLimit
+from app.api.path_ids import EncodedSlashes
 from app.observe import logs
 from app.observe.metrics import Metrics
 from app.service import Service
 from app.settings import Settings
 
-ABOUT = "Picks the items that a user should see now, live, on every request, inside 100 ms."
+DESCRIPTION = "Picks the items that a user should see now, live, on every request, inside 100 ms."
 
 
-class Arrival:
+class ArrivalTiming:
     """Notes when a request reached us, and what became of it, whatever its status."""
 
     def __init__(self, app: ASGIApp, metrics: Metrics) -> None:
@@ -52,17 +52,17 @@ class Arrival:
                 status = message["status"]
             await send(message)
 
-        self._metrics.enter()
+        self._metrics.request_started()
         try:
             await self._app(scope, receive, sent)
         finally:
-            self._metrics.leave()
+            self._metrics.request_ended()
             route = scope.get("route")
             path = route.path if route else "unknown"
-            self._metrics.request(path, status, monotonic() - scope["arrived"])
+            self._metrics.record_request(path, status, monotonic() - scope["arrived"])
 
 
-def create(settings: Settings | None = None) -> FastAPI:
+def create_app(settings: Settings | None = None) -> FastAPI:
     """Build the application; uvicorn calls this in each worker."""
     settings = settings or Settings()
     logs.configure(settings.log_level)
@@ -75,17 +75,17 @@ def create(settings: Settings | None = None) -> FastAPI:
         service.start()
         try:
             if settings.workers > 1:  # the others answer until this one can
-                await service.tried.wait()
+                await service.first_attempt.wait()
             yield
         finally:
             await service.stop()
 
     app = FastAPIOffline(  # its /docs needs nothing from outside
-        title="recfunnel", version=version("recfunnel"), description=ABOUT, lifespan=lifespan
+        title="recfunnel", version=version("recfunnel"), description=DESCRIPTION, lifespan=lifespan
     )
-    app.add_middleware(BoundedBody)
-    app.add_middleware(Arrival, metrics=metrics)
-    app.add_middleware(Slashes)
+    app.add_middleware(BodyLimit)
+    app.add_middleware(ArrivalTiming, metrics=metrics)
+    app.add_middleware(EncodedSlashes)
     errors.install(app)
     for router in (
         recommend.direct,

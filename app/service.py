@@ -20,16 +20,16 @@ import numpy as np
 from app.build import State
 from app.bundle.bundle import Bundle, current, load
 from app.bundle.manifest import BundleError
-from app.catalogue.deleted_items import keep_written, path_of
-from app.catalogue.deleted_items import read as read_withheld
-from app.catalogue.item_store import Shelf
-from app.catalogue.live_items import Stock
+from app.catalogue.deleted_items import deleted_items_path, keep_deleted_items_written
+from app.catalogue.deleted_items import read_deleted_items as read_withheld
+from app.catalogue.item_store import ItemStore
+from app.catalogue.live_items import LiveItems
 from app.contracts import Request, Rows, StageError
 from app.cpu import Cpu
 from app.deadline import Run
 from app.funnel import Funnel, Slate
-from app.observe.drift import Drift
-from app.observe.drift_monitor import HOUR, Bounds, Vigil
+from app.observe.drift import DriftCounter
+from app.observe.drift_monitor import HOUR, DriftBounds, DriftMonitor
 from app.observe.metrics import Metrics
 from app.recall.onboarding import proposals
 from app.request_log.answer_record import Served, lean
@@ -50,15 +50,15 @@ log = logging.getLogger(__name__)
 
 CONTROL = "control"  # the variant where there is no experiment
 WARM_UP_REQUESTS = 20  # enough for every lazy import, page fault and connection on the path
-PREPARE = 10.0  # seconds to wait for Redis before serving without it
-WRITE_WITHIN = 2.0  # seconds for what a user did to be stored
-POLL = 0.05  # seconds between looks at whether Redis is ready
-FINISH = 5.0  # seconds that requests in flight have to end on a bundle that was replaced
+PREPARE_TIMEOUT = 10.0  # seconds to wait for Redis before serving without it
+WRITE_TIMEOUT = 2.0  # seconds for what a user did to be stored
+POLL_INTERVAL = 0.05  # seconds between looks at whether Redis is ready
+RETIRE_DELAY = 5.0  # seconds that requests in flight have to end on a bundle that was replaced
 
 Built: TypeAlias = tuple[Deployed, tuple[Side[Funnel], Side[Funnel]], Rows]
 
 
-def set_aside() -> None:
+def freeze_garbage() -> None:
     """Collect garbage, and leave what is alive now out of all later collections.
 
     A full one visits every object of every library: 0.1 s and more, in which nobody is answered.
@@ -74,22 +74,22 @@ class Deployment:
     """One bundle in service: its funnel, and the crowd's state that follows the event stream."""
 
     bundle: Bundle
-    crowd: Turns[Funnel]
-    stock: Stock
+    state: Turns[Funnel]
+    live_items: LiveItems
     onboarding: Rows  # items to ask new users about, the most telling first
-    drift: Drift
-    follower: Follower
+    drift: DriftCounter
+    consumer: Follower
     tasks: tuple[asyncio.Task[None], ...]  # follow the stream, keep the tables in Redis
 
     @property
     def funnel(self) -> Funnel:
         """The funnel that the next request goes through."""
-        return self.crowd.side.reader
+        return self.state.side.reader
 
     @property
-    def live(self) -> Live:
+    def counters(self) -> Live:
         """The crowd's state that the next request reads."""
-        return self.crowd.side.live
+        return self.state.side.live
 
     async def stop(self) -> None:
         """End the tasks."""
@@ -109,26 +109,26 @@ class Service:
         self.store = Store.connect(
             settings.redis_url,
             timeout=settings.redis_timeout_ms / 1000,
-            on_round_trip=metrics.round_trip,
+            on_round_trip=metrics.record_round_trip,
         )
         # Writing waits longer than a list can, and must not suffer when reads are given up.
         self.writer = Store.connect(
-            settings.redis_url, timeout=WRITE_WITHIN, on_round_trip=metrics.round_trip
+            settings.redis_url, timeout=WRITE_TIMEOUT, on_round_trip=metrics.record_round_trip
         )
-        self.shelf = Shelf(self.writer, settings.key_prefix)
-        self._withheld = path_of(settings.out, settings.key_prefix)
+        self.item_store = ItemStore(self.writer, settings.key_prefix)
+        self._withheld = deleted_items_path(settings.out, settings.key_prefix)
         self.impressions = Impressions(self.writer, settings.key_prefix)
         self.impressions.limit = settings.stream_limit
         self.impressions.remembered = settings.shown_memory()
         # Until it is known that there is no archiver, nothing is trimmed that one may still want.
         share, limit = settings.served_log, settings.request_log_limit
-        self.served = ServedLog(self.writer, settings.key_prefix, share, limit)
+        self.request_log = ServedLog(self.writer, settings.key_prefix, share, limit)
         self.cpu = Cpu(settings.cpu_threads)
-        bounds = Bounds(settings.drift_bound, settings.bundle_age_bound_hours * HOUR)
-        self.vigil = Vigil(bounds, metrics, self.cpu)
+        bounds = DriftBounds(settings.drift_bound, settings.bundle_age_bound_hours * HOUR)
+        self.drift_monitor = DriftMonitor(bounds, metrics, self.cpu)
         self.in_flight = 0
         self.stream_limit = UNLIMITED
-        self.tried = asyncio.Event()  # set once the first bundle was served or refused
+        self.first_attempt = asyncio.Event()  # set once the first bundle was served or refused
         self.refusal: str | None = None  # why the newest bundle is not served
         self._name = uuid4().hex[:12]  # of this worker
         self._deciding = settings.slate_settings()
@@ -143,9 +143,9 @@ class Service:
     def start(self) -> None:
         """Take the current bundle into service, and keep an eye on what changes."""
         self._spawn(self.impressions.run())
-        self._spawn(self.served.run())
-        self._spawn(self.shelf.run())
-        self._spawn(keep_written(self.shelf, self._withheld))
+        self._spawn(self.request_log.run())
+        self._spawn(self.item_store.run())
+        self._spawn(keep_deleted_items_written(self.item_store, self._withheld))
         self._spawn(self._watch())
 
     async def stop(self) -> None:
@@ -155,9 +155,9 @@ class Service:
         await asyncio.gather(*self._tasks, return_exceptions=True)
         if self._deployment:
             await self._deployment.stop()
-        await self.shelf.leave()
+        await self.item_store.deregister()
         await self.impressions.close()
-        await self.served.close()
+        await self.request_log.close()
         self.cpu.close()
         await self.store.close()
         await self.writer.close()
@@ -165,7 +165,7 @@ class Service:
     async def recommend(self, deployment: Deployment, request: Request) -> Slate:
         """Run the funnel; whatever happens in it, there is a list."""
         run = Run(request.arrived)
-        with deployment.crowd.reading() as side:
+        with deployment.state.reading() as side:
             funnel = side.reader
             slate = await run.attempt(
                 "funnel",
@@ -175,18 +175,23 @@ class Service:
             )
             return slate or funnel.plain(request, run)
 
-    def log_served(
+    def log_answer(
         self, deployment: Deployment, asked: Asked, request_id: str, items: list[str], slate: Slate
     ) -> None:
         """Take note of an answer, should it belong to the share that is logged."""
-        if self.served.wants(asked.seed):
+        if self.request_log.wants(asked.seed):
             version, kept = deployment.bundle.version, lean(slate)
-            worker = (self._deciding, self._name, self.shelf.place, self.shelf.changed)
-            self.served.note(
+            worker = (
+                self._deciding,
+                self._name,
+                self.item_store.position,
+                self.item_store.change_count,
+            )
+            self.request_log.note(
                 Served(request_id, time(), version, CONTROL, asked, items, kept, *worker)
             )
 
-    def quality(self) -> float:
+    def quality_factor(self) -> float:
         """Give the share of the candidates to work on: 1 up to half load, then falling to 0.3."""
         load = self.in_flight / self.settings.max_in_flight
         return 1.0 if load <= 0.5 else max(0.3, 1.0 - 1.4 * (load - 0.5))  # noqa: PLR2004
@@ -198,18 +203,18 @@ class Service:
             try:
                 await self._refresh()
             finally:
-                self.tried.set()
-            self.metrics.impressions_dropped(self.impressions.dropped - dropped)
+                self.first_attempt.set()
+            self.metrics.count_dropped_impressions(self.impressions.dropped - dropped)
             dropped = self.impressions.dropped
-            self.metrics.served_dropped(self.served.dropped - unlogged)
-            unlogged = self.served.dropped
+            self.metrics.count_dropped_log_entries(self.request_log.dropped - unlogged)
+            unlogged = self.request_log.dropped
             if self._deployment:
-                self.metrics.follower_lag(self._deployment.follower.lag)
-                stock = self._deployment.stock
-                stock.settle()
-                self.metrics.live_items(stock.taken, len(stock.waiting))
+                self.metrics.set_consumer_lag(self._deployment.consumer.lag)
+                stock = self._deployment.live_items
+                stock.place_waiting()
+                self.metrics.set_live_items(stock.placed_count, len(stock.waiting))
                 created = self._deployment.bundle.manifest.created
-                await self.vigil.look(self._deployment.drift, created, time())
+                await self.drift_monitor.check(self._deployment.drift, created, time())
             await self._look_for_archiver()
             await asyncio.sleep(self.settings.reload_seconds)
 
@@ -219,11 +224,11 @@ class Service:
             archived = await is_in_use(self.writer, self.settings.key_prefix)
             settings = self.settings
             self.stream_limit = UNLIMITED if archived else settings.stream_limit
-            self.served.limit = settings.request_log_limit if archived else settings.served_limit
+            self.request_log.limit = settings.request_log_limit if archived else settings.served_limit
             streams = {"events": stream_key, "shown": shown_key, "served": served_key}
             keys = {name: key(settings.key_prefix) for name, key in streams.items()}
             for name, far in (await behind(self.writer, keys)).items():
-                self.metrics.archive_behind(name, *far)
+                self.metrics.set_archive_lag(name, *far)
 
     async def _refresh(self) -> None:
         """Serve the bundle that ``current`` points to, if it is another one and is sound."""
@@ -237,7 +242,7 @@ class Service:
         except BundleError as error:
             if self.refusal != str(error):
                 self.refusal = str(error)
-                self.metrics.bundle_refused()
+                self.metrics.count_refused_bundle()
                 log.error("bundle refused: %s", error)  # noqa: TRY400
             return
         await self._deploy(bundle)
@@ -252,7 +257,7 @@ class Service:
             raise
         replaced, self._deployment = self._deployment, deployment
         self.refusal = None
-        self.metrics.bundle(bundle.version, bundle.manifest.created)
+        self.metrics.set_bundle(bundle.version, bundle.manifest.created)
         log.info("serving bundle %s", bundle.version)
         if replaced:
             self._spawn(self._retire(replaced))
@@ -260,22 +265,22 @@ class Service:
     async def _prepare(self, deployment: Deployment) -> None:
         """Wait for Redis, as far as that makes sense, and warm up."""
         with suppress(TimeoutError):  # without Redis there is nothing to wait for
-            async with asyncio.timeout(PREPARE):
-                await self.shelf.loaded.wait()
+            async with asyncio.timeout(PREPARE_TIMEOUT):
+                await self.item_store.loaded.wait()
                 await self._loaded(deployment.bundle)
-                await deployment.follower.caught_up.wait()
-                await deployment.crowd.settled()
+                await deployment.consumer.caught_up.wait()
+                await deployment.state.settled()
         await self._withhold()
         await self._warm_up(deployment)
         if self._deployment is None:  # else once the bundle before is gone, see ``_retire``
-            set_aside()
+            freeze_garbage()
 
     async def _withhold(self) -> None:
         """Leave out what was deleted as far as a file says, where Redis did not."""
-        if not self.shelf.loaded.is_set():
+        if not self.item_store.loaded.is_set():
             gone = await asyncio.to_thread(read_withheld, self._withheld)
-            if not self.shelf.loaded.is_set():
-                self.shelf.precede(gone)
+            if not self.item_store.loaded.is_set():
+                self.item_store.preload(gone)
 
     def _built(self, bundle: Bundle) -> Built:
         """Make what takes long for many items; not on the event loop."""
@@ -290,11 +295,11 @@ class Service:
         bundle, prefix = deployed.bundle, self.settings.key_prefix
         crowd = Turns(*sides, self.cpu)
         stock = deployed.stock(crowd)
-        self.shelf.attach(stock.put)
+        self.item_store.subscribe(stock.put)
         follower = deployed.follower(self.store, crowd)
         keep = keep_loaded(self.store, prefix, bundle.version, bundle.models.tables)
         tasks = (self._spawn(follower.run()), self._spawn(crowd.run()), self._spawn(keep))
-        drift = Drift(bundle.drift)
+        drift = DriftCounter(bundle.drift)
         return Deployment(bundle, crowd, stock, asked, drift, follower, tasks)
 
     def _side(self, deployed: Deployed) -> Side[Funnel]:
@@ -311,7 +316,7 @@ class Service:
             with suppress(StageError):
                 if await are_loaded(self.store, self.settings.key_prefix, bundle.version):
                     return
-            await asyncio.sleep(POLL)
+            await asyncio.sleep(POLL_INTERVAL)
 
     async def _warm_up(self, deployment: Deployment) -> None:
         """Ask the real funnel for real users, so that the first caller waits for nothing."""
@@ -327,17 +332,17 @@ class Service:
 
     async def _retire(self, deployment: Deployment) -> None:
         """Let requests in flight finish, then let go of what belonged to the old bundle."""
-        await asyncio.sleep(FINISH)
+        await asyncio.sleep(RETIRE_DELAY)
         await self._end(deployment)
         del deployment
-        set_aside()
+        freeze_garbage()
         keep = [self._deployment.bundle.version] if self._deployment else []
         with suppress(StageError):
             await retire_tables(self.store, self.settings.key_prefix, keep)
 
     async def _end(self, deployment: Deployment) -> None:
         """Let go of a deployment that answers nobody."""
-        self.shelf.detach(deployment.stock.put)
+        self.item_store.unsubscribe(deployment.live_items.put)
         await deployment.stop()
 
     def _spawn(self, work: Coroutine[None, None, None]) -> asyncio.Task[None]:

@@ -6,9 +6,9 @@ from functools import partial
 from app.build import Rankers, State, Wiring, assemble
 from app.bundle.bundle import Bundle
 from app.catalogue.catalogue import Catalogue
-from app.catalogue.catalogue_overlay import GrowingCatalogue, growing
-from app.catalogue.live_items import Opening, Stock
-from app.catalogue.spare_rows import with_room
+from app.catalogue.catalogue_overlay import CatalogueOverlay, build_overlay
+from app.catalogue.live_items import LiveItems, RowCounters
+from app.catalogue.spare_rows import with_spare_rows
 from app.catalogue.user_segments import segment_rows_of_users
 from app.cpu import Cpu
 from app.deadline import Checkpoints
@@ -28,24 +28,24 @@ class Deployed:
     settings: Settings
     rankers: Rankers  # weighed as the settings have it
     base: Catalogue  # as it was published
-    catalogue: GrowingCatalogue  # the bundle's
+    catalogue: CatalogueOverlay  # the bundle's
 
     @classmethod
     def of(cls, bundle: Bundle, settings: Settings) -> "Deployed":
         """Weigh the rankers, and make room; weights that there is no model for are logged."""
         base = bundle.models.catalogue
-        catalogue = growing(base, settings.spare_items)
-        roomy = replace(bundle, models=with_room(bundle.models, catalogue))
+        catalogue = build_overlay(base, settings.spare_items)
+        roomy = replace(bundle, models=with_spare_rows(bundle.models, catalogue))
         return cls(roomy, settings, bundle.weighed(settings.objectives), base, catalogue)
 
     def live(self) -> Live:
         """Make the crowd's state as it was when the bundle was made."""
         return Live.of(self.bundle.models, self.settings.spare_items)
 
-    def stock(self, crowd: Opening) -> Stock:
+    def stock(self, crowd: RowCounters) -> LiveItems:
         """Make what puts items into the bundle's arrays."""
         models, shift = self.bundle.models, self.bundle.manifest.time_shift
-        return Stock(self.base, self.catalogue, models, crowd, shift)
+        return LiveItems(self.base, self.catalogue, models, crowd, shift)
 
     def histories(self, store: Store) -> RedisHistories:
         """Make what reads users' live histories."""

@@ -23,7 +23,7 @@ import pytest
 import uvicorn
 
 from app.build import ITEM_TABLES
-from app.main import create
+from app.main import create_app
 from app.process.workers import PatientServer
 from app.service import Service
 from app.settings import CheckpointSettings, Settings
@@ -299,12 +299,12 @@ class Hosted:
 
     def tell(self, *events):
         """Post events and wait until the crowd's state knows of them."""
-        follower = self.service.deployment.follower
+        follower = self.service.deployment.consumer
         known = follower.applied + follower.repeated
         answer = self.client.post("/events", json=list(events))
         assert answer.status_code == 202, answer.text
         until(lambda: follower.applied + follower.repeated >= known + len(events))
-        until(lambda: self.service.deployment.crowd.is_settled)
+        until(lambda: self.service.deployment.state.is_settled)
         return answer.json()
 
 
@@ -313,7 +313,7 @@ def hosted(settings: Settings, *, ready=True) -> Iterator[Hosted]:
     """Run the application in a thread, as uvicorn runs it."""
     root = logging.getLogger()
     handlers, level = root.handlers[:], root.level
-    app = create(settings)
+    app = create_app(settings)
     root.handlers[:], root.level = handlers, level
     with socket.create_server(("127.0.0.1", 0)) as listener:
         config = uvicorn.Config(app, log_config=None, loop="asyncio", timeout_graceful_shutdown=3)

@@ -8,7 +8,7 @@ import orjson
 import pytest
 import redis
 
-from app.api.body_limit import LARGEST
+from app.api.body_limit import MAX_BODY_BYTES
 from app.features.views import PERSONAL
 from app.state.counters import TRENDING
 from app.state.event_codec import Event, history_key, stream_key
@@ -156,7 +156,7 @@ def test_the_crowd_s_counts_move_within_a_second(api):
 
 def test_what_the_crowd_does_now_trends_for_a_stranger(trained, redis_url):
     with hosted(leisurely(out=trained, redis_url=redis_url)) as service:
-        live = service.service.deployment.live
+        live = service.service.deployment.counters
         ids = service.service.deployment.bundle.models.catalogue.ids
         last = ids.names(live.trending().rows[-1:])[0]
         service.tell(*[event(stranger(), last) for _ in range(900)])
@@ -248,7 +248,7 @@ def test_a_wrong_line_is_refused_by_its_number_and_nothing_is_stored(api):
 
 
 def test_a_body_that_is_too_large_is_refused(api):
-    body = in_lines(event("u1"), b" " * LARGEST)
+    body = in_lines(event("u1"), b" " * MAX_BODY_BYTES)
     assert "send less" in is_refused(post_lines(api, body), 413, None)
 
 

@@ -5,7 +5,7 @@ import pytest
 from fastapi import FastAPI, HTTPException, Request
 
 from app.api import errors
-from app.api.errors import RefusalError, error
+from app.api.errors import RefusalError, error_response
 from app.bundle.bundle import current
 from tests.conftest import hosted, leisurely
 
@@ -84,7 +84,7 @@ async def test_every_error_has_one_shape_and_a_code():
             answer = await client.get(f"/{status}")
             assert answer.status_code == status
             assert answer.json() == {"error": {"code": code, "message": "no", "field": None}}
-    assert "Retry-After" not in error(422, "no").headers
+    assert "Retry-After" not in error_response(422, "no").headers
 
 
 @pytest.mark.parametrize("handler", [errors._invalid, errors._http, errors._refused])

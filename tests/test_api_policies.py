@@ -173,7 +173,7 @@ def test_scenes_have_policies_of_their_own_and_an_unknown_one_is_refused(trained
         assert not set(service.ids("u3", scene="home", k=100)) & seen_by("u3")
         bundle = load(current(trained)).models.catalogue
         calm = service.ids("u3", scene="calm", k=30)
-        assert not bundle.categorised(bundle.ids.rows(calm), ["horror", "war"]).any()
+        assert not bundle.has_category(bundle.ids.rows(calm), ["horror", "war"]).any()
         dice = [i["propensity"] for i in service.recommend(someone, scene="dice")["items"]]
         assert dice[:8] == [1.0] * 8
         assert all(0 < chance < 0.1 for chance in dice[8:])

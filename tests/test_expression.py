@@ -8,7 +8,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from app.catalogue import attributes
-from app.catalogue.attributes import Numbers, Words, kinds
+from app.catalogue.attributes import NumberColumn, TextColumn, column_kinds
 from app.catalogue.catalogue import Catalogue, IdIndex, Texts
 from app.expressions.item_filter import (
     MAX_FILTER_LENGTH,
@@ -30,16 +30,16 @@ CATALOGUE = Catalogue(
     flags=np.array([[0], [1], [0], [0]], np.uint8),
     flag_names=("adult",),
     attributes={
-        "price": Numbers(np.array([9.99, 20.0, -1.5, np.nan])),
-        "language": Words.of(["en", None, "de", "en"]),
-        "vegan": Words.of(["true", "false", None, None]),
+        "price": NumberColumn(np.array([9.99, 20.0, -1.5, np.nan])),
+        "language": TextColumn.of(["en", None, "de", "en"]),
+        "vegan": TextColumn.of(["true", "false", None, None]),
     },
 )
 ALL = np.arange(4)
 
 
 def passing(text, catalogue=CATALOGUE):
-    kept = ExpressionFilter(parse_filter(text, kinds(catalogue.attributes)), catalogue).allows(
+    kept = ExpressionFilter(parse_filter(text, column_kinds(catalogue.attributes)), catalogue).allows(
         ALL[: len(catalogue)]
     )
     return "".join(catalogue.ids.names(np.flatnonzero(kept)))
@@ -156,7 +156,7 @@ def test_where_nothing_is_known_of_items_only_negations_are_true():
 )
 def test_what_is_not_of_the_language_is_refused_in_a_sentence(text, told):
     with pytest.raises(FilterError, match=told):
-        parse_filter(text, kinds(CATALOGUE.attributes))
+        parse_filter(text, column_kinds(CATALOGUE.attributes))
 
 
 names = st.sampled_from(["drama", "war", "acme", "adult", "a", "it's", 'q"'])
@@ -249,21 +249,21 @@ def test_what_is_true_of_attributes_is_what_plain_python_says(condition, items):
     text, plain = condition
     early = [{} if item["later"] else item for item in items]
     numbers = {
-        name: Numbers(np.array([e.get(name) if e else None for e in early], np.float64))
+        name: NumberColumn(np.array([e.get(name) if e else None for e in early], np.float64))
         for name in ("price", "stock")
     }
-    words = Words.of([one.get("language") for one in early])
-    columns = attributes.growing(numbers | {"language": words}, 0)
+    words = TextColumn.of([one.get("language") for one in early])
+    columns = attributes.live_columns(numbers | {"language": words}, 0)
     for row, item in enumerate(items):
         for name, column in columns.items():
             if item["later"]:
                 column.put(row, item[name])
     told = replace(CATALOGUE, attributes=columns)
     rows = np.arange(len(items))
-    found = parse_filter(text, kinds(columns))(told, rows)
+    found = parse_filter(text, column_kinds(columns))(told, rows)
     assert found.dtype == np.bool_
     assert found.tolist() == [plain(item) for item in items]
-    assert parse_filter(text, kinds(columns))(told, rows[::-1]).tolist() == found.tolist()[::-1]
+    assert parse_filter(text, column_kinds(columns))(told, rows[::-1]).tolist() == found.tolist()[::-1]
 
 
 @settings(deadline=None)

@@ -21,9 +21,9 @@ def test_a_schema_names_the_column_of_flags(tmp_path):
     catalogue = read_data(tmp_path, tmp_path / "schema.toml", MAX_BAD_SHARE).dataset.catalogue
     assert catalogue.flag_names == ("adult", "alcohol")
     rows = catalogue.ids.rows(["a", "b", "c"])
-    assert catalogue.flagged(rows, ["adult"]).tolist() == [True, False, False]
-    assert catalogue.flagged(rows, ["alcohol", "?"]).tolist() == [True, True, False]
-    assert catalogue.flagged(rows, ["?"]).tolist() == [False] * 3
+    assert catalogue.has_flag(rows, ["adult"]).tolist() == [True, False, False]
+    assert catalogue.has_flag(rows, ["alcohol", "?"]).tolist() == [True, True, False]
+    assert catalogue.has_flag(rows, ["?"]).tolist() == [False] * 3
 
 
 def test_without_such_a_column_nothing_has_a_flag(tmp_path):
@@ -31,7 +31,7 @@ def test_without_such_a_column_nothing_has_a_flag(tmp_path):
     (tmp_path / "items.csv").write_text("item,title\na,A\n")
     catalogue = read_data(tmp_path, None, MAX_BAD_SHARE).dataset.catalogue
     assert catalogue.flag_names == ()
-    assert not catalogue.flagged(np.arange(len(catalogue)), ["adult"]).any()
+    assert not catalogue.has_flag(np.arange(len(catalogue)), ["adult"]).any()
 
 
 def test_a_bundle_keeps_the_flags(tmp_path):

@@ -5,14 +5,14 @@ import pytest
 
 from app.catalogue import attributes
 from app.catalogue.attributes import (
-    LONGEST_TEXT,
-    MOST,
-    Numbers,
-    Words,
-    accepted,
-    is_name,
-    kinds,
-    listed,
+    MAX_COLUMNS,
+    MAX_TEXT_BYTES,
+    NumberColumn,
+    TextColumn,
+    column_kinds,
+    convert_value,
+    describe_kinds,
+    is_column_name,
 )
 from offline.data.doctor import examine
 from offline.data.errors import DataError
@@ -82,7 +82,7 @@ def test_an_item_whose_attribute_is_not_of_the_kind_is_a_bad_row(tmp_path):
     assert reading.bad["reason"].to_list() == ["size is not a number"]
     assert reading.bad["line"].to_list() == [2]
     assert told(reading) == {"size": [None, 12.0, None]}
-    long = ITEMS.replace("i2,Two", f"i2,{'x' * (LONGEST_TEXT + 1)}")
+    long = ITEMS.replace("i2,Two", f"i2,{'x' * (MAX_TEXT_BYTES + 1)}")
     reading = shop(tmp_path, 'attributes = ["title"]', long)
     assert reading.bad["reason"].to_list() == ["title is over 256 bytes, or has NUL"]
 
@@ -98,7 +98,10 @@ def test_infinity_is_no_number(tmp_path):
     [
         ('attributes = ["colour"]', "no column 'colour', which the schema gives as attributes"),
         ('attributes = { size = "big" }', "wrong at items.attributes.size: Input should be 'num"),
-        (f"attributes = {[f'c{n}' for n in range(MOST + 1)]}", "17 attributes are named, at most"),
+        (
+            f"attributes = {[f'c{n}' for n in range(MAX_COLUMNS + 1)]}",
+            "17 attributes are named, at most",
+        ),
         ('attributes = ["a b", "a-b"]', "'a b' would be named 'a_b', but another column has"),
         ('attributes = ["year"]', "named 'year', but names are single words .* are taken"),
         ('attributes = ["1st"]', "named '1st', but names are single words"),
@@ -112,10 +115,10 @@ def test_attributes_that_cannot_be_are_refused_in_a_sentence(tmp_path, schema, s
 
 
 def test_of_many_columns_the_first_are_taken(tmp_path):
-    header = ",".join(f"c{n}" for n in range(MOST + 3))
-    values = ",".join("1" for _ in range(MOST + 3))
+    header = ",".join(f"c{n}" for n in range(MAX_COLUMNS + 3))
+    values = ",".join("1" for _ in range(MAX_COLUMNS + 3))
     reading = shop(tmp_path, items=f"item,{header}\ni1,{values}\n")
-    assert list(told(reading)) == [f"c{n}" for n in range(MOST)]
+    assert list(told(reading)) == [f"c{n}" for n in range(MAX_COLUMNS)]
     assert reading.unread == ("c16", "c17", "c18")
 
 
@@ -133,8 +136,8 @@ def test_of_two_columns_that_would_have_one_name_the_first_is_taken(tmp_path):
 
 
 def test_spare_rows_know_nothing():
-    columns = {"price": Numbers(np.ones(1)), "language": Words.of(["en"])}
-    grown = attributes.growing(columns, 2)
+    columns = {"price": NumberColumn(np.ones(1)), "language": TextColumn.of(["en"])}
+    grown = attributes.live_columns(columns, 2)
     assert [[grown[name].at(row) for row in (0, 1, 2)] for name in columns] == [
         [1.0, None, None],
         ["en", None, None],
@@ -144,26 +147,26 @@ def test_spare_rows_know_nothing():
 
 def test_columns_come_back_from_their_arrays(tmp_path):
     columns = shop(tmp_path).dataset.catalogue.attributes
-    again = attributes.read(dict(kinds(columns)), attributes.arrays_of(columns))
-    assert kinds(again) == kinds(columns)
+    again = attributes.read_columns(dict(column_kinds(columns)), attributes.column_arrays(columns))
+    assert column_kinds(again) == column_kinds(columns)
     for name, column in columns.items():
         assert [again[name].at(row) for row in range(3)] == [column.at(row) for row in range(3)]
     with pytest.raises(KeyError):
-        attributes.read({"price": "number"}, {})
+        attributes.read_columns({"price": "number"}, {})
 
 
 def test_texts_told_later_stand_beside_the_codes_and_leave_nothing_behind():
-    columns = attributes.growing({"language": Words.of(["en", None, "de"])}, 2)
+    columns = attributes.live_columns({"language": TextColumn.of(["en", None, "de"])}, 2)
     language, rows = columns["language"], np.arange(5)
     for row, text in ((0, "fr"), (3, "fr"), (4, "it"), (1, "de"), (2, None)):
         language.put(row, text)
     assert [language.at(row) for row in range(5)] == ["fr", "de", None, "fr", "it"]
     assert language.having(rows, ["fr", "de"]).tolist() == [True, True, False, True, False]
-    assert language.known(rows).tolist() == [True, True, False, True, True]
+    assert language.is_known(rows).tolist() == [True, True, False, True, True]
     for row, text in ((0, "en"), (3, "de"), (4, None)):
         language.put(row, text)
     assert not language.having(rows, ["fr", "it"]).any()
-    assert (language.rows_of, language.text_of) == ({}, {})
+    assert (language.extra_rows, language.extra_texts) == ({}, {})
 
 
 @pytest.mark.parametrize(
@@ -176,7 +179,7 @@ def test_texts_told_later_stand_beside_the_codes_and_leave_nothing_behind():
     ],
 )
 def test_what_is_told_is_held_as_its_column_holds_it(kind, value, held):
-    found = accepted("x", kind, value)
+    found = convert_value("x", kind, value)
     assert found == held
     assert type(found) is type(held)
 
@@ -195,10 +198,10 @@ def test_what_is_told_is_held_as_its_column_holds_it(kind, value, held):
 )
 def test_what_cannot_be_held_is_refused_in_a_sentence(kind, value, sentence):
     with pytest.raises(ValueError, match=sentence):
-        accepted("x", kind, value)
+        convert_value("x", kind, value)
 
 
 def test_names_are_those_that_a_filter_can_read():
-    assert all(map(is_name, ("price", "Sale_Price", "größe", "_x1")))
-    assert not any(map(is_name, ("", "1st", "a b", "in", "None", "Year", "true", "x" * 65)))
-    assert listed((("price", "number"),)) == "price (number)"
+    assert all(map(is_column_name, ("price", "Sale_Price", "größe", "_x1")))
+    assert not any(map(is_column_name, ("", "1st", "a b", "in", "None", "Year", "true", "x" * 65)))
+    assert describe_kinds((("price", "number"),)) == "price (number)"

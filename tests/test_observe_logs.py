@@ -7,7 +7,15 @@ from collections.abc import Iterator
 
 import pytest
 
-from app.observe.logs import MOST_COMPLAINTS, QUIET, Json, Repeats, Text, configure, hide_secrets
+from app.observe.logs import (
+    MAX_REMEMBERED,
+    REPEAT_INTERVAL,
+    JsonFormatter,
+    RepeatFilter,
+    TextFormatter,
+    configure,
+    hide_secrets,
+)
 
 
 class Clock:
@@ -34,45 +42,49 @@ def record(message: str, *args: object, level: int = logging.WARNING) -> logging
 
 def test_redis_down_writes_one_line_per_stage_in_ten_seconds() -> None:
     clock = Clock()
-    repeats = Repeats(clock)
+    repeats = RepeatFilter(clock)
     told = [repeats.filter(record("%s: %s", "history", f"refused {n}")) for n in range(500)]
     assert told.count(True) == 1
     assert repeats.filter(record("%s: %s", "recall.item_cf", "refused"))
-    clock.now += QUIET
+    clock.now += REPEAT_INTERVAL
     late = record("%s: %s", "history", "refused")
     assert repeats.filter(late)
-    assert Text().format(late).endswith("app.deadline: history: refused (and 499 more like it)")
-    assert json.loads(Json().format(late))["suppressed"] == 499
+    assert (
+        TextFormatter()
+        .format(late)
+        .endswith("app.deadline: history: refused (and 499 more like it)")
+    )
+    assert json.loads(JsonFormatter().format(late))["suppressed"] == 499
 
 
 def test_what_is_told_is_not_told_as_suppressed_again() -> None:
     clock = Clock()
-    repeats = Repeats(clock)
+    repeats = RepeatFilter(clock)
     for _ in range(3):
         repeats.filter(record("broken"))
     first, second = record("broken"), record("broken")
     for told in (first, second):
-        clock.now += QUIET
+        clock.now += REPEAT_INTERVAL
         assert repeats.filter(told)
-    assert "2 more like it" in Text().format(first)
-    assert "more like it" not in Text().format(second)
+    assert "2 more like it" in TextFormatter().format(first)
+    assert "more like it" not in TextFormatter().format(second)
 
 
 def test_information_is_never_held_back() -> None:
-    repeats = Repeats(Clock())
+    repeats = RepeatFilter(Clock())
     assert all(repeats.filter(record("started", level=logging.INFO)) for _ in range(5))
 
 
 def test_complaints_without_end_do_not_fill_the_memory() -> None:
     clock = Clock()
-    repeats = Repeats(clock)
-    for number in range(3 * MOST_COMPLAINTS):
+    repeats = RepeatFilter(clock)
+    for number in range(3 * MAX_REMEMBERED):
         repeats.filter(record("%s", f"stage {number}"))
-        assert len(repeats._seen) <= MOST_COMPLAINTS
-    clock.now += QUIET
-    for number in range(MOST_COMPLAINTS):
+        assert len(repeats._seen) <= MAX_REMEMBERED
+    clock.now += REPEAT_INTERVAL
+    for number in range(MAX_REMEMBERED):
         repeats.filter(record("%s", f"other {number}"))
-    assert len(repeats._seen) <= MOST_COMPLAINTS
+    assert len(repeats._seen) <= MAX_REMEMBERED
 
 
 @pytest.mark.parametrize(

@@ -14,8 +14,8 @@ from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.parser import text_string_to_metric_families
 
 from app.deadline import Step
-from app.observe.metrics import BUCKETS, MOST_CHILDREN, Metrics
-from app.observe.worker_metrics import WorkersCollector, forget_the_dead
+from app.observe.metrics import BUCKETS, MAX_CHILDREN, Metrics
+from app.observe.worker_metrics import WorkersCollector, remove_dead_workers
 
 WORKER = """
 import sys
@@ -139,7 +139,7 @@ def test_forgetting_looks_at_live_gauges_only(tmp_path: Path) -> None:
     counter = tmp_path / f"counter_{ended.pid}.db"
     gauge.touch()
     counter.touch()
-    forget_the_dead(tmp_path)
+    remove_dead_workers(tmp_path)
     assert not gauge.exists()
     assert counter.exists()
 
@@ -147,7 +147,7 @@ def test_forgetting_looks_at_live_gauges_only(tmp_path: Path) -> None:
 def test_every_status_is_measured_from_arrival() -> None:
     metrics = Metrics()
     for status, seconds in ((200, 0.004), (404, 0.001), (503, 0.0004)):
-        metrics.request("/recommend", status, seconds)
+        metrics.record_request("/recommend", status, seconds)
     seen = samples(metrics.scrape())
     for status in (200, 404, 503):
         assert seen[f"recfunnel_request_seconds_count{{route=/recommend,status={status}}}"] == 1
@@ -156,7 +156,7 @@ def test_every_status_is_measured_from_arrival() -> None:
 
 def test_each_stage_tells_its_time_outcome_and_candidates() -> None:
     metrics = Metrics()
-    metrics.steps(
+    metrics.record_stages(
         [Step("recall.item_cf", 0.036, "late", 0, 0), Step("coarse", 0.002, "ok", 900, 300)]
     )
     seen = samples(metrics.scrape())
@@ -167,8 +167,8 @@ def test_each_stage_tells_its_time_outcome_and_candidates() -> None:
 
 def test_an_answer_is_whole_or_degraded_and_names_its_fallback() -> None:
     metrics = Metrics()
-    metrics.answer([])
-    metrics.answer([("recall.item_cf", "down"), ("fine", "late")], "impersonal")
+    metrics.record_answer([])
+    metrics.record_answer([("recall.item_cf", "down"), ("fine", "late")], "impersonal")
     seen = samples(metrics.scrape())
     assert seen["recfunnel_answers_total{kind=whole}"] == 1
     assert seen["recfunnel_answers_total{kind=degraded}"] == 1
@@ -178,9 +178,9 @@ def test_an_answer_is_whole_or_degraded_and_names_its_fallback() -> None:
 
 def test_after_a_swap_only_the_new_bundle_is_in_service() -> None:
     metrics = Metrics()
-    metrics.bundle("v1", 100.0)
-    metrics.bundle("v2", 200.0)
-    metrics.bundle_refused()
+    metrics.set_bundle("v1", 100.0)
+    metrics.set_bundle("v2", 200.0)
+    metrics.count_refused_bundle()
     seen = samples(metrics.scrape())
     assert seen["recfunnel_bundle_workers{version=v1}"] == 0
     assert seen["recfunnel_bundle_workers{version=v2}"] == 1
@@ -190,12 +190,12 @@ def test_after_a_swap_only_the_new_bundle_is_in_service() -> None:
 
 def test_state_and_overload_are_counted() -> None:
     metrics = Metrics()
-    metrics.round_trip("history", 0.0006, "ok")
-    metrics.events("click", "accepted", 3)
-    metrics.impressions_dropped(2)
-    metrics.rejected()
-    metrics.enter()
-    metrics.leave()
+    metrics.record_round_trip("history", 0.0006, "ok")
+    metrics.count_events("click", "accepted", 3)
+    metrics.count_dropped_impressions(2)
+    metrics.count_rejected()
+    metrics.request_started()
+    metrics.request_ended()
     seen = samples(metrics.scrape())
     assert seen["recfunnel_redis_seconds_count{command=history,outcome=ok}"] == 1
     assert seen["recfunnel_events_total{outcome=accepted,type=click}"] == 3
@@ -206,10 +206,10 @@ def test_state_and_overload_are_counted() -> None:
 
 def test_labels_that_callers_invent_do_not_grow_without_bound() -> None:
     metrics = Metrics()
-    for number in range(MOST_CHILDREN + 50):
-        metrics.events(f"invented-{number}", "refused")
+    for number in range(MAX_CHILDREN + 50):
+        metrics.count_events(f"invented-{number}", "refused")
     text = metrics.scrape().decode()
-    assert len(re.findall(r"recfunnel_events_total\{", text)) == MOST_CHILDREN + 1
+    assert len(re.findall(r"recfunnel_events_total\{", text)) == MAX_CHILDREN + 1
     assert samples(text.encode())["recfunnel_events_total{outcome=other,type=other}"] == 50
 
 

@@ -9,7 +9,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from app.api.paging import LONGEST, MOST, PageTokenError, page_token, shown_before
+from app.api.paging import (
+    MAX_ITEMS,
+    MAX_TOKEN_LENGTH,
+    PageTokenError,
+    decode_page_token,
+    encode_page_token,
+)
 
 ids = st.lists(st.text(st.characters(exclude_categories=["Cs"]), max_size=20), max_size=30)
 
@@ -17,20 +23,20 @@ ids = st.lists(st.text(st.characters(exclude_categories=["Cs"]), max_size=20), m
 @settings(deadline=None)
 @given(ids)
 def test_a_token_tells_what_was_shown(shown):
-    token = page_token(shown)
+    token = encode_page_token(shown)
     assert (token is None) == (not shown)
-    assert token is None or shown_before(token) == shown
+    assert token is None or decode_page_token(token) == shown
 
 
 def test_pages_come_to_an_end():
-    assert page_token([f"i{n}" for n in range(MOST - 1)])
-    assert page_token([f"i{n}" for n in range(MOST)]) is None
+    assert encode_page_token([f"i{n}" for n in range(MAX_ITEMS - 1)])
+    assert encode_page_token([f"i{n}" for n in range(MAX_ITEMS)]) is None
 
 
 def test_the_longest_token_is_one_that_may_be_sent():
     wide = [f"{n:03d}" + "".join(map(chr, range(0x4E00 + n, 0x4E00 + n + 84))) for n in range(499)]
     assert max(len(one.encode()) for one in wide) == 255
-    assert len(page_token(wide)) <= LONGEST
+    assert len(encode_page_token(wide)) <= MAX_TOKEN_LENGTH
 
 
 def token_of(value):
@@ -47,17 +53,17 @@ def token_of(value):
         urlsafe_b64encode(zlib.compress(b"[")).decode(),
         token_of({"a": 1}),
         token_of([1]),
-        token_of(["i"] * (MOST + 1)),
+        token_of(["i"] * (MAX_ITEMS + 1)),
         urlsafe_b64encode(zlib.compress(b" " * 50_000_000)).decode(),
     ],
 )
 def test_what_is_no_token_is_refused(token):
     with pytest.raises(PageTokenError, match="none for the first page"):
-        shown_before(token)
+        decode_page_token(token)
 
 
 @settings(deadline=None)
 @given(st.text(max_size=40))
 def test_whatever_is_sent_is_a_token_or_refused(token):
     with contextlib.suppress(PageTokenError):
-        assert isinstance(shown_before(token), list)
+        assert isinstance(decode_page_token(token), list)

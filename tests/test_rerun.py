@@ -12,7 +12,7 @@ import redis
 from typer.testing import CliRunner
 
 from app.bundle.bundle import current
-from app.catalogue.item_store import log_key
+from app.catalogue.item_store import item_log_key
 from app.cpu import Cpu
 from app.request_log.writer import served_key
 from app.settings import PolicySettings, Settings, SettingsError
@@ -264,7 +264,7 @@ def test_of_items_in_an_order_that_is_not_known_it_says_so(busy, link, tmp_path)
         assert differing(first, reruns.run(first)) == []
         with pytest.raises(LostError, match="before the worker began"):
             reruns.run(second)
-    link.xtrim(log_key(settings.key_prefix), maxlen=1, approximate=False)
+    link.xtrim(item_log_key(settings.key_prefix), maxlen=1, approximate=False)
     with (
         closed_after(settings, tape) as reruns,
         pytest.raises(LostError, match="not all that was told of them is kept"),

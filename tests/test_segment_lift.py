@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from app.artifacts import DAY
-from app.catalogue.catalogue_overlay import growing
-from app.catalogue.spare_rows import with_room
+from app.catalogue.catalogue_overlay import build_overlay
+from app.catalogue.spare_rows import with_spare_rows
 from app.query_builder import Profiles
 from app.recall.popularity import TINY, segment_lift
 from app.state import segment_counts
@@ -123,7 +123,7 @@ def test_the_segments_that_moved_on_are_those_of_a_later_moment(monkeypatch):
 
 def test_an_item_that_came_after_the_bundle_is_lifted_by_who_likes_it():
     spare = 3
-    models = with_room(MODELS, growing(MODELS.catalogue, spare))
+    models = with_spare_rows(MODELS, build_overlay(MODELS.catalogue, spare))
     live = Live.of(models, spare)
     new = np.array([ITEMS])
     assert lift(live, 1, -1, models=models, rows=new).tolist() == [0.0]

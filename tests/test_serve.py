@@ -17,7 +17,7 @@ import uvicorn
 from app.bundle.bundle import current
 from app.process import serve as serve_module
 from app.process import workers
-from app.process.serve import PortTakenError, check_port, serve, surroundings
+from app.process.serve import PortTakenError, check_port, serve, serving_environment
 from app.settings import Settings
 from tests.conftest import free_port, running, until
 
@@ -163,13 +163,13 @@ def test_a_taken_port_is_told_with_what_to_do(family, host):
 
 def test_workers_are_given_what_they_need(out, monkeypatch):
     monkeypatch.setattr(os, "environ", dict(os.environ))
-    with surroundings(Settings(out=out, redis_url=None)) as complete:
+    with serving_environment(Settings(out=out, redis_url=None)) as complete:
         assert complete.redis_url.startswith("unix://")
         assert os.environ["REDIS_URL"] == complete.redis_url
         folder = os.environ["PROMETHEUS_MULTIPROC_DIR"]
         assert Path(folder).is_dir()
     assert not Path(folder).exists()
-    with surroundings(Settings(out=out, redis_url="unix:///theirs.sock")) as complete:
+    with serving_environment(Settings(out=out, redis_url="unix:///theirs.sock")) as complete:
         assert complete.redis_url == "unix:///theirs.sock"
 
 
@@ -185,7 +185,7 @@ def test_serving_passes_the_settings_on_and_leaves_through_all_contexts(out, mon
         os.kill(os.getpid(), signal.SIGTERM)
         time.sleep(5)
 
-    monkeypatch.setattr(serve_module, "run", ended_at_once)
+    monkeypatch.setattr(serve_module, "run_workers", ended_at_once)
     port = free_port()
     try:
         with pytest.raises(SystemExit) as ended:
@@ -193,7 +193,7 @@ def test_serving_passes_the_settings_on_and_leaves_through_all_contexts(out, mon
     finally:
         signal.signal(signal.SIGTERM, before)
     assert ended.value.code == 0
-    assert (asked["app"], asked["factory"], asked["number"]) == ("app.main:create", True, 3)
+    assert (asked["app"], asked["factory"], asked["number"]) == ("app.main:create_app", True, 3)
     assert asked["bound"] == ("127.0.0.1", port)
     assert not Path(asked["folder"]).exists()
 
@@ -273,7 +273,7 @@ def test_workers_that_die_are_replaced_and_all_end_with_their_parent(caplog):
     watcher.start()
     try:
         with pytest.raises(SystemExit):
-            workers.run(configure, listener, 2)
+            workers.run_workers(configure, listener, 2)
     finally:
         watcher.join(120)
         signal.signal(signal.SIGTERM, before)
@@ -293,7 +293,7 @@ def ask_until_answered(url):
 def test_a_worker_in_this_process_is_the_one_that_serves(monkeypatch):
     served = []
     monkeypatch.setattr(workers.PatientServer, "run", lambda self, sockets: served.append(sockets))
-    workers.run(configure, "a listener", 1)
+    workers.run_workers(configure, "a listener", 1)
     workers._work(configure, "a listener")
     assert served == [["a listener"]] * 2
 

@@ -91,7 +91,7 @@ def test_a_session_s_history_is_logged_as_it_was_sent(api):
 
 def test_what_waits_to_be_written_holds_nothing_as_long_as_the_catalogue(api, monkeypatch):
     noted = []
-    monkeypatch.setattr(api.service.served, "note", noted.append)
+    monkeypatch.setattr(api.service.request_log, "note", noted.append)
     answer = api.recommend("u4", filter='category != "war"')
     (waiting,) = noted
     assert (len(waiting.slate.query.excluded), waiting.slate.query.rules) == (0, ())

@@ -18,8 +18,8 @@ import redis
 from app import service as service_module
 from app.bundle.bundle import current
 from app.catalogue import deleted_items
-from app.catalogue.deleted_items import path_of
-from app.main import Arrival, create
+from app.catalogue.deleted_items import deleted_items_path
+from app.main import ArrivalTiming, create_app
 from app.observe.metrics import Metrics
 from app.service import Service
 from app.settings import Settings
@@ -69,13 +69,13 @@ def crowd(service, clients=6):
 def test_a_good_new_bundle_is_swapped_in_under_load_without_dropping_a_request(
     out, redis_url, monkeypatch
 ):
-    monkeypatch.setattr(service_module, "FINISH", 0.2)
+    monkeypatch.setattr(service_module, "RETIRE_DELAY", 0.2)
     old = current(out).name
     settings = leisurely(out=out, redis_url=redis_url, reload_seconds=0.1)
     gc.unfreeze()
     with hosted(settings) as service:
         assert gc.get_freeze_count()  # what stays is no burden on later collections
-        replaced = weakref.ref(service.service.deployment.live)
+        replaced = weakref.ref(service.service.deployment.counters)
         with crowd(service) as answered:
             until(lambda: len(answered) > 20)
             second = another_version(out, "second").name
@@ -142,7 +142,7 @@ def test_a_bundle_under_another_name_is_refused(out, redis_url):
 
 
 def test_without_redis_it_starts_and_answers_and_says_what_is_missing(out, tmp_path, monkeypatch):
-    monkeypatch.setattr(service_module, "PREPARE", 0.3)
+    monkeypatch.setattr(service_module, "PREPARE_TIMEOUT", 0.3)
     nobody = leisurely(out=out, redis_url=f"unix://{tmp_path}/nobody.sock")
     with hosted(nobody) as service:
         answer = service.recommend("u1")
@@ -159,7 +159,7 @@ def test_without_redis_it_starts_and_answers_and_says_what_is_missing(out, tmp_p
 def test_a_worker_that_starts_while_redis_is_down_gives_no_deleted_item(out, tmp_path, monkeypatch):
     with embedded_server(tmp_path) as url:
         settings = leisurely(out=out, redis_url=url)
-        kept = path_of(out, settings.key_prefix)
+        kept = deleted_items_path(out, settings.key_prefix)
         with hosted(settings) as service:
             gone, hidden, back = service.ids("u1", explore=False)[:3]
             for item in (gone, back):
@@ -170,16 +170,18 @@ def test_a_worker_that_starts_while_redis_is_down_gives_no_deleted_item(out, tmp
         with redis.Redis.from_url(url) as link:
             server = link.info("server")["process_id"]
         os.kill(server, signal.SIGSTOP)  # it is there, and does not answer
-        monkeypatch.setattr(service_module, "PREPARE", 0.5)
+        monkeypatch.setattr(service_module, "PREPARE_TIMEOUT", 0.5)
         brief = settings.model_copy(update={"redis_timeout_ms": 200})
         try:
             with hosted(brief) as service:
                 ids = service.ids("u1", k=100)
                 assert not {gone, hidden} & set(ids)
                 assert back in ids
-                assert service.service.shelf.changed is None  # so that nobody runs it again
+                assert (
+                    service.service.item_store.change_count is None
+                )  # so that nobody runs it again
                 os.kill(server, signal.SIGCONT)
-                until(service.service.shelf.loaded.is_set)
+                until(service.service.item_store.loaded.is_set)
                 assert service.client.put(f"/items/{gone}", json={"title": "Again"}).is_success
                 assert gone in service.ids("u1", k=100)
                 until(lambda: read(kept) == [hidden])
@@ -195,12 +197,12 @@ def read(path):
 def test_a_damaged_file_of_deleted_items_stops_nobody(tmp_path, said):
     path = tmp_path / "damaged.json"
     path.write_bytes(said)
-    assert deleted_items.read(path) == []
-    assert deleted_items.read(tmp_path / "none.json") == []
+    assert deleted_items.read_deleted_items(path) == []
+    assert deleted_items.read_deleted_items(tmp_path / "none.json") == []
 
 
 def test_what_cannot_be_noted_as_shown_is_counted(out, tmp_path, monkeypatch):
-    monkeypatch.setattr(service_module, "PREPARE", 0.1)
+    monkeypatch.setattr(service_module, "PREPARE_TIMEOUT", 0.1)
     settings = leisurely(out=out, redis_url=f"unix://{tmp_path}/nobody.sock", reload_seconds=0.05)
     with hosted(settings) as service:
         service.service.impressions._capacity = 1
@@ -215,7 +217,7 @@ def test_it_ends_at_once_while_it_is_still_starting(out, tmp_path):
     with hosted(nobody, ready=False) as service:
         until(lambda: len(service.service._tasks) >= 4)
         assert service.service.deployment is None
-    assert time.monotonic() - began < service_module.PREPARE
+    assert time.monotonic() - began < service_module.PREPARE_TIMEOUT
 
 
 def test_a_bug_in_a_background_task_is_not_silent(api, caplog):
@@ -241,17 +243,17 @@ async def test_events_are_not_trimmed_before_it_is_known_that_nobody_archives_th
     nobody = Service(leisurely(redis_url=f"unix://{tmp_path}/nobody.sock"), Metrics())
     await nobody._look_for_archiver()
     assert nobody.stream_limit == UNLIMITED
-    assert nobody.served.limit == nobody.settings.served_backlog
+    assert nobody.request_log.limit == nobody.settings.served_backlog
     service = Service(
         leisurely(redis_url=redis_url, served_limit=700, stream_limit=9_000), Metrics()
     )
     assert service.stream_limit == UNLIMITED
     await service._look_for_archiver()
-    assert (service.stream_limit, service.served.limit) == (9_000, 700)
+    assert (service.stream_limit, service.request_log.limit) == (9_000, 700)
     with redis.Redis.from_url(redis_url) as link:
         say_in_use(link, service.settings.key_prefix)
     await service._look_for_archiver()
-    assert (service.stream_limit, service.served.limit) == (UNLIMITED, 40_000)
+    assert (service.stream_limit, service.request_log.limit) == (UNLIMITED, 40_000)
     assert service.impressions.limit == 9_000  # of shown lists nothing was promised
     for one in (nobody, service):
         await one.stop()
@@ -268,7 +270,7 @@ async def test_a_request_that_breaks_is_counted_as_500_and_what_is_no_request_is
             raise ZeroDivisionError
 
     metrics = Metrics()
-    arrival = Arrival(broken, metrics)
+    arrival = ArrivalTiming(broken, metrics)
     await arrival({"type": "lifespan"}, None, None)
     with pytest.raises(ZeroDivisionError):
         await arrival({"type": "http"}, None, None)
@@ -282,7 +284,7 @@ def test_the_application_reads_its_settings_from_the_environment(monkeypatch):
     handlers, level = root.handlers[:], root.level
     monkeypatch.setenv("RECFUNNEL_LOG_LEVEL", "error")
     try:
-        app = create()
+        app = create_app()
         assert root.level == logging.ERROR
     finally:
         root.handlers[:] = handlers

@@ -9,19 +9,19 @@ from uuid import uuid4
 import pytest
 
 from app.catalogue import item_store as module
-from app.catalogue.item_store import Shelf, unpacked
-from app.catalogue.live_items import Item
+from app.catalogue.item_store import ItemStore, decode_item
+from app.catalogue.live_items import ItemRecord
 from app.state.store import Store
 
-HERE = Item("i1", 9.1e8, title="One", categories=("war", "drama"))
-GONE = Item("i1", 9.1e8, is_available=False, is_deleted=True)
+HERE = ItemRecord("i1", 9.1e8, title="One", categories=("war", "drama"))
+GONE = ItemRecord("i1", 9.1e8, is_available=False, is_deleted=True)
 
 
 @asynccontextmanager
 async def shelves(url, prefix, n=2):
     """So many workers' shelves, loaded and following."""
     async with Store.connect(url, timeout=5.0) as store:
-        made = [Shelf(store, prefix) for _ in range(n)]
+        made = [ItemStore(store, prefix) for _ in range(n)]
         tasks = [asyncio.create_task(one.run()) for one in made]
         for one in made:
             await asyncio.wait_for(one.loaded.wait(), 5)
@@ -41,14 +41,14 @@ def prefix():
 async def test_a_confirmed_change_is_known_to_every_worker(redis_url, prefix):
     async with shelves(redis_url, prefix, 3) as (made, _, _):
         told = []
-        made[2].attach(told.append)
+        made[2].subscribe(told.append)
         for change in (HERE, GONE):
             place = await made[0].write(change)
-            assert await made[1].unconfirmed(place, 5.0) == []
+            assert await made[1].unconfirmed_workers(place, 5.0) == []
             assert [one.items["i1"] for one in made] == [change] * 3
         assert told == [HERE, GONE]
         late = []
-        made[1].attach(late.append)
+        made[1].subscribe(late.append)
         assert late == [GONE]
 
 
@@ -65,30 +65,30 @@ async def test_a_worker_that_lives_but_does_not_follow_is_waited_for(redis_url, 
         with suppress(asyncio.CancelledError):
             await tasks[1]
         place = await one.write(GONE)
-        assert await one.unconfirmed(place, 0.1) == [two.name]
-        await two.leave()
-        assert await one.unconfirmed(place, 0.1) == []
+        assert await one.unconfirmed_workers(place, 0.1) == [two.name]
+        await two.deregister()
+        assert await one.unconfirmed_workers(place, 0.1) == []
 
 
 async def test_a_worker_that_registers_before_it_has_loaded_is_waited_for(
     redis_url, prefix, monkeypatch
 ):
     async with shelves(redis_url, prefix, 1) as ((one,), _, store):
-        late, go_on = Shelf(store, prefix), asyncio.Event()
-        confirm = Shelf._confirm
+        late, go_on = ItemStore(store, prefix), asyncio.Event()
+        confirm = ItemStore._confirm
 
         async def slow(self, link):
             if self is late:
                 await go_on.wait()
             await confirm(self, link)
 
-        monkeypatch.setattr(Shelf, "_confirm", slow)
+        monkeypatch.setattr(ItemStore, "_confirm", slow)
         task = asyncio.create_task(late.run())
         await asyncio.sleep(0.05)
         place = await one.write(GONE)
-        assert await one.unconfirmed(place, 0.05) == [late.name]
+        assert await one.unconfirmed_workers(place, 0.05) == [late.name]
         go_on.set()
-        assert await one.unconfirmed(place, 5.0) == []
+        assert await one.unconfirmed_workers(place, 5.0) == []
         assert late.items == {"i1": GONE}
         task.cancel()
 
@@ -104,9 +104,9 @@ async def test_a_worker_that_has_ended_is_not_waited_for(redis_url, prefix, monk
         for name in names:
             await store.command("HSET", one._workers_key, name, module._note(b"0-0"))
         place = await one.write(HERE)
-        assert await one.unconfirmed(place, 0.05) == ["elsewhere|1|1|b"]
-        monkeypatch.setattr(module, "GONE", -1.0)
-        assert await one.unconfirmed(place, 0.05) == []
+        assert await one.unconfirmed_workers(place, 0.05) == ["elsewhere|1|1|b"]
+        monkeypatch.setattr(module, "WORKER_TIMEOUT", -1.0)
+        assert await one.unconfirmed_workers(place, 0.05) == []
         assert f"|{os.getpid()}|" in one.name
         assert await store.command("HLEN", one._workers_key) == 1
 
@@ -127,7 +127,7 @@ async def test_what_two_tell_of_an_item_at_once_is_both_told(redis_url, prefix):
 async def test_what_a_server_has_lost_is_given_back(redis_url, prefix):
     async with shelves(redis_url, prefix, 1) as ((one,), tasks, store):
         place = await one.write(GONE)
-        assert await one.unconfirmed(place, 5.0) == []
+        assert await one.unconfirmed_workers(place, 5.0) == []
         tasks[0].cancel()
         for key in (one._items_key, one._log_key, one._workers_key):
             await store.command("DEL", key)
@@ -138,9 +138,9 @@ async def test_what_a_server_has_lost_is_given_back(redis_url, prefix):
 
 
 async def test_a_damaged_change_is_told_in_the_log_and_left_out(redis_url, prefix, caplog):
-    assert unpacked(b"nonsense") is None
+    assert decode_item(b"nonsense") is None
     async with shelves(redis_url, prefix, 1) as ((one,), _, store):
         await store.command("XADD", one._log_key, "*", "e", b'{"item_id": "x"}')
-        assert await one.unconfirmed(await one.write(HERE), 5.0) == []
+        assert await one.unconfirmed_workers(await one.write(HERE), 5.0) == []
         assert one.items == {"i1": HERE}
     assert "cannot be read" in caplog.text

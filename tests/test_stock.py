@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 
 from app.build import flat_index, later
-from app.catalogue.attributes import Numbers, Words
-from app.catalogue.catalogue_overlay import growing
-from app.catalogue.live_items import REST, Item, Stock
-from app.catalogue.spare_rows import with_room
+from app.catalogue.attributes import NumberColumn, TextColumn
+from app.catalogue.catalogue_overlay import build_overlay
+from app.catalogue.live_items import ROW_REST, ItemRecord, LiveItems
+from app.catalogue.spare_rows import with_spare_rows
 from app.contracts import Taste
 from app.rank import new_item_quota
 from app.recall.vectors import Vectors
@@ -23,13 +23,13 @@ SINCE = 9.1e8
 
 def stocked(spare=3):
     models = small_models()
-    catalogue = growing(models.catalogue, spare)
-    roomy = with_room(models, catalogue)
-    return Stock(models.catalogue, catalogue, roomy, Live(models.popularity, spare))
+    catalogue = build_overlay(models.catalogue, spare)
+    roomy = with_spare_rows(models, catalogue)
+    return LiveItems(models.catalogue, catalogue, roomy, Live(models.popularity, spare))
 
 
 def item(name="new", **known):
-    return Item(name, SINCE, **known)
+    return ItemRecord(name, SINCE, **known)
 
 
 def test_a_new_item_takes_a_spare_row_with_all_that_is_told_of_it():
@@ -44,23 +44,23 @@ def test_a_new_item_takes_a_spare_row_with_all_that_is_told_of_it():
     assert known.categorised(row, ["novel"]).tolist() == [False, True]
     assert known.categorised(row[1:], ["war"]).tolist() == [True]
     assert (known.providers[row[1:]] == known.provider_codes(["zeta"])).all()
-    assert stock.served(item()).released == 1999.5
-    assert stock.served(item()).categories == ("war", "novel")
-    assert stock.crowd.first_seen[ITEMS] == SINCE
-    stock.crowd.refresh()
-    assert stock.crowd.fresh().rows[0] == ITEMS
+    assert stock.completed(item()).released == 1999.5
+    assert stock.completed(item()).categories == ("war", "novel")
+    assert stock.counters.first_seen[ITEMS] == SINCE
+    stock.counters.refresh()
+    assert stock.counters.fresh().rows[0] == ITEMS
 
 
 def test_what_is_told_of_an_item_of_the_bundle_replaces_that_part_alone_and_can_be_taken_back():
     stock = stocked()
-    before = stock.served(item("i03"))
+    before = stock.completed(item("i03"))
     stock.put(item("i03", title="Other", flags=("adult",), provider="echo"))
-    told = stock.served(item("i03"))
+    told = stock.completed(item("i03"))
     assert (told.title, told.flags, told.provider) == ("Other", ("adult",), "echo")
     assert told.categories == before.categories
     assert stock.catalogue.flagged(rows(2, 3), ["adult"]).tolist() == [False, True]
     stock.put(item("i03"))
-    assert stock.served(item("i03")) == before
+    assert stock.completed(item("i03")) == before
     assert stock.base.titles.take(rows(3)) == [before.title]
 
 
@@ -68,45 +68,47 @@ def priced():
     """A stock whose bundle knows a price and a language of each item but the last."""
     models, n = small_models(), ITEMS - 1
     known = {
-        "price": Numbers(np.append(np.arange(float(n)), np.nan)),
-        "language": Words.of([*(("en", "de")[i % 2] for i in range(n)), None]),
+        "price": NumberColumn(np.append(np.arange(float(n)), np.nan)),
+        "language": TextColumn.of([*(("en", "de")[i % 2] for i in range(n)), None]),
     }
     base = replace(models.catalogue, attributes=known)
-    catalogue = growing(base, 2)
-    return Stock(base, catalogue, with_room(models, catalogue), Live(models.popularity, 2))
+    catalogue = build_overlay(base, 2)
+    return LiveItems(
+        base, catalogue, with_spare_rows(models, catalogue), Live(models.popularity, 2)
+    )
 
 
 def test_attributes_told_replace_those_of_the_bundle_one_by_one():
     stock = priced()
-    assert stock.served(item("i03")).attributes == {"price": 3.0, "language": "de"}
+    assert stock.completed(item("i03")).attributes == {"price": 3.0, "language": "de"}
     stock.put(item("i03", attributes={"price": 5.5, "language": None}))
-    assert stock.served(item("i03")).attributes == {"price": 5.5, "language": "de"}
+    assert stock.completed(item("i03")).attributes == {"price": 5.5, "language": "de"}
     stock.put(item("i03", attributes={"language": "fr"}))
-    assert stock.served(item("i03")).attributes == {"price": 3.0, "language": "fr"}
+    assert stock.completed(item("i03")).attributes == {"price": 3.0, "language": "fr"}
     stock.put(item("i03"))
-    assert stock.served(item("i03")).attributes == {"price": 3.0, "language": "de"}
+    assert stock.completed(item("i03")).attributes == {"price": 3.0, "language": "de"}
     assert stock.base.attributes["price"].at(3) == 3.0
-    assert stock.catalogue.attributes["language"].rows_of == {}
+    assert stock.catalogue.attributes["language"].extra_rows == {}
 
 
 def test_a_spare_row_knows_nothing_but_what_its_item_is_told_of():
     stock = priced()
     stock.put(item("a", attributes={"price": 1.0, "language": "fr"}))
-    assert stock.served(item("a")).attributes == {"price": 1.0, "language": "fr"}
+    assert stock.completed(item("a")).attributes == {"price": 1.0, "language": "fr"}
     stock.put(item("b"))
-    assert stock.served(item("b")).attributes == {"price": None, "language": None}
+    assert stock.completed(item("b")).attributes == {"price": None, "language": None}
     stock.put(item("a", is_deleted=True))
-    now, stock.clock = REST, lambda: now + 1e9
+    now, stock.clock = ROW_REST, lambda: now + 1e9
     stock.put(item("c", attributes={"language": "en"}))
     assert stock.catalogue.ids.row("c") == ITEMS
-    assert stock.served(item("c")).attributes == {"price": None, "language": "en"}
+    assert stock.completed(item("c")).attributes == {"price": None, "language": "en"}
 
 
 def test_attributes_that_this_bundle_does_not_know_or_has_otherwise_are_passed_over():
     stock = priced()
     told = {"price": "cheap", "language": 3.0, "colour": "red"}
     stock.put(item("i03", attributes=told))
-    assert stock.served(item("i03")).attributes == {"price": 3.0, "language": "de"}
+    assert stock.completed(item("i03")).attributes == {"price": 3.0, "language": "de"}
 
 
 @pytest.mark.parametrize("name", ["new", "i03"])
@@ -124,22 +126,22 @@ def test_what_is_deleted_or_not_available_is_so_until_it_is_put_again(name, how)
 def test_items_without_a_spare_row_wait_until_one_is_free():
     stock = stocked(spare=2)
     for name in ("a", "b", "c", "d"):
-        assert stock.fits(item(name)) == (name in "ab")
+        assert stock.has_room_for(item(name)) == (name in "ab")
         stock.put(item(name, title=name))
     assert list(stock.waiting) == ["c", "d"]
-    stock.crowd.apply(rows(ITEMS), np.ones(1, np.float32), np.array([SINCE]))
+    stock.counters.apply(rows(ITEMS), np.ones(1, np.float32), np.array([SINCE]))
     now = 0.0
     stock.clock = lambda: now
     stock.put(item("a", is_deleted=True))
     stock.put(item("e"))
     assert stock.catalogue.ids.rows(["a", "b", "c"]).tolist() == [-1, ITEMS + 1, -1]  # rests
     assert not stock.catalogue.available[ITEMS]
-    now = REST
-    stock.settle()
+    now = ROW_REST
+    stock.place_waiting()
     assert stock.catalogue.ids.rows(["a", "b", "c", "d"]).tolist() == [-1, ITEMS + 1, ITEMS, -1]
     assert stock.catalogue.titles.take(rows(ITEMS)) == ["c"]
-    assert stock.crowd.liked[-1][ITEMS] == 0
-    assert stock.taken == 2
+    assert stock.counters.liked[-1][ITEMS] == 0
+    assert stock.placed_count == 2
     stock.put(item("d", is_deleted=True))
     assert list(stock.waiting) == ["e"]
 
@@ -162,12 +164,12 @@ def test_the_state_does_not_depend_on_the_order_in_which_items_were_told():
         for told in order:
             stock.put(told)
     for told in news:
-        assert one.served(told) == two.served(told)
+        assert one.completed(told) == two.completed(told)
 
 
 def test_models_with_room_hold_the_same_and_nothing_behind():
     models = small_models()
-    roomy = with_room(models, growing(models.catalogue, 5))
+    roomy = with_spare_rows(models, build_overlay(models.catalogue, 5))
     for mine, theirs in (
         (roomy.factors.items, models.factors.items),
         (roomy.content.items, models.content.items),
@@ -184,20 +186,20 @@ def test_models_with_room_hold_the_same_and_nothing_behind():
 
 def test_room_for_nothing_copies_the_catalogue_alone():
     models = small_models()
-    roomy = with_room(models, growing(models.catalogue, 0))
+    roomy = with_spare_rows(models, build_overlay(models.catalogue, 0))
     assert roomy.factors is models.factors
     assert not np.shares_memory(roomy.catalogue.available, models.catalogue.available)
-    stock = Stock(models.catalogue, roomy.catalogue, roomy, Live(models.popularity))
+    stock = LiveItems(models.catalogue, roomy.catalogue, roomy, Live(models.popularity))
     stock.put(item("i03", is_available=False))
     assert models.catalogue.available[3]
-    assert not stock.fits(item())
-    assert stock.fits(replace(item(), item_id="i03"))
+    assert not stock.has_room_for(item())
+    assert stock.has_room_for(replace(item(), item_id="i03"))
 
 
 def test_a_new_item_stands_where_items_that_are_described_alike_do():
     stock = stocked()
     models, like = stock.models, 12
-    known = stock.served(item(f"i{like}"))
+    known = stock.completed(item(f"i{like}"))
     told = (known.title, known.categories, known.released)
     stock.put(item(title=told[0], categories=told[1], released=told[2]))
     near = models.content.items @ models.content.items[ITEMS]
@@ -226,7 +228,7 @@ async def test_vector_channels_find_new_items_until_they_are_gone():
     taste = Taste(np.empty(0, np.float32), models.content.items[12])
     asked = query(n=ITEMS + 3, taste=taste)
     before = await proposed(vectors, asked)
-    known = stock.served(item("i12"))
+    known = stock.completed(item("i12"))
     stock.put(item(title=known.title, categories=known.categories, released=known.released))
     found = await proposed(vectors, asked)
     assert set(found.rows) == {*before.rows, ITEMS}
@@ -263,7 +265,7 @@ def test_the_seats_of_newcomers_are_for_those_that_were_shown_least():
 def test_exploration_tries_what_came_later_before_what_the_bundle_knows():
     stock = stocked()
     stock.put(item())
-    live, offered = stock.crowd, rows(1, 2, ITEMS)
+    live, offered = stock.counters, rows(1, 2, ITEMS)
     live.expose(np.repeat(rows(1), 50))
     offer = ExplorationPool(offered, np.array([0.9, 0.8, 0.1], np.float32), 1)
     policy = Policy(explore_beta=0.01)

@@ -6,7 +6,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from app.api.missing_item import why
+from app.api.missing_item import explain_missing
 from app.build import Sizes, Wiring
 from app.bundle.bundle import current, load
 from app.cpu import Cpu
@@ -48,7 +48,7 @@ def test_every_item_of_the_catalogue_has_a_reason_and_exactly_the_list_is_shown(
 def test_a_look_at_why_is_no_impression(api, monkeypatch):
     noted = []
     monkeypatch.setattr(api.service.impressions, "note", lambda *_: noted.append("shown"))
-    monkeypatch.setattr(api.service.served, "note", lambda *_: noted.append("served"))
+    monkeypatch.setattr(api.service.request_log, "note", lambda *_: noted.append("served"))
     told(api, stranger(), "i1")
     assert noted == []
     api.recommend(stranger())
@@ -162,7 +162,7 @@ def rows_between(before, after):
 def of(world, row, slate=None):
     bundle, funnel, made = world
     item = bundle.models.catalogue.ids.names(np.array([row]))[0]
-    return why(bundle, funnel, slate or made, Asked(user="u3"), item)
+    return explain_missing(bundle, funnel, slate or made, Asked(user="u3"), item)
 
 
 @pytest.mark.parametrize("stage", ["coarse", "fine"])

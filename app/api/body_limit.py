@@ -3,10 +3,10 @@
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-LARGEST = 4 * 2**20  # bytes; 1,000 events with the longest ids, escaped, are 2.4 MB
+MAX_BODY_BYTES = 4 * 2**20  # bytes; 1,000 events with the longest ids, escaped, are 2.4 MB
 
 
-class BoundedBody:
+class BodyLimit:
     """Refuses a body when it turns out to be too large, whatever its headers say."""
 
     def __init__(self, app: ASGIApp) -> None:
@@ -23,8 +23,10 @@ class BoundedBody:
             nonlocal taken
             message = await receive()
             taken += len(message.get("body", b""))
-            if taken > LARGEST:
-                raise HTTPException(413, f"the body has more than {LARGEST} bytes; send less")
+            if taken > MAX_BODY_BYTES:
+                raise HTTPException(
+                    413, f"the body has more than {MAX_BODY_BYTES} bytes; send less"
+                )
             return message
 
         await self._app(scope, counted, send)

@@ -35,7 +35,7 @@ class RefusalError(Exception):
         self.retry_after = retry_after
 
 
-def error(
+def error_response(
     status: int, message: str, field: str | None = None, retry_after: int | None = None
 ) -> Response:
     """Make the answer that says what is wrong."""
@@ -44,7 +44,7 @@ def error(
     return Response(orjson.dumps({"error": fault}), status, headers, media_type="application/json")
 
 
-def complaint(fault: Mapping[str, Any]) -> str:
+def fault_message(fault: Mapping[str, Any]) -> str:
     """Give what pydantic says of one fault, without its own preface."""
     return str(fault["msg"]).removeprefix("Value error, ")
 
@@ -62,28 +62,28 @@ async def _invalid(_request: Request, fault: Exception) -> Response:
         raise fault
     first = fault.errors()[0]
     if first["type"] == "json_invalid":
-        return error(422, f"the body is not JSON: {first['ctx']['error']}")
+        return error_response(422, f"the body is not JSON: {first['ctx']['error']}")
     where = [str(part) for part in first["loc"] if part not in {"query", "body"}]
-    return error(422, complaint(first), ".".join(where) or None)
+    return error_response(422, fault_message(first), ".".join(where) or None)
 
 
 async def _http(_request: Request, fault: Exception) -> Response:
     if not isinstance(fault, HTTPException):
         raise fault
-    return error(fault.status_code, str(fault.detail))
+    return error_response(fault.status_code, str(fault.detail))
 
 
 async def _bug(_request: Request, _fault: Exception) -> Response:
-    return error(500, "a fault of ours; the log has its traceback")
+    return error_response(500, "a fault of ours; the log has its traceback")
 
 
 async def _refused(_request: Request, fault: Exception) -> Response:
     if not isinstance(fault, RefusalError):
         raise fault
-    return error(fault.status, str(fault), fault.field, fault.retry_after)
+    return error_response(fault.status, str(fault), fault.field, fault.retry_after)
 
 
-def require_known(kind: str, preferences: EventWeights, field: str) -> None:
+def require_configured_type(kind: str, preferences: EventWeights, field: str) -> None:
     """Refuse an event whose type is not configured.
 
     Raises:

@@ -8,19 +8,19 @@ from uuid import uuid4
 import orjson
 from pydantic import TypeAdapter, ValidationError
 
-from app.api.errors import RefusalError, complaint
-from app.api.schemas import FUTURE, EventIn
+from app.api.errors import RefusalError, fault_message
+from app.api.schemas import MAX_CLOCK_SKEW, EventIn
 from app.event_weights import EventWeights
 from app.state.event_codec import Event
 
-BATCH = 1_000
+MAX_EVENTS = 1_000
 JSON, LINES = "application/json", "application/x-ndjson"
 ALSO_LINES = frozenset({LINES, "application/ndjson", "application/jsonl", "application/jsonlines"})
 EVENTS = TypeAdapter(list[EventIn])
 
 
 @dataclass(frozen=True, slots=True)
-class Sent:
+class EventBatch:
     """The events of one body, as they came."""
 
     events: Sequence[Any]
@@ -29,7 +29,7 @@ class Sent:
 
 
 @dataclass(frozen=True, slots=True)
-class Unfit:
+class InvalidEvent:
     """What is wrong with one event."""
 
     reason: str  # invalid, type or future: the outcome in metrics
@@ -38,14 +38,14 @@ class Unfit:
 
 
 @dataclass(frozen=True, slots=True)
-class Checked:
+class CheckedEvents:
     """Each place of a body has an event or what is wrong with it."""
 
     sound: dict[int, Event]
-    unfit: dict[int, Unfit]
+    unfit: dict[int, InvalidEvent]
 
 
-def read(body: bytes, content_type: str) -> Sent:
+def parse_body(body: bytes, content_type: str) -> EventBatch:
     """Take a body apart.
 
     Raises:
@@ -58,14 +58,16 @@ def read(body: bytes, content_type: str) -> Sent:
         sent = _json(body)
     else:
         raise RefusalError(422, f"send JSON, and say so: Content-Type: {JSON} (or {LINES})")
-    if not 1 <= len(sent.events) <= BATCH:
-        raise RefusalError(422, f"there are {len(sent.events)} events, send 1 to {BATCH:,} at once")
+    if not 1 <= len(sent.events) <= MAX_EVENTS:
+        raise RefusalError(
+            422, f"there are {len(sent.events)} events, send 1 to {MAX_EVENTS:,} at once"
+        )
     return sent
 
 
-def check(sent: Sent, preferences: EventWeights, now: float) -> Checked:
+def check_events(sent: EventBatch, preferences: EventWeights, now: float) -> CheckedEvents:
     """Tell the events that can be taken from those that can not; ``now`` in unix seconds."""
-    unfit: dict[int, Unfit] = {}
+    unfit: dict[int, InvalidEvent] = {}
     places = list(range(len(sent.events)))
     try:
         given = EVENTS.validate_python(sent.events)
@@ -73,7 +75,7 @@ def check(sent: Sent, preferences: EventWeights, now: float) -> Checked:
         for fault in error.errors(include_url=False, include_context=False):
             place, *where = fault["loc"]
             field = ".".join(map(str, where)) or None
-            unfit.setdefault(int(place), Unfit("invalid", field, complaint(fault)))
+            unfit.setdefault(int(place), InvalidEvent("invalid", field, fault_message(fault)))
         places = [place for place in places if place not in unfit]
         given = EVENTS.validate_python([sent.events[place] for place in places])
     sound: dict[int, Event] = {}
@@ -83,10 +85,10 @@ def check(sent: Sent, preferences: EventWeights, now: float) -> Checked:
             sound[place] = found
         else:
             unfit[place] = found
-    return Checked(sound, unfit)
+    return CheckedEvents(sound, unfit)
 
 
-def refusal(sent: Sent, unfit: dict[int, Unfit]) -> RefusalError:
+def batch_error(sent: EventBatch, unfit: dict[int, InvalidEvent]) -> RefusalError:
     """Say what is wrong with the first of the events that cannot be taken, and where it is."""
     place = min(unfit)
     first = unfit[place]
@@ -96,26 +98,26 @@ def refusal(sent: Sent, unfit: dict[int, Unfit]) -> RefusalError:
     return RefusalError(422, f"{line}{first.message}{others}", ".".join(parts) or None)
 
 
-def _json(body: bytes) -> Sent:
+def _json(body: bytes) -> EventBatch:
     try:
         found = orjson.loads(body)
     except orjson.JSONDecodeError as error:
         raise RefusalError(422, f"the body is not JSON: {error}") from None
     if isinstance(found, list):
-        return Sent(found)
+        return EventBatch(found)
     if isinstance(found, dict):
-        return Sent([found], alone=True)
+        return EventBatch([found], alone=True)
     raise RefusalError(422, "the body is neither an event nor a list of events")
 
 
-def _by_line(body: bytes) -> Sent:
+def _by_line(body: bytes) -> EventBatch:
     events: list[Any] = []
     lines: list[int] = []
     for number, line in enumerate(body.split(b"\n"), 1):
         if not line.strip():
             continue
-        if len(events) == BATCH:
-            raise RefusalError(422, f"line {number}: send at most {BATCH:,} events at once")
+        if len(events) == MAX_EVENTS:
+            raise RefusalError(422, f"line {number}: send at most {MAX_EVENTS:,} events at once")
         try:
             events.append(orjson.loads(line))
         except orjson.JSONDecodeError as error:
@@ -123,18 +125,20 @@ def _by_line(body: bytes) -> Sent:
                 422, f"line {number} is not JSON: {error}; write one event a line", str(len(events))
             ) from None
         lines.append(number)
-    return Sent(events, lines)
+    return EventBatch(events, lines)
 
 
-def _judged(event: EventIn, preferences: EventWeights, now: float) -> Event | Unfit:
+def _judged(event: EventIn, preferences: EventWeights, now: float) -> Event | InvalidEvent:
     """Complete an event, or say what speaks against it."""
     if not preferences.accepts(event.type):
         known = ", ".join(sorted(preferences.type_weights))
-        return Unfit("type", "type", f"type {event.type} is not configured; there are {known}")
+        return InvalidEvent(
+            "type", "type", f"type {event.type} is not configured; there are {known}"
+        )
     moment = now if event.timestamp is None else event.timestamp
-    if moment > now + FUTURE:
+    if moment > now + MAX_CLOCK_SKEW:
         told = f"timestamp {moment:.0f} is in the future: the time here is {now:.0f}"
-        return Unfit("future", "timestamp", told)
+        return InvalidEvent("future", "timestamp", told)
     return Event(
         event_id=event.event_id or uuid4().hex,
         user=event.user_id,

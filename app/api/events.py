@@ -9,8 +9,8 @@ import orjson
 from fastapi import APIRouter, Request, Response
 
 from app.api.errors import RefusalError
-from app.api.event_bodies import JSON, LINES, Checked, check, read, refusal
-from app.api.schemas import Accepted, Error, EventIn
+from app.api.event_bodies import JSON, LINES, CheckedEvents, batch_error, check_events, parse_body
+from app.api.schemas import ErrorBody, EventIn, EventsAccepted
 from app.contracts import StageError
 from app.service import Service
 from app.state.event_codec import Event
@@ -33,9 +33,9 @@ BODY = {
     }
 }
 ERRORS: dict[int | str, dict[str, Any]] = {
-    413: {"model": Error, "description": "The body is too large; send fewer events at once."},
-    422: {"model": Error, "description": "An event is not valid; nothing was stored."},
-    503: {"model": Error, "description": "The store did not take it; send it again."},
+    413: {"model": ErrorBody, "description": "The body is too large; send fewer events at once."},
+    422: {"model": ErrorBody, "description": "An event is not valid; nothing was stored."},
+    503: {"model": ErrorBody, "description": "The store did not take it; send it again."},
 }
 OUTCOMES = {
     Taken.NEW: "accepted",
@@ -49,7 +49,7 @@ OUTCOMES = {
     "/events",
     summary="What users did",
     status_code=202,
-    response_model=Accepted,
+    response_model=EventsAccepted,
     responses=ERRORS,
     openapi_extra=BODY,
 )
@@ -64,19 +64,19 @@ async def events(http: Request, *, partial: bool = False) -> Response:
     service: Service = http.app.state.service
     if service.deployment is None:
         raise RefusalError(503, service.refusal or "the service is starting", retry_after=1)
-    sent = read(await http.body(), http.headers.get("content-type", ""))
+    sent = parse_body(await http.body(), http.headers.get("content-type", ""))
     now = time.time()
-    checked = check(sent, service.deployment.bundle.manifest.preferences(), now)
+    checked = check_events(sent, service.deployment.bundle.manifest.preferences(), now)
     for place, unfit in checked.unfit.items():
-        service.metrics.events(_kind(sent.events[place], unfit.reason), unfit.reason)
+        service.metrics.count_events(_kind(sent.events[place], unfit.reason), unfit.reason)
     if checked.unfit and not (partial and checked.sound):
-        raise refusal(sent, checked.unfit)
-    counts = await stored(service, list(checked.sound.values()), now)
+        raise batch_error(sent, checked.unfit)
+    counts = await store_events(service, list(checked.sound.values()), now)
     told = counts | _told(len(sent.events), checked)
     return Response(orjson.dumps(told), 202, media_type="application/json")
 
 
-async def stored(service: Service, given: Sequence[Event], now: float) -> dict[str, int]:
+async def store_events(service: Service, given: Sequence[Event], now: float) -> dict[str, int]:
     """Store events and count what became of them, as ``Accepted`` tells it; ``now`` is unix time.
 
     Raises:
@@ -90,15 +90,15 @@ async def stored(service: Service, given: Sequence[Event], now: float) -> dict[s
         taken = await append(service.writer, settings.key_prefix, given, *limits)
     except StageError as error:
         for kind, n in Counter(event.type for event in given).items():
-            service.metrics.events(kind, "lost", n)
+            service.metrics.count_events(kind, "lost", n)
         raise RefusalError(503, f"the events were not stored: {error}", retry_after=1) from error
     became = Counter((e.type, OUTCOMES[what]) for e, what in zip(given, taken, strict=True))
     for (kind, outcome), n in became.items():
-        service.metrics.events(kind, outcome, n)
+        service.metrics.count_events(kind, outcome, n)
     new = [event for event, what in zip(given, taken, strict=True) if what != Taken.DUPLICATE]
     late = Counter(event.type for event in new if event.timestamp < now - settings.late_seconds)
     for kind, n in late.items():
-        service.metrics.events_late(kind, n)
+        service.metrics.count_late_events(kind, n)
     return {
         "accepted": len(new),
         "duplicates": len(given) - len(new),
@@ -108,7 +108,7 @@ async def stored(service: Service, given: Sequence[Event], now: float) -> dict[s
     }
 
 
-def _told(size: int, checked: Checked) -> dict[str, Any]:
+def _told(size: int, checked: CheckedEvents) -> dict[str, Any]:
     named = {place: event.event_id for place, event in checked.sound.items()}
     told: dict[str, Any] = {
         "event_ids": [named.get(place) for place in range(size)],

@@ -6,15 +6,15 @@ import orjson
 from fastapi import APIRouter, Query, Request, Response
 
 from app.api.recommend import ERRORS, made
-from app.api.schemas import RecommendQuery, WhyQuery, WhyTold
+from app.api.schemas import ExplainQuery, ItemExplanation, RecommendQuery
 
 router = APIRouter(tags=["recommend"])
 
 
 @router.get(
-    "/explain", summary="Why an item is not shown", response_model=WhyTold, responses=ERRORS
+    "/explain", summary="Why an item is not shown", response_model=ItemExplanation, responses=ERRORS
 )
-async def explain(http: Request, asked: Annotated[WhyQuery, Query()]) -> Response:
+async def explain(http: Request, asked: Annotated[ExplainQuery, Query()]) -> Response:
     """Say where on its way an item drops out of the list that the user would get now, and why.
 
     `stage` is where: `catalogue` (not known), `filter` (a hard filter, named by `policy`), `recall`

@@ -25,7 +25,7 @@ async def readyz(http: Request) -> Response:
         "ready": deployment is not None,
         "bundle": deployment.bundle.version if deployment else None,
         "refused": service.refusal,
-        "warnings": list(service.vigil.warnings),
+        "warnings": list(service.drift_monitor.alerts),
         "redis": "down" if service.store.breaker.is_open else "ok",
     }
     return Response(orjson.dumps(told), 200 if deployment else 503, media_type="application/json")

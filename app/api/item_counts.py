@@ -9,13 +9,15 @@ from pydantic import BaseModel, Field
 
 from app.api.errors import RefusalError
 from app.api.path_ids import PathId
-from app.api.schemas import ITEM, Error
+from app.api.schemas import ITEM, ErrorBody
 from app.artifacts import DAY, HALF_LIVES, Segments
 from app.service import Service
 from app.state.counters import Live
 
 router = APIRouter(tags=["items"])
-ERRORS: dict[int | str, dict[str, Any]] = {404: {"model": Error, "description": "No such item."}}
+ERRORS: dict[int | str, dict[str, Any]] = {
+    404: {"model": ErrorBody, "description": "No such item."}
+}
 
 
 class InScene(BaseModel):
@@ -52,7 +54,7 @@ async def get_counts(
     row = service.deployment.bundle.models.catalogue.ids.row(item_id)
     if row < 0:
         raise RefusalError(404, f"there is no item {item_id}", "item_id")
-    live = service.deployment.live
+    live = service.deployment.counters
     trend = live.liked_at(live.now, np.array([row]))[:, 0]
     told: dict[str, Any] = {
         "item_id": item_id,

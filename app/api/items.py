@@ -10,22 +10,29 @@ from fastapi import APIRouter, Path, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 
 from app.api.errors import RefusalError
-from app.api.item_attributes import checked
+from app.api.item_attributes import check_attributes
 from app.api.path_ids import PathId
-from app.api.schemas import ITEM, Error, PublicId, Said, Word
-from app.catalogue.attributes import MOST
-from app.catalogue.live_items import Item
+from app.api.schemas import ITEM, ErrorBody, FieldName, PublicId, ScalarValue
+from app.catalogue.attributes import MAX_COLUMNS
+from app.catalogue.live_items import ItemRecord
 from app.contracts import StageError
 from app.service import Deployment, Service
 
 router = APIRouter(tags=["items"])
 CONFIRM_WITHIN = 2.0  # seconds for all workers to know of a change
 ERRORS: dict[int | str, dict[str, Any]] = {
-    422: {"model": Error, "description": "The item is not valid; nothing was changed."},
-    503: {"model": Error, "description": "Not confirmed by the store or every worker; ask again."},
+    422: {"model": ErrorBody, "description": "The item is not valid; nothing was changed."},
+    503: {
+        "model": ErrorBody,
+        "description": "Not confirmed by the store or every worker; ask again.",
+    },
 }
-UNKNOWN: dict[int | str, dict[str, Any]] = {404: {"model": Error, "description": "No such item."}}
-FULL: dict[int | str, dict[str, Any]] = {507: {"model": Error, "description": "No spare row left."}}
+UNKNOWN: dict[int | str, dict[str, Any]] = {
+    404: {"model": ErrorBody, "description": "No such item."}
+}
+FULL: dict[int | str, dict[str, Any]] = {
+    507: {"model": ErrorBody, "description": "No spare row left."}
+}
 Id = Annotated[PathId, Path(json_schema_extra=ITEM)]
 NewId = Annotated[
     PathId,
@@ -59,14 +66,14 @@ class ItemBody(BaseModel):
     released: float | None = Field(None, ge=-10_000, le=10_000, description="Year.")
     flags: tuple[PublicId, ...] | None = Field(None, max_length=100)
     is_available: bool | None = Field(None, description="Not told: as before, at first true.")
-    attributes: dict[Word, Said | None] | None = Field(
+    attributes: dict[FieldName, ScalarValue | None] | None = Field(
         None,
-        max_length=MOST,
+        max_length=MAX_COLUMNS,
         description='Of those that the bundle knows, such as `{"price": 12.5, "language": "en"}`.',
     )
 
 
-class ItemTold(BaseModel):
+class ItemView(BaseModel):
     """An item as it is served."""
 
     item_id: str
@@ -84,7 +91,7 @@ class ItemTold(BaseModel):
 @router.put(
     "/items/{item_id}",
     summary="Put an item into the catalogue, or change one",
-    response_model=ItemTold,
+    response_model=ItemView,
     responses=ERRORS | FULL,
 )
 async def put_item(http: Request, item_id: NewId, body: ItemBody) -> Response:
@@ -94,11 +101,11 @@ async def put_item(http: Request, item_id: NewId, body: ItemBody) -> Response:
     """
     service, deployment = _served(http)
     told = body.model_dump(exclude_unset=True)
-    attributes = checked(deployment.stock.base, body.attributes or {})
+    attributes = check_attributes(deployment.live_items.base, body.attributes or {})
 
-    def as_told(before: Item | None) -> Item:
+    def as_told(before: ItemRecord | None) -> ItemRecord:
         if before is None or before.is_deleted:
-            before = Item(item_id, since=time.time())
+            before = ItemRecord(item_id, since=time.time())
         if body.attributes is not None:
             told["attributes"] = {**(before.attributes or {}), **attributes}
         item = replace(before, **told)
@@ -112,7 +119,7 @@ async def put_item(http: Request, item_id: NewId, body: ItemBody) -> Response:
 @router.get(
     "/items/{item_id}",
     summary="An item as it is served",
-    response_model=ItemTold,
+    response_model=ItemView,
     responses=ERRORS | UNKNOWN,
 )
 async def get_item(http: Request, item_id: Id) -> Response:
@@ -137,7 +144,7 @@ async def delete_item(http: Request, item_id: NewId) -> Response:
     """
     service, deployment = _served(http)
     known = _known(service, deployment, item_id)
-    gone = Item(item_id, since=known.since, is_available=False, is_deleted=True)
+    gone = ItemRecord(item_id, since=known.since, is_available=False, is_deleted=True)
     await _change(service, item_id, lambda _: gone, "delete")
     return Response(status_code=204)
 
@@ -151,34 +158,34 @@ def _served(http: Request) -> tuple[Service, Deployment]:
     service: Service = http.app.state.service
     if service.deployment is None:
         raise RefusalError(503, service.refusal or "the service is starting", retry_after=1)
-    if not service.shelf.loaded.is_set():
+    if not service.item_store.loaded.is_set():
         raise RefusalError(503, "the store has not told yet of changed items", retry_after=1)
     return service, service.deployment
 
 
-def _known(service: Service, deployment: Deployment, item_id: str) -> Item:
+def _known(service: Service, deployment: Deployment, item_id: str) -> ItemRecord:
     """Give what was told of an item; nothing, for one of the bundle that nobody changed.
 
     Raises:
         RefusalError: there is no such item.
     """
-    told = service.shelf.items.get(item_id)
+    told = service.item_store.items.get(item_id)
     if told is not None:
         return told
-    if deployment.stock.base.ids.row(item_id) < 0:
+    if deployment.live_items.base.ids.row(item_id) < 0:
         raise RefusalError(404, f"there is no item {item_id}; PUT it to make it")
-    return Item(item_id, since=time.time())
+    return ItemRecord(item_id, since=time.time())
 
 
-def _require_room(service: Service, deployment: Deployment, item: Item) -> None:
+def _require_room(service: Service, deployment: Deployment, item: ItemRecord) -> None:
     """Refuse an item for which there is no row.
 
     Raises:
         RefusalError: all are taken.
     """
-    if deployment.stock.fits(item):
+    if deployment.live_items.has_room_for(item):
         return
-    service.metrics.item_changed("put", "full")
+    service.metrics.count_item_change("put", "full")
     raise RefusalError(
         507,
         f"all {service.settings.spare_items} spare rows are taken: train a bundle that knows "
@@ -188,20 +195,20 @@ def _require_room(service: Service, deployment: Deployment, item: Item) -> None:
 
 
 async def _change(
-    service: Service, item_id: str, changed: Callable[[Item | None], Item], change: str
-) -> Item:
+    service: Service, item_id: str, changed: Callable[[ItemRecord | None], ItemRecord], change: str
+) -> ItemRecord:
     """Store a change, and wait until every worker has applied it.
 
     Raises:
         RefusalError: the store did not take it, or a worker does not answer.
     """
     try:
-        item, place = await service.shelf.change(item_id, changed)
-        late = await service.shelf.unconfirmed(place, CONFIRM_WITHIN)
+        item, place = await service.item_store.change(item_id, changed)
+        late = await service.item_store.unconfirmed_workers(place, CONFIRM_WITHIN)
     except StageError as error:
-        service.metrics.item_changed(change, "lost")
+        service.metrics.count_item_change(change, "lost")
         raise RefusalError(503, f"the item was not changed: {error}", retry_after=1) from error
-    service.metrics.item_changed(change, "unconfirmed" if late else "accepted")
+    service.metrics.count_item_change(change, "unconfirmed" if late else "accepted")
     if late:
         raise RefusalError(
             503,
@@ -212,17 +219,17 @@ async def _change(
     return item
 
 
-def _told(deployment: Deployment, item: Item) -> dict[str, Any]:
+def _told(deployment: Deployment, item: ItemRecord) -> dict[str, Any]:
     """Say how an item is served.
 
     Raises:
         RefusalError: it has no row yet.
     """
-    served = deployment.stock.served(item)
+    served = deployment.live_items.completed(item)
     if served is None:
         raise RefusalError(503, f"the item {item.item_id} waits for a spare row", retry_after=1)
     told = asdict(served)
-    known = deployment.stock.base.ids.row(item.item_id) >= 0
-    return {name: told[name] for name in ItemTold.model_fields if name in told} | {
+    known = deployment.live_items.base.ids.row(item.item_id) >= 0
+    return {name: told[name] for name in ItemView.model_fields if name in told} | {
         "source": "bundle" if known else "live"
     }

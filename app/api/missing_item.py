@@ -11,7 +11,9 @@ from app.funnel import Funnel, Slate
 from app.request_log.request_record import Asked
 
 
-def why(bundle: Bundle, funnel: Funnel, slate: Slate, asked: Asked, item: str) -> dict[str, Any]:
+def explain_missing(
+    bundle: Bundle, funnel: Funnel, slate: Slate, asked: Asked, item: str
+) -> dict[str, Any]:
     """Say what became of an item in a slate; other items by their public ids."""
     ids = bundle.models.catalogue.ids
     row = int(ids.rows([item])[0])

@@ -12,23 +12,23 @@ from collections.abc import Sequence
 
 import orjson
 
-MOST = 500  # items on all pages together
-LONGEST = 200_000  # characters of a token; 500 ids of 256 bytes that do not compress fit
-LARGEST = 500 * 260 * 6  # bytes when unpacked: ids may be escaped
+MAX_ITEMS = 500  # items on all pages together
+MAX_TOKEN_LENGTH = 200_000  # characters of a token; 500 ids of 256 bytes that do not compress fit
+MAX_UNPACKED_BYTES = 500 * 260 * 6  # bytes when unpacked: ids may be escaped
 
 
 class PageTokenError(ValueError):
     """A token that is not one of ours."""
 
 
-def page_token(shown: Sequence[str]) -> str | None:
+def encode_page_token(shown: Sequence[str]) -> str | None:
     """Pack the ids of all pages so far; None where there can be no further page."""
-    if not shown or len(shown) >= MOST:
+    if not shown or len(shown) >= MAX_ITEMS:
         return None
     return urlsafe_b64encode(zlib.compress(orjson.dumps(list(shown)), 1)).rstrip(b"=").decode()
 
 
-def shown_before(token: str) -> list[str]:
+def decode_page_token(token: str) -> list[str]:
     """Unpack the ids of earlier pages.
 
     Raises:
@@ -37,10 +37,10 @@ def shown_before(token: str) -> list[str]:
     try:
         packed = urlsafe_b64decode(token + "=" * (-len(token) % 4))
         unpacker = zlib.decompressobj()
-        found = orjson.loads(unpacker.decompress(packed, LARGEST))
+        found = orjson.loads(unpacker.decompress(packed, MAX_UNPACKED_BYTES))
     except (binascii.Error, ValueError, zlib.error):
         found = None
-    if not isinstance(found, list) or len(found) > MOST or not all(map(_is_id, found)):
+    if not isinstance(found, list) or len(found) > MAX_ITEMS or not all(map(_is_id, found)):
         raise PageTokenError(
             "the page token cannot be read: give the one of the answer before, unchanged, or none "
             "for the first page"

@@ -12,10 +12,12 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from app.api.schemas import PublicId
 
-STAND_IN = "\uffff"  # is no character, and never will be: no id may hold what cannot be printed
+SLASH_PLACEHOLDER = (
+    "\uffff"  # is no character, and never will be: no id may hold what cannot be printed
+)
 
 
-class Slashes:
+class EncodedSlashes:
     """Keeps the slashes that a caller encoded apart from those between the parts of a path."""
 
     def __init__(self, app: ASGIApp) -> None:
@@ -26,12 +28,15 @@ class Slashes:
         raw: bytes = scope.get("raw_path") or b""
         if b"%2F" in raw or b"%2f" in raw:
             parts = raw.decode("latin-1").replace("%2f", "%2F").split("%2F")
-            scope = {**scope, "path": STAND_IN.join(map(unquote, parts))}  # the server logs its own
+            scope = {
+                **scope,
+                "path": SLASH_PLACEHOLDER.join(map(unquote, parts)),
+            }  # the server logs its own
         await self._app(scope, receive, send)
 
 
 def _whole(value: str) -> str:
-    return value.replace(STAND_IN, "/")
+    return value.replace(SLASH_PLACEHOLDER, "/")
 
 
 PathId = Annotated[PublicId, BeforeValidator(_whole)]  # an id that is part of a path

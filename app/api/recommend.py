@@ -12,11 +12,18 @@ from fastapi import APIRouter, Query, Request, Response
 
 from app.api import response
 from app.api.direct import DirectRoute
-from app.api.errors import RefusalError, require_known
-from app.api.missing_item import why as why_not
-from app.api.paging import PageTokenError, page_token, shown_before
-from app.api.schemas import FUTURE, Answer, Error, InlineEvent, RecommendBody, RecommendQuery
-from app.catalogue.attributes import kinds
+from app.api.errors import RefusalError, require_configured_type
+from app.api.missing_item import explain_missing as why_not
+from app.api.paging import PageTokenError, decode_page_token, encode_page_token
+from app.api.schemas import (
+    MAX_CLOCK_SKEW,
+    Answer,
+    ErrorBody,
+    InlineEvent,
+    RecommendBody,
+    RecommendQuery,
+)
+from app.catalogue.attributes import column_kinds
 from app.expressions.item_filter import FilterError, parse_filter
 from app.funnel import Slate
 from app.request_log.request_record import Asked, Sent
@@ -26,8 +33,8 @@ HOME = "home"  # the scene where none is said; always known
 router = APIRouter(tags=["recommend"])
 direct = APIRouter(tags=["recommend"], route_class=DirectRoute)
 ERRORS: dict[int | str, dict[str, Any]] = {
-    422: {"model": Error, "description": "The request is not valid; the answer says where."},
-    503: {"model": Error, "description": "Overloaded, or not ready yet; see Retry-After."},
+    422: {"model": ErrorBody, "description": "The request is not valid; the answer says where."},
+    503: {"model": ErrorBody, "description": "Overloaded, or not ready yet; see Retry-After."},
 }
 
 
@@ -73,14 +80,14 @@ async def made(
         if history:
             asked = replace(asked, history=_sent(deployment, history))
         request = asked.request(bundle, http.scope["arrived"])
-        with deployment.crowd.reading() as side:
+        with deployment.state.reading() as side:
             slate = await service.recommend(deployment, request)
             if body.why:
                 work = partial(why_not, bundle, side.reader, slate, asked, body.why)
                 why = await service.cpu(work)
     finally:
         service.in_flight -= 1
-    slate = response.in_stock(slate, deployment.stock.catalogue.available)
+    slate = response.without_unavailable(slate, deployment.live_items.catalogue.available)
     return Made(deployment, asked, slate, request_id, before, why)
 
 
@@ -95,12 +102,14 @@ async def _answer(
     if body.explain:
         for item, why in zip(found, response.explanations(slate), strict=True):
             item["explain"] = why
-    service.metrics.steps(slate.steps)
-    service.metrics.answer([(d["stage"], d["outcome"]) for d in named], response.fallback(slate))
+    service.metrics.record_stages(slate.steps)
+    service.metrics.record_answer(
+        [(d["stage"], d["outcome"]) for d in named], response.fallback(slate)
+    )
     shown = [item["item_id"] for item in found]
     service.impressions.note(request_id, body.user_id or "", shown, body.scene)
-    deployment.drift.note(slate.chosen)
-    service.log_served(deployment, done.asked, request_id, shown, slate)
+    deployment.drift.add(slate.chosen)
+    service.log_answer(deployment, done.asked, request_id, shown, slate)
     told: dict[str, Any] = {
         "request_id": request_id,
         "user_id": body.user_id,
@@ -111,7 +120,7 @@ async def _answer(
         "took_ms": round((monotonic() - http.scope["arrived"]) * 1000, 3),
     }
     if len(found) == body.k:
-        told["page_token"] = page_token(done.before + shown)
+        told["page_token"] = encode_page_token(done.before + shown)
     if body.explain:
         told["policies"] = response.policies(
             slate, deployment.funnel.profiles, done.asked.left_out(deployment.bundle)
@@ -131,7 +140,7 @@ def _admitted(service: Service, k: int) -> Deployment:
     if service.deployment is None:
         raise RefusalError(503, service.refusal or "the service is starting", retry_after=1)
     if service.in_flight >= service.settings.max_in_flight:
-        service.metrics.rejected()
+        service.metrics.count_rejected()
         raise RefusalError(503, "too many requests in flight", retry_after=1)
     if k > service.settings.k_max:
         raise RefusalError(422, f"k is {k}, at most {service.settings.k_max} are given", "k")
@@ -145,7 +154,7 @@ def _before(token: str) -> list[str]:
         RefusalError: the token is none.
     """
     try:
-        return shown_before(token)
+        return decode_page_token(token)
     except PageTokenError as error:
         raise RefusalError(422, str(error), "page_token") from None
 
@@ -168,7 +177,7 @@ def _asked(
         raise RefusalError(422, f"there is no scene {body.scene}; there are {known}", "scene")
     if body.filter:
         try:
-            parse_filter(body.filter, kinds(deployment.bundle.models.catalogue.attributes))
+            parse_filter(body.filter, column_kinds(deployment.bundle.models.catalogue.attributes))
         except FilterError as error:
             raise RefusalError(422, str(error), "filter") from None
     return Asked(
@@ -178,7 +187,7 @@ def _asked(
         scene=body.scene,
         filter=body.filter,
         explore=body.explore,
-        quality=service.quality(),
+        quality=service.quality_factor(),
         offset=len(before),
         exclude=(*body.exclude, *before),
     )
@@ -193,9 +202,9 @@ def _sent(deployment: Deployment, events: list[InlineEvent]) -> tuple[Sent, ...]
     manifest = deployment.bundle.manifest
     preferences = manifest.preferences()
     for event in events:
-        require_known(event.type, preferences, "history.type")
-    newest = deployment.live.now + manifest.time_shift
-    latest = max(newest, time()) + FUTURE
+        require_configured_type(event.type, preferences, "history.type")
+    newest = deployment.counters.now + manifest.time_shift
+    latest = max(newest, time()) + MAX_CLOCK_SKEW
     times = [
         newest - n if e.timestamp is None else min(e.timestamp, latest)
         for n, e in enumerate(events)

@@ -20,7 +20,7 @@ BY_HISTORY = np.array([name in PERSONAL and name != "social" for name in CHANNEL
 REASONS = 2  # items of the history named as the reason
 
 
-def in_stock(slate: Slate, available: NDArray[np.bool_]) -> Slate:
+def without_unavailable(slate: Slate, available: NDArray[np.bool_]) -> Slate:
     """Leave out what was deleted while the list was made; the same slate where nothing was."""
     free = available.take(slate.chosen.pool.rows)
     if free.all():
@@ -112,7 +112,7 @@ def policies(
 def unavailable(catalogue: Catalogue) -> int:
     """Count the items that must not be answered; spare rows without an item are none."""
     gone = np.flatnonzero(~catalogue.available)
-    published = int(np.searchsorted(gone, catalogue.published))
+    published = int(np.searchsorted(gone, catalogue.published_count))
     return published + sum(map(bool, catalogue.ids.names(gone[published:])))
 
 

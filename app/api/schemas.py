@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 from pydantic.config import JsonDict
 
-from app.api.paging import LONGEST as TOKEN
+from app.api.paging import MAX_TOKEN_LENGTH as TOKEN
 from app.expressions.item_filter import MAX_FILTER_LENGTH as FILTER
 
 ID_BYTES = 256
@@ -13,12 +13,12 @@ ID_BYTES = 256
 USER: JsonDict = {"example": "196"}
 ITEM: JsonDict = {"example": "50"}
 NEW_USER: JsonDict = {"example": "newcomer"}  # for what changes or removes a user
-FILTERED = (
+FILTER_DESCRIPTION = (
     "Over category, provider, flag, item_id, year and the attributes of your items: "
     'category == "Drama" and year >= 1990, or price < 20.'
 )
-FUTURE = 60.0  # seconds that a caller's clock may be ahead of ours
-LARGEST = 1e12  # stars, seconds or money of one event; sums of them stay exact enough
+MAX_CLOCK_SKEW = 60.0  # seconds that a caller's clock may be ahead of ours
+MAX_EVENT_VALUE = 1e12  # stars, seconds or money of one event; sums of them stay exact enough
 
 
 def _public_id(value: str) -> str:
@@ -33,9 +33,11 @@ def _public_id(value: str) -> str:
 
 
 PublicId = Annotated[str, AfterValidator(_public_id)]
-Word = Annotated[str, Field(min_length=1, max_length=64)]
-Said = bool | Annotated[float, Field(allow_inf_nan=False)] | Annotated[str, Field(max_length=256)]
-Value = Annotated[float, Field(ge=-LARGEST, le=LARGEST, allow_inf_nan=False)]
+FieldName = Annotated[str, Field(min_length=1, max_length=64)]
+ScalarValue = (
+    bool | Annotated[float, Field(allow_inf_nan=False)] | Annotated[str, Field(max_length=256)]
+)
+Value = Annotated[float, Field(ge=-MAX_EVENT_VALUE, le=MAX_EVENT_VALUE, allow_inf_nan=False)]
 
 
 class InlineEvent(BaseModel):
@@ -71,12 +73,12 @@ class RecommendQuery(BaseModel):
     exclude: list[PublicId] = Field(default_factory=list, max_length=1000)
     explain: bool = Field(default=False, description="Say how each item came to be here.")
     explore: bool = Field(default=True, description="Allow the exploration slots.")
-    filter: str = Field("", max_length=FILTER, description=FILTERED)
+    filter: str = Field("", max_length=FILTER, description=FILTER_DESCRIPTION)
     page_token: str = Field("", max_length=TOKEN, description="Of the page before.")
     why: PublicId | None = Field(None, description="An item: say why it is not in the list.")
 
 
-class WhyQuery(BaseModel):
+class ExplainQuery(BaseModel):
     """What ``GET /explain`` is asked: a list as of ``/recommend``, and an item."""
 
     model_config = ConfigDict(extra="forbid")
@@ -86,10 +88,10 @@ class WhyQuery(BaseModel):
     scene: str = Field("home", max_length=64)
     exclude: list[PublicId] = Field(default_factory=list, max_length=1000)
     explore: bool = True
-    filter: str = Field("", max_length=FILTER, description=FILTERED)
+    filter: str = Field("", max_length=FILTER, description=FILTER_DESCRIPTION)
 
 
-class WhyTold(BaseModel):
+class ItemExplanation(BaseModel):
     """What became of an item; more figures come with each stage."""
 
     model_config = ConfigDict(
@@ -130,7 +132,7 @@ class RecommendBody(BaseModel):
     exclude: list[PublicId] = Field(default_factory=list, max_length=1000)
     explain: bool = False
     explore: bool = True
-    filter: str = Field("", max_length=FILTER, description=FILTERED)
+    filter: str = Field("", max_length=FILTER, description=FILTER_DESCRIPTION)
     page_token: str = Field("", max_length=TOKEN, description="Of the page before.")
     why: PublicId | None = Field(None, description="An item: say why it is not in the list.")
 
@@ -142,7 +144,7 @@ class Reason(BaseModel):
     because: list[str]
 
 
-class Item(BaseModel):
+class AnswerItem(BaseModel):
     """One item of the answer."""
 
     item_id: str
@@ -161,7 +163,7 @@ class Degraded(BaseModel):
     outcome: Literal["late", "down", "bug", "short"]
 
 
-class Stage(BaseModel):
+class StageReport(BaseModel):
     """What one stage did; shown with ``explain=true``."""
 
     stage: str
@@ -189,13 +191,13 @@ class Answer(BaseModel):
     user_id: str | None
     bundle: str
     variant: str
-    items: list[Item]
+    items: list[AnswerItem]
     degraded: list[Degraded]
     took_ms: float
     page_token: str | None = Field(None, description="For the next page; none: this is the last.")
     policies: list[PolicyStep] | None = None
-    stages: list[Stage] | None = None
-    why: WhyTold | None = None
+    stages: list[StageReport] | None = None
+    why: ItemExplanation | None = None
 
 
 class EventIn(InlineEvent):
@@ -209,7 +211,7 @@ class EventIn(InlineEvent):
     event_id: PublicId | None = Field(None, description="A repeat has the same; none: we make one.")
     request_id: PublicId | None = Field(None, description="Of the list that showed the item.")
     position: int | None = Field(None, ge=0, le=10_000, description="In that list; 0 is first.")
-    context: dict[Word, Said] = Field(
+    context: dict[FieldName, ScalarValue] = Field(
         default_factory=dict,
         max_length=20,
         description="Device, page ...: kept for training.",
@@ -224,7 +226,7 @@ class RefusedEvent(BaseModel):
     message: str
 
 
-class Accepted(BaseModel):
+class EventsAccepted(BaseModel):
     """Events that the store has."""
 
     accepted: int = Field(description="New ones.")
@@ -236,7 +238,7 @@ class Accepted(BaseModel):
     refused: list[RefusedEvent] | None = None
 
 
-class Fault(BaseModel):
+class ErrorDetail(BaseModel):
     """What is wrong with a request."""
 
     code: str
@@ -244,7 +246,7 @@ class Fault(BaseModel):
     field: str | None = None
 
 
-class Error(BaseModel):
+class ErrorBody(BaseModel):
     """The body of every 4xx and 5xx answer."""
 
-    error: Fault
+    error: ErrorDetail

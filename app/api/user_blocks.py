@@ -8,15 +8,15 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from app.api.errors import RefusalError
 from app.api.path_ids import PathId
-from app.api.schemas import NEW_USER, Error, PublicId
+from app.api.schemas import NEW_USER, ErrorBody, PublicId
 from app.contracts import Blocked, StageError
 from app.service import Service
 from app.state.user_blocks import MOST, read_blocked, write_blocked
 
 router = APIRouter(tags=["users"])
 ERRORS: dict[int | str, dict[str, Any]] = {
-    422: {"model": Error, "description": "The lists are not valid; nothing was stored."},
-    503: {"model": Error, "description": "The store did not answer; ask again."},
+    422: {"model": ErrorBody, "description": "The lists are not valid; nothing was stored."},
+    503: {"model": ErrorBody, "description": "The store did not answer; ask again."},
 }
 User = Annotated[
     PathId,

@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from app.api.errors import RefusalError
 from app.api.path_ids import PathId
-from app.api.schemas import USER, Error, PublicId, Said, Word
+from app.api.schemas import USER, ErrorBody, FieldName, PublicId, ScalarValue
 from app.api.user_blocks import User
 from app.catalogue.user_segments import segment_labels
 from app.contracts import StageError, Told
@@ -24,32 +24,32 @@ from app.state.user_record import read_dossier
 from app.state.user_store import MOST_ATTRIBUTES, MOST_FRIENDS, write_attributes, write_friends
 
 router = APIRouter(tags=["users"])
-Replied = TypeVar("Replied")
+Reply = TypeVar("Reply")
 UNSTORED: dict[int | str, dict[str, Any]] = {
-    422: {"model": Error, "description": "Not valid; nothing was stored."},
-    503: {"model": Error, "description": "The store did not answer; send it again."},
+    422: {"model": ErrorBody, "description": "Not valid; nothing was stored."},
+    503: {"model": ErrorBody, "description": "The store did not answer; send it again."},
 }
 PENDING = {  # what a worker cannot reach, and what removes the user there
     "archive": "recfunnel archive, within one drain; or recfunnel erase",
     "next bundle": "recfunnel train",
 }
 UNKNOWN: dict[int | str, dict[str, Any]] = {
-    404: {"model": Error, "description": "Nothing is known of this user."},
-    503: {"model": Error, "description": "The store did not answer; ask again."},
+    404: {"model": ErrorBody, "description": "Nothing is known of this user."},
+    503: {"model": ErrorBody, "description": "The store did not answer; ask again."},
 }
 
 
-class Attributes(BaseModel):
+class UserAttributesBody(BaseModel):
     """All that is told of a user from now on; what was told before is forgotten."""
 
     model_config = ConfigDict(
         extra="forbid",
         json_schema_extra={"examples": [{"attributes": {"age": 24, "gender": "F"}}]},
     )
-    attributes: dict[Word, Said] = Field(max_length=MOST_ATTRIBUTES)
+    attributes: dict[FieldName, ScalarValue] = Field(max_length=MOST_ATTRIBUTES)
 
 
-class Friends(BaseModel):
+class FriendsBody(BaseModel):
     """All friends of a user from now on, or whom the user follows."""
 
     model_config = ConfigDict(
@@ -59,7 +59,7 @@ class Friends(BaseModel):
 
 
 @router.put("/users/{user_id}", summary="Tell a user's attributes", responses=UNSTORED)
-async def put_user(http: Request, user_id: User, body: Attributes) -> Response:
+async def put_user(http: Request, user_id: User, body: UserAttributesBody) -> Response:
     """Replace what is told of the user, such as age, gender or country.
 
     The user's next list knows: popular items are chosen by the segments that the bundle knows,
@@ -76,7 +76,7 @@ async def put_user(http: Request, user_id: User, body: Attributes) -> Response:
 
 
 @router.put("/users/{user_id}/friends", summary="Tell a user's friends", responses=UNSTORED)
-async def put_friends(http: Request, user_id: User, body: Friends) -> Response:
+async def put_friends(http: Request, user_id: User, body: FriendsBody) -> Response:
     """Replace the user's friends; the channel `social` proposes what they liked lately."""
     service: Service = http.app.state.service
     friends = list(dict.fromkeys(friend for friend in body.friends if friend != user_id))
@@ -130,7 +130,7 @@ async def delete_user(http: Request, user_id: User) -> Response:
     return _json(receipt)
 
 
-async def _done(work: Awaitable[Replied]) -> Replied:
+async def _done(work: Awaitable[Reply]) -> Reply:
     """Wait for the store.
 
     Raises:

@@ -22,8 +22,8 @@ from app.bundle.integrity import verify
 from app.bundle.manifest import POINTER, BundleError, Manifest, read_manifest
 from app.catalogue import attributes
 from app.catalogue.catalogue import NO_FLAGS, Catalogue, IdIndex, Texts
-from app.catalogue.cold_items import MAP, READER, Placing, Reader
-from app.observe.drift import DRIFT, Reference, read_reference
+from app.catalogue.cold_items import ENCODER_ARRAYS, MAP_ARRAYS, ColdItemModel, ContentEncoder
+from app.observe.drift import DRIFT_FILE, DriftReference, read_reference
 from app.rank.blend import read_fine
 from app.rank.hybrid import HYBRID, read_hybrid
 from app.rank.logistic import read_logistic
@@ -42,7 +42,7 @@ class Bundle:
     models: Models
     indexes: Indexes
     rankers: Rankers
-    drift: Reference | None = None  # None: it was published before there was any
+    drift: DriftReference | None = None  # None: it was published before there was any
 
     @property
     def version(self) -> str:
@@ -100,7 +100,7 @@ def load(folder: Path) -> Bundle:
         models = _models(folder, manifest)
         indexes = Indexes(_index(folder / "factors.faiss"), _index(folder / "content.faiss"))
         rankers = read_rankers(folder)
-        drift = read_reference(folder / DRIFT) if DRIFT in manifest.files else None
+        drift = read_reference(folder / DRIFT_FILE) if DRIFT_FILE in manifest.files else None
     except (OSError, ValueError, KeyError, RuntimeError, lightgbm.basic.LightGBMError) as error:
         raise BundleError(f"{folder} cannot be read ({error}): train again") from error
     return Bundle(manifest, models, indexes, rankers, drift)
@@ -141,7 +141,7 @@ def _models(folder: Path, manifest: Manifest) -> Models:
             providers=array("catalogue.providers"),
             flags=array("catalogue.flags") if manifest.flag_names else NO_FLAGS,
             flag_names=tuple(manifest.flag_names),
-            attributes=attributes.read(manifest.attributes, described),
+            attributes=attributes.read_columns(manifest.attributes, described),
         ),
         users=Users(
             ids=IdIndex(array("users.ids")),
@@ -172,7 +172,9 @@ def _models(folder: Path, manifest: Manifest) -> Models:
         },
         friends=Friends(**arrays("friends", "indptr", "rows")),
         centred=manifest.centred,
-        placing=Placing(Reader(**arrays("placing", *READER)), **arrays("placing", *MAP))
+        placing=ColdItemModel(
+            ContentEncoder(**arrays("placing", *ENCODER_ARRAYS)), **arrays("placing", *MAP_ARRAYS)
+        )
         if "placing.slope.npy" in manifest.files  # none in bundles made before there was any
         else None,
     )

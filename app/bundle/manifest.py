@@ -9,7 +9,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, ValidationError, computed_field
 
 from app.build import Sizes
-from app.catalogue.attributes import Kind
+from app.catalogue.attributes import ColumnKind
 from app.event_weights import EventWeights
 from app.features.views import view_hash
 
@@ -98,7 +98,9 @@ class Manifest(BaseModel):
     sizes: SizesFact
     category_names: list[str]
     flag_names: list[str] = []  # policy flags; none in bundles made before there were any
-    attributes: dict[str, Kind] = {}  # of items, by name; none in bundles made before likewise
+    attributes: dict[
+        str, ColumnKind
+    ] = {}  # of items, by name; none in bundles made before likewise
     segment_names: list[str]
     segment_labels: list[list[str]]
     segment_prior: float = 0.0  # likes; 0 in bundles made before likes by segment went on

@@ -95,12 +95,12 @@ class Catalogue:
         return len(self.ids)
 
     @property
-    def added(self) -> int:
+    def added_count(self) -> int:
         """The number of rows at the end that were taken since the bundle was made."""
         return 0
 
     @property
-    def published(self) -> int:
+    def published_count(self) -> int:
         """The number of items that the bundle knows: their rows come first."""
         return len(self)
 
@@ -109,7 +109,7 @@ class Catalogue:
         known = self.provider_names.tolist()
         return np.array([known.index(name) for name in names if name in known], np.int32)
 
-    def categorised(self, rows: Rows, names: Sequence[str]) -> NDArray[np.bool_]:
+    def has_category(self, rows: Rows, names: Sequence[str]) -> NDArray[np.bool_]:
         """Say which of ``rows`` are of any of these categories."""
         known = self.category_names
         columns = [known.index(name) for name in names if name in known]
@@ -119,7 +119,7 @@ class Catalogue:
         """Give what stands for each category of each row."""
         return [list(np.flatnonzero(marks).tolist()) for marks in self.categories[rows]]
 
-    def flagged(self, rows: Rows, names: Sequence[str]) -> NDArray[np.bool_]:
+    def has_flag(self, rows: Rows, names: Sequence[str]) -> NDArray[np.bool_]:
         """Say which of ``rows`` have any of these policy flags."""
         columns = [self.flag_names.index(name) for name in names if name in self.flag_names]
         if not columns:

@@ -13,18 +13,18 @@ from numpy.typing import NDArray
 from typing_extensions import override
 
 from app.catalogue import attributes
-from app.catalogue.attributes import Growing
+from app.catalogue.attributes import LiveColumn
 from app.catalogue.catalogue import Catalogue, IdIndex, Texts
 from app.contracts import Rows
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class GrowingIds(IdIndex):
+class OverlayIds(IdIndex):
     """The bundle's ids, and those of items that took a spare row."""
 
     spare: int = 0  # rows behind the bundle's
-    later: dict[str, int] = field(default_factory=dict)  # id: its row
-    named: dict[int, str] = field(default_factory=dict)  # the same, the other way round
+    added_rows: dict[str, int] = field(default_factory=dict)  # id: its row
+    added_names: dict[int, str] = field(default_factory=dict)  # the same, the other way round
 
     @override
     def __len__(self) -> int:
@@ -34,9 +34,9 @@ class GrowingIds(IdIndex):
     def rows(self, ids: Sequence[str]) -> Rows:
         """Give the row of each public id; -1 where it is unknown."""
         rows = IdIndex.rows(self, ids)
-        if self.later:
+        if self.added_rows:
             for at in (rows < 0).nonzero()[0].tolist():
-                rows[at] = self.later.get(ids[at], -1)
+                rows[at] = self.added_rows.get(ids[at], -1)
         return rows
 
     @override
@@ -48,16 +48,16 @@ class GrowingIds(IdIndex):
         names = IdIndex.names(self, np.minimum(rows, n - 1))
         spare = (rows >= n).nonzero()[0].tolist()
         for at in spare:
-            names[at] = self.named.get(int(rows[at]), "")
+            names[at] = self.added_names.get(int(rows[at]), "")
         return names
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class GrowingTexts(Texts):
+class OverlayTexts(Texts):
     """The bundle's texts, and those that were told since, also of the bundle's own rows."""
 
     spare: int = 0  # rows behind the bundle's
-    later: dict[int, str | None] = field(default_factory=dict)  # by row
+    overrides: dict[int, str | None] = field(default_factory=dict)  # by row
 
     @override
     def __len__(self) -> int:
@@ -67,35 +67,37 @@ class GrowingTexts(Texts):
     def take(self, rows: Rows) -> list[str | None]:
         """Give the texts of ``rows``; None for a spare row that no item has."""
         n = Texts.__len__(self)
-        if not self.spare and not self.later:
+        if not self.spare and not self.overrides:
             return Texts.take(self, rows)
         own = rows < n
         texts = iter(Texts.take(self, rows[own]))
         known = [next(texts) if is_own else None for is_own in own.tolist()]
-        if not self.later:
+        if not self.overrides:
             return known
-        return [self.later.get(row, text) for row, text in zip(rows.tolist(), known, strict=True)]
+        return [
+            self.overrides.get(row, text) for row, text in zip(rows.tolist(), known, strict=True)
+        ]
 
 
-Tagged = dict[str, frozenset[int]]  # rows by the name of a category or flag
+RowsByTag = dict[str, frozenset[int]]  # rows by the name of a category or flag
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class GrowingCatalogue(Catalogue):
+class CatalogueOverlay(Catalogue):
     """A catalogue with spare rows, and with categories and flags that the bundle does not know."""
 
-    ids: GrowingIds
-    titles: GrowingTexts
-    provider_names: GrowingTexts
-    attributes: Mapping[str, Growing] = field(default_factory=dict)
-    categorised_later: Tagged = field(default_factory=dict)
-    flagged_later: Tagged = field(default_factory=dict)
+    ids: OverlayIds
+    titles: OverlayTexts
+    provider_names: OverlayTexts
+    attributes: Mapping[str, LiveColumn] = field(default_factory=dict)
+    added_categories: RowsByTag = field(default_factory=dict)
+    added_flags: RowsByTag = field(default_factory=dict)
 
     @property
     @override
     def added(self) -> int:
         """The number of rows at the end that were taken since the bundle was made."""
-        return len(self.ids.named)
+        return len(self.ids.added_names)
 
     @property
     @override
@@ -106,21 +108,21 @@ class GrowingCatalogue(Catalogue):
     @override
     def categorised(self, rows: Rows, names: Sequence[str]) -> NDArray[np.bool_]:
         """Say which of ``rows`` are of any of these categories."""
-        found = Catalogue.categorised(self, rows, names)
-        return _or_later(found, rows, self.categorised_later, names)
+        found = Catalogue.has_category(self, rows, names)
+        return _or_later(found, rows, self.added_categories, names)
 
     @override
     def flagged(self, rows: Rows, names: Sequence[str]) -> NDArray[np.bool_]:
         """Say which of ``rows`` have any of these policy flags."""
-        found = Catalogue.flagged(self, rows, names)
-        return _or_later(found, rows, self.flagged_later, names)
+        found = Catalogue.has_flag(self, rows, names)
+        return _or_later(found, rows, self.added_flags, names)
 
     def tags_of(self, row: int, kind: Literal["category", "flag"]) -> tuple[str, ...]:
         """Name the categories, or the flags, of one row."""
         names, table, later = (
-            (self.category_names, self.categories, self.categorised_later)
+            (self.category_names, self.categories, self.added_categories)
             if kind == "category"
-            else (self.flag_names, self.flags, self.flagged_later)
+            else (self.flag_names, self.flags, self.added_flags)
         )
         marked = np.flatnonzero(table[row]).tolist() if names else []
         return (
@@ -132,31 +134,31 @@ class GrowingCatalogue(Catalogue):
     def categories_of(self, rows: Rows) -> list[list[Hashable]]:
         """Give what stands for each category of each row."""
         found = Catalogue.categories_of(self, rows)
-        for name, tagged in tuple(self.categorised_later.items()):
+        for name, tagged in tuple(self.added_categories.items()):
             for at in np.flatnonzero(np.isin(rows, list(tagged))).tolist():
                 found[at].append(name)
         return found
 
 
-def growing(known: Catalogue, spare: int) -> GrowingCatalogue:
+def build_overlay(known: Catalogue, spare: int) -> CatalogueOverlay:
     """Copy a catalogue into one with ``spare`` rows more, unavailable until an item takes them."""
     n = len(known) + spare
-    return GrowingCatalogue(
-        ids=GrowingIds(known.ids.keys, spare),
-        titles=GrowingTexts(known.titles.ends, known.titles.utf8, spare),
-        categories=below(known.categories, spare),
+    return CatalogueOverlay(
+        ids=OverlayIds(known.ids.keys, spare),
+        titles=OverlayTexts(known.titles.ends, known.titles.utf8, spare),
+        categories=with_empty_rows(known.categories, spare),
         category_names=known.category_names,
-        released=longer(known.released, n, np.nan).copy(),
-        available=longer(known.available, n).copy(),
-        providers=longer(known.providers, n, -1).copy(),
-        provider_names=GrowingTexts(known.provider_names.ends, known.provider_names.utf8, spare),
-        flags=below(known.flags, spare) if known.flag_names else known.flags,
+        released=lengthened(known.released, n, np.nan).copy(),
+        available=lengthened(known.available, n).copy(),
+        providers=lengthened(known.providers, n, -1).copy(),
+        provider_names=OverlayTexts(known.provider_names.ends, known.provider_names.utf8, spare),
+        flags=with_empty_rows(known.flags, spare) if known.flag_names else known.flags,
         flag_names=known.flag_names,
-        attributes=attributes.growing(known.attributes, spare),
+        attributes=attributes.live_columns(known.attributes, spare),
     )
 
 
-def longer(array: NDArray[Any], n: int, filler: float = 0) -> NDArray[Any]:
+def lengthened(array: NDArray[Any], n: int, filler: float = 0) -> NDArray[Any]:
     """Give the array with ``n`` places along its last axis; itself where it has them.
 
     Sums are to be taken before: numpy rounds those of longer arrays differently.
@@ -168,13 +170,13 @@ def longer(array: NDArray[Any], n: int, filler: float = 0) -> NDArray[Any]:
     return np.concatenate([array, end], axis=-1)
 
 
-def below(array: NDArray[Any], spare: int) -> NDArray[Any]:
+def with_empty_rows(array: NDArray[Any], spare: int) -> NDArray[Any]:
     """Copy the rows, with ``spare`` rows of nothing below."""
     return np.concatenate([array, np.zeros((spare, array.shape[1]), array.dtype)])
 
 
 def _or_later(
-    found: NDArray[np.bool_], rows: Rows, later: Tagged, names: Sequence[str]
+    found: NDArray[np.bool_], rows: Rows, later: RowsByTag, names: Sequence[str]
 ) -> NDArray[np.bool_]:
     if not later:
         return found

@@ -22,7 +22,7 @@ YEARS_PER_BUCKET = 10.0
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Reader:
+class ContentEncoder:
     """Turns what is written about an item into its content vector; learned from the catalogue."""
 
     words: NDArray[np.bytes_]  # (v,) ascending, UTF-8
@@ -52,7 +52,7 @@ class Reader:
 
     def _title(self, text: str) -> Floats:
         """Weigh the words by TF-IDF, the frequency on a logarithmic scale, and project them."""
-        spoken, times = np.unique(words_of(text), return_counts=True)
+        spoken, times = np.unique(split_words(text), return_counts=True)
         at = IdIndex(self.words).rows(spoken.tolist())
         known = at >= 0
         counts = (1.0 + np.log(times[known])) * self.idf[at[known]]
@@ -60,10 +60,10 @@ class Reader:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Placing:
+class ColdItemModel:
     """Places an item by its content: ``(content - centre) · slope + mean``, a ridge regression."""
 
-    reader: Reader
+    encoder: ContentEncoder
     centre: Floats  # (e,) mean content of the items that the map was learned from
     slope: Floats  # (e, d)
     mean: Floats  # (d,)
@@ -72,14 +72,14 @@ class Placing:
         self, categories: NDArray[np.uint8], text: str, year: float
     ) -> tuple[Scores, Scores]:
         """Give the item's content vector, (e,), and its factors, (d,); see ``Reader.vector``."""
-        content = self.reader.vector(categories, text, year)
+        content = self.encoder.vector(categories, text, year)
         if not content.any():
             return content, np.zeros(len(self.mean), np.float32)
         factors = (content - self.centre) @ self.slope + self.mean
         return content, factors.astype(np.float32)
 
 
-def words_of(text: str) -> list[str]:
+def split_words(text: str) -> list[str]:
     """Give the words of a text, in lower case and without accents."""
     plain = unicodedata.normalize("NFKD", text.lower())
     return WORD.findall("".join(one for one in plain if not unicodedata.combining(one)))
@@ -90,11 +90,11 @@ def _unit(vector: Floats) -> Floats:
     return vector / length if length else vector
 
 
-def arrays_of(placing: Placing) -> dict[str, Matrix | Floats]:
+def cold_item_arrays(placing: ColdItemModel) -> dict[str, Matrix | Floats]:
     """Name the arrays as a bundle stores them."""
-    reader = {name: getattr(placing.reader, name) for name in READER}
-    return reader | {name: getattr(placing, name) for name in MAP}
+    reader = {name: getattr(placing.encoder, name) for name in ENCODER_ARRAYS}
+    return reader | {name: getattr(placing, name) for name in MAP_ARRAYS}
 
 
-READER = ("words", "idf", "axes", "category_idf", "decades", "weights")
-MAP = ("centre", "slope", "mean")
+ENCODER_ARRAYS = ("words", "idf", "axes", "category_idf", "decades", "weights")
+MAP_ARRAYS = ("centre", "slope", "mean")

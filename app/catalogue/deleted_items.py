@@ -14,24 +14,24 @@ from urllib.parse import quote
 
 import orjson
 
-from app.catalogue.item_store import Shelf
-from app.catalogue.live_items import Item
+from app.catalogue.item_store import ItemStore
+from app.catalogue.live_items import ItemRecord
 
 log = logging.getLogger(__name__)
 
-MOST = 100_000  # ids in the file, the newest; 26 MB where all are as long as may be
-EVERY = 1.0  # seconds between two writings, at least
+MAX_IDS = 100_000  # ids in the file, the newest; 26 MB where all are as long as may be
+WRITE_INTERVAL = 1.0  # seconds between two writings, at least
 
 
-def path_of(out: Path, prefix: str) -> Path:
+def deleted_items_path(out: Path, prefix: str) -> Path:
     """Name the file of the services of one key prefix."""
     return out / "withheld" / f"{quote(prefix, safe='')}.json"
 
 
-async def keep_written(shelf: Shelf, path: Path) -> None:
+async def keep_deleted_items_written(shelf: ItemStore, path: Path) -> None:
     """Write down whenever the items that may not be shown have changed, until cancelled."""
     changed, written, complained = asyncio.Event(), None, ""
-    shelf.attach(lambda _: changed.set())
+    shelf.subscribe(lambda _: changed.set())
     while True:
         await changed.wait()
         await shelf.loaded.wait()  # before it is, there may be what was read from the file itself
@@ -45,14 +45,14 @@ async def keep_written(shelf: Shelf, path: Path) -> None:
                 if str(error) != complained:
                     log.warning("a start without Redis would give deleted items: %s", error)
                 complained = str(error)
-        await asyncio.sleep(EVERY)
+        await asyncio.sleep(WRITE_INTERVAL)
 
 
-def read(path: Path) -> list[Item]:
+def read_deleted_items(path: Path) -> list[ItemRecord]:
     """Give the items of the file as deleted ones; none where there is no file that can be read."""
     try:
         ids = [item_id for item_id in orjson.loads(path.read_bytes()) if isinstance(item_id, str)]
-        return [Item(item_id, 0.0, is_deleted=True) for item_id in ids]
+        return [ItemRecord(item_id, 0.0, is_deleted=True) for item_id in ids]
     except FileNotFoundError:
         return []
     except (OSError, ValueError, TypeError) as error:
@@ -60,12 +60,12 @@ def read(path: Path) -> list[Item]:
         return []
 
 
-def _withheld(items: Iterable[Item]) -> list[str]:
+def _withheld(items: Iterable[ItemRecord]) -> list[str]:
     newest = sorted(
         (item for item in items if item.is_deleted or item.is_available is False),
         key=lambda item: -item.since,
     )
-    return sorted(item.item_id for item in islice(newest, MOST))
+    return sorted(item.item_id for item in islice(newest, MAX_IDS))
 
 
 def _write(path: Path, ids: list[str]) -> None:

@@ -22,81 +22,83 @@ from uuid import uuid4
 
 import orjson
 
-from app.catalogue.live_items import Item
+from app.catalogue.live_items import ItemRecord
 from app.contracts import StageError
 from app.state.store import Part, Store
 
 log = logging.getLogger(__name__)
 
-KEPT = 10_000  # newest changes that are kept for followers, about; who missed more loads all
-AT_ONCE = 1_000  # changes in one read
-BLOCK = 1_000  # milliseconds that the server holds a read until there is something to tell
-ANSWER_WITHIN = 10.0  # seconds for one read, BLOCK or the whole hash included
-FIRST_PAUSE, LONGEST_PAUSE = 0.05, 1.0  # seconds before asking again a server that failed
-GONE = 30.0  # seconds of silence after which a worker of another machine counts no more
-FIRST_LOOK, LONGEST_LOOK = 0.001, 0.02  # seconds between looks at who has confirmed
-NOWHERE = b"0-0"
-TRIES = 10  # of a change, when others change the same item meanwhile
+MAX_LOG_ENTRIES = (
+    10_000  # newest changes that are kept for followers, about; who missed more loads all
+)
+READ_BATCH = 1_000  # changes in one read
+READ_BLOCK_MS = 1_000  # milliseconds that the server holds a read until there is something to tell
+READ_TIMEOUT = 10.0  # seconds for one read, BLOCK or the whole hash included
+FIRST_PAUSE, MAX_PAUSE = 0.05, 1.0  # seconds before asking again a server that failed
+WORKER_TIMEOUT = 30.0  # seconds of silence after which a worker of another machine counts no more
+FIRST_POLL, MAX_POLL = 0.001, 0.02  # seconds between looks at who has confirmed
+STREAM_START = b"0-0"
+MAX_TRIES = 10  # of a change, when others change the same item meanwhile
 # KEYS: items, their stream. ARGV: the item's id, its entry as it must be ("": none), its new entry,
 # entries that the stream keeps.
-SWAP = """
+COMPARE_AND_SET = """
 if (redis.call('HGET', KEYS[1], ARGV[1]) or '') ~= ARGV[2] then return false end
 redis.call('HSET', KEYS[1], ARGV[1], ARGV[3])
 return redis.call('XADD', KEYS[2], 'MAXLEN', '~', ARGV[4], '*', 'e', ARGV[3])
 """
 
 
-def log_key(prefix: str) -> str:
+def item_log_key(prefix: str) -> str:
     """Name the stream of changes."""
     return f"{prefix}:{{items}}:log"
 
 
-class Shelf:
+class ItemStore:
     """One worker's copy of the items told. ``run`` it as a task; listeners are told of each change.
 
     A listener is called on the event loop, once with all items when it is attached.
     """
 
     def __init__(self, store: Store, prefix: str) -> None:
-        self.items: dict[str, Item] = {}  # deleted ones too
+        self.items: dict[str, ItemRecord] = {}  # deleted ones too
         self.loaded = asyncio.Event()  # set once the store's items are known
         self.name = f"{_machine()}|{os.getpid()}|{_began(os.getpid())}|{uuid4().hex}"
         self._store = store
         self._items_key, self._log_key, self._workers_key = (
             f"{prefix}:{{items}}:{part}" for part in ("told", "log", "workers")
         )
-        self._position = NOWHERE
+        self._position = STREAM_START
         self._is_in_order = True  # False: items came together, in whatever order
-        self._listeners: list[Callable[[Item], None]] = []
+        self._listeners: list[Callable[[ItemRecord], None]] = []
 
     @property
-    def place(self) -> str:
+    def position(self) -> str:
         """Give the place in the stream of the last change known; "" before any item was told."""
         return self._position.decode() if self.items else ""
 
     @property
-    def changed(self) -> int | None:
+    def change_count(self) -> int | None:
         """Count the items told; None: not in the order in which they were told."""
         return len(self.items) if self._is_in_order else None
 
-    def attach(self, listener: Callable[[Item], None]) -> None:
+    def subscribe(self, listener: Callable[[ItemRecord], None]) -> None:
         """Tell the listener of every item known, and of every change from now on."""
         for item in self.items.values():
             listener(item)
         self._listeners.append(listener)
 
-    def detach(self, listener: Callable[[Item], None]) -> None:
+    def unsubscribe(self, listener: Callable[[ItemRecord], None]) -> None:
         """Tell this listener no more."""
         self._listeners.remove(listener)
 
-    def precede(self, items: Sequence[Item]) -> None:
+    def preload(self, items: Sequence[ItemRecord]) -> None:
         """Tell the listeners of items before the store's are known; these then take their place."""
         self._is_in_order &= not items
         for item in items:
             for listener in self._listeners:
                 listener(item)
 
-    async def write(self, item: Item) -> bytes:
+    async def write(self, item: ItemRecord) -> bytes:
         """Store what is told of an item, whatever was; gives the change's place in the stream.
 
         Raises:
@@ -105,8 +107,8 @@ class Shelf:
         return (await self.change(item.item_id, lambda _: item))[1]
 
     async def change(
-        self, item_id: str, changed: Callable[[Item | None], Item]
-    ) -> tuple[Item, bytes]:
+        self, item_id: str, changed: Callable[[ItemRecord | None], ItemRecord]
+    ) -> tuple[ItemRecord, bytes]:
         """Store what is made of an item as the store has it; no change of another is lost.
 
         Returns:
@@ -116,31 +118,33 @@ class Shelf:
             StageError: the store did not confirm it, or others change the item all the time.
         """
         keys = (2, self._items_key, self._log_key)
-        for _ in range(TRIES):
+        for _ in range(MAX_TRIES):
             told = await self._store.command("HGET", self._items_key, item_id)
-            item = changed(unpacked(told) if told else None)
+            item = changed(decode_item(told) if told else None)
             new = orjson.dumps(asdict(item))
-            said = await self._store.command("EVAL", SWAP, *keys, item_id, told or b"", new, KEPT)
+            said = await self._store.command(
+                "EVAL", COMPARE_AND_SET, *keys, item_id, told or b"", new, MAX_LOG_ENTRIES
+            )
             if said:
                 return item, said
         raise StageError(f"others are changing the item {item_id}; send it again")
 
-    async def unconfirmed(self, place: bytes, within: float) -> list[str]:
+    async def unconfirmed_workers(self, place: bytes, within: float) -> list[str]:
         """Wait until every worker has applied the change; gives those who have not in time.
 
         Raises:
             StageError: the store cannot answer.
         """
-        until, pause = time.monotonic() + within, FIRST_LOOK
+        until, pause = time.monotonic() + within, FIRST_POLL
         while (late := await self._behind(place)) and time.monotonic() < until:
             await asyncio.sleep(pause)
-            pause = min(2 * pause, LONGEST_LOOK)
+            pause = min(2 * pause, MAX_POLL)
         return late
 
     async def run(self) -> None:
         """Follow until cancelled; whatever the server does."""
         pause = FIRST_PAUSE
-        async with self._store.aside(ANSWER_WITHIN) as link:
+        async with self._store.aside(READ_TIMEOUT) as link:
             while True:
                 try:
                     await self._load(link)
@@ -150,16 +154,16 @@ class Shelf:
                 except StageError as error:
                     log.warning("following the items: %s", error)
                     await asyncio.sleep(pause)
-                    pause = min(2 * pause, LONGEST_PAUSE)
+                    pause = min(2 * pause, MAX_PAUSE)
 
-    async def leave(self) -> None:
+    async def deregister(self) -> None:
         """Take this worker off the list of those who confirm."""
         with suppress(StageError):  # the others find out
             await self._store.command("HDEL", self._workers_key, self.name)
 
     async def _load(self, link: Store) -> None:
         """Come to know of all items, also those that changed while nothing was heard."""
-        await link.command("HSET", self._workers_key, self.name, _note(NOWHERE))
+        await link.command("HSET", self._workers_key, self.name, _note(STREAM_START))
         *_, (told, newest) = await link.pipeline(
             "items",
             [
@@ -174,7 +178,7 @@ class Shelf:
             self._apply(text)
         self._is_in_order &= len(self.items) <= known + 1
         await self._give_back(link, {name.decode() for name in told[::2]})
-        self._position = newest[0][0] if newest else NOWHERE
+        self._position = newest[0][0] if newest else STREAM_START
         await self._confirm(link)
         self.loaded.set()
 
@@ -189,7 +193,16 @@ class Shelf:
 
     async def _advance(self, link: Store) -> None:
         reply = await link.command(
-            *("XREAD", "COUNT", AT_ONCE, "BLOCK", BLOCK, "STREAMS", self._log_key, self._position)
+            *(
+                "XREAD",
+                "COUNT",
+                READ_BATCH,
+                "BLOCK",
+                READ_BLOCK_MS,
+                "STREAMS",
+                self._log_key,
+                self._position,
+            )
         )
         for _, entries in reply or []:
             for _, fields in entries:
@@ -201,7 +214,7 @@ class Shelf:
         await link.command("HSET", self._workers_key, self.name, _note(self._position))
 
     def _apply(self, text: bytes) -> None:
-        item = unpacked(text)
+        item = decode_item(text)
         if item is None:
             log.error("an item on the shelf cannot be read: %.200r", text)
         elif self.items.get(item.item_id) != item:
@@ -224,13 +237,13 @@ class Shelf:
         return late
 
 
-def unpacked(text: bytes) -> Item | None:
-    """Read what ``Shelf.write`` stored; None where it is damaged."""
+def decode_item(text: bytes) -> ItemRecord | None:
+    """Read what ``ItemStore.write`` stored; None where it is damaged."""
     try:
         told: dict[str, Any] = orjson.loads(text)
         for name in ("categories", "flags"):
             told[name] = told[name] if told[name] is None else tuple(told[name])
-        return Item(**told)
+        return ItemRecord(**told)
     except (orjson.JSONDecodeError, TypeError, KeyError):
         return None
 
@@ -267,7 +280,7 @@ def _is_gone(name: str, heard: float) -> bool:
     """Say whether a worker has ended without taking its leave."""
     machine, number, began, _ = name.split("|")
     if machine != _machine():
-        return time.time() - heard > GONE
+        return time.time() - heard > WORKER_TIMEOUT
     if _began(int(number)) != began:
         return True  # another process, or a thread, has the number now
     try:

@@ -15,15 +15,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.artifacts import Models
-from app.catalogue.attributes import Known, is_of
+from app.catalogue.attributes import AttributeValue, is_of_kind
 from app.catalogue.catalogue import Catalogue
-from app.catalogue.catalogue_overlay import GrowingCatalogue, Tagged
+from app.catalogue.catalogue_overlay import CatalogueOverlay, RowsByTag
 
-REST = 1.0  # seconds until a row of a deleted item may be another's: lists in the making name it
+ROW_REST = (
+    1.0  # seconds until a row of a deleted item may be another's: lists in the making name it
+)
 
 
 @dataclass(frozen=True, slots=True)
-class Item:
+class ItemRecord:
     """What a caller told of an item; None: nothing, so that what the bundle says stands."""
 
     item_id: str
@@ -36,17 +38,17 @@ class Item:
     flags: tuple[str, ...] | None = None
     is_available: bool | None = None
     is_deleted: bool = False
-    attributes: Mapping[str, Known | None] | None = None  # likewise each of them
+    attributes: Mapping[str, AttributeValue | None] | None = None  # likewise each of them
 
 
-class Opening(Protocol):
+class RowCounters(Protocol):
     """The crowd's state: counts for a row begin anew. See ``Live.open``."""
 
     def open(self, row: int, since: float) -> None: ...
 
 
 @dataclass(slots=True, eq=False)
-class Stock:
+class LiveItems:
     """Puts items into one deployment's arrays. One writer, on the event loop; readers anywhere.
 
     A row is complete before it is made available, and unavailable before another item takes it.
@@ -54,12 +56,12 @@ class Stock:
     """
 
     base: Catalogue  # as the bundle has it
-    catalogue: GrowingCatalogue  # the same with room, as the funnel has it
+    catalogue: CatalogueOverlay  # the same with room, as the funnel has it
     models: Models  # likewise
-    crowd: Opening
+    counters: RowCounters
     time_shift: float = 0.0  # seconds from the data's time to the wall clock
     clock: Callable[[], float] = time.monotonic
-    waiting: dict[str, Item] = field(default_factory=dict, init=False)
+    waiting: dict[str, ItemRecord] = field(default_factory=dict, init=False)
     _free: deque[int] = field(init=False)
     _resting: deque[tuple[float, int]] = field(default_factory=deque, init=False)  # until, row
     _providers: dict[str | None, int] = field(init=False)  # codes
@@ -70,35 +72,35 @@ class Stock:
         self._providers = dict(zip(names, range(len(names)), strict=True))
 
     @property
-    def taken(self) -> int:
+    def placed_count(self) -> int:
         """The number of items that stand in spare rows."""
-        return len(self.catalogue.ids.later)
+        return len(self.catalogue.ids.added_rows)
 
-    def fits(self, item: Item) -> bool:
+    def has_room_for(self, item: ItemRecord) -> bool:
         """Say whether there is a row for this item, maybe soon, and a code for its provider."""
         known = item.provider is None or item.provider in self._providers
         codes = known or len(self._providers) < len(self.catalogue.provider_names)
         rows = bool(self._free or self._resting) or self.catalogue.ids.row(item.item_id) >= 0
         return codes and rows
 
-    def settle(self) -> None:
+    def place_waiting(self) -> None:
         """Give rows that have rested to items that wait for one. To be called now and then."""
         while self._resting and self._resting[0][0] <= self.clock():
             self._free.append(self._resting.popleft()[1])
         for item in list(self.waiting.values()) if self._free else ():
             self._put(item)
 
-    def put(self, item: Item) -> None:
+    def put(self, item: ItemRecord) -> None:
         """Let an item be as told."""
         self._put(item)
-        self.settle()
+        self.place_waiting()
 
-    def _put(self, item: Item) -> None:
+    def _put(self, item: ItemRecord) -> None:
         self.waiting.pop(item.item_id, None)
         row = self.catalogue.ids.row(item.item_id)
         if item.is_deleted:
             self._remove(row)
-        elif self.fits(item) and (self._free or row >= 0):
+        elif self.has_room_for(item) and (self._free or row >= 0):
             row = self._opened(item) if row < 0 else row
             usual = bool(self.base.available[row]) if row < len(self.base) else True
             available = usual if item.is_available is None else item.is_available
@@ -111,7 +113,7 @@ class Stock:
             self.waiting[item.item_id] = item
             self.catalogue.available[row : row + 1] = False  # none for one without a row
 
-    def served(self, item: Item) -> Item | None:
+    def completed(self, item: ItemRecord) -> ItemRecord | None:
         """Give the item with all that is known of it; None: it has no row."""
         known, row = self.catalogue, self.catalogue.ids.rows([item.item_id])
         if row[0] < 0:
@@ -129,12 +131,12 @@ class Stock:
             attributes={name: column.at(at) for name, column in known.attributes.items()},
         )
 
-    def _opened(self, item: Item) -> int:
+    def _opened(self, item: ItemRecord) -> int:
         """Give the item a spare row of its own."""
         row, ids = self._free.popleft(), self.catalogue.ids
-        self.crowd.open(row, item.since - self.time_shift)
-        ids.named[row] = item.item_id
-        ids.later[item.item_id] = row
+        self.counters.open(row, item.since - self.time_shift)
+        ids.added_names[row] = item.item_id
+        ids.added_rows[item.item_id] = row
         return row
 
     def _remove(self, row: int) -> None:
@@ -146,33 +148,33 @@ class Stock:
             return
         self.models.content.items[row] = self.models.factors.items[row] = 0.0  # found by no channel
         ids = self.catalogue.ids
-        del ids.later[ids.named[row]]  # lists that are on their way out still name it
-        self._resting.append((self.clock() + REST, row))
+        del ids.added_rows[ids.added_names[row]]  # lists that are on their way out still name it
+        self._resting.append((self.clock() + ROW_REST, row))
 
-    def _describe(self, row: int, item: Item) -> None:
+    def _describe(self, row: int, item: ItemRecord) -> None:
         """Write what is known of the item into its row: as told, or else as the bundle has it."""
         known, base = self.catalogue, self.base if row < len(self.base) else None
         if item.title is None:
-            known.titles.later.pop(row, None)
+            known.titles.overrides.pop(row, None)
         else:
-            known.titles.later[row] = item.title
+            known.titles.overrides[row] = item.title
         year = base.released[row] if base else np.nan
         known.released[row] = year if item.released is None else item.released
         code = base.providers[row] if base else -1
         known.providers[row] = code if item.provider is None else self._provider(item.provider)
         tags = base.categories[row] if base else 0
         _mark(known.categories[row], known.category_names, item.categories, tags)
-        _set_aside(known.categorised_later, row, item.categories, known.category_names)
+        _set_aside(known.added_categories, row, item.categories, known.category_names)
         if known.flag_names:
             flags = base.flags[row] if base else 0
             _mark(known.flags[row], known.flag_names, item.flags, flags)
-        _set_aside(known.flagged_later, row, item.flags, known.flag_names)
+        _set_aside(known.added_flags, row, item.flags, known.flag_names)
         told = item.attributes or {}
         for name, column in known.attributes.items():
             said, usual = told.get(name), base.attributes[name].at(row) if base else None
-            column.put(row, said if is_of(column.kind, said) else usual)
+            column.put(row, said if is_of_kind(column.kind, said) else usual)
 
-    def _place(self, row: int, item: Item) -> None:
+    def _place(self, row: int, item: ItemRecord) -> None:
         """Put it near to items that are described alike; nowhere, where nothing was learned."""
         models = self.models
         if models.placing is None:
@@ -188,7 +190,7 @@ class Stock:
         """Give the provider's code, a new one where nobody has heard of it."""
         code = self._providers.setdefault(name, len(self._providers))
         if code >= len(self.base.provider_names):
-            self.catalogue.provider_names.later[code] = name
+            self.catalogue.provider_names.overrides[code] = name
         return code
 
 
@@ -200,7 +202,7 @@ def _mark(
 
 
 def _set_aside(
-    aside: Tagged, row: int, told: tuple[str, ...] | None, names: tuple[str, ...]
+    aside: RowsByTag, row: int, told: tuple[str, ...] | None, names: tuple[str, ...]
 ) -> None:
     """Tag the row with the names told that the bundle does not know, and with no others."""
     wanted = {name for name in told or () if name not in names}

@@ -3,10 +3,10 @@
 from dataclasses import replace
 
 from app.artifacts import Models
-from app.catalogue.catalogue_overlay import GrowingCatalogue, below, longer
+from app.catalogue.catalogue_overlay import CatalogueOverlay, lengthened, with_empty_rows
 
 
-def with_room(models: Models, catalogue: GrowingCatalogue) -> Models:
+def with_spare_rows(models: Models, catalogue: CatalogueOverlay) -> Models:
     """Give the models with this catalogue in place of theirs, and as many rows as it has.
 
     What belongs to a row is copied: workers share it no longer. Without spare rows that is the
@@ -19,7 +19,7 @@ def with_room(models: Models, catalogue: GrowingCatalogue) -> Models:
     return replace(
         models,
         catalogue=catalogue,
-        segments=replace(models.segments, share=longer(models.segments.share, len(catalogue))),
-        factors=replace(models.factors, items=below(models.factors.items, spare)),
-        content=replace(models.content, items=below(models.content.items, spare)),
+        segments=replace(models.segments, share=lengthened(models.segments.share, len(catalogue))),
+        factors=replace(models.factors, items=with_empty_rows(models.factors.items, spare)),
+        content=replace(models.content, items=with_empty_rows(models.content.items, spare)),
     )

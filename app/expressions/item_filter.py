@@ -15,7 +15,14 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from app.catalogue.attributes import BUILT_IN, LARGEST, Kind, Kinds, Numbers, Words
+from app.catalogue.attributes import (
+    BUILT_IN_NAMES,
+    MAX_NUMBER,
+    ColumnKind,
+    ColumnKinds,
+    NumberColumn,
+    TextColumn,
+)
 from app.catalogue.catalogue import Catalogue
 from app.contracts import Rows
 
@@ -61,7 +68,7 @@ class ExpressionFilter:
 
 
 @lru_cache(maxsize=512)
-def parse_filter(text: str, known: Kinds = ()) -> Test:
+def parse_filter(text: str, known: ColumnKinds = ()) -> Test:
     """Read an expression; gives what evaluates it, over catalogues that have what is ``known``.
 
     An item of several categories is equal to each of them: ``category == "drama"`` asks whether it
@@ -93,7 +100,7 @@ def parse_filter(text: str, known: Kinds = ()) -> Test:
 class _Reader:
     """Compiles the parts of one expression."""
 
-    known: Mapping[str, Kind]
+    known: Mapping[str, ColumnKind]
 
     def condition(self, node: ast.expr) -> Test:
         """Compile what is true or false."""
@@ -114,7 +121,7 @@ class _Reader:
 
     @property
     def _listed(self) -> str:
-        return ", ".join((*BUILT_IN, *self.known))
+        return ", ".join((*BUILT_IN_NAMES, *self.known))
 
     def _comparison(self, left: ast.expr, op: ast.cmpop, right: ast.expr) -> Test:
         """Compile ``attribute op value``, ``value op attribute`` or ``value in attribute``."""
@@ -129,7 +136,7 @@ class _Reader:
                 f"{_shown(left)} is compared with {_shown(right)}: one side has to be "
                 f"an attribute: {self._listed}"
             )
-        if left.id not in (*BUILT_IN, *self.known):
+        if left.id not in (*BUILT_IN_NAMES, *self.known):
             raise FilterError(f"there is no attribute {left.id}; there are {self._listed}")
         values = _values(right) if isinstance(op, ast.In | ast.NotIn) else [_value(right)]
         if left.id == "year" or self.known.get(left.id) == "number":
@@ -166,7 +173,7 @@ def _numbers(catalogue: Catalogue, rows: Rows, attribute: str) -> Floats:
     if attribute == "year":
         return catalogue.released[rows].astype(np.float64)
     column = catalogue.attributes[attribute]
-    if not isinstance(column, Numbers):
+    if not isinstance(column, NumberColumn):
         raise FilterError(f"{attribute} is no number in this catalogue")
     return column.values[rows]
 
@@ -181,7 +188,7 @@ def _name(attribute: str, op: ast.cmpop, values: list[Value]) -> Test:
     texts = [str(value).lower() if isinstance(value, bool) else value for value in values]
     names = [text for text in texts if isinstance(text, str)]
     if len(names) < len(texts):
-        example = "drama" if attribute in BUILT_IN else "a word"
+        example = "drama" if attribute in BUILT_IN_NAMES else "a word"
         raise FilterError(f'{attribute} is compared with text, such as {attribute} == "{example}"')
     negated = isinstance(op, ast.NotEq | ast.NotIn)
     return lambda catalogue, rows: _having(catalogue, rows, attribute, names, negated=negated)
@@ -192,17 +199,17 @@ def _having(
 ) -> Mask:
     """Say which of ``rows`` have any of these names; negated: which have none of them."""
     if attribute == "category":
-        return catalogue.categorised(rows, names) ^ negated
+        return catalogue.has_category(rows, names) ^ negated
     if attribute == "flag":
-        return catalogue.flagged(rows, names) ^ negated
+        return catalogue.has_flag(rows, names) ^ negated
     if attribute == "provider":
         return np.isin(catalogue.providers[rows], catalogue.provider_codes(names)) ^ negated
     if attribute == "item_id":
         return np.isin(rows, catalogue.ids.rows(names)) ^ negated
     column = catalogue.attributes[attribute]
-    if not isinstance(column, Words):
+    if not isinstance(column, TextColumn):
         raise FilterError(f"{attribute} is no text in this catalogue")
-    return (column.having(rows, names) ^ negated) & column.known(rows)
+    return (column.equals_any(rows, names) ^ negated) & column.is_known(rows)
 
 
 def _values(node: ast.expr) -> list[Value]:
@@ -230,7 +237,7 @@ def _value(node: ast.expr) -> Value:
 
 
 def _bounded(value: float) -> float:
-    if abs(value) > LARGEST:
+    if abs(value) > MAX_NUMBER:
         raise FilterError("a number of the filter is too large")
     return float(value)
 

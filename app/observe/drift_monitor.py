@@ -5,18 +5,18 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from app.cpu import Cpu
-from app.observe.drift import Drift
+from app.observe.drift import DriftCounter
 from app.observe.metrics import Metrics
 
 log = logging.getLogger(__name__)
 
-LOOK = 10.0  # seconds between looks
-REPEAT = 3_600.0  # seconds before the log has the same again
+CHECK_INTERVAL = 10.0  # seconds between looks
+REPEAT_INTERVAL = 3_600.0  # seconds before the log has the same again
 HOUR = 3_600.0
 
 
 @dataclass(frozen=True, slots=True)
-class Bounds:
+class DriftBounds:
     """What is let pass."""
 
     drift: float  # population stability index
@@ -24,17 +24,17 @@ class Bounds:
 
 
 @dataclass(slots=True, eq=False)
-class Vigil:
+class DriftMonitor:
     """One worker's eye on the bundle in service."""
 
-    bounds: Bounds
+    bounds: DriftBounds
     metrics: Metrics
     cpu: Cpu
-    warnings: tuple[str, ...] = field(default=(), init=False)  # sentences, as of the last look
+    alerts: tuple[str, ...] = field(default=(), init=False)  # sentences, as of the last look
     _looked_at: float = field(default=float("-inf"), init=False)
     _warned_at: float = field(default=float("-inf"), init=False)
 
-    async def look(self, drift: Drift, created: float, now: float) -> None:
+    async def check(self, drift: DriftCounter, created: float, now: float) -> None:
         """Count what was served, unless that was done a moment ago.
 
         Args:
@@ -42,19 +42,19 @@ class Vigil:
             created: when the bundle was made, unix seconds.
             now: unix seconds.
         """
-        if now - self._looked_at < LOOK:
+        if now - self._looked_at < CHECK_INTERVAL:
             return
         self._looked_at = now
         found = await self.cpu(drift.count, now)
-        self.metrics.drift(found)
-        self.metrics.bundle_age(now - created)
-        self.warnings = tuple(worries(found, now - created, self.bounds))
-        if self.warnings and now - self._warned_at >= REPEAT:
+        self.metrics.set_drift(found)
+        self.metrics.set_bundle_age(now - created)
+        self.alerts = tuple(drift_alerts(found, now - created, self.bounds))
+        if self.alerts and now - self._warned_at >= REPEAT_INTERVAL:
             self._warned_at = now
-            log.warning("the bundle may be out of date: %s", "; ".join(self.warnings))
+            log.warning("the bundle may be out of date: %s", "; ".join(self.alerts))
 
 
-def worries(found: Mapping[str, float], age: float, bounds: Bounds) -> list[str]:
+def drift_alerts(found: Mapping[str, float], age: float, bounds: DriftBounds) -> list[str]:
     """Say what passes a bound, a sentence each."""
     moved = sorted((name for name in found if found[name] > bounds.drift), key=lambda n: -found[n])
     told = [

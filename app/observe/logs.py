@@ -10,8 +10,8 @@ from typing import Any
 import orjson
 from typing_extensions import override
 
-QUIET = 10.0  # seconds in which the same complaint is written once
-MOST_COMPLAINTS = 1_000  # remembered at once; past it the quiet ones are forgotten
+REPEAT_INTERVAL = 10.0  # seconds in which the same complaint is written once
+MAX_REMEMBERED = 1_000  # remembered at once; past it the quiet ones are forgotten
 SECRETS = (
     (re.compile(r"(\w+://)[^/\s@]+@"), r"\1***@"),  # user and password of an address
     (re.compile(r"(?i)\b(bearer|basic)\s+[\w.~+/=-]{6,}"), r"\1 ***"),
@@ -22,7 +22,7 @@ SECRETS = (
 )
 
 
-class Repeats(logging.Filter):
+class RepeatFilter(logging.Filter):
     """Lets one warning of a stage through per ``QUIET`` seconds and counts the others.
 
     The same stage is the same logger, level, message and first argument, as in
@@ -40,8 +40,8 @@ class Repeats(logging.Filter):
         if record.levelno < logging.WARNING:
             return True
         now, complaint = self._clock(), _complaint(record)
-        since, suppressed = self._seen.get(complaint, (-QUIET, 0))
-        if now - since < QUIET:
+        since, suppressed = self._seen.get(complaint, (-REPEAT_INTERVAL, 0))
+        if now - since < REPEAT_INTERVAL:
             self._seen[complaint] = (since, suppressed + 1)
             return False
         self._remember(complaint, now)
@@ -49,13 +49,15 @@ class Repeats(logging.Filter):
         return True
 
     def _remember(self, complaint: tuple[str, int, str, str], now: float) -> None:
-        if len(self._seen) >= MOST_COMPLAINTS:
-            fresh = {key: seen for key, seen in self._seen.items() if now - seen[0] < QUIET}
-            self._seen = fresh if len(fresh) < MOST_COMPLAINTS else {}
+        if len(self._seen) >= MAX_REMEMBERED:
+            fresh = {
+                key: seen for key, seen in self._seen.items() if now - seen[0] < REPEAT_INTERVAL
+            }
+            self._seen = fresh if len(fresh) < MAX_REMEMBERED else {}
         self._seen[complaint] = (now, 0)
 
 
-class Text(logging.Formatter):
+class TextFormatter(logging.Formatter):
     """For eyes: time, level, logger, message; a traceback follows on its own lines."""
 
     def __init__(self) -> None:
@@ -68,7 +70,7 @@ class Text(logging.Formatter):
         return hide_secrets(f"{text} (and {suppressed} more like it)" if suppressed else text)
 
 
-class Json(logging.Formatter):
+class JsonFormatter(logging.Formatter):
     """For machines: one JSON object a line, the traceback within it."""
 
     @override
@@ -112,8 +114,8 @@ def configure(level: str = "INFO", *, json: bool | None = None) -> None:
     """
     handler = logging.StreamHandler()
     as_json = not sys.stderr.isatty() if json is None else json
-    handler.setFormatter(Json() if as_json else Text())
-    handler.addFilter(Repeats())
+    handler.setFormatter(JsonFormatter() if as_json else TextFormatter())
+    handler.addFilter(RepeatFilter())
     logging.basicConfig(level=level.upper(), handlers=[handler], force=True)
     for name in ("uvicorn", "uvicorn.error", "uvicorn.access"):
         logger = logging.getLogger(name)

@@ -17,7 +17,7 @@ MILLISECONDS = (
     *(150, 250, 500, 1000),
 )
 BUCKETS = tuple(ms / 1000 for ms in MILLISECONDS)  # upper bounds, seconds; fine up to the budget
-MOST_CHILDREN = 256  # per metric; label values beyond are counted as "other"
+MAX_CHILDREN = 256  # per metric; label values beyond are counted as "other"
 Child = TypeVar("Child", bound=Counter | Gauge | Histogram)
 
 
@@ -29,7 +29,7 @@ class _Children(dict[tuple[str, ...], Child], Generic[Child]):
         self._make: Callable[..., Child] = make
 
     def __missing__(self, labels: tuple[str, ...]) -> Child:
-        if len(self) >= MOST_CHILDREN:
+        if len(self) >= MAX_CHILDREN:
             return self._make(*("other" for _ in labels))
         self[labels] = self._make(*labels)
         return self[labels]
@@ -48,23 +48,23 @@ class Metrics:
         self._item_families()
         self._drift_families()
 
-    def request(self, route: str, status: int, seconds: float) -> None:
+    def record_request(self, route: str, status: int, seconds: float) -> None:
         """Record one HTTP answer, whatever its status; ``seconds`` counts from arrival."""
         self._requests[route, str(status)].observe(seconds)
 
-    def enter(self) -> None:
+    def request_started(self) -> None:
         """Count a request in."""
         self._in_flight.inc()
 
-    def leave(self) -> None:
+    def request_ended(self) -> None:
         """Count a request out."""
         self._in_flight.dec()
 
-    def rejected(self) -> None:
+    def count_rejected(self) -> None:
         """Count one request refused with 503 because too many were in flight."""
         self._rejected.inc()
 
-    def steps(self, steps: Sequence[Step]) -> None:
+    def record_stages(self, steps: Sequence[Step]) -> None:
         """Record what each stage of one request did."""
         for step in steps:
             self._stages[step.stage, step.outcome].observe(step.seconds)
@@ -73,7 +73,9 @@ class Metrics:
             if step.left:
                 self._left[step.stage,].inc(step.left)
 
-    def answer(self, degraded: Sequence[tuple[str, str]], fallback: str | None = None) -> None:
+    def record_answer(
+        self, degraded: Sequence[tuple[str, str]], fallback: str | None = None
+    ) -> None:
         """Record one slate: its degradations as (stage, outcome), and the fallback it rests on.
 
         ``fallback`` is "impersonal" when no personal channel contributed, "popular" when the
@@ -85,7 +87,7 @@ class Metrics:
         if fallback:
             self._fallbacks[fallback,].inc()
 
-    def bundle(self, version: str, created: float) -> None:
+    def set_bundle(self, version: str, created: float) -> None:
         """Say which bundle this worker serves from now on; ``created`` in unix seconds."""
         if self._bundle:
             self._serving[self._bundle,].set(0)
@@ -93,54 +95,54 @@ class Metrics:
         self._serving[version,].set(1)
         self._created.set(created)
 
-    def bundle_refused(self) -> None:
+    def count_refused_bundle(self) -> None:
         """Count one bundle that was not taken into service."""
         self._refused.inc()
 
-    def round_trip(self, command: str, seconds: float, outcome: str) -> None:
+    def record_round_trip(self, command: str, seconds: float, outcome: str) -> None:
         """Record one Redis round trip; ``command`` says what it was for, in the code's words."""
         self._round_trips[command, outcome].observe(seconds)
 
-    def events(self, kind: str, outcome: str, n: int = 1) -> None:
+    def count_events(self, kind: str, outcome: str, n: int = 1) -> None:
         """Count ``n`` events of one type by what became of them."""
         self._events[kind, outcome].inc(n)
 
-    def events_late(self, kind: str, n: int = 1) -> None:
+    def count_late_events(self, kind: str, n: int = 1) -> None:
         """Count ``n`` events of one type that were taken long after they happened."""
         self._late[kind,].inc(n)
 
-    def impressions_dropped(self, n: int = 1) -> None:
+    def count_dropped_impressions(self, n: int = 1) -> None:
         """Count shown slates that could not be logged."""
         self._dropped.inc(n)
 
-    def served_dropped(self, n: int = 1) -> None:
+    def count_dropped_log_entries(self, n: int = 1) -> None:
         """Count answers that could not be written to the served log."""
         self._unlogged.inc(n)
 
-    def follower_lag(self, seconds: float) -> None:
+    def set_consumer_lag(self, seconds: float) -> None:
         """Say how far this worker's view of the event stream is behind."""
         self._lag.set(seconds)
 
-    def archive_behind(self, stream: str, waiting: int, lost: int) -> None:
+    def set_archive_lag(self, stream: str, waiting: int, lost: int) -> None:
         """Say how many entries of a stream wait for the archiver, and how many it cannot have."""
         self._unarchived[stream,].set(waiting)
         self._archive_lost[stream,].set(lost)
 
-    def item_changed(self, change: str, outcome: str) -> None:
+    def count_item_change(self, change: str, outcome: str) -> None:
         """Count a change of an item by what became of it."""
         self._item_changes[change, outcome].inc()
 
-    def live_items(self, taken: int, waiting: int) -> None:
+    def set_live_items(self, taken: int, waiting: int) -> None:
         """Say how many items stand beside the bundle, and how many wait for a row."""
         self._live_items.set(taken)
         self._waiting_items.set(waiting)
 
-    def drift(self, found: Mapping[str, float]) -> None:
+    def set_drift(self, found: Mapping[str, float]) -> None:
         """Say how far each feature of what is served has moved from the bundle's."""
         for feature, index in found.items():
             self._drift[feature,].set(index)
 
-    def bundle_age(self, seconds: float) -> None:
+    def set_bundle_age(self, seconds: float) -> None:
         """Say how long ago the bundle in service was made."""
         self._age.set(seconds)
 

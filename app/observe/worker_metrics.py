@@ -18,12 +18,12 @@ class WorkersCollector(MultiProcessCollector):
     @override
     def collect(self) -> Iterable[Metric]:
         """Give every metric once, over all workers."""
-        forget_the_dead(Path(self._path))
+        remove_dead_workers(Path(self._path))
         metrics: Iterable[Metric] = super().collect()  # type: ignore[no-untyped-call]
         return metrics
 
 
-def forget_the_dead(folder: Path) -> None:
+def remove_dead_workers(folder: Path) -> None:
     """Remove the live gauges of processes that have ended; their counters stay in the sums."""
     owners = {int(file.stem.rpartition("_")[2]) for file in folder.glob("gauge_live*_*.db")}
     for process in owners:

@@ -13,13 +13,13 @@ from types import FrameType
 import uvicorn
 
 from app.observe import logs
-from app.process.workers import run
+from app.process.workers import run_workers
 from app.settings import Settings, share_metrics
 from app.state.embedded import embedded_server
 
 log = logging.getLogger(__name__)
 
-FINISH_SECONDS = 3  # that requests in flight have to end after SIGTERM
+SHUTDOWN_TIMEOUT = 3  # that requests in flight have to end after SIGTERM
 BACKLOG = 1024
 
 
@@ -45,7 +45,7 @@ def check_port(host: str, port: int) -> None:
 
 
 @contextmanager
-def surroundings(settings: Settings) -> Iterator[Settings]:
+def serving_environment(settings: Settings) -> Iterator[Settings]:
     """Provide what the workers need: a Redis, a folder for metrics, and the settings."""
     redis = (
         nullcontext(settings.redis_url)
@@ -68,9 +68,12 @@ def serve(settings: Settings) -> None:
     check_port(settings.host, settings.port)
     logs.configure(settings.log_level)
     signal.signal(signal.SIGTERM, _leave)
-    with surroundings(settings) as complete, _bound(complete.host, complete.port) as listener:
+    with (
+        serving_environment(settings) as complete,
+        _bound(complete.host, complete.port) as listener,
+    ):
         log.info("listening on http://%s:%d", *listener.getsockname()[:2])
-        run(partial(_configure, complete), listener, complete.workers)
+        run_workers(partial(_configure, complete), listener, complete.workers)
 
 
 def _bound(host: str, port: int) -> socket.socket:
@@ -83,7 +86,7 @@ def _bound(host: str, port: int) -> socket.socket:
 
 def _configure(settings: Settings) -> uvicorn.Config:
     return uvicorn.Config(
-        "app.main:create",
+        "app.main:create_app",
         factory=True,
         host=settings.host,
         port=settings.port,
@@ -92,7 +95,7 @@ def _configure(settings: Settings) -> uvicorn.Config:
         access_log=False,
         log_config=None,
         backlog=BACKLOG,
-        timeout_graceful_shutdown=FINISH_SECONDS,
+        timeout_graceful_shutdown=SHUTDOWN_TIMEOUT,
         server_header=False,
     )
 

@@ -22,9 +22,9 @@ from typing_extensions import override
 
 log = logging.getLogger(__name__)
 
-LINGER = 0.2  # seconds for a request that is on the way to arrive
-END_WITHIN = 4.0  # seconds for a worker to end; then it is killed
-PAUSE = 0.5  # seconds before a worker that died is replaced: it may die again
+LINGER_SECONDS = 0.2  # seconds for a request that is on the way to arrive
+END_TIMEOUT = 4.0  # seconds for a worker to end; then it is killed
+RESTART_PAUSE = 0.5  # seconds before a worker that died is replaced: it may die again
 
 Configure = Callable[[], uvicorn.Config]
 
@@ -39,10 +39,10 @@ class PatientServer(uvicorn.Server):
             *self.server_state.default_headers,
             (b"connection", b"close"),
         ]
-        await asyncio.sleep(LINGER)
+        await asyncio.sleep(LINGER_SECONDS)
         for listener in sockets or []:
             await self._stop_listening(listener)
-        await asyncio.sleep(LINGER)
+        await asyncio.sleep(LINGER_SECONDS)
         await super().shutdown(sockets)
 
     async def _stop_listening(self, listener: socket.socket) -> None:
@@ -75,7 +75,7 @@ def _accepted(listener: socket.socket) -> Iterator[socket.socket]:
             yield connection
 
 
-def run(configure: Configure, listener: socket.socket, workers: int) -> None:
+def run_workers(configure: Configure, listener: socket.socket, workers: int) -> None:
     """Serve on a bound socket until a signal, in this process or in ``workers`` others."""
     if workers == 1:
         PatientServer(configure()).run([listener])
@@ -103,7 +103,7 @@ def _replace_the_dead(
 ) -> None:
     """Wait until workers die, and start others."""
     wait([process.sentinel for process in started])
-    time.sleep(PAUSE)
+    time.sleep(RESTART_PAUSE)
     for n, process in enumerate(started):
         if not process.is_alive():
             log.error("worker %s ended with status %s", process.pid, process.exitcode)
@@ -111,7 +111,7 @@ def _replace_the_dead(
 
 
 def _end(started: list[SpawnProcess]) -> None:
-    until = time.monotonic() + END_WITHIN
+    until = time.monotonic() + END_TIMEOUT
     for process in started:
         process.terminate()
     for process in started:

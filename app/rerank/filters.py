@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from app.catalogue.attributes import kinds
+from app.catalogue.attributes import column_kinds
 from app.catalogue.catalogue import Catalogue
 from app.contracts import Blocked, History, Request, Rows, Rule
 from app.expressions.item_filter import ExpressionFilter, parse_filter
@@ -29,7 +29,7 @@ class BlockedFilter:
         if blocked.providers:
             free &= ~np.isin(known.providers[rows], known.provider_codes(blocked.providers))
         if blocked.categories:
-            free &= ~known.categorised(rows, blocked.categories)
+            free &= ~known.has_category(rows, blocked.categories)
         return free
 
 
@@ -43,7 +43,7 @@ class FlagFilter:
 
     def allows(self, rows: Rows) -> NDArray[np.bool_]:
         """Say for each row whether it has none of the flags, (n,)."""
-        return ~self.catalogue.flagged(rows, self.forbidden)
+        return ~self.catalogue.has_flag(rows, self.forbidden)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -76,7 +76,7 @@ class PolicyFilters:
         if request.filter:
             found.append(
                 ExpressionFilter(
-                    parse_filter(request.filter, kinds(catalogue.attributes)), catalogue
+                    parse_filter(request.filter, column_kinds(catalogue.attributes)), catalogue
                 )
             )
         return tuple(found)

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.artifacts import DAY, HALF_LIVES, Models, Popularity
-from app.catalogue.catalogue_overlay import longer
+from app.catalogue.catalogue_overlay import lengthened
 from app.contracts import Proposal, Rows, Scores, Standing, Times
 from app.state.scene_counts import Scenes
 from app.state.segment_counts import Groups, SegmentCounts
@@ -36,11 +36,11 @@ class Live:
         n = len(base.first_seen) + spare
         self.reference = base.at
         self.now = base.at  # time of the newest event known, unix seconds
-        self.counts = longer(np.array(base.counts, np.float64), n)  # (h, n)
-        self.liked = longer(np.array(base.liked, np.float64), n)  # (h, n)
+        self.counts = lengthened(np.array(base.counts, np.float64), n)  # (h, n)
+        self.liked = lengthened(np.array(base.liked, np.float64), n)  # (h, n)
         self.total = base.liked.sum(axis=1, dtype=np.float64)  # (h,)
-        self.first_seen = longer(np.array(base.first_seen, np.float64), n, np.inf)  # (n,)
-        self.mean_value = longer(base.mean_value, n, usual(base))  # (n,) of the bundle
+        self.first_seen = lengthened(np.array(base.first_seen, np.float64), n, np.inf)  # (n,)
+        self.mean_value = lengthened(base.mean_value, n, usual(base))  # (n,) of the bundle
         self.exposures = np.zeros(self.counts.shape[1], np.float64)  # (n,) times shown
         self.clicks = np.zeros(self.counts.shape[1], np.float64)  # (n,) live positive events
         self.trials = 0.0  # how often any item was shown

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from app.api.onboarding import ANSWERS, MOST
+from app.api.onboarding import ANSWERS, MAX_ITEMS
 from app.artifacts import Models
 from app.contracts import History
 from app.event_weights import EventWeights
@@ -19,7 +19,7 @@ from offline.evaluate.baselines import ALL_TIME, most_popular
 from offline.evaluate.rolling import Window
 from offline.evaluate.rowsets import RowSets
 
-LENGTHS = (12, 16, MOST)  # items that somebody is asked about
+LENGTHS = (12, 16, MAX_ITEMS)  # items that somebody is asked about
 AMONG = 500  # popular items, of which some are drawn by chance
 OURS, POPULAR, RANDOM = "those of /onboarding", "the most popular", f"random of {AMONG} popular"
 
@@ -67,11 +67,11 @@ def newcomers(dataset: Dataset, window: Window, models: Models) -> Newcomers:
 def questions(models: Models, users: int) -> dict[str, NDArray[np.int64]]:
     """Give the rows to ask each of so many users about, (users, MOST), by way of choosing."""
     popular, random = most_popular(models.popularity, ALL_TIME), np.random.default_rng(SEED)
-    drawn = [random.permutation(popular[:AMONG])[:MOST] for _ in range(users)]
+    drawn = [random.permutation(popular[:AMONG])[:MAX_ITEMS] for _ in range(users)]
     return {
-        OURS: np.tile(proposals(models, MOST), (users, 1)),
-        POPULAR: np.tile(popular[:MOST], (users, 1)),
-        RANDOM: np.array(drawn, np.int64).reshape(users, len(popular[:MOST])),
+        OURS: np.tile(proposals(models, MAX_ITEMS), (users, 1)),
+        POPULAR: np.tile(popular[:MAX_ITEMS], (users, 1)),
+        RANDOM: np.array(drawn, np.int64).reshape(users, len(popular[:MAX_ITEMS])),
     }
 
 

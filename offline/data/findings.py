@@ -7,7 +7,7 @@ from typing import Literal, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from app.catalogue.attributes import kinds, listed
+from app.catalogue.attributes import column_kinds, describe_kinds
 from offline.data.dataset import Dataset
 from offline.data.readers import MAX_BAD_SHARE, FileCount, Reading
 
@@ -116,9 +116,9 @@ def _attributes(dataset: Dataset) -> Iterator[Finding]:
 
 
 def _for_filters(reading: Reading) -> Iterator[Finding]:
-    known = kinds(reading.dataset.catalogue.attributes)
+    known = column_kinds(reading.dataset.catalogue.attributes)
     if known:
-        yield Finding("good", f"Item attributes that filters compare: {listed(known)}.")
+        yield Finding("good", f"Item attributes that filters compare: {describe_kinds(known)}.")
     if reading.unread and reading.layout == "generic":
         text = (
             f"Columns of the items that nothing uses: {', '.join(reading.unread)}; filters "

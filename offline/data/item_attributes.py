@@ -6,15 +6,15 @@ from collections.abc import Iterator, Mapping, Sequence
 import polars as pl
 
 from app.catalogue.attributes import (
-    BUILT_IN,
-    LONGEST_NAME,
-    LONGEST_TEXT,
-    MOST,
+    BUILT_IN_NAMES,
+    MAX_COLUMNS,
+    MAX_NAME_LENGTH,
+    MAX_TEXT_BYTES,
     Column,
-    Kind,
-    Numbers,
-    Words,
-    is_name,
+    ColumnKind,
+    NumberColumn,
+    TextColumn,
+    is_column_name,
 )
 from app.catalogue.catalogue import IdIndex
 from offline.data.errors import DataError
@@ -60,8 +60,10 @@ def attribute_faults(part: ItemsFile) -> Iterator[pl.Expr]:
         bad, said = (
             (_number(column).is_infinite() | (_number(column).is_null() & text.is_not_null()))
             if kind == "number"
-            else ((text.str.len_bytes() > LONGEST_TEXT) | text.str.contains("\0", literal=True)),
-            "is not a number" if kind == "number" else f"is over {LONGEST_TEXT} bytes, or has NUL",
+            else ((text.str.len_bytes() > MAX_TEXT_BYTES) | text.str.contains("\0", literal=True)),
+            "is not a number"
+            if kind == "number"
+            else f"is over {MAX_TEXT_BYTES} bytes, or has NUL",
         )
         yield pl.when(bad).then(pl.lit(f"{column} {said}"))
 
@@ -80,11 +82,11 @@ def build_item_attributes(
 def _require_names(file: str, columns: Sequence[str]) -> None:
     names = [name_of(column) for column in columns]
     for column, name in zip(columns, names, strict=True):
-        if is_name(name) and names.count(name) == 1:
+        if is_column_name(name) and names.count(name) == 1:
             continue
         taken = (
-            f"names are single words of at most {LONGEST_NAME} letters, and "
-            f"{', '.join(BUILT_IN)} are taken"
+            f"names are single words of at most {MAX_NAME_LENGTH} letters, and "
+            f"{', '.join(BUILT_IN_NAMES)} are taken"
         )
         reason = taken if names.count(name) == 1 else "another column has that name"
         raise DataError(
@@ -93,13 +95,13 @@ def _require_names(file: str, columns: Sequence[str]) -> None:
         )
 
 
-def _column(of: pl.Series, kind: Kind | None) -> Column:
+def _column(of: pl.Series, kind: ColumnKind | None) -> Column:
     if kind == "text":
-        return Words.of(of.to_list())
-    return Numbers(of.cast(pl.Float64).fill_null(float("nan")).to_numpy().copy())
+        return TextColumn.of(of.to_list())
+    return NumberColumn(of.cast(pl.Float64).fill_null(float("nan")).to_numpy().copy())
 
 
-def _told(frame: pl.DataFrame, column: str, kind: Kind | None) -> pl.Series:
+def _told(frame: pl.DataFrame, column: str, kind: ColumnKind | None) -> pl.Series:
     if kind == "number":
         return frame.select(_number(column)).to_series()
     texts = frame.select(_text(column)).to_series()
@@ -107,23 +109,23 @@ def _told(frame: pl.DataFrame, column: str, kind: Kind | None) -> pl.Series:
     return lower if lower.drop_nulls().is_in(TRUTHS).all() else texts
 
 
-def _found(frame: pl.DataFrame, columns: Sequence[str]) -> dict[str, Kind]:
+def _found(frame: pl.DataFrame, columns: Sequence[str]) -> dict[str, ColumnKind]:
     """Give the columns of numbers, and those of few short texts; the first ``MOST``."""
-    kinds: dict[str, Kind] = {}
+    kinds: dict[str, ColumnKind] = {}
     names: set[str] = set()
     for column in columns:
         name, texts = name_of(column), frame.select(_text(column)).to_series().drop_nulls()
-        if name in names or not is_name(name) or texts.is_empty():
+        if name in names or not is_column_name(name) or texts.is_empty():
             continue
         kind = _kind(frame[column])
         longest = int(str(texts.str.len_bytes().max()))
         if kind == "number" or (texts.n_unique() <= MOST_TEXTS and longest <= LONGEST_FOUND):
             kinds[column] = kind
             names.add(name)
-    return dict(list(kinds.items())[:MOST])
+    return dict(list(kinds.items())[:MAX_COLUMNS])
 
 
-def _kind(of: pl.Series) -> Kind:
+def _kind(of: pl.Series) -> ColumnKind:
     """Say whether all that is told in a column are numbers."""
     frame = of.to_frame()
     told = frame.select(_text(of.name)).to_series()

@@ -10,7 +10,7 @@ from typing import Annotated
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, field_validator
 
-from app.catalogue.attributes import MOST, Kind
+from app.catalogue.attributes import MAX_COLUMNS, ColumnKind
 from app.event_weights import TYPE_WEIGHTS
 from app.expressions.event_weight_formula import parse_formula
 from offline.data.errors import DataError
@@ -74,7 +74,7 @@ class ItemsFile(FileSchema):
     provider: str | None = None  # who makes or sells it: a brand, an artist, a studio
     # Columns that filters compare, and what each holds; None for a kind: found by its values, for
     # all: what else there is of numbers and of few short texts.
-    attributes: dict[str, Kind | None] | None = None
+    attributes: dict[str, ColumnKind | None] | None = None
 
     @field_validator("attributes", mode="before")
     @classmethod
@@ -84,9 +84,9 @@ class ItemsFile(FileSchema):
 
     @field_validator("attributes")
     @classmethod
-    def _few(cls, told: dict[str, Kind | None] | None) -> dict[str, Kind | None] | None:
-        if told and len(told) > MOST:
-            raise ValueError(f"{len(told)} attributes are named, at most {MOST} are held")
+    def _few(cls, told: dict[str, ColumnKind | None] | None) -> dict[str, ColumnKind | None] | None:
+        if told and len(told) > MAX_COLUMNS:
+            raise ValueError(f"{len(told)} attributes are named, at most {MAX_COLUMNS} are held")
         return told
 
 

@@ -10,7 +10,7 @@ from app.build import Rankers
 from app.contracts import Request, Selection
 from app.cpu import Cpu
 from app.funnel import Funnel
-from app.observe.drift import Reference, described
+from app.observe.drift import DriftReference, describe_lists
 from offline.evaluate.funnel_answers import names
 from offline.evaluate.holdout import Exam
 from offline.training.replay import ask_once, build, sample
@@ -19,7 +19,7 @@ LISTS = 1_000  # at most
 K = 10
 
 
-def reference(models: Models, rankers: Rankers, exam: Exam) -> Reference:
+def reference(models: Models, rankers: Rankers, exam: Exam) -> DriftReference:
     """Ask the funnel as it is published for users of the test window.
 
     Those who came to the window without a history are asked for as strangers, so that these are as
@@ -28,7 +28,7 @@ def reference(models: Models, rankers: Rankers, exam: Exam) -> Reference:
     cpu = Cpu(threads=1)
     try:
         funnel = build(models, replace(exam.wiring, cpu=cpu), rankers)
-        return described(asyncio.run(_asked(funnel, exam)))
+        return describe_lists(asyncio.run(_asked(funnel, exam)))
     finally:
         cpu.close()
 

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from app.artifacts import Content, Factors
 from app.bounds import Count, NotNegative, Positive
-from app.catalogue.cold_items import Placing, Reader
+from app.catalogue.cold_items import ColdItemModel, ContentEncoder
 from app.contracts import Matrix
 from offline.data.dataset import Log
 from offline.models.factors import factors as complete
@@ -52,14 +52,18 @@ def place(factors: Factors, content: Content, log: Log, config: PlacementConfig)
 
 
 def learn(
-    factors: Factors, content: Content, reader: Reader | None, log: Log, config: PlacementConfig
-) -> Placing | None:
+    factors: Factors,
+    content: Content,
+    reader: ContentEncoder | None,
+    log: Log,
+    config: PlacementConfig,
+) -> ColdItemModel | None:
     """Give what places items that come later; None: there is nothing to learn it from."""
     found = _map(factors, content, log, config) if reader else None
     if found is None or reader is None:
         return None
     slope, mean = config.length * found.slope, config.length * found.mean
-    return Placing(reader, found.centre, slope, mean)
+    return ColdItemModel(reader, found.centre, slope, mean)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -10,7 +10,7 @@ from sklearn.feature_extraction.text import TfidfVectorizer
 from app.artifacts import Content
 from app.bounds import Count, NotNegative
 from app.catalogue.catalogue import Catalogue
-from app.catalogue.cold_items import YEARS_PER_BUCKET, Reader
+from app.catalogue.cold_items import YEARS_PER_BUCKET, ContentEncoder
 from offline.models.threads import one_thread
 
 
@@ -32,7 +32,9 @@ def fit(catalogue: Catalogue, config: ContentConfig, seed: int) -> Content:
     return learn(catalogue, config, seed)[0]
 
 
-def learn(catalogue: Catalogue, config: ContentConfig, seed: int) -> tuple[Content, Reader | None]:
+def learn(
+    catalogue: Catalogue, config: ContentConfig, seed: int
+) -> tuple[Content, ContentEncoder | None]:
     """Fit, and give what makes such a vector for another item; None: nothing is known of any."""
     idf, words = _category_idf(catalogue), _words(catalogue, config.title_size, seed)
     categories = catalogue.categories * idf
@@ -43,7 +45,7 @@ def learn(catalogue: Catalogue, config: ContentConfig, seed: int) -> tuple[Conte
     parts = [_unit(categories), _unit(words.titles), _marks(catalogue, decades)]
     joined = [weight * part for weight, part in zip(weights.tolist(), parts, strict=True)]
     content = Content(_unit(np.concatenate(joined, axis=1)).astype(np.float32))
-    return content, Reader(words.known, words.idf, words.axes, idf, decades, weights)
+    return content, ContentEncoder(words.known, words.idf, words.axes, idf, decades, weights)
 
 
 def _unit(vectors: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -21,11 +21,11 @@ from app.bundle.bundle import DESCRIBED
 from app.bundle.integrity import digest, sha256
 from app.bundle.manifest import FORMAT, MANIFEST, FileFact, GateFact, Manifest, SizesFact
 from app.catalogue import attributes
-from app.catalogue.cold_items import arrays_of
+from app.catalogue.cold_items import cold_item_arrays
 from app.contracts import Matrix, StageError
 from app.event_weights import EventWeights
 from app.features.views import COARSE_VIEW, names, view_hash
-from app.observe.drift import DRIFT, Reference, write_reference
+from app.observe.drift import DRIFT_FILE, DriftReference, write_reference
 from app.rank.blend import Fine, write_fine
 from app.rank.hybrid import HYBRID, Hybrid, write_hybrid
 from app.rank.logistic import Logistic, write_logistic
@@ -62,7 +62,7 @@ class Trained:
     index: Callable[[Matrix], faiss.Index] = flat_index
     hybrid: Hybrid | None = None  # stands in for the fine ranker
     several: Several | None = None  # their blend stands in for the fine ranker
-    drift: Reference | None = None  # what live traffic is held against
+    drift: DriftReference | None = None  # what live traffic is held against
     archived: Archived | None = None  # of live events, where it learnt from them
 
 
@@ -81,7 +81,7 @@ def write_bundle(trained: Trained, out: Path) -> Path:
         if trained.several:
             write_blend(trained.several.models, trained.several.weights, folder)
         if trained.drift:
-            write_reference(trained.drift, folder / DRIFT)
+            write_reference(trained.drift, folder / DRIFT_FILE)
         files = {
             path.name: FileFact(bytes=path.stat().st_size, sha256=sha256(path))
             for path in sorted(folder.iterdir())
@@ -150,10 +150,10 @@ def _arrays(models: Models) -> dict[str, NDArray[Any]]:
     }
     if models.catalogue.flag_names:
         arrays["catalogue.flags"] = models.catalogue.flags
-    described = attributes.arrays_of(models.catalogue.attributes)
+    described = attributes.column_arrays(models.catalogue.attributes)
     arrays |= {f"{DESCRIBED}{name}": one for name, one in described.items()}
     if models.placing:
-        arrays |= {f"placing.{name}": one for name, one in arrays_of(models.placing).items()}
+        arrays |= {f"placing.{name}": one for name, one in cold_item_arrays(models.placing).items()}
     arrays["catalogue.ids"] = models.catalogue.ids.keys
     arrays["users.ids"] = models.users.ids.keys
     return arrays
@@ -189,7 +189,7 @@ def _manifest(trained: Trained, files: dict[str, FileFact], created: float) -> M
         sizes=SizesFact(**asdict(trained.sizes)),
         category_names=list(models.catalogue.category_names),
         flag_names=list(models.catalogue.flag_names),
-        attributes=dict(attributes.kinds(models.catalogue.attributes)),
+        attributes=dict(attributes.column_kinds(models.catalogue.attributes)),
         segment_names=list(models.segments.names),
         segment_labels=[list(labels) for labels in models.segments.labels],
         segment_prior=models.segments.prior,

@@ -13,8 +13,8 @@ from typing_extensions import override
 
 from app.build import State
 from app.bundle.bundle import Bundle, load
-from app.catalogue.attributes import kinds
-from app.catalogue.live_items import Item
+from app.catalogue.attributes import column_kinds
+from app.catalogue.live_items import ItemRecord
 from app.contracts import History, Proposal
 from app.cpu import Cpu
 from app.deadline import NO_HURRY, Outcome, Run, Step
@@ -177,7 +177,7 @@ class Reruns:
             self._bundles[version] = load(Path(self.settings.out) / "bundles" / version)
         return self._bundles[version]
 
-    def _items(self, last: str, changed: int | None) -> list[Item]:
+    def _items(self, last: str, changed: int | None) -> list[ItemRecord]:
         found = self.tape.items(last) if changed else []
         if changed is not None and len({item.item_id for item in found}) != changed:
             raise LostError(
@@ -196,7 +196,7 @@ def _require_filter(asked: Asked, deployed: Deployed) -> None:
     if not asked.filter:
         return
     try:
-        parse_filter(asked.filter, kinds(deployed.base.attributes))
+        parse_filter(asked.filter, column_kinds(deployed.base.attributes))
     except FilterError as error:
         raise LostError(f"{deployed.bundle.version} cannot be asked so: {error}") from error
 

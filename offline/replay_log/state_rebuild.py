@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from app.catalogue.live_items import Item, Stock
+from app.catalogue.live_items import ItemRecord, LiveItems
 from app.contracts import Standing
 from app.serving_bundle import Deployed
 from app.state.counters import Live
@@ -28,11 +28,11 @@ class Rebuilt:
 
     made: Callable[[], Deployed]
     tape: Tape
-    items: Sequence[Item] = ()  # that were put and deleted, in this order
+    items: Sequence[ItemRecord] = ()  # that were put and deleted, in this order
     deployed: Deployed = field(init=False)
     live: Live = field(init=False)
     _follower: Follower = field(init=False)
-    _stock: Stock = field(init=False)
+    _stock: LiveItems = field(init=False)
     _puts: int = field(init=False)  # of the items, those in the stock
     _starts: dict[str, str] = field(init=False)  # of each stream, the entry to begin with
 

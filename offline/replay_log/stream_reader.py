@@ -9,8 +9,8 @@ from typing import Any
 
 import redis
 
-from app.catalogue.item_store import log_key, unpacked
-from app.catalogue.live_items import Item
+from app.catalogue.item_store import decode_item, item_log_key
+from app.catalogue.live_items import ItemRecord
 from app.request_log.entry_codec import Entry as ServedEntry
 from app.request_log.entry_codec import EntryError
 from app.request_log.writer import served_key
@@ -46,10 +46,10 @@ class Tape:
                 known.add(entry.told["request_id"])
                 yield entry
 
-    def items(self, last: str) -> list[Item]:
+    def items(self, last: str) -> list[ItemRecord]:
         """Give the changes of items up to ``last``, those that the server still has."""
-        reply: Any = self.link.xrange(log_key(self.prefix), max=last)
-        found = (unpacked(fields.get(b"e", b"")) for _, fields in reply)
+        reply: Any = self.link.xrange(item_log_key(self.prefix), max=last)
+        found = (decode_item(fields.get(b"e", b"")) for _, fields in reply)
         return [item for item in found if item]
 
     def find(self, request_id: str) -> ServedEntry | None:

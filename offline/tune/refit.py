@@ -58,7 +58,7 @@ def _other(
             return {"segments": segments.fit(log, encoding, shape[1], config.segments)}
         case _:
             vectors = factorise(log, shape, config)
-            described, reader = models.content, models.placing.reader if models.placing else None
+            described, reader = models.content, models.placing.encoder if models.placing else None
             factors = cold_items.place(vectors, described, log, config.placement)
             placing = cold_items.learn(factors, described, reader, log, config.placement)
             return {"factors": factors, "placing": placing}
