@@ -9,8 +9,9 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from app.catalogue.catalogue import Catalogue, IdIndex
+from app.catalogue.catalogue import Catalogue
 from app.catalogue.cold_items import ColdItemModel
+from app.catalogue.ids import IdIndex
 from app.contracts import NO_HISTORY, History, Matrix, Rows, Scores, Times
 
 DAY = 86_400.0

@@ -6,9 +6,8 @@ from functools import partial
 from app.build import Rankers, State, Wiring, assemble
 from app.bundle.bundle import Bundle
 from app.catalogue.catalogue import Catalogue
-from app.catalogue.catalogue_overlay import CatalogueOverlay, build_overlay
+from app.catalogue.catalogue_overlay import CatalogueOverlay, build_overlay, with_spare_rows
 from app.catalogue.live_items import LiveItems, RowCounters
-from app.catalogue.spare_rows import with_spare_rows
 from app.catalogue.user_segments import segment_rows_of_users
 from app.cpu import Cpu
 from app.deadline import Checkpoints

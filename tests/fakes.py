@@ -9,7 +9,8 @@ from time import monotonic
 import numpy as np
 
 from app.artifacts import DAY, Models
-from app.catalogue.catalogue import Catalogue, IdIndex, Texts
+from app.catalogue.catalogue import Catalogue
+from app.catalogue.ids import IdIndex, Texts
 from app.contracts import (
     ABSENT,
     NO_HISTORY,

@@ -3,7 +3,7 @@ import tracemalloc
 import numpy as np
 import pytest
 
-from app.catalogue.catalogue import IdIndex, Texts
+from app.catalogue.ids import IdIndex, Texts
 from tests.fakes import ITEMS, rows, small_catalogue
 
 

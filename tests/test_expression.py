@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 
 from app.catalogue import attributes
 from app.catalogue.attributes import NumberColumn, TextColumn, column_kinds
-from app.catalogue.catalogue import Catalogue, IdIndex, Texts
+from app.catalogue.catalogue import Catalogue
+from app.catalogue.ids import IdIndex, Texts
 from app.expressions.item_filter import (
     MAX_FILTER_LENGTH,
     MAX_FILTER_PARTS,

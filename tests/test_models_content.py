@@ -3,7 +3,8 @@ import warnings
 import numpy as np
 import pytest
 
-from app.catalogue.catalogue import Catalogue, IdIndex, Texts
+from app.catalogue.catalogue import Catalogue
+from app.catalogue.ids import IdIndex, Texts
 from offline.models.content import ContentConfig, fit, learn
 
 WORDS = ["star", "wars", "love", "night", "return", "king", "story", "war", "city", "blue"]

@@ -3,7 +3,7 @@ from dataclasses import fields, replace
 import numpy as np
 import pytest
 
-from app.catalogue.catalogue import IdIndex
+from app.catalogue.ids import IdIndex
 from offline.data.dataset import Dataset, Log, Traits
 from offline.models import users
 from offline.models.registry import RecallConfig, fit

@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as nps
 
 from app.artifacts import DAY
-from app.catalogue.catalogue import IdIndex
+from app.catalogue.ids import IdIndex
 from app.contracts import ABSENT, History, Proposal
 from app.event_weights import TYPE_WEIGHTS, EventWeights
 from app.query_builder import join

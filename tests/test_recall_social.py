@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from app.artifacts import NO_FRIENDS, Friends
-from app.catalogue.catalogue import IdIndex
+from app.catalogue.ids import IdIndex
 from app.contracts import NO_ACTS, NO_HISTORY, NO_PROPOSAL, Acts, Told
 from app.event_weights import EventWeights
 from app.query_builder import Profiles

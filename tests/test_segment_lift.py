@@ -8,8 +8,7 @@ import numpy as np
 import pytest
 
 from app.artifacts import DAY
-from app.catalogue.catalogue_overlay import build_overlay
-from app.catalogue.spare_rows import with_spare_rows
+from app.catalogue.catalogue_overlay import build_overlay, with_spare_rows
 from app.query_builder import Profiles
 from app.recall.popularity import TINY, segment_lift
 from app.state import segment_counts

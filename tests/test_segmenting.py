@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from app.artifacts import Segments
-from app.catalogue.catalogue import IdIndex
+from app.catalogue.ids import IdIndex
 from app.catalogue.user_segments import segment_codes, segment_labels, segment_rows_of_users
 from offline.models import segment_bands
 from tests.fakes import small_models

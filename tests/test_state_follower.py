@@ -10,7 +10,7 @@ import orjson
 import pytest
 
 from app.artifacts import DAY, HALF_LIVES, Popularity
-from app.catalogue.catalogue import IdIndex
+from app.catalogue.ids import IdIndex
 from app.contracts import StageError
 from app.event_weights import EventWeights
 from app.state import impressions as impressions_module

@@ -7,9 +7,8 @@ import pytest
 
 from app.build import flat_index, later
 from app.catalogue.attributes import NumberColumn, TextColumn
-from app.catalogue.catalogue_overlay import build_overlay
+from app.catalogue.catalogue_overlay import build_overlay, with_spare_rows
 from app.catalogue.live_items import ROW_REST, ItemRecord, LiveItems
-from app.catalogue.spare_rows import with_spare_rows
 from app.contracts import Taste
 from app.rank import new_item_quota
 from app.recall.vectors import Vectors

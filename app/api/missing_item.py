@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 
 from app.bundle.bundle import Bundle
-from app.catalogue.catalogue import IdIndex
+from app.catalogue.ids import IdIndex
 from app.explain.missing_item import MissingItem
 from app.funnel import Funnel, Slate
 from app.request_log.request_record import Asked

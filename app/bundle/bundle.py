@@ -21,8 +21,9 @@ from app.build import Indexes, Rankers, Sizes
 from app.bundle.integrity import verify
 from app.bundle.manifest import POINTER, BundleError, Manifest, read_manifest
 from app.catalogue import attributes
-from app.catalogue.catalogue import NO_FLAGS, Catalogue, IdIndex, Texts
+from app.catalogue.catalogue import NO_FLAGS, Catalogue
 from app.catalogue.cold_items import ENCODER_ARRAYS, MAP_ARRAYS, ColdItemModel, ContentEncoder
+from app.catalogue.ids import IdIndex, Texts
 from app.observe.drift import DRIFT_FILE, DriftReference, read_reference
 from app.rank.blend import read_fine
 from app.rank.hybrid import HYBRID, read_hybrid

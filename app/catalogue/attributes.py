@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from typing_extensions import override
 
-from app.catalogue.catalogue import IdIndex
+from app.catalogue.ids import IdIndex
 from app.contracts import Rows
 
 ColumnKind: TypeAlias = Literal["number", "text"]

@@ -2,75 +2,13 @@
 
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
+from app.catalogue.attributes import Column
+from app.catalogue.ids import IdIndex, Texts
 from app.contracts import Rows, Scores
-
-if TYPE_CHECKING:  # which is made of what is here
-    from app.catalogue.attributes import Column
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class IdIndex:
-    """Public ids <-> rows. Sorted by bytes, so that a look-up is a binary search, no dict."""
-
-    keys: NDArray[np.bytes_]  # (n,) ascending, unique, UTF-8; an id's position is its row
-
-    def __len__(self) -> int:
-        return len(self.keys)
-
-    @classmethod
-    def of(cls, ids: Sequence[str]) -> "IdIndex":
-        """Number these public ids, repeats allowed, in byte order."""
-        return cls(np.unique(np.array([i.encode() for i in ids], dtype=np.bytes_)))
-
-    def rows(self, ids: Sequence[str]) -> Rows:
-        """Give the row of each public id; -1 where it is unknown."""
-        if not len(self.keys) or not ids:
-            return np.full(len(ids), -1, np.int64)
-        wanted = np.array([i.encode() for i in ids], dtype=np.bytes_)
-        short = wanted.astype(self.keys.dtype)  # longer ids would make numpy widen all the keys
-        at = np.minimum(np.searchsorted(self.keys, short), len(self.keys) - 1)
-        return np.where(self.keys[at] == wanted, at, -1).astype(np.int64)
-
-    def row(self, name: str) -> int:
-        """Give the row of one public id; -1 when it is unknown."""
-        return int(self.rows([name])[0])
-
-    def names(self, rows: Rows) -> list[str]:
-        """Give the public ids of ``rows``."""
-        return [key.decode() for key in self.keys[rows].tolist()]
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Texts:
-    """Strings by row, end to end in one array that can be mapped into memory."""
-
-    ends: NDArray[np.int64]  # (n + 1,) text r is bytes [ends[r]:ends[r + 1]]; empty: none
-    utf8: NDArray[np.uint8]  # (m,)
-
-    def __len__(self) -> int:
-        return len(self.ends) - 1
-
-    @classmethod
-    def of(cls, texts: Sequence[str | None]) -> "Texts":
-        """Pack these texts, None where there is none."""
-        packed = [(text or "").encode() for text in texts]
-        ends = np.concatenate([[0], np.cumsum([len(text) for text in packed], dtype=np.int64)])
-        return cls(ends.astype(np.int64), np.frombuffer(b"".join(packed), np.uint8))
-
-    def tolist(self) -> list[str | None]:
-        """Give all texts."""
-        return self.take(np.arange(len(self)))
-
-    def take(self, rows: Rows) -> list[str | None]:
-        """Give the texts of ``rows``."""
-        spans = zip(self.ends[rows].tolist(), self.ends[rows + 1].tolist(), strict=True)
-        return [self.utf8[start:end].tobytes().decode() or None for start, end in spans]
-
 
 NO_FLAGS = np.empty((0, 0), np.uint8)
 
@@ -89,7 +27,7 @@ class Catalogue:
     provider_names: Texts  # (p,)
     flags: NDArray[np.uint8] = field(default_factory=lambda: NO_FLAGS)  # (n, f) policy flags
     flag_names: tuple[str, ...] = ()  # (f,) such as "adult": scenes forbid them
-    attributes: "Mapping[str, Column]" = field(default_factory=dict)  # for filters, by name
+    attributes: Mapping[str, Column] = field(default_factory=dict)  # for filters, by name
 
     def __len__(self) -> int:
         return len(self.ids)

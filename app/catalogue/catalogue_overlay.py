@@ -5,16 +5,18 @@ changed here: what came later stands beside it, and costs nothing while there is
 """
 
 from collections.abc import Hashable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 from typing_extensions import override
 
+from app.artifacts import Models
 from app.catalogue import attributes
 from app.catalogue.attributes import LiveColumn
-from app.catalogue.catalogue import Catalogue, IdIndex, Texts
+from app.catalogue.catalogue import Catalogue
+from app.catalogue.ids import IdIndex, Texts
 from app.contracts import Rows
 
 
@@ -155,6 +157,25 @@ def build_overlay(known: Catalogue, spare: int) -> CatalogueOverlay:
         flags=with_empty_rows(known.flags, spare) if known.flag_names else known.flags,
         flag_names=known.flag_names,
         attributes=attributes.live_columns(known.attributes, spare),
+    )
+
+
+def with_spare_rows(models: Models, catalogue: CatalogueOverlay) -> Models:
+    """Give the models with this catalogue in place of theirs, and as many rows as it has.
+
+    What belongs to a row is copied: workers share it no longer. Without spare rows that is the
+    catalogue alone, some bytes an item; with them also vectors and segments. Popularity keeps its
+    length: ``Live`` makes its own.
+    """
+    spare = len(catalogue) - len(models.catalogue)
+    if not spare:
+        return replace(models, catalogue=catalogue)
+    return replace(
+        models,
+        catalogue=catalogue,
+        segments=replace(models.segments, share=lengthened(models.segments.share, len(catalogue))),
+        factors=replace(models.factors, items=with_empty_rows(models.factors.items, spare)),
+        content=replace(models.content, items=with_empty_rows(models.content.items, spare)),
     )
 
 

@@ -12,7 +12,7 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from app.catalogue.catalogue import IdIndex
+from app.catalogue.ids import IdIndex
 from app.contracts import Matrix, Scores
 
 Floats: TypeAlias = NDArray[np.float64]

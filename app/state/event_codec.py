@@ -7,7 +7,7 @@ import numpy as np
 import orjson
 from numpy.typing import NDArray
 
-from app.catalogue.catalogue import IdIndex
+from app.catalogue.ids import IdIndex
 from app.contracts import History, Scores, Times
 from app.event_weights import EventWeights
 from app.state.keys import user_key

@@ -8,7 +8,7 @@ import numpy as np
 import orjson
 from numpy.typing import NDArray
 
-from app.catalogue.catalogue import IdIndex
+from app.catalogue.ids import IdIndex
 from app.contracts import NO_HISTORY, NO_ROWS, NOTHING_TOLD, Acts, History, Rows, Told
 from app.event_weights import EventWeights
 from app.state.event_codec import HISTORY_LIMIT, Interpreter, history_key

@@ -7,7 +7,7 @@ import numpy as np
 import orjson
 
 from app.artifacts import Table
-from app.catalogue.catalogue import IdIndex
+from app.catalogue.ids import IdIndex
 from app.contracts import NO_HISTORY, History, Neighbours, Rows
 from app.event_weights import EventWeights
 from app.state.event_codec import HISTORY_LIMIT, Event, Interpreter

@@ -12,7 +12,7 @@ from typing import Any, Protocol, TypeAlias
 import numpy as np
 import orjson
 
-from app.catalogue.catalogue import IdIndex
+from app.catalogue.ids import IdIndex
 from app.contracts import Rows, Scores, StageError, Times
 from app.event_weights import EventWeights
 from app.state.event_codec import Interpreter, stream_key

@@ -4,7 +4,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from app.catalogue.catalogue import IdIndex
+from app.catalogue.ids import IdIndex
 from app.event_weights import EventWeights
 from offline.data.dataset import Log
 from offline.data.ids import rows_of

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from app.catalogue.catalogue import Catalogue, IdIndex
+from app.catalogue.catalogue import Catalogue
+from app.catalogue.ids import IdIndex
 from app.contracts import Scores, Times
 
 

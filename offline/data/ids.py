@@ -5,7 +5,7 @@ from collections.abc import Iterable
 import numpy as np
 import polars as pl
 
-from app.catalogue.catalogue import IdIndex
+from app.catalogue.ids import IdIndex
 
 
 def number(*columns: pl.Series) -> IdIndex:

@@ -16,7 +16,7 @@ from app.catalogue.attributes import (
     TextColumn,
     is_column_name,
 )
-from app.catalogue.catalogue import IdIndex
+from app.catalogue.ids import IdIndex
 from offline.data.errors import DataError
 from offline.data.ids import by_row
 from offline.data.schema import ItemsFile

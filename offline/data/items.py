@@ -4,7 +4,8 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from app.catalogue.catalogue import Catalogue, IdIndex, Texts
+from app.catalogue.catalogue import Catalogue
+from app.catalogue.ids import IdIndex, Texts
 from offline.data.ids import by_row
 from offline.data.item_attributes import attribute_faults, build_item_attributes
 from offline.data.schema import ItemsFile

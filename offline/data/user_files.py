@@ -4,7 +4,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from app.catalogue.catalogue import IdIndex
+from app.catalogue.ids import IdIndex
 from offline.data.ids import by_row, rows_of
 from offline.data.schema import FriendsFile, UsersFile
 from offline.data.table import Table, id_fault

@@ -4,7 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.artifacts import NO_FRIENDS, Friends, Users
-from app.catalogue.catalogue import IdIndex
+from app.catalogue.ids import IdIndex
 from offline.data.dataset import Log
 
 
