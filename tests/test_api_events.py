@@ -57,7 +57,7 @@ def test_many_events_are_taken_at_once_for_many_users(api):
 
 def test_a_repeated_event_counts_once(api):
     user, name = stranger(), uuid4().hex
-    live = api.service.deployment.live
+    live = api.service.deployment.counters
     row = api.service.deployment.bundle.models.catalogue.ids.row("i33")
     before = live.counts[-1, row]
     moment = time.time() - 1
@@ -143,7 +143,7 @@ def test_a_value_beyond_all_bounds_in_the_stream_does_not_stop_the_follower(api)
 
 
 def test_the_crowd_s_counts_move_within_a_second(api):
-    live = api.service.deployment.live
+    live = api.service.deployment.counters
     row = api.service.deployment.bundle.models.catalogue.ids.row("i60")
     before = live.liked[TRENDING, row], live.clicks[row]
     began = time.monotonic()
@@ -167,7 +167,7 @@ def test_what_the_crowd_does_now_trends_for_a_stranger(trained, redis_url):
 
 
 def test_what_was_shown_is_counted(api):
-    live = api.service.deployment.live
+    live = api.service.deployment.counters
     before = live.exposures.copy()
     shown = api.ids(stranger())
     rows = api.service.deployment.bundle.models.catalogue.ids.rows(shown)

@@ -201,7 +201,7 @@ def test_a_change_that_a_worker_does_not_confirm_is_not_acknowledged(
     shop, new, redis_url, monkeypatch
 ):
     monkeypatch.setattr(module, "CONFIRM_WITHIN", 0.05)
-    shelf = shop.service.shelf
+    shelf = shop.service.item_store
     silent = shelf.name.rpartition("|")[0] + "|silent"  # its process lives
     with redis.Redis.from_url(redis_url) as link:
         link.hset(shelf._workers_key, silent, "0-0 0")

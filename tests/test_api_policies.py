@@ -17,7 +17,7 @@ def catalogue(trained):
 
 
 def of_category(catalogue, ids, name):
-    return catalogue.categorised(catalogue.ids.rows(ids), [name])
+    return catalogue.has_category(catalogue.ids.rows(ids), [name])
 
 
 def test_a_filter_leaves_nothing_else_and_the_list_is_full(api, catalogue):

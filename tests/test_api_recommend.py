@@ -198,7 +198,7 @@ def test_an_anonymous_session_gets_its_own_list_without_what_it_sent_along(api):
 
 
 def test_a_history_may_carry_times_and_is_then_ordered_by_them(api):
-    newest = api.service.deployment.live.now + 10
+    newest = api.service.deployment.counters.now + 10
     shift = api.service.deployment.bundle.manifest.time_shift
     first, last = (
         [{"item_id": i, "type": "like", "timestamp": newest + shift + t} for i, t in order]
@@ -309,7 +309,7 @@ def test_the_quality_falls_with_the_load(api):
     found = []
     for load in (0, most // 2, most * 3 // 4, most):
         service.in_flight += load
-        found.append(service.quality())
+        found.append(service.quality_factor())
         service.in_flight -= load
     assert found[:2] == [1.0, 1.0]
     assert found[2] == pytest.approx(1.0 - 1.4 * (most * 3 // 4 / most - 0.5))

@@ -203,7 +203,7 @@ def test_a_forgotten_user_is_nowhere_in_the_store_and_a_stranger_to_the_service(
     features = after["items"][0]["explain"]["features"]
     assert features["user_events"] == 0.0
     assert before["request_id"] != after["request_id"]
-    assert music.service.deployment.follower.unreadable == 0
+    assert music.service.deployment.consumer.unreadable == 0
 
 
 def test_who_comes_back_after_being_forgotten_begins_anew(music):

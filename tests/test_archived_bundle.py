@@ -55,7 +55,7 @@ def click(service, user, **said):
 
 
 def follower_of(service):
-    return service.service.deployment.follower
+    return service.service.deployment.consumer
 
 
 def counted(bundle, items):
@@ -66,7 +66,7 @@ def counted(bundle, items):
 
 def test_what_the_bundle_knows_is_not_applied_again_and_what_came_later_is_once(story):
     _, service, bundle, later, told = story
-    live, base = service.service.deployment.live, bundle.models.popularity
+    live, base = service.service.deployment.counters, bundle.models.popularity
     extra, n = counted(bundle, later), len(bundle.models.catalogue)
     assert told == CLICKS * len(USERS) + 1 + len(later)
     assert follower_of(service).applied == len(later)

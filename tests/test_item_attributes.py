@@ -161,11 +161,11 @@ def test_texts_told_later_stand_beside_the_codes_and_leave_nothing_behind():
     for row, text in ((0, "fr"), (3, "fr"), (4, "it"), (1, "de"), (2, None)):
         language.put(row, text)
     assert [language.at(row) for row in range(5)] == ["fr", "de", None, "fr", "it"]
-    assert language.having(rows, ["fr", "de"]).tolist() == [True, True, False, True, False]
+    assert language.equals_any(rows, ["fr", "de"]).tolist() == [True, True, False, True, False]
     assert language.is_known(rows).tolist() == [True, True, False, True, True]
     for row, text in ((0, "en"), (3, "de"), (4, None)):
         language.put(row, text)
-    assert not language.having(rows, ["fr", "it"]).any()
+    assert not language.equals_any(rows, ["fr", "it"]).any()
     assert (language.extra_rows, language.extra_texts) == ({}, {})
 
 

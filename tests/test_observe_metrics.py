@@ -23,11 +23,11 @@ from app.observe.metrics import Metrics
 from app.deadline import Step
 
 metrics = Metrics()
-metrics.bundle(sys.argv[1], 100.0)
-metrics.enter()
-metrics.request("/recommend", 200, 0.004)
-metrics.steps([Step("fine", 0.002, "ok", 300, 100)])
-metrics.follower_lag(float(sys.argv[2]))
+metrics.set_bundle(sys.argv[1], 100.0)
+metrics.request_started()
+metrics.record_request("/recommend", 200, 0.004)
+metrics.record_stages([Step("fine", 0.002, "ok", 300, 100)])
+metrics.set_consumer_lag(float(sys.argv[2]))
 print("ready", flush=True)
 for _ in sys.stdin:
     sys.stdout.buffer.write(metrics.scrape() + b"# END\\n")
@@ -116,11 +116,11 @@ def test_another_users_live_process_is_not_forgotten(tmp_path: Path) -> None:
 import os
 from pathlib import Path
 
-from app.observe.worker_metrics import forget_the_dead
+from app.observe.worker_metrics import remove_dead_workers
 
 if os.getuid() == 0:
     os.setuid(65534)
-forget_the_dead(Path())
+remove_dead_workers(Path())
 """
     subprocess.run(
         [sys.executable, "-c", program],

@@ -143,7 +143,7 @@ async def test_features_of_served_requests_are_those_that_the_job_computes(servi
 
 
 async def test_exploration_is_the_same_as_long_as_the_same_was_shown(service, offline):
-    live = service.service.deployment.live
+    live = service.service.deployment.counters
     for n, user in enumerate(SAMPLE[:12], 1):
         answer = service.recommend(user, explain=True)
         slate = await offline.recommend(user, explore=True)

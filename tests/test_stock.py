@@ -40,8 +40,8 @@ def test_a_new_item_takes_a_spare_row_with_all_that_is_told_of_it():
     assert known.ids.names(row) == ["i03", "new"]
     assert known.available[ITEMS]
     assert known.titles.take(row) == [stock.base.titles.take(rows(3))[0], "Neu"]
-    assert known.categorised(row, ["novel"]).tolist() == [False, True]
-    assert known.categorised(row[1:], ["war"]).tolist() == [True]
+    assert known.has_category(row, ["novel"]).tolist() == [False, True]
+    assert known.has_category(row[1:], ["war"]).tolist() == [True]
     assert (known.providers[row[1:]] == known.provider_codes(["zeta"])).all()
     assert stock.completed(item()).released == 1999.5
     assert stock.completed(item()).categories == ("war", "novel")
@@ -57,7 +57,7 @@ def test_what_is_told_of_an_item_of_the_bundle_replaces_that_part_alone_and_can_
     told = stock.completed(item("i03"))
     assert (told.title, told.flags, told.provider) == ("Other", ("adult",), "echo")
     assert told.categories == before.categories
-    assert stock.catalogue.flagged(rows(2, 3), ["adult"]).tolist() == [False, True]
+    assert stock.catalogue.has_flag(rows(2, 3), ["adult"]).tolist() == [False, True]
     stock.put(item("i03"))
     assert stock.completed(item("i03")) == before
     assert stock.base.titles.take(rows(3)) == [before.title]

@@ -129,7 +129,7 @@ class LiveTextColumn(TextColumn):
         self.codes[row] = EXTRA_CODE if code < 0 else code
 
     @override
-    def having(self, rows: Rows, texts: Sequence[str]) -> RowMask:
+    def equals_any(self, rows: Rows, texts: Sequence[str]) -> RowMask:
         """Say which of ``rows`` have any of these texts, (n,)."""
         found = TextColumn.equals_any(self, rows, texts)
         if not self.extra_rows:

@@ -97,24 +97,24 @@ class CatalogueOverlay(Catalogue):
 
     @property
     @override
-    def added(self) -> int:
+    def added_count(self) -> int:
         """The number of rows at the end that were taken since the bundle was made."""
         return len(self.ids.added_names)
 
     @property
     @override
-    def published(self) -> int:
+    def published_count(self) -> int:
         """The number of items that the bundle knows: their rows come first."""
         return len(self.ids.keys)
 
     @override
-    def categorised(self, rows: Rows, names: Sequence[str]) -> NDArray[np.bool_]:
+    def has_category(self, rows: Rows, names: Sequence[str]) -> NDArray[np.bool_]:
         """Say which of ``rows`` are of any of these categories."""
         found = Catalogue.has_category(self, rows, names)
         return _or_later(found, rows, self.added_categories, names)
 
     @override
-    def flagged(self, rows: Rows, names: Sequence[str]) -> NDArray[np.bool_]:
+    def has_flag(self, rows: Rows, names: Sequence[str]) -> NDArray[np.bool_]:
         """Say which of ``rows`` have any of these policy flags."""
         found = Catalogue.has_flag(self, rows, names)
         return _or_later(found, rows, self.added_flags, names)
