@@ -224,7 +224,9 @@ class Service:
             archived = await is_in_use(self.writer, self.settings.key_prefix)
             settings = self.settings
             self.stream_limit = UNLIMITED if archived else settings.stream_limit
-            self.request_log.limit = settings.request_log_limit if archived else settings.served_limit
+            self.request_log.limit = (
+                settings.request_log_limit if archived else settings.served_limit
+            )
             streams = {"events": stream_key, "shown": shown_key, "served": served_key}
             keys = {name: key(settings.key_prefix) for name, key in streams.items()}
             for name, far in (await behind(self.writer, keys)).items():

@@ -40,9 +40,9 @@ ALL = np.arange(4)
 
 
 def passing(text, catalogue=CATALOGUE):
-    kept = ExpressionFilter(parse_filter(text, column_kinds(catalogue.attributes)), catalogue).allows(
-        ALL[: len(catalogue)]
-    )
+    kept = ExpressionFilter(
+        parse_filter(text, column_kinds(catalogue.attributes)), catalogue
+    ).allows(ALL[: len(catalogue)])
     return "".join(catalogue.ids.names(np.flatnonzero(kept)))
 
 
@@ -264,7 +264,9 @@ def test_what_is_true_of_attributes_is_what_plain_python_says(condition, items):
     found = parse_filter(text, column_kinds(columns))(told, rows)
     assert found.dtype == np.bool_
     assert found.tolist() == [plain(item) for item in items]
-    assert parse_filter(text, column_kinds(columns))(told, rows[::-1]).tolist() == found.tolist()[::-1]
+    assert (
+        parse_filter(text, column_kinds(columns))(told, rows[::-1]).tolist() == found.tolist()[::-1]
+    )
 
 
 @settings(deadline=None)
