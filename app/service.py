@@ -18,7 +18,7 @@ from uuid import uuid4
 import numpy as np
 
 from app.build import State
-from app.bundle.bundle import Bundle, current, load
+from app.bundle.bundle import Bundle, find_current_bundle, load_bundle
 from app.bundle.manifest import BundleError
 from app.catalogue.deleted_items import deleted_items_path, keep_deleted_items_written
 from app.catalogue.deleted_items import read_deleted_items as read_withheld
@@ -236,11 +236,11 @@ class Service:
         """Serve the bundle that ``current`` points to, if it is another one and is sound."""
         served = self._deployment.bundle.version if self._deployment else None
         try:
-            folder = current(self.settings.out)
+            folder = find_current_bundle(self.settings.out)
             if folder.name == served:
                 self.refusal = None
                 return
-            bundle = await asyncio.to_thread(load, folder)
+            bundle = await asyncio.to_thread(load_bundle, folder)
         except BundleError as error:
             if self.refusal != str(error):
                 self.refusal = str(error)

@@ -53,7 +53,7 @@ class Deployed:
             store,
             settings.key_prefix,
             models.catalogue.ids,
-            manifest.preferences(),
+            manifest.event_weights(),
             manifest.time_shift,
             limit=settings.history_limit,
             shown=settings.shown_memory(),
@@ -67,10 +67,10 @@ class Deployed:
             self.settings.key_prefix,
             crowd,
             models.catalogue.ids,
-            manifest.preferences(),
+            manifest.event_weights(),
             manifest.time_shift,
             since=int(manifest.data_end * 1000),
-            after=manifest.reached,
+            after=manifest.stream_offsets,
             segments=partial(segment_rows_of_users, models.users, models.segments)
             if models.segments.names
             else None,

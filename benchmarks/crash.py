@@ -22,7 +22,7 @@ from rich.console import Console
 from rich.progress import Progress
 from rich.table import Table
 
-from app.bundle.bundle import current, load
+from app.bundle.bundle import find_current_bundle, load_bundle
 from app.settings import Settings
 from benchmarks.killable_service import Victims, victims
 from offline.archive.files import Shelf
@@ -115,7 +115,7 @@ class Sender:
 
 def run(out: Path, folder: Path, plan: Plan) -> Outcome:
     """Send, kill, and look into the archive."""
-    items = load(current(out)).models.catalogue.ids
+    items = load_bundle(find_current_bundle(out)).models.catalogue.ids
     names = items.names(range(min(len(items), 500)))  # type: ignore[arg-type]
     began = time.monotonic()
     with victims(out, folder, plan.workers) as found:

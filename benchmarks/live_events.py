@@ -21,7 +21,7 @@ from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 
-from app.bundle.bundle import Bundle, current, load
+from app.bundle.bundle import Bundle, find_current_bundle, load_bundle
 from loadtest.connection import Connection
 from loadtest.service import Served, served
 
@@ -204,7 +204,7 @@ def main(
 ) -> None:
     """Measure read-your-writes and how soon other workers know; the service is our own."""
     with served(out, workers=workers) as own:
-        asyncio.run(measure(own, load(current(out)), workers, users, clicks))
+        asyncio.run(measure(own, load_bundle(find_current_bundle(out)), workers, users, clicks))
 
 
 if __name__ == "__main__":

@@ -214,18 +214,18 @@ def rollback(
 ) -> None:
     """Put the bundle that was in service before into service again; running services follow."""
     with one_sentence():
-        from offline.commands.bundles import tell_rollback  # noqa: PLC0415 - not to load it for serving
+        from offline.commands.bundles import roll_back_and_print  # noqa: PLC0415 - not to load it for serving
 
-        tell_rollback(_settings(out=out).out, to)
+        roll_back_and_print(_settings(out=out).out, to)
 
 
 @app.command()
 def bundles(out: Out = None) -> None:
     """List the bundles: when made, how good, what the gate said, which is in service."""
     with one_sentence():
-        from offline.commands.bundles import tell_bundles  # noqa: PLC0415 - not to load it for serving
+        from offline.commands.bundles import print_bundles  # noqa: PLC0415 - not to load it for serving
 
-        tell_bundles(_settings(out=out).out)
+        print_bundles(_settings(out=out).out)
 
 
 @app.command()
@@ -351,9 +351,9 @@ def import_events(
     kill run the same command again. Rows that cannot be used are put into FILE.bad_rows.csv.
     """
     with one_sentence():
-        from offline.commands.import_events import command  # noqa: PLC0415 - needs the extra "train"
+        from offline.commands.import_events import run_import  # noqa: PLC0415 - needs the extra "train"
 
-        command(file, url, schema)
+        run_import(file, url, schema)
 
 
 def _add_training_commands() -> None:

@@ -18,12 +18,12 @@ import tomli_w
 from pydantic import BaseModel, ConfigDict, ValidationError, create_model
 from pydantic_core import ErrorDetails, to_json
 
-from app.bundle.manifest import parse
+from app.bundle.manifest import parse_manifest
 from offline.data.errors import DataError
 from offline.job import JobConfig
-from offline.publish.flatten_config import UNTOLD
+from offline.publish.flatten_config import NOT_MODEL_SETTINGS
 
-APART = UNTOLD | {"policy"}
+APART = NOT_MODEL_SETTINGS | {"policy"}
 UNKNOWN = frozenset({"extra_forbidden", "unexpected_keyword_argument"})  # as pydantic says it
 
 
@@ -84,7 +84,7 @@ def _schema() -> type[BaseModel]:
 def _of_bundle(folder: Path) -> dict[str, Any]:
     """Give a bundle's settings as the tables that they are in a file."""
     told: dict[str, Any] = {}
-    for path, value in parse(folder).settings.items():
+    for path, value in parse_manifest(folder).settings.items():
         *tables, name = path.split(".")
         table = told
         for each in tables:

@@ -25,12 +25,12 @@ from offline.evaluate.gate import GateConfig, judge
 from offline.evaluate.gate_text import remarks
 from offline.evaluate.holdout import Exam
 from offline.models.hybrids import HybridConfig, fit_hybrid
-from offline.models.registry import RecallConfig, fit
-from offline.publish.flatten_config import told
-from offline.publish.index import IndexConfig, indexing
-from offline.publish.pointer import point_to, pointed
-from offline.publish.versions import KEEP, remove_old
-from offline.publish.writer import Trained, push_tables, write_bundle
+from offline.models.registry import RecallConfig, fit_models
+from offline.publish.flatten_config import flatten_config
+from offline.publish.index import IndexConfig, index_builder
+from offline.publish.pointer import current_version, point_to
+from offline.publish.versions import BUNDLES_KEPT, remove_old_bundles
+from offline.publish.writer import TrainingResult, push_tables, write_bundle
 from offline.report.page import Extras, Figures
 from offline.report.report import write_report
 from offline.report.report_figures import figures, summary
@@ -56,7 +56,7 @@ class JobConfig:
     index: IndexConfig = field(default_factory=IndexConfig)
     policy: Policy = field(default_factory=Policy)
     gate: GateConfig = field(default_factory=GateConfig)
-    keep: int = KEEP  # bundles, the newest
+    keep: int = BUNDLES_KEPT  # bundles, the newest
     compare: bool = False  # every hybrid, in the report
     askers: Count = 1_000  # users replayed in each window, at most
     negatives: Count = NEGATIVES  # of what each of them left, about: a random sample
@@ -111,7 +111,7 @@ def run(reading: Reading, out: Path, config: JobConfig, phases: Phases) -> Path:
             trained,
             gate=gate,
             rankers_end=exam.cut,
-            settings=told(config),
+            settings=flatten_config(config),
             seconds=phases.seconds,
             drift=reference(trained.models, learned.rankers, exam),
         )
@@ -120,7 +120,7 @@ def run(reading: Reading, out: Path, config: JobConfig, phases: Phases) -> Path:
         if gate.verdict != "refused":
             push_tables(folder.name, trained.models, config.redis_url, config.key_prefix)
             point_to(folder)
-        remove_old(out, config.keep, pointed(out))
+        remove_old_bundles(out, config.keep, current_version(out))
     told_of = figures(dataset, split, trained, evaluation, phases.seconds)
     found: Figures = {**told_of, **extras}
     found["notes"] += remarks(gate)
@@ -130,7 +130,7 @@ def run(reading: Reading, out: Path, config: JobConfig, phases: Phases) -> Path:
 
 def wired(config: JobConfig, cpu: Cpu) -> Wiring:
     """Set the funnel up as configured, with all the time that it needs."""
-    index = indexing(config.index, config.seed)
+    index = index_builder(config.index, config.seed)
     return Wiring(cpu, NO_HURRY, config.sizes, config.policy, index)
 
 
@@ -169,7 +169,7 @@ def replay(
     dataset: Dataset, start: float, end: float, config: JobConfig, wiring: Wiring
 ) -> RankTable:
     """Make training rows of one window: the real recall, as of the moment each user came."""
-    models = fit(dataset, dataset.log.before(start), config.recall, start)
+    models = fit_models(dataset, dataset.log.before(start), config.recall, start)
     users = sample(askers(dataset.log, start, end), config.askers, config.seed)
     users = moments(dataset.log, users, start, end, config.seed)
     if chosen(config.objectives, dataset.traits, config.hybrid.kind):
@@ -185,7 +185,7 @@ def prepare(dataset: Dataset, split: Split, config: JobConfig, wiring: Wiring) -
         DataError: there are none.
     """
     cut, end = split.test_start, split.test_end
-    models = fit(dataset, dataset.log.before(cut), config.recall, cut)
+    models = fit_models(dataset, dataset.log.before(cut), config.recall, cut)
     users = sample(askers(dataset.log, cut, end), 3 * config.askers, config.seed)
     if not users:
         raise DataError(
@@ -201,11 +201,13 @@ def evaluate(exam: Exam, rankers: Rankers) -> Evaluation:
     return asyncio.run(evaluate_funnel(funnel, exam.models, exam.dataset, exam.users, exam.seed))
 
 
-def refit(reading: Reading, learned: Learned, config: JobConfig, evaluation: Evaluation) -> Trained:
+def refit(
+    reading: Reading, learned: Learned, config: JobConfig, evaluation: Evaluation
+) -> TrainingResult:
     """Fit the recall models once more, on everything; the rankers stay as they were judged."""
     dataset = reading.dataset
-    models = fit(dataset, dataset.log, config.recall, float(dataset.log.times[-1]))
-    return Trained(
+    models = fit_models(dataset, dataset.log, config.recall, float(dataset.log.times[-1]))
+    return TrainingResult(
         models=models,
         coarse=learned.coarse,
         fine=learned.fine,
@@ -217,6 +219,6 @@ def refit(reading: Reading, learned: Learned, config: JobConfig, evaluation: Eva
         interactions=len(dataset.log),
         seed=config.seed,
         metrics=summary(evaluation),
-        index=indexing(config.index, config.seed),
-        archived=reading.archived,
+        index=index_builder(config.index, config.seed),
+        archive_state=reading.archived,
     )

@@ -30,7 +30,7 @@ from app.event_weights import EventWeights
 from app.features.views import CHANNELS
 from offline.data.dataset import Dataset, Log, Traits
 from offline.models.als import ALSConfig
-from offline.models.registry import RecallConfig, fit
+from offline.models.registry import RecallConfig, fit_models
 
 USERS, ITEMS, EVENTS = 60, 80, 1_500
 START = 900_000_000.0  # unix seconds
@@ -281,4 +281,4 @@ def small_dataset(seed=0, *, explicit=True, known=True) -> Dataset:
 def small_models(seed=0, *, explicit=True, known=True) -> Models:
     """All recall models, fitted on the whole log of ``small_dataset``. Shared: do not write."""
     dataset = small_dataset(seed, explicit=explicit, known=known)
-    return fit(dataset, dataset.log, SMALL, float(dataset.log.times[-1]))
+    return fit_models(dataset, dataset.log, SMALL, float(dataset.log.times[-1]))

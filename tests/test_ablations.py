@@ -28,7 +28,7 @@ from offline.evaluate.holdout import Exam
 from offline.evaluate.rerank_only import cascade, rescored
 from offline.job import JobConfig, prepare, replay
 from offline.models.hybrids import HybridConfig, fit_hybrid
-from offline.models.registry import fit
+from offline.models.registry import fit_models
 from offline.training.rank_table import join
 from offline.training.rankers import RankConfig, fit_coarse, fit_fine
 from offline.training.replay import askers
@@ -66,7 +66,7 @@ def exam(wiring) -> Exam:
     known = DATASET.log.before(SPLIT.test_start)
     known = known.take(np.flatnonzero(known.users % 4 > 0))
     users = askers(DATASET.log, SPLIT.test_start, SPLIT.test_end)
-    return replace(made, models=fit(DATASET, known, SMALL, SPLIT.test_start), users=users)
+    return replace(made, models=fit_models(DATASET, known, SMALL, SPLIT.test_start), users=users)
 
 
 @pytest.fixture(scope="module")

@@ -9,7 +9,7 @@ import pytest
 import redis
 
 from app.api import items as module
-from app.bundle.bundle import current
+from app.bundle.bundle import find_current_bundle
 from benchmarks.live_items import Churn, Plan, told
 from offline.publish.pointer import point_to
 from tests.conftest import hosted, leisurely, running, until
@@ -190,7 +190,7 @@ def test_changes_outlive_the_service_and_new_bundles(out, redis_url):
         assert shop.client.get("/items/lasting").json()["title"] == "Lasting"
         until(lambda: "lasting" in listed(shop, "u3"))
         second = another_version(out, "second").name
-        point_to(current(out).with_name(second))
+        point_to(find_current_bundle(out).with_name(second))
         until(lambda: serving(shop)["bundle"] == second)
         until(lambda: "lasting" in listed(shop, "u3"))
         assert "i3" not in listed(shop, "u-nobody", k=100)

@@ -4,7 +4,7 @@ from uuid import uuid4
 
 import pytest
 
-from app.bundle.bundle import current, load
+from app.bundle.bundle import find_current_bundle, load_bundle
 from app.settings import PolicySettings
 from app.state.user_blocks import MOST, blocked_key
 from tests.conftest import hosted, leisurely, seen_by, until
@@ -13,7 +13,7 @@ from tests.test_api_recommend import is_refused, stranger
 
 @pytest.fixture(scope="module")
 def catalogue(trained):
-    return load(current(trained)).models.catalogue
+    return load_bundle(find_current_bundle(trained)).models.catalogue
 
 
 def of_category(catalogue, ids, name):
@@ -171,7 +171,7 @@ def test_scenes_have_policies_of_their_own_and_an_unknown_one_is_refused(trained
         assert service.recommend(someone)["items"][-1]["slot"] == "explore"
         assert set(service.ids("u3", scene="again", k=100)) & seen_by("u3")
         assert not set(service.ids("u3", scene="home", k=100)) & seen_by("u3")
-        bundle = load(current(trained)).models.catalogue
+        bundle = load_bundle(find_current_bundle(trained)).models.catalogue
         calm = service.ids("u3", scene="calm", k=30)
         assert not bundle.has_category(bundle.ids.rows(calm), ["horror", "war"]).any()
         dice = [i["propensity"] for i in service.recommend(someone, scene="dice")["items"]]

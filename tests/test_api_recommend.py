@@ -7,7 +7,7 @@ import orjson
 import pytest
 
 from app.api.response import stages
-from app.bundle.bundle import current
+from app.bundle.bundle import find_current_bundle
 from app.contracts import Request
 from app.deadline import Run, Step
 from app.features.views import CHANNELS, FINE_VIEW, PERSONAL, names
@@ -41,7 +41,7 @@ def test_a_known_user_gets_ten_distinct_items_none_seen_and_nothing_is_missing(a
     assert answer["degraded"] == []
     assert answer["took_ms"] > 0
     assert answer["user_id"] == user
-    assert answer["bundle"] == current(api.service.settings.out).name
+    assert answer["bundle"] == find_current_bundle(api.service.settings.out).name
     assert "stages" not in answer
     assert all(item["title"] and "explain" not in item for item in answer["items"])
 

@@ -8,7 +8,7 @@ import orjson
 import pytest
 import redis
 
-from app.bundle.bundle import current
+from app.bundle.bundle import find_current_bundle
 from app.bundle.manifest import read_manifest
 from app.settings import PolicySettings
 from app.state.erasure import erase, swept
@@ -54,7 +54,7 @@ def test_attributes_choose_segments_at_once_and_win_over_those_of_the_bundle(api
     low, high = map(float, segments["age"].split("-"))
     assert low <= 20 <= high + 1
     assert known(api, user)["attributes"] == {"gender": "m", "age": "19.5"}
-    names = read_manifest(current(settings.out)).segment_names
+    names = read_manifest(find_current_bundle(settings.out)).segment_names
     told = api.recommend(user, explain=True)["items"][0]["explain"]["features"]
     nothing = api.recommend(stranger(), explain=True)["items"][0]["explain"]["features"]
     lifts = [name for name in told if "segment" in name]

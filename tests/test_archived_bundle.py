@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import redis
 
-from app.bundle.bundle import current, load
+from app.bundle.bundle import find_current_bundle, load_bundle
 from app.cpu import Cpu
 from app.state.event_codec import stream_key
 from app.state.impressions import shown_key
@@ -42,7 +42,7 @@ def story(data, trained, redis_url, tmp_path_factory):
         told = follower_of(service).applied
         folder = train(data, settings, choice)
         until(lambda: service.service.deployment.bundle.version == folder.name)
-        yield settings, service, load(folder), later, told
+        yield settings, service, load_bundle(folder), later, told
 
 
 def click(service, user, **said):
@@ -78,7 +78,7 @@ def test_what_the_bundle_knows_is_not_applied_again_and_what_came_later_is_once(
 
 def test_an_event_that_both_know_is_in_the_history_once(story, trained):
     settings, service, bundle, _, _ = story
-    before = load(current(trained))
+    before = load_bundle(find_current_bundle(trained))
     assert bundle.manifest.time_shift == before.manifest.time_shift > 0
     with redis.Redis.from_url(settings.redis_url) as link:
         tape = Tape(link, settings.key_prefix, folder_of(settings))

@@ -16,7 +16,7 @@ from offline.data.dataset import Traits
 from offline.data.errors import DataError
 from offline.data.readers import Reading
 from offline.evaluate.rolling import rolling
-from offline.models.registry import fit
+from offline.models.registry import fit_models
 from offline.training.replay import build
 from tests.fakes import SMALL, small_dataset
 
@@ -31,7 +31,7 @@ def small(monkeypatch):
     monkeypatch.setattr(onboarding, "CUT", 0.02)
     dataset = small_dataset()
     window = rolling(dataset.log, 0.02, 0.98)
-    return dataset, window, fit(dataset, window.known, SMALL, window.at)
+    return dataset, window, fit_models(dataset, window.known, SMALL, window.at)
 
 
 def test_answers_are_what_newcomers_went_on_to_do(small):

@@ -9,7 +9,7 @@ import redis
 import typer
 from typer.testing import CliRunner
 
-from app.bundle.bundle import current, load
+from app.bundle.bundle import find_current_bundle, load_bundle
 from app.bundle.manifest import BundleError, read_manifest
 from app.cpu import Cpu
 from app.request_log.writer import served_key
@@ -165,25 +165,25 @@ def test_where_the_bundle_knows_none_it_says_how_to_have_some(api):
 
 def test_a_bundle_made_before_there_were_attributes_is_served_as_ever(trained, tmp_path):
     out = shutil.copytree(trained, tmp_path / "out")
-    path = current(out) / "manifest.json"
+    path = find_current_bundle(out) / "manifest.json"
     manifest = orjson.loads(path.read_bytes())
     assert manifest.pop("attributes") == {}
     path.write_bytes(orjson.dumps(manifest))
-    assert load(current(out)).models.catalogue.attributes == {}
+    assert load_bundle(find_current_bundle(out)).models.catalogue.attributes == {}
 
 
 def test_the_bundle_holds_the_columns_and_a_damaged_one_is_refused(learned, tmp_path):
-    folder = current(shutil.copytree(learned, tmp_path / "out"))
+    folder = find_current_bundle(shutil.copytree(learned, tmp_path / "out"))
     manifest = read_manifest(folder)
     assert manifest.attributes == {"language": "text", "price": "number", "vegan": "text"}
-    catalogue = load(folder).models.catalogue
+    catalogue = load_bundle(folder).models.catalogue
     for row, name in enumerate(catalogue.ids.names(range(ITEMS))):
         assert catalogue.attributes["price"].at(row) == PRICES[name]
         assert catalogue.attributes["language"].at(row) == (LANGUAGES[name] or None)
     file = folder / "catalogue.attributes.1.values.npy"
     file.write_bytes(file.read_bytes()[:-1] + b"?")
     with pytest.raises(BundleError, match="is corrupt"):
-        load(folder)
+        load_bundle(folder)
 
 
 def test_told_attributes_hold_over_bundles_and_answers_are_run_again_to_the_bit(
@@ -200,7 +200,7 @@ def test_told_attributes_hold_over_bundles_and_answers_are_run_again_to_the_bit(
         asked += [shop.recommend(f"u{n}", filter=wanted) for n in range(5)]
         assert everything(shop, "price == 999") == {"late", "i4"}
         second = another_version(out, "second").name
-        point_to(current(out).with_name(second))
+        point_to(find_current_bundle(out).with_name(second))
         until(lambda: serving(shop)["bundle"] == second)
         assert everything(shop, 'price == 999 and language == "fr"') == {"late", "i4"}
         until(lambda: link.xlen(served_key(settings.key_prefix)) == len(asked) + 2)
@@ -212,7 +212,9 @@ def test_told_attributes_hold_over_bundles_and_answers_are_run_again_to_the_bit(
                 entry = tape.find(answer["request_id"])
                 assert differing(entry, reruns.run(entry)) == []
             assert any("late" in tape.find(a["request_id"]).told["items"] for a in asked)
-            other = shutil.copytree(current(trained), out / "bundles" / current(trained).name)
+            other = shutil.copytree(
+                find_current_bundle(trained), out / "bundles" / find_current_bundle(trained).name
+            )
             with pytest.raises(LostError, match="cannot be asked so: there is no attribute price"):
                 reruns.run(entry, bundle=other.name)
         cpu.close()

@@ -6,15 +6,15 @@ import numpy as np
 import orjson
 import pytest
 
-from app.bundle.bundle import current, load
-from app.bundle.integrity import digest, sha256
-from app.bundle.manifest import BundleError, FileFact, read_manifest
+from app.bundle.bundle import find_current_bundle, load_bundle
+from app.bundle.integrity import file_sha256, files_digest
+from app.bundle.manifest import BundleError, FileRecord, read_manifest
 from app.rank.blend import Growth
 
 
 def refusal(folder):
     with pytest.raises(BundleError) as raised:
-        load(folder)
+        load_bundle(folder)
     told = str(raised.value)
     assert "train again" in told
     assert "\n" not in told
@@ -26,23 +26,23 @@ def edit_manifest(folder, **changed):
     path = folder / "manifest.json"
     manifest = orjson.loads(path.read_bytes())
     for name, fact in manifest["files"].items():
-        fact["sha256"] = sha256(folder / name)
+        fact["sha256"] = file_sha256(folder / name)
         fact["bytes"] = (folder / name).stat().st_size
-    facts = {name: FileFact(**fact) for name, fact in manifest["files"].items()}
+    facts = {name: FileRecord(**fact) for name, fact in manifest["files"].items()}
     moment = changed.pop("version", manifest["version"][:-9])
-    manifest["version"] = f"{moment}-{digest(facts)}"
+    manifest["version"] = f"{moment}-{files_digest(facts)}"
     path.write_bytes(orjson.dumps(manifest | changed))
     return folder.rename(folder.with_name(manifest["version"]))
 
 
 @pytest.fixture
 def folder(out):
-    return current(out)
+    return find_current_bundle(out)
 
 
 def test_a_bundle_is_mapped_not_read_and_says_what_it_is(trained):
-    folder = current(trained)
-    bundle = load(folder)
+    folder = find_current_bundle(trained)
+    bundle = load_bundle(folder)
     assert bundle.version == folder.name
     assert bundle.manifest.rows == {"items": 120, "users": 150, "interactions": 6_000}
     assert len(bundle.models.catalogue) == 120
@@ -53,11 +53,11 @@ def test_a_bundle_is_mapped_not_read_and_says_what_it_is(trained):
         mapped = mapped.base
     assert isinstance(mapped, np.memmap)
     assert not bundle.models.factors.items.flags.writeable
-    assert bundle.manifest.preferences().accepts("like")
+    assert bundle.manifest.event_weights().accepts("like")
 
 
 def test_every_file_of_the_bundle_is_listed_and_none_is_a_pickle(trained):
-    folder = current(trained)
+    folder = find_current_bundle(trained)
     listed = set(read_manifest(folder).files) | {"manifest.json"}
     assert {path.name for path in folder.iterdir()} == listed
     assert {path.suffix for path in folder.iterdir()} == {".npy", ".faiss", ".json", ".txt"}
@@ -100,7 +100,7 @@ def test_each_file_that_is_missing_truncated_or_has_one_other_byte_is_refused(fo
         path.write_bytes(whole[:middle] + bytes([whole[middle] ^ 1]) + whole[middle + 1 :])
         assert f"{name} is corrupt" in refusal(folder)
         path.write_bytes(whole)
-    assert load(folder)
+    assert load_bundle(folder)
 
 
 def test_a_folder_in_the_place_of_a_file_is_missing(folder):
@@ -147,7 +147,7 @@ def test_a_bundle_from_before_the_blend_was_learned_has_the_usual_one(folder):
     manifest = orjson.loads((folder / "manifest.json").read_bytes())
     del manifest["files"]["fine.growth.json"]
     (folder / "manifest.json").write_bytes(orjson.dumps(manifest))
-    assert load(edit_manifest(folder)).rankers.fine.growth == Growth()
+    assert load_bundle(edit_manifest(folder)).rankers.fine.growth == Growth()
 
 
 def test_a_manifest_that_does_not_list_a_file_that_is_needed_is_refused(folder):
@@ -161,7 +161,7 @@ def test_a_manifest_that_does_not_list_a_file_that_is_needed_is_refused(folder):
 def test_a_file_that_the_manifest_does_not_list_is_refused(folder):
     (folder / "more.npy").write_bytes(b"")
     with pytest.raises(BundleError, match=r"more\.npy, which manifest.json does not list"):
-        load(folder)
+        load_bundle(folder)
 
 
 def test_an_array_of_objects_is_refused_not_unpickled(folder):
@@ -171,22 +171,22 @@ def test_an_array_of_objects_is_refused_not_unpickled(folder):
 
 def test_an_empty_folder_holds_no_bundle(tmp_path):
     with pytest.raises(BundleError, match=r"there is no bundle in .*: run `recfunnel train"):
-        current(tmp_path)
+        find_current_bundle(tmp_path)
 
 
 @pytest.mark.parametrize("said", ["nowhere\n", "../bundles/nowhere", "a\0b"])
 def test_a_pointer_to_nowhere_is_refused(out, said):
     (out / "current").write_text(said)
     with pytest.raises(BundleError, match="does not exist"):
-        current(out)
+        find_current_bundle(out)
 
 
 def test_an_empty_pointer_points_to_no_bundle(out):
     (out / "current").write_text("\n")
     with pytest.raises(BundleError):
-        load(current(out))
+        load_bundle(find_current_bundle(out))
 
 
 def test_a_bundle_may_be_moved_to_another_place(out, tmp_path):
     moved = shutil.move(out, tmp_path / "elsewhere")
-    assert load(current(moved)).version == current(moved).name
+    assert load_bundle(find_current_bundle(moved)).version == find_current_bundle(moved).name

@@ -10,7 +10,7 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
-from app.bundle.bundle import BundleError, current
+from app.bundle.bundle import BundleError, find_current_bundle
 from app.process.serve import PortTakenError
 from app.settings import Settings, SettingsError
 from app.state.server_process import ServerError
@@ -153,7 +153,7 @@ def test_training_writes_a_bundle_and_says_where(tmp_path, monkeypatch):
     data = write_recbole(tmp_path / "cinema", world(3, users=30, items=30, ratings=300))
     told = invoke("train", "--data", data, "--out", tmp_path / "out", "--seed", 5)
     assert told.exit_code == 0, told.output
-    assert current(tmp_path / "out").name in told.output.replace("\n", "")
+    assert find_current_bundle(tmp_path / "out").name in told.output.replace("\n", "")
 
 
 def test_training_on_nothing_is_refused(tmp_path):
@@ -220,7 +220,7 @@ def test_without_a_bundle_the_service_is_not_ready_and_its_log_says_why(tmp_path
 
 @pytest.mark.e2e
 def test_a_corrupt_bundle_is_refused_with_a_sentence(out):
-    with (current(out) / "fine.listwise.0.txt").open("ab") as file:
+    with (find_current_bundle(out) / "fine.listwise.0.txt").open("ab") as file:
         file.write(b"!")
     with running(out, ready=False) as served:
         until(lambda: served.answers() and "refused" in served.log, 30)

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from app.build import Wiring, overall_share, provider_share
-from app.bundle.bundle import load
+from app.bundle.bundle import load_bundle
 from app.cpu import Cpu
 from app.deadline import NO_HURRY
 from app.features.user import PROVIDER
@@ -116,7 +116,7 @@ def test_without_items_or_without_the_column_nobody_is_known(tmp_path):
 
 
 async def test_a_bundle_keeps_the_providers_and_serves_the_same_column(tmp_path):
-    bundle = load(write_bundle(trained_on_little(), tmp_path))
+    bundle = load_bundle(write_bundle(trained_on_little(), tmp_path))
     catalogue, models = bundle.models.catalogue, small_models()
     assert catalogue.provider_names.tolist() == list(PROVIDERS)
     assert catalogue.providers.tolist() == models.catalogue.providers.tolist()

@@ -19,7 +19,7 @@ from offline.config import APART, ConfigError, checked, read, text
 from offline.evaluate.gate import GateConfig
 from offline.job import JobConfig
 from offline.models.registry import RecallConfig
-from offline.publish.flatten_config import told
+from offline.publish.flatten_config import flatten_config
 from offline.publish.writer import write_bundle
 from tests.conftest import ROOT
 from tests.test_publish import trained_on_little
@@ -49,7 +49,11 @@ def written(folder: Path, content: str) -> Path:
 
 def flat(config):
     """Every setting that a file may hold, by its path."""
-    return {name: value for name, value in told(config).items() if name.split(".")[0] not in APART}
+    return {
+        name: value
+        for name, value in flatten_config(config).items()
+        if name.split(".")[0] not in APART
+    }
 
 
 def leaves(kind, prefix=""):
@@ -147,7 +151,7 @@ def test_a_file_that_is_no_text_is_not_toml(tmp_path):
 
 def test_a_bundle_tells_the_settings_of_its_own_training(tmp_path):
     config = read(written(tmp_path, CHANGED))
-    bundle = write_bundle(trained_on_little(settings=told(config)), tmp_path)
+    bundle = write_bundle(trained_on_little(settings=flatten_config(config)), tmp_path)
     assert read(bundle) == config
 
 

@@ -6,7 +6,7 @@ import signal
 import pytest
 from rich.console import Console
 
-from app.bundle.bundle import current
+from app.bundle.bundle import find_current_bundle
 from app.settings import Settings
 from offline.commands import demo as demo_module
 from offline.commands.demo import _has_bundle, _show, demo
@@ -33,7 +33,7 @@ def test_the_demo_shows_a_list_and_the_addresses_and_ends_with_ctrl_c(out):
         until(lambda: "Ctrl-C ends the service" in served.log, 30)
         text = served.log
         assert f"Using the bundle in {out}" in text
-        assert f"For user u1, bundle {current(out).name}" in text
+        assert f"For user u1, bundle {find_current_bundle(out).name}" in text
         assert "degraded: nothing" in text
         for word in ("recall.item_cf", "coarse", "fine", "rerank", "explore"):
             assert word in text

@@ -6,7 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from app.bundle.bundle import current, load
+from app.bundle.bundle import find_current_bundle, load_bundle
 from app.contracts import Selection
 from app.cpu import Cpu
 from app.features.views import FINE_VIEW, names
@@ -154,7 +154,7 @@ async def test_a_bound_that_is_passed_is_told_in_the_log_once_an_hour(few, caplo
 
 
 def test_a_published_bundle_says_what_it_shows(trained):
-    bundle = load(current(trained))
+    bundle = load_bundle(find_current_bundle(trained))
     assert set(bundle.drift.columns) == {*MONITORED, SCORE}
     for bins in bundle.drift.columns.values():
         assert bins.shares.sum() == pytest.approx(1.0)

@@ -5,7 +5,7 @@ import subprocess
 import orjson
 import pytest
 
-from app.bundle.bundle import current
+from app.bundle.bundle import find_current_bundle
 from tests.conftest import COMMAND, ROOT, clean_environment, running, until, world, write_recbole
 
 pytestmark = pytest.mark.e2e
@@ -53,7 +53,9 @@ def test_from_data_to_a_list_that_follows_what_the_user_does(tmp_path):
         assert any(item["reason"]["because"] == [ids(first)[0]] for item in second["items"])
 
         train(data, out, "--seed", "8")
-        until(lambda: served.client.get("/readyz").json()["bundle"] == current(out).name)
+        until(
+            lambda: served.client.get("/readyz").json()["bundle"] == find_current_bundle(out).name
+        )
         third = served.recommend("visitor", explore=False)
         assert third["bundle"] != second["bundle"]
         assert ids(first)[0] not in ids(third)

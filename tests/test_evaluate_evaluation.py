@@ -13,7 +13,7 @@ from app.features.views import CHANNELS
 from offline.data.split import by_time
 from offline.evaluate.evaluation import evaluate_funnel
 from offline.evaluate.funnel_answers import LONGEST, padded, shown
-from offline.models.registry import RecallConfig, fit
+from offline.models.registry import RecallConfig, fit_models
 from offline.report.report_figures import summary
 from offline.training.replay import Asker, ask, askers, build
 from tests.fakes import small_dataset
@@ -34,7 +34,7 @@ def as_of_the_cut(cpu):
     dataset = small_dataset()
     split = by_time(dataset.log)
     cut = split.test_start
-    models = fit(dataset, dataset.log.before(cut), RecallConfig(), cut)
+    models = fit_models(dataset, dataset.log.before(cut), RecallConfig(), cut)
     users = askers(dataset.log, cut, split.test_end)
     return dataset, models, build(models, Wiring(cpu, NO_HURRY)), users
 
@@ -126,7 +126,9 @@ def without_history(users, user):
 async def test_without_content_there_is_no_diversity_to_measure(cpu):
     dataset = small_dataset(known=False)
     split = by_time(dataset.log)
-    models = fit(dataset, dataset.log.before(split.test_start), RecallConfig(), split.test_start)
+    models = fit_models(
+        dataset, dataset.log.before(split.test_start), RecallConfig(), split.test_start
+    )
     users = askers(dataset.log, split.test_start, split.test_end)
     funnel = build(models, Wiring(cpu, NO_HURRY))
     found = await evaluate_funnel(funnel, models, dataset, users, 7)

@@ -20,7 +20,7 @@ from offline.evaluate import calibration, new_user_curve, recall_ceiling, time_r
 from offline.evaluate.compare import Background
 from offline.evaluate.funnel_answers import Asked, ask_everyone, ndcg, padded, shown
 from offline.evaluate.policies import policy_prices, trade_off
-from offline.models.registry import fit
+from offline.models.registry import fit_models
 from offline.training.replay import Asker, askers, build
 from tests.fakes import SMALL, KeepOrder, rows, small_dataset
 
@@ -40,7 +40,7 @@ def cpu():
 @pytest.fixture(scope="module")
 def models():
     known = DATASET.log.before(CUT)
-    return fit(DATASET, known.take(np.flatnonzero(known.users >= STRANGERS)), SMALL, CUT)
+    return fit_models(DATASET, known.take(np.flatnonzero(known.users >= STRANGERS)), SMALL, CUT)
 
 
 def new_to_all(log: Log) -> list[Asker]:

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from app.bundle.bundle import load
+from app.bundle.bundle import load_bundle
 from offline.data.readers import MAX_BAD_SHARE
 from offline.data.readers import read as read_data
 from offline.publish.writer import write_bundle
@@ -36,10 +36,10 @@ def test_without_such_a_column_nothing_has_a_flag(tmp_path):
 
 def test_a_bundle_keeps_the_flags(tmp_path):
     trained = trained_on_little()
-    bare = load(write_bundle(trained, tmp_path / "bare")).models.catalogue
+    bare = load_bundle(write_bundle(trained, tmp_path / "bare")).models.catalogue
     assert bare.flag_names == ()
     flagged = replace(trained.models.catalogue, flags=FLAGS, flag_names=("adult", "alcohol"))
     trained = replace(trained, models=replace(trained.models, catalogue=flagged))
-    found = load(write_bundle(trained, tmp_path / "flagged")).models.catalogue
+    found = load_bundle(write_bundle(trained, tmp_path / "flagged")).models.catalogue
     assert found.flag_names == ("adult", "alcohol")
     assert found.flags.tolist() == FLAGS.tolist()

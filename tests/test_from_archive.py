@@ -9,7 +9,7 @@ import pytest
 import redis
 from typer.testing import CliRunner
 
-from app.bundle.bundle import current, load
+from app.bundle.bundle import find_current_bundle, load_bundle
 from app.event_weights import EventWeights
 from app.features.views import FINE_VIEW, names, view_hash
 from app.request_log.writer import served_key
@@ -156,12 +156,12 @@ def test_replayed_rows_stand_at_a_place_of_their_own():
 
 def test_the_next_bundle_knows_the_clicks_and_not_who_was_erased(story, data, tmp_path):
     settings, _ = story
-    before = load(current(settings.out))
+    before = load_bundle(find_current_bundle(settings.out))
     quick = tmp_path / "quick.toml"
     quick.write_text("askers = 60\n[rank]\nrounds = 6\nleast_rounds = 4\nboosters = 1\n")
     choice = Choice(from_archive=True, gate=GateConfig(force=True), config=quick)
     folder = train(data, settings, choice)
-    after = load(folder)
+    after = load_bundle(folder)
     users = after.models.users
     assert GONE in before.models.users.ids.names(np.arange(len(before.models.users.ids)))
     assert users.ids.row(GONE) < 0
@@ -172,7 +172,7 @@ def test_the_next_bundle_knows_the_clicks_and_not_who_was_erased(story, data, tm
         assert len(new) == len(old) + 2
         assert new.times[0] > before.manifest.data_end
     assert len(users.history(users.ids.row(RETURNED))) == 1
-    assert after.manifest.preferences() == before.manifest.preferences()
+    assert after.manifest.event_weights() == before.manifest.event_weights()
     name = GONE.encode()
     held = np.load(folder / "users.ids.npy").tobytes()
     assert b"\0" + name + b"\0" not in b"\0" + held + b"\0"

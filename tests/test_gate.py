@@ -12,8 +12,8 @@ import pytest
 from typer.testing import CliRunner
 
 from app.build import UNTRAINED, Rankers, Wiring
-from app.bundle.bundle import current, read_rankers
-from app.bundle.manifest import GateFact, parse
+from app.bundle.bundle import find_current_bundle, read_rankers
+from app.bundle.manifest import GateResult, parse_manifest
 from app.cpu import Cpu
 from app.deadline import NO_HURRY
 from app.features.views import CHANNELS
@@ -76,7 +76,7 @@ def short(exam):
 
 @pytest.fixture(scope="module")
 def good(trained):
-    return read_rankers(current(trained))
+    return read_rankers(find_current_bundle(trained))
 
 
 @pytest.fixture(scope="module")
@@ -120,12 +120,12 @@ def test_a_funnel_above_all_simple_lists_and_channels_passes():
 )
 def test_a_funnel_below_a_simple_list_or_its_own_best_channel_fails(rival, told):
     checks = judged(compared(**{"funnel": 3, rival: 4}))
-    assert [one.rival for one in checks if one.outcome == "failed"] == [told]
+    assert [one.baseline for one in checks if one.outcome == "failed"] == [told]
 
 
 def test_new_users_are_asked_apart():
     checks = judged(compared(funnel=4), compared(funnel=1))
-    failed = [(one.users, one.rival) for one in checks if one.outcome == "failed"]
+    failed = [(one.users, one.baseline) for one in checks if one.outcome == "failed"]
     assert failed
     assert {users for users, _ in failed} == {"cold"}
     assert outcomes(judged(compared(funnel=1), are_warm=False)).keys() == {
@@ -138,7 +138,7 @@ def test_new_users_are_asked_apart():
 def test_a_few_users_prove_nothing():
     checks = judged(compared(users=29, funnel=0))
     assert {one.outcome for one in checks} == {"skipped"}
-    assert "29 of them came, 30 are needed" in checks[0].why
+    assert "29 of them came, 30 are needed" in checks[0].explanation
     assert {one.outcome for one in judged(compared(users=30, funnel=0))} == {"failed"}
 
 
@@ -159,7 +159,7 @@ def test_worse_is_what_the_interval_and_the_margin_say(mean, high, margin, outco
     difference = {"mean": mean, "low": 2 * mean - high, "high": high}
     found = check(Measured(IN_SERVICE, "warm", 50, (0.2 + mean, 0.2), difference, margin), 30)
     assert found.outcome == outcome
-    assert words in found.why
+    assert words in found.explanation
 
 
 def test_a_rival_that_may_have_seen_the_test_cannot_refuse():
@@ -167,7 +167,7 @@ def test_a_rival_that_may_have_seen_the_test_cannot_refuse():
     measured = Measured(IN_SERVICE, "warm", 50, (0.1, 0.2), difference, 0.02)
     found = check(measured, 30, "it may have seen the test")
     assert found.outcome == "unclear"
-    assert found.why.endswith("; it may have seen the test.")
+    assert found.explanation.endswith("; it may have seen the test.")
 
 
 def test_the_first_bundle_is_compared_with_none(exam, tmp_path):
@@ -178,13 +178,13 @@ def test_the_rankers_in_service_are_asked_for_the_same_users(exam, good, bad, tr
     serving = incumbent(trained, exam)
     assert not serving.caveat
     (same,) = against_incumbent(exam, good, serving, CONFIG)
-    assert (same.outcome, same.difference, same.count) == ("passed", 0.0, len(exam.users))
+    assert (same.outcome, same.difference, same.user_count) == ("passed", 0.0, len(exam.users))
     (worse,) = against_incumbent(exam, bad, serving, CONFIG)
     assert worse.outcome == "failed"
-    assert worse.funnel < worse.other / 2
-    assert worse.other == same.other
-    told = parse(current(trained)).metrics["ndcg@10"]["funnel"]["mean"]
-    assert worse.other == pytest.approx(told)
+    assert worse.funnel_ndcg < worse.baseline_ndcg / 2
+    assert worse.baseline_ndcg == same.baseline_ndcg
+    told = parse_manifest(find_current_bundle(trained)).metrics["ndcg@10"]["funnel"]["mean"]
+    assert worse.baseline_ndcg == pytest.approx(told)
 
 
 def test_a_new_bundle_that_is_only_less_good_is_refused_too(short, trained):
@@ -211,11 +211,11 @@ def test_new_users_are_compared_apart_and_few_of_them_conclude_nothing(short, go
     exam = replace(short, models=replace(short.models, users=forgotten))
     found = against_incumbent(exam, good, incumbent(trained, exam), replace(CONFIG, fewest=10))
     assert [(one.users, one.outcome) for one in found] == [("warm", "passed"), ("cold", "skipped")]
-    assert sum(one.count for one in found) == len(exam.users)
+    assert sum(one.user_count for one in found) == len(exam.users)
 
 
 def test_rankers_of_later_data_may_have_seen_the_test(exam, trained):
-    manifest = parse(current(trained))
+    manifest = parse_manifest(find_current_bundle(trained))
     later = manifest.model_copy(update={"rankers_end": exam.cut + 1})
     unsaid = manifest.model_copy(update={"rankers_end": None})
     earlier = manifest.model_copy(update={"rankers_end": exam.cut - 1})
@@ -226,7 +226,7 @@ def test_rankers_of_later_data_may_have_seen_the_test(exam, trained):
 
 
 def test_without_timestamps_only_the_same_split_is_fair(exam, trained):
-    manifest = parse(current(trained))
+    manifest = parse_manifest(find_current_bundle(trained))
     dataset = exam.dataset
     untimed = replace(exam, dataset=replace(dataset, traits=replace(dataset.traits, timed=False)))
     assert not leak(manifest, untimed)
@@ -236,24 +236,24 @@ def test_without_timestamps_only_the_same_split_is_fair(exam, trained):
 
 
 def test_a_bundle_for_other_features_is_told_not_asked(exam, good, out):
-    (out / "current").write_text(edit_manifest(current(out), view="0123").name)
+    (out / "current").write_text(edit_manifest(find_current_bundle(out), view="0123").name)
     serving = incumbent(out, exam)
     assert serving.rankers is None
     (found,) = against_incumbent(exam, good, serving, CONFIG)
     assert found.outcome == "skipped"
-    assert "trained for other features" in found.why
-    assert re.search(r"NDCG@10 is 0\.\d{3} on the test window of its own day", found.why)
-    bare = edit_manifest(current(out), view="0123", metrics={})
+    assert "trained for other features" in found.explanation
+    assert re.search(r"NDCG@10 is 0\.\d{3} on the test window of its own day", found.explanation)
+    bare = edit_manifest(find_current_bundle(out), view="0123", metrics={})
     (out / "current").write_text(bare.name)
     assert "NDCG@10 is unknown" in incumbent(out, exam).caveat
 
 
 def test_a_corrupt_bundle_in_service_does_not_stop_a_new_one(exam, good, out):
-    with (current(out) / "coarse.json").open("ab") as file:
+    with (find_current_bundle(out) / "coarse.json").open("ab") as file:
         file.write(b"!")
     (found,) = against_incumbent(exam, good, incumbent(out, exam), CONFIG)
     assert found.outcome == "skipped"
-    assert "coarse.json is corrupt" in found.why
+    assert "coarse.json is corrupt" in found.explanation
 
 
 def test_the_verdict_is_refused_or_forced_as_soon_as_one_check_fails(short, good, bad, trained):
@@ -268,7 +268,7 @@ def test_the_verdict_is_refused_or_forced_as_soon_as_one_check_fails(short, good
 def test_the_refusal_says_what_is_worse_than_what_by_how_much_and_what_to_do():
     difference = {"mean": -0.1, "low": -0.2, "high": -0.05}
     failed = check(Measured("popularity", "cold", 50, (0.1, 0.2), difference), 30)
-    gate = GateFact(verdict="refused", margin=0.02, fewest=30, checks=[failed])
+    gate = GateResult(verdict="refused", margin=0.02, min_users=30, checks=[failed])
     told = refusal("v2", gate, "v1")
     for words in (
         "The bundle v2 is written but not published.",
@@ -280,7 +280,10 @@ def test_the_refusal_says_what_is_worse_than_what_by_how_much_and_what_to_do():
     ):
         assert words in told
     assert "Nothing is in service" in refusal("v2", gate, None)
-    assert remarks(gate) == ["The gate refused this bundle: it was not published.", failed.why]
+    assert remarks(gate) == [
+        "The gate refused this bundle: it was not published.",
+        failed.explanation,
+    ]
 
 
 @pytest.fixture(scope="module")
@@ -288,14 +291,14 @@ def after_bad_training(data, trained, bad, tmp_path_factory):
     """What is left, and what was said, when a bad bundle was trained and then forced."""
     out = tmp_path_factory.mktemp("gate") / "out"
     shutil.copytree(trained, out)
-    first, told = current(out), []
+    first, told = find_current_bundle(out), []
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("REDIS_URL", "")
         made = Learned(bad.coarse, bad.fine, table=None)
         patch.setattr(job, "learn", lambda *_: made)
         for more in ([], ["--force"]):
             command = ["train", "--data", str(data), "--out", str(out), *more]
-            told.append((CliRunner().invoke(cli.app, command), current(out)))
+            told.append((CliRunner().invoke(cli.app, command), find_current_bundle(out)))
     return out, first, told
 
 
@@ -309,11 +312,11 @@ def test_a_bundle_made_worse_is_written_but_not_served_and_the_job_ends_with_3(a
     (kept,) = [
         manifest
         for folder in (out / "bundles").iterdir()
-        if (manifest := parse(folder)).gate and manifest.gate.verdict == "refused"
+        if (manifest := parse_manifest(folder)).gate and manifest.gate.verdict == "refused"
     ]
     assert kept.version in refused.stderr
     assert not kept.gate.forced
-    assert {one.rival for one in kept.gate.failed} >= {"popularity", IN_SERVICE}
+    assert {one.baseline for one in kept.gate.failed_checks} >= {"popularity", IN_SERVICE}
 
 
 def test_forced_it_is_served_and_its_manifest_says_what_failed(after_bad_training):
@@ -323,7 +326,7 @@ def test_forced_it_is_served_and_its_manifest_says_what_failed(after_bad_trainin
     stored = orjson.loads((served / "manifest.json").read_bytes())["gate"]
     assert stored["forced"] is True
     assert stored["verdict"] == "forced"
-    assert "in service" in {c["rival"] for c in stored["checks"] if c["outcome"] == "failed"}
+    assert "in service" in {c["baseline"] for c in stored["checks"] if c["outcome"] == "failed"}
     assert "published by --force" in forced.output
     report = orjson.loads((out / "report.json").read_bytes())
     assert "The gate refused this bundle; it was published by --force." in report["notes"]
@@ -333,13 +336,13 @@ def test_going_back_skips_the_refused_one(after_bad_training):
     out, first, _ = after_bad_training
     told = CliRunner().invoke(cli.app, ["rollback", "--out", str(out)])
     assert told.exit_code == 0, told.output
-    assert current(out) == first
+    assert find_current_bundle(out) == first
     assert f"{first.name} is in service instead of" in told.output
 
 
 def test_a_caveat_without_a_manifest_is_told(exam, good):
     (found,) = against_incumbent(exam, good, Incumbent("v1", caveat="it is gone"), CONFIG)
-    assert "v1: it is gone" in found.why
+    assert "v1: it is gone" in found.explanation
 
 
 def test_rankers_are_written_as_they_are_read(good, tmp_path):

@@ -7,7 +7,7 @@ import numpy as np
 import orjson
 import pytest
 
-from app.bundle.bundle import load, read_rankers
+from app.bundle.bundle import load_bundle, read_rankers
 from app.bundle.manifest import BundleError
 from app.contracts import Scorer
 from app.features.views import CHANNELS, FINE_VIEW, PERSONAL, names
@@ -232,7 +232,7 @@ def test_a_group_counts_the_same_whether_one_item_was_taken_or_many():
 def test_a_bundle_with_a_hybrid_is_served_by_it_and_says_so(tmp_path):
     hybrid = of("adaptive")
     folder = write_bundle(trained_on_little(hybrid=hybrid), tmp_path)
-    bundle = load(folder)
+    bundle = load_bundle(folder)
     assert isinstance(bundle.rankers.fine, Hybrid)
     features = table(1).features
     assert bundle.rankers.fine.score(features).tobytes() == hybrid.score(features).tobytes()
@@ -243,7 +243,7 @@ def test_a_bundle_with_a_hybrid_is_served_by_it_and_says_so(tmp_path):
 def test_a_bundle_without_one_is_served_by_the_trees(tmp_path):
     folder = write_bundle(trained_on_little(), tmp_path)
     assert isinstance(read_rankers(folder).fine, Fine)
-    assert load(folder).manifest.hybrid == "cascade"
+    assert load_bundle(folder).manifest.hybrid == "cascade"
 
 
 def test_a_damaged_hybrid_is_refused(tmp_path):
@@ -251,7 +251,7 @@ def test_a_damaged_hybrid_is_refused(tmp_path):
     stored = orjson.loads((folder / HYBRID).read_bytes())
     (folder / HYBRID).write_bytes(orjson.dumps(stored | {"kind": "learned"}))
     with pytest.raises(BundleError, match=HYBRID):
-        load(folder)
+        load_bundle(folder)
 
 
 def test_a_missing_value_counts_as_the_mean():

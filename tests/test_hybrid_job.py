@@ -5,8 +5,8 @@ from dataclasses import replace
 import orjson
 import pytest
 
-from app.bundle.bundle import current, load
-from app.bundle.manifest import parse
+from app.bundle.bundle import find_current_bundle, load_bundle
+from app.bundle.manifest import parse_manifest
 from app.rank.hybrid import Hybrid
 from app.settings import Settings
 from offline.commands.train import Choice
@@ -33,11 +33,11 @@ def trained_with_all_columns(tmp_path_factory):
 
 
 def test_the_chosen_hybrid_is_in_the_bundle_and_in_its_settings(trained_with_all_columns):
-    bundle = load(current(trained_with_all_columns))
+    bundle = load_bundle(find_current_bundle(trained_with_all_columns))
     assert isinstance(bundle.rankers.fine, Hybrid)
     assert bundle.manifest.hybrid == bundle.manifest.settings["hybrid.kind"] == "combined"
     assert "compare" not in bundle.manifest.settings
-    again = read_config(current(trained_with_all_columns))
+    again = read_config(find_current_bundle(trained_with_all_columns))
     assert again.hybrid == HybridConfig("combined")
 
 
@@ -45,7 +45,7 @@ def test_the_report_tells_its_weights_and_lays_the_others_beside_it(trained_with
     report = orjson.loads((trained_with_all_columns / "report.json").read_bytes())
     told = [one["name"] for one in report["hybrids"]][:5]
     assert told == ["cascade", "weighted", "learned", "adaptive", "switching"]
-    shares = load(current(trained_with_all_columns)).rankers.fine.gains()
+    shares = load_bundle(find_current_bundle(trained_with_all_columns)).rankers.fine.gains()
     assert [one["gain"] for one in report["features"]] == [float(share) for share in shares]
     assert report["settings"]["fine ranker"] == "combined"
     page = (trained_with_all_columns / "report.html").read_text()
@@ -74,6 +74,8 @@ def test_what_the_command_line_says_wins_over_the_file_and_the_file_over_the_def
 
 
 def test_laid_beside_another_bundle_it_tells_its_own_weights(trained_with_all_columns):
-    folder = current(trained_with_all_columns)
-    shares = load(folder).rankers.fine.gains()
-    assert list(side(folder, parse(folder))["features"].values()) == [float(s) for s in shares]
+    folder = find_current_bundle(trained_with_all_columns)
+    shares = load_bundle(folder).rankers.fine.gains()
+    assert list(side(folder, parse_manifest(folder))["features"].values()) == [
+        float(s) for s in shares
+    ]

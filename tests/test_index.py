@@ -9,7 +9,7 @@ import pytest
 from rich.console import Console
 
 from app.build import Wiring, flat_index
-from app.bundle.bundle import load
+from app.bundle.bundle import load_bundle
 from app.cpu import Cpu
 from app.deadline import NO_HURRY
 from app.query_builder import Profiles
@@ -18,8 +18,19 @@ from app.state.counters import Live
 from offline.commands.train import Choice, _tell_index, train
 from offline.data.errors import DataError
 from offline.publish import index as indexes
-from offline.publish.index import KINDS, IndexConfig, chosen, indexing, make_index, offered
-from offline.publish.index_loss import index_losses, served_losses, tastes
+from offline.publish.index import (
+    INDEX_KINDS,
+    IndexConfig,
+    available_kinds,
+    build_index,
+    index_builder,
+    resolve_kind,
+)
+from offline.publish.index_loss import (
+    measure_bundle_indexes,
+    measure_index_kinds,
+    sample_user_vectors,
+)
 from offline.training.replay import build
 from tests.conftest import world, write_recbole
 from tests.fakes import request, small_models
@@ -46,7 +57,7 @@ QUERIES = VECTORS[LIKED].mean(axis=1)
 @pytest.fixture(scope="module")
 def made():
     """One index of each kind."""
-    return {kind: make_index(VECTORS, IndexConfig(kind)) for kind in KINDS}
+    return {kind: build_index(VECTORS, IndexConfig(kind)) for kind in INDEX_KINDS}
 
 
 def found(index, k=200):
@@ -66,7 +77,7 @@ def test_each_kind_finds_nearly_what_an_exact_search_finds(made, kind, least):
     assert share_of_exact(made[kind]) >= least
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", INDEX_KINDS)
 def test_scores_are_inner_products_of_the_same_rows(made, kind):
     scores, rows = found(made[kind], 20)
     true = np.take_along_axis(QUERIES @ VECTORS.T, rows, axis=1)
@@ -83,21 +94,21 @@ def test_a_byte_for_a_float_takes_a_quarter_and_codes_an_eighth(made):
     assert size["ivf_pq"] < size["ivf_sq8"]
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", INDEX_KINDS)
 def test_the_same_seed_gives_the_same_bytes(made, kind):
-    again = make_index(VECTORS, IndexConfig(kind))
+    again = build_index(VECTORS, IndexConfig(kind))
     assert faiss.serialize_index(again).tobytes() == faiss.serialize_index(made[kind]).tobytes()
 
 
 def test_another_seed_gives_other_cells(made):
-    other = make_index(VECTORS, IndexConfig("ivf_flat"), seed=5)
+    other = build_index(VECTORS, IndexConfig("ivf_flat"), seed=5)
     own = made["ivf_flat"]
     assert faiss.serialize_index(other).tobytes() != faiss.serialize_index(own).tobytes()
 
 
 def test_the_more_cells_are_looked_into_the_more_is_found_and_all_is_exact():
     shares = [
-        share_of_exact(make_index(VECTORS, IndexConfig("ivf_flat", looked_into=share)))
+        share_of_exact(build_index(VECTORS, IndexConfig("ivf_flat", looked_into=share)))
         for share in (0.0, 0.1, 1.0)
     ]
     assert shares == sorted(shares)
@@ -111,7 +122,7 @@ def test_codes_are_learnt_by_the_seed_and_without_what_no_search_of_ours_uses(ma
     assert (codes.pq.cp.seed, codes.cp.seed) == (1, 1)  # of the library: 1234
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", INDEX_KINDS)
 def test_an_index_that_was_written_answers_the_same_from_mapped_memory(made, kind, tmp_path):
     path = str(tmp_path / "some.faiss")
     faiss.write_index(made[kind], path)
@@ -122,23 +133,23 @@ def test_an_index_that_was_written_answers_the_same_from_mapped_memory(made, kin
 
 
 def test_auto_looks_at_each_item_while_they_are_few():
-    assert [chosen("auto", n) for n in (10, 199_999, 200_000)] == ["flat", "flat", "ivf_flat"]
-    assert chosen("sq8", 10**9) == "sq8"
+    assert [resolve_kind("auto", n) for n in (10, 199_999, 200_000)] == ["flat", "flat", "ivf_flat"]
+    assert resolve_kind("sq8", 10**9) == "sq8"
 
 
 def test_cells_are_for_many_items_and_the_refusal_says_what_to_choose(monkeypatch):
-    assert offered(9_999) == ("flat", "sq8")
-    assert offered(10_000) == KINDS
+    assert available_kinds(9_999) == ("flat", "sq8")
+    assert available_kinds(10_000) == INDEX_KINDS
     with pytest.raises(DataError, match="at least 10,000 items into cells, and there are 80: cho"):
-        make_index(MODELS.factors.items, IndexConfig("ivf_pq"))
-    monkeypatch.setattr(indexes, "FEWEST", 5_000)
-    index = make_index(VECTORS[:5_000], IndexConfig("ivf_flat"))
+        build_index(MODELS.factors.items, IndexConfig("ivf_pq"))
+    monkeypatch.setattr(indexes, "MIN_IVF_ITEMS", 5_000)
+    index = build_index(VECTORS[:5_000], IndexConfig("ivf_flat"))
     assert faiss.extract_index_ivf(index).nlist == 70
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", INDEX_KINDS)
 def test_without_columns_nothing_is_found(kind):
-    index = make_index(np.empty((20_000, 0), np.float32), IndexConfig(kind))
+    index = build_index(np.empty((20_000, 0), np.float32), IndexConfig(kind))
     assert index.ntotal == 0
 
 
@@ -147,7 +158,7 @@ def test_famous_items_are_found_though_their_vectors_are_many_times_longer():
     vectors = like_factors(d=7)
     vectors[:500] *= 30.0
     vectors[5_000:] = 0.0
-    index = make_index(vectors, IndexConfig("ivf_flat"))
+    index = build_index(vectors, IndexConfig("ivf_flat"))
     queries = vectors[LIKED % 500].mean(axis=1)
     exact = np.argsort(-queries @ vectors.T, axis=1, kind="stable")[:, :100]
     rows = index.search(queries, 100)[1]
@@ -156,20 +167,20 @@ def test_famous_items_are_found_though_their_vectors_are_many_times_longer():
 
 
 def test_losses_are_told_of_every_kind_that_is_offered():
-    kinds = KINDS[:-1]
-    losses = index_losses(VECTORS, QUERIES, kinds)
+    kinds = INDEX_KINDS[:-1]
+    losses = measure_index_kinds(VECTORS, QUERIES, kinds)
     assert [loss["name"] for loss in losses] == list(kinds)
     assert losses[0]["recall"] == 1.0
     assert losses[1]["recall"] == pytest.approx(
-        share_of_exact(make_index(VECTORS, IndexConfig("sq8")))
+        share_of_exact(build_index(VECTORS, IndexConfig("sq8")))
     )
     assert all(loss["bytes"] > 0 and loss["ms"] > 0 for loss in losses)
-    few = index_losses(VECTORS[:50], QUERIES[:0])
+    few = measure_index_kinds(VECTORS[:50], QUERIES[:0])
     assert [(loss["name"], loss["recall"]) for loss in few] == [("flat", 1.0), ("sq8", 1.0)]
 
 
 def test_queries_are_the_vectors_that_serving_solves_for_these_users():
-    factors, content = tastes(MODELS, seed=0)
+    factors, content = sample_user_vectors(MODELS, seed=0)
     profiles = Profiles(MODELS, Live(MODELS.popularity))
     served = [
         profiles.taste(profiles.query(request(name), MODELS.users.history(-1)))
@@ -181,7 +192,7 @@ def test_queries_are_the_vectors_that_serving_solves_for_these_users():
 
 def test_a_funnel_is_judged_with_the_index_that_is_served():
     cpu = Cpu(threads=1)
-    funnel = build(MODELS, Wiring(cpu, NO_HURRY, index=indexing(IndexConfig("sq8"), 0)))
+    funnel = build(MODELS, Wiring(cpu, NO_HURRY, index=index_builder(IndexConfig("sq8"), 0)))
     channels = {channel.name: channel for channel in funnel.local}
     for name in ("embedding", "content"):
         assert isinstance(channels[name].index, faiss.IndexScalarQuantizer)
@@ -193,16 +204,16 @@ def test_a_bundle_of_quantised_indexes_is_trained_served_and_its_loss_told(tmp_p
     said = io.StringIO()
     with redirect_stdout(said):
         made = train(folder, Settings(out=tmp_path / "out"), Choice(index="sq8"))
-    bundle = load(made)
+    bundle = load_bundle(made)
     for index in (bundle.indexes.factors, bundle.indexes.content):
         assert isinstance(index, faiss.IndexScalarQuantizer)
     assert bundle.manifest.settings["index.kind"] == "sq8"
-    losses = served_losses(bundle.models, bundle.indexes)
+    losses = measure_bundle_indexes(bundle.models, bundle.indexes)
     assert [loss["name"] for loss in losses] == ["factors", "content"]
     for loss in losses:
         assert f"Index sq8 of {loss['name']}: {loss['recall']:.1%} of what" in said.getvalue()
     blind = replace(bundle.models, content=replace(bundle.models.content, items=np.empty((40, 0))))
-    assert [loss["name"] for loss in served_losses(blind, bundle.indexes)] == ["factors"]
+    assert [loss["name"] for loss in measure_bundle_indexes(blind, bundle.indexes)] == ["factors"]
     exact = io.StringIO()
     _tell_index(Console(file=exact), made, "auto")  # so few items have an exact index
     assert not exact.getvalue()

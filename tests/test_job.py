@@ -8,7 +8,7 @@ import orjson
 import pytest
 import redis
 
-from app.bundle.bundle import current, load, read_manifest
+from app.bundle.bundle import find_current_bundle, load_bundle, read_manifest
 from app.cpu import Cpu
 from app.features.views import CHANNELS, FINE_VIEW, names
 from app.settings import PolicySettings, Settings
@@ -51,7 +51,7 @@ def small(stars=None, times=None, n=300, **known) -> World:
 
 
 def test_the_job_leaves_a_bundle_a_pointer_and_a_report(trained):
-    folder = current(trained)
+    folder = find_current_bundle(trained)
     assert {path.name for path in trained.iterdir()} - {"withheld"} == {  # a service's
         *("bundles", "current", "history", "report.html", "report.json")
     }
@@ -163,7 +163,7 @@ def test_too_many_bad_rows_stop_the_job_before_anything_is_written(tmp_path):
 def test_data_that_cannot_be_learned_from_is_refused_in_a_sentence(tmp_path, made, why):
     folder = write_recbole(tmp_path / "cinema", made)
     if why is None:  # popular items still make a list
-        assert load(trained_on(folder, tmp_path / "out")[0])
+        assert load_bundle(trained_on(folder, tmp_path / "out")[0])
         return
     with pytest.raises(DataError, match=why):
         trained_on(folder, tmp_path / "out")
@@ -173,7 +173,7 @@ def test_data_that_cannot_be_learned_from_is_refused_in_a_sentence(tmp_path, mad
 @pytest.mark.parametrize("n", [20, 40])
 def test_the_least_data_still_gives_a_bundle(tmp_path, n):
     folder = write_recbole(tmp_path / "cinema", small(n=n))
-    assert load(trained_on(folder, tmp_path / "out")[0])
+    assert load_bundle(trained_on(folder, tmp_path / "out")[0])
 
 
 NOTHING_KNOWN = {"timed": False, "items": False, "users": False, "plays": True}

@@ -5,7 +5,7 @@ import pytest
 
 from app.catalogue.catalogue import Catalogue
 from app.catalogue.ids import IdIndex, Texts
-from offline.models.content import ContentConfig, fit, learn
+from offline.models.content import ContentConfig, fit, fit_with_encoder
 
 WORDS = ["star", "wars", "love", "night", "return", "king", "story", "war", "city", "blue"]
 
@@ -98,7 +98,7 @@ def test_what_is_read_of_one_item_gives_the_vector_that_the_whole_catalogue_gave
     table = np.random.default_rng(1).random((n, 4)) < 0.4
     years = [np.nan if at % 7 == 0 else 1950 + at % 50 for at in range(n)]
     known = catalogue(titles, table, years)
-    found, reader = learn(known, ContentConfig(title_size=15), 0)
+    found, reader = fit_with_encoder(known, ContentConfig(title_size=15), 0)
     for row in range(n):
         one = reader.vector(known.categories[row], titles[row] or "", known.released[row])
         assert one == pytest.approx(found.items[row], abs=2e-4), row

@@ -10,9 +10,9 @@ from offline.models import als, als_explicit, bpr, sgd
 from offline.models.als import ALSConfig
 from offline.models.als_explicit import ExplicitALSConfig
 from offline.models.bpr import BPRConfig
-from offline.models.factors import factors
-from offline.models.interactions import liked, unit
-from offline.models.sgd import SGDConfig, learn
+from offline.models.factors import build_factors
+from offline.models.interactions import like_matrix, mean_positive_weight
+from offline.models.sgd import SGDConfig, fit_ratings
 from tests.test_models_interactions import DAY, EMPTY, SHAPE, constant, log_of, random_log
 
 FITS = {
@@ -81,7 +81,7 @@ def test_als_item_vectors_solve_the_equation_that_serving_folds_users_in_by(powe
     log = random_log(3)
     config = ALSConfig(size=4, reg=5.0, rounds=200, half_life=np.inf, propensity_power=0.0)
     found = als.fit(log, SHAPE, replace(config, power=power), 0)
-    likes = liked(log, SHAPE).toarray()
+    likes = like_matrix(log, SHAPE).toarray()
     users = np.array([fold_in(found, _history(row), 0.0) for row in likes])
     extra = found.alpha * likes
     confidence = 1 + extra
@@ -102,10 +102,10 @@ def test_few_data_are_not_regularised_to_nothing():
     few = als.fit(random_log(3), SHAPE, ALSConfig(size=4), 0)
     assert few.reg < ALSConfig().reg
     assert np.linalg.norm(few.items[:8], axis=1).min() > 0.05
-    likes = few.alpha * liked(random_log(3), SHAPE, 30 * DAY, 0.25).toarray()
+    likes = few.alpha * like_matrix(random_log(3), SHAPE, 30 * DAY, 0.25).toarray()
     usual = 1 + likes.sum() / np.count_nonzero(likes.any(0)) / np.count_nonzero(likes.any(1))
     largest = np.linalg.svd(likes)[1][0]
-    assert few.reg == pytest.approx(als.MOST_HELD * largest / usual, rel=0.01)
+    assert few.reg == pytest.approx(als.MAX_REG_SHARE * largest / usual, rel=0.01)
 
 
 def test_old_likes_count_less_when_they_fade():
@@ -113,7 +113,9 @@ def test_old_likes_count_less_when_they_fade():
     faded = log.weights * 0.5 ** ((log.times[-1] - log.times) / (7 * DAY))
     by_hand = Log(log.users, log.items, log.values, faded, log.times)
     plain = ALSConfig(size=4, half_life=np.inf, propensity_power=0.0, reg=1.0)
-    alpha = plain.alpha * unit(log) / unit(by_hand)  # events count in units of their mean weight
+    alpha = (
+        plain.alpha * mean_positive_weight(log) / mean_positive_weight(by_hand)
+    )  # events count in units of their mean weight
     fading = als.fit(log, SHAPE, replace(plain, half_life=7 * DAY, alpha=alpha), 0)
     steady = als.fit(by_hand, SHAPE, plain, 0)
     assert np.allclose(fading.items, steady.items, atol=1e-5)
@@ -137,7 +139,7 @@ def test_propensities_change_what_popular_items_are_worth(name):
 
 
 def test_bpr_draws_a_like_as_often_as_its_weight_says():
-    likes = liked(log_of((0, 0, 1, 1, 0), (0, 2, 1, 3, 0), (2, 1, 1, 2, 0)), (3, 3))
+    likes = like_matrix(log_of((0, 0, 1, 1, 0), (0, 2, 1, 3, 0), (2, 1, 1, 2, 0)), (3, 3))
     often = bpr._often(likes.data)
     assert often.tolist() == [2, 6, 4]
     drawn = bpr._repeated(likes, often)
@@ -182,7 +184,7 @@ def test_sgd_predicts_ratings_better_than_the_mean_and_biases():
     random = np.random.default_rng(0)
     held = random.random(len(log)) < 0.2
     train, test = log.take(np.flatnonzero(~held)), log.take(np.flatnonzero(held))
-    ratings = learn(train, TASTES, SGDConfig(size=4, rounds=60), 0)
+    ratings = fit_ratings(train, TASTES, SGDConfig(size=4, rounds=60), 0)
     assert ratings.rmse(test) < 0.5 * test.values.std()
     assert ratings.rmse(train) <= ratings.rmse(test)
 
@@ -191,7 +193,9 @@ def test_sgd_learns_the_biases_of_users_and_items():
     users, items = np.divmod(np.arange(200), 10)
     values = 3 + np.where(users % 2, 0.5, -0.5) + np.where(items % 2, 1.0, -1.0)
     log = log_of(*zip(users, items, values, np.ones(200), np.zeros(200), strict=True))
-    ratings = learn(log, (20, 10), SGDConfig(size=1, penalty=0.001, rounds=400, spread=0.0), 0)
+    ratings = fit_ratings(
+        log, (20, 10), SGDConfig(size=1, penalty=0.001, rounds=400, spread=0.0), 0
+    )
     assert np.allclose(ratings.predict(users, items), values, atol=0.05)
     assert ratings.mean == pytest.approx(3.0)
 
@@ -200,7 +204,7 @@ def test_sgd_learns_the_biases_of_users_and_items():
 def test_a_step_of_many_ratings_at_once_is_the_sum_of_their_gradients(half_life):
     log = random_log(6)
     config = SGDConfig(size=3, batch=len(log), rounds=1, half_life=half_life)
-    before, after = (learn(log, SHAPE, replace(config, rounds=r), 0) for r in (0, 1))
+    before, after = (fit_ratings(log, SHAPE, replace(config, rounds=r), 0) for r in (0, 1))
     users, items = before.users.copy(), before.items.copy()
     for u, i, value, time in zip(log.users, log.items, log.values, log.times, strict=True):
         p, q = before.users[u], before.items[i]
@@ -214,4 +218,4 @@ def test_a_step_of_many_ratings_at_once_is_the_sum_of_their_gradients(half_life)
 
 def test_a_factorisation_that_diverged_says_so():
     with pytest.raises(FloatingPointError, match="lower the learning rate"):
-        factors(np.array([[np.inf]]), 1.0, 1.0)
+        build_factors(np.array([[np.inf]]), 1.0, 1.0)

@@ -6,7 +6,7 @@ import pytest
 from app.catalogue.ids import IdIndex
 from offline.data.dataset import Dataset, Log, Traits
 from offline.models import users
-from offline.models.registry import RecallConfig, fit
+from offline.models.registry import RecallConfig, fit_models
 from tests.test_models_content import catalogue
 from tests.test_models_interactions import DAY, EMPTY, SHAPE, constant, log_of, random_log
 
@@ -48,7 +48,7 @@ def all_of_half_life(half_life, **chosen):
 
 
 def models(log, config=None, at=30 * DAY, **traits):
-    return fit(dataset(log, **traits), log, config or RecallConfig(), at)
+    return fit_models(dataset(log, **traits), log, config or RecallConfig(), at)
 
 
 @pytest.mark.parametrize("factorisation", ["als", "bpr", "sgd", "als_explicit"])
@@ -74,8 +74,8 @@ def test_whatever_happens_later_changes_nothing():
         log.weights[shuffled],
         log.times,
     )
-    one = fit(dataset(log), log.before(at), RecallConfig(), at)
-    two = fit(dataset(other), other.before(at), RecallConfig(), at)
+    one = fit_models(dataset(log), log.before(at), RecallConfig(), at)
+    two = fit_models(dataset(other), other.before(at), RecallConfig(), at)
     assert 0 < len(later) < len(log)
     assert other.users.tobytes() != log.users.tobytes()
     assert arrays(one) == arrays(two)
@@ -157,7 +157,7 @@ def test_without_timestamps_nothing_fades():
 def test_a_users_history_holds_all_events_newest_first_and_of_one_second_in_row_order():
     log = log_of((1, 5, 4, 1, 0), (0, 7, 1, -1, 5), (0, 2, 3, 0, 5), (1, 5, 2, -1, 9))
     ids = IdIndex.of(["a", "b", "c"])
-    found = users.fit(log, ids, np.zeros((3, 1), np.int32))
+    found = users.build_users(log, ids, np.zeros((3, 1), np.int32))
     first, second = found.history(0), found.history(1)
     assert (first.rows.tolist(), first.weights.tolist()) == ([2, 7], [0, -1])
     assert (second.rows.tolist(), second.values.tolist()) == ([5, 5], [2, 4])

@@ -2,9 +2,9 @@ import numpy as np
 import pytest
 
 from offline.models import products
-from offline.models.interactions import matrix
+from offline.models.interactions import event_matrix
 from offline.models.item_cf import ItemCFConfig, fit
-from offline.models.tables import first
+from offline.models.tables import first_per_owner
 from tests.test_models_interactions import DAY, EMPTY, SHAPE, constant, log_of, random_log
 
 
@@ -127,8 +127,8 @@ def test_small_blocks_give_the_same_bits_as_one(similarity, monkeypatch):
 def test_no_block_holds_many_more_similarities_than_allowed(monkeypatch):
     monkeypatch.setattr(products, "BLOCK_ENTRIES", 20)
     log = random_log(2)
-    seen = matrix(log, np.ones(len(log)), SHAPE)
-    blocks = list(products.blocks(seen))
+    seen = event_matrix(log, np.ones(len(log)), SHAPE)
+    blocks = list(products.item_blocks(seen))
     assert [b.start for b in blocks[1:]] == [b.stop for b in blocks[:-1]]
     assert (blocks[0].start, blocks[-1].stop) == (0, SHAPE[1])
     sizes = [(seen[:, b].T @ seen).nnz for b in blocks]
@@ -157,5 +157,5 @@ def test_a_catalogue_of_nothing_has_an_empty_table():
 
 
 def test_first_keeps_the_head_of_each_run():
-    assert first(np.array([0, 0, 0, 2, 3, 3]), 2).tolist() == [0, 1, 3, 4, 5]
-    assert first(np.empty(0, np.int64), 2).tolist() == []
+    assert first_per_owner(np.array([0, 0, 0, 2, 3, 3]), 2).tolist() == [0, 1, 3, 4, 5]
+    assert first_per_owner(np.empty(0, np.int64), 2).tolist() == []

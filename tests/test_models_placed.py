@@ -7,9 +7,9 @@ from app.artifacts import Content
 from app.build import flat_index
 from app.contracts import Taste
 from app.recall.vectors import Vectors
-from offline.models.cold_items import PlacementConfig, place
-from offline.models.factors import factors
-from offline.models.registry import RecallConfig, fit
+from offline.models.cold_items import PlacementConfig, place_cold_items
+from offline.models.factors import build_factors
+from offline.models.registry import RecallConfig, fit_models
 from tests.fakes import SMALL, proposed, query, small_dataset
 from tests.test_models_interactions import log_of
 
@@ -29,7 +29,7 @@ def world(seed=0):
     own[NEW] = 0.0
     likes = [(u, i, 5, 1, u) for i in range(N - 1) for u in range(i)]
     hidden = [(90 + u, NEW, 1, -1, u) for u in range(30)]  # many acts, but no like
-    made = factors(own, alpha=2.0, reg=3.0)
+    made = build_factors(own, alpha=2.0, reg=3.0)
     return made, Content(content.astype(np.float32)), log_of(*likes, *hidden)
 
 
@@ -61,7 +61,7 @@ def test_items_are_placed_as_by_a_slow_regression(config):
     made, content, log = world()
     content.items[3] = 0.0  # nothing is known of it
     likes = [*range(N - 1), 0]
-    found = place(made, content, log, config)
+    found = place_cold_items(made, content, log, config)
     assert np.allclose(found.items, slow(made.items, content.items, likes, config), atol=1e-5)
     assert found.items.dtype == np.float32
     assert (found.items[3] == made.items[3]).all()
@@ -70,7 +70,7 @@ def test_items_are_placed_as_by_a_slow_regression(config):
 def test_a_new_item_comes_near_to_a_known_one_of_the_same_content():
     made, content, log = world()
     content.items[NEW] = content.items[30]
-    found = place(made, content, log, PlacementConfig(prior=1.0, reg=0.01, length=1.0))
+    found = place_cold_items(made, content, log, PlacementConfig(prior=1.0, reg=0.01, length=1.0))
     near = found.items @ found.items[30] / np.linalg.norm(found.items, axis=1)
     assert np.argsort(-near)[:2].tolist() in ([30, NEW], [NEW, 30])
     assert near[NEW] / np.linalg.norm(found.items[30]) > 0.98
@@ -82,7 +82,8 @@ def test_the_more_an_item_is_liked_the_less_it_is_moved():
     made.items[:] = np.random.default_rng(1).standard_normal((N, D))  # nothing to do with content
     near, far = (
         np.linalg.norm(
-            place(made, content, log, PlacementConfig(prior=p)).items - made.items, axis=1
+            place_cold_items(made, content, log, PlacementConfig(prior=p)).items - made.items,
+            axis=1,
         )
         / np.linalg.norm(made.items, axis=1)
         for p in (1.0, 10.0)
@@ -93,7 +94,7 @@ def test_the_more_an_item_is_liked_the_less_it_is_moved():
 
 def test_the_gram_matrix_is_that_of_the_placed_items_and_the_fold_in_stays():
     made, content, log = world()
-    found = place(made, content, log, PlacementConfig(prior=5.0))
+    found = place_cold_items(made, content, log, PlacementConfig(prior=5.0))
     assert np.allclose(found.gram, found.items.T @ found.items, rtol=1e-4, atol=1e-4)
     assert not np.allclose(found.gram, made.gram, rtol=1e-2)
     assert (found.alpha, found.reg) == (2.0, 3.0)
@@ -110,18 +111,20 @@ def test_the_gram_matrix_is_that_of_the_placed_items_and_the_fold_in_stays():
 )
 def test_without_a_map_all_stay_where_they_are(config, columns):
     made, content, log = world()
-    assert place(made, Content(content.items[:, :columns]), log, config) is made
+    assert place_cold_items(made, Content(content.items[:, :columns]), log, config) is made
 
 
 def test_a_map_does_not_change_with_the_number_of_runs():
-    one, two = (place(*world(), PlacementConfig(prior=2.0)).items.tobytes() for _ in range(2))
+    one, two = (
+        place_cold_items(*world(), PlacementConfig(prior=2.0)).items.tobytes() for _ in range(2)
+    )
     assert one == two
 
 
 def fitted(prior):
     dataset = small_dataset()
     config = replace(SMALL, placement=PlacementConfig(prior=prior))
-    return fit(dataset, dataset.log, config, float(dataset.log.times[-1])).factors
+    return fit_models(dataset, dataset.log, config, float(dataset.log.times[-1])).factors
 
 
 def test_recall_is_fitted_with_the_placement_that_was_chosen():
@@ -136,7 +139,7 @@ def test_recall_is_fitted_with_the_placement_that_was_chosen():
 
 async def test_the_embedding_channel_reaches_an_item_that_nobody_has_liked():
     made, content, log = world()
-    placed = place(made, content, log, PlacementConfig(prior=1.0, reg=0.01, length=1.0))
+    placed = place_cold_items(made, content, log, PlacementConfig(prior=1.0, reg=0.01, length=1.0))
     wanted = query(n=N, taste=Taste(placed.items[NEW], np.empty(0, np.float32)))
     answers = [
         await proposed(Vectors("embedding", flat_index(vectors), lambda q: q.taste.factors), wanted)
@@ -148,9 +151,9 @@ async def test_the_embedding_channel_reaches_an_item_that_nobody_has_liked():
 
 def test_what_places_later_items_is_the_map_of_those_that_are_known():
     dataset = small_dataset()
-    models = fit(dataset, dataset.log, SMALL, float(dataset.log.times[-1]))
+    models = fit_models(dataset, dataset.log, SMALL, float(dataset.log.times[-1]))
     config = PlacementConfig(prior=1e9)
-    moved = place(models.factors, models.content, dataset.log, config)
+    moved = place_cold_items(models.factors, models.content, dataset.log, config)
     titles = dataset.catalogue.titles.tolist()
     for row in (0, 11, 42):
         marks, year = dataset.catalogue.categories[row], dataset.catalogue.released[row]
@@ -161,5 +164,5 @@ def test_what_places_later_items_is_the_map_of_those_that_are_known():
 
 def test_without_content_later_items_are_placed_nowhere():
     dataset = small_dataset(known=False)
-    models = fit(dataset, dataset.log, SMALL, float(dataset.log.times[-1]))
+    models = fit_models(dataset, dataset.log, SMALL, float(dataset.log.times[-1]))
     assert models.placing is None

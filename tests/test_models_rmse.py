@@ -9,7 +9,7 @@ import pytest
 import typer
 
 from benchmarks.quality import rmse
-from offline.models.sgd import Ratings, SGDConfig
+from offline.models.sgd import RatingModel, SGDConfig
 from tests.fakes import ITEMS, USERS, small_dataset
 
 PEER = """#!{python}
@@ -70,6 +70,6 @@ def test_a_fifth_is_held_back_and_nothing_is_in_both():
 
 def test_predictions_are_clipped_to_the_scale_before_they_are_judged():
     known, held = rmse.split(small_dataset().log, 0)
-    flat = Ratings(99.0, np.zeros((USERS, 2)), np.zeros((ITEMS, 2)))
+    flat = RatingModel(99.0, np.zeros((USERS, 2)), np.zeros((ITEMS, 2)))
     expected = np.sqrt(np.mean((held.values - 5.0) ** 2))
     assert rmse.error([(known, held)], lambda log, seed: flat) == [pytest.approx(expected)]

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from offline.models import segment_bands
-from offline.models.segments import Encoding, SegmentsConfig, encode, fit
+from offline.models.segments import SegmentEncoding, SegmentsConfig, encode_segments, fit
 from tests.test_models_interactions import EMPTY, SHAPE, random_log
 
 
@@ -12,14 +12,16 @@ def texts(*values):
 
 def test_ages_fall_into_equally_full_bands_named_by_their_ends():
     ages = np.arange(20, 70)
-    labels, codes = segment_bands.encode(np.random.default_rng(0).permutation(ages).astype(np.str_))
+    labels, codes = segment_bands.encode_attribute(
+        np.random.default_rng(0).permutation(ages).astype(np.str_)
+    )
     assert labels == ("20-29", "30-39", "40-49", "50-59", "60-69")
     assert np.bincount(codes).tolist() == [10] * 5
 
 
 def test_every_number_lies_in_the_band_it_is_given():
     ages = np.random.default_rng(1).integers(7, 74, 300)
-    labels, codes = segment_bands.encode(np.append(ages.astype(np.str_), ""))
+    labels, codes = segment_bands.encode_attribute(np.append(ages.astype(np.str_), ""))
     assert codes[-1] == -1
     for age, code in zip(ages, codes, strict=False):
         low, high = labels[code].split("-")
@@ -27,20 +29,20 @@ def test_every_number_lies_in_the_band_it_is_given():
 
 
 def test_a_band_of_one_number_is_called_by_it():
-    labels, codes = segment_bands.encode(texts(*(["18"] * 60), *map(str, range(20, 40))))
+    labels, codes = segment_bands.encode_attribute(texts(*(["18"] * 60), *map(str, range(20, 40))))
     assert labels[0] == "18"
     assert (codes[:60] == 0).all()
 
 
 def test_few_numbers_stay_codes_in_the_order_of_numbers():
-    labels, codes = segment_bands.encode(texts("18", "5", "", "35", "5"))
+    labels, codes = segment_bands.encode_attribute(texts("18", "5", "", "35", "5"))
     assert labels == ("5", "18", "35")
     assert codes.tolist() == [1, 0, -1, 2, 0]
 
 
 @pytest.mark.parametrize("odd", ["nan", "inf", "01234", "x1"])
 def test_postcodes_and_other_texts_are_not_numbers(odd):
-    labels, _ = segment_bands.encode(texts(odd, *map(str, range(100, 120))))
+    labels, _ = segment_bands.encode_attribute(texts(odd, *map(str, range(100, 120))))
     assert len(labels) == 21
 
 
@@ -54,7 +56,7 @@ def test_at_most_four_attributes_of_usable_size_are_chosen_best_known_first():
         **{f"a{n}": texts(*["m", "f"] * 30) for n in range(3)},
         "mostly": texts(*["m", "f"] * 25, *[""] * 10),
     }
-    found = encode(attributes, 60)
+    found = encode_segments(attributes, 60)
     assert found.names == ("a0", "a1", "a2", "mostly")
     assert found.codes.shape == (60, 4)
     assert found.labels[0] == ("f", "m")
@@ -65,7 +67,7 @@ def test_shares_are_those_of_the_obvious_loop():
     log = random_log(0)
     random = np.random.default_rng(1)
     codes = np.stack([random.integers(-1, 2, SHAPE[0]), random.integers(0, 3, SHAPE[0])], axis=1)
-    encoding = Encoding(("x", "y"), (("a", "b"), ("c", "d", "e")), codes.astype(np.int32))
+    encoding = SegmentEncoding(("x", "y"), (("a", "b"), ("c", "d", "e")), codes.astype(np.int32))
     found = fit(log, encoding, SHAPE[1], SegmentsConfig(prior=7.0))
     worth = np.maximum(log.weights, 0)
     overall = np.array([worth[log.items == i].sum() for i in range(SHAPE[1])]) / worth.sum()
@@ -86,13 +88,15 @@ def test_shares_are_those_of_the_obvious_loop():
 
 
 def test_without_likes_every_item_is_equally_likely():
-    found = fit(EMPTY, encode({"x": texts(*["a", "b"] * 6)}, 12), SHAPE[1], SegmentsConfig())
+    found = fit(
+        EMPTY, encode_segments({"x": texts(*["a", "b"] * 6)}, 12), SHAPE[1], SegmentsConfig()
+    )
     assert np.allclose(found.share, 1 / SHAPE[1])
     assert found.mass.tolist() == [0.0, 0.0, 1.0]
 
 
 def test_without_attributes_the_arrays_are_empty_and_of_the_right_shape():
-    encoding = encode({}, 12)
+    encoding = encode_segments({}, 12)
     found = fit(random_log(0), encoding, SHAPE[1], SegmentsConfig())
     assert encoding.codes.shape == (12, 0)
     assert (found.names, found.labels) == ((), ())

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from offline.models.interactions import latest
+from offline.models.interactions import latest_events
 from offline.models.user_cf import UserCFConfig, fit, is_centred
 from tests.test_models_interactions import DAY, EMPTY, SHAPE, constant, log_of, random_log
 
@@ -94,9 +94,9 @@ def test_users_are_alike_by_what_is_configured(likeness, explicit, centred):
 
 def test_only_the_newest_value_of_a_pair_counts():
     log = random_log(4, m=70, repeats=True)
-    once = fit(latest(log), SHAPE, UserCFConfig(), centred=True)
+    once = fit(latest_events(log), SHAPE, UserCFConfig(), centred=True)
     table = fit(log, SHAPE, UserCFConfig(), centred=True)
-    assert len(latest(log)) < len(log)
+    assert len(latest_events(log)) < len(log)
     assert table.weights.tobytes() == once.weights.tobytes()
 
 

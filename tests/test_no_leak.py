@@ -26,7 +26,7 @@ from offline.evaluate.holdout import Exam
 from offline.job import JobConfig, Phases, evaluate, learn, prepare
 from offline.job import replay as training_rows
 from offline.models.als import ALSConfig
-from offline.models.registry import RecallConfig, fit
+from offline.models.registry import RecallConfig, fit_models
 from offline.training.rank_table import collect
 from offline.training.rankers import RankConfig
 from offline.training.replay import Asker, ask, askers, build, moments, sample
@@ -156,7 +156,7 @@ def learned(dataset, wiring, split=SPLIT) -> Learned:
 
 
 def fitted(dataset) -> Models:
-    return fit(dataset, dataset.log.before(CUT), CONFIG.recall, CUT)
+    return fit_models(dataset, dataset.log.before(CUT), CONFIG.recall, CUT)
 
 
 def figures(models, rankers, wiring) -> Evaluation:
@@ -236,7 +236,7 @@ def ndcg(evaluation):
 
 def on_everything(dataset):
     """Recall that was fitted on the whole log."""
-    return fit(dataset, dataset.log, CONFIG.recall, float(dataset.log.times[-1]))
+    return fit_models(dataset, dataset.log, CONFIG.recall, float(dataset.log.times[-1]))
 
 
 def knows_first_seen(dataset):
@@ -292,7 +292,7 @@ LATE = [n for n, asker in enumerate(COMING) if asker.at > START]
 
 def group_of(dataset, last, wiring):
     """The features of asker number ``last``, who comes after those before; all is relevant."""
-    models = fit(dataset, dataset.log.before(START), CONFIG.recall, START)
+    models = fit_models(dataset, dataset.log.before(START), CONFIG.recall, START)
     coming = [Asker(a.user, EVERY_ITEM, a.at, done_by(dataset.log, a)) for a in COMING[: last + 1]]
     table = asyncio.run(collect(build(models, wiring), dataset, coming, CONFIG.seed))
     assert len(table.groups) == last + 1

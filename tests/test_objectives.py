@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from app.build import Sizes, Wiring
-from app.bundle.bundle import load, read_rankers
+from app.bundle.bundle import load_bundle, read_rankers
 from app.bundle.manifest import read_manifest
 from app.cpu import Cpu
 from app.deadline import NO_HURRY
@@ -318,27 +318,27 @@ def test_a_bundle_keeps_the_models_and_their_weights(tmp_path):
     } | {f"{stem}.growth.json" for stem in ("fine", "fine.click", "fine.value")}
     assert read_manifest(folder).objectives == {"relevant": 2.0, "click": 1.0, "value": 0.5}
     features = shown().features[:40]
-    fine = load(folder).rankers.fine
+    fine = load_bundle(folder).rankers.fine
     assert fine.score(features).tolist() == found.blend.score(features).tolist()
 
 
 def test_a_bundle_without_objectives_is_served_by_its_one_model(tmp_path):
     folder = write_bundle(trained_on_little(), tmp_path)
     assert read_manifest(folder).objectives == {}
-    assert isinstance(load(folder).rankers.fine, Fine)
+    assert isinstance(load_bundle(folder).rankers.fine, Fine)
     assert isinstance(read_rankers(folder).fine, Fine)
 
 
 def test_the_service_may_set_other_weights_and_says_which_the_bundle_lacks(tmp_path, caplog):
     found = several()
-    bundle = load(write_bundle(trained_on_little(several=found), tmp_path))
+    bundle = load_bundle(write_bundle(trained_on_little(several=found), tmp_path))
     weighed = bundle.weighed({"click": 5.0, "value": 0.0, "relevant": 1.0}).fine
     assert weighed.weights == {"click": 5.0, "conversion": 1.0, "value": 0.0}
     assert caplog.messages == [
         f"the setting objectives.relevant is of no model of {bundle.version}"
     ]
     assert bundle.weighed({}).fine.weights == found.weights
-    single = load(write_bundle(trained_on_little(), tmp_path / "single"))
+    single = load_bundle(write_bundle(trained_on_little(), tmp_path / "single"))
     assert single.weighed({"click": 1.0}) is single.rankers
     assert "objectives.click" in caplog.messages[-1]
 

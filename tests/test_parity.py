@@ -10,7 +10,7 @@ import pytest
 import redis
 
 from app.build import Indexes, State, Wiring, assemble, flat_index
-from app.bundle.bundle import current, load
+from app.bundle.bundle import find_current_bundle, load_bundle
 from app.catalogue.user_segments import segment_rows_of_users
 from app.contracts import Request
 from app.cpu import Cpu
@@ -67,7 +67,7 @@ class Offline:
 @pytest.fixture
 def wiring(trained):
     cpu = Cpu(threads=1)
-    bundle = load(current(trained))
+    bundle = load_bundle(find_current_bundle(trained))
     yield bundle, Wiring(cpu, NO_HURRY, bundle.sizes, leisurely().policy.policy())
     cpu.close()
 

@@ -15,7 +15,7 @@ import redis
 
 from app.artifacts import Models
 from app.build import Sizes
-from app.bundle.bundle import current, load
+from app.bundle.bundle import find_current_bundle, load_bundle
 from app.bundle.manifest import POINTER, BundleError, read_manifest
 from app.event_weights import EventWeights
 from app.features.views import COARSE_VIEW, FINE_VIEW, names
@@ -24,7 +24,7 @@ from app.rank.gbdt import Grown
 from app.rank.logistic import Logistic
 from offline.publish import writer
 from offline.publish.pointer import HISTORY, point_to
-from offline.publish.writer import HISTORICAL, Trained, push_tables, write_bundle
+from offline.publish.writer import HISTORICAL_AGE, TrainingResult, push_tables, write_bundle
 from tests.conftest import ROOT, clean_environment
 from tests.fakes import small_models
 
@@ -54,7 +54,7 @@ def fine():
     )
 
 
-def trained_on_little(**known) -> Trained:
+def trained_on_little(**known) -> TrainingResult:
     columns = len(names(COARSE_VIEW))
     ones = np.ones(columns, np.float32)
     told = {
@@ -68,7 +68,7 @@ def trained_on_little(**known) -> Trained:
         "seed": 3,
         "metrics": {"users": 1},
     }
-    return Trained(**(told | known))
+    return TrainingResult(**(told | known))
 
 
 def as_of(models: Models, moment) -> Models:
@@ -81,14 +81,14 @@ def bundles(out):
 
 def test_what_was_trained_is_what_is_loaded(tmp_path):
     trained = trained_on_little()
-    bundle = load(write_bundle(trained, tmp_path))
+    bundle = load_bundle(write_bundle(trained, tmp_path))
     loaded, made = writer._arrays(bundle.models), writer._arrays(trained.models)
     assert {name: a.tobytes() for name, a in loaded.items()} == {
         name: a.tobytes() for name, a in made.items()
     }
     assert {name: a.dtype for name, a in loaded.items()} == {n: a.dtype for n, a in made.items()}
     assert bundle.sizes == trained.sizes
-    assert bundle.manifest.preferences() == trained.preferences
+    assert bundle.manifest.event_weights() == trained.preferences
     assert bundle.models.segments.labels == trained.models.segments.labels
     assert bundle.models.catalogue.titles.take(np.arange(3)) == (
         trained.models.catalogue.titles.take(np.arange(3))
@@ -118,7 +118,7 @@ def test_the_version_is_the_moment_and_a_digest_of_the_files(tmp_path):
 
 def test_old_data_is_replayed_as_if_it_ended_now_and_new_data_is_not(tmp_path):
     now = time.time()
-    for age, shifted in ((HISTORICAL + 100, True), (HISTORICAL - 100, False)):
+    for age, shifted in ((HISTORICAL_AGE + 100, True), (HISTORICAL_AGE - 100, False)):
         models = as_of(small_models(), now - age)
         manifest = read_manifest(
             write_bundle(trained_on_little(models=models), tmp_path / str(age))
@@ -130,15 +130,15 @@ def test_old_data_is_replayed_as_if_it_ended_now_and_new_data_is_not(tmp_path):
 def test_the_pointer_names_the_new_bundle_and_nothing_else_is_left(tmp_path):
     first = write_bundle(trained_on_little(), tmp_path)
     with pytest.raises(BundleError):
-        current(tmp_path)
+        find_current_bundle(tmp_path)
     point_to(first)
-    assert current(tmp_path) == first
+    assert find_current_bundle(tmp_path) == first
     models = as_of(small_models(), time.time())
     models = replace(models, factors=replace(models.factors, items=models.factors.items * 2))
     second = write_bundle(trained_on_little(models=models), tmp_path)
-    assert current(tmp_path) == first
+    assert find_current_bundle(tmp_path) == first
     point_to(second)
-    assert current(tmp_path) == second
+    assert find_current_bundle(tmp_path) == second
     assert {path.name for path in tmp_path.iterdir()} == {POINTER, HISTORY, "bundles"}
     assert bundles(tmp_path) == sorted([first.name, second.name])
 
@@ -167,11 +167,11 @@ def test_killed_while_publishing_the_old_bundle_stays_whole_and_current(tmp_path
     assert process.stdout.readline() == b"writing\n"
     process.send_signal(signal.SIGKILL)
     process.communicate()
-    assert load(current(tmp_path)).version == old.name
+    assert load_bundle(find_current_bundle(tmp_path)).version == old.name
     (half,) = set(bundles(tmp_path)) - {old.name}
     assert half.startswith(".draft-")
     with pytest.raises(BundleError, match="never finished"):
-        load(tmp_path / "bundles" / half)
+        load_bundle(tmp_path / "bundles" / half)
 
 
 def test_tables_are_pushed_to_redis_where_it_is_named(redis_url):

@@ -33,7 +33,7 @@ from offline.evaluate.rolling import (
     test_windows as cut_for_test,
 )
 from offline.evaluate.rowsets import RowSets
-from offline.models.registry import fit
+from offline.models.registry import fit_models
 from offline.training.rankers import RankConfig
 from offline.training.replay import build
 from tests.fakes import ITEMS, SMALL, small_dataset
@@ -536,7 +536,7 @@ def test_the_events_of_newcomers_come_with_the_request(monkeypatch):
     found = newcomers(dataset, 0.02, (0, 3))
 
     def untrained(_dataset, window, _config, wiring):
-        return build(fit(dataset, window.known, SMALL, window.at), wiring)
+        return build(fit_models(dataset, window.known, SMALL, window.at), wiring)
 
     monkeypatch.setattr(ours, "trained", untrained)
     lists = new_users._of_ours(dataset, found)["funnel"]

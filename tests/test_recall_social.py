@@ -27,7 +27,7 @@ RANDOM = np.random.default_rng(3)
 EDGES = np.unique(
     np.concatenate([pairs := RANDOM.integers(0, USERS, (90, 2)), pairs[:, ::-1]]), axis=0
 ).astype(np.int32)
-GRAPH = users.friends(EDGES[EDGES[:, 0] != EDGES[:, 1]], USERS)
+GRAPH = users.build_friends(EDGES[EDGES[:, 0] != EDGES[:, 1]], USERS)
 
 
 class Said:
@@ -106,7 +106,7 @@ def test_friends_are_laid_out_by_user_and_without_a_graph_nobody_has_any():
         expected = {b for a, b in EDGES.tolist() if a == user and b != user}
         assert set(GRAPH.of(user).tolist()) == expected
     assert GRAPH.degrees(np.array([0, -1])).tolist() == [len(GRAPH.of(0)), 0]
-    assert users.friends(np.empty((0, 2), np.int32), 9) is NO_FRIENDS
+    assert users.build_friends(np.empty((0, 2), np.int32), 9) is NO_FRIENDS
     assert len(NO_FRIENDS.of(0)) == len(GRAPH.of(-1)) == 0
     assert NO_FRIENDS.degrees(np.array([3, -1])).tolist() == [0, 0]
 

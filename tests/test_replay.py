@@ -9,7 +9,7 @@ from app.state.counters import Live
 from offline.data.dataset import Log
 from offline.models import popularity
 from offline.models.popularity import PopularityConfig
-from offline.models.registry import fit
+from offline.models.registry import fit_models
 from offline.training.replay import Asker, advance, ask, askers, build, labels, moments, sample
 from tests.fakes import SMALL, Broken, rows, small_dataset, small_models
 
@@ -94,7 +94,7 @@ def test_labels_say_what_was_relevant():
 
 async def test_every_user_is_answered_in_turn_as_of_the_moment_of_the_models(cpu):
     at = float(np.quantile(LOG.times, 0.6))
-    models = fit(DATASET, LOG.before(at), SMALL, at)
+    models = fit_models(DATASET, LOG.before(at), SMALL, at)
     funnel = build(models, Wiring(cpu, NO_HURRY))
     names = ["u03", "u17", "u42"]
     slates = [slate async for slate in ask(funnel, names, 7, 0, explore=False)]
@@ -171,7 +171,7 @@ def test_the_crowd_that_moved_on_is_the_crowd_of_a_later_moment():
     log = dataset.log
     start, later = float(log.times[500]), float(log.times[900])
     n = len(dataset.catalogue)
-    models = fit(dataset, log.before(start), SMALL, start)
+    models = fit_models(dataset, log.before(start), SMALL, start)
     live = Live.of(models)
     advance(Profiles(models, live), log, start, later)
     fresh = Live(popularity.fit(log.before(later), n, later, PopularityConfig()))

@@ -11,7 +11,7 @@ import pytest
 import redis
 from typer.testing import CliRunner
 
-from app.bundle.bundle import current
+from app.bundle.bundle import find_current_bundle
 from app.catalogue.item_store import item_log_key
 from app.cpu import Cpu
 from app.request_log.writer import served_key
@@ -331,7 +331,7 @@ def test_the_command_says_that_an_answer_is_the_same_or_lays_lists_side_by_side(
     assert other.exit_code == 0
     assert "Different: items" in other.output
     assert "up" in other.output
-    version = current(busy.out).name
+    version = find_current_bundle(busy.out).name
     assert command(busy, name, "--bundle", version).output == same.output
     assert command(busy, name, "--bundle", "nowhere").exit_code == 1
 

@@ -9,13 +9,13 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
-from app.bundle.bundle import current
-from app.bundle.manifest import BundleError, CheckFact, GateFact, parse
+from app.bundle.bundle import find_current_bundle
+from app.bundle.manifest import BundleError, GateCheck, GateResult, parse_manifest
 from offline import cli
 from offline.publish import versions as versions_module
 from offline.publish import writer
-from offline.publish.pointer import HISTORY, point_to, pointed, rollback, served
-from offline.publish.versions import DRAFT, draft, remove_old, stored
+from offline.publish.pointer import HISTORY, current_version, point_to, rollback, service_history
+from offline.publish.versions import DRAFT_PREFIX, draft_folder, list_bundles, remove_old_bundles
 from offline.publish.writer import write_bundle
 from tests.conftest import ROOT, clean_environment, hosted, leisurely, until
 from tests.fakes import small_models
@@ -37,8 +37,10 @@ with draft(Path(sys.argv[1]), "dying") as folder:
 def gate(verdict):
     outcome = "passed" if verdict == "passed" else "failed"
     why = "The funnel is clearly worse than popularity."
-    check = CheckFact(rival="popularity", users="warm", count=50, outcome=outcome, why=why)
-    return GateFact(verdict=verdict, margin=0.02, fewest=30, checks=[check])
+    check = GateCheck(
+        baseline="popularity", users="warm", user_count=50, outcome=outcome, explanation=why
+    )
+    return GateResult(verdict=verdict, margin=0.02, min_users=30, checks=[check])
 
 
 @pytest.fixture
@@ -65,7 +67,7 @@ def make(tmp_path, monkeypatch):
 
 
 def versions(out):
-    return [one.version for one in stored(out)]
+    return [one.version for one in list_bundles(out)]
 
 
 def typed(*arguments):
@@ -75,20 +77,20 @@ def typed(*arguments):
 
 def test_going_back_takes_the_bundle_that_was_in_service_before(make, tmp_path):
     a, b, c = make(), make(), make()
-    assert served(tmp_path) == [a.name, b.name, c.name]
-    assert rollback(tmp_path) == b == current(tmp_path)
-    assert rollback(tmp_path) == a == current(tmp_path)
-    assert served(tmp_path) == [a.name]
+    assert service_history(tmp_path) == [a.name, b.name, c.name]
+    assert rollback(tmp_path) == b == find_current_bundle(tmp_path)
+    assert rollback(tmp_path) == a == find_current_bundle(tmp_path)
+    assert service_history(tmp_path) == [a.name]
     with pytest.raises(BundleError, match=r"no bundle in .* was in service before"):
         rollback(tmp_path)
-    assert current(tmp_path) == a
+    assert find_current_bundle(tmp_path) == a
 
 
 def test_what_was_rolled_back_from_is_not_gone_back_to(make, tmp_path):
     a, _bad = make(), make()
     rollback(tmp_path)
     c = make()
-    assert served(tmp_path) == [a.name, c.name]
+    assert service_history(tmp_path) == [a.name, c.name]
     assert rollback(tmp_path) == a
 
 
@@ -96,20 +98,20 @@ def test_a_refused_bundle_is_not_gone_back_to_unless_named(make, tmp_path):
     a, refused, c = make(), make("refused", serve=False), make()
     assert rollback(tmp_path) == a
     assert rollback(tmp_path, refused.name) == refused
-    assert served(tmp_path) == [a.name, refused.name]
+    assert service_history(tmp_path) == [a.name, refused.name]
     assert rollback(tmp_path, c.name) == c
 
 
 def test_a_named_bundle_of_before_shortens_the_history_to_it(make, tmp_path):
     a, _, _ = make(), make(), make()
     assert rollback(tmp_path, a.name) == a
-    assert served(tmp_path) == [a.name]
+    assert service_history(tmp_path) == [a.name]
 
 
 def test_without_a_history_it_is_told_from_when_bundles_were_made(make, tmp_path):
     a, _refused, c = make(None), make("refused", serve=False), make()
     (tmp_path / HISTORY).unlink()
-    assert served(tmp_path) == [a.name, c.name]
+    assert service_history(tmp_path) == [a.name, c.name]
     assert rollback(tmp_path) == a
 
 
@@ -118,16 +120,16 @@ def test_killed_between_pointer_and_history_the_pointer_is_believed(make, tmp_pa
     before = (tmp_path / HISTORY).read_text()
     c = make()
     (tmp_path / HISTORY).write_text(before)
-    assert served(tmp_path) == [a.name, b.name, c.name]
+    assert service_history(tmp_path) == [a.name, b.name, c.name]
     assert rollback(tmp_path) == b
 
 
 def test_a_history_of_rubbish_or_of_removed_bundles_harms_nothing(make, tmp_path):
     a, b = make(), make()
     (tmp_path / HISTORY).write_bytes(b"\xff\xfe")
-    assert served(tmp_path) == [a.name, b.name]
+    assert service_history(tmp_path) == [a.name, b.name]
     (tmp_path / HISTORY).write_text(f"gone\n{a.name}\nalso-gone\n{b.name}\n")
-    assert served(tmp_path) == [a.name, b.name]
+    assert service_history(tmp_path) == [a.name, b.name]
 
 
 def test_a_pointer_to_nowhere_is_put_right_by_going_back(make, tmp_path):
@@ -135,8 +137,8 @@ def test_a_pointer_to_nowhere_is_put_right_by_going_back(make, tmp_path):
     (tmp_path / "current").write_text("nowhere\n")
     assert rollback(tmp_path, a.name) == a
     (tmp_path / "current").unlink()
-    assert pointed(tmp_path) is None
-    assert served(tmp_path) == []
+    assert current_version(tmp_path) is None
+    assert service_history(tmp_path) == []
     with pytest.raises(BundleError, match="was in service before"):
         rollback(tmp_path)
 
@@ -163,8 +165,8 @@ def test_a_corrupt_earlier_bundle_is_refused_in_a_sentence_and_nothing_changes(m
     assert "fine.listwise.0.txt is corrupt" in told
     assert f"{b.name} stays in service; choose another with --to" in told
     assert "Traceback" not in told
-    assert current(tmp_path) == b
-    assert served(tmp_path) == [a.name, b.name]
+    assert find_current_bundle(tmp_path) == b
+    assert service_history(tmp_path) == [a.name, b.name]
 
 
 def test_an_earlier_bundle_for_other_features_is_refused(make, tmp_path):
@@ -172,7 +174,7 @@ def test_an_earlier_bundle_for_other_features_is_refused(make, tmp_path):
     other = edit_manifest(a, view="0123", version="19990101T000000Z")
     with pytest.raises(BundleError, match="was trained for the features 0123"):
         rollback(tmp_path, other.name)
-    assert current(tmp_path) == b
+    assert find_current_bundle(tmp_path) == b
 
 
 def test_the_command_says_from_what_to_what_and_what_the_gate_had_said(make, tmp_path):
@@ -188,7 +190,7 @@ def test_bundles_are_listed_newest_first_with_what_is_damaged_last(make, tmp_pat
     monkeypatch.setenv("COLUMNS", "200")
     a, b, c = make(None), make("forced"), make("refused", serve=False)
     (tmp_path / "bundles" / "half").mkdir()
-    (tmp_path / "bundles" / f"{DRAFT}1").mkdir()
+    (tmp_path / "bundles" / f"{DRAFT_PREFIX}1").mkdir()
     code, told = typed("bundles", "--out", tmp_path)
     assert code == 0
     lines = [line for line in told.splitlines() if line.startswith("│")]
@@ -209,16 +211,19 @@ def test_without_a_bundle_there_is_a_sentence(tmp_path):
 def test_the_newest_stay_and_the_one_in_service_whatever_its_age(make, tmp_path):
     made = [make() for _ in range(5)]
     rollback(tmp_path, made[0].name)
-    assert remove_old(tmp_path, 2, pointed(tmp_path)) == [made[2].name, made[1].name]
+    assert remove_old_bundles(tmp_path, 2, current_version(tmp_path)) == [
+        made[2].name,
+        made[1].name,
+    ]
     assert versions(tmp_path) == [made[4].name, made[3].name, made[0].name]
-    assert current(tmp_path) == made[0]
-    assert remove_old(tmp_path, 2, pointed(tmp_path)) == []
+    assert find_current_bundle(tmp_path) == made[0]
+    assert remove_old_bundles(tmp_path, 2, current_version(tmp_path)) == []
 
 
 def test_refused_bundles_do_not_push_out_one_to_go_back_to(make, tmp_path):
     a, b = make(), make()
     refused = [make("refused", serve=False) for _ in range(3)]
-    remove_old(tmp_path, 2, b.name)
+    remove_old_bundles(tmp_path, 2, b.name)
     assert versions(tmp_path) == [refused[2].name, refused[1].name, b.name, a.name]
 
 
@@ -226,20 +231,20 @@ def test_what_is_no_bundle_stays_and_what_a_killed_run_left_goes(make, tmp_path)
     a = make()
     mine = tmp_path / "bundles" / "of-mine"
     mine.mkdir()
-    left = tmp_path / "bundles" / f"{DRAFT}123"
+    left = tmp_path / "bundles" / f"{DRAFT_PREFIX}123"
     left.mkdir()
     (left / "half.npy").write_bytes(b"half")
-    remove_old(tmp_path, 1, a.name)
+    remove_old_bundles(tmp_path, 1, a.name)
     assert mine.is_dir()
     assert not left.exists()
 
 
 def test_what_another_run_is_writing_is_left_to_it(make, tmp_path):
     a = make()
-    with draft(tmp_path, "theirs") as theirs:
-        remove_old(tmp_path, 1, a.name)
+    with draft_folder(tmp_path, "theirs") as theirs:
+        remove_old_bundles(tmp_path, 1, a.name)
         assert theirs.is_dir()
-    remove_old(tmp_path, 1, a.name)
+    remove_old_bundles(tmp_path, 1, a.name)
     assert not theirs.exists()
 
 
@@ -258,29 +263,29 @@ def test_a_run_killed_outright_loses_its_lock_and_then_its_draft(make, tmp_path)
         env=clean_environment(),
     )
     assert process.stdout.readline() == b"writing\n"
-    left = tmp_path / "bundles" / f"{DRAFT}dying"
-    remove_old(tmp_path, 1, a.name)
+    left = tmp_path / "bundles" / f"{DRAFT_PREFIX}dying"
+    remove_old_bundles(tmp_path, 1, a.name)
     assert left.is_dir()
     process.kill()
     process.communicate()
-    remove_old(tmp_path, 1, a.name)
+    remove_old_bundles(tmp_path, 1, a.name)
     assert not left.exists()
-    assert current(tmp_path) == a
+    assert find_current_bundle(tmp_path) == a
 
 
 def test_killed_while_removing_it_leaves_a_draft_and_no_half_bundle(make, tmp_path, monkeypatch):
     a, b = make(), make()
     monkeypatch.setattr(versions_module.shutil, "rmtree", lambda *_, **__: None)
-    remove_old(tmp_path, 1, b.name)
+    remove_old_bundles(tmp_path, 1, b.name)
     assert versions(tmp_path) == [b.name]
     monkeypatch.undo()
-    remove_old(tmp_path, 1, b.name)
-    assert not list((tmp_path / "bundles").glob(f"{DRAFT}*"))
+    remove_old_bundles(tmp_path, 1, b.name)
+    assert not list((tmp_path / "bundles").glob(f"{DRAFT_PREFIX}*"))
     assert not a.exists()
 
 
 def test_a_running_service_follows_the_pointer_back(out, redis_url):
-    first = current(out)
+    first = find_current_bundle(out)
     copied = shutil.copytree(first, first.with_name("copy"))
     second = edit_manifest(copied, version="20990101T000000Z")
     point_to(second)
@@ -291,4 +296,4 @@ def test_a_running_service_follows_the_pointer_back(out, redis_url):
 
 
 def test_the_manifest_of_before_the_gate_is_still_read(make):
-    assert parse(make(None)).gate is None
+    assert parse_manifest(make(None)).gate is None

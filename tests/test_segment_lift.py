@@ -14,7 +14,7 @@ from app.recall.popularity import TINY, segment_lift
 from app.state import segment_counts
 from app.state.counters import REBASE_AFTER, Live
 from app.state.segment_counts import HALF_LIFE
-from offline.models.registry import fit
+from offline.models.registry import fit_models
 from offline.training.replay import advance
 from tests.fakes import ITEMS, SMALL, query, small_dataset, small_models
 
@@ -110,8 +110,8 @@ def test_the_segments_that_moved_on_are_those_of_a_later_moment(monkeypatch):
     dataset = small_dataset()
     log = dataset.log
     start, later = float(log.times[500]), float(log.times[900])
-    models = fit(dataset, log.before(start), SMALL, start)
-    whole = fit(dataset, log.before(later), SMALL, later)
+    models = fit_models(dataset, log.before(start), SMALL, start)
+    whole = fit_models(dataset, log.before(later), SMALL, later)
     live = Live.of(models)
     advance(Profiles(models, live), log, start, later)
     for codes in ((1, 0), (2, 1), (-1, 1)):

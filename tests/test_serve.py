@@ -14,7 +14,7 @@ import psutil
 import pytest
 import uvicorn
 
-from app.bundle.bundle import current
+from app.bundle.bundle import find_current_bundle
 from app.process import serve as serve_module
 from app.process import workers
 from app.process.serve import PortTakenError, check_port, serve, serving_environment
@@ -96,7 +96,7 @@ def test_told_to_end_under_load_it_drops_no_request_and_leaves_no_process(out, h
 def test_several_workers_share_one_redis_add_up_their_metrics_and_replace_one_another(out):
     with running(out, "--workers", "2") as served:
         assert len(servers(served.family())) == 1
-        until(lambda: f'version="{current(out).name}"}} 2.0' in metrics(served))
+        until(lambda: f'version="{find_current_bundle(out).name}"}} 2.0' in metrics(served))
         for n in range(40):
             assert ask(served, f"u{n}").status_code == 200
         assert 'recfunnel_answers_total{kind="whole"} 40.0' in metrics(served)

@@ -16,7 +16,7 @@ import pytest
 import redis
 
 from app import service as service_module
-from app.bundle.bundle import current
+from app.bundle.bundle import find_current_bundle
 from app.catalogue import deleted_items
 from app.catalogue.deleted_items import deleted_items_path
 from app.main import ArrivalTiming, create_app
@@ -33,7 +33,7 @@ from tests.test_bundle import edit_manifest
 
 def another_version(out, version):
     """Make a second bundle of the one that is there."""
-    folder = shutil.copytree(current(out), out / "bundles" / version)
+    folder = shutil.copytree(find_current_bundle(out), out / "bundles" / version)
     return edit_manifest(folder, version=version)
 
 
@@ -70,7 +70,7 @@ def test_a_good_new_bundle_is_swapped_in_under_load_without_dropping_a_request(
     out, redis_url, monkeypatch
 ):
     monkeypatch.setattr(service_module, "RETIRE_DELAY", 0.2)
-    old = current(out).name
+    old = find_current_bundle(out).name
     settings = leisurely(out=out, redis_url=redis_url, reload_seconds=0.1)
     gc.unfreeze()
     with hosted(settings) as service:
@@ -79,7 +79,7 @@ def test_a_good_new_bundle_is_swapped_in_under_load_without_dropping_a_request(
         with crowd(service) as answered:
             until(lambda: len(answered) > 20)
             second = another_version(out, "second").name
-            point_to(current(out).with_name(second))
+            point_to(find_current_bundle(out).with_name(second))
             until(lambda: serving(service)["bundle"] == second)
             until(lambda: answered[-1][1] == second)
         assert {status for status, _, _ in answered} == {200}
@@ -97,7 +97,7 @@ def test_a_good_new_bundle_is_swapped_in_under_load_without_dropping_a_request(
 
 
 def test_a_corrupt_new_bundle_is_refused_and_the_old_one_serves_on(out, redis_url, caplog):
-    old = current(out)
+    old = find_current_bundle(out)
     with hosted(leisurely(out=out, redis_url=redis_url, reload_seconds=0.05)) as service:
         fresh = another_version(out, "second")
         (fresh / "fine.listwise.0.txt").write_bytes(b"nonsense")
@@ -121,7 +121,7 @@ def test_a_corrupt_new_bundle_is_refused_and_the_old_one_serves_on(out, redis_ur
 
 
 def test_a_bundle_that_is_mended_is_taken_into_service(out, redis_url):
-    folder = current(out)
+    folder = find_current_bundle(out)
     whole = (folder / "coarse.json").read_bytes()
     (folder / "coarse.json").unlink()
     settings = leisurely(out=out, redis_url=redis_url, reload_seconds=0.05)
@@ -134,7 +134,7 @@ def test_a_bundle_that_is_mended_is_taken_into_service(out, redis_url):
 
 
 def test_a_bundle_under_another_name_is_refused(out, redis_url):
-    folder = current(out)
+    folder = find_current_bundle(out)
     point_to(folder.rename(folder.with_name("renamed")))
     with hosted(leisurely(out=out, redis_url=redis_url), ready=False) as service:
         until(lambda: serving(service)["refused"])

@@ -8,13 +8,13 @@ import pytest
 from typer.testing import CliRunner
 
 from app.build import Sizes
-from app.bundle.bundle import current, read_rankers
-from app.bundle.manifest import parse
+from app.bundle.bundle import find_current_bundle, read_rankers
+from app.bundle.manifest import parse_manifest
 from app.settings import Settings
 from offline import cli
 from offline.commands.report import OTHER_RECALL, compare
 from offline.job import JobConfig
-from offline.publish.flatten_config import told
+from offline.publish.flatten_config import flatten_config
 from offline.publish.writer import write_rankers
 from offline.report.bundle_comparison import Side, Versus, Window, differing, lead, render
 from tests.test_bundle import edit_manifest
@@ -124,11 +124,11 @@ def two(trained, tmp_path_factory):
     """A folder with the trained bundle and one whose rankers are turned round."""
     out = tmp_path_factory.mktemp("two") / "out"
     shutil.copytree(trained, out)
-    first = current(out)
+    first = find_current_bundle(out)
     second = shutil.copytree(first, first.with_name("copy"))
     worse = inverted(read_rankers(first))
     write_rankers(worse.coarse, worse.fine, second)
-    manifest = parse(first)
+    manifest = parse_manifest(first)
     return (
         out,
         first.name,
@@ -165,7 +165,7 @@ def test_without_data_the_manifests_speak_and_nothing_is_subtracted(two):
     assert "cannot be subtracted" in said.output
     found = orjson.loads((out / "compare.json").read_bytes())
     assert found["warm"] is found["cold"] is None
-    assert found["a"]["methods"] == parse(out / "bundles" / good).metrics["ndcg@10"]
+    assert found["a"]["methods"] == parse_manifest(out / "bundles" / good).metrics["ndcg@10"]
     assert found["b"]["settings"]["seed"] == found["a"]["settings"]["seed"] + 1
 
 
@@ -219,7 +219,7 @@ def test_the_report_alone_says_where_it_lies_and_how_good_it_is(two, tmp_path):
     out, good, _ = two
     said = invoke("report", "--out", out)
     assert said.exit_code == 0
-    mean = parse(out / "bundles" / good).metrics["ndcg@10"]["funnel"]["mean"]
+    mean = parse_manifest(out / "bundles" / good).metrics["ndcg@10"]["funnel"]["mean"]
     assert f"{good} is in service: NDCG@10 {mean:.3f} (" in said.output
     assert "The gate let this bundle pass." in said.output
     assert f"{out / 'report.html'}" in said.output
@@ -227,7 +227,7 @@ def test_the_report_alone_says_where_it_lies_and_how_good_it_is(two, tmp_path):
 
 
 def test_what_a_job_was_told_is_flat_and_fits_into_json():
-    flat = told(replace(JobConfig(), seed=9, sizes=Sizes(recall=11)))
+    flat = flatten_config(replace(JobConfig(), seed=9, sizes=Sizes(recall=11)))
     assert flat["seed"] == 9
     assert flat["sizes.recall"] == 11
     assert flat["recall.item_cf.half_life"] in {"inf", JobConfig().recall.item_cf.half_life}

@@ -6,7 +6,7 @@ from app.cpu import Cpu
 from app.deadline import NO_HURRY
 from app.features.views import FINE_VIEW, names
 from offline.data.dataset import Dataset, Log
-from offline.models.registry import fit
+from offline.models.registry import fit_models
 from offline.training.rank_table import RankTable, collect, join
 from offline.training.replay import Asker, askers, build
 from tests.fakes import SMALL, rows, small_dataset, small_models
@@ -54,7 +54,7 @@ def test_places_in_served_lists_go_with_their_rows_and_are_kept_where_all_have_t
 
 
 async def collected(cpu, dataset, users=None, seed=0, **sampled):
-    models = fit(dataset, dataset.log.before(START), SMALL, START)
+    models = fit_models(dataset, dataset.log.before(START), SMALL, START)
     funnel = build(models, Wiring(cpu, NO_HURRY))
     found = askers(dataset.log, START, END) if users is None else users
     return funnel, found, await collect(funnel, dataset, found, seed, **sampled)

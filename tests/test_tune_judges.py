@@ -17,7 +17,7 @@ from offline.data.errors import DataError
 from offline.data.split import Split, by_time
 from offline.evaluate.funnel_answers import names, ndcg
 from offline.job import JobConfig, Phases, learn, prepare, replay
-from offline.models.registry import fit
+from offline.models.registry import fit_models
 from offline.publish.writer import _arrays
 from offline.training.rank_table import RankTable, join
 from offline.training.rankers import RankConfig, fit_coarse, fit_fine
@@ -91,9 +91,9 @@ def test_fitting_one_model_anew_is_as_fitting_all_of_them(name):
     start = WINDOWS[2][0]
     log = DATASET.log.before(start)
     config = with_factorisation(others(name), name)
-    default = fit(DATASET, log, BASE.recall, start)
+    default = fit_models(DATASET, log, BASE.recall, start)
     whole, one = (
-        _arrays(fit(DATASET, log, config.recall, start)),
+        _arrays(fit_models(DATASET, log, config.recall, start)),
         _arrays(refit(default, DATASET, log, config.recall, name)),
     )
     assert whole.keys() == one.keys()
@@ -105,7 +105,7 @@ def test_fitting_one_model_anew_is_as_fitting_all_of_them(name):
 def test_without_time_the_raters_are_fitted_as_they_are_in_the_job():
     plays = small_dataset(explicit=False)
     log, start = plays.log.before(WINDOWS[2][0]), WINDOWS[2][0]
-    whole = fit(plays, log, BASE.recall, start)
+    whole = fit_models(plays, log, BASE.recall, start)
     again = refit(whole, plays, log, BASE.recall, "user_cf")
     assert again.centred == whole.centred
     assert np.array_equal(again.tables["raters"].weights, whole.tables["raters"].weights)
@@ -114,7 +114,7 @@ def test_without_time_the_raters_are_fitted_as_they_are_in_the_job():
 @pytest.mark.parametrize("name", ["item_cf", "user_cf", "als", "content", "segments"])
 def test_a_recall_model_is_worth_what_its_channel_finds_alone(recall, cpu, name):
     config, (start, end) = others(name), WINDOWS[3]
-    models = fit(DATASET, DATASET.log.before(start), config.recall, start)
+    models = fit_models(DATASET, DATASET.log.before(start), config.recall, start)
     users = sample(askers(DATASET.log, start, end), 25, BASE.seed)
     users = moments(DATASET.log, users, start, end, BASE.seed)
     assert any(len(user.since) for user in users)

@@ -9,7 +9,7 @@ from app.features.views import CHANNELS
 from offline.config import checked, read, text
 from offline.job import JobConfig
 from offline.models.registry import RecallConfig
-from offline.publish.flatten_config import told
+from offline.publish.flatten_config import flatten_config
 from offline.tune.parameter import Options, Range, changed, timeless, value_of
 from offline.tune.space import CHANNEL, COARSE, FINE, RECALL, SIZES
 
@@ -25,7 +25,7 @@ def names(settings):
 def test_every_line_of_the_space_is_a_setting_and_all_it_tries_may_stand_in_a_file(
     setting, tmp_path
 ):
-    assert setting.name in told(BASE)
+    assert setting.name in flatten_config(BASE)
     tried = setting.values if isinstance(setting, Options) else (setting.low, setting.high)
     for value in tried:
         config = changed(BASE, {setting.name: value})
@@ -70,22 +70,24 @@ def test_a_range_of_ratios_with_a_default_of_zero_becomes_one_of_gaps():
 
 
 def test_changing_settings_leaves_the_rest_and_the_original_as_they_are():
-    before = told(BASE)
-    after = told(changed(BASE, {"recall.als.size": 5, "rank.leaves": 3, "seed": 1}))
+    before = flatten_config(BASE)
+    after = flatten_config(changed(BASE, {"recall.als.size": 5, "rank.leaves": 3, "seed": 1}))
     assert {name for name in after if after[name] != before[name]} == {
         "recall.als.size",
         "rank.leaves",
         "seed",
     }
-    assert told(BASE) == before == told(changed(BASE, {}))
+    assert flatten_config(BASE) == before == flatten_config(changed(BASE, {}))
 
 
 def test_without_time_nothing_fades_and_nothing_else_moves():
     config = timeless(JobConfig())
     moved = {
-        name: value for name, value in told(config).items() if value != told(JobConfig())[name]
+        name: value
+        for name, value in flatten_config(config).items()
+        if value != flatten_config(JobConfig())[name]
     }
     assert moved
     assert set(moved.values()) == {"inf"}
     assert all(name.endswith(".half_life") for name in moved)
-    assert [v for k, v in told(config).items() if "half_life" in k and v != "inf"] == []
+    assert [v for k, v in flatten_config(config).items() if "half_life" in k and v != "inf"] == []

@@ -8,7 +8,7 @@ import pytest
 
 from app.api.missing_item import explain_missing
 from app.build import Sizes, Wiring
-from app.bundle.bundle import current, load
+from app.bundle.bundle import find_current_bundle, load_bundle
 from app.cpu import Cpu
 from app.deadline import NO_HURRY, Step
 from app.explain.rerank_loss import explain_rerank_loss
@@ -146,7 +146,7 @@ def test_a_question_that_makes_no_sense_is_refused(api):
 @pytest.fixture
 async def slate(trained):
     """A slate whose rankers have to cut, and the funnel that made it."""
-    bundle, cpu = load(current(trained)), Cpu(threads=1)
+    bundle, cpu = load_bundle(find_current_bundle(trained)), Cpu(threads=1)
     policy = leisurely().policy.policy()
     wiring = Wiring(cpu, NO_HURRY, Sizes(coarse=40, fine=15), policy)
     funnel = build(bundle.models, wiring, bundle.rankers)

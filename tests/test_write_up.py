@@ -17,8 +17,8 @@ from app.rank.gbdt import Grown
 from app.rank.logistic import Logistic
 from offline.data.split import by_time
 from offline.evaluate.evaluation import evaluate_funnel
-from offline.models.registry import fit
-from offline.publish.writer import Trained
+from offline.models.registry import fit_models
+from offline.publish.writer import TrainingResult
 from offline.report.feature_meanings import PATTERNS, meaning
 from offline.report.report import render
 from offline.report.report_figures import figures, summary
@@ -34,7 +34,7 @@ SPLIT = by_time(DATASET.log)
 def judged():
     """Models as of the cut, and what the test window says of them."""
     cpu = Cpu(threads=1)
-    models = fit(DATASET, DATASET.log.before(SPLIT.test_start), SMALL, SPLIT.test_start)
+    models = fit_models(DATASET, DATASET.log.before(SPLIT.test_start), SMALL, SPLIT.test_start)
     users = askers(DATASET.log, SPLIT.test_start, SPLIT.test_end)[:20]
     funnel = build(models, Wiring(cpu, NO_HURRY))
     yield models, asyncio.run(evaluate_funnel(funnel, models, DATASET, users, 7))
@@ -42,7 +42,7 @@ def judged():
 
 
 @pytest.fixture(scope="module")
-def trained(judged) -> Trained:
+def trained(judged) -> TrainingResult:
     columns = names(FINE_VIEW)
     table = np.random.default_rng(0).random((80, len(columns)))
     data = lightgbm.Dataset(
@@ -52,7 +52,7 @@ def trained(judged) -> Trained:
     ones = np.ones(width, np.float32)
     booster = lightgbm.train({"verbosity": -1, "num_threads": 1}, data, 3)
     grown = Grown(flat(), (booster,))
-    return Trained(
+    return TrainingResult(
         models=judged[0],
         coarse=Logistic(ones, ones, np.linspace(-1, 1, width).astype(np.float32), 0.0),
         fine=Fine(grown, grown),

@@ -66,7 +66,7 @@ async def events(http: Request, *, partial: bool = False) -> Response:
         raise RefusalError(503, service.refusal or "the service is starting", retry_after=1)
     sent = parse_body(await http.body(), http.headers.get("content-type", ""))
     now = time.time()
-    checked = check_events(sent, service.deployment.bundle.manifest.preferences(), now)
+    checked = check_events(sent, service.deployment.bundle.manifest.event_weights(), now)
     for place, unfit in checked.unfit.items():
         service.metrics.count_events(_kind(sent.events[place], unfit.reason), unfit.reason)
     if checked.unfit and not (partial and checked.sound):

@@ -115,7 +115,7 @@ def _events(deployment: Deployment, user: str, picks: OnboardingPicks, now: floa
         RefusalError: nothing was, an item twice or one that nobody knows, or types of that name do
             not count here.
     """
-    preferences = deployment.bundle.manifest.preferences()
+    preferences = deployment.bundle.manifest.event_weights()
     picked = [*picks.liked, *picks.disliked]
     if not picked or len(set(picked)) < len(picked):
         raise RefusalError(422, "name at least one item, and each item once", "liked")

@@ -200,7 +200,7 @@ def _sent(deployment: Deployment, events: list[InlineEvent]) -> tuple[Sent, ...]
         RefusalError: an event's type is not configured.
     """
     manifest = deployment.bundle.manifest
-    preferences = manifest.preferences()
+    preferences = manifest.event_weights()
     for event in events:
         require_configured_type(event.type, preferences, "history.type")
     newest = deployment.counters.now + manifest.time_shift

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from app.artifacts import Content, Factors, Friends, Models, Popularity, Segments, Table, Users
 from app.build import Indexes, Rankers, Sizes
-from app.bundle.integrity import verify
+from app.bundle.integrity import verify_files
 from app.bundle.manifest import POINTER, BundleError, Manifest, read_manifest
 from app.catalogue import attributes
 from app.catalogue.catalogue import NO_FLAGS, Catalogue
@@ -66,7 +66,7 @@ class Bundle:
         return replace(self.rankers, fine=fine.weighed(objectives))
 
 
-def current(out: Path) -> Path:
+def find_current_bundle(out: Path) -> Path:
     """Give the folder of the bundle that ``out/current`` points to.
 
     Raises:
@@ -89,14 +89,14 @@ def current(out: Path) -> Path:
     return folder
 
 
-def load(folder: Path) -> Bundle:
+def load_bundle(folder: Path) -> Bundle:
     """Verify a bundle and map it into memory; workers share the pages.
 
     Raises:
         BundleError: it must not be served.
     """
     manifest = read_manifest(folder)
-    verify(folder, manifest)
+    verify_files(folder, manifest)
     try:
         models = _models(folder, manifest)
         indexes = Indexes(_index(folder / "factors.faiss"), _index(folder / "content.faiss"))

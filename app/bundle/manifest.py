@@ -6,14 +6,14 @@
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, ValidationError, computed_field
+from pydantic import BaseModel, ConfigDict, ValidationError, computed_field, model_validator
 
 from app.build import Sizes
 from app.catalogue.attributes import ColumnKind
 from app.event_weights import EventWeights
 from app.features.views import view_hash
 
-FORMAT = 1
+FORMAT_VERSION = 1
 MANIFEST = "manifest.json"
 POINTER = "current"
 
@@ -22,7 +22,7 @@ class BundleError(Exception):
     """A bundle that must not be served. The text says which file and what to do."""
 
 
-class FileFact(BaseModel):
+class FileRecord(BaseModel):
     """What a file must be."""
 
     model_config = ConfigDict(frozen=True)
@@ -30,7 +30,7 @@ class FileFact(BaseModel):
     sha256: str
 
 
-class SizesFact(BaseModel):
+class StageSizes(BaseModel):
     """How many candidates each stage lets through."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -43,30 +43,30 @@ class SizesFact(BaseModel):
         return Sizes(self.recall, self.coarse, self.fine)
 
 
-class CheckFact(BaseModel):
+class GateCheck(BaseModel):
     """One question of the gate: is the funnel worse than this? Differences are funnel - other."""
 
     model_config = ConfigDict(frozen=True)
-    rival: str  # "popularity", a channel, "in service"
+    baseline: str  # "popularity", a channel, "in service"
     users: Literal["warm", "cold"]  # with, or without a history at the cut
-    count: int  # of them
+    user_count: int  # of them
     outcome: Literal["passed", "failed", "unclear", "skipped"]
-    funnel: float | None = None  # NDCG@10
-    other: float | None = None
+    funnel_ndcg: float | None = None  # NDCG@10
+    baseline_ndcg: float | None = None
     difference: float | None = None
     low: float | None = None  # 95 % interval of the difference
     high: float | None = None
-    why: str  # a sentence
+    explanation: str  # a sentence
 
 
-class GateFact(BaseModel):
+class GateResult(BaseModel):
     """Whether the bundle may be served, and what was asked to find out."""
 
     model_config = ConfigDict(frozen=True)
     verdict: Literal["passed", "refused", "forced"]
     margin: float  # relative: how much worse than the one in service is let pass
-    fewest: int  # users below which nothing is concluded
-    checks: list[CheckFact]
+    min_users: int  # users below which nothing is concluded
+    checks: list[GateCheck]
 
     @computed_field  # type: ignore[prop-decorator]
     @property
@@ -75,9 +75,18 @@ class GateFact(BaseModel):
         return self.verdict == "forced"
 
     @property
-    def failed(self) -> list[CheckFact]:
+    def failed_checks(self) -> list[GateCheck]:
         """What speaks against it."""
         return [check for check in self.checks if check.outcome == "failed"]
+
+
+EARLIER_NAMES = {
+    "rival": "baseline",
+    "count": "user_count",
+    "funnel": "funnel_ndcg",
+    "other": "baseline_ndcg",
+    "why": "explanation",
+}
 
 
 class Manifest(BaseModel):
@@ -95,7 +104,7 @@ class Manifest(BaseModel):
     positive_at: float
     type_weights: dict[str, float | str]  # a number, or an expression of the value
     explicit: bool  # values are ratings
-    sizes: SizesFact
+    sizes: StageSizes
     category_names: list[str]
     flag_names: list[str] = []  # policy flags; none in bundles made before there were any
     attributes: dict[
@@ -111,16 +120,29 @@ class Manifest(BaseModel):
     seed: int
     libraries: dict[str, str]
     metrics: dict[str, Any]
-    files: dict[str, FileFact]
+    files: dict[str, FileRecord]
     rankers_end: float | None = None  # unix seconds; the rankers learned nothing from then on
     settings: dict[str, Any] = {}  # what the job was told, beside the data
     seconds: dict[str, float] = {}  # wall time of each phase until it was written
-    gate: GateFact | None = None  # None: written before there was a gate
+    gate: GateResult | None = None  # None: written before there was a gate
     objectives: dict[str, float] = {}  # weight of each model of the fine ranker; none: one model
-    reached: dict[str, str] = {}  # of each stream that was learnt from, the last entry's id
+    stream_offsets: dict[str, str] = {}  # of each stream that was learnt from, the last entry's id
     hybrid: str = "cascade"  # another: ``hybrid.json`` stands in for the fine ranker
 
-    def preferences(self) -> EventWeights:
+    @model_validator(mode="before")
+    @classmethod
+    def _accept_earlier_names(cls, fields: dict[str, Any]) -> dict[str, Any]:
+        """Rename the fields that a manifest of an earlier version writes differently."""
+        gate = fields.get("gate")
+        if isinstance(gate, dict):
+            renamed = [
+                {EARLIER_NAMES.get(name, name): value for name, value in check.items()}
+                for check in gate["checks"]
+            ]
+            gate = {"min_users": gate.get("fewest"), **gate, "checks": renamed}
+        return {"stream_offsets": fields.get("reached", {}), **fields, "gate": gate}
+
+    def event_weights(self) -> EventWeights:
         """Give the rule that turns events into weights."""
         return EventWeights(self.positive_at, dict(self.type_weights), self.explicit)
 
@@ -131,7 +153,7 @@ def read_manifest(folder: Path) -> Manifest:
     Raises:
         BundleError: it is absent, unreadable, of another format, name, or for other features.
     """
-    manifest = parse(folder)
+    manifest = parse_manifest(folder)
     if manifest.view != view_hash():
         raise BundleError(
             f"{folder / MANIFEST} was trained for the features {manifest.view}, this service "
@@ -140,7 +162,7 @@ def read_manifest(folder: Path) -> Manifest:
     return manifest
 
 
-def parse(folder: Path) -> Manifest:
+def parse_manifest(folder: Path) -> Manifest:
     """Read the manifest, whatever features the bundle is for.
 
     Raises:
@@ -157,10 +179,10 @@ def parse(folder: Path) -> Manifest:
         raise BundleError(
             f"{path} is damaged ({error.error_count()} faults): restore it or train again"
         ) from None
-    if manifest.format != FORMAT:
+    if manifest.format != FORMAT_VERSION:
         raise BundleError(
-            f"{path} has format {manifest.format}, this service reads {FORMAT}: train again with "
-            "this version"
+            f"{path} has format {manifest.format}, this service reads {FORMAT_VERSION}: "
+            "train again with this version"
         )
     if manifest.version != folder.name:
         raise BundleError(

@@ -55,7 +55,7 @@ class Asked:
     def _inline(self, bundle: Bundle) -> History:
         manifest = bundle.manifest
         interpreter = Interpreter(
-            bundle.models.catalogue.ids, manifest.preferences(), manifest.time_shift
+            bundle.models.catalogue.ids, manifest.event_weights(), manifest.time_shift
         )
         items, types, values, times = zip(*self.history, strict=True)
         read = interpreter.read(items, types, values, np.array(times))

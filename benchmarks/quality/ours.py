@@ -17,7 +17,7 @@ from offline.evaluate.funnel_answers import ask_everyone, padded, shown
 from offline.evaluate.metrics import Lists
 from offline.evaluate.rolling import Window
 from offline.job import JobConfig, Phases, learn
-from offline.models.registry import fit
+from offline.models.registry import fit_models
 from offline.training.replay import Asker, build
 
 FUNNEL = "funnel"
@@ -61,5 +61,5 @@ def trained(dataset: Dataset, window: Window, config: JobConfig, wiring: Wiring)
     past = replace(dataset, log=window.known)
     split = by_time(past.log, test_share=1 / len(past.log))  # the test lies beyond: nothing is kept
     learned = learn(past, split, config, wiring, Phases())
-    models = fit(past, past.log, config.recall, window.at)
+    models = fit_models(past, past.log, config.recall, window.at)
     return build(models, wiring, learned.rankers)

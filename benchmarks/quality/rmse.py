@@ -22,8 +22,8 @@ from offline.data.dataset import Log
 from offline.data.readers import read
 from offline.models import als_explicit, sgd
 from offline.models.als_explicit import ExplicitALSConfig
-from offline.models.interactions import Shape
-from offline.models.sgd import Ratings, SGDConfig
+from offline.models.interactions import LogShape
+from offline.models.sgd import RatingModel, SGDConfig
 
 CONFIG = SGDConfig(size=100, rate=0.005, penalty=0.02, rounds=20, batch=100)  # as SVD's defaults
 SPLITS = 3
@@ -32,7 +32,7 @@ NEAR = 0.005  # how much greater than the peer's an error may be
 RESULT = Path(__file__).parent / "results" / "rmse.json"
 
 Split: TypeAlias = tuple[Log, Log]  # to learn from, to predict
-Learn: TypeAlias = Callable[[Log, int], Ratings]
+Learn: TypeAlias = Callable[[Log, int], RatingModel]
 
 
 def main(
@@ -61,11 +61,13 @@ def main(
         raise typer.Exit(1)
 
 
-def methods(shape: Shape) -> dict[str, Learn]:
+def methods(shape: LogShape) -> dict[str, Learn]:
     """Give our ways to learn ratings."""
     return {
-        "sgd": lambda log, seed: sgd.learn(log, shape, CONFIG, seed),
-        "als_explicit": lambda log, seed: als_explicit.learn(log, shape, ExplicitALSConfig(), seed),
+        "sgd": lambda log, seed: sgd.fit_ratings(log, shape, CONFIG, seed),
+        "als_explicit": lambda log, seed: als_explicit.fit_ratings(
+            log, shape, ExplicitALSConfig(), seed
+        ),
     }
 
 

@@ -19,7 +19,7 @@ import uvloop
 from rich.console import Console
 from rich.table import Table
 
-from app.bundle.bundle import Bundle, current, load
+from app.bundle.bundle import Bundle, find_current_bundle, load_bundle
 from benchmarks.request_cost.floor import Costs, Floor, with_floor
 from loadtest.connection import Client
 from loadtest.service import Served, pinned, served
@@ -193,7 +193,7 @@ def show(result: Result, console: Console) -> None:
 
 def measure(out: Path, requests: int) -> Result:
     """Start a Redis and a service of our own, and measure."""
-    bundle, cores = load(current(out)), Cores.of_this_machine()
+    bundle, cores = load_bundle(find_current_bundle(out)), Cores.of_this_machine()
     names = bundle.models.users.ids
     users = names.names(np.linspace(0, len(names) - 1, SAMPLED_USERS, dtype=np.int64))
     with served(out, [cores.measured]) as own:

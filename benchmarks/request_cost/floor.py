@@ -148,7 +148,7 @@ def _funnel(bundle: Bundle, store: Store, cpu: Cpu) -> Funnel:
         store,
         PREFIX,
         bundle.models.catalogue.ids,
-        manifest.preferences(),
+        manifest.event_weights(),
         time_shift=manifest.time_shift,
     )
     tables = RedisTables(store, PREFIX, bundle.version)

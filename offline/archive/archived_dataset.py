@@ -10,7 +10,7 @@ import orjson
 import polars as pl
 import redis
 
-from app.bundle.bundle import current
+from app.bundle.bundle import find_current_bundle
 from app.bundle.manifest import BundleError, read_manifest
 from app.contracts import PINNED, SPONSORED
 from app.event_weights import EventWeights
@@ -76,7 +76,7 @@ def _erased_lately(settings: Settings) -> Erased:
 def _time_shift(out: Path) -> float:
     """Give the seconds from the time of the data in service to the wall clock."""
     try:
-        return read_manifest(current(out)).time_shift
+        return read_manifest(find_current_bundle(out)).time_shift
     except BundleError:
         return 0.0
 

@@ -6,20 +6,20 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from app.bundle.manifest import BundleError, Manifest, parse
-from offline.publish.pointer import pointed, rollback
-from offline.publish.versions import Stored, stored
+from app.bundle.manifest import BundleError, Manifest, parse_manifest
+from offline.publish.pointer import current_version, rollback
+from offline.publish.versions import StoredBundle, list_bundles
 
 UNKNOWN = "-"
 
 
-def tell_bundles(out: Path) -> None:
+def print_bundles(out: Path) -> None:
     """Print a line for each bundle, newest first.
 
     Raises:
         BundleError: there is none.
     """
-    found, now = stored(out), pointed(out)
+    found, now = list_bundles(out), current_version(out)
     if not found:
         raise BundleError(f"there is no bundle in {out}: run `recfunnel train --out {out}` first")
     table = Table(title=f"Bundles in {out}")
@@ -34,15 +34,15 @@ def tell_bundles(out: Path) -> None:
             console.print(one.fault, style="red", markup=False, soft_wrap=True)
 
 
-def tell_rollback(out: Path, to: str | None) -> None:
+def roll_back_and_print(out: Path, to: str | None) -> None:
     """Go back, and say from what to what.
 
     Raises:
         BundleError: there is nothing to go back to, or it must not be served.
     """
-    before = pointed(out)
+    before = current_version(out)
     folder = rollback(out, to)
-    manifest = parse(folder)
+    manifest = parse_manifest(folder)
     console = Console()
     console.print(
         f"{folder.name} is in service instead of {before or 'nothing'}: made "
@@ -52,11 +52,11 @@ def tell_rollback(out: Path, to: str | None) -> None:
         highlight=False,
         soft_wrap=True,
     )
-    for check in manifest.gate.failed if manifest.gate else ():
-        console.print(f"The gate had said: {check.why}", markup=False, soft_wrap=True)
+    for check in manifest.gate.failed_checks if manifest.gate else ():
+        console.print(f"The gate had said: {check.explanation}", markup=False, soft_wrap=True)
 
 
-def _row(one: Stored) -> tuple[str, str, str, str]:
+def _row(one: StoredBundle) -> tuple[str, str, str, str]:
     manifest = one.manifest
     if manifest is None:
         return (UNKNOWN, UNKNOWN, UNKNOWN, "damaged")

@@ -19,7 +19,7 @@ from offline.data.readers import read, write_bad
 data = typer.Typer(help="Get and inspect training data.", no_args_is_help=True)
 
 
-class Known(StrEnum):
+class PublicDataset(StrEnum):
     """Data sets that can be had by name."""
 
     ML_100K = "ml-100k"
@@ -32,12 +32,12 @@ def main() -> None:
 
 @data.command()
 def get(
-    name: Annotated[Known, typer.Argument(help="The data set.")],
+    name: Annotated[PublicDataset, typer.Argument(help="The data set.")],
     to: Annotated[Path, typer.Option(help="The folder to put it into.")] = Path("data"),
 ) -> None:
     """Get a public data set, check it, and say under which terms it may be used."""
     console = Console()
-    with one_sentence():
+    with errors_as_one_sentence():
         with console.status(f"Getting {name.value}"):
             path = fetch_ml_100k(to)
         console.print(TERMS, markup=False, highlight=False)
@@ -52,7 +52,7 @@ def doctor(
     bad: Annotated[Path | None, typer.Option(help="Write the bad rows to this CSV file.")] = None,
 ) -> None:
     """Say what is in a data set, what is wrong with it, and what the funnel can do with it."""
-    with one_sentence():
+    with errors_as_one_sentence():
         reading = read(path, schema, max_bad_share=1.0)
         Console().print(render(examine(reading)))
         if bad is not None:
@@ -66,7 +66,7 @@ def doctor(
 
 
 @contextmanager
-def one_sentence() -> Iterator[None]:
+def errors_as_one_sentence() -> Iterator[None]:
     """Turn what a user can put right into one sentence and exit code 1, without a traceback."""
     try:
         yield

@@ -9,7 +9,7 @@ import httpx
 from rich.console import Console
 from rich.table import Table
 
-from app.bundle.bundle import current
+from app.bundle.bundle import find_current_bundle
 from app.bundle.manifest import BundleError, read_manifest
 from app.process.serve import check_port, serve
 from app.settings import Settings
@@ -45,7 +45,7 @@ def demo(settings: Settings, data: Path, user: str) -> None:
 
 def _has_bundle(out: Path) -> bool:
     try:
-        read_manifest(current(out))
+        read_manifest(find_current_bundle(out))
     except BundleError:
         return False
     return True

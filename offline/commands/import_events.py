@@ -30,7 +30,7 @@ NOTE, BAD = ".imported.json", ".bad_rows.csv"  # behind the file's name
 
 
 @dataclass(slots=True)
-class Outcome:
+class ImportResult:
     """What became of the events so far."""
 
     done: int = 0  # events of the file that were answered
@@ -39,14 +39,14 @@ class Outcome:
     refused: Counter[str] = field(default_factory=Counter)  # by reason
 
 
-def import_events(source: Source, url: str, console: Console) -> Outcome:
+def import_events(source: Source, url: str, console: Console) -> ImportResult:
     """Send what was not sent before, and note after each batch how far it came.
 
     Raises:
         DataError: the service cannot be reached, or does not take events.
     """
     note = source.path.with_name(source.path.name + NOTE)
-    outcome = Outcome(_noted(note, source, url))
+    outcome = ImportResult(_noted(note, source, url))
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
     with (
         httpx.Client(base_url=url, timeout=ANSWER_WITHIN, trust_env=False) as client,
@@ -94,7 +94,7 @@ def _read(answer: httpx.Response) -> tuple[dict[str, Any], str]:
     return {}, f"{answer.url.host} answers {answer.status_code} with what is not the service's"
 
 
-def _count(outcome: Outcome, batch: Sequence[Any], told: dict[str, Any]) -> None:
+def _count(outcome: ImportResult, batch: Sequence[Any], told: dict[str, Any]) -> None:
     outcome.done += len(batch)
     outcome.accepted += told.get("accepted", 0)
     outcome.duplicates += told.get("duplicates", 0)
@@ -116,7 +116,7 @@ def _write_note(note: Path, source: Source, url: str, done: int) -> None:
         part.write_bytes(orjson.dumps({"file": source.digest, "url": url, "done": done}))
 
 
-def command(path: Path, url: str, schema: Path | None) -> None:
+def run_import(path: Path, url: str, schema: Path | None) -> None:
     """Import a file and print what became of it.
 
     Raises:

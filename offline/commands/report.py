@@ -6,9 +6,9 @@ from pathlib import Path
 from rich.console import Console
 
 from app.build import Wiring
-from app.bundle.bundle import current, read_rankers
-from app.bundle.integrity import verify
-from app.bundle.manifest import BundleError, Manifest, parse
+from app.bundle.bundle import find_current_bundle, read_rankers
+from app.bundle.integrity import verify_files
+from app.bundle.manifest import BundleError, Manifest, parse_manifest
 from app.cpu import Cpu
 from app.deadline import NO_HURRY
 from app.features.views import view_hash
@@ -23,7 +23,7 @@ from offline.evaluate.holdout import Exam
 from offline.evaluate.metrics import Lists
 from offline.evaluate.production_bundle import leak
 from offline.job import JobConfig, prepare
-from offline.publish.versions import FOLDER
+from offline.publish.versions import BUNDLES_FOLDER
 from offline.report.bundle_comparison import Versus, lead, write_versus
 from offline.report.compared_bundles import side, window
 
@@ -38,7 +38,7 @@ def tell_report(out: Path) -> None:
     Raises:
         BundleError: there is none.
     """
-    manifest = parse(current(out))
+    manifest = parse_manifest(find_current_bundle(out))
     lines = [f"{manifest.version} is in service: NDCG@10 {headline(manifest)}."]
     lines += remarks(manifest.gate) if manifest.gate else []
     lines.append(f"The report of the last training: {out / 'report.html'}")
@@ -55,7 +55,7 @@ def compare(versions: tuple[str, str], settings: Settings, data: Path | None = N
         BundleError: one is not there, or damaged.
         DataError: the data cannot be used.
     """
-    folders = [settings.out / FOLDER / version for version in versions]
+    folders = [settings.out / BUNDLES_FOLDER / version for version in versions]
     manifests = [_checked(folder) for folder in folders]
     strangers = [NO_PEER.format(m.version) for m in manifests if m.view != view_hash()]
     warm = cold = None
@@ -84,14 +84,14 @@ def _checked(folder: Path) -> Manifest:
         raise BundleError(
             f"there is no bundle {folder.name} in {out}: `recfunnel bundles --out {out}` lists them"
         )
-    manifest = parse(folder)
-    verify(folder, manifest)
+    manifest = parse_manifest(folder)
+    verify_files(folder, manifest)
     return manifest
 
 
 def _config(folder: Path, settings: Settings) -> JobConfig:
     """Give a bundle's own settings, or the defaults if it is too old to tell them."""
-    base = read_config(folder) if parse(folder).settings else Choice().job(settings)
+    base = read_config(folder) if parse_manifest(folder).settings else Choice().job(settings)
     return replace(base, policy=settings.policy.policy())
 
 

@@ -8,7 +8,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from app.bundle.bundle import load
+from app.bundle.bundle import load_bundle
 from app.bundle.manifest import read_manifest
 from app.rank.blend import GROWTH, read_growth
 from app.rank.objectives import RELEVANT, stem
@@ -21,10 +21,10 @@ from offline.evaluate.gate import GateConfig
 from offline.evaluate.gate_text import RefusedError, refusal, remarks
 from offline.job import JobConfig, Phases, run
 from offline.models.hybrids import Kind as Hybrid
-from offline.publish.index import Kind, chosen
-from offline.publish.index_loss import served_losses
-from offline.publish.pointer import pointed
-from offline.publish.versions import KEEP
+from offline.publish.index import IndexKind, resolve_kind
+from offline.publish.index_loss import measure_bundle_indexes
+from offline.publish.pointer import current_version
+from offline.publish.versions import BUNDLES_KEPT
 from offline.training.blend_share import sentence
 from offline.training.objectives import Objectives, parse
 
@@ -47,9 +47,9 @@ class Choice:
     seed: int | None = None
     factorisation: Literal["als", "bpr", "sgd"] | None = None
     similarity: Literal["cosine", "adjusted_cosine"] | None = None
-    index: Kind | None = None
+    index: IndexKind | None = None
     gate: GateConfig = field(default_factory=GateConfig)
-    keep: int = KEEP
+    keep: int = BUNDLES_KEPT
     config: Path | None = None  # a file; what is said beside it wins
     objectives: str | None = None  # "conversion=1,click=0.3"
     hybrid: Hybrid | None = None
@@ -138,13 +138,13 @@ def _tell_growth(console: Console, folder: Path) -> None:
         console.print(said, markup=False, highlight=False, soft_wrap=True)
 
 
-def _tell_index(console: Console, folder: Path, kind: Kind) -> None:
+def _tell_index(console: Console, folder: Path, kind: IndexKind) -> None:
     """Say what an index that is not exact misses."""
-    made = chosen(kind, read_manifest(folder).rows["items"])
+    made = resolve_kind(kind, read_manifest(folder).rows["items"])
     if made == "flat":
         return
-    bundle = load(folder)
-    for loss in served_losses(bundle.models, bundle.indexes):
+    bundle = load_bundle(folder)
+    for loss in measure_bundle_indexes(bundle.models, bundle.indexes):
         console.print(
             f"Index {made} of {loss['name']}: {loss['recall']:.1%} of what an exact search finds, "
             f"{loss['bytes'] / 1e6:,.1f} MB, {loss['ms']:.2f} ms a query",
@@ -158,7 +158,7 @@ def _tell_gate(console: Console, folder: Path, out: Path) -> None:
     if gate is None:
         return
     if gate.verdict == "refused":
-        raise RefusedError(refusal(folder.name, gate, pointed(out)))
+        raise RefusedError(refusal(folder.name, gate, current_version(out)))
     for remark in remarks(gate):
         console.print(remark, markup=False, highlight=False, soft_wrap=True)
 

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.build import Rankers
-from app.bundle.manifest import CheckFact, GateFact
+from app.bundle.manifest import GateCheck, GateResult
 from app.features.views import CHANNELS
 from offline.evaluate.evaluation import Evaluation
 from offline.evaluate.funnel_answers import ndcg
@@ -36,7 +36,7 @@ class GateConfig:
 
 def judge(
     evaluation: Evaluation, exam: Exam, rankers: Rankers, out: Path, config: GateConfig
-) -> GateFact:
+) -> GateResult:
     """Say whether the bundle with these rankers may replace the one in service in ``out``."""
     checks = floors(evaluation, exam, config)
     other = incumbent(out, exam)
@@ -44,10 +44,10 @@ def judge(
         checks += against_incumbent(exam, rankers, other, config)
     failed = any(one.outcome == "failed" for one in checks)
     verdict = ("forced" if config.force else "refused") if failed else "passed"
-    return GateFact(verdict=verdict, margin=config.margin, fewest=config.fewest, checks=checks)
+    return GateResult(verdict=verdict, margin=config.margin, min_users=config.fewest, checks=checks)
 
 
-def floors(evaluation: Evaluation, exam: Exam, config: GateConfig) -> list[CheckFact]:
+def floors(evaluation: Evaluation, exam: Exam, config: GateConfig) -> list[GateCheck]:
     """Ask whether the funnel is worth its while: simple lists and its own channels do worse."""
     first: Group = "warm" if exam.is_warm.any() else "cold"
     checks = _floors(evaluation.warm, first, config)
@@ -56,7 +56,7 @@ def floors(evaluation: Evaluation, exam: Exam, config: GateConfig) -> list[Check
     return checks
 
 
-def _floors(comparison: Comparison, group: Group, config: GateConfig) -> list[CheckFact]:
+def _floors(comparison: Comparison, group: Group, config: GateConfig) -> list[GateCheck]:
     means = {m: figures[HEADLINE]["mean"] or 0.0 for m, figures in comparison["methods"].items()}
     best = max((m for m in means if m in CHANNELS), key=means.__getitem__)
     rivals = {name: name for name in BASELINES} | {BEST.format(best): best}
@@ -77,7 +77,7 @@ def _floors(comparison: Comparison, group: Group, config: GateConfig) -> list[Ch
 
 def against_incumbent(
     exam: Exam, rankers: Rankers, other: Incumbent, config: GateConfig
-) -> list[CheckFact]:
+) -> list[GateCheck]:
     """Ask new rankers and those in service for the same users, over the same recall."""
     if other.rankers is None or other.manifest is None:
         return [skipped(IN_SERVICE, "warm", len(exam.users), f"{other.version}: {other.caveat}")]
@@ -95,7 +95,7 @@ def against_incumbent(
 
 def _duel(
     both: NDArray[np.float64], group: Group, seed: int, other: Incumbent, config: GateConfig
-) -> CheckFact:
+) -> GateCheck:
     sure = Bootstrap.of(both, seed)
     difference: Interval = sure.difference(0, 1)
     means = (float(sure.means[0]), float(sure.means[1]))

@@ -2,7 +2,7 @@
 
 from typing import Literal, NamedTuple, TypeAlias
 
-from app.bundle.manifest import CheckFact, GateFact
+from app.bundle.manifest import GateCheck, GateResult
 from offline.report.figures import Interval
 
 IN_SERVICE = "in service"
@@ -32,7 +32,7 @@ class Measured(NamedTuple):
     margin: float = 0.0  # relative to the rival: what is let pass
 
 
-def check(measured: Measured, fewest: int, caveat: str = "") -> CheckFact:
+def check(measured: Measured, fewest: int, caveat: str = "") -> GateCheck:
     """Conclude; a ``caveat`` in the rival's favour leaves it open whether the funnel is worse."""
     if measured.users < fewest:
         few = f"{measured.users} of them came, {fewest} are needed to conclude anything"
@@ -40,25 +40,27 @@ def check(measured: Measured, fewest: int, caveat: str = "") -> CheckFact:
     outcome = _outcome(measured)
     if outcome == "failed" and caveat:
         outcome = "unclear"
-    return CheckFact(
-        rival=measured.rival,
+    return GateCheck(
+        baseline=measured.rival,
         users=measured.group,
-        count=measured.users,
+        user_count=measured.users,
         outcome=outcome,
-        funnel=measured.means[0],
-        other=measured.means[1],
+        funnel_ndcg=measured.means[0],
+        baseline_ndcg=measured.means[1],
         difference=measured.difference["mean"],
         low=measured.difference["low"],
         high=measured.difference["high"],
-        why=_sentence(measured, outcome, caveat),
+        explanation=_sentence(measured, outcome, caveat),
     )
 
 
-def skipped(rival: str, group: Group, users: int, why: str) -> CheckFact:
+def skipped(rival: str, group: Group, users: int, why: str) -> GateCheck:
     """Say why nothing can be concluded."""
     who = f"For {GROUPS[group]}"
     sentence = f"{who} nothing is said against {NAMES.get(rival, rival)}: {why}."
-    return CheckFact(rival=rival, users=group, count=users, outcome="skipped", why=sentence)
+    return GateCheck(
+        baseline=rival, users=group, user_count=users, outcome="skipped", explanation=sentence
+    )
 
 
 def _outcome(measured: Measured) -> Outcome:
@@ -90,23 +92,27 @@ def _verb(measured: Measured, outcome: Outcome) -> str:
     return "is clearly better than" if is_clear else "is no worse than"
 
 
-def refusal(version: str, gate: GateFact, serving: str | None) -> str:
+def refusal(version: str, gate: GateResult, serving: str | None) -> str:
     """Say what is worse than what, by how much, and what to do."""
     return (
         f"The bundle {version} is written but not published. "
-        f"{' '.join(one.why for one in gate.failed)} "
+        f"{' '.join(one.explanation for one in gate.failed_checks)} "
         f"{f'{serving} stays in service' if serving else 'Nothing is in service'}. Look at the "
         "report; to publish all the same, train with --force, or run "
         f"`recfunnel rollback --to {version}`."
     )
 
 
-def remarks(gate: GateFact) -> list[str]:
+def remarks(gate: GateResult) -> list[str]:
     """Say what a reader of the report should know: the verdict, and what is not plainly well."""
     told = {
         "passed": "The gate let this bundle pass.",
         "refused": "The gate refused this bundle: it was not published.",
         "forced": "The gate refused this bundle; it was published by --force.",
     }
-    odd = [one.why for one in gate.checks if one.outcome != "passed" or one.rival == IN_SERVICE]
+    odd = [
+        one.explanation
+        for one in gate.checks
+        if one.outcome != "passed" or one.baseline == IN_SERVICE
+    ]
     return [told[gate.verdict], *odd]

@@ -4,9 +4,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from app.build import Rankers
-from app.bundle.bundle import current, read_rankers
-from app.bundle.integrity import verify
-from app.bundle.manifest import BundleError, Manifest, parse
+from app.bundle.bundle import find_current_bundle, read_rankers
+from app.bundle.integrity import verify_files
+from app.bundle.manifest import BundleError, Manifest, parse_manifest
 from app.features.views import view_hash
 from offline.evaluate.holdout import Exam
 
@@ -24,12 +24,12 @@ class Incumbent:
 def incumbent(out: Path, exam: Exam) -> Incumbent | None:
     """Read the rankers of the bundle in service; None when there is none."""
     try:
-        folder = current(out)
+        folder = find_current_bundle(out)
     except BundleError:
         return None
     try:
-        manifest = parse(folder)
-        verify(folder, manifest)
+        manifest = parse_manifest(folder)
+        verify_files(folder, manifest)
         if manifest.view != view_hash():
             return Incumbent(folder.name, manifest, None, _of_other_features(manifest))
         return Incumbent(folder.name, manifest, read_rankers(folder), leak(manifest, exam))

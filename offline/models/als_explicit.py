@@ -8,13 +8,21 @@ from numpy.typing import NDArray
 from app.artifacts import Factors
 from app.bounds import Count, NotNegative, Positive, Seconds
 from offline.data.dataset import Log
-from offline.models.factors import factors
-from offline.models.interactions import Shape, Sparse, decay, latest, matrix, owners, refilled
-from offline.models.sgd import Ratings
+from offline.models.factors import build_factors
+from offline.models.interactions import (
+    LogShape,
+    Sparse,
+    entry_rows,
+    event_matrix,
+    latest_events,
+    time_decay,
+    with_entries,
+)
+from offline.models.sgd import RatingModel
 from offline.models.threads import one_thread
 
 BLOCK_CELLS = 10_000_000  # cells of the normal equations held at a time: 80 MB
-TINY = 1e-12  # keeps the equations solvable where all ratings have faded away
+EPSILON = 1e-12  # keeps the equations solvable where all ratings have faded away
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,13 +39,13 @@ class ExplicitALSConfig:
     reg: Positive = 20.0  # of the fold-in
 
 
-def fit(log: Log, shape: Shape, config: ExplicitALSConfig, seed: int) -> Factors:
+def fit(log: Log, shape: LogShape, config: ExplicitALSConfig, seed: int) -> Factors:
     """Learn the ratings and keep the item vectors, biases left out, for folding users in."""
-    items = learn(log, shape, config, seed).items[:, :-1]
-    return factors(items, config.alpha, config.reg)
+    items = fit_ratings(log, shape, config, seed).items[:, :-1]
+    return build_factors(items, config.alpha, config.reg)
 
 
-def learn(log: Log, shape: Shape, config: ExplicitALSConfig, seed: int) -> Ratings:
+def fit_ratings(log: Log, shape: LogShape, config: ExplicitALSConfig, seed: int) -> RatingModel:
     """Learn vectors and biases of each pair's newest rating; rows without any stay at zero.
 
     Minimises ``Σ w_ui (e_ui - p_u·q_i)² + penalty·(Σ_u w_u ||p_u||² + Σ_i w_i ||q_i||²)``: ``e`` is
@@ -45,12 +53,12 @@ def learn(log: Log, shape: Shape, config: ExplicitALSConfig, seed: int) -> Ratin
     of these (Zhou, Wilkinson, Schreiber, Pan: Large-scale parallel collaborative filtering for the
     Netflix prize, 2008).
     """
-    newest = latest(log)
-    worth = matrix(newest, decay(newest, config.half_life), shape)
-    values = matrix(newest, newest.values.astype(np.float64), shape)
+    newest = latest_events(log)
+    worth = event_matrix(newest, time_decay(newest, config.half_life), shape)
+    values = event_matrix(newest, newest.values.astype(np.float64), shape)
     mean, of_users, of_items = _biases(values, worth, config.bias_penalty)
-    left = refilled(
-        values, values.data - mean - of_users[owners(values)] - of_items[values.indices]
+    left = with_entries(
+        values, values.data - mean - of_users[entry_rows(values)] - of_items[values.indices]
     )
     by_user, by_item = (left, worth), (left.T.tocsr(), worth.T.tocsr())
     items = np.random.default_rng(seed).normal(0.0, config.spread, (shape[1], config.size))
@@ -59,7 +67,7 @@ def learn(log: Log, shape: Shape, config: ExplicitALSConfig, seed: int) -> Ratin
         for _ in range(config.rounds):
             users = _solve(*by_user, items, config.penalty)
             items = _solve(*by_item, users, config.penalty)
-    return Ratings(mean, np.column_stack([users, of_users]), np.column_stack([items, of_items]))
+    return RatingModel(mean, np.column_stack([users, of_users]), np.column_stack([items, of_items]))
 
 
 def _biases(
@@ -69,7 +77,7 @@ def _biases(
     mean = float(np.average(values.data, weights=worth.data)) if values.nnz else 0.0
     of_items = _shrunk(values.indices, values.data - mean, worth.data, (values.shape[1], penalty))
     left = values.data - mean - of_items[values.indices]
-    of_users = _shrunk(owners(values), left, worth.data, (values.shape[0], penalty))
+    of_users = _shrunk(entry_rows(values), left, worth.data, (values.shape[0], penalty))
     return mean, of_users, of_items
 
 
@@ -98,7 +106,7 @@ def _solve(
         starts = left.indptr[rows] - span.start
         near, weights = others[left.indices[span]], worth.data[span, None]
         squares = np.add.reduceat((weights * near)[:, :, None] * near[:, None, :], starts)
-        ridge = penalty * np.add.reduceat(weights, starts)[:, :, None] + TINY
+        ridge = penalty * np.add.reduceat(weights, starts)[:, :, None] + EPSILON
         right = np.add.reduceat(weights * left.data[span, None] * near, starts)[:, :, None]
         solved[rows] = np.linalg.solve(squares + ridge * np.eye(size), right)[:, :, 0]
     return solved

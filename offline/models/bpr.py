@@ -10,13 +10,13 @@ from scipy.sparse import csr_matrix
 from app.artifacts import Factors
 from app.bounds import Count, NotNegative, Positive, Seconds
 from offline.data.dataset import Log
-from offline.models.factors import factors
-from offline.models.interactions import Shape, Sparse, liked
+from offline.models.factors import build_factors
+from offline.models.interactions import LogShape, Sparse, like_matrix
 from offline.models.threads import one_thread
 
-STEPS = 4  # draws of a like of mean weight, where weights differ
-MOST_DRAWS = 100  # of one like
-TIE = 1e-9  # weights no further apart, relative to the greatest, are equal
+MEAN_DRAWS = 4  # draws of a like of mean weight, where weights differ
+MAX_DRAWS = 100  # of one like
+RELATIVE_TOLERANCE = 1e-9  # weights no further apart, relative to the greatest, are equal
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,15 +33,15 @@ class BPRConfig:
     propensity_power: NotNegative = 0.0  # above 0: events count less the more popular their item
 
 
-def fit(log: Log, shape: Shape, config: BPRConfig, seed: int) -> Factors:
+def fit(log: Log, shape: LogShape, config: BPRConfig, seed: int) -> Factors:
     """Learn to rank liked items above others; items without likes get a vector of zeros.
 
     Rendle et al.: BPR: Bayesian personalized ranking from implicit feedback, 2009. One thread:
     the same seed gives the same bits. A like is drawn as often as its weight says.
     """
-    likes = liked(log, shape, config.half_life, config.propensity_power)
+    likes = like_matrix(log, shape, config.half_life, config.propensity_power)
     if not likes.nnz:
-        return factors(np.zeros((shape[1], config.size + 1)), config.alpha, config.reg)
+        return build_factors(np.zeros((shape[1], config.size + 1)), config.alpha, config.reg)
     often = _often(likes.data)
     with one_thread():
         model = BayesianPersonalizedRanking(
@@ -53,15 +53,15 @@ def fit(log: Log, shape: Shape, config: BPRConfig, seed: int) -> Factors:
             random_state=seed,
         )
         model.fit(_repeated(likes, often), show_progress=False)
-    return factors(model.item_factors, config.alpha, config.reg)
+    return build_factors(model.item_factors, config.alpha, config.reg)
 
 
 def _often(weights: NDArray[np.float64]) -> NDArray[np.int64]:
     """Turn weights into whole numbers of draws, at least one, about STEPS on average."""
-    if np.ptp(weights) <= TIE * weights.max():
+    if np.ptp(weights) <= RELATIVE_TOLERANCE * weights.max():
         return np.ones(len(weights), np.int64)
-    draws = np.rint(STEPS * weights / weights.mean())
-    often: NDArray[np.int64] = np.clip(draws, 1, MOST_DRAWS).astype(np.int64)
+    draws = np.rint(MEAN_DRAWS * weights / weights.mean())
+    often: NDArray[np.int64] = np.clip(draws, 1, MAX_DRAWS).astype(np.int64)
     return often
 
 

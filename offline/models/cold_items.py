@@ -14,7 +14,7 @@ from app.bounds import Count, NotNegative, Positive
 from app.catalogue.cold_items import ColdItemModel, ContentEncoder
 from app.contracts import Matrix
 from offline.data.dataset import Log
-from offline.models.factors import factors as complete
+from offline.models.factors import build_factors as complete
 from offline.models.threads import one_thread
 
 
@@ -35,7 +35,9 @@ class PlacementConfig:
     length: Positive = 0.4  # of a mapped vector, which is like that of an item of average fame
 
 
-def place(factors: Factors, content: Content, log: Log, config: PlacementConfig) -> Factors:
+def place_cold_items(
+    factors: Factors, content: Content, log: Log, config: PlacementConfig
+) -> Factors:
     """Give ``(1 - w)·own + w·length·mapped`` with ``w = prior / (prior + likes)`` for each item.
 
     An item of which nothing is known keeps its own vector, as all do when there are fewer than
@@ -51,7 +53,7 @@ def place(factors: Factors, content: Content, log: Log, config: PlacementConfig)
     return complete(placed, factors.alpha, factors.reg, factors.power, factors.known)
 
 
-def learn(
+def fit_cold_item_model(
     factors: Factors,
     content: Content,
     reader: ContentEncoder | None,
@@ -67,7 +69,7 @@ def learn(
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Map:
+class ContentMap:
     """From content into the space of the factorisation."""
 
     centre: NDArray[np.float64]  # (e,)
@@ -81,7 +83,9 @@ class Map:
         return predicted
 
 
-def _map(factors: Factors, content: Content, log: Log, config: PlacementConfig) -> Map | None:
+def _map(
+    factors: Factors, content: Content, log: Log, config: PlacementConfig
+) -> ContentMap | None:
     """Fit a ridge regression of vectors on content, the mean left free, on items with likes."""
     likes = _likes(log, len(factors.items))
     taught = np.flatnonzero(content.items.any(axis=1) & (likes >= config.fewest))
@@ -94,7 +98,7 @@ def _map(factors: Factors, content: Content, log: Log, config: PlacementConfig) 
     with one_thread():
         left = away.T @ away + config.reg * np.eye(told.shape[1])
         slope = np.linalg.solve(left, away.T @ (target - mean))
-    return Map(centre, slope, mean)
+    return ContentMap(centre, slope, mean)
 
 
 def _likes(log: Log, n: int) -> NDArray[np.int64]:

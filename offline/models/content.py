@@ -29,10 +29,10 @@ def fit(catalogue: Catalogue, config: ContentConfig, seed: int) -> Content:
 
     With neither titles nor categories in the whole catalogue: (n, 0).
     """
-    return learn(catalogue, config, seed)[0]
+    return fit_with_encoder(catalogue, config, seed)[0]
 
 
-def learn(
+def fit_with_encoder(
     catalogue: Catalogue, config: ContentConfig, seed: int
 ) -> tuple[Content, ContentEncoder | None]:
     """Fit, and give what makes such a vector for another item; None: nothing is known of any."""
@@ -62,7 +62,7 @@ def _category_idf(catalogue: Catalogue) -> NDArray[np.float64]:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Words:
+class TitleVectors:
     """The title part of all items, and what it was made with; see ``Reader``."""
 
     titles: NDArray[np.float64]  # (n, t)
@@ -71,23 +71,23 @@ class Words:
     axes: NDArray[np.float64] = field(default_factory=lambda: np.empty((0, 0)))
 
 
-def _words(catalogue: Catalogue, size: int, seed: int) -> Words:
+def _words(catalogue: Catalogue, size: int, seed: int) -> TitleVectors:
     """Reduce TF-IDF of title words to ``size`` dimensions (latent semantic analysis)."""
     titles = [title or "" for title in catalogue.titles.tolist()]
     vectorizer = TfidfVectorizer(strip_accents="unicode", sublinear_tf=True)
     analyse = vectorizer.build_analyzer()
     if not any(analyse(title) for title in titles):
-        return Words(np.zeros((len(titles), 0)))
+        return TitleVectors(np.zeros((len(titles), 0)))
     counts = vectorizer.fit_transform(titles)
     known = np.array([word.encode() for word in vectorizer.get_feature_names_out()])
     if counts.shape[1] <= size:
         dense = np.asarray(counts.toarray(), np.float64)
-        return Words(dense, known, vectorizer.idf_, np.eye(counts.shape[1]))
+        return TitleVectors(dense, known, vectorizer.idf_, np.eye(counts.shape[1]))
     reduce = TruncatedSVD(size, random_state=seed)
     # Titles that are all alike have no variance, and the library divides by it for a figure unused.
     with one_thread(), np.errstate(divide="ignore", invalid="ignore"):
         reduced = np.asarray(reduce.fit_transform(counts), np.float64)
-    return Words(reduced, known, vectorizer.idf_, np.ascontiguousarray(reduce.components_.T))
+    return TitleVectors(reduced, known, vectorizer.idf_, np.ascontiguousarray(reduce.components_.T))
 
 
 def _decades(catalogue: Catalogue) -> NDArray[np.float64]:

@@ -9,8 +9,14 @@ from scipy.linalg import lapack
 from app.artifacts import DAY, Table
 from app.bounds import Count, Positive, Seconds
 from offline.data.dataset import Log
-from offline.models.interactions import Shape, Sparse, liked, refilled, unit
-from offline.models.tables import Triples, pack
+from offline.models.interactions import (
+    LogShape,
+    Sparse,
+    like_matrix,
+    mean_positive_weight,
+    with_entries,
+)
+from offline.models.tables import Triples, build_neighbour_table
 from offline.models.threads import one_thread
 
 BLOCK_ROWS = 512  # rows whose best weights are looked for at a time
@@ -32,7 +38,7 @@ class EASEConfig:
     most_items: Count = 6_000  # those with most likes; time grows with its cube, memory its square
 
 
-def fit(log: Log, shape: Shape, config: EASEConfig) -> Table:
+def fit(log: Log, shape: LogShape, config: EASEConfig) -> Table:
     """Regress each item's likes on those of all others; row r holds what item r says for them.
 
     ``B = I - P · diag(1 / diag P)`` with ``P = (XᵀX + reg·I)⁻¹`` (Steck: Embarrassingly shallow
@@ -41,13 +47,17 @@ def fit(log: Log, shape: Shape, config: EASEConfig) -> Table:
     fewer likes than ``fewest_likes``, or beyond the ``most_items`` with most, have no neighbours
     and are nobody's.
     """
-    likes = liked(log, shape, config.half_life)
+    likes = like_matrix(log, shape, config.half_life)
     chosen = _most_liked(likes, config)
     if not len(chosen):
-        return pack([], shape[1], config.neighbours)
+        return build_neighbour_table([], shape[1], config.neighbours)
     with one_thread():
-        weights = _regress(refilled(likes, likes.data / unit(log))[:, chosen], config.reg)
-    return pack(_best(weights, chosen, config.neighbours), shape[1], config.neighbours)
+        weights = _regress(
+            with_entries(likes, likes.data / mean_positive_weight(log))[:, chosen], config.reg
+        )
+    return build_neighbour_table(
+        _best(weights, chosen, config.neighbours), shape[1], config.neighbours
+    )
 
 
 def _most_liked(likes: Sparse, config: EASEConfig) -> NDArray[np.intp]:

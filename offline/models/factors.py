@@ -6,7 +6,7 @@ from numpy.typing import NDArray
 from app.artifacts import Factors
 
 
-def factors(
+def build_factors(
     items: NDArray[np.floating], alpha: float, reg: float, power: float = 0.0, known: int = 1
 ) -> Factors:
     """Complete item vectors, (n, d), with their Gram matrix.

@@ -8,14 +8,14 @@ from scipy.sparse import csr_array
 
 from offline.data.dataset import Log
 
-Shape: TypeAlias = tuple[int, int]  # (users, items)
+LogShape: TypeAlias = tuple[int, int]  # (users, items)
 Sparse: TypeAlias = csr_array[np.float64, tuple[int, int]]
 
-MOST_PROPENSITY = 10.0  # a rare item's event counts at most this many times the mean
+MAX_PROPENSITY = 10.0  # a rare item's event counts at most this many times the mean
 VARIED_SHARE = 0.5  # share of events by users whose ratings differ, below which all are "constant"
 
 
-def decay(log: Log, half_life: float) -> NDArray[np.float64]:
+def time_decay(log: Log, half_life: float) -> NDArray[np.float64]:
     """Give ``2^-(age / half_life)`` of each event, (m,); ages are in seconds before the last."""
     if not len(log):
         return np.empty(0)
@@ -23,18 +23,18 @@ def decay(log: Log, half_life: float) -> NDArray[np.float64]:
     return faded
 
 
-def unit(log: Log) -> float:
+def mean_positive_weight(log: Log) -> float:
     """Give the mean weight of positive events, 1 where there are none: models count in it."""
     positive = log.weights[log.weights > 0]
     return float(positive.mean()) if len(positive) else 1.0
 
 
-def owners(of: Sparse) -> NDArray[np.intp]:
+def entry_rows(of: Sparse) -> NDArray[np.intp]:
     """Give the row of each entry of a matrix, (m,)."""
     return np.repeat(np.arange(of.shape[0]), np.diff(of.indptr))
 
 
-def propensities(log: Log, n: int, power: float) -> NDArray[np.float64]:
+def propensity_weights(log: Log, n: int, power: float) -> NDArray[np.float64]:
     """Weigh each event, (m,), against its item's popularity: ``events_i^-power``, mean 1, bounded.
 
     Popular items are seen, and so liked, more often than their worth; the inverse of the odds of
@@ -46,40 +46,42 @@ def propensities(log: Log, n: int, power: float) -> NDArray[np.float64]:
         return np.empty(0)
     weights = np.bincount(log.items, minlength=n)[log.items].astype(np.float64) ** -power
     bounded: NDArray[np.float64] = np.clip(
-        weights / weights.mean(), 1 / MOST_PROPENSITY, MOST_PROPENSITY
+        weights / weights.mean(), 1 / MAX_PROPENSITY, MAX_PROPENSITY
     )
     return bounded
 
 
-def liked(log: Log, shape: Shape, half_life: float = np.inf, power: float = 0.0) -> Sparse:
+def like_matrix(log: Log, shape: LogShape, half_life: float = np.inf, power: float = 0.0) -> Sparse:
     """Sum the positive weights of each user and item, decayed by age.
 
     A ``power`` above 0 weighs each event against its item's popularity, as ``propensities`` does.
     """
-    weights = np.maximum(log.weights, 0.0) * decay(log, half_life)
+    weights = np.maximum(log.weights, 0.0) * time_decay(log, half_life)
     positive = np.flatnonzero(weights > 0)
     likes = log.take(positive)
-    return matrix(likes, weights[positive] * propensities(likes, shape[1], power), shape)
+    return event_matrix(
+        likes, weights[positive] * propensity_weights(likes, shape[1], power), shape
+    )
 
 
-def matrix(log: Log, data: NDArray[np.float64], shape: Shape) -> Sparse:
+def event_matrix(log: Log, data: NDArray[np.float64], shape: LogShape) -> Sparse:
     """Put ``data``, (m,), at each event's user and item; repeats are summed, zeros are kept."""
     return csr_array((data, (log.users, log.items)), shape=shape)
 
 
-def refilled(of: Sparse, data: NDArray[np.float64]) -> Sparse:
+def with_entries(of: Sparse, data: NDArray[np.float64]) -> Sparse:
     """Put other ``data`` where the entries of a matrix are."""
     return csr_array((data, of.indices, of.indptr), shape=of.shape)
 
 
-def latest(log: Log) -> Log:
+def latest_events(log: Log) -> Log:
     """Keep the newest event of each user and item, in time order."""
     pairs = log.users.astype(np.int64) << 32 | log.items
     _, newest = np.unique(pairs[::-1], return_index=True)
     return log.take(np.sort(len(log) - 1 - newest))
 
 
-def deviations(log: Log, users: int) -> NDArray[np.float64]:
+def centre_by_user(log: Log, users: int) -> NDArray[np.float64]:
     """Subtract from each value the mean value of its user, (m,)."""
     values = log.values.astype(np.float64)
     counts = np.bincount(log.users, minlength=users)
@@ -95,5 +97,5 @@ def ratings_vary(log: Log, users: int) -> bool:
     """
     if not len(log):
         return False
-    differ = np.bincount(log.users, weights=np.abs(deviations(log, users)), minlength=users) > 0
+    differ = np.bincount(log.users, weights=np.abs(centre_by_user(log, users)), minlength=users) > 0
     return bool(differ[log.users].mean() >= VARIED_SHARE)

@@ -10,20 +10,20 @@ from app.artifacts import Table
 from app.bounds import Count, NotNegative, Positive, Seconds, Share
 from offline.data.dataset import Log
 from offline.models.interactions import (
-    Shape,
+    LogShape,
     Sparse,
-    decay,
-    deviations,
-    latest,
-    liked,
-    matrix,
-    owners,
+    centre_by_user,
+    entry_rows,
+    event_matrix,
+    latest_events,
+    like_matrix,
+    mean_positive_weight,
     ratings_vary,
-    refilled,
-    unit,
+    time_decay,
+    with_entries,
 )
-from offline.models.products import blocks, product
-from offline.models.tables import Triples, pack
+from offline.models.products import item_blocks, sparse_product
+from offline.models.tables import Triples, build_neighbour_table
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +55,7 @@ class _Evidence:
     square: Sparse | None  # value²; None: norms are over all raters, not over co-raters
 
 
-def fit(log: Log, shape: Shape, config: ItemCFConfig) -> Table:
+def fit(log: Log, shape: LogShape, config: ItemCFConfig) -> Table:
     """Find the nearest items of each item, best first, all of them with a similarity above 0.
 
     ``adjusted_cosine`` is over values less their user's mean, normed over the co-raters (Sarwar et
@@ -66,11 +66,11 @@ def fit(log: Log, shape: Shape, config: ItemCFConfig) -> Table:
     """
     evidence = _evidence(log, shape, config)
     raters = np.bincount(evidence.seen.indices, minlength=shape[1])
-    parts = [_block(evidence, rows, raters, config) for rows in blocks(evidence.seen)]
-    return pack(parts, shape[1], config.neighbours)
+    parts = [_block(evidence, rows, raters, config) for rows in item_blocks(evidence.seen)]
+    return build_neighbour_table(parts, shape[1], config.neighbours)
 
 
-def _evidence(log: Log, shape: Shape, config: ItemCFConfig) -> _Evidence:
+def _evidence(log: Log, shape: LogShape, config: ItemCFConfig) -> _Evidence:
     match config.similarity:
         case "adjusted_cosine" if ratings_vary(log, shape[0]):
             return _opinions(log, shape, config)
@@ -80,52 +80,52 @@ def _evidence(log: Log, shape: Shape, config: ItemCFConfig) -> _Evidence:
             return _likes(log, shape, config)
 
 
-def _words(log: Log, shape: Shape, config: ItemCFConfig) -> _Evidence:
+def _words(log: Log, shape: LogShape, config: ItemCFConfig) -> _Evidence:
     """Weigh likes by ``log(1 + (N - n + ½) / (n + ½)) · w / (w + k1·(1 - b + b·length / mean))``.
 
     ``n`` of the ``N`` users who like anything like the item; a user's ``length`` is the sum of
     their ``w``.
     """
-    likes = liked(log, shape, config.half_life)
+    likes = like_matrix(log, shape, config.half_life)
     raters = np.bincount(likes.indices, minlength=shape[1])
-    lengths = np.asarray(likes.sum(axis=1)) / unit(log)
+    lengths = np.asarray(likes.sum(axis=1)) / mean_positive_weight(log)
     active = lengths[lengths > 0]
     rarity = np.log1p((len(active) - raters + 0.5) / (raters + 0.5))[likes.indices]
-    share = lengths[owners(likes)] / (active.mean() if len(active) else 1.0)
-    weights = likes.data / unit(log)
+    share = lengths[entry_rows(likes)] / (active.mean() if len(active) else 1.0)
+    weights = likes.data / mean_positive_weight(log)
     worth = weights / (weights + config.k1 * (1 - config.b + config.b * share))
-    return _Evidence(refilled(likes, rarity * worth), _ones(likes), None)
+    return _Evidence(with_entries(likes, rarity * worth), _ones(likes), None)
 
 
-def _likes(log: Log, shape: Shape, config: ItemCFConfig) -> _Evidence:
-    value = liked(log, shape, config.half_life)
+def _likes(log: Log, shape: LogShape, config: ItemCFConfig) -> _Evidence:
+    value = like_matrix(log, shape, config.half_life)
     lengths = np.sqrt(np.bincount(value.indices, weights=value.data**2, minlength=shape[1]))
-    return _Evidence(refilled(value, value.data / lengths[value.indices]), _ones(value), None)
+    return _Evidence(with_entries(value, value.data / lengths[value.indices]), _ones(value), None)
 
 
-def _opinions(log: Log, shape: Shape, config: ItemCFConfig) -> _Evidence:
-    newest = latest(log)
-    data = deviations(newest, shape[0]) * decay(newest, config.half_life)
-    value = matrix(newest, data, shape)
-    return _Evidence(value, _ones(value), refilled(value, value.data**2))
+def _opinions(log: Log, shape: LogShape, config: ItemCFConfig) -> _Evidence:
+    newest = latest_events(log)
+    data = centre_by_user(newest, shape[0]) * time_decay(newest, config.half_life)
+    value = event_matrix(newest, data, shape)
+    return _Evidence(value, _ones(value), with_entries(value, value.data**2))
 
 
 def _ones(of: Sparse) -> Sparse:
-    return refilled(of, np.ones(of.nnz))
+    return with_entries(of, np.ones(of.nnz))
 
 
 def _block(
     evidence: _Evidence, rows: slice, raters: NDArray[np.intp], config: ItemCFConfig
 ) -> Triples:
     """Compute the similarities above 0 of some items to all: (item, neighbour, similarity)."""
-    alike = product(evidence.value, rows, evidence.value)
+    alike = sparse_product(evidence.value, rows, evidence.value)
     owner, near = alike.keys // alike.n + rows.start, alike.keys % alike.n
     kept = np.flatnonzero((alike.sums > 0) & (owner != near))
     keys, owner, near = alike.keys[kept], owner[kept], near[kept]
-    both = product(evidence.seen, rows, evidence.seen).at(keys)
+    both = sparse_product(evidence.seen, rows, evidence.seen).at(keys)
     weights = alike.sums[kept] * both / (both + config.shrink)
     if evidence.square is not None:
-        own = product(evidence.square, rows, evidence.seen).at(keys)
-        other = product(evidence.seen, rows, evidence.square).at(keys)
+        own = sparse_product(evidence.square, rows, evidence.seen).at(keys)
+        other = sparse_product(evidence.seen, rows, evidence.square).at(keys)
         weights /= np.sqrt(own * other)
     return owner, near, weights / raters[near] ** config.damping

@@ -12,7 +12,7 @@ BLOCK_ENTRIES = 4_000_000  # entries held at a time: about 300 MB
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Entries:
+class ProductEntries:
     """The entries of a product of matrices, without most of its zeros."""
 
     n: int  # columns
@@ -24,7 +24,7 @@ class Entries:
         return self.sums[np.searchsorted(self.keys, keys)]
 
 
-def blocks(seen: Sparse) -> Iterator[slice]:
+def item_blocks(seen: Sparse) -> Iterator[slice]:
     """Cut the items so that no block of ``seenᵀ · seen`` has many more than BLOCK_ENTRIES."""
     n = seen.shape[1]
     entries = np.minimum(seen.T @ np.diff(seen.indptr).astype(np.float64), n)
@@ -33,11 +33,11 @@ def blocks(seen: Sparse) -> Iterator[slice]:
         yield slice(int(start), int(end))
 
 
-def product(left: Sparse, rows: slice, right: Sparse) -> Entries:
+def sparse_product(left: Sparse, rows: slice, right: Sparse) -> ProductEntries:
     """Multiply some columns of ``left``, transposed, by ``right``."""
     found = left[:, rows].T.tocsr() @ right
     found.sort_indices()
     n = right.shape[1]
     owner = np.repeat(np.arange(rows.stop - rows.start), np.diff(found.indptr))
     keys: NDArray[np.int64] = np.add(owner * n, found.indices, dtype=np.int64)
-    return Entries(n, keys, found.data)
+    return ProductEntries(n, keys, found.data)

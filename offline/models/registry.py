@@ -30,7 +30,7 @@ from offline.models.bpr import BPRConfig
 from offline.models.cold_items import PlacementConfig
 from offline.models.content import ContentConfig
 from offline.models.ease import EASEConfig
-from offline.models.interactions import Shape
+from offline.models.interactions import LogShape
 from offline.models.item_cf import ItemCFConfig
 from offline.models.popularity import PopularityConfig
 from offline.models.rp3beta import RP3betaConfig
@@ -61,7 +61,7 @@ class RecallConfig:
     segments: SegmentsConfig = field(default_factory=SegmentsConfig)
 
 
-def fit(dataset: Dataset, log: Log, config: RecallConfig, at: float) -> Models:
+def fit_models(dataset: Dataset, log: Log, config: RecallConfig, at: float) -> Models:
     """Fit the recall models on ``log``, what is known at ``at``, unix seconds.
 
     Of the dataset only what does not change with time is read: ids, attributes, the catalogue.
@@ -79,12 +79,14 @@ def fit(dataset: Dataset, log: Log, config: RecallConfig, at: float) -> Models:
     shape = (len(dataset.users), n)
     likeness = config.user_cf.likeness
     centred = user_cf.is_centred(log, shape, likeness, explicit=dataset.traits.explicit)
-    encoding = segments.encode(dataset.attributes, shape[0])
-    described, reader = content.learn(dataset.catalogue, config.content, config.seed)
-    factors = cold_items.place(factorise(log, shape, config), described, log, config.placement)
+    encoding = segments.encode_segments(dataset.attributes, shape[0])
+    described, reader = content.fit_with_encoder(dataset.catalogue, config.content, config.seed)
+    factors = cold_items.place_cold_items(
+        fit_factors(log, shape, config), described, log, config.placement
+    )
     return Models(
         catalogue=dataset.catalogue,
-        users=users.fit(log, dataset.users, encoding.codes),
+        users=users.build_users(log, dataset.users, encoding.codes),
         popularity=popularity.fit(log, n, at, config.popularity),
         segments=segments.fit(log, encoding, n, config.segments),
         factors=factors,
@@ -96,9 +98,9 @@ def fit(dataset: Dataset, log: Log, config: RecallConfig, at: float) -> Models:
             "rp3beta": rp3beta.fit(log, shape, config.rp3beta),
             "transitions": transitions.fit(log, shape, config.transitions),
         },
-        friends=users.friends(dataset.friends, shape[0]),
+        friends=users.build_friends(dataset.friends, shape[0]),
         centred=centred,
-        placing=cold_items.learn(factors, described, reader, log, config.placement),
+        placing=cold_items.fit_cold_item_model(factors, described, reader, log, config.placement),
     )
 
 
@@ -111,7 +113,7 @@ def _timeless(config: RecallConfig) -> RecallConfig:
     )
 
 
-def factorise(log: Log, shape: Shape, config: RecallConfig) -> Factors:
+def fit_factors(log: Log, shape: LogShape, config: RecallConfig) -> Factors:
     """Factorise the log by the configured method."""
     match config.factorisation:
         case "als":

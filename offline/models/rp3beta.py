@@ -8,9 +8,9 @@ from numpy.typing import NDArray
 from app.artifacts import DAY, Table
 from app.bounds import Count, NotNegative, Seconds
 from offline.data.dataset import Log
-from offline.models.interactions import Shape, Sparse, liked, owners, refilled
-from offline.models.products import blocks, product
-from offline.models.tables import Triples, pack
+from offline.models.interactions import LogShape, Sparse, entry_rows, like_matrix, with_entries
+from offline.models.products import item_blocks, sparse_product
+from offline.models.tables import Triples, build_neighbour_table
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,26 +27,26 @@ class RP3betaConfig:
     half_life: Seconds = 30 * DAY  # seconds after which an interaction counts half
 
 
-def fit(log: Log, shape: Shape, config: RP3betaConfig) -> Table:
+def fit(log: Log, shape: LogShape, config: RP3betaConfig) -> Table:
     """Walk from each item to a user who likes it and on to another item that the user likes.
 
     ``w_ij = Σ_u (P_iu · P_uj)^alpha / likes_j^beta`` (Paudel, Christoffel, Newell, Bernstein:
     Updatable, accurate, diverse, and scalable recommendations for interactive applications, 2017).
     """
-    likes = liked(log, shape, config.half_life)
+    likes = like_matrix(log, shape, config.half_life)
     popular = np.bincount(likes.indices, weights=likes.data, minlength=shape[1])
-    active = np.bincount(owners(likes), weights=likes.data, minlength=shape[0])
-    to_user = refilled(likes, (likes.data / popular[likes.indices]) ** config.alpha)
-    from_user = refilled(likes, (likes.data / active[owners(likes)]) ** config.alpha)
+    active = np.bincount(entry_rows(likes), weights=likes.data, minlength=shape[0])
+    to_user = with_entries(likes, (likes.data / popular[likes.indices]) ** config.alpha)
+    from_user = with_entries(likes, (likes.data / active[entry_rows(likes)]) ** config.alpha)
     penalty = np.where(popular > 0, popular, 1.0) ** config.beta
-    parts = [_block(to_user, rows, from_user, penalty) for rows in blocks(likes)]
-    return pack(parts, shape[1], config.neighbours)
+    parts = [_block(to_user, rows, from_user, penalty) for rows in item_blocks(likes)]
+    return build_neighbour_table(parts, shape[1], config.neighbours)
 
 
 def _block(
     to_user: Sparse, rows: slice, from_user: Sparse, penalty: NDArray[np.float64]
 ) -> Triples:
-    walks = product(to_user, rows, from_user)
+    walks = sparse_product(to_user, rows, from_user)
     owner, near = walks.keys // walks.n + rows.start, walks.keys % walks.n
     kept = np.flatnonzero(owner != near)
     return owner[kept], near[kept], walks.sums[kept] / penalty[near[kept]]

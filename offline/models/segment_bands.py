@@ -11,7 +11,7 @@ BANDS = 5
 BANDED_ABOVE = 12  # distinct numbers that are still codes (age groups, months), not amounts
 
 
-def encode(texts: NDArray[np.str_]) -> tuple[tuple[str, ...], Codes]:
+def encode_attribute(texts: NDArray[np.str_]) -> tuple[tuple[str, ...], Codes]:
     """Give the labels of an attribute, and each user's code, (u,); "" is unknown.
 
     Numbers of more than ``BANDED_ABOVE`` values fall into ``BANDS`` equally full bands, such as

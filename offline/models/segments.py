@@ -10,10 +10,10 @@ from app.artifacts import Segments
 from app.bounds import Positive, Seconds
 from offline.data.dataset import Log
 from offline.models import segment_bands
-from offline.models.interactions import decay
+from offline.models.interactions import time_decay
 
-MOST_ATTRIBUTES = 4
-FEWEST_VALUES, MOST_VALUES = 2, 50
+MAX_ATTRIBUTES = 4
+MIN_VALUES, MAX_VALUES = 2, 50
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +25,7 @@ class SegmentsConfig:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Encoding:
+class SegmentEncoding:
     """The chosen attributes, and each user's code in them. Knows nothing of the log."""
 
     names: tuple[str, ...]  # (a,)
@@ -33,27 +33,27 @@ class Encoding:
     codes: NDArray[np.int32]  # (u, a) -1 unknown
 
 
-def encode(attributes: Mapping[str, NDArray[np.str_]], users: int) -> Encoding:
+def encode_segments(attributes: Mapping[str, NDArray[np.str_]], users: int) -> SegmentEncoding:
     """Choose at most 4 attributes of 2 to 50 values, those known of most users first.
 
     Attributes with too few or too many values after banding (``bands``) are left out.
     """
-    told = [(name, *segment_bands.encode(texts)) for name, texts in attributes.items()]
-    usable = [one for one in told if FEWEST_VALUES <= len(one[1]) <= MOST_VALUES]
-    chosen = sorted(usable, key=lambda one: int((one[2] < 0).sum()))[:MOST_ATTRIBUTES]
+    told = [(name, *segment_bands.encode_attribute(texts)) for name, texts in attributes.items()]
+    usable = [one for one in told if MIN_VALUES <= len(one[1]) <= MAX_VALUES]
+    chosen = sorted(usable, key=lambda one: int((one[2] < 0).sum()))[:MAX_ATTRIBUTES]
     codes = np.empty((users, len(chosen)), np.int32)
     for column, (_, _, of) in enumerate(chosen):
         codes[:, column] = of
-    return Encoding(tuple(c[0] for c in chosen), tuple(c[1] for c in chosen), codes)
+    return SegmentEncoding(tuple(c[0] for c in chosen), tuple(c[1] for c in chosen), codes)
 
 
-def fit(log: Log, encoding: Encoding, n: int, config: SegmentsConfig) -> Segments:
+def fit(log: Log, encoding: SegmentEncoding, n: int, config: SegmentsConfig) -> Segments:
     """Estimate P(item | segment) from positive weights, shrunk to P(item), the last row.
 
     ``share = (likes of the segment + prior · P(item)) / (all likes of the segment + prior)``: the
     mean of a Dirichlet posterior. Without any like, P(item) is the same for all.
     """
-    worth = np.maximum(log.weights, 0.0) * decay(log, config.half_life)
+    worth = np.maximum(log.weights, 0.0) * time_decay(log, config.half_life)
     total = np.bincount(log.items, weights=worth, minlength=n)
     overall = total / total.sum() if total.any() else np.full(n, 1.0 / max(n, 1))
     sizes = [len(labels) for labels in encoding.labels]

@@ -9,8 +9,8 @@ from scipy.sparse import csr_array
 from app.artifacts import Factors
 from app.bounds import Count, NotNegative, Positive, Seconds
 from offline.data.dataset import Log
-from offline.models.factors import factors
-from offline.models.interactions import Shape, decay
+from offline.models.factors import build_factors
+from offline.models.interactions import LogShape, time_decay
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +29,7 @@ class SGDConfig:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Ratings:
+class RatingModel:
     """Predicts a rating: ``mean + user bias + item bias + p·q`` (the last column is the bias)."""
 
     mean: float
@@ -51,13 +51,13 @@ class Ratings:
         return float(np.sqrt(np.mean(gaps**2)))
 
 
-def fit(log: Log, shape: Shape, config: SGDConfig, seed: int) -> Factors:
+def fit(log: Log, shape: LogShape, config: SGDConfig, seed: int) -> Factors:
     """Learn the ratings and keep the item vectors, biases left out, for folding users in."""
-    items = learn(log, shape, config, seed).items[:, :-1]
-    return factors(items, config.alpha, config.reg)
+    items = fit_ratings(log, shape, config, seed).items[:, :-1]
+    return build_factors(items, config.alpha, config.reg)
 
 
-def learn(log: Log, shape: Shape, config: SGDConfig, seed: int) -> Ratings:
+def fit_ratings(log: Log, shape: LogShape, config: SGDConfig, seed: int) -> RatingModel:
     """Learn vectors and biases; rows without ratings stay at zero.
 
     Koren, Bell, Volinsky: Matrix factorization techniques for recommender systems, 2009, eq. 5.
@@ -65,8 +65,8 @@ def learn(log: Log, shape: Shape, config: SGDConfig, seed: int) -> Ratings:
     random = np.random.default_rng(seed)
     users = _start(random, np.bincount(log.users, minlength=shape[0]) > 0, config)
     items = _start(random, np.bincount(log.items, minlength=shape[1]) > 0, config)
-    ratings = Ratings(float(log.values.mean()) if len(log) else 0.0, users, items)
-    rates = config.rate * decay(log, config.half_life)[:, None]
+    ratings = RatingModel(float(log.values.mean()) if len(log) else 0.0, users, items)
+    rates = config.rate * time_decay(log, config.half_life)[:, None]
     for _ in range(config.rounds):
         order = random.permutation(len(log))
         for start in range(0, len(log), config.batch):
@@ -83,7 +83,7 @@ def _start(
     return vectors * known[:, None]
 
 
-def _step(ratings: Ratings, batch: Log, rates: NDArray[np.float64], penalty: float) -> None:
+def _step(ratings: RatingModel, batch: Log, rates: NDArray[np.float64], penalty: float) -> None:
     """Move the vectors of these ratings, all at once, down the gradient of the squared error."""
     gaps = (batch.values - ratings.predict(batch.users, batch.items))[:, None]
     p, q = ratings.users[batch.users], ratings.items[batch.items]

@@ -11,7 +11,7 @@ from app.artifacts import Table
 Triples: TypeAlias = tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float64]]
 
 
-def pack(parts: Sequence[Triples], n: int, keep: int) -> Table:
+def build_neighbour_table(parts: Sequence[Triples], n: int, keep: int) -> Table:
     """Keep the ``keep`` largest weights of each owner, largest first, equal ones in row order.
 
     Each part holds all triples of its owners.
@@ -22,7 +22,7 @@ def pack(parts: Sequence[Triples], n: int, keep: int) -> Table:
     return Table(indptr.astype(np.int64), rows.astype(np.int32), weights.astype(np.float32))
 
 
-def first(owner: NDArray[np.integer], keep: int) -> NDArray[np.intp]:
+def first_per_owner(owner: NDArray[np.integer], keep: int) -> NDArray[np.intp]:
     """Give the positions of the first ``keep`` of each run of equal owners."""
     starts = np.flatnonzero(np.diff(owner, prepend=-1))
     place = np.arange(len(owner)) - np.repeat(starts, np.diff(starts, append=len(owner)))
@@ -35,5 +35,5 @@ _NOTHING: Triples = (np.empty(0, np.int64), np.empty(0, np.int64), np.empty(0))
 def _best(triples: Triples, keep: int) -> Triples:
     owner, rows, weights = triples
     order = np.lexsort((rows, -weights, owner))
-    order = order[first(owner[order], keep)]
+    order = order[first_per_owner(owner[order], keep)]
     return owner[order], rows[order], weights[order]

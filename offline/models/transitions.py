@@ -9,8 +9,8 @@ from scipy.sparse import csr_array
 from app.artifacts import DAY, Table
 from app.bounds import Count, NotNegative, Seconds, Share
 from offline.data.dataset import Log
-from offline.models.interactions import Shape, Sparse, decay, unit
-from offline.models.tables import pack
+from offline.models.interactions import LogShape, Sparse, mean_positive_weight, time_decay
+from offline.models.tables import build_neighbour_table
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +30,7 @@ class TransitionsConfig:
     neighbours: Count = 150  # kept per item
 
 
-def fit(log: Log, shape: Shape, config: TransitionsConfig) -> Table:
+def fit(log: Log, shape: LogShape, config: TransitionsConfig) -> Table:
     """Find what follows each item, best first.
 
     ``w_ab = count_ab / (likes_a + shrink) / (Σ_a count_ab)^damping``. A pair of likes, b no more
@@ -40,19 +40,19 @@ def fit(log: Log, shape: Shape, config: TransitionsConfig) -> Table:
     Likes of one moment have no order: all are at the mean of their places, and follow one another
     both ways. More than ``2·span`` likes of one moment say nothing of one another.
     """
-    worth = np.maximum(log.weights, 0.0) * decay(log, config.half_life)
+    worth = np.maximum(log.weights, 0.0) * time_decay(log, config.half_life)
     order = np.flatnonzero(worth > 0)
     order = order[np.lexsort((log.times[order], log.users[order]))]
     if not len(order):
-        return pack([], shape[1], config.neighbours)
-    likes, worth = log.take(order), worth[order] / unit(log)
+        return build_neighbour_table([], shape[1], config.neighbours)
+    likes, worth = log.take(order), worth[order] / mean_positive_weight(log)
     counts = _counts(likes, worth, shape[1], config)
     owner, near = counts.nonzero()
     before = np.bincount(likes.items, weights=worth, minlength=shape[1]) + config.shrink
     after = np.bincount(near, weights=counts.data, minlength=shape[1]) ** config.damping
     weights = counts.data / before[owner] / after[near]
     triples = owner.astype(np.int64), near.astype(np.int64), weights
-    return pack([triples], shape[1], config.neighbours)
+    return build_neighbour_table([triples], shape[1], config.neighbours)
 
 
 def _counts(likes: Log, worth: NDArray[np.float64], n: int, config: TransitionsConfig) -> Sparse:

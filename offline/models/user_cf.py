@@ -9,11 +9,17 @@ from numpy.typing import NDArray
 from app.artifacts import Table
 from app.bounds import Count, Seconds
 from offline.data.dataset import Log
-from offline.models.interactions import Shape, decay, deviations, latest, ratings_vary
-from offline.models.tables import first
+from offline.models.interactions import (
+    LogShape,
+    centre_by_user,
+    latest_events,
+    ratings_vary,
+    time_decay,
+)
+from offline.models.tables import first_per_owner
 
 # How alike two users are: the correlation of their ratings, or the cosine of what they like.
-Likeness: TypeAlias = Literal["auto", "pearson", "cosine"]
+UserSimilarity: TypeAlias = Literal["auto", "pearson", "cosine"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,11 +30,11 @@ class UserCFConfig:
     """
 
     raters_per_item: Count = 500  # the most recent
-    likeness: Likeness = "auto"
+    likeness: UserSimilarity = "auto"
     half_life: Seconds = np.inf  # seconds after which a rating counts half
 
 
-def fit(log: Log, shape: Shape, config: UserCFConfig, *, centred: bool) -> Table:
+def fit(log: Log, shape: LogShape, config: UserCFConfig, *, centred: bool) -> Table:
     """List the raters of each item, newest first: (user row, weight).
 
     ``weight w_ui = c_ui / ||c_u||``, with ``c_ui`` the user's newest value of the item less the
@@ -41,12 +47,12 @@ def fit(log: Log, shape: Shape, config: UserCFConfig, *, centred: bool) -> Table
     which serving multiplies by ``shared / (shared + shrink)``, ``shared`` being the items both
     rated (Herlocker et al.: An algorithmic framework for performing collaborative filtering, 1999).
     """
-    newest = latest(log)
-    data = deviations(newest, shape[0]) if centred else np.maximum(newest.weights, 0.0)
-    weights = _unit(newest, data * decay(newest, config.half_life), shape[0])
+    newest = latest_events(log)
+    data = centre_by_user(newest, shape[0]) if centred else np.maximum(newest.weights, 0.0)
+    weights = _unit(newest, data * time_decay(newest, config.half_life), shape[0])
     told = np.flatnonzero(weights)
     order = told[np.lexsort((newest.users[told], -newest.times[told], newest.items[told]))]
-    order = order[first(newest.items[order], config.raters_per_item)]
+    order = order[first_per_owner(newest.items[order], config.raters_per_item)]
     lengths = np.bincount(newest.items[order], minlength=shape[1])
     return Table(
         np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64),
@@ -55,7 +61,7 @@ def fit(log: Log, shape: Shape, config: UserCFConfig, *, centred: bool) -> Table
     )
 
 
-def is_centred(log: Log, shape: Shape, likeness: Likeness, *, explicit: bool) -> bool:
+def is_centred(log: Log, shape: LogShape, likeness: UserSimilarity, *, explicit: bool) -> bool:
     """Say whether ratings are compared less their user's mean; serving must do the same."""
     wanted = likeness == "pearson" or (likeness == "auto" and explicit)
     return wanted and ratings_vary(log, shape[0])

@@ -8,7 +8,7 @@ from app.catalogue.ids import IdIndex
 from offline.data.dataset import Log
 
 
-def fit(log: Log, ids: IdIndex, segments: NDArray[np.int32]) -> Users:
+def build_users(log: Log, ids: IdIndex, segments: NDArray[np.int32]) -> Users:
     """Gather each user's events, all of them, newest first; at the same second in row order.
 
     Serving joins histories in the same order (``app.query_builder.join``).
@@ -26,7 +26,7 @@ def fit(log: Log, ids: IdIndex, segments: NDArray[np.int32]) -> Users:
     )
 
 
-def friends(edges: NDArray[np.int32], users: int) -> Friends:
+def build_friends(edges: NDArray[np.int32], users: int) -> Friends:
     """Lay out friendships, (e, 2) both ways and sorted, by user."""
     if not len(edges):
         return NO_FRIENDS

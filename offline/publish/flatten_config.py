@@ -7,10 +7,12 @@ from typing import Any
 
 from offline.report.figures import Setting
 
-UNTOLD = frozenset({"redis_url", "key_prefix", "gate", "keep", "compare"})  # make no other model
+NOT_MODEL_SETTINGS = frozenset(
+    {"redis_url", "key_prefix", "gate", "keep", "compare"}
+)  # make no other model
 
 
-def told(config: Any) -> dict[str, Setting]:
+def flatten_config(config: Any) -> dict[str, Setting]:
     """Name every setting by its path, "recall.als.size"; endless ones are written "inf"."""
     return dict(_flat(config, ""))
 
@@ -18,7 +20,7 @@ def told(config: Any) -> dict[str, Setting]:
 def _flat(config: Any, prefix: str) -> Iterator[tuple[str, Setting]]:
     for field in fields(config):
         value, name = getattr(config, field.name), f"{prefix}{field.name}"
-        if name in UNTOLD:
+        if name in NOT_MODEL_SETTINGS:
             continue
         if is_dataclass(value):
             yield from _flat(value, f"{name}.")

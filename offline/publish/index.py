@@ -19,12 +19,12 @@ from app.contracts import Matrix
 from offline.data.errors import DataError
 from offline.models.threads import one_thread
 
-Kind: TypeAlias = Literal["auto", "flat", "sq8", "ivf_flat", "ivf_sq8", "ivf_pq"]
-KINDS: tuple[Kind, ...] = ("flat", "sq8", "ivf_flat", "ivf_sq8", "ivf_pq")
-MANY = 200_000  # items from which "auto" no longer looks at each
-FEWEST = 10_000  # items that an index of cells learns from: 39 for each of 256 codes
-BYTE = faiss.ScalarQuantizer.QT_8bit
-LEARNT_FROM = 64  # vectors for each cell or code, at most: more cost time and bring nothing
+IndexKind: TypeAlias = Literal["auto", "flat", "sq8", "ivf_flat", "ivf_sq8", "ivf_pq"]
+INDEX_KINDS: tuple[IndexKind, ...] = ("flat", "sq8", "ivf_flat", "ivf_sq8", "ivf_pq")
+AUTO_IVF_ITEMS = 200_000  # items from which "auto" no longer looks at each
+MIN_IVF_ITEMS = 10_000  # items that an index of cells learns from: 39 for each of 256 codes
+EIGHT_BIT = faiss.ScalarQuantizer.QT_8bit
+MAX_POINTS_PER_CELL = 64  # vectors for each cell or code, at most: more cost time and bring nothing
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,11 +36,11 @@ class IndexConfig:
     float. ``auto`` is ``flat`` below 200,000 items and ``ivf_flat`` from there.
     """
 
-    kind: Kind = "flat"
+    kind: IndexKind = "flat"
     looked_into: Share = 0.2  # of the cells, for each query
 
 
-def make_index(vectors: Matrix, config: IndexConfig, seed: int = 0) -> faiss.Index:
+def build_index(vectors: Matrix, config: IndexConfig, seed: int = 0) -> faiss.Index:
     """Index vectors, (n, d), for search by inner product; the same seed gives the same bytes.
 
     Without columns nothing is ever found, whatever the kind.
@@ -49,24 +49,26 @@ def make_index(vectors: Matrix, config: IndexConfig, seed: int = 0) -> faiss.Ind
         DataError: there are too few vectors for this kind.
     """
     n, d = vectors.shape
-    kind = chosen(config.kind, n)
+    kind = resolve_kind(config.kind, n)
     if kind == "flat" or not d:
         return flat_index(vectors)
-    if kind.startswith("ivf") and n < FEWEST:
+    if kind.startswith("ivf") and n < MIN_IVF_ITEMS:
         raise DataError(
-            f"{kind} parts at least {FEWEST:,} items into cells, and there are {n:,}: "
+            f"{kind} parts at least {MIN_IVF_ITEMS:,} items into cells, and there are {n:,}: "
             "choose flat, sq8 or auto"
         )
     with one_thread():  # threads would change the bits
         if kind == "sq8":
-            return _filled(faiss.IndexScalarQuantizer(d, BYTE, faiss.METRIC_INNER_PRODUCT), vectors)
+            return _filled(
+                faiss.IndexScalarQuantizer(d, EIGHT_BIT, faiss.METRIC_INNER_PRODUCT), vectors
+            )
         return _parted(vectors, kind, config.looked_into, seed)
 
 
-def chosen(kind: Kind, n: int) -> Kind:
+def resolve_kind(kind: IndexKind, n: int) -> IndexKind:
     """Say which kind is made for ``n`` items."""
     if kind == "auto":
-        return "flat" if n < MANY else "ivf_flat"
+        return "flat" if n < AUTO_IVF_ITEMS else "ivf_flat"
     return kind
 
 
@@ -76,7 +78,7 @@ def _filled(index: faiss.Index, vectors: Matrix) -> faiss.Index:
     return index
 
 
-def _parted(vectors: Matrix, kind: Kind, looked_into: float, seed: int) -> faiss.Index:
+def _parted(vectors: Matrix, kind: IndexKind, looked_into: float, seed: int) -> faiss.Index:
     """Part vectors into cells after giving all the same length in one more dimension.
 
     Cells are of directions, so that of a long vector, a famous item's, the neighbours would be
@@ -102,19 +104,19 @@ def _parted(vectors: Matrix, kind: Kind, looked_into: float, seed: int) -> faiss
 def _prepare(cells: faiss.IndexIVF, looked_into: float, seed: int) -> None:
     cells.nprobe = max(1, round(looked_into * cells.nlist))
     cells.cp.seed = seed + 1  # 0 would mean a seed of the library's own
-    cells.cp.max_points_per_centroid = LEARNT_FROM
+    cells.cp.max_points_per_centroid = MAX_POINTS_PER_CELL
     if isinstance(cells, faiss.IndexIVFPQ):
         cells.pq.cp.seed = seed + 1
-        cells.pq.cp.max_points_per_centroid = LEARNT_FROM
+        cells.pq.cp.max_points_per_centroid = MAX_POINTS_PER_CELL
         # It is for a search that is not done here, and would take most of the time.
         cells.do_polysemous_training = False  # type: ignore[attr-defined]
 
 
-def offered(n: int) -> tuple[Kind, ...]:
+def available_kinds(n: int) -> tuple[IndexKind, ...]:
     """Name the kinds that ``n`` items can have, exact first."""
-    return tuple(kind for kind in KINDS if n >= FEWEST or not kind.startswith("ivf"))
+    return tuple(kind for kind in INDEX_KINDS if n >= MIN_IVF_ITEMS or not kind.startswith("ivf"))
 
 
-def indexing(config: IndexConfig, seed: int) -> Callable[[Matrix], faiss.Index]:
+def index_builder(config: IndexConfig, seed: int) -> Callable[[Matrix], faiss.Index]:
     """Give what indexes vectors in this way, for the funnel offline and for the bundle."""
-    return partial(make_index, config=config, seed=seed)
+    return partial(build_index, config=config, seed=seed)

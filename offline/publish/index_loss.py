@@ -12,10 +12,10 @@ from app.build import Indexes, flat_index
 from app.contracts import Matrix
 from app.query_builder import HISTORY_LIMIT, content_profile, fold_in
 from offline.models.threads import one_thread
-from offline.publish.index import IndexConfig, Kind, make_index, offered
+from offline.publish.index import IndexConfig, IndexKind, available_kinds, build_index
 
 DEPTH = 200  # answers that are compared: what recall asks for
-USERS = 200  # whose vectors are asked for, at most
+MAX_USERS = 200  # whose vectors are asked for, at most
 
 
 class IndexLoss(TypedDict):
@@ -27,32 +27,32 @@ class IndexLoss(TypedDict):
     ms: float  # a query, one at a time on one thread
 
 
-def index_losses(
-    vectors: Matrix, queries: Matrix, kinds: tuple[Kind, ...] | None = None, seed: int = 0
+def measure_index_kinds(
+    vectors: Matrix, queries: Matrix, kinds: tuple[IndexKind, ...] | None = None, seed: int = 0
 ) -> list[IndexLoss]:
     """Measure these kinds, or all that so many vectors can have, on ``queries``, (q, d)."""
-    wanted = exact(vectors, queries)
+    wanted = exact_neighbours(vectors, queries)
     return [
-        index_loss(kind, make_index(vectors, IndexConfig(kind), seed), queries, wanted)
-        for kind in kinds or offered(len(vectors))
+        measure_index(kind, build_index(vectors, IndexConfig(kind), seed), queries, wanted)
+        for kind in kinds or available_kinds(len(vectors))
     ]
 
 
-def served_losses(models: Models, indexes: Indexes, seed: int = 0) -> list[IndexLoss]:
+def measure_bundle_indexes(models: Models, indexes: Indexes, seed: int = 0) -> list[IndexLoss]:
     """Measure the indexes of a bundle as they are, on the tastes of some of its users."""
-    factors, content = tastes(models, seed)
+    factors, content = sample_user_vectors(models, seed)
     spaces = (
         ("factors", models.factors.items, indexes.factors, factors),
         ("content", models.content.items, indexes.content, content),
     )
     return [
-        index_loss(name, index, queries, exact(vectors, queries))
+        measure_index(name, index, queries, exact_neighbours(vectors, queries))
         for name, vectors, index, queries in spaces
         if vectors.shape[1]
     ]
 
 
-def index_loss(
+def measure_index(
     name: str, index: faiss.Index, queries: Matrix, wanted: NDArray[np.int64]
 ) -> IndexLoss:
     """Measure one index against what an exact one answers, (q, depth)."""
@@ -69,16 +69,16 @@ def index_loss(
     )
 
 
-def exact(vectors: Matrix, queries: Matrix) -> NDArray[np.int64]:
+def exact_neighbours(vectors: Matrix, queries: Matrix) -> NDArray[np.int64]:
     """Give the first 200 rows, or all, for each query, (q, depth)."""
     rows: NDArray[np.int64] = flat_index(vectors).search(queries, min(DEPTH, len(vectors)))[1]
     return rows
 
 
-def tastes(models: Models, seed: int) -> tuple[Matrix, Matrix]:
+def sample_user_vectors(models: Models, seed: int) -> tuple[Matrix, Matrix]:
     """Solve the vectors of some users who like something, in factors (q, d) and content (q, e)."""
     users = np.random.default_rng(seed).permutation(np.flatnonzero(np.diff(models.users.indptr)))
-    likes = [models.users.history(int(user)).liked(HISTORY_LIMIT) for user in users[:USERS]]
+    likes = [models.users.history(int(user)).liked(HISTORY_LIMIT) for user in users[:MAX_USERS]]
     likes = [liked for liked in likes if len(liked)]
     factors = [fold_in(models.factors, liked, models.popularity.at) for liked in likes]
     content = [content_profile(models.content, liked) for liked in likes]

@@ -5,9 +5,9 @@
 
 from pathlib import Path
 
-from app.bundle.integrity import verify
+from app.bundle.integrity import verify_files
 from app.bundle.manifest import POINTER, BundleError, read_manifest
-from offline.publish.versions import FOLDER, stored
+from offline.publish.versions import BUNDLES_FOLDER, list_bundles
 
 HISTORY = "history"
 
@@ -15,12 +15,12 @@ HISTORY = "history"
 def point_to(folder: Path) -> None:
     """Make ``folder`` the current bundle, atomically."""
     out, version = folder.parent.parent, folder.name
-    before = served(out)
+    before = service_history(out)
     _write(out / POINTER, [version])
     _write(out / HISTORY, [*_until(before, version), version])
 
 
-def pointed(out: Path) -> str | None:
+def current_version(out: Path) -> str | None:
     """Name the version that ``current`` points to, whether or not it is there."""
     try:
         return (out / POINTER).read_text().strip() or None
@@ -28,22 +28,22 @@ def pointed(out: Path) -> str | None:
         return None
 
 
-def served(out: Path) -> list[str]:
+def service_history(out: Path) -> list[str]:
     """Name the versions that were in service, in order, the current one last.
 
     Those that were removed since are left out. Without a ``history``, from before there was one,
     it is every bundle made before the current one. ``current`` is believed where the two disagree:
     it is written first, and may have been written by hand.
     """
-    now = pointed(out)
+    now = current_version(out)
     if now is None:
         return []
     try:
         lines = (out / HISTORY).read_text().split()
     except (OSError, UnicodeDecodeError):
-        known = [one for one in reversed(stored(out)) if one.manifest]
+        known = [one for one in reversed(list_bundles(out)) if one.manifest]
         lines = [one.version for one in known if not one.is_refused]
-    earlier = [line for line in _until(lines, now) if (out / FOLDER / line).is_dir()]
+    earlier = [line for line in _until(lines, now) if (out / BUNDLES_FOLDER / line).is_dir()]
     return [*earlier, now]
 
 
@@ -55,16 +55,16 @@ def rollback(out: Path, to: str | None = None) -> Path:
     Raises:
         BundleError: there is none, or it must not be served.
     """
-    now = pointed(out)
-    folder = out / FOLDER / (to or _before(out))
+    now = current_version(out)
+    folder = out / BUNDLES_FOLDER / (to or _before(out))
     if folder.name == now:
         raise BundleError(f"{now} is in service already: there is nothing to do")
-    if folder.name not in {one.version for one in stored(out)}:
+    if folder.name not in {one.version for one in list_bundles(out)}:
         raise BundleError(
             f"there is no bundle {to} in {out}: `recfunnel bundles --out {out}` lists them"
         )
     try:
-        verify(folder, read_manifest(folder))
+        verify_files(folder, read_manifest(folder))
     except BundleError as error:
         raise BundleError(
             f"{error}. {now or 'Nothing'} stays in service; choose another with --to, "
@@ -75,7 +75,7 @@ def rollback(out: Path, to: str | None = None) -> Path:
 
 
 def _before(out: Path) -> str:
-    history = served(out)
+    history = service_history(out)
     if len(history) < 2:  # noqa: PLR2004
         raise BundleError(
             f"no bundle in {out} was in service before: `recfunnel bundles --out {out}` lists what "

@@ -18,8 +18,15 @@ from numpy.typing import NDArray
 from app.artifacts import Factors, Models
 from app.build import Sizes, flat_index
 from app.bundle.bundle import DESCRIBED
-from app.bundle.integrity import digest, sha256
-from app.bundle.manifest import FORMAT, MANIFEST, FileFact, GateFact, Manifest, SizesFact
+from app.bundle.integrity import file_sha256, files_digest
+from app.bundle.manifest import (
+    FORMAT_VERSION,
+    MANIFEST,
+    FileRecord,
+    GateResult,
+    Manifest,
+    StageSizes,
+)
 from app.catalogue import attributes
 from app.catalogue.cold_items import cold_item_arrays
 from app.contracts import Matrix, StageError
@@ -33,17 +40,17 @@ from app.rank.objectives import write_blend
 from app.state.store import Store
 from app.state.tables import load_tables
 from offline.data.data_overlay import Archived
-from offline.publish.versions import draft
+from offline.publish.versions import draft_folder
 from offline.training.objective_rankers import Several
 
 log = logging.getLogger(__name__)
 
-HISTORICAL = 30 * 86_400.0  # seconds: data that ended longer ago is replayed as if it ended now
+HISTORICAL_AGE = 30 * 86_400.0  # seconds: data that ended longer ago is replayed as if it ended now
 LIBRARIES = ("numpy", "scipy", "faiss-cpu", "lightgbm", "scikit-learn", "implicit", "polars")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Trained:
+class TrainingResult:
     """All that a training run made."""
 
     models: Models
@@ -58,22 +65,22 @@ class Trained:
     rankers_end: float | None = None  # unix seconds; the rankers learned nothing from then on
     settings: dict[str, Any] = field(default_factory=dict)  # for the manifest; plain values
     seconds: dict[str, float] = field(default_factory=dict)  # of each phase so far
-    gate: GateFact | None = None
+    gate: GateResult | None = None
     index: Callable[[Matrix], faiss.Index] = flat_index
     hybrid: Hybrid | None = None  # stands in for the fine ranker
     several: Several | None = None  # their blend stands in for the fine ranker
     drift: DriftReference | None = None  # what live traffic is held against
-    archived: Archived | None = None  # of live events, where it learnt from them
+    archive_state: Archived | None = None  # of live events, where it learnt from them
 
 
-def write_bundle(trained: Trained, out: Path) -> Path:
+def write_bundle(trained: TrainingResult, out: Path) -> Path:
     """Write ``out/bundles/<version>/``; killed at any moment, it leaves no half bundle there.
 
     Returns:
         The bundle's folder.
     """
     created = time.time()
-    with draft(out, f"{created:.6f}") as folder:
+    with draft_folder(out, f"{created:.6f}") as folder:
         write_models(trained.models, folder, trained.index)
         write_rankers(trained.coarse, trained.fine, folder)
         if trained.hybrid:
@@ -83,7 +90,7 @@ def write_bundle(trained: Trained, out: Path) -> Path:
         if trained.drift:
             write_reference(trained.drift, folder / DRIFT_FILE)
         files = {
-            path.name: FileFact(bytes=path.stat().st_size, sha256=sha256(path))
+            path.name: FileRecord(bytes=path.stat().st_size, sha256=file_sha256(path))
             for path in sorted(folder.iterdir())
         }
         manifest = _manifest(trained, files, created)
@@ -166,16 +173,18 @@ def _folding(factors: Factors) -> dict[str, float]:
     return {name: value for name, value in told.items() if np.isfinite(value)}
 
 
-def _manifest(trained: Trained, files: dict[str, FileFact], created: float) -> Manifest:
+def _manifest(trained: TrainingResult, files: dict[str, FileRecord], created: float) -> Manifest:
     models = trained.models
     data_end = models.popularity.at
     stamp = datetime.fromtimestamp(created, UTC).strftime("%Y%m%dT%H%M%SZ")
     return Manifest(
-        format=FORMAT,
-        version=f"{stamp}-{digest(files)}",
+        format=FORMAT_VERSION,
+        version=f"{stamp}-{files_digest(files)}",
         created=created,
         data_end=data_end,
-        time_shift=trained.archived.time_shift if trained.archived else _shift(created - data_end),
+        time_shift=trained.archive_state.time_shift
+        if trained.archive_state
+        else _shift(created - data_end),
         dataset=trained.dataset,
         rows={
             "items": len(models.catalogue),
@@ -186,7 +195,7 @@ def _manifest(trained: Trained, files: dict[str, FileFact], created: float) -> M
         positive_at=trained.preferences.positive_at,
         type_weights=dict(trained.preferences.type_weights),
         explicit=trained.preferences.explicit,
-        sizes=SizesFact(**asdict(trained.sizes)),
+        sizes=StageSizes(**asdict(trained.sizes)),
         category_names=list(models.catalogue.category_names),
         flag_names=list(models.catalogue.flag_names),
         attributes=dict(attributes.column_kinds(models.catalogue.attributes)),
@@ -207,10 +216,10 @@ def _manifest(trained: Trained, files: dict[str, FileFact], created: float) -> M
         gate=trained.gate,
         hybrid=trained.hybrid.kind if trained.hybrid else "cascade",
         objectives=dict(trained.several.weights) if trained.several else {},
-        reached=dict(trained.archived.reached) if trained.archived else {},
+        stream_offsets=dict(trained.archive_state.reached) if trained.archive_state else {},
     )
 
 
 def _shift(age: float) -> float:
     """Give the seconds that data of this age are moved by, to end now; 0 where they are recent."""
-    return age if age > HISTORICAL else 0.0
+    return age if age > HISTORICAL_AGE else 0.0

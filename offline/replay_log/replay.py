@@ -12,7 +12,7 @@ import numpy as np
 from typing_extensions import override
 
 from app.build import State
-from app.bundle.bundle import Bundle, load
+from app.bundle.bundle import Bundle, load_bundle
 from app.catalogue.attributes import column_kinds
 from app.catalogue.live_items import ItemRecord
 from app.contracts import History, Proposal
@@ -174,7 +174,7 @@ class Reruns:
 
     def _bundle(self, version: str) -> Bundle:
         if version not in self._bundles:
-            self._bundles[version] = load(Path(self.settings.out) / "bundles" / version)
+            self._bundles[version] = load_bundle(Path(self.settings.out) / "bundles" / version)
         return self._bundles[version]
 
     def _items(self, last: str, changed: int | None) -> list[ItemRecord]:

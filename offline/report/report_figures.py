@@ -11,7 +11,7 @@ from app.features.views import COARSE_VIEW, FINE_VIEW, Group, names
 from offline.data.dataset import Dataset
 from offline.data.split import Split
 from offline.evaluate.evaluation import Evaluation
-from offline.publish.writer import LIBRARIES, Trained
+from offline.publish.writer import LIBRARIES, TrainingResult
 from offline.report.feature_meanings import meaning
 from offline.report.glossary import METHODS
 from offline.report.page import DatasetFacts, Feature, Figures, SplitFacts, Timing, Weight
@@ -36,7 +36,7 @@ def summary(evaluation: Evaluation) -> dict[str, Any]:
 def figures(
     dataset: Dataset,
     split: Split,
-    trained: Trained,
+    trained: TrainingResult,
     evaluation: Evaluation,
     seconds: dict[str, float],
 ) -> Figures:
@@ -95,7 +95,7 @@ def _name(group: Group) -> str:
     return group.fill.__name__.removesuffix("_columns")
 
 
-def _sizes(trained: Trained) -> dict[str, int]:
+def _sizes(trained: TrainingResult) -> dict[str, int]:
     """Measure the largest parts of what a worker holds, in bytes."""
     models, users = trained.models, trained.models.users
     tables = {
@@ -167,7 +167,7 @@ def _notes(dataset: Dataset, evaluation: Evaluation) -> list[str]:
     return notes
 
 
-def _blended(trained: Trained) -> list[str]:
+def _blended(trained: TrainingResult) -> list[str]:
     """Say of each fine model that is served how its two parts are blended."""
     if trained.hybrid:
         return []

@@ -9,7 +9,7 @@ import orjson
 from app.cpu import Cpu
 from app.features.views import CHANNELS, view_hash
 from offline.job import JobConfig
-from offline.publish.flatten_config import told
+from offline.publish.flatten_config import flatten_config
 from offline.tune.parameter import Setting
 from offline.tune.ranker import Coarses, Fines, Replays
 from offline.tune.recall import Recall
@@ -54,7 +54,7 @@ def study_name(known: Known, base: JobConfig, part: Part) -> str:
         "version": importlib.metadata.version("recfunnel"),
         "features": view_hash(),
         "space": repr(part.settings),
-        "told": told(base),
+        "told": flatten_config(base),
         "windows": known.windows,
     }
     digest = hashlib.sha256(orjson.dumps(facts, option=orjson.OPT_SORT_KEYS))

@@ -12,7 +12,7 @@ from app.cpu import Cpu
 from app.funnel import Funnel
 from offline.evaluate.funnel_answers import names
 from offline.job import JobConfig, wired
-from offline.models.registry import fit
+from offline.models.registry import fit_models
 from offline.training.replay import Asker, advance, build, labels
 from offline.tune.refit import refit
 from offline.tune.space import CHANNEL
@@ -44,7 +44,7 @@ class Recall:
         dataset, start = self.known.dataset, self.known.windows[window][0]
         log = dataset.log.before(start)
         if window not in self.fitted:
-            self.fitted[window] = fit(dataset, log, self.base.recall, start)
+            self.fitted[window] = fit_models(dataset, log, self.base.recall, start)
         users = self.known.askers(window, config)
         try:
             with np.errstate(over="ignore", invalid="ignore"):

@@ -16,7 +16,7 @@ from offline.models import (
     transitions,
     user_cf,
 )
-from offline.models.registry import RecallConfig, factorise
+from offline.models.registry import RecallConfig, fit_factors
 
 TABLES: dict[str, Callable[..., Table]] = {
     "item_cf": item_cf.fit,
@@ -50,15 +50,21 @@ def _other(
             raters = user_cf.fit(log, shape, config.user_cf, centred=centred)
             return {"tables": {**models.tables, "raters": raters}, "centred": centred}
         case "content":
-            described, reader = content.learn(dataset.catalogue, config.content, config.seed)
-            placing = cold_items.learn(models.factors, described, reader, log, config.placement)
+            described, reader = content.fit_with_encoder(
+                dataset.catalogue, config.content, config.seed
+            )
+            placing = cold_items.fit_cold_item_model(
+                models.factors, described, reader, log, config.placement
+            )
             return {"content": described, "placing": placing}
         case "segments":
-            encoding = segments.encode(dataset.attributes, shape[0])
+            encoding = segments.encode_segments(dataset.attributes, shape[0])
             return {"segments": segments.fit(log, encoding, shape[1], config.segments)}
         case _:
-            vectors = factorise(log, shape, config)
+            vectors = fit_factors(log, shape, config)
             described, reader = models.content, models.placing.encoder if models.placing else None
-            factors = cold_items.place(vectors, described, log, config.placement)
-            placing = cold_items.learn(factors, described, reader, log, config.placement)
+            factors = cold_items.place_cold_items(vectors, described, log, config.placement)
+            placing = cold_items.fit_cold_item_model(
+                factors, described, reader, log, config.placement
+            )
             return {"factors": factors, "placing": placing}

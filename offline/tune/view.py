@@ -14,7 +14,7 @@ from rich.progress import (
 from rich.table import Table
 
 from offline.job import JobConfig
-from offline.publish.flatten_config import told
+from offline.publish.flatten_config import flatten_config
 from offline.tune.search import Finding, Outcome, Verdict, Watch
 from offline.tune.study import Study
 
@@ -109,7 +109,7 @@ def last_word(verdict: Verdict | None) -> str:
 
 def about(outcome: Outcome, base: JobConfig, dataset: str) -> str:
     """Give the head of the file: where it is from, what it changes, how sure that is."""
-    before, after = told(base), told(outcome.config)
+    before, after = flatten_config(base), flatten_config(outcome.config)
     moved = [name for name in after if after[name] != before[name]]
     changes = [f"  {name} {before[name]} -> {after[name]}" for name in moved]
     head = f"Settings for {dataset or 'this data'}, by recfunnel tune."
