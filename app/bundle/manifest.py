@@ -131,10 +131,12 @@ class Manifest(BaseModel):
 
     @model_validator(mode="before")
     @classmethod
-    def _accept_earlier_names(cls, fields: dict[str, Any]) -> dict[str, Any]:
+    def _accept_earlier_names(cls, fields: object) -> object:
         """Rename the fields that a manifest of an earlier version writes differently."""
+        if not isinstance(fields, dict):
+            return fields
         gate = fields.get("gate")
-        if isinstance(gate, dict):
+        if isinstance(gate, dict) and "fewest" in gate:
             renamed = [
                 {EARLIER_NAMES.get(name, name): value for name, value in check.items()}
                 for check in gate["checks"]
