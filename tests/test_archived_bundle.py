@@ -99,7 +99,7 @@ def test_answers_of_both_bundles_are_run_again_to_the_bit(story):
         entries = list(tape.served())
         assert {entry.told["bundle"] for entry in entries} > {bundle.version}
         newest = next(one for one in entries if one.told["bundle"] == bundle.version)
-        assert newest.told["standing"][0]["events"][0] > bundle.manifest.reached["events"]
+        assert newest.told["standing"][0]["events"][0] > bundle.manifest.stream_offsets["events"]
         assert [differing(entry, reruns.run(entry)) for entry in entries] == [[]] * len(entries)
         oldest = entries[-1].told["bundle"]
         again = reruns.run(newest, bundle=oldest)  # which knows of none of the clicks

@@ -103,7 +103,7 @@ def judged(warm, cold=None, *, are_warm=True):
 
 
 def outcomes(checks):
-    return {(one.users, one.rival): one.outcome for one in checks}
+    return {(one.users, one.baseline): one.outcome for one in checks}
 
 
 def test_a_funnel_above_all_simple_lists_and_channels_passes():

@@ -76,7 +76,7 @@ def wiring(trained):
 def offline(wiring):
     bundle, wired = wiring
     manifest, models = bundle.manifest, bundle.models
-    common = (models.catalogue.ids, manifest.preferences(), manifest.time_shift)
+    common = (models.catalogue.ids, manifest.event_weights(), manifest.time_shift)
     live, histories = Live.of(models), MemoryHistories(*common)
     state = State(live, histories, MemoryTables(models.tables))
     indexes = Indexes(flat_index(models.factors.items), flat_index(models.content.items))
