@@ -24,19 +24,19 @@ from rich.table import Table
 
 from app.bundle.bundle import find_current_bundle, load_bundle
 from app.settings import Settings
-from benchmarks.killable_service import Victims, victims
+from benchmarks.killable_service import KillableService, run_killable_service
 from offline.archive.files import Shelf
 from offline.archive.streams import EVENTS
 from offline.commands.archive import archive, folder_of
 
 ACCEPTED = 202
-PATIENCE = 10.0  # seconds for one answer
+TIMEOUT = 10.0  # seconds for one answer
 PAUSE = 0.1  # seconds before a batch that failed is sent again
-LISTS = 10  # batches for each list that is asked for as well
+BATCHES_PER_LIST = 10  # batches for each list that is asked for as well
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
+class CrashPlan:
     """What is sent, and what is killed how often."""
 
     events: int = 100_000
@@ -55,7 +55,7 @@ class Plan:
 
 
 @dataclass(slots=True)
-class Outcome:
+class CrashResult:
     """What was sent, killed and found."""
 
     acknowledged: set[str] = field(default_factory=set)
@@ -72,12 +72,12 @@ class Outcome:
         return not self.missing and not self.doubled and bool(self.acknowledged)
 
 
-class Sender:
+class EventSender:
     """Sends batches until each is acknowledged, from several threads."""
 
-    def __init__(self, url: str, plan: Plan, items: Sequence[str]) -> None:
+    def __init__(self, url: str, plan: CrashPlan, items: Sequence[str]) -> None:
         self.done = 0  # batches
-        self.outcome = Outcome()
+        self.outcome = CrashResult()
         self._url, self._plan, self._items = url, plan, items
         self._lock = threading.Lock()
 
@@ -97,29 +97,29 @@ class Sender:
         while not self._is_taken(events):
             self.outcome.retries += 1
             time.sleep(PAUSE)
-        if n % LISTS == 0:
+        if n % BATCHES_PER_LIST == 0:
             with suppress(httpx.HTTPError):
                 asked = {"user_id": events[0]["user_id"]}
-                httpx.get(f"{self._url}/recommend", params=asked, timeout=PATIENCE)
+                httpx.get(f"{self._url}/recommend", params=asked, timeout=TIMEOUT)
         with self._lock:
             self.done += 1
             self.outcome.acknowledged.update(event["event_id"] for event in events)
 
     def _is_taken(self, events: Sequence[dict[str, str]]) -> bool:
         try:
-            answer = httpx.post(f"{self._url}/events", json=events, timeout=PATIENCE)
+            answer = httpx.post(f"{self._url}/events", json=events, timeout=TIMEOUT)
         except httpx.HTTPError:
             return False
         return answer.status_code == ACCEPTED
 
 
-def run(out: Path, folder: Path, plan: Plan) -> Outcome:
+def run(out: Path, folder: Path, plan: CrashPlan) -> CrashResult:
     """Send, kill, and look into the archive."""
     items = load_bundle(find_current_bundle(out)).models.catalogue.ids
     names = items.names(range(min(len(items), 500)))  # type: ignore[arg-type]
     began = time.monotonic()
-    with victims(out, folder, plan.workers) as found:
-        sender = Sender(found.url, plan, names)
+    with run_killable_service(out, folder, plan.workers) as found:
+        sender = EventSender(found.url, plan, names)
         _send_and_kill(found, sender, plan)
         found.kill_archiver()
         if found.archiver:
@@ -133,7 +133,7 @@ def run(out: Path, folder: Path, plan: Plan) -> Outcome:
     return outcome
 
 
-def _send_and_kill(found: Victims, sender: Sender, plan: Plan) -> None:
+def _send_and_kill(found: KillableService, sender: EventSender, plan: CrashPlan) -> None:
     """Send all batches; each kill is due when so many batches are done."""
     chance = random.Random(plan.seed)  # noqa: S311 - no secret
     kinds = ["worker"] * plan.worker_kills + ["archiver"] * plan.archiver_kills
@@ -151,13 +151,13 @@ def _send_and_kill(found: Victims, sender: Sender, plan: Plan) -> None:
             one.result()
 
 
-def _kill(found: Victims, outcome: Outcome, kind: str, choice: float) -> None:
+def _kill(found: KillableService, outcome: CrashResult, kind: str, choice: float) -> None:
     kills = {"server": found.kill_server, "archiver": found.kill_archiver}
     done = kills[kind]() if kind in kills else found.kill_worker(choice)
     outcome.kills[kind if done else f"{kind}, spared: the last that lived"] += 1
 
 
-def _count(outcome: Outcome, folder: Path) -> None:
+def _count(outcome: CrashResult, folder: Path) -> None:
     tables = list(Shelf(folder / EVENTS.name, EVENTS).read())
     there = Counter(pl.concat(tables)["event_id"].to_list()) if tables else Counter[str]()
     outcome.archived = there.total()
@@ -165,7 +165,7 @@ def _count(outcome: Outcome, folder: Path) -> None:
     outcome.doubled = sum(n - 1 for n in there.values())
 
 
-def show(outcome: Outcome, plan: Plan) -> None:
+def show(outcome: CrashResult, plan: CrashPlan) -> None:
     """Print what came out."""
     table = Table("", "number")
     rows = {
@@ -196,7 +196,7 @@ def main(
     seed: int = 1,
 ) -> None:
     """Kill processes at random while events come, and see that each event is archived once."""
-    plan = Plan(
+    plan = CrashPlan(
         events=events,
         workers=workers,
         worker_kills=kills,

@@ -15,14 +15,14 @@ import psutil  # type: ignore[import-untyped]
 
 from app.bundle.manifest import POINTER
 from app.state.server_process import find_binary
-from loadtest.service import READY_WITHIN, NotServingError, free_port, with_redis
+from loadtest.service import START_TIMEOUT, NotServingError, environment_with_redis, free_port
 
-KEPT = ("--port", "0", "--save", "", "--appendonly", "yes", "--appendfsync", "always")
-EVERY = "0.5"  # seconds between two drains of the archiver
+SERVER_OPTIONS = ("--port", "0", "--save", "", "--appendonly", "yes", "--appendfsync", "always")
+ARCHIVE_INTERVAL = "0.5"  # seconds between two drains of the archiver
 
 
 @dataclass(slots=True, eq=False)
-class Victims:
+class KillableService:
     """The processes, each started again when it was killed; workers are so by their parent."""
 
     folder: Path  # of the server's data, the bundles and the archive
@@ -53,7 +53,7 @@ class Victims:
         told = ("--host", "127.0.0.1", "--port", str(self.port), "--workers", str(self.workers))
         self.service = self._ours("serve", *told)
         self.start_archiver()
-        until = time.monotonic() + READY_WITHIN
+        until = time.monotonic() + START_TIMEOUT
         while time.monotonic() < until:
             with suppress(OSError, urllib.error.URLError):
                 urllib.request.urlopen(f"{self.url}/readyz", timeout=2).close()  # noqa: S310
@@ -105,13 +105,13 @@ class Victims:
         socket.unlink(missing_ok=True)
         data = self.folder / "redis"
         data.mkdir(exist_ok=True)
-        command = [find_binary(), *KEPT, "--dir", str(data), "--unixsocket", str(socket)]
+        command = [find_binary(), *SERVER_OPTIONS, "--dir", str(data), "--unixsocket", str(socket)]
         with self.log.open("ab") as log:
             self.server = subprocess.Popen(command, stdout=log, stderr=log)  # noqa: S603 - ours
 
     def start_archiver(self) -> None:
         """Start the archiver."""
-        self.archiver = self._ours("archive", "--every", EVERY)
+        self.archiver = self._ours("archive", "--every", ARCHIVE_INTERVAL)
 
     def end(self) -> None:
         """End all that lives, the server last."""
@@ -125,17 +125,17 @@ class Victims:
 
     def _ours(self, *arguments: str) -> "subprocess.Popen[bytes]":
         command = [sys.executable, "-m", "offline.cli", *arguments, "--out", str(self.folder)]
-        environment = with_redis(self.redis_url)
+        environment = environment_with_redis(self.redis_url)
         with self.log.open("ab") as log:
             return subprocess.Popen(command, env=environment, stdout=log, stderr=log)  # noqa: S603
 
 
 @contextmanager
-def victims(out: Path, folder: Path, workers: int) -> Iterator[Victims]:
+def run_killable_service(out: Path, folder: Path, workers: int) -> Iterator[KillableService]:
     """Start a service on a copy of the bundles of ``out``, whose events stay out of the user's."""
     shutil.copytree(out / "bundles", folder / "bundles")
     shutil.copy(out / POINTER, folder / POINTER)
-    found = Victims(folder, workers, folder / "log.txt")
+    found = KillableService(folder, workers, folder / "log.txt")
     try:
         found.start()
         yield found

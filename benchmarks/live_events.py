@@ -22,19 +22,19 @@ from rich.progress import track
 from rich.table import Table
 
 from app.bundle.bundle import Bundle, find_current_bundle, load_bundle
-from loadtest.connection import Connection
-from loadtest.service import Served, served
+from loadtest.connection import HttpConnection
+from loadtest.service import ServiceProcess, run_service
 
 K = 10
 PERSISTENCE = 0.9  # of rank-biased overlap: the first ten places are 86 % of it
 SEED = 7
-GIVE_UP = 10.0  # seconds for a click to be seen
+MAX_DELAY = 10.0  # seconds for a click to be seen
 OK, ACCEPTED = 200, 202
 console = Console()
 
 
 @dataclass(frozen=True, slots=True)
-class Click:
+class ClickResult:
     """One user's lists around a click."""
 
     is_gone: bool  # the clicked item is not in the next list
@@ -43,7 +43,7 @@ class Click:
     is_whole: bool  # the next list names nothing that came too late for it
 
 
-def overlap(one: Sequence[str], other: Sequence[str], p: float = PERSISTENCE) -> float:
+def compute_overlap(one: Sequence[str], other: Sequence[str], p: float = PERSISTENCE) -> float:
     """Give the rank-biased overlap of two lists of one length, 0 to 1.
 
     Webber, Moffat, Zobel: A similarity measure for indefinite rankings, 2010, eq. 30 (``RBO_ext``).
@@ -56,19 +56,19 @@ def overlap(one: Sequence[str], other: Sequence[str], p: float = PERSISTENCE) ->
     return agreed[-1] * p**depth + (1 - p) / p * seen
 
 
-class Asking:
+class WorkerConnection:
     """One connection to one worker."""
 
-    def __init__(self, connection: Connection, host: str) -> None:
+    def __init__(self, connection: HttpConnection, host: str) -> None:
         self._connection = connection
         self._host = host
 
     @classmethod
-    async def open(cls, own: Served) -> "Asking":
+    async def open(cls, own: ServiceProcess) -> "WorkerConnection":
         """Connect; the kernel chooses the worker."""
         host, port = own.url.removeprefix("http://").split(":")
         loop = asyncio.get_running_loop()
-        _, connection = await loop.create_connection(Connection, host, int(port))
+        _, connection = await loop.create_connection(HttpConnection, host, int(port))
         return cls(connection, f"{host}:{port}")
 
     async def _asked(self, what: str, body: bytes) -> Any:
@@ -79,7 +79,7 @@ class Asking:
         """
         head = f"{what} HTTP/1.1\r\nHost: {self._host}\r\nContent-Type: application/json\r\n"
         sent = f"{head}Content-Length: {len(body)}\r\n\r\n".encode() + body
-        reply = await self._connection.ask(sent)
+        reply = await self._connection.send(sent)
         if reply.status not in {OK, ACCEPTED}:
             raise RuntimeError(f"{what} was answered by {reply.status}: {reply.body.decode()}")
         return orjson.loads(reply.body)
@@ -109,9 +109,9 @@ class Asking:
         self._connection.close()
 
 
-async def clicked(own: Served, user: str, choice: int) -> Click:
+async def measure_click(own: ServiceProcess, user: str, choice: int) -> ClickResult:
     """Let a user click; each request goes to whatever worker the kernel chooses."""
-    askings = [await Asking.open(own) for _ in range(3)]
+    askings = [await WorkerConnection.open(own) for _ in range(3)]
     before = await askings[0].list(user)
     item = before[choice % len(before)]
     await askings[1].click(user, item)
@@ -120,21 +120,21 @@ async def clicked(own: Served, user: str, choice: int) -> Click:
         asking.close()
     left = [one for one in before if one != item]
     is_changed = after[: len(left)] != left
-    return Click(item not in after, is_changed, overlap(before, after), is_whole)
+    return ClickResult(item not in after, is_changed, compute_overlap(before, after), is_whole)
 
 
-async def each_worker(own: Served, workers: int) -> list[Asking]:
+async def connect_to_each_worker(own: ServiceProcess, workers: int) -> list[WorkerConnection]:
     """Open one connection to each worker."""
-    found: dict[int, Asking] = {}
+    found: dict[int, WorkerConnection] = {}
     while len(found) < workers:
-        asking = await Asking.open(own)
+        asking = await WorkerConnection.open(own)
         await asking.list("nobody")  # only now the worker has taken the connection
         port = asking._connection._transport.get_extra_info("sockname")[1]
         found.setdefault(_owner(own, port), asking)
     return list(found.values())
 
 
-def _owner(own: Served, port: int) -> int:
+def _owner(own: ServiceProcess, port: int) -> int:
     """Give the process that has the other end of a connection from this port."""
     for process in psutil.Process(own.process).children(recursive=True):
         if any(link.raddr and link.raddr.port == port for link in process.net_connections("tcp")):
@@ -142,7 +142,7 @@ def _owner(own: Served, port: int) -> int:
     return own.process
 
 
-async def delays(workers: Sequence[Asking], item: str, times: int) -> list[float]:
+async def measure_delays(workers: Sequence[WorkerConnection], item: str, times: int) -> list[float]:
     """Click so many times through one worker; give the seconds until each other one knows."""
     found: list[float] = []
     for n in track(range(times), "Clicks seen by other workers", console=console):
@@ -154,15 +154,17 @@ async def delays(workers: Sequence[Asking], item: str, times: int) -> list[float
     return found
 
 
-async def _until_known(worker: Asking, known: float, item: str, since: float) -> float:
+async def _until_known(worker: WorkerConnection, known: float, item: str, since: float) -> float:
     while await worker.count(item) <= known:
-        if time.monotonic() - since > GIVE_UP:
-            raise TimeoutError(f"a worker did not know of a click within {GIVE_UP:.0f} s")
+        if time.monotonic() - since > MAX_DELAY:
+            raise TimeoutError(f"a worker did not know of a click within {MAX_DELAY:.0f} s")
         await asyncio.sleep(0.002)
     return time.monotonic() - since
 
 
-async def measure(own: Served, bundle: Bundle, workers: int, users: int, clicks: int) -> None:
+async def measure(
+    own: ServiceProcess, bundle: Bundle, workers: int, users: int, clicks: int
+) -> None:
     """Measure and print."""
     ids = bundle.models.users.ids
     names = ids.names(np.arange(min(users, len(ids))))
@@ -170,16 +172,16 @@ async def measure(own: Served, bundle: Bundle, workers: int, users: int, clicks:
     choices = np.random.default_rng(SEED).integers(0, K, len(names)).tolist()
     pairs = list(zip(names, choices, strict=True))
     done = [
-        await clicked(own, name, choice)
+        await measure_click(own, name, choice)
         for name, choice in track(pairs, "Users who click", console=console)
     ]
-    askings = await each_worker(own, workers)
+    askings = await connect_to_each_worker(own, workers)
     item = (await askings[0].list("nobody"))[0]
-    seconds = await delays(askings, item, clicks)
+    seconds = await measure_delays(askings, item, clicks)
     show(done, seconds, workers)
 
 
-def show(done: Sequence[Click], seconds: Sequence[float], workers: int) -> None:
+def show(done: Sequence[ClickResult], seconds: Sequence[float], workers: int) -> None:
     """Print what was measured."""
     table = Table(title=f"{len(done)} users, {workers} workers", show_header=False)
     shares = [np.mean([click.is_gone for click in done]), np.mean([c.is_changed for c in done])]
@@ -203,7 +205,7 @@ def main(
     clicks: Annotated[int, typer.Option(help="Clicks that others wait for.", min=1)] = 200,
 ) -> None:
     """Measure read-your-writes and how soon other workers know; the service is our own."""
-    with served(out, workers=workers) as own:
+    with run_service(out, workers=workers) as own:
         asyncio.run(measure(own, load_bundle(find_current_bundle(out)), workers, users, clicks))
 
 

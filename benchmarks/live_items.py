@@ -24,19 +24,19 @@ import typer
 import uvloop
 from rich.console import Console
 
-from loadtest.connection import Connection, Reply
-from loadtest.service import served
+from loadtest.connection import HttpConnection, HttpReply
+from loadtest.service import run_service
 
-BOUND = 1.0  # seconds from PUT until every worker can show the item
+MAX_DELAY = 1.0  # seconds from PUT until every worker can show the item
 USERS = 943  # of MovieLens 100K
-SEEN_BY = 100  # items of the lists asked for: what is deleted stands in many of them
-LANES = 2  # askers on each worker
-TRIES = 400  # connections opened to reach every worker
-PAUSE = 0.002  # seconds between looks at whether a new item can be shown
+LIST_LENGTH = 100  # items of the lists asked for: what is deleted stands in many of them
+CONNECTIONS_PER_WORKER = 2  # askers on each worker
+MAX_CONNECTIONS = 400  # connections opened to reach every worker
+POLL_INTERVAL = 0.002  # seconds between looks at whether a new item can be shown
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
+class ChurnPlan:
     """How much comes and goes."""
 
     new: int = 200
@@ -45,7 +45,7 @@ class Plan:
 
 
 @dataclass(slots=True)
-class Outcome:
+class ChurnResult:
     """What was seen; times in seconds."""
 
     acknowledged: list[float] = field(default_factory=list)  # from PUT to its answer
@@ -63,9 +63,9 @@ class Lane:
 
     def __init__(self, port: int) -> None:
         self._port = port
-        self._connection: Connection | None = None
+        self._connection: HttpConnection | None = None
 
-    async def ask(self, method: str, path: str, body: object = None) -> Reply:
+    async def ask(self, method: str, path: str, body: object = None) -> HttpReply:
         """Send a request, again on another connection when this one broke."""
         text = json.dumps(body).encode() if body is not None else b""
         head = f"{method} {path} HTTP/1.1\r\nHost: 127.0.0.1:{self._port}\r\n"
@@ -74,14 +74,14 @@ class Lane:
         while True:
             with suppress(OSError):
                 connection = self._connection = await self.connected()
-                return await connection.ask(f"{head}\r\n".encode() + text)
+                return await connection.send(f"{head}\r\n".encode() + text)
             await asyncio.sleep(0.01)
 
-    async def connected(self) -> Connection:
+    async def connected(self) -> HttpConnection:
         """Give the open connection."""
         if self._connection is None or not self._connection.is_open:
             loop = asyncio.get_running_loop()
-            _, made = await loop.create_connection(Connection, "127.0.0.1", self._port)
+            _, made = await loop.create_connection(HttpConnection, "127.0.0.1", self._port)
             self._connection = made
         return self._connection
 
@@ -100,7 +100,7 @@ class Lane:
 class Churn:
     """One run against one service."""
 
-    def __init__(self, url: str, process: int, plan: Plan, seed: int = 1) -> None:
+    def __init__(self, url: str, process: int, plan: ChurnPlan, seed: int = 1) -> None:
         self._port = int(url.rpartition(":")[2])
         self._process = psutil.Process(process)
         self._plan = plan
@@ -109,9 +109,9 @@ class Churn:
         self._is_over = False
         self._all: list[Lane] = []
         self._writer = self._lane()
-        self.outcome = Outcome()
+        self.outcome = ChurnResult()
 
-    async def run(self) -> Outcome:
+    async def run(self) -> ChurnResult:
         """Let items come, then go, while all workers are busy."""
         lanes = await self._lanes()
         busy = [asyncio.create_task(self._busy(lane)) for mine in lanes.values() for lane in mine]
@@ -134,14 +134,14 @@ class Churn:
         everyone: list[psutil.Process] = self._process.children(recursive=True)
         return [one for one in everyone if "spawn_main" in " ".join(one.cmdline())]
 
-    async def _lanes(self, each: int = LANES) -> dict[int, list[Lane]]:
+    async def _lanes(self, each: int = CONNECTIONS_PER_WORKER) -> dict[int, list[Lane]]:
         """Open connections until every worker has so many.
 
         Raises:
             RuntimeError: some worker takes none.
         """
         lanes: dict[int, list[Lane]] = {one.pid: [] for one in self._workers()}
-        for _ in range(TRIES):
+        for _ in range(MAX_CONNECTIONS):
             lane = self._lane()
             place = await lane.place()
             await lane.ask("GET", "/healthz")
@@ -150,7 +150,9 @@ class Churn:
                 mine.append(lane)
             if all(len(found) >= each for found in lanes.values()):
                 return lanes
-        raise RuntimeError(f"{TRIES} connections did not reach every one of {len(lanes)} workers")
+        raise RuntimeError(
+            f"{MAX_CONNECTIONS} connections did not reach every one of {len(lanes)} workers"
+        )
 
     def _owner(self, place: int) -> int:
         for worker in self._workers():
@@ -162,7 +164,7 @@ class Churn:
         """Ask for one list after another, and look for what must not be in them."""
         while not self._is_over:
             user, began = self._random.randint(1, USERS), time.monotonic()
-            reply = await lane.ask("GET", f"/recommend?user_id={user}&k={SEEN_BY}")
+            reply = await lane.ask("GET", f"/recommend?user_id={user}&k={LIST_LENGTH}")
             if reply.status == 200:  # noqa: PLR2004
                 self._judge(reply.body, began)
 
@@ -198,7 +200,7 @@ class Churn:
         """Give what many lists hold, those in most of them first."""
         counts: dict[str, int] = {}
         for user in range(1, 31):
-            reply = await lane.ask("GET", f"/recommend?user_id={user}&k={SEEN_BY}")
+            reply = await lane.ask("GET", f"/recommend?user_id={user}&k={LIST_LENGTH}")
             for item in orjson.loads(reply.body)["items"]:
                 counts[item["item_id"]] = counts.get(item["item_id"], 0) + 1
         return sorted(counts, key=lambda item: -counts[item])[: self._plan.deleted]
@@ -220,10 +222,10 @@ async def _shown(lane: Lane, item: str) -> None:
         reply = await lane.ask("GET", path)
         if reply.status == 200 and orjson.loads(reply.body)["items"]:  # noqa: PLR2004
             return
-        await asyncio.sleep(PAUSE)
+        await asyncio.sleep(POLL_INTERVAL)
 
 
-def told(outcome: Outcome) -> Iterator[str]:
+def describe(outcome: ChurnResult) -> Iterator[str]:
     """Say what came out."""
     for what, times in (
         ("PUT to its answer", outcome.acknowledged),
@@ -234,7 +236,7 @@ def told(outcome: Outcome) -> Iterator[str]:
             p50, p99 = np.percentile(times, [50, 99]) * 1000
             yield f"{what}: p50 {p50:.0f} ms, p99 {p99:.0f} ms, most {max(times) * 1000:.0f} ms"
     yield (
-        f"{outcome.lists} lists of {SEEN_BY}, {outcome.after} of them after the first deletion: "
+        f"{outcome.lists} lists of {LIST_LENGTH}, {outcome.after} after the first deletion: "
         f"{outcome.wrong} held an item deleted before they were asked for, {outcome.crossed} one "
         f"deleted while they were made; {outcome.unconfirmed} changes had to be asked for again"
     )
@@ -250,11 +252,11 @@ def main(
 ) -> None:
     """Let items come and go under load; exit with 1 when one is shown that must not be."""
     console = Console()
-    with served(out, workers=workers) as own:
-        outcome = uvloop.run(Churn(own.url, own.process, Plan(new, deleted, kill)).run())
-    for line in told(outcome):
+    with run_service(out, workers=workers) as own:
+        outcome = uvloop.run(Churn(own.url, own.process, ChurnPlan(new, deleted, kill)).run())
+    for line in describe(outcome):
         console.print(line, highlight=False, soft_wrap=True)
-    if outcome.wrong or max(outcome.eligible, default=0.0) > BOUND:
+    if outcome.wrong or max(outcome.eligible, default=0.0) > MAX_DELAY:
         sys.exit(1)
 
 

@@ -28,7 +28,7 @@ from app.state.user_store import attributes_key, friends_key, write_attributes, 
 PREFIX, NOW, ITEMS, SEED = "recfunnel", 1_790_000_000.0, 100_000, 7
 FRIENDS, SHOWN, HIDDEN = 20, 100, 3
 GIB = 2**30
-KEPT: dict[str, Callable[[str, str], list[str]]] = {
+KEYS_OF_PART: dict[str, Callable[[str, str], list[str]]] = {
     "history": lambda prefix, user: [history_key(prefix, user)],
     "ids of events": marks_keys,
     "hidden items": lambda prefix, user: [hidden_key(prefix, user)],
@@ -39,7 +39,7 @@ KEPT: dict[str, Callable[[str, str], list[str]]] = {
 }
 
 
-async def fill(store: Store, user: str, events: int, random: np.random.Generator) -> None:
+async def write_user(store: Store, user: str, events: int, random: np.random.Generator) -> None:
     """Let the store have a user who makes use of everything."""
     items = [f"i{n}" for n in random.integers(0, ITEMS, events + SHOWN).tolist()]
     told = [
@@ -59,7 +59,7 @@ async def fill(store: Store, user: str, events: int, random: np.random.Generator
     await store.pipeline("shown", remember(PREFIX, user, items[events:], SHOWN))
 
 
-async def weigh(url: str, users: int, events: int) -> dict[str, float]:
+async def measure_bytes(url: str, users: int, events: int) -> dict[str, float]:
     """Give the bytes of each part of a user, the mean of ``users``, and those the server grew by.
 
     What it grew by is measured without the stream of events, whose size is bounded for all.
@@ -69,11 +69,11 @@ async def weigh(url: str, users: int, events: int) -> dict[str, float]:
     async with Store.connect(url, timeout=30.0) as store:
         before = await _used(store)
         for name in names:
-            await fill(store, name, events, random)
+            await write_user(store, name, events, random)
         sizes = {
             part: sum([await _size(store, key) for user in names for key in keys(PREFIX, user)])
             / users
-            for part, keys in KEPT.items()
+            for part, keys in KEYS_OF_PART.items()
         }
         await store.command("DEL", f"{PREFIX}:events")
         grown = (await _used(store) - before) / users
@@ -95,7 +95,7 @@ def main(
 ) -> None:
     """Fill a server of our own with users, and ask it what they weigh."""
     with tempfile.TemporaryDirectory() as folder, embedded_server(Path(folder)) as url:
-        sizes = asyncio.run(weigh(url, users, events))
+        sizes = asyncio.run(measure_bytes(url, users, events))
     table = Table("a user of", f"{events} events", title="Bytes in the store")
     for part, size in sizes.items():
         table.add_row(part, f"{size:,.0f}")

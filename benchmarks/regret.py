@@ -33,7 +33,7 @@ Floats: TypeAlias = NDArray[np.float64]
 K = 10
 PLAIN = Policy()
 RANDOM = replace(PLAIN, explore="epsilon_greedy", explore_epsilon=1.0, explore_slots=K)
-WAYS: Mapping[str, Policy] = MappingProxyType(
+EXPLORATION_POLICIES: Mapping[str, Policy] = MappingProxyType(
     {
         "random": RANDOM,
         "no exploration": replace(PLAIN, explore_slots=0),
@@ -47,17 +47,17 @@ STEP = 20  # rounds between the points of a curve
 
 
 @dataclass(frozen=True, slots=True)
-class World:
+class SimulatedCatalogue:
     """How many items there are, and what the ranking thinks of them at the start."""
 
     items: int = 100
-    new: float = 0.3  # share of items of which nothing is known
-    known: float = 50.0  # impressions that the ranking's opinion of any item is worth
+    new_share: float = 0.3  # share of items of which nothing is known
+    prior_impressions: float = 50.0  # impressions that the ranking's opinion of any item is worth
     pessimism: float = 0.3  # a new item is taken for this share of the mean
 
 
 @dataclass(slots=True, eq=False)
-class Ranking:
+class ClickRateRanking:
     """Learns click rates from what is shown. Smoothed by what it thought at the start."""
 
     clicks: Floats  # (n,)
@@ -69,12 +69,14 @@ class Ranking:
         return self.clicks / self.shown
 
 
-def regret(policy: Policy, rounds: int, seed: int, world: World | None = None) -> Floats:
+def simulate_regret(
+    policy: Policy, rounds: int, seed: int, world: SimulatedCatalogue | None = None
+) -> Floats:
     """Show ``rounds`` lists by this policy; gives the regret so far after each, (rounds,).
 
     The exploration is the service's own code. The same seed is the same world for every policy.
     """
-    world = world or World()
+    world = world or SimulatedCatalogue()
     random = np.random.default_rng([seed, 0])
     rates = random.beta(2.0, 18.0, world.items)
     ranking = _opinion(rates, world, random)
@@ -92,11 +94,13 @@ def regret(policy: Policy, rounds: int, seed: int, world: World | None = None) -
     return np.cumsum(lost)
 
 
-def _opinion(rates: Floats, world: World, random: np.random.Generator) -> Ranking:
-    is_new = np.arange(world.items) < world.new * world.items
-    guess = random.binomial(int(world.known), rates).astype(np.float64)
-    guess[is_new] = world.pessimism * rates.mean() * world.known
-    return Ranking(guess, np.full(world.items, world.known))
+def _opinion(
+    rates: Floats, world: SimulatedCatalogue, random: np.random.Generator
+) -> ClickRateRanking:
+    is_new = np.arange(world.items) < world.new_share * world.items
+    guess = random.binomial(int(world.prior_impressions), rates).astype(np.float64)
+    guess[is_new] = world.pessimism * rates.mean() * world.prior_impressions
+    return ClickRateRanking(guess, np.full(world.items, world.prior_impressions))
 
 
 def _list(policy: Policy, live: Live, rates: Floats, seed: list[int]) -> NDArray[np.int64]:
@@ -116,11 +120,13 @@ def _live(items: int) -> Live:
     return Live(Popularity(0.0, none, none, np.full(items, np.inf), np.zeros(items, np.float32)))
 
 
-def curves(rounds: int, runs: int) -> dict[str, Floats]:
+def simulate_all(rounds: int, runs: int) -> dict[str, Floats]:
     """Give each way's regret in every run, (runs, rounds)."""
     return {
-        name: np.stack([regret(policy, rounds, seed) for seed in range(runs)])
-        for name, policy in track(WAYS.items(), "Exploring", console=Console(stderr=True))
+        name: np.stack([simulate_regret(policy, rounds, seed) for seed in range(runs)])
+        for name, policy in track(
+            EXPLORATION_POLICIES.items(), "Exploring", console=Console(stderr=True)
+        )
     }
 
 
@@ -175,7 +181,7 @@ def main(
     ),
 ) -> None:
     """Measure the regret of every way of exploring, print it and draw it."""
-    found = curves(rounds, runs)
+    found = simulate_all(rounds, runs)
     Console().print(table(found))
     plot(found, out)
 

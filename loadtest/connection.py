@@ -11,26 +11,26 @@ from urllib.parse import urlsplit
 import httptools
 from typing_extensions import override
 
-from loadtest.traffic import Call
+from loadtest.traffic import HttpCall
 
 
 @dataclass(frozen=True, slots=True)
-class Reply:
+class HttpReply:
     """One answer."""
 
     status: int
     body: bytes
 
 
-class Connection(asyncio.Protocol):
+class HttpConnection(asyncio.Protocol):
     """One connection; one request at a time."""
 
     def __init__(self) -> None:
         self.is_open = False
-        self._reply: asyncio.Future[Reply] | None = None
+        self._reply: asyncio.Future[HttpReply] | None = None
         self._begin()
 
-    async def ask(self, request: bytes) -> Reply:
+    async def send(self, request: bytes) -> HttpReply:
         """Send a request and await its answer.
 
         Raises:
@@ -66,7 +66,7 @@ class Connection(asyncio.Protocol):
 
     def on_message_complete(self) -> None:
         """Hand the answer over (called by the parser)."""
-        reply = Reply(self._parser.get_status_code(), b"".join(self._body))
+        reply = HttpReply(self._parser.get_status_code(), b"".join(self._body))
         if not self._parser.should_keep_alive():
             self.is_open = False
         self._begin()
@@ -78,16 +78,16 @@ class Connection(asyncio.Protocol):
         self._body: list[bytes] = []
 
 
-class Client:
+class HttpClient:
     """A pool that opens a connection whenever none is idle, as an open loop needs."""
 
     def __init__(self, url: str, timeout: float = 10.0) -> None:
         parts = urlsplit(url)
         self._host, self._port = parts.hostname or "127.0.0.1", parts.port or 80
         self._timeout = timeout
-        self._idle: list[Connection] = []
+        self._idle: list[HttpConnection] = []
 
-    async def send(self, call: Call) -> Reply:
+    async def send(self, call: HttpCall) -> HttpReply:
         """Send one call; on an idle connection that the server has just closed, once more.
 
         Raises:
@@ -109,9 +109,9 @@ class Client:
             connection.close()
         self._idle.clear()
 
-    async def _ask(self, connection: Connection, request: bytes) -> Reply:
+    async def _ask(self, connection: HttpConnection, request: bytes) -> HttpReply:
         try:
-            reply = await connection.ask(request)
+            reply = await connection.send(request)
         except BaseException:
             connection.close()
             raise
@@ -119,19 +119,19 @@ class Client:
             self._idle.append(connection)
         return reply
 
-    def _take_idle(self) -> Connection | None:
+    def _take_idle(self) -> HttpConnection | None:
         while self._idle:
             connection = self._idle.pop()
             if connection.is_open:
                 return connection
         return None
 
-    async def _open(self) -> Connection:
+    async def _open(self) -> HttpConnection:
         loop = asyncio.get_running_loop()
-        _, connection = await loop.create_connection(Connection, self._host, self._port)
+        _, connection = await loop.create_connection(HttpConnection, self._host, self._port)
         return connection
 
-    def _encode(self, call: Call) -> bytes:
+    def _encode(self, call: HttpCall) -> bytes:
         length = f"Content-Type: application/json\r\nContent-Length: {len(call.body)}\r\n"
         head = f"{call.method} {call.path} HTTP/1.1\r\nHost: {self._host}:{self._port}\r\n"
         return f"{head}{length if call.body else ''}\r\n".encode() + call.body

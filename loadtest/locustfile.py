@@ -19,10 +19,10 @@ from locust.env import Environment
 from rich.console import Console
 from typing_extensions import override
 
-from loadtest.report import Tally, show
-from loadtest.traffic import Call, Traffic
+from loadtest.report import LoadTally, print_summaries
+from loadtest.traffic import HttpCall, Traffic
 
-tally = Tally("closed")
+tally = LoadTally("closed")
 seeds = count(1)
 began = time.monotonic()
 HTTP_OK = 200
@@ -42,12 +42,12 @@ class Visitor(FastHttpUser):
     @task
     def look(self) -> None:
         """Ask for a list, and act on it sometimes."""
-        call = self.traffic.ask()
+        call = self.traffic.next_request()
         answer = self._send(call, HTTP_OK)
-        if answer and (reaction := self.traffic.react(call, answer)):
+        if answer and (reaction := self.traffic.next_event(call, answer)):
             self._send(reaction, HTTP_ACCEPTED)
 
-    def _send(self, call: Call, expected: int) -> dict[str, Any] | None:
+    def _send(self, call: HttpCall, expected: int) -> dict[str, Any] | None:
         started = time.perf_counter()
         with self.client.request(
             call.method,
@@ -59,15 +59,15 @@ class Visitor(FastHttpUser):
         ) as response:
             taken = time.perf_counter() - started
             if response.status_code != expected:
-                tally.failed(f"{call.kind}: {response.status_code} {response.text[:300]}")
+                tally.count_failure(f"{call.kind}: {response.status_code} {response.text[:300]}")
                 response.failure(f"{response.status_code}, {expected} expected")
                 return None
             response.success()
             answer: dict[str, Any] = response.json()
         if call.is_event:
-            tally.event()
+            tally.count_event()
         else:
-            tally.listed(taken, answer)
+            tally.count_list(taken, answer)
         return answer
 
 
@@ -86,10 +86,10 @@ def begin(**_: object) -> None:
 def judge(environment: Environment, **_: object) -> None:
     """Say how it went."""
     options = environment.parsed_options or Namespace(budget_ms=100.0, summary="")
-    summary = tally.summary(time.monotonic() - began)
+    summary = tally.summarise(time.monotonic() - began)
     if options.summary:
         Path(options.summary).write_text(json.dumps(asdict(summary)))
-    kept = show([summary], options.budget_ms, Console())
+    kept = print_summaries([summary], options.budget_ms, Console())
     environment.process_exit_code = 0 if kept else 1
 
 

@@ -15,23 +15,23 @@ import typer
 import uvloop
 from rich.console import Console
 
-from loadtest.connection import Client
-from loadtest.report import Summary, Tally, show
-from loadtest.traffic import Call, Traffic
+from loadtest.connection import HttpClient
+from loadtest.report import LoadSummary, LoadTally, print_summaries
+from loadtest.traffic import HttpCall, Traffic
 
 HTTP_OK = 200
 HTTP_ACCEPTED = 202
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
+class OpenLoopPlan:
     """How hard and how long to ask."""
 
     rate: float = 30.0  # arrivals per second, on average
     seconds: float = 15.0
     seed: int = 1
 
-    def arrivals(self) -> list[float]:
+    def draw_arrivals(self) -> list[float]:
         """Draw the moments of arrival, seconds from the start."""
         random = np.random.default_rng(self.seed)
         expected = self.rate * self.seconds
@@ -44,46 +44,46 @@ class Plan:
 class OpenLoop:
     """One run against one service."""
 
-    def __init__(self, url: str, plan: Plan) -> None:
-        self._client = Client(url)
+    def __init__(self, url: str, plan: OpenLoopPlan) -> None:
+        self._client = HttpClient(url)
         self._plan = plan
         self._traffic = Traffic(plan.seed)
-        self._tally = Tally("open")
+        self._tally = LoadTally("open")
 
-    async def run(self) -> Summary:
+    async def run(self) -> LoadSummary:
         """Keep the schedule, wait for the last answers, sum up."""
         clock = asyncio.get_running_loop().time
         began = clock()
         async with asyncio.TaskGroup() as answers:
-            for moment in self._plan.arrivals():
+            for moment in self._plan.draw_arrivals():
                 await asyncio.sleep(began + moment - clock())
-                answers.create_task(self._ask(self._traffic.ask(), began + moment))
+                answers.create_task(self._ask(self._traffic.next_request(), began + moment))
         self._client.close()
-        return self._tally.summary(clock() - began)
+        return self._tally.summarise(clock() - began)
 
-    async def _ask(self, call: Call, due: float) -> None:
+    async def _ask(self, call: HttpCall, due: float) -> None:
         body = await self._send(call, HTTP_OK)
         if body is None:
             return
         answer = orjson.loads(body)
-        self._tally.listed(asyncio.get_running_loop().time() - due, answer)
-        reaction = self._traffic.react(call, answer)
+        self._tally.count_list(asyncio.get_running_loop().time() - due, answer)
+        reaction = self._traffic.next_event(call, answer)
         if reaction and await self._send(reaction, HTTP_ACCEPTED) is not None:
-            self._tally.event()
+            self._tally.count_event()
 
-    async def _send(self, call: Call, expected: int) -> bytes | None:
+    async def _send(self, call: HttpCall, expected: int) -> bytes | None:
         try:
             reply = await self._client.send(call)
         except OSError as error:
-            self._tally.failed(f"{call.kind}: {type(error).__name__}")
+            self._tally.count_failure(f"{call.kind}: {type(error).__name__}")
             return None
         if reply.status != expected:
-            self._tally.failed(f"{call.kind}: {reply.status} {reply.body[:300].decode()}")
+            self._tally.count_failure(f"{call.kind}: {reply.status} {reply.body[:300].decode()}")
             return None
         return reply.body
 
 
-def measure(url: str, plan: Plan) -> Summary:
+def measure(url: str, plan: OpenLoopPlan) -> LoadSummary:
     """Run an open loop to its end."""
     return uvloop.run(OpenLoop(url, plan).run())
 
@@ -95,8 +95,8 @@ def main(
     budget_ms: Annotated[float, typer.Option(help="What p99 must not pass.")] = 100.0,
 ) -> None:
     """Ask on a Poisson schedule; exit with 1 when a request fails or p99 passes the budget."""
-    summary = measure(url, Plan(rate, seconds))
-    if not show([summary], budget_ms, Console()):
+    summary = measure(url, OpenLoopPlan(rate, seconds))
+    if not print_summaries([summary], budget_ms, Console()):
         sys.exit(1)
 
 

@@ -12,7 +12,7 @@ from rich.table import Table
 
 
 @dataclass(frozen=True, slots=True)
-class Summary:
+class LoadSummary:
     """The result of one run. Latencies are of requests for a list, in milliseconds."""
 
     name: str
@@ -23,15 +23,15 @@ class Summary:
     p50: float
     p95: float
     p99: float
-    longest: float
+    max: float
     reasons: dict[str, int] = field(default_factory=dict)  # of failures
 
-    def keeps(self, budget_ms: float) -> bool:
+    def meets_budget(self, budget_ms: float) -> bool:
         """Say whether all were answered, and the 99th percentile in time."""
         return bool(self.requests) and not self.failures and self.p99 <= budget_ms
 
 
-class Tally:
+class LoadTally:
     """Collects answers while a test runs."""
 
     def __init__(self, name: str) -> None:
@@ -41,27 +41,27 @@ class Tally:
         self._events = 0
         self._reasons: Counter[str] = Counter()
 
-    def failed(self, why: str) -> None:
+    def count_failure(self, why: str) -> None:
         """Count a request without a good answer."""
         self._reasons[why] += 1
 
-    def event(self) -> None:
+    def count_event(self) -> None:
         """Count an event that was acknowledged."""
         self._events += 1
 
-    def listed(self, seconds: float, answer: dict[str, Any]) -> None:
+    def count_list(self, seconds: float, answer: dict[str, Any]) -> None:
         """Count a list."""
         self._seconds.append(seconds)
         self._degraded += bool(answer["degraded"])
 
-    def summary(self, lasted: float) -> Summary:
+    def summarise(self, lasted: float) -> LoadSummary:
         """Sum up a run of ``lasted`` seconds."""
         times = np.array(self._seconds or [np.nan]) * 1000
         p50, p95, p99 = np.quantile(times, [0.5, 0.95, 0.99]).tolist()
         answered = len(self._seconds) + self._events
         failures = self._reasons.total()
         lists = max(len(self._seconds), 1)
-        return Summary(
+        return LoadSummary(
             name=self.name,
             requests=answered + failures,
             failures=failures,
@@ -70,12 +70,12 @@ class Tally:
             p50=p50,
             p95=p95,
             p99=p99,
-            longest=float(times.max()),
+            max=float(times.max()),
             reasons=dict(self._reasons),
         )
 
 
-def show(summaries: Sequence[Summary], budget_ms: float, console: Console) -> bool:
+def print_summaries(summaries: Sequence[LoadSummary], budget_ms: float, console: Console) -> bool:
     """Print one table; give whether every run kept the budget."""
     title = f"Latency of a list, ms (budget {budget_ms:g} at p99)"
     table = Table(title=title, box=box.SIMPLE_HEAD, pad_edge=False, collapse_padding=True)
@@ -83,12 +83,12 @@ def show(summaries: Sequence[Summary], budget_ms: float, console: Console) -> bo
     for heading in ("asked", "failed", "per s", "degraded", "p50", "p95", "p99", "max", "verdict"):
         table.add_column(heading, justify="right", no_wrap=True)
     for each in summaries:
-        times = [f"{ms:.1f}" for ms in (each.p50, each.p95, each.p99, each.longest)]
+        times = [f"{ms:.1f}" for ms in (each.p50, each.p95, each.p99, each.max)]
         counts = [str(each.requests), str(each.failures), f"{each.rate:.1f}"]
-        verdict = "kept" if each.keeps(budget_ms) else "MISSED"
+        verdict = "kept" if each.meets_budget(budget_ms) else "MISSED"
         table.add_row(each.name, *counts, f"{each.degraded:.2%}", *times, verdict)
     console.print(table)
     for each in summaries:
         for why, count in each.reasons.items():
             console.print(f"{each.name}: {count} x {why}", markup=False, soft_wrap=True)
-    return all(each.keeps(budget_ms) for each in summaries)
+    return all(each.meets_budget(budget_ms) for each in summaries)

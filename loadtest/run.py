@@ -13,16 +13,16 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from loadtest.open_loop import Plan, measure
-from loadtest.report import Summary, show
-from loadtest.service import NotServingError, served
+from loadtest.open_loop import OpenLoopPlan, measure
+from loadtest.report import LoadSummary, print_summaries
+from loadtest.service import NotServingError, run_service
 
 VISITORS = 8
 console = Console()
 
 
 @dataclass(frozen=True, slots=True)
-class Closed:
+class ClosedLoopPlan:
     """The closed loop: so many visitors for so many seconds."""
 
     visitors: int
@@ -30,7 +30,7 @@ class Closed:
     budget_ms: float
 
 
-def locust(url: str, closed: Closed) -> Summary:
+def run_locust(url: str, closed: ClosedLoopPlan) -> LoadSummary:
     """Run locust without its window, and give what it measured.
 
     Raises:
@@ -46,17 +46,17 @@ def locust(url: str, closed: Closed) -> Summary:
         said = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603
         if not result.exists():
             raise NotServingError(f"locust gave no result; it said:\n{said.stderr[-2000:]}")
-        return Summary(**json.loads(result.read_text()))
+        return LoadSummary(**json.loads(result.read_text()))
 
 
 @contextmanager
-def target(url: str, out: Path) -> Iterator[str]:
+def find_or_start_service(url: str, out: Path) -> Iterator[str]:
     """Give the address asked for, or that of a service started for this test."""
     if url:
         yield url
         return
     console.print(f"Starting a service on {out} with one worker")
-    with served(out) as own:
+    with run_service(out) as own:
         yield own.url
 
 
@@ -69,15 +69,15 @@ def main(
 ) -> None:
     """Ask in a closed, then in an open loop; exit with 1 on a failure or a budget missed."""
     try:
-        with target(url, out) as address:
+        with find_or_start_service(url, out) as address:
             summaries = [
-                locust(address, Closed(VISITORS, seconds, budget_ms)),
-                measure(address, Plan(rate, seconds)),
+                run_locust(address, ClosedLoopPlan(VISITORS, seconds, budget_ms)),
+                measure(address, OpenLoopPlan(rate, seconds)),
             ]
     except NotServingError as error:
         console.print(str(error), markup=False)
         sys.exit(1)
-    if not show(summaries, budget_ms, console):
+    if not print_summaries(summaries, budget_ms, console):
         sys.exit(1)
 
 

@@ -16,8 +16,8 @@ from typing import IO
 
 from app.state.embedded import embedded_server
 
-READY_WITHIN = 60.0  # seconds
-END_WITHIN = 10.0  # seconds
+START_TIMEOUT = 60.0  # seconds
+STOP_TIMEOUT = 10.0  # seconds
 
 
 class NotServingError(Exception):
@@ -25,7 +25,7 @@ class NotServingError(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Served:
+class ServiceProcess:
     """Where it is, which Redis it has, and which process was started."""
 
     url: str
@@ -41,13 +41,13 @@ def free_port() -> int:
         return port
 
 
-def with_redis(url: str) -> dict[str, str]:
+def environment_with_redis(url: str) -> dict[str, str]:
     """Give the environment of a process of ours that has this Redis."""
     return {**os.environ, "REDIS_URL": url}  # noqa: TID251 - passed on unread
 
 
 @contextmanager
-def pinned(cores: Collection[int]) -> Iterator[None]:
+def pin_to_cores(cores: Collection[int]) -> Iterator[None]:
     """Run this process, and what it starts meanwhile, on these cores only; none: on all."""
     before = os.sched_getaffinity(0)
     if cores:
@@ -59,7 +59,9 @@ def pinned(cores: Collection[int]) -> Iterator[None]:
 
 
 @contextmanager
-def served(out: Path, cores: Collection[int] = (), workers: int = 1) -> Iterator[Served]:
+def run_service(
+    out: Path, cores: Collection[int] = (), workers: int = 1
+) -> Iterator[ServiceProcess]:
     """Start ``recfunnel serve`` on a free port, and end it afterwards.
 
     It has a Redis of its own, so that made-up events stay out of the user's.
@@ -73,18 +75,18 @@ def served(out: Path, cores: Collection[int] = (), workers: int = 1) -> Iterator
     with ExitStack() as stack:
         log = stack.enter_context(tempfile.TemporaryFile("w+"))
         folder = stack.enter_context(tempfile.TemporaryDirectory())
-        with pinned(cores):
+        with pin_to_cores(cores):
             redis_url = stack.enter_context(embedded_server(Path(folder)))
-            environment = with_redis(redis_url)
+            environment = environment_with_redis(redis_url)
             process = subprocess.Popen(command, env=environment, stdout=log, stderr=log)  # noqa: S603
         stack.callback(_end, process)
-        own = Served(f"http://127.0.0.1:{port}", redis_url, process.pid)
+        own = ServiceProcess(f"http://127.0.0.1:{port}", redis_url, process.pid)
         _await_ready(own.url, process, log)
         yield own
 
 
 def _await_ready(url: str, process: subprocess.Popen[bytes], log: IO[str]) -> None:
-    until = time.monotonic() + READY_WITHIN
+    until = time.monotonic() + START_TIMEOUT
     while time.monotonic() < until and process.poll() is None:
         with suppress(OSError, urllib.error.URLError):
             urllib.request.urlopen(f"{url}/readyz", timeout=2).close()  # noqa: S310 - ours
@@ -98,7 +100,7 @@ def _await_ready(url: str, process: subprocess.Popen[bytes], log: IO[str]) -> No
 def _end(process: subprocess.Popen[bytes]) -> None:
     process.terminate()
     try:
-        process.wait(END_WITHIN)
+        process.wait(STOP_TIMEOUT)
     except subprocess.TimeoutExpired:
         process.kill()
         process.wait()

@@ -6,14 +6,17 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
 
-KNOWN, NEW = 0.7, 0.1  # shares of the requests; the rest is anonymous, with the session sent along
-REACTS = 0.3  # share of the answers after which the user acts on an item of the list
-SESSION = 8  # items in an anonymous session, at most
+TRAINED_SHARE, NEW_SHARE = (
+    0.7,
+    0.1,
+)  # shares of the requests; the rest is anonymous, with the session sent along
+REACTION_SHARE = 0.3  # share of the answers after which the user acts on an item of the list
+MAX_SESSION_LENGTH = 8  # items in an anonymous session, at most
 REACTIONS = ("click", "click", "click", "like", "view")
 
 
 @dataclass(frozen=True, slots=True)
-class Call:
+class HttpCall:
     """One HTTP request. ``kind`` is what tables call it."""
 
     kind: str
@@ -36,22 +39,22 @@ class Traffic:
         self._users = users
         self._items = items
 
-    def ask(self) -> Call:
+    def next_request(self) -> HttpCall:
         """Draw the next request for a list."""
         kind = self._random.random()
-        if kind < KNOWN:
-            return self.known()
-        if kind < KNOWN + NEW:
+        if kind < TRAINED_SHARE:
+            return self.next_trained_user()
+        if kind < TRAINED_SHARE + NEW_SHARE:
             return _listed("new", f"new-{self._random.getrandbits(40):x}")
         return self._anonymous()
 
-    def known(self) -> Call:
+    def next_trained_user(self) -> HttpCall:
         """Draw a user of the training log."""
         return _listed("known", str(self._random.randint(1, self._users)))
 
-    def react(self, call: Call, answer: dict[str, Any]) -> Call | None:
+    def next_event(self, call: HttpCall, answer: dict[str, Any]) -> HttpCall | None:
         """Draw what the user does after this answer: an event, or nothing."""
-        if not call.user or not answer["items"] or self._random.random() >= REACTS:
+        if not call.user or not answer["items"] or self._random.random() >= REACTION_SHARE:
             return None
         event = {
             "user_id": call.user,
@@ -59,14 +62,16 @@ class Traffic:
             "type": self._random.choice(REACTIONS),
             "request_id": answer["request_id"],
         }
-        return Call("events", "POST", "/events", json.dumps(event).encode(), call.user)
+        return HttpCall("events", "POST", "/events", json.dumps(event).encode(), call.user)
 
-    def _anonymous(self) -> Call:
-        seen = self._random.sample(range(1, self._items + 1), self._random.randint(1, SESSION))
+    def _anonymous(self) -> HttpCall:
+        seen = self._random.sample(
+            range(1, self._items + 1), self._random.randint(1, MAX_SESSION_LENGTH)
+        )
         history = [{"item_id": str(item), "type": "click"} for item in seen]
         body = json.dumps({"k": 10, "history": history}).encode()
-        return Call("anonymous", "POST", "/recommend", body)
+        return HttpCall("anonymous", "POST", "/recommend", body)
 
 
-def _listed(kind: str, user: str) -> Call:
-    return Call(kind, "GET", f"/recommend?user_id={quote(user)}&k=10", b"", user)
+def _listed(kind: str, user: str) -> HttpCall:
+    return HttpCall(kind, "GET", f"/recommend?user_id={quote(user)}&k=10", b"", user)

@@ -12,7 +12,7 @@ from app.build import Rankers, Sizes, Wiring
 from app.cpu import Cpu
 from app.deadline import NO_HURRY
 from app.rerank.slate_builder import Policy
-from benchmarks.ablations.results import kept
+from benchmarks.ablations.results import load_variants
 from offline.data.dataset import Dataset
 from offline.data.errors import DataError
 from offline.data.readers import Reading
@@ -99,7 +99,7 @@ def run(reading: Reading, out: Path, config: JobConfig, phases: Phases) -> Path:
             extras = Extras(
                 objectives=by_objective(exam, learned),
                 hybrids=rivals(exam, learned, config.hybrid) if config.compare else [],
-                ablations=kept(out, dataset),
+                ablations=load_variants(out, dataset),
             )
         with phases("gate"):
             gate = judge(evaluation, exam, learned.rankers, out, config.gate)

@@ -16,9 +16,16 @@ from app.deadline import NO_HURRY
 from app.features.views import CHANNELS, COARSE_VIEW, FINE_VIEW, names
 from app.recall.merge import merge
 from benchmarks.ablations import command, results
-from benchmarks.ablations.ablations import AS_IT_IS, Ablation, ablations, cut, learn, without
+from benchmarks.ablations.ablations import (
+    WHOLE_FUNNEL,
+    Ablation,
+    ablations,
+    build_ranking,
+    fit_rankers,
+    remove_part,
+)
 from benchmarks.ablations.command import build
-from benchmarks.ablations.results import FILE, kept, summary, write
+from benchmarks.ablations.results import FILE, load_variants, summary, write
 from offline import cli
 from offline.data.errors import DataError
 from offline.data.split import by_time
@@ -78,17 +85,17 @@ def test_every_channel_and_every_group_of_columns_is_left_out_once():
     tried = list(ablations())
     assert [one.channel for one in tried if one.channel] == list(CHANNELS)
     assert [one.columns for one in tried if one.columns] == [group.names for group in FINE_VIEW]
-    assert len({one.name for one in [AS_IT_IS, *tried]}) == len(tried) + 1
+    assert len({one.name for one in [WHOLE_FUNNEL, *tried]}) == len(tried) + 1
 
 
 def test_rescoring_ranks_as_the_real_funnel_does(exam, tables, found):
-    rankers = learn(tables, AS_IT_IS, CONFIG.rank, 7)
+    rankers = fit_rankers(tables, WHOLE_FUNNEL, CONFIG.rank, 7)
     sizes = replace(exam.wiring.sizes, coarse=40, fine=25)
     funnel = assembled(exam.models, replace(exam.wiring, sizes=sizes), rankers)
     asked = asyncio.run(ask_everyone(funnel, DATASET, exam.users, exam.seed))
     expected = ndcg(padded(shown(funnel, asked.slates), 10), asked.relevant).tolist()
     assert found.ndcg(cascade(rankers, 40, 25)).tolist() == expected
-    assert found.ndcg(cut(rankers, AS_IT_IS, sizes)).tolist() == expected
+    assert found.ndcg(build_ranking(rankers, WHOLE_FUNNEL, sizes)).tolist() == expected
     assert found.ndcg(cascade(rankers, 11, 11)).tolist() != expected
 
 
@@ -99,7 +106,7 @@ def test_without_a_channel_is_what_recall_without_it_gives(found, channel):
         proposals = list(slate.proposals)
         proposals[column] = NO_PROPOSAL
         pool = merge(proposals, slate.query)
-        rows, features = without(matrix, Ablation("", channel=channel))
+        rows, features = remove_part(matrix, Ablation("", channel=channel))
         assert slate.merged.rows[rows].tolist() == pool.rows.tolist()
         expected = builder.build(slate.query, pool)
         said = [at for at, name in enumerate(VIEW) if name.endswith(("_place", "_z"))]
@@ -112,13 +119,13 @@ def test_without_a_channel_is_what_recall_without_it_gives(found, channel):
 
 def test_leaving_out_leaves_the_original_as_it_was(found):
     before = found.features[0].tobytes()
-    without(found.features[0], Ablation("", ("age",), "ease"))
+    remove_part(found.features[0], Ablation("", ("age",), "ease"))
     assert found.features[0].tobytes() == before
 
 
 def test_columns_that_are_left_out_move_no_ranker(tables):
     group = names([COARSE_VIEW[2]])
-    rankers = learn(tables, Ablation("", group), CONFIG.rank, 7)
+    rankers = fit_rankers(tables, Ablation("", group), CONFIG.rank, 7)
     boosters = [booster for member in rankers.fine.members for booster in member.boosters]
     splits = sum(booster.feature_importance() for booster in boosters)
     used = dict(zip(VIEW, splits, strict=True))
@@ -129,10 +136,10 @@ def test_columns_that_are_left_out_move_no_ranker(tables):
 
 
 def test_one_window_is_the_last_and_distillation_is_of_coarse_alone(tables):
-    whole = learn(tables, AS_IT_IS, CONFIG.rank, 7)
-    one = learn(tables, Ablation("", windows=1), CONFIG.rank, 7)
-    last = learn(tables[-1:], AS_IT_IS, CONFIG.rank, 7)
-    plain = learn(tables, Ablation("", distilled=False), CONFIG.rank, 7)
+    whole = fit_rankers(tables, WHOLE_FUNNEL, CONFIG.rank, 7)
+    one = fit_rankers(tables, Ablation("", windows=1), CONFIG.rank, 7)
+    last = fit_rankers(tables[-1:], WHOLE_FUNNEL, CONFIG.rank, 7)
+    plain = fit_rankers(tables, Ablation("", distilled=False), CONFIG.rank, 7)
     text = [each.fine.text() for each in (whole, one, last, plain)]
     assert text[1] == text[2] != text[0] == text[3]
     assert one.coarse.weights.tobytes() == last.coarse.weights.tobytes()
@@ -144,8 +151,8 @@ def test_one_window_is_the_last_and_distillation_is_of_coarse_alone(tables):
 @pytest.mark.parametrize("changed", [{"monotone": False}, {"extra_trees": False}])
 def test_what_is_switched_off_makes_other_trees_of_the_same_number(tables, changed):
     one, other = (
-        learn(tables, each, CONFIG.rank, 7).fine
-        for each in (AS_IT_IS, Ablation("", changed=changed))
+        fit_rankers(tables, each, CONFIG.rank, 7).fine
+        for each in (WHOLE_FUNNEL, Ablation("", changed=changed))
     )
     assert one.trees == other.trees == 2 * CONFIG.rank.boosters * CONFIG.rank.least_rounds
     assert one.text() != other.text()
@@ -157,9 +164,9 @@ def test_ablations_learn_from_nothing_that_they_are_judged_on(cpu, tables):
     assert [len(table) for table in bench.tables] == [len(table) for table in tables[:half]]
     cuts = [one.asked.funnel.profiles.live.now for one in bench.later]
     assert cuts == [SPLIT.windows[-1][0], SPLIT.test_start]
-    judged = bench.judge(AS_IT_IS, CONFIG)
+    judged = bench.evaluate(WHOLE_FUNNEL, CONFIG)
     assert len(judged) == sum(len(one.asked) for one in bench.later)
-    seeds = [bench._judge(AS_IT_IS, CONFIG, seed) for seed in (7, 8)]
+    seeds = [bench._judge(WHOLE_FUNNEL, CONFIG, seed) for seed in (7, 8)]
     assert judged.tolist() == np.mean(seeds, axis=0).tolist()
     assert seeds[0].tolist() != seeds[1].tolist()
 
@@ -221,15 +228,17 @@ def test_views_are_of_their_own_users(found):
 
 def test_only_a_file_about_the_same_data_is_shown(tmp_path, found):
     path, width = tmp_path / FILE, len(list(ablations())) + 1
-    assert kept(tmp_path, DATASET) == []
+    assert load_variants(tmp_path, DATASET) == []
     figures = np.linspace(0, 1, len(found.asked) * width).reshape(-1, width)
     write(summary(DATASET, 7, [found], figures), path)
-    assert [one["name"] for one in kept(tmp_path, DATASET)] == [one.name for one in ablations()]
-    assert kept(tmp_path, replace(DATASET, name="other")) == []
-    assert kept(tmp_path, replace(DATASET, log=DATASET.log.take(np.arange(9)))) == []
+    assert [one["name"] for one in load_variants(tmp_path, DATASET)] == [
+        one.name for one in ablations()
+    ]
+    assert load_variants(tmp_path, replace(DATASET, name="other")) == []
+    assert load_variants(tmp_path, replace(DATASET, log=DATASET.log.take(np.arange(9)))) == []
     for damaged in (b"{", b"[]", b"{}"):
         path.write_bytes(damaged)
-        assert kept(tmp_path, DATASET) == []
+        assert load_variants(tmp_path, DATASET) == []
 
 
 def test_hybrids_are_compared_apart_for_users_with_and_without_history(exam, tables):

@@ -10,8 +10,15 @@ from rich.console import Console
 from typer.testing import CliRunner
 
 from app.event_weights import EventWeights
-from benchmarks.quality import interviews, onboarding, ours
-from benchmarks.quality.interviews import OURS, POPULAR, RANDOM, newcomers, picks, questions
+from benchmarks.quality import funnel_lists, onboarding, onboarding_answers
+from benchmarks.quality.onboarding_answers import (
+    POPULAR,
+    RANDOM,
+    SERVICE,
+    build_history,
+    choose_questions,
+    select_onboarding_users,
+)
 from offline.data.dataset import Traits
 from offline.data.errors import DataError
 from offline.data.readers import Reading
@@ -26,7 +33,7 @@ ASKED = 6  # of the 80 items of the small world, so that something is left to be
 @pytest.fixture
 def small(monkeypatch):
     """The small data set, its window of newcomers, and models frozen before they came."""
-    monkeypatch.setattr(interviews, "MOST", ASKED)
+    monkeypatch.setattr(onboarding_answers, "MOST", ASKED)
     monkeypatch.setattr(onboarding, "LENGTHS", (3, ASKED))
     monkeypatch.setattr(onboarding, "CUT", 0.02)
     dataset = small_dataset()
@@ -36,7 +43,7 @@ def small(monkeypatch):
 
 def test_answers_are_what_newcomers_went_on_to_do(small):
     dataset, window, models = small
-    found = newcomers(dataset, window, models)
+    found = select_onboarding_users(dataset, window, models)
     assert len(found.users)
     assert not set(found.users) & set(window.known.users)
     later = dataset.log.between(window.at, np.inf)
@@ -44,16 +51,16 @@ def test_answers_are_what_newcomers_went_on_to_do(small):
         own = later.take(later.users == user)
         says = dict(zip(own.items.tolist(), np.sign(own.weights).tolist(), strict=True))
         asked = found.questions[POPULAR][line]
-        assert found.answers(POPULAR, 3)[line].tolist() == [says.get(i, 0) for i in asked[:3]]
-    spoken = np.concatenate([found.answers(way, ASKED) for way in found.questions])
+        assert found.answers_to(POPULAR, 3)[line].tolist() == [says.get(i, 0) for i in asked[:3]]
+    spoken = np.concatenate([found.answers_to(way, ASKED) for way in found.questions])
     assert set(np.unique(spoken)) == {-1, 0, 1}
 
 
 def test_what_any_way_asks_about_is_no_hit_for_any(small):
-    found = newcomers(*small)
-    assert set(found.questions) == {OURS, POPULAR, RANDOM}
+    found = select_onboarding_users(*small)
+    assert set(found.questions) == {SERVICE, POPULAR, RANDOM}
     assert (found.relevant.sizes > 0).all()
-    for line, asked in enumerate(found.asked()):
+    for line, asked in enumerate(found.all_questions()):
         rows = found.relevant.rows[found.relevant.indptr[line] : found.relevant.indptr[line + 1]]
         assert not set(asked) & set(rows)
         assert (found.opinions[line, rows] == 1).all()
@@ -61,7 +68,7 @@ def test_what_any_way_asks_about_is_no_hit_for_any(small):
 
 def test_each_is_asked_about_other_items_by_chance_and_all_about_the_same_popular_ones(small):
     _, _, models = small
-    asked = questions(models, 5)
+    asked = choose_questions(models, 5)
     assert all(rows.shape == (5, ASKED) for rows in asked.values())
     assert (asked[POPULAR] == asked[POPULAR][0]).all()
     assert (asked[RANDOM] != asked[RANDOM][0]).any()
@@ -72,7 +79,7 @@ def test_each_is_asked_about_other_items_by_chance_and_all_about_the_same_popula
 
 def test_picks_become_the_events_that_the_service_makes_of_them():
     dataset = small_dataset()
-    said = picks(
+    said = build_history(
         dataset,
         EventWeights(explicit=True),
         np.array([4, 5, 6]),
@@ -90,7 +97,7 @@ def test_nobody_to_ask_is_told_in_words(small):
     nobody = replace(window, users=np.unique(window.known.users).astype(np.int64)[:1])
     nobody = replace(nobody, relevant=window.relevant.take(np.array([0])))
     with pytest.raises(DataError, match="choose an earlier cut"):
-        newcomers(dataset, nobody, models)
+        select_onboarding_users(dataset, nobody, models)
 
 
 def invoke(*arguments):
@@ -111,7 +118,7 @@ def test_everyone_is_judged_with_and_without_answers(small, monkeypatch, tmp_pat
         assert max_bad_share
         return Reading(dataset, EventWeights(explicit=True), "csv", (), None)
 
-    monkeypatch.setattr(ours, "trained", untrained)
+    monkeypatch.setattr(funnel_lists, "train_funnel", untrained)
     monkeypatch.setattr(onboarding, "read", reading)
     ended = invoke("--data", "small", "--results", tmp_path)
     assert ended.exit_code == 0, ended.output
@@ -121,7 +128,7 @@ def test_everyone_is_judged_with_and_without_answers(small, monkeypatch, tmp_pat
     assert len(lines) == 2 + 3 * 2
     assert lines[onboarding.NOTHING, 0]["gain"]["mean"] == 0
     assert lines[POPULAR, 3]["to most popular"]["mean"] == 0
-    for way in (OURS, POPULAR, RANDOM):
+    for way in (SERVICE, POPULAR, RANDOM):
         few, many = lines[way, 3], lines[way, ASKED]
         assert few["likes"] <= many["likes"]
         assert 0 < few["answering"] <= many["answering"] <= 1
@@ -134,17 +141,17 @@ def test_everyone_is_judged_with_and_without_answers(small, monkeypatch, tmp_pat
 def test_lists_leave_out_all_that_anybody_would_have_asked_about(small, monkeypatch):
     dataset, window, models = small
     seen = []
-    monkeypatch.setattr(ours, "trained", lambda *told: build(models, told[-1]))
-    score = onboarding.headline
+    monkeypatch.setattr(funnel_lists, "train_funnel", lambda *told: build(models, told[-1]))
+    score = onboarding.compute_headline
     monkeypatch.setattr(
-        onboarding, "headline", lambda rows, wanted: seen.append(rows) or score(rows, wanted)
+        onboarding, "compute_headline", lambda rows, wanted: seen.append(rows) or score(rows, wanted)
     )
     reading = Reading(dataset, EventWeights(explicit=True), "csv", (), None)
-    onboarding.told(reading, window)
-    found = newcomers(*small)
+    onboarding.measure(reading, window)
+    found = select_onboarding_users(*small)
     assert len(seen) == 8
     for lists in seen:
-        for asked, rows in zip(found.asked(), lists, strict=True):
+        for asked, rows in zip(found.all_questions(), lists, strict=True):
             assert not set(asked) & set(rows[rows >= 0])
 
 

@@ -9,13 +9,13 @@ from types import SimpleNamespace
 import psutil
 import pytest
 
-from benchmarks.crash import Outcome, Plan, run, show
-from benchmarks.killable_service import Victims
+from benchmarks.crash import CrashPlan, CrashResult, run, show
+from benchmarks.killable_service import KillableService
 
 
 @pytest.mark.e2e
 def test_every_acknowledged_event_is_archived_once_whatever_is_killed(trained, tmp_path, capsys):
-    plan = Plan(
+    plan = CrashPlan(
         events=2_000,
         batch=50,
         workers=2,
@@ -34,8 +34,8 @@ def test_every_acknowledged_event_is_archived_once_whatever_is_killed(trained, t
 
 
 def test_what_is_lost_or_doubled_or_never_taken_is_told(capsys):
-    lost = Outcome(acknowledged={"a", "b"}, archived=3, missing=1, doubled=2)
-    show(lost, Plan(events=4))
+    lost = CrashResult(acknowledged={"a", "b"}, archived=3, missing=1, doubled=2)
+    show(lost, CrashPlan(events=4))
     told = capsys.readouterr().out
     assert not lost.is_sound
     assert "lost or doubled" in told
@@ -45,7 +45,7 @@ def test_what_is_lost_or_doubled_or_never_taken_is_told(capsys):
 def test_a_worker_that_was_killed_and_not_yet_reaped_is_not_alive(tmp_path):
     spawned = "import subprocess, sys, time; [subprocess.Popen([sys.executable, '-c', 'spawn_main = 1; import time; time.sleep(60)']) for _ in range(2)]; time.sleep(60)"  # noqa: E501
     parent = subprocess.Popen([sys.executable, "-c", spawned])
-    found = Victims(tmp_path, 2, tmp_path / "log")
+    found = KillableService(tmp_path, 2, tmp_path / "log")
     found.service = SimpleNamespace(pid=parent.pid)
     family = []
     try:

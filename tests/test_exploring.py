@@ -2,8 +2,14 @@
 
 from functools import partial
 
-from benchmarks.quality import ours
-from benchmarks.quality.exploring import PLAIN, WAYS, ask, judged, table
+from benchmarks.quality import funnel_lists
+from benchmarks.quality.exploration import (
+    EXPLORATION_POLICIES,
+    PLAIN,
+    answer_window,
+    evaluate_policy,
+    table,
+)
 from offline.data.split import by_time
 from offline.evaluate.rolling import rolling
 from offline.job import JobConfig
@@ -13,16 +19,16 @@ from tests.fakes import SMALL, small_dataset
 
 def test_every_way_is_judged_on_the_same_candidates(monkeypatch):
     dataset = small_dataset()
-    monkeypatch.setattr(ours, "by_time", partial(by_time, windows=2))
+    monkeypatch.setattr(funnel_lists, "by_time", partial(by_time, windows=2))
     ranking = RankConfig(rounds=20, least_rounds=10, held_out=1)
     window = rolling(dataset.log, 0.8, 0.2)
-    asked = ask(dataset, window, JobConfig(recall=SMALL, rank=ranking))
+    asked = answer_window(dataset, window, JobConfig(recall=SMALL, rank=ranking))
     assert len(asked) == len(window.users)
-    figures, covered = judged(asked, PLAIN)
+    figures, covered = evaluate_policy(asked, PLAIN)
     assert len(figures) == (asked.events > 0).sum()
     assert 0 < figures.mean() < 1
-    _, without = judged(asked, WAYS["none"])
+    _, without = evaluate_policy(asked, EXPLORATION_POLICIES["none"])
     assert covered >= without
     shown = table([asked])
-    assert list(shown.columns[0].cells) == list(WAYS)
+    assert list(shown.columns[0].cells) == list(EXPLORATION_POLICIES)
     assert float(list(shown.columns[2].cells)[2]) == round(covered, 4)

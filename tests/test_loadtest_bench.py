@@ -11,7 +11,14 @@ import psutil  # type: ignore[import-untyped]
 import pytest
 from rich.console import Console
 
-from benchmarks.request_cost.bench import Cores, Result, Spent, Turn, ask, show
+from benchmarks.request_cost.bench import (
+    BenchResult,
+    Cores,
+    CpuMeter,
+    ServiceCost,
+    request_lists,
+    show,
+)
 from tests.loadtest_target import Behaviour, target
 
 KERNELS = ["FAISS search", "coarse product", "LightGBM predict", "MMR", "Redis round trip"]
@@ -50,9 +57,9 @@ def test_the_bench_prints_floor_service_and_ratio_and_writes_them(out: Path) -> 
     assert ended.returncode == 0, ended.stderr
     assert "ratio of CPU" in ended.stdout
     result = orjson.loads((out / "bench.json").read_bytes())
-    assert list(result["floor_ms"]) == KERNELS
-    assert all(0 < cost < 50 for cost in result["floor_ms"].values())
-    assert result["floor_total_ms"] == pytest.approx(sum(result["floor_ms"].values()))
+    assert list(result["kernels_ms"]) == KERNELS
+    assert all(0 < cost < 50 for cost in result["kernels_ms"].values())
+    assert result["kernels_total_ms"] == pytest.approx(sum(result["kernels_ms"].values()))
     assert [turn["clients"] for turn in result["service"]] == [1, 8]
     assert all(turn["failures"] == 0 for turn in result["service"])
     assert result["ratio"] > 1
@@ -77,15 +84,15 @@ def test_make_load_starts_a_service_of_its_own_and_ends_it(out: Path) -> None:
 async def test_lists_are_asked_for_so_many_at_a_time_and_failures_counted() -> None:
     behaviour = Behaviour(delay=0.05)
     with target(behaviour) as url:
-        latencies, failures = await ask(url, clients=4, requests=10)
+        latencies, failures = await request_lists(url, clients=4, requests=10)
         assert (len(latencies), failures, len(behaviour.asked)) == (10, 0, 10)
         assert min(latencies) >= 50
         behaviour.status = 503
-        assert (await ask(url, clients=2, requests=6))[1] == 6
+        assert (await request_lists(url, clients=2, requests=6))[1] == 6
 
 
 def test_a_lap_counts_what_was_spent_since_the_one_before() -> None:
-    spent = Spent([psutil.Process()], psutil.Process())
+    spent = CpuMeter([psutil.Process()], psutil.Process())
     began = psutil.Process().cpu_times()
     while psutil.Process().cpu_times().user - began.user < 0.1:
         sum(range(10_000))
@@ -101,9 +108,9 @@ def test_the_client_has_another_core_where_there_is_one() -> None:
 
 
 def test_the_figures_stand_beside_what_is_wanted(capsys: pytest.CaptureFixture[str]) -> None:
-    turns = [Turn(1, 2.0, 0.1, 3.0, 9.0, 0), Turn(8, 2.0, 0.1, 16.0, 40.0, 0)]
+    turns = [ServiceCost(1, 2.0, 0.1, 3.0, 9.0, 0), ServiceCost(8, 2.0, 0.1, 16.0, 40.0, 0)]
     floor = dict.fromkeys(KERNELS, 0.2)
-    show(Result("a machine", "v1", floor, 1.0, turns, 2.0), Console(width=120))
+    show(BenchResult("a machine", "v1", floor, 1.0, turns, 2.0), Console(width=120))
     printed = capsys.readouterr().out
     assert "ratio of CPU: 2.00 x the floor (wanted: 3 at most)" in printed
     rows = [line.split() for line in printed.splitlines() if "25.00" in line or "100.00" in line]

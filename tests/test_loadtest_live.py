@@ -8,9 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app.state.embedded import embedded_server
-from benchmarks.live_events import Click, overlap, show
-from benchmarks.memory import KEPT, weigh
-from benchmarks.quality.social import arriving
+from benchmarks.live_events import ClickResult, compute_overlap, show
+from benchmarks.memory import KEYS_OF_PART, measure_bytes
+from benchmarks.quality.social import with_random_arrivals
 from tests.fakes import small_dataset
 
 LISTS = st.permutations([*"abcdefghij"])
@@ -18,23 +18,27 @@ LISTS = st.permutations([*"abcdefghij"])
 
 @given(one=LISTS, other=LISTS)
 def test_the_overlap_of_lists_is_a_share_and_the_same_both_ways(one, other):
-    found = overlap(one, other)
+    found = compute_overlap(one, other)
     assert 0 <= found <= 1 + 1e-9
-    assert found == pytest.approx(overlap(other, one))
-    assert overlap(one, one) == pytest.approx(1.0)
+    assert found == pytest.approx(compute_overlap(other, one))
+    assert compute_overlap(one, one) == pytest.approx(1.0)
 
 
 def test_the_head_of_a_list_counts_more_than_its_end():
     swapped_first, swapped_last = list("bacdefghij"), list("abcdefghji")
     whole = list("abcdefghij")
-    assert overlap(whole, swapped_first) < overlap(whole, swapped_last) < 1
-    assert overlap(whole, list("klmnopqrst")) == 0
-    assert overlap([], []) == 1
+    assert compute_overlap(whole, swapped_first) < compute_overlap(whole, swapped_last) < 1
+    assert compute_overlap(whole, list("klmnopqrst")) == 0
+    assert compute_overlap([], []) == 1
 
 
 def test_what_was_measured_is_printed(capsys):
-    clicks = [Click(is_gone=True, is_changed=n > 0, overlap=0.5, is_whole=n > 1) for n in range(4)]
-    clicks += [Click(is_gone=False, is_changed=True, overlap=0.5, is_whole=w) for w in (0, 1, 1)]
+    clicks = [
+        ClickResult(is_gone=True, is_changed=n > 0, overlap=0.5, is_whole=n > 1) for n in range(4)
+    ]
+    clicks += [
+        ClickResult(is_gone=False, is_changed=True, overlap=0.5, is_whole=w) for w in (0, 1, 1)
+    ]
     show(clicks, [0.01, 0.02], 3)
     told = capsys.readouterr().out
     assert "57.1%" in told
@@ -46,15 +50,15 @@ def test_what_was_measured_is_printed(capsys):
 
 async def test_a_user_is_weighed_part_by_part(tmp_path):
     with embedded_server(tmp_path) as url:
-        sizes = await weigh(url, users=3, events=20)
-    parts = [sizes[part] for part in KEPT]
+        sizes = await measure_bytes(url, users=3, events=20)
+    parts = [sizes[part] for part in KEYS_OF_PART]
     assert all(size > 50 for size in parts)
     assert sizes["all, by MEMORY USAGE"] == pytest.approx(sum(parts))
 
 
 def test_users_are_made_to_arrive_one_after_another():
     dataset = small_dataset()
-    made = arriving(dataset, seed=1)
+    made = with_random_arrivals(dataset, seed=1)
     assert len(made.log) == len(dataset.log)
     assert np.all(np.diff(made.log.times) >= 0)
     assert 0 <= made.log.times[0] < made.log.times[-1] <= 1

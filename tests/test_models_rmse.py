@@ -59,7 +59,7 @@ def test_it_fails_where_ours_is_worse(tmp_path, quick):
 
 def test_a_fifth_is_held_back_and_nothing_is_in_both():
     log = small_dataset().log
-    known, held = rmse.split(log, 0)
+    known, held = rmse.split_ratings(log, 0)
     assert len(known) + len(held) == len(log)
     assert 0.15 < len(held) / len(log) < 0.25
     pairs = [
@@ -69,7 +69,7 @@ def test_a_fifth_is_held_back_and_nothing_is_in_both():
 
 
 def test_predictions_are_clipped_to_the_scale_before_they_are_judged():
-    known, held = rmse.split(small_dataset().log, 0)
+    known, held = rmse.split_ratings(small_dataset().log, 0)
     flat = RatingModel(99.0, np.zeros((USERS, 2)), np.zeros((ITEMS, 2)))
     expected = np.sqrt(np.mean((held.values - 5.0) ** 2))
-    assert rmse.error([(known, held)], lambda log, seed: flat) == [pytest.approx(expected)]
+    assert rmse.compute_errors([(known, held)], lambda log, seed: flat) == [pytest.approx(expected)]

@@ -9,17 +9,17 @@ from rich.console import Console
 from scipy import sparse
 from typer.testing import CliRunner
 
-from benchmarks.quality import cross_check, libraries, new_users, ours, run
-from benchmarks.quality.answered import HEADLINE, Answered, headline
-from benchmarks.quality.exchange import LONGEST, Task
-from benchmarks.quality.first_events import newcomers, question
-from benchmarks.quality.judge import judge
-from benchmarks.quality.libraries import LIBRARIES, Answer
-from benchmarks.quality.peers.drive import choose
+from benchmarks.quality import cross_check, funnel_lists, libraries, new_users, run
+from benchmarks.quality.evaluation import evaluate
+from benchmarks.quality.exchange import MAX_LIST_LENGTH, Task
+from benchmarks.quality.first_events import build_fold_in_task, select_new_users
+from benchmarks.quality.libraries import LIBRARIES, LibraryResult
 from benchmarks.quality.peers.peer import Peer, recommend, signals
 from benchmarks.quality.peers.popularity import PEERS
-from benchmarks.quality.questions import digest, task, write_windows
+from benchmarks.quality.peers.runner import choose
 from benchmarks.quality.table import tables
+from benchmarks.quality.tasks import build_task, compute_digest, write_tasks
+from benchmarks.quality.window_lists import HEADLINE, WindowLists, compute_headline
 from offline.data.dataset import Traits
 from offline.data.errors import DataError
 from offline.data.readers import Reading
@@ -44,10 +44,10 @@ SETTINGS = {"signal": "liked"}
 class RowOrder:
     """A model that likes high rows best, and knows the histories it is given."""
 
-    def known(self, users):
+    def score_users(self, users):
         return np.tile(np.arange(ITEMS, dtype=float), (len(users), 1))
 
-    def folded(self, histories):
+    def score_histories(self, histories):
         return histories @ sparse.identity(ITEMS) + np.arange(ITEMS)[None] / 1_000
 
 
@@ -66,7 +66,7 @@ def answers(dataset, window, *methods, seed=0):
                 rest = np.setdiff1d(np.arange(ITEMS), wanted)
                 rows[line] = np.concatenate([wanted, rest])[:20]
         lists[method] = rows
-    return Answered.of(dataset, window, lists)
+    return WindowLists.of(dataset, window, lists)
 
 
 @pytest.fixture
@@ -77,7 +77,7 @@ def answered():
 
 def test_a_task_comes_back_from_its_file_as_it_was(tmp_path):
     dataset = small_dataset()
-    asked = task(dataset, rolling(dataset.log, 0.5))
+    asked = build_task(dataset, rolling(dataset.log, 0.5))
     asked.save(tmp_path / "one.npz")
     back = Task.load(tmp_path / "one.npz")
     assert all((getattr(back, name) == getattr(asked, name)).all() for name in Task.__slots__)
@@ -86,10 +86,10 @@ def test_a_task_comes_back_from_its_file_as_it_was(tmp_path):
 def test_nothing_of_the_test_is_in_what_peers_read(tmp_path):
     dataset = small_dataset()
     tests = cut_for_test(dataset)
-    write_windows(dataset, selection_windows(dataset), tests, tmp_path)
+    write_tasks(dataset, selection_windows(dataset), tests, tmp_path)
     for number, window in enumerate(tests):
         asked = Task.load(tmp_path / f"test-{number}.npz")
-        assert asked.times.max() < window.at == asked.at[0]
+        assert asked.times.max() < window.at == asked.cut_time[0]
         assert not (tmp_path / f"test-{number}.targets.npz").exists()
     targets = sorted(path.name for path in tmp_path.glob("*.targets.npz"))
     assert targets == [f"selection-{number}.targets.npz" for number in range(3)]
@@ -97,30 +97,30 @@ def test_nothing_of_the_test_is_in_what_peers_read(tmp_path):
 
 def test_a_matrix_has_likes_or_everything_or_the_highest_weight():
     dataset = small_dataset()
-    base = task(dataset, rolling(dataset.log, 0.5))
+    base = build_task(dataset, rolling(dataset.log, 0.5))
     one = replace(
         base,
         users=np.array([0, 0, 0, 1], np.int32),
         items=np.array([5, 5, 6, 5], np.int32),
         weights=np.array([1, 3, -1, 0], np.float32),
     )
-    assert one.matrix("liked").toarray()[:2, 5:7].tolist() == [[1, 0], [0, 0]]
-    assert one.matrix("all").toarray()[:2, 5:7].tolist() == [[1, 1], [1, 0]]
-    assert one.matrix("weight").toarray()[0, 5] == 3
+    assert one.build_matrix("liked").toarray()[:2, 5:7].tolist() == [[1, 0], [0, 0]]
+    assert one.build_matrix("all").toarray()[:2, 5:7].tolist() == [[1, 1], [1, 0]]
+    assert one.build_matrix("weight").toarray()[0, 5] == 3
 
 
 def test_a_digest_tells_windows_apart():
     dataset = small_dataset()
     selection, tests = selection_windows(dataset), cut_for_test(dataset)
-    assert digest(selection, tests) == digest(selection, cut_for_test(dataset))
-    assert digest(selection, tests) != digest(selection, tests[:2])
+    assert compute_digest(selection, tests) == compute_digest(selection, cut_for_test(dataset))
+    assert compute_digest(selection, tests) != compute_digest(selection, tests[:2])
 
 
 def test_lists_have_neither_what_was_seen_nor_what_was_never_trained_on():
     dataset = small_dataset()
     window = rolling(dataset.log, 0.5)
-    lists = recommend(ROWS, RowOrder(), task(dataset, window), "liked")
-    assert lists.shape == (len(window.users), LONGEST)
+    lists = recommend(ROWS, RowOrder(), build_task(dataset, window), "liked")
+    assert lists.shape == (len(window.users), MAX_LIST_LENGTH)
     known = set(window.known.items.tolist())
     seen = window.seen()
     for line in np.flatnonzero(window.events):
@@ -134,8 +134,8 @@ def test_lists_have_neither_what_was_seen_nor_what_was_never_trained_on():
 
 def test_a_library_says_nothing_to_strangers_and_popularity_does():
     dataset = small_dataset()
-    asked = task(dataset, rolling(dataset.log, 0.5))
-    strangers = replace(asked, asked=np.array([0, 59]))  # the last user has done nothing
+    asked = build_task(dataset, rolling(dataset.log, 0.5))
+    strangers = replace(asked, target_users=np.array([0, 59]))  # the last user has done nothing
     assert (recommend(ROWS, RowOrder(), strangers, "liked")[:, 0] >= 0).tolist() == [True, False]
     peer = PEERS["popularity"]
     lists = recommend(peer, peer.fit(strangers, SETTINGS), strangers, "liked")
@@ -144,41 +144,45 @@ def test_a_library_says_nothing_to_strangers_and_popularity_does():
 
 def test_who_liked_nothing_gets_what_is_popular():
     dataset = small_dataset()
-    asked = task(dataset, rolling(dataset.log, 0.5))
-    gloomy = replace(asked, weights=np.where(asked.users == asked.asked[0], -1, asked.weights))
+    asked = build_task(dataset, rolling(dataset.log, 0.5))
+    gloomy = replace(
+        asked, weights=np.where(asked.users == asked.target_users[0], -1, asked.weights)
+    )
     first = recommend(ROWS, RowOrder(), gloomy, "liked")[0]
-    counts = asked.matrix("all").getnnz(axis=0)
-    unseen = np.setdiff1d(np.arange(ITEMS), asked.items[asked.users == asked.asked[0]])
+    counts = asked.build_matrix("all").getnnz(axis=0)
+    unseen = np.setdiff1d(np.arange(ITEMS), asked.items[asked.users == asked.target_users[0]])
     assert counts[first[0]] == counts[unseen].max()
 
 
 def test_recent_popularity_forgets():
     dataset = small_dataset()
-    base = task(dataset, rolling(dataset.log, 0.5))
+    base = build_task(dataset, rolling(dataset.log, 0.5))
     day = 86_400.0
     two = replace(
         base,
         users=np.arange(5, dtype=np.int32),
         items=np.array([1, 1, 1, 2, 2], np.int32),
         weights=np.ones(5, np.float32),
-        times=base.at[0] - day * np.array([20, 20, 20, 0, 0]),
+        times=base.cut_time[0] - day * np.array([20, 20, 20, 0, 0]),
     )
     fit = PEERS["recency_popularity"].fit
-    fading = fit(two, SETTINGS | {"half_life_days": 10.0}).known(np.array([0]))
+    fading = fit(two, SETTINGS | {"half_life_days": 10.0}).score_users(np.array([0]))
     assert fading[0, [1, 2]] == pytest.approx([0.75, 2])
-    assert fit(two, {"signal": "all", "half_life_days": 1e6}).known(np.array([0]))[0, 1] > 2.9
-    assert PEERS["popularity"].fit(two, SETTINGS).folded(sparse.csr_matrix((2, 3)))[1, 1] == 3
+    assert fit(two, {"signal": "all", "half_life_days": 1e6}).score_users(np.array([0]))[0, 1] > 2.9
+    assert (
+        PEERS["popularity"].fit(two, SETTINGS).score_histories(sparse.csr_matrix((2, 3)))[1, 1] == 3
+    )
 
 
 def test_the_sign_of_interest_is_tuned_by_the_kind_of_data():
     dataset = small_dataset()
-    asked = task(dataset, rolling(dataset.log, 0.5))
+    asked = build_task(dataset, rolling(dataset.log, 0.5))
     assert signals(asked) == ["liked", "all"]
-    assert signals(replace(asked, explicit=np.array([False]))) == ["liked", "weight"]
+    assert signals(replace(asked, is_explicit=np.array([False]))) == ["liked", "weight"]
 
 
 def test_users_of_all_windows_are_pooled_and_strangers_kept_apart(answered):
-    result = judge(answered, "funnel")
+    result = evaluate(answered, "funnel")
     warm = sum(int((part.window.events > 0).sum()) for part in answered)
     assert result["warm"]["evaluated_users"] == warm
     assert result["warm"]["methods"]["funnel"][HEADLINE]["mean"] == pytest.approx(1)
@@ -195,14 +199,14 @@ def test_users_of_all_windows_are_pooled_and_strangers_kept_apart(answered):
 def test_a_method_that_is_silent_is_left_out_of_the_cold_users_alone(answered):
     for part in answered:
         part.lists["ease"][part.window.events == 0] = -1
-    result = judge(answered, "ease")
+    result = evaluate(answered, "ease")
     assert set(result["cold"]["methods"]) == {"funnel", "popularity"}
     assert "popularity" in result["cold"]["differences"]  # against the best there is
     assert set(result["warm"]["differences"]) == {"funnel", "popularity"}
 
 
 def test_bands_hold_every_user_and_every_relevant_item_once(answered):
-    result = judge(answered, "funnel")
+    result = evaluate(answered, "funnel")
     assert sum(band.count for band in result["by_history"]) == sum(
         len(part.window.users) for part in answered
     )
@@ -220,14 +224,14 @@ def test_a_data_set_without_strangers_has_one_table():
     window = rolling(dataset.log, 0.9)
     warm = np.flatnonzero(window.events > 0)
     window = replace(window, users=window.users[warm], relevant=window.relevant.take(warm))
-    result = judge([answers(dataset, window, "funnel", "ease")], "funnel")
+    result = evaluate([answers(dataset, window, "funnel", "ease")], "funnel")
     assert result["cold"] is None
     shown = tables(result | {"dataset": {"name": "small"}, "reference": "funnel"})
     assert len(shown) == 1
 
 
 def test_the_table_has_the_best_method_first(answered):
-    result = judge(answered, "funnel")
+    result = evaluate(answered, "funnel")
     (warm, _) = tables(result | {"dataset": {"name": "small"}, "reference": "funnel"})
     console = Console(width=200, record=True)
     console.print(warm)
@@ -238,14 +242,16 @@ def test_the_table_has_the_best_method_first(answered):
 
 def test_a_kept_answer_is_read_and_a_library_not_asked_again(tmp_path, monkeypatch):
     monkeypatch.setattr(subprocess, "run", lambda *_args, **_kwargs: pytest.fail("asked again"))
-    out = libraries.place("ease", tmp_path)
+    out = libraries.result_folder("ease", tmp_path)
     out.mkdir()
     np.save(out / "test-0.npy", np.zeros((2, 100), np.int64))
     (out / "told.json").write_text(json.dumps({"trials": 20}))
     told = []
-    found = libraries.ask(["ease"], tmp_path, lambda name, answer: told.append((name, answer)))
+    found = libraries.run_libraries(
+        ["ease"], tmp_path, lambda name, answer: told.append((name, answer))
+    )
     assert found["ease"].lists[0].shape == (2, 100)
-    assert not found["ease"].failed
+    assert not found["ease"].has_failed
     assert told[0][0] == "ease"
 
 
@@ -256,15 +262,17 @@ def test_a_library_that_fails_is_told_and_the_others_go_on(tmp_path, monkeypatch
         return subprocess.CompletedProcess(command, 1, "", "no module named irspack")
 
     monkeypatch.setattr(subprocess, "run", fails)
-    found = libraries.ask(["slim", "ease"], tmp_path, lambda *_told: None)
-    assert found["ease"].told == {"error": "no module named irspack"}
-    assert found["slim"].told == {"error": "not ready within 3600 seconds"}
-    assert found["slim"].failed
+    found = libraries.run_libraries(["slim", "ease"], tmp_path, lambda *_told: None)
+    assert found["ease"].details == {"error": "no module named irspack"}
+    assert found["slim"].details == {"error": "not ready within 3600 seconds"}
+    assert found["slim"].has_failed
 
 
 def test_an_answer_is_kept_anew_when_data_or_peer_change(tmp_path):
-    assert libraries.place("ease", tmp_path) != libraries.place("slim", tmp_path)
-    assert libraries.place("ease", tmp_path / "other") != libraries.place("ease", tmp_path)
+    assert libraries.result_folder("ease", tmp_path) != libraries.result_folder("slim", tmp_path)
+    assert libraries.result_folder("ease", tmp_path / "other") != libraries.result_folder(
+        "ease", tmp_path
+    )
 
 
 def test_without_its_environment_ranx_is_not_asked(tmp_path, monkeypatch, answered):
@@ -300,7 +308,7 @@ def test_the_metrics_are_those_of_ranx(answered):
 
 def test_newcomers_are_the_same_at_every_point_and_lose_what_is_revealed():
     dataset = small_dataset()
-    found = newcomers(dataset, 0.02, (0, 1, 3))
+    found = select_new_users(dataset, 0.02, (0, 1, 3))
     users = len(found.askers) // 3
     who = np.array([asker.user for asker in found.askers]).reshape(3, users)
     assert users
@@ -311,18 +319,18 @@ def test_newcomers_are_the_same_at_every_point_and_lose_what_is_revealed():
     for asker in found.askers:
         assert asker.user not in found.window.known.users
         assert not set(asker.since.rows) & set(asker.relevant)
-    assert [part.tolist() for part in found.by_point(np.repeat([1.0, 2.0, 3.0], users))] == [
+    assert [part.tolist() for part in found.split_by_point(np.repeat([1.0, 2.0, 3.0], users))] == [
         [float(n)] * users for n in (1, 2, 3)
     ]
 
 
 def test_what_is_revealed_goes_to_peers_and_not_into_their_training():
     dataset = small_dataset()
-    found = newcomers(dataset, 0.02, (0, 3))
-    asked = question(dataset, found)
+    found = select_new_users(dataset, 0.02, (0, 3))
+    asked = build_fold_in_task(dataset, found)
     users = len(found.askers) // 2
-    assert asked.own("all").getnnz(axis=1).tolist() == [0] * users + [3] * users
-    assert not set(asked.asked.tolist()) & set(asked.users.tolist())
+    assert asked.build_target_histories("all").getnnz(axis=1).tolist() == [0] * users + [3] * users
+    assert not set(asked.target_users.tolist()) & set(asked.users.tolist())
     lists = recommend(ROWS, RowOrder(), asked, "all")
     assert (lists[:users] == -1).all()
     shown = lists[users]
@@ -332,16 +340,16 @@ def test_what_is_revealed_goes_to_peers_and_not_into_their_training():
 def test_a_curve_that_cannot_be_drawn_is_told_in_words():
     dataset = small_dataset()
     with pytest.raises(DataError, match="likes anything after 900 events"):
-        newcomers(dataset, 0.1, (0, 900))
+        select_new_users(dataset, 0.1, (0, 900))
     timeless = replace(dataset, traits=Traits(explicit=True, positive_at=4.0, timed=False))
     with pytest.raises(DataError, match="Without timestamps nobody is new"):
-        newcomers(timeless)
+        select_new_users(timeless)
 
 
 @pytest.fixture
 def alone(tmp_path, monkeypatch):
     """No library's environment, nothing kept, and a reader that gives the small data set."""
-    monkeypatch.setattr(libraries, "KEPT", tmp_path / "kept")
+    monkeypatch.setattr(libraries, "CACHE", tmp_path / "kept")
     monkeypatch.setattr(cross_check, "ENVIRONMENTS", tmp_path)
     for module in (run, new_users):
         monkeypatch.setattr(module, "read", read_small)
@@ -360,11 +368,11 @@ def test_a_library_is_set_as_an_earlier_result_says_and_the_others_are_tuned(tmp
 
     def run_(name, _folder, how):
         asked[name] = how
-        return Answer([], {"error": "stands in"})
+        return LibraryResult([], {"error": "stands in"})
 
     monkeypatch.setattr(libraries, "_run", run_)
     told = {"ease": {"parameters": {"reg": 3.0}, "trials": 20}, "slim": {"error": "gave nothing"}}
-    libraries.ask(["ease", "slim", "popularity"], tmp_path, lambda *_: None, 5.0, told)
+    libraries.run_libraries(["ease", "slim", "popularity"], tmp_path, lambda *_: None, 5.0, told)
     assert (asked["slim"], asked["popularity"]) == ("5.0", "5.0")
     assert choose(None, tmp_path, asked["ease"]) == told["ease"]
 
@@ -373,13 +381,13 @@ def everyone_gets_rows(names, folder, done, _patience, chosen):
     """Stands in for the libraries: all give the catalogue in the order of its rows."""
     found = {}
     for name in names:
-        sizes = [len(Task.load(path).asked) for path in sorted(folder.glob("test-*.npz"))]
-        lists = [np.tile(np.arange(LONGEST) % ITEMS, (size, 1)) for size in sizes]
+        sizes = [len(Task.load(path).target_users) for path in sorted(folder.glob("test-*.npz"))]
+        lists = [np.tile(np.arange(MAX_LIST_LENGTH) % ITEMS, (size, 1)) for size in sizes]
         for rows in lists:
             rows[:, ITEMS:] = -1
-        found[name] = Answer(lists, {"selection_ndcg": 0.1})
+        found[name] = LibraryResult(lists, {"selection_ndcg": 0.1})
         if name == "slim":
-            found[name] = Answer([], {"error": "no such library"})
+            found[name] = LibraryResult([], {"error": "no such library"})
         done(name, found[name])
     return found
 
@@ -393,7 +401,7 @@ def invoke(module, *arguments):
 
 
 def test_the_whole_run_writes_one_result_and_names_what_failed(alone, monkeypatch):
-    monkeypatch.setattr(libraries, "ask", everyone_gets_rows)
+    monkeypatch.setattr(libraries, "run_libraries", everyone_gets_rows)
     out = alone / "results"
     ended = invoke(
         run, "--data", "small", "--peers", "ease,slim,popularity", "--no-ours", "--out", out
@@ -423,12 +431,12 @@ def test_without_timestamps_nobody_is_asked_what_is_recent(alone, monkeypatch):
         asked.extend(names)
         return {}
 
-    monkeypatch.setattr(libraries, "ask", note)
+    monkeypatch.setattr(libraries, "run_libraries", note)
     timeless = replace(
         small_dataset(explicit=False),
         traits=Traits(explicit=False, positive_at=4.0, timed=False),
     )
-    result = run.run(timeless, run.Choice(list(LIBRARIES), (0.5,), ours=False))
+    result = run.run(timeless, run.QualityOptions(list(LIBRARIES), (0.5,), with_funnel=False))
     assert set(LIBRARIES) - set(asked) == {"sasrec", "recency_popularity"}
     assert list(result["windows"]) == ["fold-in"]
     assert result["best_library"] == "popularity"  # nobody answered
@@ -439,17 +447,19 @@ def test_the_funnel_is_trained_before_the_cut_and_asked_as_of_it(alone, monkeypa
     dataset = small_dataset()
     window = rolling(dataset.log, 0.8, 0.2)
     learned = []
-    learn = ours.learn
+    learn = funnel_lists.learn
     quick = partial(by_time, windows=2)
-    monkeypatch.setattr(ours, "by_time", quick)
+    monkeypatch.setattr(funnel_lists, "by_time", quick)
 
     def note(past, *rest):
         learned.append(float(past.log.times[-1]))
         return learn(past, *rest)
 
-    monkeypatch.setattr(ours, "learn", note)
+    monkeypatch.setattr(funnel_lists, "learn", note)
     ranking = RankConfig(rounds=20, least_rounds=10, held_out=1)
-    found = ours.answers(dataset, window, ours.JobConfig(recall=SMALL, rank=ranking))
+    found = funnel_lists.compute_funnel_lists(
+        dataset, window, funnel_lists.JobConfig(recall=SMALL, rank=ranking)
+    )
     assert learned[0] < window.at
     lists = found.lists["funnel"]
     assert not set(found.lists) & set(LIBRARIES)
@@ -458,7 +468,10 @@ def test_the_funnel_is_trained_before_the_cut_and_asked_as_of_it(alone, monkeypa
     random = np.stack([np.random.default_rng(u).permutation(ITEMS)[:20] for u in window.users])
     warm = window.events > 0
     wanted = window.relevant.take(np.flatnonzero(warm))
-    assert headline(lists[warm], wanted).mean() > 1.3 * headline(random[warm], wanted).mean()
+    assert (
+        compute_headline(lists[warm], wanted).mean()
+        > 1.3 * compute_headline(random[warm], wanted).mean()
+    )
     seen = window.seen()
     lines = np.broadcast_to(np.arange(len(lists))[:, None], lists.shape)
     assert not seen.grades_of(lines, lists).any()
@@ -478,18 +491,18 @@ def folded(place, lists):
 
 def test_the_curve_has_every_method_at_every_point(alone, monkeypatch):
     dataset = small_dataset()
-    found = newcomers(dataset, 0.02, (0, 1, 3))
+    found = select_new_users(dataset, 0.02, (0, 1, 3))
     users = len(found.askers) // 3
     lists = np.full((len(found.askers), 20), -1)
     perfect = [asker.relevant[:20] for asker in found.askers]
     for line in range(users, len(lists)):  # nothing is known of anybody at the first point
         lists[line, : len(perfect[line])] = perfect[line]
     windows = selection_windows(dataset), cut_for_test(dataset)
-    folder = libraries.KEPT / f"small-{digest(*windows)}"
-    monkeypatch.setattr(subprocess, "run", folded(libraries.place("ease", folder), lists))
+    folder = libraries.CACHE / f"small-{compute_digest(*windows)}"
+    monkeypatch.setattr(subprocess, "run", folded(libraries.result_folder("ease", folder), lists))
     channels = {"funnel": np.tile(np.arange(20), (len(lists), 1))}
     monkeypatch.setattr(new_users, "_of_ours", lambda *_asked: channels)
-    result = new_users.curve(dataset, found, own=True)
+    result = new_users.compute_curve(dataset, found, own=True)
     assert result["users"] == users
     assert list(result["points"]) == ["0", "1", "3"]
     assert result["points"]["0"]["ease"]["ndcg@10"]["mean"] < 1  # popular items stand in
@@ -503,7 +516,7 @@ def test_the_curve_has_every_method_at_every_point(alone, monkeypatch):
 
 def test_without_tuned_libraries_the_curve_is_of_the_funnel_alone(alone, monkeypatch):
     monkeypatch.setattr(new_users, "CUT", 0.02)
-    monkeypatch.setattr(new_users, "POINTS", (0, 1))
+    monkeypatch.setattr(new_users, "REVEALED_EVENTS", (0, 1))
 
     def rows(_dataset, found):
         return {"funnel": np.tile(np.arange(20), (len(found.askers), 1))}
@@ -517,28 +530,29 @@ def test_without_tuned_libraries_the_curve_is_of_the_funnel_alone(alone, monkeyp
 
 def test_tuning_finds_the_better_setting(tmp_path):
     pytest.importorskip("optuna")
-    from benchmarks.quality.peers import drive  # noqa: PLC0415
+    from benchmarks.quality.peers import runner  # noqa: PLC0415
 
     dataset = small_dataset()
-    write_windows(dataset, selection_windows(dataset), [], tmp_path)
-    exams = [drive.Exam.load(tmp_path / f"selection-{number}.npz") for number in range(3)]
-    told = drive.tune(PEERS["popularity"], exams)
+    write_tasks(dataset, selection_windows(dataset), [], tmp_path)
+    exams = [runner.SelectionTask.load(tmp_path / f"selection-{number}.npz") for number in range(3)]
+    told = runner.tune(PEERS["popularity"], exams)
     tried = [
-        drive.score(PEERS["popularity"], exams, {"signal": signal}) for signal in ("liked", "all")
+        runner.compute_selection_score(PEERS["popularity"], exams, {"signal": signal})
+        for signal in ("liked", "all")
     ]
-    assert told["trials"] == drive.TRIALS
+    assert told["trials"] == runner.TRIALS
     assert told["selection_ndcg"] == max(tried)
-    assert drive.tune(PEERS["popularity"], exams, patience=0)["trials"] == 1
+    assert runner.tune(PEERS["popularity"], exams, patience=0)["trials"] == 1
 
 
 def test_the_events_of_newcomers_come_with_the_request(monkeypatch):
     dataset = small_dataset()
-    found = newcomers(dataset, 0.02, (0, 3))
+    found = select_new_users(dataset, 0.02, (0, 3))
 
     def untrained(_dataset, window, _config, wiring):
         return build(fit_models(dataset, window.known, SMALL, window.at), wiring)
 
-    monkeypatch.setattr(ours, "trained", untrained)
+    monkeypatch.setattr(funnel_lists, "train_funnel", untrained)
     lists = new_users._of_ours(dataset, found)["funnel"]
     users = len(found.askers) // 2
     for asker, rows in zip(found.askers, lists, strict=True):

@@ -5,24 +5,36 @@ from dataclasses import replace
 import numpy as np
 
 from benchmarks import regret as simulation
-from benchmarks.regret import PLAIN, RANDOM, WAYS, World, curves, plot, regret, table
+from benchmarks.regret import (
+    EXPLORATION_POLICIES,
+    PLAIN,
+    RANDOM,
+    SimulatedCatalogue,
+    plot,
+    simulate_all,
+    simulate_regret,
+    table,
+)
 
 
 def test_regret_only_grows_and_the_same_seed_is_the_same_world():
-    one, two = regret(PLAIN, 60, 3), regret(PLAIN, 60, 3)
+    one, two = simulate_regret(PLAIN, 60, 3), simulate_regret(PLAIN, 60, 3)
     assert one.tolist() == two.tolist()
     assert np.all(np.diff(one) >= -1e-12)
-    assert regret(PLAIN, 60, 4)[-1] != one[-1]
+    assert simulate_regret(PLAIN, 60, 4)[-1] != one[-1]
 
 
 def test_where_the_ranking_knows_everything_it_loses_next_to_nothing_without_exploring():
-    known = World(new=0.0, known=1_000_000)
-    assert regret(replace(PLAIN, explore_slots=0), 50, 1, known)[-1] < 0.5
-    assert regret(RANDOM, 50, 1, known)[-1] > 20
+    known = SimulatedCatalogue(new_share=0.0, prior_impressions=1_000_000)
+    assert simulate_regret(replace(PLAIN, explore_slots=0), 50, 1, known)[-1] < 0.5
+    assert simulate_regret(RANDOM, 50, 1, known)[-1] > 20
 
 
 def test_in_the_long_run_thompson_sampling_finds_what_the_ranking_took_for_poor():
-    lost = {name: regret(WAYS[name], 1_200, 0) for name in ("no exploration", "thompson", "random")}
+    lost = {
+        name: simulate_regret(EXPLORATION_POLICIES[name], 1_200, 0)
+        for name in ("no exploration", "thompson", "random")
+    }
     late = {name: told[-1] - told[-301] for name, told in lost.items()}
     assert late["thompson"] < late["no exploration"] < late["random"]
 
@@ -30,11 +42,11 @@ def test_in_the_long_run_thompson_sampling_finds_what_the_ranking_took_for_poor(
 def test_the_command_prints_a_table_and_draws_the_curves(tmp_path, capsys):
     simulation.main(rounds=40, runs=2, out=tmp_path / "regret.svg")
     told = capsys.readouterr().out
-    assert all(name in told for name in WAYS)
+    assert all(name in told for name in EXPLORATION_POLICIES)
     drawn = (tmp_path / "regret.svg").read_text()
     assert "clicks lost against the best list" in drawn
     again = tmp_path / "again.svg"
-    plot(curves(40, 2), again)
+    plot(simulate_all(40, 2), again)
     assert again.read_text() == drawn
 
 

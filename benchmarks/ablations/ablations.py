@@ -33,7 +33,7 @@ class Ablation:
     changed: dict[str, Any] = field(default_factory=dict)  # of ``RankConfig``
 
 
-AS_IT_IS = Ablation("as it is")
+WHOLE_FUNNEL = Ablation("as it is")
 
 
 def ablations() -> Iterator[Ablation]:
@@ -50,13 +50,15 @@ def ablations() -> Iterator[Ablation]:
     yield Ablation("without random split points", changed={"extra_trees": False})
 
 
-def learn(tables: list[RankTable], ablation: Ablation, config: RankConfig, seed: int) -> Rankers:
+def fit_rankers(
+    tables: list[RankTable], ablation: Ablation, config: RankConfig, seed: int
+) -> Rankers:
     """Fit both rankers without the part; of the fine one's trees fewer, each with more weight.
 
     On windows of ML-100K before the test 100 trees at three times the rate rank as 300 do.
     """
     chosen = join(tables[-(ablation.windows or len(tables)) :])
-    kept, features = without(chosen.features, ablation)
+    kept, features = remove_part(chosen.features, ablation)
     table = replace(chosen, features=features).take(kept)
     fine = fit_fine([table], replace(_quick(config), **ablation.changed), seed)
     teacher = fine.score(table.features) if ablation.distilled else None
@@ -69,18 +71,18 @@ def _quick(config: RankConfig) -> RankConfig:
     return replace(config, rounds=fewer, least_rounds=fewer, learning_rate=rate)
 
 
-def cut(rankers: Rankers, ablation: Ablation, sizes: Sizes) -> Cut:
+def build_ranking(rankers: Rankers, ablation: Ablation, sizes: Sizes) -> Cut:
     """Rank as the funnel does, over pools that lack the part."""
     ranked = cascade(rankers, sizes.coarse, sizes.fine)
 
     def ablated(pool: Candidates) -> Candidates:
-        kept, features = without(pool.features, ablation)
+        kept, features = remove_part(pool.features, ablation)
         return ranked(replace(pool, features=features).take(kept))
 
     return ablated
 
 
-def without(features: Matrix, ablation: Ablation) -> tuple[NDArray[np.intp], Matrix]:
+def remove_part(features: Matrix, ablation: Ablation) -> tuple[NDArray[np.intp], Matrix]:
     """Say which rows are left, and give all rows' features (n, f) as they are without the part."""
     left = features.copy()
     left[:, [_place(name) for name in ablation.columns]] = np.nan

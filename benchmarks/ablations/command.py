@@ -10,7 +10,13 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from app.build import UNTRAINED
 from app.cpu import Cpu
 from app.settings import Settings
-from benchmarks.ablations.ablations import AS_IT_IS, Ablation, ablations, cut, learn
+from benchmarks.ablations.ablations import (
+    WHOLE_FUNNEL,
+    Ablation,
+    ablations,
+    build_ranking,
+    fit_rankers,
+)
 from benchmarks.ablations.results import FILE, summary, table, write
 from offline.commands.train import Choice
 from offline.data.dataset import Dataset
@@ -22,25 +28,27 @@ from offline.evaluate.rerank_only import Rescored, rescored
 from offline.job import JobConfig, prepare, replay, wired
 from offline.training.rank_table import RankTable
 
-USERS = 2_000  # in all windows that are judged, about
+MAX_USERS = 2_000  # in all windows that are judged, about
 SEEDS = 2  # rankers of each ablation: another seed alone moves NDCG@10 as much as many a part
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Bench:
+class AblationData:
     """Rows to learn from, and later windows to judge on, made once for all ablations."""
 
     tables: list[RankTable]
     later: list[Rescored]  # in time order, the test last; none of it was learned from
 
-    def judge(self, ablation: Ablation, config: JobConfig) -> PerUser:
+    def evaluate(self, ablation: Ablation, config: JobConfig) -> PerUser:
         """Give NDCG@10 of all users of all later windows, end to end; the mean of two seeds."""
         seeds = range(config.seed, config.seed + SEEDS)
         found: PerUser = np.mean([self._judge(ablation, config, s) for s in seeds], axis=0)
         return found
 
     def _judge(self, ablation: Ablation, config: JobConfig, seed: int) -> PerUser:
-        way = cut(learn(self.tables, ablation, config.rank, seed), ablation, config.sizes)
+        way = build_ranking(
+            fit_rankers(self.tables, ablation, config.rank, seed), ablation, config.sizes
+        )
         return np.concatenate([found.ndcg(way) for found in self.later])
 
 
@@ -53,7 +61,7 @@ def ablate(data: Path, settings: Settings, choice: Choice, schema: Path | None =
     console, config = Console(), choice.job(settings)
     with console.status("Reading and checking the data"):
         dataset = read(data, schema).dataset
-    tried, cpu = [AS_IT_IS, *ablations()], Cpu(threads=1)
+    tried, cpu = [WHOLE_FUNNEL, *ablations()], Cpu(threads=1)
     try:
         with _bar() as bar:
             task = bar.add_task("Replaying recall", total=len(tried) + 1)
@@ -61,7 +69,7 @@ def ablate(data: Path, settings: Settings, choice: Choice, schema: Path | None =
             found: list[PerUser] = []
             for ablation in tried:
                 bar.update(task, advance=1, description=ablation.name)
-                found.append(bench.judge(ablation, config))
+                found.append(bench.evaluate(ablation, config))
             bar.update(task, advance=1, description="Done")
     finally:
         cpu.close()
@@ -84,7 +92,7 @@ def _bar() -> Progress:
     )
 
 
-def build(dataset: Dataset, split: Split, config: JobConfig, cpu: Cpu) -> Bench:
+def build(dataset: Dataset, split: Split, config: JobConfig, cpu: Cpu) -> AblationData:
     """Replay the first half of the windows, and ask the funnel in each later one and the test.
 
     Raises:
@@ -100,7 +108,7 @@ def build(dataset: Dataset, split: Split, config: JobConfig, cpu: Cpu) -> Bench:
         )
     splits = [*(Split(*window, known) for window in later), split]
     asked = [
-        rescored(prepare(dataset, one, config, wiring), UNTRAINED, USERS // len(splits))
+        rescored(prepare(dataset, one, config, wiring), UNTRAINED, MAX_USERS // len(splits))
         for one in splits
     ]
-    return Bench([table for table in tables if len(table)], asked)
+    return AblationData([table for table in tables if len(table)], asked)

@@ -18,13 +18,13 @@ from offline.evaluate.rerank_only import Rescored
 from offline.report.figures import Interval, Variant
 
 FILE = "ablations.json"
-SHOWN = "validation and test"  # the view that the report shows
+REPORTED_GROUP = "validation and test"  # the view that the report shows
 JSON = orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE
 
 Floats: TypeAlias = NDArray[np.float64]
 
 
-class View(TypedDict):
+class UserGroup(TypedDict):
     """What some of the users say of every ablation."""
 
     name: str  # of the windows, and "users without history"
@@ -33,16 +33,16 @@ class View(TypedDict):
     variants: list[Variant]
 
 
-class Ablated(TypedDict):
+class AblationResult(TypedDict):
     """All that the command found; the file is exactly this."""
 
     dataset: str
     interactions: int
     seed: int
-    views: list[View]
+    views: list[UserGroup]
 
 
-def summary(dataset: Dataset, seed: int, later: list[Rescored], figures: Floats) -> Ablated:
+def summary(dataset: Dataset, seed: int, later: list[Rescored], figures: Floats) -> AblationResult:
     """Set every ablation against the funnel as it is, the first column of ``figures`` (u, 1 + a).
 
     The windows are ``later``, the test last; its users follow one another as in ``figures``.
@@ -53,10 +53,10 @@ def summary(dataset: Dataset, seed: int, later: list[Rescored], figures: Floats)
     views = {
         "validation": warm & ~tested,
         "test": warm & tested,
-        SHOWN: warm,
-        f"{SHOWN}, users without history": ~warm,
+        REPORTED_GROUP: warm,
+        f"{REPORTED_GROUP}, users without history": ~warm,
     }
-    return Ablated(
+    return AblationResult(
         dataset=dataset.name,
         interactions=len(dataset.log),
         seed=seed,
@@ -68,9 +68,9 @@ def summary(dataset: Dataset, seed: int, later: list[Rescored], figures: Floats)
     )
 
 
-def _view(name: str, figures: Floats, persons: Rows, seed: int) -> View:
+def _view(name: str, figures: Floats, persons: Rows, seed: int) -> UserGroup:
     names = [one.name for one in ablations()]
-    return View(
+    return UserGroup(
         name=name,
         users=len(figures),
         whole=Bootstrap.of(figures[:, :1], seed, persons=persons).mean(0),
@@ -78,24 +78,26 @@ def _view(name: str, figures: Floats, persons: Rows, seed: int) -> View:
     )
 
 
-def write(told: Ablated, path: Path) -> None:
+def write(told: AblationResult, path: Path) -> None:
     """Write the file, whole or not at all."""
     with replacing(path) as part:
         part.write_bytes(orjson.dumps(told, option=JSON))
 
 
-def kept(out: Path, dataset: Dataset) -> list[Variant]:
+def load_variants(out: Path, dataset: Dataset) -> list[Variant]:
     """Give what the report of this data set shows; nothing without a file about it."""
     try:
-        told: Ablated = orjson.loads((out / FILE).read_bytes())
+        told: AblationResult = orjson.loads((out / FILE).read_bytes())
         if (told["dataset"], told["interactions"]) != (dataset.name, len(dataset.log)):
             return []
-        return [v for view in told["views"] if view["name"] == SHOWN for v in view["variants"]]
+        return [
+            v for view in told["views"] if view["name"] == REPORTED_GROUP for v in view["variants"]
+        ]
     except (OSError, ValueError, KeyError, TypeError):
         return []
 
 
-def table(view: View) -> Table:
+def table(view: UserGroup) -> Table:
     """Lay out one view, what is missed most first."""
     shown = Table(title=f"NDCG@10 of {view['users']} users, {view['name']} (95 % interval)")
     shown.add_column("the funnel")

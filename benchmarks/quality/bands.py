@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.quality.answered import SEED, Answered, K, headline
+from benchmarks.quality.window_lists import SEED, K, WindowLists, compute_headline
 from offline.evaluate.intervals import Bootstrap
 from offline.evaluate.segments import HISTORY_BANDS, NEVER_SEEN, POPULARITY_BANDS, popularity_bands
 from offline.report.figures import Metrics
@@ -21,7 +21,7 @@ class Band:
     methods: Metrics
 
 
-def by_history(answered: Sequence[Answered]) -> list[Band]:
+def by_history(answered: Sequence[WindowLists]) -> list[Band]:
     """Give the headline of each method by the number of events known of the user."""
     names, least = list(HISTORY_BANDS), np.array(list(HISTORY_BANDS.values()))
     events = np.concatenate([part.window.events for part in answered])
@@ -29,7 +29,7 @@ def by_history(answered: Sequence[Answered]) -> list[Band]:
     methods = list(answered[0].lists)
     columns = np.stack(
         [
-            np.concatenate([headline(p.lists[method], p.window.relevant) for p in answered])
+            np.concatenate([compute_headline(p.lists[method], p.window.relevant) for p in answered])
             for method in methods
         ],
         axis=1,
@@ -44,7 +44,7 @@ def by_history(answered: Sequence[Answered]) -> list[Band]:
     return bands
 
 
-def by_popularity(answered: Sequence[Answered]) -> list[Band]:
+def by_popularity(answered: Sequence[WindowLists]) -> list[Band]:
     """Give the share of relevant items of each popularity band that are among the first 10.
 
     Bands are those of each window; ``count`` is of relevant items, over all windows.
@@ -68,7 +68,7 @@ def by_popularity(answered: Sequence[Answered]) -> list[Band]:
     return bands
 
 
-def _found_in(part: Answered, within: NDArray[np.bool_]) -> NDArray[np.float64]:
+def _found_in(part: WindowLists, within: NDArray[np.bool_]) -> NDArray[np.float64]:
     """Count each user's relevant items within a band, and those each method lists, (u, 1 + m)."""
     relevant = part.window.relevant
     columns = [np.bincount(relevant.owners, within[relevant.rows], len(relevant))]

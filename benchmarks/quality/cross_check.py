@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.quality.answered import LONGEST, Answered
-from benchmarks.quality.libraries import ENVIRONMENTS, ROOT, python
+from benchmarks.quality.libraries import ENVIRONMENTS, ROOT, interpreter
+from benchmarks.quality.window_lists import MAX_LIST_LENGTH, WindowLists
 
 ENVIRONMENT = "matrix"
 TOLERANCE = 1e-9
@@ -19,7 +19,7 @@ class MetricsDifferError(Exception):
     """The project's metrics are not those of ranx: no figure can be trusted."""
 
 
-def largest_difference(answered: Sequence[Answered]) -> float | None:
+def largest_difference(answered: Sequence[WindowLists]) -> float | None:
     """Give the largest difference of any figure of any user; None without the environment.
 
     Raises:
@@ -35,15 +35,20 @@ def largest_difference(answered: Sequence[Answered]) -> float | None:
     return worst
 
 
-def _difference(part: Answered) -> float:
+def _difference(part: WindowLists) -> float:
     relevant = part.window.relevant
     lists: dict[str, Any] = {
-        f"lists {name}": rows[:, :LONGEST] for name, rows in part.lists.items()
+        f"lists {name}": rows[:, :MAX_LIST_LENGTH] for name, rows in part.lists.items()
     }
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "judged.npz"
         np.savez(path, indptr=relevant.indptr, rows=relevant.rows, grades=relevant.grades, **lists)
-        command = [*python(ENVIRONMENT), "-m", "benchmarks.quality.peers.cross_check", str(path)]
+        command = [
+            *interpreter(ENVIRONMENT),
+            "-m",
+            "benchmarks.quality.peers.cross_check",
+            str(path),
+        ]
         said = subprocess.run(command, capture_output=True, text=True, check=False, cwd=ROOT)  # noqa: S603
     if said.returncode:
         raise MetricsDifferError(f"ranx could not be asked; it said:\n{said.stderr[-1000:]}")

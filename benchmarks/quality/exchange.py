@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
-LONGEST = 100  # items in a list: all that a method hands over
+MAX_LIST_LENGTH = 100  # items in a list: all that a method hands over
 Lists: TypeAlias = NDArray[np.int64]  # (u, 100) catalogue rows, best first; -1 pads
 
 
@@ -28,15 +28,15 @@ class Task:
     values: NDArray[np.float32]  # (m,) raw: stars, plays
     weights: NDArray[np.float32]  # (m,) preference: > 0 liked, 0 neutral, < 0 disliked
     times: NDArray[np.float64]  # (m,) unix seconds, non-decreasing
-    asked: NDArray[np.int64]  # (u,)
-    revealed: NDArray[np.int64]  # (e, 2) number among the asked, item row; mostly empty
-    liked: NDArray[np.bool_]  # (e,) whether the revealed event was positive
+    target_users: NDArray[np.int64]  # (u,)
+    revealed_events: NDArray[np.int64]  # (e, 2) number among the asked, item row; mostly empty
+    revealed_is_liked: NDArray[np.bool_]  # (e,) whether the revealed event was positive
     shape: NDArray[np.int64]  # users and items of the whole data set
-    at: NDArray[np.float64]  # (1,) the cut, unix seconds
-    explicit: NDArray[np.bool_]  # (1,) values are ratings on a scale
-    timed: NDArray[np.bool_]  # (1,) False: the times are made up
+    cut_time: NDArray[np.float64]  # (1,) the cut, unix seconds
+    is_explicit: NDArray[np.bool_]  # (1,) values are ratings on a scale
+    has_times: NDArray[np.bool_]  # (1,) False: the times are made up
 
-    def matrix(self, signal: str) -> sparse.csr_matrix:
+    def build_matrix(self, signal: str) -> sparse.csr_matrix:
         """Give the interactions, users by items, as float32.
 
         "all": 1 for every pair; "liked": 1 for pairs with a positive event; "weight": the highest
@@ -46,20 +46,28 @@ class Task:
         told = self.weights if signal == "weight" else np.ones(len(self.users), np.float32)
         return _highest(self.users[chosen], self.items[chosen], told[chosen], self.shape)
 
-    def own(self, signal: str) -> sparse.csr_matrix:
+    def build_target_histories(self, signal: str) -> sparse.csr_matrix:
         """Give what is known of the asked, asked by items, as ``matrix`` does."""
-        return self.histories(signal) if len(self.revealed) else self.matrix(signal)[self.asked]
+        return (
+            self.build_revealed_histories(signal)
+            if len(self.revealed_events)
+            else self.build_matrix(signal)[self.target_users]
+        )
 
-    def histories(self, signal: str) -> sparse.csr_matrix:
+    def build_revealed_histories(self, signal: str) -> sparse.csr_matrix:
         """Give what is revealed of the asked, asked by items, as ``matrix`` does."""
-        chosen = self.liked if signal != "all" else np.ones(len(self.liked), np.bool_)
-        owners, rows = self.revealed[chosen].T
+        chosen = (
+            self.revealed_is_liked
+            if signal != "all"
+            else np.ones(len(self.revealed_is_liked), np.bool_)
+        )
+        owners, rows = self.revealed_events[chosen].T
         told = np.ones(len(rows), np.float32)
-        return _highest(owners, rows, told, (len(self.asked), self.shape[1]))
+        return _highest(owners, rows, told, (len(self.target_users), self.shape[1]))
 
-    def seen(self) -> sparse.csr_matrix:
+    def build_seen(self) -> sparse.csr_matrix:
         """Give what must not be in the lists, asked by items."""
-        return self.own("all")
+        return self.build_target_histories("all")
 
     def save(self, path: Path) -> None:
         """Write it as an npz file."""

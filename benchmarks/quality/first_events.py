@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.quality.exchange import Task
-from benchmarks.quality.questions import task
+from benchmarks.quality.tasks import build_task
 from offline.data.dataset import Dataset
 from offline.data.errors import DataError
 from offline.evaluate.metrics import PerUser
@@ -15,16 +15,16 @@ from offline.evaluate.rolling import Window, rolling
 from offline.evaluate.rowsets import RowSets
 from offline.training.replay import Asker, after, own_events
 
-POINTS = (0, 1, 3, 5, 10, 20)  # events revealed
+REVEALED_EVENTS = (0, 1, 3, 5, 10, 20)  # events revealed
 CUT = 0.8  # share of the interactions that the models know
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Newcomers:
+class NewUsers:
     """The same users at every point, point after point."""
 
     window: Window  # its users have no history
-    points: Sequence[int]
+    revealed_counts: Sequence[int]
     askers: list[Asker]  # (points * u,)
 
     @property
@@ -32,16 +32,18 @@ class Newcomers:
         """Give what each took after what is revealed, (points * u) sets."""
         return RowSets.of([asker.relevant for asker in self.askers])
 
-    def seen(self) -> RowSets:
+    def revealed_rows(self) -> RowSets:
         """Give what is revealed of each."""
         return RowSets.of([asker.since.rows for asker in self.askers])
 
-    def by_point(self, scores: PerUser) -> list[PerUser]:
+    def split_by_point(self, scores: PerUser) -> list[PerUser]:
         """Part what there is of everyone (points * u,) by point."""
-        return np.split(scores, len(self.points))
+        return np.split(scores, len(self.revealed_counts))
 
 
-def newcomers(dataset: Dataset, cut: float = CUT, points: Sequence[int] = POINTS) -> Newcomers:
+def select_new_users(
+    dataset: Dataset, cut: float = CUT, points: Sequence[int] = REVEALED_EVENTS
+) -> NewUsers:
     """Find the users without any event before the cut who like something after the last point.
 
     Raises:
@@ -64,12 +66,12 @@ def newcomers(dataset: Dataset, cut: float = CUT, points: Sequence[int] = POINTS
             "choose an earlier cut or fewer events."
         )
     askers = [line[at] for at in range(len(points)) for line in whole]
-    return Newcomers(window, points, askers)
+    return NewUsers(window, points, askers)
 
 
-def question(dataset: Dataset, found: Newcomers) -> Task:
+def build_fold_in_task(dataset: Dataset, found: NewUsers) -> Task:
     """Put all points into one task for a peer: its model is the same at each."""
-    base = task(dataset, found.window)
+    base = build_task(dataset, found.window)
     sizes = [len(asker.since) for asker in found.askers]
     owners = np.repeat(np.arange(len(sizes)), sizes)
     rows = np.concatenate([asker.since.rows for asker in found.askers])
@@ -80,13 +82,13 @@ def question(dataset: Dataset, found: Newcomers) -> Task:
         values=base.values,
         weights=base.weights,
         times=base.times,
-        asked=np.array([asker.user for asker in found.askers], np.int64),
-        revealed=np.stack([owners, rows], axis=1),
-        liked=weights > 0,
+        target_users=np.array([asker.user for asker in found.askers], np.int64),
+        revealed_events=np.stack([owners, rows], axis=1),
+        revealed_is_liked=weights > 0,
         shape=base.shape,
-        at=base.at,
-        explicit=base.explicit,
-        timed=base.timed,
+        cut_time=base.cut_time,
+        is_explicit=base.is_explicit,
+        has_times=base.has_times,
     )
 
 

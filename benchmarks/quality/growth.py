@@ -25,7 +25,7 @@ from app.cpu import Cpu
 from app.deadline import NO_HURRY
 from app.funnel import Funnel
 from app.rank.blend import Fine, Growth
-from benchmarks.quality.ours import trained
+from benchmarks.quality.funnel_lists import train_funnel
 from offline.data.dataset import Dataset
 from offline.data.readers import MAX_BAD_SHARE, read
 from offline.evaluate.funnel_answers import ask_everyone, ndcg, padded, shown
@@ -55,7 +55,7 @@ def judge(dataset: Dataset, window: Window, config: JobConfig) -> Judged:
     cpu = Cpu(threads=1)
     try:
         wiring = Wiring(cpu, NO_HURRY, config.sizes, config.policy)
-        funnel = trained(dataset, window, config, wiring)
+        funnel = train_funnel(dataset, window, config, wiring)
         fine = funnel.fine.scorer
         if not isinstance(fine, Fine):
             raise TypeError(f"the fine ranker is {fine}, not two models")

@@ -16,10 +16,10 @@ from offline.evaluate.metrics import Lists
 HERE = Path(__file__).parent
 ROOT = HERE.parents[1]
 ENVIRONMENTS = ROOT / ".venv-peers"
-KEPT = HERE / ".cache"  # what libraries answered, so that the funnel can be judged again alone
-AT_ONCE = 2  # processes, of one thread each
-PATIENCE = 600.0  # processor seconds of tuning, after which no further trial is begun
-LIMIT = 3_600.0  # seconds for one library: tuning and five windows
+CACHE = HERE / ".cache"  # what libraries answered, so that the funnel can be judged again alone
+PROCESSES = 2  # processes, of one thread each
+TUNING_SECONDS = 600.0  # processor seconds of tuning, after which no further trial is begun
+TIMEOUT = 3_600.0  # seconds for one library: tuning and five windows
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,12 +28,12 @@ class Library:
 
     module: str  # in benchmarks/quality/peers
     environment: str  # in .venv-peers
-    timed: bool = False  # asks when things happened: not for data without timestamps
+    needs_times: bool = False  # asks when things happened: not for data without timestamps
 
 
 # In the order they are begun: the slow ones first, so that two processes end together.
 LIBRARIES = {
-    "sasrec": Library("rectools", "rectools", timed=True),
+    "sasrec": Library("rectools", "rectools", needs_times=True),
     "slim": Library("irspack", "matrix"),
     "warp_lightfm": Library("lightfm", "rectools"),
     "ease": Library("irspack", "matrix"),
@@ -45,32 +45,32 @@ LIBRARIES = {
     "item_knn": Library("lenskit", "matrix"),
     "user_knn": Library("lenskit", "matrix"),
     "rp3beta": Library("irspack", "matrix"),
-    "recency_popularity": Library("popularity", "matrix", timed=True),
+    "recency_popularity": Library("popularity", "matrix", needs_times=True),
     "popularity": Library("popularity", "matrix"),
 }
-RULES = ("popularity", "recency_popularity")  # of no library
+RULE_BASED = ("popularity", "recency_popularity")  # of no library
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Answer:
+class LibraryResult:
     """What a peer gave: lists (u, 100) for each test window, and how it was set; or why not."""
 
     lists: list[Lists]
-    told: dict[str, Any]
+    details: dict[str, Any]
 
     @property
-    def failed(self) -> bool:
+    def has_failed(self) -> bool:
         """Say whether there are no lists."""
-        return "error" in self.told
+        return "error" in self.details
 
 
-def ask(
+def run_libraries(
     names: list[str],
     folder: Path,
-    done: Callable[[str, Answer], None],
-    patience: float = PATIENCE,
+    done: Callable[[str, LibraryResult], None],
+    patience: float = TUNING_SECONDS,
     chosen: Mapping[str, dict[str, Any]] | None = None,
-) -> dict[str, Answer]:
+) -> dict[str, LibraryResult]:
     """Ask these peers what is in ``folder``, two at a time; what was answered before is kept.
 
     ``patience`` is in processor seconds of tuning, after which no further trial is begun. Peers
@@ -85,49 +85,49 @@ def ask(
         path.write_text(json.dumps(told, indent=1))
         return str(path.resolve())
 
-    def one(name: str) -> Answer:
-        answer = _kept(place(name, folder)) or _run(name, folder, how(name))
+    def one(name: str) -> LibraryResult:
+        answer = _kept(result_folder(name, folder)) or _run(name, folder, how(name))
         done(name, answer)
         return answer
 
-    with ThreadPoolExecutor(AT_ONCE) as pool:
+    with ThreadPoolExecutor(PROCESSES) as pool:
         return dict(zip(names, pool.map(one, names), strict=True))
 
 
-def place(name: str, folder: Path) -> Path:
+def result_folder(name: str, folder: Path) -> Path:
     """Name the folder of a peer's answers: it changes with the data, its code and its versions."""
     library = LIBRARIES[name]
     peers = HERE / "peers"
     told = hashlib.sha256((HERE / "exchange.py").read_bytes())
-    for part in ("peer.py", "drive.py", f"{library.module}.py"):
+    for part in ("peer.py", "runner.py", f"{library.module}.py"):
         told.update((peers / part).read_bytes())
     told.update((peers / f"requirements-{library.environment}.txt").read_bytes())
     return folder / f"{name}-{told.hexdigest()[:8]}"
 
 
-def python(environment: str) -> list[str]:
+def interpreter(environment: str) -> list[str]:
     """Give the command of an environment's interpreter, held to one thread."""
     one_thread = [f"{name}_NUM_THREADS=1" for name in ("OMP", "OPENBLAS", "MKL", "NUMBA")]
     return ["env", *one_thread, str(ENVIRONMENTS / environment / "bin" / "python")]
 
 
-def _run(name: str, folder: Path, how: str) -> Answer:
-    library, out = LIBRARIES[name], place(name, folder)
-    command = [*python(library.environment), "-m", "benchmarks.quality.peers.drive"]
+def _run(name: str, folder: Path, how: str) -> LibraryResult:
+    library, out = LIBRARIES[name], result_folder(name, folder)
+    command = [*interpreter(library.environment), "-m", "benchmarks.quality.peers.runner"]
     command += [library.module, name, str(folder.resolve()), str(out.resolve()), how]
     try:
         ended = subprocess.run(  # noqa: S603
-            command, capture_output=True, text=True, check=False, timeout=LIMIT, cwd=ROOT
+            command, capture_output=True, text=True, check=False, timeout=TIMEOUT, cwd=ROOT
         )
     except subprocess.TimeoutExpired:
-        return Answer([], {"error": f"not ready within {LIMIT:.0f} seconds"})
+        return LibraryResult([], {"error": f"not ready within {TIMEOUT:.0f} seconds"})
     failure = {"error": ended.stderr.strip()[-500:] or f"ended with {ended.returncode}"}
-    return _kept(out) or Answer([], failure)
+    return _kept(out) or LibraryResult([], failure)
 
 
-def _kept(out: Path) -> Answer | None:
+def _kept(out: Path) -> LibraryResult | None:
     """Read an earlier answer; its last file says that it is whole."""
     if not (out / "told.json").exists():
         return None
     lists = [np.load(path, allow_pickle=False) for path in sorted(out.glob("test-*.npy"))]
-    return Answer(lists, json.loads((out / "told.json").read_text()))
+    return LibraryResult(lists, json.loads((out / "told.json").read_text()))

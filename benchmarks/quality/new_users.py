@@ -23,12 +23,18 @@ from app.cpu import Cpu
 from app.deadline import NO_HURRY
 from app.features.views import CHANNELS
 from app.funnel import Funnel
-from benchmarks.quality import libraries, ours
-from benchmarks.quality.answered import LONGEST, SEED, K, headline
-from benchmarks.quality.first_events import CUT, POINTS, Newcomers, newcomers, question
+from benchmarks.quality import funnel_lists, libraries
+from benchmarks.quality.first_events import (
+    CUT,
+    REVEALED_EVENTS,
+    NewUsers,
+    build_fold_in_task,
+    select_new_users,
+)
 from benchmarks.quality.libraries import LIBRARIES, ROOT
-from benchmarks.quality.questions import digest
-from benchmarks.quality.run import RESULTS, WIDE
+from benchmarks.quality.run import RESULTS, TABLE_WIDTH
+from benchmarks.quality.tasks import compute_digest
+from benchmarks.quality.window_lists import MAX_LIST_LENGTH, SEED, K, compute_headline
 from offline.data.dataset import Dataset
 from offline.data.errors import DataError
 from offline.data.readers import MAX_BAD_SHARE, read
@@ -40,7 +46,7 @@ from offline.evaluate.rolling import TEST_CUTS, selection_windows, test_windows
 from offline.job import JobConfig
 from offline.training.replay import ask_once
 
-FOLDING = (
+FOLD_IN_LIBRARIES = (
     "popularity",
     "recency_popularity",
     "ease",
@@ -53,23 +59,23 @@ FOLDING = (
 console = Console()
 
 
-def curve(dataset: Dataset, found: Newcomers, own: bool) -> dict[str, Any]:  # noqa: FBT001
+def compute_curve(dataset: Dataset, found: NewUsers, own: bool) -> dict[str, Any]:  # noqa: FBT001
     """Give NDCG@10 of every method at every point, and the funnel against each."""
     lists = _of_libraries(dataset, found)
     if own:
         lists = _of_ours(dataset, found) | lists
     relevant = found.relevant
-    scores = {name: headline(rows, relevant) for name, rows in lists.items()}
-    users = len(found.askers) // len(found.points)
+    scores = {name: compute_headline(rows, relevant) for name, rows in lists.items()}
+    users = len(found.askers) // len(found.revealed_counts)
     points = [
-        _point({name: found.by_point(values)[at] for name, values in scores.items()})
-        for at in range(len(found.points))
+        _point({name: found.split_by_point(values)[at] for name, values in scores.items()})
+        for at in range(len(found.revealed_counts))
     ]
     return {
         "dataset": dataset.name,
         "cut": CUT,
         "users": users,
-        "points": dict(zip(map(str, found.points), points, strict=True)),
+        "points": dict(zip(map(str, found.revealed_counts), points, strict=True)),
     }
 
 
@@ -87,61 +93,67 @@ def _point(scores: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _of_libraries(dataset: Dataset, found: Newcomers) -> dict[str, Lists]:
+def _of_libraries(dataset: Dataset, found: NewUsers) -> dict[str, Lists]:
     """Ask the tuned ones that can fold in; popular items stand in where they are mute."""
     selection, tests = selection_windows(dataset), test_windows(dataset, TEST_CUTS)
-    folder = libraries.KEPT / f"{dataset.name}-{digest(selection, tests)}"
+    folder = libraries.CACHE / f"{dataset.name}-{compute_digest(selection, tests)}"
     asked = folder / "newcomers.npz"
-    known = [name for name in FOLDING if (libraries.place(name, folder) / "told.json").exists()]
+    known = [
+        name
+        for name in FOLD_IN_LIBRARIES
+        if (libraries.result_folder(name, folder) / "told.json").exists()
+    ]
     if not known:
         return {}
-    question(dataset, found).save(asked)
+    build_fold_in_task(dataset, found).save(asked)
     lists = {name: _folded(name, folder, asked) for name in known}
     instead = lists["popularity"] if "popularity" in lists else _popular(dataset, found)
     return {name: np.where(rows[:, :1] < 0, instead, rows) for name, rows in lists.items()}
 
 
 def _folded(name: str, folder: Path, asked: Path) -> Lists:
-    library, place = LIBRARIES[name], libraries.place(name, folder)
+    library, place = LIBRARIES[name], libraries.result_folder(name, folder)
     out = place / "newcomers.npy"
     command = [
-        *libraries.python(library.environment),
+        *libraries.interpreter(library.environment),
         "-m",
-        "benchmarks.quality.peers.fold",
+        "benchmarks.quality.peers.fold_in",
         library.module,
     ]
     command += [name, *(str(path.resolve()) for path in (place / "told.json", asked, out))]
     subprocess.run(command, check=True, capture_output=True, cwd=ROOT)  # noqa: S603
-    lists: Lists = np.load(out, allow_pickle=False)[:, :LONGEST]
+    lists: Lists = np.load(out, allow_pickle=False)[:, :MAX_LIST_LENGTH]
     return lists
 
 
-def _popular(dataset: Dataset, found: Newcomers) -> Lists:
+def _popular(dataset: Dataset, found: NewUsers) -> Lists:
     counts = np.bincount(found.window.known.items, minlength=len(dataset.catalogue))
     order = np.argsort(-counts, kind="stable").astype(np.int64)
-    return popular_lists(order, found.seen(), LONGEST)
+    return popular_lists(order, found.revealed_rows(), MAX_LIST_LENGTH)
 
 
-def _of_ours(dataset: Dataset, found: Newcomers) -> dict[str, Lists]:
+def _of_ours(dataset: Dataset, found: NewUsers) -> dict[str, Lists]:
     """Ask the funnel, to which the events come with the request."""
     config = JobConfig()
     cpu = Cpu(threads=1)
     try:
         wiring = Wiring(cpu, NO_HURRY, config.sizes, config.policy)
-        funnel = ours.trained(dataset, found.window, config, wiring)
+        funnel = funnel_lists.train_funnel(dataset, found.window, config, wiring)
         return asyncio.run(_asked(funnel, dataset, found, config.seed))
     finally:
         cpu.close()
 
 
-async def _asked(funnel: Funnel, dataset: Dataset, found: Newcomers, seed: int) -> dict[str, Lists]:
+async def _asked(funnel: Funnel, dataset: Dataset, found: NewUsers, seed: int) -> dict[str, Lists]:
     slates = [
         await ask_once(funnel, Request(name, K, seed, arrived=0.0, inline=asker.since))
         for name, asker in zip(names(dataset, found.askers), found.askers, strict=True)
     ]
-    lists = {ours.FUNNEL: padded([slate.chosen.pool.rows for slate in slates])}
+    lists = {funnel_lists.FUNNEL: padded([slate.chosen.pool.rows for slate in slates])}
     for column, channel in enumerate(CHANNELS):
-        lists[ours.named(channel)] = padded([slate.proposals[column].rows for slate in slates])
+        lists[funnel_lists.channel_method(channel)] = padded(
+            [slate.proposals[column].rows for slate in slates]
+        )
     return lists
 
 
@@ -167,13 +179,13 @@ def main(
     """Draw the curve; write it and print it."""
     try:
         dataset = read(data, None, MAX_BAD_SHARE).dataset
-        result = curve(dataset, newcomers(dataset, CUT, POINTS), own)
+        result = compute_curve(dataset, select_new_users(dataset, CUT, REVEALED_EVENTS), own)
     except DataError as error:
         console.print(str(error), markup=False)
         sys.exit(1)
     path = out / f"{dataset.name}-new-users.json"
     path.write_bytes(orjson.dumps(result, option=orjson.OPT_INDENT_2 | orjson.OPT_SERIALIZE_NUMPY))
-    Console(width=max(console.width, WIDE)).print(table(result))
+    Console(width=max(console.width, TABLE_WIDTH)).print(table(result))
     console.print(f"The whole result is in {path}", soft_wrap=True)
 
 

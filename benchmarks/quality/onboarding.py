@@ -25,10 +25,16 @@ from app.contracts import NO_HISTORY, History, Request
 from app.cpu import Cpu
 from app.deadline import NO_HURRY
 from app.funnel import Funnel
-from benchmarks.quality import ours
-from benchmarks.quality.answered import SEED, K, headline
-from benchmarks.quality.interviews import LENGTHS, POPULAR, Newcomers, newcomers, picks
-from benchmarks.quality.run import RESULTS, WIDE
+from benchmarks.quality import funnel_lists
+from benchmarks.quality.onboarding_answers import (
+    LENGTHS,
+    POPULAR,
+    OnboardingUsers,
+    build_history,
+    select_onboarding_users,
+)
+from benchmarks.quality.run import RESULTS, TABLE_WIDTH
+from benchmarks.quality.window_lists import SEED, K, compute_headline
 from offline.data.dataset import Dataset
 from offline.data.errors import DataError
 from offline.data.readers import MAX_BAD_SHARE, Reading, read
@@ -46,22 +52,22 @@ NOTHING, POPULARITY = "nothing", "nothing: popularity"
 console = Console()
 
 
-def told(reading: Reading, window: Window) -> dict[str, Any]:
+def measure(reading: Reading, window: Window) -> dict[str, Any]:
     """Give NDCG@10 and the answers by way of choosing and number of questions."""
     config, cpu = JobConfig(), Cpu(threads=1)
     try:
         wiring = Wiring(cpu, NO_HURRY, config.sizes, config.policy)
-        funnel = ours.trained(reading.dataset, window, config, wiring)
-        found = newcomers(reading.dataset, window, funnel.profiles.models)
-        scores = asyncio.run(judged(funnel, reading, window, found))
+        funnel = funnel_lists.train_funnel(reading.dataset, window, config, wiring)
+        found = select_onboarding_users(reading.dataset, window, funnel.profiles.models)
+        scores = asyncio.run(compute_scores(funnel, reading, window, found))
     finally:
         cpu.close()
     asked = {"cut": CUT, "seed": SEED, "users": len(found.users)}
     return {"dataset": reading.dataset.name, **asked, "asked": _figures(scores, found)}
 
 
-async def judged(
-    funnel: Funnel, reading: Reading, window: Window, found: Newcomers
+async def compute_scores(
+    funnel: Funnel, reading: Reading, window: Window, found: OnboardingUsers
 ) -> dict[tuple[str, int], PerUser]:
     """Give NDCG@10 of each user, (u,), by what they were asked about, and how many items."""
     unasked = [NO_HISTORY] * len(found.users)
@@ -71,18 +77,20 @@ async def judged(
     }
     for way, rows in found.questions.items():
         for n in LENGTHS:
-            pairs = zip(rows[:, :n], found.answers(way, n), strict=True)
+            pairs = zip(rows[:, :n], found.answers_to(way, n), strict=True)
             said = [
-                picks(reading.dataset, reading.preferences, asked, answers, window.at)
+                build_history(reading.dataset, reading.preferences, asked, answers, window.at)
                 for asked, answers in pairs
             ]
             lists[way, n] = await _lists(funnel, reading.dataset, found, said)
-    return {key: headline(rows, found.relevant) for key, rows in lists.items()}
+    return {key: compute_headline(rows, found.relevant) for key, rows in lists.items()}
 
 
-async def _lists(funnel: Funnel, dataset: Dataset, found: Newcomers, said: list[History]) -> Lists:
+async def _lists(
+    funnel: Funnel, dataset: Dataset, found: OnboardingUsers, said: list[History]
+) -> Lists:
     """Ask the funnel for every user, with what they said sent along."""
-    users, excluded = dataset.users.names(found.users), found.asked()
+    users, excluded = dataset.users.names(found.users), found.all_questions()
     asked = [
         Request(user, K, SEED, arrived=0.0, inline=events, exclude=rows)
         for user, events, rows in zip(users, said, excluded, strict=True)
@@ -91,12 +99,14 @@ async def _lists(funnel: Funnel, dataset: Dataset, found: Newcomers, said: list[
     return padded([slate.chosen.pool.rows for slate in slates])
 
 
-def _popular(funnel: Funnel, found: Newcomers) -> Lists:
+def _popular(funnel: Funnel, found: OnboardingUsers) -> Lists:
     order = most_popular(funnel.profiles.models.popularity, ALL_TIME)
-    return popular_lists(order, RowSets.of(list(found.asked())), K)
+    return popular_lists(order, RowSets.of(list(found.all_questions())), K)
 
 
-def _figures(scores: Mapping[tuple[str, int], PerUser], found: Newcomers) -> list[dict[str, Any]]:
+def _figures(
+    scores: Mapping[tuple[str, int], PerUser], found: OnboardingUsers
+) -> list[dict[str, Any]]:
     """Give a line for everything asked: means, and what the answers add, with intervals."""
     keys = list(scores)
     drawn = Bootstrap.of(np.stack(list(scores.values()), axis=1), SEED)
@@ -110,7 +120,7 @@ def _figures(scores: Mapping[tuple[str, int], PerUser], found: Newcomers) -> lis
         }
         if n:
             line["to most popular"] = drawn.difference(at, keys.index((POPULAR, n)))
-            line |= _answered(found.answers(way, n))
+            line |= _answered(found.answers_to(way, n))
         lines.append(line)
     return lines
 
@@ -152,11 +162,11 @@ def main(
         reading = read(data, max_bad_share=MAX_BAD_SHARE)
         if not reading.dataset.traits.timed:
             raise DataError("Without timestamps nobody is new, so nobody can be asked.")
-        result = told(reading, rolling(reading.dataset.log, CUT, 1 - CUT))
+        result = measure(reading, rolling(reading.dataset.log, CUT, 1 - CUT))
     except DataError as error:
         console.print(str(error), markup=False)
         sys.exit(1)
-    Console(width=max(console.width, WIDE)).print(table(result))
+    Console(width=max(console.width, TABLE_WIDTH)).print(table(result))
     path = results / f"onboarding-{result['dataset']}.json"
     path.write_bytes(orjson.dumps(result, option=orjson.OPT_INDENT_2) + b"\n")
 

@@ -27,12 +27,12 @@ from offline.models.sgd import RatingModel, SGDConfig
 
 CONFIG = SGDConfig(size=100, rate=0.005, penalty=0.02, rounds=20, batch=100)  # as SVD's defaults
 SPLITS = 3
-HELD = 0.2  # share of the ratings that is predicted
-NEAR = 0.005  # how much greater than the peer's an error may be
+HELD_OUT_SHARE = 0.2  # share of the ratings that is predicted
+TOLERANCE = 0.005  # how much greater than the peer's an error may be
 RESULT = Path(__file__).parent / "results" / "rmse.json"
 
-Split: TypeAlias = tuple[Log, Log]  # to learn from, to predict
-Learn: TypeAlias = Callable[[Log, int], RatingModel]
+RatingSplit: TypeAlias = tuple[Log, Log]  # to learn from, to predict
+FitFunction: TypeAlias = Callable[[Log, int], RatingModel]
 
 
 def main(
@@ -42,10 +42,10 @@ def main(
 ) -> None:
     """Compare, print, write; fail where ours is worse by more than 0.005."""
     dataset = read(data).dataset
-    splits = [split(dataset.log, seed) for seed in range(SPLITS)]
+    splits = [split_ratings(dataset.log, seed) for seed in range(SPLITS)]
     shape = len(dataset.users), len(dataset.catalogue)
-    theirs = peer(peer_python, splits)
-    errors = {name: error(splits, learn) for name, learn in methods(shape).items()}
+    theirs = run_peer(peer_python, splits)
+    errors = {name: compute_errors(splits, learn) for name, learn in methods(shape).items()}
     errors["surprise_svd"] = theirs["rmse"]
     result = {
         "dataset": dataset.name,
@@ -57,11 +57,11 @@ def main(
     out.write_text(json.dumps(result, indent=2) + "\n")
     for name, found in errors.items():
         show(f"{name:15} RMSE {np.mean(found):.4f}")
-    if np.mean(errors["sgd"]) > np.mean(theirs["rmse"]) + NEAR:
+    if np.mean(errors["sgd"]) > np.mean(theirs["rmse"]) + TOLERANCE:
         raise typer.Exit(1)
 
 
-def methods(shape: LogShape) -> dict[str, Learn]:
+def methods(shape: LogShape) -> dict[str, FitFunction]:
     """Give our ways to learn ratings."""
     return {
         "sgd": lambda log, seed: sgd.fit_ratings(log, shape, CONFIG, seed),
@@ -71,13 +71,13 @@ def methods(shape: LogShape) -> dict[str, Learn]:
     }
 
 
-def split(log: Log, seed: int) -> Split:
+def split_ratings(log: Log, seed: int) -> RatingSplit:
     """Hold a random share of the ratings back."""
-    held = np.random.default_rng(seed).random(len(log)) < HELD
+    held = np.random.default_rng(seed).random(len(log)) < HELD_OUT_SHARE
     return log.take(np.flatnonzero(~held)), log.take(np.flatnonzero(held))
 
 
-def error(splits: list[Split], learn: Learn) -> list[float]:
+def compute_errors(splits: list[RatingSplit], learn: FitFunction) -> list[float]:
     """Give the root mean squared error of each split, predictions clipped to the scale of ratings.
 
     The library clips its own.
@@ -101,7 +101,7 @@ def settings() -> dict[str, float]:
     }
 
 
-def peer(python: Path, splits: list[Split]) -> dict[str, Any]:
+def run_peer(python: Path, splits: list[RatingSplit]) -> dict[str, Any]:
     """Ask the library for its errors on the same splits.
 
     Raises:

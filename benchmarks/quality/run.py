@@ -15,12 +15,12 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from benchmarks.quality import cross_check, libraries, ours
-from benchmarks.quality.answered import HEADLINE, SEED, Answered
-from benchmarks.quality.judge import judge
-from benchmarks.quality.libraries import LIBRARIES, RULES, Answer
-from benchmarks.quality.questions import digest, write_windows
+from benchmarks.quality import cross_check, funnel_lists, libraries
+from benchmarks.quality.evaluation import evaluate
+from benchmarks.quality.libraries import LIBRARIES, RULE_BASED, LibraryResult
 from benchmarks.quality.table import tables
+from benchmarks.quality.tasks import compute_digest, write_tasks
+from benchmarks.quality.window_lists import HEADLINE, SEED, WindowLists
 from offline.data.dataset import Dataset
 from offline.data.errors import DataError
 from offline.data.readers import MAX_BAD_SHARE, read
@@ -30,103 +30,109 @@ from offline.evaluate.rolling import TEST_CUTS, WIDTH, Window, selection_windows
 from offline.job import JobConfig
 
 RESULTS = Path(__file__).parent / "results"
-WIDE = 180  # characters that the table needs
+TABLE_WIDTH = 180  # characters that the table needs
 OWN_VERSIONS = ("numpy", "scipy", "lightgbm", "faiss-cpu", "implicit", "scikit-learn")
 CUTS = ",".join(f"{cut:g}" for cut in TEST_CUTS)
 console = Console()
-wide = Console(width=max(console.width, WIDE))
+wide = Console(width=max(console.width, TABLE_WIDTH))
 
 
 @dataclass(frozen=True, slots=True)
-class Choice:
+class QualityOptions:
     """What is asked, and of whom."""
 
     peers: list[str]
     cuts: tuple[float, ...]
-    ours: bool
-    patience: float = libraries.PATIENCE
-    chosen: dict[str, dict[str, Any]] = field(default_factory=dict)  # settings of an earlier run
+    with_funnel: bool
+    tuning_seconds: float = libraries.TUNING_SECONDS
+    fixed_settings: dict[str, dict[str, Any]] = field(
+        default_factory=dict
+    )  # settings of an earlier run
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Answers:
+class MethodLists:
     """What came back: lists of every method for every window, and how they were made."""
 
     lists: list[dict[str, Lists]]
-    told: dict[str, dict[str, Any]]
+    details: dict[str, dict[str, Any]]
 
 
-def run(dataset: Dataset, choice: Choice, schema: str = "") -> dict[str, Any]:
+def run(dataset: Dataset, choice: QualityOptions, schema: str = "") -> dict[str, Any]:
     """Ask everyone, judge all with one code, and give the whole result.
 
     Raises:
         DataError: a window has nobody to ask.
     """
     selection, tests = selection_windows(dataset), test_windows(dataset, choice.cuts)
-    folder = libraries.KEPT / f"{dataset.name}-{digest(selection, tests)}"
-    write_windows(dataset, selection, tests, folder)
+    folder = libraries.CACHE / f"{dataset.name}-{compute_digest(selection, tests)}"
+    write_tasks(dataset, selection, tests, folder)
     answers = _answers(dataset, tests, choice, folder)
     answered = [
-        Answered.of(dataset, window, lists)
+        WindowLists.of(dataset, window, lists)
         for window, lists in zip(tests, answers.lists, strict=True)
     ]
     worst = cross_check.largest_difference(answered)
-    best = best_library(answered, answers.told)
-    reference = ours.FUNNEL if choice.ours else best
+    best = best_library(answered, answers.details)
+    reference = funnel_lists.FUNNEL if choice.with_funnel else best
     return {
         "dataset": _facts(dataset),
         "protocol": {
             "cuts": list(choice.cuts) if dataset.traits.timed else None,
             "width": WIDTH,
             "seed": SEED,
-            "patience": choice.patience,
+            "patience": choice.tuning_seconds,
             "headline": HEADLINE,
             "ranx_difference": worst,
         },
         "reference": reference,
         "best_library": best,
-        **judge(answered, reference),
-        "told": answers.told,
+        **evaluate(answered, reference),
+        "told": answers.details,
         "versions": {name: version(name) for name in OWN_VERSIONS},
         "schema": schema,
     }
 
 
-def best_library(answered: Sequence[Answered], told: dict[str, dict[str, Any]]) -> str:
+def best_library(answered: Sequence[WindowLists], told: dict[str, dict[str, Any]]) -> str:
     """Name the library with the highest headline among warm users, chosen after the fact."""
-    result = judge(answered, EXPECTED)["warm"]["methods"]
-    named = [name for name in told if name in LIBRARIES and name not in RULES and name in result]
+    result = evaluate(answered, EXPECTED)["warm"]["methods"]
+    named = [
+        name for name in told if name in LIBRARIES and name not in RULE_BASED and name in result
+    ]
     return max(named, key=lambda name: result[name][HEADLINE]["mean"], default=EXPECTED)
 
 
-def _answers(dataset: Dataset, tests: Sequence[Window], choice: Choice, folder: Path) -> Answers:
+def _answers(
+    dataset: Dataset, tests: Sequence[Window], choice: QualityOptions, folder: Path
+) -> MethodLists:
     timed = dataset.traits.timed
-    names = [name for name in choice.peers if timed or not LIBRARIES[name].timed]
+    names = [name for name in choice.peers if timed or not LIBRARIES[name].needs_times]
     lists: list[dict[str, Lists]] = [{} for _ in tests]
     told: dict[str, dict[str, Any]] = {}
     with _progress() as bar:
-        steps = bar.add_task("libraries", total=len(names) + choice.ours * len(tests))
+        steps = bar.add_task("libraries", total=len(names) + choice.with_funnel * len(tests))
 
-        def done(name: str, answer: Answer) -> None:
+        def done(name: str, answer: LibraryResult) -> None:
             bar.update(steps, advance=1, description=f"{name}: {_outcome(answer)}")
 
-        for name, answer in libraries.ask(
-            names, folder, done, choice.patience, choice.chosen
+        for name, answer in libraries.run_libraries(
+            names, folder, done, choice.tuning_seconds, choice.fixed_settings
         ).items():
-            told[name] = answer.told
+            told[name] = answer.details
             for held, rows in zip(lists, answer.lists, strict=False):
                 held[name] = rows
-        for held, window in zip(lists, tests if choice.ours else (), strict=False):
+        for held, window in zip(lists, tests if choice.with_funnel else (), strict=False):
             bar.update(steps, description=f"the funnel, {window.name}")
-            found = ours.answers(dataset, window, JobConfig())
+            found = funnel_lists.compute_funnel_lists(dataset, window, JobConfig())
             held.update(found.lists)
-            told.setdefault(ours.FUNNEL, {"seconds": []})["seconds"].append(found.seconds)
+            told.setdefault(funnel_lists.FUNNEL, {"seconds": []})["seconds"].append(found.seconds)
             bar.update(steps, advance=1)
-    return Answers(lists, told)
+    return MethodLists(lists, told)
 
 
-def _outcome(answer: Answer) -> str:
-    return "failed" if answer.failed else f"selection {answer.told['selection_ndcg']:.4f}"
+def _outcome(answer: LibraryResult) -> str:
+    return "failed" if answer.has_failed else f"selection {answer.details['selection_ndcg']:.4f}"
 
 
 def _facts(dataset: Dataset) -> dict[str, Any]:
@@ -151,12 +157,12 @@ def _progress() -> Progress:
     )
 
 
-def _chosen(peers: str, windows: str, *, own: bool) -> Choice:
+def _chosen(peers: str, windows: str, *, own: bool) -> QualityOptions:
     names = list(LIBRARIES) if peers == "all" else [p for p in peers.split(",") if p != "none"]
     if unknown := set(names) - LIBRARIES.keys():
         raise typer.BadParameter(f"no peers {sorted(unknown)}; there are {', '.join(LIBRARIES)}")
     cuts = tuple(float(cut) for cut in windows.split(","))
-    return Choice(names, cuts, own)
+    return QualityOptions(names, cuts, own)
 
 
 def main(  # noqa: PLR0913, PLR0917 (options of a command)
@@ -166,16 +172,16 @@ def main(  # noqa: PLR0913, PLR0917 (options of a command)
     own: Annotated[bool, typer.Option("--ours/--no-ours", help="Ask the funnel too.")] = True,  # noqa: FBT002
     patience: Annotated[
         float, typer.Option(help="Processor seconds of tuning, then no further trial is begun.")
-    ] = libraries.PATIENCE,
+    ] = libraries.TUNING_SECONDS,
     settings: Annotated[
         Path | None, typer.Option(help="An earlier result: libraries as set there, not tuned anew.")
     ] = None,
     out: Annotated[Path, typer.Option(help="Folder of the result.")] = RESULTS,
 ) -> None:
     """Compare the funnel with the libraries; write the result and print it."""
-    choice = replace(_chosen(peers, windows, own=own), patience=patience)
+    choice = replace(_chosen(peers, windows, own=own), tuning_seconds=patience)
     if settings:
-        choice = replace(choice, chosen=orjson.loads(settings.read_bytes())["told"])
+        choice = replace(choice, fixed_settings=orjson.loads(settings.read_bytes())["told"])
     try:
         dataset = read(data, None, MAX_BAD_SHARE).dataset
         result = run(dataset, choice)

@@ -18,9 +18,9 @@ from numpy.typing import NDArray
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks.quality import ours
-from benchmarks.quality.answered import LONGEST, SEED, headline
+from benchmarks.quality import funnel_lists
 from benchmarks.quality.run import RESULTS
+from benchmarks.quality.window_lists import MAX_LIST_LENGTH, SEED, compute_headline
 from offline.data.dataset import Dataset, Log
 from offline.data.readers import MAX_BAD_SHARE, read
 from offline.evaluate.baselines import ALL_TIME, most_popular, popular_lists
@@ -35,7 +35,7 @@ METHODS = ("with friends", "without friends", "social alone", "popularity")
 console = Console()
 
 
-def arriving(dataset: Dataset, seed: int = SEED) -> Dataset:
+def with_random_arrivals(dataset: Dataset, seed: int = SEED) -> Dataset:
     """Give untimed data in which each user arrives at a random moment and acts from then on."""
     random, log = np.random.default_rng(seed), dataset.log
     arrival = random.random(len(dataset.users))[log.users]
@@ -46,18 +46,23 @@ def arriving(dataset: Dataset, seed: int = SEED) -> Dataset:
     return replace(dataset, log=again)
 
 
-def judged(dataset: Dataset, window: Window) -> dict[str, PerUser]:
+def compute_scores(dataset: Dataset, window: Window) -> dict[str, PerUser]:
     """Give NDCG@10 of every method for each user of the window, (u,) each."""
     config, alone = JobConfig(), replace(dataset, friends=dataset.friends[:0])
-    told, untold = ours.answers(dataset, window, config), ours.answers(alone, window, config)
+    told, untold = (
+        funnel_lists.compute_funnel_lists(dataset, window, config),
+        funnel_lists.compute_funnel_lists(alone, window, config),
+    )
     popular = fit(window.known, len(dataset.catalogue), window.at, PopularityConfig())
     lists = {
-        "with friends": told.lists[ours.FUNNEL],
-        "without friends": untold.lists[ours.FUNNEL],
-        "social alone": told.lists[ours.named("social")],
-        "popularity": popular_lists(most_popular(popular, ALL_TIME), window.seen(), LONGEST),
+        "with friends": told.lists[funnel_lists.FUNNEL],
+        "without friends": untold.lists[funnel_lists.FUNNEL],
+        "social alone": told.lists[funnel_lists.channel_method("social")],
+        "popularity": popular_lists(
+            most_popular(popular, ALL_TIME), window.seen(), MAX_LIST_LENGTH
+        ),
     }
-    return {name: headline(rows, window.relevant) for name, rows in lists.items()}
+    return {name: compute_headline(rows, window.relevant) for name, rows in lists.items()}
 
 
 def groups(dataset: Dataset, window: Window) -> dict[str, NDArray[np.bool_]]:
@@ -72,9 +77,9 @@ def groups(dataset: Dataset, window: Window) -> dict[str, NDArray[np.bool_]]:
     }
 
 
-def told(dataset: Dataset, window: Window) -> dict[str, Any]:
+def measure(dataset: Dataset, window: Window) -> dict[str, Any]:
     """Give means by group, and what friends add, with its 95 % interval."""
-    scores = judged(dataset, window)
+    scores = compute_scores(dataset, window)
     found = {
         name: _means({method: values[of] for method, values in scores.items()})
         for name, of in groups(dataset, window).items()
@@ -112,8 +117,8 @@ def main(
     dataset = read(data, max_bad_share=MAX_BAD_SHARE).dataset
     if not len(dataset.friends):
         raise typer.BadParameter(f"{data} has no file of friends")
-    dataset = dataset if dataset.traits.timed else arriving(dataset)
-    result = told(dataset, rolling(dataset.log, CUT, 1 - CUT))
+    dataset = dataset if dataset.traits.timed else with_random_arrivals(dataset)
+    result = measure(dataset, rolling(dataset.log, CUT, 1 - CUT))
     show(result)
     path = results / f"social-{dataset.name}.json"
     path.write_bytes(orjson.dumps(result, option=orjson.OPT_INDENT_2) + b"\n")

@@ -4,7 +4,7 @@ from typing import Any
 
 from rich.table import Table
 
-from benchmarks.quality.answered import HEADLINE
+from benchmarks.quality.window_lists import HEADLINE
 
 COLUMNS = {
     HEADLINE: "NDCG@10",

@@ -8,25 +8,25 @@ from implicit.cpu.bpr import BayesianPersonalizedRanking
 
 from benchmarks.quality.exchange import Task
 from benchmarks.quality.peers.peer import SEED, Parameters, Peer
-from benchmarks.quality.peers.vectors import Vectors
+from benchmarks.quality.peers.vectors import VectorModel
 
 
-def als(task: Task, parameters: Parameters) -> Vectors:
+def als(task: Task, parameters: Parameters) -> VectorModel:
     """Fit implicit ALS."""
     return _fit(AlternatingLeastSquares, task, parameters)
 
 
-def bpr(task: Task, parameters: Parameters) -> Vectors:
+def bpr(task: Task, parameters: Parameters) -> VectorModel:
     """Fit BPR (Rendle et al., 2009); its vectors hold the biases."""
     return _fit(BayesianPersonalizedRanking, task, parameters)
 
 
-def _fit(kind: Any, task: Task, parameters: Parameters) -> Vectors:
+def _fit(kind: Any, task: Task, parameters: Parameters) -> VectorModel:
     chosen = {name: value for name, value in parameters.items() if name != "signal"}
     model = kind(**chosen, num_threads=1, random_state=SEED)
-    model.fit(task.matrix(parameters["signal"]), show_progress=False)
+    model.fit(task.build_matrix(parameters["signal"]), show_progress=False)
     items = np.asarray(model.item_factors)
-    return Vectors(np.asarray(model.user_factors), items, np.zeros(len(items), np.float32))
+    return VectorModel(np.asarray(model.user_factors), items, np.zeros(len(items), np.float32))
 
 
 def _of_als(trial: Any) -> Parameters:

@@ -14,60 +14,62 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 from benchmarks.quality.exchange import Task
-from benchmarks.quality.peers.peer import SEED, Parameters, Peer, Scores
+from benchmarks.quality.peers.peer import SEED, CatalogueScores, Parameters, Peer
 
-MOST_ITEMS = 4_000  # of EASE and SLIM, whose cost grows with the cube and the square of the items
+MAX_ITEMS = 4_000  # of EASE and SLIM, whose cost grows with the cube and the square of the items
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Fitted:
+class IrspackModel:
     """A recommender of irspack, learned on some of the items; it never lists the others."""
 
     recommender: Any
     items: NDArray[np.int64]  # catalogue rows, ascending
     n: int
 
-    def known(self, users: NDArray[np.int64]) -> Scores:
+    def score_users(self, users: NDArray[np.int64]) -> CatalogueScores:
         """Score the catalogue for users of the training matrix."""
         return self._spread(self.recommender.get_score(users))
 
-    def folded(self, histories: sparse.csr_matrix) -> Scores:
+    def score_histories(self, histories: sparse.csr_matrix) -> CatalogueScores:
         """Score the catalogue for new histories."""
         own = histories[:, self.items].astype(np.float64)
         return self._spread(self.recommender.get_score_cold_user(own))
 
-    def _spread(self, found: Scores) -> Scores:
+    def _spread(self, found: CatalogueScores) -> CatalogueScores:
         scores = np.full((len(found), self.n), -np.inf)
         scores[:, self.items] = found
         return scores
 
 
-def ease(task: Task, parameters: Parameters) -> Fitted:
+def ease(task: Task, parameters: Parameters) -> IrspackModel:
     """Fit EASE (Steck, 2019)."""
-    return _fit(DenseSLIMRecommender, task, parameters, MOST_ITEMS)
+    return _fit(DenseSLIMRecommender, task, parameters, MAX_ITEMS)
 
 
-def slim(task: Task, parameters: Parameters) -> Fitted:
+def slim(task: Task, parameters: Parameters) -> IrspackModel:
     """Fit SLIM (Ning, Karypis, 2011)."""
-    return _fit(SLIMRecommender, task, parameters, MOST_ITEMS, n_threads=1, n_iter=30)
+    return _fit(SLIMRecommender, task, parameters, MAX_ITEMS, n_threads=1, n_iter=30)
 
 
-def rp3beta(task: Task, parameters: Parameters) -> Fitted:
+def rp3beta(task: Task, parameters: Parameters) -> IrspackModel:
     """Fit RP3beta (Paudel et al., 2017)."""
     return _fit(RP3betaRecommender, task, parameters, None, n_threads=1)
 
 
-def ials(task: Task, parameters: Parameters) -> Fitted:
+def ials(task: Task, parameters: Parameters) -> IrspackModel:
     """Fit iALS as of Rendle et al. (2022)."""
     return _fit(IALSRecommender, task, parameters, None, n_threads=1, random_seed=SEED)
 
 
-def _fit(kind: Any, task: Task, parameters: Parameters, most: int | None, **fixed: Any) -> Fitted:
+def _fit(
+    kind: Any, task: Task, parameters: Parameters, most: int | None, **fixed: Any
+) -> IrspackModel:
     """Fit on the items that most users chose, at most so many."""
     chosen = {name: value for name, value in parameters.items() if name != "signal"}
-    matrix = task.matrix(parameters["signal"]).astype(np.float64)
+    matrix = task.build_matrix(parameters["signal"]).astype(np.float64)
     items = np.sort(np.argsort(-matrix.getnnz(axis=0), kind="stable")[:most])
-    return Fitted(kind(matrix[:, items], **chosen, **fixed).learn(), items, matrix.shape[1])
+    return IrspackModel(kind(matrix[:, items], **chosen, **fixed).learn(), items, matrix.shape[1])
 
 
 def _of_ease(trial: Any) -> Parameters:

@@ -13,58 +13,58 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 from benchmarks.quality.exchange import Task
-from benchmarks.quality.peers.peer import SEED, Parameters, Peer, Scores
+from benchmarks.quality.peers.peer import SEED, CatalogueScores, Parameters, Peer
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Fitted:
+class LensKitModel:
     """A scorer of LensKit, trained, and the histories it was trained on."""
 
     scorer: Any
     matrix: sparse.csr_matrix
     trained: NDArray[np.bool_]  # (n,) items with a line in the training data
 
-    def known(self, users: NDArray[np.int64]) -> Scores:
+    def score_users(self, users: NDArray[np.int64]) -> CatalogueScores:
         """Score the catalogue for users of the training data."""
         return np.stack([self._one(self.matrix, user, int(user)) for user in users])
 
-    def folded(self, histories: sparse.csr_matrix) -> Scores:
+    def score_histories(self, histories: sparse.csr_matrix) -> CatalogueScores:
         """Score the catalogue for new histories."""
         return np.stack([self._one(histories, line, None) for line in range(histories.shape[0])])
 
-    def _one(self, histories: sparse.csr_matrix, line: int, user: int | None) -> Scores:
+    def _one(self, histories: sparse.csr_matrix, line: int, user: int | None) -> CatalogueScores:
         items = histories.indices[histories.indptr[line] : histories.indptr[line + 1]]
         items = items[self.trained[items]]  # the library's kNN panics at an item it does not know
         own = ItemList(item_ids=items, rating=np.ones(len(items), np.float32))
         query = RecQuery(user_id=user, user_items=own)
         everything = ItemList(item_ids=np.arange(histories.shape[1]))
-        scored: Scores = self.scorer(query, everything).scores("numpy")
+        scored: CatalogueScores = self.scorer(query, everything).scores("numpy")
         return scored
 
 
-def item_knn(task: Task, parameters: Parameters) -> Fitted:
+def item_knn(task: Task, parameters: Parameters) -> LensKitModel:
     """Fit Item-kNN on what is there, not on how it was rated."""
     return _fit(ItemKNNScorer, task, parameters, feedback="implicit")
 
 
-def user_knn(task: Task, parameters: Parameters) -> Fitted:
+def user_knn(task: Task, parameters: Parameters) -> LensKitModel:
     """Fit User-kNN on what is there, not on how it was rated."""
     return _fit(UserKNNScorer, task, parameters, feedback="implicit")
 
 
-def ials(task: Task, parameters: Parameters) -> Fitted:
+def ials(task: Task, parameters: Parameters) -> LensKitModel:
     """Fit implicit ALS (Hu, Koren, Volinsky, 2008); "weight" is its confidence."""
     return _fit(ImplicitMFScorer, task, parameters)
 
 
-def _fit(kind: Any, task: Task, parameters: Parameters, **fixed: Any) -> Fitted:
+def _fit(kind: Any, task: Task, parameters: Parameters, **fixed: Any) -> LensKitModel:
     chosen = {name: value for name, value in parameters.items() if name != "signal"}
-    matrix = task.matrix(parameters["signal"])
+    matrix = task.build_matrix(parameters["signal"])
     pairs = matrix.tocoo()
     frame = pd.DataFrame({"user_id": pairs.row, "item_id": pairs.col, "rating": pairs.data})
     scorer = kind(**chosen, **fixed)
     scorer.train(from_interactions_df(frame), TrainingOptions(rng=SEED))
-    return Fitted(scorer, matrix, matrix.getnnz(axis=0) > 0)
+    return LensKitModel(scorer, matrix, matrix.getnnz(axis=0) > 0)
 
 
 def _of_knn(trial: Any) -> Parameters:

@@ -7,20 +7,20 @@ from lightfm import LightFM
 
 from benchmarks.quality.exchange import Task
 from benchmarks.quality.peers.peer import SEED, Parameters, Peer
-from benchmarks.quality.peers.vectors import Vectors
+from benchmarks.quality.peers.vectors import VectorModel
 
 
-def warp(task: Task, parameters: Parameters) -> Vectors:
+def warp(task: Task, parameters: Parameters) -> VectorModel:
     """Fit by the WARP loss (Weston et al., 2011)."""
     names = ("signal", "epochs", "decay")
     chosen = {name: value for name, value in parameters.items() if name not in names}
     decay = parameters["decay"]
     model = LightFM(loss="warp", random_state=SEED, item_alpha=decay, user_alpha=decay, **chosen)
-    matrix = task.matrix(parameters["signal"])
+    matrix = task.build_matrix(parameters["signal"])
     pairs = (matrix > 0).astype(np.float32).tocoo()
     weights = matrix.tocoo().astype(np.float32)
     model.fit(pairs, sample_weight=weights, epochs=parameters["epochs"], num_threads=1)
-    return Vectors(model.user_embeddings, model.item_embeddings, model.item_biases)
+    return VectorModel(model.user_embeddings, model.item_embeddings, model.item_biases)
 
 
 def _of_warp(trial: Any) -> Parameters:

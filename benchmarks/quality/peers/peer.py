@@ -11,22 +11,24 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
-from benchmarks.quality.exchange import LONGEST, Lists, Task
+from benchmarks.quality.exchange import MAX_LIST_LENGTH, Lists, Task
 
 BLOCK = 256  # users scored at a time: their scores of the whole catalogue are in memory
 SEED = 7
 Parameters: TypeAlias = dict[str, Any]  # name -> str, int or float
-Scores: TypeAlias = NDArray[np.floating[Any]]  # (u, n) higher is better, for the whole catalogue
+CatalogueScores: TypeAlias = NDArray[
+    np.floating[Any]
+]  # (u, n) higher is better, for the whole catalogue
 
 
-class Model(Protocol):
+class PeerModel(Protocol):
     """A fitted model."""
 
-    def known(self, users: NDArray[np.int64]) -> Scores:
+    def score_users(self, users: NDArray[np.int64]) -> CatalogueScores:
         """Score the catalogue for users of the training data."""
         ...
 
-    def folded(self, histories: sparse.csr_matrix) -> Scores:
+    def score_histories(self, histories: sparse.csr_matrix) -> CatalogueScores:
         """Score the catalogue for new users from their histories (u, n).
 
         Raises:
@@ -41,31 +43,39 @@ class Peer:
 
     library: str  # the distribution whose version is told; "" for a rule of this project
     suggest: Callable[[Any], Parameters]  # from an optuna trial
-    fit: Callable[[Task, Parameters], Model]
-    answers_cold: bool = False  # says something to users without a history
+    fit: Callable[[Task, Parameters], PeerModel]
+    recommends_to_cold_users: bool = False  # says something to users without a history
     needs_times: bool = False
 
 
 def signals(task: Task) -> list[str]:
     """Name what the library may take for a sign of interest; which one is tuned."""
-    return ["liked", "all"] if task.explicit[0] else ["liked", "weight"]
+    return ["liked", "all"] if task.is_explicit[0] else ["liked", "weight"]
 
 
-def recommend(peer: Peer, model: Model, task: Task, signal: str) -> Lists:
+def recommend(peer: Peer, model: PeerModel, task: Task, signal: str) -> Lists:
     """Make the lists (u, 100) of the users asked; -1 for users without a history.
 
     Popular items are listed for those whose history has no sign of interest, only dislikes.
     """
-    lists = np.full((len(task.asked), LONGEST), -1, np.int64)
-    seen, own = task.seen(), task.own(signal)
-    counts = task.matrix("all").getnnz(axis=0).astype(np.float64)
-    answered = np.diff(seen.indptr) > 0 if not peer.answers_cold else np.ones(len(lists), np.bool_)
+    lists = np.full((len(task.target_users), MAX_LIST_LENGTH), -1, np.int64)
+    seen, own = task.build_seen(), task.build_target_histories(signal)
+    counts = task.build_matrix("all").getnnz(axis=0).astype(np.float64)
+    answered = (
+        np.diff(seen.indptr) > 0
+        if not peer.recommends_to_cold_users
+        else np.ones(len(lists), np.bool_)
+    )
     users, silent = np.flatnonzero(answered), np.diff(own.indptr) == 0
     for start in range(0, len(users), BLOCK):
         block = users[start : start + BLOCK]
-        told = model.folded(own[block]) if len(task.revealed) else model.known(task.asked[block])
+        told = (
+            model.score_histories(own[block])
+            if len(task.revealed_events)
+            else model.score_users(task.target_users[block])
+        )
         scores = np.array(told, np.float64)
-        if not peer.answers_cold:
+        if not peer.recommends_to_cold_users:
             scores[silent[block]] = counts
         scores[:, counts == 0] = -np.inf
         scores[seen[block].nonzero()] = -np.inf
@@ -76,7 +86,7 @@ def recommend(peer: Peer, model: Model, task: Task, signal: str) -> Lists:
 def _best(scores: NDArray[np.float64]) -> Lists:
     """Order by score, equal ones by row; what may not be shown is left out."""
     scores = np.where(np.isnan(scores), -np.inf, scores)
-    order = np.argsort(-scores, axis=1, kind="stable")[:, :LONGEST]
+    order = np.argsort(-scores, axis=1, kind="stable")[:, :MAX_LIST_LENGTH]
     shown = np.where(np.isfinite(np.take_along_axis(scores, order, 1)), order, -1)
-    missing = LONGEST - shown.shape[1]
+    missing = MAX_LIST_LENGTH - shown.shape[1]
     return np.pad(shown, ((0, 0), (0, max(missing, 0))), constant_values=-1)

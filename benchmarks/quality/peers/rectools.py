@@ -14,21 +14,23 @@ from rectools.dataset import Dataset
 from rectools.models import SASRecModel
 from scipy import sparse
 
-from benchmarks.quality.exchange import LONGEST, Task
-from benchmarks.quality.peers.peer import SEED, Parameters, Peer, Scores
+from benchmarks.quality.exchange import MAX_LIST_LENGTH, Task
+from benchmarks.quality.peers.peer import SEED, CatalogueScores, Parameters, Peer
 
-MOST_ITEMS = 5_000  # above, the softmax over the whole catalogue takes minutes for each epoch
+MAX_SOFTMAX_ITEMS = (
+    5_000  # above, the softmax over the whole catalogue takes minutes for each epoch
+)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Fitted:
+class RecToolsModel:
     """A model of rectools, fitted, and what it was fitted on."""
 
     model: Any
     dataset: Any
     counts: NDArray[np.float64]  # (n,) events on each item, for users whom the library drops
 
-    def known(self, users: NDArray[np.int64]) -> Scores:
+    def score_users(self, users: NDArray[np.int64]) -> CatalogueScores:
         """Score the items of the library's own lists by their place, all others not at all.
 
         It drops users of a single event; they are given popular items.
@@ -38,14 +40,18 @@ class Fitted:
         scores = np.tile(self.counts, (len(users), 1))
         if len(asked):
             told = self.model.recommend(
-                asked, self.dataset, LONGEST, filter_viewed=True, on_unsupported_targets="ignore"
+                asked,
+                self.dataset,
+                MAX_LIST_LENGTH,
+                filter_viewed=True,
+                on_unsupported_targets="ignore",
             )
             lines = np.searchsorted(users, told[Columns.User].to_numpy())
             scores[lines] = -np.inf
             scores[lines, told[Columns.Item].to_numpy()] = -told[Columns.Rank].to_numpy()
         return scores
 
-    def folded(self, histories: sparse.csr_matrix) -> Scores:
+    def score_histories(self, histories: sparse.csr_matrix) -> CatalogueScores:
         """Say that it is not asked to fold in.
 
         Raises:
@@ -66,7 +72,7 @@ def _trainer(epochs: int) -> Any:
     )
 
 
-def sasrec(task: Task, parameters: Parameters) -> Fitted:
+def sasrec(task: Task, parameters: Parameters) -> RecToolsModel:
     """Fit SASRec (Kang, McAuley, 2018) by softmax or, of a large catalogue, by gBCE."""
     logging.getLogger("pytorch_lightning").setLevel(logging.ERROR)
     warnings.filterwarnings("ignore")
@@ -83,7 +89,7 @@ def sasrec(task: Task, parameters: Parameters) -> Fitted:
     )
     dataset = Dataset.construct(frame)
     epochs = chosen.pop("epochs")
-    sampled = {"loss": "gBCE", "n_negatives": 256} if task.shape[1] > MOST_ITEMS else {}
+    sampled = {"loss": "gBCE", "n_negatives": 256} if task.shape[1] > MAX_SOFTMAX_ITEMS else {}
     model = SASRecModel(
         **chosen,
         **sampled,
@@ -93,7 +99,7 @@ def sasrec(task: Task, parameters: Parameters) -> Fitted:
         recommend_torch_device="cpu",
     )
     counts = np.bincount(task.items, minlength=int(task.shape[1])).astype(np.float64)
-    return Fitted(model.fit(dataset), dataset, counts)
+    return RecToolsModel(model.fit(dataset), dataset, counts)
 
 
 def _of_sasrec(trial: Any) -> Parameters:

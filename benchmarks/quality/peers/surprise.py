@@ -8,12 +8,12 @@ from surprise import SVD, Dataset, Reader
 
 from benchmarks.quality.exchange import Task
 from benchmarks.quality.peers.peer import SEED, Parameters, Peer
-from benchmarks.quality.peers.vectors import Vectors
+from benchmarks.quality.peers.vectors import VectorModel
 
 
-def svd(task: Task, parameters: Parameters) -> Vectors:
+def svd(task: Task, parameters: Parameters) -> VectorModel:
     """Fit on the ratings or, where there are counts, on the preference weights."""
-    told = task.values if task.explicit[0] else task.weights
+    told = task.values if task.is_explicit[0] else task.weights
     frame = pd.DataFrame({"user": task.users, "item": task.items, "rating": told})
     reader = Reader(rating_scale=(float(told.min()), float(told.max())))
     train = Dataset.load_from_df(frame, reader).build_full_trainset()
@@ -25,7 +25,7 @@ def svd(task: Task, parameters: Parameters) -> Vectors:
     users[[train.to_raw_uid(u) for u in train.all_users()]] = model.pu
     known = [train.to_raw_iid(i) for i in train.all_items()]
     items[known], biases[known] = model.qi, model.bi
-    return Vectors(users, items, biases)
+    return VectorModel(users, items, biases)
 
 
 def _of_svd(trial: Any) -> Parameters:

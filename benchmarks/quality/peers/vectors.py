@@ -6,23 +6,23 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
-from benchmarks.quality.peers.peer import Scores
+from benchmarks.quality.peers.peer import CatalogueScores
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Vectors:
+class VectorModel:
     """Scores are ``users @ items.T + biases``."""
 
     users: NDArray[np.float32]  # (u, d)
     items: NDArray[np.float32]  # (n, d)
     biases: NDArray[np.float32]  # (n,)
 
-    def known(self, users: NDArray[np.int64]) -> Scores:
+    def score_users(self, users: NDArray[np.int64]) -> CatalogueScores:
         """Score the catalogue for users of the training data."""
-        scores: Scores = self.users[users] @ self.items.T + self.biases
+        scores: CatalogueScores = self.users[users] @ self.items.T + self.biases
         return scores
 
-    def folded(self, histories: sparse.csr_matrix) -> Scores:
+    def score_histories(self, histories: sparse.csr_matrix) -> CatalogueScores:
         """Say that these libraries are not asked to fold in.
 
         Raises:

@@ -24,20 +24,20 @@ FUNNEL = "funnel"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Ours:
+class FunnelLists:
     """The lists (u, 20) of the funnel and of each of its channels alone."""
 
     lists: dict[str, Lists]
     seconds: float
 
 
-def answers(dataset: Dataset, window: Window, config: JobConfig) -> Ours:
+def compute_funnel_lists(dataset: Dataset, window: Window, config: JobConfig) -> FunnelLists:
     """Train on what is known at the window's cut, and ask for its users."""
     began = perf_counter()
     cpu = Cpu(threads=1)
     try:
         wiring = Wiring(cpu, NO_HURRY, config.sizes, config.policy)
-        funnel = trained(dataset, window, config, wiring)
+        funnel = train_funnel(dataset, window, config, wiring)
         users = [
             Asker(int(user), window.relevant.take(np.array([line])).rows)
             for line, user in enumerate(window.users)
@@ -47,16 +47,18 @@ def answers(dataset: Dataset, window: Window, config: JobConfig) -> Ours:
         cpu.close()
     lists = {FUNNEL: padded(shown(funnel, asked.slates))}
     for column, channel in enumerate(CHANNELS):
-        lists[named(channel)] = padded([slate.proposals[column].rows for slate in asked.slates])
-    return Ours(lists, perf_counter() - began)
+        lists[channel_method(channel)] = padded(
+            [slate.proposals[column].rows for slate in asked.slates]
+        )
+    return FunnelLists(lists, perf_counter() - began)
 
 
-def named(channel: str) -> str:
+def channel_method(channel: str) -> str:
     """Name a channel of ours: libraries have an EASE, too."""
     return f"recall.{channel}"
 
 
-def trained(dataset: Dataset, window: Window, config: JobConfig, wiring: Wiring) -> Funnel:
+def train_funnel(dataset: Dataset, window: Window, config: JobConfig, wiring: Wiring) -> Funnel:
     """Train the funnel as the job does; the data set it is given ends at the cut."""
     past = replace(dataset, log=window.known)
     split = by_time(past.log, test_share=1 / len(past.log))  # the test lies beyond: nothing is kept

@@ -32,26 +32,26 @@ from app.state.tables import RedisTables, load_tables
 PREFIX = "recfunnel"
 K = 10
 Command: TypeAlias = tuple[Part, ...]
-Costs: TypeAlias = dict[str, float]  # kernel -> CPU seconds, one request
+KernelCosts: TypeAlias = dict[str, float]  # kernel -> CPU seconds, one request
 
 
-class Recording(Store):
+class RecordingStore(Store):
     """A store that remembers what it was sent."""
 
-    sent: list[Command]
+    sent_commands: list[Command]
 
     @override
     async def command(self, name: str, *arguments: Part) -> Any:
-        self.sent.append((name, *arguments))
+        self.sent_commands.append((name, *arguments))
         return await super().command(name, *arguments)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Inputs:
+class KernelInputs:
     """What one request hands to the kernels."""
 
-    taste: Matrix  # (1, d)
-    found: int  # items asked of the index
+    user_vector: Matrix  # (1, d)
+    result_count: int  # items asked of the index
     coarse: Matrix  # (n, f)
     fine: Matrix  # (n, f)
     relevance: Scores  # (n,)
@@ -59,10 +59,10 @@ class Inputs:
     commands: Sequence[Command]
 
 
-class Floor:
+class KernelTimer:
     """The kernels, with the inputs of some real requests. Built once, timed as often as liked."""
 
-    def __init__(self, bundle: Bundle, store: Store, inputs: Sequence[Inputs]) -> None:
+    def __init__(self, bundle: Bundle, store: Store, inputs: Sequence[KernelInputs]) -> None:
         coarse, fine = bundle.rankers.coarse, bundle.rankers.fine
         if not isinstance(coarse, Logistic) or not isinstance(fine, Fine):
             raise TypeError(f"a trained bundle is needed, {bundle.version} has no rankers")
@@ -72,7 +72,7 @@ class Floor:
         self._store = store
         self._inputs = inputs
 
-    async def measure(self, repeats: int) -> Costs:
+    async def measure(self, repeats: int) -> KernelCosts:
         """Time each kernel over all inputs, ``repeats`` times; give the mean of one."""
         return {
             "FAISS search": self._timed(self._search, repeats),
@@ -82,16 +82,16 @@ class Floor:
             "Redis round trip": await self._timed_round_trips(repeats),
         }
 
-    def _search(self, each: Inputs) -> object:
-        return self._index.search(each.taste, each.found)
+    def _search(self, each: KernelInputs) -> object:
+        return self._index.search(each.user_vector, each.result_count)
 
-    def _predict(self, each: Inputs) -> object:
+    def _predict(self, each: KernelInputs) -> object:
         return [booster.predict(each.fine, num_threads=1) for booster in self._boosters]
 
-    def _diversify(self, each: Inputs) -> object:
+    def _diversify(self, each: KernelInputs) -> object:
         return mmr(each.relevance, each.vectors, K, Policy().diversity)
 
-    def _timed(self, kernel: Callable[[Inputs], object], repeats: int) -> float:
+    def _timed(self, kernel: Callable[[KernelInputs], object], repeats: int) -> float:
         kernel(self._inputs[0])
         began = time.process_time()
         for _ in range(repeats):
@@ -108,36 +108,38 @@ class Floor:
         return (time.process_time() - began) / (repeats * len(self._inputs))
 
 
-async def with_floor(
-    bundle: Bundle, url: str, users: Sequence[str], use: Callable[[Floor], Awaitable[None]]
+async def with_kernel_timer(
+    bundle: Bundle, url: str, users: Sequence[str], use: Callable[[KernelTimer], Awaitable[None]]
 ) -> None:
     """Run real requests of ``users`` for their inputs, and hand the floor to ``use``."""
     cpu = Cpu(1)
-    async with Recording.connect(url) as store:
-        assert isinstance(store, Recording)  # noqa: S101 - connect is a class method
-        store.sent = []
+    async with RecordingStore.connect(url) as store:
+        assert isinstance(store, RecordingStore)  # noqa: S101 - connect is a class method
+        store.sent_commands = []
         await load_tables(store, PREFIX, bundle.version, bundle.models.tables)
         funnel = _funnel(bundle, store, cpu)
         inputs = [await _inputs_of(user, funnel, bundle, store) for user in users]
-        await use(Floor(bundle, store, inputs))
+        await use(KernelTimer(bundle, store, inputs))
     cpu.close()
 
 
-async def _inputs_of(user: str, funnel: Funnel, bundle: Bundle, store: Recording) -> Inputs:
-    store.sent = []
+async def _inputs_of(
+    user: str, funnel: Funnel, bundle: Bundle, store: RecordingStore
+) -> KernelInputs:
+    store.sent_commands = []
     arrived = asyncio.get_running_loop().time()
     slate: Slate = await funnel.recommend(Request(user=user, k=K, seed=1, arrived=arrived))
     query, pool = slate.query, slate.fine
     low, high = float(pool.scores.min()), float(pool.scores.max())
     wanted = bundle.sizes.recall + min(int(np.count_nonzero(query.excluded)), SEEN_ALLOWANCE)
-    return Inputs(
-        taste=query.taste.factors[None, :],
-        found=min(wanted, bundle.indexes.factors.ntotal),
+    return KernelInputs(
+        user_vector=query.taste.factors[None, :],
+        result_count=min(wanted, bundle.indexes.factors.ntotal),
         coarse=np.nan_to_num(funnel.coarse.features.build(query, slate.merged)),
         fine=funnel.fine.features.build(query, slate.coarse),
         relevance=((pool.scores - low) / max(high - low, 1e-9)).astype(np.float32),
         vectors=bundle.models.content.items[pool.rows],
-        commands=tuple(store.sent),
+        commands=tuple(store.sent_commands),
     )
 
 

@@ -10,17 +10,17 @@ from benchmarks.quality.exchange import Task
 from offline.data.dataset import Dataset
 from offline.evaluate.rolling import Window
 
-NOBODY_REVEALED = np.empty((0, 2), np.int64)
+NO_REVEALED_EVENTS = np.empty((0, 2), np.int64)
 
 
-def write_windows(
+def write_tasks(
     dataset: Dataset, selection: Sequence[Window], tests: Sequence[Window], folder: Path
 ) -> None:
     """Write one file a window, and what the users took of the selection windows alone."""
     folder.mkdir(parents=True, exist_ok=True)
     for number, window in enumerate(selection):
         path = folder / f"selection-{number}.npz"
-        task(dataset, window).save(path)
+        build_task(dataset, window).save(path)
         held = window.relevant
         np.savez_compressed(
             path.with_suffix(".targets.npz"),
@@ -29,10 +29,10 @@ def write_windows(
             grades=held.grades,
         )
     for number, window in enumerate(tests):
-        task(dataset, window).save(folder / f"test-{number}.npz")
+        build_task(dataset, window).save(folder / f"test-{number}.npz")
 
 
-def task(dataset: Dataset, window: Window) -> Task:
+def build_task(dataset: Dataset, window: Window) -> Task:
     """Put a window into the form that peers read."""
     known = window.known
     return Task(
@@ -41,17 +41,17 @@ def task(dataset: Dataset, window: Window) -> Task:
         values=known.values,
         weights=known.weights,
         times=known.times,
-        asked=window.users,
-        revealed=NOBODY_REVEALED,
-        liked=np.empty(0, np.bool_),
+        target_users=window.users,
+        revealed_events=NO_REVEALED_EVENTS,
+        revealed_is_liked=np.empty(0, np.bool_),
         shape=np.array([len(dataset.users), len(dataset.catalogue)]),
-        at=np.array([window.at]),
-        explicit=np.array([dataset.traits.explicit]),
-        timed=np.array([dataset.traits.timed]),
+        cut_time=np.array([window.at]),
+        is_explicit=np.array([dataset.traits.explicit]),
+        has_times=np.array([dataset.traits.timed]),
     )
 
 
-def digest(selection: Sequence[Window], tests: Sequence[Window]) -> str:
+def compute_digest(selection: Sequence[Window], tests: Sequence[Window]) -> str:
     """Tell windows apart: the same data, cut in the same way, has the same digest."""
     told = hashlib.sha256()
     for window in [*selection, *tests]:

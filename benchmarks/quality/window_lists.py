@@ -17,11 +17,11 @@ from offline.models.content import ContentConfig
 
 HEADLINE = "graded_ndcg@10"
 SEED = 7
-K, LONGEST = 10, 20
+K, MAX_LIST_LENGTH = 10, 20
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Answered:
+class WindowLists:
     """A window, and what every method answered to its users, (u, 20 or more) each."""
 
     window: Window
@@ -29,14 +29,14 @@ class Answered:
     background: Background
 
     @classmethod
-    def of(cls, dataset: Dataset, window: Window, lists: dict[str, Lists]) -> "Answered":
+    def of(cls, dataset: Dataset, window: Window, lists: dict[str, Lists]) -> "WindowLists":
         """Add what was known of the items at the cut, and the lists by popularity."""
         counts = np.bincount(window.known.items, minlength=len(dataset.catalogue))
         vectors = content.fit(dataset.catalogue, ContentConfig(), SEED).items
         background = Background(counts.astype(np.float64), vectors if vectors.any() else None)
         if EXPECTED not in lists:  # serendipity needs them
             order = np.argsort(-counts, kind="stable").astype(np.int64)
-            lists = lists | {EXPECTED: popular_lists(order, window.seen(), LONGEST)}
+            lists = lists | {EXPECTED: popular_lists(order, window.seen(), MAX_LIST_LENGTH)}
         return cls(window, lists, background)
 
     def take(self, chosen: NDArray[np.intp]) -> tuple[dict[str, Lists], RowSets]:
@@ -45,6 +45,6 @@ class Answered:
         return lists, self.window.relevant.take(chosen)
 
 
-def headline(lists: Lists, relevant: RowSets) -> PerUser:
+def compute_headline(lists: Lists, relevant: RowSets) -> PerUser:
     """Give graded NDCG@10 of each user."""
     return metrics.ndcg(metrics.judge(lists, relevant), K, graded=True)

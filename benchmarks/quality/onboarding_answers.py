@@ -12,7 +12,7 @@ from app.contracts import History
 from app.event_weights import EventWeights
 from app.recall.onboarding import proposals
 from app.state.event_codec import Interpreter
-from benchmarks.quality.answered import SEED
+from benchmarks.quality.window_lists import SEED
 from offline.data.dataset import Dataset
 from offline.data.errors import DataError
 from offline.evaluate.baselines import ALL_TIME, most_popular
@@ -20,12 +20,16 @@ from offline.evaluate.rolling import Window
 from offline.evaluate.rowsets import RowSets
 
 LENGTHS = (12, 16, MAX_ITEMS)  # items that somebody is asked about
-AMONG = 500  # popular items, of which some are drawn by chance
-OURS, POPULAR, RANDOM = "those of /onboarding", "the most popular", f"random of {AMONG} popular"
+RANDOM_POOL = 500  # popular items, of which some are drawn by chance
+SERVICE, POPULAR, RANDOM = (
+    "those of /onboarding",
+    "the most popular",
+    f"random of {RANDOM_POOL} popular",
+)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Newcomers:
+class OnboardingUsers:
     """Users who came after the models were made, and what they think of every item."""
 
     users: NDArray[np.int64]  # (u,) user rows
@@ -33,16 +37,16 @@ class Newcomers:
     questions: Mapping[str, NDArray[np.int64]]  # rows (u, MOST) by way of choosing, first is first
     relevant: RowSets  # what they liked later, less all that anybody asks them about; none is empty
 
-    def answers(self, way: str, n: int) -> NDArray[np.int8]:
+    def answers_to(self, way: str, n: int) -> NDArray[np.int8]:
         """Give the answers to the first ``n`` questions, (u, n): 1 liked, -1 not, 0 skipped."""
         return np.take_along_axis(self.opinions, self.questions[way][:, :n], axis=1)
 
-    def asked(self) -> NDArray[np.int64]:
+    def all_questions(self) -> NDArray[np.int64]:
         """Give what each is asked about by any way, (u, ways * MOST) rows, with repeats."""
         return np.concatenate(list(self.questions.values()), axis=1)
 
 
-def newcomers(dataset: Dataset, window: Window, models: Models) -> Newcomers:
+def select_onboarding_users(dataset: Dataset, window: Window, models: Models) -> OnboardingUsers:
     """Find who has no history at the window's cut, and likes something they are not asked about.
 
     Raises:
@@ -50,10 +54,10 @@ def newcomers(dataset: Dataset, window: Window, models: Models) -> Newcomers:
     """
     lines = np.flatnonzero(window.events == 0)
     users, liked = window.users[lines], window.relevant.take(lines)
-    found = Newcomers(
-        users, _opinions(dataset, window, users), questions(models, len(users)), liked
+    found = OnboardingUsers(
+        users, _opinions(dataset, window, users), choose_questions(models, len(users)), liked
     )
-    left = _without(liked, found.asked())
+    left = _without(liked, found.all_questions())
     judged = np.flatnonzero(left.sizes > 0)
     if not len(judged):
         raise DataError(
@@ -61,21 +65,21 @@ def newcomers(dataset: Dataset, window: Window, models: Models) -> Newcomers:
             "about: choose an earlier cut, or more data."
         )
     chosen = {way: rows[judged] for way, rows in found.questions.items()}
-    return Newcomers(users[judged], found.opinions[judged], chosen, left.take(judged))
+    return OnboardingUsers(users[judged], found.opinions[judged], chosen, left.take(judged))
 
 
-def questions(models: Models, users: int) -> dict[str, NDArray[np.int64]]:
+def choose_questions(models: Models, users: int) -> dict[str, NDArray[np.int64]]:
     """Give the rows to ask each of so many users about, (users, MOST), by way of choosing."""
     popular, random = most_popular(models.popularity, ALL_TIME), np.random.default_rng(SEED)
-    drawn = [random.permutation(popular[:AMONG])[:MAX_ITEMS] for _ in range(users)]
+    drawn = [random.permutation(popular[:RANDOM_POOL])[:MAX_ITEMS] for _ in range(users)]
     return {
-        OURS: np.tile(proposals(models, MAX_ITEMS), (users, 1)),
+        SERVICE: np.tile(proposals(models, MAX_ITEMS), (users, 1)),
         POPULAR: np.tile(popular[:MAX_ITEMS], (users, 1)),
         RANDOM: np.array(drawn, np.int64).reshape(users, len(popular[:MAX_ITEMS])),
     }
 
 
-def picks(
+def build_history(
     dataset: Dataset,
     preferences: EventWeights,
     rows: NDArray[np.int64],

@@ -6,13 +6,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.quality.answered import HEADLINE, SEED, Answered, headline
 from benchmarks.quality.bands import by_history, by_popularity
+from benchmarks.quality.window_lists import HEADLINE, SEED, WindowLists, compute_headline
 from offline.evaluate.compare import Measured, measure, summarise
 from offline.report.figures import Comparison
 
 
-def judge(answered: Sequence[Answered], reference: str) -> dict[str, Any]:
+def evaluate(answered: Sequence[WindowLists], reference: str) -> dict[str, Any]:
     """Give all figures of all methods, and ``reference`` against each."""
     return {
         "warm": _pooled(answered, reference, warm=True),
@@ -23,7 +23,7 @@ def judge(answered: Sequence[Answered], reference: str) -> dict[str, Any]:
     }
 
 
-def _pooled(answered: Sequence[Answered], reference: str, *, warm: bool) -> Comparison | None:
+def _pooled(answered: Sequence[WindowLists], reference: str, *, warm: bool) -> Comparison | None:
     """Judge the warm or the cold users; cold ones by the methods that answer them."""
     parts = [_measured(part, np.flatnonzero((part.window.events > 0) == warm)) for part in answered]
     parts = [part for part in parts if len(part.persons)]
@@ -38,7 +38,7 @@ def _pooled(answered: Sequence[Answered], reference: str, *, warm: bool) -> Comp
     return summarise(pooled, SEED, reference if reference in kept else best)
 
 
-def _measured(part: Answered, chosen: NDArray[np.intp]) -> Measured:
+def _measured(part: WindowLists, chosen: NDArray[np.intp]) -> Measured:
     lists, relevant = part.take(chosen)
     found = measure(lists, relevant, part.background, graded=True)
     return Measured(part.window.users[chosen][found.persons], found.per_user, found.coverage)
@@ -52,7 +52,7 @@ def _only(part: Measured, methods: Sequence[str]) -> Measured:
     )
 
 
-def _of_window(part: Answered) -> dict[str, Any]:
+def _of_window(part: WindowLists) -> dict[str, Any]:
     """Give the headline of one window's warm users, and how many there are."""
     warm = np.flatnonzero(part.window.events > 0)
     lists, relevant = part.take(warm)
@@ -61,7 +61,8 @@ def _of_window(part: Answered) -> dict[str, Any]:
         "warm": len(warm),
         "cold": len(part.window.users) - len(warm),
         HEADLINE: {
-            method: float(np.mean(headline(rows, relevant))) for method, rows in lists.items()
+            method: float(np.mean(compute_headline(rows, relevant)))
+            for method, rows in lists.items()
         }
         if len(warm)
         else {},

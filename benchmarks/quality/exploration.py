@@ -1,6 +1,6 @@
 """What each way of exploring does to lists, on windows before the test; one table.
 
-python -m benchmarks.quality.exploring --data data/ml-100k
+python -m benchmarks.quality.exploration --data data/ml-100k
 
 The funnel is trained before each cut and asked for the users of its window. Then its candidates are
 put in lists by each policy, user after user: each list counts as shown to the next, as in service.
@@ -23,7 +23,7 @@ from app.build import Wiring
 from app.cpu import Cpu
 from app.deadline import NO_HURRY
 from app.rerank.slate_builder import Policy, SlateBuilder
-from benchmarks.quality.ours import trained
+from benchmarks.quality.funnel_lists import train_funnel
 from offline.data.dataset import Dataset
 from offline.data.readers import MAX_BAD_SHARE, read
 from offline.evaluate import metrics
@@ -33,7 +33,7 @@ from offline.job import JobConfig
 from offline.training.replay import Asker
 
 PLAIN = Policy()
-WAYS: Mapping[str, Policy] = MappingProxyType(
+EXPLORATION_POLICIES: Mapping[str, Policy] = MappingProxyType(
     {
         "none": replace(PLAIN, explore_slots=0),
         "ucb, 1 slot, β 0.3": replace(PLAIN, explore_slots=1, explore_beta=0.3),
@@ -50,7 +50,7 @@ WAYS: Mapping[str, Policy] = MappingProxyType(
 )
 
 
-def ask(dataset: Dataset, window: Window, config: JobConfig) -> Asked:
+def answer_window(dataset: Dataset, window: Window, config: JobConfig) -> Asked:
     """Train on what is known at the window's cut, and ask for its users with a history."""
     cpu = Cpu(threads=1)
     users = [
@@ -59,13 +59,13 @@ def ask(dataset: Dataset, window: Window, config: JobConfig) -> Asked:
     ]
     try:
         wiring = Wiring(cpu, NO_HURRY, config.sizes, config.policy)
-        funnel = trained(dataset, window, config, wiring)
+        funnel = train_funnel(dataset, window, config, wiring)
         return asyncio.run(ask_everyone(funnel, dataset, users, config.seed))
     finally:
         cpu.close()
 
 
-def judged(asked: Asked, policy: Policy) -> tuple[metrics.PerUser, float]:
+def evaluate_policy(asked: Asked, policy: Policy) -> tuple[metrics.PerUser, float]:
     """Give NDCG@10 of each user with a history, and the coverage of their lists."""
     maker = asked.funnel.reranker
     if not isinstance(maker, SlateBuilder):
@@ -81,8 +81,8 @@ def table(windows: list[Asked]) -> Table:
     shown = Table()
     for name in ("exploration", "NDCG@10", "coverage@10"):
         shown.add_column(name, justify="left" if name == "exploration" else "right")
-    for name, policy in WAYS.items():
-        told = [judged(asked, policy) for asked in windows]
+    for name, policy in EXPLORATION_POLICIES.items():
+        told = [evaluate_policy(asked, policy) for asked in windows]
         mean = float(np.concatenate([figures for figures, _ in told]).mean())
         covered = float(np.mean([share for _, share in told]))
         shown.add_row(name, f"{mean:.4f}", f"{covered:.4f}")
@@ -95,7 +95,9 @@ def main(data: Annotated[Path, typer.Option(help="Folder of the data set.")]) ->
     dataset = read(data, None, MAX_BAD_SHARE).dataset
     windows = selection_windows(dataset)
     progress = track(windows, "Training and asking", console=Console(stderr=True))
-    Console(width=100).print(table([ask(dataset, window, JobConfig()) for window in progress]))
+    Console(width=100).print(
+        table([answer_window(dataset, window, JobConfig()) for window in progress])
+    )
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
 """Answers users that the model was not fitted on, from their first events.
 
-    python -m benchmarks.quality.peers.fold MODULE PEER TOLD TASK OUT
+    python -m benchmarks.quality.peers.fold_in MODULE PEER TOLD TASK OUT
 
 ``TOLD`` is the ``told.json`` of the same peer: its settings are not chosen anew.
 """
@@ -13,14 +13,14 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.quality.exchange import Task
-from benchmarks.quality.peers.drive import answer
+from benchmarks.quality.peers.runner import compute_lists
 
 
 def main(module: str, name: str, told: Path, task: Path, out: Path) -> None:
     """Fit once, and write the lists of everyone asked."""
     peer = import_module(f"benchmarks.quality.peers.{module}").PEERS[name]
     parameters = json.loads(told.read_text())["parameters"]
-    np.save(out, answer(peer, Task.load(task), parameters))
+    np.save(out, compute_lists(peer, Task.load(task), parameters))
 
 
 if __name__ == "__main__":
