@@ -144,7 +144,9 @@ def test_lists_leave_out_all_that_anybody_would_have_asked_about(small, monkeypa
     monkeypatch.setattr(funnel_lists, "train_funnel", lambda *told: build(models, told[-1]))
     score = onboarding.compute_headline
     monkeypatch.setattr(
-        onboarding, "compute_headline", lambda rows, wanted: seen.append(rows) or score(rows, wanted)
+        onboarding,
+        "compute_headline",
+        lambda rows, wanted: seen.append(rows) or score(rows, wanted),
     )
     reading = Reading(dataset, EventWeights(explicit=True), "csv", (), None)
     onboarding.measure(reading, window)
