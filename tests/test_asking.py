@@ -33,7 +33,7 @@ ASKED = 6  # of the 80 items of the small world, so that something is left to be
 @pytest.fixture
 def small(monkeypatch):
     """The small data set, its window of newcomers, and models frozen before they came."""
-    monkeypatch.setattr(onboarding_answers, "MOST", ASKED)
+    monkeypatch.setattr(onboarding_answers, "MAX_ITEMS", ASKED)
     monkeypatch.setattr(onboarding, "LENGTHS", (3, ASKED))
     monkeypatch.setattr(onboarding, "CUT", 0.02)
     dataset = small_dataset()

@@ -34,7 +34,9 @@ class OnboardingUsers:
 
     users: NDArray[np.int64]  # (u,) user rows
     opinions: NDArray[np.int8]  # (u, n) 1 liked later, -1 disliked later, 0 none or in between
-    questions: Mapping[str, NDArray[np.int64]]  # rows (u, MOST) by way of choosing, first is first
+    questions: Mapping[
+        str, NDArray[np.int64]
+    ]  # rows (u, MAX_ITEMS) by way of choosing, first is first
     relevant: RowSets  # what they liked later, less all that anybody asks them about; none is empty
 
     def answers_to(self, way: str, n: int) -> NDArray[np.int8]:
@@ -42,7 +44,7 @@ class OnboardingUsers:
         return np.take_along_axis(self.opinions, self.questions[way][:, :n], axis=1)
 
     def all_questions(self) -> NDArray[np.int64]:
-        """Give what each is asked about by any way, (u, ways * MOST) rows, with repeats."""
+        """Give what each is asked about by any way, (u, ways * MAX_ITEMS) rows, with repeats."""
         return np.concatenate(list(self.questions.values()), axis=1)
 
 
@@ -69,7 +71,7 @@ def select_onboarding_users(dataset: Dataset, window: Window, models: Models) ->
 
 
 def choose_questions(models: Models, users: int) -> dict[str, NDArray[np.int64]]:
-    """Give the rows to ask each of so many users about, (users, MOST), by way of choosing."""
+    """Give the rows to ask each of so many users about, (users, MAX_ITEMS), by way of choosing."""
     popular, random = most_popular(models.popularity, ALL_TIME), np.random.default_rng(SEED)
     drawn = [random.permutation(popular[:RANDOM_POOL])[:MAX_ITEMS] for _ in range(users)]
     return {
