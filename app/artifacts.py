@@ -27,7 +27,7 @@ HALF_LIVES = (
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Table:
+class NeighbourTable:
     """A similarity table in CSR form: the neighbours of row r are ``[indptr[r]:indptr[r + 1]]``."""
 
     indptr: NDArray[np.int64]  # (n + 1,)
@@ -70,7 +70,7 @@ class Friends:
     indptr: NDArray[np.int64]  # (u + 1,); (1,) when there is no graph
     rows: NDArray[np.int32]  # (e,) user rows
 
-    def of(self, user: int) -> NDArray[np.int32]:
+    def of_user(self, user: int) -> NDArray[np.int32]:
         """Give the friends of a user row; -1 has none."""
         if not 0 <= user < len(self.indptr) - 1:
             return self.rows[:0]
@@ -104,7 +104,7 @@ class Factors:
     alpha: float
     reg: float
     power: float = 0.0  # 0: the same regularisation for everyone
-    known: int = 1  # items that had a like
+    n_liked: int = 1  # items that had a like
     half_life: float = np.inf  # seconds
     lengths: Scores = field(init=False)  # (n,) of the items' vectors, never 0
 
@@ -156,7 +156,7 @@ class Models:
     segments: Segments
     factors: Factors
     content: Content
-    tables: dict[str, Table]  # "item_cf": item -> items; "raters": item -> users
+    tables: dict[str, NeighbourTable]  # "item_cf": item -> items; "raters": item -> users
     friends: Friends  # of the data
     centred: bool  # True: "raters" holds ratings less the user's mean; False: plain weights
-    placing: ColdItemModel | None = None  # for items that come later; None: they have no vectors
+    cold_item_model: ColdItemModel | None = None  # for items that come later; None: they have no vectors

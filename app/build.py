@@ -14,17 +14,26 @@ from numpy.typing import NDArray
 
 from app.artifacts import Models
 from app.bounds import Count
-from app.contracts import Channel, Circle, Histories, LocalChannel, Matrix, Scorer, Scores, Tables
+from app.contracts import (
+    Channel,
+    FriendEvents,
+    Histories,
+    LocalChannel,
+    Matrix,
+    Scorer,
+    Scores,
+    Tables,
+)
 from app.cpu import Cpu
 from app.deadline import Checkpoints
-from app.features.views import CHANNELS, COARSE_VIEW, FINE_VIEW, FeatureBuilder, Group
+from app.features.views import CHANNELS, COARSE_VIEW, FINE_VIEW, FeatureBuilder, FeatureGroup
 from app.funnel import Funnel, RankStage
-from app.query_builder import Profiles
-from app.recall.item_table import ItemTable
-from app.recall.popularity import Crowd, Popular
-from app.recall.social import Alone, Social
-from app.recall.user_cf import UserCF
-from app.recall.vectors import OffLoop, Vectors
+from app.query_builder import QueryBuilder
+from app.recall.item_table import ItemTableChannel
+from app.recall.popularity import PopularityChannel, SegmentPopularityChannel
+from app.recall.social import NoFriendEvents, SocialChannel
+from app.recall.user_cf import UserCFChannel
+from app.recall.vectors import ThreadedChannel, VectorChannel
 from app.rerank.filters import PolicyFilters
 from app.rerank.slate_builder import Policy, SlateBuilder
 from app.state.counters import Live
@@ -33,8 +42,10 @@ ITEM_TABLES = (  # channel and its table in the bundle
     *(("item_cf", "item_cf"), ("ease", "ease"), ("rp3beta", "rp3beta")),
     ("sequence", "transitions"),
 )
-FRESH = 0.25  # of every other channel's limit: new items are many, and few of them are taken
-QUICK = 1_000_000  # products of one vector search that take less time than a hop to a thread
+FRESH_SHARE = 0.25  # of every other channel's limit: new items are many, and few of them are taken
+MAX_INLINE_PRODUCTS = (
+    1_000_000  # products of one vector search that take less time than a hop to a thread
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,13 +66,15 @@ class Indexes:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class State:
+class LiveState:
     """What changes while the models stay the same."""
 
-    live: Live
+    counters: Live
     histories: Histories
     tables: Tables
-    circle: Circle = field(default_factory=Alone)  # offline the bundle's friends do
+    friend_events: FriendEvents = field(
+        default_factory=NoFriendEvents
+    )  # offline the bundle's friends do
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +86,7 @@ class Rankers:
 
 
 @dataclass(frozen=True, slots=True)
-class Wiring:
+class FunnelConfig:
     """How the funnel is set up, apart from what was learned."""
 
     cpu: Cpu
@@ -84,10 +97,10 @@ class Wiring:
     scenes: Mapping[str, Policy] = field(default_factory=dict)  # where another policy holds
 
 
-class AsMerged:
+class MergeOrderScorer:
     """Stands in for a ranker that is not trained yet: keeps the order of the fused ranks."""
 
-    def __init__(self, view: Sequence[Group]) -> None:
+    def __init__(self, view: Sequence[FeatureGroup]) -> None:
         names = [name for group in view for name in group.names]
         self._column = names.index("fused")
 
@@ -97,7 +110,7 @@ class AsMerged:
         return fused
 
 
-UNTRAINED = Rankers(AsMerged(COARSE_VIEW), AsMerged(FINE_VIEW))
+UNTRAINED_RANKERS = Rankers(MergeOrderScorer(COARSE_VIEW), MergeOrderScorer(FINE_VIEW))
 
 
 def flat_index(vectors: Matrix) -> faiss.Index:
@@ -108,20 +121,20 @@ def flat_index(vectors: Matrix) -> faiss.Index:
     return index
 
 
-def overall_share(models: Models) -> Scores:
+def compute_item_share(models: Models) -> Scores:
     """Give P(item) over all likes, (n,) float32."""
     liked = models.popularity.liked[-1]
     share: Scores = (liked / max(float(liked.sum()), 1.0)).astype(np.float32)
     return share
 
 
-def category_share(models: Models, overall: Scores) -> NDArray[np.float64]:
+def compute_category_share(models: Models, overall: Scores) -> NDArray[np.float64]:
     """Give the share of all likes that falls into each category, (c,)."""
     share = overall.astype(np.float64) @ models.catalogue.categories[: len(overall)]
     return np.asarray(share / max(float(share.sum()), 1e-9))
 
 
-def provider_share(models: Models, overall: Scores) -> NDArray[np.float64]:
+def compute_provider_share(models: Models, overall: Scores) -> NDArray[np.float64]:
     """Give the share of each provider in the likes of items whose provider is known, (p,)."""
     providers = models.catalogue.providers[: len(overall)]
     known = providers >= 0
@@ -131,68 +144,73 @@ def provider_share(models: Models, overall: Scores) -> NDArray[np.float64]:
     return np.asarray(share / max(float(overall[known].sum(dtype=np.float64)), 1e-9))
 
 
-def later(models: Models, items: Matrix) -> Callable[[], Matrix | None]:
+def new_item_vectors(models: Models, items: Matrix) -> Callable[[], Matrix | None]:
     """Give what finds the vectors of the items that came after the bundle; None: there are none."""
     known, first = models.catalogue, models.catalogue.published_count
     return lambda: items[first : first + known.added_count] if known.added_count else None
 
 
-def channels(
-    models: Models, indexes: Indexes, state: State, cpu: Cpu
+def build_channels(
+    models: Models, indexes: Indexes, state: LiveState, cpu: Cpu
 ) -> tuple[list[Channel], list[LocalChannel]]:
     """Build the recall channels: those that wait and those that compute, as CHANNELS has them."""
     n = len(models.catalogue)
     waiting: list[Channel] = [
-        *(ItemTable(name, state.tables, table, n) for name, table in ITEM_TABLES),
-        UserCF(state.tables, models.users, n, centred=models.centred),
-        Social(state.circle, models.users, models.friends, n),
+        *(ItemTableChannel(name, state.tables, table, n) for name, table in ITEM_TABLES),
+        UserCFChannel(state.tables, models.users, n, centred=models.centred),
+        SocialChannel(state.friend_events, models.users, models.friends, n),
     ]
-    factors, content = later(models, models.factors.items), later(models, models.content.items)
+    factors, content = (
+        new_item_vectors(models, models.factors.items),
+        new_item_vectors(models, models.content.items),
+    )
     vectors = [
-        Vectors("embedding", indexes.factors, lambda query: query.taste.factors, factors),
-        Vectors("session", indexes.factors, lambda query: query.taste.session, factors),
-        Vectors("content", indexes.content, lambda query: query.taste.content, content),
+        VectorChannel("embedding", indexes.factors, lambda query: query.vectors.factors, factors),
+        VectorChannel("session", indexes.factors, lambda query: query.vectors.session, factors),
+        VectorChannel("content", indexes.content, lambda query: query.vectors.content, content),
     ]
     available = models.catalogue.available
     local: list[LocalChannel] = [
-        Crowd("surging", state.live.surging, available),
-        Crowd("trending", state.live.trending, available),
-        Popular(state.live, models.segments),
-        Crowd("fresh", state.live.fresh, available, FRESH),
+        PopularityChannel("surging", state.counters.surging, available),
+        PopularityChannel("trending", state.counters.trending, available),
+        SegmentPopularityChannel(state.counters, models.segments),
+        PopularityChannel("fresh", state.counters.fresh, available, FRESH_SHARE),
     ]
-    if max(v.index.ntotal * v.index.d for v in vectors) < QUICK:
+    if max(v.index.ntotal * v.index.d for v in vectors) < MAX_INLINE_PRODUCTS:
         return waiting, [*vectors, *local]
-    return [*waiting, *(OffLoop(channel, cpu) for channel in vectors)], local
+    return [*waiting, *(ThreadedChannel(channel, cpu) for channel in vectors)], local
 
 
-def assemble(
-    models: Models, indexes: Indexes, rankers: Rankers, state: State, wiring: Wiring
+def build_funnel(
+    models: Models, indexes: Indexes, rankers: Rankers, state: LiveState, wiring: FunnelConfig
 ) -> Funnel:
     """Build the funnel."""
-    known = overall_share(models)
-    crowd, providers = category_share(models, known), provider_share(models, known)
+    known = compute_item_share(models)
+    crowd, providers = compute_category_share(models, known), compute_provider_share(models, known)
     lengths = models.factors.lengths
 
-    def stage(name: str, view: Sequence[Group], scorer: Scorer, keep: int, by: float) -> RankStage:
-        builder = FeatureBuilder(view, models, state.live, crowd, providers, lengths)
+    def stage(
+        name: str, view: Sequence[FeatureGroup], scorer: Scorer, keep: int, by: float
+    ) -> RankStage:
+        builder = FeatureBuilder(view, models, state.counters, crowd, providers, lengths)
         return RankStage(name, builder, scorer, keep, by)
 
     sizes, by = wiring.sizes, wiring.by
-    waiting, local = channels(models, indexes, state, wiring.cpu)
+    waiting, local = build_channels(models, indexes, state, wiring.cpu)
     built = (*(channel.name for channel in waiting), *(channel.name for channel in local))
     if built != CHANNELS:
         raise ValueError(f"the channels are {built}, features are computed for {CHANNELS}")
     house = PolicyFilters(models.catalogue, wiring.policy, wiring.scenes)
     return Funnel(
-        profiles=Profiles(models, state.live, house),
+        query_builder=QueryBuilder(models, state.counters, house),
         histories=state.histories,
         channels=waiting,
-        local=local,
-        always=Crowd("always", state.live.popular, models.catalogue.available),
+        local_channels=local,
+        fallback=PopularityChannel("always", state.counters.popular, models.catalogue.available),
         coarse=stage("coarse", COARSE_VIEW, rankers.coarse, sizes.coarse, by.coarse),
         fine=stage("fine", FINE_VIEW, rankers.fine, sizes.fine, by.fine),
         reranker=SlateBuilder(
-            models.catalogue, models.content.items, state.live, wiring.policy, wiring.scenes
+            models.catalogue, models.content.items, state.counters, wiring.policy, wiring.scenes
         ),
         cpu=wiring.cpu,
         by=by,

@@ -38,12 +38,12 @@ class Blocked:
 
 NOTHING_BLOCKED = Blocked()
 NO_ROWS: Rows = np.empty(0, np.int64)
-SESSION = 1_800.0  # seconds: events no older than this against the newest are one session
-SESSION_EVENTS = 20  # of a session that count, at most: the newest
+SESSION_LENGTH = 1_800.0  # seconds: events no older than this against the newest are one session
+MAX_SESSION_EVENTS = 20  # of a session that count, at most: the newest
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Told:
+class UserRecord:
     """What is told of a user beside events, as the store has it."""
 
     blocked: Blocked = NOTHING_BLOCKED
@@ -51,10 +51,10 @@ class Told:
     friends: tuple[str, ...] = ()
     hidden: Rows = field(default_factory=lambda: NO_ROWS)
     restored: Rows = field(default_factory=lambda: NO_ROWS)  # hidden once, and no more
-    erased: float = -np.inf  # unix seconds by the data's time: what is older is forgotten
+    erased_at: float = -np.inf  # unix seconds by the data's time: what is older is forgotten
 
 
-NOTHING_TOLD = Told()
+EMPTY_RECORD = UserRecord()
 
 
 @dataclass(frozen=True, eq=False)
@@ -65,9 +65,9 @@ class History:
     values: Scores  # (h,) the raw value: stars, plays, seconds; 1.0 when the event has none
     weights: Scores  # (h,) preference: > 0 liked (larger is stronger), 0 neutral, < 0 disliked
     times: Times  # (h,) non-increasing
-    told: Told = NOTHING_TOLD  # as the store has it; parts of a history do not keep it
-    shown: Rows = field(default_factory=lambda: NO_ROWS)  # lately, newest first; likewise
-    said: Sequence[Any] = ()  # by the store, word for word: to read it again
+    record: UserRecord = EMPTY_RECORD  # as the store has it; parts of a history do not keep it
+    impressions: Rows = field(default_factory=lambda: NO_ROWS)  # lately, newest first; likewise
+    raw_reply: Sequence[Any] = ()  # by the store, word for word: to read it again
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -99,8 +99,8 @@ class History:
 
     @cached_property
     def _session(self) -> "History":
-        recent = (self.times >= self.times[:1] - SESSION) & (self.weights >= 0)
-        return self.take(recent.nonzero()[0][:SESSION_EVENTS])
+        recent = (self.times >= self.times[:1] - SESSION_LENGTH) & (self.weights >= 0)
+        return self.take(recent.nonzero()[0][:MAX_SESSION_EVENTS])
 
     @cached_property
     def _liked(self) -> "History":  # a dozen channels and columns ask for it
@@ -130,17 +130,17 @@ class Request:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Standing:
+class StreamOffsets:
     """How far the crowd's state had come when a request read it: enough to come to it again."""
 
-    reached: Mapping[str, tuple[str, str]]  # of each stream, ids of the first and last entry known
-    listed: Mapping[str, tuple[str, str]]  # the same of what its sorted lists know
+    applied: Mapping[str, tuple[str, str]]  # of each stream, ids of the first and last entry known
+    sorted_lists: Mapping[str, tuple[str, str]]  # the same of what its sorted lists know
     now: float  # these three to check a state by that was made again
     trials: float
     total: NDArray[np.float64]  # (h,)
 
 
-class Rule(Protocol):
+class ItemFilter(Protocol):
     """A hard filter of one request. Pure, and cannot fail: what it needs was fetched earlier."""
 
     @property
@@ -155,36 +155,36 @@ class Query:
     """One request and all that is known about its user. Built once, never changed."""
 
     user: str
-    member: int  # the user's row among the bundle's users; -1 for a stranger
+    user_row: int  # the user's row among the bundle's users; -1 for a stranger
     history: History
     excluded: NDArray[np.bool_]  # (catalogue,) True: seen, or asked to be left out
     segments: NDArray[np.int32]  # (a,) the user's code in each segment attribute; -1 unknown
-    taste: "Taste"
+    vectors: "UserVectors"
     now: float  # unix seconds; the one "now" of this request
-    known: float  # unix seconds, at most now: up to when the crowd's events are known
+    counters_at: float  # unix seconds, at most now: up to when the crowd's events are known
     k: int
     seed: int
     explore: bool = True
     quality: float = 1.0
     scene: str = ""
     offset: int = 0
-    rules: tuple[Rule, ...] = ()  # beside what is excluded
-    shown: Rows = field(default_factory=lambda: NO_ROWS)  # lately, newest first
+    filters: tuple[ItemFilter, ...] = ()  # beside what is excluded
+    impressions: Rows = field(default_factory=lambda: NO_ROWS)  # lately, newest first
     hidden: Rows = field(default_factory=lambda: NO_ROWS)  # by the user
     friends: Sequence[str] = ()  # public ids of users
-    said: Sequence[Any] = ()  # what the store said of the user, word for word
-    standing: Standing | None = None  # of the crowd's state
+    raw_reply: Sequence[Any] = ()  # what the store said of the user, word for word
+    stream_offsets: StreamOffsets | None = None  # of the crowd's state
 
-    def unseen(self, rows: Rows) -> NDArray[np.bool_]:
+    def allows(self, rows: Rows) -> NDArray[np.bool_]:
         """Say for each row whether it may be answered."""
         free: NDArray[np.bool_] = ~self.excluded.take(rows)
-        for rule in self.rules:
+        for rule in self.filters:
             free &= rule.allows(rows)
         return free
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Taste:
+class UserVectors:
     """The user as vectors, solved from the history at request time; zeros when nothing is known."""
 
     factors: Scores  # (d,) in the space of the matrix factorisation
@@ -233,7 +233,7 @@ class Candidates:
     def __len__(self) -> int:
         return len(self.rows)
 
-    def scored(self, scores: Scores) -> "Candidates":
+    def with_scores(self, scores: Scores) -> "Candidates":
         """Give the same items, in the same order, new scores; NaN sinks to the bottom.
 
         Raises:
@@ -272,7 +272,7 @@ class Selection:
     propensities: Scores = field(default_factory=lambda: NO_SCORES)  # (n,) chance; empty: all 1
     slots: NDArray[np.int8] = field(default_factory=lambda: np.empty(0, np.int8))  # (n,) codes
     trace: Callable[[], list[tuple[str, int]]] = list  # policies, and how much each changed
-    refused: Callable[[], Mapping[str, int]] = dict  # caps, and how many items each kept out
+    rejections: Callable[[], Mapping[str, int]] = dict  # caps, and how many items each kept out
 
     def __post_init__(self) -> None:
         if not len(self.propensities):
@@ -292,7 +292,7 @@ class Selection:
             self.propensities[kept],
             self.slots[kept],
             self.trace,
-            self.refused,
+            self.rejections,
         )
 
 
@@ -306,7 +306,7 @@ class Neighbours:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Acts:
+class UserEvents:
     """What several users did, end to end; ``owner`` says which asked user each event is of."""
 
     owner: NDArray[np.int64]  # (m,) position in the list of users asked for
@@ -315,13 +315,13 @@ class Acts:
     times: Times  # (m,)
 
 
-NO_ACTS = Acts(NO_ROWS, NO_ROWS, np.empty(0, np.float32), np.empty(0))
+NO_EVENTS = UserEvents(NO_ROWS, NO_ROWS, np.empty(0, np.float32), np.empty(0))
 
 
-class Circle(Protocol):
+class FriendEvents(Protocol):
     """Knows what a user's friends did since the bundle was made."""
 
-    def acts(self, users: Sequence[str], newest: int) -> Awaitable[Acts]:
+    def recent_events(self, users: Sequence[str], newest: int) -> Awaitable[UserEvents]:
         """Give the ``newest`` live events of each user, in any order.
 
         Raises:
@@ -381,10 +381,10 @@ class Scorer(Protocol):
 
 
 @runtime_checkable
-class Weighing(Protocol):
+class MixedScorer(Protocol):
     """A scorer of several parts, which count differently for different users."""
 
-    def weighing(self, features: Matrix) -> dict[str, float]:
+    def part_weights(self, features: Matrix) -> dict[str, float]:
         """Say how much each part counts for the user whose pool this is."""
         ...
 

@@ -17,14 +17,14 @@ T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
+class StageResult:
     """What one stage did; exported as a metric, and shown to the caller on ``explain=true``."""
 
     stage: str
     seconds: float
     outcome: Outcome
-    entered: int  # candidates in
-    left: int  # candidates out
+    n_in: int  # candidates in
+    n_out: int  # candidates out
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,19 +39,19 @@ class Checkpoints:
     rerank: float = 0.095
 
 
-NO_HURRY = Checkpoints(*[math.inf] * 6)  # for the offline job, which runs the same funnel
+NO_CHECKPOINTS = Checkpoints(*[math.inf] * 6)  # for the offline job, which runs the same funnel
 
 
 @dataclass(slots=True)
-class Run:
+class StageRunner:
     """One request: when it arrived, and its steps so far."""
 
     arrived: float  # by time.monotonic, seconds; an event loop's clock may tick in milliseconds
-    steps: list[Step] = field(default_factory=list)
+    results: list[StageResult] = field(default_factory=list)
     query: Query | None = None  # once the user is known
     proposals: list[Proposal] = field(default_factory=list)  # once recall has ended
 
-    async def attempt(
+    async def run_async(
         self, stage: str, by: float, work: Callable[[], Awaitable[T]], fallback: T
     ) -> T:
         """Await ``work``; cancel it ``by`` seconds after arrival, and take ``fallback`` instead."""
@@ -67,12 +67,10 @@ class Run:
                     result = await work()
             except Exception as error:  # noqa: BLE001 - here any failure becomes an outcome
                 outcome = _outcome(stage, error)
-        self.steps.append(Step(stage, monotonic() - began, outcome, 0, _size(result)))
+        self.results.append(StageResult(stage, monotonic() - began, outcome, 0, _size(result)))
         return result
 
-    def compute(
-        self, stage: str, by: float, work: Callable[[], T], fallback: T, entered: int = 0
-    ) -> T:
+    def run(self, stage: str, by: float, work: Callable[[], T], fallback: T, entered: int = 0) -> T:
         """Do ``work`` unless its checkpoint is past; once begun, it is not interrupted."""
         began = monotonic()
         result = fallback
@@ -84,7 +82,9 @@ class Run:
                 result = work()
             except Exception as error:  # noqa: BLE001 - here any failure becomes an outcome
                 outcome = _outcome(stage, error)
-        self.steps.append(Step(stage, monotonic() - began, outcome, entered, _size(result)))
+        self.results.append(
+            StageResult(stage, monotonic() - began, outcome, entered, _size(result))
+        )
         return result
 
 

@@ -4,7 +4,7 @@
 
 Each stage has a checkpoint: seconds after arrival by which it must be done. What one stage saves
 the next may spend, and time lost in queues counts. A stage that is late or fails is replaced by
-the answer already in hand, and says so in ``Slate.steps``. Only ``app.deadline`` catches broadly.
+the answer already in hand, and says so in ``Slate.results``. Only ``app.deadline`` catches broadly.
 """
 
 import asyncio
@@ -30,12 +30,12 @@ from app.contracts import (
     Selection,
 )
 from app.cpu import Cpu
-from app.deadline import Checkpoints, Run, Step
-from app.query_builder import Profiles
+from app.deadline import Checkpoints, StageResult, StageRunner
+from app.query_builder import QueryBuilder
 from app.rank import new_item_quota
-from app.recall.catalogue_fallback import reserve
+from app.recall.catalogue_fallback import fill_from_catalogue
 from app.recall.merge import merge
-from app.recall.popularity import Crowd
+from app.recall.popularity import PopularityChannel
 from app.rerank.policies import is_permitted
 
 
@@ -52,7 +52,7 @@ class RankStage:
     def score(self, query: Query, pool: Candidates) -> Candidates:
         """Give the pool this stage's features and scores, in the order it came."""
         matrix = self.features.build(query, pool)
-        return replace(pool, features=matrix).scored(self.scorer.score(matrix))
+        return replace(pool, features=matrix).with_scores(self.scorer.score(matrix))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -64,19 +64,21 @@ class Slate:
     merged: Candidates
     coarse: Candidates
     fine: Candidates
-    chosen: Selection
-    steps: tuple[Step, ...]
+    selection: Selection
+    results: tuple[StageResult, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Funnel:
     """The stages, in the order they run. Built with a bundle; holds nothing about a request."""
 
-    profiles: Profiles
+    query_builder: QueryBuilder
     histories: Histories
     channels: Sequence[Channel]  # these wait for a store or another thread
-    local: Sequence[LocalChannel]  # these compute, and stand behind the others in every pool
-    always: Crowd  # popular items, always in memory: the pool is never empty
+    local_channels: Sequence[
+        LocalChannel
+    ]  # these compute, and stand behind the others in every pool
+    fallback: PopularityChannel  # popular items, always in memory: the pool is never empty
     coarse: RankStage
     fine: RankStage
     reranker: Reranker
@@ -84,56 +86,59 @@ class Funnel:
     by: Checkpoints
     recall_limit: int = 200
 
-    async def recommend(self, request: Request, run: Run | None = None) -> Slate:
+    async def recommend(self, request: Request, runner: StageRunner | None = None) -> Slate:
         """Answer one request; ``run`` keeps what is in hand should the caller cut it off."""
-        run = run or Run(request.arrived)
-        query = run.query = await self._profile(request, run)
-        proposals = run.proposals = await self._recall(query, run)
-        return await self.cpu(self._rank, query, proposals, run)
+        runner = runner or StageRunner(request.arrived)
+        query = runner.query = await self._profile(request, runner)
+        proposals = runner.proposals = await self._recall(query, runner)
+        return await self.cpu(self._rank, query, proposals, runner)
 
-    async def _profile(self, request: Request, run: Run) -> Query:
+    async def _profile(self, request: Request, run: StageRunner) -> Query:
         """Fetch the live history, join it with what the bundle knows, solve the user's vectors."""
         recent = NO_HISTORY
         if request.user:
-            recent = await run.attempt(
+            recent = await run.run_async(
                 "history", self.by.history, lambda: self.histories.recent(request.user), NO_HISTORY
             )
-        query = self.profiles.query(request, recent)
+        query = self.query_builder.build(request, recent)
         if not len(query.history):
             return query
-        taste = run.compute(
-            "profile", self.by.profile, lambda: self.profiles.taste(query), query.taste
+        taste = run.run(
+            "profile",
+            self.by.profile,
+            lambda: self.query_builder.solve_vectors(query),
+            query.vectors,
         )
-        return replace(query, taste=taste)
+        return replace(query, vectors=taste)
 
-    async def _recall(self, query: Query, run: Run) -> list[Proposal]:
+    async def _recall(self, query: Query, run: StageRunner) -> list[Proposal]:
         """Ask every channel; where too little comes in time, popular items fill up."""
         limit = max(query.k, round(self.recall_limit * query.quality))
         by = self.by.recall
 
         def ask(channel: Channel) -> Awaitable[Proposal]:
             work = partial(channel.recall, query, limit)
-            return run.attempt(f"recall.{channel.name}", by, work, NO_PROPOSAL)
+            return run.run_async(f"recall.{channel.name}", by, work, NO_PROPOSAL)
 
         def propose(channel: LocalChannel) -> Proposal:
             work = partial(channel.recall, query, limit)
-            return run.compute(f"recall.{channel.name}", by, work, NO_PROPOSAL)
+            return run.run(f"recall.{channel.name}", by, work, NO_PROPOSAL)
 
-        computed = list(map(propose, self.local))
+        computed = list(map(propose, self.local_channels))
         answers = [*await asyncio.gather(*map(ask, self.channels)), *computed]
         enough = sum(map(len, answers)) >= limit
-        return [*answers, NO_PROPOSAL if enough else self.always.recall(query, limit)]
+        return [*answers, NO_PROPOSAL if enough else self.fallback.recall(query, limit)]
 
-    def _rank(self, query: Query, proposals: list[Proposal], run: Run) -> Slate:
+    def _rank(self, query: Query, proposals: list[Proposal], run: StageRunner) -> Slate:
         """Merge what was proposed, rank it twice, and make the list."""
         merged = self._merged(proposals, query)
         coarse = self._cut(self.coarse, query, merged, run)
         fine = self._cut(self.fine, query, coarse, run)
-        chosen = run.compute(
+        chosen = run.run(
             "rerank", self.by.rerank, lambda: self.reranker.rerank(query, fine), None, len(fine)
         )
         chosen = self._as_ranked(query, fine) if chosen is None else chosen
-        return Slate(query, tuple(proposals), merged, coarse, fine, chosen, tuple(run.steps))
+        return Slate(query, tuple(proposals), merged, coarse, fine, chosen, tuple(run.results))
 
     def _merged(self, proposals: list[Proposal], query: Query) -> Candidates:
         """Join the channels' answers; where filters leave too little, the whole catalogue fills up.
@@ -141,22 +146,24 @@ class Funnel:
         A filter that is told to the ranking is no reason for a short list, nor for a poor choice:
         with one there is twice what is asked for to choose from.
         """
-        known, live = self.profiles.models.catalogue, self.profiles.live
+        known, live = self.query_builder.models.catalogue, self.query_builder.counters
         pool = merge(proposals, query)
-        enough = 2 * query.k if query.rules else query.k
+        enough = 2 * query.k if query.filters else query.k
         free = known.available.take(pool.rows)
         if np.count_nonzero(free) < enough:
             limit = max(enough, self.recall_limit)
-            proposals[-1] = reserve(known, live, query, limit)
+            proposals[-1] = fill_from_catalogue(known, live, query, limit)
             pool = merge(proposals, query)
             free = known.available.take(pool.rows)
         return pool if free.all() else pool.take(free.nonzero()[0])
 
-    def _cut(self, stage: RankStage, query: Query, pool: Candidates, run: Run) -> Candidates:
+    def _cut(
+        self, stage: RankStage, query: Query, pool: Candidates, run: StageRunner
+    ) -> Candidates:
         """Score the pool and keep the best; failing that, the best by the scores it came with."""
         keep = max(query.k, round(stage.keep * query.quality))
-        first, live = self.profiles.models.catalogue.published_count, self.profiles.live
-        kept = run.compute(
+        first, live = self.query_builder.models.catalogue.published_count, self.query_builder.counters
+        kept = run.run(
             stage.name,
             stage.by,
             lambda: new_item_quota.top(stage.score(query, pool), keep, first, live.exposures),
@@ -165,21 +172,21 @@ class Funnel:
         )
         if kept is None:
             kept = pool.top(keep)
-            run.steps[-1] = replace(run.steps[-1], left=len(kept))
+            run.results[-1] = replace(run.results[-1], n_out=len(kept))
         return kept
 
-    def plain(self, request: Request, run: Run) -> Slate:
+    def recommend_fallback(self, request: Request, run: StageRunner) -> Slate:
         """Give what is in hand, popular items behind it: the answer when all else has failed."""
-        query = run.query or self.profiles.query(request, NO_HISTORY)
-        nothing = [NO_PROPOSAL] * (len(self.channels) + len(self.local))
-        proposals = [*(run.proposals[: len(nothing)] or nothing), self.always.listed()]
+        query = run.query or self.query_builder.build(request, NO_HISTORY)
+        nothing = [NO_PROPOSAL] * (len(self.channels) + len(self.local_channels))
+        proposals = [*(run.proposals[: len(nothing)] or nothing), self.fallback.read_list()]
         pool = self._merged(proposals, query)
         chosen = self._as_ranked(query, pool)
-        steps = tuple(run.steps)
+        steps = tuple(run.results)
         return Slate(query, tuple(proposals), pool, chosen.pool, chosen.pool, chosen, steps)
 
     def _as_ranked(self, query: Query, pool: Candidates) -> Selection:
         """Keep the order in hand, less what must never be shown."""
-        free = is_permitted(query, pool.rows, self.profiles.models.catalogue.available)
+        free = is_permitted(query, pool.rows, self.query_builder.models.catalogue.available)
         best = pool.take(np.flatnonzero(free)).top(query.k)
         return Selection(best, np.zeros(len(best), np.bool_))

@@ -17,7 +17,7 @@ from uuid import uuid4
 
 import numpy as np
 
-from app.build import State
+from app.build import LiveState
 from app.bundle.bundle import Bundle, find_current_bundle, load_bundle
 from app.bundle.manifest import BundleError
 from app.catalogue.deleted_items import deleted_items_path, keep_deleted_items_written
@@ -26,16 +26,16 @@ from app.catalogue.item_store import ItemStore
 from app.catalogue.live_items import LiveItems
 from app.contracts import Request, Rows, StageError
 from app.cpu import Cpu
-from app.deadline import Run
+from app.deadline import StageRunner
 from app.funnel import Funnel, Slate
 from app.observe.drift import DriftCounter
 from app.observe.drift_monitor import HOUR, DriftBounds, DriftMonitor
 from app.observe.metrics import Metrics
-from app.recall.onboarding import proposals
+from app.recall.onboarding import select_items
 from app.request_log.answer_record import Served, lean
 from app.request_log.request_record import Asked
 from app.request_log.writer import ServedLog, served_key
-from app.serving_bundle import Deployed
+from app.serving_bundle import ServingBundle
 from app.settings import Settings
 from app.state.archiver_status import UNLIMITED, behind, is_in_use
 from app.state.counters import Live
@@ -55,7 +55,7 @@ WRITE_TIMEOUT = 2.0  # seconds for what a user did to be stored
 POLL_INTERVAL = 0.05  # seconds between looks at whether Redis is ready
 RETIRE_DELAY = 5.0  # seconds that requests in flight have to end on a bundle that was replaced
 
-Built: TypeAlias = tuple[Deployed, tuple[Side[Funnel], Side[Funnel]], Rows]
+Built: TypeAlias = tuple[ServingBundle, tuple[Side[Funnel], Side[Funnel]], Rows]
 
 
 def freeze_garbage() -> None:
@@ -164,16 +164,16 @@ class Service:
 
     async def recommend(self, deployment: Deployment, request: Request) -> Slate:
         """Run the funnel; whatever happens in it, there is a list."""
-        run = Run(request.arrived)
+        run = StageRunner(request.arrived)
         with deployment.state.reading() as side:
             funnel = side.reader
-            slate = await run.attempt(
+            slate = await run.run_async(
                 "funnel",
                 self.settings.budget_ms / 1000,
                 lambda: funnel.recommend(request, run),
                 None,
             )
-            return slate or funnel.plain(request, run)
+            return slate or funnel.recommend_fallback(request, run)
 
     def log_answer(
         self, deployment: Deployment, asked: Asked, request_id: str, items: list[str], slate: Slate
@@ -286,31 +286,31 @@ class Service:
 
     def _built(self, bundle: Bundle) -> Built:
         """Make what takes long for many items; not on the event loop."""
-        deployed = Deployed.of(bundle, self.settings)
+        deployed = ServingBundle.of(bundle, self.settings)
         sides = self._side(deployed), self._side(deployed)
-        return deployed, sides, proposals(deployed.bundle.models)
+        return deployed, sides, select_items(deployed.bundle.models)
 
     def _begun(
-        self, deployed: Deployed, sides: tuple[Side[Funnel], Side[Funnel]], asked: Rows
+        self, deployed: ServingBundle, sides: tuple[Side[Funnel], Side[Funnel]], asked: Rows
     ) -> Deployment:
         """Begin to follow what changes."""
         bundle, prefix = deployed.bundle, self.settings.key_prefix
         crowd = Turns(*sides, self.cpu)
-        stock = deployed.stock(crowd)
+        stock = deployed.build_live_items(crowd)
         self.item_store.subscribe(stock.put)
-        follower = deployed.follower(self.store, crowd)
+        follower = deployed.build_stream_consumer(self.store, crowd)
         keep = keep_loaded(self.store, prefix, bundle.version, bundle.models.tables)
         tasks = (self._spawn(follower.run()), self._spawn(crowd.run()), self._spawn(keep))
         drift = DriftCounter(bundle.drift)
         return Deployment(bundle, crowd, stock, asked, drift, follower, tasks)
 
-    def _side(self, deployed: Deployed) -> Side[Funnel]:
+    def _side(self, deployed: ServingBundle) -> Side[Funnel]:
         """Make a copy of the crowd's state, and the funnel that reads it."""
-        live, bundle = deployed.live(), deployed.bundle
+        live, bundle = deployed.build_counters(), deployed.bundle
         tables = RedisTables(self.store, self.settings.key_prefix, bundle.version)
-        histories = deployed.histories(self.store)
-        state = State(live, histories, tables, histories)
-        return Side(live, deployed.funnel(state, self.cpu))
+        histories = deployed.build_histories(self.store)
+        state = LiveState(live, histories, tables, histories)
+        return Side(live, deployed.build_funnel(state, self.cpu))
 
     async def _loaded(self, bundle: Bundle) -> None:
         """Wait until the tables are in Redis."""

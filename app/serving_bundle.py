@@ -3,7 +3,7 @@
 from dataclasses import dataclass, replace
 from functools import partial
 
-from app.build import Rankers, State, Wiring, assemble
+from app.build import FunnelConfig, LiveState, Rankers, build_funnel
 from app.bundle.bundle import Bundle
 from app.catalogue.catalogue import Catalogue
 from app.catalogue.catalogue_overlay import CatalogueOverlay, build_overlay, with_spare_rows
@@ -20,7 +20,7 @@ from app.state.stream_consumer import CrowdState, Follower
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Deployed:
+class ServingBundle:
     """What bundle and settings decide together."""
 
     bundle: Bundle  # with room for more items
@@ -30,23 +30,23 @@ class Deployed:
     catalogue: CatalogueOverlay  # the bundle's
 
     @classmethod
-    def of(cls, bundle: Bundle, settings: Settings) -> "Deployed":
+    def of(cls, bundle: Bundle, settings: Settings) -> "ServingBundle":
         """Weigh the rankers, and make room; weights that there is no model for are logged."""
         base = bundle.models.catalogue
         catalogue = build_overlay(base, settings.spare_items)
         roomy = replace(bundle, models=with_spare_rows(bundle.models, catalogue))
         return cls(roomy, settings, bundle.weighed(settings.objectives), base, catalogue)
 
-    def live(self) -> Live:
+    def build_counters(self) -> Live:
         """Make the crowd's state as it was when the bundle was made."""
         return Live.of(self.bundle.models, self.settings.spare_items)
 
-    def stock(self, crowd: RowCounters) -> LiveItems:
+    def build_live_items(self, crowd: RowCounters) -> LiveItems:
         """Make what puts items into the bundle's arrays."""
         models, shift = self.bundle.models, self.bundle.manifest.time_shift
         return LiveItems(self.base, self.catalogue, models, crowd, shift)
 
-    def histories(self, store: Store) -> RedisHistories:
+    def build_histories(self, store: Store) -> RedisHistories:
         """Make what reads users' live histories."""
         settings, models, manifest = self.settings, self.bundle.models, self.bundle.manifest
         return RedisHistories(
@@ -59,7 +59,7 @@ class Deployed:
             shown=settings.shown_memory(),
         )
 
-    def follower(self, store: Store, crowd: CrowdState) -> Follower:
+    def build_stream_consumer(self, store: Store, crowd: CrowdState) -> Follower:
         """Make what moves the crowd's state on: from the archive's end, or from the data's."""
         models, manifest = self.bundle.models, self.bundle.manifest
         return Follower(
@@ -76,14 +76,14 @@ class Deployed:
             else None,
         )
 
-    def funnel(self, state: State, cpu: Cpu, by: Checkpoints | None = None) -> Funnel:
+    def build_funnel(self, state: LiveState, cpu: Cpu, by: Checkpoints | None = None) -> Funnel:
         """Build the funnel; ``by`` stands in for the checkpoints of the settings."""
         bundle, settings = self.bundle, self.settings
-        wiring = Wiring(
+        wiring = FunnelConfig(
             cpu,
             by or settings.checkpoints_ms.seconds(),
             bundle.sizes,
             settings.policy.policy(),
             scenes=settings.scene_policies(),
         )
-        return assemble(bundle.models, bundle.indexes, self.rankers, state, wiring)
+        return build_funnel(bundle.models, bundle.indexes, self.rankers, state, wiring)

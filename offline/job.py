@@ -8,9 +8,9 @@ from pathlib import Path
 from time import perf_counter
 
 from app.bounds import Count, Seed
-from app.build import Rankers, Sizes, Wiring
+from app.build import FunnelConfig, Rankers, Sizes
 from app.cpu import Cpu
-from app.deadline import NO_HURRY
+from app.deadline import NO_CHECKPOINTS
 from app.rerank.slate_builder import Policy
 from benchmarks.ablations.results import load_variants
 from offline.data.dataset import Dataset
@@ -128,17 +128,17 @@ def run(reading: Reading, out: Path, config: JobConfig, phases: Phases) -> Path:
     return folder
 
 
-def wired(config: JobConfig, cpu: Cpu) -> Wiring:
+def wired(config: JobConfig, cpu: Cpu) -> FunnelConfig:
     """Set the funnel up as configured, with all the time that it needs."""
     index = index_builder(config.index, config.seed)
-    return Wiring(cpu, NO_HURRY, config.sizes, config.policy, index)
+    return FunnelConfig(cpu, NO_CHECKPOINTS, config.sizes, config.policy, index)
 
 
 def learn(  # noqa: PLR0913, PLR0917 - the last is seldom there
     dataset: Dataset,
     split: Split,
     config: JobConfig,
-    wiring: Wiring,
+    wiring: FunnelConfig,
     phases: Phases,
     served: RankTable | None = None,
 ) -> Learned:
@@ -166,7 +166,7 @@ def learn(  # noqa: PLR0913, PLR0917 - the last is seldom there
 
 
 def replay(
-    dataset: Dataset, start: float, end: float, config: JobConfig, wiring: Wiring
+    dataset: Dataset, start: float, end: float, config: JobConfig, wiring: FunnelConfig
 ) -> RankTable:
     """Make training rows of one window: the real recall, as of the moment each user came."""
     models = fit_models(dataset, dataset.log.before(start), config.recall, start)
@@ -178,7 +178,7 @@ def replay(
     return asyncio.run(collect(funnel, dataset, users, config.seed, config.negatives))
 
 
-def prepare(dataset: Dataset, split: Split, config: JobConfig, wiring: Wiring) -> Exam:
+def prepare(dataset: Dataset, split: Split, config: JobConfig, wiring: FunnelConfig) -> Exam:
     """Fit recall as of the cut, and find the users of the test window.
 
     Raises:

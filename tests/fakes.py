@@ -24,7 +24,7 @@ from app.contracts import (
     Scores,
     Selection,
     StageError,
-    Taste,
+    UserVectors,
 )
 from app.event_weights import EventWeights
 from app.features.views import CHANNELS
@@ -35,7 +35,7 @@ from offline.models.registry import RecallConfig, fit_models
 USERS, ITEMS, EVENTS = 60, 80, 1_500
 START = 900_000_000.0  # unix seconds
 SMALL = RecallConfig(als=ALSConfig(size=16, reg=1.0))  # the default is for far more events
-NO_TASTE = Taste(np.empty(0, np.float32), np.empty(0, np.float32))
+NO_TASTE = UserVectors(np.empty(0, np.float32), np.empty(0, np.float32))
 CATEGORIES = ("action", "comedy", "drama", "romance", "war")
 LISTS = len(CHANNELS) + 1  # the last is of what is always at hand
 PROVIDERS = ("acme", "bell", "corn", "dusk", "echo", "fern")
@@ -91,13 +91,13 @@ def query(*, n=ITEMS, exclude=(), **known):
     excluded[list(exclude)] = True
     told = {
         "user": "",
-        "member": -1,
+        "user_row": -1,
         "history": NO_HISTORY,
         "excluded": excluded,
         "segments": np.empty(0, np.int32),
-        "taste": NO_TASTE,
+        "vectors": NO_TASTE,
         "now": START,
-        "known": known.get("now", START),
+        "counters_at": known.get("now", START),
         "k": 10,
         "seed": 0,
     }

@@ -6,11 +6,11 @@ from functools import cache
 import numpy as np
 
 from app.artifacts import Factors, Models
-from app.build import Wiring
+from app.build import FunnelConfig
 from app.contracts import Candidates, Matrix, Query
 from app.cpu import Cpu
-from app.deadline import NO_HURRY
-from app.features.views import FINE_VIEW, names
+from app.deadline import NO_CHECKPOINTS
+from app.features.views import FINE_VIEW, column_names
 from app.funnel import Funnel
 from offline.training.replay import build
 from tests.fakes import ITEMS, history, query, random_pool, small_models
@@ -51,26 +51,26 @@ def models(kind) -> Models:
 @cache
 def funnel(kind) -> Funnel:
     """A funnel over these models; nothing is asked of its threads. Shared: do not write."""
-    return build(models(kind), Wiring(Cpu(threads=1), NO_HURRY))
+    return build(models(kind), FunnelConfig(Cpu(threads=1), NO_CHECKPOINTS))
 
 
 def told(funnel, events, segments=(1, -1)) -> Query:
     """The query of a user of whom this is known."""
-    attributes = funnel.profiles.models.users.segments.shape[1]
-    known = funnel.profiles.live.now
+    attributes = funnel.query_builder.models.users.segments.shape[1]
+    known = funnel.query_builder.counters.now
     asked = query(
-        n=len(funnel.profiles.models.catalogue),
+        n=len(funnel.query_builder.models.catalogue),
         history=events,
         segments=np.array(segments[:attributes], np.int32),
         now=max(known, *[*events.times, 0.0]),
-        known=known,
+        counters_at=known,
     )
-    return replace(asked, taste=funnel.profiles.taste(asked))
+    return replace(asked, vectors=funnel.query_builder.solve_vectors(asked))
 
 
 def columns(matrix, group):
     """The columns of this group, by name."""
-    at = names(FINE_VIEW).index(group.names[0])
+    at = column_names(FINE_VIEW).index(group.names[0])
     return dict(zip(group.names, matrix[:, at : at + len(group.names)].T, strict=True))
 
 

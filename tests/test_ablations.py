@@ -9,11 +9,11 @@ import orjson
 import pytest
 from typer.testing import CliRunner
 
-from app.build import UNTRAINED, Wiring
+from app.build import UNTRAINED_RANKERS, FunnelConfig
 from app.contracts import NO_PROPOSAL
 from app.cpu import Cpu
-from app.deadline import NO_HURRY
-from app.features.views import CHANNELS, COARSE_VIEW, FINE_VIEW, names
+from app.deadline import NO_CHECKPOINTS
+from app.features.views import CHANNELS, COARSE_VIEW, FINE_VIEW, column_names
 from app.recall.merge import merge
 from benchmarks.ablations import command, results
 from benchmarks.ablations.ablations import (
@@ -46,7 +46,7 @@ from tests.fakes import SMALL, small_dataset
 DATASET = small_dataset()
 SPLIT = by_time(DATASET.log, windows=3)
 CONFIG = JobConfig(recall=SMALL, rank=RankConfig(rounds=12, least_rounds=4, leaf_rows=5))
-VIEW = list(names(FINE_VIEW))
+VIEW = list(column_names(FINE_VIEW))
 
 
 @pytest.fixture(scope="module")
@@ -58,7 +58,7 @@ def cpu():
 
 @pytest.fixture(scope="module")
 def wiring(cpu):
-    return Wiring(cpu, NO_HURRY)
+    return FunnelConfig(cpu, NO_CHECKPOINTS)
 
 
 @pytest.fixture(scope="module")
@@ -78,7 +78,7 @@ def exam(wiring) -> Exam:
 
 @pytest.fixture(scope="module")
 def found(exam):
-    return rescored(exam, UNTRAINED)
+    return rescored(exam, UNTRAINED_RANKERS)
 
 
 def test_every_channel_and_every_group_of_columns_is_left_out_once():
@@ -124,12 +124,12 @@ def test_leaving_out_leaves_the_original_as_it_was(found):
 
 
 def test_columns_that_are_left_out_move_no_ranker(tables):
-    group = names([COARSE_VIEW[2]])
+    group = column_names([COARSE_VIEW[2]])
     rankers = fit_rankers(tables, Ablation("", group), CONFIG.rank, 7)
     boosters = [booster for member in rankers.fine.members for booster in member.boosters]
     splits = sum(booster.feature_importance() for booster in boosters)
     used = dict(zip(VIEW, splits, strict=True))
-    coarse = dict(zip(names(COARSE_VIEW), rankers.coarse.weights, strict=True))
+    coarse = dict(zip(column_names(COARSE_VIEW), rankers.coarse.weights, strict=True))
     assert sum(used.values()) > 0
     assert [used[name] for name in group] == [0] * len(group)
     assert [coarse[name] for name in group] == [0.0] * len(group)
@@ -162,7 +162,7 @@ def test_ablations_learn_from_nothing_that_they_are_judged_on(cpu, tables):
     bench = build(DATASET, SPLIT, CONFIG, cpu)
     half = len(SPLIT.windows) - 1  # of three windows
     assert [len(table) for table in bench.tables] == [len(table) for table in tables[:half]]
-    cuts = [one.asked.funnel.profiles.live.now for one in bench.later]
+    cuts = [one.asked.funnel.query_builder.counters.now for one in bench.later]
     assert cuts == [SPLIT.windows[-1][0], SPLIT.test_start]
     judged = bench.evaluate(WHOLE_FUNNEL, CONFIG)
     assert len(judged) == sum(len(one.asked) for one in bench.later)

@@ -9,7 +9,7 @@ import pytest
 import redis
 
 from app.api.body_limit import MAX_BODY_BYTES
-from app.features.views import PERSONAL
+from app.features.views import PERSONAL_CHANNELS
 from app.state.counters import TRENDING
 from app.state.event_codec import Event, history_key, stream_key
 from tests.conftest import hosted, leisurely, until
@@ -195,7 +195,7 @@ def test_what_is_disliked_is_neither_shown_nor_a_reason(api):
     assert "i9" not in [item["item_id"] for item in answer["items"]]
     assert all(item["reason"]["because"] == [] for item in answer["items"])
     stages = {stage["stage"]: stage["left"] for stage in answer["stages"]}
-    by_likes = set(PERSONAL) - {"user_cf"}  # users of like taste may dislike the same
+    by_likes = set(PERSONAL_CHANNELS) - {"user_cf"}  # users of like taste may dislike the same
     assert {stages[f"recall.{channel}"] for channel in by_likes} == {0}
 
 

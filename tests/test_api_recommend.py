@@ -9,8 +9,8 @@ import pytest
 from app.api.response import stages
 from app.bundle.bundle import find_current_bundle
 from app.contracts import Request
-from app.deadline import Run, Step
-from app.features.views import CHANNELS, FINE_VIEW, PERSONAL, names
+from app.deadline import StageResult, StageRunner
+from app.features.views import CHANNELS, FINE_VIEW, PERSONAL_CHANNELS, column_names
 from app.settings import PolicySettings
 from tests.conftest import hosted, leisurely, seen_by
 
@@ -65,7 +65,7 @@ def test_an_explained_answer_shows_every_stage_channel_score_and_feature(api):
         assert set(why["channels"]) <= set(CHANNELS)
         assert item["reason"]["channel"] in why["channels"]
         assert set(why["scores"]) == {"merged", "coarse", "fine"}
-        assert tuple(why["features"]) == names(FINE_VIEW)
+        assert tuple(why["features"]) == column_names(FINE_VIEW)
         assert why["scores"]["fine"] == item["score"]
         best = min(entry["rank"] for entry in why["channels"].values())
         assert why["channels"][item["reason"]["channel"]]["rank"] == best
@@ -92,7 +92,7 @@ def test_the_reasons_named_are_items_that_the_user_liked(api):
     named = {reason for item in answer["items"] for reason in item["reason"]["because"]}
     assert named
     assert named <= seen_by("u3")
-    impersonal = set(CHANNELS) - set(PERSONAL)
+    impersonal = set(CHANNELS) - set(PERSONAL_CHANNELS)
     for item in answer["items"]:
         assert bool(item["reason"]["because"]) != (item["reason"]["channel"] in impersonal)
 
@@ -318,8 +318,8 @@ def test_the_quality_falls_with_the_load(api):
 
 def test_a_list_taken_while_fine_was_still_at_work_is_explained_without_its_weights(api):
     funnel = api.service.deployment.funnel
-    slate = funnel.plain(Request("u1", 10, seed=1, arrived=0.0), Run(0.0))
-    slate = replace(slate, steps=(Step("fine", 0.1, "ok", 300, 100),))
+    slate = funnel.recommend_fallback(Request("u1", 10, seed=1, arrived=0.0), StageRunner(0.0))
+    slate = replace(slate, results=(StageResult("fine", 0.1, "ok", 300, 100),))
     (told,) = stages(slate, funnel.fine.scorer)
     assert told["stage"] == "fine"
     assert "weights" not in told

@@ -6,18 +6,18 @@ import pytest
 from app import build as assembling
 from app.build import (
     ITEM_TABLES,
-    UNTRAINED,
+    UNTRAINED_RANKERS,
+    FunnelConfig,
     Sizes,
-    Wiring,
-    category_share,
+    compute_category_share,
+    compute_item_share,
     flat_index,
-    overall_share,
 )
 from app.cpu import Cpu
-from app.deadline import NO_HURRY
-from app.features.views import CHANNELS, COARSE_VIEW, FINE_VIEW, names
-from app.recall.item_table import ItemTable
-from app.recall.vectors import OffLoop
+from app.deadline import NO_CHECKPOINTS
+from app.features.views import CHANNELS, COARSE_VIEW, FINE_VIEW, column_names
+from app.recall.item_table import ItemTableChannel
+from app.recall.vectors import ThreadedChannel
 from app.rerank.slate_builder import Policy
 from offline.training.replay import build
 from tests.fakes import ITEMS, request, small_dataset, small_models
@@ -33,70 +33,75 @@ def cpu():
 
 
 def channel_names(funnel):
-    return tuple(channel.name for channel in [*funnel.channels, *funnel.local])
+    return tuple(channel.name for channel in [*funnel.channels, *funnel.local_channels])
 
 
 def test_channels_stand_in_the_order_of_their_columns(cpu):
-    assert channel_names(build(MODELS, Wiring(cpu, NO_HURRY))) == CHANNELS
+    assert channel_names(build(MODELS, FunnelConfig(cpu, NO_CHECKPOINTS))) == CHANNELS
 
 
 def test_channels_in_another_order_than_their_columns_are_refused(cpu, monkeypatch):
     monkeypatch.setattr(assembling, "CHANNELS", CHANNELS[::-1])
     with pytest.raises(ValueError, match="the channels are"):
-        build(MODELS, Wiring(cpu, NO_HURRY))
+        build(MODELS, FunnelConfig(cpu, NO_CHECKPOINTS))
 
 
 async def test_large_indexes_are_searched_off_the_event_loop_with_the_same_slate(cpu, monkeypatch):
-    here = build(MODELS, Wiring(cpu, NO_HURRY))
-    monkeypatch.setattr(assembling, "QUICK", 0)
-    there = build(MODELS, Wiring(cpu, NO_HURRY))
+    here = build(MODELS, FunnelConfig(cpu, NO_CHECKPOINTS))
+    monkeypatch.setattr(assembling, "MAX_INLINE_PRODUCTS", 0)
+    there = build(MODELS, FunnelConfig(cpu, NO_CHECKPOINTS))
     assert channel_names(there) == CHANNELS
-    assert [type(c) for c in there.channels].count(OffLoop) == 3  # embedding, session, content
+    assert [type(c) for c in there.channels].count(
+        ThreadedChannel
+    ) == 3  # embedding, session, content
     one, two = [await f.recommend(request("u03")) for f in (here, there)]
     assert one.merged.ranks.tobytes() == two.merged.ranks.tobytes()
-    assert one.chosen.pool.rows.tolist() == two.chosen.pool.rows.tolist()
+    assert one.selection.pool.rows.tolist() == two.selection.pool.rows.tolist()
 
 
 async def test_the_whole_funnel_answers_members_and_strangers_with_every_stage_ok(cpu):
-    funnel = build(MODELS, Wiring(cpu, NO_HURRY))
+    funnel = build(MODELS, FunnelConfig(cpu, NO_CHECKPOINTS))
     for user in ("u03", "nobody", ""):
         slate = await funnel.recommend(request(user))
-        assert {step.outcome for step in slate.steps} == {"ok"}
-        assert len(set(slate.chosen.pool.rows.tolist())) == 10
-        assert not slate.query.excluded[slate.chosen.pool.rows].any()
-        assert slate.chosen.explored.sum() == Policy().explore_slots > 0
-        assert slate.fine.features.shape[1] == len(names(FINE_VIEW))
+        assert {step.outcome for step in slate.results} == {"ok"}
+        assert len(set(slate.selection.pool.rows.tolist())) == 10
+        assert not slate.query.excluded[slate.selection.pool.rows].any()
+        assert slate.selection.explored.sum() == Policy().explore_slots > 0
+        assert slate.fine.features.shape[1] == len(column_names(FINE_VIEW))
         assert slate.merged.ranks.shape[1] == len(CHANNELS) + 1
 
 
 @pytest.mark.parametrize("kind", [{"explicit": False}, {"known": False}])
 async def test_data_of_every_kind_is_served(cpu, kind):
-    funnel = build(small_models(**kind), Wiring(cpu, NO_HURRY))
+    funnel = build(small_models(**kind), FunnelConfig(cpu, NO_CHECKPOINTS))
     slate = await funnel.recommend(request("u03"))
-    assert {step.outcome for step in slate.steps} == {"ok"}
-    assert len(slate.chosen) == 10
+    assert {step.outcome for step in slate.results} == {"ok"}
+    assert len(slate.selection) == 10
 
 
 async def test_sizes_and_policy_are_those_of_the_wiring(cpu):
     sizes, policy = Sizes(recall=9, coarse=7, fine=5), Policy(explore_slots=0)
-    funnel = build(MODELS, Wiring(cpu, NO_HURRY, sizes, policy))
+    funnel = build(MODELS, FunnelConfig(cpu, NO_CHECKPOINTS, sizes, policy))
     slate = await funnel.recommend(request("u03", 5))
     assert max(map(len, slate.proposals)) == 9
     assert (len(slate.coarse), len(slate.fine)) == (7, 5)
-    assert not slate.chosen.explored.any()
+    assert not slate.selection.explored.any()
 
 
 def test_each_item_table_channel_reads_a_table_of_the_bundle(cpu):
-    funnel = build(MODELS, Wiring(cpu, NO_HURRY))
-    tables = {c.name: c.table for c in funnel.channels if isinstance(c, ItemTable)}
+    funnel = build(MODELS, FunnelConfig(cpu, NO_CHECKPOINTS))
+    tables = {c.name: c.table for c in funnel.channels if isinstance(c, ItemTableChannel)}
     assert tables == dict(ITEM_TABLES)
     assert set(tables.values()) | {"raters"} == set(MODELS.tables)
 
 
 def test_untrained_rankers_keep_the_order_of_the_fused_ranks():
-    for scorer, view in [(UNTRAINED.coarse, COARSE_VIEW), (UNTRAINED.fine, FINE_VIEW)]:
-        matrix = np.zeros((3, len(names(view))), np.float32)
-        matrix[:, names(view).index("fused")] = [1, 3, 2]
+    for scorer, view in [
+        (UNTRAINED_RANKERS.coarse, COARSE_VIEW),
+        (UNTRAINED_RANKERS.fine, FINE_VIEW),
+    ]:
+        matrix = np.zeros((3, len(column_names(view))), np.float32)
+        matrix[:, column_names(view).index("fused")] = [1, 3, 2]
         assert scorer.score(matrix).tolist() == [1, 3, 2]
 
 
@@ -111,15 +116,17 @@ def test_an_index_finds_the_largest_products():
 def test_shares_are_of_all_likes():
     log = small_dataset().log
     liked = np.bincount(log.items, weights=np.maximum(log.weights, 0), minlength=ITEMS)
-    share = overall_share(MODELS)
+    share = compute_item_share(MODELS)
     assert share == pytest.approx(liked / liked.sum(), rel=1e-5)
     expected = (liked / liked.sum()) @ MODELS.catalogue.categories
-    assert category_share(MODELS, share) == pytest.approx(expected / expected.sum(), rel=1e-5)
+    assert compute_category_share(MODELS, share) == pytest.approx(
+        expected / expected.sum(), rel=1e-5
+    )
 
 
 def test_where_nobody_liked_anything_shares_are_zero():
     crowd = MODELS.popularity
     nothing = replace(MODELS, popularity=replace(crowd, liked=np.zeros_like(crowd.liked)))
-    share = overall_share(nothing)
+    share = compute_item_share(nothing)
     assert not share.any()
-    assert not category_share(nothing, share).any()
+    assert not compute_category_share(nothing, share).any()

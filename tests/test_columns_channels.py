@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from app.contracts import ABSENT
-from app.features.channels import AGREEMENT, CHANNEL, CHANNELS, PERSONAL
+from app.features.channels import AGREEMENT, CHANNEL, CHANNELS, PERSONAL_CHANNELS
 from tests.fakes import ITEMS, random_pool
 from tests.scenes import CASES, EVENTS, close, columns, funnel, told
 from tests.scenes import case as made
@@ -79,5 +79,5 @@ def test_agreement_counts_channels_and_fuses_their_ranks(case):
 
 
 def test_personal_channels_are_those_that_rest_on_a_history():
-    assert set(CHANNELS) - set(PERSONAL) == {"surging", "trending", "popular", "fresh"}
-    assert CHANNELS[: len(PERSONAL)] == PERSONAL
+    assert set(CHANNELS) - set(PERSONAL_CHANNELS) == {"surging", "trending", "popular", "fresh"}
+    assert CHANNELS[: len(PERSONAL_CHANNELS)] == PERSONAL_CHANNELS

@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 
 from app.artifacts import DAY, HALF_LIVES
-from app.build import Wiring
+from app.build import FunnelConfig
 from app.cpu import Cpu
-from app.deadline import NO_HURRY
-from app.features.popularity import CROWD, EPOCH_YEAR, RELEASE, SEGMENT, YEAR
+from app.deadline import NO_CHECKPOINTS
+from app.features.popularity import EPOCH_YEAR, POPULARITY, RELEASE, SEGMENT, YEAR
 from app.recall.popularity import TINY
 from offline.training.replay import build
 from tests.fakes import ITEMS, random_pool, small_models
@@ -51,17 +51,20 @@ def assert_told(found, pool, crowd, known):
             "age": math.log1p((known - first) / DAY) if math.isfinite(first) else math.nan,
             "mean_value": crowd.mean_value[row],
         }
-        assert set(expected) == set(CROWD.names)
-        close([found[name][n] for name in CROWD.names], [expected[name] for name in CROWD.names])
+        assert set(expected) == set(POPULARITY.names)
+        close(
+            [found[name][n] for name in POPULARITY.names],
+            [expected[name] for name in POPULARITY.names],
+        )
 
 
 def test_crowd_columns_are_decayed_counts_their_share_their_trend_and_the_items_age(case):
-    assert_told(case.columns(CROWD), case.pool, case.models.popularity, case.asked.known)
+    assert_told(case.columns(POPULARITY), case.pool, case.models.popularity, case.asked.counters_at)
 
 
 def test_what_happens_is_counted_and_all_else_fades_by_then():
     funnel, pool = build_ratings(), random_pool(np.random.default_rng(0), ITEMS, ITEMS)
-    crowd, live = small_models().popularity, funnel.profiles.live
+    crowd, live = small_models().popularity, funnel.query_builder.counters
     now = crowd.at + 20 * DAY
     live.apply(np.array([ITEMS - 1, 5]), np.array([1.0, -1.0], np.float32), np.array([now] * 2))
     found = funnel.fine.features.build(told(funnel, EVENTS["nothing"]), pool)
@@ -70,7 +73,7 @@ def test_what_happens_is_counted_and_all_else_fades_by_then():
     moved.counts[:, [5, ITEMS - 1]] += 1
     moved.liked[:, ITEMS - 1] += 1
     first = np.where(np.isinf(crowd.first_seen), now, crowd.first_seen)
-    assert_told(columns(found, CROWD), pool, replace(moved, first_seen=first), now)
+    assert_told(columns(found, POPULARITY), pool, replace(moved, first_seen=first), now)
 
 
 def test_the_age_of_an_item_that_nobody_knew_is_unknown():
@@ -78,13 +81,13 @@ def test_the_age_of_an_item_that_nobody_knew_is_unknown():
         made("ratings", "nothing"), pool=random_pool(np.random.default_rng(0), ITEMS, ITEMS)
     )
     matrix = build_ratings().fine.features.build(whole.asked, whole.pool)
-    unknown = np.isnan(columns(matrix, CROWD)["age"])
+    unknown = np.isnan(columns(matrix, POPULARITY)["age"])
     assert np.flatnonzero(unknown).tolist() == [ITEMS - 1]
 
 
 def build_ratings(models=None):
     """A funnel of its own, whose live state may be moved on."""
-    return build(models or small_models(), Wiring(Cpu(threads=1), NO_HURRY))
+    return build(models or small_models(), FunnelConfig(Cpu(threads=1), NO_CHECKPOINTS))
 
 
 def test_nothing_cools_down_while_nothing_is_heard_of_the_crowd():
@@ -92,24 +95,24 @@ def test_nothing_cools_down_while_nothing_is_heard_of_the_crowd():
     asked = told(funnel, EVENTS["one like"])
     later = replace(asked, now=asked.now + 100 * DAY)
     now, then = (funnel.fine.features.build(one, pool) for one in (asked, later))
-    for name, column in columns(now, CROWD).items():
-        assert column.tobytes() == columns(then, CROWD)[name].tobytes()
+    for name, column in columns(now, POPULARITY).items():
+        assert column.tobytes() == columns(then, POPULARITY)[name].tobytes()
 
 
 def test_an_event_moves_the_columns_of_its_item_and_the_others_shares_alone():
     funnel, pool = build_ratings(), random_pool(np.random.default_rng(0), ITEMS, ITEMS)
-    asked, live = told(funnel, EVENTS["many days"]), funnel.profiles.live
+    asked, live = told(funnel, EVENTS["many days"]), funnel.query_builder.counters
     before = funnel.fine.features.build(asked, pool)
-    live.apply(np.array([11]), np.array([1.0], np.float32), np.array([asked.known]))
+    live.apply(np.array([11]), np.array([1.0], np.float32), np.array([asked.counters_at]))
     after = funnel.fine.features.build(asked, pool)
     moved = {
-        name: np.flatnonzero(column != columns(before, CROWD)[name]).tolist()
-        for name, column in columns(after, CROWD).items()
+        name: np.flatnonzero(column != columns(before, POPULARITY)[name]).tolist()
+        for name, column in columns(after, POPULARITY).items()
         if name not in {"age", "mean_value"}
     }
     others = list(range(ITEMS))
     assert moved == {name: others if name in named("share") else [11] for name in moved}
-    now, then = (columns(matrix, CROWD) for matrix in (after, before))
+    now, then = (columns(matrix, POPULARITY) for matrix in (after, before))
     assert all(now[name][11] > then[name][11] for name in named("liked"))
     assert all(now[name][11] > then[name][11] for name in named("share"))
     assert all(now[name][12] < then[name][12] for name in named("share"))
@@ -120,7 +123,7 @@ def test_where_nobody_liked_anything_shares_are_finite():
     nothing = replace(crowd, liked=np.zeros_like(crowd.liked), counts=np.zeros_like(crowd.counts))
     funnel = build_ratings(replace(small_models(), popularity=nothing))
     pool = random_pool(np.random.default_rng(0), 9, ITEMS)
-    found = columns(funnel.fine.features.build(told(funnel, EVENTS["one like"]), pool), CROWD)
+    found = columns(funnel.fine.features.build(told(funnel, EVENTS["one like"]), pool), POPULARITY)
     for name in named("share"):
         close(found[name], [math.log(0.1)] * 9)
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from app.artifacts import DAY
-from app.build import overall_share
+from app.build import compute_item_share
 from app.features.user import AFFINITY, CATEGORY, CLOCK, HABIT, USER
 from tests.fakes import ITEMS, history, random_pool
 from tests.scenes import CASES, EVENTS, close, columns, funnel, is_unknown, told
@@ -36,7 +36,7 @@ def mean_over(case, worth):
 def test_category_lift_is_the_users_share_of_likes_against_the_crowds(case):
     found = case.columns(CATEGORY)["category_lift"]
     mine = Counter(c for r in case.asked.history.liked(200).rows for c in categories(case, r))
-    overall, crowd = overall_share(case.models), Counter()
+    overall, crowd = compute_item_share(case.models), Counter()
     for row in range(ITEMS):
         crowd.update({c: float(overall[row]) for c in categories(case, row)})
     if not mine:
@@ -90,7 +90,7 @@ def test_habit_is_how_popular_how_new_and_how_varied_what_the_user_likes_is(case
     usual = sum(pop[row] for row in liked.rows) / len(liked)
     when = zip(liked.rows, liked.times, strict=True)
     ages = [math.log1p(max(t - crowd.first_seen[row], 0) / DAY) for row, t in when]
-    age = {row: (case.asked.known - crowd.first_seen[row]) / DAY for row in range(ITEMS)}
+    age = {row: (case.asked.counters_at - crowd.first_seen[row]) / DAY for row in range(ITEMS)}
     rows, n = case.pool.rows, len(case.pool)
     close(found["habit_popularity"], [usual] * n)
     close(found["habit_distance"], [abs(pop[row] - usual) for row in rows])
@@ -121,7 +121,7 @@ def test_the_age_of_what_nobody_knew_counts_as_nothing_in_a_habit():
     found = made("ratings", "an item nobody knew")
     crowd, habit = found.models.popularity, found.columns(HABIT)
     assert math.isinf(crowd.first_seen[ITEMS - 1])
-    age = [(found.asked.known - crowd.first_seen[row]) / DAY for row in found.pool.rows]
+    age = [(found.asked.counters_at - crowd.first_seen[row]) / DAY for row in found.pool.rows]
     known = [n for n, days in enumerate(age) if days >= 0]
     close(habit["habit_age"][known], [math.log1p(age[n]) for n in known], abs_=1e-4)
     assert habit["habit_popularity"][0] == 0

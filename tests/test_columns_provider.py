@@ -6,12 +6,12 @@ from collections import Counter
 import numpy as np
 import pytest
 
-from app.build import Wiring, overall_share, provider_share
+from app.build import FunnelConfig, compute_item_share, compute_provider_share
 from app.bundle.bundle import load_bundle
 from app.cpu import Cpu
-from app.deadline import NO_HURRY
+from app.deadline import NO_CHECKPOINTS
 from app.features.user import PROVIDER
-from app.features.views import FINE_VIEW, names
+from app.features.views import FINE_VIEW, column_names
 from offline.data.doctor import examine
 from offline.data.readers import read
 from offline.publish.writer import write_bundle
@@ -42,7 +42,7 @@ def test_provider_lift_is_the_users_share_of_likes_against_the_crowds(case):
     if not mine:
         assert is_unknown(found)
         return
-    overall, crowd = overall_share(case.models), Counter()
+    overall, crowd = compute_item_share(case.models), Counter()
     for row in range(ITEMS):
         for name in by_provider(case, [row]):
             crowd[name] += float(overall[row])
@@ -69,13 +69,15 @@ def test_what_the_user_takes_of_a_provider_speaks_for_the_rest_of_its_items():
 
 def test_the_shares_of_providers_sum_to_one_where_any_is_known():
     models = small_models()
-    assert provider_share(models, overall_share(models)).sum() == pytest.approx(1)
+    assert compute_provider_share(models, compute_item_share(models)).sum() == pytest.approx(1)
     unknown = small_models(known=False)
-    assert provider_share(unknown, overall_share(unknown)).shape == (0,)
+    assert compute_provider_share(unknown, compute_item_share(unknown)).shape == (0,)
 
 
 def test_the_column_stands_before_those_of_the_user():
-    assert names(FINE_VIEW).index("provider_lift") < names(FINE_VIEW).index("user_events")
+    assert column_names(FINE_VIEW).index("provider_lift") < column_names(FINE_VIEW).index(
+        "user_events"
+    )
 
 
 @pytest.mark.parametrize("column", ["provider", "brand", "Seller_ID", "artist", "author", "studio"])
@@ -124,7 +126,7 @@ async def test_a_bundle_keeps_the_providers_and_serves_the_same_column(tmp_path)
     slate = await one.recommend(request("u03"))
     builders = (
         one.fine.features,
-        build(bundle.models, Wiring(Cpu(threads=1), NO_HURRY)).fine.features,
+        build(bundle.models, FunnelConfig(Cpu(threads=1), NO_CHECKPOINTS)).fine.features,
     )
     expected, found = (
         columns(builder.build(slate.query, slate.merged), PROVIDER)["provider_lift"]

@@ -30,7 +30,7 @@ def cosine(one, two):
 def test_taste_columns_are_z_scores_over_the_pool(case):
     found = case.columns(TASTE)
     for space, vectors in spaces(case).items():
-        mine = getattr(case.asked.taste, space).astype(float)
+        mine = getattr(case.asked.vectors, space).astype(float)
         scores = [float(vectors[r].astype(float) @ mine) for r in case.pool.rows]
         mean = sum(scores) / len(scores)
         spread = math.sqrt(sum((s - mean) ** 2 for s in scores) / len(scores))
@@ -103,7 +103,7 @@ def test_a_session_ends_after_half_an_hour_without_what_came_before():
 
 
 def test_an_item_without_factors_is_near_to_nothing():
-    models = funnel("ratings").profiles.models
+    models = funnel("ratings").query_builder.models
     vectors = models.factors.items.copy()
     vectors[[3, 8]] = 0.0
     features = funnel("ratings").fine.features
@@ -111,7 +111,7 @@ def test_an_item_without_factors_is_near_to_nothing():
     bare = replace(
         features,
         models=replace(models, factors=replace(models.factors, items=vectors)),
-        lengths=lengths,
+        factor_lengths=lengths,
     )
     pool = random_pool(np.random.default_rng(0), ITEMS, ITEMS)
     events = history((8, 5, 1, 9.05e8), (5, 5, 1, 9.05e8 - 60))

@@ -7,16 +7,16 @@ from tests.fakes import history, pool, proposal, query, rows
 
 def test_scores_that_do_not_match_the_items_are_refused():
     with pytest.raises(ValueError, match=r"\(2,\) scores for \(3,\) items"):
-        pool(1, 2, 3).scored(np.zeros(2, np.float32))
+        pool(1, 2, 3).with_scores(np.zeros(2, np.float32))
 
 
 def test_a_column_of_scores_is_not_one_score_for_each_item():
     with pytest.raises(ValueError, match="scores for"):
-        pool(1, 2).scored(np.zeros((2, 1), np.float32))
+        pool(1, 2).with_scores(np.zeros((2, 1), np.float32))
 
 
 def test_items_without_a_score_sink_to_the_bottom():
-    scored = pool(1, 2, 3).scored(np.array([0.1, np.nan, -5.0], np.float32))
+    scored = pool(1, 2, 3).with_scores(np.array([0.1, np.nan, -5.0], np.float32))
     assert scored.top(3).rows.tolist() == [1, 3, 2]
     assert scored.rows.tolist() == [1, 2, 3]
 
@@ -62,7 +62,7 @@ def test_who_liked_nothing_is_judged_by_what_they_did_not_dislike():
 
 def test_what_was_seen_or_is_unwanted_must_not_be_answered():
     asked = query(n=5, exclude=[1, 3])
-    assert asked.unseen(rows(0, 1, 2, 3, 4, 1)).tolist() == [True, False, True, False, True, False]
+    assert asked.allows(rows(0, 1, 2, 3, 4, 1)).tolist() == [True, False, True, False, True, False]
 
 
 def test_parts_know_how_long_they_are():

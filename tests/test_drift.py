@@ -9,7 +9,7 @@ import pytest
 from app.bundle.bundle import find_current_bundle, load_bundle
 from app.contracts import Selection
 from app.cpu import Cpu
-from app.features.views import FINE_VIEW, names
+from app.features.views import FINE_VIEW, column_names
 from app.observe import drift as module
 from app.observe import drift_monitor as vigil_module
 from app.observe.drift import (
@@ -28,7 +28,7 @@ from app.observe.metrics import Metrics
 from tests.conftest import USERS, hosted, leisurely, until
 from tests.fakes import pool
 
-WIDTH = len(names(FINE_VIEW))
+WIDTH = len(column_names(FINE_VIEW))
 
 
 def lists(n, seed=0, shift=0.0, width=WIDTH):

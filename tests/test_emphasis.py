@@ -6,13 +6,13 @@ from math import exp, inf
 import numpy as np
 import pytest
 
-from app.features.views import FINE_VIEW, names
+from app.features.views import FINE_VIEW, column_names
 from offline.training.rank_table import RankTable, join
 from offline.training.rankers import RankConfig, fit_fine
 from offline.training.sample_weights import BOUND, emphasised, inverse_propensity
 
-WIDTH = len(names(FINE_VIEW))
-LIKED, TASTE = (names(FINE_VIEW).index(name) for name in ("liked_infd", "taste_factors"))
+WIDTH = len(column_names(FINE_VIEW))
+LIKED, TASTE = (column_names(FINE_VIEW).index(name) for name in ("liked_infd", "taste_factors"))
 QUICK = RankConfig(rounds=60, least_rounds=60, leaf_rows=5, learning_rate=0.1, held_out=0)
 
 

@@ -6,9 +6,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from app.build import Wiring
+from app.build import FunnelConfig
 from app.cpu import Cpu
-from app.deadline import NO_HURRY
+from app.deadline import NO_CHECKPOINTS
 from app.features.views import CHANNELS
 from offline.data.split import by_time
 from offline.evaluate.evaluation import evaluate_funnel
@@ -36,7 +36,7 @@ def as_of_the_cut(cpu):
     cut = split.test_start
     models = fit_models(dataset, dataset.log.before(cut), RecallConfig(), cut)
     users = askers(dataset.log, cut, split.test_end)
-    return dataset, models, build(models, Wiring(cpu, NO_HURRY)), users
+    return dataset, models, build(models, FunnelConfig(cpu, NO_CHECKPOINTS)), users
 
 
 async def judged(as_of_the_cut, users=None, models=None):
@@ -82,9 +82,9 @@ async def test_the_judged_list_of_ten_is_the_one_that_a_caller_of_ten_gets(as_of
     ]
     for ten, twenty in zip(*asked, strict=True):
         (rows,) = shown(funnel, [twenty])  # nothing was shown to anybody before
-        assert rows[:10].tolist() == ten.chosen.pool.rows.tolist()
+        assert rows[:10].tolist() == ten.selection.pool.rows.tolist()
         assert len(set(rows.tolist())) == len(rows)
-        assert set(twenty.chosen.pool.rows.tolist()) <= set(rows.tolist())
+        assert set(twenty.selection.pool.rows.tolist()) <= set(rows.tolist())
 
 
 async def test_what_one_is_shown_counts_for_the_next(as_of_the_cut):
@@ -103,7 +103,7 @@ async def test_newcomers_are_judged_apart(as_of_the_cut):
     dataset, models, _, users = as_of_the_cut
     stranger = users[0].user
     forgotten = replace(models, users=without_history(models.users, stranger))
-    funnel = build(forgotten, Wiring(as_of_the_cut[2].cpu, NO_HURRY))
+    funnel = build(forgotten, FunnelConfig(as_of_the_cut[2].cpu, NO_CHECKPOINTS))
     found = await evaluate_funnel(funnel, forgotten, dataset, users, 7)
     assert found.cold is not None
     assert found.cold["evaluated_users"] == 1
@@ -130,7 +130,7 @@ async def test_without_content_there_is_no_diversity_to_measure(cpu):
         dataset, dataset.log.before(split.test_start), RecallConfig(), split.test_start
     )
     users = askers(dataset.log, split.test_start, split.test_end)
-    funnel = build(models, Wiring(cpu, NO_HURRY))
+    funnel = build(models, FunnelConfig(cpu, NO_CHECKPOINTS))
     found = await evaluate_funnel(funnel, models, dataset, users, 7)
     assert set(found.warm["methods"]) == METHODS
     diversity = [v for name, v in found.warm["methods"]["funnel"].items() if "diversity" in name]
@@ -149,7 +149,7 @@ async def test_what_was_taken_counts_as_found_where_it_was_shown(as_of_the_cut):
     dataset, models, funnel, users = as_of_the_cut
     name = dataset.users.names(np.array([users[0].user], np.int64))
     (slate,) = [slate async for slate in ask(funnel, name, 10, 7, explore=True)]
-    right = Asker(users[0].user, np.sort(slate.chosen.pool.rows[:1]))
+    right = Asker(users[0].user, np.sort(slate.selection.pool.rows[:1]))
     found = await evaluate_funnel(funnel, models, dataset, [right], 7)
     assert found.warm["methods"]["funnel"]["ndcg@10"]["mean"] == pytest.approx(1.0)
 

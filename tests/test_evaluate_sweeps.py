@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 
 from app.artifacts import HALF_LIVES
-from app.build import Wiring
+from app.build import FunnelConfig
 from app.contracts import NO_HISTORY
 from app.cpu import Cpu
-from app.deadline import NO_HURRY
+from app.deadline import NO_CHECKPOINTS
 from app.features.views import CHANNELS
 from app.rerank.slate_builder import Policy
 from app.state.counters import Live
@@ -54,7 +54,7 @@ def new_to_all(log: Log) -> list[Asker]:
 @pytest.fixture(scope="module")
 def asked(models, cpu) -> Asked:
     """Everybody's answers as of the cut. Shared: what moves the funnel on must put it back."""
-    funnel = build(models, Wiring(cpu, NO_HURRY))
+    funnel = build(models, FunnelConfig(cpu, NO_CHECKPOINTS))
     return asyncio.run(ask_everyone(funnel, DATASET, new_to_all(DATASET.log), 7))
 
 
@@ -95,7 +95,7 @@ def test_the_list_as_served_is_the_one_that_is_shown(asked, models):
     served = policy_prices(asked, background(models))[0]
     ten = padded([rows[:10] for rows in shown(asked.funnel, asked.slates)], 10)
     assert served["ndcg"]["mean"] == pytest.approx(ndcg(ten, asked.relevant).mean())
-    first = padded([slate.chosen.pool.rows for slate in asked.slates], 10)
+    first = padded([slate.selection.pool.rows for slate in asked.slates], 10)
     assert served["ndcg"]["mean"] != pytest.approx(ndcg(first, asked.relevant).mean(), abs=1e-9)
 
 
@@ -216,7 +216,7 @@ async def test_a_request_knows_the_events_revealed_and_no_later_moment(asked, mo
 
 async def test_what_comes_after_the_events_revealed_changes_no_answer(asked, models, asked_with):
     await new_user_curve.cold_curve(asked, models.popularity)
-    before = [slate.chosen.pool.rows.tolist() for slate in asked_with]
+    before = [slate.selection.pool.rows.tolist() for slate in asked_with]
     asked_with.clear()
     log = DATASET.log
     nth = np.array([(log.users[:at] == u).sum() for at, u in enumerate(log.users)])
@@ -227,7 +227,7 @@ async def test_what_comes_after_the_events_revealed_changes_no_answer(asked, mod
     users = [replace(user, relevant=np.arange(len(DATASET.catalogue))) for user in asked.users]
     other = replace(asked, dataset=shuffled, users=users)
     await new_user_curve.cold_curve(other, models.popularity)
-    after = [slate.chosen.pool.rows.tolist() for slate in asked_with]
+    after = [slate.selection.pool.rows.tolist() for slate in asked_with]
     assert len(set(map(str, before))) > 3
     assert set(map(str, before)) <= set(map(str, after))
 
@@ -255,7 +255,7 @@ async def test_users_come_at_a_moment_of_their_own_and_so_does_the_crowd(asked, 
     ask_once = time_regimes.ask_once
 
     async def spied(funnel, request):
-        live = funnel.profiles.live
+        live = funnel.query_builder.counters
         slate = await ask_once(funnel, request)
         seen.append((slate.query, live.liked[-1].copy(), live.now))
         return slate
@@ -276,7 +276,7 @@ async def test_users_come_at_a_moment_of_their_own_and_so_does_the_crowd(asked, 
 
 
 async def test_the_crowds_lists_are_of_what_users_have_not_seen(asked):
-    live = Live(asked.funnel.profiles.models.popularity)
+    live = Live(asked.funnel.query_builder.models.popularity)
     slate = next(slate for slate in asked.slates if slate.query.excluded.any())
     found = time_regimes._crowd(live, slate)
     for name, half_life in time_regimes.CROWD.items():
@@ -287,7 +287,7 @@ async def test_the_crowds_lists_are_of_what_users_have_not_seen(asked):
 
 
 async def test_the_crowd_is_put_back_as_it_was(asked):
-    live = asked.funnel.profiles.live
+    live = asked.funnel.query_builder.counters
     before = live.now, live.liked.copy(), live.trending()
     await time_regimes.regimes(asked)
     assert live.now == before[0] == CUT
@@ -295,7 +295,7 @@ async def test_the_crowd_is_put_back_as_it_was(asked):
     assert live.trending().rows.tolist() == before[2].rows.tolist()
     again = await ask_everyone(asked.funnel, DATASET, asked.users[:5], 7)
     for then, now in zip(asked.slates[:5], again.slates, strict=True):
-        assert then.chosen.pool.rows.tolist() == now.chosen.pool.rows.tolist()
+        assert then.selection.pool.rows.tolist() == now.selection.pool.rows.tolist()
 
 
 async def test_asked_at_the_cut_the_funnel_has_its_headline(asked):

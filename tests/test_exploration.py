@@ -106,7 +106,7 @@ def test_two_users_with_the_same_seed_are_not_given_the_same_draw():
     policy = Policy(explore="epsilon_greedy", explore_epsilon=1.0, explore_slots=1)
     maker = SlateBuilder(MODELS.catalogue, MODELS.content.items, Live(MODELS.popularity), policy)
     drawn = {
-        maker.rerank(query(k=5, member=member), pool(*BEST)).pool.rows[-1] for member in range(30)
+        maker.rerank(query(k=5, user_row=member), pool(*BEST)).pool.rows[-1] for member in range(30)
     }
     assert len(drawn) > 8
 

@@ -6,13 +6,13 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from app.build import Wiring
+from app.build import FunnelConfig
 from app.contracts import Candidates
 from app.cpu import Cpu
-from app.deadline import NO_HURRY
+from app.deadline import NO_CHECKPOINTS
 from app.features.channels import CHANNELS
-from app.features.context import Scene
-from app.features.views import COARSE_VIEW, FINE_VIEW, names, view_hash
+from app.features.context import FeatureContext
+from app.features.views import COARSE_VIEW, FINE_VIEW, column_names, view_hash
 from offline.training.replay import build
 from tests.fakes import ITEMS, history, random_pool, request, small_models
 from tests.scenes import CASES, EVENTS, KINDS, case, funnel, models, told
@@ -30,14 +30,14 @@ def cpu():
 @pytest.mark.parametrize(("kind", "events"), CASES)
 def test_a_matrix_has_a_column_for_each_name_and_a_row_for_each_candidate(kind, events):
     made = case(kind, events)
-    assert made.matrix.shape == (len(made.pool), len(names(FINE_VIEW)))
+    assert made.matrix.shape == (len(made.pool), len(column_names(FINE_VIEW)))
     assert made.matrix.dtype == np.float32
     assert not np.isinf(made.matrix).any()
 
 
 def test_names_are_unique_and_the_coarse_columns_are_the_first_of_the_fine():
-    assert len(set(names(FINE_VIEW))) == len(names(FINE_VIEW))
-    assert names(FINE_VIEW)[: len(names(COARSE_VIEW))] == names(COARSE_VIEW)
+    assert len(set(column_names(FINE_VIEW))) == len(column_names(FINE_VIEW))
+    assert column_names(FINE_VIEW)[: len(column_names(COARSE_VIEW))] == column_names(COARSE_VIEW)
 
 
 def test_a_view_of_other_columns_or_formulas_has_another_fingerprint(monkeypatch):
@@ -65,11 +65,11 @@ def test_the_smallest_pools_warn_nothing(kind, events, n):
 @pytest.mark.parametrize("user", ["u03", "u17", "stranger", ""])
 async def test_what_serving_computes_is_what_training_saw_bit_for_bit(cpu, kind, user):
     """Serving computes the coarse columns, cuts the pool and adds the rest; training does not."""
-    served = build(models(kind), Wiring(cpu, NO_HURRY))
+    served = build(models(kind), FunnelConfig(cpu, NO_CHECKPOINTS))
     slate = await served.recommend(request(user, 5))
     whole = served.fine.features.build(slate.query, slate.merged)
-    assert len(slate.merged) > len(slate.chosen) > 0
-    for pool in (slate.fine, slate.chosen.pool):
+    assert len(slate.merged) > len(slate.selection) > 0
+    for pool in (slate.fine, slate.selection.pool):
         at = np.searchsorted(slate.merged.rows, pool.rows)
         assert whole[at].tobytes() == pool.features.tobytes()
 
@@ -93,7 +93,7 @@ def wide(cpu):
     vectors = random.standard_normal((n, 64)).astype(np.float32)
     content = np.abs(random.standard_normal((n, 19))).astype(np.float32)
     content /= np.linalg.norm(content, axis=1, keepdims=True)
-    return build(widened(small_models(), vectors, content), Wiring(cpu, NO_HURRY))
+    return build(widened(small_models(), vectors, content), FunnelConfig(cpu, NO_CHECKPOINTS))
 
 
 @pytest.mark.parametrize("h", [1, 2, 5, 20, 70])
@@ -113,7 +113,9 @@ def test_the_bits_of_fine_columns_are_those_of_large_pools_too(wide, h):
 def filled(funnel, asked, pool: Candidates):
     """The columns that the fine view adds, as computed, in full precision."""
     b = funnel.fine.features
-    scene = Scene(b.models, b.live, b.crowd, b.providers, b.lengths, asked, pool)
+    scene = FeatureContext(
+        b.models, b.counters, b.category_share, b.provider_share, b.factor_lengths, asked, pool
+    )
     return {
         name: np.broadcast_to(np.asarray(column), len(pool))
         for group in FINE_ONLY
@@ -156,7 +158,7 @@ def widened(models, vectors, content):
 def test_columns_that_the_pool_brings_along_are_taken_as_they_are():
     one = funnel("ratings")
     asked, pool = told(one, EVENTS["one like"]), random_pool(np.random.default_rng(0), 9, ITEMS)
-    width = len(names(COARSE_VIEW))
+    width = len(column_names(COARSE_VIEW))
     brought = np.arange(9 * width, dtype=np.float32).reshape(9, width)
     built = one.fine.features.build(asked, replace(pool, features=brought))
     assert built[:, :width].tobytes() == brought.tobytes()
@@ -164,4 +166,4 @@ def test_columns_that_the_pool_brings_along_are_taken_as_they_are():
 
 
 def test_each_channel_has_its_columns():
-    assert names(COARSE_VIEW)[: len(CHANNELS)] == tuple(f"{c}_place" for c in CHANNELS)
+    assert column_names(COARSE_VIEW)[: len(CHANNELS)] == tuple(f"{c}_place" for c in CHANNELS)

@@ -11,7 +11,7 @@ from typer.testing import CliRunner
 
 from app.bundle.bundle import find_current_bundle, load_bundle
 from app.event_weights import EventWeights
-from app.features.views import FINE_VIEW, names, view_hash
+from app.features.views import FINE_VIEW, column_names, view_hash
 from app.request_log.writer import served_key
 from app.settings import Settings
 from app.state.impressions import shown_key
@@ -115,7 +115,7 @@ def test_lists_that_were_served_are_rows_with_what_was_taken_and_where(story):
     found = served(folder_of(settings), 0.0, EventWeights(), np.inf)
     assert len(found.groups) == 2 * len(CLICKERS) + 2
     assert set(found.groups.tolist()) == {10}
-    assert found.features.shape == (len(found), len(names(FINE_VIEW)))
+    assert found.features.shape == (len(found), len(column_names(FINE_VIEW)))
     taken = np.flatnonzero(found.labels)
     assert len(taken) == len(found.groups)
     assert set(found.positions[taken].tolist()) == {0, 1}

@@ -5,10 +5,10 @@ import pytest
 
 from app.contracts import NO_HISTORY, StageError
 from app.cpu import Cpu
-from app.deadline import NO_HURRY, Checkpoints, Run
+from app.deadline import NO_CHECKPOINTS, Checkpoints, StageRunner
 from app.funnel import Funnel, RankStage
-from app.query_builder import Profiles
-from app.recall.popularity import Crowd
+from app.query_builder import QueryBuilder
+from app.recall.popularity import PopularityChannel
 from app.state.counters import Live
 from tests.fakes import (
     ITEMS,
@@ -47,11 +47,11 @@ def cpu():
 def funnel(cpu):
     coarse = RankStage("coarse", RowFeatures(), HighestRowFirst(), keep=5, by=ROOMY.coarse)
     return Funnel(
-        profiles=Profiles(MODELS, Live(MODELS.popularity)),
+        query_builder=QueryBuilder(MODELS, Live(MODELS.popularity)),
         histories=FakeHistories({"new": history((11, 5, 1, 2e9))}),
         channels=[FakeChannel("table", proposal(11, 8, 9))],
-        local=[FakeLocalChannel("crowd", proposal(9, 10))],
-        always=Crowd("always", lambda: POPULAR, MODELS.catalogue.available),
+        local_channels=[FakeLocalChannel("crowd", proposal(9, 10))],
+        fallback=PopularityChannel("always", lambda: POPULAR, MODELS.catalogue.available),
         coarse=coarse,
         fine=replace(coarse, name="fine", keep=4, by=ROOMY.fine),
         reranker=KeepOrder(),
@@ -73,11 +73,11 @@ def hurried(funnel, stage):
 
 
 def shown(slate):
-    return slate.chosen.pool.rows.tolist()
+    return slate.selection.pool.rows.tolist()
 
 
 def outcomes(slate):
-    return {step.stage: step.outcome for step in slate.steps if step.outcome != "ok"}
+    return {step.stage: step.outcome for step in slate.results if step.outcome != "ok"}
 
 
 async def test_best_items_come_back_best_first(funnel):
@@ -88,7 +88,7 @@ async def test_best_items_come_back_best_first(funnel):
 
 async def test_every_stage_says_how_many_came_in_and_went_on(funnel):
     slate = await funnel.recommend(request("new", 3))
-    told = {s.stage: (s.entered, s.left) for s in slate.steps}
+    told = {s.stage: (s.n_in, s.n_out) for s in slate.results}
     assert list(told)[:2] == ["history", "profile"]
     assert list(told)[-3:] == ["coarse", "fine", "rerank"]
     assert told["recall.table"] == (0, 3)
@@ -109,8 +109,8 @@ async def test_what_the_caller_excludes_is_not_shown(funnel):
 async def test_a_history_sent_along_counts_without_a_user(funnel):
     slate = await funnel.recommend(request("", 3, inline=history((9, 5, 1, 2e9))))
     assert shown(slate) == [11, 10, 8]
-    assert slate.query.taste.factors.any()
-    assert "history" not in [s.stage for s in slate.steps]
+    assert slate.query.vectors.factors.any()
+    assert "history" not in [s.stage for s in slate.results]
 
 
 async def test_fine_reorders_only_what_coarse_let_through(funnel):
@@ -152,7 +152,9 @@ async def test_a_channel_that_fails_does_not_disturb_the_others(funnel, fault, o
 )
 async def test_a_channel_that_computes_may_fail_too(funnel, fault, outcome):
     broken = FakeLocalChannel("broken", proposal(70), fault=fault)
-    slate = await replace(funnel, local=[broken, *funnel.local]).recommend(request("", 3))
+    slate = await replace(funnel, local_channels=[broken, *funnel.local_channels]).recommend(
+        request("", 3)
+    )
     assert shown(slate) == [11, 10, 9]
     assert outcomes(slate) == {"recall.broken": outcome}
 
@@ -213,7 +215,7 @@ async def test_when_the_reranker_fails_the_fine_order_stands(funnel):
     slate = await replace(funnel, reranker=Broken()).recommend(request("", 3))
     assert shown(slate) == [11, 10, 9]
     assert outcomes(slate) == {"rerank": "bug"}
-    assert not slate.chosen.explored.any()
+    assert not slate.selection.explored.any()
 
 
 @pytest.mark.parametrize("stage", ["history", "profile", "recall", "coarse", "fine", "rerank"])
@@ -253,16 +255,16 @@ async def test_when_histories_are_down_what_the_bundle_knows_is_still_used(funne
     known = MODELS.users.history(3)
     assert slate.query.history.rows.tolist() == known.rows.tolist()
     assert not set(known.rows) & set(slate.merged.rows)
-    assert slate.query.taste.factors.any()
+    assert slate.query.vectors.factors.any()
 
 
 async def test_an_unknown_user_gets_a_list_of_nothing_but_unpersonal_items(funnel):
     slate = await funnel.recommend(request("nobody", 3))
-    assert slate.query.member == -1
+    assert slate.query.user_row == -1
     assert len(slate.query.history) == 0
-    assert not slate.query.taste.factors.any()
+    assert not slate.query.vectors.factors.any()
     assert len(shown(slate)) == 3
-    assert "profile" not in [s.stage for s in slate.steps]
+    assert "profile" not in [s.stage for s in slate.results]
 
 
 async def test_more_items_than_exist_are_as_many_as_there_are(funnel):
@@ -298,21 +300,23 @@ async def test_under_load_less_is_asked_for_and_kept_but_never_less_than_k(funne
     assert (len(calm.coarse), len(calm.fine)) == (5, 4)
     assert (len(busy.coarse), len(busy.fine)) == (2, 2)
     assert funnel.channels[0].limit == 3
-    assert len((await funnel.recommend(request("", 4, quality=0.1))).chosen) == 4
+    assert len((await funnel.recommend(request("", 4, quality=0.1))).selection) == 4
 
 
 async def test_unavailable_items_are_not_shown_even_when_the_reranker_fails(funnel):
     available = np.ones(ITEMS, np.bool_)
     available[[1, 10]] = False
     models = replace(MODELS, catalogue=replace(MODELS.catalogue, available=available))
-    sold_out = replace(funnel, profiles=replace(funnel.profiles, models=models), reranker=Broken())
+    sold_out = replace(
+        funnel, query_builder=replace(funnel.query_builder, models=models), reranker=Broken()
+    )
     assert shown(await sold_out.recommend(request("", 3))) == [11, 9, 8]
-    assert shown(sold_out.plain(request("", 3), Run(0.0))) == [2, 3, 4]
+    assert shown(sold_out.recommend_fallback(request("", 3), StageRunner(0.0))) == [2, 3, 4]
 
 
 def test_the_plain_slate_is_the_popular_items_the_user_has_not_seen(funnel):
     seen = history((2, 5, 1, 2e9))
-    slate = funnel.plain(request("nobody", 3, inline=seen), Run(0.0))
+    slate = funnel.recommend_fallback(request("nobody", 3, inline=seen), StageRunner(0.0))
     assert shown(slate) == [1, 3, 4]
     assert slate.merged.ranks.shape[1] == 3  # of channels, local, always
     assert not any(map(len, slate.proposals[:-1]))
@@ -321,14 +325,14 @@ def test_the_plain_slate_is_the_popular_items_the_user_has_not_seen(funnel):
 
 
 def test_the_plain_slate_keeps_the_steps_that_failed(funnel):
-    slate = funnel.plain(request("u03", 50), Run(0.0, ["steps"]))
-    assert slate.steps == ("steps",)
+    slate = funnel.recommend_fallback(request("u03", 50), StageRunner(0.0, ["steps"]))
+    assert slate.results == ("steps",)
     assert not set(shown(slate)) & set(MODELS.users.history(3).rows)
 
 
 async def test_the_job_runs_the_same_funnel_without_a_clock(funnel):
     parts = {s: replace(getattr(funnel, s), by=np.inf) for s in ("coarse", "fine")}
-    unhurried = replace(funnel, by=NO_HURRY, **parts)
+    unhurried = replace(funnel, by=NO_CHECKPOINTS, **parts)
     slate = await unhurried.recommend(replace(request("new", 3), arrived=0.0))
     assert outcomes(slate) == {}
     assert NO_HISTORY is not slate.query.history

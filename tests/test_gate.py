@@ -11,11 +11,11 @@ import orjson
 import pytest
 from typer.testing import CliRunner
 
-from app.build import UNTRAINED, Rankers, Wiring
+from app.build import UNTRAINED_RANKERS, FunnelConfig, Rankers
 from app.bundle.bundle import find_current_bundle, read_rankers
 from app.bundle.manifest import GateResult, parse_manifest
 from app.cpu import Cpu
-from app.deadline import NO_HURRY
+from app.deadline import NO_CHECKPOINTS
 from app.features.views import CHANNELS
 from app.rank.blend import Fine
 from app.rank.gbdt import Grown
@@ -63,7 +63,7 @@ def exam(data):
     """The test window that the trained bundle was judged on."""
     dataset = read(data).dataset
     cpu = Cpu(threads=1)
-    wiring = Wiring(cpu, NO_HURRY)
+    wiring = FunnelConfig(cpu, NO_CHECKPOINTS)
     yield prepare(dataset, by_time(dataset.log), Choice().job(Settings()), wiring)
     cpu.close()
 
@@ -189,9 +189,9 @@ def test_the_rankers_in_service_are_asked_for_the_same_users(exam, good, bad, tr
 
 def test_a_new_bundle_that_is_only_less_good_is_refused_too(short, trained):
     serving = incumbent(trained, short)
-    (found,) = against_incumbent(short, UNTRAINED, serving, CONFIG)
+    (found,) = against_incumbent(short, UNTRAINED_RANKERS, serving, CONFIG)
     assert found.outcome == "failed"
-    (found,) = against_incumbent(short, UNTRAINED, serving, replace(CONFIG, margin=0.9))
+    (found,) = against_incumbent(short, UNTRAINED_RANKERS, serving, replace(CONFIG, margin=0.9))
     assert found.outcome == "passed"
 
 

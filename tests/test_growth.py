@@ -5,14 +5,14 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from app.features.views import FINE_VIEW, names
+from app.features.views import FINE_VIEW, column_names
 from app.rank.blend import EVENTS, HALF, Fine, Growth
 from offline.training.blend_share import FEWEST, HALVES, Predicted, fit_growth, predicted, sentence
 from offline.training.rank_table import RankTable
 from offline.training.rankers import RankConfig, fit_fine
 
 SIZE = 30  # rows of a pool
-WIDTH = len(names(FINE_VIEW))
+WIDTH = len(column_names(FINE_VIEW))
 QUICK = RankConfig(rounds=12, least_rounds=6, leaf_rows=5, boosters=1)
 LENGTHS = (1, 2, 4, 7, 12, 20, 35, 60, 100, 200, 400)  # of histories, in events
 

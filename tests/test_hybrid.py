@@ -10,7 +10,7 @@ import pytest
 from app.bundle.bundle import load_bundle, read_rankers
 from app.bundle.manifest import BundleError
 from app.contracts import Scorer
-from app.features.views import CHANNELS, FINE_VIEW, PERSONAL, names
+from app.features.views import CHANNELS, FINE_VIEW, PERSONAL_CHANNELS, column_names
 from app.rank.blend import Fine
 from app.rank.hybrid import EVENTS, HYBRID, Hybrid, read_hybrid, write_hybrid
 from offline.evaluate.grouped_metrics import grouped_ndcg
@@ -21,7 +21,7 @@ from offline.training.rank_table import RankTable
 from offline.training.rankers import RISING
 from tests.test_publish import trained_on_little
 
-VIEW = list(names(FINE_VIEW))
+VIEW = list(column_names(FINE_VIEW))
 CONFIG = HybridConfig(penalty=1.0, prior=0.0)
 EASE, TREND = VIEW.index("ease_place"), VIEW.index("trending_place")
 
@@ -118,7 +118,7 @@ def test_weighted_votes_count_as_they_are_set():
 @pytest.mark.parametrize("at", [1, 5, 50])
 def test_a_user_is_ranked_by_the_crowd_up_to_the_switch_and_by_their_own_from_it_on(at):
     hybrid = of("switching", switch_at=at)
-    for events, said in ((at - 1, CROWD), (at, PERSONAL), (at + 100, PERSONAL)):
+    for events, said in ((at - 1, CROWD), (at, PERSONAL_CHANNELS), (at + 100, PERSONAL_CHANNELS)):
         for channel in CHANNELS:
             score = hybrid.score(row(events, **{f"{channel}_place": 1.0}))[0]
             assert score == pytest.approx(float(channel in said), abs=1e-5)
@@ -176,11 +176,11 @@ def test_the_weights_told_of_a_user_are_those_that_score():
     hybrid = of("adaptive")
     for events in (0, 3, 10, 500):
         features = row(events, trending_place=0.1, ease_place=0.05)
-        told = hybrid.weighing(np.repeat(features, 3, axis=0))
+        told = hybrid.part_weights(np.repeat(features, 3, axis=0))
         assert tuple(told) == hybrid.columns
         expected = hybrid.standard(features)[0] @ np.array(list(told.values()))
         assert float(hybrid.score(features)[0]) == pytest.approx(expected, abs=1e-5)
-    assert not any(hybrid.weighing(features[:0]).values())
+    assert not any(hybrid.part_weights(features[:0]).values())
 
 
 def test_what_speaks_for_an_item_never_counts_against_it_even_if_the_log_says_so():

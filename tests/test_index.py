@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 from rich.console import Console
 
-from app.build import Wiring, flat_index
+from app.build import FunnelConfig, flat_index
 from app.bundle.bundle import load_bundle
 from app.cpu import Cpu
-from app.deadline import NO_HURRY
-from app.query_builder import Profiles
+from app.deadline import NO_CHECKPOINTS
+from app.query_builder import QueryBuilder
 from app.settings import Settings
 from app.state.counters import Live
 from offline.commands.train import Choice, _tell_index, train
@@ -181,9 +181,9 @@ def test_losses_are_told_of_every_kind_that_is_offered():
 
 def test_queries_are_the_vectors_that_serving_solves_for_these_users():
     factors, content = sample_user_vectors(MODELS, seed=0)
-    profiles = Profiles(MODELS, Live(MODELS.popularity))
+    profiles = QueryBuilder(MODELS, Live(MODELS.popularity))
     served = [
-        profiles.taste(profiles.query(request(name), MODELS.users.history(-1)))
+        profiles.solve_vectors(profiles.build(request(name), MODELS.users.history(-1)))
         for name in MODELS.users.ids.names(np.flatnonzero(np.diff(MODELS.users.indptr)))
     ]
     assert {v.tobytes() for v in factors} == {taste.factors.tobytes() for taste in served}
@@ -192,8 +192,8 @@ def test_queries_are_the_vectors_that_serving_solves_for_these_users():
 
 def test_a_funnel_is_judged_with_the_index_that_is_served():
     cpu = Cpu(threads=1)
-    funnel = build(MODELS, Wiring(cpu, NO_HURRY, index=index_builder(IndexConfig("sq8"), 0)))
-    channels = {channel.name: channel for channel in funnel.local}
+    funnel = build(MODELS, FunnelConfig(cpu, NO_CHECKPOINTS, index=index_builder(IndexConfig("sq8"), 0)))
+    channels = {channel.name: channel for channel in funnel.local_channels}
     for name in ("embedding", "content"):
         assert isinstance(channels[name].index, faiss.IndexScalarQuantizer)
     cpu.close()

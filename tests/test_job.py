@@ -10,7 +10,7 @@ import redis
 
 from app.bundle.bundle import find_current_bundle, load_bundle, read_manifest
 from app.cpu import Cpu
-from app.features.views import CHANNELS, FINE_VIEW, names
+from app.features.views import CHANNELS, FINE_VIEW, column_names
 from app.settings import PolicySettings, Settings
 from offline.commands.train import PHASES, Choice, train
 from offline.data.errors import DataError
@@ -64,7 +64,7 @@ def test_the_job_leaves_a_bundle_a_pointer_and_a_report(trained):
     assert report["dataset"]["interactions"] == RATINGS
     assert set(report["methods"]) == {"funnel", "popularity", "recency_popularity", *CHANNELS}
     assert manifest.metrics["ndcg@10"]["funnel"] == report["methods"]["funnel"]["ndcg@10"]
-    assert [f["name"] for f in report["features"]] == list(names(FINE_VIEW))
+    assert [f["name"] for f in report["features"]] == list(column_names(FINE_VIEW))
     assert all(feature["meaning"] for feature in report["features"])
     assert {timing["phase"] for timing in report["timings"]} == set(PHASES)
     parts = report["split"]

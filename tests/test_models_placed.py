@@ -5,8 +5,8 @@ import pytest
 
 from app.artifacts import Content
 from app.build import flat_index
-from app.contracts import Taste
-from app.recall.vectors import Vectors
+from app.contracts import UserVectors
+from app.recall.vectors import VectorChannel
 from offline.models.cold_items import PlacementConfig, place_cold_items
 from offline.models.factors import build_factors
 from offline.models.registry import RecallConfig, fit_models
@@ -140,9 +140,11 @@ def test_recall_is_fitted_with_the_placement_that_was_chosen():
 async def test_the_embedding_channel_reaches_an_item_that_nobody_has_liked():
     made, content, log = world()
     placed = place_cold_items(made, content, log, PlacementConfig(prior=1.0, reg=0.01, length=1.0))
-    wanted = query(n=N, taste=Taste(placed.items[NEW], np.empty(0, np.float32)))
+    wanted = query(n=N, vectors=UserVectors(placed.items[NEW], np.empty(0, np.float32)))
     answers = [
-        await proposed(Vectors("embedding", flat_index(vectors), lambda q: q.taste.factors), wanted)
+        await proposed(
+            VectorChannel("embedding", flat_index(vectors), lambda q: q.vectors.factors), wanted
+        )
         for vectors in (made.items, placed.items)
     ]
     assert NEW not in answers[0].rows
@@ -157,7 +159,7 @@ def test_what_places_later_items_is_the_map_of_those_that_are_known():
     titles = dataset.catalogue.titles.tolist()
     for row in (0, 11, 42):
         marks, year = dataset.catalogue.categories[row], dataset.catalogue.released[row]
-        content, factors = models.placing.vectors(marks, titles[row], year)
+        content, factors = models.cold_item_model.vectors(marks, titles[row], year)
         assert content == pytest.approx(models.content.items[row], abs=1e-4)
         assert factors == pytest.approx(moved.items[row], abs=1e-3)
 
@@ -165,4 +167,4 @@ def test_what_places_later_items_is_the_map_of_those_that_are_known():
 def test_without_content_later_items_are_placed_nowhere():
     dataset = small_dataset(known=False)
     models = fit_models(dataset, dataset.log, SMALL, float(dataset.log.times[-1]))
-    assert models.placing is None
+    assert models.cold_item_model is None

@@ -13,10 +13,10 @@ import numpy as np
 import pytest
 
 from app.artifacts import Models
-from app.build import Rankers, Sizes, Wiring
+from app.build import FunnelConfig, Rankers, Sizes
 from app.contracts import History
 from app.cpu import Cpu
-from app.deadline import NO_HURRY
+from app.deadline import NO_CHECKPOINTS
 from app.rank.logistic import Logistic
 from offline.data.dataset import Dataset
 from offline.data.readers import read
@@ -176,7 +176,12 @@ async def asked(funnel, dataset):
     return [
         (
             *(slate.query, slate.proposals, slate.merged, slate.coarse, slate.fine),
-            *(slate.chosen.pool, slate.chosen.explored, slate.chosen.slots, slate.chosen.refused()),
+            *(
+                slate.selection.pool,
+                slate.selection.explored,
+                slate.selection.slots,
+                slate.selection.rejections(),
+            ),
         )
         async for slate in ask(funnel, names, 10, CONFIG.seed, explore=True)
     ]
@@ -185,7 +190,7 @@ async def asked(funnel, dataset):
 @pytest.fixture(scope="module")
 def wiring():
     cpu = Cpu(threads=1)
-    yield Wiring(cpu, NO_HURRY, SIZES)
+    yield FunnelConfig(cpu, NO_CHECKPOINTS, SIZES)
     cpu.close()
 
 

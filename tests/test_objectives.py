@@ -7,12 +7,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from app.build import Sizes, Wiring
+from app.build import FunnelConfig, Sizes
 from app.bundle.bundle import load_bundle, read_rankers
 from app.bundle.manifest import read_manifest
 from app.cpu import Cpu
-from app.deadline import NO_HURRY
-from app.features.views import FINE_VIEW, names
+from app.deadline import NO_CHECKPOINTS
+from app.features.views import FINE_VIEW, column_names
 from app.rank.blend import Fine
 from app.rank.objectives import RELEVANT, Blend, read_blend, write_blend
 from app.settings import SettingsError, read_settings
@@ -34,8 +34,8 @@ from tests.fakes import SMALL, rows, small_dataset
 from tests.shop import EVENTS, prices, write_shop
 from tests.test_publish import trained_on_little
 
-WIDTH = len(names(FINE_VIEW))
-AGE, GAP, MEAN = (names(FINE_VIEW).index(name) for name in ("age", "user_gap", "mean_value"))
+WIDTH = len(column_names(FINE_VIEW))
+AGE, GAP, MEAN = (column_names(FINE_VIEW).index(name) for name in ("age", "user_gap", "mean_value"))
 QUICK = RankConfig(rounds=40, least_rounds=40, leaf_rows=5, learning_rate=0.1, held_out=0)
 SEVERAL_KINDS = Traits(explicit=False, positive_at=4.0, timed=True, weights=(0.2, 1.0, 2.0))
 ONE_KIND = Traits(explicit=True, positive_at=4.0, timed=True)
@@ -396,7 +396,7 @@ def sold(tmp_path_factory):
 
 def test_the_job_learns_every_objective_where_event_types_differ(cpu, sold):
     config = JobConfig(recall=SMALL, rank=QUICK, sizes=Sizes(40, 30, 20), askers=20)
-    wiring, split = Wiring(cpu, NO_HURRY, config.sizes), by_time(sold.log, windows=2)
+    wiring, split = FunnelConfig(cpu, NO_CHECKPOINTS, config.sizes), by_time(sold.log, windows=2)
     learned = learn(sold, split, config, wiring, Phases())
     assert learned.several.weights == {"click": 1.0, "conversion": 0.3, "value": 0.2}
     assert isinstance(learned.rankers.fine, Blend)
@@ -416,7 +416,7 @@ def test_what_each_user_did_after_the_cut_is_told_by_objective(cpu, sold):
     sold = replace(sold, log=some)
     config = JobConfig(recall=SMALL, rank=QUICK, askers=40)
     split = by_time(sold.log)
-    exam = prepare(sold, split, config, Wiring(cpu, NO_HURRY))
+    exam = prepare(sold, split, config, FunnelConfig(cpu, NO_CHECKPOINTS))
     bounds = edges(sold.log.weights * sold.log.values)
     found = truth(exam, exam.users, bounds)
     log, cut = sold.log, exam.cut
@@ -445,7 +445,9 @@ def test_what_was_clicked_is_kept_although_it_was_not_liked(cpu):
     config = JobConfig(recall=SMALL, rank=QUICK, negatives=1, askers=30)
     start, end = (float(t) for t in np.quantile(rated.log.times, [0.5, 0.9]))
     asked = replace(config, objectives=Objectives(click=1))
-    plain, told = (replay(rated, start, end, one, Wiring(cpu, NO_HURRY)) for one in (config, asked))
+    plain, told = (
+        replay(rated, start, end, one, FunnelConfig(cpu, NO_CHECKPOINTS)) for one in (config, asked)
+    )
     assert not plain.outcomes.any()
     assert told.outcomes[:, 0].sum() > told.labels.sum() == plain.labels.sum()
     assert (told.outcomes[told.labels > 0] > 0).all()  # liked: clicked, converted, of value

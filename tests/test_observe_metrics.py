@@ -13,20 +13,20 @@ import pytest
 from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.parser import text_string_to_metric_families
 
-from app.deadline import Step
+from app.deadline import StageResult
 from app.observe.metrics import BUCKETS, MAX_CHILDREN, Metrics
 from app.observe.worker_metrics import WorkersCollector, remove_dead_workers
 
 WORKER = """
 import sys
 from app.observe.metrics import Metrics
-from app.deadline import Step
+from app.deadline import StageResult
 
 metrics = Metrics()
 metrics.set_bundle(sys.argv[1], 100.0)
 metrics.request_started()
 metrics.record_request("/recommend", 200, 0.004)
-metrics.record_stages([Step("fine", 0.002, "ok", 300, 100)])
+metrics.record_stages([StageResult("fine", 0.002, "ok", 300, 100)])
 metrics.set_consumer_lag(float(sys.argv[2]))
 print("ready", flush=True)
 for _ in sys.stdin:
@@ -157,7 +157,10 @@ def test_every_status_is_measured_from_arrival() -> None:
 def test_each_stage_tells_its_time_outcome_and_candidates() -> None:
     metrics = Metrics()
     metrics.record_stages(
-        [Step("recall.item_cf", 0.036, "late", 0, 0), Step("coarse", 0.002, "ok", 900, 300)]
+        [
+            StageResult("recall.item_cf", 0.036, "late", 0, 0),
+            StageResult("coarse", 0.002, "ok", 900, 300),
+        ]
     )
     seen = samples(metrics.scrape())
     assert seen["recfunnel_stage_seconds_sum{outcome=late,stage=recall.item_cf}"] == 0.036

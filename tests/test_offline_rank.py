@@ -5,7 +5,7 @@ import lightgbm
 import numpy as np
 import pytest
 
-from app.features.views import COARSE_VIEW, FINE_VIEW, names
+from app.features.views import COARSE_VIEW, FINE_VIEW, column_names
 from app.rank.blend import Fine
 from app.rank.gbdt import Grown
 from app.rank.logistic import Logistic
@@ -22,9 +22,9 @@ from offline.training.rankers import (
 )
 
 CONFIG = RankConfig(rounds=40, least_rounds=5, leaf_rows=5, learning_rate=0.1, boosters=1)
-WIDTH = len(names(FINE_VIEW))
+WIDTH = len(column_names(FINE_VIEW))
 FUSED, TASTE, PLACE = (
-    names(FINE_VIEW).index(name) for name in ("fused", "taste_factors", "item_cf_place")
+    column_names(FINE_VIEW).index(name) for name in ("fused", "taste_factors", "item_cf_place")
 )
 
 
@@ -37,13 +37,13 @@ def table(seed=0, groups=30):
     appeal = features[:, FUSED] + 2 * features[:, TASTE] + random.standard_normal(sizes.sum())
     labels = (appeal > 2).astype(np.int32)
     features[random.random(features.shape) < 0.05] = np.nan
-    features[:, names(FINE_VIEW).index("category_lift")] = np.nan  # known of nobody
+    features[:, column_names(FINE_VIEW).index("category_lift")] = np.nan  # known of nobody
     return RankTable(features, labels, sizes.astype(np.int64))
 
 
 def test_the_coarse_columns_are_the_first():
-    assert coarse_width() == len(names(COARSE_VIEW)) < WIDTH
-    assert set(names(FINE_VIEW)) >= RISING
+    assert coarse_width() == len(column_names(COARSE_VIEW)) < WIDTH
+    assert set(column_names(FINE_VIEW)) >= RISING
 
 
 def test_a_place_is_the_share_of_the_group_that_is_better():
@@ -71,7 +71,7 @@ def test_places_are_those_of_a_slow_sort():
 def test_the_coarse_ranker_learns_what_is_taken():
     whole = table()
     coarse = fit_coarse(whole, CONFIG)
-    best = names(COARSE_VIEW)[int(np.argmax(coarse.weights))]
+    best = column_names(COARSE_VIEW)[int(np.argmax(coarse.weights))]
     assert best == "taste_factors"
     scores = coarse.score(table(1).features[:, : coarse_width()])
     taken = table(1).labels == 1
@@ -82,7 +82,7 @@ def test_columns_that_are_always_missing_do_no_harm():
     coarse = fit_coarse(table(), CONFIG)
     assert np.isfinite(coarse.weights).all()
     assert (coarse.scale > 0).all()
-    assert coarse.weights[names(COARSE_VIEW).index("category_lift")] == 0
+    assert coarse.weights[column_names(COARSE_VIEW).index("category_lift")] == 0
 
 
 def test_the_coarse_ranker_keeps_what_its_teacher_would_choose_beside_what_is_taken():

@@ -68,8 +68,8 @@ async def test_what_is_read_of_a_user_never_spans_two_slots(store):
     await write_friends(store, "t", "u", ["v"])
     await erase(store, "t", "w", 7.0)
     histories = RedisHistories(store, "t", IDS, EventWeights(), shown=5)
-    assert (await histories.recent("u")).told.friends == ("v",)
-    assert (await histories.recent("w")).told.erased == 7.0
+    assert (await histories.recent("u")).record.friends == ("v",)
+    assert (await histories.recent("w")).record.erased_at == 7.0
     assert (await read_dossier(store, "t", "u", 5)).attributes == {"age": "24"}
     assert (await read_dossier(store, "t", "w", 5)).erased == 7.0
 

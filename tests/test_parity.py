@@ -9,13 +9,13 @@ import numpy as np
 import pytest
 import redis
 
-from app.build import Indexes, State, Wiring, assemble, flat_index
+from app.build import FunnelConfig, Indexes, LiveState, build_funnel, flat_index
 from app.bundle.bundle import find_current_bundle, load_bundle
 from app.catalogue.user_segments import segment_rows_of_users
 from app.contracts import Request
 from app.cpu import Cpu
-from app.deadline import NO_HURRY
-from app.features.views import COARSE_VIEW, FINE_VIEW, names
+from app.deadline import NO_CHECKPOINTS
+from app.features.views import COARSE_VIEW, FINE_VIEW, column_names
 from app.funnel import Funnel
 from app.request_log.answer_record import asked_of
 from app.request_log.writer import served_key
@@ -28,7 +28,7 @@ from tests.conftest import USERS, hosted, leisurely, until
 from tests.test_rerun import logged
 
 SAMPLE = [f"u{n}" for n in range(0, USERS, 5)]  # 30 users
-COLUMNS = names(FINE_VIEW)
+COLUMNS = column_names(FINE_VIEW)
 
 
 @dataclass
@@ -41,7 +41,7 @@ class Offline:
     interpreter: Interpreter
 
     def segments(self, users):
-        models = self.funnel.profiles.models
+        models = self.funnel.query_builder.models
         return segment_rows_of_users(models.users, models.segments, users, [{}] * len(users))
 
     async def happened(self, *events):
@@ -68,7 +68,7 @@ class Offline:
 def wiring(trained):
     cpu = Cpu(threads=1)
     bundle = load_bundle(find_current_bundle(trained))
-    yield bundle, Wiring(cpu, NO_HURRY, bundle.sizes, leisurely().policy.policy())
+    yield bundle, FunnelConfig(cpu, NO_CHECKPOINTS, bundle.sizes, leisurely().policy.policy())
     cpu.close()
 
 
@@ -78,9 +78,9 @@ def offline(wiring):
     manifest, models = bundle.manifest, bundle.models
     common = (models.catalogue.ids, manifest.event_weights(), manifest.time_shift)
     live, histories = Live.of(models), MemoryHistories(*common)
-    state = State(live, histories, MemoryTables(models.tables))
+    state = LiveState(live, histories, MemoryTables(models.tables))
     indexes = Indexes(flat_index(models.factors.items), flat_index(models.content.items))
-    funnel = assemble(models, indexes, bundle.rankers, state, wired)
+    funnel = build_funnel(models, indexes, bundle.rankers, state, wired)
     return Offline(funnel, live, histories, Interpreter(*common))
 
 
@@ -91,14 +91,14 @@ def service(trained, redis_url):
 
 
 def ids_of(service, slate):
-    return service.service.deployment.bundle.models.catalogue.ids.names(slate.chosen.pool.rows)
+    return service.service.deployment.bundle.models.catalogue.ids.names(slate.selection.pool.rows)
 
 
 def assert_same(service, answer, slate):
     """Same ids, order and scores; every feature equal in every bit."""
     shown = [item["item_id"] for item in answer["items"]]
     assert shown == ids_of(service, slate)
-    pool = slate.chosen.pool
+    pool = slate.selection.pool
     assert [np.float32(item["score"]) for item in answer["items"]] == pool.scores.tolist()
     served = np.array(
         [[item["explain"]["features"][name] for name in COLUMNS] for item in answer["items"]],
@@ -138,8 +138,8 @@ async def test_features_of_served_requests_are_those_that_the_job_computes(servi
         slate = await offline.recommend(user, explore=False)
         assert_same(service, answer, slate)
         recomputed = offline.funnel.fine.features.build(slate.query, slate.merged)
-        at = [slate.merged.rows.tolist().index(row) for row in slate.chosen.pool.rows]
-        assert recomputed[at].tobytes() == slate.chosen.pool.features.tobytes()
+        at = [slate.merged.rows.tolist().index(row) for row in slate.selection.pool.rows]
+        assert recomputed[at].tobytes() == slate.selection.pool.features.tobytes()
 
 
 async def test_exploration_is_the_same_as_long_as_the_same_was_shown(service, offline):
@@ -149,7 +149,7 @@ async def test_exploration_is_the_same_as_long_as_the_same_was_shown(service, of
         slate = await offline.recommend(user, explore=True)
         assert_same(service, answer, slate)
         assert answer["items"][-1]["slot"] == "explore"
-        offline.live.expose(slate.chosen.pool.rows)
+        offline.live.expose(slate.selection.pool.rows)
         until(lambda shown=10 * n: live.exposures.sum() == shown)
         known = live.exposures[: len(offline.live)]  # behind it are spare rows
         assert known.tolist() == offline.live.exposures.tolist()
@@ -203,7 +203,7 @@ async def test_the_job_computes_the_features_that_the_served_log_has(service, of
         entries = logged(Tape(link, prefix, Path("no archive")))
     for entry in entries:
         slate = await offline.funnel.recommend(asked_of(entry).request(bundle, arrived=0.0))
-        pool = slate.chosen.pool
+        pool = slate.selection.pool
         assert ids_of(service, slate) == entry.told["items"]
         at = [slate.merged.rows.tolist().index(row) for row in pool.rows]
         computed = offline.funnel.fine.features.build(slate.query, slate.merged)[at]
@@ -213,4 +213,4 @@ async def test_the_job_computes_the_features_that_the_served_log_has(service, of
 
 
 def test_the_coarse_view_is_the_head_of_the_fine_view():
-    assert COLUMNS[: len(names(COARSE_VIEW))] == names(COARSE_VIEW)
+    assert COLUMNS[: len(column_names(COARSE_VIEW))] == column_names(COARSE_VIEW)

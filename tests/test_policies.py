@@ -7,8 +7,8 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from app.contracts import NO_HISTORY, SLOTS, Blocked, Told
-from app.query_builder import Profiles
+from app.contracts import NO_HISTORY, SLOTS, Blocked, UserRecord
+from app.query_builder import QueryBuilder
 from app.rerank.exploration import choose_explored
 from app.rerank.filters import PolicyFilters
 from app.rerank.policy import DEFAULT_ORDER, Policy
@@ -149,15 +149,18 @@ def test_no_category_has_more_than_its_cap():
 
 
 def test_the_trace_says_how_many_items_each_cap_kept_out():
-    assert made(PLAIN).refused() == {"provider_cap": 0, "category_cap": 0}
+    assert made(PLAIN).rejections() == {"provider_cap": 0, "category_cap": 0}
     of_one = (20, 26, 32, 38, 21)  # the first four are by one provider
     capped = made(replace(PLAIN, provider_cap=1), query(k=2), items=of_one)
-    assert (shown(capped), capped.refused()) == ([20, 21], {"provider_cap": 3, "category_cap": 0})
+    assert (shown(capped), capped.rejections()) == (
+        [20, 21],
+        {"provider_cap": 3, "category_cap": 0},
+    )
     same = np.flatnonzero(CATALOGUE.categories[:, 0])[:3].tolist()
     by_category = made(replace(PLAIN, category_cap=1), query(k=1), items=same)
-    assert by_category.refused() == {"provider_cap": 0, "category_cap": 0}
+    assert by_category.rejections() == {"provider_cap": 0, "category_cap": 0}
     two = made(replace(PLAIN, category_cap=1), query(k=2), items=same)
-    assert two.refused() == {"provider_cap": 0, "category_cap": 2}
+    assert two.rejections() == {"provider_cap": 0, "category_cap": 2}
 
 
 def test_caps_fill_a_list_from_the_whole_catalogue():
@@ -250,25 +253,25 @@ def test_seen_items_are_demoted_where_the_scene_says_so():
 
 
 def test_items_shown_lately_are_demoted_or_dropped_where_the_scene_says_so():
-    asked = query(k=20, shown=rows(20, 23))
+    asked = query(k=20, impressions=rows(20, 23))
     demoting = replace(PLAIN, shown="demote", demotion=2.0)
     assert shown(made(demoting, asked))[-2:] == [20, 23]
     assert shown(made(PLAIN, asked))[0] == 20
     for shown_policy, dropped in (("drop", [20, 23]), ("demote", []), ("keep", [])):
         house = PolicyFilters(CATALOGUE, Policy(shown=shown_policy))
-        told = Profiles(MODELS, LIVE, house).query(
-            request(""), replace(NO_HISTORY, shown=rows(20, 23))
+        told = QueryBuilder(MODELS, LIVE, house).build(
+            request(""), replace(NO_HISTORY, impressions=rows(20, 23))
         )
         assert np.flatnonzero(told.excluded).tolist() == dropped
 
 
 @pytest.mark.parametrize("seen", ["drop", "demote", "keep"])
 def test_seen_items_are_candidates_unless_dropped(seen):
-    profiles = Profiles(MODELS, LIVE, PolicyFilters(CATALOGUE, Policy(seen=seen)))
-    asked = profiles.query(request("u03"), NO_HISTORY)
+    profiles = QueryBuilder(MODELS, LIVE, PolicyFilters(CATALOGUE, Policy(seen=seen)))
+    asked = profiles.build(request("u03"), NO_HISTORY)
     assert len(asked.history)
     assert asked.excluded[asked.history.rows].all() == (seen == "drop")
-    left_out = profiles.query(request("", exclude=np.array([3])), NO_HISTORY)
+    left_out = profiles.build(request("", exclude=np.array([3])), NO_HISTORY)
     assert np.flatnonzero(left_out.excluded).tolist() == [3]
 
 
@@ -292,7 +295,7 @@ def test_the_trace_says_which_policies_changed_something():
 
 def free_of(told, items):
     candidates = np.array(items, np.int64)
-    return candidates[CATALOGUE.available[candidates] & told.unseen(candidates)].tolist()
+    return candidates[CATALOGUE.available[candidates] & told.allows(candidates)].tolist()
 
 
 def keeps_its_floors(policy, chosen, candidates, k):
@@ -385,7 +388,9 @@ def test_no_order_of_policies_breaks_a_hard_filter_or_a_cap(
     asked = replace(
         request("u03", k), exclude=np.array(exclude, np.int64), filter=text, offset=offset
     )
-    told = Profiles(MODELS, LIVE, house).query(asked, replace(NO_HISTORY, told=Told(blocked)))
+    told = QueryBuilder(MODELS, LIVE, house).build(
+        asked, replace(NO_HISTORY, record=UserRecord(blocked))
+    )
     chosen = SlateBuilder(CATALOGUE, MODELS.content.items, LIVE, policy).rerank(told, pool(*items))
     rows = chosen.pool.rows
     assert len(set(rows.tolist())) == len(rows) <= k
@@ -408,7 +413,7 @@ def test_no_order_of_policies_breaks_a_hard_filter_or_a_cap(
     assert slots(chosen).count("sponsored") <= policy.sponsored_cap
     if policy.seen == "drop":
         assert not set(rows.tolist()) & set(told.history.rows.tolist())
-    allowed = sum(CATALOGUE.available[items] & told.unseen(np.array(items, np.int64)))
+    allowed = sum(CATALOGUE.available[items] & told.allows(np.array(items, np.int64)))
     if not policy.provider_cap and not policy.category_cap:
         assert len(rows) >= min(k, allowed)
         keeps_its_floors(policy, chosen, pool(*free_of(told, items)), k)

@@ -5,18 +5,18 @@ import pytest
 
 from app.artifacts import Content
 from app.contracts import NO_HISTORY
-from app.query_builder import HISTORY_LIMIT, Profiles, content_profile, fold_in, join
+from app.query_builder import HISTORY_LIMIT, QueryBuilder, content_profile, fold_in, join_histories
 from app.state.counters import Live
 from tests.fakes import history, request, rows, small_dataset, small_models
 
 MODELS = small_models()
 NOW = MODELS.popularity.at
-PROFILES = Profiles(MODELS, Live(MODELS.popularity))
+PROFILES = QueryBuilder(MODELS, Live(MODELS.popularity))
 
 
 def test_the_same_item_at_the_same_time_counts_once_and_the_first_source_wins():
     live, bundle = history((3, 5, 1, 9), (2, 1, -1, 7)), history((3, 4, 1, 9), (3, 4, 1, 8))
-    whole = join([live, bundle])
+    whole = join_histories([live, bundle])
     assert whole.rows.tolist() == [3, 3, 2]
     assert whole.times.tolist() == [9, 8, 7]
     assert whole.values.tolist() == [5, 4, 1]
@@ -24,8 +24,8 @@ def test_the_same_item_at_the_same_time_counts_once_and_the_first_source_wins():
 
 def test_one_history_is_taken_as_it_is():
     only = history((3, 5, 1, 9))
-    assert join([NO_HISTORY, only, NO_HISTORY]) is only
-    assert len(join([NO_HISTORY, NO_HISTORY])) == 0
+    assert join_histories([NO_HISTORY, only, NO_HISTORY]) is only
+    assert len(join_histories([NO_HISTORY, NO_HISTORY])) == 0
 
 
 def test_the_user_vector_solves_the_equations_of_the_factorisation():
@@ -34,7 +34,7 @@ def test_the_user_vector_solves_the_equations_of_the_factorisation():
     size = factors.items.shape[1]
     worth = np.maximum(liked.weights, 0) * 0.5 ** ((NOW - liked.times) / factors.half_life)
     extra = factors.alpha * float(worth.sum())
-    held = factors.reg * (1 + extra / factors.known) ** factors.power
+    held = factors.reg * (1 + extra / factors.n_liked) ** factors.power
     left, right = factors.gram.astype(np.float64) + held * np.eye(size), np.zeros(size)
     for row, weight in zip(liked.rows, worth, strict=True):
         vector = factors.items[row].astype(np.float64)
@@ -62,7 +62,7 @@ def test_the_session_is_solved_from_what_was_done_last_and_from_nothing_else():
     events = history(
         (7, 1, 1, NOW), (8, 1, -1, NOW - 60), (9, 1, 1, NOW - hour / 4), (3, 1, 1, NOW - hour)
     )
-    taste = PROFILES.taste(PROFILES.query(request("nobody", inline=events), NO_HISTORY))
+    taste = PROFILES.solve_vectors(PROFILES.build(request("nobody", inline=events), NO_HISTORY))
     alone = history((7, 1, 1, NOW), (9, 1, 1, NOW - hour / 4))
     assert taste.session.tobytes() == fold_in(MODELS.factors, alone, NOW).tobytes()
     assert taste.factors.tobytes() != taste.session.tobytes()
@@ -102,49 +102,49 @@ def test_items_of_which_nothing_is_known_give_no_profile():
 
 
 def test_a_member_is_known_by_the_bundle():
-    query = PROFILES.query(request("u07", 5, quality=0.5, explore=False), NO_HISTORY)
+    query = PROFILES.build(request("u07", 5, quality=0.5, explore=False), NO_HISTORY)
     known = MODELS.users.history(7)
-    assert query.member == 7
+    assert query.user_row == 7
     assert query.history.rows.tolist() == known.rows.tolist()
     assert np.flatnonzero(query.excluded).tolist() == sorted(set(known.rows.tolist()))
     assert query.segments.tolist() == MODELS.users.segments[7].tolist()
     assert (query.k, query.quality, query.explore) == (5, 0.5, False)
-    assert not query.taste.factors.any()
-    assert PROFILES.taste(query).factors.any()
-    assert PROFILES.taste(query).content.any()
+    assert not query.vectors.factors.any()
+    assert PROFILES.solve_vectors(query).factors.any()
+    assert PROFILES.solve_vectors(query).content.any()
 
 
 def test_of_a_stranger_nothing_is_known():
-    query = PROFILES.query(request("nobody", exclude=rows(4, 4, 2)), NO_HISTORY)
-    assert query.member == -1
+    query = PROFILES.build(request("nobody", exclude=rows(4, 4, 2)), NO_HISTORY)
+    assert query.user_row == -1
     assert len(query.history) == 0
     assert query.segments.tolist() == [-1] * MODELS.users.segments.shape[1]
     assert np.flatnonzero(query.excluded).tolist() == [2, 4]
-    assert not PROFILES.taste(query).factors.any()
-    assert not PROFILES.taste(query).content.any()
+    assert not PROFILES.solve_vectors(query).factors.any()
+    assert not PROFILES.solve_vectors(query).content.any()
 
 
 def test_all_sources_of_a_history_are_joined():
     end = MODELS.popularity.at
     inline, recent = history((70, 5, 1, end + 9)), history((71, 5, 1, end + 5))
-    query = PROFILES.query(request("u07", inline=inline), recent)
+    query = PROFILES.build(request("u07", inline=inline), recent)
     assert query.history.rows.tolist() == [70, 71, *MODELS.users.history(7).rows.tolist()]
     assert query.excluded[[70, 71]].all()
 
 
 def test_now_is_the_newest_moment_known_and_always_a_plain_number():
     end = MODELS.popularity.at
-    quiet = PROFILES.query(request("u07"), NO_HISTORY)
-    busy = PROFILES.query(request("u07"), history((1, 5, 1, end + 100)))
+    quiet = PROFILES.build(request("u07"), NO_HISTORY)
+    busy = PROFILES.build(request("u07"), history((1, 5, 1, end + 100)))
     assert (quiet.now, busy.now) == (end, end + 100)
-    assert quiet.known == busy.known == end  # of the crowd nothing newer was heard
+    assert quiet.counters_at == busy.counters_at == end  # of the crowd nothing newer was heard
     assert type(quiet.now) is type(busy.now) is float  # a numpy float would change the bits
 
 
 def test_a_long_history_is_cut_but_everything_seen_stays_excluded():
     events = history(*((i % 80, 5, 1, 1e9 - i) for i in range(HISTORY_LIMIT + 79)))
     few = history(*((i % 70, 5, 1, 2e9 - i) for i in range(HISTORY_LIMIT)))
-    query = PROFILES.query(request("", inline=events), few)
+    query = PROFILES.build(request("", inline=events), few)
     assert len(query.history) == HISTORY_LIMIT
     assert query.history.rows.max() < 70
     assert query.excluded.all()

@@ -8,7 +8,7 @@ from app.artifacts import DAY
 from app.catalogue.ids import IdIndex
 from app.contracts import ABSENT, History, Proposal
 from app.event_weights import TYPE_WEIGHTS, EventWeights
-from app.query_builder import join
+from app.query_builder import join_histories
 from app.recall import accumulate as accumulating
 from app.recall.accumulate import accumulate
 from app.recall.merge import merge
@@ -32,7 +32,7 @@ ids = st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]),
 @example(np.array([0.1, np.nan, 0.9], np.float32), 2)
 @example(np.array([np.inf, -np.inf, np.nan], np.float32), 3)
 def test_top_is_sorted_and_loses_only_the_worst(scores, n):
-    whole = pool(*range(len(scores))).scored(scores)
+    whole = pool(*range(len(scores))).with_scores(scores)
     top = whole.top(n)
     assert len(top) == min(n, len(whole))
     assert not np.isnan(top.scores).any()
@@ -115,14 +115,14 @@ def as_history(events):
 
 @given(st.lists(st.lists(event, max_size=10), max_size=4))
 def test_joined_histories_are_the_union_newest_first_whatever_the_order(parts):
-    whole = join([as_history(part) for part in parts])
+    whole = join_histories([as_history(part) for part in parts])
     expected = as_history([e for part in parts for e in part])
     assert whole.rows.tolist() == expected.rows.tolist()
     assert whole.times.tolist() == expected.times.tolist()
-    back = join([as_history(part) for part in parts[::-1]])
+    back = join_histories([as_history(part) for part in parts[::-1]])
     assert back.rows.tolist() == whole.rows.tolist()
     assert back.values.tolist() == whole.values.tolist()
-    assert join([whole, NOTHING]) is whole
+    assert join_histories([whole, NOTHING]) is whole
 
 
 NOTHING = as_history([])

@@ -18,7 +18,7 @@ from app.build import Sizes
 from app.bundle.bundle import find_current_bundle, load_bundle
 from app.bundle.manifest import POINTER, BundleError, read_manifest
 from app.event_weights import EventWeights
-from app.features.views import COARSE_VIEW, FINE_VIEW, names
+from app.features.views import COARSE_VIEW, FINE_VIEW, column_names
 from app.rank.blend import Fine, Growth
 from app.rank.gbdt import Grown
 from app.rank.logistic import Logistic
@@ -39,7 +39,7 @@ writer.write_bundle(made.trained_on_little(), Path(sys.argv[1]))
 
 
 def fine():
-    random, width = np.random.default_rng(0), len(names(FINE_VIEW))
+    random, width = np.random.default_rng(0), len(column_names(FINE_VIEW))
     features, labels = random.random((200, width)), random.integers(0, 2, 200)
     told = {"verbose": -1, "num_threads": 1, "num_leaves": 4}
     boosters = [
@@ -55,7 +55,7 @@ def fine():
 
 
 def trained_on_little(**known) -> TrainingResult:
-    columns = len(names(COARSE_VIEW))
+    columns = len(column_names(COARSE_VIEW))
     ones = np.ones(columns, np.float32)
     told = {
         "models": small_models(),
@@ -93,10 +93,12 @@ def test_what_was_trained_is_what_is_loaded(tmp_path):
     assert bundle.models.catalogue.titles.take(np.arange(3)) == (
         trained.models.catalogue.titles.take(np.arange(3))
     )
-    features = np.random.default_rng(1).random((50, len(names(COARSE_VIEW)))).astype(np.float32)
+    features = (
+        np.random.default_rng(1).random((50, len(column_names(COARSE_VIEW)))).astype(np.float32)
+    )
     scores = bundle.rankers.coarse.score(features), trained.coarse.score(features)
     assert scores[0].tobytes() == scores[1].tobytes()
-    rows = np.random.default_rng(2).random((50, len(names(FINE_VIEW)))).astype(np.float32)
+    rows = np.random.default_rng(2).random((50, len(column_names(FINE_VIEW)))).astype(np.float32)
     assert bundle.rankers.fine.score(rows).tolist() == fine().score(rows).tolist()
     assert bundle.rankers.fine.growth == Growth(7.5, 48, 0.01, 0.004)
 
@@ -104,7 +106,7 @@ def test_what_was_trained_is_what_is_loaded(tmp_path):
 def test_the_coarse_weights_are_readable_by_column(tmp_path):
     folder = write_bundle(trained_on_little(), tmp_path)
     stored = orjson.loads((folder / "coarse.json").read_bytes())
-    assert [column["name"] for column in stored["columns"]] == list(names(COARSE_VIEW))
+    assert [column["name"] for column in stored["columns"]] == list(column_names(COARSE_VIEW))
 
 
 def test_the_version_is_the_moment_and_a_digest_of_the_files(tmp_path):

@@ -5,7 +5,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.preprocessing import StandardScaler
 
 from app.contracts import Scorer
-from app.features.views import FINE_VIEW, names
+from app.features.views import FINE_VIEW, column_names
 from app.rank.blend import Fine, Growth
 from app.rank.gbdt import Grown
 from app.rank.logistic import Logistic
@@ -92,8 +92,8 @@ class Constant:
 
 @pytest.mark.parametrize(("events", "share"), [(0, 0.0), (20, 0.5), (60, 0.75), (380, 0.95)])
 def test_the_longer_the_history_the_more_the_listwise_model_counts(events, share):
-    features = np.zeros((3, len(names(FINE_VIEW))), np.float32)
-    features[:, names(FINE_VIEW).index("user_events")] = np.log1p(events)
+    features = np.zeros((3, len(column_names(FINE_VIEW))), np.float32)
+    features[:, column_names(FINE_VIEW).index("user_events")] = np.log1p(events)
     both = Fine(Constant(-1.0), Constant(3.0))
     assert both.score(features, 0) == pytest.approx(np.full(3, -1 + 4 * share), abs=1e-4)
     assert both.score(features, 7) == pytest.approx(np.full(3, -0.93 + 4 * share), abs=1e-4)
@@ -102,11 +102,11 @@ def test_the_longer_the_history_the_more_the_listwise_model_counts(events, share
 
 @pytest.mark.parametrize(("half", "share"), [(5.0, 0.8), (20.0, 0.5), (80.0, 0.2)])
 def test_how_fast_it_grows_is_data_and_shown_in_the_trace(half, share):
-    features = np.zeros((2, len(names(FINE_VIEW))), np.float32)
-    features[:, names(FINE_VIEW).index("user_events")] = np.log1p(20)
+    features = np.zeros((2, len(column_names(FINE_VIEW))), np.float32)
+    features[:, column_names(FINE_VIEW).index("user_events")] = np.log1p(20)
     both = Fine(Constant(-1.0), Constant(3.0), Growth(half))
     assert both.score(features, 0) == pytest.approx(np.full(2, -1 + 4 * share), abs=1e-4)
-    assert both.weighing(features) == pytest.approx(
+    assert both.part_weights(features) == pytest.approx(
         {"pointwise": 1 - share, "listwise": share}, abs=1e-4
     )
 

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from app.recall.popularity import TINY, Crowd, Popular
+from app.recall.popularity import TINY, PopularityChannel, SegmentPopularityChannel
 from app.state.counters import Live
 from tests.fakes import ITEMS, proposal, proposed, query, small_models
 
@@ -10,18 +10,18 @@ ALL = np.ones(ITEMS, np.bool_)
 
 
 def popular():
-    return Popular(Live.of(MODELS), MODELS.segments)
+    return SegmentPopularityChannel(Live.of(MODELS), MODELS.segments)
 
 
 async def test_a_list_of_the_crowd_is_given_from_its_head_less_the_seen():
-    channel = Crowd("fresh", lambda: proposal(9, 4, 7, 2), ALL)
+    channel = PopularityChannel("fresh", lambda: proposal(9, 4, 7, 2), ALL)
     found = await proposed(channel, query(exclude=[4]), 2)
     assert found.rows.tolist() == [9, 7]
     assert found.scores.tolist() == [4, 2]
 
 
 async def test_a_list_may_take_less_room_but_fills_a_slate():
-    channel = Crowd("fresh", lambda: proposal(*range(20)), ALL, share=0.25)
+    channel = PopularityChannel("fresh", lambda: proposal(*range(20)), ALL, share=0.25)
     assert len(await proposed(channel, query(k=2), 16)) == 4
     assert len(await proposed(channel, query(k=10), 16)) == 10
     assert len(await proposed(channel, query(k=10), 6)) == 6
@@ -30,18 +30,18 @@ async def test_a_list_may_take_less_room_but_fills_a_slate():
 async def test_what_is_not_available_takes_no_room():
     available = ALL.copy()
     available[[9, 7]] = False
-    channel = Crowd("fresh", lambda: proposal(9, 4, 7, 2), available)
+    channel = PopularityChannel("fresh", lambda: proposal(9, 4, 7, 2), available)
     assert (await proposed(channel, query(), 2)).rows.tolist() == [4, 2]
 
 
 async def test_where_all_is_seen_nothing_is_left():
-    channel = Crowd("fresh", lambda: proposal(9, 4), ALL)
+    channel = PopularityChannel("fresh", lambda: proposal(9, 4), ALL)
     assert len(await proposed(channel, query(exclude=[4, 9]))) == 0
 
 
 async def test_a_list_that_changes_is_seen_at_once():
     lists = [proposal(1), proposal(2)]
-    channel = Crowd("trending", lists.pop, ALL)
+    channel = PopularityChannel("trending", lists.pop, ALL)
     assert (await proposed(channel, query())).rows.tolist() == [2]
     assert (await proposed(channel, query())).rows.tolist() == [1]
 

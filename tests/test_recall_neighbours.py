@@ -6,11 +6,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from app.artifacts import Table
+from app.artifacts import NeighbourTable
 from app.build import ITEM_TABLES
 from app.contracts import StageError
-from app.recall.item_table import ItemTable
-from app.recall.user_cf import UserCF
+from app.recall.item_table import ItemTableChannel
+from app.recall.user_cf import UserCFChannel
 from app.state.in_memory import MemoryTables
 from tests.fakes import ITEMS, USERS, history, proposed, query, rows, small_models
 
@@ -26,16 +26,16 @@ class NoTables:
 def asked(models, user, **known):
     events = models.users.history(user)
     return query(
-        member=user, history=events, exclude=events.rows, now=models.popularity.at, **known
+        user_row=user, history=events, exclude=events.rows, now=models.popularity.at, **known
     )
 
 
 def item_table(models=MODELS, table="item_cf", **known):
-    return ItemTable(f"by {table}", MemoryTables(models.tables), table, ITEMS, **known)
+    return ItemTableChannel(f"by {table}", MemoryTables(models.tables), table, ITEMS, **known)
 
 
 def user_cf(models=MODELS, **known):
-    return UserCF(
+    return UserCFChannel(
         MemoryTables(models.tables), models.users, ITEMS, **({"centred": models.centred} | known)
     )
 
@@ -76,7 +76,9 @@ def slow_user_cf(query, models, newest, nearest, shrink):
         for user, weight in entries(models.tables["raters"], row):
             alike[user] += weight * opinion
             shared[user] += 1
-    near = {u: a * shared[u] / (shared[u] + shrink) for u, a in alike.items() if u != query.member}
+    near = {
+        u: a * shared[u] / (shared[u] + shrink) for u, a in alike.items() if u != query.user_row
+    }
     scores = defaultdict(float)
     for user, worth in sorted(((u, a) for u, a in near.items() if a > 0), key=lambda p: -p[1])[
         :nearest
@@ -100,7 +102,7 @@ def assert_same(found, expected):
 @pytest.mark.parametrize("table", [table for _, table in ITEM_TABLES])
 async def test_an_item_table_sums_what_is_near_to_liked_items(models, user, table):
     one = asked(models, user)
-    channel = item_table(models, table, newest=9, fade=0.9)
+    channel = item_table(models, table, n_events=9, decay=0.9)
     expected = slow_item_table(one, models.tables[table], 9, 0.9, 1_000)
     assert expected
     assert_same(await proposed(channel, one), expected)
@@ -110,7 +112,7 @@ async def test_an_item_table_sums_what_is_near_to_liked_items(models, user, tabl
 @pytest.mark.parametrize("models", [MODELS, PLAIN], ids=["ratings", "likes"])
 async def test_user_cf_sums_what_like_minded_users_liked(models, user):
     one = asked(models, user)
-    channel = user_cf(models, newest=12, neighbours=5, shrink=3.0)
+    channel = user_cf(models, n_events=12, n_neighbours=5, shrink=3.0)
     expected = slow_user_cf(one, models, 12, 5, 3.0)
     assert expected
     assert_same(await proposed(channel, one), expected)
@@ -145,8 +147,10 @@ async def test_a_store_that_is_down_says_so(channel):
 
 
 async def test_newer_likes_count_more():
-    table = Table(np.array([0, 1, 2, 2, 2]), np.array([2, 3], np.int32), np.ones(2, np.float32))
-    channel = ItemTable("any", MemoryTables({"any": table}), "any", 4, fade=0.5)
+    table = NeighbourTable(
+        np.array([0, 1, 2, 2, 2]), np.array([2, 3], np.int32), np.ones(2, np.float32)
+    )
+    channel = ItemTableChannel("any", MemoryTables({"any": table}), "any", 4, decay=0.5)
     events = history((1, 5, 1, 9), (0, 5, 1, 8))
     found = await proposed(channel, query(n=4, history=events, exclude=[0, 1]))
     assert found.rows.tolist() == [3, 2]
@@ -165,8 +169,8 @@ async def test_where_nothing_was_liked_neutral_events_speak_softly():
 
 async def test_users_do_not_recommend_to_themselves():
     one = asked(MODELS, 3)
-    channel = user_cf(neighbours=1)
-    stranger = replace(one, member=-1)
+    channel = user_cf(n_neighbours=1)
+    stranger = replace(one, user_row=-1)
     alone, same = await proposed(channel, one), await proposed(channel, stranger)
     liked = MODELS.users.history(3)
     mine = set(liked.rows[liked.weights > 0].tolist())
@@ -177,13 +181,13 @@ async def test_users_do_not_recommend_to_themselves():
 async def test_who_rates_all_alike_is_still_like_somebody():
     events = MODELS.users.history(3)
     flat = replace(events, values=np.full(len(events), 3, np.float32))
-    one, channel = replace(asked(MODELS, 3), history=flat), user_cf(newest=12)
+    one, channel = replace(asked(MODELS, 3), history=flat), user_cf(n_events=12)
     assert_same(await proposed(channel, one), slow_user_cf(one, MODELS, 12, 60, 10.0))
 
 
 async def test_many_agreeing_users_outweigh_one_who_shares_a_single_item():
     one = asked(MODELS, 3)
-    found = [await proposed(user_cf(shrink=s, neighbours=3), one) for s in (0.0, 50.0)]
+    found = [await proposed(user_cf(shrink=s, n_neighbours=3), one) for s in (0.0, 50.0)]
     assert found[0].rows.tolist() != found[1].rows.tolist()
 
 
@@ -196,12 +200,12 @@ async def test_two_tables_of_one_store_propose_by_their_own_neighbours():
 
 async def test_what_speaks_against_an_item_in_one_place_outweighs_what_speaks_for_it_in_another():
     """EASE has negative weights: an item is proposed only if the sum is above 0."""
-    table = Table(
+    table = NeighbourTable(
         np.array([0, 2, 4, 4, 4]),
         np.array([2, 3, 3, 2], np.int32),
         np.array([1.0, 1.0, 0.5, -2.0], np.float32),
     )
-    channel = ItemTable("any", MemoryTables({"any": table}), "any", 4, fade=1.0)
+    channel = ItemTableChannel("any", MemoryTables({"any": table}), "any", 4, decay=1.0)
     events = history((1, 5, 1, 9), (0, 5, 1, 8))
     found = await proposed(channel, query(n=4, history=events, exclude=[0, 1]))
     assert (found.rows.tolist(), found.scores.tolist()) == ([3], [1.5])

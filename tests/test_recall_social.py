@@ -8,10 +8,10 @@ import pytest
 
 from app.artifacts import NO_FRIENDS, Friends
 from app.catalogue.ids import IdIndex
-from app.contracts import NO_ACTS, NO_HISTORY, NO_PROPOSAL, Acts, Told
+from app.contracts import NO_EVENTS, NO_HISTORY, NO_PROPOSAL, UserEvents, UserRecord
 from app.event_weights import EventWeights
-from app.query_builder import Profiles
-from app.recall.social import Alone, Social
+from app.query_builder import QueryBuilder
+from app.recall.social import NoFriendEvents, SocialChannel
 from app.state.counters import Live
 from app.state.embedded import embedded_server
 from app.state.event_codec import Event
@@ -34,36 +34,36 @@ class Said:
     def __init__(self, *events):
         columns = zip(*events, strict=True) if events else [()] * 4
         kinds = (np.int64, np.int64, np.float32, np.float64)
-        self._acts = Acts(*(np.array(c, k) for c, k in zip(columns, kinds, strict=True)))
+        self._acts = UserEvents(*(np.array(c, k) for c, k in zip(columns, kinds, strict=True)))
         self.asked = []
 
-    async def acts(self, asked, newest):
+    async def recent_events(self, asked, newest):
         self.asked.append((tuple(asked), newest))
         kept = self._acts.owner < len(asked)
-        return Acts(*(column[kept] for column in astuple(self._acts)))
+        return UserEvents(*(column[kept] for column in astuple(self._acts)))
 
 
 def social(circle=None, **known):
-    return Social(circle or Alone(), MODELS.users, GRAPH, ITEMS, **known)
+    return SocialChannel(circle or NoFriendEvents(), MODELS.users, GRAPH, ITEMS, **known)
 
 
 def slow(names, live, channel, exclude):
     scores = defaultdict(float)
-    for n, name in enumerate(names[: channel.most]):
+    for n, name in enumerate(names[: channel.n_friends]):
         row = IDS.row(name)
         own = MODELS.users.history(row)
         told = zip(own.rows.tolist(), own.weights.tolist(), own.times.tolist(), strict=True)
         events = {(r, t, w) for r, w, t in told if w > 0}
         events |= {(r, t, w) for owner, r, w, t in live if owner == n and w > 0}
-        newest = sorted(events, key=lambda e: (-e[1], e[0]))[: channel.newest]
-        degree = len(GRAPH.of(row)) if row >= 0 else 0
+        newest = sorted(events, key=lambda e: (-e[1], e[0]))[: channel.n_events]
+        degree = len(GRAPH.of_user(row)) if row >= 0 else 0
         for place, (item, _, weight) in enumerate(newest):
-            scores[item] += weight * channel.fade**place / np.log(2 + degree)
+            scores[item] += weight * channel.decay**place / np.log(2 + degree)
     left = {item: s for item, s in scores.items() if item not in exclude}
     return sorted(left.items(), key=lambda pair: (-pair[1], pair[0]))
 
 
-@pytest.mark.parametrize("known", [{}, {"newest": 3, "most": 4, "fade": 0.5}])
+@pytest.mark.parametrize("known", [{}, {"n_events": 3, "n_friends": 4, "decay": 0.5}])
 async def test_friends_newest_likes_are_summed_by_age_and_tie(known):
     later = MODELS.popularity.at + 9.0
     names = [*IDS.names(np.arange(5, 12)), "stranger"]
@@ -85,7 +85,7 @@ async def test_who_has_no_friends_is_proposed_nothing_and_asks_nobody():
 
 async def test_only_so_many_friends_are_asked():
     circle = Said()
-    await proposed(social(circle, most=3), query(friends=[f"f{n}" for n in range(9)]))
+    await proposed(social(circle, n_friends=3), query(friends=[f"f{n}" for n in range(9)]))
     assert circle.asked == [(("f0", "f1", "f2"), 50)]
 
 
@@ -104,25 +104,25 @@ async def test_the_same_event_live_and_in_the_bundle_counts_once():
 def test_friends_are_laid_out_by_user_and_without_a_graph_nobody_has_any():
     for user in range(USERS):
         expected = {b for a, b in EDGES.tolist() if a == user and b != user}
-        assert set(GRAPH.of(user).tolist()) == expected
-    assert GRAPH.degrees(np.array([0, -1])).tolist() == [len(GRAPH.of(0)), 0]
+        assert set(GRAPH.of_user(user).tolist()) == expected
+    assert GRAPH.degrees(np.array([0, -1])).tolist() == [len(GRAPH.of_user(0)), 0]
     assert users.build_friends(np.empty((0, 2), np.int32), 9) is NO_FRIENDS
-    assert len(NO_FRIENDS.of(0)) == len(GRAPH.of(-1)) == 0
+    assert len(NO_FRIENDS.of_user(0)) == len(GRAPH.of_user(-1)) == 0
     assert NO_FRIENDS.degrees(np.array([3, -1])).tolist() == [0, 0]
 
 
 def test_friends_told_live_stand_for_those_of_the_data():
     models = replace(MODELS, friends=GRAPH)
-    profiles = Profiles(models, Live(models.popularity))
+    profiles = QueryBuilder(models, Live(models.popularity))
     user = int(np.argmax(np.diff(GRAPH.indptr)))
     name = IDS.names(np.array([user]))[0]
     nothing = Friends(np.zeros(USERS + 1, np.int64), np.empty(0, np.int32))
 
     def friends(told=(), of=models):
-        recent = replace(NO_HISTORY, told=Told(friends=told))
-        return replace(profiles, models=of).query(request(name), recent).friends
+        recent = replace(NO_HISTORY, record=UserRecord(friends=told))
+        return replace(profiles, models=of).build(request(name), recent).friends
 
-    assert IDS.rows(friends()).tolist() == GRAPH.of(user).tolist()
+    assert IDS.rows(friends()).tolist() == GRAPH.of_user(user).tolist()
     assert friends(("x",)) == ("x",)
     assert not friends(of=replace(models, friends=nothing))
 
@@ -148,13 +148,13 @@ async def test_live_events_of_friends_are_read_in_one_round_trip(url):
             ],
         )
         histories = RedisHistories(store, "t", ids, EventWeights(), 1_000.0)
-        acts = await histories.acts(["u", "nobody", "v"], 9)
-        newest = await histories.acts(["v"], 1)
-        nothing = await histories.acts(["nobody"], 9)
+        acts = await histories.recent_events(["u", "nobody", "v"], 9)
+        newest = await histories.recent_events(["v"], 1)
+        nothing = await histories.recent_events(["nobody"], 9)
     assert seen == ["append", "friends", "friends", "friends"]
     assert acts.owner.tolist() == [0, 2, 2]
     assert ids.names(acts.rows) == ["a", "c", "b"]
     assert acts.times.tolist() == [10.0, 30.0, 5.0]
     assert acts.weights.tolist() == pytest.approx([1.0, 0.2, 1.0])
     assert ids.names(newest.rows) == ["c"]
-    assert len(nothing.owner) == len(NO_ACTS.owner) == 0
+    assert len(nothing.owner) == len(NO_EVENTS.owner) == 0

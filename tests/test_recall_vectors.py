@@ -2,15 +2,15 @@ import numpy as np
 import pytest
 
 from app.build import flat_index
-from app.contracts import Taste
+from app.contracts import UserVectors
 from app.cpu import Cpu
-from app.query_builder import Profiles
-from app.recall.vectors import OffLoop, Vectors
+from app.query_builder import QueryBuilder
+from app.recall.vectors import ThreadedChannel, VectorChannel
 from app.state.counters import Live
 from tests.fakes import ITEMS, proposed, query, request, small_models
 
 MODELS = small_models()
-PROFILES = Profiles(MODELS, Live(MODELS.popularity))
+PROFILES = QueryBuilder(MODELS, Live(MODELS.popularity))
 
 
 @pytest.fixture(scope="module")
@@ -22,16 +22,18 @@ def cpu():
 
 def channel(items=None):
     vectors = MODELS.factors.items if items is None else items
-    return Vectors("embedding", flat_index(vectors), lambda q: q.taste.factors)
+    return VectorChannel("embedding", flat_index(vectors), lambda q: q.vectors.factors)
 
 
 def asked(user, **known):
-    found = PROFILES.query(request(user, **known), MODELS.users.history(-1))
-    return found, PROFILES.taste(found)
+    found = PROFILES.build(request(user, **known), MODELS.users.history(-1))
+    return found, PROFILES.solve_vectors(found)
 
 
 def tasting(vector, **known):
-    return query(taste=Taste(np.array(vector, np.float32), np.empty(0, np.float32)), **known)
+    return query(
+        vectors=UserVectors(np.array(vector, np.float32), np.empty(0, np.float32)), **known
+    )
 
 
 @pytest.mark.parametrize("user", ["u03", "u17", "u42"])
@@ -81,7 +83,7 @@ async def test_what_points_the_other_way_is_not_proposed():
 async def test_a_large_index_is_searched_on_another_thread_with_the_same_answer(cpu):
     one, taste = asked("u03")
     here = channel()
-    there = OffLoop(here, cpu)
+    there = ThreadedChannel(here, cpu)
     some = tasting(taste.factors)
     assert there.name == "embedding"
     one, two = await proposed(here, some), await proposed(there, some)

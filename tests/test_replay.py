@@ -1,10 +1,10 @@
 import numpy as np
 import pytest
 
-from app.build import UNTRAINED, Rankers, Wiring
+from app.build import UNTRAINED_RANKERS, FunnelConfig, Rankers
 from app.cpu import Cpu
-from app.deadline import NO_HURRY, Checkpoints
-from app.query_builder import Profiles
+from app.deadline import NO_CHECKPOINTS, Checkpoints
+from app.query_builder import QueryBuilder
 from app.state.counters import Live
 from offline.data.dataset import Log
 from offline.models import popularity
@@ -15,7 +15,7 @@ from tests.fakes import SMALL, Broken, rows, small_dataset, small_models
 
 DATASET = small_dataset()
 LOG = DATASET.log
-UNSOUND = Rankers(UNTRAINED.coarse, Broken())
+UNSOUND = Rankers(UNTRAINED_RANKERS.coarse, Broken())
 
 
 @pytest.fixture(scope="module")
@@ -95,26 +95,26 @@ def test_labels_say_what_was_relevant():
 async def test_every_user_is_answered_in_turn_as_of_the_moment_of_the_models(cpu):
     at = float(np.quantile(LOG.times, 0.6))
     models = fit_models(DATASET, LOG.before(at), SMALL, at)
-    funnel = build(models, Wiring(cpu, NO_HURRY))
+    funnel = build(models, FunnelConfig(cpu, NO_CHECKPOINTS))
     names = ["u03", "u17", "u42"]
     slates = [slate async for slate in ask(funnel, names, 7, 0, explore=False)]
     assert [slate.query.user for slate in slates] == names
     for slate in slates:
         assert slate.query.now == at
-        assert len(slate.chosen) == 7
+        assert len(slate.selection) == 7
         assert slate.query.quality == 1.0
         assert (slate.query.history.times < at).all()
-        assert not slate.chosen.explored.any()
+        assert not slate.selection.explored.any()
 
 
 async def test_a_stage_that_fails_ends_the_job_with_its_name(cpu):
-    funnel = build(small_models(), Wiring(cpu, NO_HURRY), UNSOUND)
+    funnel = build(small_models(), FunnelConfig(cpu, NO_CHECKPOINTS), UNSOUND)
     with pytest.raises(RuntimeError, match="stage fine is bug for user u03"):
         _ = [slate async for slate in ask(funnel, ["u03"], 7, 0, explore=False)]
 
 
 async def test_a_job_in_a_hurry_is_told_so(cpu):
-    funnel = build(small_models(), Wiring(cpu, Checkpoints()))
+    funnel = build(small_models(), FunnelConfig(cpu, Checkpoints()))
     with pytest.raises(RuntimeError, match="is late for user u03"):
         _ = [slate async for slate in ask(funnel, ["u03"], 7, 0, explore=True)]
 
@@ -173,7 +173,7 @@ def test_the_crowd_that_moved_on_is_the_crowd_of_a_later_moment():
     n = len(dataset.catalogue)
     models = fit_models(dataset, log.before(start), SMALL, start)
     live = Live.of(models)
-    advance(Profiles(models, live), log, start, later)
+    advance(QueryBuilder(models, live), log, start, later)
     fresh = Live(popularity.fit(log.before(later), n, later, PopularityConfig()))
     every = np.arange(n)
     assert np.allclose(live.liked_at(later, every), fresh.liked_at(later, every))

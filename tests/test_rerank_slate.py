@@ -125,7 +125,7 @@ def test_some_lists_have_no_exploration(known):
 def test_items_whose_score_is_broken_sink_and_nothing_is_shown_twice(policy):
     scores = np.linspace(1, 0.5, len(BEST)).astype(np.float32)
     scores[[0, 3]] = np.nan
-    broken = pool(*BEST).scored(scores)
+    broken = pool(*BEST).with_scores(scores)
     chosen = maker(policy).rerank(query(k=10), broken)
     assert len(set(shown(chosen))) == 10
     assert not {20, 23} & set(shown(chosen)[:8])
@@ -134,7 +134,9 @@ def test_items_whose_score_is_broken_sink_and_nothing_is_shown_twice(policy):
 
 
 def test_where_every_score_is_broken_the_list_is_still_full():
-    chosen = maker(Policy()).rerank(query(k=5), pool(*BEST).scored(np.full(20, np.nan, np.float32)))
+    chosen = maker(Policy()).rerank(
+        query(k=5), pool(*BEST).with_scores(np.full(20, np.nan, np.float32))
+    )
     assert len(set(shown(chosen))) == 5
 
 

@@ -6,7 +6,7 @@ from time import monotonic
 import pytest
 
 from app.contracts import StageError
-from app.deadline import NO_HURRY, Checkpoints, Run
+from app.deadline import NO_CHECKPOINTS, Checkpoints, StageRunner
 
 
 async def three():
@@ -26,49 +26,49 @@ def raising(error):
 
 
 def run(age=0.0):
-    return Run(monotonic() - age)
+    return StageRunner(monotonic() - age)
 
 
 async def test_a_stage_in_time_is_ok_and_its_step_says_what_it_did():
     request = run()
-    assert await request.attempt("recall", 5, three, []) == [1, 2, 3]
-    step = request.steps[0]
-    assert (step.stage, step.outcome, step.entered, step.left) == ("recall", "ok", 0, 3)
+    assert await request.run_async("recall", 5, three, []) == [1, 2, 3]
+    step = request.results[0]
+    assert (step.stage, step.outcome, step.n_in, step.n_out) == ("recall", "ok", 0, 3)
     assert 0 <= step.seconds < 5
 
 
 async def test_a_stage_that_takes_too_long_is_late_and_replaced():
     request = run()
-    assert await request.attempt("recall", 0.02, slow, [9]) == [9]
-    assert request.steps[0].outcome == "late"
-    assert request.steps[0].left == 1
-    assert request.steps[0].seconds < 5
+    assert await request.run_async("recall", 0.02, slow, [9]) == [9]
+    assert request.results[0].outcome == "late"
+    assert request.results[0].n_out == 1
+    assert request.results[0].seconds < 5
 
 
 async def test_time_spent_before_counts():
     request = run(age=3.0)
-    assert await request.attempt("recall", 3.02, slow, [9]) == [9]
-    assert request.steps[0].outcome == "late"
+    assert await request.run_async("recall", 3.02, slow, [9]) == [9]
+    assert request.results[0].outcome == "late"
 
 
 async def test_past_its_checkpoint_a_stage_is_not_begun():
     request = run(age=60.0)
-    assert await request.attempt("fine", 0.08, raising(AssertionError("begun")), [9]) == [9]
-    assert request.steps[0].outcome == "late"
+    assert await request.run_async("fine", 0.08, raising(AssertionError("begun")), [9]) == [9]
+    assert request.results[0].outcome == "late"
 
 
 async def test_a_fault_that_was_foreseen_is_down(caplog):
     request = run()
-    assert await request.attempt("history", 5, raising(StageError("no store")), 4) == 4
-    assert request.steps[0].outcome == "down"
-    assert request.steps[0].left == 0
+    assert await request.run_async("history", 5, raising(StageError("no store")), 4) == 4
+    assert request.results[0].outcome == "down"
+    assert request.results[0].n_out == 0
     assert ("app.deadline", logging.WARNING, "history: no store") in caplog.record_tuples
 
 
 async def test_a_fault_that_nobody_foresaw_is_a_bug_and_its_traceback_is_logged(caplog):
     request = run()
-    assert await request.attempt("fine", 5, raising(ZeroDivisionError()), None) is None
-    assert request.steps[0].outcome == "bug"
+    assert await request.run_async("fine", 5, raising(ZeroDivisionError()), None) is None
+    assert request.results[0].outcome == "bug"
     assert caplog.records[0].exc_info[0] is ZeroDivisionError
 
 
@@ -81,15 +81,15 @@ def failing(error):
 
 def test_a_computation_says_how_much_came_in_and_went_on():
     request = run()
-    assert request.compute("coarse", 5, lambda: [1, 2], [], entered=7) == [1, 2]
-    step = request.steps[0]
-    assert (step.stage, step.outcome, step.entered, step.left) == ("coarse", "ok", 7, 2)
+    assert request.run("coarse", 5, lambda: [1, 2], [], entered=7) == [1, 2]
+    step = request.results[0]
+    assert (step.stage, step.outcome, step.n_in, step.n_out) == ("coarse", "ok", 7, 2)
 
 
 def test_past_its_checkpoint_a_computation_is_not_begun():
     request = run(age=60.0)
-    assert request.compute("fine", 0.08, failing(AssertionError("begun")), [9], 4) == [9]
-    assert (request.steps[0].outcome, request.steps[0].entered) == ("late", 4)
+    assert request.run("fine", 0.08, failing(AssertionError("begun")), [9], 4) == [9]
+    assert (request.results[0].outcome, request.results[0].n_in) == ("late", 4)
 
 
 @pytest.mark.parametrize(
@@ -98,31 +98,31 @@ def test_past_its_checkpoint_a_computation_is_not_begun():
 )
 def test_a_computation_that_fails_is_replaced_and_named(error, outcome):
     request = run()
-    assert request.compute("fine", 5, failing(error), [9]) == [9]
-    assert [step.outcome for step in request.steps] == [outcome]
+    assert request.run("fine", 5, failing(error), [9]) == [9]
+    assert [step.outcome for step in request.results] == [outcome]
 
 
 @pytest.mark.parametrize("error", [KeyboardInterrupt, SystemExit])
 def test_what_ends_the_process_is_not_swallowed(error):
     with pytest.raises(error):
-        run().compute("fine", 5, failing(error()), [])
+        run().run("fine", 5, failing(error()), [])
 
 
 async def test_a_request_that_is_given_up_is_not_taken_for_a_fault():
     request = run()
-    task = asyncio.create_task(request.attempt("recall", 60, slow, []))
+    task = asyncio.create_task(request.run_async("recall", 60, slow, []))
     await asyncio.sleep(0.01)
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task
-    assert request.steps == []
+    assert request.results == []
 
 
 async def test_without_hurry_nothing_is_late_however_long_ago_it_arrived():
-    request = Run(0.0)
-    assert await request.attempt("recall", NO_HURRY.recall, three, []) == [1, 2, 3]
-    assert request.steps[0].outcome == "ok"
-    assert NO_HURRY.rerank == math.inf
+    request = StageRunner(0.0)
+    assert await request.run_async("recall", NO_CHECKPOINTS.recall, three, []) == [1, 2, 3]
+    assert request.results[0].outcome == "ok"
+    assert NO_CHECKPOINTS.rerank == math.inf
 
 
 def test_checkpoints_come_in_the_order_of_the_stages_and_within_the_budget():

@@ -9,8 +9,8 @@ import pytest
 
 from app.artifacts import DAY
 from app.catalogue.catalogue_overlay import build_overlay, with_spare_rows
-from app.query_builder import Profiles
-from app.recall.popularity import TINY, segment_lift
+from app.query_builder import QueryBuilder
+from app.recall.popularity import TINY, compute_segment_lift
 from app.state import segment_counts
 from app.state.counters import REBASE_AFTER, Live
 from app.state.segment_counts import HALF_LIFE
@@ -25,8 +25,8 @@ LAST = int(MODEL.offsets[-1])  # the row of everybody
 
 
 def lift(live, *codes, models=MODELS, rows=EVERY, now=None):
-    asked = query(segments=np.array(codes, np.int32), known=live.now if now is None else now)
-    return segment_lift(models.segments, live, asked, rows)
+    asked = query(segments=np.array(codes, np.int32), counters_at=live.now if now is None else now)
+    return compute_segment_lift(models.segments, live, asked, rows)
 
 
 def like(live, row, *members, times=None, weight=1.0):
@@ -113,7 +113,7 @@ def test_the_segments_that_moved_on_are_those_of_a_later_moment(monkeypatch):
     models = fit_models(dataset, log.before(start), SMALL, start)
     whole = fit_models(dataset, log.before(later), SMALL, later)
     live = Live.of(models)
-    advance(Profiles(models, live), log, start, later)
+    advance(QueryBuilder(models, live), log, start, later)
     for codes in ((1, 0), (2, 1), (-1, 1)):
         moved = lift(live, *codes, models=models)
         np.testing.assert_allclose(moved, lift(Live.of(whole), *codes, models=whole), atol=1e-4)

@@ -6,13 +6,13 @@ import numpy as np
 import pytest
 from scipy.stats import spearmanr
 
-from app.features.views import FINE_VIEW, names
+from app.features.views import FINE_VIEW, column_names
 from offline.training.logged_lists import from_served, with_served
 from offline.training.rank_table import RankTable
 from offline.training.rankers import RankConfig, fit_fine
 
-WIDTH = len(names(FINE_VIEW))
-AGE, YEARS = (names(FINE_VIEW).index(name) for name in ("age", "years_since_release"))
+WIDTH = len(column_names(FINE_VIEW))
+AGE, YEARS = (column_names(FINE_VIEW).index(name) for name in ("age", "years_since_release"))
 CONFIG = RankConfig(rounds=150, leaf_rows=20, learning_rate=0.05)
 
 

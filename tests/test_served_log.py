@@ -10,7 +10,7 @@ import pytest
 import redis
 
 from app.contracts import SLOTS, StageError
-from app.features.views import CHANNELS, FINE_VIEW, names
+from app.features.views import CHANNELS, FINE_VIEW, column_names
 from app.request_log import writer as log_module
 from app.request_log.answer_record import asked_of, standing_of
 from app.request_log.entry_codec import Entry, EntryError
@@ -64,7 +64,7 @@ def test_an_answer_is_logged_with_all_that_put_it_together(api):
         scores = dict(zip(("merged", "coarse", "fine"), arrays["scores"][n].tolist(), strict=False))
         assert scores == item["explain"]["scores"]
         assert arrays["scores"][n, 3] == np.float32(item["score"])
-        features = dict(zip(names(FINE_VIEW), arrays["features"][n].tolist(), strict=True))
+        features = dict(zip(column_names(FINE_VIEW), arrays["features"][n].tolist(), strict=True))
         shown = {name: None if np.isnan(value) else value for name, value in features.items()}
         assert shown == item["explain"]["features"]
         channels = {
@@ -74,7 +74,7 @@ def test_an_answer_is_logged_with_all_that_put_it_together(api):
         }
         proposed = item["explain"]["channels"]
         assert channels == {name: (c["rank"], c["score"]) for name, c in proposed.items()}
-    assert "events" in standing_of(entry).reached
+    assert "events" in standing_of(entry).applied
     assert b"i7" in str(told["said"]).encode()
 
 

@@ -6,7 +6,7 @@ from contextlib import suppress
 import numpy as np
 import pytest
 
-from app.artifacts import Table
+from app.artifacts import NeighbourTable
 from app.contracts import StageError
 from app.state import tables as tables_module
 from app.state.batched_reads import KEYS_AT_ONCE, JoinedReads
@@ -19,7 +19,7 @@ from app.state.tables import RedisTables, are_loaded, keep_loaded, load_tables, 
 def table(*neighbours):
     """Each argument is one row's neighbours, as {row: weight}, best first."""
     sizes = [len(found) for found in neighbours]
-    return Table(
+    return NeighbourTable(
         np.cumsum([0, *sizes]),
         np.array([row for found in neighbours for row in found], np.int32),
         np.array([w for found in neighbours for w in found.values()], np.float32),
@@ -29,7 +29,7 @@ def table(*neighbours):
 def random_table(n, most, seed=0):
     rng = np.random.default_rng(seed)
     indptr = np.concatenate([[0], np.cumsum(rng.integers(0, most, n))])
-    return Table(
+    return NeighbourTable(
         indptr,
         rng.integers(0, n, indptr[-1]).astype(np.int32),
         rng.random(indptr[-1]).astype(np.float32),

@@ -108,8 +108,8 @@ def test_the_standing_tells_the_streams_as_far_as_they_are_known():
     state.reach("events", "6-0", "9-3")
     state.expose(np.array([1, 1]))
     standing = state.standing()
-    assert standing.reached == {"events": ("1-0", "9-3")}
-    assert standing.listed == {"events": ("1-0", "5-0")}
+    assert standing.applied == {"events": ("1-0", "9-3")}
+    assert standing.sorted_lists == {"events": ("1-0", "5-0")}
     assert standing.trials == 2
     state.apply(np.array([0]), np.ones(1, np.float32), np.array([START]))
     assert standing.total.tolist() == pytest.approx([0.0] * len(standing.total))

@@ -5,13 +5,13 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from app.build import flat_index, later
+from app.build import flat_index, new_item_vectors
 from app.catalogue.attributes import NumberColumn, TextColumn
 from app.catalogue.catalogue_overlay import build_overlay, with_spare_rows
 from app.catalogue.live_items import ROW_REST, ItemRecord, LiveItems
-from app.contracts import Taste
+from app.contracts import UserVectors
 from app.rank import new_item_quota
-from app.recall.vectors import Vectors
+from app.recall.vectors import VectorChannel
 from app.rerank.exploration import ExplorationPool, choose_explored
 from app.rerank.policy import Policy
 from app.state.counters import Live
@@ -207,7 +207,7 @@ def test_a_new_item_stands_where_items_that_are_described_alike_do():
     mapped = models.factors.items[ITEMS]
     mean = models.factors.items[:ITEMS].mean(axis=0)
     away = models.factors.items[:ITEMS] - mean
-    towards = away @ (mapped - models.placing.mean)
+    towards = away @ (mapped - models.cold_item_model.mean)
     assert (towards > 0)[np.flatnonzero(near[:ITEMS] > 0.8)].mean() > 0.7
     assert models.factors.lengths[ITEMS] == pytest.approx(np.linalg.norm(mapped), rel=1e-6)
     stock.put(item(title="of words that nobody knows"))
@@ -218,14 +218,14 @@ def test_a_new_item_stands_where_items_that_are_described_alike_do():
 async def test_vector_channels_find_new_items_until_they_are_gone():
     stock = stocked()
     models = stock.models
-    vectors = Vectors(
+    vectors = VectorChannel(
         "content",
         flat_index(models.content.items[:ITEMS]),
-        lambda asked: asked.taste.content,
-        later(models, models.content.items),
+        lambda asked: asked.vectors.content,
+        new_item_vectors(models, models.content.items),
     )
-    taste = Taste(np.empty(0, np.float32), models.content.items[12])
-    asked = query(n=ITEMS + 3, taste=taste)
+    taste = UserVectors(np.empty(0, np.float32), models.content.items[12])
+    asked = query(n=ITEMS + 3, vectors=taste)
     before = await proposed(vectors, asked)
     known = stock.completed(item("i12"))
     stock.put(item(title=known.title, categories=known.categories, released=known.released))

@@ -1,10 +1,10 @@
 import numpy as np
 import pytest
 
-from app.build import Wiring
+from app.build import FunnelConfig
 from app.cpu import Cpu
-from app.deadline import NO_HURRY
-from app.features.views import FINE_VIEW, names
+from app.deadline import NO_CHECKPOINTS
+from app.features.views import FINE_VIEW, column_names
 from offline.data.dataset import Dataset, Log
 from offline.models.registry import fit_models
 from offline.training.rank_table import RankTable, collect, join
@@ -55,14 +55,14 @@ def test_places_in_served_lists_go_with_their_rows_and_are_kept_where_all_have_t
 
 async def collected(cpu, dataset, users=None, seed=0, **sampled):
     models = fit_models(dataset, dataset.log.before(START), SMALL, START)
-    funnel = build(models, Wiring(cpu, NO_HURRY))
+    funnel = build(models, FunnelConfig(cpu, NO_CHECKPOINTS))
     found = askers(dataset.log, START, END) if users is None else users
     return funnel, found, await collect(funnel, dataset, found, seed, **sampled)
 
 
 async def test_a_table_of_few_items_holds_all_that_was_proposed_and_marks_what_was_taken(cpu):
     _, users, found = await collected(cpu, DATASET)
-    assert found.features.shape == (len(found), len(names(FINE_VIEW)))
+    assert found.features.shape == (len(found), len(column_names(FINE_VIEW)))
     assert found.features.dtype == np.float32
     assert 0 < found.labels.sum() < len(found)
     assert found.groups.sum() == len(found)
@@ -115,7 +115,7 @@ async def test_negatives_are_drawn_from_the_whole_list_and_by_the_seed(cpu):
     tables = [(await collected(cpu, DATASET, seed=s, negatives=20))[2] for s in (0, 0, 1)]
     assert tables[0].features.tobytes() == tables[1].features.tobytes()
     assert tables[0].features.tobytes() != tables[2].features.tobytes()
-    fused = names(FINE_VIEW).index("fused")
+    fused = column_names(FINE_VIEW).index("fused")
     found = [np.median(t.features[t.labels == 0, fused]) for t in (whole, *tables)]
     assert found[1:] == pytest.approx([found[0]] * 3, rel=0.05)
 
@@ -142,9 +142,9 @@ def fields(dataset):
 
 async def test_what_was_known_before_is_seen_in_the_columns(cpu):
     _, _, early = await collected(cpu, DATASET, [Asker(3, np.arange(80))])
-    late = build(small_models(), Wiring(cpu, NO_HURRY))
+    late = build(small_models(), FunnelConfig(cpu, NO_CHECKPOINTS))
     found = await collect(late, DATASET, [Asker(3, np.arange(80))], 0)
-    column = names(FINE_VIEW).index("user_events")
+    column = column_names(FINE_VIEW).index("user_events")
     assert found.features[0, column] > early.features[0, column]
 
 

@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 from sklearn.metrics import ndcg_score
 
-from app.build import Sizes, Wiring
+from app.build import FunnelConfig, Sizes
 from app.contracts import Request
 from app.cpu import Cpu
-from app.deadline import NO_HURRY
+from app.deadline import NO_CHECKPOINTS
 from app.features.views import CHANNELS
 from offline.data.dataset import Log
 from offline.data.errors import DataError
@@ -123,8 +123,8 @@ def test_a_recall_model_is_worth_what_its_channel_finds_alone(recall, cpu, name)
 
     async def found(public, user):
         """Everything is made anew for each user, and the real funnel asked."""
-        funnel = build(models, Wiring(cpu, NO_HURRY, sizes, BASE.policy))
-        advance(funnel.profiles, DATASET.log, start, user.at)
+        funnel = build(models, FunnelConfig(cpu, NO_CHECKPOINTS, sizes, BASE.policy))
+        advance(funnel.query_builder, DATASET.log, start, user.at)
         request = Request(public, 10, BASE.seed, arrived=0.0, inline=user.since)
         return (await funnel.recommend(request)).proposals[place].rows.tolist()
 
@@ -199,7 +199,7 @@ def test_of_equal_scores_the_first_has_the_better_place():
 
 def test_rankers_learn_from_the_sample_that_the_job_draws_and_are_judged_by_all(replays, cpu):
     config = replace(BASE, negatives=8)
-    wiring = Wiring(cpu, NO_HURRY, BASE.sizes, BASE.policy)
+    wiring = FunnelConfig(cpu, NO_CHECKPOINTS, BASE.sizes, BASE.policy)
     earlier, later = replays.around(config, 2)
     for window, rows in enumerate(earlier):
         job = replay(DATASET, *WINDOWS[window], config, wiring)
@@ -267,7 +267,7 @@ def test_the_whole_funnel_is_judged_by_everyone_who_came(known, cpu):
 
 def test_sizes_are_judged_by_rankers_of_few_trees_that_never_saw_the_window(known, cpu):
     config = changed(BASE, {"sizes.coarse": 12, "rank.rounds": 4})
-    wiring = Wiring(cpu, NO_HURRY, config.sizes, config.policy)
+    wiring = FunnelConfig(cpu, NO_CHECKPOINTS, config.sizes, config.policy)
     split = Split(WINDOWS[2][0], WINDOWS[2][1], (WINDOWS[0], WINDOWS[1]))
     learned = learn(DATASET, split, config, wiring, Phases())
     exam = prepare(DATASET, split, config, wiring)

@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 
 from app.api.missing_item import explain_missing
-from app.build import Sizes, Wiring
+from app.build import FunnelConfig, Sizes
 from app.bundle.bundle import find_current_bundle, load_bundle
 from app.cpu import Cpu
-from app.deadline import NO_HURRY, Step
+from app.deadline import NO_CHECKPOINTS, StageResult
 from app.explain.rerank_loss import explain_rerank_loss
 from app.funnel import Slate
 from app.request_log.request_record import Asked
@@ -148,7 +148,7 @@ async def slate(trained):
     """A slate whose rankers have to cut, and the funnel that made it."""
     bundle, cpu = load_bundle(find_current_bundle(trained)), Cpu(threads=1)
     policy = leisurely().policy.policy()
-    wiring = Wiring(cpu, NO_HURRY, Sizes(coarse=40, fine=15), policy)
+    wiring = FunnelConfig(cpu, NO_CHECKPOINTS, Sizes(coarse=40, fine=15), policy)
     funnel = build(bundle.models, wiring, bundle.rankers)
     asked = Asked(user="u3", k=5, explore=False)
     yield bundle, funnel, await funnel.recommend(asked.request(bundle, 0.0))
@@ -182,25 +182,25 @@ async def test_what_a_ranker_cut_is_told_with_rank_score_and_threshold(slate, st
 async def test_where_a_ranker_failed_the_order_in_hand_is_told(slate):
     _, _, made = slate
     steps = tuple(
-        Step("coarse", 0.0, "bug", 0, 0) if s.stage == "coarse" else s for s in made.steps
+        StageResult("coarse", 0.0, "bug", 0, 0) if s.stage == "coarse" else s for s in made.results
     )
     coarse = made.merged.top(40)
     row = rows_between(made.merged, coarse)[0]
-    one = of(slate, row, replace(made, steps=steps, coarse=coarse))
+    one = of(slate, row, replace(made, results=steps, coarse=coarse))
     assert "the ranker failed" in one["reason"]
     assert one["rank"] > 40
 
 
 async def test_where_the_funnel_was_cut_off_that_is_the_reason(slate):
     _, _, made = slate
-    late = replace(made, steps=(*made.steps, Step("funnel", 0.1, "late", 0, 0)))
-    row = rows_between(made.fine, made.chosen.pool)[0]
+    late = replace(made, results=(*made.results, StageResult("funnel", 0.1, "late", 0, 0)))
+    row = rows_between(made.fine, made.selection.pool)[0]
     assert "cut off" in of(slate, row, late)["reason"]
 
 
 async def test_where_the_last_stage_failed_that_is_the_reason(slate):
     _, _, made = slate
-    steps = (*made.steps, Step("rerank", 0.1, "bug", 0, 0))
-    row = rows_between(made.fine, made.chosen.pool)[0]
-    one = of(slate, row, replace(made, steps=steps))
+    steps = (*made.results, StageResult("rerank", 0.1, "bug", 0, 0))
+    row = rows_between(made.fine, made.selection.pool)[0]
+    one = of(slate, row, replace(made, results=steps))
     assert (one["stage"], "the last stage failed" in one["reason"]) == ("rerank", True)

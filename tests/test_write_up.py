@@ -7,11 +7,11 @@ import lightgbm
 import numpy as np
 import pytest
 
-from app.build import Sizes, Wiring
+from app.build import FunnelConfig, Sizes
 from app.cpu import Cpu
-from app.deadline import NO_HURRY
+from app.deadline import NO_CHECKPOINTS
 from app.event_weights import EventWeights
-from app.features.views import COARSE_VIEW, FINE_VIEW, names
+from app.features.views import COARSE_VIEW, FINE_VIEW, column_names
 from app.rank.blend import Fine
 from app.rank.gbdt import Grown
 from app.rank.logistic import Logistic
@@ -36,19 +36,19 @@ def judged():
     cpu = Cpu(threads=1)
     models = fit_models(DATASET, DATASET.log.before(SPLIT.test_start), SMALL, SPLIT.test_start)
     users = askers(DATASET.log, SPLIT.test_start, SPLIT.test_end)[:20]
-    funnel = build(models, Wiring(cpu, NO_HURRY))
+    funnel = build(models, FunnelConfig(cpu, NO_CHECKPOINTS))
     yield models, asyncio.run(evaluate_funnel(funnel, models, DATASET, users, 7))
     cpu.close()
 
 
 @pytest.fixture(scope="module")
 def trained(judged) -> TrainingResult:
-    columns = names(FINE_VIEW)
+    columns = column_names(FINE_VIEW)
     table = np.random.default_rng(0).random((80, len(columns)))
     data = lightgbm.Dataset(
         table, (table[:, 3] > 0.5).astype(float), feature_name=list(columns), free_raw_data=False
     )
-    width = len(names(COARSE_VIEW))
+    width = len(column_names(COARSE_VIEW))
     ones = np.ones(width, np.float32)
     booster = lightgbm.train({"verbosity": -1, "num_threads": 1}, data, 3)
     grown = Grown(flat(), (booster,))
@@ -77,10 +77,10 @@ def test_what_was_found_makes_a_page(found):
 
 
 def test_every_feature_has_a_gain_a_group_and_a_meaning(found):
-    assert [feature["name"] for feature in found["features"]] == list(names(FINE_VIEW))
+    assert [feature["name"] for feature in found["features"]] == list(column_names(FINE_VIEW))
     assert sum(feature["gain"] for feature in found["features"]) == pytest.approx(1.0)
     best = max(found["features"], key=lambda feature: feature["gain"])
-    assert best["name"] == names(FINE_VIEW)[3]
+    assert best["name"] == column_names(FINE_VIEW)[3]
     assert all(feature["meaning"] and feature["group"] for feature in found["features"])
     assert {feature["group"] for feature in found["features"]} >= {"channel", "crowd", "user"}
 
@@ -136,6 +136,6 @@ def test_a_column_is_told_in_a_line(column, said):
 
 
 def test_no_meaning_is_left_with_a_hole():
-    for column in names(FINE_VIEW):
+    for column in column_names(FINE_VIEW):
         assert "{" not in meaning(column, "")
     assert len({pattern for pattern, _ in PATTERNS}) == len(PATTERNS)

@@ -102,13 +102,13 @@ async def _answer(
     if body.explain:
         for item, why in zip(found, response.explanations(slate), strict=True):
             item["explain"] = why
-    service.metrics.record_stages(slate.steps)
+    service.metrics.record_stages(slate.results)
     service.metrics.record_answer(
         [(d["stage"], d["outcome"]) for d in named], response.fallback(slate)
     )
     shown = [item["item_id"] for item in found]
     service.impressions.note(request_id, body.user_id or "", shown, body.scene)
-    deployment.drift.add(slate.chosen)
+    deployment.drift.add(slate.selection)
     service.log_answer(deployment, done.asked, request_id, shown, slate)
     told: dict[str, Any] = {
         "request_id": request_id,
@@ -123,7 +123,7 @@ async def _answer(
         told["page_token"] = encode_page_token(done.before + shown)
     if body.explain:
         told["policies"] = response.policies(
-            slate, deployment.funnel.profiles, done.asked.left_out(deployment.bundle)
+            slate, deployment.funnel.query_builder, done.asked.left_out(deployment.bundle)
         )
         told["stages"] = response.stages(slate, deployment.funnel.fine.scorer)
     if done.why:

@@ -8,29 +8,29 @@ from numpy.typing import NDArray
 
 from app.bundle.bundle import Bundle
 from app.catalogue.catalogue import Catalogue
-from app.contracts import ABSENT, SLOTS, Candidates, Scorer, Weighing
+from app.contracts import ABSENT, SLOTS, Candidates, MixedScorer, Scorer
 from app.explain.exclusions import RequestedExclusions, attribute_exclusions
-from app.features.views import CHANNELS, FINE_VIEW, PERSONAL, names
+from app.features.views import CHANNELS, FINE_VIEW, PERSONAL_CHANNELS, column_names
 from app.funnel import Slate
-from app.query_builder import Profiles
+from app.query_builder import QueryBuilder
 from app.request_log.answer_record import scores_in
 
-PERSONAL_COLUMNS = [CHANNELS.index(name) for name in PERSONAL]
-BY_HISTORY = np.array([name in PERSONAL and name != "social" for name in CHANNELS])
+PERSONAL_COLUMNS = [CHANNELS.index(name) for name in PERSONAL_CHANNELS]
+BY_HISTORY = np.array([name in PERSONAL_CHANNELS and name != "social" for name in CHANNELS])
 REASONS = 2  # items of the history named as the reason
 
 
 def without_unavailable(slate: Slate, available: NDArray[np.bool_]) -> Slate:
     """Leave out what was deleted while the list was made; the same slate where nothing was."""
-    free = available.take(slate.chosen.pool.rows)
+    free = available.take(slate.selection.pool.rows)
     if free.all():
         return slate
-    return replace(slate, chosen=slate.chosen.take(free.nonzero()[0]))
+    return replace(slate, selection=slate.selection.take(free.nonzero()[0]))
 
 
 def items(bundle: Bundle, slate: Slate) -> list[dict[str, Any]]:
     """Give the answer's items, best first."""
-    pool = slate.chosen.pool
+    pool = slate.selection.pool
     catalogue = bundle.models.catalogue
     best = _best_channels(pool)
     because = _because(bundle, slate, BY_HISTORY[best])
@@ -40,8 +40,8 @@ def items(bundle: Bundle, slate: Slate) -> list[dict[str, Any]]:
         pool.scores.tolist(),
         best.tolist(),
         because,
-        slate.chosen.slots.tolist(),
-        slate.chosen.propensities.tolist(),
+        slate.selection.slots.tolist(),
+        slate.selection.propensities.tolist(),
         strict=True,
     )
     return [
@@ -61,10 +61,10 @@ def degraded(slate: Slate) -> list[dict[str, str]]:
     """Name what is missing: stages that were late, down or buggy, and a list that is short."""
     named = [
         {"stage": step.stage, "outcome": step.outcome}
-        for step in slate.steps
+        for step in slate.results
         if step.outcome != "ok"
     ]
-    if len(slate.chosen) < slate.query.k:
+    if len(slate.selection) < slate.query.k:
         named.append({"stage": "slate", "outcome": "short"})
     return named
 
@@ -75,22 +75,22 @@ def stages(slate: Slate, fine: Scorer) -> list[dict[str, Any]]:
         {
             "stage": step.stage,
             "outcome": step.outcome,
-            "entered": step.entered,
-            "left": step.left,
+            "entered": step.n_in,
+            "left": step.n_out,
             "ms": round(step.seconds * 1000, 3),
         }
-        for step in slate.steps
+        for step in slate.results
     ]
-    if not isinstance(fine, Weighing) or not slate.fine.features.shape[1]:
+    if not isinstance(fine, MixedScorer) or not slate.fine.features.shape[1]:
         return told  # the answer in hand was taken while fine was still at work
     for stage in told:
         if (stage["stage"], stage["outcome"]) == ("fine", "ok"):
-            stage["weights"] = fine.weighing(slate.fine.features)
+            stage["weights"] = fine.part_weights(slate.fine.features)
     return told
 
 
 def policies(
-    slate: Slate, profiles: Profiles, left_out: RequestedExclusions
+    slate: Slate, profiles: QueryBuilder, left_out: RequestedExclusions
 ) -> list[dict[str, Any]]:
     """Give what each policy did, hard filters first, then caps and the others in their order.
 
@@ -103,10 +103,10 @@ def policies(
     masks = attribute_exclusions(query, profiles.policy(query.scene), left_out, gone)
     dropped |= {name: int(np.count_nonzero(mask)) for name, mask in masks.items()}
     rows = np.unique(np.concatenate([proposal.rows for proposal in slate.proposals]))
-    dropped |= {rule.name: int(np.count_nonzero(~rule.allows(rows))) for rule in query.rules}
-    dropped |= slate.chosen.refused()
+    dropped |= {rule.name: int(np.count_nonzero(~rule.allows(rows))) for rule in query.filters}
+    dropped |= slate.selection.rejections()
     told = [{"policy": name, "dropped": n} for name, n in dropped.items()]
-    return told + [{"policy": name, "changed": n} for name, n in slate.chosen.trace()]
+    return told + [{"policy": name, "changed": n} for name, n in slate.selection.trace()]
 
 
 def unavailable(catalogue: Catalogue) -> int:
@@ -118,9 +118,9 @@ def unavailable(catalogue: Catalogue) -> int:
 
 def explanations(slate: Slate) -> list[dict[str, Any]]:
     """Give for each item its channels, its score after each stage, and its features."""
-    pool = slate.chosen.pool
-    columns = names(FINE_VIEW)
-    ended = {step.stage for step in slate.steps if step.outcome == "ok"}
+    pool = slate.selection.pool
+    columns = column_names(FINE_VIEW)
+    ended = {step.stage for step in slate.results if step.outcome == "ok"}
     scores = {"merged": _finite(scores_in(slate.merged, pool))}
     scores |= {
         stage: _finite(scores_in(kept, pool))
@@ -152,7 +152,7 @@ def _best_channels(pool: Candidates) -> NDArray[np.intp]:
 def _because(bundle: Bundle, slate: Slate, personal: NDArray[np.bool_]) -> list[list[str]]:
     """Name the liked items of the history nearest to each item, by cosine of their factors."""
     liked = slate.query.history.liked(50)
-    rows = slate.chosen.pool.rows
+    rows = slate.selection.pool.rows
     if not len(liked) or not personal.any():
         return [[] for _ in rows]
     history = bundle.models.factors.items[liked.rows]
@@ -180,7 +180,7 @@ def _channels(pool: Candidates, n: int) -> dict[str, dict[str, float]]:
 
 def fallback(slate: Slate) -> str | None:
     """Say on what the slate rests when not on personal channels; None when it does."""
-    if any(step.stage == "funnel" for step in slate.steps):
+    if any(step.stage == "funnel" for step in slate.results):
         return "popular"
     personal = any(len(slate.proposals[column]) for column in PERSONAL_COLUMNS)
     return None if personal else "impersonal"

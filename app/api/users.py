@@ -15,8 +15,8 @@ from app.api.path_ids import PathId
 from app.api.schemas import USER, ErrorBody, FieldName, PublicId, ScalarValue
 from app.api.user_blocks import User
 from app.catalogue.user_segments import segment_labels
-from app.contracts import StageError, Told
-from app.query_builder import Profiles
+from app.contracts import StageError, UserRecord
+from app.query_builder import QueryBuilder
 from app.request_log.erasure import erase_served
 from app.service import Service
 from app.state.erasure import erase
@@ -94,7 +94,7 @@ async def get_user(
     service: Service = http.app.state.service
     known = await _done(read_dossier(service.writer, service.settings.key_prefix, user_id, events))
     profiles, told = _bundled(service, known.attributes, known.erased)
-    member = profiles.member(user_id, told)
+    member = profiles.user_row(user_id, told)
     trained = len(profiles.models.users.history(member))
     if not known and not trained:
         raise RefusalError(404, f"nothing is known of user {user_id}", "user_id")
@@ -153,7 +153,7 @@ def _text(value: str | float | bool) -> str:  # noqa: FBT001 - as JSON has it
 
 def _bundled(
     service: Service, attributes: Mapping[str, str], erased: float = -math.inf
-) -> tuple[Profiles, Told]:
+) -> tuple[QueryBuilder, UserRecord]:
     """Give what knows the bundle's users, and what is told of this one by the bundle's time.
 
     Raises:
@@ -162,7 +162,9 @@ def _bundled(
     if service.deployment is None:
         raise RefusalError(503, service.refusal or "the service is starting", retry_after=1)
     erased -= service.deployment.bundle.manifest.time_shift
-    return service.deployment.funnel.profiles, Told(attributes=attributes, erased=erased)
+    return service.deployment.funnel.query_builder, UserRecord(
+        attributes=attributes, erased_at=erased
+    )
 
 
 def _json(told: Any) -> Response:

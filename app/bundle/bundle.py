@@ -16,7 +16,16 @@ import lightgbm
 import numpy as np
 from numpy.typing import NDArray
 
-from app.artifacts import Content, Factors, Friends, Models, Popularity, Segments, Table, Users
+from app.artifacts import (
+    Content,
+    Factors,
+    Friends,
+    Models,
+    NeighbourTable,
+    Popularity,
+    Segments,
+    Users,
+)
 from app.build import Indexes, Rankers, Sizes
 from app.bundle.integrity import verify_files
 from app.bundle.manifest import POINTER, BundleError, Manifest, read_manifest
@@ -162,18 +171,18 @@ def _models(folder: Path, manifest: Manifest) -> Models:
             alpha=manifest.factors["alpha"],
             reg=manifest.factors["reg"],
             power=manifest.factors["power"],
-            known=int(manifest.factors["known"]),
+            n_liked=int(manifest.factors["known"]),
             half_life=manifest.factors.get("half_life", math.inf),
             **arrays("factors", "items", "gram"),
         ),
         content=Content(**arrays("content", "items")),
         tables={
-            name: Table(**arrays(f"tables.{name}", "indptr", "rows", "weights"))
+            name: NeighbourTable(**arrays(f"tables.{name}", "indptr", "rows", "weights"))
             for name in manifest.tables
         },
         friends=Friends(**arrays("friends", "indptr", "rows")),
         centred=manifest.centred,
-        placing=ColdItemModel(
+        cold_item_model=ColdItemModel(
             ContentEncoder(**arrays("placing", *ENCODER_ARRAYS)), **arrays("placing", *MAP_ARRAYS)
         )
         if "placing.slope.npy" in manifest.files  # none in bundles made before there was any

@@ -177,10 +177,10 @@ class LiveItems:
     def _place(self, row: int, item: ItemRecord) -> None:
         """Put it near to items that are described alike; nowhere, where nothing was learned."""
         models = self.models
-        if models.placing is None:
+        if models.cold_item_model is None:
             return
         known, text = self.catalogue, f"{item.title or ''} {item.text or ''}"
-        content, factors = models.placing.vectors(
+        content, factors = models.cold_item_model.vectors(
             known.categories[row], text, float(known.released[row])
         )
         models.content.items[row], models.factors.items[row] = content, factors

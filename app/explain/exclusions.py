@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.contracts import NO_ROWS, Query, Rows
-from app.query_builder import disliked
+from app.query_builder import disliked_rows
 from app.rerank.policy import Policy
 
 EXCLUSION_REASONS = {
@@ -38,11 +38,11 @@ def attribute_exclusions(
     drops_seen = policy.seen == "drop"
     said = {
         "hidden": query.hidden,
-        "disliked": disliked(query.history),
+        "disliked": disliked_rows(query.history),
         "exclude": asked.exclude,
         "earlier_pages": asked.earlier,
         "seen": query.history.rows if drops_seen else NO_ROWS,
-        "shown": query.shown if policy.shown == "drop" else NO_ROWS,
+        "shown": query.impressions if policy.shown == "drop" else NO_ROWS,
     }
     left, found = query.excluded[rows], {}
     for name, these in said.items():

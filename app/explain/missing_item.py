@@ -68,7 +68,7 @@ class MissingItem:
         )
 
     def _shown(self) -> Explanation | None:
-        chosen = self.slate.chosen
+        chosen = self.slate.selection
         at = np.flatnonzero(chosen.pool.rows == self.row)
         if not len(at):
             return None
@@ -77,12 +77,12 @@ class MissingItem:
         return Explanation("shown", f"it is shown at place {place + 1} ({slot})", facts)
 
     def _filtered(self) -> Explanation | None:
-        query, available = self.slate.query, self.funnel.profiles.models.catalogue.available
+        query, available = self.slate.query, self.funnel.query_builder.models.catalogue.available
         if is_permitted(query, self._one, available)[0]:
             return None
         if not available[self.row]:
             return Explanation("filter", "it is not available", {"policy": "availability"})
-        for rule in query.rules:
+        for rule in query.filters:
             if not rule.allows(self._one)[0]:
                 told = FILTER_REASONS.get(rule.name, f"the rule {rule.name} does not let it pass")
                 return Explanation("filter", told, {"policy": rule.name})
@@ -91,13 +91,13 @@ class MissingItem:
 
     def _excluded(self) -> tuple[str, str]:
         query = self.slate.query
-        policy = self.funnel.profiles.policy(query.scene)
+        policy = self.funnel.query_builder.policy(query.scene)
         masks = attribute_exclusions(query, policy, self.exclusions, self._one)
         name = next(name for name, mask in masks.items() if mask[0])
         return name, EXCLUSION_REASONS[name]
 
     def _cut_off(self) -> Explanation | None:
-        if not any(step.stage == "funnel" for step in self.slate.steps):
+        if not any(step.stage == "funnel" for step in self.slate.results):
             return None
         facts = {"outcome": "late"}
         return Explanation("recall", "the funnel was cut off, and popular items were given", facts)
@@ -112,7 +112,7 @@ class MissingItem:
 
     def _cut(self, stage: RankStage, before: Candidates, after: Candidates) -> Explanation:
         failed = [
-            s.outcome for s in self.slate.steps if s.stage == stage.name and s.outcome != "ok"
+            s.outcome for s in self.slate.results if s.stage == stage.name and s.outcome != "ok"
         ]
         scored = before if failed else stage.score(self.slate.query, before)
         at = int(np.flatnonzero(scored.rows == self.row)[0])

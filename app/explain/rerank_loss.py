@@ -34,7 +34,7 @@ def explain_rerank_loss(funnel: Funnel, slate: Slate, row: int) -> tuple[str, di
 
 
 def _failed(slate: Slate) -> bool:
-    return any(step.stage == "rerank" and step.outcome != "ok" for step in slate.steps)
+    return any(step.stage == "rerank" and step.outcome != "ok" for step in slate.results)
 
 
 def _rows(draft: SlateDraft) -> list[int]:

@@ -2,23 +2,25 @@
 
 import numpy as np
 
-from app.features.context import Columns, Group, Scene
+from app.features.context import Columns, FeatureContext, FeatureGroup
 from app.recall.merge import RRF_OFFSET
 
-CROWD_CHANNELS = ("surging", "trending", "popular", "fresh")  # these need no history
+POPULARITY_CHANNELS = ("surging", "trending", "popular", "fresh")  # these need no history
 CHANNELS = (
     *("item_cf", "ease", "rp3beta", "sequence", "user_cf", "social"),
     *("embedding", "session", "content"),
-    *CROWD_CHANNELS,
+    *POPULARITY_CHANNELS,
 )
-PERSONAL = tuple(name for name in CHANNELS if name not in CROWD_CHANNELS)  # on history or friends
+PERSONAL_CHANNELS = tuple(
+    name for name in CHANNELS if name not in POPULARITY_CHANNELS
+)  # on history or friends
 SIGNAL_FLOOR = -3.0  # z-score of a candidate that the channel did not propose
 SIGNAL_CEILING = 8.0
 PLACE_OFFSET = 10.0  # flattens the head of a list: first and second place are not twice apart
 TINY = 1e-9  # keeps the spread of a channel that scores all alike from being 0
 
 
-def channel_columns(scene: Scene) -> Columns:
+def channel_columns(scene: FeatureContext) -> Columns:
     """Place of the candidate in each channel's list, and its score against that list's others."""
     proposed = scene.proposed[: len(CHANNELS)]
     signals = np.ascontiguousarray(scene.pool.signals.T[: len(CHANNELS)])
@@ -33,11 +35,13 @@ def channel_columns(scene: Scene) -> Columns:
     return [*places, *z]
 
 
-def agreement_columns(scene: Scene) -> Columns:
+def agreement_columns(scene: FeatureContext) -> Columns:
     """How many channels propose the candidate, and their fused rank."""
     fused = scene.proposed / (scene.places + np.float32(RRF_OFFSET))
     return [scene.proposed[: len(CHANNELS)].sum(axis=0), fused.sum(axis=0)]
 
 
-CHANNEL = Group((*(f"{c}_place" for c in CHANNELS), *(f"{c}_z" for c in CHANNELS)), channel_columns)
-AGREEMENT = Group(("channels", "fused"), agreement_columns)
+CHANNEL = FeatureGroup(
+    (*(f"{c}_place" for c in CHANNELS), *(f"{c}_z" for c in CHANNELS)), channel_columns
+)
+AGREEMENT = FeatureGroup(("channels", "fused"), agreement_columns)

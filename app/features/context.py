@@ -16,17 +16,17 @@ Columns: TypeAlias = Sequence[NDArray[np.floating] | float]  # (n,) each; a floa
 
 
 @dataclass(frozen=True, eq=False)
-class Scene:
+class FeatureContext:
     """All that a feature may look at: the models, the crowd, the user and the pool.
 
     What several groups need is computed when the first of them asks for it.
     """
 
     models: Models
-    live: Live
-    crowd: NDArray[np.float64]  # (c,) share of all likes that fall into each category
-    providers: NDArray[np.float64]  # (p,) share of the likes of items by each provider
-    lengths: Scores  # (n,) of the items' factor vectors, never 0
+    counters: Live
+    category_share: NDArray[np.float64]  # (c,) share of all likes that fall into each category
+    provider_share: NDArray[np.float64]  # (p,) share of the likes of items by each provider
+    factor_lengths: Scores  # (n,) of the items' factor vectors, never 0
     query: Query
     pool: Candidates
 
@@ -49,7 +49,7 @@ class Scene:
     def vectors_of(self, rows: Rows) -> tuple[Matrix, Matrix]:
         """Give the unit vectors of any items, by factors and by content."""
         factors = self.models.factors.items.take(rows, axis=0)
-        factors /= self.lengths.take(rows)[:, None]
+        factors /= self.factor_lengths.take(rows)[:, None]
         return factors, self.models.content.items.take(rows, axis=0)
 
     @cached_property
@@ -65,14 +65,14 @@ class Scene:
 
 
 @dataclass(frozen=True, slots=True)
-class Group:
+class FeatureGroup:
     """Columns that are cheapest to fill together."""
 
     names: tuple[str, ...]
-    fill: Callable[[Scene], Columns]
+    fill: Callable[[FeatureContext], Columns]
 
 
-def standard(scores: NDArray[np.floating]) -> NDArray[np.floating]:
+def standardise(scores: NDArray[np.floating]) -> NDArray[np.floating]:
     """Give z-scores over the pool: raw scores of two users cannot be compared."""
     if not len(scores):
         return scores

@@ -3,21 +3,21 @@
 import numpy as np
 
 from app.contracts import Matrix, Rows, Scores
-from app.features.context import Columns, Group, Scene, standard
+from app.features.context import Columns, FeatureContext, FeatureGroup, standardise
 
 NEAR_EVENTS = 20  # events that a mean is taken over, at most
 
 
-def taste_columns(scene: Scene) -> Columns:
+def taste_columns(scene: FeatureContext) -> Columns:
     """How near the item is to the user's vectors, in behaviour and in content."""
-    rows, taste = scene.pool.rows, scene.query.taste
+    rows, taste = scene.pool.rows, scene.query.vectors
     return [
-        standard(scene.models.factors.items.take(rows, axis=0) @ taste.factors),
-        standard(scene.models.content.items.take(rows, axis=0) @ taste.content),
+        standardise(scene.models.factors.items.take(rows, axis=0) @ taste.factors),
+        standardise(scene.models.content.items.take(rows, axis=0) @ taste.content),
     ]
 
 
-def nearness_columns(scene: Scene) -> Columns:
+def nearness_columns(scene: FeatureContext) -> Columns:
     """How near the item is to the last 1, 5 and 20 liked items: largest and mean cosine."""
     liked = scene.query.history.liked(NEAR_EVENTS)
     if not len(liked):
@@ -45,18 +45,18 @@ def _nearest(candidates: Matrix, liked: Matrix) -> Columns:
     ]
 
 
-def session_columns(scene: Scene) -> Columns:
+def session_columns(scene: FeatureContext) -> Columns:
     """How near the item is, on average, to what the user did in the last half hour they came."""
     return _mean_nearness(scene, scene.query.history.session().rows)
 
 
-def disliked_columns(scene: Scene) -> Columns:
+def disliked_columns(scene: FeatureContext) -> Columns:
     """How near the item is, on average, to what the user disliked."""
     history = scene.query.history
     return _mean_nearness(scene, history.rows[history.weights < 0])
 
 
-def _mean_nearness(scene: Scene, rows: Rows) -> Columns:
+def _mean_nearness(scene: FeatureContext, rows: Rows) -> Columns:
     """Average the cosines to the newest of these items."""
     if not len(rows):
         return [np.nan] * 2
@@ -73,10 +73,10 @@ def _mean_cosine(candidates: Matrix, events: Matrix) -> Scores | float:
     return cosines
 
 
-TASTE = Group(("taste_factors", "taste_content"), taste_columns)
-NEARNESS = Group(
+TASTE = FeatureGroup(("taste_factors", "taste_content"), taste_columns)
+NEARNESS = FeatureGroup(
     tuple(f"{s}_{w}" for s in ("factors", "content") for w in ("last", "last5", "last20", "mean")),
     nearness_columns,
 )
-SESSION_GROUP = Group(("factors_session", "content_session"), session_columns)
-DISLIKED = Group(("factors_disliked", "content_disliked"), disliked_columns)
+SESSION_GROUP = FeatureGroup(("factors_session", "content_session"), session_columns)
+DISLIKED = FeatureGroup(("factors_disliked", "content_disliked"), disliked_columns)

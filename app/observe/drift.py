@@ -17,7 +17,7 @@ import orjson
 from numpy.typing import NDArray
 
 from app.contracts import ORGANIC, Candidates, Matrix, Scores, Selection
-from app.features.views import FINE_VIEW, names
+from app.features.views import FINE_VIEW, column_names
 
 DRIFT_FILE = "drift.json"  # in a bundle
 SCORE = "score"  # of the fine ranker, beside the features
@@ -26,7 +26,7 @@ MONITORED = (  # the first in all lists, the others in those of users of whom so
     *("channels", "fused", "share_7d", "share_90d", "liked_share", "age"),
     *("taste_factors", "taste_content", "category_lift", "factors_last20"),
 )
-EVENTS_COLUMN = names(FINE_VIEW).index(MONITORED[0])
+EVENTS_COLUMN = column_names(FINE_VIEW).index(MONITORED[0])
 BINS = 10  # with as many items of the bundle's each; what is missing is one more
 MIN_SHARE = 1e-3  # share that an empty bin counts as: one item is no shift
 MIN_LISTS = 300.0  # lists, by their weight, below which nothing is concluded
@@ -88,7 +88,7 @@ class DriftReference:
 
 def _columns(features: Matrix, scores: Scores) -> dict[str, Scores]:
     """Give the values of each column: of what strangers get, which is one list, only that."""
-    view, known = names(FINE_VIEW), features[:, EVENTS_COLUMN] > 0
+    view, known = column_names(FINE_VIEW), features[:, EVENTS_COLUMN] > 0
     found = {name: features[known, view.index(name)] for name in MONITORED}
     return found | {SCORE: scores[known], MONITORED[0]: features[:, EVENTS_COLUMN]}
 
@@ -117,7 +117,7 @@ class DriftCounter:
         fade = float(np.exp2(-max(now - self._counted_at, 0.0) / HALF_LIFE))
         self._counted_at = now
         taken = [self._waiting.popleft() for _ in range(len(self._waiting))]
-        ranked = [one for one in taken if one[0].features.shape[1] == len(names(FINE_VIEW))]
+        ranked = [one for one in taken if one[0].features.shape[1] == len(column_names(FINE_VIEW))]
         known = sum(bool((pool.features[:1, EVENTS_COLUMN] > 0).any()) for pool, _ in ranked)
         self.weight, self.history_weight = (
             self.weight * fade + len(ranked),
@@ -136,7 +136,7 @@ class DriftCounter:
 
 def _ranked(lists: Sequence[ShownList]) -> tuple[Matrix, Scores]:
     """Give features and scores of what the ranking, not chance or the house, put into lists."""
-    nothing = np.empty((0, len(names(FINE_VIEW))), np.float32)
+    nothing = np.empty((0, len(column_names(FINE_VIEW))), np.float32)
     features = [pool.features[slots == ORGANIC] for pool, slots in lists]
     scores = [pool.scores[slots == ORGANIC] for pool, slots in lists]
     return np.concatenate([nothing, *features]), np.concatenate([nothing[:, 0], *scores])

@@ -9,7 +9,7 @@ from typing import Generic, TypeVar
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 
-from app.deadline import Step
+from app.deadline import StageResult
 from app.observe.worker_metrics import WorkersCollector
 
 MILLISECONDS = (
@@ -64,14 +64,14 @@ class Metrics:
         """Count one request refused with 503 because too many were in flight."""
         self._rejected.inc()
 
-    def record_stages(self, steps: Sequence[Step]) -> None:
+    def record_stages(self, steps: Sequence[StageResult]) -> None:
         """Record what each stage of one request did."""
         for step in steps:
             self._stages[step.stage, step.outcome].observe(step.seconds)
-            if step.entered:
-                self._entered[step.stage,].inc(step.entered)
-            if step.left:
-                self._left[step.stage,].inc(step.left)
+            if step.n_in:
+                self._entered[step.stage,].inc(step.n_in)
+            if step.n_out:
+                self._left[step.stage,].inc(step.n_out)
 
     def record_answer(
         self, degraded: Sequence[tuple[str, str]], fallback: str | None = None

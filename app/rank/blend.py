@@ -8,12 +8,14 @@ import numpy as np
 import orjson
 
 from app.contracts import Matrix, Scores
-from app.features.views import FINE_VIEW, names
+from app.features.views import FINE_VIEW, column_names
 from app.rank.gbdt import Grown, read_grown, write_grown
 
 FINE = "fine"  # of the files of the model of what is relevant
 GROWTH = "growth.json"  # ends the name of the file of how both are blended
-EVENTS = names(FINE_VIEW).index("user_events")  # log1p of the number of events known of the user
+EVENTS = column_names(FINE_VIEW).index(
+    "user_events"
+)  # log1p of the number of events known of the user
 HALF = 20.0  # events at which both models count half, unless a training learned better
 
 
@@ -61,7 +63,7 @@ class Fine:
         """Give the share of the listwise model, (n,): more as the history grows."""
         return self.growth.share(features)
 
-    def weighing(self, features: Matrix) -> dict[str, float]:
+    def part_weights(self, features: Matrix) -> dict[str, float]:
         """Say how much each model counts for the user whose pool this is."""
         known = float(self.known(features[:1]).sum())
         return {"pointwise": 1.0 - known, "listwise": known}

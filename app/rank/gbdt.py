@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.contracts import Matrix, Scores
-from app.features.views import FINE_VIEW, names
+from app.features.views import FINE_VIEW, column_names
 from app.rank.logistic import Logistic, read_logistic, write_logistic
 
 
@@ -45,7 +45,7 @@ class Grown:
 
 def write_grown(grown: Grown, folder: Path, stem: str) -> None:
     """Write the linear model as JSON and each booster as LightGBM text."""
-    write_logistic(grown.start, names(FINE_VIEW), folder / f"{stem}.json")
+    write_logistic(grown.start, column_names(FINE_VIEW), folder / f"{stem}.json")
     for at, booster in enumerate(grown.boosters):
         booster.save_model(str(folder / f"{stem}.{at}.txt"))
 

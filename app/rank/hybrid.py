@@ -8,7 +8,7 @@ import orjson
 from numpy.typing import NDArray
 
 from app.contracts import Matrix, Scores
-from app.features.views import FINE_VIEW, names
+from app.features.views import FINE_VIEW, column_names
 
 HYBRID = "hybrid.json"  # in a bundle; there it stands in for the fine ranker
 EVENTS = "user_events"  # the column of history length: log1p of the number of events
@@ -36,7 +36,7 @@ class Hybrid:
         scores: Scores = np.vecdot(np.stack(sums, axis=1), shares).astype(np.float32)
         return scores
 
-    def weighing(self, features: Matrix) -> dict[str, float]:
+    def part_weights(self, features: Matrix) -> dict[str, float]:
         """Say how much each column counts for the user whose pool this is."""
         shares = self._shares(features[:1, _place(EVENTS)])
         weights = shares.sum(axis=0) @ self.weights.astype(np.float64)
@@ -56,11 +56,11 @@ class Hybrid:
         """Give each column's share of all weights, over the whole fine view, (f,)."""
         size = np.abs(self.weights).mean(axis=0)
         share = dict(zip(self.columns, size / max(float(size.sum()), 1e-9), strict=True))
-        return np.array([share.get(name, 0.0) for name in names(FINE_VIEW)], np.float32)
+        return np.array([share.get(name, 0.0) for name in column_names(FINE_VIEW)], np.float32)
 
 
 def _place(column: str) -> int:
-    return names(FINE_VIEW).index(column)
+    return column_names(FINE_VIEW).index(column)
 
 
 def write_hybrid(hybrid: Hybrid, path: Path) -> None:

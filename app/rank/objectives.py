@@ -9,7 +9,7 @@ import orjson
 from numpy.typing import NDArray
 
 from app.contracts import Matrix, Scorer, Scores
-from app.features.context import standard
+from app.features.context import standardise
 from app.rank.blend import FINE, Fine, read_fine, write_fine
 
 OBJECTIVES = "objectives.json"  # the weights
@@ -32,15 +32,15 @@ class Blend:
         for objective, weight in self.weights.items():
             if weight:
                 scores = self.models[objective].score(features)
-                total = total + weight * standard(scores.astype(np.float64))
+                total = total + weight * standardise(scores.astype(np.float64))
         return total.astype(np.float32)
 
-    def weighing(self, features: Matrix) -> dict[str, float]:
+    def part_weights(self, features: Matrix) -> dict[str, float]:
         """Say how much each objective counts, whoever the user is, and the parts of its model."""
         found = dict(self.weights)
         for objective, model in self.models.items():
             if isinstance(model, Fine):
-                parts = model.weighing(features)
+                parts = model.part_weights(features)
                 found |= {f"{objective}.{name}": share for name, share in parts.items()}
         return found
 

@@ -27,5 +27,5 @@ def accumulate(
 
 def propose(query: Query, rows: Rows, scores: NDArray[np.floating], limit: int) -> Proposal:
     """Keep the best ``limit`` of the rows that the user has not seen and that score above 0."""
-    kept = (query.unseen(rows) & (scores > 0)).nonzero()[0]
+    kept = (query.allows(rows) & (scores > 0)).nonzero()[0]
     return Proposal.best(rows.take(kept), scores.take(kept).astype(np.float32), limit)

@@ -7,11 +7,11 @@ from app.contracts import Proposal, Query
 from app.state.counters import Live
 
 
-def reserve(catalogue: Catalogue, live: Live, query: Query, limit: int) -> Proposal:
+def fill_from_catalogue(catalogue: Catalogue, live: Live, query: Query, limit: int) -> Proposal:
     """Give the items that this request may be shown, liked most first; for rare requests.
 
     Its cost grows with the catalogue: some 10 ms for a million items.
     """
     rows = np.flatnonzero(catalogue.available & ~query.excluded).astype(np.int64)
-    rows = rows[query.unseen(rows)]
+    rows = rows[query.allows(rows)]
     return Proposal.best(rows, live.liked[-1][rows].astype(np.float32), limit)

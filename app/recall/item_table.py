@@ -13,20 +13,20 @@ from app.recall.accumulate import accumulate, propose
 
 
 @dataclass(frozen=True, slots=True)
-class ItemTable:
+class ItemTableChannel:
     """Sums the rows of one table that belong to the live history."""
 
     name: str
     tables: Tables
     table: str  # the table's name in the bundle
     n: int  # items in the catalogue
-    newest: int = 50  # liked events asked for: one key each
-    fade: float = 0.98  # each older event counts this much of the one before
+    n_events: int = 50  # liked events asked for: one key each
+    decay: float = 0.98  # each older event counts this much of the one before
 
     async def recall(self, query: Query, limit: int) -> Proposal:
         """Sum the weights of all neighbours of liked items, newer ones counting more."""
-        liked = query.history.liked(self.newest)
+        liked = query.history.liked(self.n_events)
         found = await self.tables.read(self.table, liked.rows)
-        worth = np.maximum(liked.weights, 0.1) * self.fade ** np.arange(len(liked))
+        worth = np.maximum(liked.weights, 0.1) * self.decay ** np.arange(len(liked))
         rows, scores = accumulate(found.rows, found.weights * worth.take(found.owner), self.n)
         return propose(query, rows, scores, limit)

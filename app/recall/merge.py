@@ -28,7 +28,7 @@ def merge(answers: Sequence[Proposal], query: Query) -> Candidates:
     scores = np.bincount(at, weights=1.0 / (RRF_OFFSET + place), minlength=len(rows))
     nothing = np.empty((len(rows), 0), np.float32)
     pool = Candidates(rows, scores.astype(np.float32), ranks, signals, nothing)
-    free = query.unseen(rows)
+    free = query.allows(rows)
     return pool if free.all() else pool.take(free.nonzero()[0])
 
 

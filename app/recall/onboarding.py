@@ -12,13 +12,13 @@ from numpy.typing import NDArray
 from app.artifacts import Models
 from app.contracts import Rows
 
-LENGTH = 60  # items in the list: some of them may be deleted, or told to be left out
-AMONG = 100  # the most liked, those that are told apart; chosen of 60, 100, 150 and 200
+MAX_ITEMS = 60  # items in the list: some of them may be deleted, or told to be left out
+N_MOST_LIKED = 100  # the most liked, those that are told apart; chosen of 60, 100, 150 and 200
 
 Floats = NDArray[np.float64]
 
 
-def proposals(models: Models, n: int = LENGTH) -> Rows:
+def select_items(models: Models, n: int = MAX_ITEMS) -> Rows:
     """Give the rows to ask about, at most ``n``, the most telling first.
 
     An item is worth the root of its likes, which leaves more of the choice than the likes would to
@@ -26,13 +26,13 @@ def proposals(models: Models, n: int = LENGTH) -> Rows:
     """
     liked = models.popularity.liked[-1]
     worth = np.sqrt(np.where(models.catalogue.available[: len(liked)], liked, 0.0))
-    rows = np.argsort(-worth, kind="stable")[:AMONG]
+    rows = np.argsort(-worth, kind="stable")[:N_MOST_LIKED]
     rows = rows[worth[rows] > 0]
     vectors = models.factors.items[rows] / models.factors.lengths[rows, None]
-    return rows[apart(worth[rows], vectors.astype(np.float64), n)]
+    return rows[select_diverse(worth[rows], vectors.astype(np.float64), n)]
 
 
-def apart(worth: Floats, vectors: Floats, n: int) -> NDArray[np.intp]:
+def select_diverse(worth: Floats, vectors: Floats, n: int) -> NDArray[np.intp]:
     """Choose ``n`` by worth, each times ``1 - largest cosine`` to those chosen before.
 
     Args:

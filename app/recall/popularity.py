@@ -16,40 +16,40 @@ TINY = 1e-9  # P(item) of an item that nobody had touched when the bundle was ma
 
 
 @dataclass(frozen=True, slots=True)
-class Crowd:
+class PopularityChannel:
     """The head of a list that the live state keeps sorted, less what may not be shown."""
 
     name: str
-    listed: Callable[[], Proposal]
+    read_list: Callable[[], Proposal]
     available: NDArray[np.bool_]  # (n,) of the catalogue
     share: float = 1.0  # of the limit: a list that is seldom right takes less room in the pool
 
     def recall(self, query: Query, limit: int) -> Proposal:
         """Give the first of the list that may be shown, ``limit`` or a share of it."""
-        listed = self.listed()
+        listed = self.read_list()
         room = min(limit, max(round(self.share * limit), query.k))
-        free = self.available.take(listed.rows) & query.unseen(listed.rows)
+        free = self.available.take(listed.rows) & query.allows(listed.rows)
         kept = free.nonzero()[0][:room]
         return Proposal(listed.rows.take(kept), listed.scores.take(kept))
 
 
 @dataclass(frozen=True, slots=True)
-class Popular:
+class SegmentPopularityChannel:
     """Popular items; for a user of known segments, lifted by how much these prefer them."""
 
-    live: Live
+    counters: Live
     segments: Segments
     name: str = "popular"
 
     def recall(self, query: Query, limit: int) -> Proposal:
         """Give the popular items, reordered by the user's segments where these are known."""
-        listed = self.live.popular()
-        lift = segment_lift(self.segments, self.live, query, listed.rows)
+        listed = self.counters.popular()
+        lift = compute_segment_lift(self.segments, self.counters, query, listed.rows)
         lifted = listed.scores if lift is None else listed.scores * np.exp(lift)
         return propose(query, listed.rows, lifted, limit)
 
 
-def segment_lift(segments: Segments, live: Live, query: Query, rows: Rows) -> Scores | None:
+def compute_segment_lift(segments: Segments, live: Live, query: Query, rows: Rows) -> Scores | None:
     """Give log P(item | the user's segments) / P(item), mean over segments, (n,).
 
     Both are what the bundle knew, moved on by what was liked since; see ``_moved_on``. None when
@@ -61,7 +61,7 @@ def segment_lift(segments: Segments, live: Live, query: Query, rows: Rows) -> Sc
     everybody = len(segments.mass) - 1
     chosen = np.full(len(known) + 1, everybody)
     chosen[:-1] = segments.offsets[known] + query.segments[known]
-    share = _moved_on(segments, live, query.known, chosen, rows)
+    share = _moved_on(segments, live, query.counters_at, chosen, rows)
     share += TINY
     lift: Scores = np.log((share[:-1] / share[-1]).prod(axis=0)) / np.float32(len(known))
     return lift

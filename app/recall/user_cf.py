@@ -11,7 +11,7 @@ from app.recall.accumulate import accumulate, propose
 
 
 @dataclass(frozen=True, slots=True)
-class UserCF:
+class UserCFChannel:
     """User-based collaborative filtering (Herlocker et al., 1999), the user folded in live.
 
     The table "raters" gives, for an item, who rated it and by how much above their own mean,
@@ -23,13 +23,13 @@ class UserCF:
     n: int  # items in the catalogue
     centred: bool  # False where ratings are constant or counts: plain cosine
     name: str = "user_cf"
-    newest: int = 20  # events asked for: one key each
-    neighbours: int = 60
+    n_events: int = 20  # events asked for: one key each
+    n_neighbours: int = 60
     shrink: float = 10.0  # co-rated items at which a correlation counts half
 
     async def recall(self, query: Query, limit: int) -> Proposal:
         """Find the users most like this one and sum what they liked, nearer ones counting more."""
-        history = query.history.newest(self.newest)
+        history = query.history.newest(self.n_events)
         if not len(history):
             return NO_PROPOSAL
         found = await self.tables.read("raters", history.rows)
@@ -56,11 +56,11 @@ class UserCF:
         )
         shared = np.bincount(found.rows, minlength=len(self.users.ids))[users]
         alike *= shared / (shared + self.shrink)
-        alike[users == query.member] = 0.0
+        alike[users == query.user_row] = 0.0
         nearest = (alike > 0).nonzero()[0]
-        if len(nearest) > self.neighbours:
-            cut = alike.take(nearest).argpartition(len(nearest) - self.neighbours)
-            nearest = np.sort(nearest[cut[len(nearest) - self.neighbours :]])
+        if len(nearest) > self.n_neighbours:
+            cut = alike.take(nearest).argpartition(len(nearest) - self.n_neighbours)
+            nearest = np.sort(nearest[cut[len(nearest) - self.n_neighbours :]])
         return users[nearest], alike[nearest]
 
     def _liked_by(

@@ -10,11 +10,11 @@ from app.contracts import NO_PROPOSAL, LocalChannel, Matrix, Proposal, Query, Sc
 from app.cpu import Cpu
 from app.recall.accumulate import propose
 
-SEEN_ALLOWANCE = 500  # seen items asked for on top, at most: they are dropped after the search
+MAX_EXTRA_RESULTS = 500  # seen items asked for on top, at most: they are dropped after the search
 
 
 @dataclass(frozen=True, slots=True)
-class Vectors:
+class VectorChannel:
     """Nearest items by inner product to the vector that ``of`` takes from the query.
 
     ``later`` has the vectors of items that came after the index was made, (m, d), whose rows
@@ -23,20 +23,20 @@ class Vectors:
 
     name: str
     index: faiss.Index
-    of: Callable[[Query], Scores]
-    later: Callable[[], Matrix | None] = lambda: None
+    user_vector: Callable[[Query], Scores]
+    new_item_vectors: Callable[[], Matrix | None] = lambda: None
 
     def recall(self, query: Query, limit: int) -> Proposal:
         """Search the index. A user without a vector gets nothing."""
-        vector = self.of(query)
+        vector = self.user_vector(query)
         if not vector.any():
             return NO_PROPOSAL
         wanted = min(
-            limit + min(int(np.count_nonzero(query.excluded)), SEEN_ALLOWANCE), self.index.ntotal
+            limit + min(int(np.count_nonzero(query.excluded)), MAX_EXTRA_RESULTS), self.index.ntotal
         )
         scores, rows = self.index.search(vector[None, :], wanted)
         found = (rows[0] >= 0).nonzero()[0]  # the index gives -1 where it has no more
-        near, products, later = rows[0].take(found), scores[0].take(found), self.later()
+        near, products, later = rows[0].take(found), scores[0].take(found), self.new_item_vectors()
         if later is not None:
             near = np.concatenate([near, np.arange(len(later)) + self.index.ntotal])
             products = np.concatenate([products, later @ vector])
@@ -44,7 +44,7 @@ class Vectors:
 
 
 @dataclass(frozen=True, slots=True)
-class OffLoop:
+class ThreadedChannel:
     """A channel whose computation takes long enough to leave the event loop."""
 
     channel: LocalChannel

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from app.contracts import Candidates, Scores, Standing
+from app.contracts import Candidates, Scores, StreamOffsets
 from app.features.views import CHANNELS, view_hash
 from app.funnel import Slate
 from app.request_log.entry_codec import Entry
@@ -37,7 +37,7 @@ class Served:
 
     def entry(self) -> Entry:
         """Give what is kept of it."""
-        slate, query, pool = self.slate, self.slate.query, self.slate.chosen.pool
+        slate, query, pool = self.slate, self.slate.query, self.slate.selection.pool
         told = {
             "request_id": self.request_id,
             "at": self.at,
@@ -52,15 +52,15 @@ class Served:
             "items": list(self.items),
             "now": query.now,
             "history": len(query.history),
-            "said": plain(query.said),
-            "standing": _standing(query.standing),
+            "said": plain(query.raw_reply),
+            "standing": _standing(query.stream_offsets),
             "social": _social(slate) if query.friends else None,
-            "steps": [(s.stage, s.outcome, s.seconds, s.entered, s.left) for s in slate.steps],
+            "steps": [(s.stage, s.outcome, s.seconds, s.n_in, s.n_out) for s in slate.results],
         }
         arrays = (
             pool.rows.astype(np.int32),
-            slate.chosen.slots,
-            slate.chosen.propensities,
+            slate.selection.slots,
+            slate.selection.propensities,
             _scores(slate),
             pool.ranks.astype(np.int16),
             pool.signals,
@@ -71,8 +71,10 @@ class Served:
 
 def lean(slate: Slate) -> Slate:
     """Let go of what no entry tells: a byte for each item of the catalogue, and the filters."""
-    query = replace(slate.query, excluded=np.empty(0, np.bool_), rules=())
-    return replace(slate, query=query, chosen=replace(slate.chosen, trace=list, refused=dict))
+    query = replace(slate.query, excluded=np.empty(0, np.bool_), filters=())
+    return replace(
+        slate, query=query, selection=replace(slate.selection, trace=list, rejections=dict)
+    )
 
 
 def asked_of(entry: Entry) -> Asked:
@@ -82,10 +84,10 @@ def asked_of(entry: Entry) -> Asked:
     return Asked(**(told | {"exclude": tuple(told["exclude"]), "history": history}))
 
 
-def standing_of(entry: Entry) -> Standing:
+def standing_of(entry: Entry) -> StreamOffsets:
     """Read how far the crowd's state had come."""
     reached, listed, now, trials, total = entry.told["standing"]
-    return Standing(_spans(reached), _spans(listed), now, trials, np.array(total, np.float64))
+    return StreamOffsets(_spans(reached), _spans(listed), now, trials, np.array(total, np.float64))
 
 
 def _spans(told: Mapping[str, Sequence[str]]) -> dict[str, tuple[str, str]]:
@@ -106,10 +108,10 @@ def as_said(told: Any) -> Any:
     return [as_said(one) for one in told] if isinstance(told, list) else told
 
 
-def _standing(standing: Standing | None) -> list[Any] | None:
+def _standing(standing: StreamOffsets | None) -> list[Any] | None:
     if standing is None:
         return None
-    reached, listed = dict(standing.reached), dict(standing.listed)
+    reached, listed = dict(standing.applied), dict(standing.sorted_lists)
     return [reached, listed, standing.now, standing.trials, standing.total.tolist()]
 
 
@@ -121,7 +123,7 @@ def _social(slate: Slate) -> list[Any]:
 
 def _scores(slate: Slate) -> NDArray[np.float32]:
     """Give each item's score after each stage, (n, 4); NaN where the stage did not have it."""
-    shown = slate.chosen.pool
+    shown = slate.selection.pool
     pools = (slate.merged, slate.coarse, slate.fine)
     return np.stack([*(scores_in(pool, shown) for pool in pools), shown.scores], axis=1)
 

@@ -142,7 +142,7 @@ def explore(draft: SlateDraft, occasion: RerankContext) -> SlateDraft:
     slots = min(slots, len(offered))
     if not slots:
         return draft
-    seed = [query.seed, query.member + 1]  # offline the seed is the same for all users
+    seed = [query.seed, query.user_row + 1]  # offline the seed is the same for all users
     offer = ExplorationPool(draft.pool.rows[offered], draft.worth[offered], slots)
     found = choose_explored(policy, occasion.counters, offer, seed)
     return draft.append(offered[found.chosen], EXPLORE, found.propensities)

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from app.catalogue.attributes import column_kinds
 from app.catalogue.catalogue import Catalogue
-from app.contracts import Blocked, History, Request, Rows, Rule
+from app.contracts import Blocked, History, ItemFilter, Request, Rows
 from app.expressions.item_filter import ExpressionFilter, parse_filter
 from app.rerank.policy import Policy
 
@@ -58,7 +58,7 @@ class PolicyFilters:
         """Give the policy that holds in a scene."""
         return self.scenes.get(scene, self.policy)
 
-    def build_filters(self, request: Request, recent: History) -> tuple[Rule, ...]:
+    def build_filters(self, request: Request, recent: History) -> tuple[ItemFilter, ...]:
         """List the hard filters of one request; usually there are none.
 
         Raises:
@@ -66,11 +66,11 @@ class PolicyFilters:
         """
         policy, catalogue = self.policy_for(request.scene), self.catalogue
         house = Blocked(policy.blocked_items, policy.blocked_providers, policy.blocked_categories)
-        found: list[Rule] = []
+        found: list[ItemFilter] = []
         if house:
             found.append(BlockedFilter(catalogue, house, "blocked"))
-        if recent.told.blocked:
-            found.append(BlockedFilter(catalogue, recent.told.blocked, "blocked_by_user"))
+        if recent.record.blocked:
+            found.append(BlockedFilter(catalogue, recent.record.blocked, "blocked_by_user"))
         if policy.forbidden_flags:
             found.append(FlagFilter(catalogue, policy.forbidden_flags))
         if request.filter:

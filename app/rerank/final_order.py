@@ -3,7 +3,7 @@
 import numpy as np
 
 from app.contracts import EXPLORE, ORGANIC
-from app.recall.catalogue_fallback import reserve
+from app.recall.catalogue_fallback import fill_from_catalogue
 from app.rerank.caps import CappedList
 from app.rerank.slate_draft import UNPLACED, RerankContext, SlateDraft
 
@@ -25,7 +25,9 @@ def complete_slate(draft: SlateDraft, occasion: RerankContext) -> SlateDraft:
         return draft
     found = _seated(draft, occasion)
     if capped and len(found.listed) < k:  # the caps leave too little of what was ranked
-        left = reserve(occasion.catalogue, occasion.counters, occasion.query, MAX_BACKFILL).rows
+        left = fill_from_catalogue(
+            occasion.catalogue, occasion.counters, occasion.query, MAX_BACKFILL
+        ).rows
         found = _seated(draft.widen_pool(left[~np.isin(left, draft.pool.rows)]), occasion)
     return _arranged(found)
 

@@ -8,4 +8,4 @@ from app.contracts import Query, Rows
 
 def is_permitted(query: Query, rows: Rows, available: NDArray[np.bool_]) -> NDArray[np.bool_]:
     """Say for each row whether it may be shown: it exists, is available and is not seen."""
-    return available[rows] & query.unseen(rows)
+    return available[rows] & query.allows(rows)

@@ -12,7 +12,7 @@ def demote_seen(draft: SlateDraft, occasion: RerankContext) -> SlateDraft:
     """Take the demotion off what the user has met before, where the scene demotes it."""
     policy, query = occasion.policy, occasion.query
     seen = query.history.rows if policy.seen == "demote" else NO_ROWS
-    shown = query.shown if policy.shown == "demote" else NO_ROWS
+    shown = query.impressions if policy.shown == "demote" else NO_ROWS
     if not len(seen) and not len(shown):
         return draft
     met = np.isin(draft.pool.rows, np.concatenate([seen, shown]))

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from app.artifacts import DAY, HALF_LIVES, Models, Popularity
 from app.catalogue.catalogue_overlay import lengthened
-from app.contracts import Proposal, Rows, Scores, Standing, Times
+from app.contracts import Proposal, Rows, Scores, StreamOffsets, Times
 from app.state.scene_counts import Scenes
 from app.state.segment_counts import Groups, SegmentCounts
 
@@ -119,9 +119,9 @@ class Live:
         known = self.reached.get(stream)
         self.reached = {**self.reached, stream: (known[0] if known else first, last)}
 
-    def standing(self) -> Standing:
+    def standing(self) -> StreamOffsets:
         """Say how far this state has come."""
-        return Standing(self.reached, self.listed, self.now, self.trials, self.total.copy())
+        return StreamOffsets(self.reached, self.listed, self.now, self.trials, self.total.copy())
 
     def open(self, row: int, since: float) -> None:
         """Begin with an item that came after the bundle, new since ``since``, unix seconds."""

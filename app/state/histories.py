@@ -9,7 +9,7 @@ import orjson
 from numpy.typing import NDArray
 
 from app.catalogue.ids import IdIndex
-from app.contracts import NO_HISTORY, NO_ROWS, NOTHING_TOLD, Acts, History, Rows, Told
+from app.contracts import EMPTY_RECORD, NO_HISTORY, NO_ROWS, History, Rows, UserEvents, UserRecord
 from app.event_weights import EventWeights
 from app.state.event_codec import HISTORY_LIMIT, Interpreter, history_key
 from app.state.hidden_items import HIDING, hidden_key, told_apart
@@ -59,7 +59,7 @@ class RedisHistories:
         events, erased, kept, *others = await self.store.pipeline("history", asked)
         return self.read([events, [*kept, erased], *others])
 
-    async def acts(self, users: Sequence[str], newest: int) -> Acts:
+    async def recent_events(self, users: Sequence[str], newest: int) -> UserEvents:
         """Give the ``newest`` live events of each of several users; see ``contracts.Circle``.
 
         Raises:
@@ -73,20 +73,20 @@ class RedisHistories:
         sizes = [len(reply) // 2 for reply in replies]
         read, known = self._known([part for reply in replies for part in reply])
         owner = np.arange(len(users)).repeat(sizes).take(known)
-        return Acts(owner, read.rows, read.weights, read.times)
+        return UserEvents(owner, read.rows, read.weights, read.times)
 
     def read(self, said: Sequence[Any]) -> History:
         """Understand what the store said of a user."""
         reply, kept, hidden, *lately = said
         read = self._known(_unhidden(reply, hidden) if hidden else reply)[0]
         shown = self._rows([item.decode() for item in lately[0]]) if any(lately) else NO_ROWS
-        told = self._told(kept, hidden) if hidden or any(kept) else NOTHING_TOLD
-        return replace(read, told=told, shown=shown, said=said)
+        told = self._told(kept, hidden) if hidden or any(kept) else EMPTY_RECORD
+        return replace(read, record=told, impressions=shown, raw_reply=said)
 
-    def _told(self, kept: Sequence[bytes | None], hidden: Sequence[bytes]) -> Told:
+    def _told(self, kept: Sequence[bytes | None], hidden: Sequence[bytes]) -> UserRecord:
         blocked, attributes, friends, erased = kept
         gone, back = told_apart(hidden)
-        return Told(
+        return UserRecord(
             unpacked(blocked),
             attributes_of(attributes),
             friends_of(friends),

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import orjson
 
-from app.artifacts import Table
+from app.artifacts import NeighbourTable
 from app.catalogue.ids import IdIndex
 from app.contracts import NO_HISTORY, History, Neighbours, Rows
 from app.event_weights import EventWeights
@@ -17,7 +17,7 @@ from app.state.event_codec import HISTORY_LIMIT, Event, Interpreter
 class MemoryTables:
     """Reads the tables where they are, with the same answers as from Redis."""
 
-    tables: Mapping[str, Table]
+    tables: Mapping[str, NeighbourTable]
 
     async def read(self, table: str, rows: Rows) -> Neighbours:
         """Give the neighbours of ``rows``."""

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import orjson
 
-from app.artifacts import Table
+from app.artifacts import NeighbourTable
 from app.contracts import Neighbours, Rows, StageError
 from app.state.batched_reads import JoinedReads, Values
 from app.state.store import Part, Store
@@ -83,7 +83,9 @@ async def are_loaded(store: Store, prefix: str, bundle: str) -> bool:
     return bool(await store.command("TTL", _marker(prefix, bundle)) == STAYS)
 
 
-async def load_tables(store: Store, prefix: str, bundle: str, tables: Mapping[str, Table]) -> bool:
+async def load_tables(
+    store: Store, prefix: str, bundle: str, tables: Mapping[str, NeighbourTable]
+) -> bool:
     """Write the tables, unless they are there; wait when another worker is writing them.
 
     Returns:
@@ -107,7 +109,7 @@ async def load_tables(store: Store, prefix: str, bundle: str, tables: Mapping[st
 
 
 async def keep_loaded(
-    store: Store, prefix: str, bundle: str, tables: Mapping[str, Table], every: float = 1.0
+    store: Store, prefix: str, bundle: str, tables: Mapping[str, NeighbourTable], every: float = 1.0
 ) -> None:
     """Load the tables again whenever the server has lost them; runs until cancelled."""
     while True:
@@ -138,7 +140,9 @@ async def retire_tables(store: Store, prefix: str, keep: Collection[str], ttl: i
                 await link.command("HDEL", _registry(prefix), bundle)
 
 
-async def _load(link: Store, prefix: str, bundle: str, tables: Mapping[str, Table]) -> None:
+async def _load(
+    link: Store, prefix: str, bundle: str, tables: Mapping[str, NeighbourTable]
+) -> None:
     sizes = {name: len(table) for name, table in tables.items()}
     await link.command("HSET", _registry(prefix), bundle, orjson.dumps(sizes))
     for name, table in tables.items():
@@ -148,7 +152,7 @@ async def _load(link: Store, prefix: str, bundle: str, tables: Mapping[str, Tabl
     await link.command("SET", _marker(prefix, bundle), 1)
 
 
-def _packed(stem: bytes, table: Table) -> Iterator[list[Part]]:
+def _packed(stem: bytes, table: NeighbourTable) -> Iterator[list[Part]]:
     """Give keys and values in turn, in chunks of bounded size."""
     records = np.empty(len(table.rows), RECORD)
     records["row"], records["weight"] = table.rows, table.weights

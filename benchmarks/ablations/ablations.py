@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from app.build import Rankers, Sizes
 from app.contracts import Candidates, Matrix
 from app.features.channels import PLACE_OFFSET
-from app.features.views import CHANNELS, FINE_VIEW, names
+from app.features.views import CHANNELS, FINE_VIEW, column_names
 from app.recall.merge import RRF_OFFSET
 from offline.evaluate.rerank_only import Cut, cascade
 from offline.training.rank_table import RankTable, join
@@ -99,4 +99,4 @@ def remove_part(features: Matrix, ablation: Ablation) -> tuple[NDArray[np.intp],
 
 
 def _place(column: str) -> int:
-    return names(FINE_VIEW).index(column)
+    return column_names(FINE_VIEW).index(column)

@@ -7,7 +7,7 @@ import numpy as np
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from app.build import UNTRAINED
+from app.build import UNTRAINED_RANKERS
 from app.cpu import Cpu
 from app.settings import Settings
 from benchmarks.ablations.ablations import (
@@ -108,7 +108,7 @@ def build(dataset: Dataset, split: Split, config: JobConfig, cpu: Cpu) -> Ablati
         )
     splits = [*(Split(*window, known) for window in later), split]
     asked = [
-        rescored(prepare(dataset, one, config, wiring), UNTRAINED, MAX_USERS // len(splits))
+        rescored(prepare(dataset, one, config, wiring), UNTRAINED_RANKERS, MAX_USERS // len(splits))
         for one in splits
     ]
     return AblationData([table for table in tables if len(table)], asked)

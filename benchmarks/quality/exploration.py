@@ -19,9 +19,9 @@ from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 
-from app.build import Wiring
+from app.build import FunnelConfig
 from app.cpu import Cpu
-from app.deadline import NO_HURRY
+from app.deadline import NO_CHECKPOINTS
 from app.rerank.slate_builder import Policy, SlateBuilder
 from benchmarks.quality.funnel_lists import train_funnel
 from offline.data.dataset import Dataset
@@ -58,7 +58,7 @@ def answer_window(dataset: Dataset, window: Window, config: JobConfig) -> Asked:
         for line, user in enumerate(window.users)
     ]
     try:
-        wiring = Wiring(cpu, NO_HURRY, config.sizes, config.policy)
+        wiring = FunnelConfig(cpu, NO_CHECKPOINTS, config.sizes, config.policy)
         funnel = train_funnel(dataset, window, config, wiring)
         return asyncio.run(ask_everyone(funnel, dataset, users, config.seed))
     finally:

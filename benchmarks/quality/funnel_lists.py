@@ -6,9 +6,9 @@ from time import perf_counter
 
 import numpy as np
 
-from app.build import Wiring
+from app.build import FunnelConfig
 from app.cpu import Cpu
-from app.deadline import NO_HURRY
+from app.deadline import NO_CHECKPOINTS
 from app.features.views import CHANNELS
 from app.funnel import Funnel
 from offline.data.dataset import Dataset
@@ -36,7 +36,7 @@ def compute_funnel_lists(dataset: Dataset, window: Window, config: JobConfig) ->
     began = perf_counter()
     cpu = Cpu(threads=1)
     try:
-        wiring = Wiring(cpu, NO_HURRY, config.sizes, config.policy)
+        wiring = FunnelConfig(cpu, NO_CHECKPOINTS, config.sizes, config.policy)
         funnel = train_funnel(dataset, window, config, wiring)
         users = [
             Asker(int(user), window.relevant.take(np.array([line])).rows)
@@ -58,7 +58,7 @@ def channel_method(channel: str) -> str:
     return f"recall.{channel}"
 
 
-def train_funnel(dataset: Dataset, window: Window, config: JobConfig, wiring: Wiring) -> Funnel:
+def train_funnel(dataset: Dataset, window: Window, config: JobConfig, wiring: FunnelConfig) -> Funnel:
     """Train the funnel as the job does; the data set it is given ends at the cut."""
     past = replace(dataset, log=window.known)
     split = by_time(past.log, test_share=1 / len(past.log))  # the test lies beyond: nothing is kept

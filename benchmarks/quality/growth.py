@@ -20,9 +20,9 @@ from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 
-from app.build import Wiring
+from app.build import FunnelConfig
 from app.cpu import Cpu
-from app.deadline import NO_HURRY
+from app.deadline import NO_CHECKPOINTS
 from app.funnel import Funnel
 from app.rank.blend import Fine, Growth
 from benchmarks.quality.funnel_lists import train_funnel
@@ -54,7 +54,7 @@ def judge(dataset: Dataset, window: Window, config: JobConfig) -> Judged:
     """Train on what is known at the window's cut, and ask for its users twice."""
     cpu = Cpu(threads=1)
     try:
-        wiring = Wiring(cpu, NO_HURRY, config.sizes, config.policy)
+        wiring = FunnelConfig(cpu, NO_CHECKPOINTS, config.sizes, config.policy)
         funnel = train_funnel(dataset, window, config, wiring)
         fine = funnel.fine.scorer
         if not isinstance(fine, Fine):

@@ -17,10 +17,10 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from app.build import Wiring
+from app.build import FunnelConfig
 from app.contracts import Request
 from app.cpu import Cpu
-from app.deadline import NO_HURRY
+from app.deadline import NO_CHECKPOINTS
 from app.features.views import CHANNELS
 from app.funnel import Funnel
 from benchmarks.quality import funnel_lists, libraries
@@ -137,7 +137,7 @@ def _of_ours(dataset: Dataset, found: NewUsers) -> dict[str, Lists]:
     config = JobConfig()
     cpu = Cpu(threads=1)
     try:
-        wiring = Wiring(cpu, NO_HURRY, config.sizes, config.policy)
+        wiring = FunnelConfig(cpu, NO_CHECKPOINTS, config.sizes, config.policy)
         funnel = funnel_lists.train_funnel(dataset, found.window, config, wiring)
         return asyncio.run(_asked(funnel, dataset, found, config.seed))
     finally:
@@ -149,7 +149,7 @@ async def _asked(funnel: Funnel, dataset: Dataset, found: NewUsers, seed: int) -
         await ask_once(funnel, Request(name, K, seed, arrived=0.0, inline=asker.since))
         for name, asker in zip(names(dataset, found.askers), found.askers, strict=True)
     ]
-    lists = {funnel_lists.FUNNEL: padded([slate.chosen.pool.rows for slate in slates])}
+    lists = {funnel_lists.FUNNEL: padded([slate.selection.pool.rows for slate in slates])}
     for column, channel in enumerate(CHANNELS):
         lists[funnel_lists.channel_method(channel)] = padded(
             [slate.proposals[column].rows for slate in slates]

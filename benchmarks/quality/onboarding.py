@@ -20,10 +20,10 @@ from numpy.typing import NDArray
 from rich.console import Console
 from rich.table import Table
 
-from app.build import Wiring
+from app.build import FunnelConfig
 from app.contracts import NO_HISTORY, History, Request
 from app.cpu import Cpu
-from app.deadline import NO_HURRY
+from app.deadline import NO_CHECKPOINTS
 from app.funnel import Funnel
 from benchmarks.quality import funnel_lists
 from benchmarks.quality.onboarding_answers import (
@@ -56,9 +56,9 @@ def measure(reading: Reading, window: Window) -> dict[str, Any]:
     """Give NDCG@10 and the answers by way of choosing and number of questions."""
     config, cpu = JobConfig(), Cpu(threads=1)
     try:
-        wiring = Wiring(cpu, NO_HURRY, config.sizes, config.policy)
+        wiring = FunnelConfig(cpu, NO_CHECKPOINTS, config.sizes, config.policy)
         funnel = funnel_lists.train_funnel(reading.dataset, window, config, wiring)
-        found = select_onboarding_users(reading.dataset, window, funnel.profiles.models)
+        found = select_onboarding_users(reading.dataset, window, funnel.query_builder.models)
         scores = asyncio.run(compute_scores(funnel, reading, window, found))
     finally:
         cpu.close()
@@ -96,11 +96,11 @@ async def _lists(
         for user, events, rows in zip(users, said, excluded, strict=True)
     ]
     slates = [await ask_once(funnel, request) for request in asked]
-    return padded([slate.chosen.pool.rows for slate in slates])
+    return padded([slate.selection.pool.rows for slate in slates])
 
 
 def _popular(funnel: Funnel, found: OnboardingUsers) -> Lists:
-    order = most_popular(funnel.profiles.models.popularity, ALL_TIME)
+    order = most_popular(funnel.query_builder.models.popularity, ALL_TIME)
     return popular_lists(order, RowSets.of(list(found.all_questions())), K)
 
 

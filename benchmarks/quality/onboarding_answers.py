@@ -10,7 +10,7 @@ from app.api.onboarding import ANSWERS, MAX_ITEMS
 from app.artifacts import Models
 from app.contracts import History
 from app.event_weights import EventWeights
-from app.recall.onboarding import proposals
+from app.recall.onboarding import select_items
 from app.state.event_codec import Interpreter
 from benchmarks.quality.window_lists import SEED
 from offline.data.dataset import Dataset
@@ -75,7 +75,7 @@ def choose_questions(models: Models, users: int) -> dict[str, NDArray[np.int64]]
     popular, random = most_popular(models.popularity, ALL_TIME), np.random.default_rng(SEED)
     drawn = [random.permutation(popular[:RANDOM_POOL])[:MAX_ITEMS] for _ in range(users)]
     return {
-        SERVICE: np.tile(proposals(models, MAX_ITEMS), (users, 1)),
+        SERVICE: np.tile(select_items(models, MAX_ITEMS), (users, 1)),
         POPULAR: np.tile(popular[:MAX_ITEMS], (users, 1)),
         RANDOM: np.array(drawn, np.int64).reshape(users, len(popular[:MAX_ITEMS])),
     }

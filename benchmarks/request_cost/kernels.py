@@ -13,15 +13,15 @@ from typing import Any, TypeAlias
 import numpy as np
 from typing_extensions import override
 
-from app.build import State, Wiring, assemble
+from app.build import FunnelConfig, LiveState, build_funnel
 from app.bundle.bundle import Bundle
 from app.contracts import Matrix, Request, Scores
 from app.cpu import Cpu
-from app.deadline import NO_HURRY
+from app.deadline import NO_CHECKPOINTS
 from app.funnel import Funnel, Slate
 from app.rank.blend import Fine
 from app.rank.logistic import Logistic
-from app.recall.vectors import SEEN_ALLOWANCE
+from app.recall.vectors import MAX_EXTRA_RESULTS
 from app.rerank.mmr import mmr
 from app.rerank.slate_builder import Policy
 from app.state.counters import Live
@@ -131,9 +131,9 @@ async def _inputs_of(
     slate: Slate = await funnel.recommend(Request(user=user, k=K, seed=1, arrived=arrived))
     query, pool = slate.query, slate.fine
     low, high = float(pool.scores.min()), float(pool.scores.max())
-    wanted = bundle.sizes.recall + min(int(np.count_nonzero(query.excluded)), SEEN_ALLOWANCE)
+    wanted = bundle.sizes.recall + min(int(np.count_nonzero(query.excluded)), MAX_EXTRA_RESULTS)
     return KernelInputs(
-        user_vector=query.taste.factors[None, :],
+        user_vector=query.vectors.factors[None, :],
         result_count=min(wanted, bundle.indexes.factors.ntotal),
         coarse=np.nan_to_num(funnel.coarse.features.build(query, slate.merged)),
         fine=funnel.fine.features.build(query, slate.coarse),
@@ -154,6 +154,6 @@ def _funnel(bundle: Bundle, store: Store, cpu: Cpu) -> Funnel:
         time_shift=manifest.time_shift,
     )
     tables = RedisTables(store, PREFIX, bundle.version)
-    state = State(Live.of(bundle.models), histories, tables)
-    wiring = Wiring(cpu, NO_HURRY, bundle.sizes)
-    return assemble(bundle.models, bundle.indexes, bundle.rankers, state, wiring)
+    state = LiveState(Live.of(bundle.models), histories, tables)
+    wiring = FunnelConfig(cpu, NO_CHECKPOINTS, bundle.sizes)
+    return build_funnel(bundle.models, bundle.indexes, bundle.rankers, state, wiring)

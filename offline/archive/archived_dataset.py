@@ -14,7 +14,7 @@ from app.bundle.bundle import find_current_bundle
 from app.bundle.manifest import BundleError, read_manifest
 from app.contracts import PINNED, SPONSORED
 from app.event_weights import EventWeights
-from app.features.views import FINE_VIEW, names, view_hash
+from app.features.views import FINE_VIEW, column_names, view_hash
 from app.settings import Settings
 from app.state.server_address import reached
 from app.state.server_process import ServerError
@@ -29,7 +29,7 @@ from offline.training.rank_table import RankTable
 
 log = logging.getLogger(__name__)
 
-WIDTH = len(names(FINE_VIEW))
+WIDTH = len(column_names(FINE_VIEW))
 
 
 def archived(settings: Settings, *, events: bool) -> More | None:

@@ -105,7 +105,7 @@ def _many(reruns: Reruns, question: Question) -> None:
 def _order(entry: Entry) -> tuple[Any, ...]:
     """Order answers so that a worker's state only goes on."""
     standing = entry.told.get("standing")
-    known = standing_of(entry).reached if standing else {}
+    known = standing_of(entry).applied if standing else {}
     spans = (tuple(map(int, last.split("-"))) for _, (_, last) in sorted(known.items()))
     return (entry.told["bundle"], entry.told["worker"], *spans)
 

@@ -5,12 +5,12 @@ from pathlib import Path
 
 from rich.console import Console
 
-from app.build import Wiring
+from app.build import FunnelConfig
 from app.bundle.bundle import find_current_bundle, read_rankers
 from app.bundle.integrity import verify_files
 from app.bundle.manifest import BundleError, Manifest, parse_manifest
 from app.cpu import Cpu
-from app.deadline import NO_HURRY
+from app.deadline import NO_CHECKPOINTS
 from app.features.views import view_hash
 from app.settings import Settings
 from offline.commands.bundles import headline
@@ -101,7 +101,7 @@ def _recall(manifest: Manifest) -> dict[str, object]:
 
 def _exam(data: Path, config: JobConfig, cpu: Cpu) -> Exam:
     dataset = read(data, None, MAX_BAD_SHARE).dataset
-    wiring = Wiring(cpu, NO_HURRY, config.sizes, config.policy)
+    wiring = FunnelConfig(cpu, NO_CHECKPOINTS, config.sizes, config.policy)
     return prepare(dataset, by_time(dataset.log), config, wiring)
 
 

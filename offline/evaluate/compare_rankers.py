@@ -33,7 +33,7 @@ def alone(scorer: Scorer, keep: int) -> Cut:
     """Rank once, without a coarse ranker before it."""
 
     def cut(pool: Candidates) -> Candidates:
-        return pool.scored(scorer.score(pool.features)).top(keep)
+        return pool.with_scores(scorer.score(pool.features)).top(keep)
 
     return cut
 

@@ -45,4 +45,4 @@ async def _asked(funnel: Funnel, exam: Exam) -> list[Selection]:
 
 
 async def _list(funnel: Funnel, user: str, seed: int) -> Selection:
-    return (await ask_once(funnel, Request(user, K, seed, arrived=0.0))).chosen
+    return (await ask_once(funnel, Request(user, K, seed, arrived=0.0))).selection

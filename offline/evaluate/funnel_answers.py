@@ -81,7 +81,7 @@ def shown(funnel: Funnel, slates: list[Slate]) -> list[Rows]:
     The last place of a list is for exploration, so the first 10 of 20 are not the list of 10.
     """
     firsts = in_turn(funnel.reranker, slates)
-    mores = [slate.chosen.pool.rows for slate in slates]
+    mores = [slate.selection.pool.rows for slate in slates]
     return [
         np.concatenate([first, more[~np.isin(more, first)]])
         for first, more in zip(firsts, mores, strict=True)

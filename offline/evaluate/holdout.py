@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.artifacts import Models
-from app.build import Rankers, Sizes, Wiring
+from app.build import FunnelConfig, Rankers, Sizes
 from app.funnel import Funnel
 from offline.data.dataset import Dataset
 from offline.evaluate.funnel_answers import ask_everyone, padded, shown
@@ -24,7 +24,7 @@ class Exam:
     models: Models  # as of the cut
     users: list[Asker]
     cut: float  # unix seconds
-    wiring: Wiring
+    wiring: FunnelConfig
     seed: int
 
     @property

@@ -74,7 +74,7 @@ async def _point(
 def _lists(slates: list[Slate], popularity: Popularity) -> dict[str, Lists]:
     seen = RowSets.of([np.flatnonzero(slate.query.excluded) for slate in slates])
     lists: dict[str, Lists] = {
-        "funnel": padded([slate.chosen.pool.rows for slate in slates], K),
+        "funnel": padded([slate.selection.pool.rows for slate in slates], K),
         "popularity": popular_lists(most_popular(popularity, ALL_TIME), seen, K),
         "recency_popularity": popular_lists(most_popular(popularity, RECENT), seen, K),
     }

@@ -62,8 +62,8 @@ def cascade(rankers: Rankers, coarse_keep: int, fine_keep: int) -> Cut:
     """Rank twice, as the funnel does."""
 
     def cut(pool: Candidates) -> Candidates:
-        kept = pool.scored(rankers.coarse.score(pool.features[:, : coarse_width()]))
+        kept = pool.with_scores(rankers.coarse.score(pool.features[:, : coarse_width()]))
         kept = kept.top(coarse_keep)
-        return kept.scored(rankers.fine.score(kept.features)).top(fine_keep)
+        return kept.with_scores(rankers.fine.score(kept.features)).top(fine_keep)
 
     return cut

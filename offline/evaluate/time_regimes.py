@@ -29,7 +29,7 @@ USERS = 400  # asked again, at most
 async def regimes(asked: Asked) -> list[Regime]:
     """Judge funnel and crowd lists in both regimes, for the same users."""
     few = asked.sample(USERS)
-    live = few.funnel.profiles.live
+    live = few.funnel.query_builder.counters
     answers = in_turn(few.funnel.reranker, few.slates)
     lists = [
         {"funnel": rows, **_crowd(live, slate)}
@@ -44,14 +44,14 @@ async def regimes(asked: Asked) -> list[Regime]:
 
 async def _in_turn(asked: Asked, users: list[Asker]) -> list[dict[str, Rows]]:
     """Ask for each user at their moment, and move the crowd's state on with them."""
-    funnel, live, log = asked.funnel, asked.funnel.profiles.live, asked.dataset.log
+    funnel, live, log = asked.funnel, asked.funnel.query_builder.counters, asked.dataset.log
     lists, known = [], live.now
     for name, user in zip(names(asked.dataset, users), users, strict=True):
-        advance(funnel.profiles, log, known, user.at)
+        advance(funnel.query_builder, log, known, user.at)
         known = max(known, user.at)
         request = Request(name, K, asked.seed, arrived=0.0, inline=user.since)
         slate = await ask_once(funnel, request)
-        lists.append({"funnel": slate.chosen.pool.rows, **_crowd(live, slate)})
+        lists.append({"funnel": slate.selection.pool.rows, **_crowd(live, slate)})
     return lists
 
 
@@ -67,7 +67,7 @@ def _put_back(live: Live) -> Iterator[None]:
 
 def _at_own_moment(asked: Asked) -> list[Asker]:
     """Move every asker to just before one of their own events, in order of time."""
-    cut = asked.funnel.profiles.models.popularity.at
+    cut = asked.funnel.query_builder.models.popularity.at
     owned = own_events(asked.dataset.log.between(cut, np.inf), asked.users)
     shares = np.random.default_rng(asked.seed).random(len(asked))
     moved = [
@@ -79,7 +79,7 @@ def _at_own_moment(asked: Asked) -> list[Asker]:
 
 def _crowd(live: Live, slate: Slate) -> dict[str, Rows]:
     """Give what the crowd likes most by now, by each half-life, less what the user has seen."""
-    free = slate.query.unseen(np.arange(len(live)))
+    free = slate.query.allows(np.arange(len(live)))
     found = {}
     for name, half_life in CROWD.items():
         liked = live.liked[HALF_LIVES.index(half_life)]

@@ -50,7 +50,7 @@ def place_cold_items(
     mapped = config.length * found.of(content.items)
     moved = np.where(known, config.prior / (config.prior + likes), 0.0)[:, None]
     placed = (1.0 - moved) * factors.items + moved * mapped
-    return complete(placed, factors.alpha, factors.reg, factors.power, factors.known)
+    return complete(placed, factors.alpha, factors.reg, factors.power, factors.n_liked)
 
 
 def fit_cold_item_model(

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.linalg import lapack
 
-from app.artifacts import DAY, Table
+from app.artifacts import DAY, NeighbourTable
 from app.bounds import Count, Positive, Seconds
 from offline.data.dataset import Log
 from offline.models.interactions import (
@@ -38,7 +38,7 @@ class EASEConfig:
     most_items: Count = 6_000  # those with most likes; time grows with its cube, memory its square
 
 
-def fit(log: Log, shape: LogShape, config: EASEConfig) -> Table:
+def fit(log: Log, shape: LogShape, config: EASEConfig) -> NeighbourTable:
     """Regress each item's likes on those of all others; row r holds what item r says for them.
 
     ``B = I - P · diag(1 / diag P)`` with ``P = (XᵀX + reg·I)⁻¹`` (Steck: Embarrassingly shallow

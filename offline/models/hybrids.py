@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.bounds import NotNegative, Positive, Whole
-from app.features.views import CHANNELS, FINE_VIEW, PERSONAL, names
+from app.features.views import CHANNELS, FINE_VIEW, PERSONAL_CHANNELS, column_names
 from app.rank.hybrid import EVENTS, Hybrid
 from offline.evaluate.grouped_metrics import grouped_ndcg
 from offline.training.linear import RISING
@@ -49,7 +49,7 @@ def fit_hybrid(table: RankTable, config: HybridConfig) -> Hybrid | None:
 def weighted(_: RankTable, config: HybridConfig) -> Hybrid:
     """Add up reciprocal places with set weights (Cormack et al., 2009)."""
     crowd = dict.fromkeys(CROWD, config.crowd)
-    return _votes("weighted", {0.0: dict.fromkeys(PERSONAL, 1.0) | crowd})
+    return _votes("weighted", {0.0: dict.fromkeys(PERSONAL_CHANNELS, 1.0) | crowd})
 
 
 def switching(table: RankTable, config: HybridConfig) -> Hybrid:
@@ -62,7 +62,7 @@ def switching(table: RankTable, config: HybridConfig) -> Hybrid:
 
 def _switch(at: int) -> Hybrid:
     """Switch between two neighbouring numbers of events, so that nobody lies between them."""
-    cold, warm = dict.fromkeys(CROWD, 1.0), dict.fromkeys(PERSONAL, 1.0)
+    cold, warm = dict.fromkeys(CROWD, 1.0), dict.fromkeys(PERSONAL_CHANNELS, 1.0)
     return _votes("switching", {at - 1.0: cold, float(at): warm})
 
 
@@ -86,7 +86,7 @@ def adaptive(table: RankTable, config: HybridConfig) -> Hybrid:
 
 def combined(table: RankTable, config: HybridConfig) -> Hybrid:
     """Weigh all columns of the fine view, by how long the user's history is."""
-    return _by_history(_linear("combined", names(FINE_VIEW), table, config), table, config)
+    return _by_history(_linear("combined", column_names(FINE_VIEW), table, config), table, config)
 
 
 def _by_history(everybody: Hybrid, table: RankTable, config: HybridConfig) -> Hybrid:
@@ -94,7 +94,7 @@ def _by_history(everybody: Hybrid, table: RankTable, config: HybridConfig) -> Hy
 
     Where users took ``prior`` items in a band, its own weights count half.
     """
-    events = np.expm1(table.features[:, names(FINE_VIEW).index(EVENTS)]).round()
+    events = np.expm1(table.features[:, column_names(FINE_VIEW).index(EVENTS)]).round()
     band = np.searchsorted(BANDS, events, side="right") - 1
     parts = [table.take(np.flatnonzero(band == at)) for at in range(len(BANDS))]
     weights = np.stack([_band(everybody, part, config) for part in parts]).astype(np.float32)
@@ -113,7 +113,7 @@ def _band(everybody: Hybrid, rows: RankTable, config: HybridConfig) -> Floats:
 
 
 def _linear(kind: str, columns: tuple[str, ...], table: RankTable, config: HybridConfig) -> Hybrid:
-    chosen = table.features[:, [names(FINE_VIEW).index(name) for name in columns]]
+    chosen = table.features[:, [column_names(FINE_VIEW).index(name) for name in columns]]
     known = np.isfinite(chosen)
     count = np.maximum(known.sum(axis=0), 1)
     mean = np.where(known, chosen, 0.0).sum(axis=0, dtype=np.float64) / count

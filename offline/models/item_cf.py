@@ -6,7 +6,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from app.artifacts import Table
+from app.artifacts import NeighbourTable
 from app.bounds import Count, NotNegative, Positive, Seconds, Share
 from offline.data.dataset import Log
 from offline.models.interactions import (
@@ -55,7 +55,7 @@ class _Evidence:
     square: Sparse | None  # value²; None: norms are over all raters, not over co-raters
 
 
-def fit(log: Log, shape: LogShape, config: ItemCFConfig) -> Table:
+def fit(log: Log, shape: LogShape, config: ItemCFConfig) -> NeighbourTable:
     """Find the nearest items of each item, best first, all of them with a similarity above 0.
 
     ``adjusted_cosine`` is over values less their user's mean, normed over the co-raters (Sarwar et

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from app.artifacts import DAY, Table
+from app.artifacts import DAY, NeighbourTable
 from app.bounds import Count, NotNegative, Seconds
 from offline.data.dataset import Log
 from offline.models.interactions import LogShape, Sparse, entry_rows, like_matrix, with_entries
@@ -27,7 +27,7 @@ class RP3betaConfig:
     half_life: Seconds = 30 * DAY  # seconds after which an interaction counts half
 
 
-def fit(log: Log, shape: LogShape, config: RP3betaConfig) -> Table:
+def fit(log: Log, shape: LogShape, config: RP3betaConfig) -> NeighbourTable:
     """Walk from each item to a user who likes it and on to another item that the user likes.
 
     ``w_ij = Σ_u (P_iu · P_uj)^alpha / likes_j^beta`` (Paudel, Christoffel, Newell, Bernstein:

@@ -6,12 +6,12 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from app.artifacts import Table
+from app.artifacts import NeighbourTable
 
 Triples: TypeAlias = tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float64]]
 
 
-def build_neighbour_table(parts: Sequence[Triples], n: int, keep: int) -> Table:
+def build_neighbour_table(parts: Sequence[Triples], n: int, keep: int) -> NeighbourTable:
     """Keep the ``keep`` largest weights of each owner, largest first, equal ones in row order.
 
     Each part holds all triples of its owners.
@@ -19,7 +19,9 @@ def build_neighbour_table(parts: Sequence[Triples], n: int, keep: int) -> Table:
     parts = [_best(part, keep) for part in parts] or [_NOTHING]
     owner, rows, weights = (np.concatenate(column) for column in zip(*parts, strict=True))
     indptr = np.concatenate([[0], np.cumsum(np.bincount(owner, minlength=n))])
-    return Table(indptr.astype(np.int64), rows.astype(np.int32), weights.astype(np.float32))
+    return NeighbourTable(
+        indptr.astype(np.int64), rows.astype(np.int32), weights.astype(np.float32)
+    )
 
 
 def first_per_owner(owner: NDArray[np.integer], keep: int) -> NDArray[np.intp]:

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
-from app.artifacts import DAY, Table
+from app.artifacts import DAY, NeighbourTable
 from app.bounds import Count, NotNegative, Seconds, Share
 from offline.data.dataset import Log
 from offline.models.interactions import LogShape, Sparse, mean_positive_weight, time_decay
@@ -30,7 +30,7 @@ class TransitionsConfig:
     neighbours: Count = 150  # kept per item
 
 
-def fit(log: Log, shape: LogShape, config: TransitionsConfig) -> Table:
+def fit(log: Log, shape: LogShape, config: TransitionsConfig) -> NeighbourTable:
     """Find what follows each item, best first.
 
     ``w_ab = count_ab / (likes_a + shrink) / (Σ_a count_ab)^damping``. A pair of likes, b no more

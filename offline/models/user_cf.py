@@ -6,7 +6,7 @@ from typing import Literal, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from app.artifacts import Table
+from app.artifacts import NeighbourTable
 from app.bounds import Count, Seconds
 from offline.data.dataset import Log
 from offline.models.interactions import (
@@ -34,7 +34,7 @@ class UserCFConfig:
     half_life: Seconds = np.inf  # seconds after which a rating counts half
 
 
-def fit(log: Log, shape: LogShape, config: UserCFConfig, *, centred: bool) -> Table:
+def fit(log: Log, shape: LogShape, config: UserCFConfig, *, centred: bool) -> NeighbourTable:
     """List the raters of each item, newest first: (user row, weight).
 
     ``weight w_ui = c_ui / ||c_u||``, with ``c_ui`` the user's newest value of the item less the
@@ -54,7 +54,7 @@ def fit(log: Log, shape: LogShape, config: UserCFConfig, *, centred: bool) -> Ta
     order = told[np.lexsort((newest.users[told], -newest.times[told], newest.items[told]))]
     order = order[first_per_owner(newest.items[order], config.raters_per_item)]
     lengths = np.bincount(newest.items[order], minlength=shape[1])
-    return Table(
+    return NeighbourTable(
         np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64),
         newest.users[order],
         weights[order].astype(np.float32),

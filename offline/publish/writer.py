@@ -31,7 +31,7 @@ from app.catalogue import attributes
 from app.catalogue.cold_items import cold_item_arrays
 from app.contracts import Matrix, StageError
 from app.event_weights import EventWeights
-from app.features.views import COARSE_VIEW, names, view_hash
+from app.features.views import COARSE_VIEW, column_names, view_hash
 from app.observe.drift import DRIFT_FILE, DriftReference, write_reference
 from app.rank.blend import Fine, write_fine
 from app.rank.hybrid import HYBRID, Hybrid, write_hybrid
@@ -129,7 +129,7 @@ def write_models(models: Models, folder: Path, index: Callable[[Matrix], faiss.I
 
 def write_rankers(coarse: Logistic, fine: Fine, folder: Path) -> None:
     """Write the rankers of both stages."""
-    write_logistic(coarse, names(COARSE_VIEW), folder / "coarse.json")
+    write_logistic(coarse, column_names(COARSE_VIEW), folder / "coarse.json")
     write_fine(fine, folder)
 
 
@@ -159,8 +159,10 @@ def _arrays(models: Models) -> dict[str, NDArray[Any]]:
         arrays["catalogue.flags"] = models.catalogue.flags
     described = attributes.column_arrays(models.catalogue.attributes)
     arrays |= {f"{DESCRIBED}{name}": one for name, one in described.items()}
-    if models.placing:
-        arrays |= {f"placing.{name}": one for name, one in cold_item_arrays(models.placing).items()}
+    if models.cold_item_model:
+        arrays |= {
+            f"placing.{name}": one for name, one in cold_item_arrays(models.cold_item_model).items()
+        }
     arrays["catalogue.ids"] = models.catalogue.ids.keys
     arrays["users.ids"] = models.users.ids.keys
     return arrays
@@ -168,9 +170,14 @@ def _arrays(models: Models) -> dict[str, NDArray[Any]]:
 
 def _folding(factors: Factors) -> dict[str, float]:
     """Give what folds users in beside the vectors; JSON knows no infinity, so it is left out."""
-    names = ("alpha", "reg", "power", "known", "half_life")
-    told = {name: float(getattr(factors, name)) for name in names}
-    return {name: value for name, value in told.items() if np.isfinite(value)}
+    fields = {
+        "alpha": factors.alpha,
+        "reg": factors.reg,
+        "power": factors.power,
+        "known": factors.n_liked,
+        "half_life": factors.half_life,
+    }
+    return {name: float(value) for name, value in fields.items() if np.isfinite(value)}
 
 
 def _manifest(trained: TrainingResult, files: dict[str, FileRecord], created: float) -> Manifest:

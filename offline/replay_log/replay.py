@@ -11,19 +11,19 @@ from typing import Any, TypeAlias, TypeVar, cast
 import numpy as np
 from typing_extensions import override
 
-from app.build import State
+from app.build import LiveState
 from app.bundle.bundle import Bundle, load_bundle
 from app.catalogue.attributes import column_kinds
 from app.catalogue.live_items import ItemRecord
 from app.contracts import History, Proposal
 from app.cpu import Cpu
-from app.deadline import NO_HURRY, Outcome, Run, Step
+from app.deadline import NO_CHECKPOINTS, Outcome, StageResult, StageRunner
 from app.expressions.item_filter import FilterError, parse_filter
 from app.funnel import Funnel, Slate
 from app.request_log.answer_record import Served, as_said, asked_of, standing_of
 from app.request_log.entry_codec import Entry
 from app.request_log.request_record import Asked
-from app.serving_bundle import Deployed
+from app.serving_bundle import ServingBundle
 from app.settings import Settings
 from app.state.in_memory import MemoryTables
 from offline.replay_log.state_rebuild import NOWHERE, LostError, Rebuilt
@@ -46,30 +46,28 @@ class Said:
 
 
 @dataclass(slots=True)
-class Relived(Run):
+class Relived(StageRunner):
     """A request's clock that lets the same stages fail, in the same way."""
 
     failed: Mapping[str, Outcome] = field(default_factory=dict)
     social: Proposal | None = None  # what friends' live events came to then
 
     @override
-    async def attempt(
+    async def run_async(
         self, stage: str, by: float, work: Callable[[], Awaitable[T]], fallback: T
     ) -> T:
         if stage == "recall.social" and self.social is not None:
             work = partial(_given, cast("T", self.social))
         if stage not in self.failed:
-            return await Run.attempt(self, stage, by, work, fallback)
-        self.steps.append(Step(stage, 0.0, self.failed[stage], 0, 0))
+            return await StageRunner.run_async(self, stage, by, work, fallback)
+        self.results.append(StageResult(stage, 0.0, self.failed[stage], 0, 0))
         return fallback
 
     @override
-    def compute(
-        self, stage: str, by: float, work: Callable[[], T], fallback: T, entered: int = 0
-    ) -> T:
+    def run(self, stage: str, by: float, work: Callable[[], T], fallback: T, entered: int = 0) -> T:
         if stage not in self.failed:
-            return Run.compute(self, stage, by, work, fallback, entered)
-        self.steps.append(Step(stage, 0.0, self.failed[stage], entered, 0))
+            return StageRunner.run(self, stage, by, work, fallback, entered)
+        self.results.append(StageResult(stage, 0.0, self.failed[stage], entered, 0))
         return fallback
 
 
@@ -98,7 +96,9 @@ class Stage:
         live, deployed = self.state.live, self.state.deployed
         if id(live) not in self._funnels:
             tables = MemoryTables(deployed.bundle.models.tables)
-            built = deployed.funnel(State(live, self.said, tables), self.cpu, NO_HURRY)
+            built = deployed.build_funnel(
+                LiveState(live, self.said, tables), self.cpu, NO_CHECKPOINTS
+            )
             self._funnels = {id(live): built}
         return self._funnels[id(live)]
 
@@ -152,7 +152,7 @@ class Reruns:
         social = _social(told) if version == told["bundle"] else None
         run = Relived(arrived, failed=failed, social=social)
         slate: Slate = self._loop.run_until_complete(stage.funnel().recommend(request, run))
-        ids = deployed.bundle.models.catalogue.ids.names(slate.chosen.pool.rows)
+        ids = deployed.bundle.models.catalogue.ids.names(slate.selection.pool.rows)
         known = (told["request_id"], told["at"], version, told["variant"])
         return Served(*known, asked, ids, slate, deciding, told["worker"]).entry()
 
@@ -164,10 +164,10 @@ class Reruns:
         known, stage = self._stages.get(key, (None, None))
         if stage is None or known != shelf:
             made = partial(
-                Deployed.of, self._bundle(version), self.settings.with_slate_settings(deciding)
+                ServingBundle.of, self._bundle(version), self.settings.with_slate_settings(deciding)
             )
             state = Rebuilt(made, self.tape, self._items(*shelf))
-            said = Said(lambda words: state.deployed.histories(NOWHERE).read(words))
+            said = Said(lambda words: state.deployed.build_histories(NOWHERE).read(words))
             stage = Stage(state, said, self.cpu)
             self._stages[key] = shelf, stage
         return stage
@@ -187,7 +187,7 @@ class Reruns:
         return found
 
 
-def _require_filter(asked: Asked, deployed: Deployed) -> None:
+def _require_filter(asked: Asked, deployed: ServingBundle) -> None:
     """Refuse a filter over attributes that another bundle does not have.
 
     Raises:

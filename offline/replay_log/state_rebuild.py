@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from app.catalogue.live_items import ItemRecord, LiveItems
-from app.contracts import Standing
-from app.serving_bundle import Deployed
+from app.contracts import StreamOffsets
+from app.serving_bundle import ServingBundle
 from app.state.counters import Live
 from app.state.store import Store
 from app.state.stream_consumer import Follower
@@ -26,10 +26,10 @@ class LostError(Exception):
 class Rebuilt:
     """A state that is moved on from answer to answer, and begun anew where it must go back."""
 
-    made: Callable[[], Deployed]
+    made: Callable[[], ServingBundle]
     tape: Tape
     items: Sequence[ItemRecord] = ()  # that were put and deleted, in this order
-    deployed: Deployed = field(init=False)
+    deployed: ServingBundle = field(init=False)
     live: Live = field(init=False)
     _follower: Follower = field(init=False)
     _stock: LiveItems = field(init=False)
@@ -39,7 +39,7 @@ class Rebuilt:
     def __post_init__(self) -> None:
         self._begin()
 
-    def at(self, standing: Standing, *, is_same: bool = True) -> None:
+    def at(self, standing: StreamOffsets, *, is_same: bool = True) -> None:
         """Come to where the state stood.
 
         Args:
@@ -50,32 +50,32 @@ class Rebuilt:
             LostError: the streams no longer have, or no longer say, what it came from.
         """
         first = self._follower.first  # a worker begins there, or with the oldest entry left
-        reached = standing.reached.items()
+        reached = standing.applied.items()
         starts = {name: span[0] if is_same else first(name) for name, span in reached}
         if not self._can_go_on(standing, starts):
             self._begin()
         self._starts |= starts
-        if _lasts(standing.listed) != _lasts(self.live.listed):
-            self._advance(standing.listed)
+        if _lasts(standing.sorted_lists) != _lasts(self.live.listed):
+            self._advance(standing.sorted_lists)
             self.live.refresh()
-        self._advance(standing.reached)
+        self._advance(standing.applied)
         self._put(len(self.items))
         if is_same:
             self._check(standing)
 
     def _begin(self) -> None:
         self.deployed = self.made()
-        self.live = self.deployed.live()
-        self._follower = self.deployed.follower(NOWHERE, self.live)
+        self.live = self.deployed.build_counters()
+        self._follower = self.deployed.build_stream_consumer(NOWHERE, self.live)
         self._starts = {}
-        self._stock, self._puts = self.deployed.stock(self.live), 0
+        self._stock, self._puts = self.deployed.build_live_items(self.live), 0
 
-    def _can_go_on(self, standing: Standing, starts: Mapping[str, str]) -> bool:
+    def _can_go_on(self, standing: StreamOffsets, starts: Mapping[str, str]) -> bool:
         """Say whether all that this state knows was known then, its lists included."""
         if any(starts.get(stream) != first for stream, first in self._starts.items()):
             return False
-        sorts = _lasts(standing.listed) != _lasts(self.live.listed)
-        bounds = (standing.reached, *((standing.listed,) if sorts else ()))
+        sorts = _lasts(standing.sorted_lists) != _lasts(self.live.listed)
+        bounds = (standing.applied, *((standing.sorted_lists,) if sorts else ()))
         return not any(
             stream not in bound or _is_after(last, bound[stream][1])
             for stream, (_, last) in self.live.reached.items()
@@ -108,8 +108,8 @@ class Rebuilt:
             self._stock.put(item)
         self._puts = number
 
-    def _check(self, standing: Standing) -> None:
-        for stream, span in standing.reached.items():
+    def _check(self, standing: StreamOffsets) -> None:
+        for stream, span in standing.applied.items():
             found = self.live.reached.get(stream)
             if found != span:
                 raise LostError(

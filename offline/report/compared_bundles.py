@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.bundle.manifest import Manifest
-from app.features.views import FINE_VIEW, names
+from app.features.views import FINE_VIEW, column_names
 from app.rank.blend import read_fine
 from app.rank.hybrid import HYBRID, read_hybrid
 from offline.evaluate.baselines import most_popular, popular_lists
@@ -63,7 +63,7 @@ def side(folder: Path, manifest: Manifest) -> Side:
         trees=fine.trees,
         gate=manifest.gate.verdict if manifest.gate else "-",
         methods=manifest.metrics.get("ndcg@10", {}),
-        features={n: float(g) for n, g in zip(names(FINE_VIEW), share, strict=True)},
+        features={n: float(g) for n, g in zip(column_names(FINE_VIEW), share, strict=True)},
         settings={**manifest.settings, **manifest.sizes.model_dump(), "seed": manifest.seed},
         seconds=manifest.seconds,
     )

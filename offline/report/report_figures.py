@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from app.features.views import COARSE_VIEW, FINE_VIEW, Group, names
+from app.features.views import COARSE_VIEW, FINE_VIEW, FeatureGroup, column_names
 from offline.data.dataset import Dataset
 from offline.data.split import Split
 from offline.evaluate.evaluation import Evaluation
@@ -63,7 +63,7 @@ def figures(
         ],
         coarse=[
             Weight(name=name, weight=float(weight))
-            for name, weight in zip(names(COARSE_VIEW), trained.coarse.weights, strict=True)
+            for name, weight in zip(column_names(COARSE_VIEW), trained.coarse.weights, strict=True)
         ],
         timings=[Timing(phase=phase, seconds=took) for phase, took in seconds.items()],
         settings={
@@ -91,7 +91,7 @@ def _meanings() -> list[tuple[str, str, str]]:
     ]
 
 
-def _name(group: Group) -> str:
+def _name(group: FeatureGroup) -> str:
     return group.fill.__name__.removesuffix("_columns")
 
 

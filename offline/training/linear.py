@@ -9,7 +9,7 @@ from scipy.special import expit
 from sklearn.linear_model import LogisticRegression
 
 from app.contracts import Matrix, Scores
-from app.features.views import CHANNELS, FINE_VIEW, names
+from app.features.views import CHANNELS, FINE_VIEW, column_names
 from app.rank.logistic import Logistic
 from offline.training.listwise import Pools, listwise
 from offline.training.rank_table import RankTable
@@ -52,7 +52,7 @@ def sampled(table: RankTable, seed: int) -> RankTable:
 
 def flat() -> Logistic:
     """Give a model that says nothing: trees that begin from it begin from 0."""
-    width = len(names(FINE_VIEW))
+    width = len(column_names(FINE_VIEW))
     nothing = np.zeros(width, np.float32)
     return Logistic(nothing, np.ones(width, np.float32), nothing, 0.0)
 
@@ -85,7 +85,7 @@ def fit_logistic(
 def fit_listwise(table: RankTable, like: Logistic, penalty: float) -> Logistic:
     """Fit weights by lists on the columns of the fine view, standardised as ``like`` has them."""
     standard = np.nan_to_num((table.features - like.mean) / like.scale).astype(np.float64)
-    rising = np.array([name in RISING for name in names(FINE_VIEW)])
+    rising = np.array([name in RISING for name in column_names(FINE_VIEW)])
     weights = listwise(Pools.of(standard, table), rising, penalty)
     return replace(like, weights=weights.astype(np.float32), bias=0.0)
 

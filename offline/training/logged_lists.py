@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.contracts import Matrix
-from app.features.views import FINE_VIEW, names
+from app.features.views import FINE_VIEW, column_names
 from offline.training.rank_table import NOWHERE, RankTable
 
 
@@ -34,7 +34,7 @@ def from_served(
     Raises:
         ValueError: the columns are not those of the fine view, or the arrays' lengths differ.
     """
-    width = len(names(FINE_VIEW))
+    width = len(column_names(FINE_VIEW))
     if features.ndim != 2 or features.shape[1] != width:  # noqa: PLR2004 - rows and columns
         raise ValueError(f"features of shape {features.shape}: the fine view has {width} columns")
     if not len(features) == len(taken) == len(slates) == len(positions):

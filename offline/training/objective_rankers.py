@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.contracts import Scores
-from app.features.context import standard
+from app.features.context import standardise
 from app.rank.blend import Fine
 from app.rank.objectives import RELEVANT, Blend
 from offline.training.objectives import GRADED, edges, grade
@@ -84,5 +84,5 @@ def teacher(blend: Blend, table: RankTable) -> Scores:
     for objective, weight in blend.weights.items():
         scores = blend.models[objective].score(table.features).astype(np.float64)
         pools = np.split(scores, ends)
-        total += weight * np.concatenate([standard(pool) for pool in pools])
+        total += weight * np.concatenate([standardise(pool) for pool in pools])
     return total.astype(np.float32)

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from app.contracts import Matrix, Request, Scores
 from app.features.views import FINE_VIEW
-from app.features.views import names as columns
+from app.features.views import column_names as columns
 from app.funnel import Funnel
 from offline.data.dataset import Dataset
 from offline.training.objectives import GRADED, outcomes
@@ -92,10 +92,10 @@ async def collect(
     drawn = np.random.default_rng(seed)
     features, taken, done = [], [], []
     conversion = dataset.traits.weights[-1] if dataset.traits.weights else np.inf
-    known = funnel.profiles.live.now
+    known = funnel.query_builder.counters.now
     names = dataset.users.names(np.array([user.user for user in users], np.int64))
     for name, user in zip(names, users, strict=True):
-        advance(funnel.profiles, dataset.log, known, user.at)
+        advance(funnel.query_builder, dataset.log, known, user.at)
         known = max(known, user.at)
         request = Request(name, 10, seed, arrived=0.0, inline=user.since, explore=False)
         slate = await ask_once(funnel, request)

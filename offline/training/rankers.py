@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from app.bounds import Count, NotNegative, Positive, Seconds, Several, Share
 from app.contracts import Scores
-from app.features.views import COARSE_VIEW, FINE_VIEW, names
+from app.features.views import COARSE_VIEW, FINE_VIEW, column_names
 from app.rank.blend import Fine
 from app.rank.gbdt import Grown
 from app.rank.logistic import Logistic
@@ -52,7 +52,7 @@ class RankConfig:
 
 def coarse_width() -> int:
     """Give the number of columns of the coarse view."""
-    return len(names(COARSE_VIEW))
+    return len(column_names(COARSE_VIEW))
 
 
 def fit_coarse(
@@ -186,7 +186,7 @@ def _lightgbm(table: RankTable, start: Logistic, objective: str) -> lightgbm.Dat
         group=table.groups,
         init_score=start.score(table.features).astype(np.float64),
         position=table.positions,
-        feature_name=list(names(FINE_VIEW)),
+        feature_name=list(column_names(FINE_VIEW)),
         free_raw_data=False,
     )
 
@@ -206,7 +206,7 @@ def _parameters(config: RankConfig, seed: int) -> dict[str, object]:
         "extra_trees": config.extra_trees,
         "lambdarank_truncation_level": config.truncation,
         "monotone_constraints": [
-            int(config.monotone and name in RISING) for name in names(FINE_VIEW)
+            int(config.monotone and name in RISING) for name in column_names(FINE_VIEW)
         ],
         "deterministic": True,
         "force_row_wise": True,

@@ -7,12 +7,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.artifacts import Models
-from app.build import UNTRAINED, Indexes, Rankers, State, Wiring, assemble
+from app.build import UNTRAINED_RANKERS, FunnelConfig, Indexes, LiveState, Rankers, build_funnel
 from app.catalogue.user_segments import segment_rows
 from app.contracts import NO_HISTORY, History, Request, Rows
 from app.event_weights import EventWeights
 from app.funnel import Funnel, Slate
-from app.query_builder import Profiles
+from app.query_builder import QueryBuilder
 from app.state.counters import Live
 from app.state.in_memory import MemoryHistories, MemoryTables
 from offline.data.dataset import NO_LOG, Log
@@ -100,13 +100,13 @@ def with_outcome(log: Log, found: list[Asker], start: float, end: float) -> list
     ]
 
 
-def advance(profiles: Profiles, log: Log, since: float, until: float) -> None:
+def advance(profiles: QueryBuilder, log: Log, since: float, until: float) -> None:
     """Let the crowd's state know of every event in ``[since, until)``, and of whom each is."""
     news = log.between(since, until)
     if len(news):
         of = segment_rows(profiles.models.segments, profiles.models.users.segments[news.users])
-        profiles.live.apply(news.items.astype(np.int64), news.weights, news.times, of)
-        profiles.live.refresh()
+        profiles.counters.apply(news.items.astype(np.int64), news.weights, news.times, of)
+        profiles.counters.refresh()
 
 
 def sample(found: list[Asker], limit: int, seed: int) -> list[Asker]:
@@ -117,14 +117,14 @@ def sample(found: list[Asker], limit: int, seed: int) -> list[Asker]:
     return [found[i] for i in chosen]
 
 
-def build(models: Models, wiring: Wiring, rankers: Rankers = UNTRAINED) -> Funnel:
+def build(models: Models, wiring: FunnelConfig, rankers: Rankers = UNTRAINED_RANKERS) -> Funnel:
     """Assemble the funnel over models in memory, as the service does over a bundle and Redis."""
     nothing_new = MemoryHistories(models.catalogue.ids, EventWeights())
-    return assemble(
+    return build_funnel(
         models,
         Indexes(wiring.index(models.factors.items), wiring.index(models.content.items)),
         rankers,
-        State(Live.of(models), nothing_new, MemoryTables(models.tables)),
+        LiveState(Live.of(models), nothing_new, MemoryTables(models.tables)),
         wiring,
     )
 
@@ -148,7 +148,7 @@ async def ask_once(funnel: Funnel, request: Request) -> Slate:
         RuntimeError: a stage did not answer; offline nothing is late, so that is a fault.
     """
     slate = await funnel.recommend(request)
-    failed = [step for step in slate.steps if step.outcome != "ok"]
+    failed = [step for step in slate.results if step.outcome != "ok"]
     if failed:
         step = failed[0]
         raise RuntimeError(f"stage {step.stage} is {step.outcome} for user {request.user}")

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.contracts import Scores
-from app.features.views import FINE_VIEW, names
+from app.features.views import FINE_VIEW, column_names
 from offline.training.rank_table import RankTable, join
 
 POPULARITY = "liked_infd"  # the column of popularity: log(1 + likes of all time)
@@ -42,7 +42,7 @@ def inverse_propensity(table: RankTable, power: float) -> Scores:
     """Weigh what was taken against its popularity, (m,): mean 1 in each group; the rest is 1."""
     taken = np.flatnonzero(table.labels > 0)
     owner = np.repeat(np.arange(len(table.groups)), table.groups)[taken]
-    column = table.features[taken, names(FINE_VIEW).index(POPULARITY)]
+    column = table.features[taken, column_names(FINE_VIEW).index(POPULARITY)]
     log_likes = np.nan_to_num(column.astype(np.float64))
     usual = _mean(owner, log_likes)
     inverse = np.clip(np.exp(-power * (log_likes - usual)), 1.0 / BOUND, BOUND)

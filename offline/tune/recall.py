@@ -56,12 +56,12 @@ class Recall:
 
     async def _asked(self, funnel: Funnel, name: str, users: list[Asker]) -> Figures:
         """Ask the channel for each user at their moment, the crowd's state moving on with them."""
-        channels: list[Channel | LocalChannel] = [*funnel.channels, *funnel.local]
+        channels: list[Channel | LocalChannel] = [*funnel.channels, *funnel.local_channels]
         channel = next(one for one in channels if one.name == name)
-        live, shares = funnel.profiles.live, []
+        live, shares = funnel.query_builder.counters, []
         known = live.now
         for public, user in zip(names(self.known.dataset, users), users, strict=True):
-            advance(funnel.profiles, self.known.dataset.log, known, user.at)
+            advance(funnel.query_builder, self.known.dataset.log, known, user.at)
             known = max(known, user.at)
             query = self._query(funnel, public, user)
             answer = channel.recall(query, self.limit)
@@ -71,7 +71,7 @@ class Recall:
 
     def _query(self, funnel: Funnel, public: str, user: Asker) -> Query:
         request = Request(public, 10, self.base.seed, arrived=0.0, inline=user.since)
-        query = funnel.profiles.query(request, NO_HISTORY)
+        query = funnel.query_builder.build(request, NO_HISTORY)
         if not len(query.history):
             return query
-        return replace(query, taste=funnel.profiles.taste(query))
+        return replace(query, vectors=funnel.query_builder.solve_vectors(query))

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
-from app.artifacts import Models, Table
+from app.artifacts import Models, NeighbourTable
 from offline.data.dataset import Dataset, Log
 from offline.models import (
     cold_items,
@@ -18,7 +18,7 @@ from offline.models import (
 )
 from offline.models.registry import RecallConfig, fit_factors
 
-TABLES: dict[str, Callable[..., Table]] = {
+TABLES: dict[str, Callable[..., NeighbourTable]] = {
     "item_cf": item_cf.fit,
     "ease": ease.fit,
     "rp3beta": rp3beta.fit,
@@ -62,7 +62,10 @@ def _other(
             return {"segments": segments.fit(log, encoding, shape[1], config.segments)}
         case _:
             vectors = fit_factors(log, shape, config)
-            described, reader = models.content, models.placing.encoder if models.placing else None
+            described, reader = (
+                models.content,
+                models.cold_item_model.encoder if models.cold_item_model else None,
+            )
             factors = cold_items.place_cold_items(vectors, described, log, config.placement)
             placing = cold_items.fit_cold_item_model(
                 factors, described, reader, log, config.placement
