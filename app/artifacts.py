@@ -159,4 +159,6 @@ class Models:
     tables: dict[str, NeighbourTable]  # "item_cf": item -> items; "raters": item -> users
     friends: Friends  # of the data
     centred: bool  # True: "raters" holds ratings less the user's mean; False: plain weights
-    cold_item_model: ColdItemModel | None = None  # for items that come later; None: they have no vectors
+    cold_item_model: ColdItemModel | None = (
+        None  # for items that come later; None: they have no vectors
+    )

@@ -162,7 +162,10 @@ class Funnel:
     ) -> Candidates:
         """Score the pool and keep the best; failing that, the best by the scores it came with."""
         keep = max(query.k, round(stage.keep * query.quality))
-        first, live = self.query_builder.models.catalogue.published_count, self.query_builder.counters
+        first, live = (
+            self.query_builder.models.catalogue.published_count,
+            self.query_builder.counters,
+        )
         kept = run.run(
             stage.name,
             stage.by,

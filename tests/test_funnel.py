@@ -168,7 +168,7 @@ async def test_channels_wait_side_by_side(funnel):
 async def test_when_all_channels_are_down_popular_items_are_served(funnel):
     down = [FakeChannel("a", proposal(9), fault=StageError("down"))]
     buggy = [FakeLocalChannel("b", proposal(9), fault=ZeroDivisionError())]
-    slate = await replace(funnel, channels=down, local=buggy).recommend(request("", 3))
+    slate = await replace(funnel, channels=down, local_channels=buggy).recommend(request("", 3))
     assert shown(slate) == [6, 5, 4]
     assert outcomes(slate) == {"recall.a": "down", "recall.b": "bug"}
 

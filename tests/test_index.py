@@ -192,7 +192,9 @@ def test_queries_are_the_vectors_that_serving_solves_for_these_users():
 
 def test_a_funnel_is_judged_with_the_index_that_is_served():
     cpu = Cpu(threads=1)
-    funnel = build(MODELS, FunnelConfig(cpu, NO_CHECKPOINTS, index=index_builder(IndexConfig("sq8"), 0)))
+    funnel = build(
+        MODELS, FunnelConfig(cpu, NO_CHECKPOINTS, index=index_builder(IndexConfig("sq8"), 0))
+    )
     channels = {channel.name: channel for channel in funnel.local_channels}
     for name in ("embedding", "content"):
         assert isinstance(channels[name].index, faiss.IndexScalarQuantizer)

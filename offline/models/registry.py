@@ -100,7 +100,9 @@ def fit_models(dataset: Dataset, log: Log, config: RecallConfig, at: float) -> M
         },
         friends=users.build_friends(dataset.friends, shape[0]),
         centred=centred,
-        cold_item_model=cold_items.fit_cold_item_model(factors, described, reader, log, config.placement),
+        cold_item_model=cold_items.fit_cold_item_model(
+            factors, described, reader, log, config.placement
+        ),
     )
 
 
