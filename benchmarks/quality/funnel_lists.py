@@ -58,7 +58,9 @@ def channel_method(channel: str) -> str:
     return f"recall.{channel}"
 
 
-def train_funnel(dataset: Dataset, window: Window, config: JobConfig, wiring: FunnelConfig) -> Funnel:
+def train_funnel(
+    dataset: Dataset, window: Window, config: JobConfig, wiring: FunnelConfig
+) -> Funnel:
     """Train the funnel as the job does; the data set it is given ends at the cut."""
     past = replace(dataset, log=window.known)
     split = by_time(past.log, test_share=1 / len(past.log))  # the test lies beyond: nothing is kept
