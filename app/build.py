@@ -36,7 +36,7 @@ from app.recall.user_cf import UserCFChannel
 from app.recall.vectors import ThreadedChannel, VectorChannel
 from app.rerank.filters import PolicyFilters
 from app.rerank.slate_builder import Policy, SlateBuilder
-from app.state.counters import Live
+from app.state.counters import PopularityCounters
 
 ITEM_TABLES = (  # channel and its table in the bundle
     *(("item_cf", "item_cf"), ("ease", "ease"), ("rp3beta", "rp3beta")),
@@ -69,7 +69,7 @@ class Indexes:
 class LiveState:
     """What changes while the models stay the same."""
 
-    counters: Live
+    counters: PopularityCounters
     histories: Histories
     tables: Tables
     friend_events: FriendEvents = field(

@@ -14,7 +14,7 @@ from app.catalogue.user_segments import override_segment_codes
 from app.contracts import NO_HISTORY, History, Query, Request, Rows, Scores, UserRecord, UserVectors
 from app.rerank.filters import PolicyFilters
 from app.rerank.policy import Policy
-from app.state.counters import Live
+from app.state.counters import PopularityCounters
 
 HISTORY_LIMIT = 500  # events: more add nothing to the vectors and cost time in every stage
 
@@ -88,7 +88,7 @@ class QueryBuilder:
     """Knows users. Built with the bundle; holds nothing about a request."""
 
     models: Models
-    counters: Live
+    counters: PopularityCounters
     filters: PolicyFilters | None = None  # None: nothing but what is seen is left out
 
     def empty_vectors(self) -> UserVectors:
@@ -124,7 +124,7 @@ class QueryBuilder:
             hidden=told.hidden,
             friends=told.friends or self._friends(member),
             raw_reply=recent.raw_reply,
-            stream_offsets=self.counters.standing(),
+            stream_offsets=self.counters.offsets(),
             filters=self.filters.build_filters(request, recent) if self.filters else (),
         )
 

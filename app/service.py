@@ -32,18 +32,18 @@ from app.observe.drift import DriftCounter
 from app.observe.drift_monitor import HOUR, DriftBounds, DriftMonitor
 from app.observe.metrics import Metrics
 from app.recall.onboarding import select_items
-from app.request_log.answer_record import Served, lean
-from app.request_log.request_record import Asked
-from app.request_log.writer import ServedLog, served_key
+from app.request_log.answer_record import AnswerRecord, without_unlogged
+from app.request_log.request_record import RequestRecord
+from app.request_log.writer import RequestLog, request_log_key
 from app.serving_bundle import ServingBundle
 from app.settings import Settings
-from app.state.archiver_status import UNLIMITED, behind, is_in_use
-from app.state.counters import Live
-from app.state.double_buffer import Side, Turns
-from app.state.event_codec import stream_key
-from app.state.impressions import Impressions, shown_key
+from app.state.archiver_status import UNLIMITED, is_archiver_in_use, read_archiver_lag
+from app.state.counters import PopularityCounters
+from app.state.double_buffer import DoubleBuffer, Replica
+from app.state.event_codec import events_key
+from app.state.impressions import ImpressionWriter, impressions_key
 from app.state.store import Store
-from app.state.stream_consumer import Follower
+from app.state.stream_consumer import StreamConsumer
 from app.state.tables import RedisTables, are_loaded, keep_loaded, retire_tables
 
 log = logging.getLogger(__name__)
@@ -55,7 +55,7 @@ WRITE_TIMEOUT = 2.0  # seconds for what a user did to be stored
 POLL_INTERVAL = 0.05  # seconds between looks at whether Redis is ready
 RETIRE_DELAY = 5.0  # seconds that requests in flight have to end on a bundle that was replaced
 
-Built: TypeAlias = tuple[ServingBundle, tuple[Side[Funnel], Side[Funnel]], Rows]
+Built: TypeAlias = tuple[ServingBundle, tuple[Replica[Funnel], Replica[Funnel]], Rows]
 
 
 def freeze_garbage() -> None:
@@ -74,22 +74,22 @@ class Deployment:
     """One bundle in service: its funnel, and the crowd's state that follows the event stream."""
 
     bundle: Bundle
-    state: Turns[Funnel]
+    state: DoubleBuffer[Funnel]
     live_items: LiveItems
     onboarding: Rows  # items to ask new users about, the most telling first
     drift: DriftCounter
-    consumer: Follower
+    consumer: StreamConsumer
     tasks: tuple[asyncio.Task[None], ...]  # follow the stream, keep the tables in Redis
 
     @property
     def funnel(self) -> Funnel:
         """The funnel that the next request goes through."""
-        return self.state.side.reader
+        return self.state.current.reader
 
     @property
-    def counters(self) -> Live:
+    def counters(self) -> PopularityCounters:
         """The crowd's state that the next request reads."""
-        return self.state.side.live
+        return self.state.current.counters
 
     async def stop(self) -> None:
         """End the tasks."""
@@ -117,12 +117,12 @@ class Service:
         )
         self.item_store = ItemStore(self.writer, settings.key_prefix)
         self._withheld = deleted_items_path(settings.out, settings.key_prefix)
-        self.impressions = Impressions(self.writer, settings.key_prefix)
+        self.impressions = ImpressionWriter(self.writer, settings.key_prefix)
         self.impressions.limit = settings.stream_limit
-        self.impressions.remembered = settings.shown_memory()
+        self.impressions.recently_shown_limit = settings.shown_memory()
         # Until it is known that there is no archiver, nothing is trimmed that one may still want.
         share, limit = settings.served_log, settings.request_log_limit
-        self.request_log = ServedLog(self.writer, settings.key_prefix, share, limit)
+        self.request_log = RequestLog(self.writer, settings.key_prefix, share, limit)
         self.cpu = Cpu(settings.cpu_threads)
         bounds = DriftBounds(settings.drift_bound, settings.bundle_age_bound_hours * HOUR)
         self.drift_monitor = DriftMonitor(bounds, metrics, self.cpu)
@@ -176,19 +176,24 @@ class Service:
             return slate or funnel.recommend_fallback(request, run)
 
     def log_answer(
-        self, deployment: Deployment, asked: Asked, request_id: str, items: list[str], slate: Slate
+        self,
+        deployment: Deployment,
+        asked: RequestRecord,
+        request_id: str,
+        items: list[str],
+        slate: Slate,
     ) -> None:
         """Take note of an answer, should it belong to the share that is logged."""
-        if self.request_log.wants(asked.seed):
-            version, kept = deployment.bundle.version, lean(slate)
+        if self.request_log.is_sampled(asked.seed):
+            version, kept = deployment.bundle.version, without_unlogged(slate)
             worker = (
                 self._deciding,
                 self._name,
                 self.item_store.position,
                 self.item_store.change_count,
             )
-            self.request_log.note(
-                Served(request_id, time(), version, CONTROL, asked, items, kept, *worker)
+            self.request_log.add_answer(
+                AnswerRecord(request_id, time(), version, CONTROL, asked, items, kept, *worker)
             )
 
     def quality_factor(self) -> float:
@@ -221,15 +226,15 @@ class Service:
     async def _look_for_archiver(self) -> None:
         """Leave trimming to the archiver, where there is one: events were promised to be kept."""
         with suppress(StageError):
-            archived = await is_in_use(self.writer, self.settings.key_prefix)
+            archived = await is_archiver_in_use(self.writer, self.settings.key_prefix)
             settings = self.settings
             self.stream_limit = UNLIMITED if archived else settings.stream_limit
             self.request_log.limit = (
                 settings.request_log_limit if archived else settings.served_limit
             )
-            streams = {"events": stream_key, "shown": shown_key, "served": served_key}
+            streams = {"events": events_key, "shown": impressions_key, "served": request_log_key}
             keys = {name: key(settings.key_prefix) for name, key in streams.items()}
-            for name, far in (await behind(self.writer, keys)).items():
+            for name, far in (await read_archiver_lag(self.writer, keys)).items():
                 self.metrics.set_archive_lag(name, *far)
 
     async def _refresh(self) -> None:
@@ -271,7 +276,7 @@ class Service:
                 await self.item_store.loaded.wait()
                 await self._loaded(deployment.bundle)
                 await deployment.consumer.caught_up.wait()
-                await deployment.state.settled()
+                await deployment.state.wait_settled()
         await self._withhold()
         await self._warm_up(deployment)
         if self._deployment is None:  # else once the bundle before is gone, see ``_retire``
@@ -291,11 +296,11 @@ class Service:
         return deployed, sides, select_items(deployed.bundle.models)
 
     def _begun(
-        self, deployed: ServingBundle, sides: tuple[Side[Funnel], Side[Funnel]], asked: Rows
+        self, deployed: ServingBundle, sides: tuple[Replica[Funnel], Replica[Funnel]], asked: Rows
     ) -> Deployment:
         """Begin to follow what changes."""
         bundle, prefix = deployed.bundle, self.settings.key_prefix
-        crowd = Turns(*sides, self.cpu)
+        crowd = DoubleBuffer(*sides, self.cpu)
         stock = deployed.build_live_items(crowd)
         self.item_store.subscribe(stock.put)
         follower = deployed.build_stream_consumer(self.store, crowd)
@@ -304,13 +309,13 @@ class Service:
         drift = DriftCounter(bundle.drift)
         return Deployment(bundle, crowd, stock, asked, drift, follower, tasks)
 
-    def _side(self, deployed: ServingBundle) -> Side[Funnel]:
+    def _side(self, deployed: ServingBundle) -> Replica[Funnel]:
         """Make a copy of the crowd's state, and the funnel that reads it."""
         live, bundle = deployed.build_counters(), deployed.bundle
         tables = RedisTables(self.store, self.settings.key_prefix, bundle.version)
         histories = deployed.build_histories(self.store)
         state = LiveState(live, histories, tables, histories)
-        return Side(live, deployed.build_funnel(state, self.cpu))
+        return Replica(live, deployed.build_funnel(state, self.cpu))
 
     async def _loaded(self, bundle: Bundle) -> None:
         """Wait until the tables are in Redis."""

@@ -13,10 +13,10 @@ from app.cpu import Cpu
 from app.deadline import Checkpoints
 from app.funnel import Funnel
 from app.settings import Settings
-from app.state.counters import Live
+from app.state.counters import PopularityCounters
 from app.state.histories import RedisHistories
 from app.state.store import Store
-from app.state.stream_consumer import CrowdState, Follower
+from app.state.stream_consumer import CounterUpdates, StreamConsumer
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -37,9 +37,9 @@ class ServingBundle:
         roomy = replace(bundle, models=with_spare_rows(bundle.models, catalogue))
         return cls(roomy, settings, bundle.weighed(settings.objectives), base, catalogue)
 
-    def build_counters(self) -> Live:
+    def build_counters(self) -> PopularityCounters:
         """Make the crowd's state as it was when the bundle was made."""
-        return Live.of(self.bundle.models, self.settings.spare_items)
+        return PopularityCounters.of(self.bundle.models, self.settings.spare_items)
 
     def build_live_items(self, crowd: RowCounters) -> LiveItems:
         """Make what puts items into the bundle's arrays."""
@@ -56,13 +56,13 @@ class ServingBundle:
             manifest.event_weights(),
             manifest.time_shift,
             limit=settings.history_limit,
-            shown=settings.shown_memory(),
+            shown_limit=settings.shown_memory(),
         )
 
-    def build_stream_consumer(self, store: Store, crowd: CrowdState) -> Follower:
+    def build_stream_consumer(self, store: Store, crowd: CounterUpdates) -> StreamConsumer:
         """Make what moves the crowd's state on: from the archive's end, or from the data's."""
         models, manifest = self.bundle.models, self.bundle.manifest
-        return Follower(
+        return StreamConsumer(
             store,
             self.settings.key_prefix,
             crowd,

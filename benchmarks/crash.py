@@ -25,7 +25,7 @@ from rich.table import Table
 from app.bundle.bundle import find_current_bundle, load_bundle
 from app.settings import Settings
 from benchmarks.killable_service import KillableService, run_killable_service
-from offline.archive.files import Shelf
+from offline.archive.files import StreamFiles
 from offline.archive.streams import EVENTS
 from offline.commands.archive import archive, folder_of
 
@@ -158,7 +158,7 @@ def _kill(found: KillableService, outcome: CrashResult, kind: str, choice: float
 
 
 def _count(outcome: CrashResult, folder: Path) -> None:
-    tables = list(Shelf(folder / EVENTS.name, EVENTS).read())
+    tables = list(StreamFiles(folder / EVENTS.name, EVENTS).read())
     there = Counter(pl.concat(tables)["event_id"].to_list()) if tables else Counter[str]()
     outcome.archived = there.total()
     outcome.missing = len(outcome.acknowledged - there.keys())

@@ -18,9 +18,9 @@ from rich.table import Table
 from app.contracts import Blocked
 from app.state.embedded import embedded_server
 from app.state.event_codec import Event, history_key
-from app.state.event_writer import append, marks_keys
+from app.state.event_writer import append_events, marks_keys
 from app.state.hidden_items import hidden_key
-from app.state.shown_items import remember, shown_lately_key
+from app.state.shown_items import recently_shown_commands, recently_shown_key
 from app.state.store import Store
 from app.state.user_blocks import blocked_key, write_blocked
 from app.state.user_store import attributes_key, friends_key, write_attributes, write_friends
@@ -35,7 +35,7 @@ KEYS_OF_PART: dict[str, Callable[[str, str], list[str]]] = {
     "attributes": lambda prefix, user: [attributes_key(prefix, user)],
     "friends": lambda prefix, user: [friends_key(prefix, user)],
     "blocked": lambda prefix, user: [blocked_key(prefix, user)],
-    "shown lately": lambda prefix, user: [shown_lately_key(prefix, user)],
+    "shown lately": lambda prefix, user: [recently_shown_key(prefix, user)],
 }
 
 
@@ -52,11 +52,11 @@ async def write_user(store: Store, user: str, events: int, random: np.random.Gen
         )
         for n, item in enumerate(items[:events])
     ]
-    await append(store, PREFIX, told)
+    await append_events(store, PREFIX, told)
     await write_attributes(store, PREFIX, user, {"age": "24", "gender": "F", "country": "AT"})
     await write_friends(store, PREFIX, user, [uuid4().hex for _ in range(FRIENDS)])
     await write_blocked(store, PREFIX, user, Blocked(("i1", "i2"), ("acme",), ("horror",)))
-    await store.pipeline("shown", remember(PREFIX, user, items[events:], SHOWN))
+    await store.pipeline("shown", recently_shown_commands(PREFIX, user, items[events:], SHOWN))
 
 
 async def measure_bytes(url: str, users: int, events: int) -> dict[str, float]:

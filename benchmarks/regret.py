@@ -24,7 +24,7 @@ from rich.table import Table
 from app.artifacts import HALF_LIVES, Popularity
 from app.rerank.exploration import ExplorationPool, choose_explored
 from app.rerank.policy import Policy
-from app.state.counters import Live
+from app.state.counters import PopularityCounters
 from offline.data.atomic import replacing
 from offline.report.svg import WIDTH, drawing
 
@@ -88,7 +88,7 @@ def simulate_regret(
         clicked = chance.random(world.items)[rows] < rates[rows]
         ranking.shown[rows] += 1
         ranking.clicks[rows] += clicked
-        live.expose(rows)
+        live.count_impressions(rows)
         live.clicks[rows] += clicked
         lost[at] = best - rates[rows].sum()
     return np.cumsum(lost)
@@ -103,7 +103,9 @@ def _opinion(
     return ClickRateRanking(guess, np.full(world.items, world.prior_impressions))
 
 
-def _list(policy: Policy, live: Live, rates: Floats, seed: list[int]) -> NDArray[np.int64]:
+def _list(
+    policy: Policy, live: PopularityCounters, rates: Floats, seed: list[int]
+) -> NDArray[np.int64]:
     """Make the list as the last stage does: the best, then the exploration slots."""
     order = np.argsort(-rates, kind="stable").astype(np.int64)
     slots = policy.explore_slots
@@ -115,9 +117,11 @@ def _list(policy: Policy, live: Live, rates: Floats, seed: list[int]) -> NDArray
     return np.concatenate([listed, rest[choose_explored(policy, live, offer, seed).chosen]])
 
 
-def _live(items: int) -> Live:
+def _live(items: int) -> PopularityCounters:
     none = np.zeros((len(HALF_LIVES), items))
-    return Live(Popularity(0.0, none, none, np.full(items, np.inf), np.zeros(items, np.float32)))
+    return PopularityCounters(
+        Popularity(0.0, none, none, np.full(items, np.inf), np.zeros(items, np.float32))
+    )
 
 
 def simulate_all(rounds: int, runs: int) -> dict[str, Floats]:

@@ -268,10 +268,10 @@ def replay(
 ) -> None:
     """Answer logged requests again; says that they are the same bit for bit, or what differs."""
     with one_sentence():
-        from offline.commands.replay import Question  # noqa: PLC0415 - needs the extra "train"
+        from offline.commands.replay import ReplayCommand  # noqa: PLC0415 - needs the extra "train"
         from offline.commands.replay import replay as run  # noqa: PLC0415 - the same
 
-        run(_settings(out=out), Question(request_id, last, bundle, changes or ()))
+        run(_settings(out=out), ReplayCommand(request_id, last, bundle, changes or ()))
 
 
 @app.command()

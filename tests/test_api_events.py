@@ -11,7 +11,7 @@ import redis
 from app.api.body_limit import MAX_BODY_BYTES
 from app.features.views import PERSONAL_CHANNELS
 from app.state.counters import TRENDING
-from app.state.event_codec import Event, history_key, stream_key
+from app.state.event_codec import Event, events_key, history_key
 from tests.conftest import hosted, leisurely, until
 from tests.test_api_recommend import is_refused, stranger
 
@@ -133,10 +133,10 @@ def test_a_value_beyond_all_bounds_in_the_stream_does_not_stop_the_follower(api)
     settings = api.service.settings
     unbounded = Event(uuid4().hex, stranger(), "i1", "rating", 1.7e308, time.time())
     with redis.Redis.from_url(settings.redis_url) as link:
-        link.xadd(stream_key(settings.key_prefix), {"e": unbounded.entry()})
+        link.xadd(events_key(settings.key_prefix), {"e": unbounded.stream_entry()})
         link.zadd(
             history_key(settings.key_prefix, unbounded.user),
-            {unbounded.member(): unbounded.timestamp},
+            {unbounded.history_member(): unbounded.timestamp},
         )
     api.tell(event(stranger()))
     assert api.recommend(unbounded.user)["degraded"] == []
@@ -287,7 +287,7 @@ def test_where_and_under_what_circumstances_goes_into_the_stream(api):
     answer = api.client.post("/events", json=event(stranger(), event_id=name, **told))
     assert answer.status_code == 202, answer.text
     with redis.Redis.from_url(settings.redis_url) as link:
-        entries = link.xrevrange(stream_key(settings.key_prefix), count=20)
+        entries = link.xrevrange(events_key(settings.key_prefix), count=20)
     said = {one[0]: one for one in (orjson.loads(fields[b"e"]) for _, fields in entries)}
     assert said[name][-2:] == [3, told["context"]]
 

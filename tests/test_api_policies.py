@@ -6,7 +6,7 @@ import pytest
 
 from app.bundle.bundle import find_current_bundle, load_bundle
 from app.settings import PolicySettings
-from app.state.user_blocks import MOST, blocked_key
+from app.state.user_blocks import MAX_BLOCKED, blocked_key
 from tests.conftest import hosted, leisurely, seen_by, until
 from tests.test_api_recommend import is_refused, stranger
 
@@ -148,8 +148,8 @@ def test_the_key_of_blocked_lists_is_beside_the_history():
     [
         ({"items": [""]}, "items.0"),
         ({"things": []}, "things"),
-        ({"items": ["i"] * (MOST + 1)}, "items"),
-        ({"items": ["i"] * MOST, "providers": ["p"]}, "items"),
+        ({"items": ["i"] * (MAX_BLOCKED + 1)}, "items"),
+        ({"items": ["i"] * MAX_BLOCKED, "providers": ["p"]}, "items"),
     ],
 )
 def test_wrong_blocked_lists_are_refused(api, body, field):

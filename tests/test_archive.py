@@ -16,18 +16,18 @@ import polars as pl
 import pytest
 import redis
 
-from app.request_log.entry_codec import Entry
+from app.request_log.entry_codec import LogEntry
 from app.settings import Settings
-from app.state.archiver_status import archiver_key, behind
+from app.state.archiver_status import archiver_key, read_archiver_lag
 from app.state.embedded import embedded_server
-from app.state.event_codec import Event, stream_key
-from app.state.impressions import shown_key
+from app.state.event_codec import Event, events_key
+from app.state.impressions import impressions_key
 from app.state.store import Store
 from offline.archive import drain as drain_module
 from offline.archive import files as files_module
 from offline.archive.drain import Drain
-from offline.archive.files import Part, Shelf, Spans
-from offline.archive.rounds import Rounds, refuse_old
+from offline.archive.files import ArchiveFile, IdRanges, StreamFiles
+from offline.archive.rounds import ArchiveRounds, refuse_old
 from offline.archive.streams import EVENTS, SERVED, SHOWS, entry_of, said_of
 from offline.commands.archive import alone, archive, folder_of
 from offline.data.errors import DataError
@@ -55,15 +55,15 @@ def event(n, **known):
 def add(link, prefix, *numbers, at=None):
     for n in numbers:
         name = "*" if at is None else f"{at}-{n}"
-        link.xadd(stream_key(prefix), {"e": event(n).entry()}, id=name)
+        link.xadd(events_key(prefix), {"e": event(n).stream_entry()}, id=name)
 
 
 def drain(link, prefix, folder, keep=1_000_000):
-    return Drain(link, prefix, EVENTS, Shelf(folder / "events", EVENTS), keep)
+    return Drain(link, prefix, EVENTS, StreamFiles(folder / "events", EVENTS), keep)
 
 
 def ids(folder):
-    tables = list(Shelf(folder / "events", EVENTS).read())
+    tables = list(StreamFiles(folder / "events", EVENTS).read())
     return pl.concat(tables)["event_id"].to_list() if tables else []
 
 
@@ -95,7 +95,7 @@ def test_a_death_at_any_point_loses_and_doubles_nothing(
     dying = drain(link, prefix, tmp_path)
     with monkeypatch.context() as patch:
         if dies_at == "before the file":
-            patch.setattr(Shelf, "write", lambda *_: 1 / 0)
+            patch.setattr(StreamFiles, "write", lambda *_: 1 / 0)
         elif dies_at == "in the file":
             patch.setattr(Path, "replace", lambda *_: 1 / 0)
         else:
@@ -107,7 +107,7 @@ def test_a_death_at_any_point_loses_and_doubles_nothing(
     after.run()
     assert ids(tmp_path) == named(*range(15))
     assert after.tally.repeated == (10 if dies_at == "after the file" else 0)
-    assert link.xpending(stream_key(prefix), drain_module.GROUP)["pending"] == 0
+    assert link.xpending(events_key(prefix), drain_module.GROUP)["pending"] == 0
     after.shelf.merge(today="9999-01-01")
     assert not list(tmp_path.rglob("*.tmp"))
 
@@ -115,7 +115,7 @@ def test_a_death_at_any_point_loses_and_doubles_nothing(
 def test_a_server_that_lost_its_memory_of_what_was_taken_doubles_nothing(link, prefix, tmp_path):
     add(link, prefix, *range(10))
     drain(link, prefix, tmp_path).run()
-    link.xgroup_destroy(stream_key(prefix), drain_module.GROUP)
+    link.xgroup_destroy(events_key(prefix), drain_module.GROUP)
     add(link, prefix, 10)
     drain(link, prefix, tmp_path).run()
     assert ids(tmp_path) == named(*range(11))
@@ -132,8 +132,8 @@ def test_an_event_that_is_in_the_stream_twice_is_archived_once(link, prefix, tmp
 
 
 def test_what_is_no_entry_of_ours_is_counted_and_passed_over(link, prefix, tmp_path):
-    link.xadd(stream_key(prefix), {"e": b"?"})
-    link.xadd(stream_key(prefix), {"other": b"1"})
+    link.xadd(events_key(prefix), {"e": b"?"})
+    link.xadd(events_key(prefix), {"other": b"1"})
     add(link, prefix, 1)
     one = drain(link, prefix, tmp_path)
     one.run()
@@ -145,7 +145,7 @@ def test_what_is_no_entry_of_ours_is_counted_and_passed_over(link, prefix, tmp_p
 def test_days_that_are_over_become_one_file_and_a_merge_that_was_cut_off_doubles_nothing(
     link, prefix, tmp_path
 ):
-    shelf = Shelf(tmp_path / "events", EVENTS)
+    shelf = StreamFiles(tmp_path / "events", EVENTS)
     for n in range(6):
         add(link, prefix, n, at=10 * DAY + n // 3 * DAY)
         drain(link, prefix, tmp_path).run()
@@ -166,7 +166,7 @@ def test_a_plain_read_counts_each_once_between_a_merge_and_its_sweep(link, prefi
     for n in range(4):
         add(link, prefix, n, at=10 * DAY)
         drain(link, prefix, tmp_path).run()
-    shelf = Shelf(tmp_path / "events", EVENTS)
+    shelf = StreamFiles(tmp_path / "events", EVENTS)
     with suppress(ZeroDivisionError), pytest.MonkeyPatch.context() as patch:
         patch.setattr(Path, "unlink", lambda *_: 1 / 0)
         shelf.merge(today="1970-01-12")
@@ -183,7 +183,7 @@ def test_files_are_merged_up_to_a_size_and_stay_in_order(link, prefix, tmp_path,
     for n in range(9):
         add(link, prefix, n, at=10 * DAY)
         drain(link, prefix, tmp_path).run()
-    shelf = Shelf(tmp_path / "events", EVENTS)
+    shelf = StreamFiles(tmp_path / "events", EVENTS)
     size = max(part.path.stat().st_size for part in shelf.parts())
     monkeypatch.setattr(files_module, "MERGED", 3 * size)
     assert shelf.merge(today="1970-01-12") == 9
@@ -197,7 +197,7 @@ def test_all_streams_are_drained_and_go_on_being_drained_when_merging_fails(
     for n in range(3):
         add(link, prefix, n, at=10 * DAY)
         drain(link, prefix, tmp_path).run()
-    rounds = Rounds(link, [drain(link, prefix, tmp_path)])
+    rounds = ArchiveRounds(link, [drain(link, prefix, tmp_path)])
     add(link, prefix, 3)
     with monkeypatch.context() as patch:
         patch.setattr(pl, "scan_parquet", lambda *_, **__: Path("/nowhere/at/all").stat())
@@ -225,8 +225,8 @@ def test_what_repeats_after_many_rounds_and_restarts_is_still_known(link, prefix
 
 
 def test_an_entry_is_found_among_many_files_in_no_time():
-    parts = [Part(Path(), (n, 0), (n, 5)) for n in range(20_000)]
-    spans = Spans(parts)
+    parts = [ArchiveFile(Path(), (n, 0), (n, 5)) for n in range(20_000)]
+    spans = IdRanges(parts)
     began = time.perf_counter()
     assert all((n, 3) in spans and (n, 6) not in spans for n in range(20_000))
     assert (20_000, 0) not in spans
@@ -242,7 +242,7 @@ def test_a_server_whose_memory_is_full_is_drained_all_the_same(tmp_path):
         with pytest.raises(redis.ResponseError, match="maxmemory"):
             add(link, "t", 4)
         assert drain(link, "t", tmp_path, keep=1).run() == 2
-        assert link.xlen(stream_key("t")) == 1
+        assert link.xlen(events_key("t")) == 1
     assert ids(tmp_path) == named(1, 2, 3)
 
 
@@ -269,7 +269,7 @@ def test_what_was_trimmed_before_it_was_archived_is_told(link, prefix, tmp_path,
     drain(link, prefix, tmp_path).run()
     assert "trimmed before" not in caplog.text
     add(link, prefix, *range(5, 20))
-    link.xtrim(stream_key(prefix), maxlen=4, approximate=False)
+    link.xtrim(events_key(prefix), maxlen=4, approximate=False)
     drain(link, prefix, tmp_path).run()
     assert "11 entries of" in caplog.text
     assert ids(tmp_path) == named(*range(5), *range(16, 20))
@@ -279,24 +279,24 @@ def test_what_was_trimmed_before_it_was_archived_is_told(link, prefix, tmp_path,
 async def test_workers_know_how_far_the_archiver_is_behind_and_what_it_cannot_have(
     link, prefix, redis_url, tmp_path, kept
 ):
-    keys = {"events": stream_key(prefix), "shown": shown_key(prefix)}
+    keys = {"events": events_key(prefix), "shown": impressions_key(prefix)}
     async with Store.connect(redis_url) as store:
-        assert await behind(store, keys) == {}
+        assert await read_archiver_lag(store, keys) == {}
         add(link, prefix, *range(4))
-        assert await behind(store, keys) == {}  # nobody archives
+        assert await read_archiver_lag(store, keys) == {}  # nobody archives
         drain(link, prefix, tmp_path).run()
-        assert await behind(store, keys) == {"events": (0, 0)}
+        assert await read_archiver_lag(store, keys) == {"events": (0, 0)}
         add(link, prefix, *range(4, 9))
-        assert await behind(store, keys) == {"events": (5, 0)}
-        link.xtrim(stream_key(prefix), maxlen=kept, approximate=False)
-        assert await behind(store, keys) == {"events": (min(kept, 5), max(5 - kept, 0))}
+        assert await read_archiver_lag(store, keys) == {"events": (5, 0)}
+        link.xtrim(events_key(prefix), maxlen=kept, approximate=False)
+        assert await read_archiver_lag(store, keys) == {"events": (min(kept, 5), max(5 - kept, 0))}
         drain(link, prefix, tmp_path).run()
-        assert await behind(store, keys) == {"events": (0, 0)}
+        assert await read_archiver_lag(store, keys) == {"events": (0, 0)}
 
 
 def test_an_operator_sees_what_was_lost_in_the_metrics(trained, redis_url, link, tmp_path):
     with service_over(trained, redis_url, tmp_path) as (service, settings):
-        key = stream_key(settings.key_prefix)
+        key = events_key(settings.key_prefix)
         link.xgroup_create(key, drain_module.GROUP, id="0", mkstream=True)
         link.xgroup_setid(key, drain_module.GROUP, id="0", entries_read=0)
         add(link, settings.key_prefix, *range(7))
@@ -317,13 +317,13 @@ def test_only_one_archiver_works_on_a_folder(tmp_path):
 
 def test_a_row_says_again_what_the_entry_said(link, prefix, tmp_path):
     one = event(3, value=2.5, timestamp=123.456789, request_id="r1", context={"page": "home"})
-    plain = orjson.loads(one.entry())
+    plain = orjson.loads(one.stream_entry())
     told = [plain, [*plain, {"country": "SE"}], plain[:7]]
     for n, said in enumerate(told):
         said[0] = f"e{n}"
-        link.xadd(stream_key(prefix), {"e": orjson.dumps(said)})
+        link.xadd(events_key(prefix), {"e": orjson.dumps(said)})
     drain(link, prefix, tmp_path).run()
-    rows = pl.concat(Shelf(tmp_path / "events", EVENTS).read()).to_dicts()
+    rows = pl.concat(StreamFiles(tmp_path / "events", EVENTS).read()).to_dicts()
     *whole, short = [orjson.loads(said_of(EVENTS, row)) for row in rows]
     assert whole == told[:2]
     assert short == [*told[2], None, {}]
@@ -333,11 +333,11 @@ def test_a_row_says_again_what_the_entry_said(link, prefix, tmp_path):
 def test_shown_lists_keep_their_scene_and_files_of_before_it_was_kept_are_read_and_merged(
     link, prefix, tmp_path
 ):
-    shelf = Shelf(tmp_path / "shown", SHOWS)
+    shelf = StreamFiles(tmp_path / "shown", SHOWS)
 
     def shown(n, *scene):
         said = orjson.dumps([f"r{n}", "u", ["i1", "i2"], *scene])
-        link.xadd(shown_key(prefix), {"e": said}, id=f"{10 * DAY}-{n}")
+        link.xadd(impressions_key(prefix), {"e": said}, id=f"{10 * DAY}-{n}")
         Drain(link, prefix, SHOWS, shelf, 1_000_000).run()
 
     shown(1, "home")
@@ -374,17 +374,17 @@ def test_what_a_service_served_and_was_told_is_archived_by_the_command(
         until(lambda: service.service.stream_limit > settings.stream_limit)
     assert "served" in capsys.readouterr().out
     folder = folder_of(settings)
-    rows = pl.concat(Shelf(folder / "served", SERVED).read()).to_dicts()
+    rows = pl.concat(StreamFiles(folder / "served", SERVED).read()).to_dicts()
     assert [row["request_id"] for row in rows] == [answer["request_id"] for answer in answers]
     for row, (_, fields) in zip(rows, entries, strict=True):
-        again, was = entry_of(row), Entry.unpack(fields[b"e"])
-        assert again.told == was.told
+        again, was = entry_of(row), LogEntry.unpack(fields[b"e"])
+        assert again.head == was.head
         for name, array in was.arrays.items():
             assert again.arrays[name].dtype == array.dtype
             assert np.array_equal(again.arrays[name], array, equal_nan=True), name
-    (row,) = pl.concat(Shelf(folder / "events", EVENTS).read()).to_dicts()
+    (row,) = pl.concat(StreamFiles(folder / "events", EVENTS).read()).to_dicts()
     assert (row["user"], row["request_id"]) == (user, answers[0]["request_id"])
-    shown = pl.concat(Shelf(folder / "shown", SHOWS).read()).to_dicts()
+    shown = pl.concat(StreamFiles(folder / "shown", SHOWS).read()).to_dicts()
     assert [one["items"] for one in shown] == [row["items"] for row in rows]
 
 

@@ -9,14 +9,14 @@ import redis
 
 from app.bundle.bundle import find_current_bundle, load_bundle
 from app.cpu import Cpu
-from app.state.event_codec import stream_key
-from app.state.impressions import shown_key
+from app.state.event_codec import events_key
+from app.state.impressions import impressions_key
 from offline.commands.archive import archive, folder_of
 from offline.commands.train import Choice, train
 from offline.evaluate.gate import GateConfig
 from offline.replay_log.differences import differing
-from offline.replay_log.replay import Reruns
-from offline.replay_log.stream_reader import Tape
+from offline.replay_log.replay import RequestReplayer
+from offline.replay_log.stream_reader import StreamReader
 from tests.conftest import hosted, leisurely, until
 
 USERS = [f"u{n}" for n in range(30)]
@@ -32,7 +32,7 @@ def story(data, trained, redis_url, tmp_path_factory):
     quick.write_text("askers = 60\n[rank]\nrounds = 6\nleast_rounds = 4\nboosters = 1\n")
     choice = Choice(from_archive=True, gate=GateConfig(force=True), config=quick)
     with hosted(settings) as service, redis.Redis.from_url(redis_url) as link:
-        shown = shown_key(settings.key_prefix)
+        shown = impressions_key(settings.key_prefix)
         clicked = [click(service, user) for user in USERS for _ in range(CLICKS)]
         click(service, "u0", timestamp=time.time() - 86_400)  # it comes late
         until(lambda: link.xlen(shown) == len(clicked) + 1)
@@ -81,29 +81,29 @@ def test_an_event_that_both_know_is_in_the_history_once(story, trained):
     before = load_bundle(find_current_bundle(trained))
     assert bundle.manifest.time_shift == before.manifest.time_shift > 0
     with redis.Redis.from_url(settings.redis_url) as link:
-        tape = Tape(link, settings.key_prefix, folder_of(settings))
+        tape = StreamReader(link, settings.key_prefix, folder_of(settings))
         for user, clicks in (("u0", CLICKS + 2), ("u5", CLICKS + 1), ("u20", CLICKS)):
             answer = service.recommend(user)
             entry = until(lambda answer=answer: tape.find(answer["request_id"]))
             old = before.models.users.history(before.models.users.ids.row(user))
-            assert entry.told["history"] == len(old) + clicks
+            assert entry.head["history"] == len(old) + clicks
 
 
 def test_answers_of_both_bundles_are_run_again_to_the_bit(story):
     settings, service, bundle, _, _ = story
     asked = service.recommend("u3")["request_id"]
     with redis.Redis.from_url(settings.redis_url) as link:
-        tape = Tape(link, settings.key_prefix, folder_of(settings))
+        tape = StreamReader(link, settings.key_prefix, folder_of(settings))
         until(lambda: tape.find(asked))
-        reruns = Reruns(settings, tape, Cpu(threads=1))
+        reruns = RequestReplayer(settings, tape, Cpu(threads=1))
         entries = list(tape.served())
-        assert {entry.told["bundle"] for entry in entries} > {bundle.version}
-        newest = next(one for one in entries if one.told["bundle"] == bundle.version)
-        assert newest.told["standing"][0]["events"][0] > bundle.manifest.stream_offsets["events"]
+        assert {entry.head["bundle"] for entry in entries} > {bundle.version}
+        newest = next(one for one in entries if one.head["bundle"] == bundle.version)
+        assert newest.head["standing"][0]["events"][0] > bundle.manifest.stream_offsets["events"]
         assert [differing(entry, reruns.run(entry)) for entry in entries] == [[]] * len(entries)
-        oldest = entries[-1].told["bundle"]
+        oldest = entries[-1].head["bundle"]
         again = reruns.run(newest, bundle=oldest)  # which knows of none of the clicks
-        first = link.xrange(stream_key(settings.key_prefix), count=1)[0][0].decode()
-        assert again.told["standing"][0]["events"][0] == first
+        first = link.xrange(events_key(settings.key_prefix), count=1)[0][0].decode()
+        assert again.head["standing"][0]["events"][0] == first
         reruns.close()
         reruns.cpu.close()

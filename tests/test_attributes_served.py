@@ -12,15 +12,15 @@ from typer.testing import CliRunner
 from app.bundle.bundle import find_current_bundle, load_bundle
 from app.bundle.manifest import BundleError, read_manifest
 from app.cpu import Cpu
-from app.request_log.writer import served_key
+from app.request_log.writer import request_log_key
 from app.settings import Settings
 from offline.commands.data import doctor
 from offline.commands.train import Choice, train
 from offline.publish.pointer import point_to
 from offline.replay_log.differences import differing
-from offline.replay_log.replay import Reruns
-from offline.replay_log.state_rebuild import LostError
-from offline.replay_log.stream_reader import Tape
+from offline.replay_log.replay import RequestReplayer
+from offline.replay_log.state_rebuild import StateLostError
+from offline.replay_log.stream_reader import StreamReader
 from tests.conftest import hosted, leisurely, lines, until, world
 from tests.test_service import another_version, serving
 
@@ -203,18 +203,20 @@ def test_told_attributes_hold_over_bundles_and_answers_are_run_again_to_the_bit(
         point_to(find_current_bundle(out).with_name(second))
         until(lambda: serving(shop)["bundle"] == second)
         assert everything(shop, 'price == 999 and language == "fr"') == {"late", "i4"}
-        until(lambda: link.xlen(served_key(settings.key_prefix)) == len(asked) + 2)
+        until(lambda: link.xlen(request_log_key(settings.key_prefix)) == len(asked) + 2)
 
         cpu = Cpu(threads=1)
-        tape = Tape(link, settings.key_prefix, tmp_path / "archive")
-        with closing(Reruns(settings, tape, cpu)) as reruns:
+        tape = StreamReader(link, settings.key_prefix, tmp_path / "archive")
+        with closing(RequestReplayer(settings, tape, cpu)) as reruns:
             for answer in asked:
                 entry = tape.find(answer["request_id"])
                 assert differing(entry, reruns.run(entry)) == []
-            assert any("late" in tape.find(a["request_id"]).told["items"] for a in asked)
+            assert any("late" in tape.find(a["request_id"]).head["items"] for a in asked)
             other = shutil.copytree(
                 find_current_bundle(trained), out / "bundles" / find_current_bundle(trained).name
             )
-            with pytest.raises(LostError, match="cannot be asked so: there is no attribute price"):
+            with pytest.raises(
+                StateLostError, match="cannot be asked so: there is no attribute price"
+            ):
                 reruns.run(entry, bundle=other.name)
         cpu.close()

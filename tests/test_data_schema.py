@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from app.state.event_codec import Interpreter
+from app.state.event_codec import EventInterpreter
 from offline.data.errors import DataError
 from offline.data.readers import Reading, read
 from offline.data.schema import load_schema
@@ -187,7 +187,7 @@ def test_an_expression_weighs_the_log_as_it_weighs_live_events(tmp_path):
     reading = read(tmp_path, schema)
     assert reading.dataset.log.weights.tolist() == [0.25, 1.0, 1.0]
     assert reading.dataset.traits.weights == (1.0,)
-    live = Interpreter(reading.dataset.catalogue.ids, reading.preferences)
+    live = EventInterpreter(reading.dataset.catalogue.ids, reading.preferences)
     told = live.read(["i1", "i2"], ["watch", "watch"], [29.0, 30.0], np.arange(2.0))
     assert told.weights.tolist() == [0.25, 1.0]
 

@@ -8,13 +8,13 @@ import polars as pl
 import pytest
 import redis
 
-from app.request_log.answer_record import ARRAYS
-from app.request_log.entry_codec import Entry
-from app.request_log.writer import served_key
-from app.state.impressions import Impressions, shown_key
+from app.request_log.answer_record import ARRAY_NAMES
+from app.request_log.entry_codec import LogEntry
+from app.request_log.writer import request_log_key
+from app.state.impressions import ImpressionWriter, impressions_key
 from app.state.store import Store
 from app.state.user_store import erased_key
-from offline.archive.files import Shelf
+from offline.archive.files import StreamFiles
 from offline.archive.streams import KINDS, SERVED, SHOWS
 from offline.commands.archive import archive, folder_of
 from tests.conftest import leisurely
@@ -31,19 +31,19 @@ def served(request, at):
     asked = {"user": "gone", "scene": "home"}
     arrays = {
         name: np.zeros((0,) if n < 3 else (0, 1), kind)
-        for n, (name, kind) in enumerate(zip(ARRAYS, KINDS, strict=True))
+        for n, (name, kind) in enumerate(zip(ARRAY_NAMES, KINDS, strict=True))
     }
-    return Entry(told | {"asked": asked, "said": [[], [None] * 4, []]}, arrays).pack()
+    return LogEntry(told | {"asked": asked, "said": [[], [None] * 4, []]}, arrays).pack()
 
 
 def requests(settings, link):
     """The lists that streams and archive have, by stream."""
     prefix, folder = settings.key_prefix, folder_of(settings)
-    shelves = (Shelf(folder / stream.name, stream) for stream in (SHOWS, SERVED))
+    shelves = (StreamFiles(folder / stream.name, stream) for stream in (SHOWS, SERVED))
     archived = [pl.concat(shelf.read())["request_id"].to_list() for shelf in shelves]
-    shown = [orjson.loads(fields[b"e"])[0] for _, fields in link.xrange(shown_key(prefix))]
-    packed = [fields[b"e"] for _, fields in link.xrange(served_key(prefix))]
-    return archived, [shown, [Entry.unpack(one).told["request_id"] for one in packed]]
+    shown = [orjson.loads(fields[b"e"])[0] for _, fields in link.xrange(impressions_key(prefix))]
+    packed = [fields[b"e"] for _, fields in link.xrange(request_log_key(prefix))]
+    return archived, [shown, [LogEntry.unpack(one).head["request_id"] for one in packed]]
 
 
 def test_what_was_given_before_the_erasure_goes_however_late_it_is_written(settings):
@@ -52,8 +52,10 @@ def test_what_was_given_before_the_erasure_goes_however_late_it_is_written(setti
         link.set(erased_key(prefix, "gone"), repr(erased))
         archive(settings, once=True)  # which takes note of the erasure: nothing new comes of it
         for request, at in (("before", erased - 2.0), ("after", erased + 0.001)):
-            link.xadd(shown_key(prefix), {"e": orjson.dumps([request, "gone", ["i"], "", at])})
-            link.xadd(served_key(prefix), {"e": served(request, at)})
+            link.xadd(
+                impressions_key(prefix), {"e": orjson.dumps([request, "gone", ["i"], "", at])}
+            )
+            link.xadd(request_log_key(prefix), {"e": served(request, at)})
         archive(settings, once=True)
         assert requests(settings, link) == ([["after"], ["after"]], [["after"], ["after"]])
 
@@ -61,11 +63,11 @@ def test_what_was_given_before_the_erasure_goes_however_late_it_is_written(setti
 async def test_what_is_shown_says_when(settings):
     began = time.time()
     async with Store.connect(settings.redis_url) as store:
-        impressions = Impressions(store, settings.key_prefix)
-        impressions.note("r", "u", ["i"], "home")
+        impressions = ImpressionWriter(store, settings.key_prefix)
+        impressions.add_list("r", "u", ["i"], "home")
         noted = time.time()
         await impressions.close()
     archive(settings, once=True)
-    (row,) = pl.concat(Shelf(folder_of(settings) / "shown", SHOWS).read()).to_dicts()
+    (row,) = pl.concat(StreamFiles(folder_of(settings) / "shown", SHOWS).read()).to_dicts()
     assert began <= row["at"] <= noted
     assert row["scene"] == "home"

@@ -13,7 +13,7 @@ from app.cpu import Cpu
 from app.deadline import NO_CHECKPOINTS
 from app.features.views import CHANNELS
 from app.rerank.slate_builder import Policy
-from app.state.counters import Live
+from app.state.counters import PopularityCounters
 from offline.data.dataset import Log
 from offline.data.split import by_time
 from offline.evaluate import calibration, new_user_curve, recall_ceiling, time_regimes
@@ -276,7 +276,7 @@ async def test_users_come_at_a_moment_of_their_own_and_so_does_the_crowd(asked, 
 
 
 async def test_the_crowds_lists_are_of_what_users_have_not_seen(asked):
-    live = Live(asked.funnel.query_builder.models.popularity)
+    live = PopularityCounters(asked.funnel.query_builder.models.popularity)
     slate = next(slate for slate in asked.slates if slate.query.excluded.any())
     found = time_regimes._crowd(live, slate)
     for name, half_life in time_regimes.CROWD.items():

@@ -16,7 +16,7 @@ from app.rerank.exploration import (
     ucb,
 )
 from app.rerank.slate_builder import Policy, SlateBuilder
-from app.state.counters import Live
+from app.state.counters import PopularityCounters
 from tests.fakes import pool, query, rows, small_models
 
 MODELS = small_models()
@@ -87,8 +87,8 @@ def test_thompson_prefers_what_is_taken_and_tries_what_is_unknown():
 )
 def test_the_same_seed_gives_the_same_list_and_every_item_a_chance(way, seed, slots, k):
     policy = Policy(explore=way, explore_slots=slots, explore_from=1)
-    live = Live(MODELS.popularity)
-    live.expose(rows(20, 21, 25))
+    live = PopularityCounters(MODELS.popularity)
+    live.count_impressions(rows(20, 21, 25))
     maker = SlateBuilder(MODELS.catalogue, MODELS.content.items, live, policy)
     one, two = (maker.rerank(query(k=k, seed=seed), pool(*BEST)) for _ in range(2))
     assert one.pool.rows.tolist() == two.pool.rows.tolist()
@@ -104,7 +104,9 @@ def test_the_same_seed_gives_the_same_list_and_every_item_a_chance(way, seed, sl
 
 def test_two_users_with_the_same_seed_are_not_given_the_same_draw():
     policy = Policy(explore="epsilon_greedy", explore_epsilon=1.0, explore_slots=1)
-    maker = SlateBuilder(MODELS.catalogue, MODELS.content.items, Live(MODELS.popularity), policy)
+    maker = SlateBuilder(
+        MODELS.catalogue, MODELS.content.items, PopularityCounters(MODELS.popularity), policy
+    )
     drawn = {
         maker.rerank(query(k=5, user_row=member), pool(*BEST)).pool.rows[-1] for member in range(30)
     }
@@ -113,6 +115,8 @@ def test_two_users_with_the_same_seed_are_not_given_the_same_draw():
 
 def test_a_slot_chooses_only_of_the_users_best():
     policy = Policy(explore="epsilon_greedy", explore_epsilon=1.0, explore_slots=1, explore_among=3)
-    maker = SlateBuilder(MODELS.catalogue, MODELS.content.items, Live(MODELS.popularity), policy)
+    maker = SlateBuilder(
+        MODELS.catalogue, MODELS.content.items, PopularityCounters(MODELS.popularity), policy
+    )
     drawn = {int(maker.rerank(query(k=5, seed=s), pool(*BEST)).pool.rows[-1]) for s in range(60)}
     assert drawn == {24, 25, 26}

@@ -12,14 +12,14 @@ from typer.testing import CliRunner
 from app.bundle.bundle import find_current_bundle, load_bundle
 from app.event_weights import EventWeights
 from app.features.views import FINE_VIEW, column_names, view_hash
-from app.request_log.writer import served_key
+from app.request_log.writer import request_log_key
 from app.settings import Settings
-from app.state.impressions import shown_key
-from app.state.user_store import digest
+from app.state.impressions import impressions_key
+from app.state.user_store import user_digest
 from offline import cli
 from offline.archive.archived_dataset import archived, served
-from offline.archive.erased_users import FILE, Erased, purge
-from offline.archive.files import Shelf
+from offline.archive.erased_users import FILE, ErasedUsers, purge
+from offline.archive.files import StreamFiles
 from offline.archive.streams import EVENTS, SERVED, STREAMS
 from offline.commands.archive import archive, folder_of
 from offline.commands.train import Choice, train
@@ -47,14 +47,14 @@ def story(trained, redis_url, tmp_path_factory):
         client.put(f"/users/{GONE}", json={"attributes": {"age": 30}})
         for user in (GONE, FRIEND, NEWCOMER, RETURNED, *CLICKERS):
             click(service, user, 2 if user in CLICKERS else 1)
-        until(lambda: link.xlen(served_key(prefix)) == 4 + 2 * len(CLICKERS))
-        until(lambda: link.xlen(shown_key(prefix)) == 4 + 2 * len(CLICKERS))
+        until(lambda: link.xlen(request_log_key(prefix)) == 4 + 2 * len(CLICKERS))
+        until(lambda: link.xlen(impressions_key(prefix)) == 4 + 2 * len(CLICKERS))
         archive(settings, once=True)
         receipt = client.delete(f"/users/{GONE}").json()["removed"]
         client.delete(f"/users/{RETURNED}")
         time.sleep(0.01)
         click(service, RETURNED, 1)
-        until(lambda: link.xlen(served_key(prefix)) == 2 * len(CLICKERS) + 2)
+        until(lambda: link.xlen(request_log_key(prefix)) == 2 * len(CLICKERS) + 2)
     archive(settings, once=True)
     return settings, receipt
 
@@ -69,7 +69,7 @@ def click(service, user, times):
 
 
 def table(settings, stream):
-    return pl.concat(Shelf(folder_of(settings) / stream.name, stream).read())
+    return pl.concat(StreamFiles(folder_of(settings) / stream.name, stream).read())
 
 
 def everything(settings):
@@ -107,7 +107,10 @@ def test_of_a_user_who_returned_there_is_what_came_after(story):
         assert users.count(NEWCOMER) == 1
         assert GONE not in users
     assert table(settings, SERVED)["user"].to_list().count(FRIEND) == 0
-    assert set(Erased.kept(folder_of(settings)).times) == {digest(GONE), digest(RETURNED)}
+    assert set(ErasedUsers.kept(folder_of(settings)).times) == {
+        user_digest(GONE),
+        user_digest(RETURNED),
+    }
 
 
 def test_lists_that_were_served_are_rows_with_what_was_taken_and_where(story):
@@ -133,7 +136,7 @@ def test_lists_by_other_features_of_the_same_number_are_left_out_and_counted(
 ):
     settings, _ = story
     whole = shutil.copytree(folder_of(settings), tmp_path / "archive")
-    parts = Shelf(whole / SERVED.name, SERVED).parts()
+    parts = StreamFiles(whole / SERVED.name, SERVED).parts()
     told = pl.read_parquet(parts[0].path, hive_partitioning=False)
     others = pl.col("told").str.replace(f'"view":"{view_hash()}"', '"view":"another"', literal=True)
     told.with_columns(others).write_parquet(parts[0].path)
@@ -204,6 +207,6 @@ def test_the_command_forgets_a_user_everywhere(story):
     assert done.exit_code == 0, done.output
     assert "archive" in done.output
     assert not any(NEWCOMER.encode() in content for _, content in everything(settings))
-    assert digest(NEWCOMER) in (folder_of(settings) / FILE).read_text()
-    shelf = Shelf(folder_of(settings) / EVENTS.name, EVENTS)
-    assert purge(shelf, Erased.kept(folder_of(settings))) == []
+    assert user_digest(NEWCOMER) in (folder_of(settings) / FILE).read_text()
+    shelf = StreamFiles(folder_of(settings) / EVENTS.name, EVENTS)
+    assert purge(shelf, ErasedUsers.kept(folder_of(settings))) == []

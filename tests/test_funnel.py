@@ -9,7 +9,7 @@ from app.deadline import NO_CHECKPOINTS, Checkpoints, StageRunner
 from app.funnel import Funnel, RankStage
 from app.query_builder import QueryBuilder
 from app.recall.popularity import PopularityChannel
-from app.state.counters import Live
+from app.state.counters import PopularityCounters
 from tests.fakes import (
     ITEMS,
     Broken,
@@ -47,7 +47,7 @@ def cpu():
 def funnel(cpu):
     coarse = RankStage("coarse", RowFeatures(), HighestRowFirst(), keep=5, by=ROOMY.coarse)
     return Funnel(
-        query_builder=QueryBuilder(MODELS, Live(MODELS.popularity)),
+        query_builder=QueryBuilder(MODELS, PopularityCounters(MODELS.popularity)),
         histories=FakeHistories({"new": history((11, 5, 1, 2e9))}),
         channels=[FakeChannel("table", proposal(11, 8, 9))],
         local_channels=[FakeLocalChannel("crowd", proposal(9, 10))],

@@ -15,7 +15,7 @@ import redis
 from rich.console import Console
 from typer.testing import CliRunner
 
-from app.state.event_codec import history_key, stream_key
+from app.state.event_codec import events_key, history_key
 from offline.cli import app
 from offline.commands import import_events as import_module
 from offline.commands.import_events import BAD, NOTE, import_events
@@ -128,7 +128,7 @@ def test_bodies_of_events_have_the_effect_that_post_gives_them(api, users, tmp_p
 def entries(api, user):
     """What the stream says of a user's events, but for ids, and with "now" for the time of now."""
     with redis.Redis.from_url(api.service.settings.redis_url) as link:
-        found = link.xrange(stream_key(api.service.settings.key_prefix))
+        found = link.xrange(events_key(api.service.settings.key_prefix))
     told = [orjson.loads(fields[b"e"]) for _, fields in found]
     return [
         [*said[2:5], "now" if said[5] > time.time() - 300 else said[5], *said[6:9]]
@@ -214,6 +214,6 @@ def test_a_killed_import_goes_on_and_nothing_is_doubled(api, users, tmp_path):
     assert outcome.done == each
     assert 0 < outcome.accepted < each
     with redis.Redis.from_url(api.service.settings.redis_url) as link:
-        entries = link.xrange(stream_key(api.service.settings.key_prefix))
+        entries = link.xrange(events_key(api.service.settings.key_prefix))
     mine = [fields[b"e"] for _, fields in entries if users[0].encode() in fields[b"e"]]
     assert len(mine) == len(set(mine)) == each

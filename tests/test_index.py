@@ -14,7 +14,7 @@ from app.cpu import Cpu
 from app.deadline import NO_CHECKPOINTS
 from app.query_builder import QueryBuilder
 from app.settings import Settings
-from app.state.counters import Live
+from app.state.counters import PopularityCounters
 from offline.commands.train import Choice, _tell_index, train
 from offline.data.errors import DataError
 from offline.publish import index as indexes
@@ -181,7 +181,7 @@ def test_losses_are_told_of_every_kind_that_is_offered():
 
 def test_queries_are_the_vectors_that_serving_solves_for_these_users():
     factors, content = sample_user_vectors(MODELS, seed=0)
-    profiles = QueryBuilder(MODELS, Live(MODELS.popularity))
+    profiles = QueryBuilder(MODELS, PopularityCounters(MODELS.popularity))
     served = [
         profiles.solve_vectors(profiles.build(request(name), MODELS.users.history(-1)))
         for name in MODELS.users.ids.names(np.flatnonzero(np.diff(MODELS.users.indptr)))

@@ -4,7 +4,7 @@ import orjson
 import pytest
 import redis
 
-from app.state.event_codec import stream_key
+from app.state.event_codec import events_key
 from app.state.user_store import attributes_key
 from tests.conftest import hosted, leisurely
 
@@ -65,7 +65,7 @@ def test_who_was_forgotten_leaves_no_attribute_in_the_stream(service):
     service.tell(*likes("i5", [user], 2))
     store = service.service.settings
     with redis.Redis.from_url(store.redis_url) as link:
-        key = stream_key(store.key_prefix)
+        key = events_key(store.key_prefix)
         (first, _) = [orjson.loads(fields[b"e"]) for _, fields in link.xrange(key)]
         assert first[9] == {"occupation": "cook"}
         assert service.client.delete(f"/users/{user}").status_code == 200

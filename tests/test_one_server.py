@@ -8,12 +8,12 @@ import redis
 
 from app.contracts import StageError
 from app.event_weights import EventWeights
-from app.state.erasure import erase
-from app.state.event_writer import Taken, append
+from app.state.erasure import erase_user
+from app.state.event_writer import AppendOutcome, append_events
 from app.state.histories import RedisHistories
 from app.state.server_process import find_binary
 from app.state.store import Store
-from app.state.user_record import read_dossier
+from app.state.user_record import read_user_data
 from app.state.user_store import write_attributes, write_friends
 from tests.conftest import until
 from tests.test_state_histories import IDS, event
@@ -66,15 +66,17 @@ async def store(url):
 async def test_what_is_read_of_a_user_never_spans_two_slots(store):
     await write_attributes(store, "t", "u", {"age": "24"})
     await write_friends(store, "t", "u", ["v"])
-    await erase(store, "t", "w", 7.0)
-    histories = RedisHistories(store, "t", IDS, EventWeights(), shown=5)
+    await erase_user(store, "t", "w", 7.0)
+    histories = RedisHistories(store, "t", IDS, EventWeights(), shown_limit=5)
     assert (await histories.recent("u")).record.friends == ("v",)
     assert (await histories.recent("w")).record.erased_at == 7.0
-    assert (await read_dossier(store, "t", "u", 5)).attributes == {"age": "24"}
-    assert (await read_dossier(store, "t", "w", 5)).erased == 7.0
+    assert (await read_user_data(store, "t", "u", 5)).attributes == {"age": "24"}
+    assert (await read_user_data(store, "t", "w", 5)).erased_at == 7.0
 
 
 async def test_events_need_the_stream_where_the_users_are_as_the_page_says(store):
     with pytest.raises(StageError, match=r"(?i)cross-?slot|same slot"):
-        await append(store, "t", [event(1)])
-    assert await append(store, "{t}", [event(1), event(2, user="v")]) == [Taken.NEW] * 2
+        await append_events(store, "t", [event(1)])
+    assert (
+        await append_events(store, "{t}", [event(1), event(2, user="v")]) == [AppendOutcome.NEW] * 2
+    )

@@ -17,12 +17,12 @@ from app.cpu import Cpu
 from app.deadline import NO_CHECKPOINTS
 from app.features.views import COARSE_VIEW, FINE_VIEW, column_names
 from app.funnel import Funnel
-from app.request_log.answer_record import asked_of
-from app.request_log.writer import served_key
-from app.state.counters import Live
-from app.state.event_codec import Event, Interpreter
+from app.request_log.answer_record import request_of
+from app.request_log.writer import request_log_key
+from app.state.counters import PopularityCounters
+from app.state.event_codec import Event, EventInterpreter
 from app.state.in_memory import MemoryHistories, MemoryTables
-from offline.replay_log.stream_reader import Tape
+from offline.replay_log.stream_reader import StreamReader
 from offline.training.replay import ask, build
 from tests.conftest import USERS, hosted, leisurely, until
 from tests.test_rerun import logged
@@ -36,9 +36,9 @@ class Offline:
     """The job's side: the funnel over models in memory, with the state that we give it."""
 
     funnel: Funnel
-    live: Live
+    live: PopularityCounters
     histories: MemoryHistories
-    interpreter: Interpreter
+    interpreter: EventInterpreter
 
     def segments(self, users):
         models = self.funnel.query_builder.models
@@ -47,7 +47,7 @@ class Offline:
     async def happened(self, *events):
         """Let events become known."""
         await self.histories.append(events)
-        read, places = self.interpreter.known(
+        read, places = self.interpreter.read_with_positions(
             [event.item for event in events],
             [event.type for event in events],
             [event.value for event in events],
@@ -77,11 +77,11 @@ def offline(wiring):
     bundle, wired = wiring
     manifest, models = bundle.manifest, bundle.models
     common = (models.catalogue.ids, manifest.event_weights(), manifest.time_shift)
-    live, histories = Live.of(models), MemoryHistories(*common)
+    live, histories = PopularityCounters.of(models), MemoryHistories(*common)
     state = LiveState(live, histories, MemoryTables(models.tables))
     indexes = Indexes(flat_index(models.factors.items), flat_index(models.content.items))
     funnel = build_funnel(models, indexes, bundle.rankers, state, wired)
-    return Offline(funnel, live, histories, Interpreter(*common))
+    return Offline(funnel, live, histories, EventInterpreter(*common))
 
 
 @pytest.fixture
@@ -199,10 +199,10 @@ async def test_the_job_computes_the_features_that_the_served_log_has(service, of
         service.recommend(user, explore=False, k=(3, 10, 30)[asked % 3], filter="year > 1965")
         asked += 1
     with redis.Redis.from_url(redis_url) as link:
-        until(lambda: link.xlen(served_key(prefix)) == asked)
-        entries = logged(Tape(link, prefix, Path("no archive")))
+        until(lambda: link.xlen(request_log_key(prefix)) == asked)
+        entries = logged(StreamReader(link, prefix, Path("no archive")))
     for entry in entries:
-        slate = await offline.funnel.recommend(asked_of(entry).request(bundle, arrived=0.0))
+        slate = await offline.funnel.recommend(request_of(entry).to_request(bundle, arrived=0.0))
         pool = slate.selection.pool
         assert ids_of(service, slate) == entry.told["items"]
         at = [slate.merged.rows.tolist().index(row) for row in pool.rows]

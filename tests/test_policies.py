@@ -13,7 +13,7 @@ from app.rerank.exploration import choose_explored
 from app.rerank.filters import PolicyFilters
 from app.rerank.policy import DEFAULT_ORDER, Policy
 from app.rerank.slate_builder import SlateBuilder
-from app.state.counters import Live
+from app.state.counters import PopularityCounters
 from tests.fakes import (
     CATEGORIES,
     ITEMS,
@@ -36,7 +36,7 @@ CATALOGUE = replace(
 )
 BEST = tuple(range(20, 40))
 PLAIN = Policy(diversity=0.0, freshness=0.0, explore_slots=0)
-LIVE = Live(MODELS.popularity)
+LIVE = PopularityCounters(MODELS.popularity)
 
 
 def made(policy, asked=None, catalogue=MODELS.catalogue, items=BEST):

@@ -6,12 +6,12 @@ import pytest
 from app.artifacts import Content
 from app.contracts import NO_HISTORY
 from app.query_builder import HISTORY_LIMIT, QueryBuilder, content_profile, fold_in, join_histories
-from app.state.counters import Live
+from app.state.counters import PopularityCounters
 from tests.fakes import history, request, rows, small_dataset, small_models
 
 MODELS = small_models()
 NOW = MODELS.popularity.at
-PROFILES = QueryBuilder(MODELS, Live(MODELS.popularity))
+PROFILES = QueryBuilder(MODELS, PopularityCounters(MODELS.popularity))
 
 
 def test_the_same_item_at_the_same_time_counts_once_and_the_first_source_wins():

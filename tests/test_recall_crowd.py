@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from app.recall.popularity import TINY, PopularityChannel, SegmentPopularityChannel
-from app.state.counters import Live
+from app.state.counters import PopularityCounters
 from tests.fakes import ITEMS, proposal, proposed, query, small_models
 
 MODELS = small_models()
@@ -10,7 +10,7 @@ ALL = np.ones(ITEMS, np.bool_)
 
 
 def popular():
-    return SegmentPopularityChannel(Live.of(MODELS), MODELS.segments)
+    return SegmentPopularityChannel(PopularityCounters.of(MODELS), MODELS.segments)
 
 
 async def test_a_list_of_the_crowd_is_given_from_its_head_less_the_seen():
@@ -50,14 +50,14 @@ async def test_a_list_that_changes_is_seen_at_once():
 async def test_of_unknown_segments_popular_is_the_overall_list(segments):
     asked = query(segments=np.array(segments, np.int32), exclude=[3, 5])
     found = await proposed(popular(), asked, 20)
-    overall = Live(MODELS.popularity).popular().rows
+    overall = PopularityCounters(MODELS.popularity).popular().rows
     assert found.rows.tolist() == [r for r in overall.tolist() if r not in {3, 5}][:20]
 
 
 @pytest.mark.parametrize("segments", [[2, -1], [-1, 1], [4, 0]])
 async def test_known_segments_lift_what_they_prefer(segments):
     found = await proposed(popular(), query(segments=np.array(segments, np.int32)))
-    model, live = MODELS.segments, Live(MODELS.popularity).popular()
+    model, live = MODELS.segments, PopularityCounters(MODELS.popularity).popular()
     overall = model.share[-1]
     expected = {}
     for row, score in zip(live.rows.tolist(), live.scores.tolist(), strict=True):
@@ -74,7 +74,7 @@ async def test_known_segments_lift_what_they_prefer(segments):
 
 
 async def test_popular_never_proposes_what_was_seen_nor_more_than_asked():
-    seen = Live(MODELS.popularity).popular().rows[:30]
+    seen = PopularityCounters(MODELS.popularity).popular().rows[:30]
     for segments in ([], [1, 1]):
         asked = query(segments=np.array(segments, np.int32), exclude=seen)
         found = await proposed(popular(), asked, 7)

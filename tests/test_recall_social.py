@@ -12,10 +12,10 @@ from app.contracts import NO_EVENTS, NO_HISTORY, NO_PROPOSAL, UserEvents, UserRe
 from app.event_weights import EventWeights
 from app.query_builder import QueryBuilder
 from app.recall.social import NoFriendEvents, SocialChannel
-from app.state.counters import Live
+from app.state.counters import PopularityCounters
 from app.state.embedded import embedded_server
 from app.state.event_codec import Event
-from app.state.event_writer import append
+from app.state.event_writer import append_events
 from app.state.histories import RedisHistories
 from app.state.store import Store
 from offline.models import users
@@ -113,7 +113,7 @@ def test_friends_are_laid_out_by_user_and_without_a_graph_nobody_has_any():
 
 def test_friends_told_live_stand_for_those_of_the_data():
     models = replace(MODELS, friends=GRAPH)
-    profiles = QueryBuilder(models, Live(models.popularity))
+    profiles = QueryBuilder(models, PopularityCounters(models.popularity))
     user = int(np.argmax(np.diff(GRAPH.indptr)))
     name = IDS.names(np.array([user]))[0]
     nothing = Friends(np.zeros(USERS + 1, np.int64), np.empty(0, np.int32))
@@ -137,7 +137,7 @@ async def test_live_events_of_friends_are_read_in_one_round_trip(url):
     seen = []
     ids = IdIndex.of(["a", "b", "c"])
     async with Store.connect(url, timeout=5.0, on_round_trip=lambda *c: seen.append(c[0])) as store:
-        await append(
+        await append_events(
             store,
             "t",
             [

@@ -6,11 +6,11 @@ from app.contracts import UserVectors
 from app.cpu import Cpu
 from app.query_builder import QueryBuilder
 from app.recall.vectors import ThreadedChannel, VectorChannel
-from app.state.counters import Live
+from app.state.counters import PopularityCounters
 from tests.fakes import ITEMS, proposed, query, request, small_models
 
 MODELS = small_models()
-PROFILES = QueryBuilder(MODELS, Live(MODELS.popularity))
+PROFILES = QueryBuilder(MODELS, PopularityCounters(MODELS.popularity))
 
 
 @pytest.fixture(scope="module")

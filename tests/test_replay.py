@@ -5,7 +5,7 @@ from app.build import UNTRAINED_RANKERS, FunnelConfig, Rankers
 from app.cpu import Cpu
 from app.deadline import NO_CHECKPOINTS, Checkpoints
 from app.query_builder import QueryBuilder
-from app.state.counters import Live
+from app.state.counters import PopularityCounters
 from offline.data.dataset import Log
 from offline.models import popularity
 from offline.models.popularity import PopularityConfig
@@ -172,9 +172,9 @@ def test_the_crowd_that_moved_on_is_the_crowd_of_a_later_moment():
     start, later = float(log.times[500]), float(log.times[900])
     n = len(dataset.catalogue)
     models = fit_models(dataset, log.before(start), SMALL, start)
-    live = Live.of(models)
+    live = PopularityCounters.of(models)
     advance(QueryBuilder(models, live), log, start, later)
-    fresh = Live(popularity.fit(log.before(later), n, later, PopularityConfig()))
+    fresh = PopularityCounters(popularity.fit(log.before(later), n, later, PopularityConfig()))
     every = np.arange(n)
     assert np.allclose(live.liked_at(later, every), fresh.liked_at(later, every))
     assert np.array_equal(live.first_seen, fresh.first_seen)

@@ -9,7 +9,7 @@ from app.rerank.freshness import freshness_bonus
 from app.rerank.mmr import mmr
 from app.rerank.policies import is_permitted
 from app.rerank.slate_builder import Policy, SlateBuilder
-from app.state.counters import Live
+from app.state.counters import PopularityCounters
 from tests.fakes import ITEMS, START, pool, query, rows, small_models
 
 MODELS = small_models()
@@ -21,7 +21,7 @@ def maker(policy=PLAIN, **known):
     parts = {
         "catalogue": MODELS.catalogue,
         "content": MODELS.content.items,
-        "counters": Live(MODELS.popularity),
+        "counters": PopularityCounters(MODELS.popularity),
     }
     return SlateBuilder(**(parts | known), policy=policy)
 
@@ -83,7 +83,7 @@ def test_diversity_trades_relevance_for_unlikeness():
 
 
 def test_a_new_item_gets_a_small_bonus():
-    live = Live(MODELS.popularity)
+    live = PopularityCounters(MODELS.popularity)
     live.first_seen[:] = START - 1000 * DAY
     live.first_seen[22] = START
     two = pool(21, 22, scores=[1.0, 0.99])
@@ -94,8 +94,8 @@ def test_a_new_item_gets_a_small_bonus():
 
 
 def test_the_last_place_goes_to_the_item_that_was_shown_least():
-    live = Live(MODELS.popularity)
-    live.expose(np.setdiff1d(np.arange(ITEMS), [37]))
+    live = PopularityCounters(MODELS.popularity)
+    live.count_impressions(np.setdiff1d(np.arange(ITEMS), [37]))
     chosen = maker(replace(PLAIN, explore_slots=1, explore_beta=5.0), counters=live).rerank(
         query(k=5), pool(*BEST)
     )
@@ -104,11 +104,11 @@ def test_the_last_place_goes_to_the_item_that_was_shown_least():
 
 
 def test_items_that_were_shown_are_known_better():
-    live = Live(MODELS.popularity)
+    live = PopularityCounters(MODELS.popularity)
     exploring = maker(replace(PLAIN, explore_slots=1, explore_beta=5.0), counters=live)
     first = shown(exploring.rerank(query(k=5), pool(*BEST)))[-1]
     for _ in range(50):
-        live.expose(rows(first))
+        live.count_impressions(rows(first))
     assert shown(exploring.rerank(query(k=5), pool(*BEST)))[-1] != first
 
 

@@ -14,19 +14,19 @@ from typer.testing import CliRunner
 from app.bundle.bundle import find_current_bundle
 from app.catalogue.item_store import item_log_key
 from app.cpu import Cpu
-from app.request_log.writer import served_key
+from app.request_log.writer import request_log_key
 from app.settings import PolicySettings, Settings, SettingsError
-from app.state.event_codec import Event, stream_key
-from app.state.impressions import shown_key
+from app.state.event_codec import Event, events_key
+from app.state.impressions import impressions_key
 from offline import cli
 from offline.archive.files import id_of
 from offline.commands.archive import archive, folder_of
 from offline.commands.replay import _order
 from offline.publish.pointer import point_to
 from offline.replay_log.differences import differing
-from offline.replay_log.replay import Reruns
-from offline.replay_log.state_rebuild import LostError
-from offline.replay_log.stream_reader import Tape
+from offline.replay_log.replay import RequestReplayer
+from offline.replay_log.state_rebuild import StateLostError
+from offline.replay_log.stream_reader import StreamReader
 from tests.conftest import ITEMS, USERS, hosted, leisurely, until
 from tests.test_bundle import edit_manifest
 from tests.test_service import another_version
@@ -57,7 +57,7 @@ def busy(trained, redis_url, tmp_path_factory):
                 assert service.client.put("/items/new-1", json=told).is_success
                 assert service.client.delete("/items/i11").status_code == 204
         with redis.Redis.from_url(redis_url) as link:
-            until(lambda: link.xlen(served_key(settings.key_prefix)) == asked)
+            until(lambda: link.xlen(request_log_key(settings.key_prefix)) == asked)
     return settings
 
 
@@ -103,7 +103,9 @@ def link(redis_url):
 @pytest.fixture
 def reruns(busy, link, tmp_path):
     cpu = Cpu(threads=1)
-    with closing(Reruns(busy, Tape(link, busy.key_prefix, tmp_path / "archive"), cpu)) as made:
+    with closing(
+        RequestReplayer(busy, StreamReader(link, busy.key_prefix, tmp_path / "archive"), cpu)
+    ) as made:
         yield made
     cpu.close()
 
@@ -145,20 +147,20 @@ def test_answers_can_be_run_again_in_any_order(reruns):
 def test_what_is_only_in_the_archive_is_run_again_as_well(busy, link, tmp_path, reruns):
     settings = busy.model_copy(update={"out": tmp_path})
     archive(settings, once=True)
-    keys = [f(busy.key_prefix) for f in (stream_key, shown_key, served_key)]
+    keys = [f(busy.key_prefix) for f in (events_key, impressions_key, request_log_key)]
     kept = [link.dump(key) for key in keys]
     try:
         for key in keys:
             link.xtrim(key, maxlen=3, approximate=False)
-        tape = Tape(link, busy.key_prefix, folder_of(settings))
+        tape = StreamReader(link, busy.key_prefix, folder_of(settings))
         entries = sorted(tape.served(), key=_order)
         assert len(entries) >= ASKED
-        with closing(Reruns(busy, tape, reruns.cpu)) as fresh:
+        with closing(RequestReplayer(busy, tape, reruns.cpu)) as fresh:
             assert all(not differing(entry, fresh.run(entry)) for entry in entries[::4])
-        bare = Tape(link, busy.key_prefix, tmp_path / "none")
+        bare = StreamReader(link, busy.key_prefix, tmp_path / "none")
         with (
-            closing(Reruns(busy, bare, reruns.cpu)) as fresh,
-            pytest.raises(LostError, match="the stream was trimmed, and not archived"),
+            closing(RequestReplayer(busy, bare, reruns.cpu)) as fresh,
+            pytest.raises(StateLostError, match="the stream was trimmed, and not archived"),
         ):
             fresh.run(entries[-1])
     finally:
@@ -168,12 +170,12 @@ def test_what_is_only_in_the_archive_is_run_again_as_well(busy, link, tmp_path, 
 
 def test_entries_that_are_missing_are_noticed(busy, link, reruns):
     entry = logged(reruns.tape)[-1]
-    key = stream_key(busy.key_prefix)
+    key = events_key(busy.key_prefix)
     kept = link.dump(key)
     try:
         (name, _) = link.xrange(key, count=5)[3]
         link.xdel(key, name)
-        with pytest.raises(LostError, match="comes out different"):
+        with pytest.raises(StateLostError, match="comes out different"):
             reruns.run(entry)
     finally:
         link.restore(key, 0, kept, replace=True)
@@ -200,15 +202,15 @@ def test_an_answer_that_the_clock_cut_off_cannot_be_run_again(busy, link, tmp_pa
     with hosted(settings) as service:
         service.service.settings = settings.model_copy(update={"budget_ms": 0.001})
         service.recommend("u1")
-        until(lambda: link.xlen(served_key(settings.key_prefix)))
-    (entry,) = Tape(link, settings.key_prefix, tmp_path).served()
-    with pytest.raises(LostError, match="the clock cut this answer off"):
+        until(lambda: link.xlen(request_log_key(settings.key_prefix)))
+    (entry,) = StreamReader(link, settings.key_prefix, tmp_path).served()
+    with pytest.raises(StateLostError, match="the clock cut this answer off"):
         reruns.run(entry)
 
 
 def test_answers_of_a_second_bundle_that_began_later_are_run_again(out, redis_url, link, tmp_path):
     settings = leisurely(out=out, redis_url=redis_url, reload_seconds=0.05)
-    key, chance = stream_key(settings.key_prefix), random.Random(5)
+    key, chance = events_key(settings.key_prefix), random.Random(5)
     with hosted(settings) as service:
         for _ in range(4):
             tell(service.client, chance)
@@ -221,29 +223,29 @@ def test_answers_of_a_second_bundle_that_began_later_are_run_again(out, redis_ur
         until(lambda: service.recommend("u2")["bundle"] == later.name)
         tell(service.client, chance)
         answers = [service.recommend(f"u{n}", k=20) for n in range(5)]
-    tape = Tape(link, settings.key_prefix, tmp_path)
+    tape = StreamReader(link, settings.key_prefix, tmp_path)
     with closed_after(settings, tape) as reruns:
         entries = sorted(tape.served(), key=_order)
-        assert {entry.told["bundle"] for entry in entries} == {first, later.name}
+        assert {entry.head["bundle"] for entry in entries} == {first, later.name}
         last = tape.find(answers[-1]["request_id"])
-        assert id_of(last.told["standing"][0]["events"][0])[0] > newest[-1]
+        assert id_of(last.head["standing"][0]["events"][0])[0] > newest[-1]
         assert [differing(entry, reruns.run(entry)) for entry in entries] == [[]] * len(entries)
         again = reruns.run(last, bundle=first)  # which knows of earlier events, too
-        assert again.told["standing"][0]["events"][0] == link.xrange(key, count=1)[0][0].decode()
+        assert again.head["standing"][0]["events"][0] == link.xrange(key, count=1)[0][0].decode()
 
 
 def test_answers_of_a_worker_that_began_after_a_trim_are_run_again(busy, link, tmp_path):
     settings = busy.model_copy(update={"key_prefix": f"{busy.key_prefix}-trim", "out": tmp_path})
-    key = stream_key(settings.key_prefix)
+    key = events_key(settings.key_prefix)
     for n in range(40):
         told = Event(event_id=f"e{n}", user=f"u{n}", item=f"i{n}", type="like")
-        link.xadd(key, {"e": told.entry()})
+        link.xadd(key, {"e": told.stream_entry()})
     archive(settings, once=True)
     link.xtrim(key, maxlen=10, approximate=False)
     with hosted(settings.model_copy(update={"out": busy.out})) as service:
         answer = service.recommend("u1")
-        until(lambda: link.xlen(served_key(settings.key_prefix)))
-    tape = Tape(link, settings.key_prefix, folder_of(settings))
+        until(lambda: link.xlen(request_log_key(settings.key_prefix)))
+    tape = StreamReader(link, settings.key_prefix, folder_of(settings))
     with closed_after(busy, tape) as reruns:
         entry = tape.find(answer["request_id"])
         assert differing(entry, reruns.run(entry)) == []
@@ -257,17 +259,17 @@ def test_of_items_in_an_order_that_is_not_known_it_says_so(busy, link, tmp_path)
             for name in ("new-1", "new-2"):
                 service.client.put(f"/items/{name}", json={"title": "Night"}).raise_for_status()
             requests.append(service.recommend("u3")["request_id"])
-            until(lambda: link.xlen(served_key(settings.key_prefix)) == len(requests))
-    tape = Tape(link, settings.key_prefix, tmp_path)
+            until(lambda: link.xlen(request_log_key(settings.key_prefix)) == len(requests))
+    tape = StreamReader(link, settings.key_prefix, tmp_path)
     first, second = map(tape.find, requests)
     with closed_after(settings, tape) as reruns:
         assert differing(first, reruns.run(first)) == []
-        with pytest.raises(LostError, match="before the worker began"):
+        with pytest.raises(StateLostError, match="before the worker began"):
             reruns.run(second)
     link.xtrim(item_log_key(settings.key_prefix), maxlen=1, approximate=False)
     with (
         closed_after(settings, tape) as reruns,
-        pytest.raises(LostError, match="not all that was told of them is kept"),
+        pytest.raises(StateLostError, match="not all that was told of them is kept"),
     ):
         reruns.run(first)
 
@@ -277,10 +279,10 @@ def test_an_empty_list_is_the_same_from_the_archive_too(busy, link, tmp_path):
     with hosted(settings.model_copy(update={"out": busy.out})) as service:
         answer = service.recommend("u1", filter='category == "none"')
         assert answer["items"] == []
-        until(lambda: link.xlen(served_key(settings.key_prefix)))
+        until(lambda: link.xlen(request_log_key(settings.key_prefix)))
     archive(settings, once=True)
-    link.delete(served_key(settings.key_prefix))
-    tape = Tape(link, settings.key_prefix, folder_of(settings))
+    link.delete(request_log_key(settings.key_prefix))
+    tape = StreamReader(link, settings.key_prefix, folder_of(settings))
     with closed_after(busy, tape) as reruns:
         entry = tape.find(answer["request_id"])
         assert differing(entry, reruns.run(entry)) == []
@@ -290,9 +292,9 @@ def test_of_answers_that_an_older_release_archived_the_command_says_so(busy, lin
     settings = busy.model_copy(update={"key_prefix": f"{busy.key_prefix}-old", "out": tmp_path})
     with hosted(settings.model_copy(update={"out": busy.out})) as service:
         request = service.recommend("u1")["request_id"]
-        until(lambda: link.xlen(served_key(settings.key_prefix)))
+        until(lambda: link.xlen(request_log_key(settings.key_prefix)))
     archive(settings, once=True)
-    link.delete(served_key(settings.key_prefix))
+    link.delete(request_log_key(settings.key_prefix))
     (part,) = (folder_of(settings) / "served").rglob("*.parquet")
     table = pl.read_parquet(part)
     told = orjson.loads(table["told"][0])
@@ -310,7 +312,7 @@ def test_of_answers_that_an_older_release_archived_the_command_says_so(busy, lin
 @contextmanager
 def closed_after(settings, tape):
     cpu = Cpu(threads=1)
-    with closing(Reruns(settings, tape, cpu)) as made:
+    with closing(RequestReplayer(settings, tape, cpu)) as made:
         yield made
     cpu.close()
 

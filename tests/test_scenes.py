@@ -6,12 +6,12 @@ import numpy as np
 
 from app.artifacts import HALF_LIVES, Popularity
 from app.state import scene_counts as module
-from app.state.counters import Live
+from app.state.counters import PopularityCounters
 from app.state.event_codec import Event
-from app.state.event_writer import append
-from app.state.impressions import Impressions
-from app.state.scene_counts import MOST, RecentLists, Scenes
-from app.state.segment_counts import HALF_LIFE, MOST_CELLS, SegmentCounts
+from app.state.event_writer import append_events
+from app.state.impressions import ImpressionWriter
+from app.state.scene_counts import MAX_SCENES, RecentLists, SceneCounts
+from app.state.segment_counts import HALF_LIFE, MAX_CELLS, SegmentCounts
 from app.state.user_store import attributes_key, write_attributes
 from tests.conftest import until as wait_until
 from tests.test_api_events import event as posted
@@ -26,22 +26,22 @@ def rows(*names):
 
 
 async def test_what_is_shown_and_liked_counts_for_the_scene_of_the_list(store):
-    impressions = Impressions(store, "t")
-    impressions.note("r1", "u", ["a", "b", "zz"], "home")
-    impressions.note("r2", "u", ["a"], "page")
-    impressions.note("r3", "u", ["c"])
+    impressions = ImpressionWriter(store, "t")
+    impressions.add_list("r1", "u", ["a", "b", "zz"], "home")
+    impressions.add_list("r2", "u", ["a"], "page")
+    impressions.add_list("r3", "u", ["c"])
     await impressions.close()
     one, other = follower_of(store), follower_of(store)
     async with running(one, other):
-        await until(lambda: one.live.trials == other.live.trials == 4)
+        await until(lambda: one.counters.trials == other.counters.trials == 4)
         named = [("r1", "a"), ("r2", "a"), ("r1", "b"), ("r3", "c"), ("r9", "a"), (None, "b")]
         told = [event(n, item, request_id=request) for n, (request, item) in enumerate(named)]
         told.append(event(20, "b", request_id="r1", type="dislike"))
         told.append(event(21, "zz", request_id="r1"))
-        await append(store, "t", told)
+        await append_events(store, "t", told)
         await until(lambda: one.applied == other.applied == 7)
     for worker in (one, other):
-        crowd = worker.live
+        crowd = worker.counters
         assert crowd.scenes.of(rows("a")[0]) == {"home": (1.0, 1.0), "page": (1.0, 1.0)}
         assert crowd.scenes.of(rows("b")[0]) == {"home": (1.0, 1.0), "page": (0.0, 0.0)}
         assert crowd.exposures.tolist() == [2.0, 1.0, 1.0]
@@ -53,29 +53,33 @@ async def test_lists_noted_by_an_earlier_version_count_for_no_scene(store):
     await store.command("XADD", "t:shown", "*", "e", b'["r2","u",["a"],7]')
     follower = follower_of(store)
     async with running(follower):
-        await until(lambda: follower.live.trials == 2)
-        await append(store, "t", [Event("1", "u", "a", "like", timestamp=5.0, request_id="r1")])
+        await until(lambda: follower.counters.trials == 2)
+        await append_events(
+            store, "t", [Event("1", "u", "a", "like", timestamp=5.0, request_id="r1")]
+        )
         await until(lambda: follower.applied == 1)
-    assert follower.live.scenes.of(0) == {}
+    assert follower.counters.scenes.of(0) == {}
 
 
 def test_only_so_many_scenes_are_counted_and_an_item_can_begin_anew():
-    counts = Scenes(3)
-    for n in range(MOST + 5):
-        counts.show(np.array([1, 1]), f"s{n}")
-        counts.like(np.array([1]), f"s{n}")
-    assert list(counts.of(1)) == [f"s{n}" for n in range(MOST)]
-    assert set(counts.of(1).values()) == {(2.0, 1.0)}
-    counts.open(1)
-    assert set(counts.of(1).values()) == {(0.0, 0.0)}
+    counts = SceneCounts(3)
+    for n in range(MAX_SCENES + 5):
+        counts.count_impressions(np.array([1, 1]), f"s{n}")
+        counts.count_successes(np.array([1]), f"s{n}")
+    assert list(counts.counts_of(1)) == [f"s{n}" for n in range(MAX_SCENES)]
+    assert set(counts.counts_of(1).values()) == {(2.0, 1.0)}
+    counts.reset_row(1)
+    assert set(counts.counts_of(1).values()) == {(0.0, 0.0)}
 
 
 def test_the_newest_lists_are_remembered_in_bounded_memory():
     recent = RecentLists(limit=10)
     for n in range(1_000):
-        recent.note(str(n), f"s{n}")
-    assert [recent.scene(str(n)) for n in range(990, 1_000)] == [f"s{n}" for n in range(990, 1_000)]
-    assert recent.scene("5") is None
+        recent.add(str(n), f"s{n}")
+    assert [recent.scene_of(str(n)) for n in range(990, 1_000)] == [
+        f"s{n}" for n in range(990, 1_000)
+    ]
+    assert recent.scene_of("5") is None
     assert len(recent._newer) + len(recent._older) <= 20
     assert module.REMEMBERED >= 10_000
 
@@ -88,7 +92,7 @@ async def test_likes_count_for_the_segments_of_users_that_are_known(store):
         return np.array([table.get(user, [-1, -1]) for user in users])
 
     follower = follower_of(store, segments=segments)
-    follower.live = crowd = grouped(4)
+    follower.counters = crowd = grouped(4)
     moment = time.time()
     told = [
         event(1, "a", user="u", timestamp=moment),
@@ -98,7 +102,7 @@ async def test_likes_count_for_the_segments_of_users_that_are_known(store):
         event(5, "zz", user="u", timestamp=moment),
     ]
     async with running(follower):
-        await append(store, "t", told)
+        await append_events(store, "t", told)
         await until(lambda: follower.applied == 4)
     every = (np.arange(5), np.arange(3))
     found = crowd.segments.at(moment - SHIFT, *every)
@@ -108,7 +112,7 @@ async def test_likes_count_for_the_segments_of_users_that_are_known(store):
     np.testing.assert_allclose(totals, [1, 0.5, 0, 1, 2.5], rtol=1e-4)
     crowd.segments.rebase(moment - SHIFT + 9.0)
     np.testing.assert_allclose(crowd.segments.at(moment - SHIFT, *every), expected, rtol=1e-4)
-    crowd.segments.open(0)
+    crowd.segments.reset_row(0)
     np.testing.assert_allclose(crowd.segments.at(moment - SHIFT, *every)[:, 0], 0.0)
     totals = crowd.segments.total_at(moment - SHIFT, np.arange(5))
     np.testing.assert_allclose(totals, [0, 0, 0, 0, 1], atol=1e-4)
@@ -128,9 +132,9 @@ async def test_entries_carry_what_is_told_of_a_user_and_the_bundle_has_segments_
     events = [event(n, "a", user=user) for n, user in enumerate(users)]
     follower = follower_of(store, segments=segments)
     async with running(follower):
-        await append(store, "t", events, carried=["age", "country"])
+        await append_events(store, "t", events, carried=["age", "country"])
         await until(lambda: follower.applied == 5)
-        await append(store, "t", [event(9, "a", user="u")])
+        await append_events(store, "t", [event(9, "a", user="u")])
         await until(lambda: follower.applied == 6)
     known = {"country": 'S/"ä', "age": "31"}
     assert sorted(heard[:5], key=str) == sorted(
@@ -142,11 +146,13 @@ async def test_entries_carry_what_is_told_of_a_user_and_the_bundle_has_segments_
 def grouped(segments):
     empty = np.zeros((len(HALF_LIVES), len(IDS)))
     unseen, mean = np.full(len(IDS), np.inf), np.zeros(len(IDS), np.float32)
-    return Live(Popularity(time.time() - SHIFT, empty, empty, unseen, mean), segments=segments)
+    return PopularityCounters(
+        Popularity(time.time() - SHIFT, empty, empty, unseen, mean), segments=segments
+    )
 
 
 def test_in_too_large_a_catalogue_nothing_is_counted_by_segment():
-    counts = SegmentCounts(2, MOST_CELLS, 0, 0.0)
+    counts = SegmentCounts(2, MAX_CELLS, 0, 0.0)
     assert len(counts) == 0
     counts.apply(np.array([[0]]), np.array([5]), np.ones(1, np.float32), np.zeros(1))
 

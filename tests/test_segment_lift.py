@@ -12,7 +12,7 @@ from app.catalogue.catalogue_overlay import build_overlay, with_spare_rows
 from app.query_builder import QueryBuilder
 from app.recall.popularity import TINY, compute_segment_lift
 from app.state import segment_counts
-from app.state.counters import REBASE_AFTER, Live
+from app.state.counters import REBASE_AFTER, PopularityCounters
 from app.state.segment_counts import HALF_LIFE
 from offline.models.registry import fit_models
 from offline.training.replay import advance
@@ -37,14 +37,14 @@ def like(live, row, *members, times=None, weight=1.0):
 
 
 def test_as_long_as_nothing_is_heard_it_is_what_the_bundle_knows():
-    found = lift(Live.of(MODELS), 2, 1)
+    found = lift(PopularityCounters.of(MODELS), 2, 1)
     rows = [MODEL.offsets[0] + 2, MODEL.offsets[1] + 1]
     expected = np.log((MODEL.share[rows] + TINY) / (MODEL.share[-1] + TINY)).mean(axis=0)
     np.testing.assert_allclose(found, expected, atol=1e-5)
 
 
 def test_likes_since_then_count_like_those_before_and_fade():
-    live, events = Live.of(MODELS), []
+    live, events = PopularityCounters.of(MODELS), []
     random = np.random.default_rng(0)
     for row, age in zip(random.integers(0, ITEMS, 300), random.random(300) * 60 * DAY, strict=True):
         of = (int(random.integers(-1, MODEL.offsets[1])), int(random.choice([-1, 5, 6])))
@@ -77,11 +77,13 @@ def test_likes_since_then_count_like_those_before_and_fade():
     ]
     found = lift(live, 1, 6 - int(MODEL.offsets[1]))
     np.testing.assert_allclose(found, expected, rtol=1e-3, atol=1e-5)
-    assert not np.allclose(found, lift(Live.of(MODELS), 1, 6 - int(MODEL.offsets[1])), atol=1e-3)
+    assert not np.allclose(
+        found, lift(PopularityCounters.of(MODELS), 1, 6 - int(MODEL.offsets[1])), atol=1e-3
+    )
 
 
 def test_what_a_segment_likes_rises_for_it_and_for_no_other():
-    live = Live.of(MODELS)
+    live = PopularityCounters.of(MODELS)
     before, other = lift(live, 1, -1)[5], lift(live, 2, -1)[5]
     like(live, 5, *[(1, -1)] * 500)
     assert lift(live, 1, -1)[5] > before + 0.05
@@ -92,7 +94,7 @@ def test_what_everybody_likes_more_rises_in_no_segment():
     """Every segment does its part, and takes as much of the item as of others."""
     even = replace(MODEL, share=np.repeat(MODEL.share[-1:], LAST + 1, axis=0))
     models = replace(MODELS, segments=even)
-    live = Live.of(models)
+    live = PopularityCounters.of(models)
     members = [row for row in range(MODEL.offsets[1]) for _ in range(round(even.mass[row] * 10))]
     like(live, 5, *[(row, -1) for row in members])
     missing = round(even.mass[-1] * 10) - len(members)
@@ -112,24 +114,28 @@ def test_the_segments_that_moved_on_are_those_of_a_later_moment(monkeypatch):
     start, later = float(log.times[500]), float(log.times[900])
     models = fit_models(dataset, log.before(start), SMALL, start)
     whole = fit_models(dataset, log.before(later), SMALL, later)
-    live = Live.of(models)
+    live = PopularityCounters.of(models)
     advance(QueryBuilder(models, live), log, start, later)
     for codes in ((1, 0), (2, 1), (-1, 1)):
         moved = lift(live, *codes, models=models)
-        np.testing.assert_allclose(moved, lift(Live.of(whole), *codes, models=whole), atol=1e-4)
-        assert not np.allclose(moved, lift(Live.of(models), *codes, models=models), atol=1e-2)
+        np.testing.assert_allclose(
+            moved, lift(PopularityCounters.of(whole), *codes, models=whole), atol=1e-4
+        )
+        assert not np.allclose(
+            moved, lift(PopularityCounters.of(models), *codes, models=models), atol=1e-2
+        )
 
 
 def test_an_item_that_came_after_the_bundle_is_lifted_by_who_likes_it():
     spare = 3
     models = with_spare_rows(MODELS, build_overlay(MODELS.catalogue, spare))
-    live = Live.of(models, spare)
+    live = PopularityCounters.of(models, spare)
     new = np.array([ITEMS])
     assert lift(live, 1, -1, models=models, rows=new).tolist() == [0.0]
     like(live, ITEMS, (1, -1))
     assert lift(live, 1, -1, models=models, rows=new) > 0.0
     assert lift(live, 2, -1, models=models, rows=new) < 0.0
-    live.open(ITEMS, AT)
+    live.open_row(ITEMS, AT)
     np.testing.assert_allclose(lift(live, 1, -1, models=models, rows=new), 0.0, atol=1e-3)
 
 
@@ -137,14 +143,14 @@ def test_an_item_that_came_after_the_bundle_is_lifted_by_who_likes_it():
 def test_where_too_much_would_be_counted_the_bundle_alone_is_known(monkeypatch, spare):
     def live_with(cells):
         monkeypatch.setattr(segment_counts, "MOST_CELLS", cells)
-        live = Live.of(MODELS, spare)
+        live = PopularityCounters.of(MODELS, spare)
         like(live, 5, *[(1, -1)] * 500)
         return live
 
     cells = LAST * ITEMS
     few, many = live_with(cells), live_with(cells - 1)
     assert (len(few.segments), len(many.segments)) == (LAST + 1, 0)
-    assert np.array_equal(lift(many, 1, -1), lift(Live.of(MODELS), 1, -1))
+    assert np.array_equal(lift(many, 1, -1), lift(PopularityCounters.of(MODELS), 1, -1))
     assert not np.array_equal(lift(few, 1, -1), lift(many, 1, -1))
 
 
@@ -157,7 +163,7 @@ def test_however_events_come_together_the_lift_is_the_same_to_the_bit():
 
     @cache
     def told(*cuts):
-        live = Live.of(MODELS)
+        live = PopularityCounters.of(MODELS)
         for part in np.split(np.arange(n), cuts):
             live.apply(rows[part], weights[part], times[part], of[part])
         assert live.reference > AT

@@ -12,9 +12,9 @@ import redis
 from app.contracts import SLOTS, StageError
 from app.features.views import CHANNELS, FINE_VIEW, column_names
 from app.request_log import writer as log_module
-from app.request_log.answer_record import asked_of, standing_of
-from app.request_log.entry_codec import Entry, EntryError
-from app.request_log.writer import ServedLog, served_key
+from app.request_log.answer_record import offsets_of, request_of
+from app.request_log.entry_codec import LogEntry, LogEntryError
+from app.request_log.writer import RequestLog, request_log_key
 from app.settings import PolicySettings
 from app.state import write_queue
 from app.state.store import Store
@@ -34,7 +34,7 @@ def logged(service, request_id):
 
     def find():
         with link(service) as asked:
-            entries = asked.xrevrange(served_key(service.service.settings.key_prefix))
+            entries = asked.xrevrange(request_log_key(service.service.settings.key_prefix))
         found = [fields for _, fields in entries if fields[b"r"].decode() == request_id]
         return found and found[0]
 
@@ -48,14 +48,14 @@ def test_an_answer_is_logged_with_all_that_put_it_together(api):
     answer = api.recommend(user, k=5, exclude=["i3"], explain=True, scene="home")
     fields = logged(api, answer["request_id"])
     assert fields[b"u"].decode() == user
-    entry = Entry.unpack(fields[b"e"])
-    told, arrays = entry.told, entry.arrays
+    entry = LogEntry.unpack(fields[b"e"])
+    told, arrays = entry.head, entry.arrays
     assert told["bundle"] == answer["bundle"]
     assert told["variant"] == "control"
     assert began - 1 < told["at"] < time.time() + 1
     assert told["items"] == [item["item_id"] for item in answer["items"]]
     assert told["settings"] == {}
-    asked = asked_of(entry)
+    asked = request_of(entry)
     assert (asked.user, asked.k, asked.exclude, asked.quality) == (user, 5, ("i3",), 1.0)
     assert {stage for stage, *_ in told["steps"]} == {s["stage"] for s in answer["stages"]}
     assert [SLOTS[slot] for slot in arrays["slots"]] == [i["slot"] for i in answer["items"]]
@@ -74,14 +74,14 @@ def test_an_answer_is_logged_with_all_that_put_it_together(api):
         }
         proposed = item["explain"]["channels"]
         assert channels == {name: (c["rank"], c["score"]) for name, c in proposed.items()}
-    assert "events" in standing_of(entry).applied
+    assert "events" in offsets_of(entry).applied
     assert b"i7" in str(told["said"]).encode()
 
 
 def test_a_session_s_history_is_logged_as_it_was_sent(api):
     sent = [{"item_id": "i1", "type": "like"}, {"item_id": "unknown", "type": "click"}]
     answer = api.client.post("/recommend", json={"history": sent}).json()
-    asked = asked_of(Entry.unpack(logged(api, answer["request_id"])[b"e"]))
+    asked = request_of(LogEntry.unpack(logged(api, answer["request_id"])[b"e"]))
     assert [(item, kind) for item, kind, *_ in asked.history] == [
         ("i1", "like"),
         ("unknown", "click"),
@@ -109,20 +109,20 @@ def test_only_the_share_asked_for_is_logged_with_the_settings_that_are_not_the_d
             service.recommend(f"u{n}")
         time.sleep(0.15)
     with redis.Redis.from_url(redis_url) as asked:
-        entries = asked.xrange(served_key(settings.key_prefix))
+        entries = asked.xrange(request_log_key(settings.key_prefix))
     assert (not entries) if share == 0 else (0 < len(entries) < 20)
     for _, fields in entries:
-        told = Entry.unpack(fields[b"e"]).told
+        told = LogEntry.unpack(fields[b"e"]).head
         assert told["settings"] == {"policy": {"diversity": 0.3}}
         assert told["asked"]["seed"] < 2**31
 
 
 def test_bytes_that_are_no_entry_are_refused():
-    whole = Entry({"a": 1}, {"x": np.arange(3, dtype=np.int8)}).pack()
-    assert Entry.unpack(whole).arrays["x"].tolist() == [0, 1, 2]
+    whole = LogEntry({"a": 1}, {"x": np.arange(3, dtype=np.int8)}).pack()
+    assert LogEntry.unpack(whole).arrays["x"].tolist() == [0, 1, 2]
     for damaged in (b"", b"nonsense", whole[:-5]):
-        with pytest.raises(EntryError, match="cannot be read"):
-            Entry.unpack(damaged)
+        with pytest.raises(LogEntryError, match="cannot be read"):
+            LogEntry.unpack(damaged)
 
 
 class Answer:
@@ -132,15 +132,15 @@ class Answer:
         self.request_id, self.asked, self.user = uuid4().hex, self, "u"
 
     def entry(self):
-        return Entry({}, {})
+        return LogEntry({}, {})
 
 
 async def test_a_full_queue_drops_and_counts(redis_url, monkeypatch):
     monkeypatch.setattr(log_module, "CAPACITY", 2)
     async with Store.connect(redis_url) as store:
-        kept = ServedLog(store, uuid4().hex, 1.0, 100)
+        kept = RequestLog(store, uuid4().hex, 1.0, 100)
         for _ in range(5):
-            kept.note(Answer())
+            kept.add_answer(Answer())
         assert (len(kept), kept.dropped) == (2, 3)
         await kept.close()
         assert (len(kept), kept.dropped) == (0, 3)
@@ -161,32 +161,32 @@ async def test_what_a_server_does_not_take_waits_within_bounds_and_is_written_on
 
     monkeypatch.setattr(Store, "pipeline", sometimes)
     async with Store.connect(redis_url) as store:
-        kept = ServedLog(store, prefix, 1.0, 100)
+        kept = RequestLog(store, prefix, 1.0, 100)
         async with running(kept):
             for _ in range(5):
-                kept.note(Answer())
+                kept.add_answer(Answer())
             await asyncio.sleep(0.1)
             assert (len(kept), kept.dropped) == (3, 2)
             away = False
             for _ in range(100):
                 await asyncio.sleep(0.01)
-        assert await store.command("XLEN", served_key(prefix)) == 3
+        assert await store.command("XLEN", request_log_key(prefix)) == 3
 
 
 async def test_the_stream_is_trimmed_where_no_archiver_is_in_use(redis_url):
     async with Store.connect(redis_url) as store:
-        kept = ServedLog(store, uuid4().hex, 1.0, 100)
+        kept = RequestLog(store, uuid4().hex, 1.0, 100)
         for _ in range(3):
             for _ in range(200):
-                kept.note(Answer())
+                kept.add_answer(Answer())
             await kept.close()
         assert await store.command("XLEN", kept._key) < 400
 
 
 async def test_closing_without_a_server_counts_what_is_lost(caplog):
     async with Store.connect("unix:///nowhere.sock") as store:
-        kept = ServedLog(store, "t", 1.0, 100)
-        kept.note(Answer())
+        kept = RequestLog(store, "t", 1.0, 100)
+        kept.add_answer(Answer())
         await kept.close()
     assert (kept.dropped, len(kept)) == (1, 0)
     assert "1 entries of the served log are lost" in caplog.text

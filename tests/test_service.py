@@ -23,7 +23,7 @@ from app.main import ArrivalTiming, create_app
 from app.observe.metrics import Metrics
 from app.service import Service
 from app.settings import Settings
-from app.state.archiver_status import UNLIMITED, say_in_use
+from app.state.archiver_status import UNLIMITED, mark_archiver_in_use
 from app.state.embedded import embedded_server
 from app.state.tables import _marker
 from offline.publish.pointer import point_to
@@ -251,7 +251,7 @@ async def test_events_are_not_trimmed_before_it_is_known_that_nobody_archives_th
     await service._look_for_archiver()
     assert (service.stream_limit, service.request_log.limit) == (9_000, 700)
     with redis.Redis.from_url(redis_url) as link:
-        say_in_use(link, service.settings.key_prefix)
+        mark_archiver_in_use(link, service.settings.key_prefix)
     await service._look_for_archiver()
     assert (service.stream_limit, service.request_log.limit) == (UNLIMITED, 40_000)
     assert service.impressions.limit == 9_000  # of shown lists nothing was promised

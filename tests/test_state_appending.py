@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 from app.event_weights import EventWeights
 from app.state import event_writer
 from app.state.event_codec import Event, history_key
-from app.state.event_writer import MARKS, Taken, append, marks_keys
+from app.state.event_writer import MARKS, AppendOutcome, append_events, marks_keys
 from app.state.store import Store
-from app.state.stream_consumer import Follower
+from app.state.stream_consumer import StreamConsumer
 from tests.test_state_follower import IDS, live
 from tests.test_state_histories import answers_again, embedded_server
 
@@ -70,9 +70,9 @@ async def state(store, users, prefix):
         for user in users
     ]
     entries = await store.command("XRANGE", f"{prefix}:events", "-", "+")
-    follower = Follower(store, prefix, live(MOMENT), IDS, EventWeights())
+    follower = StreamConsumer(store, prefix, live(MOMENT), IDS, EventWeights())
     follower._apply(entries)
-    every, crowd = np.arange(len(IDS)), follower.live
+    every, crowd = np.arange(len(IDS)), follower.counters
     trends = [crowd.counts_at(MOMENT + 10, every), crowd.liked_at(MOMENT + 10, every)]
     entries = sorted(fields[1] for _, fields in entries)
     return histories, entries, crowd.clicks.tolist(), np.round(trends, 9).tolist()
@@ -89,37 +89,47 @@ async def test_a_batch_sent_three_times_in_any_order_and_parts_is_as_if_sent_onc
     events, rounds = made
     users = sorted({one.user for one in events})
     await store.command("FLUSHALL")
-    await append(store, "once", events, limit)
-    outcomes = [what for sent in rounds for what in await append(store, "thrice", sent, limit)]
+    await append_events(store, "once", events, limit)
+    outcomes = [
+        what for sent in rounds for what in await append_events(store, "thrice", sent, limit)
+    ]
     once, thrice = await state(store, users, "once"), await state(store, users, "thrice")
     assert thrice == once
     assert len(once[1]) == len(events)
-    assert outcomes.count(Taken.DUPLICATE) == 2 * len(events)
+    assert outcomes.count(AppendOutcome.DUPLICATE) == 2 * len(events)
 
 
 async def test_an_event_older_than_the_user_s_newest_is_told_and_lands_before_it(store):
     last = event(4, timestamp=MOMENT + 9)
     sent = [event(1, timestamp=MOMENT + 0.5), event(2), event(3, "v"), last]
-    outcomes = [Taken.NEW, Taken.OUT_OF_ORDER, Taken.NEW, Taken.NEW]
-    assert await append(store, "t", sent) == outcomes
+    outcomes = [AppendOutcome.NEW, AppendOutcome.OUT_OF_ORDER, AppendOutcome.NEW, AppendOutcome.NEW]
+    assert await append_events(store, "t", sent) == outcomes
     again = [event(5, timestamp=MOMENT + 8.999), event(2), event(6, timestamp=MOMENT + 9)]
-    assert await append(store, "t", again) == [Taken.OUT_OF_ORDER, Taken.DUPLICATE, Taken.NEW]
+    assert await append_events(store, "t", again) == [
+        AppendOutcome.OUT_OF_ORDER,
+        AppendOutcome.DUPLICATE,
+        AppendOutcome.NEW,
+    ]
     kept = await store.command("ZRANGE", history_key("t", "u"), 0, -1)
     assert [orjson.loads(member)[0] for member in kept] == ["2", "1", "5", "4", "6"]
 
 
 async def test_the_first_of_two_events_of_one_id_and_user_stands(store):
     sent = [event(1, item="a"), event(1, item="b"), event(1, "v", "b")]
-    assert await append(store, "t", sent) == [Taken.NEW, Taken.DUPLICATE, Taken.NEW]
+    assert await append_events(store, "t", sent) == [
+        AppendOutcome.NEW,
+        AppendOutcome.DUPLICATE,
+        AppendOutcome.NEW,
+    ]
     assert await store.command("ZCARD", history_key("t", "u")) == 1
     assert await store.command("ZCARD", history_key("t", "v")) == 1
 
 
 async def test_a_whole_batch_of_one_user_is_known_again_whatever_came_before(store):
-    await append(store, "t", [event(f"before {n}") for n in range(400)])
+    await append_events(store, "t", [event(f"before {n}") for n in range(400)])
     batch = [event(n) for n in range(1_000)]
-    assert set(await append(store, "t", batch)) <= {Taken.NEW, Taken.TOO_OLD}
-    assert set(await append(store, "t", batch)) == {Taken.DUPLICATE}
+    assert set(await append_events(store, "t", batch)) <= {AppendOutcome.NEW, AppendOutcome.TOO_OLD}
+    assert set(await append_events(store, "t", batch)) == {AppendOutcome.DUPLICATE}
     for key in marks_keys("t", "u"):
         assert await store.command("SCARD", key) <= MARKS
         assert await store.command("OBJECT", "ENCODING", key) == b"intset"
@@ -127,9 +137,12 @@ async def test_a_whole_batch_of_one_user_is_known_again_whatever_came_before(sto
 
 
 async def test_an_event_older_than_all_that_a_full_history_keeps_is_still_counted(store):
-    await append(store, "t", [event(n, timestamp=MOMENT + n) for n in range(3)], limit=3)
+    await append_events(store, "t", [event(n, timestamp=MOMENT + n) for n in range(3)], limit=3)
     old = [event("old", timestamp=1.0), event("new", timestamp=MOMENT + 9)]
-    assert await append(store, "t", old, limit=3) == [Taken.TOO_OLD, Taken.NEW]
+    assert await append_events(store, "t", old, limit=3) == [
+        AppendOutcome.TOO_OLD,
+        AppendOutcome.NEW,
+    ]
     kept = await store.command("ZRANGE", history_key("t", "u"), 0, -1)
     assert [orjson.loads(member)[0] for member in kept] == ["1", "2", "new"]
     assert await store.command("XLEN", "t:events") == 5
@@ -144,9 +157,9 @@ async def test_what_was_taken_before_a_killed_server_is_known_again_after_it(tmp
     with embedded_server(tmp_path) as url:
         async with Store.connect(url, timeout=0.5) as store:
             batch = [event(n, f"u{n % 5}") for n in range(50)]
-            await append(store, "t", batch)
+            await append_events(store, "t", batch)
             info = await store.command("INFO", "server")
             os.kill(int(info.split(b"process_id:")[1].split()[0]), signal.SIGKILL)
             await answers_again(store)
-            assert set(await append(store, "t", batch)) == {Taken.DUPLICATE}
+            assert set(await append_events(store, "t", batch)) == {AppendOutcome.DUPLICATE}
             assert await store.command("XLEN", "t:events") == 50

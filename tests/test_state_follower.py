@@ -16,13 +16,13 @@ from app.event_weights import EventWeights
 from app.state import impressions as impressions_module
 from app.state import stream_consumer as follower_module
 from app.state import write_queue
-from app.state.counters import Live
+from app.state.counters import PopularityCounters
 from app.state.embedded import embedded_server
 from app.state.event_codec import Event
-from app.state.event_writer import append
-from app.state.impressions import Impressions
+from app.state.event_writer import append_events
+from app.state.impressions import ImpressionWriter
 from app.state.store import Store
-from app.state.stream_consumer import Follower, RecentIds
+from app.state.stream_consumer import RecentIds, StreamConsumer
 
 IDS = IdIndex.of(["a", "b", "c"])
 SHIFT = 1_000_000.0
@@ -45,7 +45,9 @@ def live(start=None):
     empty = np.zeros((len(HALF_LIVES), len(IDS)))
     unseen = np.full(len(IDS), np.inf)
     start = time.time() - SHIFT if start is None else start
-    return Live(Popularity(start, empty, empty, unseen, np.zeros(len(IDS), np.float32)))
+    return PopularityCounters(
+        Popularity(start, empty, empty, unseen, np.zeros(len(IDS), np.float32))
+    )
 
 
 def event(number, item="a", **fields):
@@ -54,7 +56,7 @@ def event(number, item="a", **fields):
 
 
 def follower_of(store, **fields):
-    return Follower(store, "t", live(), IDS, EventWeights(), time_shift=SHIFT, **fields)
+    return StreamConsumer(store, "t", live(), IDS, EventWeights(), time_shift=SHIFT, **fields)
 
 
 @asynccontextmanager
@@ -84,13 +86,13 @@ def counts(follower):
 
 
 async def test_what_was_written_before_is_read_on_start_and_then_what_comes(store):
-    await append(store, "t", [event(1, "a"), event(2, "b", type="view")])
+    await append_events(store, "t", [event(1, "a"), event(2, "b", type="view")])
     follower = follower_of(store)
     async with running(follower):
         await asyncio.wait_for(follower.caught_up.wait(), 5)
         assert counts(follower) == [1, 1, 0]
-        assert follower.live.liked[-1].tolist() == [1, pytest.approx(0.2), 0]
-        await append(store, "t", [event(3, "c")])
+        assert follower.counters.liked[-1].tolist() == [1, pytest.approx(0.2), 0]
+        await append_events(store, "t", [event(3, "c")])
         await until(lambda: counts(follower) == [1, 1, 1])
     assert follower.applied == 3
     assert 0 <= follower.lag < 5
@@ -98,7 +100,7 @@ async def test_what_was_written_before_is_read_on_start_and_then_what_comes(stor
 
 async def test_a_long_backlog_is_read_in_batches(store, monkeypatch):
     monkeypatch.setattr(follower_module, "AT_ONCE", 100)
-    await append(store, "t", [event(n, "abc"[n % 3]) for n in range(1_050)])
+    await append_events(store, "t", [event(n, "abc"[n % 3]) for n in range(1_050)])
     follower = follower_of(store)
     async with running(follower):
         await asyncio.wait_for(follower.caught_up.wait(), 5)
@@ -108,7 +110,7 @@ async def test_a_long_backlog_is_read_in_batches(store, monkeypatch):
 async def test_what_the_bundle_knows_already_is_not_counted_again(store):
     for ms in (1000, 2000):
         for n in range(2):
-            said = event(f"{ms}.{n}").entry()
+            said = event(f"{ms}.{n}").stream_entry()
             await store.command("XADD", "t:events", f"{ms}-{n}", "e", said)
     follower = follower_of(store, since=2000)
     async with running(follower):
@@ -118,17 +120,17 @@ async def test_what_the_bundle_knows_already_is_not_counted_again(store):
 
 async def test_an_event_that_arrives_twice_is_counted_once(store):
     for one in (event(1), event(1), event(1), event(2)):  # by a writer that does not tell repeats
-        await store.command("XADD", "t:events", "*", "e", one.entry())
+        await store.command("XADD", "t:events", "*", "e", one.stream_entry())
     follower = follower_of(store)
     async with running(follower):
         await until(lambda: counts(follower) == [2, 0, 0])
-        await store.command("XADD", "t:events", "*", "e", event(1).entry())
+        await store.command("XADD", "t:events", "*", "e", event(1).stream_entry())
         await until(lambda: follower.repeated == 3)
         assert counts(follower) == [2, 0, 0]
 
 
 async def test_events_of_unknown_items_and_types_change_nothing(store):
-    await append(store, "t", [event(1, "zz"), event(2, type="stare"), event(3, "b")])
+    await append_events(store, "t", [event(1, "zz"), event(2, type="stare"), event(3, "b")])
     follower = follower_of(store)
     async with running(follower):
         await until(lambda: follower.applied == 1)
@@ -137,21 +139,23 @@ async def test_events_of_unknown_items_and_types_change_nothing(store):
 
 async def test_times_are_the_datas_and_a_clock_that_runs_ahead_is_set_back(store):
     ahead = time.time() + 400 * DAY
-    await append(store, "t", [event(1, timestamp=ahead), event(2, "b", timestamp=SHIFT + 5.0)])
+    await append_events(
+        store, "t", [event(1, timestamp=ahead), event(2, "b", timestamp=SHIFT + 5.0)]
+    )
     follower = follower_of(store)
     async with running(follower):
         await until(lambda: follower.applied == 2)
-    assert follower.live.now == pytest.approx(time.time() - SHIFT, abs=10)
-    assert follower.live.first_seen[1] == 5.0
+    assert follower.counters.now == pytest.approx(time.time() - SHIFT, abs=10)
+    assert follower.counters.first_seen[1] == 5.0
 
 
 @pytest.mark.parametrize(
     "damaged", [b"", b"{", b"1,2", b"[1,2]", b'["e",1,"a","like",1.0,2.0,null]']
 )
 async def test_a_damaged_entry_is_counted_and_passed_over(store, damaged):
-    await append(store, "t", [event(1)])
+    await append_events(store, "t", [event(1)])
     await store.command("XADD", "t:events", "*", "e", damaged)
-    await append(store, "t", [event(2)])
+    await append_events(store, "t", [event(2)])
     follower = follower_of(store)
     async with running(follower):
         await until(lambda: counts(follower) == [2, 0, 0])
@@ -166,12 +170,12 @@ async def test_a_batch_of_damaged_entries_only_is_passed_over(store):
 
 
 async def test_impressions_reach_the_exposures_of_every_worker(store):
-    impressions, followers = Impressions(store, "t"), [follower_of(store), follower_of(store)]
+    impressions, followers = ImpressionWriter(store, "t"), [follower_of(store), follower_of(store)]
     async with running(impressions, *followers):
-        impressions.note("r1", "u", ("a", "b", "zz"))
-        impressions.note("r2", "u", ("a",))
+        impressions.add_list("r1", "u", ("a", "b", "zz"))
+        impressions.add_list("r2", "u", ("a",))
         for follower in followers:
-            await until(lambda f=follower: f.live.exposures.tolist() == [2, 1, 0])
+            await until(lambda f=follower: f.counters.exposures.tolist() == [2, 1, 0])
 
 
 async def test_a_slate_that_arrives_twice_is_counted_once(store):
@@ -179,7 +183,7 @@ async def test_a_slate_that_arrives_twice_is_counted_once(store):
     async with running(follower):
         for request in ("r1", "r1", "r2"):
             await store.command("XADD", "t:shown", "*", "e", orjson.dumps([request, "u", ["a"]]))
-        await until(lambda: follower.live.exposures.tolist() == [2, 0, 0])
+        await until(lambda: follower.counters.exposures.tolist() == [2, 0, 0])
         assert follower.repeated == 1
 
 
@@ -187,7 +191,7 @@ async def test_a_killed_server_is_waited_for_and_nothing_is_counted_twice(tmp_pa
     caplog.set_level(logging.WARNING)
     with embedded_server(tmp_path) as url:
         async with Store.connect(url, timeout=0.5) as store:
-            await append(store, "t", [event(1)])
+            await append_events(store, "t", [event(1)])
             follower = follower_of(store)
             async with running(follower):
                 await until(lambda: counts(follower) == [1, 0, 0])
@@ -206,7 +210,7 @@ async def server_pid(store):
 async def eventually_append(store, events):
     for _ in range(2_000):
         try:
-            return await append(store, "t", events)
+            return await append_events(store, "t", events)
         except StageError:
             await asyncio.sleep(0.02)
     return pytest.fail("the server did not come back")
@@ -215,10 +219,10 @@ async def eventually_append(store, events):
 async def test_a_server_restarted_empty_is_followed_on(store):
     follower = follower_of(store)
     async with running(follower):
-        await append(store, "t", [event(1)])
+        await append_events(store, "t", [event(1)])
         await until(lambda: counts(follower) == [1, 0, 0])
         await store.command("FLUSHALL")
-        await append(store, "t", [event(2)])
+        await append_events(store, "t", [event(2)])
         await until(lambda: counts(follower) == [2, 0, 0])
 
 
@@ -234,7 +238,7 @@ async def test_a_stalled_server_is_a_failure_and_following_goes_on_after_it(stor
             await until(lambda: follower.failures)
         finally:
             os.kill(pid, signal.SIGCONT)
-        await append(store, "t", [event(1)])
+        await append_events(store, "t", [event(1)])
         await until(lambda: counts(follower) == [1, 0, 0])
 
 
@@ -248,16 +252,16 @@ async def test_an_idle_follower_has_no_lag(store, monkeypatch):
 
 def test_recent_ids_are_remembered_up_to_a_bound():
     recent = RecentIds(limit=10)
-    assert all(recent.is_new(str(n)) for n in range(1_000))
-    assert not any(recent.is_new(str(n)) for n in range(990, 1_000))
-    assert recent.is_new("5")
+    assert all(recent.add(str(n)) for n in range(1_000))
+    assert not any(recent.add(str(n)) for n in range(990, 1_000))
+    assert recent.add("5")
     assert len(recent) <= 20
 
 
 async def test_a_full_queue_of_impressions_drops_and_counts():
-    impressions = Impressions(Store.connect("unix:///nowhere.sock"), "t", capacity=2)
+    impressions = ImpressionWriter(Store.connect("unix:///nowhere.sock"), "t", capacity=2)
     for n in range(5):
-        impressions.note(f"r{n}", "u", ["a"])
+        impressions.add_list(f"r{n}", "u", ["a"])
     assert (len(impressions), impressions.dropped) == (2, 3)
 
 
@@ -266,9 +270,9 @@ async def test_closing_writes_what_is_left_in_batches(url, monkeypatch):
     seen = []
     async with Store.connect(url, on_round_trip=lambda *call: seen.append(call[0])) as store:
         await store.command("DEL", "t:shown")
-        impressions = Impressions(store, "t")
+        impressions = ImpressionWriter(store, "t")
         for n in range(25):
-            impressions.note(f"r{n}", "u", ["a", "b"])
+            impressions.add_list(f"r{n}", "u", ["a", "b"])
         await asyncio.gather(impressions.close(), impressions.close())
         assert await store.command("XLEN", "t:shown") == 25
         entries = await store.command("XRANGE", "t:shown", "-", "+")
@@ -279,8 +283,8 @@ async def test_closing_writes_what_is_left_in_batches(url, monkeypatch):
 
 async def test_closing_without_a_server_counts_what_is_lost(caplog):
     async with Store.connect("unix:///nowhere.sock") as store:
-        impressions = Impressions(store, "t")
-        impressions.note("r", "u", ["a"])
+        impressions = ImpressionWriter(store, "t")
+        impressions.add_list("r", "u", ["a"])
         await impressions.close()
     assert (impressions.dropped, len(impressions)) == (1, 0)
     assert "1 impressions are lost" in caplog.text
@@ -297,9 +301,9 @@ async def test_impressions_wait_for_a_server_that_is_away(store, monkeypatch):
         return await real(link, name, commands)
 
     monkeypatch.setattr(Store, "pipeline", sometimes)
-    impressions = Impressions(store, "t")
+    impressions = ImpressionWriter(store, "t")
     async with running(impressions):
-        impressions.note("r", "u", ["a"])
+        impressions.add_list("r", "u", ["a"])
         await asyncio.sleep(0.15)
         assert len(impressions) == 1
         away = False

@@ -11,7 +11,7 @@ from app.contracts import StageError
 from app.event_weights import EventWeights
 from app.state.embedded import embedded_server
 from app.state.event_codec import Event, history_key
-from app.state.event_writer import append
+from app.state.event_writer import append_events
 from app.state.histories import RedisHistories
 from app.state.in_memory import MemoryHistories
 from app.state.store import Store
@@ -123,7 +123,7 @@ class TestMemoryHistories(HistoriesContract):
 
 class AppendingRedisHistories(RedisHistories):
     async def append(self, events):
-        await append(self.store, self.prefix, events, self.limit)
+        await append_events(self.store, self.prefix, events, self.limit)
 
 
 class TestRedisHistories(HistoriesContract):
@@ -140,28 +140,28 @@ def test_the_user_is_the_keys_hash_tag():
 async def test_a_batch_of_events_is_one_round_trip_and_so_is_a_history(url):
     seen = []
     async with Store.connect(url, on_round_trip=lambda *call: seen.append(call[0])) as store:
-        await append(store, "t", [event(n, user=f"u{n % 7}") for n in range(50)])
+        await append_events(store, "t", [event(n, user=f"u{n % 7}") for n in range(50)])
         await RedisHistories(store, "t", IDS, EventWeights()).recent("u1")
     assert seen == ["append", "history"]
 
 
 async def test_the_stream_has_every_event_and_is_bounded(store):
-    await append(store, "t", [event(n) for n in range(3)])
+    await append_events(store, "t", [event(n) for n in range(3)])
     assert await store.command("XLEN", "t:events") == 3
     for batch in range(1, 6):
         many = [event(200 * batch + n) for n in range(200)]
-        await append(store, "t", many, stream_limit=300)
+        await append_events(store, "t", many, stream_limit=300)
     assert 300 <= await store.command("XLEN", "t:events") < 500
 
 
 async def test_no_events_are_no_round_trip():
-    await append(Store.connect("unix:///nowhere.sock"), "t", [])
+    await append_events(Store.connect("unix:///nowhere.sock"), "t", [])
 
 
 async def test_a_write_that_is_not_confirmed_is_an_error():
     async with Store.connect("unix:///nowhere.sock") as store:
         with pytest.raises(StageError):
-            await append(store, "t", [event(1)])
+            await append_events(store, "t", [event(1)])
         with pytest.raises(StageError):
             await RedisHistories(store, "t", IDS, EventWeights()).recent("u")
 
@@ -169,7 +169,7 @@ async def test_a_write_that_is_not_confirmed_is_an_error():
 async def test_what_was_acknowledged_survives_a_killed_server(tmp_path):
     with embedded_server(tmp_path) as url:
         async with Store.connect(url, timeout=0.5) as store:
-            await append(store, "t", [event(n, timestamp=float(n)) for n in range(100)])
+            await append_events(store, "t", [event(n, timestamp=float(n)) for n in range(100)])
             info = await store.command("INFO", "server")
             os.kill(int(info.split(b"process_id:")[1].split()[0]), signal.SIGKILL)
             await answers_again(store)

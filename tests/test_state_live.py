@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from app.artifacts import DAY, HALF_LIVES, Popularity
-from app.state.counters import Live
+from app.state.counters import PopularityCounters
 
 START = 1_000_000.0
 
@@ -16,7 +16,7 @@ def live(n=4, **known):
         "first_seen": np.full(n, np.inf),
         "mean_value": np.zeros(n, np.float32),
     }
-    return Live(Popularity(**(columns | known)))
+    return PopularityCounters(Popularity(**(columns | known)))
 
 
 def apply(state, *events, sort=True):
@@ -136,7 +136,7 @@ def test_what_was_seen_first_last_is_fresh_and_what_is_yet_to_come_is_not():
 
 def test_exposures_count_repeats():
     state = live()
-    state.expose(np.array([1, 1, 2]))
+    state.count_impressions(np.array([1, 1, 2]))
     assert state.exposures.tolist() == [0, 2, 1, 0]
     assert len(state) == 4
 

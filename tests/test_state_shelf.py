@@ -131,7 +131,7 @@ async def test_what_a_server_has_lost_is_given_back(redis_url, prefix):
         tasks[0].cancel()
         for key in (one._items_key, one._log_key, one._workers_key):
             await store.command("DEL", key)
-        async with store.aside(5.0) as link:
+        async with store.dedicated(5.0) as link:
             await one._load(link)
         async with shelves(redis_url, prefix, 1) as ((other,), _, _):
             assert other.items == {"i1": GONE}

@@ -9,7 +9,7 @@ import pytest
 from app.artifacts import NeighbourTable
 from app.contracts import StageError
 from app.state import tables as tables_module
-from app.state.batched_reads import KEYS_AT_ONCE, JoinedReads
+from app.state.batched_reads import KEYS_AT_ONCE, BatchedReads
 from app.state.embedded import embedded_server
 from app.state.in_memory import MemoryTables
 from app.state.store import Store
@@ -291,7 +291,7 @@ async def settle():
 
 async def test_a_cancelled_reader_does_not_disturb_the_others():
     fetch = Fetches()
-    joined = JoinedReads(fetch)
+    joined = BatchedReads(fetch)
     first, second, third = (asyncio.create_task(joined.read([key])) for key in (b"a", b"b", b"c"))
     await settle()
     second.cancel()
@@ -303,7 +303,7 @@ async def test_a_cancelled_reader_does_not_disturb_the_others():
 
 async def test_when_all_readers_leave_the_fetch_is_stopped():
     fetch = Fetches()
-    joined = JoinedReads(fetch)
+    joined = BatchedReads(fetch)
     readers = [asyncio.create_task(joined.read([b"a"])) for _ in range(3)]
     await settle()
     for reader in readers:
@@ -314,7 +314,7 @@ async def test_when_all_readers_leave_the_fetch_is_stopped():
 
 async def test_readers_that_leave_before_the_fetch_begins_cost_nothing():
     fetch = Fetches()
-    reader = asyncio.create_task(JoinedReads(fetch).read([b"a"]))
+    reader = asyncio.create_task(BatchedReads(fetch).read([b"a"]))
     await asyncio.sleep(0)
     reader.cancel()
     await settle()
@@ -325,7 +325,7 @@ async def test_an_error_reaches_every_reader_as_its_own():
     fetch = Fetches()
     fetch.error = StageError("down")
     fetch.go.set()
-    joined = JoinedReads(fetch)
+    joined = BatchedReads(fetch)
     errors = await asyncio.gather(*(joined.read([b"a"]) for _ in range(3)), return_exceptions=True)
     assert [str(error) for error in errors] == ["down"] * 3
     assert len({id(error) for error in errors}) == 3
@@ -336,7 +336,7 @@ async def test_a_bug_stays_a_bug():
     fetch.error = KeyError("oops")
     fetch.go.set()
     with pytest.raises(KeyError):
-        await JoinedReads(fetch).read([b"a"])
+        await BatchedReads(fetch).read([b"a"])
 
 
 async def test_a_fetch_that_is_stopped_from_outside_stops_its_readers():
@@ -344,12 +344,12 @@ async def test_a_fetch_that_is_stopped_from_outside_stops_its_readers():
         raise asyncio.CancelledError
 
     with pytest.raises(asyncio.CancelledError):
-        await JoinedReads(stopped).read([b"a"])
+        await BatchedReads(stopped).read([b"a"])
 
 
 async def test_reads_of_different_moments_are_not_held_up_for_one_another():
     fetch = Fetches()
-    joined = JoinedReads(fetch)
+    joined = BatchedReads(fetch)
     first = asyncio.create_task(joined.read([b"a"]))
     await settle()
     second = asyncio.create_task(joined.read([b"b"]))
@@ -362,7 +362,7 @@ async def test_reads_of_different_moments_are_not_held_up_for_one_another():
 async def test_one_fetch_has_a_bounded_number_of_keys():
     fetch = Fetches()
     fetch.go.set()
-    joined = JoinedReads(fetch)
+    joined = BatchedReads(fetch)
     keys = [b"%d" % i for i in range(KEYS_AT_ONCE // 2)]
     answers = await asyncio.gather(*(joined.read(keys) for _ in range(5)))
     assert [len(asked) for asked in fetch.asked] == [KEYS_AT_ONCE, KEYS_AT_ONCE, KEYS_AT_ONCE // 2]

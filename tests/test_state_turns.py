@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from app.artifacts import DAY
 from app.cpu import Cpu
 from app.state import double_buffer as turns_module
-from app.state.double_buffer import Side, Turns
+from app.state.double_buffer import DoubleBuffer, Replica
 from tests.test_state_follower import until
 from tests.test_state_live import START, live
 
@@ -19,7 +19,7 @@ from tests.test_state_live import START, live
 @asynccontextmanager
 async def turning():
     cpu = Cpu(threads=1)
-    turns = Turns(Side(live(), "one"), Side(live(), "other"), cpu)
+    turns = DoubleBuffer(Replica(live(), "one"), Replica(live(), "other"), cpu)
     task = asyncio.create_task(turns.run())
     try:
         yield turns
@@ -42,14 +42,14 @@ async def test_what_a_request_reads_stays_as_it_is_and_the_next_request_knows_mo
     async with turning() as turns:
         with turns.reading() as side:
             liked(turns, 0, 1)
-            await until(lambda: turns.side is not side)
+            await until(lambda: turns.current is not side)
             assert counts(side) == [0, 0, 0, 0]
-            assert counts(turns.side) == [1, 1, 0, 0]
+            assert counts(turns.current) == [1, 1, 0, 0]
             liked(turns, 1)
             await asyncio.sleep(0.02)
             assert counts(side) == [0, 0, 0, 0]
-        await asyncio.wait_for(turns.settled(), 5)
-        assert counts(side) == counts(turns.side) == [1, 2, 0, 0]
+        await asyncio.wait_for(turns.wait_settled(), 5)
+        assert counts(side) == counts(turns.current) == [1, 2, 0, 0]
 
 
 async def test_both_copies_hear_of_every_change_in_order_and_forget_it(monkeypatch):
@@ -57,13 +57,13 @@ async def test_both_copies_hear_of_every_change_in_order_and_forget_it(monkeypat
     async with turning() as turns:
         for n in range(300):
             liked(turns, n % 4)
-            turns.expose(np.array([n % 3]))
-            turns.reach("events", f"{n}-0", f"{n}-0")
+            turns.count_impressions(np.array([n % 3]))
+            turns.set_offsets("events", f"{n}-0", f"{n}-0")
             if n % 50 == 0:
                 with turns.reading():
                     await asyncio.sleep(0.002)
-        await asyncio.wait_for(turns.settled(), 5)
-        one, other = turns._read.live, turns._idle.live
+        await asyncio.wait_for(turns.wait_settled(), 5)
+        one, other = turns._read.counters, turns._idle.counters
         assert one is not other
         assert one.counts.tobytes() == other.counts.tobytes()
         assert one.exposures.tolist() == other.exposures.tolist() == [100, 100, 100, 0]
@@ -77,12 +77,12 @@ async def test_lists_are_sorted_at_the_same_change_in_both_copies(monkeypatch):
     monkeypatch.setattr(turns_module, "SORT", 0.2)
     async with turning() as turns:
         liked(turns, 3)
-        await asyncio.wait_for(turns.settled(), 5)
+        await asyncio.wait_for(turns.wait_settled(), 5)
         liked(turns, 2, 2)
-        await until(lambda: turns.side.live.counts[-1, 2] == 2)
-        assert turns.side.live.popular().rows.tolist() == [3]
-        await asyncio.wait_for(turns.settled(), 5)
-        assert turns.side.live.popular().rows.tolist() == [2, 3]
+        await until(lambda: turns.current.counters.counts[-1, 2] == 2)
+        assert turns.current.counters.popular().rows.tolist() == [3]
+        await asyncio.wait_for(turns.wait_settled(), 5)
+        assert turns.current.counters.popular().rows.tolist() == [2, 3]
 
 
 Told = st.tuples(st.integers(0, 3), st.floats(-1, 2, width=32), st.floats(-50, 700))
@@ -103,11 +103,11 @@ def test_a_state_is_the_same_to_the_bit_however_its_events_come_together(told, c
 
 def test_the_standing_tells_the_streams_as_far_as_they_are_known():
     state = live()
-    state.reach("events", "1-0", "5-0")
+    state.set_offsets("events", "1-0", "5-0")
     state.refresh()
-    state.reach("events", "6-0", "9-3")
-    state.expose(np.array([1, 1]))
-    standing = state.standing()
+    state.set_offsets("events", "6-0", "9-3")
+    state.count_impressions(np.array([1, 1]))
+    standing = state.offsets()
     assert standing.applied == {"events": ("1-0", "9-3")}
     assert standing.sorted_lists == {"events": ("1-0", "5-0")}
     assert standing.trials == 2

@@ -14,7 +14,7 @@ from app.rank import new_item_quota
 from app.recall.vectors import VectorChannel
 from app.rerank.exploration import ExplorationPool, choose_explored
 from app.rerank.policy import Policy
-from app.state.counters import Live
+from app.state.counters import PopularityCounters
 from tests.fakes import ITEMS, PROVIDERS, pool, proposed, query, rows, small_models
 
 SINCE = 9.1e8
@@ -24,7 +24,9 @@ def stocked(spare=3):
     models = small_models()
     catalogue = build_overlay(models.catalogue, spare)
     roomy = with_spare_rows(models, catalogue)
-    return LiveItems(models.catalogue, catalogue, roomy, Live(models.popularity, spare))
+    return LiveItems(
+        models.catalogue, catalogue, roomy, PopularityCounters(models.popularity, spare)
+    )
 
 
 def item(name="new", **known):
@@ -73,7 +75,10 @@ def priced():
     base = replace(models.catalogue, attributes=known)
     catalogue = build_overlay(base, 2)
     return LiveItems(
-        base, catalogue, with_spare_rows(models, catalogue), Live(models.popularity, 2)
+        base,
+        catalogue,
+        with_spare_rows(models, catalogue),
+        PopularityCounters(models.popularity, 2),
     )
 
 
@@ -180,7 +185,10 @@ def test_models_with_room_hold_the_same_and_nothing_behind():
         assert mine[:ITEMS].tobytes() == theirs.tobytes()
         assert np.abs(mine[ITEMS:]).max() <= 1e-9
     assert len(roomy.catalogue) == len(roomy.catalogue.titles) == ITEMS + 5
-    assert Live(models.popularity, 5).total.tobytes() == Live(models.popularity).total.tobytes()
+    assert (
+        PopularityCounters(models.popularity, 5).total.tobytes()
+        == PopularityCounters(models.popularity).total.tobytes()
+    )
 
 
 def test_room_for_nothing_copies_the_catalogue_alone():
@@ -188,7 +196,9 @@ def test_room_for_nothing_copies_the_catalogue_alone():
     roomy = with_spare_rows(models, build_overlay(models.catalogue, 0))
     assert roomy.factors is models.factors
     assert not np.shares_memory(roomy.catalogue.available, models.catalogue.available)
-    stock = LiveItems(models.catalogue, roomy.catalogue, roomy, Live(models.popularity))
+    stock = LiveItems(
+        models.catalogue, roomy.catalogue, roomy, PopularityCounters(models.popularity)
+    )
     stock.put(item("i03", is_available=False))
     assert models.catalogue.available[3]
     assert not stock.has_room_for(item())

@@ -13,11 +13,11 @@ from app.cpu import Cpu
 from app.deadline import NO_CHECKPOINTS, StageResult
 from app.explain.rerank_loss import explain_rerank_loss
 from app.funnel import Slate
-from app.request_log.request_record import Asked
+from app.request_log.request_record import RequestRecord
 from app.rerank.policy import Policy
 from app.rerank.slate_builder import SlateBuilder
 from app.settings import PolicySettings
-from app.state.counters import Live
+from app.state.counters import PopularityCounters
 from offline.training.replay import build
 from tests.conftest import ITEMS, hosted, leisurely, seen_by, until
 from tests.fakes import ITEMS as FEW_ITEMS
@@ -109,7 +109,7 @@ def lost(policy, k, row, candidates, **parts):
     """Where the last stage loses ``row``, of candidates with scores given by hand."""
     models = small_models()
     content = parts.get("content", models.content.items)
-    maker = SlateBuilder(models.catalogue, content, Live(models.popularity), policy)
+    maker = SlateBuilder(models.catalogue, content, PopularityCounters(models.popularity), policy)
     asked = query(k=k)
     slate = Slate(
         asked, (), candidates, candidates, candidates, maker.rerank(asked, candidates), ()
@@ -150,8 +150,8 @@ async def slate(trained):
     policy = leisurely().policy.policy()
     wiring = FunnelConfig(cpu, NO_CHECKPOINTS, Sizes(coarse=40, fine=15), policy)
     funnel = build(bundle.models, wiring, bundle.rankers)
-    asked = Asked(user="u3", k=5, explore=False)
-    yield bundle, funnel, await funnel.recommend(asked.request(bundle, 0.0))
+    asked = RequestRecord(user="u3", k=5, explore=False)
+    yield bundle, funnel, await funnel.recommend(asked.to_request(bundle, 0.0))
     cpu.close()
 
 
@@ -162,7 +162,7 @@ def rows_between(before, after):
 def of(world, row, slate=None):
     bundle, funnel, made = world
     item = bundle.models.catalogue.ids.names(np.array([row]))[0]
-    return explain_missing(bundle, funnel, slate or made, Asked(user="u3"), item)
+    return explain_missing(bundle, funnel, slate or made, RequestRecord(user="u3"), item)
 
 
 @pytest.mark.parametrize("stage", ["coarse", "fine"])

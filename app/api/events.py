@@ -14,7 +14,7 @@ from app.api.schemas import ErrorBody, EventIn, EventsAccepted
 from app.contracts import StageError
 from app.service import Service
 from app.state.event_codec import Event
-from app.state.event_writer import Taken, append
+from app.state.event_writer import AppendOutcome, append_events
 
 router = APIRouter(tags=["events"])
 ONE = [{"user_id": "196", "item_id": "50", "type": "click"}]
@@ -38,10 +38,10 @@ ERRORS: dict[int | str, dict[str, Any]] = {
     503: {"model": ErrorBody, "description": "The store did not take it; send it again."},
 }
 OUTCOMES = {
-    Taken.NEW: "accepted",
-    Taken.DUPLICATE: "duplicate",
-    Taken.TOO_OLD: "too_old",
-    Taken.OUT_OF_ORDER: "out_of_order",
+    AppendOutcome.NEW: "accepted",
+    AppendOutcome.DUPLICATE: "duplicate",
+    AppendOutcome.TOO_OLD: "too_old",
+    AppendOutcome.OUT_OF_ORDER: "out_of_order",
 }
 
 
@@ -87,7 +87,7 @@ async def store_events(service: Service, given: Sequence[Event], now: float) -> 
     names = deployed.bundle.models.segments.names if deployed else ()
     limits = (settings.history_limit, service.stream_limit, names)
     try:
-        taken = await append(service.writer, settings.key_prefix, given, *limits)
+        taken = await append_events(service.writer, settings.key_prefix, given, *limits)
     except StageError as error:
         for kind, n in Counter(event.type for event in given).items():
             service.metrics.count_events(kind, "lost", n)
@@ -95,15 +95,17 @@ async def store_events(service: Service, given: Sequence[Event], now: float) -> 
     became = Counter((e.type, OUTCOMES[what]) for e, what in zip(given, taken, strict=True))
     for (kind, outcome), n in became.items():
         service.metrics.count_events(kind, outcome, n)
-    new = [event for event, what in zip(given, taken, strict=True) if what != Taken.DUPLICATE]
+    new = [
+        event for event, what in zip(given, taken, strict=True) if what != AppendOutcome.DUPLICATE
+    ]
     late = Counter(event.type for event in new if event.timestamp < now - settings.late_seconds)
     for kind, n in late.items():
         service.metrics.count_late_events(kind, n)
     return {
         "accepted": len(new),
         "duplicates": len(given) - len(new),
-        "too_old": taken.count(Taken.TOO_OLD),
-        "out_of_order": taken.count(Taken.OUT_OF_ORDER),
+        "too_old": taken.count(AppendOutcome.TOO_OLD),
+        "out_of_order": taken.count(AppendOutcome.OUT_OF_ORDER),
         "late": late.total(),
     }
 

@@ -12,7 +12,7 @@ from app.api.path_ids import PathId
 from app.api.schemas import ITEM, ErrorBody
 from app.artifacts import DAY, HALF_LIVES, Segments
 from app.service import Service
-from app.state.counters import Live
+from app.state.counters import PopularityCounters
 
 router = APIRouter(tags=["items"])
 ERRORS: dict[int | str, dict[str, Any]] = {
@@ -66,14 +66,16 @@ async def get_counts(
         },
         "scenes": {
             scene: {"shown": shown, "liked": liked}
-            for scene, (shown, liked) in live.scenes.of(row).items()
+            for scene, (shown, liked) in live.scenes.counts_of(row).items()
         },
     }
     told["segments"] = _by_segment(live, service.deployment.bundle.models.segments, row)
     return Response(orjson.dumps(told), media_type="application/json")
 
 
-def _by_segment(live: Live, segments: Segments, row: int) -> dict[str, dict[str, float]]:
+def _by_segment(
+    live: PopularityCounters, segments: Segments, row: int
+) -> dict[str, dict[str, float]]:
     """Name the likes of each segment; nothing where they are not counted."""
     if not len(live.segments):
         return {}

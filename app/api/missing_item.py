@@ -8,16 +8,16 @@ from app.bundle.bundle import Bundle
 from app.catalogue.ids import IdIndex
 from app.explain.missing_item import MissingItem
 from app.funnel import Funnel, Slate
-from app.request_log.request_record import Asked
+from app.request_log.request_record import RequestRecord
 
 
 def explain_missing(
-    bundle: Bundle, funnel: Funnel, slate: Slate, asked: Asked, item: str
+    bundle: Bundle, funnel: Funnel, slate: Slate, asked: RequestRecord, item: str
 ) -> dict[str, Any]:
     """Say what became of an item in a slate; other items by their public ids."""
     ids = bundle.models.catalogue.ids
     row = int(ids.rows([item])[0])
-    verdict = MissingItem(funnel, slate, row, asked.left_out(bundle)).explain()
+    verdict = MissingItem(funnel, slate, row, asked.exclusions(bundle)).explain()
     facts = {
         name.removesuffix("_row"): _named(ids, value) if name.endswith("_row") else value
         for name, value in verdict.facts.items()

@@ -26,7 +26,7 @@ from app.api.schemas import (
 from app.catalogue.attributes import column_kinds
 from app.expressions.item_filter import FilterError, parse_filter
 from app.funnel import Slate
-from app.request_log.request_record import Asked, Sent
+from app.request_log.request_record import RequestRecord, SentEvent
 from app.service import CONTROL, Deployment, Service
 
 HOME = "home"  # the scene where none is said; always known
@@ -55,7 +55,7 @@ class Made:
     """A list, before it becomes an answer."""
 
     deployment: Deployment
-    asked: Asked
+    asked: RequestRecord
     slate: Slate
     request_id: str
     before: list[str]  # what earlier pages had
@@ -79,7 +79,7 @@ async def made(
         asked = _asked(service, deployment, body, request_id, before)
         if history:
             asked = replace(asked, history=_sent(deployment, history))
-        request = asked.request(bundle, http.scope["arrived"])
+        request = asked.to_request(bundle, http.scope["arrived"])
         with deployment.state.reading() as side:
             slate = await service.recommend(deployment, request)
             if body.why:
@@ -107,7 +107,7 @@ async def _answer(
         [(d["stage"], d["outcome"]) for d in named], response.fallback(slate)
     )
     shown = [item["item_id"] for item in found]
-    service.impressions.note(request_id, body.user_id or "", shown, body.scene)
+    service.impressions.add_list(request_id, body.user_id or "", shown, body.scene)
     deployment.drift.add(slate.selection)
     service.log_answer(deployment, done.asked, request_id, shown, slate)
     told: dict[str, Any] = {
@@ -123,7 +123,7 @@ async def _answer(
         told["page_token"] = encode_page_token(done.before + shown)
     if body.explain:
         told["policies"] = response.policies(
-            slate, deployment.funnel.query_builder, done.asked.left_out(deployment.bundle)
+            slate, deployment.funnel.query_builder, done.asked.exclusions(deployment.bundle)
         )
         told["stages"] = response.stages(slate, deployment.funnel.fine.scorer)
     if done.why:
@@ -165,7 +165,7 @@ def _asked(
     body: RecommendQuery | RecommendBody,
     request_id: str,
     before: list[str],
-) -> Asked:
+) -> RequestRecord:
     """Check the question, and keep it as it is admitted.
 
     Raises:
@@ -180,7 +180,7 @@ def _asked(
             parse_filter(body.filter, column_kinds(deployment.bundle.models.catalogue.attributes))
         except FilterError as error:
             raise RefusalError(422, str(error), "filter") from None
-    return Asked(
+    return RequestRecord(
         user=body.user_id or "",
         k=body.k,
         seed=zlib.crc32(request_id.encode()),
@@ -193,7 +193,7 @@ def _asked(
     )
 
 
-def _sent(deployment: Deployment, events: list[InlineEvent]) -> tuple[Sent, ...]:
+def _sent(deployment: Deployment, events: list[InlineEvent]) -> tuple[SentEvent, ...]:
     """Give events sent along a time each; those without one are taken in their order.
 
     Raises:

@@ -13,7 +13,7 @@ from app.explain.exclusions import RequestedExclusions, attribute_exclusions
 from app.features.views import CHANNELS, FINE_VIEW, PERSONAL_CHANNELS, column_names
 from app.funnel import Slate
 from app.query_builder import QueryBuilder
-from app.request_log.answer_record import scores_in
+from app.request_log.answer_record import scores_of
 
 PERSONAL_COLUMNS = [CHANNELS.index(name) for name in PERSONAL_CHANNELS]
 BY_HISTORY = np.array([name in PERSONAL_CHANNELS and name != "social" for name in CHANNELS])
@@ -121,9 +121,9 @@ def explanations(slate: Slate) -> list[dict[str, Any]]:
     pool = slate.selection.pool
     columns = column_names(FINE_VIEW)
     ended = {step.stage for step in slate.results if step.outcome == "ok"}
-    scores = {"merged": _finite(scores_in(slate.merged, pool))}
+    scores = {"merged": _finite(scores_of(slate.merged, pool))}
     scores |= {
-        stage: _finite(scores_in(kept, pool))
+        stage: _finite(scores_of(kept, pool))
         for stage, kept in (("coarse", slate.coarse), ("fine", slate.fine))
         if stage in ended
     }

@@ -11,7 +11,7 @@ from app.api.path_ids import PathId
 from app.api.schemas import NEW_USER, ErrorBody, PublicId
 from app.contracts import Blocked, StageError
 from app.service import Service
-from app.state.user_blocks import MOST, read_blocked, write_blocked
+from app.state.user_blocks import MAX_BLOCKED, read_blocked, write_blocked
 
 router = APIRouter(tags=["users"])
 ERRORS: dict[int | str, dict[str, Any]] = {
@@ -31,9 +31,9 @@ class BlockedBody(BaseModel):
         extra="forbid",
         json_schema_extra={"examples": [{"items": ["50"], "categories": ["Horror"]}]},
     )
-    items: list[PublicId] = Field(default_factory=list, max_length=MOST)
-    providers: list[PublicId] = Field(default_factory=list, max_length=MOST)
-    categories: list[PublicId] = Field(default_factory=list, max_length=MOST)
+    items: list[PublicId] = Field(default_factory=list, max_length=MAX_BLOCKED)
+    providers: list[PublicId] = Field(default_factory=list, max_length=MAX_BLOCKED)
+    categories: list[PublicId] = Field(default_factory=list, max_length=MAX_BLOCKED)
 
 
 @router.put(
@@ -47,8 +47,10 @@ async def put_blocked(http: Request, user_id: User, body: BlockedBody) -> Respon
     service: Service = http.app.state.service
     blocked = Blocked(tuple(body.items), tuple(body.providers), tuple(body.categories))
     several = len(blocked.items) + len(blocked.providers) + len(blocked.categories)
-    if several > MOST:
-        raise RefusalError(422, f"{several} things are blocked, at most {MOST} can be", "items")
+    if several > MAX_BLOCKED:
+        raise RefusalError(
+            422, f"{several} things are blocked, at most {MAX_BLOCKED} can be", "items"
+        )
     try:
         await write_blocked(service.writer, service.settings.key_prefix, user_id, blocked)
     except StageError as error:

@@ -17,11 +17,11 @@ from app.api.user_blocks import User
 from app.catalogue.user_segments import segment_labels
 from app.contracts import StageError, UserRecord
 from app.query_builder import QueryBuilder
-from app.request_log.erasure import erase_served
+from app.request_log.erasure import erase_log_entries
 from app.service import Service
-from app.state.erasure import erase
-from app.state.user_record import read_dossier
-from app.state.user_store import MOST_ATTRIBUTES, MOST_FRIENDS, write_attributes, write_friends
+from app.state.erasure import erase_user
+from app.state.user_record import read_user_data
+from app.state.user_store import MAX_ATTRIBUTES, MAX_FRIENDS, write_attributes, write_friends
 
 router = APIRouter(tags=["users"])
 Reply = TypeVar("Reply")
@@ -46,7 +46,7 @@ class UserAttributesBody(BaseModel):
         extra="forbid",
         json_schema_extra={"examples": [{"attributes": {"age": 24, "gender": "F"}}]},
     )
-    attributes: dict[FieldName, ScalarValue] = Field(max_length=MOST_ATTRIBUTES)
+    attributes: dict[FieldName, ScalarValue] = Field(max_length=MAX_ATTRIBUTES)
 
 
 class FriendsBody(BaseModel):
@@ -55,7 +55,7 @@ class FriendsBody(BaseModel):
     model_config = ConfigDict(
         extra="forbid", json_schema_extra={"examples": [{"friends": ["22", "305"]}]}
     )
-    friends: list[PublicId] = Field(max_length=MOST_FRIENDS)
+    friends: list[PublicId] = Field(max_length=MAX_FRIENDS)
 
 
 @router.put("/users/{user_id}", summary="Tell a user's attributes", responses=UNSTORED)
@@ -92,14 +92,20 @@ async def get_user(
 ) -> Response:
     """Give the newest live events and all else that is kept of the user, and segments."""
     service: Service = http.app.state.service
-    known = await _done(read_dossier(service.writer, service.settings.key_prefix, user_id, events))
-    profiles, told = _bundled(service, known.attributes, known.erased)
+    known = await _done(
+        read_user_data(service.writer, service.settings.key_prefix, user_id, events)
+    )
+    profiles, told = _bundled(service, known.attributes, known.erased_at)
     member = profiles.user_row(user_id, told)
     trained = len(profiles.models.users.history(member))
     if not known and not trained:
         raise RefusalError(404, f"nothing is known of user {user_id}", "user_id")
     segments = segment_labels(profiles.models.segments, profiles.segments(member, told))
-    counts = {"live_events": known.kept, "bundle_events": trained, "shown": len(known.shown)}
+    counts = {
+        "live_events": known.history_length,
+        "bundle_events": trained,
+        "shown": len(known.shown),
+    }
     return _json(
         {
             "user_id": user_id,
@@ -124,8 +130,8 @@ async def delete_user(http: Request, user_id: User) -> Response:
     service: Service = http.app.state.service
     now = time.time()
     prefix = service.settings.key_prefix
-    removed = await _done(erase(service.writer, prefix, user_id, now))
-    removed["served"] = await _done(erase_served(service.writer, prefix, user_id))
+    removed = await _done(erase_user(service.writer, prefix, user_id, now))
+    removed["served"] = await _done(erase_log_entries(service.writer, prefix, user_id))
     receipt = {"user_id": user_id, "erased": now, "removed": removed, "pending": PENDING}
     return _json(receipt)
 

@@ -24,7 +24,7 @@ import orjson
 
 from app.catalogue.live_items import ItemRecord
 from app.contracts import StageError
-from app.state.store import Part, Store
+from app.state.store import CommandPart, Store
 
 log = logging.getLogger(__name__)
 
@@ -144,7 +144,7 @@ class ItemStore:
     async def run(self) -> None:
         """Follow until cancelled; whatever the server does."""
         pause = FIRST_PAUSE
-        async with self._store.aside(READ_TIMEOUT) as link:
+        async with self._store.dedicated(READ_TIMEOUT) as link:
             while True:
                 try:
                     await self._load(link)
@@ -185,7 +185,7 @@ class ItemStore:
     async def _give_back(self, link: Store, there: set[str]) -> None:
         """Write again what a server has lost: nothing that was told is ever removed from it."""
         lost = [item for name, item in self.items.items() if name not in there]
-        keep: list[tuple[Part, ...]] = [
+        keep: list[tuple[CommandPart, ...]] = [
             ("HSETNX", self._items_key, item.item_id, orjson.dumps(asdict(item))) for item in lost
         ]
         if keep:

@@ -44,7 +44,7 @@ class ItemRecord:
 class RowCounters(Protocol):
     """The crowd's state: counts for a row begin anew. See ``Live.open``."""
 
-    def open(self, row: int, since: float) -> None: ...
+    def open_row(self, row: int, since: float) -> None: ...
 
 
 @dataclass(slots=True, eq=False)
@@ -134,7 +134,7 @@ class LiveItems:
     def _opened(self, item: ItemRecord) -> int:
         """Give the item a spare row of its own."""
         row, ids = self._free.popleft(), self.catalogue.ids
-        self.counters.open(row, item.since - self.time_shift)
+        self.counters.open_row(row, item.since - self.time_shift)
         ids.added_names[row] = item.item_id
         ids.added_rows[item.item_id] = row
         return row

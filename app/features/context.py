@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from app.artifacts import Models
 from app.contracts import ABSENT, Candidates, Matrix, Query, Rows, Scores
-from app.state.counters import Live
+from app.state.counters import PopularityCounters
 
 Columns: TypeAlias = Sequence[NDArray[np.floating] | float]  # (n,) each; a float fills a column
 
@@ -23,7 +23,7 @@ class FeatureContext:
     """
 
     models: Models
-    counters: Live
+    counters: PopularityCounters
     category_share: NDArray[np.float64]  # (c,) share of all likes that fall into each category
     provider_share: NDArray[np.float64]  # (p,) share of the likes of items by each provider
     factor_lengths: Scores  # (n,) of the items' factor vectors, never 0

@@ -20,7 +20,7 @@ from app.features.context import FeatureContext, FeatureGroup
 from app.features.popularity import POPULARITY, RELEASE, SEGMENT
 from app.features.similarity import DISLIKED, NEARNESS, SESSION_GROUP, TASTE
 from app.features.user import AFFINITY, CATEGORY, CLOCK, HABIT, PROVIDER, USER
-from app.state.counters import Live
+from app.state.counters import PopularityCounters
 
 __all__ = [
     "CHANNELS",
@@ -60,7 +60,7 @@ class FeatureBuilder:
 
     view: Sequence[FeatureGroup]
     models: Models
-    counters: Live
+    counters: PopularityCounters
     category_share: NDArray[np.float64]  # (c,) share of all likes that fall into each category
     provider_share: NDArray[np.float64]  # (p,) share of the likes of items by each provider
     factor_lengths: Scores  # (n,) of the items' factor vectors, never 0

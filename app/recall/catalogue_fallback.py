@@ -4,10 +4,12 @@ import numpy as np
 
 from app.catalogue.catalogue import Catalogue
 from app.contracts import Proposal, Query
-from app.state.counters import Live
+from app.state.counters import PopularityCounters
 
 
-def fill_from_catalogue(catalogue: Catalogue, live: Live, query: Query, limit: int) -> Proposal:
+def fill_from_catalogue(
+    catalogue: Catalogue, live: PopularityCounters, query: Query, limit: int
+) -> Proposal:
     """Give the items that this request may be shown, liked most first; for rare requests.
 
     Its cost grows with the catalogue: some 10 ms for a million items.

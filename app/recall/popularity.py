@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 from app.artifacts import Segments
 from app.contracts import Matrix, Proposal, Query, Rows, Scores
 from app.recall.accumulate import propose
-from app.state.counters import Live
-from app.state.segment_counts import gathered
+from app.state.counters import PopularityCounters
+from app.state.segment_counts import gather_cells
 
 TINY = 1e-9  # P(item) of an item that nobody had touched when the bundle was made
 
@@ -37,7 +37,7 @@ class PopularityChannel:
 class SegmentPopularityChannel:
     """Popular items; for a user of known segments, lifted by how much these prefer them."""
 
-    counters: Live
+    counters: PopularityCounters
     segments: Segments
     name: str = "popular"
 
@@ -49,7 +49,9 @@ class SegmentPopularityChannel:
         return propose(query, listed.rows, lifted, limit)
 
 
-def compute_segment_lift(segments: Segments, live: Live, query: Query, rows: Rows) -> Scores | None:
+def compute_segment_lift(
+    segments: Segments, live: PopularityCounters, query: Query, rows: Rows
+) -> Scores | None:
     """Give log P(item | the user's segments) / P(item), mean over segments, (n,).
 
     Both are what the bundle knew, moved on by what was liked since; see ``_moved_on``. None when
@@ -67,14 +69,16 @@ def compute_segment_lift(segments: Segments, live: Live, query: Query, rows: Row
     return lift
 
 
-def _moved_on(segments: Segments, live: Live, now: float, chosen: Rows, rows: Rows) -> Matrix:
+def _moved_on(
+    segments: Segments, live: PopularityCounters, now: float, chosen: Rows, rows: Rows
+) -> Matrix:
     """Give P(item | segment) of these segments at ``now``, (len(chosen), n); the last: everybody.
 
     ``share = (likes of the segment, old and new + prior · P(item)) / (all its likes + prior)``, as
     ``offline.models.segments`` has it, with likes from then on that fade. P(item) is as of now, so
     what rises with everybody rises in no segment.
     """
-    share = gathered(segments.share, chosen, rows)
+    share = gather_cells(segments.share, chosen, rows)
     if not len(live.segments):
         return share
     before, held = share[-1].copy(), np.full(len(chosen), segments.prior)

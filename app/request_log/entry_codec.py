@@ -14,27 +14,27 @@ LEVEL = 1  # of compression: a higher one saves 3 % and costs three times as muc
 HEAD = struct.Struct("<I")
 
 
-class EntryError(Exception):
+class LogEntryError(Exception):
     """Bytes that are no entry of the served log."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Entry:
+class LogEntry:
     """What is kept of one answer; see ``app.request_log.answer_record`` for what it says."""
 
-    told: Mapping[str, Any]  # plain JSON
+    head: Mapping[str, Any]  # plain JSON
     arrays: Mapping[str, NDArray[Any]]  # by name, one row for each item in the order shown
 
     def pack(self) -> bytes:
         """Give the bytes."""
         kept = {name: np.ascontiguousarray(array) for name, array in self.arrays.items()}
         shapes = [(name, array.dtype.str, array.shape) for name, array in kept.items()]
-        head = orjson.dumps({"told": self.told, "arrays": shapes})
+        head = orjson.dumps({"told": self.head, "arrays": shapes})
         parts = [HEAD.pack(len(head)), head, *(array.tobytes() for array in kept.values())]
         return zlib.compress(b"".join(parts), LEVEL)
 
     @classmethod
-    def unpack(cls, packed: bytes) -> "Entry":
+    def unpack(cls, packed: bytes) -> "LogEntry":
         """Read the bytes.
 
         Raises:
@@ -51,4 +51,4 @@ class Entry:
                 at += size * dtype.itemsize
             return cls(head["told"], arrays)
         except (zlib.error, struct.error, ValueError, KeyError, TypeError) as error:
-            raise EntryError(f"an entry of the served log cannot be read: {error}") from error
+            raise LogEntryError(f"an entry of the served log cannot be read: {error}") from error

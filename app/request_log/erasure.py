@@ -2,30 +2,30 @@
 
 from typing import Any
 
-from app.request_log.answer_record import as_said
-from app.request_log.entry_codec import Entry, EntryError
-from app.request_log.writer import served_key
-from app.state.histories import friends_said
+from app.request_log.answer_record import reply_from_json
+from app.request_log.entry_codec import LogEntry, LogEntryError
+from app.request_log.writer import request_log_key
+from app.state.histories import friends_in_reply
 from app.state.store import Store
 
 PAGE = 500  # entries in one look, some 2 MB
 WITHIN = 10.0  # seconds for one look
 
 
-def names(entry: Entry, user: str) -> bool:
+def concerns_user(entry: LogEntry, user: str) -> bool:
     """Say whether an entry is of this user, or of somebody whose friend they were."""
-    said = as_said(entry.told["said"])
-    return entry.told["asked"]["user"] == user or user in friends_said(said)
+    said = reply_from_json(entry.head["said"])
+    return entry.head["asked"]["user"] == user or user in friends_in_reply(said)
 
 
-async def erase_served(store: Store, prefix: str, user: str) -> int:
+async def erase_log_entries(store: Store, prefix: str, user: str) -> int:
     """Delete the user's entries from the stream; gives how many there were.
 
     Raises:
         StageError: the store did not confirm it. Some may be removed; call again.
     """
-    key, position, removed = served_key(prefix), "-", 0
-    async with store.aside(WITHIN) as link:
+    key, position, removed = request_log_key(prefix), "-", 0
+    async with store.dedicated(WITHIN) as link:
         while entries := await link.command("XRANGE", key, position, "+", "COUNT", PAGE):
             gone = [name for name, fields in entries if _is_of(fields, user)]
             if gone:
@@ -36,6 +36,6 @@ async def erase_served(store: Store, prefix: str, user: str) -> int:
 
 def _is_of(fields: list[Any], user: str) -> bool:
     try:
-        return names(Entry.unpack(fields[-1]), user)
-    except (EntryError, KeyError, IndexError):
+        return concerns_user(LogEntry.unpack(fields[-1]), user)
+    except (LogEntryError, KeyError, IndexError):
         return False

@@ -8,13 +8,15 @@ import numpy as np
 from app.bundle.bundle import Bundle
 from app.contracts import NO_HISTORY, NO_ROWS, History, Request
 from app.explain.exclusions import RequestedExclusions
-from app.state.event_codec import Interpreter
+from app.state.event_codec import EventInterpreter
 
-Sent: TypeAlias = tuple[str, str, float, float]  # item, type, value, unix seconds by the wall clock
+SentEvent: TypeAlias = tuple[
+    str, str, float, float
+]  # item, type, value, unix seconds by the wall clock
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Asked:
+class RequestRecord:
     """One request as it was admitted."""
 
     user: str = ""
@@ -26,9 +28,9 @@ class Asked:
     quality: float = 1.0
     offset: int = 0
     exclude: tuple[str, ...] = ()  # and behind it what the ``offset`` places of earlier pages had
-    history: tuple[Sent, ...] = ()  # sent along
+    history: tuple[SentEvent, ...] = ()  # sent along
 
-    def request(self, bundle: Bundle, arrived: float) -> Request:
+    def to_request(self, bundle: Bundle, arrived: float) -> Request:
         """Put it in the rows of a bundle; what the bundle does not know is left out."""
         excluded = bundle.models.catalogue.ids.rows(self.exclude) if self.exclude else NO_ROWS
         return Request(
@@ -45,7 +47,7 @@ class Asked:
             offset=self.offset,
         )
 
-    def left_out(self, bundle: Bundle) -> RequestedExclusions:
+    def exclusions(self, bundle: Bundle) -> RequestedExclusions:
         """Give what was asked to be left out in the rows of a bundle; -1: unknown to it."""
         if not self.exclude:
             return RequestedExclusions(NO_ROWS, NO_ROWS)
@@ -54,7 +56,7 @@ class Asked:
 
     def _inline(self, bundle: Bundle) -> History:
         manifest = bundle.manifest
-        interpreter = Interpreter(
+        interpreter = EventInterpreter(
             bundle.models.catalogue.ids, manifest.event_weights(), manifest.time_shift
         )
         items, types, values, times = zip(*self.history, strict=True)

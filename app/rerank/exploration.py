@@ -14,7 +14,7 @@ from app.rerank.caps import CappedList
 from app.rerank.fixed_positions import pin_items, place_sponsored
 from app.rerank.policy import Policy
 from app.rerank.slate_draft import UNPLACED, RerankContext, SlateDraft
-from app.state.counters import Live
+from app.state.counters import PopularityCounters
 
 POSTERIOR_DRAWS = 128  # of Thompson sampling's posterior, to estimate its propensities
 MAX_SAMPLED = 32  # candidates that Thompson sampling draws for: those that can hope most
@@ -113,7 +113,7 @@ def epsilon_greedy(offer: ExplorationPool, epsilon: float, seed: list[int]) -> E
 
 
 def choose_explored(
-    policy: Policy, counters: Live, offered: ExplorationPool, seed: list[int]
+    policy: Policy, counters: PopularityCounters, offered: ExplorationPool, seed: list[int]
 ) -> ExplorationChoice:
     """Fill the slots by the policy's way of exploring."""
     if policy.explore == "epsilon_greedy":
@@ -122,7 +122,7 @@ def choose_explored(
     if policy.explore == "thompson":
         taken = counters.clicks[offered.rows]
         return thompson(offered, counters.exposures[offered.rows], taken, beta, seed)
-    tried = counters.tried(offered.rows)
+    tried = counters.trial_counts(offered.rows)
     bounds = ucb(offered.relevance, tried, counters.trials, beta)
     bounds[tried == 0] = np.inf  # UCB1 begins by playing every arm once: what came later is next
     return greedy(bounds, offered.slots)

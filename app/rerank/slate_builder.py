@@ -20,7 +20,7 @@ from app.rerank.policies import is_permitted
 from app.rerank.policy import Policy
 from app.rerank.seen import demote_seen
 from app.rerank.slate_draft import RerankContext, SlateDraft
-from app.state.counters import Live
+from app.state.counters import PopularityCounters
 
 __all__ = ["POLICIES", "Policy", "SlateBuilder"]
 
@@ -48,7 +48,7 @@ class SlateBuilder:
 
     catalogue: Catalogue
     content: Matrix  # (n, e) unit vectors
-    counters: Live
+    counters: PopularityCounters
     policy: Policy
     scenes: Mapping[str, Policy] = field(default_factory=dict)  # where another one holds
 

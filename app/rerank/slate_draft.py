@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from app.catalogue.catalogue import Catalogue
 from app.contracts import ABSENT, NO_SCORES, ORGANIC, Candidates, Matrix, Query, Rows, Scores
 from app.rerank.policy import Policy
-from app.state.counters import Live
+from app.state.counters import PopularityCounters
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -20,7 +20,7 @@ class RerankContext:
     policy: Policy
     catalogue: Catalogue
     content: Matrix  # (n, e) unit vectors
-    counters: Live
+    counters: PopularityCounters
 
     def count_explore_slots(self, n: int) -> int:
         """Count the places that exploration fills, of a list from ``n`` candidates."""

@@ -9,7 +9,9 @@ from typing import Any, NamedTuple
 from app.state.store import Store
 
 GROUP = "archive"
-PATIENCE = 7 * 86_400  # seconds without an archiver after which streams are trimmed by length again
+IN_USE_TTL = (
+    7 * 86_400
+)  # seconds without an archiver after which streams are trimmed by length again
 UNLIMITED = 2**62  # entries
 
 
@@ -18,14 +20,14 @@ def archiver_key(prefix: str) -> str:
     return f"{prefix}:archiver"
 
 
-def say_in_use(link: Any, prefix: str) -> None:
+def mark_archiver_in_use(link: Any, prefix: str) -> None:
     """Say that the streams are archived, by a client that waits for its answers."""
     name = archiver_key(prefix)
-    if not link.expire(name, PATIENCE):  # which a server whose memory is full takes as well
-        link.set(name, GROUP, ex=PATIENCE)
+    if not link.expire(name, IN_USE_TTL):  # which a server whose memory is full takes as well
+        link.set(name, GROUP, ex=IN_USE_TTL)
 
 
-async def is_in_use(store: Store, prefix: str) -> bool:
+async def is_archiver_in_use(store: Store, prefix: str) -> bool:
     """Ask whether an archiver is in use.
 
     Raises:
@@ -34,14 +36,14 @@ async def is_in_use(store: Store, prefix: str) -> bool:
     return bool(await store.command("EXISTS", archiver_key(prefix)))
 
 
-class Behind(NamedTuple):
+class ArchiverLag(NamedTuple):
     """How far the archiver is behind in one stream, in entries."""
 
     waiting: int  # not read yet
     lost: int  # trimmed before they were read, since its last round
 
 
-async def behind(store: Store, keys: Mapping[str, str]) -> dict[str, Behind]:
+async def read_archiver_lag(store: Store, keys: Mapping[str, str]) -> dict[str, ArchiverLag]:
     """Say how far the archiver is behind, for those of the streams, by name, that it has begun.
 
     What is lost shows until the archiver comes back: it says so once, and goes on after the gap.
@@ -61,11 +63,11 @@ async def behind(store: Store, keys: Mapping[str, str]) -> dict[str, Behind]:
     return found
 
 
-def _behind(stream: Mapping[bytes, Any], read: int) -> Behind:
+def _behind(stream: Mapping[bytes, Any], read: int) -> ArchiverLag:
     """Compare counts: were entries lost, then all that were read are gone from the stream too."""
     unread = max(0, stream[b"entries-added"] - read)
     lost = max(0, unread - stream[b"length"])
-    return Behind(unread - lost, lost)
+    return ArchiverLag(unread - lost, lost)
 
 
 def _pairs(told: Sequence[Any]) -> dict[bytes, Any]:

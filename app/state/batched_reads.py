@@ -12,7 +12,7 @@ Fetch: TypeAlias = Callable[[Sequence[bytes]], Coroutine[Any, Any, Values]]
 KEYS_AT_ONCE = 2_000  # the server answers nobody else during one MGET: some 2 ms at this length
 
 
-class JoinedReads:
+class BatchedReads:
     """Collects keys until the event loop has run what was ready, then fetches them all at once.
 
     The pattern is Facebook's DataLoader (2015). A reader that is cancelled does not disturb the

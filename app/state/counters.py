@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 from app.artifacts import DAY, HALF_LIVES, Models, Popularity
 from app.catalogue.catalogue_overlay import lengthened
 from app.contracts import Proposal, Rows, Scores, StreamOffsets, Times
-from app.state.scene_counts import Scenes
-from app.state.segment_counts import Groups, SegmentCounts
+from app.state.scene_counts import SceneCounts
+from app.state.segment_counts import SegmentCounts, SegmentRows
 
 POPULAR = HALF_LIVES.index(90 * DAY)  # "popular" forgets slowly
 TRENDING = HALF_LIVES.index(7 * DAY)
@@ -25,7 +25,7 @@ EACH_HALF_LIFE = np.array(HALF_LIVES)  # (h,)
 REBASE_AFTER = 180 * DAY  # seconds; counts by a half-life of 1 day overflow after 1,023 days
 
 
-class Live:
+class PopularityCounters:
     """Decayed counts per item, held relative to ``reference`` so that one addition moves them on.
 
     An event at time t adds ``w · 2^((t - reference)/h)``; a reader at ``now`` multiplies by
@@ -40,11 +40,13 @@ class Live:
         self.liked = lengthened(np.array(base.liked, np.float64), n)  # (h, n)
         self.total = base.liked.sum(axis=1, dtype=np.float64)  # (h,)
         self.first_seen = lengthened(np.array(base.first_seen, np.float64), n, np.inf)  # (n,)
-        self.mean_value = lengthened(base.mean_value, n, usual(base))  # (n,) of the bundle
+        self.mean_value = lengthened(
+            base.mean_value, n, default_mean_value(base)
+        )  # (n,) of the bundle
         self.exposures = np.zeros(self.counts.shape[1], np.float64)  # (n,) times shown
         self.clicks = np.zeros(self.counts.shape[1], np.float64)  # (n,) live positive events
         self.trials = 0.0  # how often any item was shown
-        self.scenes = Scenes(n)
+        self.scenes = SceneCounts(n)
         self.segments = SegmentCounts(segments, n - spare, spare, base.at)
         self.reached: Mapping[str, tuple[str, str]] = {}  # see ``Standing``
         self.listed: Mapping[str, tuple[str, str]] = {}
@@ -56,14 +58,16 @@ class Live:
         self.refresh()
 
     @classmethod
-    def of(cls, models: Models, spare: int = 0) -> "Live":
+    def of(cls, models: Models, spare: int = 0) -> "PopularityCounters":
         """Make the crowd's state as it was when the models were made."""
         return cls(models.popularity, spare, int(models.segments.offsets[-1]))
 
     def __len__(self) -> int:
         return len(self.first_seen)
 
-    def apply(self, rows: Rows, weights: Scores, times: Times, of: Groups | None = None) -> None:
+    def apply(
+        self, rows: Rows, weights: Scores, times: Times, of: SegmentRows | None = None
+    ) -> None:
         """Add these events in any order. Late events are worth what they were then.
 
         Args:
@@ -83,7 +87,7 @@ class Live:
         else:
             self._apply(rows, weights, times, of)
 
-    def _apply(self, rows: Rows, weights: Scores, times: Times, of: Groups | None) -> None:
+    def _apply(self, rows: Rows, weights: Scores, times: Times, of: SegmentRows | None) -> None:
         self.segments.apply(of, rows, weights, times)
         self.now = max(self.now, float(times.max(initial=-np.inf)))
         positive = np.maximum(weights, 0.0).astype(np.float64)
@@ -98,43 +102,43 @@ class Live:
         np.add.at(self.clicks, rows, (positive > 0).astype(np.float64))
         self._changes += 1
 
-    def expose(self, rows: Rows, scene: str = "") -> None:
+    def count_impressions(self, rows: Rows, scene: str = "") -> None:
         """Count one more impression for each of these items, in a scene; "" is none."""
         np.add.at(self.exposures, rows, 1.0)
         self.trials += len(rows)
         if scene:
-            self.scenes.show(rows, scene)
+            self.scenes.count_impressions(rows, scene)
 
-    def succeed(self, rows: Rows, scene: str) -> None:
+    def count_scene_successes(self, rows: Rows, scene: str) -> None:
         """Count one more positive event for each of these items, on a list of this scene."""
-        self.scenes.like(rows, scene)
+        self.scenes.count_successes(rows, scene)
 
-    def tried(self, rows: Rows) -> NDArray[np.float64]:
+    def trial_counts(self, rows: Rows) -> NDArray[np.float64]:
         """Count how often each item was tried, (n,): shown, and once by being in the bundle."""
         tried: NDArray[np.float64] = self.exposures[rows] + ~self._opened[rows]
         return tried
 
-    def reach(self, stream: str, first: str, last: str) -> None:
+    def set_offsets(self, stream: str, first: str, last: str) -> None:
         """Note that the entries of a stream from ``first`` to ``last`` are known."""
         known = self.reached.get(stream)
         self.reached = {**self.reached, stream: (known[0] if known else first, last)}
 
-    def standing(self) -> StreamOffsets:
+    def offsets(self) -> StreamOffsets:
         """Say how far this state has come."""
         return StreamOffsets(self.reached, self.listed, self.now, self.trials, self.total.copy())
 
-    def open(self, row: int, since: float) -> None:
+    def open_row(self, row: int, since: float) -> None:
         """Begin with an item that came after the bundle, new since ``since``, unix seconds."""
         self.counts[:, row] = self.liked[:, row] = 0.0
         self.exposures[row] = self.clicks[row] = 0.0
-        self.scenes.open(row)
-        self.segments.open(row)
+        self.scenes.reset_row(row)
+        self.segments.reset_row(row)
         self.first_seen[row], self._opened[row] = since, True
         self._opens += 1
-        self.reach("items", "1-0", f"{self._opens}-0")
+        self.set_offsets("items", "1-0", f"{self._opens}-0")
         self._changes += 1
 
-    def unexposed(self) -> "Live":
+    def without_exposures(self) -> "PopularityCounters":
         """Give the same crowd, as if nothing had been shown yet; all else is shared."""
         same = copy(self)
         same.exposures, same.trials = np.zeros_like(self.exposures), 0.0
@@ -216,7 +220,7 @@ class Live:
         return np.exp2(-(now - self.reference) / EACH_HALF_LIFE)[:, None]
 
 
-def usual(base: Popularity) -> float:
+def default_mean_value(base: Popularity) -> float:
     """Give the mean value of an item without events; the mean of all where every item has some."""
     untouched = base.mean_value[base.counts[-1] == 0]
     values = untouched if len(untouched) else base.mean_value
@@ -224,8 +228,8 @@ def usual(base: Popularity) -> float:
 
 
 def _cut(
-    part: slice, rows: Rows, weights: Scores, times: Times, of: Groups | None
-) -> tuple[Rows, Scores, Times, Groups | None]:
+    part: slice, rows: Rows, weights: Scores, times: Times, of: SegmentRows | None
+) -> tuple[Rows, Scores, Times, SegmentRows | None]:
     return rows[part], weights[part], times[part], None if of is None else of[part]
 
 

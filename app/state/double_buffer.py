@@ -13,20 +13,20 @@ from typing import Generic, TypeAlias, TypeVar
 
 from app.contracts import Proposal, Rows, Scores, Times
 from app.cpu import Cpu
-from app.state.counters import Live
-from app.state.segment_counts import Groups
+from app.state.counters import PopularityCounters
+from app.state.segment_counts import SegmentRows
 
 SORT = 0.25  # seconds between sorts of the lists
 
 Reader = TypeVar("Reader")  # what answers requests from a copy: a funnel
-Change: TypeAlias = Callable[[Live], None]
+Change: TypeAlias = Callable[[PopularityCounters], None]
 
 
 @dataclass(slots=True, eq=False)
-class Side(Generic[Reader]):
+class Replica(Generic[Reader]):
     """One copy, and who reads it."""
 
-    live: Live
+    counters: PopularityCounters
     reader: Reader
     changed: int = 0  # changes that it knows of
     readers: int = 0  # requests on it
@@ -38,17 +38,17 @@ class Side(Generic[Reader]):
     def move(self, changes: Sequence[Change]) -> None:
         """Apply changes; nobody may read it meanwhile."""
         for change in changes:
-            change(self.live)
+            change(self.counters)
         self.changed += len(changes)
 
 
-class Turns(Generic[Reader]):
+class DoubleBuffer(Generic[Reader]):
     """Takes changes as a ``Live`` does, and lets each copy have them when nobody reads it.
 
     ``run`` it as a task. Changes are for one event loop; they are seen within milliseconds.
     """
 
-    def __init__(self, one: Side[Reader], other: Side[Reader], cpu: Cpu) -> None:
+    def __init__(self, one: Replica[Reader], other: Replica[Reader], cpu: Cpu) -> None:
         self._read, self._idle = one, other
         self._cpu = cpu
         self._changes: list[Change] = []  # those that a copy does not know
@@ -60,7 +60,7 @@ class Turns(Generic[Reader]):
         self._sort_at = 0.0  # by the event loop's clock
 
     @property
-    def side(self) -> Side[Reader]:
+    def current(self) -> Replica[Reader]:
         """The copy that the next request reads."""
         return self._read
 
@@ -70,12 +70,12 @@ class Turns(Generic[Reader]):
         behind = min(self._read.changed, self._idle.changed) < self._asked
         return self._is_sorted and not behind
 
-    async def settled(self) -> None:
+    async def wait_settled(self) -> None:
         """Wait until both copies know every change."""
         await self._settled.wait()
 
     @contextmanager
-    def reading(self) -> Iterator[Side[Reader]]:
+    def reading(self) -> Iterator[Replica[Reader]]:
         """Keep one copy as it is for as long as this lasts."""
         side = self._read
         side.readers += 1
@@ -87,26 +87,30 @@ class Turns(Generic[Reader]):
             if not side.readers:
                 side.left.set()
 
-    def apply(self, rows: Rows, weights: Scores, times: Times, of: Groups | None = None) -> None:
+    def apply(
+        self, rows: Rows, weights: Scores, times: Times, of: SegmentRows | None = None
+    ) -> None:
         """See ``Live.apply``."""
-        self.change(partial(Live.apply, rows=rows, weights=weights, times=times, of=of))
+        self.change(
+            partial(PopularityCounters.apply, rows=rows, weights=weights, times=times, of=of)
+        )
         self._is_sorted = False
 
-    def expose(self, rows: Rows, scene: str = "") -> None:
+    def count_impressions(self, rows: Rows, scene: str = "") -> None:
         """See ``Live.expose``."""
-        self.change(partial(Live.expose, rows=rows, scene=scene))
+        self.change(partial(PopularityCounters.count_impressions, rows=rows, scene=scene))
 
-    def succeed(self, rows: Rows, scene: str) -> None:
+    def count_scene_successes(self, rows: Rows, scene: str) -> None:
         """See ``Live.succeed``."""
-        self.change(partial(Live.succeed, rows=rows, scene=scene))
+        self.change(partial(PopularityCounters.count_scene_successes, rows=rows, scene=scene))
 
-    def reach(self, stream: str, first: str, last: str) -> None:
+    def set_offsets(self, stream: str, first: str, last: str) -> None:
         """See ``Live.reach``."""
-        self.change(partial(Live.reach, stream=stream, first=first, last=last))
+        self.change(partial(PopularityCounters.set_offsets, stream=stream, first=first, last=last))
 
-    def open(self, row: int, since: float) -> None:
+    def open_row(self, row: int, since: float) -> None:
         """See ``Live.open``."""
-        self.change(partial(Live.open, row=row, since=since))
+        self.change(partial(PopularityCounters.open_row, row=row, since=since))
         self._is_sorted = False
 
     def change(self, change: Change) -> None:
@@ -130,7 +134,7 @@ class Turns(Generic[Reader]):
             if self.is_settled:
                 self._settled.set()
 
-    async def _move(self, side: Side[Reader]) -> None:
+    async def _move(self, side: Replica[Reader]) -> None:
         """Give a copy what it does not know yet, once nobody reads it."""
         await side.left.wait()
         missing = self._asked - side.changed
@@ -159,6 +163,6 @@ class Sorted:
     def __init__(self) -> None:
         self._lists: dict[str, Proposal] | None = None
 
-    def __call__(self, live: Live) -> None:
+    def __call__(self, live: PopularityCounters) -> None:
         """Sort the lists, or take those that were sorted."""
         self._lists = live.refresh(self._lists)

@@ -10,22 +10,22 @@ from typing import Any, TypeAlias
 
 import orjson
 
-from app.state.event_codec import history_key, stream_key
+from app.state.event_codec import events_key, history_key
 from app.state.event_writer import marks_keys
 from app.state.hidden_items import hidden_key
-from app.state.impressions import shown_key
-from app.state.shown_items import shown_lately_key
+from app.state.impressions import impressions_key
+from app.state.shown_items import recently_shown_key
 from app.state.store import Store
 from app.state.user_blocks import blocked_key
-from app.state.user_record import read_dossier
-from app.state.user_store import attributes_key, erased_key, friends_key, friends_of
+from app.state.user_record import read_user_data
+from app.state.user_store import attributes_key, decode_friends, erased_key, friends_key
 
-Receipt: TypeAlias = dict[str, int]  # what was removed, and how many
+ErasureReceipt: TypeAlias = dict[str, int]  # what was removed, and how many
 
 PAGE = 2_000  # entries of a stream, or keys, in one look
 WITHIN = 10.0  # seconds for one look
 LINGER = 0.3  # seconds in which lists that were given just now are noted
-EVERY_KEY = (history_key, hidden_key, attributes_key, friends_key, blocked_key, shown_lately_key)
+EVERY_KEY = (history_key, hidden_key, attributes_key, friends_key, blocked_key, recently_shown_key)
 REPLACE = """
 if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 0 end
 if ARGV[2] == '' then redis.call('DEL', KEYS[1]) else redis.call('SET', KEYS[1], ARGV[2]) end
@@ -33,7 +33,7 @@ return 1
 """  # a value, should it still be the old one
 
 
-async def erase(store: Store, prefix: str, user: str, now: float) -> Receipt:
+async def erase_user(store: Store, prefix: str, user: str, now: float) -> ErasureReceipt:
     """Remove a user's state, entries in the streams of events and impressions, and from friends.
 
     From ``now`` on, unix seconds, bundles that know of nothing later take the user for a stranger.
@@ -41,18 +41,22 @@ async def erase(store: Store, prefix: str, user: str, now: float) -> Receipt:
     Raises:
         StageError: the store did not confirm it. Some may be removed; call again.
     """
-    async with store.aside(WITHIN) as link:
+    async with store.dedicated(WITHIN) as link:
         receipt = await _forget(link, prefix, user, now)
-        receipt["events_stream"] = await swept(link, stream_key(prefix), lambda e: e[1] == user)
+        receipt["events_stream"] = await delete_matching(
+            link, events_key(prefix), lambda e: e[1] == user
+        )
         receipt["others_friends"] = await _unfriend(link, prefix, user)
         await asyncio.sleep(LINGER)
-        receipt["impressions"] = await swept(link, shown_key(prefix), lambda e: e[1] == user)
-        await link.command("DEL", shown_lately_key(prefix, user))
+        receipt["impressions"] = await delete_matching(
+            link, impressions_key(prefix), lambda e: e[1] == user
+        )
+        await link.command("DEL", recently_shown_key(prefix, user))
     return receipt
 
 
-async def _forget(link: Store, prefix: str, user: str, now: float) -> Receipt:
-    known = await read_dossier(link, prefix, user, 0)
+async def _forget(link: Store, prefix: str, user: str, now: float) -> ErasureReceipt:
+    known = await read_user_data(link, prefix, user, 0)
     marks = marks_keys(prefix, user)
     counted: list[int] = await link.pipeline("erase", [("SCARD", key) for key in marks])
     keys = [*marks, *(named(prefix, user) for named in EVERY_KEY)]
@@ -60,7 +64,7 @@ async def _forget(link: Store, prefix: str, user: str, now: float) -> Receipt:
     await link.pipeline("erase", [note, ("DEL", *keys)])
     blocked = known.blocked
     return {
-        "history": known.kept,
+        "history": known.history_length,
         "event_ids": sum(counted),
         "hidden": len(known.hidden),
         "attributes": len(known.attributes),
@@ -70,7 +74,7 @@ async def _forget(link: Store, prefix: str, user: str, now: float) -> Receipt:
     }
 
 
-async def swept(link: Store, key: str, is_of: Callable[[Any], bool]) -> int:
+async def delete_matching(link: Store, key: str, is_of: Callable[[Any], bool]) -> int:
     """Delete a stream's entries of which ``is_of`` is true; what is not ours is left alone.
 
     Raises:
@@ -106,7 +110,7 @@ async def _unfriend(link: Store, prefix: str, user: str) -> int:
 
 async def _left_out(link: Store, key: bytes, value: bytes | None, user: str) -> bool:
     """Take a user from one list of friends; what is told of it meanwhile stands."""
-    while user in (friends := friends_of(value)):
+    while user in (friends := decode_friends(value)):
         left = [friend for friend in friends if friend != user]
         new = orjson.dumps(left) if left else b""
         if await link.command("EVAL", REPLACE, 1, key, value or b"", new):

@@ -29,11 +29,11 @@ class Event:
     position: int | None = None  # in that answer; 0 is the first
     context: Mapping[str, str | float | bool] = field(default_factory=dict)  # device, page ...
 
-    def member(self) -> bytes:
+    def history_member(self) -> bytes:
         """Give the entry in the user's history: the same event gives the same bytes."""
         return orjson.dumps((self.event_id, self.type, self.item, float(self.value)))
 
-    def entry(self) -> bytes:
+    def stream_entry(self) -> bytes:
         """Give the entry in the stream."""
         return orjson.dumps(
             (
@@ -55,17 +55,17 @@ def history_key(prefix: str, user: str) -> str:
     return user_key(prefix, user, "h")
 
 
-def stream_key(prefix: str) -> str:
+def events_key(prefix: str) -> str:
     """Name the stream of events."""
     return f"{prefix}:events"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Interpreter:
+class EventInterpreter:
     """Turns what events say into what the funnel reckons with; what it does not know it omits."""
 
     ids: IdIndex
-    preferences: EventWeights
+    event_weights: EventWeights
     time_shift: float = 0.0  # seconds from the data's time to the wall clock
 
     def read(
@@ -76,9 +76,9 @@ class Interpreter:
         timestamps: Times,
     ) -> History:
         """Give the events with a known item, a known type and a usable value, in their order."""
-        return self.known(items, types, values, timestamps)[0]
+        return self.read_with_positions(items, types, values, timestamps)[0]
 
-    def known(
+    def read_with_positions(
         self,
         items: Sequence[str],
         types: Sequence[str],
@@ -100,8 +100,8 @@ class Interpreter:
         weights = np.full(len(types), np.nan, np.float32)
         graded = values.copy()
         for kind, code in codes.items():
-            if self.preferences.accepts(kind):
+            if self.event_weights.accepts(kind):
                 chosen = coded == code
-                weights[chosen] = self.preferences.weigh(kind, values[chosen])
-                graded[chosen] = self.preferences.scale_values(kind, values[chosen])
+                weights[chosen] = self.event_weights.weigh(kind, values[chosen])
+                graded[chosen] = self.event_weights.scale_values(kind, values[chosen])
         return np.where(np.isfinite(values), weights, np.float32(np.nan)), graded

@@ -12,10 +12,10 @@ from hashlib import blake2b, sha1
 
 import orjson
 
-from app.state.event_codec import HISTORY_LIMIT, Event, history_key, stream_key
-from app.state.hidden_items import MOST, hidden_key, hiding
+from app.state.event_codec import HISTORY_LIMIT, Event, events_key, history_key
+from app.state.hidden_items import MAX_HIDDEN, hidden_key, hidden_member
 from app.state.keys import user_key
-from app.state.store import Part, Store
+from app.state.store import CommandPart, Store
 from app.state.user_store import attributes_key
 
 STREAM_LIMIT = 1_000_000  # newest events that are kept for followers, about
@@ -71,7 +71,7 @@ return told
 SHA = sha1(SCRIPT.encode(), usedforsecurity=False).hexdigest()  # by which the server names it
 
 
-class Taken(IntEnum):
+class AppendOutcome(IntEnum):
     """What became of one event."""
 
     NEW = 0
@@ -85,14 +85,14 @@ def marks_keys(prefix: str, user: str) -> list[str]:
     return [user_key(prefix, user, part) for part in GENERATIONS]
 
 
-async def append(  # noqa: PLR0913, PLR0917 - the last is seldom there
+async def append_events(  # noqa: PLR0913, PLR0917 - the last is seldom there
     store: Store,
     prefix: str,
     events: Sequence[Event],
     limit: int = HISTORY_LIMIT,
     stream_limit: int = STREAM_LIMIT,
     carried: Sequence[str] = (),
-) -> list[Taken]:
+) -> list[AppendOutcome]:
     """Write events to their users' histories and to the stream, in one round trip.
 
     An event whose id the user has had changes nothing, whatever else it says; a late one lands at
@@ -119,7 +119,7 @@ async def append(  # noqa: PLR0913, PLR0917 - the last is seldom there
     by_user: dict[str, list[int]] = {}
     for place, event in enumerate(events):
         by_user.setdefault(event.user, []).append(place)
-    bounds = (limit, stream_limit, MARKS, MOST, LIFETIME, orjson.dumps(list(carried)))
+    bounds = (limit, stream_limit, MARKS, MAX_HIDDEN, LIFETIME, orjson.dumps(list(carried)))
     runs = [
         (*_keys(prefix, user), *bounds, *(part for n in places for part in _told(events[n])))
         for user, places in by_user.items()
@@ -127,21 +127,21 @@ async def append(  # noqa: PLR0913, PLR0917 - the last is seldom there
     first, *others = runs  # EVAL leaves the script with the server, for the others to name
     named = [("EVALSHA", SHA, *run) for run in others]
     replies = await store.pipeline("append", [("EVAL", SCRIPT, *first), *named])
-    outcomes = [Taken.NEW] * len(events)
+    outcomes = [AppendOutcome.NEW] * len(events)
     for places, reply in zip(by_user.values(), replies, strict=True):
         for place, code in zip(places, reply, strict=True):
-            outcomes[place] = Taken(code)
+            outcomes[place] = AppendOutcome(code)
     return outcomes
 
 
-def _keys(prefix: str, user: str) -> tuple[Part, ...]:
-    kept = (history_key(prefix, user), stream_key(prefix), hidden_key(prefix, user))
+def _keys(prefix: str, user: str) -> tuple[CommandPart, ...]:
+    kept = (history_key(prefix, user), events_key(prefix), hidden_key(prefix, user))
     keys = (*marks_keys(prefix, user), *kept, attributes_key(prefix, user))
     return (len(keys), *keys)
 
 
-def _told(event: Event) -> tuple[Part, ...]:
+def _told(event: Event) -> tuple[CommandPart, ...]:
     digest = blake2b(event.event_id.encode("utf-8", "surrogatepass"), digest_size=8).digest()
     mark = int.from_bytes(digest, "big", signed=True)
-    hides = hiding(event.type, event.item)
-    return mark, float(event.timestamp), event.member(), event.entry()[:-1], hides
+    hides = hidden_member(event.type, event.item)
+    return mark, float(event.timestamp), event.history_member(), event.stream_entry()[:-1], hides

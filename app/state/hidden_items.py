@@ -8,8 +8,8 @@ from collections.abc import Sequence
 
 from app.state.keys import user_key
 
-HIDING = {"hide": "h", "unhide": "u"}  # event types, and the letter of each
-MOST = 1_000  # newest that are kept of each user
+HIDING_EVENTS = {"hide": "h", "unhide": "u"}  # event types, and the letter of each
+MAX_HIDDEN = 1_000  # newest that are kept of each user
 
 
 def hidden_key(prefix: str, user: str) -> str:
@@ -17,13 +17,13 @@ def hidden_key(prefix: str, user: str) -> str:
     return user_key(prefix, user, "x")
 
 
-def hiding(kind: str, item: str) -> str:
+def hidden_member(kind: str, item: str) -> str:
     """Give the member that an event writes; "": it hides nothing."""
-    letter = HIDING.get(kind)
+    letter = HIDING_EVENTS.get(kind)
     return f"{letter}{item}" if letter else ""
 
 
-def told_apart(reply: Sequence[bytes]) -> tuple[list[str], list[str]]:
+def decode_hidden(reply: Sequence[bytes]) -> tuple[list[str], list[str]]:
     """Read members and their times, in turn; give items that are hidden, and that are no more."""
     times = dict(zip(reply[::2], map(float, reply[1::2]), strict=True))
     hidden = [m for m in times if m[:1] == b"h" and times[m] >= times.get(b"u" + m[1:], -1.0)]

@@ -11,12 +11,18 @@ from numpy.typing import NDArray
 from app.catalogue.ids import IdIndex
 from app.contracts import EMPTY_RECORD, NO_HISTORY, NO_ROWS, History, Rows, UserEvents, UserRecord
 from app.event_weights import EventWeights
-from app.state.event_codec import HISTORY_LIMIT, Interpreter, history_key
-from app.state.hidden_items import HIDING, hidden_key, told_apart
-from app.state.shown_items import shown_lately_key
-from app.state.store import Part, Store
-from app.state.user_blocks import blocked_key, unpacked
-from app.state.user_store import attributes_key, attributes_of, erased_key, friends_key, friends_of
+from app.state.event_codec import HISTORY_LIMIT, EventInterpreter, history_key
+from app.state.hidden_items import HIDING_EVENTS, decode_hidden, hidden_key
+from app.state.shown_items import recently_shown_key
+from app.state.store import CommandPart, Store
+from app.state.user_blocks import blocked_key, decode_blocked
+from app.state.user_store import (
+    attributes_key,
+    decode_attributes,
+    decode_friends,
+    erased_key,
+    friends_key,
+)
 
 TOLD_KEYS = (blocked_key, attributes_key, friends_key)
 
@@ -28,14 +34,14 @@ class RedisHistories:
     store: Store
     prefix: str
     ids: IdIndex
-    preferences: EventWeights
+    event_weights: EventWeights
     time_shift: float = 0.0  # seconds from the data's time to the wall clock
     limit: int = HISTORY_LIMIT
-    shown: int = 0  # items that the user was shown lately; 0: no policy asks for them
-    _interpreter: Interpreter = field(init=False, repr=False)
+    shown_limit: int = 0  # items that the user was shown lately; 0: no policy asks for them
+    _interpreter: EventInterpreter = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
-        interpreter = Interpreter(self.ids, self.preferences, self.time_shift)
+        interpreter = EventInterpreter(self.ids, self.event_weights, self.time_shift)
         object.__setattr__(self, "_interpreter", interpreter)
 
     async def recent(self, user: str) -> History:
@@ -48,16 +54,16 @@ class RedisHistories:
         """
         newest = (history_key(self.prefix, user), 0, self.limit - 1, "WITHSCORES")
         told = (named(self.prefix, user) for named in TOLD_KEYS)
-        asked: list[tuple[Part, ...]] = [
+        asked: list[tuple[CommandPart, ...]] = [
             ("ZREVRANGE", *newest),
             ("GET", erased_key(self.prefix, user)),  # not under the user's tag: it names nobody
             ("MGET", *told),
             ("ZRANGE", hidden_key(self.prefix, user), 0, -1, "WITHSCORES"),
         ]
-        if self.shown:
-            asked.append(("LRANGE", shown_lately_key(self.prefix, user), 0, self.shown - 1))
+        if self.shown_limit:
+            asked.append(("LRANGE", recently_shown_key(self.prefix, user), 0, self.shown_limit - 1))
         events, erased, kept, *others = await self.store.pipeline("history", asked)
-        return self.read([events, [*kept, erased], *others])
+        return self.decode([events, [*kept, erased], *others])
 
     async def recent_events(self, users: Sequence[str], newest: int) -> UserEvents:
         """Give the ``newest`` live events of each of several users; see ``contracts.Circle``.
@@ -65,7 +71,7 @@ class RedisHistories:
         Raises:
             StageError: the store cannot answer.
         """
-        commands: list[tuple[Part, ...]] = [
+        commands: list[tuple[CommandPart, ...]] = [
             ("ZREVRANGE", history_key(self.prefix, user), 0, newest - 1, "WITHSCORES")
             for user in users
         ]
@@ -75,7 +81,7 @@ class RedisHistories:
         owner = np.arange(len(users)).repeat(sizes).take(known)
         return UserEvents(owner, read.rows, read.weights, read.times)
 
-    def read(self, said: Sequence[Any]) -> History:
+    def decode(self, said: Sequence[Any]) -> History:
         """Understand what the store said of a user."""
         reply, kept, hidden, *lately = said
         read = self._known(_unhidden(reply, hidden) if hidden else reply)[0]
@@ -85,11 +91,11 @@ class RedisHistories:
 
     def _told(self, kept: Sequence[bytes | None], hidden: Sequence[bytes]) -> UserRecord:
         blocked, attributes, friends, erased = kept
-        gone, back = told_apart(hidden)
+        gone, back = decode_hidden(hidden)
         return UserRecord(
-            unpacked(blocked),
-            attributes_of(attributes),
-            friends_of(friends),
+            decode_blocked(blocked),
+            decode_attributes(attributes),
+            decode_friends(friends),
             self._rows(gone),
             self._rows(back),
             float(erased) - self.time_shift if erased else -np.inf,
@@ -106,17 +112,17 @@ class RedisHistories:
         members = orjson.loads(b"[%b]" % b",".join(reply[::2]))
         _, types, items, values = zip(*members, strict=True)
         times = np.fromiter(map(float, reply[1::2]), np.float64, len(members))
-        return self._interpreter.known(items, types, values, times)
+        return self._interpreter.read_with_positions(items, types, values, times)
 
 
-def friends_said(said: Sequence[Any]) -> tuple[str, ...]:
+def friends_in_reply(said: Sequence[Any]) -> tuple[str, ...]:
     """Give the friends of a user of whom the store said this."""
-    return friends_of(said[1][TOLD_KEYS.index(friends_key)]) if len(said) > 1 else ()
+    return decode_friends(said[1][TOLD_KEYS.index(friends_key)]) if len(said) > 1 else ()
 
 
 def _unhidden(reply: list[bytes], hidden: Sequence[bytes]) -> list[bytes]:
     """Leave out, of members and times in turn, the hiding of items that are not hidden any more."""
-    back = set(told_apart(hidden)[1])
+    back = set(decode_hidden(hidden)[1])
     if not back:
         return reply
     pairs = zip(reply[::2], reply[1::2], strict=True)
@@ -125,4 +131,4 @@ def _unhidden(reply: list[bytes], hidden: Sequence[bytes]) -> list[bytes]:
 
 def _hides(member: bytes, items: set[str]) -> bool:
     _, kind, item, _ = orjson.loads(member)
-    return kind in HIDING and item in items
+    return kind in HIDING_EVENTS and item in items

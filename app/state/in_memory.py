@@ -10,7 +10,7 @@ from app.artifacts import NeighbourTable
 from app.catalogue.ids import IdIndex
 from app.contracts import NO_HISTORY, History, Neighbours, Rows
 from app.event_weights import EventWeights
-from app.state.event_codec import HISTORY_LIMIT, Event, Interpreter
+from app.state.event_codec import HISTORY_LIMIT, Event, EventInterpreter
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -37,7 +37,7 @@ class MemoryHistories:
     """Keeps live histories in this process, with the same answers as from Redis."""
 
     ids: IdIndex
-    preferences: EventWeights
+    event_weights: EventWeights
     time_shift: float = 0.0  # seconds from the data's time to the wall clock
     limit: int = HISTORY_LIMIT
     _events: dict[str, dict[bytes, float]] = field(default_factory=dict, init=False, repr=False)
@@ -46,7 +46,7 @@ class MemoryHistories:
         """Write events to their users' histories."""
         for event in events:
             kept = self._events.setdefault(event.user, {})
-            kept[event.member()] = event.timestamp
+            kept[event.history_member()] = event.timestamp
             if len(kept) > self.limit:
                 del kept[min(kept, key=lambda member: (kept[member], member))]
 
@@ -57,5 +57,5 @@ class MemoryHistories:
             return NO_HISTORY
         times, members = zip(*reversed(kept), strict=True)
         _, types, items, values = zip(*map(orjson.loads, members), strict=True)
-        interpreter = Interpreter(self.ids, self.preferences, self.time_shift)
+        interpreter = EventInterpreter(self.ids, self.event_weights, self.time_shift)
         return interpreter.read(items, types, values, np.array(times))

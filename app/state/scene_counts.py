@@ -11,34 +11,34 @@ from numpy.typing import NDArray
 
 from app.contracts import Rows
 
-MOST = 16  # scenes, the first ones met: callers may name any where none is configured
+MAX_SCENES = 16  # scenes, the first ones met: callers may name any where none is configured
 REMEMBERED = 100_000  # lists whose scene is known when a click names them
 
 
 @dataclass(slots=True, eq=False)
-class Scenes:
+class SceneCounts:
     """Counts by scene and item. Moved on by one writer, read by any number of readers."""
 
     n: int  # items
     shown: dict[str, NDArray[np.float32]] = field(default_factory=dict)  # (n,) by scene
     liked: dict[str, NDArray[np.float32]] = field(default_factory=dict)  # (n,) by scene
 
-    def show(self, rows: Rows, scene: str) -> None:
+    def count_impressions(self, rows: Rows, scene: str) -> None:
         """Count one more impression for each of these items."""
         if self._knows(scene):
             np.add.at(self.shown[scene], rows, np.float32(1.0))
 
-    def like(self, rows: Rows, scene: str) -> None:
+    def count_successes(self, rows: Rows, scene: str) -> None:
         """Count one more positive event for each of these items, on a list of this scene."""
         if self._knows(scene):
             np.add.at(self.liked[scene], rows, np.float32(1.0))
 
-    def open(self, row: int) -> None:
+    def reset_row(self, row: int) -> None:
         """Begin with an item anew."""
         for counts in (*self.shown.values(), *self.liked.values()):
             counts[row] = 0.0
 
-    def of(self, row: int) -> Mapping[str, tuple[float, float]]:
+    def counts_of(self, row: int) -> Mapping[str, tuple[float, float]]:
         """Give how often an item was shown and liked in each scene."""
         return {
             scene: (float(shown[row]), float(self.liked[scene][row]))
@@ -46,7 +46,7 @@ class Scenes:
         }
 
     def _knows(self, scene: str) -> bool:
-        if scene not in self.shown and len(self.shown) < MOST:
+        if scene not in self.shown and len(self.shown) < MAX_SCENES:
             self.liked[scene] = np.zeros(self.n, np.float32)
             self.shown[scene] = np.zeros(self.n, np.float32)
         return scene in self.shown
@@ -60,13 +60,13 @@ class RecentLists:
         self._newer: dict[int, str] = {}
         self._older: dict[int, str] = {}
 
-    def note(self, request: Hashable, scene: str) -> None:
+    def add(self, request: Hashable, scene: str) -> None:
         """Remember the scene of a list."""
         self._newer[hash(request)] = scene
         if len(self._newer) >= self._limit:
             self._older, self._newer = self._newer, {}
 
-    def scene(self, request: Hashable) -> str | None:
+    def scene_of(self, request: Hashable) -> str | None:
         """Give the scene of a list; None when it is not known, or no more."""
         mark = hash(request)
         return self._newer.get(mark) or self._older.get(mark)

@@ -12,13 +12,13 @@ from numpy.typing import NDArray
 from app.artifacts import DAY
 from app.contracts import Matrix, Rows, Scores, Times
 
-Groups: TypeAlias = NDArray[np.integer]  # (m, a) rows of the segments of m users; -1 unknown
+SegmentRows: TypeAlias = NDArray[np.integer]  # (m, a) rows of the segments of m users; -1 unknown
 
 HALF_LIFE = 30 * DAY  # seconds
-MOST_CELLS = 5_000_000  # segments times items, 20 MB; of a larger catalogue nothing is counted
+MAX_CELLS = 5_000_000  # segments times items, 20 MB; of a larger catalogue nothing is counted
 
 
-def gathered(table: Matrix, chosen: Rows, rows: Rows) -> Matrix:
+def gather_cells(table: Matrix, chosen: Rows, rows: Rows) -> Matrix:
     """Give these rows and columns of a table, (len(chosen), len(rows)), a copy."""
     found = np.empty((len(chosen), len(rows)), np.float32)
     for place, row in enumerate(chosen):
@@ -34,7 +34,7 @@ class SegmentCounts:
     """
 
     def __init__(self, segments: int, items: int, spare: int, reference: float) -> None:
-        kept = 0 < segments * items <= MOST_CELLS
+        kept = 0 < segments * items <= MAX_CELLS
         self._liked = np.zeros((segments + 1 if kept else 0, items + spare), np.float32)
         self._totals = np.zeros(len(self._liked), np.float64)  # of each row
         self._reference = reference
@@ -42,7 +42,7 @@ class SegmentCounts:
     def __len__(self) -> int:
         return len(self._liked)
 
-    def apply(self, segments: Groups | None, rows: Rows, weights: Scores, at: Times) -> None:
+    def apply(self, segments: SegmentRows | None, rows: Rows, weights: Scores, at: Times) -> None:
         """Add events, (m,) each, of users in these segments; None: all are unknown."""
         if not len(self) or not len(rows):
             return
@@ -54,7 +54,7 @@ class SegmentCounts:
         np.add.at(self._liked, (row, rows[event]), added.astype(np.float32))
         np.add.at(self._totals, row, added)
 
-    def open(self, row: int) -> None:
+    def reset_row(self, row: int) -> None:
         """Begin with an item anew."""
         self._totals = np.maximum(self._totals - self._liked[:, row], 0.0)
         self._liked[:, row] = 0.0
@@ -68,7 +68,7 @@ class SegmentCounts:
 
     def at(self, now: float, chosen: Rows, rows: Rows) -> Matrix:
         """Give the decayed likes of these rows of the table, (len(chosen), len(rows))."""
-        liked = gathered(self._liked, chosen, rows)
+        liked = gather_cells(self._liked, chosen, rows)
         liked *= np.float32(self._fade(now))
         return liked
 

@@ -12,7 +12,7 @@ from app.state.server_process import ServerError
 
 
 @contextmanager
-def reached(settings: Settings, *, start: bool = True) -> Iterator[str]:
+def server_url(settings: Settings, *, start: bool = True) -> Iterator[str]:
     """Give the server's URL.
 
     Args:

@@ -3,21 +3,23 @@
 from collections.abc import Sequence
 
 from app.state.keys import user_key
-from app.state.store import Part
+from app.state.store import CommandPart
 
-EXPIRE = 30 * 86_400  # seconds after the last list that a user was shown
+RECENTLY_SHOWN_TTL = 30 * 86_400  # seconds after the last list that a user was shown
 
 
-def shown_lately_key(prefix: str, user: str) -> str:
+def recently_shown_key(prefix: str, user: str) -> str:
     """Name the list of items that a user was shown; under the user's hash tag."""
     return user_key(prefix, user, "s")
 
 
-def remember(prefix: str, user: str, items: Sequence[str], limit: int) -> list[tuple[Part, ...]]:
+def recently_shown_commands(
+    prefix: str, user: str, items: Sequence[str], limit: int
+) -> list[tuple[CommandPart, ...]]:
     """Give the commands that put these items in front and keep the newest ``limit``."""
-    key = shown_lately_key(prefix, user)
+    key = recently_shown_key(prefix, user)
     return [
         ("LPUSH", key, *reversed(items)),
         ("LTRIM", key, 0, limit - 1),
-        ("EXPIRE", key, EXPIRE),
+        ("EXPIRE", key, RECENTLY_SHOWN_TTL),
     ]

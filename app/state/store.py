@@ -23,8 +23,8 @@ from typing_extensions import override
 from app.contracts import StageError
 from app.state.breaker import Breaker
 
-Part: TypeAlias = bytes | str | int | float
-Observer: TypeAlias = Callable[[str, float, str], None]  # command, seconds, outcome
+CommandPart: TypeAlias = bytes | str | int | float
+RoundTripObserver: TypeAlias = Callable[[str, float, str], None]  # command, seconds, outcome
 
 PATIENCE = 0.005  # seconds; a caller that gives up sooner says nothing about the store
 SILENCE = 0.1  # seconds without any answer after which late round trips tell of the store
@@ -94,7 +94,7 @@ class Store:
     def __init__(self, url: str, *, timeout: float, connections: int, breaker: Breaker) -> None:
         self.address = public_address(url)  # fit for logs
         self.breaker = breaker
-        self.on_round_trip: Observer = unobserved
+        self.on_round_trip: RoundTripObserver = unobserved
         self._url = url
         self._answered = -SILENCE  # when the store answered last
         self._timeout = timeout
@@ -108,7 +108,7 @@ class Store:
         *,
         timeout: float = 0.25,
         connections: int = 32,
-        on_round_trip: Observer = unobserved,
+        on_round_trip: RoundTripObserver = unobserved,
     ) -> "Store":
         """Make a store; the connection is made on first use.
 
@@ -127,7 +127,7 @@ class Store:
         store.on_round_trip = on_round_trip
         return store
 
-    def aside(self, timeout: float) -> "Store":
+    def dedicated(self, timeout: float) -> "Store":
         """Make a store on one connection of its own, for what may take long: ``timeout`` seconds.
 
         Its user closes it, and backs off by itself: its breaker never opens.
@@ -135,7 +135,7 @@ class Store:
         patient = Breaker(limit=sys.maxsize)
         return Store(self._url, timeout=timeout, connections=1, breaker=patient)
 
-    async def command(self, name: str, *arguments: Part) -> Any:
+    async def command(self, name: str, *arguments: CommandPart) -> Any:
         """Send one command and give its reply.
 
         Raises:
@@ -144,7 +144,7 @@ class Store:
         send: Callable[..., Awaitable[Any]] = self._client.execute_command
         return await self._round_trip(name, lambda: send(name, *arguments))
 
-    async def pipeline(self, name: str, commands: Sequence[tuple[Part, ...]]) -> list[Any]:
+    async def pipeline(self, name: str, commands: Sequence[tuple[CommandPart, ...]]) -> list[Any]:
         """Send commands in one round trip, not as a transaction, and give their replies.
 
         Args:
@@ -167,7 +167,7 @@ class Store:
     async def __aexit__(self, *_: object) -> None:
         await self.close()
 
-    async def _send_all(self, commands: Sequence[tuple[Part, ...]]) -> list[Any]:
+    async def _send_all(self, commands: Sequence[tuple[CommandPart, ...]]) -> list[Any]:
         pipe = self._client.pipeline(transaction=False)
         for command in commands:
             pipe.execute_command(*command)

@@ -15,21 +15,25 @@ import orjson
 from app.catalogue.ids import IdIndex
 from app.contracts import Rows, Scores, StageError, Times
 from app.event_weights import EventWeights
-from app.state.event_codec import Interpreter, stream_key
-from app.state.impressions import shown_key
+from app.state.event_codec import EventInterpreter, events_key
+from app.state.impressions import impressions_key
 from app.state.scene_counts import RecentLists
-from app.state.segment_counts import Groups
+from app.state.segment_counts import SegmentRows
 from app.state.store import Store
 
 log = logging.getLogger(__name__)
 
-Entry: TypeAlias = tuple[bytes, list[bytes]]  # id in the stream; names and values of its fields
-Shape: TypeAlias = tuple[type | tuple[type, ...], ...]  # of what an entry says
+StreamEntry: TypeAlias = tuple[
+    bytes, list[bytes]
+]  # id in the stream; names and values of its fields
+EntryShape: TypeAlias = tuple[type | tuple[type, ...], ...]  # of what an entry says
 Attributes: TypeAlias = Mapping[str, str]  # of a user, told by the time of an event; or none
-SegmentsOf: TypeAlias = Callable[[Sequence[str], Sequence[Attributes]], Groups]  # of users, by id
+SegmentsOf: TypeAlias = Callable[
+    [Sequence[str], Sequence[Attributes]], SegmentRows
+]  # of users, by id
 
-EVENT: Shape = (str, str, str, str, (float, NoneType), (float, int), (str, NoneType))
-SHOWN: Shape = (str, str, list)
+EVENT_SHAPE: EntryShape = (str, str, str, str, (float, NoneType), (float, int), (str, NoneType))
+IMPRESSION_SHAPE: EntryShape = (str, str, list)
 CARRIED = 9  # place of the user's attributes in the entry of an event
 
 AT_ONCE = 1_000  # entries of each stream in one read: some 5 ms of this worker's time
@@ -40,18 +44,18 @@ FIRST_PAUSE, LONGEST_PAUSE = 0.05, 2.0  # seconds before asking again a server t
 REMEMBERED = 100_000  # ids that are known again when an entry repeats
 
 
-STREAMS = EVENTS, SHOWS = "events", "shown"
+STREAMS = EVENTS, IMPRESSIONS = "events", "shown"
 
 
-class CrowdState(Protocol):
+class CounterUpdates(Protocol):
     """What learns of what everybody does: a ``Live``, or two copies of one that take turns."""
 
     def apply(
-        self, rows: Rows, weights: Scores, times: Times, of: Groups | None = None
+        self, rows: Rows, weights: Scores, times: Times, of: SegmentRows | None = None
     ) -> None: ...
-    def expose(self, rows: Rows, scene: str = "") -> None: ...
-    def succeed(self, rows: Rows, scene: str) -> None: ...
-    def reach(self, stream: str, first: str, last: str) -> None: ...
+    def count_impressions(self, rows: Rows, scene: str = "") -> None: ...
+    def count_scene_successes(self, rows: Rows, scene: str) -> None: ...
+    def set_offsets(self, stream: str, first: str, last: str) -> None: ...
 
 
 class RecentIds:
@@ -65,7 +69,7 @@ class RecentIds:
     def __len__(self) -> int:
         return len(self._newer) + len(self._older)
 
-    def is_new(self, name: Hashable) -> bool:
+    def add(self, name: Hashable) -> bool:
         """Say whether this id was not seen lately, and remember it."""
         mark = hash(name)
         if mark in self._newer or mark in self._older:
@@ -77,7 +81,7 @@ class RecentIds:
 
 
 @dataclass(slots=True, eq=False)
-class Follower:
+class StreamConsumer:
     """Reads both streams, and then as they grow. ``run`` it as a task.
 
     It begins behind the entry that ``after`` names of a stream, or else with ``since``. Its counts
@@ -86,9 +90,9 @@ class Follower:
 
     store: Store
     prefix: str
-    live: CrowdState
+    counters: CounterUpdates
     ids: IdIndex
-    preferences: EventWeights
+    event_weights: EventWeights
     time_shift: float = 0.0  # seconds from the data's time to the wall clock
     since: int = 0  # milliseconds by the wall clock; the bundle knows what was earlier
     after: Mapping[str, str] = field(default_factory=dict)  # stream: the newest entry it knows
@@ -107,11 +111,11 @@ class Follower:
     _lists: RecentLists = field(default_factory=RecentLists, init=False)
 
     def __post_init__(self) -> None:
-        self._keys = (stream_key(self.prefix).encode(), shown_key(self.prefix).encode())
+        self._keys = (events_key(self.prefix).encode(), impressions_key(self.prefix).encode())
         before = f"{self.since - 1}-{2**64 - 1}" if self.since else "0-0"
         self._positions = [self.after.get(stream, before).encode() for stream in STREAMS]
 
-    def first(self, stream: str) -> str:
+    def first_id(self, stream: str) -> str:
         """Give the lowest id that an entry of this stream may have for it to be read."""
         if stream not in self.after:
             return f"{self.since}-0"
@@ -121,7 +125,7 @@ class Follower:
     async def run(self) -> None:
         """Follow until cancelled; whatever the server does."""
         pause = FIRST_PAUSE
-        async with self.store.aside(ANSWER_WITHIN) as link:
+        async with self.store.dedicated(ANSWER_WITHIN) as link:
             while True:
                 try:
                     await self._advance(link)
@@ -139,7 +143,7 @@ class Follower:
         for key, entries in reply or []:
             which = self._keys.index(key)
             self._positions[which] = entries[-1][0]
-            self.take(STREAMS[which], entries)
+            self.apply_entries(STREAMS[which], entries)
         longest = max((len(entries) for _, entries in reply or []), default=0)
         if longest < AT_ONCE:
             self.caught_up.set()
@@ -148,59 +152,61 @@ class Follower:
         if not longest:
             self.lag = 0.0
 
-    def take(self, stream: str, entries: Sequence[Entry]) -> None:
+    def apply_entries(self, stream: str, entries: Sequence[StreamEntry]) -> None:
         """Move the crowd's state on by these entries of a stream, in their order."""
         (self._apply if stream == EVENTS else self._expose)(entries)
-        self.live.reach(stream, entries[0][0].decode(), entries[-1][0].decode())
+        self.counters.set_offsets(stream, entries[0][0].decode(), entries[-1][0].decode())
 
-    def _apply(self, entries: Sequence[Entry]) -> None:
-        read = self._decode(entries, EVENT)
+    def _apply(self, entries: Sequence[StreamEntry]) -> None:
+        read = self._decode(entries, EVENT_SHAPE)
         fresh = [said for said in read if self._is_new(self._events_seen, (said[1][1], said[1][0]))]
         if not fresh:
             return
         arrivals, said = zip(*fresh, strict=True)
-        told = zip(*(one[: len(EVENT)] for one in said), strict=True)
+        told = zip(*(one[: len(EVENT_SHAPE)] for one in said), strict=True)
         _, users, items, types, values, timestamps, requests = told
         # A clock that runs ahead must not age everybody else's events.
         times = np.minimum(np.array(timestamps), np.array(arrivals))
-        interpreter = Interpreter(self.ids, self.preferences, self.time_shift)
-        known, places = interpreter.known(items, types, values, times)
+        interpreter = EventInterpreter(self.ids, self.event_weights, self.time_shift)
+        known, places = interpreter.read_with_positions(items, types, values, times)
         of = None
         if self.segments:
-            attributes = [attributes_in(said[at]) for at in places]
+            attributes = [entry_attributes(said[at]) for at in places]
             of = self.segments([users[at] for at in places], attributes)
-        self.live.apply(known.rows, known.weights, known.times, of)
+        self.counters.apply(known.rows, known.weights, known.times, of)
         self._succeed([requests[at] for at in places], known.rows, known.weights)
         self.applied += len(known)
 
-    def _expose(self, entries: Sequence[Entry]) -> None:
-        read = self._decode(entries, SHOWN)
+    def _expose(self, entries: Sequence[StreamEntry]) -> None:
+        read = self._decode(entries, IMPRESSION_SHAPE)
         fresh = [said for _, said in read if self._is_new(self._slates_seen, said[0])]
         by_scene: dict[str, list[str]] = {}
         for request, _, items, *scene in fresh:
             name = scene[0] if scene and isinstance(scene[0], str) else ""
             by_scene.setdefault(name, []).extend(i for i in items if isinstance(i, str))
-            self._lists.note(request, name)
+            self._lists.add(request, name)
         for name, items in by_scene.items():
             rows = self.ids.rows(items)
-            self.live.expose(rows[rows >= 0], name)
+            self.counters.count_impressions(rows[rows >= 0], name)
 
     def _succeed(self, requests: Sequence[str | None], rows: Rows, weights: Scores) -> None:
         """Count what was liked for the scenes of the lists that events name."""
         by_scene: dict[str, list[int]] = {}
         for at, request in enumerate(requests):
-            scene = self._lists.scene(request) if request else None
+            scene = self._lists.scene_of(request) if request else None
             if scene and weights[at] > 0:
                 by_scene.setdefault(scene, []).append(at)
         for scene, places in by_scene.items():
-            self.live.succeed(rows[places], scene)
+            self.counters.count_scene_successes(rows[places], scene)
 
     def _is_new(self, seen: RecentIds, name: Hashable) -> bool:
-        new = seen.is_new(name)
+        new = seen.add(name)
         self.repeated += not new
         return new
 
-    def _decode(self, entries: Sequence[Entry], shape: Shape) -> list[tuple[float, list[Any]]]:
+    def _decode(
+        self, entries: Sequence[StreamEntry], shape: EntryShape
+    ) -> list[tuple[float, list[Any]]]:
         """Give arrival and content of each entry that begins like this; count the others."""
         arrivals = [int(name.partition(b"-")[0]) / 1000.0 for name, _ in entries]
         read = [
@@ -215,7 +221,7 @@ class Follower:
         return read
 
 
-def attributes_in(said: Sequence[Any]) -> Attributes:
+def entry_attributes(said: Sequence[Any]) -> Attributes:
     """Give what the entry of an event carries of its user's attributes."""
     carried = said[CARRIED] if len(said) > CARRIED else None
     if not isinstance(carried, dict):
@@ -223,7 +229,7 @@ def attributes_in(said: Sequence[Any]) -> Attributes:
     return {name: text for name, text in carried.items() if isinstance(text, str)}
 
 
-def _parsed(entries: Sequence[Entry]) -> list[Any]:
+def _parsed(entries: Sequence[StreamEntry]) -> list[Any]:
     """Parse all at once, which is cheaper; one by one when something among them is damaged."""
     texts = [fields[-1] for _, fields in entries]
     with suppress(orjson.JSONDecodeError):

@@ -17,13 +17,13 @@ import orjson
 
 from app.artifacts import NeighbourTable
 from app.contracts import Neighbours, Rows, StageError
-from app.state.batched_reads import JoinedReads, Values
-from app.state.store import Part, Store
+from app.state.batched_reads import BatchedReads, Values
+from app.state.store import CommandPart, Store
 
 log = logging.getLogger(__name__)
 
 RECORD = np.dtype([("row", "<i4"), ("weight", "<f4")])
-STAYS = -1  # TTL of a key that never expires
+NO_EXPIRY = -1  # TTL of a key that never expires
 CHUNK = 1_000_000  # bytes in one command of a load; the server answers nobody else meanwhile
 KEYS_AT_ONCE = 5_000  # keys in one round trip that only names keys
 LOAD_WITHIN = 10.0  # seconds for one chunk; also the lock's life, renewed with each chunk
@@ -37,10 +37,10 @@ class RedisTables:
     store: Store
     prefix: str
     bundle: str
-    _joined: JoinedReads = field(init=False, repr=False)
+    _joined: BatchedReads = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "_joined", JoinedReads(self._fetch))
+        object.__setattr__(self, "_joined", BatchedReads(self._fetch))
 
     async def read(self, table: str, rows: Rows) -> Neighbours:
         """Fetch the neighbours of ``rows``.
@@ -49,7 +49,9 @@ class RedisTables:
             StageError: the store cannot answer.
         """
         stem = _stem(self.prefix, self.bundle, table)
-        return unpack(await self._joined.read([b"%s%d" % (stem, row) for row in rows.tolist()]))
+        return decode_neighbours(
+            await self._joined.read([b"%s%d" % (stem, row) for row in rows.tolist()])
+        )
 
     async def _fetch(self, keys: Collection[bytes]) -> Values:
         marker = _marker(self.prefix, self.bundle)
@@ -62,7 +64,7 @@ class RedisTables:
         return values
 
 
-def unpack(values: Values) -> Neighbours:
+def decode_neighbours(values: Values) -> Neighbours:
     """Lay packed values end to end, without a loop over neighbours."""
     present = [value or b"" for value in values]
     sizes = np.fromiter(map(len, present), np.int64, len(present)) // RECORD.itemsize
@@ -80,7 +82,7 @@ async def are_loaded(store: Store, prefix: str, bundle: str) -> bool:
     Raises:
         StageError: the store cannot answer.
     """
-    return bool(await store.command("TTL", _marker(prefix, bundle)) == STAYS)
+    return bool(await store.command("TTL", _marker(prefix, bundle)) == NO_EXPIRY)
 
 
 async def load_tables(
@@ -95,7 +97,7 @@ async def load_tables(
         StageError: the store cannot answer. What was written is completed by the next call.
     """
     lock = f"{prefix}:{bundle}:loading"
-    async with store.aside(LOAD_WITHIN) as link:
+    async with store.dedicated(LOAD_WITHIN) as link:
         while not await are_loaded(link, prefix, bundle):
             if await link.command("SET", lock, 1, "NX", "EX", int(LOAD_WITHIN)):
                 try:
@@ -130,7 +132,7 @@ async def retire_tables(store: Store, prefix: str, keep: Collection[str], ttl: i
     Raises:
         StageError: the store cannot answer. The next call completes what was begun.
     """
-    async with store.aside(LOAD_WITHIN) as link:
+    async with store.dedicated(LOAD_WITHIN) as link:
         registered = await link.command("HGETALL", _registry(prefix))
         for name, sizes in zip(registered[::2], registered[1::2], strict=True):
             bundle = name.decode()
@@ -152,12 +154,12 @@ async def _load(
     await link.command("SET", _marker(prefix, bundle), 1)
 
 
-def _packed(stem: bytes, table: NeighbourTable) -> Iterator[list[Part]]:
+def _packed(stem: bytes, table: NeighbourTable) -> Iterator[list[CommandPart]]:
     """Give keys and values in turn, in chunks of bounded size."""
     records = np.empty(len(table.rows), RECORD)
     records["row"], records["weight"] = table.rows, table.weights
     ends = table.indptr * RECORD.itemsize
-    chunk: list[Part] = []
+    chunk: list[CommandPart] = []
     packed = memoryview(records.tobytes())
     begun = 0
     for row in np.flatnonzero(np.diff(ends)).tolist():

@@ -6,7 +6,7 @@ from app.contracts import NOTHING_BLOCKED, Blocked
 from app.state.keys import user_key
 from app.state.store import Store
 
-MOST = 1_000  # items, providers and categories together
+MAX_BLOCKED = 1_000  # items, providers and categories together
 
 
 def blocked_key(prefix: str, user: str) -> str:
@@ -14,12 +14,12 @@ def blocked_key(prefix: str, user: str) -> str:
     return user_key(prefix, user, "b")
 
 
-def packed(blocked: Blocked) -> bytes:
+def encode_blocked(blocked: Blocked) -> bytes:
     """Give the value to keep."""
     return orjson.dumps([blocked.items, blocked.providers, blocked.categories])
 
 
-def unpacked(value: bytes | None) -> Blocked:
+def decode_blocked(value: bytes | None) -> Blocked:
     """Read a kept value; None has nothing blocked."""
     if value is None:
         return NOTHING_BLOCKED
@@ -34,7 +34,7 @@ async def write_blocked(store: Store, prefix: str, user: str, blocked: Blocked) 
     """
     key = blocked_key(prefix, user)
     if blocked:
-        await store.command("SET", key, packed(blocked))
+        await store.command("SET", key, encode_blocked(blocked))
     else:
         await store.command("DEL", key)
 
@@ -45,4 +45,4 @@ async def read_blocked(store: Store, prefix: str, user: str) -> Blocked:
     Raises:
         StageError: the store cannot answer.
     """
-    return unpacked(await store.command("GET", blocked_key(prefix, user)))
+    return decode_blocked(await store.command("GET", blocked_key(prefix, user)))

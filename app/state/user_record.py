@@ -9,34 +9,40 @@ import orjson
 
 from app.contracts import Blocked
 from app.state.event_codec import history_key
-from app.state.hidden_items import hidden_key, told_apart
-from app.state.shown_items import shown_lately_key
+from app.state.hidden_items import decode_hidden, hidden_key
+from app.state.shown_items import recently_shown_key
 from app.state.store import Store
-from app.state.user_blocks import blocked_key, unpacked
-from app.state.user_store import attributes_key, attributes_of, erased_key, friends_key, friends_of
+from app.state.user_blocks import blocked_key, decode_blocked
+from app.state.user_store import (
+    attributes_key,
+    decode_attributes,
+    decode_friends,
+    erased_key,
+    friends_key,
+)
 
 VALUES = (attributes_key, friends_key, blocked_key)
 
 
 @dataclass(frozen=True, slots=True)
-class Dossier:
+class UserData:
     """What the store has of one user."""
 
     events: list[dict[str, Any]]  # newest first, at most as many as asked for
-    kept: int  # events in the history
+    history_length: int  # events in the history
     attributes: Mapping[str, str]
     friends: tuple[str, ...]
     blocked: Blocked
     hidden: list[str]
     shown: list[str]  # lately, newest first; where a policy asks for it
-    erased: float  # unix seconds by the wall clock; -inf: never
+    erased_at: float  # unix seconds by the wall clock; -inf: never
 
     def __bool__(self) -> bool:
         told = (self.attributes, self.friends, self.blocked, self.hidden, self.shown)
-        return bool(self.kept or any(told))
+        return bool(self.history_length or any(told))
 
 
-async def read_dossier(store: Store, prefix: str, user: str, newest: int) -> Dossier:
+async def read_user_data(store: Store, prefix: str, user: str, newest: int) -> UserData:
     """Read all that is kept of a user, of the history the ``newest`` events.
 
     Raises:
@@ -52,17 +58,17 @@ async def read_dossier(store: Store, prefix: str, user: str, newest: int) -> Dos
             ("MGET", *values),
             ("GET", erased_key(prefix, user)),
             ("ZRANGE", hidden_key(prefix, user), 0, -1, "WITHSCORES"),
-            ("LRANGE", shown_lately_key(prefix, user), 0, -1),
+            ("LRANGE", recently_shown_key(prefix, user), 0, -1),
         ],
     )
     attributes, friends, blocked = told
-    return Dossier(
+    return UserData(
         [_event(m, s) for m, s in zip(events[::2], events[1::2], strict=True)][:newest],
         int(kept),
-        attributes_of(attributes),
-        friends_of(friends),
-        unpacked(blocked),
-        told_apart(hidden)[0],
+        decode_attributes(attributes),
+        decode_friends(friends),
+        decode_blocked(blocked),
+        decode_hidden(hidden)[0],
         [item.decode() for item in shown],
         float(erased) if erased else -math.inf,
     )

@@ -9,8 +9,8 @@ import orjson
 from app.state.keys import user_key
 from app.state.store import Store
 
-MOST_FRIENDS = 500
-MOST_ATTRIBUTES = 50
+MAX_FRIENDS = 500
+MAX_ATTRIBUTES = 50
 
 
 def attributes_key(prefix: str, user: str) -> str:
@@ -28,21 +28,21 @@ def erased_key(prefix: str, user: str) -> str:
 
     So it is not under the user's hash tag, and is never in one command with keys that are.
     """
-    return f"{prefix}:erased:{digest(user)}"
+    return f"{prefix}:erased:{user_digest(user)}"
 
 
-def digest(user: str) -> str:
+def user_digest(user: str) -> str:
     """Give what stands for a user who was erased. Whoever tries every id finds whose it is."""
     return blake2b(user.encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()
 
 
-def attributes_of(value: bytes | None) -> dict[str, str]:
+def decode_attributes(value: bytes | None) -> dict[str, str]:
     """Read kept attributes; None has none."""
     found: dict[str, str] = orjson.loads(value) if value else {}
     return found
 
 
-def friends_of(value: bytes | None) -> tuple[str, ...]:
+def decode_friends(value: bytes | None) -> tuple[str, ...]:
     """Read kept friends; None has none."""
     return tuple(orjson.loads(value)) if value else ()
 

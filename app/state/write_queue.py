@@ -16,7 +16,7 @@ PAUSE = 0.5  # seconds before asking again a server that failed
 Kept = TypeVar("Kept")
 
 
-class Backlog(Generic[Kept]):
+class WriteQueue(Generic[Kept]):
     """What waits to be written, oldest first. ``run`` it as a task.
 
     ``name`` is that of the things in the log's lines, ``write`` stores a batch or raises a

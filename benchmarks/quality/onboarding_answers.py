@@ -11,7 +11,7 @@ from app.artifacts import Models
 from app.contracts import History
 from app.event_weights import EventWeights
 from app.recall.onboarding import select_items
-from app.state.event_codec import Interpreter
+from app.state.event_codec import EventInterpreter
 from benchmarks.quality.window_lists import SEED
 from offline.data.dataset import Dataset
 from offline.data.errors import DataError
@@ -92,7 +92,7 @@ def build_history(
     chosen = [rows[said > 0], rows[said < 0]]
     kinds = np.repeat(list(ANSWERS.values()), [len(part) for part in chosen]).tolist()
     items = dataset.catalogue.ids.names(np.concatenate(chosen))
-    read = Interpreter(dataset.catalogue.ids, preferences).read
+    read = EventInterpreter(dataset.catalogue.ids, preferences).read
     return read(items, kinds, [1.0] * len(items), np.full(len(items), at))
 
 

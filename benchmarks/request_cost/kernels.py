@@ -24,14 +24,14 @@ from app.rank.logistic import Logistic
 from app.recall.vectors import MAX_EXTRA_RESULTS
 from app.rerank.mmr import mmr
 from app.rerank.slate_builder import Policy
-from app.state.counters import Live
+from app.state.counters import PopularityCounters
 from app.state.histories import RedisHistories
-from app.state.store import Part, Store
+from app.state.store import CommandPart, Store
 from app.state.tables import RedisTables, load_tables
 
 PREFIX = "recfunnel"
 K = 10
-Command: TypeAlias = tuple[Part, ...]
+Command: TypeAlias = tuple[CommandPart, ...]
 KernelCosts: TypeAlias = dict[str, float]  # kernel -> CPU seconds, one request
 
 
@@ -41,7 +41,7 @@ class RecordingStore(Store):
     sent_commands: list[Command]
 
     @override
-    async def command(self, name: str, *arguments: Part) -> Any:
+    async def command(self, name: str, *arguments: CommandPart) -> Any:
         self.sent_commands.append((name, *arguments))
         return await super().command(name, *arguments)
 
@@ -154,6 +154,6 @@ def _funnel(bundle: Bundle, store: Store, cpu: Cpu) -> Funnel:
         time_shift=manifest.time_shift,
     )
     tables = RedisTables(store, PREFIX, bundle.version)
-    state = LiveState(Live.of(bundle.models), histories, tables)
+    state = LiveState(PopularityCounters.of(bundle.models), histories, tables)
     wiring = FunnelConfig(cpu, NO_CHECKPOINTS, bundle.sizes)
     return build_funnel(bundle.models, bundle.indexes, bundle.rankers, state, wiring)

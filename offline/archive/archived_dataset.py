@@ -16,10 +16,10 @@ from app.contracts import PINNED, SPONSORED
 from app.event_weights import EventWeights
 from app.features.views import FINE_VIEW, column_names, view_hash
 from app.settings import Settings
-from app.state.server_address import reached
+from app.state.server_address import server_url
 from app.state.server_process import ServerError
-from offline.archive.erased_users import Erased
-from offline.archive.files import Shelf
+from offline.archive.erased_users import ErasedUsers
+from offline.archive.files import StreamFiles
 from offline.archive.streams import EVENTS, SERVED, SHOWS
 from offline.commands.archive import folder_of
 from offline.data.data_overlay import Archived, More
@@ -39,10 +39,10 @@ def archived(settings: Settings, *, events: bool) -> More | None:
         DataError: events are asked for, and there is no archive.
     """
     folder = folder_of(settings)
-    erased = Erased.kept(folder).joined(_erased_lately(settings))
+    erased = ErasedUsers.kept(folder).joined(_erased_lately(settings))
     if not events:
         return More(erased.until) if erased else None
-    if not Shelf(folder / EVENTS.name, EVENTS).parts():
+    if not StreamFiles(folder / EVENTS.name, EVENTS).parts():
         raise DataError(f"there are no events in {folder}: run `recfunnel archive --once` first")
     shift = _time_shift(settings.out)
     told = _events(folder, erased, shift)
@@ -60,17 +60,17 @@ def _reached(folder: Path) -> dict[str, str]:
     What was shown and what came of it begin anew together: one without the other would be a
     failure that was none, or a success without a trial.
     """
-    known = ((kind.name, Shelf(folder / kind.name, kind).parts()) for kind in (EVENTS, SHOWS))
+    known = ((kind.name, StreamFiles(folder / kind.name, kind).parts()) for kind in (EVENTS, SHOWS))
     return {name: parts[-1].last_id for name, parts in known if parts}
 
 
-def _erased_lately(settings: Settings) -> Erased:
+def _erased_lately(settings: Settings) -> ErasedUsers:
     """Ask the server too, where one is there: an archiver may not have come round."""
     try:
-        with reached(settings, start=False) as url, redis.Redis.from_url(url) as link:
-            return Erased.of_server(link, settings.key_prefix)
+        with server_url(settings, start=False) as url, redis.Redis.from_url(url) as link:
+            return ErasedUsers.of_server(link, settings.key_prefix)
     except (redis.RedisError, ServerError):
-        return Erased()
+        return ErasedUsers()
 
 
 def _time_shift(out: Path) -> float:
@@ -81,12 +81,12 @@ def _time_shift(out: Path) -> float:
         return 0.0
 
 
-def _events(folder: Path, erased: Erased, shift: float) -> pl.DataFrame:
+def _events(folder: Path, erased: ErasedUsers, shift: float) -> pl.DataFrame:
     """Give the events of all who are not erased, by the data's time.
 
     Times are those of users' live histories to the bit: there the same event is known by its time.
     """
-    shelf = Shelf(folder / EVENTS.name, EVENTS)
+    shelf = StreamFiles(folder / EVENTS.name, EVENTS)
     whole = pl.concat(map(erased.remaining, shelf.read()))
     moment = pl.min_horizontal("timestamp", now()) - shift  # clocks may run ahead a little
     return whole.select("user", "item", pl.col("type").alias("kind"), "value", moment.alias("time"))
@@ -101,7 +101,7 @@ def served(folder: Path, shift: float, preferences: EventWeights, until: float) 
     taken, view, others = _taken(folder, preferences), view_hash(), 0
     features, labels, slates, positions = [np.empty((0, WIDTH), np.float32)], [], [], []
     number = 0
-    for table in Shelf(folder / SERVED.name, SERVED).read():
+    for table in StreamFiles(folder / SERVED.name, SERVED).read():
         for row in table.filter(pl.col("at") - shift < until).iter_rows(named=True):
             n = len(row["items"])
             if orjson.loads(row["told"]).get("view") != view:
@@ -128,7 +128,7 @@ def served(folder: Path, shift: float, preferences: EventWeights, until: float) 
 def _taken(folder: Path, preferences: EventWeights) -> set[tuple[str, str]]:
     """Name the items that were taken, each with the list it was taken from."""
     found: set[tuple[str, str]] = set()
-    for table in Shelf(folder / EVENTS.name, EVENTS).read():
+    for table in StreamFiles(folder / EVENTS.name, EVENTS).read():
         told = table.filter(pl.col("request_id").is_not_null())
         for (kind,), part in told.group_by("type"):
             if preferences.accepts(str(kind)):

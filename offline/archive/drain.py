@@ -13,10 +13,10 @@ from typing import Any
 
 import redis
 
-from app.state.archiver_status import GROUP, say_in_use
+from app.state.archiver_status import GROUP, mark_archiver_in_use
 from app.state.stream_consumer import REMEMBERED, RecentIds
-from offline.archive.files import Shelf, Spans, day_of, id_of
-from offline.archive.streams import STREAMS, Raw, Row, Stream
+from offline.archive.files import IdRanges, StreamFiles, day_of, id_of
+from offline.archive.streams import STREAMS, ArchivedStream, ArchiveRow, RawEntry
 
 log = logging.getLogger(__name__)
 
@@ -25,7 +25,7 @@ TRIM_AT_ONCE = 1_000  # entries looked at in one step of trimming
 
 
 @dataclass(slots=True)
-class Tally:
+class ArchiveCounts:
     """What became of the entries of one stream."""
 
     archived: int = 0
@@ -39,17 +39,17 @@ class Drain:
 
     link: redis.Redis
     prefix: str
-    stream: Stream
-    shelf: Shelf
+    stream: ArchivedStream
+    shelf: StreamFiles
     keep: int  # entries that the stream keeps for the workers to follow
-    tally: Tally = field(default_factory=Tally)
-    _spans: Spans = field(init=False)
+    tally: ArchiveCounts = field(default_factory=ArchiveCounts)
+    _spans: IdRanges = field(init=False)
     _known: RecentIds = field(default_factory=RecentIds, init=False)
 
     def __post_init__(self) -> None:
-        self._spans = Spans(self.shelf.parts())
+        self._spans = IdRanges(self.shelf.parts())
         for row in self.shelf.newest(self.stream.identity, REMEMBERED):
-            self._known.is_new("\n".join(map(str, row)))
+            self._known.add("\n".join(map(str, row)))
 
     @property
     def key(self) -> str:
@@ -58,7 +58,7 @@ class Drain:
 
     def run(self) -> int:
         """Archive all that is there, then trim; gives how many entries were taken."""
-        self.tally = Tally()
+        self.tally = ArchiveCounts()
         self._join()
         taken = 0
         for start in ("0", ">"):  # what was handed out to a predecessor that died comes first
@@ -71,14 +71,14 @@ class Drain:
     def merge(self, today: str) -> None:
         """Make few files of the days that are over."""
         self.shelf.merge(today=today)
-        self._spans = Spans(self.shelf.parts())
+        self._spans = IdRanges(self.shelf.parts())
 
     def _join(self) -> None:
         group = self._group()
         if group is None:
             self.link.xgroup_create(self.key, GROUP, id="0", mkstream=True)
             group = self._group() or {"entries-read": None}
-        say_in_use(self.link, self.prefix)
+        mark_archiver_in_use(self.link, self.prefix)
         info, read = self.link.xinfo_stream(self.key), group["entries-read"]
         lost = info["entries-added"] - info["length"] - (read or 0)
         if read is not None and lost > 0:
@@ -96,14 +96,14 @@ class Drain:
         groups: list[dict[str, Any]] = self.link.xinfo_groups(self.key)
         return next((group for group in groups if group["name"] == GROUP.encode()), None)
 
-    def _read(self, start: str) -> list[Raw]:
+    def _read(self, start: str) -> list[RawEntry]:
         reply: Any = self.link.xreadgroup(
             GROUP, CONSUMER, {self.key: start}, count=self.stream.at_once
         )
-        entries: list[Raw] = reply[0][1] if reply else []
+        entries: list[RawEntry] = reply[0][1] if reply else []
         return entries
 
-    def _keep(self, entries: Sequence[Raw]) -> None:
+    def _keep(self, entries: Sequence[RawEntry]) -> None:
         """Write what is new to files, then acknowledge everything."""
         names = [name.decode() for name, _ in entries]
         fields = (said for _, said in entries)
@@ -125,12 +125,12 @@ class Drain:
         self._spans.add(id_of(first), id_of(last))
         self.tally.archived += len(rows)
 
-    def _row(self, name: str, fields: Any) -> Row | None:
+    def _row(self, name: str, fields: Any) -> ArchiveRow | None:
         row = self.stream.row(name, fields or {})
         if row is None:
             self.tally.unreadable += 1
             return None
-        if not self._known.is_new("\n".join(str(row[part]) for part in self.stream.identity)):
+        if not self._known.add("\n".join(str(row[part]) for part in self.stream.identity)):
             self.tally.repeated += 1
             return None
         return row
@@ -153,6 +153,6 @@ class Drain:
 def drains(link: redis.Redis, prefix: str, folder: Path, keep: dict[str, int]) -> list[Drain]:
     """Make the drains of all streams; ``keep`` says how many entries each stream keeps."""
     return [
-        Drain(link, prefix, stream, Shelf(folder / stream.name, stream), keep[stream.name])
+        Drain(link, prefix, stream, StreamFiles(folder / stream.name, stream), keep[stream.name])
         for stream in STREAMS
     ]

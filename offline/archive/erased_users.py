@@ -15,20 +15,20 @@ import orjson
 import polars as pl
 import redis
 
-from app.request_log.answer_record import as_said
-from app.state.histories import friends_said
-from app.state.user_store import digest, erased_key
-from offline.archive.files import Shelf, id_of, written
+from app.request_log.answer_record import reply_from_json
+from app.state.histories import friends_in_reply
+from app.state.user_store import erased_key, user_digest
+from offline.archive.files import StreamFiles, id_of, written
 from offline.data.atomic import replacing
 
 log = logging.getLogger(__name__)
 
 FILE = "erased.json"
-DIGEST = len(digest(""))
+DIGEST = len(user_digest(""))
 
 
 @dataclass(frozen=True, slots=True)
-class Erased:
+class ErasedUsers:
     """When each erased user was erased, unix seconds, by digest."""
 
     times: Mapping[str, float] = field(default_factory=dict)
@@ -37,13 +37,13 @@ class Erased:
         return bool(self.times)
 
     @classmethod
-    def kept(cls, archive: Path) -> "Erased":
+    def kept(cls, archive: Path) -> "ErasedUsers":
         """Read those that the archive knows."""
         path = archive / FILE
         return cls(orjson.loads(path.read_bytes()) if path.is_file() else {})
 
     @classmethod
-    def of_server(cls, link: redis.Redis, prefix: str) -> "Erased":
+    def of_server(cls, link: redis.Redis, prefix: str) -> "ErasedUsers":
         """Read those that the server knows."""
         start = erased_key(prefix, "")[:-DIGEST]
         literal = "".join(f"\\{c}" if c in "*?[]\\^" else c for c in start)
@@ -52,12 +52,12 @@ class Erased:
         found = zip(keys, values, strict=True)
         return cls({key.decode()[-DIGEST:]: float(value) for key, value in found if value})
 
-    def joined(self, other: "Erased") -> "Erased":
+    def joined(self, other: "ErasedUsers") -> "ErasedUsers":
         """Give both; the later time counts."""
         both = dict(self.times)
         for name, time in other.times.items():
             both[name] = max(time, both.get(name, time))
-        return Erased(both)
+        return ErasedUsers(both)
 
     @staticmethod
     def purged(archive: Path) -> float:
@@ -73,7 +73,7 @@ class Erased:
 
     def until(self, users: pl.Series) -> pl.Series:
         """Say for each user when they were erased; -inf for those who were not."""
-        found = {user: self.times.get(digest(user), -float("inf")) for user in users.unique()}
+        found = {user: self.times.get(user_digest(user), -float("inf")) for user in users.unique()}
         return users.replace_strict(found, return_dtype=pl.Float64)
 
     def remaining(self, table: pl.DataFrame) -> pl.DataFrame:
@@ -94,11 +94,11 @@ class Erased:
         return table.filter(kept)
 
     def _befriended(self, told: str) -> bool:
-        friends = friends_said(as_said(orjson.loads(told)["said"]))
-        return any(digest(friend) in self.times for friend in friends)
+        friends = friends_in_reply(reply_from_json(orjson.loads(told)["said"]))
+        return any(user_digest(friend) in self.times for friend in friends)
 
 
-def purge(shelf: Shelf, erased: Erased, since: float = -math.inf) -> list[str]:
+def purge(shelf: StreamFiles, erased: ErasedUsers, since: float = -math.inf) -> list[str]:
     """Write the files anew that have rows of erased users.
 
     Args:

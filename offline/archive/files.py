@@ -15,7 +15,7 @@ from typing import Any, TypeAlias
 
 import polars as pl
 
-from offline.archive.streams import Row, Stream
+from offline.archive.streams import ArchivedStream, ArchiveRow
 
 Id: TypeAlias = tuple[int, int]  # milliseconds, and number within these
 
@@ -35,7 +35,7 @@ def day_of(name: str) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
+class ArchiveFile:
     """One file."""
 
     path: Path
@@ -43,7 +43,7 @@ class Part:
     last: Id
 
     @classmethod
-    def of(cls, path: Path) -> "Part":
+    def of(cls, path: Path) -> "ArchiveFile":
         """Read the name."""
         first, last = path.stem.split("_")
         return cls(path, id_of(first), id_of(last))
@@ -53,15 +53,15 @@ class Part:
         """The id of the newest entry that it accounts for, as the stream says it."""
         return f"{self.last[0]}-{self.last[1]}"
 
-    def covers(self, other: "Part") -> bool:
+    def covers(self, other: "ArchiveFile") -> bool:
         """Say whether all that is in the other is in this one too."""
         return self is not other and self.first <= other.first and other.last <= self.last
 
 
-class Spans:
+class IdRanges:
     """Which ids are accounted for: ranges, both ends included, that do not overlap."""
 
-    def __init__(self, parts: Iterable[Part]) -> None:
+    def __init__(self, parts: Iterable[ArchiveFile]) -> None:
         self._spans = sorted((part.first, part.last) for part in parts)
 
     def __contains__(self, entry: Id) -> bool:
@@ -74,23 +74,23 @@ class Spans:
 
 
 @dataclass(frozen=True, slots=True)
-class Shelf:
+class StreamFiles:
     """All files of one stream."""
 
     folder: Path
-    stream: Stream
+    stream: ArchivedStream
 
-    def parts(self) -> list[Part]:
+    def parts(self) -> list[ArchiveFile]:
         """List the files that count, by their ids."""
-        found = [Part.of(path) for path in self.folder.glob("day=*/*_*.parquet")]
+        found = [ArchiveFile.of(path) for path in self.folder.glob("day=*/*_*.parquet")]
         found.sort(key=lambda part: (part.first, (-part.last[0], -part.last[1])))
-        kept: list[Part] = []
+        kept: list[ArchiveFile] = []
         for part in found:
             if not kept or not kept[-1].covers(part):
                 kept.append(part)
         return kept
 
-    def write(self, rows: Sequence[Row], first: str, last: str) -> Path:
+    def write(self, rows: Sequence[ArchiveRow], first: str, last: str) -> Path:
         """Write a file that accounts for the entries from ``first`` to ``last`` of one day."""
         folder = self.folder / f"day={day_of(first)}"
         folder.mkdir(parents=True, exist_ok=True)
@@ -98,7 +98,7 @@ class Shelf:
         written(self.stream.frame(rows), path)
         return path
 
-    def read(self, parts: Sequence[Part] | None = None) -> Iterator[pl.DataFrame]:
+    def read(self, parts: Sequence[ArchiveFile] | None = None) -> Iterator[pl.DataFrame]:
         """Give the tables of these files, or of all, one after the other.
 
         What was not kept yet when a file was written is null.
@@ -131,19 +131,19 @@ class Shelf:
             gone += len(parts)
         return gone
 
-    def _whole(self, part: Part) -> pl.LazyFrame:
+    def _whole(self, part: ArchiveFile) -> pl.LazyFrame:
         """Give a file's table with all columns of the stream."""
         kept = pl.scan_parquet(part.path, hive_partitioning=False)
         known, columns = kept.collect_schema(), self.stream.columns
         absent = [pl.lit(None, columns[name]).alias(name) for name in columns if name not in known]
         return kept.with_columns(absent).select(*columns)
 
-    def _groups(self, today: str) -> Iterator[list[Part]]:
+    def _groups(self, today: str) -> Iterator[list[ArchiveFile]]:
         """Give the files to merge with one another: of one day, and not too large together."""
         for folder, of_day in groupby(self.parts(), key=lambda part: part.path.parent):
             if folder.name >= f"day={today}":
                 continue
-            group: list[Part] = []
+            group: list[ArchiveFile] = []
             size = 0
             for part in of_day:
                 own = part.path.stat().st_size

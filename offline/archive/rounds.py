@@ -18,7 +18,7 @@ OLDEST = 7  # major version of Redis: it tells how many entries a group has read
 
 
 @dataclass(slots=True, eq=False)
-class Rounds:
+class ArchiveRounds:
     """Keeps the drains, and what they know, from round to round, until the server fails."""
 
     link: redis.Redis

@@ -11,17 +11,17 @@ import numpy as np
 import orjson
 import polars as pl
 
-from app.request_log.answer_record import ARRAYS
-from app.request_log.entry_codec import Entry, EntryError
-from app.request_log.writer import served_key
-from app.state.event_codec import stream_key
-from app.state.impressions import shown_key
-from app.state.stream_consumer import EVENT, SHOWN, Shape, attributes_in
+from app.request_log.answer_record import ARRAY_NAMES
+from app.request_log.entry_codec import LogEntry, LogEntryError
+from app.request_log.writer import request_log_key
+from app.state.event_codec import events_key
+from app.state.impressions import impressions_key
+from app.state.stream_consumer import EVENT_SHAPE, IMPRESSION_SHAPE, EntryShape, entry_attributes
 
-Raw: TypeAlias = tuple[bytes, Mapping[bytes, bytes]]  # id, and fields, as the server says them
-Row: TypeAlias = Mapping[str, Any]
+RawEntry: TypeAlias = tuple[bytes, Mapping[bytes, bytes]]  # id, and fields, as the server says them
+ArchiveRow: TypeAlias = Mapping[str, Any]
 
-WIDE = ARRAYS[3:]  # those that have several numbers an item
+WIDE = ARRAY_NAMES[3:]  # those that have several numbers an item
 KINDS = ("<i4", "|i1", "<f4", "<f4", "<i2", "<f4", "<f4")
 LISTS_AT_ONCE = 200  # served lists in one file: up to 10 MB before they are compressed
 EVENT_COLUMNS = {
@@ -66,27 +66,29 @@ SERVED_COLUMNS = {
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Stream:
+class ArchivedStream:
     """One stream of the service, and its table."""
 
     name: str
     key: Callable[[str], str]  # from the prefix
     columns: Mapping[str, Any]
-    row: Callable[[str, Mapping[bytes, bytes]], Row | None]  # None: the entry is none of ours
+    row: Callable[
+        [str, Mapping[bytes, bytes]], ArchiveRow | None
+    ]  # None: the entry is none of ours
     identity: tuple[str, ...]  # columns that are the same when an entry repeats
     at_once: int  # entries in one file
 
-    def frame(self, entries: Sequence[Row]) -> pl.DataFrame:
+    def frame(self, entries: Sequence[ArchiveRow]) -> pl.DataFrame:
         """Make a table of rows."""
         return pl.DataFrame(list(entries), schema=dict(self.columns), orient="row")
 
 
-def _event(name: str, fields: Mapping[bytes, bytes]) -> Row | None:
-    said = _parsed(fields, EVENT)
+def _event(name: str, fields: Mapping[bytes, bytes]) -> ArchiveRow | None:
+    said = _parsed(fields, EVENT_SHAPE)
     if said is None:
         return None
     position, context = (*said[7:9], None, None)[:2]
-    texts = [_json(context), _json(attributes_in(said))]
+    texts = [_json(context), _json(entry_attributes(said))]
     return dict(zip(EVENT_COLUMNS, (name, *said[:7], position, *texts), strict=True))
 
 
@@ -94,8 +96,8 @@ def _json(told: Mapping[str, Any] | None) -> str | None:
     return orjson.dumps(told).decode() if told else None
 
 
-def _shown(name: str, fields: Mapping[bytes, bytes]) -> Row | None:
-    said = _parsed(fields, SHOWN)
+def _shown(name: str, fields: Mapping[bytes, bytes]) -> ArchiveRow | None:
+    said = _parsed(fields, IMPRESSION_SHAPE)
     if said is None:
         return None
     scene = said[3] if len(said) > 3 and isinstance(said[3], str) else ""  # noqa: PLR2004
@@ -103,7 +105,7 @@ def _shown(name: str, fields: Mapping[bytes, bytes]) -> Row | None:
     return dict(zip(SHOWN_COLUMNS, (name, *said[:3], scene, at), strict=True))
 
 
-def _parsed(fields: Mapping[bytes, bytes], shape: Shape) -> list[Any] | None:
+def _parsed(fields: Mapping[bytes, bytes], shape: EntryShape) -> list[Any] | None:
     try:
         said = orjson.loads(fields.get(b"e", b""))
     except orjson.JSONDecodeError:
@@ -112,39 +114,43 @@ def _parsed(fields: Mapping[bytes, bytes], shape: Shape) -> list[Any] | None:
     return said if ours and all(map(isinstance, said, shape)) else None
 
 
-def _served(name: str, fields: Mapping[bytes, bytes]) -> Row | None:
+def _served(name: str, fields: Mapping[bytes, bytes]) -> ArchiveRow | None:
     try:
-        entry = Entry.unpack(fields.get(b"e", b""))
-    except EntryError:
+        entry = LogEntry.unpack(fields.get(b"e", b""))
+    except LogEntryError:
         return None
-    told, asked = dict(entry.told), entry.told["asked"]
+    told, asked = dict(entry.head), entry.head["asked"]
     top = {key: told.pop(key) for key in ("request_id", "at", "bundle", "variant", "items")}
-    flat = {name: entry.arrays[name].ravel().tolist() for name in ARRAYS}
+    flat = {name: entry.arrays[name].ravel().tolist() for name in ARRAY_NAMES}
     told["widths"] = [entry.arrays[name].shape[1] for name in WIDE]
     users = {"stream_id": name, "user": asked["user"], "scene": asked["scene"]}
     return {**users, **top, **flat, "told": orjson.dumps(told).decode()}
 
 
-EVENTS = Stream("events", stream_key, EVENT_COLUMNS, _event, ("user", "event_id"), 10_000)
-SHOWS = Stream("shown", shown_key, SHOWN_COLUMNS, _shown, ("request_id",), 10_000)
-SERVED = Stream("served", served_key, SERVED_COLUMNS, _served, ("request_id",), LISTS_AT_ONCE)
+EVENTS = ArchivedStream("events", events_key, EVENT_COLUMNS, _event, ("user", "event_id"), 10_000)
+SHOWS = ArchivedStream("shown", impressions_key, SHOWN_COLUMNS, _shown, ("request_id",), 10_000)
+SERVED = ArchivedStream(
+    "served", request_log_key, SERVED_COLUMNS, _served, ("request_id",), LISTS_AT_ONCE
+)
 STREAMS = (EVENTS, SHOWS, SERVED)
 
 
-def entry_of(row: Row) -> Entry:
+def entry_of(row: ArchiveRow) -> LogEntry:
     """Make a served list's entry of its row again.
 
     Of a row that does not say how wide its arrays are, which old ones do not, they stay flat.
     """
     told = orjson.loads(row["told"])
     told |= {key: row[key] for key in ("request_id", "at", "bundle", "variant", "items")}
-    arrays = {name: np.array(row[name], kind) for name, kind in zip(ARRAYS, KINDS, strict=True)}
+    arrays = {
+        name: np.array(row[name], kind) for name, kind in zip(ARRAY_NAMES, KINDS, strict=True)
+    }
     for name, width in zip(WIDE, told.pop("widths", None) or (), strict=False):
         arrays[name] = arrays[name].reshape(len(row["items"]), width)
-    return Entry(told, arrays)
+    return LogEntry(told, arrays)
 
 
-def said_of(stream: Stream, row: Row) -> bytes:
+def said_of(stream: ArchivedStream, row: ArchiveRow) -> bytes:
     """Give what the entry of an event or of a shown list says to those who follow."""
     said = [row[name] for name in stream.columns][1:]
     if stream is not EVENTS:

@@ -14,16 +14,16 @@ from rich.console import Console
 from rich.table import Table
 
 from app.observe import logs
-from app.request_log.erasure import erase_served
+from app.request_log.erasure import erase_log_entries
 from app.settings import Settings
-from app.state.erasure import erase as erase_live
-from app.state.server_address import reached
+from app.state.erasure import erase_user as erase_live
+from app.state.server_address import server_url
 from app.state.server_process import ServerError
 from app.state.store import Store
 from offline.archive.drain import drains
-from offline.archive.erased_users import Erased, purge
-from offline.archive.files import Shelf
-from offline.archive.rounds import Rounds, refuse_old
+from offline.archive.erased_users import ErasedUsers, purge
+from offline.archive.files import StreamFiles
+from offline.archive.rounds import ArchiveRounds, refuse_old
 from offline.archive.streams import STREAMS
 from offline.data.errors import DataError
 
@@ -73,15 +73,15 @@ def alone(folder: Path) -> Iterator[None]:
 
 
 @contextmanager
-def _rounds(settings: Settings, *, start: bool = True) -> Iterator[Rounds]:
+def _rounds(settings: Settings, *, start: bool = True) -> Iterator[ArchiveRounds]:
     keep = {
         "events": settings.stream_limit,
         "shown": settings.stream_limit,
         "served": settings.served_limit,
     }
-    with reached(settings, start=start) as url, redis.Redis.from_url(url) as link:
+    with server_url(settings, start=start) as url, redis.Redis.from_url(url) as link:
         refuse_old(link.info("server"))
-        yield Rounds(link, drains(link, settings.key_prefix, folder_of(settings), keep))
+        yield ArchiveRounds(link, drains(link, settings.key_prefix, folder_of(settings), keep))
 
 
 def forget(link: redis.Redis, settings: Settings) -> int:
@@ -91,14 +91,14 @@ def forget(link: redis.Redis, settings: Settings) -> int:
     leave the streams as well.
     """
     folder = folder_of(settings)
-    known = Erased.kept(folder)
-    erased = known.joined(Erased.of_server(link, settings.key_prefix))
+    known = ErasedUsers.kept(folder)
+    erased = known.joined(ErasedUsers.of_server(link, settings.key_prefix))
     if not erased:
         return 0
-    since = Erased.purged(folder) if erased == known else -math.inf
+    since = ErasedUsers.purged(folder) if erased == known else -math.inf
     removed = 0
     for stream in STREAMS:
-        gone = purge(Shelf(folder / stream.name, stream), erased, since)
+        gone = purge(StreamFiles(folder / stream.name, stream), erased, since)
         if gone:
             link.xdel(stream.key(settings.key_prefix), *gone)
         removed += len(gone)
@@ -112,7 +112,7 @@ def erase(settings: Settings, user: str) -> None:
     Raises:
         DataError: an archiver is at work there: it does its part by itself.
     """
-    with reached(settings) as url:
+    with server_url(settings) as url:
         removed = asyncio.run(_erased_live(settings, url, user))
         with redis.Redis.from_url(url) as link, alone(folder_of(settings)):
             removed["archive"] = forget(link, settings)
@@ -127,7 +127,7 @@ def erase(settings: Settings, user: str) -> None:
 async def _erased_live(settings: Settings, url: str, user: str) -> dict[str, int]:
     async with Store.connect(url, timeout=PATIENCE) as store:
         removed = dict(await erase_live(store, settings.key_prefix, user, time.time()))
-        removed["served"] = await erase_served(store, settings.key_prefix, user)
+        removed["served"] = await erase_log_entries(store, settings.key_prefix, user)
     return removed
 
 
@@ -150,7 +150,7 @@ def _follow(settings: Settings, every: float) -> None:
             pause = min(2 * pause, LONGEST_PAUSE)
 
 
-def _tell(rounds: Rounds) -> None:
+def _tell(rounds: ArchiveRounds) -> None:
     table = Table("stream", "archived", "repeated", "unreadable", "files")
     for drain in rounds.drains:
         tally = drain.tally

@@ -15,20 +15,20 @@ from rich.table import Table
 
 from app.bundle.manifest import BundleError
 from app.cpu import Cpu
-from app.request_log.answer_record import standing_of
-from app.request_log.entry_codec import Entry
+from app.request_log.answer_record import offsets_of
+from app.request_log.entry_codec import LogEntry
 from app.settings import Settings, SettingsError
-from app.state.server_address import reached
+from app.state.server_address import server_url
 from offline.commands.archive import folder_of
 from offline.data.errors import DataError
 from offline.replay_log.differences import DifferentError, differing, overlap, places
-from offline.replay_log.replay import Reruns
-from offline.replay_log.state_rebuild import LostError
-from offline.replay_log.stream_reader import Tape
+from offline.replay_log.replay import RequestReplayer
+from offline.replay_log.state_rebuild import StateLostError
+from offline.replay_log.stream_reader import StreamReader
 
 
 @dataclass(frozen=True, slots=True)
-class Question:
+class ReplayCommand:
     """What to run again, and against what."""
 
     request_id: str | None = None
@@ -42,7 +42,7 @@ class Question:
         return self.bundle is None and not self.changes
 
 
-def replay(settings: Settings, question: Question) -> None:
+def replay(settings: Settings, question: ReplayCommand) -> None:
     """Run again and print what differs.
 
     Raises:
@@ -57,18 +57,18 @@ def replay(settings: Settings, question: Question) -> None:
 
 
 @contextmanager
-def _reruns(settings: Settings) -> Iterator[Reruns]:
+def _reruns(settings: Settings) -> Iterator[RequestReplayer]:
     cpu = Cpu(threads=1)
     try:
-        with reached(settings) as url, redis.Redis.from_url(url) as link:
-            tape = Tape(link, settings.key_prefix, folder_of(settings))
-            with closing(Reruns(settings, tape, cpu)) as reruns:
+        with server_url(settings) as url, redis.Redis.from_url(url) as link:
+            tape = StreamReader(link, settings.key_prefix, folder_of(settings))
+            with closing(RequestReplayer(settings, tape, cpu)) as reruns:
                 yield reruns
     finally:
         cpu.close()
 
 
-def _one(reruns: Reruns, question: Question) -> None:
+def _one(reruns: RequestReplayer, question: ReplayCommand) -> None:
     entry = reruns.tape.find(question.request_id or "")
     if entry is None:
         raise DataError(
@@ -77,21 +77,21 @@ def _one(reruns: Reruns, question: Question) -> None:
         )
     try:
         again = reruns.run(entry, question.bundle, _changed(entry, question.changes))
-    except LostError as error:
+    except StateLostError as error:
         raise DataError(f"{question.request_id} cannot be run again: {error}") from error
     _tell(entry, again)
     if question.is_same and differing(entry, again):
         raise DifferentError("the answer came out different")
 
 
-def _many(reruns: Reruns, question: Question) -> None:
+def _many(reruns: RequestReplayer, question: ReplayCommand) -> None:
     entries = sorted(itertools.islice(reruns.tape.served(), question.last), key=_order)
     outcomes: Counter[str] = Counter()
     kept: list[float] = []
     for entry in track(entries, "Running again", console=Console(stderr=True)):
         try:
             again = reruns.run(entry, question.bundle, _changed(entry, question.changes))
-        except (LostError, BundleError) as error:
+        except (StateLostError, BundleError) as error:
             outcomes[f"cannot be run again: {error}"] += 1
             continue
         found = differing(entry, again)
@@ -102,15 +102,15 @@ def _many(reruns: Reruns, question: Question) -> None:
         raise DifferentError("answers came out different")
 
 
-def _order(entry: Entry) -> tuple[Any, ...]:
+def _order(entry: LogEntry) -> tuple[Any, ...]:
     """Order answers so that a worker's state only goes on."""
-    standing = entry.told.get("standing")
-    known = standing_of(entry).applied if standing else {}
+    standing = entry.head.get("standing")
+    known = offsets_of(entry).applied if standing else {}
     spans = (tuple(map(int, last.split("-"))) for _, (_, last) in sorted(known.items()))
-    return (entry.told["bundle"], entry.told["worker"], *spans)
+    return (entry.head["bundle"], entry.head["worker"], *spans)
 
 
-def _changed(entry: Entry, changes: Sequence[str]) -> Mapping[str, Any] | None:
+def _changed(entry: LogEntry, changes: Sequence[str]) -> Mapping[str, Any] | None:
     """Give the settings of the answer with some changed; None without a change.
 
     Raises:
@@ -118,7 +118,7 @@ def _changed(entry: Entry, changes: Sequence[str]) -> Mapping[str, Any] | None:
     """
     if not changes:
         return None
-    settings: dict[str, Any] = orjson.loads(orjson.dumps(entry.told["settings"]))
+    settings: dict[str, Any] = orjson.loads(orjson.dumps(entry.head["settings"]))
     for change in changes:
         name, is_set, value = change.partition("=")
         if not is_set:
@@ -138,13 +138,13 @@ def _value(text: str) -> Any:
         return text
 
 
-def _tell(was: Entry, now: Entry) -> None:
+def _tell(was: LogEntry, now: LogEntry) -> None:
     console, found = Console(), differing(was, now)
     if not found:
-        console.print(f"The same {len(was.told['items'])} items, bit for bit.")
+        console.print(f"The same {len(was.head['items'])} items, bit for bit.")
         return
     console.print(f"Different: {', '.join(found)}. {overlap(was, now):.0%} of the items are kept.")
-    table = Table("place", was.told["bundle"], now.told["bundle"], "")
+    table = Table("place", was.head["bundle"], now.head["bundle"], "")
     for at, place in enumerate(places(was, now), 1):
         style = "" if place.was == place.now else "bold"
         table.add_row(str(at), place.was, place.now, place.told, style=style)

@@ -92,11 +92,11 @@ def in_turn(reranker: Reranker, slates: list[Slate]) -> list[Rows]:
     """Make the lists of 10 one after another: as in service, each counts as shown to the next."""
     answers = []
     if isinstance(reranker, SlateBuilder):
-        reranker = replace(reranker, counters=reranker.counters.unexposed())
+        reranker = replace(reranker, counters=reranker.counters.without_exposures())
     for slate in slates:
         answers.append(reranker.rerank(replace(slate.query, k=K), slate.fine).pool.rows)
         if isinstance(reranker, SlateBuilder):
-            reranker.counters.expose(answers[-1])
+            reranker.counters.count_impressions(answers[-1])
     return answers
 
 

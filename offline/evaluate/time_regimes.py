@@ -14,7 +14,7 @@ import numpy as np
 from app.artifacts import DAY, HALF_LIVES
 from app.contracts import Proposal, Request, Rows
 from app.funnel import Slate
-from app.state.counters import Live
+from app.state.counters import PopularityCounters
 from offline.evaluate.funnel_answers import Asked, K, in_turn, names, ndcg, padded
 from offline.evaluate.intervals import Bootstrap
 from offline.evaluate.metrics import Lists
@@ -56,7 +56,7 @@ async def _in_turn(asked: Asked, users: list[Asker]) -> list[dict[str, Rows]]:
 
 
 @contextmanager
-def _put_back(live: Live) -> Iterator[None]:
+def _put_back(live: PopularityCounters) -> Iterator[None]:
     """Put the crowd's state back as it was: every stage of the funnel holds this one object."""
     before = deepcopy(vars(live))
     try:
@@ -77,7 +77,7 @@ def _at_own_moment(asked: Asked) -> list[Asker]:
     return sorted(moved, key=lambda user: user.at)
 
 
-def _crowd(live: Live, slate: Slate) -> dict[str, Rows]:
+def _crowd(live: PopularityCounters, slate: Slate) -> dict[str, Rows]:
     """Give what the crowd likes most by now, by each half-life, less what the user has seen."""
     free = slate.query.allows(np.arange(len(live)))
     found = {}

@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 
 from app.contracts import SLOTS
-from app.request_log.answer_record import ARRAYS
-from app.request_log.entry_codec import Entry
+from app.request_log.answer_record import ARRAY_NAMES
+from app.request_log.entry_codec import LogEntry
 
 
 class DifferentError(Exception):
@@ -12,7 +12,7 @@ class DifferentError(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class PlaceDifference:
     """One place of the list, then and now."""
 
     was: str  # "" where there was none
@@ -20,29 +20,29 @@ class Place:
     told: str  # what is to say about it
 
 
-def differing(was: Entry, now: Entry) -> list[str]:
+def differing(was: LogEntry, now: LogEntry) -> list[str]:
     """Name what differs in any bit: items, or arrays; empty when nothing does."""
-    found = [] if was.told["items"] == now.told["items"] else ["items"]
-    return found + [name for name in ARRAYS if not _equal(was, now, name)]
+    found = [] if was.head["items"] == now.head["items"] else ["items"]
+    return found + [name for name in ARRAY_NAMES if not _equal(was, now, name)]
 
 
-def _equal(was: Entry, now: Entry, name: str) -> bool:
+def _equal(was: LogEntry, now: LogEntry, name: str) -> bool:
     one, other = was.arrays[name], now.arrays[name]
     return one.shape == other.shape and one.tobytes() == other.tobytes()
 
 
-def places(was: Entry, now: Entry) -> list[Place]:
+def places(was: LogEntry, now: LogEntry) -> list[PlaceDifference]:
     """Lay the lists side by side."""
-    before, after = was.told["items"], now.told["items"]
+    before, after = was.head["items"], now.head["items"]
     n = max(len(before), len(after))
     old, new = ([*items, *[""] * (n - len(items))] for items in (before, after))
-    return [Place(a, b, _told(b, before, now)) for a, b in zip(old, new, strict=True)]
+    return [PlaceDifference(a, b, _told(b, before, now)) for a, b in zip(old, new, strict=True)]
 
 
-def _told(item: str, before: list[str], now: Entry) -> str:
+def _told(item: str, before: list[str], now: LogEntry) -> str:
     if not item:
         return "gone"
-    at = now.told["items"].index(item)
+    at = now.head["items"].index(item)
     slot, score = SLOTS[now.arrays["slots"][at]], float(now.arrays["scores"][at, -1])
     moved = "new" if item not in before else _moved(before.index(item) - at)
     return f"{moved} {slot} {score:.4f}".strip()
@@ -52,7 +52,7 @@ def _moved(up: int) -> str:
     return f"{'up' if up > 0 else 'down'} {abs(up)}" if up else ""
 
 
-def overlap(was: Entry, now: Entry) -> float:
+def overlap(was: LogEntry, now: LogEntry) -> float:
     """Give the share of items that both lists have."""
-    before, after = set(was.told["items"]), set(now.told["items"])
+    before, after = set(was.head["items"]), set(now.head["items"])
     return len(before & after) / max(len(before), len(after), 1)

@@ -20,21 +20,21 @@ from app.cpu import Cpu
 from app.deadline import NO_CHECKPOINTS, Outcome, StageResult, StageRunner
 from app.expressions.item_filter import FilterError, parse_filter
 from app.funnel import Funnel, Slate
-from app.request_log.answer_record import Served, as_said, asked_of, standing_of
-from app.request_log.entry_codec import Entry
-from app.request_log.request_record import Asked
+from app.request_log.answer_record import AnswerRecord, offsets_of, reply_from_json, request_of
+from app.request_log.entry_codec import LogEntry
+from app.request_log.request_record import RequestRecord
 from app.serving_bundle import ServingBundle
 from app.settings import Settings
 from app.state.in_memory import MemoryTables
-from offline.replay_log.state_rebuild import NOWHERE, LostError, Rebuilt
-from offline.replay_log.stream_reader import Tape
+from offline.replay_log.state_rebuild import NOWHERE, RebuiltState, StateLostError
+from offline.replay_log.stream_reader import StreamReader
 
 T = TypeVar("T")
-Shelved: TypeAlias = tuple[str, int | None]  # the last change of an item, and how many items
+ItemOffset: TypeAlias = tuple[str, int | None]  # the last change of an item, and how many items
 
 
 @dataclass(slots=True)
-class Said:
+class ReplayedHistories:
     """Stands for the store of histories: says what was said then."""
 
     read: Callable[[Any], History]
@@ -46,7 +46,7 @@ class Said:
 
 
 @dataclass(slots=True)
-class Relived(StageRunner):
+class ReplayRunner(StageRunner):
     """A request's clock that lets the same stages fail, in the same way."""
 
     failed: Mapping[str, Outcome] = field(default_factory=dict)
@@ -83,11 +83,11 @@ def _social(told: Mapping[str, Any]) -> Proposal | None:
 
 
 @dataclass(slots=True, eq=False)
-class Stage:
+class ReplayFunnel:
     """A bundle with its settings, set up to answer again."""
 
-    state: Rebuilt
-    said: Said
+    state: RebuiltState
+    said: ReplayedHistories
     cpu: Cpu
     _funnels: dict[int, Funnel] = field(default_factory=dict, init=False)
 
@@ -104,14 +104,16 @@ class Stage:
 
 
 @dataclass(slots=True, eq=False)
-class Reruns:
+class RequestReplayer:
     """Answers logged requests again; keeps what one answer needs for the next."""
 
     settings: Settings
-    tape: Tape
+    tape: StreamReader
     cpu: Cpu
     _bundles: dict[str, Bundle] = field(default_factory=dict, init=False)
-    _stages: dict[tuple[str, str], tuple[Shelved, Stage]] = field(default_factory=dict, init=False)
+    _stages: dict[tuple[str, str], tuple[ItemOffset, ReplayFunnel]] = field(
+        default_factory=dict, init=False
+    )
     _loop: asyncio.AbstractEventLoop = field(init=False)
 
     def __post_init__(self) -> None:
@@ -122,8 +124,8 @@ class Reruns:
         self._loop.close()
 
     def run(
-        self, entry: Entry, bundle: str | None = None, settings: Mapping[str, Any] | None = None
-    ) -> Entry:
+        self, entry: LogEntry, bundle: str | None = None, settings: Mapping[str, Any] | None = None
+    ) -> LogEntry:
         """Answer again, and give the entry that the served log would have.
 
         Args:
@@ -136,29 +138,29 @@ class Reruns:
             BundleError: the bundle is gone, or not sound.
             SettingsError: a setting makes no sense.
         """
-        told = entry.told
+        told = entry.head
         version = bundle or told["bundle"]
         deciding = told["settings"] if settings is None else settings
         _refuse(entry)
         stage = self._stage(version, deciding, (told["shelf"], told["changed"]))
-        stage.state.at(standing_of(entry), is_same=version == told["bundle"])
-        stage.said.words = as_said(told["said"])
+        stage.state.at(offsets_of(entry), is_same=version == told["bundle"])
+        stage.said.words = reply_from_json(told["said"])
         is_same = version == told["bundle"] and deciding == told["settings"]
         failed = {name: how for name, how, *_ in told["steps"] if how != "ok"} if is_same else {}
-        asked, arrived = asked_of(entry), monotonic()
+        asked, arrived = request_of(entry), monotonic()
         deployed = stage.state.deployed
         _require_filter(asked, deployed)
-        request = asked.request(deployed.bundle, arrived)
+        request = asked.to_request(deployed.bundle, arrived)
         social = _social(told) if version == told["bundle"] else None
-        run = Relived(arrived, failed=failed, social=social)
+        run = ReplayRunner(arrived, failed=failed, social=social)
         slate: Slate = self._loop.run_until_complete(stage.funnel().recommend(request, run))
         ids = deployed.bundle.models.catalogue.ids.names(slate.selection.pool.rows)
         known = (told["request_id"], told["at"], version, told["variant"])
-        return Served(*known, asked, ids, slate, deciding, told["worker"]).entry()
+        return AnswerRecord(*known, asked, ids, slate, deciding, told["worker"]).log_entry()
 
     def _stage(
         self, version: str, deciding: Mapping[str, Any], shelf: tuple[str, int | None]
-    ) -> Stage:
+    ) -> ReplayFunnel:
         """Set up a bundle with its settings, and the items that callers had put by then."""
         key = (version, repr(deciding))
         known, stage = self._stages.get(key, (None, None))
@@ -166,9 +168,11 @@ class Reruns:
             made = partial(
                 ServingBundle.of, self._bundle(version), self.settings.with_slate_settings(deciding)
             )
-            state = Rebuilt(made, self.tape, self._items(*shelf))
-            said = Said(lambda words: state.deployed.build_histories(NOWHERE).read(words))
-            stage = Stage(state, said, self.cpu)
+            state = RebuiltState(made, self.tape, self._items(*shelf))
+            said = ReplayedHistories(
+                lambda words: state.deployed.build_histories(NOWHERE).decode(words)
+            )
+            stage = ReplayFunnel(state, said, self.cpu)
             self._stages[key] = shelf, stage
         return stage
 
@@ -180,14 +184,14 @@ class Reruns:
     def _items(self, last: str, changed: int | None) -> list[ItemRecord]:
         found = self.tape.items(last) if changed else []
         if changed is not None and len({item.item_id for item in found}) != changed:
-            raise LostError(
+            raise StateLostError(
                 f"{changed} items had been put or deleted by then, and not all that was told of "
                 "them is kept"
             )
         return found
 
 
-def _require_filter(asked: Asked, deployed: ServingBundle) -> None:
+def _require_filter(asked: RequestRecord, deployed: ServingBundle) -> None:
     """Refuse a filter over attributes that another bundle does not have.
 
     Raises:
@@ -198,25 +202,25 @@ def _require_filter(asked: Asked, deployed: ServingBundle) -> None:
     try:
         parse_filter(asked.filter, column_kinds(deployed.base.attributes))
     except FilterError as error:
-        raise LostError(f"{deployed.bundle.version} cannot be asked so: {error}") from error
+        raise StateLostError(f"{deployed.bundle.version} cannot be asked so: {error}") from error
 
 
-def _refuse(entry: Entry) -> None:
+def _refuse(entry: LogEntry) -> None:
     """Refuse what was made of more than is logged.
 
     Raises:
         LostError: it says of what.
     """
-    told = entry.told
+    told = entry.head
     absent = [name for name in ("standing", "shelf", "changed") if name not in told]
     if absent:
-        raise LostError(
+        raise StateLostError(
             f"it was logged by an older release, which did not keep {' and '.join(absent)}"
         )
     if told["standing"] is None or any(stage == "funnel" for stage, *_ in told["steps"]):
-        raise LostError("the clock cut this answer off; what was in hand then is not logged")
+        raise StateLostError("the clock cut this answer off; what was in hand then is not logged")
     if told["changed"] is None:
-        raise LostError(
+        raise StateLostError(
             "items had been put or deleted before the worker began, and in what order it learnt of "
             "them is not known"
         )

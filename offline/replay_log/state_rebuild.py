@@ -8,30 +8,30 @@ import numpy as np
 from app.catalogue.live_items import ItemRecord, LiveItems
 from app.contracts import StreamOffsets
 from app.serving_bundle import ServingBundle
-from app.state.counters import Live
+from app.state.counters import PopularityCounters
 from app.state.store import Store
-from app.state.stream_consumer import Follower
-from offline.replay_log.stream_reader import Tape
+from app.state.stream_consumer import StreamConsumer
+from offline.replay_log.stream_reader import StreamReader
 
 ITEMS = "items"  # counts rows that were opened, and is no stream
 STEP = 1_000  # entries applied at once
 NOWHERE = Store.connect("unix:///nowhere")  # the follower is given its entries, it asks nobody
 
 
-class LostError(Exception):
+class StateLostError(Exception):
     """The state cannot be made again; the text says why."""
 
 
 @dataclass(slots=True, eq=False)
-class Rebuilt:
+class RebuiltState:
     """A state that is moved on from answer to answer, and begun anew where it must go back."""
 
     made: Callable[[], ServingBundle]
-    tape: Tape
+    tape: StreamReader
     items: Sequence[ItemRecord] = ()  # that were put and deleted, in this order
     deployed: ServingBundle = field(init=False)
-    live: Live = field(init=False)
-    _follower: Follower = field(init=False)
+    live: PopularityCounters = field(init=False)
+    _follower: StreamConsumer = field(init=False)
     _stock: LiveItems = field(init=False)
     _puts: int = field(init=False)  # of the items, those in the stock
     _starts: dict[str, str] = field(init=False)  # of each stream, the entry to begin with
@@ -49,7 +49,7 @@ class Rebuilt:
         Raises:
             LostError: the streams no longer have, or no longer say, what it came from.
         """
-        first = self._follower.first  # a worker begins there, or with the oldest entry left
+        first = self._follower.first_id  # a worker begins there, or with the oldest entry left
         reached = standing.applied.items()
         starts = {name: span[0] if is_same else first(name) for name, span in reached}
         if not self._can_go_on(standing, starts):
@@ -95,7 +95,7 @@ class Rebuilt:
                 continue
             entries = self.tape.between(stream, self._starts[stream], last, after)
             for start in range(0, len(entries), STEP):
-                self._follower.take(stream, entries[start : start + STEP])
+                self._follower.apply_entries(stream, entries[start : start + STEP])
 
     def _open(self, number: int) -> None:
         """Put items until so many rows were opened, see ``Live.open``."""
@@ -112,15 +112,15 @@ class Rebuilt:
         for stream, span in standing.applied.items():
             found = self.live.reached.get(stream)
             if found != span:
-                raise LostError(
+                raise StateLostError(
                     f"the crowd's state rested on the entries {span[0]} to {span[1]} of {stream}, "
                     f"and of them there are {' to '.join(found) if found else 'none'}: the stream "
                     "was trimmed, and not archived before"
                 )
-        now = self.live.standing()
+        now = self.live.offsets()
         same = (now.now, now.trials) == (standing.now, standing.trials)
         if not same or not np.array_equal(now.total, standing.total):
-            raise LostError(
+            raise StateLostError(
                 "the crowd's state comes out different: entries of the streams are missing, or "
                 "were erased since"
             )

@@ -11,27 +11,29 @@ import redis
 
 from app.catalogue.item_store import decode_item, item_log_key
 from app.catalogue.live_items import ItemRecord
-from app.request_log.entry_codec import Entry as ServedEntry
-from app.request_log.entry_codec import EntryError
-from app.request_log.writer import served_key
-from app.state.stream_consumer import Entry
-from offline.archive.files import Id, Shelf, Spans, id_of
-from offline.archive.streams import EVENTS, SERVED, SHOWS, Stream, entry_of, said_of
+from app.request_log.entry_codec import LogEntry as ServedEntry
+from app.request_log.entry_codec import LogEntryError
+from app.request_log.writer import request_log_key
+from app.state.stream_consumer import StreamEntry
+from offline.archive.files import Id, IdRanges, StreamFiles, id_of
+from offline.archive.streams import EVENTS, SERVED, SHOWS, ArchivedStream, entry_of, said_of
 
 AT_ONCE = 5_000  # entries of the server in one look
 FOLLOWED = {stream.name: stream for stream in (EVENTS, SHOWS)}
 
 
 @dataclass(slots=True, eq=False)
-class Tape:
+class StreamReader:
     """Reads what was written to the streams; nothing is changed."""
 
     link: redis.Redis
     prefix: str
     archive: Path
-    _entries: dict[str, list[Entry]] = field(default_factory=dict, init=False)
+    _entries: dict[str, list[StreamEntry]] = field(default_factory=dict, init=False)
 
-    def between(self, stream: str, first: str, last: str, after: str | None = None) -> list[Entry]:
+    def between(
+        self, stream: str, first: str, last: str, after: str | None = None
+    ) -> list[StreamEntry]:
         """Give the entries from ``first`` to ``last``, or only those of them after ``after``."""
         entries = self._followed(FOLLOWED[stream])
         start = bisect_left(entries, id_of(first), key=_id)
@@ -42,8 +44,8 @@ class Tape:
         """Give the served lists, newest first: those of the server, then those archived only."""
         known: set[str] = set()
         for entry in itertools.islice(self._all_served(), limit):
-            if entry.told["request_id"] not in known:
-                known.add(entry.told["request_id"])
+            if entry.head["request_id"] not in known:
+                known.add(entry.head["request_id"])
                 yield entry
 
     def items(self, last: str) -> list[ItemRecord]:
@@ -55,7 +57,7 @@ class Tape:
     def find(self, request_id: str) -> ServedEntry | None:
         """Give the entry of one answer; None: it is not, or no longer, there."""
         for entry in self.served():
-            if entry.told["request_id"] == request_id:
+            if entry.head["request_id"] == request_id:
                 return entry
         return None
 
@@ -68,7 +70,7 @@ class Tape:
                 if entry:
                     yield entry
             end = f"({found[-1][0].decode()}"
-        shelf = Shelf(self.archive / SERVED.name, SERVED)
+        shelf = StreamFiles(self.archive / SERVED.name, SERVED)
         for part in reversed(shelf.parts()):
             if oldest is None or part.first < oldest:
                 (table,) = shelf.read([part])
@@ -77,23 +79,23 @@ class Tape:
                         yield entry_of(row)
 
     def _page(self, end: str) -> list[tuple[bytes, dict[bytes, bytes]]]:
-        reply: Any = self.link.xrevrange(served_key(self.prefix), max=end, count=500)
+        reply: Any = self.link.xrevrange(request_log_key(self.prefix), max=end, count=500)
         return list(reply)
 
-    def _followed(self, stream: Stream) -> list[Entry]:
+    def _followed(self, stream: ArchivedStream) -> list[StreamEntry]:
         """Give all entries of a stream, oldest first; read once."""
         if stream.name not in self._entries:
-            shelf = Shelf(self.archive / stream.name, stream)
+            shelf = StreamFiles(self.archive / stream.name, stream)
             parts = shelf.parts()
             archived = [
                 (row["stream_id"].encode(), [b"e", said_of(stream, row)])
                 for table in shelf.read(parts)
                 for row in table.to_dicts()
             ]
-            self._entries[stream.name] = archived + list(self._after(stream, Spans(parts)))
+            self._entries[stream.name] = archived + list(self._after(stream, IdRanges(parts)))
         return self._entries[stream.name]
 
-    def _after(self, stream: Stream, archived: Spans) -> Iterator[Entry]:
+    def _after(self, stream: ArchivedStream, archived: IdRanges) -> Iterator[StreamEntry]:
         """Give the server's entries that are not archived."""
         start = "-"
         while True:
@@ -106,12 +108,12 @@ class Tape:
             start = f"({reply[-1][0].decode()}"
 
 
-def _id(entry: Entry) -> Id:
+def _id(entry: StreamEntry) -> Id:
     return id_of(entry[0].decode())
 
 
 def _unpacked(packed: bytes) -> ServedEntry | None:
     try:
         return ServedEntry.unpack(packed)
-    except EntryError:
+    except LogEntryError:
         return None

@@ -13,7 +13,7 @@ from app.contracts import NO_HISTORY, History, Request, Rows
 from app.event_weights import EventWeights
 from app.funnel import Funnel, Slate
 from app.query_builder import QueryBuilder
-from app.state.counters import Live
+from app.state.counters import PopularityCounters
 from app.state.in_memory import MemoryHistories, MemoryTables
 from offline.data.dataset import NO_LOG, Log
 
@@ -124,7 +124,7 @@ def build(models: Models, wiring: FunnelConfig, rankers: Rankers = UNTRAINED_RAN
         models,
         Indexes(wiring.index(models.factors.items), wiring.index(models.content.items)),
         rankers,
-        LiveState(Live.of(models), nothing_new, MemoryTables(models.tables)),
+        LiveState(PopularityCounters.of(models), nothing_new, MemoryTables(models.tables)),
         wiring,
     )
 
