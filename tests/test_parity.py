@@ -149,7 +149,7 @@ async def test_exploration_is_the_same_as_long_as_the_same_was_shown(service, of
         slate = await offline.recommend(user, explore=True)
         assert_same(service, answer, slate)
         assert answer["items"][-1]["slot"] == "explore"
-        offline.live.expose(slate.selection.pool.rows)
+        offline.live.count_impressions(slate.selection.pool.rows)
         until(lambda shown=10 * n: live.exposures.sum() == shown)
         known = live.exposures[: len(offline.live)]  # behind it are spare rows
         assert known.tolist() == offline.live.exposures.tolist()
@@ -204,7 +204,7 @@ async def test_the_job_computes_the_features_that_the_served_log_has(service, of
     for entry in entries:
         slate = await offline.funnel.recommend(request_of(entry).to_request(bundle, arrived=0.0))
         pool = slate.selection.pool
-        assert ids_of(service, slate) == entry.told["items"]
+        assert ids_of(service, slate) == entry.head["items"]
         at = [slate.merged.rows.tolist().index(row) for row in pool.rows]
         computed = offline.funnel.fine.features.build(slate.query, slate.merged)[at]
         assert entry.arrays["features"].shape == computed.shape

@@ -112,7 +112,7 @@ def reruns(busy, link, tmp_path):
 
 def plain_ten(reruns):
     """An answer of ten items in the scene that has no policy of its own."""
-    asked = ((entry, entry.told["asked"]) for entry in logged(reruns.tape))
+    asked = ((entry, entry.head["asked"]) for entry in logged(reruns.tape))
     return next(entry for entry, a in asked if a["k"] == 10 and a["scene"] == "home")
 
 
@@ -127,14 +127,14 @@ def test_every_logged_answer_comes_out_the_same_to_the_bit(reruns):
     for entry in entries:
         again = reruns.run(entry)
         if found := differing(entry, again):
-            different[entry.told["request_id"]] = found
-        assert again.told["now"] == entry.told["now"]
+            different[entry.head["request_id"]] = found
+        assert again.head["now"] == entry.head["now"]
     assert different == {}
-    assert {len(entry.told["standing"][0]) for entry in entries} >= {2}
-    assert {entry.told["changed"] for entry in entries} == {0, 2}
-    assert any("new-1" in entry.told["items"] for entry in entries)
-    assert any(entry.told["social"] and entry.told["social"][0] for entry in entries)
-    assert len({entry.told["standing"][3] for entry in entries}) > 20  # exposures moved on
+    assert {len(entry.head["standing"][0]) for entry in entries} >= {2}
+    assert {entry.head["changed"] for entry in entries} == {0, 2}
+    assert any("new-1" in entry.head["items"] for entry in entries)
+    assert any(entry.head["social"] and entry.head["social"][0] for entry in entries)
+    assert len({entry.head["standing"][3] for entry in entries}) > 20  # exposures moved on
 
 
 def test_answers_can_be_run_again_in_any_order(reruns):
@@ -185,15 +185,15 @@ def test_another_setting_makes_another_list(reruns):
     entry = plain_ten(reruns)
     again = reruns.run(entry, settings={"policy": {"diversity": 0.9}})
     assert "items" in differing(entry, again)
-    assert again.told["settings"] == {"policy": {"diversity": 0.9}}
+    assert again.head["settings"] == {"policy": {"diversity": 0.9}}
 
 
 def test_stages_that_failed_then_fail_again(reruns):
     entry = logged(reruns.tape)[7]
-    steps = [["fine", "bug", 0, 0, 0] if s[0] == "fine" else s for s in entry.told["steps"]]
-    told = dict(entry.told) | {"steps": steps}
+    steps = [["fine", "bug", 0, 0, 0] if s[0] == "fine" else s for s in entry.head["steps"]]
+    told = dict(entry.head) | {"steps": steps}
     again = reruns.run(type(entry)(told, entry.arrays))
-    assert ["fine", "bug"] in [list(step[:2]) for step in again.told["steps"]]
+    assert ["fine", "bug"] in [list(step[:2]) for step in again.head["steps"]]
     assert not np.array_equal(again.arrays["scores"][:, 3], entry.arrays["scores"][:, 3])
 
 
@@ -326,7 +326,7 @@ def command(busy, *arguments):
 
 def test_the_command_says_that_an_answer_is_the_same_or_lays_lists_side_by_side(busy, reruns):
     entry = plain_ten(reruns)
-    name = entry.told["request_id"]
+    name = entry.head["request_id"]
     same = command(busy, name)
     assert (same.exit_code, same.output) == (0, "The same 10 items, bit for bit.\n")
     other = command(busy, name, "--set", "policy.diversity=0.9")

@@ -42,8 +42,8 @@ async def test_what_is_shown_and_liked_counts_for_the_scene_of_the_list(store):
         await until(lambda: one.applied == other.applied == 7)
     for worker in (one, other):
         crowd = worker.counters
-        assert crowd.scenes.of(rows("a")[0]) == {"home": (1.0, 1.0), "page": (1.0, 1.0)}
-        assert crowd.scenes.of(rows("b")[0]) == {"home": (1.0, 1.0), "page": (0.0, 0.0)}
+        assert crowd.scenes.counts_of(rows("a")[0]) == {"home": (1.0, 1.0), "page": (1.0, 1.0)}
+        assert crowd.scenes.counts_of(rows("b")[0]) == {"home": (1.0, 1.0), "page": (0.0, 0.0)}
         assert crowd.exposures.tolist() == [2.0, 1.0, 1.0]
         assert crowd.clicks.tolist() == [3.0, 2.0, 1.0]
 
@@ -58,7 +58,7 @@ async def test_lists_noted_by_an_earlier_version_count_for_no_scene(store):
             store, "t", [Event("1", "u", "a", "like", timestamp=5.0, request_id="r1")]
         )
         await until(lambda: follower.applied == 1)
-    assert follower.counters.scenes.of(0) == {}
+    assert follower.counters.scenes.counts_of(0) == {}
 
 
 def test_only_so_many_scenes_are_counted_and_an_item_can_begin_anew():

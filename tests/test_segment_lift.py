@@ -142,7 +142,7 @@ def test_an_item_that_came_after_the_bundle_is_lifted_by_who_likes_it():
 @pytest.mark.parametrize("spare", [0, 7])
 def test_where_too_much_would_be_counted_the_bundle_alone_is_known(monkeypatch, spare):
     def live_with(cells):
-        monkeypatch.setattr(segment_counts, "MOST_CELLS", cells)
+        monkeypatch.setattr(segment_counts, "MAX_CELLS", cells)
         live = PopularityCounters.of(MODELS, spare)
         like(live, 5, *[(1, -1)] * 500)
         return live

@@ -91,11 +91,11 @@ def test_a_session_s_history_is_logged_as_it_was_sent(api):
 
 def test_what_waits_to_be_written_holds_nothing_as_long_as_the_catalogue(api, monkeypatch):
     noted = []
-    monkeypatch.setattr(api.service.request_log, "note", noted.append)
+    monkeypatch.setattr(api.service.request_log, "add_answer", noted.append)
     answer = api.recommend("u4", filter='category != "war"')
     (waiting,) = noted
     assert (len(waiting.slate.query.excluded), waiting.slate.query.rules) == (0, ())
-    assert waiting.entry().told["items"] == [item["item_id"] for item in answer["items"]]
+    assert waiting.log_entry().head["items"] == [item["item_id"] for item in answer["items"]]
 
 
 @pytest.mark.parametrize("share", [0.0, 0.5])
@@ -129,9 +129,9 @@ class Answer:
     """Stands for an answer that waits."""
 
     def __init__(self):
-        self.request_id, self.asked, self.user = uuid4().hex, self, "u"
+        self.request_id, self.request, self.user = uuid4().hex, self, "u"
 
-    def entry(self):
+    def log_entry(self):
         return LogEntry({}, {})
 
 

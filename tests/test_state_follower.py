@@ -82,7 +82,7 @@ async def until(done):
 
 
 def counts(follower):
-    return follower.live.counts[-1].tolist()
+    return follower.counters.counts[-1].tolist()
 
 
 async def test_what_was_written_before_is_read_on_start_and_then_what_comes(store):

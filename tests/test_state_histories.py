@@ -180,7 +180,7 @@ async def test_what_was_acknowledged_survives_a_killed_server(tmp_path):
 
 async def answers_again(store):
     """Ask on a connection of its own, so that those of ``store`` are still the stale ones."""
-    async with store.aside(1.0) as link:
+    async with store.dedicated(1.0) as link:
         for _ in range(400):
             with suppress(StageError):
                 await link.command("PING")

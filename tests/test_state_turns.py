@@ -35,7 +35,7 @@ def liked(turns, *rows):
 
 
 def counts(side):
-    return side.live.counts[-1].tolist()
+    return side.counters.counts[-1].tolist()
 
 
 async def test_what_a_request_reads_stays_as_it_is_and_the_next_request_knows_more():

@@ -275,10 +275,10 @@ def test_exploration_tries_what_came_later_before_what_the_bundle_knows():
     stock = stocked()
     stock.put(item())
     live, offered = stock.counters, rows(1, 2, ITEMS)
-    live.expose(np.repeat(rows(1), 50))
+    live.count_impressions(np.repeat(rows(1), 50))
     offer = ExplorationPool(offered, np.array([0.9, 0.8, 0.1], np.float32), 1)
     policy = Policy(explore_beta=0.01)
     assert offered[choose_explored(policy, live, offer, [1]).chosen].tolist() == [ITEMS]
-    live.expose(rows(ITEMS))
+    live.count_impressions(rows(ITEMS))
     assert offered[choose_explored(policy, live, offer, [1]).chosen].tolist() == [1]
-    assert live.tried(offered).tolist() == [51, 1, 1]
+    assert live.trial_counts(offered).tolist() == [51, 1, 1]

@@ -47,8 +47,8 @@ def test_every_item_of_the_catalogue_has_a_reason_and_exactly_the_list_is_shown(
 
 def test_a_look_at_why_is_no_impression(api, monkeypatch):
     noted = []
-    monkeypatch.setattr(api.service.impressions, "note", lambda *_: noted.append("shown"))
-    monkeypatch.setattr(api.service.request_log, "note", lambda *_: noted.append("served"))
+    monkeypatch.setattr(api.service.impressions, "add_list", lambda *_: noted.append("shown"))
+    monkeypatch.setattr(api.service.request_log, "add_answer", lambda *_: noted.append("served"))
     told(api, stranger(), "i1")
     assert noted == []
     api.recommend(stranger())
