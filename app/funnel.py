@@ -169,7 +169,7 @@ class Funnel:
         kept = run.run(
             stage.name,
             stage.by,
-            lambda: new_item_quota.top(stage.score(query, pool), keep, first, live.exposures),
+            lambda: new_item_quota.keep_top(stage.score(query, pool), keep, first, live.exposures),
             None,
             len(pool),
         )

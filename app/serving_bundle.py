@@ -35,7 +35,9 @@ class ServingBundle:
         base = bundle.models.catalogue
         catalogue = build_overlay(base, settings.spare_items)
         roomy = replace(bundle, models=with_spare_rows(bundle.models, catalogue))
-        return cls(roomy, settings, bundle.weighed(settings.objectives), base, catalogue)
+        return cls(
+            roomy, settings, bundle.with_objective_weights(settings.objectives), base, catalogue
+        )
 
     def build_counters(self) -> PopularityCounters:
         """Make the crowd's state as it was when the bundle was made."""

@@ -17,8 +17,8 @@ from offline.data.dataset import Dataset
 from offline.data.errors import DataError
 from offline.data.readers import Reading
 from offline.data.split import Split, by_time
-from offline.evaluate.by_objective import by_objective
-from offline.evaluate.compare_rankers import rivals
+from offline.evaluate.by_objective import compare_objectives
+from offline.evaluate.compare_rankers import compare_rankers
 from offline.evaluate.drift_reference import reference
 from offline.evaluate.evaluation import Evaluation, evaluate_funnel
 from offline.evaluate.gate import GateConfig, judge
@@ -34,13 +34,19 @@ from offline.publish.writer import TrainingResult, push_tables, write_bundle
 from offline.report.page import Extras, Figures
 from offline.report.report import write_report
 from offline.report.report_figures import figures, summary
-from offline.training.logged_lists import with_served
-from offline.training.objective_rankers import fit_several, teacher
-from offline.training.objectives import Objectives, chosen
-from offline.training.rank_table import NEGATIVES, RankTable, collect, join
+from offline.training.logged_lists import insert_logged_lists
+from offline.training.objective_rankers import fit_objective_models, score_table
+from offline.training.objectives import ObjectiveWeights, choose_objectives
+from offline.training.rank_table import NEGATIVES_PER_GROUP, RankTable, collect_rows, concatenate
 from offline.training.rankers import RankConfig, fit_coarse, fit_fine
-from offline.training.replay import askers, build, moments, sample, with_outcome
-from offline.training.trained_rankers import Learned
+from offline.training.replay import (
+    add_later_events,
+    add_later_moments,
+    build_offline_funnel,
+    find_active_users,
+    sample_users,
+)
+from offline.training.trained_rankers import TrainedRankers
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +57,7 @@ class JobConfig:
     recall: RecallConfig = field(default_factory=RecallConfig)
     rank: RankConfig = field(default_factory=RankConfig)
     hybrid: HybridConfig = field(default_factory=HybridConfig)
-    objectives: Objectives = field(default_factory=Objectives)
+    objectives: ObjectiveWeights = field(default_factory=ObjectiveWeights)
     sizes: Sizes = field(default_factory=Sizes)
     index: IndexConfig = field(default_factory=IndexConfig)
     policy: Policy = field(default_factory=Policy)
@@ -59,7 +65,7 @@ class JobConfig:
     keep: int = BUNDLES_KEPT  # bundles, the newest
     compare: bool = False  # every hybrid, in the report
     askers: Count = 1_000  # users replayed in each window, at most
-    negatives: Count = NEGATIVES  # of what each of them left, about: a random sample
+    negatives: Count = NEGATIVES_PER_GROUP  # of what each of them left, about: a random sample
     redis_url: str | None = field(default=None, repr=False)  # to hold the similarity tables
     key_prefix: str = "recfunnel"
 
@@ -97,8 +103,8 @@ def run(reading: Reading, out: Path, config: JobConfig, phases: Phases) -> Path:
             exam = prepare(dataset, split, config, wiring)
             evaluation = evaluate(exam, learned.rankers)
             extras = Extras(
-                objectives=by_objective(exam, learned),
-                hybrids=rivals(exam, learned, config.hybrid) if config.compare else [],
+                objectives=compare_objectives(exam, learned),
+                hybrids=compare_rankers(exam, learned, config.hybrid) if config.compare else [],
                 ablations=load_variants(out, dataset),
             )
         with phases("gate"):
@@ -141,7 +147,7 @@ def learn(  # noqa: PLR0913, PLR0917 - the last is seldom there
     wiring: FunnelConfig,
     phases: Phases,
     served: RankTable | None = None,
-) -> Learned:
+) -> TrainedRankers:
     """Fit the rankers on the windows before the test; nothing from ``split.test_start`` on is read.
 
     Lists that were served are learnt from as well, where there is one objective.
@@ -149,20 +155,20 @@ def learn(  # noqa: PLR0913, PLR0917 - the last is seldom there
     Raises:
         DataError: users took nothing, or everything, of what recall proposed.
     """
-    objectives = chosen(config.objectives, dataset.traits, config.hybrid.kind)
+    objectives = choose_objectives(config.objectives, dataset.traits, config.hybrid.kind)
     with phases("replay"):
         tables = [replay(dataset, *window, config, wiring) for window in split.windows]
     if served is not None and len(served) and not objectives:
-        tables = with_served(tables, served)
+        tables = insert_logged_lists(tables, served)
     with phases("fine"):
-        relevant, whole = fit_fine(tables, config.rank, config.seed), join(tables)
+        relevant, whole = fit_fine(tables, config.rank, config.seed), concatenate(tables)
         hybrid = fit_hybrid(whole, config.hybrid)
-        several = fit_several(tables, relevant, objectives, config.rank, config.seed)
+        several = fit_objective_models(tables, relevant, objectives, config.rank, config.seed)
     with phases("coarse"):
         fine = hybrid or relevant
-        taught = teacher(several.blend, whole) if several else fine.score(whole.features)
+        taught = score_table(several.blend, whole) if several else fine.score(whole.features)
         coarse = fit_coarse(whole, config.rank, taught)
-    return Learned(coarse, relevant, whole, hybrid, several)
+    return TrainedRankers(coarse, relevant, whole, hybrid, several)
 
 
 def replay(
@@ -170,12 +176,12 @@ def replay(
 ) -> RankTable:
     """Make training rows of one window: the real recall, as of the moment each user came."""
     models = fit_models(dataset, dataset.log.before(start), config.recall, start)
-    users = sample(askers(dataset.log, start, end), config.askers, config.seed)
-    users = moments(dataset.log, users, start, end, config.seed)
-    if chosen(config.objectives, dataset.traits, config.hybrid.kind):
-        users = with_outcome(dataset.log, users, start, end)
-    funnel = build(models, wiring)
-    return asyncio.run(collect(funnel, dataset, users, config.seed, config.negatives))
+    users = sample_users(find_active_users(dataset.log, start, end), config.askers, config.seed)
+    users = add_later_moments(dataset.log, users, start, end, config.seed)
+    if choose_objectives(config.objectives, dataset.traits, config.hybrid.kind):
+        users = add_later_events(dataset.log, users, start, end)
+    funnel = build_offline_funnel(models, wiring)
+    return asyncio.run(collect_rows(funnel, dataset, users, config.seed, config.negatives))
 
 
 def prepare(dataset: Dataset, split: Split, config: JobConfig, wiring: FunnelConfig) -> Exam:
@@ -186,7 +192,7 @@ def prepare(dataset: Dataset, split: Split, config: JobConfig, wiring: FunnelCon
     """
     cut, end = split.test_start, split.test_end
     models = fit_models(dataset, dataset.log.before(cut), config.recall, cut)
-    users = sample(askers(dataset.log, cut, end), 3 * config.askers, config.seed)
+    users = sample_users(find_active_users(dataset.log, cut, end), 3 * config.askers, config.seed)
     if not users:
         raise DataError(
             "Nobody liked anything new in the newest interactions, so the funnel cannot be judged. "
@@ -197,12 +203,12 @@ def prepare(dataset: Dataset, split: Split, config: JobConfig, wiring: FunnelCon
 
 def evaluate(exam: Exam, rankers: Rankers) -> Evaluation:
     """Ask the real funnel, as of the cut, for all users of the test window."""
-    funnel = build(exam.models, exam.wiring, rankers)
+    funnel = build_offline_funnel(exam.models, exam.wiring, rankers)
     return asyncio.run(evaluate_funnel(funnel, exam.models, exam.dataset, exam.users, exam.seed))
 
 
 def refit(
-    reading: Reading, learned: Learned, config: JobConfig, evaluation: Evaluation
+    reading: Reading, learned: TrainedRankers, config: JobConfig, evaluation: Evaluation
 ) -> TrainingResult:
     """Fit the recall models once more, on everything; the rankers stay as they were judged."""
     dataset = reading.dataset
@@ -212,7 +218,7 @@ def refit(
         coarse=learned.coarse,
         fine=learned.fine,
         hybrid=learned.hybrid,
-        several=learned.several,
+        several=learned.objective_models,
         sizes=config.sizes,
         preferences=reading.preferences,
         dataset=dataset.name,

@@ -12,7 +12,7 @@ from app.cpu import Cpu
 from app.deadline import NO_CHECKPOINTS
 from app.features.views import FINE_VIEW, column_names
 from app.funnel import Funnel
-from offline.training.replay import build
+from offline.training.replay import build_offline_funnel
 from tests.fakes import ITEMS, history, query, random_pool, small_models
 
 EVENTS = {  # (item row, value, weight, time), newest first; the models are as of 9.0864e8
@@ -51,7 +51,7 @@ def models(kind) -> Models:
 @cache
 def funnel(kind) -> Funnel:
     """A funnel over these models; nothing is asked of its threads. Shared: do not write."""
-    return build(models(kind), FunnelConfig(Cpu(threads=1), NO_CHECKPOINTS))
+    return build_offline_funnel(models(kind), FunnelConfig(Cpu(threads=1), NO_CHECKPOINTS))
 
 
 def told(funnel, events, segments=(1, -1)) -> Query:

@@ -29,18 +29,18 @@ from benchmarks.ablations.results import FILE, load_variants, summary, write
 from offline import cli
 from offline.data.errors import DataError
 from offline.data.split import by_time
-from offline.evaluate.compare_rankers import rivals
+from offline.evaluate.compare_rankers import compare_rankers
 from offline.evaluate.funnel_answers import ask_everyone, ndcg, padded, shown
 from offline.evaluate.holdout import Exam
 from offline.evaluate.rerank_only import cascade, rescored
 from offline.job import JobConfig, prepare, replay
 from offline.models.hybrids import HybridConfig, fit_hybrid
 from offline.models.registry import fit_models
-from offline.training.rank_table import join
+from offline.training.rank_table import concatenate
 from offline.training.rankers import RankConfig, fit_coarse, fit_fine
-from offline.training.replay import askers
-from offline.training.replay import build as assembled
-from offline.training.trained_rankers import Learned
+from offline.training.replay import build_offline_funnel as assembled
+from offline.training.replay import find_active_users
+from offline.training.trained_rankers import TrainedRankers
 from tests.fakes import SMALL, small_dataset
 
 DATASET = small_dataset()
@@ -72,7 +72,7 @@ def exam(wiring) -> Exam:
     made = prepare(DATASET, SPLIT, CONFIG, wiring)
     known = DATASET.log.before(SPLIT.test_start)
     known = known.take(np.flatnonzero(known.users % 4 > 0))
-    users = askers(DATASET.log, SPLIT.test_start, SPLIT.test_end)
+    users = find_active_users(DATASET.log, SPLIT.test_start, SPLIT.test_end)
     return replace(made, models=fit_models(DATASET, known, SMALL, SPLIT.test_start), users=users)
 
 
@@ -140,10 +140,10 @@ def test_one_window_is_the_last_and_distillation_is_of_coarse_alone(tables):
     one = fit_rankers(tables, Ablation("", windows=1), CONFIG.rank, 7)
     last = fit_rankers(tables[-1:], WHOLE_FUNNEL, CONFIG.rank, 7)
     plain = fit_rankers(tables, Ablation("", distilled=False), CONFIG.rank, 7)
-    text = [each.fine.text() for each in (whole, one, last, plain)]
+    text = [each.fine.to_text() for each in (whole, one, last, plain)]
     assert text[1] == text[2] != text[0] == text[3]
     assert one.coarse.weights.tobytes() == last.coarse.weights.tobytes()
-    expected = fit_coarse(join(tables), CONFIG.rank)
+    expected = fit_coarse(concatenate(tables), CONFIG.rank)
     assert plain.coarse.weights.tobytes() == expected.weights.tobytes()
     assert whole.coarse.weights.tobytes() != expected.weights.tobytes()
 
@@ -155,7 +155,7 @@ def test_what_is_switched_off_makes_other_trees_of_the_same_number(tables, chang
         for each in (WHOLE_FUNNEL, Ablation("", changed=changed))
     )
     assert one.trees == other.trees == 2 * CONFIG.rank.boosters * CONFIG.rank.least_rounds
-    assert one.text() != other.text()
+    assert one.to_text() != other.to_text()
 
 
 def test_ablations_learn_from_nothing_that_they_are_judged_on(cpu, tables):
@@ -242,15 +242,15 @@ def test_only_a_file_about_the_same_data_is_shown(tmp_path, found):
 
 
 def test_hybrids_are_compared_apart_for_users_with_and_without_history(exam, tables):
-    whole, config = join(tables), HybridConfig()
+    whole, config = concatenate(tables), HybridConfig()
     fine = fit_fine(tables, CONFIG.rank, 7)
-    learned = Learned(fit_coarse(whole, CONFIG.rank), fine, whole)
-    told = rivals(exam, learned, config)
+    learned = TrainedRankers(fit_coarse(whole, CONFIG.rank), fine, whole)
+    told = compare_rankers(exam, learned, config)
     kinds = ["weighted", "learned", "adaptive", "switching", "combined"]
     words = [*kinds, *(f"{kind}, users without history" for kind in kinds)]
     assert [one["name"] for one in told] == words
     chosen = replace(learned, hybrid=fit_hybrid(whole, replace(config, kind="learned")))
-    other = rivals(exam, chosen, config)
+    other = compare_rankers(exam, chosen, config)
     assert [one["name"] for one in other][:5] == ["cascade", *(k for k in kinds if k != "learned")]
     for one, again in ((told[0], other[1]),):
         assert one["ndcg"] == again["ndcg"]
@@ -258,9 +258,11 @@ def test_hybrids_are_compared_apart_for_users_with_and_without_history(exam, tab
 
 
 def test_where_everybody_is_new_there_is_one_line_for_each_hybrid(exam, tables):
-    whole = join(tables)
-    learned = Learned(fit_coarse(whole, CONFIG.rank), fit_fine(tables, CONFIG.rank, 7), whole)
+    whole = concatenate(tables)
+    learned = TrainedRankers(
+        fit_coarse(whole, CONFIG.rank), fit_fine(tables, CONFIG.rank, 7), whole
+    )
     new = [user for user in exam.users if user.user % 4 == 0]
-    told = rivals(replace(exam, users=new), learned, HybridConfig())
+    told = compare_rankers(replace(exam, users=new), learned, HybridConfig())
     assert len(told) == 5
     assert all("without" not in one["name"] for one in told)

@@ -24,7 +24,7 @@ from offline.data.errors import DataError
 from offline.data.readers import Reading
 from offline.evaluate.rolling import rolling
 from offline.models.registry import fit_models
-from offline.training.replay import build
+from offline.training.replay import build_offline_funnel
 from tests.fakes import SMALL, small_dataset
 
 ASKED = 6  # of the 80 items of the small world, so that something is left to be liked
@@ -112,7 +112,7 @@ def test_everyone_is_judged_with_and_without_answers(small, monkeypatch, tmp_pat
 
     def untrained(_dataset, given, _config, wiring):
         noted.append(float(given.known.times[-1]))
-        return build(models, wiring)
+        return build_offline_funnel(models, wiring)
 
     def reading(_data, max_bad_share):
         assert max_bad_share
@@ -141,7 +141,7 @@ def test_everyone_is_judged_with_and_without_answers(small, monkeypatch, tmp_pat
 def test_lists_leave_out_all_that_anybody_would_have_asked_about(small, monkeypatch):
     dataset, window, models = small
     seen = []
-    monkeypatch.setattr(funnel_lists, "train_funnel", lambda *told: build(models, told[-1]))
+    monkeypatch.setattr(funnel_lists, "train_funnel", lambda *told: build_offline_funnel(models, told[-1]))
     score = onboarding.compute_headline
     monkeypatch.setattr(
         onboarding,

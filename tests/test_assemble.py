@@ -19,7 +19,7 @@ from app.features.views import CHANNELS, COARSE_VIEW, FINE_VIEW, column_names
 from app.recall.item_table import ItemTableChannel
 from app.recall.vectors import ThreadedChannel
 from app.rerank.slate_builder import Policy
-from offline.training.replay import build
+from offline.training.replay import build_offline_funnel
 from tests.fakes import ITEMS, request, small_dataset, small_models
 
 MODELS = small_models()
@@ -37,19 +37,19 @@ def channel_names(funnel):
 
 
 def test_channels_stand_in_the_order_of_their_columns(cpu):
-    assert channel_names(build(MODELS, FunnelConfig(cpu, NO_CHECKPOINTS))) == CHANNELS
+    assert channel_names(build_offline_funnel(MODELS, FunnelConfig(cpu, NO_CHECKPOINTS))) == CHANNELS
 
 
 def test_channels_in_another_order_than_their_columns_are_refused(cpu, monkeypatch):
     monkeypatch.setattr(assembling, "CHANNELS", CHANNELS[::-1])
     with pytest.raises(ValueError, match="the channels are"):
-        build(MODELS, FunnelConfig(cpu, NO_CHECKPOINTS))
+        build_offline_funnel(MODELS, FunnelConfig(cpu, NO_CHECKPOINTS))
 
 
 async def test_large_indexes_are_searched_off_the_event_loop_with_the_same_slate(cpu, monkeypatch):
-    here = build(MODELS, FunnelConfig(cpu, NO_CHECKPOINTS))
+    here = build_offline_funnel(MODELS, FunnelConfig(cpu, NO_CHECKPOINTS))
     monkeypatch.setattr(assembling, "MAX_INLINE_PRODUCTS", 0)
-    there = build(MODELS, FunnelConfig(cpu, NO_CHECKPOINTS))
+    there = build_offline_funnel(MODELS, FunnelConfig(cpu, NO_CHECKPOINTS))
     assert channel_names(there) == CHANNELS
     assert [type(c) for c in there.channels].count(
         ThreadedChannel
@@ -60,7 +60,7 @@ async def test_large_indexes_are_searched_off_the_event_loop_with_the_same_slate
 
 
 async def test_the_whole_funnel_answers_members_and_strangers_with_every_stage_ok(cpu):
-    funnel = build(MODELS, FunnelConfig(cpu, NO_CHECKPOINTS))
+    funnel = build_offline_funnel(MODELS, FunnelConfig(cpu, NO_CHECKPOINTS))
     for user in ("u03", "nobody", ""):
         slate = await funnel.recommend(request(user))
         assert {step.outcome for step in slate.results} == {"ok"}
@@ -73,7 +73,7 @@ async def test_the_whole_funnel_answers_members_and_strangers_with_every_stage_o
 
 @pytest.mark.parametrize("kind", [{"explicit": False}, {"known": False}])
 async def test_data_of_every_kind_is_served(cpu, kind):
-    funnel = build(small_models(**kind), FunnelConfig(cpu, NO_CHECKPOINTS))
+    funnel = build_offline_funnel(small_models(**kind), FunnelConfig(cpu, NO_CHECKPOINTS))
     slate = await funnel.recommend(request("u03"))
     assert {step.outcome for step in slate.results} == {"ok"}
     assert len(slate.selection) == 10
@@ -81,7 +81,7 @@ async def test_data_of_every_kind_is_served(cpu, kind):
 
 async def test_sizes_and_policy_are_those_of_the_wiring(cpu):
     sizes, policy = Sizes(recall=9, coarse=7, fine=5), Policy(explore_slots=0)
-    funnel = build(MODELS, FunnelConfig(cpu, NO_CHECKPOINTS, sizes, policy))
+    funnel = build_offline_funnel(MODELS, FunnelConfig(cpu, NO_CHECKPOINTS, sizes, policy))
     slate = await funnel.recommend(request("u03", 5))
     assert max(map(len, slate.proposals)) == 9
     assert (len(slate.coarse), len(slate.fine)) == (7, 5)
@@ -89,7 +89,7 @@ async def test_sizes_and_policy_are_those_of_the_wiring(cpu):
 
 
 def test_each_item_table_channel_reads_a_table_of_the_bundle(cpu):
-    funnel = build(MODELS, FunnelConfig(cpu, NO_CHECKPOINTS))
+    funnel = build_offline_funnel(MODELS, FunnelConfig(cpu, NO_CHECKPOINTS))
     tables = {c.name: c.table for c in funnel.channels if isinstance(c, ItemTableChannel)}
     assert tables == dict(ITEM_TABLES)
     assert set(tables.values()) | {"raters"} == set(MODELS.tables)

@@ -9,7 +9,7 @@ import pytest
 from app.bundle.bundle import find_current_bundle, load_bundle
 from app.bundle.integrity import file_sha256, files_digest
 from app.bundle.manifest import BundleError, FileRecord, read_manifest
-from app.rank.blend import Growth
+from app.rank.pointwise_listwise import Growth
 
 
 def refusal(folder):

@@ -13,7 +13,7 @@ from app.cpu import Cpu
 from app.deadline import NO_CHECKPOINTS
 from app.features.popularity import EPOCH_YEAR, POPULARITY, RELEASE, SEGMENT, YEAR
 from app.recall.popularity import TINY
-from offline.training.replay import build
+from offline.training.replay import build_offline_funnel
 from tests.fakes import ITEMS, random_pool, small_models
 from tests.scenes import CASES, EVENTS, close, columns, is_unknown, told
 from tests.scenes import case as made
@@ -87,7 +87,7 @@ def test_the_age_of_an_item_that_nobody_knew_is_unknown():
 
 def build_ratings(models=None):
     """A funnel of its own, whose live state may be moved on."""
-    return build(models or small_models(), FunnelConfig(Cpu(threads=1), NO_CHECKPOINTS))
+    return build_offline_funnel(models or small_models(), FunnelConfig(Cpu(threads=1), NO_CHECKPOINTS))
 
 
 def test_nothing_cools_down_while_nothing_is_heard_of_the_crowd():

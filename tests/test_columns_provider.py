@@ -15,7 +15,7 @@ from app.features.views import FINE_VIEW, column_names
 from offline.data.doctor import examine
 from offline.data.readers import read
 from offline.publish.writer import write_bundle
-from offline.training.replay import build
+from offline.training.replay import build_offline_funnel
 from tests.fakes import ITEMS, PROVIDERS, history, random_pool, request, small_models
 from tests.scenes import CASES, close, columns, funnel, is_unknown, told
 from tests.scenes import case as made
@@ -126,7 +126,7 @@ async def test_a_bundle_keeps_the_providers_and_serves_the_same_column(tmp_path)
     slate = await one.recommend(request("u03"))
     builders = (
         one.fine.features,
-        build(bundle.models, FunnelConfig(Cpu(threads=1), NO_CHECKPOINTS)).fine.features,
+        build_offline_funnel(bundle.models, FunnelConfig(Cpu(threads=1), NO_CHECKPOINTS)).fine.features,
     )
     expected, found = (
         columns(builder.build(slate.query, slate.merged), PROVIDER)["provider_lift"]

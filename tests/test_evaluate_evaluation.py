@@ -15,7 +15,12 @@ from offline.evaluate.evaluation import evaluate_funnel
 from offline.evaluate.funnel_answers import LONGEST, padded, shown
 from offline.models.registry import RecallConfig, fit_models
 from offline.report.report_figures import summary
-from offline.training.replay import Asker, ask, askers, build
+from offline.training.replay import (
+    ReplayUser,
+    build_offline_funnel,
+    find_active_users,
+    recommend_each,
+)
 from tests.fakes import small_dataset
 
 METHODS = {"funnel", "popularity", "recency_popularity", *CHANNELS}
@@ -35,8 +40,8 @@ def as_of_the_cut(cpu):
     split = by_time(dataset.log)
     cut = split.test_start
     models = fit_models(dataset, dataset.log.before(cut), RecallConfig(), cut)
-    users = askers(dataset.log, cut, split.test_end)
-    return dataset, models, build(models, FunnelConfig(cpu, NO_CHECKPOINTS)), users
+    users = find_active_users(dataset.log, cut, split.test_end)
+    return dataset, models, build_offline_funnel(models, FunnelConfig(cpu, NO_CHECKPOINTS)), users
 
 
 async def judged(as_of_the_cut, users=None, models=None):
@@ -78,7 +83,8 @@ async def test_the_judged_list_of_ten_is_the_one_that_a_caller_of_ten_gets(as_of
     dataset, _, funnel, users = as_of_the_cut
     names = dataset.users.names(np.array([user.user for user in users[:10]], np.int64))
     asked = [
-        [slate async for slate in ask(funnel, names, k, 7, explore=True)] for k in (10, LONGEST)
+        [slate async for slate in recommend_each(funnel, names, k, 7, explore=True)]
+        for k in (10, LONGEST)
     ]
     for ten, twenty in zip(*asked, strict=True):
         (rows,) = shown(funnel, [twenty])  # nothing was shown to anybody before
@@ -90,7 +96,7 @@ async def test_the_judged_list_of_ten_is_the_one_that_a_caller_of_ten_gets(as_of
 async def test_what_one_is_shown_counts_for_the_next(as_of_the_cut):
     dataset, _, funnel, users = as_of_the_cut
     names = dataset.users.names(np.array([users[0].user], np.int64))
-    (slate,) = [slate async for slate in ask(funnel, names, LONGEST, 7, explore=True)]
+    (slate,) = [slate async for slate in recommend_each(funnel, names, LONGEST, 7, explore=True)]
     before = funnel.reranker.live.exposures.copy()
     one, two = shown(funnel, [slate, slate])
     ranked = 10 - funnel.reranker.policy.explore_slots
@@ -103,7 +109,7 @@ async def test_newcomers_are_judged_apart(as_of_the_cut):
     dataset, models, _, users = as_of_the_cut
     stranger = users[0].user
     forgotten = replace(models, users=without_history(models.users, stranger))
-    funnel = build(forgotten, FunnelConfig(as_of_the_cut[2].cpu, NO_CHECKPOINTS))
+    funnel = build_offline_funnel(forgotten, FunnelConfig(as_of_the_cut[2].cpu, NO_CHECKPOINTS))
     found = await evaluate_funnel(funnel, forgotten, dataset, users, 7)
     assert found.cold is not None
     assert found.cold["evaluated_users"] == 1
@@ -129,8 +135,8 @@ async def test_without_content_there_is_no_diversity_to_measure(cpu):
     models = fit_models(
         dataset, dataset.log.before(split.test_start), RecallConfig(), split.test_start
     )
-    users = askers(dataset.log, split.test_start, split.test_end)
-    funnel = build(models, FunnelConfig(cpu, NO_CHECKPOINTS))
+    users = find_active_users(dataset.log, split.test_start, split.test_end)
+    funnel = build_offline_funnel(models, FunnelConfig(cpu, NO_CHECKPOINTS))
     found = await evaluate_funnel(funnel, models, dataset, users, 7)
     assert set(found.warm["methods"]) == METHODS
     diversity = [v for name, v in found.warm["methods"]["funnel"].items() if "diversity" in name]
@@ -148,8 +154,8 @@ def test_the_funnel_s_losses_are_told_cut_by_cut(found):
 async def test_what_was_taken_counts_as_found_where_it_was_shown(as_of_the_cut):
     dataset, models, funnel, users = as_of_the_cut
     name = dataset.users.names(np.array([users[0].user], np.int64))
-    (slate,) = [slate async for slate in ask(funnel, name, 10, 7, explore=True)]
-    right = Asker(users[0].user, np.sort(slate.selection.pool.rows[:1]))
+    (slate,) = [slate async for slate in recommend_each(funnel, name, 10, 7, explore=True)]
+    right = ReplayUser(users[0].user, np.sort(slate.selection.pool.rows[:1]))
     found = await evaluate_funnel(funnel, models, dataset, [right], 7)
     assert found.warm["methods"]["funnel"]["ndcg@10"]["mean"] == pytest.approx(1.0)
 

@@ -21,7 +21,7 @@ from offline.evaluate.compare import Background
 from offline.evaluate.funnel_answers import Asked, ask_everyone, ndcg, padded, shown
 from offline.evaluate.policies import policy_prices, trade_off
 from offline.models.registry import fit_models
-from offline.training.replay import Asker, askers, build
+from offline.training.replay import ReplayUser, build_offline_funnel, find_active_users
 from tests.fakes import SMALL, KeepOrder, rows, small_dataset
 
 DATASET = small_dataset()
@@ -43,18 +43,21 @@ def models():
     return fit_models(DATASET, known.take(np.flatnonzero(known.users >= STRANGERS)), SMALL, CUT)
 
 
-def new_to_all(log: Log) -> list[Asker]:
+def new_to_all(log: Log) -> list[ReplayUser]:
     """The users of the test window, and what they took in it, seen before or not."""
     window = log.between(CUT, SPLIT.test_end)
     window = window.take(np.flatnonzero(window.users < STRANGERS))
-    known = askers(log, CUT, SPLIT.test_end)
-    return [*askers(window, CUT, SPLIT.test_end), *(a for a in known if a.user >= STRANGERS)]
+    known = find_active_users(log, CUT, SPLIT.test_end)
+    return [
+        *find_active_users(window, CUT, SPLIT.test_end),
+        *(a for a in known if a.user >= STRANGERS),
+    ]
 
 
 @pytest.fixture(scope="module")
 def asked(models, cpu) -> Asked:
     """Everybody's answers as of the cut. Shared: what moves the funnel on must put it back."""
-    funnel = build(models, FunnelConfig(cpu, NO_CHECKPOINTS))
+    funnel = build_offline_funnel(models, FunnelConfig(cpu, NO_CHECKPOINTS))
     return asyncio.run(ask_everyone(funnel, DATASET, new_to_all(DATASET.log), 7))
 
 
@@ -174,13 +177,13 @@ async def test_the_best_candidates_are_those_that_many_channels_place_high(asked
 def asked_with(monkeypatch):
     """Keeps every answer to the cold curve's requests, and makes the curve short."""
     slates = []
-    ask_once = new_user_curve.ask_once
+    ask_once = new_user_curve.recommend_once
 
     async def spied(funnel, request):
         slates.append(await ask_once(funnel, request))
         return slates[-1]
 
-    monkeypatch.setattr(new_user_curve, "ask_once", spied)
+    monkeypatch.setattr(new_user_curve, "recommend_once", spied)
     monkeypatch.setattr(new_user_curve, "REVEALED", (0, 1, 3))
     monkeypatch.setattr(new_user_curve, "FEWEST", 5)
     return slates
@@ -252,7 +255,7 @@ async def test_without_new_users_there_is_no_curve(asked, models):
 
 async def test_users_come_at_a_moment_of_their_own_and_so_does_the_crowd(asked, monkeypatch):
     seen = []
-    ask_once = time_regimes.ask_once
+    ask_once = time_regimes.recommend_once
 
     async def spied(funnel, request):
         live = funnel.query_builder.counters
@@ -260,7 +263,7 @@ async def test_users_come_at_a_moment_of_their_own_and_so_does_the_crowd(asked, 
         seen.append((slate.query, live.liked[-1].copy(), live.now))
         return slate
 
-    monkeypatch.setattr(time_regimes, "ask_once", spied)
+    monkeypatch.setattr(time_regimes, "recommend_once", spied)
     at_cut, own = await time_regimes.regimes(asked)
     assert (at_cut["name"], own["name"]) == ("as of the cut", "at their own moment")
     assert at_cut["users"] == own["users"] == len(seen) == len(asked)

@@ -13,7 +13,7 @@ from app.deadline import NO_CHECKPOINTS
 from app.features.channels import CHANNELS
 from app.features.context import FeatureContext
 from app.features.views import COARSE_VIEW, FINE_VIEW, column_names, view_hash
-from offline.training.replay import build
+from offline.training.replay import build_offline_funnel
 from tests.fakes import ITEMS, history, random_pool, request, small_models
 from tests.scenes import CASES, EVENTS, KINDS, case, funnel, models, told
 
@@ -65,7 +65,7 @@ def test_the_smallest_pools_warn_nothing(kind, events, n):
 @pytest.mark.parametrize("user", ["u03", "u17", "stranger", ""])
 async def test_what_serving_computes_is_what_training_saw_bit_for_bit(cpu, kind, user):
     """Serving computes the coarse columns, cuts the pool and adds the rest; training does not."""
-    served = build(models(kind), FunnelConfig(cpu, NO_CHECKPOINTS))
+    served = build_offline_funnel(models(kind), FunnelConfig(cpu, NO_CHECKPOINTS))
     slate = await served.recommend(request(user, 5))
     whole = served.fine.features.build(slate.query, slate.merged)
     assert len(slate.merged) > len(slate.selection) > 0
@@ -93,7 +93,7 @@ def wide(cpu):
     vectors = random.standard_normal((n, 64)).astype(np.float32)
     content = np.abs(random.standard_normal((n, 19))).astype(np.float32)
     content /= np.linalg.norm(content, axis=1, keepdims=True)
-    return build(widened(small_models(), vectors, content), FunnelConfig(cpu, NO_CHECKPOINTS))
+    return build_offline_funnel(widened(small_models(), vectors, content), FunnelConfig(cpu, NO_CHECKPOINTS))
 
 
 @pytest.mark.parametrize("h", [1, 2, 5, 20, 70])

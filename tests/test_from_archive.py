@@ -26,8 +26,8 @@ from offline.commands.train import Choice, train
 from offline.data.errors import DataError
 from offline.data.readers import read
 from offline.evaluate.gate import GateConfig
-from offline.training.logged_lists import with_served
-from offline.training.rank_table import NOWHERE, RankTable
+from offline.training.logged_lists import insert_logged_lists
+from offline.training.rank_table import NO_POSITION, RankTable
 from tests.conftest import hosted, leisurely, until
 
 GONE, FRIEND, NEWCOMER = "u7", "u8", "newcomer-with-a-name"
@@ -152,9 +152,9 @@ def test_replayed_rows_stand_at_a_place_of_their_own():
         return RankTable(np.zeros((n, 2), np.float32), labels, np.array([n]), positions)
 
     shown = rows(3, np.arange(3, dtype=np.int32))
-    tables = with_served([rows(4, None), rows(5, None)], shown)
+    tables = insert_logged_lists([rows(4, None), rows(5, None)], shown)
     assert [len(one) for one in tables] == [4, 3, 5]
-    assert set(tables[0].positions.tolist()) == set(tables[2].positions.tolist()) == {NOWHERE}
+    assert set(tables[0].positions.tolist()) == set(tables[2].positions.tolist()) == {NO_POSITION}
 
 
 def test_the_next_bundle_knows_the_clicks_and_not_who_was_erased(story, data, tmp_path):

@@ -17,9 +17,9 @@ from app.bundle.manifest import GateResult, parse_manifest
 from app.cpu import Cpu
 from app.deadline import NO_CHECKPOINTS
 from app.features.views import CHANNELS
-from app.rank.blend import Fine
-from app.rank.gbdt import Grown
+from app.rank.gbdt import GradientBoosting
 from app.rank.logistic import Logistic
+from app.rank.pointwise_listwise import PointwiseListwiseBlend
 from app.settings import Settings
 from offline import cli, job
 from offline.commands.train import Choice
@@ -32,7 +32,7 @@ from offline.evaluate.production_bundle import Incumbent, incumbent, leak
 from offline.evaluate.rowsets import RowSets
 from offline.job import prepare
 from offline.publish.writer import write_rankers
-from offline.training.trained_rankers import Learned
+from offline.training.trained_rankers import TrainedRankers
 from tests.test_bundle import edit_manifest
 
 CONFIG = GateConfig()
@@ -41,17 +41,18 @@ CONFIG = GateConfig()
 def inverted(rankers: Rankers):
     """The rankers that like least what these like most."""
     return Rankers(
-        negated(rankers.coarse), Fine(*map(turned, rankers.fine.members), rankers.fine.growth)
+        negated(rankers.coarse),
+        PointwiseListwiseBlend(*map(turned, rankers.fine.members), rankers.fine.growth),
     )
 
 
-def turned(grown: Grown):
+def turned(grown: GradientBoosting):
     boosters = [lightgbm.Booster(model_str=one.model_to_string()) for one in grown.boosters]
     for booster in boosters:
         for tree, known in enumerate(booster.dump_model()["tree_info"]):
             for leaf in range(known["num_leaves"]):
                 booster.set_leaf_output(tree, leaf, -booster.get_leaf_output(tree, leaf))
-    return Grown(negated(grown.start), tuple(boosters))
+    return GradientBoosting(negated(grown.base), tuple(boosters))
 
 
 def negated(linear: Logistic):
@@ -294,7 +295,7 @@ def after_bad_training(data, trained, bad, tmp_path_factory):
     first, told = find_current_bundle(out), []
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("REDIS_URL", "")
-        made = Learned(bad.coarse, bad.fine, table=None)
+        made = TrainedRankers(bad.coarse, bad.fine, table=None)
         patch.setattr(job, "learn", lambda *_: made)
         for more in ([], ["--force"]):
             command = ["train", "--data", str(data), "--out", str(out), *more]

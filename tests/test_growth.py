@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from app.features.views import FINE_VIEW, column_names
-from app.rank.blend import EVENTS, HALF, Fine, Growth
+from app.rank.pointwise_listwise import EVENTS_COLUMN, HALF, Growth, PointwiseListwiseBlend
 from offline.training.blend_share import FEWEST, HALVES, Predicted, fit_growth, predicted, sentence
 from offline.training.rank_table import RankTable
 from offline.training.rankers import RankConfig, fit_fine
@@ -21,7 +21,7 @@ def pools(events, seed=0):
     """One pool for each number of events, with one item in six taken."""
     random = np.random.default_rng(seed)
     features = random.standard_normal((len(events) * SIZE, WIDTH)).astype(np.float32)
-    features[:, EVENTS] = np.repeat(np.log1p(events), SIZE)
+    features[:, EVENTS_COLUMN] = np.repeat(np.log1p(events), SIZE)
     labels = np.zeros((len(events), SIZE), np.int32)
     labels[:, : SIZE // 6] = 1
     return RankTable(features, labels.ravel(), np.full(len(events), SIZE))
@@ -111,7 +111,7 @@ def test_strangers_and_pools_without_anything_taken_are_left_out():
     labels[SIZE : 2 * SIZE] = 0
     found = predicted(replace(table, labels=labels), Constant(), Constant(), 5)
     assert found.table.groups.tolist() == [SIZE, SIZE]
-    assert np.unique(np.expm1(found.table.features[:, EVENTS]).round()).tolist() == [9, 27]
+    assert np.unique(np.expm1(found.table.features[:, EVENTS_COLUMN]).round()).tolist() == [9, 27]
     assert found.pointwise.tolist() == found.listwise.tolist() == [5.0] * 2 * SIZE
 
 
@@ -152,7 +152,7 @@ def test_what_is_learned_decides_the_scores(monkeypatch):
     share = 50 / 55
     expected = (1 - share) * fine.pointwise.score(features) + share * fine.listwise.score(features)
     assert fine.score(features) == pytest.approx(expected, abs=1e-3)
-    usual = Fine(fine.pointwise, fine.listwise)
+    usual = PointwiseListwiseBlend(fine.pointwise, fine.listwise)
     assert fine.score(features) != pytest.approx(usual.score(features), abs=1e-3)
 
 

@@ -11,12 +11,20 @@ from app.bundle.bundle import load_bundle, read_rankers
 from app.bundle.manifest import BundleError
 from app.contracts import Scorer
 from app.features.views import CHANNELS, FINE_VIEW, PERSONAL_CHANNELS, column_names
-from app.rank.blend import Fine
-from app.rank.hybrid import EVENTS, HYBRID, Hybrid, read_hybrid, write_hybrid
+from app.rank.hybrid import EVENTS_COLUMN, HYBRID, HybridScorer, read_hybrid, write_hybrid
+from app.rank.pointwise_listwise import PointwiseListwiseBlend
 from offline.evaluate.grouped_metrics import grouped_ndcg
-from offline.models.hybrids import BANDS, CROWD, MAKERS, SAID, SWITCHES, HybridConfig, fit_hybrid
+from offline.models.hybrids import (
+    CHANNEL_COLUMNS,
+    HISTORY_BAND_STARTS,
+    HYBRID_TRAINERS,
+    POPULARITY_CHANNELS,
+    SWITCH_CANDIDATES,
+    HybridConfig,
+    fit_hybrid,
+)
 from offline.publish.writer import write_bundle
-from offline.training.listwise import Pools, listwise
+from offline.training.listwise import Pools, fit_listwise_weights
 from offline.training.rank_table import RankTable
 from offline.training.rankers import RISING
 from tests.test_publish import trained_on_little
@@ -38,7 +46,7 @@ def table(seed=0, groups=240, noise=0.3) -> RankTable:
     features[:, [VIEW.index(f"{c}_z") for c in CHANNELS]] = random.standard_normal(
         (len(events), len(CHANNELS))
     )
-    features[:, VIEW.index(EVENTS)] = np.log1p(events)
+    features[:, VIEW.index(EVENTS_COLUMN)] = np.log1p(events)
     appeal = np.where(events < 20, features[:, TREND], features[:, EASE])
     appeal = appeal / appeal.std() + noise * random.standard_normal(len(appeal))
     owner = np.repeat(np.arange(groups), sizes)
@@ -50,14 +58,14 @@ def table(seed=0, groups=240, noise=0.3) -> RankTable:
     return RankTable(features, labels, sizes)
 
 
-def of(kind, **known) -> Hybrid:
+def of(kind, **known) -> HybridScorer:
     return fit_hybrid(table(), replace(CONFIG, kind=kind, **known))
 
 
 def row(events, **said) -> np.ndarray:
     """One candidate of a user with so many events."""
     features = np.zeros((1, len(VIEW)), np.float32)
-    features[0, VIEW.index(EVENTS)] = np.log1p(events)
+    features[0, VIEW.index(EVENTS_COLUMN)] = np.log1p(events)
     for name, value in said.items():
         features[0, VIEW.index(name)] = value
     return features
@@ -66,7 +74,7 @@ def row(events, **said) -> np.ndarray:
 def quality(scorer: Scorer, least=0, most=1e9, seed=1) -> float:
     later = table(seed)
     starts = np.cumsum(later.groups) - later.groups
-    events = np.expm1(later.features[starts, VIEW.index(EVENTS)]).round()
+    events = np.expm1(later.features[starts, VIEW.index(EVENTS_COLUMN)]).round()
     found = grouped_ndcg(later, scorer.score(later.features))
     return float(found[(events >= least) & (events <= most)].mean())
 
@@ -75,11 +83,11 @@ def test_the_cascade_is_no_hybrid():
     assert fit_hybrid(table(), HybridConfig()) is None
 
 
-@pytest.mark.parametrize("kind", MAKERS)
+@pytest.mark.parametrize("kind", HYBRID_TRAINERS)
 def test_every_hybrid_gives_a_row_the_same_score_in_any_pool_to_the_bit(kind):
     hybrid, features = of(kind), table(1).features[:300].copy()
     features[np.random.default_rng(3).random(features.shape) < 0.1] = np.nan
-    features[:, VIEW.index(EVENTS)] = table(1).features[:300, VIEW.index(EVENTS)]
+    features[:, VIEW.index(EVENTS_COLUMN)] = table(1).features[:300, VIEW.index(EVENTS_COLUMN)]
     before, whole = features.tobytes(), hybrid.score(features)
     assert whole.dtype == np.float32
     assert np.isfinite(whole).all()
@@ -88,7 +96,7 @@ def test_every_hybrid_gives_a_row_the_same_score_in_any_pool_to_the_bit(kind):
     assert features.tobytes() == before
 
 
-@pytest.mark.parametrize("kind", MAKERS)
+@pytest.mark.parametrize("kind", HYBRID_TRAINERS)
 def test_every_hybrid_is_read_back_as_it_was_written(kind, tmp_path):
     hybrid = of(kind)
     write_hybrid(hybrid, tmp_path / HYBRID)
@@ -98,9 +106,9 @@ def test_every_hybrid_is_read_back_as_it_was_written(kind, tmp_path):
     assert again.score(features).tobytes() == hybrid.score(features).tobytes()
 
 
-@pytest.mark.parametrize("kind", MAKERS)
+@pytest.mark.parametrize("kind", HYBRID_TRAINERS)
 def test_the_shares_of_columns_add_up_to_one(kind):
-    shares = of(kind).gains()
+    shares = of(kind).column_shares()
     assert shares.shape == (len(VIEW),)
     assert shares.sum() == pytest.approx(1.0, abs=1e-5)
 
@@ -118,7 +126,7 @@ def test_weighted_votes_count_as_they_are_set():
 @pytest.mark.parametrize("at", [1, 5, 50])
 def test_a_user_is_ranked_by_the_crowd_up_to_the_switch_and_by_their_own_from_it_on(at):
     hybrid = of("switching", switch_at=at)
-    for events, said in ((at - 1, CROWD), (at, PERSONAL_CHANNELS), (at + 100, PERSONAL_CHANNELS)):
+    for events, said in ((at - 1, POPULARITY_CHANNELS), (at, PERSONAL_CHANNELS), (at + 100, PERSONAL_CHANNELS)):
         for channel in CHANNELS:
             score = hybrid.score(row(events, **{f"{channel}_place": 1.0}))[0]
             assert score == pytest.approx(float(channel in said), abs=1e-5)
@@ -127,7 +135,7 @@ def test_a_user_is_ranked_by_the_crowd_up_to_the_switch_and_by_their_own_from_it
 def test_the_switch_is_learned_where_it_helps():
     hybrid = of("switching")
     assert hybrid.lengths[1] in {10, 20, 50}  # users have 0, 2, 8 or 60 events
-    found = {at: quality(of("switching", switch_at=at)) for at in SWITCHES}
+    found = {at: quality(of("switching", switch_at=at)) for at in SWITCH_CANDIDATES}
     assert quality(hybrid) == pytest.approx(max(found.values()))
     assert quality(hybrid) > found[1] + 0.05
 
@@ -149,14 +157,14 @@ def test_weights_by_history_serve_cold_and_warm_better_than_the_same_for_all(kin
 def test_a_band_is_drawn_to_everybody_the_more_the_less_was_taken_in_it():
     everybody = of("learned").weights[0]
     free, drawn, bound = (of("adaptive", prior=prior).weights for prior in (0.0, 500.0, 1e9))
-    assert bound == pytest.approx(np.tile(everybody, (len(BANDS), 1)), abs=1e-4)
+    assert bound == pytest.approx(np.tile(everybody, (len(HISTORY_BAND_STARTS), 1)), abs=1e-4)
     away = [np.abs(weights - everybody).sum() for weights in (free, drawn, bound)]
     assert away[0] > 1.5 * away[1] > 1.5 * away[2]
 
 
 def test_a_band_without_users_has_everybodys_weights():
     whole = table()
-    cold = whole.take(np.flatnonzero(whole.features[:, VIEW.index(EVENTS)] == 0))
+    cold = whole.take(np.flatnonzero(whole.features[:, VIEW.index(EVENTS_COLUMN)] == 0))
     hybrid = fit_hybrid(cold, replace(CONFIG, kind="adaptive"))
     everybody = fit_hybrid(cold, replace(CONFIG, kind="learned"))
     for weights in hybrid.weights[1:]:
@@ -178,7 +186,7 @@ def test_the_weights_told_of_a_user_are_those_that_score():
         features = row(events, trending_place=0.1, ease_place=0.05)
         told = hybrid.part_weights(np.repeat(features, 3, axis=0))
         assert tuple(told) == hybrid.columns
-        expected = hybrid.standard(features)[0] @ np.array(list(told.values()))
+        expected = hybrid.standardise(features)[0] @ np.array(list(told.values()))
         assert float(hybrid.score(features)[0]) == pytest.approx(expected, abs=1e-5)
     assert not any(hybrid.part_weights(features[:0]).values())
 
@@ -200,7 +208,7 @@ def test_feature_combination_sees_what_the_channels_do_not():
     features[:, column] = odd.labels + np.random.default_rng(5).normal(0, 0.3, len(odd))
     seen = replace(odd, features=features)
     combined, learned = (fit_hybrid(seen, replace(CONFIG, kind=k)) for k in ("combined", "learned"))
-    assert set(learned.columns) == set(SAID)
+    assert set(learned.columns) == set(CHANNEL_COLUMNS)
     assert combined.columns == tuple(VIEW)
     found = [grouped_ndcg(seen, h.score(features)).mean() for h in (combined, learned)]
     assert found[0] > found[1] + 0.1
@@ -226,14 +234,14 @@ def test_a_group_counts_the_same_whether_one_item_was_taken_or_many():
     features[[4, 5, 6, 1], 1] = 1.0
     pools = Pools.of(features, RankTable(features.astype(np.float32), labels, np.array([4, 4])))
     assert pools.shares.tolist() == [2.0, 0, 0, 0, *[pytest.approx(2 / 3)] * 3, 0]
-    assert (listwise(pools, np.array([True, True]), 1.0) >= 0).all()
+    assert (fit_listwise_weights(pools, np.array([True, True]), 1.0) >= 0).all()
 
 
 def test_a_bundle_with_a_hybrid_is_served_by_it_and_says_so(tmp_path):
     hybrid = of("adaptive")
     folder = write_bundle(trained_on_little(hybrid=hybrid), tmp_path)
     bundle = load_bundle(folder)
-    assert isinstance(bundle.rankers.fine, Hybrid)
+    assert isinstance(bundle.rankers.fine, HybridScorer)
     features = table(1).features
     assert bundle.rankers.fine.score(features).tobytes() == hybrid.score(features).tobytes()
     assert bundle.manifest.hybrid == "adaptive"
@@ -242,7 +250,7 @@ def test_a_bundle_with_a_hybrid_is_served_by_it_and_says_so(tmp_path):
 
 def test_a_bundle_without_one_is_served_by_the_trees(tmp_path):
     folder = write_bundle(trained_on_little(), tmp_path)
-    assert isinstance(read_rankers(folder).fine, Fine)
+    assert isinstance(read_rankers(folder).fine, PointwiseListwiseBlend)
     assert load_bundle(folder).manifest.hybrid == "cascade"
 
 
@@ -255,7 +263,7 @@ def test_a_damaged_hybrid_is_refused(tmp_path):
 
 
 def test_a_missing_value_counts_as_the_mean():
-    hybrid = Hybrid(
+    hybrid = HybridScorer(
         "learned",
         ("age", "mean_value"),
         np.array([5.0, 3.0], np.float32),

@@ -7,7 +7,7 @@ import pytest
 
 from app.bundle.bundle import find_current_bundle, load_bundle
 from app.bundle.manifest import parse_manifest
-from app.rank.hybrid import Hybrid
+from app.rank.hybrid import HybridScorer
 from app.settings import Settings
 from offline.commands.train import Choice
 from offline.config import read as read_config
@@ -34,7 +34,7 @@ def trained_with_all_columns(tmp_path_factory):
 
 def test_the_chosen_hybrid_is_in_the_bundle_and_in_its_settings(trained_with_all_columns):
     bundle = load_bundle(find_current_bundle(trained_with_all_columns))
-    assert isinstance(bundle.rankers.fine, Hybrid)
+    assert isinstance(bundle.rankers.fine, HybridScorer)
     assert bundle.manifest.hybrid == bundle.manifest.settings["hybrid.kind"] == "combined"
     assert "compare" not in bundle.manifest.settings
     again = read_config(find_current_bundle(trained_with_all_columns))
@@ -45,7 +45,7 @@ def test_the_report_tells_its_weights_and_lays_the_others_beside_it(trained_with
     report = orjson.loads((trained_with_all_columns / "report.json").read_bytes())
     told = [one["name"] for one in report["hybrids"]][:5]
     assert told == ["cascade", "weighted", "learned", "adaptive", "switching"]
-    shares = load_bundle(find_current_bundle(trained_with_all_columns)).rankers.fine.gains()
+    shares = load_bundle(find_current_bundle(trained_with_all_columns)).rankers.fine.column_shares()
     assert [one["gain"] for one in report["features"]] == [float(share) for share in shares]
     assert report["settings"]["fine ranker"] == "combined"
     page = (trained_with_all_columns / "report.html").read_text()
@@ -75,7 +75,7 @@ def test_what_the_command_line_says_wins_over_the_file_and_the_file_over_the_def
 
 def test_laid_beside_another_bundle_it_tells_its_own_weights(trained_with_all_columns):
     folder = find_current_bundle(trained_with_all_columns)
-    shares = load_bundle(folder).rankers.fine.gains()
+    shares = load_bundle(folder).rankers.fine.column_shares()
     assert list(side(folder, parse_manifest(folder))["features"].values()) == [
         float(s) for s in shares
     ]

@@ -31,7 +31,7 @@ from offline.publish.index_loss import (
     measure_index_kinds,
     sample_user_vectors,
 )
-from offline.training.replay import build
+from offline.training.replay import build_offline_funnel
 from tests.conftest import world, write_recbole
 from tests.fakes import request, small_models
 from tests.test_job import SMALL
@@ -192,7 +192,7 @@ def test_queries_are_the_vectors_that_serving_solves_for_these_users():
 
 def test_a_funnel_is_judged_with_the_index_that_is_served():
     cpu = Cpu(threads=1)
-    funnel = build(
+    funnel = build_offline_funnel(
         MODELS, FunnelConfig(cpu, NO_CHECKPOINTS, index=index_builder(IndexConfig("sq8"), 0))
     )
     channels = {channel.name: channel for channel in funnel.local_channels}

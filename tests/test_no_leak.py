@@ -27,9 +27,16 @@ from offline.job import JobConfig, Phases, evaluate, learn, prepare
 from offline.job import replay as training_rows
 from offline.models.als import ALSConfig
 from offline.models.registry import RecallConfig, fit_models
-from offline.training.rank_table import collect
+from offline.training.rank_table import collect_rows
 from offline.training.rankers import RankConfig
-from offline.training.replay import Asker, ask, askers, build, moments, sample
+from offline.training.replay import (
+    ReplayUser,
+    add_later_moments,
+    build_offline_funnel,
+    find_active_users,
+    recommend_each,
+    sample_users,
+)
 from tests.conftest import World, world, write_recbole
 
 SMALL = {"users": 40, "items": 60, "ratings": 1_200}
@@ -119,7 +126,9 @@ DATASET = dataset_of(TRUE)
 LOG = DATASET.log
 SPLIT = by_time(LOG, windows=2)
 CUT, END = SPLIT.test_start, SPLIT.test_end
-ASKERS = askers(LOG, CUT, END)  # who is asked for: the same users, whatever the future is
+ASKERS = find_active_users(
+    LOG, CUT, END
+)  # who is asked for: the same users, whatever the future is
 FEW = replace(CONFIG, askers=4)  # three times as many are judged
 EVERY_ITEM = np.arange(SMALL["items"])
 
@@ -152,7 +161,7 @@ class Learned:
 
 def learned(dataset, wiring, split=SPLIT) -> Learned:
     found = learn(dataset, split, CONFIG, wiring, Phases())
-    return Learned(found.coarse, found.fine.text(), found.rankers)
+    return Learned(found.coarse, found.fine.to_text(), found.rankers)
 
 
 def fitted(dataset) -> Models:
@@ -161,13 +170,13 @@ def fitted(dataset) -> Models:
 
 def figures(models, rankers, wiring) -> Evaluation:
     """Judge by what was truly taken, so that nothing but what was learned can move a figure."""
-    users = sample(ASKERS, 3 * FEW.askers, FEW.seed)
+    users = sample_users(ASKERS, 3 * FEW.askers, FEW.seed)
     return evaluate(Exam(DATASET, models, users, CUT, wiring, FEW.seed), rankers)
 
 
 def slates(dataset, models, rankers, wiring):
     """What every stage let through for each user."""
-    return asyncio.run(asked(build(models, wiring, rankers), dataset))
+    return asyncio.run(asked(build_offline_funnel(models, wiring, rankers), dataset))
 
 
 async def asked(funnel, dataset):
@@ -183,7 +192,7 @@ async def asked(funnel, dataset):
                 slate.selection.rejections(),
             ),
         )
-        async for slate in ask(funnel, names, 10, CONFIG.seed, explore=True)
+        async for slate in recommend_each(funnel, names, 10, CONFIG.seed, explore=True)
     ]
 
 
@@ -291,15 +300,19 @@ def test_what_happens_within_a_window_moves_its_labels(wiring):
 
 
 START, STOP = SPLIT.windows[-1]
-COMING = moments(LOG, askers(LOG, START, STOP), START, STOP, CONFIG.seed)
+COMING = add_later_moments(LOG, find_active_users(LOG, START, STOP), START, STOP, CONFIG.seed)
 LATE = [n for n, asker in enumerate(COMING) if asker.at > START]
 
 
 def group_of(dataset, last, wiring):
     """The features of asker number ``last``, who comes after those before; all is relevant."""
     models = fit_models(dataset, dataset.log.before(START), CONFIG.recall, START)
-    coming = [Asker(a.user, EVERY_ITEM, a.at, done_by(dataset.log, a)) for a in COMING[: last + 1]]
-    table = asyncio.run(collect(build(models, wiring), dataset, coming, CONFIG.seed))
+    coming = [
+        ReplayUser(a.user, EVERY_ITEM, a.at, done_by(dataset.log, a)) for a in COMING[: last + 1]
+    ]
+    table = asyncio.run(
+        collect_rows(build_offline_funnel(models, wiring), dataset, coming, CONFIG.seed)
+    )
     assert len(table.groups) == last + 1
     return table.features[-table.groups[-1] :]
 

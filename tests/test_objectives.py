@@ -13,8 +13,8 @@ from app.bundle.manifest import read_manifest
 from app.cpu import Cpu
 from app.deadline import NO_CHECKPOINTS
 from app.features.views import FINE_VIEW, column_names
-from app.rank.blend import Fine
-from app.rank.objectives import RELEVANT, Blend, read_blend, write_blend
+from app.rank.objectives import RELEVANT, ObjectiveBlend, read_objectives, write_objectives
+from app.rank.pointwise_listwise import PointwiseListwiseBlend
 from app.settings import SettingsError, read_settings
 from offline.commands.train import Choice
 from offline.config import checked, text
@@ -22,14 +22,28 @@ from offline.data.dataset import NO_LOG, Dataset, Log, Traits
 from offline.data.errors import DataError
 from offline.data.readers import read
 from offline.data.split import by_time
-from offline.evaluate.by_objective import by_objective, truth
+from offline.evaluate.by_objective import compare_objectives, compute_truth
 from offline.job import JobConfig, Phases, learn, prepare, replay
 from offline.publish.writer import write_bundle
-from offline.training.objective_rankers import Several, fit_several, graded, teacher, value_bounds
-from offline.training.objectives import BLEND, Objectives, chosen, edges, grade, outcomes, parse
-from offline.training.rank_table import RankTable, join
-from offline.training.rankers import RankConfig, fit_fine, gains
-from offline.training.replay import Asker, with_outcome
+from offline.training.objective_rankers import (
+    ObjectiveModels,
+    compute_value_bounds,
+    fit_objective_models,
+    relabel,
+    score_table,
+)
+from offline.training.objectives import (
+    DEFAULT_WEIGHTS,
+    ObjectiveWeights,
+    choose_objectives,
+    compute_grade_bounds,
+    compute_grades,
+    compute_outcomes,
+    parse_objectives,
+)
+from offline.training.rank_table import RankTable, concatenate
+from offline.training.rankers import RankConfig, compute_column_shares, fit_fine
+from offline.training.replay import ReplayUser, add_later_events
 from tests.fakes import SMALL, rows, small_dataset
 from tests.shop import EVENTS, prices, write_shop
 from tests.test_publish import trained_on_little
@@ -57,7 +71,7 @@ def events(*done):
 
 def test_what_was_done_with_an_item_is_told_by_objective():
     done = events((3, 0.2, 1), (3, 2, 10), (5, -1, 4), (9, 0, 7), (5, 2, 1), (8, -1, 2), (3, 2, 5))
-    found = outcomes(rows(8, 3, 4, 9, 5), done, strongest=2.0)
+    found = compute_outcomes(rows(8, 3, 4, 9, 5), done, strongest=2.0)
     assert found.tolist() == pytest.approx(
         np.array([[0, 0, 0], [1, 1, 30.2], [0, 0, 0], [1, 0, 0], [1, 1, 0]])
     )
@@ -65,54 +79,61 @@ def test_what_was_done_with_an_item_is_told_by_objective():
 
 
 def test_where_nothing_was_done_or_proposed_there_is_no_outcome():
-    assert not outcomes(rows(1, 2), NO_LOG, 1.0).any()
-    assert outcomes(rows(), events((1, 1, 1)), 1.0).shape == (0, 3)
+    assert not compute_outcomes(rows(1, 2), NO_LOG, 1.0).any()
+    assert compute_outcomes(rows(), events((1, 1, 1)), 1.0).shape == (0, 3)
 
 
 def test_grades_of_value_have_equal_ratios_between_the_least_and_a_large_worth():
     worth = np.geomspace(1, 10_000, 101)
-    bounds = edges(np.concatenate([[0, 0], worth, worth[:50]]))
+    bounds = compute_grade_bounds(np.concatenate([[0, 0], worth, worth[:50]]))
     assert bounds[1:] / bounds[:-1] == pytest.approx([bounds[0]] * 2)
     done = np.zeros((5, 3), np.float32)
     done[:, 2] = 0, 1, bounds[0] * 1.01, bounds[2] * 0.99, 1e9
-    assert grade(done, "value", bounds).tolist() == [0, 1, 2, 3, 4]
+    assert compute_grades(done, "value", bounds).tolist() == [0, 1, 2, 3, 4]
 
 
 def test_one_that_is_worth_far_more_does_not_make_all_others_equal():
     worth = np.append(np.arange(1, 200), 1e9)
-    assert edges(worth)[-1] < 200
+    assert compute_grade_bounds(worth)[-1] < 200
 
 
 @pytest.mark.parametrize("worth", [[], [0, 0], [3, 3]])
 def test_where_all_are_worth_the_same_they_are_graded_alike(worth):
     done = np.zeros((2, 3), np.float32)
     done[1, 2] = 3
-    first, second = grade(done, "value", edges(np.array(worth)))
+    first, second = compute_grades(done, "value", compute_grade_bounds(np.array(worth)))
     assert first == 0 < second
 
 
 def test_click_and_conversion_are_yes_or_no():
     done = np.array([[1, 0, 9], [1, 1, 0], [0, 0, 0]], np.float32)
-    assert grade(done, "click", np.ones(3)).tolist() == [1, 1, 0]
-    assert grade(done, "conversion", np.ones(3)).tolist() == [0, 1, 0]
+    assert compute_grades(done, "click", np.ones(3)).tolist() == [1, 1, 0]
+    assert compute_grades(done, "conversion", np.ones(3)).tolist() == [0, 1, 0]
 
 
 def test_the_single_model_is_enough_unless_event_types_differ_or_weights_are_told():
-    assert chosen(Objectives(), ONE_KIND) == {}
-    assert chosen(Objectives(), SEVERAL_KINDS) == {"click": 1.0, "conversion": 0.3, "value": 0.2}
-    assert chosen(Objectives(value=2), ONE_KIND) == {"value": 2}
-    assert chosen(Objectives(relevant=1), SEVERAL_KINDS) == {}
-    assert chosen(Objectives(relevant=1, click=1), ONE_KIND) == {"relevant": 1, "click": 1}
+    assert choose_objectives(ObjectiveWeights(), ONE_KIND) == {}
+    assert choose_objectives(ObjectiveWeights(), SEVERAL_KINDS) == {
+        "click": 1.0,
+        "conversion": 0.3,
+        "value": 0.2,
+    }
+    assert choose_objectives(ObjectiveWeights(value=2), ONE_KIND) == {"value": 2}
+    assert choose_objectives(ObjectiveWeights(relevant=1), SEVERAL_KINDS) == {}
+    assert choose_objectives(ObjectiveWeights(relevant=1, click=1), ONE_KIND) == {
+        "relevant": 1,
+        "click": 1,
+    }
 
 
 def test_with_a_hybrid_there_is_nothing_to_blend():
-    assert chosen(Objectives(), SEVERAL_KINDS, "weighted") == {}
+    assert choose_objectives(ObjectiveWeights(), SEVERAL_KINDS, "weighted") == {}
     with pytest.raises(DataError, match="leave either the hybrid or the objectives out"):
-        chosen(Objectives(click=1), ONE_KIND, "weighted")
+        choose_objectives(ObjectiveWeights(click=1), ONE_KIND, "weighted")
 
 
 def test_weights_are_read_from_the_command_line():
-    assert parse("conversion=1, click=0.3") == {"conversion": 1, "click": 0.3}
+    assert parse_objectives("conversion=1, click=0.3") == {"conversion": 1, "click": 0.3}
 
 
 @pytest.mark.parametrize(
@@ -130,17 +151,17 @@ def test_weights_are_read_from_the_command_line():
 )
 def test_weights_that_make_no_sense_are_told(told, said):
     with pytest.raises(DataError, match=said):
-        parse(told)
+        parse_objectives(told)
 
 
 def test_objectives_are_settings_of_the_training(tmp_path):
     config = checked({"objectives": {"click": 0.3, "value": 1}}, "file")
-    assert config.objectives == Objectives(click=0.3, value=1)
+    assert config.objectives == ObjectiveWeights(click=0.3, value=1)
     (tmp_path / "again.toml").write_text(text(config))
     settings = NoPolicy()
     assert Choice(config=tmp_path / "again.toml").job(settings).objectives == config.objectives
     told = Choice(config=tmp_path / "again.toml", objectives="conversion=2").job(settings)
-    assert told.objectives == Objectives(conversion=2)
+    assert told.objectives == ObjectiveWeights(conversion=2)
 
 
 class NoPolicy:
@@ -159,7 +180,9 @@ def test_an_asker_knows_what_the_user_did_from_the_moment_to_the_end():
     start, end = (float(t) for t in np.quantile(log.times, [0.5, 0.8]))
     mine = np.flatnonzero((log.users == 3) & (log.times >= start) & (log.times < end))
     middle = float(log.times[mine[len(mine) // 2]])
-    early, late = with_outcome(log, [Asker(3, rows()), Asker(3, rows(), at=middle)], start, end)
+    early, late = add_later_events(
+        log, [ReplayUser(3, rows()), ReplayUser(3, rows(), at=middle)], start, end
+    )
     assert early.later.items.tolist() == log.items[mine].tolist()
     assert late.later.items.tolist() == log.items[mine[log.times[mine] >= middle]].tolist()
     assert set(early.later.users.tolist()) == {3}
@@ -182,16 +205,18 @@ def shown(seed=0, groups=80, size=15):
 
 
 @cache
-def several(weights=(("click", 0.3), ("conversion", 1.0), ("value", 0.5)), seed=0) -> Several:
+def several(
+    weights=(("click", 0.3), ("conversion", 1.0), ("value", 0.5)), seed=0
+) -> ObjectiveModels:
     relevant = fit_fine([shown()], QUICK, 0)
-    return fit_several([shown(), shown(1)], relevant, dict(weights), QUICK, seed)
+    return fit_objective_models([shown(), shown(1)], relevant, dict(weights), QUICK, seed)
 
 
 @pytest.mark.parametrize(
     ("objective", "column"), [("click", AGE), ("conversion", GAP), ("value", MEAN)]
 )
 def test_each_model_learns_its_own_objective(objective, column):
-    share = gains(several().models[objective])
+    share = compute_column_shares(several().models[objective])
     assert int(np.argmax(share)) == column
     assert share[column] > 0.5
     assert share[column] > 5 * np.sort(share)[-2]
@@ -199,7 +224,7 @@ def test_each_model_learns_its_own_objective(objective, column):
 
 def test_the_same_seed_gives_the_same_models():
     def texts(found):
-        return [fine.text() for fine in found.models.values()]
+        return [fine.to_text() for fine in found.models.values()]
 
     again = several.__wrapped__()
     assert texts(again) == texts(several())
@@ -210,7 +235,7 @@ def test_what_is_relevant_is_not_fitted_again():
     found = several((("relevant", 2.0), ("click", 1.0)))
     assert list(found.models) == [RELEVANT, "click"]
     relevant = fit_fine([shown()], QUICK, 0)
-    texts = [fine.text() for fine in (found.models[RELEVANT], relevant)]
+    texts = [fine.to_text() for fine in (found.models[RELEVANT], relevant)]
     assert texts[0] == texts[1]
 
 
@@ -218,7 +243,7 @@ def test_an_objective_that_asks_for_the_same_as_relevance_is_not_fitted_again():
     """Where every event is positive, what is clicked is what is relevant."""
     relevant = fit_fine([shown()], QUICK, 0)
     alike = replace(shown(), labels=(shown().outcomes[:, 0] > 0).astype(np.int32))
-    found = fit_several([alike], relevant, {"click": 1.0, "conversion": 1.0}, QUICK, 0)
+    found = fit_objective_models([alike], relevant, {"click": 1.0, "conversion": 1.0}, QUICK, 0)
     assert found.models["click"] is relevant
     assert found.models["conversion"] is not relevant
 
@@ -227,22 +252,22 @@ def test_an_objective_that_nobody_fulfilled_is_left_out():
     done = shown().outcomes * np.array([1, 0, 1], np.float32)
     never = replace(shown(), outcomes=done)
     relevant = fit_fine([never], QUICK, 0)
-    found = fit_several([never], relevant, {"conversion": 1.0, "click": 0.5}, QUICK, 0)
+    found = fit_objective_models([never], relevant, {"conversion": 1.0, "click": 0.5}, QUICK, 0)
     assert found.weights == {"click": 0.5}
-    assert fit_several([never], relevant, {"conversion": 1.0}, QUICK, 0) is None
-    assert fit_several([never], relevant, {}, QUICK, 0) is None
+    assert fit_objective_models([never], relevant, {"conversion": 1.0}, QUICK, 0) is None
+    assert fit_objective_models([never], relevant, {}, QUICK, 0) is None
 
 
 def test_a_table_without_outcomes_cannot_be_graded():
     with pytest.raises(ValueError, match="without outcomes"):
-        graded(replace(shown(), outcomes=None), "click", np.ones(3))
+        relabel(replace(shown(), outcomes=None), "click", np.ones(3))
 
 
 def test_outcomes_go_with_their_rows():
     kept = shown().take(np.arange(20, 31))
     assert kept.outcomes.tolist() == shown().outcomes[20:31].tolist()
-    assert join([shown(), shown(1)]).outcomes.shape == (len(shown()) + len(shown(1)), 3)
-    assert join([shown(), replace(shown(), outcomes=None)]).outcomes is None
+    assert concatenate([shown(), shown(1)]).outcomes.shape == (len(shown()) + len(shown(1)), 3)
+    assert concatenate([shown(), replace(shown(), outcomes=None)]).outcomes is None
 
 
 class Column:
@@ -259,7 +284,7 @@ class Column:
 def test_a_blend_is_the_weighted_sum_of_standardised_scores():
     pool = np.random.default_rng(0).standard_normal((50, 2)).astype(np.float32)
     pool[:, 1] = pool[:, 1] * 1e4 + 7
-    one = Blend({"a": Column(0), "b": Column(1)}, {"a": 1.0, "b": 0.5})
+    one = ObjectiveBlend({"a": Column(0), "b": Column(1)}, {"a": 1.0, "b": 0.5})
     expected = sum(
         weight * (x - x.mean()) / x.std()
         for x, weight in zip(pool.T.astype(np.float64), (1.0, 0.5), strict=True)
@@ -271,7 +296,7 @@ def test_a_blend_is_the_weighted_sum_of_standardised_scores():
 def test_the_unit_of_a_models_scores_does_not_matter():
     pool = np.random.default_rng(0).standard_normal((50, 2)).astype(np.float32)
     by = [
-        Blend({"a": Column(0), "b": Column(1, factor)}, {"a": 1.0, "b": 0.5}).score(pool)
+        ObjectiveBlend({"a": Column(0), "b": Column(1, factor)}, {"a": 1.0, "b": 0.5}).score(pool)
         for factor in (1.0, 1e3)
     ]
     assert by[0] == pytest.approx(by[1], abs=1e-4)
@@ -279,20 +304,20 @@ def test_the_unit_of_a_models_scores_does_not_matter():
 
 @pytest.mark.parametrize("n", [0, 1, 2])
 def test_the_smallest_pools_and_equal_scores_are_no_trouble(n):
-    scores = Blend({"a": Column(0)}, {"a": 1.0}).score(np.ones((n, 1), np.float32))
+    scores = ObjectiveBlend({"a": Column(0)}, {"a": 1.0}).score(np.ones((n, 1), np.float32))
     assert scores.tolist() == [0.0] * n
 
 
 def test_a_model_that_counts_nothing_is_not_asked():
     idle, asked = Column(0), Column(1)
-    one = Blend({"a": idle, "b": asked}, {"a": 0.0, "b": 1.0})
+    one = ObjectiveBlend({"a": idle, "b": asked}, {"a": 0.0, "b": 1.0})
     one.score(np.ones((3, 2), np.float32))
     assert (idle.asked, asked.asked) == (0, 1)
 
 
 def test_other_weights_may_count_and_those_not_told_stay():
-    one = Blend({"a": Column(0), "b": Column(1)}, {"a": 1.0, "b": 0.5})
-    assert one.weighed({"b": 2.0, "c": 9.0}).weights == {"a": 1.0, "b": 2.0}
+    one = ObjectiveBlend({"a": Column(0), "b": Column(1)}, {"a": 1.0, "b": 0.5})
+    assert one.with_weights({"b": 2.0, "c": 9.0}).weights == {"a": 1.0, "b": 2.0}
     assert one.weights == {"a": 1.0, "b": 0.5}
 
 
@@ -300,7 +325,7 @@ def test_coarse_is_taught_by_what_the_blend_says_of_each_pool():
     table, blend = shown(), several().blend
     ends = np.cumsum(table.groups)[:-1]
     pools = [blend.score(pool) for pool in np.split(table.features, ends)]
-    assert teacher(blend, table) == pytest.approx(np.concatenate(pools), abs=1e-5)
+    assert score_table(blend, table) == pytest.approx(np.concatenate(pools), abs=1e-5)
 
 
 # --- the bundle
@@ -325,30 +350,30 @@ def test_a_bundle_keeps_the_models_and_their_weights(tmp_path):
 def test_a_bundle_without_objectives_is_served_by_its_one_model(tmp_path):
     folder = write_bundle(trained_on_little(), tmp_path)
     assert read_manifest(folder).objectives == {}
-    assert isinstance(load_bundle(folder).rankers.fine, Fine)
-    assert isinstance(read_rankers(folder).fine, Fine)
+    assert isinstance(load_bundle(folder).rankers.fine, PointwiseListwiseBlend)
+    assert isinstance(read_rankers(folder).fine, PointwiseListwiseBlend)
 
 
 def test_the_service_may_set_other_weights_and_says_which_the_bundle_lacks(tmp_path, caplog):
     found = several()
     bundle = load_bundle(write_bundle(trained_on_little(several=found), tmp_path))
-    weighed = bundle.weighed({"click": 5.0, "value": 0.0, "relevant": 1.0}).fine
+    weighed = bundle.with_objective_weights({"click": 5.0, "value": 0.0, "relevant": 1.0}).fine
     assert weighed.weights == {"click": 5.0, "conversion": 1.0, "value": 0.0}
     assert caplog.messages == [
         f"the setting objectives.relevant is of no model of {bundle.version}"
     ]
-    assert bundle.weighed({}).fine.weights == found.weights
+    assert bundle.with_objective_weights({}).fine.weights == found.weights
     single = load_bundle(write_bundle(trained_on_little(), tmp_path / "single"))
-    assert single.weighed({"click": 1.0}) is single.rankers
+    assert single.with_objective_weights({"click": 1.0}) is single.rankers
     assert "objectives.click" in caplog.messages[-1]
 
 
 def test_a_damaged_model_is_not_read(tmp_path):
-    write_blend(several().models, several().weights, tmp_path)
-    assert list(read_blend(tmp_path).models) == ["click", "conversion", "value"]
+    write_objectives(several().models, several().weights, tmp_path)
+    assert list(read_objectives(tmp_path).models) == ["click", "conversion", "value"]
     (tmp_path / "fine.click.pointwise.json").unlink()
     with pytest.raises(Exception, match=r"fine\.click\.pointwise"):
-        read_blend(tmp_path)
+        read_objectives(tmp_path)
 
 
 # --- data with event types
@@ -379,7 +404,7 @@ def test_a_shop_made_of_ratings_has_views_clicks_likes_and_purchases(tmp_path):
 def test_ratings_are_of_one_kind():
     traits = small_dataset().traits
     assert traits.weights == (1.0,)
-    assert chosen(Objectives(), traits) == {}
+    assert choose_objectives(ObjectiveWeights(), traits) == {}
 
 
 @pytest.fixture(scope="module")
@@ -398,17 +423,17 @@ def test_the_job_learns_every_objective_where_event_types_differ(cpu, sold):
     config = JobConfig(recall=SMALL, rank=QUICK, sizes=Sizes(40, 30, 20), askers=20)
     wiring, split = FunnelConfig(cpu, NO_CHECKPOINTS, config.sizes), by_time(sold.log, windows=2)
     learned = learn(sold, split, config, wiring, Phases())
-    assert learned.several.weights == {"click": 1.0, "conversion": 0.3, "value": 0.2}
-    assert isinstance(learned.rankers.fine, Blend)
+    assert learned.objective_models.weights == {"click": 1.0, "conversion": 0.3, "value": 0.2}
+    assert isinstance(learned.rankers.fine, ObjectiveBlend)
     exam = prepare(sold, split, config, wiring)
     exam = replace(exam, users=exam.users[:12])
-    table = by_objective(exam, learned)
+    table = compare_objectives(exam, learned)
     assert [one["model"] for one in table] == ["relevant", "click", "conversion", "value", "blend"]
     assert [one["weight"] for one in table] == [None, 1.0, 0.3, 0.2, None]
     for one in table:
         assert list(one["ndcg"]) == ["relevant", "click", "conversion", "value"]
         assert all(0 < figure["mean"] < 1 for figure in one["ndcg"].values())
-    assert by_objective(exam, replace(learned, several=None)) == []
+    assert compare_objectives(exam, replace(learned, objective_models=None)) == []
 
 
 def test_what_each_user_did_after_the_cut_is_told_by_objective(cpu, sold):
@@ -417,8 +442,8 @@ def test_what_each_user_did_after_the_cut_is_told_by_objective(cpu, sold):
     config = JobConfig(recall=SMALL, rank=QUICK, askers=40)
     split = by_time(sold.log)
     exam = prepare(sold, split, config, FunnelConfig(cpu, NO_CHECKPOINTS))
-    bounds = edges(sold.log.weights * sold.log.values)
-    found = truth(exam, exam.users, bounds)
+    bounds = compute_grade_bounds(sold.log.weights * sold.log.values)
+    found = compute_truth(exam, exam.users, bounds)
     log, cut = sold.log, exam.cut
     for n, user in enumerate(exam.users):
         seen = set(log.items[(log.users == user.user) & (log.times < cut)].tolist())
@@ -444,19 +469,22 @@ def test_what_was_clicked_is_kept_although_it_was_not_liked(cpu):
     rated = small_dataset()
     config = JobConfig(recall=SMALL, rank=QUICK, negatives=1, askers=30)
     start, end = (float(t) for t in np.quantile(rated.log.times, [0.5, 0.9]))
-    asked = replace(config, objectives=Objectives(click=1))
+    asked = replace(config, objectives=ObjectiveWeights(click=1))
     plain, told = (
         replay(rated, start, end, one, FunnelConfig(cpu, NO_CHECKPOINTS)) for one in (config, asked)
     )
     assert not plain.outcomes.any()
     assert told.outcomes[:, 0].sum() > told.labels.sum() == plain.labels.sum()
     assert (told.outcomes[told.labels > 0] > 0).all()  # liked: clicked, converted, of value
-    assert value_bounds([told]).shape == (3,)
+    assert compute_value_bounds([told]).shape == (3,)
 
 
 def test_the_weights_without_any_told_are_those_of_the_documentation():
     page = (Path(__file__).parents[1] / "docs" / "guides" / "objectives.md").read_text()
-    assert f"click={BLEND.click:g},conversion={BLEND.conversion:g},value={BLEND.value:g}" in page
+    assert (
+        f"click={DEFAULT_WEIGHTS.click:g},conversion={DEFAULT_WEIGHTS.conversion:g},value={DEFAULT_WEIGHTS.value:g}"
+        in page
+    )
 
 
 def test_the_services_weights_come_from_the_environment_or_the_file(tmp_path, monkeypatch):

@@ -6,19 +6,19 @@ import numpy as np
 import pytest
 
 from app.features.views import COARSE_VIEW, FINE_VIEW, column_names
-from app.rank.blend import Fine
-from app.rank.gbdt import Grown
+from app.rank.gbdt import GradientBoosting
 from app.rank.logistic import Logistic
+from app.rank.pointwise_listwise import PointwiseListwiseBlend
 from offline.data.errors import DataError
 from offline.training.linear import RISING
-from offline.training.rank_table import RankTable, join
+from offline.training.rank_table import RankTable, concatenate
 from offline.training.rankers import (
     RankConfig,
-    coarse_width,
+    compute_column_shares,
+    compute_relative_ranks,
+    count_coarse_columns,
     fit_coarse,
     fit_fine,
-    gains,
-    places,
 )
 
 CONFIG = RankConfig(rounds=40, least_rounds=5, leaf_rows=5, learning_rate=0.1, boosters=1)
@@ -42,7 +42,7 @@ def table(seed=0, groups=30):
 
 
 def test_the_coarse_columns_are_the_first():
-    assert coarse_width() == len(column_names(COARSE_VIEW)) < WIDTH
+    assert count_coarse_columns() == len(column_names(COARSE_VIEW)) < WIDTH
     assert set(column_names(FINE_VIEW)) >= RISING
 
 
@@ -50,17 +50,24 @@ def test_a_place_is_the_share_of_the_group_that_is_better():
     groups = np.array([3, 1, 4])
     scores = np.array([0.1, 0.9, 0.5, -7, 2, 4, 1, 3])
     expected = [2 / 3, 0, 1 / 3, 0, 2 / 4, 0, 3 / 4, 1 / 4]
-    assert places(groups, scores).tolist() == pytest.approx(expected)
+    assert compute_relative_ranks(groups, scores).tolist() == pytest.approx(expected)
 
 
 def test_of_equal_scores_the_first_is_the_better_place():
-    assert places(np.array([4, 2]), np.zeros(6)).tolist() == [0, 1 / 4, 2 / 4, 3 / 4, 0, 1 / 2]
+    assert compute_relative_ranks(np.array([4, 2]), np.zeros(6)).tolist() == [
+        0,
+        1 / 4,
+        2 / 4,
+        3 / 4,
+        0,
+        1 / 2,
+    ]
 
 
 def test_places_are_those_of_a_slow_sort():
     whole, random = table(), np.random.default_rng(0)
     scores = random.integers(0, 9, len(whole)).astype(float)
-    found, at = places(whole.groups, scores), 0
+    found, at = compute_relative_ranks(whole.groups, scores), 0
     for size in whole.groups:
         order = sorted(range(size), key=lambda row, at=at: (-scores[at + row], row))
         expected = [order.index(row) / size for row in range(size)]
@@ -73,7 +80,7 @@ def test_the_coarse_ranker_learns_what_is_taken():
     coarse = fit_coarse(whole, CONFIG)
     best = column_names(COARSE_VIEW)[int(np.argmax(coarse.weights))]
     assert best == "taste_factors"
-    scores = coarse.score(table(1).features[:, : coarse_width()])
+    scores = coarse.score(table(1).features[:, : count_coarse_columns()])
     taken = table(1).labels == 1
     assert np.mean(scores[taken] > np.median(scores[~taken])) > 0.8
 
@@ -93,8 +100,16 @@ def test_the_coarse_ranker_keeps_what_its_teacher_would_choose_beside_what_is_ta
     assert abs(alone.weights[PLACE]) < 0.3 < taught.weights[PLACE]
     assert taught.weights[TASTE] > 0.3
     other = table(1)
-    kept = places(other.groups, taught.score(other.features[:, : coarse_width()])) < 0.5
-    best = places(other.groups, np.nan_to_num(other.features[:, PLACE])) < CONFIG.coarse_share
+    kept = (
+        compute_relative_ranks(
+            other.groups, taught.score(other.features[:, : count_coarse_columns()])
+        )
+        < 0.5
+    )
+    best = (
+        compute_relative_ranks(other.groups, np.nan_to_num(other.features[:, PLACE]))
+        < CONFIG.coarse_share
+    )
     assert kept[best].mean() > 0.75 > kept.mean()
     assert kept[other.labels == 1].mean() > 0.75
 
@@ -118,9 +133,9 @@ def test_where_teacher_and_users_choose_everything_of_a_small_table_only_users_c
 
 def test_two_fits_of_the_fine_ranker_give_the_same_text():
     windows = [table(0), table(1), table(2)]
-    one, two = (fit_fine(windows, CONFIG, 3).text() for _ in range(2))
+    one, two = (fit_fine(windows, CONFIG, 3).to_text() for _ in range(2))
     assert one == two
-    assert one != fit_fine(windows, CONFIG, 4).text()
+    assert one != fit_fine(windows, CONFIG, 4).to_text()
 
 
 def test_the_fine_ranker_is_fitted_on_all_windows_and_stopped_where_later_ones_say():
@@ -129,7 +144,7 @@ def test_the_fine_ranker_is_fitted_on_all_windows_and_stopped_where_later_ones_s
     fine = fit_fine(windows, hasty, 0)
     trees = fine.trees // len(fine.members)
     assert hasty.least_rounds <= trees < hasty.rounds
-    joined = fit_fine([join(windows)], replace(hasty, rounds=trees), 0)
+    joined = fit_fine([concatenate(windows)], replace(hasty, rounds=trees), 0)
     features = table(3).features
     assert fine.score(features).tolist() == joined.score(features).tolist()
 
@@ -143,7 +158,7 @@ def test_windows_without_rows_do_no_harm():
     nothing = table(0).take(np.empty(0, np.intp))
     one = fit_fine([nothing, table(0), nothing, table(1), nothing], CONFIG, 0)
     other = fit_fine([table(0), table(1)], CONFIG, 0)
-    assert one.text() == other.text()
+    assert one.to_text() == other.to_text()
 
 
 @pytest.mark.parametrize("taken", [0, 1])
@@ -173,7 +188,7 @@ def test_no_tree_holds_against_an_item_what_speaks_for_it_even_if_the_log_says_s
 
 
 def test_gains_are_shares_and_name_what_matters():
-    shares = gains(fit_fine([table()], CONFIG, 0))
+    shares = compute_column_shares(fit_fine([table()], CONFIG, 0))
     assert shares.shape == (WIDTH,)
     assert shares.sum() == pytest.approx(1, abs=1e-5)
     assert int(np.argmax(shares)) == TASTE
@@ -183,16 +198,16 @@ def test_a_model_without_trees_has_no_gains():
     data = lightgbm.Dataset(np.zeros((4, 2)), [0, 1, 0, 1], params={"verbosity": -1})
     nothing = np.zeros(2, np.float32)
     start = Logistic(nothing, np.ones(2, np.float32), nothing, 0.0)
-    bare = Grown(start, (lightgbm.train({"verbosity": -1}, data, 1),))
-    assert gains(Fine(bare, bare)).tolist() == [0, 0]
+    bare = GradientBoosting(start, (lightgbm.train({"verbosity": -1}, data, 1),))
+    assert compute_column_shares(PointwiseListwiseBlend(bare, bare)).tolist() == [0, 0]
 
 
 def test_gains_count_what_the_linear_models_took_from_the_trees():
     fine = fit_fine([table()], CONFIG, 0)
     trees = [member.boosters[0].feature_importance("gain") for member in fine.members]
-    weights = [np.abs(member.start.weights) for member in fine.members]
+    weights = [np.abs(member.base.weights) for member in fine.members]
     expected = sum(each / each.sum() for each in trees + weights) / 4
-    assert gains(fine) == pytest.approx(expected, abs=1e-6)
+    assert compute_column_shares(fine) == pytest.approx(expected, abs=1e-6)
 
 
 def test_trees_begin_from_the_regression_and_better_it_where_columns_depend_on_one_another():
@@ -202,7 +217,7 @@ def test_trees_begin_from_the_regression_and_better_it_where_columns_depend_on_o
     taken = (both + 0.1 * random.standard_normal(len(both)) > 1.0).astype(np.int32)
     fine = fit_fine([RankTable(features, taken, np.full(groups, size))], CONFIG, 0)
     for member in fine.members:
-        alone, whole = member.start.score(features), member.score(features)
+        alone, whole = member.base.score(features), member.score(features)
         assert roc(taken, whole) > roc(taken, alone) + 0.1
         added = member.boosters[0].predict(features, raw_score=True)
         assert whole - added == pytest.approx(alone, abs=1e-3)
@@ -221,7 +236,7 @@ def test_in_a_replay_nothing_was_shown_so_places_are_given_only_of_served_lists(
     shown = np.concatenate([random.permutation(size) for size in whole.groups]).astype(np.int32)
     replayed = fit_fine([whole], CONFIG, 0)
     served = fit_fine([replace(whole, positions=shown)], CONFIG, 0)
-    assert served.text() != replayed.text()
+    assert served.to_text() != replayed.to_text()
 
 
 def test_what_was_taken_because_it_stood_first_is_not_learnt_as_liked():
@@ -233,7 +248,8 @@ def test_what_was_taken_because_it_stood_first_is_not_learnt_as_liked():
     taken = (shown < 3) & (random.random(len(shown)) < 0.8) | (features[:, FUSED] > 1.5)
     biased = RankTable(features, taken.astype(np.int32), np.full(groups, size))
     blind, aware = (
-        gains(fit_fine([replace(biased, positions=places)], CONFIG, 0)) for places in (None, shown)
+        compute_column_shares(fit_fine([replace(biased, positions=places)], CONFIG, 0))
+        for places in (None, shown)
     )
     assert aware[TASTE] < blind[TASTE]
     assert aware[FUSED] > blind[FUSED]

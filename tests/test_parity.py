@@ -23,7 +23,7 @@ from app.state.counters import PopularityCounters
 from app.state.event_codec import Event, EventInterpreter
 from app.state.in_memory import MemoryHistories, MemoryTables
 from offline.replay_log.stream_reader import StreamReader
-from offline.training.replay import ask, build
+from offline.training.replay import build_offline_funnel, recommend_each
 from tests.conftest import USERS, hosted, leisurely, until
 from tests.test_rerun import logged
 
@@ -125,8 +125,8 @@ async def both_know(service, offline, event):
 
 async def test_lists_over_http_are_those_of_the_job_s_funnel_in_ids_and_order(service, wiring):
     bundle, wired = wiring
-    funnel = build(bundle.models, wired, bundle.rankers)
-    slates = [s async for s in ask(funnel, SAMPLE, 10, 7, explore=False)]
+    funnel = build_offline_funnel(bundle.models, wired, bundle.rankers)
+    slates = [s async for s in recommend_each(funnel, SAMPLE, 10, 7, explore=False)]
     lists = [service.ids(user, explore=False) for user in SAMPLE]
     assert lists == [ids_of(service, slate) for slate in slates]
     assert len({tuple(found) for found in lists}) == len(SAMPLE)

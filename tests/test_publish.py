@@ -19,9 +19,9 @@ from app.bundle.bundle import find_current_bundle, load_bundle
 from app.bundle.manifest import POINTER, BundleError, read_manifest
 from app.event_weights import EventWeights
 from app.features.views import COARSE_VIEW, FINE_VIEW, column_names
-from app.rank.blend import Fine, Growth
-from app.rank.gbdt import Grown
+from app.rank.gbdt import GradientBoosting
 from app.rank.logistic import Logistic
+from app.rank.pointwise_listwise import Growth, PointwiseListwiseBlend
 from offline.publish import writer
 from offline.publish.pointer import HISTORY, point_to
 from offline.publish.writer import HISTORICAL_AGE, TrainingResult, push_tables, write_bundle
@@ -47,9 +47,9 @@ def fine():
     ]
     ones = np.ones(width, np.float32)
     start = Logistic(ones * 0.1, ones * 3, ones / 7, 0.25)
-    return Fine(
-        Grown(start, tuple(boosters)),
-        Grown(start, tuple(boosters[:1])),
+    return PointwiseListwiseBlend(
+        GradientBoosting(start, tuple(boosters)),
+        GradientBoosting(start, tuple(boosters[:1])),
         Growth(7.5, 48, 0.01, 0.004),
     )
 

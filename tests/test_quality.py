@@ -35,7 +35,7 @@ from offline.evaluate.rolling import (
 from offline.evaluate.rowsets import RowSets
 from offline.models.registry import fit_models
 from offline.training.rankers import RankConfig
-from offline.training.replay import build
+from offline.training.replay import build_offline_funnel
 from tests.fakes import ITEMS, SMALL, small_dataset
 
 SETTINGS = {"signal": "liked"}
@@ -550,7 +550,7 @@ def test_the_events_of_newcomers_come_with_the_request(monkeypatch):
     found = select_new_users(dataset, 0.02, (0, 3))
 
     def untrained(_dataset, window, _config, wiring):
-        return build(fit_models(dataset, window.known, SMALL, window.at), wiring)
+        return build_offline_funnel(fit_models(dataset, window.known, SMALL, window.at), wiring)
 
     monkeypatch.setattr(funnel_lists, "train_funnel", untrained)
     lists = new_users._of_ours(dataset, found)["funnel"]

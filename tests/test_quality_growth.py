@@ -4,7 +4,7 @@ from functools import partial
 
 import pytest
 
-from app.rank.blend import Growth
+from app.rank.pointwise_listwise import Growth
 from benchmarks.quality import funnel_lists
 from benchmarks.quality.growth import bands, judge, trainings
 from offline.data.split import by_time

@@ -6,9 +6,9 @@ from sklearn.preprocessing import StandardScaler
 
 from app.contracts import Scorer
 from app.features.views import FINE_VIEW, column_names
-from app.rank.blend import Fine, Growth
-from app.rank.gbdt import Grown
+from app.rank.gbdt import GradientBoosting
 from app.rank.logistic import Logistic
+from app.rank.pointwise_listwise import Growth, PointwiseListwiseBlend
 
 RANDOM = np.random.default_rng(0)
 FEATURES = (RANDOM.standard_normal((400, 6)) * [1, 10, 0.1, 1, 1, 1] + 3).astype(np.float32)
@@ -31,7 +31,7 @@ def fine():
     data = lightgbm.Dataset(FEATURES, LABELS, group=[40] * 10, params={"verbosity": -1})
     parameters = {"objective": "lambdarank", "verbosity": -1, "num_threads": 1, "min_data": 5}
     boosters = (lightgbm.train(parameters | {"seed": s}, data, 10) for s in (1, 2))
-    return Grown(coarse(), tuple(boosters))
+    return GradientBoosting(coarse(), tuple(boosters))
 
 
 def test_coarse_scores_are_the_log_odds_of_the_library():
@@ -74,9 +74,9 @@ def test_scores_are_those_of_the_linear_model_and_what_the_mean_booster_adds(fin
     scores = fine.score(holes)
     assert scores.dtype == np.float32
     added = np.mean([booster.predict(holes) for booster in fine.boosters], axis=0)
-    assert scores == pytest.approx(fine.start.score(holes) + added, rel=1e-4, abs=1e-4)
+    assert scores == pytest.approx(fine.base.score(holes) + added, rel=1e-4, abs=1e-4)
     added = np.mean([booster.predict(holes, num_iteration=3) for booster in fine.boosters], axis=0)
-    few = fine.start.score(holes) + added
+    few = fine.base.score(holes) + added
     assert fine.score(holes, 3) == pytest.approx(few, rel=1e-4, abs=1e-4)
 
 
@@ -94,7 +94,7 @@ class Constant:
 def test_the_longer_the_history_the_more_the_listwise_model_counts(events, share):
     features = np.zeros((3, len(column_names(FINE_VIEW))), np.float32)
     features[:, column_names(FINE_VIEW).index("user_events")] = np.log1p(events)
-    both = Fine(Constant(-1.0), Constant(3.0))
+    both = PointwiseListwiseBlend(Constant(-1.0), Constant(3.0))
     assert both.score(features, 0) == pytest.approx(np.full(3, -1 + 4 * share), abs=1e-4)
     assert both.score(features, 7) == pytest.approx(np.full(3, -0.93 + 4 * share), abs=1e-4)
     assert both.score(features[:0]).shape == (0,)
@@ -104,7 +104,7 @@ def test_the_longer_the_history_the_more_the_listwise_model_counts(events, share
 def test_how_fast_it_grows_is_data_and_shown_in_the_trace(half, share):
     features = np.zeros((2, len(column_names(FINE_VIEW))), np.float32)
     features[:, column_names(FINE_VIEW).index("user_events")] = np.log1p(20)
-    both = Fine(Constant(-1.0), Constant(3.0), Growth(half))
+    both = PointwiseListwiseBlend(Constant(-1.0), Constant(3.0), Growth(half))
     assert both.score(features, 0) == pytest.approx(np.full(2, -1 + 4 * share), abs=1e-4)
     assert both.part_weights(features) == pytest.approx(
         {"pointwise": 1 - share, "listwise": share}, abs=1e-4

@@ -10,7 +10,16 @@ from offline.data.dataset import Log
 from offline.models import popularity
 from offline.models.popularity import PopularityConfig
 from offline.models.registry import fit_models
-from offline.training.replay import Asker, advance, ask, askers, build, labels, moments, sample
+from offline.training.replay import (
+    ReplayUser,
+    add_later_moments,
+    advance_counters,
+    build_offline_funnel,
+    find_active_users,
+    label_rows,
+    recommend_each,
+    sample_users,
+)
 from tests.fakes import SMALL, Broken, rows, small_dataset, small_models
 
 DATASET = small_dataset()
@@ -45,20 +54,20 @@ def test_askers_are_those_who_liked_something_new_to_them():
         *[(0, 4, 0, 15), (3, 8, 1, 16), (3, 6, -1, 17)],
         *[(0, 2, 1, 20)],
     )
-    assert told(askers(log, 10, 20)) == [(2, [3, 9]), (3, [8])]
+    assert told(find_active_users(log, 10, 20)) == [(2, [3, 9]), (3, [8])]
 
 
 def test_a_window_begins_with_its_start_and_ends_before_its_end():
     log = log_of((0, 1, 1, 10), (1, 1, 1, 20))
-    assert told(askers(log, 10, 20)) == [(0, [1])]
-    assert told(askers(log, 20, 21)) == [(1, [1])]
+    assert told(find_active_users(log, 10, 20)) == [(0, [1])]
+    assert told(find_active_users(log, 20, 21)) == [(1, [1])]
 
 
 @pytest.mark.parametrize("window", [(0, 5), (50, 60), (10, 20)])
 def test_a_window_in_which_nobody_took_anything_new_has_no_askers(window):
     log = log_of((0, 1, 1, 6), (0, 1, 1, 10), (1, 2, -1, 12))
-    assert askers(log, *window) == []
-    assert askers(log_of(), *window) == []
+    assert find_active_users(log, *window) == []
+    assert find_active_users(log_of(), *window) == []
 
 
 def test_askers_of_a_real_log_are_those_of_a_slow_count():
@@ -74,30 +83,30 @@ def test_askers_of_a_real_log_are_those_of_a_slow_count():
         new = {item for item, weight, time in mine if start <= time < end and weight > 0} - seen
         if new:
             expected[user] = sorted(new)
-    assert told(askers(LOG, start, end)) == list(expected.items())
+    assert told(find_active_users(LOG, start, end)) == list(expected.items())
 
 
 def test_a_sample_is_drawn_by_its_seed_and_keeps_the_order():
-    everyone = [Asker(user, rows(user)) for user in range(50)]
-    chosen = [asker.user for asker in sample(everyone, 10, seed=1)]
+    everyone = [ReplayUser(user, rows(user)) for user in range(50)]
+    chosen = [asker.user for asker in sample_users(everyone, 10, seed=1)]
     assert len(set(chosen)) == 10
     assert chosen == sorted(chosen)
-    assert chosen == [asker.user for asker in sample(everyone, 10, seed=1)]
-    assert chosen != [asker.user for asker in sample(everyone, 10, seed=2)]
-    assert sample(everyone, 50, seed=1) is everyone
+    assert chosen == [asker.user for asker in sample_users(everyone, 10, seed=1)]
+    assert chosen != [asker.user for asker in sample_users(everyone, 10, seed=2)]
+    assert sample_users(everyone, 50, seed=1) is everyone
 
 
 def test_labels_say_what_was_relevant():
-    assert labels(rows(5, 1, 3), rows(1, 2, 5)).tolist() == [True, True, False]
-    assert labels(rows(5), rows()).tolist() == [False]
+    assert label_rows(rows(5, 1, 3), rows(1, 2, 5)).tolist() == [True, True, False]
+    assert label_rows(rows(5), rows()).tolist() == [False]
 
 
 async def test_every_user_is_answered_in_turn_as_of_the_moment_of_the_models(cpu):
     at = float(np.quantile(LOG.times, 0.6))
     models = fit_models(DATASET, LOG.before(at), SMALL, at)
-    funnel = build(models, FunnelConfig(cpu, NO_CHECKPOINTS))
+    funnel = build_offline_funnel(models, FunnelConfig(cpu, NO_CHECKPOINTS))
     names = ["u03", "u17", "u42"]
-    slates = [slate async for slate in ask(funnel, names, 7, 0, explore=False)]
+    slates = [slate async for slate in recommend_each(funnel, names, 7, 0, explore=False)]
     assert [slate.query.user for slate in slates] == names
     for slate in slates:
         assert slate.query.now == at
@@ -108,23 +117,23 @@ async def test_every_user_is_answered_in_turn_as_of_the_moment_of_the_models(cpu
 
 
 async def test_a_stage_that_fails_ends_the_job_with_its_name(cpu):
-    funnel = build(small_models(), FunnelConfig(cpu, NO_CHECKPOINTS), UNSOUND)
+    funnel = build_offline_funnel(small_models(), FunnelConfig(cpu, NO_CHECKPOINTS), UNSOUND)
     with pytest.raises(RuntimeError, match="stage fine is bug for user u03"):
-        _ = [slate async for slate in ask(funnel, ["u03"], 7, 0, explore=False)]
+        _ = [slate async for slate in recommend_each(funnel, ["u03"], 7, 0, explore=False)]
 
 
 async def test_a_job_in_a_hurry_is_told_so(cpu):
-    funnel = build(small_models(), FunnelConfig(cpu, Checkpoints()))
+    funnel = build_offline_funnel(small_models(), FunnelConfig(cpu, Checkpoints()))
     with pytest.raises(RuntimeError, match="is late for user u03"):
-        _ = [slate async for slate in ask(funnel, ["u03"], 7, 0, explore=True)]
+        _ = [slate async for slate in recommend_each(funnel, ["u03"], 7, 0, explore=True)]
 
 
 def test_an_asker_within_a_window_knows_what_came_before_and_is_judged_by_what_came_after():
     dataset = small_dataset()
     log = dataset.log
     start, end = float(log.times[500]), float(log.times[-1]) + 1
-    found = askers(log, start, end)
-    spread = moments(log, found, start, end, 3)
+    found = find_active_users(log, start, end)
+    spread = add_later_moments(log, found, start, end, 3)
     assert spread[: len(found)] == found  # all come at the window's start
     within = spread[len(found) :]
     assert [a.at for a in within] == sorted(a.at for a in within)
@@ -147,12 +156,12 @@ def test_first_visits_are_many():
     dataset = small_dataset()
     log = dataset.log
     start, end = float(log.times[300]), float(log.times[-1]) + 1
-    found = askers(log, start, end)
+    found = find_active_users(log, start, end)
     sizes = np.bincount(log.between(start, end).users)
     early = [
         len(asker.since) <= np.sqrt(sizes[asker.user])
         for seed in range(5)
-        for asker in moments(log, found, start, end, seed)[len(found) :]
+        for asker in add_later_moments(log, found, start, end, seed)[len(found) :]
     ]
     assert 0.35 < np.mean(early) < 0.65
 
@@ -161,7 +170,8 @@ def test_the_same_seed_gives_the_same_moments_and_another_others():
     log = small_dataset().log
     start, end = float(log.times[500]), float(log.times[-1]) + 1
     one, same, other = (
-        [a.at for a in moments(log, askers(log, start, end), start, end, s)] for s in (3, 3, 4)
+        [a.at for a in add_later_moments(log, find_active_users(log, start, end), start, end, s)]
+        for s in (3, 3, 4)
     )
     assert one == same != other
 
@@ -173,7 +183,7 @@ def test_the_crowd_that_moved_on_is_the_crowd_of_a_later_moment():
     n = len(dataset.catalogue)
     models = fit_models(dataset, log.before(start), SMALL, start)
     live = PopularityCounters.of(models)
-    advance(QueryBuilder(models, live), log, start, later)
+    advance_counters(QueryBuilder(models, live), log, start, later)
     fresh = PopularityCounters(popularity.fit(log.before(later), n, later, PopularityConfig()))
     every = np.arange(n)
     assert np.allclose(live.liked_at(later, every), fresh.liked_at(later, every))

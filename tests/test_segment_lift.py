@@ -15,7 +15,7 @@ from app.state import segment_counts
 from app.state.counters import REBASE_AFTER, PopularityCounters
 from app.state.segment_counts import HALF_LIFE
 from offline.models.registry import fit_models
-from offline.training.replay import advance
+from offline.training.replay import advance_counters
 from tests.fakes import ITEMS, SMALL, query, small_dataset, small_models
 
 MODELS = small_models()
@@ -115,7 +115,7 @@ def test_the_segments_that_moved_on_are_those_of_a_later_moment(monkeypatch):
     models = fit_models(dataset, log.before(start), SMALL, start)
     whole = fit_models(dataset, log.before(later), SMALL, later)
     live = PopularityCounters.of(models)
-    advance(QueryBuilder(models, live), log, start, later)
+    advance_counters(QueryBuilder(models, live), log, start, later)
     for codes in ((1, 0), (2, 1), (-1, 1)):
         moved = lift(live, *codes, models=models)
         np.testing.assert_allclose(

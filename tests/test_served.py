@@ -7,7 +7,7 @@ import pytest
 from scipy.stats import spearmanr
 
 from app.features.views import FINE_VIEW, column_names
-from offline.training.logged_lists import from_served, with_served
+from offline.training.logged_lists import build_logged_table, insert_logged_lists
 from offline.training.rank_table import RankTable
 from offline.training.rankers import RankConfig, fit_fine
 
@@ -33,7 +33,7 @@ def shown(random, slates=2_500, size=12):
 def test_with_positions_the_order_of_relevance_is_recovered_better(seed):
     random = np.random.default_rng(seed)
     features, clicked, slate, place = shown(random)
-    table = from_served(features, clicked.astype(np.int32), slate, place)
+    table = build_logged_table(features, clicked.astype(np.int32), slate, place)
     fresh = np.zeros((2_000, WIDTH))
     fresh[:, [AGE, YEARS]] = random.standard_normal((2_000, 2))
 
@@ -56,12 +56,14 @@ def test_what_trees_begin_from_is_not_moved_by_where_served_items_stood():
     place = np.tile(np.arange(10), 300)
     led = features.copy()
     led[:, YEARS] = -place
-    served = from_served(led, (place == 0).astype(np.int32), np.repeat(np.arange(300), 10), place)
+    served = build_logged_table(
+        led, (place == 0).astype(np.int32), np.repeat(np.arange(300), 10), place
+    )
     quick = replace(CONFIG, rounds=4, least_rounds=4, boosters=1)
-    together = fit_fine(with_served([replayed, replayed], served), quick, 0)
+    together = fit_fine(insert_logged_lists([replayed, replayed], served), quick, 0)
     alone = fit_fine([replayed, replayed], quick, 0)
     for one, other in zip(together.members, alone.members, strict=True):
-        assert one.start.weights.tolist() == other.start.weights.tolist()
+        assert one.base.weights.tolist() == other.base.weights.tolist()
         assert one.boosters[0].model_to_string() != other.boosters[0].model_to_string()
 
 
@@ -74,7 +76,7 @@ def rows(n):
 def test_lists_are_put_together_in_order_of_place_and_those_without_effect_left_out():
     slates = np.array([7, 3, 7, 3, 5, 7])
     taken = np.array([0, 0, 1, 2, 0, 0])
-    table = from_served(rows(6), taken, slates, np.array([2, 1, 0, 0, 0, 1]))
+    table = build_logged_table(rows(6), taken, slates, np.array([2, 1, 0, 0, 0, 1]))
     assert table.features[:, 0].tolist() == [3, 1, 2, 5, 0]
     assert table.labels.tolist() == [2, 0, 1, 0, 0]
     assert table.groups.tolist() == [2, 3]
@@ -84,15 +86,15 @@ def test_lists_are_put_together_in_order_of_place_and_those_without_effect_left_
 
 def test_where_nothing_was_ever_taken_the_table_is_empty():
     nothing = np.zeros(4, np.int64)
-    table = from_served(rows(4), nothing, nothing, np.arange(4))
+    table = build_logged_table(rows(4), nothing, nothing, np.arange(4))
     assert (len(table), table.groups.tolist()) == (0, [])
     empty = np.empty(0, np.int64)
-    assert len(from_served(rows(0), empty, empty, empty)) == 0
+    assert len(build_logged_table(rows(0), empty, empty, empty)) == 0
 
 
 def test_what_does_not_fit_together_is_told():
     three = np.zeros(3, np.int64)
     with pytest.raises(ValueError, match=f"the fine view has {WIDTH} columns"):
-        from_served(np.zeros((3, 2), np.float32), three, three, three)
+        build_logged_table(np.zeros((3, 2), np.float32), three, three, three)
     with pytest.raises(ValueError, match="3 rows of features, 3 taken or left, 3 slates, 2 pos"):
-        from_served(rows(3), three, three, three[:2])
+        build_logged_table(rows(3), three, three, three[:2])

@@ -255,20 +255,20 @@ def test_a_row_that_no_item_has_has_no_name():
 def test_the_best_newcomers_get_past_a_ranker_and_keep_their_scores():
     ranked = pool(*range(10), 50, 51, 52, scores=[*range(20, 10, -1), 1, 3, 2])
     untried = np.zeros(60)
-    kept = new_item_quota.top(ranked, 5, 50, untried)
+    kept = new_item_quota.keep_top(ranked, 5, 50, untried)
     assert kept.rows.tolist() == [0, 1, 2, 51, 52]
     assert kept.scores.tolist() == [20, 19, 18, 3, 2]
-    assert new_item_quota.top(ranked, 5, 60, untried).rows.tolist() == [0, 1, 2, 3, 4]
-    assert new_item_quota.top(ranked, 1, 50, untried).rows.tolist() == [51]
+    assert new_item_quota.keep_top(ranked, 5, 60, untried).rows.tolist() == [0, 1, 2, 3, 4]
+    assert new_item_quota.keep_top(ranked, 1, 50, untried).rows.tolist() == [51]
 
 
 def test_the_seats_of_newcomers_are_for_those_that_were_shown_least():
     ranked = pool(*range(10), 50, 51, 52, scores=[*range(20, 10, -1), 1, 3, 2])
     exposures = np.zeros(60)
     exposures[51], exposures[:10] = 4, 100
-    assert new_item_quota.top(ranked, 5, 50, exposures).rows.tolist() == [0, 1, 2, 52, 50]
+    assert new_item_quota.keep_top(ranked, 5, 50, exposures).rows.tolist() == [0, 1, 2, 52, 50]
     exposures[50] = 9
-    assert new_item_quota.top(ranked, 5, 50, exposures).rows.tolist() == [0, 1, 2, 51, 52]
+    assert new_item_quota.keep_top(ranked, 5, 50, exposures).rows.tolist() == [0, 1, 2, 51, 52]
 
 
 def test_exploration_tries_what_came_later_before_what_the_bundle_knows():

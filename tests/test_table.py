@@ -7,8 +7,8 @@ from app.deadline import NO_CHECKPOINTS
 from app.features.views import FINE_VIEW, column_names
 from offline.data.dataset import Dataset, Log
 from offline.models.registry import fit_models
-from offline.training.rank_table import RankTable, collect, join
-from offline.training.replay import Asker, askers, build
+from offline.training.rank_table import RankTable, collect_rows, concatenate
+from offline.training.replay import ReplayUser, build_offline_funnel, find_active_users
 from tests.fakes import SMALL, rows, small_dataset, small_models
 
 DATASET = small_dataset()
@@ -39,7 +39,7 @@ def test_rows_that_are_taken_shrink_their_groups_and_empty_ones_vanish():
 
 
 def test_tables_are_joined_end_to_end():
-    joined = join([table([1, 0]), table(), table([0], [1, 1])])
+    joined = concatenate([table([1, 0]), table(), table([0], [1, 1])])
     assert joined.labels.tolist() == [1, 0, 0, 1, 1]
     assert joined.groups.tolist() == [2, 1, 2]
 
@@ -48,16 +48,16 @@ def test_places_in_served_lists_go_with_their_rows_and_are_kept_where_all_have_t
     served, replayed = table([1, 0], [0], shown=True), table([0, 1])
     assert served.take(np.array([1, 2])).positions.tolist() == [1, 2]
     assert replayed.take(np.array([1])).positions is None
-    assert join([served, served]).positions.tolist() == [0, 1, 2, 0, 1, 2]
-    assert join([served, replayed]).positions is None
-    assert join([replayed, replayed]).positions is None
+    assert concatenate([served, served]).positions.tolist() == [0, 1, 2, 0, 1, 2]
+    assert concatenate([served, replayed]).positions is None
+    assert concatenate([replayed, replayed]).positions is None
 
 
 async def collected(cpu, dataset, users=None, seed=0, **sampled):
     models = fit_models(dataset, dataset.log.before(START), SMALL, START)
-    funnel = build(models, FunnelConfig(cpu, NO_CHECKPOINTS))
-    found = askers(dataset.log, START, END) if users is None else users
-    return funnel, found, await collect(funnel, dataset, found, seed, **sampled)
+    funnel = build_offline_funnel(models, FunnelConfig(cpu, NO_CHECKPOINTS))
+    found = find_active_users(dataset.log, START, END) if users is None else users
+    return funnel, found, await collect_rows(funnel, dataset, found, seed, **sampled)
 
 
 async def test_a_table_of_few_items_holds_all_that_was_proposed_and_marks_what_was_taken(cpu):
@@ -129,7 +129,7 @@ async def test_no_column_knows_what_happened_later(cpu):
     changed = Log(log.users, log.items[order], log.values[order], log.weights[order], log.times)
     other = Dataset(**{**fields(DATASET), "log": changed})
     everything = np.arange(len(DATASET.catalogue))
-    users = [Asker(user, everything) for user in range(60)]
+    users = [ReplayUser(user, everything) for user in range(60)]
     _, _, one = await collected(cpu, DATASET, users)
     _, _, two = await collected(cpu, other, users)
     assert len(one.groups) == 60
@@ -141,17 +141,19 @@ def fields(dataset):
 
 
 async def test_what_was_known_before_is_seen_in_the_columns(cpu):
-    _, _, early = await collected(cpu, DATASET, [Asker(3, np.arange(80))])
-    late = build(small_models(), FunnelConfig(cpu, NO_CHECKPOINTS))
-    found = await collect(late, DATASET, [Asker(3, np.arange(80))], 0)
+    _, _, early = await collected(cpu, DATASET, [ReplayUser(3, np.arange(80))])
+    late = build_offline_funnel(small_models(), FunnelConfig(cpu, NO_CHECKPOINTS))
+    found = await collect_rows(late, DATASET, [ReplayUser(3, np.arange(80))], 0)
     column = column_names(FINE_VIEW).index("user_events")
     assert found.features[0, column] > early.features[0, column]
 
 
-@pytest.mark.parametrize("users", [[], [Asker(3, rows())], [Asker(3, rows()), Asker(4, rows())]])
+@pytest.mark.parametrize(
+    "users", [[], [ReplayUser(3, rows())], [ReplayUser(3, rows()), ReplayUser(4, rows())]]
+)
 async def test_where_nothing_proposed_was_taken_the_table_is_empty_but_joins(cpu, users):
     _, _, nothing = await collected(cpu, DATASET, users)
     assert (len(nothing), nothing.groups.tolist()) == (0, [])
-    _, _, something = await collected(cpu, DATASET, [Asker(3, np.arange(80))])
-    assert len(join([nothing, something])) == len(something)
-    assert join([nothing, something]).features.dtype == np.float32
+    _, _, something = await collected(cpu, DATASET, [ReplayUser(3, np.arange(80))])
+    assert len(concatenate([nothing, something])) == len(something)
+    assert concatenate([nothing, something]).features.dtype == np.float32

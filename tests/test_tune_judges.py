@@ -19,9 +19,15 @@ from offline.evaluate.funnel_answers import names, ndcg
 from offline.job import JobConfig, Phases, learn, prepare, replay
 from offline.models.registry import fit_models
 from offline.publish.writer import _arrays
-from offline.training.rank_table import RankTable, join
+from offline.training.rank_table import RankTable, concatenate
 from offline.training.rankers import RankConfig, fit_coarse, fit_fine
-from offline.training.replay import advance, askers, build, moments, sample
+from offline.training.replay import (
+    add_later_moments,
+    advance_counters,
+    build_offline_funnel,
+    find_active_users,
+    sample_users,
+)
 from offline.tune import recall as module
 from offline.tune.parameter import Options, changed, value_of
 from offline.tune.parts import parts, study_name
@@ -115,16 +121,16 @@ def test_without_time_the_raters_are_fitted_as_they_are_in_the_job():
 def test_a_recall_model_is_worth_what_its_channel_finds_alone(recall, cpu, name):
     config, (start, end) = others(name), WINDOWS[3]
     models = fit_models(DATASET, DATASET.log.before(start), config.recall, start)
-    users = sample(askers(DATASET.log, start, end), 25, BASE.seed)
-    users = moments(DATASET.log, users, start, end, BASE.seed)
+    users = sample_users(find_active_users(DATASET.log, start, end), 25, BASE.seed)
+    users = add_later_moments(DATASET.log, users, start, end, BASE.seed)
     assert any(len(user.since) for user in users)
     sizes = Sizes(recall=recall.limit, coarse=20, fine=15)
     place = CHANNELS.index(CHANNEL[name])
 
     async def found(public, user):
         """Everything is made anew for each user, and the real funnel asked."""
-        funnel = build(models, FunnelConfig(cpu, NO_CHECKPOINTS, sizes, BASE.policy))
-        advance(funnel.query_builder, DATASET.log, start, user.at)
+        funnel = build_offline_funnel(models, FunnelConfig(cpu, NO_CHECKPOINTS, sizes, BASE.policy))
+        advance_counters(funnel.query_builder, DATASET.log, start, user.at)
         request = Request(public, 10, BASE.seed, arrived=0.0, inline=user.since)
         return (await funnel.recommend(request)).proposals[place].rows.tolist()
 
@@ -227,7 +233,7 @@ def test_the_coarse_ranker_is_worth_the_share_of_the_fine_ones_best_that_it_lets
     config = changed(BASE, {"sizes.coarse": 25})
     judged = Coarses(replays).judge(config, 3)[:, 0]
     earlier, later = replays.around(config, 3)
-    fine, whole = fit_fine(earlier, config.rank, config.seed), join(earlier)
+    fine, whole = fit_fine(earlier, config.rank, config.seed), concatenate(earlier)
     coarse = fit_coarse(whole, config.rank, fine.score(whole.features))
     by_coarse = coarse.score(later.features[:, : len(coarse.mean)])
     expected = []
@@ -260,7 +266,7 @@ def test_a_window_in_which_nothing_proposed_was_taken_is_said_to_be_useless(repl
 def test_the_whole_funnel_is_judged_by_everyone_who_came(known, cpu):
     config = replace(BASE, askers=1_000)
     judged = judge_funnel(known, cpu, config, known.last)
-    assert len(judged) == len(askers(DATASET.log, *WINDOWS[-1]))
+    assert len(judged) == len(find_active_users(DATASET.log, *WINDOWS[-1]))
     assert ((judged >= 0) & (judged <= 1)).all()
     assert judged.mean() > 0.1
 

@@ -18,7 +18,7 @@ from app.rerank.policy import Policy
 from app.rerank.slate_builder import SlateBuilder
 from app.settings import PolicySettings
 from app.state.counters import PopularityCounters
-from offline.training.replay import build
+from offline.training.replay import build_offline_funnel
 from tests.conftest import ITEMS, hosted, leisurely, seen_by, until
 from tests.fakes import ITEMS as FEW_ITEMS
 from tests.fakes import pool, query, small_models
@@ -149,7 +149,7 @@ async def slate(trained):
     bundle, cpu = load_bundle(find_current_bundle(trained)), Cpu(threads=1)
     policy = leisurely().policy.policy()
     wiring = FunnelConfig(cpu, NO_CHECKPOINTS, Sizes(coarse=40, fine=15), policy)
-    funnel = build(bundle.models, wiring, bundle.rankers)
+    funnel = build_offline_funnel(bundle.models, wiring, bundle.rankers)
     asked = RequestRecord(user="u3", k=5, explore=False)
     yield bundle, funnel, await funnel.recommend(asked.to_request(bundle, 0.0))
     cpu.close()

@@ -12,9 +12,9 @@ from app.cpu import Cpu
 from app.deadline import NO_CHECKPOINTS
 from app.event_weights import EventWeights
 from app.features.views import COARSE_VIEW, FINE_VIEW, column_names
-from app.rank.blend import Fine
-from app.rank.gbdt import Grown
+from app.rank.gbdt import GradientBoosting
 from app.rank.logistic import Logistic
+from app.rank.pointwise_listwise import PointwiseListwiseBlend
 from offline.data.split import by_time
 from offline.evaluate.evaluation import evaluate_funnel
 from offline.models.registry import fit_models
@@ -22,8 +22,8 @@ from offline.publish.writer import TrainingResult
 from offline.report.feature_meanings import PATTERNS, meaning
 from offline.report.report import render
 from offline.report.report_figures import figures, summary
-from offline.training.linear import flat
-from offline.training.replay import askers, build
+from offline.training.linear import zero_model
+from offline.training.replay import build_offline_funnel, find_active_users
 from tests.fakes import SMALL, small_dataset
 
 DATASET = small_dataset()
@@ -35,8 +35,8 @@ def judged():
     """Models as of the cut, and what the test window says of them."""
     cpu = Cpu(threads=1)
     models = fit_models(DATASET, DATASET.log.before(SPLIT.test_start), SMALL, SPLIT.test_start)
-    users = askers(DATASET.log, SPLIT.test_start, SPLIT.test_end)[:20]
-    funnel = build(models, FunnelConfig(cpu, NO_CHECKPOINTS))
+    users = find_active_users(DATASET.log, SPLIT.test_start, SPLIT.test_end)[:20]
+    funnel = build_offline_funnel(models, FunnelConfig(cpu, NO_CHECKPOINTS))
     yield models, asyncio.run(evaluate_funnel(funnel, models, DATASET, users, 7))
     cpu.close()
 
@@ -51,11 +51,11 @@ def trained(judged) -> TrainingResult:
     width = len(column_names(COARSE_VIEW))
     ones = np.ones(width, np.float32)
     booster = lightgbm.train({"verbosity": -1, "num_threads": 1}, data, 3)
-    grown = Grown(flat(), (booster,))
+    grown = GradientBoosting(zero_model(), (booster,))
     return TrainingResult(
         models=judged[0],
         coarse=Logistic(ones, ones, np.linspace(-1, 1, width).astype(np.float32), 0.0),
-        fine=Fine(grown, grown),
+        fine=PointwiseListwiseBlend(grown, grown),
         sizes=Sizes(),
         preferences=EventWeights(),
         dataset="small",

@@ -34,10 +34,10 @@ from app.catalogue.catalogue import NO_FLAGS, Catalogue
 from app.catalogue.cold_items import ENCODER_ARRAYS, MAP_ARRAYS, ColdItemModel, ContentEncoder
 from app.catalogue.ids import IdIndex, Texts
 from app.observe.drift import DRIFT_FILE, DriftReference, read_reference
-from app.rank.blend import read_fine
 from app.rank.hybrid import HYBRID, read_hybrid
 from app.rank.logistic import read_logistic
-from app.rank.objectives import OBJECTIVES, Blend, read_blend
+from app.rank.objectives import OBJECTIVES, ObjectiveBlend, read_objectives
+from app.rank.pointwise_listwise import read_pointwise_listwise
 
 log = logging.getLogger(__name__)
 
@@ -64,15 +64,15 @@ class Bundle:
         """The numbers of candidates that the rankers were trained with."""
         return self.manifest.sizes.sizes()
 
-    def weighed(self, objectives: Mapping[str, float]) -> Rankers:
+    def with_objective_weights(self, objectives: Mapping[str, float]) -> Rankers:
         """Give the rankers with these weights of objectives; those the bundle lacks are logged."""
         fine = self.rankers.fine
-        known = fine.weights if isinstance(fine, Blend) else {}
+        known = fine.weights if isinstance(fine, ObjectiveBlend) else {}
         for name in objectives.keys() - known.keys():
             log.warning("the setting objectives.%s is of no model of %s", name, self.version)
-        if not isinstance(fine, Blend):
+        if not isinstance(fine, ObjectiveBlend):
             return self.rankers
-        return replace(self.rankers, fine=fine.weighed(objectives))
+        return replace(self.rankers, fine=fine.with_weights(objectives))
 
 
 def find_current_bundle(out: Path) -> Path:
@@ -122,8 +122,8 @@ def read_rankers(folder: Path) -> Rankers:
     if hybrid.is_file():
         return Rankers(coarse, read_hybrid(hybrid))
     if (folder / OBJECTIVES).is_file():
-        return Rankers(coarse, read_blend(folder))
-    return Rankers(coarse, read_fine(folder))
+        return Rankers(coarse, read_objectives(folder))
+    return Rankers(coarse, read_pointwise_listwise(folder))
 
 
 def _models(folder: Path, manifest: Manifest) -> Models:

@@ -13,14 +13,14 @@ from app.rank.logistic import Logistic, read_logistic, write_logistic
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Grown:
+class GradientBoosting:
     """The linear score plus the mean of some boosters, each grown from it by another seed.
 
     The linear model orders finely by smooth signals, which takes trees very many splits; the trees
     add what depends on one another. One thread a call: parallelism comes from requests.
     """
 
-    start: Logistic
+    base: Logistic
     boosters: tuple[lightgbm.Booster, ...]  # 1 or more
 
     def score(self, features: Matrix, trees: int = -1) -> Scores:
@@ -28,9 +28,7 @@ class Grown:
         total: NDArray[np.float64] = np.zeros(len(features))
         for booster in self.boosters:
             total += booster.predict(features, raw_score=True, num_iteration=trees, num_threads=1)
-        scores: Scores = (self.start.score(features) + total / len(self.boosters)).astype(
-            np.float32
-        )
+        scores: Scores = (self.base.score(features) + total / len(self.boosters)).astype(np.float32)
         return scores
 
     @property
@@ -38,19 +36,19 @@ class Grown:
         """The number of trees of all boosters."""
         return sum(booster.num_trees() for booster in self.boosters)
 
-    def text(self) -> str:
+    def to_text(self) -> str:
         """Give the trees as LightGBM writes them, one booster after another."""
         return "".join(booster.model_to_string() for booster in self.boosters)
 
 
-def write_grown(grown: Grown, folder: Path, stem: str) -> None:
+def write_gbdt(grown: GradientBoosting, folder: Path, stem: str) -> None:
     """Write the linear model as JSON and each booster as LightGBM text."""
-    write_logistic(grown.start, column_names(FINE_VIEW), folder / f"{stem}.json")
+    write_logistic(grown.base, column_names(FINE_VIEW), folder / f"{stem}.json")
     for at, booster in enumerate(grown.boosters):
         booster.save_model(str(folder / f"{stem}.{at}.txt"))
 
 
-def read_grown(folder: Path, stem: str) -> Grown:
+def read_gbdt(folder: Path, stem: str) -> GradientBoosting:
     """Read what ``write_grown`` wrote.
 
     Raises:
@@ -63,4 +61,4 @@ def read_grown(folder: Path, stem: str) -> Grown:
     if not files:
         raise FileNotFoundError(f"{folder / stem}.0.txt")
     start = read_logistic(folder / f"{stem}.json")
-    return Grown(start, tuple(lightgbm.Booster(model_file=str(file)) for file in files))
+    return GradientBoosting(start, tuple(lightgbm.Booster(model_file=str(file)) for file in files))

@@ -11,11 +11,11 @@ from app.contracts import Matrix, Scores
 from app.features.views import FINE_VIEW, column_names
 
 HYBRID = "hybrid.json"  # in a bundle; there it stands in for the fine ranker
-EVENTS = "user_events"  # the column of history length: log1p of the number of events
+EVENTS_COLUMN = "user_events"  # the column of history length: log1p of the number of events
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Hybrid:
+class HybridScorer:
     """A weighted sum of standardised columns; a missing value counts as the mean.
 
     Weights are given at some lengths of history and interpolated between them, on a logarithmic
@@ -31,18 +31,21 @@ class Hybrid:
 
     def score(self, features: Matrix) -> Scores:
         """Give weighted sums, (n,); ``features`` are the columns of the fine view."""
-        standard, shares = self.standard(features), self._shares(features[:, _place(EVENTS)])
+        standard, shares = (
+            self.standardise(features),
+            self._shares(features[:, _place(EVENTS_COLUMN)]),
+        )
         sums = [np.vecdot(standard, weights) for weights in self.weights.astype(np.float64)]
         scores: Scores = np.vecdot(np.stack(sums, axis=1), shares).astype(np.float32)
         return scores
 
     def part_weights(self, features: Matrix) -> dict[str, float]:
         """Say how much each column counts for the user whose pool this is."""
-        shares = self._shares(features[:1, _place(EVENTS)])
+        shares = self._shares(features[:1, _place(EVENTS_COLUMN)])
         weights = shares.sum(axis=0) @ self.weights.astype(np.float64)
         return dict(zip(self.columns, weights.tolist(), strict=True))
 
-    def standard(self, features: Matrix) -> NDArray[np.float64]:
+    def standardise(self, features: Matrix) -> NDArray[np.float64]:
         """Choose the columns and standardise them, (n, c); a missing value is 0."""
         known = features[:, [_place(name) for name in self.columns]].astype(np.float64)
         return np.nan_to_num((known - self.mean) / self.scale)
@@ -52,7 +55,7 @@ class Hybrid:
         points = np.log1p(self.lengths.astype(np.float64))
         return np.stack([np.interp(events, points, one) for one in np.eye(len(points))], axis=1)
 
-    def gains(self) -> Scores:
+    def column_shares(self) -> Scores:
         """Give each column's share of all weights, over the whole fine view, (f,)."""
         size = np.abs(self.weights).mean(axis=0)
         share = dict(zip(self.columns, size / max(float(size.sum()), 1e-9), strict=True))
@@ -63,7 +66,7 @@ def _place(column: str) -> int:
     return column_names(FINE_VIEW).index(column)
 
 
-def write_hybrid(hybrid: Hybrid, path: Path) -> None:
+def write_hybrid(hybrid: HybridScorer, path: Path) -> None:
     """Write it as JSON, one object a column."""
     columns = [
         {"name": name, "mean": float(mean), "scale": float(scale), "weights": weights.tolist()}
@@ -75,7 +78,7 @@ def write_hybrid(hybrid: Hybrid, path: Path) -> None:
     path.write_bytes(orjson.dumps(stored, option=orjson.OPT_INDENT_2))
 
 
-def read_hybrid(path: Path) -> Hybrid:
+def read_hybrid(path: Path) -> HybridScorer:
     """Read what ``write_hybrid`` wrote.
 
     Raises:
@@ -91,4 +94,4 @@ def read_hybrid(path: Path) -> Hybrid:
     )
     named = tuple(column["name"] for column in columns)
     lengths = np.array(stored["lengths"], np.float32)
-    return Hybrid(stored["kind"], named, mean, scale, lengths, weights.T)
+    return HybridScorer(stored["kind"], named, mean, scale, lengths, weights.T)

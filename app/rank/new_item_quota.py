@@ -8,10 +8,10 @@ from numpy.typing import NDArray
 
 from app.contracts import Candidates
 
-SEATS = 2  # of those that a stage keeps, for newcomers
+NEW_ITEM_QUOTA = 2  # of those that a stage keeps, for newcomers
 
 
-def top(pool: Candidates, keep: int, first: int, exposures: NDArray[np.float64]) -> Candidates:
+def keep_top(pool: Candidates, keep: int, first: int, exposures: NDArray[np.float64]) -> Candidates:
     """Keep the best ``keep``, among them newcomers if there are any, best first.
 
     Seats go to the newcomers that were shown least, and of equals to the best.
@@ -23,7 +23,7 @@ def top(pool: Candidates, keep: int, first: int, exposures: NDArray[np.float64])
         exposures: (catalogue,) how often each item was shown.
     """
     new = np.flatnonzero(pool.rows >= first)
-    seats = min(SEATS, keep, len(new))
+    seats = min(NEW_ITEM_QUOTA, keep, len(new))
     if not seats:
         return pool.top(keep)
     best = np.argsort(-pool.scores, kind="stable")

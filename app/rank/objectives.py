@@ -10,14 +10,19 @@ from numpy.typing import NDArray
 
 from app.contracts import Matrix, Scorer, Scores
 from app.features.context import standardise
-from app.rank.blend import FINE, Fine, read_fine, write_fine
+from app.rank.pointwise_listwise import (
+    FINE_STEM,
+    PointwiseListwiseBlend,
+    read_pointwise_listwise,
+    write_pointwise_listwise,
+)
 
 OBJECTIVES = "objectives.json"  # the weights
 RELEVANT = "relevant"  # the objective of the single model, which every bundle has
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Blend:
+class ObjectiveBlend:
     """A weighted sum of each model's scores, standardised over the pool.
 
     Raw scores of two models cannot be compared: what is rare is told apart by less.
@@ -39,26 +44,28 @@ class Blend:
         """Say how much each objective counts, whoever the user is, and the parts of its model."""
         found = dict(self.weights)
         for objective, model in self.models.items():
-            if isinstance(model, Fine):
+            if isinstance(model, PointwiseListwiseBlend):
                 parts = model.part_weights(features)
                 found |= {f"{objective}.{name}": share for name, share in parts.items()}
         return found
 
-    def weighed(self, weights: Mapping[str, float]) -> "Blend":
+    def with_weights(self, weights: Mapping[str, float]) -> "ObjectiveBlend":
         """Let other weights count; those of objectives that are not told stay."""
         told = {name: weights.get(name, weight) for name, weight in self.weights.items()}
         return replace(self, weights=told)
 
 
-def write_blend(models: Mapping[str, Fine], weights: Mapping[str, float], folder: Path) -> None:
+def write_objectives(
+    models: Mapping[str, PointwiseListwiseBlend], weights: Mapping[str, float], folder: Path
+) -> None:
     """Write each model beside that of what is relevant, and the weights."""
     for objective, model in models.items():
         if objective != RELEVANT:
-            write_fine(model, folder, stem(objective))
+            write_pointwise_listwise(model, folder, stem(objective))
     (folder / OBJECTIVES).write_bytes(orjson.dumps(dict(weights), option=orjson.OPT_INDENT_2))
 
 
-def read_blend(folder: Path) -> Blend:
+def read_objectives(folder: Path) -> ObjectiveBlend:
     """Read what ``write_blend`` wrote.
 
     Raises:
@@ -68,9 +75,11 @@ def read_blend(folder: Path) -> Blend:
         lightgbm.basic.LightGBMError: a model is.
     """
     weights = orjson.loads((folder / OBJECTIVES).read_bytes())
-    return Blend({name: read_fine(folder, stem(name)) for name in weights}, weights)
+    return ObjectiveBlend(
+        {name: read_pointwise_listwise(folder, stem(name)) for name in weights}, weights
+    )
 
 
 def stem(objective: str) -> str:
     """Name the files of an objective's model, less their endings."""
-    return FINE if objective == RELEVANT else f"{FINE}.{objective}"
+    return FINE_STEM if objective == RELEVANT else f"{FINE_STEM}.{objective}"

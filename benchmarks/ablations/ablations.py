@@ -17,7 +17,7 @@ from app.features.channels import PLACE_OFFSET
 from app.features.views import CHANNELS, FINE_VIEW, column_names
 from app.recall.merge import RRF_OFFSET
 from offline.evaluate.rerank_only import Cut, cascade
-from offline.training.rank_table import RankTable, join
+from offline.training.rank_table import RankTable, concatenate
 from offline.training.rankers import RankConfig, fit_coarse, fit_fine
 
 
@@ -57,7 +57,7 @@ def fit_rankers(
 
     On windows of ML-100K before the test 100 trees at three times the rate rank as 300 do.
     """
-    chosen = join(tables[-(ablation.windows or len(tables)) :])
+    chosen = concatenate(tables[-(ablation.windows or len(tables)) :])
     kept, features = remove_part(chosen.features, ablation)
     table = replace(chosen, features=features).take(kept)
     fine = fit_fine([table], replace(_quick(config), **ablation.changed), seed)

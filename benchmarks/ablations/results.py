@@ -12,7 +12,7 @@ from app.contracts import Rows
 from benchmarks.ablations.ablations import ablations
 from offline.data.atomic import replacing
 from offline.data.dataset import Dataset
-from offline.evaluate.compare_rankers import variants
+from offline.evaluate.compare_rankers import build_variants
 from offline.evaluate.intervals import Bootstrap
 from offline.evaluate.rerank_only import Rescored
 from offline.report.figures import Interval, Variant
@@ -74,7 +74,7 @@ def _view(name: str, figures: Floats, persons: Rows, seed: int) -> UserGroup:
         name=name,
         users=len(figures),
         whole=Bootstrap.of(figures[:, :1], seed, persons=persons).mean(0),
-        variants=variants(figures, names, seed, persons),
+        variants=build_variants(figures, names, seed, persons),
     )
 
 

@@ -30,7 +30,7 @@ from offline.evaluate import metrics
 from offline.evaluate.funnel_answers import Asked, K, ask_everyone, in_turn, ndcg, padded
 from offline.evaluate.rolling import Window, selection_windows
 from offline.job import JobConfig
-from offline.training.replay import Asker
+from offline.training.replay import ReplayUser
 
 PLAIN = Policy()
 EXPLORATION_POLICIES: Mapping[str, Policy] = MappingProxyType(
@@ -54,7 +54,7 @@ def answer_window(dataset: Dataset, window: Window, config: JobConfig) -> Asked:
     """Train on what is known at the window's cut, and ask for its users with a history."""
     cpu = Cpu(threads=1)
     users = [
-        Asker(int(user), window.relevant.take(np.array([line])).rows)
+        ReplayUser(int(user), window.relevant.take(np.array([line])).rows)
         for line, user in enumerate(window.users)
     ]
     try:

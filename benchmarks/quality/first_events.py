@@ -13,7 +13,7 @@ from offline.data.errors import DataError
 from offline.evaluate.metrics import PerUser
 from offline.evaluate.rolling import Window, rolling
 from offline.evaluate.rowsets import RowSets
-from offline.training.replay import Asker, after, own_events
+from offline.training.replay import ReplayUser, advance_user, split_events_by_user
 
 REVEALED_EVENTS = (0, 1, 3, 5, 10, 20)  # events revealed
 CUT = 0.8  # share of the interactions that the models know
@@ -25,7 +25,7 @@ class NewUsers:
 
     window: Window  # its users have no history
     revealed_counts: Sequence[int]
-    askers: list[Asker]  # (points * u,)
+    askers: list[ReplayUser]  # (points * u,)
 
     @property
     def relevant(self) -> RowSets:
@@ -53,9 +53,9 @@ def select_new_users(
         raise DataError("Without timestamps nobody is new: the new-user curve cannot be drawn.")
     window = rolling(dataset.log, cut, 1 - cut)
     new = np.flatnonzero(window.events == 0)
-    owned = own_events(dataset.log.between(window.at, np.inf), _plain(window, new))
+    owned = split_events_by_user(dataset.log.between(window.at, np.inf), _plain(window, new))
     told = [
-        [after(own, asker, events) for events in points]
+        [advance_user(own, asker, events) for events in points]
         for own, asker in zip(owned, _plain(window, new), strict=True)
     ]
     whole = [[asker for asker in line if asker] for line in told]
@@ -92,8 +92,8 @@ def build_fold_in_task(dataset: Dataset, found: NewUsers) -> Task:
     )
 
 
-def _plain(window: Window, chosen: NDArray[np.intp]) -> list[Asker]:
+def _plain(window: Window, chosen: NDArray[np.intp]) -> list[ReplayUser]:
     relevant = window.relevant.take(chosen)
     parts = np.split(relevant.rows, relevant.indptr[1:-1])
     users = window.users[chosen]
-    return [Asker(int(user), part) for user, part in zip(users, parts, strict=True)]
+    return [ReplayUser(int(user), part) for user, part in zip(users, parts, strict=True)]

@@ -18,7 +18,7 @@ from offline.evaluate.metrics import Lists
 from offline.evaluate.rolling import Window
 from offline.job import JobConfig, Phases, learn
 from offline.models.registry import fit_models
-from offline.training.replay import Asker, build
+from offline.training.replay import ReplayUser, build_offline_funnel
 
 FUNNEL = "funnel"
 
@@ -39,7 +39,7 @@ def compute_funnel_lists(dataset: Dataset, window: Window, config: JobConfig) ->
         wiring = FunnelConfig(cpu, NO_CHECKPOINTS, config.sizes, config.policy)
         funnel = train_funnel(dataset, window, config, wiring)
         users = [
-            Asker(int(user), window.relevant.take(np.array([line])).rows)
+            ReplayUser(int(user), window.relevant.take(np.array([line])).rows)
             for line, user in enumerate(window.users)
         ]
         asked = asyncio.run(ask_everyone(funnel, dataset, users, config.seed))
@@ -66,4 +66,4 @@ def train_funnel(
     split = by_time(past.log, test_share=1 / len(past.log))  # the test lies beyond: nothing is kept
     learned = learn(past, split, config, wiring, Phases())
     models = fit_models(past, past.log, config.recall, window.at)
-    return build(models, wiring, learned.rankers)
+    return build_offline_funnel(models, wiring, learned.rankers)

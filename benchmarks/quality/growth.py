@@ -24,7 +24,7 @@ from app.build import FunnelConfig
 from app.cpu import Cpu
 from app.deadline import NO_CHECKPOINTS
 from app.funnel import Funnel
-from app.rank.blend import Fine, Growth
+from app.rank.pointwise_listwise import Growth, PointwiseListwiseBlend
 from benchmarks.quality.funnel_lists import train_funnel
 from offline.data.dataset import Dataset
 from offline.data.readers import MAX_BAD_SHARE, read
@@ -34,7 +34,7 @@ from offline.evaluate.rolling import Window, selection_windows
 from offline.evaluate.segments import HISTORY_BANDS
 from offline.job import JobConfig
 from offline.report.figures import Interval
-from offline.training.replay import Asker
+from offline.training.replay import ReplayUser
 
 SEEDS = (7, 8, 9)
 
@@ -57,7 +57,7 @@ def judge(dataset: Dataset, window: Window, config: JobConfig) -> Judged:
         wiring = FunnelConfig(cpu, NO_CHECKPOINTS, config.sizes, config.policy)
         funnel = train_funnel(dataset, window, config, wiring)
         fine = funnel.fine.scorer
-        if not isinstance(fine, Fine):
+        if not isinstance(fine, PointwiseListwiseBlend):
             raise TypeError(f"the fine ranker is {fine}, not two models")
         constant = replace(funnel.fine, scorer=replace(fine, growth=Growth()))
         lists = [_asked(one, dataset, window) for one in (replace(funnel, fine=constant), funnel)]
@@ -68,7 +68,7 @@ def judge(dataset: Dataset, window: Window, config: JobConfig) -> Judged:
 
 def _asked(funnel: Funnel, dataset: Dataset, window: Window) -> NDArray[np.float64]:
     users = [
-        Asker(int(user), window.relevant.take(np.array([line])).rows)
+        ReplayUser(int(user), window.relevant.take(np.array([line])).rows)
         for line, user in enumerate(window.users)
     ]
     asked = asyncio.run(ask_everyone(funnel, dataset, users, 7))

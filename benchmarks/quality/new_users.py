@@ -44,7 +44,7 @@ from offline.evaluate.intervals import Bootstrap
 from offline.evaluate.metrics import Lists
 from offline.evaluate.rolling import TEST_CUTS, selection_windows, test_windows
 from offline.job import JobConfig
-from offline.training.replay import ask_once
+from offline.training.replay import recommend_once
 
 FOLD_IN_LIBRARIES = (
     "popularity",
@@ -146,7 +146,7 @@ def _of_ours(dataset: Dataset, found: NewUsers) -> dict[str, Lists]:
 
 async def _asked(funnel: Funnel, dataset: Dataset, found: NewUsers, seed: int) -> dict[str, Lists]:
     slates = [
-        await ask_once(funnel, Request(name, K, seed, arrived=0.0, inline=asker.since))
+        await recommend_once(funnel, Request(name, K, seed, arrived=0.0, inline=asker.since))
         for name, asker in zip(names(dataset, found.askers), found.askers, strict=True)
     ]
     lists = {funnel_lists.FUNNEL: padded([slate.selection.pool.rows for slate in slates])}

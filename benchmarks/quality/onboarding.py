@@ -45,7 +45,7 @@ from offline.evaluate.metrics import Lists, PerUser
 from offline.evaluate.rolling import Window, rolling
 from offline.evaluate.rowsets import RowSets
 from offline.job import JobConfig
-from offline.training.replay import ask_once
+from offline.training.replay import recommend_once
 
 CUT = 0.8  # share of the interactions that the models know
 NOTHING, POPULARITY = "nothing", "nothing: popularity"
@@ -95,7 +95,7 @@ async def _lists(
         Request(user, K, SEED, arrived=0.0, inline=events, exclude=rows)
         for user, events, rows in zip(users, said, excluded, strict=True)
     ]
-    slates = [await ask_once(funnel, request) for request in asked]
+    slates = [await recommend_once(funnel, request) for request in asked]
     return padded([slate.selection.pool.rows for slate in slates])
 
 

@@ -19,8 +19,8 @@ from app.contracts import Matrix, Request, Scores
 from app.cpu import Cpu
 from app.deadline import NO_CHECKPOINTS
 from app.funnel import Funnel, Slate
-from app.rank.blend import Fine
 from app.rank.logistic import Logistic
+from app.rank.pointwise_listwise import PointwiseListwiseBlend
 from app.recall.vectors import MAX_EXTRA_RESULTS
 from app.rerank.mmr import mmr
 from app.rerank.slate_builder import Policy
@@ -64,7 +64,7 @@ class KernelTimer:
 
     def __init__(self, bundle: Bundle, store: Store, inputs: Sequence[KernelInputs]) -> None:
         coarse, fine = bundle.rankers.coarse, bundle.rankers.fine
-        if not isinstance(coarse, Logistic) or not isinstance(fine, Fine):
+        if not isinstance(coarse, Logistic) or not isinstance(fine, PointwiseListwiseBlend):
             raise TypeError(f"a trained bundle is needed, {bundle.version} has no rankers")
         self._index = bundle.indexes.factors
         self._weights = coarse.weights

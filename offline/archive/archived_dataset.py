@@ -24,7 +24,7 @@ from offline.archive.streams import EVENTS, SERVED, SHOWS
 from offline.commands.archive import folder_of
 from offline.data.data_overlay import Archived, More
 from offline.data.errors import DataError
-from offline.training.logged_lists import from_served
+from offline.training.logged_lists import build_logged_table
 from offline.training.rank_table import RankTable
 
 log = logging.getLogger(__name__)
@@ -122,7 +122,7 @@ def served(folder: Path, shift: float, preferences: EventWeights, until: float) 
             number + others,
         )
     columns = (np.array(column, np.int64) for column in (labels, slates, positions))
-    return from_served(np.concatenate(features), *columns)
+    return build_logged_table(np.concatenate(features), *columns)
 
 
 def _taken(folder: Path, preferences: EventWeights) -> set[tuple[str, str]]:

@@ -10,8 +10,8 @@ from rich.table import Table
 
 from app.bundle.bundle import load_bundle
 from app.bundle.manifest import read_manifest
-from app.rank.blend import GROWTH, read_growth
 from app.rank.objectives import RELEVANT, stem
+from app.rank.pointwise_listwise import GROWTH, read_growth
 from app.settings import Settings
 from offline.archive.archived_dataset import archived
 from offline.config import checked
@@ -26,7 +26,7 @@ from offline.publish.index_loss import measure_bundle_indexes
 from offline.publish.pointer import current_version
 from offline.publish.versions import BUNDLES_KEPT
 from offline.training.blend_share import sentence
-from offline.training.objectives import Objectives, parse
+from offline.training.objectives import ObjectiveWeights, parse_objectives
 
 PHASES = {
     "read": "Reading and checking the data",
@@ -75,7 +75,9 @@ class Choice:
             base,
             seed=base.seed if self.seed is None else self.seed,
             recall=recall,
-            objectives=Objectives(**parse(self.objectives)) if self.objectives else base.objectives,
+            objectives=ObjectiveWeights(**parse_objectives(self.objectives))
+            if self.objectives
+            else base.objectives,
             index=replace(base.index, kind=self.index or base.index.kind),
             hybrid=replace(base.hybrid, kind=self.hybrid or base.hybrid.kind),
             compare=self.compare,

@@ -15,57 +15,57 @@ from offline.evaluate.intervals import Bootstrap
 from offline.evaluate.metrics import Lists, PerUser
 from offline.evaluate.rowsets import RowSets
 from offline.report.figures import Metrics, ObjectiveRow
-from offline.training.objectives import GRADED, grade, outcomes
-from offline.training.replay import Asker, sample, with_outcome
-from offline.training.trained_rankers import Learned
+from offline.training.objectives import OUTCOMES, compute_grades, compute_outcomes
+from offline.training.replay import ReplayUser, add_later_events, sample_users
+from offline.training.trained_rankers import TrainedRankers
 
-USERS = 500  # at most: each model has to answer all of them
+MAX_USERS = 500  # at most: each model has to answer all of them
 
 Truth = dict[str, RowSets]  # objective -> what fulfilled it, of each user
 
 
-def by_objective(exam: Exam, learned: Learned) -> list[ObjectiveRow]:
+def compare_objectives(exam: Exam, learned: TrainedRankers) -> list[ObjectiveRow]:
     """Let each model alone, and the blend, answer the test users; nothing where there is one."""
-    if learned.several is None:
+    if learned.objective_models is None:
         return []
-    users = sample(exam.users, USERS, exam.seed)
+    users = sample_users(exam.users, MAX_USERS, exam.seed)
     asked = Exam(exam.dataset, exam.models, users, exam.cut, exam.wiring, exam.seed)
-    known = truth(exam, users, learned.several.bounds)
-    weights = {**learned.several.weights, "blend": None}
+    known = compute_truth(exam, users, learned.objective_models.bounds)
+    weights = {**learned.objective_models.weights, "blend": None}
     return [
         ObjectiveRow(model=name, weight=weights.get(name), ndcg=_figures(lists, known, exam.seed))
         for name, lists in _answers(asked, learned)
     ]
 
 
-def truth(exam: Exam, users: list[Asker], bounds: NDArray[np.float64]) -> Truth:
+def compute_truth(exam: Exam, users: list[ReplayUser], bounds: NDArray[np.float64]) -> Truth:
     """Grade what each user did after the cut with what was new to them, by each objective.
 
     ``bounds`` part the grades of value.
     """
     log = exam.dataset.log
     conversion = exam.dataset.traits.weights[-1]
-    later = [user.later for user in with_outcome(log, users, exam.cut, np.inf)]
+    later = [user.later for user in add_later_events(log, users, exam.cut, np.inf)]
     new = [_new(exam, user, done) for user, done in zip(users, later, strict=True)]
     owners = np.repeat(np.arange(len(users)), [len(rows) for rows in new])
-    done = [outcomes(rows, log, conversion) for rows, log in zip(new, later, strict=True)]
+    done = [compute_outcomes(rows, log, conversion) for rows, log in zip(new, later, strict=True)]
     rows, told = np.concatenate(new), np.concatenate(done)
     found = {"relevant": RowSets.of([user.relevant for user in users])}
-    for name in GRADED:
-        grades = grade(told, name, bounds).astype(np.float32)
+    for name in OUTCOMES:
+        grades = compute_grades(told, name, bounds).astype(np.float32)
         held = grades > 0
         found[name] = RowSets.of_pairs(owners[held], rows[held], len(users), grades[held])
     return found
 
 
-def _new(exam: Exam, user: Asker, later: Log) -> Rows:
+def _new(exam: Exam, user: ReplayUser, later: Log) -> Rows:
     seen = exam.models.users.history(user.user).rows
     return np.setdiff1d(later.items, seen).astype(np.int64)
 
 
-def _answers(asked: Exam, learned: Learned) -> Iterator[tuple[str, Lists]]:
+def _answers(asked: Exam, learned: TrainedRankers) -> Iterator[tuple[str, Lists]]:
     """Give the name and the lists of each model as the fine ranker, the blend last."""
-    several = learned.several
+    several = learned.objective_models
     models: dict[str, Scorer] = {"relevant": learned.fine}
     if several:
         models |= several.models

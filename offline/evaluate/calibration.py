@@ -13,7 +13,7 @@ from sklearn.isotonic import IsotonicRegression
 from app.contracts import Candidates
 from offline.evaluate.funnel_answers import Asked
 from offline.report.figures import Calibration, CalibrationPoint
-from offline.training.replay import labels
+from offline.training.replay import label_rows
 
 BINS = 10  # of equal counts, as deciles of the prediction
 LOG_ODDS = frozenset({"coarse"})  # stages whose scores are log odds as they come
@@ -37,7 +37,10 @@ def _judge(
 ) -> Calibration | None:
     scores = np.concatenate([pool.scores for pool in pools]).astype(np.float64)
     taken = np.concatenate(
-        [labels(pool.rows, user.relevant) for pool, user in zip(pools, asked.users, strict=True)]
+        [
+            label_rows(pool.rows, user.relevant)
+            for pool, user in zip(pools, asked.users, strict=True)
+        ]
     ).astype(np.float64)
     side = np.repeat(half, [len(pool) for pool in pools])
     if len(np.unique(side)) < len((0, 1)):

@@ -7,29 +7,33 @@ from app.contracts import Candidates, Rows, Scorer
 from offline.evaluate.holdout import Exam
 from offline.evaluate.intervals import Bootstrap
 from offline.evaluate.rerank_only import Cut, Rescored, cascade, rescored
-from offline.models.hybrids import MAKERS, HybridConfig
+from offline.models.hybrids import HYBRID_TRAINERS, HybridConfig
 from offline.report.figures import Variant
-from offline.training.trained_rankers import Learned
+from offline.training.trained_rankers import TrainedRankers
 
 Floats = NDArray[np.float64]
 
 
-def rivals(exam: Exam, learned: Learned, config: HybridConfig) -> list[Variant]:
+def compare_rankers(exam: Exam, learned: TrainedRankers, config: HybridConfig) -> list[Variant]:
     """Judge every hybrid alone over all that recall proposed, against the funnel as it is.
 
     Headline: users with a history. Where there are others, each hybrid has a second line.
     """
     found, sizes = rescored(exam, learned.rankers), exam.wiring.sizes
-    kinds = (kind for kind in MAKERS if not (learned.hybrid and kind == learned.hybrid.kind))
-    scorers: dict[str, Scorer] = {kind: MAKERS[kind](learned.table, config) for kind in kinds}
+    kinds = (
+        kind for kind in HYBRID_TRAINERS if not (learned.hybrid and kind == learned.hybrid.kind)
+    )
+    scorers: dict[str, Scorer] = {
+        kind: HYBRID_TRAINERS[kind](learned.table, config) for kind in kinds
+    }
     if learned.hybrid:
         scorers = {"cascade": learned.fine} | scorers
     served = found.ndcg(cascade(learned.rankers, sizes.coarse, sizes.fine))
-    others = [found.ndcg(alone(scorer, sizes.fine)) for scorer in scorers.values()]
-    return by_history(found, np.stack([served, *others], axis=1), list(scorers), exam.seed)
+    others = [found.ndcg(rank_once(scorer, sizes.fine)) for scorer in scorers.values()]
+    return compare_by_history(found, np.stack([served, *others], axis=1), list(scorers), exam.seed)
 
 
-def alone(scorer: Scorer, keep: int) -> Cut:
+def rank_once(scorer: Scorer, keep: int) -> Cut:
     """Rank once, without a coarse ranker before it."""
 
     def cut(pool: Candidates) -> Candidates:
@@ -38,7 +42,9 @@ def alone(scorer: Scorer, keep: int) -> Cut:
     return cut
 
 
-def by_history(found: Rescored, figures: Floats, names: list[str], seed: int) -> list[Variant]:
+def compare_by_history(
+    found: Rescored, figures: Floats, names: list[str], seed: int
+) -> list[Variant]:
     """Set each column of ``figures`` (u, 1 + v) against the first, for warm users, then cold."""
     warm = found.is_warm
     groups = {"": warm, ", users without history": ~warm} if warm.any() else {"": ~warm}
@@ -46,11 +52,11 @@ def by_history(found: Rescored, figures: Floats, names: list[str], seed: int) ->
         variant
         for words, members in groups.items()
         if members.any()
-        for variant in variants(figures[members], [f"{name}{words}" for name in names], seed)
+        for variant in build_variants(figures[members], [f"{name}{words}" for name in names], seed)
     ]
 
 
-def variants(
+def build_variants(
     figures: Floats, names: list[str], seed: int, persons: Rows | None = None
 ) -> list[Variant]:
     """Set each column of ``figures`` (u, 1 + v) against the first; ``persons`` as for bootstrap."""

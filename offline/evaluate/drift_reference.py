@@ -13,7 +13,7 @@ from app.funnel import Funnel
 from app.observe.drift import DriftReference, describe_lists
 from offline.evaluate.funnel_answers import names
 from offline.evaluate.holdout import Exam
-from offline.training.replay import ask_once, build, sample
+from offline.training.replay import build_offline_funnel, recommend_once, sample_users
 
 LISTS = 1_000  # at most
 K = 10
@@ -27,14 +27,14 @@ def reference(models: Models, rankers: Rankers, exam: Exam) -> DriftReference:
     """
     cpu = Cpu(threads=1)
     try:
-        funnel = build(models, replace(exam.wiring, cpu=cpu), rankers)
+        funnel = build_offline_funnel(models, replace(exam.wiring, cpu=cpu), rankers)
         return describe_lists(asyncio.run(_asked(funnel, exam)))
     finally:
         cpu.close()
 
 
 async def _asked(funnel: Funnel, exam: Exam) -> list[Selection]:
-    users = sample(exam.users, LISTS, exam.seed)
+    users = sample_users(exam.users, LISTS, exam.seed)
     rows = np.array([user.user for user in users], np.int64)
     warm = (np.diff(exam.models.users.indptr)[rows] > 0).tolist()
     stranger = await _list(funnel, "", exam.seed)  # all strangers get the same
@@ -45,4 +45,4 @@ async def _asked(funnel: Funnel, exam: Exam) -> list[Selection]:
 
 
 async def _list(funnel: Funnel, user: str, seed: int) -> Selection:
-    return (await ask_once(funnel, Request(user, K, seed, arrived=0.0))).selection
+    return (await recommend_once(funnel, Request(user, K, seed, arrived=0.0))).selection

@@ -24,7 +24,7 @@ from offline.evaluate.rowsets import RowSets
 from offline.evaluate.segments import by_attribute, by_history, by_popularity
 from offline.evaluate.time_regimes import regimes
 from offline.report.figures import Comparison, SegmentFigures, Sweeps
-from offline.training.replay import Asker
+from offline.training.replay import ReplayUser
 
 HEADLINE = ("funnel", "popularity", "recency_popularity")
 USERS = 1_000  # in the sweeps, at most
@@ -43,7 +43,7 @@ class Evaluation:
 
 
 async def evaluate_funnel(
-    funnel: Funnel, models: Models, dataset: Dataset, users: list[Asker], seed: int
+    funnel: Funnel, models: Models, dataset: Dataset, users: list[ReplayUser], seed: int
 ) -> Evaluation:
     """Judge the funnel, each channel alone and popularity on the same users and items."""
     asked = await ask_everyone(funnel, dataset, users, seed)

@@ -12,7 +12,7 @@ from offline.data.dataset import Dataset
 from offline.evaluate import metrics
 from offline.evaluate.metrics import Lists, PerUser
 from offline.evaluate.rowsets import RowSets
-from offline.training.replay import Asker, ask
+from offline.training.replay import ReplayUser, recommend_each
 
 K = 10  # the list that is served, and the headline's cut
 LONGEST = 20  # the longest list that is judged
@@ -27,7 +27,7 @@ class Asked:
 
     funnel: Funnel
     dataset: Dataset
-    users: list[Asker]
+    users: list[ReplayUser]
     slates: list[Slate]
     seed: int
 
@@ -62,15 +62,20 @@ class Asked:
         return self.take(np.sort(drawn[:limit]))
 
 
-async def ask_everyone(funnel: Funnel, dataset: Dataset, users: list[Asker], seed: int) -> Asked:
+async def ask_everyone(
+    funnel: Funnel, dataset: Dataset, users: list[ReplayUser], seed: int
+) -> Asked:
     """Ask the funnel for each user, as of the moment of its models."""
     slates = [
-        slate async for slate in ask(funnel, names(dataset, users), LONGEST, seed, explore=True)
+        slate
+        async for slate in recommend_each(
+            funnel, names(dataset, users), LONGEST, seed, explore=True
+        )
     ]
     return Asked(funnel, dataset, users, slates, seed)
 
 
-def names(dataset: Dataset, users: list[Asker]) -> list[str]:
+def names(dataset: Dataset, users: list[ReplayUser]) -> list[str]:
     """Give the public ids of the askers."""
     return dataset.users.names(np.array([user.user for user in users], np.int64))
 

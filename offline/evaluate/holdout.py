@@ -13,7 +13,7 @@ from offline.data.dataset import Dataset
 from offline.evaluate.funnel_answers import ask_everyone, padded, shown
 from offline.evaluate.metrics import Lists
 from offline.evaluate.rowsets import RowSets
-from offline.training.replay import Asker, build
+from offline.training.replay import ReplayUser, build_offline_funnel
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -22,7 +22,7 @@ class Exam:
 
     dataset: Dataset
     models: Models  # as of the cut
-    users: list[Asker]
+    users: list[ReplayUser]
     cut: float  # unix seconds
     wiring: FunnelConfig
     seed: int
@@ -41,7 +41,9 @@ class Exam:
     def sit(self, rankers: Rankers, sizes: Sizes) -> Lists:
         """Ask the real funnel with these rankers; gives what it would show, (u, 20)."""
         return asyncio.run(
-            self._lists(build(self.models, replace(self.wiring, sizes=sizes), rankers))
+            self._lists(
+                build_offline_funnel(self.models, replace(self.wiring, sizes=sizes), rankers)
+            )
         )
 
     async def _lists(self, funnel: Funnel) -> Lists:

@@ -16,7 +16,7 @@ from offline.evaluate.intervals import Bootstrap
 from offline.evaluate.metrics import Lists
 from offline.evaluate.rowsets import RowSets
 from offline.report.figures import ColdPoint
-from offline.training.replay import Asker, after, ask_once, own_events
+from offline.training.replay import ReplayUser, advance_user, recommend_once, split_events_by_user
 
 REVEALED = (0, 1, 3, 5, 10, 20)  # events
 USERS = 150  # asked at each point, at most
@@ -31,9 +31,10 @@ async def cold_curve(asked: Asked, popularity: Popularity) -> list[ColdPoint]:
     """
     cold = asked.take(np.flatnonzero((asked.events == 0) & (asked.relevant.sizes > 0)))
     window = asked.dataset.log.between(popularity.at, np.inf)
-    owned = own_events(window, cold.users)
+    owned = split_events_by_user(window, cold.users)
     told = [
-        [after(own, user, n) for n in REVEALED] for own, user in zip(owned, cold.users, strict=True)
+        [advance_user(own, user, n) for n in REVEALED]
+        for own, user in zip(owned, cold.users, strict=True)
     ]
     whole = [user for user in told if user[-1]]
     if len(whole) >= FEWEST:
@@ -49,11 +50,13 @@ async def cold_curve(asked: Asked, popularity: Popularity) -> list[ColdPoint]:
 
 
 async def _point(
-    asked: Asked, popularity: Popularity, events: int, users: list[Asker]
+    asked: Asked, popularity: Popularity, events: int, users: list[ReplayUser]
 ) -> ColdPoint:
     """Ask for these users, and judge all methods on what is left of what they chose."""
     slates = [
-        await ask_once(asked.funnel, Request(name, K, asked.seed, arrived=0.0, inline=user.since))
+        await recommend_once(
+            asked.funnel, Request(name, K, asked.seed, arrived=0.0, inline=user.since)
+        )
         for name, user in zip(names(asked.dataset, users), users, strict=True)
     ]
     relevant = RowSets.of([user.relevant for user in users])

@@ -13,8 +13,8 @@ from app.contracts import Candidates, Matrix
 from offline.evaluate.funnel_answers import Asked, K, ask_everyone, in_turn, ndcg, padded
 from offline.evaluate.holdout import Exam
 from offline.evaluate.metrics import PerUser
-from offline.training.rankers import coarse_width
-from offline.training.replay import build, sample
+from offline.training.rankers import count_coarse_columns
+from offline.training.replay import build_offline_funnel, sample_users
 
 USERS = 1_000  # at most, by chance: their features stay in memory
 
@@ -52,7 +52,10 @@ def rescored(exam: Exam, rankers: Rankers, limit: int = USERS) -> Rescored:
 
 
 async def _rescored(exam: Exam, rankers: Rankers, limit: int) -> Rescored:
-    funnel, users = build(exam.models, exam.wiring, rankers), sample(exam.users, limit, exam.seed)
+    funnel, users = (
+        build_offline_funnel(exam.models, exam.wiring, rankers),
+        sample_users(exam.users, limit, exam.seed),
+    )
     asked = await ask_everyone(funnel, exam.dataset, users, exam.seed)
     views = [funnel.fine.features.build(slate.query, slate.merged) for slate in asked.slates]
     return Rescored(asked, views)
@@ -62,7 +65,7 @@ def cascade(rankers: Rankers, coarse_keep: int, fine_keep: int) -> Cut:
     """Rank twice, as the funnel does."""
 
     def cut(pool: Candidates) -> Candidates:
-        kept = pool.with_scores(rankers.coarse.score(pool.features[:, : coarse_width()]))
+        kept = pool.with_scores(rankers.coarse.score(pool.features[:, : count_coarse_columns()]))
         kept = kept.top(coarse_keep)
         return kept.with_scores(rankers.fine.score(kept.features)).top(fine_keep)
 

@@ -20,7 +20,13 @@ from offline.evaluate.intervals import Bootstrap
 from offline.evaluate.metrics import Lists
 from offline.evaluate.rowsets import RowSets
 from offline.report.figures import Regime
-from offline.training.replay import Asker, advance, after, ask_once, own_events
+from offline.training.replay import (
+    ReplayUser,
+    advance_counters,
+    advance_user,
+    recommend_once,
+    split_events_by_user,
+)
 
 CROWD = {"popularity": np.inf, "recency_popularity": 30 * DAY, "trending": 7 * DAY}  # half-lives
 USERS = 400  # asked again, at most
@@ -42,15 +48,15 @@ async def regimes(asked: Asked) -> list[Regime]:
     return [at_cut, _judge("at their own moment", lists, users, few.seed)]
 
 
-async def _in_turn(asked: Asked, users: list[Asker]) -> list[dict[str, Rows]]:
+async def _in_turn(asked: Asked, users: list[ReplayUser]) -> list[dict[str, Rows]]:
     """Ask for each user at their moment, and move the crowd's state on with them."""
     funnel, live, log = asked.funnel, asked.funnel.query_builder.counters, asked.dataset.log
     lists, known = [], live.now
     for name, user in zip(names(asked.dataset, users), users, strict=True):
-        advance(funnel.query_builder, log, known, user.at)
+        advance_counters(funnel.query_builder, log, known, user.at)
         known = max(known, user.at)
         request = Request(name, K, asked.seed, arrived=0.0, inline=user.since)
-        slate = await ask_once(funnel, request)
+        slate = await recommend_once(funnel, request)
         lists.append({"funnel": slate.selection.pool.rows, **_crowd(live, slate)})
     return lists
 
@@ -65,13 +71,14 @@ def _put_back(live: PopularityCounters) -> Iterator[None]:
         vars(live).update(before)
 
 
-def _at_own_moment(asked: Asked) -> list[Asker]:
+def _at_own_moment(asked: Asked) -> list[ReplayUser]:
     """Move every asker to just before one of their own events, in order of time."""
     cut = asked.funnel.query_builder.models.popularity.at
-    owned = own_events(asked.dataset.log.between(cut, np.inf), asked.users)
+    owned = split_events_by_user(asked.dataset.log.between(cut, np.inf), asked.users)
     shares = np.random.default_rng(asked.seed).random(len(asked))
     moved = [
-        after(own, user, int(np.searchsorted(own.times, own.times[int(share * len(own))]))) or user
+        advance_user(own, user, int(np.searchsorted(own.times, own.times[int(share * len(own))])))
+        or user
         for own, user, share in zip(owned, asked.users, shares, strict=True)
     ]
     return sorted(moved, key=lambda user: user.at)
@@ -88,7 +95,7 @@ def _crowd(live: PopularityCounters, slate: Slate) -> dict[str, Rows]:
     return found
 
 
-def _judge(name: str, lists: list[dict[str, Rows]], users: list[Asker], seed: int) -> Regime:
+def _judge(name: str, lists: list[dict[str, Rows]], users: list[ReplayUser], seed: int) -> Regime:
     relevant = RowSets.of([user.relevant for user in users])
     by_method: dict[str, Lists] = {
         method: padded([answer[method] for answer in lists], K) for method in lists[0]

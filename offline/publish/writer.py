@@ -33,15 +33,15 @@ from app.contracts import Matrix, StageError
 from app.event_weights import EventWeights
 from app.features.views import COARSE_VIEW, column_names, view_hash
 from app.observe.drift import DRIFT_FILE, DriftReference, write_reference
-from app.rank.blend import Fine, write_fine
-from app.rank.hybrid import HYBRID, Hybrid, write_hybrid
+from app.rank.hybrid import HYBRID, HybridScorer, write_hybrid
 from app.rank.logistic import Logistic, write_logistic
-from app.rank.objectives import write_blend
+from app.rank.objectives import write_objectives
+from app.rank.pointwise_listwise import PointwiseListwiseBlend, write_pointwise_listwise
 from app.state.store import Store
 from app.state.tables import load_tables
 from offline.data.data_overlay import Archived
 from offline.publish.versions import draft_folder
-from offline.training.objective_rankers import Several
+from offline.training.objective_rankers import ObjectiveModels
 
 log = logging.getLogger(__name__)
 
@@ -55,7 +55,7 @@ class TrainingResult:
 
     models: Models
     coarse: Logistic
-    fine: Fine
+    fine: PointwiseListwiseBlend
     sizes: Sizes
     preferences: EventWeights
     dataset: str
@@ -67,8 +67,8 @@ class TrainingResult:
     seconds: dict[str, float] = field(default_factory=dict)  # of each phase so far
     gate: GateResult | None = None
     index: Callable[[Matrix], faiss.Index] = flat_index
-    hybrid: Hybrid | None = None  # stands in for the fine ranker
-    several: Several | None = None  # their blend stands in for the fine ranker
+    hybrid: HybridScorer | None = None  # stands in for the fine ranker
+    several: ObjectiveModels | None = None  # their blend stands in for the fine ranker
     drift: DriftReference | None = None  # what live traffic is held against
     archive_state: Archived | None = None  # of live events, where it learnt from them
 
@@ -86,7 +86,7 @@ def write_bundle(trained: TrainingResult, out: Path) -> Path:
         if trained.hybrid:
             write_hybrid(trained.hybrid, folder / HYBRID)
         if trained.several:
-            write_blend(trained.several.models, trained.several.weights, folder)
+            write_objectives(trained.several.models, trained.several.weights, folder)
         if trained.drift:
             write_reference(trained.drift, folder / DRIFT_FILE)
         files = {
@@ -127,10 +127,10 @@ def write_models(models: Models, folder: Path, index: Callable[[Matrix], faiss.I
         faiss.write_index(index(items), str(folder / f"{name}.faiss"))
 
 
-def write_rankers(coarse: Logistic, fine: Fine, folder: Path) -> None:
+def write_rankers(coarse: Logistic, fine: PointwiseListwiseBlend, folder: Path) -> None:
     """Write the rankers of both stages."""
     write_logistic(coarse, column_names(COARSE_VIEW), folder / "coarse.json")
-    write_fine(fine, folder)
+    write_pointwise_listwise(fine, folder)
 
 
 def _arrays(models: Models) -> dict[str, NDArray[Any]]:

@@ -8,15 +8,15 @@ from numpy.typing import NDArray
 
 from app.bundle.manifest import Manifest
 from app.features.views import FINE_VIEW, column_names
-from app.rank.blend import read_fine
 from app.rank.hybrid import HYBRID, read_hybrid
+from app.rank.pointwise_listwise import read_pointwise_listwise
 from offline.evaluate.baselines import most_popular, popular_lists
 from offline.evaluate.compare import Background, evaluate
 from offline.evaluate.holdout import Exam
 from offline.evaluate.metrics import Lists
 from offline.evaluate.rowsets import RowSets
 from offline.report.bundle_comparison import Side, Window
-from offline.training.rankers import gains
+from offline.training.rankers import compute_column_shares
 
 LONGEST = 20
 
@@ -50,9 +50,9 @@ def window(exam: Exam, lists: list[Lists], members: NDArray[np.bool_]) -> Window
 
 def side(folder: Path, manifest: Manifest) -> Side:
     """Collect what a bundle says of itself."""
-    fine = read_fine(folder)
+    fine = read_pointwise_listwise(folder)
     hybrid = folder / HYBRID
-    share = read_hybrid(hybrid).gains() if hybrid.is_file() else gains(fine)
+    share = read_hybrid(hybrid).column_shares() if hybrid.is_file() else compute_column_shares(fine)
     return Side(
         version=manifest.version,
         made=_date(manifest.created, "%Y-%m-%d %H:%M"),

@@ -16,7 +16,7 @@ from offline.report.feature_meanings import meaning
 from offline.report.glossary import METHODS
 from offline.report.page import DatasetFacts, Feature, Figures, SplitFacts, Timing, Weight
 from offline.training.blend_share import sentence
-from offline.training.rankers import gains
+from offline.training.rankers import compute_column_shares
 
 HEADLINE = "ndcg@10"
 
@@ -41,7 +41,9 @@ def figures(
     seconds: dict[str, float],
 ) -> Figures:
     """Collect everything that the report shows."""
-    importance = trained.hybrid.gains() if trained.hybrid else gains(trained.fine)
+    importance = (
+        trained.hybrid.column_shares() if trained.hybrid else compute_column_shares(trained.fine)
+    )
     sweeps = evaluation.sweeps
     return Figures(
         dataset=_dataset_facts(dataset),
@@ -108,7 +110,7 @@ def _sizes(trained: TrainingResult) -> dict[str, int]:
         "histories of the training log": sum(
             part.nbytes for part in (users.rows, users.values, users.weights, users.times)
         ),
-        "fine ranker": len(trained.fine.text()),
+        "fine ranker": len(trained.fine.to_text()),
         **tables,
     }
 

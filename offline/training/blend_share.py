@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.contracts import Scores
-from app.rank.blend import EVENTS, HALF, Growth
-from app.rank.gbdt import Grown
+from app.rank.gbdt import GradientBoosting
+from app.rank.pointwise_listwise import EVENTS_COLUMN, HALF, Growth
 from offline.evaluate.grouped_metrics import grouped_ndcg
 from offline.training.rank_table import RankTable
 
@@ -29,11 +29,13 @@ class Predicted:
     listwise: Scores  # (m,)
 
 
-def predicted(held_out: RankTable, pointwise: Grown, listwise: Grown, trees: int) -> Predicted:
+def predicted(
+    held_out: RankTable, pointwise: GradientBoosting, listwise: GradientBoosting, trees: int
+) -> Predicted:
     """Score a window by both models; strangers, whom only one of them ranks, are left out."""
     owner = np.repeat(np.arange(len(held_out.groups)), held_out.groups)
     told = np.bincount(owner, held_out.labels > 0, minlength=len(held_out.groups)) > 0
-    known = np.nan_to_num(held_out.features[:, EVENTS]) > 0
+    known = np.nan_to_num(held_out.features[:, EVENTS_COLUMN]) > 0
     table = held_out.take(np.flatnonzero(told[owner] & known))
     if not len(table):
         nothing = np.empty(0, np.float32)

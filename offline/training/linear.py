@@ -11,18 +11,18 @@ from sklearn.linear_model import LogisticRegression
 from app.contracts import Matrix, Scores
 from app.features.views import CHANNELS, FINE_VIEW, column_names
 from app.rank.logistic import Logistic
-from offline.training.listwise import Pools, listwise
+from offline.training.listwise import Pools, fit_listwise_weights
 from offline.training.rank_table import RankTable
 
 RISING = frozenset(
     [f"{c}_{s}" for c in CHANNELS if c != "fresh" for s in ("place", "z")]
     + ["channels", "fused", "taste_factors"]
 )  # columns in which more can only speak for an item
-ROWS = 200_000  # more bring nothing to so few weights
-FURTHEST = 50.0  # log odds that no intercept lies beyond
+MAX_ROWS = 200_000  # more bring nothing to so few weights
+MAX_LOG_ODDS = 50.0  # log odds that no intercept lies beyond
 
 
-def fit_starts(
+def fit_base_models(
     table: RankTable, strength: float, penalty: float, seed: int
 ) -> tuple[Logistic, Logistic]:
     """Fit what pointwise and what listwise trees begin from, on a sample of groups if many.
@@ -32,25 +32,25 @@ def fit_starts(
     a logistic regression (``strength``: inverse of L2), its intercept such that the mean
     probability is the share that was taken.
     """
-    table = sampled(table.replayed(), seed)
+    table = sample_groups(table.without_logged(), seed)
     taken = table.labels > 0
     if taken.all() or not taken.any():
-        return flat(), flat()
+        return zero_model(), zero_model()
     odds = fit_logistic(table.features, taken, strength, counts=table.weights)
     lists = fit_listwise(table, odds, penalty)
     both = replace(odds, weights=(odds.weights + lists.weights) / np.float32(2))
-    return calibrated(both, table.features, float(taken.mean())), lists
+    return calibrate(both, table.features, float(taken.mean())), lists
 
 
-def sampled(table: RankTable, seed: int) -> RankTable:
+def sample_groups(table: RankTable, seed: int) -> RankTable:
     """Draw whole groups, about as many as have ``ROWS`` rows; all where there are fewer."""
-    if len(table) <= ROWS:
+    if len(table) <= MAX_ROWS:
         return table
-    drawn = np.random.default_rng(seed).random(len(table.groups)) < ROWS / len(table)
+    drawn = np.random.default_rng(seed).random(len(table.groups)) < MAX_ROWS / len(table)
     return table.take(np.flatnonzero(np.repeat(drawn, table.groups)))
 
 
-def flat() -> Logistic:
+def zero_model() -> Logistic:
     """Give a model that says nothing: trees that begin from it begin from 0."""
     width = len(column_names(FINE_VIEW))
     nothing = np.zeros(width, np.float32)
@@ -86,14 +86,14 @@ def fit_listwise(table: RankTable, like: Logistic, penalty: float) -> Logistic:
     """Fit weights by lists on the columns of the fine view, standardised as ``like`` has them."""
     standard = np.nan_to_num((table.features - like.mean) / like.scale).astype(np.float64)
     rising = np.array([name in RISING for name in column_names(FINE_VIEW)])
-    weights = listwise(Pools.of(standard, table), rising, penalty)
+    weights = fit_listwise_weights(Pools.of(standard, table), rising, penalty)
     return replace(like, weights=weights.astype(np.float32), bias=0.0)
 
 
-def calibrated(linear: Logistic, features: Matrix, share: float) -> Logistic:
+def calibrate(linear: Logistic, features: Matrix, share: float) -> Logistic:
     """Move the intercept so that the mean probability is ``share``, in (0, 1)."""
     odds = linear.score(features).astype(np.float64) - linear.bias
-    bias = brentq(lambda moved: expit(odds + moved).mean() - share, -FURTHEST, FURTHEST)
+    bias = brentq(lambda moved: expit(odds + moved).mean() - share, -MAX_LOG_ODDS, MAX_LOG_ODDS)
     return replace(linear, bias=float(bias))
 
 

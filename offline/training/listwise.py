@@ -45,7 +45,7 @@ class Pools:
         return float(value), missed @ self.features
 
 
-def listwise(pools: Pools, rising: NDArray[np.bool_], penalty: float) -> Floats:
+def fit_listwise_weights(pools: Pools, rising: NDArray[np.bool_], penalty: float) -> Floats:
     """Give the weights (f,) of least cross entropy (ListNet: Cao et al., 2007) and L2 penalty.
 
     ``rising`` (f,) says which may not be negative: what channels say is much alike, and left free

@@ -7,10 +7,10 @@ from numpy.typing import NDArray
 
 from app.contracts import Matrix
 from app.features.views import FINE_VIEW, column_names
-from offline.training.rank_table import NOWHERE, RankTable
+from offline.training.rank_table import NO_POSITION, RankTable
 
 
-def from_served(
+def build_logged_table(
     features: Matrix,
     taken: NDArray[np.integer],
     slates: NDArray[np.integer],
@@ -52,14 +52,14 @@ def from_served(
     )
 
 
-def with_served(windows: list[RankTable], served: RankTable) -> list[RankTable]:
+def insert_logged_lists(windows: list[RankTable], served: RankTable) -> list[RankTable]:
     """Put served lists before the last window, which is held out.
 
     What was replayed was shown at no place: all of it gets one of its own, so that nothing but
     served lists says what places are worth.
     """
     placed = [
-        replace(window, positions=np.full(len(window), NOWHERE, np.int32), outcomes=None)
+        replace(window, positions=np.full(len(window), NO_POSITION, np.int32), outcomes=None)
         for window in windows
     ]
     return [*placed[:-1], served, *placed[-1:]]

@@ -8,50 +8,50 @@ from numpy.typing import NDArray
 
 from app.contracts import Scores
 from app.features.context import standardise
-from app.rank.blend import Fine
-from app.rank.objectives import RELEVANT, Blend
-from offline.training.objectives import GRADED, edges, grade
+from app.rank.objectives import RELEVANT, ObjectiveBlend
+from app.rank.pointwise_listwise import PointwiseListwiseBlend
+from offline.training.objectives import OUTCOMES, compute_grade_bounds, compute_grades
 from offline.training.rank_table import RankTable
 from offline.training.rankers import RankConfig, fit_fine
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Several:
+class ObjectiveModels:
     """Fine models by objective, how much each counts, and what the grades of value mean."""
 
-    models: Mapping[str, Fine]
+    models: Mapping[str, PointwiseListwiseBlend]
     weights: Mapping[str, float]  # of the same objectives
     bounds: NDArray[np.float64]  # of the grades of value
 
     @property
-    def blend(self) -> Blend:
+    def blend(self) -> ObjectiveBlend:
         """Give the scorer of all of them."""
-        return Blend(self.models, dict(self.weights))
+        return ObjectiveBlend(self.models, dict(self.weights))
 
 
-def fit_several(
+def fit_objective_models(
     windows: list[RankTable],
-    relevant: Fine,
+    relevant: PointwiseListwiseBlend,
     weights: Mapping[str, float],
     config: RankConfig,
     seed: int,
-) -> Several | None:
+) -> ObjectiveModels | None:
     """Fit a fine model for each objective of ``weights``, on tables that have outcomes.
 
     An objective that nobody fulfilled is left out; None: that is all of them. ``relevant`` is the
     model of what was liked, which is fitted already; it serves every objective of the same labels.
     """
-    bounds = value_bounds(windows)
+    bounds = compute_value_bounds(windows)
     models = {RELEVANT: relevant} if RELEVANT in weights else {}
-    for objective in (name for name in GRADED if name in weights):
-        tables = [graded(window, objective, bounds) for window in windows]
+    for objective in (name for name in OUTCOMES if name in weights):
+        tables = [relabel(window, objective, bounds) for window in windows]
         if _alike(tables, windows):
             models[objective] = relevant
         elif any(table.labels.any() for table in tables):
             models[objective] = fit_fine(tables, config, seed)
     if not models:
         return None
-    return Several(models, {name: weights[name] for name in models}, bounds)
+    return ObjectiveModels(models, {name: weights[name] for name in models}, bounds)
 
 
 def _alike(tables: list[RankTable], windows: list[RankTable]) -> bool:
@@ -60,13 +60,13 @@ def _alike(tables: list[RankTable], windows: list[RankTable]) -> bool:
     return all(np.array_equal(table.labels, window.labels) for table, window in pairs)
 
 
-def value_bounds(windows: list[RankTable]) -> NDArray[np.float64]:
+def compute_value_bounds(windows: list[RankTable]) -> NDArray[np.float64]:
     """Give the bounds of the grades of value, by how much what these windows hold is worth."""
-    worth = [w.outcomes[:, GRADED.index("value")] for w in windows if w.outcomes is not None]
-    return edges(np.concatenate([np.empty(0, np.float32), *worth]))
+    worth = [w.outcomes[:, OUTCOMES.index("value")] for w in windows if w.outcomes is not None]
+    return compute_grade_bounds(np.concatenate([np.empty(0, np.float32), *worth]))
 
 
-def graded(table: RankTable, objective: str, bounds: NDArray[np.float64]) -> RankTable:
+def relabel(table: RankTable, objective: str, bounds: NDArray[np.float64]) -> RankTable:
     """Label the rows by one objective.
 
     Raises:
@@ -74,10 +74,10 @@ def graded(table: RankTable, objective: str, bounds: NDArray[np.float64]) -> Ran
     """
     if table.outcomes is None:
         raise ValueError("a table without outcomes cannot be graded: collect it, or give them")
-    return replace(table, labels=grade(table.outcomes, objective, bounds))
+    return replace(table, labels=compute_grades(table.outcomes, objective, bounds))
 
 
-def teacher(blend: Blend, table: RankTable) -> Scores:
+def score_table(blend: ObjectiveBlend, table: RankTable) -> Scores:
     """Score a whole table, (m,): each group as the pool that it is, each model at one go."""
     ends = np.cumsum(table.groups)[:-1]
     total = np.zeros(len(table))

@@ -12,13 +12,15 @@ from app.rank.objectives import RELEVANT
 from offline.data.dataset import Log, Traits
 from offline.data.errors import DataError
 
-GRADED = ("click", "conversion", "value")  # the columns of a table's outcomes
+OUTCOMES = ("click", "conversion", "value")  # the columns of a table's outcomes
 GRADES = 4  # of value, above 0: LightGBM gains 2^grade - 1
-LARGEST = 0.95  # of the different worths: a few that are far larger do not stretch the grades
+LARGEST_QUANTILE = (
+    0.95  # of the different worths: a few that are far larger do not stretch the grades
+)
 
 
 @dataclass(frozen=True, slots=True)
-class Objectives:
+class ObjectiveWeights:
     """How much each objective's model counts in the fine ranker; all 0: what suits the data."""
 
     relevant: NotNegative = 0.0  # any positive event
@@ -29,10 +31,12 @@ class Objectives:
 
 # Where event types weigh differently. What is clicked leads: more of the rest costs relevance for
 # people of whom little is known (docs/guides/objectives.md has the figures).
-BLEND = Objectives(click=1.0, conversion=0.3, value=0.2)
+DEFAULT_WEIGHTS = ObjectiveWeights(click=1.0, conversion=0.3, value=0.2)
 
 
-def chosen(told: Objectives, traits: Traits, hybrid: str = "cascade") -> dict[str, float]:
+def choose_objectives(
+    told: ObjectiveWeights, traits: Traits, hybrid: str = "cascade"
+) -> dict[str, float]:
     """Give the weights of the objectives to blend; none: the single model is enough.
 
     Raises:
@@ -47,11 +51,11 @@ def chosen(told: Objectives, traits: Traits, hybrid: str = "cascade") -> dict[st
             )
         return {}
     if not weights and len(traits.weights) > 1:
-        weights = {name: weight for name, weight in asdict(BLEND).items() if weight}
+        weights = {name: weight for name, weight in asdict(DEFAULT_WEIGHTS).items() if weight}
     return {} if set(weights) <= {RELEVANT} else weights
 
 
-def outcomes(rows: Rows, later: Log, strongest: float) -> Matrix:
+def compute_outcomes(rows: Rows, later: Log, strongest: float) -> Matrix:
     """Say what a user went on to do with each of ``rows``, (n, 3) as GRADED names them.
 
     Clicked and converted are 0 or 1. Value is what the events are worth, weight times value each,
@@ -72,31 +76,31 @@ def outcomes(rows: Rows, later: Log, strongest: float) -> Matrix:
     return np.stack(columns, axis=1).astype(np.float32)
 
 
-def edges(worth: NDArray[np.floating]) -> NDArray[np.float64]:
+def compute_grade_bounds(worth: NDArray[np.floating]) -> NDArray[np.float64]:
     """Part the worths that occur into GRADES grades of equal ratio; gives their inner bounds."""
     different = np.unique(worth[worth > 0]).astype(np.float64)
     if not len(different):
         return np.ones(GRADES - 1)
-    largest = float(np.quantile(different, LARGEST))
+    largest = float(np.quantile(different, LARGEST_QUANTILE))
     return np.geomspace(different[0], largest, GRADES + 1)[1:-1]
 
 
-def grade(done: Matrix, objective: str, bounds: NDArray[np.float64]) -> NDArray[np.int32]:
+def compute_grades(done: Matrix, objective: str, bounds: NDArray[np.float64]) -> NDArray[np.int32]:
     """Grade outcomes (n, 3) by one objective, (n,): 0 or 1, of value 0 to GRADES."""
-    column = done[:, GRADED.index(objective)]
+    column = done[:, OUTCOMES.index(objective)]
     if objective != "value":
         return (column > 0).astype(np.int32)
     steps = 1 + np.searchsorted(bounds, column, side="right")
     return np.where(column > 0, steps, 0).astype(np.int32)
 
 
-def parse(text: str) -> Mapping[str, float]:
+def parse_objectives(text: str) -> Mapping[str, float]:
     """Read weights as the command line has them, "conversion=1,click=0.3".
 
     Raises:
         DataError: it is not such a list; the text says what is.
     """
-    names = tuple(Objectives.__dataclass_fields__)
+    names = tuple(ObjectiveWeights.__dataclass_fields__)
     weights = {}
     for part in text.split(","):
         name, _, number = part.partition("=")

@@ -15,12 +15,14 @@ from app.features.views import FINE_VIEW
 from app.features.views import column_names as columns
 from app.funnel import Funnel
 from offline.data.dataset import Dataset
-from offline.training.objectives import GRADED, outcomes
-from offline.training.replay import Asker, advance, ask_once, labels
+from offline.training.objectives import OUTCOMES, compute_outcomes
+from offline.training.replay import ReplayUser, advance_counters, label_rows, recommend_once
 
-NEGATIVES = 150  # of each group; all of them (some 700) rank no better and take four times as long
+NEGATIVES_PER_GROUP = (
+    150  # of each group; all of them (some 700) rank no better and take four times as long
+)
 
-NOWHERE = 1_000_000  # the place of replayed rows beside served ones; no list is as long
+NO_POSITION = 1_000_000  # the place of replayed rows beside served ones; no list is as long
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -37,9 +39,9 @@ class RankTable:
     def __len__(self) -> int:
         return len(self.labels)
 
-    def replayed(self) -> "RankTable":
+    def without_logged(self) -> "RankTable":
         """Leave out what was served: it was taken for its place, too. Where all was, all stays."""
-        chosen = np.flatnonzero(self.positions == NOWHERE) if self.positions is not None else ()
+        chosen = np.flatnonzero(self.positions == NO_POSITION) if self.positions is not None else ()
         return self.take(np.asarray(chosen)) if len(chosen) else self
 
     def take(self, chosen: NDArray[np.intp]) -> "RankTable":
@@ -56,7 +58,7 @@ class RankTable:
         )
 
 
-def join(tables: list[RankTable]) -> RankTable:
+def concatenate(tables: list[RankTable]) -> RankTable:
     """Put tables end to end.
 
     Positions and outcomes are kept where all have them, weights where any has.
@@ -79,8 +81,12 @@ def _weights(tables: list[RankTable]) -> Scores:
     return np.concatenate(every)
 
 
-async def collect(
-    funnel: Funnel, dataset: Dataset, users: list[Asker], seed: int, negatives: int = NEGATIVES
+async def collect_rows(
+    funnel: Funnel,
+    dataset: Dataset,
+    users: list[ReplayUser],
+    seed: int,
+    negatives: int = NEGATIVES_PER_GROUP,
 ) -> RankTable:
     """Ask the funnel for each user and compute the features of everything it proposed.
 
@@ -95,13 +101,13 @@ async def collect(
     known = funnel.query_builder.counters.now
     names = dataset.users.names(np.array([user.user for user in users], np.int64))
     for name, user in zip(names, users, strict=True):
-        advance(funnel.query_builder, dataset.log, known, user.at)
+        advance_counters(funnel.query_builder, dataset.log, known, user.at)
         known = max(known, user.at)
         request = Request(name, 10, seed, arrived=0.0, inline=user.since, explore=False)
-        slate = await ask_once(funnel, request)
-        found = labels(slate.merged.rows, user.relevant)
+        slate = await recommend_once(funnel, request)
+        found = label_rows(slate.merged.rows, user.relevant)
         if found.any():
-            outcome = outcomes(slate.merged.rows, user.later, conversion)
+            outcome = compute_outcomes(slate.merged.rows, user.later, conversion)
             sampled = drawn.random(len(found)) < negatives / len(found)
             kept = np.flatnonzero(found | (outcome[:, 0] > 0) | sampled)
             features.append(funnel.fine.features.build(slate.query, slate.merged)[kept])
@@ -109,7 +115,7 @@ async def collect(
             done.append(outcome[kept])
     if not features:
         nothing = np.empty((0, len(columns(FINE_VIEW))), np.float32)
-        no_outcome = np.empty((0, len(GRADED)), np.float32)
+        no_outcome = np.empty((0, len(OUTCOMES)), np.float32)
         return RankTable(nothing, np.empty(0, np.int32), np.empty(0, np.int64), outcomes=no_outcome)
     return RankTable(
         np.concatenate(features),

@@ -10,14 +10,14 @@ from numpy.typing import NDArray
 from app.bounds import Count, NotNegative, Positive, Seconds, Several, Share
 from app.contracts import Scores
 from app.features.views import COARSE_VIEW, FINE_VIEW, column_names
-from app.rank.blend import Fine
-from app.rank.gbdt import Grown
+from app.rank.gbdt import GradientBoosting
 from app.rank.logistic import Logistic
+from app.rank.pointwise_listwise import PointwiseListwiseBlend
 from offline.data.errors import DataError
 from offline.training.blend_share import Predicted, fit_growth, predicted
-from offline.training.linear import RISING, fit_logistic, fit_starts
+from offline.training.linear import RISING, fit_base_models, fit_logistic
 from offline.training.rank_table import RankTable
-from offline.training.sample_weights import emphasised
+from offline.training.sample_weights import join_with_weights
 
 LAMBDARANK, BINARY = "lambdarank", "binary"  # objectives, as LightGBM calls them
 
@@ -50,7 +50,7 @@ class RankConfig:
     propensity_power: NotNegative = 0.0  # what is popular and was taken counts less
 
 
-def coarse_width() -> int:
+def count_coarse_columns() -> int:
     """Give the number of columns of the coarse view."""
     return len(column_names(COARSE_VIEW))
 
@@ -73,7 +73,7 @@ def fit_coarse(
             "More interactions are needed."
         )
     wanted = table.labels > 0 if teacher is None else _distilled(table, config, teacher)
-    features = table.features[:, : coarse_width()]
+    features = table.features[:, : count_coarse_columns()]
     return fit_logistic(features, wanted, config.coarse_strength, balanced=True)
 
 
@@ -82,11 +82,13 @@ def _distilled(
 ) -> NDArray[np.bool_]:
     """Say what coarse shall keep; where that is all of so small a table, what users took."""
     taken = table.labels > 0
-    wanted = taken | (places(table.groups, teacher) < config.coarse_share)
+    wanted = taken | (compute_relative_ranks(table.groups, teacher) < config.coarse_share)
     return taken if wanted.all() else wanted
 
 
-def places(groups: NDArray[np.int64], scores: NDArray[np.floating]) -> NDArray[np.float64]:
+def compute_relative_ranks(
+    groups: NDArray[np.int64], scores: NDArray[np.floating]
+) -> NDArray[np.float64]:
     """Give each row's place in its group by ``scores``, as a share of it: 0 is the best, (m,)."""
     owner = np.repeat(np.arange(len(groups)), groups)
     starts = np.repeat(np.cumsum(groups) - groups, groups)
@@ -96,7 +98,7 @@ def places(groups: NDArray[np.int64], scores: NDArray[np.floating]) -> NDArray[n
     return shares
 
 
-def fit_fine(windows: list[RankTable], config: RankConfig, seed: int) -> Fine:
+def fit_fine(windows: list[RankTable], config: RankConfig, seed: int) -> PointwiseListwiseBlend:
     """Fit two linear models on all windows, and from their scores trees.
 
     Pointwise trees lower the log loss, listwise ones are lambdarank (Burges, 2010). Where rows
@@ -121,19 +123,21 @@ def fit_fine(windows: list[RankTable], config: RankConfig, seed: int) -> Fine:
     ]
     curves = [rehearsal.curve for rehearsal in rehearsals]
     best = int(np.argmax(np.mean(curves, axis=0))) + 1 if curves else config.rounds
-    whole = emphasised(windows, config.window_half_life, config.propensity_power)
+    whole = join_with_weights(windows, config.window_half_life, config.propensity_power)
     rounds = max(best, config.least_rounds)
-    starts = fit_starts(whole, config.start_strength, config.start_penalty, seed)
+    starts = fit_base_models(whole, config.start_strength, config.start_penalty, seed)
     seeds = range(seed, seed + config.boosters)
 
-    def grown(start: Logistic, objective: str) -> Grown:
+    def grown(start: Logistic, objective: str) -> GradientBoosting:
         """Grow as many boosters as configured from one linear model, each by another seed."""
         data = _lightgbm(whole, start, objective)
         each = (_parameters(config, one) | {"objective": objective} for one in seeds)
-        return Grown(start, tuple(lightgbm.train(told, data, rounds) for told in each))
+        return GradientBoosting(start, tuple(lightgbm.train(told, data, rounds) for told in each))
 
     growth = fit_growth([rehearsal.predicted(config, seed, rounds) for rehearsal in rehearsals])
-    return Fine(grown(starts[0], _pointwise(whole)), grown(starts[1], LAMBDARANK), growth)
+    return PointwiseListwiseBlend(
+        grown(starts[0], _pointwise(whole)), grown(starts[1], LAMBDARANK), growth
+    )
 
 
 def _pointwise(table: RankTable) -> str:
@@ -156,8 +160,8 @@ class _Rehearsal:
         start, objective = self.starts[0], _pointwise(self.before)
         told = _parameters(config, seed) | {"objective": objective}
         booster = lightgbm.train(told, _lightgbm(self.before, start, objective), rounds)
-        listwise = Grown(self.starts[1], (self.listwise,))
-        return predicted(self.held_out, Grown(start, (booster,)), listwise, rounds)
+        listwise = GradientBoosting(self.starts[1], (self.listwise,))
+        return predicted(self.held_out, GradientBoosting(start, (booster,)), listwise, rounds)
 
 
 def _rehearse(
@@ -165,8 +169,8 @@ def _rehearse(
 ) -> _Rehearsal:
     """Grow listwise trees on windows, and judge them on a later one after each tree."""
     seen: dict[str, dict[str, list[float]]] = {}
-    before = emphasised(windows, config.window_half_life, config.propensity_power)
-    starts = fit_starts(before, config.start_strength, config.start_penalty, seed)
+    before = join_with_weights(windows, config.window_half_life, config.propensity_power)
+    starts = fit_base_models(before, config.start_strength, config.start_penalty, seed)
     booster = lightgbm.train(
         _parameters(config, seed),
         _lightgbm(before, starts[1], LAMBDARANK),
@@ -217,9 +221,9 @@ def _parameters(config: RankConfig, seed: int) -> dict[str, object]:
     }
 
 
-def gains(fine: Fine) -> Scores:
+def compute_column_shares(fine: PointwiseListwiseBlend) -> Scores:
     """Give how much each fine column counts, (f,): half by the weights, half by the trees' gain."""
-    parts = [np.abs(member.start.weights.astype(np.float64)) for member in fine.members]
+    parts = [np.abs(member.base.weights.astype(np.float64)) for member in fine.members]
     for member in fine.members:
         parts += [booster.feature_importance("gain") for booster in member.boosters]
     shares = [_share(parts[:2]), _share(parts[2:])]

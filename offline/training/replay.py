@@ -19,7 +19,7 @@ from offline.data.dataset import NO_LOG, Log
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Asker:
+class ReplayUser:
     """A user who was active after the moment, and what they then took that was new to them."""
 
     user: int  # row among the data set's users
@@ -29,7 +29,7 @@ class Asker:
     later: Log = NO_LOG  # all that the user did from the moment on, where objectives ask for it
 
 
-def askers(log: Log, start: float, end: float) -> list[Asker]:
+def find_active_users(log: Log, start: float, end: float) -> list[ReplayUser]:
     """Find the users who took something new and liked it in ``[start, end)``, by user row."""
     window = log.between(start, end)
     before = log.before(start)
@@ -40,10 +40,12 @@ def askers(log: Log, start: float, end: float) -> list[Asker]:
     taken = np.setdiff1d(taken, seen, assume_unique=True)
     users, first = np.unique(taken // wide, return_index=True)
     parts = np.split(taken % wide, first)[1:]
-    return [Asker(int(u), part) for u, part in zip(users, parts, strict=True)]
+    return [ReplayUser(int(u), part) for u, part in zip(users, parts, strict=True)]
 
 
-def moments(log: Log, found: list[Asker], start: float, end: float, seed: int) -> list[Asker]:
+def add_later_moments(
+    log: Log, found: list[ReplayUser], start: float, end: float, seed: int
+) -> list[ReplayUser]:
     """Let each asker come at the window's start and once again within it, in order of time.
 
     The second time is just before one of their own events: they are known to have done what came
@@ -51,14 +53,14 @@ def moments(log: Log, found: list[Asker], start: float, end: float, seed: int) -
     by ``seed``, evenly on a logarithmic scale: first visits are many, and decide who comes back.
     """
     drawn = np.random.default_rng(seed).random(len(found))
-    owned = own_events(log.between(start, end), found)
+    owned = split_events_by_user(log.between(start, end), found)
     again = [
         _within(own, asker, share) for own, asker, share in zip(owned, found, drawn, strict=True)
     ]
     return sorted([*found, *(one for one in again if one)], key=lambda asker: asker.at)
 
 
-def own_events(window: Log, found: list[Asker]) -> list[Log]:
+def split_events_by_user(window: Log, found: list[ReplayUser]) -> list[Log]:
     """Give what each asker did in the window, oldest first."""
     order = np.argsort(window.users, kind="stable")
     users = np.array([asker.user for asker in found], np.int64)
@@ -67,14 +69,14 @@ def own_events(window: Log, found: list[Asker]) -> list[Log]:
     return [window.take(order[low:high]) for low, high in zip(first, last, strict=True)]
 
 
-def _within(own: Log, asker: Asker, share: float) -> Asker | None:
+def _within(own: Log, asker: ReplayUser, share: float) -> ReplayUser | None:
     """Move one asker to one of their own events; None: nothing relevant is left after it."""
     done = int(np.expm1(share * np.log1p(len(own))))
     before = int(np.searchsorted(own.times, own.times[done], side="left"))
-    return after(own, asker, before) if before else None
+    return advance_user(own, asker, before) if before else None
 
 
-def after(own: Log, asker: Asker, events: int) -> Asker | None:
+def advance_user(own: Log, asker: ReplayUser, events: int) -> ReplayUser | None:
     """Give the asker with this many of their own events done; None: nothing relevant is left."""
     past, later = own.take(slice(0, events)), own.take(slice(events, None))
     left = np.intersect1d(asker.relevant, later.items[later.weights > 0])
@@ -88,19 +90,21 @@ def after(own: Log, asker: Asker, events: int) -> Asker | None:
         past.weights[newest],
         past.times[newest],
     )
-    return Asker(asker.user, left, float(later.times[0]), done)
+    return ReplayUser(asker.user, left, float(later.times[0]), done)
 
 
-def with_outcome(log: Log, found: list[Asker], start: float, end: float) -> list[Asker]:
+def add_later_events(
+    log: Log, found: list[ReplayUser], start: float, end: float
+) -> list[ReplayUser]:
     """Say of each asker all that the user did from the moment, or the start, to the end."""
-    owned = own_events(log.between(start, end), found)
+    owned = split_events_by_user(log.between(start, end), found)
     return [
         replace(asker, later=own.between(max(asker.at, start), end))
         for asker, own in zip(found, owned, strict=True)
     ]
 
 
-def advance(profiles: QueryBuilder, log: Log, since: float, until: float) -> None:
+def advance_counters(profiles: QueryBuilder, log: Log, since: float, until: float) -> None:
     """Let the crowd's state know of every event in ``[since, until)``, and of whom each is."""
     news = log.between(since, until)
     if len(news):
@@ -109,7 +113,7 @@ def advance(profiles: QueryBuilder, log: Log, since: float, until: float) -> Non
         profiles.counters.refresh()
 
 
-def sample(found: list[Asker], limit: int, seed: int) -> list[Asker]:
+def sample_users(found: list[ReplayUser], limit: int, seed: int) -> list[ReplayUser]:
     """Keep at most ``limit`` askers, in order, chosen by ``seed``."""
     if len(found) <= limit:
         return found
@@ -117,7 +121,7 @@ def sample(found: list[Asker], limit: int, seed: int) -> list[Asker]:
     return [found[i] for i in chosen]
 
 
-def build(models: Models, wiring: FunnelConfig, rankers: Rankers = UNTRAINED_RANKERS) -> Funnel:
+def build_offline_funnel(models: Models, wiring: FunnelConfig, rankers: Rankers = UNTRAINED_RANKERS) -> Funnel:
     """Assemble the funnel over models in memory, as the service does over a bundle and Redis."""
     nothing_new = MemoryHistories(models.catalogue.ids, EventWeights())
     return build_funnel(
@@ -129,7 +133,7 @@ def build(models: Models, wiring: FunnelConfig, rankers: Rankers = UNTRAINED_RAN
     )
 
 
-async def ask(
+async def recommend_each(
     funnel: Funnel, names: list[str], k: int, seed: int, *, explore: bool
 ) -> AsyncIterator[Slate]:
     """Ask the funnel for each of these users in turn.
@@ -138,10 +142,10 @@ async def ask(
         RuntimeError: a stage did not answer; offline nothing is late, so that is a fault.
     """
     for name in names:
-        yield await ask_once(funnel, Request(name, k, seed, arrived=0.0, explore=explore))
+        yield await recommend_once(funnel, Request(name, k, seed, arrived=0.0, explore=explore))
 
 
-async def ask_once(funnel: Funnel, request: Request) -> Slate:
+async def recommend_once(funnel: Funnel, request: Request) -> Slate:
     """Ask the funnel once.
 
     Raises:
@@ -155,6 +159,6 @@ async def ask_once(funnel: Funnel, request: Request) -> Slate:
     return slate
 
 
-def labels(rows: Rows, relevant: Rows) -> NDArray[np.bool_]:
+def label_rows(rows: Rows, relevant: Rows) -> NDArray[np.bool_]:
     """Say which of ``rows`` are relevant; ``relevant`` is sorted."""
     return np.isin(rows, relevant)

@@ -6,13 +6,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.cpu import Cpu
-from app.rank.blend import Fine
+from app.rank.pointwise_listwise import PointwiseListwiseBlend
 from offline.data.errors import DataError
 from offline.evaluate.funnel_answers import K
 from offline.evaluate.grouped_metrics import grouped_ndcg, place
 from offline.job import JobConfig, replay, wired
-from offline.training.rank_table import RankTable, join
-from offline.training.rankers import coarse_width, fit_coarse, fit_fine
+from offline.training.rank_table import RankTable, concatenate
+from offline.training.rankers import count_coarse_columns, fit_coarse, fit_fine
 from offline.tune.study import Figures
 from offline.tune.windows import Known
 
@@ -83,17 +83,17 @@ class Coarses:
     """Judges the coarse ranker by the fine one, which must be settled when it is asked."""
 
     replays: Replays
-    fitted: dict[int, Fine] = field(default_factory=dict)
+    fitted: dict[int, PointwiseListwiseBlend] = field(default_factory=dict)
 
     def judge(self, config: JobConfig, window: int) -> Figures:
         """Give the share of what fine puts first that coarse lets through, (u, 1)."""
         earlier, later = self.replays.around(config, window)
         if window not in self.fitted:
             self.fitted[window] = fit_fine(earlier, config.rank, config.seed)
-        teacher, whole = self.fitted[window], join(earlier)
+        teacher, whole = self.fitted[window], concatenate(earlier)
         coarse = fit_coarse(whole, config.rank, teacher.score(whole.features))
         first = place(later, teacher.score(later.features)) < HEAD
-        passed = place(later, coarse.score(later.features[:, : coarse_width()]))
+        passed = place(later, coarse.score(later.features[:, : count_coarse_columns()]))
         owner = np.repeat(np.arange(len(later.groups)), later.groups)
         share = np.bincount(owner, first & (passed < config.sizes.coarse)) / np.bincount(
             owner, first

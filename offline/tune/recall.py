@@ -13,7 +13,7 @@ from app.funnel import Funnel
 from offline.evaluate.funnel_answers import names
 from offline.job import JobConfig, wired
 from offline.models.registry import fit_models
-from offline.training.replay import Asker, advance, build, labels
+from offline.training.replay import ReplayUser, advance_counters, build_offline_funnel, label_rows
 from offline.tune.refit import refit
 from offline.tune.space import CHANNEL
 from offline.tune.study import Figures
@@ -51,25 +51,25 @@ class Recall:
                 models = refit(self.fitted[window], dataset, log, config.recall, name)
         except FloatingPointError:
             return np.zeros((len(users), 1))
-        funnel = build(models, wired(config, self.cpu))
+        funnel = build_offline_funnel(models, wired(config, self.cpu))
         return asyncio.run(self._asked(funnel, CHANNEL[name], users))
 
-    async def _asked(self, funnel: Funnel, name: str, users: list[Asker]) -> Figures:
+    async def _asked(self, funnel: Funnel, name: str, users: list[ReplayUser]) -> Figures:
         """Ask the channel for each user at their moment, the crowd's state moving on with them."""
         channels: list[Channel | LocalChannel] = [*funnel.channels, *funnel.local_channels]
         channel = next(one for one in channels if one.name == name)
         live, shares = funnel.query_builder.counters, []
         known = live.now
         for public, user in zip(names(self.known.dataset, users), users, strict=True):
-            advance(funnel.query_builder, self.known.dataset.log, known, user.at)
+            advance_counters(funnel.query_builder, self.known.dataset.log, known, user.at)
             known = max(known, user.at)
             query = self._query(funnel, public, user)
             answer = channel.recall(query, self.limit)
             found = await answer if inspect.isawaitable(answer) else answer
-            shares.append(labels(found.rows, user.relevant).sum() / len(user.relevant))
+            shares.append(label_rows(found.rows, user.relevant).sum() / len(user.relevant))
         return np.array(shares, np.float64)[:, None]
 
-    def _query(self, funnel: Funnel, public: str, user: Asker) -> Query:
+    def _query(self, funnel: Funnel, public: str, user: ReplayUser) -> Query:
         request = Request(public, 10, self.base.seed, arrived=0.0, inline=user.since)
         query = funnel.query_builder.build(request, NO_HISTORY)
         if not len(query.history):

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from offline.data.dataset import Dataset
 from offline.data.errors import DataError
 from offline.job import JobConfig
-from offline.training.replay import Asker, askers, moments, sample
+from offline.training.replay import ReplayUser, add_later_moments, find_active_users, sample_users
 
 FEWEST = 4  # windows: one to learn from, one to choose on, one to confirm on, one for the last word
 CHOSEN_ON = 3  # windows, at most
@@ -34,7 +34,7 @@ class Known:
         log = dataset.log.before(windows[-1][1])
         known = cls(replace(dataset, log=log), tuple(windows))
         for window in (*known.choosing, known.confirming, known.last):
-            if not askers(log, *windows[window]):
+            if not find_active_users(log, *windows[window]):
                 raise DataError(
                     "In one of the windows before the test nobody liked anything new, so settings "
                     "cannot be compared there. More interactions are needed."
@@ -57,8 +57,8 @@ class Known:
         """Give the window on which all that was found must be better than the defaults."""
         return len(self.windows) - 1
 
-    def askers(self, window: int, config: JobConfig) -> list[Asker]:
+    def askers(self, window: int, config: JobConfig) -> list[ReplayUser]:
         """Find who took something new in a window, and when each asks, as ``replay`` does."""
         log, (start, end) = self.dataset.log, self.windows[window]
-        users = sample(askers(log, start, end), config.askers, config.seed)
-        return moments(log, users, start, end, config.seed)
+        users = sample_users(find_active_users(log, start, end), config.askers, config.seed)
+        return add_later_moments(log, users, start, end, config.seed)

@@ -9,11 +9,11 @@ import orjson
 
 from app.contracts import Matrix, Scores
 from app.features.views import FINE_VIEW, column_names
-from app.rank.gbdt import Grown, read_grown, write_grown
+from app.rank.gbdt import GradientBoosting, read_gbdt, write_gbdt
 
-FINE = "fine"  # of the files of the model of what is relevant
+FINE_STEM = "fine"  # of the files of the model of what is relevant
 GROWTH = "growth.json"  # ends the name of the file of how both are blended
-EVENTS = column_names(FINE_VIEW).index(
+EVENTS_COLUMN = column_names(FINE_VIEW).index(
     "user_events"
 )  # log1p of the number of events known of the user
 HALF = 20.0  # events at which both models count half, unless a training learned better
@@ -30,13 +30,13 @@ class Growth:
 
     def share(self, features: Matrix) -> Scores:
         """Give the share of the listwise model, (n,); ``features`` are those of the fine view."""
-        events = np.expm1(np.maximum(np.nan_to_num(features[:, EVENTS]), 0))
+        events = np.expm1(np.maximum(np.nan_to_num(features[:, EVENTS_COLUMN]), 0))
         share: Scores = (events / (events + np.float32(self.half))).astype(np.float32, copy=False)
         return share
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Fine:
+class PointwiseListwiseBlend:
     """Two models in one score, weighed by how much is known of the user.
 
     ``pointwise`` learns whether an item is taken, from every row alike; ``listwise`` what stands
@@ -44,32 +44,32 @@ class Fine:
     are long (docs/decisions/0006-two-fine-models.md has the figures).
     """
 
-    pointwise: Grown
-    listwise: Grown
+    pointwise: GradientBoosting
+    listwise: GradientBoosting
     growth: Growth = field(default_factory=Growth)
 
     def score(self, features: Matrix, trees: int = -1) -> Scores:
         """Give raw scores, (n,), by the first ``trees`` trees of each booster; -1: by all."""
         if not len(features):
             return np.empty(0, np.float32)
-        known = self.known(features)
+        known = self.listwise_share(features)
         scores = self.pointwise.score(features, trees)
         if not known.any():
             return scores
         both = (1 - known) * scores + known * self.listwise.score(features, trees)
         return both.astype(np.float32)
 
-    def known(self, features: Matrix) -> Scores:
+    def listwise_share(self, features: Matrix) -> Scores:
         """Give the share of the listwise model, (n,): more as the history grows."""
         return self.growth.share(features)
 
     def part_weights(self, features: Matrix) -> dict[str, float]:
         """Say how much each model counts for the user whose pool this is."""
-        known = float(self.known(features[:1]).sum())
+        known = float(self.listwise_share(features[:1]).sum())
         return {"pointwise": 1.0 - known, "listwise": known}
 
     @property
-    def members(self) -> tuple[Grown, Grown]:
+    def members(self) -> tuple[GradientBoosting, GradientBoosting]:
         """Both models."""
         return self.pointwise, self.listwise
 
@@ -78,20 +78,22 @@ class Fine:
         """The number of trees of both models."""
         return sum(member.trees for member in self.members)
 
-    def text(self) -> str:
+    def to_text(self) -> str:
         """Give all trees as LightGBM writes them."""
-        return "".join(member.text() for member in self.members)
+        return "".join(member.to_text() for member in self.members)
 
 
-def write_fine(fine: Fine, folder: Path, stem: str = FINE) -> None:
+def write_pointwise_listwise(
+    fine: PointwiseListwiseBlend, folder: Path, stem: str = FINE_STEM
+) -> None:
     """Write both models, and how they are blended."""
-    write_grown(fine.pointwise, folder, f"{stem}.pointwise")
-    write_grown(fine.listwise, folder, f"{stem}.listwise")
+    write_gbdt(fine.pointwise, folder, f"{stem}.pointwise")
+    write_gbdt(fine.listwise, folder, f"{stem}.listwise")
     told = orjson.dumps(asdict(fine.growth), option=orjson.OPT_INDENT_2)
     (folder / f"{stem}.{GROWTH}").write_bytes(told)
 
 
-def read_fine(folder: Path, stem: str = FINE) -> Fine:
+def read_pointwise_listwise(folder: Path, stem: str = FINE_STEM) -> PointwiseListwiseBlend:
     """Read what ``write_fine`` wrote; models without a growth, as there were, have the usual one.
 
     Raises:
@@ -101,9 +103,9 @@ def read_fine(folder: Path, stem: str = FINE) -> Fine:
         lightgbm.basic.LightGBMError: the trees are damaged.
     """
     growth = folder / f"{stem}.{GROWTH}"
-    return Fine(
-        read_grown(folder, f"{stem}.pointwise"),
-        read_grown(folder, f"{stem}.listwise"),
+    return PointwiseListwiseBlend(
+        read_gbdt(folder, f"{stem}.pointwise"),
+        read_gbdt(folder, f"{stem}.listwise"),
         read_growth(growth) if growth.exists() else Growth(),
     )
 
