@@ -141,7 +141,9 @@ def test_everyone_is_judged_with_and_without_answers(small, monkeypatch, tmp_pat
 def test_lists_leave_out_all_that_anybody_would_have_asked_about(small, monkeypatch):
     dataset, window, models = small
     seen = []
-    monkeypatch.setattr(funnel_lists, "train_funnel", lambda *told: build_offline_funnel(models, told[-1]))
+    monkeypatch.setattr(
+        funnel_lists, "train_funnel", lambda *told: build_offline_funnel(models, told[-1])
+    )
     score = onboarding.compute_headline
     monkeypatch.setattr(
         onboarding,

@@ -37,7 +37,9 @@ def channel_names(funnel):
 
 
 def test_channels_stand_in_the_order_of_their_columns(cpu):
-    assert channel_names(build_offline_funnel(MODELS, FunnelConfig(cpu, NO_CHECKPOINTS))) == CHANNELS
+    assert (
+        channel_names(build_offline_funnel(MODELS, FunnelConfig(cpu, NO_CHECKPOINTS))) == CHANNELS
+    )
 
 
 def test_channels_in_another_order_than_their_columns_are_refused(cpu, monkeypatch):

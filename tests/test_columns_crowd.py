@@ -87,7 +87,9 @@ def test_the_age_of_an_item_that_nobody_knew_is_unknown():
 
 def build_ratings(models=None):
     """A funnel of its own, whose live state may be moved on."""
-    return build_offline_funnel(models or small_models(), FunnelConfig(Cpu(threads=1), NO_CHECKPOINTS))
+    return build_offline_funnel(
+        models or small_models(), FunnelConfig(Cpu(threads=1), NO_CHECKPOINTS)
+    )
 
 
 def test_nothing_cools_down_while_nothing_is_heard_of_the_crowd():

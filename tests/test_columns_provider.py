@@ -126,7 +126,9 @@ async def test_a_bundle_keeps_the_providers_and_serves_the_same_column(tmp_path)
     slate = await one.recommend(request("u03"))
     builders = (
         one.fine.features,
-        build_offline_funnel(bundle.models, FunnelConfig(Cpu(threads=1), NO_CHECKPOINTS)).fine.features,
+        build_offline_funnel(
+            bundle.models, FunnelConfig(Cpu(threads=1), NO_CHECKPOINTS)
+        ).fine.features,
     )
     expected, found = (
         columns(builder.build(slate.query, slate.merged), PROVIDER)["provider_lift"]

@@ -93,7 +93,9 @@ def wide(cpu):
     vectors = random.standard_normal((n, 64)).astype(np.float32)
     content = np.abs(random.standard_normal((n, 19))).astype(np.float32)
     content /= np.linalg.norm(content, axis=1, keepdims=True)
-    return build_offline_funnel(widened(small_models(), vectors, content), FunnelConfig(cpu, NO_CHECKPOINTS))
+    return build_offline_funnel(
+        widened(small_models(), vectors, content), FunnelConfig(cpu, NO_CHECKPOINTS)
+    )
 
 
 @pytest.mark.parametrize("h", [1, 2, 5, 20, 70])

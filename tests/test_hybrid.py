@@ -126,7 +126,11 @@ def test_weighted_votes_count_as_they_are_set():
 @pytest.mark.parametrize("at", [1, 5, 50])
 def test_a_user_is_ranked_by_the_crowd_up_to_the_switch_and_by_their_own_from_it_on(at):
     hybrid = of("switching", switch_at=at)
-    for events, said in ((at - 1, POPULARITY_CHANNELS), (at, PERSONAL_CHANNELS), (at + 100, PERSONAL_CHANNELS)):
+    for events, said in (
+        (at - 1, POPULARITY_CHANNELS),
+        (at, PERSONAL_CHANNELS),
+        (at + 100, PERSONAL_CHANNELS),
+    ):
         for channel in CHANNELS:
             score = hybrid.score(row(events, **{f"{channel}_place": 1.0}))[0]
             assert score == pytest.approx(float(channel in said), abs=1e-5)

@@ -121,7 +121,9 @@ def sample_users(found: list[ReplayUser], limit: int, seed: int) -> list[ReplayU
     return [found[i] for i in chosen]
 
 
-def build_offline_funnel(models: Models, wiring: FunnelConfig, rankers: Rankers = UNTRAINED_RANKERS) -> Funnel:
+def build_offline_funnel(
+    models: Models, wiring: FunnelConfig, rankers: Rankers = UNTRAINED_RANKERS
+) -> Funnel:
     """Assemble the funnel over models in memory, as the service does over a bundle and Redis."""
     nothing_new = MemoryHistories(models.catalogue.ids, EventWeights())
     return build_funnel(
