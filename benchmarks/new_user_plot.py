@@ -8,7 +8,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from offline.data.atomic import replacing
+from offline.data.atomic import atomic_path
 from offline.report.curves import cold_chart
 from offline.report.figures import ColdPoint, Interval
 
@@ -47,7 +47,7 @@ def main(
     """Print the curve that ``recfunnel train`` measured, and draw it."""
     points = orjson.loads((out / "report.json").read_bytes())["cold_curve"]
     Console().print(table(points))
-    with replacing(svg) as part:
+    with atomic_path(svg) as part:
         drawn = cold_chart(points).replace(">", f"><style>{COLOURS}</style>", 1)
         part.write_text(drawn)
 

@@ -25,7 +25,7 @@ from app.artifacts import HALF_LIVES, Popularity
 from app.rerank.exploration import ExplorationPool, choose_explored
 from app.rerank.policy import Policy
 from app.state.counters import PopularityCounters
-from offline.data.atomic import replacing
+from offline.data.atomic import atomic_path
 from offline.report.svg import WIDTH, drawing
 
 Floats: TypeAlias = NDArray[np.float64]
@@ -172,7 +172,7 @@ def plot(found: Mapping[str, Floats], path: Path) -> None:
         axes.grid(visible=True, color="#dddddd")
         axes.legend(loc="upper left")
         figure.patch.set_facecolor("white")
-        with replacing(path) as part:
+        with atomic_path(path) as part:
             unsigned = dict.fromkeys(("Date", "Creator", "Format", "Type"))
             figure.savefig(part, format="svg", metadata=unsigned)
 

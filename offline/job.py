@@ -15,8 +15,8 @@ from app.rerank.slate_builder import Policy
 from benchmarks.ablations.results import load_variants
 from offline.data.dataset import Dataset
 from offline.data.errors import DataError
-from offline.data.readers import Reading
-from offline.data.split import Split, by_time
+from offline.data.readers import LoadedData
+from offline.data.split import TimeSplit, split_by_time
 from offline.evaluate.by_objective import compare_objectives
 from offline.evaluate.compare_rankers import compare_rankers
 from offline.evaluate.drift_reference import reference
@@ -86,18 +86,18 @@ class Phases:
         self.seconds[phase] = self.seconds.get(phase, 0.0) + perf_counter() - began
 
 
-def run(reading: Reading, out: Path, config: JobConfig, phases: Phases) -> Path:
+def run(reading: LoadedData, out: Path, config: JobConfig, phases: Phases) -> Path:
     """Train on what was read and publish to ``out``, unless the gate refuses; gives the folder.
 
     Raises:
         DataError: there are too few interactions to train or to test on.
     """
     dataset = reading.dataset
-    split = by_time(dataset.log)
+    split = split_by_time(dataset.log)
     cpu = Cpu(threads=1)
     wiring = wired(config, cpu)
     try:
-        served = reading.served(split.test_start) if reading.served else None
+        served = reading.logged_lists(split.test_start) if reading.logged_lists else None
         learned = learn(dataset, split, config, wiring, phases, served)
         with phases("evaluate"):
             exam = prepare(dataset, split, config, wiring)
@@ -142,7 +142,7 @@ def wired(config: JobConfig, cpu: Cpu) -> FunnelConfig:
 
 def learn(  # noqa: PLR0913, PLR0917 - the last is seldom there
     dataset: Dataset,
-    split: Split,
+    split: TimeSplit,
     config: JobConfig,
     wiring: FunnelConfig,
     phases: Phases,
@@ -184,7 +184,7 @@ def replay(
     return asyncio.run(collect_rows(funnel, dataset, users, config.seed, config.negatives))
 
 
-def prepare(dataset: Dataset, split: Split, config: JobConfig, wiring: FunnelConfig) -> Exam:
+def prepare(dataset: Dataset, split: TimeSplit, config: JobConfig, wiring: FunnelConfig) -> Exam:
     """Fit recall as of the cut, and find the users of the test window.
 
     Raises:
@@ -208,7 +208,7 @@ def evaluate(exam: Exam, rankers: Rankers) -> Evaluation:
 
 
 def refit(
-    reading: Reading, learned: TrainedRankers, config: JobConfig, evaluation: Evaluation
+    reading: LoadedData, learned: TrainedRankers, config: JobConfig, evaluation: Evaluation
 ) -> TrainingResult:
     """Fit the recall models once more, on everything; the rankers stay as they were judged."""
     dataset = reading.dataset
@@ -220,11 +220,11 @@ def refit(
         hybrid=learned.hybrid,
         several=learned.objective_models,
         sizes=config.sizes,
-        preferences=reading.preferences,
+        preferences=reading.event_weights,
         dataset=dataset.name,
         interactions=len(dataset.log),
         seed=config.seed,
         metrics=summary(evaluation),
         index=index_builder(config.index, config.seed),
-        archive_state=reading.archived,
+        archive_state=reading.archive_state,
     )

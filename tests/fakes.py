@@ -28,7 +28,7 @@ from app.contracts import (
 )
 from app.event_weights import EventWeights
 from app.features.views import CHANNELS
-from offline.data.dataset import Dataset, Log, Traits
+from offline.data.dataset import Dataset, DataTraits, Log
 from offline.models.als import ALSConfig
 from offline.models.registry import RecallConfig, fit_models
 
@@ -272,7 +272,7 @@ def small_dataset(seed=0, *, explicit=True, known=True) -> Dataset:
         attributes=texts if known else {},
         catalogue=small_catalogue(seed, categories=known, titles=known, released=known),
         log=small_log(seed, explicit=explicit),
-        traits=Traits(explicit, 4.0, timed=True),
+        traits=DataTraits(explicit, 4.0, has_times=True),
         friends=np.empty((0, 2), np.int32),
     )
 

@@ -12,7 +12,7 @@ import numpy as np
 import polars as pl
 
 from offline.data.dataset import Dataset
-from offline.data.readers import read
+from offline.data.readers import load_dataset
 
 EVENTS = np.array(["", "view", "view", "click", "like", "purchase"])  # by stars
 CHEAPEST, DEAREST = 2.0, 200.0
@@ -54,4 +54,4 @@ def write_shop(rated: Dataset, folder: Path) -> Path:
 
 
 if __name__ == "__main__":
-    write_shop(read(Path(sys.argv[1])).dataset, Path(sys.argv[2]))
+    write_shop(load_dataset(Path(sys.argv[1])).dataset, Path(sys.argv[2]))

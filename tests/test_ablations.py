@@ -28,7 +28,7 @@ from benchmarks.ablations.command import build
 from benchmarks.ablations.results import FILE, load_variants, summary, write
 from offline import cli
 from offline.data.errors import DataError
-from offline.data.split import by_time
+from offline.data.split import split_by_time
 from offline.evaluate.compare_rankers import compare_rankers
 from offline.evaluate.funnel_answers import ask_everyone, ndcg, padded, shown
 from offline.evaluate.holdout import Exam
@@ -44,7 +44,7 @@ from offline.training.trained_rankers import TrainedRankers
 from tests.fakes import SMALL, small_dataset
 
 DATASET = small_dataset()
-SPLIT = by_time(DATASET.log, windows=3)
+SPLIT = split_by_time(DATASET.log, windows=3)
 CONFIG = JobConfig(recall=SMALL, rank=RankConfig(rounds=12, least_rounds=4, leaf_rows=5))
 VIEW = list(column_names(FINE_VIEW))
 
@@ -172,7 +172,7 @@ def test_ablations_learn_from_nothing_that_they_are_judged_on(cpu, tables):
 
 
 def test_one_window_is_learned_from_and_the_test_judges(cpu):
-    bench = build(DATASET, by_time(DATASET.log, windows=1), CONFIG, cpu)
+    bench = build(DATASET, split_by_time(DATASET.log, windows=1), CONFIG, cpu)
     assert len(bench.tables) == len(bench.later) == 1
 
 
@@ -187,7 +187,7 @@ def test_the_command_writes_a_file_that_the_next_report_shows(data, tmp_path, mo
     some = [Ablation("without channel ease", channel="ease"), Ablation("one window", windows=1)]
     for module in (command, results):
         monkeypatch.setattr(module, "ablations", lambda: iter(some))
-    monkeypatch.setattr(command, "by_time", partial(by_time, windows=2))
+    monkeypatch.setattr(command, "by_time", partial(split_by_time, windows=2))
     monkeypatch.setenv("REDIS_URL", "")
     settings = tmp_path / "quick.toml"
     settings.write_text("[rank]\nrounds = 6\nleast_rounds = 3\n")

@@ -19,9 +19,9 @@ from benchmarks.quality.onboarding_answers import (
     choose_questions,
     select_onboarding_users,
 )
-from offline.data.dataset import Traits
+from offline.data.dataset import DataTraits
 from offline.data.errors import DataError
-from offline.data.readers import Reading
+from offline.data.readers import LoadedData
 from offline.evaluate.rolling import rolling
 from offline.models.registry import fit_models
 from offline.training.replay import build_offline_funnel
@@ -116,7 +116,7 @@ def test_everyone_is_judged_with_and_without_answers(small, monkeypatch, tmp_pat
 
     def reading(_data, max_bad_share):
         assert max_bad_share
-        return Reading(dataset, EventWeights(explicit=True), "csv", (), None)
+        return LoadedData(dataset, EventWeights(explicit=True), "csv", (), None)
 
     monkeypatch.setattr(funnel_lists, "train_funnel", untrained)
     monkeypatch.setattr(onboarding, "read", reading)
@@ -150,7 +150,7 @@ def test_lists_leave_out_all_that_anybody_would_have_asked_about(small, monkeypa
         "compute_headline",
         lambda rows, wanted: seen.append(rows) or score(rows, wanted),
     )
-    reading = Reading(dataset, EventWeights(explicit=True), "csv", (), None)
+    reading = LoadedData(dataset, EventWeights(explicit=True), "csv", (), None)
     onboarding.measure(reading, window)
     found = select_onboarding_users(*small)
     assert len(seen) == 8
@@ -160,8 +160,10 @@ def test_lists_leave_out_all_that_anybody_would_have_asked_about(small, monkeypa
 
 
 def test_without_timestamps_nobody_can_be_asked(monkeypatch):
-    timeless = replace(small_dataset(), traits=Traits(explicit=True, positive_at=4.0, timed=False))
-    told = Reading(timeless, EventWeights(), "csv", (), None)
+    timeless = replace(
+        small_dataset(), traits=DataTraits(is_explicit=True, positive_at=4.0, has_times=False)
+    )
+    told = LoadedData(timeless, EventWeights(), "csv", (), None)
     monkeypatch.setattr(onboarding, "read", lambda *_data, **_how: told)
     ended = invoke("--data", "small")
     assert ended.exit_code == 1

@@ -12,8 +12,8 @@ from app.cpu import Cpu
 from app.deadline import NO_CHECKPOINTS
 from app.features.user import PROVIDER
 from app.features.views import FINE_VIEW, column_names
-from offline.data.doctor import examine
-from offline.data.readers import read
+from offline.data.doctor import diagnose
+from offline.data.readers import load_dataset
 from offline.publish.writer import write_bundle
 from offline.training.replay import build_offline_funnel
 from tests.fakes import ITEMS, PROVIDERS, history, random_pool, request, small_models
@@ -84,7 +84,7 @@ def test_the_column_stands_before_those_of_the_user():
 def test_providers_are_read_by_the_names_people_use(tmp_path, column):
     (tmp_path / "interactions.csv").write_text(LOG)
     (tmp_path / "items.csv").write_text(f"item,{column}\na,zeta\nb, Acme \nc,\ne,Acme\n")
-    catalogue = read(tmp_path).dataset.catalogue
+    catalogue = load_dataset(tmp_path).dataset.catalogue
     assert catalogue.provider_names.tolist() == ["Acme", "zeta"]
     assert catalogue.providers.tolist() == [1, 0, -1, -1, 0]
     assert catalogue.providers.dtype == np.int32
@@ -94,15 +94,15 @@ def test_a_schema_names_the_column_of_providers(tmp_path):
     (tmp_path / "interactions.csv").write_text(LOG)
     (tmp_path / "items.csv").write_text("item,brand,house\na,x,Älg\nb,y,Älg\n")
     (tmp_path / "schema.toml").write_text('[items]\nprovider = "house"\n')
-    reading = read(tmp_path)
+    reading = load_dataset(tmp_path)
     assert reading.dataset.catalogue.provider_names.tolist() == ["Älg"]
-    assert any("1 item providers" in finding.text for finding in examine(reading).findings)
+    assert any("1 item providers" in finding.text for finding in diagnose(reading).findings)
 
 
 def test_an_artist_is_the_provider_of_tracks_and_the_item_where_there_are_none(tmp_path):
     (tmp_path / "plays.csv").write_text("user_id,artist_id,track_id\nu1,q,a\nu2,r,b\n")
     (tmp_path / "tracks.csv").write_text("artist_id,track_id\nq,a\nr,b\n")
-    catalogue = read(tmp_path).dataset.catalogue
+    catalogue = load_dataset(tmp_path).dataset.catalogue
     assert catalogue.ids.names(np.arange(2)) == ["a", "b"]
     assert catalogue.provider_names.take(catalogue.providers) == ["q", "r"]
 
@@ -110,10 +110,10 @@ def test_an_artist_is_the_provider_of_tracks_and_the_item_where_there_are_none(t
 def test_without_items_or_without_the_column_nobody_is_known(tmp_path):
     (tmp_path / "interactions.csv").write_text(LOG)
     for _ in range(2):
-        reading = read(tmp_path)
+        reading = load_dataset(tmp_path)
         assert reading.dataset.catalogue.providers.tolist() == [-1] * 4
         assert len(reading.dataset.catalogue.provider_names) == 0
-        assert not any("providers" in finding.text for finding in examine(reading).findings)
+        assert not any("providers" in finding.text for finding in diagnose(reading).findings)
         (tmp_path / "items.csv").write_text("item,title\na,A\n")
 
 

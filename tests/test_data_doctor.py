@@ -10,11 +10,11 @@ from rich.console import Console
 from typer.testing import CliRunner
 
 from offline.commands import data
-from offline.data.doctor import Diagnosis, examine
+from offline.data.doctor import Diagnosis, diagnose
 from offline.data.doctor_view import render
 from offline.data.errors import DataError
 from offline.data.origin import TERMS
-from offline.data.readers import read
+from offline.data.readers import load_dataset
 
 
 def folder_of(folder: Path, **files: str) -> Path:
@@ -24,7 +24,7 @@ def folder_of(folder: Path, **files: str) -> Path:
 
 
 def diagnosed(folder: Path, **files: str) -> Diagnosis:
-    return examine(read(folder_of(folder, **files), max_bad_share=1.0))
+    return diagnose(load_dataset(folder_of(folder, **files), max_bad_share=1.0))
 
 
 def texts(diagnosis: Diagnosis, level: str) -> str:

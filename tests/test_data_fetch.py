@@ -18,8 +18,8 @@ from offline.data import fetch
 from offline.data.errors import DataError
 from offline.data.fetch import fetch_ml_100k
 from offline.data.movielens import GENRES
-from offline.data.origin import Origin
-from offline.data.readers import read
+from offline.data.origin import DatasetOrigin
+from offline.data.readers import load_dataset
 
 ROWS = ["1\t2\t5\t881250949", "2\t1\t3\t891717742", "2\t2\t1\t891717743"]
 PLAIN = "|".join("0" for _ in GENRES)
@@ -62,8 +62,8 @@ def wheel(folder: Path, files: Mapping[str, str]) -> tuple[str, ...]:
 
 def origin(
     address: str = NOWHERE, options: tuple[str, ...] = ("--isolated", "--no-index")
-) -> Origin:
-    return Origin(
+) -> DatasetOrigin:
+    return DatasetOrigin(
         address=address,
         pip_options=options,
         digests={n: hashlib.sha256(t.encode()).hexdigest() for n, t in ATOMIC.items()},
@@ -102,7 +102,7 @@ def test_the_address_is_asked_first(tmp_path):
         path = fetch_ml_100k(tmp_path, origin(address))
     assert path == tmp_path / "ml-100k"
     assert sorted(p.name for p in path.iterdir()) == sorted(ZIPPED)
-    assert len(read(path).dataset.log) == 3
+    assert len(load_dataset(path).dataset.log) == 3
 
 
 @pytest.mark.parametrize(
@@ -120,7 +120,7 @@ def test_when_the_address_fails_the_wheel_is_taken(tmp_path, body, status):
     with serving(body, status) as address:
         path = fetch_ml_100k(tmp_path / "data", origin(address, options))
     assert sorted(p.name for p in path.iterdir()) == sorted(ATOMIC)
-    assert read(path).layout == "RecBole"
+    assert load_dataset(path).layout == "RecBole"
 
 
 def test_what_is_there_and_right_is_used_again_without_asking(tmp_path):
@@ -172,7 +172,7 @@ def test_counts_are_checked_beside_the_digests(tmp_path):
 
 
 def test_a_download_without_end_is_cut(tmp_path, monkeypatch):
-    monkeypatch.setattr(fetch, "LARGEST", 10)
+    monkeypatch.setattr(fetch, "MAX_BYTES", 10)
     with (
         serving(archive(ZIPPED, "ml-100k")) as address,
         pytest.raises(DataError, match="address: the download is too large or too slow"),

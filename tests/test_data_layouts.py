@@ -9,7 +9,7 @@ import pytest
 
 from offline.data.errors import DataError
 from offline.data.movielens import GENRES
-from offline.data.readers import Reading, read
+from offline.data.readers import LoadedData, load_dataset
 
 RATINGS = [("1", "50", "5", "881250949"), ("2", "0104", "2", "891717742"), ("1", "7", "3", "9")]
 
@@ -21,20 +21,20 @@ def write(folder: Path, name: str, *lines: str, encoding: str = "utf-8") -> Path
     return path
 
 
-def titled(reading: Reading) -> dict[str, str]:
+def titled(reading: LoadedData) -> dict[str, str]:
     catalogue = reading.dataset.catalogue
     return dict(
         zip(catalogue.ids.names(np.arange(len(catalogue))), catalogue.titles.tolist(), strict=True)
     )
 
 
-def categories(reading: Reading, item: str) -> set[str]:
+def categories(reading: LoadedData, item: str) -> set[str]:
     catalogue = reading.dataset.catalogue
     flags = catalogue.categories[catalogue.ids.row(item)]
     return {name for name, flag in zip(catalogue.category_names, flags, strict=True) if flag}
 
 
-def released(reading: Reading, item: str) -> float:
+def released(reading: LoadedData, item: str) -> float:
     catalogue = reading.dataset.catalogue
     return float(catalogue.released[catalogue.ids.row(item)])
 
@@ -55,7 +55,7 @@ def test_the_first_movielens_layout_is_read_with_its_latin_letters(tmp_path):
         encoding="latin-1",
     )
     write(tmp_path, "u.user", "1|24|M|technician|85711", "3|53|F|other|94043")
-    reading = read(tmp_path)
+    reading = load_dataset(tmp_path)
     assert reading.layout == "MovieLens (u.data)"
     assert titled(reading) == {"50": "Misérables, Les", "7": "unknown", "0104": "Toy Story"}
     assert categories(reading, "50") == {"Drama", "War"}
@@ -66,16 +66,16 @@ def test_the_first_movielens_layout_is_read_with_its_latin_letters(tmp_path):
     users = reading.dataset.users
     assert users.names(np.arange(len(users))) == ["1", "2", "3"]
     assert reading.dataset.attributes["occupation"].tolist() == ["technician", "", "other"]
-    assert reading.dataset.traits.explicit
+    assert reading.dataset.traits.is_explicit
     assert reading.dataset.traits.positive_at == 4.0
-    assert reading.dataset.traits.timed
+    assert reading.dataset.traits.has_times
 
 
 def test_the_colon_layout_keeps_leading_zeros_and_the_scale_of_ten(tmp_path):
     write(tmp_path, "ratings.dat", "1::0104257::10::1364690142", "1::104257::8::1364690143")
     write(tmp_path, "movies.dat", "0104257::Fantômas: À l'ombre (1913)::Crime|Drama")
     write(tmp_path, "users.dat", "1::F::25::10::48067")
-    reading = read(tmp_path)
+    reading = load_dataset(tmp_path)
     assert titled(reading) == {"0104257": "Fantômas: À l'ombre", "104257": None}
     assert categories(reading, "0104257") == {"Crime", "Drama"}
     assert reading.dataset.traits.positive_at == 8.0
@@ -86,7 +86,7 @@ def test_the_colon_layout_keeps_leading_zeros_and_the_scale_of_ten(tmp_path):
 def test_a_users_file_of_another_kind_is_passed_over(tmp_path):
     write(tmp_path, "ratings.dat", "1::2::10::1364690142")
     write(tmp_path, "users.dat", "1::177651718")
-    assert read(tmp_path).dataset.attributes == {}
+    assert load_dataset(tmp_path).dataset.attributes == {}
 
 
 def test_the_csv_layout_of_movielens_is_read_with_quoted_titles(tmp_path):
@@ -98,7 +98,7 @@ def test_the_csv_layout_of_movielens_is_read_with_quoted_titles(tmp_path):
         '31,"American President, The (1995)",Comedy|Drama',
         "32,No Genre (2001),(no genres listed)",
     )
-    reading = read(tmp_path)
+    reading = load_dataset(tmp_path)
     assert titled(reading) == {"31": "American President, The", "32": "No Genre"}
     assert categories(reading, "31") == {"Comedy", "Drama"}
     assert categories(reading, "32") == set()
@@ -120,7 +120,7 @@ def test_atomic_files_are_read_by_their_typed_headers(tmp_path):
     )
     write(tmp_path, "tiny.user", "user_id:token\tage:token", "1\t24")
     write(tmp_path, "tiny.net", "source_id:token\ttarget_id:token", "1\t9")
-    reading = read(tmp_path)
+    reading = load_dataset(tmp_path)
     assert (reading.layout, reading.dataset.name) == ("RecBole", "tiny")
     assert len(reading.dataset.catalogue) == 4
     assert categories(reading, "50") == {"Action", "Sci-Fi"}
@@ -133,15 +133,15 @@ def test_atomic_files_are_read_by_their_typed_headers(tmp_path):
 def test_atomic_files_with_odd_names_are_read_by_the_place_of_their_columns(tmp_path):
     write(tmp_path, "a.inter", "who:token\twhat:token\tlabel:float", "x\ty\t1")
     write(tmp_path, "a.item", "what:token\tname:token_seq", "y\tThe Thing")
-    assert titled(read(tmp_path)) == {"y": "The Thing"}
+    assert titled(load_dataset(tmp_path)) == {"y": "The Thing"}
 
 
 def test_several_atomic_files_ask_for_the_path_of_one(tmp_path):
     for name in ("a", "b"):
         write(tmp_path, f"{name}.inter", "user_id:token\titem_id:token", f"{name}\t1")
     with pytest.raises(DataError, match=r"several interaction files \(a.inter, b.inter\)"):
-        read(tmp_path)
-    assert read(tmp_path / "b.inter").dataset.users.names(np.arange(1)) == ["b"]
+        load_dataset(tmp_path)
+    assert load_dataset(tmp_path / "b.inter").dataset.users.names(np.arange(1)) == ["b"]
 
 
 def test_a_hetrec_folder_gives_plays_titles_and_friends(tmp_path):
@@ -152,11 +152,11 @@ def test_a_hetrec_folder_gives_plays_titles_and_friends(tmp_path):
         tmp_path, "artists.dat", "id\tname\turl", '51\t"Duran" Duran\thttp://x', "53\tB\thttp://y"
     )
     write(tmp_path, "user_friends.dat", "userID\tfriendID\r", "2\t3\r", "3\t2\r", "2\t2\r")
-    reading = read(tmp_path)
+    reading = load_dataset(tmp_path)
     dataset = reading.dataset
     assert reading.layout == "HetRec"
     assert titled(reading) == {"51": '"Duran" Duran', "52": None, "53": "B"}
-    assert (dataset.traits.explicit, dataset.traits.timed) == (False, False)
+    assert (dataset.traits.is_explicit, dataset.traits.has_times) == (False, False)
     assert sorted(dataset.log.weights.tolist()) == pytest.approx(np.log1p([9, 13883]).tolist())
     assert dataset.friends.tolist() == [[0, 1], [1, 0]]
 
@@ -164,7 +164,7 @@ def test_a_hetrec_folder_gives_plays_titles_and_friends(tmp_path):
 def test_a_hetrec_folder_without_friends_has_no_graph(tmp_path):
     write(tmp_path, "user_artists.dat", "userID\tartistID\tweight", "2\t51\t13883")
     write(tmp_path, "artists.dat", "id\tname", "51\tA")
-    assert read(tmp_path).dataset.friends.shape == (0, 2)
+    assert load_dataset(tmp_path).dataset.friends.shape == (0, 2)
 
 
 @pytest.mark.parametrize("suffix", ["csv", "tsv", "parquet", "jsonl"])
@@ -182,7 +182,7 @@ def test_the_same_rows_in_any_format_are_the_same_data_set(tmp_path, suffix):
                 frame.write_csv(path, separator="\t", quote_style="never")
             case _:
                 frame.write_csv(path)
-    reading = read(tmp_path)
+    reading = load_dataset(tmp_path)
     assert titled(reading) == {"7": "A, B", "0104": 'C "D"', "50": None}
     assert categories(reading, "7") == {"x", "y"}
     assert reading.dataset.log.times.tolist() == [9.0, 881250949.0, 891717742.0]
@@ -203,7 +203,7 @@ def test_typed_parquet_columns_become_text_without_loss(tmp_path):
     pl.DataFrame({"item": ["a", "b"], "tags": [["x", "y"], []]}).write_parquet(
         tmp_path / "items.parquet"
     )
-    reading = read(tmp_path)
+    reading = load_dataset(tmp_path)
     assert reading.dataset.log.times.tolist() == [1.5e9, 1.6e9]
     assert reading.dataset.log.weights.tolist() == [1.0, 1.0]
     assert categories(reading, "a") == {"x", "y"}
@@ -218,7 +218,7 @@ def test_json_lists_and_numbers_become_text(tmp_path):
         '{"id": 2, "title": "T", "categories": ["a b", "c", null], "available": false}',
         '{"id": 3, "title": "", "categories": []}',
     )
-    reading = read(tmp_path)
+    reading = load_dataset(tmp_path)
     assert reading.dataset.log.times.tolist() == [1500000000.5]
     assert categories(reading, "2") == {"a b", "c"}
     assert titled(reading) == {"2": "T", "3": None}
@@ -228,7 +228,7 @@ def test_json_lists_and_numbers_become_text(tmp_path):
 def test_a_file_alone_is_read_without_its_neighbours(tmp_path):
     path = write(tmp_path, "mine.csv", "user,item", "1,2")
     write(tmp_path, "items.csv", "item,title", "3,Other")
-    reading = read(path)
+    reading = load_dataset(path)
     assert reading.dataset.name == "mine"
     assert titled(reading) == {"2": None}
 
@@ -236,14 +236,14 @@ def test_a_file_alone_is_read_without_its_neighbours(tmp_path):
 def test_a_file_of_a_layout_brings_its_neighbours(tmp_path):
     path = write(tmp_path, "ratings.dat", "1::2::5::1364690142")
     write(tmp_path, "movies.dat", "2::A (1999)::Drama")
-    assert titled(read(path)) == {"2": "A"}
+    assert titled(load_dataset(path)) == {"2": "A"}
 
 
 def test_only_the_64_most_frequent_categories_are_kept(tmp_path):
     write(tmp_path, "events.csv", "user,item", "1,1")
     rows = [f"{n},c{n};often" for n in range(100)]
     write(tmp_path, "items.csv", "item,categories", *rows, "100,c99")
-    names = read(tmp_path).dataset.catalogue.category_names
+    names = load_dataset(tmp_path).dataset.catalogue.category_names
     assert len(names) == 64
     assert {"often", "c99"} <= set(names)
     assert list(names) == sorted(names)
@@ -263,44 +263,44 @@ def test_only_the_64_most_frequent_categories_are_kept(tmp_path):
 def test_a_year_at_the_end_of_a_title_is_taken_off(tmp_path, title, clean, year):
     write(tmp_path, "events.csv", "user,item", "1,1")
     write(tmp_path, "items.tsv", "item\ttitle", f"1\t{title}")
-    reading = read(tmp_path)
+    reading = load_dataset(tmp_path)
     assert titled(reading) == {"1": clean}
     assert released(reading, "1") == year or (year is None and np.isnan(released(reading, "1")))
 
 
 def test_nothing_there_is_said_with_what_was_looked_for(tmp_path):
     with pytest.raises(DataError, match=r"There is nothing at .*nowhere"):
-        read(tmp_path / "nowhere")
+        load_dataset(tmp_path / "nowhere")
     with pytest.raises(DataError, match=r"no known layout; looked for MovieLens .*RecBole.*events"):
-        read(tmp_path)
+        load_dataset(tmp_path)
 
 
 def test_two_files_that_could_be_the_interactions_are_not_guessed_between(tmp_path):
     write(tmp_path, "clicks.csv", "user,item", "1,2")
     write(tmp_path, "purchases.csv", "user,item", "1,2")
     with pytest.raises(DataError, match=r"several files .*clicks.csv, purchases.csv"):
-        read(tmp_path)
+        load_dataset(tmp_path)
 
 
 @pytest.mark.parametrize("name", ["log.csv", "log.jsonl"])
 def test_an_empty_file_is_one_sentence(tmp_path, name):
     (tmp_path / name).write_bytes(b"\n\n")
     with pytest.raises(DataError, match=f"{name} is empty"):
-        read(tmp_path)
+        load_dataset(tmp_path)
 
 
 def test_an_empty_or_broken_parquet_file_is_one_sentence(tmp_path):
     path = tmp_path / "log.parquet"
     pl.DataFrame({"user": [], "item": []}).write_parquet(path)
     with pytest.raises(DataError, match=r"log.parquet is empty"):
-        read(tmp_path)
+        load_dataset(tmp_path)
     with zipfile.ZipFile(path, "w"):
         pass
     with pytest.raises(DataError, match="is not a Parquet file"):
-        read(tmp_path)
+        load_dataset(tmp_path)
 
 
 def test_a_header_without_rows_is_one_sentence(tmp_path):
     write(tmp_path, "log.csv", "user,item")
     with pytest.raises(DataError, match=r"log.csv has a header but no rows"):
-        read(tmp_path)
+        load_dataset(tmp_path)

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 from offline.data.dataset import Dataset, Log
 from offline.data.errors import DataError, TooManyBadRowsError
-from offline.data.readers import Reading, read
-from offline.data.split import by_time
+from offline.data.readers import LoadedData, load_dataset
+from offline.data.split import split_by_time
 
 # Text that a tab-separated file can hold: no tabs, line ends, lone surrogates, or NUL.
 ids = st.text(
@@ -29,11 +29,11 @@ HEADER = "user\titem\trating\ttimestamp"
 JUNK = ["", "\t", "\t\t\t", "a\tb\t5", "a\tb\tx\t1", "a\tb\t5\tx", "\tb\t5\t1", "a\tb\tnan\t1", '"']
 
 
-def read_lines(lines: list[str], suffix: str = "tsv") -> Reading:
+def read_lines(lines: list[str], suffix: str = "tsv") -> LoadedData:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / f"events.{suffix}"
         path.write_bytes("\n".join(lines).encode())
-        return read(path, max_bad_share=1.0)
+        return load_dataset(path, max_bad_share=1.0)
 
 
 def content(dataset: Dataset) -> list[object]:
@@ -114,7 +114,7 @@ def test_a_parquet_file_gives_what_the_text_gives(events):
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "events.parquet"
         pl.DataFrame(events, schema=HEADER.split("\t"), orient="row").write_parquet(path)
-        assert content(read(path).dataset) == content(text)
+        assert content(load_dataset(path).dataset) == content(text)
 
 
 @few
@@ -129,7 +129,7 @@ def test_a_split_covers_the_log_and_never_parts_equal_moments(moments, test_shar
     ones = np.ones(n, np.float32)
     log = Log(np.zeros(n, np.int32), np.zeros(n, np.int32), ones, ones, times)
     try:
-        split = by_time(log, test_share, windows)
+        split = split_by_time(log, test_share, windows)
     except DataError:
         return
     starts = [start for start, _ in split.windows]

@@ -5,7 +5,7 @@ import pytest
 
 from offline.data.dataset import Log
 from offline.data.errors import DataError
-from offline.data.split import by_time
+from offline.data.split import split_by_time
 
 
 def log_at(times: list[float]) -> Log:
@@ -16,7 +16,7 @@ def log_at(times: list[float]) -> Log:
 
 def test_windows_of_equal_counts_lie_between_the_warm_up_and_the_test():
     log = log_at(list(range(1000)))
-    split = by_time(log, test_share=0.2, windows=4, warm_up_share=0.4)
+    split = split_by_time(log, test_share=0.2, windows=4, warm_up_share=0.4)
     assert split.windows == ((400, 500), (500, 600), (600, 700), (700, 800))
     assert split.test_start == 800
     assert len(log.between(split.test_start, split.test_end)) == 200
@@ -24,19 +24,19 @@ def test_windows_of_equal_counts_lie_between_the_warm_up_and_the_test():
 
 def test_equal_moments_stay_on_one_side_of_every_cut():
     log = log_at([0.0] * 30 + [1.0] * 20 + [2.0] * 20 + [3.0] * 30)
-    split = by_time(log, test_share=0.2, windows=4)
+    split = split_by_time(log, test_share=0.2, windows=4)
     assert split.windows == ((1.0, 2.0), (2.0, 3.0))
     assert len(log.between(split.test_start, split.test_end)) == 30
 
 
 def test_too_few_interactions_and_too_few_moments_are_told_apart():
     with pytest.raises(DataError, match="19 interactions are too few"):
-        by_time(log_at(list(range(19))))
+        split_by_time(log_at(list(range(19))))
     with pytest.raises(DataError, match="share one timestamp"):
-        by_time(log_at([5.0] * 100))
+        split_by_time(log_at([5.0] * 100))
 
 
 @pytest.mark.parametrize(("test_share", "windows"), [(0.6, 4), (0.0, 4), (1.0, 4), (0.2, 0)])
 def test_shares_that_leave_no_room_are_a_mistake(test_share, windows):
     with pytest.raises(ValueError, match="must lie below"):
-        by_time(log_at(list(range(100))), test_share, windows, warm_up_share=0.4)
+        split_by_time(log_at(list(range(100))), test_share, windows, warm_up_share=0.4)

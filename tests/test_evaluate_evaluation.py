@@ -10,7 +10,7 @@ from app.build import FunnelConfig
 from app.cpu import Cpu
 from app.deadline import NO_CHECKPOINTS
 from app.features.views import CHANNELS
-from offline.data.split import by_time
+from offline.data.split import split_by_time
 from offline.evaluate.evaluation import evaluate_funnel
 from offline.evaluate.funnel_answers import LONGEST, padded, shown
 from offline.models.registry import RecallConfig, fit_models
@@ -37,7 +37,7 @@ def cpu():
 def as_of_the_cut(cpu):
     """Data set, models as of the cut, the funnel over them, and the users of the test window."""
     dataset = small_dataset()
-    split = by_time(dataset.log)
+    split = split_by_time(dataset.log)
     cut = split.test_start
     models = fit_models(dataset, dataset.log.before(cut), RecallConfig(), cut)
     users = find_active_users(dataset.log, cut, split.test_end)
@@ -131,7 +131,7 @@ def without_history(users, user):
 
 async def test_without_content_there_is_no_diversity_to_measure(cpu):
     dataset = small_dataset(known=False)
-    split = by_time(dataset.log)
+    split = split_by_time(dataset.log)
     models = fit_models(
         dataset, dataset.log.before(split.test_start), RecallConfig(), split.test_start
     )

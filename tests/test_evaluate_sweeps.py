@@ -15,7 +15,7 @@ from app.features.views import CHANNELS
 from app.rerank.slate_builder import Policy
 from app.state.counters import PopularityCounters
 from offline.data.dataset import Log
-from offline.data.split import by_time
+from offline.data.split import split_by_time
 from offline.evaluate import calibration, new_user_curve, recall_ceiling, time_regimes
 from offline.evaluate.compare import Background
 from offline.evaluate.funnel_answers import Asked, ask_everyone, ndcg, padded, shown
@@ -25,7 +25,7 @@ from offline.training.replay import ReplayUser, build_offline_funnel, find_activ
 from tests.fakes import SMALL, KeepOrder, rows, small_dataset
 
 DATASET = small_dataset()
-SPLIT = by_time(DATASET.log)
+SPLIT = split_by_time(DATASET.log)
 CUT = SPLIT.test_start
 STRANGERS = 25  # the first users: the models know nothing of them
 

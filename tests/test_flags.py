@@ -6,7 +6,7 @@ import numpy as np
 
 from app.bundle.bundle import load_bundle
 from offline.data.readers import MAX_BAD_SHARE
-from offline.data.readers import read as read_data
+from offline.data.readers import load_dataset as read_data
 from offline.publish.writer import write_bundle
 from tests.fakes import ITEMS
 from tests.test_columns_provider import LOG, trained_on_little

@@ -24,7 +24,7 @@ from offline.archive.streams import EVENTS, SERVED, STREAMS
 from offline.commands.archive import archive, folder_of
 from offline.commands.train import Choice, train
 from offline.data.errors import DataError
-from offline.data.readers import read
+from offline.data.readers import load_dataset
 from offline.evaluate.gate import GateConfig
 from offline.training.logged_lists import insert_logged_lists
 from offline.training.rank_table import NO_POSITION, RankTable
@@ -184,10 +184,10 @@ def test_the_next_bundle_knows_the_clicks_and_not_who_was_erased(story, data, tm
 def test_without_events_from_the_archive_the_erased_are_left_out_all_the_same(story, data):
     settings, _ = story
     more = archived(settings, events=False)
-    reading = read(data, more=more)
+    reading = load_dataset(data, overlay=more)
     assert reading.dataset.users.row(GONE) < 0
-    assert len(reading.dataset.log) == len(read(data).dataset.log) - int(
-        (read(data).dataset.log.users == read(data).dataset.users.row(GONE)).sum()
+    assert len(reading.dataset.log) == len(load_dataset(data).dataset.log) - int(
+        (load_dataset(data).dataset.log.users == load_dataset(data).dataset.users.row(GONE)).sum()
     )
 
 

@@ -23,8 +23,8 @@ from app.rank.pointwise_listwise import PointwiseListwiseBlend
 from app.settings import Settings
 from offline import cli, job
 from offline.commands.train import Choice
-from offline.data.readers import read
-from offline.data.split import by_time
+from offline.data.readers import load_dataset
+from offline.data.split import split_by_time
 from offline.evaluate.compare import Background, evaluate
 from offline.evaluate.gate import GateConfig, against_incumbent, floors, judge
 from offline.evaluate.gate_text import IN_SERVICE, Measured, check, refusal, remarks
@@ -62,10 +62,10 @@ def negated(linear: Logistic):
 @pytest.fixture(scope="module")
 def exam(data):
     """The test window that the trained bundle was judged on."""
-    dataset = read(data).dataset
+    dataset = load_dataset(data).dataset
     cpu = Cpu(threads=1)
     wiring = FunnelConfig(cpu, NO_CHECKPOINTS)
-    yield prepare(dataset, by_time(dataset.log), Choice().job(Settings()), wiring)
+    yield prepare(dataset, split_by_time(dataset.log), Choice().job(Settings()), wiring)
     cpu.close()
 
 
@@ -229,7 +229,9 @@ def test_rankers_of_later_data_may_have_seen_the_test(exam, trained):
 def test_without_timestamps_only_the_same_split_is_fair(exam, trained):
     manifest = parse_manifest(find_current_bundle(trained))
     dataset = exam.dataset
-    untimed = replace(exam, dataset=replace(dataset, traits=replace(dataset.traits, timed=False)))
+    untimed = replace(
+        exam, dataset=replace(dataset, traits=replace(dataset.traits, has_times=False))
+    )
     assert not leak(manifest, untimed)
     assert leak(manifest.model_copy(update={"rankers_end": exam.cut - 1}), untimed)
     fewer = manifest.model_copy(update={"rows": manifest.rows | {"interactions": 5}})

@@ -12,7 +12,7 @@ from app.settings import Settings
 from offline.commands.train import Choice
 from offline.config import read as read_config
 from offline.config import text
-from offline.data.readers import read
+from offline.data.readers import load_dataset
 from offline.job import JobConfig, Phases, run
 from offline.models.hybrids import HybridConfig
 from offline.report.compared_bundles import side
@@ -26,7 +26,9 @@ QUICK = RankConfig(rounds=4, least_rounds=2)
 def trained_with_all_columns(tmp_path_factory):
     """A bundle whose fine ranker is feature combination, and the report that compares."""
     folder = tmp_path_factory.mktemp("hybrid")
-    reading = read(write_recbole(folder / "cinema", world(3, users=40, items=40, ratings=600)))
+    reading = load_dataset(
+        write_recbole(folder / "cinema", world(3, users=40, items=40, ratings=600))
+    )
     config = JobConfig(rank=QUICK, hybrid=HybridConfig("combined"), compare=True)
     run(reading, folder / "out", replace(config, gate=replace(config.gate, force=True)), Phases())
     return folder / "out"

@@ -20,7 +20,7 @@ from offline.cli import app
 from offline.commands import import_events as import_module
 from offline.commands.import_events import BAD, NOTE, import_events
 from offline.data.errors import DataError
-from offline.data.event_files import read_source
+from offline.data.event_files import read_event_file
 from tests.conftest import COMMAND, ROOT, clean_environment, until
 
 QUIET = Console(quiet=True)
@@ -58,10 +58,10 @@ def test_a_file_is_imported_once_however_often_it_is_asked_for(api, users, tmp_p
     assert "1 refused: type teleport is not configured" in done.output
     assert lengths(api, users) == [40] * 3
     assert len((tmp_path / f"events.csv{BAD}").read_text().splitlines()) == 2
-    again = import_events(read_source(path, None), url_of(api), QUIET)
+    again = import_events(read_event_file(path, None), url_of(api), QUIET)
     assert (again.done, again.accepted) == (121, 0)
     (tmp_path / f"events.csv{NOTE}").unlink()
-    again = import_events(read_source(path, None), url_of(api), QUIET)
+    again = import_events(read_event_file(path, None), url_of(api), QUIET)
     assert (again.accepted, again.duplicates) == (0, 120)
     assert lengths(api, users) == [40] * 3
 
@@ -72,7 +72,7 @@ def test_other_files_are_imported_with_ids_of_their_own(api, users, tmp_path, ki
     path = tmp_path / f"log.{kind}"
     frame = pl.DataFrame(rows)
     frame.write_parquet(path) if kind == "parquet" else frame.write_ndjson(path)
-    source = read_source(path, None)
+    source = read_event_file(path, None)
     assert source.events["event_id"].to_list() == ["mine"] * 3
     assert import_events(source, url_of(api), QUIET).accepted == 3
 
@@ -80,7 +80,7 @@ def test_other_files_are_imported_with_ids_of_their_own(api, users, tmp_path, ki
 def test_without_times_events_are_of_now_and_equal_lines_are_one(api, users, tmp_path):
     path = tmp_path / "likes.csv"
     path.write_text(f"user,item\n{users[0]},i1\n{users[0]},i1\n{users[0]},i2\n")
-    outcome = import_events(read_source(path, None), url_of(api), QUIET)
+    outcome = import_events(read_event_file(path, None), url_of(api), QUIET)
     assert outcome.accepted == 2
     known = api.client.get(f"/users/{users[0]}").json()["history"]
     assert all(time.time() - 60 < event["timestamp"] <= time.time() for event in known)
@@ -91,10 +91,10 @@ def test_what_the_service_refuses_is_counted_by_reason(api, users, tmp_path):
     lines = [f"{users[0]},i1,like,5", f"{users[0]},i1,wink,6", f"{users[0]},i1,wink,7"]
     path.write_text("user,item,event,time\n" + "\n".join(lines) + "\n")
     schema.write_text("[type_weights]\nwink = 1.0\n")
-    outcome = import_events(read_source(path, schema), url_of(api), QUIET)
+    outcome = import_events(read_event_file(path, schema), url_of(api), QUIET)
     assert (outcome.accepted, outcome.refused.total()) == (1, 2)
     path.write_text("user,item,event,time\n" + "\n".join(lines[1:]) + "\n")
-    outcome = import_events(read_source(path, schema), url_of(api), QUIET)
+    outcome = import_events(read_event_file(path, schema), url_of(api), QUIET)
     assert (outcome.accepted, outcome.refused.total()) == (0, 2)
     assert all("wink" in reason for reason in outcome.refused)
 
@@ -118,7 +118,7 @@ def test_bodies_of_events_have_the_effect_that_post_gives_them(api, users, tmp_p
     assert api.client.post("/events", json=sent).status_code == 202
     path = tmp_path / "bodies.jsonl"
     path.write_bytes(b"\n".join(orjson.dumps({"user_id": imported, **body}) for body in bodies))
-    source = read_source(path, None)
+    source = read_event_file(path, None)
     assert len(source.bad) == 0
     assert import_events(source, url_of(api), QUIET).accepted == len(bodies)
     assert entries(api, imported) == entries(api, posted)
@@ -140,7 +140,7 @@ def entries(api, user):
 def test_types_are_for_the_service_to_judge_and_columns_say_what_they_are_named(tmp_path):
     path = tmp_path / "log.csv"
     path.write_text("user,item,event,stars,context\nu,i1,share,,\nu,i2,,5,tv\n")
-    (told,) = read_source(path, None).batches(0)
+    (told,) = read_event_file(path, None).batches(0)
     assert [one["type"] for one in told] == ["share", "rating"]
     assert told[1]["context"] == "tv"  # no map, which the service will say
 
@@ -179,16 +179,16 @@ def test_what_a_proxy_says_in_html_is_asked_again_or_told_in_a_sentence(
     path = tmp_path / "likes.csv"
     path.write_text("user,item\nu,i1\n")
     monkeypatch.setattr(Proxy, "statuses", [502, 504, 202])
-    assert import_events(read_source(path, None), proxy, QUIET).accepted == 1
+    assert import_events(read_event_file(path, None), proxy, QUIET).accepted == 1
     (tmp_path / f"likes.csv{NOTE}").unlink()
     for status, said in [(404, "address of a service"), (200, "address of a service")]:
         monkeypatch.setattr(Proxy, "statuses", [status])
         with pytest.raises(DataError, match=said):
-            import_events(read_source(path, None), proxy, QUIET)
+            import_events(read_event_file(path, None), proxy, QUIET)
     monkeypatch.setattr(import_module, "PATIENCE", 0.0)
     monkeypatch.setattr(Proxy, "statuses", [502])
     with pytest.raises(DataError, match=r"502 .* run the same command again"):
-        import_events(read_source(path, None), proxy, QUIET)
+        import_events(read_event_file(path, None), proxy, QUIET)
 
 
 def test_a_service_that_stays_away_is_told_in_a_sentence(tmp_path, monkeypatch):
@@ -196,7 +196,7 @@ def test_a_service_that_stays_away_is_told_in_a_sentence(tmp_path, monkeypatch):
     path = tmp_path / "likes.csv"
     path.write_text("user,item\nu,i1\n")
     with pytest.raises(DataError, match="run the same command again"):
-        import_events(read_source(path, None), "http://127.0.0.1:9", QUIET)
+        import_events(read_event_file(path, None), "http://127.0.0.1:9", QUIET)
 
 
 def test_a_killed_import_goes_on_and_nothing_is_doubled(api, users, tmp_path):
@@ -210,7 +210,7 @@ def test_a_killed_import_goes_on_and_nothing_is_doubled(api, users, tmp_path):
     until((tmp_path / f"events.csv{NOTE}").exists, 30.0)
     process.send_signal(signal.SIGKILL)
     process.wait()
-    outcome = import_events(read_source(path, None), url_of(api), QUIET)
+    outcome = import_events(read_event_file(path, None), url_of(api), QUIET)
     assert outcome.done == each
     assert 0 < outcome.accepted < each
     with redis.Redis.from_url(api.service.settings.redis_url) as link:

@@ -14,9 +14,9 @@ from app.catalogue.attributes import (
     describe_kinds,
     is_column_name,
 )
-from offline.data.doctor import examine
+from offline.data.doctor import diagnose
 from offline.data.errors import DataError
-from offline.data.readers import read
+from offline.data.readers import load_dataset
 
 LOG = "user,item,time\nu1,i1,1\nu2,i2,2\nu2,i3,3\n"
 ITEMS = (
@@ -32,7 +32,7 @@ def shop(folder, schema="", items=ITEMS):
     (folder / "items.csv").write_text(items)
     if schema:
         (folder / "schema.toml").write_text(f"[items]\n{schema}\n")
-    return read(folder, max_bad_share=1.0)
+    return load_dataset(folder, max_bad_share=1.0)
 
 
 def told(reading):
@@ -51,7 +51,7 @@ def test_what_nothing_else_uses_is_found_by_itself(tmp_path):
         "vegan": ["true", "false", None],
         "size": ["S", "12", None],
     }
-    findings = [finding.text for finding in examine(reading).findings]
+    findings = [finding.text for finding in diagnose(reading).findings]
     assert (
         "Item attributes that filters compare: Sale_Price (number), language (text), size (text), "
         "vegan (text)." in findings
@@ -119,7 +119,7 @@ def test_of_many_columns_the_first_are_taken(tmp_path):
     values = ",".join("1" for _ in range(MAX_COLUMNS + 3))
     reading = shop(tmp_path, items=f"item,{header}\ni1,{values}\n")
     assert list(told(reading)) == [f"c{n}" for n in range(MAX_COLUMNS)]
-    assert reading.unread == ("c16", "c17", "c18")
+    assert reading.unused_columns == ("c16", "c17", "c18")
 
 
 def test_texts_that_are_nearly_all_different_have_to_be_asked_for(tmp_path):
@@ -132,7 +132,7 @@ def test_texts_that_are_nearly_all_different_have_to_be_asked_for(tmp_path):
 def test_of_two_columns_that_would_have_one_name_the_first_is_taken(tmp_path):
     reading = shop(tmp_path, items="item,sale price,sale-price\ni1,1,2\n")
     assert told(reading) == {"sale_price": [1.0, None, None]}
-    assert reading.unread == ("sale-price",)
+    assert reading.unused_columns == ("sale-price",)
 
 
 def test_spare_rows_know_nothing():

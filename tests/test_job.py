@@ -14,7 +14,7 @@ from app.features.views import CHANNELS, FINE_VIEW, column_names
 from app.settings import PolicySettings, Settings
 from offline.commands.train import PHASES, Choice, train
 from offline.data.errors import DataError
-from offline.data.readers import TooManyBadRowsError, read
+from offline.data.readers import TooManyBadRowsError, load_dataset
 from offline.evaluate.gate import GateConfig
 from offline.job import JobConfig, Phases, run
 from tests.conftest import (
@@ -101,7 +101,7 @@ def test_the_same_seed_gives_the_same_bytes_and_the_same_figures(tmp_path):
 
 
 def test_another_seed_gives_another_model(tmp_path):
-    reading = read(write_recbole(tmp_path / "cinema", world(3, **SMALL)))
+    reading = load_dataset(write_recbole(tmp_path / "cinema", world(3, **SMALL)))
     made = [
         run(reading, tmp_path / f"out{seed}", JobConfig(seed=seed), Phases()) for seed in (1, 2)
     ]
@@ -117,7 +117,7 @@ def test_it_says_what_it_does_and_how_good_it_is(tmp_path):
         assert word in said
     begun = []
     phases = Phases(begin=begun.append)
-    run(read(folder), tmp_path / "again", JobConfig(), phases)
+    run(load_dataset(folder), tmp_path / "again", JobConfig(), phases)
     assert begun == [phase for phase in PHASES if phase != "read"]
     assert set(phases.seconds) == set(begun)
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from app.catalogue.ids import IdIndex
-from offline.data.dataset import Dataset, Log, Traits
+from offline.data.dataset import Dataset, DataTraits, Log
 from offline.models import users
 from offline.models.registry import RecallConfig, fit_models
 from tests.test_models_content import catalogue
@@ -19,7 +19,7 @@ def dataset(log, shape=SHAPE, *, explicit=True, timed=True):
         attributes={"sex": np.array(["f", "m", ""])[np.arange(shape[0]) % 3]},
         catalogue=catalogue([f"title {i}" for i in range(shape[1])], table),
         log=log,
-        traits=Traits(explicit, 4.0, timed),
+        traits=DataTraits(explicit, 4.0, timed),
         friends=np.empty((0, 2), np.int32),
     )
 

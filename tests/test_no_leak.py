@@ -19,8 +19,8 @@ from app.cpu import Cpu
 from app.deadline import NO_CHECKPOINTS
 from app.rank.logistic import Logistic
 from offline.data.dataset import Dataset
-from offline.data.readers import read
-from offline.data.split import by_time
+from offline.data.readers import load_dataset
+from offline.data.split import split_by_time
 from offline.evaluate.evaluation import Evaluation
 from offline.evaluate.holdout import Exam
 from offline.job import JobConfig, Phases, evaluate, learn, prepare
@@ -113,7 +113,7 @@ def scattered(column, late, drawn):
 
 def dataset_of(made: World) -> Dataset:
     with tempfile.TemporaryDirectory() as folder:
-        return read(write_recbole(Path(folder) / "cinema", made)).dataset
+        return load_dataset(write_recbole(Path(folder) / "cinema", made)).dataset
 
 
 def future(change, cut: float, seed=0) -> Dataset:
@@ -124,7 +124,7 @@ def future(change, cut: float, seed=0) -> Dataset:
 
 DATASET = dataset_of(TRUE)
 LOG = DATASET.log
-SPLIT = by_time(LOG, windows=2)
+SPLIT = split_by_time(LOG, windows=2)
 CUT, END = SPLIT.test_start, SPLIT.test_end
 ASKERS = find_active_users(
     LOG, CUT, END

@@ -18,10 +18,10 @@ from app.rank.pointwise_listwise import PointwiseListwiseBlend
 from app.settings import SettingsError, read_settings
 from offline.commands.train import Choice
 from offline.config import checked, text
-from offline.data.dataset import NO_LOG, Dataset, Log, Traits
+from offline.data.dataset import NO_LOG, Dataset, DataTraits, Log
 from offline.data.errors import DataError
-from offline.data.readers import read
-from offline.data.split import by_time
+from offline.data.readers import load_dataset
+from offline.data.split import split_by_time
 from offline.evaluate.by_objective import compare_objectives, compute_truth
 from offline.job import JobConfig, Phases, learn, prepare, replay
 from offline.publish.writer import write_bundle
@@ -51,8 +51,10 @@ from tests.test_publish import trained_on_little
 WIDTH = len(column_names(FINE_VIEW))
 AGE, GAP, MEAN = (column_names(FINE_VIEW).index(name) for name in ("age", "user_gap", "mean_value"))
 QUICK = RankConfig(rounds=40, least_rounds=40, leaf_rows=5, learning_rate=0.1, held_out=0)
-SEVERAL_KINDS = Traits(explicit=False, positive_at=4.0, timed=True, weights=(0.2, 1.0, 2.0))
-ONE_KIND = Traits(explicit=True, positive_at=4.0, timed=True)
+SEVERAL_KINDS = DataTraits(
+    is_explicit=False, positive_at=4.0, has_times=True, positive_weights=(0.2, 1.0, 2.0)
+)
+ONE_KIND = DataTraits(is_explicit=True, positive_at=4.0, has_times=True)
 NO_FEATURES = np.empty((0, WIDTH), np.float32)
 
 
@@ -381,13 +383,13 @@ def test_a_damaged_model_is_not_read(tmp_path):
 
 def shop(folder: Path) -> Dataset:
     """The small ratings as a shop's events, read from files as a user has them."""
-    return read(write_shop(small_dataset(), folder)).dataset
+    return load_dataset(write_shop(small_dataset(), folder)).dataset
 
 
 def test_a_shop_made_of_ratings_has_views_clicks_likes_and_purchases(tmp_path):
     rated, made = small_dataset().log, shop(tmp_path)
-    assert made.traits.weights == (0.2, 0.4, 1.0, 2.0)
-    assert not made.traits.explicit
+    assert made.traits.positive_weights == (0.2, 0.4, 1.0, 2.0)
+    assert not made.traits.is_explicit
     weight = dict(zip(EVENTS, (0, 0.2, 0.2, 0.4, 1.0, 2.0), strict=True))
     by_stars = {stars: weight[kind] for stars, kind in enumerate(EVENTS)}
     by_stars[1] = by_stars[2] = 0.2
@@ -403,7 +405,7 @@ def test_a_shop_made_of_ratings_has_views_clicks_likes_and_purchases(tmp_path):
 
 def test_ratings_are_of_one_kind():
     traits = small_dataset().traits
-    assert traits.weights == (1.0,)
+    assert traits.positive_weights == (1.0,)
     assert choose_objectives(ObjectiveWeights(), traits) == {}
 
 
@@ -421,7 +423,10 @@ def sold(tmp_path_factory):
 
 def test_the_job_learns_every_objective_where_event_types_differ(cpu, sold):
     config = JobConfig(recall=SMALL, rank=QUICK, sizes=Sizes(40, 30, 20), askers=20)
-    wiring, split = FunnelConfig(cpu, NO_CHECKPOINTS, config.sizes), by_time(sold.log, windows=2)
+    wiring, split = (
+        FunnelConfig(cpu, NO_CHECKPOINTS, config.sizes),
+        split_by_time(sold.log, windows=2),
+    )
     learned = learn(sold, split, config, wiring, Phases())
     assert learned.objective_models.weights == {"click": 1.0, "conversion": 0.3, "value": 0.2}
     assert isinstance(learned.rankers.fine, ObjectiveBlend)
@@ -440,7 +445,7 @@ def test_what_each_user_did_after_the_cut_is_told_by_objective(cpu, sold):
     some = replace(sold.log, items=sold.log.items - sold.log.items % 4)  # people come back to it
     sold = replace(sold, log=some)
     config = JobConfig(recall=SMALL, rank=QUICK, askers=40)
-    split = by_time(sold.log)
+    split = split_by_time(sold.log)
     exam = prepare(sold, split, config, FunnelConfig(cpu, NO_CHECKPOINTS))
     bounds = compute_grade_bounds(sold.log.weights * sold.log.values)
     found = compute_truth(exam, exam.users, bounds)

@@ -20,10 +20,10 @@ from benchmarks.quality.peers.runner import choose
 from benchmarks.quality.table import tables
 from benchmarks.quality.tasks import build_task, compute_digest, write_tasks
 from benchmarks.quality.window_lists import HEADLINE, WindowLists, compute_headline
-from offline.data.dataset import Traits
+from offline.data.dataset import DataTraits
 from offline.data.errors import DataError
-from offline.data.readers import Reading
-from offline.data.split import by_time
+from offline.data.readers import LoadedData
+from offline.data.split import split_by_time
 from offline.evaluate.intervals import Bootstrap
 from offline.evaluate.rolling import (
     rolling,
@@ -341,7 +341,9 @@ def test_a_curve_that_cannot_be_drawn_is_told_in_words():
     dataset = small_dataset()
     with pytest.raises(DataError, match="likes anything after 900 events"):
         select_new_users(dataset, 0.1, (0, 900))
-    timeless = replace(dataset, traits=Traits(explicit=True, positive_at=4.0, timed=False))
+    timeless = replace(
+        dataset, traits=DataTraits(is_explicit=True, positive_at=4.0, has_times=False)
+    )
     with pytest.raises(DataError, match="Without timestamps nobody is new"):
         select_new_users(timeless)
 
@@ -360,7 +362,7 @@ def alone(tmp_path, monkeypatch):
 def read_small(path, _schema, _share):
     if not path.name == "small":
         raise DataError(f"{path} does not exist")
-    return Reading(small_dataset(), None, "csv", (), None)
+    return LoadedData(small_dataset(), None, "csv", (), None)
 
 
 def test_a_library_is_set_as_an_earlier_result_says_and_the_others_are_tuned(tmp_path, monkeypatch):
@@ -434,7 +436,7 @@ def test_without_timestamps_nobody_is_asked_what_is_recent(alone, monkeypatch):
     monkeypatch.setattr(libraries, "run_libraries", note)
     timeless = replace(
         small_dataset(explicit=False),
-        traits=Traits(explicit=False, positive_at=4.0, timed=False),
+        traits=DataTraits(is_explicit=False, positive_at=4.0, has_times=False),
     )
     result = run.run(timeless, run.QualityOptions(list(LIBRARIES), (0.5,), with_funnel=False))
     assert set(LIBRARIES) - set(asked) == {"sasrec", "recency_popularity"}
@@ -448,7 +450,7 @@ def test_the_funnel_is_trained_before_the_cut_and_asked_as_of_it(alone, monkeypa
     window = rolling(dataset.log, 0.8, 0.2)
     learned = []
     learn = funnel_lists.learn
-    quick = partial(by_time, windows=2)
+    quick = partial(split_by_time, windows=2)
     monkeypatch.setattr(funnel_lists, "by_time", quick)
 
     def note(past, *rest):

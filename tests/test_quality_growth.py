@@ -7,7 +7,7 @@ import pytest
 from app.rank.pointwise_listwise import Growth
 from benchmarks.quality import funnel_lists
 from benchmarks.quality.growth import bands, judge, trainings
-from offline.data.split import by_time
+from offline.data.split import split_by_time
 from offline.evaluate.rolling import rolling
 from offline.job import JobConfig
 from offline.training.rankers import RankConfig
@@ -16,7 +16,7 @@ from tests.fakes import SMALL, small_dataset
 
 def test_the_same_training_is_asked_with_both_blends(monkeypatch):
     dataset = small_dataset()
-    monkeypatch.setattr(funnel_lists, "by_time", partial(by_time, windows=2))
+    monkeypatch.setattr(funnel_lists, "by_time", partial(split_by_time, windows=2))
     monkeypatch.setattr(
         "offline.training.rankers.fit_growth", lambda _: Growth(1e9, 40, 0.01, 0.005)
     )

@@ -3,7 +3,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from offline.data.dataset import Log, Traits
+from offline.data.dataset import DataTraits, Log
 from offline.data.errors import DataError
 from offline.evaluate.metrics import judge, ndcg
 from offline.evaluate.rolling import (
@@ -39,7 +39,7 @@ def pairs(users, items):
 
 def untimed():
     dataset = small_dataset(explicit=False)
-    return replace(dataset, traits=Traits(explicit=False, positive_at=4.0, timed=False))
+    return replace(dataset, traits=DataTraits(is_explicit=False, positive_at=4.0, has_times=False))
 
 
 def test_the_five_windows_adjoin_and_each_knows_all_that_came_before():

@@ -13,8 +13,8 @@ from typer.testing import CliRunner
 
 from offline import cli
 from offline.config import read
-from offline.data.readers import read as read_data
-from offline.data.split import by_time
+from offline.data.readers import load_dataset as read_data
+from offline.data.split import split_by_time
 from offline.tune import search
 from offline.tune.journal import journal
 from tests.conftest import ROOT, clean_environment, until, world, write_recbole
@@ -127,7 +127,7 @@ def findings(said):
 
 def test_nothing_from_the_test_on_moves_what_is_found(whole, data, tmp_path):
     out, said = whole
-    split = by_time(read_data(data).dataset.log)
+    split = split_by_time(read_data(data).dataset.log)
     other = changed_from(tmp_path, split.test_start)
     told = tune(other, tmp_path / "out")
     assert (tmp_path / "out" / "tuned.toml").read_text() == (out / "tuned.toml").read_text()

@@ -14,7 +14,7 @@ from app.deadline import NO_CHECKPOINTS
 from app.features.views import CHANNELS
 from offline.data.dataset import Log
 from offline.data.errors import DataError
-from offline.data.split import Split, by_time
+from offline.data.split import TimeSplit, split_by_time
 from offline.evaluate.funnel_answers import names, ndcg
 from offline.job import JobConfig, Phases, learn, prepare, replay
 from offline.models.registry import fit_models
@@ -47,7 +47,7 @@ BASE = JobConfig(
     askers=25,
 )
 DATASET = small_dataset()
-WINDOWS = by_time(DATASET.log).windows
+WINDOWS = split_by_time(DATASET.log).windows
 
 
 @pytest.fixture(scope="module")
@@ -274,7 +274,7 @@ def test_the_whole_funnel_is_judged_by_everyone_who_came(known, cpu):
 def test_sizes_are_judged_by_rankers_of_few_trees_that_never_saw_the_window(known, cpu):
     config = changed(BASE, {"sizes.coarse": 12, "rank.rounds": 4})
     wiring = FunnelConfig(cpu, NO_CHECKPOINTS, config.sizes, config.policy)
-    split = Split(WINDOWS[2][0], WINDOWS[2][1], (WINDOWS[0], WINDOWS[1]))
+    split = TimeSplit(WINDOWS[2][0], WINDOWS[2][1], (WINDOWS[0], WINDOWS[1]))
     learned = learn(DATASET, split, config, wiring, Phases())
     exam = prepare(DATASET, split, config, wiring)
     expected = ndcg(exam.sit(learned.rankers, config.sizes), exam.relevant)
@@ -293,7 +293,7 @@ def test_the_parts_are_the_models_of_channels_then_the_rankers_then_the_sizes(kn
 
 
 def test_without_time_no_half_life_is_searched(cpu):
-    timeless = replace(DATASET, traits=replace(DATASET.traits, timed=False))
+    timeless = replace(DATASET, traits=replace(DATASET.traits, has_times=False))
     found = parts(Known.of(timeless, WINDOWS), BASE, cpu)
     assert [s.name for part in found for s in part.settings if "half_life" in s.name] == []
 

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from rich.console import Console
 
-from offline.data.split import by_time
+from offline.data.split import split_by_time
 from offline.job import JobConfig
 from offline.tune import search as module
 from offline.tune.journal import journal
@@ -20,7 +20,7 @@ from tests.fakes import small_dataset
 
 BASE = JobConfig()
 DATASET = small_dataset()
-KNOWN = Known.of(DATASET, by_time(DATASET.log).windows)
+KNOWN = Known.of(DATASET, split_by_time(DATASET.log).windows)
 LEAVES = Options("rank.leaves", (7, 9, 11))
 TRUNCATION = Options("rank.truncation", (50, 60))
 RANK = {7: 0.1, 9: 0.2, 11: 0.3}

@@ -15,7 +15,7 @@ from app.features.views import COARSE_VIEW, FINE_VIEW, column_names
 from app.rank.gbdt import GradientBoosting
 from app.rank.logistic import Logistic
 from app.rank.pointwise_listwise import PointwiseListwiseBlend
-from offline.data.split import by_time
+from offline.data.split import split_by_time
 from offline.evaluate.evaluation import evaluate_funnel
 from offline.models.registry import fit_models
 from offline.publish.writer import TrainingResult
@@ -27,7 +27,7 @@ from offline.training.replay import build_offline_funnel, find_active_users
 from tests.fakes import SMALL, small_dataset
 
 DATASET = small_dataset()
-SPLIT = by_time(DATASET.log)
+SPLIT = split_by_time(DATASET.log)
 
 
 @pytest.fixture(scope="module")
@@ -105,7 +105,7 @@ def test_a_run_is_told_with_its_seed_versions_and_phases(found):
 
 def test_users_without_history_and_time_are_noted(judged, trained):
     evaluation = replace(judged[1], cold=judged[1].warm)
-    untimed = replace(DATASET, traits=replace(DATASET.traits, timed=False, explicit=False))
+    untimed = replace(DATASET, traits=replace(DATASET.traits, has_times=False, is_explicit=False))
     told = figures(untimed, SPLIT, trained, evaluation, {})
     assert any("recent popularity 0." in note for note in told["notes"])
     assert any("no timestamps" in note for note in told["notes"])

@@ -21,8 +21,8 @@ from benchmarks.ablations.results import FILE, summary, table, write
 from offline.commands.train import Choice
 from offline.data.dataset import Dataset
 from offline.data.errors import DataError
-from offline.data.readers import read
-from offline.data.split import Split, by_time
+from offline.data.readers import load_dataset
+from offline.data.split import TimeSplit, split_by_time
 from offline.evaluate.metrics import PerUser
 from offline.evaluate.rerank_only import Rescored, rescored
 from offline.job import JobConfig, prepare, replay, wired
@@ -60,12 +60,12 @@ def ablate(data: Path, settings: Settings, choice: Choice, schema: Path | None =
     """
     console, config = Console(), choice.job(settings)
     with console.status("Reading and checking the data"):
-        dataset = read(data, schema).dataset
+        dataset = load_dataset(data, schema).dataset
     tried, cpu = [WHOLE_FUNNEL, *ablations()], Cpu(threads=1)
     try:
         with _bar() as bar:
             task = bar.add_task("Replaying recall", total=len(tried) + 1)
-            bench = build(dataset, by_time(dataset.log), config, cpu)
+            bench = build(dataset, split_by_time(dataset.log), config, cpu)
             found: list[PerUser] = []
             for ablation in tried:
                 bar.update(task, advance=1, description=ablation.name)
@@ -92,7 +92,7 @@ def _bar() -> Progress:
     )
 
 
-def build(dataset: Dataset, split: Split, config: JobConfig, cpu: Cpu) -> AblationData:
+def build(dataset: Dataset, split: TimeSplit, config: JobConfig, cpu: Cpu) -> AblationData:
     """Replay the first half of the windows, and ask the funnel in each later one and the test.
 
     Raises:
@@ -106,7 +106,7 @@ def build(dataset: Dataset, split: Split, config: JobConfig, cpu: Cpu) -> Ablati
             "In the windows to learn from users took nothing that recall proposed. "
             "More interactions are needed."
         )
-    splits = [*(Split(*window, known) for window in later), split]
+    splits = [*(TimeSplit(*window, known) for window in later), split]
     asked = [
         rescored(prepare(dataset, one, config, wiring), UNTRAINED_RANKERS, MAX_USERS // len(splits))
         for one in splits

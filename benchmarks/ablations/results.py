@@ -10,7 +10,7 @@ from rich.table import Table
 
 from app.contracts import Rows
 from benchmarks.ablations.ablations import ablations
-from offline.data.atomic import replacing
+from offline.data.atomic import atomic_path
 from offline.data.dataset import Dataset
 from offline.evaluate.compare_rankers import build_variants
 from offline.evaluate.intervals import Bootstrap
@@ -80,7 +80,7 @@ def _view(name: str, figures: Floats, persons: Rows, seed: int) -> UserGroup:
 
 def write(told: AblationResult, path: Path) -> None:
     """Write the file, whole or not at all."""
-    with replacing(path) as part:
+    with atomic_path(path) as part:
         part.write_bytes(orjson.dumps(told, option=JSON))
 
 

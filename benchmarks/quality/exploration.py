@@ -25,7 +25,7 @@ from app.deadline import NO_CHECKPOINTS
 from app.rerank.slate_builder import Policy, SlateBuilder
 from benchmarks.quality.funnel_lists import train_funnel
 from offline.data.dataset import Dataset
-from offline.data.readers import MAX_BAD_SHARE, read
+from offline.data.readers import MAX_BAD_SHARE, load_dataset
 from offline.evaluate import metrics
 from offline.evaluate.funnel_answers import Asked, K, ask_everyone, in_turn, ndcg, padded
 from offline.evaluate.rolling import Window, selection_windows
@@ -92,7 +92,7 @@ def table(windows: list[Asked]) -> Table:
 
 def main(data: Annotated[Path, typer.Option(help="Folder of the data set.")]) -> None:
     """Compare ways of exploring on the windows that settings are chosen on."""
-    dataset = read(data, None, MAX_BAD_SHARE).dataset
+    dataset = load_dataset(data, None, MAX_BAD_SHARE).dataset
     windows = selection_windows(dataset)
     progress = track(windows, "Training and asking", console=Console(stderr=True))
     Console(width=100).print(

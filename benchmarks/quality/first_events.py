@@ -49,7 +49,7 @@ def select_new_users(
     Raises:
         DataError: the data has no timestamps, or nobody came with as many events.
     """
-    if not dataset.traits.timed:
+    if not dataset.traits.has_times:
         raise DataError("Without timestamps nobody is new: the new-user curve cannot be drawn.")
     window = rolling(dataset.log, cut, 1 - cut)
     new = np.flatnonzero(window.events == 0)

@@ -12,7 +12,7 @@ from app.deadline import NO_CHECKPOINTS
 from app.features.views import CHANNELS
 from app.funnel import Funnel
 from offline.data.dataset import Dataset
-from offline.data.split import by_time
+from offline.data.split import split_by_time
 from offline.evaluate.funnel_answers import ask_everyone, padded, shown
 from offline.evaluate.metrics import Lists
 from offline.evaluate.rolling import Window
@@ -63,7 +63,9 @@ def train_funnel(
 ) -> Funnel:
     """Train the funnel as the job does; the data set it is given ends at the cut."""
     past = replace(dataset, log=window.known)
-    split = by_time(past.log, test_share=1 / len(past.log))  # the test lies beyond: nothing is kept
+    split = split_by_time(
+        past.log, test_share=1 / len(past.log)
+    )  # the test lies beyond: nothing is kept
     learned = learn(past, split, config, wiring, Phases())
     models = fit_models(past, past.log, config.recall, window.at)
     return build_offline_funnel(models, wiring, learned.rankers)

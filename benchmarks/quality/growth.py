@@ -27,7 +27,7 @@ from app.funnel import Funnel
 from app.rank.pointwise_listwise import Growth, PointwiseListwiseBlend
 from benchmarks.quality.funnel_lists import train_funnel
 from offline.data.dataset import Dataset
-from offline.data.readers import MAX_BAD_SHARE, read
+from offline.data.readers import MAX_BAD_SHARE, load_dataset
 from offline.evaluate.funnel_answers import ask_everyone, ndcg, padded, shown
 from offline.evaluate.intervals import Bootstrap
 from offline.evaluate.rolling import Window, selection_windows
@@ -115,7 +115,7 @@ def _told(difference: Interval) -> str:
 
 def main(data: Annotated[Path, typer.Option(help="Folder of the data set.")]) -> None:
     """Compare the learned blend with the constant on the windows that settings are chosen on."""
-    dataset = read(data, None, MAX_BAD_SHARE).dataset
+    dataset = load_dataset(data, None, MAX_BAD_SHARE).dataset
     runs = list(product(selection_windows(dataset), SEEDS))
     progress = track(runs, "Training and asking", console=Console(stderr=True))
     found = [judge(dataset, window, JobConfig(seed=seed)) for window, seed in progress]

@@ -37,7 +37,7 @@ from benchmarks.quality.tasks import compute_digest
 from benchmarks.quality.window_lists import MAX_LIST_LENGTH, SEED, K, compute_headline
 from offline.data.dataset import Dataset
 from offline.data.errors import DataError
-from offline.data.readers import MAX_BAD_SHARE, read
+from offline.data.readers import MAX_BAD_SHARE, load_dataset
 from offline.evaluate.baselines import popular_lists
 from offline.evaluate.funnel_answers import names, padded
 from offline.evaluate.intervals import Bootstrap
@@ -178,7 +178,7 @@ def main(
 ) -> None:
     """Draw the curve; write it and print it."""
     try:
-        dataset = read(data, None, MAX_BAD_SHARE).dataset
+        dataset = load_dataset(data, None, MAX_BAD_SHARE).dataset
         result = compute_curve(dataset, select_new_users(dataset, CUT, REVEALED_EVENTS), own)
     except DataError as error:
         console.print(str(error), markup=False)

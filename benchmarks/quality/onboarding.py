@@ -37,7 +37,7 @@ from benchmarks.quality.run import RESULTS, TABLE_WIDTH
 from benchmarks.quality.window_lists import SEED, K, compute_headline
 from offline.data.dataset import Dataset
 from offline.data.errors import DataError
-from offline.data.readers import MAX_BAD_SHARE, Reading, read
+from offline.data.readers import MAX_BAD_SHARE, LoadedData, load_dataset
 from offline.evaluate.baselines import ALL_TIME, most_popular, popular_lists
 from offline.evaluate.funnel_answers import padded
 from offline.evaluate.intervals import Bootstrap
@@ -52,7 +52,7 @@ NOTHING, POPULARITY = "nothing", "nothing: popularity"
 console = Console()
 
 
-def measure(reading: Reading, window: Window) -> dict[str, Any]:
+def measure(reading: LoadedData, window: Window) -> dict[str, Any]:
     """Give NDCG@10 and the answers by way of choosing and number of questions."""
     config, cpu = JobConfig(), Cpu(threads=1)
     try:
@@ -67,7 +67,7 @@ def measure(reading: Reading, window: Window) -> dict[str, Any]:
 
 
 async def compute_scores(
-    funnel: Funnel, reading: Reading, window: Window, found: OnboardingUsers
+    funnel: Funnel, reading: LoadedData, window: Window, found: OnboardingUsers
 ) -> dict[tuple[str, int], PerUser]:
     """Give NDCG@10 of each user, (u,), by what they were asked about, and how many items."""
     unasked = [NO_HISTORY] * len(found.users)
@@ -79,7 +79,7 @@ async def compute_scores(
         for n in LENGTHS:
             pairs = zip(rows[:, :n], found.answers_to(way, n), strict=True)
             said = [
-                build_history(reading.dataset, reading.preferences, asked, answers, window.at)
+                build_history(reading.dataset, reading.event_weights, asked, answers, window.at)
                 for asked, answers in pairs
             ]
             lists[way, n] = await _lists(funnel, reading.dataset, found, said)
@@ -159,8 +159,8 @@ def main(
 ) -> None:
     """Measure what asking is worth, and write it to RESULTS/onboarding-<data set>.json."""
     try:
-        reading = read(data, max_bad_share=MAX_BAD_SHARE)
-        if not reading.dataset.traits.timed:
+        reading = load_dataset(data, max_bad_share=MAX_BAD_SHARE)
+        if not reading.dataset.traits.has_times:
             raise DataError("Without timestamps nobody is new, so nobody can be asked.")
         result = measure(reading, rolling(reading.dataset.log, CUT, 1 - CUT))
     except DataError as error:

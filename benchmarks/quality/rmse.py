@@ -19,7 +19,7 @@ import typer
 from rich import print as show
 
 from offline.data.dataset import Log
-from offline.data.readers import read
+from offline.data.readers import load_dataset
 from offline.models import als_explicit, sgd
 from offline.models.als_explicit import ExplicitALSConfig
 from offline.models.interactions import LogShape
@@ -41,7 +41,7 @@ def main(
     out: Annotated[Path, typer.Option(help="Where the figures go.")] = RESULT,
 ) -> None:
     """Compare, print, write; fail where ours is worse by more than 0.005."""
-    dataset = read(data).dataset
+    dataset = load_dataset(data).dataset
     splits = [split_ratings(dataset.log, seed) for seed in range(SPLITS)]
     shape = len(dataset.users), len(dataset.catalogue)
     theirs = run_peer(peer_python, splits)

@@ -23,7 +23,7 @@ from benchmarks.quality.tasks import compute_digest, write_tasks
 from benchmarks.quality.window_lists import HEADLINE, SEED, WindowLists
 from offline.data.dataset import Dataset
 from offline.data.errors import DataError
-from offline.data.readers import MAX_BAD_SHARE, read
+from offline.data.readers import MAX_BAD_SHARE, load_dataset
 from offline.evaluate.compare import EXPECTED
 from offline.evaluate.metrics import Lists
 from offline.evaluate.rolling import TEST_CUTS, WIDTH, Window, selection_windows, test_windows
@@ -78,7 +78,7 @@ def run(dataset: Dataset, choice: QualityOptions, schema: str = "") -> dict[str,
     return {
         "dataset": _facts(dataset),
         "protocol": {
-            "cuts": list(choice.cuts) if dataset.traits.timed else None,
+            "cuts": list(choice.cuts) if dataset.traits.has_times else None,
             "width": WIDTH,
             "seed": SEED,
             "patience": choice.tuning_seconds,
@@ -106,7 +106,7 @@ def best_library(answered: Sequence[WindowLists], told: dict[str, dict[str, Any]
 def _answers(
     dataset: Dataset, tests: Sequence[Window], choice: QualityOptions, folder: Path
 ) -> MethodLists:
-    timed = dataset.traits.timed
+    timed = dataset.traits.has_times
     names = [name for name in choice.peers if timed or not LIBRARIES[name].needs_times]
     lists: list[dict[str, Lists]] = [{} for _ in tests]
     told: dict[str, dict[str, Any]] = {}
@@ -141,9 +141,9 @@ def _facts(dataset: Dataset) -> dict[str, Any]:
         "users": len(dataset.users),
         "items": len(dataset.catalogue),
         "interactions": len(dataset.log),
-        "explicit": dataset.traits.explicit,
-        "positive_at": dataset.traits.positive_at if dataset.traits.explicit else None,
-        "timed": dataset.traits.timed,
+        "explicit": dataset.traits.is_explicit,
+        "positive_at": dataset.traits.positive_at if dataset.traits.is_explicit else None,
+        "timed": dataset.traits.has_times,
     }
 
 
@@ -183,7 +183,7 @@ def main(  # noqa: PLR0913, PLR0917 (options of a command)
     if settings:
         choice = replace(choice, fixed_settings=orjson.loads(settings.read_bytes())["told"])
     try:
-        dataset = read(data, None, MAX_BAD_SHARE).dataset
+        dataset = load_dataset(data, None, MAX_BAD_SHARE).dataset
         result = run(dataset, choice)
     except DataError as error:
         console.print(str(error), markup=False)

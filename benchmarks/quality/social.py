@@ -22,7 +22,7 @@ from benchmarks.quality import funnel_lists
 from benchmarks.quality.run import RESULTS
 from benchmarks.quality.window_lists import MAX_LIST_LENGTH, SEED, compute_headline
 from offline.data.dataset import Dataset, Log
-from offline.data.readers import MAX_BAD_SHARE, read
+from offline.data.readers import MAX_BAD_SHARE, load_dataset
 from offline.evaluate.baselines import ALL_TIME, most_popular, popular_lists
 from offline.evaluate.intervals import Bootstrap
 from offline.evaluate.metrics import PerUser
@@ -114,10 +114,10 @@ def main(
     results: Annotated[Path, typer.Option(help="Folder for the figures.")] = RESULTS,
 ) -> None:
     """Measure what friends add, and write it to RESULTS/social-<data set>.json."""
-    dataset = read(data, max_bad_share=MAX_BAD_SHARE).dataset
+    dataset = load_dataset(data, max_bad_share=MAX_BAD_SHARE).dataset
     if not len(dataset.friends):
         raise typer.BadParameter(f"{data} has no file of friends")
-    dataset = dataset if dataset.traits.timed else with_random_arrivals(dataset)
+    dataset = dataset if dataset.traits.has_times else with_random_arrivals(dataset)
     result = measure(dataset, rolling(dataset.log, CUT, 1 - CUT))
     show(result)
     path = results / f"social-{dataset.name}.json"

@@ -46,8 +46,8 @@ def build_task(dataset: Dataset, window: Window) -> Task:
         revealed_is_liked=np.empty(0, np.bool_),
         shape=np.array([len(dataset.users), len(dataset.catalogue)]),
         cut_time=np.array([window.at]),
-        is_explicit=np.array([dataset.traits.explicit]),
-        has_times=np.array([dataset.traits.timed]),
+        is_explicit=np.array([dataset.traits.is_explicit]),
+        has_times=np.array([dataset.traits.has_times]),
     )
 
 

@@ -22,7 +22,7 @@ from offline.archive.erased_users import ErasedUsers
 from offline.archive.files import StreamFiles
 from offline.archive.streams import EVENTS, SERVED, SHOWS
 from offline.commands.archive import folder_of
-from offline.data.data_overlay import Archived, More
+from offline.data.data_overlay import ArchiveState, DataOverlay
 from offline.data.errors import DataError
 from offline.training.logged_lists import build_logged_table
 from offline.training.rank_table import RankTable
@@ -32,7 +32,7 @@ log = logging.getLogger(__name__)
 WIDTH = len(column_names(FINE_VIEW))
 
 
-def archived(settings: Settings, *, events: bool) -> More | None:
+def archived(settings: Settings, *, events: bool) -> DataOverlay | None:
     """Give what the archive adds to a data set, and who is to be forgotten; None: nothing.
 
     Raises:
@@ -41,16 +41,16 @@ def archived(settings: Settings, *, events: bool) -> More | None:
     folder = folder_of(settings)
     erased = ErasedUsers.kept(folder).joined(_erased_lately(settings))
     if not events:
-        return More(erased.until) if erased else None
+        return DataOverlay(erased.until) if erased else None
     if not StreamFiles(folder / EVENTS.name, EVENTS).parts():
         raise DataError(f"there are no events in {folder}: run `recfunnel archive --once` first")
     shift = _time_shift(settings.out)
     told = _events(folder, erased, shift)
-    return More(
+    return DataOverlay(
         erased.until,
         told,
         partial(served, folder, shift),
-        Archived(shift, _reached(folder)),
+        ArchiveState(shift, _reached(folder)),
     )
 
 

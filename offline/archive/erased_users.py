@@ -19,7 +19,7 @@ from app.request_log.answer_record import reply_from_json
 from app.state.histories import friends_in_reply
 from app.state.user_store import erased_key, user_digest
 from offline.archive.files import StreamFiles, id_of, written
-from offline.data.atomic import replacing
+from offline.data.atomic import atomic_path
 
 log = logging.getLogger(__name__)
 
@@ -68,7 +68,7 @@ class ErasedUsers:
     def write(self, archive: Path) -> None:
         """Keep them with the archive."""
         archive.mkdir(parents=True, exist_ok=True)
-        with replacing(archive / FILE) as part:
+        with atomic_path(archive / FILE) as part:
             part.write_bytes(orjson.dumps(self.times, option=orjson.OPT_SORT_KEYS))
 
     def until(self, users: pl.Series) -> pl.Series:

@@ -9,12 +9,12 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from offline.data.doctor import examine
+from offline.data.doctor import diagnose
 from offline.data.doctor_view import render
 from offline.data.errors import DataError
 from offline.data.fetch import fetch_ml_100k
 from offline.data.origin import TERMS
-from offline.data.readers import read, write_bad
+from offline.data.readers import load_dataset, write_bad_rows
 
 data = typer.Typer(help="Get and inspect training data.", no_args_is_help=True)
 
@@ -53,10 +53,10 @@ def doctor(
 ) -> None:
     """Say what is in a data set, what is wrong with it, and what the funnel can do with it."""
     with errors_as_one_sentence():
-        reading = read(path, schema, max_bad_share=1.0)
-        Console().print(render(examine(reading)))
+        reading = load_dataset(path, schema, max_bad_share=1.0)
+        Console().print(render(diagnose(reading)))
         if bad is not None:
-            write_bad(reading.bad, bad)
+            write_bad_rows(reading.bad, bad)
             Console().print(
                 f"{len(reading.bad)} rows are in {bad}",
                 markup=False,

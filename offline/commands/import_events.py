@@ -18,10 +18,10 @@ import orjson
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from offline.data.atomic import replacing
+from offline.data.atomic import atomic_path
 from offline.data.errors import DataError
-from offline.data.event_files import Source, read_source
-from offline.data.readers import write_bad
+from offline.data.event_files import EventFile, read_event_file
+from offline.data.readers import write_bad_rows
 
 PATIENCE = 60.0  # seconds for which a service that is busy or away is asked again
 ANSWER_WITHIN = 30.0  # seconds
@@ -39,7 +39,7 @@ class ImportResult:
     refused: Counter[str] = field(default_factory=Counter)  # by reason
 
 
-def import_events(source: Source, url: str, console: Console) -> ImportResult:
+def import_events(source: EventFile, url: str, console: Console) -> ImportResult:
     """Send what was not sent before, and note after each batch how far it came.
 
     Raises:
@@ -101,7 +101,7 @@ def _count(outcome: ImportResult, batch: Sequence[Any], told: dict[str, Any]) ->
     outcome.refused.update(one["message"] for one in told.get("refused", []))
 
 
-def _noted(note: Path, source: Source, url: str) -> int:
+def _noted(note: Path, source: EventFile, url: str) -> int:
     """Give how many events of this file the service at ``url`` has had."""
     try:
         told = orjson.loads(note.read_bytes())
@@ -111,8 +111,8 @@ def _noted(note: Path, source: Source, url: str) -> int:
         return 0
 
 
-def _write_note(note: Path, source: Source, url: str, done: int) -> None:
-    with replacing(note) as part:
+def _write_note(note: Path, source: EventFile, url: str, done: int) -> None:
+    with atomic_path(note) as part:
         part.write_bytes(orjson.dumps({"file": source.digest, "url": url, "done": done}))
 
 
@@ -123,10 +123,10 @@ def run_import(path: Path, url: str, schema: Path | None) -> None:
         DataError: it cannot be read, or the service cannot be reached.
     """
     console = Console()
-    source = read_source(path, schema)
+    source = read_event_file(path, schema)
     if len(source.bad):
         aside = source.path.with_name(source.path.name + BAD)
-        write_bad(source.bad, aside)
+        write_bad_rows(source.bad, aside)
         console.print(f"{len(source.bad)} rows cannot be used; see {aside}", soft_wrap=True)
     outcome = import_events(source, url.rstrip("/"), console)
     console.print(

@@ -16,8 +16,8 @@ from app.settings import Settings
 from offline.commands.bundles import headline
 from offline.commands.train import Choice
 from offline.config import read as read_config
-from offline.data.readers import MAX_BAD_SHARE, read
-from offline.data.split import by_time
+from offline.data.readers import MAX_BAD_SHARE, load_dataset
+from offline.data.split import split_by_time
 from offline.evaluate.gate_text import remarks
 from offline.evaluate.holdout import Exam
 from offline.evaluate.metrics import Lists
@@ -100,9 +100,9 @@ def _recall(manifest: Manifest) -> dict[str, object]:
 
 
 def _exam(data: Path, config: JobConfig, cpu: Cpu) -> Exam:
-    dataset = read(data, None, MAX_BAD_SHARE).dataset
+    dataset = load_dataset(data, None, MAX_BAD_SHARE).dataset
     wiring = FunnelConfig(cpu, NO_CHECKPOINTS, config.sizes, config.policy)
-    return prepare(dataset, by_time(dataset.log), config, wiring)
+    return prepare(dataset, split_by_time(dataset.log), config, wiring)
 
 
 def _sit(exam: Exam, folder: Path, manifest: Manifest) -> Lists:

@@ -16,7 +16,7 @@ from app.settings import Settings
 from offline.archive.archived_dataset import archived
 from offline.config import checked
 from offline.config import read as read_config
-from offline.data.readers import MAX_BAD_SHARE, read, write_bad
+from offline.data.readers import MAX_BAD_SHARE, load_dataset, write_bad_rows
 from offline.evaluate.gate import GateConfig
 from offline.evaluate.gate_text import RefusedError, refusal, remarks
 from offline.job import JobConfig, Phases, run
@@ -110,11 +110,11 @@ def train(
         phases = Phases(begin=lambda phase: bar.update(task, description=PHASES[phase], advance=1))
         with phases("read"):
             more = archived(settings, events=choice.from_archive)
-            reading = read(data, schema, max_bad_share, more)
+            reading = load_dataset(data, schema, max_bad_share, more)
         folder = run(reading, settings.out, config, phases)
     if len(reading.bad):
         aside = settings.out / "bad_rows.csv"
-        write_bad(reading.bad, aside)
+        write_bad_rows(reading.bad, aside)
         console.print(f"{len(reading.bad)} rows could not be used: see {aside}", soft_wrap=True)
     console.print(_outcome(folder))
     console.print(

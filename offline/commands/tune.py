@@ -8,9 +8,9 @@ from rich.console import Console
 from app.settings import Settings
 from offline.commands.train import Choice
 from offline.config import text
-from offline.data.atomic import replacing
-from offline.data.readers import MAX_BAD_SHARE, read
-from offline.data.split import by_time
+from offline.data.atomic import atomic_path
+from offline.data.readers import MAX_BAD_SHARE, load_dataset
+from offline.data.split import split_by_time
 from offline.tune.journal import journal
 from offline.tune.parameter import timeless
 from offline.tune.search import Budget, Search
@@ -41,9 +41,9 @@ def tune(task: Task, settings: Settings) -> Path:
     """
     console, base = Console(), task.choice.job(settings)
     with console.status("Reading and checking the data"):
-        dataset = read(task.data, task.schema, task.max_bad_share).dataset
-    base = base if dataset.traits.timed else timeless(base)
-    known = Known.of(dataset, by_time(dataset.log).windows)
+        dataset = load_dataset(task.data, task.schema, task.max_bad_share).dataset
+    base = base if dataset.traits.has_times else timeless(base)
+    known = Known.of(dataset, split_by_time(dataset.log).windows)
     trials = task.study or settings.out / "tune" / "trials.jsonl"
     try:
         with journal(trials) as storage, bars() as progress:
@@ -52,7 +52,7 @@ def tune(task: Task, settings: Settings) -> Path:
         say(console, f"Stopped. The trials are kept in {trials}: the same command goes on there.")
         raise SystemExit(STOPPED) from None
     path = settings.out / "tuned.toml"
-    with replacing(path) as part:
+    with atomic_path(path) as part:
         part.write_text(text(outcome.config, about(outcome, base, dataset.name)), "utf-8")
     console.print(table(outcome.findings))
     say(console, last_word(outcome.verdict))

@@ -7,25 +7,27 @@ from numpy.typing import NDArray
 from app.catalogue.ids import IdIndex
 from app.event_weights import EventWeights
 from offline.data.dataset import Log
-from offline.data.ids import rows_of
-from offline.data.interactions import Events
+from offline.data.ids import to_rows
+from offline.data.interactions import CheckedEvents
 
 RANDOM_SEED = 20_260_101
 YEAR = 365 * 86_400.0
 UNTIMED_END = 1_704_067_200.0  # 2024-01-01, unix seconds: where an invented year of times ends
-ORDER = ["time", "user", "item", "value", "kind"]
+SORT_COLUMNS = ["time", "user", "item", "value", "kind"]
 
 
-def build_log(events: Events, users: IdIndex, items: IdIndex, preferences: EventWeights) -> Log:
+def build_log(
+    events: CheckedEvents, users: IdIndex, items: IdIndex, preferences: EventWeights
+) -> Log:
     """Put the events in time order: equal times by user, then item, then value and type."""
-    frame = events.table.frame.select(ORDER).with_columns(
-        rows_of(events.table.frame["user"], users).alias("user"),
-        rows_of(events.table.frame["item"], items).alias("item"),
+    frame = events.table.frame.select(SORT_COLUMNS).with_columns(
+        to_rows(events.table.frame["user"], users).alias("user"),
+        to_rows(events.table.frame["item"], items).alias("item"),
     )
-    frame = frame.sort(ORDER)
-    if not events.timed:
+    frame = frame.sort(SORT_COLUMNS)
+    if not events.has_times:
         times = pl.Series("time", _invented_times(len(frame)))
-        frame = frame.with_columns(times).sort(ORDER)
+        frame = frame.with_columns(times).sort(SORT_COLUMNS)
     values = frame["value"].to_numpy().astype(np.float32)
     return Log(
         frame["user"].to_numpy().astype(np.int32),

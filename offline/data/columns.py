@@ -40,7 +40,7 @@ PROVIDER = _words(
 FRIEND = _words("friendid friend targetid followeeid followee followingid followedid")
 FOLLOWER = (*USER, "sourceid", "followerid", "follower")
 
-KNOWN: dict[type[FileSchema], dict[str, tuple[str, ...]]] = {
+COLUMN_NAMES: dict[type[FileSchema], dict[str, tuple[str, ...]]] = {
     InteractionsFile: {
         "user": USER,
         "item": ITEM,
@@ -63,12 +63,12 @@ REQUIRED = frozenset({"user", "item", "friend"})
 Part = TypeVar("Part", bound=FileSchema)
 
 
-def plain(name: str) -> str:
+def normalise_name(name: str) -> str:
     """Give a column's name without case and punctuation: ``userID`` and ``user_id`` are one."""
     return re.sub(r"[^a-z0-9]", "", name.lower())
 
 
-def complete(part: Part, columns: Sequence[str], file: str) -> Part:
+def resolve_columns(part: Part, columns: Sequence[str], file: str) -> Part:
     """Say for each field of ``part`` which column holds it; None where there is none.
 
     Raises:
@@ -76,7 +76,7 @@ def complete(part: Part, columns: Sequence[str], file: str) -> Part:
     """
     free = [c for c in columns if c not in _told(part, columns, file)]
     found: dict[str, str | None] = {}
-    for field, names in KNOWN[type(part)].items():
+    for field, names in COLUMN_NAMES[type(part)].items():
         told = getattr(part, field)
         column = _match(names, free) if told is None else told or None
         if column is None and field == "item":
@@ -89,7 +89,7 @@ def complete(part: Part, columns: Sequence[str], file: str) -> Part:
 
 
 def _told(part: FileSchema, columns: Sequence[str], file: str) -> list[str]:
-    fields = (*KNOWN[type(part)], "flags")
+    fields = (*COLUMN_NAMES[type(part)], "flags")
     told = [(f, getattr(part, f)) for f in fields if getattr(part, f, None)]
     several = [(f, c) for f in ("attributes", "category_flags") for c in getattr(part, f, ()) or ()]
     for field, column in [*told, *several]:
@@ -102,13 +102,17 @@ def _told(part: FileSchema, columns: Sequence[str], file: str) -> list[str]:
 
 
 def _match(names: Sequence[str], columns: Sequence[str]) -> str | None:
-    by_name = {plain(column): column for column in reversed(columns)}
+    by_name = {normalise_name(column): column for column in reversed(columns)}
     return next((by_name[name] for name in names if name in by_name), None)
 
 
 def _only_id(columns: Sequence[str]) -> str | None:
     """Take ``recipe_id`` for the item where no other column is an id."""
-    ids = [c for c in columns if plain(c).endswith("id") and plain(c) not in {"id", "eventid"}]
+    ids = [
+        c
+        for c in columns
+        if normalise_name(c).endswith("id") and normalise_name(c) not in {"id", "eventid"}
+    ]
     return ids[0] if len(ids) == 1 else None
 
 

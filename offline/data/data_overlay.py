@@ -8,40 +8,44 @@ import numpy as np
 import polars as pl
 
 from app.event_weights import EventWeights
-from offline.data.interactions import Events
-from offline.data.table import LINE, RAW, Table
+from offline.data.interactions import CheckedEvents
+from offline.data.table import LINE, RAW, TextTable
 
 if TYPE_CHECKING:  # what reads data needs no LightGBM
     from offline.training.rank_table import RankTable
 
 ErasedAt: TypeAlias = Callable[[pl.Series], pl.Series]  # of users: unix seconds; -inf: never
-COLUMNS = ("user", "item", "kind", "value", "time")
+LIVE_COLUMNS = ("user", "item", "kind", "value", "time")
 
 
-def nobody(users: pl.Series) -> pl.Series:
+def never_erased(users: pl.Series) -> pl.Series:
     """Say that no user was erased."""
     return pl.Series(np.full(len(users), -np.inf))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Archived:
+class ArchiveState:
     """How the bundle's knowledge of what was live joins what workers follow."""
 
     time_shift: float  # seconds from the data's time to the wall clock, as live events had it
-    reached: Mapping[str, str]  # of each stream, the id of the newest entry that is known
+    stream_offsets: Mapping[str, str]  # of each stream, the id of the newest entry that is known
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class More:
+class DataOverlay:
     """Live events, the lists that were served, and who was erased."""
 
-    erased: ErasedAt = nobody
+    erased_at: ErasedAt = never_erased
     events: pl.DataFrame | None = None  # COLUMNS, times as the data's
-    served: "Callable[[EventWeights, float], RankTable] | None" = None  # those before a moment
-    archived: Archived | None = None  # of the events
+    logged_lists: "Callable[[EventWeights, float], RankTable] | None" = (
+        None  # those before a moment
+    )
+    archive_state: ArchiveState | None = None  # of the events
 
 
-def without(table: Table | None, erased: ErasedAt, *columns: str | None) -> Table | None:
+def drop_erased(
+    table: TextTable | None, erased: ErasedAt, *columns: str | None
+) -> TextTable | None:
     """Leave out the rows of erased users; of events those after they were erased stay."""
     if table is None:
         return None
@@ -52,7 +56,9 @@ def without(table: Table | None, erased: ErasedAt, *columns: str | None) -> Tabl
     return replace(table, frame=frame)
 
 
-def extended(events: Events, live: pl.DataFrame, preferences: EventWeights) -> Events:
+def append_events(
+    events: CheckedEvents, live: pl.DataFrame, preferences: EventWeights
+) -> CheckedEvents:
     """Add live events to those of the files; they are graded as the files' are.
 
     Types without a weight are left out.
@@ -74,7 +80,7 @@ def extended(events: Events, live: pl.DataFrame, preferences: EventWeights) -> E
         for part in texts
     ]
     table = replace(events.table, frame=pl.concat([frame, *same]))
-    return replace(events, table=table, explicit=events.traits.explicit)
+    return replace(events, table=table, is_explicit=events.traits.is_explicit)
 
 
 def _graded(live: pl.DataFrame, kind: str, preferences: EventWeights) -> pl.DataFrame:

@@ -53,13 +53,15 @@ NO_LOG = Log(
 
 
 @dataclass(frozen=True, slots=True)
-class Traits:
+class DataTraits:
     """What kind of data it is; decides defaults, and is told to the user by doctor."""
 
-    explicit: bool  # values are ratings on a scale, not counts
+    is_explicit: bool  # values are ratings on a scale, not counts
     positive_at: float  # explicit: a value of at least this is a positive event
-    timed: bool  # False: no timestamps; ``Log.times`` are seeded random, so the split is random
-    weights: tuple[float, ...] = (1.0,)  # of the positive event types that occur, ascending
+    has_times: bool  # False: no timestamps; ``Log.times`` are seeded random, so the split is random
+    positive_weights: tuple[float, ...] = (
+        1.0,
+    )  # of the positive event types that occur, ascending
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -71,5 +73,5 @@ class Dataset:
     attributes: dict[str, NDArray[np.str_]]  # name -> (u,) raw text; "" unknown
     catalogue: Catalogue
     log: Log
-    traits: Traits
+    traits: DataTraits
     friends: NDArray[np.int32]  # (e, 2) user rows, both ways; (0, 2) when there is no graph

@@ -8,8 +8,8 @@ from pathlib import Path
 import polars as pl
 
 from offline.data.errors import DataError
-from offline.data.schema import DETECT, FileSchema
-from offline.data.table import LINE, RAW, Table
+from offline.data.schema import DETECT_ENCODING, FileSchema
+from offline.data.table import LINE, RAW, TextTable
 
 SEPARATORS = ("::", "\t", ",", ";", "|")
 RECBOLE_TYPE = re.compile(r":(token|float)(_seq)?$")
@@ -22,7 +22,7 @@ QUOTED_COLUMNS: dict[str, pl.DataType] = {
 }
 
 
-def load_delimited(path: Path, part: FileSchema) -> Table:
+def load_delimited(path: Path, part: FileSchema) -> TextTable:
     """Read a delimited file as text. Lines without any character are passed over.
 
     Raises:
@@ -46,11 +46,11 @@ def load_delimited(path: Path, part: FileSchema) -> Table:
 
 def decode(raw: bytes, encoding: str) -> tuple[str, list[int]]:
     """Give the text and the numbers of the lines that are not of this encoding."""
-    strict = "utf-8-sig" if encoding in {DETECT, "utf-8"} else encoding
+    strict = "utf-8-sig" if encoding in {DETECT_ENCODING, "utf-8"} else encoding
     try:
         return raw.decode(strict), []
     except UnicodeDecodeError:
-        if encoding == DETECT:
+        if encoding == DETECT_ENCODING:
             return raw.decode("latin-1"), []
     lines = enumerate(raw.split(b"\n"), start=1)
     return raw.decode(strict, "replace"), [n for n, line in lines if not _fits(line, strict)]
@@ -122,7 +122,7 @@ def _header(rows: pl.DataFrame, path: Path) -> list[str]:
     return names
 
 
-def _table(file: str, rows: pl.DataFrame, columns: list[str]) -> Table:
+def _table(file: str, rows: pl.DataFrame, columns: list[str]) -> TextTable:
     n = pl.col(FIELDS).list.len()
     wrong = pl.format(
         f"{{}}: {{}} fields where {len(columns)} are expected",
@@ -132,9 +132,9 @@ def _table(file: str, rows: pl.DataFrame, columns: list[str]) -> Table:
         n,
     )
     reason = pl.coalesce(REASON, pl.when(n != len(columns)).then(wrong))
-    whole = Table.of(file, rows, reason)
+    whole = TextTable.of(file, rows, reason)
     fields = [
         pl.col(FIELDS).list.get(i, null_on_oob=True).replace("", None).alias(column)
         for i, column in enumerate(columns)
     ]
-    return Table(file, whole.frame.select(LINE, RAW, *fields), whole.bad, whole.lines)
+    return TextTable(file, whole.frame.select(LINE, RAW, *fields), whole.bad, whole.lines)

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 import numpy as np
 import polars as pl
 
-from offline.data.findings import Finding, judge
+from offline.data.findings import DataFinding, list_findings
 from offline.data.interactions import DUPLICATE
-from offline.data.readers import FileCount, Reading
+from offline.data.readers import FileCount, LoadedData
 
 QUANTILES = (0.0, 0.25, 0.5, 0.75, 0.95, 1.0)
 
@@ -30,10 +30,10 @@ class Diagnosis:
     idle_items: int
     files: tuple[FileCount, ...]
     bad: pl.DataFrame  # file, line, reason, text; without duplicates
-    findings: tuple[Finding, ...]
+    findings: tuple[DataFinding, ...]
 
 
-def examine(reading: Reading) -> Diagnosis:
+def diagnose(reading: LoadedData) -> Diagnosis:
     """Count, measure and judge what was read."""
     dataset, log = reading.dataset, reading.dataset.log
     n_users, n_items = len(dataset.users), len(dataset.catalogue)
@@ -46,7 +46,7 @@ def examine(reading: Reading) -> Diagnosis:
         users=n_users,
         items=n_items,
         interactions=len(log),
-        span=(float(log.times[0]), float(log.times[-1])) if dataset.traits.timed else None,
+        span=(float(log.times[0]), float(log.times[-1])) if dataset.traits.has_times else None,
         density=pairs / (n_users * n_items),
         positive=float(np.mean(log.weights > 0)),
         negative=float(np.mean(log.weights < 0)),
@@ -55,5 +55,5 @@ def examine(reading: Reading) -> Diagnosis:
         idle_items=int(np.sum(per_item == 0)),
         files=reading.files,
         bad=reading.bad.filter(pl.col("reason") != DUPLICATE),
-        findings=tuple(judge(reading, per_user)),
+        findings=tuple(list_findings(reading, per_user)),
     )

@@ -9,11 +9,11 @@ from rich.table import Table
 from rich.text import Text
 
 from offline.data.doctor import QUANTILES, Diagnosis
-from offline.data.findings import Level
+from offline.data.findings import FindingLevel
 
 SHOWN = 20  # bad rows on the screen; the file written aside has all
 WIDEST = 60  # characters of a bad row's text
-MARKS: dict[Level, tuple[str, str]] = {
+MARKS: dict[FindingLevel, tuple[str, str]] = {
     "good": ("✓", "green"),
     "limit": ("!", "yellow"),
     "problem": ("✗", "red"),

@@ -14,20 +14,24 @@ from typing import Any
 import orjson
 import polars as pl
 
-from offline.data.interactions import told
+from offline.data.interactions import read_raw_events
 from offline.data.layouts import find_layout
-from offline.data.loading import load
+from offline.data.loading import load_file
 from offline.data.schema import InteractionsFile
-from offline.data.table import LINE, Table
+from offline.data.table import LINE, TextTable
 
 BATCH = 1_000
 EVENT_ID, REQUEST_ID, POSITION, CONTEXT = "event_id", "request_id", "position", "context"
-PLAIN = (POSITION, CONTEXT)  # JSON, where a column of that name holds it
-OWN = (EVENT_ID, REQUEST_ID, *PLAIN)  # columns of these names are taken for what they are
+JSON_COLUMNS = (POSITION, CONTEXT)  # JSON, where a column of that name holds it
+OPTIONAL_COLUMNS = (
+    EVENT_ID,
+    REQUEST_ID,
+    *JSON_COLUMNS,
+)  # columns of these names are taken for what they are
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Source:
+class EventFile:
     """The events of one file, in its order, and what cannot be used."""
 
     path: Path
@@ -41,35 +45,35 @@ class Source:
             yield [_body(row) for row in self.events[at : at + BATCH].iter_rows(named=True)]
 
 
-def read_source(path: Path, schema: Path | None) -> Source:
+def read_event_file(path: Path, schema: Path | None) -> EventFile:
     """Read a file or folder of interactions.
 
     Raises:
         DataError: there is nothing to read, or we do not understand how it is laid out.
     """
     folder, layout = find_layout(path, schema)
-    table, part = load(folder, layout.interactions)
-    sound = told(table, part)
+    table, part = load_file(folder, layout.interactions)
+    sound = read_raw_events(table, part)
     frame = sound.frame.select("user", "item", "kind", "value", "time", LINE)
     events = frame.join(_own(table, part), on=LINE, how="left", maintain_order="left")
     names = [
         name or _digest(row, line)
         for name, line, *row in events.select(
-            EVENT_ID, LINE, "user", "item", "kind", "value", "time", REQUEST_ID, *PLAIN
+            EVENT_ID, LINE, "user", "item", "kind", "value", "time", REQUEST_ID, *JSON_COLUMNS
         ).rows()
     ]
     file = folder / (part.file or "")
     named = events.with_columns(pl.Series(EVENT_ID, names, pl.String))
     digest = blake2b(file.read_bytes(), digest_size=16).hexdigest()
-    return Source(file, named, sound.bad, digest)
+    return EventFile(file, named, sound.bad, digest)
 
 
-def _own(table: Table, part: InteractionsFile) -> pl.DataFrame:
+def _own(table: TextTable, part: InteractionsFile) -> pl.DataFrame:
     """Give the columns of OWN as text, null where the file has none or uses it otherwise."""
     free = set(table.columns) - set(part.model_dump(include={"user", "item", "value"}).values())
     return table.frame.select(
         LINE,
-        *(pl.col(c) if c in free else pl.lit(None, pl.String).alias(c) for c in OWN),
+        *(pl.col(c) if c in free else pl.lit(None, pl.String).alias(c) for c in OPTIONAL_COLUMNS),
     )
 
 
@@ -90,7 +94,7 @@ def _body(row: dict[str, Any]) -> dict[str, Any]:
         "value": row["value"],
         "timestamp": row["time"],
         REQUEST_ID: row[REQUEST_ID],
-        **{name: _plain(row[name]) for name in PLAIN},
+        **{name: _plain(row[name]) for name in JSON_COLUMNS},
     }
     return {name: value for name, value in told.items() if value is not None}
 

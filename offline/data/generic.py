@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from offline.data.errors import DataError
-from offline.data.schema import DETECT, FriendsFile, InteractionsFile, ItemsFile, Schema
+from offline.data.schema import DETECT_ENCODING, FriendsFile, InteractionsFile, ItemsFile, Schema
 
 SUFFIXES = (".csv", ".tsv", ".parquet", ".jsonl", ".ndjson", ".txt", ".dat")
 STEMS = {
@@ -31,13 +31,13 @@ def recognise_hetrec(folder: Path, main: str | None) -> Schema | None:
                 name=folder.name,
                 layout="HetRec",
                 interactions=InteractionsFile(file=path.name, separator="\t"),
-                items=ItemsFile(file=items, separator="\t", encoding=DETECT),
+                items=ItemsFile(file=items, separator="\t", encoding=DETECT_ENCODING),
                 friends=FriendsFile(file=friends, separator="\t"),
             )
     return None
 
 
-def locate(schema: Schema, folder: Path, main: str | None) -> Schema | None:
+def locate_files(schema: Schema, folder: Path, main: str | None) -> Schema | None:
     """Find by name the files that ``schema`` does not name; None without an interactions file.
 
     A file asked for by name stands alone: its neighbours may be of another data set.

@@ -8,13 +8,13 @@ import polars as pl
 from app.catalogue.ids import IdIndex
 
 
-def number(*columns: pl.Series) -> IdIndex:
+def build_id_index(*columns: pl.Series) -> IdIndex:
     """Number the ids of all these columns together, in byte order."""
     every = pl.concat([column.rename("id") for column in columns]).unique()
     return IdIndex.of(every.to_list())
 
 
-def rows_of(ids: pl.Series, index: IdIndex) -> pl.Series:
+def to_rows(ids: pl.Series, index: IdIndex) -> pl.Series:
     """Give the row of each id. All must be in ``index``."""
     names = pl.Series("id", list(_names(index)), dtype=pl.String)
     numbered = names.to_frame().with_row_index("row")
@@ -22,7 +22,7 @@ def rows_of(ids: pl.Series, index: IdIndex) -> pl.Series:
     return found["row"].cast(pl.Int64)
 
 
-def by_row(ids: pl.Series, values: pl.Series, index: IdIndex) -> pl.Series:
+def align_to_index(ids: pl.Series, values: pl.Series, index: IdIndex) -> pl.Series:
     """Put values in row order; null where an id has none."""
     names = pl.Series("id", list(_names(index)), dtype=pl.String)
     given = pl.DataFrame({"id": ids, "value": values})

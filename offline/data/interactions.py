@@ -6,39 +6,39 @@ import polars as pl
 
 from app.contracts import Scores
 from app.event_weights import EventWeights
-from offline.data.columns import AMOUNT, RATING, plain
-from offline.data.dataset import Traits
+from offline.data.columns import AMOUNT, RATING, normalise_name
+from offline.data.dataset import DataTraits
 from offline.data.schema import InteractionsFile, Schema
-from offline.data.table import RAW, Table, id_fault
-from offline.data.timestamps import LATEST, seconds
+from offline.data.table import RAW, TextTable, id_fault
+from offline.data.timestamps import MAX_TIME, parse_seconds
 
 DUPLICATE = "exact duplicate of an earlier line"
 POSITIVE_SHARE = 0.8  # of the scale's maximum: 4 of 5 stars, 8 of 10
-LONGEST_SCALE = 21  # a column "value" with more distinct values than 0, 0.5 ... 10 is an amount
-WIDEST_SCALE = 10.0
-UNTOLD = "click"  # what an event without a type is, as in ``app.api.schemas.InlineEvent``
+MAX_SCALE_VALUES = 21  # a column "value" with more distinct values than 0, 0.5 ... 10 is an amount
+MAX_RATING = 10.0
+DEFAULT_TYPE = "click"  # what an event without a type is, as in ``app.api.schemas.InlineEvent``
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Events:
+class CheckedEvents:
     """The interactions that stood the checks: user, item, kind (text), value, time (float)."""
 
-    table: Table
-    timed: bool
+    table: TextTable
+    has_times: bool
     positive_at: float
-    weights: tuple[float, ...]  # of the positive types that occur, ascending, each once
-    explicit: bool | None = None  # None: it is as the types say
+    positive_weights: tuple[float, ...]  # of the positive types that occur, ascending, each once
+    is_explicit: bool | None = None  # None: it is as the types say
 
     @property
-    def traits(self) -> Traits:
+    def traits(self) -> DataTraits:
         """Say what kind of data it is."""
         kinds = self.table.frame["kind"]
         rated = len(kinds) > 0 and bool((kinds == "rating").all())
-        explicit = rated if self.explicit is None else self.explicit
-        return Traits(explicit, self.positive_at, self.timed, self.weights)
+        explicit = rated if self.is_explicit is None else self.is_explicit
+        return DataTraits(explicit, self.positive_at, self.has_times, self.positive_weights)
 
 
-def check(table: Table, part: InteractionsFile, schema: Schema) -> Events:
+def check_interactions(table: TextTable, part: InteractionsFile, schema: Schema) -> CheckedEvents:
     """Type every row and take the bad ones and the exact duplicates out. ``part`` is complete."""
     timed = _is_timed(table, part)
     typed = _typed(table.frame, part, _kind(table.frame, part), timed=timed)
@@ -56,10 +56,10 @@ def check(table: Table, part: InteractionsFile, schema: Schema) -> Events:
         for (kind,), part in unique.frame.group_by("kind")
     }
     positive = tuple(sorted(weight for weight in weights if weight > 0))
-    return Events(unique, timed, _positive_at(part, ratings), positive)
+    return CheckedEvents(unique, timed, _positive_at(part, ratings), positive)
 
 
-def told(table: Table, part: InteractionsFile) -> Table:
+def read_raw_events(table: TextTable, part: InteractionsFile) -> TextTable:
     """Type every row as ``POST /events`` takes it, and take bad rows and exact duplicates out.
 
     A row without a type is a click, one without a time has none (null), and whether there is such a
@@ -72,11 +72,11 @@ def told(table: Table, part: InteractionsFile) -> Table:
     return replace(sound, frame=sound.frame.with_columns(time.alias("time")))
 
 
-def _is_timed(table: Table, part: InteractionsFile) -> bool:
+def _is_timed(table: TextTable, part: InteractionsFile) -> bool:
     return part.timestamp is not None and bool(table.frame[part.timestamp].is_not_null().any())
 
 
-def _sound(typed: Table, faults: list[pl.Expr], *, timed: bool) -> Table:
+def _sound(typed: TextTable, faults: list[pl.Expr], *, timed: bool) -> TextTable:
     sound = typed.reject(pl.coalesce(*_id_faults(), *faults, *_faults(timed=timed)))
     return sound.reject(pl.when(~pl.col(RAW).is_first_distinct()).then(pl.lit(DUPLICATE)))
 
@@ -95,7 +95,7 @@ def _typed(
         value.alias("raw value"),
         value.str.strip_chars().cast(pl.Float64, strict=False).alias("value"),
         (pl.col(part.timestamp or "") if timed else pl.lit(None, pl.String)).alias("raw time"),
-        (seconds(part.timestamp or "") if timed else pl.lit(0.0)).alias("time"),
+        (parse_seconds(part.timestamp or "") if timed else pl.lit(0.0)).alias("time"),
     ).with_columns(
         pl.when(pl.col("raw value").is_null() & (pl.col("kind") != "rating"))
         .then(1.0)
@@ -111,7 +111,7 @@ def _kind(frame: pl.DataFrame, part: InteractionsFile) -> pl.Expr:
 
 
 def _told_kind(part: InteractionsFile) -> pl.Expr:
-    default = pl.lit(part.default_type or _named(part.value) or UNTOLD)
+    default = pl.lit(part.default_type or _named(part.value) or DEFAULT_TYPE)
     return default if part.type is None else _word(part.type, part).fill_null(default)
 
 
@@ -123,9 +123,9 @@ def _named(value: str | None) -> str | None:
     """Give the type of all events that the name of the value's column tells, if it tells one."""
     if value is None:
         return None
-    if plain(value) in RATING:
+    if normalise_name(value) in RATING:
         return "rating"
-    return "play" if plain(value) in AMOUNT else None
+    return "play" if normalise_name(value) in AMOUNT else None
 
 
 def _guess(frame: pl.DataFrame, value: str | None) -> str:
@@ -135,7 +135,7 @@ def _guess(frame: pl.DataFrame, value: str | None) -> str:
     if named := _named(value):
         return named
     numbers = frame[value].cast(pl.Float64, strict=False).drop_nulls().drop_nans()
-    scale = numbers.is_between(0.0, WIDEST_SCALE).all() and numbers.n_unique() <= LONGEST_SCALE
+    scale = numbers.is_between(0.0, MAX_RATING).all() and numbers.n_unique() <= MAX_SCALE_VALUES
     return "rating" if scale and numbers.n_unique() > 1 else "play"
 
 
@@ -155,7 +155,7 @@ def _faults(*, timed: bool) -> list[pl.Expr]:
     if timed:
         faults += [
             pl.when(is_told & time.is_null()).then(pl.lit("timestamp is not a time")),
-            pl.when(~time.is_between(0.0, LATEST)).then(pl.lit("timestamp out of range")),
+            pl.when(~time.is_between(0.0, MAX_TIME)).then(pl.lit("timestamp out of range")),
         ]
     return faults
 

@@ -18,17 +18,17 @@ from app.catalogue.attributes import (
 )
 from app.catalogue.ids import IdIndex
 from offline.data.errors import DataError
-from offline.data.ids import by_row
+from offline.data.ids import align_to_index
 from offline.data.schema import ItemsFile
-from offline.data.table import Table
+from offline.data.table import TextTable
 
-MOST_TEXTS = 1_000  # different texts of a column that is found by itself
-LONGEST_FOUND = 64  # bytes of its texts; longer ones are read, not compared
-TRUTHS = ("true", "false")
-READ = ("item", "title", "categories", "released", "available", "flags", "provider")
+MAX_DISTINCT_TEXTS = 1_000  # different texts of a column that is found by itself
+MAX_DETECTED_BYTES = 64  # bytes of its texts; longer ones are read, not compared
+BOOLEAN_TEXTS = ("true", "false")
+COLUMN_FIELDS = ("item", "title", "categories", "released", "available", "flags", "provider")
 
 
-def with_attributes(table: Table, part: ItemsFile) -> ItemsFile:
+def resolve_attributes(table: TextTable, part: ItemsFile) -> ItemsFile:
     """Say what each attribute column holds; where the schema names none, find them.
 
     Raises:
@@ -36,19 +36,21 @@ def with_attributes(table: Table, part: ItemsFile) -> ItemsFile:
     """
     told = part.attributes
     if told is None:
-        return part.model_copy(update={"attributes": _found(table.frame, unread(table, part))})
+        return part.model_copy(
+            update={"attributes": _found(table.frame, unused_columns(table, part))}
+        )
     _require_names(table.file, list(told))
     kinds = {column: kind or _kind(table.frame[column]) for column, kind in told.items()}
     return part.model_copy(update={"attributes": kinds})
 
 
-def unread(table: Table, part: ItemsFile) -> list[str]:
+def unused_columns(table: TextTable, part: ItemsFile) -> list[str]:
     """Name the columns of the items file that nothing reads so far."""
-    told = {getattr(part, name) for name in READ} | set(part.category_flags)
+    told = {getattr(part, name) for name in COLUMN_FIELDS} | set(part.category_flags)
     return [c for c in table.columns if c not in told | set(part.attributes or ())]
 
 
-def name_of(column: str) -> str:
+def attribute_name(column: str) -> str:
     """Name the attribute of a column: ``Sale Price`` is ``Sale_Price``."""
     return re.sub(r"\W+", "_", column.strip()).strip("_")
 
@@ -74,13 +76,15 @@ def build_item_attributes(
     """Make the columns, in the rows of ``index``."""
     ids, kinds = frame[part.item or ""], part.attributes or {}
     return {
-        name_of(column): _column(by_row(ids, _told(frame, column, kind), index), kind)
+        attribute_name(column): _column(
+            align_to_index(ids, _told(frame, column, kind), index), kind
+        )
         for column, kind in kinds.items()
     }
 
 
 def _require_names(file: str, columns: Sequence[str]) -> None:
-    names = [name_of(column) for column in columns]
+    names = [attribute_name(column) for column in columns]
     for column, name in zip(columns, names, strict=True):
         if is_column_name(name) and names.count(name) == 1:
             continue
@@ -106,7 +110,7 @@ def _told(frame: pl.DataFrame, column: str, kind: ColumnKind | None) -> pl.Serie
         return frame.select(_number(column)).to_series()
     texts = frame.select(_text(column)).to_series()
     lower = texts.str.to_lowercase()
-    return lower if lower.drop_nulls().is_in(TRUTHS).all() else texts
+    return lower if lower.drop_nulls().is_in(BOOLEAN_TEXTS).all() else texts
 
 
 def _found(frame: pl.DataFrame, columns: Sequence[str]) -> dict[str, ColumnKind]:
@@ -114,12 +118,14 @@ def _found(frame: pl.DataFrame, columns: Sequence[str]) -> dict[str, ColumnKind]
     kinds: dict[str, ColumnKind] = {}
     names: set[str] = set()
     for column in columns:
-        name, texts = name_of(column), frame.select(_text(column)).to_series().drop_nulls()
+        name, texts = attribute_name(column), frame.select(_text(column)).to_series().drop_nulls()
         if name in names or not is_column_name(name) or texts.is_empty():
             continue
         kind = _kind(frame[column])
         longest = int(str(texts.str.len_bytes().max()))
-        if kind == "number" or (texts.n_unique() <= MOST_TEXTS and longest <= LONGEST_FOUND):
+        if kind == "number" or (
+            texts.n_unique() <= MAX_DISTINCT_TEXTS and longest <= MAX_DETECTED_BYTES
+        ):
             kinds[column] = kind
             names.add(name)
     return dict(list(kinds.items())[:MAX_COLUMNS])

@@ -6,20 +6,20 @@ from numpy.typing import NDArray
 
 from app.catalogue.catalogue import Catalogue
 from app.catalogue.ids import IdIndex, Texts
-from offline.data.ids import by_row
+from offline.data.ids import align_to_index
 from offline.data.item_attributes import attribute_faults, build_item_attributes
 from offline.data.schema import ItemsFile
-from offline.data.table import Table, id_fault
-from offline.data.timestamps import years
+from offline.data.table import TextTable, id_fault
+from offline.data.timestamps import parse_years
 
-MOST_CATEGORIES = 64
+MAX_CATEGORIES = 64
 CATEGORY_SEPARATORS = ("|", ";", ",")
 NO_CATEGORY = "(no genres listed)"  # MovieLens' word for nothing
 YEAR_IN_TITLE = r"^(.*\S)\s*\((1[89]\d\d|20\d\d)(?:[-\u2013]\d{0,4})?\)\s*$"
 NOT_AVAILABLE = ("0", "false", "no", "n", "f", "off")
 
 
-def check_items(table: Table, part: ItemsFile) -> Table:
+def check_items(table: TextTable, part: ItemsFile) -> TextTable:
     """Take out items without a usable id, all but the first row of an item, and bad attributes."""
     named = table.reject(id_fault(part.item or "", "item"))
     again = ~pl.col(part.item or "").is_first_distinct()
@@ -27,7 +27,7 @@ def check_items(table: Table, part: ItemsFile) -> Table:
     return once.reject(pl.coalesce(pl.lit(None, pl.String), *attribute_faults(part)))
 
 
-def build_catalogue(table: Table | None, part: ItemsFile, index: IdIndex) -> Catalogue:
+def build_catalogue(table: TextTable | None, part: ItemsFile, index: IdIndex) -> Catalogue:
     """Describe all items of ``index``; what no file tells of an item is unknown."""
     n = len(index)
     if table is None:
@@ -48,14 +48,18 @@ def build_catalogue(table: Table | None, part: ItemsFile, index: IdIndex) -> Cat
     flags, names = _categories(frame, part, index)
     policy = ItemsFile(item=part.item, categories=part.flags or "")
     policy_flags, policy_names = _categories(frame, policy, index)
-    providers, provider_names = _providers(by_row(ids, told["provider"], index))
+    providers, provider_names = _providers(align_to_index(ids, told["provider"], index))
     return Catalogue(
         index,
-        Texts.of(by_row(ids, told["title"], index).to_list()),
+        Texts.of(align_to_index(ids, told["title"], index).to_list()),
         flags,
         names,
-        by_row(ids, told["year"], index).cast(pl.Float32).fill_null(np.nan).to_numpy().copy(),
-        by_row(ids, told["available"], index).fill_null(value=True).to_numpy().copy(),
+        align_to_index(ids, told["year"], index)
+        .cast(pl.Float32)
+        .fill_null(np.nan)
+        .to_numpy()
+        .copy(),
+        align_to_index(ids, told["available"], index).fill_null(value=True).to_numpy().copy(),
         providers,
         provider_names,
         policy_flags,
@@ -73,7 +77,7 @@ def _text(column: str | None) -> pl.Expr:
 
 
 def _year(column: str | None) -> pl.Expr:
-    return years(column) if column else pl.lit(None, pl.Float64)
+    return parse_years(column) if column else pl.lit(None, pl.Float64)
 
 
 def _available(column: str | None) -> pl.Expr:
@@ -95,7 +99,7 @@ def _categories(
     """Give the (n, c) flags and the names of the most frequent categories, by name."""
     pairs = _pairs(frame, part)
     counts = pairs.group_by("category").len().sort(["len", "category"], descending=[True, False])
-    names = sorted(counts["category"].head(MOST_CATEGORIES).to_list())
+    names = sorted(counts["category"].head(MAX_CATEGORIES).to_list())
     flags = np.zeros((len(index), len(names)), np.uint8)
     kept = pairs.filter(pl.col("category").is_in(names))
     columns = np.searchsorted(np.array(names, np.str_), kept["category"].to_numpy().astype(np.str_))

@@ -7,7 +7,7 @@ from offline.data.errors import DataError
 from offline.data.schema import Schema, load_schema
 
 SCHEMA_FILE = "schema.toml"  # in the data folder: used without being asked for
-LOOKED_FOR = (
+SUPPORTED_LAYOUTS = (
     "MovieLens (u.data or ratings.dat), RecBole (*.inter), HetRec (user_X.dat with X.dat), "
     f"or one of {', '.join(generic.STEMS['interactions'])} "
     f"as {' '.join(generic.SUFFIXES)}"
@@ -28,7 +28,7 @@ def find_layout(path: Path, schema: Path | None) -> tuple[Path, Schema]:
         schema = folder / SCHEMA_FILE
     if schema is not None:
         told = load_schema(schema)
-        found = generic.locate(told, folder, main)
+        found = generic.locate_files(told, folder, main)
         if told.model_fields_set <= {"name", "type_weights"}:  # which says nothing of files
             known = _recognise(folder, main)
             weighed = {"type_weights": told.type_weights, "name": told.name}
@@ -38,14 +38,14 @@ def find_layout(path: Path, schema: Path | None) -> tuple[Path, Schema]:
     else:
         found = _recognise(folder, main)
     if found is None:
-        raise DataError(f"{path} has no known layout; looked for {LOOKED_FOR}.")
+        raise DataError(f"{path} has no known layout; looked for {SUPPORTED_LAYOUTS}.")
     return folder, found
 
 
 def _recognise(folder: Path, main: str | None) -> Schema | None:
     return (
-        movielens.recognise(folder, main)
-        or recbole.recognise(folder, main)
+        movielens.recognise_movielens(folder, main)
+        or recbole.recognise_recbole(folder, main)
         or generic.recognise_hetrec(folder, main)
-        or generic.locate(Schema(), folder, main)
+        or generic.locate_files(Schema(), folder, main)
     )

@@ -3,17 +3,17 @@
 from pathlib import Path
 from typing import TypeVar
 
-from offline.data.columns import complete
+from offline.data.columns import resolve_columns
 from offline.data.delimited import load_delimited
 from offline.data.errors import DataError
 from offline.data.records import load_json_lines, load_parquet
 from offline.data.schema import FileSchema
-from offline.data.table import Table
+from offline.data.table import TextTable
 
 Part = TypeVar("Part", bound=FileSchema)
 
 
-def load(folder: Path, part: Part) -> tuple[Table, Part]:
+def load_file(folder: Path, part: Part) -> tuple[TextTable, Part]:
     """Read the file of ``part`` as text and say which column is which.
 
     Raises:
@@ -23,15 +23,15 @@ def load(folder: Path, part: Part) -> tuple[Table, Part]:
     if not path.is_file():
         raise DataError(f"There is no file {path}, which the schema names.")
     table = _load(path, part)
-    return table, complete(part, table.columns, path.name)
+    return table, resolve_columns(part, table.columns, path.name)
 
 
-def load_if_named(folder: Path, part: Part) -> tuple[Table | None, Part]:
+def load_optional_file(folder: Path, part: Part) -> tuple[TextTable | None, Part]:
     """Do the same for a file that a data set can be without; no file is no table."""
-    return (None, part) if part.file is None else load(folder, part)
+    return (None, part) if part.file is None else load_file(folder, part)
 
 
-def _load(path: Path, part: FileSchema) -> Table:
+def _load(path: Path, part: FileSchema) -> TextTable:
     match path.suffix.lower():
         case ".parquet":
             return load_parquet(path)

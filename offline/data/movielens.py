@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from offline.data.schema import DETECT, InteractionsFile, ItemsFile, Schema, UsersFile
+from offline.data.schema import DETECT_ENCODING, InteractionsFile, ItemsFile, Schema, UsersFile
 
 EVENTS = ("user_id", "item_id", "rating", "timestamp")
 # u.genre in the order of the flags, for a folder that lacks the file itself.
@@ -16,7 +16,7 @@ ML_1M_USERS = ("user_id", "gender", "age", "occupation", "zip_code")
 LINKS = ("video_release_date", "imdb_url")
 
 
-def recognise(folder: Path, main: str | None) -> Schema | None:
+def recognise_movielens(folder: Path, main: str | None) -> Schema | None:
     """Describe ``u.data`` or ``ratings.dat`` and what lies beside it; None if it is neither."""
     if main in {None, "u.data"} and (folder / "u.data").is_file():
         return _flags_layout(folder)
@@ -34,14 +34,14 @@ def _flags_layout(folder: Path) -> Schema:
             file=_there(folder, "u.item"),
             separator="|",
             columns=("item_id", "title", "release_date", *LINKS, *GENRES),
-            encoding=DETECT,
+            encoding=DETECT_ENCODING,
             category_flags=GENRES,
         ),
         users=UsersFile(
             file=_there(folder, "u.user"),
             separator="|",
             columns=("user_id", "age", "gender", "occupation", "zip_code"),
-            encoding=DETECT,
+            encoding=DETECT_ENCODING,
         ),
     )
 
@@ -55,14 +55,14 @@ def _colons_layout(folder: Path) -> Schema:
             file=_there(folder, "movies.dat"),
             separator="::",
             columns=("item_id", "title", "genres"),
-            encoding=DETECT,
+            encoding=DETECT_ENCODING,
             category_separator="|",
         ),
         users=UsersFile(
             file=_there(folder, "users.dat", fields=len(ML_1M_USERS)),
             separator="::",
             columns=ML_1M_USERS,
-            encoding=DETECT,
+            encoding=DETECT_ENCODING,
         ),
     )
 

@@ -29,7 +29,7 @@ Files: TypeAlias = Mapping[str, bytes]
 
 
 @dataclass(frozen=True, slots=True)
-class Origin:
+class DatasetOrigin:
     """Where the data set is to be had, and how we know that it is the right one."""
 
     address: str = "https://files.grouplens.org/datasets/movielens/ml-100k.zip"
@@ -44,7 +44,7 @@ class Origin:
     ratings: int = 100_000
 
 
-def verify(files: Files, origin: Origin, then: str) -> None:
+def verify_dataset(files: Files, origin: DatasetOrigin, then: str) -> None:
     """Check digests and counts of either source's files.
 
     Raises:

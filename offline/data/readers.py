@@ -9,19 +9,19 @@ from typing import TYPE_CHECKING
 import polars as pl
 
 from app.event_weights import EventWeights
-from offline.data.atomic import replacing
+from offline.data.atomic import atomic_path
 from offline.data.chronology import build_log
-from offline.data.data_overlay import Archived, More, extended, without
+from offline.data.data_overlay import ArchiveState, DataOverlay, append_events, drop_erased
 from offline.data.dataset import Dataset
 from offline.data.errors import DataError, TooManyBadRowsError
-from offline.data.ids import number
-from offline.data.interactions import DUPLICATE, Events, check
-from offline.data.item_attributes import unread, with_attributes
+from offline.data.ids import build_id_index
+from offline.data.interactions import DUPLICATE, CheckedEvents, check_interactions
+from offline.data.item_attributes import resolve_attributes, unused_columns
 from offline.data.items import build_catalogue, check_items
 from offline.data.layouts import find_layout
-from offline.data.loading import load, load_if_named
+from offline.data.loading import load_file, load_optional_file
 from offline.data.schema import Schema
-from offline.data.table import Table
+from offline.data.table import TextTable
 from offline.data.user_files import build_attributes, build_friends, check_friends, check_users
 
 if TYPE_CHECKING:  # what reads data needs no LightGBM
@@ -46,17 +46,19 @@ class FileCount:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Reading:
+class LoadedData:
     """A data set and the account of how it was read."""
 
     dataset: Dataset
-    preferences: EventWeights  # by which the log was weighed; the bundle should carry the same
+    event_weights: EventWeights  # by which the log was weighed; the bundle should carry the same
     layout: str
     files: tuple[FileCount, ...]  # interactions first
     bad: pl.DataFrame  # file, line, reason, text: the bad rows and the exact duplicates
-    served: "Callable[[float], RankTable] | None" = None  # lists that were served before a moment
-    archived: Archived | None = None  # of live events, where there are some
-    unread: tuple[str, ...] = ()  # columns of the items file that nothing uses
+    logged_lists: "Callable[[float], RankTable] | None" = (
+        None  # lists that were served before a moment
+    )
+    archive_state: ArchiveState | None = None  # of live events, where there are some
+    unused_columns: tuple[str, ...] = ()  # columns of the items file that nothing uses
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -64,23 +66,23 @@ class _Input:
     """All files of a data set, checked, with the schema that says which column is which."""
 
     schema: Schema
-    events: Events
-    items: Table | None
-    users: Table | None
-    friends: Table | None
+    events: CheckedEvents
+    items: TextTable | None
+    users: TextTable | None
+    friends: TextTable | None
 
     @property
-    def tables(self) -> list[Table]:
+    def tables(self) -> list[TextTable]:
         every = (self.events.table, self.items, self.users, self.friends)
         return [table for table in every if table is not None]
 
 
-def read(
+def load_dataset(
     path: Path,
     schema: Path | None = None,
     max_bad_share: float = MAX_BAD_SHARE,
-    more: More | None = None,
-) -> Reading:
+    overlay: DataOverlay | None = None,
+) -> LoadedData:
     """Read the data set at ``path``, a folder or a file, by a TOML schema or by its layout.
 
     The same rows in any order give the same data set. ``more`` is added, and taken out, last.
@@ -94,64 +96,68 @@ def read(
     for table in data.tables:
         _bound(table, max_bad_share)
     preferences = EventWeights(
-        data.events.positive_at, layout.weights(), data.events.traits.explicit
+        data.events.positive_at, layout.weights(), data.events.traits.is_explicit
     )
-    whole = _changed(data, more, preferences) if more else data
-    served = partial(more.served, preferences) if more and more.served else None
-    return Reading(
+    whole = _changed(data, overlay, preferences) if overlay else data
+    served = (
+        partial(overlay.logged_lists, preferences) if overlay and overlay.logged_lists else None
+    )
+    return LoadedData(
         _build(whole, preferences),
         preferences,
         layout.layout,
         tuple(_count(table) for table in data.tables),
         pl.concat([table.bad.sort("line") for table in data.tables]),
         served,
-        more.archived if more else None,
-        tuple(unread(data.items, data.schema.items)) if data.items else (),
+        overlay.archive_state if overlay else None,
+        tuple(unused_columns(data.items, data.schema.items)) if data.items else (),
     )
 
 
-def write_bad(bad: pl.DataFrame, path: Path) -> None:
+def write_bad_rows(bad: pl.DataFrame, path: Path) -> None:
     """Write bad rows aside as CSV: file, line, reason, text."""
-    with replacing(path) as part:
+    with atomic_path(path) as part:
         bad.write_csv(part)
 
 
 def _load(folder: Path, schema: Schema) -> _Input:
-    log, interactions = load(folder, schema.interactions)
-    items, items_part = load_if_named(folder, schema.items)
-    items_part = with_attributes(items, items_part) if items else items_part
-    users, users_part = load_if_named(folder, schema.users)
-    friends, friends_part = load_if_named(folder, schema.friends)
+    log, interactions = load_file(folder, schema.interactions)
+    items, items_part = load_optional_file(folder, schema.items)
+    items_part = resolve_attributes(items, items_part) if items else items_part
+    users, users_part = load_optional_file(folder, schema.users)
+    friends, friends_part = load_optional_file(folder, schema.friends)
     found = (interactions, items_part, users_part, friends_part)
     parts = dict(zip(("interactions", "items", "users", "friends"), found, strict=True))
     return _Input(
         schema.model_copy(update=parts),
-        check(log, interactions, schema),
+        check_interactions(log, interactions, schema),
         check_items(items, items_part) if items else None,
         check_users(users, users_part) if users else None,
         check_friends(friends, friends_part) if friends else None,
     )
 
 
-def _changed(data: _Input, more: More, preferences: EventWeights) -> _Input:
-    schema, table = data.schema, without(data.events.table, more.erased, "user")
+def _changed(data: _Input, more: DataOverlay, preferences: EventWeights) -> _Input:
+    schema, table = data.schema, drop_erased(data.events.table, more.erased_at, "user")
     events = replace(data.events, table=table or data.events.table)
     if more.events is not None and len(more.events):
-        events = extended(events, more.events, preferences)
+        events = append_events(events, more.events, preferences)
     ends = (schema.friends.user, schema.friends.friend)
     return replace(
         data,
         events=events,
-        users=without(data.users, more.erased, schema.users.user),
-        friends=without(data.friends, more.erased, *ends),
+        users=drop_erased(data.users, more.erased_at, schema.users.user),
+        friends=drop_erased(data.friends, more.erased_at, *ends),
     )
 
 
 def _build(data: _Input, preferences: EventWeights) -> Dataset:
     schema, log = data.schema, data.events.table.frame
     ends = (schema.friends.user, schema.friends.friend)
-    users = number(log["user"], *_ids(data.users, schema.users.user), *_ids(data.friends, *ends))
-    items = number(log["item"], *_ids(data.items, schema.items.item))
+    users = build_id_index(
+        log["user"], *_ids(data.users, schema.users.user), *_ids(data.friends, *ends)
+    )
+    items = build_id_index(log["item"], *_ids(data.items, schema.items.item))
     return Dataset(
         schema.name or "",
         users,
@@ -163,16 +169,16 @@ def _build(data: _Input, preferences: EventWeights) -> Dataset:
     )
 
 
-def _ids(table: Table | None, *columns: str | None) -> list[pl.Series]:
+def _ids(table: TextTable | None, *columns: str | None) -> list[pl.Series]:
     return [table.frame[column] for column in columns if column] if table else []
 
 
-def _count(table: Table) -> FileCount:
+def _count(table: TextTable) -> FileCount:
     duplicates = int((table.bad["reason"] == DUPLICATE).sum())
     return FileCount(table.file, table.lines, len(table.bad) - duplicates, duplicates)
 
 
-def _bound(table: Table, max_bad_share: float) -> None:
+def _bound(table: TextTable, max_bad_share: float) -> None:
     """Refuse a table that has no row, no good row, or too large a share of bad ones."""
     if not table.lines:
         raise DataError(f"{table.file} has a header but no rows.")

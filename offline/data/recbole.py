@@ -3,11 +3,11 @@
 from pathlib import Path
 from typing import TypeVar
 
-from offline.data.columns import CATEGORIES, ITEM, USER, plain
+from offline.data.columns import CATEGORIES, ITEM, USER, normalise_name
 from offline.data.delimited import decode
 from offline.data.errors import DataError
 from offline.data.schema import (
-    DETECT,
+    DETECT_ENCODING,
     FileSchema,
     FriendsFile,
     InteractionsFile,
@@ -19,7 +19,7 @@ from offline.data.schema import (
 Part = TypeVar("Part", bound=FileSchema)
 
 
-def recognise(folder: Path, main: str | None) -> Schema | None:
+def recognise_recbole(folder: Path, main: str | None) -> Schema | None:
     """Describe the atomic files of one data set; None where there is no ``.inter`` file.
 
     Raises:
@@ -45,13 +45,15 @@ def recognise(folder: Path, main: str | None) -> Schema | None:
 
 
 def _part(kind: type[Part], path: Path) -> Part:
-    return kind(file=path.name if path.is_file() else None, separator="\t", encoding=DETECT)
+    return kind(
+        file=path.name if path.is_file() else None, separator="\t", encoding=DETECT_ENCODING
+    )
 
 
 def _interactions(path: Path) -> InteractionsFile:
     """Take the first two token columns for user and item where their names say nothing."""
     tokens = [name for name, kind in _header(path).items() if kind == "token"]
-    known = {plain(name) for name in tokens}
+    known = {normalise_name(name) for name in tokens}
     part = _part(InteractionsFile, path)
     if len(tokens) < 2 or (known & set(USER) and known & set(ITEM)):  # noqa: PLR2004
         return part
@@ -64,13 +66,13 @@ def _items(path: Path) -> ItemsFile:
     if part.file is None:
         return part
     header = _header(path)
-    lists = {plain(name) for name, kind in header.items() if kind == "token_seq"}
+    lists = {normalise_name(name) for name, kind in header.items() if kind == "token_seq"}
     separator = " " if lists & set(CATEGORIES) else None
     return part.model_copy(update={"item": next(iter(header)), "category_separator": separator})
 
 
 def _header(path: Path) -> dict[str, str]:
     with path.open("rb") as file:
-        text, _ = decode(file.readline(), DETECT)
+        text, _ = decode(file.readline(), DETECT_ENCODING)
     parts = (field.strip().partition(":") for field in text.split("\t"))
     return {name: kind for name, _, kind in parts}

@@ -6,12 +6,12 @@ import orjson
 import polars as pl
 
 from offline.data.errors import DataError
-from offline.data.table import LINE, RAW, Table
+from offline.data.table import LINE, RAW, TextTable
 
 LIST_SEPARATOR = "|"  # a list becomes one text, as in the MovieLens files
 
 
-def load_json_lines(path: Path) -> Table:
+def load_json_lines(path: Path) -> TextTable:
     """Read one JSON object a line. Lines without any character are passed over.
 
     Raises:
@@ -33,13 +33,13 @@ def load_json_lines(path: Path) -> Table:
             },
         }
     )
-    table = Table.of(
+    table = TextTable.of(
         path.name, frame, pl.when(~pl.col("#parsed")).then(pl.lit("not a JSON object"))
     )
-    return Table(path.name, table.frame.drop("#parsed"), table.bad, table.lines)
+    return TextTable(path.name, table.frame.drop("#parsed"), table.bad, table.lines)
 
 
-def load_parquet(path: Path) -> Table:
+def load_parquet(path: Path) -> TextTable:
     """Read a Parquet file, every column as text.
 
     Raises:
@@ -54,7 +54,7 @@ def load_parquet(path: Path) -> Table:
     text = typed.select(_as_text(name, dtype) for name, dtype in typed.schema.items())
     raw = text.select(pl.struct(pl.all()).struct.json_encode().alias(RAW))
     rows = pl.concat([raw.with_row_index(LINE, offset=1), text], how="horizontal")
-    return Table.of(path.name, rows.cast({LINE: pl.Int64}), pl.lit(None, pl.String))
+    return TextTable.of(path.name, rows.cast({LINE: pl.Int64}), pl.lit(None, pl.String))
 
 
 def _parse(line: bytes) -> dict[str, object] | None:

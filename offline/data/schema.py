@@ -15,13 +15,13 @@ from app.event_weights import TYPE_WEIGHTS
 from app.expressions.event_weight_formula import parse_formula
 from offline.data.errors import DataError
 
-DETECT = "detect"  # encoding: UTF-8, or Latin-1 where the file is not UTF-8
+DETECT_ENCODING = "detect"  # encoding: UTF-8, or Latin-1 where the file is not UTF-8
 
 
 def _known_encoding(name: str) -> str:
     """Accept encodings that leave line ends alone, since lines are told apart as bytes."""
     try:
-        plain = name == DETECT or b"\n".decode(name) == "\n"
+        plain = name == DETECT_ENCODING or b"\n".decode(name) == "\n"
     except (LookupError, UnicodeDecodeError):
         plain = False
     if not plain:

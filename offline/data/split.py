@@ -11,11 +11,11 @@ from offline.data.errors import DataError
 TEST_SHARE = 0.2
 WINDOWS = 6
 WARM_UP_SHARE = 0.3  # of the interactions: what recall knows before the first ranker window
-FEWEST = 20  # interactions; below this every part is a handful
+MIN_INTERACTIONS = 20  # interactions; below this every part is a handful
 
 
 @dataclass(frozen=True, slots=True)
-class Split:
+class TimeSplit:
     """Moments in unix seconds. A part is ``start <= time < end``, as ``Log.between`` takes it.
 
     The ranker learns from ``windows``, each replayed with what was known at its start; the
@@ -27,12 +27,12 @@ class Split:
     windows: tuple[tuple[float, float], ...]  # in time order, adjoining, the last to test_start
 
 
-def by_time(
+def split_by_time(
     log: Log,
     test_share: float = TEST_SHARE,
     windows: int = WINDOWS,
     warm_up_share: float = WARM_UP_SHARE,
-) -> Split:
+) -> TimeSplit:
     """Split so that about ``test_share`` of the interactions are the test.
 
     Between ``warm_up_share`` and the test lie ``windows`` ranker windows of about equal counts;
@@ -47,8 +47,10 @@ def by_time(
             f"warm_up_share {warm_up_share} must lie below 1 - test_share {test_share}, "
             f"with at least one window, not {windows}."
         )
-    if len(log) < FEWEST:
-        raise DataError(f"{len(log)} interactions are too few to split by time; {FEWEST} needed.")
+    if len(log) < MIN_INTERACTIONS:
+        raise DataError(
+            f"{len(log)} interactions are too few to split by time; {MIN_INTERACTIONS} needed."
+        )
     shares = np.linspace(warm_up_share, 1 - test_share, windows + 1)
     cuts = np.unique(log.times[(shares * len(log)).astype(np.int64)])
     cuts = cuts[cuts > log.times[0]]
@@ -59,4 +61,4 @@ def by_time(
         )
     moments = [float(cut) for cut in cuts]
     after = float(np.nextafter(log.times[-1], np.inf))
-    return Split(moments[-1], after, tuple(pairwise(moments)))
+    return TimeSplit(moments[-1], after, tuple(pairwise(moments)))

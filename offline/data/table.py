@@ -7,11 +7,11 @@ import polars as pl
 LINE = "#line"  # Int64: line of the file, or row of a Parquet file, from 1
 RAW = "#text"  # String: the whole line as it stood
 BAD_COLUMNS = {"file": pl.String, "line": pl.Int64, "reason": pl.String, "text": pl.String}
-LONGEST_ID = 256  # bytes; the same bound as the HTTP edge
+MAX_ID_BYTES = 256  # bytes; the same bound as the HTTP edge
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Table:
+class TextTable:
     """The rows of one file. Every column but LINE is text, null where the field is empty."""
 
     file: str
@@ -20,7 +20,7 @@ class Table:
     lines: int  # all of the rows: of frame, of bad, and duplicates among them
 
     @classmethod
-    def of(cls, file: str, frame: pl.DataFrame, reason: pl.Expr) -> "Table":
+    def of(cls, file: str, frame: pl.DataFrame, reason: pl.Expr) -> "TextTable":
         """Keep the rows of ``frame`` for which ``reason`` is null; the rest are bad."""
         whole = cls(file, frame, pl.DataFrame(schema=BAD_COLUMNS), len(frame))
         return whole.reject(reason)
@@ -30,7 +30,7 @@ class Table:
         """Give the names of the file's own columns."""
         return [c for c in self.frame.columns if c not in {LINE, RAW}]
 
-    def reject(self, reason: pl.Expr) -> "Table":
+    def reject(self, reason: pl.Expr) -> "TextTable":
         """Move the rows for which ``reason`` is not null to the bad ones."""
         judged = self.frame.with_columns(reason.alias("#reason"))
         failed = judged.filter(pl.col("#reason").is_not_null()).select(
@@ -49,8 +49,8 @@ def id_fault(column: str, what: str) -> pl.Expr:
     return (
         pl.when(text.is_null() | (text.str.strip_chars() == ""))
         .then(pl.lit(f"empty {what} id"))
-        .when(text.str.len_bytes() > LONGEST_ID)
-        .then(pl.lit(f"{what} id over {LONGEST_ID} bytes"))
+        .when(text.str.len_bytes() > MAX_ID_BYTES)
+        .then(pl.lit(f"{what} id over {MAX_ID_BYTES} bytes"))
         .when(text.str.contains("\0", literal=True))
         .then(pl.lit(f"{what} id with NUL"))
     )

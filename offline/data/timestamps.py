@@ -2,7 +2,7 @@
 
 import polars as pl
 
-LATEST = 4_102_444_800.0  # 2100-01-01, unix seconds
+MAX_TIME = 4_102_444_800.0  # 2100-01-01, unix seconds
 # Above each bound a number must be of the finer unit: seconds reach 1e11 in the year 5138.
 FINER_UNITS = ((1e17, 1e-9), (1e14, 1e-6), (1e11, 1e-3))
 ISO_FORMATS = ("%Y-%m-%d %H:%M:%S%.f", "%Y-%m-%d %H:%M", "%Y-%m-%d")
@@ -10,7 +10,7 @@ DATE_FORMATS = ("%d-%b-%Y", "%d %b %Y", "%B %d, %Y")
 YEARS = (1000.0, 2200.0)  # a bare number within is a year, not a time
 
 
-def seconds(column: str) -> pl.Expr:
+def parse_seconds(column: str) -> pl.Expr:
     """Give unix seconds of a text column; null where the text is no time. Naive times are UTC."""
     text = pl.col(column).str.strip_chars()
     number = text.cast(pl.Float64, strict=False)
@@ -20,11 +20,11 @@ def seconds(column: str) -> pl.Expr:
     return pl.coalesce(scaled, _moment(text).dt.epoch("us") / 1e6)
 
 
-def years(column: str) -> pl.Expr:
+def parse_years(column: str) -> pl.Expr:
     """Give the year, with its fraction, of a text column; null where the text is no date."""
     text = pl.col(column).str.strip_chars()
     number = text.cast(pl.Float64, strict=False)
-    since_epoch = (seconds(column) * 1e6).cast(pl.Int64, strict=False).cast(pl.Datetime("us"))
+    since_epoch = (parse_seconds(column) * 1e6).cast(pl.Int64, strict=False).cast(pl.Datetime("us"))
     moment = pl.coalesce(*[_parse(text, each) for each in DATE_FORMATS], since_epoch)
     dated = moment.dt.year() + (moment.dt.ordinal_day() - 1) / 366
     return pl.when(number.is_between(*YEARS)).then(number).otherwise(dated)

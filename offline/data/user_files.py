@@ -5,26 +5,26 @@ import polars as pl
 from numpy.typing import NDArray
 
 from app.catalogue.ids import IdIndex
-from offline.data.ids import by_row, rows_of
+from offline.data.ids import align_to_index, to_rows
 from offline.data.schema import FriendsFile, UsersFile
-from offline.data.table import Table, id_fault
+from offline.data.table import TextTable, id_fault
 
 
-def check_users(table: Table, part: UsersFile) -> Table:
+def check_users(table: TextTable, part: UsersFile) -> TextTable:
     """Take out users without a usable id, and all but the first row of a user."""
     named = table.reject(id_fault(part.user or "", "user"))
     again = ~pl.col(part.user or "").is_first_distinct()
     return named.reject(pl.when(again).then(pl.lit("this user is on an earlier line")))
 
 
-def check_friends(table: Table, part: FriendsFile) -> Table:
+def check_friends(table: TextTable, part: FriendsFile) -> TextTable:
     """Take out edges that lack an end."""
     ends = (id_fault(part.user or "", "user"), id_fault(part.friend or "", "friend"))
     return table.reject(pl.coalesce(*ends))
 
 
 def build_attributes(
-    table: Table | None, part: UsersFile, index: IdIndex
+    table: TextTable | None, part: UsersFile, index: IdIndex
 ) -> dict[str, NDArray[np.str_]]:
     """Give the raw text of each attribute, (u,) each; "" where it is unknown."""
     if table is None:
@@ -33,17 +33,19 @@ def build_attributes(
     names = others if part.attributes is None else list(part.attributes)
     ids = table.frame[part.user or ""]
     return {
-        name: np.array(by_row(ids, table.frame[name], index).fill_null("").to_list(), np.str_)
+        name: np.array(
+            align_to_index(ids, table.frame[name], index).fill_null("").to_list(), np.str_
+        )
         for name in names
     }
 
 
-def build_friends(table: Table | None, part: FriendsFile, index: IdIndex) -> NDArray[np.int32]:
+def build_friends(table: TextTable | None, part: FriendsFile, index: IdIndex) -> NDArray[np.int32]:
     """Give the edges both ways, sorted, each once, none to oneself, (e, 2)."""
     if table is None:
         return np.empty((0, 2), np.int32)
-    one = rows_of(table.frame[part.user or ""], index).to_numpy()
-    other = rows_of(table.frame[part.friend or ""], index).to_numpy()
+    one = to_rows(table.frame[part.user or ""], index).to_numpy()
+    other = to_rows(table.frame[part.friend or ""], index).to_numpy()
     edges = np.concatenate([np.stack([one, other], 1), np.stack([other, one], 1)])
     edges = edges[edges[:, 0] != edges[:, 1]].astype(np.int32)
     return np.unique(edges, axis=0).reshape(-1, 2)

@@ -44,7 +44,7 @@ def compute_truth(exam: Exam, users: list[ReplayUser], bounds: NDArray[np.float6
     ``bounds`` part the grades of value.
     """
     log = exam.dataset.log
-    conversion = exam.dataset.traits.weights[-1]
+    conversion = exam.dataset.traits.positive_weights[-1]
     later = [user.later for user in add_later_events(log, users, exam.cut, np.inf)]
     new = [_new(exam, user, done) for user, done in zip(users, later, strict=True)]
     owners = np.repeat(np.arange(len(users)), [len(rows) for rows in new])

@@ -45,7 +45,7 @@ def leak(manifest: Manifest, exam: Exam) -> str:
     rankers stopped learning is taken to have used all its data.
     """
     end = manifest.data_end if manifest.rankers_end is None else manifest.rankers_end
-    if exam.dataset.traits.timed and end <= exam.cut:
+    if exam.dataset.traits.has_times and end <= exam.cut:
         return ""
     if end == exam.cut and manifest.rows["interactions"] == len(exam.dataset.log):
         return ""

@@ -51,7 +51,7 @@ def test_windows(dataset: Dataset, cuts: Sequence[float] = TEST_CUTS) -> list[Wi
     Raises:
         DataError: nobody took anything new in one of them.
     """
-    if not dataset.traits.timed:
+    if not dataset.traits.has_times:
         tested, _ = _drawn(dataset.log)
         return [fold_in("fold-in", dataset.log, tested)]
     return [rolling(dataset.log, cut) for cut in cuts]
@@ -63,7 +63,7 @@ def selection_windows(dataset: Dataset) -> list[Window]:
     Raises:
         DataError: nobody took anything new in one of them.
     """
-    if dataset.traits.timed:
+    if dataset.traits.has_times:
         return [rolling(dataset.log, cut) for cut in SELECTION_CUTS]
     tested, others = _drawn(dataset.log)
     return [fold_in("selection", fold_in("fold-in", dataset.log, tested).known, others)]

@@ -74,11 +74,11 @@ def fit_models(dataset: Dataset, log: Log, config: RecallConfig, at: float) -> M
             f"the newest event is of {log.times[-1]:.0f}, later than {at:.0f}: "
             "fit on log.before(at), so that nothing is known before it happened"
         )
-    config = config if dataset.traits.timed else _timeless(config)
+    config = config if dataset.traits.has_times else _timeless(config)
     n = len(dataset.catalogue)
     shape = (len(dataset.users), n)
     likeness = config.user_cf.likeness
-    centred = user_cf.is_centred(log, shape, likeness, explicit=dataset.traits.explicit)
+    centred = user_cf.is_centred(log, shape, likeness, explicit=dataset.traits.is_explicit)
     encoding = segments.encode_segments(dataset.attributes, shape[0])
     described, reader = content.fit_with_encoder(dataset.catalogue, config.content, config.seed)
     factors = cold_items.place_cold_items(

@@ -39,7 +39,7 @@ from app.rank.objectives import write_objectives
 from app.rank.pointwise_listwise import PointwiseListwiseBlend, write_pointwise_listwise
 from app.state.store import Store
 from app.state.tables import load_tables
-from offline.data.data_overlay import Archived
+from offline.data.data_overlay import ArchiveState
 from offline.publish.versions import draft_folder
 from offline.training.objective_rankers import ObjectiveModels
 
@@ -70,7 +70,7 @@ class TrainingResult:
     hybrid: HybridScorer | None = None  # stands in for the fine ranker
     several: ObjectiveModels | None = None  # their blend stands in for the fine ranker
     drift: DriftReference | None = None  # what live traffic is held against
-    archive_state: Archived | None = None  # of live events, where it learnt from them
+    archive_state: ArchiveState | None = None  # of live events, where it learnt from them
 
 
 def write_bundle(trained: TrainingResult, out: Path) -> Path:
@@ -223,7 +223,7 @@ def _manifest(trained: TrainingResult, files: dict[str, FileRecord], created: fl
         gate=trained.gate,
         hybrid=trained.hybrid.kind if trained.hybrid else "cascade",
         objectives=dict(trained.several.weights) if trained.several else {},
-        stream_offsets=dict(trained.archive_state.reached) if trained.archive_state else {},
+        stream_offsets=dict(trained.archive_state.stream_offsets) if trained.archive_state else {},
     )
 
 

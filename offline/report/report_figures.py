@@ -9,7 +9,7 @@ import numpy as np
 
 from app.features.views import COARSE_VIEW, FINE_VIEW, FeatureGroup, column_names
 from offline.data.dataset import Dataset
-from offline.data.split import Split
+from offline.data.split import TimeSplit
 from offline.evaluate.evaluation import Evaluation
 from offline.publish.writer import LIBRARIES, TrainingResult
 from offline.report.feature_meanings import meaning
@@ -35,7 +35,7 @@ def summary(evaluation: Evaluation) -> dict[str, Any]:
 
 def figures(
     dataset: Dataset,
-    split: Split,
+    split: TimeSplit,
     trained: TrainingResult,
     evaluation: Evaluation,
     seconds: dict[str, float],
@@ -124,12 +124,12 @@ def _dataset_facts(dataset: Dataset) -> DatasetFacts:
         interactions=len(dataset.log),
         first=_date(times[0]),
         last=_date(times[-1]),
-        explicit=dataset.traits.explicit,
-        timed=dataset.traits.timed,
+        explicit=dataset.traits.is_explicit,
+        timed=dataset.traits.has_times,
     )
 
 
-def _split_facts(dataset: Dataset, split: Split, evaluation: Evaluation) -> SplitFacts:
+def _split_facts(dataset: Dataset, split: TimeSplit, evaluation: Evaluation) -> SplitFacts:
     start, cut = split.windows[0][0], split.test_start
     log = dataset.log
     return SplitFacts(
@@ -141,7 +141,7 @@ def _split_facts(dataset: Dataset, split: Split, evaluation: Evaluation) -> Spli
         test_users=evaluation.users,
         relevant=(
             f"rated {dataset.traits.positive_at:g} or more, not seen before"
-            if dataset.traits.explicit
+            if dataset.traits.is_explicit
             else "a positive event on an item not seen before"
         ),
     )
@@ -162,7 +162,7 @@ def _notes(dataset: Dataset, evaluation: Evaluation) -> list[str]:
         notes.append(
             f"Of {evaluation.cold['evaluated_users']} users without any history, NDCG@10: {listed}."
         )
-    if not dataset.traits.timed:
+    if not dataset.traits.has_times:
         notes.append(
             "The data has no timestamps: the order of events, and so the split, is random."
         )

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from app.bounds import NotNegative
 from app.contracts import Matrix, Rows
 from app.rank.objectives import RELEVANT
-from offline.data.dataset import Log, Traits
+from offline.data.dataset import DataTraits, Log
 from offline.data.errors import DataError
 
 OUTCOMES = ("click", "conversion", "value")  # the columns of a table's outcomes
@@ -35,7 +35,7 @@ DEFAULT_WEIGHTS = ObjectiveWeights(click=1.0, conversion=0.3, value=0.2)
 
 
 def choose_objectives(
-    told: ObjectiveWeights, traits: Traits, hybrid: str = "cascade"
+    told: ObjectiveWeights, traits: DataTraits, hybrid: str = "cascade"
 ) -> dict[str, float]:
     """Give the weights of the objectives to blend; none: the single model is enough.
 
@@ -50,7 +50,7 @@ def choose_objectives(
                 "blend: leave either the hybrid or the objectives out."
             )
         return {}
-    if not weights and len(traits.weights) > 1:
+    if not weights and len(traits.positive_weights) > 1:
         weights = {name: weight for name, weight in asdict(DEFAULT_WEIGHTS).items() if weight}
     return {} if set(weights) <= {RELEVANT} else weights
 

@@ -97,7 +97,7 @@ async def collect_rows(
     """
     drawn = np.random.default_rng(seed)
     features, taken, done = [], [], []
-    conversion = dataset.traits.weights[-1] if dataset.traits.weights else np.inf
+    conversion = dataset.traits.positive_weights[-1] if dataset.traits.positive_weights else np.inf
     known = funnel.query_builder.counters.now
     names = dataset.users.names(np.array([user.user for user in users], np.int64))
     for name, user in zip(names, users, strict=True):

@@ -44,7 +44,7 @@ def parts(known: Known, base: JobConfig, cpu: Cpu) -> list[Part]:
 
 def _timed(settings: tuple[Setting, ...], known: Known) -> tuple[Setting, ...]:
     """Leave out how fast things fade where there is no time."""
-    is_timed = known.dataset.traits.timed
+    is_timed = known.dataset.traits.has_times
     return tuple(one for one in settings if is_timed or not one.name.endswith("half_life"))
 
 

@@ -45,7 +45,7 @@ def _other(
     shape = (len(dataset.users), len(dataset.catalogue))
     match name:
         case "user_cf":
-            explicit, likeness = dataset.traits.explicit, config.user_cf.likeness
+            explicit, likeness = dataset.traits.is_explicit, config.user_cf.likeness
             centred = user_cf.is_centred(log, shape, likeness, explicit=explicit)
             raters = user_cf.fit(log, shape, config.user_cf, centred=centred)
             return {"tables": {**models.tables, "raters": raters}, "centred": centred}

@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 from app.cpu import Cpu
-from offline.data.split import Split
+from offline.data.split import TimeSplit
 from offline.evaluate.funnel_answers import ndcg
 from offline.evaluate.metrics import PerUser
 from offline.job import JobConfig, Phases, learn, prepare, wired
@@ -14,7 +14,7 @@ from offline.tune.windows import Known
 def judge_funnel(known: Known, cpu: Cpu, config: JobConfig, window: int) -> PerUser:
     """Give NDCG@10 of every user who came in a window, (u,); what recall missed counts too."""
     start, end = known.windows[window]
-    split = Split(start, end, known.windows[:window])
+    split = TimeSplit(start, end, known.windows[:window])
     wiring = wired(config, cpu)
     learned = learn(known.dataset, split, config, wiring, Phases())
     exam = prepare(known.dataset, split, config, wiring)
