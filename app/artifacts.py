@@ -6,13 +6,15 @@
 
 from dataclasses import dataclass, field
 
+import faiss
 import numpy as np
 from numpy.typing import NDArray
 
+from app.bounds import Count
 from app.catalogue.catalogue import Catalogue
 from app.catalogue.cold_items import ColdItemModel
 from app.catalogue.ids import IdIndex
-from app.contracts import NO_HISTORY, History, Matrix, Rows, Scores, Times
+from app.contracts import NO_HISTORY, History, Matrix, Rows, Scorer, Scores, Times
 
 DAY = 86_400.0
 HALF_LIVES = (
@@ -162,3 +164,28 @@ class Models:
     cold_item_model: ColdItemModel | None = (
         None  # for items that come later; None: they have no vectors
     )
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Indexes:
+    """FAISS indexes over the item vectors; in serving both are memory-mapped."""
+
+    factors: faiss.Index
+    content: faiss.Index
+
+
+@dataclass(frozen=True, slots=True)
+class Rankers:
+    """The trained scorers of the two ranking stages."""
+
+    coarse: Scorer
+    fine: Scorer
+
+
+@dataclass(frozen=True, slots=True)
+class Sizes:
+    """How many candidates go on from each stage. The rankers are trained with the same sizes."""
+
+    recall: Count = 200  # from each channel
+    coarse: Count = 300
+    fine: Count = 100

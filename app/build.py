@@ -12,8 +12,7 @@ import faiss
 import numpy as np
 from numpy.typing import NDArray
 
-from app.artifacts import Models
-from app.bounds import Count
+from app.artifacts import Indexes, Models, Rankers, Sizes
 from app.contracts import (
     Channel,
     FriendEvents,
@@ -33,7 +32,7 @@ from app.recall.item_table import ItemTableChannel
 from app.recall.popularity import PopularityChannel, SegmentPopularityChannel
 from app.recall.social import NoFriendEvents, SocialChannel
 from app.recall.user_cf import UserCFChannel
-from app.recall.vectors import ThreadedChannel, VectorChannel
+from app.recall.vectors import ThreadedChannel, VectorChannel, flat_index
 from app.rerank.filters import PolicyFilters
 from app.rerank.slate_builder import Policy, SlateBuilder
 from app.state.counters import PopularityCounters
@@ -48,23 +47,6 @@ MAX_INLINE_PRODUCTS = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Sizes:
-    """How many candidates go on from each stage. The rankers are trained with the same sizes."""
-
-    recall: Count = 200  # from each channel
-    coarse: Count = 300
-    fine: Count = 100
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Indexes:
-    """FAISS indexes over the item vectors; in serving both are memory-mapped."""
-
-    factors: faiss.Index
-    content: faiss.Index
-
-
 @dataclass(frozen=True, slots=True, eq=False)
 class LiveState:
     """What changes while the models stay the same."""
@@ -75,14 +57,6 @@ class LiveState:
     friend_events: FriendEvents = field(
         default_factory=NoFriendEvents
     )  # offline the bundle's friends do
-
-
-@dataclass(frozen=True, slots=True)
-class Rankers:
-    """The trained scorers of the two ranking stages."""
-
-    coarse: Scorer
-    fine: Scorer
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,14 +85,6 @@ class MergeOrderScorer:
 
 
 UNTRAINED_RANKERS = Rankers(MergeOrderScorer(COARSE_VIEW), MergeOrderScorer(FINE_VIEW))
-
-
-def flat_index(vectors: Matrix) -> faiss.Index:
-    """Index vectors for exact search by inner product; without columns nothing is ever found."""
-    index = faiss.IndexFlatIP(max(vectors.shape[1], 1))
-    if vectors.shape[1]:
-        index.add(np.ascontiguousarray(vectors))
-    return index
 
 
 def compute_item_share(models: Models) -> Scores:

@@ -3,7 +3,8 @@
 from dataclasses import dataclass, replace
 from functools import partial
 
-from app.build import FunnelConfig, LiveState, Rankers, build_funnel
+from app.artifacts import Rankers
+from app.build import FunnelConfig, LiveState, build_funnel
 from app.bundle.bundle import Bundle
 from app.catalogue.catalogue import Catalogue
 from app.catalogue.catalogue_overlay import CatalogueOverlay, build_overlay, with_spare_rows

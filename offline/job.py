@@ -7,8 +7,9 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from time import perf_counter
 
+from app.artifacts import Rankers, Sizes
 from app.bounds import Count, Seed
-from app.build import FunnelConfig, Rankers, Sizes
+from app.build import FunnelConfig
 from app.cpu import Cpu
 from app.deadline import NO_CHECKPOINTS
 from app.rerank.slate_builder import Policy

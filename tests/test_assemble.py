@@ -4,20 +4,19 @@ import numpy as np
 import pytest
 
 from app import build as assembling
+from app.artifacts import Sizes
 from app.build import (
     ITEM_TABLES,
     UNTRAINED_RANKERS,
     FunnelConfig,
-    Sizes,
     compute_category_share,
     compute_item_share,
-    flat_index,
 )
 from app.cpu import Cpu
 from app.deadline import NO_CHECKPOINTS
 from app.features.views import CHANNELS, COARSE_VIEW, FINE_VIEW, column_names
 from app.recall.item_table import ItemTableChannel
-from app.recall.vectors import ThreadedChannel
+from app.recall.vectors import ThreadedChannel, flat_index
 from app.rerank.slate_builder import Policy
 from offline.training.replay import build_offline_funnel
 from tests.fakes import ITEMS, request, small_dataset, small_models

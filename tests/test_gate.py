@@ -11,7 +11,8 @@ import orjson
 import pytest
 from typer.testing import CliRunner
 
-from app.build import UNTRAINED_RANKERS, FunnelConfig, Rankers
+from app.artifacts import Rankers
+from app.build import UNTRAINED_RANKERS, FunnelConfig
 from app.bundle.bundle import find_current_bundle, read_rankers
 from app.bundle.manifest import GateResult, parse_manifest
 from app.cpu import Cpu

@@ -8,11 +8,12 @@ import numpy as np
 import pytest
 from rich.console import Console
 
-from app.build import FunnelConfig, flat_index
+from app.build import FunnelConfig
 from app.bundle.bundle import load_bundle
 from app.cpu import Cpu
 from app.deadline import NO_CHECKPOINTS
 from app.query_builder import QueryBuilder
+from app.recall.vectors import flat_index
 from app.settings import Settings
 from app.state.counters import PopularityCounters
 from offline.commands.train import Choice, _tell_index, train

@@ -4,9 +4,8 @@ import numpy as np
 import pytest
 
 from app.artifacts import Content
-from app.build import flat_index
 from app.contracts import UserVectors
-from app.recall.vectors import VectorChannel
+from app.recall.vectors import VectorChannel, flat_index
 from offline.models.cold_items import PlacementConfig, place_cold_items
 from offline.models.factors import build_factors
 from offline.models.registry import RecallConfig, fit_models

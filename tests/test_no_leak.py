@@ -12,8 +12,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from app.artifacts import Models
-from app.build import FunnelConfig, Rankers, Sizes
+from app.artifacts import Models, Rankers, Sizes
+from app.build import FunnelConfig
 from app.contracts import History
 from app.cpu import Cpu
 from app.deadline import NO_CHECKPOINTS

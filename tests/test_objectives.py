@@ -7,7 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from app.build import FunnelConfig, Sizes
+from app.artifacts import Sizes
+from app.build import FunnelConfig
 from app.bundle.bundle import load_bundle, read_rankers
 from app.bundle.manifest import read_manifest
 from app.cpu import Cpu

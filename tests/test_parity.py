@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 import redis
 
-from app.build import FunnelConfig, Indexes, LiveState, build_funnel, flat_index
+from app.artifacts import Indexes
+from app.build import FunnelConfig, LiveState, build_funnel
 from app.bundle.bundle import find_current_bundle, load_bundle
 from app.catalogue.user_segments import segment_rows_of_users
 from app.contracts import Request
@@ -17,6 +18,7 @@ from app.cpu import Cpu
 from app.deadline import NO_CHECKPOINTS
 from app.features.views import COARSE_VIEW, FINE_VIEW, column_names
 from app.funnel import Funnel
+from app.recall.vectors import flat_index
 from app.request_log.answer_record import request_of
 from app.request_log.writer import request_log_key
 from app.state.counters import PopularityCounters

@@ -13,8 +13,7 @@ import orjson
 import pytest
 import redis
 
-from app.artifacts import Models
-from app.build import Sizes
+from app.artifacts import Models, Sizes
 from app.bundle.bundle import find_current_bundle, load_bundle
 from app.bundle.manifest import POINTER, BundleError, read_manifest
 from app.event_weights import EventWeights

@@ -1,11 +1,10 @@
 import numpy as np
 import pytest
 
-from app.build import flat_index
 from app.contracts import UserVectors
 from app.cpu import Cpu
 from app.query_builder import QueryBuilder
-from app.recall.vectors import ThreadedChannel, VectorChannel
+from app.recall.vectors import ThreadedChannel, VectorChannel, flat_index
 from app.state.counters import PopularityCounters
 from tests.fakes import ITEMS, proposed, query, request, small_models
 

@@ -1,7 +1,8 @@
 import numpy as np
 import pytest
 
-from app.build import UNTRAINED_RANKERS, FunnelConfig, Rankers
+from app.artifacts import Rankers
+from app.build import UNTRAINED_RANKERS, FunnelConfig
 from app.cpu import Cpu
 from app.deadline import NO_CHECKPOINTS, Checkpoints
 from app.query_builder import QueryBuilder

@@ -7,7 +7,7 @@ import orjson
 import pytest
 from typer.testing import CliRunner
 
-from app.build import Sizes
+from app.artifacts import Sizes
 from app.bundle.bundle import find_current_bundle, read_rankers
 from app.bundle.manifest import parse_manifest
 from app.settings import Settings

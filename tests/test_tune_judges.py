@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 from sklearn.metrics import ndcg_score
 
-from app.build import FunnelConfig, Sizes
+from app.artifacts import Sizes
+from app.build import FunnelConfig
 from app.contracts import Request
 from app.cpu import Cpu
 from app.deadline import NO_CHECKPOINTS

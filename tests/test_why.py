@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 
 from app.api.missing_item import explain_missing
-from app.build import FunnelConfig, Sizes
+from app.artifacts import Sizes
+from app.build import FunnelConfig
 from app.bundle.bundle import find_current_bundle, load_bundle
 from app.cpu import Cpu
 from app.deadline import NO_CHECKPOINTS, StageResult

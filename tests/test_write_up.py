@@ -7,7 +7,8 @@ import lightgbm
 import numpy as np
 import pytest
 
-from app.build import FunnelConfig, Sizes
+from app.artifacts import Sizes
+from app.build import FunnelConfig
 from app.cpu import Cpu
 from app.deadline import NO_CHECKPOINTS
 from app.event_weights import EventWeights

@@ -20,13 +20,15 @@ from app.artifacts import (
     Content,
     Factors,
     Friends,
+    Indexes,
     Models,
     NeighbourTable,
     Popularity,
+    Rankers,
     Segments,
+    Sizes,
     Users,
 )
-from app.build import Indexes, Rankers, Sizes
 from app.bundle.integrity import verify_files
 from app.bundle.manifest import POINTER, BundleError, Manifest, read_manifest
 from app.catalogue import attributes
@@ -62,7 +64,7 @@ class Bundle:
     @property
     def sizes(self) -> Sizes:
         """The numbers of candidates that the rankers were trained with."""
-        return self.manifest.sizes.sizes()
+        return self.manifest.sizes
 
     def with_objective_weights(self, objectives: Mapping[str, float]) -> Rankers:
         """Give the rankers with these weights of objectives; those the bundle lacks are logged."""

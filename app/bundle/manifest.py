@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, ValidationError, computed_field, model_validator
 
-from app.build import Sizes
+from app.artifacts import Sizes
 from app.catalogue.attributes import ColumnKind
 from app.event_weights import EventWeights
 from app.features.views import view_hash
@@ -28,19 +28,6 @@ class FileRecord(BaseModel):
     model_config = ConfigDict(frozen=True)
     bytes: int
     sha256: str
-
-
-class StageSizes(BaseModel):
-    """How many candidates each stage lets through."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-    recall: int
-    coarse: int
-    fine: int
-
-    def sizes(self) -> Sizes:
-        """Give the sizes as the funnel reads them."""
-        return Sizes(self.recall, self.coarse, self.fine)
 
 
 class GateCheck(BaseModel):
@@ -104,7 +91,7 @@ class Manifest(BaseModel):
     positive_at: float
     type_weights: dict[str, float | str]  # a number, or an expression of the value
     explicit: bool  # values are ratings
-    sizes: StageSizes
+    sizes: Sizes
     category_names: list[str]
     flag_names: list[str] = []  # policy flags; none in bundles made before there were any
     attributes: dict[

@@ -58,3 +58,11 @@ class ThreadedChannel:
     async def recall(self, query: Query, limit: int) -> Proposal:
         """Ask the channel on another thread."""
         return await self.cpu(self.channel.recall, query, limit)
+
+
+def flat_index(vectors: Matrix) -> faiss.Index:
+    """Index vectors for exact search by inner product; without columns nothing is ever found."""
+    index = faiss.IndexFlatIP(max(vectors.shape[1], 1))
+    if vectors.shape[1]:
+        index.add(np.ascontiguousarray(vectors))
+    return index

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from app.build import Rankers, Sizes
+from app.artifacts import Rankers, Sizes
 from app.contracts import Candidates, Matrix
 from app.features.channels import PLACE_OFFSET
 from app.features.views import CHANNELS, FINE_VIEW, column_names

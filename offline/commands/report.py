@@ -106,4 +106,4 @@ def _exam(data: Path, config: JobConfig, cpu: Cpu) -> Exam:
 
 
 def _sit(exam: Exam, folder: Path, manifest: Manifest) -> Lists:
-    return exam.sit(read_rankers(folder), manifest.sizes.sizes())
+    return exam.sit(read_rankers(folder), manifest.sizes)

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import NDArray
 
-from app.build import Rankers
+from app.artifacts import Rankers
 from app.contracts import Rows, Scorer
 from offline.data.dataset import Log
 from offline.evaluate import metrics

@@ -5,8 +5,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from app.artifacts import Models
-from app.build import Rankers
+from app.artifacts import Models, Rankers
 from app.contracts import Request, Selection
 from app.cpu import Cpu
 from app.funnel import Funnel

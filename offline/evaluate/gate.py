@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from app.build import Rankers
+from app.artifacts import Rankers
 from app.bundle.manifest import GateCheck, GateResult
 from app.features.views import CHANNELS
 from offline.evaluate.evaluation import Evaluation
@@ -83,7 +83,7 @@ def against_incumbent(
         return [skipped(IN_SERVICE, "warm", len(exam.users), f"{other.version}: {other.caveat}")]
     relevant = exam.relevant
     ours = ndcg(exam.sit(rankers, exam.wiring.sizes), relevant)
-    theirs = ndcg(exam.sit(other.rankers, other.manifest.sizes.sizes()), relevant)
+    theirs = ndcg(exam.sit(other.rankers, other.manifest.sizes), relevant)
     both = np.stack([ours, theirs], axis=1)
     groups: dict[Group, NDArray[np.bool_]] = {"warm": exam.is_warm, "cold": ~exam.is_warm}
     return [

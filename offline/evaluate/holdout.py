@@ -6,8 +6,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from app.artifacts import Models
-from app.build import FunnelConfig, Rankers, Sizes
+from app.artifacts import Models, Rankers, Sizes
+from app.build import FunnelConfig
 from app.funnel import Funnel
 from offline.data.dataset import Dataset
 from offline.evaluate.funnel_answers import ask_everyone, padded, shown

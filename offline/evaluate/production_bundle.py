@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from app.build import Rankers
+from app.artifacts import Rankers
 from app.bundle.bundle import find_current_bundle, read_rankers
 from app.bundle.integrity import verify_files
 from app.bundle.manifest import BundleError, Manifest, parse_manifest

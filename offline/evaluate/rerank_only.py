@@ -8,7 +8,7 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from app.build import Rankers
+from app.artifacts import Rankers
 from app.contracts import Candidates, Matrix
 from offline.evaluate.funnel_answers import Asked, K, ask_everyone, in_turn, ndcg, padded
 from offline.evaluate.holdout import Exam

@@ -14,8 +14,8 @@ import faiss
 import numpy as np
 
 from app.bounds import Share
-from app.build import flat_index
 from app.contracts import Matrix
+from app.recall.vectors import flat_index
 from offline.data.errors import DataError
 from offline.models.threads import one_thread
 

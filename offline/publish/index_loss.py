@@ -7,10 +7,10 @@ import faiss
 import numpy as np
 from numpy.typing import NDArray
 
-from app.artifacts import Models
-from app.build import Indexes, flat_index
+from app.artifacts import Indexes, Models
 from app.contracts import Matrix
 from app.query_builder import HISTORY_LIMIT, content_profile, fold_in
+from app.recall.vectors import flat_index
 from offline.models.threads import one_thread
 from offline.publish.index import IndexConfig, IndexKind, available_kinds, build_index
 

@@ -5,7 +5,7 @@ import importlib.metadata
 import logging
 import time
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -15,8 +15,7 @@ import numpy as np
 import orjson
 from numpy.typing import NDArray
 
-from app.artifacts import Factors, Models
-from app.build import Sizes, flat_index
+from app.artifacts import Factors, Models, Sizes
 from app.bundle.bundle import DESCRIBED
 from app.bundle.integrity import file_sha256, files_digest
 from app.bundle.manifest import (
@@ -25,7 +24,6 @@ from app.bundle.manifest import (
     FileRecord,
     GateResult,
     Manifest,
-    StageSizes,
 )
 from app.catalogue import attributes
 from app.catalogue.cold_items import cold_item_arrays
@@ -37,6 +35,7 @@ from app.rank.hybrid import HYBRID, HybridScorer, write_hybrid
 from app.rank.logistic import Logistic, write_logistic
 from app.rank.objectives import write_objectives
 from app.rank.pointwise_listwise import PointwiseListwiseBlend, write_pointwise_listwise
+from app.recall.vectors import flat_index
 from app.state.store import Store
 from app.state.tables import load_tables
 from offline.data.data_overlay import ArchiveState
@@ -202,7 +201,7 @@ def _manifest(trained: TrainingResult, files: dict[str, FileRecord], created: fl
         positive_at=trained.preferences.positive_at,
         type_weights=dict(trained.preferences.type_weights),
         explicit=trained.preferences.explicit,
-        sizes=StageSizes(**asdict(trained.sizes)),
+        sizes=trained.sizes,
         category_names=list(models.catalogue.category_names),
         flag_names=list(models.catalogue.flag_names),
         attributes=dict(attributes.column_kinds(models.catalogue.attributes)),

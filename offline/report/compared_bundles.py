@@ -1,5 +1,6 @@
 """What is laid side by side: each bundle as it says of itself, and both as the test sees them."""
 
+from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -64,7 +65,7 @@ def side(folder: Path, manifest: Manifest) -> Side:
         gate=manifest.gate.verdict if manifest.gate else "-",
         methods=manifest.metrics.get("ndcg@10", {}),
         features={n: float(g) for n, g in zip(column_names(FINE_VIEW), share, strict=True)},
-        settings={**manifest.settings, **manifest.sizes.model_dump(), "seed": manifest.seed},
+        settings={**manifest.settings, **asdict(manifest.sizes), "seed": manifest.seed},
         seconds=manifest.seconds,
     )
 

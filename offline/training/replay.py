@@ -6,8 +6,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from app.artifacts import Models
-from app.build import UNTRAINED_RANKERS, FunnelConfig, Indexes, LiveState, Rankers, build_funnel
+from app.artifacts import Indexes, Models, Rankers
+from app.build import UNTRAINED_RANKERS, FunnelConfig, LiveState, build_funnel
 from app.catalogue.user_segments import segment_rows
 from app.contracts import NO_HISTORY, History, Request, Rows
 from app.event_weights import EventWeights

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from app.build import Rankers
+from app.artifacts import Rankers
 from app.rank.hybrid import HybridScorer
 from app.rank.logistic import Logistic
 from app.rank.pointwise_listwise import PointwiseListwiseBlend
