@@ -1,7 +1,7 @@
-"""What is known of items by a name of the owner's choice, as columns: ``price``, ``language``.
+"""Item attributes under names that the owner of the data chooses, such as ``price``, as columns.
 
-A column holds numbers or texts. Filters compare them; nothing is learned from them. Those that grow
-have one writer, ``app.catalogue.live_items``, and any number of readers.
+A column holds numbers or texts. Filters compare them; no model learns from them. Live columns have
+one writer, ``app.catalogue.live_items``, and any number of readers.
 """
 
 import keyword
@@ -18,106 +18,100 @@ from app.catalogue.ids import IdIndex
 from app.contracts import Rows
 
 ColumnKind: TypeAlias = Literal["number", "text"]
-ColumnKinds: TypeAlias = tuple[tuple[str, ColumnKind], ...]  # by name
+ColumnKinds: TypeAlias = tuple[tuple[str, ColumnKind], ...]  # (name, kind), sorted by name
 AttributeValue: TypeAlias = float | str
-JsonScalar: TypeAlias = bool | float | str  # as JSON has it
-RowMask: TypeAlias = NDArray[np.bool_]
+JsonScalar: TypeAlias = bool | float | str
+RowMask: TypeAlias = NDArray[np.bool_]  # (n,) one flag per row
 
-MAX_COLUMNS = 16  # columns: each costs a worker 4 or 8 bytes an item
+MAX_COLUMNS = 16  # each column costs a worker 4 or 8 bytes an item
 MAX_NAME_LENGTH = 64  # characters
-MAX_TEXT_BYTES = 256  # bytes of one text; as of an id
+MAX_TEXT_BYTES = 256  # the same limit as for an id
 MAX_NUMBER = 1e15  # whole numbers up to it are exact
-BUILT_IN_NAMES = (
-    "category",
-    "provider",
-    "flag",
-    "item_id",
-    "year",
-)  # what filters know of any item
+BUILT_IN_NAMES = ("category", "provider", "flag", "item_id", "year")  # filters know them already
 RESERVED_WORDS = ("true", "false", "null", "none")  # a reader takes them for values
 UNKNOWN_CODE = -1
-EXTRA_CODE = -2  # the code of a text that the bundle's items do not have
+EXTRA_CODE = -2  # the code of a text that is not in the bundle's vocabulary
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class NumberColumn:
-    """A number of each item."""
+    """One number per item."""
 
-    values: NDArray[np.float64]  # (n,) NaN unknown
+    values: NDArray[np.float64]  # (n,) NaN: unknown
 
     @property
     def kind(self) -> ColumnKind:
-        """What it holds."""
+        """The kind of value in this column."""
         return "number"
 
     def at(self, row: int) -> AttributeValue | None:
-        """Give the number of one row; None: unknown."""
+        """Return the number of one row; None when it is unknown."""
         value = float(self.values[row])
         return None if math.isnan(value) else value
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class TextColumn:
-    """A text of each item, of few or many different ones."""
+    """One text per item."""
 
     codes: NDArray[np.int32]  # (n,) the text as a row of ``names``; -1 unknown
     names: IdIndex  # (v,) the different texts
 
     @property
     def kind(self) -> ColumnKind:
-        """What it holds."""
+        """The kind of value in this column."""
         return "text"
 
     @classmethod
     def of(cls, texts: Sequence[str | None]) -> "TextColumn":
-        """Number these texts; None is unknown."""
+        """Number these texts; None means unknown."""
         names = IdIndex.of([text for text in texts if text is not None])
         codes = np.full(len(texts), UNKNOWN_CODE, np.int32)
-        told = np.array([text is not None for text in texts], np.bool_)
-        codes[told] = names.rows([text for text in texts if text is not None])
+        is_known = np.array([text is not None for text in texts], np.bool_)
+        codes[is_known] = names.rows([text for text in texts if text is not None])
         return cls(codes, names)
 
     def is_known(self, rows: Rows) -> RowMask:
-        """Say of which of ``rows`` the text is known, (n,)."""
+        """Return whether the text of each of ``rows`` is known, (n,)."""
         return np.asarray(self.codes[rows] != UNKNOWN_CODE)
 
     def equals_any(self, rows: Rows, texts: Sequence[str]) -> RowMask:
-        """Say which of ``rows`` have any of these texts, (n,)."""
-        codes = self.names.rows(texts)
-        held, found = self.codes[rows], np.zeros(len(rows), np.bool_)
-        for code in codes[codes >= 0]:  # of so few, np.isin takes longer
-            found |= held == code
-        return found
+        """Return whether each of ``rows`` has any of these texts, (n,)."""
+        wanted = self.names.rows(texts)
+        codes, matches = self.codes[rows], np.zeros(len(rows), np.bool_)
+        for code in wanted[wanted >= 0]:  # np.isin takes longer for so few codes
+            matches |= codes == code
+        return matches
 
     def at(self, row: int) -> AttributeValue | None:
-        """Give the text of one row; None: unknown."""
+        """Return the text of one row; None when it is unknown."""
         code = self.codes[row]
         return self.names.names(np.array([code], np.int64))[0] if code >= 0 else None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class LiveNumberColumn(NumberColumn):
-    """Numbers that can be told while they are read."""
+    """A number column that can be written while it is read."""
 
     def put(self, row: int, value: AttributeValue | None) -> None:
-        """Let the number of a row be this; None: unknown."""
+        """Set the number of a row; None means unknown."""
         self.values[row] = math.nan if value is None else value
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class LiveTextColumn(TextColumn):
-    """Texts that can be told while they are read, also such as no item of the bundle has.
+    """A text column that can be written while it is read.
 
-    Those stand beside the codes for as long as an item has them, so that texts which come and go
-    leave nothing behind.
+    A text outside the bundle's vocabulary is kept beside the codes for as long as an item has it.
+    Texts that come and go therefore leave nothing behind.
     """
 
-    extra_rows: dict[str, frozenset[int]] = field(default_factory=dict)  # of each text set aside
-    extra_texts: dict[int, str] = field(default_factory=dict)  # the same, by row
+    extra_rows: dict[str, frozenset[int]] = field(default_factory=dict)  # rows by extra text
+    extra_texts: dict[int, str] = field(default_factory=dict)  # extra text by row
 
     def put(self, row: int, value: AttributeValue | None) -> None:
-        """Let the text of a row be this; None: unknown."""
-        self._forget(row)
+        """Set the text of a row; None means unknown."""
+        self._remove_extra(row)
         if value is None:
             self.codes[row] = UNKNOWN_CODE
             return
@@ -130,25 +124,25 @@ class LiveTextColumn(TextColumn):
 
     @override
     def equals_any(self, rows: Rows, texts: Sequence[str]) -> RowMask:
-        """Say which of ``rows`` have any of these texts, (n,)."""
-        found = TextColumn.equals_any(self, rows, texts)
+        """Return whether each of ``rows`` has any of these texts, (n,)."""
+        matches = TextColumn.equals_any(self, rows, texts)
         if not self.extra_rows:
-            return found
-        aside = frozenset[int]().union(*(self.extra_rows.get(text, ()) for text in texts))
-        return found | np.isin(rows, list(aside)) if aside else found
+            return matches
+        extra = frozenset[int]().union(*(self.extra_rows.get(text, ()) for text in texts))
+        return matches | np.isin(rows, list(extra)) if extra else matches
 
     @override
     def at(self, row: int) -> AttributeValue | None:
-        """Give the text of one row; None: unknown."""
+        """Return the text of one row; None when it is unknown."""
         return self.extra_texts.get(row) or TextColumn.at(self, row)
 
-    def _forget(self, row: int) -> None:
+    def _remove_extra(self, row: int) -> None:
         text = self.extra_texts.pop(row, None)
         if text is None:
             return
-        left = self.extra_rows.pop(text) - {row}
-        if left:
-            self.extra_rows[text] = left
+        others = self.extra_rows.pop(text) - {row}
+        if others:
+            self.extra_rows[text] = others
 
 
 Column: TypeAlias = NumberColumn | TextColumn
@@ -156,82 +150,87 @@ LiveColumn: TypeAlias = LiveNumberColumn | LiveTextColumn
 
 
 def live_columns(columns: Mapping[str, Column], spare: int) -> dict[str, LiveColumn]:
-    """Copy the columns, with ``spare`` unknown rows at the end."""
-    return {name: _growing(column, spare) for name, column in columns.items()}
+    """Copy the columns and append ``spare`` unknown rows to each."""
+    return {name: _live_column(column, spare) for name, column in columns.items()}
 
 
 def column_kinds(columns: Mapping[str, Column]) -> ColumnKinds:
-    """Say what each column holds."""
+    """Return the kind of each column, sorted by name."""
     return tuple((name, column.kind) for name, column in sorted(columns.items()))
 
 
-def describe_kinds(known: ColumnKinds) -> str:
-    """Name the columns in a sentence."""
-    return ", ".join(f"{name} ({kind})" for name, kind in known)
+def describe_kinds(kinds: ColumnKinds) -> str:
+    """Return the columns and their kinds as part of a sentence."""
+    return ", ".join(f"{name} ({kind})" for name, kind in kinds)
 
 
 def is_column_name(text: str) -> bool:
-    """Say whether a filter can name a column so."""
+    """Return whether a filter can refer to a column by this name."""
     usable = text.isidentifier() and not keyword.iskeyword(text) and len(text) <= MAX_NAME_LENGTH
     return usable and text.lower() not in (*BUILT_IN_NAMES, *RESERVED_WORDS)
 
 
-def convert_value(name: str, kind: ColumnKind, told: JsonScalar) -> AttributeValue:
-    """Give a value as its column holds it.
+def convert_value(name: str, kind: ColumnKind, value: JsonScalar) -> AttributeValue:
+    """Convert a JSON value to the form in which its column holds it.
 
     Raises:
-        ValueError: it is not of the column's kind, or cannot be held.
+        ValueError: the value is not of the column's kind, or is too large.
     """
     if kind == "number":
-        if isinstance(told, str) or not abs(told) <= MAX_NUMBER:
-            raise ValueError(f"{name} is a number up to {MAX_NUMBER:g}, such as 12.5, not {told!r}")
-        return float(told)
-    if isinstance(told, bool):
-        return str(told).lower()
-    if isinstance(told, float | int):
-        raise ValueError(f'{name} is text, such as "{told:g}" in quotes, not the number {told:g}')
-    text = told.strip()
+        if isinstance(value, str) or not abs(value) <= MAX_NUMBER:
+            raise ValueError(
+                f"{name} is a number up to {MAX_NUMBER:g}, such as 12.5, not {value!r}"
+            )
+        return float(value)
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, float | int):
+        raise ValueError(f'{name} is text, such as "{value:g}" in quotes, not the number {value:g}')
+    text = value.strip()
     if not text or "\0" in text or len(text.encode(errors="replace")) > MAX_TEXT_BYTES:
         raise ValueError(
-            f"{name} is text of 1 to {MAX_TEXT_BYTES} bytes; null is for what the bundle says"
+            f"{name} is text of 1 to {MAX_TEXT_BYTES} bytes; null restores the bundle's value"
         )
     return text
 
 
 def is_of_kind(kind: ColumnKind, value: AttributeValue | None) -> bool:
-    """Say whether a value told before is of a column's kind, as another bundle may have it."""
+    """Return whether a value fits a column; another bundle may have another kind under its name."""
     return isinstance(value, str if kind == "text" else float)
 
 
 def column_arrays(columns: Mapping[str, Column]) -> dict[str, NDArray[Any]]:
-    """Name the arrays of the columns as ``read`` looks for them: by number, in order of names."""
+    """Return the arrays of the columns under the names that ``read_columns`` expects.
+
+    A name is the column's number in the order of names, a dot, and the array's field.
+    """
     named: dict[str, NDArray[Any]] = {}
-    for at, (_, column) in enumerate(sorted(columns.items())):
+    for number, (_, column) in enumerate(sorted(columns.items())):
         if isinstance(column, NumberColumn):
-            named[f"{at}.values"] = column.values
+            named[f"{number}.values"] = column.values
         else:
-            named |= {f"{at}.codes": column.codes, f"{at}.names": column.names.keys}
+            named |= {f"{number}.codes": column.codes, f"{number}.names": column.names.keys}
     return named
 
 
 def read_columns(
-    known: Mapping[str, ColumnKind], arrays: Mapping[str, NDArray[Any]]
+    kinds: Mapping[str, ColumnKind], arrays: Mapping[str, NDArray[Any]]
 ) -> dict[str, Column]:
-    """Make the columns of what ``arrays_of`` gave.
+    """Build the columns from the result of ``column_arrays``.
 
     Raises:
         KeyError: an array is missing.
     """
     return {
-        name: NumberColumn(arrays[f"{at}.values"])
+        name: NumberColumn(arrays[f"{number}.values"])
         if kind == "number"
-        else TextColumn(arrays[f"{at}.codes"], IdIndex(arrays[f"{at}.names"]))
-        for at, (name, kind) in enumerate(sorted(known.items()))
+        else TextColumn(arrays[f"{number}.codes"], IdIndex(arrays[f"{number}.names"]))
+        for number, (name, kind) in enumerate(sorted(kinds.items()))
     }
 
 
-def _growing(column: Column, spare: int) -> LiveColumn:
+def _live_column(column: Column, spare: int) -> LiveColumn:
     if isinstance(column, NumberColumn):
         return LiveNumberColumn(np.concatenate([column.values, np.full(spare, np.nan)]))
-    none = np.full(spare, UNKNOWN_CODE, np.int32)
-    return LiveTextColumn(np.concatenate([column.codes, none]), column.names)
+    unknown = np.full(spare, UNKNOWN_CODE, np.int32)
+    return LiveTextColumn(np.concatenate([column.codes, unknown]), column.names)

@@ -1,7 +1,7 @@
-"""A catalogue that takes more items while it is read: ids, texts and tags beside its arrays.
+"""A catalogue that takes more items while it is read: spare rows, and texts and tags beside it.
 
-One writer, ``app.catalogue.live_items``; any number of readers. What the bundle holds is never
-changed here: what came later stands beside it, and costs nothing while there is none.
+There is one writer, ``app.catalogue.live_items``, and any number of readers. The bundle's own
+arrays never change. What is added stands beside them and costs nothing while there is none.
 """
 
 from collections.abc import Hashable, Mapping, Sequence
@@ -13,8 +13,7 @@ from numpy.typing import NDArray
 from typing_extensions import override
 
 from app.artifacts import Models
-from app.catalogue import attributes
-from app.catalogue.attributes import LiveColumn
+from app.catalogue.attributes import LiveColumn, live_columns
 from app.catalogue.catalogue import Catalogue
 from app.catalogue.ids import IdIndex, Texts
 from app.contracts import Rows
@@ -22,11 +21,11 @@ from app.contracts import Rows
 
 @dataclass(frozen=True, slots=True, eq=False)
 class OverlayIds(IdIndex):
-    """The bundle's ids, and those of items that took a spare row."""
+    """The bundle's ids, and the ids of items in spare rows."""
 
     spare: int = 0  # rows behind the bundle's
-    added_rows: dict[str, int] = field(default_factory=dict)  # id: its row
-    added_names: dict[int, str] = field(default_factory=dict)  # the same, the other way round
+    added_rows: dict[str, int] = field(default_factory=dict)  # row by id
+    added_names: dict[int, str] = field(default_factory=dict)  # id by row
 
     @override
     def __len__(self) -> int:
@@ -34,29 +33,28 @@ class OverlayIds(IdIndex):
 
     @override
     def rows(self, ids: Sequence[str]) -> Rows:
-        """Give the row of each public id; -1 where it is unknown."""
+        """Return the row of each public id; -1 for an unknown one."""
         rows = IdIndex.rows(self, ids)
         if self.added_rows:
-            for at in (rows < 0).nonzero()[0].tolist():
-                rows[at] = self.added_rows.get(ids[at], -1)
+            for n in (rows < 0).nonzero()[0].tolist():
+                rows[n] = self.added_rows.get(ids[n], -1)
         return rows
 
     @override
     def names(self, rows: Rows) -> list[str]:
-        """Give the public ids of ``rows``; empty for a spare row that no item has."""
-        n = len(self.keys)
-        if rows.max(initial=-1) < n:
+        """Return the public ids of ``rows``; "" for a spare row without an item."""
+        own = len(self.keys)
+        if rows.max(initial=-1) < own:
             return IdIndex.names(self, rows)
-        names = IdIndex.names(self, np.minimum(rows, n - 1))
-        spare = (rows >= n).nonzero()[0].tolist()
-        for at in spare:
-            names[at] = self.added_names.get(int(rows[at]), "")
+        names = IdIndex.names(self, np.minimum(rows, own - 1))
+        for n in (rows >= own).nonzero()[0].tolist():
+            names[n] = self.added_names.get(int(rows[n]), "")
         return names
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class OverlayTexts(Texts):
-    """The bundle's texts, and those that were told since, also of the bundle's own rows."""
+    """The bundle's texts, and those that replace or follow them."""
 
     spare: int = 0  # rows behind the bundle's
     overrides: dict[int, str | None] = field(default_factory=dict)  # by row
@@ -67,17 +65,16 @@ class OverlayTexts(Texts):
 
     @override
     def take(self, rows: Rows) -> list[str | None]:
-        """Give the texts of ``rows``; None for a spare row that no item has."""
-        n = Texts.__len__(self)
+        """Return the texts of ``rows``; None for a spare row without an item."""
         if not self.spare and not self.overrides:
             return Texts.take(self, rows)
-        own = rows < n
-        texts = iter(Texts.take(self, rows[own]))
-        known = [next(texts) if is_own else None for is_own in own.tolist()]
+        is_own = rows < Texts.__len__(self)
+        own = iter(Texts.take(self, rows[is_own]))
+        texts = [next(own) if row_is_own else None for row_is_own in is_own.tolist()]
         if not self.overrides:
-            return known
+            return texts
         return [
-            self.overrides.get(row, text) for row, text in zip(rows.tolist(), known, strict=True)
+            self.overrides.get(row, text) for row, text in zip(rows.tolist(), texts, strict=True)
         ]
 
 
@@ -86,7 +83,7 @@ RowsByTag = dict[str, frozenset[int]]  # rows by the name of a category or flag
 
 @dataclass(frozen=True, slots=True, eq=False)
 class CatalogueOverlay(Catalogue):
-    """A catalogue with spare rows, and with categories and flags that the bundle does not know."""
+    """A catalogue with spare rows, and with categories and flags that are not in the bundle."""
 
     ids: OverlayIds
     titles: OverlayTexts
@@ -98,74 +95,74 @@ class CatalogueOverlay(Catalogue):
     @property
     @override
     def added_count(self) -> int:
-        """The number of rows at the end that were taken since the bundle was made."""
+        """The number of rows at the end that items took since the bundle was made."""
         return len(self.ids.added_names)
 
     @property
     @override
     def published_count(self) -> int:
-        """The number of items that the bundle knows: their rows come first."""
+        """The number of items in the bundle; their rows come first."""
         return len(self.ids.keys)
 
     @override
     def has_category(self, rows: Rows, names: Sequence[str]) -> NDArray[np.bool_]:
-        """Say which of ``rows`` are of any of these categories."""
-        found = Catalogue.has_category(self, rows, names)
-        return _or_later(found, rows, self.added_categories, names)
+        """Return whether each of ``rows`` is of any of these categories, (n,)."""
+        own = Catalogue.has_category(self, rows, names)
+        return _or_added(own, rows, self.added_categories, names)
 
     @override
     def has_flag(self, rows: Rows, names: Sequence[str]) -> NDArray[np.bool_]:
-        """Say which of ``rows`` have any of these policy flags."""
-        found = Catalogue.has_flag(self, rows, names)
-        return _or_later(found, rows, self.added_flags, names)
+        """Return whether each of ``rows`` has any of these policy flags, (n,)."""
+        own = Catalogue.has_flag(self, rows, names)
+        return _or_added(own, rows, self.added_flags, names)
 
     def tags_of(self, row: int, kind: Literal["category", "flag"]) -> tuple[str, ...]:
-        """Name the categories, or the flags, of one row."""
-        names, table, later = (
+        """Return the names of the categories, or of the flags, of one row."""
+        names, table, added = (
             (self.category_names, self.categories, self.added_categories)
             if kind == "category"
             else (self.flag_names, self.flags, self.added_flags)
         )
-        marked = np.flatnonzero(table[row]).tolist() if names else []
+        columns = np.flatnonzero(table[row]).tolist() if names else []
         return (
-            *(names[one] for one in marked),
-            *(name for name, rows in sorted(later.items()) if row in rows),
+            *(names[column] for column in columns),
+            *(name for name, rows in sorted(added.items()) if row in rows),
         )
 
     @override
     def categories_of(self, rows: Rows) -> list[list[Hashable]]:
-        """Give what stands for each category of each row."""
-        found = Catalogue.categories_of(self, rows)
+        """Return a key for each category of each row; a key is equal for equal categories."""
+        keys = Catalogue.categories_of(self, rows)
         for name, tagged in tuple(self.added_categories.items()):
-            for at in np.flatnonzero(np.isin(rows, list(tagged))).tolist():
-                found[at].append(name)
-        return found
+            for n in np.flatnonzero(np.isin(rows, list(tagged))).tolist():
+                keys[n].append(name)
+        return keys
 
 
-def build_overlay(known: Catalogue, spare: int) -> CatalogueOverlay:
-    """Copy a catalogue into one with ``spare`` rows more, unavailable until an item takes them."""
-    n = len(known) + spare
+def build_overlay(base: Catalogue, spare: int) -> CatalogueOverlay:
+    """Copy a catalogue and append ``spare`` rows; they are unavailable until an item takes them."""
+    n = len(base) + spare
     return CatalogueOverlay(
-        ids=OverlayIds(known.ids.keys, spare),
-        titles=OverlayTexts(known.titles.ends, known.titles.utf8, spare),
-        categories=with_empty_rows(known.categories, spare),
-        category_names=known.category_names,
-        released=lengthened(known.released, n, np.nan).copy(),
-        available=lengthened(known.available, n).copy(),
-        providers=lengthened(known.providers, n, -1).copy(),
-        provider_names=OverlayTexts(known.provider_names.ends, known.provider_names.utf8, spare),
-        flags=with_empty_rows(known.flags, spare) if known.flag_names else known.flags,
-        flag_names=known.flag_names,
-        attributes=attributes.live_columns(known.attributes, spare),
+        ids=OverlayIds(base.ids.keys, spare),
+        titles=OverlayTexts(base.titles.ends, base.titles.utf8, spare),
+        categories=with_empty_rows(base.categories, spare),
+        category_names=base.category_names,
+        released=lengthened(base.released, n, np.nan).copy(),
+        available=lengthened(base.available, n).copy(),
+        providers=lengthened(base.providers, n, -1).copy(),
+        provider_names=OverlayTexts(base.provider_names.ends, base.provider_names.utf8, spare),
+        flags=with_empty_rows(base.flags, spare) if base.flag_names else base.flags,
+        flag_names=base.flag_names,
+        attributes=live_columns(base.attributes, spare),
     )
 
 
 def with_spare_rows(models: Models, catalogue: CatalogueOverlay) -> Models:
-    """Give the models with this catalogue in place of theirs, and as many rows as it has.
+    """Return the models with this catalogue, and with as many rows as it has.
 
-    What belongs to a row is copied: workers share it no longer. Without spare rows that is the
-    catalogue alone, some bytes an item; with them also vectors and segments. Popularity keeps its
-    length: ``Live`` makes its own.
+    The arrays with a row per item are copied, so workers no longer share them. Without spare rows
+    only the catalogue is copied; with them also vectors and segments. Popularity keeps its length:
+    ``PopularityCounters`` makes its own arrays.
     """
     spare = len(catalogue) - len(models.catalogue)
     if not spare:
@@ -180,9 +177,9 @@ def with_spare_rows(models: Models, catalogue: CatalogueOverlay) -> Models:
 
 
 def lengthened(array: NDArray[Any], n: int, filler: float = 0) -> NDArray[Any]:
-    """Give the array with ``n`` places along its last axis; itself where it has them.
+    """Return the array with ``n`` places along its last axis; the array itself if it has them.
 
-    Sums are to be taken before: numpy rounds those of longer arrays differently.
+    Sums must be taken before: numpy rounds those of longer arrays differently.
     """
     missing = n - array.shape[-1]
     if not missing:
@@ -192,14 +189,14 @@ def lengthened(array: NDArray[Any], n: int, filler: float = 0) -> NDArray[Any]:
 
 
 def with_empty_rows(array: NDArray[Any], spare: int) -> NDArray[Any]:
-    """Copy the rows, with ``spare`` rows of nothing below."""
+    """Copy the array and append ``spare`` rows of zeros."""
     return np.concatenate([array, np.zeros((spare, array.shape[1]), array.dtype)])
 
 
-def _or_later(
-    found: NDArray[np.bool_], rows: Rows, later: RowsByTag, names: Sequence[str]
+def _or_added(
+    own: NDArray[np.bool_], rows: Rows, added: RowsByTag, names: Sequence[str]
 ) -> NDArray[np.bool_]:
-    if not later:
-        return found
-    tagged = frozenset().union(*(later.get(name, frozenset()) for name in names))
-    return found | np.isin(rows, list(tagged)) if tagged else found
+    if not added:
+        return own
+    tagged = frozenset().union(*(added.get(name, frozenset()) for name in names))
+    return own | np.isin(rows, list(tagged)) if tagged else own

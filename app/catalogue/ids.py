@@ -11,7 +11,7 @@ from app.contracts import Rows
 
 @dataclass(frozen=True, slots=True, eq=False)
 class IdIndex:
-    """Public ids <-> rows. Sorted by bytes, so that a look-up is a binary search, no dict."""
+    """Public ids <-> rows. The ids are sorted by bytes: a look-up is a binary search, no dict."""
 
     keys: NDArray[np.bytes_]  # (n,) ascending, unique, UTF-8; an id's position is its row
 
@@ -20,32 +20,32 @@ class IdIndex:
 
     @classmethod
     def of(cls, ids: Sequence[str]) -> "IdIndex":
-        """Number these public ids, repeats allowed, in byte order."""
+        """Number these public ids in byte order; repeats are allowed."""
         return cls(np.unique(np.array([i.encode() for i in ids], dtype=np.bytes_)))
 
     def rows(self, ids: Sequence[str]) -> Rows:
-        """Give the row of each public id; -1 where it is unknown."""
+        """Return the row of each public id; -1 for an unknown one."""
         if not len(self.keys) or not ids:
             return np.full(len(ids), -1, np.int64)
         wanted = np.array([i.encode() for i in ids], dtype=np.bytes_)
         short = wanted.astype(self.keys.dtype)  # longer ids would make numpy widen all the keys
-        at = np.minimum(np.searchsorted(self.keys, short), len(self.keys) - 1)
-        return np.where(self.keys[at] == wanted, at, -1).astype(np.int64)
+        positions = np.minimum(np.searchsorted(self.keys, short), len(self.keys) - 1)
+        return np.where(self.keys[positions] == wanted, positions, -1).astype(np.int64)
 
     def row(self, name: str) -> int:
-        """Give the row of one public id; -1 when it is unknown."""
+        """Return the row of one public id; -1 for an unknown one."""
         return int(self.rows([name])[0])
 
     def names(self, rows: Rows) -> list[str]:
-        """Give the public ids of ``rows``."""
+        """Return the public ids of ``rows``."""
         return [key.decode() for key in self.keys[rows].tolist()]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Texts:
-    """Strings by row, end to end in one array that can be mapped into memory."""
+    """Strings by row, end to end in one array."""
 
-    ends: NDArray[np.int64]  # (n + 1,) text r is bytes [ends[r]:ends[r + 1]]; empty: none
+    ends: NDArray[np.int64]  # (n + 1,) text r is bytes [ends[r]:ends[r + 1]]; empty: no text
     utf8: NDArray[np.uint8]  # (m,)
 
     def __len__(self) -> int:
@@ -53,16 +53,16 @@ class Texts:
 
     @classmethod
     def of(cls, texts: Sequence[str | None]) -> "Texts":
-        """Pack these texts, None where there is none."""
+        """Pack these texts; None means no text."""
         packed = [(text or "").encode() for text in texts]
         ends = np.concatenate([[0], np.cumsum([len(text) for text in packed], dtype=np.int64)])
         return cls(ends.astype(np.int64), np.frombuffer(b"".join(packed), np.uint8))
 
     def tolist(self) -> list[str | None]:
-        """Give all texts."""
+        """Return all texts."""
         return self.take(np.arange(len(self)))
 
     def take(self, rows: Rows) -> list[str | None]:
-        """Give the texts of ``rows``."""
+        """Return the texts of ``rows``."""
         spans = zip(self.ends[rows].tolist(), self.ends[rows + 1].tolist(), strict=True)
         return [self.utf8[start:end].tobytes().decode() or None for start, end in spans]
