@@ -9,8 +9,8 @@ from rich.console import Console
 from rich.table import Table
 
 from offline.data.atomic import atomic_path
-from offline.report.curves import cold_chart
-from offline.report.figures import ColdPoint, Interval
+from offline.report.curves import new_user_chart
+from offline.report.figures import NewUserPoint, Interval
 
 COLOURS = (  # where no page gives them
     "svg{--ink:#222;--muted:#666;--grid:#ddd;--soft:#eee;--funnel:#0b6e4f;--baseline:#888;"
@@ -18,7 +18,7 @@ COLOURS = (  # where no page gives them
 )
 
 
-def table(points: list[ColdPoint]) -> Table:
+def table(points: list[NewUserPoint]) -> Table:
     """Show NDCG@10 by events revealed, with 95 % intervals."""
     shown = Table(title="NDCG@10 of new users by events known of them")
     for name in ("events", "users", "funnel", "best channel", "recent popularity", "popularity"):
@@ -48,7 +48,7 @@ def main(
     points = orjson.loads((out / "report.json").read_bytes())["cold_curve"]
     Console().print(table(points))
     with atomic_path(svg) as part:
-        drawn = cold_chart(points).replace(">", f"><style>{COLOURS}</style>", 1)
+        drawn = new_user_chart(points).replace(">", f"><style>{COLOURS}</style>", 1)
         part.write_text(drawn)
 
 

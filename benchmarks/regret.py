@@ -26,7 +26,7 @@ from app.rerank.exploration import ExplorationPool, choose_explored
 from app.rerank.policy import Policy
 from app.state.counters import PopularityCounters
 from offline.data.atomic import atomic_path
-from offline.report.svg import WIDTH, drawing
+from offline.report.svg import WIDTH, report_style
 
 Floats: TypeAlias = NDArray[np.float64]
 
@@ -156,7 +156,7 @@ def table(found: Mapping[str, Floats]) -> Table:
 
 def plot(found: Mapping[str, Floats], path: Path) -> None:
     """Draw the mean regret of each way, with the standard error of its runs, as SVG."""
-    with drawing():
+    with report_style():
         figure = Figure(figsize=(WIDTH, 4.0), layout="constrained")
         axes = figure.add_subplot()
         for (name, lost), colour in zip(found.items(), COLOURS, strict=True):

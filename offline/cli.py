@@ -81,7 +81,7 @@ def serve_command(
     workers: Annotated[int | None, typer.Option(help="Processes. Default: 1.", min=1)] = None,
 ) -> None:
     """Serve the current bundle until Ctrl-C."""
-    with one_sentence():
+    with errors_as_sentences():
         serve(_settings(out=out, host=host, port=port, workers=workers))
 
 
@@ -147,13 +147,13 @@ def train(  # noqa: PLR0913, PLR0917 - one argument for each option
     ] = False,
 ) -> None:
     """Train, judge the funnel, write a report, and publish unless the gate refuses (status 3)."""
-    with one_sentence():
-        from offline.commands.train import Choice  # noqa: PLC0415 - needs the extra "train"
+    with errors_as_sentences():
+        from offline.commands.train import TrainOptions  # noqa: PLC0415 - needs the extra "train"
         from offline.commands.train import train as run  # noqa: PLC0415 - the same
         from offline.evaluate.gate import GateConfig  # noqa: PLC0415 - needs the extra "train"
 
         gate = GateConfig(margin=margin, force=force)
-        choice = Choice(
+        choice = TrainOptions(
             seed,
             factorisation.value if factorisation else None,
             similarity.value if similarity else None,
@@ -196,15 +196,15 @@ def tune(  # noqa: PLR0913, PLR0917 - one argument for each option
     ] = 0.05,
 ) -> None:
     """Search for better settings on windows before the test; writes OUT/tuned.toml."""
-    with one_sentence():
-        from offline.commands.train import Choice  # noqa: PLC0415 - needs the extra "train"
-        from offline.commands.tune import Task  # noqa: PLC0415 - the same
+    with errors_as_sentences():
+        from offline.commands.train import TrainOptions  # noqa: PLC0415 - needs the extra "train"
+        from offline.commands.tune import TuneOptions  # noqa: PLC0415 - the same
         from offline.commands.tune import tune as run  # noqa: PLC0415 - the same
         from offline.tune.search import Budget  # noqa: PLC0415 - the same
 
         budget = Budget(trials) if minutes is None else Budget(trials, 60 * minutes)
-        choice = Choice(seed=seed, config=config)
-        run(Task(data, schema, max_bad_share, choice, budget, study), _settings(out=out))
+        choice = TrainOptions(seed=seed, config=config)
+        run(TuneOptions(data, schema, max_bad_share, choice, budget, study), _settings(out=out))
 
 
 @app.command()
@@ -213,7 +213,7 @@ def rollback(
     to: Annotated[str | None, typer.Option(help="A version. Default: the one before.")] = None,
 ) -> None:
     """Put the bundle that was in service before into service again; running services follow."""
-    with one_sentence():
+    with errors_as_sentences():
         from offline.commands.bundles import roll_back_and_print  # noqa: PLC0415 - not to load it for serving
 
         roll_back_and_print(_settings(out=out).out, to)
@@ -222,7 +222,7 @@ def rollback(
 @app.command()
 def bundles(out: Out = None) -> None:
     """List the bundles: when made, how good, what the gate said, which is in service."""
-    with one_sentence():
+    with errors_as_sentences():
         from offline.commands.bundles import print_bundles  # noqa: PLC0415 - not to load it for serving
 
         print_bundles(_settings(out=out).out)
@@ -236,7 +236,7 @@ def archive(
     once: Annotated[bool, typer.Option("--once", help="Drain what is there, and end.")] = False,
 ) -> None:
     """Keep events and served lists in Parquet by day, OUT/archive; until Ctrl-C."""
-    with one_sentence():
+    with errors_as_sentences():
         from offline.commands.archive import archive as run  # noqa: PLC0415 - needs extra "train"
 
         run(_settings(out=out), once=once, every=every)
@@ -248,7 +248,7 @@ def erase(
     out: Out = None,
 ) -> None:
     """Forget a user: in the store, the served log and the archive; the next bundle follows."""
-    with one_sentence():
+    with errors_as_sentences():
         from offline.commands.archive import erase as run  # noqa: PLC0415 - needs extra "train"
 
         run(_settings(out=out), user)
@@ -267,7 +267,7 @@ def replay(
     ] = None,
 ) -> None:
     """Answer logged requests again; says that they are the same bit for bit, or what differs."""
-    with one_sentence():
+    with errors_as_sentences():
         from offline.commands.replay import ReplayCommand  # noqa: PLC0415 - needs the extra "train"
         from offline.commands.replay import replay as run  # noqa: PLC0415 - the same
 
@@ -285,11 +285,11 @@ def ablate(
     seed: Seed = None,
 ) -> None:
     """Learn and judge the funnel without each of its parts; writes OUT/ablations.json."""
-    with one_sentence():
+    with errors_as_sentences():
         from benchmarks.ablations.command import ablate as run  # noqa: PLC0415 - needs the extra "train"
-        from offline.commands.train import Choice  # noqa: PLC0415 - the same
+        from offline.commands.train import TrainOptions  # noqa: PLC0415 - the same
 
-        run(data, _settings(out=out), Choice(seed=seed, config=config), schema)
+        run(data, _settings(out=out), TrainOptions(seed=seed, config=config), schema)
 
 
 @app.command()
@@ -303,13 +303,13 @@ def report(
     ] = None,
 ) -> None:
     """Say where the report lies and what it says, or compare two bundles."""
-    with one_sentence():
-        from offline.commands.report import compare as run  # noqa: PLC0415 - needs the extra "train"
-        from offline.commands.report import tell_report  # noqa: PLC0415 - the same
+    with errors_as_sentences():
+        from offline.commands.report import compare_bundles as run  # noqa: PLC0415 - needs the extra "train"
+        from offline.commands.report import print_report  # noqa: PLC0415 - the same
 
         settings = _settings(out=out)
         if compare is None:
-            tell_report(settings.out)
+            print_report(settings.out)
         else:
             run(compare, settings, data)
 
@@ -323,7 +323,7 @@ def demo(
     user: Annotated[str, typer.Option(help="Whose list to show.")] = "196",
 ) -> None:
     """Get MovieLens 100K, train, serve, show a first list, and go on serving until Ctrl-C."""
-    with one_sentence():
+    with errors_as_sentences():
         from offline.commands.demo import demo as run  # noqa: PLC0415 - needs the extra "train"
 
         run(_settings(out=out, host=host, port=port), data, user)
@@ -350,7 +350,7 @@ def import_events(
     says, or read from a column event_id; FILE.imported.json notes how far the import came. After a
     kill run the same command again. Rows that cannot be used are put into FILE.bad_rows.csv.
     """
-    with one_sentence():
+    with errors_as_sentences():
         from offline.commands.import_events import run_import  # noqa: PLC0415 - needs the extra "train"
 
         run_import(file, url, schema)
@@ -371,7 +371,7 @@ def _settings(**given: object) -> Settings:
 
 
 @contextmanager
-def one_sentence() -> Iterator[None]:
+def errors_as_sentences() -> Iterator[None]:
     """Turn what a user can put right into one sentence and an exit code, without a traceback."""
     from app.bundle.manifest import BundleError  # noqa: PLC0415 - slow to import, rarely needed
     from offline.data.errors import DataError  # noqa: PLC0415 - the same

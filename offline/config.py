@@ -23,15 +23,15 @@ from offline.data.errors import DataError
 from offline.job import JobConfig
 from offline.publish.flatten_config import NOT_MODEL_SETTINGS
 
-APART = NOT_MODEL_SETTINGS | {"policy"}
-UNKNOWN = frozenset({"extra_forbidden", "unexpected_keyword_argument"})  # as pydantic says it
+NOT_IN_FILE = NOT_MODEL_SETTINGS | {"policy"}
+UNKNOWN_FIELD_ERRORS = frozenset({"extra_forbidden", "unexpected_keyword_argument"})  # as pydantic says it
 
 
 class ConfigError(DataError):
     """A configuration that cannot be used. The text names the setting and what is allowed."""
 
 
-def read(path: Path) -> JobConfig:
+def read_config(path: Path) -> JobConfig:
     """Read a TOML file, or the settings of the bundle whose folder this is.
 
     Raises:
@@ -40,14 +40,14 @@ def read(path: Path) -> JobConfig:
         OSError: there is no such file.
     """
     if path.is_dir():
-        return checked(_of_bundle(path), str(path))
+        return build_job_config(_of_bundle(path), str(path))
     try:
-        return checked(tomllib.loads(path.read_text("utf-8")), str(path))
+        return build_job_config(tomllib.loads(path.read_text("utf-8")), str(path))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise ConfigError(f"{path} is not TOML: {error}") from None
 
 
-def checked(told: Mapping[str, Any], source: str) -> JobConfig:
+def build_job_config(told: Mapping[str, Any], source: str) -> JobConfig:
     """Make a configuration of what was told; recall's seed is the job's unless told apart.
 
     Raises:
@@ -64,11 +64,11 @@ def checked(told: Mapping[str, Any], source: str) -> JobConfig:
     return JobConfig(**{name: getattr(found, name) for name in _schema().model_fields})
 
 
-def text(config: JobConfig, about: str = "") -> str:
+def config_to_toml(config: JobConfig, about: str = "") -> str:
     """Write the configuration as TOML, all settings, below the lines of ``about`` as comments."""
     told = asdict(config, dict_factory=lambda pairs: {k: v for k, v in pairs if v is not None})
     head = "".join(f"# {line}".rstrip() + "\n" for line in about.splitlines())
-    return head + tomli_w.dumps({name: told[name] for name in told if name not in APART})
+    return head + tomli_w.dumps({name: told[name] for name in told if name not in NOT_IN_FILE})
 
 
 @cache
@@ -76,7 +76,7 @@ def _schema() -> type[BaseModel]:
     """Derive what a file may hold from the dataclasses: names, types, limits, defaults."""
     kinds, default = get_type_hints(JobConfig, include_extras=True), JobConfig()
     told: dict[str, Any] = {
-        name: (kind, getattr(default, name)) for name, kind in kinds.items() if name not in APART
+        name: (kind, getattr(default, name)) for name, kind in kinds.items() if name not in NOT_IN_FILE
     }
     return create_model("Training", __config__=ConfigDict(extra="forbid", strict=True), **told)
 
@@ -92,12 +92,12 @@ def _of_bundle(folder: Path) -> dict[str, Any]:
         table[name] = inf if value == "inf" else value
     if not told:
         raise ConfigError(f"{folder} does not tell its settings: it is of an earlier version")
-    return {name: value for name, value in told.items() if name not in APART}
+    return {name: value for name, value in told.items() if name not in NOT_IN_FILE}
 
 
 def _sentence(error: ErrorDetails) -> str:
     place = [str(part) for part in error["loc"]]
-    if error["type"] in UNKNOWN:
+    if error["type"] in UNKNOWN_FIELD_ERRORS:
         return _unknown(place)
     reason = error["msg"].removeprefix("Input ").replace("an object", "a table")
     return f"{'.'.join(place)} cannot be {error['input']!r}: it {reason}."
@@ -105,7 +105,7 @@ def _sentence(error: ErrorDetails) -> str:
 
 def _unknown(place: list[str]) -> str:
     """Say that there is no such setting, and which there are."""
-    if place[0] in APART:
+    if place[0] in NOT_IN_FILE:
         return (
             f"{place[0]} is not of the training's configuration, but of the service's "
             "(recfunnel.toml) or of the command line."
@@ -123,4 +123,4 @@ def _names(tables: list[str]) -> list[str]:
     for each in tables:
         table = getattr(table, each)
     assert is_dataclass(table)  # noqa: S101 - only a table can have a setting too many
-    return [field.name for field in fields(table) if tables or field.name not in APART]
+    return [field.name for field in fields(table) if tables or field.name not in NOT_IN_FILE]

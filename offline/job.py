@@ -20,11 +20,11 @@ from offline.data.readers import LoadedData
 from offline.data.split import TimeSplit, split_by_time
 from offline.evaluate.by_objective import compare_objectives
 from offline.evaluate.compare_rankers import compare_rankers
-from offline.evaluate.drift_reference import reference
+from offline.evaluate.drift_reference import build_drift_reference
 from offline.evaluate.evaluation import Evaluation, evaluate_funnel
-from offline.evaluate.gate import GateConfig, judge
-from offline.evaluate.gate_text import remarks
-from offline.evaluate.holdout import Exam
+from offline.evaluate.gate import GateConfig, run_gate
+from offline.evaluate.gate_text import gate_remarks
+from offline.evaluate.holdout import Holdout
 from offline.models.hybrids import HybridConfig, fit_hybrid
 from offline.models.registry import RecallConfig, fit_models
 from offline.publish.flatten_config import flatten_config
@@ -32,9 +32,9 @@ from offline.publish.index import IndexConfig, index_builder
 from offline.publish.pointer import current_version, point_to
 from offline.publish.versions import BUNDLES_KEPT, remove_old_bundles
 from offline.publish.writer import TrainingResult, push_tables, write_bundle
-from offline.report.page import Extras, Figures
+from offline.report.page import OptionalFigures, ReportFigures
 from offline.report.report import write_report
-from offline.report.report_figures import figures, summary
+from offline.report.report_figures import build_figures, manifest_metrics
 from offline.training.logged_lists import insert_logged_lists
 from offline.training.objective_rankers import fit_objective_models, score_table
 from offline.training.objectives import ObjectiveWeights, choose_objectives
@@ -72,22 +72,22 @@ class JobConfig:
 
 
 @dataclass(slots=True)
-class Phases:
+class PhaseTimer:
     """Tells a progress bar what is being done, and keeps how long each phase took."""
 
-    begin: Callable[[str], None] = lambda _phase: None
+    on_begin: Callable[[str], None] = lambda _phase: None
     seconds: dict[str, float] = field(default_factory=dict)
 
     @contextmanager
     def __call__(self, phase: str) -> Iterator[None]:
         """Time the phase that runs within."""
-        self.begin(phase)
+        self.on_begin(phase)
         began = perf_counter()
         yield
         self.seconds[phase] = self.seconds.get(phase, 0.0) + perf_counter() - began
 
 
-def run(reading: LoadedData, out: Path, config: JobConfig, phases: Phases) -> Path:
+def run_job(reading: LoadedData, out: Path, config: JobConfig, phases: PhaseTimer) -> Path:
     """Train on what was read and publish to ``out``, unless the gate refuses; gives the folder.
 
     Raises:
@@ -96,20 +96,20 @@ def run(reading: LoadedData, out: Path, config: JobConfig, phases: Phases) -> Pa
     dataset = reading.dataset
     split = split_by_time(dataset.log)
     cpu = Cpu(threads=1)
-    wiring = wired(config, cpu)
+    wiring = funnel_config(config, cpu)
     try:
         served = reading.logged_lists(split.test_start) if reading.logged_lists else None
-        learned = learn(dataset, split, config, wiring, phases, served)
+        learned = fit_rankers(dataset, split, config, wiring, phases, served)
         with phases("evaluate"):
-            exam = prepare(dataset, split, config, wiring)
-            evaluation = evaluate(exam, learned.rankers)
-            extras = Extras(
+            exam = build_holdout(dataset, split, config, wiring)
+            evaluation = evaluate_rankers(exam, learned.rankers)
+            extras = OptionalFigures(
                 objectives=compare_objectives(exam, learned),
                 hybrids=compare_rankers(exam, learned, config.hybrid) if config.compare else [],
                 ablations=load_variants(out, dataset),
             )
         with phases("gate"):
-            gate = judge(evaluation, exam, learned.rankers, out, config.gate)
+            gate = run_gate(evaluation, exam, learned.rankers, out, config.gate)
     finally:
         cpu.close()
     with phases("refit"):
@@ -120,7 +120,7 @@ def run(reading: LoadedData, out: Path, config: JobConfig, phases: Phases) -> Pa
             rankers_end=exam.cut,
             settings=flatten_config(config),
             seconds=phases.seconds,
-            drift=reference(trained.models, learned.rankers, exam),
+            drift=build_drift_reference(trained.models, learned.rankers, exam),
         )
     with phases("publish"):
         folder = write_bundle(trained, out)
@@ -128,25 +128,25 @@ def run(reading: LoadedData, out: Path, config: JobConfig, phases: Phases) -> Pa
             push_tables(folder.name, trained.models, config.redis_url, config.key_prefix)
             point_to(folder)
         remove_old_bundles(out, config.keep, current_version(out))
-    told_of = figures(dataset, split, trained, evaluation, phases.seconds)
-    found: Figures = {**told_of, **extras}
-    found["notes"] += remarks(gate)
+    told_of = build_figures(dataset, split, trained, evaluation, phases.seconds)
+    found: ReportFigures = {**told_of, **extras}
+    found["notes"] += gate_remarks(gate)
     write_report(found, out)
     return folder
 
 
-def wired(config: JobConfig, cpu: Cpu) -> FunnelConfig:
+def funnel_config(config: JobConfig, cpu: Cpu) -> FunnelConfig:
     """Set the funnel up as configured, with all the time that it needs."""
     index = index_builder(config.index, config.seed)
     return FunnelConfig(cpu, NO_CHECKPOINTS, config.sizes, config.policy, index)
 
 
-def learn(  # noqa: PLR0913, PLR0917 - the last is seldom there
+def fit_rankers(  # noqa: PLR0913, PLR0917 - the last is seldom there
     dataset: Dataset,
     split: TimeSplit,
     config: JobConfig,
     wiring: FunnelConfig,
-    phases: Phases,
+    phases: PhaseTimer,
     served: RankTable | None = None,
 ) -> TrainedRankers:
     """Fit the rankers on the windows before the test; nothing from ``split.test_start`` on is read.
@@ -158,7 +158,7 @@ def learn(  # noqa: PLR0913, PLR0917 - the last is seldom there
     """
     objectives = choose_objectives(config.objectives, dataset.traits, config.hybrid.kind)
     with phases("replay"):
-        tables = [replay(dataset, *window, config, wiring) for window in split.windows]
+        tables = [replay_window(dataset, *window, config, wiring) for window in split.windows]
     if served is not None and len(served) and not objectives:
         tables = insert_logged_lists(tables, served)
     with phases("fine"):
@@ -172,7 +172,7 @@ def learn(  # noqa: PLR0913, PLR0917 - the last is seldom there
     return TrainedRankers(coarse, relevant, whole, hybrid, several)
 
 
-def replay(
+def replay_window(
     dataset: Dataset, start: float, end: float, config: JobConfig, wiring: FunnelConfig
 ) -> RankTable:
     """Make training rows of one window: the real recall, as of the moment each user came."""
@@ -185,7 +185,7 @@ def replay(
     return asyncio.run(collect_rows(funnel, dataset, users, config.seed, config.negatives))
 
 
-def prepare(dataset: Dataset, split: TimeSplit, config: JobConfig, wiring: FunnelConfig) -> Exam:
+def build_holdout(dataset: Dataset, split: TimeSplit, config: JobConfig, wiring: FunnelConfig) -> Holdout:
     """Fit recall as of the cut, and find the users of the test window.
 
     Raises:
@@ -199,10 +199,10 @@ def prepare(dataset: Dataset, split: TimeSplit, config: JobConfig, wiring: Funne
             "Nobody liked anything new in the newest interactions, so the funnel cannot be judged. "
             "More interactions are needed."
         )
-    return Exam(dataset, models, users, cut, wiring, config.seed)
+    return Holdout(dataset, models, users, cut, wiring, config.seed)
 
 
-def evaluate(exam: Exam, rankers: Rankers) -> Evaluation:
+def evaluate_rankers(exam: Holdout, rankers: Rankers) -> Evaluation:
     """Ask the real funnel, as of the cut, for all users of the test window."""
     funnel = build_offline_funnel(exam.models, exam.wiring, rankers)
     return asyncio.run(evaluate_funnel(funnel, exam.models, exam.dataset, exam.users, exam.seed))
@@ -225,7 +225,7 @@ def refit(
         dataset=dataset.name,
         interactions=len(dataset.log),
         seed=config.seed,
-        metrics=summary(evaluation),
+        metrics=manifest_metrics(evaluation),
         index=index_builder(config.index, config.seed),
         archive_state=reading.archive_state,
     )

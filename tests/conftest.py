@@ -28,7 +28,7 @@ from app.process.workers import PatientServer
 from app.service import Service
 from app.settings import CheckpointSettings, Settings
 from app.state.embedded import embedded_server
-from offline.commands.train import Choice, train
+from offline.commands.train import TrainOptions, train
 
 FOLDERS = ("unit", "contract", "property", "integration", "failure", "e2e", "docs", "browser")
 USERS, ITEMS, RATINGS, DAYS = 150, 120, 6_000, 200
@@ -137,7 +137,7 @@ def trained(data, tmp_path_factory) -> Path:
     with only_one(base / "trained.lock"):
         if not out.exists():
             draft = base / "draft"
-            train(data, Settings(out=draft, redis_url=None), Choice())
+            train(data, Settings(out=draft, redis_url=None), TrainOptions())
             out.parent.mkdir()
             draft.rename(out)
     return out

@@ -30,10 +30,10 @@ from offline import cli
 from offline.data.errors import DataError
 from offline.data.split import split_by_time
 from offline.evaluate.compare_rankers import compare_rankers
-from offline.evaluate.funnel_answers import ask_everyone, ndcg, padded, shown
-from offline.evaluate.holdout import Exam
-from offline.evaluate.rerank_only import cascade, rescored
-from offline.job import JobConfig, prepare, replay
+from offline.evaluate.funnel_answers import collect_answers, user_ndcg, pad_lists, evaluated_lists
+from offline.evaluate.holdout import Holdout
+from offline.evaluate.rerank_only import cascade_ranker, collect_candidates
+from offline.job import JobConfig, build_holdout, replay_window
 from offline.models.hybrids import HybridConfig, fit_hybrid
 from offline.models.registry import fit_models
 from offline.training.rank_table import concatenate
@@ -63,13 +63,13 @@ def wiring(cpu):
 
 @pytest.fixture(scope="module")
 def tables(wiring):
-    return [replay(DATASET, *window, CONFIG, wiring) for window in SPLIT.windows]
+    return [replay_window(DATASET, *window, CONFIG, wiring) for window in SPLIT.windows]
 
 
 @pytest.fixture(scope="module")
-def exam(wiring) -> Exam:
+def exam(wiring) -> Holdout:
     """The test window; of a quarter of its users nothing is known."""
-    made = prepare(DATASET, SPLIT, CONFIG, wiring)
+    made = build_holdout(DATASET, SPLIT, CONFIG, wiring)
     known = DATASET.log.before(SPLIT.test_start)
     known = known.take(np.flatnonzero(known.users % 4 > 0))
     users = find_active_users(DATASET.log, SPLIT.test_start, SPLIT.test_end)
@@ -78,7 +78,7 @@ def exam(wiring) -> Exam:
 
 @pytest.fixture(scope="module")
 def found(exam):
-    return rescored(exam, UNTRAINED_RANKERS)
+    return collect_candidates(exam, UNTRAINED_RANKERS)
 
 
 def test_every_channel_and_every_group_of_columns_is_left_out_once():
@@ -92,11 +92,11 @@ def test_rescoring_ranks_as_the_real_funnel_does(exam, tables, found):
     rankers = fit_rankers(tables, WHOLE_FUNNEL, CONFIG.rank, 7)
     sizes = replace(exam.wiring.sizes, coarse=40, fine=25)
     funnel = assembled(exam.models, replace(exam.wiring, sizes=sizes), rankers)
-    asked = asyncio.run(ask_everyone(funnel, DATASET, exam.users, exam.seed))
-    expected = ndcg(padded(shown(funnel, asked.slates), 10), asked.relevant).tolist()
-    assert found.ndcg(cascade(rankers, 40, 25)).tolist() == expected
+    asked = asyncio.run(collect_answers(funnel, DATASET, exam.users, exam.seed))
+    expected = user_ndcg(pad_lists(evaluated_lists(funnel, asked.slates), 10), asked.relevant).tolist()
+    assert found.ndcg(cascade_ranker(rankers, 40, 25)).tolist() == expected
     assert found.ndcg(build_ranking(rankers, WHOLE_FUNNEL, sizes)).tolist() == expected
-    assert found.ndcg(cascade(rankers, 11, 11)).tolist() != expected
+    assert found.ndcg(cascade_ranker(rankers, 11, 11)).tolist() != expected
 
 
 @pytest.mark.parametrize("channel", ["item_cf", "content", "trending", "fresh"])
@@ -162,10 +162,10 @@ def test_ablations_learn_from_nothing_that_they_are_judged_on(cpu, tables):
     bench = build(DATASET, SPLIT, CONFIG, cpu)
     half = len(SPLIT.windows) - 1  # of three windows
     assert [len(table) for table in bench.tables] == [len(table) for table in tables[:half]]
-    cuts = [one.asked.funnel.query_builder.counters.now for one in bench.later]
+    cuts = [one.answers.funnel.query_builder.counters.now for one in bench.later]
     assert cuts == [SPLIT.windows[-1][0], SPLIT.test_start]
     judged = bench.evaluate(WHOLE_FUNNEL, CONFIG)
-    assert len(judged) == sum(len(one.asked) for one in bench.later)
+    assert len(judged) == sum(len(one.answers) for one in bench.later)
     seeds = [bench._judge(WHOLE_FUNNEL, CONFIG, seed) for seed in (7, 8)]
     assert judged.tolist() == np.mean(seeds, axis=0).tolist()
     assert seeds[0].tolist() != seeds[1].tolist()

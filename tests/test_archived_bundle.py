@@ -12,7 +12,7 @@ from app.cpu import Cpu
 from app.state.event_codec import events_key
 from app.state.impressions import impressions_key
 from offline.commands.archive import archive, folder_of
-from offline.commands.train import Choice, train
+from offline.commands.train import TrainOptions, train
 from offline.evaluate.gate import GateConfig
 from offline.replay_log.differences import differing
 from offline.replay_log.replay import RequestReplayer
@@ -30,7 +30,7 @@ def story(data, trained, redis_url, tmp_path_factory):
     settings = leisurely(out=out, redis_url=redis_url, reload_seconds=0.05)
     quick = out.parent / "quick.toml"
     quick.write_text("askers = 60\n[rank]\nrounds = 6\nleast_rounds = 4\nboosters = 1\n")
-    choice = Choice(from_archive=True, gate=GateConfig(force=True), config=quick)
+    choice = TrainOptions(from_archive=True, gate=GateConfig(force=True), config=quick)
     with hosted(settings) as service, redis.Redis.from_url(redis_url) as link:
         shown = impressions_key(settings.key_prefix)
         clicked = [click(service, user) for user in USERS for _ in range(CLICKS)]

@@ -22,7 +22,7 @@ from benchmarks.quality.onboarding_answers import (
 from offline.data.dataset import DataTraits
 from offline.data.errors import DataError
 from offline.data.readers import LoadedData
-from offline.evaluate.rolling import rolling
+from offline.evaluate.rolling import rolling_window
 from offline.models.registry import fit_models
 from offline.training.replay import build_offline_funnel
 from tests.fakes import SMALL, small_dataset
@@ -37,8 +37,8 @@ def small(monkeypatch):
     monkeypatch.setattr(onboarding, "LENGTHS", (3, ASKED))
     monkeypatch.setattr(onboarding, "CUT", 0.02)
     dataset = small_dataset()
-    window = rolling(dataset.log, 0.02, 0.98)
-    return dataset, window, fit_models(dataset, window.known, SMALL, window.at)
+    window = rolling_window(dataset.log, 0.02, 0.98)
+    return dataset, window, fit_models(dataset, window.log, SMALL, window.cut)
 
 
 def test_answers_are_what_newcomers_went_on_to_do(small):

@@ -15,7 +15,7 @@ from app.cpu import Cpu
 from app.request_log.writer import request_log_key
 from app.settings import Settings
 from offline.commands.data import doctor
-from offline.commands.train import Choice, train
+from offline.commands.train import TrainOptions, train
 from offline.publish.pointer import point_to
 from offline.replay_log.differences import differing
 from offline.replay_log.replay import RequestReplayer
@@ -52,7 +52,7 @@ def files(tmp_path_factory):
 @pytest.fixture(scope="module")
 def learned(files):
     out = files.parent / "out"
-    train(files, Settings(out=out, redis_url=None), Choice())
+    train(files, Settings(out=out, redis_url=None), TrainOptions())
     return out
 
 

@@ -111,14 +111,14 @@ def test_a_wrong_option_is_refused_by_name(wrong):
     [SettingsError, PortTakenError, ServerError, BundleError, DataError, OSError, PermissionError],
 )
 def test_what_a_user_can_put_right_is_one_sentence_and_status_1(fault, capsys):
-    with pytest.raises(typer.Exit) as ended, cli.one_sentence():
+    with pytest.raises(typer.Exit) as ended, cli.errors_as_sentences():
         raise fault("the [red]disk[/red] is full")
     assert ended.value.exit_code == 1
     assert capsys.readouterr().err == "the [red]disk[/red] is full\n"
 
 
 def test_what_the_gate_refused_is_one_sentence_and_status_3(capsys):
-    with pytest.raises(typer.Exit) as ended, cli.one_sentence():
+    with pytest.raises(typer.Exit) as ended, cli.errors_as_sentences():
         raise RefusedError("The bundle v2 is written but not published.")
     assert ended.value.exit_code == 3
     assert capsys.readouterr().err == "The bundle v2 is written but not published.\n"
@@ -135,7 +135,7 @@ def test_what_the_command_line_says_reaches_the_gate(monkeypatch, tmp_path):
 
 
 def test_a_library_that_is_not_installed_is_named_with_what_to_do(capsys):
-    with pytest.raises(typer.Exit) as ended, cli.one_sentence():
+    with pytest.raises(typer.Exit) as ended, cli.errors_as_sentences():
         import unheard_of  # noqa: F401, PLC0415
     assert ended.value.exit_code == 1
     assert capsys.readouterr().err == (
@@ -144,7 +144,7 @@ def test_a_library_that_is_not_installed_is_named_with_what_to_do(capsys):
 
 
 def test_a_bug_keeps_its_traceback():
-    with pytest.raises(ZeroDivisionError), cli.one_sentence():
+    with pytest.raises(ZeroDivisionError), cli.errors_as_sentences():
         raise ZeroDivisionError
 
 

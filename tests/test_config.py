@@ -13,9 +13,9 @@ from app.artifacts import DAY
 from app.bundle.manifest import BundleError
 from app.rerank.slate_builder import Policy
 from app.settings import PolicySettings, Settings
-from offline.cli import one_sentence
-from offline.commands.train import Choice
-from offline.config import APART, ConfigError, checked, read, text
+from offline.cli import errors_as_sentences
+from offline.commands.train import TrainOptions
+from offline.config import NOT_IN_FILE, ConfigError, build_job_config, read_config, config_to_toml
 from offline.evaluate.gate import GateConfig
 from offline.job import JobConfig
 from offline.models.registry import RecallConfig
@@ -52,14 +52,14 @@ def flat(config):
     return {
         name: value
         for name, value in flatten_config(config).items()
-        if name.split(".")[0] not in APART
+        if name.split(".")[0] not in NOT_IN_FILE
     }
 
 
 def leaves(kind, prefix=""):
     """The name and the annotated type of every setting."""
     for name, hint in get_type_hints(kind, include_extras=True).items():
-        if not prefix and name in APART:
+        if not prefix and name in NOT_IN_FILE:
             continue
         if is_dataclass(hint):
             yield from leaves(hint, f"{prefix}{name}.")
@@ -68,8 +68,8 @@ def leaves(kind, prefix=""):
 
 
 def test_a_file_sets_what_it_names_and_leaves_the_rest_at_its_default(tmp_path):
-    config = read(written(tmp_path, CHANGED))
-    default = flat(checked({}, "defaults"))
+    config = read_config(written(tmp_path, CHANGED))
+    default = flat(build_job_config({}, "defaults"))
     moved = {name: value for name, value in flat(config).items() if value != default[name]}
     assert moved == {
         "seed": 3,
@@ -85,22 +85,22 @@ def test_a_file_sets_what_it_names_and_leaves_the_rest_at_its_default(tmp_path):
 
 
 def test_what_is_written_is_read_back_to_the_last_bit(tmp_path):
-    one = read(written(tmp_path, CHANGED))
+    one = read_config(written(tmp_path, CHANGED))
     one = replace(one, recall=replace(one.recall, seed=8))
-    path = written(tmp_path, text(one, "found by a search\n\nin two lines"))
+    path = written(tmp_path, config_to_toml(one, "found by a search\n\nin two lines"))
     assert path.read_text().startswith("# found by a search\n#\n# in two lines\nseed = 3\n")
-    assert read(path) == one
+    assert read_config(path) == one
 
 
 def test_a_file_without_settings_is_the_default_with_one_seed_for_all(tmp_path):
-    config = read(written(tmp_path, "# nothing\n"))
+    config = read_config(written(tmp_path, "# nothing\n"))
     assert config == JobConfig(recall=RecallConfig(seed=JobConfig().seed))
 
 
 def test_every_setting_is_written_but_those_of_the_service_and_the_command():
-    content = text(JobConfig())
-    assert set(tomllib.loads(content)) | APART == {field.name for field in fields(JobConfig)}
-    assert set(tomllib.loads(content)) & APART == set()
+    content = config_to_toml(JobConfig())
+    assert set(tomllib.loads(content)) | NOT_IN_FILE == {field.name for field in fields(JobConfig)}
+    assert set(tomllib.loads(content)) & NOT_IN_FILE == set()
     assert content.count(" = ") == len(flat(JobConfig()))
 
 
@@ -136,7 +136,7 @@ def test_every_number_says_what_it_may_be():
 def test_a_setting_that_cannot_be_used_is_named_with_what_is_allowed(tmp_path, content, said):
     path = written(tmp_path, content)
     with pytest.raises(ConfigError) as raised:
-        read(path)
+        read_config(path)
     assert str(raised.value).startswith(str(path))
     assert said in str(raised.value)
     assert "secret" not in str(raised.value)
@@ -146,28 +146,28 @@ def test_a_file_that_is_no_text_is_not_toml(tmp_path):
     path = tmp_path / "tuned.toml"
     path.write_bytes(b"\xff\xfe\x00")
     with pytest.raises(ConfigError, match="is not TOML"):
-        read(path)
+        read_config(path)
 
 
 def test_a_bundle_tells_the_settings_of_its_own_training(tmp_path):
-    config = read(written(tmp_path, CHANGED))
+    config = read_config(written(tmp_path, CHANGED))
     bundle = write_bundle(trained_on_little(settings=flatten_config(config)), tmp_path)
-    assert read(bundle) == config
+    assert read_config(bundle) == config
 
 
 def test_a_bundle_that_does_not_tell_its_settings_is_refused(tmp_path):
     bundle = write_bundle(trained_on_little(settings={}), tmp_path)
     with pytest.raises(ConfigError, match="does not tell its settings"):
-        read(bundle)
+        read_config(bundle)
     with pytest.raises(BundleError, match="never finished"):
-        read(tmp_path)
+        read_config(tmp_path)
 
 
 def test_the_command_line_wins_over_the_file(tmp_path):
     path, settings = written(tmp_path, CHANGED), Settings(redis_url=None)
-    config = Choice(config=path).job(settings)
+    config = TrainOptions(config=path).job_config(settings)
     assert (config.seed, config.recall.seed, config.recall.factorisation) == (3, 3, "bpr")
-    said = Choice(4, "sgd", "adjusted_cosine", config=path).job(settings)
+    said = TrainOptions(4, "sgd", "adjusted_cosine", config=path).job_config(settings)
     assert (said.seed, said.recall.seed, said.recall.factorisation) == (4, 4, "sgd")
     assert said.recall.item_cf == replace(config.recall.item_cf, similarity="adjusted_cosine")
     assert said.rank == config.rank
@@ -178,14 +178,14 @@ def test_what_is_of_the_service_comes_from_its_settings(tmp_path):
         policy=PolicySettings(diversity=0.3), redis_url="redis://x", key_prefix="mine"
     )
     gate = GateConfig(margin=0.1)
-    config = Choice(gate=gate, keep=2, config=written(tmp_path, CHANGED)).job(settings)
+    config = TrainOptions(gate=gate, keep=2, config=written(tmp_path, CHANGED)).job_config(settings)
     assert config.policy == Policy(diversity=0.3)
     assert (config.redis_url, config.key_prefix) == ("redis://x", "mine")
     assert (config.gate, config.keep) == (gate, 2)
 
 
 def test_settings_with_which_a_model_diverges_are_told_in_a_sentence(capsys):
-    with pytest.raises(typer.Exit), one_sentence():
+    with pytest.raises(typer.Exit), errors_as_sentences():
         raise FloatingPointError("the factorisation diverged: lower the learning rate")
     assert "lower the learning rate; see the settings of --config" in capsys.readouterr().err
 
@@ -193,8 +193,8 @@ def test_settings_with_which_a_model_diverges_are_told_in_a_sentence(capsys):
 def test_the_example_in_the_documentation_can_be_used(tmp_path):
     page = (ROOT / "docs" / "guides" / "tuning.md").read_text()
     example = page.split("```toml\n")[1].split("```")[0]
-    assert read(written(tmp_path, example)).recall.ease.reg == 500.0
+    assert read_config(written(tmp_path, example)).recall.ease.reg == 500.0
 
 
 def test_endless_is_a_number_of_seconds():
-    assert checked({"recall": {"ease": {"half_life": inf}}}, "x").recall.ease.half_life == inf
+    assert build_job_config({"recall": {"ease": {"half_life": inf}}}, "x").recall.ease.half_life == inf

@@ -4,7 +4,7 @@ import numpy as np
 import orjson
 import pytest
 
-from offline.evaluate.attribution import Trace, attribute
+from offline.evaluate.attribution import FunnelTrace, attribute
 from offline.evaluate.rowsets import RowSets
 
 
@@ -13,7 +13,7 @@ def sets(*rows):
 
 
 RELEVANT = sets([1, 2, 3, 4], [7], [])
-TRACE = Trace(
+TRACE = FunnelTrace(
     channels={"item_cf": sets([1, 2, 9], [8], [1]), "content": sets([2, 3], [7, 8], [])},
     merged=sets([1, 2, 3, 9], [7, 8], [1]),
     coarse=sets([1, 2, 9], [7, 8], [1]),

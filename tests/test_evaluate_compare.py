@@ -3,8 +3,8 @@ import pytest
 
 from app.artifacts import DAY, HALF_LIVES, Popularity, Segments
 from offline.evaluate import baselines, metrics, segments
-from offline.evaluate.baselines import most_popular, popular_lists
-from offline.evaluate.compare import Background, evaluate
+from offline.evaluate.baselines import popularity_order, popular_lists
+from offline.evaluate.compare import ItemBackground, compare_methods
 from offline.evaluate.rowsets import RowSets
 
 U, N, W = 60, 100, 20
@@ -39,7 +39,7 @@ KINDS = Segments(
 
 
 def test_every_method_gets_every_metric_at_both_cuts():
-    compared = evaluate(LISTS, RELEVANT, Background(COUNTS, CONTENT), seed=1, resamples=200)
+    compared = compare_methods(LISTS, RELEVANT, ItemBackground(COUNTS, CONTENT), seed=1, resamples=200)
     names = ["ndcg", "precision", "recall", "map", "hit_rate", "coverage", "diversity"]
     names += ["novelty", "serendipity"]
     assert compared["methods"].keys() == LISTS.keys()
@@ -54,9 +54,9 @@ def test_every_method_gets_every_metric_at_both_cuts():
 
 
 def test_figures_are_means_over_users_with_relevant_items():
-    figures = evaluate(LISTS, RELEVANT, Background(COUNTS, CONTENT), 1, 50)["methods"]["item_cf"]
+    figures = compare_methods(LISTS, RELEVANT, ItemBackground(COUNTS, CONTENT), 1, 50)["methods"]["item_cf"]
     some = np.flatnonzero(RELEVANT.sizes)
-    judged = metrics.judge(LISTS["item_cf"], RELEVANT)
+    judged = metrics.grade_lists(LISTS["item_cf"], RELEVANT)
     assert figures["ndcg@10"]["mean"] == pytest.approx(metrics.ndcg(judged, 10)[some].mean())
     assert figures["coverage@20"] == {
         "mean": metrics.coverage(LISTS["item_cf"][some], 20, N),
@@ -66,7 +66,7 @@ def test_figures_are_means_over_users_with_relevant_items():
 
 
 def test_the_funnel_is_compared_with_every_other_method_in_pairs():
-    compared = evaluate(LISTS, RELEVANT, Background(COUNTS, CONTENT), seed=1, resamples=500)
+    compared = compare_methods(LISTS, RELEVANT, ItemBackground(COUNTS, CONTENT), seed=1, resamples=500)
     methods, against = compared["methods"], compared["differences"]
     assert against.keys() == {"popularity", "item_cf"}
     gained = against["popularity"]["ndcg@10"]
@@ -78,13 +78,13 @@ def test_the_funnel_is_compared_with_every_other_method_in_pairs():
 
 def test_a_method_equal_to_the_funnel_differs_by_exactly_nothing():
     same = {"funnel": LISTS["funnel"], "popularity": LISTS["funnel"]}
-    against = evaluate(same, RELEVANT, Background(COUNTS, None), 1, 100)["differences"]
+    against = compare_methods(same, RELEVANT, ItemBackground(COUNTS, None), 1, 100)["differences"]
     nothing = {"mean": 0.0, "low": 0.0, "high": 0.0}
     assert against["popularity"]["recall@20"]["difference"] == nothing
 
 
 def test_without_content_diversity_is_none_and_all_else_stands():
-    figures = evaluate(LISTS, RELEVANT, Background(COUNTS, None), 1, 50)["methods"]["funnel"]
+    figures = compare_methods(LISTS, RELEVANT, ItemBackground(COUNTS, None), 1, 50)["methods"]["funnel"]
     assert figures["diversity@10"] == {"mean": None, "low": None, "high": None}
     assert figures["ndcg@10"]["mean"] > 0.5
 
@@ -92,29 +92,29 @@ def test_without_content_diversity_is_none_and_all_else_stands():
 def test_graded_relevance_adds_graded_ndcg():
     grades = 1 + np.arange(len(RELEVANT.rows)) % 3
     graded = RowSets.of_pairs(RELEVANT.owners, RELEVANT.rows, U, grades.astype(np.float32))
-    figures = evaluate(LISTS, graded, Background(COUNTS, None), 1, 50)["methods"]["funnel"]
+    figures = compare_methods(LISTS, graded, ItemBackground(COUNTS, None), 1, 50)["methods"]["funnel"]
     assert figures["graded_ndcg@10"]["mean"] < figures["ndcg@10"]["mean"]
 
 
 def test_a_comparison_without_popularity_is_refused():
     with pytest.raises(ValueError, match=r"without the lists of \['popularity'\]"):
-        evaluate({"funnel": LISTS["funnel"]}, RELEVANT, Background(COUNTS, None), 1)
+        compare_methods({"funnel": LISTS["funnel"]}, RELEVANT, ItemBackground(COUNTS, None), 1)
 
 
 def test_history_bands_split_the_evaluated_users():
     events = np.resize([0, 1, 9, 10, 49, 50, 199, 300], U)
-    bands = segments.by_history(BANDED, RELEVANT, events, seed=1)
+    bands = segments.ndcg_by_history(BANDED, RELEVANT, events, seed=1)
     assert [band["band"] for band in bands] == list(segments.HISTORY_BANDS)
     assert sum(band["count"] for band in bands) == (RELEVANT.sizes > 0).sum()
-    scores = metrics.ndcg(metrics.judge(LISTS["funnel"], RELEVANT), 10)
+    scores = metrics.ndcg(metrics.grade_lists(LISTS["funnel"], RELEVANT), 10)
     members = (events >= 1) & (events < 10) & (RELEVANT.sizes > 0)
     assert bands[1]["methods"]["funnel"]["mean"] == pytest.approx(scores[members].mean())
 
 
 def test_in_each_band_the_funnel_leads_by_its_distance_to_recent_popularity():
     events = np.resize([1, 20], U)
-    by_users = segments.by_history(BANDED, RELEVANT, events, seed=1)
-    by_items = segments.by_popularity(BANDED, RELEVANT, COUNTS, seed=1)
+    by_users = segments.ndcg_by_history(BANDED, RELEVANT, events, seed=1)
+    by_items = segments.recall_by_popularity(BANDED, RELEVANT, COUNTS, seed=1)
     for band in [*by_users, *by_items]:
         mine, theirs = (band["methods"][name]["mean"] for name in ("funnel", "recency_popularity"))
         assert band["lead"]["mean"] == pytest.approx(mine - theirs)
@@ -124,12 +124,12 @@ def test_in_each_band_the_funnel_leads_by_its_distance_to_recent_popularity():
 def test_users_are_told_apart_by_each_attribute_that_parts_them():
     codes = np.stack([np.arange(U) % 2, np.full(U, 1), np.full(U, -1)], axis=1)
     codes[:3, 0] = -1
-    (age,) = segments.by_attribute(BANDED, RELEVANT, codes, KINDS, seed=1)
+    (age,) = segments.ndcg_by_attribute(BANDED, RELEVANT, codes, KINDS, seed=1)
     assert age["name"] == "age"
     assert [band["band"] for band in age["bands"]] == ["young", "old"]
     known = (RELEVANT.sizes > 0) & (codes[:, 0] >= 0)
     assert sum(band["count"] for band in age["bands"]) == known.sum()
-    scores = metrics.ndcg(metrics.judge(BANDED["funnel"], RELEVANT), 10)
+    scores = metrics.ndcg(metrics.grade_lists(BANDED["funnel"], RELEVANT), 10)
     old = known & (codes[:, 0] == 1)
     assert age["bands"][1]["methods"]["funnel"]["mean"] == pytest.approx(scores[old].mean())
 
@@ -137,17 +137,17 @@ def test_users_are_told_apart_by_each_attribute_that_parts_them():
 def test_of_an_attribute_only_the_largest_bands_of_enough_users_are_shown(monkeypatch):
     codes = np.full((U, 3), -1)
     codes[:, 2] = np.minimum(np.arange(U) // 10, 3)  # a to c: ten users each, d: the other thirty
-    monkeypatch.setattr(segments, "MOST_BANDS", 2)
-    monkeypatch.setattr(segments, "FEWEST", 8)
-    (town,) = segments.by_attribute(BANDED, RELEVANT, codes, KINDS, seed=1)
+    monkeypatch.setattr(segments, "MAX_BANDS", 2)
+    monkeypatch.setattr(segments, "MIN_BAND_USERS", 8)
+    (town,) = segments.ndcg_by_attribute(BANDED, RELEVANT, codes, KINDS, seed=1)
     assert len(town["bands"]) == 2
     assert town["bands"][-1]["band"] == "d"
-    monkeypatch.setattr(segments, "FEWEST", 25)
-    assert segments.by_attribute(BANDED, RELEVANT, codes, KINDS, seed=1) == []
+    monkeypatch.setattr(segments, "MIN_BAND_USERS", 25)
+    assert segments.ndcg_by_attribute(BANDED, RELEVANT, codes, KINDS, seed=1) == []
 
 
 def test_bands_without_users_are_left_out():
-    bands = segments.by_history(BANDED, RELEVANT, np.full(U, 12), seed=1)
+    bands = segments.ndcg_by_history(BANDED, RELEVANT, np.full(U, 12), seed=1)
     assert [band["band"] for band in bands] == ["10-49 events"]
 
 
@@ -158,7 +158,7 @@ def test_popularity_bands_are_5_15_and_80_percent_of_items_with_events_and_the_r
 
 
 def test_each_popularity_band_counts_the_relevant_items_found():
-    bands = segments.by_popularity(BANDED, RELEVANT, COUNTS, seed=1)
+    bands = segments.recall_by_popularity(BANDED, RELEVANT, COUNTS, seed=1)
     assert [band["band"] for band in bands] == [*segments.POPULARITY_BANDS, segments.NEVER_SEEN]
     of_row, found, wanted = segments.popularity_bands(COUNTS), 0, 0
     for owner, row in zip(RELEVANT.owners, RELEVANT.rows, strict=True):
@@ -177,14 +177,14 @@ def popularity(liked, counts, half_life=np.inf):
 
 def test_popularity_orders_the_whole_catalogue_by_likes_then_events_then_row():
     known = popularity([0, 5, 5, 0, 0], [3, 6, 8, 3, 0])
-    assert most_popular(known).tolist() == [2, 1, 0, 3, 4]
+    assert popularity_order(known).tolist() == [2, 1, 0, 3, 4]
 
 
 def test_recency_weighted_popularity_reads_its_own_half_life():
     known = popularity([0, 1, 2], [1, 1, 2], half_life=baselines.RECENT)
-    assert most_popular(known, baselines.RECENT).tolist() == [2, 1, 0]
+    assert popularity_order(known, baselines.RECENT).tolist() == [2, 1, 0]
     with pytest.raises(ValueError, match="no counts with a half-life"):
-        most_popular(known, 2 * DAY)
+        popularity_order(known, 2 * DAY)
 
 
 @pytest.mark.parametrize("block", [1, 7, 1_000])

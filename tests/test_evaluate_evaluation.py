@@ -12,9 +12,9 @@ from app.deadline import NO_CHECKPOINTS
 from app.features.views import CHANNELS
 from offline.data.split import split_by_time
 from offline.evaluate.evaluation import evaluate_funnel
-from offline.evaluate.funnel_answers import LONGEST, padded, shown
+from offline.evaluate.funnel_answers import MAX_K, pad_lists, evaluated_lists
 from offline.models.registry import RecallConfig, fit_models
-from offline.report.report_figures import summary
+from offline.report.report_figures import manifest_metrics
 from offline.training.replay import (
     ReplayUser,
     build_offline_funnel,
@@ -84,10 +84,10 @@ async def test_the_judged_list_of_ten_is_the_one_that_a_caller_of_ten_gets(as_of
     names = dataset.users.names(np.array([user.user for user in users[:10]], np.int64))
     asked = [
         [slate async for slate in recommend_each(funnel, names, k, 7, explore=True)]
-        for k in (10, LONGEST)
+        for k in (10, MAX_K)
     ]
     for ten, twenty in zip(*asked, strict=True):
-        (rows,) = shown(funnel, [twenty])  # nothing was shown to anybody before
+        (rows,) = evaluated_lists(funnel, [twenty])  # nothing was shown to anybody before
         assert rows[:10].tolist() == ten.selection.pool.rows.tolist()
         assert len(set(rows.tolist())) == len(rows)
         assert set(twenty.selection.pool.rows.tolist()) <= set(rows.tolist())
@@ -96,9 +96,9 @@ async def test_the_judged_list_of_ten_is_the_one_that_a_caller_of_ten_gets(as_of
 async def test_what_one_is_shown_counts_for_the_next(as_of_the_cut):
     dataset, _, funnel, users = as_of_the_cut
     names = dataset.users.names(np.array([users[0].user], np.int64))
-    (slate,) = [slate async for slate in recommend_each(funnel, names, LONGEST, 7, explore=True)]
+    (slate,) = [slate async for slate in recommend_each(funnel, names, MAX_K, 7, explore=True)]
     before = funnel.reranker.live.exposures.copy()
-    one, two = shown(funnel, [slate, slate])
+    one, two = evaluated_lists(funnel, [slate, slate])
     ranked = 10 - funnel.reranker.policy.explore_slots
     assert one[:ranked].tolist() == two[:ranked].tolist()
     assert not set(one[ranked:10]) & set(two[ranked:10])
@@ -161,15 +161,15 @@ async def test_what_was_taken_counts_as_found_where_it_was_shown(as_of_the_cut):
 
 
 def test_the_summary_carries_the_headline_of_every_method(found):
-    told = summary(found)
+    told = manifest_metrics(found)
     assert told["users"] == found.warm["evaluated_users"]
     assert set(told["ndcg@10"]) == METHODS
     assert set(told["against"]) == METHODS - {"funnel"}
 
 
 def test_lists_are_cut_and_filled_to_one_length():
-    lists = padded([np.arange(30), np.arange(3), np.empty(0, np.int64)])
-    assert lists.shape == (3, LONGEST)
-    assert lists[0].tolist() == list(range(LONGEST))
+    lists = pad_lists([np.arange(30), np.arange(3), np.empty(0, np.int64)])
+    assert lists.shape == (3, MAX_K)
+    assert lists[0].tolist() == list(range(MAX_K))
     assert lists[1].tolist() == [0, 1, 2, *[-1] * 17]
-    assert lists[2].tolist() == [-1] * LONGEST
+    assert lists[2].tolist() == [-1] * MAX_K

@@ -8,7 +8,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from offline.evaluate import metrics
-from offline.evaluate.metrics import judge
+from offline.evaluate.metrics import grade_lists
 from offline.evaluate.rowsets import RowSets
 
 WIDTH, N = 8, 15
@@ -35,7 +35,7 @@ def sets_of(wanted):
 
 
 def judged_of(case):
-    return judge(np.array([rows for rows, _ in case], np.int64), sets_of([w for _, w in case]))
+    return grade_lists(np.array([rows for rows, _ in case], np.int64), sets_of([w for _, w in case]))
 
 
 def slow_precision(rows, wanted, k):
@@ -153,7 +153,7 @@ def test_the_figures_are_those_of_ranx():
     wanted = sets_of(
         [{(5 * u + 13 * j) % 41: 1 + j % 3 for j in range(1 + 5 * u % 15)} for u in range(12)]
     )
-    judged = judge(lists, wanted)
+    judged = grade_lists(lists, wanted)
     ours = {}
     for k in (5, 10):
         ours[f"precision@{k}"] = metrics.precision(judged, k).mean()
@@ -168,16 +168,16 @@ def test_the_figures_are_those_of_ranx():
 
 def test_a_list_that_repeats_an_item_is_refused():
     with pytest.raises(ValueError, match="the list of user 1 repeats row 4"):
-        judge(np.array([[1, 2, 3], [4, 0, 4]]), RowSets.of([np.array([1]), np.array([4])]))
+        grade_lists(np.array([[1, 2, 3], [4, 0, 4]]), RowSets.of([np.array([1]), np.array([4])]))
 
 
 def test_lists_of_other_users_are_refused():
     with pytest.raises(ValueError, match="2 lists for 1 users"):
-        judge(np.zeros((2, 1), np.int64), RowSets.of([np.array([1])]))
+        grade_lists(np.zeros((2, 1), np.int64), RowSets.of([np.array([1])]))
 
 
 def test_a_list_too_short_for_the_cut_is_refused_not_judged_leniently():
-    judged = judge(np.array([[1, 2]]), RowSets.of([np.array([1])]))
+    judged = grade_lists(np.array([[1, 2]]), RowSets.of([np.array([1])]))
     with pytest.raises(ValueError, match="lists of 2 cannot be judged at 3"):
         metrics.ndcg(judged, 3)
 
@@ -221,6 +221,6 @@ def test_what_popularity_also_shows_is_not_serendipitous():
         np.array([[1, 2, 3, 7], [5, -1, 6, 0]]),
         np.array([[9, 1, 2, 3], [-1, 6, 5, 0]]),
     )
-    judged = judge(lists, wanted)
+    judged = grade_lists(lists, wanted)
     np.testing.assert_allclose(metrics.serendipity(lists, judged, expected, 2), [1 / 2, 1 / 2])
     np.testing.assert_allclose(metrics.serendipity(lists, judged, expected, 4), [1 / 4, 0])

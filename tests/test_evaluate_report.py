@@ -14,14 +14,14 @@ from jinja2 import UndefinedError
 from app.artifacts import Segments
 from benchmarks import new_user_plot
 from offline.evaluate import segments, weaknesses
-from offline.evaluate.attribution import Trace, attribute
-from offline.evaluate.compare import Background, evaluate
+from offline.evaluate.attribution import FunnelTrace, attribute
+from offline.evaluate.compare import ItemBackground, compare_methods
 from offline.evaluate.rowsets import RowSets
 from offline.report import curves, verdict
-from offline.report.flow import losses
+from offline.report.flow import branch_losses
 from offline.report.glossary import METRICS
 from offline.report.report import render, write_report
-from offline.report.svg import drawing, inline, panel
+from offline.report.svg import report_style, to_svg, row_axes
 
 U, N = 240, 900
 STRENGTHS = {  # how much of the truth each method sees, in place of trained models
@@ -111,7 +111,7 @@ def made_up() -> dict:
     inside = np.full((U, N), -np.inf)
     inside[merged.owners, merged.rows] = seen_as["funnel"][merged.owners, merged.rows]
     kept = np.argsort(-inside, axis=1)
-    trace = Trace(
+    trace = FunnelTrace(
         channels,
         merged,
         *(RowSets.of(list(kept[:, :n])) for n in (100, 40)),
@@ -119,7 +119,7 @@ def made_up() -> dict:
     )
     lists["funnel"] = kept[:, :20]
     content = random.normal(size=(N, 8)).astype(np.float32)
-    compared = evaluate(lists, relevant, Background(counts, content), seed=1, resamples=500)
+    compared = compare_methods(lists, relevant, ItemBackground(counts, content), seed=1, resamples=500)
     events = random.choice([0, 0, 4, 20, 90, 300], U)
     return {
         "dataset": {
@@ -134,9 +134,9 @@ def made_up() -> dict:
         **compared,
         "attribution": attribute(trace, relevant, 10).figures(),
         "segments": {
-            "history": segments.by_history(lists, relevant, events, 1),
-            "popularity": segments.by_popularity(lists, relevant, counts, 1),
-            "attributes": segments.by_attribute(
+            "history": segments.ndcg_by_history(lists, relevant, events, 1),
+            "popularity": segments.recall_by_popularity(lists, relevant, counts, 1),
+            "attributes": segments.ndcg_by_attribute(
                 lists, relevant, np.arange(U)[:, None] % 2, SEXES, 1
             ),
         },
@@ -265,9 +265,9 @@ def test_names_from_the_data_are_escaped(figures):
 
 
 def test_what_a_plot_shows_is_told_in_words_and_escaped():
-    with drawing():
-        figure, _ = panel(["one"], 0.3)
-        assert 'role="img" aria-label="&quot;A&quot; &lt; B"' in inline(figure, '"A" < B')
+    with report_style():
+        figure, _ = row_axes(["one"], 0.3)
+        assert 'role="img" aria-label="&quot;A&quot; &lt; B"' in to_svg(figure, '"A" < B')
 
 
 def interval(low, mean, high):
@@ -287,7 +287,7 @@ def test_the_verdict_claims_no_more_than_the_interval_allows(figures, difference
     figures["differences"]["popularity"]["ndcg@10"] = {
         "difference": difference, "ratio": interval(None, None, None),
     }  # fmt: skip
-    assert said in verdict.against_baselines(figures)[0]
+    assert said in verdict.compare_with_baselines(figures)[0]
 
 
 def test_what_is_lost_adds_up_to_what_is_missing(figures):
@@ -301,7 +301,7 @@ def test_the_largest_loss_is_named(figures):
     for cut, possible in zip(figures["attribution"]["cuts"], (0.9, 0.2, 0.15, 0.1), strict=True):
         cut["oracle_ndcg"] = possible
     figures["methods"]["funnel"]["ndcg@10"]["mean"] = 0.1
-    assert "(0.700) is lost by the coarse cut" in verdict.largest_loss(figures)
+    assert "(0.700) is lost by the coarse cut" in verdict.describe_largest_loss(figures)
 
 
 def test_a_report_without_content_notes_or_recency_popularity_is_still_written(figures):
@@ -362,7 +362,7 @@ def test_what_other_programs_measure_is_shown_when_it_is_there(figures):
 
 
 def test_all_that_is_relevant_leaves_the_funnel_somewhere_or_is_shown(figures):
-    branches = losses(figures["attribution"])
+    branches = branch_losses(figures["attribution"])
     assert [branch.name for branch in branches] == [
         *("not recalled", "cut by coarse", "cut by fine", "no room among 10"),
         "others were preferred",
@@ -391,41 +391,41 @@ def test_the_plain_words_are_those_of_the_figures(figures):
     ratio.update(mean=1.31, low=1.08, high=1.6)
     for name, mean in (("popularity", 0.1), ("recency_popularity", 0.2)):
         figures["methods"][name]["ndcg@10"]["mean"] = mean
-    said = verdict.in_plain_words(figures)
+    said = verdict.summarise_quality(figures)
     assert "chooses 2.6" in said.replace("goes on to choose", "chooses")
     assert "83% of users" in said
     assert "31% better than recent popularity" in said
     assert "+8% to +60%" in said
     ratio.update(mean=0.8, low=0.7, high=0.9)
-    assert "20% worse than recent popularity" in verdict.in_plain_words(figures)
+    assert "20% worse than recent popularity" in verdict.summarise_quality(figures)
     ratio.update(mean=None, low=None, high=None)
-    assert verdict.in_plain_words(figures).endswith("choose at least one.")
+    assert verdict.summarise_quality(figures).endswith("choose at least one.")
 
 
 def test_where_the_funnel_is_beaten_is_named_what_is_clear_first(figures):
     figures["segments"]["popularity"] = figures["segments"]["history"] = []
-    found = weaknesses.weak_spots(figures)
-    told = [(spot.where, spot.clear) for spot in found]
+    found = weaknesses.find_weaknesses(figures)
+    told = [(spot.where, spot.is_clear) for spot in found]
     assert told == [
         ("new users after 3 events", True),
         ("new users after 5 events", True),
         ("new users after 10 events", False),
     ]
-    said = weaknesses.in_a_sentence(found)
+    said = weaknesses.summarise_weaknesses(found)
     assert "It clearly loses for new users after 3, 5 events" in said
     assert "in 1 of the groups looked at it is behind by what may be chance" in said
-    assert weaknesses.in_a_sentence(found[:2]).endswith("after 3, 5 events.")
-    assert weaknesses.in_a_sentence(found[2:]).startswith("It clearly loses nowhere; in 1")
-    assert "no group of users or items" in weaknesses.in_a_sentence([])
+    assert weaknesses.summarise_weaknesses(found[:2]).endswith("after 3, 5 events.")
+    assert weaknesses.summarise_weaknesses(found[2:]).startswith("It clearly loses nowhere; in 1")
+    assert "no group of users or items" in weaknesses.summarise_weaknesses([])
     assert said in " ".join(Page(render(figures)).words).replace("  ", " ")
 
 
 def test_a_channel_or_a_list_that_is_better_over_all_is_named(figures):
     figures["methods"]["item_cf"]["ndcg@10"]["mean"] = 0.99
     figures["differences"]["item_cf"]["ndcg@10"]["difference"] = around(-0.3)
-    first = weaknesses.weak_spots(figures)[0]
+    first = weaknesses.find_weaknesses(figures)[0]
     assert (first.where, first.rival) == ("all users of the headline", "item_cf alone")
-    assert first.clear
+    assert first.is_clear
 
 
 def test_bands_of_users_and_items_in_which_it_is_beaten_are_named(figures):
@@ -438,21 +438,21 @@ def test_bands_of_users_and_items_in_which_it_is_beaten_are_named(figures):
         "popularity": [{**band, "band": "head", "count": 3}],
         "attributes": [{"name": "sex", "bands": [{**band, "band": "f"}]}],
     }
-    told = [(spot.where, spot.measure) for spot in weaknesses.weak_spots(figures)]
+    told = [(spot.where, spot.measure) for spot in weaknesses.find_weaknesses(figures)]
     assert told == [
         ("users known by “10-49 events”", "NDCG@10"),
         ("users of sex “f”", "NDCG@10"),
         ("items of popularity “head”", "recall@10"),
     ]
-    found = weaknesses.weak_spots(figures) * 2
-    assert weaknesses.in_a_sentence(found).endswith("; users known by “10-49 events” and 2 more.")
+    found = weaknesses.find_weaknesses(figures) * 2
+    assert weaknesses.summarise_weaknesses(found).endswith("; users known by “10-49 events” and 2 more.")
 
 
 def test_if_nothing_is_better_anywhere_the_page_says_so(figures):
     for spot in ("history", "popularity", "attributes"):
         figures["segments"][spot] = []
     figures["cold_curve"] = []
-    assert weaknesses.weak_spots(figures) == []
+    assert weaknesses.find_weaknesses(figures) == []
     page = " ".join(Page(render(figures)).words)
     assert page.count("In no group of users or items looked at here") == 2
 

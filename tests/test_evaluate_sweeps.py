@@ -17,9 +17,9 @@ from app.state.counters import PopularityCounters
 from offline.data.dataset import Log
 from offline.data.split import split_by_time
 from offline.evaluate import calibration, new_user_curve, recall_ceiling, time_regimes
-from offline.evaluate.compare import Background
-from offline.evaluate.funnel_answers import Asked, ask_everyone, ndcg, padded, shown
-from offline.evaluate.policies import policy_prices, trade_off
+from offline.evaluate.compare import ItemBackground
+from offline.evaluate.funnel_answers import FunnelAnswers, collect_answers, user_ndcg, pad_lists, evaluated_lists
+from offline.evaluate.policies import policy_prices, diversity_trade_off
 from offline.models.registry import fit_models
 from offline.training.replay import ReplayUser, build_offline_funnel, find_active_users
 from tests.fakes import SMALL, KeepOrder, rows, small_dataset
@@ -55,14 +55,14 @@ def new_to_all(log: Log) -> list[ReplayUser]:
 
 
 @pytest.fixture(scope="module")
-def asked(models, cpu) -> Asked:
+def asked(models, cpu) -> FunnelAnswers:
     """Everybody's answers as of the cut. Shared: what moves the funnel on must put it back."""
     funnel = build_offline_funnel(models, FunnelConfig(cpu, NO_CHECKPOINTS))
-    return asyncio.run(ask_everyone(funnel, DATASET, new_to_all(DATASET.log), 7))
+    return asyncio.run(collect_answers(funnel, DATASET, new_to_all(DATASET.log), 7))
 
 
-def background(models, *, content=True) -> Background:
-    return Background(models.popularity.counts[-1], models.content.items if content else None)
+def background(models, *, content=True) -> ItemBackground:
+    return ItemBackground(models.popularity.counts[-1], models.content.items if content else None)
 
 
 def test_some_users_are_new_and_some_are_known(asked):
@@ -96,20 +96,20 @@ def test_each_policy_has_a_price_against_the_list_as_served(asked, models):
 
 def test_the_list_as_served_is_the_one_that_is_shown(asked, models):
     served = policy_prices(asked, background(models))[0]
-    ten = padded([rows[:10] for rows in shown(asked.funnel, asked.slates)], 10)
-    assert served["ndcg"]["mean"] == pytest.approx(ndcg(ten, asked.relevant).mean())
-    first = padded([slate.selection.pool.rows for slate in asked.slates], 10)
-    assert served["ndcg"]["mean"] != pytest.approx(ndcg(first, asked.relevant).mean(), abs=1e-9)
+    ten = pad_lists([rows[:10] for rows in evaluated_lists(asked.funnel, asked.slates)], 10)
+    assert served["ndcg"]["mean"] == pytest.approx(user_ndcg(ten, asked.relevant).mean())
+    first = pad_lists([slate.selection.pool.rows for slate in asked.slates], 10)
+    assert served["ndcg"]["mean"] != pytest.approx(user_ndcg(first, asked.relevant).mean(), abs=1e-9)
 
 
 def test_with_all_policies_off_the_list_is_that_of_the_fine_scores(asked, models):
     alone = policy_prices(asked, background(models))[-1]
-    by_score = padded([slate.fine.top(10).rows for slate in asked.slates], 10)
-    assert alone["ndcg"]["mean"] == pytest.approx(ndcg(by_score, asked.relevant).mean())
+    by_score = pad_lists([slate.fine.top(10).rows for slate in asked.slates], 10)
+    assert alone["ndcg"]["mean"] == pytest.approx(user_ndcg(by_score, asked.relevant).mean())
 
 
 def test_more_weight_of_diversity_makes_lists_more_diverse(asked, models):
-    points = trade_off(asked, background(models))
+    points = diversity_trade_off(asked, background(models))
     assert [point["weight"] for point in points] == [0, 0.02, 0.05, 0.1, 0.2, 0.3, 0.5]
     assert [point["weight"] for point in points if point["default"]] == [Policy().diversity]
     assert points[-1]["diversity"] > points[0]["diversity"] + 0.02
@@ -118,30 +118,30 @@ def test_more_weight_of_diversity_makes_lists_more_diverse(asked, models):
 def test_a_weight_of_ones_own_is_shown_among_the_others(asked, models):
     maker = replace(asked.funnel.reranker, policy=Policy(diversity=0.07))
     other = replace(asked, funnel=replace(asked.funnel, reranker=maker))
-    points = trade_off(other, background(models))
+    points = diversity_trade_off(other, background(models))
     assert [point["weight"] for point in points if point["default"]] == [0.07]
     assert len(points) == 8
 
 
 def test_without_content_nobody_knows_what_is_diverse(asked, models):
     unknown = background(models, content=False)
-    assert trade_off(asked, unknown) == []
+    assert diversity_trade_off(asked, unknown) == []
     assert {one["diversity"] for one in policy_prices(asked, unknown)} == {None}
-    blank = Background(unknown.counts, np.zeros((len(unknown.counts), 3), np.float32))
+    blank = ItemBackground(unknown.counts, np.zeros((len(unknown.counts), 3), np.float32))
     assert {one["diversity"] for one in policy_prices(asked, blank)} == {None}
 
 
 def test_a_reranker_without_policies_has_no_prices(asked, models):
     plain = replace(asked, funnel=replace(asked.funnel, reranker=KeepOrder()))
     assert policy_prices(plain, background(models)) == []
-    assert trade_off(plain, background(models)) == []
+    assert diversity_trade_off(plain, background(models)) == []
 
 
 # candidates
 
 
 async def test_more_candidates_reach_more_of_what_is_relevant(asked):
-    found = await recall_ceiling.reach(asked)
+    found = await recall_ceiling.recall_ceiling(asked)
     assert [point["candidates"] for point in found] == list(recall_ceiling.SIZES)
     recall = [point["recall"] for point in found]
     assert recall == sorted(recall)
@@ -156,18 +156,18 @@ async def test_more_candidates_reach_more_of_what_is_relevant(asked):
 
 async def test_channels_are_widened_for_more_candidates(asked):
     narrow = replace(asked, funnel=replace(asked.funnel, recall_limit=2))
-    assert await recall_ceiling.reach(narrow) == await recall_ceiling.reach(asked)
+    assert await recall_ceiling.recall_ceiling(narrow) == await recall_ceiling.recall_ceiling(asked)
 
 
 async def test_the_best_candidates_are_those_that_many_channels_place_high(asked, monkeypatch):
     monkeypatch.setattr(recall_ceiling, "SIZES", (5, 80))
-    monkeypatch.setattr(recall_ceiling, "USERS", 12)
+    monkeypatch.setattr(recall_ceiling, "MAX_USERS", 12)
     few = asked.sample(12)
     hits = [
         np.isin(user.relevant, slate.merged.top(5).rows).mean()
         for user, slate in zip(few.users, few.slates, strict=True)
     ]
-    assert (await recall_ceiling.reach(asked))[0]["recall"] == pytest.approx(np.mean(hits))
+    assert (await recall_ceiling.recall_ceiling(asked))[0]["recall"] == pytest.approx(np.mean(hits))
 
 
 # new users
@@ -185,12 +185,12 @@ def asked_with(monkeypatch):
 
     monkeypatch.setattr(new_user_curve, "recommend_once", spied)
     monkeypatch.setattr(new_user_curve, "REVEALED", (0, 1, 3))
-    monkeypatch.setattr(new_user_curve, "FEWEST", 5)
+    monkeypatch.setattr(new_user_curve, "MIN_WHOLE_CURVES", 5)
     return slates
 
 
 async def test_the_curve_is_of_the_same_new_users_throughout(asked, models, asked_with):
-    points = await new_user_curve.cold_curve(asked, models.popularity)
+    points = await new_user_curve.new_user_curve(asked, models.popularity)
     assert [point["events"] for point in points] == [0, 1, 3]
     assert len({point["users"] for point in points}) == 1
     assert 5 <= points[0]["users"] < (asked.events == 0).sum()
@@ -205,7 +205,7 @@ async def test_the_curve_is_of_the_same_new_users_throughout(asked, models, aske
 
 
 async def test_a_request_knows_the_events_revealed_and_no_later_moment(asked, models, asked_with):
-    points = await new_user_curve.cold_curve(asked, models.popularity)
+    points = await new_user_curve.new_user_curve(asked, models.popularity)
     assert len(asked_with) == 3 * points[0]["users"]
     window = DATASET.log.between(CUT, np.inf)
     for at, slate in enumerate(asked_with):
@@ -218,7 +218,7 @@ async def test_a_request_knows_the_events_revealed_and_no_later_moment(asked, mo
 
 
 async def test_what_comes_after_the_events_revealed_changes_no_answer(asked, models, asked_with):
-    await new_user_curve.cold_curve(asked, models.popularity)
+    await new_user_curve.new_user_curve(asked, models.popularity)
     before = [slate.selection.pool.rows.tolist() for slate in asked_with]
     asked_with.clear()
     log = DATASET.log
@@ -229,7 +229,7 @@ async def test_what_comes_after_the_events_revealed_changes_no_answer(asked, mod
     shuffled = replace(DATASET, log=replace(log, items=items.astype(np.int32)))
     users = [replace(user, relevant=np.arange(len(DATASET.catalogue))) for user in asked.users]
     other = replace(asked, dataset=shuffled, users=users)
-    await new_user_curve.cold_curve(other, models.popularity)
+    await new_user_curve.new_user_curve(other, models.popularity)
     after = [slate.selection.pool.rows.tolist() for slate in asked_with]
     assert len(set(map(str, before))) > 3
     assert set(map(str, before)) <= set(map(str, after))
@@ -238,8 +238,8 @@ async def test_what_comes_after_the_events_revealed_changes_no_answer(asked, mod
 async def test_where_few_have_a_whole_curve_each_point_has_its_own_users(
     asked, models, asked_with, monkeypatch
 ):
-    monkeypatch.setattr(new_user_curve, "FEWEST", 1_000)
-    points = await new_user_curve.cold_curve(asked, models.popularity)
+    monkeypatch.setattr(new_user_curve, "MIN_WHOLE_CURVES", 1_000)
+    points = await new_user_curve.new_user_curve(asked, models.popularity)
     users = [point["users"] for point in points]
     assert users == sorted(users, reverse=True)
     assert users[0] == (asked.events == 0).sum() > users[-1]
@@ -247,7 +247,7 @@ async def test_where_few_have_a_whole_curve_each_point_has_its_own_users(
 
 async def test_without_new_users_there_is_no_curve(asked, models):
     warm = asked.take(np.flatnonzero(asked.events > 0))
-    assert await new_user_curve.cold_curve(warm, models.popularity) == []
+    assert await new_user_curve.new_user_curve(warm, models.popularity) == []
 
 
 # moments
@@ -264,10 +264,10 @@ async def test_users_come_at_a_moment_of_their_own_and_so_does_the_crowd(asked, 
         return slate
 
     monkeypatch.setattr(time_regimes, "recommend_once", spied)
-    at_cut, own = await time_regimes.regimes(asked)
+    at_cut, own = await time_regimes.compare_time_regimes(asked)
     assert (at_cut["name"], own["name"]) == ("as of the cut", "at their own moment")
     assert at_cut["users"] == own["users"] == len(seen) == len(asked)
-    assert at_cut["methods"].keys() == own["methods"].keys() == {"funnel", *time_regimes.CROWD}
+    assert at_cut["methods"].keys() == own["methods"].keys() == {"funnel", *time_regimes.POPULARITY_HALF_LIVES}
     assert [now for _, _, now in seen] == sorted(now for _, _, now in seen)
     assert len({now for _, _, now in seen}) > 10
     names = DATASET.users.names(np.arange(len(DATASET.users)))
@@ -282,7 +282,7 @@ async def test_the_crowds_lists_are_of_what_users_have_not_seen(asked):
     live = PopularityCounters(asked.funnel.query_builder.models.popularity)
     slate = next(slate for slate in asked.slates if slate.query.excluded.any())
     found = time_regimes._crowd(live, slate)
-    for name, half_life in time_regimes.CROWD.items():
+    for name, half_life in time_regimes.POPULARITY_HALF_LIVES.items():
         liked = live.liked[HALF_LIVES.index(half_life)].astype(np.float32)
         free = np.flatnonzero(~slate.query.excluded & (liked > 0))
         assert set(found[name].tolist()) <= set(free.tolist())
@@ -292,19 +292,19 @@ async def test_the_crowds_lists_are_of_what_users_have_not_seen(asked):
 async def test_the_crowd_is_put_back_as_it_was(asked):
     live = asked.funnel.query_builder.counters
     before = live.now, live.liked.copy(), live.trending()
-    await time_regimes.regimes(asked)
+    await time_regimes.compare_time_regimes(asked)
     assert live.now == before[0] == CUT
     assert np.array_equal(live.liked, before[1])
     assert live.trending().rows.tolist() == before[2].rows.tolist()
-    again = await ask_everyone(asked.funnel, DATASET, asked.users[:5], 7)
+    again = await collect_answers(asked.funnel, DATASET, asked.users[:5], 7)
     for then, now in zip(asked.slates[:5], again.slates, strict=True):
         assert then.selection.pool.rows.tolist() == now.selection.pool.rows.tolist()
 
 
 async def test_asked_at_the_cut_the_funnel_has_its_headline(asked):
-    at_cut, _ = await time_regimes.regimes(asked)
-    ten = padded([rows[:10] for rows in shown(asked.funnel, asked.slates)], 10)
-    headline = ndcg(ten, asked.relevant).mean()
+    at_cut, _ = await time_regimes.compare_time_regimes(asked)
+    ten = pad_lists([rows[:10] for rows in evaluated_lists(asked.funnel, asked.slates)], 10)
+    headline = user_ndcg(ten, asked.relevant).mean()
     assert at_cut["methods"]["funnel"]["mean"] == pytest.approx(headline)
     gap = at_cut["methods"]["funnel"]["mean"] - at_cut["methods"]["popularity"]["mean"]
     assert at_cut["differences"]["popularity"]["mean"] == pytest.approx(gap)
@@ -324,7 +324,7 @@ def test_who_has_nothing_left_to_choose_comes_at_the_cut(asked):
 
 
 def test_scores_that_order_well_become_probabilities(asked):
-    found = {one["stage"]: one for one in calibration.calibrations(asked)}
+    found = {one["stage"]: one for one in calibration.compute_calibrations(asked)}
     assert found.keys() == {"coarse", "fine"}
     assert found["fine"]["raw_error"] is None
     assert found["coarse"]["raw_error"] > found["coarse"]["error"]
@@ -357,4 +357,4 @@ def test_a_perfect_prediction_has_no_error_and_a_wrong_one_has_its_distance():
 
 
 def test_one_user_alone_cannot_be_calibrated(asked):
-    assert calibration.calibrations(asked.take(np.array([0]))) == []
+    assert calibration.compute_calibrations(asked.take(np.array([0]))) == []

@@ -11,7 +11,7 @@ from benchmarks.quality.exploration import (
     table,
 )
 from offline.data.split import split_by_time
-from offline.evaluate.rolling import rolling
+from offline.evaluate.rolling import rolling_window
 from offline.job import JobConfig
 from offline.training.rankers import RankConfig
 from tests.fakes import SMALL, small_dataset
@@ -21,7 +21,7 @@ def test_every_way_is_judged_on_the_same_candidates(monkeypatch):
     dataset = small_dataset()
     monkeypatch.setattr(funnel_lists, "by_time", partial(split_by_time, windows=2))
     ranking = RankConfig(rounds=20, least_rounds=10, held_out=1)
-    window = rolling(dataset.log, 0.8, 0.2)
+    window = rolling_window(dataset.log, 0.8, 0.2)
     asked = answer_window(dataset, window, JobConfig(recall=SMALL, rank=ranking))
     assert len(asked) == len(window.users)
     figures, covered = evaluate_policy(asked, PLAIN)

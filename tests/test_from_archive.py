@@ -22,7 +22,7 @@ from offline.archive.erased_users import FILE, ErasedUsers, purge
 from offline.archive.files import StreamFiles
 from offline.archive.streams import EVENTS, SERVED, STREAMS
 from offline.commands.archive import archive, folder_of
-from offline.commands.train import Choice, train
+from offline.commands.train import TrainOptions, train
 from offline.data.errors import DataError
 from offline.data.readers import load_dataset
 from offline.evaluate.gate import GateConfig
@@ -162,7 +162,7 @@ def test_the_next_bundle_knows_the_clicks_and_not_who_was_erased(story, data, tm
     before = load_bundle(find_current_bundle(settings.out))
     quick = tmp_path / "quick.toml"
     quick.write_text("askers = 60\n[rank]\nrounds = 6\nleast_rounds = 4\nboosters = 1\n")
-    choice = Choice(from_archive=True, gate=GateConfig(force=True), config=quick)
+    choice = TrainOptions(from_archive=True, gate=GateConfig(force=True), config=quick)
     folder = train(data, settings, choice)
     after = load_bundle(folder)
     users = after.models.users

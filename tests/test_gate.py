@@ -23,15 +23,15 @@ from app.rank.logistic import Logistic
 from app.rank.pointwise_listwise import PointwiseListwiseBlend
 from app.settings import Settings
 from offline import cli, job
-from offline.commands.train import Choice
+from offline.commands.train import TrainOptions
 from offline.data.readers import load_dataset
 from offline.data.split import split_by_time
-from offline.evaluate.compare import Background, evaluate
-from offline.evaluate.gate import GateConfig, against_incumbent, floors, judge
-from offline.evaluate.gate_text import IN_SERVICE, Measured, check, refusal, remarks
-from offline.evaluate.production_bundle import Incumbent, incumbent, leak
+from offline.evaluate.compare import ItemBackground, compare_methods
+from offline.evaluate.gate import GateConfig, check_production, check_baselines, run_gate
+from offline.evaluate.gate_text import IN_SERVICE, RivalComparison, build_check, refusal_message, gate_remarks
+from offline.evaluate.production_bundle import ProductionBundle, read_production_bundle, leak_caveat
 from offline.evaluate.rowsets import RowSets
-from offline.job import prepare
+from offline.job import build_holdout
 from offline.publish.writer import write_rankers
 from offline.training.trained_rankers import TrainedRankers
 from tests.test_bundle import edit_manifest
@@ -66,7 +66,7 @@ def exam(data):
     dataset = load_dataset(data).dataset
     cpu = Cpu(threads=1)
     wiring = FunnelConfig(cpu, NO_CHECKPOINTS)
-    yield prepare(dataset, split_by_time(dataset.log), Choice().job(Settings()), wiring)
+    yield build_holdout(dataset, split_by_time(dataset.log), TrainOptions().job_config(Settings()), wiring)
     cpu.close()
 
 
@@ -96,12 +96,12 @@ def compared(users=60, **strength):
         lists[method] = np.array(
             [[*range(user, user + hits), *filler[: 20 - hits]] for user in range(users)]
         )
-    return evaluate(lists, relevant, Background(np.ones(2_000), None), seed=1, resamples=200)
+    return compare_methods(lists, relevant, ItemBackground(np.ones(2_000), None), seed=1, resamples=200)
 
 
 def judged(warm, cold=None, *, are_warm=True):
     evaluation = SimpleNamespace(warm=warm, cold=cold)
-    return floors(evaluation, SimpleNamespace(is_warm=np.array([are_warm])), CONFIG)
+    return check_baselines(evaluation, SimpleNamespace(is_warm=np.array([are_warm])), CONFIG)
 
 
 def outcomes(checks):
@@ -159,29 +159,29 @@ def test_a_few_users_prove_nothing():
 )
 def test_worse_is_what_the_interval_and_the_margin_say(mean, high, margin, outcome, words):
     difference = {"mean": mean, "low": 2 * mean - high, "high": high}
-    found = check(Measured(IN_SERVICE, "warm", 50, (0.2 + mean, 0.2), difference, margin), 30)
+    found = build_check(RivalComparison(IN_SERVICE, "warm", 50, (0.2 + mean, 0.2), difference, margin), 30)
     assert found.outcome == outcome
     assert words in found.explanation
 
 
 def test_a_rival_that_may_have_seen_the_test_cannot_refuse():
     difference = {"mean": -0.1, "low": -0.2, "high": -0.05}
-    measured = Measured(IN_SERVICE, "warm", 50, (0.1, 0.2), difference, 0.02)
-    found = check(measured, 30, "it may have seen the test")
+    measured = RivalComparison(IN_SERVICE, "warm", 50, (0.1, 0.2), difference, 0.02)
+    found = build_check(measured, 30, "it may have seen the test")
     assert found.outcome == "unclear"
     assert found.explanation.endswith("; it may have seen the test.")
 
 
 def test_the_first_bundle_is_compared_with_none(exam, tmp_path):
-    assert incumbent(tmp_path, exam) is None
+    assert read_production_bundle(tmp_path, exam) is None
 
 
 def test_the_rankers_in_service_are_asked_for_the_same_users(exam, good, bad, trained):
-    serving = incumbent(trained, exam)
+    serving = read_production_bundle(trained, exam)
     assert not serving.caveat
-    (same,) = against_incumbent(exam, good, serving, CONFIG)
+    (same,) = check_production(exam, good, serving, CONFIG)
     assert (same.outcome, same.difference, same.user_count) == ("passed", 0.0, len(exam.users))
-    (worse,) = against_incumbent(exam, bad, serving, CONFIG)
+    (worse,) = check_production(exam, bad, serving, CONFIG)
     assert worse.outcome == "failed"
     assert worse.funnel_ndcg < worse.baseline_ndcg / 2
     assert worse.baseline_ndcg == same.baseline_ndcg
@@ -190,10 +190,10 @@ def test_the_rankers_in_service_are_asked_for_the_same_users(exam, good, bad, tr
 
 
 def test_a_new_bundle_that_is_only_less_good_is_refused_too(short, trained):
-    serving = incumbent(trained, short)
-    (found,) = against_incumbent(short, UNTRAINED_RANKERS, serving, CONFIG)
+    serving = read_production_bundle(trained, short)
+    (found,) = check_production(short, UNTRAINED_RANKERS, serving, CONFIG)
     assert found.outcome == "failed"
-    (found,) = against_incumbent(short, UNTRAINED_RANKERS, serving, replace(CONFIG, margin=0.9))
+    (found,) = check_production(short, UNTRAINED_RANKERS, serving, replace(CONFIG, margin=0.9))
     assert found.outcome == "passed"
 
 
@@ -211,7 +211,7 @@ def test_new_users_are_compared_apart_and_few_of_them_conclude_nothing(short, go
         times=users.times[chosen],
     )
     exam = replace(short, models=replace(short.models, users=forgotten))
-    found = against_incumbent(exam, good, incumbent(trained, exam), replace(CONFIG, fewest=10))
+    found = check_production(exam, good, read_production_bundle(trained, exam), replace(CONFIG, fewest=10))
     assert [(one.users, one.outcome) for one in found] == [("warm", "passed"), ("cold", "skipped")]
     assert sum(one.user_count for one in found) == len(exam.users)
 
@@ -221,10 +221,10 @@ def test_rankers_of_later_data_may_have_seen_the_test(exam, trained):
     later = manifest.model_copy(update={"rankers_end": exam.cut + 1})
     unsaid = manifest.model_copy(update={"rankers_end": None})
     earlier = manifest.model_copy(update={"rankers_end": exam.cut - 1})
-    assert not leak(manifest, exam)
-    assert not leak(earlier, exam)
-    assert "may have learned from events of this test window" in leak(later, exam)
-    assert leak(unsaid, exam)
+    assert not leak_caveat(manifest, exam)
+    assert not leak_caveat(earlier, exam)
+    assert "may have learned from events of this test window" in leak_caveat(later, exam)
+    assert leak_caveat(unsaid, exam)
 
 
 def test_without_timestamps_only_the_same_split_is_fair(exam, trained):
@@ -233,29 +233,29 @@ def test_without_timestamps_only_the_same_split_is_fair(exam, trained):
     untimed = replace(
         exam, dataset=replace(dataset, traits=replace(dataset.traits, has_times=False))
     )
-    assert not leak(manifest, untimed)
-    assert leak(manifest.model_copy(update={"rankers_end": exam.cut - 1}), untimed)
+    assert not leak_caveat(manifest, untimed)
+    assert leak_caveat(manifest.model_copy(update={"rankers_end": exam.cut - 1}), untimed)
     fewer = manifest.model_copy(update={"rows": manifest.rows | {"interactions": 5}})
-    assert leak(fewer, untimed)
+    assert leak_caveat(fewer, untimed)
 
 
 def test_a_bundle_for_other_features_is_told_not_asked(exam, good, out):
     (out / "current").write_text(edit_manifest(find_current_bundle(out), view="0123").name)
-    serving = incumbent(out, exam)
+    serving = read_production_bundle(out, exam)
     assert serving.rankers is None
-    (found,) = against_incumbent(exam, good, serving, CONFIG)
+    (found,) = check_production(exam, good, serving, CONFIG)
     assert found.outcome == "skipped"
     assert "trained for other features" in found.explanation
     assert re.search(r"NDCG@10 is 0\.\d{3} on the test window of its own day", found.explanation)
     bare = edit_manifest(find_current_bundle(out), view="0123", metrics={})
     (out / "current").write_text(bare.name)
-    assert "NDCG@10 is unknown" in incumbent(out, exam).caveat
+    assert "NDCG@10 is unknown" in read_production_bundle(out, exam).caveat
 
 
 def test_a_corrupt_bundle_in_service_does_not_stop_a_new_one(exam, good, out):
     with (find_current_bundle(out) / "coarse.json").open("ab") as file:
         file.write(b"!")
-    (found,) = against_incumbent(exam, good, incumbent(out, exam), CONFIG)
+    (found,) = check_production(exam, good, read_production_bundle(out, exam), CONFIG)
     assert found.outcome == "skipped"
     assert "coarse.json is corrupt" in found.explanation
 
@@ -263,7 +263,7 @@ def test_a_corrupt_bundle_in_service_does_not_stop_a_new_one(exam, good, out):
 def test_the_verdict_is_refused_or_forced_as_soon_as_one_check_fails(short, good, bad, trained):
     evaluation = SimpleNamespace(warm=compared(funnel=4), cold=None)
     verdicts = [
-        judge(evaluation, short, rankers, trained, GateConfig(force=force)).verdict
+        run_gate(evaluation, short, rankers, trained, GateConfig(force=force)).verdict
         for rankers, force in ((good, False), (bad, False), (bad, True), (good, True))
     ]
     assert verdicts == ["passed", "refused", "forced", "passed"]
@@ -271,9 +271,9 @@ def test_the_verdict_is_refused_or_forced_as_soon_as_one_check_fails(short, good
 
 def test_the_refusal_says_what_is_worse_than_what_by_how_much_and_what_to_do():
     difference = {"mean": -0.1, "low": -0.2, "high": -0.05}
-    failed = check(Measured("popularity", "cold", 50, (0.1, 0.2), difference), 30)
+    failed = build_check(RivalComparison("popularity", "cold", 50, (0.1, 0.2), difference), 30)
     gate = GateResult(verdict="refused", margin=0.02, min_users=30, checks=[failed])
-    told = refusal("v2", gate, "v1")
+    told = refusal_message("v2", gate, "v1")
     for words in (
         "The bundle v2 is written but not published.",
         "For 50 users without a history the funnel is clearly worse than popularity",
@@ -283,8 +283,8 @@ def test_the_refusal_says_what_is_worse_than_what_by_how_much_and_what_to_do():
         "recfunnel rollback --to v2",
     ):
         assert words in told
-    assert "Nothing is in service" in refusal("v2", gate, None)
-    assert remarks(gate) == [
+    assert "Nothing is in service" in refusal_message("v2", gate, None)
+    assert gate_remarks(gate) == [
         "The gate refused this bundle: it was not published.",
         failed.explanation,
     ]
@@ -299,7 +299,7 @@ def after_bad_training(data, trained, bad, tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("REDIS_URL", "")
         made = TrainedRankers(bad.coarse, bad.fine, table=None)
-        patch.setattr(job, "learn", lambda *_: made)
+        patch.setattr(job, "fit_rankers", lambda *_: made)
         for more in ([], ["--force"]):
             command = ["train", "--data", str(data), "--out", str(out), *more]
             told.append((CliRunner().invoke(cli.app, command), find_current_bundle(out)))
@@ -345,7 +345,7 @@ def test_going_back_skips_the_refused_one(after_bad_training):
 
 
 def test_a_caveat_without_a_manifest_is_told(exam, good):
-    (found,) = against_incumbent(exam, good, Incumbent("v1", caveat="it is gone"), CONFIG)
+    (found,) = check_production(exam, good, ProductionBundle("v1", caveat="it is gone"), CONFIG)
     assert "v1: it is gone" in found.explanation
 
 

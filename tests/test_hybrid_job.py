@@ -9,13 +9,13 @@ from app.bundle.bundle import find_current_bundle, load_bundle
 from app.bundle.manifest import parse_manifest
 from app.rank.hybrid import HybridScorer
 from app.settings import Settings
-from offline.commands.train import Choice
-from offline.config import read as read_config
-from offline.config import text
+from offline.commands.train import TrainOptions
+from offline.config import read_config
+from offline.config import config_to_toml
 from offline.data.readers import load_dataset
-from offline.job import JobConfig, Phases, run
+from offline.job import JobConfig, PhaseTimer, run_job
 from offline.models.hybrids import HybridConfig
-from offline.report.compared_bundles import side
+from offline.report.compared_bundles import bundle_facts
 from offline.training.rankers import RankConfig
 from tests.conftest import hosted, leisurely, world, write_recbole
 
@@ -30,7 +30,7 @@ def trained_with_all_columns(tmp_path_factory):
         write_recbole(folder / "cinema", world(3, users=40, items=40, ratings=600))
     )
     config = JobConfig(rank=QUICK, hybrid=HybridConfig("combined"), compare=True)
-    run(reading, folder / "out", replace(config, gate=replace(config.gate, force=True)), Phases())
+    run_job(reading, folder / "out", replace(config, gate=replace(config.gate, force=True)), PhaseTimer())
     return folder / "out"
 
 
@@ -67,17 +67,17 @@ def test_what_the_command_line_says_wins_over_the_file_and_the_file_over_the_def
     path = tmp_path / "tuned.toml"
     path.write_text('[hybrid]\nkind = "switching"\nswitch_at = 3\n')
     settings = Settings(redis_url=None)
-    assert Choice().job(settings).hybrid == HybridConfig()
-    assert Choice(config=path).job(settings).hybrid == HybridConfig("switching", switch_at=3)
-    said = Choice(config=path, hybrid="learned", compare=True).job(settings)
+    assert TrainOptions().job_config(settings).hybrid == HybridConfig()
+    assert TrainOptions(config=path).job_config(settings).hybrid == HybridConfig("switching", switch_at=3)
+    said = TrainOptions(config=path, hybrid="learned", compare=True).job_config(settings)
     assert said.hybrid == HybridConfig("learned", switch_at=3)
     assert said.compare
-    assert "compare" not in text(said)
+    assert "compare" not in config_to_toml(said)
 
 
 def test_laid_beside_another_bundle_it_tells_its_own_weights(trained_with_all_columns):
     folder = find_current_bundle(trained_with_all_columns)
     shares = load_bundle(folder).rankers.fine.column_shares()
-    assert list(side(folder, parse_manifest(folder))["features"].values()) == [
+    assert list(bundle_facts(folder, parse_manifest(folder))["features"].values()) == [
         float(s) for s in shares
     ]

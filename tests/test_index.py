@@ -16,7 +16,7 @@ from app.query_builder import QueryBuilder
 from app.recall.vectors import flat_index
 from app.settings import Settings
 from app.state.counters import PopularityCounters
-from offline.commands.train import Choice, _tell_index, train
+from offline.commands.train import TrainOptions, _tell_index, train
 from offline.data.errors import DataError
 from offline.publish import index as indexes
 from offline.publish.index import (
@@ -206,7 +206,7 @@ def test_a_bundle_of_quantised_indexes_is_trained_served_and_its_loss_told(tmp_p
     folder = write_recbole(tmp_path / "cinema", world(3, **SMALL))
     said = io.StringIO()
     with redirect_stdout(said):
-        made = train(folder, Settings(out=tmp_path / "out"), Choice(index="sq8"))
+        made = train(folder, Settings(out=tmp_path / "out"), TrainOptions(index="sq8"))
     bundle = load_bundle(made)
     for index in (bundle.indexes.factors, bundle.indexes.content):
         assert isinstance(index, faiss.IndexScalarQuantizer)

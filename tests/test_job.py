@@ -12,11 +12,11 @@ from app.bundle.bundle import find_current_bundle, load_bundle, read_manifest
 from app.cpu import Cpu
 from app.features.views import CHANNELS, FINE_VIEW, column_names
 from app.settings import PolicySettings, Settings
-from offline.commands.train import PHASES, Choice, train
+from offline.commands.train import PHASES, TrainOptions, train
 from offline.data.errors import DataError
 from offline.data.readers import TooManyBadRowsError, load_dataset
 from offline.evaluate.gate import GateConfig
-from offline.job import JobConfig, Phases, run
+from offline.job import JobConfig, PhaseTimer, run_job
 from tests.conftest import (
     RATINGS,
     START,
@@ -34,7 +34,7 @@ def trained_on(folder, out, **known):
     """Run the job quietly, whatever the gate says; gives the bundle's folder and what was said."""
     said = io.StringIO()
     with redirect_stdout(said):
-        made = train(folder, Settings(out=out, **known), Choice(gate=GateConfig(force=True)))
+        made = train(folder, Settings(out=out, **known), TrainOptions(gate=GateConfig(force=True)))
     return made, said.getvalue()
 
 
@@ -103,7 +103,7 @@ def test_the_same_seed_gives_the_same_bytes_and_the_same_figures(tmp_path):
 def test_another_seed_gives_another_model(tmp_path):
     reading = load_dataset(write_recbole(tmp_path / "cinema", world(3, **SMALL)))
     made = [
-        run(reading, tmp_path / f"out{seed}", JobConfig(seed=seed), Phases()) for seed in (1, 2)
+        run_job(reading, tmp_path / f"out{seed}", JobConfig(seed=seed), PhaseTimer()) for seed in (1, 2)
     ]
     assert (made[0] / "fine.listwise.0.txt").read_bytes() != (
         made[1] / "fine.listwise.0.txt"
@@ -116,8 +116,8 @@ def test_it_says_what_it_does_and_how_good_it_is(tmp_path):
     for word in ("funnel", "popularity", "item_cf", "NDCG@10", made.name, "report.html"):
         assert word in said
     begun = []
-    phases = Phases(begin=begun.append)
-    run(load_dataset(folder), tmp_path / "again", JobConfig(), phases)
+    phases = PhaseTimer(on_begin=begun.append)
+    run_job(load_dataset(folder), tmp_path / "again", JobConfig(), phases)
     assert begun == [phase for phase in PHASES if phase != "read"]
     assert set(phases.seconds) == set(begun)
 
@@ -235,7 +235,7 @@ def test_another_factorisation_can_be_chosen(tmp_path, chosen):
     folder = tmp_path / "small"
     write_recbole(folder, world(**SMALL))
     vectors = []
-    for choice in (Choice(), Choice(**chosen, similarity="adjusted_cosine")):
+    for choice in (TrainOptions(), TrainOptions(**chosen, similarity="adjusted_cosine")):
         out = tmp_path / f"out-{choice.factorisation}"
         with redirect_stdout(io.StringIO()):
             made = train(folder, Settings(out=out), choice)

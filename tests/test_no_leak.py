@@ -22,9 +22,9 @@ from offline.data.dataset import Dataset
 from offline.data.readers import load_dataset
 from offline.data.split import split_by_time
 from offline.evaluate.evaluation import Evaluation
-from offline.evaluate.holdout import Exam
-from offline.job import JobConfig, Phases, evaluate, learn, prepare
-from offline.job import replay as training_rows
+from offline.evaluate.holdout import Holdout
+from offline.job import JobConfig, PhaseTimer, evaluate_rankers, fit_rankers, build_holdout
+from offline.job import replay_window as training_rows
 from offline.models.als import ALSConfig
 from offline.models.registry import RecallConfig, fit_models
 from offline.training.rank_table import collect_rows
@@ -160,7 +160,7 @@ class Learned:
 
 
 def learned(dataset, wiring, split=SPLIT) -> Learned:
-    found = learn(dataset, split, CONFIG, wiring, Phases())
+    found = fit_rankers(dataset, split, CONFIG, wiring, PhaseTimer())
     return Learned(found.coarse, found.fine.to_text(), found.rankers)
 
 
@@ -171,7 +171,7 @@ def fitted(dataset) -> Models:
 def figures(models, rankers, wiring) -> Evaluation:
     """Judge by what was truly taken, so that nothing but what was learned can move a figure."""
     users = sample_users(ASKERS, 3 * FEW.askers, FEW.seed)
-    return evaluate(Exam(DATASET, models, users, CUT, wiring, FEW.seed), rankers)
+    return evaluate_rankers(Holdout(DATASET, models, users, CUT, wiring, FEW.seed), rankers)
 
 
 def slates(dataset, models, rankers, wiring):
@@ -238,10 +238,10 @@ def test_whatever_happens_after_the_cut_no_figure_moves(true_figures, wiring):
 
 
 def test_the_figures_move_with_what_was_taken_though_the_slates_do_not(truth, true_figures, wiring):
-    true, other = (prepare(d, SPLIT, FEW, wiring) for d in (DATASET, future(everything, CUT)))
+    true, other = (build_holdout(d, SPLIT, FEW, wiring) for d in (DATASET, future(everything, CUT)))
     assert moved(true.models, other.models) == set()
-    assert moved(evaluate(true, truth.rankers), true_figures) == set()
-    assert ndcg(evaluate(other, truth.rankers)) < 0.6 * ndcg(true_figures)
+    assert moved(evaluate_rankers(true, truth.rankers), true_figures) == set()
+    assert ndcg(evaluate_rankers(other, truth.rankers)) < 0.6 * ndcg(true_figures)
 
 
 def ndcg(evaluation):

@@ -17,14 +17,14 @@ from app.features.views import FINE_VIEW, column_names
 from app.rank.objectives import RELEVANT, ObjectiveBlend, read_objectives, write_objectives
 from app.rank.pointwise_listwise import PointwiseListwiseBlend
 from app.settings import SettingsError, read_settings
-from offline.commands.train import Choice
-from offline.config import checked, text
+from offline.commands.train import TrainOptions
+from offline.config import build_job_config, config_to_toml
 from offline.data.dataset import NO_LOG, Dataset, DataTraits, Log
 from offline.data.errors import DataError
 from offline.data.readers import load_dataset
 from offline.data.split import split_by_time
 from offline.evaluate.by_objective import compare_objectives, compute_truth
-from offline.job import JobConfig, Phases, learn, prepare, replay
+from offline.job import JobConfig, PhaseTimer, build_holdout, fit_rankers, replay_window
 from offline.publish.writer import write_bundle
 from offline.training.objective_rankers import (
     ObjectiveModels,
@@ -158,12 +158,12 @@ def test_weights_that_make_no_sense_are_told(told, said):
 
 
 def test_objectives_are_settings_of_the_training(tmp_path):
-    config = checked({"objectives": {"click": 0.3, "value": 1}}, "file")
+    config = build_job_config({"objectives": {"click": 0.3, "value": 1}}, "file")
     assert config.objectives == ObjectiveWeights(click=0.3, value=1)
-    (tmp_path / "again.toml").write_text(text(config))
+    (tmp_path / "again.toml").write_text(config_to_toml(config))
     settings = NoPolicy()
-    assert Choice(config=tmp_path / "again.toml").job(settings).objectives == config.objectives
-    told = Choice(config=tmp_path / "again.toml", objectives="conversion=2").job(settings)
+    assert TrainOptions(config=tmp_path / "again.toml").job(settings).objectives == config.objectives
+    told = TrainOptions(config=tmp_path / "again.toml", objectives="conversion=2").job(settings)
     assert told.objectives == ObjectiveWeights(conversion=2)
 
 
@@ -428,7 +428,7 @@ def test_the_job_learns_every_objective_where_event_types_differ(cpu, sold):
         FunnelConfig(cpu, NO_CHECKPOINTS, config.sizes),
         split_by_time(sold.log, windows=2),
     )
-    learned = learn(sold, split, config, wiring, Phases())
+    learned = learn(sold, split, config, wiring, PhaseTimer())
     assert learned.objective_models.weights == {"click": 1.0, "conversion": 0.3, "value": 0.2}
     assert isinstance(learned.rankers.fine, ObjectiveBlend)
     exam = prepare(sold, split, config, wiring)

@@ -26,7 +26,7 @@ from offline.data.readers import LoadedData
 from offline.data.split import split_by_time
 from offline.evaluate.intervals import Bootstrap
 from offline.evaluate.rolling import (
-    rolling,
+    rolling_window,
     selection_windows,
 )
 from offline.evaluate.rolling import (
@@ -77,7 +77,7 @@ def answered():
 
 def test_a_task_comes_back_from_its_file_as_it_was(tmp_path):
     dataset = small_dataset()
-    asked = build_task(dataset, rolling(dataset.log, 0.5))
+    asked = build_task(dataset, rolling_window(dataset.log, 0.5))
     asked.save(tmp_path / "one.npz")
     back = Task.load(tmp_path / "one.npz")
     assert all((getattr(back, name) == getattr(asked, name)).all() for name in Task.__slots__)
@@ -89,7 +89,7 @@ def test_nothing_of_the_test_is_in_what_peers_read(tmp_path):
     write_tasks(dataset, selection_windows(dataset), tests, tmp_path)
     for number, window in enumerate(tests):
         asked = Task.load(tmp_path / f"test-{number}.npz")
-        assert asked.times.max() < window.at == asked.cut_time[0]
+        assert asked.times.max() < window.cut == asked.cut_time[0]
         assert not (tmp_path / f"test-{number}.targets.npz").exists()
     targets = sorted(path.name for path in tmp_path.glob("*.targets.npz"))
     assert targets == [f"selection-{number}.targets.npz" for number in range(3)]
@@ -97,7 +97,7 @@ def test_nothing_of_the_test_is_in_what_peers_read(tmp_path):
 
 def test_a_matrix_has_likes_or_everything_or_the_highest_weight():
     dataset = small_dataset()
-    base = build_task(dataset, rolling(dataset.log, 0.5))
+    base = build_task(dataset, rolling_window(dataset.log, 0.5))
     one = replace(
         base,
         users=np.array([0, 0, 0, 1], np.int32),
@@ -118,10 +118,10 @@ def test_a_digest_tells_windows_apart():
 
 def test_lists_have_neither_what_was_seen_nor_what_was_never_trained_on():
     dataset = small_dataset()
-    window = rolling(dataset.log, 0.5)
+    window = rolling_window(dataset.log, 0.5)
     lists = recommend(ROWS, RowOrder(), build_task(dataset, window), "liked")
     assert lists.shape == (len(window.users), MAX_LIST_LENGTH)
-    known = set(window.known.items.tolist())
+    known = set(window.log.items.tolist())
     seen = window.seen()
     for line in np.flatnonzero(window.events):
         rows = lists[line]
@@ -134,7 +134,7 @@ def test_lists_have_neither_what_was_seen_nor_what_was_never_trained_on():
 
 def test_a_library_says_nothing_to_strangers_and_popularity_does():
     dataset = small_dataset()
-    asked = build_task(dataset, rolling(dataset.log, 0.5))
+    asked = build_task(dataset, rolling_window(dataset.log, 0.5))
     strangers = replace(asked, target_users=np.array([0, 59]))  # the last user has done nothing
     assert (recommend(ROWS, RowOrder(), strangers, "liked")[:, 0] >= 0).tolist() == [True, False]
     peer = PEERS["popularity"]
@@ -144,7 +144,7 @@ def test_a_library_says_nothing_to_strangers_and_popularity_does():
 
 def test_who_liked_nothing_gets_what_is_popular():
     dataset = small_dataset()
-    asked = build_task(dataset, rolling(dataset.log, 0.5))
+    asked = build_task(dataset, rolling_window(dataset.log, 0.5))
     gloomy = replace(
         asked, weights=np.where(asked.users == asked.target_users[0], -1, asked.weights)
     )
@@ -156,7 +156,7 @@ def test_who_liked_nothing_gets_what_is_popular():
 
 def test_recent_popularity_forgets():
     dataset = small_dataset()
-    base = build_task(dataset, rolling(dataset.log, 0.5))
+    base = build_task(dataset, rolling_window(dataset.log, 0.5))
     day = 86_400.0
     two = replace(
         base,
@@ -176,7 +176,7 @@ def test_recent_popularity_forgets():
 
 def test_the_sign_of_interest_is_tuned_by_the_kind_of_data():
     dataset = small_dataset()
-    asked = build_task(dataset, rolling(dataset.log, 0.5))
+    asked = build_task(dataset, rolling_window(dataset.log, 0.5))
     assert signals(asked) == ["liked", "all"]
     assert signals(replace(asked, is_explicit=np.array([False]))) == ["liked", "weight"]
 
@@ -221,7 +221,7 @@ def test_bands_hold_every_user_and_every_relevant_item_once(answered):
 
 def test_a_data_set_without_strangers_has_one_table():
     dataset = small_dataset()
-    window = rolling(dataset.log, 0.9)
+    window = rolling_window(dataset.log, 0.9)
     warm = np.flatnonzero(window.events > 0)
     window = replace(window, users=window.users[warm], relevant=window.relevant.take(warm))
     result = evaluate([answers(dataset, window, "funnel", "ease")], "funnel")
@@ -317,7 +317,7 @@ def test_newcomers_are_the_same_at_every_point_and_lose_what_is_revealed():
     sizes = found.relevant.sizes.reshape(3, users)
     assert (np.diff(sizes, axis=0) <= 0).all()
     for asker in found.askers:
-        assert asker.user not in found.window.known.users
+        assert asker.user not in found.window.log.users
         assert not set(asker.since.rows) & set(asker.relevant)
     assert [part.tolist() for part in found.split_by_point(np.repeat([1.0, 2.0, 3.0], users))] == [
         [float(n)] * users for n in (1, 2, 3)
@@ -447,9 +447,9 @@ def test_without_timestamps_nobody_is_asked_what_is_recent(alone, monkeypatch):
 def test_the_funnel_is_trained_before_the_cut_and_asked_as_of_it(alone, monkeypatch):
     """The real funnel, on a small world: the slow test of this file."""
     dataset = small_dataset()
-    window = rolling(dataset.log, 0.8, 0.2)
+    window = rolling_window(dataset.log, 0.8, 0.2)
     learned = []
-    learn = funnel_lists.learn
+    learn = funnel_lists.fit_rankers
     quick = partial(split_by_time, windows=2)
     monkeypatch.setattr(funnel_lists, "by_time", quick)
 
@@ -462,7 +462,7 @@ def test_the_funnel_is_trained_before_the_cut_and_asked_as_of_it(alone, monkeypa
     found = funnel_lists.compute_funnel_lists(
         dataset, window, funnel_lists.JobConfig(recall=SMALL, rank=ranking)
     )
-    assert learned[0] < window.at
+    assert learned[0] < window.cut
     lists = found.lists["funnel"]
     assert not set(found.lists) & set(LIBRARIES)
     assert lists.shape == (len(window.users), 20)
@@ -565,7 +565,7 @@ def test_the_events_of_newcomers_come_with_the_request(monkeypatch):
 def test_the_lines_of_one_person_are_no_independent_witnesses():
     scores = np.random.default_rng(1).random((40, 1))
     once = Bootstrap.of(scores, 2)
-    twice = Bootstrap.of(np.repeat(scores, 4, axis=0), 2, persons=np.repeat(np.arange(40), 4))
+    twice = Bootstrap.of(np.repeat(scores, 4, axis=0), 2, user_ids=np.repeat(np.arange(40), 4))
     naive = Bootstrap.of(np.repeat(scores, 4, axis=0), 2)
     assert twice.resampled == pytest.approx(once.resampled)
     width = [each.mean(0)["high"] - each.mean(0)["low"] for each in (twice, naive)]

@@ -8,7 +8,7 @@ from app.rank.pointwise_listwise import Growth
 from benchmarks.quality import funnel_lists
 from benchmarks.quality.growth import bands, judge, trainings
 from offline.data.split import split_by_time
-from offline.evaluate.rolling import rolling
+from offline.evaluate.rolling import rolling_window
 from offline.job import JobConfig
 from offline.training.rankers import RankConfig
 from tests.fakes import SMALL, small_dataset
@@ -21,7 +21,7 @@ def test_the_same_training_is_asked_with_both_blends(monkeypatch):
         "offline.training.rankers.fit_growth", lambda _: Growth(1e9, 40, 0.01, 0.005)
     )
     ranking = RankConfig(rounds=20, least_rounds=10, held_out=1)
-    window = rolling(dataset.log, 0.8, 0.2)
+    window = rolling_window(dataset.log, 0.8, 0.2)
     found = judge(dataset, window, JobConfig(recall=SMALL, rank=ranking))
     assert len(found.usual) == len(found.learned) == len(window.users)
     assert found.usual.tolist() != found.learned.tolist()

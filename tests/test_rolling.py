@@ -5,13 +5,13 @@ import pytest
 
 from offline.data.dataset import DataTraits, Log
 from offline.data.errors import DataError
-from offline.evaluate.metrics import judge, ndcg
+from offline.evaluate.metrics import grade_lists, ndcg
 from offline.evaluate.rolling import (
     FOLDED,
     SELECTION_CUTS,
     TEST_CUTS,
-    fold_in,
-    rolling,
+    fold_in_window,
+    rolling_window,
     selection_windows,
 )
 from offline.evaluate.rolling import (
@@ -47,16 +47,16 @@ def test_the_five_windows_adjoin_and_each_knows_all_that_came_before():
     windows = cut_for_test(dataset)
     assert [window.name for window in windows] == ["50%", "60%", "70%", "80%", "90%"]
     for window, cut in zip(windows, TEST_CUTS, strict=True):
-        assert window.known.times[-1] < window.at
-        assert len(window.known) == np.sum(dataset.log.times < window.at)
-        assert len(window.known) == pytest.approx(cut * len(dataset.log), abs=3)
+        assert window.log.times[-1] < window.cut
+        assert len(window.log) == np.sum(dataset.log.times < window.cut)
+        assert len(window.log) == pytest.approx(cut * len(dataset.log), abs=3)
 
 
 def test_events_of_one_moment_are_never_parted():
     same = log(*[(u, u, 1, 100) for u in range(4)], *[(u, 9, 1, 200) for u in range(4)])
-    window = rolling(same, 0.6, 0.4)  # within the second moment, all of which is then tested
-    assert window.at == 200
-    assert len(window.known) == 4
+    window = rolling_window(same, 0.6, 0.4)  # within the second moment, all of which is then tested
+    assert window.cut == 200
+    assert len(window.log) == 4
     assert window.users.tolist() == [0, 1, 2, 3]
 
 
@@ -73,7 +73,7 @@ def test_relevant_is_what_is_new_and_liked_and_within_the_window():
         (0, 5, 1, 30),  # after the window
         (0, 6, 1, 31),
     ]
-    window = rolling(log(*events), 0.4, 0.4)
+    window = rolling_window(log(*events), 0.4, 0.4)
     assert window.users.tolist() == [0, 3]
     assert window.relevant.rows.tolist() == [3, 4]
     assert window.events.tolist() == [1, 0]
@@ -83,18 +83,18 @@ def test_relevant_is_what_is_new_and_liked_and_within_the_window():
 
 def test_the_last_window_has_the_last_event():
     dataset = small_dataset()
-    window = rolling(dataset.log, 0.9)
-    newest = dataset.log.take(slice(len(window.known), None))
+    window = rolling_window(dataset.log, 0.9)
+    newest = dataset.log.take(slice(len(window.log), None))
     liked = pairs(newest.users[newest.weights > 0], newest.items[newest.weights > 0])
-    assert len(liked - pairs(window.known.users, window.known.items)) == window.relevant.sizes.sum()
+    assert len(liked - pairs(window.log.users, window.log.items)) == window.relevant.sizes.sum()
 
 
 def test_the_gain_of_a_relevant_item_is_its_weight():
-    window = rolling(log((0, 0, 1, 1), (0, 1, 1, 2), (0, 2, 3, 3), (0, 3, 0.5, 4)), 0.5, 0.5)
+    window = rolling_window(log((0, 0, 1, 1), (0, 1, 1, 2), (0, 2, 3, 3), (0, 3, 0.5, 4)), 0.5, 0.5)
     assert (np.exp2(window.relevant.grades) - 1).tolist() == pytest.approx([3, 0.5])
     lists = np.full((1, 10), -1)
     lists[0, :2] = [3, 2]
-    got = ndcg(judge(lists, window.relevant), 10, graded=True)
+    got = ndcg(grade_lists(lists, window.relevant), 10, graded=True)
     better, worse = 1 / np.log2(2), 1 / np.log2(3)
     assert got[0] == pytest.approx((0.5 * better + 3 * worse) / (3 * better + 0.5 * worse))
 
@@ -104,9 +104,9 @@ def test_selection_ends_where_the_first_test_begins():
     first = cut_for_test(dataset)[0]
     windows = selection_windows(dataset)
     assert [f"{cut:.0%}" for cut in SELECTION_CUTS] == [window.name for window in windows]
-    known = pairs(first.known.users, first.known.items)
+    known = pairs(first.log.users, first.log.items)
     for window in windows:
-        assert window.at < first.at
+        assert window.cut < first.cut
         assert pairs(window.users[window.relevant.owners], window.relevant.rows) <= known
 
 
@@ -114,7 +114,7 @@ def test_without_times_half_of_some_users_items_are_hidden():
     dataset = untimed()
     (window,) = cut_for_test(dataset)
     everything = pairs(dataset.log.users, dataset.log.items)
-    known = pairs(window.known.users, window.known.items)
+    known = pairs(window.log.users, window.log.items)
     hidden = pairs(window.users[window.relevant.owners], window.relevant.rows)
     assert known | hidden == everything
     assert not known & hidden
@@ -122,7 +122,7 @@ def test_without_times_half_of_some_users_items_are_hidden():
     assert (window.events > 0).all()
     owned = np.bincount(dataset.log.users)[window.users]
     assert (window.relevant.sizes == owned // 2).all()
-    assert window.known.times[-1] < window.at
+    assert window.log.times[-1] < window.cut
 
 
 def test_without_times_selection_knows_nothing_of_what_is_tested():
@@ -130,19 +130,19 @@ def test_without_times_selection_knows_nothing_of_what_is_tested():
     (tested,), (selected,) = cut_for_test(dataset), selection_windows(dataset)
     assert not set(tested.users) & set(selected.users)
     hidden = pairs(tested.users[tested.relevant.owners], tested.relevant.rows)
-    assert not hidden & pairs(selected.known.users, selected.known.items)
+    assert not hidden & pairs(selected.log.users, selected.log.items)
     assert not hidden & pairs(selected.users[selected.relevant.owners], selected.relevant.rows)
 
 
 def test_a_repeated_item_is_hidden_with_all_its_events():
     twice = log((0, 1, 1, 1), (0, 2, 1, 2), (0, 1, 2, 3), (0, 2, 2, 4), (1, 5, 1, 5))
-    window = fold_in("fold-in", twice, np.array([0, 1], np.int32))
+    window = fold_in_window("fold-in", twice, np.array([0, 1], np.int32))
     assert window.users.tolist() == [0]  # of one item alone nothing is hidden
-    assert len(window.known) == 3
-    assert not set(window.relevant.rows) & set(window.known.items)
+    assert len(window.log) == 3
+    assert not set(window.relevant.rows) & set(window.log.items)
     assert (np.exp2(window.relevant.grades) - 1).tolist() == [2]
 
 
 def test_a_window_without_anybody_is_told_in_words():
     with pytest.raises(DataError, match="Nobody liked anything new in the window 50%"):
-        rolling(log((0, 1, 1, 1), (0, 1, 1, 2)), 0.5)
+        rolling_window(log((0, 1, 1, 1), (0, 1, 1, 2)), 0.5)

@@ -12,11 +12,11 @@ from app.bundle.bundle import find_current_bundle, read_rankers
 from app.bundle.manifest import parse_manifest
 from app.settings import Settings
 from offline import cli
-from offline.commands.report import OTHER_RECALL, compare
+from offline.commands.report import OTHER_RECALL, compare_bundles
 from offline.job import JobConfig
 from offline.publish.flatten_config import flatten_config
 from offline.publish.writer import write_rankers
-from offline.report.bundle_comparison import Side, Versus, Window, differing, lead, render
+from offline.report.bundle_comparison import BundleFacts, BundleComparison, SharedWindow, differing_settings, conclusion, render
 from tests.test_bundle import edit_manifest
 from tests.test_evaluate_report import Page
 from tests.test_gate import inverted
@@ -38,7 +38,7 @@ def interval(mean, spread=0.01):
 
 def side(version, **known):
     """What a bundle says of itself, apart from what is said."""
-    plain = Side(
+    plain = BundleFacts(
         version=version,
         made="2026-11-24 00:00",
         dataset="cinema <b>",
@@ -52,7 +52,7 @@ def side(version, **known):
         settings={"seed": 7, "recall.als.size": 64},
         seconds={"replay": 3.0},
     )
-    return Side(**(plain | known))
+    return BundleFacts(**(plain | known))
 
 
 def window(gap=0.05, spread=0.01):
@@ -60,7 +60,7 @@ def window(gap=0.05, spread=0.01):
         return {name: interval(mean) for name in METRICS}
 
     differences = {name: interval(gap, spread) for name in METRICS if "coverage" not in name}
-    return Window(
+    return SharedWindow(
         cut="2026-11-20",
         users=50,
         a=figures(0.2),
@@ -70,8 +70,8 @@ def window(gap=0.05, spread=0.01):
     )
 
 
-def versus(warm=None, cold=None, **b) -> Versus:
-    return Versus(a=side("v1"), b=side("v2", **b), warm=warm, cold=cold, notes=["Note <i>."])
+def versus(warm=None, cold=None, **b) -> BundleComparison:
+    return BundleComparison(a=side("v1"), b=side("v2", **b), warm=warm, cold=cold, notes=["Note <i>."])
 
 
 @pytest.mark.parametrize(
@@ -85,19 +85,19 @@ def versus(warm=None, cold=None, **b) -> Versus:
     ],
 )
 def test_the_comparison_claims_no_more_than_it_knows(found, said):
-    assert said in lead(found)
+    assert said in conclusion(found)
 
 
 def test_figures_that_are_not_there_are_not_compared():
     empty = window()
     empty["differences"]["ndcg@10"] = {"mean": None, "low": None, "high": None}
-    assert "there are no figures" in lead(versus(empty))
+    assert "there are no figures" in conclusion(versus(empty))
     assert "n/a" in Page(render(versus(empty))).words
 
 
 def test_only_settings_that_differ_are_shown():
     found = versus(settings={"seed": 8, "recall.als.size": 64, "new": 1})
-    assert differing(found) == [("new", "-", 1), ("seed", 7, 8)]
+    assert differing_settings(found) == [("new", "-", 1), ("seed", 7, 8)]
     page = render(found)
     assert "recall.als.size" not in page
     assert "None that the manifests know of" in render(versus())
@@ -174,7 +174,7 @@ def test_rankers_that_may_have_seen_the_test_are_named(two, data, tmp_path):
     out = shutil.copytree(out, tmp_path / "out")
     copied = shutil.copytree(out / "bundles" / good, out / "bundles" / "copy")
     later = edit_manifest(copied, version="20980101T000000Z", rankers_end=9e9).name
-    compare((good, later), Settings(out=out), data)
+    compare_bundles((good, later), Settings(out=out), data)
     (note,) = orjson.loads((out / "compare.json").read_bytes())["notes"]
     assert note.startswith(f"{later}: its rankers may have learned")
 
@@ -184,7 +184,7 @@ def test_other_settings_of_recall_are_named_and_an_old_bundle_needs_none(two, da
     out = shutil.copytree(out, tmp_path / "out")
     copied = shutil.copytree(out / "bundles" / good, out / "bundles" / "copy")
     old = edit_manifest(copied, version="20980101T000000Z", settings={}).name
-    compare((good, old), Settings(out=out), data)
+    compare_bundles((good, old), Settings(out=out), data)
     found = orjson.loads((out / "compare.json").read_bytes())
     assert found["notes"] == [OTHER_RECALL]
     assert found["warm"]["differences"]["ndcg@10"]["mean"] == 0
@@ -195,7 +195,7 @@ def test_a_bundle_for_other_features_is_compared_by_its_manifest(two, data, tmp_
     out = shutil.copytree(out, tmp_path / "out")
     copied = shutil.copytree(out / "bundles" / good, out / "bundles" / "copy")
     other = edit_manifest(copied, version="20980101T000000Z", view="0123").name
-    compare((good, other), Settings(out=out), data)
+    compare_bundles((good, other), Settings(out=out), data)
     found = orjson.loads((out / "compare.json").read_bytes())
     assert found["warm"] is None
     assert found["notes"] == [

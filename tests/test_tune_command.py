@@ -12,11 +12,11 @@ import pytest
 from typer.testing import CliRunner
 
 from offline import cli
-from offline.config import read
+from offline.config import read_config
 from offline.data.readers import load_dataset as read_data
 from offline.data.split import split_by_time
 from offline.tune import search
-from offline.tune.journal import journal
+from offline.tune.journal import open_journal
 from tests.conftest import ROOT, clean_environment, until, world, write_recbole
 
 FEW = ("ease", "fine")  # parts: all of them take too long here
@@ -39,7 +39,7 @@ import tests.test_tune_command as made
 made.search.parts = made.fewer
 made.cli.main()
 """
-every_part = search.parts
+every_part = search.search_parts
 
 
 def fewer(*told):
@@ -48,7 +48,7 @@ def fewer(*told):
 
 @pytest.fixture(autouse=True)
 def _few_parts(monkeypatch):
-    monkeypatch.setattr(search, "parts", fewer)
+    monkeypatch.setattr(search, "search_parts", fewer)
 
 
 def arguments(data, out, trials=6, *more):
@@ -77,7 +77,7 @@ def data(tmp_path_factory):
 def whole(data, tmp_path_factory):
     """What a search that nothing disturbed wrote and said."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(search, "parts", fewer)
+        patch.setattr(search, "search_parts", fewer)
         out = tmp_path_factory.mktemp("whole") / "out"
         told = tune(data, out)
         assert told.exit_code == 0, told.output
@@ -86,8 +86,8 @@ def whole(data, tmp_path_factory):
 
 def test_the_outcome_is_a_file_that_train_reads(whole):
     out, said = whole
-    config = read(out / "tuned.toml")
-    begun = read(out.with_name("begin.toml"))
+    config = read_config(out / "tuned.toml")
+    begun = read_config(out.with_name("begin.toml"))
     assert replace(config, recall=begun.recall, rank=begun.rank) == begun
     assert replace(config.recall, ease=begun.recall.ease) == begun.recall
     assert config.rank.leaf_rows < 400 < begun.rank.leaf_rows
@@ -188,14 +188,14 @@ def test_without_timestamps_nothing_fades_and_nothing_of_it_is_searched(tmp_path
     data = little(tmp_path, timed=False)
     told = tune(data, tmp_path / "out", 3)
     assert told.exit_code == 0, told.output
-    config = read(tmp_path / "out" / "tuned.toml")
+    config = read_config(tmp_path / "out" / "tuned.toml")
     assert config.recall.ease.half_life == inf
     assert config.recall.als.half_life == inf
 
 
 def test_the_file_of_trials_can_be_another_and_is_for_one_search_at_a_time(data, tmp_path):
     kept = tmp_path / "mine.jsonl"
-    with journal(kept):
+    with open_journal(kept):
         told = tune(data, tmp_path / "out", 2, "--study", kept)
     assert told.exit_code == 1
     assert "in use by another search" in told.output
@@ -204,7 +204,7 @@ def test_the_file_of_trials_can_be_another_and_is_for_one_search_at_a_time(data,
     assert "Nothing was found that is better than the defaults; these are written." in told.output
     assert trials_in(kept) > 0
     assert not (tmp_path / "out" / "tune").exists()
-    assert read(tmp_path / "out" / "tuned.toml") == read(tmp_path / "begin.toml")
+    assert read_config(tmp_path / "out" / "tuned.toml") == read_config(tmp_path / "begin.toml")
 
 
 def test_what_cannot_be_used_is_said_in_a_sentence(data, tmp_path):

@@ -16,8 +16,8 @@ from app.features.views import CHANNELS
 from offline.data.dataset import Log
 from offline.data.errors import DataError
 from offline.data.split import TimeSplit, split_by_time
-from offline.evaluate.funnel_answers import names, ndcg
-from offline.job import JobConfig, Phases, learn, prepare, replay
+from offline.evaluate.funnel_answers import user_ids, user_ndcg
+from offline.job import JobConfig, PhaseTimer, fit_rankers, build_holdout, replay_window
 from offline.models.registry import fit_models
 from offline.publish.writer import _arrays
 from offline.training.rank_table import RankTable, concatenate
@@ -30,15 +30,15 @@ from offline.training.replay import (
     sample_users,
 )
 from offline.tune import recall as module
-from offline.tune.parameter import Options, changed, value_of
-from offline.tune.parts import parts, study_name
-from offline.tune.ranker import HEAD, Coarses, Fines, Replays, grouped_ndcg, place, sampled, stops
-from offline.tune.recall import Recall
+from offline.tune.parameter import Options, with_values, value_of
+from offline.tune.parts import search_parts, study_name
+from offline.tune.ranker import HEAD, CoarseJudge, FineJudge, WindowReplays, grouped_ndcg, rank_within_groups, sample_negatives, tree_counts
+from offline.tune.recall import RecallJudge
 from offline.tune.refit import refit
 from offline.tune.space import CHANNEL, RECALL
-from offline.tune.study import Part
-from offline.tune.whole_funnel import judge_funnel, judge_sizes
-from offline.tune.windows import Known
+from offline.tune.study import SearchPart
+from offline.tune.whole_funnel import evaluate_config, evaluate_sizes
+from offline.tune.windows import TuningData
 from tests.fakes import SMALL, small_dataset
 
 BASE = JobConfig(
@@ -60,17 +60,17 @@ def cpu():
 
 @pytest.fixture(scope="module")
 def known():
-    return Known.of(DATASET, WINDOWS)
+    return TuningData.of(DATASET, WINDOWS)
 
 
 @pytest.fixture(scope="module")
 def recall(known, cpu):
-    return Recall(known, BASE, cpu)
+    return RecallJudge(known, BASE, cpu)
 
 
 @pytest.fixture(scope="module")
 def replays(known, cpu):
-    return Replays(known, cpu)
+    return WindowReplays(known, cpu)
 
 
 def other_value(setting):
@@ -81,7 +81,7 @@ def other_value(setting):
 
 
 def others(name):
-    return changed(BASE, {one.name: other_value(one) for one in RECALL[name]})
+    return with_values(BASE, {one.name: other_value(one) for one in RECALL[name]})
 
 
 def with_factorisation(config, name):
@@ -138,7 +138,7 @@ def test_a_recall_model_is_worth_what_its_channel_finds_alone(recall, cpu, name)
     expected = [
         len(set(asyncio.run(found(public, user))) & set(user.relevant.tolist()))
         / len(user.relevant)
-        for public, user in zip(names(DATASET, users), users, strict=True)
+        for public, user in zip(user_ids(DATASET, users), users, strict=True)
     ]
     judged = recall.judge(name, config, 3)
     assert judged.shape == (len(users), 1)
@@ -160,7 +160,7 @@ def test_the_crowd_moves_on_with_the_users_and_no_event_counts_twice(recall, kno
 
 
 def test_vectors_that_went_to_infinity_find_nothing(recall):
-    wild = changed(with_factorisation(BASE, "sgd"), {"recall.sgd.rate": 5.0})
+    wild = with_values(with_factorisation(BASE, "sgd"), {"recall.sgd.rate": 5.0})
     judged = recall.judge("sgd", wild, 3)
     assert judged.shape == recall.judge("als", BASE, 3).shape
     assert not judged.any()
@@ -168,7 +168,7 @@ def test_vectors_that_went_to_infinity_find_nothing(recall):
 
 def test_a_channel_may_propose_no_more_than_an_eighth_of_the_catalogue(known, recall, cpu):
     assert recall.limit == 10
-    few = Recall(known, replace(BASE, sizes=Sizes(recall=6)), cpu)
+    few = RecallJudge(known, replace(BASE, sizes=Sizes(recall=6)), cpu)
     assert few.limit == 6
 
 
@@ -195,7 +195,7 @@ def test_ndcg_of_groups_is_that_of_the_textbook():
 
 
 def test_of_equal_scores_the_first_has_the_better_place():
-    assert place(table([3, 2], [1, 0, 0, 1, 0]), np.array([1.0, 2, 1, 5, 5])).tolist() == [
+    assert rank_within_groups(table([3, 2], [1, 0, 0, 1, 0]), np.array([1.0, 2, 1, 5, 5])).tolist() == [
         1,
         0,
         2,
@@ -209,18 +209,18 @@ def test_rankers_learn_from_the_sample_that_the_job_draws_and_are_judged_by_all(
     wiring = FunnelConfig(cpu, NO_CHECKPOINTS, BASE.sizes, BASE.policy)
     earlier, later = replays.around(config, 2)
     for window, rows in enumerate(earlier):
-        job = replay(DATASET, *WINDOWS[window], config, wiring)
+        job = replay_window(DATASET, *WINDOWS[window], config, wiring)
         assert np.array_equal(rows.features, job.features, equal_nan=True)
         assert np.array_equal(rows.labels, job.labels)
         assert np.array_equal(rows.groups, job.groups)
-    everything = replay(DATASET, *WINDOWS[2], replace(BASE, negatives=10_000), wiring)
-    assert len(later) == len(everything) > 3 * len(sampled(later, config))
+    everything = replay_window(DATASET, *WINDOWS[2], replace(BASE, negatives=10_000), wiring)
+    assert len(later) == len(everything) > 3 * len(sample_negatives(later, config))
 
 
 def test_the_fine_ranker_is_worth_its_ndcg_after_each_number_of_trees(replays):
-    judged = Fines(replays).judge(BASE, 3)
+    judged = FineJudge(replays).judge(BASE, 3)
     earlier, later = replays.around(BASE, 3)
-    numbers = stops(BASE).tolist()
+    numbers = tree_counts(BASE).tolist()
     assert (numbers[0], numbers[-1], len(numbers)) == (4, 12, judged.shape[1])
     for column, trees in enumerate(numbers):
         rank = replace(BASE.rank, rounds=trees, least_rounds=trees, held_out=0)
@@ -231,8 +231,8 @@ def test_the_fine_ranker_is_worth_its_ndcg_after_each_number_of_trees(replays):
 
 
 def test_the_coarse_ranker_is_worth_the_share_of_the_fine_ones_best_that_it_lets_through(replays):
-    config = changed(BASE, {"sizes.coarse": 25})
-    judged = Coarses(replays).judge(config, 3)[:, 0]
+    config = with_values(BASE, {"sizes.coarse": 25})
+    judged = CoarseJudge(replays).judge(config, 3)[:, 0]
     earlier, later = replays.around(config, 3)
     fine, whole = fit_fine(earlier, config.rank, config.seed), concatenate(earlier)
     coarse = fit_coarse(whole, config.rank, fine.score(whole.features))
@@ -247,10 +247,10 @@ def test_the_coarse_ranker_is_worth_the_share_of_the_fine_ones_best_that_it_lets
 
 
 def test_replays_and_the_coarse_rankers_teacher_are_made_once(replays):
-    coarses = Coarses(replays)
+    coarses = CoarseJudge(replays)
     first, held = coarses.judge(BASE, 2), replays.table(BASE, 0)
     teacher = coarses.fitted[2]
-    coarses.judge(changed(BASE, {"rank.coarse_share": 0.3, "rank.coarse_strength": 0.01}), 2)
+    coarses.judge(with_values(BASE, {"rank.coarse_share": 0.3, "rank.coarse_strength": 0.01}), 2)
     assert coarses.fitted[2] is teacher
     assert replays.table(BASE, 0) is held
     assert np.array_equal(coarses.judge(BASE, 2), first)
@@ -261,52 +261,52 @@ def test_a_window_in_which_nothing_proposed_was_taken_is_said_to_be_useless(repl
     nothing = replays.table(BASE, 0).take(np.empty(0, np.intp))
     some = {window: nothing if window in empty else replays.table(BASE, 0) for window in range(3)}
     with pytest.raises(DataError, match="users took nothing that recall proposed"):
-        Replays(replays.known, replays.cpu, some).around(BASE, 2)
+        WindowReplays(replays.known, replays.cpu, some).split(BASE, 2)
 
 
 def test_the_whole_funnel_is_judged_by_everyone_who_came(known, cpu):
     config = replace(BASE, askers=1_000)
-    judged = judge_funnel(known, cpu, config, known.last)
+    judged = evaluate_config(known, cpu, config, known.last)
     assert len(judged) == len(find_active_users(DATASET.log, *WINDOWS[-1]))
     assert ((judged >= 0) & (judged <= 1)).all()
     assert judged.mean() > 0.1
 
 
 def test_sizes_are_judged_by_rankers_of_few_trees_that_never_saw_the_window(known, cpu):
-    config = changed(BASE, {"sizes.coarse": 12, "rank.rounds": 4})
+    config = with_values(BASE, {"sizes.coarse": 12, "rank.rounds": 4})
     wiring = FunnelConfig(cpu, NO_CHECKPOINTS, config.sizes, config.policy)
     split = TimeSplit(WINDOWS[2][0], WINDOWS[2][1], (WINDOWS[0], WINDOWS[1]))
-    learned = learn(DATASET, split, config, wiring, Phases())
-    exam = prepare(DATASET, split, config, wiring)
-    expected = ndcg(exam.sit(learned.rankers, config.sizes), exam.relevant)
-    judged = judge_sizes(known, cpu, changed(config, {"rank.rounds": 40}), 2)
+    learned = fit_rankers(DATASET, split, config, wiring, PhaseTimer())
+    exam = build_holdout(DATASET, split, config, wiring)
+    expected = user_ndcg(exam.compute_lists(learned.rankers, config.sizes), exam.relevant)
+    judged = evaluate_sizes(known, cpu, with_values(config, {"rank.rounds": 40}), 2)
     assert judged.shape == (len(exam.users), 1)
     assert np.array_equal(judged[:, 0], expected)
 
 
 def test_the_parts_are_the_models_of_channels_then_the_rankers_then_the_sizes(known, cpu):
-    found = {part.name: part for part in parts(known, BASE, cpu)}
+    found = {part.name: part for part in search_parts(known, BASE, cpu)}
     models = [name for name in RECALL if name not in {"bpr", "sgd", "als_explicit"}]
     assert list(found) == [*models, "fine", "coarse", "sizes"]
     sgd = replace(BASE, recall=replace(BASE.recall, factorisation="sgd"))
-    assert "als" not in [part.name for part in parts(known, sgd, cpu)]
+    assert "als" not in [part.name for part in search_parts(known, sgd, cpu)]
     assert any(one.name == "recall.als.half_life" for one in found["als"].settings)
 
 
 def test_without_time_no_half_life_is_searched(cpu):
     timeless = replace(DATASET, traits=replace(DATASET.traits, has_times=False))
-    found = parts(Known.of(timeless, WINDOWS), BASE, cpu)
+    found = search_parts(TuningData.of(timeless, WINDOWS), BASE, cpu)
     assert [s.name for part in found for s in part.settings if "half_life" in s.name] == []
 
 
 def test_a_study_is_another_one_for_other_data_settings_or_windows(known):
-    part = Part("fine", "NDCG@10", (), lambda *_: np.zeros((1, 1)))
+    part = SearchPart("fine", "NDCG@10", (), lambda *_: np.zeros((1, 1)))
     log = known.dataset.log
     log = Log(log.users, log.items[::-1].copy(), log.values, log.weights, log.times)
-    shuffled = Known(replace(known.dataset, log=log), known.windows)
-    fewer = Known(known.dataset, known.windows[1:])
+    shuffled = TuningData(replace(known.dataset, log=log), known.windows)
+    fewer = TuningData(known.dataset, known.windows[1:])
     more = replace(part, settings=RECALL["ease"])
-    other = changed(BASE, {"recall.als.size": 3})
+    other = with_values(BASE, {"recall.als.size": 3})
     different = [
         study_name(*asked)
         for asked in (
@@ -318,7 +318,7 @@ def test_a_study_is_another_one_for_other_data_settings_or_windows(known):
         )
     ]
     assert len(set(different)) == 5
-    assert study_name(Known.of(DATASET, WINDOWS), BASE, part) == different[0]
+    assert study_name(TuningData.of(DATASET, WINDOWS), BASE, part) == different[0]
 
 
 def test_nothing_after_the_last_window_is_in_what_a_search_knows(known):
@@ -328,13 +328,13 @@ def test_nothing_after_the_last_window_is_in_what_a_search_knows(known):
 
 def test_windows_that_choose_confirm_and_have_the_last_word_are_different_ones(known):
     assert (list(known.choosing), known.confirming, known.last) == ([1, 2, 3], 4, 5)
-    few = Known.of(DATASET, WINDOWS[:4])
-    assert (list(few.choosing), few.confirming, few.last) == ([1], 2, 3)
+    few = TuningData.of(DATASET, WINDOWS[:4])
+    assert (list(few.selection), few.confirmation, few.last) == ([1], 2, 3)
 
 
 def test_too_few_windows_are_said_to_be_too_few():
     with pytest.raises(DataError, match="A search needs 4 windows before the test"):
-        Known.of(DATASET, WINDOWS[:3])
+        TuningData.of(DATASET, WINDOWS[:3])
 
 
 def test_a_window_in_which_nobody_liked_anything_is_said_to_be_useless():
@@ -342,4 +342,4 @@ def test_a_window_in_which_nobody_liked_anything_is_said_to_be_useless():
     weights = np.where((log.times >= WINDOWS[4][0]) & (log.times < WINDOWS[4][1]), 0, log.weights)
     nothing = replace(DATASET, log=replace(log, weights=weights.astype(np.float32)))
     with pytest.raises(DataError, match="nobody liked anything new"):
-        Known.of(nothing, WINDOWS)
+        TuningData.of(nothing, WINDOWS)

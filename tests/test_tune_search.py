@@ -10,17 +10,17 @@ from rich.console import Console
 from offline.data.split import split_by_time
 from offline.job import JobConfig
 from offline.tune import search as module
-from offline.tune.journal import journal
+from offline.tune.journal import open_journal
 from offline.tune.parameter import Options
-from offline.tune.search import Budget, Outcome, Search, Verdict, Watch
-from offline.tune.study import Part
-from offline.tune.view import about, bars, last_word, table, watch
-from offline.tune.windows import Known
+from offline.tune.search import Budget, SearchResult, Search, FunnelComparison, SearchListener
+from offline.tune.study import SearchPart
+from offline.tune.view import file_header, progress_bars, describe_comparison, results_table, show_progress
+from offline.tune.windows import TuningData
 from tests.fakes import small_dataset
 
 BASE = JobConfig()
 DATASET = small_dataset()
-KNOWN = Known.of(DATASET, split_by_time(DATASET.log).windows)
+KNOWN = TuningData.of(DATASET, split_by_time(DATASET.log).windows)
 LEAVES = Options("rank.leaves", (7, 9, 11))
 TRUNCATION = Options("rank.truncation", (50, 60))
 RANK = {7: 0.1, 9: 0.2, 11: 0.3}
@@ -37,7 +37,7 @@ class World:
     def leaves(self, config, window):
         self.asked.append(("leaves", config, window))
         worth = RANK[config.rank.leaves]
-        return np.full((4, 1), worth if window < KNOWN.confirming or self.confirms else -worth)
+        return np.full((4, 1), worth if window < KNOWN.confirmation or self.confirms else -worth)
 
     def truncation(self, config, window):
         self.asked.append(("truncation", config, window))
@@ -45,8 +45,8 @@ class World:
 
     def parts(self, *_):
         return [
-            Part("leaves", "share kept", (LEAVES,), self.leaves),
-            Part("transitions", "recall@200", (TRUNCATION,), self.truncation, cost=3),
+            SearchPart("leaves", "share kept", (LEAVES,), self.leaves),
+            SearchPart("transitions", "recall@200", (TRUNCATION,), self.truncation, cost=3),
         ]
 
     def funnel(self, known, cpu, config, window):
@@ -56,11 +56,11 @@ class World:
 
 @pytest.fixture
 def searched(monkeypatch, tmp_path):
-    def run(world, trials=8, seconds=np.inf, told=None) -> Outcome:
-        monkeypatch.setattr(module, "parts", world.parts)
-        monkeypatch.setattr(module, "judge_funnel", world.funnel)
-        with journal(tmp_path / "t.jsonl") as storage:
-            watcher = told or Watch()
+    def run(world, trials=8, seconds=np.inf, told=None) -> SearchResult:
+        monkeypatch.setattr(module, "search_parts", world.parts)
+        monkeypatch.setattr(module, "evaluate_config", world.funnel)
+        with open_journal(tmp_path / "t.jsonl") as storage:
+            watcher = told or SearchListener()
             return Search(KNOWN, BASE, storage, Budget(trials, seconds), watcher).run()
 
     return run
@@ -74,7 +74,7 @@ def test_what_is_better_and_confirmed_and_better_as_a_whole_is_taken_up(searched
     assert first.chosen == pytest.approx((0.1, 0.3))
     assert first.confirmed == pytest.approx((0.1, 0.3))
     assert (second.values, second.confirmed, second.is_kept) == ({}, None, False)
-    assert outcome.verdict == Verdict(
+    assert outcome.verdict == FunnelComparison(
         20, pytest.approx(0.25), pytest.approx(0.35), outcome.verdict.difference
     )
     assert outcome.verdict.difference["low"] == pytest.approx(0.1)
@@ -90,8 +90,8 @@ def test_each_window_has_the_part_that_it_was_given(searched):
     world = World()
     searched(world)
     windows = [window for name, _, window in world.asked if name == "leaves"]
-    assert set(windows[:-2]) == set(KNOWN.choosing)
-    assert windows[-2:] == [KNOWN.confirming] * 2
+    assert set(windows[:-2]) == set(KNOWN.selection)
+    assert windows[-2:] == [KNOWN.confirmation] * 2
     assert [window for name, _, window in world.asked if name == "whole"] == [KNOWN.last] * 2
 
 
@@ -130,7 +130,7 @@ def test_the_second_time_no_trial_is_run_again(searched):
     assert (again.config, again.verdict) == (first.config, first.verdict)
     assert [f.chosen for f in again.findings] == [f.chosen for f in first.findings]
     assert [f.trials for f in again.findings] == [f.trials for f in first.findings]
-    chosen = [asked for asked in two.asked if asked[2] in KNOWN.choosing]
+    chosen = [asked for asked in two.asked if asked[2] in KNOWN.selection]
     assert chosen == []
 
 
@@ -145,13 +145,13 @@ def test_time_is_shared_by_weight_and_what_is_left_over_goes_on(monkeypatch, sea
     clock = [0.0]
 
     def judge(config, window):
-        clock[0] += 1.0 if window == KNOWN.choosing[0] else 0.0
+        clock[0] += 1.0 if window == KNOWN.selection[0] else 0.0
         return np.full((2, 1), float(config.rank.leaves + config.rank.truncation))
 
     world, many = World(), Options("rank.truncation", (50, *range(60, 160)))
     world.parts = lambda *_: [
-        Part("leaves", "", (Options("rank.leaves", (7, 9)),), judge),
-        Part("truncation", "", (many,), judge, weight=3),
+        SearchPart("leaves", "", (Options("rank.leaves", (7, 9)),), judge),
+        SearchPart("truncation", "", (many,), judge, weight=3),
     ]
     monkeypatch.setattr(module, "monotonic", lambda: clock[0])
     monkeypatch.setattr("offline.tune.study.Trial.should_prune", lambda _: False)
@@ -162,8 +162,8 @@ def test_time_is_shared_by_weight_and_what_is_left_over_goes_on(monkeypatch, sea
 
 def shown(outcome, base=BASE):
     console = Console(width=80, record=True, file=StringIO())
-    console.print(table(outcome.findings))
-    return console.export_text(), about(outcome, base, "small")
+    console.print(results_table(outcome.findings))
+    return console.export_text(), file_header(outcome, base, "small")
 
 
 def test_the_table_and_the_head_of_the_file_say_what_was_found(searched):
@@ -189,24 +189,24 @@ def test_what_was_not_confirmed_is_said_to_be_so(searched):
 
 def test_what_is_worse_as_a_whole_is_said_to_be_so(searched):
     outcome = searched(World(whole=-0.05))
-    assert "-0.0500" in last_word(outcome.verdict)
-    assert "not better there, so the defaults are written" in last_word(outcome.verdict)
+    assert "-0.0500" in describe_comparison(outcome.verdict)
+    assert "not better there, so the defaults are written" in describe_comparison(outcome.verdict)
 
 
 def test_a_gain_that_may_be_chance_is_said_to_be_so():
     difference = {"mean": 0.1, "low": -0.1, "high": 0.3}
-    sentence = last_word(Verdict(9, 0.2, 0.3, difference))
+    sentence = describe_comparison(FunnelComparison(9, 0.2, 0.3, difference))
     assert sentence.endswith("(95 % -0.1000 to +0.3000). The interval holds 0: it may be chance.")
-    assert "chance" not in last_word(Verdict(9, 0.2, 0.3, {"mean": 0.1, "low": 0.01, "high": 0.2}))
+    assert "chance" not in describe_comparison(FunnelComparison(9, 0.2, 0.3, {"mean": 0.1, "low": 0.01, "high": 0.2}))
 
 
 def test_the_bars_tell_the_trial_the_best_and_the_default(searched):
-    progress = bars()
-    searched(World(), told=watch(progress))
+    progress = progress_bars()
+    searched(World(), told=show_progress(progress))
     first, second, whole = progress.tasks
     assert (first.description, first.completed, first.total) == ("leaves", 8, 8)
     assert first.fields["best"] == "share kept 0.3000 (default 0.1000)"
     assert (second.completed, second.total) == (3, 3)
     assert whole.total is None
-    searched(World(), told=watch(progress))
+    searched(World(), told=show_progress(progress))
     assert progress.tasks[3].completed == 8

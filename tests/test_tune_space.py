@@ -6,15 +6,15 @@ from math import inf
 import pytest
 
 from app.features.views import CHANNELS
-from offline.config import checked, read, text
+from offline.config import build_job_config, read_config, config_to_toml
 from offline.job import JobConfig
 from offline.models.registry import RecallConfig
 from offline.publish.flatten_config import flatten_config
-from offline.tune.parameter import Options, Range, changed, timeless, value_of
+from offline.tune.parameter import Options, Range, with_values, without_decay, value_of
 from offline.tune.space import CHANNEL, COARSE, FINE, RECALL, SIZES
 
 ALL = [one for part in (*RECALL.values(), COARSE, FINE, SIZES) for one in part]
-BASE = checked({}, "defaults")
+BASE = build_job_config({}, "defaults")
 
 
 def names(settings):
@@ -28,10 +28,10 @@ def test_every_line_of_the_space_is_a_setting_and_all_it_tries_may_stand_in_a_fi
     assert setting.name in flatten_config(BASE)
     tried = setting.values if isinstance(setting, Options) else (setting.low, setting.high)
     for value in tried:
-        config = changed(BASE, {setting.name: value})
+        config = with_values(BASE, {setting.name: value})
         path = tmp_path / "tuned.toml"
-        path.write_text(text(config))
-        assert value_of(read(path), setting.name) == value
+        path.write_text(config_to_toml(config))
+        assert value_of(read_config(path), setting.name) == value
 
 
 def test_no_setting_stands_there_twice():
@@ -71,17 +71,17 @@ def test_a_range_of_ratios_with_a_default_of_zero_becomes_one_of_gaps():
 
 def test_changing_settings_leaves_the_rest_and_the_original_as_they_are():
     before = flatten_config(BASE)
-    after = flatten_config(changed(BASE, {"recall.als.size": 5, "rank.leaves": 3, "seed": 1}))
+    after = flatten_config(with_values(BASE, {"recall.als.size": 5, "rank.leaves": 3, "seed": 1}))
     assert {name for name in after if after[name] != before[name]} == {
         "recall.als.size",
         "rank.leaves",
         "seed",
     }
-    assert flatten_config(BASE) == before == flatten_config(changed(BASE, {}))
+    assert flatten_config(BASE) == before == flatten_config(with_values(BASE, {}))
 
 
 def test_without_time_nothing_fades_and_nothing_else_moves():
-    config = timeless(JobConfig())
+    config = without_decay(JobConfig())
     moved = {
         name: value
         for name, value in flatten_config(config).items()

@@ -10,9 +10,9 @@ from optuna.trial import TrialState
 
 from offline.data.errors import DataError
 from offline.job import JobConfig
-from offline.tune.journal import journal
-from offline.tune.parameter import Options, Range, changed
-from offline.tune.study import Part, Study
+from offline.tune.journal import open_journal
+from offline.tune.parameter import Options, Range, with_values
+from offline.tune.study import SearchPart, Study
 
 BASE = JobConfig()
 LEARNING = Range("rank.learning_rate", 0.001, 1.0, log=True)
@@ -37,15 +37,15 @@ class Judge:
 
 
 def part(judge, *settings):
-    return Part("fine", "NDCG@10", settings or (LEARNING, LEAVES), judge)
+    return SearchPart("fine", "NDCG@10", settings or (LEARNING, LEAVES), judge)
 
 
 def run(path, judge, trials, *settings, windows=range(1, 3)):
     """Go on until there are so many trials; gives those finished."""
-    with journal(path) as storage:
+    with open_journal(path) as storage:
         study = Study.open(storage, "fine", part(judge, *settings), BASE, windows)
         while len(study.finished) < trials:
-            study.advance()
+            study.run_trial()
         return study
 
 
@@ -83,10 +83,10 @@ def test_what_is_judged_is_what_would_be_written(tmp_path):
 
 
 def test_a_default_is_not_rounded(tmp_path):
-    base = changed(BASE, {"rank.learning_rate": 0.0123456})
+    base = with_values(BASE, {"rank.learning_rate": 0.0123456})
     judge = Judge()
-    with journal(tmp_path / "t.jsonl") as storage:
-        Study.open(storage, "fine", part(judge), base, range(1, 3)).advance()
+    with open_journal(tmp_path / "t.jsonl") as storage:
+        Study.open(storage, "fine", part(judge), base, range(1, 3)).run_trial()
     assert judge.asked == [(base, 1), (base, 2)]
 
 
@@ -110,10 +110,10 @@ def test_a_run_that_was_cut_off_and_went_on_ends_as_one_that_was_not(tmp_path, d
 
 def test_another_seed_tries_others(tmp_path):
     one = run(tmp_path / "one.jsonl", Judge(), 4)
-    with journal(tmp_path / "two.jsonl") as storage:
+    with open_journal(tmp_path / "two.jsonl") as storage:
         two = Study.open(storage, "fine", part(Judge()), JobConfig(seed=8), range(1, 3))
         while len(two.finished) < 4:
-            two.advance()
+            two.run_trial()
     assert two.default.params == one.default.params
     assert tried(two)[1:] != tried(one)[1:]
 
@@ -159,7 +159,7 @@ def test_the_best_of_several_stops_counts_and_is_kept_for_another_window(tmp_pat
     figures = {1: [[0.1, 0.5, 0.2]], 2: [[0.9, 0.6, 0.1]], 3: [[0.3, 0.7, 0.8]]}
     study = run(tmp_path / "t.jsonl", lambda _, window: np.array(figures[window]), 1)
     assert study.best.value == pytest.approx(0.55)
-    assert study.figure(study.best, 3) == pytest.approx(0.7)
+    assert study.evaluate_trial(study.best, 3) == pytest.approx(0.7)
 
 
 def test_half_a_line_that_a_killed_process_left_is_cut_off(tmp_path):
@@ -179,7 +179,7 @@ def test_half_a_line_that_a_killed_process_left_is_cut_off(tmp_path):
 def test_a_file_of_something_else_is_refused_and_left_as_it_is(tmp_path, content):
     path = tmp_path / "mine.csv"
     path.write_bytes(content)
-    with pytest.raises(DataError, match="no file of trials"), journal(path):
+    with pytest.raises(DataError, match="no file of trials"), open_journal(path):
         pass
     assert path.read_bytes() == content
 
@@ -187,12 +187,12 @@ def test_a_file_of_something_else_is_refused_and_left_as_it_is(tmp_path, content
 def test_two_searches_do_not_share_a_file(tmp_path):
     path = tmp_path / "deep" / "t.jsonl"
     with (
-        journal(path),
+        open_journal(path),
         pytest.raises(DataError, match="in use by another search"),
-        journal(path),
+        open_journal(path),
     ):
         pass
-    with journal(path), path.open("ab") as file, pytest.raises(BlockingIOError):
+    with open_journal(path), path.open("ab") as file, pytest.raises(BlockingIOError):
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    with journal(path):
+    with open_journal(path):
         pass

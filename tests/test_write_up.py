@@ -22,7 +22,7 @@ from offline.models.registry import fit_models
 from offline.publish.writer import TrainingResult
 from offline.report.feature_meanings import PATTERNS, meaning
 from offline.report.report import render
-from offline.report.report_figures import figures, summary
+from offline.report.report_figures import build_figures, manifest_metrics
 from offline.training.linear import zero_model
 from offline.training.replay import build_offline_funnel, find_active_users
 from tests.fakes import SMALL, small_dataset
@@ -68,7 +68,7 @@ def trained(judged) -> TrainingResult:
 
 @pytest.fixture(scope="module")
 def found(judged, trained):
-    return figures(DATASET, SPLIT, trained, judged[1], {"read": 0.5, "fine": 3.0})
+    return build_figures(DATASET, SPLIT, trained, judged[1], {"read": 0.5, "fine": 3.0})
 
 
 def test_what_was_found_makes_a_page(found):
@@ -107,14 +107,14 @@ def test_a_run_is_told_with_its_seed_versions_and_phases(found):
 def test_users_without_history_and_time_are_noted(judged, trained):
     evaluation = replace(judged[1], cold=judged[1].warm)
     untimed = replace(DATASET, traits=replace(DATASET.traits, has_times=False, is_explicit=False))
-    told = figures(untimed, SPLIT, trained, evaluation, {})
+    told = build_figures(untimed, SPLIT, trained, evaluation, {})
     assert any("recent popularity 0." in note for note in told["notes"])
     assert any("no timestamps" in note for note in told["notes"])
     assert "positive event" in told["split"]["relevant"]
 
 
 def test_the_summary_has_the_headline_of_every_method(judged):
-    told = summary(judged[1])
+    told = manifest_metrics(judged[1])
     assert told["ndcg@10"]["funnel"] == judged[1].warm["methods"]["funnel"]["ndcg@10"]
     assert "funnel" not in told["against"]
 

@@ -16,7 +16,7 @@ from app.contracts import Candidates, Matrix
 from app.features.channels import PLACE_OFFSET
 from app.features.views import CHANNELS, FINE_VIEW, column_names
 from app.recall.merge import RRF_OFFSET
-from offline.evaluate.rerank_only import Cut, cascade
+from offline.evaluate.rerank_only import PoolRanker, cascade_ranker
 from offline.training.rank_table import RankTable, concatenate
 from offline.training.rankers import RankConfig, fit_coarse, fit_fine
 
@@ -71,9 +71,9 @@ def _quick(config: RankConfig) -> RankConfig:
     return replace(config, rounds=fewer, least_rounds=fewer, learning_rate=rate)
 
 
-def build_ranking(rankers: Rankers, ablation: Ablation, sizes: Sizes) -> Cut:
+def build_ranking(rankers: Rankers, ablation: Ablation, sizes: Sizes) -> PoolRanker:
     """Rank as the funnel does, over pools that lack the part."""
-    ranked = cascade(rankers, sizes.coarse, sizes.fine)
+    ranked = cascade_ranker(rankers, sizes.coarse, sizes.fine)
 
     def ablated(pool: Candidates) -> Candidates:
         kept, features = remove_part(pool.features, ablation)

@@ -18,14 +18,14 @@ from benchmarks.ablations.ablations import (
     fit_rankers,
 )
 from benchmarks.ablations.results import FILE, summary, table, write
-from offline.commands.train import Choice
+from offline.commands.train import TrainOptions
 from offline.data.dataset import Dataset
 from offline.data.errors import DataError
 from offline.data.readers import load_dataset
 from offline.data.split import TimeSplit, split_by_time
 from offline.evaluate.metrics import PerUser
-from offline.evaluate.rerank_only import Rescored, rescored
-from offline.job import JobConfig, prepare, replay, wired
+from offline.evaluate.rerank_only import HoldoutCandidates, collect_candidates
+from offline.job import JobConfig, build_holdout, replay_window, funnel_config
 from offline.training.rank_table import RankTable
 
 MAX_USERS = 2_000  # in all windows that are judged, about
@@ -37,7 +37,7 @@ class AblationData:
     """Rows to learn from, and later windows to judge on, made once for all ablations."""
 
     tables: list[RankTable]
-    later: list[Rescored]  # in time order, the test last; none of it was learned from
+    later: list[HoldoutCandidates]  # in time order, the test last; none of it was learned from
 
     def evaluate(self, ablation: Ablation, config: JobConfig) -> PerUser:
         """Give NDCG@10 of all users of all later windows, end to end; the mean of two seeds."""
@@ -52,13 +52,13 @@ class AblationData:
         return np.concatenate([found.ndcg(way) for found in self.later])
 
 
-def ablate(data: Path, settings: Settings, choice: Choice, schema: Path | None = None) -> Path:
+def ablate(data: Path, settings: Settings, choice: TrainOptions, schema: Path | None = None) -> Path:
     """Run every ablation and print what was found; gives the written file.
 
     Raises:
         DataError: the data cannot be used, or is too little.
     """
-    console, config = Console(), choice.job(settings)
+    console, config = Console(), choice.job_config(settings)
     with console.status("Reading and checking the data"):
         dataset = load_dataset(data, schema).dataset
     tried, cpu = [WHOLE_FUNNEL, *ablations()], Cpu(threads=1)
@@ -98,9 +98,9 @@ def build(dataset: Dataset, split: TimeSplit, config: JobConfig, cpu: Cpu) -> Ab
     Raises:
         DataError: users took nothing of what recall proposed, or nobody came to a window.
     """
-    wiring, half = wired(config, cpu), (len(split.windows) + 1) // 2
+    wiring, half = funnel_config(config, cpu), (len(split.windows) + 1) // 2
     known, later = split.windows[:half], split.windows[half:]
-    tables = [replay(dataset, *window, config, wiring) for window in known]
+    tables = [replay_window(dataset, *window, config, wiring) for window in known]
     if not any(map(len, tables)):
         raise DataError(
             "In the windows to learn from users took nothing that recall proposed. "
@@ -108,7 +108,7 @@ def build(dataset: Dataset, split: TimeSplit, config: JobConfig, cpu: Cpu) -> Ab
         )
     splits = [*(TimeSplit(*window, known) for window in later), split]
     asked = [
-        rescored(prepare(dataset, one, config, wiring), UNTRAINED_RANKERS, MAX_USERS // len(splits))
+        collect_candidates(build_holdout(dataset, one, config, wiring), UNTRAINED_RANKERS, MAX_USERS // len(splits))
         for one in splits
     ]
     return AblationData([table for table in tables if len(table)], asked)

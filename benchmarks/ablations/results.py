@@ -14,7 +14,7 @@ from offline.data.atomic import atomic_path
 from offline.data.dataset import Dataset
 from offline.evaluate.compare_rankers import build_variants
 from offline.evaluate.intervals import Bootstrap
-from offline.evaluate.rerank_only import Rescored
+from offline.evaluate.rerank_only import HoldoutCandidates
 from offline.report.figures import Interval, Variant
 
 FILE = "ablations.json"
@@ -42,14 +42,14 @@ class AblationResult(TypedDict):
     views: list[UserGroup]
 
 
-def summary(dataset: Dataset, seed: int, later: list[Rescored], figures: Floats) -> AblationResult:
+def summary(dataset: Dataset, seed: int, later: list[HoldoutCandidates], figures: Floats) -> AblationResult:
     """Set every ablation against the funnel as it is, the first column of ``figures`` (u, 1 + a).
 
     The windows are ``later``, the test last; its users follow one another as in ``figures``.
     """
-    persons = np.concatenate([[user.user for user in one.asked.users] for one in later])
+    persons = np.concatenate([[user.user for user in one.answers.users] for one in later])
     warm = np.concatenate([one.is_warm for one in later])
-    tested = np.repeat(np.arange(len(later)) == len(later) - 1, [len(one.asked) for one in later])
+    tested = np.repeat(np.arange(len(later)) == len(later) - 1, [len(one.answers) for one in later])
     views = {
         "validation": warm & ~tested,
         "test": warm & tested,
@@ -73,7 +73,7 @@ def _view(name: str, figures: Floats, persons: Rows, seed: int) -> UserGroup:
     return UserGroup(
         name=name,
         users=len(figures),
-        whole=Bootstrap.of(figures[:, :1], seed, persons=persons).mean(0),
+        whole=Bootstrap.of(figures[:, :1], seed, user_ids=persons).mean(0),
         variants=build_variants(figures, names, seed, persons),
     )
 

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from benchmarks.quality.window_lists import SEED, K, WindowLists, compute_headline
 from offline.evaluate.intervals import Bootstrap
 from offline.evaluate.segments import HISTORY_BANDS, NEVER_SEEN, POPULARITY_BANDS, popularity_bands
-from offline.report.figures import Metrics
+from offline.report.figures import MetricFigures
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,7 +18,7 @@ class Band:
 
     band: str
     count: int  # users, or relevant items
-    methods: Metrics
+    methods: MetricFigures
 
 
 def by_history(answered: Sequence[WindowLists]) -> list[Band]:
@@ -38,7 +38,7 @@ def by_history(answered: Sequence[WindowLists]) -> list[Band]:
     bands = []
     for band in np.unique(band_of):
         members = np.flatnonzero(band_of == band)
-        drawn = Bootstrap.of(columns[members], SEED, persons=persons[members])
+        drawn = Bootstrap.of(columns[members], SEED, user_ids=persons[members])
         figures = {method: drawn.mean(at) for at, method in enumerate(methods)}
         bands.append(Band(names[band], len(members), figures))
     return bands
@@ -59,7 +59,7 @@ def by_popularity(answered: Sequence[WindowLists]) -> list[Band]:
         ]
         columns = np.concatenate(parts)
         if columns[:, 0].any():
-            drawn = Bootstrap.of(columns, SEED, persons=persons)
+            drawn = Bootstrap.of(columns, SEED, user_ids=persons)
             figures = {
                 method: drawn.ratio(at, 0) for at, method in enumerate(answered[0].lists, start=1)
             }

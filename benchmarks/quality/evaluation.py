@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from benchmarks.quality.bands import by_history, by_popularity
 from benchmarks.quality.window_lists import HEADLINE, SEED, WindowLists, compute_headline
-from offline.evaluate.compare import Measured, measure, summarise
+from offline.evaluate.compare import UserMetrics, compute_user_metrics, summarise
 from offline.report.figures import Comparison
 
 
@@ -33,19 +33,19 @@ def _pooled(answered: Sequence[WindowLists], reference: str, *, warm: bool) -> C
         name: [part.coverage[name]["coverage@10"] for part in parts] for name in parts[0].coverage
     }
     kept = [name for name, shares in covered.items() if any(shares)]
-    pooled = Measured.pool([_only(part, kept) for part in parts])
+    pooled = UserMetrics.pool([_only(part, kept) for part in parts])
     best = max(kept, key=lambda name: float(np.nanmean(pooled.per_user[name, HEADLINE])))
     return summarise(pooled, SEED, reference if reference in kept else best)
 
 
-def _measured(part: WindowLists, chosen: NDArray[np.intp]) -> Measured:
+def _measured(part: WindowLists, chosen: NDArray[np.intp]) -> UserMetrics:
     lists, relevant = part.take(chosen)
-    found = measure(lists, relevant, part.background, graded=True)
-    return Measured(part.window.users[chosen][found.persons], found.per_user, found.coverage)
+    found = compute_user_metrics(lists, relevant, part.background, graded=True)
+    return UserMetrics(part.window.users[chosen][found.persons], found.per_user, found.coverage)
 
 
-def _only(part: Measured, methods: Sequence[str]) -> Measured:
-    return Measured(
+def _only(part: UserMetrics, methods: Sequence[str]) -> UserMetrics:
+    return UserMetrics(
         part.persons,
         {key: values for key, values in part.per_user.items() if key[0] in methods},
         {method: part.coverage[method] for method in methods},
@@ -57,7 +57,7 @@ def _of_window(part: WindowLists) -> dict[str, Any]:
     warm = np.flatnonzero(part.window.events > 0)
     lists, relevant = part.take(warm)
     return {
-        "interactions": len(part.window.known),
+        "interactions": len(part.window.log),
         "warm": len(warm),
         "cold": len(part.window.users) - len(warm),
         HEADLINE: {

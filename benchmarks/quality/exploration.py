@@ -27,8 +27,8 @@ from benchmarks.quality.funnel_lists import train_funnel
 from offline.data.dataset import Dataset
 from offline.data.readers import MAX_BAD_SHARE, load_dataset
 from offline.evaluate import metrics
-from offline.evaluate.funnel_answers import Asked, K, ask_everyone, in_turn, ndcg, padded
-from offline.evaluate.rolling import Window, selection_windows
+from offline.evaluate.funnel_answers import FunnelAnswers, K, collect_answers, rerank_in_sequence, user_ndcg, pad_lists
+from offline.evaluate.rolling import BenchmarkWindow, selection_windows
 from offline.job import JobConfig
 from offline.training.replay import ReplayUser
 
@@ -50,7 +50,7 @@ EXPLORATION_POLICIES: Mapping[str, Policy] = MappingProxyType(
 )
 
 
-def answer_window(dataset: Dataset, window: Window, config: JobConfig) -> Asked:
+def answer_window(dataset: Dataset, window: BenchmarkWindow, config: JobConfig) -> FunnelAnswers:
     """Train on what is known at the window's cut, and ask for its users with a history."""
     cpu = Cpu(threads=1)
     users = [
@@ -60,23 +60,23 @@ def answer_window(dataset: Dataset, window: Window, config: JobConfig) -> Asked:
     try:
         wiring = FunnelConfig(cpu, NO_CHECKPOINTS, config.sizes, config.policy)
         funnel = train_funnel(dataset, window, config, wiring)
-        return asyncio.run(ask_everyone(funnel, dataset, users, config.seed))
+        return asyncio.run(collect_answers(funnel, dataset, users, config.seed))
     finally:
         cpu.close()
 
 
-def evaluate_policy(asked: Asked, policy: Policy) -> tuple[metrics.PerUser, float]:
+def evaluate_policy(asked: FunnelAnswers, policy: Policy) -> tuple[metrics.PerUser, float]:
     """Give NDCG@10 of each user with a history, and the coverage of their lists."""
     maker = asked.funnel.reranker
     if not isinstance(maker, SlateBuilder):
         raise TypeError(f"the funnel's last stage is {maker}, not a SlateBuilder")
-    lists = padded(in_turn(replace(maker, policy=policy), asked.slates), K)
+    lists = pad_lists(rerank_in_sequence(replace(maker, policy=policy), asked.slates), K)
     warm = np.flatnonzero(asked.events > 0)
     covered = metrics.coverage(lists[warm], K, len(maker.catalogue))
-    return ndcg(lists, asked.relevant)[warm], covered
+    return user_ndcg(lists, asked.relevant)[warm], covered
 
 
-def table(windows: list[Asked]) -> Table:
+def table(windows: list[FunnelAnswers]) -> Table:
     """Pool the users of all windows; coverage is the mean of the windows."""
     shown = Table()
     for name in ("exploration", "NDCG@10", "coverage@10"):

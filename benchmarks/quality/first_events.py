@@ -11,7 +11,7 @@ from benchmarks.quality.tasks import build_task
 from offline.data.dataset import Dataset
 from offline.data.errors import DataError
 from offline.evaluate.metrics import PerUser
-from offline.evaluate.rolling import Window, rolling
+from offline.evaluate.rolling import BenchmarkWindow, rolling_window
 from offline.evaluate.rowsets import RowSets
 from offline.training.replay import ReplayUser, advance_user, split_events_by_user
 
@@ -23,7 +23,7 @@ CUT = 0.8  # share of the interactions that the models know
 class NewUsers:
     """The same users at every point, point after point."""
 
-    window: Window  # its users have no history
+    window: BenchmarkWindow  # its users have no history
     revealed_counts: Sequence[int]
     askers: list[ReplayUser]  # (points * u,)
 
@@ -51,9 +51,9 @@ def select_new_users(
     """
     if not dataset.traits.has_times:
         raise DataError("Without timestamps nobody is new: the new-user curve cannot be drawn.")
-    window = rolling(dataset.log, cut, 1 - cut)
+    window = rolling_window(dataset.log, cut, 1 - cut)
     new = np.flatnonzero(window.events == 0)
-    owned = split_events_by_user(dataset.log.between(window.at, np.inf), _plain(window, new))
+    owned = split_events_by_user(dataset.log.between(window.cut, np.inf), _plain(window, new))
     told = [
         [advance_user(own, asker, events) for events in points]
         for own, asker in zip(owned, _plain(window, new), strict=True)
@@ -92,7 +92,7 @@ def build_fold_in_task(dataset: Dataset, found: NewUsers) -> Task:
     )
 
 
-def _plain(window: Window, chosen: NDArray[np.intp]) -> list[ReplayUser]:
+def _plain(window: BenchmarkWindow, chosen: NDArray[np.intp]) -> list[ReplayUser]:
     relevant = window.relevant.take(chosen)
     parts = np.split(relevant.rows, relevant.indptr[1:-1])
     users = window.users[chosen]

@@ -13,10 +13,10 @@ from app.features.views import CHANNELS
 from app.funnel import Funnel
 from offline.data.dataset import Dataset
 from offline.data.split import split_by_time
-from offline.evaluate.funnel_answers import ask_everyone, padded, shown
+from offline.evaluate.funnel_answers import collect_answers, pad_lists, evaluated_lists
 from offline.evaluate.metrics import Lists
-from offline.evaluate.rolling import Window
-from offline.job import JobConfig, Phases, learn
+from offline.evaluate.rolling import BenchmarkWindow
+from offline.job import JobConfig, PhaseTimer, fit_rankers
 from offline.models.registry import fit_models
 from offline.training.replay import ReplayUser, build_offline_funnel
 
@@ -31,7 +31,7 @@ class FunnelLists:
     seconds: float
 
 
-def compute_funnel_lists(dataset: Dataset, window: Window, config: JobConfig) -> FunnelLists:
+def compute_funnel_lists(dataset: Dataset, window: BenchmarkWindow, config: JobConfig) -> FunnelLists:
     """Train on what is known at the window's cut, and ask for its users."""
     began = perf_counter()
     cpu = Cpu(threads=1)
@@ -42,12 +42,12 @@ def compute_funnel_lists(dataset: Dataset, window: Window, config: JobConfig) ->
             ReplayUser(int(user), window.relevant.take(np.array([line])).rows)
             for line, user in enumerate(window.users)
         ]
-        asked = asyncio.run(ask_everyone(funnel, dataset, users, config.seed))
+        asked = asyncio.run(collect_answers(funnel, dataset, users, config.seed))
     finally:
         cpu.close()
-    lists = {FUNNEL: padded(shown(funnel, asked.slates))}
+    lists = {FUNNEL: pad_lists(evaluated_lists(funnel, asked.slates))}
     for column, channel in enumerate(CHANNELS):
-        lists[channel_method(channel)] = padded(
+        lists[channel_method(channel)] = pad_lists(
             [slate.proposals[column].rows for slate in asked.slates]
         )
     return FunnelLists(lists, perf_counter() - began)
@@ -59,13 +59,13 @@ def channel_method(channel: str) -> str:
 
 
 def train_funnel(
-    dataset: Dataset, window: Window, config: JobConfig, wiring: FunnelConfig
+    dataset: Dataset, window: BenchmarkWindow, config: JobConfig, wiring: FunnelConfig
 ) -> Funnel:
     """Train the funnel as the job does; the data set it is given ends at the cut."""
-    past = replace(dataset, log=window.known)
+    past = replace(dataset, log=window.log)
     split = split_by_time(
         past.log, test_share=1 / len(past.log)
     )  # the test lies beyond: nothing is kept
-    learned = learn(past, split, config, wiring, Phases())
-    models = fit_models(past, past.log, config.recall, window.at)
+    learned = fit_rankers(past, split, config, wiring, PhaseTimer())
+    models = fit_models(past, past.log, config.recall, window.cut)
     return build_offline_funnel(models, wiring, learned.rankers)

@@ -28,9 +28,9 @@ from app.rank.pointwise_listwise import Growth, PointwiseListwiseBlend
 from benchmarks.quality.funnel_lists import train_funnel
 from offline.data.dataset import Dataset
 from offline.data.readers import MAX_BAD_SHARE, load_dataset
-from offline.evaluate.funnel_answers import ask_everyone, ndcg, padded, shown
+from offline.evaluate.funnel_answers import collect_answers, user_ndcg, pad_lists, evaluated_lists
 from offline.evaluate.intervals import Bootstrap
-from offline.evaluate.rolling import Window, selection_windows
+from offline.evaluate.rolling import BenchmarkWindow, selection_windows
 from offline.evaluate.segments import HISTORY_BANDS
 from offline.job import JobConfig
 from offline.report.figures import Interval
@@ -43,14 +43,14 @@ SEEDS = (7, 8, 9)
 class Judged:
     """One training before one window, and what its users were shown."""
 
-    window: Window
+    window: BenchmarkWindow
     seed: int
     growth: Growth
     usual: NDArray[np.float64]  # (u,) NDCG@10 with the constant
     learned: NDArray[np.float64]  # (u,)
 
 
-def judge(dataset: Dataset, window: Window, config: JobConfig) -> Judged:
+def judge(dataset: Dataset, window: BenchmarkWindow, config: JobConfig) -> Judged:
     """Train on what is known at the window's cut, and ask for its users twice."""
     cpu = Cpu(threads=1)
     try:
@@ -66,13 +66,13 @@ def judge(dataset: Dataset, window: Window, config: JobConfig) -> Judged:
     return Judged(window, config.seed, fine.growth, *lists)
 
 
-def _asked(funnel: Funnel, dataset: Dataset, window: Window) -> NDArray[np.float64]:
+def _asked(funnel: Funnel, dataset: Dataset, window: BenchmarkWindow) -> NDArray[np.float64]:
     users = [
         ReplayUser(int(user), window.relevant.take(np.array([line])).rows)
         for line, user in enumerate(window.users)
     ]
-    asked = asyncio.run(ask_everyone(funnel, dataset, users, 7))
-    return ndcg(padded(shown(funnel, asked.slates)), asked.relevant).astype(np.float64)
+    asked = asyncio.run(collect_answers(funnel, dataset, users, 7))
+    return user_ndcg(pad_lists(evaluated_lists(funnel, asked.slates)), asked.relevant).astype(np.float64)
 
 
 def trainings(found: Sequence[Judged]) -> Table:
@@ -99,7 +99,7 @@ def bands(found: Sequence[Judged]) -> Table:
     for name, members in {**parts, "with a history": events > 0}.items():
         if members.any():
             columns = np.stack([usual, learned, learned - usual], axis=1)[members]
-            drawn = Bootstrap.of(columns, 7, persons=persons[members])
+            drawn = Bootstrap.of(columns, 7, user_ids=persons[members])
             told = _told(drawn.mean(2))
             means = (f"{drawn.mean(column)['mean']:.4f}" for column in (0, 1))
             shown.add_row(name, str(members.sum()), *means, told)

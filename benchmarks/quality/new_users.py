@@ -39,7 +39,7 @@ from offline.data.dataset import Dataset
 from offline.data.errors import DataError
 from offline.data.readers import MAX_BAD_SHARE, load_dataset
 from offline.evaluate.baselines import popular_lists
-from offline.evaluate.funnel_answers import names, padded
+from offline.evaluate.funnel_answers import user_ids, pad_lists
 from offline.evaluate.intervals import Bootstrap
 from offline.evaluate.metrics import Lists
 from offline.evaluate.rolling import TEST_CUTS, selection_windows, test_windows
@@ -127,7 +127,7 @@ def _folded(name: str, folder: Path, asked: Path) -> Lists:
 
 
 def _popular(dataset: Dataset, found: NewUsers) -> Lists:
-    counts = np.bincount(found.window.known.items, minlength=len(dataset.catalogue))
+    counts = np.bincount(found.window.log.items, minlength=len(dataset.catalogue))
     order = np.argsort(-counts, kind="stable").astype(np.int64)
     return popular_lists(order, found.revealed_rows(), MAX_LIST_LENGTH)
 
@@ -147,11 +147,11 @@ def _of_ours(dataset: Dataset, found: NewUsers) -> dict[str, Lists]:
 async def _asked(funnel: Funnel, dataset: Dataset, found: NewUsers, seed: int) -> dict[str, Lists]:
     slates = [
         await recommend_once(funnel, Request(name, K, seed, arrived=0.0, inline=asker.since))
-        for name, asker in zip(names(dataset, found.askers), found.askers, strict=True)
+        for name, asker in zip(user_ids(dataset, found.askers), found.askers, strict=True)
     ]
-    lists = {funnel_lists.FUNNEL: padded([slate.selection.pool.rows for slate in slates])}
+    lists = {funnel_lists.FUNNEL: pad_lists([slate.selection.pool.rows for slate in slates])}
     for column, channel in enumerate(CHANNELS):
-        lists[funnel_lists.channel_method(channel)] = padded(
+        lists[funnel_lists.channel_method(channel)] = pad_lists(
             [slate.proposals[column].rows for slate in slates]
         )
     return lists

@@ -38,11 +38,11 @@ from benchmarks.quality.window_lists import SEED, K, compute_headline
 from offline.data.dataset import Dataset
 from offline.data.errors import DataError
 from offline.data.readers import MAX_BAD_SHARE, LoadedData, load_dataset
-from offline.evaluate.baselines import ALL_TIME, most_popular, popular_lists
-from offline.evaluate.funnel_answers import padded
+from offline.evaluate.baselines import ALL_TIME, popularity_order, popular_lists
+from offline.evaluate.funnel_answers import pad_lists
 from offline.evaluate.intervals import Bootstrap
 from offline.evaluate.metrics import Lists, PerUser
-from offline.evaluate.rolling import Window, rolling
+from offline.evaluate.rolling import BenchmarkWindow, rolling_window
 from offline.evaluate.rowsets import RowSets
 from offline.job import JobConfig
 from offline.training.replay import recommend_once
@@ -52,7 +52,7 @@ NOTHING, POPULARITY = "nothing", "nothing: popularity"
 console = Console()
 
 
-def measure(reading: LoadedData, window: Window) -> dict[str, Any]:
+def measure(reading: LoadedData, window: BenchmarkWindow) -> dict[str, Any]:
     """Give NDCG@10 and the answers by way of choosing and number of questions."""
     config, cpu = JobConfig(), Cpu(threads=1)
     try:
@@ -67,7 +67,7 @@ def measure(reading: LoadedData, window: Window) -> dict[str, Any]:
 
 
 async def compute_scores(
-    funnel: Funnel, reading: LoadedData, window: Window, found: OnboardingUsers
+    funnel: Funnel, reading: LoadedData, window: BenchmarkWindow, found: OnboardingUsers
 ) -> dict[tuple[str, int], PerUser]:
     """Give NDCG@10 of each user, (u,), by what they were asked about, and how many items."""
     unasked = [NO_HISTORY] * len(found.users)
@@ -79,7 +79,7 @@ async def compute_scores(
         for n in LENGTHS:
             pairs = zip(rows[:, :n], found.answers_to(way, n), strict=True)
             said = [
-                build_history(reading.dataset, reading.event_weights, asked, answers, window.at)
+                build_history(reading.dataset, reading.event_weights, asked, answers, window.cut)
                 for asked, answers in pairs
             ]
             lists[way, n] = await _lists(funnel, reading.dataset, found, said)
@@ -96,11 +96,11 @@ async def _lists(
         for user, events, rows in zip(users, said, excluded, strict=True)
     ]
     slates = [await recommend_once(funnel, request) for request in asked]
-    return padded([slate.selection.pool.rows for slate in slates])
+    return pad_lists([slate.selection.pool.rows for slate in slates])
 
 
 def _popular(funnel: Funnel, found: OnboardingUsers) -> Lists:
-    order = most_popular(funnel.query_builder.models.popularity, ALL_TIME)
+    order = popularity_order(funnel.query_builder.models.popularity, ALL_TIME)
     return popular_lists(order, RowSets.of(list(found.all_questions())), K)
 
 
@@ -162,7 +162,7 @@ def main(
         reading = load_dataset(data, max_bad_share=MAX_BAD_SHARE)
         if not reading.dataset.traits.has_times:
             raise DataError("Without timestamps nobody is new, so nobody can be asked.")
-        result = measure(reading, rolling(reading.dataset.log, CUT, 1 - CUT))
+        result = measure(reading, rolling_window(reading.dataset.log, CUT, 1 - CUT))
     except DataError as error:
         console.print(str(error), markup=False)
         sys.exit(1)

@@ -15,8 +15,8 @@ from app.state.event_codec import EventInterpreter
 from benchmarks.quality.window_lists import SEED
 from offline.data.dataset import Dataset
 from offline.data.errors import DataError
-from offline.evaluate.baselines import ALL_TIME, most_popular
-from offline.evaluate.rolling import Window
+from offline.evaluate.baselines import ALL_TIME, popularity_order
+from offline.evaluate.rolling import BenchmarkWindow
 from offline.evaluate.rowsets import RowSets
 
 LENGTHS = (12, 16, MAX_ITEMS)  # items that somebody is asked about
@@ -48,7 +48,7 @@ class OnboardingUsers:
         return np.concatenate(list(self.questions.values()), axis=1)
 
 
-def select_onboarding_users(dataset: Dataset, window: Window, models: Models) -> OnboardingUsers:
+def select_onboarding_users(dataset: Dataset, window: BenchmarkWindow, models: Models) -> OnboardingUsers:
     """Find who has no history at the window's cut, and likes something they are not asked about.
 
     Raises:
@@ -72,7 +72,7 @@ def select_onboarding_users(dataset: Dataset, window: Window, models: Models) ->
 
 def choose_questions(models: Models, users: int) -> dict[str, NDArray[np.int64]]:
     """Give the rows to ask each of so many users about, (users, MAX_ITEMS), by way of choosing."""
-    popular, random = most_popular(models.popularity, ALL_TIME), np.random.default_rng(SEED)
+    popular, random = popularity_order(models.popularity, ALL_TIME), np.random.default_rng(SEED)
     drawn = [random.permutation(popular[:RANDOM_POOL])[:MAX_ITEMS] for _ in range(users)]
     return {
         SERVICE: np.tile(select_items(models, MAX_ITEMS), (users, 1)),
@@ -96,9 +96,9 @@ def build_history(
     return read(items, kinds, [1.0] * len(items), np.full(len(items), at))
 
 
-def _opinions(dataset: Dataset, window: Window, users: NDArray[np.int64]) -> NDArray[np.int8]:
+def _opinions(dataset: Dataset, window: BenchmarkWindow, users: NDArray[np.int64]) -> NDArray[np.int8]:
     """Say what each thinks of each item by all they do after the cut; a like beats a dislike."""
-    later = dataset.log.between(window.at, np.inf)
+    later = dataset.log.between(window.cut, np.inf)
     later = later.take(np.flatnonzero(np.isin(later.users, users)))
     opinions = np.zeros((len(users), len(dataset.catalogue)), np.int8)
     lines = np.searchsorted(users, later.users)

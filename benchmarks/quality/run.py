@@ -24,9 +24,9 @@ from benchmarks.quality.window_lists import HEADLINE, SEED, WindowLists
 from offline.data.dataset import Dataset
 from offline.data.errors import DataError
 from offline.data.readers import MAX_BAD_SHARE, load_dataset
-from offline.evaluate.compare import EXPECTED
+from offline.evaluate.compare import OBVIOUS
 from offline.evaluate.metrics import Lists
-from offline.evaluate.rolling import TEST_CUTS, WIDTH, Window, selection_windows, test_windows
+from offline.evaluate.rolling import TEST_CUTS, WIDTH, BenchmarkWindow, selection_windows, test_windows
 from offline.job import JobConfig
 
 RESULTS = Path(__file__).parent / "results"
@@ -96,15 +96,15 @@ def run(dataset: Dataset, choice: QualityOptions, schema: str = "") -> dict[str,
 
 def best_library(answered: Sequence[WindowLists], told: dict[str, dict[str, Any]]) -> str:
     """Name the library with the highest headline among warm users, chosen after the fact."""
-    result = evaluate(answered, EXPECTED)["warm"]["methods"]
+    result = evaluate(answered, OBVIOUS)["warm"]["methods"]
     named = [
         name for name in told if name in LIBRARIES and name not in RULE_BASED and name in result
     ]
-    return max(named, key=lambda name: result[name][HEADLINE]["mean"], default=EXPECTED)
+    return max(named, key=lambda name: result[name][HEADLINE]["mean"], default=OBVIOUS)
 
 
 def _answers(
-    dataset: Dataset, tests: Sequence[Window], choice: QualityOptions, folder: Path
+    dataset: Dataset, tests: Sequence[BenchmarkWindow], choice: QualityOptions, folder: Path
 ) -> MethodLists:
     timed = dataset.traits.has_times
     names = [name for name in choice.peers if timed or not LIBRARIES[name].needs_times]

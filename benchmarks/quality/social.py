@@ -23,10 +23,10 @@ from benchmarks.quality.run import RESULTS
 from benchmarks.quality.window_lists import MAX_LIST_LENGTH, SEED, compute_headline
 from offline.data.dataset import Dataset, Log
 from offline.data.readers import MAX_BAD_SHARE, load_dataset
-from offline.evaluate.baselines import ALL_TIME, most_popular, popular_lists
+from offline.evaluate.baselines import ALL_TIME, popularity_order, popular_lists
 from offline.evaluate.intervals import Bootstrap
 from offline.evaluate.metrics import PerUser
-from offline.evaluate.rolling import Window, rolling
+from offline.evaluate.rolling import BenchmarkWindow, rolling_window
 from offline.job import JobConfig
 from offline.models.popularity import PopularityConfig, fit
 
@@ -46,26 +46,26 @@ def with_random_arrivals(dataset: Dataset, seed: int = SEED) -> Dataset:
     return replace(dataset, log=again)
 
 
-def compute_scores(dataset: Dataset, window: Window) -> dict[str, PerUser]:
+def compute_scores(dataset: Dataset, window: BenchmarkWindow) -> dict[str, PerUser]:
     """Give NDCG@10 of every method for each user of the window, (u,) each."""
     config, alone = JobConfig(), replace(dataset, friends=dataset.friends[:0])
     told, untold = (
         funnel_lists.compute_funnel_lists(dataset, window, config),
         funnel_lists.compute_funnel_lists(alone, window, config),
     )
-    popular = fit(window.known, len(dataset.catalogue), window.at, PopularityConfig())
+    popular = fit(window.log, len(dataset.catalogue), window.cut, PopularityConfig())
     lists = {
         "with friends": told.lists[funnel_lists.FUNNEL],
         "without friends": untold.lists[funnel_lists.FUNNEL],
         "social alone": told.lists[funnel_lists.channel_method("social")],
         "popularity": popular_lists(
-            most_popular(popular, ALL_TIME), window.seen(), MAX_LIST_LENGTH
+            popularity_order(popular, ALL_TIME), window.seen(), MAX_LIST_LENGTH
         ),
     }
     return {name: compute_headline(rows, window.relevant) for name, rows in lists.items()}
 
 
-def groups(dataset: Dataset, window: Window) -> dict[str, NDArray[np.bool_]]:
+def groups(dataset: Dataset, window: BenchmarkWindow) -> dict[str, NDArray[np.bool_]]:
     """Part the window's users by whether they had a history, and friends."""
     befriended = np.isin(window.users, dataset.friends[:, 0])
     new = window.events == 0
@@ -77,7 +77,7 @@ def groups(dataset: Dataset, window: Window) -> dict[str, NDArray[np.bool_]]:
     }
 
 
-def measure(dataset: Dataset, window: Window) -> dict[str, Any]:
+def measure(dataset: Dataset, window: BenchmarkWindow) -> dict[str, Any]:
     """Give means by group, and what friends add, with its 95 % interval."""
     scores = compute_scores(dataset, window)
     found = {
@@ -118,7 +118,7 @@ def main(
     if not len(dataset.friends):
         raise typer.BadParameter(f"{data} has no file of friends")
     dataset = dataset if dataset.traits.has_times else with_random_arrivals(dataset)
-    result = measure(dataset, rolling(dataset.log, CUT, 1 - CUT))
+    result = measure(dataset, rolling_window(dataset.log, CUT, 1 - CUT))
     show(result)
     path = results / f"social-{dataset.name}.json"
     path.write_bytes(orjson.dumps(result, option=orjson.OPT_INDENT_2) + b"\n")

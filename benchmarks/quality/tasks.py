@@ -8,13 +8,13 @@ import numpy as np
 
 from benchmarks.quality.exchange import Task
 from offline.data.dataset import Dataset
-from offline.evaluate.rolling import Window
+from offline.evaluate.rolling import BenchmarkWindow
 
 NO_REVEALED_EVENTS = np.empty((0, 2), np.int64)
 
 
 def write_tasks(
-    dataset: Dataset, selection: Sequence[Window], tests: Sequence[Window], folder: Path
+    dataset: Dataset, selection: Sequence[BenchmarkWindow], tests: Sequence[BenchmarkWindow], folder: Path
 ) -> None:
     """Write one file a window, and what the users took of the selection windows alone."""
     folder.mkdir(parents=True, exist_ok=True)
@@ -32,9 +32,9 @@ def write_tasks(
         build_task(dataset, window).save(folder / f"test-{number}.npz")
 
 
-def build_task(dataset: Dataset, window: Window) -> Task:
+def build_task(dataset: Dataset, window: BenchmarkWindow) -> Task:
     """Put a window into the form that peers read."""
-    known = window.known
+    known = window.log
     return Task(
         users=known.users,
         items=known.items,
@@ -45,17 +45,17 @@ def build_task(dataset: Dataset, window: Window) -> Task:
         revealed_events=NO_REVEALED_EVENTS,
         revealed_is_liked=np.empty(0, np.bool_),
         shape=np.array([len(dataset.users), len(dataset.catalogue)]),
-        cut_time=np.array([window.at]),
+        cut_time=np.array([window.cut]),
         is_explicit=np.array([dataset.traits.is_explicit]),
         has_times=np.array([dataset.traits.has_times]),
     )
 
 
-def compute_digest(selection: Sequence[Window], tests: Sequence[Window]) -> str:
+def compute_digest(selection: Sequence[BenchmarkWindow], tests: Sequence[BenchmarkWindow]) -> str:
     """Tell windows apart: the same data, cut in the same way, has the same digest."""
     told = hashlib.sha256()
     for window in [*selection, *tests]:
-        log = window.known
+        log = window.log
         columns = (log.users, log.items, log.weights, log.values, log.times, window.users)
         for column in columns:
             told.update(np.ascontiguousarray(column).tobytes())

@@ -8,9 +8,9 @@ from numpy.typing import NDArray
 from offline.data.dataset import Dataset
 from offline.evaluate import metrics
 from offline.evaluate.baselines import popular_lists
-from offline.evaluate.compare import EXPECTED, Background
+from offline.evaluate.compare import OBVIOUS, ItemBackground
 from offline.evaluate.metrics import Lists, PerUser
-from offline.evaluate.rolling import Window
+from offline.evaluate.rolling import BenchmarkWindow
 from offline.evaluate.rowsets import RowSets
 from offline.models import content
 from offline.models.content import ContentConfig
@@ -24,19 +24,19 @@ K, MAX_LIST_LENGTH = 10, 20
 class WindowLists:
     """A window, and what every method answered to its users, (u, 20 or more) each."""
 
-    window: Window
+    window: BenchmarkWindow
     lists: dict[str, Lists]
-    background: Background
+    background: ItemBackground
 
     @classmethod
-    def of(cls, dataset: Dataset, window: Window, lists: dict[str, Lists]) -> "WindowLists":
+    def of(cls, dataset: Dataset, window: BenchmarkWindow, lists: dict[str, Lists]) -> "WindowLists":
         """Add what was known of the items at the cut, and the lists by popularity."""
-        counts = np.bincount(window.known.items, minlength=len(dataset.catalogue))
+        counts = np.bincount(window.log.items, minlength=len(dataset.catalogue))
         vectors = content.fit(dataset.catalogue, ContentConfig(), SEED).items
-        background = Background(counts.astype(np.float64), vectors if vectors.any() else None)
-        if EXPECTED not in lists:  # serendipity needs them
+        background = ItemBackground(counts.astype(np.float64), vectors if vectors.any() else None)
+        if OBVIOUS not in lists:  # serendipity needs them
             order = np.argsort(-counts, kind="stable").astype(np.int64)
-            lists = lists | {EXPECTED: popular_lists(order, window.seen(), MAX_LIST_LENGTH)}
+            lists = lists | {OBVIOUS: popular_lists(order, window.seen(), MAX_LIST_LENGTH)}
         return cls(window, lists, background)
 
     def take(self, chosen: NDArray[np.intp]) -> tuple[dict[str, Lists], RowSets]:
@@ -47,4 +47,4 @@ class WindowLists:
 
 def compute_headline(lists: Lists, relevant: RowSets) -> PerUser:
     """Give graded NDCG@10 of each user."""
-    return metrics.ndcg(metrics.judge(lists, relevant), K, graded=True)
+    return metrics.ndcg(metrics.grade_lists(lists, relevant), K, graded=True)

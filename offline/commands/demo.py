@@ -13,7 +13,7 @@ from app.bundle.bundle import find_current_bundle
 from app.bundle.manifest import BundleError, read_manifest
 from app.process.serve import check_port, serve
 from app.settings import Settings
-from offline.commands.train import Choice, train
+from offline.commands.train import TrainOptions, train
 from offline.data.fetch import fetch_ml_100k
 from offline.data.origin import TERMS
 
@@ -36,7 +36,7 @@ def demo(settings: Settings, data: Path, user: str) -> None:
         folder = fetch_ml_100k(data)
         console.print(TERMS, markup=False, highlight=False, style="dim")
         console.rule("Training")
-        train(folder, settings, Choice())
+        train(folder, settings, TrainOptions())
     console.rule("Serving")
     url = f"http://{settings.host}:{settings.port}"
     threading.Thread(target=_show, args=(console, url, user), daemon=True).start()

@@ -14,25 +14,25 @@ from app.deadline import NO_CHECKPOINTS
 from app.features.views import view_hash
 from app.settings import Settings
 from offline.commands.bundles import headline
-from offline.commands.train import Choice
-from offline.config import read as read_config
+from offline.commands.train import TrainOptions
+from offline.config import read_config
 from offline.data.readers import MAX_BAD_SHARE, load_dataset
 from offline.data.split import split_by_time
-from offline.evaluate.gate_text import remarks
-from offline.evaluate.holdout import Exam
+from offline.evaluate.gate_text import gate_remarks
+from offline.evaluate.holdout import Holdout
 from offline.evaluate.metrics import Lists
-from offline.evaluate.production_bundle import leak
-from offline.job import JobConfig, prepare
+from offline.evaluate.production_bundle import leak_caveat
+from offline.job import JobConfig, build_holdout
 from offline.publish.versions import BUNDLES_FOLDER
-from offline.report.bundle_comparison import Versus, lead, write_versus
-from offline.report.compared_bundles import side, window
+from offline.report.bundle_comparison import BundleComparison, conclusion, write_comparison
+from offline.report.compared_bundles import bundle_facts, shared_window
 
 NO_DATA = "No data was given, so each has the figures of the test window of its own day."
 OTHER_RECALL = "a was made with other settings of recall; it is asked over that of b, as b is."
 NO_PEER = "{} was trained for other features than this version computes, so it cannot be asked."
 
 
-def tell_report(out: Path) -> None:
+def print_report(out: Path) -> None:
     """Print where the report lies, and the headline of the bundle in service.
 
     Raises:
@@ -40,13 +40,13 @@ def tell_report(out: Path) -> None:
     """
     manifest = parse_manifest(find_current_bundle(out))
     lines = [f"{manifest.version} is in service: NDCG@10 {headline(manifest)}."]
-    lines += remarks(manifest.gate) if manifest.gate else []
+    lines += gate_remarks(manifest.gate) if manifest.gate else []
     lines.append(f"The report of the last training: {out / 'report.html'}")
     for line in lines:
         Console().print(line, markup=False, highlight=False, soft_wrap=True)
 
 
-def compare(versions: tuple[str, str], settings: Settings, data: Path | None = None) -> Path:
+def compare_bundles(versions: tuple[str, str], settings: Settings, data: Path | None = None) -> Path:
     """Write the comparison of two bundles; gives the page.
 
     With ``data`` both are asked for the users of its test window, over recall as of the cut.
@@ -65,15 +65,15 @@ def compare(versions: tuple[str, str], settings: Settings, data: Path | None = N
         try:
             exam = _exam(data, _config(folders[1], settings), cpu)
             lists = [_sit(exam, folder, m) for folder, m in zip(folders, manifests, strict=True)]
-            warm, cold = (window(exam, lists, who) for who in (exam.is_warm, ~exam.is_warm))
+            warm, cold = (shared_window(exam, lists, who) for who in (exam.is_warm, ~exam.is_warm))
         finally:
             cpu.close()
-        notes = [f"{m.version}: {why}." for m in manifests if (why := leak(m, exam))]
+        notes = [f"{m.version}: {why}." for m in manifests if (why := leak_caveat(m, exam))]
         notes += [OTHER_RECALL] if _recall(manifests[0]) != _recall(manifests[1]) else []
-    a, b = (side(folder, m) for folder, m in zip(folders, manifests, strict=True))
-    versus = Versus(a=a, b=b, warm=warm, cold=cold, notes=notes)
-    page = write_versus(versus, settings.out)
-    for line in (lead(versus), *notes, f"Side by side: {page}"):
+    a, b = (bundle_facts(folder, m) for folder, m in zip(folders, manifests, strict=True))
+    versus = BundleComparison(a=a, b=b, warm=warm, cold=cold, notes=notes)
+    page = write_comparison(versus, settings.out)
+    for line in (conclusion(versus), *notes, f"Side by side: {page}"):
         Console().print(line, markup=False, highlight=False, soft_wrap=True)
     return page
 
@@ -91,7 +91,7 @@ def _checked(folder: Path) -> Manifest:
 
 def _config(folder: Path, settings: Settings) -> JobConfig:
     """Give a bundle's own settings, or the defaults if it is too old to tell them."""
-    base = read_config(folder) if parse_manifest(folder).settings else Choice().job(settings)
+    base = read_config(folder) if parse_manifest(folder).settings else TrainOptions().job_config(settings)
     return replace(base, policy=settings.policy.policy())
 
 
@@ -99,11 +99,11 @@ def _recall(manifest: Manifest) -> dict[str, object]:
     return {name: v for name, v in manifest.settings.items() if name.startswith("recall.")}
 
 
-def _exam(data: Path, config: JobConfig, cpu: Cpu) -> Exam:
+def _exam(data: Path, config: JobConfig, cpu: Cpu) -> Holdout:
     dataset = load_dataset(data, None, MAX_BAD_SHARE).dataset
     wiring = FunnelConfig(cpu, NO_CHECKPOINTS, config.sizes, config.policy)
-    return prepare(dataset, split_by_time(dataset.log), config, wiring)
+    return build_holdout(dataset, split_by_time(dataset.log), config, wiring)
 
 
-def _sit(exam: Exam, folder: Path, manifest: Manifest) -> Lists:
-    return exam.sit(read_rankers(folder), manifest.sizes)
+def _sit(exam: Holdout, folder: Path, manifest: Manifest) -> Lists:
+    return exam.compute_lists(read_rankers(folder), manifest.sizes)

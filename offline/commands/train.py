@@ -14,12 +14,12 @@ from app.rank.objectives import RELEVANT, stem
 from app.rank.pointwise_listwise import GROWTH, read_growth
 from app.settings import Settings
 from offline.archive.archived_dataset import archived
-from offline.config import checked
-from offline.config import read as read_config
+from offline.config import build_job_config
+from offline.config import read_config
 from offline.data.readers import MAX_BAD_SHARE, load_dataset, write_bad_rows
 from offline.evaluate.gate import GateConfig
-from offline.evaluate.gate_text import RefusedError, refusal, remarks
-from offline.job import JobConfig, Phases, run
+from offline.evaluate.gate_text import RefusedError, refusal_message, gate_remarks
+from offline.job import JobConfig, PhaseTimer, run_job
 from offline.models.hybrids import Kind as Hybrid
 from offline.publish.index import IndexKind, resolve_kind
 from offline.publish.index_loss import measure_bundle_indexes
@@ -41,7 +41,7 @@ PHASES = {
 
 
 @dataclass(frozen=True, slots=True)
-class Choice:
+class TrainOptions:
     """What the command line says about the models."""
 
     seed: int | None = None
@@ -56,14 +56,14 @@ class Choice:
     compare: bool = False
     from_archive: bool = False  # live events and served lists beside the data
 
-    def job(self, settings: Settings) -> JobConfig:
+    def job_config(self, settings: Settings) -> JobConfig:
         """Give the whole configuration.
 
         Raises:
             ConfigError: the file cannot be used.
             DataError: the objectives are not what they should be.
         """
-        base = read_config(self.config) if self.config else checked({}, "defaults")
+        base = read_config(self.config) if self.config else build_job_config({}, "defaults")
         similarity = self.similarity or base.recall.item_cf.similarity
         recall = replace(
             base.recall,
@@ -92,7 +92,7 @@ class Choice:
 def train(
     data: Path,
     settings: Settings,
-    choice: Choice,
+    choice: TrainOptions,
     *,
     schema: Path | None = None,
     max_bad_share: float = MAX_BAD_SHARE,
@@ -104,14 +104,14 @@ def train(
         RefusedError: the gate did not let the bundle pass; it is written, but not served.
     """
     console = Console()
-    config = choice.job(settings)
+    config = choice.job_config(settings)
     with _progress() as bar:
         task = bar.add_task("", total=len(PHASES), completed=-1)
-        phases = Phases(begin=lambda phase: bar.update(task, description=PHASES[phase], advance=1))
+        phases = PhaseTimer(on_begin=lambda phase: bar.update(task, description=PHASES[phase], advance=1))
         with phases("read"):
             more = archived(settings, events=choice.from_archive)
             reading = load_dataset(data, schema, max_bad_share, more)
-        folder = run(reading, settings.out, config, phases)
+        folder = run_job(reading, settings.out, config, phases)
     if len(reading.bad):
         aside = settings.out / "bad_rows.csv"
         write_bad_rows(reading.bad, aside)
@@ -160,8 +160,8 @@ def _tell_gate(console: Console, folder: Path, out: Path) -> None:
     if gate is None:
         return
     if gate.verdict == "refused":
-        raise RefusedError(refusal(folder.name, gate, current_version(out)))
-    for remark in remarks(gate):
+        raise RefusedError(refusal_message(folder.name, gate, current_version(out)))
+    for remark in gate_remarks(gate):
         console.print(remark, markup=False, highlight=False, soft_wrap=True)
 
 

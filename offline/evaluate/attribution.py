@@ -7,13 +7,13 @@ from typing import cast
 import numpy as np
 from numpy.typing import NDArray
 
-from offline.evaluate.metrics import judge, ndcg
+from offline.evaluate.metrics import grade_lists, ndcg
 from offline.evaluate.rowsets import RowSets
 from offline.report.figures import AttributionFigures
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Trace:
+class FunnelTrace:
     """Which items were in the funnel after each stage; the same users everywhere."""
 
     channels: Mapping[str, RowSets]  # what each channel proposed
@@ -57,7 +57,7 @@ class Attribution:
         return cast(AttributionFigures, {**plain, "cuts": list(plain["cuts"])})
 
 
-def attribute(trace: Trace, relevant: RowSets, k: int) -> Attribution:
+def attribute(trace: FunnelTrace, relevant: RowSets, k: int) -> Attribution:
     """Follow the relevant items through the stages; users without any are left out.
 
     Raises:
@@ -93,7 +93,7 @@ def _channels(proposed: Mapping[str, RowSets], wanted: RowSets) -> dict[str, Cha
 def _cut(stage: str, left: RowSets, wanted: RowSets, k: int) -> CutLeft:
     alive = _alive(left, wanted)
     perfect = _perfect_lists(wanted, alive, k)
-    oracle = float(ndcg(judge(perfect, wanted), k).mean())
+    oracle = float(ndcg(grade_lists(perfect, wanted), k).mean())
     return CutLeft(stage, _share(alive, wanted), oracle, _size(left))
 
 

@@ -12,7 +12,7 @@ RECENT = 30 * DAY  # seconds; a half-life: an event of last month counts half
 BLOCK = 2_048  # users at a time, so that memory does not grow with their number
 
 
-def most_popular(popularity: Popularity, half_life: float = ALL_TIME) -> Rows:
+def popularity_order(popularity: Popularity, half_life: float = ALL_TIME) -> Rows:
     """Order the whole catalogue (n,) by decayed positive events, then by all events, then by row.
 
     ``half_life`` is in seconds, one of ``HALF_LIVES``.

@@ -10,11 +10,11 @@ from app.contracts import Rows, Scorer
 from offline.data.dataset import Log
 from offline.evaluate import metrics
 from offline.evaluate.funnel_answers import K
-from offline.evaluate.holdout import Exam
+from offline.evaluate.holdout import Holdout
 from offline.evaluate.intervals import Bootstrap
 from offline.evaluate.metrics import Lists, PerUser
 from offline.evaluate.rowsets import RowSets
-from offline.report.figures import Metrics, ObjectiveRow
+from offline.report.figures import MetricFigures, ObjectiveRow
 from offline.training.objectives import OUTCOMES, compute_grades, compute_outcomes
 from offline.training.replay import ReplayUser, add_later_events, sample_users
 from offline.training.trained_rankers import TrainedRankers
@@ -24,12 +24,12 @@ MAX_USERS = 500  # at most: each model has to answer all of them
 Truth = dict[str, RowSets]  # objective -> what fulfilled it, of each user
 
 
-def compare_objectives(exam: Exam, learned: TrainedRankers) -> list[ObjectiveRow]:
+def compare_objectives(exam: Holdout, learned: TrainedRankers) -> list[ObjectiveRow]:
     """Let each model alone, and the blend, answer the test users; nothing where there is one."""
     if learned.objective_models is None:
         return []
     users = sample_users(exam.users, MAX_USERS, exam.seed)
-    asked = Exam(exam.dataset, exam.models, users, exam.cut, exam.wiring, exam.seed)
+    asked = Holdout(exam.dataset, exam.models, users, exam.cut, exam.wiring, exam.seed)
     known = compute_truth(exam, users, learned.objective_models.bounds)
     weights = {**learned.objective_models.weights, "blend": None}
     return [
@@ -38,7 +38,7 @@ def compare_objectives(exam: Exam, learned: TrainedRankers) -> list[ObjectiveRow
     ]
 
 
-def compute_truth(exam: Exam, users: list[ReplayUser], bounds: NDArray[np.float64]) -> Truth:
+def compute_truth(exam: Holdout, users: list[ReplayUser], bounds: NDArray[np.float64]) -> Truth:
     """Grade what each user did after the cut with what was new to them, by each objective.
 
     ``bounds`` part the grades of value.
@@ -58,12 +58,12 @@ def compute_truth(exam: Exam, users: list[ReplayUser], bounds: NDArray[np.float6
     return found
 
 
-def _new(exam: Exam, user: ReplayUser, later: Log) -> Rows:
+def _new(exam: Holdout, user: ReplayUser, later: Log) -> Rows:
     seen = exam.models.users.history(user.user).rows
     return np.setdiff1d(later.items, seen).astype(np.int64)
 
 
-def _answers(asked: Exam, learned: TrainedRankers) -> Iterator[tuple[str, Lists]]:
+def _answers(asked: Holdout, learned: TrainedRankers) -> Iterator[tuple[str, Lists]]:
     """Give the name and the lists of each model as the fine ranker, the blend last."""
     several = learned.objective_models
     models: dict[str, Scorer] = {"relevant": learned.fine}
@@ -71,12 +71,12 @@ def _answers(asked: Exam, learned: TrainedRankers) -> Iterator[tuple[str, Lists]
         models |= several.models
         models["blend"] = several.blend
     for name, model in models.items():
-        yield name, asked.sit(Rankers(learned.coarse, model), asked.wiring.sizes)
+        yield name, asked.compute_lists(Rankers(learned.coarse, model), asked.wiring.sizes)
 
 
-def _figures(lists: Lists, known: Truth, seed: int) -> Metrics:
+def _figures(lists: Lists, known: Truth, seed: int) -> MetricFigures:
     columns: list[PerUser] = [
-        metrics.ndcg(metrics.judge(lists, rows), K, graded=name == "value")
+        metrics.ndcg(metrics.grade_lists(lists, rows), K, graded=name == "value")
         for name, rows in known.items()
     ]
     sure = Bootstrap.of(np.stack(columns, axis=1), seed)

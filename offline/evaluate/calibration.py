@@ -11,7 +11,7 @@ from scipy.special import expit
 from sklearn.isotonic import IsotonicRegression
 
 from app.contracts import Candidates
-from offline.evaluate.funnel_answers import Asked
+from offline.evaluate.funnel_answers import FunnelAnswers
 from offline.report.figures import Calibration, CalibrationPoint
 from offline.training.replay import label_rows
 
@@ -21,7 +21,7 @@ LOG_ODDS = frozenset({"coarse"})  # stages whose scores are log odds as they com
 Floats = NDArray[np.float64]
 
 
-def calibrations(asked: Asked) -> list[Calibration]:
+def compute_calibrations(asked: FunnelAnswers) -> list[Calibration]:
     """Judge the candidates that each ranking stage let through; nothing for a single user."""
     pools = {
         "coarse": [slate.coarse for slate in asked.slates],
@@ -33,7 +33,7 @@ def calibrations(asked: Asked) -> list[Calibration]:
 
 
 def _judge(
-    stage: str, pools: list[Candidates], asked: Asked, half: NDArray[np.int64]
+    stage: str, pools: list[Candidates], asked: FunnelAnswers, half: NDArray[np.int64]
 ) -> Calibration | None:
     scores = np.concatenate([pool.scores for pool in pools]).astype(np.float64)
     taken = np.concatenate(

@@ -10,12 +10,12 @@ from numpy.typing import NDArray
 from app.contracts import Matrix
 from offline.evaluate import metrics
 from offline.evaluate.intervals import RESAMPLES, Bootstrap
-from offline.evaluate.metrics import Judged, Lists, PerUser
+from offline.evaluate.metrics import GradedLists, Lists, PerUser
 from offline.evaluate.rowsets import RowSets
-from offline.report.figures import Comparison, Difference, Interval, Metrics
+from offline.report.figures import Comparison, Difference, Interval, MetricFigures
 
 REFERENCE = "funnel"  # the method that is compared with every other
-EXPECTED = "popularity"  # what serendipity calls obvious
+OBVIOUS = "popularity"  # what serendipity calls obvious
 CUTS = (10, 20)
 ACCURACY = {
     "ndcg": metrics.ndcg,
@@ -27,7 +27,7 @@ ACCURACY = {
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Background:
+class ItemBackground:
     """What was known of the items when the lists were made."""
 
     counts: NDArray[np.float64]  # (n,) events on each item of the catalogue
@@ -35,7 +35,7 @@ class Background:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Measured:
+class UserMetrics:
     """Every method by every metric, for each user alone; what several windows say is pooled."""
 
     persons: NDArray[np.int64]  # (u,) whom each line is of; one who came twice has two lines
@@ -43,7 +43,7 @@ class Measured:
     coverage: dict[str, dict[str, float]]  # method -> metric -> share of the catalogue
 
     @classmethod
-    def pool(cls, parts: Sequence["Measured"]) -> "Measured":
+    def pool(cls, parts: Sequence["UserMetrics"]) -> "UserMetrics":
         """Put the users of several windows end to end; coverage is the windows' mean."""
         first = parts[0]
         return cls(
@@ -59,10 +59,10 @@ class Measured:
         )
 
 
-def evaluate(
+def compare_methods(
     lists: Mapping[str, Lists],
     relevant: RowSets,
-    background: Background,
+    background: ItemBackground,
     seed: int,
     resamples: int = RESAMPLES,
 ) -> Comparison:
@@ -75,12 +75,12 @@ def evaluate(
     if REFERENCE not in lists:
         raise ValueError(f"cannot compare without the lists of {[REFERENCE]}")
     graded = bool((relevant.grades != 1).any())
-    return summarise(measure(lists, relevant, background, graded=graded), seed, resamples=resamples)
+    return summarise(compute_user_metrics(lists, relevant, background, graded=graded), seed, resamples=resamples)
 
 
-def measure(
-    lists: Mapping[str, Lists], relevant: RowSets, background: Background, *, graded: bool
-) -> Measured:
+def compute_user_metrics(
+    lists: Mapping[str, Lists], relevant: RowSets, background: ItemBackground, *, graded: bool
+) -> UserMetrics:
     """Judge the lists of each method, user by user; those without relevant items are left out.
 
     ``persons`` are the numbers of the users in ``relevant``.
@@ -88,20 +88,20 @@ def measure(
     Raises:
         ValueError: "popularity" is missing, or lists are shorter than 20 places.
     """
-    if EXPECTED not in lists:
-        raise ValueError(f"cannot compare without the lists of {[EXPECTED]}")
+    if OBVIOUS not in lists:
+        raise ValueError(f"cannot compare without the lists of {[OBVIOUS]}")
     concerned = np.flatnonzero(relevant.sizes)
     wanted = relevant.take(concerned)
     kept = {method: rows[concerned] for method, rows in lists.items()}
-    judged = {method: metrics.judge(rows, wanted) for method, rows in kept.items()}
-    return Measured(
+    judged = {method: metrics.grade_lists(rows, wanted) for method, rows in kept.items()}
+    return UserMetrics(
         concerned,
         {
             (method, name): values
             for method, rows in kept.items()
             for name, values in (
                 _accuracy(judged[method], graded=graded)
-                | _beyond(rows, judged[method], kept[EXPECTED], background)
+                | _beyond(rows, judged[method], kept[OBVIOUS], background)
             ).items()
         },
         {method: _coverage(rows, len(background.counts)) for method, rows in kept.items()},
@@ -109,7 +109,7 @@ def measure(
 
 
 def summarise(
-    measured: Measured, seed: int, reference: str = REFERENCE, resamples: int = RESAMPLES
+    measured: UserMetrics, seed: int, reference: str = REFERENCE, resamples: int = RESAMPLES
 ) -> Comparison:
     """Give means with intervals, and how ``reference`` does against every other method.
 
@@ -134,7 +134,7 @@ def summarise(
     )
 
 
-def _accuracy(judged: Judged, *, graded: bool) -> dict[str, PerUser]:
+def _accuracy(judged: GradedLists, *, graded: bool) -> dict[str, PerUser]:
     chosen = dict(ACCURACY)
     if graded:
         chosen["graded_ndcg"] = partial(metrics.ndcg, graded=True)
@@ -142,7 +142,7 @@ def _accuracy(judged: Judged, *, graded: bool) -> dict[str, PerUser]:
 
 
 def _beyond(
-    rows: Lists, judged: Judged, expected: Lists, background: Background
+    rows: Lists, judged: GradedLists, expected: Lists, background: ItemBackground
 ) -> dict[str, PerUser]:
     values = {}
     for k in CUTS:
@@ -161,7 +161,7 @@ def _coverage(rows: Lists, n: int) -> dict[str, float]:
     return {f"coverage@{k}": metrics.coverage(rows, k, n) for k in CUTS}
 
 
-def _means(bootstrap: Bootstrap, place: Mapping[tuple[str, str], int], method: str) -> Metrics:
+def _means(bootstrap: Bootstrap, place: Mapping[tuple[str, str], int], method: str) -> MetricFigures:
     return {name: bootstrap.mean(at) for (owner, name), at in place.items() if owner == method}
 
 

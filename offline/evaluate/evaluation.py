@@ -11,23 +11,23 @@ from app.contracts import Rows
 from app.features.views import CHANNELS
 from app.funnel import Funnel, Slate
 from offline.data.dataset import Dataset
-from offline.evaluate.attribution import Attribution, Trace, attribute
-from offline.evaluate.baselines import ALL_TIME, RECENT, most_popular, popular_lists
-from offline.evaluate.calibration import calibrations
-from offline.evaluate.compare import Background, evaluate
-from offline.evaluate.funnel_answers import LONGEST, Asked, K, ask_everyone, padded, shown
+from offline.evaluate.attribution import Attribution, FunnelTrace, attribute
+from offline.evaluate.baselines import ALL_TIME, RECENT, popularity_order, popular_lists
+from offline.evaluate.calibration import compute_calibrations
+from offline.evaluate.compare import ItemBackground, compare_methods
+from offline.evaluate.funnel_answers import MAX_K, FunnelAnswers, K, collect_answers, pad_lists, evaluated_lists
 from offline.evaluate.metrics import Lists
-from offline.evaluate.new_user_curve import cold_curve
-from offline.evaluate.policies import policy_prices, trade_off
-from offline.evaluate.recall_ceiling import reach
+from offline.evaluate.new_user_curve import new_user_curve
+from offline.evaluate.policies import policy_prices, diversity_trade_off
+from offline.evaluate.recall_ceiling import recall_ceiling
 from offline.evaluate.rowsets import RowSets
-from offline.evaluate.segments import by_attribute, by_history, by_popularity
-from offline.evaluate.time_regimes import regimes
+from offline.evaluate.segments import ndcg_by_attribute, ndcg_by_history, recall_by_popularity
+from offline.evaluate.time_regimes import compare_time_regimes
 from offline.report.figures import Comparison, SegmentFigures, Sweeps
 from offline.training.replay import ReplayUser
 
 HEADLINE = ("funnel", "popularity", "recency_popularity")
-USERS = 1_000  # in the sweeps, at most
+MAX_SWEEP_USERS = 1_000  # in the sweeps, at most
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -46,18 +46,18 @@ async def evaluate_funnel(
     funnel: Funnel, models: Models, dataset: Dataset, users: list[ReplayUser], seed: int
 ) -> Evaluation:
     """Judge the funnel, each channel alone and popularity on the same users and items."""
-    asked = await ask_everyone(funnel, dataset, users, seed)
-    answers = shown(funnel, asked.slates)
+    asked = await collect_answers(funnel, dataset, users, seed)
+    answers = evaluated_lists(funnel, asked.slates)
     relevant = asked.relevant
     warm, cold = np.flatnonzero(asked.seen.sizes > 0), np.flatnonzero(asked.seen.sizes == 0)
     lists = _lists(models, asked, answers)
-    background = Background(
+    background = ItemBackground(
         models.popularity.counts[-1], models.content.items if models.content.items.any() else None
     )
 
     def judged(chosen: NDArray[np.intp]) -> Comparison:
         some = {method: rows[chosen] for method, rows in lists.items()}
-        return evaluate(some, relevant.take(chosen), background, seed)
+        return compare_methods(some, relevant.take(chosen), background, seed)
 
     base = warm if len(warm) else cold
     return Evaluation(
@@ -73,44 +73,44 @@ async def evaluate_funnel(
 
 
 async def _sweeps(
-    models: Models, asked: Asked, base: NDArray[np.intp], background: Background
+    models: Models, asked: FunnelAnswers, base: NDArray[np.intp], background: ItemBackground
 ) -> Sweeps:
     """Ask again under other circumstances."""
-    some, everyone = asked.take(base).sample(USERS), asked.sample(USERS)
+    some, everyone = asked.take(base).sample(MAX_SWEEP_USERS), asked.sample(MAX_SWEEP_USERS)
     return Sweeps(
-        reach=await reach(some),
+        reach=await recall_ceiling(some),
         policies=policy_prices(some, background),
-        trade_off=trade_off(some, background),
-        calibration=calibrations(everyone),
-        cold_curve=await cold_curve(asked, models.popularity),
-        regimes=await regimes(everyone),
+        trade_off=diversity_trade_off(some, background),
+        calibration=compute_calibrations(everyone),
+        cold_curve=await new_user_curve(asked, models.popularity),
+        regimes=await compare_time_regimes(everyone),
     )
 
 
-def _segments(models: Models, asked: Asked, lists: Mapping[str, Lists]) -> SegmentFigures:
+def _segments(models: Models, asked: FunnelAnswers, lists: Mapping[str, Lists]) -> SegmentFigures:
     relevant, seed = asked.relevant, asked.seed
     codes = np.array([slate.query.segments for slate in asked.slates])
     return SegmentFigures(
-        history=by_history(lists, relevant, asked.events, seed),
-        popularity=by_popularity(lists, relevant, models.popularity.counts[-1], seed),
-        attributes=by_attribute(lists, relevant, codes, models.segments, seed),
+        history=ndcg_by_history(lists, relevant, asked.events, seed),
+        popularity=recall_by_popularity(lists, relevant, models.popularity.counts[-1], seed),
+        attributes=ndcg_by_attribute(lists, relevant, codes, models.segments, seed),
     )
 
 
-def _lists(models: Models, asked: Asked, answers: list[Rows]) -> dict[str, Lists]:
+def _lists(models: Models, asked: FunnelAnswers, answers: list[Rows]) -> dict[str, Lists]:
     popularity, seen = models.popularity, asked.seen
     lists: dict[str, Lists] = {
-        "funnel": padded(answers),
-        "popularity": popular_lists(most_popular(popularity, ALL_TIME), seen, LONGEST),
-        "recency_popularity": popular_lists(most_popular(popularity, RECENT), seen, LONGEST),
+        "funnel": pad_lists(answers),
+        "popularity": popular_lists(popularity_order(popularity, ALL_TIME), seen, MAX_K),
+        "recency_popularity": popular_lists(popularity_order(popularity, RECENT), seen, MAX_K),
     }
     for column, channel in enumerate(CHANNELS):
-        lists[channel] = padded([slate.proposals[column].rows for slate in asked.slates])
+        lists[channel] = pad_lists([slate.proposals[column].rows for slate in asked.slates])
     return lists
 
 
-def _trace(slates: list[Slate], final: list[Rows]) -> Trace:
-    return Trace(
+def _trace(slates: list[Slate], final: list[Rows]) -> FunnelTrace:
+    return FunnelTrace(
         channels={
             channel: RowSets.of([slate.proposals[column].rows for slate in slates])
             for column, channel in enumerate(CHANNELS)

@@ -15,11 +15,11 @@ from offline.evaluate.rowsets import RowSets
 from offline.training.replay import ReplayUser, recommend_each
 
 K = 10  # the list that is served, and the headline's cut
-LONGEST = 20  # the longest list that is judged
+MAX_K = 20  # the longest list that is judged
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
-class Asked:
+class FunnelAnswers:
     """Answers of one funnel as of its models' moment, (u,) everywhere.
 
     Has no ``repr``: asyncio writes one of every task that it ends, and this would take seconds.
@@ -49,12 +49,12 @@ class Asked:
         """Count the events known of each user."""
         return np.array([len(slate.query.history) for slate in self.slates], np.int64)
 
-    def take(self, chosen: NDArray[np.intp]) -> "Asked":
+    def take(self, chosen: NDArray[np.intp]) -> "FunnelAnswers":
         """Keep these users, in this order."""
         users, slates = ([these[at] for at in chosen] for these in (self.users, self.slates))
         return replace(self, users=users, slates=slates)
 
-    def sample(self, limit: int) -> "Asked":
+    def sample(self, limit: int) -> "FunnelAnswers":
         """Keep at most ``limit`` users, in order, chosen by the seed."""
         if len(self) <= limit:
             return self
@@ -62,30 +62,30 @@ class Asked:
         return self.take(np.sort(drawn[:limit]))
 
 
-async def ask_everyone(
+async def collect_answers(
     funnel: Funnel, dataset: Dataset, users: list[ReplayUser], seed: int
-) -> Asked:
+) -> FunnelAnswers:
     """Ask the funnel for each user, as of the moment of its models."""
     slates = [
         slate
         async for slate in recommend_each(
-            funnel, names(dataset, users), LONGEST, seed, explore=True
+            funnel, user_ids(dataset, users), MAX_K, seed, explore=True
         )
     ]
-    return Asked(funnel, dataset, users, slates, seed)
+    return FunnelAnswers(funnel, dataset, users, slates, seed)
 
 
-def names(dataset: Dataset, users: list[ReplayUser]) -> list[str]:
+def user_ids(dataset: Dataset, users: list[ReplayUser]) -> list[str]:
     """Give the public ids of the askers."""
     return dataset.users.names(np.array([user.user for user in users], np.int64))
 
 
-def shown(funnel: Funnel, slates: list[Slate]) -> list[Rows]:
+def evaluated_lists(funnel: Funnel, slates: list[Slate]) -> list[Rows]:
     """Give the list of 10 that each would be shown, then what a list of 20 would add to it.
 
     The last place of a list is for exploration, so the first 10 of 20 are not the list of 10.
     """
-    firsts = in_turn(funnel.reranker, slates)
+    firsts = rerank_in_sequence(funnel.reranker, slates)
     mores = [slate.selection.pool.rows for slate in slates]
     return [
         np.concatenate([first, more[~np.isin(more, first)]])
@@ -93,7 +93,7 @@ def shown(funnel: Funnel, slates: list[Slate]) -> list[Rows]:
     ]
 
 
-def in_turn(reranker: Reranker, slates: list[Slate]) -> list[Rows]:
+def rerank_in_sequence(reranker: Reranker, slates: list[Slate]) -> list[Rows]:
     """Make the lists of 10 one after another: as in service, each counts as shown to the next."""
     answers = []
     if isinstance(reranker, SlateBuilder):
@@ -105,7 +105,7 @@ def in_turn(reranker: Reranker, slates: list[Slate]) -> list[Rows]:
     return answers
 
 
-def padded(answers: list[Rows], width: int = LONGEST) -> Lists:
+def pad_lists(answers: list[Rows], width: int = MAX_K) -> Lists:
     """Cut or fill every answer to one width, (u, width)."""
     lists = np.full((len(answers), width), -1, np.int64)
     for user, rows in enumerate(answers):
@@ -113,6 +113,6 @@ def padded(answers: list[Rows], width: int = LONGEST) -> Lists:
     return lists
 
 
-def ndcg(lists: Lists, relevant: RowSets) -> PerUser:
+def user_ndcg(lists: Lists, relevant: RowSets) -> PerUser:
     """Give NDCG@10 of each user, (u,)."""
-    return metrics.ndcg(metrics.judge(lists, relevant), K)
+    return metrics.ndcg(metrics.grade_lists(lists, relevant), K)

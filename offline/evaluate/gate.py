@@ -14,11 +14,11 @@ from app.artifacts import Rankers
 from app.bundle.manifest import GateCheck, GateResult
 from app.features.views import CHANNELS
 from offline.evaluate.evaluation import Evaluation
-from offline.evaluate.funnel_answers import ndcg
-from offline.evaluate.gate_text import BEST, IN_SERVICE, Group, Measured, check, skipped
-from offline.evaluate.holdout import Exam
+from offline.evaluate.funnel_answers import user_ndcg
+from offline.evaluate.gate_text import BEST_CHANNEL, IN_SERVICE, UserGroup, RivalComparison, build_check, skipped_check
+from offline.evaluate.holdout import Holdout
 from offline.evaluate.intervals import Bootstrap
-from offline.evaluate.production_bundle import Incumbent, incumbent
+from offline.evaluate.production_bundle import ProductionBundle, read_production_bundle
 from offline.report.figures import Comparison, Interval
 
 HEADLINE = "ndcg@10"
@@ -30,62 +30,62 @@ class GateConfig:
     """How much worse is too much, and how many users it takes to say so."""
 
     margin: float = 0.02  # relative to the one in service: retraining moves as much by chance
-    fewest: int = 30  # users; the intervals of fewer are not to be trusted
+    min_users: int = 30  # users; the intervals of fewer are not to be trusted
     force: bool = False  # publish whatever is found
 
 
-def judge(
-    evaluation: Evaluation, exam: Exam, rankers: Rankers, out: Path, config: GateConfig
+def run_gate(
+    evaluation: Evaluation, exam: Holdout, rankers: Rankers, out: Path, config: GateConfig
 ) -> GateResult:
     """Say whether the bundle with these rankers may replace the one in service in ``out``."""
-    checks = floors(evaluation, exam, config)
-    other = incumbent(out, exam)
+    checks = check_baselines(evaluation, exam, config)
+    other = read_production_bundle(out, exam)
     if other:
-        checks += against_incumbent(exam, rankers, other, config)
+        checks += check_production(exam, rankers, other, config)
     failed = any(one.outcome == "failed" for one in checks)
     verdict = ("forced" if config.force else "refused") if failed else "passed"
-    return GateResult(verdict=verdict, margin=config.margin, min_users=config.fewest, checks=checks)
+    return GateResult(verdict=verdict, margin=config.margin, min_users=config.min_users, checks=checks)
 
 
-def floors(evaluation: Evaluation, exam: Exam, config: GateConfig) -> list[GateCheck]:
+def check_baselines(evaluation: Evaluation, exam: Holdout, config: GateConfig) -> list[GateCheck]:
     """Ask whether the funnel is worth its while: simple lists and its own channels do worse."""
-    first: Group = "warm" if exam.is_warm.any() else "cold"
+    first: UserGroup = "warm" if exam.is_warm.any() else "cold"
     checks = _floors(evaluation.warm, first, config)
     if evaluation.cold:
         checks += _floors(evaluation.cold, "cold", config)
     return checks
 
 
-def _floors(comparison: Comparison, group: Group, config: GateConfig) -> list[GateCheck]:
+def _floors(comparison: Comparison, group: UserGroup, config: GateConfig) -> list[GateCheck]:
     means = {m: figures[HEADLINE]["mean"] or 0.0 for m, figures in comparison["methods"].items()}
     best = max((m for m in means if m in CHANNELS), key=means.__getitem__)
-    rivals = {name: name for name in BASELINES} | {BEST.format(best): best}
+    rivals = {name: name for name in BASELINES} | {BEST_CHANNEL.format(best): best}
     return [
-        check(
-            Measured(
+        build_check(
+            RivalComparison(
                 name,
                 group,
                 comparison["evaluated_users"],
                 (means["funnel"], means[method]),
                 comparison["differences"][method][HEADLINE]["difference"],
             ),
-            config.fewest,
+            config.min_users,
         )
         for name, method in rivals.items()
     ]
 
 
-def against_incumbent(
-    exam: Exam, rankers: Rankers, other: Incumbent, config: GateConfig
+def check_production(
+    exam: Holdout, rankers: Rankers, other: ProductionBundle, config: GateConfig
 ) -> list[GateCheck]:
     """Ask new rankers and those in service for the same users, over the same recall."""
     if other.rankers is None or other.manifest is None:
-        return [skipped(IN_SERVICE, "warm", len(exam.users), f"{other.version}: {other.caveat}")]
+        return [skipped_check(IN_SERVICE, "warm", len(exam.users), f"{other.version}: {other.caveat}")]
     relevant = exam.relevant
-    ours = ndcg(exam.sit(rankers, exam.wiring.sizes), relevant)
-    theirs = ndcg(exam.sit(other.rankers, other.manifest.sizes), relevant)
+    ours = user_ndcg(exam.compute_lists(rankers, exam.wiring.sizes), relevant)
+    theirs = user_ndcg(exam.compute_lists(other.rankers, other.manifest.sizes), relevant)
     both = np.stack([ours, theirs], axis=1)
-    groups: dict[Group, NDArray[np.bool_]] = {"warm": exam.is_warm, "cold": ~exam.is_warm}
+    groups: dict[UserGroup, NDArray[np.bool_]] = {"warm": exam.is_warm, "cold": ~exam.is_warm}
     return [
         _duel(both[members], group, exam.seed, other, config)
         for group, members in groups.items()
@@ -94,10 +94,10 @@ def against_incumbent(
 
 
 def _duel(
-    both: NDArray[np.float64], group: Group, seed: int, other: Incumbent, config: GateConfig
+    both: NDArray[np.float64], group: UserGroup, seed: int, other: ProductionBundle, config: GateConfig
 ) -> GateCheck:
     sure = Bootstrap.of(both, seed)
     difference: Interval = sure.difference(0, 1)
     means = (float(sure.means[0]), float(sure.means[1]))
-    measured = Measured(IN_SERVICE, group, len(both), means, difference, config.margin)
-    return check(measured, config.fewest, other.caveat)
+    measured = RivalComparison(IN_SERVICE, group, len(both), means, difference, config.margin)
+    return build_check(measured, config.min_users, other.caveat)

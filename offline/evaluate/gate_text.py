@@ -6,37 +6,37 @@ from app.bundle.manifest import GateCheck, GateResult
 from offline.report.figures import Interval
 
 IN_SERVICE = "in service"
-BEST = "best channel, {}"
-GROUPS = {"warm": "users with a history", "cold": "users without a history"}
-NAMES = {
+BEST_CHANNEL = "best channel, {}"
+GROUP_LABELS = {"warm": "users with a history", "cold": "users without a history"}
+RIVAL_LABELS = {
     "popularity": "popularity",
     "recency_popularity": "recent popularity",
     IN_SERVICE: "the bundle in service",
 }
-Outcome: TypeAlias = Literal["passed", "failed", "unclear", "skipped"]
-Group: TypeAlias = Literal["warm", "cold"]
+CheckOutcome: TypeAlias = Literal["passed", "failed", "unclear", "skipped"]
+UserGroup: TypeAlias = Literal["warm", "cold"]
 
 
 class RefusedError(Exception):
     """The gate kept a bundle out of service. The text says why and what to do."""
 
 
-class Measured(NamedTuple):
+class RivalComparison(NamedTuple):
     """The funnel and a rival on the same users."""
 
     rival: str
-    group: Group
+    group: UserGroup
     users: int
     means: tuple[float, float]  # NDCG@10 of the funnel, and of the rival
     difference: Interval  # funnel - rival, paired
     margin: float = 0.0  # relative to the rival: what is let pass
 
 
-def check(measured: Measured, fewest: int, caveat: str = "") -> GateCheck:
+def build_check(measured: RivalComparison, fewest: int, caveat: str = "") -> GateCheck:
     """Conclude; a ``caveat`` in the rival's favour leaves it open whether the funnel is worse."""
     if measured.users < fewest:
         few = f"{measured.users} of them came, {fewest} are needed to conclude anything"
-        return skipped(measured.rival, measured.group, measured.users, few)
+        return skipped_check(measured.rival, measured.group, measured.users, few)
     outcome = _outcome(measured)
     if outcome == "failed" and caveat:
         outcome = "unclear"
@@ -54,16 +54,16 @@ def check(measured: Measured, fewest: int, caveat: str = "") -> GateCheck:
     )
 
 
-def skipped(rival: str, group: Group, users: int, why: str) -> GateCheck:
+def skipped_check(rival: str, group: UserGroup, users: int, why: str) -> GateCheck:
     """Say why nothing can be concluded."""
-    who = f"For {GROUPS[group]}"
-    sentence = f"{who} nothing is said against {NAMES.get(rival, rival)}: {why}."
+    who = f"For {GROUP_LABELS[group]}"
+    sentence = f"{who} nothing is said against {RIVAL_LABELS.get(rival, rival)}: {why}."
     return GateCheck(
         baseline=rival, users=group, user_count=users, outcome="skipped", explanation=sentence
     )
 
 
-def _outcome(measured: Measured) -> Outcome:
+def _outcome(measured: RivalComparison) -> CheckOutcome:
     mean, high = measured.difference["mean"] or 0.0, measured.difference["high"] or 0.0
     allowed = measured.margin * measured.means[1]
     if mean >= -allowed:
@@ -71,19 +71,19 @@ def _outcome(measured: Measured) -> Outcome:
     return "failed" if high < 0 else "unclear"
 
 
-def _sentence(measured: Measured, outcome: Outcome, caveat: str) -> str:
+def _sentence(measured: RivalComparison, outcome: CheckOutcome, caveat: str) -> str:
     gap = measured.difference
     words = _verb(measured, outcome)
     ours, theirs = measured.means
     return (
-        f"For {measured.users} {GROUPS[measured.group]} the funnel {words} "
-        f"{NAMES.get(measured.rival, f'its own {measured.rival}')}: NDCG@10 {ours:.3f} against "
+        f"For {measured.users} {GROUP_LABELS[measured.group]} the funnel {words} "
+        f"{RIVAL_LABELS.get(measured.rival, f'its own {measured.rival}')}: NDCG@10 {ours:.3f} against "
         f"{theirs:.3f}, {gap['mean']:+.3f} (95 % interval {gap['low']:+.3f} to {gap['high']:+.3f})"
         f"{f'; {caveat}' if caveat else ''}."
     )
 
 
-def _verb(measured: Measured, outcome: Outcome) -> str:
+def _verb(measured: RivalComparison, outcome: CheckOutcome) -> str:
     if outcome != "passed":
         return "is clearly worse than" if outcome == "failed" else "may be worse than"
     if (measured.difference["mean"] or 0.0) < 0:
@@ -92,7 +92,7 @@ def _verb(measured: Measured, outcome: Outcome) -> str:
     return "is clearly better than" if is_clear else "is no worse than"
 
 
-def refusal(version: str, gate: GateResult, serving: str | None) -> str:
+def refusal_message(version: str, gate: GateResult, serving: str | None) -> str:
     """Say what is worse than what, by how much, and what to do."""
     return (
         f"The bundle {version} is written but not published. "
@@ -103,7 +103,7 @@ def refusal(version: str, gate: GateResult, serving: str | None) -> str:
     )
 
 
-def remarks(gate: GateResult) -> list[str]:
+def gate_remarks(gate: GateResult) -> list[str]:
     """Say what a reader of the report should know: the verdict, and what is not plainly well."""
     told = {
         "passed": "The gate let this bundle pass.",

@@ -3,13 +3,13 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from offline.evaluate.funnel_answers import K, ndcg
+from offline.evaluate.funnel_answers import K, user_ndcg
 from offline.evaluate.metrics import PerUser
 from offline.evaluate.rowsets import RowSets
 from offline.training.rank_table import RankTable
 
 
-def place(table: RankTable, scores: NDArray[np.floating]) -> NDArray[np.intp]:
+def rank_within_groups(table: RankTable, scores: NDArray[np.floating]) -> NDArray[np.intp]:
     """Give each row's place in its group, 0 is the best, (m,); equal scores keep their order."""
     owner = np.repeat(np.arange(len(table.groups)), table.groups)
     starts = np.repeat(np.cumsum(table.groups) - table.groups, table.groups)
@@ -21,9 +21,9 @@ def place(table: RankTable, scores: NDArray[np.floating]) -> NDArray[np.intp]:
 def grouped_ndcg(table: RankTable, scores: NDArray[np.floating]) -> PerUser:
     """Give NDCG@10 of each group, (g,); every group holds something relevant."""
     owner = np.repeat(np.arange(len(table.groups)), table.groups)
-    places = place(table, scores)
+    places = rank_within_groups(table, scores)
     lists = np.full((len(table.groups), K), -1, np.int64)
     shown = np.flatnonzero(places < K)
     lists[owner[shown], places[shown]] = shown
     relevant = np.flatnonzero(table.labels > 0)
-    return ndcg(lists, RowSets.of_pairs(owner[relevant], relevant, len(table.groups)))
+    return user_ndcg(lists, RowSets.of_pairs(owner[relevant], relevant, len(table.groups)))

@@ -10,14 +10,14 @@ from app.artifacts import Models, Rankers, Sizes
 from app.build import FunnelConfig
 from app.funnel import Funnel
 from offline.data.dataset import Dataset
-from offline.evaluate.funnel_answers import ask_everyone, padded, shown
+from offline.evaluate.funnel_answers import collect_answers, pad_lists, evaluated_lists
 from offline.evaluate.metrics import Lists
 from offline.evaluate.rowsets import RowSets
 from offline.training.replay import ReplayUser, build_offline_funnel
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Exam:
+class Holdout:
     """What was known at the cut, and the users who came after it."""
 
     dataset: Dataset
@@ -38,7 +38,7 @@ class Exam:
         rows = np.array([user.user for user in self.users], np.int64)
         return np.asarray(np.diff(self.models.users.indptr)[rows] > 0)
 
-    def sit(self, rankers: Rankers, sizes: Sizes) -> Lists:
+    def compute_lists(self, rankers: Rankers, sizes: Sizes) -> Lists:
         """Ask the real funnel with these rankers; gives what it would show, (u, 20)."""
         return asyncio.run(
             self._lists(
@@ -48,5 +48,5 @@ class Exam:
 
     async def _lists(self, funnel: Funnel) -> Lists:
         """Give the lists alone: asyncio writes out what a main task returns, which takes long."""
-        asked = await ask_everyone(funnel, self.dataset, self.users, self.seed)
-        return padded(shown(funnel, asked.slates))
+        asked = await collect_answers(funnel, self.dataset, self.users, self.seed)
+        return pad_lists(evaluated_lists(funnel, asked.slates))

@@ -36,7 +36,7 @@ class Bootstrap:
         columns: Floats,
         seed: int,
         resamples: int = RESAMPLES,
-        persons: NDArray[np.integer] | None = None,
+        user_ids: NDArray[np.integer] | None = None,
     ) -> "Bootstrap":
         """Resample the users of ``columns`` (u, m); NaN is left out of its column's mean.
 
@@ -49,7 +49,7 @@ class Bootstrap:
         if not len(columns):
             raise ValueError("no users to resample: nobody in the test window has relevant items")
         everyone = _means(np.ones((1, len(columns))), columns)[0]
-        lines = np.arange(len(columns)) if persons is None else persons
+        lines = np.arange(len(columns)) if user_ids is None else user_ids
         _, person_of = np.unique(lines, return_inverse=True)
         users = int(person_of.max()) + 1
         random, even = np.random.default_rng(seed), np.full(users, 1 / users)

@@ -20,7 +20,7 @@ Scalar = TypeVar("Scalar", bound=np.generic)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Judged:
+class GradedLists:
     """Lists set against what was relevant: all that the accuracy metrics need."""
 
     grades: Grades  # (u, w) of the items recommended
@@ -28,7 +28,7 @@ class Judged:
     sizes: NDArray[np.int64]  # (u,) relevant items of each user, in and out of the list
 
 
-def judge(lists: Lists, relevant: RowSets) -> Judged:
+def grade_lists(lists: Lists, relevant: RowSets) -> GradedLists:
     """Look every recommended item up in its user's relevant set.
 
     Raises:
@@ -43,20 +43,20 @@ def judge(lists: Lists, relevant: RowSets) -> Judged:
         raise ValueError(f"the list of user {user} repeats row {ordered[user, place]}")
     owners = np.broadcast_to(np.arange(len(lists))[:, None], lists.shape)
     grades = relevant.grades_of(owners, lists).astype(np.float64)
-    return Judged(grades, _ideal(relevant, lists.shape[1]), relevant.sizes)
+    return GradedLists(grades, _ideal(relevant, lists.shape[1]), relevant.sizes)
 
 
-def precision(judged: Judged, k: int) -> PerUser:
+def precision(judged: GradedLists, k: int) -> PerUser:
     """Share of the k places that are relevant. A short list is not excused: divided by k."""
     return np.asarray(_hits(judged, k).sum(axis=1) / k)
 
 
-def recall(judged: Judged, k: int) -> PerUser:
+def recall(judged: GradedLists, k: int) -> PerUser:
     """Share of the user's relevant items that are among the first k."""
     return _ratio(_hits(judged, k).sum(axis=1), judged.sizes)
 
 
-def average_precision(judged: Judged, k: int) -> PerUser:
+def average_precision(judged: GradedLists, k: int) -> PerUser:
     """Mean precision at the places of the hits, over ``min(k, relevant)``; its mean is MAP.
 
     So a list that begins with relevant items only has 1. (Buckley, Voorhees: Evaluating
@@ -67,7 +67,7 @@ def average_precision(judged: Judged, k: int) -> PerUser:
     return _ratio((at_place * hits).sum(axis=1), np.minimum(k, judged.sizes))
 
 
-def ndcg(judged: Judged, k: int, *, graded: bool = False) -> PerUser:
+def ndcg(judged: GradedLists, k: int, *, graded: bool = False) -> PerUser:
     """Discounted gain of the first k over that of the perfect list.
 
     ``Σ gain_i / log2(i + 1)`` for places i = 1..k (Järvelin, Kekäläinen: Cumulated gain-based
@@ -78,7 +78,7 @@ def ndcg(judged: Judged, k: int, *, graded: bool = False) -> PerUser:
     return _ratio(_gained(found, graded=graded), _gained(best, graded=graded))
 
 
-def hit_rate(judged: Judged, k: int) -> PerUser:
+def hit_rate(judged: GradedLists, k: int) -> PerUser:
     """Say 1 where at least one of the first k is relevant, else 0; NaN without relevant items."""
     return np.where(judged.sizes > 0, _hits(judged, k).any(axis=1), np.nan)
 
@@ -118,7 +118,7 @@ def novelty(lists: Lists, k: int, counts: NDArray[np.float64]) -> PerUser:
     return _ratio(np.where(first >= 0, bits[first], 0.0).sum(axis=1), (first >= 0).sum(axis=1))
 
 
-def serendipity(lists: Lists, judged: Judged, expected: Lists, k: int) -> PerUser:
+def serendipity(lists: Lists, judged: GradedLists, expected: Lists, k: int) -> PerUser:
     """Share of the k places that are relevant and not among the first k of ``expected``.
 
     (Ge, Delgado-Battenfeld, Jannach: Beyond accuracy, 2010.) ``expected`` (u, w) is what a
@@ -134,7 +134,7 @@ def _first(places: NDArray[Scalar], k: int) -> NDArray[Scalar]:
     return places[:, :k]
 
 
-def _hits(judged: Judged, k: int) -> NDArray[np.bool_]:
+def _hits(judged: GradedLists, k: int) -> NDArray[np.bool_]:
     return np.asarray(_first(judged.grades, k) > 0)
 
 

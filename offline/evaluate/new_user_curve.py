@@ -10,20 +10,20 @@ from app.artifacts import Popularity
 from app.contracts import Request
 from app.features.views import CHANNELS
 from app.funnel import Slate
-from offline.evaluate.baselines import ALL_TIME, RECENT, most_popular, popular_lists
-from offline.evaluate.funnel_answers import Asked, K, names, ndcg, padded
+from offline.evaluate.baselines import ALL_TIME, RECENT, popularity_order, popular_lists
+from offline.evaluate.funnel_answers import FunnelAnswers, K, user_ids, user_ndcg, pad_lists
 from offline.evaluate.intervals import Bootstrap
 from offline.evaluate.metrics import Lists
 from offline.evaluate.rowsets import RowSets
-from offline.report.figures import ColdPoint
+from offline.report.figures import NewUserPoint
 from offline.training.replay import ReplayUser, advance_user, recommend_once, split_events_by_user
 
 REVEALED = (0, 1, 3, 5, 10, 20)  # events
-USERS = 150  # asked at each point, at most
-FEWEST = 20  # users; when fewer have a whole curve, each point has its own
+MAX_USERS = 150  # asked at each point, at most
+MIN_WHOLE_CURVES = 20  # users; when fewer have a whole curve, each point has its own
 
 
-async def cold_curve(asked: Asked, popularity: Popularity) -> list[ColdPoint]:
+async def new_user_curve(asked: FunnelAnswers, popularity: Popularity) -> list[NewUserPoint]:
     """Ask for users without history, with ever more of their first events; nothing without any.
 
     All points are of the same users: those with more events than the last point reveals, and
@@ -37,10 +37,10 @@ async def cold_curve(asked: Asked, popularity: Popularity) -> list[ColdPoint]:
         for own, user in zip(owned, cold.users, strict=True)
     ]
     whole = [user for user in told if user[-1]]
-    if len(whole) >= FEWEST:
+    if len(whole) >= MIN_WHOLE_CURVES:
         told = whole
     drawn = np.random.default_rng(asked.seed).permutation(len(told))
-    chosen = [told[at] for at in np.sort(drawn[:USERS])]
+    chosen = [told[at] for at in np.sort(drawn[:MAX_USERS])]
     columns = [[user for user in column if user] for column in zip(*chosen, strict=True)]
     return [
         await _point(asked, popularity, n, users)
@@ -50,20 +50,20 @@ async def cold_curve(asked: Asked, popularity: Popularity) -> list[ColdPoint]:
 
 
 async def _point(
-    asked: Asked, popularity: Popularity, events: int, users: list[ReplayUser]
-) -> ColdPoint:
+    asked: FunnelAnswers, popularity: Popularity, events: int, users: list[ReplayUser]
+) -> NewUserPoint:
     """Ask for these users, and judge all methods on what is left of what they chose."""
     slates = [
         await recommend_once(
             asked.funnel, Request(name, K, asked.seed, arrived=0.0, inline=user.since)
         )
-        for name, user in zip(names(asked.dataset, users), users, strict=True)
+        for name, user in zip(user_ids(asked.dataset, users), users, strict=True)
     ]
     relevant = RowSets.of([user.relevant for user in users])
     lists = _lists(slates, popularity)
-    columns = np.stack([ndcg(rows, relevant) for rows in lists.values()], axis=1)
+    columns = np.stack([user_ndcg(rows, relevant) for rows in lists.values()], axis=1)
     sure, place = Bootstrap.of(columns, asked.seed), {name: at for at, name in enumerate(lists)}
-    return ColdPoint(
+    return NewUserPoint(
         events=events,
         users=len(users),
         methods={name: sure.mean(at) for name, at in place.items()},
@@ -77,10 +77,10 @@ async def _point(
 def _lists(slates: list[Slate], popularity: Popularity) -> dict[str, Lists]:
     seen = RowSets.of([np.flatnonzero(slate.query.excluded) for slate in slates])
     lists: dict[str, Lists] = {
-        "funnel": padded([slate.selection.pool.rows for slate in slates], K),
-        "popularity": popular_lists(most_popular(popularity, ALL_TIME), seen, K),
-        "recency_popularity": popular_lists(most_popular(popularity, RECENT), seen, K),
+        "funnel": pad_lists([slate.selection.pool.rows for slate in slates], K),
+        "popularity": popular_lists(popularity_order(popularity, ALL_TIME), seen, K),
+        "recency_popularity": popular_lists(popularity_order(popularity, RECENT), seen, K),
     }
     for column, channel in enumerate(CHANNELS):
-        lists[channel] = padded([slate.proposals[column].rows for slate in slates], K)
+        lists[channel] = pad_lists([slate.proposals[column].rows for slate in slates], K)
     return lists

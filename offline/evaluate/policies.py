@@ -7,8 +7,8 @@ import numpy as np
 
 from app.rerank.slate_builder import Policy, SlateBuilder
 from offline.evaluate import metrics
-from offline.evaluate.compare import Background
-from offline.evaluate.funnel_answers import Asked, K, in_turn, ndcg, padded
+from offline.evaluate.compare import ItemBackground
+from offline.evaluate.funnel_answers import FunnelAnswers, K, rerank_in_sequence, user_ndcg, pad_lists
 from offline.evaluate.intervals import Bootstrap
 from offline.evaluate.metrics import Lists
 from offline.report.figures import Interval, PolicyPrice, TradeOff
@@ -17,7 +17,7 @@ WEIGHTS = (0.0, 0.02, 0.05, 0.1, 0.2, 0.3, 0.5)  # of diversity
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Reranked:
+class PolicyLists:
     """Lists of 10 by several policies, for the same users."""
 
     sure: Bootstrap  # one column of NDCG@10 for each policy
@@ -25,7 +25,7 @@ class Reranked:
     coverage: list[float]
 
 
-def policy_prices(asked: Asked, background: Background) -> list[PolicyPrice]:
+def policy_prices(asked: FunnelAnswers, background: ItemBackground) -> list[PolicyPrice]:
     """Switch each policy off in turn, then all of them; nothing when the reranker has none."""
     maker = asked.funnel.reranker
     if not isinstance(maker, SlateBuilder):
@@ -57,7 +57,7 @@ def _switched_off(policy: Policy) -> dict[str, Policy]:
     }
 
 
-def trade_off(asked: Asked, background: Background) -> list[TradeOff]:
+def diversity_trade_off(asked: FunnelAnswers, background: ItemBackground) -> list[TradeOff]:
     """Turn the weight of diversity up; nothing when no content says how unlike items are."""
     maker = asked.funnel.reranker
     if not isinstance(maker, SlateBuilder) or background.content is None:
@@ -85,23 +85,23 @@ def _share(kept: Interval) -> Interval:
 
 
 def _rerank(
-    asked: Asked, maker: SlateBuilder, policies: Sequence[Policy], background: Background
-) -> Reranked:
+    asked: FunnelAnswers, maker: SlateBuilder, policies: Sequence[Policy], background: ItemBackground
+) -> PolicyLists:
     relevant = asked.relevant
     lists = [_lists(asked, replace(maker, policy=policy)) for policy in policies]
-    columns = np.stack([ndcg(rows, relevant) for rows in lists], axis=1)
-    return Reranked(
+    columns = np.stack([user_ndcg(rows, relevant) for rows in lists], axis=1)
+    return PolicyLists(
         Bootstrap.of(columns, asked.seed),
         [_diversity(rows, background) for rows in lists],
         [metrics.coverage(rows, K, len(background.counts)) for rows in lists],
     )
 
 
-def _lists(asked: Asked, maker: SlateBuilder) -> Lists:
-    return padded(in_turn(maker, asked.slates), K)
+def _lists(asked: FunnelAnswers, maker: SlateBuilder) -> Lists:
+    return pad_lists(rerank_in_sequence(maker, asked.slates), K)
 
 
-def _diversity(lists: Lists, background: Background) -> float | None:
+def _diversity(lists: Lists, background: ItemBackground) -> float | None:
     if background.content is None:
         return None
     unlike = metrics.diversity(lists, K, background.content)

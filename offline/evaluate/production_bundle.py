@@ -8,11 +8,11 @@ from app.bundle.bundle import find_current_bundle, read_rankers
 from app.bundle.integrity import verify_files
 from app.bundle.manifest import BundleError, Manifest, parse_manifest
 from app.features.views import view_hash
-from offline.evaluate.holdout import Exam
+from offline.evaluate.holdout import Holdout
 
 
 @dataclass(frozen=True, slots=True)
-class Incumbent:
+class ProductionBundle:
     """What is served now. Without rankers it cannot be asked, and ``caveat`` says why."""
 
     version: str
@@ -21,7 +21,7 @@ class Incumbent:
     caveat: str = ""  # a clause: why it cannot be asked, or what its figures may owe to
 
 
-def incumbent(out: Path, exam: Exam) -> Incumbent | None:
+def read_production_bundle(out: Path, exam: Holdout) -> ProductionBundle | None:
     """Read the rankers of the bundle in service; None when there is none."""
     try:
         folder = find_current_bundle(out)
@@ -31,13 +31,13 @@ def incumbent(out: Path, exam: Exam) -> Incumbent | None:
         manifest = parse_manifest(folder)
         verify_files(folder, manifest)
         if manifest.view != view_hash():
-            return Incumbent(folder.name, manifest, None, _of_other_features(manifest))
-        return Incumbent(folder.name, manifest, read_rankers(folder), leak(manifest, exam))
+            return ProductionBundle(folder.name, manifest, None, _of_other_features(manifest))
+        return ProductionBundle(folder.name, manifest, read_rankers(folder), leak_caveat(manifest, exam))
     except (BundleError, OSError) as error:
-        return Incumbent(folder.name, caveat=f"it cannot be asked: {error}")
+        return ProductionBundle(folder.name, caveat=f"it cannot be asked: {error}")
 
 
-def leak(manifest: Manifest, exam: Exam) -> str:
+def leak_caveat(manifest: Manifest, exam: Holdout) -> str:
     """Say how the bundle's rankers may have seen the test window; "" when they have not.
 
     Rankers learn from windows before their own cut, so those of the same data, or of less, have

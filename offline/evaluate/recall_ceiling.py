@@ -6,16 +6,16 @@ import numpy as np
 
 from app.contracts import Candidates, Matrix, Query, Scores
 from app.funnel import Funnel, RankStage
-from offline.evaluate.funnel_answers import Asked, ask_everyone
+from offline.evaluate.funnel_answers import FunnelAnswers, collect_answers
 from offline.evaluate.rowsets import RowSets
-from offline.report.figures import Reach
+from offline.report.figures import RecallCeiling
 
 SIZES = (100, 200, 300, 500, 1_000)  # candidates
-USERS = 200  # asked again, at most
+MAX_USERS = 200  # asked again, at most
 
 
 @dataclass(frozen=True, slots=True)
-class AsMerged:
+class MergeOrderScorer:
     """Stands in for a ranking stage: keeps the merged order, and costs nothing."""
 
     def build(self, query: Query, pool: Candidates) -> Matrix:  # noqa: ARG002
@@ -28,14 +28,14 @@ class AsMerged:
         return scores
 
 
-async def reach(asked: Asked) -> list[Reach]:
+async def recall_ceiling(asked: FunnelAnswers) -> list[RecallCeiling]:
     """Widen every channel, and see what the best candidates by fused rank hold."""
-    few = asked.sample(USERS)
+    few = asked.sample(MAX_USERS)
     wide = _widened(asked.funnel, max(SIZES) // 2)  # the channels' lists overlap by more than half
-    slates = (await ask_everyone(wide, few.dataset, few.users, few.seed)).slates
+    slates = (await collect_answers(wide, few.dataset, few.users, few.seed)).slates
     relevant = few.relevant
     return [
-        Reach(
+        RecallCeiling(
             candidates=size,
             recall=_recall(RowSets.of([slate.merged.top(size).rows for slate in slates]), relevant),
         )
@@ -47,7 +47,7 @@ def _widened(funnel: Funnel, limit: int) -> Funnel:
     """Ask each channel for ``limit`` items, and rank nothing."""
 
     def passing(stage: RankStage) -> RankStage:
-        return replace(stage, features=AsMerged(), scorer=AsMerged())
+        return replace(stage, features=MergeOrderScorer(), scorer=MergeOrderScorer())
 
     coarse, fine = passing(funnel.coarse), passing(funnel.fine)
     return replace(funnel, recall_limit=limit, coarse=coarse, fine=fine)

@@ -10,58 +10,58 @@ from numpy.typing import NDArray
 
 from app.artifacts import Rankers
 from app.contracts import Candidates, Matrix
-from offline.evaluate.funnel_answers import Asked, K, ask_everyone, in_turn, ndcg, padded
-from offline.evaluate.holdout import Exam
+from offline.evaluate.funnel_answers import FunnelAnswers, K, collect_answers, rerank_in_sequence, user_ndcg, pad_lists
+from offline.evaluate.holdout import Holdout
 from offline.evaluate.metrics import PerUser
 from offline.training.rankers import count_coarse_columns
 from offline.training.replay import build_offline_funnel, sample_users
 
-USERS = 1_000  # at most, by chance: their features stay in memory
+MAX_USERS = 1_000  # at most, by chance: their features stay in memory
 
-Cut: TypeAlias = Callable[[Candidates], Candidates]  # merged, with all features -> what fine keeps
+PoolRanker: TypeAlias = Callable[[Candidates], Candidates]  # merged, with all features -> what fine keeps
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
-class Rescored:
+class HoldoutCandidates:
     """What the funnel was asked, and the fine view of everything that recall proposed, (u,)."""
 
-    asked: Asked
+    answers: FunnelAnswers
     features: list[Matrix]
 
-    def ndcg(self, cut: Cut) -> PerUser:
+    def ndcg(self, cut: PoolRanker) -> PerUser:
         """Give NDCG@10 of every user, (u,), with another way to rank; policies as they are."""
         pools = [
             cut(replace(slate.merged, features=matrix))
-            for slate, matrix in zip(self.asked.slates, self.features, strict=True)
+            for slate, matrix in zip(self.answers.slates, self.features, strict=True)
         ]
         slates = [
-            replace(slate, fine=pool) for slate, pool in zip(self.asked.slates, pools, strict=True)
+            replace(slate, fine=pool) for slate, pool in zip(self.answers.slates, pools, strict=True)
         ]
-        lists = padded(in_turn(self.asked.funnel.reranker, slates), K)
-        return ndcg(lists, self.asked.relevant)
+        lists = pad_lists(rerank_in_sequence(self.answers.funnel.reranker, slates), K)
+        return user_ndcg(lists, self.answers.relevant)
 
     @property
     def is_warm(self) -> NDArray[np.bool_]:
         """Say which users (u,) had a history."""
-        return self.asked.events > 0
+        return self.answers.events > 0
 
 
-def rescored(exam: Exam, rankers: Rankers, limit: int = USERS) -> Rescored:
+def collect_candidates(exam: Holdout, rankers: Rankers, limit: int = MAX_USERS) -> HoldoutCandidates:
     """Ask the real funnel once for the users of the exam, so many at most."""
     return asyncio.run(_rescored(exam, rankers, limit))
 
 
-async def _rescored(exam: Exam, rankers: Rankers, limit: int) -> Rescored:
+async def _rescored(exam: Holdout, rankers: Rankers, limit: int) -> HoldoutCandidates:
     funnel, users = (
         build_offline_funnel(exam.models, exam.wiring, rankers),
         sample_users(exam.users, limit, exam.seed),
     )
-    asked = await ask_everyone(funnel, exam.dataset, users, exam.seed)
+    asked = await collect_answers(funnel, exam.dataset, users, exam.seed)
     views = [funnel.fine.features.build(slate.query, slate.merged) for slate in asked.slates]
-    return Rescored(asked, views)
+    return HoldoutCandidates(asked, views)
 
 
-def cascade(rankers: Rankers, coarse_keep: int, fine_keep: int) -> Cut:
+def cascade_ranker(rankers: Rankers, coarse_keep: int, fine_keep: int) -> PoolRanker:
     """Rank twice, as the funnel does."""
 
     def cut(pool: Candidates) -> Candidates:

@@ -22,30 +22,30 @@ SEED = 20_260_101
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Window:
+class BenchmarkWindow:
     """One question to every method: from ``known``, what will these ``users`` like next?"""
 
     name: str  # "50 %", or "fold-in"
-    known: Log  # all that may be learned from
-    at: float  # the cut, unix seconds; later than all of ``known``
+    log: Log  # all that may be learned from
+    cut: float  # the cut, unix seconds; later than all of ``known``
     users: NDArray[np.int64]  # (u,) user rows, ascending: those who took and liked something new
     relevant: RowSets  # what they took; gain 2^grade - 1 is the event's preference weight
 
     @property
     def events(self) -> NDArray[np.int64]:
         """Count what is known of each user, (u,); 0 for a cold one."""
-        highest = int(max(self.users.max(initial=0), self.known.users.max(initial=0)))
-        return np.bincount(self.known.users, minlength=highest + 1)[self.users]
+        highest = int(max(self.users.max(initial=0), self.log.users.max(initial=0)))
+        return np.bincount(self.log.users, minlength=highest + 1)[self.users]
 
     def seen(self) -> RowSets:
         """Give the items that each user has acted on, whether they liked them or not."""
-        chosen = np.isin(self.known.users, self.users)
-        owners = np.searchsorted(self.users, self.known.users[chosen])
-        items = self.known.items[chosen].astype(np.int64)
+        chosen = np.isin(self.log.users, self.users)
+        owners = np.searchsorted(self.users, self.log.users[chosen])
+        items = self.log.items[chosen].astype(np.int64)
         return RowSets.of_pairs(owners, items, len(self.users))
 
 
-def test_windows(dataset: Dataset, cuts: Sequence[float] = TEST_CUTS) -> list[Window]:
+def test_windows(dataset: Dataset, cuts: Sequence[float] = TEST_CUTS) -> list[BenchmarkWindow]:
     """Give the windows that methods are judged on; without timestamps there is one, of users.
 
     Raises:
@@ -53,23 +53,23 @@ def test_windows(dataset: Dataset, cuts: Sequence[float] = TEST_CUTS) -> list[Wi
     """
     if not dataset.traits.has_times:
         tested, _ = _drawn(dataset.log)
-        return [fold_in("fold-in", dataset.log, tested)]
-    return [rolling(dataset.log, cut) for cut in cuts]
+        return [fold_in_window("fold-in", dataset.log, tested)]
+    return [rolling_window(dataset.log, cut) for cut in cuts]
 
 
-def selection_windows(dataset: Dataset) -> list[Window]:
+def selection_windows(dataset: Dataset) -> list[BenchmarkWindow]:
     """Give the windows that settings are chosen on; what is tested is in none of them.
 
     Raises:
         DataError: nobody took anything new in one of them.
     """
     if dataset.traits.has_times:
-        return [rolling(dataset.log, cut) for cut in SELECTION_CUTS]
+        return [rolling_window(dataset.log, cut) for cut in SELECTION_CUTS]
     tested, others = _drawn(dataset.log)
-    return [fold_in("selection", fold_in("fold-in", dataset.log, tested).known, others)]
+    return [fold_in_window("selection", fold_in_window("fold-in", dataset.log, tested).log, others)]
 
 
-def rolling(log: Log, cut: float, width: float = WIDTH) -> Window:
+def rolling_window(log: Log, cut: float, width: float = WIDTH) -> BenchmarkWindow:
     """Cut at this share of the interactions; events of one moment stay on one side.
 
     Raises:
@@ -79,7 +79,7 @@ def rolling(log: Log, cut: float, width: float = WIDTH) -> Window:
     return _window(f"{cut:.0%}", log.before(start), log.between(start, end), start)
 
 
-def fold_in(name: str, log: Log, users: NDArray[np.int32]) -> Window:
+def fold_in_window(name: str, log: Log, users: NDArray[np.int32]) -> BenchmarkWindow:
     """Hide half of the items, drawn by chance, of each of these users; the rest stays known.
 
     Raises:
@@ -99,7 +99,7 @@ def fold_in(name: str, log: Log, users: NDArray[np.int32]) -> Window:
     return _window(name, log.take(np.flatnonzero(~gone)), log.take(np.flatnonzero(gone)), after)
 
 
-def _window(name: str, known: Log, taken: Log, at: float) -> Window:
+def _window(name: str, known: Log, taken: Log, at: float) -> BenchmarkWindow:
     """Find who took what: positive events on items that were new to the user."""
     liked = taken.take(np.flatnonzero(taken.weights > 0))
     wide = int(max(known.items.max(initial=0), taken.items.max(initial=0))) + 1
@@ -113,7 +113,7 @@ def _window(name: str, known: Log, taken: Log, at: float) -> Window:
     users, owners = np.unique(new.users, return_inverse=True)
     grades = np.log2(1.0 + new.weights)
     relevant = RowSets.of_pairs(owners, new.items.astype(np.int64), len(users), grades)
-    return Window(name, known, at, users.astype(np.int64), relevant)
+    return BenchmarkWindow(name, known, at, users.astype(np.int64), relevant)
 
 
 def _moment(log: Log, share: float) -> float:

@@ -10,7 +10,7 @@ from offline.evaluate import metrics
 from offline.evaluate.intervals import Bootstrap
 from offline.evaluate.metrics import Lists
 from offline.evaluate.rowsets import RowSets
-from offline.report.figures import Attribute, Band
+from offline.report.figures import AttributeBands, SegmentBand
 
 K = 10
 RIVAL = "recency_popularity"  # what the funnel is compared with in each band
@@ -23,13 +23,13 @@ HISTORY_BANDS = {  # the fewest events of each
 }
 POPULARITY_BANDS = {"head, top 5 %": 0.05, "middle, next 15 %": 0.20, "tail, other 80 %": 1.0}
 NEVER_SEEN = "no event before"
-FEWEST = 10  # users: a smaller band says nothing
-MOST_BANDS = 8  # of one attribute, the largest
+MIN_BAND_USERS = 10  # users: a smaller band says nothing
+MAX_BANDS = 8  # of one attribute, the largest
 
 
-def by_history(
+def ndcg_by_history(
     lists: Mapping[str, Lists], relevant: RowSets, events: NDArray[np.int64], seed: int
-) -> list[Band]:
+) -> list[SegmentBand]:
     """Give NDCG@10 of each method by how many ``events`` (u,) were known of the user.
 
     Users without relevant items, and bands without users, are left out.
@@ -39,13 +39,13 @@ def by_history(
     return _by_band(lists, relevant, band_of, names, seed)
 
 
-def by_attribute(
+def ndcg_by_attribute(
     lists: Mapping[str, Lists],
     relevant: RowSets,
     codes: NDArray[np.integer],
     segments: Segments,
     seed: int,
-) -> list[Attribute]:
+) -> list[AttributeBands]:
     """Give NDCG@10 of each method by each user attribute; ``codes`` (u, a), -1 unknown.
 
     Bands of a few users, and attributes with less than two others, are left out.
@@ -53,11 +53,11 @@ def by_attribute(
     found = []
     for at, name in enumerate(segments.names):
         bands = _by_band(lists, relevant, codes[:, at], segments.labels[at], seed)
-        bands = [band for band in bands if band["count"] >= FEWEST]
+        bands = [band for band in bands if band["count"] >= MIN_BAND_USERS]
         if len(bands) > 1:
-            largest = sorted(bands, key=lambda band: -band["count"])[:MOST_BANDS]
+            largest = sorted(bands, key=lambda band: -band["count"])[:MAX_BANDS]
             kept = [band for band in bands if band in largest]
-            found.append(Attribute(name=name, bands=kept))
+            found.append(AttributeBands(name=name, bands=kept))
     return found
 
 
@@ -67,10 +67,10 @@ def _by_band(
     band_of: NDArray[np.integer],
     names: Sequence[str],
     seed: int,
-) -> list[Band]:
+) -> list[SegmentBand]:
     """Give NDCG@10 in each band (u,) of users, in the bands' order; -1 is in none."""
     band_of = np.where(relevant.sizes > 0, band_of, -1)
-    scores = {name: metrics.ndcg(metrics.judge(rows, relevant), K) for name, rows in lists.items()}
+    scores = {name: metrics.ndcg(metrics.grade_lists(rows, relevant), K) for name, rows in lists.items()}
     columns = np.stack(list(scores.values()), axis=1)
     place = {name: at for at, name in enumerate(scores)}
     bands = []
@@ -79,13 +79,13 @@ def _by_band(
         bootstrap = Bootstrap.of(columns[members], seed)
         figures = {name: bootstrap.mean(at) for name, at in place.items()}
         lead = bootstrap.difference(place["funnel"], place[RIVAL])
-        bands.append(Band(band=names[band], count=len(members), methods=figures, lead=lead))
+        bands.append(SegmentBand(band=names[band], count=len(members), methods=figures, lead=lead))
     return bands
 
 
-def by_popularity(
+def recall_by_popularity(
     lists: Mapping[str, Lists], relevant: RowSets, counts: NDArray[np.float64], seed: int
-) -> list[Band]:
+) -> list[SegmentBand]:
     """Give the share of relevant items in each popularity band that are among the first 10.
 
     Items are ranked by ``counts`` (n,), events known when the lists were made. The share is over
@@ -107,7 +107,7 @@ def by_popularity(
         figures = {name: bootstrap.ratio(at, 0) for name, at in place.items()}
         lead = bootstrap.ratio(len(columns) - 1, 0)
         count = int((band_of == band).sum())
-        bands.append(Band(band=names[band], count=count, methods=figures, lead=lead))
+        bands.append(SegmentBand(band=names[band], count=count, methods=figures, lead=lead))
     return bands
 
 

@@ -15,11 +15,11 @@ from app.artifacts import DAY, HALF_LIVES
 from app.contracts import Proposal, Request, Rows
 from app.funnel import Slate
 from app.state.counters import PopularityCounters
-from offline.evaluate.funnel_answers import Asked, K, in_turn, names, ndcg, padded
+from offline.evaluate.funnel_answers import FunnelAnswers, K, rerank_in_sequence, user_ids, user_ndcg, pad_lists
 from offline.evaluate.intervals import Bootstrap
 from offline.evaluate.metrics import Lists
 from offline.evaluate.rowsets import RowSets
-from offline.report.figures import Regime
+from offline.report.figures import TimeRegime
 from offline.training.replay import (
     ReplayUser,
     advance_counters,
@@ -28,15 +28,15 @@ from offline.training.replay import (
     split_events_by_user,
 )
 
-CROWD = {"popularity": np.inf, "recency_popularity": 30 * DAY, "trending": 7 * DAY}  # half-lives
-USERS = 400  # asked again, at most
+POPULARITY_HALF_LIVES = {"popularity": np.inf, "recency_popularity": 30 * DAY, "trending": 7 * DAY}  # half-lives
+MAX_USERS = 400  # asked again, at most
 
 
-async def regimes(asked: Asked) -> list[Regime]:
+async def compare_time_regimes(asked: FunnelAnswers) -> list[TimeRegime]:
     """Judge funnel and crowd lists in both regimes, for the same users."""
-    few = asked.sample(USERS)
+    few = asked.sample(MAX_USERS)
     live = few.funnel.query_builder.counters
-    answers = in_turn(few.funnel.reranker, few.slates)
+    answers = rerank_in_sequence(few.funnel.reranker, few.slates)
     lists = [
         {"funnel": rows, **_crowd(live, slate)}
         for rows, slate in zip(answers, few.slates, strict=True)
@@ -48,11 +48,11 @@ async def regimes(asked: Asked) -> list[Regime]:
     return [at_cut, _judge("at their own moment", lists, users, few.seed)]
 
 
-async def _in_turn(asked: Asked, users: list[ReplayUser]) -> list[dict[str, Rows]]:
+async def _in_turn(asked: FunnelAnswers, users: list[ReplayUser]) -> list[dict[str, Rows]]:
     """Ask for each user at their moment, and move the crowd's state on with them."""
     funnel, live, log = asked.funnel, asked.funnel.query_builder.counters, asked.dataset.log
     lists, known = [], live.now
-    for name, user in zip(names(asked.dataset, users), users, strict=True):
+    for name, user in zip(user_ids(asked.dataset, users), users, strict=True):
         advance_counters(funnel.query_builder, log, known, user.at)
         known = max(known, user.at)
         request = Request(name, K, asked.seed, arrived=0.0, inline=user.since)
@@ -71,7 +71,7 @@ def _put_back(live: PopularityCounters) -> Iterator[None]:
         vars(live).update(before)
 
 
-def _at_own_moment(asked: Asked) -> list[ReplayUser]:
+def _at_own_moment(asked: FunnelAnswers) -> list[ReplayUser]:
     """Move every asker to just before one of their own events, in order of time."""
     cut = asked.funnel.query_builder.models.popularity.at
     owned = split_events_by_user(asked.dataset.log.between(cut, np.inf), asked.users)
@@ -88,21 +88,21 @@ def _crowd(live: PopularityCounters, slate: Slate) -> dict[str, Rows]:
     """Give what the crowd likes most by now, by each half-life, less what the user has seen."""
     free = slate.query.allows(np.arange(len(live)))
     found = {}
-    for name, half_life in CROWD.items():
+    for name, half_life in POPULARITY_HALF_LIVES.items():
         liked = live.liked[HALF_LIVES.index(half_life)]
         rows = np.flatnonzero(free & (liked > 0))
         found[name] = Proposal.best(rows, liked[rows].astype(np.float32), K).rows
     return found
 
 
-def _judge(name: str, lists: list[dict[str, Rows]], users: list[ReplayUser], seed: int) -> Regime:
+def _judge(name: str, lists: list[dict[str, Rows]], users: list[ReplayUser], seed: int) -> TimeRegime:
     relevant = RowSets.of([user.relevant for user in users])
     by_method: dict[str, Lists] = {
-        method: padded([answer[method] for answer in lists], K) for method in lists[0]
+        method: pad_lists([answer[method] for answer in lists], K) for method in lists[0]
     }
-    columns = np.stack([ndcg(rows, relevant) for rows in by_method.values()], axis=1)
+    columns = np.stack([user_ndcg(rows, relevant) for rows in by_method.values()], axis=1)
     sure, place = Bootstrap.of(columns, seed), {name: at for at, name in enumerate(by_method)}
-    return Regime(
+    return TimeRegime(
         name=name,
         users=len(users),
         methods={method: sure.mean(at) for method, at in place.items()},

@@ -2,16 +2,16 @@
 
 from typing import NamedTuple
 
-from offline.evaluate.segments import FEWEST, RIVAL
-from offline.report.figures import Band, Interval
+from offline.evaluate.segments import MIN_BAND_USERS, RIVAL
+from offline.report.figures import SegmentBand, Interval
 from offline.report.glossary import BASELINES, METHODS, method_label
-from offline.report.page import Figures
+from offline.report.page import ReportFigures
 
 HEADLINE = "ndcg@10"
-NAMED = 4  # in a sentence; the table has all
+MAX_NAMED = 4  # in a sentence; the table has all
 
 
-class Weak(NamedTuple):
+class Weakness(NamedTuple):
     """One group of users or items in which something simpler is better on average."""
 
     where: str
@@ -23,22 +23,22 @@ class Weak(NamedTuple):
     events: int = -1  # of a new user, revealed; -1: it is not about these
 
     @property
-    def clear(self) -> bool:
+    def is_clear(self) -> bool:
         """Say whether it is more than chance, as far as one look can tell."""
         return self.gap["high"] is not None and self.gap["high"] < 0
 
 
-def weak_spots(figures: Figures) -> list[Weak]:
+def find_weaknesses(figures: ReportFigures) -> list[Weakness]:
     """Name where the funnel is beaten; what is clear comes first."""
     found = [*_overall(figures), *_in_bands(figures), *_when_new(figures)]
-    return sorted((spot for spot in found if spot.mine < spot.theirs), key=lambda w: not w.clear)
+    return sorted((spot for spot in found if spot.mine < spot.theirs), key=lambda w: not w.is_clear)
 
 
-def in_a_sentence(spots: list[Weak]) -> str:
+def summarise_weaknesses(spots: list[Weakness]) -> str:
     """Say where it clearly loses, for those who read no further."""
     if not spots:
         return "In no group of users or items looked at here was a simpler list better on average."
-    clear = [spot for spot in spots if spot.clear]
+    clear = [spot for spot in spots if spot.is_clear]
     rest = (
         f"in {len(spots) - len(clear)} of the groups looked at it is behind by what may be chance"
     )
@@ -48,20 +48,20 @@ def in_a_sentence(spots: list[Weak]) -> str:
     return f"{said}; {rest}." if len(clear) < len(spots) else f"{said}."
 
 
-def _listed(spots: list[Weak]) -> str:
+def _listed(spots: list[Weakness]) -> str:
     """Name the groups; new users once, with all numbers of events."""
     where = [spot.where for spot in spots if spot.events < 0]
     events = [str(spot.events) for spot in spots if spot.events >= 0]
     if events:
         where.append(f"new users after {', '.join(events)} events")
-    more = f" and {len(where) - NAMED} more" if len(where) > NAMED else ""
-    return "; ".join(where[:NAMED]) + more
+    more = f" and {len(where) - MAX_NAMED} more" if len(where) > MAX_NAMED else ""
+    return "; ".join(where[:MAX_NAMED]) + more
 
 
-def _overall(figures: Figures) -> list[Weak]:
+def _overall(figures: ReportFigures) -> list[Weakness]:
     methods = figures["methods"]
     return [
-        Weak(
+        Weakness(
             "all users of the headline",
             "NDCG@10",
             methods["funnel"][HEADLINE]["mean"] or 0.0,
@@ -73,27 +73,27 @@ def _overall(figures: Figures) -> list[Weak]:
     ]
 
 
-def _in_bands(figures: Figures) -> list[Weak]:
+def _in_bands(figures: ReportFigures) -> list[Weakness]:
     segments = figures["segments"]
     users = [("users known by", band) for band in segments["history"]]
     for one in segments["attributes"]:
         users += [(f"users of {one['name']}", band) for band in one["bands"]]
     items = [("items of popularity", band) for band in segments["popularity"]]
     return [
-        *(_band(words, band, "NDCG@10") for words, band in users if band["count"] >= FEWEST),
+        *(_band(words, band, "NDCG@10") for words, band in users if band["count"] >= MIN_BAND_USERS),
         *(_band(words, band, "recall@10") for words, band in items),
     ]
 
 
-def _band(words: str, band: Band, measure: str) -> Weak:
+def _band(words: str, band: SegmentBand, measure: str) -> Weakness:
     methods = band["methods"]
     mine, theirs = (methods[name]["mean"] or 0.0 for name in ("funnel", RIVAL))
-    return Weak(
+    return Weakness(
         f"{words} \u201c{band['band']}\u201d", measure, mine, METHODS[RIVAL], theirs, band["lead"]
     )
 
 
-def _when_new(figures: Figures) -> list[Weak]:
+def _when_new(figures: ReportFigures) -> list[Weakness]:
     found = []
     for point in figures["cold_curve"]:
         means = {name: figure["mean"] or 0.0 for name, figure in point["methods"].items()}
@@ -102,5 +102,5 @@ def _when_new(figures: Figures) -> list[Weak]:
         where = f"new users after {events} event{'s' * (events != 1)}"
         gap = point["differences"][rival]
         label = method_label(rival)
-        found.append(Weak(where, "NDCG@10", means["funnel"], label, means[rival], gap, events))
+        found.append(Weakness(where, "NDCG@10", means["funnel"], label, means[rival], gap, events))
     return found

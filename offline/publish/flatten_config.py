@@ -5,19 +5,19 @@ from dataclasses import fields, is_dataclass
 from math import isfinite
 from typing import Any
 
-from offline.report.figures import Setting
+from offline.report.figures import SettingValue
 
 NOT_MODEL_SETTINGS = frozenset(
     {"redis_url", "key_prefix", "gate", "keep", "compare"}
 )  # make no other model
 
 
-def flatten_config(config: Any) -> dict[str, Setting]:
+def flatten_config(config: Any) -> dict[str, SettingValue]:
     """Name every setting by its path, "recall.als.size"; endless ones are written "inf"."""
     return dict(_flat(config, ""))
 
 
-def _flat(config: Any, prefix: str) -> Iterator[tuple[str, Setting]]:
+def _flat(config: Any, prefix: str) -> Iterator[tuple[str, SettingValue]]:
     for field in fields(config):
         value, name = getattr(config, field.name), f"{prefix}{field.name}"
         if name in NOT_MODEL_SETTINGS:
@@ -28,7 +28,7 @@ def _flat(config: Any, prefix: str) -> Iterator[tuple[str, Setting]]:
             yield name, _plain(value)
 
 
-def _plain(value: object) -> Setting:
+def _plain(value: object) -> SettingValue:
     """Keep what JSON has; write out anything else, endless numbers too."""
     if isinstance(value, (bool, int, str)) or value is None:
         return value

@@ -11,15 +11,15 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from offline.report import glossary
-from offline.report.bundle_comparison_charts import duel_chart, gains_chart
-from offline.report.figures import Interval, Metrics, Setting
+from offline.report.bundle_comparison_charts import bundles_chart, gains_chart
+from offline.report.figures import Interval, MetricFigures, SettingValue
 
 HEADLINE = "ndcg@10"
 SHOWN_FEATURES = 20
 JSON = orjson.OPT_SORT_KEYS | orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE
 
 
-class Side(TypedDict):
+class BundleFacts(TypedDict):
     """What one bundle says of itself."""
 
     version: str
@@ -30,34 +30,34 @@ class Side(TypedDict):
     bytes: int
     trees: int
     gate: str
-    methods: Metrics  # NDCG@10 of each method on the test window of its own day
+    methods: MetricFigures  # NDCG@10 of each method on the test window of its own day
     features: dict[str, float]  # share of the fine ranker's gain
-    settings: dict[str, Setting]
+    settings: dict[str, SettingValue]
     seconds: dict[str, float]
 
 
-class Window(TypedDict):
+class SharedWindow(TypedDict):
     """Both asked for the same users, over the same recall as of the same cut."""
 
     cut: str
     users: int
-    a: Metrics
-    b: Metrics
-    popularity: Metrics
-    differences: Metrics  # b - a, paired
+    a: MetricFigures
+    b: MetricFigures
+    popularity: MetricFigures
+    differences: MetricFigures  # b - a, paired
 
 
-class Versus(TypedDict):
+class BundleComparison(TypedDict):
     """A whole comparison."""
 
-    a: Side
-    b: Side
-    warm: Window | None  # users with a history; None: they could not be asked
-    cold: Window | None
+    a: BundleFacts
+    b: BundleFacts
+    warm: SharedWindow | None  # users with a history; None: they could not be asked
+    cold: SharedWindow | None
     notes: list[str]
 
 
-def write_versus(versus: Versus, out: Path) -> Path:
+def write_comparison(versus: BundleComparison, out: Path) -> Path:
     """Write both files into ``out``; gives the page."""
     (out / "compare.json").write_bytes(orjson.dumps(versus, option=JSON))
     page = out / "compare.html"
@@ -65,7 +65,7 @@ def write_versus(versus: Versus, out: Path) -> Path:
     return page
 
 
-def render(versus: Versus) -> str:
+def render(versus: BundleComparison) -> str:
     """Give the whole page; it needs no script, no network and no other file."""
     pages = Environment(
         loader=FileSystemLoader(Path(__file__).parent),
@@ -80,14 +80,14 @@ def render(versus: Versus) -> str:
         a=versus["a"],
         b=versus["b"],
         glossary=glossary,
-        lead=lead(versus),
+        lead=conclusion(versus),
         order=_order(versus),
-        differing=differing(versus),
+        differing=differing_settings(versus),
         plots=_plots(versus),
     )
 
 
-def lead(versus: Versus) -> str:
+def conclusion(versus: BundleComparison) -> str:
     """Say which is better, no more than the interval allows."""
     window = versus["warm"] or versus["cold"]
     if window is None:
@@ -105,7 +105,7 @@ def lead(versus: Versus) -> str:
     return f"{versus['b']['version']} is clearly {'better' if gap['low'] > 0 else 'worse'}: {sure}."
 
 
-def differing(versus: Versus) -> list[tuple[str, Setting, Setting]]:
+def differing_settings(versus: BundleComparison) -> list[tuple[str, SettingValue, SettingValue]]:
     """List the settings that are not the same, by name; "-" where one does not know it."""
     a, b = versus["a"]["settings"], versus["b"]["settings"]
     names = sorted(a.keys() | b.keys())
@@ -113,14 +113,14 @@ def differing(versus: Versus) -> list[tuple[str, Setting, Setting]]:
     return [pair for pair in pairs if pair[1] != pair[2]]
 
 
-def _order(versus: Versus) -> list[str]:
+def _order(versus: BundleComparison) -> list[str]:
     """Put the methods in the report's order, channels by how good they are in ``b``."""
     a, b = versus["a"]["methods"], versus["b"]["methods"]
     both = {name: {HEADLINE: figure} for name, figure in (a | b).items()}
     return glossary.ordered_methods(both, HEADLINE)
 
 
-def _plots(versus: Versus) -> dict[str, Markup]:
+def _plots(versus: BundleComparison) -> dict[str, Markup]:
     a, b = versus["a"], versus["b"]
     largest = sorted(
         a["features"].keys() | b["features"].keys(),
@@ -129,7 +129,7 @@ def _plots(versus: Versus) -> dict[str, Markup]:
     drawn = {"features": gains_chart(a["features"], b["features"], largest)}
     for group in ("warm", "cold"):
         if window := (versus["warm"] if group == "warm" else versus["cold"]):
-            drawn[group] = duel_chart(window["a"], window["b"], window["popularity"])
+            drawn[group] = bundles_chart(window["a"], window["b"], window["popularity"])
     return {name: Markup(svg) for name, svg in drawn.items()}  # noqa: S704
 
 

@@ -4,31 +4,31 @@ from collections.abc import Mapping, Sequence
 
 from matplotlib.axes import Axes
 
-from offline.report.figures import Interval, Metrics
+from offline.report.figures import Interval, MetricFigures
 from offline.report.glossary import METRICS
-from offline.report.svg import BASELINE, FUNNEL, INK, SOFT, drawing, inline, panel
+from offline.report.svg import BASELINE, FUNNEL, INK, SOFT, report_style, to_svg, row_axes
 
 COMPARED = ("ndcg@10", "recall@10", "map@10", "precision@10", "ndcg@20")
 
 
-def duel_chart(a: Metrics, b: Metrics, popularity: Metrics) -> str:
+def bundles_chart(a: MetricFigures, b: MetricFigures, popularity: MetricFigures) -> str:
     """Plot a few metrics of both bundles and of popularity, with their bounds."""
     sides = (("a", SOFT, a), ("b", FUNNEL, b), ("popularity", BASELINE, popularity))
-    with drawing():
-        figure, axes = panel([_label(name) for name in COMPARED], 0.6)
+    with report_style():
+        figure, axes = row_axes([_label(name) for name in COMPARED], 0.6)
         for shift, (side, colour, metrics) in zip((-0.22, 0.0, 0.22), sides, strict=True):
             for y, name in enumerate(COMPARED):
                 _point(axes, y + shift, metrics[name], colour)
             axes.plot([], [], "o", color=colour, label=side)
         axes.set_xlim(left=0)
         _legend(axes, len(sides))
-        return inline(figure, "Metrics of both bundles and of popularity, with 95 % intervals")
+        return to_svg(figure, "Metrics of both bundles and of popularity, with 95 % intervals")
 
 
 def gains_chart(a: Mapping[str, float], b: Mapping[str, float], names: Sequence[str]) -> str:
     """Plot each feature's share of the gain in both fine rankers."""
-    with drawing():
-        figure, axes = panel(list(names), 0.34)
+    with report_style():
+        figure, axes = row_axes(list(names), 0.34)
         for shift, side, colour, shares in ((-0.18, "a", SOFT, a), (0.18, "b", FUNNEL, b)):
             places = [y + shift for y in range(len(names))]
             axes.barh(
@@ -36,7 +36,7 @@ def gains_chart(a: Mapping[str, float], b: Mapping[str, float], names: Sequence[
             )
         axes.xaxis.set_major_formatter("{x:.0%}")
         _legend(axes, 2)
-        return inline(figure, "Share of the gain of each feature in both fine rankers")
+        return to_svg(figure, "Share of the gain of each feature in both fine rankers")
 
 
 def _label(metric: str) -> str:

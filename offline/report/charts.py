@@ -4,23 +4,23 @@ from collections.abc import Mapping, Sequence
 
 from matplotlib.axes import Axes
 
-from offline.report.figures import AttributionFigures, Band, Interval, Metrics
+from offline.report.figures import AttributionFigures, SegmentBand, Interval, MetricFigures
 from offline.report.glossary import BASELINES, METHODS, method_label, ordered_methods
-from offline.report.page import Weight
-from offline.report.svg import BASELINE, CHANNEL, FUNNEL, INK, MUTED, SOFT, drawing, inline, panel
+from offline.report.page import CoarseWeight
+from offline.report.svg import BASELINE, CHANNEL, FUNNEL, INK, MUTED, SOFT, report_style, to_svg, row_axes
 
 COMPARED = ("funnel", "recency_popularity")  # in the plots of bands: more would be unreadable
 
 
-def methods_chart(methods: Mapping[str, Metrics], metric: str) -> str:
+def methods_chart(methods: Mapping[str, MetricFigures], metric: str) -> str:
     """Plot one metric of every method with its bounds: funnel, baselines, then channels."""
     names = ordered_methods(methods, metric)
-    with drawing():
-        figure, axes = panel([method_label(name) for name in names], 0.3)
+    with report_style():
+        figure, axes = row_axes([method_label(name) for name in names], 0.3)
         for y, name in enumerate(names):
             _point(axes, y, methods[name][metric], _colour(name))
         axes.set_xlim(left=0)
-        return inline(figure, f"{metric} of every method, with 95 % intervals")
+        return to_svg(figure, f"{metric} of every method, with 95 % intervals")
 
 
 def channels_chart(attribution: AttributionFigures) -> str:
@@ -28,8 +28,8 @@ def channels_chart(attribution: AttributionFigures) -> str:
     channels = sorted(attribution["channels"].items(), key=lambda item: -item[1]["own"])
     rows = range(len(channels))
     own = [share["own"] for _, share in channels]
-    with drawing():
-        figure, axes = panel([name for name, _ in channels], 0.32)
+    with report_style():
+        figure, axes = row_axes([name for name, _ in channels], 0.32)
         axes.barh(rows, own, 0.62, color=SOFT, label="found by this channel")
         unique = [share["unique"] for _, share in channels]
         axes.barh(rows, unique, 0.62, color=FUNNEL, label="found by no other")
@@ -38,14 +38,14 @@ def channels_chart(attribution: AttributionFigures) -> str:
         axes.xaxis.set_major_formatter("{x:.0%}")
         axes.margins(x=0.1)
         _legend(axes, 2)
-        return inline(figure, "Share of relevant items each recall channel found, and found alone")
+        return to_svg(figure, "Share of relevant items each recall channel found, and found alone")
 
 
-def bands_chart(bands: Sequence[Band], unit: str, metric: str) -> str:
+def bands_chart(bands: Sequence[SegmentBand], unit: str, metric: str) -> str:
     """Plot funnel and recent popularity side by side in each band of users or items (``unit``)."""
     labels = [f"{band['band']} ({band['count']:,} {unit})" for band in bands]
-    with drawing():
-        figure, axes = panel(labels, 0.44)
+    with report_style():
+        figure, axes = row_axes(labels, 0.44)
         for shift, name in zip((-0.17, 0.17), COMPARED, strict=True):
             for y, band in enumerate(bands):
                 _point(axes, y + shift, band["methods"][name], _colour(name))
@@ -53,19 +53,19 @@ def bands_chart(bands: Sequence[Band], unit: str, metric: str) -> str:
         axes.set_xlim(left=0)
         axes.set_xlabel(metric)
         _legend(axes, 2)
-        return inline(figure, f"{metric} of funnel and recent popularity by band of {unit}")
+        return to_svg(figure, f"{metric} of funnel and recent popularity by band of {unit}")
 
 
-def weights_chart(weights: Sequence[Weight]) -> str:
+def weights_chart(weights: Sequence[CoarseWeight]) -> str:
     """Plot the coarse ranker's coefficients, largest first, whatever their sign."""
     largest = sorted(weights, key=lambda weight: -abs(weight["weight"]))
     values = [weight["weight"] for weight in largest]
-    with drawing():
-        figure, axes = panel([weight["name"] for weight in largest], 0.24)
+    with report_style():
+        figure, axes = row_axes([weight["name"] for weight in largest], 0.24)
         colours = [FUNNEL if value >= 0 else BASELINE for value in values]
         axes.barh(range(len(values)), values, 0.62, color=colours)
         axes.axvline(0, color=MUTED, lw=0.8)
-        return inline(figure, "Weights of the coarse ranker")
+        return to_svg(figure, "Weights of the coarse ranker")
 
 
 def _point(axes: Axes, y: float, figure: Interval, colour: str) -> None:

@@ -11,35 +11,35 @@ from app.bundle.manifest import Manifest
 from app.features.views import FINE_VIEW, column_names
 from app.rank.hybrid import HYBRID, read_hybrid
 from app.rank.pointwise_listwise import read_pointwise_listwise
-from offline.evaluate.baselines import most_popular, popular_lists
-from offline.evaluate.compare import Background, evaluate
-from offline.evaluate.holdout import Exam
+from offline.evaluate.baselines import popularity_order, popular_lists
+from offline.evaluate.compare import ItemBackground, compare_methods
+from offline.evaluate.holdout import Holdout
 from offline.evaluate.metrics import Lists
 from offline.evaluate.rowsets import RowSets
-from offline.report.bundle_comparison import Side, Window
+from offline.report.bundle_comparison import BundleFacts, SharedWindow
 from offline.training.rankers import compute_column_shares
 
 LONGEST = 20
 
 
-def window(exam: Exam, lists: list[Lists], members: NDArray[np.bool_]) -> Window | None:
+def shared_window(exam: Holdout, lists: list[Lists], members: NDArray[np.bool_]) -> SharedWindow | None:
     """Judge the lists of ``a`` and ``b`` for some of the users; None where there are none."""
     chosen = np.flatnonzero(members)
     if not len(chosen):
         return None
     models, rows = exam.models, [exam.users[at].user for at in chosen]
     seen = RowSets.of([models.users.history(row).rows for row in rows])
-    popular = popular_lists(most_popular(models.popularity), seen, LONGEST)
+    popular = popular_lists(popularity_order(models.popularity), seen, LONGEST)
     a, b = (one[chosen] for one in lists)
     content = models.content.items if models.content.items.any() else None
-    found = evaluate(
+    found = compare_methods(
         {"funnel": b, "a": a, "popularity": popular},
         exam.relevant.take(chosen),
-        Background(models.popularity.counts[-1], content),
+        ItemBackground(models.popularity.counts[-1], content),
         exam.seed,
     )
     methods = found["methods"]
-    return Window(
+    return SharedWindow(
         cut=_date(exam.cut),
         users=found["evaluated_users"],
         a=methods["a"],
@@ -49,12 +49,12 @@ def window(exam: Exam, lists: list[Lists], members: NDArray[np.bool_]) -> Window
     )
 
 
-def side(folder: Path, manifest: Manifest) -> Side:
+def bundle_facts(folder: Path, manifest: Manifest) -> BundleFacts:
     """Collect what a bundle says of itself."""
     fine = read_pointwise_listwise(folder)
     hybrid = folder / HYBRID
     share = read_hybrid(hybrid).column_shares() if hybrid.is_file() else compute_column_shares(fine)
-    return Side(
+    return BundleFacts(
         version=manifest.version,
         made=_date(manifest.created, "%Y-%m-%d %H:%M"),
         dataset=manifest.dataset,

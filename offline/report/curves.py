@@ -5,9 +5,9 @@ from typing import Literal
 
 from matplotlib.axes import Axes
 
-from offline.report.figures import Calibration, ColdPoint, Interval, TradeOff
+from offline.report.figures import Calibration, NewUserPoint, Interval, TradeOff
 from offline.report.glossary import METHODS
-from offline.report.svg import BASELINE, CHANNEL, FUNNEL, INK, MUTED, canvas, drawing, inline
+from offline.report.svg import BASELINE, CHANNEL, FUNNEL, INK, MUTED, axes_in_a_row, report_style, to_svg
 
 NEAR = 0.9  # of the best figure: the axis shows at least this much, so that noise looks small
 TINY = 1e-6  # NDCG: where nothing at all was found, the axis still has a length
@@ -22,14 +22,14 @@ LINES = (  # method, colour, dashes of the cold curve
 
 def trade_off_chart(points: Sequence[TradeOff]) -> str:
     """Plot NDCG@10 against how unlike the items of a list are, and against coverage."""
-    with drawing():
-        figure, axes = canvas(3.0, 2)
+    with report_style():
+        figure, axes = axes_in_a_row(3.0, 2)
         for one, name in zip(axes, ("diversity", "coverage"), strict=True):
             across = [point["diversity" if name == "diversity" else "coverage"] for point in points]
             _weights(one, [x or 0.0 for x in across], points)
             one.set(xlabel=f"{name}@10", ylabel="NDCG@10")
             one.xaxis.set_major_formatter("{x:.1%}" if name == "coverage" else "{x:g}")
-        return inline(figure, "NDCG@10 against diversity and coverage, by weight of diversity")
+        return to_svg(figure, "NDCG@10 against diversity and coverage, by weight of diversity")
 
 
 def _weights(axes: Axes, across: Sequence[float], points: Sequence[TradeOff]) -> None:
@@ -63,11 +63,11 @@ def _apart(axes: Axes, across: Sequence[float], heights: Sequence[float], first:
     return chosen
 
 
-def cold_chart(points: Sequence[ColdPoint]) -> str:
+def new_user_chart(points: Sequence[NewUserPoint]) -> str:
     """Plot NDCG@10 of users without history over the number of their events revealed."""
     ticks = range(len(points))
-    with drawing():
-        figure, (axes,) = canvas(3.4)
+    with report_style():
+        figure, (axes,) = axes_in_a_row(3.4)
         for method, colour, dashes in LINES:
             _line(axes, [point["methods"][method] for point in points], colour, dashes)
             axes.plot([], [], dashes, marker="o", color=colour, label=METHODS[method])
@@ -77,7 +77,7 @@ def cold_chart(points: Sequence[ColdPoint]) -> str:
         axes.set_ylim(bottom=0)
         axes.set(xlabel="events revealed", ylabel="NDCG@10")
         axes.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=4, borderaxespad=0)
-        return inline(figure, "NDCG@10 of new users by number of events revealed")
+        return to_svg(figure, "NDCG@10 of new users by number of events revealed")
 
 
 def _line(axes: Axes, figures: Sequence[Interval], colour: str, dashes: str) -> None:
@@ -91,8 +91,8 @@ def _line(axes: Axes, figures: Sequence[Interval], colour: str, dashes: str) -> 
 
 def calibration_chart(stages: Sequence[Calibration]) -> str:
     """Plot predicted against observed shares for each stage; the diagonal is perfect."""
-    with drawing():
-        figure, axes = canvas(3.2, len(stages))
+    with report_style():
+        figure, axes = axes_in_a_row(3.2, len(stages))
         for one, stage in zip(axes, stages, strict=True):
             predicted = [point["predicted"] for point in stage["points"]]
             observed = [point["observed"] for point in stage["points"]]
@@ -103,4 +103,4 @@ def calibration_chart(stages: Sequence[Calibration]) -> str:
             one.set(xlabel="predicted probability", ylabel="share taken")
             one.xaxis.set_major_formatter("{x:.0%}")
             one.yaxis.set_major_formatter("{x:.0%}")
-        return inline(figure, "Predicted probability against the share taken, by ranking stage")
+        return to_svg(figure, "Predicted probability against the share taken, by ranking stage")

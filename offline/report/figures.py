@@ -6,7 +6,7 @@ without content) are None, never NaN.
 
 from typing import TypeAlias, TypedDict
 
-Setting: TypeAlias = str | int | float | bool | None
+SettingValue: TypeAlias = str | int | float | bool | None
 
 
 class Interval(TypedDict):
@@ -17,7 +17,7 @@ class Interval(TypedDict):
     high: float | None
 
 
-Metrics: TypeAlias = dict[str, Interval]  # "ndcg@10" -> figure
+MetricFigures: TypeAlias = dict[str, Interval]  # "ndcg@10" -> figure
 
 
 class Difference(TypedDict):
@@ -31,7 +31,7 @@ class Comparison(TypedDict):
     """What ``compare.evaluate`` gives: every method by every metric."""
 
     evaluated_users: int  # users of the test window with at least one relevant item
-    methods: dict[str, Metrics]  # "funnel", "popularity", "recency_popularity", each channel
+    methods: dict[str, MetricFigures]  # "funnel", "popularity", "recency_popularity", each channel
     differences: dict[str, dict[str, Difference]]  # other method -> metric -> funnel against it
 
 
@@ -43,7 +43,7 @@ class ChannelShare(TypedDict):
     size: float  # items proposed, mean per user
 
 
-class Cut(TypedDict):
+class StageShare(TypedDict):
     """What is left after one stage."""
 
     stage: str  # "recall", "coarse", "fine", "final"
@@ -58,34 +58,34 @@ class AttributionFigures(TypedDict):
     k: int  # cut of oracle_ndcg, and of the final list
     room: float  # mean share of each user's relevant items after fine that k places can hold
     channels: dict[str, ChannelShare]
-    cuts: list[Cut]  # in the order of the stages
+    cuts: list[StageShare]  # in the order of the stages
 
 
-class Band(TypedDict):
+class SegmentBand(TypedDict):
     """One band of users or items, and the metric of each method within it."""
 
     band: str  # "10-49 events"
     count: int  # users, or items, in it
-    methods: Metrics  # method -> figure
+    methods: MetricFigures  # method -> figure
     lead: Interval  # funnel - recent popularity, on the same users
 
 
-class Attribute(TypedDict):
+class AttributeBands(TypedDict):
     """The users apart by one of their attributes."""
 
     name: str  # "age"
-    bands: list[Band]  # NDCG@10, in the order of the bands
+    bands: list[SegmentBand]  # NDCG@10, in the order of the bands
 
 
 class SegmentFigures(TypedDict):
     """Quality for different users and items."""
 
-    history: list[Band]  # NDCG@10 by number of events known of the user
-    popularity: list[Band]  # recall@10 of the relevant items of each popularity band
-    attributes: list[Attribute]
+    history: list[SegmentBand]  # NDCG@10 by number of events known of the user
+    popularity: list[SegmentBand]  # recall@10 of the relevant items of each popularity band
+    attributes: list[AttributeBands]
 
 
-class Reach(TypedDict):
+class RecallCeiling(TypedDict):
     """The best candidates of a recall with wider channels, by fused rank."""
 
     candidates: int
@@ -113,12 +113,12 @@ class TradeOff(TypedDict):
     diversity: float | None
 
 
-class ColdPoint(TypedDict):
+class NewUserPoint(TypedDict):
     """Users without history when the models were made, after some of their first events."""
 
     events: int  # of each user, revealed to the request; the models do not know them
     users: int
-    methods: Metrics  # NDCG@10 of the rest, by method
+    methods: MetricFigures  # NDCG@10 of the rest, by method
     best_channel: str  # the channel with the highest mean here: chosen after the fact
     differences: dict[str, Interval]  # funnel - other method
 
@@ -141,12 +141,12 @@ class Calibration(TypedDict):
     taken: float  # share of all these candidates
 
 
-class Regime(TypedDict):
+class TimeRegime(TypedDict):
     """The same users, asked at other moments."""
 
     name: str
     users: int
-    methods: Metrics  # NDCG@10
+    methods: MetricFigures  # NDCG@10
     differences: dict[str, Interval]  # funnel - other method
 
 
@@ -163,7 +163,7 @@ class ObjectiveRow(TypedDict):
 
     model: str  # "conversion", "blend"
     weight: float | None  # in the blend
-    ndcg: Metrics  # objective -> NDCG@10; of value graded
+    ndcg: MetricFigures  # objective -> NDCG@10; of value graded
 
 
 class IndexLoss(TypedDict):
@@ -177,9 +177,9 @@ class IndexLoss(TypedDict):
 class Sweeps(TypedDict):
     """The funnel under other circumstances; a list is empty where the data does not allow it."""
 
-    reach: list[Reach]
+    reach: list[RecallCeiling]
     policies: list[PolicyPrice]  # as served first
     trade_off: list[TradeOff]
-    cold_curve: list[ColdPoint]
+    cold_curve: list[NewUserPoint]
     calibration: list[Calibration]
-    regimes: list[Regime]
+    regimes: list[TimeRegime]

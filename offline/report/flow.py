@@ -8,21 +8,21 @@ from matplotlib.axes import Axes
 from numpy.typing import NDArray
 
 from offline.report.figures import AttributionFigures
-from offline.report.svg import BASELINE, CHANNEL, FUNNEL, INK, MUTED, canvas, drawing, inline
+from offline.report.svg import BASELINE, CHANNEL, FUNNEL, INK, MUTED, axes_in_a_row, report_style, to_svg
 
 STEPS = 40  # points of a bend
 BEND = 0.62  # of the way to the next stage: where a branch has reached the floor
 FLOOR = -0.10  # shares; what is lost ends below it
 
 
-class Loss(NamedTuple):
+class BranchLoss(NamedTuple):
     """One branch of the stream."""
 
     name: str
     share: float  # of all relevant items
 
 
-def losses(attribution: AttributionFigures) -> list[Loss]:
+def branch_losses(attribution: AttributionFigures) -> list[BranchLoss]:
     """Give what leaves the funnel at each stage, in order; what is left is shown."""
     recall, coarse, fine, final = (cut["alive"] for cut in attribution["cuts"])
     room, k = attribution["room"], attribution["k"]
@@ -34,15 +34,15 @@ def losses(attribution: AttributionFigures) -> list[Loss]:
         "others were preferred",
     )
     left = (1.0, recall, coarse, fine, room, final)
-    return [Loss(name, a - b) for name, (a, b) in zip(names, pairwise(left), strict=True)]
+    return [BranchLoss(name, a - b) for name, (a, b) in zip(names, pairwise(left), strict=True)]
 
 
 def flow_chart(attribution: AttributionFigures) -> str:
     """Draw the stream of relevant items from left to right, each branch as wide as its share."""
-    branches = losses(attribution)
+    branches = branch_losses(attribution)
     left = 1.0 - np.cumsum([0.0, *(branch.share for branch in branches)])
-    with drawing():
-        figure, (axes,) = canvas(4.1)
+    with report_style():
+        figure, (axes,) = axes_in_a_row(4.1)
         for at, branch in enumerate(branches):
             _stream(axes, at, float(left[at + 1]))
             _branch(axes, at, float(left[at]), branch)
@@ -50,7 +50,7 @@ def flow_chart(attribution: AttributionFigures) -> str:
         axes.set(xlim=(-0.12, len(branches) + 0.62), ylim=(-0.72, 1.42))
         axes.set_axis_off()
         said = ", ".join(f"{branch.name} {branch.share:.1%}" for branch in branches)
-        return inline(figure, f"Of all relevant items: {said}, shown {left[-1]:.1%}")
+        return to_svg(figure, f"Of all relevant items: {said}, shown {left[-1]:.1%}")
 
 
 def _stream(axes: Axes, at: int, share: float) -> None:
@@ -58,7 +58,7 @@ def _stream(axes: Axes, at: int, share: float) -> None:
     axes.fill_between([at, at + 1], 1.0 - share, 1.0, color=FUNNEL, lw=0, alpha=0.85)
 
 
-def _branch(axes: Axes, at: int, before: float, branch: Loss) -> None:
+def _branch(axes: Axes, at: int, before: float, branch: BranchLoss) -> None:
     """Draw what leaves: from the lower edge of the stream, bent down to the floor."""
     along = np.linspace(0.0, 1.0, STEPS)
     eased = along * along * (3.0 - 2.0 * along)

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import NamedTuple
 
-from offline.report.figures import Metrics
+from offline.report.figures import MetricFigures
 
 
 class Term(NamedTuple):
@@ -64,7 +64,7 @@ def method_label(name: str) -> str:
     return METHODS.get(name, f"{name} alone")
 
 
-def ordered_methods(methods: Mapping[str, Metrics], metric: str) -> list[str]:
+def ordered_methods(methods: Mapping[str, MetricFigures], metric: str) -> list[str]:
     """Put the funnel first, then the baselines, then the channels by this metric, best first."""
     channels = [name for name in methods if name not in METHODS]
     channels.sort(key=lambda name: (-(methods[name][metric]["mean"] or 0.0), name))

@@ -9,10 +9,10 @@ from offline.report.figures import (
     AttributionFigures,
     Difference,
     IndexLoss,
-    Metrics,
+    MetricFigures,
     ObjectiveRow,
     SegmentFigures,
-    Setting,
+    SettingValue,
     Sweeps,
     Variant,
 )
@@ -43,7 +43,7 @@ class SplitFacts(TypedDict):
     relevant: str  # in words: what counts as relevant, e.g. "rated 4 or more, not seen before"
 
 
-class Feature(TypedDict):
+class FeatureFigure(TypedDict):
     """One column of the fine ranker; ``gain`` is LightGBM's total split gain."""
 
     name: str
@@ -52,21 +52,21 @@ class Feature(TypedDict):
     group: str  # columns that are filled together, "channel"
 
 
-class Weight(TypedDict):
+class CoarseWeight(TypedDict):
     """One coefficient of the coarse ranker, on standardised columns."""
 
     name: str
     weight: float
 
 
-class Timing(TypedDict):
+class PhaseTime(TypedDict):
     """Wall time of one phase of the job."""
 
     phase: str
     seconds: float
 
 
-class Extras(TypedDict, total=False):
+class OptionalFigures(TypedDict, total=False):
     """What other programs measure; the page leaves out what is absent."""
 
     ablations: list[Variant]
@@ -75,20 +75,20 @@ class Extras(TypedDict, total=False):
     index: list[IndexLoss]
 
 
-class Figures(Sweeps, Extras):
+class ReportFigures(Sweeps, OptionalFigures):
     """A whole report."""
 
     dataset: DatasetFacts
     split: SplitFacts
     evaluated_users: int
-    methods: dict[str, Metrics]
+    methods: dict[str, MetricFigures]
     differences: dict[str, dict[str, Difference]]
     attribution: AttributionFigures
     segments: SegmentFigures
-    features: list[Feature]  # any order; the page shows the best
-    coarse: list[Weight]
-    timings: list[Timing]  # in the order they ran
-    settings: dict[str, Setting]
+    features: list[FeatureFigure]  # any order; the page shows the best
+    coarse: list[CoarseWeight]
+    timings: list[PhaseTime]  # in the order they ran
+    settings: dict[str, SettingValue]
     sizes: dict[str, int]  # part of the bundle -> bytes
     seeds: dict[str, int]
     versions: dict[str, str]  # library -> version

@@ -10,19 +10,19 @@ import orjson
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from offline.evaluate.segments import FEWEST
-from offline.evaluate.weaknesses import in_a_sentence, weak_spots
+from offline.evaluate.segments import MIN_BAND_USERS
+from offline.evaluate.weaknesses import summarise_weaknesses, find_weaknesses
 from offline.report import charts, curves, glossary, verdict
-from offline.report.figures import Band, Interval, Variant
-from offline.report.flow import flow_chart, losses
-from offline.report.page import Feature, Figures
+from offline.report.figures import SegmentBand, Interval, Variant
+from offline.report.flow import flow_chart, branch_losses
+from offline.report.page import FeatureFigure, ReportFigures
 
 SHOWN_FEATURES = 25
 JSON = orjson.OPT_SORT_KEYS | orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE
 ABSENT = "n/a"
 
 
-def write_report(figures: Figures, folder: Path) -> None:
+def write_report(figures: ReportFigures, folder: Path) -> None:
     """Write ``report.json`` and one self-contained ``report.html`` into ``folder``.
 
     Raises:
@@ -34,7 +34,7 @@ def write_report(figures: Figures, folder: Path) -> None:
     (folder / "report.html").write_text(render(figures), encoding="utf-8")
 
 
-def render(figures: Figures) -> str:
+def render(figures: ReportFigures) -> str:
     """Give the whole page; it needs no script, no network and no other file."""
     pages = Environment(
         loader=FileSystemLoader(Path(__file__).parent),
@@ -53,35 +53,35 @@ def render(figures: Figures) -> str:
         percent_bounds=partial(_bounds, style="{:+.1%}"),
         megabytes=_megabytes,
     )
-    weak = weak_spots(figures)
+    weak = find_weaknesses(figures)
     features = sorted(figures["features"], key=lambda feature: (-feature["gain"], feature["name"]))
     return pages.get_template("report.html").render(
         figures=figures,
         glossary=glossary,
         headline=verdict.HEADLINE,
-        summary=verdict.in_plain_words(figures),
+        summary=verdict.summarise_quality(figures),
         weak=weak,
-        losing=in_a_sentence(weak),
-        way=verdict.along_the_way(figures),
-        verdicts=verdict.against_baselines(figures),
-        loss=verdict.largest_loss(figures),
+        losing=summarise_weaknesses(weak),
+        way=verdict.summarise_stages(figures),
+        verdicts=verdict.compare_with_baselines(figures),
+        loss=verdict.describe_largest_loss(figures),
         losses=verdict.ndcg_losses(figures),
         order=glossary.ordered_methods(figures["methods"], verdict.HEADLINE),
         features=features[:SHOWN_FEATURES],
         groups=_groups(figures["features"]),
-        branches=losses(figures["attribution"]),
+        branches=branch_losses(figures["attribution"]),
         total_gain=sum(feature["gain"] for feature in features) or 1.0,
         total_seconds=sum(timing["seconds"] for timing in figures["timings"]),
         plots=_plots(figures),
         variants=_variants(figures),
         indexes=figures.get("index", []),
         objectives=figures.get("objectives", []),
-        fewest=FEWEST,
+        fewest=MIN_BAND_USERS,
         best=_best(figures),
     )
 
 
-def _plots(figures: Figures) -> dict[str, Markup]:
+def _plots(figures: ReportFigures) -> dict[str, Markup]:
     """Draw the plots, which escape what they are given, so the page must not do it again."""
     drawn = {
         "methods": charts.methods_chart(figures["methods"], verdict.HEADLINE),
@@ -95,11 +95,11 @@ def _plots(figures: Figures) -> dict[str, Markup]:
     return {name: Markup(svg) for name, svg in drawn.items()}  # noqa: S704
 
 
-def _sweeps(figures: Figures) -> dict[str, str]:
+def _sweeps(figures: ReportFigures) -> dict[str, str]:
     """Draw what was swept; what the data did not allow is left out."""
     drawn = {}
     attributes = [
-        Band(
+        SegmentBand(
             band=f"{one['name']}: {band['band']}",
             count=band["count"],
             methods=band["methods"],
@@ -113,13 +113,13 @@ def _sweeps(figures: Figures) -> dict[str, str]:
     if figures["trade_off"]:
         drawn["trade_off"] = curves.trade_off_chart(figures["trade_off"])
     if figures["cold_curve"]:
-        drawn["cold"] = curves.cold_chart(figures["cold_curve"])
+        drawn["cold"] = curves.new_user_chart(figures["cold_curve"])
     if figures["calibration"]:
         drawn["calibration"] = curves.calibration_chart(figures["calibration"])
     return drawn
 
 
-def _variants(figures: Figures) -> list[tuple[str, str, list[Variant]]]:
+def _variants(figures: ReportFigures) -> list[tuple[str, str, list[Variant]]]:
     """Give the tables of other ways to build the funnel, each with its title; none when absent."""
     without = "The funnel without a part: below zero, the part helps."
     instead = "Channels combined in another way: below zero, the funnel is better."
@@ -130,7 +130,7 @@ def _variants(figures: Figures) -> list[tuple[str, str, list[Variant]]]:
     return [table for table in tables if table[-1]]
 
 
-def _groups(features: list[Feature]) -> list[tuple[str, int, float]]:
+def _groups(features: list[FeatureFigure]) -> list[tuple[str, int, float]]:
     """Give each group of features, how many they are, and their gain; the largest first."""
     gains: dict[str, list[float]] = {}
     for feature in features:
@@ -139,7 +139,7 @@ def _groups(features: list[Feature]) -> list[tuple[str, int, float]]:
     return sorted(found, key=lambda group: (-group[2], group[0]))
 
 
-def _best(figures: Figures) -> dict[str, float]:
+def _best(figures: ReportFigures) -> dict[str, float]:
     """Give the highest mean of each accuracy metric, to be set in bold."""
     methods = list(figures["methods"].values())
     names = [name for name in methods[0] if name.split("@")[0] in glossary.ACCURACY]

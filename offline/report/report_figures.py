@@ -14,14 +14,14 @@ from offline.evaluate.evaluation import Evaluation
 from offline.publish.writer import LIBRARIES, TrainingResult
 from offline.report.feature_meanings import meaning
 from offline.report.glossary import METHODS
-from offline.report.page import DatasetFacts, Feature, Figures, SplitFacts, Timing, Weight
+from offline.report.page import DatasetFacts, FeatureFigure, ReportFigures, SplitFacts, PhaseTime, CoarseWeight
 from offline.training.blend_share import sentence
 from offline.training.rankers import compute_column_shares
 
 HEADLINE = "ndcg@10"
 
 
-def summary(evaluation: Evaluation) -> dict[str, Any]:
+def manifest_metrics(evaluation: Evaluation) -> dict[str, Any]:
     """Give the figures that travel in the manifest: the headline of each method."""
     return {
         "window": "the newest interactions, as of the cut; users with a history",
@@ -33,19 +33,19 @@ def summary(evaluation: Evaluation) -> dict[str, Any]:
     }
 
 
-def figures(
+def build_figures(
     dataset: Dataset,
     split: TimeSplit,
     trained: TrainingResult,
     evaluation: Evaluation,
     seconds: dict[str, float],
-) -> Figures:
+) -> ReportFigures:
     """Collect everything that the report shows."""
     importance = (
         trained.hybrid.column_shares() if trained.hybrid else compute_column_shares(trained.fine)
     )
     sweeps = evaluation.sweeps
-    return Figures(
+    return ReportFigures(
         dataset=_dataset_facts(dataset),
         split=_split_facts(dataset, split, evaluation),
         evaluated_users=evaluation.warm["evaluated_users"],
@@ -60,14 +60,14 @@ def figures(
         calibration=sweeps["calibration"],
         regimes=sweeps["regimes"],
         features=[
-            Feature(name=name, gain=float(gain), meaning=said, group=group)
+            FeatureFigure(name=name, gain=float(gain), meaning=said, group=group)
             for (name, said, group), gain in zip(_meanings(), importance, strict=True)
         ],
         coarse=[
-            Weight(name=name, weight=float(weight))
+            CoarseWeight(name=name, weight=float(weight))
             for name, weight in zip(column_names(COARSE_VIEW), trained.coarse.weights, strict=True)
         ],
-        timings=[Timing(phase=phase, seconds=took) for phase, took in seconds.items()],
+        timings=[PhaseTime(phase=phase, seconds=took) for phase, took in seconds.items()],
         settings={
             "candidates from each channel": trained.sizes.recall,
             "candidates after coarse": trained.sizes.coarse,

@@ -44,12 +44,12 @@ STYLE = {
 }
 
 
-def drawing() -> AbstractContextManager[None]:
+def report_style() -> AbstractContextManager[None]:
     """Use the report's style, whatever this machine's matplotlibrc says, until left."""
     return style.context(["default", STYLE])
 
 
-def panel(labels: list[str], row: float) -> tuple[Figure, Axes]:
+def row_axes(labels: list[str], row: float) -> tuple[Figure, Axes]:
     """Make a plot of labelled rows, first on top, ``row`` inches high each; within ``drawing``."""
     rows = max(len(labels), 1)
     figure = Figure(figsize=(WIDTH, 0.55 + row * rows), layout="constrained")
@@ -60,7 +60,7 @@ def panel(labels: list[str], row: float) -> tuple[Figure, Axes]:
     return figure, axes
 
 
-def canvas(height: float, columns: int = 1) -> tuple[Figure, list[Axes]]:
+def axes_in_a_row(height: float, columns: int = 1) -> tuple[Figure, list[Axes]]:
     """Make plots side by side, ``height`` inches high; within ``drawing``."""
     figure = Figure(figsize=(WIDTH, height), layout="constrained")
     axes = figure.subplots(1, columns, squeeze=False)[0]
@@ -69,7 +69,7 @@ def canvas(height: float, columns: int = 1) -> tuple[Figure, list[Axes]]:
     return figure, list(axes)
 
 
-def inline(figure: Figure, label: str) -> str:
+def to_svg(figure: Figure, label: str) -> str:
     """Give the plot as an SVG element for a page; ``label`` tells those who cannot see it."""
     figure.patch.set_visible(False)
     written = io.StringIO()

@@ -4,13 +4,13 @@ from itertools import pairwise
 
 from offline.report.figures import Difference
 from offline.report.glossary import BASELINES, METHODS
-from offline.report.page import Figures
+from offline.report.page import ReportFigures
 
 HEADLINE = "ndcg@10"
-LOSERS = ("recall", "the coarse cut", "the fine cut", "the choice of the list", "its order")
+LOSS_NAMES = ("recall", "the coarse cut", "the fine cut", "the choice of the list", "its order")
 
 
-def in_plain_words(figures: Figures) -> str:
+def summarise_quality(figures: ReportFigures) -> str:
     """Say in a paragraph how good the lists are, against the stronger of the simple ones."""
     funnel = figures["methods"]["funnel"]
     found, hit = funnel["precision@10"]["mean"] or 0.0, funnel["hit_rate@10"]["mean"] or 0.0
@@ -32,7 +32,7 @@ def in_plain_words(figures: Figures) -> str:
     )
 
 
-def along_the_way(figures: Figures) -> str:
+def summarise_stages(figures: ReportFigures) -> str:
     """Say how much of what users went on to choose gets how far."""
     recall, _, fine, final = (cut["alive"] for cut in figures["attribution"]["cuts"])
     return (
@@ -41,7 +41,7 @@ def along_the_way(figures: Figures) -> str:
     )
 
 
-def against_baselines(figures: Figures) -> list[str]:
+def compare_with_baselines(figures: ReportFigures) -> list[str]:
     """Say for each baseline whether the funnel is better, by how much, and how sure that is."""
     found = figures["differences"]
     return [
@@ -51,7 +51,7 @@ def against_baselines(figures: Figures) -> list[str]:
     ]
 
 
-def ndcg_losses(figures: Figures) -> list[float]:
+def ndcg_losses(figures: ReportFigures) -> list[float]:
     """Split what NDCG@k lacks to 1 by who lost it: each cut in turn, then the order of the list."""
     attribution = figures["attribution"]
     reached = figures["methods"]["funnel"][f"ndcg@{attribution['k']}"]["mean"] or 0.0
@@ -59,13 +59,13 @@ def ndcg_losses(figures: Figures) -> list[float]:
     return [before - after for before, after in pairwise(possible)]
 
 
-def largest_loss(figures: Figures) -> str:
+def describe_largest_loss(figures: ReportFigures) -> str:
     """Say what recall finds, and who loses most of what a perfect list would have."""
     found, losses = figures["attribution"]["cuts"][0]["alive"], ndcg_losses(figures)
     worst = max(range(len(losses)), key=losses.__getitem__)
     return (
         f"Recall finds {found:.1%} of what users went on to choose. A perfect list has an NDCG of "
-        f"1; of what is missing to it, most ({losses[worst]:.3f}) is lost by {LOSERS[worst]}."
+        f"1; of what is missing to it, most ({losses[worst]:.3f}) is lost by {LOSS_NAMES[worst]}."
     )
 
 

@@ -24,7 +24,7 @@ class _Held:
 
 
 @contextmanager
-def journal(path: Path) -> Iterator[JournalStorage]:
+def open_journal(path: Path) -> Iterator[JournalStorage]:
     """Open the file, or make it, for this process alone; the lock ends with the process.
 
     Raises:

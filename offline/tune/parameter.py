@@ -14,7 +14,7 @@ from optuna.distributions import (
 
 from offline.job import JobConfig
 
-Value: TypeAlias = int | float | str
+OptionValue: TypeAlias = int | float | str
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +34,7 @@ class Range:
             return IntDistribution(low, high, log=log)
         return FloatDistribution(low, high, log=log)
 
-    def tidied(self, value: Any) -> Any:
+    def rounded(self, value: Any) -> Any:
         """Round what was drawn to what can be told apart."""
         return float(f"{value:.3g}") if isinstance(value, float) else value
 
@@ -44,19 +44,19 @@ class Options:
     """One of a few values, without order."""
 
     name: str  # of the setting, by its path in ``JobConfig``
-    values: tuple[Value, ...]
+    values: tuple[OptionValue, ...]
 
     def distribution(self, default: Any) -> BaseDistribution:
         """Give what is drawn from; a default that is none of the values is let in."""
         others = () if default in self.values else (default,)
         return CategoricalDistribution((*self.values, *others))
 
-    def tidied(self, value: Any) -> Any:
+    def rounded(self, value: Any) -> Any:
         """Give the value as it is."""
         return value
 
 
-Setting: TypeAlias = Range | Options
+SearchDimension: TypeAlias = Range | Options
 
 
 def value_of(config: Any, name: str) -> Any:
@@ -66,7 +66,7 @@ def value_of(config: Any, name: str) -> Any:
     return config
 
 
-def changed(config: JobConfig, values: Mapping[str, Any]) -> JobConfig:
+def with_values(config: JobConfig, values: Mapping[str, Any]) -> JobConfig:
     """Give the configuration with other values, told by their paths."""
     for name, value in values.items():
         config = _set(config, name.split("."), value)
@@ -78,11 +78,11 @@ def _set(table: Any, path: list[str], value: Any) -> Any:
     return replace(table, **{name: _set(getattr(table, name), deeper, value) if deeper else value})
 
 
-def timeless(config: JobConfig) -> JobConfig:
+def without_decay(config: JobConfig) -> JobConfig:
     """Let nothing fade, as ``fit`` does where the log's times are made up."""
     fading = {
         f"recall.{one.name}.half_life": inf
         for one in fields(config.recall)
         if hasattr(getattr(config.recall, one.name), "half_life")
     }
-    return changed(config, fading)
+    return with_values(config, fading)

@@ -9,36 +9,36 @@ from app.cpu import Cpu
 from app.rank.pointwise_listwise import PointwiseListwiseBlend
 from offline.data.errors import DataError
 from offline.evaluate.funnel_answers import K
-from offline.evaluate.grouped_metrics import grouped_ndcg, place
-from offline.job import JobConfig, replay, wired
+from offline.evaluate.grouped_metrics import grouped_ndcg, rank_within_groups
+from offline.job import JobConfig, replay_window, funnel_config
 from offline.training.rank_table import RankTable, concatenate
 from offline.training.rankers import count_coarse_columns, fit_coarse, fit_fine
-from offline.tune.study import Figures
-from offline.tune.windows import Known
+from offline.tune.study import TrialFigures
+from offline.tune.windows import TuningData
 
-STOPS = 6  # numbers of trees that are compared within a trial
+TREE_COUNTS = 6  # numbers of trees that are compared within a trial
 HEAD = 2 * K  # what fine puts first: as much of it as a list and its reserve hold
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Replays:
+class WindowReplays:
     """Every row that recall proposed in each window; recall must be settled when it is asked.
 
     Windows are made when first needed. Rankers learn from a sample of the rows, as in the job, and
     are judged by all of them.
     """
 
-    known: Known
+    data: TuningData
     cpu: Cpu
     tables: dict[int, RankTable] = field(default_factory=dict)
 
-    def around(self, config: JobConfig, window: int) -> tuple[list[RankTable], RankTable]:
+    def split(self, config: JobConfig, window: int) -> tuple[list[RankTable], RankTable]:
         """Give what the job would learn from before a window, and all rows of the window.
 
         Raises:
             DataError: there or here users took nothing of what recall proposed.
         """
-        earlier = [sampled(self.table(config, one), config) for one in range(window)]
+        earlier = [sample_negatives(self.table(config, one), config) for one in range(window)]
         later = self.table(config, window)
         if not len(later) or not any(map(len, earlier)):
             raise DataError(
@@ -50,13 +50,13 @@ class Replays:
     def table(self, config: JobConfig, window: int) -> RankTable:
         """Give all rows of one window."""
         if window not in self.tables:
-            whole = replace(config, negatives=len(self.known.dataset.catalogue))
-            times = self.known.windows[window]
-            self.tables[window] = replay(self.known.dataset, *times, whole, wired(config, self.cpu))
+            whole = replace(config, negatives=len(self.data.dataset.catalogue))
+            times = self.data.windows[window]
+            self.tables[window] = replay_window(self.data.dataset, *times, whole, funnel_config(config, self.cpu))
         return self.tables[window]
 
 
-def sampled(table: RankTable, config: JobConfig) -> RankTable:
+def sample_negatives(table: RankTable, config: JobConfig) -> RankTable:
     """Draw the rows that ``offline.training.rank_table.collect`` would have kept of these."""
     drawn = np.random.default_rng(config.seed).random(len(table))
     share = np.repeat(config.negatives / table.groups, table.groups)
@@ -64,36 +64,36 @@ def sampled(table: RankTable, config: JobConfig) -> RankTable:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Fines:
+class FineJudge:
     """Judges the fine ranker on all that recall proposed: the coarse one learns from it."""
 
-    replays: Replays
+    replays: WindowReplays
 
-    def judge(self, config: JobConfig, window: int) -> Figures:
+    def judge(self, config: JobConfig, window: int) -> TrialFigures:
         """Give each user's NDCG@10 in a later window, (u, r), after r numbers of trees."""
         fixed = replace(config.rank, held_out=0)  # no early stop: the stops are compared here
-        earlier, later = self.replays.around(config, window)
+        earlier, later = self.replays.split(config, window)
         fine = fit_fine(earlier, fixed, config.seed)
-        scores = (fine.score(later.features, int(n)) for n in stops(config))
+        scores = (fine.score(later.features, int(n)) for n in tree_counts(config))
         return np.stack([grouped_ndcg(later, np.asarray(s)) for s in scores], axis=1)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Coarses:
+class CoarseJudge:
     """Judges the coarse ranker by the fine one, which must be settled when it is asked."""
 
-    replays: Replays
+    replays: WindowReplays
     fitted: dict[int, PointwiseListwiseBlend] = field(default_factory=dict)
 
-    def judge(self, config: JobConfig, window: int) -> Figures:
+    def judge(self, config: JobConfig, window: int) -> TrialFigures:
         """Give the share of what fine puts first that coarse lets through, (u, 1)."""
-        earlier, later = self.replays.around(config, window)
+        earlier, later = self.replays.split(config, window)
         if window not in self.fitted:
             self.fitted[window] = fit_fine(earlier, config.rank, config.seed)
         teacher, whole = self.fitted[window], concatenate(earlier)
         coarse = fit_coarse(whole, config.rank, teacher.score(whole.features))
-        first = place(later, teacher.score(later.features)) < HEAD
-        passed = place(later, coarse.score(later.features[:, : count_coarse_columns()]))
+        first = rank_within_groups(later, teacher.score(later.features)) < HEAD
+        passed = rank_within_groups(later, coarse.score(later.features[:, : count_coarse_columns()]))
         owner = np.repeat(np.arange(len(later.groups)), later.groups)
         share = np.bincount(owner, first & (passed < config.sizes.coarse)) / np.bincount(
             owner, first
@@ -101,7 +101,7 @@ class Coarses:
         return np.asarray(share)[:, None]
 
 
-def stops(config: JobConfig) -> NDArray[np.int64]:
+def tree_counts(config: JobConfig) -> NDArray[np.int64]:
     """Give the numbers of trees at which early stopping may end, ascending."""
     most = max(config.rank.rounds, config.rank.least_rounds)
-    return np.linspace(config.rank.least_rounds, most, STOPS).astype(np.int64)
+    return np.linspace(config.rank.least_rounds, most, TREE_COUNTS).astype(np.int64)

@@ -6,7 +6,7 @@ A default that lies outside its range, or is none of the options, is tried as we
 from math import inf
 
 from app.artifacts import DAY
-from offline.tune.parameter import Options, Range, Setting
+from offline.tune.parameter import Options, Range, SearchDimension
 
 HALF_LIVES = (7 * DAY, 15 * DAY, 30 * DAY, 60 * DAY, 120 * DAY, 365 * DAY, inf)
 CHANNEL = {  # the channel by which each recall model is judged
@@ -19,7 +19,7 @@ CHANNEL = {  # the channel by which each recall model is judged
     "content": "content",
     "segments": "popular",
 }
-RECALL: dict[str, tuple[Setting, ...]] = {  # by the model's name in RecallConfig
+RECALL: dict[str, tuple[SearchDimension, ...]] = {  # by the model's name in RecallConfig
     "item_cf": (
         Options("recall.item_cf.similarity", ("cosine", "adjusted_cosine", "bm25")),
         Range("recall.item_cf.neighbours", 30, 300, log=True),
@@ -93,11 +93,11 @@ RECALL: dict[str, tuple[Setting, ...]] = {  # by the model's name in RecallConfi
     ),
 }
 
-COARSE: tuple[Setting, ...] = (
+COARSE: tuple[SearchDimension, ...] = (
     Range("rank.coarse_share", 0.03, 0.4, log=True),
     Range("rank.coarse_strength", 0.001, 10.0, log=True),
 )
-FINE: tuple[Setting, ...] = (
+FINE: tuple[SearchDimension, ...] = (
     Range("rank.learning_rate", 0.02, 0.3, log=True),
     Range("rank.leaves", 4, 31, log=True),
     Range("rank.leaf_rows", 10, 300, log=True),
@@ -105,7 +105,7 @@ FINE: tuple[Setting, ...] = (
     Options("rank.window_half_life", (1.0, 2.0, 4.0, inf)),
     Range("rank.propensity_power", 0.0, 0.8),
 )
-SIZES: tuple[Setting, ...] = (  # more candidates cost time in every request: the range is narrow
+SIZES: tuple[SearchDimension, ...] = (  # more candidates cost time in every request: the range is narrow
     Options("sizes.recall", (100, 150, 200, 300)),
     Options("sizes.coarse", (150, 200, 300, 400)),
 )

@@ -18,22 +18,22 @@ from optuna.storages import JournalStorage
 from optuna.trial import FrozenTrial, Trial, TrialState
 
 from offline.job import JobConfig
-from offline.tune.parameter import Setting, changed, value_of
+from offline.tune.parameter import SearchDimension, with_values, value_of
 
-Figures: TypeAlias = NDArray[np.float64]  # (u, r) a line a user; the best of r stops counts
-Judge: TypeAlias = Callable[[JobConfig, int], Figures]  # a configuration in a window
+TrialFigures: TypeAlias = NDArray[np.float64]  # (u, r) a line a user; the best of r stops counts
+TrialJudge: TypeAlias = Callable[[JobConfig, int], TrialFigures]  # a configuration in a window
 
 optuna.logging.set_verbosity(optuna.logging.WARNING)  # the progress bar tells of each trial
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
+class SearchPart:
     """Some settings that are searched together, and what is wanted of them."""
 
     name: str
     metric: str
-    settings: tuple[Setting, ...]
-    judge: Judge
+    settings: tuple[SearchDimension, ...]
+    judge: TrialJudge
     weight: int = 1  # its share of the time
     cost: int = 1  # it has one trial where others have so many
 
@@ -43,13 +43,13 @@ class Study:
     """The trials of one part so far; all of them are in the file."""
 
     trials: optuna.Study
-    part: Part
+    part: SearchPart
     base: JobConfig
     windows: tuple[int, ...]
 
     @classmethod
     def open(
-        cls, storage: JournalStorage, name: str, part: Part, base: JobConfig, windows: range
+        cls, storage: JournalStorage, name: str, part: SearchPart, base: JobConfig, windows: range
     ) -> "Study":
         """Begin the study of this name, or go on with it; what was cut off does not count."""
         trials = optuna.create_study(
@@ -84,15 +84,15 @@ class Study:
     def values(self, trial: FrozenTrial | Trial) -> dict[str, Any]:
         """Give the settings in which a trial is not the default."""
         drawn, defaults = trial.params, self._defaults()
-        tidy = {one.name: one.tidied(drawn[one.name]) for one in self.part.settings}
+        tidy = {one.name: one.rounded(drawn[one.name]) for one in self.part.settings}
         return {name: tidy[name] for name in tidy if drawn[name] != defaults[name]}
 
-    def figure(self, trial: FrozenTrial, window: int) -> float:
+    def evaluate_trial(self, trial: FrozenTrial, window: int) -> float:
         """Judge a trial in another window, at the stop that was best in those of the study."""
-        figures = self.part.judge(changed(self.base, self.values(trial)), window)
+        figures = self.part.judge(with_values(self.base, self.values(trial)), window)
         return float(figures[:, trial.user_attrs["stop"]].mean())
 
-    def advance(self) -> None:
+    def run_trial(self) -> None:
         """Run one more trial."""
         before = self.finished
         if not before and not self.trials.get_trials(states=[TrialState.WAITING]):
@@ -115,7 +115,7 @@ class Study:
 
     def _run(self, trial: Trial) -> None:
         """Judge window after window, unless the trial falls behind the median of the others."""
-        config, means = changed(self.base, self.values(trial)), []
+        config, means = with_values(self.base, self.values(trial)), []
         for step, window in enumerate(self.windows):
             means.append(self.part.judge(config, window).mean(axis=0))
             trial.report(float(np.mean(means, axis=0).max()), step)

@@ -15,7 +15,7 @@ from rich.table import Table
 
 from offline.job import JobConfig
 from offline.publish.flatten_config import flatten_config
-from offline.tune.search import Finding, Outcome, Verdict, Watch
+from offline.tune.search import PartResult, SearchResult, FunnelComparison, SearchListener
 from offline.tune.study import Study
 
 WARNING = (
@@ -24,7 +24,7 @@ WARNING = (
 )
 
 
-def bars() -> Progress:
+def progress_bars() -> Progress:
     """Make the bars: each part's trials, the best so far, the time gone and left."""
     return Progress(
         TextColumn("{task.description:<12}"),
@@ -37,7 +37,7 @@ def bars() -> Progress:
     )
 
 
-def watch(progress: Progress) -> Watch:
+def show_progress(progress: Progress) -> SearchListener:
     """Show a search in these bars."""
     shown: list[TaskID] = []
 
@@ -51,14 +51,14 @@ def watch(progress: Progress) -> Watch:
     def trial(study: Study) -> None:
         progress.update(shown[-1], completed=len(study.finished), best=_best(study))
 
-    def found(finding: Finding) -> None:
+    def found(finding: PartResult) -> None:
         progress.update(shown[-1], total=finding.trials)
 
     def last() -> None:
         told = "defaults against all that was found"
         shown.append(progress.add_task("whole funnel", total=None, best=told))
 
-    return Watch(begin, trial, found, last)
+    return SearchListener(begin, trial, found, last)
 
 
 def _best(study: Study) -> str:
@@ -68,15 +68,15 @@ def _best(study: Study) -> str:
     return f"{study.part.metric} {best:.4f} (default {default:.4f})"
 
 
-def table(findings: list[Finding]) -> Table:
+def results_table(findings: list[PartResult]) -> Table:
     """Lay out what came of each part."""
     title = "Windows before the test: default -> best of the trials"
     shown = Table(title=title, box=SIMPLE_HEAD, pad_edge=False, collapse_padding=True)
     for column in ("part", "measure", "trials", "where chosen", "later window", "best is"):
         shown.add_column(column, justify="right" if column == "trials" else "left", no_wrap=True)
     for one in findings:
-        later = _arrow(one.confirmed) if one.confirmed else ""
-        row = (one.part.name, one.part.metric, str(one.trials), _arrow(one.chosen), later)
+        later = _arrow(one.confirmation) if one.confirmation else ""
+        row = (one.part.name, one.part.metric, str(one.trials), _arrow(one.selection), later)
         shown.add_row(*row, _outcome(one))
     return shown
 
@@ -85,13 +85,13 @@ def _arrow(pair: tuple[float, float]) -> str:
     return f"{pair[0]:.3f} -> {pair[1]:.3f}"
 
 
-def _outcome(finding: Finding) -> str:
+def _outcome(finding: PartResult) -> str:
     if finding.is_kept:
         return "taken up"
-    return "the default" if finding.confirmed is None else "unconfirmed"
+    return "the default" if finding.confirmation is None else "unconfirmed"
 
 
-def last_word(verdict: Verdict | None) -> str:
+def describe_comparison(verdict: FunnelComparison | None) -> str:
     """Say whether what was found is better than the defaults, in a sentence or two."""
     if verdict is None:
         return "Nothing was found that is better than the defaults; these are written."
@@ -107,11 +107,11 @@ def last_word(verdict: Verdict | None) -> str:
     return f"{figures}{chance}"
 
 
-def about(outcome: Outcome, base: JobConfig, dataset: str) -> str:
+def file_header(outcome: SearchResult, base: JobConfig, dataset: str) -> str:
     """Give the head of the file: where it is from, what it changes, how sure that is."""
     before, after = flatten_config(base), flatten_config(outcome.config)
     moved = [name for name in after if after[name] != before[name]]
     changes = [f"  {name} {before[name]} -> {after[name]}" for name in moved]
     head = f"Settings for {dataset or 'this data'}, by recfunnel tune."
-    said = [last_word(outcome.verdict), WARNING, *(["Not the default:"] if moved else [])]
+    said = [describe_comparison(outcome.comparison), WARNING, *(["Not the default:"] if moved else [])]
     return "\n".join([head, *said, *changes])

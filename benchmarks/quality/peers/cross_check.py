@@ -24,7 +24,7 @@ def largest_difference(lists: Lists, relevant: RowSets) -> float:
     """Give the largest absolute difference over users and metrics."""
     whole = np.maximum(np.rint(relevant.grades), 1).astype(np.int64)
     relevant = RowSets(relevant.indptr, relevant.rows, whole.astype(np.float32))
-    judged = metrics.judge(lists, relevant)
+    judged = metrics.grade_lists(lists, relevant)
     run = Run(_ranked(lists))
     ours = {
         "ndcg@10": metrics.ndcg(judged, 10),

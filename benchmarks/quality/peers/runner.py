@@ -56,7 +56,7 @@ def compute_selection_score(
     """Give the mean graded NDCG@10 of the warm users of all exams."""
     found = []
     for exam in exams:
-        judged = metrics.judge(compute_lists(peer, exam.task, parameters), exam.relevant)
+        judged = metrics.grade_lists(compute_lists(peer, exam.task, parameters), exam.relevant)
         warm = np.diff(exam.task.build_seen().indptr) > 0
         found.append(metrics.ndcg(judged, 10, graded=True)[warm])
     return float(np.nanmean(np.concatenate(found)))
