@@ -9,8 +9,8 @@ from rich.console import Console
 from rich.table import Table
 
 from offline.data.atomic import atomic_path
+from offline.evaluate.figures import Interval, NewUserPoint
 from offline.report.curves import new_user_chart
-from offline.report.figures import NewUserPoint, Interval
 
 COLOURS = (  # where no page gives them
     "svg{--ink:#222;--muted:#666;--grid:#ddd;--soft:#eee;--funnel:#0b6e4f;--baseline:#888;"

@@ -24,7 +24,9 @@ from offline.job import JobConfig
 from offline.publish.flatten_config import NOT_MODEL_SETTINGS
 
 NOT_IN_FILE = NOT_MODEL_SETTINGS | {"policy"}
-UNKNOWN_FIELD_ERRORS = frozenset({"extra_forbidden", "unexpected_keyword_argument"})  # as pydantic says it
+UNKNOWN_FIELD_ERRORS = frozenset(
+    {"extra_forbidden", "unexpected_keyword_argument"}
+)  # as pydantic says it
 
 
 class ConfigError(DataError):
@@ -76,7 +78,9 @@ def _schema() -> type[BaseModel]:
     """Derive what a file may hold from the dataclasses: names, types, limits, defaults."""
     kinds, default = get_type_hints(JobConfig, include_extras=True), JobConfig()
     told: dict[str, Any] = {
-        name: (kind, getattr(default, name)) for name, kind in kinds.items() if name not in NOT_IN_FILE
+        name: (kind, getattr(default, name))
+        for name, kind in kinds.items()
+        if name not in NOT_IN_FILE
     }
     return create_model("Training", __config__=ConfigDict(extra="forbid", strict=True), **told)
 

@@ -30,7 +30,7 @@ from offline import cli
 from offline.data.errors import DataError
 from offline.data.split import split_by_time
 from offline.evaluate.compare_rankers import compare_rankers
-from offline.evaluate.funnel_answers import collect_answers, user_ndcg, pad_lists, evaluated_lists
+from offline.evaluate.funnel_answers import collect_answers, evaluated_lists, pad_lists, user_ndcg
 from offline.evaluate.holdout import Holdout
 from offline.evaluate.rerank_only import cascade_ranker, collect_candidates
 from offline.job import JobConfig, build_holdout, replay_window
@@ -93,7 +93,9 @@ def test_rescoring_ranks_as_the_real_funnel_does(exam, tables, found):
     sizes = replace(exam.wiring.sizes, coarse=40, fine=25)
     funnel = assembled(exam.models, replace(exam.wiring, sizes=sizes), rankers)
     asked = asyncio.run(collect_answers(funnel, DATASET, exam.users, exam.seed))
-    expected = user_ndcg(pad_lists(evaluated_lists(funnel, asked.slates), 10), asked.relevant).tolist()
+    expected = user_ndcg(
+        pad_lists(evaluated_lists(funnel, asked.slates), 10), asked.relevant
+    ).tolist()
     assert found.ndcg(cascade_ranker(rankers, 40, 25)).tolist() == expected
     assert found.ndcg(build_ranking(rankers, WHOLE_FUNNEL, sizes)).tolist() == expected
     assert found.ndcg(cascade_ranker(rankers, 11, 11)).tolist() != expected

@@ -22,7 +22,7 @@ from benchmarks.quality.onboarding_answers import (
 from offline.data.dataset import DataTraits
 from offline.data.errors import DataError
 from offline.data.readers import LoadedData
-from offline.evaluate.rolling import rolling_window
+from benchmarks.quality.windows import rolling_window
 from offline.models.registry import fit_models
 from offline.training.replay import build_offline_funnel
 from tests.fakes import SMALL, small_dataset

@@ -15,7 +15,7 @@ from app.rerank.slate_builder import Policy
 from app.settings import PolicySettings, Settings
 from offline.cli import errors_as_sentences
 from offline.commands.train import TrainOptions
-from offline.config import NOT_IN_FILE, ConfigError, build_job_config, read_config, config_to_toml
+from offline.config import NOT_IN_FILE, ConfigError, build_job_config, config_to_toml, read_config
 from offline.evaluate.gate import GateConfig
 from offline.job import JobConfig
 from offline.models.registry import RecallConfig
@@ -197,4 +197,6 @@ def test_the_example_in_the_documentation_can_be_used(tmp_path):
 
 
 def test_endless_is_a_number_of_seconds():
-    assert build_job_config({"recall": {"ease": {"half_life": inf}}}, "x").recall.ease.half_life == inf
+    assert (
+        build_job_config({"recall": {"ease": {"half_life": inf}}}, "x").recall.ease.half_life == inf
+    )

@@ -3,8 +3,8 @@ import pytest
 
 from app.artifacts import DAY, HALF_LIVES, Popularity, Segments
 from offline.evaluate import baselines, metrics, segments
-from offline.evaluate.baselines import popularity_order, popular_lists
-from offline.evaluate.compare import ItemBackground, compare_methods
+from offline.evaluate.baselines import popular_lists, popularity_order
+from offline.evaluate.comparison import ItemBackground, compare_methods
 from offline.evaluate.rowsets import RowSets
 
 U, N, W = 60, 100, 20
@@ -39,7 +39,9 @@ KINDS = Segments(
 
 
 def test_every_method_gets_every_metric_at_both_cuts():
-    compared = compare_methods(LISTS, RELEVANT, ItemBackground(COUNTS, CONTENT), seed=1, resamples=200)
+    compared = compare_methods(
+        LISTS, RELEVANT, ItemBackground(COUNTS, CONTENT), seed=1, resamples=200
+    )
     names = ["ndcg", "precision", "recall", "map", "hit_rate", "coverage", "diversity"]
     names += ["novelty", "serendipity"]
     assert compared["methods"].keys() == LISTS.keys()
@@ -54,7 +56,9 @@ def test_every_method_gets_every_metric_at_both_cuts():
 
 
 def test_figures_are_means_over_users_with_relevant_items():
-    figures = compare_methods(LISTS, RELEVANT, ItemBackground(COUNTS, CONTENT), 1, 50)["methods"]["item_cf"]
+    figures = compare_methods(LISTS, RELEVANT, ItemBackground(COUNTS, CONTENT), 1, 50)["methods"][
+        "item_cf"
+    ]
     some = np.flatnonzero(RELEVANT.sizes)
     judged = metrics.grade_lists(LISTS["item_cf"], RELEVANT)
     assert figures["ndcg@10"]["mean"] == pytest.approx(metrics.ndcg(judged, 10)[some].mean())
@@ -66,7 +70,9 @@ def test_figures_are_means_over_users_with_relevant_items():
 
 
 def test_the_funnel_is_compared_with_every_other_method_in_pairs():
-    compared = compare_methods(LISTS, RELEVANT, ItemBackground(COUNTS, CONTENT), seed=1, resamples=500)
+    compared = compare_methods(
+        LISTS, RELEVANT, ItemBackground(COUNTS, CONTENT), seed=1, resamples=500
+    )
     methods, against = compared["methods"], compared["differences"]
     assert against.keys() == {"popularity", "item_cf"}
     gained = against["popularity"]["ndcg@10"]
@@ -84,7 +90,9 @@ def test_a_method_equal_to_the_funnel_differs_by_exactly_nothing():
 
 
 def test_without_content_diversity_is_none_and_all_else_stands():
-    figures = compare_methods(LISTS, RELEVANT, ItemBackground(COUNTS, None), 1, 50)["methods"]["funnel"]
+    figures = compare_methods(LISTS, RELEVANT, ItemBackground(COUNTS, None), 1, 50)["methods"][
+        "funnel"
+    ]
     assert figures["diversity@10"] == {"mean": None, "low": None, "high": None}
     assert figures["ndcg@10"]["mean"] > 0.5
 
@@ -92,7 +100,9 @@ def test_without_content_diversity_is_none_and_all_else_stands():
 def test_graded_relevance_adds_graded_ndcg():
     grades = 1 + np.arange(len(RELEVANT.rows)) % 3
     graded = RowSets.of_pairs(RELEVANT.owners, RELEVANT.rows, U, grades.astype(np.float32))
-    figures = compare_methods(LISTS, graded, ItemBackground(COUNTS, None), 1, 50)["methods"]["funnel"]
+    figures = compare_methods(LISTS, graded, ItemBackground(COUNTS, None), 1, 50)["methods"][
+        "funnel"
+    ]
     assert figures["graded_ndcg@10"]["mean"] < figures["ndcg@10"]["mean"]
 
 

@@ -12,7 +12,7 @@ from app.deadline import NO_CHECKPOINTS
 from app.features.views import CHANNELS
 from offline.data.split import split_by_time
 from offline.evaluate.evaluation import evaluate_funnel
-from offline.evaluate.funnel_answers import MAX_K, pad_lists, evaluated_lists
+from offline.evaluate.funnel_answers import MAX_K, evaluated_lists, pad_lists
 from offline.models.registry import RecallConfig, fit_models
 from offline.report.report_figures import manifest_metrics
 from offline.training.replay import (
@@ -82,10 +82,8 @@ def test_everything_that_the_data_allows_is_swept(found):
 async def test_the_judged_list_of_ten_is_the_one_that_a_caller_of_ten_gets(as_of_the_cut):
     dataset, _, funnel, users = as_of_the_cut
     names = dataset.users.names(np.array([user.user for user in users[:10]], np.int64))
-    asked = [
-        [slate async for slate in recommend_each(funnel, names, k, 7, explore=True)]
-        for k in (10, MAX_K)
-    ]
+    asked = [[slate async for slate in recommend_each(funnel, names, k, 7, explore=True)]
+        for k in (10, MAX_K)]
     for ten, twenty in zip(*asked, strict=True):
         (rows,) = evaluated_lists(funnel, [twenty])  # nothing was shown to anybody before
         assert rows[:10].tolist() == ten.selection.pool.rows.tolist()

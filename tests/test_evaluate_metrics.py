@@ -35,7 +35,9 @@ def sets_of(wanted):
 
 
 def judged_of(case):
-    return grade_lists(np.array([rows for rows, _ in case], np.int64), sets_of([w for _, w in case]))
+    return grade_lists(
+        np.array([rows for rows, _ in case], np.int64), sets_of([w for _, w in case])
+    )
 
 
 def slow_precision(rows, wanted, k):

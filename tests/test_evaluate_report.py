@@ -13,15 +13,15 @@ from jinja2 import UndefinedError
 
 from app.artifacts import Segments
 from benchmarks import new_user_plot
-from offline.evaluate import segments, weaknesses
+from offline.evaluate import segments
 from offline.evaluate.attribution import FunnelTrace, attribute
-from offline.evaluate.compare import ItemBackground, compare_methods
+from offline.evaluate.comparison import ItemBackground, compare_methods
 from offline.evaluate.rowsets import RowSets
-from offline.report import curves, verdict
+from offline.report import curves, verdict, weaknesses
 from offline.report.flow import branch_losses
 from offline.report.glossary import METRICS
 from offline.report.report import render, write_report
-from offline.report.svg import report_style, to_svg, row_axes
+from offline.report.svg import report_style, row_axes, to_svg
 
 U, N = 240, 900
 STRENGTHS = {  # how much of the truth each method sees, in place of trained models
@@ -119,7 +119,9 @@ def made_up() -> dict:
     )
     lists["funnel"] = kept[:, :20]
     content = random.normal(size=(N, 8)).astype(np.float32)
-    compared = compare_methods(lists, relevant, ItemBackground(counts, content), seed=1, resamples=500)
+    compared = compare_methods(
+        lists, relevant, ItemBackground(counts, content), seed=1, resamples=500
+    )
     events = random.choice([0, 0, 4, 20, 90, 300], U)
     return {
         "dataset": {
@@ -445,7 +447,9 @@ def test_bands_of_users_and_items_in_which_it_is_beaten_are_named(figures):
         ("items of popularity “head”", "recall@10"),
     ]
     found = weaknesses.find_weaknesses(figures) * 2
-    assert weaknesses.summarise_weaknesses(found).endswith("; users known by “10-49 events” and 2 more.")
+    assert weaknesses.summarise_weaknesses(found).endswith(
+        "; users known by “10-49 events” and 2 more."
+    )
 
 
 def test_if_nothing_is_better_anywhere_the_page_says_so(figures):

@@ -17,9 +17,15 @@ from app.state.counters import PopularityCounters
 from offline.data.dataset import Log
 from offline.data.split import split_by_time
 from offline.evaluate import calibration, new_user_curve, recall_ceiling, time_regimes
-from offline.evaluate.compare import ItemBackground
-from offline.evaluate.funnel_answers import FunnelAnswers, collect_answers, user_ndcg, pad_lists, evaluated_lists
-from offline.evaluate.policies import policy_prices, diversity_trade_off
+from offline.evaluate.comparison import ItemBackground
+from offline.evaluate.funnel_answers import (
+    FunnelAnswers,
+    collect_answers,
+    evaluated_lists,
+    pad_lists,
+    user_ndcg,
+)
+from offline.evaluate.policy_prices import diversity_trade_off, policy_prices
 from offline.models.registry import fit_models
 from offline.training.replay import ReplayUser, build_offline_funnel, find_active_users
 from tests.fakes import SMALL, KeepOrder, rows, small_dataset
@@ -99,7 +105,9 @@ def test_the_list_as_served_is_the_one_that_is_shown(asked, models):
     ten = pad_lists([rows[:10] for rows in evaluated_lists(asked.funnel, asked.slates)], 10)
     assert served["ndcg"]["mean"] == pytest.approx(user_ndcg(ten, asked.relevant).mean())
     first = pad_lists([slate.selection.pool.rows for slate in asked.slates], 10)
-    assert served["ndcg"]["mean"] != pytest.approx(user_ndcg(first, asked.relevant).mean(), abs=1e-9)
+    assert served["ndcg"]["mean"] != pytest.approx(
+        user_ndcg(first, asked.relevant).mean(), abs=1e-9
+    )
 
 
 def test_with_all_policies_off_the_list_is_that_of_the_fine_scores(asked, models):
@@ -267,7 +275,11 @@ async def test_users_come_at_a_moment_of_their_own_and_so_does_the_crowd(asked, 
     at_cut, own = await time_regimes.compare_time_regimes(asked)
     assert (at_cut["name"], own["name"]) == ("as of the cut", "at their own moment")
     assert at_cut["users"] == own["users"] == len(seen) == len(asked)
-    assert at_cut["methods"].keys() == own["methods"].keys() == {"funnel", *time_regimes.POPULARITY_HALF_LIVES}
+    assert (
+        at_cut["methods"].keys()
+        == own["methods"].keys()
+        == {"funnel", *time_regimes.POPULARITY_HALF_LIVES}
+    )
     assert [now for _, _, now in seen] == sorted(now for _, _, now in seen)
     assert len({now for _, _, now in seen}) > 10
     names = DATASET.users.names(np.arange(len(DATASET.users)))

@@ -11,7 +11,7 @@ from benchmarks.quality.exploration import (
     table,
 )
 from offline.data.split import split_by_time
-from offline.evaluate.rolling import rolling_window
+from benchmarks.quality.windows import rolling_window
 from offline.job import JobConfig
 from offline.training.rankers import RankConfig
 from tests.fakes import SMALL, small_dataset

@@ -26,10 +26,16 @@ from offline import cli, job
 from offline.commands.train import TrainOptions
 from offline.data.readers import load_dataset
 from offline.data.split import split_by_time
-from offline.evaluate.compare import ItemBackground, compare_methods
-from offline.evaluate.gate import GateConfig, check_production, check_baselines, run_gate
-from offline.evaluate.gate_text import IN_SERVICE, RivalComparison, build_check, refusal_message, gate_remarks
-from offline.evaluate.production_bundle import ProductionBundle, read_production_bundle, leak_caveat
+from offline.evaluate.comparison import ItemBackground, compare_methods
+from offline.evaluate.gate import GateConfig, check_baselines, check_production, run_gate
+from offline.evaluate.gate_text import (
+    IN_SERVICE,
+    RivalComparison,
+    build_check,
+    gate_remarks,
+    refusal_message,
+)
+from offline.evaluate.production_bundle import ProductionBundle, leak_caveat, read_production_bundle
 from offline.evaluate.rowsets import RowSets
 from offline.job import build_holdout
 from offline.publish.writer import write_rankers
@@ -66,7 +72,9 @@ def exam(data):
     dataset = load_dataset(data).dataset
     cpu = Cpu(threads=1)
     wiring = FunnelConfig(cpu, NO_CHECKPOINTS)
-    yield build_holdout(dataset, split_by_time(dataset.log), TrainOptions().job_config(Settings()), wiring)
+    yield build_holdout(
+        dataset, split_by_time(dataset.log), TrainOptions().job_config(Settings()), wiring
+    )
     cpu.close()
 
 
@@ -96,7 +104,9 @@ def compared(users=60, **strength):
         lists[method] = np.array(
             [[*range(user, user + hits), *filler[: 20 - hits]] for user in range(users)]
         )
-    return compare_methods(lists, relevant, ItemBackground(np.ones(2_000), None), seed=1, resamples=200)
+    return compare_methods(
+        lists, relevant, ItemBackground(np.ones(2_000), None), seed=1, resamples=200
+    )
 
 
 def judged(warm, cold=None, *, are_warm=True):
@@ -159,7 +169,9 @@ def test_a_few_users_prove_nothing():
 )
 def test_worse_is_what_the_interval_and_the_margin_say(mean, high, margin, outcome, words):
     difference = {"mean": mean, "low": 2 * mean - high, "high": high}
-    found = build_check(RivalComparison(IN_SERVICE, "warm", 50, (0.2 + mean, 0.2), difference, margin), 30)
+    found = build_check(
+        RivalComparison(IN_SERVICE, "warm", 50, (0.2 + mean, 0.2), difference, margin), 30
+    )
     assert found.outcome == outcome
     assert words in found.explanation
 
@@ -211,7 +223,9 @@ def test_new_users_are_compared_apart_and_few_of_them_conclude_nothing(short, go
         times=users.times[chosen],
     )
     exam = replace(short, models=replace(short.models, users=forgotten))
-    found = check_production(exam, good, read_production_bundle(trained, exam), replace(CONFIG, fewest=10))
+    found = check_production(
+        exam, good, read_production_bundle(trained, exam), replace(CONFIG, fewest=10)
+    )
     assert [(one.users, one.outcome) for one in found] == [("warm", "passed"), ("cold", "skipped")]
     assert sum(one.user_count for one in found) == len(exam.users)
 

@@ -10,8 +10,7 @@ from app.bundle.manifest import parse_manifest
 from app.rank.hybrid import HybridScorer
 from app.settings import Settings
 from offline.commands.train import TrainOptions
-from offline.config import read_config
-from offline.config import config_to_toml
+from offline.config import config_to_toml, read_config
 from offline.data.readers import load_dataset
 from offline.job import JobConfig, PhaseTimer, run_job
 from offline.models.hybrids import HybridConfig
@@ -30,7 +29,12 @@ def trained_with_all_columns(tmp_path_factory):
         write_recbole(folder / "cinema", world(3, users=40, items=40, ratings=600))
     )
     config = JobConfig(rank=QUICK, hybrid=HybridConfig("combined"), compare=True)
-    run_job(reading, folder / "out", replace(config, gate=replace(config.gate, force=True)), PhaseTimer())
+    run_job(
+        reading,
+        folder / "out",
+        replace(config, gate=replace(config.gate, force=True)),
+        PhaseTimer(),
+    )
     return folder / "out"
 
 
@@ -68,7 +72,9 @@ def test_what_the_command_line_says_wins_over_the_file_and_the_file_over_the_def
     path.write_text('[hybrid]\nkind = "switching"\nswitch_at = 3\n')
     settings = Settings(redis_url=None)
     assert TrainOptions().job_config(settings).hybrid == HybridConfig()
-    assert TrainOptions(config=path).job_config(settings).hybrid == HybridConfig("switching", switch_at=3)
+    assert TrainOptions(config=path).job_config(settings).hybrid == HybridConfig(
+        "switching", switch_at=3
+    )
     said = TrainOptions(config=path, hybrid="learned", compare=True).job_config(settings)
     assert said.hybrid == HybridConfig("learned", switch_at=3)
     assert said.compare

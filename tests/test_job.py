@@ -103,7 +103,8 @@ def test_the_same_seed_gives_the_same_bytes_and_the_same_figures(tmp_path):
 def test_another_seed_gives_another_model(tmp_path):
     reading = load_dataset(write_recbole(tmp_path / "cinema", world(3, **SMALL)))
     made = [
-        run_job(reading, tmp_path / f"out{seed}", JobConfig(seed=seed), PhaseTimer()) for seed in (1, 2)
+        run_job(reading, tmp_path / f"out{seed}", JobConfig(seed=seed), PhaseTimer())
+        for seed in (1, 2)
     ]
     assert (made[0] / "fine.listwise.0.txt").read_bytes() != (
         made[1] / "fine.listwise.0.txt"

@@ -23,7 +23,7 @@ from offline.data.readers import load_dataset
 from offline.data.split import split_by_time
 from offline.evaluate.evaluation import Evaluation
 from offline.evaluate.holdout import Holdout
-from offline.job import JobConfig, PhaseTimer, evaluate_rankers, fit_rankers, build_holdout
+from offline.job import JobConfig, PhaseTimer, build_holdout, evaluate_rankers, fit_rankers
 from offline.job import replay_window as training_rows
 from offline.models.als import ALSConfig
 from offline.models.registry import RecallConfig, fit_models

@@ -162,8 +162,8 @@ def test_objectives_are_settings_of_the_training(tmp_path):
     assert config.objectives == ObjectiveWeights(click=0.3, value=1)
     (tmp_path / "again.toml").write_text(config_to_toml(config))
     settings = NoPolicy()
-    assert TrainOptions(config=tmp_path / "again.toml").job(settings).objectives == config.objectives
-    told = TrainOptions(config=tmp_path / "again.toml", objectives="conversion=2").job(settings)
+    assert TrainOptions(config=tmp_path / "again.toml").job_config(settings).objectives == config.objectives
+    told = TrainOptions(config=tmp_path / "again.toml", objectives="conversion=2").job_config(settings)
     assert told.objectives == ObjectiveWeights(conversion=2)
 
 
@@ -428,10 +428,10 @@ def test_the_job_learns_every_objective_where_event_types_differ(cpu, sold):
         FunnelConfig(cpu, NO_CHECKPOINTS, config.sizes),
         split_by_time(sold.log, windows=2),
     )
-    learned = learn(sold, split, config, wiring, PhaseTimer())
+    learned = fit_rankers(sold, split, config, wiring, PhaseTimer())
     assert learned.objective_models.weights == {"click": 1.0, "conversion": 0.3, "value": 0.2}
     assert isinstance(learned.rankers.fine, ObjectiveBlend)
-    exam = prepare(sold, split, config, wiring)
+    exam = build_holdout(sold, split, config, wiring)
     exam = replace(exam, users=exam.users[:12])
     table = compare_objectives(exam, learned)
     assert [one["model"] for one in table] == ["relevant", "click", "conversion", "value", "blend"]
@@ -447,7 +447,7 @@ def test_what_each_user_did_after_the_cut_is_told_by_objective(cpu, sold):
     sold = replace(sold, log=some)
     config = JobConfig(recall=SMALL, rank=QUICK, askers=40)
     split = split_by_time(sold.log)
-    exam = prepare(sold, split, config, FunnelConfig(cpu, NO_CHECKPOINTS))
+    exam = build_holdout(sold, split, config, FunnelConfig(cpu, NO_CHECKPOINTS))
     bounds = compute_grade_bounds(sold.log.weights * sold.log.values)
     found = compute_truth(exam, exam.users, bounds)
     log, cut = sold.log, exam.cut
@@ -477,7 +477,7 @@ def test_what_was_clicked_is_kept_although_it_was_not_liked(cpu):
     start, end = (float(t) for t in np.quantile(rated.log.times, [0.5, 0.9]))
     asked = replace(config, objectives=ObjectiveWeights(click=1))
     plain, told = (
-        replay(rated, start, end, one, FunnelConfig(cpu, NO_CHECKPOINTS)) for one in (config, asked)
+        replay_window(rated, start, end, one, FunnelConfig(cpu, NO_CHECKPOINTS)) for one in (config, asked)
     )
     assert not plain.outcomes.any()
     assert told.outcomes[:, 0].sum() > told.labels.sum() == plain.labels.sum()

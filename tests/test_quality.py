@@ -25,13 +25,18 @@ from offline.data.errors import DataError
 from offline.data.readers import LoadedData
 from offline.data.split import split_by_time
 from offline.evaluate.intervals import Bootstrap
-from offline.evaluate.rolling import (
+from benchmarks.quality.windows import (
     rolling_window,
     selection_windows,
 )
-from offline.evaluate.rolling import (
+from benchmarks.quality.windows import (
     test_windows as cut_for_test,
 )
+from offline.data.dataset import Traits
+from offline.data.errors import DataError
+from offline.data.readers import Reading
+from offline.data.split import by_time
+from offline.evaluate.intervals import Bootstrap
 from offline.evaluate.rowsets import RowSets
 from offline.models.registry import fit_models
 from offline.training.rankers import RankConfig

@@ -6,7 +6,7 @@ import pytest
 from offline.data.dataset import DataTraits, Log
 from offline.data.errors import DataError
 from offline.evaluate.metrics import grade_lists, ndcg
-from offline.evaluate.rolling import (
+from benchmarks.quality.windows import (
     FOLDED,
     SELECTION_CUTS,
     TEST_CUTS,
@@ -14,9 +14,12 @@ from offline.evaluate.rolling import (
     rolling_window,
     selection_windows,
 )
-from offline.evaluate.rolling import (
+from benchmarks.quality.windows import (
     test_windows as cut_for_test,
 )
+from offline.data.dataset import Log, Traits
+from offline.data.errors import DataError
+from offline.evaluate.metrics import grade_lists, ndcg
 from tests.fakes import small_dataset
 
 

@@ -16,7 +16,14 @@ from offline.commands.report import OTHER_RECALL, compare_bundles
 from offline.job import JobConfig
 from offline.publish.flatten_config import flatten_config
 from offline.publish.writer import write_rankers
-from offline.report.bundle_comparison import BundleFacts, BundleComparison, SharedWindow, differing_settings, conclusion, render
+from offline.report.bundle_comparison import (
+    BundleComparison,
+    BundleFacts,
+    SharedWindow,
+    conclusion,
+    differing_settings,
+    render,
+)
 from tests.test_bundle import edit_manifest
 from tests.test_evaluate_report import Page
 from tests.test_gate import inverted
@@ -71,7 +78,9 @@ def window(gap=0.05, spread=0.01):
 
 
 def versus(warm=None, cold=None, **b) -> BundleComparison:
-    return BundleComparison(a=side("v1"), b=side("v2", **b), warm=warm, cold=cold, notes=["Note <i>."])
+    return BundleComparison(
+        a=side("v1"), b=side("v2", **b), warm=warm, cold=cold, notes=["Note <i>."]
+    )
 
 
 @pytest.mark.parametrize(

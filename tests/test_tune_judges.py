@@ -17,7 +17,7 @@ from offline.data.dataset import Log
 from offline.data.errors import DataError
 from offline.data.split import TimeSplit, split_by_time
 from offline.evaluate.funnel_answers import user_ids, user_ndcg
-from offline.job import JobConfig, PhaseTimer, fit_rankers, build_holdout, replay_window
+from offline.job import JobConfig, PhaseTimer, build_holdout, fit_rankers, replay_window
 from offline.models.registry import fit_models
 from offline.publish.writer import _arrays
 from offline.training.rank_table import RankTable, concatenate
@@ -30,9 +30,18 @@ from offline.training.replay import (
     sample_users,
 )
 from offline.tune import recall as module
-from offline.tune.parameter import Options, with_values, value_of
+from offline.tune.parameter import Options, value_of, with_values
 from offline.tune.parts import search_parts, study_name
-from offline.tune.ranker import HEAD, CoarseJudge, FineJudge, WindowReplays, grouped_ndcg, rank_within_groups, sample_negatives, tree_counts
+from offline.tune.ranker import (
+    HEAD,
+    CoarseJudge,
+    FineJudge,
+    WindowReplays,
+    grouped_ndcg,
+    rank_within_groups,
+    sample_negatives,
+    tree_counts,
+)
 from offline.tune.recall import RecallJudge
 from offline.tune.refit import refit
 from offline.tune.space import CHANNEL, RECALL
@@ -195,7 +204,9 @@ def test_ndcg_of_groups_is_that_of_the_textbook():
 
 
 def test_of_equal_scores_the_first_has_the_better_place():
-    assert rank_within_groups(table([3, 2], [1, 0, 0, 1, 0]), np.array([1.0, 2, 1, 5, 5])).tolist() == [
+    assert rank_within_groups(
+        table([3, 2], [1, 0, 0, 1, 0]), np.array([1.0, 2, 1, 5, 5])
+    ).tolist() == [
         1,
         0,
         2,

@@ -12,9 +12,15 @@ from offline.job import JobConfig
 from offline.tune import search as module
 from offline.tune.journal import open_journal
 from offline.tune.parameter import Options
-from offline.tune.search import Budget, SearchResult, Search, FunnelComparison, SearchListener
+from offline.tune.search import Budget, FunnelComparison, Search, SearchListener, SearchResult
 from offline.tune.study import SearchPart
-from offline.tune.view import file_header, progress_bars, describe_comparison, results_table, show_progress
+from offline.tune.view import (
+    describe_comparison,
+    file_header,
+    progress_bars,
+    results_table,
+    show_progress,
+)
 from offline.tune.windows import TuningData
 from tests.fakes import small_dataset
 
@@ -197,7 +203,9 @@ def test_a_gain_that_may_be_chance_is_said_to_be_so():
     difference = {"mean": 0.1, "low": -0.1, "high": 0.3}
     sentence = describe_comparison(FunnelComparison(9, 0.2, 0.3, difference))
     assert sentence.endswith("(95 % -0.1000 to +0.3000). The interval holds 0: it may be chance.")
-    assert "chance" not in describe_comparison(FunnelComparison(9, 0.2, 0.3, {"mean": 0.1, "low": 0.01, "high": 0.2}))
+    assert "chance" not in describe_comparison(
+        FunnelComparison(9, 0.2, 0.3, {"mean": 0.1, "low": 0.01, "high": 0.2})
+    )
 
 
 def test_the_bars_tell_the_trial_the_best_and_the_default(searched):

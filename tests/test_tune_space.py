@@ -6,11 +6,11 @@ from math import inf
 import pytest
 
 from app.features.views import CHANNELS
-from offline.config import build_job_config, read_config, config_to_toml
+from offline.config import build_job_config, config_to_toml, read_config
 from offline.job import JobConfig
 from offline.models.registry import RecallConfig
 from offline.publish.flatten_config import flatten_config
-from offline.tune.parameter import Options, Range, with_values, without_decay, value_of
+from offline.tune.parameter import Options, Range, value_of, with_values, without_decay
 from offline.tune.space import CHANNEL, COARSE, FINE, RECALL, SIZES
 
 ALL = [one for part in (*RECALL.values(), COARSE, FINE, SIZES) for one in part]

@@ -25,7 +25,7 @@ from offline.data.readers import load_dataset
 from offline.data.split import TimeSplit, split_by_time
 from offline.evaluate.metrics import PerUser
 from offline.evaluate.rerank_only import HoldoutCandidates, collect_candidates
-from offline.job import JobConfig, build_holdout, replay_window, funnel_config
+from offline.job import JobConfig, build_holdout, funnel_config, replay_window
 from offline.training.rank_table import RankTable
 
 MAX_USERS = 2_000  # in all windows that are judged, about
@@ -52,7 +52,9 @@ class AblationData:
         return np.concatenate([found.ndcg(way) for found in self.later])
 
 
-def ablate(data: Path, settings: Settings, choice: TrainOptions, schema: Path | None = None) -> Path:
+def ablate(
+    data: Path, settings: Settings, choice: TrainOptions, schema: Path | None = None
+) -> Path:
     """Run every ablation and print what was found; gives the written file.
 
     Raises:
@@ -108,7 +110,9 @@ def build(dataset: Dataset, split: TimeSplit, config: JobConfig, cpu: Cpu) -> Ab
         )
     splits = [*(TimeSplit(*window, known) for window in later), split]
     asked = [
-        collect_candidates(build_holdout(dataset, one, config, wiring), UNTRAINED_RANKERS, MAX_USERS // len(splits))
+        collect_candidates(
+            build_holdout(dataset, one, config, wiring), UNTRAINED_RANKERS, MAX_USERS // len(splits)
+        )
         for one in splits
     ]
     return AblationData([table for table in tables if len(table)], asked)

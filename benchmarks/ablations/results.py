@@ -13,9 +13,9 @@ from benchmarks.ablations.ablations import ablations
 from offline.data.atomic import atomic_path
 from offline.data.dataset import Dataset
 from offline.evaluate.compare_rankers import build_variants
+from offline.evaluate.figures import Interval, Variant
 from offline.evaluate.intervals import Bootstrap
 from offline.evaluate.rerank_only import HoldoutCandidates
-from offline.report.figures import Interval, Variant
 
 FILE = "ablations.json"
 REPORTED_GROUP = "validation and test"  # the view that the report shows
@@ -42,7 +42,9 @@ class AblationResult(TypedDict):
     views: list[UserGroup]
 
 
-def summary(dataset: Dataset, seed: int, later: list[HoldoutCandidates], figures: Floats) -> AblationResult:
+def summary(
+    dataset: Dataset, seed: int, later: list[HoldoutCandidates], figures: Floats
+) -> AblationResult:
     """Set every ablation against the funnel as it is, the first column of ``figures`` (u, 1 + a).
 
     The windows are ``later``, the test last; its users follow one another as in ``figures``.

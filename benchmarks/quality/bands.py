@@ -7,9 +7,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.quality.window_lists import SEED, K, WindowLists, compute_headline
+from offline.evaluate.figures import MetricFigures
 from offline.evaluate.intervals import Bootstrap
 from offline.evaluate.segments import HISTORY_BANDS, NEVER_SEEN, POPULARITY_BANDS, popularity_bands
-from offline.report.figures import MetricFigures
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,8 +8,8 @@ from numpy.typing import NDArray
 
 from benchmarks.quality.bands import by_history, by_popularity
 from benchmarks.quality.window_lists import HEADLINE, SEED, WindowLists, compute_headline
-from offline.evaluate.compare import UserMetrics, compute_user_metrics, summarise
-from offline.report.figures import Comparison
+from offline.evaluate.comparison import UserMetrics, compute_user_metrics, summarise
+from offline.evaluate.figures import Comparison
 
 
 def evaluate(answered: Sequence[WindowLists], reference: str) -> dict[str, Any]:

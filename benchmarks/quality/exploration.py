@@ -24,11 +24,18 @@ from app.cpu import Cpu
 from app.deadline import NO_CHECKPOINTS
 from app.rerank.slate_builder import Policy, SlateBuilder
 from benchmarks.quality.funnel_lists import train_funnel
+from benchmarks.quality.windows import BenchmarkWindow, selection_windows
 from offline.data.dataset import Dataset
 from offline.data.readers import MAX_BAD_SHARE, load_dataset
 from offline.evaluate import metrics
-from offline.evaluate.funnel_answers import FunnelAnswers, K, collect_answers, rerank_in_sequence, user_ndcg, pad_lists
-from offline.evaluate.rolling import BenchmarkWindow, selection_windows
+from offline.evaluate.funnel_answers import (
+    FunnelAnswers,
+    K,
+    collect_answers,
+    pad_lists,
+    rerank_in_sequence,
+    user_ndcg,
+)
 from offline.job import JobConfig
 from offline.training.replay import ReplayUser
 

@@ -8,10 +8,10 @@ from numpy.typing import NDArray
 
 from benchmarks.quality.exchange import Task
 from benchmarks.quality.tasks import build_task
+from benchmarks.quality.windows import BenchmarkWindow, rolling_window
 from offline.data.dataset import Dataset
 from offline.data.errors import DataError
 from offline.evaluate.metrics import PerUser
-from offline.evaluate.rolling import BenchmarkWindow, rolling_window
 from offline.evaluate.rowsets import RowSets
 from offline.training.replay import ReplayUser, advance_user, split_events_by_user
 

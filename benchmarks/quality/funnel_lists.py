@@ -11,11 +11,11 @@ from app.cpu import Cpu
 from app.deadline import NO_CHECKPOINTS
 from app.features.views import CHANNELS
 from app.funnel import Funnel
+from benchmarks.quality.windows import BenchmarkWindow
 from offline.data.dataset import Dataset
 from offline.data.split import split_by_time
-from offline.evaluate.funnel_answers import collect_answers, pad_lists, evaluated_lists
+from offline.evaluate.funnel_answers import collect_answers, evaluated_lists, pad_lists
 from offline.evaluate.metrics import Lists
-from offline.evaluate.rolling import BenchmarkWindow
 from offline.job import JobConfig, PhaseTimer, fit_rankers
 from offline.models.registry import fit_models
 from offline.training.replay import ReplayUser, build_offline_funnel

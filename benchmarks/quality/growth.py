@@ -26,14 +26,14 @@ from app.deadline import NO_CHECKPOINTS
 from app.funnel import Funnel
 from app.rank.pointwise_listwise import Growth, PointwiseListwiseBlend
 from benchmarks.quality.funnel_lists import train_funnel
+from benchmarks.quality.windows import BenchmarkWindow, selection_windows
 from offline.data.dataset import Dataset
 from offline.data.readers import MAX_BAD_SHARE, load_dataset
-from offline.evaluate.funnel_answers import collect_answers, user_ndcg, pad_lists, evaluated_lists
+from offline.evaluate.figures import Interval
+from offline.evaluate.funnel_answers import collect_answers, evaluated_lists, pad_lists, user_ndcg
 from offline.evaluate.intervals import Bootstrap
-from offline.evaluate.rolling import BenchmarkWindow, selection_windows
 from offline.evaluate.segments import HISTORY_BANDS
 from offline.job import JobConfig
-from offline.report.figures import Interval
 from offline.training.replay import ReplayUser
 
 SEEDS = (7, 8, 9)
@@ -72,7 +72,9 @@ def _asked(funnel: Funnel, dataset: Dataset, window: BenchmarkWindow) -> NDArray
         for line, user in enumerate(window.users)
     ]
     asked = asyncio.run(collect_answers(funnel, dataset, users, 7))
-    return user_ndcg(pad_lists(evaluated_lists(funnel, asked.slates)), asked.relevant).astype(np.float64)
+    return user_ndcg(pad_lists(evaluated_lists(funnel, asked.slates)), asked.relevant).astype(
+        np.float64
+    )
 
 
 def trainings(found: Sequence[Judged]) -> Table:

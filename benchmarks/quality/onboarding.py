@@ -35,14 +35,14 @@ from benchmarks.quality.onboarding_answers import (
 )
 from benchmarks.quality.run import RESULTS, TABLE_WIDTH
 from benchmarks.quality.window_lists import SEED, K, compute_headline
+from benchmarks.quality.windows import BenchmarkWindow, rolling_window
 from offline.data.dataset import Dataset
 from offline.data.errors import DataError
 from offline.data.readers import MAX_BAD_SHARE, LoadedData, load_dataset
-from offline.evaluate.baselines import ALL_TIME, popularity_order, popular_lists
+from offline.evaluate.baselines import ALL_TIME, popular_lists, popularity_order
 from offline.evaluate.funnel_answers import pad_lists
 from offline.evaluate.intervals import Bootstrap
 from offline.evaluate.metrics import Lists, PerUser
-from offline.evaluate.rolling import BenchmarkWindow, rolling_window
 from offline.evaluate.rowsets import RowSets
 from offline.job import JobConfig
 from offline.training.replay import recommend_once

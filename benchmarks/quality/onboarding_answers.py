@@ -13,10 +13,10 @@ from app.event_weights import EventWeights
 from app.recall.onboarding import select_items
 from app.state.event_codec import EventInterpreter
 from benchmarks.quality.window_lists import SEED
+from benchmarks.quality.windows import BenchmarkWindow
 from offline.data.dataset import Dataset
 from offline.data.errors import DataError
 from offline.evaluate.baselines import ALL_TIME, popularity_order
-from offline.evaluate.rolling import BenchmarkWindow
 from offline.evaluate.rowsets import RowSets
 
 LENGTHS = (12, 16, MAX_ITEMS)  # items that somebody is asked about
@@ -96,7 +96,9 @@ def build_history(
     return read(items, kinds, [1.0] * len(items), np.full(len(items), at))
 
 
-def _opinions(dataset: Dataset, window: BenchmarkWindow, users: NDArray[np.int64]) -> NDArray[np.int8]:
+def _opinions(
+    dataset: Dataset, window: BenchmarkWindow, users: NDArray[np.int64]
+) -> NDArray[np.int8]:
     """Say what each thinks of each item by all they do after the cut; a like beats a dislike."""
     later = dataset.log.between(window.cut, np.inf)
     later = later.take(np.flatnonzero(np.isin(later.users, users)))

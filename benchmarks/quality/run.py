@@ -21,12 +21,18 @@ from benchmarks.quality.libraries import LIBRARIES, RULE_BASED, LibraryResult
 from benchmarks.quality.table import tables
 from benchmarks.quality.tasks import compute_digest, write_tasks
 from benchmarks.quality.window_lists import HEADLINE, SEED, WindowLists
+from benchmarks.quality.windows import (
+    TEST_CUTS,
+    WIDTH,
+    BenchmarkWindow,
+    selection_windows,
+    test_windows,
+)
 from offline.data.dataset import Dataset
 from offline.data.errors import DataError
 from offline.data.readers import MAX_BAD_SHARE, load_dataset
-from offline.evaluate.compare import OBVIOUS
+from offline.evaluate.comparison import OBVIOUS
 from offline.evaluate.metrics import Lists
-from offline.evaluate.rolling import TEST_CUTS, WIDTH, BenchmarkWindow, selection_windows, test_windows
 from offline.job import JobConfig
 
 RESULTS = Path(__file__).parent / "results"

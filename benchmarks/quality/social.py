@@ -21,12 +21,12 @@ from rich.table import Table
 from benchmarks.quality import funnel_lists
 from benchmarks.quality.run import RESULTS
 from benchmarks.quality.window_lists import MAX_LIST_LENGTH, SEED, compute_headline
+from benchmarks.quality.windows import BenchmarkWindow, rolling_window
 from offline.data.dataset import Dataset, Log
 from offline.data.readers import MAX_BAD_SHARE, load_dataset
-from offline.evaluate.baselines import ALL_TIME, popularity_order, popular_lists
+from offline.evaluate.baselines import ALL_TIME, popular_lists, popularity_order
 from offline.evaluate.intervals import Bootstrap
 from offline.evaluate.metrics import PerUser
-from offline.evaluate.rolling import BenchmarkWindow, rolling_window
 from offline.job import JobConfig
 from offline.models.popularity import PopularityConfig, fit
 

@@ -7,14 +7,17 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.quality.exchange import Task
+from benchmarks.quality.windows import BenchmarkWindow
 from offline.data.dataset import Dataset
-from offline.evaluate.rolling import BenchmarkWindow
 
 NO_REVEALED_EVENTS = np.empty((0, 2), np.int64)
 
 
 def write_tasks(
-    dataset: Dataset, selection: Sequence[BenchmarkWindow], tests: Sequence[BenchmarkWindow], folder: Path
+    dataset: Dataset,
+    selection: Sequence[BenchmarkWindow],
+    tests: Sequence[BenchmarkWindow],
+    folder: Path,
 ) -> None:
     """Write one file a window, and what the users took of the selection windows alone."""
     folder.mkdir(parents=True, exist_ok=True)

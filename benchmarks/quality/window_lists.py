@@ -5,12 +5,12 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from benchmarks.quality.windows import BenchmarkWindow
 from offline.data.dataset import Dataset
 from offline.evaluate import metrics
 from offline.evaluate.baselines import popular_lists
-from offline.evaluate.compare import OBVIOUS, ItemBackground
+from offline.evaluate.comparison import OBVIOUS, ItemBackground
 from offline.evaluate.metrics import Lists, PerUser
-from offline.evaluate.rolling import BenchmarkWindow
 from offline.evaluate.rowsets import RowSets
 from offline.models import content
 from offline.models.content import ContentConfig

@@ -46,7 +46,9 @@ def print_report(out: Path) -> None:
         Console().print(line, markup=False, highlight=False, soft_wrap=True)
 
 
-def compare_bundles(versions: tuple[str, str], settings: Settings, data: Path | None = None) -> Path:
+def compare_bundles(
+    versions: tuple[str, str], settings: Settings, data: Path | None = None
+) -> Path:
     """Write the comparison of two bundles; gives the page.
 
     With ``data`` both are asked for the users of its test window, over recall as of the cut.

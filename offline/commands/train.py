@@ -14,11 +14,10 @@ from app.rank.objectives import RELEVANT, stem
 from app.rank.pointwise_listwise import GROWTH, read_growth
 from app.settings import Settings
 from offline.archive.archived_dataset import archived
-from offline.config import build_job_config
-from offline.config import read_config
+from offline.config import build_job_config, read_config
 from offline.data.readers import MAX_BAD_SHARE, load_dataset, write_bad_rows
 from offline.evaluate.gate import GateConfig
-from offline.evaluate.gate_text import RefusedError, refusal_message, gate_remarks
+from offline.evaluate.gate_text import RefusedError, gate_remarks, refusal_message
 from offline.job import JobConfig, PhaseTimer, run_job
 from offline.models.hybrids import Kind as Hybrid
 from offline.publish.index import IndexKind, resolve_kind
@@ -107,7 +106,9 @@ def train(
     config = choice.job_config(settings)
     with _progress() as bar:
         task = bar.add_task("", total=len(PHASES), completed=-1)
-        phases = PhaseTimer(on_begin=lambda phase: bar.update(task, description=PHASES[phase], advance=1))
+        phases = PhaseTimer(
+            on_begin=lambda phase: bar.update(task, description=PHASES[phase], advance=1)
+        )
         with phases("read"):
             more = archived(settings, events=choice.from_archive)
             reading = load_dataset(data, schema, max_bad_share, more)

@@ -14,7 +14,14 @@ from offline.data.split import split_by_time
 from offline.tune.journal import open_journal
 from offline.tune.parameter import without_decay
 from offline.tune.search import Budget, Search
-from offline.tune.view import WARNING, file_header, progress_bars, describe_comparison, results_table, show_progress
+from offline.tune.view import (
+    WARNING,
+    describe_comparison,
+    file_header,
+    progress_bars,
+    results_table,
+    show_progress,
+)
 from offline.tune.windows import TuningData
 
 EXIT_INTERRUPTED = 130  # exit status after Ctrl-C, as shells have it
@@ -53,7 +60,9 @@ def tune(task: TuneOptions, settings: Settings) -> Path:
         raise SystemExit(EXIT_INTERRUPTED) from None
     path = settings.out / "tuned.toml"
     with atomic_path(path) as part:
-        part.write_text(config_to_toml(outcome.config, file_header(outcome, base, dataset.name)), "utf-8")
+        part.write_text(
+            config_to_toml(outcome.config, file_header(outcome, base, dataset.name)), "utf-8"
+        )
     console.print(results_table(outcome.parts))
     say(console, describe_comparison(outcome.comparison))
     say(console, WARNING)

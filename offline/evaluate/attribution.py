@@ -7,9 +7,9 @@ from typing import cast
 import numpy as np
 from numpy.typing import NDArray
 
+from offline.evaluate.figures import AttributionFigures
 from offline.evaluate.metrics import grade_lists, ndcg
 from offline.evaluate.rowsets import RowSets
-from offline.report.figures import AttributionFigures
 
 
 @dataclass(frozen=True, slots=True, eq=False)

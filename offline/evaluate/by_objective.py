@@ -9,12 +9,12 @@ from app.artifacts import Rankers
 from app.contracts import Rows, Scorer
 from offline.data.dataset import Log
 from offline.evaluate import metrics
+from offline.evaluate.figures import MetricFigures, ObjectiveRow
 from offline.evaluate.funnel_answers import K
 from offline.evaluate.holdout import Holdout
 from offline.evaluate.intervals import Bootstrap
 from offline.evaluate.metrics import Lists, PerUser
 from offline.evaluate.rowsets import RowSets
-from offline.report.figures import MetricFigures, ObjectiveRow
 from offline.training.objectives import OUTCOMES, compute_grades, compute_outcomes
 from offline.training.replay import ReplayUser, add_later_events, sample_users
 from offline.training.trained_rankers import TrainedRankers

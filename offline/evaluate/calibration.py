@@ -11,8 +11,8 @@ from scipy.special import expit
 from sklearn.isotonic import IsotonicRegression
 
 from app.contracts import Candidates
+from offline.evaluate.figures import Calibration, CalibrationPoint
 from offline.evaluate.funnel_answers import FunnelAnswers
-from offline.report.figures import Calibration, CalibrationPoint
 from offline.training.replay import label_rows
 
 BINS = 10  # of equal counts, as deciles of the prediction

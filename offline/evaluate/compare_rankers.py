@@ -4,11 +4,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.contracts import Candidates, Rows, Scorer
+from offline.evaluate.figures import Variant
 from offline.evaluate.holdout import Holdout
 from offline.evaluate.intervals import Bootstrap
-from offline.evaluate.rerank_only import PoolRanker, HoldoutCandidates, cascade_ranker, collect_candidates
+from offline.evaluate.rerank_only import (
+    HoldoutCandidates,
+    PoolRanker,
+    cascade_ranker,
+    collect_candidates,
+)
 from offline.models.hybrids import HYBRID_TRAINERS, HybridConfig
-from offline.report.figures import Variant
 from offline.training.trained_rankers import TrainedRankers
 
 Floats = NDArray[np.float64]

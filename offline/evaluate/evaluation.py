@@ -12,18 +12,25 @@ from app.features.views import CHANNELS
 from app.funnel import Funnel, Slate
 from offline.data.dataset import Dataset
 from offline.evaluate.attribution import Attribution, FunnelTrace, attribute
-from offline.evaluate.baselines import ALL_TIME, RECENT, popularity_order, popular_lists
+from offline.evaluate.baselines import ALL_TIME, RECENT, popular_lists, popularity_order
 from offline.evaluate.calibration import compute_calibrations
-from offline.evaluate.compare import ItemBackground, compare_methods
-from offline.evaluate.funnel_answers import MAX_K, FunnelAnswers, K, collect_answers, pad_lists, evaluated_lists
+from offline.evaluate.comparison import ItemBackground, compare_methods
+from offline.evaluate.figures import Comparison, SegmentFigures, Sweeps
+from offline.evaluate.funnel_answers import (
+    MAX_K,
+    FunnelAnswers,
+    K,
+    collect_answers,
+    evaluated_lists,
+    pad_lists,
+)
 from offline.evaluate.metrics import Lists
 from offline.evaluate.new_user_curve import new_user_curve
-from offline.evaluate.policies import policy_prices, diversity_trade_off
+from offline.evaluate.policy_prices import diversity_trade_off, policy_prices
 from offline.evaluate.recall_ceiling import recall_ceiling
 from offline.evaluate.rowsets import RowSets
 from offline.evaluate.segments import ndcg_by_attribute, ndcg_by_history, recall_by_popularity
 from offline.evaluate.time_regimes import compare_time_regimes
-from offline.report.figures import Comparison, SegmentFigures, Sweeps
 from offline.training.replay import ReplayUser
 
 HEADLINE = ("funnel", "popularity", "recency_popularity")

@@ -14,12 +14,19 @@ from app.artifacts import Rankers
 from app.bundle.manifest import GateCheck, GateResult
 from app.features.views import CHANNELS
 from offline.evaluate.evaluation import Evaluation
+from offline.evaluate.figures import Comparison, Interval
 from offline.evaluate.funnel_answers import user_ndcg
-from offline.evaluate.gate_text import BEST_CHANNEL, IN_SERVICE, UserGroup, RivalComparison, build_check, skipped_check
+from offline.evaluate.gate_text import (
+    BEST_CHANNEL,
+    IN_SERVICE,
+    RivalComparison,
+    UserGroup,
+    build_check,
+    skipped_check,
+)
 from offline.evaluate.holdout import Holdout
 from offline.evaluate.intervals import Bootstrap
 from offline.evaluate.production_bundle import ProductionBundle, read_production_bundle
-from offline.report.figures import Comparison, Interval
 
 HEADLINE = "ndcg@10"
 BASELINES = ("popularity", "recency_popularity")
@@ -80,7 +87,9 @@ def check_production(
 ) -> list[GateCheck]:
     """Ask new rankers and those in service for the same users, over the same recall."""
     if other.rankers is None or other.manifest is None:
-        return [skipped_check(IN_SERVICE, "warm", len(exam.users), f"{other.version}: {other.caveat}")]
+        return [
+            skipped_check(IN_SERVICE, "warm", len(exam.users), f"{other.version}: {other.caveat}")
+        ]
     relevant = exam.relevant
     ours = user_ndcg(exam.compute_lists(rankers, exam.wiring.sizes), relevant)
     theirs = user_ndcg(exam.compute_lists(other.rankers, other.manifest.sizes), relevant)
@@ -94,7 +103,11 @@ def check_production(
 
 
 def _duel(
-    both: NDArray[np.float64], group: UserGroup, seed: int, other: ProductionBundle, config: GateConfig
+    both: NDArray[np.float64],
+    group: UserGroup,
+    seed: int,
+    other: ProductionBundle,
+    config: GateConfig,
 ) -> GateCheck:
     sure = Bootstrap.of(both, seed)
     difference: Interval = sure.difference(0, 1)

@@ -3,7 +3,7 @@
 from typing import Literal, NamedTuple, TypeAlias
 
 from app.bundle.manifest import GateCheck, GateResult
-from offline.report.figures import Interval
+from offline.evaluate.figures import Interval
 
 IN_SERVICE = "in service"
 BEST_CHANNEL = "best channel, {}"

@@ -10,7 +10,7 @@ from app.artifacts import Models, Rankers, Sizes
 from app.build import FunnelConfig
 from app.funnel import Funnel
 from offline.data.dataset import Dataset
-from offline.evaluate.funnel_answers import collect_answers, pad_lists, evaluated_lists
+from offline.evaluate.funnel_answers import collect_answers, evaluated_lists, pad_lists
 from offline.evaluate.metrics import Lists
 from offline.evaluate.rowsets import RowSets
 from offline.training.replay import ReplayUser, build_offline_funnel

@@ -11,7 +11,7 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from offline.report.figures import Interval
+from offline.evaluate.figures import Interval
 
 RESAMPLES = 2_000  # the bounds of two seeds then differ by about 2 % of the interval's width
 CONFIDENCE = 0.95

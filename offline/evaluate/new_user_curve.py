@@ -10,12 +10,12 @@ from app.artifacts import Popularity
 from app.contracts import Request
 from app.features.views import CHANNELS
 from app.funnel import Slate
-from offline.evaluate.baselines import ALL_TIME, RECENT, popularity_order, popular_lists
-from offline.evaluate.funnel_answers import FunnelAnswers, K, user_ids, user_ndcg, pad_lists
+from offline.evaluate.baselines import ALL_TIME, RECENT, popular_lists, popularity_order
+from offline.evaluate.figures import NewUserPoint
+from offline.evaluate.funnel_answers import FunnelAnswers, K, pad_lists, user_ids, user_ndcg
 from offline.evaluate.intervals import Bootstrap
 from offline.evaluate.metrics import Lists
 from offline.evaluate.rowsets import RowSets
-from offline.report.figures import NewUserPoint
 from offline.training.replay import ReplayUser, advance_user, recommend_once, split_events_by_user
 
 REVEALED = (0, 1, 3, 5, 10, 20)  # events

@@ -32,7 +32,9 @@ def read_production_bundle(out: Path, exam: Holdout) -> ProductionBundle | None:
         verify_files(folder, manifest)
         if manifest.view != view_hash():
             return ProductionBundle(folder.name, manifest, None, _of_other_features(manifest))
-        return ProductionBundle(folder.name, manifest, read_rankers(folder), leak_caveat(manifest, exam))
+        return ProductionBundle(
+            folder.name, manifest, read_rankers(folder), leak_caveat(manifest, exam)
+        )
     except (BundleError, OSError) as error:
         return ProductionBundle(folder.name, caveat=f"it cannot be asked: {error}")
 

@@ -6,9 +6,9 @@ import numpy as np
 
 from app.contracts import Candidates, Matrix, Query, Scores
 from app.funnel import Funnel, RankStage
+from offline.evaluate.figures import RecallCeiling
 from offline.evaluate.funnel_answers import FunnelAnswers, collect_answers
 from offline.evaluate.rowsets import RowSets
-from offline.report.figures import RecallCeiling
 
 SIZES = (100, 200, 300, 500, 1_000)  # candidates
 MAX_USERS = 200  # asked again, at most

@@ -10,7 +10,14 @@ from numpy.typing import NDArray
 
 from app.artifacts import Rankers
 from app.contracts import Candidates, Matrix
-from offline.evaluate.funnel_answers import FunnelAnswers, K, collect_answers, rerank_in_sequence, user_ndcg, pad_lists
+from offline.evaluate.funnel_answers import (
+    FunnelAnswers,
+    K,
+    collect_answers,
+    pad_lists,
+    rerank_in_sequence,
+    user_ndcg,
+)
 from offline.evaluate.holdout import Holdout
 from offline.evaluate.metrics import PerUser
 from offline.training.rankers import count_coarse_columns
@@ -18,7 +25,9 @@ from offline.training.replay import build_offline_funnel, sample_users
 
 MAX_USERS = 1_000  # at most, by chance: their features stay in memory
 
-PoolRanker: TypeAlias = Callable[[Candidates], Candidates]  # merged, with all features -> what fine keeps
+PoolRanker: TypeAlias = Callable[
+    [Candidates], Candidates
+]  # merged, with all features -> what fine keeps
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
@@ -35,7 +44,8 @@ class HoldoutCandidates:
             for slate, matrix in zip(self.answers.slates, self.features, strict=True)
         ]
         slates = [
-            replace(slate, fine=pool) for slate, pool in zip(self.answers.slates, pools, strict=True)
+            replace(slate, fine=pool)
+            for slate, pool in zip(self.answers.slates, pools, strict=True)
         ]
         lists = pad_lists(rerank_in_sequence(self.answers.funnel.reranker, slates), K)
         return user_ndcg(lists, self.answers.relevant)
@@ -46,7 +56,9 @@ class HoldoutCandidates:
         return self.answers.events > 0
 
 
-def collect_candidates(exam: Holdout, rankers: Rankers, limit: int = MAX_USERS) -> HoldoutCandidates:
+def collect_candidates(
+    exam: Holdout, rankers: Rankers, limit: int = MAX_USERS
+) -> HoldoutCandidates:
     """Ask the real funnel once for the users of the exam, so many at most."""
     return asyncio.run(_rescored(exam, rankers, limit))
 

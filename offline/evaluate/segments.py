@@ -7,10 +7,10 @@ from numpy.typing import NDArray
 
 from app.artifacts import Segments
 from offline.evaluate import metrics
+from offline.evaluate.figures import AttributeBands, SegmentBand
 from offline.evaluate.intervals import Bootstrap
 from offline.evaluate.metrics import Lists
 from offline.evaluate.rowsets import RowSets
-from offline.report.figures import AttributeBands, SegmentBand
 
 K = 10
 RIVAL = "recency_popularity"  # what the funnel is compared with in each band
@@ -70,7 +70,9 @@ def _by_band(
 ) -> list[SegmentBand]:
     """Give NDCG@10 in each band (u,) of users, in the bands' order; -1 is in none."""
     band_of = np.where(relevant.sizes > 0, band_of, -1)
-    scores = {name: metrics.ndcg(metrics.grade_lists(rows, relevant), K) for name, rows in lists.items()}
+    scores = {
+        name: metrics.ndcg(metrics.grade_lists(rows, relevant), K) for name, rows in lists.items()
+    }
     columns = np.stack(list(scores.values()), axis=1)
     place = {name: at for at, name in enumerate(scores)}
     bands = []

@@ -15,11 +15,18 @@ from app.artifacts import DAY, HALF_LIVES
 from app.contracts import Proposal, Request, Rows
 from app.funnel import Slate
 from app.state.counters import PopularityCounters
-from offline.evaluate.funnel_answers import FunnelAnswers, K, rerank_in_sequence, user_ids, user_ndcg, pad_lists
+from offline.evaluate.figures import TimeRegime
+from offline.evaluate.funnel_answers import (
+    FunnelAnswers,
+    K,
+    pad_lists,
+    rerank_in_sequence,
+    user_ids,
+    user_ndcg,
+)
 from offline.evaluate.intervals import Bootstrap
 from offline.evaluate.metrics import Lists
 from offline.evaluate.rowsets import RowSets
-from offline.report.figures import TimeRegime
 from offline.training.replay import (
     ReplayUser,
     advance_counters,
@@ -28,7 +35,11 @@ from offline.training.replay import (
     split_events_by_user,
 )
 
-POPULARITY_HALF_LIVES = {"popularity": np.inf, "recency_popularity": 30 * DAY, "trending": 7 * DAY}  # half-lives
+POPULARITY_HALF_LIVES = {
+    "popularity": np.inf,
+    "recency_popularity": 30 * DAY,
+    "trending": 7 * DAY,
+}  # half-lives
 MAX_USERS = 400  # asked again, at most
 
 

@@ -5,7 +5,7 @@ from dataclasses import fields, is_dataclass
 from math import isfinite
 from typing import Any
 
-from offline.report.figures import SettingValue
+from offline.evaluate.figures import SettingValue
 
 NOT_MODEL_SETTINGS = frozenset(
     {"redis_url", "key_prefix", "gate", "keep", "compare"}

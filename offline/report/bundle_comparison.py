@@ -10,9 +10,9 @@ import orjson
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
+from offline.evaluate.figures import Interval, MetricFigures, SettingValue
 from offline.report import glossary
 from offline.report.bundle_comparison_charts import bundles_chart, gains_chart
-from offline.report.figures import Interval, MetricFigures, SettingValue
 
 HEADLINE = "ndcg@10"
 SHOWN_FEATURES = 20

@@ -4,9 +4,9 @@ from collections.abc import Mapping, Sequence
 
 from matplotlib.axes import Axes
 
-from offline.report.figures import Interval, MetricFigures
+from offline.evaluate.figures import Interval, MetricFigures
 from offline.report.glossary import METRICS
-from offline.report.svg import BASELINE, FUNNEL, INK, SOFT, report_style, to_svg, row_axes
+from offline.report.svg import BASELINE, FUNNEL, INK, SOFT, report_style, row_axes, to_svg
 
 COMPARED = ("ndcg@10", "recall@10", "map@10", "precision@10", "ndcg@20")
 

@@ -4,10 +4,20 @@ from collections.abc import Mapping, Sequence
 
 from matplotlib.axes import Axes
 
-from offline.report.figures import AttributionFigures, SegmentBand, Interval, MetricFigures
+from offline.evaluate.figures import AttributionFigures, Interval, MetricFigures, SegmentBand
 from offline.report.glossary import BASELINES, METHODS, method_label, ordered_methods
 from offline.report.page import CoarseWeight
-from offline.report.svg import BASELINE, CHANNEL, FUNNEL, INK, MUTED, SOFT, report_style, to_svg, row_axes
+from offline.report.svg import (
+    BASELINE,
+    CHANNEL,
+    FUNNEL,
+    INK,
+    MUTED,
+    SOFT,
+    report_style,
+    row_axes,
+    to_svg,
+)
 
 COMPARED = ("funnel", "recency_popularity")  # in the plots of bands: more would be unreadable
 

@@ -11,8 +11,8 @@ from app.bundle.manifest import Manifest
 from app.features.views import FINE_VIEW, column_names
 from app.rank.hybrid import HYBRID, read_hybrid
 from app.rank.pointwise_listwise import read_pointwise_listwise
-from offline.evaluate.baselines import popularity_order, popular_lists
-from offline.evaluate.compare import ItemBackground, compare_methods
+from offline.evaluate.baselines import popular_lists, popularity_order
+from offline.evaluate.comparison import ItemBackground, compare_methods
 from offline.evaluate.holdout import Holdout
 from offline.evaluate.metrics import Lists
 from offline.evaluate.rowsets import RowSets
@@ -22,7 +22,9 @@ from offline.training.rankers import compute_column_shares
 LONGEST = 20
 
 
-def shared_window(exam: Holdout, lists: list[Lists], members: NDArray[np.bool_]) -> SharedWindow | None:
+def shared_window(
+    exam: Holdout, lists: list[Lists], members: NDArray[np.bool_]
+) -> SharedWindow | None:
     """Judge the lists of ``a`` and ``b`` for some of the users; None where there are none."""
     chosen = np.flatnonzero(members)
     if not len(chosen):

@@ -5,9 +5,18 @@ from typing import Literal
 
 from matplotlib.axes import Axes
 
-from offline.report.figures import Calibration, NewUserPoint, Interval, TradeOff
+from offline.evaluate.figures import Calibration, Interval, NewUserPoint, TradeOff
 from offline.report.glossary import METHODS
-from offline.report.svg import BASELINE, CHANNEL, FUNNEL, INK, MUTED, axes_in_a_row, report_style, to_svg
+from offline.report.svg import (
+    BASELINE,
+    CHANNEL,
+    FUNNEL,
+    INK,
+    MUTED,
+    axes_in_a_row,
+    report_style,
+    to_svg,
+)
 
 NEAR = 0.9  # of the best figure: the axis shows at least this much, so that noise looks small
 TINY = 1e-6  # NDCG: where nothing at all was found, the axis still has a length

@@ -7,8 +7,17 @@ import numpy as np
 from matplotlib.axes import Axes
 from numpy.typing import NDArray
 
-from offline.report.figures import AttributionFigures
-from offline.report.svg import BASELINE, CHANNEL, FUNNEL, INK, MUTED, axes_in_a_row, report_style, to_svg
+from offline.evaluate.figures import AttributionFigures
+from offline.report.svg import (
+    BASELINE,
+    CHANNEL,
+    FUNNEL,
+    INK,
+    MUTED,
+    axes_in_a_row,
+    report_style,
+    to_svg,
+)
 
 STEPS = 40  # points of a bend
 BEND = 0.62  # of the way to the next stage: where a branch has reached the floor

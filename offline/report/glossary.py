@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import NamedTuple
 
-from offline.report.figures import MetricFigures
+from offline.evaluate.figures import MetricFigures
 
 
 class Term(NamedTuple):

@@ -5,7 +5,7 @@ Dates are ISO strings, as given.
 
 from typing import TypedDict
 
-from offline.report.figures import (
+from offline.evaluate.figures import (
     AttributionFigures,
     Difference,
     IndexLoss,

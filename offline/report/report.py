@@ -10,12 +10,12 @@ import orjson
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
+from offline.evaluate.figures import Interval, SegmentBand, Variant
 from offline.evaluate.segments import MIN_BAND_USERS
-from offline.evaluate.weaknesses import summarise_weaknesses, find_weaknesses
 from offline.report import charts, curves, glossary, verdict
-from offline.report.figures import SegmentBand, Interval, Variant
-from offline.report.flow import flow_chart, branch_losses
+from offline.report.flow import branch_losses, flow_chart
 from offline.report.page import FeatureFigure, ReportFigures
+from offline.report.weaknesses import find_weaknesses, summarise_weaknesses
 
 SHOWN_FEATURES = 25
 JSON = orjson.OPT_SORT_KEYS | orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE

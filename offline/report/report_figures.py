@@ -14,7 +14,14 @@ from offline.evaluate.evaluation import Evaluation
 from offline.publish.writer import LIBRARIES, TrainingResult
 from offline.report.feature_meanings import meaning
 from offline.report.glossary import METHODS
-from offline.report.page import DatasetFacts, FeatureFigure, ReportFigures, SplitFacts, PhaseTime, CoarseWeight
+from offline.report.page import (
+    CoarseWeight,
+    DatasetFacts,
+    FeatureFigure,
+    PhaseTime,
+    ReportFigures,
+    SplitFacts,
+)
 from offline.training.blend_share import sentence
 from offline.training.rankers import compute_column_shares
 

@@ -2,7 +2,7 @@
 
 from itertools import pairwise
 
-from offline.report.figures import Difference
+from offline.evaluate.figures import Difference
 from offline.report.glossary import BASELINES, METHODS
 from offline.report.page import ReportFigures
 

@@ -38,7 +38,9 @@ def search_parts(known: TuningData, base: JobConfig, cpu: Cpu) -> list[SearchPar
         *alone,
         SearchPart("fine", "NDCG@10", _timed(FINE, known), FineJudge(replays).judge, weight=3),
         SearchPart("coarse", "share kept", COARSE, CoarseJudge(replays).judge),
-        SearchPart("sizes", "NDCG@10", SIZES, partial(evaluate_sizes, known, cpu), weight=3, cost=4),
+        SearchPart(
+            "sizes", "NDCG@10", SIZES, partial(evaluate_sizes, known, cpu), weight=3, cost=4
+        ),
     ]
 
 

@@ -10,7 +10,7 @@ from app.rank.pointwise_listwise import PointwiseListwiseBlend
 from offline.data.errors import DataError
 from offline.evaluate.funnel_answers import K
 from offline.evaluate.grouped_metrics import grouped_ndcg, rank_within_groups
-from offline.job import JobConfig, replay_window, funnel_config
+from offline.job import JobConfig, funnel_config, replay_window
 from offline.training.rank_table import RankTable, concatenate
 from offline.training.rankers import count_coarse_columns, fit_coarse, fit_fine
 from offline.tune.study import TrialFigures
@@ -52,7 +52,9 @@ class WindowReplays:
         if window not in self.tables:
             whole = replace(config, negatives=len(self.data.dataset.catalogue))
             times = self.data.windows[window]
-            self.tables[window] = replay_window(self.data.dataset, *times, whole, funnel_config(config, self.cpu))
+            self.tables[window] = replay_window(
+                self.data.dataset, *times, whole, funnel_config(config, self.cpu)
+            )
         return self.tables[window]
 
 

@@ -34,7 +34,10 @@ class RecallJudge:
     @property
     def limit(self) -> int:
         """Give how many items a channel may propose."""
-        return min(self.base.sizes.recall, max(len(self.data.dataset.catalogue) // MAX_CATALOGUE_FRACTION, 1))
+        return min(
+            self.base.sizes.recall,
+            max(len(self.data.dataset.catalogue) // MAX_CATALOGUE_FRACTION, 1),
+        )
 
     def judge(self, name: str, config: JobConfig, window: int) -> TrialFigures:
         """Give each asker's recall by the channel of this model alone, (u, 1).

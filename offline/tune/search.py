@@ -10,9 +10,9 @@ import numpy as np
 from optuna.storages import JournalStorage
 
 from app.cpu import Cpu
+from offline.evaluate.figures import Interval
 from offline.evaluate.intervals import Bootstrap
 from offline.job import JobConfig
-from offline.report.figures import Interval
 from offline.tune.parameter import with_values
 from offline.tune.parts import search_parts, study_name
 from offline.tune.study import SearchPart, Study
@@ -69,7 +69,9 @@ class SearchResult:
 
     config: JobConfig  # to be used: the defaults unless something better was found
     parts: list[PartResult]
-    comparison: FunnelComparison | None  # None: no part has anything that is better than its default
+    comparison: (
+        FunnelComparison | None
+    )  # None: no part has anything that is better than its default
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,7 +137,9 @@ class Search:
         finding = PartResult(study.part, len(study.finished), study.values(best), chosen)
         if not finding.values:
             return finding
-        before, after = (study.evaluate_trial(one, self.data.confirmation) for one in (default, best))
+        before, after = (
+            study.evaluate_trial(one, self.data.confirmation) for one in (default, best)
+        )
         return replace(finding, confirmed=(before, after))
 
     def _verdict(self, config: JobConfig, cpu: Cpu) -> FunnelComparison:

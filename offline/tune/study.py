@@ -18,7 +18,7 @@ from optuna.storages import JournalStorage
 from optuna.trial import FrozenTrial, Trial, TrialState
 
 from offline.job import JobConfig
-from offline.tune.parameter import SearchDimension, with_values, value_of
+from offline.tune.parameter import SearchDimension, value_of, with_values
 
 TrialFigures: TypeAlias = NDArray[np.float64]  # (u, r) a line a user; the best of r stops counts
 TrialJudge: TypeAlias = Callable[[JobConfig, int], TrialFigures]  # a configuration in a window

@@ -15,7 +15,7 @@ from rich.table import Table
 
 from offline.job import JobConfig
 from offline.publish.flatten_config import flatten_config
-from offline.tune.search import PartResult, SearchResult, FunnelComparison, SearchListener
+from offline.tune.search import FunnelComparison, PartResult, SearchListener, SearchResult
 from offline.tune.study import Study
 
 WARNING = (
@@ -113,5 +113,9 @@ def file_header(outcome: SearchResult, base: JobConfig, dataset: str) -> str:
     moved = [name for name in after if after[name] != before[name]]
     changes = [f"  {name} {before[name]} -> {after[name]}" for name in moved]
     head = f"Settings for {dataset or 'this data'}, by recfunnel tune."
-    said = [describe_comparison(outcome.comparison), WARNING, *(["Not the default:"] if moved else [])]
+    said = [
+        describe_comparison(outcome.comparison),
+        WARNING,
+        *(["Not the default:"] if moved else []),
+    ]
     return "\n".join([head, *said, *changes])

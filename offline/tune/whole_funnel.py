@@ -6,7 +6,7 @@ from app.cpu import Cpu
 from offline.data.split import TimeSplit
 from offline.evaluate.funnel_answers import user_ndcg
 from offline.evaluate.metrics import PerUser
-from offline.job import JobConfig, PhaseTimer, fit_rankers, build_holdout, funnel_config
+from offline.job import JobConfig, PhaseTimer, build_holdout, fit_rankers, funnel_config
 from offline.tune.study import TrialFigures
 from offline.tune.windows import TuningData
 

@@ -8,7 +8,9 @@ from offline.data.errors import DataError
 from offline.job import JobConfig
 from offline.training.replay import ReplayUser, add_later_moments, find_active_users, sample_users
 
-MIN_WINDOWS = 4  # windows: one to learn from, one to choose on, one to confirm on, one for the last word
+MIN_WINDOWS = (
+    4  # windows: one to learn from, one to choose on, one to confirm on, one for the last word
+)
 MAX_SELECTION_WINDOWS = 3  # windows, at most
 
 

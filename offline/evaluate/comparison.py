@@ -9,10 +9,10 @@ from numpy.typing import NDArray
 
 from app.contracts import Matrix
 from offline.evaluate import metrics
+from offline.evaluate.figures import Comparison, Difference, Interval, MetricFigures
 from offline.evaluate.intervals import RESAMPLES, Bootstrap
 from offline.evaluate.metrics import GradedLists, Lists, PerUser
 from offline.evaluate.rowsets import RowSets
-from offline.report.figures import Comparison, Difference, Interval, MetricFigures
 
 REFERENCE = "funnel"  # the method that is compared with every other
 OBVIOUS = "popularity"  # what serendipity calls obvious
@@ -75,7 +75,9 @@ def compare_methods(
     if REFERENCE not in lists:
         raise ValueError(f"cannot compare without the lists of {[REFERENCE]}")
     graded = bool((relevant.grades != 1).any())
-    return summarise(compute_user_metrics(lists, relevant, background, graded=graded), seed, resamples=resamples)
+    return summarise(
+        compute_user_metrics(lists, relevant, background, graded=graded), seed, resamples=resamples
+    )
 
 
 def compute_user_metrics(
@@ -161,7 +163,9 @@ def _coverage(rows: Lists, n: int) -> dict[str, float]:
     return {f"coverage@{k}": metrics.coverage(rows, k, n) for k in CUTS}
 
 
-def _means(bootstrap: Bootstrap, place: Mapping[tuple[str, str], int], method: str) -> MetricFigures:
+def _means(
+    bootstrap: Bootstrap, place: Mapping[tuple[str, str], int], method: str
+) -> MetricFigures:
     return {name: bootstrap.mean(at) for (owner, name), at in place.items() if owner == method}
 
 

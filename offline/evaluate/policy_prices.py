@@ -7,11 +7,17 @@ import numpy as np
 
 from app.rerank.slate_builder import Policy, SlateBuilder
 from offline.evaluate import metrics
-from offline.evaluate.compare import ItemBackground
-from offline.evaluate.funnel_answers import FunnelAnswers, K, rerank_in_sequence, user_ndcg, pad_lists
+from offline.evaluate.comparison import ItemBackground
+from offline.evaluate.figures import Interval, PolicyPrice, TradeOff
+from offline.evaluate.funnel_answers import (
+    FunnelAnswers,
+    K,
+    pad_lists,
+    rerank_in_sequence,
+    user_ndcg,
+)
 from offline.evaluate.intervals import Bootstrap
 from offline.evaluate.metrics import Lists
-from offline.report.figures import Interval, PolicyPrice, TradeOff
 
 WEIGHTS = (0.0, 0.02, 0.05, 0.1, 0.2, 0.3, 0.5)  # of diversity
 

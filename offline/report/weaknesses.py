@@ -2,8 +2,8 @@
 
 from typing import NamedTuple
 
+from offline.evaluate.figures import Interval, SegmentBand
 from offline.evaluate.segments import MIN_BAND_USERS, RIVAL
-from offline.report.figures import SegmentBand, Interval
 from offline.report.glossary import BASELINES, METHODS, method_label
 from offline.report.page import ReportFigures
 
@@ -80,7 +80,11 @@ def _in_bands(figures: ReportFigures) -> list[Weakness]:
         users += [(f"users of {one['name']}", band) for band in one["bands"]]
     items = [("items of popularity", band) for band in segments["popularity"]]
     return [
-        *(_band(words, band, "NDCG@10") for words, band in users if band["count"] >= MIN_BAND_USERS),
+        *(
+            _band(words, band, "NDCG@10")
+            for words, band in users
+            if band["count"] >= MIN_BAND_USERS
+        ),
         *(_band(words, band, "recall@10") for words, band in items),
     ]
 
