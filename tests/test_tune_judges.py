@@ -161,7 +161,7 @@ def test_the_crowd_moves_on_with_the_users_and_no_event_counts_twice(recall, kno
         module, "advance", lambda _live, _log, since, end: moved.append((since, end))
     )
     recall.judge("segments", BASE, 3)
-    users, start = known.askers(3, BASE), WINDOWS[3][0]
+    users, start = known.users(3, BASE), WINDOWS[3][0]
     assert [end for _, end in moved] == [user.at for user in users]
     assert [since for since, _ in moved] == [
         max([start, *(user.at for user in users[:i])]) for i in range(len(users))
@@ -218,7 +218,7 @@ def test_of_equal_scores_the_first_has_the_better_place():
 def test_rankers_learn_from_the_sample_that_the_job_draws_and_are_judged_by_all(replays, cpu):
     config = replace(BASE, negatives=8)
     wiring = FunnelConfig(cpu, NO_CHECKPOINTS, BASE.sizes, BASE.policy)
-    earlier, later = replays.around(config, 2)
+    earlier, later = replays.split(config, 2)
     for window, rows in enumerate(earlier):
         job = replay_window(DATASET, *WINDOWS[window], config, wiring)
         assert np.array_equal(rows.features, job.features, equal_nan=True)
@@ -230,7 +230,7 @@ def test_rankers_learn_from_the_sample_that_the_job_draws_and_are_judged_by_all(
 
 def test_the_fine_ranker_is_worth_its_ndcg_after_each_number_of_trees(replays):
     judged = FineJudge(replays).judge(BASE, 3)
-    earlier, later = replays.around(BASE, 3)
+    earlier, later = replays.split(BASE, 3)
     numbers = tree_counts(BASE).tolist()
     assert (numbers[0], numbers[-1], len(numbers)) == (4, 12, judged.shape[1])
     for column, trees in enumerate(numbers):
@@ -244,7 +244,7 @@ def test_the_fine_ranker_is_worth_its_ndcg_after_each_number_of_trees(replays):
 def test_the_coarse_ranker_is_worth_the_share_of_the_fine_ones_best_that_it_lets_through(replays):
     config = with_values(BASE, {"sizes.coarse": 25})
     judged = CoarseJudge(replays).judge(config, 3)[:, 0]
-    earlier, later = replays.around(config, 3)
+    earlier, later = replays.split(config, 3)
     fine, whole = fit_fine(earlier, config.rank, config.seed), concatenate(earlier)
     coarse = fit_coarse(whole, config.rank, fine.score(whole.features))
     by_coarse = coarse.score(later.features[:, : len(coarse.mean)])
@@ -272,7 +272,7 @@ def test_a_window_in_which_nothing_proposed_was_taken_is_said_to_be_useless(repl
     nothing = replays.table(BASE, 0).take(np.empty(0, np.intp))
     some = {window: nothing if window in empty else replays.table(BASE, 0) for window in range(3)}
     with pytest.raises(DataError, match="users took nothing that recall proposed"):
-        WindowReplays(replays.known, replays.cpu, some).split(BASE, 2)
+        WindowReplays(replays.data, replays.cpu, some).split(BASE, 2)
 
 
 def test_the_whole_funnel_is_judged_by_everyone_who_came(known, cpu):
@@ -338,7 +338,7 @@ def test_nothing_after_the_last_window_is_in_what_a_search_knows(known):
 
 
 def test_windows_that_choose_confirm_and_have_the_last_word_are_different_ones(known):
-    assert (list(known.choosing), known.confirming, known.last) == ([1, 2, 3], 4, 5)
+    assert (list(known.selection), known.confirmation, known.last) == ([1, 2, 3], 4, 5)
     few = TuningData.of(DATASET, WINDOWS[:4])
     assert (list(few.selection), few.confirmation, few.last) == ([1], 2, 3)
 

@@ -75,15 +75,15 @@ def searched(monkeypatch, tmp_path):
 def test_what_is_better_and_confirmed_and_better_as_a_whole_is_taken_up(searched):
     outcome = searched(World())
     assert outcome.config == replace(BASE, rank=replace(BASE.rank, leaves=11))
-    first, second = outcome.findings
+    first, second = outcome.parts
     assert (first.values, first.is_kept) == ({"rank.leaves": 11}, True)
-    assert first.chosen == pytest.approx((0.1, 0.3))
-    assert first.confirmed == pytest.approx((0.1, 0.3))
-    assert (second.values, second.confirmed, second.is_kept) == ({}, None, False)
-    assert outcome.verdict == FunnelComparison(
-        20, pytest.approx(0.25), pytest.approx(0.35), outcome.verdict.difference
+    assert first.selection == pytest.approx((0.1, 0.3))
+    assert first.confirmation == pytest.approx((0.1, 0.3))
+    assert (second.values, second.confirmation, second.is_kept) == ({}, None, False)
+    assert outcome.comparison == FunnelComparison(
+        20, pytest.approx(0.25), pytest.approx(0.35), outcome.comparison.difference
     )
-    assert outcome.verdict.difference["low"] == pytest.approx(0.1)
+    assert outcome.comparison.difference["low"] == pytest.approx(0.1)
 
 
 def test_a_part_builds_on_what_those_before_it_found(searched):
@@ -105,37 +105,37 @@ def test_what_was_best_by_chance_is_not_taken_up(searched):
     world = World(confirms=False)
     outcome = searched(world)
     assert outcome.config == BASE
-    assert outcome.findings[0].confirmed == pytest.approx((-0.1, -0.3))
-    assert not outcome.findings[0].is_kept
-    assert outcome.verdict is None
+    assert outcome.parts[0].confirmation == pytest.approx((-0.1, -0.3))
+    assert not outcome.parts[0].is_kept
+    assert outcome.comparison is None
     assert not [one for one in world.asked if one[0] == "whole"]
 
 
 @pytest.mark.parametrize("whole", [-0.05, 0.0])
 def test_what_is_not_better_as_a_whole_gives_way_to_the_defaults(searched, whole):
     outcome = searched(World(whole=whole))
-    assert outcome.findings[0].is_kept
+    assert outcome.parts[0].is_kept
     assert outcome.config == BASE
-    assert not outcome.verdict.is_better
+    assert not outcome.comparison.is_better
 
 
 def test_a_costly_part_has_fewer_trials(searched):
     outcome = searched(World(), trials=7)
-    assert [finding.trials for finding in outcome.findings] == [7, 3]
+    assert [finding.trials for finding in outcome.parts] == [7, 3]
 
 
 def test_when_the_time_is_over_only_the_defaults_are_tried(searched):
     outcome = searched(World(), seconds=0.0)
-    assert [finding.trials for finding in outcome.findings] == [1, 1]
+    assert [finding.trials for finding in outcome.parts] == [1, 1]
     assert outcome.config == BASE
 
 
 def test_the_second_time_no_trial_is_run_again(searched):
     one, two = World(), World()
     first, again = searched(one), searched(two)
-    assert (again.config, again.verdict) == (first.config, first.verdict)
-    assert [f.chosen for f in again.findings] == [f.chosen for f in first.findings]
-    assert [f.trials for f in again.findings] == [f.trials for f in first.findings]
+    assert (again.config, again.comparison) == (first.config, first.comparison)
+    assert [f.selection for f in again.parts] == [f.selection for f in first.parts]
+    assert [f.trials for f in again.parts] == [f.trials for f in first.parts]
     chosen = [asked for asked in two.asked if asked[2] in KNOWN.selection]
     assert chosen == []
 
@@ -143,7 +143,7 @@ def test_the_second_time_no_trial_is_run_again(searched):
 def test_more_trials_are_added_to_those_that_are_there(searched):
     searched(World(), trials=2)
     outcome = searched(World(), trials=8)
-    assert outcome.findings[0].trials == 8
+    assert outcome.parts[0].trials == 8
 
 
 def test_time_is_shared_by_weight_and_what_is_left_over_goes_on(monkeypatch, searched):
@@ -162,13 +162,13 @@ def test_time_is_shared_by_weight_and_what_is_left_over_goes_on(monkeypatch, sea
     monkeypatch.setattr(module, "monotonic", lambda: clock[0])
     monkeypatch.setattr("offline.tune.study.Trial.should_prune", lambda _: False)
     outcome = searched(world, trials=12, seconds=12.0)
-    assert outcome.findings[0].trials == 12
+    assert outcome.parts[0].trials == 12
     assert clock == [12.0]
 
 
 def shown(outcome, base=BASE):
     console = Console(width=80, record=True, file=StringIO())
-    console.print(results_table(outcome.findings))
+    console.print(results_table(outcome.parts))
     return console.export_text(), file_header(outcome, base, "small")
 
 
@@ -195,8 +195,10 @@ def test_what_was_not_confirmed_is_said_to_be_so(searched):
 
 def test_what_is_worse_as_a_whole_is_said_to_be_so(searched):
     outcome = searched(World(whole=-0.05))
-    assert "-0.0500" in describe_comparison(outcome.verdict)
-    assert "not better there, so the defaults are written" in describe_comparison(outcome.verdict)
+    assert "-0.0500" in describe_comparison(outcome.comparison)
+    assert "not better there, so the defaults are written" in describe_comparison(
+        outcome.comparison
+    )
 
 
 def test_a_gain_that_may_be_chance_is_said_to_be_so():

@@ -75,9 +75,10 @@ def _sentence(measured: RivalComparison, outcome: CheckOutcome, caveat: str) -> 
     gap = measured.difference
     words = _verb(measured, outcome)
     ours, theirs = measured.means
+    rival = RIVAL_LABELS.get(measured.rival, f"its own {measured.rival}")
     return (
         f"For {measured.users} {GROUP_LABELS[measured.group]} the funnel {words} "
-        f"{RIVAL_LABELS.get(measured.rival, f'its own {measured.rival}')}: NDCG@10 {ours:.3f} against "
+        f"{rival}: NDCG@10 {ours:.3f} against "
         f"{theirs:.3f}, {gap['mean']:+.3f} (95 % interval {gap['low']:+.3f} to {gap['high']:+.3f})"
         f"{f'; {caveat}' if caveat else ''}."
     )

@@ -140,7 +140,7 @@ class Search:
         before, after = (
             study.evaluate_trial(one, self.data.confirmation) for one in (default, best)
         )
-        return replace(finding, confirmed=(before, after))
+        return replace(finding, confirmation=(before, after))
 
     def _verdict(self, config: JobConfig, cpu: Cpu) -> FunnelComparison:
         """Train with both on all windows but the last, and ask both funnels there."""
