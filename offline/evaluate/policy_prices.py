@@ -91,7 +91,10 @@ def _share(kept: Interval) -> Interval:
 
 
 def _rerank(
-    asked: FunnelAnswers, maker: SlateBuilder, policies: Sequence[Policy], background: ItemBackground
+    asked: FunnelAnswers,
+    maker: SlateBuilder,
+    policies: Sequence[Policy],
+    background: ItemBackground,
 ) -> PolicyLists:
     relevant = asked.relevant
     lists = [_lists(asked, replace(maker, policy=policy)) for policy in policies]
