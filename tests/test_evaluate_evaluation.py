@@ -95,12 +95,12 @@ async def test_what_one_is_shown_counts_for_the_next(as_of_the_cut):
     dataset, _, funnel, users = as_of_the_cut
     names = dataset.users.names(np.array([users[0].user], np.int64))
     (slate,) = [slate async for slate in recommend_each(funnel, names, MAX_K, 7, explore=True)]
-    before = funnel.reranker.live.exposures.copy()
+    before = funnel.reranker.counters.exposures.copy()
     one, two = evaluated_lists(funnel, [slate, slate])
     ranked = 10 - funnel.reranker.policy.explore_slots
     assert one[:ranked].tolist() == two[:ranked].tolist()
     assert not set(one[ranked:10]) & set(two[ranked:10])
-    assert np.array_equal(funnel.reranker.live.exposures, before)
+    assert np.array_equal(funnel.reranker.counters.exposures, before)
 
 
 async def test_newcomers_are_judged_apart(as_of_the_cut):
