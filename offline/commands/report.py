@@ -93,7 +93,11 @@ def _checked(folder: Path) -> Manifest:
 
 def _config(folder: Path, settings: Settings) -> JobConfig:
     """Give a bundle's own settings, or the defaults if it is too old to tell them."""
-    base = read_config(folder) if parse_manifest(folder).settings else TrainOptions().job_config(settings)
+    base = (
+        read_config(folder)
+        if parse_manifest(folder).settings
+        else TrainOptions().job_config(settings)
+    )
     return replace(base, policy=settings.policy.policy())
 
 

@@ -51,7 +51,9 @@ def run_gate(
         checks += check_production(exam, rankers, other, config)
     failed = any(one.outcome == "failed" for one in checks)
     verdict = ("forced" if config.force else "refused") if failed else "passed"
-    return GateResult(verdict=verdict, margin=config.margin, min_users=config.min_users, checks=checks)
+    return GateResult(
+        verdict=verdict, margin=config.margin, min_users=config.min_users, checks=checks
+    )
 
 
 def check_baselines(evaluation: Evaluation, exam: Holdout, config: GateConfig) -> list[GateCheck]:
