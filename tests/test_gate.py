@@ -224,7 +224,7 @@ def test_new_users_are_compared_apart_and_few_of_them_conclude_nothing(short, go
     )
     exam = replace(short, models=replace(short.models, users=forgotten))
     found = check_production(
-        exam, good, read_production_bundle(trained, exam), replace(CONFIG, fewest=10)
+        exam, good, read_production_bundle(trained, exam), replace(CONFIG, min_users=10)
     )
     assert [(one.users, one.outcome) for one in found] == [("warm", "passed"), ("cold", "skipped")]
     assert sum(one.user_count for one in found) == len(exam.users)
