@@ -185,7 +185,9 @@ def replay_window(
     return asyncio.run(collect_rows(funnel, dataset, users, config.seed, config.negatives))
 
 
-def build_holdout(dataset: Dataset, split: TimeSplit, config: JobConfig, wiring: FunnelConfig) -> Holdout:
+def build_holdout(
+    dataset: Dataset, split: TimeSplit, config: JobConfig, wiring: FunnelConfig
+) -> Holdout:
     """Fit recall as of the cut, and find the users of the test window.
 
     Raises:

@@ -19,10 +19,10 @@ from benchmarks.quality.onboarding_answers import (
     choose_questions,
     select_onboarding_users,
 )
+from benchmarks.quality.windows import rolling_window
 from offline.data.dataset import DataTraits
 from offline.data.errors import DataError
 from offline.data.readers import LoadedData
-from benchmarks.quality.windows import rolling_window
 from offline.models.registry import fit_models
 from offline.training.replay import build_offline_funnel
 from tests.fakes import SMALL, small_dataset

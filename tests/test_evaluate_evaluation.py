@@ -82,8 +82,10 @@ def test_everything_that_the_data_allows_is_swept(found):
 async def test_the_judged_list_of_ten_is_the_one_that_a_caller_of_ten_gets(as_of_the_cut):
     dataset, _, funnel, users = as_of_the_cut
     names = dataset.users.names(np.array([user.user for user in users[:10]], np.int64))
-    asked = [[slate async for slate in recommend_each(funnel, names, k, 7, explore=True)]
-        for k in (10, MAX_K)]
+    asked = [
+        [slate async for slate in recommend_each(funnel, names, k, 7, explore=True)]
+        for k in (10, MAX_K)
+    ]
     for ten, twenty in zip(*asked, strict=True):
         (rows,) = evaluated_lists(funnel, [twenty])  # nothing was shown to anybody before
         assert rows[:10].tolist() == ten.selection.pool.rows.tolist()

@@ -10,8 +10,8 @@ from benchmarks.quality.exploration import (
     evaluate_policy,
     table,
 )
-from offline.data.split import split_by_time
 from benchmarks.quality.windows import rolling_window
+from offline.data.split import split_by_time
 from offline.job import JobConfig
 from offline.training.rankers import RankConfig
 from tests.fakes import SMALL, small_dataset

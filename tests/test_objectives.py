@@ -162,8 +162,13 @@ def test_objectives_are_settings_of_the_training(tmp_path):
     assert config.objectives == ObjectiveWeights(click=0.3, value=1)
     (tmp_path / "again.toml").write_text(config_to_toml(config))
     settings = NoPolicy()
-    assert TrainOptions(config=tmp_path / "again.toml").job_config(settings).objectives == config.objectives
-    told = TrainOptions(config=tmp_path / "again.toml", objectives="conversion=2").job_config(settings)
+    assert (
+        TrainOptions(config=tmp_path / "again.toml").job_config(settings).objectives
+        == config.objectives
+    )
+    told = TrainOptions(config=tmp_path / "again.toml", objectives="conversion=2").job_config(
+        settings
+    )
     assert told.objectives == ObjectiveWeights(conversion=2)
 
 
@@ -477,7 +482,8 @@ def test_what_was_clicked_is_kept_although_it_was_not_liked(cpu):
     start, end = (float(t) for t in np.quantile(rated.log.times, [0.5, 0.9]))
     asked = replace(config, objectives=ObjectiveWeights(click=1))
     plain, told = (
-        replay_window(rated, start, end, one, FunnelConfig(cpu, NO_CHECKPOINTS)) for one in (config, asked)
+        replay_window(rated, start, end, one, FunnelConfig(cpu, NO_CHECKPOINTS))
+        for one in (config, asked)
     )
     assert not plain.outcomes.any()
     assert told.outcomes[:, 0].sum() > told.labels.sum() == plain.labels.sum()

@@ -20,11 +20,6 @@ from benchmarks.quality.peers.runner import choose
 from benchmarks.quality.table import tables
 from benchmarks.quality.tasks import build_task, compute_digest, write_tasks
 from benchmarks.quality.window_lists import HEADLINE, WindowLists, compute_headline
-from offline.data.dataset import DataTraits
-from offline.data.errors import DataError
-from offline.data.readers import LoadedData
-from offline.data.split import split_by_time
-from offline.evaluate.intervals import Bootstrap
 from benchmarks.quality.windows import (
     rolling_window,
     selection_windows,
@@ -32,10 +27,10 @@ from benchmarks.quality.windows import (
 from benchmarks.quality.windows import (
     test_windows as cut_for_test,
 )
-from offline.data.dataset import Traits
+from offline.data.dataset import DataTraits
 from offline.data.errors import DataError
-from offline.data.readers import Reading
-from offline.data.split import by_time
+from offline.data.readers import LoadedData
+from offline.data.split import split_by_time
 from offline.evaluate.intervals import Bootstrap
 from offline.evaluate.rowsets import RowSets
 from offline.models.registry import fit_models

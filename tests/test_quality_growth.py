@@ -7,8 +7,8 @@ import pytest
 from app.rank.pointwise_listwise import Growth
 from benchmarks.quality import funnel_lists
 from benchmarks.quality.growth import bands, judge, trainings
-from offline.data.split import split_by_time
 from benchmarks.quality.windows import rolling_window
+from offline.data.split import split_by_time
 from offline.job import JobConfig
 from offline.training.rankers import RankConfig
 from tests.fakes import SMALL, small_dataset

@@ -3,9 +3,6 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from offline.data.dataset import DataTraits, Log
-from offline.data.errors import DataError
-from offline.evaluate.metrics import grade_lists, ndcg
 from benchmarks.quality.windows import (
     FOLDED,
     SELECTION_CUTS,
@@ -17,7 +14,7 @@ from benchmarks.quality.windows import (
 from benchmarks.quality.windows import (
     test_windows as cut_for_test,
 )
-from offline.data.dataset import Log, Traits
+from offline.data.dataset import DataTraits, Log
 from offline.data.errors import DataError
 from offline.evaluate.metrics import grade_lists, ndcg
 from tests.fakes import small_dataset

@@ -31,7 +31,9 @@ class FunnelLists:
     seconds: float
 
 
-def compute_funnel_lists(dataset: Dataset, window: BenchmarkWindow, config: JobConfig) -> FunnelLists:
+def compute_funnel_lists(
+    dataset: Dataset, window: BenchmarkWindow, config: JobConfig
+) -> FunnelLists:
     """Train on what is known at the window's cut, and ask for its users."""
     began = perf_counter()
     cpu = Cpu(threads=1)

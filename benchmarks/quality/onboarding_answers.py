@@ -48,7 +48,9 @@ class OnboardingUsers:
         return np.concatenate(list(self.questions.values()), axis=1)
 
 
-def select_onboarding_users(dataset: Dataset, window: BenchmarkWindow, models: Models) -> OnboardingUsers:
+def select_onboarding_users(
+    dataset: Dataset, window: BenchmarkWindow, models: Models
+) -> OnboardingUsers:
     """Find who has no history at the window's cut, and likes something they are not asked about.
 
     Raises:

@@ -29,7 +29,9 @@ class WindowLists:
     background: ItemBackground
 
     @classmethod
-    def of(cls, dataset: Dataset, window: BenchmarkWindow, lists: dict[str, Lists]) -> "WindowLists":
+    def of(
+        cls, dataset: Dataset, window: BenchmarkWindow, lists: dict[str, Lists]
+    ) -> "WindowLists":
         """Add what was known of the items at the cut, and the lists by popularity."""
         counts = np.bincount(window.log.items, minlength=len(dataset.catalogue))
         vectors = content.fit(dataset.catalogue, ContentConfig(), SEED).items

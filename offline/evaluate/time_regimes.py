@@ -106,7 +106,9 @@ def _crowd(live: PopularityCounters, slate: Slate) -> dict[str, Rows]:
     return found
 
 
-def _judge(name: str, lists: list[dict[str, Rows]], users: list[ReplayUser], seed: int) -> TimeRegime:
+def _judge(
+    name: str, lists: list[dict[str, Rows]], users: list[ReplayUser], seed: int
+) -> TimeRegime:
     relevant = RowSets.of([user.relevant for user in users])
     by_method: dict[str, Lists] = {
         method: pad_lists([answer[method] for answer in lists], K) for method in lists[0]

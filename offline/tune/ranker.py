@@ -95,7 +95,9 @@ class CoarseJudge:
         teacher, whole = self.fitted[window], concatenate(earlier)
         coarse = fit_coarse(whole, config.rank, teacher.score(whole.features))
         first = rank_within_groups(later, teacher.score(later.features)) < HEAD
-        passed = rank_within_groups(later, coarse.score(later.features[:, : count_coarse_columns()]))
+        passed = rank_within_groups(
+            later, coarse.score(later.features[:, : count_coarse_columns()])
+        )
         owner = np.repeat(np.arange(len(later.groups)), later.groups)
         share = np.bincount(owner, first & (passed < config.sizes.coarse)) / np.bincount(
             owner, first
