@@ -14,7 +14,7 @@ from pathlib import Path
 import psutil  # type: ignore[import-untyped]
 
 from app.bundle.manifest import POINTER
-from app.state.server_process import find_binary
+from app.process.server_process import find_binary
 from loadtest.service import START_TIMEOUT, NotServingError, environment_with_redis, free_port
 
 SERVER_OPTIONS = ("--port", "0", "--save", "", "--appendonly", "yes", "--appendfsync", "always")

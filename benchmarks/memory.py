@@ -16,7 +16,7 @@ from rich.console import Console
 from rich.table import Table
 
 from app.contracts import Blocked
-from app.state.embedded import embedded_server
+from app.process.embedded_server import embedded_server
 from app.state.event_codec import Event, history_key
 from app.state.event_writer import append_events, marks_keys
 from app.state.hidden_items import hidden_key

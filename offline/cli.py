@@ -10,8 +10,8 @@ import typer
 from rich.console import Console
 
 from app.process.serve import PortTakenError, serve
+from app.process.server_process import ServerError
 from app.settings import Settings, SettingsError, read_settings
-from app.state.server_process import ServerError
 
 app = typer.Typer(
     name="recfunnel",

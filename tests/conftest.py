@@ -24,10 +24,10 @@ import uvicorn
 
 from app.build import ITEM_TABLES
 from app.main import create_app
+from app.process.embedded_server import embedded_server
 from app.process.workers import PatientServer
 from app.service import Service
 from app.settings import CheckpointSettings, Settings
-from app.state.embedded import embedded_server
 from offline.commands.train import TrainOptions, train
 
 FOLDERS = ("unit", "contract", "property", "integration", "failure", "e2e", "docs", "browser")

@@ -16,10 +16,10 @@ import polars as pl
 import pytest
 import redis
 
+from app.process.embedded_server import embedded_server
 from app.request_log.entry_codec import LogEntry
 from app.settings import Settings
 from app.state.archiver_status import archiver_key, read_archiver_lag
-from app.state.embedded import embedded_server
 from app.state.event_codec import Event, events_key
 from app.state.impressions import impressions_key
 from app.state.store import Store

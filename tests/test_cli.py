@@ -12,8 +12,8 @@ from typer.testing import CliRunner
 
 from app.bundle.bundle import BundleError, find_current_bundle
 from app.process.serve import PortTakenError
+from app.process.server_process import ServerError
 from app.settings import Settings, SettingsError
-from app.state.server_process import ServerError
 from offline import cli
 from offline.data.errors import DataError
 from offline.evaluate.gate import GateConfig

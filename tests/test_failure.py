@@ -7,7 +7,7 @@ import time
 import pytest
 import redis
 
-from app.state.server_process import find_binary
+from app.process.server_process import find_binary
 from tests.conftest import NEEDS_REDIS, running, seen_by, until
 
 pytestmark = pytest.mark.e2e

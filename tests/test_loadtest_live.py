@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.state.embedded import embedded_server
+from app.process.embedded_server import embedded_server
 from benchmarks.live_events import ClickResult, compute_overlap, show
 from benchmarks.memory import KEYS_OF_PART, measure_bytes
 from benchmarks.quality.social import with_random_arrivals

@@ -8,10 +8,10 @@ import redis
 
 from app.contracts import StageError
 from app.event_weights import EventWeights
+from app.process.server_process import find_binary
 from app.state.erasure import erase_user
 from app.state.event_writer import AppendOutcome, append_events
 from app.state.histories import RedisHistories
-from app.state.server_process import find_binary
 from app.state.store import Store
 from app.state.user_record import read_user_data
 from app.state.user_store import write_attributes, write_friends

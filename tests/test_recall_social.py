@@ -10,10 +10,10 @@ from app.artifacts import NO_FRIENDS, Friends
 from app.catalogue.ids import IdIndex
 from app.contracts import NO_EVENTS, NO_HISTORY, NO_PROPOSAL, UserEvents, UserRecord
 from app.event_weights import EventWeights
+from app.process.embedded_server import embedded_server
 from app.query_builder import QueryBuilder
 from app.recall.social import NoFriendEvents, SocialChannel
 from app.state.counters import PopularityCounters
-from app.state.embedded import embedded_server
 from app.state.event_codec import Event
 from app.state.event_writer import append_events
 from app.state.histories import RedisHistories

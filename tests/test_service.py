@@ -21,10 +21,10 @@ from app.catalogue import deleted_items
 from app.catalogue.deleted_items import deleted_items_path
 from app.main import ArrivalTiming, create_app
 from app.observe.metrics import Metrics
+from app.process.embedded_server import embedded_server
 from app.service import Service
 from app.settings import Settings
 from app.state.archiver_status import UNLIMITED, mark_archiver_in_use
-from app.state.embedded import embedded_server
 from app.state.tables import _marker
 from offline.publish.pointer import point_to
 from tests.conftest import NEEDS_REDIS, hosted, leisurely, until

@@ -13,11 +13,11 @@ from app.artifacts import DAY, HALF_LIVES, Popularity
 from app.catalogue.ids import IdIndex
 from app.contracts import StageError
 from app.event_weights import EventWeights
+from app.process.embedded_server import embedded_server
 from app.state import impressions as impressions_module
 from app.state import stream_consumer as follower_module
 from app.state import write_queue
 from app.state.counters import PopularityCounters
-from app.state.embedded import embedded_server
 from app.state.event_codec import Event
 from app.state.event_writer import append_events
 from app.state.impressions import ImpressionWriter

@@ -9,7 +9,7 @@ import pytest
 from app.catalogue.ids import IdIndex
 from app.contracts import StageError
 from app.event_weights import EventWeights
-from app.state.embedded import embedded_server
+from app.process.embedded_server import embedded_server
 from app.state.event_codec import Event, history_key
 from app.state.event_writer import append_events
 from app.state.histories import RedisHistories

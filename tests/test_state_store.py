@@ -8,9 +8,9 @@ import pytest
 import redis
 
 from app.contracts import StageError
+from app.process.embedded_server import embedded_server
 from app.state import store as store_module
 from app.state.breaker import Breaker
-from app.state.embedded import embedded_server
 from app.state.store import PATIENCE, Store, public_address
 
 NOWHERE = "unix:///nowhere/at/all.sock"

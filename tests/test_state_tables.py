@@ -8,9 +8,9 @@ import pytest
 
 from app.artifacts import NeighbourTable
 from app.contracts import StageError
+from app.process.embedded_server import embedded_server
 from app.state import tables as tables_module
 from app.state.batched_reads import KEYS_AT_ONCE, BatchedReads
-from app.state.embedded import embedded_server
 from app.state.in_memory import MemoryTables
 from app.state.store import Store
 from app.state.tables import RedisTables, are_loaded, keep_loaded, load_tables, retire_tables

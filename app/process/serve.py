@@ -13,9 +13,9 @@ from types import FrameType
 import uvicorn
 
 from app.observe import logs
+from app.process.embedded_server import DATA_FOLDER, embedded_server
 from app.process.workers import run_workers
 from app.settings import Settings, share_metrics
-from app.state.embedded import embedded_server
 
 log = logging.getLogger(__name__)
 
@@ -50,7 +50,7 @@ def serving_environment(settings: Settings) -> Iterator[Settings]:
     redis = (
         nullcontext(settings.redis_url)
         if settings.redis_url
-        else embedded_server(settings.out / "redis")
+        else embedded_server(settings.out / DATA_FOLDER)
     )
     with redis as url, tempfile.TemporaryDirectory(prefix="recfunnel-metrics-") as folder:
         complete = settings.model_copy(update={"redis_url": url})

@@ -15,9 +15,9 @@ from app.bundle.manifest import BundleError, read_manifest
 from app.contracts import PINNED, SPONSORED
 from app.event_weights import EventWeights
 from app.features.views import FINE_VIEW, column_names, view_hash
+from app.process.embedded_server import server_url
+from app.process.server_process import ServerError
 from app.settings import Settings
-from app.state.server_address import server_url
-from app.state.server_process import ServerError
 from offline.archive.erased_users import ErasedUsers
 from offline.archive.files import StreamFiles
 from offline.archive.streams import EVENTS, SERVED, SHOWS
@@ -67,7 +67,10 @@ def _reached(folder: Path) -> dict[str, str]:
 def _erased_lately(settings: Settings) -> ErasedUsers:
     """Ask the server too, where one is there: an archiver may not have come round."""
     try:
-        with server_url(settings, start=False) as url, redis.Redis.from_url(url) as link:
+        with (
+            server_url(settings.redis_url, settings.out, start=False) as url,
+            redis.Redis.from_url(url) as link,
+        ):
             return ErasedUsers.of_server(link, settings.key_prefix)
     except (redis.RedisError, ServerError):
         return ErasedUsers()

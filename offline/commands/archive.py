@@ -14,11 +14,11 @@ from rich.console import Console
 from rich.table import Table
 
 from app.observe import logs
+from app.process.embedded_server import server_url
+from app.process.server_process import ServerError
 from app.request_log.erasure import erase_log_entries
 from app.settings import Settings
 from app.state.erasure import erase_user as erase_live
-from app.state.server_address import server_url
-from app.state.server_process import ServerError
 from app.state.store import Store
 from offline.archive.drain import drains
 from offline.archive.erased_users import ErasedUsers, purge
@@ -79,7 +79,10 @@ def _rounds(settings: Settings, *, start: bool = True) -> Iterator[ArchiveRounds
         "shown": settings.stream_limit,
         "served": settings.served_limit,
     }
-    with server_url(settings, start=start) as url, redis.Redis.from_url(url) as link:
+    with (
+        server_url(settings.redis_url, settings.out, start=start) as url,
+        redis.Redis.from_url(url) as link,
+    ):
         refuse_old(link.info("server"))
         yield ArchiveRounds(link, drains(link, settings.key_prefix, folder_of(settings), keep))
 
@@ -112,7 +115,7 @@ def erase(settings: Settings, user: str) -> None:
     Raises:
         DataError: an archiver is at work there: it does its part by itself.
     """
-    with server_url(settings) as url:
+    with server_url(settings.redis_url, settings.out) as url:
         removed = asyncio.run(_erased_live(settings, url, user))
         with redis.Redis.from_url(url) as link, alone(folder_of(settings)):
             removed["archive"] = forget(link, settings)

@@ -15,10 +15,10 @@ from rich.table import Table
 
 from app.bundle.manifest import BundleError
 from app.cpu import Cpu
+from app.process.embedded_server import server_url
 from app.request_log.answer_record import offsets_of
 from app.request_log.entry_codec import LogEntry
 from app.settings import Settings, SettingsError
-from app.state.server_address import server_url
 from offline.commands.archive import folder_of
 from offline.data.errors import DataError
 from offline.replay_log.differences import DifferentError, differing, overlap, places
@@ -60,7 +60,7 @@ def replay(settings: Settings, question: ReplayCommand) -> None:
 def _reruns(settings: Settings) -> Iterator[RequestReplayer]:
     cpu = Cpu(threads=1)
     try:
-        with server_url(settings) as url, redis.Redis.from_url(url) as link:
+        with server_url(settings.redis_url, settings.out) as url, redis.Redis.from_url(url) as link:
             tape = StreamReader(link, settings.key_prefix, folder_of(settings))
             with closing(RequestReplayer(settings, tape, cpu)) as reruns:
                 yield reruns

@@ -3,6 +3,7 @@ import signal
 import stat
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 from pathlib import Path
@@ -11,14 +12,19 @@ from urllib.parse import unquote
 import pytest
 import redis
 
-from app.state import embedded, server_process
-from app.state.embedded import embedded_server
-from app.state.server_process import LOG_LIMIT, ServerError, ServerProcess, find_binary
+from app.process.embedded_server import POLL_INTERVAL, embedded_server
+from app.process.server_process import (
+    MAX_LOG_SIZE,
+    ServerError,
+    ServerProcess,
+    ServerTimeouts,
+    find_binary,
+)
 
 OWNER = """
 import sys, time
 from pathlib import Path
-from app.state.embedded import embedded_server
+from app.process.embedded_server import embedded_server
 try:
     with embedded_server(Path(sys.argv[1])) as url:
         print(url, flush=True)
@@ -31,7 +37,7 @@ except Exception as error:
 
 @pytest.fixture
 def owner(tmp_path):
-    """Starts other processes that keep a server, and leaves none behind."""
+    """Start other processes that keep a server; kill them at the end."""
     started = []
 
     def start(folder):
@@ -88,7 +94,7 @@ def answers(url):
         return False
 
 
-def test_what_was_written_is_there_after_a_restart_in_a_folder_with_spaces(tmp_path):
+def test_data_survives_a_restart_in_a_folder_with_spaces(tmp_path):
     folder = tmp_path / "a folder 'of' ours"
     with embedded_server(folder) as url, client(url) as link:
         link.set("k", "v")
@@ -124,19 +130,19 @@ def test_a_killed_server_comes_back_on_the_same_socket_with_its_data(tmp_path, c
     assert "ended with status -9 and is restarted" in caplog.text
 
 
-def test_a_healthy_server_is_left_alone(tmp_path):
+def test_a_healthy_server_is_not_restarted(tmp_path):
     with embedded_server(tmp_path) as url:
         pid = server_pid(url)
-        time.sleep(2 * embedded.POLL)
+        time.sleep(2 * POLL_INTERVAL)
         assert server_pid(url) == pid
 
 
-def test_a_server_that_can_not_be_restarted_is_tried_again(tmp_path, monkeypatch, caplog):
+def test_a_server_that_cannot_be_restarted_is_tried_again(tmp_path, monkeypatch, caplog):
     with embedded_server(tmp_path) as url:
         refused = OSError("no more processes")
-        monkeypatch.setattr(embedded.ServerProcess, "start", raises(refused))
+        monkeypatch.setattr(ServerProcess, "start", raises(refused))
         os.kill(server_pid(url), signal.SIGKILL)
-        until(lambda: "can not be restarted: no more processes" in caplog.text)
+        until(lambda: "cannot be restarted: no more processes" in caplog.text)
         monkeypatch.undo()
         until(lambda: answers(url))
 
@@ -154,7 +160,7 @@ def test_ctrl_c_in_the_terminal_does_not_reach_the_server(tmp_path):
         assert os.getsid(server_pid(url)) != os.getsid(0)
 
 
-def test_when_we_are_killed_the_server_ends_and_the_next_one_has_the_data(tmp_path, owner):
+def test_the_server_of_a_killed_owner_ends_and_the_next_one_has_the_data(tmp_path, owner):
     process, url = owner(tmp_path)
     with client(url) as link:
         link.set("k", "v")
@@ -180,7 +186,7 @@ def test_a_server_still_writing_after_its_owner_died_is_waited_for(tmp_path, own
     alarm.join()
 
 
-def test_a_folder_in_use_is_refused_with_who_has_it(tmp_path, owner):
+def test_a_folder_in_use_is_refused_with_the_id_of_its_owner(tmp_path, owner):
     process, _ = owner(tmp_path)
     with (
         pytest.raises(ServerError, match=f"in use by process {process.pid}"),
@@ -189,21 +195,28 @@ def test_a_folder_in_use_is_refused_with_who_has_it(tmp_path, owner):
         pass
 
 
-def test_a_dead_owners_lock_that_is_never_freed_is_refused_in_time(tmp_path, owner, monkeypatch):
+@pytest.mark.parametrize("written", ["", "999999999"])
+def test_a_lock_that_a_dead_owner_never_releases_is_refused_in_time(tmp_path, owner, written):
     owner(tmp_path)
-    monkeypatch.setattr(embedded, "LOCK_WITHIN", 0.1)
-    for written in ("", "999999999"):
-        (tmp_path / "owner.lock").write_text(written)
-        with pytest.raises(ServerError, match="in use by process"), embedded_server(tmp_path):
+    (tmp_path / "owner.lock").write_text(written)
+    timeouts = ServerTimeouts(lock=0.1)
+    with (
+        pytest.raises(ServerError, match="in use by process"),
+        embedded_server(tmp_path, timeouts),
+    ):
+        pass
+
+
+def test_an_owner_of_another_account_counts_as_alive(tmp_path, owner, monkeypatch):
+    owner(tmp_path)
+    endless = ServerTimeouts(lock=float("inf"))
+    with monkeypatch.context() as patch, pytest.raises(ServerError, match="in use by process"):
+        patch.setattr(os, "kill", raises(PermissionError()))
+        with embedded_server(tmp_path, endless):
             pass
 
 
-def test_an_owner_of_another_account_counts_as_alive(monkeypatch):
-    monkeypatch.setattr(os, "kill", raises(PermissionError()))
-    assert embedded._lives("1")
-
-
-def test_a_cut_off_log_of_writes_is_read_as_far_as_it_goes(tmp_path):
+def test_a_truncated_file_of_writes_is_read_up_to_its_last_whole_write(tmp_path):
     with embedded_server(tmp_path) as url, client(url) as link:
         link.set("k", "v")
     last = next((tmp_path / "appendonlydir").glob("*.incr.aof"))
@@ -213,49 +226,47 @@ def test_a_cut_off_log_of_writes_is_read_as_far_as_it_goes(tmp_path):
         assert link.get("x") is None
 
 
-def test_a_damaged_folder_is_refused_with_the_servers_own_words(tmp_path):
+def test_a_damaged_folder_is_refused_with_the_last_line_of_the_servers_log(tmp_path):
     with embedded_server(tmp_path) as url, client(url) as link:
         link.set("k", "v")
     last = next((tmp_path / "appendonlydir").glob("*.incr.aof"))
     last.write_bytes(b"nonsense\r\n" + last.read_bytes())
     with (
-        pytest.raises(ServerError, match=r"would not start: .*; its log is"),
+        pytest.raises(ServerError, match=r"did not start: .*; its log is"),
         embedded_server(tmp_path),
     ):
         pass
     last.unlink()
 
 
-def test_a_long_log_of_earlier_runs_is_begun_anew(tmp_path):
+def test_a_long_log_of_earlier_runs_is_overwritten(tmp_path):
     path = tmp_path / "valkey.log"
-    path.write_text("x" * (LOG_LIMIT + 1))
+    path.write_text("x" * (MAX_LOG_SIZE + 1))
     with embedded_server(tmp_path):
-        assert 0 < path.stat().st_size < LOG_LIMIT
+        assert 0 < path.stat().st_size < MAX_LOG_SIZE
 
 
 def test_a_long_temp_folder_does_not_break_the_socket(tmp_path, monkeypatch):
-    monkeypatch.setattr(embedded.tempfile, "gettempdir", lambda: f"/{'x' * 90}")
+    monkeypatch.setattr(tempfile, "gettempdir", lambda: f"/{'x' * 90}")
     with embedded_server(tmp_path) as url:
         assert answers(url)
 
 
-def test_a_server_that_does_not_obey_is_ended_by_force(tmp_path, monkeypatch):
-    monkeypatch.setattr(server_process, "STOP_WITHIN", 0.1)
-    with embedded_server(tmp_path) as url:
+def test_a_server_that_does_not_obey_is_killed(tmp_path):
+    with embedded_server(tmp_path, ServerTimeouts(stop=0.1)) as url:
         pid = server_pid(url)
         os.kill(pid, signal.SIGSTOP)
     assert not is_alive(pid)
 
 
-def test_a_server_that_never_answers_is_given_up(tmp_path, monkeypatch):
-    monkeypatch.setattr(server_process, "START_WITHIN", 0.1)
-    monkeypatch.setattr(ServerProcess, "_answers", lambda self: False)
-    with pytest.raises(ServerError, match="would not start"), embedded_server(tmp_path):
+def test_a_server_that_does_not_answer_in_time_is_an_error(tmp_path):
+    timeouts = ServerTimeouts(start=0.0)
+    with pytest.raises(ServerError, match="did not start"), embedded_server(tmp_path, timeouts):
         pass
 
 
-def test_a_server_without_a_log_has_no_last_words(tmp_path):
-    assert ServerProcess(None, tmp_path / "s", tmp_path / "absent").last_words() == "nothing"
+def test_a_server_without_a_log_has_no_last_line(tmp_path):
+    assert ServerProcess(None, tmp_path / "s", tmp_path / "absent").last_log_line() == "nothing"
 
 
 def test_without_the_wheels_program_an_installed_one_is_used(monkeypatch, tmp_path):
@@ -265,7 +276,7 @@ def test_without_the_wheels_program_an_installed_one_is_used(monkeypatch, tmp_pa
     assert find_binary() == str(tmp_path / "redis-server")
 
 
-def test_without_any_program_the_way_out_is_named(monkeypatch, tmp_path):
+def test_without_any_program_the_error_names_the_setting(monkeypatch, tmp_path):
     monkeypatch.setattr("platform.machine", lambda: "mips")
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(ServerError, match="set REDIS_URL"):
