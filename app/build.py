@@ -34,7 +34,8 @@ from app.recall.social import NoFriendEvents, SocialChannel
 from app.recall.user_cf import UserCFChannel
 from app.recall.vectors import ThreadedChannel, VectorChannel, flat_index
 from app.rerank.filters import PolicyFilters
-from app.rerank.slate_builder import Policy, SlateBuilder
+from app.rerank.policies import Policy
+from app.rerank.slate_builder import SlateBuilder
 from app.state.counters import PopularityCounters
 
 ITEM_TABLES = (  # channel and its table in the bundle

@@ -36,7 +36,7 @@ from app.rank import new_item_quota
 from app.recall.catalogue_fallback import fill_from_catalogue
 from app.recall.merge import merge
 from app.recall.popularity import PopularityChannel
-from app.rerank.policies import is_permitted
+from app.rerank.filters import is_permitted
 
 
 @dataclass(frozen=True, slots=True)

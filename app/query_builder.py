@@ -13,12 +13,12 @@ from app.artifacts import Content, Factors, Models
 from app.catalogue.user_segments import override_segment_codes
 from app.contracts import NO_HISTORY, History, Query, Request, Rows, Scores, UserRecord, UserVectors
 from app.rerank.filters import PolicyFilters
-from app.rerank.policy import Policy
+from app.rerank.policy import PolicySettings
 from app.state.counters import PopularityCounters
 
 HISTORY_LIMIT = 500  # events: more add nothing to the vectors and cost time in every stage
 
-DEFAULT_POLICY = Policy()
+DEFAULT_POLICY = PolicySettings()
 MIN_OPINION_WEIGHT = 0.5  # weight from which an event is an opinion: a view takes back no dislike
 
 
@@ -147,7 +147,7 @@ class QueryBuilder:
         known = self.models.friends.of_user(member)
         return self.models.users.ids.names(known.astype(np.int64)) if len(known) else []
 
-    def policy(self, scene: str) -> Policy:
+    def policy(self, scene: str) -> PolicySettings:
         """Give the policy of a scene; without a house what is seen is dropped, and nothing else."""
         return self.filters.policy_for(scene) if self.filters else DEFAULT_POLICY
 

@@ -84,9 +84,9 @@ class ServingBundle:
         bundle, settings = self.bundle, self.settings
         wiring = FunnelConfig(
             cpu,
-            by or settings.checkpoints_ms.seconds(),
+            by or settings.checkpoints,
             bundle.sizes,
-            settings.policy.policy(),
-            scenes=settings.scene_policies(),
+            settings.policy,
+            scenes=settings.scenes,
         )
         return build_funnel(bundle.models, bundle.indexes, self.rankers, state, wiring)

@@ -2,16 +2,28 @@
 
 Every value can be set as ``RECFUNNEL_<NAME>`` in the environment (nested values with two
 underscores, as in ``RECFUNNEL_POLICY__DIVERSITY=0.1``) or in ``recfunnel.toml``; the environment
-wins. ``REDIS_URL`` keeps its usual name.
+wins. ``REDIS_URL`` keeps its usual name. ``docs/reference/settings.md`` is generated from here.
 """
 
 import os
 import tomllib
 from collections.abc import Mapping
+from dataclasses import fields
+from functools import cache
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, TypeAlias
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationError,
+    create_model,
+    field_validator,
+    model_validator,
+)
+from pydantic_core import to_jsonable_python
 from pydantic_settings import (
     BaseSettings,
     PydanticBaseSettingsSource,
@@ -20,92 +32,35 @@ from pydantic_settings import (
 )
 from typing_extensions import override
 
+from app.bounds import NotNegative, Positive, Share
 from app.deadline import Checkpoints
-from app.rerank.policy import DEFAULT_ORDER, ExplorationMethod, Policy, RepeatAction
+from app.rerank.policies import Policy
 from app.state.store import public_address
 
-DEFAULT_POLICY = Policy()
 SETTINGS_FILE = "recfunnel.toml"
-SLATE_SETTINGS = ("policy", "scenes", "objectives", "history_limit", "shown_limit", "spare_items")
+SLATE_SETTINGS = (  # those that decide what is shown; each answer in the request log has them
+    *("policy", "scenes", "objectives"),
+    *("history_limit", "shown_limit", "spare_items"),
+)
+DEFAULT_CHECKPOINTS_MS = {
+    stage.name: round(1000 * getattr(Checkpoints(), stage.name), 3) for stage in fields(Checkpoints)
+}
 
 
 class SettingsError(Exception):
-    """A setting that cannot be used. The text says which one and why."""
+    """A setting that cannot be used. The text names it and says why."""
 
 
-class CheckpointSettings(BaseModel):
-    """Milliseconds after arrival by which each stage must be done."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-    history: float = Field(15, gt=0)
-    profile: float = Field(25, gt=0)
-    recall: float = Field(35, gt=0)
-    coarse: float = Field(50, gt=0)
-    fine: float = Field(80, gt=0)
-    rerank: float = Field(95, gt=0)
-
-    def seconds(self) -> Checkpoints:
-        """Give the checkpoints in seconds, as the funnel counts."""
-        return Checkpoints(**{name: ms / 1000 for name, ms in self.model_dump().items()})
+def _complete(checkpoints: dict[str, float]) -> dict[str, float]:
+    """Add the default of every stage that is not set."""
+    if unknown := set(checkpoints) - set(DEFAULT_CHECKPOINTS_MS):
+        stages = ", ".join(DEFAULT_CHECKPOINTS_MS)
+        raise ValueError(f"there is no stage {min(unknown)}; the stages are {stages}")
+    return DEFAULT_CHECKPOINTS_MS | checkpoints
 
 
-class PolicySettings(BaseModel):
-    """How the last stage weighs one thing against another; see ``app.rerank.policy.Policy``."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-    diversity: float = Field(DEFAULT_POLICY.diversity, ge=0, le=1)
-    freshness: float = Field(DEFAULT_POLICY.freshness, ge=0, le=1)
-    explore: ExplorationMethod = DEFAULT_POLICY.explore
-    explore_slots: int = Field(DEFAULT_POLICY.explore_slots, ge=0, le=5)
-    explore_from: int = Field(DEFAULT_POLICY.explore_from, ge=1)
-    explore_beta: float = Field(DEFAULT_POLICY.explore_beta, ge=0)
-    explore_epsilon: float = Field(DEFAULT_POLICY.explore_epsilon, ge=0, le=1)
-    explore_among: int = Field(DEFAULT_POLICY.explore_among, ge=1)
-    seen: RepeatAction = DEFAULT_POLICY.seen
-    shown: RepeatAction = DEFAULT_POLICY.shown
-    demotion: float = Field(DEFAULT_POLICY.demotion, ge=0, le=10)
-    blocked_items: tuple[str, ...] = ()
-    blocked_providers: tuple[str, ...] = ()
-    blocked_categories: tuple[str, ...] = ()
-    forbidden_flags: tuple[str, ...] = ()
-    provider_cap: int = Field(DEFAULT_POLICY.provider_cap, ge=0)
-    category_cap: int = Field(DEFAULT_POLICY.category_cap, ge=0)
-    tail_places: int = Field(DEFAULT_POLICY.tail_places, ge=0)
-    tail_share: float = Field(DEFAULT_POLICY.tail_share, gt=0, le=1)
-    provider_places: dict[str, Annotated[int, Field(ge=0)]] = {}
-    pinned: dict[str, Annotated[int, Field(ge=1)]] = {}
-    sponsored: tuple[str, ...] = ()
-    sponsored_places: tuple[Annotated[int, Field(ge=1)], ...] = ()
-    sponsored_cap: int = Field(DEFAULT_POLICY.sponsored_cap, ge=0)
-    order: tuple[str, ...] = DEFAULT_POLICY.order
-
-    @field_validator("order")
-    @classmethod
-    def _of_policies(cls, value: tuple[str, ...]) -> tuple[str, ...]:
-        unknown = [name for name in value if name not in DEFAULT_ORDER]
-        if unknown or len(set(value)) < len(value):
-            raise ValueError(f"name each policy once at most; there are {', '.join(DEFAULT_ORDER)}")
-        return value
-
-    def policy(self) -> Policy:
-        """Give the policy as the last stage reads it."""
-        return Policy(**self.model_dump())
-
-    def of_scene(self, scene: "PolicySettings") -> Policy:
-        """Give the policy of a scene: what is set there stands, the rest is as here."""
-        return Policy(**(self.model_dump() | scene.model_dump(exclude_unset=True)))
-
-
-class _Deciding(BaseModel):
-    """What ``Settings.with_slate_settings`` takes, without a look at the environment."""
-
-    model_config = ConfigDict(extra="forbid")
-    policy: PolicySettings
-    scenes: dict[str, PolicySettings]
-    shown_limit: int
-    objectives: dict[str, Annotated[float, Field(ge=0, allow_inf_nan=False)]]
-    history_limit: int
-    spare_items: int
+Milliseconds: TypeAlias = Annotated[float, Field(gt=0)]
+StageTimes: TypeAlias = Annotated[dict[str, Milliseconds], AfterValidator(_complete)]
 
 
 class Settings(BaseSettings):
@@ -120,37 +75,127 @@ class Settings(BaseSettings):
         populate_by_name=True,
         hide_input_in_errors=True,  # an address of Redis may hold a password
     )
-    out: Path = Path("out")  # bundles, the embedded server's data
-    host: str = "127.0.0.1"
-    port: int = Field(8000, ge=0, le=65535)
-    workers: int = Field(1, ge=1, le=64)
-    redis_url: str | None = Field(None, validation_alias="REDIS_URL", repr=False)
-    redis_timeout_ms: float = Field(250, gt=0)
-    key_prefix: str = "recfunnel"
-    cpu_threads: int = Field(2, ge=1, le=64)
-    budget_ms: float = Field(100, gt=0)
-    checkpoints_ms: CheckpointSettings = CheckpointSettings()
-    policy: PolicySettings = PolicySettings()
-    scenes: dict[str, PolicySettings] = {}
-    shown_limit: int = Field(100, ge=1, le=1_000)
-    objectives: dict[str, Annotated[float, Field(ge=0, allow_inf_nan=False)]] = {}
-    k_max: int = Field(100, ge=1, le=500)
-    max_in_flight: int = Field(14, ge=1)  # some 5 ms of CPU each have to fit into the budget
-    history_limit: int = Field(500, ge=1, le=10_000)
-    stream_limit: int = Field(1_000_000, ge=1_000)
-    late_seconds: float = Field(3_600, ge=0)
-    served_log: float = Field(1.0, ge=0, le=1)
-    served_limit: int = Field(20_000, ge=100)
-    served_backlog: int = Field(40_000, ge=100)
-    spare_items: int = Field(1_000, ge=0, le=1_000_000)
-    drift_bound: float = Field(0.25, gt=0)
-    bundle_age_bound_hours: float = Field(168, ge=0)
-    reload_seconds: float = Field(2.0, gt=0)
-    log_level: Literal["debug", "info", "warning", "error"] = "info"
+    out: Path = Field(
+        Path("out"),
+        description="folder of bundles, the report, and the data of the embedded server "
+        "(`out/redis`)",
+    )
+    host: str = Field("127.0.0.1", description="address to listen on")
+    port: int = Field(8000, ge=0, le=65535, description="port to listen on")
+    workers: int = Field(
+        1, ge=1, le=64, description="processes; they share the mapped index and one Redis"
+    )
+    redis_url: str | None = Field(
+        None,
+        validation_alias="REDIS_URL",
+        repr=False,
+        description="set as `REDIS_URL`; `redis://`, `rediss://` or `unix://`. If it is not set, "
+        "the service starts a Valkey server of its own",
+    )
+    redis_timeout_ms: float = Field(
+        250,
+        gt=0,
+        description="longest round trip; the checkpoint of a stage usually comes sooner",
+    )
+    key_prefix: str = Field(
+        "recfunnel", description="start of every key, so that several services can share a Redis"
+    )
+    cpu_threads: int = Field(2, ge=1, le=64, description="ranking threads of each worker")
+    budget_ms: float = Field(
+        100,
+        gt=0,
+        description="time from arrival within which a list is returned, whatever is missing",
+    )
+    checkpoints_ms: StageTimes = Field(
+        DEFAULT_CHECKPOINTS_MS,
+        description="milliseconds after arrival by which each stage must be done",
+    )
+    policy: Policy = Field(Policy(), description="settings of the policies of the last stage")
+    scenes: dict[str, Policy] = Field(
+        {},
+        description="policies of scenes (`scene=` of a request), see "
+        "[policies](../guides/policies.md); what a scene does not set is as in `policy`",
+    )
+    shown_limit: int = Field(
+        100,
+        ge=1,
+        le=1_000,
+        description="newest shown items that are remembered for each user, where `shown` of a "
+        "policy is not `keep`",
+    )
+    objectives: dict[str, NotNegative] = Field(
+        {},
+        description="weights of the fine ranker's models, such as `{conversion = 1.0, click = "
+        "0.2}`, instead of those of its training; see [objectives](../guides/objectives.md)",
+    )
+    k_max: int = Field(100, ge=1, le=500, description="longest list that a request may ask for")
+    max_in_flight: int = Field(
+        14,  # some 5 ms of CPU each have to fit into the budget
+        ge=1,
+        description="concurrent requests of each worker; past half of it there are fewer "
+        "candidates, past it the answer is 503",
+    )
+    history_limit: int = Field(
+        500, ge=1, le=10_000, description="newest live events that are kept of each user"
+    )
+    stream_limit: int = Field(
+        1_000_000,
+        ge=1_000,
+        description="approximate number of newest events, and of newest impressions, that are "
+        "kept for the workers; events that wait for an archiver are all kept",
+    )
+    late_seconds: float = Field(
+        3_600,
+        ge=0,
+        description="age from which an event counts as late; it is accepted all the same",
+    )
+    served_log: Share = Field(
+        1.0,
+        description="share of answers that are written to the "
+        "[request log](../guides/request-log.md), about 4 kB each; 0 is off",
+    )
+    served_limit: int = Field(
+        20_000,
+        ge=100,
+        description="approximate number of newest answers that the request log keeps in Redis "
+        "where no archiver is in use",
+    )
+    served_backlog: int = Field(
+        40_000,
+        ge=100,
+        description="approximate largest number that it keeps where an archiver is in use but "
+        "does not come",
+    )
+    spare_items: int = Field(
+        1_000,
+        ge=0,
+        le=1_000_000,
+        description="rows of each worker for items that no bundle has yet; see "
+        "[items](../guides/items.md)",
+    )
+    drift_bound: Positive = Field(
+        0.25,
+        description="population stability index from which a warning is given, see "
+        "[drift](../guides/drift.md)",
+    )
+    bundle_age_bound_hours: float = Field(
+        168,
+        ge=0,
+        description="age of the bundle in service from which a warning is given; 0 is never",
+    )
+    reload_seconds: float = Field(2.0, gt=0, description="seconds between checks for a new bundle")
+    log_level: Literal["debug", "info", "warning", "error"] = Field(
+        "info", description="`debug`, `info`, `warning` or `error`"
+    )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _complete_scenes(cls, values: dict[str, Any]) -> dict[str, Any]:
+        return _complete_scenes(values)
 
     @field_validator("redis_url")
     @classmethod
-    def _readable_or_none(cls, value: str | None) -> str | None:
+    def _is_readable_or_none(cls, value: str | None) -> str | None:
         if not value:
             return None
         public_address(value)
@@ -169,41 +214,46 @@ class Settings(BaseSettings):
         return init_settings, env_settings, TomlConfigSettingsSource(settings_cls)
 
     @property
+    def checkpoints(self) -> Checkpoints:
+        """The checkpoints in seconds, as the funnel counts."""
+        return Checkpoints(**{stage: ms / 1000 for stage, ms in self.checkpoints_ms.items()})
+
+    @property
     def request_log_limit(self) -> int:
-        """Give how many answers the served log keeps at most, archived or not."""
+        """The largest number of answers that the request log keeps, archived or not."""
         return max(self.served_limit, self.served_backlog)
 
-    def scene_policies(self) -> dict[str, Policy]:
-        """Give the policy of every scene that has one of its own."""
-        return {name: self.policy.of_scene(scene) for name, scene in self.scenes.items()}
-
     def shown_memory(self) -> int:
-        """Count the items that a user was shown lately to remember; 0 where no policy asks."""
-        policies = [self.policy.policy(), *self.scene_policies().values()]
-        return self.shown_limit if any(one.shown != "keep" for one in policies) else 0
+        """Return how many shown items are remembered for a user; 0 if no policy reads them."""
+        policies = (self.policy, *self.scenes.values())
+        return self.shown_limit if any(policy.shown != "keep" for policy in policies) else 0
 
     def slate_settings(self) -> dict[str, Any]:
-        """Give the settings that decide what is shown, as JSON; those at their default not."""
-        return self.model_dump(mode="json", include=set(SLATE_SETTINGS), exclude_unset=True)
+        """Return the settings that decide what is shown, as JSON, without those at a default."""
+        values = self.model_dump(mode="json", include=set(SLATE_SETTINGS) & self.model_fields_set)
+        policy, default = to_jsonable_python(self.policy), to_jsonable_python(Policy())
+        if "scenes" in values:
+            values["scenes"] = {
+                name: _difference(scene, policy) for name, scene in values["scenes"].items()
+            }
+        if "policy" in values:
+            values["policy"] = _difference(policy, default)
+        return values
 
-    def with_slate_settings(self, told: Mapping[str, Any]) -> "Settings":
-        """Give these settings with those that decide what is shown as ``deciding`` had them.
+    def with_slate_settings(self, values: Mapping[str, Any]) -> "Settings":
+        """Return these settings with the ``slate_settings`` of others.
 
         Raises:
-            SettingsError: one makes no sense.
+            SettingsError: one cannot be used.
         """
-        usual = {name: type(self).model_fields[name].get_default() for name in SLATE_SETTINGS}
-        whole = usual | dict(told)
         try:
-            fixed = _Deciding(**whole)
+            checked = _slate_schema()(**_complete_scenes(dict(values)))
         except ValidationError as error:
-            first = error.errors()[0]
-            name = ".".join(map(str, first["loc"]))
-            raise SettingsError(f"the setting {name} cannot be used: {first['msg']}") from None
-        return self.model_copy(update={name: getattr(fixed, name) for name in SLATE_SETTINGS})
+            raise SettingsError(_sentence(error)) from None
+        return self.model_copy(update={name: getattr(checked, name) for name in SLATE_SETTINGS})
 
     def export(self) -> None:
-        """Put the settings into the environment, for the worker processes to read."""
+        """Write the settings to the environment, for the worker processes to read."""
         os.environ["RECFUNNEL_OUT"] = str(self.out.absolute())
         os.environ["RECFUNNEL_HOST"] = self.host
         os.environ["RECFUNNEL_PORT"] = str(self.port)
@@ -212,22 +262,52 @@ class Settings(BaseSettings):
             os.environ["REDIS_URL"] = self.redis_url
 
 
+def _complete_scenes(values: dict[str, Any]) -> dict[str, Any]:
+    """Add the settings of ``policy`` to each scene that does not set them itself."""
+    policy, scenes = values.get("policy", {}), values.get("scenes")
+    if isinstance(policy, Policy):
+        policy = {each.name: getattr(policy, each.name) for each in fields(Policy)}
+    if not isinstance(scenes, Mapping) or not isinstance(policy, Mapping):
+        return values
+    complete = {
+        name: {**policy, **scene} if isinstance(scene, Mapping) else scene
+        for name, scene in scenes.items()
+    }
+    return values | {"scenes": complete}
+
+
+@cache
+def _slate_schema() -> type[BaseModel]:
+    """Derive a model of ``SLATE_SETTINGS`` that does not look at the environment."""
+    declared = {name: Settings.model_fields[name] for name in SLATE_SETTINGS}
+    parts: dict[str, Any] = {name: (field.annotation, field) for name, field in declared.items()}
+    return create_model("SlateSettings", __config__=ConfigDict(extra="forbid"), **parts)
+
+
+def _difference(values: dict[str, Any], base: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in values.items() if value != base[name]}
+
+
+def _sentence(error: ValidationError) -> str:
+    first = error.errors()[0]
+    name = ".".join(map(str, first["loc"]))
+    reason = str(first["msg"]).removeprefix("Value error, ")
+    return f"the setting {name} cannot be used: {reason}"
+
+
 def read_settings(overrides: dict[str, Any]) -> Settings:
-    """Read all settings; what is given wins over the environment, and that over the file.
+    """Read all settings. ``overrides`` win over the environment, and that over the file.
 
     Raises:
-        SettingsError: one makes no sense.
+        SettingsError: one cannot be used.
     """
     try:
         return Settings(**overrides)
     except tomllib.TOMLDecodeError as error:
         raise SettingsError(f"{SETTINGS_FILE} is not TOML: {error}") from error
     except ValidationError as error:
-        first = error.errors()[0]
-        name = ".".join(map(str, first["loc"]))
-        reason = str(first["msg"]).removeprefix("Value error, ")
         raise SettingsError(
-            f"the setting {name} cannot be used: {reason}; see the environment and {SETTINGS_FILE}"
+            f"{_sentence(error)}; see the environment and {SETTINGS_FILE}"
         ) from None
 
 

@@ -23,7 +23,7 @@ from rich.table import Table
 
 from app.artifacts import HALF_LIVES, Popularity
 from app.rerank.exploration import ExplorationPool, choose_explored
-from app.rerank.policy import Policy
+from app.rerank.policies import Policy
 from app.state.counters import PopularityCounters
 from offline.data.atomic import atomic_path
 from offline.report.svg import WIDTH, report_style

@@ -12,7 +12,7 @@ from app.bounds import Count, Seed
 from app.build import FunnelConfig
 from app.cpu import Cpu
 from app.deadline import NO_CHECKPOINTS
-from app.rerank.slate_builder import Policy
+from app.rerank.policies import Policy
 from benchmarks.ablations.results import load_variants
 from offline.data.dataset import Dataset
 from offline.data.errors import DataError

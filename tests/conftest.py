@@ -27,7 +27,7 @@ from app.main import create_app
 from app.process.embedded_server import embedded_server
 from app.process.workers import PatientServer
 from app.service import Service
-from app.settings import CheckpointSettings, Settings
+from app.settings import Settings
 from offline.commands.train import TrainOptions, train
 
 FOLDERS = ("unit", "contract", "property", "integration", "failure", "e2e", "docs", "browser")
@@ -335,7 +335,7 @@ def hosted(settings: Settings, *, ready=True) -> Iterator[Hosted]:
 def leisurely(**known) -> Settings:
     """Settings under which a busy machine makes no stage late."""
     stages = ("history", "profile", "recall", "coarse", "fine", "rerank")
-    checkpoints = CheckpointSettings(**dict.fromkeys(stages, 15_000))
+    checkpoints = dict.fromkeys(stages, 15_000)
     told = {"budget_ms": 20_000, "checkpoints_ms": checkpoints, "redis_timeout_ms": 5_000}
     return Settings(**(told | {"key_prefix": f"test-{uuid4().hex}"} | known))
 

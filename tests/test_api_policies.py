@@ -5,7 +5,7 @@ from uuid import uuid4
 import pytest
 
 from app.bundle.bundle import find_current_bundle, load_bundle
-from app.settings import PolicySettings
+from app.rerank.policies import Policy
 from app.state.user_blocks import MAX_BLOCKED, blocked_key
 from tests.conftest import hosted, leisurely, seen_by, until
 from tests.test_api_recommend import is_refused, stranger
@@ -158,10 +158,10 @@ def test_wrong_blocked_lists_are_refused(api, body, field):
 
 def test_scenes_have_policies_of_their_own_and_an_unknown_one_is_refused(trained, redis_url):
     scenes = {
-        "front": PolicySettings(pinned={"i7": 1}, explore_slots=0),
-        "again": PolicySettings(seen="keep"),
-        "calm": PolicySettings(blocked_categories=("horror", "war")),
-        "dice": PolicySettings(explore="epsilon_greedy", explore_epsilon=1.0),
+        "front": Policy(pinned={"i7": 1}, explore_slots=0),
+        "again": Policy(seen="keep"),
+        "calm": Policy(blocked_categories=("horror", "war")),
+        "dice": Policy(explore="epsilon_greedy", explore_epsilon=1.0),
     }
     with hosted(leisurely(out=trained, redis_url=redis_url, scenes=scenes)) as service:
         someone = f"s-{uuid4().hex}"
@@ -187,7 +187,7 @@ def test_without_scenes_any_name_will_do(api):
 
 
 def test_what_was_shown_lately_is_not_shown_again_so_soon(trained, redis_url):
-    scenes = {"feed": PolicySettings(shown="drop", explore_slots=0)}
+    scenes = {"feed": Policy(shown="drop", explore_slots=0)}
     with hosted(leisurely(out=trained, redis_url=redis_url, scenes=scenes)) as service:
         someone = f"s-{uuid4().hex}"
         first = service.ids(someone, scene="feed")

@@ -17,7 +17,7 @@ from app.deadline import NO_CHECKPOINTS
 from app.features.views import CHANNELS, COARSE_VIEW, FINE_VIEW, column_names
 from app.recall.item_table import ItemTableChannel
 from app.recall.vectors import ThreadedChannel, flat_index
-from app.rerank.slate_builder import Policy
+from app.rerank.policies import Policy
 from offline.training.replay import build_offline_funnel
 from tests.fakes import ITEMS, request, small_dataset, small_models
 

@@ -11,8 +11,8 @@ import typer
 
 from app.artifacts import DAY
 from app.bundle.manifest import BundleError
-from app.rerank.slate_builder import Policy
-from app.settings import PolicySettings, Settings
+from app.rerank.policies import Policy
+from app.settings import Settings
 from offline.cli import errors_as_sentences
 from offline.commands.train import TrainOptions
 from offline.config import NOT_IN_FILE, ConfigError, build_job_config, config_to_toml, read_config
@@ -174,9 +174,7 @@ def test_the_command_line_wins_over_the_file(tmp_path):
 
 
 def test_what_is_of_the_service_comes_from_its_settings(tmp_path):
-    settings = Settings(
-        policy=PolicySettings(diversity=0.3), redis_url="redis://x", key_prefix="mine"
-    )
+    settings = Settings(policy=Policy(diversity=0.3), redis_url="redis://x", key_prefix="mine")
     gate = GateConfig(margin=0.1)
     config = TrainOptions(gate=gate, keep=2, config=written(tmp_path, CHANGED)).job_config(settings)
     assert config.policy == Policy(diversity=0.3)

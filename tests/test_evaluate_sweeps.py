@@ -12,7 +12,7 @@ from app.contracts import NO_HISTORY
 from app.cpu import Cpu
 from app.deadline import NO_CHECKPOINTS
 from app.features.views import CHANNELS
-from app.rerank.slate_builder import Policy
+from app.rerank.policies import Policy
 from app.state.counters import PopularityCounters
 from offline.data.dataset import Log
 from offline.data.split import split_by_time

@@ -15,7 +15,8 @@ from app.rerank.exploration import (
     thompson,
     ucb,
 )
-from app.rerank.slate_builder import Policy, SlateBuilder
+from app.rerank.policies import Policy
+from app.rerank.slate_builder import SlateBuilder
 from app.state.counters import PopularityCounters
 from tests.fakes import pool, query, rows, small_models
 

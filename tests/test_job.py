@@ -11,7 +11,8 @@ import redis
 from app.bundle.bundle import find_current_bundle, load_bundle, read_manifest
 from app.cpu import Cpu
 from app.features.views import CHANNELS, FINE_VIEW, column_names
-from app.settings import PolicySettings, Settings
+from app.rerank.policies import Policy
+from app.settings import Settings
 from offline.commands.train import PHASES, TrainOptions, train
 from offline.data.errors import DataError
 from offline.data.readers import TooManyBadRowsError, load_dataset
@@ -211,7 +212,7 @@ def test_the_policy_of_the_settings_is_the_one_that_is_judged(tmp_path):
     figures = []
     for diversity in (0.0, 1.0):
         out = tmp_path / f"out{diversity:g}"
-        trained_on(folder, out, policy=PolicySettings(diversity=diversity))
+        trained_on(folder, out, policy=Policy(diversity=diversity))
         report = orjson.loads((out / "report.json").read_bytes())
         figures.append(report["methods"]["funnel"]["ndcg@10"]["mean"])
     assert figures[0] > figures[1]

@@ -70,7 +70,7 @@ class Offline:
 def wiring(trained):
     cpu = Cpu(threads=1)
     bundle = load_bundle(find_current_bundle(trained))
-    yield bundle, FunnelConfig(cpu, NO_CHECKPOINTS, bundle.sizes, leisurely().policy.policy())
+    yield bundle, FunnelConfig(cpu, NO_CHECKPOINTS, bundle.sizes, leisurely().policy)
     cpu.close()
 
 

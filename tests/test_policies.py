@@ -11,7 +11,7 @@ from app.contracts import NO_HISTORY, SLOTS, Blocked, UserRecord
 from app.query_builder import QueryBuilder
 from app.rerank.exploration import choose_explored
 from app.rerank.filters import PolicyFilters
-from app.rerank.policy import DEFAULT_ORDER, Policy
+from app.rerank.policies import DEFAULT_ORDER, Policy
 from app.rerank.slate_builder import SlateBuilder
 from app.state.counters import PopularityCounters
 from tests.fakes import (

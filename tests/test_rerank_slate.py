@@ -5,10 +5,11 @@ import pytest
 
 from app.artifacts import DAY
 from app.rerank.exploration import ucb
+from app.rerank.filters import is_permitted
 from app.rerank.freshness import freshness_bonus
 from app.rerank.mmr import mmr
-from app.rerank.policies import is_permitted
-from app.rerank.slate_builder import Policy, SlateBuilder
+from app.rerank.policies import Policy
+from app.rerank.slate_builder import SlateBuilder
 from app.state.counters import PopularityCounters
 from tests.fakes import ITEMS, START, pool, query, rows, small_models
 

@@ -15,7 +15,8 @@ from app.bundle.bundle import find_current_bundle
 from app.catalogue.item_store import item_log_key
 from app.cpu import Cpu
 from app.request_log.writer import request_log_key
-from app.settings import PolicySettings, Settings, SettingsError
+from app.rerank.policies import Policy
+from app.settings import Settings, SettingsError
 from app.state.event_codec import Event, events_key
 from app.state.impressions import impressions_key
 from offline import cli
@@ -38,8 +39,8 @@ ASKED = 220
 def busy(trained, redis_url, tmp_path_factory):
     """A service that was asked and told a lot; ended by now."""
     scenes = {
-        "page": PolicySettings(explore="thompson", provider_cap=3, shown="demote"),
-        "shelf": PolicySettings(explore="epsilon_greedy", diversity=0.4, pinned={"i5": 2}),
+        "page": Policy(explore="thompson", provider_cap=3, shown="demote"),
+        "shelf": Policy(explore="epsilon_greedy", diversity=0.4, pinned={"i5": 2}),
     }
     settings = leisurely(out=trained, redis_url=redis_url, scenes=scenes, shown_limit=30)
     chance = random.Random(3)

@@ -15,7 +15,7 @@ from app.request_log import writer as log_module
 from app.request_log.answer_record import offsets_of, request_of
 from app.request_log.entry_codec import LogEntry, LogEntryError
 from app.request_log.writer import RequestLog, request_log_key
-from app.settings import PolicySettings
+from app.rerank.policies import Policy
 from app.state import write_queue
 from app.state.store import Store
 from tests.conftest import hosted, leisurely, until
@@ -102,7 +102,7 @@ def test_what_waits_to_be_written_holds_nothing_as_long_as_the_catalogue(api, mo
 def test_only_the_share_asked_for_is_logged_with_the_settings_that_are_not_the_default(
     trained, redis_url, share
 ):
-    policy = PolicySettings(diversity=0.3)
+    policy = Policy(diversity=0.3)
     settings = leisurely(out=trained, redis_url=redis_url, served_log=share, policy=policy)
     with hosted(settings) as service:
         for n in range(20):

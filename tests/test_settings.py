@@ -1,15 +1,14 @@
 """Settings: where they come from, which wins, and what is refused."""
 
 import os
+from dataclasses import FrozenInstanceError, fields
 
 import pytest
 from pydantic import ValidationError
 
 from app.deadline import Checkpoints
-from app.rerank.slate_builder import Policy
+from app.rerank.policies import Policy
 from app.settings import (
-    CheckpointSettings,
-    PolicySettings,
     Settings,
     SettingsError,
     read_settings,
@@ -27,13 +26,12 @@ def test_without_anything_set_the_defaults_stand():
     assert (settings.host, settings.port, settings.workers) == ("127.0.0.1", 8000, 1)
     assert settings.budget_ms == 100
     assert settings.redis_url is None
-    assert settings.policy.policy() == Policy()
+    assert settings.policy == Policy()
 
 
 def test_the_default_checkpoints_are_in_order_and_within_the_budget():
-    seconds = CheckpointSettings().seconds()
-    assert isinstance(seconds, Checkpoints)
-    each = [getattr(seconds, name) for name in CheckpointSettings.model_fields]
+    assert Settings().checkpoints == Checkpoints()
+    each = [getattr(Checkpoints(), stage.name) for stage in fields(Checkpoints)]
     assert each == sorted(each)
     assert each[-1] * 1000 <= Settings().budget_ms
 
@@ -49,7 +47,7 @@ def test_the_environment_wins_over_the_file_and_what_is_given_over_both(tmp_path
     settings = Settings(port=3)
     assert (settings.port, settings.host, settings.k_max) == (3, "127.0.0.7", 7)
     assert (settings.policy.diversity, settings.policy.freshness) == (0.5, 0.25)
-    assert settings.checkpoints_ms.seconds().fine == pytest.approx(0.07)
+    assert settings.checkpoints.fine == pytest.approx(0.07)
     assert settings.redis_url == "redis://file"
 
 
@@ -75,6 +73,10 @@ def test_redis_keeps_its_usual_name_and_empty_means_none(monkeypatch):
         {"policy": {"diversity": 2}},
         {"policy": {"unheard": 2}},
         {"checkpoints_ms": {"fine": 0}},
+        {"checkpoints_ms": {"unheard": 1}},
+        {"policy": {"order": ["unheard"]}},
+        {"policy": {"order": ["seen", "seen"]}},
+        {"scenes": {"front": {"diversity": 2}}},
     ],
 )
 def test_what_makes_no_sense_is_refused(wrong):
@@ -90,9 +92,10 @@ def test_a_misspelt_name_in_the_file_is_refused(tmp_path):
 
 def test_settings_do_not_change():
     settings = Settings()
-    for owner, name in ((settings, "port"), (PolicySettings(), "diversity")):
-        with pytest.raises(ValidationError):
-            setattr(owner, name, 1)
+    with pytest.raises(ValidationError):
+        settings.port = 1
+    with pytest.raises(FrozenInstanceError):
+        settings.policy.diversity = 1
 
 
 @pytest.mark.parametrize("redis_url", [None, "unix:///there.sock"])

@@ -13,7 +13,7 @@ from app.contracts import UserVectors
 from app.rank import new_item_quota
 from app.recall.vectors import VectorChannel, flat_index
 from app.rerank.exploration import ExplorationPool, choose_explored
-from app.rerank.policy import Policy
+from app.rerank.policies import Policy
 from app.state.counters import PopularityCounters
 from tests.fakes import ITEMS, PROVIDERS, pool, proposed, query, rows, small_models
 

@@ -15,9 +15,8 @@ from app.deadline import NO_CHECKPOINTS, StageResult
 from app.explain.rerank_loss import explain_rerank_loss
 from app.funnel import Slate
 from app.request_log.request_record import RequestRecord
-from app.rerank.policy import Policy
+from app.rerank.policies import Policy
 from app.rerank.slate_builder import SlateBuilder
-from app.settings import PolicySettings
 from app.state.counters import PopularityCounters
 from offline.training.replay import build_offline_funnel
 from tests.conftest import ITEMS, hosted, leisurely, seen_by, until
@@ -81,7 +80,7 @@ def test_hard_filters_are_named(api):
 
 
 def test_what_a_user_hid_or_dislikes_is_told_so_whatever_becomes_of_seen_items(trained, redis_url):
-    scenes = {"basket": PolicySettings(seen="keep"), "feed": PolicySettings(shown="drop")}
+    scenes = {"basket": Policy(seen="keep"), "feed": Policy(shown="drop")}
     with hosted(leisurely(out=trained, redis_url=redis_url, scenes=scenes)) as service:
         user = stranger()
         for item, kind in (("i9", "like"), ("i7", "hide"), ("i8", "dislike")):
@@ -100,7 +99,7 @@ def test_what_a_user_hid_or_dislikes_is_told_so_whatever_becomes_of_seen_items(t
 
 
 def test_blocked_and_pinned_items_are_named(trained, redis_url):
-    policy = PolicySettings(blocked_items=("i4",), pinned={"i7": 1})
+    policy = Policy(blocked_items=("i4",), pinned={"i7": 1})
     with hosted(leisurely(out=trained, redis_url=redis_url, policy=policy)) as service:
         assert told(service, "u1", "i4")["policy"] == "blocked"
         assert told(service, "u77", "i7")["slot"] == "pinned"
@@ -148,7 +147,7 @@ def test_a_question_that_makes_no_sense_is_refused(api):
 async def slate(trained):
     """A slate whose rankers have to cut, and the funnel that made it."""
     bundle, cpu = load_bundle(find_current_bundle(trained)), Cpu(threads=1)
-    policy = leisurely().policy.policy()
+    policy = leisurely().policy
     wiring = FunnelConfig(cpu, NO_CHECKPOINTS, Sizes(coarse=40, fine=15), policy)
     funnel = build_offline_funnel(bundle.models, wiring, bundle.rankers)
     asked = RequestRecord(user="u3", k=5, explore=False)

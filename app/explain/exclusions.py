@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from app.contracts import NO_ROWS, Query, Rows
 from app.query_builder import disliked_rows
-from app.rerank.policy import Policy
+from app.rerank.policy import PolicySettings
 
 EXCLUSION_REASONS = {
     "hidden": "the user has hidden it",
@@ -28,7 +28,7 @@ class RequestedExclusions:
 
 
 def attribute_exclusions(
-    query: Query, policy: Policy, asked: RequestedExclusions, rows: Rows
+    query: Query, policy: PolicySettings, asked: RequestedExclusions, rows: Rows
 ) -> dict[str, NDArray[np.bool_]]:
     """Say for each name of ``TOLD`` which of ``rows`` it excludes, (n,): the first that does.
 

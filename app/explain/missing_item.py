@@ -13,7 +13,7 @@ from app.explain.exclusions import EXCLUSION_REASONS, RequestedExclusions, attri
 from app.explain.rerank_loss import explain_rerank_loss
 from app.features.views import CHANNELS
 from app.funnel import Funnel, RankStage, Slate
-from app.rerank.policies import is_permitted
+from app.rerank.filters import is_permitted
 
 ExplainedStage: TypeAlias = Literal[
     "catalogue", "filter", "recall", "coarse", "fine", "rerank", "shown"

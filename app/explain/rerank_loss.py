@@ -50,13 +50,13 @@ def _outweighed(
 ) -> tuple[str, dict[str, Any]]:
     """Compare the item with the last one that was chosen by worth and unlikeness."""
     draft = next((d for name, d in drafts if name == "diversity"), drafts[-1][1])
-    occasion = maker.build_context(slate.query)
-    diversity = occasion.policy.diversity if "diversity" in occasion.policy.order else 0.0
+    context = maker.build_context(slate.query)
+    diversity = context.policy.diversity if "diversity" in context.order else 0.0
     at = int(np.flatnonzero(draft.pool.rows == row)[0])
     listed = draft.listed
     if not len(listed):
         return "there was no place for the ranking to give", {"policy": "finish"}
-    vectors = occasion.content[draft.pool.rows]
+    vectors = context.content[draft.pool.rows]
     near = vectors[listed] @ vectors[at]
     last, nearest = int(listed[-1]), int(listed[np.argmax(near)])
     alike = vectors[listed[:-1]] @ vectors[last]

@@ -1,4 +1,4 @@
-"""Who gets into a list of k: asked in turn, as far as the caps let them."""
+"""Caps: a list of at most k items in which no provider and no category has too many."""
 
 from collections import Counter
 from collections.abc import Hashable, Iterable
@@ -11,51 +11,55 @@ from app.rerank.slate_draft import RerankContext
 
 
 class CappedList:
-    """The seats of one list, and what of each provider and category sits there already."""
+    """The positions accepted so far, and the number of items by provider and by category."""
 
-    def __init__(self, occasion: RerankContext, rows: Rows, seats: int) -> None:
-        """Begin with free seats, for ``rows`` (n,) to ask for; they are named by position."""
-        self._policy, self._seats = occasion.policy, seats
-        self._taken: dict[int, None] = {}  # in the order they came
-        self._refused: dict[int, str] = {}  # and by which cap
-        self._capped = bool(self._policy.provider_cap or self._policy.category_cap)
+    def __init__(self, context: RerankContext, rows: Rows, size: int) -> None:
+        """Start an empty list of at most ``size`` of ``rows`` (n,), named by their positions."""
+        self._policy, self._size = context.policy, size
+        self._accepted: dict[int, None] = {}  # in the order of their acceptance
+        self._rejected: dict[int, str] = {}  # and by which cap
+        self._has_caps = bool(self._policy.provider_cap or self._policy.category_cap)
         self._by_provider, self._by_category = Counter[int](), Counter[Hashable]()
-        if self._capped:
-            self._provider = occasion.catalogue.providers[rows].tolist()
-            self._categories = occasion.catalogue.categories_of(rows)
+        if self._has_caps:
+            self._provider = context.catalogue.providers[rows].tolist()
+            self._categories = context.catalogue.categories_of(rows)
 
-    def add(self, asking: Iterable[int], most: int | None = None) -> None:
-        """Let in whom the caps allow, in turn; ``most`` of them, or as many as seats are left."""
-        for one in asking:
-            if len(self._taken) >= self._seats or most == 0:
+    def add(self, positions: Iterable[int], limit: int | None = None) -> None:
+        """Accept positions in turn, as the caps allow; at most ``limit``, if it is set."""
+        for position in positions:
+            if len(self._accepted) >= self._size or limit == 0:
                 return
-            if one not in self._taken and self._fits(one):
-                self._taken[one] = None
-                most = None if most is None else most - 1
+            if position not in self._accepted and self._fits(position):
+                self._accepted[position] = None
+                limit = None if limit is None else limit - 1
 
     @property
     def accepted(self) -> NDArray[np.intp]:
-        """Give who sits, in the order they came."""
-        return np.fromiter(self._taken, np.intp, len(self._taken))
+        """The accepted positions, in the order of their acceptance."""
+        return np.fromiter(self._accepted, np.intp, len(self._accepted))
 
     @property
     def rejected(self) -> dict[str, int]:
-        """Count for each cap whom it has kept out."""
-        by = list(self._refused.values())
+        """The number of positions that each cap rejected."""
+        by = list(self._rejected.values())
         return {name: by.count(name) for name in ("provider_cap", "category_cap")}
 
-    def _fits(self, one: int) -> bool:
-        """Say whether the caps let one more in, and count it if they do."""
-        if not self._capped:
+    def _fits(self, position: int) -> bool:
+        """Return whether the caps allow one more, and count it if they do."""
+        if not self._has_caps:
             return True
-        provider, categories, policy = self._provider[one], self._categories[one], self._policy
-        known = provider >= 0  # items of which nobody knows the provider have no cap
-        if policy.provider_cap and known and self._by_provider[provider] >= policy.provider_cap:
-            self._refused[one] = "provider_cap"
+        provider, categories = self._provider[position], self._categories[position]
+        policy, has_provider = self._policy, provider >= 0  # an unknown provider has no cap
+        if (
+            policy.provider_cap
+            and has_provider
+            and self._by_provider[provider] >= policy.provider_cap
+        ):
+            self._rejected[position] = "provider_cap"
             return False
-        full = policy.category_cap
-        if full and any(self._by_category[category] >= full for category in categories):
-            self._refused[one] = "category_cap"
+        cap = policy.category_cap
+        if cap and any(self._by_category[category] >= cap for category in categories):
+            self._rejected[position] = "category_cap"
             return False
         self._by_provider[provider] += 1
         self._by_category.update(categories)

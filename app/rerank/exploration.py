@@ -1,10 +1,11 @@
-"""Exploration: which item the crowd has told us too little about, and how likely it was chosen.
+"""Exploration: places for items with little feedback, and the probability of each choice.
 
-A propensity is the probability with which the policy fills this place with this item, given the
-places above it; the product over a list is the probability of all its exploration slots.
+A propensity is the probability that the policy fills this place with this item, given the places
+above it. The product over a list is the probability of all its exploration slots.
 """
 
 from dataclasses import dataclass
+from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,35 +13,35 @@ from numpy.typing import NDArray
 from app.contracts import EXPLORE, ORGANIC, Rows, Scores
 from app.rerank.caps import CappedList
 from app.rerank.fixed_positions import pin_items, place_sponsored
-from app.rerank.policy import Policy
+from app.rerank.policy import PolicySettings
 from app.rerank.slate_draft import UNPLACED, RerankContext, SlateDraft
 from app.state.counters import PopularityCounters
 
-POSTERIOR_DRAWS = 128  # of Thompson sampling's posterior, to estimate its propensities
-MAX_SAMPLED = 32  # candidates that Thompson sampling draws for: those that can hope most
+Floats: TypeAlias = NDArray[np.float64]
 
-Floats = NDArray[np.float64]
+POSTERIOR_DRAWS = 128  # of Thompson sampling, to estimate its propensities
+MAX_SAMPLED = 32  # candidates that Thompson sampling draws for: those with the highest bound
 
 
 def ucb(relevance: Scores, tried: Floats, trials: float, beta: float) -> Floats:
-    """Give upper confidence bounds, ``relevance + beta·sqrt(log(trials) / tried)``, (n,).
+    """Compute upper confidence bounds, ``relevance + beta·sqrt(log(trials) / tried)``, (n,).
 
     UCB1 (Auer, Cesa-Bianchi, Fischer, 2002).
 
     Args:
         relevance: (n,) in [0, 1].
-        tried: (n,) how often each item was shown or acted on; less than 1 counts as 1.
-        trials: how often any item was.
-        beta: how much doubt is worth.
+        tried: (n,) impressions or events of each item; less than 1 counts as 1.
+        trials: those of all items.
+        beta: weight of uncertainty.
     """
-    doubt = np.sqrt(np.log(max(trials, np.e)) / np.maximum(tried, 1.0))
-    bounds: Floats = relevance + beta * doubt
+    uncertainty = np.sqrt(np.log(max(trials, np.e)) / np.maximum(tried, 1.0))
+    bounds: Floats = relevance + beta * uncertainty
     return bounds
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ExplorationPool:
-    """What the slots may be filled with."""
+    """The candidates of the exploration slots."""
 
     rows: Rows  # (n,)
     relevance: Scores  # (n,) in [0, 1]
@@ -49,124 +50,131 @@ class ExplorationPool:
 
 @dataclass(frozen=True, slots=True)
 class ExplorationChoice:
-    """What fills the exploration slots, in their order."""
+    """The items of the exploration slots, in their order."""
 
-    chosen: NDArray[np.intp]  # (s,) among the candidates that were offered
+    chosen: NDArray[np.intp]  # (s,) positions in the ExplorationPool
     propensities: Scores  # (s,) each given those before it
 
 
 def greedy(bounds: Floats, slots: int) -> ExplorationChoice:
-    """Take the highest; there is no chance in it."""
+    """Choose the highest bounds. There is no chance in it, so each propensity is 1."""
     return ExplorationChoice(np.argsort(-bounds, kind="stable")[:slots], np.ones(slots, np.float32))
 
 
 def thompson(
-    offer: ExplorationPool, tried: Floats, taken: Floats, beta: float, seed: list[int]
+    offered: ExplorationPool,
+    shown: Floats,
+    clicked: Floats,
+    beta: float,
+    seed: list[int],
 ) -> ExplorationChoice:
-    """Take the highest of ``relevance + beta·θ``, θ drawn from Beta(1 + taken, 1 + left).
+    """Choose the highest ``relevance + beta·θ``, θ from Beta(1 + successes, 1 + failures).
 
     Thompson, 1933; Chapelle and Li: An empirical evaluation of Thompson sampling, 2011. Every slot
-    has a draw of its own. A propensity is the share of ``DRAWS`` draws, the one that decided among
-    them, in which the item is the highest of those that are left: a Monte Carlo estimate, never 0.
-    Drawn are the ``FEW`` with the highest mean and two standard deviations; others have no chance.
+    has a draw of its own. A propensity is a Monte Carlo estimate: the share of the
+    ``POSTERIOR_DRAWS`` draws in which the item is the highest of the remaining ones. The draw that
+    decides is among them, so it is never 0. Only the ``MAX_SAMPLED`` items with the highest mean
+    plus two standard deviations are drawn; the others have no chance.
 
     Args:
-        offer: n candidates.
-        tried: (n,) how often each item was shown.
-        taken: (n,) how often it was acted on; more than ``tried`` counts as ``tried``.
-        beta: how much a sure success is worth against relevance.
-        seed: gives the draws.
+        offered: n candidates.
+        shown: (n,) impressions of each item.
+        clicked: (n,) positive events of each item; more than ``shown`` counts as ``shown``.
+        beta: weight of a certain success against relevance.
+        seed: of the draws.
     """
-    won, lost = 1.0 + np.minimum(taken, tried), 1.0 + np.maximum(tried - taken, 0.0)
-    mean = won / (won + lost)
-    hope = offer.relevance + beta * (mean + 2.0 * np.sqrt(mean * (1.0 - mean) / (won + lost + 1.0)))
-    few = np.argsort(-hope, kind="stable")[: max(MAX_SAMPLED, offer.slots)]
-    draws = np.random.default_rng(seed).beta(won[few], lost[few], (POSTERIOR_DRAWS, len(few)))
-    values = offer.relevance[few] + beta * draws
-    slots = min(offer.slots, len(few))
+    alpha_, beta_ = 1.0 + np.minimum(clicked, shown), 1.0 + np.maximum(shown - clicked, 0.0)
+    mean = alpha_ / (alpha_ + beta_)
+    deviation = np.sqrt(mean * (1.0 - mean) / (alpha_ + beta_ + 1.0))
+    bound = offered.relevance + beta * (mean + 2.0 * deviation)
+    sampled = np.argsort(-bound, kind="stable")[: max(MAX_SAMPLED, offered.slots)]
+    random = np.random.default_rng(seed)
+    draws = random.beta(alpha_[sampled], beta_[sampled], (POSTERIOR_DRAWS, len(sampled)))
+    values = offered.relevance[sampled] + beta * draws
+    slots = min(offered.slots, len(sampled))
     chosen, propensities = np.empty(slots, np.intp), np.empty(slots, np.float32)
     for at in range(slots):
         highest = np.argmax(values, axis=1)
-        chosen[at] = few[highest[at]]
+        chosen[at] = sampled[highest[at]]
         propensities[at] = np.mean(highest == highest[at])
         values[:, highest[at]] = -np.inf
     return ExplorationChoice(chosen, propensities)
 
 
-def epsilon_greedy(offer: ExplorationPool, epsilon: float, seed: list[int]) -> ExplorationChoice:
-    """Take for each slot any item with probability ``epsilon``, or else the most relevant.
+def epsilon_greedy(offered: ExplorationPool, epsilon: float, seed: list[int]) -> ExplorationChoice:
+    """Choose for each slot any item with probability ``epsilon``, otherwise the most relevant.
 
-    Sutton and Barto: Reinforcement learning, 1998, 2.2. Propensities are exact:
-    ``epsilon / m``, and ``1 - epsilon`` more for the most relevant of the m that are left.
+    Sutton and Barto: Reinforcement learning, 1998, 2.2. Propensities are exact: ``epsilon / m``,
+    and ``1 - epsilon`` more for the most relevant of the m remaining items.
     """
     random = np.random.default_rng(seed)
-    left = np.argsort(-offer.relevance, kind="stable")
-    slots = min(offer.slots, len(left))
+    remaining = np.argsort(-offered.relevance, kind="stable")
+    slots = min(offered.slots, len(remaining))
     chosen, propensities = np.empty(slots, np.intp), np.empty(slots, np.float32)
     for at in range(slots):
-        blind = random.random() < epsilon
-        drawn = int(random.integers(len(left))) if blind else 0
-        propensities[at] = epsilon / len(left) + (1.0 - epsilon) * (drawn == 0)
-        chosen[at] = left[drawn]
-        left = np.delete(left, drawn)
+        is_uniform = random.random() < epsilon
+        drawn = int(random.integers(len(remaining))) if is_uniform else 0
+        propensities[at] = epsilon / len(remaining) + (1.0 - epsilon) * (drawn == 0)
+        chosen[at] = remaining[drawn]
+        remaining = np.delete(remaining, drawn)
     return ExplorationChoice(chosen, propensities)
 
 
 def choose_explored(
-    policy: Policy, counters: PopularityCounters, offered: ExplorationPool, seed: list[int]
+    policy: PolicySettings, counters: PopularityCounters, offered: ExplorationPool, seed: list[int]
 ) -> ExplorationChoice:
-    """Fill the slots by the policy's way of exploring."""
+    """Choose the items of the slots by the policy's exploration method."""
     if policy.explore == "epsilon_greedy":
         return epsilon_greedy(offered, policy.explore_epsilon, seed)
     beta = policy.explore_beta
     if policy.explore == "thompson":
-        taken = counters.clicks[offered.rows]
-        return thompson(offered, counters.exposures[offered.rows], taken, beta, seed)
+        shown, clicked = counters.exposures[offered.rows], counters.clicks[offered.rows]
+        return thompson(offered, shown, clicked, beta, seed)
     tried = counters.trial_counts(offered.rows)
     bounds = ucb(offered.relevance, tried, counters.trials, beta)
-    bounds[tried == 0] = np.inf  # UCB1 begins by playing every arm once: what came later is next
+    bounds[tried == 0] = np.inf  # UCB1 plays every arm once first: new items come next
     return greedy(bounds, offered.slots)
 
 
-def explore(draft: SlateDraft, occasion: RerankContext) -> SlateDraft:
-    """Give the last places to items of which too little is known for how good they may be."""
-    slots = occasion.count_explore_slots(len(draft.pool))
+def explore(draft: SlateDraft, context: RerankContext) -> SlateDraft:
+    """Give the last places to items whose feedback is too little for their possible value."""
+    slots = context.count_explore_slots(len(draft.pool))
     if not slots:
         return draft
-    query, policy = occasion.query, occasion.policy
+    query, policy = context.query, context.policy
     if len(draft.listed) > query.k - slots:
-        organic = draft.slots == ORGANIC
-        room = max(query.k - slots - int((~organic).sum()), 0)
-        draft = draft.take(np.flatnonzero(~organic | (np.cumsum(organic) <= room)))
-    offered = _offered(draft, occasion)
-    slots = min(slots, len(offered))
+        is_organic = draft.slots == ORGANIC
+        room = max(query.k - slots - int((~is_organic).sum()), 0)
+        draft = draft.take(np.flatnonzero(~is_organic | (np.cumsum(is_organic) <= room)))
+    positions = _explorable(draft, context)
+    slots = min(slots, len(positions))
     if not slots:
         return draft
     seed = [query.seed, query.user_row + 1]  # offline the seed is the same for all users
-    offer = ExplorationPool(draft.pool.rows[offered], draft.worth[offered], slots)
-    found = choose_explored(policy, occasion.counters, offer, seed)
-    return draft.append(offered[found.chosen], EXPLORE, found.propensities)
+    offered = ExplorationPool(draft.pool.rows[positions], draft.worth[positions], slots)
+    choice = choose_explored(policy, context.counters, offered, seed)
+    return draft.append(positions[choice.chosen], EXPLORE, choice.propensities)
 
 
-def _offered(draft: SlateDraft, occasion: RerankContext) -> NDArray[np.intp]:
-    """Give the positions (n,) to choose of, most worth first.
+def _explorable(draft: SlateDraft, context: RerankContext) -> NDArray[np.intp]:
+    """Return the positions (n,) that a slot may choose from, most worth first.
 
-    Not what is placed by hand later. Under caps only what they allow beside the list and beside one
-    another: whatever is drawn stays, so that its propensity is that of what is shown.
+    Items that a later policy puts at a fixed position are left out. Under caps only the items are
+    offered that the caps allow beside the list and beside one another. So a chosen item stays in
+    the list, and its propensity is that of what is shown.
     """
-    policy = occasion.policy
-    later = draft
+    policy, later = context.policy, draft
     for name, place in (("sponsored", place_sponsored), ("pinned", pin_items)):
-        later = place(later, occasion) if name in policy.order else later
+        later = place(later, context) if name in context.order else later
     offered = later.unlisted[: policy.explore_among]
     if not policy.provider_cap and not policy.category_cap:
         return offered
     rows = later.pool.rows[np.concatenate([later.listed, offered])]
     listed = np.arange(len(later.listed))
-    placed = later.places != UNPLACED
-    seats = CappedList(occasion, rows, len(rows))
-    seats.add(listed[placed].tolist())
-    seats.add(listed[~placed].tolist())
-    seats.add(range(len(listed), len(rows)))
-    fit = seats.accepted[seats.accepted >= len(listed)]
-    return offered[fit - len(listed)]
+    is_placed = later.places != UNPLACED
+    capped = CappedList(context, rows, len(rows))
+    capped.add(listed[is_placed].tolist())
+    capped.add(listed[~is_placed].tolist())
+    capped.add(range(len(listed), len(rows)))
+    fitting = capped.accepted[capped.accepted >= len(listed)]
+    return offered[fitting - len(listed)]

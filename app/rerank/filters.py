@@ -1,4 +1,4 @@
-"""Hard filters beside what is seen: of the house for a scene, of the user, and of the request."""
+"""Hard filters: what must never be shown. They are synchronous and pure; their data is at hand."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -8,75 +8,80 @@ from numpy.typing import NDArray
 
 from app.catalogue.attributes import column_kinds
 from app.catalogue.catalogue import Catalogue
-from app.contracts import Blocked, History, ItemFilter, Request, Rows
+from app.contracts import Blocked, History, ItemFilter, Query, Request, Rows
 from app.expressions.item_filter import ExpressionFilter, parse_filter
-from app.rerank.policy import Policy
+from app.rerank.policy import PolicySettings
+
+
+def is_permitted(query: Query, rows: Rows, available: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Return which rows may be shown, (n,): available, and neither excluded nor filtered out."""
+    return available[rows] & query.allows(rows)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class BlockedFilter:
-    """Leaves out items, and all items of some providers or categories."""
+    """Removes blocked items, and all items of blocked providers and categories."""
 
     catalogue: Catalogue
     blocked: Blocked
     name: str
 
     def allows(self, rows: Rows) -> NDArray[np.bool_]:
-        """Say for each row whether it is not blocked, (n,)."""
-        free, known, blocked = np.ones(len(rows), np.bool_), self.catalogue, self.blocked
+        """Return which rows are not blocked, (n,)."""
+        mask, catalogue, blocked = np.ones(len(rows), np.bool_), self.catalogue, self.blocked
         if blocked.items:
-            free &= ~np.isin(rows, known.ids.rows(blocked.items))
+            mask &= ~np.isin(rows, catalogue.ids.rows(blocked.items))
         if blocked.providers:
-            free &= ~np.isin(known.providers[rows], known.provider_codes(blocked.providers))
+            codes = catalogue.provider_codes(blocked.providers)
+            mask &= ~np.isin(catalogue.providers[rows], codes)
         if blocked.categories:
-            free &= ~known.has_category(rows, blocked.categories)
-        return free
+            mask &= ~catalogue.has_category(rows, blocked.categories)
+        return mask
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class FlagFilter:
-    """Leaves out items with a policy flag that the scene forbids."""
+    """Removes items with a policy flag that the scene forbids."""
 
     catalogue: Catalogue
     forbidden: tuple[str, ...]
     name: str = "rating"
 
     def allows(self, rows: Rows) -> NDArray[np.bool_]:
-        """Say for each row whether it has none of the flags, (n,)."""
+        """Return which rows have none of the flags, (n,)."""
         return ~self.catalogue.has_flag(rows, self.forbidden)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class PolicyFilters:
-    """The rules of every scene. Built with a bundle; holds nothing about a request."""
+    """The hard filters of every scene. Built with a bundle; holds no request state."""
 
     catalogue: Catalogue
-    policy: Policy = field(default_factory=Policy)
-    scenes: Mapping[str, Policy] = field(default_factory=dict)  # where another one holds
+    policy: PolicySettings = field(default_factory=PolicySettings)
+    scenes: Mapping[str, PolicySettings] = field(default_factory=dict)  # where another one holds
 
-    def policy_for(self, scene: str) -> Policy:
-        """Give the policy that holds in a scene."""
+    def policy_for(self, scene: str) -> PolicySettings:
+        """Return the settings that hold in a scene."""
         return self.scenes.get(scene, self.policy)
 
     def build_filters(self, request: Request, recent: History) -> tuple[ItemFilter, ...]:
-        """List the hard filters of one request; usually there are none.
+        """Build the hard filters of one request; usually there are none.
 
         Raises:
-            FilterError: the request's filter cannot be used; the edge refuses it before.
+            FilterError: the filter of the request is not usable; the HTTP edge refuses it earlier.
         """
         policy, catalogue = self.policy_for(request.scene), self.catalogue
-        house = Blocked(policy.blocked_items, policy.blocked_providers, policy.blocked_categories)
-        found: list[ItemFilter] = []
-        if house:
-            found.append(BlockedFilter(catalogue, house, "blocked"))
+        by_policy = Blocked(
+            policy.blocked_items, policy.blocked_providers, policy.blocked_categories
+        )
+        filters: list[ItemFilter] = []
+        if by_policy:
+            filters.append(BlockedFilter(catalogue, by_policy, "blocked"))
         if recent.record.blocked:
-            found.append(BlockedFilter(catalogue, recent.record.blocked, "blocked_by_user"))
+            filters.append(BlockedFilter(catalogue, recent.record.blocked, "blocked_by_user"))
         if policy.forbidden_flags:
-            found.append(FlagFilter(catalogue, policy.forbidden_flags))
+            filters.append(FlagFilter(catalogue, policy.forbidden_flags))
         if request.filter:
-            found.append(
-                ExpressionFilter(
-                    parse_filter(request.filter, column_kinds(catalogue.attributes)), catalogue
-                )
-            )
-        return tuple(found)
+            test = parse_filter(request.filter, column_kinds(catalogue.attributes))
+            filters.append(ExpressionFilter(test, catalogue))
+        return tuple(filters)

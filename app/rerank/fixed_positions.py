@@ -1,45 +1,48 @@
-"""Places that are not for the ranking: pinned items, and sponsored ones, which are labelled.
+"""Fixed positions: pinned items, and sponsored ones, which are labelled.
 
-Neither is ever shown where a hard filter forbids it: not if it is not available, and not to a user
-who has blocked it. Places count over all pages of a list.
+An item that a hard filter forbids is never shown: neither one that is not available nor one that
+the user has blocked. Positions count over all pages of a list.
 """
 
 import numpy as np
 
 from app.contracts import PINNED, SPONSORED, Rows
-from app.rerank.policies import is_permitted
+from app.rerank.filters import is_permitted
 from app.rerank.slate_draft import RerankContext, SlateDraft
 
 
-def pin_items(draft: SlateDraft, occasion: RerankContext) -> SlateDraft:
-    """Put each pinned item at its place."""
-    pinned = occasion.policy.pinned
+def pin_items(draft: SlateDraft, context: RerankContext) -> SlateDraft:
+    """Put each pinned item at its position."""
+    pinned = context.policy.pinned
     if not pinned:
         return draft
-    rows = occasion.catalogue.ids.rows(list(pinned))
-    return _put(draft, occasion, rows, list(pinned.values()), PINNED)
+    rows = context.catalogue.ids.rows(list(pinned))
+    return _place(draft, context, rows, list(pinned.values()), PINNED)
 
 
-def place_sponsored(draft: SlateDraft, occasion: RerankContext) -> SlateDraft:
-    """Put the first sponsored items that may be shown at the sponsored places."""
-    policy, query, ids = occasion.policy, occasion.query, occasion.catalogue.ids
+def place_sponsored(draft: SlateDraft, context: RerankContext) -> SlateDraft:
+    """Put the first permitted sponsored items at the sponsored positions."""
+    policy, query, ids = context.policy, context.query, context.catalogue.ids
     places = sorted(policy.sponsored_places)[: policy.sponsored_cap]
     places = [place for place in places if query.offset < place <= query.offset + query.k]
     if not places or not policy.sponsored:
         return draft
     rows = ids.rows(policy.sponsored)
     rows = rows[(rows >= 0) & ~np.isin(rows, ids.rows(list(policy.pinned)))]
-    rows = rows[is_permitted(query, rows, occasion.catalogue.available)]
-    return _put(draft, occasion, rows[: len(places)], places, SPONSORED)
+    rows = rows[is_permitted(query, rows, context.catalogue.available)]
+    return _place(draft, context, rows[: len(places)], places, SPONSORED)
 
 
-def _put(
-    draft: SlateDraft, occasion: RerankContext, rows: Rows, places: list[int], slot: int
+def _place(
+    draft: SlateDraft, context: RerankContext, rows: Rows, places: list[int], slot: int
 ) -> SlateDraft:
-    query = occasion.query
+    query = context.query
     for row, place in zip(rows.tolist(), places, strict=False):
-        at, one = place - 1 - query.offset, np.array([row], np.int64)
-        fits = row >= 0 and 0 <= at < query.k
-        if fits and is_permitted(query, one, occasion.catalogue.available)[0]:
+        at = place - 1 - query.offset
+        is_on_page = row >= 0 and 0 <= at < query.k
+        if (
+            is_on_page
+            and is_permitted(query, np.array([row], np.int64), context.catalogue.available)[0]
+        ):
             draft = draft.insert(row, at, slot)
     return draft

@@ -11,19 +11,20 @@ from app.rerank.slate_draft import RerankContext, SlateDraft
 
 
 def freshness_bonus(now: float, first_seen: Times, half_life: float = 14 * DAY) -> Scores:
-    """Give 1 for an item first seen now, half of it every ``half_life`` seconds, (n,) float32.
+    """Compute the bonus of each item, (n,) float32.
 
-    An item that was never seen gets 0: nothing says that it is new.
+    It is 1 for an item first seen now, and halves every ``half_life`` seconds. An item without a
+    first sight (infinite) has 0: nothing shows that it is new.
     """
     age: NDArray[np.float64] = np.maximum(now - first_seen, 0.0)
-    fade = np.where(np.isfinite(first_seen), np.exp2(-age / half_life), 0.0)
-    return fade.astype(np.float32)
+    bonus = np.where(np.isfinite(first_seen), np.exp2(-age / half_life), 0.0)
+    return bonus.astype(np.float32)
 
 
-def boost_new_items(draft: SlateDraft, occasion: RerankContext) -> SlateDraft:
-    """Add the bonus of the new."""
-    if not occasion.policy.freshness:
+def boost_new_items(draft: SlateDraft, context: RerankContext) -> SlateDraft:
+    """Add the bonus of new items to their worth."""
+    if not context.policy.freshness:
         return draft
-    bonus = freshness_bonus(occasion.query.now, occasion.counters.first_seen[draft.pool.rows])
-    worth = draft.worth + occasion.policy.freshness * bonus
+    bonus = freshness_bonus(context.query.now, context.counters.first_seen[draft.pool.rows])
+    worth = draft.worth + context.policy.freshness * bonus
     return replace(draft, worth=worth.astype(np.float32))

@@ -1,7 +1,7 @@
-"""Minimum exposure: so many places of every list for the tail, or for a group of providers.
+"""Minimum exposure: places of every list for the tail, or for a group of providers.
 
-A floor lets its items into the list where it acts, and asks ``finish`` to see to it that what acts
-later does not take their places.
+A policy of this file lists its items where it acts, and records its minimum in the draft. The
+completion of the slate sees to it that later policies do not take these places.
 """
 
 from dataclasses import replace
@@ -14,58 +14,57 @@ from app.contracts import ORGANIC, Rows
 from app.rerank.slate_draft import MinimumExposure, RerankContext, SlateDraft
 
 
-def ensure_tail_exposure(draft: SlateDraft, occasion: RerankContext) -> SlateDraft:
-    """Let so many items of the tail into the list, the best there are."""
-    policy = occasion.policy
+def ensure_tail_exposure(draft: SlateDraft, context: RerankContext) -> SlateDraft:
+    """List the best items of the tail until it has its places."""
+    policy = context.policy
     if not policy.tail_places:
         return draft
-    likes = occasion.counters.liked[-1]
-    liked = likes[occasion.catalogue.available]
-    last = max(round(policy.tail_share * len(liked)) - 1, 0)
-    if not len(liked):
+    likes = context.counters.liked[-1]
+    available = likes[context.catalogue.available]
+    last = max(round(policy.tail_share * len(available)) - 1, 0)
+    if not len(available):
         return draft
-    few = float(np.partition(liked, last)[last])
-    return _floor(draft, MinimumExposure(partial(_liked_little, likes, few), policy.tail_places))
+    threshold = float(np.partition(available, last)[last])
+    in_tail = partial(_is_in_tail, likes, threshold)
+    return _ensure(draft, MinimumExposure(in_tail, policy.tail_places))
 
 
-def ensure_provider_exposure(draft: SlateDraft, occasion: RerankContext) -> SlateDraft:
-    """Let so many items of each group of providers into the list, the best there are."""
-    catalogue = occasion.catalogue
-    for group, places in occasion.policy.provider_places.items():
+def ensure_provider_exposure(draft: SlateDraft, context: RerankContext) -> SlateDraft:
+    """List the best items of each group of providers until it has its places."""
+    catalogue = context.catalogue
+    for group, places in context.policy.provider_places.items():
         codes = catalogue.provider_codes(group.split("|"))
-        draft = _floor(
-            draft, MinimumExposure(partial(_made_by, catalogue.providers, codes), places)
-        )
+        in_group = partial(_is_by_provider, catalogue.providers, codes)
+        draft = _ensure(draft, MinimumExposure(in_group, places))
     return draft
 
 
-def _liked_little(likes: NDArray[np.float64], few: float, rows: Rows) -> NDArray[np.bool_]:
-    mask: NDArray[np.bool_] = likes[rows] <= few
+def _is_in_tail(likes: NDArray[np.float64], threshold: float, rows: Rows) -> NDArray[np.bool_]:
+    mask: NDArray[np.bool_] = likes[rows] <= threshold
     return mask
 
 
-def _made_by(
+def _is_by_provider(
     providers: NDArray[np.int32], codes: NDArray[np.integer], rows: Rows
 ) -> NDArray[np.bool_]:
     return np.isin(providers[rows], codes)
 
 
-def _floor(draft: SlateDraft, floor: MinimumExposure) -> SlateDraft:
-    """Put favoured candidates in the places of the last organic items that no floor favours."""
-    before, draft = draft, replace(draft, minimums=(*draft.minimums, floor))
-    favoured, listed = floor.favours(draft.pool.rows), draft.pool.rows[draft.listed]
+def _ensure(draft: SlateDraft, minimum: MinimumExposure) -> SlateDraft:
+    """Replace the last organic items that no minimum includes by candidates of this one."""
+    before, draft = draft, replace(draft, minimums=(*draft.minimums, minimum))
+    included, listed = minimum.includes(draft.pool.rows), draft.pool.rows[draft.listed]
     rest = draft.unlisted
-    missing = floor.places - int(favoured[draft.listed].sum())
-    coming = rest[favoured[rest]][: max(missing, 0)]
-    free = draft.slots == ORGANIC
+    missing = minimum.places - int(included[draft.listed].sum())
+    added = rest[included[rest]][: max(missing, 0)]
+    is_replaceable = draft.slots == ORGANIC
     for each in draft.minimums:
-        free &= ~each.favours(listed)
-    going = np.flatnonzero(free)
-    going = going[max(len(going) - len(coming), 0) :]
-    coming = coming[: len(going)]
-    if not len(coming):
-        return draft if floor.places else before
-    kept = np.setdiff1d(np.arange(len(draft.listed)), going)
-    added = draft.take(kept).append(coming)
-    order = np.argsort(np.concatenate([kept, going]), kind="stable")
-    return added.take(order)
+        is_replaceable &= ~each.includes(listed)
+    replaced = np.flatnonzero(is_replaceable)
+    replaced = replaced[max(len(replaced) - len(added), 0) :]
+    added = added[: len(replaced)]
+    if not len(added):
+        return draft if minimum.places else before
+    kept = np.setdiff1d(np.arange(len(draft.listed)), replaced)
+    order = np.argsort(np.concatenate([kept, replaced]), kind="stable")
+    return draft.take(kept).append(added).take(order)

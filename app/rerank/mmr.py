@@ -1,4 +1,4 @@
-"""Maximal marginal relevance: each next item is good, and unlike those already chosen."""
+"""Maximal marginal relevance: each next item is relevant, and unlike those already chosen."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,9 +15,9 @@ def mmr(relevance: Scores, vectors: Matrix, k: int, diversity: float) -> NDArray
 
     Args:
         relevance: (n,) in [0, 1].
-        vectors: (n, d) unit length, or zero for an item of which nothing is known.
-        k: how many to choose, at most n.
-        diversity: 0 keeps the order of relevance; 1 looks at nothing but unlikeness.
+        vectors: (n, d) unit length, or zero for an item without content.
+        k: how many to choose; n if there are fewer.
+        diversity: 0 keeps the order of relevance; 1 looks at dissimilarity only.
     """
     k = min(k, len(relevance))
     worth = (1.0 - diversity) * relevance.astype(np.float64)
@@ -31,11 +31,11 @@ def mmr(relevance: Scores, vectors: Matrix, k: int, diversity: float) -> NDArray
     return chosen
 
 
-def diversify(draft: SlateDraft, occasion: RerankContext) -> SlateDraft:
-    """Fill the list with what is good, and unlike the rest of what is chosen here."""
+def diversify(draft: SlateDraft, context: RerankContext) -> SlateDraft:
+    """Fill the organic places of the list by MMR; the places of exploration stay free."""
     rest = draft.unlisted if len(draft.listed) else np.arange(len(draft.pool))
-    vectors = occasion.content[draft.pool.rows[rest]]
-    explored = int(np.count_nonzero(draft.slots == EXPLORE))  # already, where the order is so
-    reserved = occasion.count_explore_slots(len(draft.pool)) - explored
-    room = max(occasion.query.k - len(draft.listed) - max(reserved, 0), 0)
-    return draft.append(rest[mmr(draft.worth[rest], vectors, room, occasion.policy.diversity)])
+    vectors = context.content[draft.pool.rows[rest]]
+    explored = int(np.count_nonzero(draft.slots == EXPLORE))  # where exploration acts earlier
+    reserved = context.count_explore_slots(len(draft.pool)) - explored
+    room = max(context.query.k - len(draft.listed) - max(reserved, 0), 0)
+    return draft.append(rest[mmr(draft.worth[rest], vectors, room, context.policy.diversity)])

@@ -1,51 +1,109 @@
-"""How the last stage weighs one thing against another: one frozen record for each scene."""
+"""The settings that the policies of the last stage read: one frozen record for each scene."""
 
-from dataclasses import dataclass, field
-from typing import Literal, TypeAlias
+from typing import Any, Literal, TypeAlias
 
-RepeatAction: TypeAlias = Literal["drop", "demote", "keep"]  # what becomes of an item met before
+from pydantic import ConfigDict, Field
+from pydantic.dataclasses import dataclass
+
+from app.bounds import Count, NotNegative, Share, Whole
+
+RepeatAction: TypeAlias = Literal["drop", "demote", "keep"]
 ExplorationMethod: TypeAlias = Literal["ucb", "thompson", "epsilon_greedy"]
 
-DEFAULT_ORDER = (
-    "freshness",
-    "seen",
-    "diversity",
-    "explore",
-    "tail",
-    "providers",
-    "sponsored",
-    "pinned",
-)
+FROZEN = ConfigDict(extra="forbid")
 
 
-@dataclass(frozen=True, slots=True)
-class Policy:
-    """The rules of one scene. What is empty or 0 is off and costs nothing."""
+@dataclass(frozen=True, slots=True, config=FROZEN)
+class PolicySettings:
+    """What is empty or 0 is off and costs nothing.
 
-    diversity: float = 0.05  # MMR: weight of unlikeness against relevance
-    freshness: float = 0.02  # bonus of a brand-new item, on the scale of relevance
-    explore: ExplorationMethod = "ucb"
-    explore_slots: int = 2  # places of the list given to exploration, the last ones
-    explore_from: int = 5  # places of a list for each exploration slot; a shorter one has none
-    explore_beta: float = 1.0  # what doubt is worth against relevance
-    explore_epsilon: float = 0.5  # of epsilon_greedy: the chance that a slot is drawn blindly
-    explore_among: int = 100  # the user's best candidates, beside the list, that a slot chooses of
-    seen: RepeatAction = "drop"  # items that the user has acted on
-    shown: RepeatAction = "keep"  # items that the user was shown lately
-    demotion: float = 0.5  # what demoting takes off, on the scale of relevance
-    blocked_items: tuple[str, ...] = ()
-    blocked_providers: tuple[str, ...] = ()
-    blocked_categories: tuple[str, ...] = ()
-    forbidden_flags: tuple[str, ...] = ()  # of the catalogue: content ratings
-    provider_cap: int = 0  # items by one provider in a list, at most; 0: no cap
-    category_cap: int = 0  # the same of one category
-    tail_places: int = 0  # items of the tail in a list, at least
-    tail_share: float = 0.8  # of the catalogue, the items with the fewest likes: the tail
-    provider_places: dict[str, int] = field(default_factory=dict)  # "acme|bell": at least so many
-    pinned: dict[str, int] = field(default_factory=dict)  # item: its place, 1 is the first
-    sponsored: tuple[str, ...] = ()  # items, those to show first in front
-    sponsored_places: tuple[int, ...] = ()  # where in the list they stand, 1 is the first
-    sponsored_cap: int = 1  # of them in one list, over all its pages, at most
-    order: tuple[str, ...] = (
-        DEFAULT_ORDER  # in which policies act; one that is not named does not act
+    Each setting is declared here only. The configuration file, the environment and
+    ``docs/reference/settings.md`` follow.
+    """
+
+    diversity: Share = Field(
+        default=0.05,
+        description="weight of dissimilarity against relevance (MMR); 0 is relevance alone",
+    )
+    freshness: Share = Field(
+        default=0.02, description="bonus of a brand-new item, on the scale of relevance (0 to 1)"
+    )
+    explore: ExplorationMethod = Field(
+        default="ucb",
+        description="exploration method: `ucb`, `thompson` or `epsilon_greedy`; see "
+        "[exploration](../concepts/exploration.md)",
+    )
+    explore_slots: int = Field(
+        default=2, ge=0, le=5, description="exploration slots of a list; they are its last places"
+    )
+    explore_from: Count = Field(
+        default=5,
+        description="places of a list for each exploration slot; a shorter list explores nothing",
+    )
+    explore_beta: NotNegative = Field(
+        default=1.0, description="weight of uncertainty against relevance (`ucb`, `thompson`)"
+    )
+    explore_epsilon: Share = Field(
+        default=0.5, description="probability that a slot is drawn uniformly (`epsilon_greedy`)"
+    )
+    explore_among: Count = Field(
+        default=100,
+        description="number of the user's best unlisted candidates that a slot chooses from",
+    )
+    seen: RepeatAction = Field(
+        default="drop", description="items that the user has acted on: `drop`, `demote` or `keep`"
+    )
+    shown: RepeatAction = Field(
+        default="keep",
+        description="items that the user was shown lately: `drop`, `demote` or `keep`",
+    )
+    demotion: float = Field(
+        default=0.5, ge=0, le=10, description="what demotion subtracts, on the scale of relevance"
+    )
+    blocked_items: tuple[str, ...] = Field(default=(), description="items that are never shown")
+    blocked_providers: tuple[str, ...] = Field(
+        default=(), description="providers whose items are never shown"
+    )
+    blocked_categories: tuple[str, ...] = Field(
+        default=(), description="categories whose items are never shown"
+    )
+    forbidden_flags: tuple[str, ...] = Field(
+        default=(),
+        description="policy flags of the catalogue, such as `adult`, whose items are never shown",
+    )
+    provider_cap: Whole = Field(
+        default=0, description="largest number of items by one provider in a list; 0 is no cap"
+    )
+    category_cap: Whole = Field(
+        default=0, description="largest number of items of one category in a list; 0 is no cap"
+    )
+    tail_places: Whole = Field(
+        default=0, description="smallest number of items of the tail in every list"
+    )
+    tail_share: float = Field(
+        default=0.8,
+        gt=0,
+        le=1,
+        description="share of the catalogue that is the tail: the items with the fewest likes",
+    )
+    provider_places: dict[str, Whole] = Field(
+        default_factory=dict,
+        description="smallest number of items by a group of providers in a list; a bar separates "
+        'the names: `{"acme\\|bell" = 2}`',
+    )
+    pinned: dict[str, Count] = Field(
+        default_factory=dict, description='items and their places; 1 is the first: `{"50" = 1}`'
+    )
+    sponsored: tuple[str, ...] = Field(
+        default=(), description="sponsored items; those to show first come first"
+    )
+    sponsored_places: tuple[Count, ...] = Field(
+        default=(), description="places of sponsored items; 1 is the first"
+    )
+    sponsored_cap: Whole = Field(
+        default=1, description="largest number of sponsored items in one list, over all its pages"
+    )
+    extensions: dict[str, dict[str, Any]] = Field(
+        default_factory=dict,
+        description="settings of policies that other packages add, under the policy's name",
     )

@@ -1,50 +1,27 @@
-"""The last stage: the policies of a scene, in their order, make the list of k."""
+"""The last stage: the policies of a scene, in their order, build the list of k."""
 
 import itertools
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import partial
-from types import MappingProxyType
 
 import numpy as np
 
 from app.catalogue.catalogue import Catalogue
-from app.contracts import EXPLORE, Candidates, Matrix, Query, Scores, Selection
-from app.rerank.exploration import explore
-from app.rerank.final_order import complete_slate, count_cap_rejections
-from app.rerank.fixed_positions import pin_items, place_sponsored
-from app.rerank.freshness import boost_new_items
-from app.rerank.minimum_exposure import ensure_provider_exposure, ensure_tail_exposure
-from app.rerank.mmr import diversify
-from app.rerank.policies import is_permitted
-from app.rerank.policy import Policy
-from app.rerank.seen import demote_seen
-from app.rerank.slate_draft import RerankContext, SlateDraft
+from app.contracts import EXPLORE, ORGANIC, Candidates, Matrix, Query, Scores, Selection
+from app.recall.catalogue_fallback import fill_from_catalogue
+from app.rerank.caps import CappedList
+from app.rerank.filters import is_permitted
+from app.rerank.policies import Policy, SlatePolicy, find_policy
+from app.rerank.slate_draft import UNPLACED, RerankContext, SlateDraft
 from app.state.counters import PopularityCounters
 
-__all__ = ["POLICIES", "Policy", "SlateBuilder"]
-
-# A policy takes a draft of the list and gives another. None can undo a hard filter: the pool has
-# only what is permitted, and what is put there by hand is checked first. To add one, write a file,
-# register it here and name it in ORDER.
-POLICIES: Mapping[str, Callable[[SlateDraft, RerankContext], SlateDraft]] = MappingProxyType(
-    {
-        "freshness": boost_new_items,
-        "seen": demote_seen,
-        "diversity": diversify,
-        "explore": explore,
-        "tail": ensure_tail_exposure,
-        "providers": ensure_provider_exposure,
-        "sponsored": place_sponsored,
-        "pinned": pin_items,
-        "finish": complete_slate,
-    }
-)
+MAX_BACKFILL = 1_000  # items of the whole catalogue that are tried when caps leave too few
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class SlateBuilder:
-    """Orders what the fine ranker let through. Never shows what a filter forbids."""
+    """Orders what the fine ranker kept. Never shows what a filter forbids."""
 
     catalogue: Catalogue
     content: Matrix  # (n, e) unit vectors
@@ -53,7 +30,7 @@ class SlateBuilder:
     scenes: Mapping[str, Policy] = field(default_factory=dict)  # where another one holds
 
     def rerank(self, query: Query, pool: Candidates) -> Selection:
-        """Choose ``query.k`` items; the reserve behind them fills every gap."""
+        """Choose ``query.k`` items; the candidates behind them fill every gap."""
         drafts = self.build_drafts(query, pool)
         _, draft = drafts[-1]
         return Selection(
@@ -62,52 +39,135 @@ class SlateBuilder:
             draft.propensities,
             draft.slots,
             partial(count_changes, drafts),
-            partial(count_cap_rejections, _unfinished(drafts), self.build_context(query)),
+            partial(count_cap_rejections, _incomplete(drafts), self.build_context(query)),
         )
 
     def build_drafts(self, query: Query, pool: Candidates) -> list[tuple[str, SlateDraft]]:
-        """Give the list after each policy that changed it, named; the first has no name."""
-        occasion = self.build_context(query)
-        free = is_permitted(query, pool.rows, self.catalogue.available)
-        pool = pool.take(free.nonzero()[0]).top(len(pool))
+        """Return the draft after each policy that changed it, by name; the first has no name."""
+        context = self.build_context(query)
+        is_shown = is_permitted(query, pool.rows, self.catalogue.available)
+        pool = pool.take(is_shown.nonzero()[0]).top(len(pool))
         draft = SlateDraft.start(pool, relevance(pool))
         drafts = [("", draft)]
-        for name in (*occasion.policy.order, "finish"):
-            before, draft = draft, POLICIES[name](draft, occasion)
+        for policy in (*map(find_policy, context.order), COMPLETION):
+            before, draft = draft, policy.apply(draft, context)
             if draft is not before:
-                drafts.append((name, draft))
+                drafts.append((policy.name, draft))
         return drafts
 
     def build_context(self, query: Query) -> RerankContext:
-        """Give what the policies may look at."""
+        """Return what the policies may read."""
         policy = self.scenes.get(query.scene, self.policy)
-        return RerankContext(query, policy, self.catalogue, self.content, self.counters)
+        return RerankContext(
+            query, policy, policy.order, self.catalogue, self.content, self.counters
+        )
 
 
 def relevance(pool: Candidates) -> Scores:
     """Map the fine scores to [0, 1] within the pool, (n,) float32."""
-    known = pool.scores[np.isfinite(pool.scores)]
-    low, high = (known.min(), known.max()) if len(known) else (0.0, 0.0)
+    finite = pool.scores[np.isfinite(pool.scores)]
+    low, high = (finite.min(), finite.max()) if len(finite) else (0.0, 0.0)
     scaled = (np.clip(pool.scores, low, high) - low) / max(float(high - low), 1e-9)
     return scaled.astype(np.float32)
 
 
-def _unfinished(drafts: list[tuple[str, SlateDraft]]) -> SlateDraft:
-    """Give the list as it came to ``finish``, which changes only what is not whole."""
-    return drafts[-2 if drafts[-1][0] == "finish" else -1][1]
+def complete_slate(draft: SlateDraft, context: RerankContext) -> SlateDraft:
+    """Complete the list of k: organic items, then exploration; placed ones at their positions.
+
+    Caps hold for every item of the list. Placed items have the first claim on them, then come
+    exploration and minimum exposure. The rest with the most worth fills every gap.
+    """
+    k, policy = context.query.k, context.policy
+    has_caps = policy.provider_cap or policy.category_cap
+    if not has_caps and not draft.minimums and _is_complete(draft, k):
+        return draft
+    slate = _select(draft, context)
+    if has_caps and len(slate.listed) < k:  # the caps leave too few of the ranked items
+        rows = fill_from_catalogue(
+            context.catalogue, context.counters, context.query, MAX_BACKFILL
+        ).rows
+        slate = _select(draft.widen_pool(rows[~np.isin(rows, draft.pool.rows)]), context)
+    return _arrange(slate)
+
+
+COMPLETION = SlatePolicy(  # acts last in every scene
+    "finish",
+    complete_slate,
+    ("provider_cap", "category_cap"),
+    "applies caps and minimum exposure, fills gaps and puts every item at its place",
+    "the caps, or items that stand at a place of their own",
+)
+
+
+def count_cap_rejections(draft: SlateDraft, context: RerankContext) -> dict[str, int]:
+    """Count the candidates that each cap keeps out of a list that is not completed yet."""
+    return _apply_caps(draft.append(draft.unlisted), context).rejected
 
 
 def count_changes(drafts: list[tuple[str, SlateDraft]]) -> list[tuple[str, int]]:
-    """Say for each policy how many items got another worth, or places of the list another item."""
+    """Return how many values of worth, or places of the list, each policy changed."""
     return [
-        (name, _change(before, after)) for (_, before), (name, after) in itertools.pairwise(drafts)
+        (name, _count_change(before, after))
+        for (_, before), (name, after) in itertools.pairwise(drafts)
     ]
 
 
-def _change(before: SlateDraft, after: SlateDraft) -> int:
+def _count_change(before: SlateDraft, after: SlateDraft) -> int:
     if after.worth is not before.worth and len(after.worth) == len(before.worth):
         return int(np.count_nonzero(after.worth != before.worth))
     n = max(len(before.listed), len(after.listed))
-    same = min(len(before.listed), len(after.listed))
-    kept = before.listed[:same] == after.listed[:same]
-    return n - int(np.count_nonzero(kept & (before.slots[:same] == after.slots[:same])))
+    shared = min(len(before.listed), len(after.listed))
+    is_kept = before.listed[:shared] == after.listed[:shared]
+    is_kept &= before.slots[:shared] == after.slots[:shared]
+    return n - int(np.count_nonzero(is_kept))
+
+
+def _incomplete(drafts: list[tuple[str, SlateDraft]]) -> SlateDraft:
+    """Return the draft before completion, which changes only incomplete lists."""
+    return drafts[-2 if drafts[-1][0] == COMPLETION.name else -1][1]
+
+
+def _is_complete(draft: SlateDraft, k: int) -> bool:
+    """Return whether the list has k items, exploration last, and no fixed positions."""
+    is_sorted = bool(np.all(draft.slots[:-1] <= draft.slots[1:]))
+    return len(draft.listed) == k and is_sorted and bool(np.all(draft.places == UNPLACED))
+
+
+def _select(draft: SlateDraft, context: RerankContext) -> SlateDraft:
+    """Keep the k entries with the best claim; unlisted candidates come last."""
+    draft = draft.append(draft.unlisted)
+    return draft.take(np.sort(_apply_caps(draft, context).accepted))
+
+
+def _apply_caps(draft: SlateDraft, context: RerankContext) -> CappedList:
+    """Accept entries in the order of their claims.
+
+    A minimum adds items in the order of the list, and only what is still missing of it.
+    """
+    is_free = draft.places == UNPLACED
+    organic = np.flatnonzero(is_free & (draft.slots == ORGANIC))
+    rows = draft.pool.rows[draft.listed]
+    capped = CappedList(context, rows, context.query.k)
+    capped.add(np.flatnonzero(~is_free).tolist())
+    capped.add(np.flatnonzero(is_free & (draft.slots == EXPLORE)).tolist())
+    for minimum in draft.minimums:
+        included = minimum.includes(rows)
+        missing = minimum.places - int(included[capped.accepted].sum())
+        capped.add(organic[included[organic]].tolist(), max(missing, 0))
+    capped.add(organic.tolist())
+    return capped
+
+
+def _arrange(draft: SlateDraft) -> SlateDraft:
+    """Order the list: organic items, exploration, and placed items at their positions."""
+    is_placed = draft.places != UNPLACED
+    order = np.concatenate(
+        [
+            np.flatnonzero(~is_placed & (draft.slots != EXPLORE)),
+            np.flatnonzero(~is_placed & (draft.slots == EXPLORE)),
+        ]
+    )
+    placed = np.flatnonzero(is_placed)
+    for entry in placed[np.argsort(draft.places[placed], kind="stable")]:
+        order = np.insert(order, min(int(draft.places[entry]), len(order)), entry)
+    return draft.take(order)

@@ -22,7 +22,8 @@ from rich.table import Table
 from app.build import FunnelConfig
 from app.cpu import Cpu
 from app.deadline import NO_CHECKPOINTS
-from app.rerank.slate_builder import Policy, SlateBuilder
+from app.rerank.policies import Policy
+from app.rerank.slate_builder import SlateBuilder
 from benchmarks.quality.funnel_lists import train_funnel
 from benchmarks.quality.windows import BenchmarkWindow, selection_windows
 from offline.data.dataset import Dataset

@@ -23,7 +23,7 @@ from app.rank.logistic import Logistic
 from app.rank.pointwise_listwise import PointwiseListwiseBlend
 from app.recall.vectors import MAX_EXTRA_RESULTS
 from app.rerank.mmr import mmr
-from app.rerank.slate_builder import Policy
+from app.rerank.policies import Policy
 from app.state.counters import PopularityCounters
 from app.state.histories import RedisHistories
 from app.state.store import CommandPart, Store

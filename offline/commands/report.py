@@ -98,7 +98,7 @@ def _config(folder: Path, settings: Settings) -> JobConfig:
         if parse_manifest(folder).settings
         else TrainOptions().job_config(settings)
     )
-    return replace(base, policy=settings.policy.policy())
+    return replace(base, policy=settings.policy)
 
 
 def _recall(manifest: Manifest) -> dict[str, object]:

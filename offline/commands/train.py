@@ -80,7 +80,7 @@ class TrainOptions:
             index=replace(base.index, kind=self.index or base.index.kind),
             hybrid=replace(base.hybrid, kind=self.hybrid or base.hybrid.kind),
             compare=self.compare,
-            policy=settings.policy.policy(),
+            policy=settings.policy,
             gate=self.gate,
             keep=self.keep,
             redis_url=settings.redis_url,

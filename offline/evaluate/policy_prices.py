@@ -5,7 +5,8 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from app.rerank.slate_builder import Policy, SlateBuilder
+from app.rerank.policies import Policy
+from app.rerank.slate_builder import SlateBuilder
 from offline.evaluate import metrics
 from offline.evaluate.comparison import ItemBackground
 from offline.evaluate.figures import Interval, PolicyPrice, TradeOff

@@ -3,7 +3,6 @@
 import re
 
 import pytest
-from pydantic import BaseModel
 
 from app.contracts import SESSION_LENGTH
 from app.features.channels import PLACE_OFFSET, SIGNAL_CEILING, SIGNAL_FLOOR
@@ -11,8 +10,8 @@ from app.features.similarity import NEAR_EVENTS
 from app.features.views import CHANNELS, COARSE_VIEW, FINE_VIEW, PERSONAL_CHANNELS, column_names
 from app.observe.metrics import Metrics
 from app.recall.merge import RRF_OFFSET
-from app.settings import CheckpointSettings, PolicySettings, Settings
 from offline.report.feature_meanings import meaning
+from offline.report.settings_reference import policies_table, settings_page, with_table
 from tests.conftest import ROOT
 
 DOCS = ROOT / "docs"
@@ -27,25 +26,15 @@ def rows(page):
             yield re.findall("`([^`]+)`", first)[0], others
 
 
-def settings(model: type[BaseModel], prefix=""):
-    return {f"{prefix}{name}": field.get_default() for name, field in model.model_fields.items()}
+def test_the_page_of_settings_is_generated_from_their_declarations():
+    page = (DOCS / "reference" / "settings.md").read_text()
+    assert page == settings_page(), "run python -m offline.report.settings_reference"
 
 
-ALL = (
-    settings(Settings)
-    | settings(CheckpointSettings, "checkpoints_ms.")
-    | settings(PolicySettings, "policy.")
-)
-
-
-def test_every_setting_is_listed_and_no_other():
-    assert [name for name, _ in rows("reference/settings.md")] == list(ALL)
-
-
-def test_the_defaults_of_settings_are_as_listed():
-    for name, (default, _) in rows("reference/settings.md"):
-        if name not in {"redis_url", "checkpoints_ms", "policy", "policy.order"}:
-            assert default == f"`{ALL[name]}`", name
+def test_the_table_of_policies_is_generated_from_the_registry():
+    page = (DOCS / "guides" / "policies.md").read_text()
+    is_current = with_table(page, policies_table()) == page
+    assert is_current, "run python -m offline.report.settings_reference"
 
 
 def families():
