@@ -4,7 +4,7 @@ Every module in ``app`` and ``offline`` may import from here; this module import
 """
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import KW_ONLY, dataclass, field, fields
 from functools import cached_property
 from typing import Any, Protocol, TypeAlias, runtime_checkable
 
@@ -113,20 +113,37 @@ NO_HISTORY = History(NO_ROWS, np.empty(0, np.float32), np.empty(0, np.float32), 
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Request:
-    """What the caller asked for, in rows. Nothing is known of the user yet."""
+class RequestOptions:
+    """What a caller asks for, as far as it needs no bundle to be read.
 
-    user: str
+    The record of a request, the request in rows and the query share these fields.
+    """
+
+    user: str  # public id; "" for an anonymous user
     k: int
     seed: int  # the only source of randomness, so that any request can be replayed
+    _: KW_ONLY
+    scene: str = ""  # where the list is shown: chooses the policy; "": the default policy
+    filter: str = ""  # an expression, see app.expressions.item_filter; "": none
+    explore: bool = True  # False: no exploration slot
+    quality: float = 1.0  # the share of the candidates to work on; below 1 under load
+    offset: int = 0  # places that earlier pages of the same list had
+
+    def options(self) -> dict[str, Any]:
+        """Return the fields of this class by name, to build another form of the same request."""
+        return {option.name: getattr(self, option.name) for option in _OPTIONS}
+
+
+_OPTIONS = fields(RequestOptions)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Request(RequestOptions):
+    """What a caller asks for, in rows of a bundle. Nothing is known of the user yet."""
+
     arrived: float  # by time.monotonic, seconds
     inline: History = NO_HISTORY  # sent along by the caller, for sessions and anonymous users
-    exclude: Rows = field(default_factory=lambda: NO_ROWS)  # asked to be left out
-    explore: bool = True  # False: no exploration slot
-    quality: float = 1.0  # under load below 1: the share of the candidates to work on
-    scene: str = ""  # where the list is shown: chooses the policy; "": the default one
-    filter: str = ""  # an expression over attributes, see app.expressions.item_filter; "": none
-    offset: int = 0  # places that earlier pages of the same list had
+    exclude: Rows = field(default_factory=lambda: NO_ROWS)  # the caller leaves them out
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -151,10 +168,9 @@ class ItemFilter(Protocol):
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Query:
+class Query(RequestOptions):
     """One request and all that is known about its user. Built once, never changed."""
 
-    user: str
     user_row: int  # the user's row among the bundle's users; -1 for a stranger
     history: History
     excluded: NDArray[np.bool_]  # (catalogue,) True: seen, or asked to be left out
@@ -162,12 +178,6 @@ class Query:
     vectors: "UserVectors"
     now: float  # unix seconds; the one "now" of this request
     counters_at: float  # unix seconds, at most now: up to when the crowd's events are known
-    k: int
-    seed: int
-    explore: bool = True
-    quality: float = 1.0
-    scene: str = ""
-    offset: int = 0
     filters: tuple[ItemFilter, ...] = ()  # beside what is excluded
     impressions: Rows = field(default_factory=lambda: NO_ROWS)  # lately, newest first
     hidden: Rows = field(default_factory=lambda: NO_ROWS)  # by the user

@@ -106,7 +106,7 @@ class QueryBuilder:
         history = join_histories([request.inline, recent, users.history(member)])
         known = self.counters.now
         return Query(
-            user=request.user,
+            **request.options(),
             user_row=member,
             history=history.newest(HISTORY_LIMIT),
             excluded=self._excluded(history, recent, request),
@@ -114,12 +114,6 @@ class QueryBuilder:
             vectors=self.empty_vectors(),
             now=max(known, float(history.times[0]) if len(history) else 0.0),
             counters_at=known,
-            k=request.k,
-            seed=request.seed,
-            explore=request.explore,
-            quality=request.quality,
-            scene=request.scene,
-            offset=request.offset,
             impressions=recent.impressions,
             hidden=told.hidden,
             friends=told.friends or self._friends(member),

@@ -94,7 +94,7 @@ def test_what_waits_to_be_written_holds_nothing_as_long_as_the_catalogue(api, mo
     monkeypatch.setattr(api.service.request_log, "add_answer", noted.append)
     answer = api.recommend("u4", filter='category != "war"')
     (waiting,) = noted
-    assert (len(waiting.slate.query.excluded), waiting.slate.query.rules) == (0, ())
+    assert (len(waiting.slate.query.excluded), waiting.slate.query.filters) == (0, ())
     assert waiting.log_entry().head["items"] == [item["item_id"] for item in answer["items"]]
 
 

@@ -150,7 +150,7 @@ async def slate(trained):
     policy = leisurely().policy
     wiring = FunnelConfig(cpu, NO_CHECKPOINTS, Sizes(coarse=40, fine=15), policy)
     funnel = build_offline_funnel(bundle.models, wiring, bundle.rankers)
-    asked = RequestRecord(user="u3", k=5, explore=False)
+    asked = RequestRecord("u3", 5, 0, explore=False)
     yield bundle, funnel, await funnel.recommend(asked.to_request(bundle, 0.0))
     cpu.close()
 
@@ -162,7 +162,7 @@ def rows_between(before, after):
 def of(world, row, slate=None):
     bundle, funnel, made = world
     item = bundle.models.catalogue.ids.names(np.array([row]))[0]
-    return explain_missing(bundle, funnel, slate or made, RequestRecord(user="u3"), item)
+    return explain_missing(bundle, funnel, slate or made, RequestRecord("u3", 10, 0), item)
 
 
 @pytest.mark.parametrize("stage", ["coarse", "fine"])

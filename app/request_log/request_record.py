@@ -6,7 +6,7 @@ from typing import TypeAlias
 import numpy as np
 
 from app.bundle.bundle import Bundle
-from app.contracts import NO_HISTORY, NO_ROWS, History, Request
+from app.contracts import NO_HISTORY, NO_ROWS, History, Request, RequestOptions
 from app.explain.exclusions import RequestedExclusions
 from app.state.event_codec import EventInterpreter
 
@@ -15,36 +15,21 @@ SentEvent: TypeAlias = tuple[
 ]  # item, type, value, unix seconds by the wall clock
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RequestRecord:
-    """One request as it was admitted."""
+@dataclass(frozen=True, slots=True)
+class RequestRecord(RequestOptions):
+    """One request as it was admitted. The HTTP edge fills it, and the request log stores it."""
 
-    user: str = ""
-    k: int = 10
-    seed: int = 0
-    scene: str = ""
-    filter: str = ""
-    explore: bool = True
-    quality: float = 1.0
-    offset: int = 0
-    exclude: tuple[str, ...] = ()  # and behind it what the ``offset`` places of earlier pages had
-    history: tuple[SentEvent, ...] = ()  # sent along
+    exclude: tuple[str, ...] = ()  # the caller's, then the ``offset`` items of earlier pages
+    history: tuple[SentEvent, ...] = ()  # events that the caller sent along
 
     def to_request(self, bundle: Bundle, arrived: float) -> Request:
-        """Put it in the rows of a bundle; what the bundle does not know is left out."""
+        """Return the request in the rows of a bundle; items that it lacks are left out."""
         excluded = bundle.models.catalogue.ids.rows(self.exclude) if self.exclude else NO_ROWS
         return Request(
-            user=self.user,
-            k=self.k,
-            seed=self.seed,
+            **self.options(),
             arrived=arrived,
             inline=self._inline(bundle) if self.history else NO_HISTORY,
             exclude=excluded[excluded >= 0],
-            explore=self.explore,
-            quality=self.quality,
-            scene=self.scene,
-            filter=self.filter,
-            offset=self.offset,
         )
 
     def exclusions(self, bundle: Bundle) -> RequestedExclusions:
