@@ -6,12 +6,12 @@ DATA := data/ml-100k
 OUT := out
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 
-.PHONY: help venv demo train serve test check lint-fix load bench quality compose-verify clean
+.PHONY: help venv demo train serve test test-unit check lint-fix load bench quality docs compose-verify clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):[^#]*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 16
 
-# Only what the demo needs; nothing is done again until the pins change.
+# Only what the demo needs. Nothing is installed again until the pins change.
 .venv/.demo: pyproject.toml constraints.txt
 	@set -e; if ! [ -x $(BIN)/python ]; then \
 	  for python in python3.12 python3.11 python3.13 python3 python; do \
@@ -25,14 +25,14 @@ help: ## list the targets
 	@touch $@
 
 .venv/.all: .venv/.demo
-	@echo "Installing the tools of development and load testing"
-	@$(PIP) -e '.[train,dev,load]'
+	@echo "Installing the tools of development, load tests and documentation"
+	@$(PIP) -e '.[train,tune,bpr,dev,load,docs]'
 	@touch $@
 
 venv: .venv/.all ## set up .venv for development
 
-# exec: Ctrl-C reaches the program itself, and nothing stays behind.
-demo: .venv/.demo ## real data, trained, served: see a first list (Ctrl-C ends it)
+# exec: Ctrl-C reaches the program itself, and no process is left.
+demo: .venv/.demo ## get MovieLens 100K, train, serve, show a first list (Ctrl-C ends it)
 	@exec $(BIN)/recfunnel demo
 
 $(DATA): | .venv/.demo
@@ -50,20 +50,23 @@ serve: .venv/.demo | $(OUT)/current ## serve the newest bundle on 127.0.0.1:8000
 test: .venv/.all ## the whole test suite with coverage
 	@$(BIN)/python -m pytest -n 2 --dist loadfile --cov --cov-fail-under=95
 
+test-unit: .venv/.all ## the unit tests alone, without a server and without training
+	@$(BIN)/python -m pytest -q tests/unit
+
 check: .venv/.all ## lint, format and types
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy
 
-lint-fix: .venv/.all ## mend what the linter can
+lint-fix: .venv/.all ## fix what the linter can fix, and format
 	@$(BIN)/ruff check --fix . ; $(BIN)/ruff format .
 
 load: .venv/.all | $(OUT)/current ## load test: closed and open loop, about 40 s
 	@exec $(BIN)/python -m loadtest.run --out $(OUT)
 
-bench: .venv/.all | $(OUT)/current ## a request's cost against the bare kernels'
+bench: .venv/.all | $(OUT)/current ## the CPU time of a request against its bare kernels
 	@exec $(BIN)/python -m benchmarks.request_cost.bench --out $(OUT)
 
 # The libraries that the funnel is compared with. Their pins are for Python 3.11 and clash, so
-# there are two environments. torch comes first: its CUDA build would be several GB.
+# there are two environments. torch is installed first, because its CUDA build has several GB.
 .venv-peers/%/.made: benchmarks/quality/peers/requirements-%.txt
 	@set -e; if ! python3.11 -c '' 2>/dev/null; then \
 	  echo "The libraries need Python 3.11, and python3.11 is not on the PATH: install it, then run make again." >&2; exit 1; fi; \
@@ -72,15 +75,18 @@ bench: .venv/.all | $(OUT)/current ## a request's cost against the bare kernels'
 	$$pip "$$(grep '^torch==' $<)"; $$pip -r $<
 	@touch $@
 
-quality: .venv/.all .venv-peers/matrix/.made .venv-peers/rectools/.made | $(DATA) ## compare with the libraries, about half an hour
+quality: .venv/.all .venv-peers/matrix/.made .venv-peers/rectools/.made | $(DATA) ## compare the rankings with those of libraries, about half an hour
 	@exec $(BIN)/python -m benchmarks.quality.run --data $(DATA)
 
+docs: .venv/.all ## build the documentation into site/
+	@$(BIN)/mkdocs build --strict --quiet && echo "The first page is site/index.html"
+
 VERIFY := ../shared/tools/verify-compose.sh
-compose-verify: ## build the containers, start them all, ask every part
+compose-verify: ## build the containers, start them, check every part
 	@if [ ! -x $(VERIFY) ]; then echo "containers: skipped, $(VERIFY) is not on this machine"; \
 	elif [ "$$(id -u)" != 0 ]; then echo "containers: skipped, $(VERIFY) needs root"; \
 	else VERIFY_COMPOSE_WAIT=300 $(VERIFY) -u http://127.0.0.1:8000/readyz . -- python3 deploy/smoke.py; fi
 
-clean: ## remove what was made, but not data/ and out/
-	@rm -rf .venv .venv-peers build *.egg-info .coverage htmlcov .mypy_cache .ruff_cache .pytest_cache .hypothesis
+clean: ## remove environments, caches and builds, but not data/ and out/
+	@rm -rf .venv .venv-peers build dist site *.egg-info .coverage htmlcov .mypy_cache .ruff_cache .pytest_cache .hypothesis
 	@find app offline loadtest benchmarks tests -name __pycache__ -prune -exec rm -rf {} +

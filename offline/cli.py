@@ -21,6 +21,7 @@ app = typer.Typer(
 )
 events = typer.Typer(help="What users did.", no_args_is_help=True)
 app.add_typer(events, name="events")
+EXTRAS = {"optuna": "tune", "implicit": "bpr"}  # import name -> extra, where it is not "train"
 REFUSED = 3  # exit code: trained and written, but the gate did not let it into service
 Out = Annotated[Path | None, typer.Option(help="Folder of bundles. Default: out.")]
 Host = Annotated[str | None, typer.Option(help="Address to listen on. Default: 127.0.0.1.")]
@@ -389,7 +390,9 @@ def errors_as_sentences() -> Iterator[None]:
     except FloatingPointError as error:  # settings with which a model cannot be learnt
         _fail(f"{error}; see the settings of --config", error)
     except ModuleNotFoundError as error:
-        _fail(f"{error.name} is not installed: pip install 'recfunnel[train]'", error)
+        package = str(error.name).partition(".")[0]
+        extra = EXTRAS.get(package, "train")
+        _fail(f"{package} is not installed: pip install 'recfunnel[{extra}]'", error)
 
 
 def _fail(sentence: str, error: Exception, status: int = 1) -> NoReturn:

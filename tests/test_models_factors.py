@@ -161,7 +161,7 @@ def test_bpr_draws_no_more_often_in_all_when_weights_differ(weights, rounds, mon
         def fit(self, likes, show_progress):
             asked["draws"] = likes.nnz
 
-    monkeypatch.setattr(bpr, "BayesianPersonalizedRanking", Library)
+    monkeypatch.setattr("implicit.cpu.bpr.BayesianPersonalizedRanking", Library)
     bpr.fit(log_of(*((0, i, 1, w, 0) for i, w in enumerate(weights))), (1, 2), BPRConfig(), 0)
     assert asked["iterations"] == rounds
     assert asked["iterations"] * asked["draws"] == pytest.approx(2 * 30, rel=0.1)

@@ -3,7 +3,6 @@
 from dataclasses import dataclass
 
 import numpy as np
-from implicit.cpu.bpr import BayesianPersonalizedRanking
 from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
 
@@ -39,6 +38,8 @@ def fit(log: Log, shape: LogShape, config: BPRConfig, seed: int) -> Factors:
     Rendle et al.: BPR: Bayesian personalized ranking from implicit feedback, 2009. One thread:
     the same seed gives the same bits. A like is drawn as often as its weight says.
     """
+    from implicit.cpu.bpr import BayesianPersonalizedRanking  # noqa: PLC0415 - the extra "bpr"
+
     likes = like_matrix(log, shape, config.half_life, config.propensity_power)
     if not likes.nnz:
         return build_factors(np.zeros((shape[1], config.size + 1)), config.alpha, config.reg)

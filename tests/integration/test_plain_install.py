@@ -1,0 +1,68 @@
+"""What ``pip install recfunnel`` brings is enough to serve and to operate."""
+
+import json
+import subprocess
+import sys
+
+import pytest
+
+from tests.conftest import ROOT, clean_environment
+
+EXTRAS = ("implicit", "jinja2", "markupsafe", "matplotlib", "optuna", "sklearn", "tomli_w")
+PROGRAM = """
+import json, sys
+from importlib.abc import MetaPathFinder
+
+class Missing(MetaPathFinder):
+    def find_spec(self, name, path=None, target=None):
+        if name.partition(".")[0] in {extras}:
+            raise ModuleNotFoundError(f"No module named {{name!r}}", name=name)
+
+sys.meta_path.insert(0, Missing())
+import app.main
+from offline.cli import app
+from typer.testing import CliRunner
+print(json.dumps([CliRunner().invoke(app, line).output for line in json.loads(sys.argv[1])]))
+"""
+
+
+@pytest.fixture(scope="module")
+def outputs(tmp_path_factory, redis_url):
+    """The output of each command, with the modules of all extras out of reach."""
+    out = tmp_path_factory.mktemp("plain")
+    log = out / "log.csv"
+    log.write_text("user_id,item_id,timestamp\nu1,i1,900000000\n")
+    at = ("--out", str(out))
+    commands = {
+        "bundles": ["bundles", *at],
+        "rollback": ["rollback", *at],
+        "archive": ["archive", "--once", *at],
+        "erase": ["erase", "u1", *at],
+        "replay": ["replay", "r1", *at],
+        "doctor": ["doctor", str(log)],
+        "events": ["events", "import", str(log), "--url", "http://127.0.0.1:9"],
+        "train": ["train", "--data", str(log), *at],
+    }
+    environment = clean_environment() | {"REDIS_URL": redis_url, "RECFUNNEL_KEY_PREFIX": "plain"}
+    done = subprocess.run(
+        [sys.executable, "-c", PROGRAM.format(extras=EXTRAS), json.dumps(list(commands.values()))],
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=ROOT,
+        env=environment,
+    )
+    assert done.returncode == 0, done.stderr
+    return dict(zip(commands, json.loads(done.stdout.splitlines()[-1]), strict=True))
+
+
+@pytest.mark.parametrize(
+    "command", ["bundles", "rollback", "archive", "erase", "replay", "doctor", "events"]
+)
+def test_a_command_of_operation_needs_no_extra(outputs, command):
+    assert outputs[command]
+    assert "is not installed" not in outputs[command]
+
+
+def test_training_names_the_extra_that_it_needs(outputs):
+    assert "pip install 'recfunnel[train]'" in outputs["train"]
