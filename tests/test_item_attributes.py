@@ -9,7 +9,6 @@ from app.catalogue.attributes import (
     MAX_TEXT_BYTES,
     NumberColumn,
     TextColumn,
-    column_kinds,
     convert_value,
     describe_kinds,
     is_column_name,
@@ -143,16 +142,6 @@ def test_spare_rows_know_nothing():
         ["en", None, None],
     ]
     assert columns["price"].values is not grown["price"].values
-
-
-def test_columns_come_back_from_their_arrays(tmp_path):
-    columns = shop(tmp_path).dataset.catalogue.attributes
-    again = attributes.read_columns(dict(column_kinds(columns)), attributes.column_arrays(columns))
-    assert column_kinds(again) == column_kinds(columns)
-    for name, column in columns.items():
-        assert [again[name].at(row) for row in range(3)] == [column.at(row) for row in range(3)]
-    with pytest.raises(KeyError):
-        attributes.read_columns({"price": "number"}, {})
 
 
 def test_texts_told_later_stand_beside_the_codes_and_leave_nothing_behind():

@@ -15,6 +15,7 @@ import redis
 
 from app.artifacts import Models, Sizes
 from app.bundle.bundle import find_current_bundle, load_bundle
+from app.bundle.layout import collect_arrays
 from app.bundle.manifest import POINTER, BundleError, read_manifest
 from app.event_weights import EventWeights
 from app.features.views import COARSE_VIEW, FINE_VIEW, column_names
@@ -81,7 +82,7 @@ def bundles(out):
 def test_what_was_trained_is_what_is_loaded(tmp_path):
     trained = trained_on_little()
     bundle = load_bundle(write_bundle(trained, tmp_path))
-    loaded, made = writer._arrays(bundle.models), writer._arrays(trained.models)
+    loaded, made = collect_arrays(bundle.models), collect_arrays(trained.models)
     assert {name: a.tobytes() for name, a in loaded.items()} == {
         name: a.tobytes() for name, a in made.items()
     }

@@ -13,8 +13,6 @@ from typing import Any
 
 import faiss
 import lightgbm
-import numpy as np
-from numpy.typing import NDArray
 
 from app.artifacts import (
     Content,
@@ -30,10 +28,11 @@ from app.artifacts import (
     Users,
 )
 from app.bundle.integrity import verify_files
+from app.bundle.layout import list_arrays, read_arrays
 from app.bundle.manifest import POINTER, BundleError, Manifest, read_manifest
-from app.catalogue import attributes
-from app.catalogue.catalogue import NO_FLAGS, Catalogue
-from app.catalogue.cold_items import ENCODER_ARRAYS, MAP_ARRAYS, ColdItemModel, ContentEncoder
+from app.catalogue.attributes import NumberColumn, TextColumn
+from app.catalogue.catalogue import Catalogue
+from app.catalogue.cold_items import ColdItemModel, ContentEncoder
 from app.catalogue.ids import IdIndex, Texts
 from app.observe.drift import DRIFT_FILE, DriftReference, read_reference
 from app.rank.hybrid import HYBRID, read_hybrid
@@ -42,8 +41,6 @@ from app.rank.objectives import OBJECTIVES, ObjectiveBlend, read_objectives
 from app.rank.pointwise_listwise import read_pointwise_listwise
 
 log = logging.getLogger(__name__)
-
-DESCRIBED = "catalogue.attributes."  # files of the attributes' arrays
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -109,8 +106,10 @@ def load_bundle(folder: Path) -> Bundle:
     manifest = read_manifest(folder)
     verify_files(folder, manifest)
     try:
-        models = _models(folder, manifest)
-        indexes = Indexes(_index(folder / "factors.faiss"), _index(folder / "content.faiss"))
+        models = _load_models(folder, manifest)
+        indexes = Indexes(
+            _map_index(folder / "factors.faiss"), _map_index(folder / "content.faiss")
+        )
         rankers = read_rankers(folder)
         drift = read_reference(folder / DRIFT_FILE) if DRIFT_FILE in manifest.files else None
     except (OSError, ValueError, KeyError, RuntimeError, lightgbm.basic.LightGBMError) as error:
@@ -128,46 +127,23 @@ def read_rankers(folder: Path) -> Rankers:
     return Rankers(coarse, read_pointwise_listwise(folder))
 
 
-def _models(folder: Path, manifest: Manifest) -> Models:
-    def array(name: str) -> NDArray[Any]:
-        mapped = np.load(folder / f"{name}.npy", mmap_mode="r", allow_pickle=False)
-        return np.asarray(mapped)
-
-    def arrays(part: str, *names: str) -> dict[str, NDArray[Any]]:
-        return {name: array(f"{part}.{name}") for name in names}
-
-    described = {
-        name.removeprefix(DESCRIBED).removesuffix(".npy"): array(name.removesuffix(".npy"))
-        for name in manifest.files
-        if name.startswith(DESCRIBED)
-    }
+def _load_models(folder: Path, manifest: Manifest) -> Models:
+    files = list_arrays(
+        manifest.tables,
+        manifest.attributes,
+        has_flags=bool(manifest.flag_names),
+        has_cold_items="placing.slope.npy" in manifest.files,
+    )
+    parts = read_arrays(folder, files)
     return Models(
-        catalogue=Catalogue(
-            ids=IdIndex(array("catalogue.ids")),
-            titles=Texts(**arrays("catalogue.titles", "ends", "utf8")),
-            category_names=tuple(manifest.category_names),
-            provider_names=Texts(**arrays("catalogue.provider_names", "ends", "utf8")),
-            categories=array("catalogue.categories"),
-            released=array("catalogue.released"),
-            available=array("catalogue.available"),
-            providers=array("catalogue.providers"),
-            flags=array("catalogue.flags") if manifest.flag_names else NO_FLAGS,
-            flag_names=tuple(manifest.flag_names),
-            attributes=attributes.read_columns(manifest.attributes, described),
-        ),
-        users=Users(
-            ids=IdIndex(array("users.ids")),
-            **arrays("users", "indptr", "rows", "values", "weights", "times", "segments"),
-        ),
-        popularity=Popularity(
-            at=manifest.popularity_at,
-            **arrays("popularity", "counts", "liked", "first_seen", "mean_value"),
-        ),
+        catalogue=_build_catalogue(parts["catalogue"], manifest),
+        users=Users(**{**parts["users"], "ids": IdIndex(**parts["users"]["ids"])}),
+        popularity=Popularity(at=manifest.popularity_at, **parts["popularity"]),
         segments=Segments(
             names=tuple(manifest.segment_names),
             labels=tuple(map(tuple, manifest.segment_labels)),
             prior=manifest.segment_prior,
-            **arrays("segments", "offsets", "share", "mass"),
+            **parts["segments"],
         ),
         factors=Factors(
             alpha=manifest.factors["alpha"],
@@ -175,22 +151,41 @@ def _models(folder: Path, manifest: Manifest) -> Models:
             power=manifest.factors["power"],
             n_liked=int(manifest.factors["known"]),
             half_life=manifest.factors.get("half_life", math.inf),
-            **arrays("factors", "items", "gram"),
+            **parts["factors"],
         ),
-        content=Content(**arrays("content", "items")),
-        tables={
-            name: NeighbourTable(**arrays(f"tables.{name}", "indptr", "rows", "weights"))
-            for name in manifest.tables
-        },
-        friends=Friends(**arrays("friends", "indptr", "rows")),
+        content=Content(**parts["content"]),
+        tables={name: NeighbourTable(**table) for name, table in parts["tables"].items()},
+        friends=Friends(**parts["friends"]),
         centred=manifest.centred,
-        cold_item_model=ColdItemModel(
-            ContentEncoder(**arrays("placing", *ENCODER_ARRAYS)), **arrays("placing", *MAP_ARRAYS)
-        )
-        if "placing.slope.npy" in manifest.files  # none in bundles made before there was any
-        else None,
+        cold_item_model=_build_cold_item_model(parts.get("cold_item_model")),
     )
 
 
-def _index(path: Path) -> faiss.Index:
+def _build_catalogue(arrays: dict[str, Any], manifest: Manifest) -> Catalogue:
+    columns = {
+        name: NumberColumn(**column)
+        if manifest.attributes[name] == "number"
+        else TextColumn(column["codes"], IdIndex(**column["names"]))
+        for name, column in arrays.get("attributes", {}).items()
+    }
+    nested = {
+        "ids": IdIndex(**arrays["ids"]),
+        "titles": Texts(**arrays["titles"]),
+        "provider_names": Texts(**arrays["provider_names"]),
+        "attributes": columns,
+    }
+    names = {
+        "category_names": tuple(manifest.category_names),
+        "flag_names": tuple(manifest.flag_names),
+    }
+    return Catalogue(**{**arrays, **nested, **names})
+
+
+def _build_cold_item_model(arrays: dict[str, Any] | None) -> ColdItemModel | None:
+    if arrays is None:
+        return None
+    return ColdItemModel(**{**arrays, "encoder": ContentEncoder(**arrays["encoder"])})
+
+
+def _map_index(path: Path) -> faiss.Index:
     return faiss.read_index(str(path), faiss.IO_FLAG_MMAP_IFC)

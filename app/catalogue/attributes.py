@@ -8,7 +8,7 @@ import keyword
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal, TypeAlias
+from typing import Literal, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -197,36 +197,6 @@ def convert_value(name: str, kind: ColumnKind, value: JsonScalar) -> AttributeVa
 def is_of_kind(kind: ColumnKind, value: AttributeValue | None) -> bool:
     """Return whether a value fits a column; another bundle may have another kind under its name."""
     return isinstance(value, str if kind == "text" else float)
-
-
-def column_arrays(columns: Mapping[str, Column]) -> dict[str, NDArray[Any]]:
-    """Return the arrays of the columns under the names that ``read_columns`` expects.
-
-    A name is the column's number in the order of names, a dot, and the array's field.
-    """
-    named: dict[str, NDArray[Any]] = {}
-    for number, (_, column) in enumerate(sorted(columns.items())):
-        if isinstance(column, NumberColumn):
-            named[f"{number}.values"] = column.values
-        else:
-            named |= {f"{number}.codes": column.codes, f"{number}.names": column.names.keys}
-    return named
-
-
-def read_columns(
-    kinds: Mapping[str, ColumnKind], arrays: Mapping[str, NDArray[Any]]
-) -> dict[str, Column]:
-    """Build the columns from the result of ``column_arrays``.
-
-    Raises:
-        KeyError: an array is missing.
-    """
-    return {
-        name: NumberColumn(arrays[f"{number}.values"])
-        if kind == "number"
-        else TextColumn(arrays[f"{number}.codes"], IdIndex(arrays[f"{number}.names"]))
-        for number, (name, kind) in enumerate(sorted(kinds.items()))
-    }
 
 
 def _live_column(column: Column, spare: int) -> LiveColumn:

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.catalogue.ids import IdIndex
-from app.contracts import Matrix, Scores
+from app.contracts import Scores
 
 Floats: TypeAlias = NDArray[np.float64]
 
@@ -88,13 +88,3 @@ def split_words(text: str) -> list[str]:
 def _unit(vector: Floats) -> Floats:
     length = float(np.sqrt((vector**2).sum()))
     return vector / length if length else vector
-
-
-def cold_item_arrays(placing: ColdItemModel) -> dict[str, Matrix | Floats]:
-    """Name the arrays as a bundle stores them."""
-    reader = {name: getattr(placing.encoder, name) for name in ENCODER_ARRAYS}
-    return reader | {name: getattr(placing, name) for name in MAP_ARRAYS}
-
-
-ENCODER_ARRAYS = ("words", "idf", "axes", "category_idf", "decades", "weights")
-MAP_ARRAYS = ("centre", "slope", "mean")

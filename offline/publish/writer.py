@@ -13,11 +13,10 @@ from typing import Any
 import faiss
 import numpy as np
 import orjson
-from numpy.typing import NDArray
 
 from app.artifacts import Factors, Models, Sizes
-from app.bundle.bundle import DESCRIBED
 from app.bundle.integrity import file_sha256, files_digest
+from app.bundle.layout import collect_arrays
 from app.bundle.manifest import (
     FORMAT_VERSION,
     MANIFEST,
@@ -26,7 +25,6 @@ from app.bundle.manifest import (
     Manifest,
 )
 from app.catalogue import attributes
-from app.catalogue.cold_items import cold_item_arrays
 from app.contracts import Matrix, StageError
 from app.event_weights import EventWeights
 from app.features.views import COARSE_VIEW, column_names, view_hash
@@ -120,7 +118,7 @@ async def _push_tables(version: str, models: Models, redis_url: str, prefix: str
 
 def write_models(models: Models, folder: Path, index: Callable[[Matrix], faiss.Index]) -> None:
     """Write every array as npy and the indexes by FAISS."""
-    for name, array in _arrays(models).items():
+    for name, array in collect_arrays(models).items():
         np.save(folder / f"{name}.npy", np.ascontiguousarray(array), allow_pickle=False)
     for name, items in (("factors", models.factors.items), ("content", models.content.items)):
         faiss.write_index(index(items), str(folder / f"{name}.faiss"))
@@ -130,41 +128,6 @@ def write_rankers(coarse: Logistic, fine: PointwiseListwiseBlend, folder: Path) 
     """Write the rankers of both stages."""
     write_logistic(coarse, column_names(COARSE_VIEW), folder / "coarse.json")
     write_pointwise_listwise(fine, folder)
-
-
-def _arrays(models: Models) -> dict[str, NDArray[Any]]:
-    """Name every array of the models as ``app.bundle.bundle`` will look for it."""
-    parts = {
-        "catalogue": (models.catalogue, ("categories", "released", "available", "providers")),
-        "catalogue.titles": (models.catalogue.titles, ("ends", "utf8")),
-        "catalogue.provider_names": (models.catalogue.provider_names, ("ends", "utf8")),
-        "users": (models.users, ("indptr", "rows", "values", "weights", "times", "segments")),
-        "friends": (models.friends, ("indptr", "rows")),
-        "popularity": (models.popularity, ("counts", "liked", "first_seen", "mean_value")),
-        "segments": (models.segments, ("offsets", "share", "mass")),
-        "factors": (models.factors, ("items", "gram")),
-        "content": (models.content, ("items",)),
-        **{
-            f"tables.{name}": (table, ("indptr", "rows", "weights"))
-            for name, table in models.tables.items()
-        },
-    }
-    arrays = {
-        f"{part}.{name}": np.asarray(getattr(owner, name))
-        for part, (owner, columns) in parts.items()
-        for name in columns
-    }
-    if models.catalogue.flag_names:
-        arrays["catalogue.flags"] = models.catalogue.flags
-    described = attributes.column_arrays(models.catalogue.attributes)
-    arrays |= {f"{DESCRIBED}{name}": one for name, one in described.items()}
-    if models.cold_item_model:
-        arrays |= {
-            f"placing.{name}": one for name, one in cold_item_arrays(models.cold_item_model).items()
-        }
-    arrays["catalogue.ids"] = models.catalogue.ids.keys
-    arrays["users.ids"] = models.users.ids.keys
-    return arrays
 
 
 def _folding(factors: Factors) -> dict[str, float]:

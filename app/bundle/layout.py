@@ -1,0 +1,192 @@
+"""The arrays of a bundle: which file holds which array of ``Models``, of what type and shape.
+
+This is the only list of them. Publishing writes it, loading reads it and checks each array.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import reduce
+from itertools import zip_longest
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from app.artifacts import Models
+from app.catalogue.attributes import ColumnKind, column_kinds
+
+
+@dataclass(frozen=True, slots=True)
+class ArrayFile:
+    """One array: its file, its place in ``Models``, its type and its shape."""
+
+    file: str  # without the suffix .npy
+    path: str  # names of attributes and keys from ``Models`` on, joined by dots
+    dtype: str  # "bytes" stands for byte strings of any length
+    shape: tuple[str, ...]  # a named dimension each; "items + 1" is one more than "items"
+
+
+def _array(file: str, dtype: str, *shape: str, path: str = "") -> ArrayFile:
+    return ArrayFile(file, path or file, dtype, shape)
+
+
+MODEL_ARRAYS = (
+    _array("catalogue.ids", "bytes", "items", path="catalogue.ids.keys"),
+    _array("catalogue.titles.ends", "int64", "items + 1"),
+    _array("catalogue.titles.utf8", "uint8", "title bytes"),
+    _array("catalogue.categories", "uint8", "items", "categories"),
+    _array("catalogue.released", "float32", "items"),
+    _array("catalogue.available", "bool", "items"),
+    _array("catalogue.providers", "int32", "items"),
+    _array("catalogue.provider_names.ends", "int64", "providers + 1"),
+    _array("catalogue.provider_names.utf8", "uint8", "provider bytes"),
+    _array("users.ids", "bytes", "users", path="users.ids.keys"),
+    _array("users.indptr", "int64", "users + 1"),
+    _array("users.rows", "int32", "events"),
+    _array("users.values", "float32", "events"),
+    _array("users.weights", "float32", "events"),
+    _array("users.times", "float64", "events"),
+    _array("users.segments", "int32", "users", "segment attributes"),
+    _array("friends.indptr", "int64", "users with a list of friends + 1"),
+    _array("friends.rows", "int32", "friends"),
+    _array("popularity.counts", "float64", "half-lives", "items"),
+    _array("popularity.liked", "float64", "half-lives", "items"),
+    _array("popularity.first_seen", "float64", "items"),
+    _array("popularity.mean_value", "float32", "items"),
+    _array("segments.offsets", "int64", "segment attributes + 1"),
+    _array("segments.share", "float32", "segments", "items"),
+    _array("segments.mass", "float64", "segments"),
+    _array("factors.items", "float32", "items", "factor size"),
+    _array("factors.gram", "float32", "factor size", "factor size"),
+    _array("content.items", "float32", "items", "content size"),
+)
+FLAG_ARRAYS = (_array("catalogue.flags", "uint8", "items", "flags"),)
+COLD_ITEM_ARRAYS = (
+    _array("placing.words", "bytes", "words", path="cold_item_model.encoder.words"),
+    _array("placing.idf", "float64", "words", path="cold_item_model.encoder.idf"),
+    _array("placing.axes", "float64", "words", "title size", path="cold_item_model.encoder.axes"),
+    _array(
+        "placing.category_idf",
+        "float64",
+        "categories",
+        path="cold_item_model.encoder.category_idf",
+    ),
+    _array("placing.decades", "float64", "decades", path="cold_item_model.encoder.decades"),
+    _array("placing.weights", "float64", "content parts", path="cold_item_model.encoder.weights"),
+    _array("placing.centre", "float64", "content size", path="cold_item_model.centre"),
+    _array("placing.slope", "float64", "content size", "factor size", path="cold_item_model.slope"),
+    _array("placing.mean", "float64", "factor size", path="cold_item_model.mean"),
+)
+
+
+def list_arrays(
+    tables: Sequence[str],
+    attributes: Mapping[str, ColumnKind],
+    *,
+    has_flags: bool,
+    has_cold_items: bool,
+) -> list[ArrayFile]:
+    """Return every array of a bundle with these tables and item attributes."""
+    return [
+        *MODEL_ARRAYS,
+        *(FLAG_ARRAYS if has_flags else ()),
+        *(COLD_ITEM_ARRAYS if has_cold_items else ()),
+        *(entry for name in sorted(tables) for entry in _table_arrays(name)),
+        *_attribute_arrays(attributes),
+    ]
+
+
+def _table_arrays(name: str) -> tuple[ArrayFile, ...]:
+    part = f"tables.{name}"
+    return (
+        _array(f"{part}.indptr", "int64", "items + 1"),
+        _array(f"{part}.rows", "int32", f"neighbours of {name}"),
+        _array(f"{part}.weights", "float32", f"neighbours of {name}"),
+    )
+
+
+def _attribute_arrays(kinds: Mapping[str, ColumnKind]) -> Iterator[ArrayFile]:
+    """Yield the arrays of the item attributes; files are numbered in the order of the names."""
+    for number, (name, kind) in enumerate(sorted(kinds.items())):
+        file, path = f"catalogue.attributes.{number}", f"catalogue.attributes.{name}"
+        if kind == "number":
+            yield _array(f"{file}.values", "float64", "items", path=f"{path}.values")
+        else:
+            yield _array(f"{file}.codes", "int32", "items", path=f"{path}.codes")
+            yield _array(f"{file}.names", "bytes", f"texts of {name}", path=f"{path}.names.keys")
+
+
+def collect_arrays(models: Models) -> dict[str, NDArray[Any]]:
+    """Return the arrays of ``models`` by file name, without suffix.
+
+    Raises:
+        ValueError: an array has another type or shape than the layout says.
+    """
+    files = list_arrays(
+        list(models.tables),
+        dict(column_kinds(models.catalogue.attributes)),
+        has_flags=bool(models.catalogue.flag_names),
+        has_cold_items=models.cold_item_model is not None,
+    )
+    arrays = {entry.file: np.asarray(_find(models, entry.path)) for entry in files}
+    check_arrays(files, arrays)
+    return arrays
+
+
+def read_arrays(folder: Path, files: Sequence[ArrayFile]) -> dict[str, Any]:
+    """Map the arrays into memory; return them nested by path: ``{"factors": {"items": ...}}``.
+
+    Raises:
+        OSError: a file is missing.
+        ValueError: a file is no array, or of another type or shape than the layout says.
+    """
+    arrays = {entry.file: _map_array(folder / f"{entry.file}.npy") for entry in files}
+    check_arrays(files, arrays)
+    nested: dict[str, Any] = {}
+    for entry in files:
+        *parts, name = entry.path.split(".")
+        owner = reduce(lambda level, part: level.setdefault(part, {}), parts, nested)
+        owner[name] = arrays[entry.file]
+    return nested
+
+
+def check_arrays(files: Sequence[ArrayFile], arrays: Mapping[str, NDArray[Any]]) -> None:
+    """Check type and shape of every array; a dimension has one size in the whole bundle.
+
+    Raises:
+        ValueError: an array disagrees with the layout or with another array.
+    """
+    sizes: dict[str, int] = {}
+    for entry in files:
+        array = arrays[entry.file]
+        dtype = "bytes" if array.dtype.kind == "S" else str(array.dtype)
+        if dtype != entry.dtype:
+            raise ValueError(f"{entry.file}.npy holds {dtype}, but {entry.dtype} is expected")
+        expected = tuple(
+            _expect(dimension, size, sizes)
+            for dimension, size in zip_longest(entry.shape, array.shape, fillvalue="")
+        )
+        if array.shape != expected:
+            raise ValueError(
+                f"{entry.file}.npy has the shape {array.shape}, but ({', '.join(entry.shape)}) "
+                f"is {expected} in this bundle"
+            )
+
+
+def _expect(dimension: str, size: int | str, sizes: dict[str, int]) -> int:
+    """Return the size that a dimension must have; its first use fixes it."""
+    name, _, more = dimension.partition(" + ")
+    extra = int(more or 0)
+    return sizes.setdefault(name, int(size or 0) - extra) + extra
+
+
+def _find(models: Models, path: str) -> Any:
+    found: Any = models
+    for name in path.split("."):
+        found = found[name] if isinstance(found, Mapping) else getattr(found, name)
+    return found
+
+
+def _map_array(path: Path) -> NDArray[Any]:
+    return np.asarray(np.load(path, mmap_mode="r", allow_pickle=False))
