@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager
 from typing import TypeVar, TypeVarTuple
 
 import faiss
@@ -28,3 +29,9 @@ class Cpu:
         """Wait for what is running; begin nothing more."""
         self._pool.shutdown(cancel_futures=True)
         self._limits.restore_original_limits()
+
+
+def one_thread() -> AbstractContextManager[object]:
+    """Limit BLAS and OpenMP to one thread in a ``with`` block; more threads change the bits."""
+    limits: AbstractContextManager[object] = threadpool_limits(1)
+    return limits

@@ -1,10 +1,10 @@
 import numpy as np
 import pytest
 
-from offline.models import products
+from offline.models import interactions
 from offline.models.interactions import event_matrix
 from offline.models.item_cf import ItemCFConfig, fit
-from offline.models.tables import first_per_owner
+from offline.models.neighbour_table import first_per_owner
 from tests.test_models_interactions import DAY, EMPTY, SHAPE, constant, log_of, random_log
 
 
@@ -117,7 +117,7 @@ def test_equally_near_neighbours_are_in_row_order():
 def test_small_blocks_give_the_same_bits_as_one(similarity, monkeypatch):
     log, config = random_log(2), ItemCFConfig(similarity=similarity)
     whole = fit(log, SHAPE, config)
-    monkeypatch.setattr(products, "BLOCK_ENTRIES", 5)
+    monkeypatch.setattr(interactions, "BLOCK_ENTRIES", 5)
     blocks = fit(log, SHAPE, config)
     assert blocks.indptr.tobytes() == whole.indptr.tobytes()
     assert blocks.rows.tobytes() == whole.rows.tobytes()
@@ -125,10 +125,10 @@ def test_small_blocks_give_the_same_bits_as_one(similarity, monkeypatch):
 
 
 def test_no_block_holds_many_more_similarities_than_allowed(monkeypatch):
-    monkeypatch.setattr(products, "BLOCK_ENTRIES", 20)
+    monkeypatch.setattr(interactions, "BLOCK_ENTRIES", 20)
     log = random_log(2)
     seen = event_matrix(log, np.ones(len(log)), SHAPE)
-    blocks = list(products.item_blocks(seen))
+    blocks = list(interactions.item_blocks(seen))
     assert [b.start for b in blocks[1:]] == [b.stop for b in blocks[:-1]]
     assert (blocks[0].start, blocks[-1].stop) == (0, SHAPE[1])
     sizes = [(seen[:, b].T @ seen).nnz for b in blocks]

@@ -9,7 +9,8 @@ import pytest
 import typer
 
 from benchmarks.quality import rmse
-from offline.models.sgd import RatingModel, SGDConfig
+from offline.models.factors import RatingModel
+from offline.models.sgd import SGDConfig
 from tests.fakes import ITEMS, USERS, small_dataset
 
 PEER = """#!{python}

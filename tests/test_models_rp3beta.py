@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from offline.models import products
+from offline.models import interactions
 from offline.models.rp3beta import RP3betaConfig, fit
 from tests.test_models_interactions import DAY, EMPTY, SHAPE, constant, log_of, random_log
 from tests.test_models_item_cf import unpacked
@@ -51,7 +51,7 @@ def test_only_the_best_are_kept_best_first_and_never_the_item_itself():
 def test_small_blocks_give_the_same_bits_as_one(monkeypatch):
     log = constant(random_log(2))
     whole = fit(log, SHAPE, RP3betaConfig())
-    monkeypatch.setattr(products, "BLOCK_ENTRIES", 5)
+    monkeypatch.setattr(interactions, "BLOCK_ENTRIES", 5)
     cut = fit(log, SHAPE, RP3betaConfig())
     assert cut.rows.tobytes() == whole.rows.tobytes()
     assert cut.weights.tobytes() == whole.weights.tobytes()

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from offline.models import segment_bands
+from offline.models import segments
 from offline.models.segments import SegmentEncoding, SegmentsConfig, encode_segments, fit
 from tests.test_models_interactions import EMPTY, SHAPE, random_log
 
@@ -12,7 +12,7 @@ def texts(*values):
 
 def test_ages_fall_into_equally_full_bands_named_by_their_ends():
     ages = np.arange(20, 70)
-    labels, codes = segment_bands.encode_attribute(
+    labels, codes = segments.encode_attribute(
         np.random.default_rng(0).permutation(ages).astype(np.str_)
     )
     assert labels == ("20-29", "30-39", "40-49", "50-59", "60-69")
@@ -21,7 +21,7 @@ def test_ages_fall_into_equally_full_bands_named_by_their_ends():
 
 def test_every_number_lies_in_the_band_it_is_given():
     ages = np.random.default_rng(1).integers(7, 74, 300)
-    labels, codes = segment_bands.encode_attribute(np.append(ages.astype(np.str_), ""))
+    labels, codes = segments.encode_attribute(np.append(ages.astype(np.str_), ""))
     assert codes[-1] == -1
     for age, code in zip(ages, codes, strict=False):
         low, high = labels[code].split("-")
@@ -29,20 +29,20 @@ def test_every_number_lies_in_the_band_it_is_given():
 
 
 def test_a_band_of_one_number_is_called_by_it():
-    labels, codes = segment_bands.encode_attribute(texts(*(["18"] * 60), *map(str, range(20, 40))))
+    labels, codes = segments.encode_attribute(texts(*(["18"] * 60), *map(str, range(20, 40))))
     assert labels[0] == "18"
     assert (codes[:60] == 0).all()
 
 
 def test_few_numbers_stay_codes_in_the_order_of_numbers():
-    labels, codes = segment_bands.encode_attribute(texts("18", "5", "", "35", "5"))
+    labels, codes = segments.encode_attribute(texts("18", "5", "", "35", "5"))
     assert labels == ("5", "18", "35")
     assert codes.tolist() == [1, 0, -1, 2, 0]
 
 
 @pytest.mark.parametrize("odd", ["nan", "inf", "01234", "x1"])
 def test_postcodes_and_other_texts_are_not_numbers(odd):
-    labels, _ = segment_bands.encode_attribute(texts(odd, *map(str, range(100, 120))))
+    labels, _ = segments.encode_attribute(texts(odd, *map(str, range(100, 120))))
     assert len(labels) == 21
 
 

@@ -6,7 +6,7 @@ import pytest
 from app.artifacts import Segments
 from app.catalogue.ids import IdIndex
 from app.catalogue.user_segments import segment_codes, segment_labels, segment_rows_of_users
-from offline.models import segment_bands
+from offline.models import segments
 from tests.fakes import small_models
 
 MODELS = small_models()
@@ -58,7 +58,7 @@ def test_segments_are_named():
 
 def test_live_attributes_fall_where_the_same_ones_fell_in_training():
     texts = np.array([str(n) for n in range(-20, 80, 3)] + ["", "0.5"])
-    labels, trained = segment_bands.encode_attribute(texts)
+    labels, trained = segments.encode_attribute(texts)
     n = len(labels)
     one = Segments(("age",), (labels,), np.array([0, n]), np.zeros((n + 1, 1)), np.ones(n + 1), 1.0)
     live = [int(segment_codes(one, {"age": text})[0]) if text else -1 for text in texts.tolist()]

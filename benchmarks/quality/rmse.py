@@ -22,8 +22,9 @@ from offline.data.dataset import Log
 from offline.data.readers import load_dataset
 from offline.models import als_explicit, sgd
 from offline.models.als_explicit import ExplicitALSConfig
+from offline.models.factors import RatingModel
 from offline.models.interactions import LogShape
-from offline.models.sgd import RatingModel, SGDConfig
+from offline.models.sgd import SGDConfig
 
 CONFIG = SGDConfig(size=100, rate=0.005, penalty=0.02, rounds=20, batch=100)  # as SVD's defaults
 SPLITS = 3

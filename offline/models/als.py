@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from app.artifacts import DAY, Factors
 from app.bounds import Count, NotNegative, Positive, Seconds
 from app.contracts import Matrix, Scores
+from app.cpu import one_thread
 from offline.data.dataset import Log
 from offline.models.factors import build_factors
 from offline.models.interactions import (
@@ -18,7 +19,6 @@ from offline.models.interactions import (
     mean_positive_weight,
     with_entries,
 )
-from offline.models.threads import one_thread
 
 CONJUGATE_GRADIENT_STEPS = 3  # of conjugate gradients in each half round; more bring nothing
 MAX_REG_SHARE = 0.5  # of the largest singular value: regularised like it, all vectors would be 0

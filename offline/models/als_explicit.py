@@ -7,8 +7,9 @@ from numpy.typing import NDArray
 
 from app.artifacts import Factors
 from app.bounds import Count, NotNegative, Positive, Seconds
+from app.cpu import one_thread
 from offline.data.dataset import Log
-from offline.models.factors import build_factors
+from offline.models.factors import RatingModel, build_factors
 from offline.models.interactions import (
     LogShape,
     Sparse,
@@ -18,8 +19,6 @@ from offline.models.interactions import (
     time_decay,
     with_entries,
 )
-from offline.models.sgd import RatingModel
-from offline.models.threads import one_thread
 
 BLOCK_CELLS = 10_000_000  # cells of the normal equations held at a time: 80 MB
 EPSILON = 1e-12  # keeps the equations solvable where all ratings have faded away

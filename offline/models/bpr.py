@@ -8,10 +8,10 @@ from scipy.sparse import csr_matrix
 
 from app.artifacts import Factors
 from app.bounds import Count, NotNegative, Positive, Seconds
+from app.cpu import one_thread
 from offline.data.dataset import Log
 from offline.models.factors import build_factors
 from offline.models.interactions import LogShape, Sparse, like_matrix
-from offline.models.threads import one_thread
 
 MEAN_DRAWS = 4  # draws of a like of mean weight, where weights differ
 MAX_DRAWS = 100  # of one like

@@ -13,9 +13,9 @@ from app.artifacts import Content, Factors
 from app.bounds import Count, NotNegative, Positive
 from app.catalogue.cold_items import ColdItemModel, ContentEncoder
 from app.contracts import Matrix
+from app.cpu import one_thread
 from offline.data.dataset import Log
 from offline.models.factors import build_factors as complete
-from offline.models.threads import one_thread
 
 
 @dataclass(frozen=True, slots=True)

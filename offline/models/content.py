@@ -11,7 +11,7 @@ from app.artifacts import Content
 from app.bounds import Count, NotNegative
 from app.catalogue.catalogue import Catalogue
 from app.catalogue.cold_items import YEARS_PER_BUCKET, ContentEncoder
-from offline.models.threads import one_thread
+from app.cpu import one_thread
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,7 @@ from scipy.linalg import lapack
 
 from app.artifacts import DAY, NeighbourTable
 from app.bounds import Count, Positive, Seconds
+from app.cpu import one_thread
 from offline.data.dataset import Log
 from offline.models.interactions import (
     LogShape,
@@ -16,8 +17,7 @@ from offline.models.interactions import (
     mean_positive_weight,
     with_entries,
 )
-from offline.models.tables import Triples, build_neighbour_table
-from offline.models.threads import one_thread
+from offline.models.neighbour_table import Triples, build_neighbour_table
 
 BLOCK_ROWS = 512  # rows whose best weights are looked for at a time
 

@@ -1,9 +1,12 @@
 """Assembles item vectors into what serving folds new users into."""
 
+from dataclasses import dataclass
+
 import numpy as np
 from numpy.typing import NDArray
 
 from app.artifacts import Factors
+from offline.data.dataset import Log
 
 
 def build_factors(
@@ -22,3 +25,26 @@ def build_factors(
     gram = np.einsum("nd,ne->de", exact, exact)  # not BLAS: its threads would change the bits
     exact_items = np.ascontiguousarray(items, np.float32)
     return Factors(exact_items, gram.astype(np.float32), alpha, reg, power, known)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class RatingModel:
+    """Predicts a rating: ``mean + user bias + item bias + p·q`` (the last column is the bias)."""
+
+    mean: float
+    users: NDArray[np.float64]  # (u, d + 1)
+    items: NDArray[np.float64]  # (n, d + 1)
+
+    def predict(
+        self, users: NDArray[np.integer], items: NDArray[np.integer]
+    ) -> NDArray[np.float64]:
+        """Predict the ratings of pairs of rows, (m,) each."""
+        p, q = self.users[users], self.items[items]
+        taste: NDArray[np.float64] = np.einsum("md,md->m", p[:, :-1], q[:, :-1])
+        rating: NDArray[np.float64] = self.mean + p[:, -1] + q[:, -1] + taste
+        return rating
+
+    def rmse(self, log: Log) -> float:
+        """Give the root mean squared error over the log's values."""
+        gaps = log.values - self.predict(log.users, log.items)
+        return float(np.sqrt(np.mean(gaps**2)))

@@ -15,15 +15,16 @@ from offline.models.interactions import (
     centre_by_user,
     entry_rows,
     event_matrix,
+    item_blocks,
     latest_events,
     like_matrix,
     mean_positive_weight,
     ratings_vary,
+    sparse_product,
     time_decay,
     with_entries,
 )
-from offline.models.products import item_blocks, sparse_product
-from offline.models.tables import Triples, build_neighbour_table
+from offline.models.neighbour_table import Triples, build_neighbour_table
 
 
 @dataclass(frozen=True, slots=True)

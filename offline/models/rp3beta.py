@@ -8,9 +8,16 @@ from numpy.typing import NDArray
 from app.artifacts import DAY, NeighbourTable
 from app.bounds import Count, NotNegative, Seconds
 from offline.data.dataset import Log
-from offline.models.interactions import LogShape, Sparse, entry_rows, like_matrix, with_entries
-from offline.models.products import item_blocks, sparse_product
-from offline.models.tables import Triples, build_neighbour_table
+from offline.models.interactions import (
+    LogShape,
+    Sparse,
+    entry_rows,
+    item_blocks,
+    like_matrix,
+    sparse_product,
+    with_entries,
+)
+from offline.models.neighbour_table import Triples, build_neighbour_table
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from scipy.sparse import csr_array
 from app.artifacts import Factors
 from app.bounds import Count, NotNegative, Positive, Seconds
 from offline.data.dataset import Log
-from offline.models.factors import build_factors
+from offline.models.factors import RatingModel, build_factors
 from offline.models.interactions import LogShape, time_decay
 
 
@@ -26,29 +26,6 @@ class SGDConfig:
     alpha: NotNegative = 5.0  # of the fold-in, as in Factors
     reg: Positive = 20.0  # of the fold-in
     half_life: Seconds = np.inf  # seconds after which a rating counts half
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class RatingModel:
-    """Predicts a rating: ``mean + user bias + item bias + p·q`` (the last column is the bias)."""
-
-    mean: float
-    users: NDArray[np.float64]  # (u, d + 1)
-    items: NDArray[np.float64]  # (n, d + 1)
-
-    def predict(
-        self, users: NDArray[np.integer], items: NDArray[np.integer]
-    ) -> NDArray[np.float64]:
-        """Predict the ratings of pairs of rows, (m,) each."""
-        p, q = self.users[users], self.items[items]
-        taste: NDArray[np.float64] = np.einsum("md,md->m", p[:, :-1], q[:, :-1])
-        rating: NDArray[np.float64] = self.mean + p[:, -1] + q[:, -1] + taste
-        return rating
-
-    def rmse(self, log: Log) -> float:
-        """Give the root mean squared error over the log's values."""
-        gaps = log.values - self.predict(log.users, log.items)
-        return float(np.sqrt(np.mean(gaps**2)))
 
 
 def fit(log: Log, shape: LogShape, config: SGDConfig, seed: int) -> Factors:

@@ -10,7 +10,7 @@ from app.artifacts import DAY, NeighbourTable
 from app.bounds import Count, NotNegative, Seconds, Share
 from offline.data.dataset import Log
 from offline.models.interactions import LogShape, Sparse, mean_positive_weight, time_decay
-from offline.models.tables import build_neighbour_table
+from offline.models.neighbour_table import build_neighbour_table
 
 
 @dataclass(frozen=True, slots=True)

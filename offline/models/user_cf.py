@@ -16,7 +16,7 @@ from offline.models.interactions import (
     ratings_vary,
     time_decay,
 )
-from offline.models.tables import first_per_owner
+from offline.models.neighbour_table import first_per_owner
 
 # How alike two users are: the correlation of their ratings, or the cosine of what they like.
 UserSimilarity: TypeAlias = Literal["auto", "pearson", "cosine"]

@@ -15,9 +15,9 @@ import numpy as np
 
 from app.bounds import Share
 from app.contracts import Matrix
+from app.cpu import one_thread
 from app.recall.vectors import flat_index
 from offline.data.errors import DataError
-from offline.models.threads import one_thread
 
 IndexKind: TypeAlias = Literal["auto", "flat", "sq8", "ivf_flat", "ivf_sq8", "ivf_pq"]
 INDEX_KINDS: tuple[IndexKind, ...] = ("flat", "sq8", "ivf_flat", "ivf_sq8", "ivf_pq")

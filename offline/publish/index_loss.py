@@ -9,9 +9,9 @@ from numpy.typing import NDArray
 
 from app.artifacts import Indexes, Models
 from app.contracts import Matrix
+from app.cpu import one_thread
 from app.query_builder import HISTORY_LIMIT, content_profile, fold_in
 from app.recall.vectors import flat_index
-from offline.models.threads import one_thread
 from offline.publish.index import IndexConfig, IndexKind, available_kinds, build_index
 
 DEPTH = 200  # answers that are compared: what recall asks for
