@@ -155,7 +155,7 @@ class Service:
         await asyncio.gather(*self._tasks, return_exceptions=True)
         if self._deployment:
             await self._deployment.stop()
-        await self.item_store.deregister()
+        await self.item_store.workers.deregister()
         await self.impressions.close()
         await self.request_log.close()
         self.cpu.close()

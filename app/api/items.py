@@ -204,7 +204,7 @@ async def _change(
     """
     try:
         item, place = await service.item_store.change(item_id, changed)
-        late = await service.item_store.unconfirmed_workers(place, CONFIRM_WITHIN)
+        late = await service.item_store.workers.unconfirmed(place, CONFIRM_WITHIN)
     except StageError as error:
         service.metrics.count_item_change(change, "lost")
         raise RefusalError(503, f"the item was not changed: {error}", retry_after=1) from error

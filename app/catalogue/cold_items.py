@@ -1,7 +1,7 @@
-"""Where an item that nobody has touched stands: vectors from what is written about it.
+"""Vectors of an item without interactions, computed from its attributes and text.
 
 Training learns both steps: from attributes and text to the content vector, and from there into the
-space of the factorisation. Here they are done for one item at a time.
+space of the factorisation. This module does them for one item at a time.
 """
 
 import re
@@ -17,23 +17,23 @@ from app.contracts import Scores
 
 Floats: TypeAlias = NDArray[np.float64]
 
-WORD = re.compile(r"\b\w\w+\b")  # as scikit-learn's vectorizer finds words
+WORD = re.compile(r"\b\w\w+\b")  # as in scikit-learn's vectorizer
 YEARS_PER_BUCKET = 10.0
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ContentEncoder:
-    """Turns what is written about an item into its content vector; learned from the catalogue."""
+    """Turns an item's description into its content vector. Learned from the catalogue."""
 
     words: NDArray[np.bytes_]  # (v,) ascending, UTF-8
     idf: Floats  # (v,) inverse document frequencies of the words
     axes: Floats  # (v, t) from words to the title part
     category_idf: Floats  # (c,)
-    decades: Floats  # (b,) that occur
+    decades: Floats  # (b,) those in the catalogue
     weights: Floats  # (3,) length of each part: categories, title, decade
 
     def vector(self, categories: NDArray[np.uint8], text: str, year: float) -> Scores:
-        """Give the content vector of one item, unit length; all zero where nothing is known.
+        """Return the content vector of one item, unit length; zeros when nothing is known.
 
         Args:
             categories: (c,) 1 where the item is of the category.
@@ -44,24 +44,24 @@ class ContentEncoder:
         parts = [categories * self.category_idf, self._title(text), decade]
         whole = np.concatenate(
             [
-                weight * (_unit(part) if at < 2 else part)  # noqa: PLR2004 - a mark has length 1
-                for at, (weight, part) in enumerate(zip(self.weights, parts, strict=True))
+                weight * (_unit(part) if n < 2 else part)  # noqa: PLR2004 - a mark has length 1
+                for n, (weight, part) in enumerate(zip(self.weights, parts, strict=True))
             ]
         )
         return _unit(whole).astype(np.float32)
 
     def _title(self, text: str) -> Floats:
         """Weigh the words by TF-IDF, the frequency on a logarithmic scale, and project them."""
-        spoken, times = np.unique(split_words(text), return_counts=True)
-        at = IdIndex(self.words).rows(spoken.tolist())
-        known = at >= 0
-        counts = (1.0 + np.log(times[known])) * self.idf[at[known]]
-        return np.asarray(_unit(counts) @ self.axes[at[known]])
+        words, frequencies = np.unique(split_words(text), return_counts=True)
+        rows = IdIndex(self.words).rows(words.tolist())
+        is_known = rows >= 0
+        counts = (1.0 + np.log(frequencies[is_known])) * self.idf[rows[is_known]]
+        return np.asarray(_unit(counts) @ self.axes[rows[is_known]])
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ColdItemModel:
-    """Places an item by its content: ``(content - centre) · slope + mean``, a ridge regression."""
+    """Maps content to factors: ``(content - centre) · slope + mean``, a ridge regression."""
 
     encoder: ContentEncoder
     centre: Floats  # (e,) mean content of the items that the map was learned from
@@ -71,7 +71,10 @@ class ColdItemModel:
     def vectors(
         self, categories: NDArray[np.uint8], text: str, year: float
     ) -> tuple[Scores, Scores]:
-        """Give the item's content vector, (e,), and its factors, (d,); see ``Reader.vector``."""
+        """Return the item's content vector, (e,), and its factors, (d,).
+
+        The arguments are those of ``ContentEncoder.vector``.
+        """
         content = self.encoder.vector(categories, text, year)
         if not content.any():
             return content, np.zeros(len(self.mean), np.float32)
@@ -80,9 +83,9 @@ class ColdItemModel:
 
 
 def split_words(text: str) -> list[str]:
-    """Give the words of a text, in lower case and without accents."""
+    """Return the words of a text, in lower case and without accents."""
     plain = unicodedata.normalize("NFKD", text.lower())
-    return WORD.findall("".join(one for one in plain if not unicodedata.combining(one)))
+    return WORD.findall("".join(c for c in plain if not unicodedata.combining(c)))
 
 
 def _unit(vector: Floats) -> Floats:

@@ -1,7 +1,7 @@
-"""The items that may not be shown, in a file beside the bundles: for a start without Redis.
+"""The items that may not be shown, in a file beside the bundles, for a start without Redis.
 
-What was told of items is in Redis alone. A worker that begins while Redis does not answer would
-give items that were deleted; so each worker that knows writes down which they are, in one file.
+Only Redis has the callers' changes of items. A worker that starts while Redis does not answer would
+show deleted items. So each worker writes the ids of such items to one file when they change.
 """
 
 import asyncio
@@ -19,48 +19,48 @@ from app.catalogue.live_items import ItemRecord
 
 log = logging.getLogger(__name__)
 
-MAX_IDS = 100_000  # ids in the file, the newest; 26 MB where all are as long as may be
-WRITE_INTERVAL = 1.0  # seconds between two writings, at least
+MAX_IDS = 100_000  # the newest; 26 MB when every id has the maximal length
+WRITE_INTERVAL = 1.0  # seconds between two writes, at least
 
 
 def deleted_items_path(out: Path, prefix: str) -> Path:
-    """Name the file of the services of one key prefix."""
+    """Return the path of the file for the services of one key prefix."""
     return out / "withheld" / f"{quote(prefix, safe='')}.json"
 
 
-async def keep_deleted_items_written(shelf: ItemStore, path: Path) -> None:
-    """Write down whenever the items that may not be shown have changed, until cancelled."""
-    changed, written, complained = asyncio.Event(), None, ""
-    shelf.subscribe(lambda _: changed.set())
+async def keep_deleted_items_written(item_store: ItemStore, path: Path) -> None:
+    """Write the file whenever the items that may not be shown have changed, until cancelled."""
+    changed, written, last_error = asyncio.Event(), None, ""
+    item_store.subscribe(lambda _: changed.set())
     while True:
         await changed.wait()
-        await shelf.loaded.wait()  # before it is, there may be what was read from the file itself
+        await item_store.loaded.wait()  # before that, the items may come from the file itself
         changed.clear()
-        known = _withheld(shelf.items.values())
-        if known != written:
+        ids = _ids_not_shown(item_store.items.values())
+        if ids != written:
             try:
-                await asyncio.to_thread(_write, path, known)
-                written = known
+                await asyncio.to_thread(_write, path, ids)
+                written = ids
             except OSError as error:
-                if str(error) != complained:
-                    log.warning("a start without Redis would give deleted items: %s", error)
-                complained = str(error)
+                if str(error) != last_error:
+                    log.warning("a start without Redis would show deleted items: %s", error)
+                last_error = str(error)
         await asyncio.sleep(WRITE_INTERVAL)
 
 
 def read_deleted_items(path: Path) -> list[ItemRecord]:
-    """Give the items of the file as deleted ones; none where there is no file that can be read."""
+    """Read the file; return deleted records, or none when it is absent or cannot be read."""
     try:
         ids = [item_id for item_id in orjson.loads(path.read_bytes()) if isinstance(item_id, str)]
         return [ItemRecord(item_id, 0.0, is_deleted=True) for item_id in ids]
     except FileNotFoundError:
         return []
     except (OSError, ValueError, TypeError) as error:
-        log.warning("which items were deleted cannot be read: %s", error)
+        log.warning("the file of deleted items cannot be read: %s", error)
         return []
 
 
-def _withheld(items: Iterable[ItemRecord]) -> list[str]:
+def _ids_not_shown(items: Iterable[ItemRecord]) -> list[str]:
     newest = sorted(
         (item for item in items if item.is_deleted or item.is_available is False),
         key=lambda item: -item.since,
@@ -69,7 +69,7 @@ def _withheld(items: Iterable[ItemRecord]) -> list[str]:
 
 
 def _write(path: Path, ids: list[str]) -> None:
-    """Write the file whole or not at all, whoever else does at the same time."""
+    """Write the file as a whole, even when other workers do so at the same time."""
     path.parent.mkdir(exist_ok=True)
     part = path.with_suffix(f".{os.getpid()}.part")
     part.write_bytes(orjson.dumps(ids))

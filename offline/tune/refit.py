@@ -56,7 +56,7 @@ def _other(
             placing = cold_items.fit_cold_item_model(
                 models.factors, described, reader, log, config.placement
             )
-            return {"content": described, "placing": placing}
+            return {"content": described, "cold_item_model": placing}
         case "segments":
             encoding = segments.encode_segments(dataset.attributes, shape[0])
             return {"segments": segments.fit(log, encoding, shape[1], config.segments)}
@@ -70,4 +70,4 @@ def _other(
             placing = cold_items.fit_cold_item_model(
                 factors, described, reader, log, config.placement
             )
-            return {"factors": factors, "placing": placing}
+            return {"factors": factors, "cold_item_model": placing}

@@ -1,0 +1,135 @@
+"""Every worker learns of every change of an item, and confirms it."""
+
+import asyncio
+import os
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from uuid import uuid4
+
+import pytest
+
+from app.catalogue.confirmations import worker_name
+from app.catalogue.item_store import ItemStore, decode_item, item_log_key
+from app.catalogue.live_items import ItemRecord
+from app.state.store import Store
+
+ITEM = ItemRecord("i1", 9.1e8, title="One", categories=("war", "drama"))
+DELETED = ItemRecord("i1", 9.1e8, is_available=False, is_deleted=True)
+
+
+@asynccontextmanager
+async def following(*workers):
+    """Let these workers follow the changes, all items loaded."""
+    tasks = [asyncio.create_task(worker.run()) for worker in workers]
+    for worker in workers:
+        await asyncio.wait_for(worker.loaded.wait(), 5)
+    try:
+        yield workers
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+
+@pytest.fixture
+def prefix():
+    return f"test-{uuid4().hex}"
+
+
+@pytest.fixture
+async def store(redis_url):
+    async with Store.connect(redis_url, timeout=5.0) as link:
+        yield link
+
+
+async def test_a_confirmed_change_is_known_to_every_worker(store, prefix):
+    async with following(*(ItemStore(store, prefix) for _ in range(3))) as workers:
+        changes = []
+        workers[2].subscribe(changes.append)
+        for change in (ITEM, DELETED):
+            position = await workers[0].write(change)
+            assert await workers[1].workers.unconfirmed(position, 5.0) == []
+            assert [worker.items["i1"] for worker in workers] == [change] * 3
+        assert changes == [ITEM, DELETED]
+        late = []
+        workers[1].subscribe(late.append)
+        assert late == [DELETED]
+
+
+async def test_a_worker_that_starts_later_knows_what_changed_before(store, prefix):
+    async with following(ItemStore(store, prefix)) as (first,):
+        await first.write(ITEM)
+        async with following(ItemStore(store, prefix)) as (second,):
+            assert second.items == {"i1": ITEM}
+
+
+async def test_a_worker_that_lives_but_does_not_follow_is_waited_for(store, prefix):
+    async with following(ItemStore(store, prefix)) as (one,):
+        async with following(ItemStore(store, prefix)) as (other,):
+            pass
+        position = await one.write(DELETED)
+        assert await one.workers.unconfirmed(position, 0.1) == [other.workers.name]
+        await other.workers.deregister()
+        assert await one.workers.unconfirmed(position, 0.1) == []
+
+
+async def test_a_worker_that_registers_before_it_has_loaded_is_waited_for(store, prefix):
+    async with following(ItemStore(store, prefix)) as (one,):
+        late = ItemStore(store, prefix)
+        await late.workers.confirm(store, b"0-0")  # as loading begins
+        position = await one.write(DELETED)
+        assert await one.workers.unconfirmed(position, 0.05) == [late.workers.name]
+        async with following(late):
+            assert await one.workers.unconfirmed(position, 5.0) == []
+            assert late.items == {"i1": DELETED}
+
+
+@pytest.mark.parametrize("allowed_silence", [30.0, -1.0])
+async def test_a_worker_that_has_ended_is_not_waited_for(store, prefix, allowed_silence):
+    process = await asyncio.create_subprocess_exec("true")
+    await process.wait()
+    machine, number, start, _ = worker_name(os.getpid()).split("|")
+    later_process = f"{machine}|{number}|{start}0|c"  # this process has its number now
+    async with following(ItemStore(store, prefix, allowed_silence)) as (one,):
+        for name in (worker_name(process.pid), later_process, "elsewhere|1|1|b"):
+            ended = ItemStore(store, prefix).workers
+            ended.name = name
+            await ended.confirm(store, b"0-0")
+        position = await one.write(ITEM)
+        silent = ["elsewhere|1|1|b"] if allowed_silence > 0 else []
+        assert await one.workers.unconfirmed(position, 0.05) == silent
+
+
+async def test_two_changes_of_an_item_at_once_are_both_stored(store, prefix):
+    async with following(*(ItemStore(store, prefix) for _ in range(2))) as workers:
+        updates = [{"title": "New"}, {"is_available": False}, {"released": 1998.0}]
+        await workers[0].write(ITEM)
+        await asyncio.gather(
+            *(
+                workers[n % 2].change("i1", lambda item, update=update: replace(item, **update))
+                for n, update in enumerate(updates)
+            )
+        )
+        item, _ = await workers[0].change("i1", lambda item: item)
+        assert (item.title, item.is_available, item.released) == ("New", False, 1998.0)
+
+
+async def test_items_that_a_server_has_lost_are_written_again(store, prefix):
+    one = ItemStore(store, prefix)
+    async with following(one):
+        position = await one.write(DELETED)
+        assert await one.workers.unconfirmed(position, 5.0) == []
+    for key in await store.command("KEYS", f"{prefix}:*"):
+        await store.command("DEL", key)
+    one.loaded.clear()
+    async with following(one), following(ItemStore(store, prefix)) as (other,):
+        assert other.items == {"i1": DELETED}
+
+
+async def test_a_damaged_change_is_logged_and_left_out(store, prefix, caplog):
+    assert decode_item(b"nonsense") is None
+    async with following(ItemStore(store, prefix)) as (one,):
+        await store.command("XADD", item_log_key(prefix), "*", "e", b'{"item_id": "x"}')
+        assert await one.workers.unconfirmed(await one.write(ITEM), 5.0) == []
+        assert one.items == {"i1": ITEM}
+    assert "cannot be read" in caplog.text
