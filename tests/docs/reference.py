@@ -1,0 +1,126 @@
+"""Writes the pages of ``docs/reference`` that are generated from the code.
+
+python -m tests.docs.reference
+"""
+
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+from typer.cli import get_docs_for_click
+from typer.main import get_command
+
+from app.main import create_app
+from app.settings import Settings
+from offline import cli
+from tests.conftest import ROOT
+
+FOLDER = ROOT / "docs/reference"
+HTTP_HEAD = """# HTTP
+
+*Generated from the OpenAPI description of the service by `make docs`.*
+
+A running service has the same description, with examples to try, at `/docs`, and as JSON at `/openapi.json`.
+
+Every error has one form, whatever its status:
+
+```json
+{"error": {"code": "invalid", "message": "k has to be at least 1", "field": "k"}}
+```
+
+| status | code | meaning |
+|---|---|---|
+| 404 | `not_found` | the user, the item or the path does not exist |
+| 413 | `too_large` | the body is larger than the service accepts |
+| 422 | `invalid` | a parameter or a field is not valid; `field` names it |
+| 500 | `internal` | an error in the service; its log has the traceback |
+| 503 | `unavailable` | no bundle, no store, or too many requests; `Retry-After` says when to try again |
+| 507 | `full` | no row is left for a new item |
+"""
+CLI_HEAD = """# Command line
+
+*Generated from the commands by `make docs`.*
+
+Every option also has a line in `recfunnel COMMAND --help`. Exit codes: 0 success, 1 an error that one sentence
+explains, 2 a wrong option, 3 a bundle that the gate refused.
+
+"""
+
+
+def http_page() -> str:
+    """Return the page of all endpoints."""
+    api = create_app(Settings()).openapi()
+    groups: dict[str, list[str]] = {}
+    for path, methods in api["paths"].items():
+        for method, operation in methods.items():
+            lines = "\n".join(_operation(f"{method.upper()} {path}", operation, api))
+            groups.setdefault(operation["tags"][0], []).append(lines)
+    parts = [f"## {tag.capitalize()}\n\n" + "\n".join(groups[tag]) for tag in groups]
+    return "\n".join([HTTP_HEAD, *parts])
+
+
+def cli_page() -> str:
+    """Return the page of all commands."""
+    context = get_command(cli.app).make_context("recfunnel", [], resilient_parsing=True)
+    text = get_docs_for_click(obj=get_command(cli.app), ctx=context, name="recfunnel")
+    start = text.index("## `recfunnel ")
+    return CLI_HEAD + text[start:].replace("&gt;", ">").replace("&lt;", "<").rstrip() + "\n"
+
+
+def _operation(name: str, operation: Mapping[str, Any], api: Mapping[str, Any]) -> Iterator[str]:
+    yield f"### `{name}`\n"
+    yield f"{operation['summary']}. {operation.get('description', '')}\n"
+    rows = [
+        _row(one["name"], one["schema"], one.get("required"), one["in"])
+        for one in operation.get("parameters", ())
+    ]
+    rows += _body_rows(operation, api)
+    if rows:
+        yield "| name | in | type | default | meaning |\n|---|---|---|---|---|"
+        yield from rows
+        yield ""
+    yield f"Status: {', '.join(operation['responses'])}.\n"
+
+
+def _body_rows(operation: Mapping[str, Any], api: Mapping[str, Any]) -> Iterator[str]:
+    content = operation.get("requestBody", {}).get("content", {}).get("application/json", {})
+    name = content.get("schema", {}).get("$ref", "").rpartition("/")[2]
+    schema = api["components"]["schemas"].get(name, {})
+    for field, of in schema.get("properties", {}).items():
+        yield _row(field, of, field in schema.get("required", ()), "body")
+
+
+def _row(name: str, schema: Mapping[str, Any], is_required: bool | None, place: str) -> str:
+    default = "required" if is_required else _code(schema.get("default"))
+    meaning = schema.get("description", "").replace("|", "\\|").replace("\n", " ")
+    return f"| `{name}` | {place} | {_type(schema)} | {default} | {meaning} |"
+
+
+def _code(value: object) -> str:
+    return "" if value in (None, "", [], {}) else f"`{value}`".lower()
+
+
+def _type(schema: Mapping[str, Any]) -> str:
+    if "anyOf" in schema:
+        kinds = [_type(one) for one in schema["anyOf"] if one.get("type") != "null"]
+        return " or ".join(dict.fromkeys(kinds))
+    if "$ref" in schema:
+        return "object"
+    kind = schema.get("type", "any")
+    if kind == "array":
+        kind = f"list of {_type(schema.get('items', {}))}"
+    bounds = {
+        "minimum": "at least {:g}",
+        "maximum": "at most {:g}",
+        "maxItems": "at most {:,}",
+        "maxLength": "at most {:,} characters",
+    }
+    limits = [text.format(schema[key]) for key, text in bounds.items() if key in schema]
+    return ", ".join([kind, *limits])
+
+
+PAGES: dict[str, Callable[[], str]] = {"http.md": http_page, "cli.md": cli_page}
+
+
+if __name__ == "__main__":
+    for page, build in PAGES.items():
+        (FOLDER / page).write_text(build())
