@@ -2,14 +2,15 @@
 
     user --history--> profile --recall--> ~600 --coarse--> 300 --fine--> 100 --rerank--> k
 
-Each stage has a checkpoint: seconds after arrival by which it must be done. What one stage saves
-the next may spend, and time lost in queues counts. A stage that is late or fails is replaced by
-the answer already in hand, and says so in ``Slate.results``. Only ``app.deadline`` catches broadly.
+Each stage has a checkpoint: seconds after arrival by which it must be done. Time that one stage
+saves is left for the next, and time in queues counts. A stage that is late or fails is replaced by
+the result of the stage before it, and ``Slate.results`` names it. Only ``app.deadline`` catches
+every exception.
 """
 
 import asyncio
-from collections.abc import Awaitable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Awaitable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from functools import partial
 
 import numpy as np
@@ -33,15 +34,14 @@ from app.cpu import Cpu
 from app.deadline import Checkpoints, StageResult, StageRunner
 from app.query_builder import QueryBuilder
 from app.rank import new_item_quota
-from app.recall.catalogue_fallback import fill_from_catalogue
 from app.recall.merge import merge
-from app.recall.popularity import PopularityChannel
+from app.recall.popularity import PopularityChannel, fill_from_catalogue
 from app.rerank.filters import is_permitted
 
 
 @dataclass(frozen=True, slots=True)
 class RankStage:
-    """Compute features, score, keep the best. Coarse and fine differ only in these values."""
+    """Computes features, scores, keeps the best. Coarse and fine differ only in these values."""
 
     name: str
     features: Features
@@ -50,17 +50,17 @@ class RankStage:
     by: float
 
     def score(self, query: Query, pool: Candidates) -> Candidates:
-        """Give the pool this stage's features and scores, in the order it came."""
+        """Return the pool with this stage's features and scores, in the same order."""
         matrix = self.features.build(query, pool)
         return replace(pool, features=matrix).with_scores(self.scorer.score(matrix))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Slate:
-    """The answer, and how it was made: the pool after each stage, and each stage's step."""
+    """The answer and how it was made: the pool after each stage, and the result of each stage."""
 
     query: Query
-    proposals: tuple[Proposal, ...]  # one per channel, in the funnel's order
+    proposals: tuple[Proposal, ...]  # one per channel, in the registry's order; then the fallback's
     merged: Candidates
     coarse: Candidates
     fine: Candidates
@@ -70,14 +70,12 @@ class Slate:
 
 @dataclass(frozen=True, slots=True)
 class Funnel:
-    """The stages, in the order they run. Built with a bundle; holds nothing about a request."""
+    """The stages, in the order they run. Built with a bundle; holds no request state."""
 
     query_builder: QueryBuilder
     histories: Histories
     channels: Sequence[Channel]  # these wait for a store or another thread
-    local_channels: Sequence[
-        LocalChannel
-    ]  # these compute, and stand behind the others in every pool
+    local_channels: Sequence[LocalChannel]  # these compute
     fallback: PopularityChannel  # popular items, always in memory: the pool is never empty
     coarse: RankStage
     fine: RankStage
@@ -85,111 +83,131 @@ class Funnel:
     cpu: Cpu
     by: Checkpoints
     recall_limit: int = 200
+    limits: Mapping[str, int] = field(default_factory=dict)  # of channels with another limit
+    channel_order: tuple[str, ...] = ()  # of the proposals; empty: as the channels stand here
 
     async def recommend(self, request: Request, runner: StageRunner | None = None) -> Slate:
-        """Answer one request; ``run`` keeps what is in hand should the caller cut it off."""
+        """Answer one request; ``runner`` holds the results so far if the caller cuts it off."""
         runner = runner or StageRunner(request.arrived)
-        query = runner.query = await self._profile(request, runner)
+        query = runner.query = await self._build_query(request, runner)
         proposals = runner.proposals = await self._recall(query, runner)
         return await self.cpu(self._rank, query, proposals, runner)
 
-    async def _profile(self, request: Request, run: StageRunner) -> Query:
-        """Fetch the live history, join it with what the bundle knows, solve the user's vectors."""
+    async def _build_query(self, request: Request, runner: StageRunner) -> Query:
+        """Fetch the live history, merge it with the bundle's, solve the user's vectors."""
         recent = NO_HISTORY
         if request.user:
-            recent = await run.run_async(
+            recent = await runner.run_async(
                 "history", self.by.history, lambda: self.histories.recent(request.user), NO_HISTORY
             )
         query = self.query_builder.build(request, recent)
         if not len(query.history):
             return query
-        taste = run.run(
-            "profile",
-            self.by.profile,
-            lambda: self.query_builder.solve_vectors(query),
-            query.vectors,
-        )
-        return replace(query, vectors=taste)
+        solve = partial(self.query_builder.solve_vectors, query)
+        vectors = runner.run("profile", self.by.profile, solve, query.vectors)
+        return replace(query, vectors=vectors)
 
-    async def _recall(self, query: Query, run: StageRunner) -> list[Proposal]:
-        """Ask every channel; where too little comes in time, popular items fill up."""
-        limit = max(query.k, round(self.recall_limit * query.quality))
+    async def _recall(self, query: Query, runner: StageRunner) -> list[Proposal]:
+        """Run every channel; popular items fill up where the channels propose too little."""
         by = self.by.recall
 
-        def ask(channel: Channel) -> Awaitable[Proposal]:
-            work = partial(channel.recall, query, limit)
-            return run.run_async(f"recall.{channel.name}", by, work, NO_PROPOSAL)
+        def limit(channel: str) -> int:
+            return self._scale(self.limits.get(channel, self.recall_limit), query)
 
-        def propose(channel: LocalChannel) -> Proposal:
-            work = partial(channel.recall, query, limit)
-            return run.run(f"recall.{channel.name}", by, work, NO_PROPOSAL)
+        def start(channel: Channel) -> Awaitable[Proposal]:
+            work = partial(channel.recall, query, limit(channel.name))
+            return runner.run_async(f"recall.{channel.name}", by, work, NO_PROPOSAL)
 
-        computed = list(map(propose, self.local_channels))
-        answers = [*await asyncio.gather(*map(ask, self.channels)), *computed]
-        enough = sum(map(len, answers)) >= limit
-        return [*answers, NO_PROPOSAL if enough else self.fallback.recall(query, limit)]
+        def compute(channel: LocalChannel) -> Proposal:
+            work = partial(channel.recall, query, limit(channel.name))
+            return runner.run(f"recall.{channel.name}", by, work, NO_PROPOSAL)
 
-    def _rank(self, query: Query, proposals: list[Proposal], run: StageRunner) -> Slate:
-        """Merge what was proposed, rank it twice, and make the list."""
-        merged = self._merged(proposals, query)
-        coarse = self._cut(self.coarse, query, merged, run)
-        fine = self._cut(self.fine, query, coarse, run)
-        chosen = run.run(
-            "rerank", self.by.rerank, lambda: self.reranker.rerank(query, fine), None, len(fine)
-        )
-        chosen = self._as_ranked(query, fine) if chosen is None else chosen
-        return Slate(query, tuple(proposals), merged, coarse, fine, chosen, tuple(run.results))
+        computed = list(map(compute, self.local_channels))
+        awaited = await asyncio.gather(*map(start, self.channels))
+        proposals = self._in_order([*awaited, *computed])
+        enough = sum(map(len, proposals)) >= self._scale(self.recall_limit, query)
+        filling = NO_PROPOSAL if enough else self.fallback.recall(query, limit(""))
+        return [*proposals, filling]
 
-    def _merged(self, proposals: list[Proposal], query: Query) -> Candidates:
-        """Join the channels' answers; where filters leave too little, the whole catalogue fills up.
+    def _in_order(self, proposals: list[Proposal]) -> list[Proposal]:
+        """Return the proposals as the features expect them; a channel that is off has none."""
+        names = [*(one.name for one in self.channels), *(one.name for one in self.local_channels)]
+        by_name = dict(zip(names, proposals, strict=True))
+        return [by_name.get(name, NO_PROPOSAL) for name in self.channel_order or names]
 
-        A filter that is told to the ranking is no reason for a short list, nor for a poor choice:
-        with one there is twice what is asked for to choose from.
+    def _rank(self, query: Query, proposals: list[Proposal], runner: StageRunner) -> Slate:
+        """Merge the proposals, rank them twice, and make the list."""
+        merged = self._merge(proposals, query)
+        coarse = self._cut(self.coarse, query, merged, runner)
+        fine = self._cut(self.fine, query, coarse, runner)
+        rerank = partial(self.reranker.rerank, query, fine)
+        selection = runner.run("rerank", self.by.rerank, rerank, None, len(fine))
+        if selection is None:
+            selection = self._select_ranked(query, fine)
+        results = tuple(runner.results)
+        return Slate(query, tuple(proposals), merged, coarse, fine, selection, results)
+
+    def _merge(self, proposals: list[Proposal], query: Query) -> Candidates:
+        """Merge the proposals; where filters leave too little, the whole catalogue fills up.
+
+        A request with filters has at least 2 k candidates to choose from: the ranking applies the
+        filters too, and they are no reason for a short or a poor list.
         """
-        known, live = self.query_builder.models.catalogue, self.query_builder.counters
+        catalogue = self.query_builder.models.catalogue
         pool = merge(proposals, query)
+        is_available = catalogue.available.take(pool.rows)
         enough = 2 * query.k if query.filters else query.k
-        free = known.available.take(pool.rows)
-        if np.count_nonzero(free) < enough:
+        if np.count_nonzero(is_available) < enough:
             limit = max(enough, self.recall_limit)
-            proposals[-1] = fill_from_catalogue(known, live, query, limit)
+            counters = self.query_builder.counters
+            proposals[-1] = fill_from_catalogue(catalogue, counters, query, limit)
             pool = merge(proposals, query)
-            free = known.available.take(pool.rows)
-        return pool if free.all() else pool.take(free.nonzero()[0])
+            is_available = catalogue.available.take(pool.rows)
+        return pool if is_available.all() else pool.take(is_available.nonzero()[0])
 
     def _cut(
-        self, stage: RankStage, query: Query, pool: Candidates, run: StageRunner
+        self, stage: RankStage, query: Query, pool: Candidates, runner: StageRunner
     ) -> Candidates:
-        """Score the pool and keep the best; failing that, the best by the scores it came with."""
-        keep = max(query.k, round(stage.keep * query.quality))
-        first, live = (
-            self.query_builder.models.catalogue.published_count,
-            self.query_builder.counters,
-        )
-        kept = run.run(
-            stage.name,
-            stage.by,
-            lambda: new_item_quota.keep_top(stage.score(query, pool), keep, first, live.exposures),
-            None,
-            len(pool),
-        )
+        """Score the pool and keep the best; if that fails, the best by the scores it came with."""
+        keep = self._scale(stage.keep, query)
+        n_published = self.query_builder.models.catalogue.published_count
+        exposures = self.query_builder.counters.exposures
+
+        def score_and_keep() -> Candidates:
+            scored = stage.score(query, pool)
+            return new_item_quota.keep_top(scored, keep, n_published, exposures)
+
+        kept = runner.run(stage.name, stage.by, score_and_keep, None, len(pool))
         if kept is None:
             kept = pool.top(keep)
-            run.results[-1] = replace(run.results[-1], n_out=len(kept))
+            runner.results[-1] = replace(runner.results[-1], n_out=len(kept))
         return kept
 
-    def recommend_fallback(self, request: Request, run: StageRunner) -> Slate:
-        """Give what is in hand, popular items behind it: the answer when all else has failed."""
-        query = run.query or self.query_builder.build(request, NO_HISTORY)
-        nothing = [NO_PROPOSAL] * (len(self.channels) + len(self.local_channels))
-        proposals = [*(run.proposals[: len(nothing)] or nothing), self.fallback.read_list()]
-        pool = self._merged(proposals, query)
-        chosen = self._as_ranked(query, pool)
-        steps = tuple(run.results)
-        return Slate(query, tuple(proposals), pool, chosen.pool, chosen.pool, chosen, steps)
+    @staticmethod
+    def _scale(n: int, query: Query) -> int:
+        """Return ``n`` times the query's quality, at least k: under load fewer candidates."""
+        return max(query.k, round(n * query.quality))
 
-    def _as_ranked(self, query: Query, pool: Candidates) -> Selection:
-        """Keep the order in hand, less what must never be shown."""
-        free = is_permitted(query, pool.rows, self.query_builder.models.catalogue.available)
-        best = pool.take(np.flatnonzero(free)).top(query.k)
+    def recommend_fallback(self, request: Request, runner: StageRunner) -> Slate:
+        """Return the results so far, filled up with popular items.
+
+        This is the answer when everything else has failed.
+        """
+        query = runner.query or self.query_builder.build(request, NO_HISTORY)
+        proposals = [*(runner.proposals[:-1] or self._no_proposals()), self.fallback.read_list()]
+        pool = self._merge(proposals, query)
+        selection = self._select_ranked(query, pool)
+        results = tuple(runner.results)
+        ranked = selection.pool
+        return Slate(query, tuple(proposals), pool, ranked, ranked, selection, results)
+
+    def _no_proposals(self) -> list[Proposal]:
+        """Return an empty proposal for each channel."""
+        return self._in_order([NO_PROPOSAL] * (len(self.channels) + len(self.local_channels)))
+
+    def _select_ranked(self, query: Query, pool: Candidates) -> Selection:
+        """Select the best by the pool's scores, without what must never be shown."""
+        available = self.query_builder.models.catalogue.available
+        permitted = is_permitted(query, pool.rows, available)
+        best = pool.take(np.flatnonzero(permitted)).top(query.k)
         return Selection(best, np.zeros(len(best), np.bool_))

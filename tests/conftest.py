@@ -22,10 +22,12 @@ import psutil
 import pytest
 import uvicorn
 
-from app.build import ITEM_TABLES
 from app.main import create_app
 from app.process.embedded_server import embedded_server
 from app.process.workers import PatientServer
+from app.recall.item_table import ItemTableConfig
+from app.recall.registry import CHANNEL_SPECS
+from app.recall.user_cf import UserCFConfig
 from app.service import Service
 from app.settings import Settings
 from offline.commands.train import TrainOptions, train
@@ -44,7 +46,14 @@ LEISURE = {  # a busy machine must not make a stage late where lateness is not w
         for stage in ("history", "profile", "recall", "coarse", "fine", "rerank")
     },
 }
-NEEDS_REDIS = {"history", "recall.user_cf", *(f"recall.{name}" for name, _ in ITEM_TABLES)}
+NEEDS_REDIS = {
+    "history",
+    *(
+        f"recall.{spec.name}"
+        for spec in CHANNEL_SPECS
+        if isinstance(spec.config, ItemTableConfig | UserCFConfig)
+    ),
+}
 COMMAND = [sys.executable, "-m", "offline.cli"]
 ROOT = Path(__file__).parents[1]
 

@@ -27,7 +27,7 @@ from app.contracts import (
     UserVectors,
 )
 from app.event_weights import EventWeights
-from app.features.views import CHANNELS
+from app.recall.registry import CHANNELS
 from offline.data.dataset import Dataset, DataTraits, Log
 from offline.models.als import ALSConfig
 from offline.models.registry import RecallConfig, fit_models

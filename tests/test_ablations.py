@@ -13,8 +13,9 @@ from app.build import UNTRAINED_RANKERS, FunnelConfig
 from app.contracts import NO_PROPOSAL
 from app.cpu import Cpu
 from app.deadline import NO_CHECKPOINTS
-from app.features.views import CHANNELS, COARSE_VIEW, FINE_VIEW, column_names
+from app.features.views import COARSE_VIEW, FINE_VIEW, column_names
 from app.recall.merge import merge
+from app.recall.registry import CHANNELS
 from benchmarks.ablations import command, results
 from benchmarks.ablations.ablations import (
     WHOLE_FUNNEL,

@@ -9,7 +9,7 @@ import pytest
 import redis
 
 from app.api.body_limit import MAX_BODY_BYTES
-from app.features.views import PERSONAL_CHANNELS
+from app.recall.registry import PERSONAL_CHANNELS
 from app.state.counters import TRENDING
 from app.state.event_codec import Event, events_key, history_key
 from tests.conftest import hosted, leisurely, until

@@ -10,7 +10,8 @@ from app.api.response import stages
 from app.bundle.bundle import find_current_bundle
 from app.contracts import Request
 from app.deadline import StageResult, StageRunner
-from app.features.views import CHANNELS, FINE_VIEW, PERSONAL_CHANNELS, column_names
+from app.features.views import FINE_VIEW, column_names
+from app.recall.registry import CHANNELS, PERSONAL_CHANNELS
 from app.rerank.policies import Policy
 from tests.conftest import hosted, leisurely, seen_by
 

@@ -3,19 +3,17 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from app import build as assembling
 from app.artifacts import Sizes
 from app.build import (
-    ITEM_TABLES,
     UNTRAINED_RANKERS,
     FunnelConfig,
-    compute_category_share,
-    compute_item_share,
 )
 from app.cpu import Cpu
 from app.deadline import NO_CHECKPOINTS
-from app.features.views import CHANNELS, COARSE_VIEW, FINE_VIEW, column_names
+from app.features.context import LikeShares
+from app.features.views import COARSE_VIEW, FINE_VIEW, column_names
 from app.recall.item_table import ItemTableChannel
+from app.recall.registry import CHANNELS, read_channel_configs
 from app.recall.vectors import ThreadedChannel, flat_index
 from app.rerank.policies import Policy
 from offline.training.replay import build_offline_funnel
@@ -31,37 +29,56 @@ def cpu():
     one.close()
 
 
+def build(cpu, models=MODELS, **config):
+    return build_offline_funnel(models, FunnelConfig(cpu, NO_CHECKPOINTS, **config))
+
+
 def channel_names(funnel):
-    return tuple(channel.name for channel in [*funnel.channels, *funnel.local_channels])
+    return {channel.name for channel in [*funnel.channels, *funnel.local_channels]}
 
 
-def test_channels_stand_in_the_order_of_their_columns(cpu):
-    assert (
-        channel_names(build_offline_funnel(MODELS, FunnelConfig(cpu, NO_CHECKPOINTS))) == CHANNELS
-    )
+def test_every_registered_channel_is_built_and_proposals_are_in_the_registrys_order(cpu):
+    funnel = build(cpu)
+    assert channel_names(funnel) == set(CHANNELS)
+    assert funnel.channel_order == CHANNELS
 
 
-def test_channels_in_another_order_than_their_columns_are_refused(cpu, monkeypatch):
-    monkeypatch.setattr(assembling, "CHANNELS", CHANNELS[::-1])
-    with pytest.raises(ValueError, match="the channels are"):
-        build_offline_funnel(MODELS, FunnelConfig(cpu, NO_CHECKPOINTS))
-
-
-async def test_large_indexes_are_searched_off_the_event_loop_with_the_same_slate(cpu, monkeypatch):
-    here = build_offline_funnel(MODELS, FunnelConfig(cpu, NO_CHECKPOINTS))
-    monkeypatch.setattr(assembling, "MAX_INLINE_PRODUCTS", 0)
-    there = build_offline_funnel(MODELS, FunnelConfig(cpu, NO_CHECKPOINTS))
-    assert channel_names(there) == CHANNELS
-    assert [type(c) for c in there.channels].count(
-        ThreadedChannel
-    ) == 3  # embedding, session, content
-    one, two = [await f.recommend(request("u03")) for f in (here, there)]
+async def test_long_searches_run_off_the_event_loop_with_the_same_slate(cpu):
+    settings = {"max_inline_products": 0}
+    names = ("embedding", "session", "content")
+    inline = build(cpu)
+    threaded = build(cpu, channels=read_channel_configs(dict.fromkeys(names, settings)))
+    assert channel_names(threaded) == set(CHANNELS)
+    on_thread = [one.name for one in threaded.channels if isinstance(one, ThreadedChannel)]
+    assert on_thread == list(names)
+    one, two = [await funnel.recommend(request("u03")) for funnel in (inline, threaded)]
     assert one.merged.ranks.tobytes() == two.merged.ranks.tobytes()
     assert one.selection.pool.rows.tolist() == two.selection.pool.rows.tolist()
 
 
+async def test_a_channel_that_is_off_is_not_run_and_leaves_the_columns_of_the_others(cpu):
+    usual = await build(cpu).recommend(request("u03"))
+    off = build(cpu, channels=read_channel_configs({"ease": {"enabled": False}}))
+    slate = await off.recommend(request("u03"))
+    assert channel_names(off) == set(CHANNELS) - {"ease"}
+    assert "recall.ease" not in {result.stage for result in slate.results}
+    for channel, before, after in zip(CHANNELS, usual.proposals, slate.proposals, strict=False):
+        expected = [] if channel == "ease" else before.rows.tolist()
+        assert after.rows.tolist() == expected, channel
+    assert slate.fine.features.shape[1] == usual.fine.features.shape[1]
+    assert not slate.fine.features[:, column_names(FINE_VIEW).index("ease_place")].any()
+
+
+async def test_a_channel_with_a_limit_proposes_no_more(cpu):
+    slate = await build(cpu, channels=read_channel_configs({"ease": {"limit": 3}})).recommend(
+        request("u03", 2)
+    )
+    sizes = dict(zip(CHANNELS, map(len, slate.proposals), strict=False))
+    assert sizes["ease"] == 3 < sizes["item_cf"]
+
+
 async def test_the_whole_funnel_answers_members_and_strangers_with_every_stage_ok(cpu):
-    funnel = build_offline_funnel(MODELS, FunnelConfig(cpu, NO_CHECKPOINTS))
+    funnel = build(cpu)
     for user in ("u03", "nobody", ""):
         slate = await funnel.recommend(request(user))
         assert {step.outcome for step in slate.results} == {"ok"}
@@ -74,7 +91,7 @@ async def test_the_whole_funnel_answers_members_and_strangers_with_every_stage_o
 
 @pytest.mark.parametrize("kind", [{"explicit": False}, {"known": False}])
 async def test_data_of_every_kind_is_served(cpu, kind):
-    funnel = build_offline_funnel(small_models(**kind), FunnelConfig(cpu, NO_CHECKPOINTS))
+    funnel = build(cpu, small_models(**kind))
     slate = await funnel.recommend(request("u03"))
     assert {step.outcome for step in slate.results} == {"ok"}
     assert len(slate.selection) == 10
@@ -82,18 +99,16 @@ async def test_data_of_every_kind_is_served(cpu, kind):
 
 async def test_sizes_and_policy_are_those_of_the_wiring(cpu):
     sizes, policy = Sizes(recall=9, coarse=7, fine=5), Policy(explore_slots=0)
-    funnel = build_offline_funnel(MODELS, FunnelConfig(cpu, NO_CHECKPOINTS, sizes, policy))
+    funnel = build(cpu, sizes=sizes, policy=policy)
     slate = await funnel.recommend(request("u03", 5))
     assert max(map(len, slate.proposals)) == 9
     assert (len(slate.coarse), len(slate.fine)) == (7, 5)
     assert not slate.selection.explored.any()
 
 
-def test_each_item_table_channel_reads_a_table_of_the_bundle(cpu):
-    funnel = build_offline_funnel(MODELS, FunnelConfig(cpu, NO_CHECKPOINTS))
-    tables = {c.name: c.table for c in funnel.channels if isinstance(c, ItemTableChannel)}
-    assert tables == dict(ITEM_TABLES)
-    assert set(tables.values()) | {"raters"} == set(MODELS.tables)
+def test_each_item_table_channel_reads_a_table_that_is_fitted(cpu):
+    tables = {c.table for c in build(cpu).channels if isinstance(c, ItemTableChannel)}
+    assert tables | {"raters"} == set(MODELS.tables)
 
 
 def test_untrained_rankers_keep_the_order_of_the_fused_ranks():
@@ -114,20 +129,18 @@ def test_an_index_finds_the_largest_products():
     assert flat_index(np.empty((4, 0), np.float32)).ntotal == 0
 
 
-def test_shares_are_of_all_likes():
+def test_shares_of_categories_and_providers_are_of_all_likes():
     log = small_dataset().log
-    liked = np.bincount(log.items, weights=np.maximum(log.weights, 0), minlength=ITEMS)
-    share = compute_item_share(MODELS)
-    assert share == pytest.approx(liked / liked.sum(), rel=1e-5)
-    expected = (liked / liked.sum()) @ MODELS.catalogue.categories
-    assert compute_category_share(MODELS, share) == pytest.approx(
-        expected / expected.sum(), rel=1e-5
-    )
+    likes = np.bincount(log.items, weights=np.maximum(log.weights, 0), minlength=ITEMS)
+    expected = likes @ MODELS.catalogue.categories
+    shares = LikeShares.of(MODELS)
+    assert shares.categories == pytest.approx(expected / expected.sum(), rel=1e-5)
+    assert shares.providers.sum() == pytest.approx(1)
 
 
-def test_where_nobody_liked_anything_shares_are_zero():
-    crowd = MODELS.popularity
-    nothing = replace(MODELS, popularity=replace(crowd, liked=np.zeros_like(crowd.liked)))
-    share = compute_item_share(nothing)
-    assert not share.any()
-    assert not compute_category_share(nothing, share).any()
+def test_without_likes_all_shares_are_zero():
+    popularity = MODELS.popularity
+    unliked = replace(popularity, liked=np.zeros_like(popularity.liked))
+    shares = LikeShares.of(replace(MODELS, popularity=unliked))
+    assert not shares.categories.any()
+    assert not shares.providers.any()

@@ -6,10 +6,14 @@ import numpy as np
 import pytest
 
 from app.contracts import ABSENT
-from app.features.channels import AGREEMENT, CHANNEL, CHANNELS, PERSONAL_CHANNELS
+from app.features.channels import AGREEMENT
+from app.features.views import COARSE_VIEW
+from app.recall.registry import CHANNELS, PERSONAL_CHANNELS
 from tests.fakes import ITEMS, random_pool
 from tests.scenes import CASES, EVENTS, close, columns, funnel, told
 from tests.scenes import case as made
+
+CHANNEL = COARSE_VIEW[0]
 
 
 @pytest.fixture(params=CASES, ids=str)

@@ -12,7 +12,7 @@ from app.build import FunnelConfig
 from app.cpu import Cpu
 from app.deadline import NO_CHECKPOINTS
 from app.features.popularity import EPOCH_YEAR, POPULARITY, RELEASE, SEGMENT, YEAR
-from app.recall.popularity import TINY
+from app.recall.popularity import MIN_SHARE
 from offline.training.replay import build_offline_funnel
 from tests.fakes import ITEMS, random_pool, small_models
 from tests.scenes import CASES, EVENTS, close, columns, is_unknown, told
@@ -139,7 +139,7 @@ def test_segment_lift_is_how_much_more_users_like_this_one_take_the_item(case):
         assert is_unknown(found)
         return
     expected = [
-        sum(math.log((segments.share[s, r] + TINY) / (overall[r] + TINY)) for s in known)
+        sum(math.log((segments.share[s, r] + MIN_SHARE) / (overall[r] + MIN_SHARE)) for s in known)
         / len(known)
         for r in case.pool.rows
     ]

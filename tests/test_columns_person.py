@@ -9,7 +9,6 @@ import numpy as np
 import pytest
 
 from app.artifacts import DAY
-from app.build import compute_item_share
 from app.features.user import AFFINITY, CATEGORY, CLOCK, HABIT, USER
 from tests.fakes import ITEMS, history, random_pool
 from tests.scenes import CASES, EVENTS, close, columns, funnel, is_unknown, told
@@ -36,9 +35,9 @@ def mean_over(case, worth):
 def test_category_lift_is_the_users_share_of_likes_against_the_crowds(case):
     found = case.columns(CATEGORY)["category_lift"]
     mine = Counter(c for r in case.asked.history.liked(200).rows for c in categories(case, r))
-    overall, crowd = compute_item_share(case.models), Counter()
+    likes, crowd = case.models.popularity.liked[-1], Counter()
     for row in range(ITEMS):
-        crowd.update({c: float(overall[row]) for c in categories(case, row)})
+        crowd.update({c: float(likes[row]) for c in categories(case, row)})
     if not mine:
         assert is_unknown(found)
         return

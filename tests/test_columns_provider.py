@@ -6,10 +6,11 @@ from collections import Counter
 import numpy as np
 import pytest
 
-from app.build import FunnelConfig, compute_item_share, compute_provider_share
+from app.build import FunnelConfig
 from app.bundle.bundle import load_bundle
 from app.cpu import Cpu
 from app.deadline import NO_CHECKPOINTS
+from app.features.context import LikeShares
 from app.features.user import PROVIDER
 from app.features.views import FINE_VIEW, column_names
 from offline.data.doctor import diagnose
@@ -42,10 +43,10 @@ def test_provider_lift_is_the_users_share_of_likes_against_the_crowds(case):
     if not mine:
         assert is_unknown(found)
         return
-    overall, crowd = compute_item_share(case.models), Counter()
+    likes, crowd = case.models.popularity.liked[-1], Counter()
     for row in range(ITEMS):
         for name in by_provider(case, [row]):
-            crowd[name] += float(overall[row])
+            crowd[name] += float(likes[row])
     expected = []
     for row in case.pool.rows:
         names_ = list(by_provider(case, [row]))
@@ -69,9 +70,9 @@ def test_what_the_user_takes_of_a_provider_speaks_for_the_rest_of_its_items():
 
 def test_the_shares_of_providers_sum_to_one_where_any_is_known():
     models = small_models()
-    assert compute_provider_share(models, compute_item_share(models)).sum() == pytest.approx(1)
+    assert LikeShares.of(models).providers.sum() == pytest.approx(1)
     unknown = small_models(known=False)
-    assert compute_provider_share(unknown, compute_item_share(unknown)).shape == (0,)
+    assert LikeShares.of(unknown).providers.shape == (0,)
 
 
 def test_the_column_stands_before_those_of_the_user():

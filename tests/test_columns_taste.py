@@ -6,7 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from app.features.similarity import DISLIKED, NEARNESS, SESSION_GROUP, TASTE
+from app.features.similarity import DISLIKED, NEARNESS, SESSION, TASTE
 from tests.fakes import ITEMS, history, random_pool
 from tests.scenes import CASES, EVENTS, close, columns, funnel, is_unknown, told
 from tests.scenes import case as made
@@ -78,7 +78,7 @@ def test_session_columns_are_mean_cosines_to_the_last_half_hour_but_what_was_dis
         for row, weight, t in zip(events.rows, events.weights, events.times, strict=True)
         if weight >= 0 and t >= events.times[0] - 30 * 60
     ]
-    assert_means(case.columns(SESSION_GROUP), "session", means(case, rows[:20]))
+    assert_means(case.columns(SESSION), "session", means(case, rows[:20]))
 
 
 def test_disliked_columns_are_mean_cosines_to_what_the_user_disliked(case):
@@ -95,7 +95,7 @@ def test_a_session_ends_after_half_an_hour_without_what_came_before():
     built = [
         columns(
             funnel("ratings").fine.features.build(told(funnel("ratings"), history(*events)), pool),
-            SESSION_GROUP,
+            SESSION,
         )["factors_session"]
         for events in ([today], [today, earlier], [today, (*earlier[:3], now - 1_800)])
     ]
@@ -107,12 +107,7 @@ def test_an_item_without_factors_is_near_to_nothing():
     vectors = models.factors.items.copy()
     vectors[[3, 8]] = 0.0
     features = funnel("ratings").fine.features
-    lengths = np.maximum(np.linalg.norm(vectors, axis=1), 1e-9).astype(np.float32)
-    bare = replace(
-        features,
-        models=replace(models, factors=replace(models.factors, items=vectors)),
-        factor_lengths=lengths,
-    )
+    bare = replace(features, models=replace(models, factors=replace(models.factors, items=vectors)))
     pool = random_pool(np.random.default_rng(0), ITEMS, ITEMS)
     events = history((8, 5, 1, 9.05e8), (5, 5, 1, 9.05e8 - 60))
     found = columns(bare.build(told(funnel("ratings"), events), pool), NEARNESS)
@@ -124,6 +119,6 @@ def test_an_item_without_factors_is_near_to_nothing():
 def test_who_only_disliked_has_no_session_and_no_nearness_but_knows_what_not_to_show():
     found = made("ratings", "dislikes alone")
     assert all(is_unknown(column) for column in found.columns(NEARNESS).values())
-    assert all(is_unknown(column) for column in found.columns(SESSION_GROUP).values())
+    assert all(is_unknown(column) for column in found.columns(SESSION).values())
     assert not any(is_unknown(column) for column in found.columns(DISLIKED).values())
     assert len(EVENTS["dislikes alone"]) == 2

@@ -9,7 +9,7 @@ import pytest
 from app.build import FunnelConfig
 from app.cpu import Cpu
 from app.deadline import NO_CHECKPOINTS
-from app.features.views import CHANNELS
+from app.recall.registry import CHANNELS
 from offline.data.split import split_by_time
 from offline.evaluate.evaluation import evaluate_funnel
 from offline.evaluate.funnel_answers import MAX_K, evaluated_lists, pad_lists

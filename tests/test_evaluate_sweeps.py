@@ -11,7 +11,7 @@ from app.build import FunnelConfig
 from app.contracts import NO_HISTORY
 from app.cpu import Cpu
 from app.deadline import NO_CHECKPOINTS
-from app.features.views import CHANNELS
+from app.recall.registry import CHANNELS
 from app.rerank.policies import Policy
 from app.state.counters import PopularityCounters
 from offline.data.dataset import Log

@@ -10,9 +10,9 @@ from app.build import FunnelConfig
 from app.contracts import Candidates
 from app.cpu import Cpu
 from app.deadline import NO_CHECKPOINTS
-from app.features.channels import CHANNELS
 from app.features.context import FeatureContext
-from app.features.views import COARSE_VIEW, FINE_VIEW, column_names, view_hash
+from app.features.views import COARSE_VIEW, FINE_VIEW, column_names, features, view_hash
+from app.recall.registry import CHANNELS
 from offline.training.replay import build_offline_funnel
 from tests.fakes import ITEMS, history, random_pool, request, small_models
 from tests.scenes import CASES, EVENTS, KINDS, case, funnel, models, told
@@ -40,14 +40,16 @@ def test_names_are_unique_and_the_coarse_columns_are_the_first_of_the_fine():
     assert column_names(FINE_VIEW)[: len(column_names(COARSE_VIEW))] == column_names(COARSE_VIEW)
 
 
-def test_a_view_of_other_columns_or_formulas_has_another_fingerprint(monkeypatch):
-    one = view_hash()
-    assert one == view_hash()
-    assert len(one) == 16
-    monkeypatch.setattr("app.features.views.FORMULAS", "another")
-    two = view_hash()
-    monkeypatch.setattr("app.features.views.FINE_VIEW", FINE_VIEW[:-1])
-    assert len({one, two, view_hash()}) == 3
+def test_a_view_of_other_columns_or_formulas_has_another_fingerprint():
+    fewer, other = view_hash(fine=FINE_VIEW[:-1]), view_hash(formulas="another")
+    assert len({view_hash(), fewer, other}) == 3
+    assert len(view_hash()) == 16
+
+
+def test_every_feature_is_described_and_no_two_alike():
+    described = [(feature.meaning, feature.formula) for feature in features(FINE_VIEW)]
+    assert all(meaning and formula for meaning, formula in described)
+    assert len({meaning for meaning, _ in described}) == len(described)
 
 
 @pytest.mark.parametrize(("kind", "events"), CASES)
@@ -115,13 +117,11 @@ def test_the_bits_of_fine_columns_are_those_of_large_pools_too(wide, h):
 def filled(funnel, asked, pool: Candidates):
     """The columns that the fine view adds, as computed, in full precision."""
     b = funnel.fine.features
-    scene = FeatureContext(
-        b.models, b.counters, b.category_share, b.provider_share, b.factor_lengths, asked, pool
-    )
+    scene = FeatureContext(b.models, b.counters, b.like_shares, asked, pool)
     return {
         name: np.broadcast_to(np.asarray(column), len(pool))
         for group in FINE_ONLY
-        for name, column in zip(group.names, group.fill(scene), strict=True)
+        for name, column in zip(group.names, group.compute(scene), strict=True)
     }
 
 

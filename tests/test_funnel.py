@@ -245,7 +245,7 @@ async def test_a_request_that_queued_too_long_begins_no_stage(funnel):
         "rerank",
     }
     assert set(outcomes(slate).values()) == {"late"}
-    assert [channel.asked for channel in [*funnel.channels, *funnel.local]] == [0, 0]
+    assert [channel.asked for channel in [*funnel.channels, *funnel.local_channels]] == [0, 0]
 
 
 async def test_when_histories_are_down_what_the_bundle_knows_is_still_used(funnel):

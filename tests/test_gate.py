@@ -17,10 +17,10 @@ from app.bundle.bundle import find_current_bundle, read_rankers
 from app.bundle.manifest import GateResult, parse_manifest
 from app.cpu import Cpu
 from app.deadline import NO_CHECKPOINTS
-from app.features.views import CHANNELS
 from app.rank.gbdt import GradientBoosting
 from app.rank.logistic import Logistic
 from app.rank.pointwise_listwise import PointwiseListwiseBlend
+from app.recall.registry import CHANNELS
 from app.settings import Settings
 from offline import cli, job
 from offline.commands.train import TrainOptions

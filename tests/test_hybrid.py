@@ -10,9 +10,10 @@ import pytest
 from app.bundle.bundle import load_bundle, read_rankers
 from app.bundle.manifest import BundleError
 from app.contracts import Scorer
-from app.features.views import CHANNELS, FINE_VIEW, PERSONAL_CHANNELS, column_names
+from app.features.views import FINE_VIEW, RISING_COLUMNS, column_names
 from app.rank.hybrid import EVENTS_COLUMN, HYBRID, HybridScorer, read_hybrid, write_hybrid
 from app.rank.pointwise_listwise import PointwiseListwiseBlend
+from app.recall.registry import CHANNELS, PERSONAL_CHANNELS
 from offline.evaluate.grouped_metrics import grouped_ndcg
 from offline.models.hybrids import (
     CHANNEL_COLUMNS,
@@ -26,7 +27,6 @@ from offline.models.hybrids import (
 from offline.publish.writer import write_bundle
 from offline.training.listwise import Pools, fit_listwise_weights
 from offline.training.rank_table import RankTable
-from offline.training.rankers import RISING
 from tests.test_publish import trained_on_little
 
 VIEW = list(column_names(FINE_VIEW))
@@ -201,7 +201,7 @@ def test_what_speaks_for_an_item_never_counts_against_it_even_if_the_log_says_so
     features[:, [EASE, TREND]] *= -1
     for kind in ("learned", "adaptive", "combined"):
         hybrid = fit_hybrid(replace(odd, features=features), replace(CONFIG, kind=kind))
-        rising = [name in RISING for name in hybrid.columns]
+        rising = [name in RISING_COLUMNS for name in hybrid.columns]
         assert (hybrid.weights[:, rising] >= 0).all()
 
 

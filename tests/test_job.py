@@ -10,7 +10,8 @@ import redis
 
 from app.bundle.bundle import find_current_bundle, load_bundle, read_manifest
 from app.cpu import Cpu
-from app.features.views import CHANNELS, FINE_VIEW, column_names
+from app.features.views import FINE_VIEW, column_names
+from app.recall.registry import CHANNELS
 from app.rerank.policies import Policy
 from app.settings import Settings
 from offline.commands.train import PHASES, TrainOptions, train

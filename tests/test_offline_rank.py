@@ -5,12 +5,11 @@ import lightgbm
 import numpy as np
 import pytest
 
-from app.features.views import COARSE_VIEW, FINE_VIEW, column_names
+from app.features.views import COARSE_VIEW, FINE_VIEW, RISING_COLUMNS, column_names
 from app.rank.gbdt import GradientBoosting
 from app.rank.logistic import Logistic
 from app.rank.pointwise_listwise import PointwiseListwiseBlend
 from offline.data.errors import DataError
-from offline.training.linear import RISING
 from offline.training.rank_table import RankTable, concatenate
 from offline.training.rankers import (
     RankConfig,
@@ -43,7 +42,7 @@ def table(seed=0, groups=30):
 
 def test_the_coarse_columns_are_the_first():
     assert count_coarse_columns() == len(column_names(COARSE_VIEW)) < WIDTH
-    assert set(column_names(FINE_VIEW)) >= RISING
+    assert set(column_names(FINE_VIEW)) >= RISING_COLUMNS
 
 
 def test_a_place_is_the_share_of_the_group_that_is_better():

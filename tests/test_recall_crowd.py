@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from app.recall.popularity import TINY, PopularityChannel, SegmentPopularityChannel
+from app.recall.popularity import MIN_SHARE, PopularityChannel, SegmentPopularityChannel
 from app.state.counters import PopularityCounters
 from tests.fakes import ITEMS, proposal, proposed, query, small_models
 
@@ -62,7 +62,9 @@ async def test_known_segments_lift_what_they_prefer(segments):
     expected = {}
     for row, score in zip(live.rows.tolist(), live.scores.tolist(), strict=True):
         lifts = [
-            np.log((model.share[model.offsets[a] + code, row] + TINY) / (overall[row] + TINY))
+            np.log(
+                (model.share[model.offsets[a] + code, row] + MIN_SHARE) / (overall[row] + MIN_SHARE)
+            )
             for a, code in enumerate(segments)
             if code >= 0
         ]

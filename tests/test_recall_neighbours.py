@@ -7,10 +7,9 @@ import numpy as np
 import pytest
 
 from app.artifacts import NeighbourTable
-from app.build import ITEM_TABLES
 from app.contracts import StageError
-from app.recall.item_table import ItemTableChannel
-from app.recall.user_cf import UserCFChannel
+from app.recall.item_table import ItemTableChannel, ItemTableConfig
+from app.recall.user_cf import UserCFChannel, UserCFConfig
 from app.state.in_memory import MemoryTables
 from tests.fakes import ITEMS, USERS, history, proposed, query, rows, small_models
 
@@ -30,17 +29,21 @@ def asked(models, user, **known):
     )
 
 
+ITEM_TABLES = ("item_cf", "ease", "rp3beta", "transitions")
+
+
 def item_table(models=MODELS, table="item_cf", **known):
-    return ItemTableChannel(f"by {table}", MemoryTables(models.tables), table, ITEMS, **known)
+    config = ItemTableConfig(**known)
+    return ItemTableChannel(f"by {table}", MemoryTables(models.tables), table, ITEMS, config)
 
 
 def user_cf(models=MODELS, **known):
     return UserCFChannel(
-        MemoryTables(models.tables), models.users, ITEMS, **({"centred": models.centred} | known)
+        MemoryTables(models.tables), models.users, ITEMS, models.centred, UserCFConfig(**known)
     )
 
 
-EVERY_TABLE = [item_table(table=table) for _, table in ITEM_TABLES]
+EVERY_TABLE = [item_table(table=table) for table in ITEM_TABLES]
 
 
 def entries(table, row):
@@ -99,7 +102,7 @@ def assert_same(found, expected):
 
 @pytest.mark.parametrize("user", range(0, USERS, 7))
 @pytest.mark.parametrize("models", [MODELS, PLAIN], ids=["ratings", "likes"])
-@pytest.mark.parametrize("table", [table for _, table in ITEM_TABLES])
+@pytest.mark.parametrize("table", ITEM_TABLES)
 async def test_an_item_table_sums_what_is_near_to_liked_items(models, user, table):
     one = asked(models, user)
     channel = item_table(models, table, n_events=9, decay=0.9)
@@ -150,7 +153,9 @@ async def test_newer_likes_count_more():
     table = NeighbourTable(
         np.array([0, 1, 2, 2, 2]), np.array([2, 3], np.int32), np.ones(2, np.float32)
     )
-    channel = ItemTableChannel("any", MemoryTables({"any": table}), "any", 4, decay=0.5)
+    channel = ItemTableChannel(
+        "any", MemoryTables({"any": table}), "any", 4, ItemTableConfig(decay=0.5)
+    )
     events = history((1, 5, 1, 9), (0, 5, 1, 8))
     found = await proposed(channel, query(n=4, history=events, exclude=[0, 1]))
     assert found.rows.tolist() == [3, 2]
@@ -195,7 +200,7 @@ async def test_two_tables_of_one_store_propose_by_their_own_neighbours():
     one = asked(MODELS, 3)
     found = [await proposed(channel, one, 20) for channel in EVERY_TABLE]
     assert len({tuple(answer.rows.tolist()) for answer in found}) == len(EVERY_TABLE)
-    assert [channel.name for channel in EVERY_TABLE] == [f"by {table}" for _, table in ITEM_TABLES]
+    assert [channel.name for channel in EVERY_TABLE] == [f"by {table}" for table in ITEM_TABLES]
 
 
 async def test_what_speaks_against_an_item_in_one_place_outweighs_what_speaks_for_it_in_another():
@@ -205,7 +210,9 @@ async def test_what_speaks_against_an_item_in_one_place_outweighs_what_speaks_fo
         np.array([2, 3, 3, 2], np.int32),
         np.array([1.0, 1.0, 0.5, -2.0], np.float32),
     )
-    channel = ItemTableChannel("any", MemoryTables({"any": table}), "any", 4, decay=1.0)
+    channel = ItemTableChannel(
+        "any", MemoryTables({"any": table}), "any", 4, ItemTableConfig(decay=1.0)
+    )
     events = history((1, 5, 1, 9), (0, 5, 1, 8))
     found = await proposed(channel, query(n=4, history=events, exclude=[0, 1]))
     assert (found.rows.tolist(), found.scores.tolist()) == ([3], [1.5])

@@ -12,7 +12,7 @@ from app.contracts import NO_EVENTS, NO_HISTORY, NO_PROPOSAL, UserEvents, UserRe
 from app.event_weights import EventWeights
 from app.process.embedded_server import embedded_server
 from app.query_builder import QueryBuilder
-from app.recall.social import NoFriendEvents, SocialChannel
+from app.recall.social import NoFriendEvents, SocialChannel, SocialConfig
 from app.state.counters import PopularityCounters
 from app.state.event_codec import Event
 from app.state.event_writer import append_events
@@ -44,21 +44,23 @@ class Said:
 
 
 def social(circle=None, **known):
-    return SocialChannel(circle or NoFriendEvents(), MODELS.users, GRAPH, ITEMS, **known)
+    return SocialChannel(
+        circle or NoFriendEvents(), MODELS.users, GRAPH, ITEMS, SocialConfig(**known)
+    )
 
 
 def slow(names, live, channel, exclude):
     scores = defaultdict(float)
-    for n, name in enumerate(names[: channel.n_friends]):
+    for n, name in enumerate(names[: channel.config.n_friends]):
         row = IDS.row(name)
         own = MODELS.users.history(row)
         told = zip(own.rows.tolist(), own.weights.tolist(), own.times.tolist(), strict=True)
         events = {(r, t, w) for r, w, t in told if w > 0}
         events |= {(r, t, w) for owner, r, w, t in live if owner == n and w > 0}
-        newest = sorted(events, key=lambda e: (-e[1], e[0]))[: channel.n_events]
+        newest = sorted(events, key=lambda e: (-e[1], e[0]))[: channel.config.n_events]
         degree = len(GRAPH.of_user(row)) if row >= 0 else 0
         for place, (item, _, weight) in enumerate(newest):
-            scores[item] += weight * channel.decay**place / np.log(2 + degree)
+            scores[item] += weight * channel.config.decay**place / np.log(2 + degree)
     left = {item: s for item, s in scores.items() if item not in exclude}
     return sorted(left.items(), key=lambda pair: (-pair[1], pair[0]))
 

@@ -10,7 +10,7 @@ import pytest
 from app.artifacts import DAY
 from app.catalogue.catalogue_overlay import build_overlay, with_spare_rows
 from app.query_builder import QueryBuilder
-from app.recall.popularity import TINY, compute_segment_lift
+from app.recall.popularity import MIN_SHARE, compute_segment_lift
 from app.state import segment_counts
 from app.state.counters import REBASE_AFTER, PopularityCounters
 from app.state.segment_counts import HALF_LIFE
@@ -39,7 +39,7 @@ def like(live, row, *members, times=None, weight=1.0):
 def test_as_long_as_nothing_is_heard_it_is_what_the_bundle_knows():
     found = lift(PopularityCounters.of(MODELS), 2, 1)
     rows = [MODEL.offsets[0] + 2, MODEL.offsets[1] + 1]
-    expected = np.log((MODEL.share[rows] + TINY) / (MODEL.share[-1] + TINY)).mean(axis=0)
+    expected = np.log((MODEL.share[rows] + MIN_SHARE) / (MODEL.share[-1] + MIN_SHARE)).mean(axis=0)
     np.testing.assert_allclose(found, expected, atol=1e-5)
 
 
@@ -72,7 +72,7 @@ def test_likes_since_then_count_like_those_before_and_fade():
         return float(likes / (MODEL.mass[segment] + heard(segment) + MODEL.prior))
 
     expected = [
-        sum(math.log((share(s, i) + TINY) / (overall(i) + TINY)) for s in (1, 6)) / 2
+        sum(math.log((share(s, i) + MIN_SHARE) / (overall(i) + MIN_SHARE)) for s in (1, 6)) / 2
         for i in EVERY.tolist()
     ]
     found = lift(live, 1, 6 - int(MODEL.offsets[1]))

@@ -10,7 +10,8 @@ import pytest
 import redis
 
 from app.contracts import SLOTS, StageError
-from app.features.views import CHANNELS, FINE_VIEW, column_names
+from app.features.views import FINE_VIEW, column_names
+from app.recall.registry import CHANNELS
 from app.request_log import writer as log_module
 from app.request_log.answer_record import offsets_of, request_of
 from app.request_log.entry_codec import LogEntry, LogEntryError

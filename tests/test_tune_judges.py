@@ -12,7 +12,7 @@ from app.build import FunnelConfig
 from app.contracts import Request
 from app.cpu import Cpu
 from app.deadline import NO_CHECKPOINTS
-from app.features.views import CHANNELS
+from app.recall.registry import CHANNELS
 from offline.data.dataset import Log
 from offline.data.errors import DataError
 from offline.data.split import TimeSplit, split_by_time

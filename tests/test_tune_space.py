@@ -5,7 +5,7 @@ from math import inf
 
 import pytest
 
-from app.features.views import CHANNELS
+from app.recall.registry import CHANNELS
 from offline.config import build_job_config, config_to_toml, read_config
 from offline.job import JobConfig
 from offline.models.registry import RecallConfig

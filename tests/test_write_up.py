@@ -20,7 +20,6 @@ from offline.data.split import split_by_time
 from offline.evaluate.evaluation import evaluate_funnel
 from offline.models.registry import fit_models
 from offline.publish.writer import TrainingResult
-from offline.report.feature_meanings import PATTERNS, meaning
 from offline.report.report import render
 from offline.report.report_figures import build_figures, manifest_metrics
 from offline.training.linear import zero_model
@@ -117,26 +116,3 @@ def test_the_summary_has_the_headline_of_every_method(judged):
     told = manifest_metrics(judged[1])
     assert told["ndcg@10"]["funnel"] == judged[1].warm["methods"]["funnel"]["ndcg@10"]
     assert "funnel" not in told["against"]
-
-
-@pytest.mark.parametrize(
-    ("column", "said"),
-    [
-        ("item_cf_place", "Place in the list of item_cf; 0 where it did not propose the item"),
-        ("user_cf_z", "Score by user_cf against the others of its list"),
-        ("liked_7d", "Likes of everybody, fading with a half-life of 7 days"),
-        ("liked_infd", "Likes of everybody, of all time"),
-        ("liked_share_30d", "Share of the item's recent events that are likes"),
-        ("content_last5", "Nearness to one of the last 5 by attributes and text"),
-        ("factors_mean", "Mean nearness to the last liked items by who likes them"),
-        ("a_new_column", "as its group says"),
-    ],
-)
-def test_a_column_is_told_in_a_line(column, said):
-    assert meaning(column, "as its group says") == said
-
-
-def test_no_meaning_is_left_with_a_hole():
-    for column in column_names(FINE_VIEW):
-        assert "{" not in meaning(column, "")
-    assert len({pattern for pattern, _ in PATTERNS}) == len(PATTERNS)

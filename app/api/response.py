@@ -10,13 +10,14 @@ from app.bundle.bundle import Bundle
 from app.catalogue.catalogue import Catalogue
 from app.contracts import ABSENT, SLOTS, Candidates, MixedScorer, Scorer
 from app.explain.exclusions import RequestedExclusions, attribute_exclusions
-from app.features.views import CHANNELS, FINE_VIEW, PERSONAL_CHANNELS, column_names
+from app.features.views import FINE_VIEW, column_names
 from app.funnel import Slate
 from app.query_builder import QueryBuilder
+from app.recall.registry import CHANNEL_SPECS, CHANNELS, PERSONAL_CHANNELS
 from app.request_log.answer_record import scores_of
 
 PERSONAL_COLUMNS = [CHANNELS.index(name) for name in PERSONAL_CHANNELS]
-BY_HISTORY = np.array([name in PERSONAL_CHANNELS and name != "social" for name in CHANNELS])
+BY_HISTORY = np.array([spec.kind == "history" for spec in CHANNEL_SPECS])
 REASONS = 2  # items of the history named as the reason
 
 

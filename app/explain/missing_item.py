@@ -11,8 +11,8 @@ import numpy as np
 from app.contracts import ABSENT, SLOTS, Candidates, Rows
 from app.explain.exclusions import EXCLUSION_REASONS, RequestedExclusions, attribute_exclusions
 from app.explain.rerank_loss import explain_rerank_loss
-from app.features.views import CHANNELS
 from app.funnel import Funnel, RankStage, Slate
+from app.recall.registry import CHANNELS
 from app.rerank.filters import is_permitted
 
 ExplainedStage: TypeAlias = Literal[

@@ -1,47 +1,81 @@
-"""Columns of what the channels said: where the candidate stands in each one's list."""
+"""Features of the channels: where the candidate stands in the list of each."""
+
+from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
-from app.features.context import Columns, FeatureContext, FeatureGroup
+from app.features.context import Columns, Feature, FeatureContext, FeatureGroup
+from app.recall.channel import ChannelSpec
 from app.recall.merge import RRF_OFFSET
 
-POPULARITY_CHANNELS = ("surging", "trending", "popular", "fresh")  # these need no history
-CHANNELS = (
-    *("item_cf", "ease", "rp3beta", "sequence", "user_cf", "social"),
-    *("embedding", "session", "content"),
-    *POPULARITY_CHANNELS,
-)
-PERSONAL_CHANNELS = tuple(
-    name for name in CHANNELS if name not in POPULARITY_CHANNELS
-)  # on history or friends
-SIGNAL_FLOOR = -3.0  # z-score of a candidate that the channel did not propose
-SIGNAL_CEILING = 8.0
+MIN_SIGNAL = -3.0  # z-score of a candidate that the channel did not propose
+MAX_SIGNAL = 8.0
 PLACE_OFFSET = 10.0  # flattens the head of a list: first and second place are not twice apart
-TINY = 1e-9  # keeps the spread of a channel that scores all alike from being 0
+MIN_SPREAD = 1e-9  # of a channel whose scores are all alike
 
 
-def channel_columns(scene: FeatureContext) -> Columns:
-    """Place of the candidate in each channel's list, and its score against that list's others."""
-    proposed = scene.proposed[: len(CHANNELS)]
-    signals = np.ascontiguousarray(scene.pool.signals.T[: len(CHANNELS)])
+def channel_columns(context: FeatureContext) -> Columns:
+    """Place of the candidate in each channel's list, and its score against the others there."""
+    # The last list of a pool is that of the fallback, which is no channel.
+    proposed, places = context.proposed[:-1], context.places[:-1]
+    signals = np.ascontiguousarray(context.pool.signals.T[:-1])
     count = np.maximum(proposed.sum(axis=1, keepdims=True), np.float32(1.0))
     # The signal of an item that was not proposed is 0.
     mean = (signals.sum(axis=1, keepdims=True, dtype=np.float64) / count).astype(np.float32)
-    away = (signals - mean) * proposed
-    spread = np.sqrt((away * away).sum(axis=1, keepdims=True) / count) + np.float32(TINY)
-    z = np.clip(away / spread, SIGNAL_FLOOR, SIGNAL_CEILING)
-    z += (proposed - 1.0) * -SIGNAL_FLOOR
-    places = proposed / (scene.places[: len(CHANNELS)] + np.float32(PLACE_OFFSET))
-    return [*places, *z]
+    deviations = (signals - mean) * proposed
+    variance = (deviations * deviations).sum(axis=1, keepdims=True) / count
+    spread = np.sqrt(variance) + np.float32(MIN_SPREAD)
+    z = np.clip(deviations / spread, MIN_SIGNAL, MAX_SIGNAL)
+    z += (proposed - 1.0) * -MIN_SIGNAL
+    return [*(proposed / (places + np.float32(PLACE_OFFSET))), *z]
 
 
-def agreement_columns(scene: FeatureContext) -> Columns:
-    """How many channels propose the candidate, and their fused rank."""
-    fused = scene.proposed / (scene.places + np.float32(RRF_OFFSET))
-    return [scene.proposed[: len(CHANNELS)].sum(axis=0), fused.sum(axis=0)]
+def channel_group(channels: Sequence[ChannelSpec[Any]]) -> FeatureGroup:
+    """Declare two features for each of these channels, named after it."""
+    places = (
+        Feature(
+            spec.columns[0],
+            f"Place in the list of {spec.name}; 0 where it did not propose the item",
+            f"1 / ({PLACE_OFFSET:g} + place in the channel's list), 0 where it did not propose "
+            "the item",
+            spec.is_rising,
+        )
+        for spec in channels
+    )
+    scores = (
+        Feature(
+            spec.columns[1],
+            f"Score by {spec.name} against the others of its list",
+            f"z-score within the channel's list, {MIN_SIGNAL:g} to {MAX_SIGNAL:g}; "
+            f"{MIN_SIGNAL:g} where it did not propose the item",
+            spec.is_rising,
+        )
+        for spec in channels
+    )
+    return FeatureGroup((*places, *scores), channel_columns)
 
 
-CHANNEL = FeatureGroup(
-    (*(f"{c}_place" for c in CHANNELS), *(f"{c}_z" for c in CHANNELS)), channel_columns
+def agreement_columns(context: FeatureContext) -> Columns:
+    """Number of channels that propose the candidate, and its fused rank."""
+    fused = context.proposed / (context.places + np.float32(RRF_OFFSET))
+    return [context.proposed[:-1].sum(axis=0), fused.sum(axis=0)]
+
+
+AGREEMENT = FeatureGroup(
+    (
+        Feature(
+            "channels",
+            "Number of channels that propose the item",
+            "number of channels that propose the item",
+            is_rising=True,
+        ),
+        Feature(
+            "fused",
+            "Fused rank over the lists of all channels",
+            f"sum of 1 / ({RRF_OFFSET} + place) over the lists (reciprocal rank fusion)",
+            is_rising=True,
+        ),
+    ),
+    agreement_columns,
 )
-AGREEMENT = FeatureGroup(("channels", "fused"), agreement_columns)

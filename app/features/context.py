@@ -1,4 +1,4 @@
-"""What a column may look at, and the arithmetic that several groups share."""
+"""What a feature may read, how features are declared, and arithmetic that groups share."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -9,74 +9,120 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.artifacts import Models
-from app.contracts import ABSENT, Candidates, Matrix, Query, Rows, Scores
+from app.contracts import ABSENT, Candidates, Matrix, Query, Rows
 from app.state.counters import PopularityCounters
 
 Columns: TypeAlias = Sequence[NDArray[np.floating] | float]  # (n,) each; a float fills a column
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class LikeShares:
+    """How the likes of all users are spread over categories and providers, as of the bundle."""
+
+    categories: NDArray[np.float64]  # (c,) share of each category; sums to 1
+    providers: NDArray[np.float64]  # (p,) share of each provider; items without one left out
+
+    @classmethod
+    def of(cls, models: Models) -> "LikeShares":
+        """Compute both shares from the likes of the training log."""
+        likes = models.popularity.liked[-1]
+        share = (likes / max(float(likes.sum()), 1.0)).astype(np.float32)
+        by_category = share.astype(np.float64) @ models.catalogue.categories[: len(share)]
+        providers = models.catalogue.providers[: len(share)]
+        has_provider = providers >= 0
+        by_provider = np.bincount(
+            providers[has_provider],
+            share[has_provider],
+            minlength=len(models.catalogue.provider_names),
+        )
+        total = float(share[has_provider].sum(dtype=np.float64))
+        return cls(
+            np.asarray(by_category / max(float(by_category.sum()), 1e-9)),
+            np.asarray(by_provider / max(total, 1e-9)),
+        )
+
+
 @dataclass(frozen=True, eq=False)
 class FeatureContext:
-    """All that a feature may look at: the models, the crowd, the user and the pool.
+    """All that a feature may read: the models, the counters, the query and the pool.
 
-    What several groups need is computed when the first of them asks for it.
+    What several groups need is computed when the first of them reads it.
     """
 
     models: Models
     counters: PopularityCounters
-    category_share: NDArray[np.float64]  # (c,) share of all likes that fall into each category
-    provider_share: NDArray[np.float64]  # (p,) share of the likes of items by each provider
-    factor_lengths: Scores  # (n,) of the items' factor vectors, never 0
+    like_shares: LikeShares
     query: Query
     pool: Candidates
 
     @cached_property
     def places(self) -> Matrix:
-        """Give the candidates' places in the channels' lists, (c, n); ABSENT as in the pool."""
+        """The candidates' places in the channels' lists, (c, n); ABSENT as in the pool."""
         return self.pool.ranks.T.astype(np.float32, order="C")
 
     @cached_property
     def proposed(self) -> Matrix:
-        """Say with 1 which channel proposed which candidate, (c, n); 0 elsewhere."""
+        """1 where the channel proposed the candidate, else 0, (c, n)."""
         proposed: Matrix = (self.places != ABSENT).astype(np.float32)
         return proposed
 
     @cached_property
-    def vectors(self) -> tuple[Matrix, Matrix]:
-        """Give the candidates' unit vectors: by factors (n, d), by content (n, e)."""
-        return self.vectors_of(self.pool.rows)
+    def item_vectors(self) -> tuple[Matrix, Matrix]:
+        """The candidates' unit vectors: factors (n, d) and content (n, e)."""
+        return self.unit_vectors(self.pool.rows)
 
-    def vectors_of(self, rows: Rows) -> tuple[Matrix, Matrix]:
-        """Give the unit vectors of any items, by factors and by content."""
+    def unit_vectors(self, rows: Rows) -> tuple[Matrix, Matrix]:
+        """Return the unit vectors of these items: factors (m, d) and content (m, e)."""
         factors = self.models.factors.items.take(rows, axis=0)
-        factors /= self.factor_lengths.take(rows)[:, None]
+        factors /= self.models.factors.lengths.take(rows)[:, None]
         return factors, self.models.content.items.take(rows, axis=0)
 
     @cached_property
     def categories(self) -> NDArray[np.float64]:
-        """Say with 1 which candidate is of which category, (n, c); 0 elsewhere."""
+        """1 where the candidate has the category, else 0, (n, c)."""
         return self.models.catalogue.categories.take(self.pool.rows, axis=0).astype(np.float64)
 
     @cached_property
-    def breadth(self) -> NDArray[np.float64]:
-        """Count the categories of each candidate, at least 1, (n,)."""
-        counted = self.categories @ np.ones(self.categories.shape[1])  # exact in any order
-        return np.maximum(counted, 1.0)
+    def category_counts(self) -> NDArray[np.float64]:
+        """The number of categories of each candidate, at least 1, (n,)."""
+        counts = self.categories @ np.ones(self.categories.shape[1])  # exact in any order
+        return np.maximum(counts, 1.0)
+
+
+@dataclass(frozen=True, slots=True)
+class Feature:
+    """One column of the rankers' input. It is declared beside the function that computes it."""
+
+    name: str
+    meaning: str  # one line, for the report
+    formula: str  # how it is computed, for the reference
+    is_rising: bool = False  # True: a larger value may only raise a score
 
 
 @dataclass(frozen=True, slots=True)
 class FeatureGroup:
-    """Columns that are cheapest to fill together."""
+    """Features that one function computes together, in the order of its columns."""
 
-    names: tuple[str, ...]
-    fill: Callable[[FeatureContext], Columns]
+    features: tuple[Feature, ...]
+    compute: Callable[[FeatureContext], Columns]
+
+    @property
+    def name(self) -> str:
+        """The name of the group: that of its function."""
+        return self.compute.__name__.removesuffix("_columns")
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The names of the columns, in order."""
+        return tuple(feature.name for feature in self.features)
 
 
 def standardise(scores: NDArray[np.floating]) -> NDArray[np.floating]:
-    """Give z-scores over the pool: raw scores of two users cannot be compared."""
+    """Return the z-scores over the pool: raw scores of two users cannot be compared."""
     if not len(scores):
         return scores
-    away: NDArray[np.floating] = scores - scores.sum() / len(scores)
-    spread = float(np.sqrt((away * away).sum() / len(scores)))  # numpy's std takes twice as long
-    away /= max(spread, 1e-9)
-    return away
+    deviations: NDArray[np.floating] = scores - scores.sum() / len(scores)
+    # numpy's std takes twice as long
+    spread = float(np.sqrt((deviations * deviations).sum() / len(scores)))
+    deviations /= max(spread, 1e-9)
+    return deviations

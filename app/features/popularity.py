@@ -1,68 +1,138 @@
-"""Columns of what the crowd does: how much an item is liked, lately and ever, and by whom."""
+"""Features of popularity: how much an item is liked, lately and ever, and by which users."""
+
+from itertools import pairwise
 
 import numpy as np
 
 from app.artifacts import DAY, HALF_LIVES
-from app.features.context import Columns, FeatureContext, FeatureGroup
+from app.features.context import Columns, Feature, FeatureContext, FeatureGroup
 from app.recall.popularity import compute_segment_lift
 
 MONTH = HALF_LIVES.index(30 * DAY)
 ALL_TIME = HALF_LIVES.index(np.inf)
 YEAR = 365.25 * DAY
 EPOCH_YEAR = 1970.0
+RECENT_LIKES = 50  # likes of the user that a mean release year is taken over
 
 
-def crowd_columns(scene: FeatureContext) -> Columns:
-    """How much the crowd likes the item over days to years, whether that rises, and its age."""
-    now, rows = (
-        scene.query.counters_at,
-        scene.pool.rows,
-    )  # nothing cools down while nothing is heard
-    liked = scene.counters.liked_at(now, rows)
-    every, every_month = scene.counters.counts_at(now, rows, [ALL_TIME, MONTH])
+def popularity_columns(context: FeatureContext) -> Columns:
+    """Popularity of the item over days to years, whether it grows, and the age of the item."""
+    # As of ``counters_at``: popularity does not decay while no events arrive.
+    now, rows = context.query.counters_at, context.pool.rows
+    liked = context.counters.liked_at(now, rows)
+    events, month_events = context.counters.counts_at(now, rows, [ALL_TIME, MONTH])
     logs = np.log1p(liked)
-    shares = np.log((liked + 0.1) / (scene.counters.total_at(now)[:, None] + 1.0))
+    shares = np.log((liked + 0.1) / (context.counters.total_at(now)[:, None] + 1.0))
     trends = np.log((liked[:-1] + 0.5) / (liked[1:] + 0.5))
-    positive = (liked[-1] + 2.0) / (every + 4.0)
-    lately_positive = (liked[MONTH] + 1.0) / (every_month + 2.0)
-    first = scene.counters.first_seen.take(rows)
+    liked_share = (liked[-1] + 2.0) / (events + 4.0)
+    month_liked_share = (liked[MONTH] + 1.0) / (month_events + 2.0)
+    first = context.counters.first_seen.take(rows)
     age = np.where(np.isfinite(first), np.log1p(np.maximum(now - first, 0.0) / DAY), np.nan)
-    mean = scene.counters.mean_value.take(rows)
-    return [*logs, *shares, *trends, positive, lately_positive, age, mean]
+    mean = context.counters.mean_value.take(rows)
+    return [*logs, *shares, *trends, liked_share, month_liked_share, age, mean]
 
 
-def segment_columns(scene: FeatureContext) -> Columns:
-    """How much more users like this one (same age band, country ...) take the item."""
-    lift = compute_segment_lift(scene.models.segments, scene.counters, scene.query, scene.pool.rows)
-    return [np.nan if lift is None else lift]
+def _window(half_life: float) -> str:
+    """Return the suffix of a column over a half-life, such as "7d"."""
+    return f"{half_life / DAY:g}d"
 
 
-def release_columns(scene: FeatureContext) -> Columns:
-    """Years since release, and how far the release is from what the user likes."""
-    released = scene.models.catalogue.released
-    year = released.take(scene.pool.rows).astype(np.float64)
-    since = EPOCH_YEAR + scene.query.now / YEAR - year
-    mine = released[scene.query.history.liked(50).rows]
-    mine = mine[np.isfinite(mine)]
-    usual = float(mine.mean(dtype=np.float64)) if len(mine) else np.nan
-    return [since, np.abs(year - usual)]
-
-
-def _windows(prefix: str) -> tuple[str, ...]:
-    return tuple(f"{prefix}_{half:g}d" for half in (h / DAY for h in HALF_LIVES))
+def _decay(half_life: float) -> str:
+    """Return how events of a half-life count, in words."""
+    if half_life == np.inf:
+        return "over all time"
+    days = half_life / DAY
+    return f"with a half-life of {days:g} day{'' if days == 1 else 's'}"
 
 
 POPULARITY = FeatureGroup(
     (
-        *_windows("liked"),
-        *_windows("share"),
-        *_windows("trend")[:-1],
-        "liked_share",
-        "liked_share_30d",
-        "age",
-        "mean_value",
+        *(
+            Feature(
+                f"liked_{_window(half)}",
+                f"Likes of all users {_decay(half)}",
+                f"log(1 + likes), decayed {_decay(half)}, as of the newest event of any user",
+            )
+            for half in HALF_LIVES
+        ),
+        *(
+            Feature(
+                f"share_{_window(half)}",
+                f"Share of all users' likes {_decay(half)}",
+                f"log((likes + 0.1) / (all likes + 1)), {_decay(half)}: shares do not grow with "
+                "the number of users",
+            )
+            for half in HALF_LIVES
+        ),
+        *(
+            Feature(
+                f"trend_{_window(half)}",
+                f"Likes {_decay(half)} against likes {_decay(longer)}",
+                f"log((likes + 0.5) / (likes {_decay(longer)} + 0.5)): a larger value is a rise",
+            )
+            for half, longer in pairwise(HALF_LIVES)
+        ),
+        Feature(
+            "liked_share",
+            "Share of the item's events that are likes",
+            "(likes + 2) / (events + 4), over all time",
+        ),
+        Feature(
+            "liked_share_30d",
+            "Share of the item's recent events that are likes",
+            "(likes + 1) / (events + 2), with a half-life of 30 days",
+        ),
+        Feature("age", "Time since the first event on the item", "log(1 + days)"),
+        Feature(
+            "mean_value",
+            "Mean rating or amount of the item",
+            "mean value of its events, shrunk to the mean of all items",
+        ),
     ),
-    crowd_columns,
+    popularity_columns,
 )
-SEGMENT = FeatureGroup(("segment_lift",), segment_columns)
-RELEASE = FeatureGroup(("years_since_release", "release_distance"), release_columns)
+
+
+def segment_columns(context: FeatureContext) -> Columns:
+    """How much more users of the same segments (age band, country) like the item."""
+    lift = compute_segment_lift(
+        context.models.segments, context.counters, context.query, context.pool.rows
+    )
+    return [np.nan if lift is None else lift]
+
+
+SEGMENT = FeatureGroup(
+    (
+        Feature(
+            "segment_lift",
+            "How much more users of the same segments (age band, country) like the item",
+            "log(P(item \\| segment) / P(item)), mean over the user's segments; likes since the "
+            "bundle's data count with a half-life of 30 days",
+        ),
+    ),
+    segment_columns,
+)
+
+
+def release_columns(context: FeatureContext) -> Columns:
+    """Years since release, and distance from the release years of what the user likes."""
+    released = context.models.catalogue.released
+    year = released.take(context.pool.rows).astype(np.float64)
+    age = EPOCH_YEAR + context.query.now / YEAR - year
+    liked_years = released[context.query.history.liked(RECENT_LIKES).rows]
+    liked_years = liked_years[np.isfinite(liked_years)]
+    mean_year = float(liked_years.mean(dtype=np.float64)) if len(liked_years) else np.nan
+    return [age, np.abs(year - mean_year)]
+
+
+RELEASE = FeatureGroup(
+    (
+        Feature("years_since_release", "Years since the item's release", "years"),
+        Feature(
+            "release_distance",
+            "Years between the item's release and the releases that the user likes",
+            f"years from the mean release of the last {RECENT_LIKES} liked items",
+        ),
+    ),
+    release_columns,
+)

@@ -1,35 +1,57 @@
-"""Columns of how near an item is to what the user likes, dislikes and did just now."""
+"""Features of similarity: how near an item is to what the user likes, dislikes and did just now."""
+
+from collections.abc import Iterator
 
 import numpy as np
 
-from app.contracts import Matrix, Rows, Scores
-from app.features.context import Columns, FeatureContext, FeatureGroup, standardise
+from app.contracts import MAX_SESSION_EVENTS, SESSION_LENGTH, Matrix, Rows, Scores
+from app.features.context import Columns, Feature, FeatureContext, FeatureGroup, standardise
 
 NEAR_EVENTS = 20  # events that a mean is taken over, at most
+SPACES = (("factors", "by behaviour"), ("content", "by attributes and text"))
 
 
-def taste_columns(scene: FeatureContext) -> Columns:
-    """How near the item is to the user's vectors, in behaviour and in content."""
-    rows, taste = scene.pool.rows, scene.query.vectors
+def taste_columns(context: FeatureContext) -> Columns:
+    """Similarity of the item to the user's vectors, by behaviour and by content."""
+    rows, vectors = context.pool.rows, context.query.vectors
     return [
-        standardise(scene.models.factors.items.take(rows, axis=0) @ taste.factors),
-        standardise(scene.models.content.items.take(rows, axis=0) @ taste.content),
+        standardise(context.models.factors.items.take(rows, axis=0) @ vectors.factors),
+        standardise(context.models.content.items.take(rows, axis=0) @ vectors.content),
     ]
 
 
-def nearness_columns(scene: FeatureContext) -> Columns:
-    """How near the item is to the last 1, 5 and 20 liked items: largest and mean cosine."""
-    liked = scene.query.history.liked(NEAR_EVENTS)
+TASTE = FeatureGroup(
+    (
+        Feature(
+            "taste_factors",
+            "Similarity of user and item by behaviour",
+            "product of the factorisation's vectors of user and item, as a z-score in the pool",
+            is_rising=True,
+        ),
+        Feature(
+            "taste_content",
+            "Similarity of user and item by attributes and text",
+            "product of the content vectors of user and item, as a z-score in the pool",
+        ),
+    ),
+    taste_columns,
+)
+
+
+def nearness_columns(context: FeatureContext) -> Columns:
+    """Largest and mean cosine of the item to the last 1, 5 and 20 liked items."""
+    liked = context.query.history.liked(NEAR_EVENTS)
     if not len(liked):
         return [np.nan] * 8
-    mine = scene.vectors_of(liked.rows)
-    return [column for pair in zip(scene.vectors, mine, strict=True) for column in _nearest(*pair)]
+    liked_vectors = context.unit_vectors(liked.rows)
+    pairs = zip(context.item_vectors, liked_vectors, strict=True)
+    return [column for pair in pairs for column in _nearest(*pair)]
 
 
 def _nearest(candidates: Matrix, liked: Matrix) -> Columns:
-    """Summarise cosines to the h newest liked items; without columns nothing is known.
+    """Summarise the cosines to the h newest liked items; NaN where vectors have no columns.
 
-    One small product for each candidate. In one large one BLAS would round a row differently in
+    One small product for each candidate. In one large product BLAS rounds a row differently in
     pools of different sizes, and serving would not compute what training saw.
     """
     if not candidates.shape[1]:
@@ -45,38 +67,80 @@ def _nearest(candidates: Matrix, liked: Matrix) -> Columns:
     ]
 
 
-def session_columns(scene: FeatureContext) -> Columns:
-    """How near the item is, on average, to what the user did in the last half hour they came."""
-    return _mean_nearness(scene, scene.query.history.session().rows)
+def _nearness_features() -> Iterator[Feature]:
+    for space, basis in SPACES:
+        yield Feature(
+            f"{space}_last",
+            f"Similarity to the user's last liked item {basis}",
+            f"cosine to the last liked item, {basis}",
+        )
+        for n in (5, 20):
+            yield Feature(
+                f"{space}_last{n}",
+                f"Similarity to the nearest of the last {n} liked items {basis}",
+                f"largest cosine to the last {n} liked items, {basis}",
+            )
+        yield Feature(
+            f"{space}_mean",
+            f"Mean similarity to the last liked items {basis}",
+            f"mean cosine to the last {NEAR_EVENTS} liked items, {basis}",
+        )
 
 
-def disliked_columns(scene: FeatureContext) -> Columns:
-    """How near the item is, on average, to what the user disliked."""
-    history = scene.query.history
-    return _mean_nearness(scene, history.rows[history.weights < 0])
+NEARNESS = FeatureGroup(tuple(_nearness_features()), nearness_columns)
 
 
-def _mean_nearness(scene: FeatureContext, rows: Rows) -> Columns:
-    """Average the cosines to the newest of these items."""
+def session_columns(context: FeatureContext) -> Columns:
+    """Mean cosine of the item to what the user did in the session."""
+    return _mean_nearness(context, context.query.history.session().rows)
+
+
+SESSION = FeatureGroup(
+    tuple(
+        Feature(
+            f"{space}_session",
+            f"Similarity to what the user did just now {basis}",
+            f"mean cosine to the events of the last {SESSION_LENGTH / 60:g} minutes of activity, "
+            f"dislikes left out, at most {MAX_SESSION_EVENTS}, {basis}",
+        )
+        for space, basis in SPACES
+    ),
+    session_columns,
+)
+
+
+def disliked_columns(context: FeatureContext) -> Columns:
+    """Mean cosine of the item to what the user disliked."""
+    history = context.query.history
+    return _mean_nearness(context, history.rows[history.weights < 0])
+
+
+DISLIKED = FeatureGroup(
+    tuple(
+        Feature(
+            f"{space}_disliked",
+            f"Similarity to what the user disliked {basis}",
+            f"mean cosine to the last disliked items, at most {NEAR_EVENTS}, {basis}",
+        )
+        for space, basis in SPACES
+    ),
+    disliked_columns,
+)
+
+
+def _mean_nearness(context: FeatureContext, rows: Rows) -> Columns:
+    """Compute the mean cosine to the newest of these items; NaN where there are none."""
     if not len(rows):
         return [np.nan] * 2
-    pairs = zip(scene.vectors, scene.vectors_of(rows[:NEAR_EVENTS]), strict=True)
+    event_vectors = context.unit_vectors(rows[:NEAR_EVENTS])
+    pairs = zip(context.item_vectors, event_vectors, strict=True)
     return [_mean_cosine(candidates, events) for candidates, events in pairs]
 
 
 def _mean_cosine(candidates: Matrix, events: Matrix) -> Scores | float:
-    """Give the mean cosine of each candidate to unit vectors: the product with their mean."""
+    """Compute the mean cosine of each candidate to unit vectors: the product with their mean."""
     if not candidates.shape[1]:
         return np.nan
     mean = events.sum(axis=0) / np.float32(len(events))
     cosines: Scores = np.vecdot(candidates, mean)
     return cosines
-
-
-TASTE = FeatureGroup(("taste_factors", "taste_content"), taste_columns)
-NEARNESS = FeatureGroup(
-    tuple(f"{s}_{w}" for s in ("factors", "content") for w in ("last", "last5", "last20", "mean")),
-    nearness_columns,
-)
-SESSION_GROUP = FeatureGroup(("factors_session", "content_session"), session_columns)
-DISLIKED = FeatureGroup(("factors_disliked", "content_disliked"), disliked_columns)

@@ -1,92 +1,171 @@
-"""Columns of the user: how active, how broad, what categories, and how the item fits that."""
+"""Features of the user: activity, categories, habits, and how well the item fits them."""
 
 import numpy as np
 from numpy.typing import NDArray
 
 from app.artifacts import DAY
 from app.contracts import Rows
-from app.features.context import Columns, FeatureContext, FeatureGroup
+from app.features.context import Columns, Feature, FeatureContext, FeatureGroup
 
-CALM = 3.0  # events at which the mean value of a category counts half
+CATEGORY_SHRINK = 3.0  # events at which the mean value of a category counts half
+LIFT_LIKES = 200  # likes of the user that shares of categories and providers are taken over
+RECENT_LIKES = 20
+HABIT_LIKES = 50
 
 
-def category_columns(scene: FeatureContext) -> Columns:
-    """How much more of the user's likes than of the crowd's fall into the item's categories."""
-    table = scene.models.catalogue.categories
-    liked = scene.query.history.liked(200)
-    mine = table.take(liked.rows, axis=0).sum(axis=0, dtype=np.float64)
-    if not mine.any():
+def category_columns(context: FeatureContext) -> Columns:
+    """How much more of the user's likes than of all likes fall into the item's categories."""
+    categories = context.models.catalogue.categories
+    liked = context.query.history.liked(LIFT_LIKES)
+    counts = categories.take(liked.rows, axis=0).sum(axis=0, dtype=np.float64)
+    if not counts.any():
         return [np.nan]
-    lift = np.log((mine / mine.sum() + 0.01) / (scene.category_share + 0.01))
-    return [_mean_over(scene, lift)]
+    lift = np.log((counts / counts.sum() + 0.01) / (context.like_shares.categories + 0.01))
+    return [_mean_over_categories(context, lift)]
 
 
-def _mean_over(scene: FeatureContext, worth: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Give the mean worth of each candidate's categories, (n,); 0 for one without any.
+CATEGORY = FeatureGroup(
+    (
+        Feature(
+            "category_lift",
+            "How much more of the user's likes than of all likes fall into the item's categories",
+            "log((share of the user's likes + 0.01) / (share of all likes + 0.01)), mean over the "
+            "item's categories",
+        ),
+    ),
+    category_columns,
+)
+
+
+def _mean_over_categories(
+    context: FeatureContext, values: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """Compute the mean value of each candidate's categories, (n,); 0 for one without any.
 
     Row by row: one large product of BLAS rounds a row differently in pools of different sizes.
     """
-    mean: NDArray[np.float64] = np.vecdot(scene.categories, worth) / scene.breadth
+    mean: NDArray[np.float64] = np.vecdot(context.categories, values) / context.category_counts
     return mean
 
 
-def provider_columns(scene: FeatureContext) -> Columns:
-    """How much more of the user's likes than of the crowd's are of the item's provider."""
-    providers = scene.models.catalogue.providers
-    mine = providers[scene.query.history.liked(200).rows]
-    mine = mine[mine >= 0]
-    if not len(mine):
+def provider_columns(context: FeatureContext) -> Columns:
+    """How much more of the user's likes than of all likes are of the item's provider."""
+    providers = context.models.catalogue.providers
+    liked = providers[context.query.history.liked(LIFT_LIKES).rows]
+    liked = liked[liked >= 0]
+    if not len(liked):
         return [np.nan]
-    share = np.bincount(mine, minlength=len(scene.provider_share)) / len(mine)
-    of = providers[scene.pool.rows]
-    lift = np.log((share[of] + 0.01) / (scene.provider_share[of] + 0.01))
-    return [np.where(of >= 0, lift, np.nan)]
+    overall = context.like_shares.providers
+    share = np.bincount(liked, minlength=len(overall)) / len(liked)
+    codes = providers[context.pool.rows]
+    lift = np.log((share[codes] + 0.01) / (overall[codes] + 0.01))
+    return [np.where(codes >= 0, lift, np.nan)]
 
 
-def affinity_columns(scene: FeatureContext) -> Columns:
-    """How the user valued the item's categories, and what share of the last 20 likes has them."""
-    history, table = scene.query.history, scene.models.catalogue.categories
-    liked = history.liked(20)
-    if not len(liked) or not table.shape[1]:
+PROVIDER = FeatureGroup(
+    (
+        Feature(
+            "provider_lift",
+            "How much more of the user's likes than of all likes are of the item's provider "
+            "(brand, artist, studio)",
+            "log((share of the user's likes + 0.01) / (share of all likes + 0.01))",
+        ),
+    ),
+    provider_columns,
+)
+
+
+def affinity_columns(context: FeatureContext) -> Columns:
+    """How the user values the item's categories, and the share of recent likes that have them."""
+    history, categories = context.query.history, context.models.catalogue.categories
+    liked = history.liked(RECENT_LIKES)
+    if not len(liked) or not categories.shape[1]:
         return [np.nan] * 2
-    mine = table.take(history.rows, axis=0).astype(np.float64)
-    usual = history.values.sum() / len(history)
-    value = (history.values - usual) @ mine / (mine.sum(axis=0) + CALM)
-    recent = table.take(liked.rows, axis=0).sum(axis=0, dtype=np.float64) / len(liked)
-    return [_mean_over(scene, value), _mean_over(scene, recent)]
+    event_categories = categories.take(history.rows, axis=0).astype(np.float64)
+    mean_value = history.values.sum() / len(history)
+    value = (history.values - mean_value) @ event_categories
+    value = value / (event_categories.sum(axis=0) + CATEGORY_SHRINK)
+    recent = categories.take(liked.rows, axis=0).sum(axis=0, dtype=np.float64) / len(liked)
+    return [_mean_over_categories(context, value), _mean_over_categories(context, recent)]
 
 
-def habit_columns(scene: FeatureContext) -> Columns:
-    """How popular and how new is what the user likes, the item against that, and their breadth."""
-    liked = scene.query.history.liked(50)
+AFFINITY = FeatureGroup(
+    (
+        Feature(
+            "category_value",
+            "How the user values the item's categories, against the user's own mean",
+            f"mean value less the user's mean, shrunk: {CATEGORY_SHRINK:g} events count half; "
+            "mean over the item's categories",
+        ),
+        Feature(
+            "category_recent",
+            "Share of the user's last likes that have the item's categories",
+            f"share of the last {RECENT_LIKES} likes, mean over the item's categories",
+        ),
+    ),
+    affinity_columns,
+)
+
+
+def habit_columns(context: FeatureContext) -> Columns:
+    """How popular, how new and how varied the user's likes are, and the item against that."""
+    liked = context.query.history.liked(HABIT_LIKES)
     if not len(liked):
         return [np.nan] * 4
-    likes, first = scene.counters.liked[-1], scene.counters.first_seen
+    likes, first_seen = context.counters.liked[-1], context.counters.first_seen
     usual = float(np.log1p(likes.take(liked.rows)).sum()) / len(liked)
-    ages = np.log1p(np.maximum(liked.times - first.take(liked.rows), 0.0) / DAY)
-    rows = scene.pool.rows
-    seen = first.take(rows)
-    age = np.log1p(np.maximum(scene.query.counters_at - seen, 0.0) / DAY)
-    age = np.where(np.isfinite(seen), age, np.nan)
-    away = np.abs(np.log1p(likes.take(rows)) - usual)
-    aged = np.abs(age - float(ages.sum()) / len(liked))
-    return [usual, away, aged, _breadth(scene, liked.rows)]
+    ages = np.log1p(np.maximum(liked.times - first_seen.take(liked.rows), 0.0) / DAY)
+    rows = context.pool.rows
+    first = first_seen.take(rows)
+    age = np.log1p(np.maximum(context.query.counters_at - first, 0.0) / DAY)
+    age = np.where(np.isfinite(first), age, np.nan)
+    popularity_distance = np.abs(np.log1p(likes.take(rows)) - usual)
+    age_distance = np.abs(age - float(ages.sum()) / len(liked))
+    return [usual, popularity_distance, age_distance, _category_breadth(context, liked.rows)]
 
 
-def _breadth(scene: FeatureContext, rows: Rows) -> float:
-    """Give the number of categories that the likes are spread over: exp of their entropy."""
-    counts = scene.models.catalogue.categories.take(rows, axis=0).sum(axis=0, dtype=np.float64)
+HABIT = FeatureGroup(
+    (
+        Feature(
+            "habit_popularity",
+            "How popular the items are that the user likes",
+            f"mean of log(1 + likes) over the last {HABIT_LIKES} liked items; the same for every "
+            "item of a request",
+        ),
+        Feature(
+            "habit_distance",
+            "Distance of the item's popularity from what the user likes",
+            "distance of the item's log(1 + likes) from `habit_popularity`",
+        ),
+        Feature(
+            "habit_age",
+            "Distance of the item's age from the ages of what the user likes",
+            "distance of the item's `age` from the mean age at which the user likes items",
+        ),
+        Feature(
+            "habit_breadth",
+            "Number of categories that the user's likes are spread over",
+            "exp of the entropy of the liked categories; the same for every item of a request",
+        ),
+    ),
+    habit_columns,
+)
+
+
+def _category_breadth(context: FeatureContext, rows: Rows) -> float:
+    """Compute the number of categories that the likes are spread over: exp of their entropy."""
+    counts = context.models.catalogue.categories.take(rows, axis=0).sum(axis=0, dtype=np.float64)
     share = counts[counts > 0] / max(float(counts.sum()), 1.0)
     return float(np.exp(-(share * np.log(share)).sum())) if len(share) else np.nan
 
 
-def user_columns(scene: FeatureContext) -> Columns:
-    """How long, how active, how content and how recent the user is; the same for every row."""
-    history = scene.query.history
+def user_columns(context: FeatureContext) -> Columns:
+    """Length, activity, mean value and recency of the history; the same for every row."""
+    history = context.query.history
     if not len(history):
         return [0.0, np.nan, np.nan, np.nan, np.nan, np.nan]
     newest, oldest = float(history.times[0]), float(history.times[-1])
-    gap = max(scene.query.now - newest, 0.0) / DAY
+    gap = max(context.query.now - newest, 0.0) / DAY
     return [
         float(np.log1p(len(history))),
         np.count_nonzero(history.weights > 0) / len(history),
@@ -97,19 +176,41 @@ def user_columns(scene: FeatureContext) -> Columns:
     ]
 
 
-def clock_columns(scene: FeatureContext) -> Columns:
-    """Time of day, as a share of it, and day of the week, both by UTC."""
-    day = scene.query.now / DAY
+USER = FeatureGroup(
+    (
+        Feature("user_events", "Number of events in the user's history", "log(1 + events)"),
+        Feature("user_liked", "Share of the user's events that are likes", "likes / events"),
+        Feature("user_mean", "The user's mean rating or amount", "mean value of the events"),
+        Feature(
+            "user_span",
+            "Time from the user's first event to the last",
+            "log(1 + days from the first event to the last)",
+        ),
+        Feature("user_gap", "Time since the user's last event", "log(1 + days)"),
+        Feature(
+            "user_day",
+            "Number of the user's events on the last active day",
+            "log(1 + events in the 24 hours up to the last event)",
+        ),
+    ),
+    user_columns,
+)
+
+
+def clock_columns(context: FeatureContext) -> Columns:
+    """Time of day as a share of the day, and day of the week, both in UTC."""
+    day = context.query.now / DAY
     return [day % 1.0, np.floor(day) % 7.0]
 
 
-CATEGORY = FeatureGroup(("category_lift",), category_columns)
-PROVIDER = FeatureGroup(("provider_lift",), provider_columns)
-AFFINITY = FeatureGroup(("category_value", "category_recent"), affinity_columns)
-HABIT = FeatureGroup(
-    ("habit_popularity", "habit_distance", "habit_age", "habit_breadth"), habit_columns
+CLOCK = FeatureGroup(
+    (
+        Feature("time_of_day", "Time of day (UTC)", "share of the day that has passed"),
+        Feature(
+            "day_of_week",
+            "Day of the week (UTC)",
+            "0 is Thursday, the day of the week of 1 January 1970",
+        ),
+    ),
+    clock_columns,
 )
-USER = FeatureGroup(
-    ("user_events", "user_liked", "user_mean", "user_span", "user_gap", "user_day"), user_columns
-)
-CLOCK = FeatureGroup(("time_of_day", "day_of_week"), clock_columns)

@@ -1,56 +1,73 @@
-"""Every feature, once: the views, in order, and the builder that fills them.
+"""The views: which features the coarse and the fine ranker read, and what computes them.
 
-Training and serving both call ``FeatureBuilder.build``; there is no second definition. A group is
-one function of ``app.columns`` that fills a few columns for a whole pool; a view is an ordered
-choice of groups. To add a feature, add its name to a group and return one more array from the
-group's function.
+Training and serving both call ``FeatureBuilder.build``; there is no second definition. A feature
+is declared beside the function that computes it, in a group of this package. A view is an ordered
+choice of groups.
+
+``python -m app.features.views`` writes ``docs/reference/features.md``.
 """
 
 import hashlib
+import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any, TypeAlias
 
 import numpy as np
-from numpy.typing import NDArray
 
 from app.artifacts import Models
-from app.contracts import Candidates, Matrix, Query, Scores
-from app.features.channels import AGREEMENT, CHANNEL, CHANNELS, PERSONAL_CHANNELS
-from app.features.context import FeatureContext, FeatureGroup
+from app.contracts import Candidates, Matrix, Query
+from app.features.channels import AGREEMENT, channel_group
+from app.features.context import Feature, FeatureContext, FeatureGroup, LikeShares
 from app.features.popularity import POPULARITY, RELEASE, SEGMENT
-from app.features.similarity import DISLIKED, NEARNESS, SESSION_GROUP, TASTE
+from app.features.similarity import DISLIKED, NEARNESS, SESSION, TASTE
 from app.features.user import AFFINITY, CATEGORY, CLOCK, HABIT, PROVIDER, USER
+from app.recall.channel import ChannelSpec
+from app.recall.registry import CHANNEL_SPECS
 from app.state.counters import PopularityCounters
 
-__all__ = [
-    "CHANNELS",
-    "COARSE_VIEW",
-    "FINE_VIEW",
-    "PERSONAL_CHANNELS",
-    "FeatureBuilder",
-    "FeatureContext",
-    "FeatureGroup",
-]
+View: TypeAlias = tuple[FeatureGroup, ...]
 
 FORMULAS = "3"  # raise it when a column keeps its name and changes its formula: train again
 
-# What compares a candidate with the rest of the pool (z-scores) belongs in the coarse view, which
-# sees the pool as merged; the fine view adds groups that look at one candidate at a time.
-COARSE_VIEW = (CHANNEL, AGREEMENT, POPULARITY, TASTE, CATEGORY, SEGMENT)
-FINE_VIEW = (
-    *(*COARSE_VIEW, RELEASE, NEARNESS, SESSION_GROUP, DISLIKED),
-    *(AFFINITY, HABIT, PROVIDER, USER, CLOCK),
-)
+
+def coarse_view(channels: Sequence[ChannelSpec[Any]] = CHANNEL_SPECS) -> View:
+    """Return the view of the coarse ranker, which sees the pool as merged.
+
+    Features that compare a candidate with the rest of the pool (z-scores) belong here.
+    """
+    return (channel_group(channels), AGREEMENT, POPULARITY, TASTE, CATEGORY, SEGMENT)
 
 
-def column_names(view: Sequence[FeatureGroup]) -> tuple[str, ...]:
-    """Give the column names of a view, in order."""
-    return tuple(name for group in view for name in group.names)
+def fine_view(channels: Sequence[ChannelSpec[Any]] = CHANNEL_SPECS) -> View:
+    """Return the view of the fine ranker: the coarse one and groups that look at one candidate."""
+    return (
+        *(*coarse_view(channels), RELEASE, NEARNESS, SESSION, DISLIKED),
+        *(AFFINITY, HABIT, PROVIDER, USER, CLOCK),
+    )
 
 
-def view_hash() -> str:
-    """Give a fingerprint of both views; a bundle made for other columns is refused."""
-    text = "|".join([FORMULAS, *column_names(COARSE_VIEW), "||", *column_names(FINE_VIEW)])
+COARSE_VIEW = coarse_view()
+FINE_VIEW = fine_view()
+
+
+def features(view: View) -> tuple[Feature, ...]:
+    """Return the features of a view, in order."""
+    return tuple(feature for group in view for feature in group.features)
+
+
+def column_names(view: View) -> tuple[str, ...]:
+    """Return the column names of a view, in order."""
+    return tuple(feature.name for feature in features(view))
+
+
+# Columns of which a larger value may only raise a score: the rankers are monotone in them.
+RISING_COLUMNS = frozenset(feature.name for feature in features(FINE_VIEW) if feature.is_rising)
+
+
+def view_hash(coarse: View = COARSE_VIEW, fine: View = FINE_VIEW, formulas: str = FORMULAS) -> str:
+    """Return a fingerprint of both views. A bundle with another one is refused."""
+    text = "|".join([formulas, *column_names(coarse), "||", *column_names(fine)])
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
@@ -58,33 +75,56 @@ def view_hash() -> str:
 class FeatureBuilder:
     """Computes one view for any pool. Built with a bundle; the same object trains and serves."""
 
-    view: Sequence[FeatureGroup]
+    view: View
     models: Models
     counters: PopularityCounters
-    category_share: NDArray[np.float64]  # (c,) share of all likes that fall into each category
-    provider_share: NDArray[np.float64]  # (p,) share of the likes of items by each provider
-    factor_lengths: Scores  # (n,) of the items' factor vectors, never 0
+    like_shares: LikeShares
 
     def build(self, query: Query, pool: Candidates) -> Matrix:
         """Compute the view's columns for ``pool``, (n, f) float32; NaN where nothing is known.
 
         Groups whose columns the pool brings along are not computed again.
         """
-        crowd = (self.category_share, self.provider_share, self.factor_lengths)
-        scene = FeatureContext(self.models, self.counters, *crowd, query, pool)
-        brought, width = pool.features.shape[1], sum(len(group.names) for group in self.view)
-        added = np.empty((width - brought, len(pool)), np.float32)
-        columns = (column for group in self._after(brought) for column in group.fill(scene))
-        for place, column in zip(range(width - brought), columns, strict=True):
+        context = FeatureContext(self.models, self.counters, self.like_shares, query, pool)
+        n_brought = pool.features.shape[1]
+        width = sum(len(group.features) for group in self.view)
+        added = np.empty((width - n_brought, len(pool)), np.float32)
+        columns = (column for group in self._after(n_brought) for column in group.compute(context))
+        for place, column in zip(range(width - n_brought), columns, strict=True):
             added[place] = column
         matrix = np.empty((len(pool), width), np.float32)
-        matrix[:, :brought] = pool.features
-        matrix[:, brought:] = added.T
+        matrix[:, :n_brought] = pool.features
+        matrix[:, n_brought:] = added.T
         return matrix
 
-    def _after(self, columns: int) -> Iterator[FeatureGroup]:
-        """Give the groups behind the first so many columns of the view."""
+    def _after(self, n_columns: int) -> Iterator[FeatureGroup]:
+        """Yield the groups behind the first ``n_columns`` columns of the view."""
         for group in self.view:
-            if columns <= 0:
+            if n_columns <= 0:
                 yield group
-            columns -= len(group.names)
+            n_columns -= len(group.features)
+
+
+def render_page() -> str:
+    """Render the reference page of the features as Markdown."""
+    lines = [
+        "# Features",
+        "",
+        "Generated by `python -m app.features.views`. The columns of the rankers, in order. Each",
+        "is declared in `app/features/`, beside the function that computes it for training and",
+        "serving.",
+        f"The coarse ranker reads the columns up to `{column_names(COARSE_VIEW)[-1]}`, the fine",
+        "ranker reads all. A value that is not known is NaN: no history, no likes, no categories,",
+        "no date. `explain=true` shows the values of each item, the report each column's share of",
+        "the fine ranker's gain.",
+    ]
+    for group in FINE_VIEW:
+        summary = (group.compute.__doc__ or "").strip().split("\n")[0]
+        lines += ["", f"## {group.name}", "", summary, ""]
+        lines += ["| column | meaning | formula |", "|---|---|---|"]
+        lines += [f"| `{f.name}` | {f.meaning} | {f.formula} |" for f in group.features]
+    return "\n".join(lines) + "\n"
+
+
+if __name__ == "__main__":
+    sys.stdout.write(render_page())

@@ -1,7 +1,7 @@
-"""Channels: items near to what the user liked lately, by an item-item table in Redis.
+"""Channels that recall the neighbours of recently liked items from an item-item table in Redis.
 
-One class serves every table of that shape: Item-CF (Sarwar et al., 2001), EASE (Steck, 2019),
-RP3beta (Paudel et al., 2017) and what follows what.
+One class serves every such table: Item-CF (Sarwar et al., 2001), EASE (Steck, 2019), RP3beta
+(Paudel et al., 2017) and transitions between items.
 """
 
 from dataclasses import dataclass
@@ -10,23 +10,42 @@ import numpy as np
 
 from app.contracts import Proposal, Query, Tables
 from app.recall.accumulate import accumulate, propose
+from app.recall.channel import ChannelConfig, ChannelInputs, ChannelSpec
+
+
+@dataclass(frozen=True, slots=True)
+class ItemTableConfig(ChannelConfig):
+    """How the history enters."""
+
+    n_events: int = 50  # newest liked events, one key each
+    decay: float = 0.98  # weight of each older event, relative to the next newer one
 
 
 @dataclass(frozen=True, slots=True)
 class ItemTableChannel:
-    """Sums the rows of one table that belong to the live history."""
+    """Sums the rows of one table that belong to the user's history."""
 
     name: str
     tables: Tables
     table: str  # the table's name in the bundle
     n: int  # items in the catalogue
-    n_events: int = 50  # liked events asked for: one key each
-    decay: float = 0.98  # each older event counts this much of the one before
+    config: ItemTableConfig = ItemTableConfig()
 
     async def recall(self, query: Query, limit: int) -> Proposal:
-        """Sum the weights of all neighbours of liked items, newer ones counting more."""
-        liked = query.history.liked(self.n_events)
-        found = await self.tables.read(self.table, liked.rows)
-        worth = np.maximum(liked.weights, 0.1) * self.decay ** np.arange(len(liked))
-        rows, scores = accumulate(found.rows, found.weights * worth.take(found.owner), self.n)
+        """Sum the weights of all neighbours of liked items; newer likes count more."""
+        liked = query.history.liked(self.config.n_events)
+        neighbours = await self.tables.read(self.table, liked.rows)
+        event_weights = np.maximum(liked.weights, 0.1) * self.config.decay ** np.arange(len(liked))
+        weights = neighbours.weights * event_weights.take(neighbours.owner)
+        rows, scores = accumulate(neighbours.rows, weights, self.n)
         return propose(query, rows, scores, limit)
+
+
+def item_table_channel(name: str, meaning: str, table: str = "") -> ChannelSpec[ItemTableConfig]:
+    """Declare a channel over an item-item table of the bundle, by default that of its own name."""
+
+    def build(config: ItemTableConfig, inputs: ChannelInputs) -> ItemTableChannel:
+        n = len(inputs.models.catalogue)
+        return ItemTableChannel(name, inputs.tables, table or name, n, config)
+
+    return ChannelSpec(name, meaning, "history", ItemTableConfig(), build)

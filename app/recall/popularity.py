@@ -1,4 +1,4 @@
-"""Channels that need no history: popular (overall and by segment), trending and fresh."""
+"""Channels that need no history: popular (overall and by segment), surging, trending and fresh."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -7,17 +7,26 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.artifacts import Segments
+from app.catalogue.catalogue import Catalogue
 from app.contracts import Matrix, Proposal, Query, Rows, Scores
 from app.recall.accumulate import propose
+from app.recall.channel import ChannelConfig, ChannelInputs, ChannelSpec
 from app.state.counters import PopularityCounters
 from app.state.segment_counts import gather_cells
 
-TINY = 1e-9  # P(item) of an item that nobody had touched when the bundle was made
+MIN_SHARE = 1e-9  # P(item) of an item without an event when the bundle was made
+
+
+@dataclass(frozen=True, slots=True)
+class PopularityConfig(ChannelConfig):
+    """How much of the limit a list may fill."""
+
+    share: float = 1.0  # of the limit
 
 
 @dataclass(frozen=True, slots=True)
 class PopularityChannel:
-    """The head of a list that the live state keeps sorted, less what may not be shown."""
+    """The head of a list that the counters keep sorted, without what must not be shown."""
 
     name: str
     read_list: Callable[[], Proposal]
@@ -25,68 +34,123 @@ class PopularityChannel:
     share: float = 1.0  # of the limit: a list that is seldom right takes less room in the pool
 
     def recall(self, query: Query, limit: int) -> Proposal:
-        """Give the first of the list that may be shown, ``limit`` or a share of it."""
-        listed = self.read_list()
-        room = min(limit, max(round(self.share * limit), query.k))
-        free = self.available.take(listed.rows) & query.allows(listed.rows)
-        kept = free.nonzero()[0][:room]
-        return Proposal(listed.rows.take(kept), listed.scores.take(kept))
+        """Return the first items of the list that may be shown, ``limit`` or a share of it."""
+        items = self.read_list()
+        n = min(limit, max(round(self.share * limit), query.k))
+        is_allowed = self.available.take(items.rows) & query.allows(items.rows)
+        kept = is_allowed.nonzero()[0][:n]
+        return Proposal(items.rows.take(kept), items.scores.take(kept))
 
 
 @dataclass(frozen=True, slots=True)
 class SegmentPopularityChannel:
-    """Popular items; for a user of known segments, lifted by how much these prefer them."""
+    """Popular items, lifted by how much the user's segments prefer them where they are known."""
 
     counters: PopularityCounters
     segments: Segments
     name: str = "popular"
 
     def recall(self, query: Query, limit: int) -> Proposal:
-        """Give the popular items, reordered by the user's segments where these are known."""
-        listed = self.counters.popular()
-        lift = compute_segment_lift(self.segments, self.counters, query, listed.rows)
-        lifted = listed.scores if lift is None else listed.scores * np.exp(lift)
-        return propose(query, listed.rows, lifted, limit)
+        """Return the popular items, reordered by the user's segments where they are known."""
+        items = self.counters.popular()
+        lift = compute_segment_lift(self.segments, self.counters, query, items.rows)
+        scores = items.scores if lift is None else items.scores * np.exp(lift)
+        return propose(query, items.rows, scores, limit)
 
 
 def compute_segment_lift(
-    segments: Segments, live: PopularityCounters, query: Query, rows: Rows
+    segments: Segments, counters: PopularityCounters, query: Query, rows: Rows
 ) -> Scores | None:
-    """Give log P(item | the user's segments) / P(item), mean over segments, (n,).
+    """Compute log P(item | the user's segments) / P(item), mean over segments, (n,).
 
-    Both are what the bundle knew, moved on by what was liked since; see ``_moved_on``. None when
-    nothing is known of the user's segments.
+    Both are those of the bundle, updated with the likes since; see ``_updated_shares``. The result
+    is None when no segment of the user is known.
     """
-    known = (query.segments >= 0).nonzero()[0]
-    if not len(known):
+    attributes = (query.segments >= 0).nonzero()[0]
+    if not len(attributes):
         return None
     everybody = len(segments.mass) - 1
-    chosen = np.full(len(known) + 1, everybody)
-    chosen[:-1] = segments.offsets[known] + query.segments[known]
-    share = _moved_on(segments, live, query.counters_at, chosen, rows)
-    share += TINY
-    lift: Scores = np.log((share[:-1] / share[-1]).prod(axis=0)) / np.float32(len(known))
+    segment_rows = np.full(len(attributes) + 1, everybody)
+    segment_rows[:-1] = segments.offsets[attributes] + query.segments[attributes]
+    share = _updated_shares(segments, counters, query.counters_at, segment_rows, rows)
+    share += MIN_SHARE
+    lift: Scores = np.log((share[:-1] / share[-1]).prod(axis=0)) / np.float32(len(attributes))
     return lift
 
 
-def _moved_on(
-    segments: Segments, live: PopularityCounters, now: float, chosen: Rows, rows: Rows
+def _updated_shares(
+    segments: Segments, counters: PopularityCounters, now: float, segment_rows: Rows, rows: Rows
 ) -> Matrix:
-    """Give P(item | segment) of these segments at ``now``, (len(chosen), n); the last: everybody.
+    """Compute P(item | segment) at ``now``, (len(segment_rows), n); the last row: everybody.
 
     ``share = (likes of the segment, old and new + prior · P(item)) / (all its likes + prior)``, as
-    ``offline.models.segments`` has it, with likes from then on that fade. P(item) is as of now, so
-    what rises with everybody rises in no segment.
+    in ``offline.models.segments``, with new likes that decay. P(item) is as of ``now``, so that an
+    item that rises with everybody rises in no segment.
     """
-    share = gather_cells(segments.share, chosen, rows)
-    if not len(live.segments):
+    share = gather_cells(segments.share, segment_rows, rows)
+    if not len(counters.segments):
         return share
-    before, held = share[-1].copy(), np.full(len(chosen), segments.prior)
-    held[-1] = 0.0  # nothing holds back what everybody likes
-    known = segments.mass[chosen] + held
-    mass = known + live.segments.total_at(now, chosen)
-    share *= known.astype(np.float32)[:, None]
-    share += live.segments.at(now, chosen, rows)
+    before, prior = share[-1].copy(), np.full(len(segment_rows), segments.prior)
+    prior[-1] = 0.0  # P(item) of everybody is not shrunk
+    old_mass = segments.mass[segment_rows] + prior
+    mass = old_mass + counters.segments.total_at(now, segment_rows)
+    share *= old_mass.astype(np.float32)[:, None]
+    share += counters.segments.at(now, segment_rows, rows)
     share /= mass.astype(np.float32)[:, None]
-    share[:-1] += (held / mass).astype(np.float32)[:-1, None] * (share[-1] - before)
+    share[:-1] += (prior / mass).astype(np.float32)[:-1, None] * (share[-1] - before)
     return share
+
+
+def fill_from_catalogue(
+    catalogue: Catalogue, counters: PopularityCounters, query: Query, limit: int
+) -> Proposal:
+    """Return the most liked items of the whole catalogue that this request may be shown.
+
+    For the rare request that the channels cannot fill. Its cost grows with the catalogue: about
+    10 ms for a million items.
+    """
+    rows = np.flatnonzero(catalogue.available & ~query.excluded).astype(np.int64)
+    rows = rows[query.allows(rows)]
+    return Proposal.best(rows, counters.liked[-1][rows].astype(np.float32), limit)
+
+
+def _popularity_channel(
+    name: str,
+    meaning: str,
+    read_list: Callable[[PopularityCounters], Proposal],
+    share: float = 1.0,
+    *,
+    is_rising: bool = True,
+) -> ChannelSpec[PopularityConfig]:
+    def build(config: PopularityConfig, inputs: ChannelInputs) -> PopularityChannel:
+        def read() -> Proposal:
+            return read_list(inputs.counters)
+
+        return PopularityChannel(name, read, inputs.models.catalogue.available, config.share)
+
+    default = PopularityConfig(share=share)
+    return ChannelSpec(name, meaning, "popularity", default, build, is_rising)
+
+
+def _build_popular(_config: ChannelConfig, inputs: ChannelInputs) -> SegmentPopularityChannel:
+    return SegmentPopularityChannel(inputs.counters, inputs.models.segments)
+
+
+SURGING = _popularity_channel(
+    "surging", "Liked most over hours (half-life of 1 day).", PopularityCounters.surging
+)
+TRENDING = _popularity_channel(
+    "trending", "Liked most over days (half-life of 7 days).", PopularityCounters.trending
+)
+POPULAR = ChannelSpec(
+    "popular",
+    "Liked most over months (half-life of 90 days), lifted by what the user's segments prefer.",
+    "popularity",
+    ChannelConfig(),
+    _build_popular,
+)
+# A quarter of the limit: new items are many and few of them are liked. An item is not better for
+# being newer, so the direction is open.
+FRESH = _popularity_channel(
+    "fresh", "First seen last.", PopularityCounters.fresh, share=0.25, is_rising=False
+)

@@ -1,4 +1,4 @@
-"""Channel: what the user's friends liked lately, live events and those that the bundle knows."""
+"""The channel ``social``: what friends liked lately, in live events and in the bundle."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -9,65 +9,80 @@ from numpy.typing import NDArray
 from app.artifacts import Friends, Users
 from app.contracts import NO_EVENTS, NO_PROPOSAL, FriendEvents, Proposal, Query, UserEvents
 from app.recall.accumulate import accumulate, propose
+from app.recall.channel import ChannelConfig, ChannelInputs, ChannelSpec
+
+
+@dataclass(frozen=True, slots=True)
+class SocialConfig(ChannelConfig):
+    """How many friends and events take part. The decay was measured on Last.fm 2K."""
+
+    n_friends: int = 50  # the first ones, one key each
+    n_events: int = 50  # newest liked events of each friend
+    decay: float = 0.99  # weight of each older event, relative to the friend's next newer one
 
 
 @dataclass(frozen=True, slots=True)
 class NoFriendEvents:
-    """The circle of users of whose live events nothing is kept."""
+    """The friend events of a process that keeps no live events."""
 
     async def recent_events(self, users: Sequence[str], newest: int) -> UserEvents:  # noqa: ARG002
-        """Give nothing."""
+        """Return no events."""
         return NO_EVENTS
 
 
 @dataclass(frozen=True, slots=True)
 class SocialChannel:
-    """Sums what friends liked; newer likes count more, and so do friends who have few friends.
+    """Sums what friends liked; newer likes count more, and so do friends with few friends.
 
-    A tie counts 1 / log(2 + degree), after Adamic and Adar: Friends and neighbors on the web, 2003.
-    On Last.fm that and 0.99 do better than a root and 0.98 (``benchmarks.quality.social``).
+    A tie counts 1 / log(2 + degree) (Adamic and Adar: Friends and neighbors on the web, 2003). On
+    Last.fm 2K that and a decay of 0.99 do better than a root and 0.98
+    (``benchmarks.quality.social``).
     """
 
     friend_events: FriendEvents
     users: Users
     friends: Friends
     n: int  # items in the catalogue
+    config: SocialConfig = SocialConfig()
     name: str = "social"
-    n_friends: int = 50  # friends asked for: one key each
-    n_events: int = 50  # liked events of each
-    decay: float = 0.99  # each older event of a friend counts this much of the one before
 
     async def recall(self, query: Query, limit: int) -> Proposal:
-        """Sum the likes of the first friends told; who has no friends costs nothing."""
+        """Sum the likes of the first friends. A user without friends costs nothing."""
         if not query.friends:
             return NO_PROPOSAL
-        asked = query.friends[: self.n_friends]
-        live = await self.friend_events.recent_events(asked, self.n_events)
-        acts = _newest_first(live, self._known(asked))
-        place = np.arange(len(acts.owner)) - np.searchsorted(acts.owner, acts.owner)
-        worth = acts.weights * self.decay**place * self._ties(asked).take(acts.owner)
-        kept = place < self.n_events
-        rows, scores = accumulate(acts.rows[kept], worth[kept], self.n)
+        friends = query.friends[: self.config.n_friends]
+        live = await self.friend_events.recent_events(friends, self.config.n_events)
+        events = _merge_newest_first(live, self._bundle_events(friends))
+        place = np.arange(len(events.owner)) - np.searchsorted(events.owner, events.owner)
+        ties = self._tie_weights(friends).take(events.owner)
+        weights = events.weights * self.config.decay**place * ties
+        kept = place < self.config.n_events
+        rows, scores = accumulate(events.rows[kept], weights[kept], self.n)
         return propose(query, rows, scores, limit)
 
-    def _known(self, asked: Sequence[str]) -> UserEvents:
-        """Give the liked events of friends that the bundle knows."""
-        members = self.users.ids.rows(asked)
-        known = (members >= 0).nonzero()[0]
-        starts, ends = self.users.indptr[members[known]], self.users.indptr[members[known] + 1]
-        sizes = np.minimum(ends - starts, 4 * self.n_events)  # of these, enough are likes
+    def _bundle_events(self, friends: Sequence[str]) -> UserEvents:
+        """Return the newest events of the friends that are users of the bundle."""
+        user_rows = self.users.ids.rows(friends)
+        members = (user_rows >= 0).nonzero()[0]
+        starts = self.users.indptr[user_rows[members]]
+        ends = self.users.indptr[user_rows[members] + 1]
+        sizes = np.minimum(ends - starts, 4 * self.config.n_events)  # enough of these are likes
         first = np.cumsum(sizes) - sizes
-        at = np.arange(sizes.sum()) + (starts - first).repeat(sizes)
-        weights, rows = self.users.weights.take(at), self.users.rows.take(at)
-        return UserEvents(known.repeat(sizes), rows, weights, self.users.times.take(at))
+        positions = np.arange(sizes.sum()) + (starts - first).repeat(sizes)
+        return UserEvents(
+            members.repeat(sizes),
+            self.users.rows.take(positions),
+            self.users.weights.take(positions),
+            self.users.times.take(positions),
+        )
 
-    def _ties(self, asked: Sequence[str]) -> NDArray[np.float64]:
-        degrees = self.friends.degrees(self.users.ids.rows(asked))
+    def _tie_weights(self, friends: Sequence[str]) -> NDArray[np.float64]:
+        degrees = self.friends.degrees(self.users.ids.rows(friends))
         return 1.0 / np.log(2.0 + degrees)
 
 
-def _newest_first(*parts: UserEvents) -> UserEvents:
-    """Join what speaks for items, friend by friend; the same twice counts once."""
+def _merge_newest_first(*parts: UserEvents) -> UserEvents:
+    """Merge the likes, friend by friend, newest first; the same event twice counts once."""
     owner, rows, weights, times = (
         np.concatenate([getattr(part, name) for part in parts])
         for name in ("owner", "rows", "weights", "times")
@@ -79,3 +94,15 @@ def _newest_first(*parts: UserEvents) -> UserEvents:
     same = [np.diff(column) == 0 for column in (whole.owner, whole.rows, whole.times)]
     new[1:] = ~np.logical_and.reduce(same)
     return UserEvents(whole.owner[new], whole.rows[new], whole.weights[new], whole.times[new])
+
+
+def _build(config: SocialConfig, inputs: ChannelInputs) -> SocialChannel:
+    models = inputs.models
+    return SocialChannel(
+        inputs.friend_events, models.users, models.friends, len(models.catalogue), config
+    )
+
+
+SOCIAL = ChannelSpec(
+    "social", "What the user's friends liked lately.", "friends", SocialConfig(), _build
+)

@@ -1,4 +1,4 @@
-"""Channels: items whose vector is nearest to the user's, by FAISS (embedding and content)."""
+"""Channels that recall the items whose vectors are nearest to the user's vector, with FAISS."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -6,19 +6,28 @@ from dataclasses import dataclass
 import faiss
 import numpy as np
 
+from app.artifacts import Models
 from app.contracts import NO_PROPOSAL, LocalChannel, Matrix, Proposal, Query, Scores
 from app.cpu import Cpu
 from app.recall.accumulate import propose
+from app.recall.channel import ChannelConfig, ChannelInputs, ChannelSpec
 
-MAX_EXTRA_RESULTS = 500  # seen items asked for on top, at most: they are dropped after the search
+MAX_EXTRA_RESULTS = 500  # results beyond the limit, in place of the seen items among them
+
+
+@dataclass(frozen=True, slots=True)
+class VectorConfig(ChannelConfig):
+    """Where the search runs."""
+
+    max_inline_products: int = 1_000_000  # that take less time than a hop to a thread
 
 
 @dataclass(frozen=True, slots=True)
 class VectorChannel:
-    """Nearest items by inner product to the vector that ``of`` takes from the query.
+    """Nearest items by inner product to the vector that ``user_vector`` takes from the query.
 
-    ``later`` has the vectors of items that came after the index was made, (m, d), whose rows
-    follow on those of the index. They are few, and looked at one and all.
+    ``new_item_vectors`` returns the vectors of items that came after the index was made, (m, d);
+    their rows follow those of the index. They are few, and all of them are scored.
     """
 
     name: str
@@ -27,25 +36,24 @@ class VectorChannel:
     new_item_vectors: Callable[[], Matrix | None] = lambda: None
 
     def recall(self, query: Query, limit: int) -> Proposal:
-        """Search the index. A user without a vector gets nothing."""
+        """Search the index. A user without a vector gets no proposals."""
         vector = self.user_vector(query)
         if not vector.any():
             return NO_PROPOSAL
-        wanted = min(
-            limit + min(int(np.count_nonzero(query.excluded)), MAX_EXTRA_RESULTS), self.index.ntotal
-        )
-        scores, rows = self.index.search(vector[None, :], wanted)
-        found = (rows[0] >= 0).nonzero()[0]  # the index gives -1 where it has no more
-        near, products, later = rows[0].take(found), scores[0].take(found), self.new_item_vectors()
-        if later is not None:
-            near = np.concatenate([near, np.arange(len(later)) + self.index.ntotal])
-            products = np.concatenate([products, later @ vector])
-        return propose(query, near, products, limit)
+        extra = min(int(np.count_nonzero(query.excluded)), MAX_EXTRA_RESULTS)
+        scores, rows = self.index.search(vector[None, :], min(limit + extra, self.index.ntotal))
+        filled = (rows[0] >= 0).nonzero()[0]  # the index returns -1 where it has no more
+        nearest, products = rows[0].take(filled), scores[0].take(filled)
+        new_vectors = self.new_item_vectors()
+        if new_vectors is not None:
+            nearest = np.concatenate([nearest, np.arange(len(new_vectors)) + self.index.ntotal])
+            products = np.concatenate([products, new_vectors @ vector])
+        return propose(query, nearest, products, limit)
 
 
 @dataclass(frozen=True, slots=True)
 class ThreadedChannel:
-    """A channel whose computation takes long enough to leave the event loop."""
+    """A channel whose computation is long enough to leave the event loop."""
 
     channel: LocalChannel
     cpu: Cpu
@@ -56,13 +64,72 @@ class ThreadedChannel:
         return self.channel.name
 
     async def recall(self, query: Query, limit: int) -> Proposal:
-        """Ask the channel on another thread."""
+        """Run the channel on another thread."""
         return await self.cpu(self.channel.recall, query, limit)
 
 
 def flat_index(vectors: Matrix) -> faiss.Index:
-    """Index vectors for exact search by inner product; without columns nothing is ever found."""
+    """Build an index for exact search by inner product; without columns it finds nothing."""
     index = faiss.IndexFlatIP(max(vectors.shape[1], 1))
     if vectors.shape[1]:
         index.add(np.ascontiguousarray(vectors))
     return index
+
+
+def new_item_vectors(models: Models, items: Matrix) -> Callable[[], Matrix | None]:
+    """Return a function that returns the vectors of items newer than the bundle, if there are any.
+
+    Args:
+        models: Their catalogue counts the new items.
+        items: (n, d) vectors of all items, with spare rows behind those of the bundle.
+    """
+    catalogue, first = models.catalogue, models.catalogue.published_count
+    return lambda: items[first : first + catalogue.added_count] if catalogue.added_count else None
+
+
+def _build(
+    channel: VectorChannel, config: VectorConfig, cpu: Cpu
+) -> VectorChannel | ThreadedChannel:
+    """Return the channel, on a thread where its search takes long."""
+    is_quick = channel.index.ntotal * channel.index.d < config.max_inline_products
+    return channel if is_quick else ThreadedChannel(channel, cpu)
+
+
+def factor_channel(
+    name: str, meaning: str, user_vector: Callable[[Query], Scores]
+) -> ChannelSpec[VectorConfig]:
+    """Declare a channel over the item vectors of the factorisation."""
+
+    def build(config: VectorConfig, inputs: ChannelInputs) -> VectorChannel | ThreadedChannel:
+        new_vectors = new_item_vectors(inputs.models, inputs.models.factors.items)
+        channel = VectorChannel(name, inputs.indexes.factors, user_vector, new_vectors)
+        return _build(channel, config, inputs.cpu)
+
+    return ChannelSpec(name, meaning, "history", VectorConfig(), build)
+
+
+def _build_content(config: VectorConfig, inputs: ChannelInputs) -> VectorChannel | ThreadedChannel:
+    new_vectors = new_item_vectors(inputs.models, inputs.models.content.items)
+    channel = VectorChannel(
+        "content", inputs.indexes.content, lambda query: query.vectors.content, new_vectors
+    )
+    return _build(channel, config, inputs.cpu)
+
+
+EMBEDDING = factor_channel(
+    "embedding",
+    "What is nearest to the user's vector of the factorisation.",
+    lambda query: query.vectors.factors,
+)
+SESSION = factor_channel(
+    "session",
+    "What is nearest to the factorisation's vector of the user's session alone.",
+    lambda query: query.vectors.session,
+)
+CONTENT = ChannelSpec(
+    "content",
+    "What is similar by attributes and text.",
+    "history",
+    VectorConfig(),
+    _build_content,
+)

@@ -8,8 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.contracts import Candidates, Scores, StreamOffsets
-from app.features.views import CHANNELS, view_hash
+from app.features.views import view_hash
 from app.funnel import Slate
+from app.recall.registry import CHANNELS
 from app.request_log.entry_codec import LogEntry
 from app.request_log.request_record import RequestRecord
 

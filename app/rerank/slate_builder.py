@@ -9,7 +9,7 @@ import numpy as np
 
 from app.catalogue.catalogue import Catalogue
 from app.contracts import EXPLORE, ORGANIC, Candidates, Matrix, Query, Scores, Selection
-from app.recall.catalogue_fallback import fill_from_catalogue
+from app.recall.popularity import fill_from_catalogue
 from app.rerank.caps import CappedList
 from app.rerank.filters import is_permitted
 from app.rerank.policies import Policy, SlatePolicy, find_policy

@@ -14,8 +14,9 @@ from numpy.typing import NDArray
 from app.artifacts import Rankers, Sizes
 from app.contracts import Candidates, Matrix
 from app.features.channels import PLACE_OFFSET
-from app.features.views import CHANNELS, FINE_VIEW, column_names
+from app.features.views import FINE_VIEW, column_names
 from app.recall.merge import RRF_OFFSET
+from app.recall.registry import CHANNELS
 from offline.evaluate.rerank_only import PoolRanker, cascade_ranker
 from offline.training.rank_table import RankTable, concatenate
 from offline.training.rankers import RankConfig, fit_coarse, fit_fine
@@ -41,9 +42,7 @@ def ablations() -> Iterator[Ablation]:
     for channel in CHANNELS:
         yield Ablation(f"without channel {channel}", channel=channel)
     for group in FINE_VIEW:
-        yield Ablation(
-            f"without columns {group.fill.__name__.removesuffix('_columns')}", group.names
-        )
+        yield Ablation(f"without columns {group.name}", group.names)
     yield Ablation("one window instead of several", windows=1)
     yield Ablation("without distillation", distilled=False)
     yield Ablation("without monotone constraints", changed={"monotone": False})

@@ -9,8 +9,8 @@ import numpy as np
 from app.build import FunnelConfig
 from app.cpu import Cpu
 from app.deadline import NO_CHECKPOINTS
-from app.features.views import CHANNELS
 from app.funnel import Funnel
+from app.recall.registry import CHANNELS
 from benchmarks.quality.windows import BenchmarkWindow
 from offline.data.dataset import Dataset
 from offline.data.split import split_by_time

@@ -21,8 +21,8 @@ from app.build import FunnelConfig
 from app.contracts import Request
 from app.cpu import Cpu
 from app.deadline import NO_CHECKPOINTS
-from app.features.views import CHANNELS
 from app.funnel import Funnel
+from app.recall.registry import CHANNELS
 from benchmarks.quality import funnel_lists, libraries
 from benchmarks.quality.first_events import (
     CUT,

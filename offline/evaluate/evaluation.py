@@ -8,8 +8,8 @@ from numpy.typing import NDArray
 
 from app.artifacts import Models
 from app.contracts import Rows
-from app.features.views import CHANNELS
 from app.funnel import Funnel, Slate
+from app.recall.registry import CHANNELS
 from offline.data.dataset import Dataset
 from offline.evaluate.attribution import Attribution, FunnelTrace, attribute
 from offline.evaluate.baselines import ALL_TIME, RECENT, popular_lists, popularity_order

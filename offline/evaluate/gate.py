@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from app.artifacts import Rankers
 from app.bundle.manifest import GateCheck, GateResult
-from app.features.views import CHANNELS
+from app.recall.registry import CHANNELS
 from offline.evaluate.evaluation import Evaluation
 from offline.evaluate.figures import Comparison, Interval
 from offline.evaluate.funnel_answers import user_ndcg

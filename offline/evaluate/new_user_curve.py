@@ -8,8 +8,8 @@ import numpy as np
 
 from app.artifacts import Popularity
 from app.contracts import Request
-from app.features.views import CHANNELS
 from app.funnel import Slate
+from app.recall.registry import CHANNELS
 from offline.evaluate.baselines import ALL_TIME, RECENT, popular_lists, popularity_order
 from offline.evaluate.figures import NewUserPoint
 from offline.evaluate.funnel_answers import FunnelAnswers, K, pad_lists, user_ids, user_ndcg

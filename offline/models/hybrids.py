@@ -12,10 +12,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.bounds import NotNegative, Positive, Whole
-from app.features.views import CHANNELS, FINE_VIEW, PERSONAL_CHANNELS, column_names
+from app.features.views import FINE_VIEW, RISING_COLUMNS, column_names
 from app.rank.hybrid import EVENTS_COLUMN, HybridScorer
+from app.recall.registry import CHANNELS, PERSONAL_CHANNELS
 from offline.evaluate.grouped_metrics import grouped_ndcg
-from offline.training.linear import RISING
 from offline.training.listwise import Pools, fit_listwise_weights
 from offline.training.rank_table import RankTable
 
@@ -134,7 +134,7 @@ def _linear(
 
 def _fit(like: HybridScorer, table: RankTable, config: HybridConfig) -> Floats:
     """Give a weight for each column; more of what can only speak for an item cannot harm it."""
-    rising = np.array([name in RISING for name in like.columns])
+    rising = np.array([name in RISING_COLUMNS for name in like.columns])
     return fit_listwise_weights(
         Pools.of(like.standardise(table.features), table), rising, config.penalty
     )

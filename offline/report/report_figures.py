@@ -7,12 +7,11 @@ from typing import Any
 
 import numpy as np
 
-from app.features.views import COARSE_VIEW, FINE_VIEW, FeatureGroup, column_names
+from app.features.views import COARSE_VIEW, FINE_VIEW, column_names
 from offline.data.dataset import Dataset
 from offline.data.split import TimeSplit
 from offline.evaluate.evaluation import Evaluation
 from offline.publish.writer import LIBRARIES, TrainingResult
-from offline.report.feature_meanings import meaning
 from offline.report.glossary import METHODS
 from offline.report.page import (
     CoarseWeight,
@@ -92,16 +91,12 @@ def build_figures(
 
 
 def _meanings() -> list[tuple[str, str, str]]:
-    """Give each fine column, what it says, and the group that it is filled with."""
+    """Return the name, the meaning and the group of each column of the fine ranker."""
     return [
-        (name, meaning(name, (group.fill.__doc__ or "").strip().split("\n")[0]), _name(group))
+        (feature.name, feature.meaning, group.name)
         for group in FINE_VIEW
-        for name in group.names
+        for feature in group.features
     ]
-
-
-def _name(group: FeatureGroup) -> str:
-    return group.fill.__name__.removesuffix("_columns")
 
 
 def _sizes(trained: TrainingResult) -> dict[str, int]:

@@ -9,15 +9,11 @@ from scipy.special import expit
 from sklearn.linear_model import LogisticRegression
 
 from app.contracts import Matrix, Scores
-from app.features.views import CHANNELS, FINE_VIEW, column_names
+from app.features.views import FINE_VIEW, RISING_COLUMNS, column_names
 from app.rank.logistic import Logistic
 from offline.training.listwise import Pools, fit_listwise_weights
 from offline.training.rank_table import RankTable
 
-RISING = frozenset(
-    [f"{c}_{s}" for c in CHANNELS if c != "fresh" for s in ("place", "z")]
-    + ["channels", "fused", "taste_factors"]
-)  # columns in which more can only speak for an item
 MAX_ROWS = 200_000  # more bring nothing to so few weights
 MAX_LOG_ODDS = 50.0  # log odds that no intercept lies beyond
 
@@ -85,7 +81,7 @@ def fit_logistic(
 def fit_listwise(table: RankTable, like: Logistic, penalty: float) -> Logistic:
     """Fit weights by lists on the columns of the fine view, standardised as ``like`` has them."""
     standard = np.nan_to_num((table.features - like.mean) / like.scale).astype(np.float64)
-    rising = np.array([name in RISING for name in column_names(FINE_VIEW)])
+    rising = np.array([name in RISING_COLUMNS for name in column_names(FINE_VIEW)])
     weights = fit_listwise_weights(Pools.of(standard, table), rising, penalty)
     return replace(like, weights=weights.astype(np.float32), bias=0.0)
 

@@ -9,13 +9,13 @@ from numpy.typing import NDArray
 
 from app.bounds import Count, NotNegative, Positive, Seconds, Several, Share
 from app.contracts import Scores
-from app.features.views import COARSE_VIEW, FINE_VIEW, column_names
+from app.features.views import COARSE_VIEW, FINE_VIEW, RISING_COLUMNS, column_names
 from app.rank.gbdt import GradientBoosting
 from app.rank.logistic import Logistic
 from app.rank.pointwise_listwise import PointwiseListwiseBlend
 from offline.data.errors import DataError
 from offline.training.blend_share import Predicted, fit_growth, predicted
-from offline.training.linear import RISING, fit_base_models, fit_logistic
+from offline.training.linear import fit_base_models, fit_logistic
 from offline.training.rank_table import RankTable
 from offline.training.sample_weights import join_with_weights
 
@@ -210,7 +210,7 @@ def _parameters(config: RankConfig, seed: int) -> dict[str, object]:
         "extra_trees": config.extra_trees,
         "lambdarank_truncation_level": config.truncation,
         "monotone_constraints": [
-            int(config.monotone and name in RISING) for name in column_names(FINE_VIEW)
+            int(config.monotone and name in RISING_COLUMNS) for name in column_names(FINE_VIEW)
         ],
         "deterministic": True,
         "force_row_wise": True,

@@ -7,7 +7,8 @@ from functools import partial
 import orjson
 
 from app.cpu import Cpu
-from app.features.views import CHANNELS, view_hash
+from app.features.views import view_hash
+from app.recall.registry import CHANNELS
 from offline.job import JobConfig
 from offline.publish.flatten_config import flatten_config
 from offline.tune.parameter import SearchDimension

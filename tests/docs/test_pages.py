@@ -4,13 +4,9 @@ import re
 
 import pytest
 
-from app.contracts import SESSION_LENGTH
-from app.features.channels import PLACE_OFFSET, SIGNAL_CEILING, SIGNAL_FLOOR
-from app.features.similarity import NEAR_EVENTS
-from app.features.views import CHANNELS, COARSE_VIEW, FINE_VIEW, PERSONAL_CHANNELS, column_names
+from app.features import views
 from app.observe.metrics import Metrics
-from app.recall.merge import RRF_OFFSET
-from offline.report.feature_meanings import meaning
+from app.recall import registry
 from offline.report.settings_reference import policies_table, settings_page, with_table
 from tests.conftest import ROOT
 
@@ -54,32 +50,18 @@ def test_the_labels_of_metrics_are_as_listed():
         assert re.findall("`([^`]+)`", labels) == list(collector._labelnames), name
 
 
-def test_every_feature_is_listed_in_order_and_no_other():
-    assert tuple(name for name, _ in rows("reference/features.md")) == column_names(FINE_VIEW)
+def test_the_page_of_features_is_generated_from_their_declarations():
+    page = (DOCS / "reference" / "features.md").read_text()
+    assert page == views.render_page(), (
+        "run python -m app.features.views > docs/reference/features.md"
+    )
 
 
-def test_every_feature_has_a_line_in_the_report_of_its_own():
-    said = [meaning(name, "") for name in column_names(FINE_VIEW)]
-    assert all(said)
-    assert len(set(said)) == len(said)
-
-
-def test_the_numbers_told_of_features_are_those_of_the_code():
-    text = (DOCS / "reference/features.md").read_text()
-    assert f"up to `{column_names(COARSE_VIEW)[-1]}`" in text
-    assert f"1 / ({PLACE_OFFSET:g} + place" in text
-    assert f"1 / ({RRF_OFFSET:g} + place" in text
-    assert f"{SIGNAL_FLOOR:g} to {SIGNAL_CEILING:g}" in text
-    assert f"at most {NEAR_EVENTS}" in text
-    assert f"{SESSION_LENGTH / 60:g} minutes" in text
-
-
-def test_every_channel_is_listed_in_order_with_its_file_and_no_other():
-    told = list(rows("concepts/architecture.md"))
-    assert [name for name, _ in told] == list(CHANNELS)
-    assert all((ROOT / "app" / file.strip("`")).exists() for _, (file, *_) in told)
-    personal = [name for name, (_, rests_on, _) in told if rests_on.startswith("the user's")]
-    assert personal == list(PERSONAL_CHANNELS)
+def test_the_page_of_channels_is_generated_from_the_registry():
+    page = (DOCS / "reference" / "channels.md").read_text()
+    assert page == registry.render_page(), (
+        "run python -m app.recall.registry > docs/reference/channels.md"
+    )
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,58 @@
+"""How a recall channel is declared. A channel is one file here and one line in the registry."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Generic, Literal, TypeAlias, TypeVar
+
+from app.artifacts import Indexes, Models
+from app.bounds import Count
+from app.contracts import Channel, FriendEvents, LocalChannel, Tables
+from app.cpu import Cpu
+from app.state.counters import PopularityCounters
+
+ChannelKind: TypeAlias = Literal["history", "friends", "popularity"]  # what it recalls by
+
+
+@dataclass(frozen=True, slots=True)
+class ChannelConfig:
+    """The settings that every channel has. A channel with settings of its own extends this."""
+
+    enabled: bool = True
+    limit: Count | None = None  # candidates of this channel; None: as ``Sizes.recall``
+
+
+Config = TypeVar("Config", bound=ChannelConfig)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ChannelInputs:
+    """All that a channel may be built from."""
+
+    models: Models
+    indexes: Indexes
+    counters: PopularityCounters
+    tables: Tables
+    friend_events: FriendEvents
+    cpu: Cpu
+
+
+@dataclass(frozen=True, slots=True)
+class ChannelSpec(Generic[Config]):
+    """The declaration of a channel: everything that training and serving need to know of it."""
+
+    name: str  # also of its columns, its stage and its label
+    meaning: str  # what it proposes, one line
+    kind: ChannelKind
+    config: Config  # the defaults
+    build: Callable[[Config, ChannelInputs], Channel | LocalChannel]
+    is_rising: bool = True  # True: a better place or score in its list may only raise a score
+
+    @property
+    def is_personal(self) -> bool:
+        """Whether the channel needs a history or friends; a popularity channel needs neither."""
+        return self.kind != "popularity"
+
+    @property
+    def columns(self) -> tuple[str, str]:
+        """The names of its two features: the place and the score in its list."""
+        return f"{self.name}_place", f"{self.name}_z"
