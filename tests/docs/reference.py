@@ -19,7 +19,8 @@ HTTP_HEAD = """# HTTP
 
 *Generated from the OpenAPI description of the service by `make docs`.*
 
-A running service has the same description, with examples to try, at `/docs`, and as JSON at `/openapi.json`.
+A running service has the same description, with examples to try, at `/docs`, and as JSON at
+`/openapi.json`.
 
 Every error has one form, whatever its status:
 
@@ -33,15 +34,15 @@ Every error has one form, whatever its status:
 | 413 | `too_large` | the body is larger than the service accepts |
 | 422 | `invalid` | a parameter or a field is not valid; `field` names it |
 | 500 | `internal` | an error in the service; its log has the traceback |
-| 503 | `unavailable` | no bundle, no store, or too many requests; `Retry-After` says when to try again |
+| 503 | `unavailable` | no bundle, no store, or too many requests; see `Retry-After` |
 | 507 | `full` | no row is left for a new item |
 """
 CLI_HEAD = """# Command line
 
 *Generated from the commands by `make docs`.*
 
-Every option also has a line in `recfunnel COMMAND --help`. Exit codes: 0 success, 1 an error that one sentence
-explains, 2 a wrong option, 3 a bundle that the gate refused.
+Every option also has a line in `recfunnel COMMAND --help`. Exit codes: 0 success, 1 an error that
+one sentence explains, 2 a wrong option, 3 a bundle that the gate refused.
 
 """
 
