@@ -190,7 +190,7 @@ def test_the_command_writes_a_file_that_the_next_report_shows(data, tmp_path, mo
     some = [Ablation("without channel ease", channel="ease"), Ablation("one window", windows=1)]
     for module in (command, results):
         monkeypatch.setattr(module, "ablations", lambda: iter(some))
-    monkeypatch.setattr(command, "by_time", partial(split_by_time, windows=2))
+    monkeypatch.setattr(command, "split_by_time", partial(split_by_time, windows=2))
     monkeypatch.setenv("REDIS_URL", "")
     settings = tmp_path / "quick.toml"
     settings.write_text("[rank]\nrounds = 6\nleast_rounds = 3\n")

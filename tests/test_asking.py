@@ -119,7 +119,7 @@ def test_everyone_is_judged_with_and_without_answers(small, monkeypatch, tmp_pat
         return LoadedData(dataset, EventWeights(explicit=True), "csv", (), None)
 
     monkeypatch.setattr(funnel_lists, "train_funnel", untrained)
-    monkeypatch.setattr(onboarding, "read", reading)
+    monkeypatch.setattr(onboarding, "load_dataset", reading)
     ended = invoke("--data", "small", "--results", tmp_path)
     assert ended.exit_code == 0, ended.output
     assert noted[0] < window.at
@@ -164,7 +164,7 @@ def test_without_timestamps_nobody_can_be_asked(monkeypatch):
         small_dataset(), traits=DataTraits(is_explicit=True, positive_at=4.0, has_times=False)
     )
     told = LoadedData(timeless, EventWeights(), "csv", (), None)
-    monkeypatch.setattr(onboarding, "read", lambda *_data, **_how: told)
+    monkeypatch.setattr(onboarding, "load_dataset", lambda *_data, **_how: told)
     ended = invoke("--data", "small")
     assert ended.exit_code == 1
     assert "nobody is new" in ended.output

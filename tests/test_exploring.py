@@ -19,7 +19,7 @@ from tests.fakes import SMALL, small_dataset
 
 def test_every_way_is_judged_on_the_same_candidates(monkeypatch):
     dataset = small_dataset()
-    monkeypatch.setattr(funnel_lists, "by_time", partial(split_by_time, windows=2))
+    monkeypatch.setattr(funnel_lists, "split_by_time", partial(split_by_time, windows=2))
     ranking = RankConfig(rounds=20, least_rounds=10, held_out=1)
     window = rolling_window(dataset.log, 0.8, 0.2)
     asked = answer_window(dataset, window, JobConfig(recall=SMALL, rank=ranking))

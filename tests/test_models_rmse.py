@@ -34,7 +34,7 @@ def library(folder, error):
 
 @pytest.fixture
 def quick(monkeypatch):
-    monkeypatch.setattr(rmse, "read", lambda path: SimpleNamespace(dataset=small_dataset()))
+    monkeypatch.setattr(rmse, "load_dataset", lambda path: SimpleNamespace(dataset=small_dataset()))
     monkeypatch.setattr(rmse, "CONFIG", SGDConfig(size=2, rate=0.02, rounds=3, batch=100))
 
 

@@ -354,7 +354,7 @@ def alone(tmp_path, monkeypatch):
     monkeypatch.setattr(libraries, "CACHE", tmp_path / "kept")
     monkeypatch.setattr(cross_check, "ENVIRONMENTS", tmp_path)
     for module in (run, new_users):
-        monkeypatch.setattr(module, "read", read_small)
+        monkeypatch.setattr(module, "load_dataset", read_small)
         monkeypatch.setattr(module.console, "_width", 200)
     return tmp_path
 
@@ -451,7 +451,7 @@ def test_the_funnel_is_trained_before_the_cut_and_asked_as_of_it(alone, monkeypa
     learned = []
     learn = funnel_lists.fit_rankers
     quick = partial(split_by_time, windows=2)
-    monkeypatch.setattr(funnel_lists, "by_time", quick)
+    monkeypatch.setattr(funnel_lists, "split_by_time", quick)
 
     def note(past, *rest):
         learned.append(float(past.log.times[-1]))

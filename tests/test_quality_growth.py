@@ -16,7 +16,7 @@ from tests.fakes import SMALL, small_dataset
 
 def test_the_same_training_is_asked_with_both_blends(monkeypatch):
     dataset = small_dataset()
-    monkeypatch.setattr(funnel_lists, "by_time", partial(split_by_time, windows=2))
+    monkeypatch.setattr(funnel_lists, "split_by_time", partial(split_by_time, windows=2))
     monkeypatch.setattr(
         "offline.training.rankers.fit_growth", lambda _: Growth(1e9, 40, 0.01, 0.005)
     )

@@ -26,8 +26,8 @@ FIGURE = {"mean": 0.25, "low": 0.2, "high": 0.3}
 LOCKING = """
 import sys
 from pathlib import Path
-from offline.publish.versions import draft
-with draft(Path(sys.argv[1]), "dying") as folder:
+from offline.publish.versions import draft_folder
+with draft_folder(Path(sys.argv[1]), "dying") as folder:
     (folder / "half.npy").write_bytes(b"half")
     print("writing", flush=True)
     sys.stdin.read()
