@@ -1,11 +1,14 @@
 """A bundle as the settings have it: for serving, and to run again what was served."""
 
+import logging
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import partial
 
 from app.artifacts import Rankers
 from app.build import FunnelConfig, LiveState, build_funnel
 from app.bundle.bundle import Bundle
+from app.bundle.manifest import Manifest
 from app.catalogue.catalogue import Catalogue
 from app.catalogue.catalogue_overlay import CatalogueOverlay, build_overlay, with_spare_rows
 from app.catalogue.live_items import LiveItems, RowCounters
@@ -13,11 +16,15 @@ from app.catalogue.user_segments import segment_rows_of_users
 from app.cpu import Cpu
 from app.deadline import Checkpoints
 from app.funnel import Funnel
+from app.recall.channel import ChannelConfig
+from app.recall.registry import override_channels
 from app.settings import Settings
 from app.state.counters import PopularityCounters
 from app.state.histories import RedisHistories
 from app.state.store import Store
 from app.state.stream_consumer import CounterUpdates, StreamConsumer
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -26,7 +33,8 @@ class ServingBundle:
 
     bundle: Bundle  # with room for more items
     settings: Settings
-    rankers: Rankers  # weighed as the settings have it
+    rankers: Rankers  # with the objective weights of the settings
+    channels: Mapping[str, ChannelConfig]  # as trained, less what the settings turn off
     base: Catalogue  # as it was published
     catalogue: CatalogueOverlay  # the bundle's
 
@@ -36,9 +44,9 @@ class ServingBundle:
         base = bundle.models.catalogue
         catalogue = build_overlay(base, settings.spare_items)
         roomy = replace(bundle, models=with_spare_rows(bundle.models, catalogue))
-        return cls(
-            roomy, settings, bundle.with_objective_weights(settings.objectives), base, catalogue
-        )
+        rankers = bundle.with_objective_weights(settings.objectives)
+        channels = _channel_configs(bundle.manifest, settings)
+        return cls(roomy, settings, rankers, channels, base, catalogue)
 
     def build_counters(self) -> PopularityCounters:
         """Make the crowd's state as it was when the bundle was made."""
@@ -88,5 +96,28 @@ class ServingBundle:
             bundle.sizes,
             settings.policy,
             scenes=settings.scenes,
+            channels=self.channels,
         )
         return build_funnel(bundle.models, bundle.indexes, self.rankers, state, wiring)
+
+
+def _channel_configs(manifest: Manifest, settings: Settings) -> dict[str, ChannelConfig]:
+    """Return the channels as trained, with those limited or turned off that the settings name.
+
+    A setting that the bundle cannot follow is logged and has no effect.
+    """
+    trained, overrides = manifest.channel_configs(), settings.channel_overrides()
+    for name in sorted(overrides.keys() - trained.keys()):
+        log.warning("the setting recall.%s names no channel of this version", name)
+        del overrides[name]
+    for name, one in overrides.items():
+        if one.pop("enabled", True) is False:
+            one["enabled"] = False
+        elif not trained[name].enabled and settings.recall[name].enabled:
+            log.warning(
+                "the setting recall.%s.enabled has no effect: the bundle %s was trained without "
+                "this channel; train again with it",
+                name,
+                manifest.version,
+            )
+    return override_channels(trained, overrides)

@@ -32,14 +32,14 @@ from pydantic_settings import (
 )
 from typing_extensions import override
 
-from app.bounds import NotNegative, Positive, Share
+from app.bounds import Count, NotNegative, Positive, Share
 from app.deadline import Checkpoints
 from app.rerank.policies import Policy
 from app.state.store import public_address
 
 SETTINGS_FILE = "recfunnel.toml"
 SLATE_SETTINGS = (  # those that decide what is shown; each answer in the request log has them
-    *("policy", "scenes", "objectives"),
+    *("policy", "scenes", "objectives", "recall"),
     *("history_limit", "shown_limit", "spare_items"),
 )
 DEFAULT_CHECKPOINTS_MS = {
@@ -61,6 +61,14 @@ def _complete(checkpoints: dict[str, float]) -> dict[str, float]:
 
 Milliseconds: TypeAlias = Annotated[float, Field(gt=0)]
 StageTimes: TypeAlias = Annotated[dict[str, Milliseconds], AfterValidator(_complete)]
+
+
+class ChannelSettings(BaseModel):
+    """What the configuration may say of a recall channel; None: as it is trained."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+    enabled: bool | None = None
+    limit: Count | None = None  # candidates
 
 
 class Settings(BaseSettings):
@@ -127,6 +135,11 @@ class Settings(BaseSettings):
         {},
         description="weights of the fine ranker's models, such as `{conversion = 1.0, click = "
         "0.2}`, instead of those of its training; see [objectives](../guides/objectives.md)",
+    )
+    recall: dict[str, ChannelSettings] = Field(
+        {},
+        description="`enabled` and `limit` of recall channels, such as `[recall.ease]`, for "
+        "training and for serving; a channel that the bundle was trained without stays off",
     )
     k_max: int = Field(100, ge=1, le=500, description="longest list that a request may ask for")
     max_in_flight: int = Field(
@@ -227,6 +240,10 @@ class Settings(BaseSettings):
         """Return how many shown items are remembered for a user; 0 if no policy reads them."""
         policies = (self.policy, *self.scenes.values())
         return self.shown_limit if any(policy.shown != "keep" for policy in policies) else 0
+
+    def channel_overrides(self) -> dict[str, dict[str, Any]]:
+        """Return what is set of each recall channel."""
+        return {name: one.model_dump(exclude_none=True) for name, one in self.recall.items()}
 
     def slate_settings(self) -> dict[str, Any]:
         """Return the settings that decide what is shown, as JSON, without those at a default."""

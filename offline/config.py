@@ -19,11 +19,14 @@ from pydantic import BaseModel, ConfigDict, ValidationError, create_model
 from pydantic_core import ErrorDetails, to_json
 
 from app.bundle.manifest import parse_manifest
+from app.recall.registry import CHANNEL_SPECS, ChannelError, read_channel_configs
 from offline.data.errors import DataError
 from offline.job import JobConfig
+from offline.models.registry import RecallConfig
 from offline.publish.flatten_config import NOT_MODEL_SETTINGS
 
 NOT_IN_FILE = NOT_MODEL_SETTINGS | {"policy"}
+CHANNEL_SETTINGS = {spec.name: frozenset(asdict(spec.config)) for spec in CHANNEL_SPECS}
 UNKNOWN_FIELD_ERRORS = frozenset(
     {"extra_forbidden", "unexpected_keyword_argument"}
 )  # as pydantic says it
@@ -56,19 +59,49 @@ def build_job_config(told: Mapping[str, Any], source: str) -> JobConfig:
         ConfigError: as ``read``.
     """
     recall = told.get("recall", {})
+    channels: dict[str, dict[str, Any]] = {}
     if isinstance(recall, Mapping):
+        recall, channels = _split_channels(recall)
         recall = {"seed": told.get("seed", JobConfig().seed), **recall}
     text = to_json({**told, "recall": recall}, inf_nan_mode="constants")
     try:
         found = _schema().model_validate_json(text)
+        channel_configs = read_channel_configs(channels)
     except ValidationError as error:
         raise ConfigError(f"{source}: {_sentence(error.errors()[0])}") from None
-    return JobConfig(**{name: getattr(found, name) for name in _schema().model_fields})
+    except ChannelError as error:
+        raise ConfigError(f"{source}: {error}") from None
+    values = {name: getattr(found, name) for name in _schema().model_fields}
+    return JobConfig(**values, channels=channel_configs)
+
+
+def _split_channels(
+    recall: Mapping[str, Any],
+) -> tuple[dict[str, Any], dict[str, dict[str, Any]]]:
+    """Split the tables of ``recall`` into the models' settings and the channels'.
+
+    ``[recall.ease]`` holds the settings of the model and those of the channel of that name.
+    """
+    models: dict[str, Any] = {}
+    channels: dict[str, dict[str, Any]] = {}
+    model_names = {field.name for field in fields(RecallConfig)}
+    for name, table in recall.items():
+        if name not in CHANNEL_SETTINGS or not isinstance(table, Mapping):
+            models[name] = table
+        elif name not in model_names:
+            channels[name] = dict(table)
+        else:
+            own = CHANNEL_SETTINGS[name]
+            channels[name] = {key: value for key, value in table.items() if key in own}
+            models[name] = {key: value for key, value in table.items() if key not in own}
+    return models, channels
 
 
 def config_to_toml(config: JobConfig, about: str = "") -> str:
     """Write the configuration as TOML, all settings, below the lines of ``about`` as comments."""
     told = asdict(config, dict_factory=lambda pairs: {k: v for k, v in pairs if v is not None})
+    for name, channel in told.pop("channels").items():
+        told["recall"][name] = told["recall"].get(name, {}) | channel
     head = "".join(f"# {line}".rstrip() + "\n" for line in about.splitlines())
     return head + tomli_w.dumps({name: told[name] for name in told if name not in NOT_IN_FILE})
 
@@ -80,7 +113,7 @@ def _schema() -> type[BaseModel]:
     told: dict[str, Any] = {
         name: (kind, getattr(default, name))
         for name, kind in kinds.items()
-        if name not in NOT_IN_FILE
+        if name not in NOT_IN_FILE | {"channels"}  # these stand in the tables of ``recall``
     }
     return create_model("Training", __config__=ConfigDict(extra="forbid", strict=True), **told)
 
@@ -127,4 +160,13 @@ def _names(tables: list[str]) -> list[str]:
     for each in tables:
         table = getattr(table, each)
     assert is_dataclass(table)  # noqa: S101 - only a table can have a setting too many
-    return [field.name for field in fields(table) if tables or field.name not in NOT_IN_FILE]
+    names = [field.name for field in fields(table) if tables or field.name not in NOT_IN_FILE]
+    match tables:
+        case []:
+            return [name for name in names if name != "channels"]
+        case ["recall"]:
+            return sorted({*names, *CHANNEL_SETTINGS})
+        case ["recall", channel]:
+            return [*names, *CHANNEL_SETTINGS.get(channel, ())]
+        case _:
+            return names

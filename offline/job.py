@@ -1,7 +1,7 @@
 """The whole offline job in one screen: read, split, replay, fit, evaluate, gate, refit, publish."""
 
 import asyncio
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -12,6 +12,8 @@ from app.bounds import Count, Seed
 from app.build import FunnelConfig
 from app.cpu import Cpu
 from app.deadline import NO_CHECKPOINTS
+from app.recall.channel import ChannelConfig
+from app.recall.registry import read_channel_configs
 from app.rerank.policies import Policy
 from benchmarks.ablations.results import load_variants
 from offline.data.dataset import Dataset
@@ -60,6 +62,7 @@ class JobConfig:
     hybrid: HybridConfig = field(default_factory=HybridConfig)
     objectives: ObjectiveWeights = field(default_factory=ObjectiveWeights)
     sizes: Sizes = field(default_factory=Sizes)
+    channels: Mapping[str, ChannelConfig] = field(default_factory=lambda: read_channel_configs({}))
     index: IndexConfig = field(default_factory=IndexConfig)
     policy: Policy = field(default_factory=Policy)
     gate: GateConfig = field(default_factory=GateConfig)
@@ -138,7 +141,9 @@ def run_job(reading: LoadedData, out: Path, config: JobConfig, phases: PhaseTime
 def funnel_config(config: JobConfig, cpu: Cpu) -> FunnelConfig:
     """Set the funnel up as configured, with all the time that it needs."""
     index = index_builder(config.index, config.seed)
-    return FunnelConfig(cpu, NO_CHECKPOINTS, config.sizes, config.policy, index)
+    return FunnelConfig(
+        cpu, NO_CHECKPOINTS, config.sizes, config.policy, index, channels=config.channels
+    )
 
 
 def fit_rankers(  # noqa: PLR0913, PLR0917 - the last is seldom there
@@ -223,6 +228,7 @@ def refit(
         hybrid=learned.hybrid,
         several=learned.objective_models,
         sizes=config.sizes,
+        channels=config.channels,
         preferences=reading.event_weights,
         dataset=dataset.name,
         interactions=len(dataset.log),

@@ -1,5 +1,6 @@
 """The training configuration as a file, and what is said of one that cannot be used."""
 
+import re
 import tomllib
 from dataclasses import fields, is_dataclass, replace
 from math import inf
@@ -11,11 +12,19 @@ import typer
 
 from app.artifacts import DAY
 from app.bundle.manifest import BundleError
+from app.recall.registry import CHANNELS
 from app.rerank.policies import Policy
 from app.settings import Settings
 from offline.cli import errors_as_sentences
 from offline.commands.train import TrainOptions
-from offline.config import NOT_IN_FILE, ConfigError, build_job_config, config_to_toml, read_config
+from offline.config import (
+    CHANNEL_SETTINGS,
+    NOT_IN_FILE,
+    ConfigError,
+    build_job_config,
+    config_to_toml,
+    read_config,
+)
 from offline.evaluate.gate import GateConfig
 from offline.job import JobConfig
 from offline.models.registry import RecallConfig
@@ -99,9 +108,12 @@ def test_a_file_without_settings_is_the_default_with_one_seed_for_all(tmp_path):
 
 def test_every_setting_is_written_but_those_of_the_service_and_the_command():
     content = config_to_toml(JobConfig())
-    assert set(tomllib.loads(content)) | NOT_IN_FILE == {field.name for field in fields(JobConfig)}
+    names = {field.name for field in fields(JobConfig)}
+    assert set(tomllib.loads(content)) | NOT_IN_FILE | {"channels"} == names
+    assert set(tomllib.loads(content)["recall"]) >= set(CHANNELS)
     assert set(tomllib.loads(content)) & NOT_IN_FILE == set()
-    assert content.count(" = ") == len(flat(JobConfig()))
+    values = flat(JobConfig()).values()
+    assert content.count(" = ") == sum(value is not None for value in values)
 
 
 def test_every_number_says_what_it_may_be():
@@ -198,3 +210,31 @@ def test_endless_is_a_number_of_seconds():
     assert (
         build_job_config({"recall": {"ease": {"half_life": inf}}}, "x").recall.ease.half_life == inf
     )
+
+
+def test_a_channel_is_turned_off_and_limited_in_the_table_of_its_name(tmp_path):
+    content = "[recall.ease]\nenabled = false\nneighbours = 9\n[recall.sequence]\nlimit = 300\n"
+    config = read_config(written(tmp_path, content))
+    assert not config.channels["ease"].enabled
+    assert config.recall.ease.neighbours == 9
+    assert config.channels["sequence"].limit == 300
+    assert config.channels["item_cf"] == JobConfig().channels["item_cf"]
+
+
+def test_no_setting_of_a_channel_has_the_name_of_one_of_its_model():
+    for name, own in CHANNEL_SETTINGS.items():
+        model = getattr(RecallConfig(), name, None)
+        assert model is None or own.isdisjoint(field.name for field in fields(model))
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ("[recall.sequence]\nneighbours = 9", "the channel sequence has no setting neighbours"),
+        ("[recall.ease]\nlimit = 0", "the setting limit of the channel ease cannot be 0"),
+        ("[recall.easy]\nlimit = 9", "there is no setting recall.easy. Is it ease?"),
+    ],
+)
+def test_a_channel_setting_that_cannot_be_used_is_named(tmp_path, content, message):
+    with pytest.raises(ConfigError, match=re.escape(message)):
+        read_config(written(tmp_path, content))

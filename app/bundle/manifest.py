@@ -12,6 +12,8 @@ from app.artifacts import Sizes
 from app.catalogue.attributes import ColumnKind
 from app.event_weights import EventWeights
 from app.features.views import view_hash
+from app.recall.channel import ChannelConfig
+from app.recall.registry import ChannelError, read_channel_configs
 
 FORMAT_VERSION = 1
 MANIFEST = "manifest.json"
@@ -92,6 +94,7 @@ class Manifest(BaseModel):
     type_weights: dict[str, float | str]  # a number, or an expression of the value
     explicit: bool  # values are ratings
     sizes: Sizes
+    channels: dict[str, dict[str, Any]] = {}  # config of each channel; one not named: its defaults
     category_names: list[str]
     flag_names: list[str] = []  # policy flags; none in bundles made before there were any
     attributes: dict[
@@ -131,6 +134,17 @@ class Manifest(BaseModel):
             gate = {"min_users": gate.get("fewest"), **gate, "checks": renamed}
         return {"stream_offsets": fields.get("reached", {}), **fields, "gate": gate}
 
+    def channel_configs(self) -> dict[str, ChannelConfig]:
+        """Return the config of every channel, as the rankers were trained with it.
+
+        Raises:
+            BundleError: This version has no such channel, or it has other settings.
+        """
+        try:
+            return read_channel_configs(self.channels)
+        except ChannelError as error:
+            raise BundleError(f"{self.version} was trained with other channels: {error}") from None
+
     def event_weights(self) -> EventWeights:
         """Give the rule that turns events into weights."""
         return EventWeights(self.positive_at, dict(self.type_weights), self.explicit)
@@ -148,6 +162,7 @@ def read_manifest(folder: Path) -> Manifest:
             f"{folder / MANIFEST} was trained for the features {manifest.view}, this service "
             f"computes {view_hash()}: train again with this version"
         )
+    manifest.channel_configs()
     return manifest
 
 

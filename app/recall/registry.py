@@ -81,6 +81,20 @@ def read_channel_configs(
     return {spec.name: _configure(spec, settings.get(spec.name, {})) for spec in specs}
 
 
+def override_channels(
+    configs: Mapping[str, ChannelConfig], settings: Mapping[str, Mapping[str, Any]]
+) -> dict[str, ChannelConfig]:
+    """Return these configs with some settings replaced.
+
+    Raises:
+        ChannelError: There is no such channel or setting, or a value does not fit.
+    """
+    values: dict[str, Mapping[str, Any]] = {name: asdict(one) for name, one in configs.items()}
+    return read_channel_configs(
+        values | {name: {**values.get(name, {}), **new} for name, new in settings.items()}
+    )
+
+
 def _configure(spec: ChannelSpec[Any], settings: Mapping[str, Any]) -> ChannelConfig:
     values = asdict(spec.config)
     for unknown in sorted(settings.keys() - values.keys()):

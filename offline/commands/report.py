@@ -107,9 +107,11 @@ def _recall(manifest: Manifest) -> dict[str, object]:
 
 def _exam(data: Path, config: JobConfig, cpu: Cpu) -> Holdout:
     dataset = load_dataset(data, None, MAX_BAD_SHARE).dataset
-    wiring = FunnelConfig(cpu, NO_CHECKPOINTS, config.sizes, config.policy)
+    wiring = FunnelConfig(
+        cpu, NO_CHECKPOINTS, config.sizes, config.policy, channels=config.channels
+    )
     return build_holdout(dataset, split_by_time(dataset.log), config, wiring)
 
 
 def _sit(exam: Holdout, folder: Path, manifest: Manifest) -> Lists:
-    return exam.compute_lists(read_rankers(folder), manifest.sizes)
+    return exam.compute_lists(read_rankers(folder), manifest.sizes, manifest.channel_configs())

@@ -12,6 +12,7 @@ from app.bundle.bundle import load_bundle
 from app.bundle.manifest import read_manifest
 from app.rank.objectives import RELEVANT, stem
 from app.rank.pointwise_listwise import GROWTH, read_growth
+from app.recall.registry import override_channels
 from app.settings import Settings
 from offline.archive.archived_dataset import archived
 from offline.config import build_job_config, read_config
@@ -59,6 +60,7 @@ class TrainOptions:
         """Give the whole configuration.
 
         Raises:
+            ChannelError: a setting is of no channel.
             ConfigError: the file cannot be used.
             DataError: the objectives are not what they should be.
         """
@@ -80,6 +82,7 @@ class TrainOptions:
             index=replace(base.index, kind=self.index or base.index.kind),
             hybrid=replace(base.hybrid, kind=self.hybrid or base.hybrid.kind),
             compare=self.compare,
+            channels=override_channels(base.channels, settings.channel_overrides()),
             policy=settings.policy,
             gate=self.gate,
             keep=self.keep,

@@ -94,7 +94,10 @@ def check_production(
         ]
     relevant = exam.relevant
     ours = user_ndcg(exam.compute_lists(rankers, exam.wiring.sizes), relevant)
-    theirs = user_ndcg(exam.compute_lists(other.rankers, other.manifest.sizes), relevant)
+    theirs = user_ndcg(
+        exam.compute_lists(other.rankers, other.manifest.sizes, other.manifest.channel_configs()),
+        relevant,
+    )
     both = np.stack([ours, theirs], axis=1)
     groups: dict[UserGroup, NDArray[np.bool_]] = {"warm": exam.is_warm, "cold": ~exam.is_warm}
     return [

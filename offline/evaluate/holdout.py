@@ -1,6 +1,7 @@
 """The test window as more than one bundle can sit it: recall as of the cut, and the same users."""
 
 import asyncio
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -9,6 +10,7 @@ from numpy.typing import NDArray
 from app.artifacts import Models, Rankers, Sizes
 from app.build import FunnelConfig
 from app.funnel import Funnel
+from app.recall.channel import ChannelConfig
 from offline.data.dataset import Dataset
 from offline.evaluate.funnel_answers import collect_answers, evaluated_lists, pad_lists
 from offline.evaluate.metrics import Lists
@@ -38,13 +40,19 @@ class Holdout:
         rows = np.array([user.user for user in self.users], np.int64)
         return np.asarray(np.diff(self.models.users.indptr)[rows] > 0)
 
-    def compute_lists(self, rankers: Rankers, sizes: Sizes) -> Lists:
-        """Ask the real funnel with these rankers; gives what it would show, (u, 20)."""
-        return asyncio.run(
-            self._lists(
-                build_offline_funnel(self.models, replace(self.wiring, sizes=sizes), rankers)
-            )
-        )
+    def compute_lists(
+        self,
+        rankers: Rankers,
+        sizes: Sizes,
+        channels: Mapping[str, ChannelConfig] | None = None,
+    ) -> Lists:
+        """Compute the lists that the real funnel shows with these rankers, (u, 20).
+
+        ``channels`` stands in for those of this training, where the rankers had others.
+        """
+        channels = self.wiring.channels if channels is None else channels
+        config = replace(self.wiring, sizes=sizes, channels=channels)
+        return asyncio.run(self._lists(build_offline_funnel(self.models, config, rankers)))
 
     async def _lists(self, funnel: Funnel) -> Lists:
         """Give the lists alone: asyncio writes out what a main task returns, which takes long."""

@@ -1,6 +1,6 @@
 """What a job was told, flat and plain, so that two bundles' settings can be laid side by side."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import fields, is_dataclass
 from math import isfinite
 from typing import Any
@@ -24,6 +24,9 @@ def _flat(config: Any, prefix: str) -> Iterator[tuple[str, SettingValue]]:
             continue
         if is_dataclass(value):
             yield from _flat(value, f"{name}.")
+        elif isinstance(value, Mapping):  # the channels: as in the file, beside their models
+            for channel, channel_config in value.items():
+                yield from _flat(channel_config, f"recall.{channel}.")
         else:
             yield name, _plain(value)
 

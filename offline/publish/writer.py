@@ -4,8 +4,8 @@ import asyncio
 import importlib.metadata
 import logging
 import time
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -33,6 +33,7 @@ from app.rank.hybrid import HYBRID, HybridScorer, write_hybrid
 from app.rank.logistic import Logistic, write_logistic
 from app.rank.objectives import write_objectives
 from app.rank.pointwise_listwise import PointwiseListwiseBlend, write_pointwise_listwise
+from app.recall.channel import ChannelConfig
 from app.recall.vectors import flat_index
 from app.state.store import Store
 from app.state.tables import load_tables
@@ -59,6 +60,7 @@ class TrainingResult:
     interactions: int
     seed: int
     metrics: dict[str, Any]
+    channels: Mapping[str, ChannelConfig] = field(default_factory=dict)  # not named: the defaults
     rankers_end: float | None = None  # unix seconds; the rankers learned nothing from then on
     settings: dict[str, Any] = field(default_factory=dict)  # for the manifest; plain values
     seconds: dict[str, float] = field(default_factory=dict)  # of each phase so far
@@ -165,6 +167,7 @@ def _manifest(trained: TrainingResult, files: dict[str, FileRecord], created: fl
         type_weights=dict(trained.preferences.type_weights),
         explicit=trained.preferences.explicit,
         sizes=trained.sizes,
+        channels={name: asdict(config) for name, config in trained.channels.items()},
         category_names=list(models.catalogue.category_names),
         flag_names=list(models.catalogue.flag_names),
         attributes=dict(attributes.column_kinds(models.catalogue.attributes)),
