@@ -1,7 +1,6 @@
 """Why an item is not in a list: at every place where it can drop out."""
 
 from dataclasses import replace
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -114,7 +113,7 @@ def lost(policy, k, row, candidates, **parts):
     slate = Slate(
         asked, (), candidates, candidates, candidates, maker.rerank(asked, candidates), ()
     )
-    return explain_rerank_loss(SimpleNamespace(reranker=maker), slate, row)
+    return explain_rerank_loss(maker, slate, row)
 
 
 def test_an_item_that_a_pinned_one_pushes_out_is_told_so():
@@ -129,7 +128,7 @@ def test_an_item_that_is_too_much_like_another_is_told_so_with_the_figures():
     content[[20, 21, 22]], content[23] = [1, 0], [0, 1]
     policy = Policy(diversity=0.6, freshness=0.0, explore_slots=0)
     reason, facts = lost(policy, 2, 21, pool(20, 21, 22, 23), content=content)
-    assert "too much like an item in the list" in reason
+    assert "too similar to an item in the list" in reason
     assert (facts["policy"], facts["lost_to_row"], facts["nearest_row"]) == ("diversity", 23, 20)
     assert facts["nearest_cosine"] == 1.0
     gone = facts["worth"] * 0.4 - facts["likeness_penalty"]

@@ -9,12 +9,13 @@ from numpy.typing import NDArray
 from app.bundle.bundle import Bundle
 from app.catalogue.catalogue import Catalogue
 from app.contracts import ABSENT, SLOTS, Candidates, MixedScorer, Scorer
-from app.explain.exclusions import RequestedExclusions, attribute_exclusions
+from app.explain.missing_item import attribute_exclusions, describe_channels
 from app.features.views import FINE_VIEW, column_names
 from app.funnel import Slate
 from app.query_builder import QueryBuilder
 from app.recall.registry import CHANNEL_SPECS, CHANNELS, PERSONAL_CHANNELS
 from app.request_log.answer_record import scores_of
+from app.request_log.request_record import RequestedExclusions
 
 PERSONAL_COLUMNS = [CHANNELS.index(name) for name in PERSONAL_CHANNELS]
 BY_HISTORY = np.array([spec.kind == "history" for spec in CHANNEL_SPECS])
@@ -130,7 +131,7 @@ def explanations(slate: Slate) -> list[dict[str, Any]]:
     }
     return [
         {
-            "channels": _channels(pool, n),
+            "channels": describe_channels(pool, n),
             "scores": {stage: values[n] for stage, values in scores.items()},
             "features": dict(zip(columns, _finite(pool.features[n]), strict=False)),
         }
@@ -169,14 +170,6 @@ def _because(bundle: Bundle, slate: Slate, personal: NDArray[np.bool_]) -> list[
 
 def _finite(values: NDArray[np.floating]) -> list[float | None]:
     return [v if np.isfinite(v) else None for v in values.tolist()]
-
-
-def _channels(pool: Candidates, n: int) -> dict[str, dict[str, float]]:
-    return {
-        channel: {"rank": int(pool.ranks[n, c]), "score": float(pool.signals[n, c])}
-        for c, channel in enumerate(CHANNELS)
-        if pool.ranks[n, c] != ABSENT
-    }
 
 
 def fallback(slate: Slate) -> str | None:

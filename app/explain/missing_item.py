@@ -1,149 +1,182 @@
-"""Why an item is not in a list: where on its way through the funnel it dropped out, in words.
+"""Why an item is not in a list: where on its way through the funnel it was lost, in words.
 
-Computed from a slate and its funnel, for who asks; nothing is kept for it while lists are made.
+Computed from a slate and its funnel when a caller asks. Building a list keeps nothing for it.
 """
 
 from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias
 
 import numpy as np
+from numpy.typing import NDArray
 
-from app.contracts import ABSENT, SLOTS, Candidates, Rows
-from app.explain.exclusions import EXCLUSION_REASONS, RequestedExclusions, attribute_exclusions
+from app.contracts import ABSENT, NO_ROWS, SLOTS, Candidates, Query, Rows
 from app.explain.rerank_loss import explain_rerank_loss
 from app.funnel import Funnel, RankStage, Slate
+from app.query_builder import disliked_rows
 from app.recall.registry import CHANNELS
+from app.request_log.request_record import RequestedExclusions
 from app.rerank.filters import is_permitted
+from app.rerank.policy import PolicySettings
 
 ExplainedStage: TypeAlias = Literal[
     "catalogue", "filter", "recall", "coarse", "fine", "rerank", "shown"
 ]
 FILTER_REASONS = {
-    "blocked": "the house has blocked it, its provider or its category in this scene",
+    "blocked": "this scene blocks it, its provider or its category",
     "blocked_by_user": "the user has blocked it, its provider or its category",
     "rating": "it has a policy flag that this scene forbids",
-    "filter": "the filter of the request does not let it pass",
+    "filter": "the filter of the request does not allow it",
 }
+EXCLUSION_REASONS = {
+    "hidden": "the user has hidden it",
+    "disliked": "the user dislikes it",
+    "exclude": "the request excludes it",
+    "earlier_pages": "an earlier page had it",
+    "seen": "the user has already acted on it",
+    "shown": "the user was shown it lately",
+}
+
+
+def attribute_exclusions(
+    query: Query, policy: PolicySettings, requested: RequestedExclusions, rows: Rows
+) -> dict[str, NDArray[np.bool_]]:
+    """Return for each name of ``EXCLUSION_REASONS`` which of ``rows`` it excludes, (n,).
+
+    A row counts for the first name that excludes it. A query holds the newest events only. What
+    older ones exclude counts as seen, or as disliked where seen items are not dropped.
+    """
+    drops_seen = policy.seen == "drop"
+    excluded_by = {
+        "hidden": query.hidden,
+        "disliked": disliked_rows(query.history),
+        "exclude": requested.exclude,
+        "earlier_pages": requested.earlier,
+        "seen": query.history.rows if drops_seen else NO_ROWS,
+        "shown": query.impressions if policy.shown == "drop" else NO_ROWS,
+    }
+    remaining, masks = query.excluded[rows], {}
+    for name, excluded in excluded_by.items():
+        masks[name] = remaining & np.isin(rows, excluded)
+        remaining = remaining & ~masks[name]
+    masks["seen" if drops_seen else "disliked"] |= remaining
+    return masks
 
 
 @dataclass(frozen=True, slots=True)
 class Explanation:
-    """Where an item ended, why, and the figures that say so."""
+    """The stage at which an item was lost, the reason, and its figures."""
 
     stage: ExplainedStage
     reason: str
-    facts: dict[str, Any]
+    facts: dict[str, Any]  # a name that ends in _row holds the row of another item
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class MissingItem:
-    """One item of one list."""
+    """One item, and the list that may lack it."""
 
     funnel: Funnel
     slate: Slate
-    row: int  # -1: the catalogue does not know it
-    exclusions: RequestedExclusions  # as was asked
-
-    @property
-    def _one(self) -> Rows:
-        return np.array([self.row], np.int64)
+    row: int  # -1: it is not in the catalogue
+    exclusions: RequestedExclusions
 
     def explain(self) -> Explanation:
-        """Say what became of the item."""
-        for step in (self._known, self._shown, self._filtered, self._cut_off, self._proposed):
-            if found := step():
-                return found
-        slate, funnel = self.slate, self.funnel
-        for stage, before, after in (
-            (funnel.coarse, slate.merged, slate.coarse),
-            (funnel.fine, slate.coarse, slate.fine),
-        ):
-            if self.row not in after.rows:
-                return self._cut(stage, before, after)
-        return self._last()
-
-    def _known(self) -> Explanation | None:
-        return (
-            None if self.row >= 0 else Explanation("catalogue", "no item of this id is known", {})
+        """Return what became of the item: the first stage that lost it."""
+        checks = (
+            *(self._not_in_catalogue, self._shown, self._filtered),
+            *(self._funnel_cut_off, self._not_proposed),
         )
+        for check in checks:
+            if explanation := check():
+                return explanation
+        slate, funnel = self.slate, self.funnel
+        if self.row not in slate.coarse.rows:
+            return self._cut("coarse", funnel.coarse, slate.merged, slate.coarse)
+        if self.row not in slate.fine.rows:
+            return self._cut("fine", funnel.fine, slate.coarse, slate.fine)
+        return self._lost_by_rerank()
+
+    def _not_in_catalogue(self) -> Explanation | None:
+        is_known = self.row >= 0
+        return None if is_known else Explanation("catalogue", "no item has this id", {})
 
     def _shown(self) -> Explanation | None:
-        chosen = self.slate.selection
-        at = np.flatnonzero(chosen.pool.rows == self.row)
+        selection = self.slate.selection
+        at = np.flatnonzero(selection.pool.rows == self.row)
         if not len(at):
             return None
-        place, slot = int(at[0]), SLOTS[chosen.slots[at[0]]]
-        facts = {"place": place + 1, "slot": slot, "score": float(chosen.pool.scores[place])}
+        place, slot = int(at[0]), SLOTS[selection.slots[at[0]]]
+        facts = {"place": place + 1, "slot": slot, "score": float(selection.pool.scores[place])}
         return Explanation("shown", f"it is shown at place {place + 1} ({slot})", facts)
 
     def _filtered(self) -> Explanation | None:
-        query, available = self.slate.query, self.funnel.query_builder.models.catalogue.available
-        if is_permitted(query, self._one, available)[0]:
+        query, builder = self.slate.query, self.funnel.query_builder
+        row, available = np.array([self.row], np.int64), builder.models.catalogue.available
+        if is_permitted(query, row, available)[0]:
             return None
         if not available[self.row]:
             return Explanation("filter", "it is not available", {"policy": "availability"})
-        for rule in query.filters:
-            if not rule.allows(self._one)[0]:
-                told = FILTER_REASONS.get(rule.name, f"the rule {rule.name} does not let it pass")
-                return Explanation("filter", told, {"policy": rule.name})
-        policy, told = self._excluded()
-        return Explanation("filter", told, {"policy": policy})
-
-    def _excluded(self) -> tuple[str, str]:
-        query = self.slate.query
-        policy = self.funnel.query_builder.policy(query.scene)
-        masks = attribute_exclusions(query, policy, self.exclusions, self._one)
+        for each in query.filters:
+            if not each.allows(row)[0]:
+                reason = FILTER_REASONS.get(each.name, f"the filter {each.name} does not allow it")
+                return Explanation("filter", reason, {"policy": each.name})
+        masks = attribute_exclusions(query, builder.policy(query.scene), self.exclusions, row)
         name = next(name for name, mask in masks.items() if mask[0])
-        return name, EXCLUSION_REASONS[name]
+        return Explanation("filter", EXCLUSION_REASONS[name], {"policy": name})
 
-    def _cut_off(self) -> Explanation | None:
-        if not any(step.stage == "funnel" for step in self.slate.results):
+    def _funnel_cut_off(self) -> Explanation | None:
+        if not any(result.stage == "funnel" for result in self.slate.results):
             return None
-        facts = {"outcome": "late"}
-        return Explanation("recall", "the funnel was cut off, and popular items were given", facts)
+        reason = "the funnel was cut off, and popular items were shown instead"
+        return Explanation("recall", reason, {"outcome": "late"})
 
-    def _proposed(self) -> Explanation | None:
+    def _not_proposed(self) -> Explanation | None:
         if self.row in self.slate.merged.rows:
             return None
         sizes = dict(zip(CHANNELS, map(len, self.slate.proposals), strict=False))
-        asked = {name: n for name, n in sizes.items() if n}
-        told = f"no channel proposed it: {len(asked)} of them gave {sum(asked.values())} items"
-        return Explanation("recall", told, {"proposed": sizes})
+        channels, items = sum(n > 0 for n in sizes.values()), sum(sizes.values())
+        reason = f"no channel proposed it; {channels} channels proposed {items} items"
+        return Explanation("recall", reason, {"proposed": sizes})
 
-    def _cut(self, stage: RankStage, before: Candidates, after: Candidates) -> Explanation:
-        failed = [
-            s.outcome for s in self.slate.results if s.stage == stage.name and s.outcome != "ok"
-        ]
-        scored = before if failed else stage.score(self.slate.query, before)
+    def _cut(
+        self, name: ExplainedStage, stage: RankStage, before: Candidates, after: Candidates
+    ) -> Explanation:
+        has_failed = any(
+            result.stage == stage.name and result.outcome != "ok" for result in self.slate.results
+        )
+        scored = before if has_failed else stage.score(self.slate.query, before)
         at = int(np.flatnonzero(scored.rows == self.row)[0])
         order = (-scored.scores).argsort(kind="stable")
         rank, score = int(np.flatnonzero(order == at)[0]) + 1, float(scored.scores[at])
         threshold = float(scored.scores[order[len(after) - 1]]) if len(after) else None
-        by = "the order that it came in, since the ranker failed," if failed else "the ranker"
-        told = (
-            f"{by} put it at {rank} of {len(before)} with {score:.4f}; the best {len(after)} go "
-            f"on, from {threshold:.4f}"
+        ranker = "the ranker failed; the order before it" if has_failed else "the ranker"
+        reason = (
+            f"{ranker} put it at {rank} of {len(before)} with {score:.4f}; the best {len(after)} "
+            f"go on, from {threshold:.4f}"
             if threshold is not None
-            else "nothing went on"
+            else "no item goes on"
         )
-        facts = {"rank": rank, "of": len(before), "score": score, "threshold": threshold}
-        return Explanation(
-            "coarse" if stage is self.funnel.coarse else "fine",
-            f"{stage.name}: {told}",
-            facts | {"kept": len(after), "channels": describe_channels(scored, at)},
-        )
+        facts: dict[str, Any] = {"rank": rank, "of": len(before), "score": score}
+        facts |= {
+            "threshold": threshold,
+            "kept": len(after),
+            "channels": describe_channels(scored, at),
+        }
+        return Explanation(name, f"{stage.name}: {reason}", facts)
 
-    def _last(self) -> Explanation:
+    def _lost_by_rerank(self) -> Explanation:
         fine = self.slate.fine
         at = int(np.flatnonzero(fine.rows == self.row)[0])
         rank = int(np.count_nonzero(fine.scores > fine.scores[at])) + 1
         facts: dict[str, Any] = {"rank": rank, "of": len(fine), "score": float(fine.scores[at])}
-        told, more = explain_rerank_loss(self.funnel, self.slate, self.row)
-        return Explanation("rerank", told, facts | more | {"channels": describe_channels(fine, at)})
+        reason, more = explain_rerank_loss(self.funnel.reranker, self.slate, self.row)
+        return Explanation(
+            "rerank", reason, facts | more | {"channels": describe_channels(fine, at)}
+        )
 
 
 def describe_channels(pool: Candidates, at: int) -> dict[str, dict[str, float]]:
-    """Give rank and score in each channel that proposed a candidate."""
+    """Return rank and score in each channel that proposed a candidate."""
     return {
         channel: {"rank": int(pool.ranks[at, c]), "score": float(pool.signals[at, c])}
         for c, channel in enumerate(CHANNELS)

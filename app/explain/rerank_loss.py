@@ -1,78 +1,64 @@
-"""Why an item that came to the last stage is not in the list: to whom it lost its place."""
+"""Why an item that reached the last stage is not in the list: which item took its place."""
 
 import itertools
 from typing import Any
 
 import numpy as np
 
-from app.funnel import Funnel, Slate
-from app.rerank.slate_builder import SlateBuilder
+from app.contracts import Reranker
+from app.funnel import Slate
+from app.rerank.policies import find_policy
+from app.rerank.slate_builder import COMPLETION, SlateBuilder
 from app.rerank.slate_draft import SlateDraft
 
-GIVEN = {
-    "explore": "exploration",
-    "tail": "the places kept for the tail",
-    "providers": "the places kept for a group of providers",
-    "sponsored": "a sponsored item",
-    "pinned": "a pinned item",
-    "finish": "the caps, or items that stand at a place of their own",
-}
 
-
-def explain_rerank_loss(funnel: Funnel, slate: Slate, row: int) -> tuple[str, dict[str, Any]]:
-    """Say in words, and in figures, where the last stage lost an item; ``*_row`` names others."""
-    maker = funnel.reranker
-    if not isinstance(maker, SlateBuilder) or _failed(slate):
-        return "the last stage failed, and the best of the order in hand were shown", {}
-    drafts = maker.build_drafts(slate.query, slate.fine)
+def explain_rerank_loss(reranker: Reranker, slate: Slate, row: int) -> tuple[str, dict[str, Any]]:
+    """Return the reason and its figures. A name that ends in ``_row`` is that of another item."""
+    has_failed = any(
+        result.stage == "rerank" and result.outcome != "ok" for result in slate.results
+    )
+    if not isinstance(reranker, SlateBuilder) or has_failed:
+        return "the last stage failed, and the best items of the order before it were shown", {}
+    drafts = reranker.build_drafts(slate.query, slate.fine)
     for (_, before), (name, after) in itertools.pairwise(drafts):
-        if _lists(before, row) and not _lists(after, row):
-            taken = [r for r in _rows(after) if r not in _rows(before)]
-            facts = {"policy": name, "lost_to_row": taken[0] if taken else None}
-            return f"it was in the list, and lost its place to {GIVEN.get(name, name)}", facts
-    return _outweighed(maker, slate, drafts, row)
+        if row in _listed_rows(before) and row not in _listed_rows(after):
+            added = [other for other in _listed_rows(after) if other not in _listed_rows(before)]
+            policy = COMPLETION if name == COMPLETION.name else find_policy(name)
+            facts = {"policy": name, "lost_to_row": added[0] if added else None}
+            return f"it was in the list, and lost its place to {policy.winner}", facts
+    return _compare_with_last(reranker, slate, drafts, row)
 
 
-def _failed(slate: Slate) -> bool:
-    return any(step.stage == "rerank" and step.outcome != "ok" for step in slate.results)
-
-
-def _rows(draft: SlateDraft) -> list[int]:
+def _listed_rows(draft: SlateDraft) -> list[int]:
     return [int(row) for row in draft.pool.rows[draft.listed]]
 
 
-def _lists(draft: SlateDraft, row: int) -> bool:
-    return row in _rows(draft)
-
-
-def _outweighed(
-    maker: SlateBuilder, slate: Slate, drafts: list[tuple[str, SlateDraft]], row: int
+def _compare_with_last(
+    reranker: SlateBuilder, slate: Slate, drafts: list[tuple[str, SlateDraft]], row: int
 ) -> tuple[str, dict[str, Any]]:
-    """Compare the item with the last one that was chosen by worth and unlikeness."""
-    draft = next((d for name, d in drafts if name == "diversity"), drafts[-1][1])
-    context = maker.build_context(slate.query)
+    """Compare the item with the last one that was chosen by worth and dissimilarity."""
+    draft = next((draft for name, draft in drafts if name == "diversity"), drafts[-1][1])
+    context = reranker.build_context(slate.query)
     diversity = context.policy.diversity if "diversity" in context.order else 0.0
     at = int(np.flatnonzero(draft.pool.rows == row)[0])
     listed = draft.listed
     if not len(listed):
-        return "there was no place for the ranking to give", {"policy": "finish"}
+        return "the ranking had no place to give", {"policy": COMPLETION.name}
     vectors = context.content[draft.pool.rows]
-    near = vectors[listed] @ vectors[at]
-    last, nearest = int(listed[-1]), int(listed[np.argmax(near)])
-    alike = vectors[listed[:-1]] @ vectors[last]
-    penalty = diversity * max(float(near.max()), 0.0)
-    other = diversity * max(float(alike.max(initial=0.0)), 0.0)
-    worth, of_last = float(draft.worth[at]), float(draft.worth[last])
+    cosines = vectors[listed] @ vectors[at]
+    last, nearest = int(listed[-1]), int(listed[np.argmax(cosines)])
+    cosines_of_last = vectors[listed[:-1]] @ vectors[last]
+    worth, worth_of_last = float(draft.worth[at]), float(draft.worth[last])
     facts = {
         "policy": "diversity",
         "worth": worth,
-        "likeness_penalty": penalty,
+        "likeness_penalty": diversity * max(float(cosines.max()), 0.0),
         "lost_to_row": int(draft.pool.rows[last]),
-        "lost_to_worth": of_last,
-        "lost_to_penalty": other,
+        "lost_to_worth": worth_of_last,
+        "lost_to_penalty": diversity * max(float(cosines_of_last.max(initial=0.0)), 0.0),
         "nearest_row": int(draft.pool.rows[nearest]),
-        "nearest_cosine": float(near.max()),
+        "nearest_cosine": float(cosines.max()),
     }
-    if worth > of_last:
-        return "it is too much like an item in the list, and a less relevant one was taken", facts
-    return "the last place of the ranking went to an item that is worth more", facts
+    if worth > worth_of_last:
+        return "it is too similar to an item in the list, and a less relevant one was chosen", facts
+    return "the last place of the ranking went to an item with more worth", facts

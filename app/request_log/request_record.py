@@ -6,13 +6,20 @@ from typing import TypeAlias
 import numpy as np
 
 from app.bundle.bundle import Bundle
-from app.contracts import NO_HISTORY, NO_ROWS, History, Request, RequestOptions
-from app.explain.exclusions import RequestedExclusions
+from app.contracts import NO_HISTORY, NO_ROWS, History, Request, RequestOptions, Rows
 from app.state.event_codec import EventInterpreter
 
 SentEvent: TypeAlias = tuple[
     str, str, float, float
 ]  # item, type, value, unix seconds by the wall clock
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class RequestedExclusions:
+    """The items that a request excludes, in rows; -1: the bundle does not know it."""
+
+    exclude: Rows
+    earlier: Rows  # items of the earlier pages
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +40,7 @@ class RequestRecord(RequestOptions):
         )
 
     def exclusions(self, bundle: Bundle) -> RequestedExclusions:
-        """Give what was asked to be left out in the rows of a bundle; -1: unknown to it."""
+        """Return the excluded items in the rows of a bundle."""
         if not self.exclude:
             return RequestedExclusions(NO_ROWS, NO_ROWS)
         rows, own = bundle.models.catalogue.ids.rows(self.exclude), len(self.exclude) - self.offset
