@@ -5,8 +5,8 @@
 """
 
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
-import faiss
 import numpy as np
 from numpy.typing import NDArray
 
@@ -26,6 +26,9 @@ HALF_LIVES = (
     90 * DAY,
     np.inf,
 )  # seconds; inf counts all of time
+
+if TYPE_CHECKING:  # settings and readers need no index
+    import faiss
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -170,8 +173,8 @@ class Models:
 class Indexes:
     """FAISS indexes over the item vectors; in serving both are memory-mapped."""
 
-    factors: faiss.Index
-    content: faiss.Index
+    factors: "faiss.Index"
+    content: "faiss.Index"
 
 
 @dataclass(frozen=True, slots=True)

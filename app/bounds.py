@@ -1,4 +1,4 @@
-"""What a number of a configuration may be. Only files are checked; code is trusted."""
+"""Types of numbers in a configuration, with their bounds. Files are checked; code is trusted."""
 
 from math import inf
 from typing import Annotated, TypeAlias
@@ -7,9 +7,9 @@ from annotated_types import Ge, Gt, Le, Lt
 
 Count: TypeAlias = Annotated[int, Ge(1)]
 Whole: TypeAlias = Annotated[int, Ge(0)]
-Several: TypeAlias = Annotated[int, Ge(2)]
-Seed: TypeAlias = Annotated[int, Ge(0), Lt(2**31)]  # LightGBM takes no larger
+AtLeastTwo: TypeAlias = Annotated[int, Ge(2)]
+Seed: TypeAlias = Annotated[int, Ge(0), Lt(2**31)]  # LightGBM accepts no larger one
 Positive: TypeAlias = Annotated[float, Gt(0), Lt(inf)]
 NotNegative: TypeAlias = Annotated[float, Ge(0), Lt(inf)]
 Share: TypeAlias = Annotated[float, Ge(0), Le(1)]
-Seconds: TypeAlias = Annotated[float, Gt(0)]  # inf: without end
+Seconds: TypeAlias = Annotated[float, Gt(0)]  # inf: unlimited

@@ -1,4 +1,4 @@
-"""What an event says about taste: one rule, used by the readers of logs and by live events."""
+"""The preference weight of an event. Readers of logs and live events use the same rule."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -8,8 +8,7 @@ import numpy as np
 from app.contracts import Scores
 from app.expressions.event_weight_formula import parse_formula
 
-# A purchase speaks louder than a look; negative types speak against the item. Scale: a like is 1.
-TYPE_WEIGHTS: Mapping[str, float] = {
+TYPE_WEIGHTS: Mapping[str, float] = {  # a like is 1; negative types count against the item
     "view": 0.2,
     "click": 0.4,
     "play": 1.0,
@@ -20,45 +19,41 @@ TYPE_WEIGHTS: Mapping[str, float] = {
     "purchase": 2.0,
     "dislike": -1.0,
     "hide": -1.0,
-    "unhide": 0.0,  # takes a hide back
+    "unhide": 0.0,  # revokes a hide
 }
-AMOUNT_TYPES = frozenset(
-    {"play", "watch"}
-)  # value is an amount: its weight grows with the logarithm
+AMOUNT_TYPES = frozenset({"play", "watch"})  # the weight grows with the logarithm of the value
 
 
 @dataclass(frozen=True, slots=True)
 class EventWeights:
-    """Turns an event's type and value into a weight. Travels in the bundle's manifest."""
+    """Converts an event's type and value to a weight. Stored in the bundle's manifest."""
 
-    positive_at: float = 4.0  # a rating of at least this is positive; of half of it, negative
+    positive_at: float = 4.0  # ratings from here are positive; those up to half of it, negative
     type_weights: Mapping[str, float | str] = field(default_factory=lambda: dict(TYPE_WEIGHTS))
-    explicit: bool = False  # True: values are ratings, and events of other types stand for one
+    explicit: bool = False  # True: values are ratings, and other events are converted to ratings
 
     def accepts(self, kind: str) -> bool:
-        """Say whether events of this type are accepted."""
+        """Return whether events of this type are accepted."""
         return kind in self.type_weights
 
     def scale_values(self, kind: str, values: Scores) -> Scores:
-        """Put values of one type on the scale of the data's ratings, where it has ratings.
+        """Convert values of one type to the scale of ratings, if the data has ratings.
 
-        A like stands for the least positive rating, a dislike for the largest negative one, and
-        what says less for something between: a weight of 0 is in the middle.
+        A like becomes the smallest positive rating, and a dislike the largest negative one. A
+        weight between them becomes a rating between; a weight of 0 is in the middle.
         """
         if not self.explicit or kind == "rating":
             return values
         share = np.clip(0.75 + 0.25 * self.weigh(kind, values), 0.5, 1.0)
-        graded: Scores = (share * self.positive_at).astype(np.float32)
-        return graded
+        ratings: Scores = (share * self.positive_at).astype(np.float32)
+        return ratings
 
     def weigh(self, kind: str, values: Scores) -> Scores:
-        """Give the preference weight of events of one type, from their raw values, (n,) each.
-
-        A type whose weight is an expression has that of each value, see ``app.expressions``.
+        """Return the preference weights of events of one type, (n,), from their values, (n,).
 
         Raises:
             KeyError: the type is not configured.
-            FormulaError: its weight is none; the readers of configuration refuse it before.
+            FormulaError: the formula of the type is wrong; configurations are checked earlier.
         """
         weight = self.type_weights[kind]
         if isinstance(weight, str):

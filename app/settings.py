@@ -35,7 +35,7 @@ from typing_extensions import override
 from app.bounds import Count, NotNegative, Positive, Share
 from app.deadline import Checkpoints
 from app.rerank.policies import Policy
-from app.state.store import public_address
+from app.state.redis_url import public_address
 
 SETTINGS_FILE = "recfunnel.toml"
 SLATE_SETTINGS = (  # those that decide what is shown; each answer in the request log has them

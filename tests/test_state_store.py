@@ -11,7 +11,8 @@ from app.contracts import StageError
 from app.process.embedded_server import embedded_server
 from app.state import store as store_module
 from app.state.breaker import Breaker
-from app.state.store import PATIENCE, Store, public_address
+from app.state.redis_url import public_address
+from app.state.store import PATIENCE, Store
 
 NOWHERE = "unix:///nowhere/at/all.sock"
 
@@ -93,7 +94,7 @@ async def test_no_password_is_told(url):
     "text", ["http://h/", "redis://:s3cret/@h:1", "redis://:12#s3cret@h", "redis://h?db=s3cret", ""]
 )
 def test_a_url_that_can_not_be_read_is_refused_without_repeating_it(text):
-    with pytest.raises(ValueError, match="REDIS_URL can not be read") as caught:
+    with pytest.raises(ValueError, match="REDIS_URL cannot be read") as caught:
         Store.connect(text)
     assert "s3cret" not in str(caught.value)
 

@@ -9,7 +9,6 @@ import sys
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, TypeAlias
-from urllib.parse import urlsplit
 
 from hiredis import pack_command
 from redis.asyncio import ConnectionPool, Redis
@@ -22,6 +21,7 @@ from typing_extensions import override
 
 from app.contracts import StageError
 from app.state.breaker import Breaker
+from app.state.redis_url import UNREADABLE_URL, public_address
 
 CommandPart: TypeAlias = bytes | str | int | float
 RoundTripObserver: TypeAlias = Callable[[str, float, str], None]  # command, seconds, outcome
@@ -29,31 +29,10 @@ RoundTripObserver: TypeAlias = Callable[[str, float, str], None]  # command, sec
 PATIENCE = 0.005  # seconds; a caller that gives up sooner says nothing about the store
 SILENCE = 0.1  # seconds without any answer after which late round trips tell of the store
 LATE_WEIGHT = 0.25  # of a failure
-UNREADABLE_URL = (
-    "REDIS_URL can not be read: write redis://user:password@host:6379/0, rediss:// for TLS or "
-    "unix:///path/of.sock, with special characters percent-encoded (: is %3A, / is %2F, @ is %40)"
-)
 
 
 def unobserved(_command: str, _seconds: float, _outcome: str) -> None:
     """Take no note of round trips."""
-
-
-def public_address(url: str) -> str:
-    """Give the URL without what must not be logged: user, password and query.
-
-    Raises:
-        ValueError: it is not a URL that redis-py accepts; the text does not repeat it.
-    """
-    try:
-        parts = urlsplit(url)
-        port = f":{parts.port}" if parts.port else ""
-    except ValueError:
-        raise ValueError(UNREADABLE_URL) from None
-    misread = port and not parts.hostname  # a piece of a password with a # in it
-    if misread or parts.scheme not in {"redis", "rediss", "unix"}:
-        raise ValueError(UNREADABLE_URL)
-    return f"{parts.scheme}://{parts.hostname or ''}{port}{parts.path}"
 
 
 class PackedByHiredis(AbstractConnection):

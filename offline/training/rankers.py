@@ -7,7 +7,7 @@ import lightgbm
 import numpy as np
 from numpy.typing import NDArray
 
-from app.bounds import Count, NotNegative, Positive, Seconds, Several, Share
+from app.bounds import AtLeastTwo, Count, NotNegative, Positive, Seconds, Share
 from app.contracts import Scores
 from app.features.views import COARSE_VIEW, FINE_VIEW, RISING_COLUMNS, column_names
 from app.rank.gbdt import GradientBoosting
@@ -41,7 +41,7 @@ class RankConfig:
     least_rounds: Count = 80  # a few windows are noisy: their best round may come by chance
     held_out: Count = 1  # later windows that say when to stop
     learning_rate: Positive = 0.1
-    leaves: Several = 7
+    leaves: AtLeastTwo = 7
     leaf_rows: Count = 40
     truncation: Count = 50
     monotone: bool = True  # no tree lowers a score for more of what can only speak for an item
