@@ -4,7 +4,11 @@ import numpy as np
 import pytest
 
 from offline.models import als_explicit
-from offline.models.als_explicit import ExplicitALSConfig, fit, fit_ratings
+from offline.models.als_explicit import (
+    ExplicitALSConfig,
+    fit_explicit_als,
+    fit_explicit_als_ratings,
+)
 from offline.models.interactions import latest_events
 from tests.test_models_interactions import DAY, EMPTY, SHAPE, constant, log_of, random_log
 
@@ -46,7 +50,7 @@ def test_ratings_are_those_of_the_obvious_loop_whatever_the_block(
 ):
     monkeypatch.setattr(als_explicit, "BLOCK_CELLS", block)
     log, config = random_log(seed, repeats=True), replace(CONFIG, half_life=half_life)
-    found = fit_ratings(log, SHAPE, config, 7)
+    found = fit_explicit_als_ratings(log, SHAPE, config, 7)
     expected, p, q = row_by_row(log, config)
     users, items = np.indices(SHAPE).reshape(2, -1)
     assert np.allclose(found.predict(users, items), expected.ravel(), atol=1e-6)
@@ -58,7 +62,10 @@ def test_ratings_are_those_of_the_obvious_loop_whatever_the_block(
 def test_only_the_newest_rating_of_a_pair_counts():
     log = random_log(4, repeats=True)
     assert len(latest_events(log)) < len(log)
-    one, two = fit_ratings(log, SHAPE, CONFIG, 0), fit_ratings(latest_events(log), SHAPE, CONFIG, 0)
+    one, two = (
+        fit_explicit_als_ratings(log, SHAPE, CONFIG, 0),
+        fit_explicit_als_ratings(latest_events(log), SHAPE, CONFIG, 0),
+    )
     assert one.items.tobytes() == two.items.tobytes()
 
 
@@ -73,29 +80,35 @@ def test_vectors_explain_more_than_biases():
             (users[held], items[held], values[held]),
         )
     ]
-    assert fit_ratings(parts[0], (20, 20), replace(CONFIG, rounds=10), 0).rmse(parts[1]) < 0.5
+    assert (
+        fit_explicit_als_ratings(parts[0], (20, 20), replace(CONFIG, rounds=10), 0).rmse(parts[1])
+        < 0.5
+    )
 
 
 def test_ratings_that_have_all_faded_away_teach_nothing():
     log = log_of((0, 0, 5, 1, 0), (1, 1, 1, -1, 9e9), (1, 2, 5, 1, 9e9))
-    found = fit_ratings(log, (2, 3), replace(CONFIG, half_life=1.0), 0)
+    found = fit_explicit_als_ratings(log, (2, 3), replace(CONFIG, half_life=1.0), 0)
     assert not found.items[0].any()
     assert found.items[1].any()
 
 
 def test_item_vectors_without_biases_are_what_users_are_folded_into():
     log = random_log(1)
-    found, ratings = fit(log, SHAPE, CONFIG, 3), fit_ratings(log, SHAPE, CONFIG, 3)
+    found, ratings = (
+        fit_explicit_als(log, SHAPE, CONFIG, 3),
+        fit_explicit_als_ratings(log, SHAPE, CONFIG, 3),
+    )
     assert np.allclose(found.items, ratings.items[:, :-1])
     assert (found.alpha, found.reg) == (CONFIG.alpha, CONFIG.reg)
 
 
 @pytest.mark.parametrize("log", [EMPTY, log_of((0, 0, 5, 1, 0)), constant(random_log(0))])
 def test_nothing_and_one_rating_and_constant_ones_leave_nothing_to_explain(log):
-    found = fit_ratings(log, SHAPE, CONFIG, 0)
+    found = fit_explicit_als_ratings(log, SHAPE, CONFIG, 0)
     assert np.allclose(found.items, 0.0, atol=1e-9)
     assert np.isfinite(found.users).all()
 
 
 def test_a_catalogue_of_nothing_has_no_vectors():
-    assert fit(EMPTY, (0, 0), CONFIG, 0).items.shape == (0, 3)
+    assert fit_explicit_als(EMPTY, (0, 0), CONFIG, 0).items.shape == (0, 3)

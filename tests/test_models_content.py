@@ -5,7 +5,7 @@ import pytest
 
 from app.catalogue.catalogue import Catalogue
 from app.catalogue.ids import IdIndex, Texts
-from offline.models.content import ContentConfig, fit, fit_with_encoder
+from offline.models.content import ContentConfig, fit_content, fit_content_and_encoder
 
 WORDS = ["star", "wars", "love", "night", "return", "king", "story", "war", "city", "blue"]
 
@@ -36,21 +36,27 @@ def near(items):
 
 def test_items_of_like_titles_categories_and_decades_are_nearer():
     titles = ["Star Wars", "Star Trek", "Amélie", "Amelie"]
-    found = near(fit(catalogue(titles, [[1, 0], [1, 0], [0, 1], [0, 1]]), ContentConfig(), 0).items)
+    found = near(
+        fit_content(catalogue(titles, [[1, 0], [1, 0], [0, 1], [0, 1]]), ContentConfig(), 0).items
+    )
     assert found[0, 1] > found[0, 2]
     assert found[2, 3] == pytest.approx(1.0, abs=1e-6)
-    decades = fit(catalogue([None] * 3, [[1]] * 3, [1994, 1999, 2001]), ContentConfig(), 0).items
+    decades = fit_content(
+        catalogue([None] * 3, [[1]] * 3, [1994, 1999, 2001]), ContentConfig(), 0
+    ).items
     assert near(decades)[0, 1] > near(decades)[0, 2]
 
 
 def test_a_rare_category_says_more_than_a_common_one():
     table = [[1, 1], [1, 0], [0, 1], *[[1, 0]] * 6]
-    found = near(fit(catalogue([None] * 9, table), ContentConfig(), 0).items)
+    found = near(fit_content(catalogue([None] * 9, table), ContentConfig(), 0).items)
     assert found[0, 2] > found[0, 1]
 
 
 def test_vectors_are_of_unit_length_or_all_zero_where_nothing_is_known():
-    found = fit(catalogue(["Star Wars", None, ""], [[0], [0], [1]]), ContentConfig(), 0).items
+    found = fit_content(
+        catalogue(["Star Wars", None, ""], [[0], [0], [1]]), ContentConfig(), 0
+    ).items
     assert np.allclose(np.linalg.norm(found, axis=1), [1, 0, 1])
     assert found.dtype == np.float32
 
@@ -58,20 +64,22 @@ def test_vectors_are_of_unit_length_or_all_zero_where_nothing_is_known():
 @pytest.mark.parametrize("n", [20, 300])
 def test_titles_take_at_most_the_dimensions_allowed(n):
     config = ContentConfig(title_size=15)
-    found = fit(catalogue(many_titles(n)), config, 0).items
+    found = fit_content(catalogue(many_titles(n)), config, 0).items
     assert found.shape == (n, 15)
     assert np.allclose(np.linalg.norm(found, axis=1), 1.0, atol=1e-5)
 
 
 def test_the_same_seed_gives_the_same_bits():
-    one, two = (fit(catalogue(many_titles(300)), ContentConfig(), 3).items for _ in range(2))
+    one, two = (
+        fit_content(catalogue(many_titles(300)), ContentConfig(), 3).items for _ in range(2)
+    )
     assert one.tobytes() == two.tobytes()
 
 
 @pytest.mark.parametrize("titles", [[None, None], ["", "?"], []])
 def test_a_catalogue_without_words_and_categories_has_no_content(titles):
     released = [1990.0] * len(titles)
-    assert fit(catalogue(titles, None, released), ContentConfig(), 0).items.shape == (
+    assert fit_content(catalogue(titles, None, released), ContentConfig(), 0).items.shape == (
         len(titles),
         0,
     )
@@ -81,14 +89,14 @@ def test_titles_that_are_all_alike_do_no_harm():
     title = " ".join(f"word{i}" for i in range(60))
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        found = fit(catalogue([title] * 50), ContentConfig(), 0).items
+        found = fit_content(catalogue([title] * 50), ContentConfig(), 0).items
     assert np.allclose(near(found), 1.0, atol=1e-5)
 
 
 def test_one_item_works():
-    assert np.allclose(near(fit(catalogue(["Star"]), ContentConfig(), 0).items), 1.0)
+    assert np.allclose(near(fit_content(catalogue(["Star"]), ContentConfig(), 0).items), 1.0)
     long = " ".join(f"word{i}" for i in range(60))
-    assert np.allclose(near(fit(catalogue([long]), ContentConfig(), 0).items), 1.0)
+    assert np.allclose(near(fit_content(catalogue([long]), ContentConfig(), 0).items), 1.0)
 
 
 @pytest.mark.parametrize("n", [20, 300])
@@ -98,7 +106,7 @@ def test_what_is_read_of_one_item_gives_the_vector_that_the_whole_catalogue_gave
     table = np.random.default_rng(1).random((n, 4)) < 0.4
     years = [np.nan if at % 7 == 0 else 1950 + at % 50 for at in range(n)]
     known = catalogue(titles, table, years)
-    found, reader = fit_with_encoder(known, ContentConfig(title_size=15), 0)
+    found, reader = fit_content_and_encoder(known, ContentConfig(title_size=15), 0)
     for row in range(n):
         one = reader.vector(known.categories[row], titles[row] or "", known.released[row])
         assert one == pytest.approx(found.items[row], abs=2e-4), row

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from offline.models import ease
-from offline.models.ease import EASEConfig, fit
+from offline.models.ease import EASEConfig, fit_ease
 from tests.test_models_interactions import DAY, EMPTY, SHAPE, constant, log_of, random_log
 from tests.test_models_item_cf import unpacked
 
@@ -32,7 +32,7 @@ def test_weights_are_those_of_a_ridge_regression_of_each_item_on_the_others(half
     config = EASEConfig(reg=2.0, half_life=half_life, fewest_likes=1)
     log = random_log(seed, m=60, repeats=True)
     expected = np.maximum(one_by_one(log, config), 0.0)
-    found = unpacked(fit(log, SHAPE, config))
+    found = unpacked(fit_ease(log, SHAPE, config))
     assert np.allclose(found, expected, atol=1e-5)
     assert expected.any()
     assert not np.allclose(expected, expected.T, atol=1e-3)
@@ -44,17 +44,17 @@ def test_twice_the_weight_of_every_event_changes_nothing():
         *((u, i, 1, 2, t) for u, i, t in zip(log.users, log.items, log.times, strict=True))
     )
     assert np.allclose(
-        unpacked(fit(log, SHAPE, EASEConfig(reg=2.0))),
-        unpacked(fit(double, SHAPE, EASEConfig(reg=2.0))),
+        unpacked(fit_ease(log, SHAPE, EASEConfig(reg=2.0))),
+        unpacked(fit_ease(double, SHAPE, EASEConfig(reg=2.0))),
         atol=1e-6,
     )
 
 
 def test_only_the_best_are_kept_best_first_whatever_the_block(monkeypatch):
     log = constant(random_log(1, m=40))
-    whole = unpacked(fit(log, SHAPE, EASEConfig(reg=1.0)))
+    whole = unpacked(fit_ease(log, SHAPE, EASEConfig(reg=1.0)))
     monkeypatch.setattr(ease, "BLOCK_ROWS", 3)
-    table = fit(log, SHAPE, EASEConfig(reg=1.0, neighbours=2))
+    table = fit_ease(log, SHAPE, EASEConfig(reg=1.0, neighbours=2))
     for item in range(SHAPE[1]):
         span = slice(table.indptr[item], table.indptr[item + 1])
         best = sorted((-whole[item, j], j) for j in np.flatnonzero(whole[item]))[:2]
@@ -66,7 +66,7 @@ def test_items_beyond_the_most_liked_have_no_neighbours_and_are_nobodys():
     events = [(u, i, 1, 1, 0) for u in range(6) for i in range(4) if u + i < 7]
     log = log_of(*events, (6, 3, 1, 1, 0), (6, 0, 1, 1, 0))
     counts = np.bincount(log.items)
-    table = fit(log, SHAPE, EASEConfig(reg=0.1, most_items=2))
+    table = fit_ease(log, SHAPE, EASEConfig(reg=0.1, most_items=2))
     few = np.argsort(-counts, kind="stable")[2:]
     assert not np.diff(table.indptr)[few].any()
     assert len(table.rows)
@@ -75,20 +75,20 @@ def test_items_beyond_the_most_liked_have_no_neighbours_and_are_nobodys():
 
 def test_items_of_too_few_likes_have_no_neighbours_and_are_nobodys():
     events = [(u, i, 1, 1, 0) for i, likes in enumerate((4, 3, 2)) for u in range(likes)]
-    table = fit(log_of(*events), SHAPE, EASEConfig(reg=0.1, fewest_likes=3))
+    table = fit_ease(log_of(*events), SHAPE, EASEConfig(reg=0.1, fewest_likes=3))
     assert table.rows.tolist() == [1, 0]
     assert np.diff(table.indptr)[:3].tolist() == [1, 1, 0]
 
 
 @pytest.mark.parametrize("log", [EMPTY, log_of((0, 0, 5, 1, 0)), log_of((0, 0, 1, -1, 0))])
 def test_where_no_two_items_meet_every_item_is_alone(log):
-    table = fit(log, SHAPE, EASEConfig())
+    table = fit_ease(log, SHAPE, EASEConfig())
     assert (len(table), len(table.rows)) == (SHAPE[1], 0)
     assert (table.indptr.dtype, table.rows.dtype, table.weights.dtype) == ("i8", "i4", "f4")
 
 
 def test_one_user_is_enough():
-    table = fit(
+    table = fit_ease(
         log_of((0, 0, 1, 1, 0), (0, 2, 1, 1, 1)), (1, 3), EASEConfig(reg=1.0, fewest_likes=1)
     )
     assert table.rows.tolist() == [2, 0]
@@ -96,4 +96,4 @@ def test_one_user_is_enough():
 
 
 def test_a_catalogue_of_nothing_has_an_empty_table():
-    assert len(fit(EMPTY, (0, 0), EASEConfig())) == 0
+    assert len(fit_ease(EMPTY, (0, 0), EASEConfig())) == 0

@@ -12,14 +12,14 @@ from offline.models.als_explicit import ExplicitALSConfig
 from offline.models.bpr import BPRConfig
 from offline.models.factors import build_factors
 from offline.models.interactions import like_matrix, mean_positive_weight
-from offline.models.sgd import SGDConfig, fit_ratings
+from offline.models.sgd import SGDConfig, fit_sgd_ratings
 from tests.test_models_interactions import DAY, EMPTY, SHAPE, constant, log_of, random_log
 
 FITS = {
-    "als": lambda log, shape, seed: als.fit(log, shape, ALSConfig(size=4), seed),
-    "bpr": lambda log, shape, seed: bpr.fit(log, shape, BPRConfig(size=3), seed),
-    "sgd": lambda log, shape, seed: sgd.fit(log, shape, SGDConfig(size=4), seed),
-    "als_explicit": lambda log, shape, seed: als_explicit.fit(
+    "als": lambda log, shape, seed: als.fit_als(log, shape, ALSConfig(size=4), seed),
+    "bpr": lambda log, shape, seed: bpr.fit_bpr(log, shape, BPRConfig(size=3), seed),
+    "sgd": lambda log, shape, seed: sgd.fit_sgd(log, shape, SGDConfig(size=4), seed),
+    "als_explicit": lambda log, shape, seed: als_explicit.fit_explicit_als(
         log, shape, ExplicitALSConfig(size=4), seed
     ),
 }
@@ -80,7 +80,7 @@ def test_one_event_and_constant_ratings_work(name, log):
 def test_als_item_vectors_solve_the_equation_that_serving_folds_users_in_by(power):
     log = random_log(3)
     config = ALSConfig(size=4, reg=5.0, rounds=200, half_life=np.inf, propensity_power=0.0)
-    found = als.fit(log, SHAPE, replace(config, power=power), 0)
+    found = als.fit_als(log, SHAPE, replace(config, power=power), 0)
     likes = like_matrix(log, SHAPE).toarray()
     users = np.array([fold_in(found, _history(row), 0.0) for row in likes])
     extra = found.alpha * likes
@@ -99,7 +99,7 @@ def _history(likes):
 
 
 def test_few_data_are_not_regularised_to_nothing():
-    few = als.fit(random_log(3), SHAPE, ALSConfig(size=4), 0)
+    few = als.fit_als(random_log(3), SHAPE, ALSConfig(size=4), 0)
     assert few.reg < ALSConfig().reg
     assert np.linalg.norm(few.items[:8], axis=1).min() > 0.05
     likes = few.alpha * like_matrix(random_log(3), SHAPE, 30 * DAY, 0.25).toarray()
@@ -116,10 +116,10 @@ def test_old_likes_count_less_when_they_fade():
     alpha = (
         plain.alpha * mean_positive_weight(log) / mean_positive_weight(by_hand)
     )  # events count in units of their mean weight
-    fading = als.fit(log, SHAPE, replace(plain, half_life=7 * DAY, alpha=alpha), 0)
-    steady = als.fit(by_hand, SHAPE, plain, 0)
+    fading = als.fit_als(log, SHAPE, replace(plain, half_life=7 * DAY, alpha=alpha), 0)
+    steady = als.fit_als(by_hand, SHAPE, plain, 0)
     assert np.allclose(fading.items, steady.items, atol=1e-5)
-    unfaded = als.fit(log, SHAPE, plain, 0)
+    unfaded = als.fit_als(log, SHAPE, plain, 0)
     assert not np.allclose(fading.items, unfaded.items, atol=1e-2)
 
 
@@ -127,10 +127,10 @@ def test_old_likes_count_less_when_they_fade():
 def test_propensities_change_what_popular_items_are_worth(name):
     popular = [(u, 0, 1, 1, 0) for u in range(9)]
     log = log_of(*popular, *((u, 1 + u % 3, 1, 1, 1) for u in range(9)))
-    config = {"als": ALSConfig(size=4, reg=1.0, power=0.0), "bpr": BPRConfig(size=3)}[name]
+    fit = {"als": als.fit_als, "bpr": bpr.fit_bpr}[name]
     module = {"als": als, "bpr": bpr}[name]
     found = [
-        module.fit(log, SHAPE, replace(config, propensity_power=power), 0).items
+        fit(log, SHAPE, replace(config, propensity_power=power), 0).items
         for power in (0.0, 1.0)
     ]
     plain, even = (np.linalg.norm(v[1:4]) / np.linalg.norm(v[0]) for v in found)
@@ -162,7 +162,7 @@ def test_bpr_draws_no_more_often_in_all_when_weights_differ(weights, rounds, mon
             asked["draws"] = likes.nnz
 
     monkeypatch.setattr("implicit.cpu.bpr.BayesianPersonalizedRanking", Library)
-    bpr.fit(log_of(*((0, i, 1, w, 0) for i, w in enumerate(weights))), (1, 2), BPRConfig(), 0)
+    bpr.fit_bpr(log_of(*((0, i, 1, w, 0) for i, w in enumerate(weights))), (1, 2), BPRConfig(), 0)
     assert asked["iterations"] == rounds
     assert asked["iterations"] * asked["draws"] == pytest.approx(2 * 30, rel=0.1)
 
@@ -174,7 +174,7 @@ def test_bpr_draws_likes_of_equal_weight_once():
 def test_bpr_learns_mostly_from_what_is_drawn_most():
     even = [(u, i, 1, 9, 0) for u in range(30) for i in range(0, 20, 2) if (u + i) % 3]
     odd = [(u, i, 1, 0.1, 0) for u in range(30) for i in range(1, 20, 2) if (u + i) % 3]
-    found = bpr.fit(log_of(*even, *odd), (30, 20), BPRConfig(size=3), 0)
+    found = bpr.fit_bpr(log_of(*even, *odd), (30, 20), BPRConfig(size=3), 0)
     biases = found.items[:, -1]
     assert biases[::2].mean() > biases[1::2].mean()
 
@@ -184,7 +184,7 @@ def test_sgd_predicts_ratings_better_than_the_mean_and_biases():
     random = np.random.default_rng(0)
     held = random.random(len(log)) < 0.2
     train, test = log.take(np.flatnonzero(~held)), log.take(np.flatnonzero(held))
-    ratings = fit_ratings(train, TASTES, SGDConfig(size=4, rounds=60), 0)
+    ratings = fit_sgd_ratings(train, TASTES, SGDConfig(size=4, rounds=60), 0)
     assert ratings.rmse(test) < 0.5 * test.values.std()
     assert ratings.rmse(train) <= ratings.rmse(test)
 
@@ -193,7 +193,7 @@ def test_sgd_learns_the_biases_of_users_and_items():
     users, items = np.divmod(np.arange(200), 10)
     values = 3 + np.where(users % 2, 0.5, -0.5) + np.where(items % 2, 1.0, -1.0)
     log = log_of(*zip(users, items, values, np.ones(200), np.zeros(200), strict=True))
-    ratings = fit_ratings(
+    ratings = fit_sgd_ratings(
         log, (20, 10), SGDConfig(size=1, penalty=0.001, rounds=400, spread=0.0), 0
     )
     assert np.allclose(ratings.predict(users, items), values, atol=0.05)
@@ -204,7 +204,7 @@ def test_sgd_learns_the_biases_of_users_and_items():
 def test_a_step_of_many_ratings_at_once_is_the_sum_of_their_gradients(half_life):
     log = random_log(6)
     config = SGDConfig(size=3, batch=len(log), rounds=1, half_life=half_life)
-    before, after = (fit_ratings(log, SHAPE, replace(config, rounds=r), 0) for r in (0, 1))
+    before, after = (fit_sgd_ratings(log, SHAPE, replace(config, rounds=r), 0) for r in (0, 1))
     users, items = before.users.copy(), before.items.copy()
     for u, i, value, time in zip(log.users, log.items, log.values, log.times, strict=True):
         p, q = before.users[u], before.items[i]

@@ -3,7 +3,7 @@ import pytest
 
 from offline.models import interactions
 from offline.models.interactions import event_matrix
-from offline.models.item_cf import ItemCFConfig, fit
+from offline.models.item_cf import ItemCFConfig, fit_item_cf
 from offline.models.neighbour_table import first_per_owner
 from tests.test_models_interactions import DAY, EMPTY, SHAPE, constant, log_of, random_log
 
@@ -90,7 +90,7 @@ def test_similarities_are_those_of_the_obvious_loop(similarity, settings, seed):
     log = random_log(seed, m=60, repeats=True)
     expected = np.maximum(REFERENCES[similarity](log, config), 0.0)
     expected[expected < 1e-9] = 0.0
-    found = unpacked(fit(log, SHAPE, config))
+    found = unpacked(fit_item_cf(log, SHAPE, config))
     assert np.allclose(found, expected, atol=1e-6)
     assert expected.any()
 
@@ -98,8 +98,8 @@ def test_similarities_are_those_of_the_obvious_loop(similarity, settings, seed):
 @pytest.mark.parametrize("similarity", REFERENCES)
 def test_only_the_best_neighbours_are_kept_best_first_and_never_the_item_itself(similarity):
     log = random_log(1)
-    whole = unpacked(fit(log, SHAPE, ItemCFConfig(similarity=similarity)))
-    table = fit(log, SHAPE, ItemCFConfig(similarity=similarity, neighbours=2))
+    whole = unpacked(fit_item_cf(log, SHAPE, ItemCFConfig(similarity=similarity)))
+    table = fit_item_cf(log, SHAPE, ItemCFConfig(similarity=similarity, neighbours=2))
     for item in range(SHAPE[1]):
         span = slice(table.indptr[item], table.indptr[item + 1])
         best = sorted((-whole[item, j], j) for j in np.flatnonzero(whole[item]))[:2]
@@ -110,15 +110,15 @@ def test_only_the_best_neighbours_are_kept_best_first_and_never_the_item_itself(
 
 def test_equally_near_neighbours_are_in_row_order():
     log = log_of(*((u, i, 1, 1, 0) for u in range(2) for i in (5, 3, 1)))
-    assert fit(log, SHAPE, ItemCFConfig()).rows.tolist() == [3, 5, 1, 5, 1, 3]
+    assert fit_item_cf(log, SHAPE, ItemCFConfig()).rows.tolist() == [3, 5, 1, 5, 1, 3]
 
 
 @pytest.mark.parametrize("similarity", REFERENCES)
 def test_small_blocks_give_the_same_bits_as_one(similarity, monkeypatch):
     log, config = random_log(2), ItemCFConfig(similarity=similarity)
-    whole = fit(log, SHAPE, config)
+    whole = fit_item_cf(log, SHAPE, config)
     monkeypatch.setattr(interactions, "BLOCK_ENTRIES", 5)
-    blocks = fit(log, SHAPE, config)
+    blocks = fit_item_cf(log, SHAPE, config)
     assert blocks.indptr.tobytes() == whole.indptr.tobytes()
     assert blocks.rows.tobytes() == whole.rows.tobytes()
     assert blocks.weights.tobytes() == whole.weights.tobytes()
@@ -137,8 +137,8 @@ def test_no_block_holds_many_more_similarities_than_allowed(monkeypatch):
 
 def test_adjusted_cosine_of_constant_ratings_falls_back_to_cosine():
     log = constant(random_log(3))
-    cosine = fit(log, SHAPE, ItemCFConfig(similarity="cosine"))
-    adjusted = fit(log, SHAPE, ItemCFConfig(similarity="adjusted_cosine"))
+    cosine = fit_item_cf(log, SHAPE, ItemCFConfig(similarity="cosine"))
+    adjusted = fit_item_cf(log, SHAPE, ItemCFConfig(similarity="adjusted_cosine"))
     assert len(cosine.rows)
     assert adjusted.rows.tobytes() == cosine.rows.tobytes()
     assert adjusted.weights.tobytes() == cosine.weights.tobytes()
@@ -147,13 +147,13 @@ def test_adjusted_cosine_of_constant_ratings_falls_back_to_cosine():
 @pytest.mark.parametrize("similarity", REFERENCES)
 @pytest.mark.parametrize("log", [EMPTY, log_of((0, 0, 5, 1, 0)), log_of((0, 0, 1, -1, 0))])
 def test_where_no_two_items_meet_every_item_is_alone(log, similarity):
-    table = fit(log, SHAPE, ItemCFConfig(similarity=similarity))
+    table = fit_item_cf(log, SHAPE, ItemCFConfig(similarity=similarity))
     assert (len(table), len(table.rows)) == (SHAPE[1], 0)
     assert (table.indptr.dtype, table.rows.dtype, table.weights.dtype) == ("i8", "i4", "f4")
 
 
 def test_a_catalogue_of_nothing_has_an_empty_table():
-    assert len(fit(EMPTY, (0, 0), ItemCFConfig())) == 0
+    assert len(fit_item_cf(EMPTY, (0, 0), ItemCFConfig())) == 0
 
 
 def test_first_keeps_the_head_of_each_run():

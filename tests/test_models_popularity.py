@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from app.artifacts import HALF_LIVES
-from offline.models.popularity import PopularityConfig, fit
+from offline.models.popularity import PopularityConfig, fit_popularity
 from tests.test_models_interactions import DAY, EMPTY, SHAPE, random_log
 
 
@@ -16,7 +16,7 @@ def test_counts_are_those_of_the_obvious_loop(seed):
             counts[h, item] += 2 ** -((at - time) / half_life)
             liked[h, item] += max(weight, 0) * 2 ** -((at - time) / half_life)
         first[item] = min(first[item], time)
-    found = fit(log, SHAPE[1], at, PopularityConfig())
+    found = fit_popularity(log, SHAPE[1], at, PopularityConfig())
     assert found.at == at
     assert np.allclose(found.counts, counts)
     assert np.allclose(found.liked, liked)
@@ -25,7 +25,7 @@ def test_counts_are_those_of_the_obvious_loop(seed):
 
 def test_the_mean_value_is_shrunk_to_the_overall_mean():
     log = random_log(0)
-    found = fit(log, SHAPE[1], 40 * DAY, PopularityConfig(shrink=5.0)).mean_value
+    found = fit_popularity(log, SHAPE[1], 40 * DAY, PopularityConfig(shrink=5.0)).mean_value
     own = log.values[log.items == 3]
     expected = (own.sum() + 5 * log.values.mean()) / (len(own) + 5)
     assert found[3] == pytest.approx(expected, rel=1e-6)
@@ -33,7 +33,7 @@ def test_the_mean_value_is_shrunk_to_the_overall_mean():
 
 
 def test_nothing_is_popular_before_the_first_event():
-    found = fit(EMPTY, SHAPE[1], 0.0, PopularityConfig(shrink=0.0))
+    found = fit_popularity(EMPTY, SHAPE[1], 0.0, PopularityConfig(shrink=0.0))
     assert not found.counts.any()
     assert not found.liked.any()
     assert not found.mean_value.any()

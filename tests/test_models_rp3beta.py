@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from offline.models import interactions
-from offline.models.rp3beta import RP3betaConfig, fit
+from offline.models.rp3beta import RP3betaConfig, fit_rp3beta
 from tests.test_models_interactions import DAY, EMPTY, SHAPE, constant, log_of, random_log
 from tests.test_models_item_cf import unpacked
 
@@ -33,14 +33,14 @@ def test_weights_are_the_sums_over_all_walks(settings, seed):
     config = RP3betaConfig(**settings)
     log = random_log(seed, m=60, repeats=True)
     expected = walks(log, config)
-    assert np.allclose(unpacked(fit(log, SHAPE, config)), expected, atol=1e-6)
+    assert np.allclose(unpacked(fit_rp3beta(log, SHAPE, config)), expected, atol=1e-6)
     assert expected.any()
 
 
 def test_only_the_best_are_kept_best_first_and_never_the_item_itself():
     log = random_log(1)
-    whole = unpacked(fit(log, SHAPE, RP3betaConfig()))
-    table = fit(log, SHAPE, RP3betaConfig(neighbours=2))
+    whole = unpacked(fit_rp3beta(log, SHAPE, RP3betaConfig()))
+    table = fit_rp3beta(log, SHAPE, RP3betaConfig(neighbours=2))
     for item in range(SHAPE[1]):
         span = slice(table.indptr[item], table.indptr[item + 1])
         best = sorted((-whole[item, j], j) for j in np.flatnonzero(whole[item]))[:2]
@@ -50,26 +50,26 @@ def test_only_the_best_are_kept_best_first_and_never_the_item_itself():
 
 def test_small_blocks_give_the_same_bits_as_one(monkeypatch):
     log = constant(random_log(2))
-    whole = fit(log, SHAPE, RP3betaConfig())
+    whole = fit_rp3beta(log, SHAPE, RP3betaConfig())
     monkeypatch.setattr(interactions, "BLOCK_ENTRIES", 5)
-    cut = fit(log, SHAPE, RP3betaConfig())
+    cut = fit_rp3beta(log, SHAPE, RP3betaConfig())
     assert cut.rows.tobytes() == whole.rows.tobytes()
     assert cut.weights.tobytes() == whole.weights.tobytes()
 
 
 @pytest.mark.parametrize("log", [EMPTY, log_of((0, 0, 5, 1, 0)), log_of((0, 0, 1, -1, 0))])
 def test_where_no_two_items_meet_every_item_is_alone(log):
-    table = fit(log, SHAPE, RP3betaConfig())
+    table = fit_rp3beta(log, SHAPE, RP3betaConfig())
     assert (len(table), len(table.rows)) == (SHAPE[1], 0)
     assert (table.indptr.dtype, table.rows.dtype, table.weights.dtype) == ("i8", "i4", "f4")
 
 
 def test_one_user_walks_to_the_other_item_half_of_the_time():
     log = log_of((0, 0, 1, 1, 0), (0, 2, 1, 1, 1))
-    table = fit(log, (1, 3), RP3betaConfig(beta=0.0))
+    table = fit_rp3beta(log, (1, 3), RP3betaConfig(beta=0.0))
     assert table.rows.tolist() == [2, 0]
     assert np.allclose(table.weights, 0.5)
 
 
 def test_a_catalogue_of_nothing_has_an_empty_table():
-    assert len(fit(EMPTY, (0, 0), RP3betaConfig())) == 0
+    assert len(fit_rp3beta(EMPTY, (0, 0), RP3betaConfig())) == 0

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from offline.models import segments
-from offline.models.segments import SegmentEncoding, SegmentsConfig, encode_segments, fit
+from offline.models.segments import SegmentEncoding, SegmentsConfig, encode_segments, fit_segments
 from tests.test_models_interactions import EMPTY, SHAPE, random_log
 
 
@@ -68,7 +68,7 @@ def test_shares_are_those_of_the_obvious_loop():
     random = np.random.default_rng(1)
     codes = np.stack([random.integers(-1, 2, SHAPE[0]), random.integers(0, 3, SHAPE[0])], axis=1)
     encoding = SegmentEncoding(("x", "y"), (("a", "b"), ("c", "d", "e")), codes.astype(np.int32))
-    found = fit(log, encoding, SHAPE[1], SegmentsConfig(prior=7.0))
+    found = fit_segments(log, encoding, SHAPE[1], SegmentsConfig(prior=7.0))
     worth = np.maximum(log.weights, 0)
     overall = np.array([worth[log.items == i].sum() for i in range(SHAPE[1])]) / worth.sum()
     assert found.offsets.tolist() == [0, 2, 5]
@@ -88,7 +88,7 @@ def test_shares_are_those_of_the_obvious_loop():
 
 
 def test_without_likes_every_item_is_equally_likely():
-    found = fit(
+    found = fit_segments(
         EMPTY, encode_segments({"x": texts(*["a", "b"] * 6)}, 12), SHAPE[1], SegmentsConfig()
     )
     assert np.allclose(found.share, 1 / SHAPE[1])
@@ -97,9 +97,9 @@ def test_without_likes_every_item_is_equally_likely():
 
 def test_without_attributes_the_arrays_are_empty_and_of_the_right_shape():
     encoding = encode_segments({}, 12)
-    found = fit(random_log(0), encoding, SHAPE[1], SegmentsConfig())
+    found = fit_segments(random_log(0), encoding, SHAPE[1], SegmentsConfig())
     assert encoding.codes.shape == (12, 0)
     assert (found.names, found.labels) == ((), ())
     assert found.offsets.tolist() == [0]
     assert found.share.shape == (1, SHAPE[1])
-    assert fit(EMPTY, encoding, 0, SegmentsConfig()).share.shape == (1, 0)
+    assert fit_segments(EMPTY, encoding, 0, SegmentsConfig()).share.shape == (1, 0)

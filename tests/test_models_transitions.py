@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from offline.data.dataset import Log
-from offline.models.transitions import TransitionsConfig, fit
+from offline.models.transitions import TransitionsConfig, fit_transitions
 from tests.test_models_interactions import DAY, EMPTY, SHAPE, log_of, random_log
 from tests.test_models_item_cf import unpacked
 
@@ -49,44 +49,53 @@ def test_weights_are_those_of_the_obvious_loop(settings, seed):
     stronger = np.where(log.values == 5, 2.0, log.weights).astype(np.float32)
     log = Log(log.users, log.items, log.values, stronger, moments)
     expected = pair_by_pair(log, config)
-    assert np.allclose(unpacked(fit(log, SHAPE, config)), expected, atol=1e-6)
+    assert np.allclose(unpacked(fit_transitions(log, SHAPE, config)), expected, atol=1e-6)
     assert expected.any()
 
 
 def test_what_comes_after_follows_and_not_the_other_way_round():
     log = log_of((0, 3, 5, 1, 0), (0, 5, 5, 1, 10))
-    found = unpacked(fit(log, SHAPE, TransitionsConfig()))
+    found = unpacked(fit_transitions(log, SHAPE, TransitionsConfig()))
     assert found[3, 5] > 0
     assert found[5, 3] == 0
 
 
 def test_likes_of_one_moment_follow_one_another_both_ways():
     log = log_of((0, 3, 5, 1, 0), (0, 5, 5, 1, 0))
-    found = unpacked(fit(log, SHAPE, TransitionsConfig()))
+    found = unpacked(fit_transitions(log, SHAPE, TransitionsConfig()))
     assert found[3, 5] == found[5, 3] > 0
 
 
 def test_the_order_of_rows_within_a_moment_changes_nothing():
     events = [(0, i, 5, 1, t) for i, t in ((1, 0), (2, 0), (3, 0), (4, 9), (5, 9))]
     swapped = [events[i] for i in (2, 0, 1, 4, 3)]
-    one, two = (fit(log_of(*e), SHAPE, TransitionsConfig(span=2)) for e in (events, swapped))
+    one, two = (
+        fit_transitions(log_of(*e), SHAPE, TransitionsConfig(span=2)) for e in (events, swapped)
+    )
     assert np.allclose(unpacked(one), unpacked(two))
 
 
 def test_a_history_written_in_one_moment_says_nothing():
     log = log_of(*((0, i, 5, 1, 0) for i in range(7)))
-    assert len(fit(log, SHAPE, TransitionsConfig(span=3)).rows) == 0
-    assert len(fit(log, SHAPE, TransitionsConfig(span=4)).rows) > 0
+    assert len(fit_transitions(log, SHAPE, TransitionsConfig(span=3)).rows) == 0
+    assert len(fit_transitions(log, SHAPE, TransitionsConfig(span=4)).rows) > 0
 
 
 def test_histories_of_different_users_do_not_meet():
-    assert len(fit(log_of((0, 1, 5, 1, 0), (1, 2, 5, 1, 1)), SHAPE, TransitionsConfig()).rows) == 0
+    assert (
+        len(
+            fit_transitions(
+                log_of((0, 1, 5, 1, 0), (1, 2, 5, 1, 1)), SHAPE, TransitionsConfig()
+            ).rows
+        )
+        == 0
+    )
 
 
 def test_only_the_best_are_kept_best_first():
     log = random_log(3)
-    whole = unpacked(fit(log, SHAPE, TransitionsConfig()))
-    table = fit(log, SHAPE, TransitionsConfig(neighbours=2))
+    whole = unpacked(fit_transitions(log, SHAPE, TransitionsConfig()))
+    table = fit_transitions(log, SHAPE, TransitionsConfig(neighbours=2))
     for item in range(SHAPE[1]):
         span = slice(table.indptr[item], table.indptr[item + 1])
         best = sorted((-whole[item, j], j) for j in np.flatnonzero(whole[item]))[:2]
@@ -95,10 +104,10 @@ def test_only_the_best_are_kept_best_first():
 
 @pytest.mark.parametrize("log", [EMPTY, log_of((0, 0, 5, 1, 0)), log_of((0, 0, 1, -1, 0))])
 def test_where_nothing_follows_the_table_is_empty(log):
-    table = fit(log, SHAPE, TransitionsConfig())
+    table = fit_transitions(log, SHAPE, TransitionsConfig())
     assert (len(table), len(table.rows)) == (SHAPE[1], 0)
     assert (table.indptr.dtype, table.rows.dtype, table.weights.dtype) == ("i8", "i4", "f4")
 
 
 def test_a_catalogue_of_nothing_has_an_empty_table():
-    assert len(fit(EMPTY, (0, 0), TransitionsConfig())) == 0
+    assert len(fit_transitions(EMPTY, (0, 0), TransitionsConfig())) == 0

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from offline.models.interactions import latest_events
-from offline.models.user_cf import UserCFConfig, fit, is_centred
+from offline.models.user_cf import UserCFConfig, fit_raters, should_centre
 from tests.test_models_interactions import DAY, EMPTY, SHAPE, constant, log_of, random_log
 
 
@@ -40,7 +40,10 @@ def rated(log):
 @pytest.mark.parametrize("seed", range(5))
 def test_a_live_history_times_the_table_is_the_pearson_correlation(seed):
     log = random_log(seed, m=50)
-    table, expected = fit(log, SHAPE, UserCFConfig(), centred=True), dense_pearson(rated(log))
+    table, expected = (
+        fit_raters(log, SHAPE, UserCFConfig(), centred=True),
+        dense_pearson(rated(log)),
+    )
     compared = 0
     for u in np.unique(log.users):
         mine = np.flatnonzero(log.users == u)
@@ -53,7 +56,7 @@ def test_a_live_history_times_the_table_is_the_pearson_correlation(seed):
 
 def test_without_centring_it_is_the_cosine_of_likes():
     log = constant(random_log(1, m=40))
-    table = fit(log, SHAPE, UserCFConfig(), centred=False)
+    table = fit_raters(log, SHAPE, UserCFConfig(), centred=False)
     sets = [set(log.items[log.users == u].tolist()) for u in range(SHAPE[0])]
     found = likeness(table, np.array(sorted(sets[0])), np.ones(len(sets[0])))
     for v, other in enumerate(sets):
@@ -64,7 +67,7 @@ def test_without_centring_it_is_the_cosine_of_likes():
 @pytest.mark.parametrize("centred", [True, False])
 def test_an_old_opinion_counts_less_in_its_users_vector(centred):
     log, config = random_log(2), UserCFConfig(half_life=10 * DAY)
-    table = fit(log, SHAPE, config, centred=centred)
+    table = fit_raters(log, SHAPE, config, centred=centred)
     expected = np.zeros(SHAPE)
     for user in range(SHAPE[0]):
         mine = np.flatnonzero(log.users == user)
@@ -88,33 +91,33 @@ def test_an_old_opinion_counts_less_in_its_users_vector(centred):
 )
 def test_users_are_alike_by_what_is_configured(likeness, explicit, centred):
     log = random_log(0)
-    assert is_centred(log, SHAPE, likeness, explicit=explicit) is centred
-    assert not is_centred(constant(log), SHAPE, likeness, explicit=explicit)
+    assert should_centre(log, SHAPE, likeness, explicit=explicit) is centred
+    assert not should_centre(constant(log), SHAPE, likeness, explicit=explicit)
 
 
 def test_only_the_newest_value_of_a_pair_counts():
     log = random_log(4, m=70, repeats=True)
-    once = fit(latest_events(log), SHAPE, UserCFConfig(), centred=True)
-    table = fit(log, SHAPE, UserCFConfig(), centred=True)
+    once = fit_raters(latest_events(log), SHAPE, UserCFConfig(), centred=True)
+    table = fit_raters(log, SHAPE, UserCFConfig(), centred=True)
     assert len(latest_events(log)) < len(log)
     assert table.weights.tobytes() == once.weights.tobytes()
 
 
 def test_the_most_recent_raters_are_kept_newest_first():
     events = [(u, 0, 5, 1, u) for u in range(4)] + [(u, 1, 1, -1, 9) for u in range(4)]
-    table = fit(log_of(*events), SHAPE, UserCFConfig(raters_per_item=3), centred=True)
+    table = fit_raters(log_of(*events), SHAPE, UserCFConfig(raters_per_item=3), centred=True)
     assert table.rows.tolist() == [3, 2, 1, 0, 1, 2]
     assert np.allclose(table.weights, [0.5**0.5] * 3 + [-(0.5**0.5)] * 3)
 
 
 def test_users_without_an_opinion_are_not_listed():
     constant_user = log_of((0, 0, 3, 0, 0), (0, 1, 3, 0, 1), (1, 0, 5, 1, 2), (1, 1, 1, -1, 3))
-    assert set(fit(constant_user, SHAPE, UserCFConfig(), centred=True).rows.tolist()) == {1}
-    assert set(fit(constant_user, SHAPE, UserCFConfig(), centred=False).rows.tolist()) == {1}
+    assert set(fit_raters(constant_user, SHAPE, UserCFConfig(), centred=True).rows.tolist()) == {1}
+    assert set(fit_raters(constant_user, SHAPE, UserCFConfig(), centred=False).rows.tolist()) == {1}
 
 
 @pytest.mark.parametrize("centred", [True, False])
 def test_an_empty_log_lists_nobody(centred):
-    table = fit(EMPTY, SHAPE, UserCFConfig(), centred=centred)
+    table = fit_raters(EMPTY, SHAPE, UserCFConfig(), centred=centred)
     assert (len(table), len(table.rows)) == (SHAPE[1], 0)
     assert (table.indptr.dtype, table.rows.dtype, table.weights.dtype) == ("i8", "i4", "f4")

@@ -185,7 +185,9 @@ def test_the_crowd_that_moved_on_is_the_crowd_of_a_later_moment():
     models = fit_models(dataset, log.before(start), SMALL, start)
     live = PopularityCounters.of(models)
     advance_counters(QueryBuilder(models, live), log, start, later)
-    fresh = PopularityCounters(popularity.fit(log.before(later), n, later, PopularityConfig()))
+    fresh = PopularityCounters(
+        popularity.fit_popularity(log.before(later), n, later, PopularityConfig())
+    )
     every = np.arange(n)
     assert np.allclose(live.liked_at(later, every), fresh.liked_at(later, every))
     assert np.array_equal(live.first_seen, fresh.first_seen)

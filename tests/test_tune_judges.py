@@ -9,6 +9,7 @@ from sklearn.metrics import ndcg_score
 
 from app.artifacts import Sizes
 from app.build import FunnelConfig
+from app.bundle.layout import collect_arrays
 from app.contracts import Request
 from app.cpu import Cpu
 from app.deadline import NO_CHECKPOINTS
@@ -18,8 +19,7 @@ from offline.data.errors import DataError
 from offline.data.split import TimeSplit, split_by_time
 from offline.evaluate.funnel_answers import user_ids, user_ndcg
 from offline.job import JobConfig, PhaseTimer, build_holdout, fit_rankers, replay_window
-from offline.models.registry import fit_models
-from offline.publish.writer import _arrays
+from offline.models.registry import RECALL_MODELS, fit_models, refit_model
 from offline.training.rank_table import RankTable, concatenate
 from offline.training.rankers import RankConfig, fit_coarse, fit_fine
 from offline.training.replay import (
@@ -43,8 +43,7 @@ from offline.tune.ranker import (
     tree_counts,
 )
 from offline.tune.recall import RecallJudge
-from offline.tune.refit import refit
-from offline.tune.space import CHANNEL, RECALL
+from offline.tune.space import RECALL
 from offline.tune.study import SearchPart
 from offline.tune.whole_funnel import evaluate_config, evaluate_sizes
 from offline.tune.windows import TuningData
@@ -94,7 +93,7 @@ def others(name):
 
 
 def with_factorisation(config, name):
-    is_one = CHANNEL[name] == "embedding"
+    is_one = RECALL_MODELS[name].channel == "embedding"
     return replace(config, recall=replace(config.recall, factorisation=name)) if is_one else config
 
 
@@ -109,12 +108,12 @@ def test_fitting_one_model_anew_is_as_fitting_all_of_them(name):
     config = with_factorisation(others(name), name)
     default = fit_models(DATASET, log, BASE.recall, start)
     whole, one = (
-        _arrays(fit_models(DATASET, log, config.recall, start)),
-        _arrays(refit(default, DATASET, log, config.recall, name)),
+        collect_arrays(fit_models(DATASET, log, config.recall, start)),
+        collect_arrays(refit_model(default, DATASET, log, config.recall, name)),
     )
     assert whole.keys() == one.keys()
     assert [key for key in whole if not is_same(whole[key], one[key])] == []
-    before = _arrays(default)
+    before = collect_arrays(default)
     assert [key for key in whole if not is_same(whole[key], before[key])]
 
 
@@ -122,7 +121,7 @@ def test_without_time_the_raters_are_fitted_as_they_are_in_the_job():
     plays = small_dataset(explicit=False)
     log, start = plays.log.before(WINDOWS[2][0]), WINDOWS[2][0]
     whole = fit_models(plays, log, BASE.recall, start)
-    again = refit(whole, plays, log, BASE.recall, "user_cf")
+    again = refit_model(whole, plays, log, BASE.recall, "user_cf")
     assert again.centred == whole.centred
     assert np.array_equal(again.tables["raters"].weights, whole.tables["raters"].weights)
 
@@ -135,7 +134,7 @@ def test_a_recall_model_is_worth_what_its_channel_finds_alone(recall, cpu, name)
     users = add_later_moments(DATASET.log, users, start, end, BASE.seed)
     assert any(len(user.since) for user in users)
     sizes = Sizes(recall=recall.limit, coarse=20, fine=15)
-    place = CHANNELS.index(CHANNEL[name])
+    place = CHANNELS.index(RECALL_MODELS[name].channel)
 
     async def found(public, user):
         """Everything is made anew for each user, and the real funnel asked."""

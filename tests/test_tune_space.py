@@ -8,10 +8,10 @@ import pytest
 from app.recall.registry import CHANNELS
 from offline.config import build_job_config, config_to_toml, read_config
 from offline.job import JobConfig
-from offline.models.registry import RecallConfig
+from offline.models.registry import RECALL_MODELS, RecallConfig
 from offline.publish.flatten_config import flatten_config
 from offline.tune.parameter import Options, Range, value_of, with_values, without_decay
-from offline.tune.space import CHANNEL, COARSE, FINE, RECALL, SIZES
+from offline.tune.space import COARSE, FINE, RECALL, SIZES
 
 ALL = [one for part in (*RECALL.values(), COARSE, FINE, SIZES) for one in part]
 BASE = build_job_config({}, "defaults")
@@ -45,8 +45,8 @@ def test_the_lines_of_a_model_are_settings_of_that_model():
 
 
 def test_every_model_is_judged_by_a_channel_of_the_funnel():
-    assert CHANNEL.keys() == RECALL.keys()
-    assert set(CHANNEL.values()) <= set(CHANNELS)
+    assert RECALL.keys() <= RECALL_MODELS.keys()
+    assert {model.channel for model in RECALL_MODELS.values()} <= set(CHANNELS)
 
 
 @pytest.mark.parametrize("setting", ALL, ids=names(ALL))

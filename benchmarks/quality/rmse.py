@@ -65,8 +65,8 @@ def main(
 def methods(shape: LogShape) -> dict[str, FitFunction]:
     """Give our ways to learn ratings."""
     return {
-        "sgd": lambda log, seed: sgd.fit_ratings(log, shape, CONFIG, seed),
-        "als_explicit": lambda log, seed: als_explicit.fit_ratings(
+        "sgd": lambda log, seed: sgd.fit_sgd_ratings(log, shape, CONFIG, seed),
+        "als_explicit": lambda log, seed: als_explicit.fit_explicit_als_ratings(
             log, shape, ExplicitALSConfig(), seed
         ),
     }

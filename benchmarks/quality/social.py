@@ -28,7 +28,7 @@ from offline.evaluate.baselines import ALL_TIME, popular_lists, popularity_order
 from offline.evaluate.intervals import Bootstrap
 from offline.evaluate.metrics import PerUser
 from offline.job import JobConfig
-from offline.models.popularity import PopularityConfig, fit
+from offline.models.popularity import PopularityConfig, fit_popularity
 
 CUT = 0.8  # share of the interactions that the models know
 METHODS = ("with friends", "without friends", "social alone", "popularity")
@@ -53,7 +53,7 @@ def compute_scores(dataset: Dataset, window: BenchmarkWindow) -> dict[str, PerUs
         funnel_lists.compute_funnel_lists(dataset, window, config),
         funnel_lists.compute_funnel_lists(alone, window, config),
     )
-    popular = fit(window.log, len(dataset.catalogue), window.cut, PopularityConfig())
+    popular = fit_popularity(window.log, len(dataset.catalogue), window.cut, PopularityConfig())
     lists = {
         "with friends": told.lists[funnel_lists.FUNNEL],
         "without friends": untold.lists[funnel_lists.FUNNEL],

@@ -34,7 +34,7 @@ class WindowLists:
     ) -> "WindowLists":
         """Add what was known of the items at the cut, and the lists by popularity."""
         counts = np.bincount(window.log.items, minlength=len(dataset.catalogue))
-        vectors = content.fit(dataset.catalogue, ContentConfig(), SEED).items
+        vectors = content.fit_content(dataset.catalogue, ContentConfig(), SEED).items
         background = ItemBackground(counts.astype(np.float64), vectors if vectors.any() else None)
         if OBVIOUS not in lists:  # serendipity needs them
             order = np.argsort(-counts, kind="stable").astype(np.int64)

@@ -47,7 +47,7 @@ class ALSConfig:
     propensity_power: NotNegative = 0.25  # above 0: events count less the more popular their item
 
 
-def fit(log: Log, shape: LogShape, config: ALSConfig, seed: int) -> Factors:
+def fit_als(log: Log, shape: LogShape, config: ALSConfig, seed: int) -> Factors:
     """Factorise the positive events; items without any get a vector of zeros.
 
     Hu, Koren, Volinsky: Collaborative filtering for implicit feedback datasets, 2008, with

@@ -38,13 +38,15 @@ class ExplicitALSConfig:
     reg: Positive = 20.0  # of the fold-in
 
 
-def fit(log: Log, shape: LogShape, config: ExplicitALSConfig, seed: int) -> Factors:
+def fit_explicit_als(log: Log, shape: LogShape, config: ExplicitALSConfig, seed: int) -> Factors:
     """Learn the ratings and keep the item vectors, biases left out, for folding users in."""
-    items = fit_ratings(log, shape, config, seed).items[:, :-1]
+    items = fit_explicit_als_ratings(log, shape, config, seed).items[:, :-1]
     return build_factors(items, config.alpha, config.reg)
 
 
-def fit_ratings(log: Log, shape: LogShape, config: ExplicitALSConfig, seed: int) -> RatingModel:
+def fit_explicit_als_ratings(
+    log: Log, shape: LogShape, config: ExplicitALSConfig, seed: int
+) -> RatingModel:
     """Learn vectors and biases of each pair's newest rating; rows without any stay at zero.
 
     Minimises ``Σ w_ui (e_ui - p_u·q_i)² + penalty·(Σ_u w_u ||p_u||² + Σ_i w_i ||q_i||²)``: ``e`` is

@@ -32,7 +32,7 @@ class BPRConfig:
     propensity_power: NotNegative = 0.0  # above 0: events count less the more popular their item
 
 
-def fit(log: Log, shape: LogShape, config: BPRConfig, seed: int) -> Factors:
+def fit_bpr(log: Log, shape: LogShape, config: BPRConfig, seed: int) -> Factors:
     """Learn to rank liked items above others; items without likes get a vector of zeros.
 
     Rendle et al.: BPR: Bayesian personalized ranking from implicit feedback, 2009. One thread:

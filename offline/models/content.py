@@ -24,15 +24,15 @@ class ContentConfig:
     title_size: Count = 48  # dimensions of the title part, at most
 
 
-def fit(catalogue: Catalogue, config: ContentConfig, seed: int) -> Content:
+def fit_content(catalogue: Catalogue, config: ContentConfig, seed: int) -> Content:
     """Join the parts of each item's vector, unit length; nothing known is all zero.
 
     With neither titles nor categories in the whole catalogue: (n, 0).
     """
-    return fit_with_encoder(catalogue, config, seed)[0]
+    return fit_content_and_encoder(catalogue, config, seed)[0]
 
 
-def fit_with_encoder(
+def fit_content_and_encoder(
     catalogue: Catalogue, config: ContentConfig, seed: int
 ) -> tuple[Content, ContentEncoder | None]:
     """Fit, and give what makes such a vector for another item; None: nothing is known of any."""

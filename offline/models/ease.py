@@ -38,7 +38,7 @@ class EASEConfig:
     most_items: Count = 6_000  # those with most likes; time grows with its cube, memory its square
 
 
-def fit(log: Log, shape: LogShape, config: EASEConfig) -> NeighbourTable:
+def fit_ease(log: Log, shape: LogShape, config: EASEConfig) -> NeighbourTable:
     """Regress each item's likes on those of all others; row r holds what item r says for them.
 
     ``B = I - P · diag(1 / diag P)`` with ``P = (XᵀX + reg·I)⁻¹`` (Steck: Embarrassingly shallow

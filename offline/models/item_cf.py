@@ -56,7 +56,7 @@ class _Evidence:
     square: Sparse | None  # value²; None: norms are over all raters, not over co-raters
 
 
-def fit(log: Log, shape: LogShape, config: ItemCFConfig) -> NeighbourTable:
+def fit_item_cf(log: Log, shape: LogShape, config: ItemCFConfig) -> NeighbourTable:
     """Find the nearest items of each item, best first, all of them with a similarity above 0.
 
     ``adjusted_cosine`` is over values less their user's mean, normed over the co-raters (Sarwar et

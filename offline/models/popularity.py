@@ -17,7 +17,7 @@ class PopularityConfig:
     shrink: NotNegative = 10.0  # events at which an item's own mean counts half
 
 
-def fit(log: Log, n: int, at: float, config: PopularityConfig) -> Popularity:
+def fit_popularity(log: Log, n: int, at: float, config: PopularityConfig) -> Popularity:
     """Count the events of ``n`` items as of ``at``, unix seconds, fading as in ``Popularity``."""
     faded = [np.exp2(-(at - log.times) / half_life) for half_life in HALF_LIVES]
     worth = np.maximum(log.weights, 0.0)

@@ -1,128 +1,192 @@
-"""Fits all recall models as of one moment: the whole of recall training in one screen."""
+"""The recall models: their settings, and how all of them, or one of them, are fitted.
 
+A model that fits a table from item to items is one file, with its settings and a function
+``fit_<name>(log, shape, config) -> NeighbourTable``, and one line in ``RecallConfig``. The table in
+the bundle has the name of that line. Fitting and tuning follow from the line.
+"""
+
+from collections.abc import Callable
 from dataclasses import dataclass, field, fields, replace
 from typing import Literal
 
 import numpy as np
 
-from app.artifacts import Factors, Models
+from app.artifacts import Factors, Models, NeighbourTable
 from app.bounds import Seed
 from offline.data.dataset import Dataset, Log
-from offline.models import (
-    als,
-    als_explicit,
-    bpr,
-    cold_items,
-    content,
-    ease,
-    item_cf,
-    popularity,
-    rp3beta,
-    segments,
-    sgd,
-    transitions,
-    user_cf,
-    users,
-)
-from offline.models.als import ALSConfig
-from offline.models.als_explicit import ExplicitALSConfig
-from offline.models.bpr import BPRConfig
-from offline.models.cold_items import PlacementConfig
-from offline.models.content import ContentConfig
-from offline.models.ease import EASEConfig
+from offline.models.als import ALSConfig, fit_als
+from offline.models.als_explicit import ExplicitALSConfig, fit_explicit_als
+from offline.models.bpr import BPRConfig, fit_bpr
+from offline.models.cold_items import PlacementConfig, fit_cold_item_model, place_cold_items
+from offline.models.content import ContentConfig, fit_content_and_encoder
+from offline.models.ease import EASEConfig, fit_ease
 from offline.models.interactions import LogShape
-from offline.models.item_cf import ItemCFConfig
-from offline.models.popularity import PopularityConfig
-from offline.models.rp3beta import RP3betaConfig
-from offline.models.segments import SegmentsConfig
-from offline.models.sgd import SGDConfig
-from offline.models.transitions import TransitionsConfig
-from offline.models.user_cf import UserCFConfig
+from offline.models.item_cf import ItemCFConfig, fit_item_cf
+from offline.models.popularity import PopularityConfig, fit_popularity
+from offline.models.rp3beta import RP3betaConfig, fit_rp3beta
+from offline.models.segments import SegmentsConfig, encode_segments, fit_segments
+from offline.models.sgd import SGDConfig, fit_sgd
+from offline.models.transitions import TransitionsConfig, fit_transitions
+from offline.models.user_cf import UserCFConfig, fit_raters, should_centre
+from offline.models.users import build_friends, build_users
+
+
+@dataclass(frozen=True, slots=True)
+class RecallModel:
+    """How a model is fitted and tuned. Its settings are the field of ``RecallConfig``."""
+
+    channel: str  # recommends from the model; tuning measures the model by this channel
+    fit_table: Callable[..., NeighbourTable] | None = None  # (log, shape, config)
+    fit_factors: Callable[..., Factors] | None = None  # (log, shape, config, seed)
+
+
+def _table(fit: Callable[..., NeighbourTable], channel: str) -> dict[str, RecallModel]:
+    return {"model": RecallModel(channel, fit_table=fit)}
+
+
+def _factors(fit: Callable[..., Factors]) -> dict[str, RecallModel]:
+    return {"model": RecallModel("embedding", fit_factors=fit)}
+
+
+def _other(channel: str) -> dict[str, RecallModel]:
+    return {"model": RecallModel(channel)}
 
 
 @dataclass(frozen=True, slots=True)
 class RecallConfig:
-    """How every recall model is fitted, and the seed of all that is random in it."""
+    """The settings of every recall model, and the seed of all that is random in them.
+
+    A model fades with time if its settings have a ``half_life``.
+    """
 
     seed: Seed = 0
     factorisation: Literal["als", "bpr", "sgd", "als_explicit"] = "als"
-    item_cf: ItemCFConfig = field(default_factory=ItemCFConfig)
-    user_cf: UserCFConfig = field(default_factory=UserCFConfig)
-    ease: EASEConfig = field(default_factory=EASEConfig)
-    rp3beta: RP3betaConfig = field(default_factory=RP3betaConfig)
-    transitions: TransitionsConfig = field(default_factory=TransitionsConfig)
-    als: ALSConfig = field(default_factory=ALSConfig)
-    bpr: BPRConfig = field(default_factory=BPRConfig)
-    sgd: SGDConfig = field(default_factory=SGDConfig)
-    als_explicit: ExplicitALSConfig = field(default_factory=ExplicitALSConfig)
-    content: ContentConfig = field(default_factory=ContentConfig)
+    item_cf: ItemCFConfig = field(
+        default_factory=ItemCFConfig, metadata=_table(fit_item_cf, "item_cf")
+    )
+    user_cf: UserCFConfig = field(default_factory=UserCFConfig, metadata=_other("user_cf"))
+    ease: EASEConfig = field(default_factory=EASEConfig, metadata=_table(fit_ease, "ease"))
+    rp3beta: RP3betaConfig = field(
+        default_factory=RP3betaConfig, metadata=_table(fit_rp3beta, "rp3beta")
+    )
+    transitions: TransitionsConfig = field(
+        default_factory=TransitionsConfig, metadata=_table(fit_transitions, "sequence")
+    )
+    als: ALSConfig = field(default_factory=ALSConfig, metadata=_factors(fit_als))
+    bpr: BPRConfig = field(default_factory=BPRConfig, metadata=_factors(fit_bpr))
+    sgd: SGDConfig = field(default_factory=SGDConfig, metadata=_factors(fit_sgd))
+    als_explicit: ExplicitALSConfig = field(
+        default_factory=ExplicitALSConfig, metadata=_factors(fit_explicit_als)
+    )
+    content: ContentConfig = field(default_factory=ContentConfig, metadata=_other("content"))
     placement: PlacementConfig = field(default_factory=PlacementConfig)
     popularity: PopularityConfig = field(default_factory=PopularityConfig)
-    segments: SegmentsConfig = field(default_factory=SegmentsConfig)
+    segments: SegmentsConfig = field(default_factory=SegmentsConfig, metadata=_other("popular"))
+
+
+RECALL_MODELS: dict[str, RecallModel] = {
+    one.name: one.metadata["model"] for one in fields(RecallConfig) if "model" in one.metadata
+}
+FACTOR_MODELS = frozenset(name for name, model in RECALL_MODELS.items() if model.fit_factors)
 
 
 def fit_models(dataset: Dataset, log: Log, config: RecallConfig, at: float) -> Models:
-    """Fit the recall models on ``log``, what is known at ``at``, unix seconds.
+    """Fit every recall model on ``log``, which holds the events before ``at``, unix seconds.
 
-    Of the dataset only what does not change with time is read: ids, attributes, the catalogue.
+    Only what does not change with time is read from the dataset: ids, attributes, the catalogue.
+    Without timestamps nothing fades, because the times of the log are invented.
 
     Raises:
         ValueError: the log holds events that are later than ``at``.
     """
     if len(log) and log.times[-1] > at:
         raise ValueError(
-            f"the newest event is of {log.times[-1]:.0f}, later than {at:.0f}: "
+            f"the newest event has the time {log.times[-1]:.0f}, which is later than {at:.0f}: "
             "fit on log.before(at), so that nothing is known before it happened"
         )
-    config = config if dataset.traits.has_times else _timeless(config)
-    n = len(dataset.catalogue)
-    shape = (len(dataset.users), n)
-    likeness = config.user_cf.likeness
-    centred = user_cf.is_centred(log, shape, likeness, explicit=dataset.traits.is_explicit)
-    encoding = segments.encode_segments(dataset.attributes, shape[0])
-    described, reader = content.fit_with_encoder(dataset.catalogue, config.content, config.seed)
-    factors = cold_items.place_cold_items(
-        fit_factors(log, shape, config), described, log, config.placement
-    )
+    config = config if dataset.traits.has_times else _without_decay(config)
+    shape = _shape(dataset)
+    encoding = encode_segments(dataset.attributes, shape[0])
+    content, encoder = fit_content_and_encoder(dataset.catalogue, config.content, config.seed)
+    factors = fit_factors(log, shape, config)
+    factors = place_cold_items(factors, content, log, config.placement)
+    raters, is_centred = _fit_raters(dataset, log, config)
+    tables = {
+        name: model.fit_table(log, shape, getattr(config, name))
+        for name, model in RECALL_MODELS.items()
+        if model.fit_table
+    }
     return Models(
         catalogue=dataset.catalogue,
-        users=users.build_users(log, dataset.users, encoding.codes),
-        popularity=popularity.fit(log, n, at, config.popularity),
-        segments=segments.fit(log, encoding, n, config.segments),
+        users=build_users(log, dataset.users, encoding.codes),
+        popularity=fit_popularity(log, shape[1], at, config.popularity),
+        segments=fit_segments(log, encoding, shape[1], config.segments),
         factors=factors,
-        content=described,
-        tables={
-            "item_cf": item_cf.fit(log, shape, config.item_cf),
-            "raters": user_cf.fit(log, shape, config.user_cf, centred=centred),
-            "ease": ease.fit(log, shape, config.ease),
-            "rp3beta": rp3beta.fit(log, shape, config.rp3beta),
-            "transitions": transitions.fit(log, shape, config.transitions),
-        },
-        friends=users.build_friends(dataset.friends, shape[0]),
-        centred=centred,
-        cold_item_model=cold_items.fit_cold_item_model(
-            factors, described, reader, log, config.placement
-        ),
+        content=content,
+        tables={**tables, "raters": raters},
+        friends=build_friends(dataset.friends, shape[0]),
+        centred=is_centred,
+        cold_item_model=fit_cold_item_model(factors, content, encoder, log, config.placement),
     )
 
 
-def _timeless(config: RecallConfig) -> RecallConfig:
-    """Let nothing fade: without timestamps the log's times are made up."""
+def refit_model(
+    models: Models, dataset: Dataset, log: Log, config: RecallConfig, name: str
+) -> Models:
+    """Fit the model ``name`` again as ``fit_models`` would, and keep the others as they are.
+
+    ``models`` must have been fitted on the same ``log``. Models that are computed from this one
+    stay, except the model of cold items.
+
+    Raises:
+        KeyError: there is no model of this name.
+    """
+    shape, model = _shape(dataset), RECALL_MODELS[name]
+    if model.fit_table:
+        table = model.fit_table(log, shape, getattr(config, name))
+        return replace(models, tables={**models.tables, name: table})
+    if name in FACTOR_MODELS:
+        factors = fit_factors(log, shape, config)
+        factors = place_cold_items(factors, models.content, log, config.placement)
+        encoder = models.cold_item_model.encoder if models.cold_item_model else None
+        cold = fit_cold_item_model(factors, models.content, encoder, log, config.placement)
+        return replace(models, factors=factors, cold_item_model=cold)
+    if name == "content":
+        content, encoder = fit_content_and_encoder(dataset.catalogue, config.content, config.seed)
+        cold = fit_cold_item_model(models.factors, content, encoder, log, config.placement)
+        return replace(models, content=content, cold_item_model=cold)
+    if name == "segments":
+        encoding = encode_segments(dataset.attributes, shape[0])
+        segments = fit_segments(log, encoding, shape[1], config.segments)
+        return replace(models, segments=segments)
+    raters, is_centred = _fit_raters(dataset, log, config)
+    return replace(models, tables={**models.tables, "raters": raters}, centred=is_centred)
+
+
+def fit_factors(log: Log, shape: LogShape, config: RecallConfig) -> Factors:
+    """Factorise the log by the configured method."""
+    fit = RECALL_MODELS[config.factorisation].fit_factors
+    if fit is None:
+        raise TypeError(f"{config.factorisation} is registered without fit_factors")
+    return fit(log, shape, getattr(config, config.factorisation), config.seed)
+
+
+def _fit_raters(dataset: Dataset, log: Log, config: RecallConfig) -> tuple[NeighbourTable, bool]:
+    """Return the table from item to users, and whether its ratings are centred by user."""
+    shape, settings = _shape(dataset), config.user_cf
+    explicit = dataset.traits.is_explicit
+    is_centred = should_centre(log, shape, settings.likeness, explicit=explicit)
+    return fit_raters(log, shape, settings, centred=is_centred), is_centred
+
+
+def _shape(dataset: Dataset) -> LogShape:
+    return len(dataset.users), len(dataset.catalogue)
+
+
+def _without_decay(config: RecallConfig) -> RecallConfig:
+    """Return the same settings with every half-life infinite."""
     parts = {one.name: getattr(config, one.name) for one in fields(config)}
     fading = {name: part for name, part in parts.items() if hasattr(part, "half_life")}
     return replace(
         config, **{name: replace(part, half_life=np.inf) for name, part in fading.items()}
     )
-
-
-def fit_factors(log: Log, shape: LogShape, config: RecallConfig) -> Factors:
-    """Factorise the log by the configured method."""
-    match config.factorisation:
-        case "als":
-            return als.fit(log, shape, config.als, config.seed)
-        case "bpr":
-            return bpr.fit(log, shape, config.bpr, config.seed)
-        case "sgd":
-            return sgd.fit(log, shape, config.sgd, config.seed)
-        case "als_explicit":
-            return als_explicit.fit(log, shape, config.als_explicit, config.seed)

@@ -34,7 +34,7 @@ class RP3betaConfig:
     half_life: Seconds = 30 * DAY  # seconds after which an interaction counts half
 
 
-def fit(log: Log, shape: LogShape, config: RP3betaConfig) -> NeighbourTable:
+def fit_rp3beta(log: Log, shape: LogShape, config: RP3betaConfig) -> NeighbourTable:
     """Walk from each item to a user who likes it and on to another item that the user likes.
 
     ``w_ij = Σ_u (P_iu · P_uj)^alpha / likes_j^beta`` (Paudel, Christoffel, Newell, Bernstein:

@@ -51,7 +51,7 @@ def encode_segments(attributes: Mapping[str, NDArray[np.str_]], users: int) -> S
     return SegmentEncoding(tuple(c[0] for c in chosen), tuple(c[1] for c in chosen), codes)
 
 
-def fit(log: Log, encoding: SegmentEncoding, n: int, config: SegmentsConfig) -> Segments:
+def fit_segments(log: Log, encoding: SegmentEncoding, n: int, config: SegmentsConfig) -> Segments:
     """Estimate P(item | segment) from positive weights, shrunk to P(item), the last row.
 
     ``share = (likes of the segment + prior · P(item)) / (all likes of the segment + prior)``: the

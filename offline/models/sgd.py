@@ -28,13 +28,13 @@ class SGDConfig:
     half_life: Seconds = np.inf  # seconds after which a rating counts half
 
 
-def fit(log: Log, shape: LogShape, config: SGDConfig, seed: int) -> Factors:
+def fit_sgd(log: Log, shape: LogShape, config: SGDConfig, seed: int) -> Factors:
     """Learn the ratings and keep the item vectors, biases left out, for folding users in."""
-    items = fit_ratings(log, shape, config, seed).items[:, :-1]
+    items = fit_sgd_ratings(log, shape, config, seed).items[:, :-1]
     return build_factors(items, config.alpha, config.reg)
 
 
-def fit_ratings(log: Log, shape: LogShape, config: SGDConfig, seed: int) -> RatingModel:
+def fit_sgd_ratings(log: Log, shape: LogShape, config: SGDConfig, seed: int) -> RatingModel:
     """Learn vectors and biases; rows without ratings stay at zero.
 
     Koren, Bell, Volinsky: Matrix factorization techniques for recommender systems, 2009, eq. 5.

@@ -30,7 +30,7 @@ class TransitionsConfig:
     neighbours: Count = 150  # kept per item
 
 
-def fit(log: Log, shape: LogShape, config: TransitionsConfig) -> NeighbourTable:
+def fit_transitions(log: Log, shape: LogShape, config: TransitionsConfig) -> NeighbourTable:
     """Find what follows each item, best first.
 
     ``w_ab = count_ab / (likes_a + shrink) / (Σ_a count_ab)^damping``. A pair of likes, b no more

@@ -34,7 +34,7 @@ class UserCFConfig:
     half_life: Seconds = np.inf  # seconds after which a rating counts half
 
 
-def fit(log: Log, shape: LogShape, config: UserCFConfig, *, centred: bool) -> NeighbourTable:
+def fit_raters(log: Log, shape: LogShape, config: UserCFConfig, *, centred: bool) -> NeighbourTable:
     """List the raters of each item, newest first: (user row, weight).
 
     ``weight w_ui = c_ui / ||c_u||``, with ``c_ui`` the user's newest value of the item less the
@@ -61,7 +61,7 @@ def fit(log: Log, shape: LogShape, config: UserCFConfig, *, centred: bool) -> Ne
     )
 
 
-def is_centred(log: Log, shape: LogShape, likeness: UserSimilarity, *, explicit: bool) -> bool:
+def should_centre(log: Log, shape: LogShape, likeness: UserSimilarity, *, explicit: bool) -> bool:
     """Say whether ratings are compared less their user's mean; serving must do the same."""
     wanted = likeness == "pearson" or (likeness == "auto" and explicit)
     return wanted and ratings_vary(log, shape[0])

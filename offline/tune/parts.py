@@ -10,16 +10,15 @@ from app.cpu import Cpu
 from app.features.views import view_hash
 from app.recall.registry import CHANNELS
 from offline.job import JobConfig
+from offline.models.registry import FACTOR_MODELS, RECALL_MODELS
 from offline.publish.flatten_config import flatten_config
 from offline.tune.parameter import SearchDimension
 from offline.tune.ranker import CoarseJudge, FineJudge, WindowReplays
 from offline.tune.recall import RecallJudge
-from offline.tune.space import CHANNEL, COARSE, FINE, RECALL, SIZES
+from offline.tune.space import COARSE, FINE, RECALL, SIZES
 from offline.tune.study import SearchPart
 from offline.tune.whole_funnel import evaluate_sizes
 from offline.tune.windows import TuningData
-
-FACTORISATIONS = frozenset(name for name in CHANNEL if CHANNEL[name] == "embedding")
 
 
 def search_parts(known: TuningData, base: JobConfig, cpu: Cpu) -> list[SearchPart]:
@@ -33,7 +32,8 @@ def search_parts(known: TuningData, base: JobConfig, cpu: Cpu) -> list[SearchPar
     alone = [
         SearchPart(name, metric, _timed(RECALL[name], known), partial(recall.judge, name))
         for name in RECALL
-        if CHANNEL[name] in CHANNELS and name not in FACTORISATIONS - {base.recall.factorisation}
+        if RECALL_MODELS[name].channel in CHANNELS
+        and name not in FACTOR_MODELS - {base.recall.factorisation}
     ]
     return [
         *alone,

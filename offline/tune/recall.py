@@ -12,10 +12,8 @@ from app.cpu import Cpu
 from app.funnel import Funnel
 from offline.evaluate.funnel_answers import user_ids
 from offline.job import JobConfig, funnel_config
-from offline.models.registry import fit_models
+from offline.models.registry import RECALL_MODELS, fit_models, refit_model
 from offline.training.replay import ReplayUser, advance_counters, build_offline_funnel, label_rows
-from offline.tune.refit import refit
-from offline.tune.space import CHANNEL
 from offline.tune.study import TrialFigures
 from offline.tune.windows import TuningData
 
@@ -51,11 +49,11 @@ class RecallJudge:
         users = self.data.users(window, config)
         try:
             with np.errstate(over="ignore", invalid="ignore"):
-                models = refit(self.fitted[window], dataset, log, config.recall, name)
+                models = refit_model(self.fitted[window], dataset, log, config.recall, name)
         except FloatingPointError:
             return np.zeros((len(users), 1))
         funnel = build_offline_funnel(models, funnel_config(config, self.cpu))
-        return asyncio.run(self._asked(funnel, CHANNEL[name], users))
+        return asyncio.run(self._asked(funnel, RECALL_MODELS[name].channel, users))
 
     async def _asked(self, funnel: Funnel, name: str, users: list[ReplayUser]) -> TrialFigures:
         """Ask the channel for each user at their moment, the crowd's state moving on with them."""

@@ -9,16 +9,6 @@ from app.artifacts import DAY
 from offline.tune.parameter import Options, Range, SearchDimension
 
 HALF_LIVES = (7 * DAY, 15 * DAY, 30 * DAY, 60 * DAY, 120 * DAY, 365 * DAY, inf)
-CHANNEL = {  # the channel by which each recall model is judged
-    "item_cf": "item_cf",
-    "user_cf": "user_cf",
-    "ease": "ease",
-    "rp3beta": "rp3beta",
-    "transitions": "sequence",
-    **dict.fromkeys(("als", "bpr", "sgd", "als_explicit"), "embedding"),
-    "content": "content",
-    "segments": "popular",
-}
 RECALL: dict[str, tuple[SearchDimension, ...]] = {  # by the model's name in RecallConfig
     "item_cf": (
         Options("recall.item_cf.similarity", ("cosine", "adjusted_cosine", "bm25")),
