@@ -130,8 +130,7 @@ def test_propensities_change_what_popular_items_are_worth(name):
     fit = {"als": als.fit_als, "bpr": bpr.fit_bpr}[name]
     module = {"als": als, "bpr": bpr}[name]
     found = [
-        fit(log, SHAPE, replace(config, propensity_power=power), 0).items
-        for power in (0.0, 1.0)
+        fit(log, SHAPE, replace(config, propensity_power=power), 0).items for power in (0.0, 1.0)
     ]
     plain, even = (np.linalg.norm(v[1:4]) / np.linalg.norm(v[0]) for v in found)
     assert even != pytest.approx(plain, rel=0.01)
