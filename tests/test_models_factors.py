@@ -127,8 +127,8 @@ def test_old_likes_count_less_when_they_fade():
 def test_propensities_change_what_popular_items_are_worth(name):
     popular = [(u, 0, 1, 1, 0) for u in range(9)]
     log = log_of(*popular, *((u, 1 + u % 3, 1, 1, 1) for u in range(9)))
+    config = {"als": ALSConfig(size=4, reg=1.0, power=0.0), "bpr": BPRConfig(size=3)}[name]
     fit = {"als": als.fit_als, "bpr": bpr.fit_bpr}[name]
-    module = {"als": als, "bpr": bpr}[name]
     found = [
         fit(log, SHAPE, replace(config, propensity_power=power), 0).items for power in (0.0, 1.0)
     ]
