@@ -31,8 +31,9 @@ from offline import cli
 from offline.data.errors import DataError
 from offline.data.split import split_by_time
 from offline.evaluate.compare_rankers import compare_rankers
-from offline.evaluate.funnel_answers import collect_answers, evaluated_lists, pad_lists, user_ndcg
+from offline.evaluate.funnel_answers import collect_answers, evaluated_lists, pad_lists
 from offline.evaluate.holdout import Holdout
+from offline.evaluate.metrics import user_ndcg
 from offline.evaluate.rerank_only import cascade_ranker, collect_candidates
 from offline.job import JobConfig, build_holdout, replay_window
 from offline.models.hybrids import HybridConfig, fit_hybrid

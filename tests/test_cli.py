@@ -16,8 +16,8 @@ from app.process.server_process import ServerError
 from app.settings import Settings, SettingsError
 from offline import cli
 from offline.data.errors import DataError
+from offline.errors import RefusedError
 from offline.evaluate.gate import GateConfig
-from offline.evaluate.gate_text import RefusedError
 from tests.conftest import COMMAND, ROOT, clean_environment, running, until, world, write_recbole
 
 

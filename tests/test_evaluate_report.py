@@ -134,7 +134,7 @@ def made_up() -> dict:
             "relevant": "rated 4 or more in the test window",
         },
         **compared,
-        "attribution": attribute(trace, relevant, 10).figures(),
+        "attribution": attribute(trace, relevant, 10),
         "segments": {
             "history": segments.ndcg_by_history(lists, relevant, events, 1),
             "popularity": segments.recall_by_popularity(lists, relevant, counts, 1),

@@ -14,7 +14,7 @@ from app.features.views import FINE_VIEW, RISING_COLUMNS, column_names
 from app.rank.hybrid import EVENTS_COLUMN, HYBRID, HybridScorer, read_hybrid, write_hybrid
 from app.rank.pointwise_listwise import PointwiseListwiseBlend
 from app.recall.registry import CHANNELS, PERSONAL_CHANNELS
-from offline.evaluate.grouped_metrics import grouped_ndcg
+from offline.evaluate.metrics import grouped_ndcg
 from offline.models.hybrids import (
     CHANNEL_COLUMNS,
     HISTORY_BAND_STARTS,
@@ -75,7 +75,7 @@ def quality(scorer: Scorer, least=0, most=1e9, seed=1) -> float:
     later = table(seed)
     starts = np.cumsum(later.groups) - later.groups
     events = np.expm1(later.features[starts, VIEW.index(EVENTS_COLUMN)]).round()
-    found = grouped_ndcg(later, scorer.score(later.features))
+    found = grouped_ndcg(later.groups, later.labels, scorer.score(later.features))
     return float(found[(events >= least) & (events <= most)].mean())
 
 
@@ -214,7 +214,10 @@ def test_feature_combination_sees_what_the_channels_do_not():
     combined, learned = (fit_hybrid(seen, replace(CONFIG, kind=k)) for k in ("combined", "learned"))
     assert set(learned.columns) == set(CHANNEL_COLUMNS)
     assert combined.columns == tuple(VIEW)
-    found = [grouped_ndcg(seen, h.score(features)).mean() for h in (combined, learned)]
+    found = [
+        grouped_ndcg(seen.groups, seen.labels, h.score(features)).mean()
+        for h in (combined, learned)
+    ]
     assert found[0] > found[1] + 0.1
 
 

@@ -17,7 +17,8 @@ from app.recall.registry import CHANNELS
 from offline.data.dataset import Log
 from offline.data.errors import DataError
 from offline.data.split import TimeSplit, split_by_time
-from offline.evaluate.funnel_answers import user_ids, user_ndcg
+from offline.evaluate.funnel_answers import user_ids
+from offline.evaluate.metrics import user_ndcg
 from offline.job import JobConfig, PhaseTimer, build_holdout, fit_rankers, replay_window
 from offline.models.registry import RECALL_MODELS, fit_models, refit_model
 from offline.training.rank_table import RankTable, concatenate
@@ -236,7 +237,7 @@ def test_the_fine_ranker_is_worth_its_ndcg_after_each_number_of_trees(replays):
         rank = replace(BASE.rank, rounds=trees, least_rounds=trees, held_out=0)
         fine = fit_fine(earlier, rank, BASE.seed)
         assert fine.trees == 2 * BASE.rank.boosters * trees
-        expected = grouped_ndcg(later, fine.score(later.features))
+        expected = grouped_ndcg(later.groups, later.labels, fine.score(later.features))
         assert judged[:, column].tolist() == pytest.approx(expected.tolist())
 
 

@@ -12,7 +12,8 @@ from app.deadline import NO_CHECKPOINTS
 from app.recall.registry import CHANNELS
 from offline.data.split import split_by_time
 from offline.evaluate.evaluation import evaluate_funnel
-from offline.evaluate.funnel_answers import MAX_K, evaluated_lists, pad_lists
+from offline.evaluate.funnel_answers import evaluated_lists, pad_lists
+from offline.evaluate.metrics import MAX_K
 from offline.models.registry import RecallConfig, fit_models
 from offline.report.report_figures import manifest_metrics
 from offline.training.replay import (
@@ -70,7 +71,7 @@ async def test_the_same_seed_judges_alike_and_judging_leaves_nothing_behind(as_o
     assert again.warm == found.warm
     assert again.segments == found.segments
     assert again.sweeps == found.sweeps
-    assert again.attribution.figures() == found.attribution.figures()
+    assert again.attribution == found.attribution
 
 
 def test_everything_that_the_data_allows_is_swept(found):
@@ -144,7 +145,7 @@ async def test_without_content_there_is_no_diversity_to_measure(cpu):
 
 
 def test_the_funnel_s_losses_are_told_cut_by_cut(found):
-    figures = found.attribution.figures()
+    figures = found.attribution
     assert [cut["stage"] for cut in figures["cuts"]] == ["recall", "coarse", "fine", "final"]
     alive = [cut["alive"] for cut in figures["cuts"]]
     assert alive == sorted(alive, reverse=True)

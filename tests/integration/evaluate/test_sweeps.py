@@ -23,8 +23,8 @@ from offline.evaluate.funnel_answers import (
     collect_answers,
     evaluated_lists,
     pad_lists,
-    user_ndcg,
 )
+from offline.evaluate.metrics import user_ndcg
 from offline.evaluate.policy_prices import diversity_trade_off, policy_prices
 from offline.models.registry import fit_models
 from offline.training.replay import ReplayUser, build_offline_funnel, find_active_users
@@ -363,9 +363,13 @@ def test_nobody_is_judged_by_a_map_of_their_own_outcomes(asked):
 
 def test_a_perfect_prediction_has_no_error_and_a_wrong_one_has_its_distance():
     taken = np.repeat([0.0, 1.0], 50)
-    assert calibration.error(calibration.binned(taken, taken)) == 0.0
-    assert calibration.error(calibration.binned(np.full(100, 0.75), taken)) == pytest.approx(0.5)
-    assert sum(point["count"] for point in calibration.binned(taken[:3], taken[:3])) == 3
+    assert calibration.calibration_error(calibration.calibration_points(taken, taken)) == 0.0
+    assert calibration.calibration_error(
+        calibration.calibration_points(np.full(100, 0.75), taken)
+    ) == pytest.approx(0.5)
+    assert (
+        sum(point["count"] for point in calibration.calibration_points(taken[:3], taken[:3])) == 3
+    )
 
 
 def test_one_user_alone_cannot_be_calibrated(asked):

@@ -27,15 +27,18 @@ from offline.commands.train import TrainOptions
 from offline.data.readers import load_dataset
 from offline.data.split import split_by_time
 from offline.evaluate.comparison import ItemBackground, compare_methods
-from offline.evaluate.gate import GateConfig, check_baselines, check_production, run_gate
-from offline.evaluate.gate_text import (
+from offline.evaluate.gate import (
     IN_SERVICE,
-    RivalComparison,
+    BaselineComparison,
+    GateConfig,
     build_check,
+    check_baselines,
+    check_production,
     gate_remarks,
     refusal_message,
+    run_gate,
 )
-from offline.evaluate.production_bundle import ProductionBundle, leak_caveat, read_production_bundle
+from offline.evaluate.holdout import ProductionBundle, leak_caveat, read_production_bundle
 from offline.evaluate.rowsets import RowSets
 from offline.job import build_holdout
 from offline.publish.writer import write_rankers
@@ -170,7 +173,7 @@ def test_a_few_users_prove_nothing():
 def test_worse_is_what_the_interval_and_the_margin_say(mean, high, margin, outcome, words):
     difference = {"mean": mean, "low": 2 * mean - high, "high": high}
     found = build_check(
-        RivalComparison(IN_SERVICE, "warm", 50, (0.2 + mean, 0.2), difference, margin), 30
+        BaselineComparison(IN_SERVICE, "warm", 50, (0.2 + mean, 0.2), difference, margin), 30
     )
     assert found.outcome == outcome
     assert words in found.explanation
@@ -178,7 +181,7 @@ def test_worse_is_what_the_interval_and_the_margin_say(mean, high, margin, outco
 
 def test_a_rival_that_may_have_seen_the_test_cannot_refuse():
     difference = {"mean": -0.1, "low": -0.2, "high": -0.05}
-    measured = RivalComparison(IN_SERVICE, "warm", 50, (0.1, 0.2), difference, 0.02)
+    measured = BaselineComparison(IN_SERVICE, "warm", 50, (0.1, 0.2), difference, 0.02)
     found = build_check(measured, 30, "it may have seen the test")
     assert found.outcome == "unclear"
     assert found.explanation.endswith("; it may have seen the test.")
@@ -285,7 +288,7 @@ def test_the_verdict_is_refused_or_forced_as_soon_as_one_check_fails(short, good
 
 def test_the_refusal_says_what_is_worse_than_what_by_how_much_and_what_to_do():
     difference = {"mean": -0.1, "low": -0.2, "high": -0.05}
-    failed = build_check(RivalComparison("popularity", "cold", 50, (0.1, 0.2), difference), 30)
+    failed = build_check(BaselineComparison("popularity", "cold", 50, (0.1, 0.2), difference), 30)
     gate = GateResult(verdict="refused", margin=0.02, min_users=30, checks=[failed])
     told = refusal_message("v2", gate, "v1")
     for words in (
