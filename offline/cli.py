@@ -376,7 +376,7 @@ def errors_as_sentences() -> Iterator[None]:
     """Turn what a user can put right into one sentence and an exit code, without a traceback."""
     from app.bundle.manifest import BundleError  # noqa: PLC0415 - slow to import, rarely needed
     from offline.data.errors import DataError  # noqa: PLC0415 - the same
-    from offline.evaluate.gate_text import RefusedError  # noqa: PLC0415 - the same
+    from offline.errors import RefusedError  # noqa: PLC0415 - the same
     from offline.replay_log.differences import DifferentError  # noqa: PLC0415 - the same
 
     try:

@@ -24,8 +24,7 @@ from offline.evaluate.by_objective import compare_objectives
 from offline.evaluate.compare_rankers import compare_rankers
 from offline.evaluate.drift_reference import build_drift_reference
 from offline.evaluate.evaluation import Evaluation, evaluate_funnel
-from offline.evaluate.gate import GateConfig, run_gate
-from offline.evaluate.gate_text import gate_remarks
+from offline.evaluate.gate import GateConfig, gate_remarks, run_gate
 from offline.evaluate.holdout import Holdout
 from offline.models.hybrids import HybridConfig, fit_hybrid
 from offline.models.registry import RecallConfig, fit_models
@@ -211,7 +210,7 @@ def build_holdout(
 
 def evaluate_rankers(exam: Holdout, rankers: Rankers) -> Evaluation:
     """Ask the real funnel, as of the cut, for all users of the test window."""
-    funnel = build_offline_funnel(exam.models, exam.wiring, rankers)
+    funnel = build_offline_funnel(exam.models, exam.funnel_config, rankers)
     return asyncio.run(evaluate_funnel(funnel, exam.models, exam.dataset, exam.users, exam.seed))
 
 

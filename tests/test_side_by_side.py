@@ -24,9 +24,9 @@ from offline.report.bundle_comparison import (
     differing_settings,
     render,
 )
+from tests.integration.evaluate.test_gate import inverted
 from tests.test_bundle import edit_manifest
 from tests.test_evaluate_report import Page
-from tests.test_gate import inverted
 
 METRICS = (
     "ndcg@10",

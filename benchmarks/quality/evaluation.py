@@ -26,7 +26,7 @@ def evaluate(answered: Sequence[WindowLists], reference: str) -> dict[str, Any]:
 def _pooled(answered: Sequence[WindowLists], reference: str, *, warm: bool) -> Comparison | None:
     """Judge the warm or the cold users; cold ones by the methods that answer them."""
     parts = [_measured(part, np.flatnonzero((part.window.events > 0) == warm)) for part in answered]
-    parts = [part for part in parts if len(part.persons)]
+    parts = [part for part in parts if len(part.users)]
     if not parts:
         return None
     covered = {
@@ -41,12 +41,12 @@ def _pooled(answered: Sequence[WindowLists], reference: str, *, warm: bool) -> C
 def _measured(part: WindowLists, chosen: NDArray[np.intp]) -> UserMetrics:
     lists, relevant = part.take(chosen)
     found = compute_user_metrics(lists, relevant, part.background, graded=True)
-    return UserMetrics(part.window.users[chosen][found.persons], found.per_user, found.coverage)
+    return UserMetrics(part.window.users[chosen][found.users], found.per_user, found.coverage)
 
 
 def _only(part: UserMetrics, methods: Sequence[str]) -> UserMetrics:
     return UserMetrics(
-        part.persons,
+        part.users,
         {key: values for key, values in part.per_user.items() if key[0] in methods},
         {method: part.coverage[method] for method in methods},
     )

@@ -31,12 +31,11 @@ from offline.data.readers import MAX_BAD_SHARE, load_dataset
 from offline.evaluate import metrics
 from offline.evaluate.funnel_answers import (
     FunnelAnswers,
-    K,
     collect_answers,
     pad_lists,
     rerank_in_sequence,
-    user_ndcg,
 )
+from offline.evaluate.metrics import K, user_ndcg
 from offline.job import JobConfig
 from offline.training.replay import ReplayUser
 

@@ -30,8 +30,9 @@ from benchmarks.quality.windows import BenchmarkWindow, selection_windows
 from offline.data.dataset import Dataset
 from offline.data.readers import MAX_BAD_SHARE, load_dataset
 from offline.evaluate.figures import Interval
-from offline.evaluate.funnel_answers import collect_answers, evaluated_lists, pad_lists, user_ndcg
+from offline.evaluate.funnel_answers import collect_answers, evaluated_lists, pad_lists
 from offline.evaluate.intervals import Bootstrap
+from offline.evaluate.metrics import user_ndcg
 from offline.evaluate.segments import HISTORY_BANDS
 from offline.job import JobConfig
 from offline.training.replay import ReplayUser

@@ -18,10 +18,9 @@ from offline.commands.train import TrainOptions
 from offline.config import read_config
 from offline.data.readers import MAX_BAD_SHARE, load_dataset
 from offline.data.split import split_by_time
-from offline.evaluate.gate_text import gate_remarks
-from offline.evaluate.holdout import Holdout
+from offline.evaluate.gate import gate_remarks
+from offline.evaluate.holdout import Holdout, leak_caveat
 from offline.evaluate.metrics import Lists
-from offline.evaluate.production_bundle import leak_caveat
 from offline.job import JobConfig, build_holdout
 from offline.publish.versions import BUNDLES_FOLDER
 from offline.report.bundle_comparison import BundleComparison, conclusion, write_comparison

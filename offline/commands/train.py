@@ -17,8 +17,8 @@ from app.settings import Settings
 from offline.archive.archived_dataset import archived
 from offline.config import build_job_config, read_config
 from offline.data.readers import MAX_BAD_SHARE, load_dataset, write_bad_rows
-from offline.evaluate.gate import GateConfig
-from offline.evaluate.gate_text import RefusedError, gate_remarks, refusal_message
+from offline.errors import RefusedError
+from offline.evaluate.gate import GateConfig, gate_remarks, refusal_message
 from offline.job import JobConfig, PhaseTimer, run_job
 from offline.models.hybrids import Kind as Hybrid
 from offline.publish.index import IndexKind, resolve_kind

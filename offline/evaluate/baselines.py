@@ -1,15 +1,17 @@
-"""What the funnel must beat: the same list for everyone, less what each user has seen."""
+"""What the funnel must beat: one order for everyone, without the items that each user has seen."""
 
 import numpy as np
 from numpy.typing import NDArray
 
 from app.artifacts import DAY, HALF_LIVES, Popularity
 from app.contracts import Rows
+from offline.evaluate.metrics import Lists
 from offline.evaluate.rowsets import RowSets
 
 ALL_TIME = np.inf
 RECENT = 30 * DAY  # seconds; a half-life: an event of last month counts half
-BLOCK = 2_048  # users at a time, so that memory does not grow with their number
+BASELINES = {"popularity": ALL_TIME, "recency_popularity": RECENT}  # method -> half-life
+USERS_AT_ONCE = 2_048  # so that memory does not grow with the number of users
 
 
 def popularity_order(popularity: Popularity, half_life: float = ALL_TIME) -> Rows:
@@ -18,27 +20,37 @@ def popularity_order(popularity: Popularity, half_life: float = ALL_TIME) -> Row
     ``half_life`` is in seconds, one of ``HALF_LIVES``.
 
     Raises:
-        ValueError: nothing was counted with that half-life.
+        ValueError: there are no counts with that half-life.
     """
     if half_life not in HALF_LIVES:
-        raise ValueError(f"no counts with a half-life of {half_life} s: choose of {HALF_LIVES}")
+        raise ValueError(f"no counts with a half-life of {half_life} s: choose one of {HALF_LIVES}")
     h = HALF_LIVES.index(half_life)
     return np.lexsort((-popularity.counts[h], -popularity.liked[h])).astype(np.int64)
 
 
-def popular_lists(order: Rows, seen: RowSets, k: int) -> NDArray[np.int64]:
-    """Give every user the first ``k`` of ``order`` they have not seen, (u, k), padded with -1.
+def popular_lists(
+    order: Rows, seen: RowSets, k: int, users_at_once: int = USERS_AT_ONCE
+) -> NDArray[np.int64]:
+    """Return for every user the first ``k`` of ``order`` that they have not seen.
 
-    ``order`` is of the items that may be shown: leave out what is not available.
+    The lists are (u, k), padded with -1. ``order`` holds the items that may be shown: leave out
+    what is not available.
     """
-    longest = int(seen.sizes.max(initial=0))
-    head = order[: k + longest]  # nobody needs more: at most ``longest`` of these are seen
+    head = order[: k + int(seen.sizes.max(initial=0))]  # enough for the user who has seen most
     lists = np.full((len(seen), k), -1, np.int64)
-    for start in range(0, len(seen), BLOCK):
-        users = np.arange(start, min(start + BLOCK, len(seen)))
+    for start in range(0, len(seen), users_at_once):
+        users = np.arange(start, min(start + users_at_once, len(seen)))
         owners, rows = np.broadcast_arrays(users[:, None], head)
-        known = seen.grades_of(owners, rows) > 0
-        unseen_first = np.argsort(known, axis=1, kind="stable")[:, :k]
-        shown = np.where(np.take_along_axis(known, unseen_first, 1), -1, head[unseen_first])
+        is_seen = seen.grades_of(owners, rows) > 0
+        unseen_first = np.argsort(is_seen, axis=1, kind="stable")[:, :k]
+        shown = np.where(np.take_along_axis(is_seen, unseen_first, 1), -1, head[unseen_first])
         lists[users, : shown.shape[1]] = shown
     return lists
+
+
+def baseline_lists(popularity: Popularity, seen: RowSets, k: int) -> dict[str, Lists]:
+    """Return the lists (u, k) of every baseline, by its name."""
+    return {
+        name: popular_lists(popularity_order(popularity, half_life), seen, k)
+        for name, half_life in BASELINES.items()
+    }

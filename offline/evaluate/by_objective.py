@@ -10,10 +10,9 @@ from app.contracts import Rows, Scorer
 from offline.data.dataset import Log
 from offline.evaluate import metrics
 from offline.evaluate.figures import MetricFigures, ObjectiveRow
-from offline.evaluate.funnel_answers import K
 from offline.evaluate.holdout import Holdout
 from offline.evaluate.intervals import Bootstrap
-from offline.evaluate.metrics import Lists, PerUser
+from offline.evaluate.metrics import K, Lists, PerUser
 from offline.evaluate.rowsets import RowSets
 from offline.training.objectives import OUTCOMES, compute_grades, compute_outcomes
 from offline.training.replay import ReplayUser, add_later_events, sample_users
@@ -29,7 +28,7 @@ def compare_objectives(exam: Holdout, learned: TrainedRankers) -> list[Objective
     if learned.objective_models is None:
         return []
     users = sample_users(exam.users, MAX_USERS, exam.seed)
-    asked = Holdout(exam.dataset, exam.models, users, exam.cut, exam.wiring, exam.seed)
+    asked = Holdout(exam.dataset, exam.models, users, exam.cut, exam.funnel_config, exam.seed)
     known = compute_truth(exam, users, learned.objective_models.bounds)
     weights = {**learned.objective_models.weights, "blend": None}
     return [
@@ -71,7 +70,7 @@ def _answers(asked: Holdout, learned: TrainedRankers) -> Iterator[tuple[str, Lis
         models |= several.models
         models["blend"] = several.blend
     for name, model in models.items():
-        yield name, asked.compute_lists(Rankers(learned.coarse, model), asked.wiring.sizes)
+        yield name, asked.compute_lists(Rankers(learned.coarse, model), asked.funnel_config.sizes)
 
 
 def _figures(lists: Lists, known: Truth, seed: int) -> MetricFigures:

@@ -1,8 +1,8 @@
-"""Do scores tell probabilities? Mapped on the outcomes of half of the users, judged on the rest.
+"""Whether scores predict probabilities: mapped on half of the users, evaluated on the other half.
 
 Rankers are trained for order: the coarse one on a sample of the negatives, the fine one on pairs.
 An isotonic map (Zadrozny, Elkan: Transforming classifier scores into accurate multiclass
-probability estimates, 2002) turns scores into shares taken; each half maps the other.
+probability estimates, 2002) turns scores into shares taken. Each half of the users maps the other.
 """
 
 import numpy as np
@@ -16,52 +16,53 @@ from offline.evaluate.funnel_answers import FunnelAnswers
 from offline.training.replay import label_rows
 
 BINS = 10  # of equal counts, as deciles of the prediction
-LOG_ODDS = frozenset({"coarse"})  # stages whose scores are log odds as they come
-
-Floats = NDArray[np.float64]
+LOG_ODDS_STAGES = frozenset({"coarse"})  # stages whose scores are log odds without a map
 
 
-def compute_calibrations(asked: FunnelAnswers) -> list[Calibration]:
-    """Judge the candidates that each ranking stage let through; nothing for a single user."""
+def compute_calibrations(answers: FunnelAnswers) -> list[Calibration]:
+    """Evaluate the candidates that each ranking stage kept; return nothing for a single user."""
     pools = {
-        "coarse": [slate.coarse for slate in asked.slates],
-        "fine": [slate.fine for slate in asked.slates],
+        "coarse": [slate.coarse for slate in answers.slates],
+        "fine": [slate.fine for slate in answers.slates],
     }
-    half = np.random.default_rng(asked.seed).permutation(len(asked)) % 2
-    judged = [_judge(stage, pools[stage], asked, half) for stage in pools]
-    return [figure for figure in judged if figure]
+    half = np.random.default_rng(answers.seed).permutation(len(answers)) % 2
+    figures = [_calibration(stage, pools[stage], answers, half) for stage in pools]
+    return [figure for figure in figures if figure]
 
 
-def _judge(
-    stage: str, pools: list[Candidates], asked: FunnelAnswers, half: NDArray[np.int64]
+def _calibration(
+    stage: str, pools: list[Candidates], answers: FunnelAnswers, half: NDArray[np.int64]
 ) -> Calibration | None:
     scores = np.concatenate([pool.scores for pool in pools]).astype(np.float64)
     taken = np.concatenate(
         [
             label_rows(pool.rows, user.relevant)
-            for pool, user in zip(pools, asked.users, strict=True)
+            for pool, user in zip(pools, answers.users, strict=True)
         ]
     ).astype(np.float64)
-    side = np.repeat(half, [len(pool) for pool in pools])
-    if len(np.unique(side)) < len((0, 1)):
+    halves = np.repeat(half, [len(pool) for pool in pools])
+    if len(np.unique(halves)) < len((0, 1)):
         return None
     predicted = np.empty(len(scores))
     for own, other in ((0, 1), (1, 0)):
-        mapped = IsotonicRegression(y_min=0.0, y_max=1.0, out_of_bounds="clip")
-        mapped.fit(scores[side == other], taken[side == other])
-        predicted[side == own] = mapped.predict(scores[side == own])
-    points = binned(predicted, taken)
+        isotonic = IsotonicRegression(y_min=0.0, y_max=1.0, out_of_bounds="clip")
+        isotonic.fit(scores[halves == other], taken[halves == other])
+        predicted[halves == own] = isotonic.predict(scores[halves == own])
+    points = calibration_points(predicted, taken)
+    raw = calibration_points(expit(scores), taken) if stage in LOG_ODDS_STAGES else None
     return Calibration(
         stage=stage,
         points=points,
-        error=error(points),
-        raw_error=error(binned(expit(scores), taken)) if stage in LOG_ODDS else None,
+        error=calibration_error(points),
+        raw_error=calibration_error(raw) if raw else None,
         taken=float(taken.mean()),
     )
 
 
-def binned(predicted: Floats, taken: Floats) -> list[CalibrationPoint]:
-    """Group candidates (n,) by prediction into ten of equal counts, lowest first."""
+def calibration_points(
+    predicted: NDArray[np.float64], taken: NDArray[np.float64]
+) -> list[CalibrationPoint]:
+    """Group candidates (n,) by prediction into ten bins of equal counts, lowest first."""
     order = np.argsort(predicted, kind="stable")
     return [
         CalibrationPoint(
@@ -74,8 +75,8 @@ def binned(predicted: Floats, taken: Floats) -> list[CalibrationPoint]:
     ]
 
 
-def error(points: list[CalibrationPoint]) -> float:
-    """Give the expected calibration error (Naeini, Cooper, Hauskrecht, 2015), by equal counts."""
+def calibration_error(points: list[CalibrationPoint]) -> float:
+    """Return the expected calibration error (Naeini, Cooper, Hauskrecht, 2015) of the bins."""
     total = sum(point["count"] for point in points)
     distance = sum(abs(p["predicted"] - p["observed"]) * p["count"] for p in points)
     return distance / total

@@ -24,7 +24,7 @@ def compare_rankers(exam: Holdout, learned: TrainedRankers, config: HybridConfig
 
     Headline: users with a history. Where there are others, each hybrid has a second line.
     """
-    found, sizes = collect_candidates(exam, learned.rankers), exam.wiring.sizes
+    found, sizes = collect_candidates(exam, learned.rankers), exam.funnel_config.sizes
     kinds = (
         kind for kind in HYBRID_TRAINERS if not (learned.hybrid and kind == learned.hybrid.kind)
     )

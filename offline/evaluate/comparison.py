@@ -1,4 +1,4 @@
-"""Every method by every metric, with intervals: one evaluation code for all of them."""
+"""Every method by every metric, with intervals. All methods are evaluated by this one code."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ from offline.evaluate.metrics import GradedLists, Lists, PerUser
 from offline.evaluate.rowsets import RowSets
 
 REFERENCE = "funnel"  # the method that is compared with every other
-OBVIOUS = "popularity"  # what serendipity calls obvious
+OBVIOUS = "popularity"  # the method whose items count as obvious, for serendipity
 CUTS = (10, 20)
 ACCURACY = {
     "ndcg": metrics.ndcg,
@@ -28,7 +28,7 @@ ACCURACY = {
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ItemBackground:
-    """What was known of the items when the lists were made."""
+    """The events on each item and its content, as of the moment of the lists."""
 
     counts: NDArray[np.float64]  # (n,) events on each item of the catalogue
     content: Matrix | None  # (n, d) item vectors; None: diversity is undefined
@@ -36,25 +36,25 @@ class ItemBackground:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class UserMetrics:
-    """Every method by every metric, for each user alone; what several windows say is pooled."""
+    """Every method by every metric, for each user. Several windows can be pooled."""
 
-    persons: NDArray[np.int64]  # (u,) whom each line is of; one who came twice has two lines
+    users: NDArray[np.int64]  # (u,) the user of each line; a user of two windows has two lines
     per_user: dict[tuple[str, str], PerUser]  # (method, metric) -> (u,)
     coverage: dict[str, dict[str, float]]  # method -> metric -> share of the catalogue
 
     @classmethod
     def pool(cls, parts: Sequence["UserMetrics"]) -> "UserMetrics":
-        """Put the users of several windows end to end; coverage is the windows' mean."""
+        """Join the users of several windows; coverage is the mean of the windows."""
         first = parts[0]
         return cls(
-            np.concatenate([part.persons for part in parts]),
+            np.concatenate([part.users for part in parts]),
             {key: np.concatenate([p.per_user[key] for p in parts]) for key in first.per_user},
             {
                 method: {
                     name: float(np.mean([part.coverage[method][name] for part in parts]))
-                    for name in covered
+                    for name in names
                 }
-                for method, covered in first.coverage.items()
+                for method, names in first.coverage.items()
             },
         )
 
@@ -66,7 +66,7 @@ def compare_methods(
     seed: int,
     resamples: int = RESAMPLES,
 ) -> Comparison:
-    """Judge the lists (u, 20 or more) of each method; users without relevant items are left out.
+    """Evaluate the lists (u, 20 or more) of each method. Users without relevant items are left out.
 
     Raises:
         ValueError: "funnel" or "popularity" is missing, lists are shorter than 20 places, or
@@ -74,77 +74,94 @@ def compare_methods(
     """
     if REFERENCE not in lists:
         raise ValueError(f"cannot compare without the lists of {[REFERENCE]}")
-    graded = bool((relevant.grades != 1).any())
-    return summarise(
-        compute_user_metrics(lists, relevant, background, graded=graded), seed, resamples=resamples
-    )
+    is_graded = bool((relevant.grades != 1).any())
+    user_metrics = compute_user_metrics(lists, relevant, background, graded=is_graded)
+    return summarise(user_metrics, seed, resamples=resamples)
 
 
 def compute_user_metrics(
     lists: Mapping[str, Lists], relevant: RowSets, background: ItemBackground, *, graded: bool
 ) -> UserMetrics:
-    """Judge the lists of each method, user by user; those without relevant items are left out.
+    """Evaluate the lists of each method for each user. Users without relevant items are left out.
 
-    ``persons`` are the numbers of the users in ``relevant``.
+    ``users`` of the result are the numbers of the users in ``relevant``.
 
     Raises:
         ValueError: "popularity" is missing, or lists are shorter than 20 places.
     """
     if OBVIOUS not in lists:
         raise ValueError(f"cannot compare without the lists of {[OBVIOUS]}")
-    concerned = np.flatnonzero(relevant.sizes)
-    wanted = relevant.take(concerned)
-    kept = {method: rows[concerned] for method, rows in lists.items()}
-    judged = {method: metrics.grade_lists(rows, wanted) for method, rows in kept.items()}
+    users = np.flatnonzero(relevant.sizes)
+    wanted = relevant.take(users)
+    rows = {method: places[users] for method, places in lists.items()}
+    grades = {method: metrics.grade_lists(places, wanted) for method, places in rows.items()}
     return UserMetrics(
-        concerned,
+        users,
         {
             (method, name): values
-            for method, rows in kept.items()
+            for method, places in rows.items()
             for name, values in (
-                _accuracy(judged[method], graded=graded)
-                | _beyond(rows, judged[method], kept[OBVIOUS], background)
+                _accuracy(grades[method], graded=graded)
+                | _beyond_accuracy(places, grades[method], rows[OBVIOUS], background)
             ).items()
         },
-        {method: _coverage(rows, len(background.counts)) for method, rows in kept.items()},
+        {method: _coverage(places, len(background.counts)) for method, places in rows.items()},
     )
 
 
 def summarise(
-    measured: UserMetrics, seed: int, reference: str = REFERENCE, resamples: int = RESAMPLES
+    user_metrics: UserMetrics, seed: int, reference: str = REFERENCE, resamples: int = RESAMPLES
 ) -> Comparison:
-    """Give means with intervals, and how ``reference`` does against every other method.
+    """Compute means with intervals, and the difference of ``reference`` to every other method.
 
     Raises:
         ValueError: no user has a relevant item.
     """
-    columns = np.stack(list(measured.per_user.values()), axis=1)
-    bootstrap = Bootstrap.of(columns, seed, resamples, measured.persons)
-    place = {key: column for column, key in enumerate(measured.per_user)}
+    columns = np.stack(list(user_metrics.per_user.values()), axis=1)
+    bootstrap = Bootstrap.of(columns, seed, resamples, user_metrics.users)
+    column_of = {key: column for column, key in enumerate(user_metrics.per_user)}
     return Comparison(
-        evaluated_users=len(measured.persons),
+        evaluated_users=len(user_metrics.users),
         methods={
-            method: _means(bootstrap, place, method)
-            | {name: Interval(mean=share, low=None, high=None) for name, share in covered.items()}
-            for method, covered in measured.coverage.items()
+            method: _means(bootstrap, column_of, method)
+            | {name: Interval(mean=share, low=None, high=None) for name, share in shares.items()}
+            for method, shares in user_metrics.coverage.items()
         },
         differences={
-            method: _differences(bootstrap, place, (reference, method))
-            for method in measured.coverage
+            method: _differences(bootstrap, column_of, reference, method)
+            for method in user_metrics.coverage
             if method != reference
         },
     )
 
 
-def _accuracy(judged: GradedLists, *, graded: bool) -> dict[str, PerUser]:
-    chosen = dict(ACCURACY)
+def compare_ndcg(
+    lists: Mapping[str, Lists], relevant: RowSets, seed: int
+) -> tuple[MetricFigures, dict[str, Interval]]:
+    """Return NDCG@10 of each method, and the difference of the first to each of the others."""
+    columns = np.stack([metrics.user_ndcg(rows, relevant) for rows in lists.values()], axis=1)
+    bootstrap, methods = Bootstrap.of(columns, seed), list(lists)
+    return (
+        {method: bootstrap.mean(column) for column, method in enumerate(methods)},
+        {
+            method: bootstrap.difference(0, column)
+            for column, method in enumerate(methods)
+            if column
+        },
+    )
+
+
+def _accuracy(graded_lists: GradedLists, *, graded: bool) -> dict[str, PerUser]:
+    functions = dict(ACCURACY)
     if graded:
-        chosen["graded_ndcg"] = partial(metrics.ndcg, graded=True)
-    return {f"{name}@{k}": metric(judged, k) for k in CUTS for name, metric in chosen.items()}
+        functions["graded_ndcg"] = partial(metrics.ndcg, graded=True)
+    return {
+        f"{name}@{k}": metric(graded_lists, k) for k in CUTS for name, metric in functions.items()
+    }
 
 
-def _beyond(
-    rows: Lists, judged: GradedLists, expected: Lists, background: ItemBackground
+def _beyond_accuracy(
+    rows: Lists, graded_lists: GradedLists, obvious: Lists, background: ItemBackground
 ) -> dict[str, PerUser]:
     values = {}
     for k in CUTS:
@@ -154,30 +171,33 @@ def _beyond(
             else metrics.diversity(rows, k, background.content)
         )
         values[f"novelty@{k}"] = metrics.novelty(rows, k, background.counts)
-        values[f"serendipity@{k}"] = metrics.serendipity(rows, judged, expected, k)
+        values[f"serendipity@{k}"] = metrics.serendipity(rows, graded_lists, obvious, k)
     return values
 
 
 def _coverage(rows: Lists, n: int) -> dict[str, float]:
-    """Measure all lists together; a resample of users has fewer lists, so there are no bounds."""
+    """Measure all lists together. A resample of users has fewer lists, so there are no bounds."""
     return {f"coverage@{k}": metrics.coverage(rows, k, n) for k in CUTS}
 
 
 def _means(
-    bootstrap: Bootstrap, place: Mapping[tuple[str, str], int], method: str
+    bootstrap: Bootstrap, column_of: Mapping[tuple[str, str], int], method: str
 ) -> MetricFigures:
-    return {name: bootstrap.mean(at) for (owner, name), at in place.items() if owner == method}
+    return {
+        name: bootstrap.mean(column)
+        for (owner, name), column in column_of.items()
+        if owner == method
+    }
 
 
 def _differences(
-    bootstrap: Bootstrap, place: Mapping[tuple[str, str], int], pair: tuple[str, str]
+    bootstrap: Bootstrap, column_of: Mapping[tuple[str, str], int], reference: str, method: str
 ) -> dict[str, Difference]:
-    reference, method = pair
     return {
         name: Difference(
-            difference=bootstrap.difference(place[reference, name], at),
-            ratio=bootstrap.ratio(place[reference, name], at),
+            difference=bootstrap.difference(column_of[reference, name], column),
+            ratio=bootstrap.ratio(column_of[reference, name], column),
         )
-        for (owner, name), at in place.items()
+        for (owner, name), column in column_of.items()
         if owner == method
     }

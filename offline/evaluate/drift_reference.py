@@ -1,4 +1,4 @@
-"""What the published funnel shows the users of the test window: live traffic is held against it."""
+"""What the published funnel shows to the users of the test window: the reference of drift."""
 
 import asyncio
 from dataclasses import replace
@@ -12,36 +12,37 @@ from app.funnel import Funnel
 from app.observe.drift import DriftReference, describe_lists
 from offline.evaluate.funnel_answers import user_ids
 from offline.evaluate.holdout import Holdout
+from offline.evaluate.metrics import K
 from offline.training.replay import build_offline_funnel, recommend_once, sample_users
 
-MAX_LISTS = 1_000  # at most
-K = 10
+MAX_LISTS = 1_000
 
 
-def build_drift_reference(models: Models, rankers: Rankers, exam: Holdout) -> DriftReference:
+def build_drift_reference(models: Models, rankers: Rankers, holdout: Holdout) -> DriftReference:
     """Ask the funnel as it is published for users of the test window.
 
-    Those who came to the window without a history are asked for as strangers, so that these are as
-    many here as they were then.
+    Users without a history at the cut are anonymous here, so that the share of cold users is the
+    same as it was in the window.
     """
     cpu = Cpu(threads=1)
     try:
-        funnel = build_offline_funnel(models, replace(exam.wiring, cpu=cpu), rankers)
-        return describe_lists(asyncio.run(_asked(funnel, exam)))
+        config = replace(holdout.funnel_config, cpu=cpu)
+        funnel = build_offline_funnel(models, config, rankers)
+        return describe_lists(asyncio.run(_selections(funnel, holdout)))
     finally:
         cpu.close()
 
 
-async def _asked(funnel: Funnel, exam: Holdout) -> list[Selection]:
-    users = sample_users(exam.users, MAX_LISTS, exam.seed)
+async def _selections(funnel: Funnel, holdout: Holdout) -> list[Selection]:
+    users = sample_users(holdout.users, MAX_LISTS, holdout.seed)
     rows = np.array([user.user for user in users], np.int64)
-    warm = (np.diff(exam.models.users.indptr)[rows] > 0).tolist()
-    stranger = await _list(funnel, "", exam.seed)  # all strangers get the same
+    is_warm = (np.diff(holdout.models.users.indptr)[rows] > 0).tolist()
+    anonymous = await _selection(funnel, "", holdout.seed)  # all anonymous users get the same
     return [
-        await _list(funnel, name, exam.seed) if known else stranger
-        for name, known in zip(user_ids(exam.dataset, users), warm, strict=True)
+        await _selection(funnel, user_id, holdout.seed) if has_history else anonymous
+        for user_id, has_history in zip(user_ids(holdout.dataset, users), is_warm, strict=True)
     ]
 
 
-async def _list(funnel: Funnel, user: str, seed: int) -> Selection:
+async def _selection(funnel: Funnel, user: str, seed: int) -> Selection:
     return (await recommend_once(funnel, Request(user, K, seed, arrived=0.0))).selection

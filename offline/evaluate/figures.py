@@ -1,16 +1,16 @@
-"""What an evaluation finds: plain dictionaries, so that ``report.json`` is exactly this.
+"""The results of an evaluation: plain dictionaries, as they stand in ``report.json``.
 
-``offline.report.page`` puts them together. Figures that a data set cannot have (diversity
-without content) are None, never NaN.
+``offline.report.report_figures`` puts them together. A figure that a data set cannot have
+(diversity without content) is None, never NaN.
 """
 
 from typing import TypeAlias, TypedDict
 
-SettingValue: TypeAlias = str | int | float | bool | None
+HEADLINE = "ndcg@10"  # the metric by which methods and bundles are compared first
 
 
 class Interval(TypedDict):
-    """A figure and its 95 % bootstrap bounds; the bounds are None where users do not vary it."""
+    """A figure with its 95 % bootstrap bounds. The bounds are None where it has none per user."""
 
     mean: float | None
     low: float | None
@@ -28,7 +28,7 @@ class Difference(TypedDict):
 
 
 class Comparison(TypedDict):
-    """What ``compare.evaluate`` gives: every method by every metric."""
+    """Every method by every metric, as ``comparison.compare_methods`` returns it."""
 
     evaluated_users: int  # users of the test window with at least one relevant item
     methods: dict[str, MetricFigures]  # "funnel", "popularity", "recency_popularity", each channel
@@ -38,13 +38,13 @@ class Comparison(TypedDict):
 class ChannelShare(TypedDict):
     """One recall channel, as mean shares of each user's relevant items."""
 
-    own: float  # it proposed
-    unique: float  # only it proposed
+    own: float  # the channel proposed
+    unique: float  # no other channel proposed
     size: float  # items proposed, mean per user
 
 
 class StageShare(TypedDict):
-    """What is left after one stage."""
+    """The relevant items that are left after one stage."""
 
     stage: str  # "recall", "coarse", "fine", "final"
     alive: float  # mean share of each user's relevant items still in
@@ -52,8 +52,8 @@ class StageShare(TypedDict):
     size: float  # items left, mean per user
 
 
-class AttributionFigures(TypedDict):
-    """Where relevant items are lost."""
+class Attribution(TypedDict):
+    """Where relevant items are lost. Shares are means over users, as recall@k is."""
 
     k: int  # cut of oracle_ndcg, and of the final list
     room: float  # mean share of each user's relevant items after fine that k places can hold
@@ -71,7 +71,7 @@ class SegmentBand(TypedDict):
 
 
 class AttributeBands(TypedDict):
-    """The users apart by one of their attributes."""
+    """Groups of users with the same value of one attribute."""
 
     name: str  # "age"
     bands: list[SegmentBand]  # NDCG@10, in the order of the bands
@@ -80,46 +80,46 @@ class AttributeBands(TypedDict):
 class SegmentFigures(TypedDict):
     """Quality for different users and items."""
 
-    history: list[SegmentBand]  # NDCG@10 by number of events known of the user
+    history: list[SegmentBand]  # NDCG@10 by the number of earlier events of the user
     popularity: list[SegmentBand]  # recall@10 of the relevant items of each popularity band
     attributes: list[AttributeBands]
 
 
 class RecallCeiling(TypedDict):
-    """The best candidates of a recall with wider channels, by fused rank."""
+    """The best candidates by fused rank, from wider channels."""
 
     candidates: int
     recall: float  # mean share of each user's relevant items among them
 
 
 class PolicyPrice(TypedDict):
-    """The same candidates, put in a list by another policy."""
+    """The same candidates, reranked with another policy."""
 
     name: str  # "as served", "without diversity" ...
     ndcg: Interval  # NDCG@10
-    price: Interval  # NDCG@10 of this less that of the list as served, on the same users
+    price: Interval  # NDCG@10 of this list - that of the list as served, on the same users
     share: Interval  # the price as a share of this policy's NDCG@10
     coverage: float  # share of the catalogue in these users' lists of 10
     diversity: float | None  # 1 - mean cosine of content within a list
 
 
 class TradeOff(TypedDict):
-    """The same candidates, put in a list with another weight of diversity."""
+    """The same candidates, reranked with another weight of diversity."""
 
     weight: float
-    default: bool  # the weight that is served
+    default: bool  # whether this weight is the one that is served
     ndcg: Interval  # NDCG@10
     coverage: float
     diversity: float | None
 
 
 class NewUserPoint(TypedDict):
-    """Users without history when the models were made, after some of their first events."""
+    """Users without a history at the cut, after some of their first events."""
 
-    events: int  # of each user, revealed to the request; the models do not know them
+    events: int  # of each user, sent with the request; the models are not fitted on them
     users: int
-    methods: MetricFigures  # NDCG@10 of the rest, by method
-    best_channel: str  # the channel with the highest mean here: chosen after the fact
+    methods: MetricFigures  # method -> NDCG@10 on what the user chose later
+    best_channel: str  # the channel with the highest mean at this point, chosen afterwards
     differences: dict[str, Interval]  # funnel - other method
 
 
@@ -127,22 +127,22 @@ class CalibrationPoint(TypedDict):
     """One tenth of the candidates, by predicted probability."""
 
     predicted: float  # mean
-    observed: float  # share taken
+    observed: float  # share that users took
     count: int
 
 
 class Calibration(TypedDict):
-    """How well a stage's scores tell probabilities, once mapped on other users' outcomes."""
+    """How well a stage's scores predict probabilities, once mapped on other users' outcomes."""
 
     stage: str
     points: list[CalibrationPoint]
     error: float  # expected calibration error: mean distance of predicted and observed
-    raw_error: float | None  # the same of the scores read as log odds; None: they are not
-    taken: float  # share of all these candidates
+    raw_error: float | None  # the error of the unmapped scores; None: they are no log odds
+    taken: float  # share of all these candidates that users took
 
 
 class TimeRegime(TypedDict):
-    """The same users, asked at other moments."""
+    """The same users, with requests at one kind of moment."""
 
     name: str
     users: int
@@ -151,31 +151,23 @@ class TimeRegime(TypedDict):
 
 
 class Variant(TypedDict):
-    """Another way to build the funnel: an ablation or a hybrid."""
+    """Another way to build the funnel."""
 
     name: str
     ndcg: Interval  # NDCG@10
-    difference: Interval  # this - the funnel as it is
+    difference: Interval  # this variant - the funnel as it is
 
 
 class ObjectiveRow(TypedDict):
-    """One model as the fine ranker, or their blend, judged by each objective."""
+    """One model as the fine ranker, or the blend of all, evaluated by each objective."""
 
     model: str  # "conversion", "blend"
     weight: float | None  # in the blend
-    ndcg: MetricFigures  # objective -> NDCG@10; of value graded
-
-
-class IndexLoss(TypedDict):
-    """A vector index, and what it misses of an exact search."""
-
-    name: str
-    recall: float  # share of the exact index's answers that it gives
-    bytes: int
+    ndcg: MetricFigures  # objective -> NDCG@10; graded for value
 
 
 class Sweeps(TypedDict):
-    """The funnel under other circumstances; a list is empty where the data does not allow it."""
+    """The funnel under other conditions. A list is empty where the data does not allow it."""
 
     reach: list[RecallCeiling]
     policies: list[PolicyPrice]  # as served first

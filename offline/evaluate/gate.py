@@ -1,11 +1,13 @@
-"""The gate before promotion: a bundle that the test shows to be worse is not served.
+"""The gate before promotion: a bundle that the test shows to be worse is not published.
 
 Only what the test *shows* counts. A check fails when the 95 % interval of the paired difference
-lies below 0, and the mean below the margin; what is worse in the mean alone is said and let pass.
+lies below 0 and the mean lies below the margin. A bundle that is worse in the mean alone passes,
+and its check says so.
 """
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal, NamedTuple, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,65 +15,80 @@ from numpy.typing import NDArray
 from app.artifacts import Rankers
 from app.bundle.manifest import GateCheck, GateResult
 from app.recall.registry import CHANNELS
+from offline.evaluate.baselines import BASELINES
 from offline.evaluate.evaluation import Evaluation
-from offline.evaluate.figures import Comparison, Interval
-from offline.evaluate.funnel_answers import user_ndcg
-from offline.evaluate.gate_text import (
-    BEST_CHANNEL,
-    IN_SERVICE,
-    RivalComparison,
-    UserGroup,
-    build_check,
-    skipped_check,
-)
-from offline.evaluate.holdout import Holdout
+from offline.evaluate.figures import HEADLINE, Comparison, Interval
+from offline.evaluate.holdout import Holdout, ProductionBundle, read_production_bundle
 from offline.evaluate.intervals import Bootstrap
-from offline.evaluate.production_bundle import ProductionBundle, read_production_bundle
+from offline.evaluate.metrics import user_ndcg
 
-HEADLINE = "ndcg@10"
-BASELINES = ("popularity", "recency_popularity")
+IN_SERVICE = "in service"
+BEST_CHANNEL = "best channel, {}"
+GROUP_LABELS = {"warm": "users with a history", "cold": "users without a history"}
+BASELINE_LABELS = {
+    "popularity": "popularity",
+    "recency_popularity": "recent popularity",
+    IN_SERVICE: "the bundle in service",
+}
+CheckOutcome: TypeAlias = Literal["passed", "failed", "unclear", "skipped"]
+UserGroup: TypeAlias = Literal["warm", "cold"]
 
 
 @dataclass(frozen=True, slots=True)
 class GateConfig:
-    """How much worse is too much, and how many users it takes to say so."""
+    """How much worse is too much, and how many users a conclusion needs."""
 
     margin: float = 0.02  # relative to the one in service: retraining moves as much by chance
-    min_users: int = 30  # users; the intervals of fewer are not to be trusted
-    force: bool = False  # publish whatever is found
+    min_users: int = 30  # the intervals of fewer are not to be trusted
+    force: bool = False  # publish even what fails
+
+
+class BaselineComparison(NamedTuple):
+    """The funnel and a baseline on the same users."""
+
+    baseline: str
+    group: UserGroup
+    users: int
+    means: tuple[float, float]  # NDCG@10 of the funnel, and of the baseline
+    difference: Interval  # funnel - baseline, paired
+    margin: float = 0.0  # relative to the baseline: a difference that still passes
 
 
 def run_gate(
-    evaluation: Evaluation, exam: Holdout, rankers: Rankers, out: Path, config: GateConfig
+    evaluation: Evaluation, holdout: Holdout, rankers: Rankers, out: Path, config: GateConfig
 ) -> GateResult:
-    """Say whether the bundle with these rankers may replace the one in service in ``out``."""
-    checks = check_baselines(evaluation, exam, config)
-    other = read_production_bundle(out, exam)
-    if other:
-        checks += check_production(exam, rankers, other, config)
-    failed = any(one.outcome == "failed" for one in checks)
-    verdict = ("forced" if config.force else "refused") if failed else "passed"
+    """Decide whether the bundle with these rankers may replace the one in service in ``out``."""
+    checks = check_baselines(evaluation, holdout, config)
+    production = read_production_bundle(out, holdout)
+    if production:
+        checks += check_production(holdout, rankers, production, config)
+    is_failed = any(check.outcome == "failed" for check in checks)
+    verdict = ("forced" if config.force else "refused") if is_failed else "passed"
     return GateResult(
         verdict=verdict, margin=config.margin, min_users=config.min_users, checks=checks
     )
 
 
-def check_baselines(evaluation: Evaluation, exam: Holdout, config: GateConfig) -> list[GateCheck]:
-    """Ask whether the funnel is worth its while: simple lists and its own channels do worse."""
-    first: UserGroup = "warm" if exam.is_warm.any() else "cold"
-    checks = _floors(evaluation.warm, first, config)
+def check_baselines(
+    evaluation: Evaluation, holdout: Holdout, config: GateConfig
+) -> list[GateCheck]:
+    """Check that the funnel is not worse than simple lists and its own best channel."""
+    first: UserGroup = "warm" if holdout.is_warm.any() else "cold"
+    checks = _check_baselines(evaluation.warm, first, config)
     if evaluation.cold:
-        checks += _floors(evaluation.cold, "cold", config)
+        checks += _check_baselines(evaluation.cold, "cold", config)
     return checks
 
 
-def _floors(comparison: Comparison, group: UserGroup, config: GateConfig) -> list[GateCheck]:
+def _check_baselines(
+    comparison: Comparison, group: UserGroup, config: GateConfig
+) -> list[GateCheck]:
     means = {m: figures[HEADLINE]["mean"] or 0.0 for m, figures in comparison["methods"].items()}
     best = max((m for m in means if m in CHANNELS), key=means.__getitem__)
-    rivals = {name: name for name in BASELINES} | {BEST_CHANNEL.format(best): best}
+    baselines = {name: name for name in BASELINES} | {BEST_CHANNEL.format(best): best}
     return [
         build_check(
-            RivalComparison(
+            BaselineComparison(
                 name,
                 group,
                 comparison["evaluated_users"],
@@ -80,42 +97,126 @@ def _floors(comparison: Comparison, group: UserGroup, config: GateConfig) -> lis
             ),
             config.min_users,
         )
-        for name, method in rivals.items()
+        for name, method in baselines.items()
     ]
 
 
 def check_production(
-    exam: Holdout, rankers: Rankers, other: ProductionBundle, config: GateConfig
+    holdout: Holdout, rankers: Rankers, production: ProductionBundle, config: GateConfig
 ) -> list[GateCheck]:
-    """Ask new rankers and those in service for the same users, over the same recall."""
-    if other.rankers is None or other.manifest is None:
-        return [
-            skipped_check(IN_SERVICE, "warm", len(exam.users), f"{other.version}: {other.caveat}")
-        ]
-    relevant = exam.relevant
-    ours = user_ndcg(exam.compute_lists(rankers, exam.wiring.sizes), relevant)
-    theirs = user_ndcg(
-        exam.compute_lists(other.rankers, other.manifest.sizes, other.manifest.channel_configs()),
+    """Compare new rankers with those in service, for the same users over the same recall."""
+    if production.rankers is None or production.manifest is None:
+        reason = f"{production.version}: {production.caveat}"
+        return [skipped_check(IN_SERVICE, "warm", len(holdout.users), reason)]
+    relevant = holdout.relevant
+    serving = production.manifest
+    new = user_ndcg(holdout.compute_lists(rankers, holdout.funnel_config.sizes), relevant)
+    old = user_ndcg(
+        holdout.compute_lists(production.rankers, serving.sizes, serving.channel_configs()),
         relevant,
     )
-    both = np.stack([ours, theirs], axis=1)
-    groups: dict[UserGroup, NDArray[np.bool_]] = {"warm": exam.is_warm, "cold": ~exam.is_warm}
-    return [
-        _duel(both[members], group, exam.seed, other, config)
-        for group, members in groups.items()
-        if members.any()
+    columns = np.stack([new, old], axis=1)
+    groups: dict[UserGroup, NDArray[np.bool_]] = {"warm": holdout.is_warm, "cold": ~holdout.is_warm}
+    checks = []
+    for group, members in groups.items():
+        if members.any():
+            bootstrap = Bootstrap.of(columns[members], holdout.seed)
+            means = (float(bootstrap.means[0]), float(bootstrap.means[1]))
+            comparison = BaselineComparison(
+                IN_SERVICE,
+                group,
+                int(members.sum()),
+                means,
+                bootstrap.difference(0, 1),
+                config.margin,
+            )
+            checks.append(build_check(comparison, config.min_users, production.caveat))
+    return checks
+
+
+def build_check(comparison: BaselineComparison, min_users: int, caveat: str = "") -> GateCheck:
+    """Conclude from a comparison.
+
+    A ``caveat`` in the baseline's favour turns "failed" into "unclear".
+    """
+    if comparison.users < min_users:
+        reason = f"there are {comparison.users} of them, and a conclusion needs {min_users}"
+        return skipped_check(comparison.baseline, comparison.group, comparison.users, reason)
+    outcome = _outcome(comparison)
+    if outcome == "failed" and caveat:
+        outcome = "unclear"
+    return GateCheck(
+        baseline=comparison.baseline,
+        users=comparison.group,
+        user_count=comparison.users,
+        outcome=outcome,
+        funnel_ndcg=comparison.means[0],
+        baseline_ndcg=comparison.means[1],
+        difference=comparison.difference["mean"],
+        low=comparison.difference["low"],
+        high=comparison.difference["high"],
+        explanation=_sentence(comparison, outcome, caveat),
+    )
+
+
+def skipped_check(baseline: str, group: UserGroup, users: int, reason: str) -> GateCheck:
+    """Return a check without a conclusion; ``reason`` is a clause."""
+    sentence = (
+        f"For {GROUP_LABELS[group]} the funnel is not compared with "
+        f"{BASELINE_LABELS.get(baseline, baseline)}: {reason}."
+    )
+    return GateCheck(
+        baseline=baseline, users=group, user_count=users, outcome="skipped", explanation=sentence
+    )
+
+
+def _outcome(comparison: BaselineComparison) -> CheckOutcome:
+    mean, high = comparison.difference["mean"] or 0.0, comparison.difference["high"] or 0.0
+    if mean >= -comparison.margin * comparison.means[1]:
+        return "passed" if mean >= 0 or comparison.margin else "unclear"
+    return "failed" if high < 0 else "unclear"
+
+
+def _sentence(comparison: BaselineComparison, outcome: CheckOutcome, caveat: str) -> str:
+    difference = comparison.difference
+    baseline = BASELINE_LABELS.get(comparison.baseline, f"its own {comparison.baseline}")
+    funnel, other = comparison.means
+    return (
+        f"For {comparison.users} {GROUP_LABELS[comparison.group]} the funnel "
+        f"{_verb(comparison, outcome)} {baseline}: NDCG@10 {funnel:.3f} against {other:.3f}, "
+        f"{difference['mean']:+.3f} (95 % interval {difference['low']:+.3f} to "
+        f"{difference['high']:+.3f}){f'; {caveat}' if caveat else ''}."
+    )
+
+
+def _verb(comparison: BaselineComparison, outcome: CheckOutcome) -> str:
+    if outcome != "passed":
+        return "is clearly worse than" if outcome == "failed" else "may be worse than"
+    if (comparison.difference["mean"] or 0.0) < 0:
+        return f"is worse by less than {comparison.margin:.0%} than"
+    is_clear = (comparison.difference["low"] or 0.0) > 0
+    return "is clearly better than" if is_clear else "is no worse than"
+
+
+def refusal_message(version: str, gate: GateResult, serving: str | None) -> str:
+    """Return what is worse than what, by how much, and what to do."""
+    return (
+        f"The bundle {version} is written but not published. "
+        f"{' '.join(check.explanation for check in gate.failed_checks)} "
+        f"{f'{serving} stays in service' if serving else 'Nothing is in service'}. Read the "
+        "report. To publish it nevertheless, train with --force, or run "
+        f"`recfunnel rollback --to {version}`."
+    )
+
+
+def gate_remarks(gate: GateResult) -> list[str]:
+    """Return sentences for a reader of the report: the verdict, and every check of note."""
+    verdict = {
+        "passed": "The gate let this bundle pass.",
+        "refused": "The gate refused this bundle: it was not published.",
+        "forced": "The gate refused this bundle; it was published by --force.",
+    }[gate.verdict]
+    notable = [
+        c.explanation for c in gate.checks if c.outcome != "passed" or c.baseline == IN_SERVICE
     ]
-
-
-def _duel(
-    both: NDArray[np.float64],
-    group: UserGroup,
-    seed: int,
-    other: ProductionBundle,
-    config: GateConfig,
-) -> GateCheck:
-    sure = Bootstrap.of(both, seed)
-    difference: Interval = sure.difference(0, 1)
-    means = (float(sure.means[0]), float(sure.means[1]))
-    measured = RivalComparison(IN_SERVICE, group, len(both), means, difference, config.margin)
-    return build_check(measured, config.min_users, other.caveat)
+    return [verdict, *notable]

@@ -1,14 +1,19 @@
-"""The test window as more than one bundle can sit it: recall as of the cut, and the same users."""
+"""The test window that several bundles are evaluated on, and the bundle in service among them."""
 
 import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from app.artifacts import Models, Rankers, Sizes
 from app.build import FunnelConfig
+from app.bundle.bundle import find_current_bundle, read_rankers
+from app.bundle.integrity import verify_files
+from app.bundle.manifest import BundleError, Manifest, parse_manifest
+from app.features.views import view_hash
 from app.funnel import Funnel
 from app.recall.channel import ChannelConfig
 from offline.data.dataset import Dataset
@@ -20,23 +25,23 @@ from offline.training.replay import ReplayUser, build_offline_funnel
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Holdout:
-    """What was known at the cut, and the users who came after it."""
+    """Recall as of the cut, and the users who came after it. Every bundle gets the same ones."""
 
     dataset: Dataset
     models: Models  # as of the cut
     users: list[ReplayUser]
     cut: float  # unix seconds
-    wiring: FunnelConfig
+    funnel_config: FunnelConfig
     seed: int
 
     @property
     def relevant(self) -> RowSets:
-        """Give what each user then took, (u,) sets."""
+        """What each user chose after the cut, (u,) sets."""
         return RowSets.of([user.relevant for user in self.users])
 
     @property
     def is_warm(self) -> NDArray[np.bool_]:
-        """Say which users (u,) had a history at the cut."""
+        """Whether each user (u,) had a history at the cut."""
         rows = np.array([user.user for user in self.users], np.int64)
         return np.asarray(np.diff(self.models.users.indptr)[rows] > 0)
 
@@ -46,15 +51,66 @@ class Holdout:
         sizes: Sizes,
         channels: Mapping[str, ChannelConfig] | None = None,
     ) -> Lists:
-        """Compute the lists that the real funnel shows with these rankers, (u, 20).
+        """Return the lists (u, 20) that the real funnel shows with these rankers.
 
-        ``channels`` stands in for those of this training, where the rankers had others.
+        ``channels`` are those that the rankers were trained with, where they differ.
         """
-        channels = self.wiring.channels if channels is None else channels
-        config = replace(self.wiring, sizes=sizes, channels=channels)
+        channels = self.funnel_config.channels if channels is None else channels
+        config = replace(self.funnel_config, sizes=sizes, channels=channels)
         return asyncio.run(self._lists(build_offline_funnel(self.models, config, rankers)))
 
     async def _lists(self, funnel: Funnel) -> Lists:
-        """Give the lists alone: asyncio writes out what a main task returns, which takes long."""
-        asked = await collect_answers(funnel, self.dataset, self.users, self.seed)
-        return pad_lists(evaluated_lists(funnel, asked.slates))
+        """Return the lists alone: asyncio formats what a main task returns, which takes long."""
+        answers = await collect_answers(funnel, self.dataset, self.users, self.seed)
+        return pad_lists(evaluated_lists(funnel, answers.slates))
+
+
+@dataclass(frozen=True, slots=True)
+class ProductionBundle:
+    """The bundle in service. Without rankers it cannot be evaluated; ``caveat`` says why."""
+
+    version: str
+    manifest: Manifest | None = None
+    rankers: Rankers | None = None
+    caveat: str = ""  # a clause: why it cannot be evaluated, or what favours it
+
+
+def read_production_bundle(out: Path, holdout: Holdout) -> ProductionBundle | None:
+    """Read the rankers of the bundle in service; return None when there is none."""
+    try:
+        folder = find_current_bundle(out)
+    except BundleError:
+        return None
+    try:
+        manifest = parse_manifest(folder)
+        verify_files(folder, manifest)
+        if manifest.view != view_hash():
+            return ProductionBundle(folder.name, manifest, None, _other_features(manifest))
+        caveat = leak_caveat(manifest, holdout)
+        return ProductionBundle(folder.name, manifest, read_rankers(folder), caveat)
+    except (BundleError, OSError) as error:
+        return ProductionBundle(folder.name, caveat=f"it cannot be evaluated: {error}")
+
+
+def leak_caveat(manifest: Manifest, holdout: Holdout) -> str:
+    """Return how the bundle's rankers may have seen the test window, or "".
+
+    Rankers learn from windows before their own cut, so rankers of the same data, or of less, have
+    not seen it. Recall is fitted anew as of this cut, for both bundles. When a manifest does not
+    say when its rankers stopped learning, they are assumed to have used all its data.
+    """
+    end = manifest.data_end if manifest.rankers_end is None else manifest.rankers_end
+    if holdout.dataset.traits.has_times and end <= holdout.cut:
+        return ""
+    if end == holdout.cut and manifest.rows["interactions"] == len(holdout.dataset.log):
+        return ""
+    return "its rankers may have learned from events of this test window, which favours it"
+
+
+def _other_features(manifest: Manifest) -> str:
+    figure = manifest.metrics.get("ndcg@10", {}).get("funnel")
+    ndcg = f"{figure['mean']:.3f} on its own test window" if figure else "unknown"
+    return (
+        "it was trained for other features and cannot be evaluated again; its manifest's NDCG@10 "
+        f"is {ndcg}, which cannot be compared"
+    )

@@ -1,12 +1,12 @@
-"""How sure a figure is: percentile bootstrap over users, paired between methods.
+"""Bounds of a figure: percentile bootstrap over users, paired between methods.
 
 ``scipy.stats.bootstrap`` draws anew for each figure: about 50 ms for 1,000 users and 2,000
-resamples, 15 s for a report of 300. Here all figures share one draw and one matrix product, 0.1 s,
+resamples, 15 s for a report of 300. Here all figures share one draw and one matrix product (0.1 s),
 and any two of them are paired by construction.
 """
 
 from dataclasses import dataclass
-from typing import Any, TypeAlias
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,33 +15,33 @@ from offline.evaluate.figures import Interval
 
 RESAMPLES = 2_000  # the bounds of two seeds then differ by about 2 % of the interval's width
 CONFIDENCE = 0.95
-BATCH = 4_000_000  # user weights drawn at a time: 32 MB, whatever the number of users
-
-Floats: TypeAlias = NDArray[np.float64]
+WEIGHTS_AT_ONCE = 4_000_000  # user weights drawn at a time: 32 MB, for any number of users
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Bootstrap:
-    """Means of per-user figures, and the same in resamples of the users.
+    """Means of per-user figures, and their means in resamples of the users.
 
     Efron, Tibshirani: An introduction to the bootstrap, 1993, chapter 13.
     """
 
-    means: Floats  # (m,) one per column; NaN where no user has a figure
-    resampled: Floats  # (r, m)
+    means: NDArray[np.float64]  # (m,) one per column; NaN where no user has a figure
+    resampled: NDArray[np.float64]  # (r, m)
 
     @classmethod
     def of(
         cls,
-        columns: Floats,
+        columns: NDArray[np.float64],
         seed: int,
         resamples: int = RESAMPLES,
         user_ids: NDArray[np.integer] | None = None,
+        *,
+        weights_at_once: int = WEIGHTS_AT_ONCE,
     ) -> "Bootstrap":
-        """Resample the users of ``columns`` (u, m); NaN is left out of its column's mean.
+        """Resample the users of ``columns`` (u, m). NaN is left out of its column's mean.
 
-        Where a user has several lines, ``persons`` (u,) says whose each is: their lines are drawn
-        together, for they are no independent witnesses.
+        Where a user has several lines, ``user_ids`` (u,) are the users of the lines. The lines of
+        one user are drawn together, because they are not independent.
 
         Raises:
             ValueError: there are no users.
@@ -49,48 +49,49 @@ class Bootstrap:
         if not len(columns):
             raise ValueError("no users to resample: nobody in the test window has relevant items")
         everyone = _means(np.ones((1, len(columns))), columns)[0]
-        lines = np.arange(len(columns)) if user_ids is None else user_ids
-        _, person_of = np.unique(lines, return_inverse=True)
-        users = int(person_of.max()) + 1
+        owners = np.arange(len(columns)) if user_ids is None else user_ids
+        _, user_of = np.unique(owners, return_inverse=True)
+        users = int(user_of.max()) + 1
         random, even = np.random.default_rng(seed), np.full(users, 1 / users)
-        step = max(1, BATCH // len(columns))
+        step = max(1, weights_at_once // len(columns))
         sizes = [min(step, resamples - start) for start in range(0, resamples, step)]
-        drawn = (random.multinomial(users, even, size)[:, person_of] for size in sizes)
+        drawn = (random.multinomial(users, even, size)[:, user_of] for size in sizes)
         return cls(everyone, np.concatenate([_means(times, columns) for times in drawn]))
 
     def mean(self, column: int) -> Interval:
-        """Give the mean of one column, with its bounds."""
+        """Return the mean of one column, with its bounds."""
         return _interval(self.means[column], self.resampled[:, column])
 
     def difference(self, left: int, right: int) -> Interval:
-        """Give ``mean(left) - mean(right)``, with its bounds."""
+        """Return ``mean(left) - mean(right)``, with its bounds."""
         return _interval(
             self.means[left] - self.means[right], self.resampled[:, left] - self.resampled[:, right]
         )
 
     def ratio(self, left: int, right: int) -> Interval:
-        """Give ``mean(left) / mean(right)``, with its bounds, of the resamples that have one."""
+        """Return ``mean(left) / mean(right)``, with bounds from the resamples that have a ratio."""
         return _interval(
             _divide(self.means[left], self.means[right]),
             _divide(self.resampled[:, left], self.resampled[:, right]),
         )
 
 
-def _means(times: NDArray[Any], columns: Floats) -> Floats:
+def _means(times: NDArray[Any], columns: NDArray[np.float64]) -> NDArray[np.float64]:
     """Average each column (u, m), with every user counted so many times (r, u)."""
-    known, weights = np.isfinite(columns), times.astype(np.float64)
-    return _divide(weights @ np.where(known, columns, 0.0), weights @ known.astype(np.float64))
+    is_defined, weights = np.isfinite(columns), times.astype(np.float64)
+    totals = weights @ np.where(is_defined, columns, 0.0)
+    return _divide(totals, weights @ is_defined.astype(np.float64))
 
 
-def _divide(above: Floats, below: Floats) -> Floats:
+def _divide(above: NDArray[np.float64], below: NDArray[np.float64]) -> NDArray[np.float64]:
     undefined = np.full(np.shape(above), np.nan)
     return np.asarray(np.divide(above, below, out=undefined, where=below != 0))
 
 
-def _interval(value: Floats, resampled: Floats) -> Interval:
+def _interval(value: NDArray[np.float64], resampled: NDArray[np.float64]) -> Interval:
     """Put percentile bounds around a figure; None where it, or every resample, is undefined."""
-    sound = resampled[np.isfinite(resampled)]
-    if not np.isfinite(value) or not len(sound):
+    defined = resampled[np.isfinite(resampled)]
+    if not np.isfinite(value) or not len(defined):
         return Interval(mean=None, low=None, high=None)
-    low, high = np.quantile(sound, [(1 - CONFIDENCE) / 2, (1 + CONFIDENCE) / 2])
+    low, high = np.quantile(defined, [(1 - CONFIDENCE) / 2, (1 + CONFIDENCE) / 2])
     return Interval(mean=float(value), low=float(low), high=float(high))

@@ -1,4 +1,4 @@
-"""What the last stage costs and brings: the same candidates, put in a list by other policies."""
+"""What the policies of the last stage cost: the same candidates, reranked with other policies."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -10,49 +10,43 @@ from app.rerank.slate_builder import SlateBuilder
 from offline.evaluate import metrics
 from offline.evaluate.comparison import ItemBackground
 from offline.evaluate.figures import Interval, PolicyPrice, TradeOff
-from offline.evaluate.funnel_answers import (
-    FunnelAnswers,
-    K,
-    pad_lists,
-    rerank_in_sequence,
-    user_ndcg,
-)
+from offline.evaluate.funnel_answers import FunnelAnswers, pad_lists, rerank_in_sequence
 from offline.evaluate.intervals import Bootstrap
-from offline.evaluate.metrics import Lists
+from offline.evaluate.metrics import K, Lists
 
-WEIGHTS = (0.0, 0.02, 0.05, 0.1, 0.2, 0.3, 0.5)  # of diversity
+DIVERSITY_WEIGHTS = (0.0, 0.02, 0.05, 0.1, 0.2, 0.3, 0.5)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class PolicyLists:
-    """Lists of 10 by several policies, for the same users."""
+    """The figures of lists of 10 by several policies, for the same users."""
 
-    sure: Bootstrap  # one column of NDCG@10 for each policy
+    ndcg: Bootstrap  # one column of NDCG@10 for each policy
     diversity: list[float | None]
     coverage: list[float]
 
 
-def policy_prices(asked: FunnelAnswers, background: ItemBackground) -> list[PolicyPrice]:
-    """Switch each policy off in turn, then all of them; nothing when the reranker has none."""
-    maker = asked.funnel.reranker
-    if not isinstance(maker, SlateBuilder):
+def policy_prices(answers: FunnelAnswers, background: ItemBackground) -> list[PolicyPrice]:
+    """Switch each policy off in turn, then all. A reranker without policies has no prices."""
+    builder = answers.funnel.reranker
+    if not isinstance(builder, SlateBuilder):
         return []
-    policies = _switched_off(maker.policy)
-    made = _rerank(asked, maker, list(policies.values()), background)
+    policies = _policies_switched_off(builder.policy)
+    lists = _rerank(answers, builder, list(policies.values()), background)
     return [
         PolicyPrice(
             name=name,
-            ndcg=made.sure.mean(at),
-            price=made.sure.difference(at, 0),
-            share=_share(made.sure.ratio(0, at)),
-            coverage=made.coverage[at],
-            diversity=made.diversity[at],
+            ndcg=lists.ndcg.mean(column),
+            price=lists.ndcg.difference(column, 0),
+            share=_price_share(lists.ndcg.ratio(0, column)),
+            coverage=lists.coverage[column],
+            diversity=lists.diversity[column],
         )
-        for at, name in enumerate(policies)
+        for column, name in enumerate(policies)
     ]
 
 
-def _switched_off(policy: Policy) -> dict[str, Policy]:
+def _policies_switched_off(policy: Policy) -> dict[str, Policy]:
     twice = replace(policy, explore_slots=2 * policy.explore_slots, explore_from=1)
     return {
         "as served": policy,
@@ -64,55 +58,55 @@ def _switched_off(policy: Policy) -> dict[str, Policy]:
     }
 
 
-def diversity_trade_off(asked: FunnelAnswers, background: ItemBackground) -> list[TradeOff]:
-    """Turn the weight of diversity up; nothing when no content says how unlike items are."""
-    maker = asked.funnel.reranker
-    if not isinstance(maker, SlateBuilder) or background.content is None:
+def diversity_trade_off(answers: FunnelAnswers, background: ItemBackground) -> list[TradeOff]:
+    """Raise the weight of diversity step by step. Without content there is no trade-off."""
+    builder = answers.funnel.reranker
+    if not isinstance(builder, SlateBuilder) or background.content is None:
         return []
-    default = maker.policy.diversity
-    weights = sorted({*WEIGHTS, default})
-    policies = [replace(maker.policy, diversity=weight) for weight in weights]
-    made = _rerank(asked, maker, policies, background)
+    default = builder.policy.diversity
+    weights = sorted({*DIVERSITY_WEIGHTS, default})
+    policies = [replace(builder.policy, diversity=weight) for weight in weights]
+    lists = _rerank(answers, builder, policies, background)
     return [
         TradeOff(
             weight=weight,
             default=weight == default,
-            ndcg=made.sure.mean(at),
-            coverage=made.coverage[at],
-            diversity=made.diversity[at],
+            ndcg=lists.ndcg.mean(column),
+            coverage=lists.coverage[column],
+            diversity=lists.diversity[column],
         )
-        for at, weight in enumerate(weights)
+        for column, weight in enumerate(weights)
     ]
 
 
-def _share(kept: Interval) -> Interval:
+def _price_share(kept: Interval) -> Interval:
     """Turn the share that is kept into the share that is paid."""
-    paid = [None if at is None else 1.0 - at for at in (kept["mean"], kept["high"], kept["low"])]
-    return Interval(mean=paid[0], low=paid[1], high=paid[2])
+    mean, low, high = (
+        None if bound is None else 1.0 - bound
+        for bound in (kept["mean"], kept["high"], kept["low"])
+    )
+    return Interval(mean=mean, low=low, high=high)
 
 
 def _rerank(
-    asked: FunnelAnswers,
-    maker: SlateBuilder,
+    answers: FunnelAnswers,
+    builder: SlateBuilder,
     policies: Sequence[Policy],
     background: ItemBackground,
 ) -> PolicyLists:
-    relevant = asked.relevant
-    lists = [_lists(asked, replace(maker, policy=policy)) for policy in policies]
-    columns = np.stack([user_ndcg(rows, relevant) for rows in lists], axis=1)
+    builders = [replace(builder, policy=policy) for policy in policies]
+    lists = [pad_lists(rerank_in_sequence(one, answers.slates), K) for one in builders]
+    relevant = answers.relevant
+    columns = np.stack([metrics.user_ndcg(rows, relevant) for rows in lists], axis=1)
     return PolicyLists(
-        Bootstrap.of(columns, asked.seed),
-        [_diversity(rows, background) for rows in lists],
+        Bootstrap.of(columns, answers.seed),
+        [_mean_diversity(rows, background) for rows in lists],
         [metrics.coverage(rows, K, len(background.counts)) for rows in lists],
     )
 
 
-def _lists(asked: FunnelAnswers, maker: SlateBuilder) -> Lists:
-    return pad_lists(rerank_in_sequence(maker, asked.slates), K)
-
-
-def _diversity(lists: Lists, background: ItemBackground) -> float | None:
+def _mean_diversity(lists: Lists, background: ItemBackground) -> float | None:
     if background.content is None:
         return None
-    unlike = metrics.diversity(lists, K, background.content)
-    return float(np.nanmean(unlike)) if np.isfinite(unlike).any() else None
+    diversity = metrics.diversity(lists, K, background.content)
+    return float(np.nanmean(diversity)) if np.isfinite(diversity).any() else None

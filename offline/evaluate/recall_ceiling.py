@@ -1,5 +1,6 @@
-"""What recall could find with room for more candidates: the ceiling of all that comes after."""
+"""What recall finds when it may propose more candidates: the ceiling of all later stages."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -10,52 +11,59 @@ from offline.evaluate.figures import RecallCeiling
 from offline.evaluate.funnel_answers import FunnelAnswers, collect_answers
 from offline.evaluate.rowsets import RowSets
 
-SIZES = (100, 200, 300, 500, 1_000)  # candidates
-MAX_USERS = 200  # asked again, at most
+CANDIDATE_COUNTS = (100, 200, 300, 500, 1_000)
+MAX_USERS = 200
 
 
 @dataclass(frozen=True, slots=True)
 class MergeOrderScorer:
-    """Stands in for a ranking stage: keeps the merged order, and costs nothing."""
+    """A ranking stage that keeps the order of the merge."""
 
     def build(self, query: Query, pool: Candidates) -> Matrix:  # noqa: ARG002
-        """Give the scores of the merge as the only column."""
+        """Return the scores of the merge as the only column."""
         return pool.scores[:, None]
 
     def score(self, features: Matrix) -> Scores:
-        """Give that column, (n,)."""
+        """Return that column, (n,)."""
         scores: Scores = features[:, 0]
         return scores
 
 
-async def recall_ceiling(asked: FunnelAnswers) -> list[RecallCeiling]:
-    """Widen every channel, and see what the best candidates by fused rank hold."""
-    few = asked.sample(MAX_USERS)
-    wide = _widened(asked.funnel, max(SIZES) // 2)  # the channels' lists overlap by more than half
-    slates = (await collect_answers(wide, few.dataset, few.users, few.seed)).slates
-    relevant = few.relevant
+async def recall_ceiling(
+    answers: FunnelAnswers,
+    candidate_counts: Sequence[int] = CANDIDATE_COUNTS,
+    max_users: int = MAX_USERS,
+) -> list[RecallCeiling]:
+    """Widen every channel, and measure the recall of the best candidates by fused rank."""
+    sample = answers.sample(max_users)
+    limit = max(candidate_counts) // 2  # the channels' lists overlap by more than half
+    wide = _widened(answers.funnel, limit)
+    slates = (await collect_answers(wide, sample.dataset, sample.users, sample.seed)).slates
+    relevant = sample.relevant
     return [
         RecallCeiling(
-            candidates=size,
-            recall=_recall(RowSets.of([slate.merged.top(size).rows for slate in slates]), relevant),
+            candidates=count,
+            recall=_recall(
+                RowSets.of([slate.merged.top(count).rows for slate in slates]), relevant
+            ),
         )
-        for size in SIZES
+        for count in candidate_counts
     ]
 
 
 def _widened(funnel: Funnel, limit: int) -> Funnel:
-    """Ask each channel for ``limit`` items, and rank nothing."""
+    """Return a funnel that asks each channel for ``limit`` items and ranks nothing."""
 
-    def passing(stage: RankStage) -> RankStage:
+    def keep_order(stage: RankStage) -> RankStage:
         return replace(stage, features=MergeOrderScorer(), scorer=MergeOrderScorer())
 
-    coarse, fine = passing(funnel.coarse), passing(funnel.fine)
+    coarse, fine = keep_order(funnel.coarse), keep_order(funnel.fine)
     return replace(funnel, recall_limit=limit, coarse=coarse, fine=fine)
 
 
 def _recall(candidates: RowSets, relevant: RowSets) -> float:
-    """Give the mean share of each user's relevant items among the candidates."""
-    found = candidates.grades_of(relevant.owners, relevant.rows) > 0
-    hits = np.bincount(relevant.owners, weights=found, minlength=len(relevant))
-    concerned = relevant.sizes > 0
-    return float((hits[concerned] / relevant.sizes[concerned]).mean())
+    """Return the mean share of each user's relevant items that are among the candidates."""
+    is_hit = candidates.grades_of(relevant.owners, relevant.rows) > 0
+    hits = np.bincount(relevant.owners, weights=is_hit, minlength=len(relevant))
+    has_relevant = relevant.sizes > 0
+    return float((hits[has_relevant] / relevant.sizes[has_relevant]).mean())

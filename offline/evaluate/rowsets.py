@@ -15,19 +15,19 @@ ROW_BITS = 32  # a (user, row) pair is one int64 key: the user above these bits,
 class RowSets:
     """One set per user in CSR form, ``rows[indptr[u]:indptr[u + 1]]``.
 
-    Made by ``of`` or ``of_pairs``, which sort; users are numbered 0..u-1 in the order of the lists.
+    Build it with ``of`` or ``of_pairs``, which sort. Users are numbered 0..u-1, in list order.
     """
 
     indptr: NDArray[np.int64]  # (u + 1,)
     rows: Rows  # (m,) ascending and unique within a user
-    grades: Scores  # (m,) > 0, how relevant; 1 where it is only yes or no
+    grades: Scores  # (m,) > 0, how relevant; 1 where relevance is not graded
 
     def __len__(self) -> int:
         return len(self.indptr) - 1
 
     @classmethod
     def of(cls, sets: Sequence[Rows]) -> "RowSets":
-        """Join one array of rows per user; repeats and padding (-1) are dropped, grades are 1."""
+        """Join one array of rows per user. Repeats and padding (-1) are dropped; grades are 1."""
         sizes = np.array([len(rows) for rows in sets], np.int64)
         joined = np.concatenate([np.empty(0, np.int64), *sets])
         return cls.of_pairs(np.repeat(np.arange(len(sets)), sizes), joined, len(sets))
@@ -38,36 +38,36 @@ class RowSets:
     ) -> "RowSets":
         """Group pairs (m,) of user number and row into the sets of ``n`` users.
 
-        A repeated pair keeps its highest grade; padding (row -1) is dropped.
+        A repeated pair keeps its highest grade. Padding (row -1) is dropped.
         """
         real = rows >= 0
-        given = np.ones(len(rows), np.float32) if grades is None else grades.astype(np.float32)
+        values = np.ones(len(rows), np.float32) if grades is None else grades.astype(np.float32)
         keys, place = np.unique(_keys(owners[real], rows[real]), return_inverse=True)
         highest = np.zeros(len(keys), np.float32)
-        np.maximum.at(highest, place, given[real])
+        np.maximum.at(highest, place, values[real])
         indptr = np.searchsorted(keys, np.arange(n + 1, dtype=np.int64) << ROW_BITS)
         return cls(indptr.astype(np.int64), keys & ((1 << ROW_BITS) - 1), highest)
 
     @property
     def sizes(self) -> NDArray[np.int64]:
-        """Count each user's rows, (u,)."""
+        """The number of rows of each user, (u,)."""
         return np.diff(self.indptr)
 
     @property
     def owners(self) -> NDArray[np.int64]:
-        """Give the user number of every row, (m,)."""
+        """The user number of every row, (m,)."""
         return np.repeat(np.arange(len(self)), self.sizes)
 
     def grades_of(self, owners: NDArray[np.integer], rows: Rows) -> Scores:
-        """Look up pairs of user number and row, of one shape; 0 where the set lacks the row."""
-        held, asked = _keys(self.owners, self.rows), _keys(owners, rows)
-        if not len(held):
-            return np.zeros(asked.shape, np.float32)
-        at = np.minimum(np.searchsorted(held, asked), len(held) - 1)
-        return np.where((held[at] == asked) & (rows >= 0), self.grades[at], np.float32(0))
+        """Look up pairs of user number and row, of one shape. A row that is not in the set is 0."""
+        keys, wanted = _keys(self.owners, self.rows), _keys(owners, rows)
+        if not len(keys):
+            return np.zeros(wanted.shape, np.float32)
+        at = np.minimum(np.searchsorted(keys, wanted), len(keys) - 1)
+        return np.where((keys[at] == wanted) & (rows >= 0), self.grades[at], np.float32(0))
 
     def take(self, users: NDArray[np.integer]) -> "RowSets":
-        """Keep these users' sets, in this order; they are numbered anew."""
+        """Keep these users' sets, in this order. The users are numbered anew."""
         sizes = self.sizes[users]
         indptr = np.concatenate([[0], np.cumsum(sizes)]).astype(np.int64)
         shift = np.repeat(self.indptr[:-1][users] - indptr[:-1], sizes)

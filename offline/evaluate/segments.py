@@ -1,4 +1,4 @@
-"""Quality for different users and items: who is served well, and what is found."""
+"""Quality for different users and items: who gets good lists, and which items are found."""
 
 from collections.abc import Mapping, Sequence
 
@@ -6,15 +6,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.artifacts import Segments
-from offline.evaluate import metrics
 from offline.evaluate.figures import AttributeBands, SegmentBand
 from offline.evaluate.intervals import Bootstrap
-from offline.evaluate.metrics import Lists
+from offline.evaluate.metrics import K, Lists, user_ndcg
 from offline.evaluate.rowsets import RowSets
 
-K = 10
-RIVAL = "recency_popularity"  # what the funnel is compared with in each band
-HISTORY_BANDS = {  # the fewest events of each
+RIVAL = "recency_popularity"  # the method that the funnel is compared with in each band
+HISTORY_BANDS = {  # the smallest number of events in each
     "new user": 0,
     "1-9 events": 1,
     "10-49 events": 10,
@@ -23,20 +21,20 @@ HISTORY_BANDS = {  # the fewest events of each
 }
 POPULARITY_BANDS = {"head, top 5 %": 0.05, "middle, next 15 %": 0.20, "tail, other 80 %": 1.0}
 NEVER_SEEN = "no event before"
-MIN_BAND_USERS = 10  # users: a smaller band says nothing
-MAX_BANDS = 8  # of one attribute, the largest
+MIN_BAND_USERS = 10  # a smaller band has no useful interval
+MAX_BANDS = 8  # of one attribute: the largest
 
 
 def ndcg_by_history(
     lists: Mapping[str, Lists], relevant: RowSets, events: NDArray[np.int64], seed: int
 ) -> list[SegmentBand]:
-    """Give NDCG@10 of each method by how many ``events`` (u,) were known of the user.
+    """Return NDCG@10 of each method by the number of earlier ``events`` (u,) of the user.
 
     Users without relevant items, and bands without users, are left out.
     """
-    names, least = list(HISTORY_BANDS), np.array(list(HISTORY_BANDS.values()))
-    band_of = np.searchsorted(least, events, side="right") - 1
-    return _by_band(lists, relevant, band_of, names, seed)
+    names, smallest = list(HISTORY_BANDS), np.array(list(HISTORY_BANDS.values()))
+    band_of = np.searchsorted(smallest, events, side="right") - 1
+    return _ndcg_by_band(lists, relevant, band_of, names, seed)
 
 
 def ndcg_by_attribute(
@@ -46,41 +44,39 @@ def ndcg_by_attribute(
     segments: Segments,
     seed: int,
 ) -> list[AttributeBands]:
-    """Give NDCG@10 of each method by each user attribute; ``codes`` (u, a), -1 unknown.
+    """Return NDCG@10 of each method by each user attribute; ``codes`` are (u, a), -1 is unknown.
 
-    Bands of a few users, and attributes with less than two others, are left out.
+    Small bands are left out. So are attributes with fewer than two bands.
     """
-    found = []
-    for at, name in enumerate(segments.names):
-        bands = _by_band(lists, relevant, codes[:, at], segments.labels[at], seed)
+    attributes = []
+    for column, name in enumerate(segments.names):
+        bands = _ndcg_by_band(lists, relevant, codes[:, column], segments.labels[column], seed)
         bands = [band for band in bands if band["count"] >= MIN_BAND_USERS]
         if len(bands) > 1:
             largest = sorted(bands, key=lambda band: -band["count"])[:MAX_BANDS]
-            kept = [band for band in bands if band in largest]
-            found.append(AttributeBands(name=name, bands=kept))
-    return found
+            attributes.append(
+                AttributeBands(name=name, bands=[band for band in bands if band in largest])
+            )
+    return attributes
 
 
-def _by_band(
+def _ndcg_by_band(
     lists: Mapping[str, Lists],
     relevant: RowSets,
     band_of: NDArray[np.integer],
     names: Sequence[str],
     seed: int,
 ) -> list[SegmentBand]:
-    """Give NDCG@10 in each band (u,) of users, in the bands' order; -1 is in none."""
+    """Return NDCG@10 in each band of users, in order; ``band_of`` is (u,), -1 is no band."""
     band_of = np.where(relevant.sizes > 0, band_of, -1)
-    scores = {
-        name: metrics.ndcg(metrics.grade_lists(rows, relevant), K) for name, rows in lists.items()
-    }
-    columns = np.stack(list(scores.values()), axis=1)
-    place = {name: at for at, name in enumerate(scores)}
+    columns = np.stack([user_ndcg(rows, relevant) for rows in lists.values()], axis=1)
+    column_of = {name: column for column, name in enumerate(lists)}
     bands = []
     for band in np.unique(band_of[band_of >= 0]):
         members = np.flatnonzero(band_of == band)
         bootstrap = Bootstrap.of(columns[members], seed)
-        figures = {name: bootstrap.mean(at) for name, at in place.items()}
-        lead = bootstrap.difference(place["funnel"], place[RIVAL])
+        figures = {name: bootstrap.mean(column) for name, column in column_of.items()}
+        lead = bootstrap.difference(column_of["funnel"], column_of[RIVAL])
         bands.append(SegmentBand(band=names[band], count=len(members), methods=figures, lead=lead))
     return bands
 
@@ -88,25 +84,25 @@ def _by_band(
 def recall_by_popularity(
     lists: Mapping[str, Lists], relevant: RowSets, counts: NDArray[np.float64], seed: int
 ) -> list[SegmentBand]:
-    """Give the share of relevant items in each popularity band that are among the first 10.
+    """Return the share of relevant items in each popularity band that are in the first 10.
 
-    Items are ranked by ``counts`` (n,), events known when the lists were made. The share is over
-    all of the band's relevant items, not a mean over users, most of whom have few in a band.
+    Items are ranked by ``counts`` (n,), the events as of the moment of the lists. The share is of
+    all relevant items of the band. It is no mean over users, most of whom have few in a band.
     """
     band_of = popularity_bands(counts)
     names = [*POPULARITY_BANDS, NEVER_SEEN]
     owners, bands = relevant.owners, []
-    found = {name: _found(rows[:, :K], relevant) for name, rows in lists.items()}
+    hits = {name: _hits(rows[:, :K], relevant) for name, rows in lists.items()}
     for band in np.unique(band_of[relevant.rows]):
-        within = band_of[relevant.rows] == band
+        in_band = band_of[relevant.rows] == band
         columns = [
-            np.bincount(owners, weights=chosen & within, minlength=len(relevant))
-            for chosen in (np.ones(len(owners), np.bool_), *found.values())
+            np.bincount(owners, weights=is_counted & in_band, minlength=len(relevant))
+            for is_counted in (np.ones(len(owners), np.bool_), *hits.values())
         ]
-        place = {name: at for at, name in enumerate(found, start=1)}
-        columns.append(columns[place["funnel"]] - columns[place[RIVAL]])
+        column_of = {name: column for column, name in enumerate(hits, start=1)}
+        columns.append(columns[column_of["funnel"]] - columns[column_of[RIVAL]])
         bootstrap = Bootstrap.of(np.stack(columns, axis=1), seed)
-        figures = {name: bootstrap.ratio(at, 0) for name, at in place.items()}
+        figures = {name: bootstrap.ratio(column, 0) for name, column in column_of.items()}
         lead = bootstrap.ratio(len(columns) - 1, 0)
         count = int((band_of == band).sum())
         bands.append(SegmentBand(band=names[band], count=count, methods=figures, lead=lead))
@@ -114,15 +110,15 @@ def recall_by_popularity(
 
 
 def popularity_bands(counts: NDArray[np.float64]) -> NDArray[np.int64]:
-    """Number each item's band (n,): 0 the head, then down the tail; the last has no events."""
-    seen = int((counts > 0).sum())
+    """Number each item's band (n,): 0 is the head, the last has no events."""
+    with_events = int((counts > 0).sum())
     place = np.empty(len(counts), np.int64)
     place[np.argsort(-counts, kind="stable")] = np.arange(len(counts))
-    ends = np.ceil(np.array(list(POPULARITY_BANDS.values())) * seen)
+    ends = np.ceil(np.array(list(POPULARITY_BANDS.values())) * with_events)
     return np.searchsorted(ends, place, side="right").astype(np.int64)
 
 
-def _found(lists: Lists, relevant: RowSets) -> NDArray[np.bool_]:
-    """Say for each relevant item (m,) whether its user's list holds it."""
+def _hits(lists: Lists, relevant: RowSets) -> NDArray[np.bool_]:
+    """Return whether the user's list holds each relevant item, (m,)."""
     shown = RowSets.of(list(lists))
     return np.asarray(shown.grades_of(relevant.owners, relevant.rows) > 0)

@@ -1,8 +1,8 @@
-"""The same users asked at two moments: as of the cut, and when they really came.
+"""The same users at two moments: as of the cut, and at a moment of their own.
 
-As of the cut everybody's question is put to the models at once, whatever happens later. At their
-own moment, drawn from their own events, the crowd's state and the user's history have moved on as
-they would in service; only what the user chose from then on is relevant.
+As of the cut, every request comes at once, whatever happens later. At their own moment, drawn from
+their own events, the counters and the user's history have moved on as they do in service. Then only
+what the user chose from that moment on is relevant.
 """
 
 from collections.abc import Iterator
@@ -15,17 +15,15 @@ from app.artifacts import DAY, HALF_LIVES
 from app.contracts import Proposal, Request, Rows
 from app.funnel import Slate
 from app.state.counters import PopularityCounters
+from offline.evaluate.comparison import compare_ndcg
 from offline.evaluate.figures import TimeRegime
 from offline.evaluate.funnel_answers import (
     FunnelAnswers,
-    K,
     pad_lists,
     rerank_in_sequence,
     user_ids,
-    user_ndcg,
 )
-from offline.evaluate.intervals import Bootstrap
-from offline.evaluate.metrics import Lists
+from offline.evaluate.metrics import K
 from offline.evaluate.rowsets import RowSets
 from offline.training.replay import (
     ReplayUser,
@@ -35,91 +33,83 @@ from offline.training.replay import (
     split_events_by_user,
 )
 
-POPULARITY_HALF_LIVES = {
+POPULARITY_HALF_LIVES = {  # method -> seconds
     "popularity": np.inf,
     "recency_popularity": 30 * DAY,
     "trending": 7 * DAY,
-}  # half-lives
-MAX_USERS = 400  # asked again, at most
+}
+MAX_USERS = 400
 
 
-async def compare_time_regimes(asked: FunnelAnswers) -> list[TimeRegime]:
-    """Judge funnel and crowd lists in both regimes, for the same users."""
-    few = asked.sample(MAX_USERS)
-    live = few.funnel.query_builder.counters
-    answers = rerank_in_sequence(few.funnel.reranker, few.slates)
+async def compare_time_regimes(answers: FunnelAnswers) -> list[TimeRegime]:
+    """Evaluate funnel and popularity lists in both regimes, for the same users."""
+    sample = answers.sample(MAX_USERS)
+    counters = sample.funnel.query_builder.counters
+    shown = rerank_in_sequence(sample.funnel.reranker, sample.slates)
     lists = [
-        {"funnel": rows, **_crowd(live, slate)}
-        for rows, slate in zip(answers, few.slates, strict=True)
+        {"funnel": rows, **_popularity_lists(counters, slate)}
+        for rows, slate in zip(shown, sample.slates, strict=True)
     ]
-    at_cut = _judge("as of the cut", lists, few.users, few.seed)
-    users = _at_own_moment(few)
-    with _put_back(live):
-        lists = await _in_turn(few, users)
-    return [at_cut, _judge("at their own moment", lists, users, few.seed)]
+    at_cut = _regime("as of the cut", lists, sample.users, sample.seed)
+    users = _at_own_moment(sample)
+    with _restored(counters):
+        lists = await _lists_in_time_order(sample, users)
+    return [at_cut, _regime("at their own moment", lists, users, sample.seed)]
 
 
-async def _in_turn(asked: FunnelAnswers, users: list[ReplayUser]) -> list[dict[str, Rows]]:
-    """Ask for each user at their moment, and move the crowd's state on with them."""
-    funnel, live, log = asked.funnel, asked.funnel.query_builder.counters, asked.dataset.log
-    lists, known = [], live.now
-    for name, user in zip(user_ids(asked.dataset, users), users, strict=True):
-        advance_counters(funnel.query_builder, log, known, user.at)
-        known = max(known, user.at)
-        request = Request(name, K, asked.seed, arrived=0.0, inline=user.since)
-        slate = await recommend_once(funnel, request)
-        lists.append({"funnel": slate.selection.pool.rows, **_crowd(live, slate)})
+async def _lists_in_time_order(
+    answers: FunnelAnswers, users: list[ReplayUser]
+) -> list[dict[str, Rows]]:
+    """Ask for each user at their moment; the counters move on with them."""
+    query_builder, counters = answers.funnel.query_builder, answers.funnel.query_builder.counters
+    lists, counted_until = [], counters.now
+    for user_id, user in zip(user_ids(answers.dataset, users), users, strict=True):
+        advance_counters(query_builder, answers.dataset.log, counted_until, user.at)
+        counted_until = max(counted_until, user.at)
+        request = Request(user_id, K, answers.seed, arrived=0.0, inline=user.since)
+        slate = await recommend_once(answers.funnel, request)
+        lists.append({"funnel": slate.selection.pool.rows, **_popularity_lists(counters, slate)})
     return lists
 
 
 @contextmanager
-def _put_back(live: PopularityCounters) -> Iterator[None]:
-    """Put the crowd's state back as it was: every stage of the funnel holds this one object."""
-    before = deepcopy(vars(live))
+def _restored(counters: PopularityCounters) -> Iterator[None]:
+    """Restore the counters at the end: every stage of the funnel holds this one object."""
+    before = deepcopy(vars(counters))
     try:
         yield
     finally:
-        vars(live).update(before)
+        vars(counters).update(before)
 
 
-def _at_own_moment(asked: FunnelAnswers) -> list[ReplayUser]:
-    """Move every asker to just before one of their own events, in order of time."""
-    cut = asked.funnel.query_builder.models.popularity.at
-    owned = split_events_by_user(asked.dataset.log.between(cut, np.inf), asked.users)
-    shares = np.random.default_rng(asked.seed).random(len(asked))
+def _at_own_moment(answers: FunnelAnswers) -> list[ReplayUser]:
+    """Move every user to just before one of their own events; return them in order of time."""
+    cut = answers.funnel.query_builder.models.popularity.at
+    events = split_events_by_user(answers.dataset.log.between(cut, np.inf), answers.users)
+    shares = np.random.default_rng(answers.seed).random(len(answers))
     moved = [
         advance_user(own, user, int(np.searchsorted(own.times, own.times[int(share * len(own))])))
         or user
-        for own, user, share in zip(owned, asked.users, shares, strict=True)
+        for own, user, share in zip(events, answers.users, shares, strict=True)
     ]
     return sorted(moved, key=lambda user: user.at)
 
 
-def _crowd(live: PopularityCounters, slate: Slate) -> dict[str, Rows]:
-    """Give what the crowd likes most by now, by each half-life, less what the user has seen."""
-    free = slate.query.allows(np.arange(len(live)))
-    found = {}
+def _popularity_lists(counters: PopularityCounters, slate: Slate) -> dict[str, Rows]:
+    """Return the most liked items by now, by each half-life, that the user may be shown."""
+    is_allowed = slate.query.allows(np.arange(len(counters)))
+    lists = {}
     for name, half_life in POPULARITY_HALF_LIVES.items():
-        liked = live.liked[HALF_LIVES.index(half_life)]
-        rows = np.flatnonzero(free & (liked > 0))
-        found[name] = Proposal.best(rows, liked[rows].astype(np.float32), K).rows
-    return found
+        liked = counters.liked[HALF_LIVES.index(half_life)]
+        rows = np.flatnonzero(is_allowed & (liked > 0))
+        lists[name] = Proposal.best(rows, liked[rows].astype(np.float32), K).rows
+    return lists
 
 
-def _judge(
+def _regime(
     name: str, lists: list[dict[str, Rows]], users: list[ReplayUser], seed: int
 ) -> TimeRegime:
     relevant = RowSets.of([user.relevant for user in users])
-    by_method: dict[str, Lists] = {
-        method: pad_lists([answer[method] for answer in lists], K) for method in lists[0]
-    }
-    columns = np.stack([user_ndcg(rows, relevant) for rows in by_method.values()], axis=1)
-    sure, place = Bootstrap.of(columns, seed), {name: at for at, name in enumerate(by_method)}
-    return TimeRegime(
-        name=name,
-        users=len(users),
-        methods={method: sure.mean(at) for method, at in place.items()},
-        differences={
-            method: sure.difference(0, at) for method, at in place.items() if method != "funnel"
-        },
-    )
+    by_method = {method: pad_lists([by[method] for by in lists], K) for method in lists[0]}
+    methods, differences = compare_ndcg(by_method, relevant, seed)
+    return TimeRegime(name=name, users=len(users), methods=methods, differences=differences)

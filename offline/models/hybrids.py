@@ -15,7 +15,7 @@ from app.bounds import NotNegative, Positive, Whole
 from app.features.views import FINE_VIEW, RISING_COLUMNS, column_names
 from app.rank.hybrid import EVENTS_COLUMN, HybridScorer
 from app.recall.registry import CHANNELS, PERSONAL_CHANNELS
-from offline.evaluate.grouped_metrics import grouped_ndcg
+from offline.evaluate.metrics import grouped_ndcg
 from offline.training.listwise import Pools, fit_listwise_weights
 from offline.training.rank_table import RankTable
 
@@ -61,7 +61,8 @@ def fit_switching(table: RankTable, config: HybridConfig) -> HybridScorer:
     if config.switch_at:
         return _switch(config.switch_at)
     found = [
-        grouped_ndcg(table, _switch(at).score(table.features)).mean() for at in SWITCH_CANDIDATES
+        grouped_ndcg(table.groups, table.labels, _switch(at).score(table.features)).mean()
+        for at in SWITCH_CANDIDATES
     ]
     return _switch(SWITCH_CANDIDATES[int(np.argmax(found))])
 

@@ -3,10 +3,9 @@
 from collections.abc import Iterator, Mapping
 from dataclasses import fields, is_dataclass
 from math import isfinite
-from typing import Any
+from typing import Any, TypeAlias
 
-from offline.evaluate.figures import SettingValue
-
+SettingValue: TypeAlias = str | int | float | bool | None
 NOT_MODEL_SETTINGS = frozenset(
     {"redis_url", "key_prefix", "gate", "keep", "compare"}
 )  # make no other model

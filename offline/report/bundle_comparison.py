@@ -10,7 +10,8 @@ import orjson
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from offline.evaluate.figures import Interval, MetricFigures, SettingValue
+from offline.evaluate.figures import Interval, MetricFigures
+from offline.publish.flatten_config import SettingValue
 from offline.report import glossary
 from offline.report.bundle_comparison_charts import bundles_chart, gains_chart
 

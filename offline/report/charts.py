@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 
 from matplotlib.axes import Axes
 
-from offline.evaluate.figures import AttributionFigures, Interval, MetricFigures, SegmentBand
+from offline.evaluate.figures import Attribution, Interval, MetricFigures, SegmentBand
 from offline.report.glossary import BASELINES, METHODS, method_label, ordered_methods
 from offline.report.page import CoarseWeight
 from offline.report.svg import (
@@ -33,7 +33,7 @@ def methods_chart(methods: Mapping[str, MetricFigures], metric: str) -> str:
         return to_svg(figure, f"{metric} of every method, with 95 % intervals")
 
 
-def channels_chart(attribution: AttributionFigures) -> str:
+def channels_chart(attribution: Attribution) -> str:
     """Plot each channel's own recall, and within it what only that channel found."""
     channels = sorted(attribution["channels"].items(), key=lambda item: -item[1]["own"])
     rows = range(len(channels))

@@ -7,7 +7,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from numpy.typing import NDArray
 
-from offline.evaluate.figures import AttributionFigures
+from offline.evaluate.figures import Attribution
 from offline.report.svg import (
     BASELINE,
     CHANNEL,
@@ -31,7 +31,7 @@ class BranchLoss(NamedTuple):
     share: float  # of all relevant items
 
 
-def branch_losses(attribution: AttributionFigures) -> list[BranchLoss]:
+def branch_losses(attribution: Attribution) -> list[BranchLoss]:
     """Give what leaves the funnel at each stage, in order; what is left is shown."""
     recall, coarse, fine, final = (cut["alive"] for cut in attribution["cuts"])
     room, k = attribution["room"], attribution["k"]
@@ -46,7 +46,7 @@ def branch_losses(attribution: AttributionFigures) -> list[BranchLoss]:
     return [BranchLoss(name, a - b) for name, (a, b) in zip(names, pairwise(left), strict=True)]
 
 
-def flow_chart(attribution: AttributionFigures) -> str:
+def flow_chart(attribution: Attribution) -> str:
     """Draw the stream of relevant items from left to right, each branch as wide as its share."""
     branches = branch_losses(attribution)
     left = 1.0 - np.cumsum([0.0, *(branch.share for branch in branches)])
@@ -81,7 +81,7 @@ def _branch(axes: Axes, at: int, before: float, branch: BranchLoss) -> None:
     axes.text(at + BEND, under - 0.09, branch.name, ha="center", va="top", color=MUTED)
 
 
-def _heads(axes: Axes, attribution: AttributionFigures, left: NDArray[np.float64]) -> None:
+def _heads(axes: Axes, attribution: Attribution, left: NDArray[np.float64]) -> None:
     """Write above the stream how much is left, in how many items, and what could be had of it."""
     k, cuts = attribution["k"], attribution["cuts"]
     heads = [("relevant", "", "")] + [

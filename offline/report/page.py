@@ -6,16 +6,16 @@ Dates are ISO strings, as given.
 from typing import TypedDict
 
 from offline.evaluate.figures import (
-    AttributionFigures,
+    Attribution,
     Difference,
-    IndexLoss,
     MetricFigures,
     ObjectiveRow,
     SegmentFigures,
-    SettingValue,
     Sweeps,
     Variant,
 )
+from offline.publish.flatten_config import SettingValue
+from offline.publish.index_loss import IndexLoss
 
 
 class DatasetFacts(TypedDict):
@@ -83,7 +83,7 @@ class ReportFigures(Sweeps, OptionalFigures):
     evaluated_users: int
     methods: dict[str, MetricFigures]
     differences: dict[str, dict[str, Difference]]
-    attribution: AttributionFigures
+    attribution: Attribution
     segments: SegmentFigures
     features: list[FeatureFigure]  # any order; the page shows the best
     coarse: list[CoarseWeight]

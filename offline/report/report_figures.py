@@ -57,7 +57,7 @@ def build_figures(
         evaluated_users=evaluation.warm["evaluated_users"],
         methods=evaluation.warm["methods"],
         differences=evaluation.warm["differences"],
-        attribution=evaluation.attribution.figures(),
+        attribution=evaluation.attribution,
         segments=evaluation.segments,
         reach=sweeps["reach"],
         policies=sweeps["policies"],

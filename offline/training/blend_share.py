@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from app.contracts import Scores
 from app.rank.gbdt import GradientBoosting
 from app.rank.pointwise_listwise import EVENTS_COLUMN, HALF, Growth
-from offline.evaluate.grouped_metrics import grouped_ndcg
+from offline.evaluate.metrics import grouped_ndcg
 from offline.training.rank_table import RankTable
 
 HALVES = (2.5, 5.0, 10.0, HALF, 40.0, 80.0, 160.0)  # events at which both models may count half
@@ -72,7 +72,7 @@ def _judged(windows: Sequence[Predicted], half: float) -> Floats:
 def _ndcg(window: Predicted, half: float) -> Floats:
     share = Growth(half).share(window.table.features)
     blended = (1 - share) * window.pointwise + share * window.listwise
-    return grouped_ndcg(window.table, blended).astype(np.float64)
+    return grouped_ndcg(window.table.groups, window.table.labels, blended).astype(np.float64)
 
 
 def _as_good(one: Floats, best: Floats) -> bool:

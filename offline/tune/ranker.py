@@ -8,8 +8,7 @@ from numpy.typing import NDArray
 from app.cpu import Cpu
 from app.rank.pointwise_listwise import PointwiseListwiseBlend
 from offline.data.errors import DataError
-from offline.evaluate.funnel_answers import K
-from offline.evaluate.grouped_metrics import grouped_ndcg, rank_within_groups
+from offline.evaluate.metrics import K, grouped_ndcg, rank_within_groups
 from offline.job import JobConfig, funnel_config, replay_window
 from offline.training.rank_table import RankTable, concatenate
 from offline.training.rankers import count_coarse_columns, fit_coarse, fit_fine
@@ -77,7 +76,9 @@ class FineJudge:
         earlier, later = self.replays.split(config, window)
         fine = fit_fine(earlier, fixed, config.seed)
         scores = (fine.score(later.features, int(n)) for n in tree_counts(config))
-        return np.stack([grouped_ndcg(later, np.asarray(s)) for s in scores], axis=1)
+        return np.stack(
+            [grouped_ndcg(later.groups, later.labels, np.asarray(s)) for s in scores], axis=1
+        )
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -94,9 +95,9 @@ class CoarseJudge:
             self.fitted[window] = fit_fine(earlier, config.rank, config.seed)
         teacher, whole = self.fitted[window], concatenate(earlier)
         coarse = fit_coarse(whole, config.rank, teacher.score(whole.features))
-        first = rank_within_groups(later, teacher.score(later.features)) < HEAD
+        first = rank_within_groups(later.groups, teacher.score(later.features)) < HEAD
         passed = rank_within_groups(
-            later, coarse.score(later.features[:, : count_coarse_columns()])
+            later.groups, coarse.score(later.features[:, : count_coarse_columns()])
         )
         owner = np.repeat(np.arange(len(later.groups)), later.groups)
         share = np.bincount(owner, first & (passed < config.sizes.coarse)) / np.bincount(

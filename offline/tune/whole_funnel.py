@@ -4,8 +4,7 @@ from dataclasses import replace
 
 from app.cpu import Cpu
 from offline.data.split import TimeSplit
-from offline.evaluate.funnel_answers import user_ndcg
-from offline.evaluate.metrics import PerUser
+from offline.evaluate.metrics import PerUser, user_ndcg
 from offline.job import JobConfig, PhaseTimer, build_holdout, fit_rankers, funnel_config
 from offline.tune.study import TrialFigures
 from offline.tune.windows import TuningData

@@ -153,7 +153,7 @@ def test_new_users_are_asked_apart():
 def test_a_few_users_prove_nothing():
     checks = judged(compared(users=29, funnel=0))
     assert {one.outcome for one in checks} == {"skipped"}
-    assert "29 of them came, 30 are needed" in checks[0].explanation
+    assert "there are 29 of them, and a conclusion needs 30" in checks[0].explanation
     assert {one.outcome for one in judged(compared(users=30, funnel=0))} == {"failed"}
 
 
@@ -263,7 +263,7 @@ def test_a_bundle_for_other_features_is_told_not_asked(exam, good, out):
     (found,) = check_production(exam, good, serving, CONFIG)
     assert found.outcome == "skipped"
     assert "trained for other features" in found.explanation
-    assert re.search(r"NDCG@10 is 0\.\d{3} on the test window of its own day", found.explanation)
+    assert re.search(r"NDCG@10 is 0\.\d{3} on its own test window", found.explanation)
     bare = edit_manifest(find_current_bundle(out), view="0123", metrics={})
     (out / "current").write_text(bare.name)
     assert "NDCG@10 is unknown" in read_production_bundle(out, exam).caveat

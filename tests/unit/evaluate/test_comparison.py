@@ -1,10 +1,8 @@
 import numpy as np
 import pytest
 
-from app.artifacts import DAY, HALF_LIVES, Popularity, Segments
-from offline.evaluate import baselines, metrics, segments
-from offline.evaluate.baselines import popular_lists, popularity_order
-from offline.evaluate.comparison import ItemBackground, compare_methods
+from offline.evaluate import metrics
+from offline.evaluate.comparison import ItemBackground, compare_methods, compare_ndcg
 from offline.evaluate.rowsets import RowSets
 
 U, N, W = 60, 100, 20
@@ -27,15 +25,6 @@ def lists(share):
 
 
 LISTS = {"funnel": lists(0.9), "popularity": lists(0.3), "item_cf": lists(0.6)}
-BANDED = LISTS | {"recency_popularity": LISTS["item_cf"]}
-KINDS = Segments(
-    ("age", "sex", "town"),
-    (("young", "old"), ("f", "m"), tuple("abcdefghijkl")),
-    np.array([0, 2, 4, 16]),
-    np.zeros((17, N), np.float32),
-    np.ones(17),
-    1.0,
-)
 
 
 def test_every_method_gets_every_metric_at_both_cuts():
@@ -111,105 +100,9 @@ def test_a_comparison_without_popularity_is_refused():
         compare_methods({"funnel": LISTS["funnel"]}, RELEVANT, ItemBackground(COUNTS, None), 1)
 
 
-def test_history_bands_split_the_evaluated_users():
-    events = np.resize([0, 1, 9, 10, 49, 50, 199, 300], U)
-    bands = segments.ndcg_by_history(BANDED, RELEVANT, events, seed=1)
-    assert [band["band"] for band in bands] == list(segments.HISTORY_BANDS)
-    assert sum(band["count"] for band in bands) == (RELEVANT.sizes > 0).sum()
-    scores = metrics.ndcg(metrics.grade_lists(LISTS["funnel"], RELEVANT), 10)
-    members = (events >= 1) & (events < 10) & (RELEVANT.sizes > 0)
-    assert bands[1]["methods"]["funnel"]["mean"] == pytest.approx(scores[members].mean())
-
-
-def test_in_each_band_the_funnel_leads_by_its_distance_to_recent_popularity():
-    events = np.resize([1, 20], U)
-    by_users = segments.ndcg_by_history(BANDED, RELEVANT, events, seed=1)
-    by_items = segments.recall_by_popularity(BANDED, RELEVANT, COUNTS, seed=1)
-    for band in [*by_users, *by_items]:
-        mine, theirs = (band["methods"][name]["mean"] for name in ("funnel", "recency_popularity"))
-        assert band["lead"]["mean"] == pytest.approx(mine - theirs)
-        assert band["lead"]["low"] <= band["lead"]["mean"] <= band["lead"]["high"]
-
-
-def test_users_are_told_apart_by_each_attribute_that_parts_them():
-    codes = np.stack([np.arange(U) % 2, np.full(U, 1), np.full(U, -1)], axis=1)
-    codes[:3, 0] = -1
-    (age,) = segments.ndcg_by_attribute(BANDED, RELEVANT, codes, KINDS, seed=1)
-    assert age["name"] == "age"
-    assert [band["band"] for band in age["bands"]] == ["young", "old"]
-    known = (RELEVANT.sizes > 0) & (codes[:, 0] >= 0)
-    assert sum(band["count"] for band in age["bands"]) == known.sum()
-    scores = metrics.ndcg(metrics.grade_lists(BANDED["funnel"], RELEVANT), 10)
-    old = known & (codes[:, 0] == 1)
-    assert age["bands"][1]["methods"]["funnel"]["mean"] == pytest.approx(scores[old].mean())
-
-
-def test_of_an_attribute_only_the_largest_bands_of_enough_users_are_shown(monkeypatch):
-    codes = np.full((U, 3), -1)
-    codes[:, 2] = np.minimum(np.arange(U) // 10, 3)  # a to c: ten users each, d: the other thirty
-    monkeypatch.setattr(segments, "MAX_BANDS", 2)
-    monkeypatch.setattr(segments, "MIN_BAND_USERS", 8)
-    (town,) = segments.ndcg_by_attribute(BANDED, RELEVANT, codes, KINDS, seed=1)
-    assert len(town["bands"]) == 2
-    assert town["bands"][-1]["band"] == "d"
-    monkeypatch.setattr(segments, "MIN_BAND_USERS", 25)
-    assert segments.ndcg_by_attribute(BANDED, RELEVANT, codes, KINDS, seed=1) == []
-
-
-def test_bands_without_users_are_left_out():
-    bands = segments.ndcg_by_history(BANDED, RELEVANT, np.full(U, 12), seed=1)
-    assert [band["band"] for band in bands] == ["10-49 events"]
-
-
-def test_popularity_bands_are_5_15_and_80_percent_of_items_with_events_and_the_rest():
-    bands = segments.popularity_bands(COUNTS)
-    assert np.bincount(bands).tolist() == [4, 12, 64, 20]
-    assert bands[np.argsort(-COUNTS, kind="stable")].tolist() == sorted(bands)
-
-
-def test_each_popularity_band_counts_the_relevant_items_found():
-    bands = segments.recall_by_popularity(BANDED, RELEVANT, COUNTS, seed=1)
-    assert [band["band"] for band in bands] == [*segments.POPULARITY_BANDS, segments.NEVER_SEEN]
-    of_row, found, wanted = segments.popularity_bands(COUNTS), 0, 0
-    for owner, row in zip(RELEVANT.owners, RELEVANT.rows, strict=True):
-        wanted += of_row[row] == 2
-        found += of_row[row] == 2 and row in LISTS["item_cf"][owner, :10]
-    assert bands[2]["methods"]["item_cf"]["mean"] == pytest.approx(found / wanted)
-
-
-def popularity(liked, counts, half_life=np.inf):
-    both = np.zeros((2, len(HALF_LIVES), len(liked)))
-    both[0, HALF_LIVES.index(half_life)] = liked
-    both[1, HALF_LIVES.index(half_life)] = counts
-    n = len(liked)
-    return Popularity(0.0, both[1], both[0], np.zeros(n), np.zeros(n, np.float32))
-
-
-def test_popularity_orders_the_whole_catalogue_by_likes_then_events_then_row():
-    known = popularity([0, 5, 5, 0, 0], [3, 6, 8, 3, 0])
-    assert popularity_order(known).tolist() == [2, 1, 0, 3, 4]
-
-
-def test_recency_weighted_popularity_reads_its_own_half_life():
-    known = popularity([0, 1, 2], [1, 1, 2], half_life=baselines.RECENT)
-    assert popularity_order(known, baselines.RECENT).tolist() == [2, 1, 0]
-    with pytest.raises(ValueError, match="no counts with a half-life"):
-        popularity_order(known, 2 * DAY)
-
-
-@pytest.mark.parametrize("block", [1, 7, 1_000])
-def test_every_user_gets_the_best_they_have_not_seen(monkeypatch, block):
-    monkeypatch.setattr(baselines, "BLOCK", block)
-    order = RANDOM.permutation(30)
-    seen = RowSets.of([RANDOM.choice(30, u, replace=False) for u in range(31)])
-    made = popular_lists(order, seen, k=8)
-    for user, rows in enumerate(made):
-        held = set(seen.rows[seen.indptr[user] : seen.indptr[user + 1]].tolist())
-        expected = [row for row in order.tolist() if row not in held][:8]
-        assert rows.tolist() == expected + [-1] * (8 - len(expected))
-
-
-def test_a_catalogue_smaller_than_the_list_is_padded():
-    assert popular_lists(np.array([1, 0]), RowSets.of([np.array([1])]), 4).tolist() == [
-        [0, -1, -1, -1]
-    ]
+def test_ndcg_alone_is_compared_with_the_first_method():
+    methods, differences = compare_ndcg(LISTS, RELEVANT, seed=1)
+    assert methods.keys() == LISTS.keys()
+    assert differences.keys() == LISTS.keys() - {"funnel"}
+    gap = methods["funnel"]["mean"] - methods["item_cf"]["mean"]
+    assert differences["item_cf"]["mean"] == pytest.approx(gap)

@@ -2,7 +2,6 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from offline.evaluate import intervals
 from offline.evaluate.intervals import Bootstrap
 
 RANDOM = np.random.default_rng(7)
@@ -57,10 +56,9 @@ def test_the_same_seed_gives_the_same_bounds_and_another_seed_others():
     assert first != other
 
 
-def test_few_users_at_a_time_give_the_same_bounds_as_all_at_once(monkeypatch):
+def test_few_users_at_a_time_give_the_same_bounds_as_all_at_once():
     whole = Bootstrap.of(COLUMNS, 1, 50)
-    monkeypatch.setattr(intervals, "BATCH", 7 * len(COLUMNS))
-    parts = Bootstrap.of(COLUMNS, 1, 50)
+    parts = Bootstrap.of(COLUMNS, 1, 50, weights_at_once=7 * len(COLUMNS))
     np.testing.assert_allclose(parts.resampled, whole.resampled)
 
 

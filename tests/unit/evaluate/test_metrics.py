@@ -34,7 +34,7 @@ def sets_of(wanted):
     return RowSets.of_pairs(owners, rows, len(wanted), values)
 
 
-def judged_of(case):
+def graded_of(case):
     return grade_lists(
         np.array([rows for rows, _ in case], np.int64), sets_of([w for _, w in case])
     )
@@ -80,14 +80,14 @@ SLOW = [slow_precision, slow_recall, slow_average_precision, slow_ndcg, slow_hit
 @example(case=[([-1, 3, -1] + [-1] * 5, {3: 2}), ([-1] * 8, {}), ([0] + [-1] * 7, {})], k=3)
 def test_every_accuracy_figure_equals_a_slow_obvious_loop(metric, slow, case, k):
     expected = [slow(rows, wanted, k) for rows, wanted in case]
-    np.testing.assert_allclose(metric(judged_of(case), k), expected, rtol=1e-12)
+    np.testing.assert_allclose(metric(graded_of(case), k), expected, rtol=1e-12)
 
 
 @few
 @given(case=cases, k=st.integers(1, WIDTH))
 def test_graded_ndcg_equals_a_slow_obvious_loop(case, k):
     expected = [slow_ndcg(rows, wanted, k, lambda grade: 2**grade - 1) for rows, wanted in case]
-    np.testing.assert_allclose(metrics.ndcg(judged_of(case), k, graded=True), expected, rtol=1e-12)
+    np.testing.assert_allclose(metrics.ndcg(graded_of(case), k, graded=True), expected, rtol=1e-12)
 
 
 @pytest.mark.parametrize("metric", ACCURACY)
@@ -97,7 +97,7 @@ def test_permuting_the_users_permutes_the_figures(metric, case, k, data):
     order = data.draw(st.permutations(range(len(case))))
     shuffled = [case[u] for u in order]
     np.testing.assert_array_equal(
-        metric(judged_of(shuffled), k), metric(judged_of(case), k)[list(order)]
+        metric(graded_of(shuffled), k), metric(graded_of(case), k)[list(order)]
     )
 
 
@@ -106,10 +106,10 @@ def test_permuting_the_users_permutes_the_figures(metric, case, k, data):
 @given(wanted=st.dictionaries(st.integers(0, N - 1), st.integers(1, 4), min_size=WIDTH))
 def test_a_perfect_list_has_one(metric, wanted):
     best = sorted(wanted, key=wanted.get, reverse=True)[:WIDTH]
-    judged = judged_of([(best, wanted)])
+    graded_lists = graded_of([(best, wanted)])
     expected = WIDTH / len(wanted) if metric is metrics.recall else 1.0
-    np.testing.assert_allclose(metric(judged, WIDTH), [expected])
-    np.testing.assert_allclose(metrics.ndcg(judged, WIDTH, graded=True), [1.0])
+    np.testing.assert_allclose(metric(graded_lists, WIDTH), [expected])
+    np.testing.assert_allclose(metrics.ndcg(graded_lists, WIDTH, graded=True), [1.0])
 
 
 @pytest.mark.parametrize("metric", ACCURACY)
@@ -118,9 +118,9 @@ def test_a_perfect_list_has_one(metric, wanted):
 def test_padding_never_counts(metric, case):
     padded = [([*rows, -1, -1], wanted) for rows, wanted in case]
     empty = [([-1] * WIDTH, wanted) for _, wanted in case if wanted]
-    np.testing.assert_array_equal(metric(judged_of(padded), 5), metric(judged_of(case), 5))
+    np.testing.assert_array_equal(metric(graded_of(padded), 5), metric(graded_of(case), 5))
     if empty:
-        assert not metric(judged_of(empty), WIDTH).any()
+        assert not metric(graded_of(empty), WIDTH).any()
 
 
 @few
@@ -129,7 +129,7 @@ def test_a_hit_that_moves_up_never_lowers_ndcg_or_average_precision(case):
     (rows, wanted), *_ = case
     better = sorted(rows, key=lambda row: row not in wanted)
     for metric in (metrics.ndcg, metrics.average_precision):
-        worse, risen = metric(judged_of([(rows, wanted), (better, wanted)]), WIDTH)
+        worse, risen = metric(graded_of([(rows, wanted), (better, wanted)]), WIDTH)
         assert not risen < worse - 1e-12
 
 
@@ -155,16 +155,16 @@ def test_the_figures_are_those_of_ranx():
     wanted = sets_of(
         [{(5 * u + 13 * j) % 41: 1 + j % 3 for j in range(1 + 5 * u % 15)} for u in range(12)]
     )
-    judged = grade_lists(lists, wanted)
+    graded_lists = grade_lists(lists, wanted)
     ours = {}
     for k in (5, 10):
-        ours[f"precision@{k}"] = metrics.precision(judged, k).mean()
-        ours[f"recall@{k}"] = metrics.recall(judged, k).mean()
-        ours[f"hit_rate@{k}"] = metrics.hit_rate(judged, k).mean()
-        ours[f"ndcg@{k}"] = metrics.ndcg(judged, k).mean()
-        ours[f"ndcg_burges@{k}"] = metrics.ndcg(judged, k, graded=True).mean()
-        all_relevant = np.minimum(k, judged.sizes) / judged.sizes
-        ours[f"map@{k}"] = (metrics.average_precision(judged, k) * all_relevant).mean()
+        ours[f"precision@{k}"] = metrics.precision(graded_lists, k).mean()
+        ours[f"recall@{k}"] = metrics.recall(graded_lists, k).mean()
+        ours[f"hit_rate@{k}"] = metrics.hit_rate(graded_lists, k).mean()
+        ours[f"ndcg@{k}"] = metrics.ndcg(graded_lists, k).mean()
+        ours[f"ndcg_burges@{k}"] = metrics.ndcg(graded_lists, k, graded=True).mean()
+        all_relevant = np.minimum(k, graded_lists.sizes) / graded_lists.sizes
+        ours[f"map@{k}"] = (metrics.average_precision(graded_lists, k) * all_relevant).mean()
     assert ours == pytest.approx(RANX, rel=1e-12)
 
 
@@ -178,10 +178,10 @@ def test_lists_of_other_users_are_refused():
         grade_lists(np.zeros((2, 1), np.int64), RowSets.of([np.array([1])]))
 
 
-def test_a_list_too_short_for_the_cut_is_refused_not_judged_leniently():
-    judged = grade_lists(np.array([[1, 2]]), RowSets.of([np.array([1])]))
-    with pytest.raises(ValueError, match="lists of 2 cannot be judged at 3"):
-        metrics.ndcg(judged, 3)
+def test_a_list_too_short_for_the_cut_is_refused():
+    graded_lists = grade_lists(np.array([[1, 2]]), RowSets.of([np.array([1])]))
+    with pytest.raises(ValueError, match="lists of 2 cannot be evaluated at 3"):
+        metrics.ndcg(graded_lists, 3)
 
 
 def test_coverage_is_the_share_of_the_catalogue_anyone_is_shown():
@@ -223,6 +223,8 @@ def test_what_popularity_also_shows_is_not_serendipitous():
         np.array([[1, 2, 3, 7], [5, -1, 6, 0]]),
         np.array([[9, 1, 2, 3], [-1, 6, 5, 0]]),
     )
-    judged = grade_lists(lists, wanted)
-    np.testing.assert_allclose(metrics.serendipity(lists, judged, expected, 2), [1 / 2, 1 / 2])
-    np.testing.assert_allclose(metrics.serendipity(lists, judged, expected, 4), [1 / 4, 0])
+    graded_lists = grade_lists(lists, wanted)
+    np.testing.assert_allclose(
+        metrics.serendipity(lists, graded_lists, expected, 2), [1 / 2, 1 / 2]
+    )
+    np.testing.assert_allclose(metrics.serendipity(lists, graded_lists, expected, 4), [1 / 4, 0])
