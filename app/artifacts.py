@@ -1,4 +1,4 @@
-"""What training learns and serving reads: plain arrays, nothing computed, nothing loaded.
+"""What training produces and serving reads: plain arrays, nothing computed, nothing loaded.
 
 ``offline.models`` makes them, ``app.bundle.bundle`` stores and loads them, ``app.recall`` and
 ``app.features.views`` read them. All are as of one moment, ``Popularity.at``.
@@ -56,7 +56,7 @@ class Users:
     segments: NDArray[np.int32]  # (u, a) code of each segment attribute; -1 unknown
 
     def history(self, user: int) -> History:
-        """Give the training history of user row ``user``; -1 has none."""
+        """Return the training history of the user row ``user``; that of -1 is empty."""
         if user < 0:
             return NO_HISTORY
         span = slice(int(self.indptr[user]), int(self.indptr[user + 1]))
@@ -70,23 +70,23 @@ class Users:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Friends:
-    """Who knows whom among the users of the training log, in CSR form."""
+    """The friendships among the users of the training log, in CSR form."""
 
     indptr: NDArray[np.int64]  # (u + 1,); (1,) when there is no graph
     rows: NDArray[np.int32]  # (e,) user rows
 
     def of_user(self, user: int) -> NDArray[np.int32]:
-        """Give the friends of a user row; -1 has none."""
+        """Return the friends of a user row; -1 has none."""
         if not 0 <= user < len(self.indptr) - 1:
             return self.rows[:0]
         return self.rows[int(self.indptr[user]) : int(self.indptr[user + 1])]
 
     def degrees(self, users: Rows) -> NDArray[np.float64]:
-        """Give the number of friends of each user row, (n,); 0 for -1."""
+        """Return the number of friends of each user row, (n,); 0 for -1."""
         if len(self.indptr) == 1:
             return np.zeros(len(users))
-        known = np.maximum(users, 0)
-        counts = self.indptr[known + 1] - self.indptr[known]
+        rows = np.maximum(users, 0)
+        counts = self.indptr[rows + 1] - self.indptr[rows]
         return np.where(users >= 0, counts, 0).astype(np.float64)
 
 
@@ -99,9 +99,9 @@ class Factors:
 
     A user vector is the solution of ``(gram + λ·I + Σ (c_i - 1) y_i y_iᵀ) x = Σ c_i y_i`` with
     ``c_i = 1 + alpha·weight_i`` (Hu, Koren, Volinsky: Collaborative filtering for implicit
-    feedback datasets, 2008) and ``λ = reg·(Σ c_i over all items / items)^power``: who did more is
-    held back more (Rendle et al.: Revisiting the performance of iALS, 2021). A weight is halved
-    every ``half_life`` since its event, as in training.
+    feedback datasets, 2008) and ``λ = reg·(Σ c_i over all items / items)^power``: users with
+    more events are regularised more (Rendle et al.: Revisiting the performance of iALS, 2021). A
+    weight halves every ``half_life`` after its event, as in training.
     """
 
     items: Matrix  # (n, d)
@@ -109,7 +109,7 @@ class Factors:
     alpha: float
     reg: float
     power: float = 0.0  # 0: the same regularisation for everyone
-    n_liked: int = 1  # items that had a like
+    n_liked: int = 1  # items with a like
     half_life: float = np.inf  # seconds
     lengths: Scores = field(init=False)  # (n,) of the items' vectors, never 0
 
@@ -120,7 +120,7 @@ class Factors:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Content:
-    """Item vectors from attributes and text, unit length; all zero where nothing is known."""
+    """Item vectors from attributes and text, unit length; zeros where nothing is known."""
 
     items: Matrix  # (n, d)
 
@@ -140,7 +140,7 @@ class Popularity:
 class Segments:
     """Popularity within user segments, such as an age band or a country.
 
-    Attribute a's code c is row ``offsets[a] + c``; the last row is everybody.
+    Code c of attribute a is row ``offsets[a] + c``; the last row is all users.
     """
 
     names: tuple[str, ...]  # (a,) attributes, e.g. ("age", "gender")
@@ -148,7 +148,7 @@ class Segments:
     offsets: NDArray[np.int64]  # (a + 1,)
     share: Matrix  # (s + 1, n) P(item | segment), shrunk to P(item), the last; rows sum to 1
     mass: NDArray[np.float64]  # (s + 1,) likes that each row rests on, ``prior`` left out
-    prior: float  # likes at which a segment's own share of an item counts half
+    prior: float  # likes at which the segment's own share of an item counts half
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -26,8 +26,6 @@ from app.cpu import Cpu
 from app.deadline import Checkpoints
 from app.features.context import LikeShares
 from app.features.views import (
-    COARSE_VIEW,
-    FINE_VIEW,
     FeatureBuilder,
     View,
     coarse_view,
@@ -83,7 +81,9 @@ class MergeOrderScorer:
         return fused
 
 
-UNTRAINED_RANKERS = Rankers(MergeOrderScorer(COARSE_VIEW), MergeOrderScorer(FINE_VIEW))
+def untrained_rankers(specs: Sequence[ChannelSpec[Any]] = CHANNEL_SPECS) -> Rankers:
+    """Return the rankers of a funnel over these channels before any is trained."""
+    return Rankers(MergeOrderScorer(coarse_view(specs)), MergeOrderScorer(fine_view(specs)))
 
 
 def build_funnel(

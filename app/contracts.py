@@ -1,6 +1,6 @@
-"""What flows through the funnel, and what each stage promises.
+"""The data that flows through the funnel, and the contract of each stage.
 
-Every module in ``app`` and ``offline`` may import from here; this module imports none of them.
+Every module of ``app`` and ``offline`` may import from here; this module imports none of them.
 """
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -17,16 +17,16 @@ Times: TypeAlias = NDArray[np.float64]  # (n,)   unix seconds
 Matrix: TypeAlias = NDArray[np.float32]  # (n, f) one row per candidate, columns as in the view
 Ranks: TypeAlias = NDArray[np.int32]  # (n, c) place in each channel's list, 0 is best
 
-ABSENT = np.int32(-1)  # in Ranks: this channel did not propose the candidate
+ABSENT = np.int32(-1)  # in Ranks: the channel did not propose the candidate
 
 
 class StageError(Exception):
-    """A stage cannot answer, for a reason we foresaw: a store is down, an artifact is absent."""
+    """A stage cannot answer for an expected reason: a store is down, an artifact is absent."""
 
 
 @dataclass(frozen=True, slots=True)
 class Blocked:
-    """What must not be shown: public ids of items, names of providers and of categories."""
+    """What a user must not be shown: ids of items, names of providers and of categories."""
 
     items: tuple[str, ...] = ()
     providers: tuple[str, ...] = ()
@@ -38,20 +38,20 @@ class Blocked:
 
 NOTHING_BLOCKED = Blocked()
 NO_ROWS: Rows = np.empty(0, np.int64)
-SESSION_LENGTH = 1_800.0  # seconds: events no older than this against the newest are one session
-MAX_SESSION_EVENTS = 20  # of a session that count, at most: the newest
+SESSION_LENGTH = 1_800.0  # seconds before the newest event that belong to its session
+MAX_SESSION_EVENTS = 20  # the newest ones
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class UserRecord:
-    """What is told of a user beside events, as the store has it."""
+    """What the store holds of a user besides events."""
 
     blocked: Blocked = NOTHING_BLOCKED
     attributes: Mapping[str, str] = field(default_factory=dict)
     friends: tuple[str, ...] = ()
     hidden: Rows = field(default_factory=lambda: NO_ROWS)
-    restored: Rows = field(default_factory=lambda: NO_ROWS)  # hidden once, and no more
-    erased_at: float = -np.inf  # unix seconds by the data's time: what is older is forgotten
+    restored: Rows = field(default_factory=lambda: NO_ROWS)  # were hidden and are no longer
+    erased_at: float = -np.inf  # unix seconds, data time: older events do not exist
 
 
 EMPTY_RECORD = UserRecord()
@@ -59,21 +59,21 @@ EMPTY_RECORD = UserRecord()
 
 @dataclass(frozen=True, eq=False)
 class History:
-    """What one user did, newest first, as parallel columns; and what else is known of the user."""
+    """The events of one user as parallel columns, newest first, with the store's record."""
 
-    rows: Rows  # (h,) may repeat: a user can act on an item twice
+    rows: Rows  # (h,) may repeat: a user can interact with an item twice
     values: Scores  # (h,) the raw value: stars, plays, seconds; 1.0 when the event has none
     weights: Scores  # (h,) preference: > 0 liked (larger is stronger), 0 neutral, < 0 disliked
     times: Times  # (h,) non-increasing
-    record: UserRecord = EMPTY_RECORD  # as the store has it; parts of a history do not keep it
-    impressions: Rows = field(default_factory=lambda: NO_ROWS)  # lately, newest first; likewise
-    raw_reply: Sequence[Any] = ()  # by the store, word for word: to read it again
+    record: UserRecord = EMPTY_RECORD  # ``take`` and ``newest`` drop this and what follows
+    impressions: Rows = field(default_factory=lambda: NO_ROWS)  # recent ones, newest first
+    raw_reply: Sequence[Any] = ()  # of the store, so that the request log can replay it
 
     def __len__(self) -> int:
         return len(self.rows)
 
     def take(self, chosen: NDArray[np.intp]) -> "History":
-        """Keep these events, in this order."""
+        """Return these events, in this order."""
         return History(
             self.rows.take(chosen),
             self.values.take(chosen),
@@ -82,7 +82,7 @@ class History:
         )
 
     def newest(self, limit: int) -> "History":
-        """Keep the first ``limit`` events, as views."""
+        """Return the first ``limit`` events, as views."""
         if len(self) <= limit:
             return self
         return History(
@@ -90,11 +90,11 @@ class History:
         )
 
     def liked(self, limit: int) -> "History":
-        """Keep the newest ``limit`` events that speak for an item; if none does, neutral ones."""
+        """Return the newest ``limit`` positive events; if there are none, neutral ones."""
         return self._liked.newest(limit)
 
     def session(self) -> "History":
-        """Keep the newest events of the last half hour they came, less those against an item."""
+        """Return the events of the last session, without the negative ones."""
         return self._session
 
     @cached_property
@@ -103,9 +103,9 @@ class History:
         return self.take(recent.nonzero()[0][:MAX_SESSION_EVENTS])
 
     @cached_property
-    def _liked(self) -> "History":  # a dozen channels and columns ask for it
-        spoken = (self.weights > 0).nonzero()[0]
-        return self.take(spoken if len(spoken) else (self.weights == 0).nonzero()[0])
+    def _liked(self) -> "History":  # a dozen channels and features read it
+        positive = (self.weights > 0).nonzero()[0]
+        return self.take(positive if len(positive) else (self.weights == 0).nonzero()[0])
 
 
 NO_SCORES: Scores = np.empty(0, np.float32)
@@ -114,7 +114,7 @@ NO_HISTORY = History(NO_ROWS, np.empty(0, np.float32), np.empty(0, np.float32), 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class RequestOptions:
-    """What a caller asks for, as far as it needs no bundle to be read.
+    """What a caller requests, as far as it can be read without a bundle.
 
     The record of a request, the request in rows and the query share these fields.
     """
@@ -127,7 +127,7 @@ class RequestOptions:
     filter: str = ""  # an expression, see app.expressions.item_filter; "": none
     explore: bool = True  # False: no exploration slot
     quality: float = 1.0  # the share of the candidates to work on; below 1 under load
-    offset: int = 0  # places that earlier pages of the same list had
+    offset: int = 0  # items on earlier pages of the same list
 
     def options(self) -> dict[str, Any]:
         """Return the fields of this class by name, to build another form of the same request."""
@@ -139,72 +139,72 @@ _OPTIONS = fields(RequestOptions)
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Request(RequestOptions):
-    """What a caller asks for, in rows of a bundle. Nothing is known of the user yet."""
+    """What a caller requests, in rows of a bundle. Nothing of the user has been read yet."""
 
     arrived: float  # by time.monotonic, seconds
-    inline: History = NO_HISTORY  # sent along by the caller, for sessions and anonymous users
-    exclude: Rows = field(default_factory=lambda: NO_ROWS)  # the caller leaves them out
+    inline: History = NO_HISTORY  # sent by the caller, for sessions and anonymous users
+    exclude: Rows = field(default_factory=lambda: NO_ROWS)  # by the caller
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class StreamOffsets:
-    """How far the crowd's state had come when a request read it: enough to come to it again."""
+    """How far the counters had read the streams at a request, so that it can be replayed."""
 
-    applied: Mapping[str, tuple[str, str]]  # of each stream, ids of the first and last entry known
-    sorted_lists: Mapping[str, tuple[str, str]]  # the same of what its sorted lists know
-    now: float  # these three to check a state by that was made again
+    applied: Mapping[str, tuple[str, str]]  # stream: ids of the first and last entry applied
+    sorted_lists: Mapping[str, tuple[str, str]]  # the same, as of the sorted lists
+    now: float  # unix seconds; this and the next two verify a rebuilt state
     trials: float
     total: NDArray[np.float64]  # (h,)
 
 
 class ItemFilter(Protocol):
-    """A hard filter of one request. Pure, and cannot fail: what it needs was fetched earlier."""
+    """A hard filter of one request. It is pure and cannot fail: its data was fetched earlier."""
 
     @property
     def name(self) -> str: ...
     def allows(self, rows: Rows) -> NDArray[np.bool_]:
-        """Say for each row whether it may be shown, (n,)."""
+        """Return for each row whether it may be shown, (n,)."""
         ...
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Query(RequestOptions):
-    """One request and all that is known about its user. Built once, never changed."""
+    """One request and all that is known of its user. Built once, never changed."""
 
-    user_row: int  # the user's row among the bundle's users; -1 for a stranger
+    user_row: int  # row among the bundle's users; -1 for a user that the bundle does not know
     history: History
-    excluded: NDArray[np.bool_]  # (catalogue,) True: seen, or asked to be left out
+    excluded: NDArray[np.bool_]  # (catalogue,) True: seen, hidden or excluded by the caller
     segments: NDArray[np.int32]  # (a,) the user's code in each segment attribute; -1 unknown
     vectors: "UserVectors"
     now: float  # unix seconds; the one "now" of this request
-    counters_at: float  # unix seconds, at most now: up to when the crowd's events are known
-    filters: tuple[ItemFilter, ...] = ()  # beside what is excluded
-    impressions: Rows = field(default_factory=lambda: NO_ROWS)  # lately, newest first
+    counters_at: float  # unix seconds, at most ``now``: the newest event that the counters hold
+    filters: tuple[ItemFilter, ...] = ()  # besides ``excluded``
+    impressions: Rows = field(default_factory=lambda: NO_ROWS)  # recent ones, newest first
     hidden: Rows = field(default_factory=lambda: NO_ROWS)  # by the user
     friends: Sequence[str] = ()  # public ids of users
-    raw_reply: Sequence[Any] = ()  # what the store said of the user, word for word
-    stream_offsets: StreamOffsets | None = None  # of the crowd's state
+    raw_reply: Sequence[Any] = ()  # of the store, see ``History``
+    stream_offsets: StreamOffsets | None = None  # of the counters
 
     def allows(self, rows: Rows) -> NDArray[np.bool_]:
-        """Say for each row whether it may be answered."""
-        free: NDArray[np.bool_] = ~self.excluded.take(rows)
-        for rule in self.filters:
-            free &= rule.allows(rows)
-        return free
+        """Return for each row whether it may be recommended, (n,)."""
+        is_allowed: NDArray[np.bool_] = ~self.excluded.take(rows)
+        for each in self.filters:
+            is_allowed &= each.allows(rows)
+        return is_allowed
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class UserVectors:
-    """The user as vectors, solved from the history at request time; zeros when nothing is known."""
+    """The user's vectors, solved from the history at request time; zeros for an empty history."""
 
     factors: Scores  # (d,) in the space of the matrix factorisation
     content: Scores  # (e,) in the space of attributes and text
-    session: Scores = field(default_factory=lambda: NO_SCORES)  # (d,) factors of the session alone
+    session: Scores = field(default_factory=lambda: NO_SCORES)  # (d,) ``factors`` of the session
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Proposal:
-    """One channel's answer: unique items, best first, with that channel's own scores."""
+    """The list of one channel: unique items, best first, with the channel's own scores."""
 
     rows: Rows
     scores: Scores
@@ -214,7 +214,7 @@ class Proposal:
 
     @classmethod
     def best(cls, rows: Rows, scores: Scores, limit: int) -> "Proposal":
-        """Keep the ``limit`` best by score, best first; equal scores keep their order.
+        """Return the ``limit`` best by score, best first; equal scores keep their order.
 
         Scores must be finite.
         """
@@ -235,27 +235,27 @@ class Candidates:
     """A pool of items as parallel columns: a stage is a few numpy calls, never a loop."""
 
     rows: Rows  # (n,) unique
-    scores: Scores  # (n,) by the stage that ran last; never NaN
+    scores: Scores  # (n,) of the stage that ran last; never NaN
     ranks: Ranks  # (n, c) place in each channel's list; ABSENT where it did not propose the item
     signals: Matrix  # (n, c) each channel's own score; 0 where it did not propose the item
-    features: Matrix  # (n, f) columns of the view that are computed so far; f may be 0
+    features: Matrix  # (n, f) the first columns of the view, as far as computed; f may be 0
 
     def __len__(self) -> int:
         return len(self.rows)
 
     def with_scores(self, scores: Scores) -> "Candidates":
-        """Give the same items, in the same order, new scores; NaN sinks to the bottom.
+        """Return the same items in the same order with new scores; NaN becomes -inf.
 
         Raises:
-            ValueError: there is not exactly one score for each item.
+            ValueError: There is not exactly one score for each item.
         """
         if scores.shape != self.rows.shape:
             raise ValueError(f"{scores.shape} scores for {self.rows.shape} items")
-        sunk = np.where(np.isnan(scores), np.float32(-np.inf), scores)
-        return Candidates(self.rows, sunk, self.ranks, self.signals, self.features)
+        finite = np.where(np.isnan(scores), np.float32(-np.inf), scores)
+        return Candidates(self.rows, finite, self.ranks, self.signals, self.features)
 
     def take(self, chosen: NDArray[np.intp]) -> "Candidates":
-        """Keep these candidates, in this order."""
+        """Return these candidates, in this order."""
         return Candidates(
             self.rows.take(chosen),
             self.scores.take(chosen),
@@ -265,7 +265,7 @@ class Candidates:
         )
 
     def top(self, n: int) -> "Candidates":
-        """Keep the best ``n``, best first; equal scores keep their order."""
+        """Return the best ``n``, best first; equal scores keep their order."""
         return self.take((-self.scores).argsort(kind="stable")[:n])
 
 
@@ -275,14 +275,14 @@ SLOTS = ("organic", "explore", "sponsored", "pinned")  # by code
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Selection:
-    """The reranker's answer: the items to show, in order, and how each came to its place."""
+    """The result of the reranker: the items to show, in order, and why each has its place."""
 
     pool: Candidates
-    explored: NDArray[np.bool_]  # (n,) True where exploration, not the ranking, put the item
-    propensities: Scores = field(default_factory=lambda: NO_SCORES)  # (n,) chance; empty: all 1
-    slots: NDArray[np.int8] = field(default_factory=lambda: np.empty(0, np.int8))  # (n,) codes
-    trace: Callable[[], list[tuple[str, int]]] = list  # policies, and how much each changed
-    rejections: Callable[[], Mapping[str, int]] = dict  # caps, and how many items each kept out
+    explored: NDArray[np.bool_]  # (n,) True where exploration placed the item
+    propensities: Scores = field(default_factory=lambda: NO_SCORES)  # (n,) empty: all 1
+    slots: NDArray[np.int8] = field(default_factory=lambda: np.empty(0, np.int8))  # (n,) SLOTS
+    trace: Callable[[], list[tuple[str, int]]] = list  # policy, number of places it changed
+    rejections: Callable[[], Mapping[str, int]] = dict  # cap, number of items it kept out
 
     def __post_init__(self) -> None:
         if not len(self.propensities):
@@ -295,7 +295,7 @@ class Selection:
         return len(self.pool)
 
     def take(self, kept: NDArray[np.intp]) -> "Selection":
-        """Keep these items, in this order."""
+        """Return these items, in this order."""
         return Selection(
             self.pool.take(kept),
             self.explored[kept],
@@ -308,18 +308,18 @@ class Selection:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Neighbours:
-    """Rows of a similarity table, end to end. ``owner`` says which asked row each is of."""
+    """Rows of a similarity table, end to end; ``owner`` names the requested row of each entry."""
 
-    owner: NDArray[np.int64]  # (m,) position in the list of rows asked for, non-decreasing
+    owner: NDArray[np.int64]  # (m,) position in the list of requested rows, non-decreasing
     rows: NDArray[np.int32]  # (m,)
     weights: Scores  # (m,)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class UserEvents:
-    """What several users did, end to end; ``owner`` says which asked user each event is of."""
+    """Events of several users, end to end; ``owner`` names the requested user of each."""
 
-    owner: NDArray[np.int64]  # (m,) position in the list of users asked for
+    owner: NDArray[np.int64]  # (m,) position in the list of requested users
     rows: NDArray[np.integer]  # (m,) item rows
     weights: Scores  # (m,) as in ``History``
     times: Times  # (m,)
@@ -329,19 +329,19 @@ NO_EVENTS = UserEvents(NO_ROWS, NO_ROWS, np.empty(0, np.float32), np.empty(0))
 
 
 class FriendEvents(Protocol):
-    """Knows what a user's friends did since the bundle was made."""
+    """Reads what users did since the bundle was made, for the friends of a user."""
 
     def recent_events(self, users: Sequence[str], newest: int) -> Awaitable[UserEvents]:
-        """Give the ``newest`` live events of each user, in any order.
+        """Read the ``newest`` live events of each user, in any order.
 
         Raises:
-            StageError: the store cannot answer.
+            StageError: The store cannot answer.
         """
         ...
 
 
 class Histories(Protocol):
-    """Knows what each user did since the bundle was made. A stranger's history is empty."""
+    """Reads what a user did since the bundle was made. An unknown user has an empty history."""
 
     def recent(self, user: str) -> Awaitable[History]: ...
 
@@ -350,16 +350,19 @@ class Tables(Protocol):
     """Reads similarity tables. An unknown row has no neighbours."""
 
     def read(self, table: str, rows: Rows) -> Awaitable[Neighbours]:
-        """Fetch the neighbours of ``rows``.
+        """Read the neighbours of ``rows``.
 
         Raises:
-            StageError: the store cannot answer.
+            StageError: The store cannot answer.
         """
         ...
 
 
 class Channel(Protocol):
-    """Recall that waits for something: proposes items, best first. It is cancelled when late."""
+    """Recall that waits for a store or a thread. It is cancelled when it is late.
+
+    Contract: see ``tests/contract/channel_contract.py``.
+    """
 
     @property
     def name(self) -> str: ...
@@ -367,7 +370,7 @@ class Channel(Protocol):
 
 
 class LocalChannel(Protocol):
-    """Recall from memory, in less time than a hop to another thread takes."""
+    """Recall from memory, in less time than a hop to another thread takes. Same contract."""
 
     @property
     def name(self) -> str: ...
@@ -375,10 +378,10 @@ class LocalChannel(Protocol):
 
 
 class Features(Protocol):
-    """Computes a model's inputs for a pool. Never adds, drops or reorders rows.
+    """Computes the features of a pool. It never adds, drops or reorders rows.
 
-    Columns that the pool brings along are taken as they are: they were computed over the pool
-    as it was merged, before any ranker cut it.
+    Columns that the pool has already are kept: they were computed over the whole merged pool,
+    before a ranker cut it.
     """
 
     def build(self, query: Query, pool: Candidates) -> Matrix: ...
@@ -392,14 +395,14 @@ class Scorer(Protocol):
 
 @runtime_checkable
 class MixedScorer(Protocol):
-    """A scorer of several parts, which count differently for different users."""
+    """A scorer of several parts whose weights differ from user to user."""
 
     def part_weights(self, features: Matrix) -> dict[str, float]:
-        """Say how much each part counts for the user whose pool this is."""
+        """Return the weight of each part for the user whose pool this is."""
         ...
 
 
 class Reranker(Protocol):
-    """Makes the final list. The only stage that weighs items against one another."""
+    """Makes the final list. It is the only stage that compares items with one another."""
 
     def rerank(self, query: Query, pool: Candidates) -> Selection: ...

@@ -1,4 +1,4 @@
-"""Where computation runs: a few threads beside the event loop."""
+"""The threads beside the event loop that long computations run on."""
 
 import asyncio
 from collections.abc import Callable
@@ -14,19 +14,22 @@ Ts = TypeVarTuple("Ts")
 
 
 class Cpu:
-    """Runs pure functions off the event loop. One OpenMP thread each: requests run in parallel."""
+    """Runs pure functions off the event loop, with one OpenMP thread each.
+
+    Parallelism comes from concurrent requests.
+    """
 
     def __init__(self, threads: int) -> None:
         faiss.omp_set_num_threads(1)
-        self._limits = threadpool_limits(1)  # BLAS threads that wait for work burn a whole core
+        self._limits = threadpool_limits(1)  # waiting BLAS threads use a whole core
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix="cpu")
 
     async def __call__(self, work: Callable[[*Ts], T], *args: *Ts) -> T:
-        """Compute ``work(*args)``. Once begun it cannot be cancelled, only not waited for."""
+        """Return ``work(*args)``. A call that has begun cannot be cancelled, only abandoned."""
         return await asyncio.get_running_loop().run_in_executor(self._pool, work, *args)
 
     def close(self) -> None:
-        """Wait for what is running; begin nothing more."""
+        """Wait for the running calls, and start no more."""
         self._pool.shutdown(cancel_futures=True)
         self._limits.restore_original_limits()
 

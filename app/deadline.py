@@ -1,4 +1,4 @@
-"""One request's clock: admits, bounds, survives, and records what each stage did."""
+"""The clock of one request: it admits, bounds and records every stage, and survives failures."""
 
 import asyncio
 import logging
@@ -18,7 +18,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class StageResult:
-    """What one stage did; exported as a metric, and shown to the caller on ``explain=true``."""
+    """What one stage did. It becomes a metric, and part of the answer with ``explain=true``."""
 
     stage: str
     seconds: float
@@ -29,7 +29,7 @@ class StageResult:
 
 @dataclass(frozen=True, slots=True)
 class Checkpoints:
-    """Seconds after arrival by which each stage must be done. Time saved rolls on."""
+    """Seconds after arrival by which each stage must be done. Saved time is left for the next."""
 
     history: float = 0.015
     profile: float = 0.025
@@ -44,7 +44,7 @@ NO_CHECKPOINTS = Checkpoints(*[math.inf] * 6)  # for the offline job, which runs
 
 @dataclass(slots=True)
 class StageRunner:
-    """One request: when it arrived, and its steps so far."""
+    """Runs the stages of one request, and holds its arrival and the results so far."""
 
     arrived: float  # by time.monotonic, seconds; an event loop's clock may tick in milliseconds
     results: list[StageResult] = field(default_factory=list)
@@ -54,9 +54,9 @@ class StageRunner:
     async def run_async(
         self, stage: str, by: float, work: Callable[[], Awaitable[T]], fallback: T
     ) -> T:
-        """Await ``work``; cancel it ``by`` seconds after arrival, and take ``fallback`` instead."""
-        began = monotonic()
-        remaining = self.arrived + by - began
+        """Await ``work``; ``by`` seconds after arrival cancel it and return ``fallback``."""
+        started = monotonic()
+        remaining = self.arrived + by - started
         result = fallback
         outcome: Outcome = "ok"
         if remaining <= 0:
@@ -67,29 +67,30 @@ class StageRunner:
                     result = await work()
             except Exception as error:  # noqa: BLE001 - here any failure becomes an outcome
                 outcome = _outcome(stage, error)
-        self.results.append(StageResult(stage, monotonic() - began, outcome, 0, _size(result)))
+        self.results.append(StageResult(stage, monotonic() - started, outcome, 0, _size(result)))
         return result
 
-    def run(self, stage: str, by: float, work: Callable[[], T], fallback: T, entered: int = 0) -> T:
-        """Do ``work`` unless its checkpoint is past; once begun, it is not interrupted."""
-        began = monotonic()
+    def run(self, stage: str, by: float, work: Callable[[], T], fallback: T, n_in: int = 0) -> T:
+        """Run ``work``, or return ``fallback`` when its checkpoint has passed.
+
+        Work that has begun is not interrupted.
+        """
+        started = monotonic()
         result = fallback
         outcome: Outcome = "ok"
-        if began >= self.arrived + by:
+        if started >= self.arrived + by:
             outcome = "late"
         else:
             try:
                 result = work()
             except Exception as error:  # noqa: BLE001 - here any failure becomes an outcome
                 outcome = _outcome(stage, error)
-        self.results.append(
-            StageResult(stage, monotonic() - began, outcome, entered, _size(result))
-        )
+        self.results.append(StageResult(stage, monotonic() - started, outcome, n_in, _size(result)))
         return result
 
 
 def _outcome(stage: str, error: Exception) -> Outcome:
-    """Name what went wrong, and log it."""
+    """Return the outcome that names the error, and log the error."""
     if isinstance(error, TimeoutError):
         return "late"
     if isinstance(error, StageError):

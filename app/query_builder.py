@@ -1,7 +1,7 @@
-"""Builds the query: joins what the bundle, Redis and the caller know of a user, and folds it in.
+"""Builds the query: joins what the bundle, Redis and the caller know of a user.
 
-The user vector is solved from the history at request time, so that a user who arrived a minute
-ago has one.
+The user's vectors are solved from the history at request time, so that a user who arrived a
+minute ago has them.
 """
 
 from dataclasses import dataclass
@@ -16,14 +16,14 @@ from app.rerank.filters import PolicyFilters
 from app.rerank.policy import PolicySettings
 from app.state.counters import PopularityCounters
 
-HISTORY_LIMIT = 500  # events: more add nothing to the vectors and cost time in every stage
+HISTORY_LIMIT = 500  # events; more add nothing to the vectors and cost time in every stage
 
 DEFAULT_POLICY = PolicySettings()
-MIN_OPINION_WEIGHT = 0.5  # weight from which an event is an opinion: a view takes back no dislike
+MIN_OPINION_WEIGHT = 0.5  # of an event that is an opinion: a view does not undo a dislike
 
 
 def join_histories(parts: list[History]) -> History:
-    """Put histories together, newest first; the same item at the same time counts once."""
+    """Merge histories, newest first; the same item at the same time counts once."""
     parts = [part for part in parts if len(part)]
     if len(parts) <= 1:
         return parts[0] if parts else NO_HISTORY
@@ -40,8 +40,8 @@ def _columns(part: History) -> tuple[np.ndarray, ...]:
     return part.rows, part.values, part.weights, part.times
 
 
-def _free_again(history: History, recent: History) -> Rows:
-    """Give what was hidden when the bundle was made, and is no more; nothing else speaks of it."""
+def _restored_rows(history: History, recent: History) -> Rows:
+    """Return the items that are no longer hidden and have no live event and no like."""
     restored = recent.record.restored
     if not len(restored):
         return restored
@@ -49,11 +49,11 @@ def _free_again(history: History, recent: History) -> Rows:
 
 
 def disliked_rows(history: History) -> Rows:
-    """Give the items against which the newest event speaks that is clear, once each."""
-    spoken = (np.abs(history.weights) >= MIN_OPINION_WEIGHT).nonzero()[0]
-    _, newest = np.unique(history.rows[spoken], return_index=True)
-    last = history.take(spoken[newest])
-    return last.rows[last.weights < 0]
+    """Return the items whose newest opinion is negative, once each."""
+    opinions = (np.abs(history.weights) >= MIN_OPINION_WEIGHT).nonzero()[0]
+    _, newest = np.unique(history.rows[opinions], return_index=True)
+    latest = history.take(opinions[newest])
+    return latest.rows[latest.weights < 0]
 
 
 def fold_in(factors: Factors, liked: History, now: float) -> Scores:
@@ -65,16 +65,16 @@ def fold_in(factors: Factors, liked: History, now: float) -> Scores:
     size = factors.items.shape[1]
     if not len(liked) or not size:
         return np.zeros(size, np.float32)
-    seen = factors.items[liked.rows].astype(np.float64)
+    vectors = factors.items[liked.rows].astype(np.float64)
     age = np.maximum(now - liked.times, 0.0)
     extra = factors.alpha * np.maximum(liked.weights, 0.0) * np.exp2(-age / factors.half_life)
-    held = factors.reg * (1.0 + float(extra.sum()) / factors.n_liked) ** factors.power
-    left = factors.gram + (seen.T * extra) @ seen + held * np.eye(size)
-    return np.linalg.solve(left, seen.T @ (1.0 + extra)).astype(np.float32)
+    reg = factors.reg * (1.0 + float(extra.sum()) / factors.n_liked) ** factors.power
+    gram = factors.gram + (vectors.T * extra) @ vectors + reg * np.eye(size)
+    return np.linalg.solve(gram, vectors.T @ (1.0 + extra)).astype(np.float32)
 
 
 def content_profile(content: Content, liked: History) -> Scores:
-    """Average the content of liked items, unit length, (e,) float32."""
+    """Compute the mean content vector of liked items, unit length, (e,) float32."""
     if not len(liked) or not content.items.shape[1]:
         return np.zeros(content.items.shape[1], np.float32)
     weights = np.maximum(liked.weights, 0.1)
@@ -85,14 +85,14 @@ def content_profile(content: Content, liked: History) -> Scores:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class QueryBuilder:
-    """Knows users. Built with the bundle; holds nothing about a request."""
+    """Builds queries. Built with the bundle; holds no request state."""
 
     models: Models
     counters: PopularityCounters
-    filters: PolicyFilters | None = None  # None: nothing but what is seen is left out
+    filters: PolicyFilters | None = None  # None: seen items are dropped, and nothing else
 
     def empty_vectors(self) -> UserVectors:
-        """Give the taste of somebody of whom nothing is known."""
+        """Return the vectors of a user without a history."""
         return UserVectors(
             np.zeros(self.models.factors.items.shape[1], np.float32),
             np.zeros(self.models.content.items.shape[1], np.float32),
@@ -100,49 +100,53 @@ class QueryBuilder:
         )
 
     def build(self, request: Request, recent: History) -> Query:
-        """Join all that is known of the request's user; ``recent`` is what Redis had."""
-        users, told = self.models.users, recent.record
-        member = self.user_row(request.user, told)
-        history = join_histories([request.inline, recent, users.history(member)])
-        known = self.counters.now
+        """Build the query from the request and from ``recent``, what Redis holds of the user."""
+        users, record = self.models.users, recent.record
+        user_row = self.user_row(request.user, record)
+        history = join_histories([request.inline, recent, users.history(user_row)])
+        counters_at = self.counters.now
         return Query(
             **request.options(),
-            user_row=member,
+            user_row=user_row,
             history=history.newest(HISTORY_LIMIT),
             excluded=self._excluded(history, recent, request),
-            segments=self.segments(member, told),
+            segments=self.segments(user_row, record),
             vectors=self.empty_vectors(),
-            now=max(known, float(history.times[0]) if len(history) else 0.0),
-            counters_at=known,
+            now=max(counters_at, float(history.times[0]) if len(history) else 0.0),
+            counters_at=counters_at,
             impressions=recent.impressions,
-            hidden=told.hidden,
-            friends=told.friends or self._friends(member),
+            hidden=record.hidden,
+            friends=record.friends or self._friends(user_row),
             raw_reply=recent.raw_reply,
             stream_offsets=self.counters.offsets(),
             filters=self.filters.build_filters(request, recent) if self.filters else (),
         )
 
-    def user_row(self, user: str, told: UserRecord) -> int:
-        """Give the user's row in the bundle; -1 for a stranger, and for who was erased since."""
-        return (
-            -1 if told.erased_at >= self.models.popularity.at else self.models.users.ids.row(user)
-        )
+    def user_row(self, user: str, record: UserRecord) -> int:
+        """Return the user's row in the bundle; -1 if the bundle does not know the user.
 
-    def segments(self, member: int, told: UserRecord) -> NDArray[np.int32]:
-        """Give the user's code in each segment attribute, (a,); what is told live wins."""
-        known, width = self.models.users.segments, self.models.users.segments.shape[1]
-        of = np.asarray(known[member]) if member >= 0 else np.full(width, -1, np.int32)
-        if not told.attributes:
-            return of
-        return override_segment_codes(self.models.segments, of, told.attributes)
+        A user who was erased since the bundle was made is not known either.
+        """
+        is_erased = record.erased_at >= self.models.popularity.at
+        return -1 if is_erased else self.models.users.ids.row(user)
 
-    def _friends(self, member: int) -> list[str]:
-        """Name the friends that the data knew of."""
-        known = self.models.friends.of_user(member)
-        return self.models.users.ids.names(known.astype(np.int64)) if len(known) else []
+    def segments(self, user_row: int, record: UserRecord) -> NDArray[np.int32]:
+        """Return the user's code in each segment attribute, (a,); live attributes win."""
+        table = self.models.users.segments
+        codes = np.full(table.shape[1], -1, np.int32)
+        if user_row >= 0:
+            codes = np.asarray(table[user_row])
+        if not record.attributes:
+            return codes
+        return override_segment_codes(self.models.segments, codes, record.attributes)
+
+    def _friends(self, user_row: int) -> list[str]:
+        """Return the ids of the friends that the bundle knows."""
+        rows = self.models.friends.of_user(user_row)
+        return self.models.users.ids.names(rows.astype(np.int64)) if len(rows) else []
 
     def policy(self, scene: str) -> PolicySettings:
-        """Give the policy of a scene; without a house what is seen is dropped, and nothing else."""
+        """Return the policy of a scene."""
         return self.filters.policy_for(scene) if self.filters else DEFAULT_POLICY
 
     def _excluded(self, history: History, recent: History, request: Request) -> NDArray[np.bool_]:
@@ -152,7 +156,7 @@ class QueryBuilder:
             excluded[history.rows] = True
         else:
             excluded[disliked_rows(history)] = True
-        excluded[_free_again(history, recent)] = False
+        excluded[_restored_rows(history, recent)] = False
         excluded[recent.record.hidden] = True
         if len(recent.impressions) and policy.shown == "drop":
             excluded[recent.impressions] = True

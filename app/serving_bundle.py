@@ -1,4 +1,4 @@
-"""A bundle as the settings have it: for serving, and to run again what was served."""
+"""A bundle with the settings of the service: what the service and the replay build from both."""
 
 import logging
 from collections.abc import Mapping
@@ -29,36 +29,36 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ServingBundle:
-    """What bundle and settings decide together."""
+    """What a bundle and the settings decide together. Built once for each loaded bundle."""
 
-    bundle: Bundle  # with room for more items
+    bundle: Bundle  # with spare rows for new items
     settings: Settings
     rankers: Rankers  # with the objective weights of the settings
     channels: Mapping[str, ChannelConfig]  # as trained, less what the settings turn off
-    base: Catalogue  # as it was published
-    catalogue: CatalogueOverlay  # the bundle's
+    base: Catalogue  # as published
+    catalogue: CatalogueOverlay  # the one of ``bundle``
 
     @classmethod
     def of(cls, bundle: Bundle, settings: Settings) -> "ServingBundle":
-        """Weigh the rankers, and make room; weights that there is no model for are logged."""
+        """Apply the settings to a bundle. Settings that the bundle cannot follow are logged."""
         base = bundle.models.catalogue
         catalogue = build_overlay(base, settings.spare_items)
-        roomy = replace(bundle, models=with_spare_rows(bundle.models, catalogue))
+        extended = replace(bundle, models=with_spare_rows(bundle.models, catalogue))
         rankers = bundle.with_objective_weights(settings.objectives)
         channels = _channel_configs(bundle.manifest, settings)
-        return cls(roomy, settings, rankers, channels, base, catalogue)
+        return cls(extended, settings, rankers, channels, base, catalogue)
 
     def build_counters(self) -> PopularityCounters:
-        """Make the crowd's state as it was when the bundle was made."""
+        """Build the counters as of the bundle."""
         return PopularityCounters.of(self.bundle.models, self.settings.spare_items)
 
-    def build_live_items(self, crowd: RowCounters) -> LiveItems:
-        """Make what puts items into the bundle's arrays."""
+    def build_live_items(self, counters: RowCounters) -> LiveItems:
+        """Build what writes new and changed items into the bundle's arrays."""
         models, shift = self.bundle.models, self.bundle.manifest.time_shift
-        return LiveItems(self.base, self.catalogue, models, crowd, shift)
+        return LiveItems(self.base, self.catalogue, models, counters, shift)
 
     def build_histories(self, store: Store) -> RedisHistories:
-        """Make what reads users' live histories."""
+        """Build the reader of live histories."""
         settings, models, manifest = self.settings, self.bundle.models, self.bundle.manifest
         return RedisHistories(
             store,
@@ -70,13 +70,13 @@ class ServingBundle:
             shown_limit=settings.shown_memory(),
         )
 
-    def build_stream_consumer(self, store: Store, crowd: CounterUpdates) -> StreamConsumer:
-        """Make what moves the crowd's state on: from the archive's end, or from the data's."""
+    def build_stream_consumer(self, store: Store, counters: CounterUpdates) -> StreamConsumer:
+        """Build the consumer that updates the counters, from the end of the archive or data."""
         models, manifest = self.bundle.models, self.bundle.manifest
         return StreamConsumer(
             store,
             self.settings.key_prefix,
-            crowd,
+            counters,
             models.catalogue.ids,
             manifest.event_weights(),
             manifest.time_shift,
@@ -88,9 +88,9 @@ class ServingBundle:
         )
 
     def build_funnel(self, state: LiveState, cpu: Cpu, by: Checkpoints | None = None) -> Funnel:
-        """Build the funnel; ``by`` stands in for the checkpoints of the settings."""
+        """Build the funnel; ``by`` replaces the checkpoints of the settings."""
         bundle, settings = self.bundle, self.settings
-        wiring = FunnelConfig(
+        config = FunnelConfig(
             cpu,
             by or settings.checkpoints,
             bundle.sizes,
@@ -98,7 +98,7 @@ class ServingBundle:
             scenes=settings.scenes,
             channels=self.channels,
         )
-        return build_funnel(bundle.models, bundle.indexes, self.rankers, state, wiring)
+        return build_funnel(bundle.models, bundle.indexes, self.rankers, state, config)
 
 
 def _channel_configs(manifest: Manifest, settings: Settings) -> dict[str, ChannelConfig]:

@@ -9,7 +9,7 @@ import orjson
 import pytest
 from typer.testing import CliRunner
 
-from app.build import UNTRAINED_RANKERS, FunnelConfig
+from app.build import FunnelConfig, untrained_rankers
 from app.contracts import NO_PROPOSAL
 from app.cpu import Cpu
 from app.deadline import NO_CHECKPOINTS
@@ -80,7 +80,7 @@ def exam(wiring) -> Holdout:
 
 @pytest.fixture(scope="module")
 def found(exam):
-    return collect_candidates(exam, UNTRAINED_RANKERS)
+    return collect_candidates(exam, untrained_rankers())
 
 
 def test_every_channel_and_every_group_of_columns_is_left_out_once():

@@ -5,8 +5,8 @@ import pytest
 
 from app.artifacts import Sizes
 from app.build import (
-    UNTRAINED_RANKERS,
     FunnelConfig,
+    untrained_rankers,
 )
 from app.cpu import Cpu
 from app.deadline import NO_CHECKPOINTS
@@ -113,8 +113,8 @@ def test_each_item_table_channel_reads_a_table_that_is_fitted(cpu):
 
 def test_untrained_rankers_keep_the_order_of_the_fused_ranks():
     for scorer, view in [
-        (UNTRAINED_RANKERS.coarse, COARSE_VIEW),
-        (UNTRAINED_RANKERS.fine, FINE_VIEW),
+        (untrained_rankers().coarse, COARSE_VIEW),
+        (untrained_rankers().fine, FINE_VIEW),
     ]:
         matrix = np.zeros((3, len(column_names(view))), np.float32)
         matrix[:, column_names(view).index("fused")] = [1, 3, 2]

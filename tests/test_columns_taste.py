@@ -6,7 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from app.features.similarity import DISLIKED, NEARNESS, SESSION, TASTE
+from app.features.similarity import DISLIKED, NEARNESS, SESSION, USER_VECTOR
 from tests.fakes import ITEMS, history, random_pool
 from tests.scenes import CASES, EVENTS, close, columns, funnel, is_unknown, told
 from tests.scenes import case as made
@@ -28,7 +28,7 @@ def cosine(one, two):
 
 
 def test_taste_columns_are_z_scores_over_the_pool(case):
-    found = case.columns(TASTE)
+    found = case.columns(USER_VECTOR)
     for space, vectors in spaces(case).items():
         mine = getattr(case.asked.vectors, space).astype(float)
         scores = [float(vectors[r].astype(float) @ mine) for r in case.pool.rows]

@@ -5,7 +5,6 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from app.recall import onboarding
 from app.recall.onboarding import select_diverse, select_items
 from tests.fakes import ITEMS, small_models
 
@@ -20,11 +19,10 @@ def test_nobody_is_asked_about_what_nobody_likes():
     assert sorted(found.tolist()) == [3, 5, 8]
 
 
-def test_only_the_most_liked_are_asked_about(monkeypatch):
-    monkeypatch.setattr(onboarding, "N_MOST_LIKED", 10)
+def test_only_the_most_liked_are_asked_about():
     models = small_models()
     most = np.argsort(-models.popularity.liked[-1], kind="stable")[:10]
-    assert sorted(select_items(models, 12).tolist()) == sorted(most.tolist())
+    assert sorted(select_items(models, 12, n_most_liked=10).tolist()) == sorted(most.tolist())
 
 
 def test_an_item_like_one_that_was_chosen_is_put_off():

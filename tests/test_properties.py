@@ -95,7 +95,7 @@ def test_sums_by_row_are_the_same_with_and_without_a_dense_array(pairs, limit):
     rows = np.array([row for row, _ in pairs], np.int32)
     weights = np.array([weight for _, weight in pairs])
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(accumulating, "DENSE_LIMIT", limit)
+        patch.setattr(accumulating, "MAX_DENSE", limit)
         found, sums = accumulate(rows, weights, N)
     expected = {r: weights[rows == r].sum() for r in sorted(set(rows.tolist()))}
     assert dict(zip(found.tolist(), sums.tolist(), strict=True)) == {

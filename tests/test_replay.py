@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from app.artifacts import Rankers
-from app.build import UNTRAINED_RANKERS, FunnelConfig
+from app.build import FunnelConfig, untrained_rankers
 from app.cpu import Cpu
 from app.deadline import NO_CHECKPOINTS, Checkpoints
 from app.query_builder import QueryBuilder
@@ -25,7 +25,7 @@ from tests.fakes import SMALL, Broken, rows, small_dataset, small_models
 
 DATASET = small_dataset()
 LOG = DATASET.log
-UNSOUND = Rankers(UNTRAINED_RANKERS.coarse, Broken())
+UNSOUND = Rankers(untrained_rankers().coarse, Broken())
 
 
 @pytest.fixture(scope="module")

@@ -81,7 +81,7 @@ def failing(error):
 
 def test_a_computation_says_how_much_came_in_and_went_on():
     request = run()
-    assert request.run("coarse", 5, lambda: [1, 2], [], entered=7) == [1, 2]
+    assert request.run("coarse", 5, lambda: [1, 2], [], n_in=7) == [1, 2]
     step = request.results[0]
     assert (step.stage, step.outcome, step.n_in, step.n_out) == ("coarse", "ok", 7, 2)
 

@@ -11,7 +11,7 @@ NEAR_EVENTS = 20  # events that a mean is taken over, at most
 SPACES = (("factors", "by behaviour"), ("content", "by attributes and text"))
 
 
-def taste_columns(context: FeatureContext) -> Columns:
+def user_vector_columns(context: FeatureContext) -> Columns:
     """Similarity of the item to the user's vectors, by behaviour and by content."""
     rows, vectors = context.pool.rows, context.query.vectors
     return [
@@ -20,7 +20,7 @@ def taste_columns(context: FeatureContext) -> Columns:
     ]
 
 
-TASTE = FeatureGroup(
+USER_VECTOR = FeatureGroup(
     (
         Feature(
             "taste_factors",
@@ -34,7 +34,7 @@ TASTE = FeatureGroup(
             "product of the content vectors of user and item, as a z-score in the pool",
         ),
     ),
-    taste_columns,
+    user_vector_columns,
 )
 
 

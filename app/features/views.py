@@ -20,7 +20,7 @@ from app.contracts import Candidates, Matrix, Query
 from app.features.channels import AGREEMENT, channel_group
 from app.features.context import Feature, FeatureContext, FeatureGroup, LikeShares
 from app.features.popularity import POPULARITY, RELEASE, SEGMENT
-from app.features.similarity import DISLIKED, NEARNESS, SESSION, TASTE
+from app.features.similarity import DISLIKED, NEARNESS, SESSION, USER_VECTOR
 from app.features.user import AFFINITY, CATEGORY, CLOCK, HABIT, PROVIDER, USER
 from app.recall.channel import ChannelSpec
 from app.recall.registry import CHANNEL_SPECS
@@ -36,7 +36,7 @@ def coarse_view(channels: Sequence[ChannelSpec[Any]] = CHANNEL_SPECS) -> View:
 
     Features that compare a candidate with the rest of the pool (z-scores) belong here.
     """
-    return (channel_group(channels), AGREEMENT, POPULARITY, TASTE, CATEGORY, SEGMENT)
+    return (channel_group(channels), AGREEMENT, POPULARITY, USER_VECTOR, CATEGORY, SEGMENT)
 
 
 def fine_view(channels: Sequence[ChannelSpec[Any]] = CHANNEL_SPECS) -> View:

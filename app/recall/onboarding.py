@@ -1,9 +1,9 @@
-"""Which items to ask somebody about of whom nothing is known: a list made once with the bundle.
+"""The items that a new user is asked about: one list for each bundle.
 
-Items that many like, and that lie far apart: an answer is worth nothing that is never given, and
-little where it says again what another one said. Entropy, and HELF, its harmonic mean with
-logarithmic frequency (Rashid, Karypis, Riedl: Learning preferences of new users in recommender
-systems, SIGKDD Explorations, 2008), ask about items that few newcomers have an opinion on.
+The items are liked by many users and differ from one another. An item that nobody knows gets no
+answer, and an item like another one gets the same answer again. Entropy, and HELF, its harmonic
+mean with logarithmic frequency (Rashid, Karypis, Riedl: Learning preferences of new users in
+recommender systems, SIGKDD Explorations, 2008), select items that few new users know.
 """
 
 import numpy as np
@@ -12,38 +12,38 @@ from numpy.typing import NDArray
 from app.artifacts import Models
 from app.contracts import Rows
 
-MAX_ITEMS = 60  # items in the list: some of them may be deleted, or told to be left out
-N_MOST_LIKED = 100  # the most liked, those that are told apart; chosen of 60, 100, 150 and 200
+MAX_ITEMS = 60  # of the list: some may be deleted, or excluded by a request
+N_MOST_LIKED = 100  # items to select from; the best of 60, 100, 150 and 200
 
 Floats = NDArray[np.float64]
 
 
-def select_items(models: Models, n: int = MAX_ITEMS) -> Rows:
-    """Give the rows to ask about, at most ``n``, the most telling first.
+def select_items(models: Models, n: int = MAX_ITEMS, n_most_liked: int = N_MOST_LIKED) -> Rows:
+    """Return the rows to ask about, at most ``n``, the most informative first.
 
-    An item is worth the root of its likes, which leaves more of the choice than the likes would to
-    how far it lies from the others.
+    The value of an item is the root of its likes. The root leaves more of the choice than the likes
+    to the distance from the other items.
     """
-    liked = models.popularity.liked[-1]
-    worth = np.sqrt(np.where(models.catalogue.available[: len(liked)], liked, 0.0))
-    rows = np.argsort(-worth, kind="stable")[:N_MOST_LIKED]
-    rows = rows[worth[rows] > 0]
+    likes = models.popularity.liked[-1]
+    values = np.sqrt(np.where(models.catalogue.available[: len(likes)], likes, 0.0))
+    rows = np.argsort(-values, kind="stable")[:n_most_liked]
+    rows = rows[values[rows] > 0]
     vectors = models.factors.items[rows] / models.factors.lengths[rows, None]
-    return rows[select_diverse(worth[rows], vectors.astype(np.float64), n)]
+    return rows[select_diverse(values[rows], vectors.astype(np.float64), n)]
 
 
-def select_diverse(worth: Floats, vectors: Floats, n: int) -> NDArray[np.intp]:
-    """Choose ``n`` by worth, each times ``1 - largest cosine`` to those chosen before.
+def select_diverse(values: Floats, vectors: Floats, n: int) -> NDArray[np.intp]:
+    """Select ``n`` items by value times ``1 - largest cosine`` to the items selected before.
 
     Args:
-        worth: (m,) 0 or more.
-        vectors: (m, d) unit length, or zero for an item of which nothing is known.
-        n: how many.
+        values: (m,) 0 or more.
+        vectors: (m, d) unit length, or zero for an item without a vector.
+        n: The number of items.
     """
-    chosen = np.empty(min(n, len(worth)), np.intp)
-    nearest, left = np.zeros(len(worth)), worth.copy()
-    for at in range(len(chosen)):
+    selected = np.empty(min(n, len(values)), np.intp)
+    nearest, left = np.zeros(len(values)), values.copy()
+    for place in range(len(selected)):
         best = int(np.argmax(left * (1.0 - nearest)))
-        chosen[at], left[best] = best, -1.0
+        selected[place], left[best] = best, -1.0
         np.maximum(nearest, np.clip(vectors @ vectors[best], 0.0, 0.99), out=nearest)
-    return chosen
+    return selected

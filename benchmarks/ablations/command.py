@@ -7,7 +7,7 @@ import numpy as np
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from app.build import UNTRAINED_RANKERS
+from app.build import untrained_rankers
 from app.cpu import Cpu
 from app.settings import Settings
 from benchmarks.ablations.ablations import (
@@ -111,7 +111,9 @@ def build(dataset: Dataset, split: TimeSplit, config: JobConfig, cpu: Cpu) -> Ab
     splits = [*(TimeSplit(*window, known) for window in later), split]
     asked = [
         collect_candidates(
-            build_holdout(dataset, one, config, wiring), UNTRAINED_RANKERS, MAX_USERS // len(splits)
+            build_holdout(dataset, one, config, wiring),
+            untrained_rankers(),
+            MAX_USERS // len(splits),
         )
         for one in splits
     ]

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.artifacts import Indexes, Models, Rankers
-from app.build import UNTRAINED_RANKERS, FunnelConfig, LiveState, build_funnel
+from app.build import FunnelConfig, LiveState, build_funnel, untrained_rankers
 from app.catalogue.user_segments import segment_rows
 from app.contracts import NO_HISTORY, History, Request, Rows
 from app.event_weights import EventWeights
@@ -122,14 +122,14 @@ def sample_users(found: list[ReplayUser], limit: int, seed: int) -> list[ReplayU
 
 
 def build_offline_funnel(
-    models: Models, wiring: FunnelConfig, rankers: Rankers = UNTRAINED_RANKERS
+    models: Models, wiring: FunnelConfig, rankers: Rankers | None = None
 ) -> Funnel:
     """Assemble the funnel over models in memory, as the service does over a bundle and Redis."""
     nothing_new = MemoryHistories(models.catalogue.ids, EventWeights())
     return build_funnel(
         models,
         Indexes(wiring.index(models.factors.items), wiring.index(models.content.items)),
-        rankers,
+        rankers or untrained_rankers(wiring.specs),
         LiveState(PopularityCounters.of(models), nothing_new, MemoryTables(models.tables)),
         wiring,
     )

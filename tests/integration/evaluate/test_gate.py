@@ -12,7 +12,7 @@ import pytest
 from typer.testing import CliRunner
 
 from app.artifacts import Rankers
-from app.build import UNTRAINED_RANKERS, FunnelConfig
+from app.build import FunnelConfig, untrained_rankers
 from app.bundle.bundle import find_current_bundle, read_rankers
 from app.bundle.manifest import GateResult, parse_manifest
 from app.cpu import Cpu
@@ -206,9 +206,9 @@ def test_the_rankers_in_service_are_asked_for_the_same_users(exam, good, bad, tr
 
 def test_a_new_bundle_that_is_only_less_good_is_refused_too(short, trained):
     serving = read_production_bundle(trained, short)
-    (found,) = check_production(short, UNTRAINED_RANKERS, serving, CONFIG)
+    (found,) = check_production(short, untrained_rankers(), serving, CONFIG)
     assert found.outcome == "failed"
-    (found,) = check_production(short, UNTRAINED_RANKERS, serving, replace(CONFIG, margin=0.9))
+    (found,) = check_production(short, untrained_rankers(), serving, replace(CONFIG, margin=0.9))
     assert found.outcome == "passed"
 
 
