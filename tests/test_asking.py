@@ -45,8 +45,8 @@ def test_answers_are_what_newcomers_went_on_to_do(small):
     dataset, window, models = small
     found = select_onboarding_users(dataset, window, models)
     assert len(found.users)
-    assert not set(found.users) & set(window.known.users)
-    later = dataset.log.between(window.at, np.inf)
+    assert not set(found.users) & set(window.log.users)
+    later = dataset.log.between(window.cut, np.inf)
     for line, user in enumerate(found.users):
         own = later.take(later.users == user)
         says = dict(zip(own.items.tolist(), np.sign(own.weights).tolist(), strict=True))
@@ -94,7 +94,7 @@ def test_picks_become_the_events_that_the_service_makes_of_them():
 
 def test_nobody_to_ask_is_told_in_words(small):
     dataset, window, models = small
-    nobody = replace(window, users=np.unique(window.known.users).astype(np.int64)[:1])
+    nobody = replace(window, users=np.unique(window.log.users).astype(np.int64)[:1])
     nobody = replace(nobody, relevant=window.relevant.take(np.array([0])))
     with pytest.raises(DataError, match="choose an earlier cut"):
         select_onboarding_users(dataset, nobody, models)
@@ -111,7 +111,7 @@ def test_everyone_is_judged_with_and_without_answers(small, monkeypatch, tmp_pat
     noted = []
 
     def untrained(_dataset, given, _config, wiring):
-        noted.append(float(given.known.times[-1]))
+        noted.append(float(given.log.times[-1]))
         return build_offline_funnel(models, wiring)
 
     def reading(_data, max_bad_share):
@@ -122,7 +122,7 @@ def test_everyone_is_judged_with_and_without_answers(small, monkeypatch, tmp_pat
     monkeypatch.setattr(onboarding, "load_dataset", reading)
     ended = invoke("--data", "small", "--results", tmp_path)
     assert ended.exit_code == 0, ended.output
-    assert noted[0] < window.at
+    assert noted[0] < window.cut
     result = json.loads((tmp_path / "onboarding-small.json").read_text())
     lines = {(line["about"], line["items"]): line for line in result["asked"]}
     assert len(lines) == 2 + 3 * 2

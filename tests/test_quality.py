@@ -245,7 +245,7 @@ def test_a_kept_answer_is_read_and_a_library_not_asked_again(tmp_path, monkeypat
     out = libraries.result_folder("ease", tmp_path)
     out.mkdir()
     np.save(out / "test-0.npy", np.zeros((2, 100), np.int64))
-    (out / "told.json").write_text(json.dumps({"trials": 20}))
+    (out / "details.json").write_text(json.dumps({"trials": 20}))
     told = []
     found = libraries.run_libraries(
         ["ease"], tmp_path, lambda name, answer: told.append((name, answer))
@@ -264,7 +264,7 @@ def test_a_library_that_fails_is_told_and_the_others_go_on(tmp_path, monkeypatch
     monkeypatch.setattr(subprocess, "run", fails)
     found = libraries.run_libraries(["slim", "ease"], tmp_path, lambda *_told: None)
     assert found["ease"].details == {"error": "no module named irspack"}
-    assert found["slim"].details == {"error": "not ready within 3600 seconds"}
+    assert found["slim"].details == {"error": "it took longer than 3600 seconds"}
     assert found["slim"].has_failed
 
 
@@ -309,14 +309,14 @@ def test_the_metrics_are_those_of_ranx(answered):
 def test_newcomers_are_the_same_at_every_point_and_lose_what_is_revealed():
     dataset = small_dataset()
     found = select_new_users(dataset, 0.02, (0, 1, 3))
-    users = len(found.askers) // 3
-    who = np.array([asker.user for asker in found.askers]).reshape(3, users)
+    users = len(found.users) // 3
+    who = np.array([asker.user for asker in found.users]).reshape(3, users)
     assert users
     assert (who == who[0]).all()
-    assert [len(asker.since) for asker in found.askers[::users]] == [0, 1, 3]
+    assert [len(asker.since) for asker in found.users[::users]] == [0, 1, 3]
     sizes = found.relevant.sizes.reshape(3, users)
     assert (np.diff(sizes, axis=0) <= 0).all()
-    for asker in found.askers:
+    for asker in found.users:
         assert asker.user not in found.window.log.users
         assert not set(asker.since.rows) & set(asker.relevant)
     assert [part.tolist() for part in found.split_by_point(np.repeat([1.0, 2.0, 3.0], users))] == [
@@ -328,13 +328,13 @@ def test_what_is_revealed_goes_to_peers_and_not_into_their_training():
     dataset = small_dataset()
     found = select_new_users(dataset, 0.02, (0, 3))
     asked = build_fold_in_task(dataset, found)
-    users = len(found.askers) // 2
+    users = len(found.users) // 2
     assert asked.build_target_histories("all").getnnz(axis=1).tolist() == [0] * users + [3] * users
     assert not set(asked.target_users.tolist()) & set(asked.users.tolist())
     lists = recommend(ROWS, RowOrder(), asked, "all")
     assert (lists[:users] == -1).all()
     shown = lists[users]
-    assert not set(shown[shown >= 0]) & set(found.askers[users].since.rows)
+    assert not set(shown[shown >= 0]) & set(found.users[users].since.rows)
 
 
 def test_a_curve_that_cannot_be_drawn_is_told_in_words():
@@ -344,7 +344,7 @@ def test_a_curve_that_cannot_be_drawn_is_told_in_words():
     timeless = replace(
         dataset, traits=DataTraits(is_explicit=True, positive_at=4.0, has_times=False)
     )
-    with pytest.raises(DataError, match="Without timestamps nobody is new"):
+    with pytest.raises(DataError, match="Without timestamps no user is new"):
         select_new_users(timeless)
 
 
@@ -411,10 +411,10 @@ def test_the_whole_run_writes_one_result_and_names_what_failed(alone, monkeypatc
     assert ended.exit_code == 0, ended.output
     result = json.loads((out / "small.json").read_text())
     assert result["best_library"] == result["reference"] == "ease"
-    assert result["told"]["slim"] == {"error": "no such library"}
+    assert result["details"]["slim"] == {"error": "no such library"}
     assert set(result["warm"]["methods"]) == {"ease", "popularity"}
     assert len(result["windows"]) == 5
-    assert "slim gave nothing: no such library" in ended.output
+    assert "slim failed: no such library" in ended.output
 
 
 def test_wrong_data_and_wrong_peers_are_told_in_words(alone):
@@ -457,7 +457,7 @@ def test_the_funnel_is_trained_before_the_cut_and_asked_as_of_it(alone, monkeypa
         learned.append(float(past.log.times[-1]))
         return learn(past, *rest)
 
-    monkeypatch.setattr(funnel_lists, "learn", note)
+    monkeypatch.setattr(funnel_lists, "fit_rankers", note)
     ranking = RankConfig(rounds=20, least_rounds=10, held_out=1)
     found = funnel_lists.compute_funnel_lists(
         dataset, window, funnel_lists.JobConfig(recall=SMALL, rank=ranking)
@@ -487,24 +487,24 @@ def folded(place, lists):
         return subprocess.CompletedProcess(command, 0)
 
     place.mkdir(parents=True)
-    (place / "told.json").write_text(json.dumps({"parameters": SETTINGS}))
+    (place / "details.json").write_text(json.dumps({"parameters": SETTINGS}))
     return run
 
 
 def test_the_curve_has_every_method_at_every_point(alone, monkeypatch):
     dataset = small_dataset()
     found = select_new_users(dataset, 0.02, (0, 1, 3))
-    users = len(found.askers) // 3
-    lists = np.full((len(found.askers), 20), -1)
-    perfect = [asker.relevant[:20] for asker in found.askers]
+    users = len(found.users) // 3
+    lists = np.full((len(found.users), 20), -1)
+    perfect = [asker.relevant[:20] for asker in found.users]
     for line in range(users, len(lists)):  # nothing is known of anybody at the first point
         lists[line, : len(perfect[line])] = perfect[line]
     windows = selection_windows(dataset), cut_for_test(dataset)
     folder = libraries.CACHE / f"small-{compute_digest(*windows)}"
     monkeypatch.setattr(subprocess, "run", folded(libraries.result_folder("ease", folder), lists))
     channels = {"funnel": np.tile(np.arange(20), (len(lists), 1))}
-    monkeypatch.setattr(new_users, "_of_ours", lambda *_asked: channels)
-    result = new_users.compute_curve(dataset, found, own=True)
+    monkeypatch.setattr(new_users, "_funnel_lists", lambda *_asked: channels)
+    result = new_users.compute_curve(dataset, found, with_funnel=True)
     assert result["users"] == users
     assert list(result["points"]) == ["0", "1", "3"]
     assert result["points"]["0"]["ease"]["ndcg@10"]["mean"] < 1  # popular items stand in
@@ -521,9 +521,9 @@ def test_without_tuned_libraries_the_curve_is_of_the_funnel_alone(alone, monkeyp
     monkeypatch.setattr(new_users, "REVEALED_EVENTS", (0, 1))
 
     def rows(_dataset, found):
-        return {"funnel": np.tile(np.arange(20), (len(found.askers), 1))}
+        return {"funnel": np.tile(np.arange(20), (len(found.users), 1))}
 
-    monkeypatch.setattr(new_users, "_of_ours", rows)
+    monkeypatch.setattr(new_users, "_funnel_lists", rows)
     ended = invoke(new_users, "--data", "small", "--out", alone)
     assert ended.exit_code == 0, ended.output
     result = json.loads((alone / "small-new-users.json").read_text())
@@ -544,7 +544,7 @@ def test_tuning_finds_the_better_setting(tmp_path):
     ]
     assert told["trials"] == runner.TRIALS
     assert told["selection_ndcg"] == max(tried)
-    assert runner.tune(PEERS["popularity"], exams, patience=0)["trials"] == 1
+    assert runner.tune(PEERS["popularity"], exams, tuning_seconds=0)["trials"] == 1
 
 
 def test_the_events_of_newcomers_come_with_the_request(monkeypatch):
@@ -552,12 +552,12 @@ def test_the_events_of_newcomers_come_with_the_request(monkeypatch):
     found = select_new_users(dataset, 0.02, (0, 3))
 
     def untrained(_dataset, window, _config, wiring):
-        return build_offline_funnel(fit_models(dataset, window.known, SMALL, window.at), wiring)
+        return build_offline_funnel(fit_models(dataset, window.log, SMALL, window.cut), wiring)
 
     monkeypatch.setattr(funnel_lists, "train_funnel", untrained)
-    lists = new_users._of_ours(dataset, found)["funnel"]
-    users = len(found.askers) // 2
-    for asker, rows in zip(found.askers, lists, strict=True):
+    lists = new_users._funnel_lists(dataset, found)["funnel"]
+    users = len(found.users) // 2
+    for asker, rows in zip(found.users, lists, strict=True):
         assert not set(asker.since.rows) & set(rows[rows >= 0])
     assert (lists[:users] != lists[users:]).any()
 

@@ -21,20 +21,20 @@ class Band:
     methods: MetricFigures
 
 
-def by_history(answered: Sequence[WindowLists]) -> list[Band]:
-    """Give the headline of each method by the number of events known of the user."""
-    names, least = list(HISTORY_BANDS), np.array(list(HISTORY_BANDS.values()))
-    events = np.concatenate([part.window.events for part in answered])
-    persons = np.concatenate([part.window.users for part in answered])
-    methods = list(answered[0].lists)
+def by_history(windows: Sequence[WindowLists]) -> list[Band]:
+    """Return the headline of each method by the length of the user's history."""
+    names, minimums = list(HISTORY_BANDS), np.array(list(HISTORY_BANDS.values()))
+    events = np.concatenate([part.window.events for part in windows])
+    persons = np.concatenate([part.window.users for part in windows])
+    methods = list(windows[0].lists)
     columns = np.stack(
         [
-            np.concatenate([compute_headline(p.lists[method], p.window.relevant) for p in answered])
+            np.concatenate([compute_headline(p.lists[method], p.window.relevant) for p in windows])
             for method in methods
         ],
         axis=1,
     )
-    band_of = np.searchsorted(least, events, side="right") - 1
+    band_of = np.searchsorted(minimums, events, side="right") - 1
     bands = []
     for band in np.unique(band_of):
         members = np.flatnonzero(band_of == band)
@@ -44,32 +44,33 @@ def by_history(answered: Sequence[WindowLists]) -> list[Band]:
     return bands
 
 
-def by_popularity(answered: Sequence[WindowLists]) -> list[Band]:
-    """Give the share of relevant items of each popularity band that are among the first 10.
+def by_popularity(windows: Sequence[WindowLists]) -> list[Band]:
+    """Return the share of relevant items of each popularity band that are among the first 10.
 
     Bands are those of each window; ``count`` is of relevant items, over all windows.
     """
     names = [*POPULARITY_BANDS, NEVER_SEEN]
-    bands_of = [popularity_bands(part.background.counts) for part in answered]
-    persons = np.concatenate([part.window.users for part in answered])
+    bands_of = [popularity_bands(part.background.counts) for part in windows]
+    persons = np.concatenate([part.window.users for part in windows])
     bands = []
     for number, band in enumerate(names):
         parts = [
-            _found_in(part, bands == number) for part, bands in zip(answered, bands_of, strict=True)
+            _count_hits(part, bands == number)
+            for part, bands in zip(windows, bands_of, strict=True)
         ]
         columns = np.concatenate(parts)
         if columns[:, 0].any():
             drawn = Bootstrap.of(columns, SEED, user_ids=persons)
             figures = {
-                method: drawn.ratio(at, 0) for at, method in enumerate(answered[0].lists, start=1)
+                method: drawn.ratio(at, 0) for at, method in enumerate(windows[0].lists, start=1)
             }
             count = int(columns[:, 0].sum())
             bands.append(Band(band, count, figures))
     return bands
 
 
-def _found_in(part: WindowLists, within: NDArray[np.bool_]) -> NDArray[np.float64]:
-    """Count each user's relevant items within a band, and those each method lists, (u, 1 + m)."""
+def _count_hits(part: WindowLists, within: NDArray[np.bool_]) -> NDArray[np.float64]:
+    """Count each user's relevant items in a band, and the hits of each method, (u, 1 + m)."""
     relevant = part.window.relevant
     columns = [np.bincount(relevant.owners, within[relevant.rows], len(relevant))]
     owners = np.repeat(np.arange(len(relevant)), K)

@@ -1,4 +1,4 @@
-"""Lets ranx, in the peers' environment, judge what this project's code judges."""
+"""Compares the project's metrics with those of ranx, which runs in the peers' environment."""
 
 import subprocess
 import tempfile
@@ -16,18 +16,18 @@ TOLERANCE = 1e-9
 
 
 class MetricsDifferError(Exception):
-    """The project's metrics are not those of ranx: no figure can be trusted."""
+    """The project's metrics differ from those of ranx, so no figure can be trusted."""
 
 
-def largest_difference(answered: Sequence[WindowLists]) -> float | None:
-    """Give the largest difference of any figure of any user; None without the environment.
+def largest_difference(windows: Sequence[WindowLists]) -> float | None:
+    """Return the largest difference of any figure of any user; None without the environment.
 
     Raises:
-        MetricsDifferError: it is more than rounding.
+        MetricsDifferError: the difference is more than rounding.
     """
     if not (ENVIRONMENTS / ENVIRONMENT).exists():
         return None
-    worst = max(_difference(part) for part in answered)
+    worst = max(_difference(part) for part in windows)
     if worst > TOLERANCE:
         raise MetricsDifferError(
             f"a figure differs from that of ranx by {worst:.1e}, more than {TOLERANCE:.0e}"
@@ -41,7 +41,7 @@ def _difference(part: WindowLists) -> float:
         f"lists {name}": rows[:, :MAX_LIST_LENGTH] for name, rows in part.lists.items()
     }
     with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "judged.npz"
+        path = Path(folder) / "lists.npz"
         np.savez(path, indptr=relevant.indptr, rows=relevant.rows, grades=relevant.grades, **lists)
         command = [
             *interpreter(ENVIRONMENT),
@@ -49,7 +49,7 @@ def _difference(part: WindowLists) -> float:
             "benchmarks.quality.peers.cross_check",
             str(path),
         ]
-        said = subprocess.run(command, capture_output=True, text=True, check=False, cwd=ROOT)  # noqa: S603
-    if said.returncode:
-        raise MetricsDifferError(f"ranx could not be asked; it said:\n{said.stderr[-1000:]}")
-    return float(said.stdout.split()[-1])
+        process = subprocess.run(command, capture_output=True, text=True, check=False, cwd=ROOT)  # noqa: S603
+    if process.returncode:
+        raise MetricsDifferError(f"ranx failed:\n{process.stderr[-1000:]}")
+    return float(process.stdout.split()[-1])

@@ -1,10 +1,13 @@
-"""The funnel as it would be served: trained before the cut, asked as of the cut."""
+"""The funnel as it is served: trained on the log before the cut, asked as of the cut."""
 
 import asyncio
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from time import perf_counter
 
 import numpy as np
+from numpy.typing import NDArray
 
 from app.build import FunnelConfig
 from app.cpu import Cpu
@@ -34,40 +37,51 @@ class FunnelLists:
 def compute_funnel_lists(
     dataset: Dataset, window: BenchmarkWindow, config: JobConfig
 ) -> FunnelLists:
-    """Train on what is known at the window's cut, and ask for its users."""
+    """Train on the log of the window, and compute lists for its users."""
     began = perf_counter()
-    cpu = Cpu(threads=1)
-    try:
-        wiring = FunnelConfig(cpu, NO_CHECKPOINTS, config.sizes, config.policy)
-        funnel = train_funnel(dataset, window, config, wiring)
-        users = [
-            ReplayUser(int(user), window.relevant.take(np.array([line])).rows)
-            for line, user in enumerate(window.users)
-        ]
-        asked = asyncio.run(collect_answers(funnel, dataset, users, config.seed))
-    finally:
-        cpu.close()
-    lists = {FUNNEL: pad_lists(evaluated_lists(funnel, asked.slates))}
+    with run_funnel(dataset, window, config) as funnel:
+        users = replay_users(window, np.arange(len(window.users)))
+        answers = asyncio.run(collect_answers(funnel, dataset, users, config.seed))
+    lists = {FUNNEL: pad_lists(evaluated_lists(funnel, answers.slates))}
     for column, channel in enumerate(CHANNELS):
         lists[channel_method(channel)] = pad_lists(
-            [slate.proposals[column].rows for slate in asked.slates]
+            [slate.proposals[column].rows for slate in answers.slates]
         )
     return FunnelLists(lists, perf_counter() - began)
 
 
 def channel_method(channel: str) -> str:
-    """Name a channel of ours: libraries have an EASE, too."""
+    """Return the name of a channel as a method; a library may have the same name, such as EASE."""
     return f"recall.{channel}"
 
 
+def replay_users(window: BenchmarkWindow, lines: NDArray[np.intp]) -> list[ReplayUser]:
+    """Return the users on these lines of the window, with what is relevant to them."""
+    relevant = window.relevant.take(lines)
+    parts = np.split(relevant.rows, relevant.indptr[1:-1])
+    return [
+        ReplayUser(int(user), rows) for user, rows in zip(window.users[lines], parts, strict=True)
+    ]
+
+
+@contextmanager
+def run_funnel(dataset: Dataset, window: BenchmarkWindow, config: JobConfig) -> Iterator[Funnel]:
+    """Train the funnel, and keep its thread for as long as it is used."""
+    cpu = Cpu(threads=1)
+    try:
+        funnel_config = FunnelConfig(cpu, NO_CHECKPOINTS, config.sizes, config.policy)
+        yield train_funnel(dataset, window, config, funnel_config)
+    finally:
+        cpu.close()
+
+
 def train_funnel(
-    dataset: Dataset, window: BenchmarkWindow, config: JobConfig, wiring: FunnelConfig
+    dataset: Dataset, window: BenchmarkWindow, config: JobConfig, funnel_config: FunnelConfig
 ) -> Funnel:
-    """Train the funnel as the job does; the data set it is given ends at the cut."""
+    """Train the funnel as the job does. The data set that it gets ends at the cut."""
     past = replace(dataset, log=window.log)
-    split = split_by_time(
-        past.log, test_share=1 / len(past.log)
-    )  # the test lies beyond: nothing is kept
-    learned = fit_rankers(past, split, config, wiring, PhaseTimer())
+    # The test lies beyond the cut, so the job holds nothing back.
+    split = split_by_time(past.log, test_share=1 / len(past.log))
+    trained = fit_rankers(past, split, config, funnel_config, PhaseTimer())
     models = fit_models(past, past.log, config.recall, window.cut)
-    return build_offline_funnel(models, wiring, learned.rankers)
+    return build_offline_funnel(models, funnel_config, trained.rankers)

@@ -1,4 +1,4 @@
-"""Runs the libraries in their own environments, and keeps what they answered."""
+"""Runs the libraries in their own environments, and caches their lists."""
 
 import hashlib
 import json
@@ -11,27 +11,28 @@ from typing import Any
 
 import numpy as np
 
+from benchmarks.quality.exchange import DETAILS_FILE
 from offline.evaluate.metrics import Lists
 
 HERE = Path(__file__).parent
 ROOT = HERE.parents[1]
 ENVIRONMENTS = ROOT / ".venv-peers"
-CACHE = HERE / ".cache"  # what libraries answered, so that the funnel can be judged again alone
-PROCESSES = 2  # processes, of one thread each
-TUNING_SECONDS = 600.0  # processor seconds of tuning, after which no further trial is begun
+CACHE = HERE / ".cache"  # lists of the libraries, so that another run needs the funnel alone
+PROCESSES = 2  # of one thread each
+TUNING_SECONDS = 600.0  # processor seconds; then no further trial begins
 TIMEOUT = 3_600.0  # seconds for one library: tuning and five windows
 
 
 @dataclass(frozen=True, slots=True)
 class Library:
-    """Where one peer's code is, and the environment it runs in."""
+    """Where the code of a peer is, and the environment it runs in."""
 
     module: str  # in benchmarks/quality/peers
     environment: str  # in .venv-peers
-    needs_times: bool = False  # asks when things happened: not for data without timestamps
+    needs_times: bool = False  # cannot run on data without timestamps
 
 
-# In the order they are begun: the slow ones first, so that two processes end together.
+# In the order they start: the slow ones first, so that two processes end together.
 LIBRARIES = {
     "sasrec": Library("rectools", "rectools", needs_times=True),
     "slim": Library("irspack", "matrix"),
@@ -48,86 +49,87 @@ LIBRARIES = {
     "recency_popularity": Library("popularity", "matrix", needs_times=True),
     "popularity": Library("popularity", "matrix"),
 }
-RULE_BASED = ("popularity", "recency_popularity")  # of no library
+RULE_BASED = ("popularity", "recency_popularity")  # rules, not libraries
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class LibraryResult:
-    """What a peer gave: lists (u, 100) for each test window, and how it was set; or why not."""
+    """The lists (u, 100) of a peer for each test window, with its settings or its error."""
 
     lists: list[Lists]
     details: dict[str, Any]
 
     @property
     def has_failed(self) -> bool:
-        """Say whether there are no lists."""
+        """Whether the peer has no lists."""
         return "error" in self.details
 
 
 def run_libraries(
     names: list[str],
     folder: Path,
-    done: Callable[[str, LibraryResult], None],
-    patience: float = TUNING_SECONDS,
-    chosen: Mapping[str, dict[str, Any]] | None = None,
+    show_step: Callable[[str, LibraryResult], None],
+    tuning_seconds: float = TUNING_SECONDS,
+    fixed_settings: Mapping[str, dict[str, Any]] | None = None,
 ) -> dict[str, LibraryResult]:
-    """Ask these peers what is in ``folder``, two at a time; what was answered before is kept.
+    """Run these peers on the tasks in ``folder``, two at a time; cached lists are used again.
 
-    ``patience`` is in processor seconds of tuning, after which no further trial is begun. Peers
-    that are in ``chosen``, by name, are set as told there instead of being tuned.
+    After ``tuning_seconds`` of processor time no further trial begins. Peers that are in
+    ``fixed_settings`` by name are not tuned.
     """
 
-    def how(name: str) -> str:
-        told = (chosen or {}).get(name)
-        if told is None or "parameters" not in told:
-            return str(patience)
-        path = folder / f"{name}.chosen.json"
-        path.write_text(json.dumps(told, indent=1))
+    def tuning(name: str) -> str:
+        settings = (fixed_settings or {}).get(name)
+        if settings is None or "parameters" not in settings:
+            return str(tuning_seconds)
+        path = folder / f"{name}.settings.json"
+        path.write_text(json.dumps(settings, indent=1))
         return str(path.resolve())
 
-    def one(name: str) -> LibraryResult:
-        answer = _kept(result_folder(name, folder)) or _run(name, folder, how(name))
-        done(name, answer)
-        return answer
+    def run_one(name: str) -> LibraryResult:
+        cached = _read_result(result_folder(name, folder))
+        result = cached or _run(name, folder, tuning(name))
+        show_step(name, result)
+        return result
 
     with ThreadPoolExecutor(PROCESSES) as pool:
-        return dict(zip(names, pool.map(one, names), strict=True))
+        return dict(zip(names, pool.map(run_one, names), strict=True))
 
 
 def result_folder(name: str, folder: Path) -> Path:
-    """Name the folder of a peer's answers: it changes with the data, its code and its versions."""
+    """Return the cache folder of a peer; it depends on the data, its code and its versions."""
     library = LIBRARIES[name]
     peers = HERE / "peers"
-    told = hashlib.sha256((HERE / "exchange.py").read_bytes())
+    digest = hashlib.sha256((HERE / "exchange.py").read_bytes())
     for part in ("peer.py", "runner.py", f"{library.module}.py"):
-        told.update((peers / part).read_bytes())
-    told.update((peers / f"requirements-{library.environment}.txt").read_bytes())
-    return folder / f"{name}-{told.hexdigest()[:8]}"
+        digest.update((peers / part).read_bytes())
+    digest.update((peers / f"requirements-{library.environment}.txt").read_bytes())
+    return folder / f"{name}-{digest.hexdigest()[:8]}"
 
 
 def interpreter(environment: str) -> list[str]:
-    """Give the command of an environment's interpreter, held to one thread."""
+    """Return the command of an environment's interpreter, limited to one thread."""
     one_thread = [f"{name}_NUM_THREADS=1" for name in ("OMP", "OPENBLAS", "MKL", "NUMBA")]
     return ["env", *one_thread, str(ENVIRONMENTS / environment / "bin" / "python")]
 
 
-def _run(name: str, folder: Path, how: str) -> LibraryResult:
+def _run(name: str, folder: Path, tuning: str) -> LibraryResult:
     library, out = LIBRARIES[name], result_folder(name, folder)
     command = [*interpreter(library.environment), "-m", "benchmarks.quality.peers.runner"]
-    command += [library.module, name, str(folder.resolve()), str(out.resolve()), how]
+    command += [library.module, name, str(folder.resolve()), str(out.resolve()), tuning]
     try:
-        ended = subprocess.run(  # noqa: S603
+        process = subprocess.run(  # noqa: S603
             command, capture_output=True, text=True, check=False, timeout=TIMEOUT, cwd=ROOT
         )
     except subprocess.TimeoutExpired:
-        return LibraryResult([], {"error": f"not ready within {TIMEOUT:.0f} seconds"})
-    failure = {"error": ended.stderr.strip()[-500:] or f"ended with {ended.returncode}"}
-    return _kept(out) or LibraryResult([], failure)
+        return LibraryResult([], {"error": f"it took longer than {TIMEOUT:.0f} seconds"})
+    failure = {"error": process.stderr.strip()[-500:] or f"exit code {process.returncode}"}
+    return _read_result(out) or LibraryResult([], failure)
 
 
-def _kept(out: Path) -> LibraryResult | None:
-    """Read an earlier answer; its last file says that it is whole."""
-    if not (out / "told.json").exists():
+def _read_result(out: Path) -> LibraryResult | None:
+    """Read a cached result. Its details are written last, so with them it is complete."""
+    if not (out / DETAILS_FILE).exists():
         return None
     lists = [np.load(path, allow_pickle=False) for path in sorted(out.glob("test-*.npy"))]
-    return LibraryResult(lists, json.loads((out / "told.json").read_text()))
+    return LibraryResult(lists, json.loads((out / DETAILS_FILE).read_text()))

@@ -1,8 +1,8 @@
-"""The new-user curve: models frozen before the users came, who then do more and more.
+"""The new-user curve: the models are fitted before the users come, then events are revealed.
 
     python -m benchmarks.quality.new_users --data data/ml-100k
 
-Libraries are set as ``benchmarks.quality.run`` chose them, so run that first.
+The libraries have the settings that ``benchmarks.quality.run`` chose, so run that first.
 """
 
 import asyncio
@@ -12,18 +12,15 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import numpy as np
-import orjson
 import typer
 from rich.console import Console
 from rich.table import Table
 
-from app.build import FunnelConfig
 from app.contracts import Request
-from app.cpu import Cpu
-from app.deadline import NO_CHECKPOINTS
 from app.funnel import Funnel
 from app.recall.registry import CHANNELS
 from benchmarks.quality import funnel_lists, libraries
+from benchmarks.quality.exchange import DETAILS_FILE
 from benchmarks.quality.first_events import (
     CUT,
     REVEALED_EVENTS,
@@ -32,6 +29,7 @@ from benchmarks.quality.first_events import (
     select_new_users,
 )
 from benchmarks.quality.libraries import LIBRARIES, ROOT
+from benchmarks.quality.result_file import write_result
 from benchmarks.quality.run import RESULTS, TABLE_WIDTH
 from benchmarks.quality.tasks import compute_digest
 from benchmarks.quality.window_lists import MAX_LIST_LENGTH, SEED, K, compute_headline
@@ -59,28 +57,28 @@ FOLD_IN_LIBRARIES = (
 console = Console()
 
 
-def compute_curve(dataset: Dataset, found: NewUsers, own: bool) -> dict[str, Any]:  # noqa: FBT001
-    """Give NDCG@10 of every method at every point, and the funnel against each."""
-    lists = _of_libraries(dataset, found)
-    if own:
-        lists = _of_ours(dataset, found) | lists
-    relevant = found.relevant
+def compute_curve(dataset: Dataset, new_users: NewUsers, *, with_funnel: bool) -> dict[str, Any]:
+    """Return NDCG@10 of every method at every point, and the funnel compared with each."""
+    lists = _library_lists(dataset, new_users)
+    if with_funnel:
+        lists = _funnel_lists(dataset, new_users) | lists
+    relevant = new_users.relevant
     scores = {name: compute_headline(rows, relevant) for name, rows in lists.items()}
-    users = len(found.askers) // len(found.revealed_counts)
+    users = len(new_users.users) // len(new_users.revealed_counts)
     points = [
-        _point({name: found.split_by_point(values)[at] for name, values in scores.items()})
-        for at in range(len(found.revealed_counts))
+        _point({name: new_users.split_by_point(values)[at] for name, values in scores.items()})
+        for at in range(len(new_users.revealed_counts))
     ]
     return {
         "dataset": dataset.name,
         "cut": CUT,
         "users": users,
-        "points": dict(zip(map(str, found.revealed_counts), points, strict=True)),
+        "points": dict(zip(map(str, new_users.revealed_counts), points, strict=True)),
     }
 
 
 def _point(scores: dict[str, Any]) -> dict[str, Any]:
-    """Give means, and the difference of the funnel, or else of the first, to every method."""
+    """Return means, and the first method (the funnel, if it ran) compared with every method."""
     methods = list(scores)
     drawn = Bootstrap.of(np.stack(list(scores.values()), axis=1), SEED)
     return {
@@ -93,61 +91,58 @@ def _point(scores: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _of_libraries(dataset: Dataset, found: NewUsers) -> dict[str, Lists]:
-    """Ask the tuned ones that can fold in; popular items stand in where they are mute."""
+def _library_lists(dataset: Dataset, new_users: NewUsers) -> dict[str, Lists]:
+    """Compute the lists of the tuned libraries that fold in; popular items replace empty lists."""
     selection, tests = selection_windows(dataset), test_windows(dataset, TEST_CUTS)
     folder = libraries.CACHE / f"{dataset.name}-{compute_digest(selection, tests)}"
-    asked = folder / "newcomers.npz"
-    known = [
+    task = folder / "new-users.npz"
+    tuned = [
         name
         for name in FOLD_IN_LIBRARIES
-        if (libraries.result_folder(name, folder) / "told.json").exists()
+        if (libraries.result_folder(name, folder) / DETAILS_FILE).exists()
     ]
-    if not known:
+    if not tuned:
         return {}
-    build_fold_in_task(dataset, found).save(asked)
-    lists = {name: _folded(name, folder, asked) for name in known}
-    instead = lists["popularity"] if "popularity" in lists else _popular(dataset, found)
-    return {name: np.where(rows[:, :1] < 0, instead, rows) for name, rows in lists.items()}
+    build_fold_in_task(dataset, new_users).save(task)
+    lists = {name: _fold_in(name, folder, task) for name in tuned}
+    popular = lists["popularity"] if "popularity" in lists else _popular(dataset, new_users)
+    return {name: np.where(rows[:, :1] < 0, popular, rows) for name, rows in lists.items()}
 
 
-def _folded(name: str, folder: Path, asked: Path) -> Lists:
-    library, place = LIBRARIES[name], libraries.result_folder(name, folder)
-    out = place / "newcomers.npy"
+def _fold_in(name: str, folder: Path, task: Path) -> Lists:
+    library, results = LIBRARIES[name], libraries.result_folder(name, folder)
+    out = results / "new-users.npy"
     command = [
         *libraries.interpreter(library.environment),
         "-m",
         "benchmarks.quality.peers.fold_in",
         library.module,
     ]
-    command += [name, *(str(path.resolve()) for path in (place / "told.json", asked, out))]
+    command += [name, *(str(path.resolve()) for path in (results / DETAILS_FILE, task, out))]
     subprocess.run(command, check=True, capture_output=True, cwd=ROOT)  # noqa: S603
     lists: Lists = np.load(out, allow_pickle=False)[:, :MAX_LIST_LENGTH]
     return lists
 
 
-def _popular(dataset: Dataset, found: NewUsers) -> Lists:
-    counts = np.bincount(found.window.log.items, minlength=len(dataset.catalogue))
+def _popular(dataset: Dataset, new_users: NewUsers) -> Lists:
+    counts = np.bincount(new_users.window.log.items, minlength=len(dataset.catalogue))
     order = np.argsort(-counts, kind="stable").astype(np.int64)
-    return popular_lists(order, found.revealed_rows(), MAX_LIST_LENGTH)
+    return popular_lists(order, new_users.revealed_rows(), MAX_LIST_LENGTH)
 
 
-def _of_ours(dataset: Dataset, found: NewUsers) -> dict[str, Lists]:
-    """Ask the funnel, to which the events come with the request."""
+def _funnel_lists(dataset: Dataset, new_users: NewUsers) -> dict[str, Lists]:
+    """Compute the lists of the funnel; each request carries the revealed events."""
     config = JobConfig()
-    cpu = Cpu(threads=1)
-    try:
-        wiring = FunnelConfig(cpu, NO_CHECKPOINTS, config.sizes, config.policy)
-        funnel = funnel_lists.train_funnel(dataset, found.window, config, wiring)
-        return asyncio.run(_asked(funnel, dataset, found, config.seed))
-    finally:
-        cpu.close()
+    with funnel_lists.run_funnel(dataset, new_users.window, config) as funnel:
+        return asyncio.run(_collect_lists(funnel, dataset, new_users, config.seed))
 
 
-async def _asked(funnel: Funnel, dataset: Dataset, found: NewUsers, seed: int) -> dict[str, Lists]:
+async def _collect_lists(
+    funnel: Funnel, dataset: Dataset, new_users: NewUsers, seed: int
+) -> dict[str, Lists]:
     slates = [
-        await recommend_once(funnel, Request(name, K, seed, arrived=0.0, inline=asker.since))
-        for name, asker in zip(user_ids(dataset, found.askers), found.askers, strict=True)
+        await recommend_once(funnel, Request(name, K, seed, arrived=0.0, inline=user.since))
+        for name, user in zip(user_ids(dataset, new_users.users), new_users.users, strict=True)
     ]
     lists = {funnel_lists.FUNNEL: pad_lists([slate.selection.pool.rows for slate in slates])}
     for column, channel in enumerate(CHANNELS):
@@ -158,7 +153,7 @@ async def _asked(funnel: Funnel, dataset: Dataset, found: NewUsers, seed: int) -
 
 
 def table(result: dict[str, Any]) -> Table:
-    """Show methods by points, best at the last but one first."""
+    """Build a table of methods by points, the best at the last but one first."""
     points = list(result["points"])
     shown = Table(title=f"{result['dataset']}: {result['users']} new users, NDCG@10 by events")
     shown.add_column("method")
@@ -173,20 +168,21 @@ def table(result: dict[str, Any]) -> Table:
 
 def main(
     data: Annotated[Path, typer.Option(help="Folder of the data set.")],
-    own: Annotated[bool, typer.Option("--ours/--no-ours", help="Ask the funnel too.")] = True,  # noqa: FBT002
+    own: Annotated[bool, typer.Option("--ours/--no-ours", help="Run the funnel too.")] = True,  # noqa: FBT002
     out: Annotated[Path, typer.Option(help="Folder of the result.")] = RESULTS,
 ) -> None:
-    """Draw the curve; write it and print it."""
+    """Compute the curve, write it and print it."""
     try:
         dataset = load_dataset(data, None, MAX_BAD_SHARE).dataset
-        result = compute_curve(dataset, select_new_users(dataset, CUT, REVEALED_EVENTS), own)
+        new_users = select_new_users(dataset, CUT, REVEALED_EVENTS)
+        result = compute_curve(dataset, new_users, with_funnel=own)
     except DataError as error:
         console.print(str(error), markup=False)
         sys.exit(1)
     path = out / f"{dataset.name}-new-users.json"
-    path.write_bytes(orjson.dumps(result, option=orjson.OPT_INDENT_2 | orjson.OPT_SERIALIZE_NUMPY))
+    write_result(path, result)
     Console(width=max(console.width, TABLE_WIDTH)).print(table(result))
-    console.print(f"The whole result is in {path}", soft_wrap=True)
+    console.print(f"The result is in {path}", soft_wrap=True)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""``make quality``: the funnel and the libraries on the same windows; one table, one JSON file.
+"""``make quality``: the funnel and the libraries on the same windows; a table and a JSON file.
 
 python -m benchmarks.quality.run --data data/ml-100k [--peers NAMES|none] [--windows 0.5] [...]
 """
@@ -10,7 +10,6 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Annotated, Any
 
-import orjson
 import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
@@ -18,6 +17,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from benchmarks.quality import cross_check, funnel_lists, libraries
 from benchmarks.quality.evaluation import evaluate
 from benchmarks.quality.libraries import LIBRARIES, RULE_BASED, LibraryResult
+from benchmarks.quality.result_file import read_settings, summarise, write_result
 from benchmarks.quality.table import tables
 from benchmarks.quality.tasks import compute_digest, write_tasks
 from benchmarks.quality.window_lists import HEADLINE, SEED, WindowLists
@@ -45,100 +45,96 @@ wide = Console(width=max(console.width, TABLE_WIDTH))
 
 @dataclass(frozen=True, slots=True)
 class QualityOptions:
-    """What is asked, and of whom."""
+    """Which methods run, on which windows, and how they are tuned."""
 
     peers: list[str]
     cuts: tuple[float, ...]
     with_funnel: bool
     tuning_seconds: float = libraries.TUNING_SECONDS
-    fixed_settings: dict[str, dict[str, Any]] = field(
-        default_factory=dict
-    )  # settings of an earlier run
+    fixed_settings: dict[str, dict[str, Any]] = field(default_factory=dict)  # not tuned again
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class MethodLists:
-    """What came back: lists of every method for every window, and how they were made."""
+    """The lists of every method for every window, and how each method was run."""
 
     lists: list[dict[str, Lists]]
     details: dict[str, dict[str, Any]]
 
 
-def run(dataset: Dataset, choice: QualityOptions, schema: str = "") -> dict[str, Any]:
-    """Ask everyone, judge all with one code, and give the whole result.
+def run(dataset: Dataset, options: QualityOptions) -> dict[str, Any]:
+    """Run every method, evaluate all with the same code, and return the whole result.
 
     Raises:
-        DataError: a window has nobody to ask.
+        DataError: a window has no users.
     """
-    selection, tests = selection_windows(dataset), test_windows(dataset, choice.cuts)
+    selection, tests = selection_windows(dataset), test_windows(dataset, options.cuts)
     folder = libraries.CACHE / f"{dataset.name}-{compute_digest(selection, tests)}"
     write_tasks(dataset, selection, tests, folder)
-    answers = _answers(dataset, tests, choice, folder)
-    answered = [
+    methods = _collect_lists(dataset, tests, options, folder)
+    window_lists = [
         WindowLists.of(dataset, window, lists)
-        for window, lists in zip(tests, answers.lists, strict=True)
+        for window, lists in zip(tests, methods.lists, strict=True)
     ]
-    worst = cross_check.largest_difference(answered)
-    best = best_library(answered, answers.details)
-    reference = funnel_lists.FUNNEL if choice.with_funnel else best
+    worst = cross_check.largest_difference(window_lists)
+    best = best_library(window_lists, methods.details)
+    reference = funnel_lists.FUNNEL if options.with_funnel else best
     return {
         "dataset": _facts(dataset),
         "protocol": {
-            "cuts": list(choice.cuts) if dataset.traits.has_times else None,
+            "cuts": list(options.cuts) if dataset.traits.has_times else None,
             "width": WIDTH,
             "seed": SEED,
-            "patience": choice.tuning_seconds,
+            "tuning_seconds": options.tuning_seconds,
             "headline": HEADLINE,
             "ranx_difference": worst,
         },
         "reference": reference,
         "best_library": best,
-        **evaluate(answered, reference),
-        "told": answers.details,
+        **evaluate(window_lists, reference),
+        "details": methods.details,
         "versions": {name: version(name) for name in OWN_VERSIONS},
-        "schema": schema,
     }
 
 
-def best_library(answered: Sequence[WindowLists], told: dict[str, dict[str, Any]]) -> str:
-    """Name the library with the highest headline among warm users, chosen after the fact."""
-    result = evaluate(answered, OBVIOUS)["warm"]["methods"]
-    named = [
-        name for name in told if name in LIBRARIES and name not in RULE_BASED and name in result
-    ]
-    return max(named, key=lambda name: result[name][HEADLINE]["mean"], default=OBVIOUS)
+def best_library(window_lists: Sequence[WindowLists], details: dict[str, dict[str, Any]]) -> str:
+    """Return the library with the highest headline of warm users, chosen after the fact."""
+    result = evaluate(window_lists, OBVIOUS)["warm"]["methods"]
+    names = (details.keys() & LIBRARIES.keys() & result.keys()) - set(RULE_BASED)
+    return max(sorted(names), key=lambda name: result[name][HEADLINE]["mean"], default=OBVIOUS)
 
 
-def _answers(
-    dataset: Dataset, tests: Sequence[BenchmarkWindow], choice: QualityOptions, folder: Path
+def _collect_lists(
+    dataset: Dataset, tests: Sequence[BenchmarkWindow], options: QualityOptions, folder: Path
 ) -> MethodLists:
-    timed = dataset.traits.has_times
-    names = [name for name in choice.peers if timed or not LIBRARIES[name].needs_times]
+    has_times = dataset.traits.has_times
+    names = [name for name in options.peers if has_times or not LIBRARIES[name].needs_times]
     lists: list[dict[str, Lists]] = [{} for _ in tests]
-    told: dict[str, dict[str, Any]] = {}
+    details: dict[str, dict[str, Any]] = {}
     with _progress() as bar:
-        steps = bar.add_task("libraries", total=len(names) + choice.with_funnel * len(tests))
+        steps = bar.add_task("libraries", total=len(names) + options.with_funnel * len(tests))
 
-        def done(name: str, answer: LibraryResult) -> None:
-            bar.update(steps, advance=1, description=f"{name}: {_outcome(answer)}")
+        def show_step(name: str, result: LibraryResult) -> None:
+            bar.update(steps, advance=1, description=f"{name}: {_outcome(result)}")
 
-        for name, answer in libraries.run_libraries(
-            names, folder, done, choice.tuning_seconds, choice.fixed_settings
+        for name, result in libraries.run_libraries(
+            names, folder, show_step, options.tuning_seconds, options.fixed_settings
         ).items():
-            told[name] = answer.details
-            for held, rows in zip(lists, answer.lists, strict=False):
-                held[name] = rows
-        for held, window in zip(lists, tests if choice.with_funnel else (), strict=False):
+            details[name] = result.details
+            for of_window, rows in zip(lists, result.lists, strict=False):
+                of_window[name] = rows
+        for of_window, window in zip(lists, tests if options.with_funnel else (), strict=False):
             bar.update(steps, description=f"the funnel, {window.name}")
-            found = funnel_lists.compute_funnel_lists(dataset, window, JobConfig())
-            held.update(found.lists)
-            told.setdefault(funnel_lists.FUNNEL, {"seconds": []})["seconds"].append(found.seconds)
+            funnel = funnel_lists.compute_funnel_lists(dataset, window, JobConfig())
+            of_window.update(funnel.lists)
+            seconds = details.setdefault(funnel_lists.FUNNEL, {"seconds": []})["seconds"]
+            seconds.append(funnel.seconds)
             bar.update(steps, advance=1)
-    return MethodLists(lists, told)
+    return MethodLists(lists, details)
 
 
-def _outcome(answer: LibraryResult) -> str:
-    return "failed" if answer.has_failed else f"selection {answer.details['selection_ndcg']:.4f}"
+def _outcome(result: LibraryResult) -> str:
+    return "failed" if result.has_failed else f"selection {result.details['selection_ndcg']:.4f}"
 
 
 def _facts(dataset: Dataset) -> dict[str, Any]:
@@ -163,7 +159,7 @@ def _progress() -> Progress:
     )
 
 
-def _chosen(peers: str, windows: str, *, own: bool) -> QualityOptions:
+def _options(peers: str, windows: str, *, own: bool) -> QualityOptions:
     names = list(LIBRARIES) if peers == "all" else [p for p in peers.split(",") if p != "none"]
     if unknown := set(names) - LIBRARIES.keys():
         raise typer.BadParameter(f"no peers {sorted(unknown)}; there are {', '.join(LIBRARIES)}")
@@ -173,36 +169,36 @@ def _chosen(peers: str, windows: str, *, own: bool) -> QualityOptions:
 
 def main(  # noqa: PLR0913, PLR0917 (options of a command)
     data: Annotated[Path, typer.Option(help="Folder of the data set.")],
-    peers: Annotated[str, typer.Option(help="Their names, or all, or none.")] = "all",
+    peers: Annotated[str, typer.Option(help="Names of libraries, or all, or none.")] = "all",
     windows: Annotated[str, typer.Option(help="Cuts, as shares of the interactions.")] = CUTS,
-    own: Annotated[bool, typer.Option("--ours/--no-ours", help="Ask the funnel too.")] = True,  # noqa: FBT002
+    own: Annotated[bool, typer.Option("--ours/--no-ours", help="Run the funnel too.")] = True,  # noqa: FBT002
     patience: Annotated[
-        float, typer.Option(help="Processor seconds of tuning, then no further trial is begun.")
+        float, typer.Option(help="Processor seconds of tuning; then no further trial begins.")
     ] = libraries.TUNING_SECONDS,
     settings: Annotated[
-        Path | None, typer.Option(help="An earlier result: libraries as set there, not tuned anew.")
+        Path | None,
+        typer.Option(help="An earlier result: its settings are used, and nothing is tuned."),
     ] = None,
     out: Annotated[Path, typer.Option(help="Folder of the result.")] = RESULTS,
 ) -> None:
     """Compare the funnel with the libraries; write the result and print it."""
-    choice = replace(_chosen(peers, windows, own=own), tuning_seconds=patience)
+    options = replace(_options(peers, windows, own=own), tuning_seconds=patience)
     if settings:
-        choice = replace(choice, fixed_settings=orjson.loads(settings.read_bytes())["told"])
+        options = replace(options, fixed_settings=read_settings(settings))
     try:
         dataset = load_dataset(data, None, MAX_BAD_SHARE).dataset
-        result = run(dataset, choice)
+        result = run(dataset, options)
     except DataError as error:
         console.print(str(error), markup=False)
         sys.exit(1)
-    out.mkdir(parents=True, exist_ok=True)
     path = out / f"{dataset.name}.json"
-    path.write_bytes(orjson.dumps(result, option=orjson.OPT_INDENT_2 | orjson.OPT_SERIALIZE_NUMPY))
+    write_result(path, summarise(result))
     for shown in tables(result):
         wide.print(shown)
-    for name, told in result["told"].items():
-        if "error" in told:
-            console.print(f"{name} gave nothing: {told['error']}", markup=False)
-    console.print(f"The whole result is in {path}", soft_wrap=True)
+    for name, details in result["details"].items():
+        if "error" in details:
+            console.print(f"{name} failed: {details['error']}", markup=False)
+    console.print(f"The result is in {path}", soft_wrap=True)
 
 
 if __name__ == "__main__":

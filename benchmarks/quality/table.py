@@ -1,4 +1,4 @@
-"""The result as a table: best first, warm and cold users apart."""
+"""The result as tables: the best method first, warm and cold users apart."""
 
 from typing import Any
 
@@ -22,7 +22,7 @@ COLUMNS = {
 
 
 def tables(result: dict[str, Any]) -> list[Table]:
-    """Show the warm users, then the cold ones where there are any."""
+    """Build the table of the warm users and, where there are any, of the cold ones."""
     return [
         table(f"{result['dataset']['name']}: {kind} users", result[kind], result["reference"])
         for kind in ("warm", "cold")
@@ -31,7 +31,7 @@ def tables(result: dict[str, Any]) -> list[Table]:
 
 
 def table(title: str, comparison: dict[str, Any], reference: str) -> Table:
-    """Show every method by every metric, sorted by the headline."""
+    """Build a table of every method by every metric, sorted by the headline."""
     shown = Table(title=f"{title} ({comparison['evaluated_users']}, all windows pooled)")
     shown.add_column("method")
     shown.add_column("NDCG@10 (95 %)", justify="right", no_wrap=True)

@@ -1,4 +1,4 @@
-"""Writes the files that peers are asked by. What is tested is in none of them."""
+"""Writes the task files that peers read. None of them holds a tested event."""
 
 import hashlib
 from collections.abc import Sequence
@@ -19,31 +19,31 @@ def write_tasks(
     tests: Sequence[BenchmarkWindow],
     folder: Path,
 ) -> None:
-    """Write one file a window, and what the users took of the selection windows alone."""
+    """Write a file for each window, and the relevant items of the selection windows alone."""
     folder.mkdir(parents=True, exist_ok=True)
     for number, window in enumerate(selection):
         path = folder / f"selection-{number}.npz"
         build_task(dataset, window).save(path)
-        held = window.relevant
+        relevant = window.relevant
         np.savez_compressed(
             path.with_suffix(".targets.npz"),
-            indptr=held.indptr,
-            rows=held.rows,
-            grades=held.grades,
+            indptr=relevant.indptr,
+            rows=relevant.rows,
+            grades=relevant.grades,
         )
     for number, window in enumerate(tests):
         build_task(dataset, window).save(folder / f"test-{number}.npz")
 
 
 def build_task(dataset: Dataset, window: BenchmarkWindow) -> Task:
-    """Put a window into the form that peers read."""
-    known = window.log
+    """Convert a window to the form that peers read."""
+    log = window.log
     return Task(
-        users=known.users,
-        items=known.items,
-        values=known.values,
-        weights=known.weights,
-        times=known.times,
+        users=log.users,
+        items=log.items,
+        values=log.values,
+        weights=log.weights,
+        times=log.times,
         target_users=window.users,
         revealed_events=NO_REVEALED_EVENTS,
         revealed_is_liked=np.empty(0, np.bool_),
@@ -55,11 +55,11 @@ def build_task(dataset: Dataset, window: BenchmarkWindow) -> Task:
 
 
 def compute_digest(selection: Sequence[BenchmarkWindow], tests: Sequence[BenchmarkWindow]) -> str:
-    """Tell windows apart: the same data, cut in the same way, has the same digest."""
-    told = hashlib.sha256()
+    """Return a digest of the windows: the same data with the same cuts has the same digest."""
+    digest = hashlib.sha256()
     for window in [*selection, *tests]:
         log = window.log
         columns = (log.users, log.items, log.weights, log.values, log.times, window.users)
         for column in columns:
-            told.update(np.ascontiguousarray(column).tobytes())
-    return told.hexdigest()[:12]
+            digest.update(np.ascontiguousarray(column).tobytes())
+    return digest.hexdigest()[:12]

@@ -1,4 +1,4 @@
-"""A window, what every method answered to its users, and what they made of it."""
+"""A window with the lists of every method for its users."""
 
 from dataclasses import dataclass
 
@@ -22,7 +22,7 @@ K, MAX_LIST_LENGTH = 10, 20
 
 @dataclass(frozen=True, slots=True, eq=False)
 class WindowLists:
-    """A window, and what every method answered to its users, (u, 20 or more) each."""
+    """A window, and the lists of every method for its users, (u, 20 or more) each."""
 
     window: BenchmarkWindow
     lists: dict[str, Lists]
@@ -32,7 +32,7 @@ class WindowLists:
     def of(
         cls, dataset: Dataset, window: BenchmarkWindow, lists: dict[str, Lists]
     ) -> "WindowLists":
-        """Add what was known of the items at the cut, and the lists by popularity."""
+        """Add the item counts and vectors of the cut, and the lists by popularity."""
         counts = np.bincount(window.log.items, minlength=len(dataset.catalogue))
         vectors = content.fit_content(dataset.catalogue, ContentConfig(), SEED).items
         background = ItemBackground(counts.astype(np.float64), vectors if vectors.any() else None)
@@ -42,11 +42,11 @@ class WindowLists:
         return cls(window, lists, background)
 
     def take(self, chosen: NDArray[np.intp]) -> tuple[dict[str, Lists], RowSets]:
-        """Keep these users: their lists and what they took."""
+        """Return the lists and the relevant items of these users."""
         lists = {method: rows[chosen] for method, rows in self.lists.items()}
         return lists, self.window.relevant.take(chosen)
 
 
 def compute_headline(lists: Lists, relevant: RowSets) -> PerUser:
-    """Give graded NDCG@10 of each user."""
+    """Return graded NDCG@10 of each user."""
     return metrics.ndcg(metrics.grade_lists(lists, relevant), K, graded=True)

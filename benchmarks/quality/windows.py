@@ -1,7 +1,7 @@
-"""The windows of the benchmark: what was known at a cut, and what each user took after it.
+"""The windows of the benchmark: the log before a cut, and what each user liked after it.
 
-With timestamps the cut is a moment: nothing later is known. Without, some users' histories are
-halved: one half is known, the other is what they are to be recommended (fold-in).
+With timestamps a cut is a moment, and methods see nothing later. Without timestamps the histories
+of some users are halved: methods see one half, and the other half is relevant (fold-in).
 """
 
 from collections.abc import Sequence
@@ -14,31 +14,31 @@ from offline.data.dataset import Dataset, Log
 from offline.data.errors import DataError
 from offline.evaluate.rowsets import RowSets
 
-TEST_CUTS = (0.5, 0.6, 0.7, 0.8, 0.9)  # shares of the interactions that are known
-SELECTION_CUTS = (0.3, 0.35, 0.4)  # the last window ends where the first of the test begins
+TEST_CUTS = (0.5, 0.6, 0.7, 0.8, 0.9)  # shares of the interactions before the cut
+SELECTION_CUTS = (0.3, 0.35, 0.4)  # the last window ends where the first test window begins
 WIDTH = 0.1  # share of the interactions in each window
-FOLDED = 0.2  # share of the users whose histories are halved; as many again for selection
+FOLD_IN_SHARE = 0.2  # of the users, whose histories are halved; as many others for selection
 SEED = 20_260_101
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class BenchmarkWindow:
-    """One question to every method: from ``known``, what will these ``users`` like next?"""
+    """One task for every method: predict from ``log`` what these ``users`` will like next."""
 
     name: str  # "50 %", or "fold-in"
-    log: Log  # all that may be learned from
-    cut: float  # the cut, unix seconds; later than all of ``known``
-    users: NDArray[np.int64]  # (u,) user rows, ascending: those who took and liked something new
-    relevant: RowSets  # what they took; gain 2^grade - 1 is the event's preference weight
+    log: Log  # all that a method may learn from
+    cut: float  # unix seconds; later than everything in ``log``
+    users: NDArray[np.int64]  # (u,) user rows, ascending: those who liked something new
+    relevant: RowSets  # what they liked; the gain 2^grade - 1 is the weight of the event
 
     @property
     def events(self) -> NDArray[np.int64]:
-        """Count what is known of each user, (u,); 0 for a cold one."""
+        """The number of events of each user before the cut, (u,); 0 for a cold user."""
         highest = int(max(self.users.max(initial=0), self.log.users.max(initial=0)))
         return np.bincount(self.log.users, minlength=highest + 1)[self.users]
 
     def seen(self) -> RowSets:
-        """Give the items that each user has acted on, whether they liked them or not."""
+        """Return the items that each user has acted on, whether they liked them or not."""
         chosen = np.isin(self.log.users, self.users)
         owners = np.searchsorted(self.users, self.log.users[chosen])
         items = self.log.items[chosen].astype(np.int64)
@@ -46,89 +46,92 @@ class BenchmarkWindow:
 
 
 def test_windows(dataset: Dataset, cuts: Sequence[float] = TEST_CUTS) -> list[BenchmarkWindow]:
-    """Give the windows that methods are judged on; without timestamps there is one, of users.
+    """Return the windows that methods are evaluated on; without timestamps one, of users.
 
     Raises:
-        DataError: nobody took anything new in one of them.
+        DataError: no user liked anything new in one of them.
     """
     if not dataset.traits.has_times:
-        tested, _ = _drawn(dataset.log)
-        return [fold_in_window("fold-in", dataset.log, tested)]
+        test_users, _ = _draw_users(dataset.log)
+        return [fold_in_window("fold-in", dataset.log, test_users)]
     return [rolling_window(dataset.log, cut) for cut in cuts]
 
 
 def selection_windows(dataset: Dataset) -> list[BenchmarkWindow]:
-    """Give the windows that settings are chosen on; what is tested is in none of them.
+    """Return the windows on which settings are chosen. None of them holds a tested event.
 
     Raises:
-        DataError: nobody took anything new in one of them.
+        DataError: no user liked anything new in one of them.
     """
     if dataset.traits.has_times:
         return [rolling_window(dataset.log, cut) for cut in SELECTION_CUTS]
-    tested, others = _drawn(dataset.log)
-    return [fold_in_window("selection", fold_in_window("fold-in", dataset.log, tested).log, others)]
+    test_users, other_users = _draw_users(dataset.log)
+    remaining = fold_in_window("fold-in", dataset.log, test_users).log
+    return [fold_in_window("selection", remaining, other_users)]
 
 
 def rolling_window(log: Log, cut: float, width: float = WIDTH) -> BenchmarkWindow:
-    """Cut at this share of the interactions; events of one moment stay on one side.
+    """Cut at this share of the interactions. Events of one moment stay together.
 
     Raises:
-        DataError: nobody took anything new in the window.
+        DataError: no user liked anything new in the window.
     """
-    start, end = _moment(log, cut), _moment(log, cut + width)
+    start, end = _time_at(log, cut), _time_at(log, cut + width)
     return _window(f"{cut:.0%}", log.before(start), log.between(start, end), start)
 
 
 def fold_in_window(name: str, log: Log, users: NDArray[np.int32]) -> BenchmarkWindow:
-    """Hide half of the items, drawn by chance, of each of these users; the rest stays known.
+    """Hide a random half of the items of each of these users; the rest stays in the log.
 
     Raises:
-        DataError: nobody liked anything that is hidden.
+        DataError: no user liked anything that is hidden.
     """
     events = np.flatnonzero(np.isin(log.users, users))
     owned = np.stack([log.users[events], log.items[events]])
     pairs, pair_of = np.unique(owned, axis=1, return_inverse=True)
-    luck = np.random.default_rng(SEED).random(pairs.shape[1])
-    order = np.lexsort((luck, pairs[0]))
-    place = np.arange(len(order)) - np.searchsorted(pairs[0], pairs[0])
+    draws = np.random.default_rng(SEED).random(pairs.shape[1])
+    order = np.lexsort((draws, pairs[0]))
+    position = np.arange(len(order)) - np.searchsorted(pairs[0], pairs[0])
     hidden = np.zeros(len(order), np.bool_)
-    hidden[order] = place % 2 == 1  # of one item alone nothing is hidden
-    gone = np.zeros(len(log), np.bool_)
-    gone[events] = hidden[pair_of.ravel()]
+    hidden[order] = position % 2 == 1  # the item of a user with one item is not hidden
+    is_hidden = np.zeros(len(log), np.bool_)
+    is_hidden[events] = hidden[pair_of.ravel()]
     after = float(np.nextafter(log.times[-1], np.inf))
-    return _window(name, log.take(np.flatnonzero(~gone)), log.take(np.flatnonzero(gone)), after)
+    return _window(
+        name, log.take(np.flatnonzero(~is_hidden)), log.take(np.flatnonzero(is_hidden)), after
+    )
 
 
-def _window(name: str, known: Log, taken: Log, at: float) -> BenchmarkWindow:
-    """Find who took what: positive events on items that were new to the user."""
-    liked = taken.take(np.flatnonzero(taken.weights > 0))
-    wide = int(max(known.items.max(initial=0), taken.items.max(initial=0))) + 1
-    seen = np.unique(_pairs(known, wide))
-    new = liked.take(np.flatnonzero(~np.isin(_pairs(liked, wide), seen)))
+def _window(name: str, past: Log, future: Log, cut: float) -> BenchmarkWindow:
+    """Build a window: relevant are positive events on items that are new to the user."""
+    liked = future.take(np.flatnonzero(future.weights > 0))
+    items = int(max(past.items.max(initial=0), future.items.max(initial=0))) + 1
+    seen = np.unique(_pairs(past, items))
+    new = liked.take(np.flatnonzero(~np.isin(_pairs(liked, items), seen)))
     if not len(new):
         raise DataError(
-            f"Nobody liked anything new in the window {name}, so nothing can be judged there. "
+            f"No user liked anything new in the window {name}, so it cannot be evaluated. "
             "More interactions are needed."
         )
     users, owners = np.unique(new.users, return_inverse=True)
     grades = np.log2(1.0 + new.weights)
     relevant = RowSets.of_pairs(owners, new.items.astype(np.int64), len(users), grades)
-    return BenchmarkWindow(name, known, at, users.astype(np.int64), relevant)
+    return BenchmarkWindow(name, past, cut, users.astype(np.int64), relevant)
 
 
-def _moment(log: Log, share: float) -> float:
-    """Give the time of the first event after this share; past the last event it is after all."""
-    place = round(share * len(log))
+def _time_at(log: Log, share: float) -> float:
+    """Return the time of the first event after this share, or a time after the last event."""
+    position = round(share * len(log))
     after = float(np.nextafter(log.times[-1], np.inf))
-    return after if place >= len(log) else float(log.times[place])
+    return after if position >= len(log) else float(log.times[position])
 
 
-def _drawn(log: Log) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
-    """Draw the users of the test and those of selection, apart."""
+def _draw_users(log: Log) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
+    """Draw the users of the test and, apart from them, those of the selection."""
     drawn = np.random.default_rng(SEED).permutation(np.unique(log.users))
-    size = round(FOLDED * len(drawn))
+    size = round(FOLD_IN_SHARE * len(drawn))
     return drawn[:size], drawn[size : 2 * size]
 
 
-def _pairs(log: Log, wide: int) -> NDArray[np.int64]:
-    return log.users.astype(np.int64) * wide + log.items
+def _pairs(log: Log, items: int) -> NDArray[np.int64]:
+    return log.users.astype(np.int64) * items + log.items

@@ -1,4 +1,4 @@
-"""The project's metrics against those of ranx, user by user. Runs where ranx is installed.
+"""Compares the project's metrics with those of ranx, user by user. Runs where ranx is installed.
 
     python -m benchmarks.quality.peers.cross_check FILE
 
@@ -21,7 +21,7 @@ BINARY = ("ndcg@10", "ndcg@20", "precision@10", "recall@20", "map@10", "hit_rate
 
 
 def largest_difference(lists: Lists, relevant: RowSets) -> float:
-    """Give the largest absolute difference over users and metrics."""
+    """Return the largest absolute difference over users and metrics."""
     whole = np.maximum(np.rint(relevant.grades), 1).astype(np.int64)
     relevant = RowSets(relevant.indptr, relevant.rows, whole.astype(np.float32))
     judged = metrics.grade_lists(lists, relevant)
@@ -36,8 +36,8 @@ def largest_difference(lists: Lists, relevant: RowSets) -> float:
         / judged.sizes,
         "hit_rate@10": metrics.hit_rate(judged, 10),
     }
-    theirs = evaluate(_wanted(relevant, np.ones_like(whole)), run, list(BINARY), return_mean=False)
-    graded = evaluate(_wanted(relevant, 2**whole - 1), run, "ndcg@10", return_mean=False)
+    theirs = evaluate(_qrels(relevant, np.ones_like(whole)), run, list(BINARY), return_mean=False)
+    graded = evaluate(_qrels(relevant, 2**whole - 1), run, "ndcg@10", return_mean=False)
     gaps = [_gap(ours[name], theirs[name]) for name in BINARY]
     return max(*gaps, _gap(metrics.ndcg(judged, 10, graded=True), graded))
 
@@ -47,7 +47,7 @@ def _gap(ours: PerUser, theirs: PerUser) -> float:
 
 
 def _ranked(lists: Lists) -> dict[str, dict[str, float]]:
-    """Name users so that they sort in order; an empty list holds an item that nobody wants."""
+    """Name users so that they sort in order; an empty list gets an item that is not relevant."""
     return {
         f"{user:09d}": {str(row): -float(place) for place, row in enumerate(rows) if row >= 0}
         or {"nothing": 0.0}
@@ -55,7 +55,7 @@ def _ranked(lists: Lists) -> dict[str, dict[str, float]]:
     }
 
 
-def _wanted(relevant: RowSets, gains: NDArray[np.int64]) -> Qrels:
+def _qrels(relevant: RowSets, gains: NDArray[np.int64]) -> Qrels:
     starts, ends = relevant.indptr[:-1], relevant.indptr[1:]
     return Qrels(
         {
@@ -69,7 +69,7 @@ def _wanted(relevant: RowSets, gains: NDArray[np.int64]) -> Qrels:
 
 
 if __name__ == "__main__":
-    with np.load(Path(sys.argv[1]), allow_pickle=False) as held:
-        wanted = RowSets(held["indptr"], held["rows"], held["grades"])
-        found = [n for n in held.files if n.startswith("lists ")]
-        sys.stdout.write(f"{max(largest_difference(held[name], wanted) for name in found)}\n")
+    with np.load(Path(sys.argv[1]), allow_pickle=False) as file:
+        targets = RowSets(file["indptr"], file["rows"], file["grades"])
+        names = [name for name in file.files if name.startswith("lists ")]
+        sys.stdout.write(f"{max(largest_difference(file[name], targets) for name in names)}\n")

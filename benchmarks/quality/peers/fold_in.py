@@ -1,8 +1,8 @@
-"""Answers users that the model was not fitted on, from their first events.
+"""Computes lists for users that the model was not fitted on, from their first events.
 
-    python -m benchmarks.quality.peers.fold_in MODULE PEER TOLD TASK OUT
+    python -m benchmarks.quality.peers.fold_in MODULE PEER DETAILS TASK OUT
 
-``TOLD`` is the ``told.json`` of the same peer: its settings are not chosen anew.
+``DETAILS`` is the file of an earlier run of the same peer. Its settings are used again.
 """
 
 import json
@@ -16,10 +16,10 @@ from benchmarks.quality.exchange import Task
 from benchmarks.quality.peers.runner import compute_lists
 
 
-def main(module: str, name: str, told: Path, task: Path, out: Path) -> None:
-    """Fit once, and write the lists of everyone asked."""
+def main(module: str, name: str, details: Path, task: Path, out: Path) -> None:
+    """Fit once, and write the lists of the target users."""
     peer = import_module(f"benchmarks.quality.peers.{module}").PEERS[name]
-    parameters = json.loads(told.read_text())["parameters"]
+    parameters = json.loads(details.read_text())["parameters"]
     np.save(out, compute_lists(peer, Task.load(task), parameters))
 
 

@@ -21,7 +21,7 @@ MAX_ITEMS = 4_000  # of EASE and SLIM, whose cost grows with the cube and the sq
 
 @dataclass(frozen=True, slots=True, eq=False)
 class IrspackModel:
-    """A recommender of irspack, learned on some of the items; it never lists the others."""
+    """A recommender of irspack that was fitted on some of the items. It never lists the others."""
 
     recommender: Any
     items: NDArray[np.int64]  # catalogue rows, ascending
@@ -36,9 +36,9 @@ class IrspackModel:
         own = histories[:, self.items].astype(np.float64)
         return self._spread(self.recommender.get_score_cold_user(own))
 
-    def _spread(self, found: CatalogueScores) -> CatalogueScores:
-        scores = np.full((len(found), self.n), -np.inf)
-        scores[:, self.items] = found
+    def _spread(self, part: CatalogueScores) -> CatalogueScores:
+        scores = np.full((len(part), self.n), -np.inf)
+        scores[:, self.items] = part
         return scores
 
 
@@ -63,12 +63,12 @@ def ials(task: Task, parameters: Parameters) -> IrspackModel:
 
 
 def _fit(
-    kind: Any, task: Task, parameters: Parameters, most: int | None, **fixed: Any
+    kind: Any, task: Task, parameters: Parameters, max_items: int | None, **fixed: Any
 ) -> IrspackModel:
-    """Fit on the items that most users chose, at most so many."""
+    """Fit on the items with the most users, at most ``max_items`` of them."""
     chosen = {name: value for name, value in parameters.items() if name != "signal"}
     matrix = task.build_matrix(parameters["signal"]).astype(np.float64)
-    items = np.sort(np.argsort(-matrix.getnnz(axis=0), kind="stable")[:most])
+    items = np.sort(np.argsort(-matrix.getnnz(axis=0), kind="stable")[:max_items])
     return IrspackModel(kind(matrix[:, items], **chosen, **fixed).learn(), items, matrix.shape[1])
 
 

@@ -18,7 +18,7 @@ from benchmarks.quality.peers.peer import SEED, CatalogueScores, Parameters, Pee
 
 @dataclass(frozen=True, slots=True, eq=False)
 class LensKitModel:
-    """A scorer of LensKit, trained, and the histories it was trained on."""
+    """A trained scorer of LensKit, and the histories it was trained on."""
 
     scorer: Any
     matrix: sparse.csr_matrix
@@ -34,7 +34,9 @@ class LensKitModel:
 
     def _one(self, histories: sparse.csr_matrix, line: int, user: int | None) -> CatalogueScores:
         items = histories.indices[histories.indptr[line] : histories.indptr[line + 1]]
-        items = items[self.trained[items]]  # the library's kNN panics at an item it does not know
+        items = items[
+            self.trained[items]
+        ]  # the library's kNN fails on an item without training data
         own = ItemList(item_ids=items, rating=np.ones(len(items), np.float32))
         query = RecQuery(user_id=user, user_items=own)
         everything = ItemList(item_ids=np.arange(histories.shape[1]))
@@ -43,12 +45,12 @@ class LensKitModel:
 
 
 def item_knn(task: Task, parameters: Parameters) -> LensKitModel:
-    """Fit Item-kNN on what is there, not on how it was rated."""
+    """Fit Item-kNN on the interactions, without their ratings."""
     return _fit(ItemKNNScorer, task, parameters, feedback="implicit")
 
 
 def user_knn(task: Task, parameters: Parameters) -> LensKitModel:
-    """Fit User-kNN on what is there, not on how it was rated."""
+    """Fit User-kNN on the interactions, without their ratings."""
     return _fit(UserKNNScorer, task, parameters, feedback="implicit")
 
 

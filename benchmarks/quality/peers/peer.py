@@ -1,6 +1,6 @@
-"""What a library must offer to be compared, and how its scores become lists.
+"""The interface of a library in the comparison, and the way from its scores to lists.
 
-Runs in the peers' environments: of this project only ``quality.exchange`` and the metrics.
+Runs in the peers' environments. Of this project it uses ``quality.exchange`` and the metrics alone.
 """
 
 from collections.abc import Callable
@@ -11,7 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
-from benchmarks.quality.exchange import MAX_LIST_LENGTH, Lists, Task
+from benchmarks.quality.exchange import MAX_LIST_LENGTH, Task
+from offline.evaluate.metrics import Lists
 
 BLOCK = 256  # users scored at a time: their scores of the whole catalogue are in memory
 SEED = 7
@@ -32,7 +33,7 @@ class PeerModel(Protocol):
         """Score the catalogue for new users from their histories (u, n).
 
         Raises:
-            NotImplementedError: the library cannot.
+            NotImplementedError: the library cannot fold in.
         """
         ...
 
@@ -41,40 +42,34 @@ class PeerModel(Protocol):
 class Peer:
     """A library's model, its search space and how it is fitted."""
 
-    library: str  # the distribution whose version is told; "" for a rule of this project
+    library: str  # its distribution, for the version; "" for a rule of this project
     suggest: Callable[[Any], Parameters]  # from an optuna trial
     fit: Callable[[Task, Parameters], PeerModel]
-    recommends_to_cold_users: bool = False  # says something to users without a history
+    recommends_to_cold_users: bool = False  # has lists for users without a history
     needs_times: bool = False
 
 
 def signals(task: Task) -> list[str]:
-    """Name what the library may take for a sign of interest; which one is tuned."""
+    """Return the signals of interest that a library may use; tuning chooses one."""
     return ["liked", "all"] if task.is_explicit[0] else ["liked", "weight"]
 
 
 def recommend(peer: Peer, model: PeerModel, task: Task, signal: str) -> Lists:
-    """Make the lists (u, 100) of the users asked; -1 for users without a history.
+    """Build the lists (u, 100) of the target users; -1 for users without a history.
 
-    Popular items are listed for those whose history has no sign of interest, only dislikes.
+    Users whose history has dislikes only get popular items.
     """
     lists = np.full((len(task.target_users), MAX_LIST_LENGTH), -1, np.int64)
     seen, own = task.build_seen(), task.build_target_histories(signal)
     counts = task.build_matrix("all").getnnz(axis=0).astype(np.float64)
-    answered = (
-        np.diff(seen.indptr) > 0
-        if not peer.recommends_to_cold_users
-        else np.ones(len(lists), np.bool_)
-    )
-    users, silent = np.flatnonzero(answered), np.diff(own.indptr) == 0
+    has_list = (np.diff(seen.indptr) > 0) | peer.recommends_to_cold_users
+    users, silent = np.flatnonzero(has_list), np.diff(own.indptr) == 0
     for start in range(0, len(users), BLOCK):
         block = users[start : start + BLOCK]
-        told = (
-            model.score_histories(own[block])
-            if len(task.revealed_events)
-            else model.score_users(task.target_users[block])
-        )
-        scores = np.array(told, np.float64)
+        if len(task.revealed_events):
+            scores = np.array(model.score_histories(own[block]), np.float64)
+        else:
+            scores = np.array(model.score_users(task.target_users[block]), np.float64)
         if not peer.recommends_to_cold_users:
             scores[silent[block]] = counts
         scores[:, counts == 0] = -np.inf
@@ -84,7 +79,7 @@ def recommend(peer: Peer, model: PeerModel, task: Task, signal: str) -> Lists:
 
 
 def _best(scores: NDArray[np.float64]) -> Lists:
-    """Order by score, equal ones by row; what may not be shown is left out."""
+    """Order by score, equal scores by row; items with a score of -inf are left out."""
     scores = np.where(np.isnan(scores), -np.inf, scores)
     order = np.argsort(-scores, axis=1, kind="stable")[:, :MAX_LIST_LENGTH]
     shown = np.where(np.isfinite(np.take_along_axis(scores, order, 1)), order, -1)

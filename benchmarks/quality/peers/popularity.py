@@ -34,11 +34,11 @@ def popularity(task: Task, parameters: Parameters) -> SameListForAll:
 
 
 def recency(task: Task, parameters: Parameters) -> SameListForAll:
-    """Count events, each halved in worth with every half-life of its age."""
+    """Count events; the weight of each halves with every half-life of its age."""
     age = float(task.cut_time[0]) - task.times
-    worth = np.exp2(-age / (parameters["half_life_days"] * DAY))
-    worth *= (task.weights > 0) if parameters["signal"] == "liked" else 1.0
-    counts = np.bincount(task.items, weights=worth, minlength=int(task.shape[1]))
+    decay = np.exp2(-age / (parameters["half_life_days"] * DAY))
+    decay *= (task.weights > 0) if parameters["signal"] == "liked" else 1.0
+    counts = np.bincount(task.items, weights=decay, minlength=int(task.shape[1]))
     return SameListForAll(np.asarray(counts, np.float64))
 
 

@@ -1,4 +1,4 @@
-"""SASRec of rectools, on one processor; epochs and sizes are bounded, as the docs say."""
+"""SASRec of rectools, on one processor. Epochs and sizes are bounded, as the docs describe."""
 
 import logging
 import warnings
@@ -24,35 +24,35 @@ MAX_SOFTMAX_ITEMS = (
 
 @dataclass(frozen=True, slots=True, eq=False)
 class RecToolsModel:
-    """A model of rectools, fitted, and what it was fitted on."""
+    """A fitted model of rectools, and its training data."""
 
     model: Any
     dataset: Any
     counts: NDArray[np.float64]  # (n,) events on each item, for users whom the library drops
 
     def score_users(self, users: NDArray[np.int64]) -> CatalogueScores:
-        """Score the items of the library's own lists by their place, all others not at all.
+        """Score the items of the library's own lists by their position, all others with -inf.
 
-        It drops users of a single event; they are given popular items.
+        The library drops users with a single event; they get popular items.
         """
         trained = self.dataset.user_id_map.external_ids
-        asked = users[np.isin(users, trained)]
+        targets = users[np.isin(users, trained)]
         scores = np.tile(self.counts, (len(users), 1))
-        if len(asked):
-            told = self.model.recommend(
-                asked,
+        if len(targets):
+            frame = self.model.recommend(
+                targets,
                 self.dataset,
                 MAX_LIST_LENGTH,
                 filter_viewed=True,
                 on_unsupported_targets="ignore",
             )
-            lines = np.searchsorted(users, told[Columns.User].to_numpy())
+            lines = np.searchsorted(users, frame[Columns.User].to_numpy())
             scores[lines] = -np.inf
-            scores[lines, told[Columns.Item].to_numpy()] = -told[Columns.Rank].to_numpy()
+            scores[lines, frame[Columns.Item].to_numpy()] = -frame[Columns.Rank].to_numpy()
         return scores
 
     def score_histories(self, histories: sparse.csr_matrix) -> CatalogueScores:
-        """Say that it is not asked to fold in.
+        """Raise: this peer does not fold in.
 
         Raises:
             NotImplementedError: always.

@@ -1,10 +1,10 @@
-"""Tunes one peer on the selection tasks, then answers the test tasks. Runs in its environment.
+"""Tunes one peer on the selection tasks, then computes its lists of the test tasks.
 
-    python -m benchmarks.quality.peers.runner MODULE PEER FOLDER OUT [PATIENCE | TOLD]
+    python -m benchmarks.quality.peers.runner MODULE PEER FOLDER OUT [SECONDS | SETTINGS]
 
-``FOLDER`` holds ``selection-*.npz`` with their ``.targets.npz``, and ``test-*.npz`` without.
-``PATIENCE`` is in processor seconds of tuning, after which no further trial is begun. ``TOLD`` is
-the file of an earlier choice instead: nothing is tuned.
+Runs in the environment of the peer. ``FOLDER`` holds ``selection-*.npz`` with their
+``.targets.npz``, and ``test-*.npz`` without. After ``SECONDS`` of processor time no further trial
+of tuning begins. With ``SETTINGS``, a file of an earlier run, nothing is tuned.
 """
 
 import json
@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 import optuna
 
-from benchmarks.quality.exchange import Task
+from benchmarks.quality.exchange import DETAILS_FILE, Task
 from benchmarks.quality.peers.peer import SEED, Parameters, Peer, recommend, signals
 from offline.evaluate import metrics
 from offline.evaluate.rowsets import RowSets
@@ -30,53 +30,53 @@ TUNING_SECONDS = 600.0
 
 @dataclass(frozen=True, slots=True, eq=False)
 class SelectionTask:
-    """A selection task, and what its users took."""
+    """A selection task with the relevant items of its users."""
 
     task: Task
     relevant: RowSets
 
     @classmethod
     def load(cls, path: Path) -> "SelectionTask":
-        """Read the task and, beside it, its targets."""
-        with np.load(path.with_suffix(".targets.npz"), allow_pickle=False) as held:
-            relevant = RowSets(held["indptr"], held["rows"], held["grades"])
+        """Read the task and its targets, which are in a file beside it."""
+        with np.load(path.with_suffix(".targets.npz"), allow_pickle=False) as file:
+            relevant = RowSets(file["indptr"], file["rows"], file["grades"])
         return cls(Task.load(path), relevant)
 
 
 def compute_lists(
     peer: Peer, task: Task, parameters: Parameters
 ) -> np.ndarray[Any, np.dtype[np.int64]]:
-    """Fit to a task and make its lists."""
+    """Fit a peer to a task and return its lists."""
     return recommend(peer, peer.fit(task, parameters), task, parameters["signal"])
 
 
 def compute_selection_score(
-    peer: Peer, exams: list[SelectionTask], parameters: Parameters
+    peer: Peer, tasks: list[SelectionTask], parameters: Parameters
 ) -> float:
-    """Give the mean graded NDCG@10 of the warm users of all exams."""
-    found = []
-    for exam in exams:
-        judged = metrics.grade_lists(compute_lists(peer, exam.task, parameters), exam.relevant)
-        warm = np.diff(exam.task.build_seen().indptr) > 0
-        found.append(metrics.ndcg(judged, 10, graded=True)[warm])
-    return float(np.nanmean(np.concatenate(found)))
+    """Return the mean graded NDCG@10 of the warm users of all tasks."""
+    values = []
+    for one in tasks:
+        judged = metrics.grade_lists(compute_lists(peer, one.task, parameters), one.relevant)
+        warm = np.diff(one.task.build_seen().indptr) > 0
+        values.append(metrics.ndcg(judged, 10, graded=True)[warm])
+    return float(np.nanmean(np.concatenate(values)))
 
 
 def tune(
-    peer: Peer, exams: list[SelectionTask], patience: float = TUNING_SECONDS
+    peer: Peer, tasks: list[SelectionTask], tuning_seconds: float = TUNING_SECONDS
 ) -> dict[str, Any]:
-    """Choose the best of 20 seeded trials; gives parameters, score and number of trials."""
+    """Return the parameters of the best of 20 seeded trials, its score and the number of trials."""
 
     def objective(trial: optuna.Trial) -> float:
-        signal = trial.suggest_categorical("signal", signals(exams[0].task))
-        return compute_selection_score(peer, exams, {**peer.suggest(trial), "signal": signal})
+        signal = trial.suggest_categorical("signal", signals(tasks[0].task))
+        return compute_selection_score(peer, tasks, {**peer.suggest(trial), "signal": signal})
 
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     study = optuna.create_study(direction="maximize", sampler=optuna.samplers.TPESampler(seed=SEED))
     began, spent = perf_counter(), process_time()
 
     def stop_late(study: optuna.Study, _trial: optuna.trial.FrozenTrial) -> None:
-        if process_time() - spent > patience:
+        if process_time() - spent > tuning_seconds:
             study.stop()
 
     study.optimize(objective, n_trials=TRIALS, callbacks=[stop_late])
@@ -88,34 +88,36 @@ def tune(
     }
 
 
-def choose(peer: Peer, folder: Path, how: str) -> dict[str, Any]:
-    """Tune with so much patience, or read what was chosen earlier."""
-    if how.endswith(".json"):
-        told: dict[str, Any] = json.loads(Path(how).read_text())
-        return told
-    exams = [
+def choose(peer: Peer, folder: Path, tuning: str) -> dict[str, Any]:
+    """Tune for so many seconds, or read the settings of an earlier run."""
+    if tuning.endswith(".json"):
+        settings: dict[str, Any] = json.loads(Path(tuning).read_text())
+        return settings
+    tasks = [
         SelectionTask.load(p)
         for p in sorted(folder.glob("selection-*.npz"))
         if p.suffixes == [".npz"]
     ]
-    return tune(peer, exams, float(how))
+    return tune(peer, tasks, float(tuning))
 
 
-def main(module: str, name: str, folder: Path, out: Path, how: str = str(TUNING_SECONDS)) -> None:
-    """Tune, answer every test task, and say how it was done in ``told.json``, last."""
+def main(
+    module: str, name: str, folder: Path, out: Path, tuning: str = str(TUNING_SECONDS)
+) -> None:
+    """Tune, write the lists of every test task and, last, the details of the run."""
     peer: Peer = import_module(f"benchmarks.quality.peers.{module}").PEERS[name]
     out.mkdir(parents=True, exist_ok=True)
-    told = choose(peer, folder, how)
+    details = choose(peer, folder, tuning)
     began = perf_counter()
     for path in sorted(folder.glob("test-*.npz")):
         np.save(
             out / path.with_suffix(".npy").name,
-            compute_lists(peer, Task.load(path), told["parameters"]),
+            compute_lists(peer, Task.load(path), details["parameters"]),
         )
-    told["test_seconds"] = perf_counter() - began
-    told["library"] = peer.library
-    told["version"] = version(peer.library) if peer.library else ""
-    (out / "told.json").write_text(json.dumps(told, indent=1))
+    details["test_seconds"] = perf_counter() - began
+    details["library"] = peer.library
+    details["version"] = version(peer.library) if peer.library else ""
+    (out / DETAILS_FILE).write_text(json.dumps(details, indent=1))
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""SVD of Surprise: predicts the rating, so the list is of the highest predicted ratings."""
+"""SVD of Surprise. It predicts ratings, and the list holds the highest predicted ratings."""
 
 from typing import Any
 
@@ -13,9 +13,9 @@ from benchmarks.quality.peers.vectors import VectorModel
 
 def svd(task: Task, parameters: Parameters) -> VectorModel:
     """Fit on the ratings or, where there are counts, on the preference weights."""
-    told = task.values if task.is_explicit[0] else task.weights
-    frame = pd.DataFrame({"user": task.users, "item": task.items, "rating": told})
-    reader = Reader(rating_scale=(float(told.min()), float(told.max())))
+    ratings = task.values if task.is_explicit[0] else task.weights
+    frame = pd.DataFrame({"user": task.users, "item": task.items, "rating": ratings})
+    reader = Reader(rating_scale=(float(ratings.min()), float(ratings.max())))
     train = Dataset.load_from_df(frame, reader).build_full_trainset()
     chosen = {name: value for name, value in parameters.items() if name != "signal"}
     model = SVD(random_state=SEED, **chosen).fit(train)
@@ -23,8 +23,8 @@ def svd(task: Task, parameters: Parameters) -> VectorModel:
     users = np.zeros((rows, model.n_factors), np.float32)
     items, biases = np.zeros((columns, model.n_factors), np.float32), np.zeros(columns, np.float32)
     users[[train.to_raw_uid(u) for u in train.all_users()]] = model.pu
-    known = [train.to_raw_iid(i) for i in train.all_items()]
-    items[known], biases[known] = model.qi, model.bi
+    rated = [train.to_raw_iid(i) for i in train.all_items()]
+    items[rated], biases[rated] = model.qi, model.bi
     return VectorModel(users, items, biases)
 
 

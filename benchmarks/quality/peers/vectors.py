@@ -23,7 +23,7 @@ class VectorModel:
         return scores
 
     def score_histories(self, histories: sparse.csr_matrix) -> CatalogueScores:
-        """Say that these libraries are not asked to fold in.
+        """Raise: these peers do not fold in.
 
         Raises:
             NotImplementedError: always.
