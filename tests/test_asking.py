@@ -124,9 +124,9 @@ def test_everyone_is_judged_with_and_without_answers(small, monkeypatch, tmp_pat
     assert ended.exit_code == 0, ended.output
     assert noted[0] < window.cut
     result = json.loads((tmp_path / "onboarding-small.json").read_text())
-    lines = {(line["about"], line["items"]): line for line in result["asked"]}
+    lines = {(line["way"], line["items"]): line for line in result["questions"]}
     assert len(lines) == 2 + 3 * 2
-    assert lines[onboarding.NOTHING, 0]["gain"]["mean"] == 0
+    assert lines[onboarding.NO_QUESTIONS, 0]["gain"]["mean"] == 0
     assert lines[POPULAR, 3]["to most popular"]["mean"] == 0
     for way in (SERVICE, POPULAR, RANDOM):
         few, many = lines[way, 3], lines[way, ASKED]

@@ -4,8 +4,8 @@ from functools import partial
 
 from benchmarks.quality import funnel_lists
 from benchmarks.quality.exploration import (
+    DEFAULT_POLICY,
     EXPLORATION_POLICIES,
-    PLAIN,
     answer_window,
     evaluate_policy,
     table,
@@ -24,7 +24,7 @@ def test_every_way_is_judged_on_the_same_candidates(monkeypatch):
     window = rolling_window(dataset.log, 0.8, 0.2)
     asked = answer_window(dataset, window, JobConfig(recall=SMALL, rank=ranking))
     assert len(asked) == len(window.users)
-    figures, covered = evaluate_policy(asked, PLAIN)
+    figures, covered = evaluate_policy(asked, DEFAULT_POLICY)
     assert len(figures) == (asked.events > 0).sum()
     assert 0 < figures.mean() < 1
     _, without = evaluate_policy(asked, EXPLORATION_POLICIES["none"])

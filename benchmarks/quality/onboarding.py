@@ -1,10 +1,10 @@
-"""What asking newcomers is worth: the lists of those who answered, and of the same, not asked.
+"""The worth of onboarding questions: lists of new users with their answers and without.
 
     python -m benchmarks.quality.onboarding --data data/ml-100k
 
-The models are frozen before the users come. Every list, by popularity too, leaves out whatever any
-way of choosing would have asked the user about, and none of it counts as a hit: so all are judged
-on the same items, and an answer is worth only what it says of others.
+The models are fitted before the users come. Every list, the popular one included, leaves out all
+items that any way of choosing asks the user about, and none of them counts as a hit. So all lists
+are evaluated on the same items, and an answer is worth only what it says about others.
 """
 
 import asyncio
@@ -14,16 +14,12 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import numpy as np
-import orjson
 import typer
 from numpy.typing import NDArray
 from rich.console import Console
 from rich.table import Table
 
-from app.build import FunnelConfig
 from app.contracts import NO_HISTORY, History, Request
-from app.cpu import Cpu
-from app.deadline import NO_CHECKPOINTS
 from app.funnel import Funnel
 from benchmarks.quality import funnel_lists
 from benchmarks.quality.onboarding_answers import (
@@ -33,6 +29,7 @@ from benchmarks.quality.onboarding_answers import (
     build_history,
     select_onboarding_users,
 )
+from benchmarks.quality.result_file import write_result
 from benchmarks.quality.run import RESULTS, TABLE_WIDTH
 from benchmarks.quality.window_lists import SEED, K, compute_headline
 from benchmarks.quality.windows import BenchmarkWindow, rolling_window
@@ -47,105 +44,105 @@ from offline.evaluate.rowsets import RowSets
 from offline.job import JobConfig
 from offline.training.replay import recommend_once
 
-CUT = 0.8  # share of the interactions that the models know
-NOTHING, POPULARITY = "nothing", "nothing: popularity"
+CUT = 0.8  # share of the interactions that the models learn from
+NO_QUESTIONS, POPULARITY = "none", "none; list by popularity"
 console = Console()
 
 
-def measure(reading: LoadedData, window: BenchmarkWindow) -> dict[str, Any]:
-    """Give NDCG@10 and the answers by way of choosing and number of questions."""
-    config, cpu = JobConfig(), Cpu(threads=1)
-    try:
-        wiring = FunnelConfig(cpu, NO_CHECKPOINTS, config.sizes, config.policy)
-        funnel = funnel_lists.train_funnel(reading.dataset, window, config, wiring)
-        found = select_onboarding_users(reading.dataset, window, funnel.query_builder.models)
-        scores = asyncio.run(compute_scores(funnel, reading, window, found))
-    finally:
-        cpu.close()
-    asked = {"cut": CUT, "seed": SEED, "users": len(found.users)}
-    return {"dataset": reading.dataset.name, **asked, "asked": _figures(scores, found)}
+def measure(data: LoadedData, window: BenchmarkWindow) -> dict[str, Any]:
+    """Return NDCG@10 and the answers by way of choosing and number of questions."""
+    with funnel_lists.run_funnel(data.dataset, window, JobConfig()) as funnel:
+        users = select_onboarding_users(data.dataset, window, funnel.query_builder.models)
+        scores = asyncio.run(compute_scores(funnel, data, window, users))
+    return {
+        "dataset": data.dataset.name,
+        "cut": CUT,
+        "seed": SEED,
+        "users": len(users.users),
+        "questions": _figures(scores, users),
+    }
 
 
 async def compute_scores(
-    funnel: Funnel, reading: LoadedData, window: BenchmarkWindow, found: OnboardingUsers
+    funnel: Funnel, data: LoadedData, window: BenchmarkWindow, users: OnboardingUsers
 ) -> dict[tuple[str, int], PerUser]:
-    """Give NDCG@10 of each user, (u,), by what they were asked about, and how many items."""
-    unasked = [NO_HISTORY] * len(found.users)
+    """Return NDCG@10 of each user, (u,), by way of choosing and number of questions."""
+    no_answers = [NO_HISTORY] * len(users.users)
     lists = {
-        (NOTHING, 0): await _lists(funnel, reading.dataset, found, unasked),
-        (POPULARITY, 0): _popular(funnel, found),
+        (NO_QUESTIONS, 0): await _lists(funnel, data.dataset, users, no_answers),
+        (POPULARITY, 0): _popular(funnel, users),
     }
-    for way, rows in found.questions.items():
+    for way, rows in users.questions.items():
         for n in LENGTHS:
-            pairs = zip(rows[:, :n], found.answers_to(way, n), strict=True)
-            said = [
-                build_history(reading.dataset, reading.event_weights, asked, answers, window.cut)
-                for asked, answers in pairs
+            pairs = zip(rows[:, :n], users.answers_to(way, n), strict=True)
+            histories = [
+                build_history(data.dataset, data.event_weights, items, answers, window.cut)
+                for items, answers in pairs
             ]
-            lists[way, n] = await _lists(funnel, reading.dataset, found, said)
-    return {key: compute_headline(rows, found.relevant) for key, rows in lists.items()}
+            lists[way, n] = await _lists(funnel, data.dataset, users, histories)
+    return {key: compute_headline(rows, users.relevant) for key, rows in lists.items()}
 
 
 async def _lists(
-    funnel: Funnel, dataset: Dataset, found: OnboardingUsers, said: list[History]
+    funnel: Funnel, dataset: Dataset, users: OnboardingUsers, histories: list[History]
 ) -> Lists:
-    """Ask the funnel for every user, with what they said sent along."""
-    users, excluded = dataset.users.names(found.users), found.all_questions()
-    asked = [
+    """Compute the list of every user; each request carries the answers as its history."""
+    names, excluded = dataset.users.names(users.users), users.all_questions()
+    requests = [
         Request(user, K, SEED, arrived=0.0, inline=events, exclude=rows)
-        for user, events, rows in zip(users, said, excluded, strict=True)
+        for user, events, rows in zip(names, histories, excluded, strict=True)
     ]
-    slates = [await recommend_once(funnel, request) for request in asked]
+    slates = [await recommend_once(funnel, request) for request in requests]
     return pad_lists([slate.selection.pool.rows for slate in slates])
 
 
-def _popular(funnel: Funnel, found: OnboardingUsers) -> Lists:
+def _popular(funnel: Funnel, users: OnboardingUsers) -> Lists:
     order = popularity_order(funnel.query_builder.models.popularity, ALL_TIME)
-    return popular_lists(order, RowSets.of(list(found.all_questions())), K)
+    return popular_lists(order, RowSets.of(list(users.all_questions())), K)
 
 
 def _figures(
-    scores: Mapping[tuple[str, int], PerUser], found: OnboardingUsers
+    scores: Mapping[tuple[str, int], PerUser], users: OnboardingUsers
 ) -> list[dict[str, Any]]:
-    """Give a line for everything asked: means, and what the answers add, with intervals."""
+    """Return a line for each way and number: means, and what the answers add, with intervals."""
     keys = list(scores)
     drawn = Bootstrap.of(np.stack(list(scores.values()), axis=1), SEED)
     lines = []
     for at, (way, n) in enumerate(keys):
         line = {
-            "about": way,
+            "way": way,
             "items": n,
             "ndcg@10": drawn.mean(at),
             "gain": drawn.difference(at, 0),
         }
         if n:
             line["to most popular"] = drawn.difference(at, keys.index((POPULAR, n)))
-            line |= _answered(found.answers_to(way, n))
+            line |= _count_answers(users.answers_to(way, n))
         lines.append(line)
     return lines
 
 
-def _answered(said: NDArray[np.int8]) -> dict[str, float]:
-    """Count answers (u, n): likes and dislikes of a user, and the share with any."""
+def _count_answers(answers: NDArray[np.int8]) -> dict[str, float]:
+    """Count the answers (u, n): likes and dislikes a user, and the share of users with any."""
     return {
-        "likes": float((said > 0).sum(axis=1).mean()),
-        "dislikes": float((said < 0).sum(axis=1).mean()),
-        "answering": float((said != 0).any(axis=1).mean()),
+        "likes": float((answers > 0).sum(axis=1).mean()),
+        "dislikes": float((answers < 0).sum(axis=1).mean()),
+        "answering": float((answers != 0).any(axis=1).mean()),
     }
 
 
 def table(result: Mapping[str, Any]) -> Table:
-    """Show a line for everything asked."""
+    """Build a table with a row for each way of choosing and number of questions."""
     shown = Table(title=f"{result['dataset']}: {result['users']} new users asked about items")
-    shown.add_column("asked about")
+    shown.add_column("questions")
     for head in ("items", "likes", "dislikes", "answering", "NDCG@10", "gain", "to most popular"):
         shown.add_column(head, justify="right")
-    for line in result["asked"]:
-        said = [f"{line[key]:.1f}" for key in ("likes", "dislikes") if key in line] or ["", ""]
+    for line in result["questions"]:
+        counts = [f"{line[key]:.1f}" for key in ("likes", "dislikes") if key in line] or ["", ""]
         share = f"{line['answering']:.0%}" if "answering" in line else ""
         mean = "{mean:.3f} ({low:.3f} to {high:.3f})".format_map(line["ndcg@10"])
         gains = [_signed(line[key]) if key in line else "" for key in ("gain", "to most popular")]
-        shown.add_row(line["about"], str(line["items"] or ""), *said, share, mean, *gains)
+        shown.add_row(line["way"], str(line["items"] or ""), *counts, share, mean, *gains)
     return shown
 
 
@@ -157,18 +154,17 @@ def main(
     data: Annotated[Path, typer.Option(help="A data set with timestamps.")],
     results: Annotated[Path, typer.Option(help="Folder for the figures.")] = RESULTS,
 ) -> None:
-    """Measure what asking is worth, and write it to RESULTS/onboarding-<data set>.json."""
+    """Measure the worth of questions, and write it to RESULTS/onboarding-<data set>.json."""
     try:
-        reading = load_dataset(data, max_bad_share=MAX_BAD_SHARE)
-        if not reading.dataset.traits.has_times:
-            raise DataError("Without timestamps nobody is new, so nobody can be asked.")
-        result = measure(reading, rolling_window(reading.dataset.log, CUT, 1 - CUT))
+        loaded = load_dataset(data, max_bad_share=MAX_BAD_SHARE)
+        if not loaded.dataset.traits.has_times:
+            raise DataError("Without timestamps no user is new, so there is nobody to ask.")
+        result = measure(loaded, rolling_window(loaded.dataset.log, CUT, 1 - CUT))
     except DataError as error:
         console.print(str(error), markup=False)
         sys.exit(1)
     Console(width=max(console.width, TABLE_WIDTH)).print(table(result))
-    path = results / f"onboarding-{result['dataset']}.json"
-    path.write_bytes(orjson.dumps(result, option=orjson.OPT_INDENT_2) + b"\n")
+    write_result(results / f"onboarding-{result['dataset']}.json", result)
 
 
 if __name__ == "__main__":

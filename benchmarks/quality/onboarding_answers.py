@@ -1,4 +1,4 @@
-"""Newcomers who are asked about some items, and answer truthfully: by what they went on to do."""
+"""New users who answer onboarding questions truthfully, by what they do later."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -19,8 +19,8 @@ from offline.data.errors import DataError
 from offline.evaluate.baselines import ALL_TIME, popularity_order
 from offline.evaluate.rowsets import RowSets
 
-LENGTHS = (12, 16, MAX_ITEMS)  # items that somebody is asked about
-RANDOM_POOL = 500  # popular items, of which some are drawn by chance
+LENGTHS = (12, 16, MAX_ITEMS)  # questions
+RANDOM_POOL = 500  # popular items, from which some are drawn at random
 SERVICE, POPULAR, RANDOM = (
     "those of /onboarding",
     "the most popular",
@@ -30,50 +30,47 @@ SERVICE, POPULAR, RANDOM = (
 
 @dataclass(frozen=True, slots=True, eq=False)
 class OnboardingUsers:
-    """Users who came after the models were made, and what they think of every item."""
+    """Users who come after the models are fitted, with their opinion of every item."""
 
     users: NDArray[np.int64]  # (u,) user rows
     opinions: NDArray[np.int8]  # (u, n) 1 liked later, -1 disliked later, 0 none or in between
-    questions: Mapping[
-        str, NDArray[np.int64]
-    ]  # rows (u, MAX_ITEMS) by way of choosing, first is first
-    relevant: RowSets  # what they liked later, less all that anybody asks them about; none is empty
+    questions: Mapping[str, NDArray[np.int64]]  # way -> rows (u, MAX_ITEMS) in their order
+    relevant: RowSets  # liked later, without the items of all questions; none is empty
 
     def answers_to(self, way: str, n: int) -> NDArray[np.int8]:
-        """Give the answers to the first ``n`` questions, (u, n): 1 liked, -1 not, 0 skipped."""
+        """Return the answers to the first ``n`` questions, (u, n): 1 like, -1 dislike, 0 skip."""
         return np.take_along_axis(self.opinions, self.questions[way][:, :n], axis=1)
 
     def all_questions(self) -> NDArray[np.int64]:
-        """Give what each is asked about by any way, (u, ways * MAX_ITEMS) rows, with repeats."""
+        """Return the items of all ways, (u, ways * MAX_ITEMS) rows, with repeats."""
         return np.concatenate(list(self.questions.values()), axis=1)
 
 
 def select_onboarding_users(
     dataset: Dataset, window: BenchmarkWindow, models: Models
 ) -> OnboardingUsers:
-    """Find who has no history at the window's cut, and likes something they are not asked about.
+    """Select the users without a history at the cut who like something beyond the questions.
 
     Raises:
-        DataError: there is nobody.
+        DataError: there is no such user.
     """
     lines = np.flatnonzero(window.events == 0)
     users, liked = window.users[lines], window.relevant.take(lines)
-    found = OnboardingUsers(
-        users, _opinions(dataset, window, users), choose_questions(models, len(users)), liked
-    )
-    left = _without(liked, found.all_questions())
-    judged = np.flatnonzero(left.sizes > 0)
-    if not len(judged):
+    opinions = _opinions(dataset, window, users)
+    everyone = OnboardingUsers(users, opinions, choose_questions(models, len(users)), liked)
+    relevant = _without(liked, everyone.all_questions())
+    selected = np.flatnonzero(relevant.sizes > 0)
+    if not len(selected):
         raise DataError(
-            f"Nobody came after the cut {window.name} who likes anything but what they are asked "
-            "about: choose an earlier cut, or more data."
+            f"No user who comes after the cut {window.name} likes anything beyond the questions: "
+            "choose an earlier cut, or more data."
         )
-    chosen = {way: rows[judged] for way, rows in found.questions.items()}
-    return OnboardingUsers(users[judged], found.opinions[judged], chosen, left.take(judged))
+    questions = {way: rows[selected] for way, rows in everyone.questions.items()}
+    return OnboardingUsers(users[selected], opinions[selected], questions, relevant.take(selected))
 
 
 def choose_questions(models: Models, users: int) -> dict[str, NDArray[np.int64]]:
-    """Give the rows to ask each of so many users about, (users, MAX_ITEMS), by way of choosing."""
+    """Return the rows of the questions to each user, (users, MAX_ITEMS), by way of choosing."""
     popular, random = popularity_order(models.popularity, ALL_TIME), np.random.default_rng(SEED)
     drawn = [random.permutation(popular[:RANDOM_POOL])[:MAX_ITEMS] for _ in range(users)]
     return {
@@ -85,34 +82,34 @@ def choose_questions(models: Models, users: int) -> dict[str, NDArray[np.int64]]
 
 def build_history(
     dataset: Dataset,
-    preferences: EventWeights,
+    event_weights: EventWeights,
     rows: NDArray[np.int64],
-    said: NDArray[np.int8],
-    at: float,
+    answers: NDArray[np.int8],
+    time: float,
 ) -> History:
-    """Give the answers as the events that ``POST /users/{id}/onboarding`` makes of them."""
-    chosen = [rows[said > 0], rows[said < 0]]
+    """Return the answers as the events that ``POST /users/{id}/onboarding`` makes of them."""
+    chosen = [rows[answers > 0], rows[answers < 0]]
     kinds = np.repeat(list(ANSWERS.values()), [len(part) for part in chosen]).tolist()
     items = dataset.catalogue.ids.names(np.concatenate(chosen))
-    read = EventInterpreter(dataset.catalogue.ids, preferences).read
-    return read(items, kinds, [1.0] * len(items), np.full(len(items), at))
+    read = EventInterpreter(dataset.catalogue.ids, event_weights).read
+    return read(items, kinds, [1.0] * len(items), np.full(len(items), time))
 
 
 def _opinions(
     dataset: Dataset, window: BenchmarkWindow, users: NDArray[np.int64]
 ) -> NDArray[np.int8]:
-    """Say what each thinks of each item by all they do after the cut; a like beats a dislike."""
+    """Return each user's opinion of each item after the cut; a like wins over a dislike."""
     later = dataset.log.between(window.cut, np.inf)
     later = later.take(np.flatnonzero(np.isin(later.users, users)))
     opinions = np.zeros((len(users), len(dataset.catalogue)), np.int8)
     lines = np.searchsorted(users, later.users)
-    for opinion, spoken in ((-1, later.weights < 0), (1, later.weights > 0)):
-        opinions[lines[spoken], later.items[spoken]] = opinion
+    for opinion, chosen in ((-1, later.weights < 0), (1, later.weights > 0)):
+        opinions[lines[chosen], later.items[chosen]] = opinion
     return opinions
 
 
 def _without(sets: RowSets, rows: NDArray[np.int64]) -> RowSets:
-    """Take rows (u, m) out of the users' sets."""
-    gone = RowSets.of(list(rows))
-    kept = gone.grades_of(sets.owners, sets.rows) == 0
+    """Remove rows (u, m) from the users' sets."""
+    removed = RowSets.of(list(rows))
+    kept = removed.grades_of(sets.owners, sets.rows) == 0
     return RowSets.of_pairs(sets.owners[kept], sets.rows[kept], len(sets), sets.grades[kept])

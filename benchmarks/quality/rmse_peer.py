@@ -1,4 +1,4 @@
-"""Gives the errors of scikit-surprise's SVD. Runs in an environment of its own.
+"""Prints the errors of scikit-surprise's SVD. Runs in an environment of its own.
 
     python benchmarks/quality/rmse_peer.py FOLDER LOW HIGH SETTINGS
 
@@ -15,14 +15,14 @@ from surprise.model_selection import PredefinedKFold
 
 
 def main(folder: Path, scale: tuple[float, float], settings: dict[str, float]) -> None:
-    """Fit and test on every split, and print what came of it."""
+    """Fit and test on every split, and print the errors."""
     paths = [(str(path), str(path.with_suffix(".test"))) for path in sorted(folder.glob("*.train"))]
     reader = surprise.Reader(line_format="user item rating", sep=" ", rating_scale=scale)
     data = surprise.Dataset.load_from_folds(paths, reader)
     errors = []
     for seed, (train, test) in enumerate(PredefinedKFold().split(data)):
-        found = surprise.SVD(random_state=seed, **settings).fit(train).test(test)
-        errors.append(surprise.accuracy.rmse(found, verbose=False))
+        predictions = surprise.SVD(random_state=seed, **settings).fit(train).test(test)
+        errors.append(surprise.accuracy.rmse(predictions, verbose=False))
     print(json.dumps({"version": surprise.__version__, "rmse": errors}))  # noqa: T201
 
 

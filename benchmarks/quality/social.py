@@ -1,9 +1,9 @@
-"""What friends are worth: the funnel trained and asked with and without them.
+"""The worth of friends: the funnel is trained and asked with them and without them.
 
     python -m benchmarks.quality.social --data data/lastfm-2k
 
-Where the data has no timestamps users are made to arrive one after another, so that some come who
-are known by their friends only.
+Where the data has no timestamps, users arrive at random moments, so that some have friends and no
+history.
 """
 
 from collections.abc import Mapping
@@ -12,13 +12,13 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import numpy as np
-import orjson
 import typer
 from numpy.typing import NDArray
 from rich.console import Console
 from rich.table import Table
 
 from benchmarks.quality import funnel_lists
+from benchmarks.quality.result_file import write_result
 from benchmarks.quality.run import RESULTS
 from benchmarks.quality.window_lists import MAX_LIST_LENGTH, SEED, compute_headline
 from benchmarks.quality.windows import BenchmarkWindow, rolling_window
@@ -30,34 +30,32 @@ from offline.evaluate.metrics import PerUser
 from offline.job import JobConfig
 from offline.models.popularity import PopularityConfig, fit_popularity
 
-CUT = 0.8  # share of the interactions that the models know
+CUT = 0.8  # share of the interactions that the models learn from
 METHODS = ("with friends", "without friends", "social alone", "popularity")
 console = Console()
 
 
 def with_random_arrivals(dataset: Dataset, seed: int = SEED) -> Dataset:
-    """Give untimed data in which each user arrives at a random moment and acts from then on."""
+    """Return the data with random times: each user arrives at a moment and acts from then on."""
     random, log = np.random.default_rng(seed), dataset.log
     arrival = random.random(len(dataset.users))[log.users]
     times = arrival + (1.0 - arrival) * random.random(len(log))
     order = np.argsort(times, kind="stable")
-    made = log.take(order)
-    again = Log(made.users, made.items, made.values, made.weights, times[order])
-    return replace(dataset, log=again)
+    ordered = log.take(order)
+    timed = Log(ordered.users, ordered.items, ordered.values, ordered.weights, times[order])
+    return replace(dataset, log=timed)
 
 
 def compute_scores(dataset: Dataset, window: BenchmarkWindow) -> dict[str, PerUser]:
-    """Give NDCG@10 of every method for each user of the window, (u,) each."""
-    config, alone = JobConfig(), replace(dataset, friends=dataset.friends[:0])
-    told, untold = (
-        funnel_lists.compute_funnel_lists(dataset, window, config),
-        funnel_lists.compute_funnel_lists(alone, window, config),
-    )
+    """Return NDCG@10 of every method for each user of the window, (u,) each."""
+    config, friendless = JobConfig(), replace(dataset, friends=dataset.friends[:0])
+    with_friends = funnel_lists.compute_funnel_lists(dataset, window, config).lists
+    without_friends = funnel_lists.compute_funnel_lists(friendless, window, config).lists
     popular = fit_popularity(window.log, len(dataset.catalogue), window.cut, PopularityConfig())
     lists = {
-        "with friends": told.lists[funnel_lists.FUNNEL],
-        "without friends": untold.lists[funnel_lists.FUNNEL],
-        "social alone": told.lists[funnel_lists.channel_method("social")],
+        "with friends": with_friends[funnel_lists.FUNNEL],
+        "without friends": without_friends[funnel_lists.FUNNEL],
+        "social alone": with_friends[funnel_lists.channel_method("social")],
         "popularity": popular_lists(
             popularity_order(popular, ALL_TIME), window.seen(), MAX_LIST_LENGTH
         ),
@@ -66,26 +64,26 @@ def compute_scores(dataset: Dataset, window: BenchmarkWindow) -> dict[str, PerUs
 
 
 def groups(dataset: Dataset, window: BenchmarkWindow) -> dict[str, NDArray[np.bool_]]:
-    """Part the window's users by whether they had a history, and friends."""
-    befriended = np.isin(window.users, dataset.friends[:, 0])
+    """Group the window's users by whether they have a history and friends."""
+    has_friends = np.isin(window.users, dataset.friends[:, 0])
     new = window.events == 0
     return {
         "all users": np.ones(len(new), np.bool_),
-        "with a history and friends": ~new & befriended,
-        "newcomers with friends": new & befriended,
-        "newcomers without friends": new & ~befriended,
+        "with a history and friends": ~new & has_friends,
+        "new users with friends": new & has_friends,
+        "new users without friends": new & ~has_friends,
     }
 
 
 def measure(dataset: Dataset, window: BenchmarkWindow) -> dict[str, Any]:
-    """Give means by group, and what friends add, with its 95 % interval."""
+    """Return means by group, and what friends add, with its 95 % interval."""
     scores = compute_scores(dataset, window)
-    found = {
+    results = {
         name: _means({method: values[of] for method, values in scores.items()})
         for name, of in groups(dataset, window).items()
         if of.any()
     }
-    return {"dataset": dataset.name, "cut": CUT, "seed": SEED, "groups": found}
+    return {"dataset": dataset.name, "cut": CUT, "seed": SEED, "groups": results}
 
 
 def _means(scores: Mapping[str, PerUser]) -> dict[str, Any]:
@@ -97,9 +95,9 @@ def _means(scores: Mapping[str, PerUser]) -> dict[str, Any]:
     }
 
 
-def show(result: Mapping[str, Any]) -> None:
+def print_result(result: Mapping[str, Any]) -> None:
     """Print a result."""
-    table = Table(title=f"NDCG@10 on {result['dataset']}, users arriving one after another")
+    table = Table(title=f"NDCG@10 on {result['dataset']}, users arriving at random moments")
     for head in ("", "users", *METHODS, "friends add"):
         table.add_column(head, justify="left" if not head else "right")
     for name, one in result["groups"].items():
@@ -119,9 +117,8 @@ def main(
         raise typer.BadParameter(f"{data} has no file of friends")
     dataset = dataset if dataset.traits.has_times else with_random_arrivals(dataset)
     result = measure(dataset, rolling_window(dataset.log, CUT, 1 - CUT))
-    show(result)
-    path = results / f"social-{dataset.name}.json"
-    path.write_bytes(orjson.dumps(result, option=orjson.OPT_INDENT_2) + b"\n")
+    print_result(result)
+    write_result(results / f"social-{dataset.name}.json", result)
 
 
 if __name__ == "__main__":
