@@ -1,12 +1,12 @@
-"""Ways of exploring: what they choose, and that propensities are the chances there were."""
+"""Methods of exploration: what they choose, and that propensities are probabilities of choice."""
 
 from collections import Counter
+from dataclasses import replace
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
+from app.contracts import EXPLORE
 from app.rerank.exploration import (
     POSTERIOR_DRAWS,
     ExplorationPool,
@@ -16,108 +16,135 @@ from app.rerank.exploration import (
     ucb,
 )
 from app.rerank.policies import Policy
-from app.rerank.slate_builder import SlateBuilder
 from app.state.counters import PopularityCounters
-from tests.fakes import pool, query, rows, small_models
+from tests.fakes import ITEMS, pool, query, rows
+from tests.unit.rerank.slates import BEST, MODELS, PLAIN, builder, shown, slate, slots
 
-MODELS = small_models()
-BEST = tuple(range(20, 40))
 RELEVANCE = np.array([0.9, 0.5, 0.4, 0.1], np.float32)
+ONE_SLOT = replace(PLAIN, explore_slots=1, explore_beta=5.0)
 
 
-def offer(slots=1, relevance=RELEVANCE):
+def offered(slots=1, relevance=RELEVANCE):
     return ExplorationPool(np.arange(len(relevance)), np.asarray(relevance, np.float32), slots)
 
 
-def of(choice):
+def parts(choice):
     return choice.chosen.tolist(), choice.propensities.tolist()
 
 
-def test_what_is_chosen_without_chance_has_propensity_one():
+def test_upper_bounds_follow_the_formula():
+    bounds = ucb(np.array([0.5, 0.5, 0.5], np.float32), np.array([0.0, 4.0, 100.0]), 1000.0, 0.3)
+    uncertainty = 0.3 * np.sqrt(np.log(1000.0) / np.array([1.0, 4.0, 100.0]))
+    assert bounds == pytest.approx(0.5 + uncertainty)
+    assert ucb(np.zeros(3, np.float32), np.zeros(3), 0.0, 0.3) == pytest.approx([0.3, 0.3, 0.3])
+
+
+def test_a_choice_without_chance_has_propensity_one():
     bounds = ucb(RELEVANCE, np.array([100.0, 100, 1, 100]), 301, 1.0)
-    assert of(greedy(bounds, 2)) == ([2, 0], [1.0, 1.0])
+    assert parts(greedy(bounds, 2)) == ([2, 0], [1.0, 1.0])
 
 
-def test_epsilon_zero_takes_the_best_and_epsilon_one_anything():
-    assert of(epsilon_greedy(offer(2), 0.0, [1])) == ([0, 1], [1.0, 1.0])
-    drawn = {epsilon_greedy(offer(), 1.0, [seed]).chosen[0] for seed in range(60)}
+def test_epsilon_zero_chooses_the_best_and_epsilon_one_any_item():
+    assert parts(epsilon_greedy(offered(2), 0.0, [1])) == ([0, 1], [1.0, 1.0])
+    drawn = {epsilon_greedy(offered(), 1.0, [seed]).chosen[0] for seed in range(60)}
     assert drawn == {0, 1, 2, 3}
-    assert of(epsilon_greedy(offer(), 1.0, [3]))[1] == [0.25]
+    assert parts(epsilon_greedy(offered(), 1.0, [3]))[1] == [0.25]
 
 
 @pytest.mark.parametrize("slots", [1, 2])
-def test_the_propensities_of_epsilon_greedy_are_how_often_it_chooses_so(slots):
+def test_propensities_of_epsilon_greedy_are_the_frequencies_of_its_choices(slots):
     n, epsilon = 4_000, 0.6
-    made = [epsilon_greedy(offer(slots), epsilon, [seed]) for seed in range(n)]
-    told = {tuple(c.chosen.tolist()): float(np.prod(c.propensities)) for c in made}
-    counts = Counter(tuple(c.chosen.tolist()) for c in made)
-    assert len(told) == (4 if slots == 1 else 12)
-    assert sum(told.values()) == pytest.approx(1.0)
-    for one, chance in told.items():
-        assert counts[one] / n == pytest.approx(chance, abs=4 * np.sqrt(chance * (1 - chance) / n))
+    choices = [epsilon_greedy(offered(slots), epsilon, [seed]) for seed in range(n)]
+    expected = {tuple(c.chosen.tolist()): float(np.prod(c.propensities)) for c in choices}
+    counts = Counter(tuple(c.chosen.tolist()) for c in choices)
+    assert len(expected) == (4 if slots == 1 else 12)
+    assert sum(expected.values()) == pytest.approx(1.0)
+    for chosen, chance in expected.items():
+        tolerance = 4 * np.sqrt(chance * (1 - chance) / n)
+        assert counts[chosen] / n == pytest.approx(chance, abs=tolerance)
 
 
 @pytest.mark.parametrize("slots", [1, 2])
-def test_the_propensities_of_thompson_are_near_how_often_it_chooses_so(slots):
-    tried, taken = np.array([50.0, 5, 0, 0]), np.array([5.0, 2, 0, 9])
-    n = 3_000
-    made = [thompson(offer(slots), tried, taken, 0.8, [seed]) for seed in range(n)]
-    counts = Counter(tuple(c.chosen.tolist()) for c in made)
-    for one, count in counts.items():
-        if count < n / 50:
-            continue
-        same = [np.prod(c.propensities) for c in made if tuple(c.chosen.tolist()) == one]
-        assert np.mean(same) == pytest.approx(count / n, rel=0.25)
-    assert min(float(c.propensities.min()) for c in made) >= 1 / POSTERIOR_DRAWS
+def test_propensities_of_thompson_are_near_the_frequencies_of_its_choices(slots):
+    impressions, clicks, n = np.array([50.0, 5, 0, 0]), np.array([5.0, 2, 0, 9]), 3_000
+    choices = [thompson(offered(slots), impressions, clicks, 0.8, [seed]) for seed in range(n)]
+    counts = Counter(tuple(c.chosen.tolist()) for c in choices)
+    for chosen, count in counts.items():
+        if count >= n / 50:
+            same = [c.propensities for c in choices if tuple(c.chosen.tolist()) == chosen]
+            assert np.mean(np.prod(same, axis=1)) == pytest.approx(count / n, rel=0.25)
+    assert min(float(c.propensities.min()) for c in choices) >= 1 / POSTERIOR_DRAWS
 
 
-def test_thompson_prefers_what_is_taken_and_tries_what_is_unknown():
-    same = offer(relevance=[0.5] * 3)
-    tried, taken = np.array([1_000.0, 1_000, 0]), np.array([500.0, 10, 0])
-    counts = Counter(thompson(same, tried, taken, 1.0, [s]).chosen[0] for s in range(300))
+def test_thompson_prefers_clicked_items_and_tries_unknown_ones():
+    equal = offered(relevance=[0.5] * 3)
+    impressions, clicks = np.array([1_000.0, 1_000, 0]), np.array([500.0, 10, 0])
+    choices = [thompson(equal, impressions, clicks, 1.0, [seed]) for seed in range(300)]
+    counts = Counter(choice.chosen[0] for choice in choices)
     assert counts[1] == 0
     assert min(counts[0], counts[2]) > 100
 
 
-@settings(deadline=None)
-@given(
-    st.sampled_from(["ucb", "thompson", "epsilon_greedy"]),
-    st.integers(0, 2**32 - 1),
-    st.integers(0, 5),
-    st.integers(1, 12),
+def test_the_last_place_goes_to_the_item_with_the_fewest_impressions():
+    counters = PopularityCounters(MODELS.popularity)
+    counters.count_impressions(np.setdiff1d(np.arange(ITEMS), [37]))
+    selection = slate(ONE_SLOT, counters=counters)
+    assert shown(selection) == [20, 21, 22, 23, 37]
+    assert selection.explored.tolist() == [False, False, False, False, True]
+
+
+def test_impressions_end_the_exploration_of_an_item():
+    counters = PopularityCounters(MODELS.popularity)
+    first = shown(slate(ONE_SLOT, counters=counters))[-1]
+    for _ in range(50):
+        counters.count_impressions(rows(first))
+    assert shown(slate(ONE_SLOT, counters=counters))[-1] != first
+
+
+@pytest.mark.parametrize(
+    "request_parts",
+    [{"k": 4}, {"k": 5, "explore": False}, {"k": 20}],
+    ids=["short list", "switched off", "no other candidates"],
 )
-def test_the_same_seed_gives_the_same_list_and_every_item_a_chance(way, seed, slots, k):
-    policy = Policy(explore=way, explore_slots=slots, explore_from=1)
-    live = PopularityCounters(MODELS.popularity)
-    live.count_impressions(rows(20, 21, 25))
-    maker = SlateBuilder(MODELS.catalogue, MODELS.content.items, live, policy)
-    one, two = (maker.rerank(query(k=k, seed=seed), pool(*BEST)) for _ in range(2))
-    assert one.pool.rows.tolist() == two.pool.rows.tolist()
-    assert one.propensities.tolist() == two.propensities.tolist()
-    assert len(set(one.pool.rows.tolist())) == len(one) == k
-    assert one.explored.sum() == min(slots, k)
-    assert np.all((one.propensities > 0) & (one.propensities <= 1))
-    assert np.all(one.propensities[~one.explored] == 1)
-    assert not np.any(np.diff(one.explored.astype(int)) < 0)
-    if way == "ucb":
-        assert np.all(one.propensities == 1)
+def test_some_lists_have_no_exploration(request_parts):
+    selection = slate(replace(PLAIN, explore_slots=1), query(**request_parts))
+    assert not selection.explored.any()
+    assert shown(selection) == list(BEST[: request_parts["k"]])
 
 
-def test_two_users_with_the_same_seed_are_not_given_the_same_draw():
-    policy = Policy(explore="epsilon_greedy", explore_epsilon=1.0, explore_slots=1)
-    maker = SlateBuilder(
-        MODELS.catalogue, MODELS.content.items, PopularityCounters(MODELS.popularity), policy
-    )
-    drawn = {
-        maker.rerank(query(k=5, user_row=member), pool(*BEST)).pool.rows[-1] for member in range(30)
-    }
+UNIFORM = Policy(explore="epsilon_greedy", explore_epsilon=1.0, explore_slots=1)
+
+
+def test_two_users_with_the_same_seed_get_different_draws():
+    drawn = {shown(slate(UNIFORM, query(k=5, user_row=row)))[-1] for row in range(30)}
     assert len(drawn) > 8
 
 
-def test_a_slot_chooses_only_of_the_users_best():
-    policy = Policy(explore="epsilon_greedy", explore_epsilon=1.0, explore_slots=1, explore_among=3)
-    maker = SlateBuilder(
-        MODELS.catalogue, MODELS.content.items, PopularityCounters(MODELS.popularity), policy
-    )
-    drawn = {int(maker.rerank(query(k=5, seed=s), pool(*BEST)).pool.rows[-1]) for s in range(60)}
+def test_a_slot_chooses_from_the_best_candidates_only():
+    policy = replace(UNIFORM, explore_among=3)
+    drawn = {shown(slate(policy, query(k=5, seed=seed)))[-1] for seed in range(60)}
     assert drawn == {24, 25, 26}
+
+
+@pytest.mark.parametrize("method", ["ucb", "thompson", "epsilon_greedy"])
+@pytest.mark.parametrize(
+    "other",
+    [
+        {"provider_cap": 1, "category_cap": 0},
+        {"pinned": {"i41": 3}},
+        {"sponsored": ("i40", "i46"), "sponsored_places": (2,)},
+    ],
+)
+def test_neither_caps_nor_fixed_positions_remove_what_exploration_chose(method, other):
+    policy = replace(Policy(explore=method, provider_cap=2, category_cap=4), **other)
+    for seed in range(20):
+        one_query, candidates = query(k=10, seed=seed), pool(*range(20, 80))
+        draft = dict(builder(policy).build_drafts(one_query, candidates))["explore"]
+        chosen = draft.slots == EXPLORE
+        selection = builder(policy).rerank(one_query, candidates)
+        explored = np.array([slot == "explore" for slot in slots(selection)])
+        assert selection.pool.rows[explored].tolist() == (
+            draft.pool.rows[draft.listed[chosen]].tolist()
+        )
+        assert selection.propensities[explored].tolist() == draft.propensities[chosen].tolist()
+        assert len(selection) == 10

@@ -1,0 +1,39 @@
+"""A small world for the last stage: candidates, settings and a builder of slates."""
+
+from dataclasses import replace
+
+import numpy as np
+
+from app.contracts import SLOTS
+from app.rerank.policies import Policy
+from app.rerank.slate_builder import SlateBuilder
+from app.state.counters import PopularityCounters
+from tests.fakes import ITEMS, pool, query, small_models
+
+MODELS = small_models()
+CATALOGUE = replace(
+    MODELS.catalogue,
+    available=np.arange(ITEMS) % 9 != 0,
+    flags=(np.arange(ITEMS)[:, None] % 4 == 3).astype(np.uint8),
+    flag_names=("adult",),
+)
+BEST = tuple(range(20, 40))  # candidates, best first
+PLAIN = Policy(diversity=0.0, freshness=0.0, explore_slots=0)
+COUNTERS = PopularityCounters(MODELS.popularity)
+
+
+def builder(policy=PLAIN, **parts):
+    usual = {"catalogue": MODELS.catalogue, "content": MODELS.content.items, "counters": COUNTERS}
+    return SlateBuilder(**(usual | parts), policy=policy)
+
+
+def slate(policy=PLAIN, request_query=None, items=BEST, **parts):
+    return builder(policy, **parts).rerank(request_query or query(k=5), pool(*items))
+
+
+def shown(selection):
+    return selection.pool.rows.tolist()
+
+
+def slots(selection):
+    return [SLOTS[code] for code in selection.slots]
