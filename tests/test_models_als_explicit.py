@@ -3,7 +3,6 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from offline.models import als_explicit
 from offline.models.als_explicit import (
     ExplicitALSConfig,
     fit_explicit_als,
@@ -45,12 +44,9 @@ def ridge(others, left, worth, config):
 @pytest.mark.parametrize("seed", range(3))
 @pytest.mark.parametrize("half_life", [np.inf, 8 * DAY])
 @pytest.mark.parametrize("block", [1, 50, 10_000_000])
-def test_ratings_are_those_of_the_obvious_loop_whatever_the_block(
-    block, half_life, seed, monkeypatch
-):
-    monkeypatch.setattr(als_explicit, "BLOCK_CELLS", block)
+def test_ratings_are_those_of_the_obvious_loop_whatever_the_block(block, half_life, seed):
     log, config = random_log(seed, repeats=True), replace(CONFIG, half_life=half_life)
-    found = fit_explicit_als_ratings(log, SHAPE, config, 7)
+    found = fit_explicit_als_ratings(log, SHAPE, config, 7, block)
     expected, p, q = row_by_row(log, config)
     users, items = np.indices(SHAPE).reshape(2, -1)
     assert np.allclose(found.predict(users, items), expected.ravel(), atol=1e-6)

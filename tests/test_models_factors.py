@@ -139,12 +139,12 @@ def test_propensities_change_what_popular_items_are_worth(name):
 
 def test_bpr_draws_a_like_as_often_as_its_weight_says():
     likes = like_matrix(log_of((0, 0, 1, 1, 0), (0, 2, 1, 3, 0), (2, 1, 1, 2, 0)), (3, 3))
-    often = bpr._often(likes.data)
-    assert often.tolist() == [2, 6, 4]
-    drawn = bpr._repeated(likes, often)
+    draws = bpr.count_draws(likes.data)
+    assert draws.tolist() == [2, 6, 4]
+    drawn = bpr.repeat_likes(likes, draws)
     assert drawn.indices.tolist() == [0] * 2 + [2] * 6 + [1] * 4
     assert drawn.indptr.tolist() == [0, 8, 8, 12]
-    assert bpr._often(np.array([1e-9, 1.0])).tolist() == [1, 8]
+    assert bpr.count_draws(np.array([1e-9, 1.0])).tolist() == [1, 8]
 
 
 @pytest.mark.parametrize(("weights", "rounds"), [((1, 1), 30), ((1, 3), 8)])
@@ -167,7 +167,7 @@ def test_bpr_draws_no_more_often_in_all_when_weights_differ(weights, rounds, mon
 
 
 def test_bpr_draws_likes_of_equal_weight_once():
-    assert bpr._often(np.array([0.3, 0.3, 0.3])).tolist() == [1, 1, 1]
+    assert bpr.count_draws(np.array([0.3, 0.3, 0.3])).tolist() == [1, 1, 1]
 
 
 def test_bpr_learns_mostly_from_what_is_drawn_most():

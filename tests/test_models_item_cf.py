@@ -1,8 +1,7 @@
 import numpy as np
 import pytest
 
-from offline.models import interactions
-from offline.models.interactions import event_matrix
+from offline.models.interactions import event_matrix, item_blocks
 from offline.models.item_cf import ItemCFConfig, fit_item_cf
 from offline.models.neighbour_table import first_per_owner
 from tests.test_models_interactions import DAY, EMPTY, SHAPE, constant, log_of, random_log
@@ -114,21 +113,19 @@ def test_equally_near_neighbours_are_in_row_order():
 
 
 @pytest.mark.parametrize("similarity", REFERENCES)
-def test_small_blocks_give_the_same_bits_as_one(similarity, monkeypatch):
+def test_small_blocks_give_the_same_bits_as_one(similarity):
     log, config = random_log(2), ItemCFConfig(similarity=similarity)
     whole = fit_item_cf(log, SHAPE, config)
-    monkeypatch.setattr(interactions, "BLOCK_ENTRIES", 5)
-    blocks = fit_item_cf(log, SHAPE, config)
+    blocks = fit_item_cf(log, SHAPE, config, max_entries=5)
     assert blocks.indptr.tobytes() == whole.indptr.tobytes()
     assert blocks.rows.tobytes() == whole.rows.tobytes()
     assert blocks.weights.tobytes() == whole.weights.tobytes()
 
 
-def test_no_block_holds_many_more_similarities_than_allowed(monkeypatch):
-    monkeypatch.setattr(interactions, "BLOCK_ENTRIES", 20)
+def test_no_block_holds_many_more_similarities_than_allowed():
     log = random_log(2)
     seen = event_matrix(log, np.ones(len(log)), SHAPE)
-    blocks = list(interactions.item_blocks(seen))
+    blocks = list(item_blocks(seen, 20))
     assert [b.start for b in blocks[1:]] == [b.stop for b in blocks[:-1]]
     assert (blocks[0].start, blocks[-1].stop) == (0, SHAPE[1])
     sizes = [(seen[:, b].T @ seen).nnz for b in blocks]

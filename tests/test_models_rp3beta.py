@@ -1,7 +1,6 @@
 import numpy as np
 import pytest
 
-from offline.models import interactions
 from offline.models.rp3beta import RP3betaConfig, fit_rp3beta
 from tests.test_models_interactions import DAY, EMPTY, SHAPE, constant, log_of, random_log
 from tests.test_models_item_cf import unpacked
@@ -48,11 +47,10 @@ def test_only_the_best_are_kept_best_first_and_never_the_item_itself():
         assert item not in table.rows[span]
 
 
-def test_small_blocks_give_the_same_bits_as_one(monkeypatch):
+def test_small_blocks_give_the_same_bits_as_one():
     log = constant(random_log(2))
     whole = fit_rp3beta(log, SHAPE, RP3betaConfig())
-    monkeypatch.setattr(interactions, "BLOCK_ENTRIES", 5)
-    cut = fit_rp3beta(log, SHAPE, RP3betaConfig())
+    cut = fit_rp3beta(log, SHAPE, RP3betaConfig(), max_entries=5)
     assert cut.rows.tobytes() == whole.rows.tobytes()
     assert cut.weights.tobytes() == whole.weights.tobytes()
 

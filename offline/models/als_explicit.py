@@ -1,4 +1,4 @@
-"""Matrix factorisation with biases for ratings, by alternating least squares."""
+"""Matrix factorisation of ratings, with biases, by alternating least squares."""
 
 from dataclasses import dataclass
 
@@ -20,13 +20,13 @@ from offline.models.interactions import (
     with_entries,
 )
 
-BLOCK_CELLS = 10_000_000  # cells of the normal equations held at a time: 80 MB
-EPSILON = 1e-12  # keeps the equations solvable where all ratings have faded away
+BLOCK_CELLS = 10_000_000  # cells of the normal equations in memory at a time: 80 MB
+EPSILON = 1e-12  # keeps the equations solvable where all ratings have decayed to 0
 
 
 @dataclass(frozen=True, slots=True)
 class ExplicitALSConfig:
-    """How ratings are learnt, and how a user is folded in."""
+    """How ratings are learnt, and how a user is folded in when serving."""
 
     size: Count = 32  # dimensions
     penalty: Positive = 0.1  # regularisation of the vectors, per rating
@@ -39,75 +39,89 @@ class ExplicitALSConfig:
 
 
 def fit_explicit_als(log: Log, shape: LogShape, config: ExplicitALSConfig, seed: int) -> Factors:
-    """Learn the ratings and keep the item vectors, biases left out, for folding users in."""
+    """Fit the ratings and return the item vectors without their biases, for the fold-in."""
     items = fit_explicit_als_ratings(log, shape, config, seed).items[:, :-1]
     return build_factors(items, config.alpha, config.reg)
 
 
 def fit_explicit_als_ratings(
-    log: Log, shape: LogShape, config: ExplicitALSConfig, seed: int
+    log: Log,
+    shape: LogShape,
+    config: ExplicitALSConfig,
+    seed: int,
+    block_cells: int = BLOCK_CELLS,
 ) -> RatingModel:
-    """Learn vectors and biases of each pair's newest rating; rows without any stay at zero.
+    """Fit vectors and biases to the newest rating of each pair. Rows without ratings stay at zero.
 
-    Minimises ``Σ w_ui (e_ui - p_u·q_i)² + penalty·(Σ_u w_u ||p_u||² + Σ_i w_i ||q_i||²)``: ``e`` is
-    what mean and biases leave of a rating, ``w_ui`` its decayed worth, ``w_u`` and ``w_i`` the sums
-    of these (Zhou, Wilkinson, Schreiber, Pan: Large-scale parallel collaborative filtering for the
-    Netflix prize, 2008).
+    The loss is ``Σ w_ui (e_ui - p_u·q_i)² + penalty·(Σ_u w_u ||p_u||² + Σ_i w_i ||q_i||²)``. ``e``
+    is the rating less mean and biases. ``w_ui`` is its weight after time decay, ``w_u`` and ``w_i``
+    are the sums of ``w_ui`` (Zhou, Wilkinson, Schreiber, Pan: Large-scale parallel collaborative
+    filtering for the Netflix prize, 2008).
     """
     newest = latest_events(log)
-    worth = event_matrix(newest, time_decay(newest, config.half_life), shape)
+    decayed = event_matrix(newest, time_decay(newest, config.half_life), shape)
     values = event_matrix(newest, newest.values.astype(np.float64), shape)
-    mean, of_users, of_items = _biases(values, worth, config.bias_penalty)
-    left = with_entries(
-        values, values.data - mean - of_users[entry_rows(values)] - of_items[values.indices]
+    mean, user_bias, item_bias = _biases(values, decayed, config.bias_penalty)
+    residuals = with_entries(
+        values, values.data - mean - user_bias[entry_rows(values)] - item_bias[values.indices]
     )
-    by_user, by_item = (left, worth), (left.T.tocsr(), worth.T.tocsr())
+    by_user, by_item = (residuals, decayed), (residuals.T.tocsr(), decayed.T.tocsr())
     items = np.random.default_rng(seed).normal(0.0, config.spread, (shape[1], config.size))
     users = np.zeros((shape[0], config.size))
     with one_thread():
         for _ in range(config.rounds):
-            users = _solve(*by_user, items, config.penalty)
-            items = _solve(*by_item, users, config.penalty)
-    return RatingModel(mean, np.column_stack([users, of_users]), np.column_stack([items, of_items]))
+            users = _solve(*by_user, items, config.penalty, block_cells)
+            items = _solve(*by_item, users, config.penalty, block_cells)
+    return RatingModel(
+        mean, np.column_stack([users, user_bias]), np.column_stack([items, item_bias])
+    )
 
 
 def _biases(
-    values: Sparse, worth: Sparse, penalty: float
+    values: Sparse, decayed: Sparse, penalty: float
 ) -> tuple[float, NDArray[np.float64], NDArray[np.float64]]:
-    """Give the mean, and how far from it items are, and users from that, both shrunk to 0."""
-    mean = float(np.average(values.data, weights=worth.data)) if values.nnz else 0.0
-    of_items = _shrunk(values.indices, values.data - mean, worth.data, (values.shape[1], penalty))
-    left = values.data - mean - of_items[values.indices]
-    of_users = _shrunk(entry_rows(values), left, worth.data, (values.shape[0], penalty))
-    return mean, of_users, of_items
+    """Return the mean, the biases of users and those of items, both shrunk towards 0."""
+    mean = float(np.average(values.data, weights=decayed.data)) if values.nnz else 0.0
+    item_bias = _shrunk_means(
+        values.indices, values.data - mean, decayed.data, (values.shape[1], penalty)
+    )
+    residuals = values.data - mean - item_bias[values.indices]
+    user_bias = _shrunk_means(
+        entry_rows(values), residuals, decayed.data, (values.shape[0], penalty)
+    )
+    return mean, user_bias, item_bias
 
 
-def _shrunk(
+def _shrunk_means(
     rows: NDArray[np.integer],
     data: NDArray[np.float64],
-    worth: NDArray[np.float64],
-    of: tuple[int, float],
+    decayed: NDArray[np.float64],
+    n_and_penalty: tuple[int, float],
 ) -> NDArray[np.float64]:
-    """Average ``data`` by row, (of[0],), as if each row had ``of[1]`` more that are 0."""
-    n, penalty = of
-    total = np.bincount(rows, weights=worth, minlength=n) + penalty
-    sums = np.bincount(rows, weights=worth * data, minlength=n)
+    """Average ``data`` by row, (n,), as if each row had ``penalty`` more entries that are 0."""
+    n, penalty = n_and_penalty
+    total = np.bincount(rows, weights=decayed, minlength=n) + penalty
+    sums = np.bincount(rows, weights=decayed * data, minlength=n)
     return np.asarray(np.divide(sums, total, out=np.zeros(n), where=total > 0), np.float64)
 
 
 def _solve(
-    left: Sparse, worth: Sparse, others: NDArray[np.float64], penalty: float
+    residuals: Sparse,
+    decayed: Sparse,
+    columns: NDArray[np.float64],
+    penalty: float,
+    block_cells: int,
 ) -> NDArray[np.float64]:
-    """Solve the ridge regression of each row on the vectors of the other side, (rows, d)."""
-    size = others.shape[1]
-    solved, told = np.zeros((left.shape[0], size)), np.flatnonzero(np.diff(left.indptr))
-    blocks = left.indptr[told] // (BLOCK_CELLS // size**2 + 1)
-    for rows in np.split(told, np.flatnonzero(np.diff(blocks)) + 1) if len(told) else []:
-        span = slice(int(left.indptr[rows[0]]), int(left.indptr[rows[-1] + 1]))
-        starts = left.indptr[rows] - span.start
-        near, weights = others[left.indices[span]], worth.data[span, None]
-        squares = np.add.reduceat((weights * near)[:, :, None] * near[:, None, :], starts)
+    """Solve the ridge regression of each row on the vectors of the columns, (rows, d)."""
+    size = columns.shape[1]
+    solved, rated = np.zeros((residuals.shape[0], size)), np.flatnonzero(np.diff(residuals.indptr))
+    blocks = residuals.indptr[rated] // (block_cells // size**2 + 1)
+    for rows in np.split(rated, np.flatnonzero(np.diff(blocks)) + 1) if len(rated) else []:
+        span = slice(int(residuals.indptr[rows[0]]), int(residuals.indptr[rows[-1] + 1]))
+        starts = residuals.indptr[rows] - span.start
+        vectors, weights = columns[residuals.indices[span]], decayed.data[span, None]
+        normal = np.add.reduceat((weights * vectors)[:, :, None] * vectors[:, None, :], starts)
         ridge = penalty * np.add.reduceat(weights, starts)[:, :, None] + EPSILON
-        right = np.add.reduceat(weights * left.data[span, None] * near, starts)[:, :, None]
-        solved[rows] = np.linalg.solve(squares + ridge * np.eye(size), right)[:, :, 0]
+        right = np.add.reduceat(weights * residuals.data[span, None] * vectors, starts)[:, :, None]
+        solved[rows] = np.linalg.solve(normal + ridge * np.eye(size), right)[:, :, 0]
     return solved

@@ -13,14 +13,14 @@ from offline.data.dataset import Log
 from offline.models.factors import build_factors
 from offline.models.interactions import LogShape, Sparse, like_matrix
 
-MEAN_DRAWS = 4  # draws of a like of mean weight, where weights differ
+MEAN_DRAWS = 4  # draws of a like of mean weight, if weights differ
 MAX_DRAWS = 100  # of one like
-RELATIVE_TOLERANCE = 1e-9  # weights no further apart, relative to the greatest, are equal
+RELATIVE_TOLERANCE = 1e-9  # of the largest weight: weights that differ by less are equal
 
 
 @dataclass(frozen=True, slots=True)
 class BPRConfig:
-    """How the vectors are learnt, and how a user is folded in."""
+    """How the item vectors are learnt, and how a user is folded in when serving."""
 
     size: Count = 31  # dimensions; one more holds the item's bias
     rate: Positive = 0.05
@@ -29,45 +29,45 @@ class BPRConfig:
     alpha: NotNegative = 5.0  # of the fold-in, as in Factors
     reg: Positive = 50.0  # of the fold-in
     half_life: Seconds = np.inf  # seconds after which an interaction counts half
-    propensity_power: NotNegative = 0.0  # above 0: events count less the more popular their item
+    propensity_power: NotNegative = 0.0  # above 0: events of popular items count less
 
 
 def fit_bpr(log: Log, shape: LogShape, config: BPRConfig, seed: int) -> Factors:
-    """Learn to rank liked items above others; items without likes get a vector of zeros.
+    """Learn to rank liked items above others. Items without likes get a vector of zeros.
 
-    Rendle et al.: BPR: Bayesian personalized ranking from implicit feedback, 2009. One thread:
-    the same seed gives the same bits. A like is drawn as often as its weight says.
+    Rendle et al.: BPR: Bayesian personalized ranking from implicit feedback, 2009. A like is drawn
+    in proportion to its weight. It runs on one thread, so that the same seed gives the same bits.
     """
     from implicit.cpu.bpr import BayesianPersonalizedRanking  # noqa: PLC0415 - the extra "bpr"
 
     likes = like_matrix(log, shape, config.half_life, config.propensity_power)
     if not likes.nnz:
         return build_factors(np.zeros((shape[1], config.size + 1)), config.alpha, config.reg)
-    often = _often(likes.data)
+    draws = count_draws(likes.data)
     with one_thread():
         model = BayesianPersonalizedRanking(
             factors=config.size,
             learning_rate=config.rate,
             regularization=config.penalty,
-            iterations=max(1, round(config.rounds / often.mean())),
+            iterations=max(1, round(config.rounds / draws.mean())),
             num_threads=1,
             random_state=seed,
         )
-        model.fit(_repeated(likes, often), show_progress=False)
+        model.fit(repeat_likes(likes, draws), show_progress=False)
     return build_factors(model.item_factors, config.alpha, config.reg)
 
 
-def _often(weights: NDArray[np.float64]) -> NDArray[np.int64]:
-    """Turn weights into whole numbers of draws, at least one, about STEPS on average."""
+def count_draws(weights: NDArray[np.float64]) -> NDArray[np.int64]:
+    """Convert weights to whole numbers of draws: at least one, about MEAN_DRAWS on average."""
     if np.ptp(weights) <= RELATIVE_TOLERANCE * weights.max():
         return np.ones(len(weights), np.int64)
-    draws = np.rint(MEAN_DRAWS * weights / weights.mean())
-    often: NDArray[np.int64] = np.clip(draws, 1, MAX_DRAWS).astype(np.int64)
-    return often
+    wanted = np.rint(MEAN_DRAWS * weights / weights.mean())
+    draws: NDArray[np.int64] = np.clip(wanted, 1, MAX_DRAWS).astype(np.int64)
+    return draws
 
 
-def _repeated(likes: Sparse, often: NDArray[np.int64]) -> csr_matrix[np.float32]:
-    """List each like as often as it is drawn: the library draws evenly from what is listed."""
-    ends = np.concatenate([[0], np.cumsum(often)])[likes.indptr]
-    ones = np.ones(int(often.sum()), np.float32)
-    return csr_matrix((ones, np.repeat(likes.indices, often), ends), shape=likes.shape)
+def repeat_likes(likes: Sparse, draws: NDArray[np.int64]) -> csr_matrix[np.float32]:
+    """Repeat each like as often as it is drawn, because the library draws its entries evenly."""
+    ends = np.concatenate([[0], np.cumsum(draws)])[likes.indptr]
+    ones = np.ones(int(draws.sum()), np.float32)
+    return csr_matrix((ones, np.repeat(likes.indices, draws), ends), shape=likes.shape)

@@ -1,4 +1,4 @@
-"""Item vectors from what is written about items: categories, title and time of release."""
+"""Item vectors from categories, title and decade of release."""
 
 from dataclasses import dataclass, field
 
@@ -16,7 +16,7 @@ from app.cpu import one_thread
 
 @dataclass(frozen=True, slots=True)
 class ContentConfig:
-    """What counts how much. A weight is the length of that part of an item's vector."""
+    """The weight of each part: the length of that part of an item's vector."""
 
     categories: NotNegative = 1.0
     title: NotNegative = 0.5
@@ -25,9 +25,9 @@ class ContentConfig:
 
 
 def fit_content(catalogue: Catalogue, config: ContentConfig, seed: int) -> Content:
-    """Join the parts of each item's vector, unit length; nothing known is all zero.
+    """Return the content vectors, of unit length; all zero for an item without content.
 
-    With neither titles nor categories in the whole catalogue: (n, 0).
+    The shape is (n, 0) when no item of the catalogue has a title or a category.
     """
     return fit_content_and_encoder(catalogue, config, seed)[0]
 
@@ -35,69 +35,75 @@ def fit_content(catalogue: Catalogue, config: ContentConfig, seed: int) -> Conte
 def fit_content_and_encoder(
     catalogue: Catalogue, config: ContentConfig, seed: int
 ) -> tuple[Content, ContentEncoder | None]:
-    """Fit, and give what makes such a vector for another item; None: nothing is known of any."""
-    idf, words = _category_idf(catalogue), _words(catalogue, config.title_size, seed)
+    """Return the content vectors and the encoder of other items; None when no item has content."""
+    idf, title_part = _category_idf(catalogue), _title_part(catalogue, config.title_size, seed)
     categories = catalogue.categories * idf
-    if not categories.any() and not words.titles.any():
+    if not categories.any() and not title_part.vectors.any():
         return Content(np.empty((len(catalogue), 0), np.float32)), None
     decades = _decades(catalogue)
     weights = np.array([config.categories, config.title, config.decade])
-    parts = [_unit(categories), _unit(words.titles), _marks(catalogue, decades)]
+    parts = [
+        _normalise(categories),
+        _normalise(title_part.vectors),
+        _decade_marks(catalogue, decades),
+    ]
     joined = [weight * part for weight, part in zip(weights.tolist(), parts, strict=True)]
-    content = Content(_unit(np.concatenate(joined, axis=1)).astype(np.float32))
-    return content, ContentEncoder(words.known, words.idf, words.axes, idf, decades, weights)
+    content = Content(_normalise(np.concatenate(joined, axis=1)).astype(np.float32))
+    return content, ContentEncoder(
+        title_part.words, title_part.idf, title_part.axes, idf, decades, weights
+    )
 
 
-def _unit(vectors: NDArray[np.float64]) -> NDArray[np.float64]:
+def _normalise(vectors: NDArray[np.float64]) -> NDArray[np.float64]:
     lengths = np.sqrt((vectors**2).sum(axis=1, keepdims=True))
     unit: NDArray[np.float64] = vectors / np.where(lengths > 0, lengths, 1.0)
     return unit
 
 
 def _category_idf(catalogue: Catalogue) -> NDArray[np.float64]:
-    """Give what a category says: rare ones say more (inverse document frequency), (c,)."""
+    """Return the inverse document frequency of each category, (c,)."""
     table = catalogue.categories.astype(np.float64)
     idf: NDArray[np.float64] = np.log((1 + len(table)) / (1 + table.sum(axis=0))) + 1
     return idf
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class TitleVectors:
-    """The title part of all items, and what it was made with; see ``Reader``."""
+class TitlePart:
+    """The title part of all items, and what encodes another title; see ``ContentEncoder``."""
 
-    titles: NDArray[np.float64]  # (n, t)
-    known: NDArray[np.bytes_] = field(default_factory=lambda: np.empty(0, "S1"))
+    vectors: NDArray[np.float64]  # (n, t)
+    words: NDArray[np.bytes_] = field(default_factory=lambda: np.empty(0, "S1"))
     idf: NDArray[np.float64] = field(default_factory=lambda: np.empty(0))
     axes: NDArray[np.float64] = field(default_factory=lambda: np.empty((0, 0)))
 
 
-def _words(catalogue: Catalogue, size: int, seed: int) -> TitleVectors:
+def _title_part(catalogue: Catalogue, size: int, seed: int) -> TitlePart:
     """Reduce TF-IDF of title words to ``size`` dimensions (latent semantic analysis)."""
     titles = [title or "" for title in catalogue.titles.tolist()]
     vectorizer = TfidfVectorizer(strip_accents="unicode", sublinear_tf=True)
     analyse = vectorizer.build_analyzer()
     if not any(analyse(title) for title in titles):
-        return TitleVectors(np.zeros((len(titles), 0)))
+        return TitlePart(np.zeros((len(titles), 0)))
     counts = vectorizer.fit_transform(titles)
-    known = np.array([word.encode() for word in vectorizer.get_feature_names_out()])
+    words = np.array([word.encode() for word in vectorizer.get_feature_names_out()])
     if counts.shape[1] <= size:
         dense = np.asarray(counts.toarray(), np.float64)
-        return TitleVectors(dense, known, vectorizer.idf_, np.eye(counts.shape[1]))
+        return TitlePart(dense, words, vectorizer.idf_, np.eye(counts.shape[1]))
     reduce = TruncatedSVD(size, random_state=seed)
-    # Titles that are all alike have no variance, and the library divides by it for a figure unused.
+    # Equal titles have no variance; the library divides by it for a figure that is not used here.
     with one_thread(), np.errstate(divide="ignore", invalid="ignore"):
         reduced = np.asarray(reduce.fit_transform(counts), np.float64)
-    return TitleVectors(reduced, known, vectorizer.idf_, np.ascontiguousarray(reduce.components_.T))
+    return TitlePart(reduced, words, vectorizer.idf_, np.ascontiguousarray(reduce.components_.T))
 
 
 def _decades(catalogue: Catalogue) -> NDArray[np.float64]:
-    """Give the decades of release that occur, ascending."""
+    """Return the decades of release that occur, ascending."""
     decade = np.floor(catalogue.released / YEARS_PER_BUCKET)
     return np.unique(decade[np.isfinite(decade)]).astype(np.float64)
 
 
-def _marks(catalogue: Catalogue, decades: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Mark each item's decade of release; one column per decade."""
+def _decade_marks(catalogue: Catalogue, decades: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return 1 in the column of each item's decade of release, (n, decades)."""
     decade = np.floor(catalogue.released / YEARS_PER_BUCKET)
     marks: NDArray[np.float64] = (decade[:, None] == decades).astype(np.float64)
     return marks

@@ -1,4 +1,4 @@
-"""Assembles item vectors into what serving folds new users into."""
+"""What the factorisations share: the vectors that serving folds users into, and rating models."""
 
 from dataclasses import dataclass
 
@@ -10,12 +10,12 @@ from offline.data.dataset import Log
 
 
 def build_factors(
-    items: NDArray[np.floating], alpha: float, reg: float, power: float = 0.0, known: int = 1
+    items: NDArray[np.floating], alpha: float, reg: float, power: float = 0.0, n_liked: int = 1
 ) -> Factors:
-    """Complete item vectors, (n, d), with their Gram matrix.
+    """Build the factors from item vectors, (n, d), and compute their Gram matrix.
 
     Raises:
-        FloatingPointError: training diverged.
+        FloatingPointError: a vector is not finite, because training diverged.
     """
     if not np.isfinite(items).all():
         raise FloatingPointError(
@@ -24,12 +24,12 @@ def build_factors(
     exact = items.astype(np.float64)
     gram = np.einsum("nd,ne->de", exact, exact)  # not BLAS: its threads would change the bits
     exact_items = np.ascontiguousarray(items, np.float32)
-    return Factors(exact_items, gram.astype(np.float32), alpha, reg, power, known)
+    return Factors(exact_items, gram.astype(np.float32), alpha, reg, power, n_liked)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class RatingModel:
-    """Predicts a rating: ``mean + user bias + item bias + p·q`` (the last column is the bias)."""
+    """Predicts a rating as ``mean + user bias + item bias + p·q``. The last column is the bias."""
 
     mean: float
     users: NDArray[np.float64]  # (u, d + 1)
@@ -38,13 +38,13 @@ class RatingModel:
     def predict(
         self, users: NDArray[np.integer], items: NDArray[np.integer]
     ) -> NDArray[np.float64]:
-        """Predict the ratings of pairs of rows, (m,) each."""
+        """Predict the ratings of pairs of rows, (m,)."""
         p, q = self.users[users], self.items[items]
-        taste: NDArray[np.float64] = np.einsum("md,md->m", p[:, :-1], q[:, :-1])
-        rating: NDArray[np.float64] = self.mean + p[:, -1] + q[:, -1] + taste
+        products: NDArray[np.float64] = np.einsum("md,md->m", p[:, :-1], q[:, :-1])
+        rating: NDArray[np.float64] = self.mean + p[:, -1] + q[:, -1] + products
         return rating
 
     def rmse(self, log: Log) -> float:
-        """Give the root mean squared error over the log's values."""
-        gaps = log.values - self.predict(log.users, log.items)
-        return float(np.sqrt(np.mean(gaps**2)))
+        """Return the root mean squared error over the ratings of the log."""
+        errors = log.values - self.predict(log.users, log.items)
+        return float(np.sqrt(np.mean(errors**2)))

@@ -10,6 +10,7 @@ from app.artifacts import NeighbourTable
 from app.bounds import Count, NotNegative, Positive, Seconds, Share
 from offline.data.dataset import Log
 from offline.models.interactions import (
+    BLOCK_ENTRIES,
     LogShape,
     Sparse,
     centre_by_user,
@@ -29,63 +30,68 @@ from offline.models.neighbour_table import Triples, build_neighbour_table
 
 @dataclass(frozen=True, slots=True)
 class ItemCFConfig:
-    """How near two items are.
+    """How similar two items are.
 
-    Defaults by the next tenth of ML-100K over windows before 80 % of the log: 50 neighbours find
-    more in the first 100, 100 neighbours in the first 300, which is nearer to what recall is for.
-    By recall@100 and @300: cosine 0.345 and 0.639, adjusted cosine 0.347 and 0.591, bm25 without
-    shrinking and a half-life of 30 days 0.468 and 0.700. Cosine names items that are alike, which
-    "similar" and explanations need; what bm25 finds beyond it, RP3beta finds too.
+    The defaults were chosen on the next tenth of ML-100K, over windows before 80 % of the log. 50
+    neighbours have the better recall@100, 100 neighbours the better recall@300, which is closer to
+    the task of recall. Recall@100 and @300: cosine 0.345 and 0.639, adjusted cosine 0.347 and
+    0.591, bm25 without shrinkage and with a half-life of 30 days 0.468 and 0.700. Cosine is
+    the default because "similar items" and explanations need items that are alike. RP3beta finds
+    what bm25 finds beyond cosine.
     """
 
     similarity: Literal["cosine", "adjusted_cosine", "bm25"] = "cosine"
     neighbours: Count = 100  # kept per item
-    shrink: NotNegative = 20.0  # co-raters at which a similarity counts half
+    shrink: NotNegative = 20.0  # common raters at which a similarity counts half
     half_life: Seconds = np.inf  # seconds after which an interaction counts half
     damping: NotNegative = 0.0  # a similarity is divided by the neighbour's raters to this power
     k1: Positive = 1.2  # bm25: the weight, in units of the mean, at which a like counts half
-    b: Share = 0.75  # bm25: how much a user's likes count less the more of them there are
+    b: Share = 0.75  # bm25: how far a like of a user with many likes is discounted
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Evidence:
-    """What the log says of items, as matrices of the same structure, users x items."""
+    """The log as matrices of one structure, users x items, whose products are similarities."""
 
-    value: Sparse  # what is multiplied
+    value: Sparse  # its product with itself gives the similarities
     seen: Sparse  # ones
-    square: Sparse | None  # value²; None: norms are over all raters, not over co-raters
+    square: Sparse | None  # value², where norms are over common raters; None: over all raters
 
 
-def fit_item_cf(log: Log, shape: LogShape, config: ItemCFConfig) -> NeighbourTable:
-    """Find the nearest items of each item, best first, all of them with a similarity above 0.
+def fit_item_cf(
+    log: Log, shape: LogShape, config: ItemCFConfig, max_entries: int = BLOCK_ENTRIES
+) -> NeighbourTable:
+    """Return the most similar items of each item, best first. All similarities are above 0.
 
-    ``adjusted_cosine`` is over values less their user's mean, normed over the co-raters (Sarwar et
-    al.: Item-based collaborative filtering recommendation algorithms, 2001). Where ratings do not
-    vary (``ratings_vary``) it would be 0 everywhere, so plain cosine over weights is taken.
-    ``bm25`` is the product, not normed, of likes weighted as words are, a user being a document
+    ``adjusted_cosine`` compares values less their user's mean, normed over the common raters
+    (Sarwar et al.: Item-based collaborative filtering recommendation algorithms, 2001). If ratings
+    do not vary (``ratings_vary``) it would be 0 everywhere, so cosine over weights replaces it.
+    ``bm25`` is the product, without norm, of likes weighted as words are, with users as documents
     (Robertson, Zaragoza: The probabilistic relevance framework, 2009, as in Lucene).
     """
-    evidence = _evidence(log, shape, config)
+    evidence = _build_evidence(log, shape, config)
     raters = np.bincount(evidence.seen.indices, minlength=shape[1])
-    parts = [_block(evidence, rows, raters, config) for rows in item_blocks(evidence.seen)]
+    parts = [
+        _block(evidence, rows, raters, config) for rows in item_blocks(evidence.seen, max_entries)
+    ]
     return build_neighbour_table(parts, shape[1], config.neighbours)
 
 
-def _evidence(log: Log, shape: LogShape, config: ItemCFConfig) -> _Evidence:
+def _build_evidence(log: Log, shape: LogShape, config: ItemCFConfig) -> _Evidence:
     match config.similarity:
         case "adjusted_cosine" if ratings_vary(log, shape[0]):
-            return _opinions(log, shape, config)
+            return _adjusted_evidence(log, shape, config)
         case "bm25":
-            return _words(log, shape, config)
+            return _bm25_evidence(log, shape, config)
         case _:
-            return _likes(log, shape, config)
+            return _cosine_evidence(log, shape, config)
 
 
-def _words(log: Log, shape: LogShape, config: ItemCFConfig) -> _Evidence:
+def _bm25_evidence(log: Log, shape: LogShape, config: ItemCFConfig) -> _Evidence:
     """Weigh likes by ``log(1 + (N - n + ½) / (n + ½)) · w / (w + k1·(1 - b + b·length / mean))``.
 
-    ``n`` of the ``N`` users who like anything like the item; a user's ``length`` is the sum of
-    their ``w``.
+    ``N`` users like anything, and ``n`` of them like the item. The ``length`` of a user is the sum
+    of that user's ``w``.
     """
     likes = like_matrix(log, shape, config.half_life)
     raters = np.bincount(likes.indices, minlength=shape[1])
@@ -94,17 +100,17 @@ def _words(log: Log, shape: LogShape, config: ItemCFConfig) -> _Evidence:
     rarity = np.log1p((len(active) - raters + 0.5) / (raters + 0.5))[likes.indices]
     share = lengths[entry_rows(likes)] / (active.mean() if len(active) else 1.0)
     weights = likes.data / mean_positive_weight(log)
-    worth = weights / (weights + config.k1 * (1 - config.b + config.b * share))
-    return _Evidence(with_entries(likes, rarity * worth), _ones(likes), None)
+    saturated = weights / (weights + config.k1 * (1 - config.b + config.b * share))
+    return _Evidence(with_entries(likes, rarity * saturated), _ones(likes), None)
 
 
-def _likes(log: Log, shape: LogShape, config: ItemCFConfig) -> _Evidence:
+def _cosine_evidence(log: Log, shape: LogShape, config: ItemCFConfig) -> _Evidence:
     value = like_matrix(log, shape, config.half_life)
     lengths = np.sqrt(np.bincount(value.indices, weights=value.data**2, minlength=shape[1]))
     return _Evidence(with_entries(value, value.data / lengths[value.indices]), _ones(value), None)
 
 
-def _opinions(log: Log, shape: LogShape, config: ItemCFConfig) -> _Evidence:
+def _adjusted_evidence(log: Log, shape: LogShape, config: ItemCFConfig) -> _Evidence:
     newest = latest_events(log)
     data = centre_by_user(newest, shape[0]) * time_decay(newest, config.half_life)
     value = event_matrix(newest, data, shape)
@@ -118,15 +124,15 @@ def _ones(of: Sparse) -> Sparse:
 def _block(
     evidence: _Evidence, rows: slice, raters: NDArray[np.intp], config: ItemCFConfig
 ) -> Triples:
-    """Compute the similarities above 0 of some items to all: (item, neighbour, similarity)."""
-    alike = sparse_product(evidence.value, rows, evidence.value)
-    owner, near = alike.keys // alike.n + rows.start, alike.keys % alike.n
-    kept = np.flatnonzero((alike.sums > 0) & (owner != near))
-    keys, owner, near = alike.keys[kept], owner[kept], near[kept]
-    both = sparse_product(evidence.seen, rows, evidence.seen).at(keys)
-    weights = alike.sums[kept] * both / (both + config.shrink)
+    """Return the similarities above 0 of some items to all: (item, neighbour, similarity)."""
+    similarity = sparse_product(evidence.value, rows, evidence.value)
+    item, neighbour = similarity.keys // similarity.n + rows.start, similarity.keys % similarity.n
+    positive = np.flatnonzero((similarity.sums > 0) & (item != neighbour))
+    keys, item, neighbour = similarity.keys[positive], item[positive], neighbour[positive]
+    common = sparse_product(evidence.seen, rows, evidence.seen).at(keys)
+    weights = similarity.sums[positive] * common / (common + config.shrink)
     if evidence.square is not None:
         own = sparse_product(evidence.square, rows, evidence.seen).at(keys)
         other = sparse_product(evidence.seen, rows, evidence.square).at(keys)
         weights /= np.sqrt(own * other)
-    return owner, near, weights / raters[near] ** config.damping
+    return item, neighbour, weights / raters[neighbour] ** config.damping

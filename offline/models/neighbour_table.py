@@ -1,4 +1,4 @@
-"""Packs (owner, row, weight) triples into similarity tables."""
+"""Builds neighbour tables from triples (owner, row, weight)."""
 
 from collections.abc import Sequence
 from typing import TypeAlias
@@ -12,11 +12,11 @@ Triples: TypeAlias = tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.floa
 
 
 def build_neighbour_table(parts: Sequence[Triples], n: int, keep: int) -> NeighbourTable:
-    """Keep the ``keep`` largest weights of each owner, largest first, equal ones in row order.
+    """Build a table of the ``keep`` largest weights of each owner, best first, ties in row order.
 
-    Each part holds all triples of its owners.
+    Each part must hold all triples of its owners. ``n`` is the number of owners.
     """
-    parts = [_best(part, keep) for part in parts] or [_NOTHING]
+    parts = [_best(part, keep) for part in parts] or [_NO_TRIPLES]
     owner, rows, weights = (np.concatenate(column) for column in zip(*parts, strict=True))
     indptr = np.concatenate([[0], np.cumsum(np.bincount(owner, minlength=n))])
     return NeighbourTable(
@@ -25,13 +25,13 @@ def build_neighbour_table(parts: Sequence[Triples], n: int, keep: int) -> Neighb
 
 
 def first_per_owner(owner: NDArray[np.integer], keep: int) -> NDArray[np.intp]:
-    """Give the positions of the first ``keep`` of each run of equal owners."""
+    """Return the positions of the first ``keep`` entries of each run of equal owners."""
     starts = np.flatnonzero(np.diff(owner, prepend=-1))
     place = np.arange(len(owner)) - np.repeat(starts, np.diff(starts, append=len(owner)))
     return np.flatnonzero(place < keep)
 
 
-_NOTHING: Triples = (np.empty(0, np.int64), np.empty(0, np.int64), np.empty(0))
+_NO_TRIPLES: Triples = (np.empty(0, np.int64), np.empty(0, np.int64), np.empty(0))
 
 
 def _best(triples: Triples, keep: int) -> Triples:

@@ -1,4 +1,4 @@
-"""How much each item is acted on and liked, over days to years, as of one moment."""
+"""Popularity of each item as of one moment: decayed counts over days to years."""
 
 from dataclasses import dataclass
 
@@ -12,21 +12,21 @@ from offline.data.dataset import Log
 
 @dataclass(frozen=True, slots=True)
 class PopularityConfig:
-    """How cautious the mean value of an item is."""
+    """How strongly the mean value of an item is shrunk."""
 
     shrink: NotNegative = 10.0  # events at which an item's own mean counts half
 
 
 def fit_popularity(log: Log, n: int, at: float, config: PopularityConfig) -> Popularity:
-    """Count the events of ``n`` items as of ``at``, unix seconds, fading as in ``Popularity``."""
-    faded = [np.exp2(-(at - log.times) / half_life) for half_life in HALF_LIVES]
-    worth = np.maximum(log.weights, 0.0)
+    """Count the events of ``n`` items at the moment ``at``, unix seconds; see ``Popularity``."""
+    decays = [np.exp2(-(at - log.times) / half_life) for half_life in HALF_LIVES]
+    likes = np.maximum(log.weights, 0.0)
     first_seen = np.full(n, np.inf)
     np.minimum.at(first_seen, log.items, log.times)
     return Popularity(
         at=at,
-        counts=np.stack([_sums(log, fade, n) for fade in faded]),
-        liked=np.stack([_sums(log, fade * worth, n) for fade in faded]),
+        counts=np.stack([_sums(log, decay, n) for decay in decays]),
+        liked=np.stack([_sums(log, decay * likes, n) for decay in decays]),
         first_seen=first_seen,
         mean_value=_mean_value(log, n, config.shrink),
     )

@@ -1,4 +1,4 @@
-"""Groups of users that share an attribute, and what each group likes more than others do."""
+"""User segments: users that share an attribute, and how popular each item is among them."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -15,14 +15,14 @@ from offline.models.interactions import time_decay
 Codes: TypeAlias = NDArray[np.int32]  # (u,) index into the labels; -1 unknown
 
 BANDS = 5
-BANDED_ABOVE = 12  # distinct numbers that are still codes (age groups, months), not amounts
+BANDED_ABOVE = 12  # up to so many distinct numbers are codes (age groups, months), not amounts
 MAX_ATTRIBUTES = 4
 MIN_VALUES, MAX_VALUES = 2, 50
 
 
 @dataclass(frozen=True, slots=True)
 class SegmentsConfig:
-    """How cautious a segment's taste is."""
+    """How strongly a segment's popularities are shrunk towards those of all users."""
 
     prior: Positive = 5_000.0  # likes at which a segment's own share of an item counts half
     half_life: Seconds = np.inf  # seconds after which a like counts half
@@ -30,7 +30,7 @@ class SegmentsConfig:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class SegmentEncoding:
-    """The chosen attributes, and each user's code in them. Knows nothing of the log."""
+    """The chosen attributes, and each user's code in them. It does not depend on the log."""
 
     names: tuple[str, ...]  # (a,)
     labels: tuple[tuple[str, ...], ...]  # (a,) the label of each code
@@ -38,12 +38,12 @@ class SegmentEncoding:
 
 
 def encode_segments(attributes: Mapping[str, NDArray[np.str_]], users: int) -> SegmentEncoding:
-    """Choose at most 4 attributes of 2 to 50 values, those known of most users first.
+    """Choose at most 4 attributes of 2 to 50 values, those with the fewest unknown users first.
 
-    Attributes with too few or too many values after banding (``bands``) are left out.
+    Attributes with too few or too many values after ``encode_attribute`` are left out.
     """
-    told = [(name, *encode_attribute(texts)) for name, texts in attributes.items()]
-    usable = [one for one in told if MIN_VALUES <= len(one[1]) <= MAX_VALUES]
+    encoded = [(name, *encode_attribute(texts)) for name, texts in attributes.items()]
+    usable = [one for one in encoded if MIN_VALUES <= len(one[1]) <= MAX_VALUES]
     chosen = sorted(usable, key=lambda one: int((one[2] < 0).sum()))[:MAX_ATTRIBUTES]
     codes = np.empty((users, len(chosen)), np.int32)
     for column, (_, _, of) in enumerate(chosen):
@@ -52,16 +52,16 @@ def encode_segments(attributes: Mapping[str, NDArray[np.str_]], users: int) -> S
 
 
 def fit_segments(log: Log, encoding: SegmentEncoding, n: int, config: SegmentsConfig) -> Segments:
-    """Estimate P(item | segment) from positive weights, shrunk to P(item), the last row.
+    """Estimate P(item | segment) from positive weights, shrunk to P(item), which is the last row.
 
-    ``share = (likes of the segment + prior · P(item)) / (all likes of the segment + prior)``: the
-    mean of a Dirichlet posterior. Without any like, P(item) is the same for all.
+    ``share = (likes of the segment + prior · P(item)) / (all likes of the segment + prior)`` is the
+    mean of a Dirichlet posterior. Without any like, P(item) is equal for all items.
     """
-    worth = np.maximum(log.weights, 0.0) * time_decay(log, config.half_life)
-    total = np.bincount(log.items, weights=worth, minlength=n)
+    weights = np.maximum(log.weights, 0.0) * time_decay(log, config.half_life)
+    total = np.bincount(log.items, weights=weights, minlength=n)
     overall = total / total.sum() if total.any() else np.full(n, 1.0 / max(n, 1))
     sizes = [len(labels) for labels in encoding.labels]
-    likes = [_likes(log, worth, (encoding.codes[:, a], size), n) for a, size in enumerate(sizes)]
+    likes = [_likes(log, weights, (encoding.codes[:, a], size), n) for a, size in enumerate(sizes)]
     masses = [own.sum(axis=1) for own in likes]
     shares = [
         ((own + config.prior * overall) / (mass + config.prior)[:, None]).astype(np.float32)
@@ -78,22 +78,22 @@ def fit_segments(log: Log, encoding: SegmentEncoding, n: int, config: SegmentsCo
 
 
 def _likes(
-    log: Log, worth: NDArray[np.float64], attribute: tuple[NDArray[np.int32], int], n: int
+    log: Log, weights: NDArray[np.float64], attribute: tuple[NDArray[np.int32], int], n: int
 ) -> NDArray[np.float64]:
-    """Sum the likes of each segment of an attribute by item, (size, n)."""
+    """Return the likes of each segment of an attribute by item, (size, n)."""
     codes, size = attribute
     code = codes[log.users].astype(np.int64)
-    known = np.flatnonzero(code >= 0)
-    cells = code[known] * n + log.items[known]
-    likes = np.bincount(cells, weights=worth[known], minlength=size * n)
+    has_code = np.flatnonzero(code >= 0)
+    cells = code[has_code] * n + log.items[has_code]
+    likes = np.bincount(cells, weights=weights[has_code], minlength=size * n)
     return likes.astype(np.float64).reshape(size, n)
 
 
 def encode_attribute(texts: NDArray[np.str_]) -> tuple[tuple[str, ...], Codes]:
-    """Give the labels of an attribute, and each user's code, (u,); "" is unknown.
+    """Return the labels of an attribute, and each user's code, (u,). The text "" is unknown.
 
-    Numbers of more than ``BANDED_ABOVE`` values fall into ``BANDS`` equally full bands, such as
-    "25-34". A text with leading zeros, such as a postcode, is not a number.
+    Numbers with more than ``BANDED_ABOVE`` values are put into ``BANDS`` bands with about equal
+    counts, such as "25-34". A text with leading zeros, such as a postcode, is not a number.
     """
     labels, inverse = np.unique(texts[texts != ""], return_inverse=True)
     numbers = _numbers(labels)
@@ -117,11 +117,11 @@ def _numbers(labels: NDArray[np.str_]) -> NDArray[np.float64] | None:
 def _bands(
     numbers: NDArray[np.float64], inverse: NDArray[np.intp]
 ) -> tuple[tuple[str, ...], NDArray[np.intp]]:
-    """Cut at the quantiles, and call each band by the least and the greatest number in it."""
-    told = numbers[inverse]
-    edges = np.unique(np.quantile(told, np.arange(1, BANDS) / BANDS, method="lower"))
-    bands, codes = np.unique(np.searchsorted(edges, told, side="left"), return_inverse=True)
-    groups = [told[codes == band] for band in range(len(bands))]
+    """Return the label of each band, from its smallest to its largest number, and the codes."""
+    values = numbers[inverse]
+    edges = np.unique(np.quantile(values, np.arange(1, BANDS) / BANDS, method="lower"))
+    bands, codes = np.unique(np.searchsorted(edges, values, side="left"), return_inverse=True)
+    groups = [values[codes == band] for band in range(len(bands))]
     return tuple(_label(float(g.min()), float(g.max())) for g in groups), codes
 
 

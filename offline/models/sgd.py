@@ -1,4 +1,4 @@
-"""Matrix factorisation with biases for ratings, by stochastic gradient descent."""
+"""Matrix factorisation of ratings, with biases, by stochastic gradient descent."""
 
 from dataclasses import dataclass
 
@@ -15,13 +15,13 @@ from offline.models.interactions import LogShape, time_decay
 
 @dataclass(frozen=True, slots=True)
 class SGDConfig:
-    """How ratings are learnt, and how a user is folded in."""
+    """How ratings are learnt, and how a user is folded in when serving."""
 
     size: Count = 32  # dimensions
     rate: Positive = 0.02
     penalty: NotNegative = 0.1  # regularisation of the training
     rounds: Count = 15
-    batch: Count = 1_000  # ratings whose gradients are taken at once
+    batch: Count = 1_000  # ratings per gradient step
     spread: Positive = 0.1  # standard deviation of the first vectors
     alpha: NotNegative = 5.0  # of the fold-in, as in Factors
     reg: Positive = 20.0  # of the fold-in
@@ -29,13 +29,13 @@ class SGDConfig:
 
 
 def fit_sgd(log: Log, shape: LogShape, config: SGDConfig, seed: int) -> Factors:
-    """Learn the ratings and keep the item vectors, biases left out, for folding users in."""
+    """Fit the ratings and return the item vectors without their biases, for the fold-in."""
     items = fit_sgd_ratings(log, shape, config, seed).items[:, :-1]
     return build_factors(items, config.alpha, config.reg)
 
 
 def fit_sgd_ratings(log: Log, shape: LogShape, config: SGDConfig, seed: int) -> RatingModel:
-    """Learn vectors and biases; rows without ratings stay at zero.
+    """Fit vectors and biases. Rows without ratings stay at zero.
 
     Koren, Bell, Volinsky: Matrix factorization techniques for recommender systems, 2009, eq. 5.
     """
@@ -53,21 +53,21 @@ def fit_sgd_ratings(log: Log, shape: LogShape, config: SGDConfig, seed: int) -> 
 
 
 def _start(
-    random: np.random.Generator, known: NDArray[np.bool_], config: SGDConfig
+    random: np.random.Generator, is_rated: NDArray[np.bool_], config: SGDConfig
 ) -> NDArray[np.float64]:
-    vectors = random.normal(0.0, config.spread, (len(known), config.size + 1))
+    vectors = random.normal(0.0, config.spread, (len(is_rated), config.size + 1))
     vectors[:, -1] = 0.0
-    return vectors * known[:, None]
+    return vectors * is_rated[:, None]
 
 
 def _step(ratings: RatingModel, batch: Log, rates: NDArray[np.float64], penalty: float) -> None:
-    """Move the vectors of these ratings, all at once, down the gradient of the squared error."""
-    gaps = (batch.values - ratings.predict(batch.users, batch.items))[:, None]
+    """Move the vectors of these ratings, all at once, against the gradient of the squared error."""
+    errors = (batch.values - ratings.predict(batch.users, batch.items))[:, None]
     p, q = ratings.users[batch.users], ratings.items[batch.items]
-    toward_q, toward_p = q.copy(), p.copy()
-    toward_q[:, -1] = toward_p[:, -1] = 1.0
-    _add(ratings.users, batch.users, rates * (gaps * toward_q - penalty * p))
-    _add(ratings.items, batch.items, rates * (gaps * toward_p - penalty * q))
+    step_q, step_p = q.copy(), p.copy()
+    step_q[:, -1] = step_p[:, -1] = 1.0
+    _add(ratings.users, batch.users, rates * (errors * step_q - penalty * p))
+    _add(ratings.items, batch.items, rates * (errors * step_p - penalty * q))
 
 
 def _add(to: NDArray[np.float64], rows: NDArray[np.integer], moves: NDArray[np.float64]) -> None:

@@ -1,4 +1,4 @@
-"""User-based collaborative filtering: for each item, who rated it and by how much above usual."""
+"""User-based collaborative filtering: for each item its raters, with their centred ratings."""
 
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
@@ -18,15 +18,16 @@ from offline.models.interactions import (
 )
 from offline.models.neighbour_table import first_per_owner
 
-# How alike two users are: the correlation of their ratings, or the cosine of what they like.
+# Similarity of two users: correlation of their ratings, or cosine of their likes.
 UserSimilarity: TypeAlias = Literal["auto", "pearson", "cosine"]
 
 
 @dataclass(frozen=True, slots=True)
 class UserCFConfig:
-    """What makes users alike, and how much of each item's raters is kept.
+    """How users are compared, and how many raters of an item are kept.
 
-    "auto" is "pearson" where values are ratings. Where these do not vary, both are "cosine".
+    "auto" means "pearson" if values are ratings, else "cosine". If ratings do not vary, "cosine" is
+    used in any case.
     """
 
     raters_per_item: Count = 500  # the most recent
@@ -35,11 +36,11 @@ class UserCFConfig:
 
 
 def fit_raters(log: Log, shape: LogShape, config: UserCFConfig, *, centred: bool) -> NeighbourTable:
-    """List the raters of each item, newest first: (user row, weight).
+    """Return the raters of each item, newest first: (user row, weight).
 
-    ``weight w_ui = c_ui / ||c_u||``, with ``c_ui`` the user's newest value of the item less the
-    user's mean when ``centred``, else the positive part of the event's weight; both decayed by age.
-    Where everything is kept and nothing fades, the likeness of a live history to user u is the
+    ``weight w_ui = c_ui / ||c_u||``. When ``centred``, ``c_ui`` is the user's newest value of the
+    item less the user's mean, else the positive part of the event's weight. Both decay with age. If
+    all raters are kept and nothing decays, the similarity of a live history to user u is the
     correlation over their whole vectors
 
         ``c_i = value_i - mean(values of the history);  sim(u) = Σ_i c_i w_ui / ||c||``
@@ -49,9 +50,9 @@ def fit_raters(log: Log, shape: LogShape, config: UserCFConfig, *, centred: bool
     """
     newest = latest_events(log)
     data = centre_by_user(newest, shape[0]) if centred else np.maximum(newest.weights, 0.0)
-    weights = _unit(newest, data * time_decay(newest, config.half_life), shape[0])
-    told = np.flatnonzero(weights)
-    order = told[np.lexsort((newest.users[told], -newest.times[told], newest.items[told]))]
+    weights = _normalise(newest, data * time_decay(newest, config.half_life), shape[0])
+    rated = np.flatnonzero(weights)
+    order = rated[np.lexsort((newest.users[rated], -newest.times[rated], newest.items[rated]))]
     order = order[first_per_owner(newest.items[order], config.raters_per_item)]
     lengths = np.bincount(newest.items[order], minlength=shape[1])
     return NeighbourTable(
@@ -62,12 +63,12 @@ def fit_raters(log: Log, shape: LogShape, config: UserCFConfig, *, centred: bool
 
 
 def should_centre(log: Log, shape: LogShape, likeness: UserSimilarity, *, explicit: bool) -> bool:
-    """Say whether ratings are compared less their user's mean; serving must do the same."""
-    wanted = likeness == "pearson" or (likeness == "auto" and explicit)
-    return wanted and ratings_vary(log, shape[0])
+    """Return whether ratings are centred by user. Serving must do the same."""
+    is_pearson = likeness == "pearson" or (likeness == "auto" and explicit)
+    return is_pearson and ratings_vary(log, shape[0])
 
 
-def _unit(log: Log, data: NDArray[np.float64], users: int) -> NDArray[np.float64]:
-    """Divide by the length of each user's vector; a user without opinions stays at 0."""
+def _normalise(log: Log, data: NDArray[np.float64], users: int) -> NDArray[np.float64]:
+    """Divide by the length of each user's vector; a vector of length 0 stays 0."""
     lengths = np.sqrt(np.bincount(log.users, weights=data**2, minlength=users))[log.users]
     return np.divide(data, lengths, out=np.zeros(len(data)), where=lengths > 0)

@@ -1,4 +1,4 @@
-"""The users of the log: their histories and the segments they belong to."""
+"""The users of the log: their histories, segments and friends."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -9,7 +9,7 @@ from offline.data.dataset import Log
 
 
 def build_users(log: Log, ids: IdIndex, segments: NDArray[np.int32]) -> Users:
-    """Gather each user's events, all of them, newest first; at the same second in row order.
+    """Return the events of each user, newest first; events of the same second in row order.
 
     Serving joins histories in the same order (``app.query_builder.join``).
     """
@@ -27,7 +27,7 @@ def build_users(log: Log, ids: IdIndex, segments: NDArray[np.int32]) -> Users:
 
 
 def build_friends(edges: NDArray[np.int32], users: int) -> Friends:
-    """Lay out friendships, (e, 2) both ways and sorted, by user."""
+    """Return the friends of each user from sorted edges in both directions, (e, 2)."""
     if not len(edges):
         return NO_FRIENDS
     indptr = np.searchsorted(edges[:, 0], np.arange(users + 1)).astype(np.int64)
