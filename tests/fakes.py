@@ -129,7 +129,8 @@ class FakeChannel:
         await asyncio.sleep(self.delay)
         if self.fault:
             raise self.fault
-        return Proposal(self.answer.rows[:limit], self.answer.scores[:limit])
+        kept = query.allows(self.answer.rows).nonzero()[0][:limit]
+        return Proposal(self.answer.rows[kept], self.answer.scores[kept])
 
 
 @dataclass
@@ -143,7 +144,8 @@ class FakeLocalChannel:
         self.asked += 1
         if self.fault:
             raise self.fault
-        return Proposal(self.answer.rows[:limit], self.answer.scores[:limit])
+        kept = query.allows(self.answer.rows).nonzero()[0][:limit]
+        return Proposal(self.answer.rows[kept], self.answer.scores[kept])
 
 
 @dataclass

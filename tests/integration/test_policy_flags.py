@@ -9,7 +9,7 @@ from offline.data.readers import MAX_BAD_SHARE
 from offline.data.readers import load_dataset as read_data
 from offline.publish.writer import write_bundle
 from tests.fakes import ITEMS
-from tests.test_columns_provider import LOG, trained_on_little
+from tests.integration.test_providers import LOG, trained_on_little
 
 FLAGS = (np.arange(ITEMS)[:, None] % np.array([2, 3]) == 0).astype(np.uint8)
 

@@ -9,10 +9,11 @@ import numpy as np
 import pytest
 
 from app.artifacts import DAY
-from app.features.user import AFFINITY, CATEGORY, CLOCK, HABIT, USER
-from tests.fakes import ITEMS, history, random_pool
-from tests.scenes import CASES, EVENTS, close, columns, funnel, is_unknown, told
-from tests.scenes import case as made
+from app.features.context import LikeShares
+from app.features.user import AFFINITY, CATEGORY, CLOCK, HABIT, PROVIDER, USER
+from tests.fakes import ITEMS, PROVIDERS, history, random_pool, small_models
+from tests.feature_cases import CASES, EVENTS, close, columns, funnel, is_unknown, told
+from tests.feature_cases import case as made
 
 
 @pytest.fixture(params=CASES, ids=str)
@@ -157,3 +158,48 @@ def test_the_clock_is_the_time_of_day_and_the_day_since_thursday_by_utc(moment):
     midnight = when.replace(hour=0, minute=0, second=0)
     close(found["time_of_day"], [(when - midnight).total_seconds() / DAY] * 3)
     close(found["day_of_week"], [(when.weekday() - 3) % 7] * 3)
+
+
+def by_provider(case, rows):
+    """Count rows by the name of their provider, those of nobody left out."""
+    catalogue = case.models.catalogue
+    codes = [int(catalogue.providers[row]) for row in rows]
+    return Counter(PROVIDERS[code] for code in codes if code >= 0)
+
+
+def test_provider_lift_is_the_users_share_of_likes_against_the_crowds(case):
+    found = case.columns(PROVIDER)["provider_lift"]
+    mine = by_provider(case, case.asked.history.liked(200).rows)
+    if not mine:
+        assert is_unknown(found)
+        return
+    likes, crowd = case.models.popularity.liked[-1], Counter()
+    for row in range(ITEMS):
+        for name in by_provider(case, [row]):
+            crowd[name] += float(likes[row])
+    expected = []
+    for row in case.pool.rows:
+        names_ = list(by_provider(case, [row]))
+        share = [
+            (mine[n] / mine.total() + 0.01) / (crowd[n] / crowd.total() + 0.01) for n in names_
+        ]
+        expected.append(math.log(share[0]) if share else math.nan)
+    close(found, expected)
+
+
+def test_what_the_user_takes_of_a_provider_speaks_for_the_rest_of_its_items():
+    events = history(*((row, 5, 1, 9e8 - row) for row in (0, 6, 12)))  # all of the first provider
+    pool = random_pool(np.random.default_rng(0), ITEMS, ITEMS)
+    one = funnel("ratings")
+    lift = columns(one.fine.features.build(told(one, events), pool), PROVIDER)["provider_lift"]
+    codes = small_models().catalogue.providers[pool.rows]
+    assert np.isnan(lift[codes < 0]).all()
+    assert (codes < 0).any()
+    assert lift[codes == 0].min() > 0 > lift[codes > 0].max()
+
+
+def test_the_shares_of_providers_sum_to_one_where_any_is_known():
+    models = small_models()
+    assert LikeShares.of(models).providers.sum() == pytest.approx(1)
+    unknown = small_models(known=False)
+    assert LikeShares.of(unknown).providers.shape == (0,)

@@ -91,7 +91,7 @@ async def test_every_stage_says_how_many_came_in_and_went_on(funnel):
     told = {s.stage: (s.n_in, s.n_out) for s in slate.results}
     assert list(told)[:2] == ["history", "profile"]
     assert list(told)[-3:] == ["coarse", "fine", "rerank"]
-    assert told["recall.table"] == (0, 3)
+    assert told["recall.table"] == (0, 2)
     assert told["recall.crowd"] == (0, 2)
     assert told["coarse"] == (9, 5)  # 8, 9, 10 and the six popular items; 11 is seen
     assert told["fine"] == (5, 4)

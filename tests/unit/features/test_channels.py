@@ -10,8 +10,8 @@ from app.features.channels import AGREEMENT
 from app.features.views import COARSE_VIEW
 from app.recall.registry import CHANNELS, PERSONAL_CHANNELS
 from tests.fakes import ITEMS, random_pool
-from tests.scenes import CASES, EVENTS, close, columns, funnel, told
-from tests.scenes import case as made
+from tests.feature_cases import CASES, EVENTS, close, columns, funnel, told
+from tests.feature_cases import case as made
 
 CHANNEL = COARSE_VIEW[0]
 

@@ -15,8 +15,8 @@ from app.features.popularity import EPOCH_YEAR, POPULARITY, RELEASE, SEGMENT, YE
 from app.recall.popularity import MIN_SHARE
 from offline.training.replay import build_offline_funnel
 from tests.fakes import ITEMS, random_pool, small_models
-from tests.scenes import CASES, EVENTS, close, columns, is_unknown, told
-from tests.scenes import case as made
+from tests.feature_cases import CASES, EVENTS, close, columns, is_unknown, told
+from tests.feature_cases import case as made
 
 
 @pytest.fixture(params=CASES, ids=str)

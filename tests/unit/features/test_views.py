@@ -15,7 +15,7 @@ from app.features.views import COARSE_VIEW, FINE_VIEW, column_names, features, v
 from app.recall.registry import CHANNELS
 from offline.training.replay import build_offline_funnel
 from tests.fakes import ITEMS, history, random_pool, request, small_models
-from tests.scenes import CASES, EVENTS, KINDS, case, funnel, models, told
+from tests.feature_cases import CASES, EVENTS, KINDS, case, funnel, models, told
 
 FINE_ONLY = FINE_VIEW[len(COARSE_VIEW) :]
 

@@ -8,8 +8,8 @@ import pytest
 
 from app.features.similarity import DISLIKED, NEARNESS, SESSION, USER_VECTOR
 from tests.fakes import ITEMS, history, random_pool
-from tests.scenes import CASES, EVENTS, close, columns, funnel, is_unknown, told
-from tests.scenes import case as made
+from tests.feature_cases import CASES, EVENTS, close, columns, funnel, is_unknown, told
+from tests.feature_cases import case as made
 
 
 @pytest.fixture(params=CASES, ids=str)
