@@ -18,6 +18,8 @@ from app.contracts import (
     Histories,
     LocalChannel,
     Matrix,
+    Query,
+    Candidates,
     Scorer,
     Scores,
     Tables,
@@ -75,9 +77,9 @@ class MergeOrderScorer:
     def __init__(self, view: View) -> None:
         self._column = column_names(view).index("fused")
 
-    def score(self, features: Matrix) -> Scores:
+    def score(self, _query: Query, pool: Candidates, /) -> Scores:
         """Return the fused reciprocal rank, (n,)."""
-        fused: Scores = features[:, self._column]
+        fused: Scores = pool.features[:, self._column]
         return fused
 
 

@@ -6,7 +6,7 @@ Every module of ``app`` and ``offline`` may import from here; this module import
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import KW_ONLY, dataclass, field, fields
 from functools import cached_property
-from typing import Any, Protocol, TypeAlias, runtime_checkable
+from typing import Any, Protocol, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -388,17 +388,13 @@ class Features(Protocol):
 
 
 class Scorer(Protocol):
-    """A trained model. Pure: the same matrix gives the same scores, on any thread."""
+    """A ranker. Pure: the same query and pool give the same scores, on any thread."""
 
-    def score(self, features: Matrix) -> Scores: ...
+    def score(self, query: Query, pool: Candidates, /) -> Scores:
+        """Return one score for each candidate, (n,), in the order of the pool.
 
-
-@runtime_checkable
-class MixedScorer(Protocol):
-    """A scorer of several parts whose weights differ from user to user."""
-
-    def part_weights(self, features: Matrix) -> dict[str, float]:
-        """Return the weight of each part for the user whose pool this is."""
+        ``pool.features`` holds the columns of the stage's view. NaN ranks an item last.
+        """
         ...
 
 

@@ -51,8 +51,8 @@ class RankStage:
 
     def score(self, query: Query, pool: Candidates) -> Candidates:
         """Return the pool with this stage's features and scores, in the same order."""
-        matrix = self.features.build(query, pool)
-        return replace(pool, features=matrix).with_scores(self.scorer.score(matrix))
+        featured = replace(pool, features=self.features.build(query, pool))
+        return featured.with_scores(self.scorer.score(query, featured))
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -18,6 +18,7 @@ from app.deadline import Checkpoints
 from app.funnel import Funnel
 from app.recall.channel import ChannelConfig
 from app.recall.registry import override_channels
+from app.rank.objectives import apply_objective_weights
 from app.settings import Settings
 from app.state.counters import PopularityCounters
 from app.state.histories import RedisHistories
@@ -44,7 +45,7 @@ class ServingBundle:
         base = bundle.models.catalogue
         catalogue = build_overlay(base, settings.spare_items)
         extended = replace(bundle, models=with_spare_rows(bundle.models, catalogue))
-        rankers = bundle.with_objective_weights(settings.objectives)
+        rankers = apply_objective_weights(bundle.rankers, settings.objectives, bundle.version)
         channels = _channel_configs(bundle.manifest, settings)
         return cls(extended, settings, rankers, channels, base, catalogue)
 

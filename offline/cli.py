@@ -46,17 +46,6 @@ class Similarity(StrEnum):
     ADJUSTED_COSINE = "adjusted_cosine"
 
 
-class Hybrid(StrEnum):
-    """Ways to make one order of what the channels say."""
-
-    CASCADE = "cascade"
-    WEIGHTED = "weighted"
-    LEARNED = "learned"
-    ADAPTIVE = "adaptive"
-    SWITCHING = "switching"
-    COMBINED = "combined"
-
-
 class Index(StrEnum):
     """Ways to hold and search vectors."""
 
@@ -124,9 +113,15 @@ def train(  # noqa: PLR0913, PLR0917 - one argument for each option
             "event types weigh differently."
         ),
     ] = None,
-    hybrid: Annotated[
-        Hybrid | None,
-        typer.Option(help="What ranks after the coarse ranker. Default: cascade, by trees."),
+    fine_ranker: Annotated[
+        str | None,
+        typer.Option(
+            "--fine-ranker",
+            "--hybrid",
+            help="The kind of fine ranker: pointwise_listwise (trees), weighted, learned, "
+            "adaptive, switching, combined, logistic, or an installed one. "
+            "Default: pointwise_listwise. --hybrid is the earlier name of this option.",
+        ),
     ] = None,
     max_bad_share: Annotated[
         float, typer.Option(help="Share of bad rows at which to stop.", min=0, max=1)
@@ -137,7 +132,7 @@ def train(  # noqa: PLR0913, PLR0917 - one argument for each option
     keep: Annotated[int, typer.Option(help="Bundles to keep, the newest.", min=1)] = 5,
     *,
     compare: Annotated[
-        bool, typer.Option("--compare", help="Show every hybrid in the report.")
+        bool, typer.Option("--compare", help="Compare every kind of fine ranker in the report.")
     ] = False,
     from_archive: Annotated[
         bool,
@@ -163,7 +158,7 @@ def train(  # noqa: PLR0913, PLR0917 - one argument for each option
             keep,
             config,
             objectives,
-            hybrid.value if hybrid else None,
+            fine_ranker,
             compare,
             from_archive,
         )

@@ -6,6 +6,7 @@ service or to one command is no part of it.
 """
 
 import difflib
+import logging
 import tomllib
 from collections.abc import Mapping
 from dataclasses import asdict, fields, is_dataclass
@@ -20,6 +21,7 @@ from pydantic_core import ErrorDetails, to_json
 
 from app.bundle.manifest import parse_manifest
 from app.recall.registry import CHANNEL_SPECS, ChannelError, read_channel_configs
+from app.rank.kinds import POINTWISE_LISTWISE
 from offline.data.errors import DataError
 from offline.job import JobConfig
 from offline.models.registry import RecallConfig
@@ -30,6 +32,9 @@ CHANNEL_SETTINGS = {spec.name: frozenset(asdict(spec.config)) for spec in CHANNE
 UNKNOWN_FIELD_ERRORS = frozenset(
     {"extra_forbidden", "unexpected_keyword_argument"}
 )  # as pydantic says it
+
+
+log = logging.getLogger(__name__)
 
 
 class ConfigError(DataError):
@@ -58,6 +63,7 @@ def build_job_config(told: Mapping[str, Any], source: str) -> JobConfig:
     Raises:
         ConfigError: as ``read``.
     """
+    told = _rename_earlier_settings(told)
     recall = told.get("recall", {})
     channels: dict[str, dict[str, Any]] = {}
     if isinstance(recall, Mapping):
@@ -95,6 +101,22 @@ def _split_channels(
             channels[name] = {key: value for key, value in table.items() if key in own}
             models[name] = {key: value for key, value in table.items() if key not in own}
     return models, channels
+
+
+def _rename_earlier_settings(settings: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Write the settings of the earlier version by their names of today, with a warning."""
+    hybrid = settings.get("hybrid")
+    if not isinstance(hybrid, Mapping) or not hybrid.keys() & {"kind", "crowd"}:
+        return settings
+    log.warning("hybrid.kind is now rankers.fine, and hybrid.crowd is no more: see hybrid.alpha")
+    kept = {name: value for name, value in hybrid.items() if name not in {"kind", "crowd"}}
+    rankers = {"fine": current_kind(hybrid["kind"])} if "kind" in hybrid else {}
+    return {**settings, "hybrid": kept, "rankers": {**rankers, **settings.get("rankers", {})}}
+
+
+def current_kind(name: str) -> str:
+    """Return today's name of a kind of fine ranker; "cascade" is its earlier name of the trees."""
+    return POINTWISE_LISTWISE if name == "cascade" else name
 
 
 def config_to_toml(config: JobConfig, about: str = "") -> str:

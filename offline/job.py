@@ -14,6 +14,7 @@ from app.cpu import Cpu
 from app.deadline import NO_CHECKPOINTS
 from app.recall.channel import ChannelConfig
 from app.recall.registry import read_channel_configs
+from app.rank.kinds import RankerKinds
 from app.rerank.policies import Policy
 from benchmarks.ablations.results import load_variants
 from offline.data.dataset import Dataset
@@ -26,7 +27,6 @@ from offline.evaluate.drift_reference import build_drift_reference
 from offline.evaluate.evaluation import Evaluation, evaluate_funnel
 from offline.evaluate.gate import GateConfig, gate_remarks, run_gate
 from offline.evaluate.holdout import Holdout
-from offline.models.hybrids import HybridConfig, fit_hybrid
 from offline.models.registry import RecallConfig, fit_models
 from offline.publish.flatten_config import flatten_config
 from offline.publish.index import IndexConfig, index_builder
@@ -36,11 +36,10 @@ from offline.publish.writer import TrainingResult, push_tables, write_bundle
 from offline.report.page import OptionalFigures, ReportFigures
 from offline.report.report import write_report
 from offline.report.report_figures import build_figures, manifest_metrics
-from offline.training.logged_lists import insert_logged_lists
-from offline.training.objective_rankers import fit_objective_models, score_table
-from offline.training.objectives import ObjectiveWeights, choose_objectives
-from offline.training.rank_table import NEGATIVES_PER_GROUP, RankTable, collect_rows, concatenate
-from offline.training.rankers import RankConfig, fit_coarse, fit_fine
+from offline.training.kinds import add_coarse, fit_ranker
+from offline.training.objectives import ObjectiveWeights, choose_kinds, choose_objectives
+from offline.training.rank_table import RankTable
+from offline.training.rankers import HybridConfig, RankConfig, TrainedRankers, TrainingSet
 from offline.training.replay import (
     add_later_events,
     add_later_moments,
@@ -48,7 +47,11 @@ from offline.training.replay import (
     find_active_users,
     sample_users,
 )
-from offline.training.trained_rankers import TrainedRankers
+from offline.training.row_collection import (
+    NEGATIVES_PER_GROUP,
+    collect_rows,
+    insert_logged_lists,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +60,7 @@ class JobConfig:
 
     seed: Seed = 7
     recall: RecallConfig = field(default_factory=RecallConfig)
+    rankers: RankerKinds = field(default_factory=RankerKinds)
     rank: RankConfig = field(default_factory=RankConfig)
     hybrid: HybridConfig = field(default_factory=HybridConfig)
     objectives: ObjectiveWeights = field(default_factory=ObjectiveWeights)
@@ -107,7 +111,7 @@ def run_job(reading: LoadedData, out: Path, config: JobConfig, phases: PhaseTime
             evaluation = evaluate_rankers(exam, learned.rankers)
             extras = OptionalFigures(
                 objectives=compare_objectives(exam, learned),
-                hybrids=compare_rankers(exam, learned, config.hybrid) if config.compare else [],
+                hybrids=compare_rankers(exam, learned) if config.compare else [],
                 ablations=load_variants(out, dataset),
             )
         with phases("gate"):
@@ -160,20 +164,23 @@ def fit_rankers(  # noqa: PLR0913, PLR0917 - the last is seldom there
     Raises:
         DataError: users took nothing, or everything, of what recall proposed.
     """
-    objectives = choose_objectives(config.objectives, dataset.traits, config.hybrid.kind)
+    objectives = choose_objectives(config.objectives, dataset.traits, config.rankers.fine)
     with phases("replay"):
         tables = [replay_window(dataset, *window, config, wiring) for window in split.windows]
     if served is not None and len(served) and not objectives:
         tables = insert_logged_lists(tables, served)
+    training = TrainingSet(
+        tables,
+        config.seed,
+        rank=config.rank,
+        hybrid=config.hybrid,
+        objectives=objectives,
+    )
+    kinds = choose_kinds(config.rankers, objectives)
     with phases("fine"):
-        relevant, whole = fit_fine(tables, config.rank, config.seed), concatenate(tables)
-        hybrid = fit_hybrid(whole, config.hybrid)
-        several = fit_objective_models(tables, relevant, objectives, config.rank, config.seed)
+        fine = fit_ranker(kinds.fine, training)
     with phases("coarse"):
-        fine = hybrid or relevant
-        taught = score_table(several.blend, whole) if several else fine.score(whole.features)
-        coarse = fit_coarse(whole, config.rank, taught)
-    return TrainedRankers(coarse, relevant, whole, hybrid, several)
+        return add_coarse(fine, kinds.coarse, training)
 
 
 def replay_window(
@@ -183,7 +190,7 @@ def replay_window(
     models = fit_models(dataset, dataset.log.before(start), config.recall, start)
     users = sample_users(find_active_users(dataset.log, start, end), config.askers, config.seed)
     users = add_later_moments(dataset.log, users, start, end, config.seed)
-    if choose_objectives(config.objectives, dataset.traits, config.hybrid.kind):
+    if choose_objectives(config.objectives, dataset.traits, config.rankers.fine):
         users = add_later_events(dataset.log, users, start, end)
     funnel = build_offline_funnel(models, wiring)
     return asyncio.run(collect_rows(funnel, dataset, users, config.seed, config.negatives))
@@ -222,10 +229,8 @@ def refit(
     models = fit_models(dataset, dataset.log, config.recall, float(dataset.log.times[-1]))
     return TrainingResult(
         models=models,
-        coarse=learned.coarse,
-        fine=learned.fine,
-        hybrid=learned.hybrid,
-        several=learned.objective_models,
+        rankers=learned.rankers,
+        kinds=learned.kinds,
         sizes=config.sizes,
         channels=config.channels,
         preferences=reading.event_weights,

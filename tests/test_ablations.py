@@ -42,7 +42,6 @@ from offline.training.rank_table import concatenate
 from offline.training.rankers import RankConfig, fit_coarse, fit_fine
 from offline.training.replay import build_offline_funnel as assembled
 from offline.training.replay import find_active_users
-from offline.training.trained_rankers import TrainedRankers
 from tests.fakes import SMALL, small_dataset
 
 DATASET = small_dataset()

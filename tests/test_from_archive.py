@@ -7,6 +7,7 @@ import numpy as np
 import polars as pl
 import pytest
 import redis
+from offline.training.logged_lists import insert_logged_lists
 from typer.testing import CliRunner
 
 from app.bundle.bundle import find_current_bundle, load_bundle
@@ -26,7 +27,6 @@ from offline.commands.train import TrainOptions, train
 from offline.data.errors import DataError
 from offline.data.readers import load_dataset
 from offline.evaluate.gate import GateConfig
-from offline.training.logged_lists import insert_logged_lists
 from offline.training.rank_table import NO_POSITION, RankTable
 from tests.conftest import hosted, leisurely, until
 

@@ -8,11 +8,12 @@ from numpy.typing import NDArray
 
 from app.bundle.bundle import Bundle
 from app.catalogue.catalogue import Catalogue
-from app.contracts import ABSENT, SLOTS, Candidates, MixedScorer, Scorer
+from app.contracts import ABSENT, SLOTS, Candidates, Scorer
 from app.explain.missing_item import attribute_exclusions, describe_channels
 from app.features.views import FINE_VIEW, column_names
 from app.funnel import Slate
 from app.query_builder import QueryBuilder
+from app.rank.scorer import compute_part_weights
 from app.recall.registry import CHANNEL_SPECS, CHANNELS, PERSONAL_CHANNELS
 from app.request_log.answer_record import scores_of
 from app.request_log.request_record import RequestedExclusions
@@ -83,11 +84,12 @@ def stages(slate: Slate, fine: Scorer) -> list[dict[str, Any]]:
         }
         for step in slate.results
     ]
-    if not isinstance(fine, MixedScorer) or not slate.fine.features.shape[1]:
+    if not slate.fine.features.shape[1]:
         return told  # the answer in hand was taken while fine was still at work
+    weights = compute_part_weights(fine, slate.query, slate.fine)
     for stage in told:
-        if (stage["stage"], stage["outcome"]) == ("fine", "ok"):
-            stage["weights"] = fine.part_weights(slate.fine.features)
+        if weights and (stage["stage"], stage["outcome"]) == ("fine", "ok"):
+            stage["weights"] = weights
     return told
 
 

@@ -4,15 +4,12 @@ A bundle is a folder ``bundles/<version>/`` of plain files. ``manifest.json`` is
 names every file with its size and SHA-256; ``current`` beside ``bundles`` is the pointer.
 """
 
-import logging
 import math
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import faiss
-import lightgbm
 
 from app.artifacts import (
     Content,
@@ -35,12 +32,7 @@ from app.catalogue.catalogue import Catalogue
 from app.catalogue.cold_items import ColdItemModel, ContentEncoder
 from app.catalogue.ids import IdIndex, Texts
 from app.observe.drift import DRIFT_FILE, DriftReference, read_reference
-from app.rank.hybrid import HYBRID, read_hybrid
-from app.rank.logistic import read_logistic
-from app.rank.objectives import OBJECTIVES, ObjectiveBlend, read_objectives
-from app.rank.pointwise_listwise import read_pointwise_listwise
-
-log = logging.getLogger(__name__)
+from app.rank.kinds import read_rankers
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -62,16 +54,6 @@ class Bundle:
     def sizes(self) -> Sizes:
         """The numbers of candidates that the rankers were trained with."""
         return self.manifest.sizes
-
-    def with_objective_weights(self, objectives: Mapping[str, float]) -> Rankers:
-        """Give the rankers with these weights of objectives; those the bundle lacks are logged."""
-        fine = self.rankers.fine
-        known = fine.weights if isinstance(fine, ObjectiveBlend) else {}
-        for name in objectives.keys() - known.keys():
-            log.warning("the setting objectives.%s is of no model of %s", name, self.version)
-        if not isinstance(fine, ObjectiveBlend):
-            return self.rankers
-        return replace(self.rankers, fine=fine.with_weights(objectives))
 
 
 def find_current_bundle(out: Path) -> Path:
@@ -110,21 +92,11 @@ def load_bundle(folder: Path) -> Bundle:
         indexes = Indexes(
             _map_index(folder / "factors.faiss"), _map_index(folder / "content.faiss")
         )
-        rankers = read_rankers(folder)
+        rankers = read_rankers(folder, manifest.rankers)
         drift = read_reference(folder / DRIFT_FILE) if DRIFT_FILE in manifest.files else None
-    except (OSError, ValueError, KeyError, RuntimeError, lightgbm.basic.LightGBMError) as error:
+    except (OSError, ValueError, KeyError, RuntimeError) as error:
         raise BundleError(f"{folder} cannot be read ({error}): train again") from error
     return Bundle(manifest, models, indexes, rankers, drift)
-
-
-def read_rankers(folder: Path) -> Rankers:
-    """Read the scorers of the ranking stages, without checking the bundle."""
-    coarse, hybrid = read_logistic(folder / "coarse.json"), folder / HYBRID
-    if hybrid.is_file():
-        return Rankers(coarse, read_hybrid(hybrid))
-    if (folder / OBJECTIVES).is_file():
-        return Rankers(coarse, read_objectives(folder))
-    return Rankers(coarse, read_pointwise_listwise(folder))
 
 
 def _load_models(folder: Path, manifest: Manifest) -> Models:

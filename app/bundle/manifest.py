@@ -14,6 +14,7 @@ from app.event_weights import EventWeights
 from app.features.views import view_hash
 from app.recall.channel import ChannelConfig
 from app.recall.registry import ChannelError, read_channel_configs
+from app.rank.kinds import RankerKinds
 
 FORMAT_VERSION = 1
 MANIFEST = "manifest.json"
@@ -93,6 +94,7 @@ class Manifest(BaseModel):
     positive_at: float
     type_weights: dict[str, float | str]  # a number, or an expression of the value
     explicit: bool  # values are ratings
+    rankers: RankerKinds  # which codec reads the ranker of each stage
     sizes: Sizes
     channels: dict[str, dict[str, Any]] = {}  # config of each channel; one not named: its defaults
     category_names: list[str]
@@ -115,9 +117,7 @@ class Manifest(BaseModel):
     settings: dict[str, Any] = {}  # what the job was told, beside the data
     seconds: dict[str, float] = {}  # wall time of each phase until it was written
     gate: GateResult | None = None  # None: written before there was a gate
-    objectives: dict[str, float] = {}  # weight of each model of the fine ranker; none: one model
     stream_offsets: dict[str, str] = {}  # of each stream that was learnt from, the last entry's id
-    hybrid: str = "cascade"  # another: ``hybrid.json`` stands in for the fine ranker
 
     @model_validator(mode="before")
     @classmethod
@@ -132,7 +132,10 @@ class Manifest(BaseModel):
                 for check in gate["checks"]
             ]
             gate = {"min_users": gate.get("fewest"), **gate, "checks": renamed}
-        return {"stream_offsets": fields.get("reached", {}), **fields, "gate": gate}
+        renamed_fields = {"stream_offsets": fields.get("reached", {}), **fields, "gate": gate}
+        if fields.get("hybrid") == "cascade" and not fields.get("objectives"):
+            renamed_fields.setdefault("rankers", RankerKinds())
+        return renamed_fields
 
     def channel_configs(self) -> dict[str, ChannelConfig]:
         """Return the config of every channel, as the rankers were trained with it.

@@ -1,6 +1,6 @@
-"""Items that came after the bundle get past the rankers, which have only learned from the others.
+"""A quota that lets items added after the bundle past the rankers, which never learned from them.
 
-Whether one is shown is for exploration to say, which has an upper confidence bound for it.
+Exploration, which has an upper confidence bound for it, decides whether such an item is shown.
 """
 
 import numpy as np
@@ -8,28 +8,30 @@ from numpy.typing import NDArray
 
 from app.contracts import Candidates
 
-NEW_ITEM_QUOTA = 2  # of those that a stage keeps, for newcomers
+NEW_ITEM_QUOTA = 2  # new items among those that a stage keeps
 
 
-def keep_top(pool: Candidates, keep: int, first: int, exposures: NDArray[np.float64]) -> Candidates:
-    """Keep the best ``keep``, among them newcomers if there are any, best first.
+def keep_top(
+    pool: Candidates, keep: int, first_new: int, exposures: NDArray[np.float64]
+) -> Candidates:
+    """Keep the best ``keep``, best first, with up to ``NEW_ITEM_QUOTA`` new items among them.
 
-    Seats go to the newcomers that were shown least, and of equals to the best.
+    The quota goes to the new items with the fewest exposures; of equals, to the best.
 
     Args:
         pool: as the stage scored it.
         keep: how many go on.
-        first: rows from this one on are newcomers.
+        first_new: the row of the first item that was added after the bundle.
         exposures: (catalogue,) how often each item was shown.
     """
-    new = np.flatnonzero(pool.rows >= first)
-    seats = min(NEW_ITEM_QUOTA, keep, len(new))
-    if not seats:
+    new = np.flatnonzero(pool.rows >= first_new)
+    quota = min(NEW_ITEM_QUOTA, keep, len(new))
+    if not quota:
         return pool.top(keep)
     best = np.argsort(-pool.scores, kind="stable")
-    favoured = np.zeros(len(pool), np.bool_)
+    is_reserved = np.zeros(len(pool), np.bool_)
     least_shown = np.lexsort((-pool.scores[new], exposures[pool.rows[new]]))
-    favoured[new[least_shown[:seats]]] = True
-    others = best[~favoured[best]][: keep - seats]
-    kept = np.concatenate([others, np.flatnonzero(favoured)])
+    is_reserved[new[least_shown[:quota]]] = True
+    others = best[~is_reserved[best]][: keep - quota]
+    kept = np.concatenate([others, np.flatnonzero(is_reserved)])
     return pool.take(kept).top(keep)

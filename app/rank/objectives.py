@@ -1,6 +1,7 @@
-"""Several objectives in one score: a model for each, added up by weights that can be set."""
+"""Several objectives in one score: one model for each, added up by weights that can be set."""
 
-from collections.abc import Mapping
+import logging
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -8,78 +9,116 @@ import numpy as np
 import orjson
 from numpy.typing import NDArray
 
-from app.contracts import Matrix, Scorer, Scores
+from app.artifacts import Rankers
+from app.contracts import Candidates, Query, Scorer, Scores
 from app.features.context import standardise
-from app.rank.pointwise_listwise import (
-    FINE_STEM,
-    PointwiseListwiseBlend,
-    read_pointwise_listwise,
-    write_pointwise_listwise,
-)
+from app.rank.scorer import RankerKind, RankerSummary, compute_part_weights
 
-OBJECTIVES = "objectives.json"  # the weights
-RELEVANT = "relevant"  # the objective of the single model, which every bundle has
+log = logging.getLogger(__name__)
+
+RELEVANT = "relevant"  # the objective of the single model: any positive event
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ObjectiveBlend:
-    """A weighted sum of each model's scores, standardised over the pool.
+    """A weighted sum of each scorer's scores, standardised over the pool.
 
-    Raw scores of two models cannot be compared: what is rare is told apart by less.
+    The raw scores of two models cannot be compared: those of a rare event differ by less.
     """
 
-    models: Mapping[str, Scorer]  # by objective
+    scorers: Mapping[str, Scorer]  # by objective
     weights: Mapping[str, float]  # of the same objectives, 0 or more
 
-    def score(self, features: Matrix) -> Scores:
-        """Give the weighted sums, (n,); a model that counts nothing is not asked."""
-        total: NDArray[np.floating] = np.zeros(len(features))
+    def score(self, query: Query, pool: Candidates, /) -> Scores:
+        """Return the weighted sums, (n,); a scorer of weight 0 is not called."""
+        total: NDArray[np.floating] = np.zeros(len(pool))
         for objective, weight in self.weights.items():
             if weight:
-                scores = self.models[objective].score(features)
+                scores = self.scorers[objective].score(query, pool)
                 total = total + weight * standardise(scores.astype(np.float64))
         return total.astype(np.float32)
 
-    def part_weights(self, features: Matrix) -> dict[str, float]:
-        """Say how much each objective counts, whoever the user is, and the parts of its model."""
-        found = dict(self.weights)
-        for objective, model in self.models.items():
-            if isinstance(model, PointwiseListwiseBlend):
-                parts = model.part_weights(features)
-                found |= {f"{objective}.{name}": share for name, share in parts.items()}
-        return found
+    def part_weights(self, query: Query, pool: Candidates, /) -> dict[str, float]:
+        """Return how much each objective counts for everybody, and the parts of its scorer."""
+        weights = dict(self.weights)
+        for objective, scorer in self.scorers.items():
+            parts = compute_part_weights(scorer, query, pool)
+            weights |= {f"{objective}.{name}": share for name, share in parts.items()}
+        return weights
 
     def with_weights(self, weights: Mapping[str, float]) -> "ObjectiveBlend":
-        """Let other weights count; those of objectives that are not told stay."""
-        told = {name: weights.get(name, weight) for name, weight in self.weights.items()}
-        return replace(self, weights=told)
+        """Replace the weights of some objectives; the others keep theirs."""
+        return replace(
+            self, weights={name: weights.get(name, weight) for name, weight in self.weights.items()}
+        )
 
 
-def write_objectives(
-    models: Mapping[str, PointwiseListwiseBlend], weights: Mapping[str, float], folder: Path
-) -> None:
-    """Write each model beside that of what is relevant, and the weights."""
-    for objective, model in models.items():
-        if objective != RELEVANT:
-            write_pointwise_listwise(model, folder, stem(objective))
-    (folder / OBJECTIVES).write_bytes(orjson.dumps(dict(weights), option=orjson.OPT_INDENT_2))
+def apply_objective_weights(rankers: Rankers, weights: Mapping[str, float], bundle: str) -> Rankers:
+    """Replace the weights of objectives in the fine ranker; log those that it has no model for."""
+    fine = rankers.fine
+    known = fine.weights if isinstance(fine, ObjectiveBlend) else {}
+    for name in weights.keys() - known.keys():
+        log.warning("the setting objectives.%s belongs to no model of %s", name, bundle)
+    if isinstance(fine, ObjectiveBlend):
+        return replace(rankers, fine=fine.with_weights(weights))
+    return rankers
 
 
-def read_objectives(folder: Path) -> ObjectiveBlend:
-    """Read what ``write_blend`` wrote.
+@dataclass(frozen=True, slots=True)
+class ObjectiveBlendKind:
+    """The codec of blends whose scorers are all of one kind."""
 
-    Raises:
-        OSError: a file is absent.
-        ValueError: the weights are damaged.
-        KeyError: a part of a file is absent.
-        lightgbm.basic.LightGBMError: a model is.
-    """
-    weights = orjson.loads((folder / OBJECTIVES).read_bytes())
-    return ObjectiveBlend(
-        {name: read_pointwise_listwise(folder, stem(name)) for name in weights}, weights
-    )
+    member: RankerKind
+
+    def write(self, scorer: Scorer, folder: Path, stem: str) -> None:
+        """Write each scorer as ``<stem>.<objective>…``, and the weights as ``<stem>.json``."""
+        blend = _as_blend(scorer)
+        for objective, member in blend.scorers.items():
+            self.member.write(member, folder, f"{stem}.{objective}")
+        stored = {"weights": dict(blend.weights)}
+        (folder / f"{stem}.json").write_bytes(orjson.dumps(stored, option=orjson.OPT_INDENT_2))
+
+    def read(self, folder: Path, stem: str) -> ObjectiveBlend:
+        """Read what ``write`` wrote.
+
+        Raises:
+            OSError: a file is absent.
+            ValueError: a file is damaged.
+            KeyError: a part of a file is absent.
+        """
+        weights = orjson.loads((folder / f"{stem}.json").read_bytes())["weights"]
+        scorers = {name: self.member.read(folder, f"{stem}.{name}") for name in weights}
+        return ObjectiveBlend(scorers, weights)
+
+    def describe(self, scorer: Scorer) -> RankerSummary:
+        """Return the weighted mean of how much each column counts; other figures add up."""
+        blend = _as_blend(scorer)
+        summaries = {name: self.member.describe(one) for name, one in blend.scorers.items()}
+        total = sum(blend.weights.values()) or 1.0
+        columns: dict[str, float] = {}
+        figures: dict[str, float] = {}
+        for objective, summary in summaries.items():
+            for name, share in summary.columns.items():
+                columns[name] = columns.get(name, 0.0) + blend.weights[objective] / total * share
+            figures |= {f"{objective}: {name}": value for name, value in summary.figures.items()}
+        return RankerSummary(
+            columns,
+            figures,
+            sum(summary.trees for summary in summaries.values()),
+            sum(summary.size for summary in summaries.values()),
+        )
+
+    def verify(self, scorer: Scorer, columns: Sequence[str]) -> None:
+        """Check every scorer, and that each has a weight.
+
+        Raises:
+            ValueError: a scorer reads other columns.
+        """
+        for member in _as_blend(scorer).scorers.values():
+            self.member.verify(member, columns)
 
 
-def stem(objective: str) -> str:
-    """Name the files of an objective's model, less their endings."""
-    return FINE_STEM if objective == RELEVANT else f"{FINE_STEM}.{objective}"
+def _as_blend(scorer: Scorer) -> ObjectiveBlend:
+    if isinstance(scorer, ObjectiveBlend):
+        return scorer
+    raise TypeError(f"{scorer!r} is no blend of objectives")

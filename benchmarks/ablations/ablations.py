@@ -12,14 +12,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.artifacts import Rankers, Sizes
-from app.contracts import Candidates, Matrix
+from app.contracts import Candidates, Matrix, Query
 from app.features.channels import PLACE_OFFSET
 from app.features.views import FINE_VIEW, column_names
+from app.rank.scorer import MatrixScorer
 from app.recall.merge import RRF_OFFSET
 from app.recall.registry import CHANNELS
 from offline.evaluate.rerank_only import PoolRanker, cascade_ranker
+from offline.training.distillation import fit_coarse
+from offline.training.gbdt import fit_pointwise_listwise
 from offline.training.rank_table import RankTable, concatenate
-from offline.training.rankers import RankConfig, fit_coarse, fit_fine
+from offline.training.rankers import RankConfig
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,9 +62,9 @@ def fit_rankers(
     chosen = concatenate(tables[-(ablation.windows or len(tables)) :])
     kept, features = remove_part(chosen.features, ablation)
     table = replace(chosen, features=features).take(kept)
-    fine = fit_fine([table], replace(_quick(config), **ablation.changed), seed)
+    fine = fit_pointwise_listwise([table], replace(_quick(config), **ablation.changed), seed)
     teacher = fine.score(table.features) if ablation.distilled else None
-    return Rankers(fit_coarse(table, config, teacher), fine)
+    return Rankers(MatrixScorer(fit_coarse(table, config, teacher)), MatrixScorer(fine))
 
 
 def _quick(config: RankConfig) -> RankConfig:
@@ -74,9 +77,9 @@ def build_ranking(rankers: Rankers, ablation: Ablation, sizes: Sizes) -> PoolRan
     """Rank as the funnel does, over pools that lack the part."""
     ranked = cascade_ranker(rankers, sizes.coarse, sizes.fine)
 
-    def ablated(pool: Candidates) -> Candidates:
+    def ablated(query: Query, pool: Candidates) -> Candidates:
         kept, features = remove_part(pool.features, ablation)
-        return ranked(replace(pool, features=features).take(kept))
+        return ranked(query, replace(pool, features=features).take(kept))
 
     return ablated
 

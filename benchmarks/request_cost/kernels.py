@@ -21,6 +21,7 @@ from app.deadline import NO_CHECKPOINTS
 from app.funnel import Funnel, Slate
 from app.rank.logistic import Logistic
 from app.rank.pointwise_listwise import PointwiseListwiseBlend
+from app.rank.scorer import MatrixKind
 from app.recall.vectors import MAX_EXTRA_RESULTS
 from app.rerank.mmr import mmr
 from app.rerank.policies import Policy
@@ -63,12 +64,11 @@ class KernelTimer:
     """The kernels, with the inputs of some real requests. Built once, timed as often as liked."""
 
     def __init__(self, bundle: Bundle, store: Store, inputs: Sequence[KernelInputs]) -> None:
-        coarse, fine = bundle.rankers.coarse, bundle.rankers.fine
-        if not isinstance(coarse, Logistic) or not isinstance(fine, PointwiseListwiseBlend):
-            raise TypeError(f"a trained bundle is needed, {bundle.version} has no rankers")
+        coarse = MatrixKind(Logistic).unwrap(bundle.rankers.coarse)
+        fine = MatrixKind(PointwiseListwiseBlend).unwrap(bundle.rankers.fine)
         self._index = bundle.indexes.factors
         self._weights = coarse.weights
-        self._boosters = [each for member in fine.members for each in member.boosters]
+        self._boosters = [each for model in fine.models for each in model.boosters]
         self._store = store
         self._inputs = inputs
 

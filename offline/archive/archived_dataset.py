@@ -24,8 +24,8 @@ from offline.archive.streams import EVENTS, SERVED, SHOWS
 from offline.commands.archive import folder_of
 from offline.data.data_overlay import ArchiveState, DataOverlay
 from offline.data.errors import DataError
-from offline.training.logged_lists import build_logged_table
 from offline.training.rank_table import RankTable
+from offline.training.row_collection import build_logged_table
 
 log = logging.getLogger(__name__)
 

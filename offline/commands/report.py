@@ -6,12 +6,13 @@ from pathlib import Path
 from rich.console import Console
 
 from app.build import FunnelConfig
-from app.bundle.bundle import find_current_bundle, read_rankers
+from app.bundle.bundle import find_current_bundle
 from app.bundle.integrity import verify_files
 from app.bundle.manifest import BundleError, Manifest, parse_manifest
 from app.cpu import Cpu
 from app.deadline import NO_CHECKPOINTS
 from app.features.views import view_hash
+from app.rank.kinds import read_rankers
 from app.settings import Settings
 from offline.commands.bundles import headline
 from offline.commands.train import TrainOptions
@@ -113,4 +114,4 @@ def _exam(data: Path, config: JobConfig, cpu: Cpu) -> Holdout:
 
 
 def _sit(exam: Holdout, folder: Path, manifest: Manifest) -> Lists:
-    return exam.compute_lists(read_rankers(folder), manifest.sizes, manifest.channel_configs())
+    return exam.compute_lists(read_rankers(folder, manifest.rankers), manifest.sizes, manifest.channel_configs())

@@ -10,22 +10,18 @@ from rich.table import Table
 
 from app.bundle.bundle import load_bundle
 from app.bundle.manifest import read_manifest
-from app.rank.objectives import RELEVANT, stem
-from app.rank.pointwise_listwise import GROWTH, read_growth
 from app.recall.registry import override_channels
 from app.settings import Settings
 from offline.archive.archived_dataset import archived
-from offline.config import build_job_config, read_config
+from offline.config import build_job_config, current_kind, read_config
 from offline.data.readers import MAX_BAD_SHARE, load_dataset, write_bad_rows
 from offline.errors import RefusedError
 from offline.evaluate.gate import GateConfig, gate_remarks, refusal_message
 from offline.job import JobConfig, PhaseTimer, run_job
-from offline.models.hybrids import Kind as Hybrid
 from offline.publish.index import IndexKind, resolve_kind
 from offline.publish.index_loss import measure_bundle_indexes
 from offline.publish.pointer import current_version
 from offline.publish.versions import BUNDLES_KEPT
-from offline.training.blend_share import sentence
 from offline.training.objectives import ObjectiveWeights, parse_objectives
 
 PHASES = {
@@ -52,7 +48,7 @@ class TrainOptions:
     keep: int = BUNDLES_KEPT
     config: Path | None = None  # a file; what is said beside it wins
     objectives: str | None = None  # "conversion=1,click=0.3"
-    hybrid: Hybrid | None = None
+    fine_ranker: str | None = None  # a kind of ranker
     compare: bool = False
     from_archive: bool = False  # live events and served lists beside the data
 
@@ -80,7 +76,7 @@ class TrainOptions:
             if self.objectives
             else base.objectives,
             index=replace(base.index, kind=self.index or base.index.kind),
-            hybrid=replace(base.hybrid, kind=self.hybrid or base.hybrid.kind),
+            rankers=replace(base.rankers, fine=current_kind(self.fine_ranker or base.rankers.fine)),
             compare=self.compare,
             channels=override_channels(base.channels, settings.channel_overrides()),
             policy=settings.policy,
@@ -127,21 +123,9 @@ def train(
         soft_wrap=True,
         highlight=False,
     )
-    _tell_growth(console, folder)
     _tell_index(console, folder, config.index.kind)
     _tell_gate(console, folder, settings.out)
     return folder
-
-
-def _tell_growth(console: Console, folder: Path) -> None:
-    """Say of each fine model how its two parts are blended; a hybrid has none."""
-    manifest = read_manifest(folder)
-    if manifest.hybrid != "cascade":
-        return
-    for objective in manifest.objectives or {RELEVANT: 1.0}:
-        told = sentence(read_growth(folder / f"{stem(objective)}.{GROWTH}"))
-        said = f"{objective}: {told}" if manifest.objectives else told
-        console.print(said, markup=False, highlight=False, soft_wrap=True)
 
 
 def _tell_index(console: Console, folder: Path, kind: IndexKind) -> None:

@@ -1,12 +1,13 @@
 """What each objective's model gives to its own objective and costs the others."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
 
-from app.artifacts import Rankers
 from app.contracts import Rows, Scorer
+from app.rank.objectives import RELEVANT, ObjectiveBlend
 from offline.data.dataset import Log
 from offline.evaluate import metrics
 from offline.evaluate.figures import MetricFigures, ObjectiveRow
@@ -14,69 +15,77 @@ from offline.evaluate.holdout import Holdout
 from offline.evaluate.intervals import Bootstrap
 from offline.evaluate.metrics import K, Lists, PerUser
 from offline.evaluate.rowsets import RowSets
+from offline.training.objective_rankers import compute_value_bounds
 from offline.training.objectives import OUTCOMES, compute_grades, compute_outcomes
+from offline.training.rankers import TrainedRankers
 from offline.training.replay import ReplayUser, add_later_events, sample_users
-from offline.training.trained_rankers import TrainedRankers
 
-MAX_USERS = 500  # at most: each model has to answer all of them
+MAX_USERS = 500  # each model has to rank for all of them
 
 Truth = dict[str, RowSets]  # objective -> what fulfilled it, of each user
 
 
-def compare_objectives(exam: Holdout, learned: TrainedRankers) -> list[ObjectiveRow]:
-    """Let each model alone, and the blend, answer the test users; nothing where there is one."""
-    if learned.objective_models is None:
+def compare_objectives(holdout: Holdout, trained: TrainedRankers) -> list[ObjectiveRow]:
+    """Judge each model alone, and the blend, on the test users; empty where there is no blend."""
+    blend = trained.rankers.fine
+    if not isinstance(blend, ObjectiveBlend):
         return []
-    users = sample_users(exam.users, MAX_USERS, exam.seed)
-    asked = Holdout(exam.dataset, exam.models, users, exam.cut, exam.funnel_config, exam.seed)
-    known = compute_truth(exam, users, learned.objective_models.bounds)
-    weights = {**learned.objective_models.weights, "blend": None}
+    sampled = replace(holdout, users=sample_users(holdout.users, MAX_USERS, holdout.seed))
+    truth = compute_truth(sampled, compute_value_bounds(trained.training.windows))
     return [
-        ObjectiveRow(model=name, weight=weights.get(name), ndcg=_figures(lists, known, exam.seed))
-        for name, lists in _answers(asked, learned)
+        ObjectiveRow(
+            model=name,
+            weight=blend.weights.get(name),
+            ndcg=_compute_figures(lists, truth, holdout.seed),
+        )
+        for name, lists in _compute_lists(sampled, trained, blend)
     ]
 
 
-def compute_truth(exam: Holdout, users: list[ReplayUser], bounds: NDArray[np.float64]) -> Truth:
-    """Grade what each user did after the cut with what was new to them, by each objective.
+def compute_truth(holdout: Holdout, bounds: NDArray[np.float64]) -> Truth:
+    """Grade what each user did after the cut with items that were new to them, by objective.
 
-    ``bounds`` part the grades of value.
+    ``bounds`` divide the grades of value.
     """
-    log = exam.dataset.log
-    conversion = exam.dataset.traits.positive_weights[-1]
-    later = [user.later for user in add_later_events(log, users, exam.cut, np.inf)]
-    new = [_new(exam, user, done) for user, done in zip(users, later, strict=True)]
+    users, conversion = holdout.users, holdout.dataset.traits.positive_weights[-1]
+    later = [
+        user.later for user in add_later_events(holdout.dataset.log, users, holdout.cut, np.inf)
+    ]
+    new = [_new_items(holdout, user, log) for user, log in zip(users, later, strict=True)]
     owners = np.repeat(np.arange(len(users)), [len(rows) for rows in new])
-    done = [compute_outcomes(rows, log, conversion) for rows, log in zip(new, later, strict=True)]
-    rows, told = np.concatenate(new), np.concatenate(done)
-    found = {"relevant": RowSets.of([user.relevant for user in users])}
+    outcomes = np.concatenate(
+        [compute_outcomes(rows, log, conversion) for rows, log in zip(new, later, strict=True)]
+    )
+    rows = np.concatenate(new)
+    truth = {RELEVANT: RowSets.of([user.relevant for user in users])}
     for name in OUTCOMES:
-        grades = compute_grades(told, name, bounds).astype(np.float32)
+        grades = compute_grades(outcomes, name, bounds).astype(np.float32)
         held = grades > 0
-        found[name] = RowSets.of_pairs(owners[held], rows[held], len(users), grades[held])
-    return found
+        truth[name] = RowSets.of_pairs(owners[held], rows[held], len(users), grades[held])
+    return truth
 
 
-def _new(exam: Holdout, user: ReplayUser, later: Log) -> Rows:
-    seen = exam.models.users.history(user.user).rows
+def _new_items(holdout: Holdout, user: ReplayUser, later: Log) -> Rows:
+    seen = holdout.models.users.history(user.user).rows
     return np.setdiff1d(later.items, seen).astype(np.int64)
 
 
-def _answers(asked: Holdout, learned: TrainedRankers) -> Iterator[tuple[str, Lists]]:
-    """Give the name and the lists of each model as the fine ranker, the blend last."""
-    several = learned.objective_models
-    models: dict[str, Scorer] = {"relevant": learned.fine}
-    if several:
-        models |= several.models
-        models["blend"] = several.blend
+def _compute_lists(
+    holdout: Holdout, trained: TrainedRankers, blend: ObjectiveBlend
+) -> Iterator[tuple[str, Lists]]:
+    """Yield the name and the lists of each model as the fine ranker, the blend last."""
+    models: dict[str, Scorer] = {RELEVANT: trained.relevant} if trained.relevant else {}
+    models |= blend.scorers
+    models["blend"] = blend
     for name, model in models.items():
-        yield name, asked.compute_lists(Rankers(learned.coarse, model), asked.funnel_config.sizes)
+        rankers = replace(trained.rankers, fine=model)
+        yield name, holdout.compute_lists(rankers, holdout.funnel_config.sizes)
 
 
-def _figures(lists: Lists, known: Truth, seed: int) -> MetricFigures:
+def _compute_figures(lists: Lists, truth: Truth, seed: int) -> MetricFigures:
     columns: list[PerUser] = [
         metrics.ndcg(metrics.grade_lists(lists, rows), K, graded=name == "value")
-        for name, rows in known.items()
+        for name, rows in truth.items()
     ]
-    sure = Bootstrap.of(np.stack(columns, axis=1), seed)
-    return {name: sure.mean(column) for column, name in enumerate(known)}
+    bootstrap = Bootstrap.of(np.stack(columns, axis=1), seed)
+    return {name: bootstrap.mean(column) for column, name in enumerate(truth)}

@@ -1,9 +1,10 @@
-"""Compares hybrids: every one learned on the same rows, and judged in the same funnel."""
+"""Compare kinds of fine rankers: all are fitted on the same rows and judged in the same funnel."""
 
 import numpy as np
 from numpy.typing import NDArray
 
-from app.contracts import Candidates, Rows, Scorer
+from app.contracts import Candidates, Query, Rows, Scorer
+from app.rank.kinds import HYBRIDS, OBJECTIVE_BLEND, POINTWISE_LISTWISE
 from offline.evaluate.figures import Variant
 from offline.evaluate.holdout import Holdout
 from offline.evaluate.intervals import Bootstrap
@@ -13,60 +14,60 @@ from offline.evaluate.rerank_only import (
     cascade_ranker,
     collect_candidates,
 )
-from offline.models.hybrids import HYBRID_TRAINERS, HybridConfig
-from offline.training.trained_rankers import TrainedRankers
+from offline.training.kinds import fit_ranker
+from offline.training.rankers import TrainedRankers
 
 Floats = NDArray[np.float64]
 
 
-def compare_rankers(exam: Holdout, learned: TrainedRankers, config: HybridConfig) -> list[Variant]:
-    """Judge every hybrid alone over all that recall proposed, against the funnel as it is.
+def compare_rankers(holdout: Holdout, trained: TrainedRankers) -> list[Variant]:
+    """Judge each other kind alone over all that recall proposed, against the funnel as it is.
 
-    Headline: users with a history. Where there are others, each hybrid has a second line.
+    Each kind is fitted here. The first lines are of users with a history. Where there are others,
+    each kind has a second line for them.
     """
-    found, sizes = collect_candidates(exam, learned.rankers), exam.funnel_config.sizes
-    kinds = (
-        kind for kind in HYBRID_TRAINERS if not (learned.hybrid and kind == learned.hybrid.kind)
-    )
-    scorers: dict[str, Scorer] = {
-        kind: HYBRID_TRAINERS[kind](learned.table, config) for kind in kinds
-    }
-    if learned.hybrid:
-        scorers = {"cascade": learned.fine} | scorers
-    served = found.ndcg(cascade_ranker(learned.rankers, sizes.coarse, sizes.fine))
-    others = [found.ndcg(rank_once(scorer, sizes.fine)) for scorer in scorers.values()]
-    return compare_by_history(found, np.stack([served, *others], axis=1), list(scorers), exam.seed)
+    candidates, sizes = collect_candidates(holdout, trained.rankers), holdout.funnel_config.sizes
+    chosen = trained.kinds.fine
+    trees = () if chosen in {POINTWISE_LISTWISE, OBJECTIVE_BLEND} else (POINTWISE_LISTWISE,)
+    names = [*trees, *(kind for kind in HYBRIDS if kind != chosen)]
+    served = candidates.ndcg(cascade_ranker(trained.rankers, sizes.coarse, sizes.fine))
+    others = [
+        candidates.ndcg(rank_once(fit_ranker(name, trained.training).scorer, sizes.fine))
+        for name in names
+    ]
+    figures = np.stack([served, *others], axis=1)
+    return compare_by_history(candidates, figures, names, holdout.seed)
 
 
 def rank_once(scorer: Scorer, keep: int) -> PoolRanker:
-    """Rank once, without a coarse ranker before it."""
+    """Return a ranking by one scorer, without a coarse ranker before it."""
 
-    def cut(pool: Candidates) -> Candidates:
-        return pool.with_scores(scorer.score(pool.features)).top(keep)
+    def rank(query: Query, pool: Candidates) -> Candidates:
+        return pool.with_scores(scorer.score(query, pool)).top(keep)
 
-    return cut
+    return rank
 
 
 def compare_by_history(
-    found: HoldoutCandidates, figures: Floats, names: list[str], seed: int
+    candidates: HoldoutCandidates, figures: Floats, names: list[str], seed: int
 ) -> list[Variant]:
-    """Set each column of ``figures`` (u, 1 + v) against the first, for warm users, then cold."""
-    warm = found.is_warm
-    groups = {"": warm, ", users without history": ~warm} if warm.any() else {"": ~warm}
+    """Compare each column of ``figures`` (u, 1 + v) with the first, for warm users, then cold."""
+    is_warm = candidates.is_warm
+    groups = {"": is_warm, ", users without history": ~is_warm} if is_warm.any() else {"": ~is_warm}
     return [
         variant
-        for words, members in groups.items()
+        for suffix, members in groups.items()
         if members.any()
-        for variant in build_variants(figures[members], [f"{name}{words}" for name in names], seed)
+        for variant in build_variants(figures[members], [f"{name}{suffix}" for name in names], seed)
     ]
 
 
 def build_variants(
-    figures: Floats, names: list[str], seed: int, persons: Rows | None = None
+    figures: Floats, names: list[str], seed: int, user_ids: Rows | None = None
 ) -> list[Variant]:
-    """Set each column of ``figures`` (u, 1 + v) against the first; ``persons`` as for bootstrap."""
-    sure = Bootstrap.of(figures, seed, user_ids=persons)
+    """Compare each column of ``figures`` (u, 1 + v) with the first; ``user_ids`` as Bootstrap."""
+    bootstrap = Bootstrap.of(figures, seed, user_ids=user_ids)
     return [
-        Variant(name=name, ndcg=sure.mean(at), difference=sure.difference(at, 0))
-        for at, name in enumerate(names, start=1)
+        Variant(name=name, ndcg=bootstrap.mean(column), difference=bootstrap.difference(column, 0))
+        for column, name in enumerate(names, start=1)
     ]

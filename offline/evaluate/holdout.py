@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 
 from app.artifacts import Models, Rankers, Sizes
 from app.build import FunnelConfig
-from app.bundle.bundle import find_current_bundle, read_rankers
+from app.bundle.bundle import find_current_bundle
+from app.rank.kinds import read_rankers
 from app.bundle.integrity import verify_files
 from app.bundle.manifest import BundleError, Manifest, parse_manifest
 from app.features.views import view_hash
@@ -87,8 +88,8 @@ def read_production_bundle(out: Path, holdout: Holdout) -> ProductionBundle | No
         if manifest.view != view_hash():
             return ProductionBundle(folder.name, manifest, None, _other_features(manifest))
         caveat = leak_caveat(manifest, holdout)
-        return ProductionBundle(folder.name, manifest, read_rankers(folder), caveat)
-    except (BundleError, OSError) as error:
+        return ProductionBundle(folder.name, manifest, read_rankers(folder, manifest.rankers), caveat)
+    except (BundleError, OSError, ValueError, KeyError) as error:
         return ProductionBundle(folder.name, caveat=f"it cannot be evaluated: {error}")
 
 

@@ -16,17 +16,16 @@ MAX_USERS = 200
 
 
 @dataclass(frozen=True, slots=True)
-class MergeOrderScorer:
-    """A ranking stage that keeps the order of the merge."""
+class PassThroughStage:
+    """The features and the scorer of a ranking stage that keeps the order of the merge."""
 
     def build(self, query: Query, pool: Candidates) -> Matrix:  # noqa: ARG002
         """Return the scores of the merge as the only column."""
         return pool.scores[:, None]
 
-    def score(self, features: Matrix) -> Scores:
-        """Return that column, (n,)."""
-        scores: Scores = features[:, 0]
-        return scores
+    def score(self, _query: Query, pool: Candidates, /) -> Scores:
+        """Return the scores of the merge, (n,)."""
+        return pool.scores
 
 
 async def recall_ceiling(
@@ -55,7 +54,7 @@ def _widened(funnel: Funnel, limit: int) -> Funnel:
     """Return a funnel that asks each channel for ``limit`` items and ranks nothing."""
 
     def keep_order(stage: RankStage) -> RankStage:
-        return replace(stage, features=MergeOrderScorer(), scorer=MergeOrderScorer())
+        return replace(stage, features=PassThroughStage(), scorer=PassThroughStage())
 
     coarse, fine = keep_order(funnel.coarse), keep_order(funnel.fine)
     return replace(funnel, recall_limit=limit, coarse=coarse, fine=fine)

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.artifacts import Rankers
-from app.contracts import Candidates, Matrix
+from app.contracts import Candidates, Matrix, Query
 from offline.evaluate.funnel_answers import (
     FunnelAnswers,
     collect_answers,
@@ -18,13 +18,13 @@ from offline.evaluate.funnel_answers import (
 )
 from offline.evaluate.holdout import Holdout
 from offline.evaluate.metrics import K, PerUser, user_ndcg
-from offline.training.rankers import count_coarse_columns
+from offline.training.distillation import COARSE_WIDTH
 from offline.training.replay import build_offline_funnel, sample_users
 
 MAX_USERS = 1_000  # drawn by the seed: their features stay in memory
 
-# From the merged pool with all features to the candidates that the fine stage keeps.
-PoolRanker: TypeAlias = Callable[[Candidates], Candidates]
+# The merged pool with the fine view's features -> what the fine stage keeps of it.
+PoolRanker: TypeAlias = Callable[[Query, Candidates], Candidates]
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
@@ -37,7 +37,7 @@ class HoldoutCandidates:
     def ndcg(self, rank: PoolRanker) -> PerUser:
         """Return NDCG@10 of every user, (u,), with another ranker and the same policies."""
         slates = [
-            replace(slate, fine=rank(replace(slate.merged, features=matrix)))
+            replace(slate, fine=rank(slate.query, replace(slate.merged, features=matrix)))
             for slate, matrix in zip(self.answers.slates, self.features, strict=True)
         ]
         lists = pad_lists(rerank_in_sequence(self.answers.funnel.reranker, slates), K)
@@ -67,9 +67,9 @@ async def _collect(holdout: Holdout, rankers: Rankers, limit: int) -> HoldoutCan
 def cascade_ranker(rankers: Rankers, coarse_keep: int, fine_keep: int) -> PoolRanker:
     """Return a ranker in two steps, coarse and fine, as the funnel has them."""
 
-    def rank(pool: Candidates) -> Candidates:
-        coarse = pool.with_scores(rankers.coarse.score(pool.features[:, : count_coarse_columns()]))
-        kept = coarse.top(coarse_keep)
-        return kept.with_scores(rankers.fine.score(kept.features)).top(fine_keep)
+    def rank(query: Query, pool: Candidates) -> Candidates:
+        coarse_view = replace(pool, features=pool.features[:, :COARSE_WIDTH])
+        kept = pool.with_scores(rankers.coarse.score(query, coarse_view)).top(coarse_keep)
+        return kept.with_scores(rankers.fine.score(query, kept)).top(fine_keep)
 
     return rank

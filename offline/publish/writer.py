@@ -14,7 +14,7 @@ import faiss
 import numpy as np
 import orjson
 
-from app.artifacts import Factors, Models, Sizes
+from app.artifacts import Factors, Models, Rankers, Sizes
 from app.bundle.integrity import file_sha256, files_digest
 from app.bundle.layout import collect_arrays
 from app.bundle.manifest import (
@@ -27,19 +27,15 @@ from app.bundle.manifest import (
 from app.catalogue import attributes
 from app.contracts import Matrix, StageError
 from app.event_weights import EventWeights
-from app.features.views import COARSE_VIEW, column_names, view_hash
+from app.features.views import view_hash
 from app.observe.drift import DRIFT_FILE, DriftReference, write_reference
-from app.rank.hybrid import HYBRID, HybridScorer, write_hybrid
-from app.rank.logistic import Logistic, write_logistic
-from app.rank.objectives import write_objectives
-from app.rank.pointwise_listwise import PointwiseListwiseBlend, write_pointwise_listwise
+from app.rank.kinds import RankerKinds, write_rankers
 from app.recall.channel import ChannelConfig
 from app.recall.vectors import flat_index
 from app.state.store import Store
 from app.state.tables import load_tables
 from offline.data.data_overlay import ArchiveState
 from offline.publish.versions import draft_folder
-from offline.training.objective_rankers import ObjectiveModels
 
 log = logging.getLogger(__name__)
 
@@ -52,8 +48,8 @@ class TrainingResult:
     """All that a training run made."""
 
     models: Models
-    coarse: Logistic
-    fine: PointwiseListwiseBlend
+    rankers: Rankers
+    kinds: RankerKinds
     sizes: Sizes
     preferences: EventWeights
     dataset: str
@@ -66,8 +62,6 @@ class TrainingResult:
     seconds: dict[str, float] = field(default_factory=dict)  # of each phase so far
     gate: GateResult | None = None
     index: Callable[[Matrix], faiss.Index] = flat_index
-    hybrid: HybridScorer | None = None  # stands in for the fine ranker
-    several: ObjectiveModels | None = None  # their blend stands in for the fine ranker
     drift: DriftReference | None = None  # what live traffic is held against
     archive_state: ArchiveState | None = None  # of live events, where it learnt from them
 
@@ -81,11 +75,7 @@ def write_bundle(trained: TrainingResult, out: Path) -> Path:
     created = time.time()
     with draft_folder(out, f"{created:.6f}") as folder:
         write_models(trained.models, folder, trained.index)
-        write_rankers(trained.coarse, trained.fine, folder)
-        if trained.hybrid:
-            write_hybrid(trained.hybrid, folder / HYBRID)
-        if trained.several:
-            write_objectives(trained.several.models, trained.several.weights, folder)
+        write_rankers(trained.rankers, trained.kinds, folder)
         if trained.drift:
             write_reference(trained.drift, folder / DRIFT_FILE)
         files = {
@@ -124,12 +114,6 @@ def write_models(models: Models, folder: Path, index: Callable[[Matrix], faiss.I
         np.save(folder / f"{name}.npy", np.ascontiguousarray(array), allow_pickle=False)
     for name, items in (("factors", models.factors.items), ("content", models.content.items)):
         faiss.write_index(index(items), str(folder / f"{name}.faiss"))
-
-
-def write_rankers(coarse: Logistic, fine: PointwiseListwiseBlend, folder: Path) -> None:
-    """Write the rankers of both stages."""
-    write_logistic(coarse, column_names(COARSE_VIEW), folder / "coarse.json")
-    write_pointwise_listwise(fine, folder)
 
 
 def _folding(factors: Factors) -> dict[str, float]:
@@ -186,8 +170,7 @@ def _manifest(trained: TrainingResult, files: dict[str, FileRecord], created: fl
         settings=trained.settings,
         seconds=trained.seconds,
         gate=trained.gate,
-        hybrid=trained.hybrid.kind if trained.hybrid else "cascade",
-        objectives=dict(trained.several.weights) if trained.several else {},
+        rankers=trained.kinds,
         stream_offsets=dict(trained.archive_state.stream_offsets) if trained.archive_state else {},
     )
 

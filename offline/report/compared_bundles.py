@@ -9,15 +9,13 @@ from numpy.typing import NDArray
 
 from app.bundle.manifest import Manifest
 from app.features.views import FINE_VIEW, column_names
-from app.rank.hybrid import HYBRID, read_hybrid
-from app.rank.pointwise_listwise import read_pointwise_listwise
+from app.rank.kinds import describe_rankers, read_rankers
 from offline.evaluate.baselines import popular_lists, popularity_order
 from offline.evaluate.comparison import ItemBackground, compare_methods
 from offline.evaluate.holdout import Holdout
 from offline.evaluate.metrics import Lists
 from offline.evaluate.rowsets import RowSets
 from offline.report.bundle_comparison import BundleFacts, SharedWindow
-from offline.training.rankers import compute_column_shares
 
 LONGEST = 20
 
@@ -53,9 +51,7 @@ def shared_window(
 
 def bundle_facts(folder: Path, manifest: Manifest) -> BundleFacts:
     """Collect what a bundle says of itself."""
-    fine = read_pointwise_listwise(folder)
-    hybrid = folder / HYBRID
-    share = read_hybrid(hybrid).column_shares() if hybrid.is_file() else compute_column_shares(fine)
+    _, fine = describe_rankers(read_rankers(folder, manifest.rankers), manifest.rankers)
     return BundleFacts(
         version=manifest.version,
         made=_date(manifest.created, "%Y-%m-%d %H:%M"),
@@ -66,7 +62,7 @@ def bundle_facts(folder: Path, manifest: Manifest) -> BundleFacts:
         trees=fine.trees,
         gate=manifest.gate.verdict if manifest.gate else "-",
         methods=manifest.metrics.get("ndcg@10", {}),
-        features={n: float(g) for n, g in zip(column_names(FINE_VIEW), share, strict=True)},
+        features={name: fine.columns.get(name, 0.0) for name in column_names(FINE_VIEW)},
         settings={**manifest.settings, **asdict(manifest.sizes), "seed": manifest.seed},
         seconds=manifest.seconds,
     )

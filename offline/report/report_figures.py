@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from app.features.views import COARSE_VIEW, FINE_VIEW, column_names
+from app.rank.kinds import describe_rankers
 from offline.data.dataset import Dataset
 from offline.data.split import TimeSplit
 from offline.evaluate.evaluation import Evaluation
@@ -21,8 +22,6 @@ from offline.report.page import (
     ReportFigures,
     SplitFacts,
 )
-from offline.training.blend_share import sentence
-from offline.training.rankers import compute_column_shares
 
 HEADLINE = "ndcg@10"
 
@@ -47,9 +46,7 @@ def build_figures(
     seconds: dict[str, float],
 ) -> ReportFigures:
     """Collect everything that the report shows."""
-    importance = (
-        trained.hybrid.column_shares() if trained.hybrid else compute_column_shares(trained.fine)
-    )
+    coarse, fine = describe_rankers(trained.rankers, trained.kinds)
     sweeps = evaluation.sweeps
     return ReportFigures(
         dataset=_dataset_facts(dataset),
@@ -66,27 +63,27 @@ def build_figures(
         calibration=sweeps["calibration"],
         regimes=sweeps["regimes"],
         features=[
-            FeatureFigure(name=name, gain=float(gain), meaning=said, group=group)
-            for (name, said, group), gain in zip(_meanings(), importance, strict=True)
+            FeatureFigure(name=name, gain=fine.columns.get(name, 0.0), meaning=said, group=group)
+            for name, said, group in _meanings()
         ],
         coarse=[
-            CoarseWeight(name=name, weight=float(weight))
-            for name, weight in zip(column_names(COARSE_VIEW), trained.coarse.weights, strict=True)
+            CoarseWeight(name=name, weight=coarse.columns.get(name, 0.0))
+            for name in column_names(COARSE_VIEW)
         ],
         timings=[PhaseTime(phase=phase, seconds=took) for phase, took in seconds.items()],
         settings={
             "candidates from each channel": trained.sizes.recall,
             "candidates after coarse": trained.sizes.coarse,
             "candidates after fine": trained.sizes.fine,
-            "fine ranker": trained.hybrid.kind if trained.hybrid else "trees",
-            "trees of the fine ranker": trained.fine.trees,
-            "events at which its two models count half": trained.fine.growth.half,
+            "fine ranker": trained.kinds.fine,
+            "trees of the fine ranker": fine.trees,
+            **fine.figures,
         },
-        sizes=_sizes(trained),
+        sizes=_sizes(trained, fine.size),
         seeds={"job": trained.seed},
         versions={"python": platform.python_version()}
         | {name: importlib.metadata.version(name) for name in LIBRARIES},
-        notes=[*_notes(dataset, evaluation), *_blended(trained)],
+        notes=_notes(dataset, evaluation),
     )
 
 
@@ -99,7 +96,7 @@ def _meanings() -> list[tuple[str, str, str]]:
     ]
 
 
-def _sizes(trained: TrainingResult) -> dict[str, int]:
+def _sizes(trained: TrainingResult, fine_bytes: int) -> dict[str, int]:
     """Measure the largest parts of what a worker holds, in bytes."""
     models, users = trained.models, trained.models.users
     tables = {
@@ -112,7 +109,7 @@ def _sizes(trained: TrainingResult) -> dict[str, int]:
         "histories of the training log": sum(
             part.nbytes for part in (users.rows, users.values, users.weights, users.times)
         ),
-        "fine ranker": len(trained.fine.to_text()),
+        "fine ranker": fine_bytes,
         **tables,
     }
 
@@ -169,15 +166,6 @@ def _notes(dataset: Dataset, evaluation: Evaluation) -> list[str]:
             "The data has no timestamps: the order of events, and so the split, is random."
         )
     return notes
-
-
-def _blended(trained: TrainingResult) -> list[str]:
-    """Say of each fine model that is served how its two parts are blended."""
-    if trained.hybrid:
-        return []
-    if not trained.several:
-        return [sentence(trained.fine.growth)]
-    return [f"{name}: {sentence(model.growth)}" for name, model in trained.several.models.items()]
 
 
 def _date(time: float) -> str:

@@ -1,75 +1,78 @@
-"""Linear models over the columns of a view: the coarse ranker, and where the fine one begins."""
+"""Linear models over the columns of a view: logistic regression and ListNet."""
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import brentq
+from scipy.optimize import brentq, minimize
 from scipy.special import expit
 from sklearn.linear_model import LogisticRegression
 
 from app.contracts import Matrix, Scores
 from app.features.views import FINE_VIEW, RISING_COLUMNS, column_names
 from app.rank.logistic import Logistic
-from offline.training.listwise import Pools, fit_listwise_weights
 from offline.training.rank_table import RankTable
 
-MAX_ROWS = 200_000  # more bring nothing to so few weights
-MAX_LOG_ODDS = 50.0  # log odds that no intercept lies beyond
+MAX_ROWS = 200_000  # so few weights gain nothing from more
+MAX_LOG_ODDS = 50.0  # an intercept lies within
+MAX_ITERATIONS = 200
+
+Floats: TypeAlias = NDArray[np.float64]
 
 
 def fit_base_models(
     table: RankTable, strength: float, penalty: float, seed: int
 ) -> tuple[Logistic, Logistic]:
-    """Fit what pointwise and what listwise trees begin from, on a sample of groups if many.
+    """Fit the models from which pointwise and listwise trees begin, on a sample of many groups.
 
-    Nothing here knows what a place is worth: lists that were served are left out where others are.
-    The listwise one is ListNet under L2 ``penalty``. The pointwise one is the mean of that and of
-    a logistic regression (``strength``: inverse of L2), its intercept such that the mean
-    probability is the share that was taken.
+    Neither model knows the effect of a position: where a table also has replayed rows, its logged
+    rows are left out. The listwise model is ListNet with the L2 ``penalty``. The pointwise model
+    is the mean of that and of a logistic regression (``strength``: inverse of L2). Its intercept
+    makes the mean probability equal to the share of taken rows.
     """
     table = sample_groups(table.without_logged(), seed)
-    taken = table.labels > 0
-    if taken.all() or not taken.any():
+    is_taken = table.labels > 0
+    if is_taken.all() or not is_taken.any():
         return zero_model(), zero_model()
-    odds = fit_logistic(table.features, taken, strength, counts=table.weights)
-    lists = fit_listwise(table, odds, penalty)
-    both = replace(odds, weights=(odds.weights + lists.weights) / np.float32(2))
-    return calibrate(both, table.features, float(taken.mean())), lists
+    logistic = fit_logistic(table.features, is_taken, strength, counts=table.weights)
+    listwise = fit_listwise(table, logistic, penalty)
+    mean = replace(logistic, weights=(logistic.weights + listwise.weights) / np.float32(2))
+    return calibrate(mean, table.features, float(is_taken.mean())), listwise
 
 
 def sample_groups(table: RankTable, seed: int) -> RankTable:
-    """Draw whole groups, about as many as have ``ROWS`` rows; all where there are fewer."""
+    """Draw whole groups with about ``MAX_ROWS`` rows; return a smaller table as it is."""
     if len(table) <= MAX_ROWS:
         return table
-    drawn = np.random.default_rng(seed).random(len(table.groups)) < MAX_ROWS / len(table)
-    return table.take(np.flatnonzero(np.repeat(drawn, table.groups)))
+    is_drawn = np.random.default_rng(seed).random(len(table.groups)) < MAX_ROWS / len(table)
+    return table.take(np.flatnonzero(np.repeat(is_drawn, table.groups)))
 
 
 def zero_model() -> Logistic:
-    """Give a model that says nothing: trees that begin from it begin from 0."""
+    """Return a model that scores everything 0: trees that begin from it begin from 0."""
     width = len(column_names(FINE_VIEW))
-    nothing = np.zeros(width, np.float32)
-    return Logistic(nothing, np.ones(width, np.float32), nothing, 0.0)
+    zeros = np.zeros(width, np.float32)
+    return Logistic(zeros, np.ones(width, np.float32), zeros, 0.0)
 
 
 def fit_logistic(
     features: Matrix,
-    wanted: NDArray[np.bool_],
+    is_wanted: NDArray[np.bool_],
     strength: float,
     *,
     counts: Scores | None = None,
     balanced: bool = False,
 ) -> Logistic:
-    """Fit log odds on standardised columns; ``counts`` weighs the rows, (m,)."""
+    """Fit log odds on standardised columns; ``counts`` weights the rows, (m,)."""
     exact = features.astype(np.float64)
-    mean = _column(np.nanmean, exact)
-    scale = np.maximum(_column(np.nanstd, exact), 1e-6)
-    standard = np.nan_to_num((exact - mean) / scale)
+    mean = _reduce_columns(np.nanmean, exact)
+    scale = np.maximum(_reduce_columns(np.nanstd, exact), 1e-6)
+    standardised = np.nan_to_num((exact - mean) / scale)
     model = LogisticRegression(
         C=strength, solver="newton-cholesky", class_weight="balanced" if balanced else None
     )
-    model.fit(standard, wanted, counts)
+    model.fit(standardised, is_wanted, counts)
     return Logistic(
         mean.astype(np.float32),
         scale.astype(np.float32),
@@ -80,9 +83,9 @@ def fit_logistic(
 
 def fit_listwise(table: RankTable, like: Logistic, penalty: float) -> Logistic:
     """Fit weights by lists on the columns of the fine view, standardised as ``like`` has them."""
-    standard = np.nan_to_num((table.features - like.mean) / like.scale).astype(np.float64)
-    rising = np.array([name in RISING_COLUMNS for name in column_names(FINE_VIEW)])
-    weights = fit_listwise_weights(Pools.of(standard, table), rising, penalty)
+    standardised = np.nan_to_num((table.features - like.mean) / like.scale).astype(np.float64)
+    is_rising = np.array([name in RISING_COLUMNS for name in column_names(FINE_VIEW)])
+    weights = fit_listwise_weights(Pools.of(standardised, table), is_rising, penalty)
     return replace(like, weights=weights.astype(np.float32), bias=0.0)
 
 
@@ -93,8 +96,58 @@ def calibrate(linear: Logistic, features: Matrix, share: float) -> Logistic:
     return replace(linear, bias=float(bias))
 
 
-def _column(statistic: object, features: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Apply a NaN-aware statistic to each column; a column of nothing but NaN gives 0."""
-    empty = np.isnan(features).all(axis=0)
-    filled = np.where(empty, 0.0, features)
+def _reduce_columns(statistic: object, features: Floats) -> Floats:
+    """Apply a NaN-aware statistic to each column; a column of nothing but NaN becomes 0."""
+    is_empty = np.isnan(features).all(axis=0)
+    filled = np.where(is_empty, 0.0, features)
     return np.asarray(statistic(filled, axis=0))  # type: ignore[operator]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Pools:
+    """Rows of a table in groups. A group in which nothing was taken has no effect."""
+
+    features: Floats  # (m, f) standardised
+    starts: NDArray[np.int64]  # (g,)
+    owner: NDArray[np.int64]  # (m,)
+    shares: Floats  # (m,) 0 where not taken; the sum is the same in every group
+
+    @classmethod
+    def of(cls, features: Floats, table: RankTable) -> "Pools":
+        """Weight groups alike, whether a user took one item or fifty: mean NDCG does so too."""
+        owner = np.repeat(np.arange(len(table.groups)), table.groups)
+        taken = np.bincount(owner, table.labels)
+        shares = table.labels * taken.mean() / np.maximum(taken, 1.0)[owner]
+        if table.weights is not None:
+            shares = shares * table.weights
+        return cls(features, np.cumsum(table.groups) - table.groups, owner, shares)
+
+    def loss(self, weights: Floats) -> tuple[float, Floats]:
+        """Return the cross entropy of shares and softmax, and its gradient (f,)."""
+        odds = self.features @ weights
+        odds -= np.maximum.reduceat(odds, self.starts)[self.owner]
+        powers = np.exp(odds)
+        sums = np.add.reduceat(powers, self.starts)
+        group_shares = np.add.reduceat(self.shares, self.starts)
+        value = group_shares @ np.log(sums) - self.shares @ odds
+        errors = (group_shares / sums)[self.owner] * powers - self.shares
+        return float(value), errors @ self.features
+
+
+def fit_listwise_weights(pools: Pools, is_rising: NDArray[np.bool_], penalty: float) -> Floats:
+    """Return the weights (f,) of least cross entropy (ListNet: Cao et al., 2007) and L2 penalty.
+
+    ``is_rising`` (f,) marks the weights that may not be negative. The channels' columns are much
+    alike: without this bound the weight of one is played off against that of another.
+    """
+
+    def loss(weights: Floats) -> tuple[float, Floats]:
+        value, slope = pools.loss(weights)
+        return value + penalty / 2 * float(weights @ weights), slope + penalty * weights
+
+    bounds = [(0.0 if positive else None, None) for positive in is_rising]
+    start = np.zeros(len(is_rising))
+    result = minimize(
+        loss, start, jac=True, method="L-BFGS-B", bounds=bounds, options={"maxiter": MAX_ITERATIONS}
+    )
+    return np.asarray(result.x, np.float64)

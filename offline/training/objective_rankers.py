@@ -1,7 +1,7 @@
-"""Fits one fine model for each objective, and blends them."""
+"""Fit one fine model for each objective, and blend them."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,60 +10,50 @@ from app.contracts import Scores
 from app.features.context import standardise
 from app.rank.objectives import RELEVANT, ObjectiveBlend
 from app.rank.pointwise_listwise import PointwiseListwiseBlend
+from app.rank.scorer import MatrixScorer
+from offline.training.gbdt import fit_pointwise_listwise
 from offline.training.objectives import OUTCOMES, compute_grade_bounds, compute_grades
 from offline.training.rank_table import RankTable
-from offline.training.rankers import RankConfig, fit_fine
+from offline.training.rankers import TrainingSet
 
-
-@dataclass(frozen=True, slots=True, eq=False)
-class ObjectiveModels:
-    """Fine models by objective, how much each counts, and what the grades of value mean."""
-
-    models: Mapping[str, PointwiseListwiseBlend]
-    weights: Mapping[str, float]  # of the same objectives
-    bounds: NDArray[np.float64]  # of the grades of value
-
-    @property
-    def blend(self) -> ObjectiveBlend:
-        """Give the scorer of all of them."""
-        return ObjectiveBlend(self.models, dict(self.weights))
+Models = Mapping[str, PointwiseListwiseBlend]  # by objective
 
 
 def fit_objective_models(
-    windows: list[RankTable],
-    relevant: PointwiseListwiseBlend,
-    weights: Mapping[str, float],
-    config: RankConfig,
-    seed: int,
-) -> ObjectiveModels | None:
-    """Fit a fine model for each objective of ``weights``, on tables that have outcomes.
+    training: TrainingSet, relevant: PointwiseListwiseBlend
+) -> dict[str, PointwiseListwiseBlend]:
+    """Fit a fine model for each objective that has a weight, on tables that have outcomes.
 
-    An objective that nobody fulfilled is left out; None: that is all of them. ``relevant`` is the
-    model of what was liked, which is fitted already; it serves every objective of the same labels.
+    An objective that nobody fulfilled is left out. ``relevant`` is the fitted model of liked
+    items; it serves every objective that has the same labels.
     """
+    windows, config = training.windows, training.rank
     bounds = compute_value_bounds(windows)
-    models = {RELEVANT: relevant} if RELEVANT in weights else {}
-    for objective in (name for name in OUTCOMES if name in weights):
+    models = {RELEVANT: relevant} if RELEVANT in training.objectives else {}
+    for objective in (name for name in OUTCOMES if name in training.objectives):
         tables = [relabel(window, objective, bounds) for window in windows]
-        if _alike(tables, windows):
+        if _have_same_labels(tables, windows):
             models[objective] = relevant
         elif any(table.labels.any() for table in tables):
-            models[objective] = fit_fine(tables, config, seed)
-    if not models:
-        return None
-    return ObjectiveModels(models, {name: weights[name] for name in models}, bounds)
+            models[objective] = fit_pointwise_listwise(tables, config, training.seed)
+    return models
 
 
-def _alike(tables: list[RankTable], windows: list[RankTable]) -> bool:
-    """Say whether both have the same labels, and so teach the same."""
-    pairs = zip(tables, windows, strict=True)
-    return all(np.array_equal(table.labels, window.labels) for table, window in pairs)
+def build_blend(models: Models, weights: Mapping[str, float]) -> ObjectiveBlend:
+    """Return the scorer of all models."""
+    scorers = {name: MatrixScorer(model) for name, model in models.items()}
+    return ObjectiveBlend(scorers, {name: weights[name] for name in models})
+
+
+def _have_same_labels(tables: list[RankTable], others: list[RankTable]) -> bool:
+    pairs = zip(tables, others, strict=True)
+    return all(np.array_equal(table.labels, other.labels) for table, other in pairs)
 
 
 def compute_value_bounds(windows: list[RankTable]) -> NDArray[np.float64]:
-    """Give the bounds of the grades of value, by how much what these windows hold is worth."""
-    worth = [w.outcomes[:, OUTCOMES.index("value")] for w in windows if w.outcomes is not None]
-    return compute_grade_bounds(np.concatenate([np.empty(0, np.float32), *worth]))
+    """Return the bounds of the grades of value, from the values that these windows hold."""
+    values = [w.outcomes[:, OUTCOMES.index("value")] for w in windows if w.outcomes is not None]
+    return compute_grade_bounds(np.concatenate([np.empty(0, np.float32), *values]))
 
 
 def relabel(table: RankTable, objective: str, bounds: NDArray[np.float64]) -> RankTable:
@@ -73,16 +63,15 @@ def relabel(table: RankTable, objective: str, bounds: NDArray[np.float64]) -> Ra
         ValueError: the table has no outcomes.
     """
     if table.outcomes is None:
-        raise ValueError("a table without outcomes cannot be graded: collect it, or give them")
+        raise ValueError("a table without outcomes cannot be graded: collect or pass them")
     return replace(table, labels=compute_grades(table.outcomes, objective, bounds))
 
 
-def score_table(blend: ObjectiveBlend, table: RankTable) -> Scores:
-    """Score a whole table, (m,): each group as the pool that it is, each model at one go."""
+def score_table(models: Models, weights: Mapping[str, float], table: RankTable) -> Scores:
+    """Return the blend's scores of a whole table, (m,), each group standardised as one pool."""
     ends = np.cumsum(table.groups)[:-1]
     total = np.zeros(len(table))
-    for objective, weight in blend.weights.items():
-        scores = blend.models[objective].score(table.features).astype(np.float64)
-        pools = np.split(scores, ends)
-        total += weight * np.concatenate([standardise(pool) for pool in pools])
+    for objective, model in models.items():
+        pools = np.split(model.score(table.features).astype(np.float64), ends)
+        total += weights[objective] * np.concatenate([standardise(pool) for pool in pools])
     return total.astype(np.float32)

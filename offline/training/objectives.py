@@ -1,4 +1,4 @@
-"""What the service may want of a user, as grades of what they did with each item proposed."""
+"""What the service may want of a user, as grades of what they did with each proposed item."""
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
@@ -8,15 +8,14 @@ from numpy.typing import NDArray
 
 from app.bounds import NotNegative
 from app.contracts import Matrix, Rows
+from app.rank.kinds import OBJECTIVE_BLEND, POINTWISE_LISTWISE, RankerKinds
 from app.rank.objectives import RELEVANT
 from offline.data.dataset import DataTraits, Log
 from offline.data.errors import DataError
 
 OUTCOMES = ("click", "conversion", "value")  # the columns of a table's outcomes
 GRADES = 4  # of value, above 0: LightGBM gains 2^grade - 1
-LARGEST_QUANTILE = (
-    0.95  # of the different worths: a few that are far larger do not stretch the grades
-)
+LARGEST_QUANTILE = 0.95  # of the different values: a few much larger ones do not stretch the grades
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,25 +28,25 @@ class ObjectiveWeights:
     value: NotNegative = 0.0  # the sum of weight times value
 
 
-# Where event types weigh differently. What is clicked leads: more of the rest costs relevance for
-# people of whom little is known (docs/guides/objectives.md has the figures).
+# Where event types have different weights. Clicks count most: more of the others costs relevance
+# for users with few events (docs/guides/objectives.md has the figures).
 DEFAULT_WEIGHTS = ObjectiveWeights(click=1.0, conversion=0.3, value=0.2)
 
 
 def choose_objectives(
-    told: ObjectiveWeights, traits: DataTraits, hybrid: str = "cascade"
+    configured: ObjectiveWeights, traits: DataTraits, fine_kind: str = POINTWISE_LISTWISE
 ) -> dict[str, float]:
-    """Give the weights of the objectives to blend; none: the single model is enough.
+    """Return the weights of the objectives to blend; empty: the single model is enough.
 
     Raises:
-        DataError: they are told, and so is a hybrid that takes the place of the fine models.
+        DataError: weights are configured for a fine ranker that cannot blend objectives.
     """
-    weights = {name: weight for name, weight in asdict(told).items() if weight}
-    if hybrid != "cascade":
+    weights = {name: weight for name, weight in asdict(configured).items() if weight}
+    if fine_kind not in {POINTWISE_LISTWISE, OBJECTIVE_BLEND}:
         if weights:
             raise DataError(
-                f"The hybrid {hybrid!r} takes the place of the fine ranker, so there is nothing to "
-                "blend: leave either the hybrid or the objectives out."
+                f"The fine ranker {fine_kind!r} has one model, so there are no objectives to "
+                "blend: leave out either rankers.fine or the objectives."
             )
         return {}
     if not weights and len(traits.positive_weights) > 1:
@@ -55,39 +54,49 @@ def choose_objectives(
     return {} if set(weights) <= {RELEVANT} else weights
 
 
-def compute_outcomes(rows: Rows, later: Log, strongest: float) -> Matrix:
-    """Say what a user went on to do with each of ``rows``, (n, 3) as GRADED names them.
+def choose_kinds(configured: RankerKinds, objectives: Mapping[str, float]) -> RankerKinds:
+    """Return the kinds to fit: with objectives the fine ranker blends a model for each."""
+    fine = OBJECTIVE_BLEND if objectives else configured.fine
+    if fine == OBJECTIVE_BLEND and not objectives:
+        fine = POINTWISE_LISTWISE
+    return RankerKinds(configured.coarse, fine)
 
-    Clicked and converted are 0 or 1. Value is what the events are worth, weight times value each,
-    summed; 0 where they speak against the item.
+
+def compute_outcomes(rows: Rows, later: Log, strongest: float) -> Matrix:
+    """Return what a user went on to do with each of ``rows``, (n, 3) as OUTCOMES names them.
+
+    Click and conversion are 0 or 1. Value is the sum of weight times value over the events, and
+    0 where they speak against the item.
 
     Args:
         rows: unique items.
         later: the user's own events.
         strongest: the weight from which an event is a conversion.
     """
-    hit = rows[:, None] == later.items
-    worth = later.weights.astype(np.float64) * later.values
+    is_hit = rows[:, None] == later.items
+    values = later.weights.astype(np.float64) * later.values
     columns = [
-        hit[:, later.weights >= 0].any(axis=1),
-        hit[:, later.weights >= strongest].any(axis=1),
-        np.maximum((hit * worth).sum(axis=1), 0.0),
+        is_hit[:, later.weights >= 0].any(axis=1),
+        is_hit[:, later.weights >= strongest].any(axis=1),
+        np.maximum((is_hit * values).sum(axis=1), 0.0),
     ]
     return np.stack(columns, axis=1).astype(np.float32)
 
 
-def compute_grade_bounds(worth: NDArray[np.floating]) -> NDArray[np.float64]:
-    """Part the worths that occur into GRADES grades of equal ratio; gives their inner bounds."""
-    different = np.unique(worth[worth > 0]).astype(np.float64)
+def compute_grade_bounds(values: NDArray[np.floating]) -> NDArray[np.float64]:
+    """Return the inner bounds of GRADES grades of equal ratio over the positive values, (3,)."""
+    different = np.unique(values[values > 0]).astype(np.float64)
     if not len(different):
         return np.ones(GRADES - 1)
     largest = float(np.quantile(different, LARGEST_QUANTILE))
     return np.geomspace(different[0], largest, GRADES + 1)[1:-1]
 
 
-def compute_grades(done: Matrix, objective: str, bounds: NDArray[np.float64]) -> NDArray[np.int32]:
-    """Grade outcomes (n, 3) by one objective, (n,): 0 or 1, of value 0 to GRADES."""
-    column = done[:, OUTCOMES.index(objective)]
+def compute_grades(
+    outcomes: Matrix, objective: str, bounds: NDArray[np.float64]
+) -> NDArray[np.int32]:
+    """Grade outcomes (n, 3) by one objective, (n,): 0 or 1, for value 0 to GRADES."""
+    column = outcomes[:, OUTCOMES.index(objective)]
     if objective != "value":
         return (column > 0).astype(np.int32)
     steps = 1 + np.searchsorted(bounds, column, side="right")
@@ -95,7 +104,7 @@ def compute_grades(done: Matrix, objective: str, bounds: NDArray[np.float64]) ->
 
 
 def parse_objectives(text: str) -> Mapping[str, float]:
-    """Read weights as the command line has them, "conversion=1,click=0.3".
+    """Parse weights as the command line has them, "conversion=1,click=0.3".
 
     Raises:
         DataError: it is not such a list; the text says what is.
@@ -108,7 +117,7 @@ def parse_objectives(text: str) -> Mapping[str, float]:
             weights[name.strip()] = float(number)
         except ValueError:
             raise DataError(
-                f"{part.strip()!r} is no weight of an objective: say for example "
+                f"{part.strip()!r} is not the weight of an objective: write for example "
                 "conversion=1,click=0.3,value=0.5"
             ) from None
     unknown = [name for name in weights if name not in names]

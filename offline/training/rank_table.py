@@ -1,28 +1,18 @@
-"""Training rows for the rankers: the real recall replayed as of then, times ``app.features.views``.
+"""The training rows of the rankers: pools, what was taken of them, and how much a row counts."""
 
-Negatives are what the funnel really proposed and the user did not take: a sample of them, at
-random. Choosing the hardest instead (the best by another model) teaches a ranker that what looks
-good is bad: on windows before the middle of ML-100K it cost a third of NDCG@10.
-"""
-
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from math import inf
 
 import numpy as np
 from numpy.typing import NDArray
 
-from app.contracts import Matrix, Request, Scores
-from app.features.views import FINE_VIEW
-from app.features.views import column_names as columns
-from app.funnel import Funnel
-from offline.data.dataset import Dataset
-from offline.training.objectives import OUTCOMES, compute_outcomes
-from offline.training.replay import ReplayUser, advance_counters, label_rows, recommend_once
+from app.contracts import Matrix, Scores
+from app.features.views import FINE_VIEW, column_names
 
-NEGATIVES_PER_GROUP = (
-    150  # of each group; all of them (some 700) rank no better and take four times as long
-)
-
-NO_POSITION = 1_000_000  # the place of replayed rows beside served ones; no list is as long
+NO_POSITION = 1_000_000  # the position of replayed rows beside logged ones; no list is as long
+POPULARITY_COLUMN = "liked_infd"  # log(1 + likes of all time)
+MAX_WEIGHT_RATIO = 10.0  # a taken item counts at most so many times more, or less, than the mean
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -32,17 +22,19 @@ class RankTable:
     features: Matrix  # (m, f) columns of FINE_VIEW; its first columns are COARSE_VIEW
     labels: NDArray[np.int32]  # (m,) 1 where the user took the item and liked it
     groups: NDArray[np.int64]  # (g,) rows of each group; sums to m
-    positions: NDArray[np.int32] | None = None  # (m,) place the item was shown at; None: replayed
+    positions: NDArray[np.int32] | None = None  # (m,) where the item was shown; None: replayed
     weights: Scores | None = None  # (m,) how much a row counts; None: all the same
-    outcomes: Matrix | None = None  # (m, 3) what the user did with it, as ``objectives.GRADED``
+    outcomes: Matrix | None = None  # (m, 3) what the user did with it, as ``objectives.OUTCOMES``
 
     def __len__(self) -> int:
         return len(self.labels)
 
     def without_logged(self) -> "RankTable":
-        """Leave out what was served: it was taken for its place, too. Where all was, all stays."""
-        chosen = np.flatnonzero(self.positions == NO_POSITION) if self.positions is not None else ()
-        return self.take(np.asarray(chosen)) if len(chosen) else self
+        """Leave out logged rows, which were also taken for their position; keep them if all are."""
+        if self.positions is None:
+            return self
+        is_replayed = self.positions == NO_POSITION
+        return self.take(np.flatnonzero(is_replayed)) if is_replayed.any() else self
 
     def take(self, chosen: NDArray[np.intp]) -> "RankTable":
         """Keep these rows, ascending; groups shrink, and those left empty vanish."""
@@ -58,68 +50,67 @@ class RankTable:
         )
 
 
-def concatenate(tables: list[RankTable]) -> RankTable:
+def concatenate(tables: Sequence[RankTable]) -> RankTable:
     """Put tables end to end.
 
-    Positions and outcomes are kept where all have them, weights where any has.
+    Positions and outcomes are kept where all tables have them, weights where any has.
     """
     positions = [table.positions for table in tables if table.positions is not None]
     outcomes = [table.outcomes for table in tables if table.outcomes is not None]
+    has_weights = any(table.weights is not None for table in tables)
     return RankTable(
         np.concatenate([table.features for table in tables]),
         np.concatenate([table.labels for table in tables]),
         np.concatenate([table.groups for table in tables]),
         np.concatenate(positions) if len(positions) == len(tables) else None,
-        None if all(table.weights is None for table in tables) else _weights(tables),
+        np.concatenate([_filled_weights(table) for table in tables]) if has_weights else None,
         np.concatenate(outcomes) if len(outcomes) == len(tables) else None,
     )
 
 
-def _weights(tables: list[RankTable]) -> Scores:
-    """Give the weights of all rows, 1 where a table has none."""
-    every = [np.ones(len(t), np.float32) if t.weights is None else t.weights for t in tables]
-    return np.concatenate(every)
+def _filled_weights(table: RankTable) -> Scores:
+    """Return the weights of the rows, (m,), 1 where the table has none."""
+    return np.ones(len(table), np.float32) if table.weights is None else table.weights
 
 
-async def collect_rows(
-    funnel: Funnel,
-    dataset: Dataset,
-    users: list[ReplayUser],
-    seed: int,
-    negatives: int = NEGATIVES_PER_GROUP,
-) -> RankTable:
-    """Ask the funnel for each user and compute the features of everything it proposed.
+def concatenate_weighted(windows: list[RankTable], half_life: float, power: float) -> RankTable:
+    """Put windows end to end, oldest first, and weight their rows.
 
-    Kept are what the user took, what the askers' ``later`` says they clicked, and about
-    ``negatives`` others of each group, drawn by ``seed``.
-    Users must come in order of time: the crowd's state moves on with them. Groups without a
-    relevant candidate teach a ranker nothing and are left out.
+    A group that is ``half_life`` windows older than the newest counts half. An item that a user
+    took counts by ``(1 + likes)^-power``, relative to the user's other taken items: the inverse of
+    its propensity to be met (Yang et al.: Unbiased offline recommender evaluation for
+    missing-not-at-random implicit feedback, 2018). The weights that tables already have are
+    multiplied. A ``half_life`` of infinity and a ``power`` of 0 add no weights.
     """
-    drawn = np.random.default_rng(seed)
-    features, taken, done = [], [], []
-    conversion = dataset.traits.positive_weights[-1] if dataset.traits.positive_weights else np.inf
-    known = funnel.query_builder.counters.now
-    names = dataset.users.names(np.array([user.user for user in users], np.int64))
-    for name, user in zip(names, users, strict=True):
-        advance_counters(funnel.query_builder, dataset.log, known, user.at)
-        known = max(known, user.at)
-        request = Request(name, 10, seed, arrived=0.0, inline=user.since, explore=False)
-        slate = await recommend_once(funnel, request)
-        found = label_rows(slate.merged.rows, user.relevant)
-        if found.any():
-            outcome = compute_outcomes(slate.merged.rows, user.later, conversion)
-            sampled = drawn.random(len(found)) < negatives / len(found)
-            kept = np.flatnonzero(found | (outcome[:, 0] > 0) | sampled)
-            features.append(funnel.fine.features.build(slate.query, slate.merged)[kept])
-            taken.append(found[kept].astype(np.int32))
-            done.append(outcome[kept])
-    if not features:
-        nothing = np.empty((0, len(columns(FINE_VIEW))), np.float32)
-        no_outcome = np.empty((0, len(OUTCOMES)), np.float32)
-        return RankTable(nothing, np.empty(0, np.int32), np.empty(0, np.int64), outcomes=no_outcome)
-    return RankTable(
-        np.concatenate(features),
-        np.concatenate(taken),
-        np.array([len(t) for t in taken]),
-        outcomes=np.concatenate(done),
-    )
+    if half_life != inf:
+        ages = range(len(windows) - 1, -1, -1)
+        windows = [
+            _multiply_weights(window, np.float32(2.0 ** (-age / half_life)))
+            for window, age in zip(windows, ages, strict=True)
+        ]
+    table = concatenate(windows)
+    return _multiply_weights(table, compute_inverse_propensity(table, power)) if power else table
+
+
+def _multiply_weights(table: RankTable, factor: Scores | np.float32) -> RankTable:
+    """Multiply the weights of a table by one factor for all rows, or by (m,)."""
+    return replace(table, weights=(_filled_weights(table) * factor).astype(np.float32))
+
+
+def compute_inverse_propensity(table: RankTable, power: float) -> Scores:
+    """Return weights against the popularity of taken items, (m,): mean 1 in each group, else 1."""
+    taken = np.flatnonzero(table.labels > 0)
+    owner = np.repeat(np.arange(len(table.groups)), table.groups)[taken]
+    column = table.features[taken, column_names(FINE_VIEW).index(POPULARITY_COLUMN)]
+    log_likes = np.nan_to_num(column.astype(np.float64))
+    ratios = np.exp(-power * (log_likes - _group_means(owner, log_likes)))
+    inverse = np.clip(ratios, 1.0 / MAX_WEIGHT_RATIO, MAX_WEIGHT_RATIO)
+    weights = np.ones(len(table), np.float32)
+    weights[taken] = inverse / _group_means(owner, inverse)
+    return weights
+
+
+def _group_means(owner: NDArray[np.intp], values: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the mean over each row's group, one for each row."""
+    means: NDArray[np.float64] = np.bincount(owner, values) / np.maximum(np.bincount(owner), 1)
+    return means[owner]

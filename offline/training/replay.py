@@ -1,4 +1,4 @@
-"""The real funnel as of an earlier moment, and the requests that users would have made then."""
+"""The real funnel as of an earlier moment, and the requests that its users would have sent."""
 
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, replace
@@ -20,117 +20,119 @@ from offline.data.dataset import NO_LOG, Log
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ReplayUser:
-    """A user who was active after the moment, and what they then took that was new to them."""
+    """A user who was active after a moment, and the new items they then took."""
 
     user: int  # row among the data set's users
     relevant: Rows  # (r,) unique, sorted: positive events from the moment on, not seen before
-    at: float = -np.inf  # the moment, unix seconds; not later than the models: theirs
-    since: History = NO_HISTORY  # what the user did after the models were made, before the moment
-    later: Log = NO_LOG  # all that the user did from the moment on, where objectives ask for it
+    at: float = -np.inf  # the moment, unix seconds; at the earliest that of the models
+    since: History = NO_HISTORY  # events after the models were made and before the moment
+    later: Log = NO_LOG  # all events from the moment on, where objectives need them
 
 
 def find_active_users(log: Log, start: float, end: float) -> list[ReplayUser]:
-    """Find the users who took something new and liked it in ``[start, end)``, by user row."""
+    """Return the users who took and liked a new item in ``[start, end)``, by user row."""
     window = log.between(start, end)
-    before = log.before(start)
-    liked = window.weights > 0
-    wide = int(log.items.max(initial=0)) + 1
-    seen = np.unique(before.users.astype(np.int64) * wide + before.items)
-    taken = np.unique(window.users[liked].astype(np.int64) * wide + window.items[liked])
+    earlier = log.before(start)
+    is_liked = window.weights > 0
+    n_items = int(log.items.max(initial=0)) + 1
+    seen = np.unique(earlier.users.astype(np.int64) * n_items + earlier.items)
+    taken = np.unique(window.users[is_liked].astype(np.int64) * n_items + window.items[is_liked])
     taken = np.setdiff1d(taken, seen, assume_unique=True)
-    users, first = np.unique(taken // wide, return_index=True)
-    parts = np.split(taken % wide, first)[1:]
-    return [ReplayUser(int(u), part) for u, part in zip(users, parts, strict=True)]
+    users, first = np.unique(taken // n_items, return_index=True)
+    parts = np.split(taken % n_items, first)[1:]
+    return [ReplayUser(int(user), part) for user, part in zip(users, parts, strict=True)]
 
 
 def add_later_moments(
-    log: Log, found: list[ReplayUser], start: float, end: float, seed: int
+    log: Log, users: list[ReplayUser], start: float, end: float, seed: int
 ) -> list[ReplayUser]:
-    """Let each asker come at the window's start and once again within it, in order of time.
+    """Let each user come at the window's start and once again within it, in order of time.
 
-    The second time is just before one of their own events: they are known to have done what came
-    before it, and only what they took from it on is relevant. The number of events done is drawn
-    by ``seed``, evenly on a logarithmic scale: first visits are many, and decide who comes back.
+    The second time is just before one of their own events. Earlier events are then part of the
+    history, and only what they took later is relevant. The number of earlier events is drawn by
+    ``seed``, evenly on a logarithmic scale: first visits are many, and decide who comes back.
     """
-    drawn = np.random.default_rng(seed).random(len(found))
-    owned = split_events_by_user(log.between(start, end), found)
-    again = [
-        _within(own, asker, share) for own, asker, share in zip(owned, found, drawn, strict=True)
+    shares = np.random.default_rng(seed).random(len(users))
+    events = split_events_by_user(log.between(start, end), users)
+    later = [
+        _move_to_event(own, user, share)
+        for own, user, share in zip(events, users, shares, strict=True)
     ]
-    return sorted([*found, *(one for one in again if one)], key=lambda asker: asker.at)
+    return sorted([*users, *(user for user in later if user)], key=lambda user: user.at)
 
 
-def split_events_by_user(window: Log, found: list[ReplayUser]) -> list[Log]:
-    """Give what each asker did in the window, oldest first."""
+def split_events_by_user(window: Log, users: list[ReplayUser]) -> list[Log]:
+    """Return the events of each user in the window, oldest first."""
     order = np.argsort(window.users, kind="stable")
-    users = np.array([asker.user for asker in found], np.int64)
-    first = np.searchsorted(window.users[order], users, side="left")
-    last = np.searchsorted(window.users[order], users, side="right")
+    rows = np.array([user.user for user in users], np.int64)
+    first = np.searchsorted(window.users[order], rows, side="left")
+    last = np.searchsorted(window.users[order], rows, side="right")
     return [window.take(order[low:high]) for low, high in zip(first, last, strict=True)]
 
 
-def _within(own: Log, asker: ReplayUser, share: float) -> ReplayUser | None:
-    """Move one asker to one of their own events; None: nothing relevant is left after it."""
-    done = int(np.expm1(share * np.log1p(len(own))))
-    before = int(np.searchsorted(own.times, own.times[done], side="left"))
-    return advance_user(own, asker, before) if before else None
+def _move_to_event(own: Log, user: ReplayUser, share: float) -> ReplayUser | None:
+    """Move a user to one of their own events; None: nothing relevant comes after it."""
+    events = int(np.expm1(share * np.log1p(len(own))))
+    earlier = int(np.searchsorted(own.times, own.times[events], side="left"))
+    return advance_user(own, user, earlier) if earlier else None
 
 
-def advance_user(own: Log, asker: ReplayUser, events: int) -> ReplayUser | None:
-    """Give the asker with this many of their own events done; None: nothing relevant is left."""
+def advance_user(own: Log, user: ReplayUser, events: int) -> ReplayUser | None:
+    """Move a user behind their first ``events`` events; None: nothing relevant comes later."""
     past, later = own.take(slice(0, events)), own.take(slice(events, None))
-    left = np.intersect1d(asker.relevant, later.items[later.weights > 0])
-    left = np.setdiff1d(left, past.items).astype(np.int64)
-    if not len(left):
+    relevant = np.intersect1d(user.relevant, later.items[later.weights > 0])
+    relevant = np.setdiff1d(relevant, past.items).astype(np.int64)
+    if not len(relevant):
         return None
     newest = np.arange(len(past))[::-1]
-    done = History(
+    since = History(
         past.items[newest].astype(np.int64),
         past.values[newest],
         past.weights[newest],
         past.times[newest],
     )
-    return ReplayUser(asker.user, left, float(later.times[0]), done)
+    return ReplayUser(user.user, relevant, float(later.times[0]), since)
 
 
 def add_later_events(
-    log: Log, found: list[ReplayUser], start: float, end: float
+    log: Log, users: list[ReplayUser], start: float, end: float
 ) -> list[ReplayUser]:
-    """Say of each asker all that the user did from the moment, or the start, to the end."""
-    owned = split_events_by_user(log.between(start, end), found)
+    """Add to each user all of their events from the moment, or from ``start``, to ``end``."""
+    events = split_events_by_user(log.between(start, end), users)
     return [
-        replace(asker, later=own.between(max(asker.at, start), end))
-        for asker, own in zip(found, owned, strict=True)
+        replace(user, later=own.between(max(user.at, start), end))
+        for user, own in zip(users, events, strict=True)
     ]
 
 
-def advance_counters(profiles: QueryBuilder, log: Log, since: float, until: float) -> None:
-    """Let the crowd's state know of every event in ``[since, until)``, and of whom each is."""
-    news = log.between(since, until)
-    if len(news):
-        of = segment_rows(profiles.models.segments, profiles.models.users.segments[news.users])
-        profiles.counters.apply(news.items.astype(np.int64), news.weights, news.times, of)
-        profiles.counters.refresh()
+def advance_counters(query_builder: QueryBuilder, log: Log, since: float, until: float) -> None:
+    """Count every event in ``[since, until)``, overall and by the segments of its user."""
+    events = log.between(since, until)
+    if len(events):
+        models, counters = query_builder.models, query_builder.counters
+        segments = segment_rows(models.segments, models.users.segments[events.users])
+        counters.apply(events.items.astype(np.int64), events.weights, events.times, segments)
+        counters.refresh()
 
 
-def sample_users(found: list[ReplayUser], limit: int, seed: int) -> list[ReplayUser]:
-    """Keep at most ``limit`` askers, in order, chosen by ``seed``."""
-    if len(found) <= limit:
-        return found
-    chosen = np.sort(np.random.default_rng(seed).permutation(len(found))[:limit])
-    return [found[i] for i in chosen]
+def sample_users(users: list[ReplayUser], limit: int, seed: int) -> list[ReplayUser]:
+    """Keep at most ``limit`` users, in order, chosen by ``seed``."""
+    if len(users) <= limit:
+        return users
+    chosen = np.sort(np.random.default_rng(seed).permutation(len(users))[:limit])
+    return [users[row] for row in chosen]
 
 
 def build_offline_funnel(
     models: Models, wiring: FunnelConfig, rankers: Rankers | None = None
 ) -> Funnel:
-    """Assemble the funnel over models in memory, as the service does over a bundle and Redis."""
-    nothing_new = MemoryHistories(models.catalogue.ids, EventWeights())
+    """Build the funnel over models in memory, as the service does over a bundle and Redis."""
+    no_histories = MemoryHistories(models.catalogue.ids, EventWeights())
     return build_funnel(
         models,
         Indexes(wiring.index(models.factors.items), wiring.index(models.content.items)),
         rankers or untrained_rankers(wiring.specs),
-        LiveState(PopularityCounters.of(models), nothing_new, MemoryTables(models.tables)),
+        LiveState(PopularityCounters.of(models), no_histories, MemoryTables(models.tables)),
         wiring,
     )
 
@@ -138,29 +140,29 @@ def build_offline_funnel(
 async def recommend_each(
     funnel: Funnel, names: list[str], k: int, seed: int, *, explore: bool
 ) -> AsyncIterator[Slate]:
-    """Ask the funnel for each of these users in turn.
+    """Run the funnel for each of these users in turn.
 
     Raises:
-        RuntimeError: a stage did not answer; offline nothing is late, so that is a fault.
+        RuntimeError: a stage did not answer; nothing is late offline, so that is a fault.
     """
     for name in names:
         yield await recommend_once(funnel, Request(name, k, seed, arrived=0.0, explore=explore))
 
 
 async def recommend_once(funnel: Funnel, request: Request) -> Slate:
-    """Ask the funnel once.
+    """Run the funnel once.
 
     Raises:
-        RuntimeError: a stage did not answer; offline nothing is late, so that is a fault.
+        RuntimeError: a stage did not answer; nothing is late offline, so that is a fault.
     """
     slate = await funnel.recommend(request)
-    failed = [step for step in slate.results if step.outcome != "ok"]
+    failed = [result for result in slate.results if result.outcome != "ok"]
     if failed:
-        step = failed[0]
-        raise RuntimeError(f"stage {step.stage} is {step.outcome} for user {request.user}")
+        stage, outcome = failed[0].stage, failed[0].outcome
+        raise RuntimeError(f"stage {stage} is {outcome} for user {request.user}")
     return slate
 
 
 def label_rows(rows: Rows, relevant: Rows) -> NDArray[np.bool_]:
-    """Say which of ``rows`` are relevant; ``relevant`` is sorted."""
+    """Return which of ``rows`` are relevant, (n,); ``relevant`` is sorted."""
     return np.isin(rows, relevant)

@@ -10,8 +10,9 @@ from app.rank.pointwise_listwise import PointwiseListwiseBlend
 from offline.data.errors import DataError
 from offline.evaluate.metrics import K, grouped_ndcg, rank_within_groups
 from offline.job import JobConfig, funnel_config, replay_window
+from offline.training.distillation import COARSE_WIDTH, fit_coarse
+from offline.training.gbdt import fit_pointwise_listwise
 from offline.training.rank_table import RankTable, concatenate
-from offline.training.rankers import count_coarse_columns, fit_coarse, fit_fine
 from offline.tune.study import TrialFigures
 from offline.tune.windows import TuningData
 
@@ -74,7 +75,7 @@ class FineJudge:
         """Give each user's NDCG@10 in a later window, (u, r), after r numbers of trees."""
         fixed = replace(config.rank, held_out=0)  # no early stop: the stops are compared here
         earlier, later = self.replays.split(config, window)
-        fine = fit_fine(earlier, fixed, config.seed)
+        fine = fit_pointwise_listwise(earlier, fixed, config.seed)
         scores = (fine.score(later.features, int(n)) for n in tree_counts(config))
         return np.stack(
             [grouped_ndcg(later.groups, later.labels, np.asarray(s)) for s in scores], axis=1
@@ -92,13 +93,11 @@ class CoarseJudge:
         """Give the share of what fine puts first that coarse lets through, (u, 1)."""
         earlier, later = self.replays.split(config, window)
         if window not in self.fitted:
-            self.fitted[window] = fit_fine(earlier, config.rank, config.seed)
+            self.fitted[window] = fit_pointwise_listwise(earlier, config.rank, config.seed)
         teacher, whole = self.fitted[window], concatenate(earlier)
         coarse = fit_coarse(whole, config.rank, teacher.score(whole.features))
         first = rank_within_groups(later.groups, teacher.score(later.features)) < HEAD
-        passed = rank_within_groups(
-            later.groups, coarse.score(later.features[:, : count_coarse_columns()])
-        )
+        passed = rank_within_groups(later.groups, coarse.score(later.features[:, :COARSE_WIDTH]))
         owner = np.repeat(np.arange(len(later.groups)), later.groups)
         share = np.bincount(owner, first & (passed < config.sizes.coarse)) / np.bincount(
             owner, first

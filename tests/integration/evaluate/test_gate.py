@@ -9,6 +9,7 @@ import lightgbm
 import numpy as np
 import orjson
 import pytest
+from offline.training.trained_rankers import TrainedRankers
 from typer.testing import CliRunner
 
 from app.artifacts import Rankers
@@ -42,7 +43,6 @@ from offline.evaluate.holdout import ProductionBundle, leak_caveat, read_product
 from offline.evaluate.rowsets import RowSets
 from offline.job import build_holdout
 from offline.publish.writer import write_rankers
-from offline.training.trained_rankers import TrainedRankers
 from tests.test_bundle import edit_manifest
 
 CONFIG = GateConfig()

@@ -1,0 +1,59 @@
+"""Fit the coarse ranker: it keeps what users took and what the fine ranker would choose."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from app.rank.kinds import STAGE_COLUMNS
+from app.rank.logistic import Logistic
+from offline.data.errors import DataError
+from offline.training.linear import fit_logistic
+from offline.training.rank_table import RankTable
+from offline.training.rankers import RankConfig
+
+COARSE_WIDTH = len(STAGE_COLUMNS["coarse"])
+
+
+def fit_coarse(
+    table: RankTable,
+    config: RankConfig,
+    teacher: NDArray[np.floating] | None = None,
+    width: int = COARSE_WIDTH,
+) -> Logistic:
+    """Fit a logistic regression on the first ``width`` columns of a table.
+
+    ``teacher`` holds the fine ranker's scores, (m,). The best ``coarse_share`` of each group by
+    them count as taken (distillation: Tang, Wang: Ranking distillation, 2018). Without them the
+    model learns from what users took alone.
+
+    Raises:
+        DataError: nothing that was proposed was taken, or all of it.
+    """
+    if table.labels.all() or not table.labels.any():
+        raise DataError(
+            f"Of {len(table)} items that recall proposed in the training windows, users took "
+            f"{int(table.labels.sum())}: rankers learn from taken and left ones. "
+            "More interactions are needed."
+        )
+    is_wanted = table.labels > 0 if teacher is None else _distill(table, config, teacher)
+    return fit_logistic(table.features[:, :width], is_wanted, config.coarse_strength, balanced=True)
+
+
+def _distill(
+    table: RankTable, config: RankConfig, teacher: NDArray[np.floating]
+) -> NDArray[np.bool_]:
+    """Return the rows to keep, (m,); where that is all of a small table, what users took."""
+    is_taken = table.labels > 0
+    is_wanted = is_taken | (compute_relative_ranks(table.groups, teacher) < config.coarse_share)
+    return is_taken if is_wanted.all() else is_wanted
+
+
+def compute_relative_ranks(
+    groups: NDArray[np.int64], scores: NDArray[np.floating]
+) -> NDArray[np.float64]:
+    """Return each row's rank in its group by ``scores``, as a share of it, (m,): 0 is best."""
+    owner = np.repeat(np.arange(len(groups)), groups)
+    starts = np.repeat(np.cumsum(groups) - groups, groups)
+    ranks = np.empty(len(scores))
+    ranks[np.lexsort((-scores, owner))] = np.arange(len(scores)) - starts
+    shares: NDArray[np.float64] = ranks / groups[owner]
+    return shares
