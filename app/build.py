@@ -21,7 +21,6 @@ from app.contracts import (
     Query,
     Candidates,
     Scorer,
-    Scores,
     Tables,
 )
 from app.cpu import Cpu
@@ -31,7 +30,6 @@ from app.features.views import (
     FeatureBuilder,
     View,
     coarse_view,
-    column_names,
     fine_view,
 )
 from app.funnel import Funnel, RankStage

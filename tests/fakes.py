@@ -176,17 +176,17 @@ class MustNotBeAsked:
 
 
 class HighestRowFirst:
-    def score(self, features: Matrix) -> Scores:
-        return features[:, 0]
+    def score(self, _query: Query, pool: Candidates, /) -> Scores:
+        return pool.features[:, 0]
 
 
 class LowestRowFirst:
-    def score(self, features: Matrix) -> Scores:
-        return -features[:, 0]
+    def score(self, _query: Query, pool: Candidates, /) -> Scores:
+        return -pool.features[:, 0]
 
 
 class Broken:
-    def score(self, features: Matrix) -> Scores:
+    def score(self, _query: Query, pool: Candidates, /) -> Scores:
         raise ZeroDivisionError
 
     def rerank(self, query: Query, pool: Candidates) -> Selection:
@@ -194,13 +194,13 @@ class Broken:
 
 
 class Down:
-    def score(self, features: Matrix) -> Scores:
+    def score(self, _query: Query, pool: Candidates, /) -> Scores:
         raise StageError("the model is absent")
 
 
 class TooFewScores:
-    def score(self, features: Matrix) -> Scores:
-        return features[1:, 0]
+    def score(self, _query: Query, pool: Candidates, /) -> Scores:
+        return pool.features[1:, 0]
 
 
 class KeepOrder:

@@ -14,6 +14,7 @@ from app.contracts import NO_PROPOSAL
 from app.cpu import Cpu
 from app.deadline import NO_CHECKPOINTS
 from app.features.views import COARSE_VIEW, FINE_VIEW, column_names
+from app.rank.kinds import HYBRIDS
 from app.recall.merge import merge
 from app.recall.registry import CHANNELS
 from benchmarks.ablations import command, results
@@ -36,10 +37,11 @@ from offline.evaluate.holdout import Holdout
 from offline.evaluate.metrics import user_ndcg
 from offline.evaluate.rerank_only import cascade_ranker, collect_candidates
 from offline.job import JobConfig, build_holdout, replay_window
-from offline.models.hybrids import HybridConfig, fit_hybrid
 from offline.models.registry import fit_models
+from offline.training.distillation import fit_coarse
+from offline.training.kinds import add_coarse, fit_ranker
 from offline.training.rank_table import concatenate
-from offline.training.rankers import RankConfig, fit_coarse, fit_fine
+from offline.training.rankers import RankConfig, TrainingSet
 from offline.training.replay import build_offline_funnel as assembled
 from offline.training.replay import find_active_users
 from tests.fakes import SMALL, small_dataset
@@ -129,10 +131,10 @@ def test_leaving_out_leaves_the_original_as_it_was(found):
 def test_columns_that_are_left_out_move_no_ranker(tables):
     group = column_names([COARSE_VIEW[2]])
     rankers = fit_rankers(tables, Ablation("", group), CONFIG.rank, 7)
-    boosters = [booster for member in rankers.fine.members for booster in member.boosters]
+    boosters = [booster for member in rankers.fine.model.models for booster in member.boosters]
     splits = sum(booster.feature_importance() for booster in boosters)
     used = dict(zip(VIEW, splits, strict=True))
-    coarse = dict(zip(column_names(COARSE_VIEW), rankers.coarse.weights, strict=True))
+    coarse = dict(zip(column_names(COARSE_VIEW), rankers.coarse.model.weights, strict=True))
     assert sum(used.values()) > 0
     assert [used[name] for name in group] == [0] * len(group)
     assert [coarse[name] for name in group] == [0.0] * len(group)
@@ -143,12 +145,12 @@ def test_one_window_is_the_last_and_distillation_is_of_coarse_alone(tables):
     one = fit_rankers(tables, Ablation("", windows=1), CONFIG.rank, 7)
     last = fit_rankers(tables[-1:], WHOLE_FUNNEL, CONFIG.rank, 7)
     plain = fit_rankers(tables, Ablation("", distilled=False), CONFIG.rank, 7)
-    text = [each.fine.to_text() for each in (whole, one, last, plain)]
+    text = [texts(each.fine) for each in (whole, one, last, plain)]
     assert text[1] == text[2] != text[0] == text[3]
-    assert one.coarse.weights.tobytes() == last.coarse.weights.tobytes()
+    assert one.coarse.model.weights.tobytes() == last.coarse.model.weights.tobytes()
     expected = fit_coarse(concatenate(tables), CONFIG.rank)
-    assert plain.coarse.weights.tobytes() == expected.weights.tobytes()
-    assert whole.coarse.weights.tobytes() != expected.weights.tobytes()
+    assert plain.coarse.model.weights.tobytes() == expected.weights.tobytes()
+    assert whole.coarse.model.weights.tobytes() != expected.weights.tobytes()
 
 
 @pytest.mark.parametrize("changed", [{"monotone": False}, {"extra_trees": False}])
@@ -157,8 +159,12 @@ def test_what_is_switched_off_makes_other_trees_of_the_same_number(tables, chang
         fit_rankers(tables, each, CONFIG.rank, 7).fine
         for each in (WHOLE_FUNNEL, Ablation("", changed=changed))
     )
-    assert one.trees == other.trees == 2 * CONFIG.rank.boosters * CONFIG.rank.least_rounds
-    assert one.to_text() != other.to_text()
+    assert (
+        one.model.describe().trees
+        == other.model.describe().trees
+        == 2 * CONFIG.rank.boosters * CONFIG.rank.least_rounds
+    )
+    assert texts(one) != texts(other)
 
 
 def test_ablations_learn_from_nothing_that_they_are_judged_on(cpu, tables):
@@ -244,28 +250,27 @@ def test_only_a_file_about_the_same_data_is_shown(tmp_path, found):
         assert load_variants(tmp_path, DATASET) == []
 
 
+def trained_on(tables, fine="pointwise_listwise"):
+    training = TrainingSet(tables, 7, rank=CONFIG.rank)
+    return add_coarse(fit_ranker(fine, training), "logistic", training)
+
+
 def test_hybrids_are_compared_apart_for_users_with_and_without_history(exam, tables):
-    whole, config = concatenate(tables), HybridConfig()
-    fine = fit_fine(tables, CONFIG.rank, 7)
-    learned = TrainedRankers(fit_coarse(whole, CONFIG.rank), fine, whole)
-    told = compare_rankers(exam, learned, config)
-    kinds = ["weighted", "learned", "adaptive", "switching", "combined"]
-    words = [*kinds, *(f"{kind}, users without history" for kind in kinds)]
-    assert [one["name"] for one in told] == words
-    chosen = replace(learned, hybrid=fit_hybrid(whole, replace(config, kind="learned")))
-    other = compare_rankers(exam, chosen, config)
-    assert [one["name"] for one in other][:5] == ["cascade", *(k for k in kinds if k != "learned")]
-    for one, again in ((told[0], other[1]),):
-        assert one["ndcg"] == again["ndcg"]
-        assert one["difference"] != again["difference"]
+    compared = compare_rankers(exam, trained_on(tables))
+    words = [*HYBRIDS, *(f"{kind}, users without history" for kind in HYBRIDS)]
+    assert [one["name"] for one in compared] == words
+    other = compare_rankers(exam, trained_on(tables, "learned"))
+    rest = [kind for kind in HYBRIDS if kind != "learned"]
+    assert [one["name"] for one in other][:5] == ["pointwise_listwise", *rest]
+    assert compared[0]["ndcg"] == other[1]["ndcg"]
+    assert compared[0]["difference"] != other[1]["difference"]
 
 
 def test_where_everybody_is_new_there_is_one_line_for_each_hybrid(exam, tables):
-    whole = concatenate(tables)
-    learned = TrainedRankers(
-        fit_coarse(whole, CONFIG.rank), fit_fine(tables, CONFIG.rank, 7), whole
-    )
     new = [user for user in exam.users if user.user % 4 == 0]
-    told = compare_rankers(replace(exam, users=new), learned, HybridConfig())
-    assert len(told) == 5
-    assert all("without" not in one["name"] for one in told)
+    compared = compare_rankers(replace(exam, users=new), trained_on(tables))
+    assert [one["name"] for one in compared] == list(HYBRIDS)
+
+
+def texts(scorer):
+    return [part.to_text() for part in scorer.model.models]

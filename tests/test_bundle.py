@@ -9,7 +9,6 @@ import pytest
 from app.bundle.bundle import find_current_bundle, load_bundle
 from app.bundle.integrity import file_sha256, files_digest
 from app.bundle.manifest import BundleError, FileRecord, read_manifest
-from app.rank.pointwise_listwise import Growth
 
 
 def refusal(folder):
@@ -89,7 +88,7 @@ def names(trained_folder):
 
 
 def test_each_file_that_is_missing_truncated_or_has_one_other_byte_is_refused(folder):
-    for name in [*names(folder), "coarse.json", "fine.growth.json"]:
+    for name in [*names(folder), "coarse.json"]:
         path = folder / name
         whole = path.read_bytes()
         path.unlink()
@@ -122,32 +121,6 @@ def test_coarse_weights_without_a_column_s_weight_are_refused(folder):
     del coarse["columns"][0]["weight"]
     (folder / "coarse.json").write_bytes(orjson.dumps(coarse))
     assert "cannot be read" in refusal(edit_manifest(folder))
-
-
-@pytest.mark.parametrize(
-    ("text", "told"),
-    [
-        ("nonsense", "fine.growth.json does not say how two models are blended"),
-        ("[20.0]", "fine.growth.json does not say how two models are blended"),
-        ('{"half": 20.0, "more": 1}', "fine.growth.json does not say how two models are blended"),
-        ('{"half": "20"}', "half at '20' events: it takes a number above 0"),
-        ('{"half": true}', "half at True events: it takes a number above 0"),
-        ('{"half": null}', "half at None events: it takes a number above 0"),
-        ('{"half": 0.0}', "half at 0.0 events: it takes a number above 0"),
-        ('{"half": -3}', "half at -3 events: it takes a number above 0"),
-    ],
-)
-def test_a_blend_that_no_training_writes_is_refused(folder, text, told):
-    (folder / "fine.growth.json").write_text(text)
-    assert told in refusal(edit_manifest(folder))
-
-
-def test_a_bundle_from_before_the_blend_was_learned_has_the_usual_one(folder):
-    (folder / "fine.growth.json").unlink()
-    manifest = orjson.loads((folder / "manifest.json").read_bytes())
-    del manifest["files"]["fine.growth.json"]
-    (folder / "manifest.json").write_bytes(orjson.dumps(manifest))
-    assert load_bundle(edit_manifest(folder)).rankers.fine.growth == Growth()
 
 
 def test_a_manifest_that_does_not_list_a_file_that_is_needed_is_refused(folder):

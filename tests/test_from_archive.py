@@ -7,7 +7,6 @@ import numpy as np
 import polars as pl
 import pytest
 import redis
-from offline.training.logged_lists import insert_logged_lists
 from typer.testing import CliRunner
 
 from app.bundle.bundle import find_current_bundle, load_bundle
@@ -28,6 +27,7 @@ from offline.data.errors import DataError
 from offline.data.readers import load_dataset
 from offline.evaluate.gate import GateConfig
 from offline.training.rank_table import NO_POSITION, RankTable
+from offline.training.row_collection import insert_logged_lists
 from tests.conftest import hosted, leisurely, until
 
 GONE, FRIEND, NEWCOMER = "u7", "u8", "newcomer-with-a-name"

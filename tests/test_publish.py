@@ -13,15 +13,17 @@ import orjson
 import pytest
 import redis
 
-from app.artifacts import Models, Sizes
+from app.artifacts import Models, Rankers, Sizes
 from app.bundle.bundle import find_current_bundle, load_bundle
 from app.bundle.layout import collect_arrays
 from app.bundle.manifest import POINTER, BundleError, read_manifest
 from app.event_weights import EventWeights
 from app.features.views import COARSE_VIEW, FINE_VIEW, column_names
 from app.rank.gbdt import GradientBoosting
+from app.rank.kinds import RankerKinds
 from app.rank.logistic import Logistic
-from app.rank.pointwise_listwise import Growth, PointwiseListwiseBlend
+from app.rank.pointwise_listwise import PointwiseListwiseBlend
+from app.rank.scorer import MatrixScorer
 from offline.publish import writer
 from offline.publish.pointer import HISTORY, point_to
 from offline.publish.writer import HISTORICAL_AGE, TrainingResult, push_tables, write_bundle
@@ -50,7 +52,6 @@ def fine():
     return PointwiseListwiseBlend(
         GradientBoosting(start, tuple(boosters)),
         GradientBoosting(start, tuple(boosters[:1])),
-        Growth(7.5, 48, 0.01, 0.004),
     )
 
 
@@ -59,8 +60,10 @@ def trained_on_little(**known) -> TrainingResult:
     ones = np.ones(columns, np.float32)
     told = {
         "models": small_models(),
-        "coarse": Logistic(ones * 0.1, ones * 3, ones / 7, 0.25),
-        "fine": fine(),
+        "rankers": Rankers(
+            MatrixScorer(Logistic(ones * 0.1, ones * 3, ones / 7, 0.25)), MatrixScorer(fine())
+        ),
+        "kinds": RankerKinds(),
         "sizes": Sizes(recall=11, coarse=12, fine=13),
         "preferences": EventWeights(3.5, {"like": 1.0, "stare": 0.1}),
         "dataset": "small",
@@ -96,11 +99,11 @@ def test_what_was_trained_is_what_is_loaded(tmp_path):
     features = (
         np.random.default_rng(1).random((50, len(column_names(COARSE_VIEW)))).astype(np.float32)
     )
-    scores = bundle.rankers.coarse.score(features), trained.coarse.score(features)
+    coarse = bundle.rankers.coarse.model, trained.rankers.coarse.model
+    scores = [model.score(features) for model in coarse]
     assert scores[0].tobytes() == scores[1].tobytes()
     rows = np.random.default_rng(2).random((50, len(column_names(FINE_VIEW)))).astype(np.float32)
-    assert bundle.rankers.fine.score(rows).tolist() == fine().score(rows).tolist()
-    assert bundle.rankers.fine.growth == Growth(7.5, 48, 0.01, 0.004)
+    assert bundle.rankers.fine.model.score(rows).tolist() == fine().score(rows).tolist()
 
 
 def test_the_coarse_weights_are_readable_by_column(tmp_path):

@@ -21,8 +21,10 @@ from offline.evaluate.funnel_answers import user_ids
 from offline.evaluate.metrics import user_ndcg
 from offline.job import JobConfig, PhaseTimer, build_holdout, fit_rankers, replay_window
 from offline.models.registry import RECALL_MODELS, fit_models, refit_model
+from offline.training.distillation import fit_coarse
+from offline.training.gbdt import fit_pointwise_listwise
 from offline.training.rank_table import RankTable, concatenate
-from offline.training.rankers import RankConfig, fit_coarse, fit_fine
+from offline.training.rankers import RankConfig
 from offline.training.replay import (
     add_later_moments,
     advance_counters,
@@ -235,8 +237,8 @@ def test_the_fine_ranker_is_worth_its_ndcg_after_each_number_of_trees(replays):
     assert (numbers[0], numbers[-1], len(numbers)) == (4, 12, judged.shape[1])
     for column, trees in enumerate(numbers):
         rank = replace(BASE.rank, rounds=trees, least_rounds=trees, held_out=0)
-        fine = fit_fine(earlier, rank, BASE.seed)
-        assert fine.trees == 2 * BASE.rank.boosters * trees
+        fine = fit_pointwise_listwise(earlier, rank, BASE.seed)
+        assert fine.describe().trees == 2 * BASE.rank.boosters * trees
         expected = grouped_ndcg(later.groups, later.labels, fine.score(later.features))
         assert judged[:, column].tolist() == pytest.approx(expected.tolist())
 
@@ -245,7 +247,7 @@ def test_the_coarse_ranker_is_worth_the_share_of_the_fine_ones_best_that_it_lets
     config = with_values(BASE, {"sizes.coarse": 25})
     judged = CoarseJudge(replays).judge(config, 3)[:, 0]
     earlier, later = replays.split(config, 3)
-    fine, whole = fit_fine(earlier, config.rank, config.seed), concatenate(earlier)
+    fine, whole = fit_pointwise_listwise(earlier, config.rank, config.seed), concatenate(earlier)
     coarse = fit_coarse(whole, config.rank, fine.score(whole.features))
     by_coarse = coarse.score(later.features[:, : len(coarse.mean)])
     expected = []

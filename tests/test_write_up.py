@@ -7,15 +7,17 @@ import lightgbm
 import numpy as np
 import pytest
 
-from app.artifacts import Sizes
+from app.artifacts import Rankers, Sizes
 from app.build import FunnelConfig
 from app.cpu import Cpu
 from app.deadline import NO_CHECKPOINTS
 from app.event_weights import EventWeights
 from app.features.views import COARSE_VIEW, FINE_VIEW, column_names
 from app.rank.gbdt import GradientBoosting
+from app.rank.kinds import RankerKinds
 from app.rank.logistic import Logistic
 from app.rank.pointwise_listwise import PointwiseListwiseBlend
+from app.rank.scorer import MatrixScorer
 from offline.data.split import split_by_time
 from offline.evaluate.evaluation import evaluate_funnel
 from offline.models.registry import fit_models
@@ -54,8 +56,11 @@ def trained(judged) -> TrainingResult:
     grown = GradientBoosting(zero_model(), (booster,))
     return TrainingResult(
         models=judged[0],
-        coarse=Logistic(ones, ones, np.linspace(-1, 1, width).astype(np.float32), 0.0),
-        fine=PointwiseListwiseBlend(grown, grown),
+        rankers=Rankers(
+            MatrixScorer(Logistic(ones, ones, np.linspace(-1, 1, width).astype(np.float32), 0.0)),
+            MatrixScorer(PointwiseListwiseBlend(grown, grown)),
+        ),
+        kinds=RankerKinds(),
         sizes=Sizes(),
         preferences=EventWeights(),
         dataset="small",

@@ -88,7 +88,7 @@ class PointwiseListwiseBlend:
         parts = [_mean_share(weights), _mean_share(gains)]
         shares = np.mean([part for part in parts if part.any()] or parts, axis=0)
         return RankerSummary(
-            dict(zip(column_names(FINE_VIEW), shares.astype(np.float32).tolist(), strict=True)),
+            dict(zip(self.pointwise.base.columns, shares.astype(np.float32).tolist(), strict=True)),
             {"events at which its two models count half": float(HALF_SHARE_EVENTS)},
             sum(model.tree_count for model in self.models),
             sum(len(model.to_text()) for model in self.models),

@@ -133,11 +133,11 @@ def _fit_linear(columns: tuple[str, ...], table: RankTable, config: HybridConfig
     return replace(model, weights=_fit_weights(model, table, config)[None].astype(np.float32))
 
 
-from app.features.views import FINE_VIEW, RISING_COLUMNS, column_names
-from app.rank.hybrid import EVENTS_COLUMN, HybridModel
-from app.recall.registry import CHANNELS, PERSONAL_CHANNELS
-from offline.evaluate.grouped_metrics import grouped_ndcg
-from offline.training.linear import Pools, fit_listwise_weights
+def _fit_weights(like: HybridModel, table: RankTable, config: HybridConfig) -> Floats:
+    """Return a weight for each column; that of a column which only speaks for an item is >= 0."""
+    is_rising = np.array([name in RISING_COLUMNS for name in like.columns])
+    pools = Pools.of(like.standardise(table.features), table)
+    return fit_listwise_weights(pools, is_rising, config.penalty)
 
 
 HYBRID_FITS: dict[str, Callable[[RankTable, HybridConfig], HybridModel]] = {

@@ -107,7 +107,7 @@ def _parameters(config: RankConfig, seed: int) -> dict[str, object]:
         "extra_trees": config.extra_trees,
         "lambdarank_truncation_level": config.truncation,
         "monotone_constraints": [
-            int(config.monotone and name in RISING) for name in column_names(FINE_VIEW)
+            int(config.monotone and name in RISING_COLUMNS) for name in column_names(FINE_VIEW)
         ],
         "deterministic": True,
         "force_row_wise": True,

@@ -12,12 +12,13 @@ from app.cpu import Cpu
 from app.deadline import NO_CHECKPOINTS
 from app.features.context import LikeShares
 from app.features.views import COARSE_VIEW, FINE_VIEW, column_names
+from app.rank.scorer import UNTRAINED_RANKERS
 from app.recall.item_table import ItemTableChannel
 from app.recall.registry import CHANNELS, read_channel_configs
 from app.recall.vectors import ThreadedChannel, flat_index
 from app.rerank.policies import Policy
 from offline.training.replay import build_offline_funnel
-from tests.fakes import ITEMS, request, small_dataset, small_models
+from tests.fakes import ITEMS, pool, query, request, small_dataset, small_models
 
 MODELS = small_models()
 
@@ -116,9 +117,9 @@ def test_untrained_rankers_keep_the_order_of_the_fused_ranks():
         (untrained_rankers().coarse, COARSE_VIEW),
         (untrained_rankers().fine, FINE_VIEW),
     ]:
-        matrix = np.zeros((3, len(column_names(view))), np.float32)
-        matrix[:, column_names(view).index("fused")] = [1, 3, 2]
-        assert scorer.score(matrix).tolist() == [1, 3, 2]
+        candidates = pool(0, 1, 2, features=len(column_names(view)))
+        candidates.features[:, column_names(view).index("fused")] = [1, 3, 2]
+        assert scorer.score(query(), candidates).tolist() == [1, 3, 2]
 
 
 def test_an_index_finds_the_largest_products():

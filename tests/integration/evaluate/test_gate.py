@@ -9,18 +9,19 @@ import lightgbm
 import numpy as np
 import orjson
 import pytest
-from offline.training.trained_rankers import TrainedRankers
 from typer.testing import CliRunner
 
 from app.artifacts import Rankers
 from app.build import FunnelConfig, untrained_rankers
-from app.bundle.bundle import find_current_bundle, read_rankers
+from app.bundle.bundle import find_current_bundle
 from app.bundle.manifest import GateResult, parse_manifest
 from app.cpu import Cpu
 from app.deadline import NO_CHECKPOINTS
 from app.rank.gbdt import GradientBoosting
+from app.rank.kinds import RankerKinds, read_rankers, write_rankers
 from app.rank.logistic import Logistic
 from app.rank.pointwise_listwise import PointwiseListwiseBlend
+from app.rank.scorer import UNTRAINED_RANKERS, MatrixScorer
 from app.recall.registry import CHANNELS
 from app.settings import Settings
 from offline import cli, job
@@ -42,7 +43,7 @@ from offline.evaluate.gate import (
 from offline.evaluate.holdout import ProductionBundle, leak_caveat, read_production_bundle
 from offline.evaluate.rowsets import RowSets
 from offline.job import build_holdout
-from offline.publish.writer import write_rankers
+from offline.training.rankers import TrainedRankers, TrainingSet
 from tests.test_bundle import edit_manifest
 
 CONFIG = GateConfig()
@@ -50,10 +51,8 @@ CONFIG = GateConfig()
 
 def inverted(rankers: Rankers):
     """The rankers that like least what these like most."""
-    return Rankers(
-        negated(rankers.coarse),
-        PointwiseListwiseBlend(*map(turned, rankers.fine.members), rankers.fine.growth),
-    )
+    fine = PointwiseListwiseBlend(*map(turned, rankers.fine.model.models))
+    return Rankers(MatrixScorer(negated(rankers.coarse.model)), MatrixScorer(fine))
 
 
 def turned(grown: GradientBoosting):
@@ -315,7 +314,7 @@ def after_bad_training(data, trained, bad, tmp_path_factory):
     first, told = find_current_bundle(out), []
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("REDIS_URL", "")
-        made = TrainedRankers(bad.coarse, bad.fine, table=None)
+        made = TrainedRankers(bad, RankerKinds(), TrainingSet([], 7))
         patch.setattr(job, "fit_rankers", lambda *_: made)
         for more in ([], ["--force"]):
             command = ["train", "--data", str(data), "--out", str(out), *more]
@@ -367,7 +366,11 @@ def test_a_caveat_without_a_manifest_is_told(exam, good):
 
 
 def test_rankers_are_written_as_they_are_read(good, tmp_path):
-    write_rankers(good.coarse, good.fine, tmp_path)
-    again = read_rankers(tmp_path)
-    some = np.random.default_rng(0).normal(size=(5, good.coarse.mean.shape[0])).astype(np.float32)
-    assert again.coarse.score(some).tolist() == good.coarse.score(some).tolist()
+    write_rankers(good, RankerKinds(), tmp_path)
+    again = read_rankers(tmp_path, RankerKinds())
+    some = (
+        np.random.default_rng(0)
+        .normal(size=(5, good.coarse.model.mean.shape[0]))
+        .astype(np.float32)
+    )
+    assert again.coarse.model.score(some).tolist() == good.coarse.model.score(some).tolist()

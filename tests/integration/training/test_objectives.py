@@ -9,12 +9,12 @@ import pytest
 
 from app.artifacts import Sizes
 from app.build import FunnelConfig
-from app.bundle.bundle import load_bundle, read_rankers
-from app.bundle.manifest import read_manifest
+from app.bundle.bundle import load_bundle
 from app.cpu import Cpu
 from app.deadline import NO_CHECKPOINTS
 from app.features.views import FINE_VIEW, column_names
-from app.rank.objectives import RELEVANT, ObjectiveBlend, read_objectives, write_objectives
+from app.rank.kinds import OBJECTIVE_BLEND, RankerKinds, find_kind
+from app.rank.objectives import RELEVANT, ObjectiveBlend, apply_objective_weights
 from app.rank.pointwise_listwise import PointwiseListwiseBlend
 from app.settings import SettingsError, read_settings
 from offline.commands.train import TrainOptions
@@ -26,8 +26,10 @@ from offline.data.split import split_by_time
 from offline.evaluate.by_objective import compare_objectives, compute_truth
 from offline.job import JobConfig, PhaseTimer, build_holdout, fit_rankers, replay_window
 from offline.publish.writer import write_bundle
+from offline.training.gbdt import fit_pointwise_listwise
+from offline.training.kinds import train_objective_blend
 from offline.training.objective_rankers import (
-    ObjectiveModels,
+    build_blend,
     compute_value_bounds,
     fit_objective_models,
     relabel,
@@ -43,9 +45,9 @@ from offline.training.objectives import (
     parse_objectives,
 )
 from offline.training.rank_table import RankTable, concatenate
-from offline.training.rankers import RankConfig, compute_column_shares, fit_fine
+from offline.training.rankers import RankConfig, TrainingSet
 from offline.training.replay import ReplayUser, add_later_events
-from tests.fakes import SMALL, rows, small_dataset
+from tests.fakes import SMALL, pool, query, rows, small_dataset
 from tests.shop import EVENTS, prices, write_shop
 from tests.test_publish import trained_on_little
 
@@ -131,7 +133,7 @@ def test_the_single_model_is_enough_unless_event_types_differ_or_weights_are_tol
 
 def test_with_a_hybrid_there_is_nothing_to_blend():
     assert choose_objectives(ObjectiveWeights(), SEVERAL_KINDS, "weighted") == {}
-    with pytest.raises(DataError, match="leave either the hybrid or the objectives out"):
+    with pytest.raises(DataError, match=r"leave out either rankers\.fine or the objectives"):
         choose_objectives(ObjectiveWeights(click=1), ONE_KIND, "weighted")
 
 
@@ -142,14 +144,14 @@ def test_weights_are_read_from_the_command_line():
 @pytest.mark.parametrize(
     ("told", "said"),
     [
-        ("click", "'click' is no weight"),
-        ("click=much", "'click=much' is no weight"),
+        ("click", "'click' is not the weight"),
+        ("click=much", "'click=much' is not the weight"),
         ("cash=1", "no objective 'cash': there are relevant, click, conversion, value"),
         ("click=-1", "not negative"),
         ("click=inf", "not negative"),
         ("click=nan", "not negative"),
         ("click=0", "one is above 0"),
-        ("", "'' is no weight"),
+        ("", "'' is not the weight"),
     ],
 )
 def test_weights_that_make_no_sense_are_told(told, said):
@@ -212,58 +214,70 @@ def shown(seed=0, groups=80, size=15):
     return RankTable(features, liked, np.full(groups, size), outcomes=done)
 
 
+WEIGHTS = {"click": 0.3, "conversion": 1.0, "value": 0.5}
+
+
+def training_set(*windows, objectives=None, seed=0):
+    return TrainingSet(list(windows), seed, rank=QUICK, objectives=objectives or WEIGHTS)
+
+
 @cache
-def several(
-    weights=(("click", 0.3), ("conversion", 1.0), ("value", 0.5)), seed=0
-) -> ObjectiveModels:
-    relevant = fit_fine([shown()], QUICK, 0)
-    return fit_objective_models([shown(), shown(1)], relevant, dict(weights), QUICK, seed)
+def relevant_model():
+    return fit_pointwise_listwise([shown()], QUICK, 0)
+
+
+@cache
+def models(seed=0):
+    return fit_objective_models(training_set(shown(), shown(1), seed=seed), relevant_model())
+
+
+def texts(model):
+    return [part.to_text() for part in model.models]
 
 
 @pytest.mark.parametrize(
     ("objective", "column"), [("click", AGE), ("conversion", GAP), ("value", MEAN)]
 )
 def test_each_model_learns_its_own_objective(objective, column):
-    share = compute_column_shares(several().models[objective])
+    share = np.array(list(models()[objective].describe().columns.values()))
     assert int(np.argmax(share)) == column
     assert share[column] > 0.5
     assert share[column] > 5 * np.sort(share)[-2]
 
 
 def test_the_same_seed_gives_the_same_models():
-    def texts(found):
-        return [fine.to_text() for fine in found.models.values()]
-
-    again = several.__wrapped__()
-    assert texts(again) == texts(several())
-    assert texts(several(seed=1)) != texts(several())
+    one, again, other = (
+        [texts(model) for model in found.values()]
+        for found in (models(), models.__wrapped__(), models(seed=1))
+    )
+    assert one == again != other
 
 
 def test_what_is_relevant_is_not_fitted_again():
-    found = several((("relevant", 2.0), ("click", 1.0)))
-    assert list(found.models) == [RELEVANT, "click"]
-    relevant = fit_fine([shown()], QUICK, 0)
-    texts = [fine.to_text() for fine in (found.models[RELEVANT], relevant)]
-    assert texts[0] == texts[1]
+    training = training_set(shown(), objectives={"relevant": 2.0, "click": 1.0})
+    found = fit_objective_models(training, relevant_model())
+    assert list(found) == [RELEVANT, "click"]
+    assert found[RELEVANT] is relevant_model()
 
 
 def test_an_objective_that_asks_for_the_same_as_relevance_is_not_fitted_again():
     """Where every event is positive, what is clicked is what is relevant."""
-    relevant = fit_fine([shown()], QUICK, 0)
     alike = replace(shown(), labels=(shown().outcomes[:, 0] > 0).astype(np.int32))
-    found = fit_objective_models([alike], relevant, {"click": 1.0, "conversion": 1.0}, QUICK, 0)
-    assert found.models["click"] is relevant
-    assert found.models["conversion"] is not relevant
+    training = training_set(alike, objectives={"click": 1.0, "conversion": 1.0})
+    found = fit_objective_models(training, relevant_model())
+    assert found["click"] is relevant_model()
+    assert found["conversion"] is not relevant_model()
 
 
 def test_an_objective_that_nobody_fulfilled_is_left_out():
-    done = shown().outcomes * np.array([1, 0, 1], np.float32)
-    never = replace(shown(), outcomes=done)
-    relevant = fit_fine([never], QUICK, 0)
-    found = fit_objective_models([never], relevant, {"conversion": 1.0, "click": 0.5}, QUICK, 0)
-    assert found.weights == {"click": 0.5}
-    assert fit_objective_models([never], relevant, {"conversion": 1.0}, QUICK, 0) is None
-    assert fit_objective_models([never], relevant, {}, QUICK, 0) is None
+    outcomes = shown().outcomes * np.array([1, 0, 1], np.float32)
+    never = replace(shown(), outcomes=outcomes)
+    both = training_set(never, objectives={"conversion": 1.0, "click": 0.5})
+    assert list(fit_objective_models(both, relevant_model())) == ["click"]
+    assert train_objective_blend(both).scorer.weights == {"click": 0.5}
+    none = train_objective_blend(training_set(never, objectives={"conversion": 1.0}))
+    assert none.kind == "pointwise_listwise"
+    assert isinstance(none.scorer.model, PointwiseListwiseBlend)
 
 
 def test_a_table_without_outcomes_cannot_be_graded():
@@ -278,33 +292,44 @@ def test_outcomes_go_with_their_rows():
     assert concatenate([shown(), replace(shown(), outcomes=None)]).outcomes is None
 
 
+WEIGHTS_AB = {"a": 1.0, "b": 0.5}
+
+
 class Column:
     """Scores by one column, and counts how often it is asked."""
 
     def __init__(self, column, factor=1.0):
         self.column, self.factor, self.asked = column, factor, 0
 
-    def score(self, features):
+    def score(self, _query, pool, /):
         self.asked += 1
-        return (self.factor * features[:, self.column]).astype(np.float32)
+        return (self.factor * pool.features[:, self.column]).astype(np.float32)
+
+
+def with_features(features):
+    return replace(pool(*range(len(features))), features=features)
+
+
+def score(scorer, features):
+    return scorer.score(query(), with_features(features))
 
 
 def test_a_blend_is_the_weighted_sum_of_standardised_scores():
-    pool = np.random.default_rng(0).standard_normal((50, 2)).astype(np.float32)
-    pool[:, 1] = pool[:, 1] * 1e4 + 7
+    features = np.random.default_rng(0).standard_normal((50, 2)).astype(np.float32)
+    features[:, 1] = features[:, 1] * 1e4 + 7
     one = ObjectiveBlend({"a": Column(0), "b": Column(1)}, {"a": 1.0, "b": 0.5})
     expected = sum(
         weight * (x - x.mean()) / x.std()
-        for x, weight in zip(pool.T.astype(np.float64), (1.0, 0.5), strict=True)
+        for x, weight in zip(features.T.astype(np.float64), (1.0, 0.5), strict=True)
     )
-    assert one.score(pool) == pytest.approx(expected, abs=1e-5)
-    assert one.score(pool).dtype == np.float32
+    assert score(one, features) == pytest.approx(expected, abs=1e-5)
+    assert score(one, features).dtype == np.float32
 
 
 def test_the_unit_of_a_models_scores_does_not_matter():
-    pool = np.random.default_rng(0).standard_normal((50, 2)).astype(np.float32)
+    features = np.random.default_rng(0).standard_normal((50, 2)).astype(np.float32)
     by = [
-        ObjectiveBlend({"a": Column(0), "b": Column(1, factor)}, {"a": 1.0, "b": 0.5}).score(pool)
+        score(ObjectiveBlend({"a": Column(0), "b": Column(1, factor)}, WEIGHTS_AB), features)
         for factor in (1.0, 1e3)
     ]
     assert by[0] == pytest.approx(by[1], abs=1e-4)
@@ -312,14 +337,14 @@ def test_the_unit_of_a_models_scores_does_not_matter():
 
 @pytest.mark.parametrize("n", [0, 1, 2])
 def test_the_smallest_pools_and_equal_scores_are_no_trouble(n):
-    scores = ObjectiveBlend({"a": Column(0)}, {"a": 1.0}).score(np.ones((n, 1), np.float32))
+    scores = score(ObjectiveBlend({"a": Column(0)}, {"a": 1.0}), np.ones((n, 1), np.float32))
     assert scores.tolist() == [0.0] * n
 
 
 def test_a_model_that_counts_nothing_is_not_asked():
     idle, asked = Column(0), Column(1)
     one = ObjectiveBlend({"a": idle, "b": asked}, {"a": 0.0, "b": 1.0})
-    one.score(np.ones((3, 2), np.float32))
+    score(one, np.ones((3, 2), np.float32))
     assert (idle.asked, asked.asked) == (0, 1)
 
 
@@ -330,58 +355,57 @@ def test_other_weights_may_count_and_those_not_told_stay():
 
 
 def test_coarse_is_taught_by_what_the_blend_says_of_each_pool():
-    table, blend = shown(), several().blend
-    ends = np.cumsum(table.groups)[:-1]
-    pools = [blend.score(pool) for pool in np.split(table.features, ends)]
-    assert score_table(blend, table) == pytest.approx(np.concatenate(pools), abs=1e-5)
+    table, blend = shown(), build_blend(models(), WEIGHTS)
+    pools = np.split(table.features, np.cumsum(table.groups)[:-1])
+    expected = np.concatenate([score(blend, features) for features in pools])
+    assert score_table(models(), WEIGHTS, table) == pytest.approx(expected, abs=1e-5)
 
 
 # --- the bundle
 
 
+def bundle_of(blend, folder):
+    """A published bundle whose fine ranker blends objectives."""
+    little = trained_on_little()
+    kinds = RankerKinds(fine=OBJECTIVE_BLEND)
+    rankers = replace(little.rankers, fine=blend)
+    return load_bundle(write_bundle(replace(little, rankers=rankers, kinds=kinds), folder))
+
+
 def test_a_bundle_keeps_the_models_and_their_weights(tmp_path):
-    found = several((("relevant", 2.0), ("click", 1.0), ("value", 0.5)))
-    trained = trained_on_little(fine=found.models[RELEVANT], several=found)
-    folder = write_bundle(trained, tmp_path)
-    assert {p.name for p in folder.glob("fine*")} == {
-        f"{stem}.{member}.{rest}"
-        for stem in ("fine", "fine.click", "fine.value")
+    blend = build_blend(models(), WEIGHTS)
+    bundle = bundle_of(blend, tmp_path)
+    assert {name for name in bundle.manifest.files if name.startswith("fine")} == {
+        f"fine.{objective}.{member}.{rest}"
+        for objective in WEIGHTS
         for member in ("pointwise", "listwise")
         for rest in ("json", "0.txt", "1.txt")
-    } | {f"{stem}.growth.json" for stem in ("fine", "fine.click", "fine.value")}
-    assert read_manifest(folder).objectives == {"relevant": 2.0, "click": 1.0, "value": 0.5}
+    } | {"fine.json"}
+    assert bundle.manifest.rankers == RankerKinds(fine=OBJECTIVE_BLEND)
+    assert bundle.rankers.fine.weights == WEIGHTS
     features = shown().features[:40]
-    fine = load_bundle(folder).rankers.fine
-    assert fine.score(features).tolist() == found.blend.score(features).tolist()
-
-
-def test_a_bundle_without_objectives_is_served_by_its_one_model(tmp_path):
-    folder = write_bundle(trained_on_little(), tmp_path)
-    assert read_manifest(folder).objectives == {}
-    assert isinstance(load_bundle(folder).rankers.fine, PointwiseListwiseBlend)
-    assert isinstance(read_rankers(folder).fine, PointwiseListwiseBlend)
+    assert score(bundle.rankers.fine, features).tolist() == score(blend, features).tolist()
 
 
 def test_the_service_may_set_other_weights_and_says_which_the_bundle_lacks(tmp_path, caplog):
-    found = several()
-    bundle = load_bundle(write_bundle(trained_on_little(several=found), tmp_path))
-    weighed = bundle.with_objective_weights({"click": 5.0, "value": 0.0, "relevant": 1.0}).fine
-    assert weighed.weights == {"click": 5.0, "conversion": 1.0, "value": 0.0}
-    assert caplog.messages == [
-        f"the setting objectives.relevant is of no model of {bundle.version}"
-    ]
-    assert bundle.with_objective_weights({}).fine.weights == found.weights
-    single = load_bundle(write_bundle(trained_on_little(), tmp_path / "single"))
-    assert single.with_objective_weights({"click": 1.0}) is single.rankers
+    rankers = bundle_of(build_blend(models(), WEIGHTS), tmp_path).rankers
+    settings = {"click": 5.0, "value": 0.0, "relevant": 1.0}
+    weighted = apply_objective_weights(rankers, settings, "v1").fine
+    assert weighted.weights == {"click": 5.0, "conversion": 1.0, "value": 0.0}
+    assert caplog.messages == ["the setting objectives.relevant belongs to no model of v1"]
+    assert apply_objective_weights(rankers, {}, "v1").fine.weights == WEIGHTS
+    single = trained_on_little().rankers
+    assert apply_objective_weights(single, {"click": 1.0}, "v2") is single
     assert "objectives.click" in caplog.messages[-1]
 
 
 def test_a_damaged_model_is_not_read(tmp_path):
-    write_objectives(several().models, several().weights, tmp_path)
-    assert list(read_objectives(tmp_path).models) == ["click", "conversion", "value"]
+    kind = find_kind(OBJECTIVE_BLEND)
+    kind.write(build_blend(models(), WEIGHTS), tmp_path, "fine")
+    assert list(kind.read(tmp_path, "fine").scorers) == ["click", "conversion", "value"]
     (tmp_path / "fine.click.pointwise.json").unlink()
-    with pytest.raises(Exception, match=r"fine\.click\.pointwise"):
-        read_objectives(tmp_path)
+    with pytest.raises(OSError, match=r"fine\.click\.pointwise"):
+        kind.read(tmp_path, "fine")
 
 
 # --- data with event types
@@ -434,8 +458,9 @@ def test_the_job_learns_every_objective_where_event_types_differ(cpu, sold):
         split_by_time(sold.log, windows=2),
     )
     learned = fit_rankers(sold, split, config, wiring, PhaseTimer())
-    assert learned.objective_models.weights == {"click": 1.0, "conversion": 0.3, "value": 0.2}
+    assert learned.kinds.fine == OBJECTIVE_BLEND
     assert isinstance(learned.rankers.fine, ObjectiveBlend)
+    assert learned.rankers.fine.weights == {"click": 1.0, "conversion": 0.3, "value": 0.2}
     exam = build_holdout(sold, split, config, wiring)
     exam = replace(exam, users=exam.users[:12])
     table = compare_objectives(exam, learned)
@@ -444,7 +469,7 @@ def test_the_job_learns_every_objective_where_event_types_differ(cpu, sold):
     for one in table:
         assert list(one["ndcg"]) == ["relevant", "click", "conversion", "value"]
         assert all(0 < figure["mean"] < 1 for figure in one["ndcg"].values())
-    assert compare_objectives(exam, replace(learned, objective_models=None)) == []
+    assert compare_objectives(exam, replace(learned, rankers=trained_on_little().rankers)) == []
 
 
 def test_what_each_user_did_after_the_cut_is_told_by_objective(cpu, sold):
@@ -454,7 +479,7 @@ def test_what_each_user_did_after_the_cut_is_told_by_objective(cpu, sold):
     split = split_by_time(sold.log)
     exam = build_holdout(sold, split, config, FunnelConfig(cpu, NO_CHECKPOINTS))
     bounds = compute_grade_bounds(sold.log.weights * sold.log.values)
-    found = compute_truth(exam, exam.users, bounds)
+    found = compute_truth(exam, bounds)
     log, cut = sold.log, exam.cut
     for n, user in enumerate(exam.users):
         seen = set(log.items[(log.users == user.user) & (log.times < cut)].tolist())
@@ -492,7 +517,7 @@ def test_what_was_clicked_is_kept_although_it_was_not_liked(cpu):
 
 
 def test_the_weights_without_any_told_are_those_of_the_documentation():
-    page = (Path(__file__).parents[1] / "docs" / "guides" / "objectives.md").read_text()
+    page = (Path(__file__).parents[3] / "docs" / "guides" / "objectives.md").read_text()
     assert (
         f"click={DEFAULT_WEIGHTS.click:g},conversion={DEFAULT_WEIGHTS.conversion:g},value={DEFAULT_WEIGHTS.value:g}"
         in page

@@ -7,26 +7,26 @@ import numpy as np
 import orjson
 import pytest
 
-from app.bundle.bundle import load_bundle, read_rankers
+from app.bundle.bundle import load_bundle
 from app.bundle.manifest import BundleError
-from app.contracts import Scorer
 from app.features.views import FINE_VIEW, RISING_COLUMNS, column_names
-from app.rank.hybrid import EVENTS_COLUMN, HYBRID, HybridScorer, read_hybrid, write_hybrid
-from app.rank.pointwise_listwise import PointwiseListwiseBlend
+from app.rank.hybrid import EVENTS_COLUMN, HybridModel
+from app.rank.kinds import HYBRIDS, RankerKinds
+from app.rank.scorer import MatrixScorer
 from app.recall.registry import CHANNELS, PERSONAL_CHANNELS
 from offline.evaluate.metrics import grouped_ndcg
 from offline.models.hybrids import (
     CHANNEL_COLUMNS,
+    COLLABORATIVE_CHANNELS,
     HISTORY_BAND_STARTS,
-    HYBRID_TRAINERS,
+    HYBRID_FITS,
     POPULARITY_CHANNELS,
     SWITCH_CANDIDATES,
-    HybridConfig,
-    fit_hybrid,
 )
 from offline.publish.writer import write_bundle
-from offline.training.listwise import Pools, fit_listwise_weights
+from offline.training.linear import Pools, fit_listwise_weights
 from offline.training.rank_table import RankTable
+from offline.training.rankers import HybridConfig
 from tests.test_publish import trained_on_little
 
 VIEW = list(column_names(FINE_VIEW))
@@ -58,8 +58,8 @@ def table(seed=0, groups=240, noise=0.3) -> RankTable:
     return RankTable(features, labels, sizes)
 
 
-def of(kind, **known) -> HybridScorer:
-    return fit_hybrid(table(), replace(CONFIG, kind=kind, **known))
+def of(kind, **known) -> HybridModel:
+    return HYBRID_FITS[kind](table(), replace(CONFIG, **known))
 
 
 def row(events, **said) -> np.ndarray:
@@ -71,7 +71,7 @@ def row(events, **said) -> np.ndarray:
     return features
 
 
-def quality(scorer: Scorer, least=0, most=1e9, seed=1) -> float:
+def quality(scorer: HybridModel, least=0, most=1e9, seed=1) -> float:
     later = table(seed)
     starts = np.cumsum(later.groups) - later.groups
     events = np.expm1(later.features[starts, VIEW.index(EVENTS_COLUMN)]).round()
@@ -79,11 +79,11 @@ def quality(scorer: Scorer, least=0, most=1e9, seed=1) -> float:
     return float(found[(events >= least) & (events <= most)].mean())
 
 
-def test_the_cascade_is_no_hybrid():
-    assert fit_hybrid(table(), HybridConfig()) is None
+def test_each_hybrid_that_can_be_read_can_be_fitted():
+    assert tuple(HYBRID_FITS) == HYBRIDS
 
 
-@pytest.mark.parametrize("kind", HYBRID_TRAINERS)
+@pytest.mark.parametrize("kind", HYBRID_FITS)
 def test_every_hybrid_gives_a_row_the_same_score_in_any_pool_to_the_bit(kind):
     hybrid, features = of(kind), table(1).features[:300].copy()
     features[np.random.default_rng(3).random(features.shape) < 0.1] = np.nan
@@ -96,31 +96,20 @@ def test_every_hybrid_gives_a_row_the_same_score_in_any_pool_to_the_bit(kind):
     assert features.tobytes() == before
 
 
-@pytest.mark.parametrize("kind", HYBRID_TRAINERS)
-def test_every_hybrid_is_read_back_as_it_was_written(kind, tmp_path):
-    hybrid = of(kind)
-    write_hybrid(hybrid, tmp_path / HYBRID)
-    again = read_hybrid(tmp_path / HYBRID)
-    assert (again.kind, again.columns) == (hybrid.kind, hybrid.columns) == (kind, hybrid.columns)
-    features = table(1).features
-    assert again.score(features).tobytes() == hybrid.score(features).tobytes()
-
-
-@pytest.mark.parametrize("kind", HYBRID_TRAINERS)
+@pytest.mark.parametrize("kind", HYBRID_FITS)
 def test_the_shares_of_columns_add_up_to_one(kind):
-    shares = of(kind).column_shares()
-    assert shares.shape == (len(VIEW),)
-    assert shares.sum() == pytest.approx(1.0, abs=1e-5)
+    columns = of(kind).describe().columns
+    assert list(columns) == VIEW
+    assert sum(columns.values()) == pytest.approx(1.0, abs=1e-5)
 
 
-def test_weighted_votes_count_as_they_are_set():
-    hybrid = of("weighted", crowd=3.0)
-    one, crowd, fresh = (
-        float(hybrid.score(row(5, **{f"{c}_place": 0.1}))[0]) for c in ("ease", "popular", "fresh")
-    )
-    assert one == pytest.approx(0.1)
-    assert crowd == pytest.approx(0.3)
-    assert fresh == 0.0
+@pytest.mark.parametrize("alpha", [0.0, 0.7, 1.0])
+def test_alpha_divides_between_the_collaborative_and_the_content_score(alpha):
+    hybrid = of("weighted", alpha=alpha)
+    collaborative = row(5, **{f"{name}_z": 2.0 for name in COLLABORATIVE_CHANNELS})
+    assert hybrid.score(collaborative)[0] == pytest.approx(2.0 * alpha, abs=1e-6)
+    assert hybrid.score(row(5, content_z=2.0))[0] == pytest.approx(2.0 * (1 - alpha), abs=1e-6)
+    assert hybrid.score(row(5, fresh_z=2.0))[0] == 0.0
 
 
 @pytest.mark.parametrize("at", [1, 5, 50])
@@ -169,8 +158,8 @@ def test_a_band_is_drawn_to_everybody_the_more_the_less_was_taken_in_it():
 def test_a_band_without_users_has_everybodys_weights():
     whole = table()
     cold = whole.take(np.flatnonzero(whole.features[:, VIEW.index(EVENTS_COLUMN)] == 0))
-    hybrid = fit_hybrid(cold, replace(CONFIG, kind="adaptive"))
-    everybody = fit_hybrid(cold, replace(CONFIG, kind="learned"))
+    hybrid = HYBRID_FITS["adaptive"](cold, CONFIG)
+    everybody = HYBRID_FITS["learned"](cold, CONFIG)
     for weights in hybrid.weights[1:]:
         assert weights.tobytes() == everybody.weights[0].tobytes()
 
@@ -200,7 +189,7 @@ def test_what_speaks_for_an_item_never_counts_against_it_even_if_the_log_says_so
     features = odd.features.copy()
     features[:, [EASE, TREND]] *= -1
     for kind in ("learned", "adaptive", "combined"):
-        hybrid = fit_hybrid(replace(odd, features=features), replace(CONFIG, kind=kind))
+        hybrid = HYBRID_FITS[kind](replace(odd, features=features), CONFIG)
         rising = [name in RISING_COLUMNS for name in hybrid.columns]
         assert (hybrid.weights[:, rising] >= 0).all()
 
@@ -211,7 +200,7 @@ def test_feature_combination_sees_what_the_channels_do_not():
     column = VIEW.index("content_last")
     features[:, column] = odd.labels + np.random.default_rng(5).normal(0, 0.3, len(odd))
     seen = replace(odd, features=features)
-    combined, learned = (fit_hybrid(seen, replace(CONFIG, kind=k)) for k in ("combined", "learned"))
+    combined, learned = (HYBRID_FITS[kind](seen, CONFIG) for kind in ("combined", "learned"))
     assert set(learned.columns) == set(CHANNEL_COLUMNS)
     assert combined.columns == tuple(VIEW)
     found = [
@@ -244,34 +233,32 @@ def test_a_group_counts_the_same_whether_one_item_was_taken_or_many():
     assert (fit_listwise_weights(pools, np.array([True, True]), 1.0) >= 0).all()
 
 
+def bundle_of(kind, folder):
+    """A published bundle whose fine ranker is a hybrid."""
+    little = trained_on_little()
+    rankers = replace(little.rankers, fine=MatrixScorer(of(kind)))
+    return write_bundle(replace(little, rankers=rankers, kinds=RankerKinds(fine=kind)), folder)
+
+
 def test_a_bundle_with_a_hybrid_is_served_by_it_and_says_so(tmp_path):
-    hybrid = of("adaptive")
-    folder = write_bundle(trained_on_little(hybrid=hybrid), tmp_path)
-    bundle = load_bundle(folder)
-    assert isinstance(bundle.rankers.fine, HybridScorer)
+    bundle = load_bundle(bundle_of("adaptive", tmp_path))
     features = table(1).features
-    assert bundle.rankers.fine.score(features).tobytes() == hybrid.score(features).tobytes()
-    assert bundle.manifest.hybrid == "adaptive"
-    assert HYBRID in bundle.manifest.files
-
-
-def test_a_bundle_without_one_is_served_by_the_trees(tmp_path):
-    folder = write_bundle(trained_on_little(), tmp_path)
-    assert isinstance(read_rankers(folder).fine, PointwiseListwiseBlend)
-    assert load_bundle(folder).manifest.hybrid == "cascade"
+    expected = of("adaptive").score(features)
+    assert bundle.rankers.fine.model.score(features).tobytes() == expected.tobytes()
+    assert bundle.manifest.rankers == RankerKinds("logistic", "adaptive")
+    assert {name for name in bundle.manifest.files if name.startswith("fine")} == {"fine.json"}
 
 
 def test_a_damaged_hybrid_is_refused(tmp_path):
-    folder = write_bundle(trained_on_little(hybrid=of("weighted")), tmp_path)
-    stored = orjson.loads((folder / HYBRID).read_bytes())
-    (folder / HYBRID).write_bytes(orjson.dumps(stored | {"kind": "learned"}))
-    with pytest.raises(BundleError, match=HYBRID):
+    folder = bundle_of("weighted", tmp_path)
+    stored = orjson.loads((folder / "fine.json").read_bytes())
+    (folder / "fine.json").write_bytes(orjson.dumps(stored | {"lengths": [1.0]}))
+    with pytest.raises(BundleError, match=r"fine\.json"):
         load_bundle(folder)
 
 
 def test_a_missing_value_counts_as_the_mean():
-    hybrid = HybridScorer(
-        "learned",
+    hybrid = HybridModel(
         ("age", "mean_value"),
         np.array([5.0, 3.0], np.float32),
         np.array([2.0, 0.5], np.float32),

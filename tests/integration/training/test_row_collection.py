@@ -7,8 +7,9 @@ from app.deadline import NO_CHECKPOINTS
 from app.features.views import FINE_VIEW, column_names
 from offline.data.dataset import Dataset, Log
 from offline.models.registry import fit_models
-from offline.training.rank_table import RankTable, collect_rows, concatenate
+from offline.training.rank_table import RankTable, concatenate
 from offline.training.replay import ReplayUser, build_offline_funnel, find_active_users
+from offline.training.row_collection import collect_rows
 from tests.fakes import SMALL, rows, small_dataset, small_models
 
 DATASET = small_dataset()

@@ -7,13 +7,15 @@ import numpy as np
 import pytest
 
 from app.features.views import FINE_VIEW, column_names
-from offline.training.rank_table import RankTable, concatenate
-from offline.training.rankers import RankConfig, fit_fine
-from offline.training.sample_weights import (
+from offline.training.gbdt import fit_pointwise_listwise
+from offline.training.rank_table import (
     MAX_WEIGHT_RATIO,
+    RankTable,
     compute_inverse_propensity,
-    join_with_weights,
+    concatenate,
+    concatenate_weighted,
 )
+from offline.training.rankers import RankConfig
 
 WIDTH = len(column_names(FINE_VIEW))
 LIKED, TASTE = (column_names(FINE_VIEW).index(name) for name in ("liked_infd", "taste_factors"))
@@ -34,13 +36,13 @@ ONE = table([(1, 9), (0, 5)], [(1, 0), (1, 99), (0, 3)])
 
 
 def test_by_default_no_row_has_a_weight():
-    assert join_with_weights([ONE, ONE], inf, 0.0).weights is None
+    assert concatenate_weighted([ONE, ONE], inf, 0.0).weights is None
 
 
 def test_a_window_that_is_a_half_life_older_counts_half():
-    found = join_with_weights([ONE, ONE, ONE], 1.0, 0.0)
+    found = concatenate_weighted([ONE, ONE, ONE], 1.0, 0.0)
     assert found.weights.tolist() == [0.25] * 5 + [0.5] * 5 + [1.0] * 5
-    slow = join_with_weights([ONE, ONE, ONE], 2.0, 0.0).weights
+    slow = concatenate_weighted([ONE, ONE, ONE], 2.0, 0.0).weights
     assert slow[[0, 5, 10]] == pytest.approx([0.5, 2**-0.5, 1.0])
     assert slow.dtype == np.float32
 
@@ -68,9 +70,9 @@ def test_an_item_of_which_nothing_is_known_counts_as_liked_by_nobody():
 
 def test_weights_that_rows_bring_along_are_multiplied():
     told = replace(ONE, weights=np.array([1, 2, 3, 4, 5], np.float32))
-    found = join_with_weights([told, ONE], 1.0, 0.0).weights
+    found = concatenate_weighted([told, ONE], 1.0, 0.0).weights
     assert found.tolist() == [0.5, 1, 1.5, 2, 2.5, 1, 1, 1, 1, 1]
-    both = join_with_weights([told], inf, 0.5).weights
+    both = concatenate_weighted([told], inf, 0.5).weights
     assert both == pytest.approx(told.weights * compute_inverse_propensity(ONE, 0.5))
 
 
@@ -92,7 +94,7 @@ def window(sign, groups=60, size=12):
 
 def test_what_people_took_lately_counts_more():
     def slope(config):
-        fine = fit_fine([window(-1), window(-1), window(1)], config, 0)
+        fine = fit_pointwise_listwise([window(-1), window(-1), window(1)], config, 0)
         probe = np.zeros((2, WIDTH))
         probe[:, LIKED] = -2, 2
         low, high = fine.score(probe)
@@ -111,7 +113,7 @@ def test_inverse_propensities_make_the_ranker_care_for_what_few_know():
     whole = RankTable(features, (popular | suited).astype(np.int32), np.full(groups, size))
 
     def first(power):
-        fine = fit_fine([whole], replace(QUICK, propensity_power=power), 0)
+        fine = fit_pointwise_listwise([whole], replace(QUICK, propensity_power=power), 0)
         scores = fine.score(features).reshape(groups, size)
         return float((scores[:, 1] - scores[:, 0]).mean())
 

@@ -7,9 +7,10 @@ import pytest
 from scipy.stats import spearmanr
 
 from app.features.views import FINE_VIEW, column_names
-from offline.training.logged_lists import build_logged_table, insert_logged_lists
+from offline.training.gbdt import fit_pointwise_listwise
 from offline.training.rank_table import RankTable
-from offline.training.rankers import RankConfig, fit_fine
+from offline.training.rankers import RankConfig
+from offline.training.row_collection import build_logged_table, insert_logged_lists
 
 WIDTH = len(column_names(FINE_VIEW))
 AGE, YEARS = (column_names(FINE_VIEW).index(name) for name in ("age", "years_since_release"))
@@ -38,7 +39,7 @@ def test_with_positions_the_order_of_relevance_is_recovered_better(seed):
     fresh[:, [AGE, YEARS]] = random.standard_normal((2_000, 2))
 
     def agreement(known):
-        scores = fit_fine([replace(table, positions=known)], CONFIG, 0).score(fresh)
+        scores = fit_pointwise_listwise([replace(table, positions=known)], CONFIG, 0).score(fresh)
         return spearmanr(scores, fresh[:, AGE]).statistic  # likes rise with it
 
     blind, aware = agreement(None), agreement(table.positions)
@@ -60,9 +61,9 @@ def test_what_trees_begin_from_is_not_moved_by_where_served_items_stood():
         led, (place == 0).astype(np.int32), np.repeat(np.arange(300), 10), place
     )
     quick = replace(CONFIG, rounds=4, least_rounds=4, boosters=1)
-    together = fit_fine(insert_logged_lists([replayed, replayed], served), quick, 0)
-    alone = fit_fine([replayed, replayed], quick, 0)
-    for one, other in zip(together.members, alone.members, strict=True):
+    together = fit_pointwise_listwise(insert_logged_lists([replayed, replayed], served), quick, 0)
+    alone = fit_pointwise_listwise([replayed, replayed], quick, 0)
+    for one, other in zip(together.models, alone.models, strict=True):
         assert one.base.weights.tolist() == other.base.weights.tolist()
         assert one.boosters[0].model_to_string() != other.boosters[0].model_to_string()
 
