@@ -16,9 +16,9 @@ from app.catalogue.user_segments import segment_rows_of_users
 from app.cpu import Cpu
 from app.deadline import Checkpoints
 from app.funnel import Funnel
+from app.rank.objectives import apply_objective_weights
 from app.recall.channel import ChannelConfig
 from app.recall.registry import override_channels
-from app.rank.objectives import apply_objective_weights
 from app.settings import Settings
 from app.state.counters import PopularityCounters
 from app.state.histories import RedisHistories

@@ -20,8 +20,8 @@ from pydantic import BaseModel, ConfigDict, ValidationError, create_model
 from pydantic_core import ErrorDetails, to_json
 
 from app.bundle.manifest import parse_manifest
-from app.recall.registry import CHANNEL_SPECS, ChannelError, read_channel_configs
 from app.rank.kinds import POINTWISE_LISTWISE
+from app.recall.registry import CHANNEL_SPECS, ChannelError, read_channel_configs
 from offline.data.errors import DataError
 from offline.job import JobConfig
 from offline.models.registry import RecallConfig

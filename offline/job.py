@@ -12,9 +12,9 @@ from app.bounds import Count, Seed
 from app.build import FunnelConfig
 from app.cpu import Cpu
 from app.deadline import NO_CHECKPOINTS
+from app.rank.kinds import RankerKinds
 from app.recall.channel import ChannelConfig
 from app.recall.registry import read_channel_configs
-from app.rank.kinds import RankerKinds
 from app.rerank.policies import Policy
 from benchmarks.ablations.results import load_variants
 from offline.data.dataset import Dataset

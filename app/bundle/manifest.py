@@ -12,9 +12,9 @@ from app.artifacts import Sizes
 from app.catalogue.attributes import ColumnKind
 from app.event_weights import EventWeights
 from app.features.views import view_hash
+from app.rank.kinds import RankerKinds
 from app.recall.channel import ChannelConfig
 from app.recall.registry import ChannelError, read_channel_configs
-from app.rank.kinds import RankerKinds
 
 FORMAT_VERSION = 1
 MANIFEST = "manifest.json"

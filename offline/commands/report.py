@@ -114,4 +114,6 @@ def _exam(data: Path, config: JobConfig, cpu: Cpu) -> Holdout:
 
 
 def _sit(exam: Holdout, folder: Path, manifest: Manifest) -> Lists:
-    return exam.compute_lists(read_rankers(folder, manifest.rankers), manifest.sizes, manifest.channel_configs())
+    return exam.compute_lists(
+        read_rankers(folder, manifest.rankers), manifest.sizes, manifest.channel_configs()
+    )

@@ -11,11 +11,11 @@ from numpy.typing import NDArray
 from app.artifacts import Models, Rankers, Sizes
 from app.build import FunnelConfig
 from app.bundle.bundle import find_current_bundle
-from app.rank.kinds import read_rankers
 from app.bundle.integrity import verify_files
 from app.bundle.manifest import BundleError, Manifest, parse_manifest
 from app.features.views import view_hash
 from app.funnel import Funnel
+from app.rank.kinds import read_rankers
 from app.recall.channel import ChannelConfig
 from offline.data.dataset import Dataset
 from offline.evaluate.funnel_answers import collect_answers, evaluated_lists, pad_lists
@@ -88,7 +88,9 @@ def read_production_bundle(out: Path, holdout: Holdout) -> ProductionBundle | No
         if manifest.view != view_hash():
             return ProductionBundle(folder.name, manifest, None, _other_features(manifest))
         caveat = leak_caveat(manifest, holdout)
-        return ProductionBundle(folder.name, manifest, read_rankers(folder, manifest.rankers), caveat)
+        return ProductionBundle(
+            folder.name, manifest, read_rankers(folder, manifest.rankers), caveat
+        )
     except (BundleError, OSError, ValueError, KeyError) as error:
         return ProductionBundle(folder.name, caveat=f"it cannot be evaluated: {error}")
 
