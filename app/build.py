@@ -13,14 +13,15 @@ import faiss
 
 from app.artifacts import Indexes, Models, Rankers, Sizes
 from app.contracts import (
+    Candidates,
     Channel,
     FriendEvents,
     Histories,
     LocalChannel,
     Matrix,
     Query,
-    Candidates,
     Scorer,
+    Scores,
     Tables,
 )
 from app.cpu import Cpu
@@ -30,6 +31,7 @@ from app.features.views import (
     FeatureBuilder,
     View,
     coarse_view,
+    column_names,
     fine_view,
 )
 from app.funnel import Funnel, RankStage

@@ -6,6 +6,7 @@ import lightgbm
 import numpy as np
 import pytest
 
+from app.build import untrained_rankers
 from app.features.views import FINE_VIEW, column_names
 from app.rank.gbdt import GradientBoosting
 from app.rank.hybrid import HybridModel
@@ -13,7 +14,7 @@ from app.rank.kinds import BUILT_IN_KINDS, HYBRIDS, STAGE_COLUMNS, find_kind
 from app.rank.logistic import Logistic
 from app.rank.objectives import ObjectiveBlend
 from app.rank.pointwise_listwise import PointwiseListwiseBlend
-from app.rank.scorer import UNTRAINED_RANKERS, MatrixScorer
+from app.rank.scorer import MatrixScorer
 from tests.contract.scorer_contract import RankerKindContract, ScorerContract
 from tests.fakes import HighestRowFirst, LowestRowFirst
 
@@ -42,7 +43,7 @@ def make_blend(seed=0) -> PointwiseListwiseBlend:
 class TestUntrainedFine(ScorerContract):
     @pytest.fixture
     def scorer(self):
-        return UNTRAINED_RANKERS.fine
+        return untrained_rankers().fine
 
     def test_missing_values_give_finite_scores(self):
         """The fused rank of a candidate is never missing."""

@@ -12,7 +12,6 @@ from app.cpu import Cpu
 from app.deadline import NO_CHECKPOINTS
 from app.features.context import LikeShares
 from app.features.views import COARSE_VIEW, FINE_VIEW, column_names
-from app.rank.scorer import UNTRAINED_RANKERS
 from app.recall.item_table import ItemTableChannel
 from app.recall.registry import CHANNELS, read_channel_configs
 from app.recall.vectors import ThreadedChannel, flat_index

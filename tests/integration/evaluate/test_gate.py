@@ -21,7 +21,7 @@ from app.rank.gbdt import GradientBoosting
 from app.rank.kinds import RankerKinds, read_rankers, write_rankers
 from app.rank.logistic import Logistic
 from app.rank.pointwise_listwise import PointwiseListwiseBlend
-from app.rank.scorer import UNTRAINED_RANKERS, MatrixScorer
+from app.rank.scorer import MatrixScorer
 from app.recall.registry import CHANNELS
 from app.settings import Settings
 from offline import cli, job
