@@ -1,6 +1,6 @@
-"""``python -m benchmarks.crash``: kills workers, archiver and server while events come.
+"""``python -m benchmarks.crash``: kills workers, the archiver and the server while events come.
 
-Every event that was acknowledged has to be in the archive exactly once. Status 1 when one is not.
+Every acknowledged event must be in the archive exactly once. The exit code is 1 when one is not.
 """
 
 import random
@@ -30,14 +30,14 @@ from offline.archive.streams import EVENTS
 from offline.commands.archive import archive, folder_of
 
 ACCEPTED = 202
-TIMEOUT = 10.0  # seconds for one answer
-PAUSE = 0.1  # seconds before a batch that failed is sent again
-BATCHES_PER_LIST = 10  # batches for each list that is asked for as well
+TIMEOUT = 10.0  # seconds for an answer
+PAUSE = 0.1  # seconds before a failed batch is sent again
+BATCHES_PER_LIST = 10  # one list is requested for this many batches
 
 
 @dataclass(frozen=True, slots=True)
 class CrashPlan:
-    """What is sent, and what is killed how often."""
+    """How many events are sent, and how often each process is killed."""
 
     events: int = 100_000
     batch: int = 100
@@ -56,7 +56,7 @@ class CrashPlan:
 
 @dataclass(slots=True)
 class CrashResult:
-    """What was sent, killed and found."""
+    """What was sent, killed and archived."""
 
     acknowledged: set[str] = field(default_factory=set)
     retries: int = 0
@@ -68,12 +68,12 @@ class CrashResult:
 
     @property
     def is_sound(self) -> bool:
-        """Say whether every acknowledged event is in the archive once."""
+        """Whether every acknowledged event is in the archive once."""
         return not self.missing and not self.doubled and bool(self.acknowledged)
 
 
 class EventSender:
-    """Sends batches until each is acknowledged, from several threads."""
+    """Sends batches from several threads until each is acknowledged."""
 
     def __init__(self, url: str, plan: CrashPlan, items: Sequence[str]) -> None:
         self.done = 0  # batches
@@ -82,7 +82,7 @@ class EventSender:
         self._lock = threading.Lock()
 
     def send(self, n: int) -> None:
-        """Send batch ``n``, again and again with the same ids until it is taken."""
+        """Send batch ``n``, with the same ids each time, until it is accepted."""
         chance = random.Random(f"{self._plan.seed}.{n}")  # noqa: S311 - no secret
         size = min(self._plan.batch, self._plan.events - n * self._plan.batch)
         events = [
@@ -94,18 +94,18 @@ class EventSender:
             }
             for at in range(size)
         ]
-        while not self._is_taken(events):
+        while not self._is_accepted(events):
             self.outcome.retries += 1
             time.sleep(PAUSE)
         if n % BATCHES_PER_LIST == 0:
             with suppress(httpx.HTTPError):
-                asked = {"user_id": events[0]["user_id"]}
-                httpx.get(f"{self._url}/recommend", params=asked, timeout=TIMEOUT)
+                query = {"user_id": events[0]["user_id"]}
+                httpx.get(f"{self._url}/recommend", params=query, timeout=TIMEOUT)
         with self._lock:
             self.done += 1
             self.outcome.acknowledged.update(event["event_id"] for event in events)
 
-    def _is_taken(self, events: Sequence[dict[str, str]]) -> bool:
+    def _is_accepted(self, events: Sequence[dict[str, str]]) -> bool:
         try:
             answer = httpx.post(f"{self._url}/events", json=events, timeout=TIMEOUT)
         except httpx.HTTPError:
@@ -114,18 +114,15 @@ class EventSender:
 
 
 def run(out: Path, folder: Path, plan: CrashPlan) -> CrashResult:
-    """Send, kill, and look into the archive."""
+    """Send, kill, and count the events in the archive."""
     items = load_bundle(find_current_bundle(out)).models.catalogue.ids
     names = items.names(range(min(len(items), 500)))  # type: ignore[arg-type]
     began = time.monotonic()
-    with run_killable_service(out, folder, plan.workers) as found:
-        sender = EventSender(found.url, plan, names)
-        _send_and_kill(found, sender, plan)
-        found.kill_archiver()
-        if found.archiver:
-            found.archiver.kill()
-            found.archiver.wait()
-        settings = Settings(out=folder, redis_url=found.redis_url)
+    with run_killable_service(out, folder, plan.workers) as service:
+        sender = EventSender(service.url, plan, names)
+        _send_and_kill(service, sender, plan)
+        service.stop_archiver()
+        settings = Settings(out=folder, redis_url=service.redis_url)
         archive(settings, once=True)
     outcome = sender.outcome
     _count(outcome, folder_of(settings))
@@ -133,8 +130,8 @@ def run(out: Path, folder: Path, plan: CrashPlan) -> CrashResult:
     return outcome
 
 
-def _send_and_kill(found: KillableService, sender: EventSender, plan: CrashPlan) -> None:
-    """Send all batches; each kill is due when so many batches are done."""
+def _send_and_kill(service: KillableService, sender: EventSender, plan: CrashPlan) -> None:
+    """Send all batches. Each kill is due when a random number of batches is done."""
     chance = random.Random(plan.seed)  # noqa: S311 - no secret
     kinds = ["worker"] * plan.worker_kills + ["archiver"] * plan.archiver_kills
     kinds += ["server"] * plan.server_kills
@@ -144,29 +141,29 @@ def _send_and_kill(found: KillableService, sender: EventSender, plan: CrashPlan)
         bar = progress.add_task("Sending and killing", total=plan.batches)
         while sender.done < plan.batches:
             if due and due[-1][0] <= sender.done:
-                _kill(found, sender.outcome, due.pop()[1], chance.random())
+                _kill(service, sender.outcome, due.pop()[1], chance.random())
             progress.update(bar, completed=sender.done)
             time.sleep(0.02)
         for one in sent:
             one.result()
 
 
-def _kill(found: KillableService, outcome: CrashResult, kind: str, choice: float) -> None:
-    kills = {"server": found.kill_server, "archiver": found.kill_archiver}
-    done = kills[kind]() if kind in kills else found.kill_worker(choice)
-    outcome.kills[kind if done else f"{kind}, spared: the last that lived"] += 1
+def _kill(service: KillableService, outcome: CrashResult, kind: str, choice: float) -> None:
+    kills = {"server": service.kill_server, "archiver": service.kill_archiver}
+    done = kills[kind]() if kind in kills else service.kill_worker(choice)
+    outcome.kills[kind if done else f"{kind}, spared: the last one alive"] += 1
 
 
 def _count(outcome: CrashResult, folder: Path) -> None:
     tables = list(StreamFiles(folder / EVENTS.name, EVENTS).read())
-    there = Counter(pl.concat(tables)["event_id"].to_list()) if tables else Counter[str]()
-    outcome.archived = there.total()
-    outcome.missing = len(outcome.acknowledged - there.keys())
-    outcome.doubled = sum(n - 1 for n in there.values())
+    archived = Counter(pl.concat(tables)["event_id"].to_list()) if tables else Counter[str]()
+    outcome.archived = archived.total()
+    outcome.missing = len(outcome.acknowledged - archived.keys())
+    outcome.doubled = sum(n - 1 for n in archived.values())
 
 
 def show(outcome: CrashResult, plan: CrashPlan) -> None:
-    """Print what came out."""
+    """Print the result."""
     table = Table("", "number")
     rows = {
         "events acknowledged": len(outcome.acknowledged),
@@ -174,7 +171,7 @@ def show(outcome: CrashResult, plan: CrashPlan) -> None:
         **{f"killed: {kind}": n for kind, n in sorted(outcome.kills.items())},
         "events in the archive": outcome.archived,
         "acknowledged and missing": outcome.missing,
-        "there more than once": outcome.doubled,
+        "present more than once": outcome.doubled,
         "seconds": round(outcome.seconds),
     }
     for name, number in rows.items():
@@ -182,7 +179,9 @@ def show(outcome: CrashResult, plan: CrashPlan) -> None:
     console = Console()
     console.print(table)
     console.print(
-        "Every event is there once." if outcome.is_sound else "Events are lost or doubled."
+        "Every acknowledged event is archived once."
+        if outcome.is_sound
+        else "Events are lost or doubled."
     )
     if len(outcome.acknowledged) < plan.events:
         console.print(f"{plan.events - len(outcome.acknowledged)} events were never acknowledged.")
@@ -190,12 +189,14 @@ def show(outcome: CrashResult, plan: CrashPlan) -> None:
 
 def main(
     out: Annotated[Path, typer.Option(help="Folder of bundles.")] = Path("out"),
-    events: Annotated[int, typer.Option(min=1)] = 100_000,
-    workers: Annotated[int, typer.Option(min=1)] = 3,
-    kills: Annotated[int, typer.Option(help="Of workers; as many of the archiver.", min=0)] = 10,
+    events: Annotated[int, typer.Option(help="Events to send.", min=1)] = 100_000,
+    workers: Annotated[int, typer.Option(help="Processes of the service.", min=1)] = 3,
+    kills: Annotated[
+        int, typer.Option(help="Kills of workers, and as many of the archiver.", min=0)
+    ] = 10,
     seed: int = 1,
 ) -> None:
-    """Kill processes at random while events come, and see that each event is archived once."""
+    """Kill processes at random while events come, and check that each is archived once."""
     plan = CrashPlan(
         events=events,
         workers=workers,

@@ -1,4 +1,4 @@
-"""A whole service in processes that may be killed: server, workers, archiver."""
+"""A whole service in processes that can be killed: server, workers, archiver."""
 
 import shutil
 import subprocess
@@ -18,12 +18,12 @@ from app.process.server_process import find_binary
 from loadtest.service import START_TIMEOUT, NotServingError, environment_with_redis, free_port
 
 SERVER_OPTIONS = ("--port", "0", "--save", "", "--appendonly", "yes", "--appendfsync", "always")
-ARCHIVE_INTERVAL = "0.5"  # seconds between two drains of the archiver
+ARCHIVE_INTERVAL = "0.5"  # seconds between two rounds of the archiver
 
 
 @dataclass(slots=True, eq=False)
 class KillableService:
-    """The processes, each started again when it was killed; workers are so by their parent."""
+    """The processes. Each starts again after a kill; the parent process restarts workers."""
 
     folder: Path  # of the server's data, the bundles and the archive
     workers: int
@@ -35,23 +35,23 @@ class KillableService:
 
     @property
     def url(self) -> str:
-        """Where the service is."""
+        """The address of the service."""
         return f"http://127.0.0.1:{self.port}"
 
     @property
     def redis_url(self) -> str:
-        """Where its server is."""
+        """The address of the Redis server."""
         return f"unix://{self.folder / 'server.sock'}"
 
     def start(self) -> None:
-        """Start all, and wait until the service is ready.
+        """Start all processes, and wait until the service is ready.
 
         Raises:
-            NotServingError: it is not, in time.
+            NotServingError: the service is not ready in time.
         """
         self.start_server()
-        told = ("--host", "127.0.0.1", "--port", str(self.port), "--workers", str(self.workers))
-        self.service = self._ours("serve", *told)
+        options = ("--host", "127.0.0.1", "--port", str(self.port), "--workers", str(self.workers))
+        self.service = self._start("serve", *options)
         self.start_archiver()
         until = time.monotonic() + START_TIMEOUT
         while time.monotonic() < until:
@@ -59,10 +59,10 @@ class KillableService:
                 urllib.request.urlopen(f"{self.url}/readyz", timeout=2).close()  # noqa: S310
                 return
             time.sleep(0.1)
-        raise NotServingError(f"the service did not get ready; its log is {self.log}")
+        raise NotServingError(f"the service did not get ready; see its log {self.log}")
 
     def kill_server(self) -> bool:
-        """Kill the store's server, and start it again on what it had written."""
+        """Kill the Redis server, and start it again on the data that it wrote."""
         if self.server is None:
             return False
         self.server.kill()
@@ -74,13 +74,18 @@ class KillableService:
         """Kill the archiver, and start it again."""
         if self.archiver is None:
             return False
-        self.archiver.kill()
-        self.archiver.wait()
+        self.stop_archiver()
         self.start_archiver()
         return True
 
+    def stop_archiver(self) -> None:
+        """Kill the archiver for good."""
+        if self.archiver is not None:
+            self.archiver.kill()
+            self.archiver.wait()
+
     def kill_worker(self, choice: float) -> bool:
-        """Kill one of the workers that live; never the last one. ``choice`` is in [0, 1)."""
+        """Kill one of the live workers, but never the last. ``choice`` is in [0, 1)."""
         alive = self.alive()
         if len(alive) < 2:  # noqa: PLR2004 - two
             return False
@@ -88,19 +93,19 @@ class KillableService:
         return True
 
     def alive(self) -> list[psutil.Process]:
-        """List the workers; one that was killed and not yet reaped is none."""
+        """Return the live workers, without those that were killed and not yet reaped."""
         if self.service is None:
             return []
-        found = []
+        workers = []
         for child in psutil.Process(self.service.pid).children():
             with suppress(psutil.NoSuchProcess):
                 is_worker = "spawn_main" in " ".join(child.cmdline())
                 if is_worker and child.status() != psutil.STATUS_ZOMBIE:
-                    found.append(child)
-        return found
+                    workers.append(child)
+        return workers
 
     def start_server(self) -> None:
-        """Start the server where it was."""
+        """Start the Redis server on its folder."""
         socket = self.folder / "server.sock"
         socket.unlink(missing_ok=True)
         data = self.folder / "redis"
@@ -111,10 +116,10 @@ class KillableService:
 
     def start_archiver(self) -> None:
         """Start the archiver."""
-        self.archiver = self._ours("archive", "--every", ARCHIVE_INTERVAL)
+        self.archiver = self._start("archive", "--every", ARCHIVE_INTERVAL)
 
     def end(self) -> None:
-        """End all that lives, the server last."""
+        """End all processes, the server last."""
         for process in (self.archiver, self.service, self.server):
             if process is not None:
                 process.terminate()
@@ -123,7 +128,7 @@ class KillableService:
                 process.kill()
                 process.wait()
 
-    def _ours(self, *arguments: str) -> "subprocess.Popen[bytes]":
+    def _start(self, *arguments: str) -> "subprocess.Popen[bytes]":
         command = [sys.executable, "-m", "offline.cli", *arguments, "--out", str(self.folder)]
         environment = environment_with_redis(self.redis_url)
         with self.log.open("ab") as log:
@@ -132,12 +137,12 @@ class KillableService:
 
 @contextmanager
 def run_killable_service(out: Path, folder: Path, workers: int) -> Iterator[KillableService]:
-    """Start a service on a copy of the bundles of ``out``, whose events stay out of the user's."""
+    """Start a service on a copy of the bundles of ``out``, with a Redis of its own."""
     shutil.copytree(out / "bundles", folder / "bundles")
     shutil.copy(out / POINTER, folder / POINTER)
-    found = KillableService(folder, workers, folder / "log.txt")
+    service = KillableService(folder, workers, folder / "log.txt")
     try:
-        found.start()
-        yield found
+        service.start()
+        yield service
     finally:
-        found.end()
+        service.end()

@@ -1,4 +1,4 @@
-"""How much memory a user takes in the store, by the server's own account.
+"""The memory of a user in the store, as the server reports it.
 
 python -m benchmarks.memory
 """
@@ -40,9 +40,9 @@ KEYS_OF_PART: dict[str, Callable[[str, str], list[str]]] = {
 
 
 async def write_user(store: Store, user: str, events: int, random: np.random.Generator) -> None:
-    """Let the store have a user who makes use of everything."""
+    """Write a user with something in every part."""
     items = [f"i{n}" for n in random.integers(0, ITEMS, events + SHOWN).tolist()]
-    told = [
+    written = [
         Event(
             uuid4().hex,
             user,
@@ -52,7 +52,7 @@ async def write_user(store: Store, user: str, events: int, random: np.random.Gen
         )
         for n, item in enumerate(items[:events])
     ]
-    await append_events(store, PREFIX, told)
+    await append_events(store, PREFIX, written)
     await write_attributes(store, PREFIX, user, {"age": "24", "gender": "F", "country": "AT"})
     await write_friends(store, PREFIX, user, [uuid4().hex for _ in range(FRIENDS)])
     await write_blocked(store, PREFIX, user, Blocked(("i1", "i2"), ("acme",), ("horror",)))
@@ -60,9 +60,9 @@ async def write_user(store: Store, user: str, events: int, random: np.random.Gen
 
 
 async def measure_bytes(url: str, users: int, events: int) -> dict[str, float]:
-    """Give the bytes of each part of a user, the mean of ``users``, and those the server grew by.
+    """Return the bytes of each part of a user, mean of ``users``, and the growth of the server.
 
-    What it grew by is measured without the stream of events, whose size is bounded for all.
+    The growth is measured without the stream of events, whose size is bounded for all users.
     """
     random = np.random.default_rng(SEED)
     names = [uuid4().hex for _ in range(users)]
@@ -76,8 +76,12 @@ async def measure_bytes(url: str, users: int, events: int) -> dict[str, float]:
             for part, keys in KEYS_OF_PART.items()
         }
         await store.command("DEL", f"{PREFIX}:events")
-        grown = (await _used(store) - before) / users
-    return {**sizes, "all, by MEMORY USAGE": sum(sizes.values()), "all, by what it grew": grown}
+        growth = (await _used(store) - before) / users
+    return {
+        **sizes,
+        "all, by MEMORY USAGE": sum(sizes.values()),
+        "all, by growth of the server": growth,
+    }
 
 
 async def _size(store: Store, key: str) -> int:
@@ -85,15 +89,15 @@ async def _size(store: Store, key: str) -> int:
 
 
 async def _used(store: Store) -> int:
-    told = await store.command("INFO", "memory")
-    return int(told.split(b"used_memory:")[1].split()[0])
+    info = await store.command("INFO", "memory")
+    return int(info.split(b"used_memory:")[1].split()[0])
 
 
 def main(
-    users: Annotated[int, typer.Option(help="Users to weigh.", min=1)] = 500,
-    events: Annotated[int, typer.Option(help="Events of each.", min=HIDDEN)] = 200,
+    users: Annotated[int, typer.Option(help="Users to write.", min=1)] = 500,
+    events: Annotated[int, typer.Option(help="Events of each user.", min=HIDDEN)] = 200,
 ) -> None:
-    """Fill a server of our own with users, and ask it what they weigh."""
+    """Write users to a server of our own, and print the bytes of each part."""
     with tempfile.TemporaryDirectory() as folder, embedded_server(Path(folder)) as url:
         sizes = asyncio.run(measure_bytes(url, users, events))
     table = Table("a user of", f"{events} events", title="Bytes in the store")

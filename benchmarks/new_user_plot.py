@@ -1,4 +1,4 @@
-"""``python -m benchmarks.new_user_plot``: a report's new-user curve, as a table and a plot."""
+"""``python -m benchmarks.new_user_plot``: the new-user curve of a report, as a table and a plot."""
 
 from pathlib import Path
 from typing import Annotated
@@ -12,14 +12,14 @@ from offline.data.atomic import atomic_path
 from offline.evaluate.figures import Interval, NewUserPoint
 from offline.report.curves import new_user_chart
 
-COLOURS = (  # where no page gives them
+COLOURS = (  # for a plot outside the report
     "svg{--ink:#222;--muted:#666;--grid:#ddd;--soft:#eee;--funnel:#0b6e4f;--baseline:#888;"
     "--channel:#c8553d;background:#fff;font-family:sans-serif}"
 )
 
 
 def table(points: list[NewUserPoint]) -> Table:
-    """Show NDCG@10 by events revealed, with 95 % intervals."""
+    """Build a table of NDCG@10 by revealed events, with 95 % intervals."""
     shown = Table(title="NDCG@10 of new users by events known of them")
     for name in ("events", "users", "funnel", "best channel", "recent popularity", "popularity"):
         shown.add_column(name)
@@ -28,23 +28,25 @@ def table(points: list[NewUserPoint]) -> Table:
         shown.add_row(
             str(point["events"]),
             str(point["users"]),
-            _told(methods["funnel"]),
+            _format(methods["funnel"]),
             f"{best} {methods[best]['mean']:.3f}",
-            _told(methods["recency_popularity"]),
-            _told(methods["popularity"]),
+            _format(methods["recency_popularity"]),
+            _format(methods["popularity"]),
         )
     return shown
 
 
-def _told(figure: Interval) -> str:
+def _format(figure: Interval) -> str:
     return f"{figure['mean']:.3f} ({figure['low']:.3f} to {figure['high']:.3f})"
 
 
 def main(
     out: Annotated[Path, typer.Option(help="Folder of the report.")] = Path("out"),
-    svg: Annotated[Path, typer.Option(help="The plot.")] = Path("docs/concepts/cold-start.svg"),
+    svg: Annotated[Path, typer.Option(help="File of the plot.")] = Path(
+        "docs/concepts/cold-start.svg"
+    ),
 ) -> None:
-    """Print the curve that ``recfunnel train`` measured, and draw it."""
+    """Print and draw the curve that ``recfunnel train`` measured."""
     points = orjson.loads((out / "report.json").read_bytes())["cold_curve"]
     Console().print(table(points))
     with atomic_path(svg) as part:

@@ -1,10 +1,10 @@
-"""What exploring costs and what it finds, in a world whose click rates are known.
+"""The cost and the gain of exploration, in a simulated world with fixed click rates.
 
 python -m benchmarks.regret [--rounds 6000] [--runs 6] [--out docs/concepts/regret.svg]
 
-Each round one list of 10 is shown and its clicks come back. The ranking knows some items well and
-takes the new ones for poor ones; it learns from what it shows, and only from that. Regret of a list
-is the clicks that the 10 best items would have had, less those that its items have on average.
+In each round one list of 10 is shown, and its clicks come back. The ranking has good estimates of
+some items and underestimates the new ones. It learns from what it shows, and only from that. The
+regret of a list is the expected clicks of the 10 best items less the expected clicks of its items.
 """
 
 from collections.abc import Mapping
@@ -31,15 +31,14 @@ from offline.report.svg import WIDTH, report_style
 Floats: TypeAlias = NDArray[np.float64]
 
 K = 10
-PLAIN = Policy()
-RANDOM = replace(PLAIN, explore="epsilon_greedy", explore_epsilon=1.0, explore_slots=K)
-EXPLORATION_POLICIES: Mapping[str, Policy] = MappingProxyType(
+DEFAULT_POLICY = Policy()
+EXPLORATION_POLICIES: Mapping[str, Policy | None] = MappingProxyType(
     {
-        "random": RANDOM,
-        "no exploration": replace(PLAIN, explore_slots=0),
-        "epsilon_greedy": replace(PLAIN, explore="epsilon_greedy"),
-        "thompson": replace(PLAIN, explore="thompson"),
-        "ucb": PLAIN,
+        "random": None,  # every list is drawn from the whole catalogue
+        "no exploration": replace(DEFAULT_POLICY, explore_slots=0),
+        "epsilon_greedy": replace(DEFAULT_POLICY, explore="epsilon_greedy"),
+        "thompson": replace(DEFAULT_POLICY, explore="thompson"),
+        "ucb": DEFAULT_POLICY,
     }
 )
 COLOURS = ("#8c8c8c", "#111111", "#c2571a", "#1f7a4d", "#2b5fb8")
@@ -48,53 +47,53 @@ STEP = 20  # rounds between the points of a curve
 
 @dataclass(frozen=True, slots=True)
 class SimulatedCatalogue:
-    """How many items there are, and what the ranking thinks of them at the start."""
+    """The number of items, and the first estimates of the ranking."""
 
     items: int = 100
-    new_share: float = 0.3  # share of items of which nothing is known
-    prior_impressions: float = 50.0  # impressions that the ranking's opinion of any item is worth
-    pessimism: float = 0.3  # a new item is taken for this share of the mean
+    new_share: float = 0.3  # share of the items that are new
+    prior_impressions: float = 50.0  # weight of the first estimates, in impressions
+    pessimism: float = 0.3  # the first estimate of a new item is this share of the mean
 
 
 @dataclass(slots=True, eq=False)
 class ClickRateRanking:
-    """Learns click rates from what is shown. Smoothed by what it thought at the start."""
+    """Estimates click rates from what is shown, smoothed by the first estimates."""
 
     clicks: Floats  # (n,)
     shown: Floats  # (n,)
 
     @property
     def rates(self) -> Floats:
-        """Give the estimated click rates, (n,)."""
+        """The estimated click rates, (n,)."""
         return self.clicks / self.shown
 
 
 def simulate_regret(
-    policy: Policy, rounds: int, seed: int, world: SimulatedCatalogue | None = None
+    policy: Policy | None, rounds: int, seed: int, world: SimulatedCatalogue | None = None
 ) -> Floats:
-    """Show ``rounds`` lists by this policy; gives the regret so far after each, (rounds,).
+    """Show ``rounds`` lists by this policy; return the regret so far after each, (rounds,).
 
-    The exploration is the service's own code. The same seed is the same world for every policy.
+    The exploration is the service's own code. The same seed gives the same world to every policy.
     """
     world = world or SimulatedCatalogue()
     random = np.random.default_rng([seed, 0])
     rates = random.beta(2.0, 18.0, world.items)
-    ranking = _opinion(rates, world, random)
-    live, chance = _live(world.items), np.random.default_rng([seed, 1])
+    ranking = _first_estimates(rates, world, random)
+    counters, chance = _counters(world.items), np.random.default_rng([seed, 1])
     best = np.sort(rates)[-K:].sum()
     lost = np.empty(rounds)
     for at in range(rounds):
-        rows = _list(policy, live, ranking.rates, [seed, 2, at])
+        rows = _list(policy, counters, ranking.rates, [seed, 2, at])
         clicked = chance.random(world.items)[rows] < rates[rows]
         ranking.shown[rows] += 1
         ranking.clicks[rows] += clicked
-        live.count_impressions(rows)
-        live.clicks[rows] += clicked
+        counters.count_impressions(rows)
+        counters.clicks[rows] += clicked
         lost[at] = best - rates[rows].sum()
     return np.cumsum(lost)
 
 
-def _opinion(
+def _first_estimates(
     rates: Floats, world: SimulatedCatalogue, random: np.random.Generator
 ) -> ClickRateRanking:
     is_new = np.arange(world.items) < world.new_share * world.items
@@ -104,20 +103,22 @@ def _opinion(
 
 
 def _list(
-    policy: Policy, live: PopularityCounters, rates: Floats, seed: list[int]
+    policy: Policy | None, counters: PopularityCounters, rates: Floats, seed: list[int]
 ) -> NDArray[np.int64]:
-    """Make the list as the last stage does: the best, then the exploration slots."""
+    """Build the list as the last stage does: the best items, then the exploration slots."""
+    if policy is None:
+        return np.random.default_rng(seed).permutation(len(rates))[:K]
     order = np.argsort(-rates, kind="stable").astype(np.int64)
     slots = policy.explore_slots
     if not slots:
         return order[:K]
     listed, rest = order[: K - slots], order[K - slots :][: policy.explore_among]
-    worth = (rates - rates.min()) / max(float(np.ptp(rates)), 1e-9)
-    offer = ExplorationPool(rest, worth[rest].astype(np.float32), slots)
-    return np.concatenate([listed, rest[choose_explored(policy, live, offer, seed).chosen]])
+    relevance = (rates - rates.min()) / max(float(np.ptp(rates)), 1e-9)
+    pool = ExplorationPool(rest, relevance[rest].astype(np.float32), slots)
+    return np.concatenate([listed, rest[choose_explored(policy, counters, pool, seed).chosen]])
 
 
-def _live(items: int) -> PopularityCounters:
+def _counters(items: int) -> PopularityCounters:
     none = np.zeros((len(HALF_LIVES), items))
     return PopularityCounters(
         Popularity(0.0, none, none, np.full(items, np.inf), np.zeros(items, np.float32))
@@ -125,7 +126,7 @@ def _live(items: int) -> PopularityCounters:
 
 
 def simulate_all(rounds: int, runs: int) -> dict[str, Floats]:
-    """Give each way's regret in every run, (runs, rounds)."""
+    """Return the regret of each policy in every run, (runs, rounds)."""
     return {
         name: np.stack([simulate_regret(policy, rounds, seed) for seed in range(runs)])
         for name, policy in track(
@@ -134,15 +135,15 @@ def simulate_all(rounds: int, runs: int) -> dict[str, Floats]:
     }
 
 
-def table(found: Mapping[str, Floats]) -> Table:
-    """Lay out the regret at the end, and that of the last tenth of the rounds."""
-    runs, rounds = found["random"].shape
+def table(regrets: Mapping[str, Floats]) -> Table:
+    """Build a table of the regret at the end, and of the last tenth of the rounds."""
+    runs, rounds = regrets["random"].shape
     shown = Table(title=f"Clicks lost in {rounds} lists, mean of {runs} runs ± standard error")
     shown.add_column("exploration")
     for name in ("in all", "per list", "per list, last tenth"):
         shown.add_column(name, justify="right")
     tenth = max(rounds // 10, 1)
-    for name, lost in found.items():
+    for name, lost in regrets.items():
         late = (lost[:, -1] - lost[:, -1 - tenth]) / tenth if rounds > tenth else lost[:, -1]
         error = lost[:, -1].std() / np.sqrt(runs)
         shown.add_row(
@@ -154,18 +155,18 @@ def table(found: Mapping[str, Floats]) -> Table:
     return shown
 
 
-def plot(found: Mapping[str, Floats], path: Path) -> None:
-    """Draw the mean regret of each way, with the standard error of its runs, as SVG."""
+def plot(regrets: Mapping[str, Floats], path: Path) -> None:
+    """Draw the mean regret of each policy, with the standard error of its runs, as SVG."""
     with report_style():
         figure = Figure(figsize=(WIDTH, 4.0), layout="constrained")
         axes = figure.add_subplot()
-        for (name, lost), colour in zip(found.items(), COLOURS, strict=True):
+        for (name, lost), colour in zip(regrets.items(), COLOURS, strict=True):
             at = np.arange(STEP - 1, lost.shape[1], STEP)
             mean, error = lost.mean(axis=0)[at], lost.std(axis=0)[at] / np.sqrt(len(lost))
             axes.plot(at + 1, mean, color=colour, label=name, linewidth=1.6)
             axes.fill_between(at + 1, mean - error, mean + error, color=colour, alpha=0.15)
         axes.set_ylim(
-            0, 1.1 * max(found[name].mean(axis=0)[-1] for name in found if name != "random")
+            0, 1.1 * max(regrets[name].mean(axis=0)[-1] for name in regrets if name != "random")
         )
         axes.set_xlabel("lists shown")
         axes.set_ylabel("clicks lost against the best list")
@@ -178,16 +179,16 @@ def plot(found: Mapping[str, Floats], path: Path) -> None:
 
 
 def main(
-    rounds: Annotated[int, typer.Option(help="Lists shown in each run.", min=20)] = 6_000,
-    runs: Annotated[int, typer.Option(help="Worlds, each with other click rates.", min=2)] = 6,
+    rounds: Annotated[int, typer.Option(help="Lists of each run.", min=20)] = 6_000,
+    runs: Annotated[int, typer.Option(help="Runs, each with other click rates.", min=2)] = 6,
     out: Annotated[Path, typer.Option(help="The plot, an SVG file.")] = Path(
         "docs/concepts/regret.svg"
     ),
 ) -> None:
     """Measure the regret of every way of exploring, print it and draw it."""
-    found = simulate_all(rounds, runs)
-    Console().print(table(found))
-    plot(found, out)
+    regrets = simulate_all(rounds, runs)
+    Console().print(table(regrets))
+    plot(regrets, out)
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
-"""HTTP/1.1 over kept-alive connections at a few tens of microseconds a request.
+"""An HTTP/1.1 client with keep-alive that takes a few tens of microseconds a request.
 
-Ready-made clients cost as much CPU as the service that they are to measure.
+General clients take as much CPU as the service that they measure.
 """
 
 import asyncio
@@ -16,7 +16,7 @@ from loadtest.traffic import HttpCall
 
 @dataclass(frozen=True, slots=True)
 class HttpReply:
-    """One answer."""
+    """One response."""
 
     status: int
     body: bytes
@@ -31,14 +31,20 @@ class HttpConnection(asyncio.Protocol):
         self._begin()
 
     async def send(self, request: bytes) -> HttpReply:
-        """Send a request and await its answer.
+        """Send a request and await the response.
 
         Raises:
-            ConnectionError: the connection ended before the answer did.
+            ConnectionError: the connection ended before the response did.
         """
         self._reply = asyncio.get_running_loop().create_future()
         self._transport.write(request)
         return await self._reply
+
+    @property
+    def local_port(self) -> int:
+        """The port of this end."""
+        port: int = self._transport.get_extra_info("sockname")[1]
+        return port
 
     def close(self) -> None:
         """End the connection."""
@@ -46,7 +52,7 @@ class HttpConnection(asyncio.Protocol):
 
     @override
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self._transport = cast("asyncio.Transport", transport)  # uvloop's is none by inheritance
+        self._transport = cast("asyncio.Transport", transport)  # uvloop's does not inherit from it
         self.is_open = True
 
     @override
@@ -57,15 +63,15 @@ class HttpConnection(asyncio.Protocol):
     def connection_lost(self, exc: Exception | None) -> None:
         self.is_open = False
         if self._reply and not self._reply.done():
-            broken = ConnectionResetError(f"closed before the answer: {exc}")
+            broken = ConnectionResetError(f"closed before the response: {exc}")
             self._reply.set_exception(broken)
 
     def on_body(self, body: bytes) -> None:
-        """Take a piece of the body (called by the parser)."""
+        """Add a piece of the body. The parser calls this."""
         self._body.append(body)
 
     def on_message_complete(self) -> None:
-        """Hand the answer over (called by the parser)."""
+        """Deliver the response. The parser calls this."""
         reply = HttpReply(self._parser.get_status_code(), b"".join(self._body))
         if not self._parser.should_keep_alive():
             self.is_open = False
@@ -79,7 +85,7 @@ class HttpConnection(asyncio.Protocol):
 
 
 class HttpClient:
-    """A pool that opens a connection whenever none is idle, as an open loop needs."""
+    """A pool that opens a connection when none is idle, as an open loop needs."""
 
     def __init__(self, url: str, timeout: float = 10.0) -> None:
         parts = urlsplit(url)
@@ -88,20 +94,20 @@ class HttpClient:
         self._idle: list[HttpConnection] = []
 
     async def send(self, call: HttpCall) -> HttpReply:
-        """Send one call; on an idle connection that the server has just closed, once more.
+        """Send one request. If the server has just closed an idle connection, send it again.
 
         Raises:
-            OSError: the server cannot be reached, broke off, or took longer than the time-out.
+            OSError: the server cannot be reached, closes the connection, or exceeds the time-out.
         """
         request = self._encode(call)
         async with asyncio.timeout(self._timeout):
             idle = self._take_idle()
             if idle:
                 try:
-                    return await self._ask(idle, request)
+                    return await self._send_on(idle, request)
                 except ConnectionError:
                     pass
-            return await self._ask(await self._open(), request)
+            return await self._send_on(await self._open(), request)
 
     def close(self) -> None:
         """Close all idle connections."""
@@ -109,7 +115,7 @@ class HttpClient:
             connection.close()
         self._idle.clear()
 
-    async def _ask(self, connection: HttpConnection, request: bytes) -> HttpReply:
+    async def _send_on(self, connection: HttpConnection, request: bytes) -> HttpReply:
         try:
             reply = await connection.send(request)
         except BaseException:

@@ -1,7 +1,7 @@
-"""Open loop: requests arrive on a schedule of their own, whether or not the service keeps up.
+"""Open loop: requests arrive on a schedule, whether or not the service keeps up.
 
-Latency counts from the scheduled moment, so that a stalled service cannot slow its own test down
-(the coordinated omission of closed loops). Arrivals are a Poisson process.
+Latency counts from the scheduled moment. A stalled service therefore cannot slow down its own test,
+which is the coordinated omission of closed loops. Arrivals are a Poisson process.
 """
 
 import asyncio
@@ -25,24 +25,24 @@ HTTP_ACCEPTED = 202
 
 @dataclass(frozen=True, slots=True)
 class OpenLoopPlan:
-    """How hard and how long to ask."""
+    """The rate and the length of the test."""
 
     rate: float = 30.0  # arrivals per second, on average
     seconds: float = 15.0
     seed: int = 1
 
     def draw_arrivals(self) -> list[float]:
-        """Draw the moments of arrival, seconds from the start."""
+        """Draw the moments of arrival, in seconds from the start."""
         random = np.random.default_rng(self.seed)
         expected = self.rate * self.seconds
         gaps = random.exponential(1 / self.rate, int(expected + 6 * expected**0.5) + 10)
         moments = np.cumsum(gaps)
-        kept: list[float] = moments[moments < self.seconds].tolist()
-        return kept
+        arrivals: list[float] = moments[moments < self.seconds].tolist()
+        return arrivals
 
 
 class OpenLoop:
-    """One run against one service."""
+    """One test of one service."""
 
     def __init__(self, url: str, plan: OpenLoopPlan) -> None:
         self._client = HttpClient(url)
@@ -51,24 +51,26 @@ class OpenLoop:
         self._tally = LoadTally("open")
 
     async def run(self) -> LoadSummary:
-        """Keep the schedule, wait for the last answers, sum up."""
+        """Send requests on schedule, wait for the last answers, and summarise."""
         clock = asyncio.get_running_loop().time
         began = clock()
         async with asyncio.TaskGroup() as answers:
             for moment in self._plan.draw_arrivals():
                 await asyncio.sleep(began + moment - clock())
-                answers.create_task(self._ask(self._traffic.next_request(), began + moment))
+                answers.create_task(
+                    self._request_list(self._traffic.next_request(), began + moment)
+                )
         self._client.close()
         return self._tally.summarise(clock() - began)
 
-    async def _ask(self, call: HttpCall, due: float) -> None:
+    async def _request_list(self, call: HttpCall, due: float) -> None:
         body = await self._send(call, HTTP_OK)
         if body is None:
             return
         answer = orjson.loads(body)
         self._tally.count_list(asyncio.get_running_loop().time() - due, answer)
-        reaction = self._traffic.next_event(call, answer)
-        if reaction and await self._send(reaction, HTTP_ACCEPTED) is not None:
+        event = self._traffic.next_event(call, answer)
+        if event and await self._send(event, HTTP_ACCEPTED) is not None:
             self._tally.count_event()
 
     async def _send(self, call: HttpCall, expected: int) -> bytes | None:
@@ -89,12 +91,12 @@ def measure(url: str, plan: OpenLoopPlan) -> LoadSummary:
 
 
 def main(
-    url: Annotated[str, typer.Option(help="Where the service is.")] = "http://127.0.0.1:8000",
+    url: Annotated[str, typer.Option(help="Address of the service.")] = "http://127.0.0.1:8000",
     rate: Annotated[float, typer.Option(help="Arrivals per second.", min=0.1)] = 30.0,
-    seconds: Annotated[float, typer.Option(help="How long to ask.", min=0.1)] = 15.0,
-    budget_ms: Annotated[float, typer.Option(help="What p99 must not pass.")] = 100.0,
+    seconds: Annotated[float, typer.Option(help="Length of the test.", min=0.1)] = 15.0,
+    budget_ms: Annotated[float, typer.Option(help="p99 must not exceed this.")] = 100.0,
 ) -> None:
-    """Ask on a Poisson schedule; exit with 1 when a request fails or p99 passes the budget."""
+    """Send requests on a Poisson schedule; exit with 1 on a failure or a p99 above the budget."""
     summary = measure(url, OpenLoopPlan(rate, seconds))
     if not print_summaries([summary], budget_ms, Console()):
         sys.exit(1)

@@ -1,4 +1,4 @@
-"""What a load test says: one row for each way of asking, and the verdict."""
+"""The result of a load test: one row for each loop, and whether it kept the budget."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -18,7 +18,7 @@ class LoadSummary:
     name: str
     requests: int  # events included
     failures: int  # no answer, or not the status that was expected
-    rate: float  # answered per second
+    rate: float  # answers per second
     degraded: float  # share of the lists
     p50: float
     p95: float
@@ -27,7 +27,7 @@ class LoadSummary:
     reasons: dict[str, int] = field(default_factory=dict)  # of failures
 
     def meets_budget(self, budget_ms: float) -> bool:
-        """Say whether all were answered, and the 99th percentile in time."""
+        """Return whether all requests were answered, and p99 is within the budget."""
         return bool(self.requests) and not self.failures and self.p99 <= budget_ms
 
 
@@ -42,11 +42,11 @@ class LoadTally:
         self._reasons: Counter[str] = Counter()
 
     def count_failure(self, why: str) -> None:
-        """Count a request without a good answer."""
+        """Count a request without the expected answer."""
         self._reasons[why] += 1
 
     def count_event(self) -> None:
-        """Count an event that was acknowledged."""
+        """Count an acknowledged event."""
         self._events += 1
 
     def count_list(self, seconds: float, answer: dict[str, Any]) -> None:
@@ -54,8 +54,8 @@ class LoadTally:
         self._seconds.append(seconds)
         self._degraded += bool(answer["degraded"])
 
-    def summarise(self, lasted: float) -> LoadSummary:
-        """Sum up a run of ``lasted`` seconds."""
+    def summarise(self, seconds: float) -> LoadSummary:
+        """Summarise a run of ``seconds``."""
         times = np.array(self._seconds or [np.nan]) * 1000
         p50, p95, p99 = np.quantile(times, [0.5, 0.95, 0.99]).tolist()
         answered = len(self._seconds) + self._events
@@ -65,7 +65,7 @@ class LoadTally:
             name=self.name,
             requests=answered + failures,
             failures=failures,
-            rate=answered / lasted,
+            rate=answered / seconds,
             degraded=self._degraded / lists,
             p50=p50,
             p95=p95,
@@ -76,11 +76,21 @@ class LoadTally:
 
 
 def print_summaries(summaries: Sequence[LoadSummary], budget_ms: float, console: Console) -> bool:
-    """Print one table; give whether every run kept the budget."""
+    """Print a table of all runs; return whether every run kept the budget."""
     title = f"Latency of a list, ms (budget {budget_ms:g} at p99)"
     table = Table(title=title, box=box.SIMPLE_HEAD, pad_edge=False, collapse_padding=True)
     table.add_column("loop", no_wrap=True)
-    for heading in ("asked", "failed", "per s", "degraded", "p50", "p95", "p99", "max", "verdict"):
+    for heading in (
+        "requests",
+        "failed",
+        "per s",
+        "degraded",
+        "p50",
+        "p95",
+        "p99",
+        "max",
+        "verdict",
+    ):
         table.add_column(heading, justify="right", no_wrap=True)
     for each in summaries:
         times = [f"{ms:.1f}" for ms in (each.p50, each.p95, each.p99, each.max)]

@@ -1,4 +1,4 @@
-"""``make load``: a closed and an open loop against one service; one table, one verdict."""
+"""``make load``: a closed and an open loop against one service, and one table."""
 
 import json
 import subprocess
@@ -23,51 +23,51 @@ console = Console()
 
 @dataclass(frozen=True, slots=True)
 class ClosedLoopPlan:
-    """The closed loop: so many visitors for so many seconds."""
+    """The number of visitors, and the length of the closed loop."""
 
     visitors: int
     seconds: float
     budget_ms: float
 
 
-def run_locust(url: str, closed: ClosedLoopPlan) -> LoadSummary:
-    """Run locust without its window, and give what it measured.
+def run_locust(url: str, plan: ClosedLoopPlan) -> LoadSummary:
+    """Run locust without its web page, and return its result.
 
     Raises:
-        NotServingError: locust ended without a result; the text has its last words.
+        NotServingError: locust ended without a result; the text has its last output.
     """
     with tempfile.TemporaryDirectory() as folder:
         result = Path(folder) / "summary.json"
         command = [sys.executable, "-m", "locust", "--headless", "--only-summary"]
         command += ["-f", str(Path(__file__).with_name("locustfile.py")), "--host", url]
-        command += ["-u", str(closed.visitors), "-r", str(closed.visitors)]
-        command += ["-t", f"{closed.seconds:g}s", "--loglevel", "WARNING"]
-        command += ["--budget-ms", str(closed.budget_ms), "--summary", str(result)]
-        said = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603
+        command += ["-u", str(plan.visitors), "-r", str(plan.visitors)]
+        command += ["-t", f"{plan.seconds:g}s", "--loglevel", "WARNING"]
+        command += ["--budget-ms", str(plan.budget_ms), "--summary", str(result)]
+        process = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603
         if not result.exists():
-            raise NotServingError(f"locust gave no result; it said:\n{said.stderr[-2000:]}")
+            raise NotServingError(f"locust ended without a result:\n{process.stderr[-2000:]}")
         return LoadSummary(**json.loads(result.read_text()))
 
 
 @contextmanager
 def find_or_start_service(url: str, out: Path) -> Iterator[str]:
-    """Give the address asked for, or that of a service started for this test."""
+    """Yield the address, or the address of a service that is started for this test."""
     if url:
         yield url
         return
     console.print(f"Starting a service on {out} with one worker")
-    with run_service(out) as own:
-        yield own.url
+    with run_service(out) as service:
+        yield service.url
 
 
 def main(
-    url: Annotated[str, typer.Option(help="A running service; by default one is started.")] = "",
-    out: Annotated[Path, typer.Option(help="Where the bundle is.")] = Path("out"),
+    url: Annotated[str, typer.Option(help="A running service. Without it one is started.")] = "",
+    out: Annotated[Path, typer.Option(help="Folder of the bundle.")] = Path("out"),
     rate: Annotated[float, typer.Option(help="Arrivals per second, open loop.")] = 30.0,
-    seconds: Annotated[float, typer.Option(help="How long each loop lasts.")] = 15.0,
-    budget_ms: Annotated[float, typer.Option(help="What p99 must not pass.")] = 100.0,
+    seconds: Annotated[float, typer.Option(help="Length of each loop.")] = 15.0,
+    budget_ms: Annotated[float, typer.Option(help="p99 must not exceed this.")] = 100.0,
 ) -> None:
-    """Ask in a closed, then in an open loop; exit with 1 on a failure or a budget missed."""
+    """Run a closed and an open loop; exit with 1 on a failure or a missed budget."""
     try:
         with find_or_start_service(url, out) as address:
             summaries = [

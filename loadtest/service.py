@@ -1,4 +1,4 @@
-"""A service of our own, for as long as a test needs it."""
+"""Starts a service for the length of a test."""
 
 import os
 import socket
@@ -21,12 +21,12 @@ STOP_TIMEOUT = 10.0  # seconds
 
 
 class NotServingError(Exception):
-    """The service did not get ready. The text has its last words."""
+    """The service did not get ready. The text has its last output."""
 
 
 @dataclass(frozen=True, slots=True)
 class ServiceProcess:
-    """Where it is, which Redis it has, and which process was started."""
+    """A running service: its address, its Redis, and the id of its process."""
 
     url: str
     redis_url: str
@@ -34,7 +34,7 @@ class ServiceProcess:
 
 
 def free_port() -> int:
-    """Give a port that nobody listens on right now."""
+    """Return a port on which nothing listens at this moment."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]
@@ -42,13 +42,13 @@ def free_port() -> int:
 
 
 def environment_with_redis(url: str) -> dict[str, str]:
-    """Give the environment of a process of ours that has this Redis."""
+    """Return the environment of a child process that uses this Redis."""
     return {**os.environ, "REDIS_URL": url}  # noqa: TID251 - passed on unread
 
 
 @contextmanager
 def pin_to_cores(cores: Collection[int]) -> Iterator[None]:
-    """Run this process, and what it starts meanwhile, on these cores only; none: on all."""
+    """Limit this process and its new children to these cores; without cores, to none."""
     before = os.sched_getaffinity(0)
     if cores:
         os.sched_setaffinity(0, cores)
@@ -64,10 +64,10 @@ def run_service(
 ) -> Iterator[ServiceProcess]:
     """Start ``recfunnel serve`` on a free port, and end it afterwards.
 
-    It has a Redis of its own, so that made-up events stay out of the user's.
+    It has a Redis of its own, so that the events of the test stay out of the user's Redis.
 
     Raises:
-        NotServingError: it ended, or is not ready in time.
+        NotServingError: the service ended, or is not ready in time.
     """
     port = free_port()
     command = [str(Path(sys.executable).with_name("recfunnel")), "serve", "--out", str(out)]
@@ -80,9 +80,9 @@ def run_service(
             environment = environment_with_redis(redis_url)
             process = subprocess.Popen(command, env=environment, stdout=log, stderr=log)  # noqa: S603
         stack.callback(_end, process)
-        own = ServiceProcess(f"http://127.0.0.1:{port}", redis_url, process.pid)
-        _await_ready(own.url, process, log)
-        yield own
+        service = ServiceProcess(f"http://127.0.0.1:{port}", redis_url, process.pid)
+        _await_ready(service.url, process, log)
+        yield service
 
 
 def _await_ready(url: str, process: subprocess.Popen[bytes], log: IO[str]) -> None:
@@ -93,8 +93,8 @@ def _await_ready(url: str, process: subprocess.Popen[bytes], log: IO[str]) -> No
             return
         time.sleep(0.1)
     log.seek(0)
-    said = "\n".join(log.read().splitlines()[-15:])
-    raise NotServingError(f"the service did not get ready; it said:\n{said}")
+    output = "\n".join(log.read().splitlines()[-15:])
+    raise NotServingError(f"the service did not get ready:\n{output}")
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:

@@ -1,4 +1,4 @@
-"""Who asks for what: the mix of requests that every load test here sends."""
+"""The mix of requests that every load test sends."""
 
 import json
 import random
@@ -6,18 +6,16 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
 
-TRAINED_SHARE, NEW_SHARE = (
-    0.7,
-    0.1,
-)  # shares of the requests; the rest is anonymous, with the session sent along
-REACTION_SHARE = 0.3  # share of the answers after which the user acts on an item of the list
-MAX_SESSION_LENGTH = 8  # items in an anonymous session, at most
+# Shares of the requests. The rest is anonymous and carries its session.
+TRAINED_SHARE, NEW_SHARE = 0.7, 0.1
+REACTION_SHARE = 0.3  # share of the lists after which the user acts on an item
+MAX_SESSION_LENGTH = 8  # items in an anonymous session
 REACTIONS = ("click", "click", "click", "like", "view")
 
 
 @dataclass(frozen=True, slots=True)
 class HttpCall:
-    """One HTTP request. ``kind`` is what tables call it."""
+    """One HTTP request. ``kind`` is its name in tables."""
 
     kind: str
     method: str
@@ -27,7 +25,7 @@ class HttpCall:
 
     @property
     def is_event(self) -> bool:
-        """Say whether it tells something instead of asking for a list."""
+        """Whether the request sends an event instead of asking for a list."""
         return self.kind == "events"
 
 
@@ -40,20 +38,20 @@ class Traffic:
         self._items = items
 
     def next_request(self) -> HttpCall:
-        """Draw the next request for a list."""
+        """Return the next random request for a list."""
         kind = self._random.random()
         if kind < TRAINED_SHARE:
             return self.next_trained_user()
         if kind < TRAINED_SHARE + NEW_SHARE:
-            return _listed("new", f"new-{self._random.getrandbits(40):x}")
+            return _list_request("new", f"new-{self._random.getrandbits(40):x}")
         return self._anonymous()
 
     def next_trained_user(self) -> HttpCall:
-        """Draw a user of the training log."""
-        return _listed("known", str(self._random.randint(1, self._users)))
+        """Return a request for a random user of the training log."""
+        return _list_request("trained", str(self._random.randint(1, self._users)))
 
     def next_event(self, call: HttpCall, answer: dict[str, Any]) -> HttpCall | None:
-        """Draw what the user does after this answer: an event, or nothing."""
+        """Return a random event after this answer, or None."""
         if not call.user or not answer["items"] or self._random.random() >= REACTION_SHARE:
             return None
         event = {
@@ -73,5 +71,5 @@ class Traffic:
         return HttpCall("anonymous", "POST", "/recommend", body)
 
 
-def _listed(kind: str, user: str) -> HttpCall:
+def _list_request(kind: str, user: str) -> HttpCall:
     return HttpCall(kind, "GET", f"/recommend?user_id={quote(user)}&k=10", b"", user)

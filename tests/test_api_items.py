@@ -10,7 +10,8 @@ import redis
 
 from app.api import items as module
 from app.bundle.bundle import find_current_bundle
-from benchmarks.live_items import Churn, ChurnPlan, describe
+from benchmarks.live_items import ChurnPlan, ItemChurn, describe
+from loadtest.service import ServiceProcess
 from offline.publish.pointer import point_to
 from tests.conftest import hosted, leisurely, running, until
 from tests.test_service import another_version, serving
@@ -228,7 +229,8 @@ def test_every_worker_knows_of_a_change_when_it_is_answered(out):
         assert answer.status_code == 503
         assert served.client.delete(f"/items/{second}").status_code == 204
         assert not any(second in answer for answer in everywhere(served))
-        churn = Churn(served.url, served.process.pid, ChurnPlan(new=2, deleted=3, kill=False))
+        service = ServiceProcess(served.url, redis_url="", process=served.process.pid)
+        churn = ItemChurn(service, ChurnPlan(new=2, deleted=3, kill=False))
         found = asyncio.run(churn.run())
         assert found.after
         assert (found.wrong, found.crossed) == (0, 0)

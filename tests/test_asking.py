@@ -84,7 +84,7 @@ def test_picks_become_the_events_that_the_service_makes_of_them():
         EventWeights(explicit=True),
         np.array([4, 5, 6]),
         np.array([-1, 0, 1], np.int8),
-        at=9.0,
+        time=9.0,
     )
     assert said.rows.tolist() == [6, 4]
     assert said.weights.tolist() == [1.0, -1.0]
@@ -167,4 +167,4 @@ def test_without_timestamps_nobody_can_be_asked(monkeypatch):
     monkeypatch.setattr(onboarding, "load_dataset", lambda *_data, **_how: told)
     ended = invoke("--data", "small")
     assert ended.exit_code == 1
-    assert "nobody is new" in ended.output
+    assert "no user is new" in ended.output

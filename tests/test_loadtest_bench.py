@@ -112,6 +112,6 @@ def test_the_figures_stand_beside_what_is_wanted(capsys: pytest.CaptureFixture[s
     floor = dict.fromkeys(KERNELS, 0.2)
     show(BenchResult("a machine", "v1", floor, 1.0, turns, 2.0), Console(width=120))
     printed = capsys.readouterr().out
-    assert "ratio of CPU: 2.00 x the floor (wanted: 3 at most)" in printed
+    assert "CPU of the service: 2.00 x the kernels (target: at most 3)" in printed
     rows = [line.split() for line in printed.splitlines() if "25.00" in line or "100.00" in line]
     assert [row[1] for row in rows] == ["1", "8"]

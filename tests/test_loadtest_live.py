@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app.process.embedded_server import embedded_server
-from benchmarks.live_events import ClickResult, compute_overlap, show
+from benchmarks.live_events import ClickResult, compute_overlap, print_result
 from benchmarks.memory import KEYS_OF_PART, measure_bytes
 from benchmarks.quality.social import with_random_arrivals
 from tests.fakes import small_dataset
@@ -39,12 +39,12 @@ def test_what_was_measured_is_printed(capsys):
     clicks += [
         ClickResult(is_gone=False, is_changed=True, overlap=0.5, is_whole=w) for w in (0, 1, 1)
     ]
-    show(clicks, [0.01, 0.02], 3)
+    print_result(clicks, [0.01, 0.02], 3)
     told = capsys.readouterr().out
     assert "57.1%" in told
     assert "85.7%" in told
     assert re.search(r"clock cut short\D*3\D", told)
-    assert re.search(r"clicked item is in another\D*2\D", told)
+    assert re.search(r"lists with the clicked item\D*2\D", told)
     assert "15 ms" in told
 
 

@@ -34,8 +34,8 @@ def test_the_mix_has_known_new_and_anonymous_users_and_events_after_some_answers
     traffic = Traffic(seed=3)
     calls = [traffic.next_request() for _ in range(2000)]
     share = {kind: sum(c.kind == kind for c in calls) / 2000 for kind in {c.kind for c in calls}}
-    assert share == pytest.approx({"known": 0.7, "new": 0.1, "anonymous": 0.2}, abs=0.05)
-    known = {int(call.user) for call in calls if call.kind == "known"}
+    assert share == pytest.approx({"trained": 0.7, "new": 0.1, "anonymous": 0.2}, abs=0.05)
+    known = {int(call.user) for call in calls if call.kind == "trained"}
     assert min(known) >= 1
     assert max(known) <= 943
     session = next(json.loads(call.body) for call in calls if call.kind == "anonymous")
@@ -91,20 +91,20 @@ async def test_a_connection_that_the_server_closed_is_replaced() -> None:
     with target(behaviour) as url:
         client = HttpClient(url)
         for _ in range(5):
-            assert (await client.send(HttpCall("known", "GET", "/recommend"))).status == 200
+            assert (await client.send(HttpCall("trained", "GET", "/recommend"))).status == 200
         client.close()
 
 
 async def test_connections_are_used_again() -> None:
     with target(Behaviour()) as url:
         client = HttpClient(url)
-        await client.send(HttpCall("known", "GET", "/recommend"))
+        await client.send(HttpCall("trained", "GET", "/recommend"))
         first = client._idle[0]
-        await client.send(HttpCall("known", "GET", "/recommend"))
+        await client.send(HttpCall("trained", "GET", "/recommend"))
         assert client._idle == [first]
         first.is_open, was = False, first.is_open
         assert was
-        await client.send(HttpCall("known", "GET", "/recommend"))
+        await client.send(HttpCall("trained", "GET", "/recommend"))
         assert first not in client._idle
         first.close()
         client.close()
@@ -113,10 +113,10 @@ async def test_connections_are_used_again() -> None:
 async def test_an_idle_connection_that_breaks_is_tried_once_more_on_a_new_one() -> None:
     with target(Behaviour()) as url:
         client = HttpClient(url)
-        await client.send(HttpCall("known", "GET", "/recommend"))
+        await client.send(HttpCall("trained", "GET", "/recommend"))
         client._idle[0]._transport.abort()
         client._idle[0].is_open = True  # the news of the end has not come yet
-        assert (await client.send(HttpCall("known", "GET", "/recommend"))).status == 200
+        assert (await client.send(HttpCall("trained", "GET", "/recommend"))).status == 200
         client.close()
 
 
@@ -124,7 +124,7 @@ async def test_a_service_that_never_answers_runs_into_the_timeout() -> None:
     with target(Behaviour(delay=1.0)) as url:
         client = HttpClient(url, timeout=0.05)
         with pytest.raises(TimeoutError):
-            await client.send(HttpCall("known", "GET", "/recommend"))
+            await client.send(HttpCall("trained", "GET", "/recommend"))
 
 
 def test_percentiles_are_of_lists_and_events_only_count_as_requests() -> None:

@@ -6,9 +6,8 @@ import numpy as np
 
 from benchmarks import regret as simulation
 from benchmarks.regret import (
+    DEFAULT_POLICY,
     EXPLORATION_POLICIES,
-    PLAIN,
-    RANDOM,
     SimulatedCatalogue,
     plot,
     simulate_all,
@@ -18,16 +17,16 @@ from benchmarks.regret import (
 
 
 def test_regret_only_grows_and_the_same_seed_is_the_same_world():
-    one, two = simulate_regret(PLAIN, 60, 3), simulate_regret(PLAIN, 60, 3)
+    one, two = simulate_regret(DEFAULT_POLICY, 60, 3), simulate_regret(DEFAULT_POLICY, 60, 3)
     assert one.tolist() == two.tolist()
     assert np.all(np.diff(one) >= -1e-12)
-    assert simulate_regret(PLAIN, 60, 4)[-1] != one[-1]
+    assert simulate_regret(DEFAULT_POLICY, 60, 4)[-1] != one[-1]
 
 
 def test_where_the_ranking_knows_everything_it_loses_next_to_nothing_without_exploring():
     known = SimulatedCatalogue(new_share=0.0, prior_impressions=1_000_000)
-    assert simulate_regret(replace(PLAIN, explore_slots=0), 50, 1, known)[-1] < 0.5
-    assert simulate_regret(RANDOM, 50, 1, known)[-1] > 20
+    assert simulate_regret(replace(DEFAULT_POLICY, explore_slots=0), 50, 1, known)[-1] < 0.5
+    assert simulate_regret(EXPLORATION_POLICIES["random"], 50, 1, known)[-1] > 20
 
 
 def test_in_the_long_run_thompson_sampling_finds_what_the_ranking_took_for_poor():

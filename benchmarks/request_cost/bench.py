@@ -1,6 +1,6 @@
-"""``make bench``: what a request costs, against the floor of its bare kernels.
+"""``make bench``: the CPU time of a request, compared with the CPU time of its bare kernels.
 
-Floor and service take turns on one core; the client has the other one, where there is one.
+Kernels and service alternate on one core. The client has another core, if there is one.
 """
 
 import asyncio
@@ -36,25 +36,25 @@ HTTP_OK = 200
 
 @dataclass(frozen=True, slots=True)
 class Cores:
-    """Who computes where."""
+    """The cores of the measured code and of the client."""
 
     measured: int
     client: int
 
     @classmethod
     def of_this_machine(cls) -> "Cores":
-        """Take the first core for what is measured, the last for the client."""
+        """Take the first core for the measured code, the last for the client."""
         cores = sorted(os.sched_getaffinity(0))
         return cls(cores[0], cores[-1])
 
 
 @dataclass(frozen=True, slots=True)
 class ServiceCost:
-    """One measurement of the service with so many clients at once."""
+    """The cost of a request with this number of concurrent clients."""
 
     clients: int
-    cpu_ms: float  # of the worker, user and system, one request
-    store_cpu_ms: float  # of the Redis server, one request
+    cpu_ms: float  # of the worker, user and system time of one request
+    store_cpu_ms: float  # of the Redis server, for one request
     p50: float  # ms
     p99: float
     failures: int
@@ -62,18 +62,18 @@ class ServiceCost:
 
 @dataclass(frozen=True, slots=True)
 class BenchResult:
-    """Everything measured. CPU times are the median over the rounds, latencies over all."""
+    """All measurements. CPU times are medians of the rounds, latencies are over all rounds."""
 
     machine: str
     bundle: str
     kernels_ms: dict[str, float]
     kernels_total_ms: float
     service: list[ServiceCost]
-    ratio: float  # the service's CPU with one client over the floor
+    ratio: float  # CPU of the service with one client, over that of the kernels
 
 
 class CpuMeter:
-    """CPU time of a service since it was last asked, the worker's and the Redis server's."""
+    """Measures the CPU time of the workers and of the Redis server between two laps."""
 
     def __init__(self, workers: Sequence[psutil.Process], store: psutil.Process) -> None:
         self._workers = workers
@@ -81,7 +81,7 @@ class CpuMeter:
         self.lap()
 
     def lap(self) -> tuple[float, float]:
-        """Give seconds of CPU since the last lap: (worker, Redis server)."""
+        """Return the seconds of CPU since the last lap: (workers, Redis server)."""
         now = sum(map(_cpu_seconds, self._workers)), _cpu_seconds(self._store)
         before = getattr(self, "_before", now)
         self._before = now
@@ -94,65 +94,69 @@ def _cpu_seconds(process: psutil.Process) -> float:
 
 
 async def request_lists(url: str, clients: int, requests: int) -> tuple[list[float], int]:
-    """Ask for ``requests`` lists, ``clients`` at a time; give latencies in ms, and failures."""
+    """Request lists, ``clients`` at a time; return the latencies in ms, and the failures."""
     client, traffic = HttpClient(url), Traffic(seed=clients)
     latencies: list[float] = []
-    left = iter(range(requests))
+    remaining = iter(range(requests))
 
-    async def visitor() -> None:
-        for _ in left:
+    async def run_client() -> None:
+        for _ in remaining:
             began = time.perf_counter()
             reply = await client.send(traffic.next_trained_user())
             if reply.status == HTTP_OK:
                 latencies.append((time.perf_counter() - began) * 1000)
 
-    await asyncio.gather(*(visitor() for _ in range(clients)))
+    await asyncio.gather(*(run_client() for _ in range(clients)))
     client.close()
     return latencies, requests - len(latencies)
 
 
 class RequestBench:
-    """Takes turns between the floor and the service, and collects what they cost."""
+    """Alternates between the kernels and the service, and collects their costs."""
 
-    def __init__(self, own: ServiceProcess, spent: CpuMeter, cores: Cores, requests: int) -> None:
-        self._own = own
-        self._spent = spent
+    def __init__(
+        self, service: ServiceProcess, meter: CpuMeter, cores: Cores, requests: int
+    ) -> None:
+        self._service = service
+        self._meter = meter
         self._cores = cores
         self._requests = requests
-        self._floors: list[KernelCosts] = []
+        self._kernels: list[KernelCosts] = []
         self._cpu: dict[int, list[tuple[float, float]]] = {clients: [] for clients in CLIENTS}
         self._latencies: dict[int, list[float]] = {clients: [] for clients in CLIENTS}
         self._failures = dict.fromkeys(CLIENTS, 0)
 
-    async def run(self, floor: KernelTimer) -> None:
-        """Do all the rounds."""
+    async def run(self, kernels: KernelTimer) -> None:
+        """Run all rounds."""
         with pin_to_cores([self._cores.client]):
-            await request_lists(self._own.url, 1, self._requests // 4)
+            await request_lists(self._service.url, 1, self._requests // 4)
         for _ in range(ROUNDS):
             with pin_to_cores([self._cores.measured]):
-                self._floors.append(await floor.measure(KERNEL_REPEATS))
+                self._kernels.append(await kernels.measure(KERNEL_REPEATS))
             with pin_to_cores([self._cores.client]):
                 for clients in CLIENTS:
-                    await self._turn(clients)
+                    await self._measure_service(clients)
 
     def result(self, bundle: Bundle) -> BenchResult:
-        """Sum up."""
-        floor = {
-            name: float(np.median([each[name] for each in self._floors])) * 1000
-            for name in self._floors[0]
+        """Return the summary."""
+        kernels = {
+            name: float(np.median([each[name] for each in self._kernels])) * 1000
+            for name in self._kernels[0]
         }
-        turns = [self._summed(clients) for clients in CLIENTS]
-        total = sum(floor.values())
-        return BenchResult(_machine(), bundle.version, floor, total, turns, turns[0].cpu_ms / total)
+        costs = [self._summarise(clients) for clients in CLIENTS]
+        total = sum(kernels.values())
+        return BenchResult(
+            _machine(), bundle.version, kernels, total, costs, costs[0].cpu_ms / total
+        )
 
-    async def _turn(self, clients: int) -> None:
-        self._spent.lap()
-        latencies, failures = await request_lists(self._own.url, clients, self._requests)
-        self._cpu[clients].append(self._spent.lap())
+    async def _measure_service(self, clients: int) -> None:
+        self._meter.lap()
+        latencies, failures = await request_lists(self._service.url, clients, self._requests)
+        self._cpu[clients].append(self._meter.lap())
         self._latencies[clients] += latencies
         self._failures[clients] += failures
 
-    def _summed(self, clients: int) -> ServiceCost:
+    def _summarise(self, clients: int) -> ServiceCost:
         worker, store = np.median(self._cpu[clients], axis=0) / self._requests * 1000
         p50, p99 = np.quantile(self._latencies[clients] or [np.nan], [0.5, 0.99]).tolist()
         return ServiceCost(clients, float(worker), float(store), p50, p99, self._failures[clients])
@@ -168,26 +172,26 @@ def _machine() -> str:
 
 
 def show(result: BenchResult, console: Console) -> None:
-    """Print the floor, the service and their ratio."""
-    floor = Table(title=f"The floor, ms of CPU ({result.machine})")
-    floor.add_column("kernel")
-    floor.add_column("one request", justify="right")
-    for name, cost in result.kernels_ms.items():
-        floor.add_row(name, f"{cost:.3f}")
-    floor.add_section()
-    floor.add_row("all", f"{result.kernels_total_ms:.3f}")
-    console.print(floor)
+    """Print the kernels, the service and their ratio."""
+    kernels = Table(title=f"The bare kernels, ms of CPU ({result.machine})")
+    kernels.add_column("kernel")
+    kernels.add_column("one request", justify="right")
+    for name, ms in result.kernels_ms.items():
+        kernels.add_row(name, f"{ms:.3f}")
+    kernels.add_section()
+    kernels.add_row("all", f"{result.kernels_total_ms:.3f}")
+    console.print(kernels)
     service = Table(title="The service over HTTP, one worker on one core, ms")
-    headings = ("clients", "CPU a request", "Redis' CPU", "p50", "p99", "p99 wanted", "failed")
+    headings = ("clients", "CPU a request", "Redis' CPU", "p50", "p99", "p99 target", "failed")
     for heading in headings:
         service.add_column(heading, justify="right")
-    for turn in result.service:
-        times = (turn.cpu_ms, turn.store_cpu_ms, turn.p50, turn.p99, TARGET_P99[turn.clients])
+    for cost in result.service:
+        times = (cost.cpu_ms, cost.store_cpu_ms, cost.p50, cost.p99, TARGET_P99[cost.clients])
         row = [f"{value:.2f}" for value in times]
-        service.add_row(str(turn.clients), *row, str(turn.failures))
+        service.add_row(str(cost.clients), *row, str(cost.failures))
     console.print(service)
     console.print(
-        f"ratio of CPU: {result.ratio:.2f} x the floor (wanted: {TARGET_RATIO:g} at most)"
+        f"CPU of the service: {result.ratio:.2f} x the kernels (target: at most {TARGET_RATIO:g})"
     )
 
 
@@ -196,14 +200,14 @@ def measure(out: Path, requests: int) -> BenchResult:
     bundle, cores = load_bundle(find_current_bundle(out)), Cores.of_this_machine()
     names = bundle.models.users.ids
     users = names.names(np.linspace(0, len(names) - 1, SAMPLED_USERS, dtype=np.int64))
-    with run_service(out, [cores.measured]) as own:
-        bench = RequestBench(own, _spent(own), cores, requests)
-        uvloop.run(with_kernel_timer(bundle, own.redis_url, users, bench.run))
+    with run_service(out, [cores.measured]) as service:
+        bench = RequestBench(service, _cpu_meter(service), cores, requests)
+        uvloop.run(with_kernel_timer(bundle, service.redis_url, users, bench.run))
     return bench.result(bundle)
 
 
-def _spent(own: ServiceProcess) -> CpuMeter:
-    worker = psutil.Process(own.process)
+def _cpu_meter(service: ServiceProcess) -> CpuMeter:
+    worker = psutil.Process(service.process)
     store = next(
         child for child in psutil.Process().children() if child.name().startswith("valkey")
     )
@@ -211,13 +215,11 @@ def _spent(own: ServiceProcess) -> CpuMeter:
 
 
 def main(
-    out: Annotated[Path, typer.Option(help="Where the bundle is.")] = Path("out"),
-    requests: Annotated[int, typer.Option(help="Requests in each turn.", min=8)] = 300,
-    result: Annotated[Path, typer.Option(help="Where to write the figures.")] = Path(
-        "out/bench.json"
-    ),
+    out: Annotated[Path, typer.Option(help="Folder of the bundle.")] = Path("out"),
+    requests: Annotated[int, typer.Option(help="Requests of each measurement.", min=8)] = 300,
+    result: Annotated[Path, typer.Option(help="File of the result.")] = Path("out/bench.json"),
 ) -> None:
-    """Print a request's cost, the floor's, and their ratio."""
+    """Print the CPU time of a request, of its kernels, and their ratio."""
     measured = measure(out, requests)
     show(measured, Console())
     result.parent.mkdir(parents=True, exist_ok=True)

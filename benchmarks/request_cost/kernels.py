@@ -1,7 +1,7 @@
-"""The floor under a request's cost: its bare kernels, on what real requests gave them.
+"""The bare kernels of a request, with the inputs of real requests, in CPU time of this process.
 
 One FAISS search, the coarse product, one LightGBM prediction, MMR, and one pipelined round trip
-with every command that the request sends to Redis. All in CPU time of this process.
+with every command that the request sends to Redis. A request cannot take less than these.
 """
 
 import asyncio
@@ -37,7 +37,7 @@ KernelCosts: TypeAlias = dict[str, float]  # kernel -> CPU seconds, one request
 
 
 class RecordingStore(Store):
-    """A store that remembers what it was sent."""
+    """A store that records the commands it sends."""
 
     sent_commands: list[Command]
 
@@ -49,10 +49,10 @@ class RecordingStore(Store):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class KernelInputs:
-    """What one request hands to the kernels."""
+    """The inputs of the kernels in one request."""
 
     user_vector: Matrix  # (1, d)
-    result_count: int  # items asked of the index
+    result_count: int  # items that the index returns
     coarse: Matrix  # (n, f)
     fine: Matrix  # (n, f)
     relevance: Scores  # (n,)
@@ -61,7 +61,7 @@ class KernelInputs:
 
 
 class KernelTimer:
-    """The kernels, with the inputs of some real requests. Built once, timed as often as liked."""
+    """Times the kernels on the inputs of some real requests."""
 
     def __init__(self, bundle: Bundle, store: Store, inputs: Sequence[KernelInputs]) -> None:
         coarse = MatrixKind(Logistic).unwrap(bundle.rankers.coarse)
@@ -73,7 +73,7 @@ class KernelTimer:
         self._inputs = inputs
 
     async def measure(self, repeats: int) -> KernelCosts:
-        """Time each kernel over all inputs, ``repeats`` times; give the mean of one."""
+        """Time each kernel over all inputs, ``repeats`` times; return the mean of one."""
         return {
             "FAISS search": self._timed(self._search, repeats),
             "coarse product": self._timed(lambda each: each.coarse @ self._weights, repeats),
@@ -100,18 +100,18 @@ class KernelTimer:
         return (time.process_time() - began) / (repeats * len(self._inputs))
 
     async def _timed_round_trips(self, repeats: int) -> float:
-        await self._store.pipeline("floor", self._inputs[0].commands)
+        await self._store.pipeline("kernels", self._inputs[0].commands)
         began = time.process_time()
         for _ in range(repeats):
             for each in self._inputs:
-                await self._store.pipeline("floor", each.commands)
+                await self._store.pipeline("kernels", each.commands)
         return (time.process_time() - began) / (repeats * len(self._inputs))
 
 
 async def with_kernel_timer(
     bundle: Bundle, url: str, users: Sequence[str], use: Callable[[KernelTimer], Awaitable[None]]
 ) -> None:
-    """Run real requests of ``users`` for their inputs, and hand the floor to ``use``."""
+    """Run real requests of ``users`` for their inputs, and pass the timer to ``use``."""
     cpu = Cpu(1)
     async with RecordingStore.connect(url) as store:
         assert isinstance(store, RecordingStore)  # noqa: S101 - connect is a class method
@@ -131,10 +131,10 @@ async def _inputs_of(
     slate: Slate = await funnel.recommend(Request(user=user, k=K, seed=1, arrived=arrived))
     query, pool = slate.query, slate.fine
     low, high = float(pool.scores.min()), float(pool.scores.max())
-    wanted = bundle.sizes.recall + min(int(np.count_nonzero(query.excluded)), MAX_EXTRA_RESULTS)
+    searched = bundle.sizes.recall + min(int(np.count_nonzero(query.excluded)), MAX_EXTRA_RESULTS)
     return KernelInputs(
         user_vector=query.vectors.factors[None, :],
-        result_count=min(wanted, bundle.indexes.factors.ntotal),
+        result_count=min(searched, bundle.indexes.factors.ntotal),
         coarse=np.nan_to_num(funnel.coarse.features.build(query, slate.merged)),
         fine=funnel.fine.features.build(query, slate.coarse),
         relevance=((pool.scores - low) / max(high - low, 1e-9)).astype(np.float32),
@@ -144,7 +144,7 @@ async def _inputs_of(
 
 
 def _funnel(bundle: Bundle, store: Store, cpu: Cpu) -> Funnel:
-    """Assemble the funnel as the service does, without its clock."""
+    """Build the funnel as the service does, without its clock."""
     manifest = bundle.manifest
     histories = RedisHistories(
         store,
