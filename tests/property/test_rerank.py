@@ -1,0 +1,89 @@
+"""Properties of the last stage: diversity, exploration, freshness."""
+
+import numpy as np
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as nps
+
+from app.artifacts import DAY
+from app.rerank.exploration import ucb
+from app.rerank.freshness import freshness_bonus
+from app.rerank.mmr import mmr
+
+
+def unit(vectors):
+    lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
+    return np.where(lengths > 1e-3, vectors / np.maximum(lengths, 1e-3), 0.0).astype(np.float32)
+
+
+@st.composite
+def pools(draw):
+    n, d = draw(st.integers(0, 12)), draw(st.integers(1, 4))
+    relevance = draw(nps.arrays(np.float32, n, elements=st.floats(0, 1, width=32)))
+    vectors = draw(nps.arrays(np.float32, (n, d), elements=st.floats(-1, 1, width=32)))
+    return relevance, unit(vectors)
+
+
+@given(pools(), st.integers(0, 15), st.floats(0, 1))
+def test_mmr_chooses_each_item_once_and_the_most_relevant_first(items, k, diversity):
+    relevance, vectors = items
+    chosen = mmr(relevance, vectors, k, diversity)
+    assert len(chosen) == len(set(chosen.tolist())) == min(k, len(relevance))
+    assert set(chosen.tolist()) <= set(range(len(relevance)))
+    if len(chosen) and diversity < 1:
+        assert chosen[0] == np.argmax((1 - diversity) * relevance.astype(np.float64))
+
+
+def test_mmr_fills_up_with_similar_items_but_never_repeats_one():
+    vectors = np.array([[0, 0], [1, 0], [1, 0]], np.float32)
+    assert mmr(np.zeros(3, np.float32), vectors, 3, 1.0).tolist() == [0, 1, 2]
+
+
+@given(pools(), st.integers(0, 15))
+def test_mmr_without_diversity_keeps_the_order_of_relevance(items, k):
+    relevance, vectors = items
+    expected = np.argsort(-relevance, kind="stable")[:k]
+    assert mmr(relevance, vectors, k, 0.0).tolist() == expected.tolist()
+
+
+@given(pools(), st.floats(0, 1))
+def test_each_choice_of_mmr_is_the_best_of_those_left(items, diversity):
+    relevance, vectors = items
+    chosen = mmr(relevance, vectors, len(relevance), diversity).tolist()
+    for at, item in enumerate(chosen):
+
+        def value(i, before=chosen[:at]):
+            near = max([0.0, *(float(vectors[i] @ vectors[b]) for b in before)])
+            return (1 - diversity) * float(relevance[i]) - diversity * near
+
+        assert value(item) >= max(value(i) for i in chosen[at:]) - 1e-5
+
+
+@given(
+    nps.arrays(np.float32, 6, elements=st.floats(0, 1, width=32)),
+    nps.arrays(np.float64, 6, elements=st.floats(0, 1e6)),
+    st.floats(0, 1e9),
+    st.floats(0, 2),
+)
+def test_uncertainty_raises_every_bound_most_for_items_seldom_shown(relevance, tried, trials, beta):
+    bounds = ucb(relevance, tried, trials, beta)
+    assert np.all(bounds >= relevance)
+    uncertainty = bounds - relevance
+    order = np.argsort(tried)
+    assert np.all(np.diff(uncertainty[order]) <= 1e-9)
+    assert np.allclose(ucb(relevance, tried, trials, 0.0), relevance)
+
+
+@given(
+    nps.arrays(np.float64, 5, elements=st.floats(0, 2e9)),
+    st.floats(0, 2e9),
+    st.floats(DAY, 100 * DAY),
+)
+def test_freshness_falls_by_half_every_half_life(first_seen, now, half_life):
+    fresh = freshness_bonus(now, first_seen, half_life)
+    assert fresh.dtype == np.float32
+    assert np.all((fresh >= 0) & (fresh <= 1))
+    assert np.all(fresh[first_seen >= now] == 1)
+    later = freshness_bonus(now + half_life, first_seen, half_life)
+    past = first_seen <= now
+    assert np.allclose(later[past], fresh[past] / 2, atol=1e-6)
