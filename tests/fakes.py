@@ -121,11 +121,11 @@ class FakeChannel:
     answer: Proposal
     delay: float = 0.0
     fault: BaseException | None = None
-    asked: int = 0
+    n_calls: int = 0
     limit: int | None = None
 
     async def recall(self, query: Query, limit: int) -> Proposal:
-        self.asked, self.limit = self.asked + 1, limit
+        self.n_calls, self.limit = self.n_calls + 1, limit
         await asyncio.sleep(self.delay)
         if self.fault:
             raise self.fault
@@ -138,10 +138,10 @@ class FakeLocalChannel:
     name: str
     answer: Proposal
     fault: BaseException | None = None
-    asked: int = 0
+    n_calls: int = 0
 
     def recall(self, query: Query, limit: int) -> Proposal:
-        self.asked += 1
+        self.n_calls += 1
         if self.fault:
             raise self.fault
         kept = query.allows(self.answer.rows).nonzero()[0][:limit]

@@ -38,34 +38,34 @@ KINDS = ("ratings", "likes", "ids alone", "gaps")
 @cache
 def models(kind) -> Models:
     """Models of this kind of data; of "gaps" a third of the items have no category."""
-    known = small_models(explicit=kind != "likes", known=kind != "ids alone")
+    small = small_models(explicit=kind != "likes", known=kind != "ids alone")
     if kind != "gaps":
-        return known
-    categories = known.catalogue.categories.copy()
+        return small
+    categories = small.catalogue.categories.copy()
     categories[::3] = 0
-    factors = known.factors
+    factors = small.factors
     none = Factors(np.empty((ITEMS, 0), np.float32), np.empty((0, 0)), factors.alpha, factors.reg)
-    return replace(known, catalogue=replace(known.catalogue, categories=categories), factors=none)
+    return replace(small, catalogue=replace(small.catalogue, categories=categories), factors=none)
 
 
 @cache
 def funnel(kind) -> Funnel:
-    """A funnel over these models; nothing is asked of its threads. Shared: do not write."""
+    """A funnel over these models; its threads are not used. Shared: do not write."""
     return build_offline_funnel(models(kind), FunnelConfig(Cpu(threads=1), NO_CHECKPOINTS))
 
 
-def told(funnel, events, segments=(1, -1)) -> Query:
-    """The query of a user of whom this is known."""
+def build_query(funnel, events, segments=(1, -1)) -> Query:
+    """The query of a user with these events and segments."""
     attributes = funnel.query_builder.models.users.segments.shape[1]
-    known = funnel.query_builder.counters.now
-    asked = query(
+    counters_at = funnel.query_builder.counters.now
+    one = query(
         n=len(funnel.query_builder.models.catalogue),
         history=events,
         segments=np.array(segments[:attributes], np.int32),
-        now=max(known, *[*events.times, 0.0]),
-        counters_at=known,
+        now=max(counters_at, *[*events.times, 0.0]),
+        counters_at=counters_at,
     )
-    return replace(asked, vectors=funnel.query_builder.solve_vectors(asked))
+    return replace(one, vectors=funnel.query_builder.solve_vectors(one))
 
 
 def columns(matrix, group):
@@ -78,7 +78,7 @@ def columns(matrix, group):
 class Case:
     """One pool, its query, the models, and the columns that were computed for it."""
 
-    asked: Query
+    query: Query
     pool: Candidates
     models: Models
     matrix: Matrix
@@ -92,15 +92,15 @@ CASES = [(kind, events) for kind in KINDS for events in EVENTS]
 
 @cache
 def case(kind, events) -> Case:
-    asked = told(funnel(kind), EVENTS[events], SEGMENTS[events])
+    one = build_query(funnel(kind), EVENTS[events], SEGMENTS[events])
     pool = random_pool(np.random.default_rng(list(EVENTS).index(events)), 37, ITEMS)
-    return Case(asked, pool, models(kind), funnel(kind).fine.features.build(asked, pool))
+    return Case(one, pool, models(kind), funnel(kind).fine.features.build(one, pool))
 
 
-def close(found, expected, rel=2e-4, abs_=2e-5):
-    """Fail unless the found values are the expected; NaN equals NaN."""
+def close(result, expected, rel=2e-4, abs_=2e-5):
+    """Fail unless the result is as expected; NaN equals NaN."""
     np.testing.assert_allclose(
-        np.asarray(found, np.float64), np.array(expected, np.float64), rtol=rel, atol=abs_
+        np.asarray(result, np.float64), np.array(expected, np.float64), rtol=rel, atol=abs_
     )
 
 

@@ -38,7 +38,7 @@ class Offline:
     """The job's side: the funnel over models in memory, with the state that we give it."""
 
     funnel: Funnel
-    live: PopularityCounters
+    counters: PopularityCounters
     histories: MemoryHistories
     interpreter: EventInterpreter
 
@@ -56,18 +56,18 @@ class Offline:
             np.array([event.timestamp for event in events]),
         )
         of = self.segments([events[at].user for at in places])
-        self.live.apply(read.rows, read.weights, read.times, of)
-        self.live.refresh()
+        self.counters.apply(read.rows, read.weights, read.times, of)
+        self.counters.refresh()
 
     async def recommend(self, user, *, explore, inline=None):
-        told = {} if inline is None else {"inline": inline}
+        fields = {} if inline is None else {"inline": inline}
         return await self.funnel.recommend(
-            Request(user, 10, zlib.crc32(b"any"), arrived=0.0, explore=explore, **told)
+            Request(user, 10, zlib.crc32(b"any"), arrived=0.0, explore=explore, **fields)
         )
 
 
 @pytest.fixture
-def wiring(trained):
+def bundle_and_config(trained):
     cpu = Cpu(threads=1)
     bundle = load_bundle(find_current_bundle(trained))
     yield bundle, FunnelConfig(cpu, NO_CHECKPOINTS, bundle.sizes, leisurely().policy)
@@ -75,15 +75,15 @@ def wiring(trained):
 
 
 @pytest.fixture
-def offline(wiring):
-    bundle, wired = wiring
+def offline(bundle_and_config):
+    bundle, config = bundle_and_config
     manifest, models = bundle.manifest, bundle.models
     common = (models.catalogue.ids, manifest.event_weights(), manifest.time_shift)
-    live, histories = PopularityCounters.of(models), MemoryHistories(*common)
-    state = LiveState(live, histories, MemoryTables(models.tables))
+    counters, histories = PopularityCounters.of(models), MemoryHistories(*common)
+    state = LiveState(counters, histories, MemoryTables(models.tables))
     indexes = Indexes(flat_index(models.factors.items), flat_index(models.content.items))
-    funnel = build_funnel(models, indexes, bundle.rankers, state, wired)
-    return Offline(funnel, live, histories, EventInterpreter(*common))
+    funnel = build_funnel(models, indexes, bundle.rankers, state, config)
+    return Offline(funnel, counters, histories, EventInterpreter(*common))
 
 
 @pytest.fixture
@@ -125,16 +125,16 @@ async def both_know(service, offline, event):
     await offline.happened(event)
 
 
-async def test_lists_over_http_are_those_of_the_job_s_funnel_in_ids_and_order(service, wiring):
-    bundle, wired = wiring
-    funnel = build_offline_funnel(bundle.models, wired, bundle.rankers)
+async def test_lists_over_http_are_those_of_the_funnel_of_the_job(service, bundle_and_config):
+    bundle, config = bundle_and_config
+    funnel = build_offline_funnel(bundle.models, config, bundle.rankers)
     slates = [s async for s in recommend_each(funnel, SAMPLE, 10, 7, explore=False)]
     lists = [service.ids(user, explore=False) for user in SAMPLE]
     assert lists == [ids_of(service, slate) for slate in slates]
-    assert len({tuple(found) for found in lists}) == len(SAMPLE)
+    assert len({tuple(ids) for ids in lists}) == len(SAMPLE)
 
 
-async def test_features_of_served_requests_are_those_that_the_job_computes(service, offline):
+async def test_features_of_served_requests_are_those_of_the_job(service, offline):
     for user in SAMPLE:
         answer = service.recommend(user, explore=False, explain=True)
         slate = await offline.recommend(user, explore=False)
@@ -144,20 +144,20 @@ async def test_features_of_served_requests_are_those_that_the_job_computes(servi
         assert recomputed[at].tobytes() == slate.selection.pool.features.tobytes()
 
 
-async def test_exploration_is_the_same_as_long_as_the_same_was_shown(service, offline):
-    live = service.service.deployment.counters
+async def test_exploration_is_the_same_after_the_same_impressions(service, offline):
+    counters = service.service.deployment.counters
     for n, user in enumerate(SAMPLE[:12], 1):
         answer = service.recommend(user, explain=True)
         slate = await offline.recommend(user, explore=True)
         assert_same(service, answer, slate)
         assert answer["items"][-1]["slot"] == "explore"
-        offline.live.count_impressions(slate.selection.pool.rows)
-        until(lambda shown=10 * n: live.exposures.sum() == shown)
-        known = live.exposures[: len(offline.live)]  # behind it are spare rows
-        assert known.tolist() == offline.live.exposures.tolist()
+        offline.counters.count_impressions(slate.selection.pool.rows)
+        until(lambda shown=10 * n: counters.exposures.sum() == shown)
+        exposures = counters.exposures[: len(offline.counters)]  # behind it are spare rows
+        assert exposures.tolist() == offline.counters.exposures.tolist()
 
 
-async def test_after_events_both_sides_still_compute_the_same(service, offline):
+async def test_service_and_job_compute_the_same_after_events(service, offline):
     now = time.time()
     users = [*SAMPLE[:8], "newcomer"]
     for n, user in enumerate(users):
@@ -175,7 +175,7 @@ async def test_after_events_both_sides_still_compute_the_same(service, offline):
         assert_same(service, answer, await offline.recommend(user, explore=False))
 
 
-async def test_a_session_s_history_is_read_as_the_job_reads_it(service, offline):
+async def test_an_inline_history_is_read_as_the_job_reads_it(service, offline):
     moment = time.time() - 50
     sent = [{"item_id": f"i{n}", "type": "like", "timestamp": moment - n} for n in (0, 5, 10, 15)]
     body = {"history": sent, "explore": False, "explain": True}
@@ -189,19 +189,19 @@ async def test_a_session_s_history_is_read_as_the_job_reads_it(service, offline)
     assert_same(service, answer, await offline.recommend("", explore=False, inline=inline))
 
 
-async def test_the_job_computes_the_features_that_the_served_log_has(service, offline, redis_url):
+async def test_the_job_computes_the_features_in_the_request_log(service, offline, redis_url):
     bundle, prefix = service.service.deployment.bundle, service.service.settings.key_prefix
     now = time.time()
     for n, user in enumerate([*SAMPLE[:6], "newcomer"]):
         kind = ("like", "click", "purchase", "dislike", "watch", "rating")[n % 6]
         event = Event(f"e{n}", user, f"i{7 * n}", kind, float(n), now - 100.0 + n)
         await both_know(service, offline, event)
-    asked = 0
+    n_requests = 0
     for user in [*SAMPLE[:10], "newcomer", "stranger"]:
-        service.recommend(user, explore=False, k=(3, 10, 30)[asked % 3], filter="year > 1965")
-        asked += 1
+        service.recommend(user, explore=False, k=(3, 10, 30)[n_requests % 3], filter="year > 1965")
+        n_requests += 1
     with redis.Redis.from_url(redis_url) as link:
-        until(lambda: link.xlen(request_log_key(prefix)) == asked)
+        until(lambda: link.xlen(request_log_key(prefix)) == n_requests)
         entries = logged(StreamReader(link, prefix, Path("no archive")))
     for entry in entries:
         slate = await offline.funnel.recommend(request_of(entry).to_request(bundle, arrived=0.0))
@@ -211,7 +211,9 @@ async def test_the_job_computes_the_features_that_the_served_log_has(service, of
         computed = offline.funnel.fine.features.build(slate.query, slate.merged)[at]
         assert entry.arrays["features"].shape == computed.shape
         assert entry.arrays["features"].tobytes() == computed.tobytes()
-    assert len({entry.arrays["features"].tobytes() for entry in entries}) == len(entries) == asked
+    assert (
+        len({entry.arrays["features"].tobytes() for entry in entries}) == len(entries) == n_requests
+    )
 
 
 def test_the_coarse_view_is_the_head_of_the_fine_view():

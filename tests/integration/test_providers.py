@@ -20,7 +20,7 @@ LOG = "user,item,rating,timestamp\nu1,a,5,1\nu1,b,4,2\nu2,c,3,3\nu2,d,5,4\n"
 
 
 @pytest.mark.parametrize("column", ["provider", "brand", "Seller_ID", "artist", "author", "studio"])
-def test_providers_are_read_by_the_names_people_use(tmp_path, column):
+def test_the_column_of_providers_has_many_names(tmp_path, column):
     (tmp_path / "interactions.csv").write_text(LOG)
     (tmp_path / "items.csv").write_text(f"item,{column}\na,zeta\nb, Acme \nc,\ne,Acme\n")
     catalogue = load_dataset(tmp_path).dataset.catalogue
@@ -38,7 +38,7 @@ def test_a_schema_names_the_column_of_providers(tmp_path):
     assert any("1 item providers" in finding.text for finding in diagnose(reading).findings)
 
 
-def test_an_artist_is_the_provider_of_tracks_and_the_item_where_there_are_none(tmp_path):
+def test_an_artist_is_the_provider_of_tracks(tmp_path):
     (tmp_path / "plays.csv").write_text("user_id,artist_id,track_id\nu1,q,a\nu2,r,b\n")
     (tmp_path / "tracks.csv").write_text("artist_id,track_id\nq,a\nr,b\n")
     catalogue = load_dataset(tmp_path).dataset.catalogue
@@ -46,7 +46,7 @@ def test_an_artist_is_the_provider_of_tracks_and_the_item_where_there_are_none(t
     assert catalogue.provider_names.take(catalogue.providers) == ["q", "r"]
 
 
-def test_without_items_or_without_the_column_nobody_is_known(tmp_path):
+def test_without_items_or_the_column_no_provider_is_known(tmp_path):
     (tmp_path / "interactions.csv").write_text(LOG)
     for _ in range(2):
         reading = load_dataset(tmp_path)
@@ -69,9 +69,9 @@ async def test_a_bundle_keeps_the_providers_and_serves_the_same_column(tmp_path)
             bundle.models, FunnelConfig(Cpu(threads=1), NO_CHECKPOINTS)
         ).fine.features,
     )
-    expected, found = (
+    expected, result = (
         columns(builder.build(slate.query, slate.merged), PROVIDER)["provider_lift"]
         for builder in builders
     )
-    assert np.isfinite(found).any()
-    assert found.tobytes() == expected.tobytes()
+    assert np.isfinite(result).any()
+    assert result.tobytes() == expected.tobytes()

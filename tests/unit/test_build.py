@@ -77,7 +77,7 @@ async def test_a_channel_with_a_limit_proposes_no_more(cpu):
     assert sizes["ease"] == 3 < sizes["item_cf"]
 
 
-async def test_the_whole_funnel_answers_members_and_strangers_with_every_stage_ok(cpu):
+async def test_the_funnel_answers_members_and_unknown_users_with_every_stage_ok(cpu):
     funnel = build(cpu)
     for user in ("u03", "nobody", ""):
         slate = await funnel.recommend(request(user))
@@ -90,14 +90,14 @@ async def test_the_whole_funnel_answers_members_and_strangers_with_every_stage_o
 
 
 @pytest.mark.parametrize("kind", [{"explicit": False}, {"known": False}])
-async def test_data_of_every_kind_is_served(cpu, kind):
+async def test_data_without_ratings_or_attributes_is_served(cpu, kind):
     funnel = build(cpu, small_models(**kind))
     slate = await funnel.recommend(request("u03"))
     assert {step.outcome for step in slate.results} == {"ok"}
     assert len(slate.selection) == 10
 
 
-async def test_sizes_and_policy_are_those_of_the_wiring(cpu):
+async def test_sizes_and_policy_are_those_of_the_config(cpu):
     sizes, policy = Sizes(recall=9, coarse=7, fine=5), Policy(explore_slots=0)
     funnel = build(cpu, sizes=sizes, policy=policy)
     slate = await funnel.recommend(request("u03", 5))
@@ -121,10 +121,10 @@ def test_untrained_rankers_keep_the_order_of_the_fused_ranks():
         assert scorer.score(query(), candidates).tolist() == [1, 3, 2]
 
 
-def test_an_index_finds_the_largest_products():
+def test_the_flat_index_finds_the_largest_products():
     index = flat_index(np.eye(4, dtype=np.float32))
-    scores, found = index.search(np.array([[0, 3, 1, 2]], np.float32), 3)
-    assert found.tolist() == [[1, 3, 2]]
+    scores, rows = index.search(np.array([[0, 3, 1, 2]], np.float32), 3)
+    assert rows.tolist() == [[1, 3, 2]]
     assert scores.tolist() == [[3, 2, 1]]
     assert flat_index(np.empty((4, 0), np.float32)).ntotal == 0
 

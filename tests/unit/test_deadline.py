@@ -29,7 +29,7 @@ def run(age=0.0):
     return StageRunner(monotonic() - age)
 
 
-async def test_a_stage_in_time_is_ok_and_its_step_says_what_it_did():
+async def test_a_stage_in_time_is_ok_and_its_result_is_recorded():
     request = run()
     assert await request.run_async("recall", 5, three, []) == [1, 2, 3]
     step = request.results[0]
@@ -45,19 +45,19 @@ async def test_a_stage_that_takes_too_long_is_late_and_replaced():
     assert request.results[0].seconds < 5
 
 
-async def test_time_spent_before_counts():
+async def test_time_before_the_stage_counts():
     request = run(age=3.0)
     assert await request.run_async("recall", 3.02, slow, [9]) == [9]
     assert request.results[0].outcome == "late"
 
 
-async def test_past_its_checkpoint_a_stage_is_not_begun():
+async def test_a_stage_past_its_checkpoint_is_not_started():
     request = run(age=60.0)
     assert await request.run_async("fine", 0.08, raising(AssertionError("begun")), [9]) == [9]
     assert request.results[0].outcome == "late"
 
 
-async def test_a_fault_that_was_foreseen_is_down(caplog):
+async def test_a_stage_error_is_down(caplog):
     request = run()
     assert await request.run_async("history", 5, raising(StageError("no store")), 4) == 4
     assert request.results[0].outcome == "down"
@@ -65,7 +65,7 @@ async def test_a_fault_that_was_foreseen_is_down(caplog):
     assert ("app.deadline", logging.WARNING, "history: no store") in caplog.record_tuples
 
 
-async def test_a_fault_that_nobody_foresaw_is_a_bug_and_its_traceback_is_logged(caplog):
+async def test_any_other_error_is_a_bug_and_its_traceback_is_logged(caplog):
     request = run()
     assert await request.run_async("fine", 5, raising(ZeroDivisionError()), None) is None
     assert request.results[0].outcome == "bug"
@@ -79,14 +79,14 @@ def failing(error):
     return work
 
 
-def test_a_computation_says_how_much_came_in_and_went_on():
+def test_a_computation_records_how_many_candidates_came_in_and_went_out():
     request = run()
     assert request.run("coarse", 5, lambda: [1, 2], [], n_in=7) == [1, 2]
     step = request.results[0]
     assert (step.stage, step.outcome, step.n_in, step.n_out) == ("coarse", "ok", 7, 2)
 
 
-def test_past_its_checkpoint_a_computation_is_not_begun():
+def test_a_computation_past_its_checkpoint_is_not_started():
     request = run(age=60.0)
     assert request.run("fine", 0.08, failing(AssertionError("begun")), [9], 4) == [9]
     assert (request.results[0].outcome, request.results[0].n_in) == ("late", 4)
@@ -103,12 +103,12 @@ def test_a_computation_that_fails_is_replaced_and_named(error, outcome):
 
 
 @pytest.mark.parametrize("error", [KeyboardInterrupt, SystemExit])
-def test_what_ends_the_process_is_not_swallowed(error):
+def test_an_exception_that_ends_the_process_is_not_caught(error):
     with pytest.raises(error):
         run().run("fine", 5, failing(error()), [])
 
 
-async def test_a_request_that_is_given_up_is_not_taken_for_a_fault():
+async def test_a_cancelled_request_records_no_failure():
     request = run()
     task = asyncio.create_task(request.run_async("recall", 60, slow, []))
     await asyncio.sleep(0.01)
@@ -118,7 +118,7 @@ async def test_a_request_that_is_given_up_is_not_taken_for_a_fault():
     assert request.results == []
 
 
-async def test_without_hurry_nothing_is_late_however_long_ago_it_arrived():
+async def test_without_checkpoints_nothing_is_late():
     request = StageRunner(0.0)
     assert await request.run_async("recall", NO_CHECKPOINTS.recall, three, []) == [1, 2, 3]
     assert request.results[0].outcome == "ok"

@@ -61,11 +61,11 @@ def funnel(cpu):
     )
 
 
-def with_channel(funnel, **known):
-    return replace(funnel, channels=[FakeChannel("slow", proposal(70), **known), *funnel.channels])
+def with_channel(funnel, **fields):
+    return replace(funnel, channels=[FakeChannel("slow", proposal(70), **fields), *funnel.channels])
 
 
-def hurried(funnel, stage):
+def with_late_stage(funnel, stage):
     """Let the one stage be past its checkpoint, the rest in time."""
     by = replace(ROOMY, **{stage: 0.0})
     parts = {s: replace(getattr(funnel, s), by=getattr(by, s)) for s in ("coarse", "fine")}
@@ -86,16 +86,16 @@ async def test_best_items_come_back_best_first(funnel):
     assert outcomes(slate) == {}
 
 
-async def test_every_stage_says_how_many_came_in_and_went_on(funnel):
+async def test_every_stage_reports_how_many_candidates_came_in_and_went_out(funnel):
     slate = await funnel.recommend(request("new", 3))
-    told = {s.stage: (s.n_in, s.n_out) for s in slate.results}
-    assert list(told)[:2] == ["history", "profile"]
-    assert list(told)[-3:] == ["coarse", "fine", "rerank"]
-    assert told["recall.table"] == (0, 2)
-    assert told["recall.crowd"] == (0, 2)
-    assert told["coarse"] == (9, 5)  # 8, 9, 10 and the six popular items; 11 is seen
-    assert told["fine"] == (5, 4)
-    assert told["rerank"] == (4, 3)
+    counts = {s.stage: (s.n_in, s.n_out) for s in slate.results}
+    assert list(counts)[:2] == ["history", "profile"]
+    assert list(counts)[-3:] == ["coarse", "fine", "rerank"]
+    assert counts["recall.table"] == (0, 2)
+    assert counts["recall.crowd"] == (0, 2)
+    assert counts["coarse"] == (9, 5)  # 8, 9, 10 and the six popular items; 11 is seen
+    assert counts["fine"] == (5, 4)
+    assert counts["rerank"] == (4, 3)
 
 
 async def test_what_the_user_has_seen_is_not_shown(funnel):
@@ -106,21 +106,21 @@ async def test_what_the_caller_excludes_is_not_shown(funnel):
     assert shown(await funnel.recommend(request("", 3, exclude=rows(10, 8)))) == [11, 9, 6]
 
 
-async def test_a_history_sent_along_counts_without_a_user(funnel):
+async def test_an_inline_history_counts_without_a_user(funnel):
     slate = await funnel.recommend(request("", 3, inline=history((9, 5, 1, 2e9))))
     assert shown(slate) == [11, 10, 8]
     assert slate.query.vectors.factors.any()
     assert "history" not in [s.stage for s in slate.results]
 
 
-async def test_fine_reorders_only_what_coarse_let_through(funnel):
+async def test_the_fine_ranker_reorders_only_what_the_coarse_one_kept(funnel):
     slate = await funnel.recommend(request("", 3))
     other = replace(funnel, fine=replace(funnel.fine, scorer=LowestRowFirst()))
     assert shown(await other.recommend(request("", 3))) == [6, 8, 9]
     assert set(slate.fine.rows) <= set(slate.coarse.rows) <= set(slate.merged.rows)
 
 
-async def test_the_reranker_has_the_last_word(funnel):
+async def test_the_reranker_decides_the_final_order(funnel):
     assert shown(await replace(funnel, reranker=Reverse()).recommend(request("", 3))) == [8, 9, 10]
 
 
@@ -132,7 +132,7 @@ async def test_a_late_channel_is_left_out_and_named(funnel):
     assert outcomes(slate) == {"recall.slow": "late"}
 
 
-async def test_a_channel_in_time_is_heard(funnel):
+async def test_a_channel_in_time_contributes(funnel):
     slate = await with_channel(funnel).recommend(request("", 3))
     assert shown(slate) == [70, 11, 10]
 
@@ -141,7 +141,7 @@ async def test_a_channel_in_time_is_heard(funnel):
     ("fault", "outcome"),
     [(StageError("down"), "down"), (KeyError("rows"), "bug"), (TimeoutError(), "late")],
 )
-async def test_a_channel_that_fails_does_not_disturb_the_others(funnel, fault, outcome):
+async def test_a_channel_that_fails_does_not_affect_the_others(funnel, fault, outcome):
     slate = await with_channel(funnel, fault=fault).recommend(request("", 3))
     assert shown(slate) == [11, 10, 9]
     assert outcomes(slate) == {"recall.slow": outcome}
@@ -150,7 +150,7 @@ async def test_a_channel_that_fails_does_not_disturb_the_others(funnel, fault, o
 @pytest.mark.parametrize(
     ("fault", "outcome"), [(StageError("down"), "down"), (KeyError("rows"), "bug")]
 )
-async def test_a_channel_that_computes_may_fail_too(funnel, fault, outcome):
+async def test_a_local_channel_that_fails_does_not_affect_the_others(funnel, fault, outcome):
     broken = FakeLocalChannel("broken", proposal(70), fault=fault)
     slate = await replace(funnel, local_channels=[broken, *funnel.local_channels]).recommend(
         request("", 3)
@@ -159,7 +159,7 @@ async def test_a_channel_that_computes_may_fail_too(funnel, fault, outcome):
     assert outcomes(slate) == {"recall.broken": outcome}
 
 
-async def test_channels_wait_side_by_side(funnel):
+async def test_channels_wait_concurrently(funnel):
     slow = [FakeChannel(f"c{c}", proposal(c), delay=0.2) for c in range(40)]
     slate = await replace(funnel, channels=slow).recommend(request("", 3))
     assert outcomes(slate) == {}  # one after another they would take 8 s of the 5
@@ -173,24 +173,24 @@ async def test_when_all_channels_are_down_popular_items_are_served(funnel):
     assert outcomes(slate) == {"recall.a": "down", "recall.b": "bug"}
 
 
-async def test_popular_items_fill_up_only_where_too_little_came(funnel):
+async def test_popular_items_fill_up_only_where_channels_propose_too_little(funnel):
     full = [FakeChannel("full", proposal(*range(20, 40)))]
     slate = await replace(funnel, channels=full).recommend(request("", 3))
     assert not set(POPULAR.rows) & set(slate.merged.rows)
     assert [len(p) for p in slate.proposals] == [6, 2, 0]
 
 
-async def test_the_merged_pool_has_a_column_for_each_channel_and_one_for_the_popular(funnel):
+async def test_the_merged_pool_has_a_column_for_each_channel_and_one_for_the_fallback(funnel):
     slate = await funnel.recommend(request("", 3))
     assert slate.merged.ranks.shape[1] == 3  # of channels, local, always
-    found = np.flatnonzero(slate.merged.rows == 9)
-    assert slate.merged.ranks[found].tolist() == [[2, 0, -1]]
+    result = np.flatnonzero(slate.merged.rows == 9)
+    assert slate.merged.ranks[result].tolist() == [[2, 0, -1]]
 
 
 @pytest.mark.parametrize(
     ("scorer", "outcome"), [(Broken(), "bug"), (Down(), "down"), (TooFewScores(), "bug")]
 )
-async def test_when_the_fine_ranker_fails_the_coarse_order_stands(funnel, scorer, outcome):
+async def test_when_the_fine_ranker_fails_the_coarse_order_is_kept(funnel, scorer, outcome):
     broken = replace(funnel, fine=replace(funnel.fine, scorer=scorer))
     slate = await broken.recommend(request("", 3))
     assert shown(slate) == [11, 10, 9]
@@ -199,7 +199,7 @@ async def test_when_the_fine_ranker_fails_the_coarse_order_stands(funnel, scorer
 
 
 @pytest.mark.parametrize(("scorer", "outcome"), [(Broken(), "bug"), (Down(), "down")])
-async def test_when_the_coarse_ranker_fails_the_fused_order_goes_on(funnel, scorer, outcome):
+async def test_when_the_coarse_ranker_fails_the_merged_order_is_kept(funnel, scorer, outcome):
     broken = replace(
         funnel,
         coarse=replace(funnel.coarse, scorer=scorer, keep=3),
@@ -211,7 +211,7 @@ async def test_when_the_coarse_ranker_fails_the_fused_order_goes_on(funnel, scor
     assert outcomes(slate) == {"coarse": outcome}
 
 
-async def test_when_the_reranker_fails_the_fine_order_stands(funnel):
+async def test_when_the_reranker_fails_the_fine_order_is_kept(funnel):
     slate = await replace(funnel, reranker=Broken()).recommend(request("", 3))
     assert shown(slate) == [11, 10, 9]
     assert outcomes(slate) == {"rerank": "bug"}
@@ -219,15 +219,15 @@ async def test_when_the_reranker_fails_the_fine_order_stands(funnel):
 
 
 @pytest.mark.parametrize("stage", ["history", "profile", "recall", "coarse", "fine", "rerank"])
-async def test_each_stage_may_be_late_and_the_list_is_still_full(funnel, stage):
-    slate = await hurried(funnel, stage).recommend(request("new", 3))
+async def test_any_stage_may_be_late_and_the_list_is_still_full(funnel, stage):
+    slate = await with_late_stage(funnel, stage).recommend(request("new", 3))
     assert len(set(shown(slate))) == 3
     assert set(outcomes(slate).values()) == {"late"}
     assert {s.split(".")[0] for s in outcomes(slate)} == {stage} or stage == "history"
     assert stage in {s.split(".")[0] for s in outcomes(slate)}
 
 
-async def test_a_request_that_queued_too_long_begins_no_stage(funnel):
+async def test_a_request_that_queued_too_long_starts_no_stage(funnel):
     untouched = replace(
         funnel,
         coarse=replace(funnel.coarse, features=MustNotBeAsked()),
@@ -245,20 +245,20 @@ async def test_a_request_that_queued_too_long_begins_no_stage(funnel):
         "rerank",
     }
     assert set(outcomes(slate).values()) == {"late"}
-    assert [channel.asked for channel in [*funnel.channels, *funnel.local_channels]] == [0, 0]
+    assert [channel.n_calls for channel in [*funnel.channels, *funnel.local_channels]] == [0, 0]
 
 
-async def test_when_histories_are_down_what_the_bundle_knows_is_still_used(funnel):
+async def test_when_histories_are_down_the_history_of_the_bundle_is_used(funnel):
     down = replace(funnel, histories=FakeHistories(None))
     slate = await down.recommend(request("u03", 3))
     assert outcomes(slate) == {"history": "down"}
-    known = MODELS.users.history(3)
-    assert slate.query.history.rows.tolist() == known.rows.tolist()
-    assert not set(known.rows) & set(slate.merged.rows)
+    fields = MODELS.users.history(3)
+    assert slate.query.history.rows.tolist() == fields.rows.tolist()
+    assert not set(fields.rows) & set(slate.merged.rows)
     assert slate.query.vectors.factors.any()
 
 
-async def test_an_unknown_user_gets_a_list_of_nothing_but_unpersonal_items(funnel):
+async def test_an_unknown_user_gets_popular_items(funnel):
     slate = await funnel.recommend(request("nobody", 3))
     assert slate.query.user_row == -1
     assert len(slate.query.history) == 0
@@ -267,13 +267,13 @@ async def test_an_unknown_user_gets_a_list_of_nothing_but_unpersonal_items(funne
     assert "profile" not in [s.stage for s in slate.results]
 
 
-async def test_more_items_than_exist_are_as_many_as_there_are(funnel):
+async def test_a_k_beyond_the_catalogue_returns_the_whole_catalogue(funnel):
     slate = await funnel.recommend(request("", 100_000))
     assert sorted(shown(slate)) == list(range(ITEMS))
     assert outcomes(slate) == {}
 
 
-async def test_no_items_wanted_are_no_items(funnel):
+async def test_a_k_of_zero_returns_no_items(funnel):
     slate = await funnel.recommend(request("", 0))
     assert shown(slate) == []
     assert outcomes(slate) == {}
@@ -294,7 +294,7 @@ async def test_the_same_request_twice_gives_the_same_slate(funnel):
     assert shown(one) == shown(two)
 
 
-async def test_under_load_less_is_asked_for_and_kept_but_never_less_than_k(funnel):
+async def test_under_load_fewer_candidates_are_recalled_and_kept_but_never_fewer_than_k(funnel):
     calm = await funnel.recommend(request("", 2))
     busy = await funnel.recommend(request("", 2, quality=0.5))
     assert (len(calm.coarse), len(calm.fine)) == (5, 4)
@@ -314,7 +314,7 @@ async def test_unavailable_items_are_not_shown_even_when_the_reranker_fails(funn
     assert shown(sold_out.recommend_fallback(request("", 3), StageRunner(0.0))) == [2, 3, 4]
 
 
-def test_the_plain_slate_is_the_popular_items_the_user_has_not_seen(funnel):
+def test_the_fallback_slate_has_the_popular_items_that_the_user_has_not_seen(funnel):
     seen = history((2, 5, 1, 2e9))
     slate = funnel.recommend_fallback(request("nobody", 3, inline=seen), StageRunner(0.0))
     assert shown(slate) == [1, 3, 4]
@@ -324,7 +324,7 @@ def test_the_plain_slate_is_the_popular_items_the_user_has_not_seen(funnel):
     assert len(slate.query.history) == 1
 
 
-def test_the_plain_slate_keeps_the_steps_that_failed(funnel):
+def test_the_fallback_slate_keeps_the_results_of_the_stages(funnel):
     slate = funnel.recommend_fallback(request("u03", 50), StageRunner(0.0, ["steps"]))
     assert slate.results == ("steps",)
     assert not set(shown(slate)) & set(MODELS.users.history(3).rows)

@@ -11,18 +11,21 @@ from tests.fakes import history, request, rows, small_dataset, small_models
 
 MODELS = small_models()
 NOW = MODELS.popularity.at
-PROFILES = QueryBuilder(MODELS, PopularityCounters(MODELS.popularity))
+BUILDER = QueryBuilder(MODELS, PopularityCounters(MODELS.popularity))
 
 
 def test_the_same_item_at_the_same_time_counts_once_and_the_first_source_wins():
-    live, bundle = history((3, 5, 1, 9), (2, 1, -1, 7)), history((3, 4, 1, 9), (3, 4, 1, 8))
-    whole = join_histories([live, bundle])
+    recent_events, bundle = (
+        history((3, 5, 1, 9), (2, 1, -1, 7)),
+        history((3, 4, 1, 9), (3, 4, 1, 8)),
+    )
+    whole = join_histories([recent_events, bundle])
     assert whole.rows.tolist() == [3, 3, 2]
     assert whole.times.tolist() == [9, 8, 7]
     assert whole.values.tolist() == [5, 4, 1]
 
 
-def test_one_history_is_taken_as_it_is():
+def test_a_single_history_is_returned_unchanged():
     only = history((3, 5, 1, 9))
     assert join_histories([NO_HISTORY, only, NO_HISTORY]) is only
     assert len(join_histories([NO_HISTORY, NO_HISTORY])) == 0
@@ -30,21 +33,21 @@ def test_one_history_is_taken_as_it_is():
 
 def test_the_user_vector_solves_the_equations_of_the_factorisation():
     factors, liked = MODELS.factors, MODELS.users.history(3).liked(500)
-    found = fold_in(factors, liked, NOW).astype(np.float64)
+    result = fold_in(factors, liked, NOW).astype(np.float64)
     size = factors.items.shape[1]
-    worth = np.maximum(liked.weights, 0) * 0.5 ** ((NOW - liked.times) / factors.half_life)
-    extra = factors.alpha * float(worth.sum())
+    weights = np.maximum(liked.weights, 0) * 0.5 ** ((NOW - liked.times) / factors.half_life)
+    extra = factors.alpha * float(weights.sum())
     held = factors.reg * (1 + extra / factors.n_liked) ** factors.power
     left, right = factors.gram.astype(np.float64) + held * np.eye(size), np.zeros(size)
-    for row, weight in zip(liked.rows, worth, strict=True):
+    for row, weight in zip(liked.rows, weights, strict=True):
         vector = factors.items[row].astype(np.float64)
         confidence = 1 + factors.alpha * float(weight)
         left += (confidence - 1) * np.outer(vector, vector)
         right += confidence * vector
-    assert left @ found == pytest.approx(right, rel=1e-3, abs=1e-4)
+    assert left @ result == pytest.approx(right, rel=1e-3, abs=1e-4)
 
 
-def test_what_was_liked_long_ago_pulls_less():
+def test_older_likes_have_less_weight_in_the_user_vector():
     factors = replace(MODELS.factors, half_life=10.0)
     one, other = 3, 4
     for now, nearer in ((0.0, 0), (1_000.0, 1)):
@@ -57,18 +60,18 @@ def test_what_was_liked_long_ago_pulls_less():
     assert later.any()  # the least that an event says is that it was
 
 
-def test_the_session_is_solved_from_what_was_done_last_and_from_nothing_else():
+def test_the_session_vector_is_solved_from_the_last_session_alone():
     hour = 3_600.0
     events = history(
         (7, 1, 1, NOW), (8, 1, -1, NOW - 60), (9, 1, 1, NOW - hour / 4), (3, 1, 1, NOW - hour)
     )
-    taste = PROFILES.solve_vectors(PROFILES.build(request("nobody", inline=events), NO_HISTORY))
+    vectors = BUILDER.solve_vectors(BUILDER.build(request("nobody", inline=events), NO_HISTORY))
     alone = history((7, 1, 1, NOW), (9, 1, 1, NOW - hour / 4))
-    assert taste.session.tobytes() == fold_in(MODELS.factors, alone, NOW).tobytes()
-    assert taste.factors.tobytes() != taste.session.tobytes()
+    assert vectors.session.tobytes() == fold_in(MODELS.factors, alone, NOW).tobytes()
+    assert vectors.factors.tobytes() != vectors.session.tobytes()
 
 
-def test_a_user_folded_in_likes_what_the_user_liked():
+def test_a_folded_in_user_scores_liked_items_above_the_others():
     for user in range(0, 60, 9):
         liked = MODELS.users.history(user).liked(500)
         scores = MODELS.factors.items @ fold_in(MODELS.factors, liked, NOW)
@@ -91,60 +94,60 @@ def test_without_history_or_dimensions_the_vectors_are_zero(events):
 
 def test_the_content_profile_is_the_mean_of_liked_items_with_unit_length():
     content = Content(np.eye(3, dtype=np.float32))
-    found = content_profile(content, history((0, 5, 2, 9), (1, 5, 1, 8), (2, 1, -1, 7)))
-    assert found.dtype == np.float32
-    assert found == pytest.approx(np.array([2, 1, 0.1]) / np.sqrt(5.01), abs=1e-6)
+    result = content_profile(content, history((0, 5, 2, 9), (1, 5, 1, 8), (2, 1, -1, 7)))
+    assert result.dtype == np.float32
+    assert result == pytest.approx(np.array([2, 1, 0.1]) / np.sqrt(5.01), abs=1e-6)
 
 
-def test_items_of_which_nothing_is_known_give_no_profile():
+def test_items_without_content_give_a_zero_profile():
     content = Content(np.zeros((3, 4), np.float32))
     assert content_profile(content, history((0, 5, 1, 9))).tolist() == [0, 0, 0, 0]
 
 
-def test_a_member_is_known_by_the_bundle():
-    query = PROFILES.build(request("u07", 5, quality=0.5, explore=False), NO_HISTORY)
-    known = MODELS.users.history(7)
+def test_the_query_of_a_member_has_the_history_and_segments_of_the_bundle():
+    query = BUILDER.build(request("u07", 5, quality=0.5, explore=False), NO_HISTORY)
+    expected = MODELS.users.history(7)
     assert query.user_row == 7
-    assert query.history.rows.tolist() == known.rows.tolist()
-    assert np.flatnonzero(query.excluded).tolist() == sorted(set(known.rows.tolist()))
+    assert query.history.rows.tolist() == expected.rows.tolist()
+    assert np.flatnonzero(query.excluded).tolist() == sorted(set(expected.rows.tolist()))
     assert query.segments.tolist() == MODELS.users.segments[7].tolist()
     assert (query.k, query.quality, query.explore) == (5, 0.5, False)
     assert not query.vectors.factors.any()
-    assert PROFILES.solve_vectors(query).factors.any()
-    assert PROFILES.solve_vectors(query).content.any()
+    assert BUILDER.solve_vectors(query).factors.any()
+    assert BUILDER.solve_vectors(query).content.any()
 
 
-def test_of_a_stranger_nothing_is_known():
-    query = PROFILES.build(request("nobody", exclude=rows(4, 4, 2)), NO_HISTORY)
+def test_the_query_of_an_unknown_user_has_no_history():
+    query = BUILDER.build(request("nobody", exclude=rows(4, 4, 2)), NO_HISTORY)
     assert query.user_row == -1
     assert len(query.history) == 0
     assert query.segments.tolist() == [-1] * MODELS.users.segments.shape[1]
     assert np.flatnonzero(query.excluded).tolist() == [2, 4]
-    assert not PROFILES.solve_vectors(query).factors.any()
-    assert not PROFILES.solve_vectors(query).content.any()
+    assert not BUILDER.solve_vectors(query).factors.any()
+    assert not BUILDER.solve_vectors(query).content.any()
 
 
-def test_all_sources_of_a_history_are_joined():
+def test_inline_live_and_bundle_histories_are_merged():
     end = MODELS.popularity.at
     inline, recent = history((70, 5, 1, end + 9)), history((71, 5, 1, end + 5))
-    query = PROFILES.build(request("u07", inline=inline), recent)
+    query = BUILDER.build(request("u07", inline=inline), recent)
     assert query.history.rows.tolist() == [70, 71, *MODELS.users.history(7).rows.tolist()]
     assert query.excluded[[70, 71]].all()
 
 
-def test_now_is_the_newest_moment_known_and_always_a_plain_number():
+def test_now_is_the_newest_event_and_a_python_float():
     end = MODELS.popularity.at
-    quiet = PROFILES.build(request("u07"), NO_HISTORY)
-    busy = PROFILES.build(request("u07"), history((1, 5, 1, end + 100)))
+    quiet = BUILDER.build(request("u07"), NO_HISTORY)
+    busy = BUILDER.build(request("u07"), history((1, 5, 1, end + 100)))
     assert (quiet.now, busy.now) == (end, end + 100)
     assert quiet.counters_at == busy.counters_at == end  # of the crowd nothing newer was heard
     assert type(quiet.now) is type(busy.now) is float  # a numpy float would change the bits
 
 
-def test_a_long_history_is_cut_but_everything_seen_stays_excluded():
+def test_a_long_history_is_cut_but_all_seen_items_stay_excluded():
     events = history(*((i % 80, 5, 1, 1e9 - i) for i in range(HISTORY_LIMIT + 79)))
     few = history(*((i % 70, 5, 1, 2e9 - i) for i in range(HISTORY_LIMIT)))
-    query = PROFILES.build(request("", inline=events), few)
+    query = BUILDER.build(request("", inline=events), few)
     assert len(query.history) == HISTORY_LIMIT
     assert query.history.rows.max() < 70
     assert query.excluded.all()

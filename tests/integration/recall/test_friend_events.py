@@ -33,13 +33,13 @@ async def test_live_events_of_friends_are_read_in_one_round_trip(url):
             ],
         )
         histories = RedisHistories(store, "t", ids, EventWeights(), 1_000.0)
-        acts = await histories.recent_events(["u", "nobody", "v"], 9)
+        events = await histories.recent_events(["u", "nobody", "v"], 9)
         newest = await histories.recent_events(["v"], 1)
         nothing = await histories.recent_events(["nobody"], 9)
     assert seen == ["append", "friends", "friends", "friends"]
-    assert acts.owner.tolist() == [0, 2, 2]
-    assert ids.names(acts.rows) == ["a", "c", "b"]
-    assert acts.times.tolist() == [10.0, 30.0, 5.0]
-    assert acts.weights.tolist() == pytest.approx([1.0, 0.2, 1.0])
+    assert events.owner.tolist() == [0, 2, 2]
+    assert ids.names(events.rows) == ["a", "c", "b"]
+    assert events.times.tolist() == [10.0, 30.0, 5.0]
+    assert events.weights.tolist() == pytest.approx([1.0, 0.2, 1.0])
     assert ids.names(newest.rows) == ["c"]
     assert len(nothing.owner) == len(NO_EVENTS.owner) == 0

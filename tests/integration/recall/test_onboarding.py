@@ -4,15 +4,15 @@ import numpy as np
 import pytest
 
 
-def test_picks_are_events_and_the_next_list_knows_them(api):
-    told = api.client.get("/onboarding", params={"n": 12}).json()
-    asked = [item["item_id"] for item in told["items"]]
-    assert len(set(asked)) == 12
-    assert all(item["title"] and item["categories"] for item in told["items"])
+def test_onboarding_answers_become_events_that_the_next_list_uses(api):
+    offered = api.client.get("/onboarding", params={"n": 12}).json()
+    ids = [item["item_id"] for item in offered["items"]]
+    assert len(set(ids)) == 12
+    assert all(item["title"] and item["categories"] for item in offered["items"])
     before = api.recommend("u-picks", explore=False)
     wanted = "action"
-    liked = [i["item_id"] for i in told["items"] if wanted in i["categories"]]
-    disliked = [i for i in asked if i not in liked]
+    liked = [i["item_id"] for i in offered["items"] if wanted in i["categories"]]
+    disliked = [i for i in ids if i not in liked]
     picks = {"liked": liked, "disliked": disliked}
     answer = api.client.post("/users/u-picks/onboarding", json=picks)
     assert answer.status_code == 202, answer.text
@@ -20,7 +20,7 @@ def test_picks_are_events_and_the_next_list_knows_them(api):
     after = api.recommend("u-picks", explore=False, explain=True)
     assert after["degraded"] == []
     names = [item["item_id"] for item in after["items"]]
-    assert not set(names) & set(asked)
+    assert not set(names) & set(ids)
     share = np.mean([wanted in category(api, name) for name in names])
     assert share > np.mean([wanted in category(api, i["item_id"]) for i in before["items"]])
     assert after["items"][0]["explain"]["features"]["user_events"] == pytest.approx(np.log1p(12))
@@ -41,12 +41,12 @@ def category(api, name):
         ({"loved": ["i1"]}, "Extra inputs"),
     ],
 )
-def test_picks_that_make_no_sense_are_refused(api, picks, message):
+def test_invalid_onboarding_answers_are_refused(api, picks, message):
     answer = api.client.post("/users/u-odd/onboarding", json=picks)
     assert answer.status_code == 422
     assert message in answer.json()["error"]["message"]
 
 
-def test_more_items_than_anybody_would_answer_are_not_given(api):
+def test_the_number_of_onboarding_items_is_limited(api):
     assert api.client.get("/onboarding", params={"n": 25}).status_code == 422
     assert len(api.client.get("/onboarding").json()["items"]) == 16

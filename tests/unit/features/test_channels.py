@@ -10,35 +10,35 @@ from app.features.channels import AGREEMENT
 from app.features.views import COARSE_VIEW
 from app.recall.registry import CHANNELS, PERSONAL_CHANNELS
 from tests.fakes import ITEMS, random_pool
-from tests.feature_cases import CASES, EVENTS, close, columns, funnel, told
-from tests.feature_cases import case as made
+from tests.feature_cases import CASES, EVENTS, build_query, close, columns, funnel
+from tests.feature_cases import case as build_case
 
 CHANNEL = COARSE_VIEW[0]
 
 
 @pytest.fixture(params=CASES, ids=str)
 def case(request):
-    return made(*request.param)
+    return build_case(*request.param)
 
 
-def standing(values):
+def z_scores(values):
     """How many standard deviations each value is from the mean."""
     mean = sum(values) / len(values)
     spread = math.sqrt(sum((v - mean) ** 2 for v in values) / len(values))
     return [(v - mean) / spread for v in values]
 
 
-def test_channel_columns_are_the_place_and_the_standing_in_each_list(case):
-    pool, found = case.pool, case.columns(CHANNEL)
+def test_channel_columns_are_the_place_and_the_z_score_in_each_list(case):
+    pool, result = case.pool, case.columns(CHANNEL)
     for c, channel in enumerate(CHANNELS):
         proposed = [n for n in range(len(pool)) if pool.ranks[n, c] != ABSENT]
         places, z = [0.0] * len(pool), [-3.0] * len(pool)
         for n, away in zip(
-            proposed, standing([float(pool.signals[n, c]) for n in proposed]), strict=True
+            proposed, z_scores([float(pool.signals[n, c]) for n in proposed]), strict=True
         ):
             places[n], z[n] = 1 / (10 + pool.ranks[n, c]), min(max(away, -3.0), 8.0)
-        close(found[f"{channel}_place"], places)
-        close(found[f"{channel}_z"], z, abs_=1e-3)
+        close(result[f"{channel}_place"], places)
+        close(result[f"{channel}_z"], z, abs_=1e-3)
 
 
 def built(signals, proposed=None):
@@ -47,41 +47,43 @@ def built(signals, proposed=None):
     pool.signals[:, 0], pool.ranks[:, 0] = signals, np.arange(len(signals))
     if proposed is not None:
         pool.ranks[~proposed, 0] = ABSENT
-    asked = told(funnel("ratings"), EVENTS["one like"])
-    return columns(funnel("ratings").fine.features.build(asked, pool), CHANNEL)
+    query = build_query(funnel("ratings"), EVENTS["one like"])
+    return columns(funnel("ratings").fine.features.build(query, pool), CHANNEL)
 
 
-def test_scores_that_differ_by_little_are_told_apart():
+def test_large_scores_that_differ_by_little_have_different_z_scores():
     """Seconds since 1970 in float32 are exact to two minutes; sums of them are not even that."""
     random = np.random.default_rng(0)
     signals = (1.7e9 + random.random(ITEMS) * 6 * 3600).astype(np.float32)
-    found = built(signals)[f"{CHANNELS[0]}_z"]
-    close(found, standing(signals.astype(float).tolist()), abs_=0.05)
+    result = built(signals)[f"{CHANNELS[0]}_z"]
+    close(result, z_scores(signals.astype(float).tolist()), abs_=0.05)
 
 
 @pytest.mark.parametrize("value", [0.1, 1e-6, 12_345.6])
-def test_a_channel_that_scores_all_alike_says_nothing(value):
+def test_a_channel_with_equal_scores_has_z_scores_of_zero(value):
     assert built(np.full(7, value, np.float32))[f"{CHANNELS[0]}_z"].tolist() == [0] * 7
 
 
-def test_one_score_far_above_the_others_is_held_at_the_ceiling():
+def test_an_outlier_is_clipped_at_the_largest_z_score():
     signals = np.array([1_000, *[0.01] * 79], np.float32)
     assert built(signals)[f"{CHANNELS[0]}_z"].tolist()[0] == 8.0
 
 
-def test_a_channel_that_proposed_nothing_has_no_places_and_the_lowest_standing():
-    found = built(np.zeros(9, np.float32), np.zeros(9, np.bool_))
-    assert found[f"{CHANNELS[0]}_place"].tolist() == [0] * 9
-    assert found[f"{CHANNELS[0]}_z"].tolist() == [-3] * 9
+def test_a_channel_without_proposals_has_no_places_and_the_lowest_z_scores():
+    result = built(np.zeros(9, np.float32), np.zeros(9, np.bool_))
+    assert result[f"{CHANNELS[0]}_place"].tolist() == [0] * 9
+    assert result[f"{CHANNELS[0]}_z"].tolist() == [-3] * 9
 
 
 def test_agreement_counts_channels_and_fuses_their_ranks(case):
-    pool, found = case.pool, case.columns(AGREEMENT)
+    pool, result = case.pool, case.columns(AGREEMENT)
     ranks = [[int(r) for r in row if r != ABSENT] for row in pool.ranks]
-    close(found["fused"], [sum(1 / (60 + r) for r in row) for row in ranks])
-    close(found["channels"], [sum(r != ABSENT for r in row[: len(CHANNELS)]) for row in pool.ranks])
+    close(result["fused"], [sum(1 / (60 + r) for r in row) for row in ranks])
+    close(
+        result["channels"], [sum(r != ABSENT for r in row[: len(CHANNELS)]) for row in pool.ranks]
+    )
 
 
-def test_personal_channels_are_those_that_rest_on_a_history():
+def test_personal_channels_are_those_that_need_a_history_or_friends():
     assert set(CHANNELS) - set(PERSONAL_CHANNELS) == {"surging", "trending", "popular", "fresh"}
     assert CHANNELS[: len(PERSONAL_CHANNELS)] == PERSONAL_CHANNELS

@@ -15,27 +15,27 @@ from app.features.popularity import EPOCH_YEAR, POPULARITY, RELEASE, SEGMENT, YE
 from app.recall.popularity import MIN_SHARE
 from offline.training.replay import build_offline_funnel
 from tests.fakes import ITEMS, random_pool, small_models
-from tests.feature_cases import CASES, EVENTS, close, columns, is_unknown, told
-from tests.feature_cases import case as made
+from tests.feature_cases import CASES, EVENTS, build_query, close, columns, is_unknown
+from tests.feature_cases import case as build_case
 
 
 @pytest.fixture(params=CASES, ids=str)
 def case(request):
-    return made(*request.param)
+    return build_case(*request.param)
 
 
 def named(prefix, days=("1d", "3d", "7d", "14d", "30d", "90d", "infd")):
     return [f"{prefix}_{window}" for window in days]
 
 
-def assert_told(found, pool, crowd, known):
+def assert_columns(result, pool, popularity, now):
     """Fail unless these are the crowd's columns for these counts, as they have faded by then."""
-    fade = [2 ** -((known - crowd.at) / h) for h in HALF_LIVES]
-    totals = [sum(crowd.liked[h]) * f for h, f in enumerate(fade)]
+    fade = [2 ** -((now - popularity.at) / h) for h in HALF_LIVES]
+    totals = [sum(popularity.liked[h]) * f for h, f in enumerate(fade)]
     for n, row in enumerate(pool.rows):
-        liked = [crowd.liked[h, row] * f for h, f in enumerate(fade)]
-        every = [crowd.counts[h, row] * f for h, f in enumerate(fade)]
-        first = crowd.first_seen[row]
+        liked = [popularity.liked[h, row] * f for h, f in enumerate(fade)]
+        every = [popularity.counts[h, row] * f for h, f in enumerate(fade)]
+        first = popularity.first_seen[row]
         expected = {
             **dict(zip(named("liked"), map(math.log1p, liked), strict=True)),
             **{
@@ -48,39 +48,43 @@ def assert_told(found, pool, crowd, known):
             },
             "liked_share": (liked[-1] + 2) / (every[-1] + 4),
             "liked_share_30d": (liked[4] + 1) / (every[4] + 2),
-            "age": math.log1p((known - first) / DAY) if math.isfinite(first) else math.nan,
-            "mean_value": crowd.mean_value[row],
+            "age": math.log1p((now - first) / DAY) if math.isfinite(first) else math.nan,
+            "mean_value": popularity.mean_value[row],
         }
         assert set(expected) == set(POPULARITY.names)
         close(
-            [found[name][n] for name in POPULARITY.names],
+            [result[name][n] for name in POPULARITY.names],
             [expected[name] for name in POPULARITY.names],
         )
 
 
-def test_crowd_columns_are_decayed_counts_their_share_their_trend_and_the_items_age(case):
-    assert_told(case.columns(POPULARITY), case.pool, case.models.popularity, case.asked.counters_at)
+def test_popularity_columns_are_decayed_counts_their_share_and_trend_and_the_items_age(case):
+    assert_columns(
+        case.columns(POPULARITY), case.pool, case.models.popularity, case.query.counters_at
+    )
 
 
-def test_what_happens_is_counted_and_all_else_fades_by_then():
+def test_an_event_is_counted_and_older_ones_decay_until_then():
     funnel, pool = build_ratings(), random_pool(np.random.default_rng(0), ITEMS, ITEMS)
-    crowd, live = small_models().popularity, funnel.query_builder.counters
-    now = crowd.at + 20 * DAY
-    live.apply(np.array([ITEMS - 1, 5]), np.array([1.0, -1.0], np.float32), np.array([now] * 2))
-    found = funnel.fine.features.build(told(funnel, EVENTS["nothing"]), pool)
+    popularity, counters = small_models().popularity, funnel.query_builder.counters
+    now = popularity.at + 20 * DAY
+    counters.apply(np.array([ITEMS - 1, 5]), np.array([1.0, -1.0], np.float32), np.array([now] * 2))
+    result = funnel.fine.features.build(build_query(funnel, EVENTS["nothing"]), pool)
     fade = np.exp2(-20 * DAY / np.array(HALF_LIVES))[:, None]
-    moved = replace(crowd, at=now, counts=crowd.counts * fade, liked=crowd.liked * fade)
+    moved = replace(
+        popularity, at=now, counts=popularity.counts * fade, liked=popularity.liked * fade
+    )
     moved.counts[:, [5, ITEMS - 1]] += 1
     moved.liked[:, ITEMS - 1] += 1
-    first = np.where(np.isinf(crowd.first_seen), now, crowd.first_seen)
-    assert_told(columns(found, POPULARITY), pool, replace(moved, first_seen=first), now)
+    first = np.where(np.isinf(popularity.first_seen), now, popularity.first_seen)
+    assert_columns(columns(result, POPULARITY), pool, replace(moved, first_seen=first), now)
 
 
-def test_the_age_of_an_item_that_nobody_knew_is_unknown():
+def test_the_age_of_an_item_without_events_is_nan():
     whole = replace(
-        made("ratings", "nothing"), pool=random_pool(np.random.default_rng(0), ITEMS, ITEMS)
+        build_case("ratings", "nothing"), pool=random_pool(np.random.default_rng(0), ITEMS, ITEMS)
     )
-    matrix = build_ratings().fine.features.build(whole.asked, whole.pool)
+    matrix = build_ratings().fine.features.build(whole.query, whole.pool)
     unknown = np.isnan(columns(matrix, POPULARITY)["age"])
     assert np.flatnonzero(unknown).tolist() == [ITEMS - 1]
 
@@ -92,21 +96,21 @@ def build_ratings(models=None):
     )
 
 
-def test_nothing_cools_down_while_nothing_is_heard_of_the_crowd():
+def test_popularity_does_not_decay_while_no_events_arrive():
     funnel, pool = build_ratings(), random_pool(np.random.default_rng(0), ITEMS, ITEMS)
-    asked = told(funnel, EVENTS["one like"])
-    later = replace(asked, now=asked.now + 100 * DAY)
-    now, then = (funnel.fine.features.build(one, pool) for one in (asked, later))
+    one = build_query(funnel, EVENTS["one like"])
+    later = replace(one, now=one.now + 100 * DAY)
+    now, then = (funnel.fine.features.build(one, pool) for one in (one, later))
     for name, column in columns(now, POPULARITY).items():
         assert column.tobytes() == columns(then, POPULARITY)[name].tobytes()
 
 
-def test_an_event_moves_the_columns_of_its_item_and_the_others_shares_alone():
+def test_an_event_changes_the_columns_of_its_item_and_only_the_shares_of_others():
     funnel, pool = build_ratings(), random_pool(np.random.default_rng(0), ITEMS, ITEMS)
-    asked, live = told(funnel, EVENTS["many days"]), funnel.query_builder.counters
-    before = funnel.fine.features.build(asked, pool)
-    live.apply(np.array([11]), np.array([1.0], np.float32), np.array([asked.counters_at]))
-    after = funnel.fine.features.build(asked, pool)
+    one, counters = build_query(funnel, EVENTS["many days"]), funnel.query_builder.counters
+    before = funnel.fine.features.build(one, pool)
+    counters.apply(np.array([11]), np.array([1.0], np.float32), np.array([one.counters_at]))
+    after = funnel.fine.features.build(one, pool)
     moved = {
         name: np.flatnonzero(column != columns(before, POPULARITY)[name]).tolist()
         for name, column in columns(after, POPULARITY).items()
@@ -120,37 +124,41 @@ def test_an_event_moves_the_columns_of_its_item_and_the_others_shares_alone():
     assert all(now[name][12] < then[name][12] for name in named("share"))
 
 
-def test_where_nobody_liked_anything_shares_are_finite():
-    crowd = small_models().popularity
-    nothing = replace(crowd, liked=np.zeros_like(crowd.liked), counts=np.zeros_like(crowd.counts))
+def test_without_any_likes_shares_are_finite():
+    popularity = small_models().popularity
+    nothing = replace(
+        popularity, liked=np.zeros_like(popularity.liked), counts=np.zeros_like(popularity.counts)
+    )
     funnel = build_ratings(replace(small_models(), popularity=nothing))
     pool = random_pool(np.random.default_rng(0), 9, ITEMS)
-    found = columns(funnel.fine.features.build(told(funnel, EVENTS["one like"]), pool), POPULARITY)
+    result = columns(
+        funnel.fine.features.build(build_query(funnel, EVENTS["one like"]), pool), POPULARITY
+    )
     for name in named("share"):
-        close(found[name], [math.log(0.1)] * 9)
+        close(result[name], [math.log(0.1)] * 9)
 
 
-def test_segment_lift_is_how_much_more_users_like_this_one_take_the_item(case):
-    found = case.columns(SEGMENT)["segment_lift"]
+def test_segment_lift_is_how_much_more_the_users_segments_like_the_item(case):
+    result = case.columns(SEGMENT)["segment_lift"]
     segments, overall = case.models.segments, case.models.segments.share[-1]
-    codes = enumerate(case.asked.segments)
-    known = [segments.offsets[a] + code for a, code in codes if code >= 0]
-    if not known:
-        assert is_unknown(found)
+    codes = enumerate(case.query.segments)
+    now = [segments.offsets[a] + code for a, code in codes if code >= 0]
+    if not now:
+        assert is_unknown(result)
         return
     expected = [
-        sum(math.log((segments.share[s, r] + MIN_SHARE) / (overall[r] + MIN_SHARE)) for s in known)
-        / len(known)
+        sum(math.log((segments.share[s, r] + MIN_SHARE) / (overall[r] + MIN_SHARE)) for s in now)
+        / len(now)
         for r in case.pool.rows
     ]
-    close(found, expected)
+    close(result, expected)
 
 
 def test_release_columns_are_the_items_age_and_how_unusual_it_is_for_the_user(case):
-    found, rows = case.columns(RELEASE), case.pool.rows
+    result, rows = case.columns(RELEASE), case.pool.rows
     released = case.models.catalogue.released.astype(np.float64)
-    mine = [released[r] for r in case.asked.history.liked(50).rows if math.isfinite(released[r])]
+    mine = [released[r] for r in case.query.history.liked(50).rows if math.isfinite(released[r])]
     usual = sum(mine) / len(mine) if mine else math.nan
-    years = [EPOCH_YEAR + case.asked.now / YEAR - released[r] for r in rows]
-    close(found["years_since_release"], years)
-    close(found["release_distance"], [abs(released[r] - usual) for r in rows])
+    years = [EPOCH_YEAR + case.query.now / YEAR - released[r] for r in rows]
+    close(result["years_since_release"], years)
+    close(result["release_distance"], [abs(released[r] - usual) for r in rows])

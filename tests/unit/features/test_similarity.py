@@ -8,13 +8,13 @@ import pytest
 
 from app.features.similarity import DISLIKED, NEARNESS, SESSION, USER_VECTOR
 from tests.fakes import ITEMS, history, random_pool
-from tests.feature_cases import CASES, EVENTS, close, columns, funnel, is_unknown, told
-from tests.feature_cases import case as made
+from tests.feature_cases import CASES, EVENTS, build_query, close, columns, funnel, is_unknown
+from tests.feature_cases import case as build_case
 
 
 @pytest.fixture(params=CASES, ids=str)
 def case(request):
-    return made(*request.param)
+    return build_case(*request.param)
 
 
 def spaces(case):
@@ -27,26 +27,28 @@ def cosine(one, two):
     return float(one @ two) / lengths if lengths > 1e-9 else 0.0
 
 
-def test_taste_columns_are_z_scores_over_the_pool(case):
-    found = case.columns(USER_VECTOR)
+def test_user_vector_columns_are_z_scores_over_the_pool(case):
+    result = case.columns(USER_VECTOR)
     for space, vectors in spaces(case).items():
-        mine = getattr(case.asked.vectors, space).astype(float)
+        mine = getattr(case.query.vectors, space).astype(float)
         scores = [float(vectors[r].astype(float) @ mine) for r in case.pool.rows]
         mean = sum(scores) / len(scores)
         spread = math.sqrt(sum((s - mean) ** 2 for s in scores) / len(scores))
-        close(found[f"taste_{space}"], [(s - mean) / max(spread, 1e-9) for s in scores], abs_=1e-3)
+        close(result[f"taste_{space}"], [(s - mean) / max(spread, 1e-9) for s in scores], abs_=1e-3)
 
 
 def test_nearness_columns_are_cosines_to_the_newest_liked_items(case):
-    found, liked = case.columns(NEARNESS), case.asked.history.liked(20).rows
+    result, liked = case.columns(NEARNESS), case.query.history.liked(20).rows
     for space, vectors in spaces(case).items():
         if not len(liked) or not vectors.shape[1]:
-            assert all(is_unknown(found[name]) for name in found if name.startswith(space))
+            assert all(is_unknown(result[name]) for name in result if name.startswith(space))
             continue
         for n, row in enumerate(case.pool.rows):
             near = [cosine(vectors[row], vectors[other]) for other in liked]
-            told = [found[f"{space}_{window}"][n] for window in ("last", "last5", "last20", "mean")]
-            close(told, [near[0], max(near[:5]), max(near), sum(near) / len(near)])
+            build_query = [
+                result[f"{space}_{window}"][n] for window in ("last", "last5", "last20", "mean")
+            ]
+            close(build_query, [near[0], max(near[:5]), max(near), sum(near) / len(near)])
 
 
 def means(case, rows):
@@ -62,17 +64,17 @@ def means(case, rows):
     }
 
 
-def assert_means(found, suffix, expected):
+def assert_means(result, suffix, expected):
     for space, values in expected.items():
-        column = found[f"{space}_{suffix}"]
+        column = result[f"{space}_{suffix}"]
         if values is None:
             assert is_unknown(column)
         else:
             close(column, values)
 
 
-def test_session_columns_are_mean_cosines_to_the_last_half_hour_but_what_was_disliked(case):
-    events = case.asked.history
+def test_session_columns_are_mean_cosines_to_the_last_session_without_dislikes(case):
+    events = case.query.history
     rows = [
         int(row)
         for row, weight, t in zip(events.rows, events.weights, events.times, strict=True)
@@ -82,19 +84,21 @@ def test_session_columns_are_mean_cosines_to_the_last_half_hour_but_what_was_dis
 
 
 def test_disliked_columns_are_mean_cosines_to_what_the_user_disliked(case):
-    events = case.asked.history
+    events = case.query.history
     rows = [int(r) for r, weight in zip(events.rows, events.weights, strict=True) if weight < 0]
     assert_means(case.columns(DISLIKED), "disliked", means(case, rows[:20]))
 
 
-def test_a_session_ends_after_half_an_hour_without_what_came_before():
+def test_a_session_reaches_back_half_an_hour():
     """Else a visit of today would be the mean of a lifetime."""
     now = 9.05e8
     today, earlier = (5, 5, 1, now), (6, 5, 1, now - 1_801)
     pool = random_pool(np.random.default_rng(0), ITEMS, ITEMS)
     built = [
         columns(
-            funnel("ratings").fine.features.build(told(funnel("ratings"), history(*events)), pool),
+            funnel("ratings").fine.features.build(
+                build_query(funnel("ratings"), history(*events)), pool
+            ),
             SESSION,
         )["factors_session"]
         for events in ([today], [today, earlier], [today, (*earlier[:3], now - 1_800)])
@@ -102,7 +106,7 @@ def test_a_session_ends_after_half_an_hour_without_what_came_before():
     assert built[0].tobytes() == built[1].tobytes() != built[2].tobytes()
 
 
-def test_an_item_without_factors_is_near_to_nothing():
+def test_an_item_without_factors_has_a_similarity_of_zero():
     models = funnel("ratings").query_builder.models
     vectors = models.factors.items.copy()
     vectors[[3, 8]] = 0.0
@@ -110,15 +114,15 @@ def test_an_item_without_factors_is_near_to_nothing():
     bare = replace(features, models=replace(models, factors=replace(models.factors, items=vectors)))
     pool = random_pool(np.random.default_rng(0), ITEMS, ITEMS)
     events = history((8, 5, 1, 9.05e8), (5, 5, 1, 9.05e8 - 60))
-    found = columns(bare.build(told(funnel("ratings"), events), pool), NEARNESS)
-    assert found["factors_last"].tolist() == [0] * ITEMS
-    assert all(found[f"factors_{w}"][3] == 0 for w in ("last", "last5", "last20", "mean"))
-    assert found["factors_last5"][5] == pytest.approx(1, abs=1e-5)
+    result = columns(bare.build(build_query(funnel("ratings"), events), pool), NEARNESS)
+    assert result["factors_last"].tolist() == [0] * ITEMS
+    assert all(result[f"factors_{w}"][3] == 0 for w in ("last", "last5", "last20", "mean"))
+    assert result["factors_last5"][5] == pytest.approx(1, abs=1e-5)
 
 
-def test_who_only_disliked_has_no_session_and_no_nearness_but_knows_what_not_to_show():
-    found = made("ratings", "dislikes alone")
-    assert all(is_unknown(column) for column in found.columns(NEARNESS).values())
-    assert all(is_unknown(column) for column in found.columns(SESSION).values())
-    assert not any(is_unknown(column) for column in found.columns(DISLIKED).values())
+def test_a_history_of_dislikes_has_only_disliked_columns():
+    result = build_case("ratings", "dislikes alone")
+    assert all(is_unknown(column) for column in result.columns(NEARNESS).values())
+    assert all(is_unknown(column) for column in result.columns(SESSION).values())
+    assert not any(is_unknown(column) for column in result.columns(DISLIKED).values())
     assert len(EVENTS["dislikes alone"]) == 2

@@ -15,7 +15,7 @@ from app.features.views import COARSE_VIEW, FINE_VIEW, column_names, features, v
 from app.recall.registry import CHANNELS
 from offline.training.replay import build_offline_funnel
 from tests.fakes import ITEMS, history, random_pool, request, small_models
-from tests.feature_cases import CASES, EVENTS, KINDS, case, funnel, models, told
+from tests.feature_cases import CASES, EVENTS, KINDS, build_query, case, funnel, models
 
 FINE_ONLY = FINE_VIEW[len(COARSE_VIEW) :]
 
@@ -29,10 +29,10 @@ def cpu():
 
 @pytest.mark.parametrize(("kind", "events"), CASES)
 def test_a_matrix_has_a_column_for_each_name_and_a_row_for_each_candidate(kind, events):
-    made = case(kind, events)
-    assert made.matrix.shape == (len(made.pool), len(column_names(FINE_VIEW)))
-    assert made.matrix.dtype == np.float32
-    assert not np.isinf(made.matrix).any()
+    one_case = case(kind, events)
+    assert one_case.matrix.shape == (len(one_case.pool), len(column_names(FINE_VIEW)))
+    assert one_case.matrix.dtype == np.float32
+    assert not np.isinf(one_case.matrix).any()
 
 
 def test_names_are_unique_and_the_coarse_columns_are_the_first_of_the_fine():
@@ -54,18 +54,18 @@ def test_every_feature_is_described_and_no_two_alike():
 
 @pytest.mark.parametrize(("kind", "events"), CASES)
 @pytest.mark.parametrize("n", [0, 1])
-def test_the_smallest_pools_warn_nothing(kind, events, n):
-    asked = told(funnel(kind), EVENTS[events], segments=(-1, -1))
+def test_the_smallest_pools_cause_no_warning(kind, events, n):
+    query = build_query(funnel(kind), EVENTS[events], segments=(-1, -1))
     pool = random_pool(np.random.default_rng(0), n, ITEMS)
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         for stage in (funnel(kind).coarse, funnel(kind).fine):
-            assert stage.features.build(asked, pool).shape[0] == n
+            assert stage.features.build(query, pool).shape[0] == n
 
 
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("user", ["u03", "u17", "stranger", ""])
-async def test_what_serving_computes_is_what_training_saw_bit_for_bit(cpu, kind, user):
+async def test_serving_computes_the_features_of_training_bit_for_bit(cpu, kind, user):
     """Serving computes the coarse columns, cuts the pool and adds the rest; training does not."""
     served = build_offline_funnel(models(kind), FunnelConfig(cpu, NO_CHECKPOINTS))
     slate = await served.recommend(request(user, 5))
@@ -77,14 +77,14 @@ async def test_what_serving_computes_is_what_training_saw_bit_for_bit(cpu, kind,
 
 
 @pytest.mark.parametrize(("kind", "events"), CASES)
-def test_the_columns_of_an_item_do_not_depend_on_how_many_others_were_kept(kind, events):
+def test_the_features_of_an_item_do_not_depend_on_the_size_of_the_pool(kind, events):
     one, random = funnel(kind), np.random.default_rng(1)
-    asked, merged = told(one, EVENTS[events]), random_pool(random, ITEMS, ITEMS)
-    coarse = replace(merged, features=one.coarse.features.build(asked, merged))
-    whole = one.fine.features.build(asked, merged)
+    query, merged = build_query(one, EVENTS[events]), random_pool(random, ITEMS, ITEMS)
+    coarse = replace(merged, features=one.coarse.features.build(query, merged))
+    whole = one.fine.features.build(query, merged)
     for keep in (*range(1, 12), 33, 57, ITEMS - 1):
         chosen = random.permutation(ITEMS)[:keep]
-        kept = one.fine.features.build(asked, coarse.take(chosen))
+        kept = one.fine.features.build(query, coarse.take(chosen))
         assert kept.tobytes() == whole[chosen].tobytes()
 
 
@@ -101,23 +101,23 @@ def wide(cpu):
 
 
 @pytest.mark.parametrize("h", [1, 2, 5, 20, 70])
-def test_the_bits_of_fine_columns_are_those_of_large_pools_too(wide, h):
+def test_fine_features_are_bit_equal_in_small_and_large_pools(wide, h):
     """BLAS takes other paths for large products; seen before float32 hides most of it."""
     random = np.random.default_rng(h)
     merged = random_pool(random, 800, 900)
     events = history(*((i * 31 % 900, 1 + i % 5, (1, 1, -1)[i % 3], 9e8 - i) for i in range(h)))
-    asked = told(wide, events)
-    whole = filled(wide, asked, merged)
+    query = build_query(wide, events)
+    whole = filled(wide, query, merged)
     for keep in (300, 299, 100, 37, 7, 1):
         chosen = random.permutation(800)[:keep]
-        for name, column in filled(wide, asked, merged.take(chosen)).items():
+        for name, column in filled(wide, query, merged.take(chosen)).items():
             assert column.tobytes() == whole[name][chosen].tobytes(), name
 
 
-def filled(funnel, asked, pool: Candidates):
+def filled(funnel, query, pool: Candidates):
     """The columns that the fine view adds, as computed, in full precision."""
     b = funnel.fine.features
-    scene = FeatureContext(b.models, b.counters, b.like_shares, asked, pool)
+    scene = FeatureContext(b.models, b.counters, b.like_shares, query, pool)
     return {
         name: np.broadcast_to(np.asarray(column), len(pool))
         for group in FINE_ONLY
@@ -132,7 +132,7 @@ def widened(models, vectors, content):
     def tile(array):
         return np.concatenate([array] * (n // ITEMS + 1), axis=-1)[..., :n]
 
-    catalogue, crowd = models.catalogue, models.popularity
+    catalogue, popularity = models.catalogue, models.popularity
     flags = np.random.default_rng(0).random((n, 64)) < 0.15
     return replace(
         models,
@@ -145,11 +145,11 @@ def widened(models, vectors, content):
             providers=tile(catalogue.providers),
         ),
         popularity=replace(
-            crowd,
-            counts=tile(crowd.counts),
-            liked=tile(crowd.liked),
-            first_seen=tile(crowd.first_seen),
-            mean_value=tile(crowd.mean_value),
+            popularity,
+            counts=tile(popularity.counts),
+            liked=tile(popularity.liked),
+            first_seen=tile(popularity.first_seen),
+            mean_value=tile(popularity.mean_value),
         ),
         segments=replace(models.segments, share=tile(models.segments.share)),
         factors=replace(models.factors, items=vectors, gram=vectors.T @ vectors),
@@ -157,14 +157,17 @@ def widened(models, vectors, content):
     )
 
 
-def test_columns_that_the_pool_brings_along_are_taken_as_they_are():
+def test_columns_that_the_pool_has_already_are_kept():
     one = funnel("ratings")
-    asked, pool = told(one, EVENTS["one like"]), random_pool(np.random.default_rng(0), 9, ITEMS)
+    query, pool = (
+        build_query(one, EVENTS["one like"]),
+        random_pool(np.random.default_rng(0), 9, ITEMS),
+    )
     width = len(column_names(COARSE_VIEW))
     brought = np.arange(9 * width, dtype=np.float32).reshape(9, width)
-    built = one.fine.features.build(asked, replace(pool, features=brought))
+    built = one.fine.features.build(query, replace(pool, features=brought))
     assert built[:, :width].tobytes() == brought.tobytes()
-    assert built[:, width:].tobytes() == one.fine.features.build(asked, pool)[:, width:].tobytes()
+    assert built[:, width:].tobytes() == one.fine.features.build(query, pool)[:, width:].tobytes()
 
 
 def test_each_channel_has_its_columns():

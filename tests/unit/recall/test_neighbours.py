@@ -22,24 +22,24 @@ class NoTables:
         raise StageError("store is down")
 
 
-def asked(models, user, **known):
+def user_query(models, user, **fields):
     events = models.users.history(user)
     return query(
-        user_row=user, history=events, exclude=events.rows, now=models.popularity.at, **known
+        user_row=user, history=events, exclude=events.rows, now=models.popularity.at, **fields
     )
 
 
 ITEM_TABLES = ("item_cf", "ease", "rp3beta", "transitions")
 
 
-def item_table(models=MODELS, table="item_cf", **known):
-    config = ItemTableConfig(**known)
+def item_table(models=MODELS, table="item_cf", **fields):
+    config = ItemTableConfig(**fields)
     return ItemTableChannel(f"by {table}", MemoryTables(models.tables), table, ITEMS, config)
 
 
-def user_cf(models=MODELS, **known):
+def user_cf(models=MODELS, **fields):
     return UserCFChannel(
-        MemoryTables(models.tables), models.users, ITEMS, models.centred, UserCFConfig(**known)
+        MemoryTables(models.tables), models.users, ITEMS, models.centred, UserCFConfig(**fields)
     )
 
 
@@ -83,28 +83,28 @@ def slow_user_cf(query, models, newest, nearest, shrink):
         u: a * shared[u] / (shared[u] + shrink) for u, a in alike.items() if u != query.user_row
     }
     scores = defaultdict(float)
-    for user, worth in sorted(((u, a) for u, a in near.items() if a > 0), key=lambda p: -p[1])[
+    for user, weight_sum in sorted(((u, a) for u, a in near.items() if a > 0), key=lambda p: -p[1])[
         :nearest
     ]:
         theirs = models.users.history(user)
         for row, weight in zip(theirs.rows, theirs.weights, strict=True):
-            scores[row] += worth * max(weight, 0.0)
+            scores[row] += weight_sum * max(weight, 0.0)
     return best(scores, np.flatnonzero(query.excluded), 1_000)
 
 
-def assert_same(found, expected):
-    assert len(found) == len(expected)
-    assert dict(zip(found.rows.tolist(), found.scores.tolist(), strict=True)) == pytest.approx(
+def assert_same(result, expected):
+    assert len(result) == len(expected)
+    assert dict(zip(result.rows.tolist(), result.scores.tolist(), strict=True)) == pytest.approx(
         dict(expected), rel=1e-5
     )
-    assert np.all(np.diff(found.scores) <= 0)
+    assert np.all(np.diff(result.scores) <= 0)
 
 
 @pytest.mark.parametrize("user", range(0, USERS, 7))
 @pytest.mark.parametrize("models", [MODELS, PLAIN], ids=["ratings", "likes"])
 @pytest.mark.parametrize("table", ITEM_TABLES)
-async def test_an_item_table_sums_what_is_near_to_liked_items(models, user, table):
-    one = asked(models, user)
+async def test_an_item_table_channel_sums_the_neighbours_of_liked_items(models, user, table):
+    one = user_query(models, user)
     channel = item_table(models, table, n_events=9, decay=0.9)
     expected = slow_item_table(one, models.tables[table], 9, 0.9, 1_000)
     assert expected
@@ -113,8 +113,8 @@ async def test_an_item_table_sums_what_is_near_to_liked_items(models, user, tabl
 
 @pytest.mark.parametrize("user", range(0, USERS, 7))
 @pytest.mark.parametrize("models", [MODELS, PLAIN], ids=["ratings", "likes"])
-async def test_user_cf_sums_what_like_minded_users_liked(models, user):
-    one = asked(models, user)
+async def test_user_cf_sums_what_similar_users_liked(models, user):
+    one = user_query(models, user)
     channel = user_cf(models, n_events=12, n_neighbours=5, shrink=3.0)
     expected = slow_user_cf(one, models, 12, 5, 3.0)
     assert expected
@@ -122,31 +122,31 @@ async def test_user_cf_sums_what_like_minded_users_liked(models, user):
 
 
 @pytest.mark.parametrize("channel", [*EVERY_TABLE, user_cf(), user_cf(PLAIN)])
-async def test_nothing_seen_is_proposed_and_never_more_than_asked(channel):
+async def test_no_excluded_item_is_proposed_and_no_more_than_the_limit(channel):
     for user in range(0, USERS, 11):
-        one = asked(MODELS, user)
-        found = await proposed(channel, one, 4)
-        assert len(found) == 4
-        assert not one.excluded[found.rows].any()
+        one = user_query(MODELS, user)
+        result = await proposed(channel, one, 4)
+        assert len(result) == 4
+        assert not one.excluded[result.rows].any()
         everything = await proposed(channel, one)
-        assert found.scores.tolist() == everything.scores[:4].tolist()
+        assert result.scores.tolist() == everything.scores[:4].tolist()
 
 
 @pytest.mark.parametrize("channel", [*EVERY_TABLE, user_cf()])
-async def test_who_has_no_history_gets_nothing(channel):
+async def test_a_user_without_history_gets_no_proposals(channel):
     assert len(await proposed(channel, query())) == 0
 
 
 @pytest.mark.parametrize("channel", [*EVERY_TABLE, user_cf()])
 async def test_a_missing_table_proposes_nothing(channel):
     empty = replace(channel, tables=MemoryTables({}))
-    assert len(await proposed(empty, asked(MODELS, 3))) == 0
+    assert len(await proposed(empty, user_query(MODELS, 3))) == 0
 
 
 @pytest.mark.parametrize("channel", [*EVERY_TABLE, user_cf()])
-async def test_a_store_that_is_down_says_so(channel):
+async def test_a_store_that_is_down_raises_a_stage_error(channel):
     with pytest.raises(StageError):
-        await proposed(replace(channel, tables=NoTables()), asked(MODELS, 3))
+        await proposed(replace(channel, tables=NoTables()), user_query(MODELS, 3))
 
 
 async def test_newer_likes_count_more():
@@ -157,53 +157,53 @@ async def test_newer_likes_count_more():
         "any", MemoryTables({"any": table}), "any", 4, ItemTableConfig(decay=0.5)
     )
     events = history((1, 5, 1, 9), (0, 5, 1, 8))
-    found = await proposed(channel, query(n=4, history=events, exclude=[0, 1]))
-    assert found.rows.tolist() == [3, 2]
-    assert found.scores.tolist() == [1.0, 0.5]
+    result = await proposed(channel, query(n=4, history=events, exclude=[0, 1]))
+    assert result.rows.tolist() == [3, 2]
+    assert result.scores.tolist() == [1.0, 0.5]
 
 
-async def test_where_nothing_was_liked_neutral_events_speak_softly():
+async def test_neutral_events_count_a_tenth_where_nothing_was_liked():
     neutral = history((3, 3, 0, 9), (8, 3, 0, 8))
     one = query(history=neutral, exclude=[3, 8])
     liked = query(history=replace(neutral, weights=np.ones(2, np.float32)), exclude=[3, 8])
-    found, loud = [await proposed(item_table(), each) for each in (one, liked)]
-    assert len(found) > 0
-    assert found.rows.tolist() == loud.rows.tolist()
-    assert found.scores == pytest.approx(0.1 * loud.scores, rel=1e-5)
+    result, loud = [await proposed(item_table(), each) for each in (one, liked)]
+    assert len(result) > 0
+    assert result.rows.tolist() == loud.rows.tolist()
+    assert result.scores == pytest.approx(0.1 * loud.scores, rel=1e-5)
 
 
 async def test_users_do_not_recommend_to_themselves():
-    one = asked(MODELS, 3)
+    one = user_query(MODELS, 3)
     channel = user_cf(n_neighbours=1)
-    stranger = replace(one, user_row=-1)
-    alone, same = await proposed(channel, one), await proposed(channel, stranger)
+    unknown = replace(one, user_row=-1)
+    alone, same = await proposed(channel, one), await proposed(channel, unknown)
     liked = MODELS.users.history(3)
     mine = set(liked.rows[liked.weights > 0].tolist())
     assert set(same.rows.tolist()).isdisjoint(mine)  # the nearest is the user: all of it is seen
     assert len(same) == 0 < len(alone)
 
 
-async def test_who_rates_all_alike_is_still_like_somebody():
+async def test_a_user_whose_ratings_are_all_equal_has_neighbours():
     events = MODELS.users.history(3)
     flat = replace(events, values=np.full(len(events), 3, np.float32))
-    one, channel = replace(asked(MODELS, 3), history=flat), user_cf(n_events=12)
+    one, channel = replace(user_query(MODELS, 3), history=flat), user_cf(n_events=12)
     assert_same(await proposed(channel, one), slow_user_cf(one, MODELS, 12, 60, 10.0))
 
 
 async def test_many_agreeing_users_outweigh_one_who_shares_a_single_item():
-    one = asked(MODELS, 3)
-    found = [await proposed(user_cf(shrink=s, n_neighbours=3), one) for s in (0.0, 50.0)]
-    assert found[0].rows.tolist() != found[1].rows.tolist()
+    one = user_query(MODELS, 3)
+    result = [await proposed(user_cf(shrink=s, n_neighbours=3), one) for s in (0.0, 50.0)]
+    assert result[0].rows.tolist() != result[1].rows.tolist()
 
 
-async def test_two_tables_of_one_store_propose_by_their_own_neighbours():
-    one = asked(MODELS, 3)
-    found = [await proposed(channel, one, 20) for channel in EVERY_TABLE]
-    assert len({tuple(answer.rows.tolist()) for answer in found}) == len(EVERY_TABLE)
+async def test_each_table_of_a_store_proposes_its_own_neighbours():
+    one = user_query(MODELS, 3)
+    result = [await proposed(channel, one, 20) for channel in EVERY_TABLE]
+    assert len({tuple(answer.rows.tolist()) for answer in result}) == len(EVERY_TABLE)
     assert [channel.name for channel in EVERY_TABLE] == [f"by {table}" for table in ITEM_TABLES]
 
 
-async def test_what_speaks_against_an_item_in_one_place_outweighs_what_speaks_for_it_in_another():
+async def test_negative_weights_can_outweigh_positive_ones():
     """EASE has negative weights: an item is proposed only if the sum is above 0."""
     table = NeighbourTable(
         np.array([0, 2, 4, 4, 4]),
@@ -214,10 +214,10 @@ async def test_what_speaks_against_an_item_in_one_place_outweighs_what_speaks_fo
         "any", MemoryTables({"any": table}), "any", 4, ItemTableConfig(decay=1.0)
     )
     events = history((1, 5, 1, 9), (0, 5, 1, 8))
-    found = await proposed(channel, query(n=4, history=events, exclude=[0, 1]))
-    assert (found.rows.tolist(), found.scores.tolist()) == ([3], [1.5])
+    result = await proposed(channel, query(n=4, history=events, exclude=[0, 1]))
+    assert (result.rows.tolist(), result.scores.tolist()) == ([3], [1.5])
 
 
 async def test_rows_that_are_not_in_the_table_have_no_neighbours():
-    found = await MemoryTables(MODELS.tables).read("item_cf", rows(-1, ITEMS, 5))
-    assert set(found.owner.tolist()) <= {2}
+    result = await MemoryTables(MODELS.tables).read("item_cf", rows(-1, ITEMS, 5))
+    assert set(result.owner.tolist()) <= {2}

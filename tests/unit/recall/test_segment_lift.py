@@ -24,37 +24,39 @@ EVERY = np.arange(ITEMS)
 LAST = int(MODEL.offsets[-1])  # the row of everybody
 
 
-def lift(live, *codes, models=MODELS, rows=EVERY, now=None):
-    asked = query(segments=np.array(codes, np.int32), counters_at=live.now if now is None else now)
-    return compute_segment_lift(models.segments, live, asked, rows)
+def lift(counters, *codes, models=MODELS, rows=EVERY, now=None):
+    one = query(
+        segments=np.array(codes, np.int32), counters_at=counters.now if now is None else now
+    )
+    return compute_segment_lift(models.segments, counters, one, rows)
 
 
-def like(live, row, *members, times=None, weight=1.0):
+def like(counters, row, *members, times=None, weight=1.0):
     """One event on this item by each of these members, whose rows of the table are given."""
     n = len(members)
     at = np.full(n, AT) if times is None else np.array(times)
-    live.apply(np.full(n, row), np.full(n, weight, np.float32), at, np.array(members))
+    counters.apply(np.full(n, row), np.full(n, weight, np.float32), at, np.array(members))
 
 
-def test_as_long_as_nothing_is_heard_it_is_what_the_bundle_knows():
-    found = lift(PopularityCounters.of(MODELS), 2, 1)
+def test_without_new_events_the_lift_is_that_of_the_bundle():
+    result = lift(PopularityCounters.of(MODELS), 2, 1)
     rows = [MODEL.offsets[0] + 2, MODEL.offsets[1] + 1]
     expected = np.log((MODEL.share[rows] + MIN_SHARE) / (MODEL.share[-1] + MIN_SHARE)).mean(axis=0)
-    np.testing.assert_allclose(found, expected, atol=1e-5)
+    np.testing.assert_allclose(result, expected, atol=1e-5)
 
 
-def test_likes_since_then_count_like_those_before_and_fade():
-    live, events = PopularityCounters.of(MODELS), []
+def test_new_likes_count_like_old_ones_and_decay():
+    counters, events = PopularityCounters.of(MODELS), []
     random = np.random.default_rng(0)
     for row, age in zip(random.integers(0, ITEMS, 300), random.random(300) * 60 * DAY, strict=True):
         of = (int(random.integers(-1, MODEL.offsets[1])), int(random.choice([-1, 5, 6])))
         events.append((int(row), of, float(random.integers(-1, 3)), AT + age))
     events.sort(key=lambda event: event[3])
     for row, of, weight, time in events:
-        like(live, row, of, times=[time], weight=weight)
-    now = live.now
+        like(counters, row, of, times=[time], weight=weight)
+    now = counters.now
 
-    def heard(segment, item=None):
+    def new_likes(segment, item=None):
         return sum(
             max(weight, 0) * 2.0 ** (-(now - time) / HALF_LIFE)
             for row, of, weight, time in events
@@ -62,51 +64,51 @@ def test_likes_since_then_count_like_those_before_and_fade():
         )
 
     def overall(item):
-        known = float(MODEL.share[-1, item]) * MODEL.mass[-1]
-        return (known + heard(LAST, item)) / (MODEL.mass[-1] + heard(LAST))
+        old = float(MODEL.share[-1, item]) * MODEL.mass[-1]
+        return (old + new_likes(LAST, item)) / (MODEL.mass[-1] + new_likes(LAST))
 
     def share(segment, item):
         own = MODEL.share[segment, item] * (MODEL.mass[segment] + MODEL.prior)
         own -= MODEL.prior * MODEL.share[-1, item]  # likes of the segment
-        likes = own + heard(segment, item) + MODEL.prior * overall(item)
-        return float(likes / (MODEL.mass[segment] + heard(segment) + MODEL.prior))
+        likes = own + new_likes(segment, item) + MODEL.prior * overall(item)
+        return float(likes / (MODEL.mass[segment] + new_likes(segment) + MODEL.prior))
 
     expected = [
         sum(math.log((share(s, i) + MIN_SHARE) / (overall(i) + MIN_SHARE)) for s in (1, 6)) / 2
         for i in EVERY.tolist()
     ]
-    found = lift(live, 1, 6 - int(MODEL.offsets[1]))
-    np.testing.assert_allclose(found, expected, rtol=1e-3, atol=1e-5)
+    result = lift(counters, 1, 6 - int(MODEL.offsets[1]))
+    np.testing.assert_allclose(result, expected, rtol=1e-3, atol=1e-5)
     assert not np.allclose(
-        found, lift(PopularityCounters.of(MODELS), 1, 6 - int(MODEL.offsets[1])), atol=1e-3
+        result, lift(PopularityCounters.of(MODELS), 1, 6 - int(MODEL.offsets[1])), atol=1e-3
     )
 
 
-def test_what_a_segment_likes_rises_for_it_and_for_no_other():
-    live = PopularityCounters.of(MODELS)
-    before, other = lift(live, 1, -1)[5], lift(live, 2, -1)[5]
-    like(live, 5, *[(1, -1)] * 500)
-    assert lift(live, 1, -1)[5] > before + 0.05
-    assert lift(live, 2, -1)[5] == pytest.approx(other, abs=1e-4)
+def test_likes_of_a_segment_lift_the_item_for_that_segment_alone():
+    counters = PopularityCounters.of(MODELS)
+    before, other = lift(counters, 1, -1)[5], lift(counters, 2, -1)[5]
+    like(counters, 5, *[(1, -1)] * 500)
+    assert lift(counters, 1, -1)[5] > before + 0.05
+    assert lift(counters, 2, -1)[5] == pytest.approx(other, abs=1e-4)
 
 
-def test_what_everybody_likes_more_rises_in_no_segment():
+def test_an_item_that_all_segments_like_more_is_lifted_for_none():
     """Every segment does its part, and takes as much of the item as of others."""
     even = replace(MODEL, share=np.repeat(MODEL.share[-1:], LAST + 1, axis=0))
     models = replace(MODELS, segments=even)
-    live = PopularityCounters.of(models)
+    counters = PopularityCounters.of(models)
     members = [row for row in range(MODEL.offsets[1]) for _ in range(round(even.mass[row] * 10))]
-    like(live, 5, *[(row, -1) for row in members])
+    like(counters, 5, *[(row, -1) for row in members])
     missing = round(even.mass[-1] * 10) - len(members)
-    like(live, 5, *[(-1, -1)] * missing)
-    assert live.segments.total_at(AT, np.array([LAST]))[0] == pytest.approx(
+    like(counters, 5, *[(-1, -1)] * missing)
+    assert counters.segments.total_at(AT, np.array([LAST]))[0] == pytest.approx(
         10 * even.mass[-1], 1e-3
     )
     for code in range(MODEL.offsets[1]):
-        np.testing.assert_allclose(lift(live, code, -1, models=models), 0.0, atol=2e-3)
+        np.testing.assert_allclose(lift(counters, code, -1, models=models), 0.0, atol=2e-3)
 
 
-def test_the_segments_that_moved_on_are_those_of_a_later_moment(monkeypatch):
+def test_updated_segments_equal_those_fitted_at_the_later_moment(monkeypatch):
     """Without fading, as the bundle's own likes do not fade."""
     monkeypatch.setattr(segment_counts, "HALF_LIFE", np.inf)
     dataset = small_dataset()
@@ -114,10 +116,10 @@ def test_the_segments_that_moved_on_are_those_of_a_later_moment(monkeypatch):
     start, later = float(log.times[500]), float(log.times[900])
     models = fit_models(dataset, log.before(start), SMALL, start)
     whole = fit_models(dataset, log.before(later), SMALL, later)
-    live = PopularityCounters.of(models)
-    advance_counters(QueryBuilder(models, live), log, start, later)
+    counters = PopularityCounters.of(models)
+    advance_counters(QueryBuilder(models, counters), log, start, later)
     for codes in ((1, 0), (2, 1), (-1, 1)):
-        moved = lift(live, *codes, models=models)
+        moved = lift(counters, *codes, models=models)
         np.testing.assert_allclose(
             moved, lift(PopularityCounters.of(whole), *codes, models=whole), atol=1e-4
         )
@@ -126,26 +128,26 @@ def test_the_segments_that_moved_on_are_those_of_a_later_moment(monkeypatch):
         )
 
 
-def test_an_item_that_came_after_the_bundle_is_lifted_by_who_likes_it():
+def test_an_item_newer_than_the_bundle_is_lifted_by_its_likes():
     spare = 3
     models = with_spare_rows(MODELS, build_overlay(MODELS.catalogue, spare))
-    live = PopularityCounters.of(models, spare)
+    counters = PopularityCounters.of(models, spare)
     new = np.array([ITEMS])
-    assert lift(live, 1, -1, models=models, rows=new).tolist() == [0.0]
-    like(live, ITEMS, (1, -1))
-    assert lift(live, 1, -1, models=models, rows=new) > 0.0
-    assert lift(live, 2, -1, models=models, rows=new) < 0.0
-    live.open_row(ITEMS, AT)
-    np.testing.assert_allclose(lift(live, 1, -1, models=models, rows=new), 0.0, atol=1e-3)
+    assert lift(counters, 1, -1, models=models, rows=new).tolist() == [0.0]
+    like(counters, ITEMS, (1, -1))
+    assert lift(counters, 1, -1, models=models, rows=new) > 0.0
+    assert lift(counters, 2, -1, models=models, rows=new) < 0.0
+    counters.open_row(ITEMS, AT)
+    np.testing.assert_allclose(lift(counters, 1, -1, models=models, rows=new), 0.0, atol=1e-3)
 
 
 @pytest.mark.parametrize("spare", [0, 7])
-def test_where_too_much_would_be_counted_the_bundle_alone_is_known(monkeypatch, spare):
+def test_segments_are_not_counted_live_where_the_table_would_be_too_large(monkeypatch, spare):
     def live_with(cells):
         monkeypatch.setattr(segment_counts, "MAX_CELLS", cells)
-        live = PopularityCounters.of(MODELS, spare)
-        like(live, 5, *[(1, -1)] * 500)
-        return live
+        counters = PopularityCounters.of(MODELS, spare)
+        like(counters, 5, *[(1, -1)] * 500)
+        return counters
 
     cells = LAST * ITEMS
     few, many = live_with(cells), live_with(cells - 1)
@@ -154,7 +156,7 @@ def test_where_too_much_would_be_counted_the_bundle_alone_is_known(monkeypatch, 
     assert not np.array_equal(lift(few, 1, -1), lift(many, 1, -1))
 
 
-def test_however_events_come_together_the_lift_is_the_same_to_the_bit():
+def test_the_lift_does_not_depend_on_how_events_are_batched():
     random = np.random.default_rng(3)
     n = 400
     rows, weights = random.integers(0, ITEMS, n), random.random(n).astype(np.float32)
@@ -162,11 +164,16 @@ def test_however_events_come_together_the_lift_is_the_same_to_the_bit():
     of = np.stack([random.integers(-1, 5, n), random.choice([-1, 5, 6], n)], axis=1)
 
     @cache
-    def told(*cuts):
-        live = PopularityCounters.of(MODELS)
+    def lift_of_batches(*cuts):
+        counters = PopularityCounters.of(MODELS)
         for part in np.split(np.arange(n), cuts):
-            live.apply(rows[part], weights[part], times[part], of[part])
-        assert live.reference > AT
-        return lift(live, 1, 1).tobytes()
+            counters.apply(rows[part], weights[part], times[part], of[part])
+        assert counters.reference > AT
+        return lift(counters, 1, 1).tobytes()
 
-    assert told() == told(1, 2, 150) == told(*range(n)) == told(200, 399)
+    assert (
+        lift_of_batches()
+        == lift_of_batches(1, 2, 150)
+        == lift_of_batches(*range(n))
+        == lift_of_batches(200, 399)
+    )
