@@ -47,7 +47,9 @@ def slow(names, live_events, channel, exclude):
     for n, name in enumerate(names[: channel.config.n_friends]):
         row = IDS.row(name)
         own = MODELS.users.history(row)
-        bundle_events = zip(own.rows.tolist(), own.weights.tolist(), own.times.tolist(), strict=True)
+        bundle_events = zip(
+            own.rows.tolist(), own.weights.tolist(), own.times.tolist(), strict=True
+        )
         events = {(r, t, w) for r, w, t in bundle_events if w > 0}
         events |= {(r, t, w) for owner, r, w, t in live_events if owner == n and w > 0}
         newest = sorted(events, key=lambda e: (-e[1], e[0]))[: channel.config.n_events]
