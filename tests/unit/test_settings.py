@@ -21,7 +21,7 @@ def _empty_folder(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
 
 
-def test_without_anything_set_the_defaults_stand():
+def test_the_defaults_hold_if_nothing_is_set():
     settings = Settings()
     assert (settings.host, settings.port, settings.workers) == ("127.0.0.1", 8000, 1)
     assert settings.budget_ms == 100
@@ -36,7 +36,7 @@ def test_the_default_checkpoints_are_in_order_and_within_the_budget():
     assert each[-1] * 1000 <= Settings().budget_ms
 
 
-def test_the_environment_wins_over_the_file_and_what_is_given_over_both(tmp_path, monkeypatch):
+def test_the_environment_wins_over_the_file_and_arguments_over_both(tmp_path, monkeypatch):
     (tmp_path / "recfunnel.toml").write_text(
         'port = 1\nhost = "::1"\nk_max = 7\nredis_url = "redis://file"\n[policy]\ndiversity = 0.5\n'
     )
@@ -51,7 +51,7 @@ def test_the_environment_wins_over_the_file_and_what_is_given_over_both(tmp_path
     assert settings.redis_url == "redis://file"
 
 
-def test_redis_keeps_its_usual_name_and_empty_means_none(monkeypatch):
+def test_redis_keeps_its_usual_name_and_empty_is_none(monkeypatch):
     monkeypatch.setenv("REDIS_URL", "redis://:secret@there:1")
     settings = Settings()
     assert settings.redis_url == "redis://:secret@there:1"
@@ -79,18 +79,18 @@ def test_redis_keeps_its_usual_name_and_empty_means_none(monkeypatch):
         {"scenes": {"front": {"diversity": 2}}},
     ],
 )
-def test_what_makes_no_sense_is_refused(wrong):
+def test_a_value_out_of_bounds_or_an_unknown_name_is_refused(wrong):
     with pytest.raises(ValidationError):
         Settings(**wrong)
 
 
-def test_a_misspelt_name_in_the_file_is_refused(tmp_path):
+def test_an_unknown_name_in_the_file_is_refused(tmp_path):
     (tmp_path / "recfunnel.toml").write_text("prot = 1\n")
     with pytest.raises(ValidationError, match="prot"):
         Settings()
 
 
-def test_settings_do_not_change():
+def test_settings_are_frozen():
     settings = Settings()
     with pytest.raises(ValidationError):
         settings.port = 1
@@ -99,14 +99,14 @@ def test_settings_do_not_change():
 
 
 @pytest.mark.parametrize("redis_url", [None, "unix:///there.sock"])
-def test_what_is_exported_is_what_a_worker_reads(tmp_path, monkeypatch, redis_url):
+def test_a_worker_reads_the_exported_settings(tmp_path, monkeypatch, redis_url):
     monkeypatch.setattr(os, "environ", dict(os.environ))
-    settings = Settings(out="made", host="::1", port=9, workers=3, redis_url=redis_url)
+    settings = Settings(out="results", host="::1", port=9, workers=3, redis_url=redis_url)
     settings.export()
     share_metrics(tmp_path / "metrics")
     assert os.environ["PROMETHEUS_MULTIPROC_DIR"] == str(tmp_path / "metrics")
     read = Settings()
-    assert read == settings.model_copy(update={"out": tmp_path / "made"})
+    assert read == settings.model_copy(update={"out": tmp_path / "results"})
 
 
 @pytest.mark.parametrize(
@@ -118,7 +118,9 @@ def test_what_is_exported_is_what_a_worker_reads(tmp_path, monkeypatch, redis_ur
         ("REDIS_URL", "redis://:se#cret@there:1", "the setting REDIS_URL .*: write redis://"),
     ],
 )
-def test_what_cannot_be_used_is_said_in_a_sentence_without_secrets(monkeypatch, name, value, why):
+def test_an_unusable_setting_is_named_with_its_reason_and_without_secrets(
+    monkeypatch, name, value, why
+):
     monkeypatch.setenv(name, value)
     with pytest.raises(SettingsError, match=why) as raised:
         read_settings({})
@@ -128,13 +130,41 @@ def test_what_cannot_be_used_is_said_in_a_sentence_without_secrets(monkeypatch, 
     assert "cret" not in str(raised.value)
 
 
-def test_a_file_that_is_not_toml_is_said_in_a_sentence(tmp_path):
+def test_a_file_that_is_not_toml_is_refused_with_a_reason(tmp_path):
     (tmp_path / "recfunnel.toml").write_text("port: 1\n")
     with pytest.raises(SettingsError, match=r"recfunnel\.toml is not TOML"):
         read_settings({})
 
 
-def test_what_is_given_is_read(monkeypatch):
+def test_overrides_win(monkeypatch):
     monkeypatch.setenv("RECFUNNEL_PORT", "2")
     assert read_settings({"port": 3}).port == 3
     assert read_settings({}).port == 2
+
+
+def test_a_scene_takes_what_it_does_not_set_from_the_policy(monkeypatch):
+    monkeypatch.setenv("RECFUNNEL_POLICY__PROVIDER_CAP", "3")
+    monkeypatch.setenv("RECFUNNEL_SCENES", '{"front": {"pinned": {"i5": 1}}}')
+    monkeypatch.setenv("RECFUNNEL_SCENES__FRONT__DIVERSITY", "0.4")
+    settings = Settings()
+    assert settings.scenes == {"front": Policy(provider_cap=3, diversity=0.4, pinned={"i5": 1})}
+    assert Settings(policy=Policy(seen="keep"), scenes={"front": {}}).scenes["front"].seen == "keep"
+
+
+def test_slate_settings_hold_what_differs_from_the_default_and_are_read_back():
+    scenes = {"front": {"diversity": 0.2, "provider_cap": 3}}
+    policy = {"provider_cap": 3}
+    settings = Settings(policy=policy, scenes=scenes, shown_limit=7, k_max=3)
+    expected = {"policy": policy, "scenes": {"front": {"diversity": 0.2}}, "shown_limit": 7}
+    assert settings.slate_settings() == expected
+    restored = Settings(history_limit=9).with_slate_settings(expected)
+    assert restored.policy == settings.policy
+    assert restored.scenes == settings.scenes
+    assert (restored.shown_limit, restored.history_limit, restored.k_max) == (7, 500, 100)
+    with pytest.raises(SettingsError, match=r"the setting scenes\.front\.diversity cannot be used"):
+        Settings().with_slate_settings({"scenes": {"front": {"diversity": 7}}})
+
+
+def test_shown_items_are_remembered_only_where_a_policy_reads_them():
+    assert Settings().shown_memory() == 0
+    assert Settings(scenes={"feed": {"shown": "drop"}}, shown_limit=30).shown_memory() == 30
