@@ -20,7 +20,7 @@ def of_category(catalogue, ids, name):
     return catalogue.has_category(catalogue.ids.rows(ids), [name])
 
 
-def test_a_filter_leaves_nothing_else_and_the_list_is_full(api, catalogue):
+def test_a_filtered_list_is_full_and_holds_matching_items_only(api, catalogue):
     for user in ("u3", stranger()):
         answer = api.recommend(user, filter='category == "war" and year >= 1970')
         ids = [item["item_id"] for item in answer["items"]]
@@ -30,7 +30,7 @@ def test_a_filter_leaves_nothing_else_and_the_list_is_full(api, catalogue):
         assert (catalogue.released[catalogue.ids.rows(ids)] >= 1970).all()
 
 
-def test_a_filter_that_little_passes_gives_all_of_it_and_says_so(api):
+def test_a_filter_that_few_items_pass_gives_them_all_and_names_the_short_list(api):
     answer = api.recommend(stranger(), filter='item_id in ("i1", "i2", "i3")')
     assert {item["item_id"] for item in answer["items"]} == {"i1", "i2", "i3"}
     assert answer["degraded"] == [{"stage": "slate", "outcome": "short"}]
@@ -41,13 +41,13 @@ def test_a_filter_that_little_passes_gives_all_of_it_and_says_so(api):
 @pytest.mark.parametrize(
     "text", ["year >", "price > 3", "__import__('os')", "year > 1 or " * 60, "(" * 300]
 )
-def test_a_filter_that_cannot_be_used_is_refused(api, text):
-    asked = {"user_id": "u1", "filter": text}
-    assert is_refused(api.client.get("/recommend", params=asked), 422, "filter")
-    assert is_refused(api.client.post("/recommend", json=asked), 422, "filter")
+def test_an_unusable_filter_is_refused(api, text):
+    parameters = {"user_id": "u1", "filter": text}
+    assert is_refused(api.client.get("/recommend", params=parameters), 422, "filter")
+    assert is_refused(api.client.post("/recommend", json=parameters), 422, "filter")
 
 
-def test_pages_hold_everything_once_whatever_happens_in_between(api, catalogue):
+def test_pages_hold_every_item_once_even_if_the_user_acts_between_them(api, catalogue):
     user, token, pages = stranger(), "", []
     while token is not None:
         answer = api.recommend(user, k=25, page_token=token)
@@ -61,31 +61,33 @@ def test_pages_hold_everything_once_whatever_happens_in_between(api, catalogue):
     assert len(set(shown)) == len(shown) == len(catalogue)
 
 
-def test_a_page_may_be_asked_for_by_post(api):
+def test_pages_work_by_post(api):
     first = api.client.post("/recommend", json={"k": 10}).json()
-    asked = {"k": 10, "page_token": first["page_token"]}
-    second = api.client.post("/recommend", json=asked).json()
+    next_page = {"k": 10, "page_token": first["page_token"]}
+    second = api.client.post("/recommend", json=next_page).json()
     ids = [{item["item_id"] for item in page["items"]} for page in (first, second)]
     assert not ids[0] & ids[1]
 
 
 @pytest.mark.parametrize("token", ["nonsense", "x" * 250_000])
-def test_a_page_token_that_is_none_is_refused(api, token):
-    asked = {"user_id": "u1", "page_token": token}
-    assert is_refused(api.client.post("/recommend", json=asked), 422, "page_token")
+def test_an_invalid_page_token_is_refused(api, token):
+    parameters = {"user_id": "u1", "page_token": token}
+    assert is_refused(api.client.post("/recommend", json=parameters), 422, "page_token")
 
 
-def test_an_explained_answer_says_what_each_policy_did(api):
+def test_an_explained_answer_has_the_effect_of_each_policy(api):
     answer = api.recommend("u3", explain=True, filter='category == "war"')
-    told = {step["policy"]: step for step in answer["policies"]}
-    assert told["seen"]["dropped"] + told["disliked"]["dropped"] == len(seen_by("u3"))
-    assert told["provider_cap"]["dropped"] == told["category_cap"]["dropped"] == 0
-    assert told["filter"]["dropped"] == 0  # channels that know of it do not propose what it forbids
-    assert told["explore"]["changed"] >= 2
+    effects = {step["policy"]: step for step in answer["policies"]}
+    assert effects["seen"]["dropped"] + effects["disliked"]["dropped"] == len(seen_by("u3"))
+    assert effects["provider_cap"]["dropped"] == effects["category_cap"]["dropped"] == 0
+    assert (
+        effects["filter"]["dropped"] == 0
+    )  # channels that know of it do not propose what it forbids
+    assert effects["explore"]["changed"] >= 2
     assert "policies" not in api.recommend("u3")
 
 
-def test_an_explained_answer_counts_what_each_filter_took_out(api):
+def test_an_explained_answer_counts_what_each_filter_removed(api):
     user = stranger()
     for item, kind in (("i9", "like"), ("i7", "hide"), ("i8", "dislike"), ("i6", "view")):
         api.tell({"user_id": user, "item_id": item, "type": kind})
@@ -111,21 +113,21 @@ def test_every_item_has_its_propensity(api):
     assert all(item["propensity"] == 1.0 for item in api.recommend("u3")["items"])
 
 
-def test_what_a_user_blocks_is_gone_from_the_next_list(api, catalogue):
+def test_what_a_user_blocks_is_not_in_the_next_list(api, catalogue):
     user = stranger()
     first = api.ids(user)
     put = api.client.put(
         f"/users/{user}/blocked", json={"items": first[:3], "categories": ["horror"]}
     )
     assert put.status_code == 200
-    for asked in ({}, {"k": 40}):
-        answer = api.recommend(user, explain=True, **asked)
+    for parameters in ({}, {"k": 40}):
+        answer = api.recommend(user, explain=True, **parameters)
         ids = [item["item_id"] for item in answer["items"]]
         assert not set(ids) & set(first[:3])
         assert not of_category(catalogue, ids, "horror").any()
         assert {"blocked_by_user"} <= {step["policy"] for step in answer["policies"]}
-    told = api.client.get(f"/users/{user}/blocked").json()
-    assert told == {"items": first[:3], "providers": [], "categories": ["horror"]}
+    blocked = api.client.get(f"/users/{user}/blocked").json()
+    assert blocked == {"items": first[:3], "providers": [], "categories": ["horror"]}
     assert api.client.put(f"/users/{user}/blocked", json={}).status_code == 200
     assert api.client.get(f"/users/{user}/blocked").json()["items"] == []
     assert api.ids(user)[:8] == first[:8]
@@ -156,7 +158,7 @@ def test_wrong_blocked_lists_are_refused(api, body, field):
     is_refused(api.client.put("/users/u1/blocked", json=body), 422, field)
 
 
-def test_scenes_have_policies_of_their_own_and_an_unknown_one_is_refused(trained, redis_url):
+def test_scenes_have_their_own_policies_and_an_unknown_scene_is_refused(trained, redis_url):
     scenes = {
         "front": Policy(pinned={"i7": 1}, explore_slots=0),
         "again": Policy(seen="keep"),
@@ -177,16 +179,16 @@ def test_scenes_have_policies_of_their_own_and_an_unknown_one_is_refused(trained
         dice = [i["propensity"] for i in service.recommend(someone, scene="dice")["items"]]
         assert dice[:8] == [1.0] * 8
         assert all(0 < chance < 0.1 for chance in dice[8:])
-        asked = {"user_id": "u1", "scene": "frnt"}
-        said = is_refused(service.client.get("/recommend", params=asked), 422, "scene")
-        assert "again, calm, dice, front, home" in said
+        parameters = {"user_id": "u1", "scene": "frnt"}
+        answer = service.client.get("/recommend", params=parameters)
+        assert "again, calm, dice, front, home" in is_refused(answer, 422, "scene")
 
 
-def test_without_scenes_any_name_will_do(api):
+def test_any_scene_is_accepted_if_none_is_configured(api):
     assert len(api.ids("u1", scene="basket")) == 10
 
 
-def test_what_was_shown_lately_is_not_shown_again_so_soon(trained, redis_url):
+def test_a_scene_may_drop_what_was_shown_lately(trained, redis_url):
     scenes = {"feed": Policy(shown="drop", explore_slots=0)}
     with hosted(leisurely(out=trained, redis_url=redis_url, scenes=scenes)) as service:
         someone = f"s-{uuid4().hex}"

@@ -40,6 +40,6 @@ def test_a_bundle_keeps_the_flags(tmp_path):
     assert bare.flag_names == ()
     flagged = replace(trained.models.catalogue, flags=FLAGS, flag_names=("adult", "alcohol"))
     trained = replace(trained, models=replace(trained.models, catalogue=flagged))
-    found = load_bundle(write_bundle(trained, tmp_path / "flagged")).models.catalogue
-    assert found.flag_names == ("adult", "alcohol")
-    assert found.flags.tolist() == FLAGS.tolist()
+    restored = load_bundle(write_bundle(trained, tmp_path / "flagged")).models.catalogue
+    assert restored.flag_names == ("adult", "alcohol")
+    assert restored.flags.tolist() == FLAGS.tolist()
