@@ -40,8 +40,8 @@ from app.settings import Settings
 from app.state.archiver_status import UNLIMITED, is_archiver_in_use, read_archiver_lag
 from app.state.counters import PopularityCounters
 from app.state.double_buffer import DoubleBuffer, Replica
-from app.state.event_codec import events_key
-from app.state.impressions import ImpressionWriter, impressions_key
+from app.state.event_codec import events_key, impressions_key
+from app.state.impressions import ImpressionWriter
 from app.state.store import Store
 from app.state.stream_consumer import StreamConsumer
 from app.state.tables import RedisTables, are_loaded, keep_loaded, retire_tables

@@ -25,9 +25,9 @@ from rich.table import Table
 from app.bundle.bundle import find_current_bundle, load_bundle
 from app.settings import Settings
 from benchmarks.killable_service import KillableService, run_killable_service
-from offline.archive.files import StreamFiles
+from offline.archive.files import StreamFiles, archive_folder
 from offline.archive.streams import EVENTS
-from offline.commands.archive import archive, folder_of
+from offline.commands.archive import archive
 
 ACCEPTED = 202
 TIMEOUT = 10.0  # seconds for an answer
@@ -125,7 +125,7 @@ def run(out: Path, folder: Path, plan: CrashPlan) -> CrashResult:
         settings = Settings(out=folder, redis_url=service.redis_url)
         archive(settings, once=True)
     outcome = sender.outcome
-    _count(outcome, folder_of(settings))
+    _count(outcome, archive_folder(settings.out))
     outcome.seconds = time.monotonic() - began
     return outcome
 

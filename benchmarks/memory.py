@@ -17,13 +17,21 @@ from rich.table import Table
 
 from app.contracts import Blocked
 from app.process.embedded_server import embedded_server
-from app.state.event_codec import Event, history_key
+from app.state.event_codec import Event
 from app.state.event_writer import append_events, marks_keys
-from app.state.hidden_items import hidden_key
-from app.state.shown_items import recently_shown_commands, recently_shown_key
 from app.state.store import Store
-from app.state.user_blocks import blocked_key, write_blocked
-from app.state.user_store import attributes_key, friends_key, write_attributes, write_friends
+from app.state.user_store import (
+    attributes_key,
+    blocked_key,
+    friends_key,
+    hidden_key,
+    history_key,
+    recently_shown_commands,
+    recently_shown_key,
+    write_attributes,
+    write_blocked,
+    write_friends,
+)
 
 PREFIX, NOW, ITEMS, SEED = "recfunnel", 1_790_000_000.0, 100_000, 7
 FRIENDS, SHOWN, HIDDEN = 20, 100, 3

@@ -11,7 +11,8 @@ import redis
 from app.api.body_limit import MAX_BODY_BYTES
 from app.recall.registry import PERSONAL_CHANNELS
 from app.state.counters import TRENDING
-from app.state.event_codec import Event, events_key, history_key
+from app.state.event_codec import Event, events_key
+from app.state.user_store import history_key
 from tests.conftest import hosted, leisurely, until
 from tests.test_api_recommend import is_refused, stranger
 

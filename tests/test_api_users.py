@@ -11,7 +11,7 @@ import redis
 from app.bundle.bundle import find_current_bundle
 from app.bundle.manifest import read_manifest
 from app.rerank.policies import Policy
-from app.state.erasure import delete_matching, erase_user
+from app.state.erasure import delete_entries, erase_user
 from app.state.store import Store
 from tests.conftest import hosted, leisurely, seen_by, until
 from tests.test_api_events import event
@@ -222,7 +222,7 @@ async def test_what_others_wrote_into_a_stream_is_left_alone(redis_url):
     async with Store.connect(redis_url, timeout=5.0) as store:
         for entry in entries:
             await store.command("XADD", f"{prefix}:events", "*", "e", entry)
-        assert await delete_matching(store, f"{prefix}:events", lambda e: e[1] == "u") == 1
+        assert await delete_entries(store, f"{prefix}:events", lambda e: e[1] == "u") == 1
         await store.command("SET", f"{prefix}:u:{{v}}:f", orjson.dumps(["u", "w"]))
         receipt = await erase_user(store, prefix, "u", 1.0)
         assert receipt["others_friends"] == 1

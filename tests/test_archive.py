@@ -20,16 +20,14 @@ from app.process.embedded_server import embedded_server
 from app.request_log.entry_codec import LogEntry
 from app.settings import Settings
 from app.state.archiver_status import archiver_key, read_archiver_lag
-from app.state.event_codec import Event, events_key
-from app.state.impressions import impressions_key
+from app.state.event_codec import Event, events_key, impressions_key
 from app.state.store import Store
 from offline.archive import drain as drain_module
-from offline.archive import files as files_module
 from offline.archive.drain import Drain
-from offline.archive.files import ArchiveFile, IdRanges, StreamFiles
-from offline.archive.rounds import ArchiveRounds, refuse_old
-from offline.archive.streams import EVENTS, SERVED, SHOWS, entry_of, said_of
-from offline.commands.archive import alone, archive, folder_of
+from offline.archive.files import ArchiveFile, IdRanges, StreamFiles, archive_folder
+from offline.archive.rounds import ArchiveRounds, require_version
+from offline.archive.streams import EVENTS, IMPRESSIONS, REQUEST_LOG, encode_row, log_entry
+from offline.commands.archive import archive, lock_archive
 from offline.data.errors import DataError
 from tests.conftest import ROOT, clean_environment, hosted, leisurely, until
 from tests.test_api_recommend import stranger
@@ -106,9 +104,9 @@ def test_a_death_at_any_point_loses_and_doubles_nothing(
     after = drain(link, prefix, tmp_path)
     after.run()
     assert ids(tmp_path) == named(*range(15))
-    assert after.tally.repeated == (10 if dies_at == "after the file" else 0)
+    assert after.counts.repeated == (10 if dies_at == "after the file" else 0)
     assert link.xpending(events_key(prefix), drain_module.GROUP)["pending"] == 0
-    after.shelf.merge(today="9999-01-01")
+    after.files.merge(today="9999-01-01")
     assert not list(tmp_path.rglob("*.tmp"))
 
 
@@ -128,7 +126,7 @@ def test_an_event_that_is_in_the_stream_twice_is_archived_once(link, prefix, tmp
     last = drain(link, prefix, tmp_path)
     last.run()
     assert ids(tmp_path) == named(1, 2, 3)
-    assert (last.tally.archived, last.tally.repeated) == (1, 1)
+    assert (last.counts.archived, last.counts.repeated) == (1, 1)
 
 
 def test_what_is_no_entry_of_ours_is_counted_and_passed_over(link, prefix, tmp_path):
@@ -138,7 +136,7 @@ def test_what_is_no_entry_of_ours_is_counted_and_passed_over(link, prefix, tmp_p
     one = drain(link, prefix, tmp_path)
     one.run()
     assert ids(tmp_path) == named(1)
-    assert one.tally.unreadable == 2
+    assert one.counts.unreadable == 2
     assert drain(link, prefix, tmp_path).run() == 0
 
 
@@ -149,10 +147,10 @@ def test_days_that_are_over_become_one_file_and_a_merge_that_was_cut_off_doubles
     for n in range(6):
         add(link, prefix, n, at=10 * DAY + n // 3 * DAY)
         drain(link, prefix, tmp_path).run()
-    assert len(shelf.parts()) == 6
+    assert len(shelf.files()) == 6
     kept = {path: path.read_bytes() for path in shelf.folder.rglob("*.parquet")}
     assert shelf.merge(today="1970-01-12") == 3
-    assert len(shelf.parts()) == 4
+    assert len(shelf.files()) == 4
     assert ids(tmp_path) == named(*range(6))
     for path, content in kept.items():
         path.write_bytes(content)  # as if the merge had not come to remove them
@@ -179,15 +177,14 @@ def test_a_plain_read_counts_each_once_between_a_merge_and_its_sweep(link, prefi
     assert sorted(told["events"]["event_id"]) == named(*range(4))
 
 
-def test_files_are_merged_up_to_a_size_and_stay_in_order(link, prefix, tmp_path, monkeypatch):
+def test_files_are_merged_up_to_a_size_and_stay_in_order(link, prefix, tmp_path):
     for n in range(9):
         add(link, prefix, n, at=10 * DAY)
         drain(link, prefix, tmp_path).run()
     shelf = StreamFiles(tmp_path / "events", EVENTS)
-    size = max(part.path.stat().st_size for part in shelf.parts())
-    monkeypatch.setattr(files_module, "MERGED", 3 * size)
-    assert shelf.merge(today="1970-01-12") == 9
-    assert len(shelf.parts()) == 3
+    size = max(part.path.stat().st_size for part in shelf.files())
+    assert shelf.merge(today="1970-01-12", max_size=3 * size) == 9
+    assert len(shelf.files()) == 3
     assert ids(tmp_path) == named(*range(9))
 
 
@@ -216,11 +213,11 @@ def test_what_repeats_after_many_rounds_and_restarts_is_still_known(link, prefix
         add(link, prefix, n)
         one.run()
     add(link, prefix, 0)
-    assert (one.run(), one.tally.repeated) == (1, 1)
+    assert (one.run(), one.counts.repeated) == (1, 1)
     add(link, prefix, 0)
     another = drain(link, prefix, tmp_path)
     another.run()
-    assert another.tally.repeated == 1
+    assert another.counts.repeated == 1
     assert ids(tmp_path) == named(*range(6))
 
 
@@ -247,9 +244,9 @@ def test_a_server_whose_memory_is_full_is_drained_all_the_same(tmp_path):
 
 
 def test_a_server_that_cannot_say_what_was_lost_is_refused(link):
-    refuse_old(link.info("server"))
+    require_version(link.info("server"))
     with pytest.raises(DataError, match=r"Redis 6\.2\.14 is too old for the archive"):
-        refuse_old({"redis_version": "6.2.14"})
+        require_version({"redis_version": "6.2.14"})
 
 
 def test_streams_are_trimmed_behind_the_archive_and_never_before_it(link, prefix, tmp_path):
@@ -308,9 +305,9 @@ def test_an_operator_sees_what_was_lost_in_the_metrics(trained, redis_url, link,
 
 def test_only_one_archiver_works_on_a_folder(tmp_path):
     with (
-        alone(tmp_path),
+        lock_archive(tmp_path),
         pytest.raises(DataError, match="another process works on"),
-        alone(tmp_path),
+        lock_archive(tmp_path),
     ):
         pass
 
@@ -324,7 +321,7 @@ def test_a_row_says_again_what_the_entry_said(link, prefix, tmp_path):
         link.xadd(events_key(prefix), {"e": orjson.dumps(said)})
     drain(link, prefix, tmp_path).run()
     rows = pl.concat(StreamFiles(tmp_path / "events", EVENTS).read()).to_dicts()
-    *whole, short = [orjson.loads(said_of(EVENTS, row)) for row in rows]
+    *whole, short = [orjson.loads(encode_row(EVENTS, row)) for row in rows]
     assert whole == told[:2]
     assert short == [*told[2], None, {}]
     assert [row["attributes"] for row in rows] == [None, '{"country":"SE"}', None]
@@ -333,24 +330,27 @@ def test_a_row_says_again_what_the_entry_said(link, prefix, tmp_path):
 def test_shown_lists_keep_their_scene_and_files_of_before_it_was_kept_are_read_and_merged(
     link, prefix, tmp_path
 ):
-    shelf = StreamFiles(tmp_path / "shown", SHOWS)
+    shelf = StreamFiles(tmp_path / "shown", IMPRESSIONS)
 
     def shown(n, *scene):
         said = orjson.dumps([f"r{n}", "u", ["i1", "i2"], *scene])
         link.xadd(impressions_key(prefix), {"e": said}, id=f"{10 * DAY}-{n}")
-        Drain(link, prefix, SHOWS, shelf, 1_000_000).run()
+        Drain(link, prefix, IMPRESSIONS, shelf, 1_000_000).run()
 
     shown(1, "home")
-    (old,) = shelf.parts()
+    (old,) = shelf.files()
     pl.read_parquet(old.path).drop("scene").write_parquet(old.path)
     shown(2, "page")
     shown(3)
     for read in (list(shelf.read()), shelf.merge(today="9999-01-01") and list(shelf.read())):
         rows = pl.concat(read).to_dicts()
         assert [row["scene"] for row in rows] == [None, "page", ""]
-        said = [orjson.loads(said_of(SHOWS, row)) for row in rows]
-        assert said[:2] == [["r1", "u", ["i1", "i2"], None], ["r2", "u", ["i1", "i2"], "page"]]
-    assert len(shelf.parts()) == 1
+        said = [orjson.loads(encode_row(IMPRESSIONS, row)) for row in rows]
+        assert said[:2] == [
+            ["r1", "u", ["i1", "i2"], "", None],
+            ["r2", "u", ["i1", "i2"], "page", None],
+        ]
+    assert len(shelf.files()) == 1
 
 
 @contextmanager
@@ -373,18 +373,18 @@ def test_what_a_service_served_and_was_told_is_archived_by_the_command(
         archive(settings, once=True)
         until(lambda: service.service.stream_limit > settings.stream_limit)
     assert "served" in capsys.readouterr().out
-    folder = folder_of(settings)
-    rows = pl.concat(StreamFiles(folder / "served", SERVED).read()).to_dicts()
+    folder = archive_folder(settings.out)
+    rows = pl.concat(StreamFiles(folder / "served", REQUEST_LOG).read()).to_dicts()
     assert [row["request_id"] for row in rows] == [answer["request_id"] for answer in answers]
     for row, (_, fields) in zip(rows, entries, strict=True):
-        again, was = entry_of(row), LogEntry.unpack(fields[b"e"])
+        again, was = log_entry(row), LogEntry.unpack(fields[b"e"])
         assert again.head == was.head
         for name, array in was.arrays.items():
             assert again.arrays[name].dtype == array.dtype
             assert np.array_equal(again.arrays[name], array, equal_nan=True), name
     (row,) = pl.concat(StreamFiles(folder / "events", EVENTS).read()).to_dicts()
     assert (row["user"], row["request_id"]) == (user, answers[0]["request_id"])
-    shown = pl.concat(StreamFiles(folder / "shown", SHOWS).read()).to_dicts()
+    shown = pl.concat(StreamFiles(folder / "shown", IMPRESSIONS).read()).to_dicts()
     assert [one["items"] for one in shown] == [row["items"] for row in rows]
 
 
@@ -393,9 +393,9 @@ def test_an_archiver_beside_a_service_finds_its_embedded_server(tmp_path):
     with embedded_server(tmp_path / "redis") as url, redis.Redis.from_url(url) as link:
         add(link, settings.key_prefix, 1)
         archive(settings, once=True)
-    assert ids(folder_of(settings)) == named(1)
+    assert ids(archive_folder(settings.out)) == named(1)
     archive(settings, once=True)  # nobody runs it: it is started
-    assert ids(folder_of(settings)) == named(1)
+    assert ids(archive_folder(settings.out)) == named(1)
 
 
 def test_an_archiver_killed_again_and_again_has_each_event_once(link, prefix, redis_url, tmp_path):

@@ -9,12 +9,12 @@ import redis
 
 from app.bundle.bundle import find_current_bundle, load_bundle
 from app.cpu import Cpu
-from app.state.event_codec import events_key
-from app.state.impressions import impressions_key
-from offline.commands.archive import archive, folder_of
+from app.state.event_codec import events_key, impressions_key
+from offline.archive.files import archive_folder
+from offline.commands.archive import archive
 from offline.commands.train import TrainOptions, train
 from offline.evaluate.gate import GateConfig
-from offline.replay_log.differences import differing
+from offline.replay_log.differences import find_differences
 from offline.replay_log.replay import RequestReplayer
 from offline.replay_log.stream_reader import StreamReader
 from tests.conftest import hosted, leisurely, until
@@ -81,29 +81,31 @@ def test_an_event_that_both_know_is_in_the_history_once(story, trained):
     before = load_bundle(find_current_bundle(trained))
     assert bundle.manifest.time_shift == before.manifest.time_shift > 0
     with redis.Redis.from_url(settings.redis_url) as link:
-        tape = StreamReader(link, settings.key_prefix, folder_of(settings))
+        tape = StreamReader(link, settings.key_prefix, archive_folder(settings.out))
         for user, clicks in (("u0", CLICKS + 2), ("u5", CLICKS + 1), ("u20", CLICKS)):
             answer = service.recommend(user)
             entry = until(lambda answer=answer: tape.find(answer["request_id"]))
             old = before.models.users.history(before.models.users.ids.row(user))
-            assert entry.head["history"] == len(old) + clicks
+            assert entry.head["history_length"] == len(old) + clicks
 
 
 def test_answers_of_both_bundles_are_run_again_to_the_bit(story):
     settings, service, bundle, _, _ = story
     asked = service.recommend("u3")["request_id"]
     with redis.Redis.from_url(settings.redis_url) as link:
-        tape = StreamReader(link, settings.key_prefix, folder_of(settings))
+        tape = StreamReader(link, settings.key_prefix, archive_folder(settings.out))
         until(lambda: tape.find(asked))
         reruns = RequestReplayer(settings, tape, Cpu(threads=1))
-        entries = list(tape.served())
+        entries = list(tape.log_entries())
         assert {entry.head["bundle"] for entry in entries} > {bundle.version}
         newest = next(one for one in entries if one.head["bundle"] == bundle.version)
-        assert newest.head["standing"][0]["events"][0] > bundle.manifest.stream_offsets["events"]
-        assert [differing(entry, reruns.run(entry)) for entry in entries] == [[]] * len(entries)
+        assert newest.head["offsets"][0]["events"][0] > bundle.manifest.stream_offsets["events"]
+        assert [find_differences(entry, reruns.replay(entry)) for entry in entries] == [[]] * len(
+            entries
+        )
         oldest = entries[-1].head["bundle"]
-        again = reruns.run(newest, bundle=oldest)  # which knows of none of the clicks
+        again = reruns.replay(newest, bundle=oldest)  # which knows of none of the clicks
         first = link.xrange(events_key(settings.key_prefix), count=1)[0][0].decode()
-        assert again.head["standing"][0]["events"][0] == first
+        assert again.head["offsets"][0]["events"][0] == first
         reruns.close()
         reruns.cpu.close()

@@ -17,7 +17,7 @@ from app.settings import Settings
 from offline.commands.data import doctor
 from offline.commands.train import TrainOptions, train
 from offline.publish.pointer import point_to
-from offline.replay_log.differences import differing
+from offline.replay_log.differences import find_differences
 from offline.replay_log.replay import RequestReplayer
 from offline.replay_log.state_rebuild import StateLostError
 from offline.replay_log.stream_reader import StreamReader
@@ -210,13 +210,13 @@ def test_told_attributes_hold_over_bundles_and_answers_are_run_again_to_the_bit(
         with closing(RequestReplayer(settings, tape, cpu)) as reruns:
             for answer in asked:
                 entry = tape.find(answer["request_id"])
-                assert differing(entry, reruns.run(entry)) == []
+                assert find_differences(entry, reruns.replay(entry)) == []
             assert any("late" in tape.find(a["request_id"]).head["items"] for a in asked)
             other = shutil.copytree(
                 find_current_bundle(trained), out / "bundles" / find_current_bundle(trained).name
             )
             with pytest.raises(
-                StateLostError, match="cannot be asked so: there is no attribute price"
+                StateLostError, match="cannot answer this request: there is no attribute price"
             ):
-                reruns.run(entry, bundle=other.name)
+                reruns.replay(entry, bundle=other.name)
         cpu.close()

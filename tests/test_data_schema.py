@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from app.state.event_codec import EventInterpreter
+from app.state.event_interpreter import EventInterpreter
 from offline.data.errors import DataError
 from offline.data.readers import LoadedData, load_dataset
 from offline.data.schema import load_schema

@@ -11,12 +11,13 @@ import redis
 from app.request_log.answer_record import ARRAY_NAMES
 from app.request_log.entry_codec import LogEntry
 from app.request_log.writer import request_log_key
-from app.state.impressions import ImpressionWriter, impressions_key
+from app.state.event_codec import impressions_key
+from app.state.impressions import ImpressionWriter
 from app.state.store import Store
 from app.state.user_store import erased_key
-from offline.archive.files import StreamFiles
-from offline.archive.streams import KINDS, SERVED, SHOWS
-from offline.commands.archive import archive, folder_of
+from offline.archive.files import StreamFiles, archive_folder
+from offline.archive.streams import DTYPES, IMPRESSIONS, REQUEST_LOG
+from offline.commands.archive import archive
 from tests.conftest import leisurely
 
 
@@ -31,15 +32,15 @@ def served(request, at):
     asked = {"user": "gone", "scene": "home"}
     arrays = {
         name: np.zeros((0,) if n < 3 else (0, 1), kind)
-        for n, (name, kind) in enumerate(zip(ARRAY_NAMES, KINDS, strict=True))
+        for n, (name, kind) in enumerate(zip(ARRAY_NAMES, DTYPES, strict=True))
     }
     return LogEntry(told | {"asked": asked, "said": [[], [None] * 4, []]}, arrays).pack()
 
 
 def requests(settings, link):
     """The lists that streams and archive have, by stream."""
-    prefix, folder = settings.key_prefix, folder_of(settings)
-    shelves = (StreamFiles(folder / stream.name, stream) for stream in (SHOWS, SERVED))
+    prefix, folder = settings.key_prefix, archive_folder(settings.out)
+    shelves = (StreamFiles(folder / stream.name, stream) for stream in (IMPRESSIONS, REQUEST_LOG))
     archived = [pl.concat(shelf.read())["request_id"].to_list() for shelf in shelves]
     shown = [orjson.loads(fields[b"e"])[0] for _, fields in link.xrange(impressions_key(prefix))]
     packed = [fields[b"e"] for _, fields in link.xrange(request_log_key(prefix))]
@@ -68,6 +69,8 @@ async def test_what_is_shown_says_when(settings):
         noted = time.time()
         await impressions.close()
     archive(settings, once=True)
-    (row,) = pl.concat(StreamFiles(folder_of(settings) / "shown", SHOWS).read()).to_dicts()
+    (row,) = pl.concat(
+        StreamFiles(archive_folder(settings.out) / "shown", IMPRESSIONS).read()
+    ).to_dicts()
     assert began <= row["at"] <= noted
     assert row["scene"] == "home"

@@ -1,4 +1,4 @@
-"""From what was served to the next bundle; and that erased users are in neither."""
+"""From what was build_archived_table to the next bundle; and that erased users are in neither."""
 
 import shutil
 import time
@@ -14,14 +14,14 @@ from app.event_weights import EventWeights
 from app.features.views import FINE_VIEW, column_names, view_hash
 from app.request_log.writer import request_log_key
 from app.settings import Settings
-from app.state.impressions import impressions_key
+from app.state.event_codec import impressions_key
 from app.state.user_store import user_digest
 from offline import cli
-from offline.archive.archived_dataset import archived, served
+from offline.archive.archived_dataset import build_archived_table, load_archived
 from offline.archive.erased_users import FILE, ErasedUsers, purge
-from offline.archive.files import StreamFiles
-from offline.archive.streams import EVENTS, SERVED, STREAMS
-from offline.commands.archive import archive, folder_of
+from offline.archive.files import StreamFiles, archive_folder
+from offline.archive.streams import EVENTS, REQUEST_LOG, STREAMS
+from offline.commands.archive import archive
 from offline.commands.train import TrainOptions, train
 from offline.data.errors import DataError
 from offline.data.readers import load_dataset
@@ -37,7 +37,7 @@ CLICKERS = [f"u{n}" for n in range(20, 60)]
 
 @pytest.fixture(scope="module")
 def story(trained, redis_url, tmp_path_factory):
-    """A service was asked and told; then two users were erased, one archived before, one after."""
+    """A service with answers and events, and two users: one erased before archiving, one after."""
     out = shutil.copytree(trained, tmp_path_factory.mktemp("story") / "out")
     settings = leisurely(out=out, redis_url=redis_url, reload_seconds=0.05)
     prefix = settings.key_prefix
@@ -69,7 +69,7 @@ def click(service, user, times):
 
 
 def table(settings, stream):
-    return pl.concat(StreamFiles(folder_of(settings) / stream.name, stream).read())
+    return pl.concat(StreamFiles(archive_folder(settings.out) / stream.name, stream).read())
 
 
 def everything(settings):
@@ -78,7 +78,7 @@ def everything(settings):
         for key in link.scan_iter(f"{settings.key_prefix}*"):
             is_stream = link.type(key) == b"stream"  # what is deleted there is overwritten later
             yield key, repr(link.xrange(key)).encode() if is_stream else link.dump(key)
-    for path in folder_of(settings).rglob("*"):
+    for path in archive_folder(settings.out).rglob("*"):
         if path.suffix == ".parquet":
             for row in pl.read_parquet(path).iter_rows():
                 yield str(path).encode(), repr(row).encode()
@@ -95,7 +95,9 @@ def test_an_erased_user_is_in_no_key_no_stream_and_no_file(story):
         assert f"{{{GONE}}}".encode() not in name
         assert not any(text in content for text in quoted), (name, content[:300])
     assert any(f"'{CLICKERS[0]}'".encode() in content for _, content in kept)
-    assert receipt["served"] == 2  # the answer to them, and the one that knew them as a friend
+    assert (
+        receipt["build_archived_table"] == 2
+    )  # the answer to them, and the one that knew them as a friend
     assert receipt["history"] == receipt["events_stream"] == receipt["impressions"] == 1
 
 
@@ -106,8 +108,8 @@ def test_of_a_user_who_returned_there_is_what_came_after(story):
         assert users.count(RETURNED) == 1
         assert users.count(NEWCOMER) == 1
         assert GONE not in users
-    assert table(settings, SERVED)["user"].to_list().count(FRIEND) == 0
-    assert set(ErasedUsers.kept(folder_of(settings)).times) == {
+    assert table(settings, REQUEST_LOG)["user"].to_list().count(FRIEND) == 0
+    assert set(ErasedUsers.read(archive_folder(settings.out)).times) == {
         user_digest(GONE),
         user_digest(RETURNED),
     }
@@ -115,35 +117,35 @@ def test_of_a_user_who_returned_there_is_what_came_after(story):
 
 def test_lists_that_were_served_are_rows_with_what_was_taken_and_where(story):
     settings, _ = story
-    found = served(folder_of(settings), 0.0, EventWeights(), np.inf)
+    found = build_archived_table(archive_folder(settings.out), 0.0, EventWeights(), np.inf)
     assert len(found.groups) == 2 * len(CLICKERS) + 2
     assert set(found.groups.tolist()) == {10}
     assert found.features.shape == (len(found), len(column_names(FINE_VIEW)))
     taken = np.flatnonzero(found.labels)
     assert len(taken) == len(found.groups)
     assert set(found.positions[taken].tolist()) == {0, 1}
-    row = table(settings, SERVED).to_dicts()[0]
+    row = table(settings, REQUEST_LOG).to_dicts()[0]
     shown = np.array(row["features"], np.float32).reshape(10, -1)
     assert any(
         np.array_equal(found.features[at : at + 10], shown, equal_nan=True)
         for at in range(0, len(found), 10)
     )
-    assert len(served(folder_of(settings), 0.0, EventWeights(), 0.0)) == 0
+    assert len(build_archived_table(archive_folder(settings.out), 0.0, EventWeights(), 0.0)) == 0
 
 
 def test_lists_by_other_features_of_the_same_number_are_left_out_and_counted(
     story, tmp_path, caplog
 ):
     settings, _ = story
-    whole = shutil.copytree(folder_of(settings), tmp_path / "archive")
-    parts = StreamFiles(whole / SERVED.name, SERVED).parts()
+    whole = shutil.copytree(archive_folder(settings.out), tmp_path / "archive")
+    parts = StreamFiles(whole / REQUEST_LOG.name, REQUEST_LOG).parts()
     told = pl.read_parquet(parts[0].path, hive_partitioning=False)
     others = pl.col("told").str.replace(f'"view":"{view_hash()}"', '"view":"another"', literal=True)
     told.with_columns(others).write_parquet(parts[0].path)
-    lists = len(table(settings, SERVED))
-    found = served(whole, 0.0, EventWeights(), np.inf)
+    lists = len(table(settings, REQUEST_LOG))
+    found = build_archived_table(whole, 0.0, EventWeights(), np.inf)
     assert len(found.groups) == lists - len(told)
-    assert f"{len(told)} of {lists} served lists are not learnt from" in caplog.text
+    assert f"{len(told)} of {lists} build_archived_table lists are not learnt from" in caplog.text
 
 
 def test_replayed_rows_stand_at_a_place_of_their_own():
@@ -183,7 +185,7 @@ def test_the_next_bundle_knows_the_clicks_and_not_who_was_erased(story, data, tm
 
 def test_without_events_from_the_archive_the_erased_are_left_out_all_the_same(story, data):
     settings, _ = story
-    more = archived(settings, events=False)
+    more = load_archived(settings, events=False)
     reading = load_dataset(data, overlay=more)
     assert reading.dataset.users.row(GONE) < 0
     assert len(reading.dataset.log) == len(load_dataset(data).dataset.log) - int(
@@ -193,9 +195,9 @@ def test_without_events_from_the_archive_the_erased_are_left_out_all_the_same(st
 
 def test_without_an_archive_there_is_nothing_to_add(tmp_path):
     settings = Settings(out=tmp_path, redis_url=None)
-    assert archived(settings, events=False) is None
+    assert load_archived(settings, events=False) is None
     with pytest.raises(DataError, match="run `recfunnel archive --once` first"):
-        archived(settings, events=True)
+        load_archived(settings, events=True)
 
 
 def test_the_command_forgets_a_user_everywhere(story):
@@ -207,6 +209,6 @@ def test_the_command_forgets_a_user_everywhere(story):
     assert done.exit_code == 0, done.output
     assert "archive" in done.output
     assert not any(NEWCOMER.encode() in content for _, content in everything(settings))
-    assert user_digest(NEWCOMER) in (folder_of(settings) / FILE).read_text()
-    shelf = StreamFiles(folder_of(settings) / EVENTS.name, EVENTS)
-    assert purge(shelf, ErasedUsers.kept(folder_of(settings))) == []
+    assert user_digest(NEWCOMER) in (archive_folder(settings.out) / FILE).read_text()
+    shelf = StreamFiles(archive_folder(settings.out) / EVENTS.name, EVENTS)
+    assert purge(shelf, ErasedUsers.read(archive_folder(settings.out))) == []

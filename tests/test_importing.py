@@ -15,7 +15,8 @@ import redis
 from rich.console import Console
 from typer.testing import CliRunner
 
-from app.state.event_codec import events_key, history_key
+from app.state.event_codec import events_key
+from app.state.user_store import history_key
 from offline.cli import app
 from offline.commands import import_events as import_module
 from offline.commands.import_events import BAD, NOTE, import_events

@@ -13,8 +13,7 @@ from app.state.erasure import erase_user
 from app.state.event_writer import AppendOutcome, append_events
 from app.state.histories import RedisHistories
 from app.state.store import Store
-from app.state.user_record import read_user_data
-from app.state.user_store import write_attributes, write_friends
+from app.state.user_store import read_user_data, write_attributes, write_friends
 from tests.conftest import until
 from tests.test_state_histories import IDS, event
 

@@ -17,14 +17,14 @@ from app.cpu import Cpu
 from app.request_log.writer import request_log_key
 from app.rerank.policies import Policy
 from app.settings import Settings, SettingsError
-from app.state.event_codec import Event, events_key
-from app.state.impressions import impressions_key
+from app.state.event_codec import Event, events_key, impressions_key
+from app.state.streams import parse_id
 from offline import cli
-from offline.archive.files import id_of
-from offline.commands.archive import archive, folder_of
+from offline.archive.files import archive_folder
+from offline.commands.archive import archive
 from offline.commands.replay import _order
 from offline.publish.pointer import point_to
-from offline.replay_log.differences import differing
+from offline.replay_log.differences import find_differences
 from offline.replay_log.replay import RequestReplayer
 from offline.replay_log.state_rebuild import StateLostError
 from offline.replay_log.stream_reader import StreamReader
@@ -113,36 +113,36 @@ def reruns(busy, link, tmp_path):
 
 def plain_ten(reruns):
     """An answer of ten items in the scene that has no policy of its own."""
-    asked = ((entry, entry.head["asked"]) for entry in logged(reruns.tape))
+    asked = ((entry, entry.head["request"]) for entry in logged(reruns.reader))
     return next(entry for entry, a in asked if a["k"] == 10 and a["scene"] == "home")
 
 
 def logged(tape):
-    return sorted(tape.served(), key=_order)
+    return sorted(tape.log_entries(), key=_order)
 
 
 def test_every_logged_answer_comes_out_the_same_to_the_bit(reruns):
-    entries = logged(reruns.tape)
+    entries = logged(reruns.reader)
     assert len(entries) >= ASKED
     different = {}
     for entry in entries:
-        again = reruns.run(entry)
-        if found := differing(entry, again):
+        again = reruns.replay(entry)
+        if found := find_differences(entry, again):
             different[entry.head["request_id"]] = found
         assert again.head["now"] == entry.head["now"]
     assert different == {}
-    assert {len(entry.head["standing"][0]) for entry in entries} >= {2}
-    assert {entry.head["changed"] for entry in entries} == {0, 2}
+    assert {len(entry.head["offsets"][0]) for entry in entries} >= {2}
+    assert {entry.head["items_changed"] for entry in entries} == {0, 2}
     assert any("new-1" in entry.head["items"] for entry in entries)
     assert any(entry.head["social"] and entry.head["social"][0] for entry in entries)
-    assert len({entry.head["standing"][3] for entry in entries}) > 20  # exposures moved on
+    assert len({entry.head["offsets"][3] for entry in entries}) > 20  # exposures moved on
 
 
 def test_answers_can_be_run_again_in_any_order(reruns):
-    entries = logged(reruns.tape)
+    entries = logged(reruns.reader)
     chance = random.Random(1)
     for entry in chance.sample(entries, 12):
-        assert differing(entry, reruns.run(entry)) == []
+        assert find_differences(entry, reruns.replay(entry)) == []
 
 
 def test_what_is_only_in_the_archive_is_run_again_as_well(busy, link, tmp_path, reruns):
@@ -153,47 +153,47 @@ def test_what_is_only_in_the_archive_is_run_again_as_well(busy, link, tmp_path, 
     try:
         for key in keys:
             link.xtrim(key, maxlen=3, approximate=False)
-        tape = StreamReader(link, busy.key_prefix, folder_of(settings))
-        entries = sorted(tape.served(), key=_order)
+        tape = StreamReader(link, busy.key_prefix, archive_folder(settings.out))
+        entries = sorted(tape.log_entries(), key=_order)
         assert len(entries) >= ASKED
         with closing(RequestReplayer(busy, tape, reruns.cpu)) as fresh:
-            assert all(not differing(entry, fresh.run(entry)) for entry in entries[::4])
+            assert all(not find_differences(entry, fresh.replay(entry)) for entry in entries[::4])
         bare = StreamReader(link, busy.key_prefix, tmp_path / "none")
         with (
             closing(RequestReplayer(busy, bare, reruns.cpu)) as fresh,
-            pytest.raises(StateLostError, match="the stream was trimmed, and not archived"),
+            pytest.raises(StateLostError, match="the stream was trimmed before it was archived"),
         ):
-            fresh.run(entries[-1])
+            fresh.replay(entries[-1])
     finally:
         for key, dump in zip(keys, kept, strict=True):
             link.restore(key, 0, dump, replace=True)
 
 
 def test_entries_that_are_missing_are_noticed(busy, link, reruns):
-    entry = logged(reruns.tape)[-1]
+    entry = logged(reruns.reader)[-1]
     key = events_key(busy.key_prefix)
     kept = link.dump(key)
     try:
         (name, _) = link.xrange(key, count=5)[3]
         link.xdel(key, name)
-        with pytest.raises(StateLostError, match="comes out different"):
-            reruns.run(entry)
+        with pytest.raises(StateLostError, match="the rebuilt counters differ"):
+            reruns.replay(entry)
     finally:
         link.restore(key, 0, kept, replace=True)
 
 
 def test_another_setting_makes_another_list(reruns):
     entry = plain_ten(reruns)
-    again = reruns.run(entry, settings={"policy": {"diversity": 0.9}})
-    assert "items" in differing(entry, again)
+    again = reruns.replay(entry, settings={"policy": {"diversity": 0.9}})
+    assert "items" in find_differences(entry, again)
     assert again.head["settings"] == {"policy": {"diversity": 0.9}}
 
 
 def test_stages_that_failed_then_fail_again(reruns):
-    entry = logged(reruns.tape)[7]
+    entry = logged(reruns.reader)[7]
     steps = [["fine", "bug", 0, 0, 0] if s[0] == "fine" else s for s in entry.head["steps"]]
     told = dict(entry.head) | {"steps": steps}
-    again = reruns.run(type(entry)(told, entry.arrays))
+    again = reruns.replay(type(entry)(told, entry.arrays))
     assert ["fine", "bug"] in [list(step[:2]) for step in again.head["steps"]]
     assert not np.array_equal(again.arrays["scores"][:, 3], entry.arrays["scores"][:, 3])
 
@@ -204,9 +204,9 @@ def test_an_answer_that_the_clock_cut_off_cannot_be_run_again(busy, link, tmp_pa
         service.service.settings = settings.model_copy(update={"budget_ms": 0.001})
         service.recommend("u1")
         until(lambda: link.xlen(request_log_key(settings.key_prefix)))
-    (entry,) = StreamReader(link, settings.key_prefix, tmp_path).served()
-    with pytest.raises(StateLostError, match="the clock cut this answer off"):
-        reruns.run(entry)
+    (entry,) = StreamReader(link, settings.key_prefix, tmp_path).log_entries()
+    with pytest.raises(StateLostError, match="the time ran out for this answer"):
+        reruns.replay(entry)
 
 
 def test_answers_of_a_second_bundle_that_began_later_are_run_again(out, redis_url, link, tmp_path):
@@ -226,13 +226,15 @@ def test_answers_of_a_second_bundle_that_began_later_are_run_again(out, redis_ur
         answers = [service.recommend(f"u{n}", k=20) for n in range(5)]
     tape = StreamReader(link, settings.key_prefix, tmp_path)
     with closed_after(settings, tape) as reruns:
-        entries = sorted(tape.served(), key=_order)
+        entries = sorted(tape.log_entries(), key=_order)
         assert {entry.head["bundle"] for entry in entries} == {first, later.name}
         last = tape.find(answers[-1]["request_id"])
-        assert id_of(last.head["standing"][0]["events"][0])[0] > newest[-1]
-        assert [differing(entry, reruns.run(entry)) for entry in entries] == [[]] * len(entries)
-        again = reruns.run(last, bundle=first)  # which knows of earlier events, too
-        assert again.head["standing"][0]["events"][0] == link.xrange(key, count=1)[0][0].decode()
+        assert parse_id(last.head["offsets"][0]["events"][0])[0] > newest[-1]
+        assert [find_differences(entry, reruns.replay(entry)) for entry in entries] == [[]] * len(
+            entries
+        )
+        again = reruns.replay(last, bundle=first)  # which knows of earlier events, too
+        assert again.head["offsets"][0]["events"][0] == link.xrange(key, count=1)[0][0].decode()
 
 
 def test_answers_of_a_worker_that_began_after_a_trim_are_run_again(busy, link, tmp_path):
@@ -246,10 +248,10 @@ def test_answers_of_a_worker_that_began_after_a_trim_are_run_again(busy, link, t
     with hosted(settings.model_copy(update={"out": busy.out})) as service:
         answer = service.recommend("u1")
         until(lambda: link.xlen(request_log_key(settings.key_prefix)))
-    tape = StreamReader(link, settings.key_prefix, folder_of(settings))
+    tape = StreamReader(link, settings.key_prefix, archive_folder(settings.out))
     with closed_after(busy, tape) as reruns:
         entry = tape.find(answer["request_id"])
-        assert differing(entry, reruns.run(entry)) == []
+        assert find_differences(entry, reruns.replay(entry)) == []
 
 
 def test_of_items_in_an_order_that_is_not_known_it_says_so(busy, link, tmp_path):
@@ -264,15 +266,15 @@ def test_of_items_in_an_order_that_is_not_known_it_says_so(busy, link, tmp_path)
     tape = StreamReader(link, settings.key_prefix, tmp_path)
     first, second = map(tape.find, requests)
     with closed_after(settings, tape) as reruns:
-        assert differing(first, reruns.run(first)) == []
-        with pytest.raises(StateLostError, match="before the worker began"):
-            reruns.run(second)
+        assert find_differences(first, reruns.replay(first)) == []
+        with pytest.raises(StateLostError, match="before the worker started"):
+            reruns.replay(second)
     link.xtrim(item_log_key(settings.key_prefix), maxlen=1, approximate=False)
     with (
         closed_after(settings, tape) as reruns,
-        pytest.raises(StateLostError, match="not all that was told of them is kept"),
+        pytest.raises(StateLostError, match="is no longer complete"),
     ):
-        reruns.run(first)
+        reruns.replay(first)
 
 
 def test_an_empty_list_is_the_same_from_the_archive_too(busy, link, tmp_path):
@@ -283,10 +285,10 @@ def test_an_empty_list_is_the_same_from_the_archive_too(busy, link, tmp_path):
         until(lambda: link.xlen(request_log_key(settings.key_prefix)))
     archive(settings, once=True)
     link.delete(request_log_key(settings.key_prefix))
-    tape = StreamReader(link, settings.key_prefix, folder_of(settings))
+    tape = StreamReader(link, settings.key_prefix, archive_folder(settings.out))
     with closed_after(busy, tape) as reruns:
         entry = tape.find(answer["request_id"])
-        assert differing(entry, reruns.run(entry)) == []
+        assert find_differences(entry, reruns.replay(entry)) == []
 
 
 def test_of_answers_that_an_older_release_archived_the_command_says_so(busy, link, tmp_path):
@@ -296,17 +298,17 @@ def test_of_answers_that_an_older_release_archived_the_command_says_so(busy, lin
         until(lambda: link.xlen(request_log_key(settings.key_prefix)))
     archive(settings, once=True)
     link.delete(request_log_key(settings.key_prefix))
-    (part,) = (folder_of(settings) / "served").rglob("*.parquet")
+    (part,) = (archive_folder(settings.out) / "served").rglob("*.parquet")
     table = pl.read_parquet(part)
     told = orjson.loads(table["told"][0])
     older = {n: v for n, v in told.items() if n not in {"widths", "shelf", "changed"}}
     table.with_columns(pl.lit(orjson.dumps(older).decode()).alias("told")).write_parquet(part)
     found = command(settings, request)
-    said = "it was logged by an older release, which did not keep shelf and changed"
-    assert f"{request} cannot be run again: {said}" in found.output
+    said = "it was logged by an older release, which did not log items_offset and items_changed"
+    assert f"{request} cannot be replayed: {said}" in found.output
     assert (found.exit_code, "Traceback" in found.output) == (1, False)
     several = command(settings)
-    assert f"cannot be run again: {said}" in several.output
+    assert f"cannot be replayed: {said}" in several.output
     assert several.exit_code == 0
 
 
@@ -349,7 +351,7 @@ def test_the_command_runs_the_newest_again(busy):
 def test_a_bundle_that_was_removed_is_named_and_the_others_are_run_again(busy, reruns):
     found = command(busy, "--last", "5", "--bundle", "removed")
     assert found.exit_code == 0, found.output
-    assert "cannot be run again: " in found.output
+    assert "cannot be replayed: " in found.output
     assert "removed" in found.output
 
 

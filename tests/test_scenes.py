@@ -5,13 +5,12 @@ import time
 import numpy as np
 
 from app.artifacts import HALF_LIVES, Popularity
-from app.state import scene_counts as module
 from app.state.counters import PopularityCounters
 from app.state.event_codec import Event
 from app.state.event_writer import append_events
+from app.state.group_counts import HALF_LIFE, MAX_CELLS, MAX_SCENES, SceneCounts, SegmentCounts
 from app.state.impressions import ImpressionWriter
-from app.state.scene_counts import MAX_SCENES, RecentLists, SceneCounts
-from app.state.segment_counts import HALF_LIFE, MAX_CELLS, SegmentCounts
+from app.state.streams import RecentKeys
 from app.state.user_store import attributes_key, write_attributes
 from tests.conftest import until as wait_until
 from tests.test_api_events import event as posted
@@ -73,15 +72,14 @@ def test_only_so_many_scenes_are_counted_and_an_item_can_begin_anew():
 
 
 def test_the_newest_lists_are_remembered_in_bounded_memory():
-    recent = RecentLists(limit=10)
+    recent = RecentKeys(limit=10)
     for n in range(1_000):
         recent.add(str(n), f"s{n}")
-    assert [recent.scene_of(str(n)) for n in range(990, 1_000)] == [
+    assert [recent.text_of(str(n)) for n in range(990, 1_000)] == [
         f"s{n}" for n in range(990, 1_000)
     ]
-    assert recent.scene_of("5") is None
-    assert len(recent._newer) + len(recent._older) <= 20
-    assert module.REMEMBERED >= 10_000
+    assert recent.text_of("5") is None
+    assert len(recent) <= 20
 
 
 async def test_likes_count_for_the_segments_of_users_that_are_known(store):
@@ -132,7 +130,7 @@ async def test_entries_carry_what_is_told_of_a_user_and_the_bundle_has_segments_
     events = [event(n, "a", user=user) for n, user in enumerate(users)]
     follower = follower_of(store, segments=segments)
     async with running(follower):
-        await append_events(store, "t", events, carried=["age", "country"])
+        await append_events(store, "t", events, attribute_names=["age", "country"])
         await until(lambda: follower.applied == 5)
         await append_events(store, "t", [event(9, "a", user="u")])
         await until(lambda: follower.applied == 6)

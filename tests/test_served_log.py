@@ -1,4 +1,4 @@
-"""The served log: every answer whole, behind its back, and within bounds."""
+"""The request log: every answer in full, written after it was sent, within bounds."""
 
 import asyncio
 import time
@@ -12,12 +12,10 @@ import redis
 from app.contracts import SLOTS, StageError
 from app.features.views import FINE_VIEW, column_names
 from app.recall.registry import CHANNELS
-from app.request_log import writer as log_module
 from app.request_log.answer_record import offsets_of, request_of
 from app.request_log.entry_codec import LogEntry, LogEntryError
 from app.request_log.writer import RequestLog, request_log_key
 from app.rerank.policies import Policy
-from app.state import write_queue
 from app.state.store import Store
 from tests.conftest import hosted, leisurely, until
 from tests.test_api_recommend import stranger
@@ -25,24 +23,24 @@ from tests.test_state_follower import running
 
 
 @contextmanager
-def link(service):
-    with redis.Redis.from_url(service.service.settings.redis_url) as made:
-        yield made
+def connected(service):
+    with redis.Redis.from_url(service.service.settings.redis_url) as client:
+        yield client
 
 
 def logged(service, request_id):
     """The entry of one answer, once it is written."""
 
     def find():
-        with link(service) as asked:
-            entries = asked.xrevrange(request_log_key(service.service.settings.key_prefix))
-        found = [fields for _, fields in entries if fields[b"r"].decode() == request_id]
-        return found and found[0]
+        with connected(service) as client:
+            entries = client.xrevrange(request_log_key(service.service.settings.key_prefix))
+        matching = [fields for _, fields in entries if fields[b"r"].decode() == request_id]
+        return matching and matching[0]
 
     return until(find)
 
 
-def test_an_answer_is_logged_with_all_that_put_it_together(api):
+def test_an_answer_is_logged_with_everything_that_produced_it(api):
     user = stranger()
     api.tell({"user_id": user, "item_id": "i7", "type": "like"})
     began = time.time()
@@ -50,15 +48,15 @@ def test_an_answer_is_logged_with_all_that_put_it_together(api):
     fields = logged(api, answer["request_id"])
     assert fields[b"u"].decode() == user
     entry = LogEntry.unpack(fields[b"e"])
-    told, arrays = entry.head, entry.arrays
-    assert told["bundle"] == answer["bundle"]
-    assert told["variant"] == "control"
-    assert began - 1 < told["at"] < time.time() + 1
-    assert told["items"] == [item["item_id"] for item in answer["items"]]
-    assert told["settings"] == {}
-    asked = request_of(entry)
-    assert (asked.user, asked.k, asked.exclude, asked.quality) == (user, 5, ("i3",), 1.0)
-    assert {stage for stage, *_ in told["steps"]} == {s["stage"] for s in answer["stages"]}
+    head, arrays = entry.head, entry.arrays
+    assert head["bundle"] == answer["bundle"]
+    assert head["variant"] == "control"
+    assert began - 1 < head["at"] < time.time() + 1
+    assert head["items"] == [item["item_id"] for item in answer["items"]]
+    assert head["settings"] == {}
+    request = request_of(entry)
+    assert (request.user, request.k, request.exclude, request.quality) == (user, 5, ("i3",), 1.0)
+    assert {stage for stage, *_ in head["steps"]} == {s["stage"] for s in answer["stages"]}
     assert [SLOTS[slot] for slot in arrays["slots"]] == [i["slot"] for i in answer["items"]]
     assert arrays["propensities"].tolist() == [i["propensity"] for i in answer["items"]]
     for n, item in enumerate(answer["items"]):
@@ -76,21 +74,21 @@ def test_an_answer_is_logged_with_all_that_put_it_together(api):
         proposed = item["explain"]["channels"]
         assert channels == {name: (c["rank"], c["score"]) for name, c in proposed.items()}
     assert "events" in offsets_of(entry).applied
-    assert b"i7" in str(told["said"]).encode()
+    assert b"i7" in str(entry.head["raw_reply"]).encode()
 
 
-def test_a_session_s_history_is_logged_as_it_was_sent(api):
+def test_a_history_in_the_request_is_logged_as_it_was_sent(api):
     sent = [{"item_id": "i1", "type": "like"}, {"item_id": "unknown", "type": "click"}]
     answer = api.client.post("/recommend", json={"history": sent}).json()
-    asked = request_of(LogEntry.unpack(logged(api, answer["request_id"])[b"e"]))
-    assert [(item, kind) for item, kind, *_ in asked.history] == [
+    request = request_of(LogEntry.unpack(logged(api, answer["request_id"])[b"e"]))
+    assert [(item, kind) for item, kind, *_ in request.history] == [
         ("i1", "like"),
         ("unknown", "click"),
     ]
-    assert asked.history[0][3] == asked.history[1][3] + 1
+    assert request.history[0][3] == request.history[1][3] + 1
 
 
-def test_what_waits_to_be_written_holds_nothing_as_long_as_the_catalogue(api, monkeypatch):
+def test_a_queued_answer_holds_no_array_as_long_as_the_catalogue(api, monkeypatch):
     noted = []
     monkeypatch.setattr(api.service.request_log, "add_answer", noted.append)
     answer = api.recommend("u4", filter='category != "war"')
@@ -100,7 +98,7 @@ def test_what_waits_to_be_written_holds_nothing_as_long_as_the_catalogue(api, mo
 
 
 @pytest.mark.parametrize("share", [0.0, 0.5])
-def test_only_the_share_asked_for_is_logged_with_the_settings_that_are_not_the_default(
+def test_only_the_configured_share_is_logged_with_the_settings_that_are_not_the_default(
     trained, redis_url, share
 ):
     policy = Policy(diversity=0.3)
@@ -109,16 +107,16 @@ def test_only_the_share_asked_for_is_logged_with_the_settings_that_are_not_the_d
         for n in range(20):
             service.recommend(f"u{n}")
         time.sleep(0.15)
-    with redis.Redis.from_url(redis_url) as asked:
-        entries = asked.xrange(request_log_key(settings.key_prefix))
+    with redis.Redis.from_url(redis_url) as client:
+        entries = client.xrange(request_log_key(settings.key_prefix))
     assert (not entries) if share == 0 else (0 < len(entries) < 20)
     for _, fields in entries:
-        told = LogEntry.unpack(fields[b"e"]).head
-        assert told["settings"] == {"policy": {"diversity": 0.3}}
-        assert told["asked"]["seed"] < 2**31
+        head = LogEntry.unpack(fields[b"e"]).head
+        assert head["settings"] == {"policy": {"diversity": 0.3}}
+        assert head["request"]["seed"] < 2**31
 
 
-def test_bytes_that_are_no_entry_are_refused():
+def test_damaged_bytes_are_refused():
     whole = LogEntry({"a": 1}, {"x": np.arange(3, dtype=np.int8)}).pack()
     assert LogEntry.unpack(whole).arrays["x"].tolist() == [0, 1, 2]
     for damaged in (b"", b"nonsense", whole[:-5]):
@@ -136,23 +134,20 @@ class Answer:
         return LogEntry({}, {})
 
 
-async def test_a_full_queue_drops_and_counts(redis_url, monkeypatch):
-    monkeypatch.setattr(log_module, "CAPACITY", 2)
+async def test_a_full_queue_drops_and_counts(redis_url):
     async with Store.connect(redis_url) as store:
-        kept = RequestLog(store, uuid4().hex, 1.0, 100)
+        log = RequestLog(store, uuid4().hex, 1.0, 100)
+        log.capacity = 2
         for _ in range(5):
-            kept.add_answer(Answer())
-        assert (len(kept), kept.dropped) == (2, 3)
-        await kept.close()
-        assert (len(kept), kept.dropped) == (0, 3)
+            log.add_answer(Answer())
+        assert (len(log), log.dropped) == (2, 3)
+        await log.close()
+        assert (len(log), log.dropped) == (0, 3)
 
 
-async def test_what_a_server_does_not_take_waits_within_bounds_and_is_written_once(
+async def test_what_the_server_does_not_accept_waits_within_bounds_and_is_written_once(
     redis_url, monkeypatch
 ):
-    monkeypatch.setattr(write_queue, "PAUSE", 0.02)
-    monkeypatch.setattr(log_module, "PACKED", 3)
-    monkeypatch.setattr(write_queue, "GATHER", 0.01)
     away, real, prefix = True, Store.pipeline, uuid4().hex
 
     async def sometimes(store, name, commands):
@@ -162,32 +157,33 @@ async def test_what_a_server_does_not_take_waits_within_bounds_and_is_written_on
 
     monkeypatch.setattr(Store, "pipeline", sometimes)
     async with Store.connect(redis_url) as store:
-        kept = RequestLog(store, prefix, 1.0, 100)
-        async with running(kept):
+        log = RequestLog(store, prefix, 1.0, 100)
+        log.packed.pause, log.packed.gather_time, log.packed.capacity = 0.02, 0.01, 3
+        async with running(log):
             for _ in range(5):
-                kept.add_answer(Answer())
+                log.add_answer(Answer())
             await asyncio.sleep(0.1)
-            assert (len(kept), kept.dropped) == (3, 2)
+            assert (len(log), log.dropped) == (3, 2)
             away = False
             for _ in range(100):
                 await asyncio.sleep(0.01)
         assert await store.command("XLEN", request_log_key(prefix)) == 3
 
 
-async def test_the_stream_is_trimmed_where_no_archiver_is_in_use(redis_url):
+async def test_the_stream_is_trimmed_while_no_archiver_is_in_use(redis_url):
     async with Store.connect(redis_url) as store:
-        kept = RequestLog(store, uuid4().hex, 1.0, 100)
+        log = RequestLog(store, uuid4().hex, 1.0, 100)
         for _ in range(3):
             for _ in range(200):
-                kept.add_answer(Answer())
-            await kept.close()
-        assert await store.command("XLEN", kept._key) < 400
+                log.add_answer(Answer())
+            await log.close()
+        assert await store.command("XLEN", log.key) < 400
 
 
-async def test_closing_without_a_server_counts_what_is_lost(caplog):
+async def test_closing_without_a_server_counts_the_lost_entries(caplog):
     async with Store.connect("unix:///nowhere.sock") as store:
-        kept = RequestLog(store, "t", 1.0, 100)
-        kept.add_answer(Answer())
-        await kept.close()
-    assert (kept.dropped, len(kept)) == (1, 0)
-    assert "1 entries of the served log are lost" in caplog.text
+        log = RequestLog(store, "t", 1.0, 100)
+        log.add_answer(Answer())
+        await log.close()
+    assert (log.dropped, len(log)) == (1, 0)
+    assert "1 entries of the request log are lost" in caplog.text

@@ -205,7 +205,7 @@ def test_what_cannot_be_noted_as_shown_is_counted(out, tmp_path, monkeypatch):
     monkeypatch.setattr(service_module, "PREPARE_TIMEOUT", 0.1)
     settings = leisurely(out=out, redis_url=f"unix://{tmp_path}/nobody.sock", reload_seconds=0.05)
     with hosted(settings) as service:
-        service.service.impressions._capacity = 1
+        service.service.impressions.capacity = 1
         for _ in range(3):
             service.recommend("u1")
         until(lambda: metric(service, "recfunnel_impressions_dropped_total 2.0"))

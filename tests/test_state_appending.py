@@ -10,11 +10,11 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from app.event_weights import EventWeights
-from app.state import event_writer
-from app.state.event_codec import Event, history_key
-from app.state.event_writer import MARKS, AppendOutcome, append_events, marks_keys
+from app.state.event_codec import Event
+from app.state.event_writer import MARK_TTL, MAX_MARKS, AppendOutcome, append_events, marks_keys
 from app.state.store import Store
 from app.state.stream_consumer import StreamConsumer
+from app.state.user_store import history_key
 from tests.test_state_follower import IDS, live
 from tests.test_state_histories import answers_again, embedded_server
 
@@ -71,7 +71,7 @@ async def state(store, users, prefix):
     ]
     entries = await store.command("XRANGE", f"{prefix}:events", "-", "+")
     follower = StreamConsumer(store, prefix, live(MOMENT), IDS, EventWeights())
-    follower._apply(entries)
+    follower.apply_entries("events", entries)
     every, crowd = np.arange(len(IDS)), follower.counters
     trends = [crowd.counts_at(MOMENT + 10, every), crowd.liked_at(MOMENT + 10, every)]
     entries = sorted(fields[1] for _, fields in entries)
@@ -131,9 +131,9 @@ async def test_a_whole_batch_of_one_user_is_known_again_whatever_came_before(sto
     assert set(await append_events(store, "t", batch)) <= {AppendOutcome.NEW, AppendOutcome.TOO_OLD}
     assert set(await append_events(store, "t", batch)) == {AppendOutcome.DUPLICATE}
     for key in marks_keys("t", "u"):
-        assert await store.command("SCARD", key) <= MARKS
+        assert await store.command("SCARD", key) <= MAX_MARKS
         assert await store.command("OBJECT", "ENCODING", key) == b"intset"
-        assert 0 < await store.command("TTL", key) <= event_writer.LIFETIME
+        assert 0 < await store.command("TTL", key) <= MARK_TTL
 
 
 async def test_an_event_older_than_all_that_a_full_history_keeps_is_still_counted(store):

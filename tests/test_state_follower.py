@@ -14,15 +14,13 @@ from app.catalogue.ids import IdIndex
 from app.contracts import StageError
 from app.event_weights import EventWeights
 from app.process.embedded_server import embedded_server
-from app.state import impressions as impressions_module
-from app.state import stream_consumer as follower_module
-from app.state import write_queue
 from app.state.counters import PopularityCounters
 from app.state.event_codec import Event
 from app.state.event_writer import append_events
 from app.state.impressions import ImpressionWriter
 from app.state.store import Store
-from app.state.stream_consumer import RecentIds, StreamConsumer
+from app.state.stream_consumer import StreamConsumer
+from app.state.streams import MAX_READ, RecentKeys
 
 IDS = IdIndex.of(["a", "b", "c"])
 SHIFT = 1_000_000.0
@@ -98,13 +96,12 @@ async def test_what_was_written_before_is_read_on_start_and_then_what_comes(stor
     assert 0 <= follower.lag < 5
 
 
-async def test_a_long_backlog_is_read_in_batches(store, monkeypatch):
-    monkeypatch.setattr(follower_module, "AT_ONCE", 100)
-    await append_events(store, "t", [event(n, "abc"[n % 3]) for n in range(1_050)])
+async def test_a_long_backlog_is_read_in_batches(store):
+    await append_events(store, "t", [event(n, "abc"[n % 3]) for n in range(2 * MAX_READ + 100)])
     follower = follower_of(store)
     async with running(follower):
         await asyncio.wait_for(follower.caught_up.wait(), 5)
-        assert counts(follower) == [350, 350, 350]
+        assert counts(follower) == [700, 700, 700]
 
 
 async def test_what_the_bundle_knows_already_is_not_counted_again(store):
@@ -199,7 +196,7 @@ async def test_a_killed_server_is_waited_for_and_nothing_is_counted_twice(tmp_pa
                 await until(lambda: follower.failures)
                 await eventually_append(store, [event(2, "b")])
                 await until(lambda: counts(follower) == [1, 1, 0])
-    assert "following the events: Redis at unix://" in caplog.text
+    assert "the events cannot be followed now: Redis at unix://" in caplog.text
 
 
 async def server_pid(store):
@@ -226,10 +223,8 @@ async def test_a_server_restarted_empty_is_followed_on(store):
         await until(lambda: counts(follower) == [2, 0, 0])
 
 
-async def test_a_stalled_server_is_a_failure_and_following_goes_on_after_it(store, monkeypatch):
-    monkeypatch.setattr(follower_module, "ANSWER_WITHIN", 0.1)
-    monkeypatch.setattr(follower_module, "BLOCK", 20)
-    follower = follower_of(store)
+async def test_a_stalled_server_is_a_failure_and_following_goes_on_after_it(store):
+    follower = follower_of(store, read_timeout=0.1, block_ms=20)
     pid = await server_pid(store)
     async with running(follower):
         await asyncio.wait_for(follower.caught_up.wait(), 5)
@@ -242,16 +237,15 @@ async def test_a_stalled_server_is_a_failure_and_following_goes_on_after_it(stor
         await until(lambda: counts(follower) == [1, 0, 0])
 
 
-async def test_an_idle_follower_has_no_lag(store, monkeypatch):
-    monkeypatch.setattr(follower_module, "BLOCK", 20)
-    follower = follower_of(store)
+async def test_an_idle_follower_has_no_lag(store):
+    follower = follower_of(store, block_ms=20)
     follower.lag = 9.0
     async with running(follower):
         await until(lambda: follower.lag == 0.0)
 
 
 def test_recent_ids_are_remembered_up_to_a_bound():
-    recent = RecentIds(limit=10)
+    recent = RecentKeys(limit=10)
     assert all(recent.add(str(n)) for n in range(1_000))
     assert not any(recent.add(str(n)) for n in range(990, 1_000))
     assert recent.add("5")
@@ -265,12 +259,11 @@ async def test_a_full_queue_of_impressions_drops_and_counts():
     assert (len(impressions), impressions.dropped) == (2, 3)
 
 
-async def test_closing_writes_what_is_left_in_batches(url, monkeypatch):
-    monkeypatch.setattr(impressions_module, "AT_ONCE", 10)
+async def test_closing_writes_what_is_left_in_batches(url):
     seen = []
     async with Store.connect(url, on_round_trip=lambda *call: seen.append(call[0])) as store:
         await store.command("DEL", "t:shown")
-        impressions = ImpressionWriter(store, "t")
+        impressions = ImpressionWriter(store, "t", batch_size=10)
         for n in range(25):
             impressions.add_list(f"r{n}", "u", ["a", "b"])
         await asyncio.gather(impressions.close(), impressions.close())
@@ -291,7 +284,6 @@ async def test_closing_without_a_server_counts_what_is_lost(caplog):
 
 
 async def test_impressions_wait_for_a_server_that_is_away(store, monkeypatch):
-    monkeypatch.setattr(write_queue, "PAUSE", 0.02)
     away = True
     real = Store.pipeline
 
@@ -302,6 +294,7 @@ async def test_impressions_wait_for_a_server_that_is_away(store, monkeypatch):
 
     monkeypatch.setattr(Store, "pipeline", sometimes)
     impressions = ImpressionWriter(store, "t")
+    impressions.pause = 0.02
     async with running(impressions):
         impressions.add_list("r", "u", ["a"])
         await asyncio.sleep(0.15)

@@ -10,11 +10,11 @@ from app.catalogue.ids import IdIndex
 from app.contracts import StageError
 from app.event_weights import EventWeights
 from app.process.embedded_server import embedded_server
-from app.state.event_codec import Event, history_key
+from app.state.event_codec import Event
 from app.state.event_writer import append_events
-from app.state.histories import RedisHistories
-from app.state.in_memory import MemoryHistories
+from app.state.histories import MemoryHistories, RedisHistories
 from app.state.store import Store
+from app.state.user_store import history_key
 
 IDS = IdIndex.of(["a", "b", "c", "d", 'q"uo{t}e', "\u00fcber,[1]"])
 LIMIT = 4

@@ -9,11 +9,16 @@ import pytest
 from app.artifacts import NeighbourTable
 from app.contracts import StageError
 from app.process.embedded_server import embedded_server
-from app.state import tables as tables_module
-from app.state.batched_reads import KEYS_AT_ONCE, BatchedReads
-from app.state.in_memory import MemoryTables
+from app.state.batched_reads import MAX_KEYS, BatchedReads
 from app.state.store import Store
-from app.state.tables import RedisTables, are_loaded, keep_loaded, load_tables, retire_tables
+from app.state.tables import (
+    MemoryTables,
+    RedisTables,
+    are_loaded,
+    keep_loaded,
+    load_tables,
+    retire_tables,
+)
 
 
 def table(*neighbours):
@@ -103,10 +108,9 @@ class TestRedisTables(TablesContract):
         return RedisTables(store, "t", "b1")
 
 
-async def test_large_tables_come_back_as_they_were(store, monkeypatch):
-    monkeypatch.setattr(tables_module, "CHUNK", 5_000)
+async def test_large_tables_come_back_as_they_were(store):
     large = {"item_cf": random_table(500, 80), "raters": random_table(300, 200, seed=1)}
-    await load_tables(store, "t", "b1", large)
+    await load_tables(store, "t", "b1", large, chunk_bytes=5_000)
     for name, whole in large.items():
         asked = np.random.default_rng(2).integers(-1, len(whole) + 5, 900)
         stored = await RedisTables(store, "t", "b1").read(name, asked)
@@ -115,7 +119,6 @@ async def test_large_tables_come_back_as_they_were(store, monkeypatch):
 
 
 async def test_loading_is_in_bounded_pieces_and_the_marker_is_last(store, url, monkeypatch):
-    monkeypatch.setattr(tables_module, "CHUNK", 1_000)
     sent = []
     real = Store.pipeline
 
@@ -126,7 +129,7 @@ async def test_loading_is_in_bounded_pieces_and_the_marker_is_last(store, url, m
 
     monkeypatch.setattr(Store, "pipeline", noted)
     whole = random_table(200, 100)
-    await load_tables(store, "t", "b1", {"item_cf": whole})
+    await load_tables(store, "t", "b1", {"item_cf": whole}, chunk_bytes=1_000)
     assert sum(sent) == len(whole.rows) * 8
     assert max(sent) <= 1_000
     assert await are_loaded(store, "t", "b1")
@@ -151,11 +154,10 @@ async def test_when_the_loading_worker_dies_another_takes_over(store):
     assert await load_tables(store, "t", "b1", SMALL)
 
 
-async def test_retired_tables_expire_and_those_in_service_never(store, monkeypatch):
-    monkeypatch.setattr(tables_module, "KEYS_AT_ONCE", 2)
+async def test_retired_tables_expire_and_those_in_service_never(store):
     for bundle in ("b1", "b2"):
         await load_tables(store, "t", bundle, SMALL)
-    await retire_tables(store, "t", keep={"b2"}, ttl=100)
+    await retire_tables(store, "t", keep={"b2"}, ttl=100, batch=2)
     assert 90 < await store.command("TTL", "t:b1:item_cf:2") <= 100
     assert 90 < await store.command("TTL", "t:b1:raters:0") <= 100
     assert not await are_loaded(store, "t", "b1")
@@ -363,7 +365,7 @@ async def test_one_fetch_has_a_bounded_number_of_keys():
     fetch = Fetches()
     fetch.go.set()
     joined = BatchedReads(fetch)
-    keys = [b"%d" % i for i in range(KEYS_AT_ONCE // 2)]
+    keys = [b"%d" % i for i in range(MAX_KEYS // 2)]
     answers = await asyncio.gather(*(joined.read(keys) for _ in range(5)))
-    assert [len(asked) for asked in fetch.asked] == [KEYS_AT_ONCE, KEYS_AT_ONCE, KEYS_AT_ONCE // 2]
+    assert [len(asked) for asked in fetch.asked] == [MAX_KEYS, MAX_KEYS, MAX_KEYS // 2]
     assert answers == [[b"<%b>" % key for key in keys]] * 5

@@ -10,16 +10,15 @@ from hypothesis import strategies as st
 
 from app.artifacts import DAY
 from app.cpu import Cpu
-from app.state import double_buffer as turns_module
 from app.state.double_buffer import DoubleBuffer, Replica
 from tests.test_state_follower import until
 from tests.test_state_live import START, live
 
 
 @asynccontextmanager
-async def turning():
+async def turning(sort_interval=0.25):
     cpu = Cpu(threads=1)
-    turns = DoubleBuffer(Replica(live(), "one"), Replica(live(), "other"), cpu)
+    turns = DoubleBuffer(Replica(live(), "one"), Replica(live(), "other"), cpu, sort_interval)
     task = asyncio.create_task(turns.run())
     try:
         yield turns
@@ -52,9 +51,8 @@ async def test_what_a_request_reads_stays_as_it_is_and_the_next_request_knows_mo
         assert counts(side) == counts(turns.current) == [1, 2, 0, 0]
 
 
-async def test_both_copies_hear_of_every_change_in_order_and_forget_it(monkeypatch):
-    monkeypatch.setattr(turns_module, "SORT", 0.01)
-    async with turning() as turns:
+async def test_both_copies_hear_of_every_change_in_order_and_forget_it():
+    async with turning(0.01) as turns:
         for n in range(300):
             liked(turns, n % 4)
             turns.count_impressions(np.array([n % 3]))
@@ -67,15 +65,14 @@ async def test_both_copies_hear_of_every_change_in_order_and_forget_it(monkeypat
         assert one is not other
         assert one.counts.tobytes() == other.counts.tobytes()
         assert one.exposures.tolist() == other.exposures.tolist() == [100, 100, 100, 0]
-        assert one.listed == other.listed == {"events": ("0-0", "299-0")}
+        assert one.sorted_offsets == other.sorted_offsets == {"events": ("0-0", "299-0")}
         assert one.popular() is other.popular()
         assert one.popular().rows.tolist() == [0, 1, 2, 3]
         assert not turns._changes
 
 
-async def test_lists_are_sorted_at_the_same_change_in_both_copies(monkeypatch):
-    monkeypatch.setattr(turns_module, "SORT", 0.2)
-    async with turning() as turns:
+async def test_lists_are_sorted_at_the_same_change_in_both_copies():
+    async with turning(0.2) as turns:
         liked(turns, 3)
         await asyncio.wait_for(turns.wait_settled(), 5)
         liked(turns, 2, 2)

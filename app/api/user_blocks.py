@@ -11,7 +11,7 @@ from app.api.path_ids import PathId
 from app.api.schemas import NEW_USER, ErrorBody, PublicId
 from app.contracts import Blocked, StageError
 from app.service import Service
-from app.state.user_blocks import MAX_BLOCKED, read_blocked, write_blocked
+from app.state.user_store import MAX_BLOCKED, read_blocked, write_blocked
 
 router = APIRouter(tags=["users"])
 ERRORS: dict[int | str, dict[str, Any]] = {

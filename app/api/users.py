@@ -20,8 +20,13 @@ from app.query_builder import QueryBuilder
 from app.request_log.erasure import erase_log_entries
 from app.service import Service
 from app.state.erasure import erase_user
-from app.state.user_record import read_user_data
-from app.state.user_store import MAX_ATTRIBUTES, MAX_FRIENDS, write_attributes, write_friends
+from app.state.user_store import (
+    MAX_ATTRIBUTES,
+    MAX_FRIENDS,
+    read_user_data,
+    write_attributes,
+    write_friends,
+)
 
 router = APIRouter(tags=["users"])
 Reply = TypeVar("Reply")

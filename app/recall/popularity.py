@@ -12,7 +12,7 @@ from app.contracts import Matrix, Proposal, Query, Rows, Scores
 from app.recall.accumulate import propose
 from app.recall.channel import ChannelConfig, ChannelInputs, ChannelSpec
 from app.state.counters import PopularityCounters
-from app.state.segment_counts import gather_cells
+from app.state.group_counts import gather_cells
 
 MIN_SHARE = 1e-9  # P(item) of an item without an event when the bundle was made
 

@@ -7,7 +7,7 @@ import numpy as np
 
 from app.bundle.bundle import Bundle
 from app.contracts import NO_HISTORY, NO_ROWS, History, Request, RequestOptions, Rows
-from app.state.event_codec import EventInterpreter
+from app.state.event_interpreter import EventInterpreter
 
 SentEvent: TypeAlias = tuple[
     str, str, float, float

@@ -1,4 +1,4 @@
-"""Joins reads that are asked for at the same moment into one round trip."""
+"""Join reads of the same moment into one round trip."""
 
 import asyncio
 from collections.abc import Callable, Coroutine, Sequence
@@ -6,26 +6,26 @@ from typing import Any, TypeAlias
 
 from app.contracts import StageError
 
-Values: TypeAlias = list[bytes | None]  # (n,) one for each key; None where there is nothing
+Values: TypeAlias = list[bytes | None]  # (n,) one for each key; None for an absent key
 Fetch: TypeAlias = Callable[[Sequence[bytes]], Coroutine[Any, Any, Values]]
 
-KEYS_AT_ONCE = 2_000  # the server answers nobody else during one MGET: some 2 ms at this length
+MAX_KEYS = 2_000  # in one MGET, which blocks the server for about 2 ms at this length
 
 
 class BatchedReads:
-    """Collects keys until the event loop has run what was ready, then fetches them all at once.
+    """Collects keys until the event loop has run all ready tasks, then fetches them together.
 
-    The pattern is Facebook's DataLoader (2015). A reader that is cancelled does not disturb the
-    others; when all are, so is the fetch. An error reaches all readers of its batch.
+    The pattern is Facebook's DataLoader (2015). Cancelling one reader does not disturb the others;
+    when all are cancelled, the fetch is cancelled too. An error reaches all readers of its batch.
     """
 
     def __init__(self, fetch: Fetch) -> None:
         self._fetch = fetch
-        self._gathering = _Batch()
-        self._running: set[asyncio.Task[Values]] = set()  # the event loop keeps no task alive
+        self._open_batch = _Batch()
+        self._running: set[asyncio.Task[Values]] = set()  # so that the tasks stay alive
 
     async def read(self, keys: Sequence[bytes]) -> Values:
-        """Give the values of ``keys``.
+        """Return the values of ``keys``.
 
         Raises:
             StageError: the store cannot answer.
@@ -33,18 +33,18 @@ class BatchedReads:
         if not keys:
             return []
         loop = asyncio.get_running_loop()
-        batch = self._gathering
+        batch = self._open_batch
         if not batch.keys:
             loop.call_soon(self._send, batch)
         reader: asyncio.Future[Values] = loop.create_future()
-        batch.join(keys, reader)
-        if len(batch.keys) >= KEYS_AT_ONCE:
-            self._gathering = _Batch()
+        batch.add(keys, reader)
+        if len(batch.keys) >= MAX_KEYS:
+            self._open_batch = _Batch()
         return await reader
 
     def _send(self, batch: "_Batch") -> None:
-        if batch is self._gathering:
-            self._gathering = _Batch()
+        if batch is self._open_batch:
+            self._open_batch = _Batch()
         if batch.waiting:
             task = asyncio.get_running_loop().create_task(self._fetch(batch.keys))
             self._running.add(task)
@@ -53,7 +53,7 @@ class BatchedReads:
 
 
 class _Batch:
-    """Readers whose keys travel together."""
+    """Readers whose keys are fetched together."""
 
     def __init__(self) -> None:
         self.keys: list[bytes] = []
@@ -61,7 +61,7 @@ class _Batch:
         self._readers: list[tuple[asyncio.Future[Values], int]] = []
         self._task: asyncio.Task[Values] | None = None
 
-    def join(self, keys: Sequence[bytes], reader: asyncio.Future[Values]) -> None:
+    def add(self, keys: Sequence[bytes], reader: asyncio.Future[Values]) -> None:
         self.keys.extend(keys)
         self.waiting += 1
         self._readers.append((reader, len(keys)))
@@ -74,21 +74,21 @@ class _Batch:
     def _leave(self, _: asyncio.Future[Values]) -> None:
         self.waiting -= 1
         if self._task and not self.waiting:
-            self._task.cancel()  # does nothing when it is the task that answered them
+            self._task.cancel()  # does nothing if the task has already answered them
 
     def _deliver(self, task: asyncio.Task[Values]) -> None:
         start = 0
         for reader, count in self._readers:
             if not reader.done():
-                _pass_on(task, slice(start, start + count), reader)
+                _deliver_to(task, slice(start, start + count), reader)
             start += count
 
 
-def _pass_on(task: asyncio.Task[Values], part: slice, reader: asyncio.Future[Values]) -> None:
+def _deliver_to(task: asyncio.Task[Values], part: slice, reader: asyncio.Future[Values]) -> None:
     if task.cancelled():
         reader.cancel()
     elif error := task.exception():
-        # Each reader gets its own: a shared exception would gather all their tracebacks.
+        # Each reader gets its own exception: a shared one would collect all their tracebacks.
         reader.set_exception(StageError(*error.args) if isinstance(error, StageError) else error)
     else:
         reader.set_result(task.result()[part])

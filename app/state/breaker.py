@@ -1,14 +1,14 @@
-"""Stops asking a store that does not answer, so that requests lose no time on it."""
+"""A circuit breaker: requests lose no time on a store that does not answer."""
 
 import time
 from collections.abc import Callable
 
 
 class Breaker:
-    """Opens after ``limit`` failures in a row; then lets one caller try every ``rest`` seconds.
+    """Opens after ``limit`` failures in a row, then admits one caller every ``rest`` seconds.
 
-    Ours and not a library's: those at hand let every caller through at once when they try again,
-    and a store that is only slow would be flooded with requests that all miss their deadline.
+    The breakers of the libraries at hand admit every caller at once when they try again. A store
+    that is only slow would then be flooded with requests that all miss their deadline.
     """
 
     def __init__(
@@ -18,28 +18,30 @@ class Breaker:
         self._rest = rest
         self._clock = clock
         self._failures = 0.0
-        self._resting_until = 0.0  # while open: no caller is admitted before this time
+        self._next_probe = 0.0  # while open: no caller is admitted before this time
 
     @property
     def is_open(self) -> bool:
-        """Say whether the store is being left alone."""
+        """Whether callers are kept from the store."""
         return self._failures >= self._limit
 
     def admit(self) -> bool:
-        """Say whether this caller may ask; while open, one caller in ``rest`` seconds may."""
+        """Return whether this caller may use the store; while open, one in ``rest`` seconds may."""
         if not self.is_open:
             return True
         now = self._clock()
-        if now < self._resting_until:
+        if now < self._next_probe:
             return False
-        self._resting_until = now + self._rest  # a probe that never reports blocks no other
+        self._next_probe = (
+            now + self._rest
+        )  # a probe that never reports does not block the next one
         return True
 
     def record(self, *, answered: bool, weight: float = 1.0) -> None:
-        """Take note of how an admitted call ended; a failure counts ``weight``."""
+        """Record how an admitted call ended; a failure counts ``weight``."""
         if answered:
             self._failures = 0.0
             return
         self._failures += weight
         if self.is_open:
-            self._resting_until = self._clock() + self._rest
+            self._next_probe = self._clock() + self._rest

@@ -1,7 +1,8 @@
-"""Two copies of the crowd's state that take turns: requests read one, the other is moved on.
+"""Two copies of the counters: requests read one while the other is updated.
 
-A request reads one copy from its beginning to its end, and nothing changes under it: all that it
-saw can be told in one line, and computed again. ("Left-right": Ramalhete and Correia, 2015.)
+A request reads one copy from its start to its end, and that copy does not change meanwhile. So the
+stream offsets say exactly what a request saw, and the replay can compute it again. (The technique
+is "left-right": Ramalhete and Correia, 2015.)
 """
 
 import asyncio
@@ -14,155 +15,162 @@ from typing import Generic, TypeAlias, TypeVar
 from app.contracts import Proposal, Rows, Scores, Times
 from app.cpu import Cpu
 from app.state.counters import PopularityCounters
-from app.state.segment_counts import SegmentRows
+from app.state.group_counts import SegmentRows
 
-SORT = 0.25  # seconds between sorts of the lists
+SORT_INTERVAL = 0.25  # seconds between sorts of the lists
 
-Reader = TypeVar("Reader")  # what answers requests from a copy: a funnel
+Reader = TypeVar("Reader")  # what answers requests from a replica: a funnel
 Change: TypeAlias = Callable[[PopularityCounters], None]
 
 
 @dataclass(slots=True, eq=False)
 class Replica(Generic[Reader]):
-    """One copy, and who reads it."""
+    """One copy of the counters, and the requests that read it."""
 
     counters: PopularityCounters
     reader: Reader
-    changed: int = 0  # changes that it knows of
-    readers: int = 0  # requests on it
-    left: asyncio.Event = field(default_factory=asyncio.Event)  # set whenever nobody reads it
+    applied: int = 0  # changes that it contains
+    readers: int = 0  # requests that read it now
+    unused: asyncio.Event = field(default_factory=asyncio.Event)  # set while nobody reads it
 
     def __post_init__(self) -> None:
-        self.left.set()
+        self.unused.set()
 
-    def move(self, changes: Sequence[Change]) -> None:
-        """Apply changes; nobody may read it meanwhile."""
+    def apply(self, changes: Sequence[Change]) -> None:
+        """Apply changes. Nobody may read the replica meanwhile."""
         for change in changes:
             change(self.counters)
-        self.changed += len(changes)
+        self.applied += len(changes)
 
 
 class DoubleBuffer(Generic[Reader]):
-    """Takes changes as a ``Live`` does, and lets each copy have them when nobody reads it.
+    """Accepts changes as ``PopularityCounters`` does, and applies them to each replica in turn.
 
-    ``run`` it as a task. Changes are for one event loop; they are seen within milliseconds.
+    ``run`` it as a task. Changes come from one event loop. Readers see them within milliseconds.
     """
 
-    def __init__(self, one: Replica[Reader], other: Replica[Reader], cpu: Cpu) -> None:
+    def __init__(
+        self,
+        one: Replica[Reader],
+        other: Replica[Reader],
+        cpu: Cpu,
+        sort_interval: float = SORT_INTERVAL,
+    ) -> None:
         self._read, self._idle = one, other
         self._cpu = cpu
-        self._changes: list[Change] = []  # those that a copy does not know
-        self._asked = 0  # all changes ever asked for
-        self._something = asyncio.Event()
+        self._sort_interval = sort_interval
+        self._changes: list[Change] = []  # those that a replica does not contain
+        self._total = 0  # changes since the start
+        self._wake = asyncio.Event()
         self._settled = asyncio.Event()
         self._settled.set()
         self._is_sorted = True
-        self._sort_at = 0.0  # by the event loop's clock
+        self._sort_at = 0.0  # by the clock of the event loop
 
     @property
     def current(self) -> Replica[Reader]:
-        """The copy that the next request reads."""
+        """The replica that the next request reads."""
         return self._read
 
     @property
     def is_settled(self) -> bool:
-        """Say whether both copies know every change, their lists included."""
-        behind = min(self._read.changed, self._idle.changed) < self._asked
+        """Whether both replicas contain every change, in their lists too."""
+        behind = min(self._read.applied, self._idle.applied) < self._total
         return self._is_sorted and not behind
 
     async def wait_settled(self) -> None:
-        """Wait until both copies know every change."""
+        """Wait until both replicas contain every change."""
         await self._settled.wait()
 
     @contextmanager
     def reading(self) -> Iterator[Replica[Reader]]:
-        """Keep one copy as it is for as long as this lasts."""
-        side = self._read
-        side.readers += 1
-        side.left.clear()
+        """Yield a replica that does not change while the context lasts."""
+        replica = self._read
+        replica.readers += 1
+        replica.unused.clear()
         try:
-            yield side
+            yield replica
         finally:
-            side.readers -= 1
-            if not side.readers:
-                side.left.set()
+            replica.readers -= 1
+            if not replica.readers:
+                replica.unused.set()
 
     def apply(
         self, rows: Rows, weights: Scores, times: Times, of: SegmentRows | None = None
     ) -> None:
-        """See ``Live.apply``."""
+        """See ``PopularityCounters.apply``."""
         self.change(
             partial(PopularityCounters.apply, rows=rows, weights=weights, times=times, of=of)
         )
         self._is_sorted = False
 
     def count_impressions(self, rows: Rows, scene: str = "") -> None:
-        """See ``Live.expose``."""
+        """See ``PopularityCounters.count_impressions``."""
         self.change(partial(PopularityCounters.count_impressions, rows=rows, scene=scene))
 
     def count_scene_successes(self, rows: Rows, scene: str) -> None:
-        """See ``Live.succeed``."""
+        """See ``PopularityCounters.count_scene_successes``."""
         self.change(partial(PopularityCounters.count_scene_successes, rows=rows, scene=scene))
 
     def set_offsets(self, stream: str, first: str, last: str) -> None:
-        """See ``Live.reach``."""
+        """See ``PopularityCounters.set_offsets``."""
         self.change(partial(PopularityCounters.set_offsets, stream=stream, first=first, last=last))
 
     def open_row(self, row: int, since: float) -> None:
-        """See ``Live.open``."""
+        """See ``PopularityCounters.open_row``."""
         self.change(partial(PopularityCounters.open_row, row=row, since=since))
         self._is_sorted = False
 
     def change(self, change: Change) -> None:
-        """Let both copies have a change, in the order in which changes are told."""
+        """Queue a change for both replicas. Changes are applied in the order of these calls."""
         self._changes.append(change)
-        self._asked += 1
+        self._total += 1
         self._settled.clear()
-        self._something.set()
+        self._wake.set()
 
     async def run(self) -> None:
-        """Move the copies on as changes come, and sort their lists; until cancelled."""
+        """Apply changes as they come, and sort the lists, until cancelled."""
         while True:
-            await self._something.wait()
-            await asyncio.sleep(0)  # what is told together is applied together
-            self._something.clear()
+            await self._wake.wait()
+            await asyncio.sleep(0)  # changes of the same moment are applied together
+            self._wake.clear()
             self._sort_if_due()
-            await self._move(self._idle)
+            await self._update(self._idle)
             self._read, self._idle = self._idle, self._read
-            await self._move(self._idle)
-            self._forget()
+            await self._update(self._idle)
+            self._drop_applied()
             if self.is_settled:
                 self._settled.set()
 
-    async def _move(self, side: Replica[Reader]) -> None:
-        """Give a copy what it does not know yet, once nobody reads it."""
-        await side.left.wait()
-        missing = self._asked - side.changed
+    async def _update(self, replica: Replica[Reader]) -> None:
+        """Apply the missing changes to a replica, as soon as nobody reads it."""
+        await replica.unused.wait()
+        missing = self._total - replica.applied
         if missing:
-            await self._cpu(side.move, self._changes[-missing:])
+            await self._cpu(replica.apply, self._changes[-missing:])
 
-    def _forget(self) -> None:
-        """Let go of the changes that both copies know."""
-        wanted = self._asked - min(self._read.changed, self._idle.changed)
-        del self._changes[: len(self._changes) - wanted]
+    def _drop_applied(self) -> None:
+        """Drop the changes that both replicas contain."""
+        needed = self._total - min(self._read.applied, self._idle.applied)
+        del self._changes[: len(self._changes) - needed]
 
     def _sort_if_due(self) -> None:
         loop = asyncio.get_running_loop()
         if self._is_sorted:
             return
         if loop.time() < self._sort_at:
-            loop.call_at(self._sort_at, self._something.set)
+            loop.call_at(self._sort_at, self._wake.set)
             return
-        self._sort_at, self._is_sorted = loop.time() + SORT, True
-        self.change(Sorted())
+        self._sort_at, self._is_sorted = loop.time() + self._sort_interval, True
+        self.change(SortLists())
 
 
-class Sorted:
-    """The change that sorts the lists: once, since the second copy knows the very same events."""
+class SortLists:
+    """The change that sorts the lists: only once, because both replicas contain the same events."""
 
     def __init__(self) -> None:
         self._lists: dict[str, Proposal] | None = None
 
-    def __call__(self, live: PopularityCounters) -> None:
-        """Sort the lists, or take those that were sorted."""
-        self._lists = live.refresh(self._lists)
+    def __call__(self, counters: PopularityCounters) -> None:
+        """Sort the lists, or use those that the other replica has sorted."""
+        self._lists = counters.refresh(self._lists)

@@ -1,42 +1,58 @@
-"""What users do, as it is written: one event, its place in a history, its entry in the stream."""
+"""Events and impressions as bytes: in a user's history and in the two streams.
 
-from collections.abc import Mapping, Sequence
+Only this module writes and reads such an entry. The writers, the consumers of the streams, the
+archive, the replay and the erasure all use it. Entries of all earlier releases can be read: a
+release may only append fields.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
+from types import MappingProxyType, NoneType
+from typing import Any, NamedTuple, TypeAlias, TypeVar
 
-import numpy as np
 import orjson
-from numpy.typing import NDArray
 
-from app.catalogue.ids import IdIndex
-from app.contracts import History, Scores, Times
-from app.event_weights import EventWeights
-from app.state.keys import user_key
+T = TypeVar("T")
+FieldTypes: TypeAlias = tuple[type | tuple[type, ...], ...]  # of the fields that an entry must have
 
-HISTORY_LIMIT = 500  # newest events that are kept of each user
+EVENT_TYPES: FieldTypes = (str, str, str, str, (float, NoneType), (float, int), (str, NoneType))
+IMPRESSION_TYPES: FieldTypes = (str, str, list)
+EMPTY: Mapping[str, Any] = MappingProxyType({})
+
+
+def events_key(prefix: str) -> str:
+    """Return the key of the stream of events."""
+    return f"{prefix}:events"
+
+
+def impressions_key(prefix: str) -> str:
+    """Return the key of the stream of impressions."""
+    return f"{prefix}:shown"
 
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """One thing that a user did with an item."""
+    """One action of a user on an item."""
 
-    event_id: str  # a repeat of an event has the same
+    event_id: str  # a repeated event has the same id
     user: str
     item: str
     type: str
-    value: float = 1.0  # stars, plays, seconds; 1.0 when it has none
+    value: float = 1.0  # stars, plays, seconds; 1.0 for an event without a value
     timestamp: float = 0.0  # unix seconds by the wall clock
     request_id: str | None = None  # of the answer that showed the item
     position: int | None = None  # in that answer; 0 is the first
     context: Mapping[str, str | float | bool] = field(default_factory=dict)  # device, page ...
 
     def history_member(self) -> bytes:
-        """Give the entry in the user's history: the same event gives the same bytes."""
+        """Return the entry of the user's history. The same event always gives the same bytes."""
         return orjson.dumps((self.event_id, self.type, self.item, float(self.value)))
 
     def stream_entry(self) -> bytes:
-        """Give the entry in the stream."""
-        return orjson.dumps(
-            (
+        """Return the entry of the stream, without attributes of the user."""
+        return encode_event(
+            EventEntry(
                 self.event_id,
                 self.user,
                 self.item,
@@ -45,63 +61,123 @@ class Event:
                 float(self.timestamp),
                 self.request_id,
                 self.position,
-                dict(self.context),
+                self.context,
             )
         )
 
 
-def history_key(prefix: str, user: str) -> str:
-    """Name a user's history."""
-    return user_key(prefix, user, "h")
+class EventEntry(NamedTuple):
+    """An event in the stream. The stored entry is a JSON array of these fields, in this order."""
+
+    event_id: str
+    user: str
+    item: str
+    type: str
+    value: float | None
+    timestamp: float  # unix seconds by the wall clock
+    request_id: str | None
+    position: int | None = None
+    context: Mapping[str, Any] = EMPTY
+    attributes: Mapping[str, str] = EMPTY  # of the user, as they were when the event was written
 
 
-def events_key(prefix: str) -> str:
-    """Name the stream of events."""
-    return f"{prefix}:events"
+class Impression(NamedTuple):
+    """A list that was shown. The stored entry is a JSON array of these fields, in this order."""
+
+    request_id: str
+    user: str
+    items: Sequence[str]
+    scene: str = ""
+    at: float | None = (
+        None  # unix seconds, when the list was shown; None in entries of old releases
+    )
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class EventInterpreter:
-    """Turns what events say into what the funnel reckons with; what it does not know it omits."""
+def encode_event(entry: EventEntry) -> bytes:
+    """Return the stored entry of an event. Empty attributes are left out."""
+    fields = (*entry[:-2], dict(entry.context), dict(entry.attributes))
+    return orjson.dumps(fields if entry.attributes else fields[:-1])
 
-    ids: IdIndex
-    event_weights: EventWeights
-    time_shift: float = 0.0  # seconds from the data's time to the wall clock
 
-    def read(
-        self,
-        items: Sequence[str],
-        types: Sequence[str],
-        values: Sequence[float | None],
-        timestamps: Times,
-    ) -> History:
-        """Give the events with a known item, a known type and a usable value, in their order."""
-        return self.read_with_positions(items, types, values, timestamps)[0]
+def encode_impression(impression: Impression) -> bytes:
+    """Return the stored entry of an impression."""
+    return orjson.dumps(tuple(impression))
 
-    def read_with_positions(
-        self,
-        items: Sequence[str],
-        types: Sequence[str],
-        values: Sequence[float | None],
-        timestamps: Times,
-    ) -> tuple[History, NDArray[np.intp]]:
-        """Give the same, and the places where they stood."""
-        rows = self.ids.rows(items)
-        with np.errstate(over="ignore"):  # too large a value becomes inf, and so is not usable
-            raw = np.array(values, np.float32)
-        weights, graded = self._weigh(types, raw)
-        known = np.flatnonzero((rows >= 0) & np.isfinite(weights))
-        return History(rows, graded, weights, timestamps - self.time_shift).take(known), known
 
-    def _weigh(self, types: Sequence[str], values: Scores) -> tuple[Scores, Scores]:
-        """Give each event's weight, NaN where it has none, and its value on the data's scale."""
-        codes = {kind: code for code, kind in enumerate(set(types))}
-        coded = np.fromiter(map(codes.__getitem__, types), np.int64, len(types))
-        weights = np.full(len(types), np.nan, np.float32)
-        graded = values.copy()
-        for kind, code in codes.items():
-            if self.event_weights.accepts(kind):
-                chosen = coded == code
-                weights[chosen] = self.event_weights.weigh(kind, values[chosen])
-                graded[chosen] = self.event_weights.scale_values(kind, values[chosen])
-        return np.where(np.isfinite(values), weights, np.float32(np.nan)), graded
+def decode_event(content: Any) -> EventEntry | None:
+    """Read the parsed entry of an event; None if it is not one."""
+    if not _has_fields(content, EVENT_TYPES):
+        return None
+    position, context, attributes = (*content[7:10], None, None, None)[:3]
+    optional = (
+        position if isinstance(position, int) else None,
+        context if isinstance(context, dict) else EMPTY,
+        _texts(attributes) if isinstance(attributes, dict) else EMPTY,
+    )
+    return EventEntry._make((*content[:7], *optional))
+
+
+def decode_impression(content: Any) -> Impression | None:
+    """Read the parsed entry of an impression; None if it is not one."""
+    if not _has_fields(content, IMPRESSION_TYPES):
+        return None
+    request_id, user, items, scene, at = (*content[:5], None, None)[:5]
+    return Impression(
+        request_id,
+        user,
+        [item for item in items if isinstance(item, str)],
+        scene if isinstance(scene, str) else "",
+        at if isinstance(at, float) else None,
+    )
+
+
+def decode_entries(texts: Sequence[bytes], decode: Callable[[Any], T | None]) -> list[T | None]:
+    """Read many stored entries with ``decode``; None stands for a damaged or foreign entry."""
+    return [decode(content) for content in _parse(texts)]
+
+
+def decode_user(text: bytes) -> str | None:
+    """Return the user that an entry of either stream is about; None for a damaged entry."""
+    try:
+        user = orjson.loads(text)[1]
+    except (ValueError, LookupError, TypeError):
+        return None
+    return user if isinstance(user, str) else None
+
+
+def decode_history(
+    members: Sequence[bytes],
+) -> tuple[Sequence[str], Sequence[str], Sequence[str], Sequence[float]]:
+    """Return ids, types, items and values of the entries of a history, as parallel columns."""
+    if not members:
+        return (), (), (), ()
+    ids, types, items, values = zip(*orjson.loads(b"[%b]" % b",".join(members)), strict=True)
+    return ids, types, items, values
+
+
+def _has_fields(content: Any, types: FieldTypes) -> bool:
+    return (
+        isinstance(content, list)
+        and len(content) >= len(types)
+        and all(map(isinstance, content, types))
+    )
+
+
+def _texts(attributes: Mapping[str, Any]) -> dict[str, str]:
+    return {name: text for name, text in attributes.items() if isinstance(text, str)}
+
+
+def _parse(texts: Sequence[bytes]) -> list[Any]:
+    """Parse all entries together, which is cheaper; one by one if one of them is damaged."""
+    with suppress(orjson.JSONDecodeError):
+        together: list[Any] = orjson.loads(b"[%b]" % b",".join(texts))
+        if len(together) == len(texts):
+            return together
+    return [_parse_one(text) for text in texts]
+
+
+def _parse_one(text: bytes) -> Any:
+    try:
+        return orjson.loads(text)
+    except orjson.JSONDecodeError:
+        return None

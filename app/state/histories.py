@@ -1,35 +1,40 @@
-"""What each user did since the bundle was made, read from Redis in one round trip."""
+"""What each user did since the bundle was trained: in Redis, or in memory."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
-import orjson
 from numpy.typing import NDArray
 
 from app.catalogue.ids import IdIndex
 from app.contracts import EMPTY_RECORD, NO_HISTORY, NO_ROWS, History, Rows, UserEvents, UserRecord
 from app.event_weights import EventWeights
-from app.state.event_codec import HISTORY_LIMIT, EventInterpreter, history_key
-from app.state.hidden_items import HIDING_EVENTS, decode_hidden, hidden_key
-from app.state.shown_items import recently_shown_key
+from app.state.event_codec import Event, decode_history
+from app.state.event_interpreter import EventInterpreter
 from app.state.store import CommandPart, Store
-from app.state.user_blocks import blocked_key, decode_blocked
 from app.state.user_store import (
+    HIDING_EVENTS,
+    HISTORY_LIMIT,
     attributes_key,
+    blocked_key,
     decode_attributes,
+    decode_blocked,
     decode_friends,
+    decode_hidden,
     erased_key,
     friends_key,
+    hidden_key,
+    history_key,
+    recently_shown_key,
 )
 
-TOLD_KEYS = (blocked_key, attributes_key, friends_key)
+RECORD_KEYS = (blocked_key, attributes_key, friends_key)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class RedisHistories:
-    """Reads live histories: a sorted set a user, by timestamp, written by ``events.append``."""
+    """Reads live histories, which ``event_writer.append_events`` writes."""
 
     store: Store
     prefix: str
@@ -37,7 +42,7 @@ class RedisHistories:
     event_weights: EventWeights
     time_shift: float = 0.0  # seconds from the data's time to the wall clock
     limit: int = HISTORY_LIMIT
-    shown_limit: int = 0  # items that the user was shown lately; 0: no policy asks for them
+    shown_limit: int = 0  # recently shown items to read; 0: no policy uses them
     _interpreter: EventInterpreter = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
@@ -45,7 +50,7 @@ class RedisHistories:
         object.__setattr__(self, "_interpreter", interpreter)
 
     async def recent(self, user: str) -> History:
-        """Give the user's live events, newest first, and what is told and was shown.
+        """Return the user's live events, newest first, the user's record and recent impressions.
 
         Unknown items and types are left out.
 
@@ -53,20 +58,20 @@ class RedisHistories:
             StageError: the store cannot answer.
         """
         newest = (history_key(self.prefix, user), 0, self.limit - 1, "WITHSCORES")
-        told = (named(self.prefix, user) for named in TOLD_KEYS)
-        asked: list[tuple[CommandPart, ...]] = [
+        commands: list[tuple[CommandPart, ...]] = [
             ("ZREVRANGE", *newest),
-            ("GET", erased_key(self.prefix, user)),  # not under the user's tag: it names nobody
-            ("MGET", *told),
+            ("GET", erased_key(self.prefix, user)),  # alone: it has no hash tag
+            ("MGET", *(key(self.prefix, user) for key in RECORD_KEYS)),
             ("ZRANGE", hidden_key(self.prefix, user), 0, -1, "WITHSCORES"),
         ]
         if self.shown_limit:
-            asked.append(("LRANGE", recently_shown_key(self.prefix, user), 0, self.shown_limit - 1))
-        events, erased, kept, *others = await self.store.pipeline("history", asked)
-        return self.decode([events, [*kept, erased], *others])
+            shown = (recently_shown_key(self.prefix, user), 0, self.shown_limit - 1)
+            commands.append(("LRANGE", *shown))
+        events, erased, record, *others = await self.store.pipeline("history", commands)
+        return self.decode([events, [*record, erased], *others])
 
     async def recent_events(self, users: Sequence[str], newest: int) -> UserEvents:
-        """Give the ``newest`` live events of each of several users; see ``contracts.Circle``.
+        """Return the ``newest`` live events of each of several users.
 
         Raises:
             StageError: the store cannot answer.
@@ -77,27 +82,28 @@ class RedisHistories:
         ]
         replies = await self.store.pipeline("friends", commands)
         sizes = [len(reply) // 2 for reply in replies]
-        read, known = self._known([part for reply in replies for part in reply])
-        owner = np.arange(len(users)).repeat(sizes).take(known)
+        read, positions = self._events([part for reply in replies for part in reply])
+        owner = np.arange(len(users)).repeat(sizes).take(positions)
         return UserEvents(owner, read.rows, read.weights, read.times)
 
-    def decode(self, said: Sequence[Any]) -> History:
-        """Understand what the store said of a user."""
-        reply, kept, hidden, *lately = said
-        read = self._known(_unhidden(reply, hidden) if hidden else reply)[0]
-        shown = self._rows([item.decode() for item in lately[0]]) if any(lately) else NO_ROWS
-        told = self._told(kept, hidden) if hidden or any(kept) else EMPTY_RECORD
-        return replace(read, record=told, impressions=shown, raw_reply=said)
+    def decode(self, raw_reply: Sequence[Any]) -> History:
+        """Read a user's history from what the store replied; the request log keeps the reply."""
+        reply, record, hidden, *shown = raw_reply
+        read = self._events(_without_restored(reply, hidden) if hidden else reply)[0]
+        impressions = self._rows([item.decode() for item in shown[0]]) if any(shown) else NO_ROWS
+        is_empty = not hidden and not any(record)
+        user = EMPTY_RECORD if is_empty else self._record(record, hidden)
+        return replace(read, record=user, impressions=impressions, raw_reply=raw_reply)
 
-    def _told(self, kept: Sequence[bytes | None], hidden: Sequence[bytes]) -> UserRecord:
-        blocked, attributes, friends, erased = kept
-        gone, back = decode_hidden(hidden)
+    def _record(self, values: Sequence[bytes | None], hidden: Sequence[bytes]) -> UserRecord:
+        blocked, attributes, friends, erased = values
+        hidden_items, restored_items = decode_hidden(hidden)
         return UserRecord(
             decode_blocked(blocked),
             decode_attributes(attributes),
             decode_friends(friends),
-            self._rows(gone),
-            self._rows(back),
+            self._rows(hidden_items),
+            self._rows(restored_items),
             float(erased) - self.time_shift if erased else -np.inf,
         )
 
@@ -105,30 +111,60 @@ class RedisHistories:
         rows = self.ids.rows(items)
         return rows[rows >= 0]
 
-    def _known(self, reply: list[bytes]) -> tuple[History, NDArray[np.intp]]:
-        """Read members and scores in turn; give what is known, and the places where it stood."""
+    def _events(self, reply: list[bytes]) -> tuple[History, NDArray[np.intp]]:
+        """Read alternating members and times; return usable events, and their positions."""
         if not reply:
             return NO_HISTORY, np.empty(0, np.intp)
-        members = orjson.loads(b"[%b]" % b",".join(reply[::2]))
-        _, types, items, values = zip(*members, strict=True)
-        times = np.fromiter(map(float, reply[1::2]), np.float64, len(members))
+        _, types, items, values = decode_history(reply[::2])
+        times = np.fromiter(map(float, reply[1::2]), np.float64, len(items))
         return self._interpreter.read_with_positions(items, types, values, times)
 
 
-def friends_in_reply(said: Sequence[Any]) -> tuple[str, ...]:
-    """Give the friends of a user of whom the store said this."""
-    return decode_friends(said[1][TOLD_KEYS.index(friends_key)]) if len(said) > 1 else ()
+@dataclass(frozen=True, slots=True, eq=False)
+class MemoryHistories:
+    """Keeps live histories in this process, and answers as ``RedisHistories`` does."""
+
+    ids: IdIndex
+    event_weights: EventWeights
+    time_shift: float = 0.0  # seconds from the data's time to the wall clock
+    limit: int = HISTORY_LIMIT
+    _events: dict[str, dict[bytes, float]] = field(default_factory=dict, init=False, repr=False)
+
+    async def append(self, events: Sequence[Event]) -> None:
+        """Write events to their users' histories."""
+        for event in events:
+            history = self._events.setdefault(event.user, {})
+            history[event.history_member()] = event.timestamp
+            if len(history) > self.limit:
+                del history[min(history, key=lambda member: (history[member], member))]
+
+    async def recent(self, user: str) -> History:
+        """Return the user's live events, newest first. Unknown items and types are left out."""
+        history = sorted(((time, member) for member, time in self._events.get(user, {}).items()))
+        if not history:
+            return NO_HISTORY
+        times, members = zip(*reversed(history), strict=True)
+        _, types, items, values = decode_history(members)
+        interpreter = EventInterpreter(self.ids, self.event_weights, self.time_shift)
+        return interpreter.read(items, types, values, np.array(times))
 
 
-def _unhidden(reply: list[bytes], hidden: Sequence[bytes]) -> list[bytes]:
-    """Leave out, of members and times in turn, the hiding of items that are not hidden any more."""
-    back = set(decode_hidden(hidden)[1])
-    if not back:
+def friends_in_reply(raw_reply: Sequence[Any]) -> tuple[str, ...]:
+    """Return the friends of the user whose history the store replied."""
+    if len(raw_reply) <= 1:
+        return ()
+    return decode_friends(raw_reply[1][RECORD_KEYS.index(friends_key)])
+
+
+def _without_restored(reply: list[bytes], hidden: Sequence[bytes]) -> list[bytes]:
+    """Leave out the hiding events of restored items from alternating members and times."""
+    restored = set(decode_hidden(hidden)[1])
+    if not restored:
         return reply
-    pairs = zip(reply[::2], reply[1::2], strict=True)
-    return [part for pair in pairs if not _hides(pair[0], back) for part in pair]
-
-
-def _hides(member: bytes, items: set[str]) -> bool:
-    _, kind, item, _ = orjson.loads(member)
-    return kind in HIDING_EVENTS and item in items
+    _, types, items, _ = decode_history(reply[::2])
+    return [
+        part
+        for at, (kind, item) in enumerate(zip(types, items, strict=True))
+        if not (kind in HIDING_EVENTS and item in restored)
+        for part in reply[2 * at : 2 * at + 2]
+    ]

@@ -1,36 +1,31 @@
-"""Notes what was shown, behind the answer's back: no request waits for it or fails by it."""
+"""Write what was shown, after the answer: no request waits for it or fails because of it."""
 
 from collections.abc import Sequence
 from time import time
-from typing import TypeAlias
 
-import orjson
-
-from app.state.shown_items import recently_shown_commands
+from app.state.event_codec import Impression, encode_impression, impressions_key
 from app.state.store import CommandPart, Store
+from app.state.user_store import recently_shown_commands
 from app.state.write_queue import WriteQueue
 
-CAPACITY = 10_000  # slates that wait to be written; more are dropped
-AT_ONCE = 100  # slates in one round trip: about 1 ms of this worker's time
-STREAM_LIMIT = 1_000_000  # newest slates that are kept for followers, about
-
-Shown: TypeAlias = tuple[str, str, list[str], str, float]  # request, user, items, scene, when
+CAPACITY = 10_000  # lists that wait to be written; further ones are dropped
+BATCH_SIZE = 100  # lists in one round trip: about 1 ms of this worker's time
+STREAM_LIMIT = 1_000_000  # newest lists that the stream keeps, about
 
 
-def impressions_key(prefix: str) -> str:
-    """Name the stream of impressions."""
-    return f"{prefix}:shown"
+class ImpressionWriter(WriteQueue[Impression]):
+    """A bounded queue of lists that were shown, written in batches. ``run`` it as a task."""
 
-
-class ImpressionWriter(WriteQueue[Shown]):
-    """A bounded queue of slates, written to the stream in batches. ``run`` it as a task."""
-
-    def __init__(self, store: Store, prefix: str, capacity: int = CAPACITY) -> None:
-        super().__init__("impressions", capacity, AT_ONCE, self._write_slates)
+    def __init__(
+        self,
+        store: Store,
+        prefix: str,
+        capacity: int = CAPACITY,
+        batch_size: int = BATCH_SIZE,
+    ) -> None:
+        super().__init__("impressions", capacity, batch_size, self._write_lists)
         self.limit = STREAM_LIMIT
-        self.recently_shown_limit = (
-            0  # items that each user was shown lately, where policies ask for them
-        )
+        self.recently_shown_limit = 0  # items kept of each user; 0: no policy uses them
         self._store = store
         self._prefix = prefix
         self._key = impressions_key(prefix)
@@ -38,21 +33,21 @@ class ImpressionWriter(WriteQueue[Shown]):
     def add_list(
         self, request_id: str, user: str, item_ids: Sequence[str], scene: str = ""
     ) -> None:
-        """Take note of a slate; at once, and without fail."""
-        self.add((request_id, user, list(item_ids), scene, time()))
+        """Queue a list; returns at once and never fails."""
+        self.add(Impression(request_id, user, list(item_ids), scene, time()))
 
-    async def _write_slates(self, batch: Sequence[Shown]) -> None:
+    async def _write_lists(self, batch: Sequence[Impression]) -> None:
         stream = ("XADD", self._key, "MAXLEN", "~", self.limit, "*", "e")
         commands: list[tuple[CommandPart, ...]] = [
-            (*stream, orjson.dumps(slate)) for slate in batch
+            (*stream, encode_impression(shown)) for shown in batch
         ]
         if self.recently_shown_limit:
             commands += [
                 command
-                for _, user, items, *_ in batch
-                if user and items
+                for shown in batch
+                if shown.user and shown.items
                 for command in recently_shown_commands(
-                    self._prefix, user, items, self.recently_shown_limit
+                    self._prefix, shown.user, shown.items, self.recently_shown_limit
                 )
             ]
         await self._store.pipeline("shown", commands)

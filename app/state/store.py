@@ -1,7 +1,7 @@
-"""The one door to Redis: bounded, timed, and every failure a ``StageError``.
+"""All access to Redis: bounded, timed, and every failure is a ``StageError``.
 
-Replies are as on the wire (RESP 2: bytes, integers, lists); redis-py's conversions are switched
-off, since every caller here decodes whole batches at once.
+Replies are as on the wire (RESP 2: bytes, integers, lists). The conversions of redis-py are
+switched off, because every caller here decodes whole batches at once.
 """
 
 import asyncio
@@ -26,38 +26,38 @@ from app.state.redis_url import UNREADABLE_URL, public_address
 CommandPart: TypeAlias = bytes | str | int | float
 RoundTripObserver: TypeAlias = Callable[[str, float, str], None]  # command, seconds, outcome
 
-PATIENCE = 0.005  # seconds; a caller that gives up sooner says nothing about the store
-SILENCE = 0.1  # seconds without any answer after which late round trips tell of the store
+MIN_LATE = 0.005  # seconds; a caller that gives up sooner proves nothing about the store
+MIN_SILENCE = 0.1  # seconds without any answer, after which a late round trip is a failure
 LATE_WEIGHT = 0.25  # of a failure
 
 
 def unobserved(_command: str, _seconds: float, _outcome: str) -> None:
-    """Take no note of round trips."""
+    """Ignore round trips."""
 
 
-class PackedByHiredis(AbstractConnection):
-    """Packs commands in C: an MGET of a hundred keys costs a tenth of what it does in Python."""
+class HiredisPacking(AbstractConnection):
+    """Packs commands in C: an MGET of a hundred keys costs a tenth of packing it in Python."""
 
     @override
     def pack_command(self, *args: Any) -> list[bytes]:
-        """Give the bytes of one command."""
+        """Return the bytes of one command."""
         return [pack_command(tuple(args))]
 
 
 def open_client(url: str, timeout: float, connections: int) -> "Redis":
-    """Make a client that connects on first use, and again when its connection broke."""
+    """Return a client that connects on first use, and reconnects when its connection breaks."""
     try:
         pool = ConnectionPool.from_url(
             url,
             max_connections=connections,
             protocol=2,
-            socket_timeout=None,  # one timer a round trip, in Store, is cheaper than one a read
+            socket_timeout=None,  # one timer a round trip, in Store, costs less than one a read
             socket_connect_timeout=timeout,
             retry=Retry(NoBackoff(), 1, supported_errors=(BrokenConnectionError,)),
         )
     except ValueError:
         raise ValueError(UNREADABLE_URL) from None
-    pool.connection_class = type("Packed", (PackedByHiredis, pool.connection_class), {})
+    pool.connection_class = type("Packed", (HiredisPacking, pool.connection_class), {})
     client = Redis.from_pool(pool)
     client.response_callbacks.clear()
     return client
@@ -66,19 +66,22 @@ def open_client(url: str, timeout: float, connections: int) -> "Redis":
 class Store:
     """A bounded pool of connections behind a circuit breaker. Lives as long as the worker.
 
-    No request is retried, except once at once on a connection that turned out to be broken, so
-    that the first use after a restart of the server succeeds.
+    A command is retried only once, immediately, and only if its connection turns out to be broken.
+    So the first command after a restart of the server succeeds.
     """
 
     def __init__(self, url: str, *, timeout: float, connections: int, breaker: Breaker) -> None:
-        self.address = public_address(url)  # fit for logs
+        self.address = public_address(url)  # without secrets, for logs
         self.breaker = breaker
         self.on_round_trip: RoundTripObserver = unobserved
+        self.min_late = MIN_LATE
         self._url = url
-        self._answered = -SILENCE  # when the store answered last
+        self._answered = -MIN_SILENCE  # when the store last answered, by time.monotonic
         self._timeout = timeout
         self._client = open_client(url, timeout, connections)
-        self._free = asyncio.Semaphore(connections)  # a third cheaper than redis-py's waiting pool
+        self._free = asyncio.Semaphore(
+            connections
+        )  # a third cheaper than the waiting pool of redis-py
 
     @classmethod
     def connect(
@@ -87,51 +90,54 @@ class Store:
         *,
         timeout: float = 0.25,
         connections: int = 32,
+        min_late: float = MIN_LATE,
         on_round_trip: RoundTripObserver = unobserved,
     ) -> "Store":
-        """Make a store; the connection is made on first use.
+        """Return a store that connects on first use.
 
         Args:
             url: ``redis://``, ``rediss://`` or ``unix://``.
-            timeout: seconds that one round trip may take, waiting for a connection included.
-            connections: the most that are open at a time.
-            on_round_trip: called with command, seconds and outcome: ``ok``, ``late`` (also when
-                its caller gave up), ``down``, ``refused`` (an error for an answer), ``bug``, or
-                ``open`` when the breaker spared the store.
+            timeout: seconds for one round trip, waiting for a connection included.
+            connections: open at a time, at most.
+            min_late: seconds; a caller that gives up sooner proves nothing about the store.
+            on_round_trip: called with command, seconds and outcome: ``ok``, ``late`` (also if the
+                caller gave up), ``down``, ``refused`` (the reply is an error), ``bug``, or ``open``
+                if the breaker did not admit the call.
 
         Raises:
-            ValueError: the URL can not be read; the text does not repeat it.
+            ValueError: the URL cannot be read. The text does not repeat it.
         """
         store = cls(url, timeout=timeout, connections=connections, breaker=Breaker())
         store.on_round_trip = on_round_trip
+        store.min_late = min_late
         return store
 
     def dedicated(self, timeout: float) -> "Store":
-        """Make a store on one connection of its own, for what may take long: ``timeout`` seconds.
+        """Return a store with its own connection, for commands that take up to ``timeout`` s.
 
-        Its user closes it, and backs off by itself: its breaker never opens.
+        The caller closes it. Its breaker never opens: the caller must pause after a failure.
         """
-        patient = Breaker(limit=sys.maxsize)
-        return Store(self._url, timeout=timeout, connections=1, breaker=patient)
+        never_open = Breaker(limit=sys.maxsize)
+        return Store(self._url, timeout=timeout, connections=1, breaker=never_open)
 
     async def command(self, name: str, *arguments: CommandPart) -> Any:
-        """Send one command and give its reply.
+        """Send one command and return its reply.
 
         Raises:
-            StageError: no answer, an error for an answer, or the breaker is open.
+            StageError: no reply, an error as the reply, or the breaker is open.
         """
         send: Callable[..., Awaitable[Any]] = self._client.execute_command
         return await self._round_trip(name, lambda: send(name, *arguments))
 
     async def pipeline(self, name: str, commands: Sequence[tuple[CommandPart, ...]]) -> list[Any]:
-        """Send commands in one round trip, not as a transaction, and give their replies.
+        """Send commands in one round trip, not as a transaction, and return their replies.
 
         Args:
-            name: what the round trip is called in metrics and messages.
-            commands: each as its parts, the command's name first.
+            name: of the round trip, in metrics and messages.
+            commands: the parts of each, its name first.
 
         Raises:
-            StageError: no answer, an error among the answers, or the breaker is open.
+            StageError: no reply, an error among the replies, or the breaker is open.
         """
         replies: list[Any] = await self._round_trip(name, lambda: self._send_all(commands))
         return replies
@@ -159,7 +165,9 @@ class Store:
     async def _round_trip(self, name: str, send: Callable[[], Awaitable[Any]]) -> Any:
         if not self.breaker.admit():
             self.on_round_trip(name, 0.0, "open")
-            raise StageError(f"Redis at {self.address} has not answered lately; next try soon")
+            raise StageError(
+                f"Redis at {self.address} has not answered lately; it is tried again soon"
+            )
         began = time.monotonic()
         outcome = "bug"
         try:
@@ -181,19 +189,19 @@ class Store:
         except (RedisError, OSError) as error:
             outcome = "down"
             raise StageError(
-                f"Redis at {self.address} can not be asked for {name}: {error}; see that it runs "
-                "and that REDIS_URL points at it"
+                f"Redis at {self.address} cannot be reached for {name}: {error}; check that "
+                "it runs and that REDIS_URL points at it"
             ) from None
         finally:
-            self._note(name, time.monotonic() - began, outcome)
+            self._record(name, time.monotonic() - began, outcome)
         return reply
 
-    def _note(self, name: str, seconds: float, outcome: str) -> None:
+    def _record(self, name: str, seconds: float, outcome: str) -> None:
         now = time.monotonic()
         if outcome == "late":
-            # A caller that gave up may itself have been slow: a store that answered others a
-            # moment ago is not to blame.
-            if seconds >= PATIENCE and now - self._answered > SILENCE:
+            # A caller that gave up may itself have been slow. A store that answered others a
+            # moment ago is not the cause.
+            if seconds >= self.min_late and now - self._answered > MIN_SILENCE:
                 weight = 1.0 if seconds >= self._timeout else LATE_WEIGHT
                 self.breaker.record(answered=False, weight=weight)
         else:

@@ -1,54 +1,51 @@
-"""Follows what users do and what they are shown, and moves this worker's crowd state on."""
+"""Count what users do and what they are shown, in this worker, from the two streams."""
 
 import asyncio
 import logging
 import time
 from collections.abc import Callable, Hashable, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, field
-from types import NoneType
-from typing import Any, Protocol, TypeAlias
+from typing import Protocol, TypeAlias, TypeVar
 
 import numpy as np
-import orjson
 
 from app.catalogue.ids import IdIndex
 from app.contracts import Rows, Scores, StageError, Times
 from app.event_weights import EventWeights
-from app.state.event_codec import EventInterpreter, events_key
-from app.state.impressions import impressions_key
-from app.state.scene_counts import RecentLists
-from app.state.segment_counts import SegmentRows
+from app.state.event_codec import (
+    decode_entries,
+    decode_event,
+    decode_impression,
+    events_key,
+    impressions_key,
+)
+from app.state.event_interpreter import EventInterpreter
+from app.state.group_counts import SegmentRows
 from app.state.store import Store
+from app.state.streams import (
+    BLOCK_MS,
+    MAX_READ,
+    RecentKeys,
+    StreamEntry,
+    follow_streams,
+    next_id,
+    seconds_of,
+)
 
 log = logging.getLogger(__name__)
 
-StreamEntry: TypeAlias = tuple[
-    bytes, list[bytes]
-]  # id in the stream; names and values of its fields
-EntryShape: TypeAlias = tuple[type | tuple[type, ...], ...]  # of what an entry says
-Attributes: TypeAlias = Mapping[str, str]  # of a user, told by the time of an event; or none
-SegmentsOf: TypeAlias = Callable[
-    [Sequence[str], Sequence[Attributes]], SegmentRows
-]  # of users, by id
+Attributes: TypeAlias = Mapping[str, str]  # of a user, as they were when the event was written
+SegmentsOf: TypeAlias = Callable[[Sequence[str], Sequence[Attributes]], SegmentRows]  # by user id
+T = TypeVar("T")
 
-EVENT_SHAPE: EntryShape = (str, str, str, str, (float, NoneType), (float, int), (str, NoneType))
-IMPRESSION_SHAPE: EntryShape = (str, str, list)
-CARRIED = 9  # place of the user's attributes in the entry of an event
-
-AT_ONCE = 1_000  # entries of each stream in one read: some 5 ms of this worker's time
-BLOCK = 1_000  # milliseconds that the server holds a read until there is something to tell
-ANSWER_WITHIN = 3.0  # seconds for one read, BLOCK included
-PACE = 0.1  # seconds between reads of a trickle: each costs as much as a tenth of a list
-FIRST_PAUSE, LONGEST_PAUSE = 0.05, 2.0  # seconds before asking again a server that failed
-REMEMBERED = 100_000  # ids that are known again when an entry repeats
-
-
-STREAMS = EVENTS, IMPRESSIONS = "events", "shown"
+STREAMS = EVENTS, IMPRESSIONS = "events", "shown"  # names in offsets, logs and the archive
+READ_TIMEOUT = 3.0  # seconds for one read, the time that the server holds it included
+MIN_READ_INTERVAL = 0.1  # seconds between small reads: each costs as much as a tenth of a list
+MAX_PAUSE = 2.0  # seconds between two attempts while the server fails
 
 
 class CounterUpdates(Protocol):
-    """What learns of what everybody does: a ``Live``, or two copies of one that take turns."""
+    """What the events change: ``PopularityCounters``, or a double buffer of two of them."""
 
     def apply(
         self, rows: Rows, weights: Scores, times: Times, of: SegmentRows | None = None
@@ -58,34 +55,12 @@ class CounterUpdates(Protocol):
     def set_offsets(self, stream: str, first: str, last: str) -> None: ...
 
 
-class RecentIds:
-    """At least the newest ``limit`` ids, at most twice as many, as hashes: no user can be read."""
-
-    def __init__(self, limit: int = REMEMBERED) -> None:
-        self._limit = limit
-        self._newer: set[int] = set()
-        self._older: set[int] = set()
-
-    def __len__(self) -> int:
-        return len(self._newer) + len(self._older)
-
-    def add(self, name: Hashable) -> bool:
-        """Say whether this id was not seen lately, and remember it."""
-        mark = hash(name)
-        if mark in self._newer or mark in self._older:
-            return False
-        self._newer.add(mark)
-        if len(self._newer) >= self._limit:
-            self._older, self._newer = self._newer, set()
-        return True
-
-
 @dataclass(slots=True, eq=False)
 class StreamConsumer:
-    """Reads both streams, and then as they grow. ``run`` it as a task.
+    """Reads both streams as they grow and updates the counters. ``run`` it as a task.
 
-    It begins behind the entry that ``after`` names of a stream, or else with ``since``. Its counts
-    are for metrics. What arrives twice is applied once.
+    It begins behind the entry that ``after`` names for a stream, or else at the time ``since``. An
+    entry that repeats is counted once. The numbers are for metrics.
     """
 
     store: Store
@@ -94,153 +69,129 @@ class StreamConsumer:
     ids: IdIndex
     event_weights: EventWeights
     time_shift: float = 0.0  # seconds from the data's time to the wall clock
-    since: int = 0  # milliseconds by the wall clock; the bundle knows what was earlier
-    after: Mapping[str, str] = field(default_factory=dict)  # stream: the newest entry it knows
+    since: int = 0  # milliseconds by the wall clock; the bundle contains what was earlier
+    after: Mapping[str, str] = field(default_factory=dict)  # stream: newest entry in the bundle
     segments: SegmentsOf | None = None  # of users; None: nothing is counted by segment
+    read_timeout: float = READ_TIMEOUT
+    block_ms: int = BLOCK_MS
 
-    applied: int = field(default=0, init=False)  # events that moved ``live``
+    applied: int = field(default=0, init=False)  # events that changed the counters
     repeated: int = field(default=0, init=False)  # entries whose id was seen before
-    unreadable: int = field(default=0, init=False)  # entries that are not ours, or damaged
+    unreadable: int = field(default=0, init=False)  # foreign or damaged entries
     failures: int = field(default=0, init=False)  # reads that the server did not answer
-    lag: float = field(default=0.0, init=False)  # seconds from the newest entry read to its arrival
+    lag: float = field(default=0.0, init=False)  # seconds since the newest entry read was written
     caught_up: asyncio.Event = field(default_factory=asyncio.Event, init=False)
-    _keys: tuple[bytes, bytes] = field(init=False)
-    _positions: list[bytes] = field(init=False)
-    _events_seen: RecentIds = field(default_factory=RecentIds, init=False)
-    _slates_seen: RecentIds = field(default_factory=RecentIds, init=False)
-    _lists: RecentLists = field(default_factory=RecentLists, init=False)
+    offsets: dict[bytes, bytes] = field(init=False)  # key of each stream: newest entry read
+    _event_ids: RecentKeys = field(default_factory=RecentKeys, init=False)
+    _lists: RecentKeys = field(default_factory=RecentKeys, init=False)  # request id: its scene
 
     def __post_init__(self) -> None:
-        self._keys = (events_key(self.prefix).encode(), impressions_key(self.prefix).encode())
         before = f"{self.since - 1}-{2**64 - 1}" if self.since else "0-0"
-        self._positions = [self.after.get(stream, before).encode() for stream in STREAMS]
+        keys = (events_key(self.prefix), impressions_key(self.prefix))
+        self.offsets = {
+            key.encode(): self.after.get(stream, before).encode()
+            for key, stream in zip(keys, STREAMS, strict=True)
+        }
 
     def first_id(self, stream: str) -> str:
-        """Give the lowest id that an entry of this stream may have for it to be read."""
-        if stream not in self.after:
-            return f"{self.since}-0"
-        ms, _, number = self.after[stream].partition("-")
-        return f"{ms}-{int(number) + 1}"
+        """Return the lowest id that an entry of this stream must have to be read."""
+        return next_id(self.after[stream]) if stream in self.after else f"{self.since}-0"
 
     async def run(self) -> None:
-        """Follow until cancelled; whatever the server does."""
-        pause = FIRST_PAUSE
-        async with self.store.dedicated(ANSWER_WITHIN) as link:
-            while True:
-                try:
-                    await self._advance(link)
-                    pause = FIRST_PAUSE
-                except StageError as error:
-                    self.failures += 1
-                    log.warning("following the events: %s", error)
-                    await asyncio.sleep(pause)
-                    pause = min(2 * pause, LONGEST_PAUSE)
-
-    async def _advance(self, link: Store) -> None:
-        reply = await link.command(
-            "XREAD", "COUNT", AT_ONCE, "BLOCK", BLOCK, "STREAMS", *self._keys, *self._positions
+        """Follow the streams until cancelled, whatever the server does."""
+        await follow_streams(
+            self.store,
+            self,
+            read_timeout=self.read_timeout,
+            max_pause=MAX_PAUSE,
+            block_ms=self.block_ms,
         )
-        for key, entries in reply or []:
-            which = self._keys.index(key)
-            self._positions[which] = entries[-1][0]
-            self.apply_entries(STREAMS[which], entries)
-        longest = max((len(entries) for _, entries in reply or []), default=0)
-        if longest < AT_ONCE:
+
+    async def prepare(self, _connection: Store) -> None:
+        """Do nothing: the offsets say where to continue. See ``StreamHandler``."""
+
+    def apply_stream(self, key: bytes, entries: Sequence[StreamEntry]) -> None:
+        """Update the counters from one read of a stream."""
+        self.apply_entries(EVENTS if key == next(iter(self.offsets)) else IMPRESSIONS, entries)
+
+    def apply_entries(self, stream: str, entries: Sequence[StreamEntry]) -> None:
+        """Update the counters by these entries of a stream, in their order."""
+        count = self._count_events if stream == EVENTS else self._count_impressions
+        count(entries)
+        self.counters.set_offsets(stream, entries[0][0].decode(), entries[-1][0].decode())
+
+    async def after_read(self, _connection: Store, longest: int) -> None:
+        """Record whether the end of the streams is reached, and wait for more entries to come."""
+        if longest < MAX_READ:
             self.caught_up.set()
-            if longest:  # the server answers at the first new entry: let more come together
-                await asyncio.sleep(PACE)
+            if longest:  # the server answers at the first new entry: read the next ones together
+                await asyncio.sleep(MIN_READ_INTERVAL)
         if not longest:
             self.lag = 0.0
 
-    def apply_entries(self, stream: str, entries: Sequence[StreamEntry]) -> None:
-        """Move the crowd's state on by these entries of a stream, in their order."""
-        (self._apply if stream == EVENTS else self._expose)(entries)
-        self.counters.set_offsets(stream, entries[0][0].decode(), entries[-1][0].decode())
+    def record_failure(self, error: StageError) -> None:
+        """Count and log a read that the server did not answer."""
+        self.failures += 1
+        log.warning("the events cannot be followed now: %s", error)
 
-    def _apply(self, entries: Sequence[StreamEntry]) -> None:
-        read = self._decode(entries, EVENT_SHAPE)
-        fresh = [said for said in read if self._is_new(self._events_seen, (said[1][1], said[1][0]))]
-        if not fresh:
+    def _count_events(self, entries: Sequence[StreamEntry]) -> None:
+        new = [
+            (arrival, event)
+            for arrival, event in self._decode(entries, decode_event)
+            if self._add(self._event_ids, (event.user, event.event_id))
+        ]
+        if not new:
             return
-        arrivals, said = zip(*fresh, strict=True)
-        told = zip(*(one[: len(EVENT_SHAPE)] for one in said), strict=True)
-        _, users, items, types, values, timestamps, requests = told
+        arrivals, events = zip(*new, strict=True)
+        _, users, items, types, values, timestamps, requests, *_ = zip(*events, strict=True)
         # A clock that runs ahead must not age everybody else's events.
         times = np.minimum(np.array(timestamps), np.array(arrivals))
         interpreter = EventInterpreter(self.ids, self.event_weights, self.time_shift)
-        known, places = interpreter.read_with_positions(items, types, values, times)
-        of = None
+        read, positions = interpreter.read_with_positions(items, types, values, times)
+        segments = None
         if self.segments:
-            attributes = [entry_attributes(said[at]) for at in places]
-            of = self.segments([users[at] for at in places], attributes)
-        self.counters.apply(known.rows, known.weights, known.times, of)
-        self._succeed([requests[at] for at in places], known.rows, known.weights)
-        self.applied += len(known)
+            attributes = [events[at].attributes for at in positions]
+            segments = self.segments([users[at] for at in positions], attributes)
+        self.counters.apply(read.rows, read.weights, read.times, segments)
+        self._count_successes([requests[at] for at in positions], read.rows, read.weights)
+        self.applied += len(read)
 
-    def _expose(self, entries: Sequence[StreamEntry]) -> None:
-        read = self._decode(entries, IMPRESSION_SHAPE)
-        fresh = [said for _, said in read if self._is_new(self._slates_seen, said[0])]
+    def _count_impressions(self, entries: Sequence[StreamEntry]) -> None:
         by_scene: dict[str, list[str]] = {}
-        for request, _, items, *scene in fresh:
-            name = scene[0] if scene and isinstance(scene[0], str) else ""
-            by_scene.setdefault(name, []).extend(i for i in items if isinstance(i, str))
-            self._lists.add(request, name)
-        for name, items in by_scene.items():
+        for _, shown in self._decode(entries, decode_impression):
+            if self._add(self._lists, shown.request_id, shown.scene):
+                by_scene.setdefault(shown.scene, []).extend(shown.items)
+        for scene, items in by_scene.items():
             rows = self.ids.rows(items)
-            self.counters.count_impressions(rows[rows >= 0], name)
+            self.counters.count_impressions(rows[rows >= 0], scene)
 
-    def _succeed(self, requests: Sequence[str | None], rows: Rows, weights: Scores) -> None:
-        """Count what was liked for the scenes of the lists that events name."""
+    def _count_successes(self, requests: Sequence[str | None], rows: Rows, weights: Scores) -> None:
+        """Count liked items for the scenes of the lists that the events name."""
         by_scene: dict[str, list[int]] = {}
         for at, request in enumerate(requests):
-            scene = self._lists.scene_of(request) if request else None
+            scene = self._lists.text_of(request) if request else None
             if scene and weights[at] > 0:
                 by_scene.setdefault(scene, []).append(at)
-        for scene, places in by_scene.items():
-            self.counters.count_scene_successes(rows[places], scene)
+        for scene, positions in by_scene.items():
+            self.counters.count_scene_successes(rows[positions], scene)
 
-    def _is_new(self, seen: RecentIds, name: Hashable) -> bool:
-        new = seen.add(name)
-        self.repeated += not new
-        return new
+    def _add(self, known: RecentKeys, key: Hashable, text: str = "") -> bool:
+        """Remember a key, or count a repeat. Return whether the key was new."""
+        is_new = known.add(key, text)
+        self.repeated += not is_new
+        return is_new
 
     def _decode(
-        self, entries: Sequence[StreamEntry], shape: EntryShape
-    ) -> list[tuple[float, list[Any]]]:
-        """Give arrival and content of each entry that begins like this; count the others."""
-        arrivals = [int(name.partition(b"-")[0]) / 1000.0 for name, _ in entries]
+        self, entries: Sequence[StreamEntry], decode: Callable[[object], T | None]
+    ) -> list[tuple[float, T]]:
+        """Return when each readable entry was written, and its content; count the others."""
+        arrivals = [seconds_of(name) for name, _ in entries]
+        contents = decode_entries([fields[-1] for _, fields in entries], decode)
         read = [
-            (arrival, said)
-            for arrival, said in zip(arrivals, _parsed(entries), strict=True)
-            if isinstance(said, list)
-            and len(said) >= len(shape)
-            and all(map(isinstance, said, shape))
+            (arrival, content)
+            for arrival, content in zip(arrivals, contents, strict=True)
+            if content is not None
         ]
         self.unreadable += len(entries) - len(read)
         self.lag = max(0.0, time.time() - arrivals[-1])
         return read
-
-
-def entry_attributes(said: Sequence[Any]) -> Attributes:
-    """Give what the entry of an event carries of its user's attributes."""
-    carried = said[CARRIED] if len(said) > CARRIED else None
-    if not isinstance(carried, dict):
-        return {}
-    return {name: text for name, text in carried.items() if isinstance(text, str)}
-
-
-def _parsed(entries: Sequence[StreamEntry]) -> list[Any]:
-    """Parse all at once, which is cheaper; one by one when something among them is damaged."""
-    texts = [fields[-1] for _, fields in entries]
-    with suppress(orjson.JSONDecodeError):
-        together: list[Any] = orjson.loads(b"[%b]" % b",".join(texts))
-        if len(together) == len(texts):
-            return together
-    return [_parsed_alone(text) for text in texts]
-
-
-def _parsed_alone(text: bytes) -> Any:
-    try:
-        return orjson.loads(text)
-    except orjson.JSONDecodeError:
-        return None

@@ -1,9 +1,9 @@
-"""Similarity tables in Redis: how they are packed, read, loaded and retired.
+"""Similarity tables in Redis: how they are stored, read, loaded and retired.
 
-The neighbours of one row are one value: ``RECORD`` after ``RECORD``, best first. A row without
-neighbours has no key. The tables of a bundle in service never expire; ``retire_tables`` gives
-those of all others a time to live, so that workers still on them finish in peace. A registry
-names every bundle that may have keys, half-loaded ones too, so that none stays for ever.
+The neighbours of one row are one value: a sequence of ``RECORD``, best first. A row without
+neighbours has no key. The tables of a bundle in service never expire. ``retire_tables`` gives the
+tables of all other bundles a time to live, so that workers that still use them can finish. A
+registry lists every bundle that may have keys, partly loaded ones too, so that none stays forever.
 """
 
 import asyncio
@@ -11,6 +11,7 @@ import logging
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
+from itertools import islice
 
 import numpy as np
 import orjson
@@ -23,34 +24,34 @@ from app.state.store import CommandPart, Store
 log = logging.getLogger(__name__)
 
 RECORD = np.dtype([("row", "<i4"), ("weight", "<f4")])
-NO_EXPIRY = -1  # TTL of a key that never expires
-CHUNK = 1_000_000  # bytes in one command of a load; the server answers nobody else meanwhile
-KEYS_AT_ONCE = 5_000  # keys in one round trip that only names keys
-LOAD_WITHIN = 10.0  # seconds for one chunk; also the lock's life, renewed with each chunk
-LOCK_POLL = 0.05  # seconds between looks at another worker's load
+NO_EXPIRY = -1  # what the server replies as the TTL of a key that never expires
+CHUNK_BYTES = 1_000_000  # in one command of a load; the server answers nobody else meanwhile
+EXPIRE_BATCH = 5_000  # keys in one round trip that only sets their time to live
+LOAD_TIMEOUT = 10.0  # seconds for one chunk; also the life of the lock, renewed with each chunk
+LOCK_POLL = 0.05  # seconds between checks whether another worker has finished its load
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class RedisTables:
-    """Reads one bundle's tables. Reads of one moment share one MGET, whoever asks."""
+    """Reads one bundle's tables. Reads of the same moment share one MGET, across requests."""
 
     store: Store
     prefix: str
     bundle: str
-    _joined: BatchedReads = field(init=False, repr=False)
+    _reads: BatchedReads = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "_joined", BatchedReads(self._fetch))
+        object.__setattr__(self, "_reads", BatchedReads(self._fetch))
 
     async def read(self, table: str, rows: Rows) -> Neighbours:
-        """Fetch the neighbours of ``rows``.
+        """Return the neighbours of ``rows``.
 
         Raises:
             StageError: the store cannot answer.
         """
         stem = _stem(self.prefix, self.bundle, table)
         return decode_neighbours(
-            await self._joined.read([b"%s%d" % (stem, row) for row in rows.tolist()])
+            await self._reads.read([b"%s%d" % (stem, row) for row in rows.tolist()])
         )
 
     async def _fetch(self, keys: Collection[bytes]) -> Values:
@@ -59,13 +60,32 @@ class RedisTables:
         *values, loaded = await self.store.command("MGET", *keys, marker)
         if loaded is None:
             raise StageError(
-                f"the tables of bundle {self.bundle} are not in Redis; they are loaded"
+                f"the tables of bundle {self.bundle} are not in Redis; they are being loaded"
             )
         return values
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class MemoryTables:
+    """Reads the tables from arrays in this process, and answers as ``RedisTables`` does."""
+
+    tables: Mapping[str, NeighbourTable]
+
+    async def read(self, table: str, rows: Rows) -> Neighbours:
+        """Return the neighbours of ``rows``."""
+        stored = self.tables.get(table)
+        if stored is None:
+            return Neighbours(np.empty(0, np.int64), np.empty(0, np.int32), np.empty(0, np.float32))
+        owners = np.flatnonzero((rows >= 0) & (rows < len(stored)))
+        starts = stored.indptr[rows[owners]]
+        sizes = stored.indptr[rows[owners] + 1] - starts
+        before = np.cumsum(sizes) - sizes
+        at = np.repeat(starts - before, sizes) + np.arange(sizes.sum())
+        return Neighbours(np.repeat(owners, sizes), stored.rows[at], stored.weights[at])
+
+
 def decode_neighbours(values: Values) -> Neighbours:
-    """Lay packed values end to end, without a loop over neighbours."""
+    """Concatenate stored values, without a loop over neighbours."""
     present = [value or b"" for value in values]
     sizes = np.fromiter(map(len, present), np.int64, len(present)) // RECORD.itemsize
     records = np.frombuffer(b"".join(present), RECORD)
@@ -77,7 +97,7 @@ def decode_neighbours(values: Values) -> Neighbours:
 
 
 async def are_loaded(store: Store, prefix: str, bundle: str) -> bool:
-    """Say whether all tables of ``bundle`` are there to stay.
+    """Return whether all tables of ``bundle`` are loaded and do not expire.
 
     Raises:
         StageError: the store cannot answer.
@@ -86,25 +106,29 @@ async def are_loaded(store: Store, prefix: str, bundle: str) -> bool:
 
 
 async def load_tables(
-    store: Store, prefix: str, bundle: str, tables: Mapping[str, NeighbourTable]
+    store: Store,
+    prefix: str,
+    bundle: str,
+    tables: Mapping[str, NeighbourTable],
+    chunk_bytes: int = CHUNK_BYTES,
 ) -> bool:
-    """Write the tables, unless they are there; wait when another worker is writing them.
+    """Write the tables if they are not loaded; wait while another worker writes them.
 
     Returns:
         Whether this call wrote them.
 
     Raises:
-        StageError: the store cannot answer. What was written is completed by the next call.
+        StageError: the store cannot answer. The next call completes what was written.
     """
     lock = f"{prefix}:{bundle}:loading"
-    async with store.dedicated(LOAD_WITHIN) as link:
-        while not await are_loaded(link, prefix, bundle):
-            if await link.command("SET", lock, 1, "NX", "EX", int(LOAD_WITHIN)):
+    async with store.dedicated(LOAD_TIMEOUT) as connection:
+        while not await are_loaded(connection, prefix, bundle):
+            if await connection.command("SET", lock, 1, "NX", "EX", int(LOAD_TIMEOUT)):
                 try:
-                    await _load(link, prefix, bundle, tables)
+                    await _load(connection, prefix, bundle, tables, chunk_bytes)
                 finally:
-                    with suppress(StageError):  # it ends by itself where it can not be removed
-                        await link.command("DEL", lock)
+                    with suppress(StageError):  # a lock that cannot be removed expires
+                        await connection.command("DEL", lock)
                 return True
             await asyncio.sleep(LOCK_POLL)
     return False
@@ -113,73 +137,87 @@ async def load_tables(
 async def keep_loaded(
     store: Store, prefix: str, bundle: str, tables: Mapping[str, NeighbourTable], every: float = 1.0
 ) -> None:
-    """Load the tables again whenever the server has lost them; runs until cancelled."""
+    """Load the tables whenever the server does not have them, until cancelled."""
     while True:
         try:
-            there = await are_loaded(store, prefix, bundle)
-            if not there and await load_tables(store, prefix, bundle, tables):
-                log.info("the tables of bundle %s are in Redis at %s", bundle, store.address)
+            is_loaded = await are_loaded(store, prefix, bundle)
+            if not is_loaded and await load_tables(store, prefix, bundle, tables):
+                log.info(
+                    "the tables of bundle %s are loaded into Redis at %s", bundle, store.address
+                )
         except StageError as error:
-            log.debug("the tables can not be looked after: %s", error)
+            log.debug("whether the tables are loaded cannot be checked: %s", error)
         await asyncio.sleep(every)
 
 
-async def retire_tables(store: Store, prefix: str, keep: Collection[str], ttl: int = 3600) -> None:
-    """Let the tables of all bundles but ``keep`` expire in ``ttl`` seconds.
+async def retire_tables(
+    store: Store,
+    prefix: str,
+    keep: Collection[str],
+    ttl: int = 3600,
+    batch: int = EXPIRE_BATCH,
+) -> None:
+    """Make the tables of all bundles except ``keep`` expire in ``ttl`` seconds.
 
-    Loading a retired bundle again makes it stay.
+    Loading a retired bundle again makes its tables permanent.
 
     Raises:
-        StageError: the store cannot answer. The next call completes what was begun.
+        StageError: the store cannot answer. The next call completes what was started.
     """
-    async with store.dedicated(LOAD_WITHIN) as link:
-        registered = await link.command("HGETALL", _registry(prefix))
+    async with store.dedicated(LOAD_TIMEOUT) as connection:
+        registered = await connection.command("HGETALL", _registry(prefix))
         for name, sizes in zip(registered[::2], registered[1::2], strict=True):
             bundle = name.decode()
             if bundle not in keep:
-                await link.command("EXPIRE", _marker(prefix, bundle), ttl)
-                await _expire(link, prefix, bundle, orjson.loads(sizes), ttl)
-                await link.command("HDEL", _registry(prefix), bundle)
+                await connection.command("EXPIRE", _marker(prefix, bundle), ttl)
+                keys = _all_keys(prefix, bundle, orjson.loads(sizes))
+                await _expire(connection, keys, ttl, batch)
+                await connection.command("HDEL", _registry(prefix), bundle)
 
 
 async def _load(
-    link: Store, prefix: str, bundle: str, tables: Mapping[str, NeighbourTable]
+    connection: Store,
+    prefix: str,
+    bundle: str,
+    tables: Mapping[str, NeighbourTable],
+    chunk_bytes: int,
 ) -> None:
     sizes = {name: len(table) for name, table in tables.items()}
-    await link.command("HSET", _registry(prefix), bundle, orjson.dumps(sizes))
+    await connection.command("HSET", _registry(prefix), bundle, orjson.dumps(sizes))
     for name, table in tables.items():
-        for chunk in _packed(_stem(prefix, bundle, name), table):
-            renew = ("EXPIRE", f"{prefix}:{bundle}:loading", int(LOAD_WITHIN))
-            await link.pipeline("load", [("MSET", *chunk), renew])
-    await link.command("SET", _marker(prefix, bundle), 1)
+        for chunk in _chunks(_stem(prefix, bundle, name), table, chunk_bytes):
+            renew = ("EXPIRE", f"{prefix}:{bundle}:loading", int(LOAD_TIMEOUT))
+            await connection.pipeline("load", [("MSET", *chunk), renew])
+    await connection.command("SET", _marker(prefix, bundle), 1)
 
 
-def _packed(stem: bytes, table: NeighbourTable) -> Iterator[list[CommandPart]]:
-    """Give keys and values in turn, in chunks of bounded size."""
+def _chunks(stem: bytes, table: NeighbourTable, chunk_bytes: int) -> Iterator[list[CommandPart]]:
+    """Yield alternating keys and values, in chunks of bounded size."""
     records = np.empty(len(table.rows), RECORD)
     records["row"], records["weight"] = table.rows, table.weights
     ends = table.indptr * RECORD.itemsize
     chunk: list[CommandPart] = []
-    packed = memoryview(records.tobytes())
-    begun = 0
+    stored = memoryview(records.tobytes())
+    first = 0
     for row in np.flatnonzero(np.diff(ends)).tolist():
         start, end = int(ends[row]), int(ends[row + 1])
-        if chunk and end - begun > CHUNK:
+        if chunk and end - first > chunk_bytes:
             yield chunk
-            chunk, begun = [], start
-        chunk += [b"%s%d" % (stem, row), bytes(packed[start:end])]
+            chunk, first = [], start
+        chunk += [b"%s%d" % (stem, row), bytes(stored[start:end])]
     if chunk:
         yield chunk
 
 
-async def _expire(
-    link: Store, prefix: str, bundle: str, sizes: Mapping[str, int], ttl: int
-) -> None:
-    for name, size in sizes.items():
-        stem = _stem(prefix, bundle, name)
-        for start in range(0, size, KEYS_AT_ONCE):
-            rows = range(start, min(start + KEYS_AT_ONCE, size))
-            await link.pipeline("retire", [("EXPIRE", b"%s%d" % (stem, row), ttl) for row in rows])
+async def _expire(connection: Store, keys: Iterator[bytes], ttl: int, batch: int) -> None:
+    while names := list(islice(keys, batch)):
+        await connection.pipeline("retire", [("EXPIRE", name, ttl) for name in names])
+
+
+def _all_keys(prefix: str, bundle: str, sizes: Mapping[str, int]) -> Iterator[bytes]:
+    for table, size in sizes.items():
+        stem = _stem(prefix, bundle, table)
+        yield from (b"%s%d" % (stem, row) for row in range(size))
 
 
 def _stem(prefix: str, bundle: str, table: str) -> bytes:

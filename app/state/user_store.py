@@ -1,61 +1,143 @@
-"""What is told of each user beside events: attributes, friends, and that they were erased."""
+"""What the store keeps of each user: keys, stored values, and how they are written and read.
 
+All keys of a user carry the user's hash tag, so that they are on one server of a cluster. The mark
+of an erasure is the exception: it must not contain the user's id.
+"""
+
+import math
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from hashlib import blake2b
 from typing import Any
+from urllib.parse import quote
 
 import orjson
 
-from app.state.keys import user_key
-from app.state.store import Store
+from app.contracts import NOTHING_BLOCKED, Blocked
+from app.state.event_codec import decode_history
+from app.state.store import CommandPart, Store
 
+HISTORY_LIMIT = 500  # newest events that are kept of each user
 MAX_FRIENDS = 500
 MAX_ATTRIBUTES = 50
+MAX_BLOCKED = 1_000  # items, providers and categories together
+MAX_HIDDEN = 1_000  # newest hidden and restored items that are kept of each user
+RECENTLY_SHOWN_TTL = 30 * 86_400  # seconds after the last list that a user was shown
+HIDING_EVENTS = {"hide": "h", "unhide": "u"}  # event type: first letter of the stored member
+
+
+def user_key(prefix: str, user: str, part: str) -> str:
+    """Return the key of one part of a user's data. Braces in the user's id are encoded."""
+    return f"{prefix}:u:{{{quote(user, safe='')}}}:{part}"
+
+
+def history_key(prefix: str, user: str) -> str:
+    """Return the key of a user's events: a sorted set by timestamp."""
+    return user_key(prefix, user, "h")
 
 
 def attributes_key(prefix: str, user: str) -> str:
-    """Name a user's attributes."""
+    """Return the key of a user's attributes: a JSON object."""
     return user_key(prefix, user, "a")
 
 
 def friends_key(prefix: str, user: str) -> str:
-    """Name a user's friends."""
+    """Return the key of a user's friends: a JSON array of ids."""
     return user_key(prefix, user, "f")
 
 
-def erased_key(prefix: str, user: str) -> str:
-    """Name the note that a user was erased; it does not say who it was.
+def blocked_key(prefix: str, user: str) -> str:
+    """Return the key of what a user has blocked: a JSON array of three arrays."""
+    return user_key(prefix, user, "b")
 
-    So it is not under the user's hash tag, and is never in one command with keys that are.
+
+def hidden_key(prefix: str, user: str) -> str:
+    """Return the key of the items that a user hid or restored: a sorted set by timestamp."""
+    return user_key(prefix, user, "x")
+
+
+def recently_shown_key(prefix: str, user: str) -> str:
+    """Return the key of the items that a user was shown lately: a list, newest first."""
+    return user_key(prefix, user, "s")
+
+
+def erased_key(prefix: str, user: str) -> str:
+    """Return the key of the mark that a user was erased.
+
+    The key does not contain the user's id and has no hash tag. It must not be part of a command
+    that also names other keys of the user.
     """
     return f"{prefix}:erased:{user_digest(user)}"
 
 
 def user_digest(user: str) -> str:
-    """Give what stands for a user who was erased. Whoever tries every id finds whose it is."""
+    """Return the digest that stands for an erased user. Trying all ids reveals whose it is."""
     return blake2b(user.encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()
 
 
-def decode_attributes(value: bytes | None) -> dict[str, str]:
-    """Read kept attributes; None has none."""
-    found: dict[str, str] = orjson.loads(value) if value else {}
-    return found
+def decode_attributes(stored: bytes | None) -> dict[str, str]:
+    """Read stored attributes; None means no attributes."""
+    attributes: dict[str, str] = orjson.loads(stored) if stored else {}
+    return attributes
 
 
-def decode_friends(value: bytes | None) -> tuple[str, ...]:
-    """Read kept friends; None has none."""
-    return tuple(orjson.loads(value)) if value else ()
+def decode_friends(stored: bytes | None) -> tuple[str, ...]:
+    """Read stored friends; None means no friends."""
+    return tuple(orjson.loads(stored)) if stored else ()
+
+
+def encode_blocked(blocked: Blocked) -> bytes:
+    """Return the stored value of what a user has blocked."""
+    return orjson.dumps([blocked.items, blocked.providers, blocked.categories])
+
+
+def decode_blocked(stored: bytes | None) -> Blocked:
+    """Read what a user has blocked; None means nothing."""
+    if stored is None:
+        return NOTHING_BLOCKED
+    return Blocked(*map(tuple, orjson.loads(stored)))
+
+
+def hidden_member(event_type: str, item: str) -> str:
+    """Return the member that an event adds to the hidden items; "" if it hides nothing.
+
+    A member is a letter and the item: ``h`` for hidden, ``u`` for restored. The later of the two
+    members of an item holds. So the result is the same in any order of events.
+    """
+    letter = HIDING_EVENTS.get(event_type)
+    return f"{letter}{item}" if letter else ""
+
+
+def decode_hidden(reply: Sequence[bytes]) -> tuple[list[str], list[str]]:
+    """Read alternating members and times; return the hidden items, and the restored ones."""
+    times = dict(zip(reply[::2], map(float, reply[1::2]), strict=True))
+    hidden = [m for m in times if m[:1] == b"h" and times[m] >= times.get(b"u" + m[1:], -1.0)]
+    restored = [m for m in times if m[:1] == b"u" and times[m] > times.get(b"h" + m[1:], -1.0)]
+    return [m[1:].decode() for m in hidden], [m[1:].decode() for m in restored]
+
+
+def recently_shown_commands(
+    prefix: str, user: str, items: Sequence[str], limit: int
+) -> list[tuple[CommandPart, ...]]:
+    """Return the commands that put these items in front and keep the newest ``limit``."""
+    key = recently_shown_key(prefix, user)
+    return [
+        ("LPUSH", key, *reversed(items)),
+        ("LTRIM", key, 0, limit - 1),
+        ("EXPIRE", key, RECENTLY_SHOWN_TTL),
+    ]
 
 
 async def write_attributes(
     store: Store, prefix: str, user: str, attributes: Mapping[str, str]
 ) -> None:
-    """Replace what is known of the user.
+    """Replace the user's attributes.
 
     Raises:
         StageError: the store did not confirm it.
     """
-    await _write(store, attributes_key(prefix, user), dict(attributes))
+    key = attributes_key(prefix, user)
+    await _write(store, key, orjson.dumps(dict(attributes)) if attributes else None)
 
 
 async def write_friends(store: Store, prefix: str, user: str, friends: Sequence[str]) -> None:
@@ -64,11 +146,85 @@ async def write_friends(store: Store, prefix: str, user: str, friends: Sequence[
     Raises:
         StageError: the store did not confirm it.
     """
-    await _write(store, friends_key(prefix, user), list(friends))
+    await _write(store, friends_key(prefix, user), orjson.dumps(list(friends)) if friends else None)
 
 
-async def _write(store: Store, key: str, told: Any) -> None:
-    if told:
-        await store.command("SET", key, orjson.dumps(told))
-    else:
+async def write_blocked(store: Store, prefix: str, user: str, blocked: Blocked) -> None:
+    """Replace what the user has blocked.
+
+    Raises:
+        StageError: the store did not confirm it.
+    """
+    await _write(store, blocked_key(prefix, user), encode_blocked(blocked) if blocked else None)
+
+
+async def read_blocked(store: Store, prefix: str, user: str) -> Blocked:
+    """Return what the user has blocked.
+
+    Raises:
+        StageError: the store cannot answer.
+    """
+    return decode_blocked(await store.command("GET", blocked_key(prefix, user)))
+
+
+@dataclass(frozen=True, slots=True)
+class UserData:
+    """Everything that the store has of one user."""
+
+    events: list[dict[str, Any]]  # newest first, at most as many as requested
+    history_length: int  # events in the history
+    attributes: Mapping[str, str]
+    friends: tuple[str, ...]
+    blocked: Blocked
+    hidden: list[str]
+    shown: list[str]  # lately, newest first; only kept if a policy uses it
+    erased_at: float  # unix seconds by the wall clock; -inf: never
+
+    def __bool__(self) -> bool:
+        other = (self.attributes, self.friends, self.blocked, self.hidden, self.shown)
+        return bool(self.history_length or any(other))
+
+
+async def read_user_data(store: Store, prefix: str, user: str, newest: int) -> UserData:
+    """Read everything that the store has of a user, with the ``newest`` events of the history.
+
+    Raises:
+        StageError: the store cannot answer.
+    """
+    history = history_key(prefix, user)
+    values = [key(prefix, user) for key in (attributes_key, friends_key, blocked_key)]
+    events, length, (attributes, friends, blocked), erased, hidden, shown = await store.pipeline(
+        "user_data",
+        [
+            ("ZREVRANGE", history, 0, max(newest, 1) - 1, "WITHSCORES"),
+            ("ZCARD", history),
+            ("MGET", *values),
+            ("GET", erased_key(prefix, user)),
+            ("ZRANGE", hidden_key(prefix, user), 0, -1, "WITHSCORES"),
+            ("LRANGE", recently_shown_key(prefix, user), 0, -1),
+        ],
+    )
+    return UserData(
+        _events(events)[:newest],
+        int(length),
+        decode_attributes(attributes),
+        decode_friends(friends),
+        decode_blocked(blocked),
+        decode_hidden(hidden)[0],
+        [item.decode() for item in shown],
+        float(erased) if erased else -math.inf,
+    )
+
+
+def _events(reply: Sequence[bytes]) -> list[dict[str, Any]]:
+    ids, types, items, values = decode_history(reply[::2])
+    names = ("event_id", "item_id", "type", "value", "timestamp")
+    columns = (ids, items, types, values, map(float, reply[1::2]))
+    return [dict(zip(names, event, strict=True)) for event in zip(*columns, strict=True)]
+
+
+async def _write(store: Store, key: str, stored: bytes | None) -> None:
+    if stored is None:
         await store.command("DEL", key)
+    else:
+        await store.command("SET", key, stored)

@@ -1,4 +1,4 @@
-"""A bounded queue that is written in batches, behind the answers' backs: nothing waits for it."""
+"""A bounded queue that is written to the store in batches. No request waits for it."""
 
 import asyncio
 import logging
@@ -10,32 +10,35 @@ from app.contracts import StageError
 
 log = logging.getLogger(__name__)
 
-GATHER = 0.05  # seconds in which things come together before a write
-PAUSE = 0.5  # seconds before asking again a server that failed
+GATHER_TIME = 0.05  # seconds in which a batch is gathered before it is written
+PAUSE = 0.5  # seconds before the next attempt after the server failed
 
-Kept = TypeVar("Kept")
+Record = TypeVar("Record")
 
 
-class WriteQueue(Generic[Kept]):
-    """What waits to be written, oldest first. ``run`` it as a task.
+class WriteQueue(Generic[Record]):
+    """Records that wait to be written, oldest first. ``run`` it as a task.
 
-    ``name`` is that of the things in the log's lines, ``write`` stores a batch or raises a
-    ``StageError``, and ``first``, should there be one, is awaited before anything is written.
+    ``name`` stands for the records in log lines. ``write`` stores a batch or raises a
+    ``StageError``. ``prepare``, if there is one, is awaited before each round of writing.
     """
 
     def __init__(
         self,
         name: str,
         capacity: int,
-        at_once: int,
-        write: Callable[[Sequence[Kept]], Awaitable[None]],
-        first: Callable[[], Awaitable[None]] | None = None,
+        batch_size: int,
+        write: Callable[[Sequence[Record]], Awaitable[None]],
+        prepare: Callable[[], Awaitable[None]] | None = None,
     ) -> None:
-        self.dropped = 0  # things that found the queue full, or could not be written at the end
-        self._name, self._write, self._first = name, write, first
-        self._capacity, self._at_once = capacity, at_once
-        self._queue: deque[Kept] = deque()
-        self._something = asyncio.Event()
+        self.capacity = capacity
+        self.gather_time = GATHER_TIME
+        self.pause = PAUSE
+        self.dropped = 0  # records that found the queue full, or could not be written at the end
+        self._name, self._write, self._prepare = name, write, prepare
+        self._batch_size = batch_size
+        self._queue: deque[Record] = deque()
+        self._wake_up = asyncio.Event()
         self._writing = asyncio.Lock()
 
     def __len__(self) -> int:
@@ -43,34 +46,34 @@ class WriteQueue(Generic[Kept]):
 
     @property
     def is_full(self) -> bool:
-        """Say whether the next thing would be dropped."""
-        return len(self._queue) >= self._capacity
+        """Whether the next record would be dropped."""
+        return len(self._queue) >= self.capacity
 
-    def add(self, one: Kept) -> None:
-        """Let a thing wait to be written; at once, and without fail."""
+    def add(self, record: Record) -> None:
+        """Queue a record; returns at once and never fails."""
         if self.is_full:
             self.dropped += 1
             return
-        self._queue.append(one)
+        self._queue.append(record)
         self.wake()
 
     def wake(self) -> None:
-        """Say that there is something to write."""
-        self._something.set()
+        """Start writing, because something is waiting."""
+        self._wake_up.set()
 
     async def run(self) -> None:
-        """Write what waits, until cancelled. What can not be written goes on waiting."""
+        """Write what waits, until cancelled. What cannot be written continues to wait."""
         while True:
-            await self._something.wait()
-            await asyncio.sleep(GATHER)
+            await self._wake_up.wait()
+            await asyncio.sleep(self.gather_time)
             try:
                 await self._flush()
             except StageError as error:
-                log.warning("%s wait to be written: %s", self._name, error)
-                await asyncio.sleep(PAUSE)
+                log.warning("%s wait, because they cannot be written now: %s", self._name, error)
+                await asyncio.sleep(self.pause)
 
     async def close(self) -> None:
-        """Write what is left, or count it as dropped when the store does not take it."""
+        """Write what is left, or count it as dropped if the store does not accept it."""
         try:
             await self._flush()
         except StageError as error:
@@ -80,18 +83,18 @@ class WriteQueue(Generic[Kept]):
 
     async def _flush(self) -> None:
         async with self._writing:
-            self._something.clear()
+            self._wake_up.clear()
             try:
-                if self._first:
-                    await self._first()
+                if self._prepare:
+                    await self._prepare()
                 while self._queue:
-                    await self._write_some()
+                    await self._write_batch()
             finally:
                 if self._queue:
                     self.wake()
 
-    async def _write_some(self) -> None:
-        batch = [self._queue[at] for at in range(min(self._at_once, len(self._queue)))]
+    async def _write_batch(self) -> None:
+        batch = [self._queue[at] for at in range(min(self._batch_size, len(self._queue)))]
         await self._write(batch)
-        for _ in batch:  # only now: what failed stays, and readers know repeats by their id
+        for _ in batch:  # only now: a failed batch stays, and readers recognise repeats by their id
             self._queue.popleft()

@@ -11,7 +11,7 @@ from app.artifacts import Models
 from app.contracts import History
 from app.event_weights import EventWeights
 from app.recall.onboarding import select_items
-from app.state.event_codec import EventInterpreter
+from app.state.event_interpreter import EventInterpreter
 from benchmarks.quality.window_lists import SEED
 from benchmarks.quality.windows import BenchmarkWindow
 from offline.data.dataset import Dataset

@@ -1,4 +1,4 @@
-"""What the archive teaches: events as interactions, and what was shown, taken or left."""
+"""Training data from the archive: events as interactions, and lists with what was chosen."""
 
 import logging
 from functools import partial
@@ -6,7 +6,6 @@ from pathlib import Path
 from time import time as now
 
 import numpy as np
-import orjson
 import polars as pl
 import redis
 
@@ -19,9 +18,8 @@ from app.process.embedded_server import server_url
 from app.process.server_process import ServerError
 from app.settings import Settings
 from offline.archive.erased_users import ErasedUsers
-from offline.archive.files import StreamFiles
-from offline.archive.streams import EVENTS, SERVED, SHOWS
-from offline.commands.archive import folder_of
+from offline.archive.files import StreamFiles, archive_folder
+from offline.archive.streams import EVENTS, IMPRESSIONS, REQUEST_LOG, ArchivedStream, log_head
 from offline.data.data_overlay import ArchiveState, DataOverlay
 from offline.data.errors import DataError
 from offline.training.rank_table import RankTable
@@ -32,110 +30,117 @@ log = logging.getLogger(__name__)
 WIDTH = len(column_names(FINE_VIEW))
 
 
-def archived(settings: Settings, *, events: bool) -> DataOverlay | None:
-    """Give what the archive adds to a data set, and who is to be forgotten; None: nothing.
+def load_archived(settings: Settings, *, events: bool) -> DataOverlay | None:
+    """Return what the archive adds to a data set, and whom it removes; None: nothing.
 
     Raises:
-        DataError: events are asked for, and there is no archive.
+        DataError: events are requested, and there are none in the archive.
     """
-    folder = folder_of(settings)
-    erased = ErasedUsers.kept(folder).joined(_erased_lately(settings))
+    folder = archive_folder(settings.out)
+    erased = ErasedUsers.read(folder).merged_with(_read_erased_on_server(settings))
     if not events:
-        return DataOverlay(erased.until) if erased else None
-    if not StreamFiles(folder / EVENTS.name, EVENTS).parts():
+        return DataOverlay(erased.erased_at) if erased else None
+    if not _files(folder, EVENTS).files():
         raise DataError(f"there are no events in {folder}: run `recfunnel archive --once` first")
     shift = _time_shift(settings.out)
-    told = _events(folder, erased, shift)
     return DataOverlay(
-        erased.until,
-        told,
-        partial(served, folder, shift),
-        ArchiveState(shift, _reached(folder)),
+        erased.erased_at,
+        _read_events(folder, erased, shift),
+        partial(build_archived_table, folder, shift),
+        ArchiveState(shift, _read_offsets(folder)),
     )
 
 
-def _reached(folder: Path) -> dict[str, str]:
-    """Give the id of the newest archived entry of what workers follow.
+def _files(folder: Path, stream: ArchivedStream) -> StreamFiles:
+    return StreamFiles(folder / stream.name, stream)
 
-    What was shown and what came of it begin anew together: one without the other would be a
-    failure that was none, or a success without a trial.
+
+def _read_offsets(folder: Path) -> dict[str, str]:
+    """Return the id of the newest archived entry of each stream that workers consume.
+
+    Counting restarts for both streams together. Impressions without their events would count as
+    failures, and events without their impressions as successes without a trial.
     """
-    known = ((kind.name, StreamFiles(folder / kind.name, kind).parts()) for kind in (EVENTS, SHOWS))
-    return {name: parts[-1].last_id for name, parts in known if parts}
+    files = ((stream.name, _files(folder, stream).files()) for stream in (EVENTS, IMPRESSIONS))
+    return {name: archived[-1].last_id for name, archived in files if archived}
 
 
-def _erased_lately(settings: Settings) -> ErasedUsers:
-    """Ask the server too, where one is there: an archiver may not have come round."""
+def _read_erased_on_server(settings: Settings) -> ErasedUsers:
+    """Return the erased users recorded on the server, if it runs: the archiver may be behind."""
     try:
         with (
             server_url(settings.redis_url, settings.out, start=False) as url,
-            redis.Redis.from_url(url) as link,
+            redis.Redis.from_url(url) as client,
         ):
-            return ErasedUsers.of_server(link, settings.key_prefix)
+            return ErasedUsers.read_server(client, settings.key_prefix)
     except (redis.RedisError, ServerError):
         return ErasedUsers()
 
 
 def _time_shift(out: Path) -> float:
-    """Give the seconds from the time of the data in service to the wall clock."""
+    """Return the seconds from the time of the data in service to the wall clock."""
     try:
         return read_manifest(find_current_bundle(out)).time_shift
     except BundleError:
         return 0.0
 
 
-def _events(folder: Path, erased: ErasedUsers, shift: float) -> pl.DataFrame:
-    """Give the events of all who are not erased, by the data's time.
+def _read_events(folder: Path, erased: ErasedUsers, shift: float) -> pl.DataFrame:
+    """Return the events of all users who are not erased, by the data's time.
 
-    Times are those of users' live histories to the bit: there the same event is known by its time.
+    The times equal those of the live histories to the bit: there the same event is recognised by
+    its time.
     """
-    shelf = StreamFiles(folder / EVENTS.name, EVENTS)
-    whole = pl.concat(map(erased.remaining, shelf.read()))
-    moment = pl.min_horizontal("timestamp", now()) - shift  # clocks may run ahead a little
-    return whole.select("user", "item", pl.col("type").alias("kind"), "value", moment.alias("time"))
+    tables = map(erased.without_erased, _files(folder, EVENTS).read())
+    time = pl.min_horizontal("timestamp", now()) - shift  # clocks may run ahead a little
+    columns = ("user", "item", pl.col("type").alias("kind"), "value", time.alias("time"))
+    return pl.concat(tables).select(*columns)
 
 
-def served(folder: Path, shift: float, preferences: EventWeights, until: float) -> RankTable:
-    """Make training rows of the lists that were served before ``until``, by the data's time.
+def build_archived_table(
+    folder: Path, shift: float, weights: EventWeights, until: float
+) -> RankTable:
+    """Return training rows of the lists that were shown before ``until``, by the data's time.
 
-    Taken is what got an event that speaks for it and names the list's ``request_id``. Pinned and
-    sponsored items are left out: nobody chose them for the user. So are lists by other features.
+    An item is labelled 1 if an event with a positive weight names it and the list's
+    ``request_id``. Pinned and sponsored items are left out, because they were not chosen for the
+    user. Lists with other features than this version's are left out too.
     """
-    taken, view, others = _taken(folder, preferences), view_hash(), 0
+    chosen, view, skipped = _read_chosen(folder, weights), view_hash(), 0
     features, labels, slates, positions = [np.empty((0, WIDTH), np.float32)], [], [], []
-    number = 0
-    for table in StreamFiles(folder / SERVED.name, SERVED).read():
+    n_lists = 0
+    for table in _files(folder, REQUEST_LOG).read():
         for row in table.filter(pl.col("at") - shift < until).iter_rows(named=True):
             n = len(row["items"])
-            if orjson.loads(row["told"]).get("view") != view:
-                others += 1
+            if log_head(row).get("view") != view:
+                skipped += 1
                 continue
-            places = np.flatnonzero(~np.isin(row["slots"], (PINNED, SPONSORED)))
-            features.append(np.array(row["features"], np.float32).reshape(n, WIDTH)[places])
+            organic = np.flatnonzero(~np.isin(row["slots"], (PINNED, SPONSORED)))
+            features.append(np.array(row["features"], np.float32).reshape(n, WIDTH)[organic])
             request = row["request_id"]
-            labels += [int((request, row["items"][at]) in taken) for at in places]
-            slates += [number] * len(places)
-            positions += places.tolist()
-            number += 1
-    if others:
+            labels += [int((request, row["items"][at]) in chosen) for at in organic]
+            slates += [n_lists] * len(organic)
+            positions += organic.tolist()
+            n_lists += 1
+    if skipped:
         log.warning(
-            "%d of %d served lists are not learnt from: their features are not those of this "
-            "version, or do not say which they are",
-            others,
-            number + others,
+            "%d of %d logged lists are not used for training: their features are not those of "
+            "this version, or it is not known which they are",
+            skipped,
+            n_lists + skipped,
         )
     columns = (np.array(column, np.int64) for column in (labels, slates, positions))
     return build_logged_table(np.concatenate(features), *columns)
 
 
-def _taken(folder: Path, preferences: EventWeights) -> set[tuple[str, str]]:
-    """Name the items that were taken, each with the list it was taken from."""
-    found: set[tuple[str, str]] = set()
-    for table in StreamFiles(folder / EVENTS.name, EVENTS).read():
-        told = table.filter(pl.col("request_id").is_not_null())
-        for (kind,), part in told.group_by("type"):
-            if preferences.accepts(str(kind)):
-                weights = preferences.weigh(str(kind), part["value"].to_numpy().astype(np.float32))
-                liked = part.filter(pl.Series(weights > 0))
-                found.update(liked.select("request_id", "item").iter_rows())
-    return found
+def _read_chosen(folder: Path, event_weights: EventWeights) -> set[tuple[str, str]]:
+    """Return the chosen items, each with the request of its list."""
+    chosen: set[tuple[str, str]] = set()
+    for table in _files(folder, EVENTS).read():
+        events = table.filter(pl.col("request_id").is_not_null())
+        for (kind,), part in events.group_by("type"):
+            if event_weights.accepts(str(kind)):
+                values = part["value"].to_numpy().astype(np.float32)
+                is_liked = pl.Series(event_weights.weigh(str(kind), values) > 0)
+                chosen.update(part.filter(is_liked).select("request_id", "item").iter_rows())
+    return chosen

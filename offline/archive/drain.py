@@ -1,7 +1,8 @@
-"""Drains the streams into the archive: each entry at least once, and once in a file.
+"""Drain the streams into the archive. Each entry is read at least once, and is in one file.
 
-The group ``archive`` remembers what was handed out; it is acknowledged once its file is there.
-What is handed out again after a death is known by the ids in the names of files.
+The server delivers entries to the consumer group ``archive``. An entry is acknowledged once its
+file is written. After a crash the server delivers it again; it is then recognised by the ranges of
+ids in the names of the files.
 """
 
 import itertools
@@ -14,19 +15,19 @@ from typing import Any
 import redis
 
 from app.state.archiver_status import GROUP, mark_archiver_in_use
-from app.state.stream_consumer import REMEMBERED, RecentIds
-from offline.archive.files import IdRanges, StreamFiles, day_of, id_of
+from app.state.streams import MAX_REMEMBERED, RecentKeys, count_unread, next_id, parse_id
+from offline.archive.files import IdRanges, StreamFiles, day_of
 from offline.archive.streams import STREAMS, ArchivedStream, ArchiveRow, RawEntry
 
 log = logging.getLogger(__name__)
 
 CONSUMER = "archiver"  # one at a time: the archive's folder is locked
-TRIM_AT_ONCE = 1_000  # entries looked at in one step of trimming
+TRIM_BATCH = 1_000  # entries that one step of trimming reads
 
 
 @dataclass(slots=True)
 class ArchiveCounts:
-    """What became of the entries of one stream."""
+    """How many entries of one stream were archived, repeated, or unreadable."""
 
     archived: int = 0
     repeated: int = 0
@@ -35,21 +36,21 @@ class ArchiveCounts:
 
 @dataclass(slots=True, eq=False)
 class Drain:
-    """One stream's way into its files. Not to be used again after an error of the server."""
+    """Moves one stream into its files. Must not be used again after an error of the server."""
 
-    link: redis.Redis
+    client: redis.Redis
     prefix: str
     stream: ArchivedStream
-    shelf: StreamFiles
-    keep: int  # entries that the stream keeps for the workers to follow
-    tally: ArchiveCounts = field(default_factory=ArchiveCounts)
-    _spans: IdRanges = field(init=False)
-    _known: RecentIds = field(default_factory=RecentIds, init=False)
+    files: StreamFiles
+    keep: int  # entries that the stream keeps for the workers
+    counts: ArchiveCounts = field(default_factory=ArchiveCounts)
+    _archived: IdRanges = field(init=False)
+    _recent: RecentKeys = field(default_factory=RecentKeys, init=False)
 
     def __post_init__(self) -> None:
-        self._spans = IdRanges(self.shelf.parts())
-        for row in self.shelf.newest(self.stream.identity, REMEMBERED):
-            self._known.add("\n".join(map(str, row)))
+        self._archived = IdRanges(self.files.files())
+        for row in self.files.newest(self.stream.identity, MAX_REMEMBERED):
+            self._recent.add("\n".join(map(str, row)))
 
     @property
     def key(self) -> str:
@@ -57,31 +58,33 @@ class Drain:
         return self.stream.key(self.prefix)
 
     def run(self) -> int:
-        """Archive all that is there, then trim; gives how many entries were taken."""
-        self.tally = ArchiveCounts()
-        self._join()
-        taken = 0
-        for start in ("0", ">"):  # what was handed out to a predecessor that died comes first
+        """Archive everything in the stream, then trim it; return how many entries were read."""
+        self.counts = ArchiveCounts()
+        self._join_group()
+        total = 0
+        for start in ("0", ">"):  # first what a predecessor that crashed did not acknowledge
             while entries := self._read(start):
-                self._keep(entries)
-                taken += len(entries)
+                self._archive(entries)
+                total += len(entries)
         self._trim()
-        return taken
+        return total
 
     def merge(self, today: str) -> None:
-        """Make few files of the days that are over."""
-        self.shelf.merge(today=today)
-        self._spans = IdRanges(self.shelf.parts())
+        """Merge the files of the days before ``today``."""
+        self.files.merge(today=today)
+        self._archived = IdRanges(self.files.files())
 
-    def _join(self) -> None:
+    def _join_group(self) -> None:
         group = self._group()
         if group is None:
-            self.link.xgroup_create(self.key, GROUP, id="0", mkstream=True)
+            self.client.xgroup_create(self.key, GROUP, id="0", mkstream=True)
             group = self._group() or {"entries-read": None}
-        mark_archiver_in_use(self.link, self.prefix)
-        info, read = self.link.xinfo_stream(self.key), group["entries-read"]
-        lost = info["entries-added"] - info["length"] - (read or 0)
-        if read is not None and lost > 0:
+        mark_archiver_in_use(self.client, self.prefix)
+        info, read = self.client.xinfo_stream(self.key), group["entries-read"]
+        if read is None:
+            return
+        _, lost = count_unread(info["entries-added"], info["length"], read)
+        if lost:
             log.warning(
                 "%d entries of %s were trimmed before they were archived: archive more often, or "
                 "raise the stream's limit in the settings",
@@ -90,69 +93,70 @@ class Drain:
             )
 
     def _group(self) -> dict[str, Any] | None:
-        """Ask for our group. A server whose memory is full answers, but takes no new one."""
-        if not self.link.exists(self.key):
+        """Return the state of our group; None if there is none. Works with a full memory too."""
+        if not self.client.exists(self.key):
             return None
-        groups: list[dict[str, Any]] = self.link.xinfo_groups(self.key)
+        groups: list[dict[str, Any]] = self.client.xinfo_groups(self.key)
         return next((group for group in groups if group["name"] == GROUP.encode()), None)
 
     def _read(self, start: str) -> list[RawEntry]:
-        reply: Any = self.link.xreadgroup(
-            GROUP, CONSUMER, {self.key: start}, count=self.stream.at_once
+        reply: Any = self.client.xreadgroup(
+            GROUP, CONSUMER, {self.key: start}, count=self.stream.max_read
         )
         entries: list[RawEntry] = reply[0][1] if reply else []
         return entries
 
-    def _keep(self, entries: Sequence[RawEntry]) -> None:
-        """Write what is new to files, then acknowledge everything."""
+    def _archive(self, entries: Sequence[RawEntry]) -> None:
+        """Write new entries to files, then acknowledge all entries."""
         names = [name.decode() for name, _ in entries]
-        fields = (said for _, said in entries)
-        for day, of_day in itertools.groupby(zip(names, fields, strict=True), key=self._day):
+        contents = (fields for _, fields in entries)
+        for day, of_day in itertools.groupby(zip(names, contents, strict=True), key=self._day):
             if day:
                 self._write(list(of_day))
             else:
-                self.tally.repeated += len(list(of_day))
-        self.link.xack(self.key, GROUP, *names)
+                self.counts.repeated += len(list(of_day))
+        self.client.xack(self.key, GROUP, *names)
 
     def _day(self, entry: tuple[str, Any]) -> str:
-        """Give the day of an entry; "" where a file has it: no file reaches across such a one."""
-        return "" if self._is_kept(entry[0]) else day_of(entry[0])
+        """Return the day of an entry; "" if a file has it. No new file may span such an entry."""
+        return "" if self._is_archived(entry[0]) else day_of(entry[0])
 
     def _write(self, entries: Sequence[tuple[str, Any]]) -> None:
         rows = [row for name, fields in entries if (row := self._row(name, fields))]
         first, last = entries[0][0], entries[-1][0]
-        self.shelf.write(rows, first, last)
-        self._spans.add(id_of(first), id_of(last))
-        self.tally.archived += len(rows)
+        self.files.write(rows, first, last)
+        self._archived.add(parse_id(first), parse_id(last))
+        self.counts.archived += len(rows)
 
     def _row(self, name: str, fields: Any) -> ArchiveRow | None:
-        row = self.stream.row(name, fields or {})
+        row = self.stream.decode(name, fields or {})
         if row is None:
-            self.tally.unreadable += 1
+            self.counts.unreadable += 1
             return None
-        if not self._known.add("\n".join(str(row[part]) for part in self.stream.identity)):
-            self.tally.repeated += 1
+        if not self._recent.add("\n".join(str(row[part]) for part in self.stream.identity)):
+            self.counts.repeated += 1
             return None
         return row
 
-    def _is_kept(self, name: str) -> bool:
-        return id_of(name) in self._spans
+    def _is_archived(self, name: str) -> bool:
+        return parse_id(name) in self._archived
 
     def _trim(self) -> None:
-        """Let go of what is archived, but for the newest that workers follow."""
-        while (surplus := self.link.xlen(self.key) - self.keep) > 0:
-            oldest: Any = self.link.xrange(self.key, count=min(surplus, TRIM_AT_ONCE))
+        """Remove archived entries from the stream, except the newest, which the workers need."""
+        while (surplus := self.client.xlen(self.key) - self.keep) > 0:
+            oldest: Any = self.client.xrange(self.key, count=min(surplus, TRIM_BATCH))
             names = [name.decode() for name, _ in oldest]
-            safe = list(itertools.takewhile(self._is_kept, names))
+            safe = list(itertools.takewhile(self._is_archived, names))
             if not safe:
                 return
-            ms, number = id_of(safe[-1])
-            self.link.xtrim(self.key, minid=f"{ms}-{number + 1}", approximate=False)
+            self.client.xtrim(self.key, minid=next_id(safe[-1]), approximate=False)
 
 
-def drains(link: redis.Redis, prefix: str, folder: Path, keep: dict[str, int]) -> list[Drain]:
-    """Make the drains of all streams; ``keep`` says how many entries each stream keeps."""
+def build_drains(
+    client: redis.Redis, prefix: str, folder: Path, keep: dict[str, int]
+) -> list[Drain]:
+    """Return the drains of all streams; ``keep`` is how many entries each stream keeps, by name."""
     return [
-        Drain(link, prefix, stream, StreamFiles(folder / stream.name, stream), keep[stream.name])
+        Drain(client, prefix, stream, StreamFiles(folder / stream.name, stream), keep[stream.name])
         for stream in STREAMS
     ]

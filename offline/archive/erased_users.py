@@ -1,7 +1,7 @@
-"""Who was erased: their rows leave the archive, and the next training knows nothing of them.
+"""Erased users: their rows leave the archive, and the next training does not contain them.
 
-Kept are digests, and when it was. A digest names nobody, but who knows all ids can tell whose it
-is. What a user does after that stays.
+Only a digest of each erased user and the time are kept. Whoever knows all ids can find out whose a
+digest is. What a user does after the erasure stays.
 """
 
 import logging
@@ -16,15 +16,18 @@ import polars as pl
 import redis
 
 from app.request_log.answer_record import reply_from_json
+from app.state.erasure import escape_pattern
 from app.state.histories import friends_in_reply
+from app.state.streams import parse_id
 from app.state.user_store import erased_key, user_digest
-from offline.archive.files import StreamFiles, id_of, written
+from offline.archive.files import StreamFiles, write_parquet
+from offline.archive.streams import log_head
 from offline.data.atomic import atomic_path
 
 log = logging.getLogger(__name__)
 
 FILE = "erased.json"
-DIGEST = len(user_digest(""))
+DIGEST_LENGTH = len(user_digest(""))
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,85 +40,84 @@ class ErasedUsers:
         return bool(self.times)
 
     @classmethod
-    def kept(cls, archive: Path) -> "ErasedUsers":
-        """Read those that the archive knows."""
+    def read(cls, archive: Path) -> "ErasedUsers":
+        """Read the erased users that are recorded in the archive."""
         path = archive / FILE
         return cls(orjson.loads(path.read_bytes()) if path.is_file() else {})
 
     @classmethod
-    def of_server(cls, link: redis.Redis, prefix: str) -> "ErasedUsers":
-        """Read those that the server knows."""
-        start = erased_key(prefix, "")[:-DIGEST]
-        literal = "".join(f"\\{c}" if c in "*?[]\\^" else c for c in start)
-        keys: list[bytes] = list(link.scan_iter(f"{literal}*", count=1_000))
-        values: Any = link.mget(keys) if keys else []
-        found = zip(keys, values, strict=True)
-        return cls({key.decode()[-DIGEST:]: float(value) for key, value in found if value})
+    def read_server(cls, client: redis.Redis, prefix: str) -> "ErasedUsers":
+        """Read the erased users that are recorded on the server."""
+        start = erased_key(prefix, "")[:-DIGEST_LENGTH]
+        keys: list[bytes] = list(client.scan_iter(f"{escape_pattern(start)}*", count=1_000))
+        values: Any = client.mget(keys) if keys else []
+        times = zip(keys, values, strict=True)
+        return cls({key.decode()[-DIGEST_LENGTH:]: float(value) for key, value in times if value})
 
-    def joined(self, other: "ErasedUsers") -> "ErasedUsers":
-        """Give both; the later time counts."""
+    def merged_with(self, other: "ErasedUsers") -> "ErasedUsers":
+        """Return the users of both; the later time counts."""
         both = dict(self.times)
         for name, time in other.times.items():
             both[name] = max(time, both.get(name, time))
         return ErasedUsers(both)
 
     @staticmethod
-    def purged(archive: Path) -> float:
-        """Say when those whom the archive knows were last taken out of it, unix seconds."""
+    def purged_at(archive: Path) -> float:
+        """Return when erased users were last removed from the archive, unix seconds."""
         path = archive / FILE
         return path.stat().st_mtime if path.is_file() else -math.inf
 
     def write(self, archive: Path) -> None:
-        """Keep them with the archive."""
+        """Record them in the archive."""
         archive.mkdir(parents=True, exist_ok=True)
-        with atomic_path(archive / FILE) as part:
-            part.write_bytes(orjson.dumps(self.times, option=orjson.OPT_SORT_KEYS))
+        with atomic_path(archive / FILE) as file:
+            file.write_bytes(orjson.dumps(self.times, option=orjson.OPT_SORT_KEYS))
 
-    def until(self, users: pl.Series) -> pl.Series:
-        """Say for each user when they were erased; -inf for those who were not."""
-        found = {user: self.times.get(user_digest(user), -float("inf")) for user in users.unique()}
-        return users.replace_strict(found, return_dtype=pl.Float64)
+    def erased_at(self, users: pl.Series) -> pl.Series:
+        """Return when each user was erased; -inf for those who were not."""
+        times = {user: self.times.get(user_digest(user), -float("inf")) for user in users.unique()}
+        return users.replace_strict(times, return_dtype=pl.Float64)
 
-    def remaining(self, table: pl.DataFrame) -> pl.DataFrame:
-        """Leave the rows of one of the archive's tables that are of nobody erased.
+    def without_erased(self, table: pl.DataFrame) -> pl.DataFrame:
+        """Return the rows of one of the archive's tables that are not about an erased user.
 
-        A list counts as of when it was shown: it may have waited to be written.
+        A list counts from when it was shown: it may have waited to be written.
         """
         moments = pl.Series(
-            [id_of(name)[0] / 1000 for name in table["stream_id"]], dtype=pl.Float64
+            [parse_id(name)[0] / 1000 for name in table["stream_id"]], dtype=pl.Float64
         )
         if "at" in table.columns:
             moments = pl.select(pl.min_horizontal(moments, table["at"])).to_series()
-        kept = moments > self.until(table["user"])
+        is_kept = moments > self.erased_at(table["user"])
         if "told" in table.columns:
-            kept &= pl.Series(
-                [not self._befriended(told) for told in table["told"]], dtype=pl.Boolean
-            )
-        return table.filter(kept)
+            heads = map(log_head, table.select("told").iter_rows(named=True))
+            is_kept &= pl.Series([not self._has_friend(head) for head in heads], dtype=pl.Boolean)
+        return table.filter(is_kept)
 
-    def _befriended(self, told: str) -> bool:
-        friends = friends_in_reply(reply_from_json(orjson.loads(told)["said"]))
+    def _has_friend(self, head: Mapping[str, Any]) -> bool:
+        """Return whether the user of a request has an erased user as friend."""
+        friends = friends_in_reply(reply_from_json(head["raw_reply"]))
         return any(user_digest(friend) in self.times for friend in friends)
 
 
-def purge(shelf: StreamFiles, erased: ErasedUsers, since: float = -math.inf) -> list[str]:
-    """Write the files anew that have rows of erased users.
+def purge(files: StreamFiles, erased: ErasedUsers, since: float = -math.inf) -> list[str]:
+    """Rewrite the files that have rows of erased users, without these rows.
 
     Args:
-        shelf: of one stream.
+        files: of one stream.
         erased: the users.
-        since: unix seconds; files that were written earlier have none.
+        since: unix seconds; files that were written earlier have no such rows.
 
     Returns:
-        The stream's ids of the rows that are gone.
+        The stream ids of the removed rows.
     """
-    gone: list[str] = []
-    for part in shelf.parts():
-        if part.path.stat().st_mtime < since:
+    removed: list[str] = []
+    for file in files.files():
+        if file.path.stat().st_mtime < since:
             continue
-        (table,) = shelf.read([part])
-        left = erased.remaining(table)
-        if len(left) < len(table):
-            written(left, part.path)
-            gone += table.join(left, on="stream_id", how="anti")["stream_id"].to_list()
-    return gone
+        (table,) = files.read([file])
+        remaining = erased.without_erased(table)
+        if len(remaining) < len(table):
+            write_parquet(remaining, file.path)
+            removed += table.join(remaining, on="stream_id", how="anti")["stream_id"].to_list()
+    return removed

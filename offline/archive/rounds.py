@@ -1,4 +1,4 @@
-"""One round of archiving after the other: all streams are drained, then old days are tidied up."""
+"""One round of archiving: drain all streams, then merge the files of past days."""
 
 import logging
 from collections.abc import Mapping
@@ -14,47 +14,48 @@ from offline.data.errors import DataError
 
 log = logging.getLogger(__name__)
 
-OLDEST = 7  # major version of Redis: it tells how many entries a group has read
+MIN_REDIS_VERSION = 7  # major: from it on, the server counts the entries that a group has read
 
 
 @dataclass(slots=True, eq=False)
 class ArchiveRounds:
-    """Keeps the drains, and what they know, from round to round, until the server fails."""
+    """Runs the drains round after round, with what they remember, until the server fails."""
 
-    link: redis.Redis
+    client: redis.Redis
     drains: list[Drain]
-    _tidied: dict[str, str] = field(default_factory=dict, init=False)  # stream, and on which day
+    _merged: dict[str, str] = field(default_factory=dict, init=False)  # stream: day of its merge
 
     def run(self) -> None:
-        """Drain all streams, whatever becomes of the files of older days."""
+        """Drain all streams; then merge files once a day. A failed merge is tried again."""
         for drain in self.drains:
             if drain.run():
-                log.info("archived %d of %s", drain.tally.archived, drain.stream.name)
+                log.info("archived %d of %s", drain.counts.archived, drain.stream.name)
         today = datetime.now(UTC).strftime("%Y-%m-%d")
         for drain in self.drains:
-            if self._tidied.get(drain.stream.name) != today:
-                self._tidy(drain, today)
+            if self._merged.get(drain.stream.name) != today:
+                self._merge(drain, today)
 
-    def _tidy(self, drain: Drain, today: str) -> None:
+    def _merge(self, drain: Drain, today: str) -> None:
         try:
             drain.merge(today)
         except (OSError, pl.exceptions.PolarsError) as error:
             log.warning("the files of %s cannot be merged now: %s", drain.stream.name, error)
         else:
-            self._tidied[drain.stream.name] = today
+            self._merged[drain.stream.name] = today
 
 
-def refuse_old(server: Mapping[str, Any]) -> None:
-    """Refuse a server of which nobody can say what was lost.
+def require_version(server: Mapping[str, Any]) -> None:
+    """Check that the server can tell how many entries were lost.
 
     Args:
-        server: what it says of itself, by ``INFO server``.
+        server: the reply of ``INFO server``.
 
     Raises:
-        DataError: it is too old.
+        DataError: the server is too old.
     """
     version = str(server["redis_version"])
-    if int(version.split(".", maxsplit=1)[0]) < OLDEST:
+    if int(version.split(".", maxsplit=1)[0]) < MIN_REDIS_VERSION:
         raise DataError(
-            f"Redis {version} is too old for the archive: use Redis {OLDEST}.0 or newer, or Valkey"
+            f"Redis {version} is too old for the archive: use Redis {MIN_REDIS_VERSION}.0 or "
+            "newer, or Valkey"
         )

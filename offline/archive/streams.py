@@ -1,6 +1,6 @@
-"""What is archived: each stream, and how its entries become the rows of a table.
+"""What is archived: each stream, and how its entries become the rows of a table and back.
 
-A row has all that its entry says, so that the entry can be made of it again.
+A row has everything that its entry has, so that the entry can be made again from it.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -12,18 +12,27 @@ import orjson
 import polars as pl
 
 from app.request_log.answer_record import ARRAY_NAMES
-from app.request_log.entry_codec import LogEntry, LogEntryError
+from app.request_log.entry_codec import LogEntry, LogEntryError, from_stored, to_stored
 from app.request_log.writer import request_log_key
-from app.state.event_codec import events_key
-from app.state.impressions import impressions_key
-from app.state.stream_consumer import EVENT_SHAPE, IMPRESSION_SHAPE, EntryShape, entry_attributes
+from app.state.event_codec import (
+    EventEntry,
+    Impression,
+    decode_entries,
+    decode_event,
+    decode_impression,
+    encode_event,
+    encode_impression,
+    events_key,
+    impressions_key,
+)
 
-RawEntry: TypeAlias = tuple[bytes, Mapping[bytes, bytes]]  # id, and fields, as the server says them
+RawEntry: TypeAlias = tuple[bytes, Mapping[bytes, bytes]]  # id and fields, as redis-py returns them
 ArchiveRow: TypeAlias = Mapping[str, Any]
 
-WIDE = ARRAY_NAMES[3:]  # those that have several numbers an item
-KINDS = ("<i4", "|i1", "<f4", "<f4", "<i2", "<f4", "<f4")
-LISTS_AT_ONCE = 200  # served lists in one file: up to 10 MB before they are compressed
+MATRIX_NAMES = ARRAY_NAMES[3:]  # arrays with several numbers for each item
+DTYPES = ("<i4", "|i1", "<f4", "<f4", "<i2", "<f4", "<f4")
+LISTS_PER_FILE = 200  # entries of the request log: up to 10 MB before they are compressed
+EVENTS_PER_FILE = 10_000
 EVENT_COLUMNS = {
     "stream_id": pl.String,
     "event_id": pl.String,
@@ -34,18 +43,18 @@ EVENT_COLUMNS = {
     "timestamp": pl.Float64,
     "request_id": pl.String,
     "position": pl.Int32,
-    "context": pl.String,
-    "attributes": pl.String,  # JSON: those of the user by then that the bundle had segments of
+    "context": pl.String,  # JSON
+    "attributes": pl.String,  # JSON: those of the user at that time that the bundle had segments of
 }
-SHOWN_COLUMNS = {
+IMPRESSION_COLUMNS = {
     "stream_id": pl.String,
     "request_id": pl.String,
     "user": pl.String,
     "items": pl.List(pl.String),
-    "scene": pl.String,  # null in files of before it was kept
-    "at": pl.Float64,  # unix seconds, when it was shown; the same
+    "scene": pl.String,  # null in files of old releases, as is the next
+    "at": pl.Float64,  # unix seconds, when the list was shown
 }
-SERVED_COLUMNS = {
+REQUEST_LOG_COLUMNS = {
     "stream_id": pl.String,
     "request_id": pl.String,
     "user": pl.String,
@@ -57,12 +66,19 @@ SERVED_COLUMNS = {
     "rows": pl.List(pl.Int32),
     "slots": pl.List(pl.Int8),
     "propensities": pl.List(pl.Float32),
-    "scores": pl.List(pl.Float32),  # those of one item after the other, as are the next three
+    "scores": pl.List(pl.Float32),  # item after item, as are the next three
     "ranks": pl.List(pl.Int16),
     "signals": pl.List(pl.Float32),
     "features": pl.List(pl.Float32),
-    "told": pl.String,  # JSON: all the rest
+    "told": pl.String,  # JSON: the rest of the entry's head; the name is that of the first release
 }
+HEAD_COLUMNS = (
+    "request_id",
+    "at",
+    "bundle",
+    "variant",
+    "items",
+)  # fields with a column of their own
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -72,89 +88,93 @@ class ArchivedStream:
     name: str
     key: Callable[[str], str]  # from the prefix
     columns: Mapping[str, Any]
-    row: Callable[
-        [str, Mapping[bytes, bytes]], ArchiveRow | None
-    ]  # None: the entry is none of ours
-    identity: tuple[str, ...]  # columns that are the same when an entry repeats
-    at_once: int  # entries in one file
+    decode: Callable[[str, Mapping[bytes, bytes]], ArchiveRow | None]  # None: a foreign entry
+    identity: tuple[str, ...]  # columns that are equal when an entry repeats
+    max_read: int  # entries in one file
 
-    def frame(self, entries: Sequence[ArchiveRow]) -> pl.DataFrame:
-        """Make a table of rows."""
-        return pl.DataFrame(list(entries), schema=dict(self.columns), orient="row")
+    def frame(self, rows: Sequence[ArchiveRow]) -> pl.DataFrame:
+        """Return a table of these rows."""
+        return pl.DataFrame(list(rows), schema=dict(self.columns), orient="row")
 
 
-def _event(name: str, fields: Mapping[bytes, bytes]) -> ArchiveRow | None:
-    said = _parsed(fields, EVENT_SHAPE)
-    if said is None:
+def _decode_event(name: str, fields: Mapping[bytes, bytes]) -> ArchiveRow | None:
+    (event,) = decode_entries([fields.get(b"e", b"")], decode_event)
+    if event is None:
         return None
-    position, context = (*said[7:9], None, None)[:2]
-    texts = [_json(context), _json(entry_attributes(said))]
-    return dict(zip(EVENT_COLUMNS, (name, *said[:7], position, *texts), strict=True))
+    texts = [_json(event.context), _json(event.attributes)]
+    return dict(zip(EVENT_COLUMNS, (name, *event[:-2], *texts), strict=True))
 
 
-def _json(told: Mapping[str, Any] | None) -> str | None:
-    return orjson.dumps(told).decode() if told else None
+def _decode_impression(name: str, fields: Mapping[bytes, bytes]) -> ArchiveRow | None:
+    (shown,) = decode_entries([fields.get(b"e", b"")], decode_impression)
+    return shown and dict(zip(IMPRESSION_COLUMNS, (name, *shown), strict=True))
 
 
-def _shown(name: str, fields: Mapping[bytes, bytes]) -> ArchiveRow | None:
-    said = _parsed(fields, IMPRESSION_SHAPE)
-    if said is None:
-        return None
-    scene = said[3] if len(said) > 3 and isinstance(said[3], str) else ""  # noqa: PLR2004
-    at = said[4] if len(said) > 4 and isinstance(said[4], float) else None  # noqa: PLR2004
-    return dict(zip(SHOWN_COLUMNS, (name, *said[:3], scene, at), strict=True))
-
-
-def _parsed(fields: Mapping[bytes, bytes], shape: EntryShape) -> list[Any] | None:
-    try:
-        said = orjson.loads(fields.get(b"e", b""))
-    except orjson.JSONDecodeError:
-        return None
-    ours = isinstance(said, list) and len(said) >= len(shape)
-    return said if ours and all(map(isinstance, said, shape)) else None
-
-
-def _served(name: str, fields: Mapping[bytes, bytes]) -> ArchiveRow | None:
+def _decode_log_entry(name: str, fields: Mapping[bytes, bytes]) -> ArchiveRow | None:
     try:
         entry = LogEntry.unpack(fields.get(b"e", b""))
     except LogEntryError:
         return None
-    told, asked = dict(entry.head), entry.head["asked"]
-    top = {key: told.pop(key) for key in ("request_id", "at", "bundle", "variant", "items")}
+    head, request = dict(entry.head), entry.head["request"]
+    top = {key: head.pop(key) for key in HEAD_COLUMNS}
     flat = {name: entry.arrays[name].ravel().tolist() for name in ARRAY_NAMES}
-    told["widths"] = [entry.arrays[name].shape[1] for name in WIDE]
-    users = {"stream_id": name, "user": asked["user"], "scene": asked["scene"]}
-    return {**users, **top, **flat, "told": orjson.dumps(told).decode()}
+    head["widths"] = [entry.arrays[name].shape[1] for name in MATRIX_NAMES]
+    request_columns = {"stream_id": name, "user": request["user"], "scene": request["scene"]}
+    return {**request_columns, **top, **flat, "told": orjson.dumps(to_stored(head)).decode()}
 
 
-EVENTS = ArchivedStream("events", events_key, EVENT_COLUMNS, _event, ("user", "event_id"), 10_000)
-SHOWS = ArchivedStream("shown", impressions_key, SHOWN_COLUMNS, _shown, ("request_id",), 10_000)
-SERVED = ArchivedStream(
-    "served", request_log_key, SERVED_COLUMNS, _served, ("request_id",), LISTS_AT_ONCE
+def _json(fields: Mapping[str, Any]) -> str | None:
+    return orjson.dumps(dict(fields)).decode() if fields else None
+
+
+EVENTS = ArchivedStream(
+    "events", events_key, EVENT_COLUMNS, _decode_event, ("user", "event_id"), EVENTS_PER_FILE
 )
-STREAMS = (EVENTS, SHOWS, SERVED)
+IMPRESSIONS = ArchivedStream(
+    "shown",
+    impressions_key,
+    IMPRESSION_COLUMNS,
+    _decode_impression,
+    ("request_id",),
+    EVENTS_PER_FILE,
+)
+REQUEST_LOG = ArchivedStream(
+    "served",
+    request_log_key,
+    REQUEST_LOG_COLUMNS,
+    _decode_log_entry,
+    ("request_id",),
+    LISTS_PER_FILE,
+)
+STREAMS = (EVENTS, IMPRESSIONS, REQUEST_LOG)
 
 
-def entry_of(row: ArchiveRow) -> LogEntry:
-    """Make a served list's entry of its row again.
+def log_head(row: ArchiveRow) -> dict[str, Any]:
+    """Return the fields of a request log entry that have no column of their own."""
+    return from_stored(orjson.loads(row["told"]))
 
-    Of a row that does not say how wide its arrays are, which old ones do not, they stay flat.
+
+def log_entry(row: ArchiveRow) -> LogEntry:
+    """Return the request log entry of a row.
+
+    Rows of old releases do not contain the widths of their arrays: these stay flat.
     """
-    told = orjson.loads(row["told"])
-    told |= {key: row[key] for key in ("request_id", "at", "bundle", "variant", "items")}
+    head = log_head(row)
+    head |= {key: row[key] for key in HEAD_COLUMNS}
     arrays = {
-        name: np.array(row[name], kind) for name, kind in zip(ARRAY_NAMES, KINDS, strict=True)
+        name: np.array(row[name], dtype) for name, dtype in zip(ARRAY_NAMES, DTYPES, strict=True)
     }
-    for name, width in zip(WIDE, told.pop("widths", None) or (), strict=False):
+    for name, width in zip(MATRIX_NAMES, head.pop("widths", None) or (), strict=False):
         arrays[name] = arrays[name].reshape(len(row["items"]), width)
-    return LogEntry(told, arrays)
+    return LogEntry(head, arrays)
 
 
-def said_of(stream: ArchivedStream, row: ArchiveRow) -> bytes:
-    """Give what the entry of an event or of a shown list says to those who follow."""
-    said = [row[name] for name in stream.columns][1:]
+def encode_row(stream: ArchivedStream, row: ArchiveRow) -> bytes:
+    """Return the stream entry of a row of events or impressions, for the stream consumer."""
+    values = [row[name] for name in stream.columns][1:]
     if stream is not EVENTS:
-        return orjson.dumps(said[:4])
-    *event, context, attributes = said
-    kept = [orjson.loads(text) if text else {} for text in (context, attributes)]
-    return orjson.dumps([*event, *(kept if attributes else kept[:1])])
+        request_id, user, items, scene, at = values
+        return encode_impression(Impression(request_id, user, items, scene or "", at))
+    *event, context, attributes = values
+    fields = [orjson.loads(text) if text else {} for text in (context, attributes)]
+    return encode_event(EventEntry(*event, *fields))

@@ -1,4 +1,4 @@
-"""``recfunnel archive``: drains the streams once, or again and again until told to stop."""
+"""``recfunnel archive`` and ``recfunnel erase``: drain the streams; remove a user everywhere."""
 
 import asyncio
 import fcntl
@@ -20,48 +20,44 @@ from app.request_log.erasure import erase_log_entries
 from app.settings import Settings
 from app.state.erasure import erase_user as erase_live
 from app.state.store import Store
-from offline.archive.drain import drains
+from offline.archive.drain import build_drains
 from offline.archive.erased_users import ErasedUsers, purge
-from offline.archive.files import StreamFiles
-from offline.archive.rounds import ArchiveRounds, refuse_old
+from offline.archive.files import StreamFiles, archive_folder
+from offline.archive.rounds import ArchiveRounds, require_version
 from offline.archive.streams import STREAMS
 from offline.data.errors import DataError
 
 log = logging.getLogger(__name__)
 
-EVERY = 10.0  # seconds between drains: each makes a file of each stream that grew
-PATIENCE = 10.0  # seconds for one answer of the server
-FIRST_PAUSE, LONGEST_PAUSE = 0.1, 5.0  # seconds before asking again a server that failed
+INTERVAL = 10.0  # seconds between rounds: each writes a file for each stream that grew
+READ_TIMEOUT = 10.0  # seconds for one reply of the server
+FIRST_PAUSE, MAX_PAUSE = 0.1, 5.0  # seconds before the next attempt after the server failed
 
 
-def folder_of(settings: Settings) -> Path:
-    """Name the archive's folder."""
-    return settings.out / "archive"
-
-
-def archive(settings: Settings, *, once: bool, every: float = EVERY) -> None:
-    """Drain the streams into the archive.
+def archive(settings: Settings, *, once: bool, every: float = INTERVAL) -> None:
+    """Drain the streams into the archive, once or until interrupted.
 
     Raises:
-        DataError: another archiver is at work there, or there is no server to ask.
+        DataError: another process works on the archive.
+        ServerError: no server runs.
     """
     logs.configure(settings.log_level)
-    with alone(folder_of(settings)):
+    with lock_archive(archive_folder(settings.out)):
         if once:
             with _rounds(settings) as rounds:
                 rounds.run()
-                forget(rounds.link, settings)
-                _tell(rounds)
+                purge_erased(rounds.client, settings)
+                _print_counts(rounds)
         else:
-            _follow(settings, every)
+            _archive_repeatedly(settings, every)
 
 
 @contextmanager
-def alone(folder: Path) -> Iterator[None]:
-    """Keep other archivers and rewriters away.
+def lock_archive(folder: Path) -> Iterator[None]:
+    """Keep other processes from writing to the archive.
 
     Raises:
-        DataError: one is there.
+        DataError: another process works on it.
     """
     folder.mkdir(parents=True, exist_ok=True)
     with (folder / "owner.lock").open("a") as lock:
@@ -81,82 +77,84 @@ def _rounds(settings: Settings, *, start: bool = True) -> Iterator[ArchiveRounds
     }
     with (
         server_url(settings.redis_url, settings.out, start=start) as url,
-        redis.Redis.from_url(url) as link,
+        redis.Redis.from_url(url) as client,
     ):
-        refuse_old(link.info("server"))
-        yield ArchiveRounds(link, drains(link, settings.key_prefix, folder_of(settings), keep))
+        require_version(client.info("server"))
+        yield ArchiveRounds(
+            client, build_drains(client, settings.key_prefix, archive_folder(settings.out), keep)
+        )
 
 
-def forget(link: redis.Redis, settings: Settings) -> int:
-    """Take erased users out of the archive; gives how many rows were theirs.
+def purge_erased(client: redis.Redis, settings: Settings) -> int:
+    """Remove the rows of erased users from the archive; return how many rows were removed.
 
-    Lists that were shown before and written after are looked for in every file that came since, and
-    leave the streams as well.
+    A list may be shown before an erasure and written after it. Such lists are looked for in all
+    files that were written since, and are removed from the streams too.
     """
-    folder = folder_of(settings)
-    known = ErasedUsers.kept(folder)
-    erased = known.joined(ErasedUsers.of_server(link, settings.key_prefix))
+    folder = archive_folder(settings.out)
+    recorded = ErasedUsers.read(folder)
+    erased = recorded.merged_with(ErasedUsers.read_server(client, settings.key_prefix))
     if not erased:
         return 0
-    since = ErasedUsers.purged(folder) if erased == known else -math.inf
+    since = ErasedUsers.purged_at(folder) if erased == recorded else -math.inf
     removed = 0
     for stream in STREAMS:
-        gone = purge(StreamFiles(folder / stream.name, stream), erased, since)
-        if gone:
-            link.xdel(stream.key(settings.key_prefix), *gone)
-        removed += len(gone)
+        ids = purge(StreamFiles(folder / stream.name, stream), erased, since)
+        if ids:
+            client.xdel(stream.key(settings.key_prefix), *ids)
+        removed += len(ids)
     erased.write(folder)
     return removed
 
 
 def erase(settings: Settings, user: str) -> None:
-    """Forget a user: in the store, in the served log, in the archive.
+    """Remove a user from the store, the request log and the archive.
 
     Raises:
-        DataError: an archiver is at work there: it does its part by itself.
+        DataError: an archiver runs. It removes the user from the archive itself.
     """
     with server_url(settings.redis_url, settings.out) as url:
-        removed = asyncio.run(_erased_live(settings, url, user))
-        with redis.Redis.from_url(url) as link, alone(folder_of(settings)):
-            removed["archive"] = forget(link, settings)
-            with suppress(redis.ResponseError):  # it is being written, or there is none
-                link.bgrewriteaof()  # what was deleted still stands in the old one
+        removed = asyncio.run(_erase_live(settings, url, user))
+        with redis.Redis.from_url(url) as client, lock_archive(archive_folder(settings.out)):
+            removed["archive"] = purge_erased(client, settings)
+            with suppress(redis.ResponseError):  # the file is being rewritten, or there is none
+                client.bgrewriteaof()  # the old file still contains what was deleted
     table = Table("removed", "number")
     for what, n in removed.items():
         table.add_row(what, str(n))
     Console().print(table)
 
 
-async def _erased_live(settings: Settings, url: str, user: str) -> dict[str, int]:
-    async with Store.connect(url, timeout=PATIENCE) as store:
+async def _erase_live(settings: Settings, url: str, user: str) -> dict[str, int]:
+    async with Store.connect(url, timeout=READ_TIMEOUT) as store:
         removed = dict(await erase_live(store, settings.key_prefix, user, time.time()))
         removed["served"] = await erase_log_entries(store, settings.key_prefix, user)
     return removed
 
 
-def _follow(settings: Settings, every: float) -> None:
-    """Drain every so often; a server that fails is asked again."""
-    log.info("archiving to %s every %g s", folder_of(settings), every)
+def _archive_repeatedly(settings: Settings, interval: float) -> None:
+    """Drain every ``interval`` seconds. After a failure of the server, try again."""
+    log.info("archiving to %s every %g s", archive_folder(settings.out), interval)
     pause = FIRST_PAUSE
     while True:
         try:
             with _rounds(settings, start=False) as rounds:
                 while True:
                     rounds.run()
-                    # Last: what was read before it was erased may have been written after.
-                    forget(rounds.link, settings)
+                    # Last: what was read before an erasure may have been written after it.
+                    purge_erased(rounds.client, settings)
                     pause = FIRST_PAUSE
-                    time.sleep(every)
+                    time.sleep(interval)
         except (redis.RedisError, OSError, ServerError) as error:
-            log.warning("archiving waits: %s", error)
+            log.warning("archiving is interrupted: %s", error)
             time.sleep(pause)
-            pause = min(2 * pause, LONGEST_PAUSE)
+            pause = min(2 * pause, MAX_PAUSE)
 
 
-def _tell(rounds: ArchiveRounds) -> None:
+def _print_counts(rounds: ArchiveRounds) -> None:
     table = Table("stream", "archived", "repeated", "unreadable", "files")
     for drain in rounds.drains:
-        tally = drain.tally
-        counts = (tally.archived, tally.repeated, tally.unreadable, len(drain.shelf.parts()))
-        table.add_row(drain.stream.name, *map(str, counts))
+        counts = drain.counts
+        numbers = (counts.archived, counts.repeated, counts.unreadable, len(drain.files.files()))
+        table.add_row(drain.stream.name, *map(str, numbers))
     Console().print(table)

@@ -1,4 +1,4 @@
-"""``recfunnel replay``: answers a logged request again, and says what is not the same."""
+"""``recfunnel replay``: answer logged requests again, and print what differs."""
 
 import itertools
 from collections import Counter
@@ -19,9 +19,15 @@ from app.process.embedded_server import server_url
 from app.request_log.answer_record import offsets_of
 from app.request_log.entry_codec import LogEntry
 from app.settings import Settings, SettingsError
-from offline.commands.archive import folder_of
+from app.state.streams import parse_id
+from offline.archive.files import archive_folder
 from offline.data.errors import DataError
-from offline.replay_log.differences import DifferentError, differing, overlap, places
+from offline.replay_log.differences import (
+    DifferentError,
+    compare_positions,
+    compute_overlap,
+    find_differences,
+)
 from offline.replay_log.replay import RequestReplayer
 from offline.replay_log.state_rebuild import StateLostError
 from offline.replay_log.stream_reader import StreamReader
@@ -29,89 +35,94 @@ from offline.replay_log.stream_reader import StreamReader
 
 @dataclass(frozen=True, slots=True)
 class ReplayCommand:
-    """What to run again, and against what."""
+    """Which answers to replay, and against which bundle and settings."""
 
     request_id: str | None = None
-    last: int | None = None  # so many of the newest; both None: all
+    last: int | None = None  # this many of the newest; both None: all
     bundle: str | None = None
     changes: Sequence[str] = ()  # key=value
 
     @property
     def is_same(self) -> bool:
-        """Say whether the same bundle is asked under the same settings."""
+        """Whether bundle and settings are those of the logged answer."""
         return self.bundle is None and not self.changes
 
 
-def replay(settings: Settings, question: ReplayCommand) -> None:
-    """Run again and print what differs.
+def replay(settings: Settings, command: ReplayCommand) -> None:
+    """Replay answers and print what differs.
 
     Raises:
-        DataError: there is no such answer in the log.
-        DifferentError: under the same bundle and settings something differs.
+        DataError: the log does not have the answer.
+        DifferentError: an answer differs with the same bundle and settings.
     """
-    with _reruns(settings) as reruns:
-        if question.request_id:
-            _one(reruns, question)
+    with _replayer(settings) as replayer:
+        if command.request_id:
+            _replay_one(replayer, command)
         else:
-            _many(reruns, question)
+            _replay_many(replayer, command)
 
 
 @contextmanager
-def _reruns(settings: Settings) -> Iterator[RequestReplayer]:
+def _replayer(settings: Settings) -> Iterator[RequestReplayer]:
     cpu = Cpu(threads=1)
     try:
-        with server_url(settings.redis_url, settings.out) as url, redis.Redis.from_url(url) as link:
-            tape = StreamReader(link, settings.key_prefix, folder_of(settings))
-            with closing(RequestReplayer(settings, tape, cpu)) as reruns:
-                yield reruns
+        with (
+            server_url(settings.redis_url, settings.out) as url,
+            redis.Redis.from_url(url) as client,
+        ):
+            reader = StreamReader(client, settings.key_prefix, archive_folder(settings.out))
+            with closing(RequestReplayer(settings, reader, cpu)) as replayer:
+                yield replayer
     finally:
         cpu.close()
 
 
-def _one(reruns: RequestReplayer, question: ReplayCommand) -> None:
-    entry = reruns.tape.find(question.request_id or "")
+def _replay_one(replayer: RequestReplayer, command: ReplayCommand) -> None:
+    entry = replayer.reader.find(command.request_id or "")
     if entry is None:
         raise DataError(
-            f"there is no answer {question.request_id} in the served log: it was trimmed, or "
+            f"the request log does not have the answer {command.request_id}: it was trimmed, or "
             "served_log is less than 1"
         )
     try:
-        again = reruns.run(entry, question.bundle, _changed(entry, question.changes))
+        replayed = replayer.replay(entry, command.bundle, _change_settings(entry, command.changes))
     except StateLostError as error:
-        raise DataError(f"{question.request_id} cannot be run again: {error}") from error
-    _tell(entry, again)
-    if question.is_same and differing(entry, again):
-        raise DifferentError("the answer came out different")
+        raise DataError(f"{command.request_id} cannot be replayed: {error}") from error
+    _print_differences(entry, replayed)
+    if command.is_same and find_differences(entry, replayed):
+        raise DifferentError("the replayed answer differs")
 
 
-def _many(reruns: RequestReplayer, question: ReplayCommand) -> None:
-    entries = sorted(itertools.islice(reruns.tape.served(), question.last), key=_order)
+def _replay_many(replayer: RequestReplayer, command: ReplayCommand) -> None:
+    entries = sorted(itertools.islice(replayer.reader.log_entries(), command.last), key=_order)
     outcomes: Counter[str] = Counter()
-    kept: list[float] = []
-    for entry in track(entries, "Running again", console=Console(stderr=True)):
+    overlaps: list[float] = []
+    for entry in track(entries, "Replaying", console=Console(stderr=True)):
         try:
-            again = reruns.run(entry, question.bundle, _changed(entry, question.changes))
+            replayed = replayer.replay(
+                entry, command.bundle, _change_settings(entry, command.changes)
+            )
         except (StateLostError, BundleError) as error:
-            outcomes[f"cannot be run again: {error}"] += 1
+            outcomes[f"cannot be replayed: {error}"] += 1
             continue
-        found = differing(entry, again)
-        kept.append(overlap(entry, again))
-        outcomes["the same, bit for bit" if not found else f"different: {', '.join(found)}"] += 1
-    _sum_up(outcomes, kept)
-    if question.is_same and any(what.startswith("different") for what in outcomes):
-        raise DifferentError("answers came out different")
+        differences = find_differences(entry, replayed)
+        overlaps.append(compute_overlap(entry, replayed))
+        text = f"different: {', '.join(differences)}" if differences else "the same, bit for bit"
+        outcomes[text] += 1
+    _print_summary(outcomes, overlaps)
+    if command.is_same and any(text.startswith("different") for text in outcomes):
+        raise DifferentError("replayed answers differ")
 
 
 def _order(entry: LogEntry) -> tuple[Any, ...]:
-    """Order answers so that a worker's state only goes on."""
-    standing = entry.head.get("standing")
-    known = offsets_of(entry).applied if standing else {}
-    spans = (tuple(map(int, last.split("-"))) for _, (_, last) in sorted(known.items()))
+    """Return a sort key by which the state of each worker only advances."""
+    applied = offsets_of(entry).applied if entry.head.get("offsets") else {}
+    spans = (parse_id(last) for _, (_, last) in sorted(applied.items()))
     return (entry.head["bundle"], entry.head["worker"], *spans)
 
 
-def _changed(entry: LogEntry, changes: Sequence[str]) -> Mapping[str, Any] | None:
-    """Give the settings of the answer with some changed; None without a change.
+def _change_settings(entry: LogEntry, changes: Sequence[str]) -> Mapping[str, Any] | None:
+    """Return the settings of the answer with these changes; None without changes.
 
     Raises:
         SettingsError: a change is not key=value.
@@ -122,7 +133,7 @@ def _changed(entry: LogEntry, changes: Sequence[str]) -> Mapping[str, Any] | Non
     for change in changes:
         name, is_set, value = change.partition("=")
         if not is_set:
-            raise SettingsError(f"{change} is no change: write --set policy.diversity=0.3")
+            raise SettingsError(f"{change} is not key=value: write --set policy.diversity=0.3")
         *path, last = name.split(".")
         at = settings
         for part in path:
@@ -138,24 +149,26 @@ def _value(text: str) -> Any:
         return text
 
 
-def _tell(was: LogEntry, now: LogEntry) -> None:
-    console, found = Console(), differing(was, now)
-    if not found:
-        console.print(f"The same {len(was.head['items'])} items, bit for bit.")
+def _print_differences(before: LogEntry, after: LogEntry) -> None:
+    console, differences = Console(), find_differences(before, after)
+    if not differences:
+        console.print(f"The same {len(before.head['items'])} items, bit for bit.")
         return
-    console.print(f"Different: {', '.join(found)}. {overlap(was, now):.0%} of the items are kept.")
-    table = Table("place", was.head["bundle"], now.head["bundle"], "")
-    for at, place in enumerate(places(was, now), 1):
-        style = "" if place.was == place.now else "bold"
-        table.add_row(str(at), place.was, place.now, place.told, style=style)
+    kept = f"{compute_overlap(before, after):.0%} of the items are kept."
+    console.print(f"Different: {', '.join(differences)}. {kept}")
+    table = Table("position", before.head["bundle"], after.head["bundle"], "")
+    for number, change in enumerate(compare_positions(before, after), 1):
+        style = "" if change.before == change.after else "bold"
+        table.add_row(str(number), change.before, change.after, change.remark, style=style)
     console.print(table)
 
 
-def _sum_up(outcomes: Counter[str], kept: Sequence[float]) -> None:
-    table = Table("answers", "came out")
-    for what, n in outcomes.most_common():
-        table.add_row(str(n), what)
+def _print_summary(outcomes: Counter[str], overlaps: Sequence[float]) -> None:
+    table = Table("answers", "result")
+    for text, n in outcomes.most_common():
+        table.add_row(str(n), text)
     console = Console()
     console.print(table)
-    if kept:
-        console.print(f"On average {sum(kept) / len(kept):.1%} of a list's items are kept.")
+    if overlaps:
+        mean = sum(overlaps) / len(overlaps)
+        console.print(f"On average {mean:.1%} of a list's items are kept.")

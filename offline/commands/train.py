@@ -12,7 +12,7 @@ from app.bundle.bundle import load_bundle
 from app.bundle.manifest import read_manifest
 from app.recall.registry import override_channels
 from app.settings import Settings
-from offline.archive.archived_dataset import archived
+from offline.archive.archived_dataset import load_archived
 from offline.config import build_job_config, current_kind, read_config
 from offline.data.readers import MAX_BAD_SHARE, load_dataset, write_bad_rows
 from offline.errors import RefusedError
@@ -109,7 +109,7 @@ def train(
             on_begin=lambda phase: bar.update(task, description=PHASES[phase], advance=1)
         )
         with phases("read"):
-            more = archived(settings, events=choice.from_archive)
+            more = load_archived(settings, events=choice.from_archive)
             reading = load_dataset(data, schema, max_bad_share, more)
         folder = run_job(reading, settings.out, config, phases)
     if len(reading.bad):

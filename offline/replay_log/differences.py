@@ -1,6 +1,7 @@
-"""What is not the same in two entries of the served log."""
+"""The differences between two entries of the request log."""
 
 from dataclasses import dataclass
+from itertools import zip_longest
 
 from app.contracts import SLOTS
 from app.request_log.answer_record import ARRAY_NAMES
@@ -8,51 +9,50 @@ from app.request_log.entry_codec import LogEntry
 
 
 class DifferentError(Exception):
-    """An answer that should have come out the same did not."""
+    """A replayed answer differs, although nothing was changed."""
 
 
 @dataclass(frozen=True, slots=True)
-class PlaceDifference:
-    """One place of the list, then and now."""
+class PositionChange:
+    """One position of the list, before and after."""
 
-    was: str  # "" where there was none
-    now: str
-    told: str  # what is to say about it
-
-
-def differing(was: LogEntry, now: LogEntry) -> list[str]:
-    """Name what differs in any bit: items, or arrays; empty when nothing does."""
-    found = [] if was.head["items"] == now.head["items"] else ["items"]
-    return found + [name for name in ARRAY_NAMES if not _equal(was, now, name)]
+    before: str  # item; "" if the list was shorter
+    after: str
+    remark: str
 
 
-def _equal(was: LogEntry, now: LogEntry, name: str) -> bool:
-    one, other = was.arrays[name], now.arrays[name]
+def find_differences(before: LogEntry, after: LogEntry) -> list[str]:
+    """Return what differs in any bit: "items", or names of arrays; empty if nothing does."""
+    items = [] if before.head["items"] == after.head["items"] else ["items"]
+    return items + [name for name in ARRAY_NAMES if not _is_equal(before, after, name)]
+
+
+def _is_equal(before: LogEntry, after: LogEntry, name: str) -> bool:
+    one, other = before.arrays[name], after.arrays[name]
     return one.shape == other.shape and one.tobytes() == other.tobytes()
 
 
-def places(was: LogEntry, now: LogEntry) -> list[PlaceDifference]:
-    """Lay the lists side by side."""
-    before, after = was.head["items"], now.head["items"]
-    n = max(len(before), len(after))
-    old, new = ([*items, *[""] * (n - len(items))] for items in (before, after))
-    return [PlaceDifference(a, b, _told(b, before, now)) for a, b in zip(old, new, strict=True)]
+def compare_positions(before: LogEntry, after: LogEntry) -> list[PositionChange]:
+    """Return the two lists, position by position."""
+    old_items = before.head["items"]
+    pairs = zip_longest(old_items, after.head["items"], fillvalue="")
+    return [PositionChange(old, new, _remark(new, old_items, after)) for old, new in pairs]
 
 
-def _told(item: str, before: list[str], now: LogEntry) -> str:
+def _remark(item: str, old_items: list[str], after: LogEntry) -> str:
     if not item:
         return "gone"
-    at = now.head["items"].index(item)
-    slot, score = SLOTS[now.arrays["slots"][at]], float(now.arrays["scores"][at, -1])
-    moved = "new" if item not in before else _moved(before.index(item) - at)
-    return f"{moved} {slot} {score:.4f}".strip()
+    at = after.head["items"].index(item)
+    slot, score = SLOTS[after.arrays["slots"][at]], float(after.arrays["scores"][at, -1])
+    movement = "new" if item not in old_items else _movement(old_items.index(item) - at)
+    return f"{movement} {slot} {score:.4f}".strip()
 
 
-def _moved(up: int) -> str:
+def _movement(up: int) -> str:
     return f"{'up' if up > 0 else 'down'} {abs(up)}" if up else ""
 
 
-def overlap(was: LogEntry, now: LogEntry) -> float:
-    """Give the share of items that both lists have."""
-    before, after = set(was.head["items"]), set(now.head["items"])
-    return len(before & after) / max(len(before), len(after), 1)
+def compute_overlap(before: LogEntry, after: LogEntry) -> float:
+    """Return the share of items that both lists have."""
+    old, new = set(before.head["items"]), set(after.head["items"])
+    return len(old & new) / max(len(old), len(new), 1)

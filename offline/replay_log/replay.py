@@ -1,4 +1,4 @@
-"""Runs a logged request again: the real funnel, over what it had read and the state it had seen."""
+"""Run logged requests again: the real funnel, with the data and the counters of then."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
@@ -25,39 +25,40 @@ from app.request_log.entry_codec import LogEntry
 from app.request_log.request_record import RequestRecord
 from app.serving_bundle import ServingBundle
 from app.settings import Settings
-from app.state.in_memory import MemoryTables
-from offline.replay_log.state_rebuild import NOWHERE, RebuiltState, StateLostError
+from app.state.tables import MemoryTables
+from offline.replay_log.state_rebuild import NO_STORE, RebuiltState, StateLostError
 from offline.replay_log.stream_reader import StreamReader
 
 T = TypeVar("T")
-ItemOffset: TypeAlias = tuple[str, int | None]  # the last change of an item, and how many items
+ItemOffset: TypeAlias = tuple[str, int | None]  # id of the newest change, and number of items
+REQUIRED_FIELDS = ("offsets", "items_offset", "items_changed")  # of a log entry
 
 
 @dataclass(slots=True)
-class ReplayedHistories:
-    """Stands for the store of histories: says what was said then."""
+class LoggedHistories:
+    """Stands for the store of histories: returns what the store replied then."""
 
-    read: Callable[[Any], History]
-    words: Any = ()
+    decode: Callable[[Any], History]
+    raw_reply: Any = ()
 
     async def recent(self, _user: str) -> History:
-        """Give what the funnel was given."""
-        return self.read(self.words)
+        """Return the history that the funnel read then."""
+        return self.decode(self.raw_reply)
 
 
 @dataclass(slots=True)
 class ReplayRunner(StageRunner):
-    """A request's clock that lets the same stages fail, in the same way."""
+    """A stage runner that makes the same stages fail, in the same way as then."""
 
     failed: Mapping[str, Outcome] = field(default_factory=dict)
-    social: Proposal | None = None  # what friends' live events came to then
+    social: Proposal | None = None  # what the social channel returned then
 
     @override
     async def run_async(
         self, stage: str, by: float, work: Callable[[], Awaitable[T]], fallback: T
     ) -> T:
         if stage == "recall.social" and self.social is not None:
-            work = partial(_given, cast("T", self.social))
+            work = partial(_return, cast("T", self.social))
         if stage not in self.failed:
             return await StageRunner.run_async(self, stage, by, work, fallback)
         self.results.append(StageResult(stage, 0.0, self.failed[stage], 0, 0))
@@ -71,47 +72,38 @@ class ReplayRunner(StageRunner):
         return fallback
 
 
-async def _given(found: T) -> T:
-    return found
-
-
-def _social(told: Mapping[str, Any]) -> Proposal | None:
-    if not told.get("social"):
-        return None
-    rows, scores = told["social"]
-    return Proposal(np.array(rows, np.int64), np.array(scores, np.float32))
+async def _return(result: T) -> T:
+    return result
 
 
 @dataclass(slots=True, eq=False)
 class ReplayFunnel:
-    """A bundle with its settings, set up to answer again."""
+    """A bundle with its settings, ready to answer again."""
 
     state: RebuiltState
-    said: ReplayedHistories
+    histories: LoggedHistories
     cpu: Cpu
     _funnels: dict[int, Funnel] = field(default_factory=dict, init=False)
 
     def funnel(self) -> Funnel:
-        """Give the funnel over the state as it is."""
-        live, deployed = self.state.live, self.state.deployed
-        if id(live) not in self._funnels:
-            tables = MemoryTables(deployed.bundle.models.tables)
-            built = deployed.build_funnel(
-                LiveState(live, self.said, tables), self.cpu, NO_CHECKPOINTS
-            )
-            self._funnels = {id(live): built}
-        return self._funnels[id(live)]
+        """Return the funnel over the present state."""
+        counters, serving = self.state.counters, self.state.serving
+        if id(counters) not in self._funnels:
+            tables = MemoryTables(serving.bundle.models.tables)
+            state = LiveState(counters, self.histories, tables)
+            self._funnels = {id(counters): serving.build_funnel(state, self.cpu, NO_CHECKPOINTS)}
+        return self._funnels[id(counters)]
 
 
 @dataclass(slots=True, eq=False)
 class RequestReplayer:
-    """Answers logged requests again; keeps what one answer needs for the next."""
+    """Answers logged requests again. It keeps what one answer needs for the next one."""
 
     settings: Settings
-    tape: StreamReader
+    reader: StreamReader
     cpu: Cpu
     _bundles: dict[str, Bundle] = field(default_factory=dict, init=False)
-    _stages: dict[tuple[str, str], tuple[ItemOffset, ReplayFunnel]] = field(
+    _funnels: dict[tuple[str, str], tuple[ItemOffset, ReplayFunnel]] = field(
         default_factory=dict, init=False
     )
     _loop: asyncio.AbstractEventLoop = field(init=False)
@@ -120,107 +112,122 @@ class RequestReplayer:
         self._loop = asyncio.new_event_loop()
 
     def close(self) -> None:
-        """Let go of the event loop."""
+        """Close the event loop."""
         self._loop.close()
 
-    def run(
+    def replay(
         self, entry: LogEntry, bundle: str | None = None, settings: Mapping[str, Any] | None = None
     ) -> LogEntry:
-        """Answer again, and give the entry that the served log would have.
+        """Answer again, and return the entry that the request log would have.
 
         Args:
-            entry: of the answer that was given.
-            bundle: the version to ask; None: the same.
-            settings: that decide what is shown; None: the same.
+            entry: of the logged answer.
+            bundle: the version that answers; None: the same as then.
+            settings: those that decide what is shown; None: the same as then.
 
         Raises:
-            LostError: what the answer rested on is gone, or the filter is none for this bundle.
-            BundleError: the bundle is gone, or not sound.
-            SettingsError: a setting makes no sense.
+            StateLostError: something that the answer rested on is gone, or the bundle does not
+                have an attribute of the filter.
+            BundleError: the bundle is gone or damaged.
+            SettingsError: a setting is invalid.
         """
-        told = entry.head
-        version = bundle or told["bundle"]
-        deciding = told["settings"] if settings is None else settings
-        _refuse(entry)
-        stage = self._stage(version, deciding, (told["shelf"], told["changed"]))
-        stage.state.at(offsets_of(entry), is_same=version == told["bundle"])
-        stage.said.words = reply_from_json(told["said"])
-        is_same = version == told["bundle"] and deciding == told["settings"]
-        failed = {name: how for name, how, *_ in told["steps"] if how != "ok"} if is_same else {}
-        asked, arrived = request_of(entry), monotonic()
-        deployed = stage.state.deployed
-        _require_filter(asked, deployed)
-        request = asked.to_request(deployed.bundle, arrived)
-        social = _social(told) if version == told["bundle"] else None
-        run = ReplayRunner(arrived, failed=failed, social=social)
-        slate: Slate = self._loop.run_until_complete(stage.funnel().recommend(request, run))
-        ids = deployed.bundle.models.catalogue.ids.names(slate.selection.pool.rows)
-        known = (told["request_id"], told["at"], version, told["variant"])
-        return AnswerRecord(*known, asked, ids, slate, deciding, told["worker"]).log_entry()
+        head = entry.head
+        version = bundle or head["bundle"]
+        chosen = head["settings"] if settings is None else settings
+        _require_fields(entry)
+        funnel = self._funnel(version, chosen, (head["items_offset"], head["items_changed"]))
+        is_same_bundle = version == head["bundle"]
+        funnel.state.advance_to(offsets_of(entry), is_same=is_same_bundle)
+        funnel.histories.raw_reply = reply_from_json(head["raw_reply"])
+        is_same = is_same_bundle and chosen == head["settings"]
+        failed = {stage: outcome for stage, outcome, *_ in head["steps"] if outcome != "ok"}
+        record, serving, arrived = request_of(entry), funnel.state.serving, monotonic()
+        _require_filter(record, serving)
+        runner = ReplayRunner(
+            arrived,
+            failed=failed if is_same else {},
+            social=_social(head) if is_same_bundle else None,
+        )
+        request = record.to_request(serving.bundle, arrived)
+        slate: Slate = self._loop.run_until_complete(funnel.funnel().recommend(request, runner))
+        items = serving.bundle.models.catalogue.ids.names(slate.selection.pool.rows)
+        names = (head["request_id"], head["at"], version, head["variant"])
+        return AnswerRecord(*names, record, items, slate, chosen, head["worker"]).log_entry()
 
-    def _stage(
-        self, version: str, deciding: Mapping[str, Any], shelf: tuple[str, int | None]
+    def _funnel(
+        self, version: str, settings: Mapping[str, Any], offset: ItemOffset
     ) -> ReplayFunnel:
-        """Set up a bundle with its settings, and the items that callers had put by then."""
-        key = (version, repr(deciding))
-        known, stage = self._stages.get(key, (None, None))
-        if stage is None or known != shelf:
-            made = partial(
-                ServingBundle.of, self._bundle(version), self.settings.with_slate_settings(deciding)
+        """Return a bundle with its settings, and with the items that were changed until then."""
+        key = (version, repr(settings))
+        present, funnel = self._funnels.get(key, (None, None))
+        if funnel is None or present != offset:
+            build = partial(
+                ServingBundle.of, self._bundle(version), self.settings.with_slate_settings(settings)
             )
-            state = RebuiltState(made, self.tape, self._items(*shelf))
-            said = ReplayedHistories(
-                lambda words: state.deployed.build_histories(NOWHERE).decode(words)
+            state = RebuiltState(build, self.reader, self._items(*offset))
+            histories = LoggedHistories(
+                lambda reply: state.serving.build_histories(NO_STORE).decode(reply)
             )
-            stage = ReplayFunnel(state, said, self.cpu)
-            self._stages[key] = shelf, stage
-        return stage
+            funnel = ReplayFunnel(state, histories, self.cpu)
+            self._funnels[key] = offset, funnel
+        return funnel
 
     def _bundle(self, version: str) -> Bundle:
         if version not in self._bundles:
             self._bundles[version] = load_bundle(Path(self.settings.out) / "bundles" / version)
         return self._bundles[version]
 
-    def _items(self, last: str, changed: int | None) -> list[ItemRecord]:
-        found = self.tape.items(last) if changed else []
-        if changed is not None and len({item.item_id for item in found}) != changed:
+    def _items(self, last: str, n_changed: int | None) -> list[ItemRecord]:
+        items = self.reader.item_changes(last) if n_changed else []
+        if n_changed is not None and len({item.item_id for item in items}) != n_changed:
             raise StateLostError(
-                f"{changed} items had been put or deleted by then, and not all that was told of "
-                "them is kept"
+                f"{n_changed} items had been put or deleted by then, and the log of their changes "
+                "is no longer complete"
             )
-        return found
+        return items
 
 
-def _require_filter(asked: RequestRecord, deployed: ServingBundle) -> None:
-    """Refuse a filter over attributes that another bundle does not have.
+def _social(head: Mapping[str, Any]) -> Proposal | None:
+    if not head.get("social"):
+        return None
+    rows, scores = head["social"]
+    return Proposal(np.array(rows, np.int64), np.array(scores, np.float32))
+
+
+def _require_filter(record: RequestRecord, serving: ServingBundle) -> None:
+    """Check that the bundle has the attributes of the request's filter.
 
     Raises:
-        LostError: it says which.
+        StateLostError: it does not have one of them.
     """
-    if not asked.filter:
+    if not record.filter:
         return
     try:
-        parse_filter(asked.filter, column_kinds(deployed.base.attributes))
+        parse_filter(record.filter, column_kinds(serving.base.attributes))
     except FilterError as error:
-        raise StateLostError(f"{deployed.bundle.version} cannot be asked so: {error}") from error
+        raise StateLostError(
+            f"{serving.bundle.version} cannot answer this request: {error}"
+        ) from error
 
 
-def _refuse(entry: LogEntry) -> None:
-    """Refuse what was made of more than is logged.
+def _require_fields(entry: LogEntry) -> None:
+    """Check that the log has everything that the answer rested on.
 
     Raises:
-        LostError: it says of what.
+        StateLostError: something was not logged.
     """
-    told = entry.head
-    absent = [name for name in ("standing", "shelf", "changed") if name not in told]
+    head = entry.head
+    absent = [name for name in REQUIRED_FIELDS if name not in head]
     if absent:
         raise StateLostError(
-            f"it was logged by an older release, which did not keep {' and '.join(absent)}"
+            f"it was logged by an older release, which did not log {' and '.join(absent)}"
         )
-    if told["standing"] is None or any(stage == "funnel" for stage, *_ in told["steps"]):
-        raise StateLostError("the clock cut this answer off; what was in hand then is not logged")
-    if told["changed"] is None:
+    if head["offsets"] is None or any(stage == "funnel" for stage, *_ in head["steps"]):
         raise StateLostError(
-            "items had been put or deleted before the worker began, and in what order it learnt of "
-            "them is not known"
+            "the time ran out for this answer, and the results that it had by then are not logged"
+        )
+    if head["items_changed"] is None:
+        raise StateLostError(
+            "items had been put or deleted before the worker started, and the order in which it "
+            "applied these changes is not known"
         )

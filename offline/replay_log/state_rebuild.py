@@ -1,7 +1,8 @@
-"""The crowd's state as a worker had it when it answered, made again from the streams."""
+"""Rebuild the counters that a worker had when it answered, from the streams."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import TypeAlias
 
 import numpy as np
 
@@ -11,128 +12,134 @@ from app.serving_bundle import ServingBundle
 from app.state.counters import PopularityCounters
 from app.state.store import Store
 from app.state.stream_consumer import StreamConsumer
+from app.state.streams import parse_id
 from offline.replay_log.stream_reader import StreamReader
 
-ITEMS = "items"  # counts rows that were opened, and is no stream
-STEP = 1_000  # entries applied at once
-NOWHERE = Store.connect("unix:///nowhere")  # the follower is given its entries, it asks nobody
+Spans: TypeAlias = Mapping[str, tuple[str, str]]  # of each stream, ids of first and last entry
+
+ITEMS = "items"  # not a stream: it counts the rows that were given to new items
+BATCH_SIZE = 1_000  # entries applied together
+NO_STORE = Store.connect("unix:///nowhere")  # never used: the entries are handed to the consumer
 
 
 class StateLostError(Exception):
-    """The state cannot be made again; the text says why."""
+    """The state cannot be rebuilt. The text says why."""
 
 
 @dataclass(slots=True, eq=False)
 class RebuiltState:
-    """A state that is moved on from answer to answer, and begun anew where it must go back."""
+    """Counters that advance from answer to answer. They start again when they must go back."""
 
-    made: Callable[[], ServingBundle]
-    tape: StreamReader
-    items: Sequence[ItemRecord] = ()  # that were put and deleted, in this order
-    deployed: ServingBundle = field(init=False)
-    live: PopularityCounters = field(init=False)
-    _follower: StreamConsumer = field(init=False)
-    _stock: LiveItems = field(init=False)
-    _puts: int = field(init=False)  # of the items, those in the stock
-    _starts: dict[str, str] = field(init=False)  # of each stream, the entry to begin with
+    build: Callable[[], ServingBundle]
+    reader: StreamReader
+    items: Sequence[ItemRecord] = ()  # put and deleted, in this order
+    serving: ServingBundle = field(init=False)
+    counters: PopularityCounters = field(init=False)
+    _consumer: StreamConsumer = field(init=False)
+    _live_items: LiveItems = field(init=False)
+    _applied_items: int = field(init=False)  # of ``items``
+    _starts: dict[str, str] = field(init=False)  # of each stream, its first entry
 
     def __post_init__(self) -> None:
-        self._begin()
+        self._restart()
 
-    def at(self, standing: StreamOffsets, *, is_same: bool = True) -> None:
-        """Come to where the state stood.
+    def advance_to(self, offsets: StreamOffsets, *, is_same: bool = True) -> None:
+        """Bring the counters to where the streams were applied when the worker answered.
 
         Args:
-            standing: of the worker that answered.
-            is_same: it had this bundle. Otherwise: to where it would have stood with this one.
+            offsets: of the worker that answered.
+            is_same: whether it had this bundle. If not, the counters are brought to where they
+                would have been with this bundle.
 
         Raises:
-            LostError: the streams no longer have, or no longer say, what it came from.
+            StateLostError: the streams no longer have all entries that the counters rest on.
         """
-        first = self._follower.first_id  # a worker begins there, or with the oldest entry left
-        reached = standing.applied.items()
-        starts = {name: span[0] if is_same else first(name) for name, span in reached}
-        if not self._can_go_on(standing, starts):
-            self._begin()
+        first_id = self._consumer.first_id  # a worker starts there, or at the oldest entry left
+        spans = offsets.applied.items()
+        starts = {name: span[0] if is_same else first_id(name) for name, span in spans}
+        if not self._can_advance(offsets, starts):
+            self._restart()
         self._starts |= starts
-        if _lasts(standing.sorted_lists) != _lasts(self.live.listed):
-            self._advance(standing.sorted_lists)
-            self.live.refresh()
-        self._advance(standing.applied)
-        self._put(len(self.items))
+        if _last_ids(offsets.sorted_lists) != _last_ids(self.counters.sorted_offsets):
+            self._apply_until(offsets.sorted_lists)
+            self.counters.refresh()
+        self._apply_until(offsets.applied)
+        self._put_items(len(self.items))
         if is_same:
-            self._check(standing)
+            self._check(offsets)
 
-    def _begin(self) -> None:
-        self.deployed = self.made()
-        self.live = self.deployed.build_counters()
-        self._follower = self.deployed.build_stream_consumer(NOWHERE, self.live)
+    def _restart(self) -> None:
+        self.serving = self.build()
+        self.counters = self.serving.build_counters()
+        self._consumer = self.serving.build_stream_consumer(NO_STORE, self.counters)
         self._starts = {}
-        self._stock, self._puts = self.deployed.build_live_items(self.live), 0
+        self._live_items, self._applied_items = self.serving.build_live_items(self.counters), 0
 
-    def _can_go_on(self, standing: StreamOffsets, starts: Mapping[str, str]) -> bool:
-        """Say whether all that this state knows was known then, its lists included."""
+    def _can_advance(self, offsets: StreamOffsets, starts: Mapping[str, str]) -> bool:
+        """Return whether the worker had applied all that is applied here, in its lists too."""
         if any(starts.get(stream) != first for stream, first in self._starts.items()):
             return False
-        sorts = _lasts(standing.sorted_lists) != _lasts(self.live.listed)
-        bounds = (standing.applied, *((standing.sorted_lists,) if sorts else ()))
+        is_sorted = _last_ids(offsets.sorted_lists) == _last_ids(self.counters.sorted_offsets)
+        bounds = (offsets.applied, *(() if is_sorted else (offsets.sorted_lists,)))
         return not any(
             stream not in bound or _is_after(last, bound[stream][1])
-            for stream, (_, last) in self.live.reached.items()
+            for stream, (_, last) in self.counters.applied_offsets.items()
             for bound in bounds
         )
 
-    def _advance(self, to: Mapping[str, tuple[str, str]]) -> None:
-        """Items first: nobody can have been shown one, or have done something, before it came."""
-        if ITEMS in to:
-            self._open(_count(to[ITEMS]))
-        for stream, (_, last) in to.items():
+    def _apply_until(self, spans: Spans) -> None:
+        """Apply items first: an event on an item, or its impression, comes after the item."""
+        if ITEMS in spans:
+            self._open_rows(_count(spans[ITEMS]))
+        for stream, (_, last) in spans.items():
             if stream == ITEMS:
                 continue
-            known = self.live.reached.get(stream)
-            after = known[1] if known else None
+            applied = self.counters.applied_offsets.get(stream)
+            after = applied[1] if applied else None
             if after and not _is_after(last, after):
                 continue
-            entries = self.tape.between(stream, self._starts[stream], last, after)
-            for start in range(0, len(entries), STEP):
-                self._follower.apply_entries(stream, entries[start : start + STEP])
+            entries = self.reader.between(stream, self._starts[stream], last, after)
+            for start in range(0, len(entries), BATCH_SIZE):
+                self._consumer.apply_entries(stream, entries[start : start + BATCH_SIZE])
 
-    def _open(self, number: int) -> None:
-        """Put items until so many rows were opened, see ``Live.open``."""
-        while self._puts < len(self.items) and _count(self.live.reached.get(ITEMS)) < number:
-            self._put(self._puts + 1)
+    def _open_rows(self, number: int) -> None:
+        """Put items until this many rows were opened; see ``PopularityCounters.open_row``."""
+        while (
+            self._applied_items < len(self.items)
+            and _count(self.counters.applied_offsets.get(ITEMS)) < number
+        ):
+            self._put_items(self._applied_items + 1)
 
-    def _put(self, number: int) -> None:
-        """Put items into the stock, up to so many."""
-        for item in self.items[self._puts : number]:
-            self._stock.put(item)
-        self._puts = number
+    def _put_items(self, number: int) -> None:
+        """Put items until this many are applied."""
+        for item in self.items[self._applied_items : number]:
+            self._live_items.put(item)
+        self._applied_items = number
 
-    def _check(self, standing: StreamOffsets) -> None:
-        for stream, span in standing.applied.items():
-            found = self.live.reached.get(stream)
-            if found != span:
+    def _check(self, offsets: StreamOffsets) -> None:
+        for stream, span in offsets.applied.items():
+            applied = self.counters.applied_offsets.get(stream)
+            if applied != span:
                 raise StateLostError(
-                    f"the crowd's state rested on the entries {span[0]} to {span[1]} of {stream}, "
-                    f"and of them there are {' to '.join(found) if found else 'none'}: the stream "
-                    "was trimmed, and not archived before"
+                    f"the counters rested on the entries {span[0]} to {span[1]} of {stream}, but "
+                    f"the entries left are {' to '.join(applied) if applied else 'none'}: the "
+                    "stream was trimmed before it was archived"
                 )
-        now = self.live.offsets()
-        same = (now.now, now.trials) == (standing.now, standing.trials)
-        if not same or not np.array_equal(now.total, standing.total):
+        rebuilt = self.counters.offsets()
+        is_equal = (rebuilt.now, rebuilt.trials) == (offsets.now, offsets.trials)
+        if not is_equal or not np.array_equal(rebuilt.total, offsets.total):
             raise StateLostError(
-                "the crowd's state comes out different: entries of the streams are missing, or "
-                "were erased since"
+                "the rebuilt counters differ: entries of the streams are missing, or were erased"
             )
 
 
 def _count(span: tuple[str, str] | None) -> int:
-    return int(span[1].partition("-")[0]) if span else 0
+    return parse_id(span[1])[0] if span else 0
 
 
-def _lasts(spans: Mapping[str, tuple[str, str]]) -> dict[str, str]:
+def _last_ids(spans: Spans) -> dict[str, str]:
     return {stream: last for stream, (_, last) in spans.items()}
 
 
 def _is_after(one: str, other: str) -> bool:
-    return tuple(map(int, one.split("-"))) > tuple(map(int, other.split("-")))
+    return parse_id(one) > parse_id(other)

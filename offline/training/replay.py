@@ -14,7 +14,8 @@ from app.event_weights import EventWeights
 from app.funnel import Funnel, Slate
 from app.query_builder import QueryBuilder
 from app.state.counters import PopularityCounters
-from app.state.in_memory import MemoryHistories, MemoryTables
+from app.state.histories import MemoryHistories
+from app.state.tables import MemoryTables
 from offline.data.dataset import NO_LOG, Log
 
 

@@ -22,8 +22,10 @@ from app.recall.vectors import flat_index
 from app.request_log.answer_record import request_of
 from app.request_log.writer import request_log_key
 from app.state.counters import PopularityCounters
-from app.state.event_codec import Event, EventInterpreter
-from app.state.in_memory import MemoryHistories, MemoryTables
+from app.state.event_codec import Event
+from app.state.event_interpreter import EventInterpreter
+from app.state.histories import MemoryHistories
+from app.state.tables import MemoryTables
 from offline.replay_log.stream_reader import StreamReader
 from offline.training.replay import build_offline_funnel, recommend_each
 from tests.conftest import USERS, hosted, leisurely, until

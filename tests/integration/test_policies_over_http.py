@@ -6,7 +6,7 @@ import pytest
 
 from app.bundle.bundle import find_current_bundle, load_bundle
 from app.rerank.policies import Policy
-from app.state.user_blocks import MAX_BLOCKED, blocked_key
+from app.state.user_store import MAX_BLOCKED, blocked_key
 from tests.conftest import hosted, leisurely, seen_by, until
 from tests.test_api_recommend import is_refused, stranger
 

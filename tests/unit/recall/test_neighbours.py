@@ -10,7 +10,7 @@ from app.artifacts import NeighbourTable
 from app.contracts import StageError
 from app.recall.item_table import ItemTableChannel, ItemTableConfig
 from app.recall.user_cf import UserCFChannel, UserCFConfig
-from app.state.in_memory import MemoryTables
+from app.state.tables import MemoryTables
 from tests.fakes import ITEMS, USERS, history, proposed, query, rows, small_models
 
 MODELS = small_models()

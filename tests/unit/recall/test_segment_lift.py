@@ -11,9 +11,8 @@ from app.artifacts import DAY
 from app.catalogue.catalogue_overlay import build_overlay, with_spare_rows
 from app.query_builder import QueryBuilder
 from app.recall.popularity import MIN_SHARE, compute_segment_lift
-from app.state import segment_counts
 from app.state.counters import REBASE_AFTER, PopularityCounters
-from app.state.segment_counts import HALF_LIFE
+from app.state.group_counts import HALF_LIFE, SegmentCounts
 from offline.models.registry import fit_models
 from offline.training.replay import advance_counters
 from tests.fakes import ITEMS, SMALL, query, small_dataset, small_models
@@ -108,15 +107,15 @@ def test_an_item_that_all_segments_like_more_is_lifted_for_none():
         np.testing.assert_allclose(lift(counters, code, -1, models=models), 0.0, atol=2e-3)
 
 
-def test_updated_segments_equal_those_fitted_at_the_later_moment(monkeypatch):
-    """Without fading, as the bundle's own likes do not fade."""
-    monkeypatch.setattr(segment_counts, "HALF_LIFE", np.inf)
+def test_updated_segments_equal_those_fitted_at_the_later_moment():
+    """Without decay, as the bundle's own likes do not decay."""
     dataset = small_dataset()
     log = dataset.log
     start, later = float(log.times[500]), float(log.times[900])
     models = fit_models(dataset, log.before(start), SMALL, start)
     whole = fit_models(dataset, log.before(later), SMALL, later)
     counters = PopularityCounters.of(models)
+    counters.segments = SegmentCounts(LAST, ITEMS, 0, counters.reference, half_life=np.inf)
     advance_counters(QueryBuilder(models, counters), log, start, later)
     for codes in ((1, 0), (2, 1), (-1, 1)):
         moved = lift(counters, *codes, models=models)
@@ -142,17 +141,17 @@ def test_an_item_newer_than_the_bundle_is_lifted_by_its_likes():
 
 
 @pytest.mark.parametrize("spare", [0, 7])
-def test_segments_are_not_counted_live_where_the_table_would_be_too_large(monkeypatch, spare):
-    def live_with(cells):
-        monkeypatch.setattr(segment_counts, "MAX_CELLS", cells)
+def test_segments_are_not_counted_live_where_the_table_would_be_too_large(spare):
+    def live_with(cells, likes=500):
         counters = PopularityCounters.of(MODELS, spare)
-        like(counters, 5, *[(1, -1)] * 500)
+        counters.segments = SegmentCounts(LAST, ITEMS, spare, counters.reference, max_cells=cells)
+        like(counters, 5, *[(1, -1)] * likes)
         return counters
 
     cells = LAST * ITEMS
     few, many = live_with(cells), live_with(cells - 1)
     assert (len(few.segments), len(many.segments)) == (LAST + 1, 0)
-    assert np.array_equal(lift(many, 1, -1), lift(PopularityCounters.of(MODELS), 1, -1))
+    assert np.array_equal(lift(many, 1, -1), lift(live_with(cells - 1, likes=1), 1, -1))
     assert not np.array_equal(lift(few, 1, -1), lift(many, 1, -1))
 
 

@@ -1,0 +1,132 @@
+"""Live counts per item, broken down by scene and by segment of users, as arrays in every worker."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from app.artifacts import DAY
+from app.contracts import Matrix, Rows, Scores, Times
+
+SegmentRows: TypeAlias = NDArray[np.integer]  # (m, a) rows of the segments of m users; -1 unknown
+
+MAX_SCENES = 16  # the first ones that occur: where none is configured, callers may name any
+HALF_LIFE = 30 * DAY  # seconds; of likes by segment
+MAX_CELLS = 5_000_000  # segments times items, 20 MB; for a larger catalogue nothing is counted
+
+
+@dataclass(slots=True, eq=False)
+class SceneCounts:
+    """What was shown and liked in each scene. One writer, any number of readers.
+
+    A click belongs to the scene of the list that it names by ``request_id``.
+    """
+
+    n: int  # items
+    shown: dict[str, NDArray[np.float32]] = field(default_factory=dict)  # (n,) by scene
+    liked: dict[str, NDArray[np.float32]] = field(default_factory=dict)  # (n,) by scene
+
+    def count_impressions(self, rows: Rows, scene: str) -> None:
+        """Add one impression to each of these items."""
+        if self._has_counts(scene):
+            np.add.at(self.shown[scene], rows, np.float32(1.0))
+
+    def count_successes(self, rows: Rows, scene: str) -> None:
+        """Add one positive event to each of these items, on a list of this scene."""
+        if self._has_counts(scene):
+            np.add.at(self.liked[scene], rows, np.float32(1.0))
+
+    def reset_row(self, row: int) -> None:
+        """Set all counts of an item to zero."""
+        for counts in (*self.shown.values(), *self.liked.values()):
+            counts[row] = 0.0
+
+    def counts_of(self, row: int) -> Mapping[str, tuple[float, float]]:
+        """Return how often an item was shown and liked, by scene."""
+        return {
+            scene: (float(shown[row]), float(self.liked[scene][row]))
+            for scene, shown in tuple(self.shown.items())
+        }
+
+    def _has_counts(self, scene: str) -> bool:
+        if scene not in self.shown and len(self.shown) < MAX_SCENES:
+            self.liked[scene] = np.zeros(self.n, np.float32)
+            self.shown[scene] = np.zeros(self.n, np.float32)
+        return scene in self.shown
+
+
+class SegmentCounts:
+    """Decayed likes by segment and item. One writer, any number of readers.
+
+    The rows are those of ``Segments.share``: one for each segment, and the last for all users.
+    Counts are held relative to a moment, as in ``PopularityCounters``, so that an event is one
+    addition. Whether anything is counted depends on the bundle alone, not on spare rows: training
+    has no spare rows, and must see what serving sees.
+    """
+
+    def __init__(  # noqa: PLR0913 - the last two are for tests alone
+        self,
+        segments: int,
+        items: int,
+        spare: int,
+        reference: float,
+        *,
+        max_cells: int = MAX_CELLS,
+        half_life: float = HALF_LIFE,
+    ) -> None:
+        is_counted = 0 < segments * items <= max_cells
+        self._liked = np.zeros((segments + 1 if is_counted else 0, items + spare), np.float32)
+        self._totals = np.zeros(len(self._liked), np.float64)  # of each row
+        self._reference = reference
+        self._half_life = half_life
+
+    def __len__(self) -> int:
+        return len(self._liked)
+
+    def apply(self, segments: SegmentRows | None, rows: Rows, weights: Scores, at: Times) -> None:
+        """Add events, (m,) each, of users in these segments; None: all segments are unknown."""
+        if not len(self) or not len(rows):
+            return
+        everybody = np.full((len(rows), 1), len(self) - 1)
+        of = everybody if segments is None else np.hstack([segments, everybody])
+        scaled = np.maximum(weights, 0.0) * np.exp2((at - self._reference) / self._half_life)
+        event, column = (of >= 0).nonzero()
+        row, added = of[event, column], scaled[event]
+        np.add.at(self._liked, (row, rows[event]), added.astype(np.float32))
+        np.add.at(self._totals, row, added)
+
+    def reset_row(self, row: int) -> None:
+        """Set all counts of an item to zero."""
+        self._totals = np.maximum(self._totals - self._liked[:, row], 0.0)
+        self._liked[:, row] = 0.0
+
+    def rebase(self, reference: float) -> None:
+        """Hold the counts relative to a later moment. What readers see stays the same."""
+        decay = self._decay(reference)
+        self._liked *= np.float32(decay)
+        self._totals *= decay
+        self._reference = reference
+
+    def at(self, now: float, chosen: Rows, rows: Rows) -> Matrix:
+        """Return the decayed likes of these rows of the table, (len(chosen), len(rows))."""
+        liked = gather_cells(self._liked, chosen, rows)
+        liked *= np.float32(self._decay(now))
+        return liked
+
+    def total_at(self, now: float, chosen: Rows) -> NDArray[np.float64]:
+        """Return the decayed likes of all items together, (len(chosen),)."""
+        totals: NDArray[np.float64] = self._totals[chosen] * self._decay(now)
+        return totals
+
+    def _decay(self, now: float) -> float:
+        return float(np.exp2(-(now - self._reference) / self._half_life))
+
+
+def gather_cells(table: Matrix, chosen: Rows, rows: Rows) -> Matrix:
+    """Return these rows and columns of a table, (len(chosen), len(rows)), as a copy."""
+    cells = np.empty((len(chosen), len(rows)), np.float32)
+    for at, row in enumerate(chosen):
+        table[row].take(rows, out=cells[at], mode="clip")  # other modes copy once more
+    return cells
