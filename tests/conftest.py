@@ -28,6 +28,7 @@ from app.process.workers import PatientServer
 from app.recall.item_table import ItemTableConfig
 from app.recall.registry import CHANNEL_SPECS
 from app.recall.user_cf import UserCFConfig
+from app.rollout import DEFAULT_TIMING
 from app.service import Service
 from app.settings import Settings
 from offline.commands.train import TrainOptions, train
@@ -318,11 +319,11 @@ class Hosted:
 
 
 @contextmanager
-def hosted(settings: Settings, *, ready=True) -> Iterator[Hosted]:
+def hosted(settings: Settings, *, ready=True, timing=DEFAULT_TIMING) -> Iterator[Hosted]:
     """Run the application in a thread, as uvicorn runs it."""
     root = logging.getLogger()
     handlers, level = root.handlers[:], root.level
-    app = create_app(settings)
+    app = create_app(settings, timing)
     root.handlers[:], root.level = handlers, level
     with socket.create_server(("127.0.0.1", 0)) as listener:
         config = uvicorn.Config(app, log_config=None, loop="asyncio", timeout_graceful_shutdown=3)

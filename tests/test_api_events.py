@@ -8,7 +8,7 @@ import orjson
 import pytest
 import redis
 
-from app.api.body_limit import MAX_BODY_BYTES
+from app.api.middleware import MAX_BODY_BYTES
 from app.recall.registry import PERSONAL_CHANNELS
 from app.state.counters import TRENDING
 from app.state.event_codec import Event, events_key

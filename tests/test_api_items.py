@@ -8,8 +8,8 @@ import httpx
 import pytest
 import redis
 
-from app.api import items as module
 from app.bundle.bundle import find_current_bundle
+from app.service import CONFIRM_TIMEOUT
 from benchmarks.live_items import ChurnPlan, ItemChurn, describe
 from loadtest.service import ServiceProcess
 from offline.publish.pointer import point_to
@@ -198,18 +198,17 @@ def test_changes_outlive_the_service_and_new_bundles(out, redis_url):
         assert shop.client.get("/items/i3").status_code == 404
 
 
-def test_a_change_that_a_worker_does_not_confirm_is_not_acknowledged(
-    shop, new, redis_url, monkeypatch
-):
-    monkeypatch.setattr(module, "CONFIRM_WITHIN", 0.05)
-    shelf = shop.service.item_store
-    silent = shelf.name.rpartition("|")[0] + "|silent"  # its process lives
+def test_a_change_that_a_worker_does_not_confirm_is_not_acknowledged(shop, new, redis_url):
+    service, key = shop.service, f"{shop.service.settings.key_prefix}:{{items}}:workers"
+    silent = service.item_store.workers.name.rpartition("|")[0] + "|silent"  # its process lives
+    service.confirm_timeout = 0.05
     with redis.Redis.from_url(redis_url) as link:
-        link.hset(shelf._workers_key, silent, "0-0 0")
+        link.hset(key, silent, "0-0 0")
         answer = shop.client.delete(f"/items/{new}")
         assert (answer.status_code, answer.headers["retry-after"]) == (503, "1")
         assert "stored, but 1 of the workers" in answer.json()["error"]["message"]
-        link.hdel(shelf._workers_key, silent)
+        link.hdel(key, silent)
+    service.confirm_timeout = CONFIRM_TIMEOUT
     assert shop.client.delete(f"/items/{new}").status_code == 204
 
 

@@ -6,7 +6,7 @@ from uuid import uuid4
 import orjson
 import pytest
 
-from app.api.response import stages
+from app.api.explanations import explain_stages
 from app.bundle.bundle import find_current_bundle
 from app.contracts import Request
 from app.deadline import StageResult, StageRunner
@@ -308,10 +308,10 @@ def test_the_quality_falls_with_the_load(api):
     service = api.service
     most = service.settings.max_in_flight
     found = []
-    for load in (0, most // 2, most * 3 // 4, most):
-        service.in_flight += load
+    for load in (0, most // 2, most * 3 // 4, most):  # the next request included
+        service.in_flight += load - 1
         found.append(service.quality_factor())
-        service.in_flight -= load
+        service.in_flight -= load - 1
     assert found[:2] == [1.0, 1.0]
     assert found[2] == pytest.approx(1.0 - 1.4 * (most * 3 // 4 / most - 0.5))
     assert found[3] == pytest.approx(0.3)
@@ -321,7 +321,7 @@ def test_a_list_taken_while_fine_was_still_at_work_is_explained_without_its_weig
     funnel = api.service.deployment.funnel
     slate = funnel.recommend_fallback(Request("u1", 10, seed=1, arrived=0.0), StageRunner(0.0))
     slate = replace(slate, results=(StageResult("fine", 0.1, "ok", 300, 100),))
-    (told,) = stages(slate, funnel.fine.scorer)
+    (told,) = explain_stages(slate, funnel.fine.scorer)
     assert told["stage"] == "fine"
     assert "weights" not in told
 

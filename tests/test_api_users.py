@@ -45,7 +45,7 @@ def post(api, *events):
 
 def test_attributes_choose_segments_at_once_and_win_over_those_of_the_bundle(api):
     user, settings = stranger(), api.service.settings
-    popular = api.service.deployment.funnel.local[-2]
+    popular = api.service.deployment.funnel.local_channels[-2]
     assert popular.name == "popular"
     put = api.client.put(f"/users/{user}", json={"attributes": {"gender": "m", "age": 19.5}})
     assert put.status_code == 200, put.text

@@ -1,6 +1,5 @@
 """One worker's service: what is served, what is refused, and how one gives way to the other."""
 
-import asyncio
 import gc
 import logging
 import os
@@ -15,13 +14,13 @@ import orjson
 import pytest
 import redis
 
-from app import service as service_module
 from app.bundle.bundle import find_current_bundle
 from app.catalogue import deleted_items
 from app.catalogue.deleted_items import deleted_items_path
-from app.main import ArrivalTiming, create_app
+from app.main import create_app
 from app.observe.metrics import Metrics
 from app.process.embedded_server import embedded_server
+from app.rollout import DEFAULT_TIMING, RolloutTiming
 from app.service import Service
 from app.settings import Settings
 from app.state.archiver_status import UNLIMITED, mark_archiver_in_use
@@ -66,14 +65,11 @@ def crowd(service, clients=6):
             thread.join()
 
 
-def test_a_good_new_bundle_is_swapped_in_under_load_without_dropping_a_request(
-    out, redis_url, monkeypatch
-):
-    monkeypatch.setattr(service_module, "RETIRE_DELAY", 0.2)
+def test_a_good_new_bundle_is_swapped_in_under_load_without_dropping_a_request(out, redis_url):
     old = find_current_bundle(out).name
     settings = leisurely(out=out, redis_url=redis_url, reload_seconds=0.1)
     gc.unfreeze()
-    with hosted(settings) as service:
+    with hosted(settings, timing=RolloutTiming(retire=0.2)) as service:
         assert gc.get_freeze_count()  # what stays is no burden on later collections
         replaced = weakref.ref(service.service.deployment.counters)
         with crowd(service) as answered:
@@ -141,10 +137,9 @@ def test_a_bundle_under_another_name_is_refused(out, redis_url):
         assert f"holds the bundle {folder.name}" in serving(service)["refused"]
 
 
-def test_without_redis_it_starts_and_answers_and_says_what_is_missing(out, tmp_path, monkeypatch):
-    monkeypatch.setattr(service_module, "PREPARE_TIMEOUT", 0.3)
+def test_without_redis_it_starts_and_answers_and_says_what_is_missing(out, tmp_path):
     nobody = leisurely(out=out, redis_url=f"unix://{tmp_path}/nobody.sock")
-    with hosted(nobody) as service:
+    with hosted(nobody, timing=RolloutTiming(prepare=0.3)) as service:
         answer = service.recommend("u1")
         assert len(answer["items"]) == 10
         down = {(missing["stage"], missing["outcome"]) for missing in answer["degraded"]}
@@ -156,7 +151,7 @@ def test_without_redis_it_starts_and_answers_and_says_what_is_missing(out, tmp_p
         assert serving(service)["redis"] == "down"
 
 
-def test_a_worker_that_starts_while_redis_is_down_gives_no_deleted_item(out, tmp_path, monkeypatch):
+def test_a_worker_that_starts_while_redis_is_down_gives_no_deleted_item(out, tmp_path):
     with embedded_server(tmp_path) as url:
         settings = leisurely(out=out, redis_url=url)
         kept = deleted_items_path(out, settings.key_prefix)
@@ -170,10 +165,9 @@ def test_a_worker_that_starts_while_redis_is_down_gives_no_deleted_item(out, tmp
         with redis.Redis.from_url(url) as link:
             server = link.info("server")["process_id"]
         os.kill(server, signal.SIGSTOP)  # it is there, and does not answer
-        monkeypatch.setattr(service_module, "PREPARE_TIMEOUT", 0.5)
         brief = settings.model_copy(update={"redis_timeout_ms": 200})
         try:
-            with hosted(brief) as service:
+            with hosted(brief, timing=RolloutTiming(prepare=0.5)) as service:
                 ids = service.ids("u1", k=100)
                 assert not {gone, hidden} & set(ids)
                 assert back in ids
@@ -201,10 +195,9 @@ def test_a_damaged_file_of_deleted_items_stops_nobody(tmp_path, said):
     assert deleted_items.read_deleted_items(tmp_path / "none.json") == []
 
 
-def test_what_cannot_be_noted_as_shown_is_counted(out, tmp_path, monkeypatch):
-    monkeypatch.setattr(service_module, "PREPARE_TIMEOUT", 0.1)
+def test_what_cannot_be_noted_as_shown_is_counted(out, tmp_path):
     settings = leisurely(out=out, redis_url=f"unix://{tmp_path}/nobody.sock", reload_seconds=0.05)
-    with hosted(settings) as service:
+    with hosted(settings, timing=RolloutTiming(prepare=0.1)) as service:
         service.service.impressions.capacity = 1
         for _ in range(3):
             service.recommend("u1")
@@ -215,44 +208,27 @@ def test_it_ends_at_once_while_it_is_still_starting(out, tmp_path):
     nobody = leisurely(out=out, redis_url=f"unix://{tmp_path}/nobody.sock")
     began = time.monotonic()
     with hosted(nobody, ready=False) as service:
-        until(lambda: len(service.service._tasks) >= 4)
+        until(lambda: len(service.service.tasks) >= 4)
         assert service.service.deployment is None
-    assert time.monotonic() - began < service_module.PREPARE_TIMEOUT
-
-
-def test_a_bug_in_a_background_task_is_not_silent(api, caplog):
-    async def broken():
-        raise ZeroDivisionError("of ours")
-
-    async def spawn():
-        service._spawn(broken())
-        await asyncio.sleep(0)
-        await asyncio.sleep(0)
-
-    service = Service.__new__(Service)
-    service._tasks = set()
-    asyncio.run(spawn())
-    assert "a task of the service ended" in caplog.text
-    assert "of ours" in caplog.text
-    assert not service._tasks
+    assert time.monotonic() - began < DEFAULT_TIMING.prepare
 
 
 async def test_events_are_not_trimmed_before_it_is_known_that_nobody_archives_them(
     redis_url, tmp_path
 ):
     nobody = Service(leisurely(redis_url=f"unix://{tmp_path}/nobody.sock"), Metrics())
-    await nobody._look_for_archiver()
+    await nobody.follow_archiver()
     assert nobody.stream_limit == UNLIMITED
     assert nobody.request_log.limit == nobody.settings.served_backlog
     service = Service(
         leisurely(redis_url=redis_url, served_limit=700, stream_limit=9_000), Metrics()
     )
     assert service.stream_limit == UNLIMITED
-    await service._look_for_archiver()
+    await service.follow_archiver()
     assert (service.stream_limit, service.request_log.limit) == (9_000, 700)
     with redis.Redis.from_url(redis_url) as link:
         mark_archiver_in_use(link, service.settings.key_prefix)
-    await service._look_for_archiver()
+    await service.follow_archiver()
     assert (service.stream_limit, service.request_log.limit) == (UNLIMITED, 40_000)
     assert service.impressions.limit == 9_000  # of shown lists nothing was promised
     for one in (nobody, service):
@@ -262,21 +238,6 @@ async def test_events_are_not_trimmed_before_it_is_known_that_nobody_archives_th
 def test_the_service_wants_to_be_told_of_a_redis():
     with pytest.raises(ValueError, match="REDIS_URL is not set"):
         Service(Settings(redis_url=None), Metrics())
-
-
-async def test_a_request_that_breaks_is_counted_as_500_and_what_is_no_request_is_passed_on():
-    async def broken(scope, receive, send):
-        if scope["type"] == "http":
-            raise ZeroDivisionError
-
-    metrics = Metrics()
-    arrival = ArrivalTiming(broken, metrics)
-    await arrival({"type": "lifespan"}, None, None)
-    with pytest.raises(ZeroDivisionError):
-        await arrival({"type": "http"}, None, None)
-    text = metrics.scrape().decode()
-    assert 'recfunnel_request_seconds_count{route="unknown",status="500"} 1.0' in text
-    assert "recfunnel_requests_in_flight 0.0" in text
 
 
 def test_the_application_reads_its_settings_from_the_environment(monkeypatch):

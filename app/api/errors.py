@@ -24,7 +24,7 @@ CODES = {
 
 
 class RefusalError(Exception):
-    """An answer that is not a list: what is wrong, and for a passing fault when to try again."""
+    """A request is refused: what is wrong, and for a passing fault when to try again."""
 
     def __init__(
         self, status: int, message: str, field: str | None = None, retry_after: int | None = None
@@ -32,25 +32,25 @@ class RefusalError(Exception):
         super().__init__(message)
         self.status = status
         self.field = field
-        self.retry_after = retry_after
+        self.retry_after = retry_after  # seconds
 
 
 def error_response(
     status: int, message: str, field: str | None = None, retry_after: int | None = None
 ) -> Response:
-    """Make the answer that says what is wrong."""
-    fault = {"code": CODES.get(status, "error"), "message": message, "field": field}
+    """Build the answer that says what is wrong."""
+    detail = {"code": CODES.get(status, "error"), "message": message, "field": field}
     headers = {"Retry-After": str(retry_after)} if retry_after else None
-    return Response(orjson.dumps({"error": fault}), status, headers, media_type="application/json")
+    return Response(orjson.dumps({"error": detail}), status, headers, media_type="application/json")
 
 
 def fault_message(fault: Mapping[str, Any]) -> str:
-    """Give what pydantic says of one fault, without its own preface."""
+    """Return pydantic's message of one fault, without its own prefix."""
     return str(fault["msg"]).removeprefix("Value error, ")
 
 
 def install(app: FastAPI) -> None:
-    """Make the application answer all its errors in the one shape."""
+    """Make the application answer all its errors in this shape."""
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(HTTPException, _http)
     app.add_exception_handler(RefusalError, _refused)
@@ -63,8 +63,8 @@ async def _invalid(_request: Request, fault: Exception) -> Response:
     first = fault.errors()[0]
     if first["type"] == "json_invalid":
         return error_response(422, f"the body is not JSON: {first['ctx']['error']}")
-    where = [str(part) for part in first["loc"] if part not in {"query", "body"}]
-    return error_response(422, fault_message(first), ".".join(where) or None)
+    field = [str(part) for part in first["loc"] if part not in {"query", "body"}]
+    return error_response(422, fault_message(first), ".".join(field) or None)
 
 
 async def _http(_request: Request, fault: Exception) -> Response:
@@ -74,7 +74,7 @@ async def _http(_request: Request, fault: Exception) -> Response:
 
 
 async def _bug(_request: Request, _fault: Exception) -> Response:
-    return error_response(500, "a fault of ours; the log has its traceback")
+    return error_response(500, "an internal error; the log has its traceback")
 
 
 async def _refused(_request: Request, fault: Exception) -> Response:
@@ -83,12 +83,12 @@ async def _refused(_request: Request, fault: Exception) -> Response:
     return error_response(fault.status, str(fault), fault.field, fault.retry_after)
 
 
-def require_configured_type(kind: str, preferences: EventWeights, field: str) -> None:
+def require_configured_type(event_type: str, event_weights: EventWeights, field: str) -> None:
     """Refuse an event whose type is not configured.
 
     Raises:
         RefusalError: it is not.
     """
-    if not preferences.accepts(kind):
-        known = ", ".join(sorted(preferences.type_weights))
-        raise RefusalError(422, f"type {kind} is not known; one of {known}", field)
+    if not event_weights.accepts(event_type):
+        types = ", ".join(sorted(event_weights.type_weights))
+        raise RefusalError(422, f"type {event_type} is not configured; there are {types}", field)

@@ -6,16 +6,38 @@ from typing import Any
 from uuid import uuid4
 
 import orjson
-from pydantic import TypeAdapter, ValidationError
+from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
 
 from app.api.errors import RefusalError, fault_message
-from app.api.schemas import MAX_CLOCK_SKEW, EventIn
+from app.api.schemas import MAX_CLOCK_SKEW, FieldName, InlineEvent, PublicId, ScalarValue
 from app.event_weights import EventWeights
 from app.state.event_codec import Event
 
 MAX_EVENTS = 1_000
 JSON, LINES = "application/json", "application/x-ndjson"
-ALSO_LINES = frozenset({LINES, "application/ndjson", "application/jsonl", "application/jsonlines"})
+LINE_TYPES = frozenset({LINES, "application/ndjson", "application/jsonl", "application/jsonlines"})
+
+
+class EventIn(InlineEvent):
+    """One thing that a user did."""
+
+    model_config = ConfigDict(
+        extra="forbid",
+        json_schema_extra={"examples": [{"user_id": "196", "item_id": "50", "type": "click"}]},
+    )
+    user_id: PublicId
+    event_id: PublicId | None = Field(
+        None, description="Repeat it when you send the event again; null: the service makes one."
+    )
+    request_id: PublicId | None = Field(None, description="Of the list that showed the item.")
+    position: int | None = Field(None, ge=0, le=10_000, description="In that list; 0 is first.")
+    context: dict[FieldName, ScalarValue] = Field(
+        default_factory=dict,
+        max_length=20,
+        description="Device, page and so on; kept for training.",
+    )
+
+
 EVENTS = TypeAdapter(list[EventIn])
 
 
@@ -25,7 +47,7 @@ class EventBatch:
 
     events: Sequence[Any]
     lines: Sequence[int] = ()  # of each event in the body, from 1; empty: the body has no lines
-    alone: bool = False  # a single object, not a list
+    is_single: bool = False  # an object, not a list
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,78 +61,80 @@ class InvalidEvent:
 
 @dataclass(frozen=True, slots=True)
 class CheckedEvents:
-    """Each place of a body has an event or what is wrong with it."""
+    """The events of a batch by their positions: each is valid or invalid."""
 
-    sound: dict[int, Event]
-    unfit: dict[int, InvalidEvent]
+    valid: dict[int, Event]
+    invalid: dict[int, InvalidEvent]
 
 
 def parse_body(body: bytes, content_type: str) -> EventBatch:
-    """Take a body apart.
+    """Split a body into its events.
 
     Raises:
-        RefusalError: it is not what it says, or has no event or too many.
+        RefusalError: the body is not of its content type, or has no event or too many.
     """
-    kind = content_type.partition(";")[0].strip().lower()
-    if kind in ALSO_LINES:
-        sent = _by_line(body)
-    elif kind == JSON or (kind.startswith("application/") and kind.endswith("+json")):
-        sent = _json(body)
+    media_type = content_type.partition(";")[0].strip().lower()
+    if media_type in LINE_TYPES:
+        batch = _parse_lines(body)
+    elif media_type == JSON or (
+        media_type.startswith("application/") and media_type.endswith("+json")
+    ):
+        batch = _parse_json(body)
     else:
         raise RefusalError(422, f"send JSON, and say so: Content-Type: {JSON} (or {LINES})")
-    if not 1 <= len(sent.events) <= MAX_EVENTS:
+    if not 1 <= len(batch.events) <= MAX_EVENTS:
         raise RefusalError(
-            422, f"there are {len(sent.events)} events, send 1 to {MAX_EVENTS:,} at once"
+            422, f"there are {len(batch.events)} events, send 1 to {MAX_EVENTS:,} at once"
         )
-    return sent
+    return batch
 
 
-def check_events(sent: EventBatch, preferences: EventWeights, now: float) -> CheckedEvents:
-    """Tell the events that can be taken from those that can not; ``now`` in unix seconds."""
-    unfit: dict[int, InvalidEvent] = {}
-    places = list(range(len(sent.events)))
+def check_events(batch: EventBatch, event_weights: EventWeights, now: float) -> CheckedEvents:
+    """Separate the valid events from the invalid ones; ``now`` in unix seconds."""
+    invalid: dict[int, InvalidEvent] = {}
+    positions = list(range(len(batch.events)))
     try:
-        given = EVENTS.validate_python(sent.events)
+        events = EVENTS.validate_python(batch.events)
     except ValidationError as error:
         for fault in error.errors(include_url=False, include_context=False):
-            place, *where = fault["loc"]
-            field = ".".join(map(str, where)) or None
-            unfit.setdefault(int(place), InvalidEvent("invalid", field, fault_message(fault)))
-        places = [place for place in places if place not in unfit]
-        given = EVENTS.validate_python([sent.events[place] for place in places])
-    sound: dict[int, Event] = {}
-    for place, event in zip(places, given, strict=True):
-        found = _judged(event, preferences, now)
-        if isinstance(found, Event):
-            sound[place] = found
+            position, *path = fault["loc"]
+            field = ".".join(map(str, path)) or None
+            invalid.setdefault(int(position), InvalidEvent("invalid", field, fault_message(fault)))
+        positions = [position for position in positions if position not in invalid]
+        events = EVENTS.validate_python([batch.events[position] for position in positions])
+    valid: dict[int, Event] = {}
+    for position, event in zip(positions, events, strict=True):
+        checked = _check_event(event, event_weights, now)
+        if isinstance(checked, Event):
+            valid[position] = checked
         else:
-            unfit[place] = found
-    return CheckedEvents(sound, unfit)
+            invalid[position] = checked
+    return CheckedEvents(valid, invalid)
 
 
-def batch_error(sent: EventBatch, unfit: dict[int, InvalidEvent]) -> RefusalError:
-    """Say what is wrong with the first of the events that cannot be taken, and where it is."""
-    place = min(unfit)
-    first = unfit[place]
-    others = f" (and {len(unfit) - 1} other events are wrong)" if len(unfit) > 1 else ""
-    line = f"line {sent.lines[place]}: " if sent.lines else ""
-    parts = ([] if sent.alone else [str(place)]) + ([first.field] if first.field else [])
+def batch_error(batch: EventBatch, invalid: dict[int, InvalidEvent]) -> RefusalError:
+    """Return the error that names the first invalid event and its position."""
+    position = min(invalid)
+    first = invalid[position]
+    others = f" (and {len(invalid) - 1} other events are wrong)" if len(invalid) > 1 else ""
+    line = f"line {batch.lines[position]}: " if batch.lines else ""
+    parts = ([] if batch.is_single else [str(position)]) + ([first.field] if first.field else [])
     return RefusalError(422, f"{line}{first.message}{others}", ".".join(parts) or None)
 
 
-def _json(body: bytes) -> EventBatch:
+def _parse_json(body: bytes) -> EventBatch:
     try:
-        found = orjson.loads(body)
+        content = orjson.loads(body)
     except orjson.JSONDecodeError as error:
         raise RefusalError(422, f"the body is not JSON: {error}") from None
-    if isinstance(found, list):
-        return EventBatch(found)
-    if isinstance(found, dict):
-        return EventBatch([found], alone=True)
+    if isinstance(content, list):
+        return EventBatch(content)
+    if isinstance(content, dict):
+        return EventBatch([content], is_single=True)
     raise RefusalError(422, "the body is neither an event nor a list of events")
 
 
-def _by_line(body: bytes) -> EventBatch:
+def _parse_lines(body: bytes) -> EventBatch:
     events: list[Any] = []
     lines: list[int] = []
     for number, line in enumerate(body.split(b"\n"), 1):
@@ -128,17 +152,16 @@ def _by_line(body: bytes) -> EventBatch:
     return EventBatch(events, lines)
 
 
-def _judged(event: EventIn, preferences: EventWeights, now: float) -> Event | InvalidEvent:
-    """Complete an event, or say what speaks against it."""
-    if not preferences.accepts(event.type):
-        known = ", ".join(sorted(preferences.type_weights))
-        return InvalidEvent(
-            "type", "type", f"type {event.type} is not configured; there are {known}"
-        )
+def _check_event(event: EventIn, event_weights: EventWeights, now: float) -> Event | InvalidEvent:
+    """Complete an event, or return what is wrong with it."""
+    if not event_weights.accepts(event.type):
+        types = ", ".join(sorted(event_weights.type_weights))
+        message = f"type {event.type} is not configured; there are {types}"
+        return InvalidEvent("type", "type", message)
     moment = now if event.timestamp is None else event.timestamp
     if moment > now + MAX_CLOCK_SKEW:
-        told = f"timestamp {moment:.0f} is in the future: the time here is {now:.0f}"
-        return InvalidEvent("future", "timestamp", told)
+        message = f"timestamp {moment:.0f} is in the future: the time here is {now:.0f}"
+        return InvalidEvent("future", "timestamp", message)
     return Event(
         event_id=event.event_id or uuid4().hex,
         user=event.user_id,

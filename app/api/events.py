@@ -5,12 +5,21 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
-import orjson
 from fastapi import APIRouter, Request, Response
+from pydantic import BaseModel, Field
 
 from app.api.errors import RefusalError
-from app.api.event_bodies import JSON, LINES, CheckedEvents, batch_error, check_events, parse_body
-from app.api.schemas import ErrorBody, EventIn, EventsAccepted
+from app.api.event_bodies import (
+    JSON,
+    LINES,
+    CheckedEvents,
+    EventIn,
+    batch_error,
+    check_events,
+    parse_body,
+)
+from app.api.schemas import ErrorBody
+from app.api.service_access import json_response, require_deployment, service_of
 from app.contracts import StageError
 from app.service import Service
 from app.state.event_codec import Event
@@ -45,6 +54,26 @@ OUTCOMES = {
 }
 
 
+class RefusedEvent(BaseModel):
+    """An event that was not stored, and why; with ``partial=true``."""
+
+    index: int = Field(description="Its position in the body, from 0.")
+    field: str | None
+    message: str
+
+
+class EventsAccepted(BaseModel):
+    """How many events the store took."""
+
+    accepted: int = Field(description="New ones.")
+    duplicates: int = Field(description="The user has had an event of this id: without effect.")
+    too_old: int = Field(description="New ones that are older than all that a full history keeps.")
+    out_of_order: int = Field(description="New ones that are older than the user's newest event.")
+    late: int = Field(description="New ones from longer ago than `late_seconds`.")
+    event_ids: list[str | None] = Field(description="In the order sent; null where refused.")
+    refused: list[RefusedEvent] | None = None
+
+
 @router.post(
     "/events",
     summary="What users did",
@@ -54,75 +83,70 @@ OUTCOMES = {
     openapi_extra=BODY,
 )
 async def events(http: Request, *, partial: bool = False) -> Response:
-    """Take up to 1,000 events: a JSON list, one object, or one object a line (NDJSON).
+    """Store up to 1,000 events: a JSON list, one object, or one object a line (NDJSON).
 
-    The user's next list knows of them. Sending an event again has no effect: it is known by its
-    user and `event_id`. When one event is wrong nothing is stored and 422 names it; with
-    `partial=true` the others are, and `refused` says what is wrong with which. An item that the
-    catalogue does not know is kept, and counts once a bundle knows it.
+    They change the user's next list. Sending an event again has no effect: its user and `event_id`
+    identify it. When one event is wrong, nothing is stored and 422 names it. With `partial=true`
+    the others are stored, and `refused` lists what is wrong with which. An event for an unknown
+    item is kept, and counts once a bundle has the item.
     """
-    service: Service = http.app.state.service
-    if service.deployment is None:
-        raise RefusalError(503, service.refusal or "the service is starting", retry_after=1)
-    sent = parse_body(await http.body(), http.headers.get("content-type", ""))
+    service = service_of(http)
+    deployment = require_deployment(service)
+    batch = parse_body(await http.body(), http.headers.get("content-type", ""))
     now = time.time()
-    checked = check_events(sent, service.deployment.bundle.manifest.event_weights(), now)
-    for place, unfit in checked.unfit.items():
-        service.metrics.count_events(_kind(sent.events[place], unfit.reason), unfit.reason)
-    if checked.unfit and not (partial and checked.sound):
-        raise batch_error(sent, checked.unfit)
-    counts = await store_events(service, list(checked.sound.values()), now)
-    told = counts | _told(len(sent.events), checked)
-    return Response(orjson.dumps(told), 202, media_type="application/json")
+    checked = check_events(batch, deployment.bundle.manifest.event_weights(), now)
+    for position, fault in checked.invalid.items():
+        label = _type_label(batch.events[position], fault.reason)
+        service.metrics.count_events(label, fault.reason)
+    if checked.invalid and not (partial and checked.valid):
+        raise batch_error(batch, checked.invalid)
+    counts = await store_events(service, list(checked.valid.values()), now)
+    return json_response(counts | _list_events(len(batch.events), checked), 202)
 
 
-async def store_events(service: Service, given: Sequence[Event], now: float) -> dict[str, int]:
-    """Store events and count what became of them, as ``Accepted`` tells it; ``now`` is unix time.
+async def store_events(service: Service, new_events: Sequence[Event], now: float) -> dict[str, int]:
+    """Store events, and return the counts of ``EventsAccepted``; ``now`` in unix seconds.
 
     Raises:
         RefusalError: the store did not confirm all of it.
     """
     settings = service.settings
-    deployed = service.deployment
-    names = deployed.bundle.models.segments.names if deployed else ()
-    limits = (settings.history_limit, service.stream_limit, names)
+    segments = service.deployment.bundle.models.segments.names if service.deployment else ()
+    limits = (settings.history_limit, service.stream_limit, segments)
     try:
-        taken = await append_events(service.writer, settings.key_prefix, given, *limits)
+        outcomes = await append_events(service.writer, settings.key_prefix, new_events, *limits)
     except StageError as error:
-        for kind, n in Counter(event.type for event in given).items():
-            service.metrics.count_events(kind, "lost", n)
+        for event_type, n in Counter(event.type for event in new_events).items():
+            service.metrics.count_events(event_type, "lost", n)
         raise RefusalError(503, f"the events were not stored: {error}", retry_after=1) from error
-    became = Counter((e.type, OUTCOMES[what]) for e, what in zip(given, taken, strict=True))
-    for (kind, outcome), n in became.items():
-        service.metrics.count_events(kind, outcome, n)
-    new = [
-        event for event, what in zip(given, taken, strict=True) if what != AppendOutcome.DUPLICATE
-    ]
-    late = Counter(event.type for event in new if event.timestamp < now - settings.late_seconds)
-    for kind, n in late.items():
-        service.metrics.count_late_events(kind, n)
+    pairs = list(zip(new_events, outcomes, strict=True))
+    for (event_type, outcome), n in Counter((e.type, OUTCOMES[o]) for e, o in pairs).items():
+        service.metrics.count_events(event_type, outcome, n)
+    accepted = [event for event, outcome in pairs if outcome != AppendOutcome.DUPLICATE]
+    limit = now - settings.late_seconds
+    late = Counter(event.type for event in accepted if event.timestamp < limit)
+    for event_type, n in late.items():
+        service.metrics.count_late_events(event_type, n)
     return {
-        "accepted": len(new),
-        "duplicates": len(given) - len(new),
-        "too_old": taken.count(AppendOutcome.TOO_OLD),
-        "out_of_order": taken.count(AppendOutcome.OUT_OF_ORDER),
+        "accepted": len(accepted),
+        "duplicates": len(pairs) - len(accepted),
+        "too_old": outcomes.count(AppendOutcome.TOO_OLD),
+        "out_of_order": outcomes.count(AppendOutcome.OUT_OF_ORDER),
         "late": late.total(),
     }
 
 
-def _told(size: int, checked: CheckedEvents) -> dict[str, Any]:
-    named = {place: event.event_id for place, event in checked.sound.items()}
-    told: dict[str, Any] = {
-        "event_ids": [named.get(place) for place in range(size)],
-    }
-    if checked.unfit:
-        told["refused"] = [
-            {"index": place, "field": unfit.field, "message": unfit.message}
-            for place, unfit in sorted(checked.unfit.items())
+def _list_events(size: int, checked: CheckedEvents) -> dict[str, Any]:
+    ids = {position: event.event_id for position, event in checked.valid.items()}
+    body: dict[str, Any] = {"event_ids": [ids.get(position) for position in range(size)]}
+    if checked.invalid:
+        body["refused"] = [
+            {"index": position, "field": fault.field, "message": fault.message}
+            for position, fault in sorted(checked.invalid.items())
         ]
-    return told
+    return body
 
 
-def _kind(event: Any, reason: str) -> str:
-    """Give the type of a refused event for metrics: only one that is configured."""
+def _type_label(event: Any, reason: str) -> str:
+    """Return the type of a refused event for metrics, if it is a configured one."""
     return str(event.get("type", "click")) if reason == "future" else "unknown"

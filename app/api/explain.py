@@ -1,27 +1,40 @@
 """``/explain``: where an item dropped out of the list that a user would get now."""
 
-from typing import Annotated
+from functools import partial
+from uuid import uuid4
 
-import orjson
-from fastapi import APIRouter, Query, Request, Response
+from fastapi import APIRouter, Request, Response
 
-from app.api.recommend import ERRORS, made
-from app.api.schemas import ExplainQuery, ItemExplanation, RecommendQuery
+from app.api.explanations import ItemExplanation, explain_missing_item
+from app.api.query_string import describe_parameters, read_query_string
+from app.api.recommend import ERRORS, admit, build_record
+from app.api.schemas import ExplainQuery
+from app.api.service_access import json_response, service_of
 
 router = APIRouter(tags=["recommend"])
 
 
 @router.get(
-    "/explain", summary="Why an item is not shown", response_model=ItemExplanation, responses=ERRORS
+    "/explain",
+    summary="Why an item is not shown",
+    response_model=ItemExplanation,
+    responses=ERRORS,
+    openapi_extra=describe_parameters(ExplainQuery),
 )
-async def explain(http: Request, asked: Annotated[ExplainQuery, Query()]) -> Response:
-    """Say where on its way an item drops out of the list that the user would get now, and why.
+async def explain(http: Request) -> Response:
+    """Explain where an item drops out of the list that the user would get now, and why.
 
-    `stage` is where: `catalogue` (not known), `filter` (a hard filter, named by `policy`), `recall`
-    (no channel proposes it), `coarse` or `fine` (cut, at `rank` with `score`; `threshold` went on),
-    `rerank` (lost its place, to `lost_to`), or `shown`. Nothing is noted as shown.
+    `stage` is where: `catalogue` (unknown item), `filter` (a hard filter, named by `policy`),
+    `recall` (no channel proposes it), `coarse` or `fine` (cut at `rank` with `score`; `threshold`
+    is the lowest score that went on), `rerank` (lost its place to `lost_to`), or `shown`. The list
+    does not count as shown.
     """
-    body = RecommendQuery(why=asked.item_id, **asked.model_dump(exclude={"item_id"}))
-    answer = await made(http, body, [])
-    told = {"user_id": asked.user_id, "bundle": answer.deployment.bundle.version}
-    return Response(orjson.dumps(told | (answer.why or {})), media_type="application/json")
+    query = read_query_string(http, ExplainQuery)
+    service = service_of(http)
+    deployment = admit(service, query.k)
+    request_id = uuid4().hex
+    record = build_record(service, deployment, query, request_id)
+    explanation = partial(explain_missing_item, deployment.bundle, record, query.item_id)
+    answer = await service.preview(request_id, record, http.scope["arrived"], explanation)
+    version = answer.deployment.bundle.version
+    return json_response({"user_id": query.user_id, "bundle": version, **answer.explanation})

@@ -1,39 +1,37 @@
-"""``/healthz``, ``/readyz`` and ``/metrics``: what orchestrators and Prometheus ask."""
+"""``/healthz``, ``/readyz`` and ``/metrics``: for orchestrators and Prometheus."""
 
 import asyncio
 
-import orjson
 from fastapi import APIRouter, Request, Response
 
-from app.service import Service
+from app.api.service_access import json_response, service_of
 
 router = APIRouter(tags=["operations"])
 
 
 @router.get("/healthz", summary="Is the process alive?")
 async def healthz() -> dict[str, str]:
-    """Say that the process is alive."""
+    """Answer that the process is alive."""
     return {"status": "alive"}
 
 
 @router.get("/readyz", summary="Is a bundle in service?")
 async def readyz(http: Request) -> Response:
-    """Say whether a bundle is in service, verified and warmed up; and what is wrong with it."""
-    service: Service = http.app.state.service
+    """Answer whether a bundle is in service, verified and warmed up, and what is wrong with it."""
+    service = service_of(http)
     deployment = service.deployment
-    told = {
+    body = {
         "ready": deployment is not None,
         "bundle": deployment.bundle.version if deployment else None,
         "refused": service.refusal,
         "warnings": list(service.drift_monitor.alerts),
         "redis": "down" if service.store.breaker.is_open else "ok",
     }
-    return Response(orjson.dumps(told), 200 if deployment else 503, media_type="application/json")
+    return json_response(body, 200 if deployment else 503)
 
 
 @router.get("/metrics", summary="Prometheus metrics")
 async def metrics(http: Request) -> Response:
-    """Give all workers' metrics as Prometheus text."""
-    service: Service = http.app.state.service
-    text = await asyncio.to_thread(service.metrics.scrape)
+    """Return all workers' metrics as Prometheus text."""
+    text = await asyncio.to_thread(service_of(http).metrics.scrape)
     return Response(text, media_type="text/plain; version=0.0.4; charset=utf-8")

@@ -1,17 +1,15 @@
-"""``/items/{id}/counts``: what everybody does with an item, as this worker knows it."""
+"""``/items/{id}/counts``: how all users interact with an item, as this worker knows it."""
 
 from typing import Annotated, Any
 
 import numpy as np
-import orjson
 from fastapi import APIRouter, Path, Request, Response
 from pydantic import BaseModel, Field
 
 from app.api.errors import RefusalError
-from app.api.path_ids import PathId
-from app.api.schemas import ITEM, ErrorBody
+from app.api.schemas import ITEM, ErrorBody, PathId
+from app.api.service_access import json_response, require_deployment, service_of
 from app.artifacts import DAY, HALF_LIVES, Segments
-from app.service import Service
 from app.state.counters import PopularityCounters
 
 router = APIRouter(tags=["items"])
@@ -20,67 +18,66 @@ ERRORS: dict[int | str, dict[str, Any]] = {
 }
 
 
-class InScene(BaseModel):
-    """What became of an item in one scene."""
+class SceneCounts(BaseModel):
+    """How users of one scene interact with an item."""
 
     shown: float
     liked: float = Field(description="Positive events that name a list of the scene.")
 
 
-class Counts(BaseModel):
-    """What everybody did with an item."""
+class ItemCounts(BaseModel):
+    """How all users interact with an item."""
 
     item_id: str
-    shown: float = Field(description="In lists, since the bundle's data end.")
+    shown: float = Field(description="In lists, since the end of the bundle's data.")
     liked: float = Field(description="Positive events since then.")
     trend: dict[str, float] = Field(description="Likes, fading, by half-life in days.")
-    scenes: dict[str, InScene]
+    scenes: dict[str, SceneCounts]
     segments: dict[str, dict[str, float]] = Field(description="Live likes of 30 days by segment.")
 
 
 @router.get(
     "/items/{item_id}/counts",
-    summary="What everybody does with an item",
-    response_model=Counts,
+    summary="How all users interact with an item",
+    response_model=ItemCounts,
     responses=ERRORS,
 )
 async def get_counts(
     http: Request, item_id: Annotated[PathId, Path(json_schema_extra=ITEM)]
 ) -> Response:
-    """Give the live counts of an item: all workers have the same within a second."""
-    service: Service = http.app.state.service
-    if service.deployment is None:
-        raise RefusalError(503, service.refusal or "the service is starting", retry_after=1)
-    row = service.deployment.bundle.models.catalogue.ids.row(item_id)
+    """Return the live counts of an item; all workers have the same within a second."""
+    deployment = require_deployment(service_of(http))
+    models, counters = deployment.bundle.models, deployment.counters
+    row = models.catalogue.ids.row(item_id)
     if row < 0:
         raise RefusalError(404, f"there is no item {item_id}", "item_id")
-    live = service.deployment.counters
-    trend = live.liked_at(live.now, np.array([row]))[:, 0]
-    told: dict[str, Any] = {
-        "item_id": item_id,
-        "shown": float(live.exposures[row]),
-        "liked": float(live.clicks[row]),
-        "trend": {
-            "all" if np.isinf(h) else f"{h / DAY:g}": round(float(likes), 6)
-            for h, likes in zip(HALF_LIVES, trend, strict=True)
-        },
-        "scenes": {
-            scene: {"shown": shown, "liked": liked}
-            for scene, (shown, liked) in live.scenes.counts_of(row).items()
-        },
-    }
-    told["segments"] = _by_segment(live, service.deployment.bundle.models.segments, row)
-    return Response(orjson.dumps(told), media_type="application/json")
+    trend = counters.liked_at(counters.now, np.array([row]))[:, 0]
+    return json_response(
+        {
+            "item_id": item_id,
+            "shown": float(counters.exposures[row]),
+            "liked": float(counters.clicks[row]),
+            "trend": {
+                "all" if np.isinf(half_life) else f"{half_life / DAY:g}": round(float(likes), 6)
+                for half_life, likes in zip(HALF_LIVES, trend, strict=True)
+            },
+            "scenes": {
+                scene: {"shown": shown, "liked": liked}
+                for scene, (shown, liked) in counters.scenes.counts_of(row).items()
+            },
+            "segments": _count_by_segment(counters, models.segments, row),
+        }
+    )
 
 
-def _by_segment(
-    live: PopularityCounters, segments: Segments, row: int
+def _count_by_segment(
+    counters: PopularityCounters, segments: Segments, row: int
 ) -> dict[str, dict[str, float]]:
-    """Name the likes of each segment; nothing where they are not counted."""
-    if not len(live.segments):
+    """Return the likes of each segment; empty when they are not counted."""
+    if not len(counters.segments):
         return {}
-    every = np.arange(len(live.segments) - 1)  # the last is everybody
-    likes = live.segments.at(live.now, every, np.array([row]))[:, 0].astype(np.float64)
+    rows = np.arange(len(counters.segments) - 1)  # the last row counts all users
+    likes = counters.segments.at(counters.now, rows, np.array([row]))[:, 0].astype(np.float64)
     parts = np.split(likes, segments.offsets[1:-1])
     return {
         name: dict(zip(labels, part.round(6).tolist(), strict=True))

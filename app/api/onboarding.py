@@ -1,22 +1,21 @@
-"""``/onboarding``: what to ask somebody new about, and what they answered."""
+"""``/onboarding``: items to ask a new user about, and the user's picks."""
 
 import time
 from typing import Annotated, Any
 
-import orjson
 from fastapi import APIRouter, Path, Query, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 
 from app.api.errors import RefusalError, require_configured_type
-from app.api.events import store_events
-from app.api.path_ids import PathId
-from app.api.schemas import NEW_USER, ErrorBody, EventsAccepted, PublicId
-from app.service import Deployment, Service
+from app.api.events import EventsAccepted, store_events
+from app.api.schemas import NEW_USER, ErrorBody, PathId, PublicId
+from app.api.service_access import json_response, require_deployment, service_of
+from app.deployment import Deployment
 from app.state.event_codec import Event
 
 router = APIRouter(tags=["users"])
 MIN_ITEMS, DEFAULT_ITEMS, MAX_ITEMS = 1, 16, 24
-ANSWERS = {"liked": "like", "disliked": "dislike"}  # fields of the body, and types of events
+EVENT_TYPES = {"liked": "like", "disliked": "dislike"}  # by the field of the body
 STARTING: dict[int | str, dict[str, Any]] = {
     503: {
         "model": ErrorBody,
@@ -37,14 +36,14 @@ class OnboardingItem(BaseModel):
 
 
 class OnboardingList(BaseModel):
-    """Items to ask about, the most telling first."""
+    """Items to ask about, the most informative first."""
 
     bundle: str
     items: list[OnboardingItem]
 
 
 class OnboardingPicks(BaseModel):
-    """What somebody said to the items they were asked about, less those that they skipped."""
+    """The items that a new user likes and dislikes; those that were skipped are left out."""
 
     model_config = ConfigDict(
         extra="forbid", json_schema_extra={"examples": [{"liked": ["50"], "disliked": ["288"]}]}
@@ -59,25 +58,24 @@ class OnboardingPicks(BaseModel):
     response_model=OnboardingList,
     responses=STARTING,
 )
-async def propose(
+async def list_items(
     http: Request,
     n: Annotated[
         int, Query(ge=MIN_ITEMS, le=MAX_ITEMS, description="12 to 24 is usual.")
     ] = DEFAULT_ITEMS,
 ) -> Response:
-    """Give items that many like, and that lie far apart."""
-    deployment = _served(http)
-    known = deployment.live_items.catalogue
-    rows = deployment.onboarding[known.available[deployment.onboarding]][:n]
-    named = zip(known.ids.names(rows), known.titles.take(rows), rows.tolist(), strict=True)
-    told = {
-        "bundle": deployment.bundle.version,
-        "items": [
-            {"item_id": item, "title": title, "categories": known.tags_of(row, "category")}
-            for item, title, row in named
-        ],
-    }
-    return Response(orjson.dumps(told), media_type="application/json")
+    """Return items that many users like, and that differ from one another."""
+    deployment = require_deployment(service_of(http))
+    catalogue = deployment.live_items.catalogue
+    rows = deployment.onboarding[catalogue.available[deployment.onboarding]][:n]
+    columns = zip(
+        catalogue.ids.names(rows), catalogue.titles.take(rows), rows.tolist(), strict=True
+    )
+    items = [
+        {"item_id": item_id, "title": title, "categories": catalogue.tags_of(row, "category")}
+        for item_id, title, row in columns
+    ]
+    return json_response({"bundle": deployment.bundle.version, "items": items})
 
 
 @router.post(
@@ -87,47 +85,43 @@ async def propose(
     response_model=EventsAccepted,
     responses=ERRORS,
 )
-async def pick(
+async def store_picks(
     http: Request,
     user_id: Annotated[PathId, Path(json_schema_extra=NEW_USER)],
     picks: OnboardingPicks,
 ) -> Response:
-    """Take the picks as events, `like` and `dislike`. The user's next list knows of them."""
-    deployment = _served(http)
+    """Store the picks as events, `like` and `dislike`. They change the user's next list."""
+    service = service_of(http)
+    deployment = require_deployment(service)
     now = time.time()
-    events = _events(deployment, user_id, picks, now)
-    counts = await store_events(http.app.state.service, events, now)
-    told = counts | {"event_ids": [event.event_id for event in events]}
-    return Response(orjson.dumps(told), 202, media_type="application/json")
+    events = _build_events(deployment, user_id, picks, now)
+    counts = await store_events(service, events, now)
+    return json_response(counts | {"event_ids": [event.event_id for event in events]}, 202)
 
 
-def _served(http: Request) -> Deployment:
-    service: Service = http.app.state.service
-    if service.deployment is None:
-        raise RefusalError(503, service.refusal or "the service is starting", retry_after=1)
-    return service.deployment
-
-
-def _events(deployment: Deployment, user: str, picks: OnboardingPicks, now: float) -> list[Event]:
-    """Make the events of what was picked.
+def _build_events(
+    deployment: Deployment, user: str, picks: OnboardingPicks, now: float
+) -> list[Event]:
+    """Build the events of the picks.
 
     Raises:
-        RefusalError: nothing was, an item twice or one that nobody knows, or types of that name do
-            not count here.
+        RefusalError: no item is picked, an item is picked twice or is unknown, or the event types
+            are not configured.
     """
-    preferences = deployment.bundle.manifest.event_weights()
-    picked = [*picks.liked, *picks.disliked]
-    if not picked or len(set(picked)) < len(picked):
+    event_weights = deployment.bundle.manifest.event_weights()
+    items = [*picks.liked, *picks.disliked]
+    if not items or len(set(items)) < len(items):
         raise RefusalError(422, "name at least one item, and each item once", "liked")
-    unknown = deployment.live_items.catalogue.ids.rows(picked) < 0
-    if unknown.any():
-        raise RefusalError(422, f"there is no item {picked[int(unknown.argmax())]}", "liked")
+    is_unknown = deployment.live_items.catalogue.ids.rows(items) < 0
+    if is_unknown.any():
+        raise RefusalError(422, f"there is no item {items[int(is_unknown.argmax())]}", "liked")
     events = []
-    for name, kind in ANSWERS.items():
-        items: list[str] = getattr(picks, name)
-        if items:
-            require_configured_type(kind, preferences, name)
-        events += [  # the same ids each time: a pick that is sent again counts once
-            Event(f"onboarding:{kind}:{item}", user, item, kind, timestamp=now) for item in items
+    for field, event_type in EVENT_TYPES.items():
+        picked: list[str] = getattr(picks, field)
+        if picked:
+            require_configured_type(event_type, event_weights, field)
+        events += [  # the ids are the same each time, so a pick that is sent again counts once
+            Event(f"onboarding:{event_type}:{item}", user, item, event_type, timestamp=now)
+            for item in picked
         ]
     return events

@@ -1,8 +1,8 @@
-"""The page token: what earlier pages of a list had, so that the next one repeats nothing.
+"""The page token: the items of the earlier pages of a list, so that the next page repeats none.
 
-It holds public ids, not rows or an offset: whatever the user did meanwhile, and whichever bundle is
-served by then, nothing is shown twice. It is not signed, because it can only leave items out, which
-any caller may.
+It holds public ids, not rows or an offset: nothing is shown twice, whatever the user does meanwhile
+and whichever bundle is served by then. It is not signed, because it can only leave items out, which
+any caller may do.
 """
 
 import binascii
@@ -12,41 +12,41 @@ from collections.abc import Sequence
 
 import orjson
 
-MAX_ITEMS = 500  # items on all pages together
-MAX_TOKEN_LENGTH = 200_000  # characters of a token; 500 ids of 256 bytes that do not compress fit
-MAX_UNPACKED_BYTES = 500 * 260 * 6  # bytes when unpacked: ids may be escaped
+MAX_ITEMS = 500  # on all pages together
+MAX_TOKEN_LENGTH = 200_000  # characters; 500 ids of 256 bytes that do not compress fit
+MAX_UNPACKED_BYTES = 500 * 260 * 6  # ids may be escaped
 
 
 class PageTokenError(ValueError):
-    """A token that is not one of ours."""
+    """A text that is not a page token."""
 
 
-def encode_page_token(shown: Sequence[str]) -> str | None:
-    """Pack the ids of all pages so far; None where there can be no further page."""
-    if not shown or len(shown) >= MAX_ITEMS:
+def encode_page_token(item_ids: Sequence[str]) -> str | None:
+    """Pack the ids of all pages so far; return None when there can be no further page."""
+    if not item_ids or len(item_ids) >= MAX_ITEMS:
         return None
-    return urlsafe_b64encode(zlib.compress(orjson.dumps(list(shown)), 1)).rstrip(b"=").decode()
+    packed = zlib.compress(orjson.dumps(list(item_ids)), 1)
+    return urlsafe_b64encode(packed).rstrip(b"=").decode()
 
 
 def decode_page_token(token: str) -> list[str]:
-    """Unpack the ids of earlier pages.
+    """Unpack the ids of the earlier pages.
 
     Raises:
-        PageTokenError: this is no token, or one that was changed.
+        PageTokenError: this is not a page token, or one that was changed.
     """
     try:
         packed = urlsafe_b64decode(token + "=" * (-len(token) % 4))
-        unpacker = zlib.decompressobj()
-        found = orjson.loads(unpacker.decompress(packed, MAX_UNPACKED_BYTES))
+        item_ids = orjson.loads(zlib.decompressobj().decompress(packed, MAX_UNPACKED_BYTES))
     except (binascii.Error, ValueError, zlib.error):
-        found = None
-    if not isinstance(found, list) or len(found) > MAX_ITEMS or not all(map(_is_id, found)):
+        item_ids = None
+    if (
+        not isinstance(item_ids, list)
+        or len(item_ids) > MAX_ITEMS
+        or not all(isinstance(item_id, str) for item_id in item_ids)
+    ):
         raise PageTokenError(
-            "the page token cannot be read: give the one of the answer before, unchanged, or none "
+            "the page token cannot be read: send the one of the answer before, unchanged, or none "
             "for the first page"
         )
-    return found
-
-
-def _is_id(value: object) -> bool:
-    return isinstance(value, str)
+    return item_ids

@@ -1,150 +1,139 @@
-"""From a slate to the answer's JSON: rows become public ids here."""
+"""The answer of ``/recommend`` as JSON: rows become public ids here."""
 
-from dataclasses import replace
-from typing import Any
+from time import monotonic
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import BaseModel, Field
 
+from app.answering import CONTROL, PERSONAL_COLUMNS, Answer
+from app.api.explanations import (
+    ItemExplanation,
+    PolicyStep,
+    StageReport,
+    explain_items,
+    explain_policies,
+    explain_stages,
+)
+from app.api.paging import encode_page_token
 from app.bundle.bundle import Bundle
-from app.catalogue.catalogue import Catalogue
-from app.contracts import ABSENT, SLOTS, Candidates, Scorer
-from app.explain.missing_item import attribute_exclusions, describe_channels
-from app.features.views import FINE_VIEW, column_names
+from app.contracts import ABSENT, SLOTS, Candidates
 from app.funnel import Slate
-from app.query_builder import QueryBuilder
-from app.rank.scorer import compute_part_weights
-from app.recall.registry import CHANNEL_SPECS, CHANNELS, PERSONAL_CHANNELS
-from app.request_log.answer_record import scores_of
-from app.request_log.request_record import RequestedExclusions
+from app.recall.registry import CHANNEL_SPECS, CHANNELS
 
-PERSONAL_COLUMNS = [CHANNELS.index(name) for name in PERSONAL_CHANNELS]
 BY_HISTORY = np.array([spec.kind == "history" for spec in CHANNEL_SPECS])
-REASONS = 2  # items of the history named as the reason
+MAX_REASONS = 2  # items of the history named as the reason
 
 
-def without_unavailable(slate: Slate, available: NDArray[np.bool_]) -> Slate:
-    """Leave out what was deleted while the list was made; the same slate where nothing was."""
-    free = available.take(slate.selection.pool.rows)
-    if free.all():
-        return slate
-    return replace(slate, selection=slate.selection.take(free.nonzero()[0]))
+class Reason(BaseModel):
+    """Why an item is in the list: the channel that ranked it best, and the history behind it."""
+
+    channel: str
+    because: list[str]
 
 
-def items(bundle: Bundle, slate: Slate) -> list[dict[str, Any]]:
-    """Give the answer's items, best first."""
-    pool = slate.selection.pool
-    catalogue = bundle.models.catalogue
+class AnswerItem(BaseModel):
+    """One item of the answer."""
+
+    item_id: str
+    title: str | None = None
+    score: float
+    reason: Reason
+    slot: Literal["organic", "explore", "sponsored", "pinned"]
+    propensity: float = Field(description="The probability with which it was put here.")
+    explain: dict[str, Any] | None = None
+
+
+class Degraded(BaseModel):
+    """A stage that did not do its part, and why."""
+
+    stage: str
+    outcome: Literal["late", "down", "bug", "short"]
+
+
+class AnswerBody(BaseModel):
+    """A list of items in the order to show them; diversity may put a lower score first."""
+
+    request_id: str
+    user_id: str | None
+    bundle: str
+    variant: str
+    items: list[AnswerItem]
+    degraded: list[Degraded]
+    took_ms: float
+    page_token: str | None = Field(None, description="For the next page; null: no more pages.")
+    policies: list[PolicyStep] | None = None
+    stages: list[StageReport] | None = None
+    why: ItemExplanation | None = None
+
+
+def render_answer(answer: Answer, arrived: float, *, explain: bool) -> dict[str, Any]:
+    """Return an answer as ``AnswerBody`` describes it.
+
+    Args:
+        answer: the answer.
+        arrived: when the request arrived, by time.monotonic, seconds.
+        explain: whether to explain each item, policy and stage.
+    """
+    record, slate, deployment = answer.record, answer.slate, answer.deployment
+    items = _render_items(answer)
+    body: dict[str, Any] = {
+        "request_id": answer.request_id,
+        "user_id": record.user or None,
+        "bundle": deployment.bundle.version,
+        "variant": CONTROL,
+        "items": items,
+        "degraded": [{"stage": stage, "outcome": outcome} for stage, outcome in answer.degraded],
+        "took_ms": round((monotonic() - arrived) * 1000, 3),
+    }
+    if len(items) == record.k:
+        earlier = record.exclude[len(record.exclude) - record.offset :]
+        body["page_token"] = encode_page_token([*earlier, *answer.item_ids])
+    if explain:
+        for item, explanation in zip(items, explain_items(slate), strict=True):
+            item["explain"] = explanation
+        exclusions = record.exclusions(deployment.bundle)
+        funnel = deployment.funnel
+        body["policies"] = explain_policies(slate, funnel.query_builder, exclusions)
+        body["stages"] = explain_stages(slate, funnel.fine.scorer)
+    if answer.explanation:
+        body["why"] = answer.explanation
+    return body
+
+
+def _render_items(answer: Answer) -> list[dict[str, Any]]:
+    """Return the answer's items, best first."""
+    bundle, slate = answer.deployment.bundle, answer.slate
+    pool, selection = slate.selection.pool, slate.selection
     best = _best_channels(pool)
-    because = _because(bundle, slate, BY_HISTORY[best])
-    listed = zip(
-        catalogue.ids.names(pool.rows),
-        catalogue.titles.take(pool.rows),
+    columns = zip(
+        answer.item_ids,
+        bundle.models.catalogue.titles.take(pool.rows),
         pool.scores.tolist(),
         best.tolist(),
-        because,
-        slate.selection.slots.tolist(),
-        slate.selection.propensities.tolist(),
+        _nearest_liked(bundle, slate, BY_HISTORY[best]),
+        selection.slots.tolist(),
+        selection.propensities.tolist(),
         strict=True,
     )
     return [
         {
-            "item_id": item,
+            "item_id": item_id,
             "title": title,
             "score": score,
-            "reason": {"channel": CHANNELS[channel], "because": reasons},
+            "reason": {"channel": CHANNELS[channel], "because": because},
             "slot": SLOTS[slot],
             "propensity": propensity,
         }
-        for item, title, score, channel, reasons, slot, propensity in listed
-    ]
-
-
-def degraded(slate: Slate) -> list[dict[str, str]]:
-    """Name what is missing: stages that were late, down or buggy, and a list that is short."""
-    named = [
-        {"stage": step.stage, "outcome": step.outcome}
-        for step in slate.results
-        if step.outcome != "ok"
-    ]
-    if len(slate.selection) < slate.query.k:
-        named.append({"stage": "slate", "outcome": "short"})
-    return named
-
-
-def stages(slate: Slate, fine: Scorer) -> list[dict[str, Any]]:
-    """Give what each stage did, in the order they ended; and how ``fine`` weighed its parts."""
-    told = [
-        {
-            "stage": step.stage,
-            "outcome": step.outcome,
-            "entered": step.n_in,
-            "left": step.n_out,
-            "ms": round(step.seconds * 1000, 3),
-        }
-        for step in slate.results
-    ]
-    if not slate.fine.features.shape[1]:
-        return told  # the answer in hand was taken while fine was still at work
-    weights = compute_part_weights(fine, slate.query, slate.fine)
-    for stage in told:
-        if weights and (stage["stage"], stage["outcome"]) == ("fine", "ok"):
-            stage["weights"] = weights
-    return told
-
-
-def policies(
-    slate: Slate, profiles: QueryBuilder, left_out: RequestedExclusions
-) -> list[dict[str, Any]]:
-    """Give what each policy did, hard filters first, then caps and the others in their order.
-
-    What a query excludes is counted over the catalogue, its rules over what recall proposed: the
-    channels do not propose what is excluded. An item counts for the first name that takes it out.
-    """
-    query = slate.query
-    dropped = {"availability": unavailable(profiles.models.catalogue)}
-    gone = np.flatnonzero(query.excluded)
-    masks = attribute_exclusions(query, profiles.policy(query.scene), left_out, gone)
-    dropped |= {name: int(np.count_nonzero(mask)) for name, mask in masks.items()}
-    rows = np.unique(np.concatenate([proposal.rows for proposal in slate.proposals]))
-    dropped |= {rule.name: int(np.count_nonzero(~rule.allows(rows))) for rule in query.filters}
-    dropped |= slate.selection.rejections()
-    told = [{"policy": name, "dropped": n} for name, n in dropped.items()]
-    return told + [{"policy": name, "changed": n} for name, n in slate.selection.trace()]
-
-
-def unavailable(catalogue: Catalogue) -> int:
-    """Count the items that must not be answered; spare rows without an item are none."""
-    gone = np.flatnonzero(~catalogue.available)
-    published = int(np.searchsorted(gone, catalogue.published_count))
-    return published + sum(map(bool, catalogue.ids.names(gone[published:])))
-
-
-def explanations(slate: Slate) -> list[dict[str, Any]]:
-    """Give for each item its channels, its score after each stage, and its features."""
-    pool = slate.selection.pool
-    columns = column_names(FINE_VIEW)
-    ended = {step.stage for step in slate.results if step.outcome == "ok"}
-    scores = {"merged": _finite(scores_of(slate.merged, pool))}
-    scores |= {
-        stage: _finite(scores_of(kept, pool))
-        for stage, kept in (("coarse", slate.coarse), ("fine", slate.fine))
-        if stage in ended
-    }
-    return [
-        {
-            "channels": describe_channels(pool, n),
-            "scores": {stage: values[n] for stage, values in scores.items()},
-            "features": dict(zip(columns, _finite(pool.features[n]), strict=False)),
-        }
-        for n in range(len(pool))
+        for item_id, title, score, channel, because, slot, propensity in columns
     ]
 
 
 def _best_channels(pool: Candidates) -> NDArray[np.intp]:
-    """Give for each item the channel that ranked it best; personal ones win ties.
+    """Return for each item the channel that ranked it best; personal channels win ties.
 
-    What no channel ranked comes from the popular items that are always at hand.
+    An item that no channel ranked comes from the popular items that are ready at any time.
     """
     ranks = pool.ranks[:, : len(CHANNELS)].astype(np.float64)
     ranks[ranks == ABSENT] = np.inf
@@ -153,30 +142,21 @@ def _best_channels(pool: Candidates) -> NDArray[np.intp]:
     return np.where(np.isfinite(ranks.min(axis=1)), best, CHANNELS.index("popular"))
 
 
-def _because(bundle: Bundle, slate: Slate, personal: NDArray[np.bool_]) -> list[list[str]]:
-    """Name the liked items of the history nearest to each item, by cosine of their factors."""
+def _nearest_liked(bundle: Bundle, slate: Slate, by_history: NDArray[np.bool_]) -> list[list[str]]:
+    """Return the liked items of the history nearest to each item, by cosine of their factors.
+
+    Only items whose best channel rests on the history, as ``by_history`` says, have any.
+    """
     liked = slate.query.history.liked(50)
     rows = slate.selection.pool.rows
-    if not len(liked) or not personal.any():
+    if not len(liked) or not by_history.any():
         return [[] for _ in rows]
     history = bundle.models.factors.items[liked.rows]
-    near = bundle.models.factors.items[rows] @ history.T
-    near /= np.maximum(np.linalg.norm(history, axis=1), 1e-9)
-    nearest = np.argsort(-near, axis=1, kind="stable")[:, :REASONS]
-    named = bundle.models.catalogue.ids.names(liked.rows)
+    similarities = bundle.models.factors.items[rows] @ history.T
+    similarities /= np.maximum(np.linalg.norm(history, axis=1), 1e-9)
+    nearest = np.argsort(-similarities, axis=1, kind="stable")[:, :MAX_REASONS]
+    names = bundle.models.catalogue.ids.names(liked.rows)
     return [
-        list(dict.fromkeys(named[n] for n in near_by)) if is_personal else []
-        for near_by, is_personal in zip(nearest.tolist(), personal.tolist(), strict=True)
+        list(dict.fromkeys(names[n] for n in places)) if has_reason else []
+        for places, has_reason in zip(nearest.tolist(), by_history.tolist(), strict=True)
     ]
-
-
-def _finite(values: NDArray[np.floating]) -> list[float | None]:
-    return [v if np.isfinite(v) else None for v in values.tolist()]
-
-
-def fallback(slate: Slate) -> str | None:
-    """Say on what the slate rests when not on personal channels; None when it does."""
-    if any(step.stage == "funnel" for step in slate.results):
-        return "popular"
-    personal = any(len(slate.proposals[column]) for column in PERSONAL_COLUMNS)
-    return None if personal else "impersonal"

@@ -2,15 +2,13 @@
 
 from typing import Annotated, Any
 
-import orjson
 from fastapi import APIRouter, Path, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 
 from app.api.errors import RefusalError
-from app.api.path_ids import PathId
-from app.api.schemas import NEW_USER, ErrorBody, PublicId
-from app.contracts import Blocked, StageError
-from app.service import Service
+from app.api.schemas import NEW_USER, ErrorBody, PathId, PublicId
+from app.api.service_access import await_store, json_response, service_of
+from app.contracts import Blocked
 from app.state.user_store import MAX_BLOCKED, read_blocked, write_blocked
 
 router = APIRouter(tags=["users"])
@@ -18,14 +16,14 @@ ERRORS: dict[int | str, dict[str, Any]] = {
     422: {"model": ErrorBody, "description": "The lists are not valid; nothing was stored."},
     503: {"model": ErrorBody, "description": "The store did not answer; ask again."},
 }
-User = Annotated[
+UserId = Annotated[
     PathId,
-    Path(description="Anyone: users need not be made first.", json_schema_extra=NEW_USER),
+    Path(description="Any user; no need to create one first.", json_schema_extra=NEW_USER),
 ]
 
 
 class BlockedBody(BaseModel):
-    """Everything that the user blocks from now on; what was blocked before is forgotten."""
+    """Everything that the user blocks from now on; it replaces what was blocked before."""
 
     model_config = ConfigDict(
         extra="forbid",
@@ -42,20 +40,20 @@ class BlockedBody(BaseModel):
     response_model=BlockedBody,
     responses=ERRORS,
 )
-async def put_blocked(http: Request, user_id: User, body: BlockedBody) -> Response:
-    """Replace the user's blocked lists. The user's next list knows of them."""
-    service: Service = http.app.state.service
+async def put_blocked(http: Request, user_id: UserId, body: BlockedBody) -> Response:
+    """Replace the user's blocked lists. They hold for the user's next list."""
+    service = service_of(http)
     blocked = Blocked(tuple(body.items), tuple(body.providers), tuple(body.categories))
-    several = len(blocked.items) + len(blocked.providers) + len(blocked.categories)
-    if several > MAX_BLOCKED:
+    count = len(blocked.items) + len(blocked.providers) + len(blocked.categories)
+    if count > MAX_BLOCKED:
         raise RefusalError(
-            422, f"{several} things are blocked, at most {MAX_BLOCKED} can be", "items"
+            422, f"{count} things are blocked, at most {MAX_BLOCKED} can be", "items"
         )
-    try:
-        await write_blocked(service.writer, service.settings.key_prefix, user_id, blocked)
-    except StageError as error:
-        raise RefusalError(503, f"nothing was blocked: {error}", retry_after=1) from error
-    return _told(blocked)
+    prefix = service.settings.key_prefix
+    await await_store(
+        write_blocked(service.writer, prefix, user_id, blocked), "nothing was blocked"
+    )
+    return _render(blocked)
 
 
 @router.get(
@@ -64,19 +62,18 @@ async def put_blocked(http: Request, user_id: User, body: BlockedBody) -> Respon
     response_model=BlockedBody,
     responses=ERRORS,
 )
-async def get_blocked(http: Request, user_id: User) -> Response:
-    """Give the user's blocked lists; empty ones for a user who has none."""
-    service: Service = http.app.state.service
-    try:
-        return _told(await read_blocked(service.writer, service.settings.key_prefix, user_id))
-    except StageError as error:
-        raise RefusalError(503, f"the store does not answer: {error}", retry_after=1) from error
+async def get_blocked(http: Request, user_id: UserId) -> Response:
+    """Return the user's blocked lists; empty ones for a user who has none."""
+    service = service_of(http)
+    prefix = service.settings.key_prefix
+    return _render(await await_store(read_blocked(service.writer, prefix, user_id)))
 
 
-def _told(blocked: Blocked) -> Response:
-    told = {
-        "items": blocked.items,
-        "providers": blocked.providers,
-        "categories": blocked.categories,
-    }
-    return Response(orjson.dumps(told), media_type="application/json")
+def _render(blocked: Blocked) -> Response:
+    return json_response(
+        {
+            "items": blocked.items,
+            "providers": blocked.providers,
+            "categories": blocked.categories,
+        }
+    )

@@ -1,21 +1,20 @@
-"""``/users/{id}``: what is told of a user, what is known of one, and how one is forgotten."""
+"""``/users/{id}``: a user's attributes and friends, all that is stored, and erasure."""
 
 import math
 import time
-from collections.abc import Awaitable, Mapping
+from collections.abc import Mapping
 from dataclasses import asdict
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any
 
-import orjson
 from fastapi import APIRouter, Path, Query, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 
 from app.api.errors import RefusalError
-from app.api.path_ids import PathId
-from app.api.schemas import USER, ErrorBody, FieldName, PublicId, ScalarValue
-from app.api.user_blocks import User
+from app.api.schemas import USER, ErrorBody, FieldName, PathId, PublicId, ScalarValue
+from app.api.service_access import await_store, json_response, require_deployment, service_of
+from app.api.user_blocks import UserId
 from app.catalogue.user_segments import segment_labels
-from app.contracts import StageError, UserRecord
+from app.contracts import UserRecord
 from app.query_builder import QueryBuilder
 from app.request_log.erasure import erase_log_entries
 from app.service import Service
@@ -29,8 +28,7 @@ from app.state.user_store import (
 )
 
 router = APIRouter(tags=["users"])
-Reply = TypeVar("Reply")
-UNSTORED: dict[int | str, dict[str, Any]] = {
+NOT_STORED: dict[int | str, dict[str, Any]] = {
     422: {"model": ErrorBody, "description": "Not valid; nothing was stored."},
     503: {"model": ErrorBody, "description": "The store did not answer; send it again."},
 }
@@ -45,7 +43,7 @@ UNKNOWN: dict[int | str, dict[str, Any]] = {
 
 
 class UserAttributesBody(BaseModel):
-    """All that is told of a user from now on; what was told before is forgotten."""
+    """All attributes of a user from now on; they replace those set before."""
 
     model_config = ConfigDict(
         extra="forbid",
@@ -63,30 +61,31 @@ class FriendsBody(BaseModel):
     friends: list[PublicId] = Field(max_length=MAX_FRIENDS)
 
 
-@router.put("/users/{user_id}", summary="Tell a user's attributes", responses=UNSTORED)
-async def put_user(http: Request, user_id: User, body: UserAttributesBody) -> Response:
-    """Replace what is told of the user, such as age, gender or country.
+@router.put("/users/{user_id}", summary="Set a user's attributes", responses=NOT_STORED)
+async def put_user(http: Request, user_id: UserId, body: UserAttributesBody) -> Response:
+    """Replace the user's attributes, such as age, gender or country.
 
-    The user's next list knows: popular items are chosen by the segments that the bundle knows,
-    which the answer names. What is told here wins over what the training data had.
+    They change the user's next list: popular items depend on the user's segments, which the answer
+    names. Attributes set here replace those of the training data.
     """
-    service: Service = http.app.state.service
-    attributes = {name: _text(value) for name, value in body.attributes.items()}
-    profiles, told = _bundled(service, attributes)
+    service = service_of(http)
+    attributes = {name: _to_text(value) for name, value in body.attributes.items()}
+    builder, record = _user_access(service, attributes)
     prefix = service.settings.key_prefix
-    await _done(write_attributes(service.writer, prefix, user_id, attributes))
-    of = profiles.segments(profiles.models.users.ids.row(user_id), told)
-    segments = segment_labels(profiles.models.segments, of)
-    return _json({"user_id": user_id, "attributes": attributes, "segments": segments})
+    await await_store(write_attributes(service.writer, prefix, user_id, attributes))
+    codes = builder.segments(builder.models.users.ids.row(user_id), record)
+    segments = segment_labels(builder.models.segments, codes)
+    return json_response({"user_id": user_id, "attributes": attributes, "segments": segments})
 
 
-@router.put("/users/{user_id}/friends", summary="Tell a user's friends", responses=UNSTORED)
-async def put_friends(http: Request, user_id: User, body: FriendsBody) -> Response:
+@router.put("/users/{user_id}/friends", summary="Set a user's friends", responses=NOT_STORED)
+async def put_friends(http: Request, user_id: UserId, body: FriendsBody) -> Response:
     """Replace the user's friends; the channel `social` proposes what they liked lately."""
-    service: Service = http.app.state.service
+    service = service_of(http)
     friends = list(dict.fromkeys(friend for friend in body.friends if friend != user_id))
-    await _done(write_friends(service.writer, service.settings.key_prefix, user_id, friends))
-    return _json({"user_id": user_id, "friends": friends})
+    prefix = service.settings.key_prefix
+    await await_store(write_friends(service.writer, prefix, user_id, friends))
+    return json_response({"user_id": user_id, "friends": friends})
 
 
 @router.get("/users/{user_id}", summary="What is known of a user", responses=UNKNOWN)
@@ -95,65 +94,51 @@ async def get_user(
     user_id: Annotated[PathId, Path(json_schema_extra=USER)],
     events: Annotated[int, Query(ge=0, le=1_000, description="How many of them.")] = 100,
 ) -> Response:
-    """Give the newest live events and all else that is kept of the user, and segments."""
-    service: Service = http.app.state.service
-    known = await _done(
-        read_user_data(service.writer, service.settings.key_prefix, user_id, events)
-    )
-    profiles, told = _bundled(service, known.attributes, known.erased_at)
-    member = profiles.user_row(user_id, told)
-    trained = len(profiles.models.users.history(member))
-    if not known and not trained:
+    """Return the newest live events, all else that is stored of the user, and the segments."""
+    service = service_of(http)
+    prefix = service.settings.key_prefix
+    data = await await_store(read_user_data(service.writer, prefix, user_id, events))
+    builder, record = _user_access(service, data.attributes, data.erased_at)
+    row = builder.user_row(user_id, record)
+    bundle_events = len(builder.models.users.history(row))
+    if not data and not bundle_events:
         raise RefusalError(404, f"nothing is known of user {user_id}", "user_id")
-    segments = segment_labels(profiles.models.segments, profiles.segments(member, told))
     counts = {
-        "live_events": known.history_length,
-        "bundle_events": trained,
-        "shown": len(known.shown),
+        "live_events": data.history_length,
+        "bundle_events": bundle_events,
+        "shown": len(data.shown),
     }
-    return _json(
+    return json_response(
         {
             "user_id": user_id,
-            "attributes": known.attributes,
-            "segments": segments,
-            "friends": known.friends,
-            "blocked": asdict(known.blocked),
-            "hidden": known.hidden,
+            "attributes": data.attributes,
+            "segments": segment_labels(builder.models.segments, builder.segments(row, record)),
+            "friends": data.friends,
+            "blocked": asdict(data.blocked),
+            "hidden": data.hidden,
             "counts": counts,
-            "history": known.events,
+            "history": data.events,
         }
     )
 
 
-@router.delete("/users/{user_id}", summary="Forget a user", responses=UNSTORED)
-async def delete_user(http: Request, user_id: User) -> Response:
-    """Remove all that is kept of the user; the answer is a receipt that counts it.
+@router.delete("/users/{user_id}", summary="Erase a user", responses=NOT_STORED)
+async def delete_user(http: Request, user_id: UserId) -> Response:
+    """Remove all that is stored of the user; the answer is a receipt that counts it.
 
-    The bundle in service takes the user for a stranger from now on. `pending` names what is not
-    done yet, archive and next bundle, and which command does it.
+    The bundle in service treats the user as unknown from now on. `pending` names what is not done
+    yet, the archive and the next bundle, and the command that does it.
     """
-    service: Service = http.app.state.service
+    service = service_of(http)
     now = time.time()
     prefix = service.settings.key_prefix
-    removed = await _done(erase_user(service.writer, prefix, user_id, now))
-    removed["served"] = await _done(erase_log_entries(service.writer, prefix, user_id))
+    removed = await await_store(erase_user(service.writer, prefix, user_id, now))
+    removed["served"] = await await_store(erase_log_entries(service.writer, prefix, user_id))
     receipt = {"user_id": user_id, "erased": now, "removed": removed, "pending": PENDING}
-    return _json(receipt)
+    return json_response(receipt)
 
 
-async def _done(work: Awaitable[Reply]) -> Reply:
-    """Wait for the store.
-
-    Raises:
-        RefusalError: it does not answer.
-    """
-    try:
-        return await work
-    except StageError as error:
-        raise RefusalError(503, f"the store did not answer: {error}", retry_after=1) from error
-
-
-def _text(value: str | float | bool) -> str:  # noqa: FBT001 - as JSON has it
+def _to_text(value: str | float | bool) -> str:  # noqa: FBT001 - as JSON has it
     """Write a value as a data file has it."""
     if isinstance(value, bool):
         return str(value).lower()
@@ -162,21 +147,15 @@ def _text(value: str | float | bool) -> str:  # noqa: FBT001 - as JSON has it
     return str(value)
 
 
-def _bundled(
-    service: Service, attributes: Mapping[str, str], erased: float = -math.inf
+def _user_access(
+    service: Service, attributes: Mapping[str, str], erased_at: float = -math.inf
 ) -> tuple[QueryBuilder, UserRecord]:
-    """Give what knows the bundle's users, and what is told of this one by the bundle's time.
+    """Return the bundle's query builder, and a user's record by the data's time.
 
     Raises:
-        RefusalError: there is no bundle yet.
+        RefusalError: no bundle is in service yet.
     """
-    if service.deployment is None:
-        raise RefusalError(503, service.refusal or "the service is starting", retry_after=1)
-    erased -= service.deployment.bundle.manifest.time_shift
-    return service.deployment.funnel.query_builder, UserRecord(
-        attributes=attributes, erased_at=erased
-    )
-
-
-def _json(told: Any) -> Response:
-    return Response(orjson.dumps(told), media_type="application/json")
+    deployment = require_deployment(service)
+    erased_at -= deployment.bundle.manifest.time_shift
+    record = UserRecord(attributes=attributes, erased_at=erased_at)
+    return deployment.funnel.query_builder, record

@@ -87,6 +87,10 @@ class Metrics:
         if fallback:
             self._fallbacks[fallback,].inc()
 
+    def count_failed_side_effect(self, effect: str) -> None:
+        """Count one side effect of an answer that failed; the answer was sent all the same."""
+        self._failed_side_effects[effect,].inc()
+
     def set_bundle(self, version: str, created: float) -> None:
         """Say which bundle this worker serves from now on; ``created`` in unix seconds."""
         if self._bundle:
@@ -181,6 +185,9 @@ class Metrics:
         )
         self._fallbacks = self._counters(
             "fallbacks", "Slates without personal channels, or merely popular.", "kind"
+        )
+        self._failed_side_effects = self._counters(
+            "side_effects_failed", "Side effects of answers that failed, by effect.", "effect"
         )
 
     def _state_families(self) -> None:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from app.api.onboarding import ANSWERS, MAX_ITEMS
+from app.api.onboarding import EVENT_TYPES, MAX_ITEMS
 from app.artifacts import Models
 from app.contracts import History
 from app.event_weights import EventWeights
@@ -89,7 +89,7 @@ def build_history(
 ) -> History:
     """Return the answers as the events that ``POST /users/{id}/onboarding`` makes of them."""
     chosen = [rows[answers > 0], rows[answers < 0]]
-    kinds = np.repeat(list(ANSWERS.values()), [len(part) for part in chosen]).tolist()
+    kinds = np.repeat(list(EVENT_TYPES.values()), [len(part) for part in chosen]).tolist()
     items = dataset.catalogue.ids.names(np.concatenate(chosen))
     read = EventInterpreter(dataset.catalogue.ids, event_weights).read
     return read(items, kinds, [1.0] * len(items), np.full(len(items), time))

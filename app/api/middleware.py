@@ -1,0 +1,94 @@
+"""What every request passes before it is routed: arrival time, body limit, ids with a slash.
+
+Authentication belongs here too: a middleware holds for every route, ``/metrics`` and ``/docs``
+included.
+"""
+
+from time import monotonic
+from urllib.parse import unquote
+
+from starlette.exceptions import HTTPException
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from app.api.schemas import SLASH_PLACEHOLDER
+from app.observe.metrics import Metrics
+
+MAX_BODY_BYTES = 4 * 2**20  # 1,000 events with the longest ids, escaped, are 2.4 MB
+
+
+class ArrivalTiming:
+    """Stores when a request arrived, and records its time and status, whatever the status is."""
+
+    def __init__(self, app: ASGIApp, metrics: Metrics) -> None:
+        self._app = app
+        self._metrics = metrics
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass the request on, timed."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        scope["arrived"] = monotonic()
+        status = 500
+
+        async def observe(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+            await send(message)
+
+        self._metrics.request_started()
+        try:
+            await self._app(scope, receive, observe)
+        finally:
+            self._metrics.request_ended()
+            route = scope.get("route")
+            path = route.path if route else "unknown"
+            self._metrics.record_request(path, status, monotonic() - scope["arrived"])
+
+
+class BodyLimit:
+    """Refuses a body that is too large, whatever its headers say."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass the request on, its body counted."""
+        if scope["type"] != "http" or scope["method"] == "GET":
+            await self._app(scope, receive, send)
+            return
+        size = 0
+
+        async def count() -> Message:
+            nonlocal size
+            message = await receive()
+            size += len(message.get("body", b""))
+            if size > MAX_BODY_BYTES:
+                raise HTTPException(
+                    413, f"the body has more than {MAX_BODY_BYTES} bytes; send less"
+                )
+            return message
+
+        await self._app(scope, count, send)
+
+
+class EncodedSlashes:
+    """Keeps a slash within an id apart from those between the parts of a path.
+
+    ``/users/a%2Fb/friends`` is about the user ``a/b``. A server decodes a path before it is routed,
+    and the two kinds of slash are then the same. The router therefore gets an encoded slash as a
+    character that no id may hold; ``schemas.PathId`` restores it.
+    """
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass the request on, its encoded slashes replaced."""
+        raw: bytes = scope.get("raw_path") or b""
+        if b"%2F" in raw or b"%2f" in raw:
+            parts = raw.decode("latin-1").replace("%2f", "%2F").split("%2F")
+            path = SLASH_PLACEHOLDER.join(map(unquote, parts))
+            scope = {**scope, "path": path}  # the server's log shows the original
+        await self._app(scope, receive, send)

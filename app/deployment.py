@@ -1,0 +1,137 @@
+"""One bundle in service: its funnel, and the live state that follows the event stream."""
+
+import asyncio
+import zlib
+from collections.abc import Callable, Coroutine
+from contextlib import suppress
+from dataclasses import dataclass, field
+from time import monotonic
+from typing import Any, TypeAlias
+
+import numpy as np
+
+from app.build import LiveState
+from app.bundle.bundle import Bundle
+from app.catalogue.live_items import LiveItems
+from app.contracts import Request, Rows, StageError
+from app.cpu import Cpu
+from app.deadline import StageRunner
+from app.funnel import Funnel, Slate
+from app.observe.drift import DriftCounter
+from app.process.background_tasks import cancel
+from app.recall.onboarding import select_items
+from app.serving_bundle import ServingBundle
+from app.settings import Settings
+from app.state.counters import PopularityCounters
+from app.state.double_buffer import DoubleBuffer, Replica
+from app.state.store import Store
+from app.state.stream_consumer import StreamConsumer
+from app.state.tables import RedisTables, are_loaded, keep_loaded
+
+WARM_UP_REQUESTS = 20  # enough for every lazy import, page fault and connection on the path
+POLL_INTERVAL = 0.05  # seconds between two checks of whether the tables are in Redis
+
+Explain: TypeAlias = Callable[[Funnel, Slate], dict[str, Any]]
+StartTask: TypeAlias = Callable[[Coroutine[None, None, None]], asyncio.Task[None]]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Deployment:
+    """One bundle in service. Requests in flight finish on the deployment they began with."""
+
+    bundle: Bundle
+    state: DoubleBuffer[Funnel]
+    live_items: LiveItems
+    consumer: StreamConsumer
+    onboarding: Rows  # items to ask new users about, the most informative first
+    drift: DriftCounter
+    settings: Settings
+    store: Store
+    cpu: Cpu
+    tasks: list[asyncio.Task[None]] = field(default_factory=list, init=False)
+
+    @classmethod
+    def build(cls, bundle: Bundle, settings: Settings, store: Store, cpu: Cpu) -> "Deployment":
+        """Build the deployment of a bundle. Takes long for many items: call it in a thread."""
+        serving = ServingBundle.of(bundle, settings)
+        one, other = (_build_replica(serving, store, cpu) for _ in range(2))
+        state = DoubleBuffer(one, other, cpu)
+        return cls(
+            serving.bundle,
+            state,
+            serving.build_live_items(state),
+            serving.build_stream_consumer(store, state),
+            select_items(serving.bundle.models),
+            DriftCounter(bundle.drift),
+            settings,
+            store,
+            cpu,
+        )
+
+    @property
+    def funnel(self) -> Funnel:
+        """The funnel that the next request uses."""
+        return self.state.current.reader
+
+    @property
+    def counters(self) -> PopularityCounters:
+        """The popularity counters that the next request reads."""
+        return self.state.current.counters
+
+    def start(self, start_task: StartTask) -> None:
+        """Follow the event stream, and keep the bundle's tables in Redis."""
+        models, version = self.bundle.models, self.bundle.version
+        keep = keep_loaded(self.store, self.settings.key_prefix, version, models.tables)
+        self.tasks.extend(map(start_task, (self.consumer.run(), self.state.run(), keep)))
+
+    async def stop(self) -> None:
+        """End the tasks."""
+        await cancel(*self.tasks)
+
+    async def wait_until_current(self) -> None:
+        """Wait until the tables are in Redis and the state has caught up with the stream."""
+        await self._wait_for_tables()
+        await self.consumer.caught_up.wait()
+        await self.state.wait_settled()
+
+    async def warm_up(self) -> None:
+        """Send requests of real users through the funnel, so that the first caller is not slow."""
+        ids = self.bundle.models.users.ids
+        places = np.linspace(0, max(len(ids) - 1, 0), WARM_UP_REQUESTS, dtype=np.int64)
+        users = ids.names(np.unique(places)[: len(ids)])
+        for user in [*users, "warm-up of a stranger"]:
+            await self.recommend(Request(user, 10, zlib.crc32(user.encode()), arrived=monotonic()))
+
+    async def recommend(
+        self, request: Request, explain: Explain | None = None
+    ) -> tuple[Slate, dict[str, Any]]:
+        """Run the funnel, and explain the slate where that is asked for.
+
+        There is a slate whatever fails in the funnel. No counter changes before both are made.
+        """
+        runner = StageRunner(request.arrived)
+        with self.state.reading() as replica:
+            funnel = replica.reader
+            slate = await runner.run_async(
+                "funnel",
+                self.settings.budget_ms / 1000,
+                lambda: funnel.recommend(request, runner),
+                None,
+            )
+            slate = slate or funnel.recommend_fallback(request, runner)
+            return slate, await self.cpu(explain, funnel, slate) if explain else {}
+
+    async def _wait_for_tables(self) -> None:
+        while True:
+            with suppress(StageError):
+                if await are_loaded(self.store, self.settings.key_prefix, self.bundle.version):
+                    return
+            await asyncio.sleep(POLL_INTERVAL)
+
+
+def _build_replica(serving: ServingBundle, store: Store, cpu: Cpu) -> Replica[Funnel]:
+    """Build one copy of the live state, and the funnel that reads it."""
+    counters, histories = serving.build_counters(), serving.build_histories(store)
+    tables = RedisTables(store, serving.settings.key_prefix, serving.bundle.version)
+    state = LiveState(counters, histories, tables, histories)
+    return Replica(counters, serving.build_funnel(state, cpu))

@@ -1,0 +1,130 @@
+"""Keeps the newest sound bundle in service: load, warm up, swap, retire."""
+
+import asyncio
+import gc
+import logging
+from contextlib import suppress
+from dataclasses import dataclass, field
+
+from app.bundle.bundle import Bundle, find_current_bundle, load_bundle
+from app.bundle.manifest import BundleError
+from app.catalogue.deleted_items import deleted_items_path, read_deleted_items
+from app.catalogue.item_store import ItemStore
+from app.contracts import StageError
+from app.cpu import Cpu
+from app.deployment import Deployment
+from app.observe.metrics import Metrics
+from app.process.background_tasks import BackgroundTasks
+from app.settings import Settings
+from app.state.store import Store
+from app.state.tables import retire_tables
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class RolloutTiming:
+    """How long a rollout waits for others, in seconds."""
+
+    prepare: float = 10.0  # for Redis, before a bundle is served without it
+    retire: float = 5.0  # for requests in flight on a bundle that was replaced
+
+
+DEFAULT_TIMING = RolloutTiming()
+
+
+@dataclass(slots=True, eq=False)
+class Rollout:
+    """The bundle in service, and how another one replaces it.
+
+    A new bundle is loaded and warmed up, and then put into service by replacing one reference.
+    """
+
+    settings: Settings
+    metrics: Metrics
+    store: Store
+    item_store: ItemStore
+    cpu: Cpu
+    tasks: BackgroundTasks
+    timing: RolloutTiming = DEFAULT_TIMING
+    deployment: Deployment | None = field(default=None, init=False)  # None: none warmed up yet
+    refusal: str | None = field(default=None, init=False)  # why the newest bundle is not served
+
+    async def refresh(self) -> None:
+        """Serve the bundle that ``current`` points to, if it is another one and is sound."""
+        served = self.deployment.bundle.version if self.deployment else None
+        try:
+            folder = find_current_bundle(self.settings.out)
+            if folder.name == served:
+                self.refusal = None
+                return
+            bundle = await asyncio.to_thread(load_bundle, folder)
+        except BundleError as error:
+            if self.refusal != str(error):
+                self.refusal = str(error)
+                self.metrics.count_refused_bundle()
+                log.error("bundle refused: %s", error)  # noqa: TRY400
+            return
+        await self._put_into_service(bundle)
+
+    async def _put_into_service(self, bundle: Bundle) -> None:
+        """Put a sound bundle into service: tables, live state, warm-up, then the swap."""
+        new = await asyncio.to_thread(Deployment.build, bundle, self.settings, self.store, self.cpu)
+        self.item_store.subscribe(new.live_items.put)
+        new.start(self.tasks.start)
+        try:
+            await self._prepare(new)
+        except BaseException:  # the service stops meanwhile, or a bug: its tasks must end
+            await self._discard(new)
+            raise
+        old, self.deployment = self.deployment, new
+        self.refusal = None
+        self.metrics.set_bundle(bundle.version, bundle.manifest.created)
+        log.info("serving bundle %s", bundle.version)
+        if old:
+            self.tasks.start(self._retire(old))
+
+    async def _prepare(self, new: Deployment) -> None:
+        """Wait for Redis, but not without end, and warm up."""
+        with suppress(TimeoutError):  # without Redis there is nothing to wait for
+            async with asyncio.timeout(self.timing.prepare):
+                await self.item_store.loaded.wait()
+                await new.wait_until_current()
+        await self._withhold_deleted_items()
+        await new.warm_up()
+        if self.deployment is None:  # else once the bundle before is discarded, see ``_retire``
+            freeze_garbage()
+
+    async def _withhold_deleted_items(self) -> None:
+        """Take the deleted items from the file, where Redis has not told them."""
+        if not self.item_store.loaded.is_set():
+            path = deleted_items_path(self.settings.out, self.settings.key_prefix)
+            items = await asyncio.to_thread(read_deleted_items, path)
+            if not self.item_store.loaded.is_set():
+                self.item_store.preload(items)
+
+    async def _retire(self, old: Deployment) -> None:
+        """Let requests in flight finish, then release what belonged to the old bundle."""
+        await asyncio.sleep(self.timing.retire)
+        await self._discard(old)
+        del old
+        freeze_garbage()
+        keep = [self.deployment.bundle.version] if self.deployment else []
+        with suppress(StageError):
+            await retire_tables(self.store, self.settings.key_prefix, keep)
+
+    async def _discard(self, deployment: Deployment) -> None:
+        """Release a deployment that answers nobody."""
+        self.item_store.unsubscribe(deployment.live_items.put)
+        await deployment.stop()
+
+
+def freeze_garbage() -> None:
+    """Collect garbage, and exclude what is alive now from all later collections.
+
+    A full collection visits every object of every library: 0.1 s and more, in which no request is
+    answered. So there is one before the first request, and one for each bundle that is replaced.
+    """
+    gc.unfreeze()
+    gc.collect()
+    gc.freeze()

@@ -1,0 +1,81 @@
+"""What every request passes before it is routed."""
+
+from types import SimpleNamespace
+from typing import Annotated
+
+import httpx
+import pytest
+from fastapi import Depends, FastAPI, Header, HTTPException
+from starlette.responses import PlainTextResponse
+
+from app.api import errors, recommend
+from app.api.middleware import ArrivalTiming
+from app.observe.metrics import Metrics
+
+
+class RequireKey:
+    """Authentication as an ASGI middleware."""
+
+    def __init__(self, app):
+        self._app = app
+
+    async def __call__(self, scope, receive, send):
+        if scope["type"] == "http" and (b"x-key", b"secret") not in scope["headers"]:
+            await PlainTextResponse("no key", 401)(scope, receive, send)
+        else:
+            await self._app(scope, receive, send)
+
+
+async def require_key(x_key: Annotated[str, Header()] = ""):
+    """Authentication as a dependency."""
+    if x_key != "secret":
+        raise HTTPException(401, "no key")
+
+
+def by_middleware():
+    app = FastAPI()
+    app.add_middleware(RequireKey)
+    app.include_router(recommend.router)
+    return app
+
+
+def by_application():
+    app = FastAPI(dependencies=[Depends(require_key)])
+    app.include_router(recommend.router)
+    return app
+
+
+def by_router():
+    app = FastAPI()
+    app.include_router(recommend.router, dependencies=[Depends(require_key)])
+    return app
+
+
+@pytest.mark.parametrize("build", [by_middleware, by_application, by_router])
+async def test_authentication_added_in_any_usual_way_holds_for_every_way_to_ask_for_a_list(build):
+    app = build()
+    errors.install(app)
+    app.state.service = SimpleNamespace(deployment=None, refusal="starting")
+    transport = httpx.ASGITransport(app)
+    async with httpx.AsyncClient(transport=transport, base_url="http://test") as client:
+        for headers, status in (({}, 401), ({"x-key": "secret"}, 503)):
+            params = {"user_id": "u1"}
+            assert (
+                await client.get("/recommend", params=params, headers=headers)
+            ).status_code == status
+            assert (await client.post("/recommend", json={}, headers=headers)).status_code == status
+
+
+async def test_a_request_that_breaks_is_counted_as_500_and_what_is_no_request_is_passed_on():
+    async def broken(scope, receive, send):
+        if scope["type"] == "http":
+            raise ZeroDivisionError
+
+    metrics = Metrics()
+    arrival = ArrivalTiming(broken, metrics)
+    await arrival({"type": "lifespan"}, None, None)
+    with pytest.raises(ZeroDivisionError):
+        await arrival({"type": "http"}, None, None)
+    text = metrics.scrape().decode()
+    assert 'recfunnel_request_seconds_count{route="unknown",status="500"} 1.0' in text
+    assert "recfunnel_requests_in_flight 0.0" in text
