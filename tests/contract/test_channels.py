@@ -1,7 +1,6 @@
 """Every registered channel and every fake keeps the contract of channels."""
 
 import pytest
-from app.state.in_memory import MemoryTables
 
 from app.artifacts import Indexes
 from app.cpu import Cpu
@@ -10,6 +9,7 @@ from app.recall.registry import CHANNEL_SPECS
 from app.recall.social import NoFriendEvents
 from app.recall.vectors import flat_index
 from app.state.counters import PopularityCounters
+from app.state.tables import MemoryTables
 from tests.contract.channel_contract import MODELS, ChannelContract
 from tests.contract.copurchase import CHANNEL as COPURCHASE
 from tests.contract.copurchase import fit_table
