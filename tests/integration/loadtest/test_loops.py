@@ -17,7 +17,7 @@ from loadtest.report import LoadSummary, LoadTally, print_summaries
 from loadtest.run import ClosedLoopPlan, run_locust
 from loadtest.service import NotServingError, free_port, pin_to_cores, run_service
 from loadtest.traffic import HttpCall, Traffic
-from tests.loadtest_target import Behaviour, target
+from tests.integration.loadtest.target import Behaviour, target
 
 QUICK = OpenLoopPlan(rate=100, seconds=0.5)
 

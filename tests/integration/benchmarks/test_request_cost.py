@@ -19,7 +19,7 @@ from benchmarks.request_cost.bench import (
     request_lists,
     show,
 )
-from tests.loadtest_target import Behaviour, target
+from tests.integration.loadtest.target import Behaviour, target
 
 KERNELS = ["FAISS search", "coarse product", "LightGBM predict", "MMR", "Redis round trip"]
 

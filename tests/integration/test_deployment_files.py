@@ -18,8 +18,8 @@ from packaging.utils import canonicalize_name
 
 from app.observe.metrics import Metrics
 from app.settings import Settings
+from tests.conftest import ROOT
 
-ROOT = Path(__file__).parent.parent
 DASHBOARD = ROOT / "deploy/grafana/dashboards/recfunnel.json"
 SUFFIXES = {
     "counter": ("_total",),
