@@ -30,8 +30,8 @@ from offline.job import JobConfig
 from offline.models.registry import RecallConfig
 from offline.publish.flatten_config import flatten_config
 from offline.publish.writer import write_bundle
+from tests.bundles import build_training_result
 from tests.conftest import ROOT
-from tests.test_publish import trained_on_little
 
 CHANGED = """
 seed = 3
@@ -163,12 +163,12 @@ def test_a_file_that_is_no_text_is_not_toml(tmp_path):
 
 def test_a_bundle_tells_the_settings_of_its_own_training(tmp_path):
     config = read_config(written(tmp_path, CHANGED))
-    bundle = write_bundle(trained_on_little(settings=flatten_config(config)), tmp_path)
+    bundle = write_bundle(build_training_result(settings=flatten_config(config)), tmp_path)
     assert read_config(bundle) == config
 
 
 def test_a_bundle_that_does_not_tell_its_settings_is_refused(tmp_path):
-    bundle = write_bundle(trained_on_little(settings={}), tmp_path)
+    bundle = write_bundle(build_training_result(settings={}), tmp_path)
     with pytest.raises(ConfigError, match="does not tell its settings"):
         read_config(bundle)
     with pytest.raises(BundleError, match="never finished"):

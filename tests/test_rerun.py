@@ -28,8 +28,8 @@ from offline.replay_log.differences import find_differences
 from offline.replay_log.replay import RequestReplayer
 from offline.replay_log.state_rebuild import StateLostError
 from offline.replay_log.stream_reader import StreamReader
+from tests.bundles import edit_manifest
 from tests.conftest import ITEMS, USERS, hosted, leisurely, until
-from tests.test_bundle import edit_manifest
 from tests.test_service import another_version
 
 ASKED = 220

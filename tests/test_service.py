@@ -26,8 +26,8 @@ from app.settings import Settings
 from app.state.archiver_status import UNLIMITED, mark_archiver_in_use
 from app.state.tables import _marker
 from offline.publish.pointer import point_to
+from tests.bundles import edit_manifest
 from tests.conftest import NEEDS_REDIS, hosted, leisurely, until
-from tests.test_bundle import edit_manifest
 
 
 def another_version(out, version):

@@ -24,8 +24,8 @@ from offline.report.bundle_comparison import (
     differing_settings,
     render,
 )
+from tests.bundles import edit_manifest
 from tests.integration.evaluate.test_gate import inverted
-from tests.test_bundle import edit_manifest
 from tests.test_evaluate_report import Page
 
 METRICS = (

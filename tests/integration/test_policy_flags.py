@@ -9,7 +9,7 @@ from offline.data.readers import MAX_BAD_SHARE
 from offline.data.readers import load_dataset as read_data
 from offline.publish.writer import write_bundle
 from tests.fakes import ITEMS
-from tests.integration.test_providers import LOG, trained_on_little
+from tests.integration.test_providers import LOG, build_training_result
 
 FLAGS = (np.arange(ITEMS)[:, None] % np.array([2, 3]) == 0).astype(np.uint8)
 
@@ -35,7 +35,7 @@ def test_without_such_a_column_nothing_has_a_flag(tmp_path):
 
 
 def test_a_bundle_keeps_the_flags(tmp_path):
-    trained = trained_on_little()
+    trained = build_training_result()
     bare = load_bundle(write_bundle(trained, tmp_path / "bare")).models.catalogue
     assert bare.flag_names == ()
     flagged = replace(trained.models.catalogue, flags=FLAGS, flag_names=("adult", "alcohol"))

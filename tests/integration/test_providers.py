@@ -12,9 +12,9 @@ from offline.data.doctor import diagnose
 from offline.data.readers import load_dataset
 from offline.publish.writer import write_bundle
 from offline.training.replay import build_offline_funnel
+from tests.bundles import build_training_result
 from tests.fakes import PROVIDERS, request, small_models
 from tests.feature_cases import columns, funnel
-from tests.test_publish import trained_on_little
 
 LOG = "user,item,rating,timestamp\nu1,a,5,1\nu1,b,4,2\nu2,c,3,3\nu2,d,5,4\n"
 
@@ -57,7 +57,7 @@ def test_without_items_or_the_column_no_provider_is_known(tmp_path):
 
 
 async def test_a_bundle_keeps_the_providers_and_serves_the_same_column(tmp_path):
-    bundle = load_bundle(write_bundle(trained_on_little(), tmp_path))
+    bundle = load_bundle(write_bundle(build_training_result(), tmp_path))
     catalogue, models = bundle.models.catalogue, small_models()
     assert catalogue.provider_names.tolist() == list(PROVIDERS)
     assert catalogue.providers.tolist() == models.catalogue.providers.tolist()

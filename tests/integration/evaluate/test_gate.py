@@ -44,7 +44,7 @@ from offline.evaluate.holdout import ProductionBundle, leak_caveat, read_product
 from offline.evaluate.rowsets import RowSets
 from offline.job import build_holdout
 from offline.training.rankers import TrainedRankers, TrainingSet
-from tests.test_bundle import edit_manifest
+from tests.bundles import edit_manifest
 
 CONFIG = GateConfig()
 

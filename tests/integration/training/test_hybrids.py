@@ -27,7 +27,7 @@ from offline.publish.writer import write_bundle
 from offline.training.linear import Pools, fit_listwise_weights
 from offline.training.rank_table import RankTable
 from offline.training.rankers import HybridConfig
-from tests.test_publish import trained_on_little
+from tests.bundles import build_training_result
 
 VIEW = list(column_names(FINE_VIEW))
 CONFIG = HybridConfig(penalty=1.0, prior=0.0)
@@ -235,7 +235,7 @@ def test_a_group_counts_the_same_whether_one_item_was_taken_or_many():
 
 def bundle_of(kind, folder):
     """A published bundle whose fine ranker is a hybrid."""
-    little = trained_on_little()
+    little = build_training_result()
     rankers = replace(little.rankers, fine=MatrixScorer(of(kind)))
     return write_bundle(replace(little, rankers=rankers, kinds=RankerKinds(fine=kind)), folder)
 

@@ -47,9 +47,9 @@ from offline.training.objectives import (
 from offline.training.rank_table import RankTable, concatenate
 from offline.training.rankers import RankConfig, TrainingSet
 from offline.training.replay import ReplayUser, add_later_events
+from tests.bundles import build_training_result
 from tests.fakes import SMALL, pool, query, rows, small_dataset
 from tests.shop import EVENTS, prices, write_shop
-from tests.test_publish import trained_on_little
 
 WIDTH = len(column_names(FINE_VIEW))
 AGE, GAP, MEAN = (column_names(FINE_VIEW).index(name) for name in ("age", "user_gap", "mean_value"))
@@ -366,7 +366,7 @@ def test_coarse_is_taught_by_what_the_blend_says_of_each_pool():
 
 def bundle_of(blend, folder):
     """A published bundle whose fine ranker blends objectives."""
-    little = trained_on_little()
+    little = build_training_result()
     kinds = RankerKinds(fine=OBJECTIVE_BLEND)
     rankers = replace(little.rankers, fine=blend)
     return load_bundle(write_bundle(replace(little, rankers=rankers, kinds=kinds), folder))
@@ -394,7 +394,7 @@ def test_the_service_may_set_other_weights_and_says_which_the_bundle_lacks(tmp_p
     assert weighted.weights == {"click": 5.0, "conversion": 1.0, "value": 0.0}
     assert caplog.messages == ["the setting objectives.relevant belongs to no model of v1"]
     assert apply_objective_weights(rankers, {}, "v1").fine.weights == WEIGHTS
-    single = trained_on_little().rankers
+    single = build_training_result().rankers
     assert apply_objective_weights(single, {"click": 1.0}, "v2") is single
     assert "objectives.click" in caplog.messages[-1]
 
@@ -469,7 +469,7 @@ def test_the_job_learns_every_objective_where_event_types_differ(cpu, sold):
     for one in table:
         assert list(one["ndcg"]) == ["relevant", "click", "conversion", "value"]
         assert all(0 < figure["mean"] < 1 for figure in one["ndcg"].values())
-    assert compare_objectives(exam, replace(learned, rankers=trained_on_little().rankers)) == []
+    assert compare_objectives(exam, replace(learned, rankers=build_training_result().rankers)) == []
 
 
 def test_what_each_user_did_after_the_cut_is_told_by_objective(cpu, sold):

@@ -7,8 +7,8 @@ import orjson
 import pytest
 
 from app.bundle.bundle import find_current_bundle, load_bundle
-from app.bundle.integrity import file_sha256, files_digest
-from app.bundle.manifest import BundleError, FileRecord, read_manifest
+from app.bundle.manifest import BundleError, read_manifest
+from tests.bundles import edit_manifest
 
 
 def refusal(folder):
@@ -18,20 +18,6 @@ def refusal(folder):
     assert "train again" in told
     assert "\n" not in told
     return told
-
-
-def edit_manifest(folder, **changed):
-    """Change the manifest; a file named in it that was changed gets its new digest too."""
-    path = folder / "manifest.json"
-    manifest = orjson.loads(path.read_bytes())
-    for name, fact in manifest["files"].items():
-        fact["sha256"] = file_sha256(folder / name)
-        fact["bytes"] = (folder / name).stat().st_size
-    facts = {name: FileRecord(**fact) for name, fact in manifest["files"].items()}
-    moment = changed.pop("version", manifest["version"][:-9])
-    manifest["version"] = f"{moment}-{files_digest(facts)}"
-    path.write_bytes(orjson.dumps(manifest | changed))
-    return folder.rename(folder.with_name(manifest["version"]))
 
 
 @pytest.fixture

@@ -4,7 +4,7 @@ import pytest
 from offline.models.interactions import event_matrix, item_blocks
 from offline.models.item_cf import ItemCFConfig, fit_item_cf
 from offline.models.neighbour_table import first_per_owner
-from tests.test_models_interactions import DAY, EMPTY, SHAPE, constant, log_of, random_log
+from tests.unit.models.logs import DAY, EMPTY, SHAPE, constant, log_of, random_log, to_dense
 
 
 def dense_cosine(log, config):
@@ -66,13 +66,6 @@ def dense_bm25(log, config):
     return near
 
 
-def unpacked(table):
-    dense = np.zeros((len(table), SHAPE[1]))
-    owner = np.repeat(np.arange(len(table)), np.diff(table.indptr))
-    dense[owner, table.rows] = table.weights
-    return dense
-
-
 CONFIGS = [
     {"shrink": 0.0},
     {"shrink": 5.0, "half_life": 7 * DAY},
@@ -89,7 +82,7 @@ def test_similarities_are_those_of_the_obvious_loop(similarity, settings, seed):
     log = random_log(seed, m=60, repeats=True)
     expected = np.maximum(REFERENCES[similarity](log, config), 0.0)
     expected[expected < 1e-9] = 0.0
-    found = unpacked(fit_item_cf(log, SHAPE, config))
+    found = to_dense(fit_item_cf(log, SHAPE, config))
     assert np.allclose(found, expected, atol=1e-6)
     assert expected.any()
 
@@ -97,7 +90,7 @@ def test_similarities_are_those_of_the_obvious_loop(similarity, settings, seed):
 @pytest.mark.parametrize("similarity", REFERENCES)
 def test_only_the_best_neighbours_are_kept_best_first_and_never_the_item_itself(similarity):
     log = random_log(1)
-    whole = unpacked(fit_item_cf(log, SHAPE, ItemCFConfig(similarity=similarity)))
+    whole = to_dense(fit_item_cf(log, SHAPE, ItemCFConfig(similarity=similarity)))
     table = fit_item_cf(log, SHAPE, ItemCFConfig(similarity=similarity, neighbours=2))
     for item in range(SHAPE[1]):
         span = slice(table.indptr[item], table.indptr[item + 1])

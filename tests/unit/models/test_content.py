@@ -3,26 +3,10 @@ import warnings
 import numpy as np
 import pytest
 
-from app.catalogue.catalogue import Catalogue
-from app.catalogue.ids import IdIndex, Texts
 from offline.models.content import ContentConfig, fit_content, fit_content_and_encoder
+from tests.unit.models.logs import catalogue
 
 WORDS = ["star", "wars", "love", "night", "return", "king", "story", "war", "city", "blue"]
-
-
-def catalogue(titles, categories=None, released=None):
-    n = len(titles)
-    table = np.zeros((n, 0)) if categories is None else np.array(categories)
-    return Catalogue(
-        ids=IdIndex.of([f"{i:04d}" for i in range(n)]),
-        titles=Texts.of(titles),
-        categories=table.astype(np.uint8),
-        category_names=tuple(f"c{c}" for c in range(table.shape[1])),
-        released=np.array([np.nan] * n if released is None else released, np.float32),
-        available=np.ones(n, np.bool_),
-        providers=np.full(n, -1, np.int32),
-        provider_names=Texts.of([]),
-    )
 
 
 def many_titles(n):

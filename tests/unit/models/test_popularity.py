@@ -3,7 +3,7 @@ import pytest
 
 from app.artifacts import HALF_LIVES
 from offline.models.popularity import PopularityConfig, fit_popularity
-from tests.test_models_interactions import DAY, EMPTY, SHAPE, random_log
+from tests.unit.models.logs import DAY, EMPTY, SHAPE, random_log
 
 
 @pytest.mark.parametrize("seed", range(3))

@@ -3,7 +3,7 @@ import pytest
 
 from offline.models.interactions import latest_events
 from offline.models.user_cf import UserCFConfig, fit_raters, should_centre
-from tests.test_models_interactions import DAY, EMPTY, SHAPE, constant, log_of, random_log
+from tests.unit.models.logs import DAY, EMPTY, SHAPE, constant, log_of, random_log
 
 
 def likeness(table, rows, own):

@@ -3,7 +3,7 @@ import pytest
 
 from offline.models import segments
 from offline.models.segments import SegmentEncoding, SegmentsConfig, encode_segments, fit_segments
-from tests.test_models_interactions import EMPTY, SHAPE, random_log
+from tests.unit.models.logs import EMPTY, SHAPE, random_log
 
 
 def texts(*values):

@@ -3,8 +3,7 @@ import pytest
 
 from offline.data.dataset import Log
 from offline.models.transitions import TransitionsConfig, fit_transitions
-from tests.test_models_interactions import DAY, EMPTY, SHAPE, log_of, random_log
-from tests.test_models_item_cf import unpacked
+from tests.unit.models.logs import DAY, EMPTY, SHAPE, log_of, random_log, to_dense
 
 
 def pair_by_pair(log, config):
@@ -49,20 +48,20 @@ def test_weights_are_those_of_the_obvious_loop(settings, seed):
     stronger = np.where(log.values == 5, 2.0, log.weights).astype(np.float32)
     log = Log(log.users, log.items, log.values, stronger, moments)
     expected = pair_by_pair(log, config)
-    assert np.allclose(unpacked(fit_transitions(log, SHAPE, config)), expected, atol=1e-6)
+    assert np.allclose(to_dense(fit_transitions(log, SHAPE, config)), expected, atol=1e-6)
     assert expected.any()
 
 
 def test_what_comes_after_follows_and_not_the_other_way_round():
     log = log_of((0, 3, 5, 1, 0), (0, 5, 5, 1, 10))
-    found = unpacked(fit_transitions(log, SHAPE, TransitionsConfig()))
+    found = to_dense(fit_transitions(log, SHAPE, TransitionsConfig()))
     assert found[3, 5] > 0
     assert found[5, 3] == 0
 
 
 def test_likes_of_one_moment_follow_one_another_both_ways():
     log = log_of((0, 3, 5, 1, 0), (0, 5, 5, 1, 0))
-    found = unpacked(fit_transitions(log, SHAPE, TransitionsConfig()))
+    found = to_dense(fit_transitions(log, SHAPE, TransitionsConfig()))
     assert found[3, 5] == found[5, 3] > 0
 
 
@@ -72,7 +71,7 @@ def test_the_order_of_rows_within_a_moment_changes_nothing():
     one, two = (
         fit_transitions(log_of(*e), SHAPE, TransitionsConfig(span=2)) for e in (events, swapped)
     )
-    assert np.allclose(unpacked(one), unpacked(two))
+    assert np.allclose(to_dense(one), to_dense(two))
 
 
 def test_a_history_written_in_one_moment_says_nothing():
@@ -94,7 +93,7 @@ def test_histories_of_different_users_do_not_meet():
 
 def test_only_the_best_are_kept_best_first():
     log = random_log(3)
-    whole = unpacked(fit_transitions(log, SHAPE, TransitionsConfig()))
+    whole = to_dense(fit_transitions(log, SHAPE, TransitionsConfig()))
     table = fit_transitions(log, SHAPE, TransitionsConfig(neighbours=2))
     for item in range(SHAPE[1]):
         span = slice(table.indptr[item], table.indptr[item + 1])

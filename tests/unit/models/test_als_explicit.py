@@ -9,7 +9,7 @@ from offline.models.als_explicit import (
     fit_explicit_als_ratings,
 )
 from offline.models.interactions import latest_events
-from tests.test_models_interactions import DAY, EMPTY, SHAPE, constant, log_of, random_log
+from tests.unit.models.logs import DAY, EMPTY, SHAPE, constant, log_of, random_log
 
 CONFIG = ExplicitALSConfig(size=3, rounds=4)
 

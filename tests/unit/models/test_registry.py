@@ -7,8 +7,7 @@ from app.catalogue.ids import IdIndex
 from offline.data.dataset import Dataset, DataTraits, Log
 from offline.models import users
 from offline.models.registry import RecallConfig, fit_models
-from tests.test_models_content import catalogue
-from tests.test_models_interactions import DAY, EMPTY, SHAPE, constant, log_of, random_log
+from tests.unit.models.logs import DAY, EMPTY, SHAPE, catalogue, constant, log_of, random_log
 
 
 def dataset(log, shape=SHAPE, *, explicit=True, timed=True):

@@ -13,7 +13,7 @@ from offline.models.bpr import BPRConfig
 from offline.models.factors import build_factors
 from offline.models.interactions import like_matrix, mean_positive_weight
 from offline.models.sgd import SGDConfig, fit_sgd_ratings
-from tests.test_models_interactions import DAY, EMPTY, SHAPE, constant, log_of, random_log
+from tests.unit.models.logs import DAY, EMPTY, SHAPE, constant, log_of, random_log
 
 FITS = {
     "als": lambda log, shape, seed: als.fit_als(log, shape, ALSConfig(size=4), seed),

@@ -2,8 +2,7 @@ import numpy as np
 import pytest
 
 from offline.models.rp3beta import RP3betaConfig, fit_rp3beta
-from tests.test_models_interactions import DAY, EMPTY, SHAPE, constant, log_of, random_log
-from tests.test_models_item_cf import unpacked
+from tests.unit.models.logs import DAY, EMPTY, SHAPE, constant, log_of, random_log, to_dense
 
 
 def walks(log, config):
@@ -32,13 +31,13 @@ def test_weights_are_the_sums_over_all_walks(settings, seed):
     config = RP3betaConfig(**settings)
     log = random_log(seed, m=60, repeats=True)
     expected = walks(log, config)
-    assert np.allclose(unpacked(fit_rp3beta(log, SHAPE, config)), expected, atol=1e-6)
+    assert np.allclose(to_dense(fit_rp3beta(log, SHAPE, config)), expected, atol=1e-6)
     assert expected.any()
 
 
 def test_only_the_best_are_kept_best_first_and_never_the_item_itself():
     log = random_log(1)
-    whole = unpacked(fit_rp3beta(log, SHAPE, RP3betaConfig()))
+    whole = to_dense(fit_rp3beta(log, SHAPE, RP3betaConfig()))
     table = fit_rp3beta(log, SHAPE, RP3betaConfig(neighbours=2))
     for item in range(SHAPE[1]):
         span = slice(table.indptr[item], table.indptr[item + 1])

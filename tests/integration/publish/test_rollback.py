@@ -17,10 +17,9 @@ from offline.publish import writer
 from offline.publish.pointer import HISTORY, current_version, point_to, rollback, service_history
 from offline.publish.versions import DRAFT_PREFIX, draft_folder, list_bundles, remove_old_bundles
 from offline.publish.writer import write_bundle
+from tests.bundles import build_training_result, edit_manifest
 from tests.conftest import ROOT, clean_environment, hosted, leisurely, until
 from tests.fakes import small_models
-from tests.test_bundle import edit_manifest
-from tests.test_publish import trained_on_little
 
 FIGURE = {"mean": 0.25, "low": 0.2, "high": 0.3}
 LOCKING = """
@@ -52,7 +51,7 @@ def make(tmp_path, monkeypatch):
         monkeypatch.setattr(writer.time, "time", lambda: 1_800_000_000.0 + 3_600 * len(made))
         models = small_models()
         factors = replace(models.factors, items=models.factors.items + np.float32(len(made)))
-        told = trained_on_little(
+        told = build_training_result(
             models=replace(models, factors=factors),
             metrics={"ndcg@10": {"funnel": FIGURE}},
             gate=gate(verdict) if verdict else None,

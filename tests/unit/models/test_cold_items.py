@@ -10,7 +10,7 @@ from offline.models.cold_items import PlacementConfig, place_cold_items
 from offline.models.factors import build_factors
 from offline.models.registry import RecallConfig, fit_models
 from tests.fakes import SMALL, proposed, query, small_dataset
-from tests.test_models_interactions import log_of
+from tests.unit.models.logs import log_of
 
 N, D, E = 40, 6, 9
 NEW = N - 1  # nobody likes it

@@ -7,71 +7,32 @@ import time
 from dataclasses import replace
 from uuid import uuid4
 
-import lightgbm
 import numpy as np
 import orjson
 import pytest
 import redis
 
-from app.artifacts import Models, Rankers, Sizes
+from app.artifacts import Models
 from app.bundle.bundle import find_current_bundle, load_bundle
 from app.bundle.layout import collect_arrays
 from app.bundle.manifest import POINTER, BundleError, read_manifest
 from app.event_weights import EventWeights
 from app.features.views import COARSE_VIEW, FINE_VIEW, column_names
-from app.rank.gbdt import GradientBoosting
-from app.rank.kinds import RankerKinds
-from app.rank.logistic import Logistic
-from app.rank.pointwise_listwise import PointwiseListwiseBlend
-from app.rank.scorer import MatrixScorer
 from offline.publish import writer
 from offline.publish.pointer import HISTORY, point_to
-from offline.publish.writer import HISTORICAL_AGE, TrainingResult, push_tables, write_bundle
+from offline.publish.writer import HISTORICAL_AGE, push_tables, write_bundle
+from tests.bundles import build_training_result, fine_ranker
 from tests.conftest import ROOT, clean_environment
 from tests.fakes import small_models
 
 DYING = """
 import sys
 from pathlib import Path
-import tests.test_publish as made
+from tests.bundles import build_training_result, fine_ranker
 from offline.publish import writer
 writer.faiss.write_index = lambda *_: (print("writing", flush=True), sys.stdin.read())
-writer.write_bundle(made.trained_on_little(), Path(sys.argv[1]))
+writer.write_bundle(build_training_result(), Path(sys.argv[1]))
 """
-
-
-def fine():
-    random, width = np.random.default_rng(0), len(column_names(FINE_VIEW))
-    features, labels = random.random((200, width)), random.integers(0, 2, 200)
-    told = {"verbose": -1, "num_threads": 1, "num_leaves": 4}
-    boosters = [
-        lightgbm.train(told, lightgbm.Dataset(features, labels), rounds) for rounds in (2, 3)
-    ]
-    ones = np.ones(width, np.float32)
-    start = Logistic(ones * 0.1, ones * 3, ones / 7, 0.25)
-    return PointwiseListwiseBlend(
-        GradientBoosting(start, tuple(boosters)),
-        GradientBoosting(start, tuple(boosters[:1])),
-    )
-
-
-def trained_on_little(**known) -> TrainingResult:
-    columns = len(column_names(COARSE_VIEW))
-    ones = np.ones(columns, np.float32)
-    told = {
-        "models": small_models(),
-        "rankers": Rankers(
-            MatrixScorer(Logistic(ones * 0.1, ones * 3, ones / 7, 0.25)), MatrixScorer(fine())
-        ),
-        "kinds": RankerKinds(),
-        "sizes": Sizes(recall=11, coarse=12, fine=13),
-        "preferences": EventWeights(3.5, {"like": 1.0, "stare": 0.1}),
-        "dataset": "small",
-        "interactions": 1_500,
-        "seed": 3,
-        "metrics": {"users": 1},
-    }
-    return TrainingResult(**(told | known))
 
 
 def as_of(models: Models, moment) -> Models:
@@ -83,7 +44,7 @@ def bundles(out):
 
 
 def test_what_was_trained_is_what_is_loaded(tmp_path):
-    trained = trained_on_little()
+    trained = build_training_result()
     bundle = load_bundle(write_bundle(trained, tmp_path))
     loaded, made = collect_arrays(bundle.models), collect_arrays(trained.models)
     assert {name: a.tobytes() for name, a in loaded.items()} == {
@@ -103,19 +64,19 @@ def test_what_was_trained_is_what_is_loaded(tmp_path):
     scores = [model.score(features) for model in coarse]
     assert scores[0].tobytes() == scores[1].tobytes()
     rows = np.random.default_rng(2).random((50, len(column_names(FINE_VIEW)))).astype(np.float32)
-    assert bundle.rankers.fine.model.score(rows).tolist() == fine().score(rows).tolist()
+    assert bundle.rankers.fine.model.score(rows).tolist() == fine_ranker().score(rows).tolist()
 
 
 def test_the_coarse_weights_are_readable_by_column(tmp_path):
-    folder = write_bundle(trained_on_little(), tmp_path)
+    folder = write_bundle(build_training_result(), tmp_path)
     stored = orjson.loads((folder / "coarse.json").read_bytes())
     assert [column["name"] for column in stored["columns"]] == list(column_names(COARSE_VIEW))
 
 
 def test_the_version_is_the_moment_and_a_digest_of_the_files(tmp_path):
-    first = write_bundle(trained_on_little(), tmp_path)
-    second = write_bundle(trained_on_little(seed=4), tmp_path / "other")
-    third = write_bundle(trained_on_little(preferences=EventWeights()), tmp_path / "third")
+    first = write_bundle(build_training_result(), tmp_path)
+    second = write_bundle(build_training_result(seed=4), tmp_path / "other")
+    third = write_bundle(build_training_result(preferences=EventWeights()), tmp_path / "third")
     digests = [folder.name.partition("-")[2] for folder in (first, second, third)]
     assert digests == digests[:1] * 3
     assert read_manifest(first).version == first.name
@@ -126,21 +87,21 @@ def test_old_data_is_replayed_as_if_it_ended_now_and_new_data_is_not(tmp_path):
     for age, shifted in ((HISTORICAL_AGE + 100, True), (HISTORICAL_AGE - 100, False)):
         models = as_of(small_models(), now - age)
         manifest = read_manifest(
-            write_bundle(trained_on_little(models=models), tmp_path / str(age))
+            write_bundle(build_training_result(models=models), tmp_path / str(age))
         )
         assert manifest.time_shift == (manifest.created - (now - age) if shifted else 0.0)
         assert manifest.data_end == now - age
 
 
 def test_the_pointer_names_the_new_bundle_and_nothing_else_is_left(tmp_path):
-    first = write_bundle(trained_on_little(), tmp_path)
+    first = write_bundle(build_training_result(), tmp_path)
     with pytest.raises(BundleError):
         find_current_bundle(tmp_path)
     point_to(first)
     assert find_current_bundle(tmp_path) == first
     models = as_of(small_models(), time.time())
     models = replace(models, factors=replace(models.factors, items=models.factors.items * 2))
-    second = write_bundle(trained_on_little(models=models), tmp_path)
+    second = write_bundle(build_training_result(models=models), tmp_path)
     assert find_current_bundle(tmp_path) == first
     point_to(second)
     assert find_current_bundle(tmp_path) == second
@@ -154,13 +115,13 @@ def test_a_write_that_fails_leaves_no_draft(tmp_path, monkeypatch):
 
     monkeypatch.setattr(writer.faiss, "write_index", full)
     with pytest.raises(OSError, match="No space left"):
-        write_bundle(trained_on_little(), tmp_path)
+        write_bundle(build_training_result(), tmp_path)
     assert bundles(tmp_path) == []
 
 
 @pytest.mark.e2e
 def test_killed_while_publishing_the_old_bundle_stays_whole_and_current(tmp_path):
-    old = write_bundle(trained_on_little(), tmp_path)
+    old = write_bundle(build_training_result(), tmp_path)
     point_to(old)
     process = subprocess.Popen(
         [sys.executable, "-c", DYING, str(tmp_path)],

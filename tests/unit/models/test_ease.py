@@ -3,8 +3,7 @@ import pytest
 
 from offline.models import ease
 from offline.models.ease import EASEConfig, fit_ease
-from tests.test_models_interactions import DAY, EMPTY, SHAPE, constant, log_of, random_log
-from tests.test_models_item_cf import unpacked
+from tests.unit.models.logs import DAY, EMPTY, SHAPE, constant, log_of, random_log, to_dense
 
 
 def dense_likes(log, config):
@@ -32,7 +31,7 @@ def test_weights_are_those_of_a_ridge_regression_of_each_item_on_the_others(half
     config = EASEConfig(reg=2.0, half_life=half_life, fewest_likes=1)
     log = random_log(seed, m=60, repeats=True)
     expected = np.maximum(one_by_one(log, config), 0.0)
-    found = unpacked(fit_ease(log, SHAPE, config))
+    found = to_dense(fit_ease(log, SHAPE, config))
     assert np.allclose(found, expected, atol=1e-5)
     assert expected.any()
     assert not np.allclose(expected, expected.T, atol=1e-3)
@@ -44,15 +43,15 @@ def test_twice_the_weight_of_every_event_changes_nothing():
         *((u, i, 1, 2, t) for u, i, t in zip(log.users, log.items, log.times, strict=True))
     )
     assert np.allclose(
-        unpacked(fit_ease(log, SHAPE, EASEConfig(reg=2.0))),
-        unpacked(fit_ease(double, SHAPE, EASEConfig(reg=2.0))),
+        to_dense(fit_ease(log, SHAPE, EASEConfig(reg=2.0))),
+        to_dense(fit_ease(double, SHAPE, EASEConfig(reg=2.0))),
         atol=1e-6,
     )
 
 
 def test_only_the_best_are_kept_best_first_whatever_the_block(monkeypatch):
     log = constant(random_log(1, m=40))
-    whole = unpacked(fit_ease(log, SHAPE, EASEConfig(reg=1.0)))
+    whole = to_dense(fit_ease(log, SHAPE, EASEConfig(reg=1.0)))
     monkeypatch.setattr(ease, "BLOCK_ROWS", 3)
     table = fit_ease(log, SHAPE, EASEConfig(reg=1.0, neighbours=2))
     for item in range(SHAPE[1]):

@@ -1,11 +1,10 @@
-"""Also makes the small logs that the other model tests use."""
+"""The log as sparse matrices."""
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from offline.data.dataset import Log
 from offline.models.interactions import (
     MAX_PROPENSITY,
     centre_by_user,
@@ -17,34 +16,7 @@ from offline.models.interactions import (
     ratings_vary,
     time_decay,
 )
-
-SHAPE = (12, 9)
-DAY = 86_400.0
-
-
-def random_log(seed, m=80, *, repeats=False):
-    """A log of ratings in SHAPE, where user 11 and item 8 do nothing."""
-    random = np.random.default_rng(seed)
-    pairs = random.choice(11 * 8, m, replace=repeats)
-    values = random.integers(1, 6, m).astype(np.float32)
-    weights = np.where(values >= 4, 1.0, np.where(values <= 2, -1.0, 0.0)).astype(np.float32)
-    times = np.sort(random.integers(0, 30, m)) * DAY
-    return Log((pairs // 8).astype(np.int32), (pairs % 8).astype(np.int32), values, weights, times)
-
-
-def constant(log, value=1.0):
-    ones = np.full(len(log), value, np.float32)
-    return Log(log.users, log.items, ones, np.ones_like(ones), log.times)
-
-
-def log_of(*events):
-    """Events as (user, item, value, weight, time)."""
-    columns = list(zip(*events, strict=True)) or [()] * 5
-    kinds = (np.int32, np.int32, np.float32, np.float32, np.float64)
-    return Log(*(np.array(c, kind) for c, kind in zip(columns, kinds, strict=True)))
-
-
-EMPTY = log_of()
+from tests.unit.models.logs import DAY, EMPTY, SHAPE, constant, log_of, random_log
 
 
 def test_the_last_event_counts_whole_and_one_half_life_earlier_half():
