@@ -15,6 +15,7 @@ from uuid import uuid4
 
 from app.contracts import StageError
 from app.state.store import Store
+from app.state.streams import parse_id
 
 WORKER_TIMEOUT = 30.0  # seconds of silence after which a worker of another machine is removed
 FIRST_POLL, MAX_POLL = 0.001, 0.02  # seconds between two reads of who has confirmed
@@ -64,7 +65,7 @@ class Confirmations:
         late = []
         for name, entry in zip(reply[::2], reply[1::2], strict=True):
             applied, _, written_at = entry.partition(b" ")
-            if _order(applied) >= _order(position):
+            if parse_id(applied) >= parse_id(position):
                 continue
             if self._has_ended(name.decode(), float(written_at)):
                 await self._store.command("HDEL", self._key, name)
@@ -90,11 +91,6 @@ class Confirmations:
 def worker_name(process: int) -> str:
     """Return a new name for a worker: machine, process, its start time and a random part."""
     return f"{_machine()}|{process}|{_start_time(process)}|{uuid4().hex}"
-
-
-def _order(position: bytes) -> tuple[int, int]:
-    moment, _, number = position.partition(b"-")
-    return int(moment), int(number)
 
 
 def _machine() -> str:

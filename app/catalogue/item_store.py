@@ -19,14 +19,13 @@ from app.catalogue.confirmations import WORKER_TIMEOUT, Confirmations
 from app.catalogue.live_items import ItemRecord
 from app.contracts import StageError
 from app.state.store import CommandPart, Store
+from app.state.streams import StreamEntry, follow_streams
 
 log = logging.getLogger(__name__)
 
 MAX_LOG_ENTRIES = 10_000  # changes in the stream, about; a worker that missed more loads all items
-READ_BATCH = 1_000  # changes in one read
-READ_BLOCK_MS = 1_000  # milliseconds that the server holds a read until there is a change
 READ_TIMEOUT = 10.0  # seconds for one read, the block or the whole hash included
-FIRST_PAUSE, MAX_PAUSE = 0.05, 1.0  # seconds before the next try with a server that failed
+MAX_PAUSE = 1.0  # seconds between two attempts while the server fails
 STREAM_START = b"0-0"
 MAX_TRIES = 10  # of a change, when others change the same item meanwhile
 # KEYS: the items, their stream. ARGV: the item's id, its expected record ("": none), its new one,
@@ -55,14 +54,14 @@ class ItemStore:
         self.workers = Confirmations(store, prefix, worker_timeout)
         self._store = store
         self._items_key, self._log_key = f"{prefix}:{{items}}:told", item_log_key(prefix)
-        self._position = STREAM_START
+        self.offsets = {self._log_key.encode(): STREAM_START}  # the newest change applied
         self._is_in_order = True  # False: items came together, in an unknown order
         self._listeners: list[Callable[[ItemRecord], None]] = []
 
     @property
     def position(self) -> str:
         """The position in the stream of the last change applied; "" before the first item."""
-        return self._position.decode() if self.items else ""
+        return self._offset.decode() if self.items else ""
 
     @property
     def change_count(self) -> int | None:
@@ -119,23 +118,12 @@ class ItemStore:
 
     async def run(self) -> None:
         """Follow the changes until cancelled; failures of the server are logged and retried."""
-        pause = FIRST_PAUSE
-        async with self._store.dedicated(READ_TIMEOUT) as link:
-            while True:
-                try:
-                    await self._load(link)
-                    pause = FIRST_PAUSE
-                    while True:
-                        await self._advance(link)
-                except StageError as error:
-                    log.warning("following the items: %s", error)
-                    await asyncio.sleep(pause)
-                    pause = min(2 * pause, MAX_PAUSE)
+        await follow_streams(self._store, self, read_timeout=READ_TIMEOUT, max_pause=MAX_PAUSE)
 
-    async def _load(self, link: Store) -> None:
+    async def prepare(self, connection: Store) -> None:
         """Read all items, also those that changed while this worker was not reading."""
-        await self.workers.confirm(link, STREAM_START)
-        *_, (reply, newest) = await link.pipeline(
+        await self.workers.confirm(connection, STREAM_START)
+        *_, (reply, newest) = await connection.pipeline(
             "items",
             [
                 ("MULTI",),
@@ -148,30 +136,36 @@ class ItemStore:
         for text in reply[1::2]:
             self._apply(text)
         self._is_in_order &= len(self.items) <= count_before + 1
-        await self._restore(link, {name.decode() for name in reply[::2]})
-        self._position = newest[0][0] if newest else STREAM_START
-        await self.workers.confirm(link, self._position)
+        await self._restore(connection, {name.decode() for name in reply[::2]})
+        self.offsets[self._log_key.encode()] = newest[0][0] if newest else STREAM_START
+        await self.workers.confirm(connection, self._offset)
         self.loaded.set()
 
-    async def _restore(self, link: Store, stored: set[str]) -> None:
+    def apply_stream(self, _key: bytes, entries: Sequence[StreamEntry]) -> None:
+        """Apply the changes of one read, in their order."""
+        for _, fields in entries:
+            self._apply(fields[-1])
+
+    async def after_read(self, connection: Store, _longest: int) -> None:
+        """Confirm how far this worker has read."""
+        await self.workers.confirm(connection, self._offset)
+
+    def record_failure(self, error: StageError) -> None:
+        """Log a read that the server did not answer."""
+        log.warning("the items cannot be followed now: %s", error)
+
+    @property
+    def _offset(self) -> bytes:
+        return self.offsets[self._log_key.encode()]
+
+    async def _restore(self, connection: Store, stored: set[str]) -> None:
         """Write again the records that a server has lost: no record is ever removed on purpose."""
         lost = [item for name, item in self.items.items() if name not in stored]
         commands: list[tuple[CommandPart, ...]] = [
             ("HSETNX", self._items_key, item.item_id, orjson.dumps(asdict(item))) for item in lost
         ]
         if commands:
-            await link.pipeline("items", commands)
-
-    async def _advance(self, link: Store) -> None:
-        count, block = ("COUNT", READ_BATCH), ("BLOCK", READ_BLOCK_MS)
-        reply = await link.command(
-            "XREAD", *count, *block, "STREAMS", self._log_key, self._position
-        )
-        for _, entries in reply or []:
-            for _, fields in entries:
-                self._apply(fields[-1])
-            self._position = entries[-1][0]
-        await self.workers.confirm(link, self._position)
+            await connection.pipeline("items", commands)
 
     def _apply(self, text: bytes) -> None:
         item = decode_item(text)

@@ -76,7 +76,7 @@ class StreamHandler(Protocol):
         """
         ...
 
-    def apply_stream(self, key: bytes, entries: Sequence[StreamEntry]) -> None:
+    def apply_stream(self, key: bytes, entries: Sequence[StreamEntry], /) -> None:
         """Apply the entries of one read of a stream, at least one, in their order."""
         ...
 
