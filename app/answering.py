@@ -21,6 +21,7 @@ from app.request_log.answer_record import AnswerRecord, without_unlogged
 from app.request_log.request_record import RequestRecord
 from app.request_log.writer import RequestLog
 from app.settings import Settings
+from app.slate_settings import extract_slate_settings
 from app.state.impressions import ImpressionWriter
 
 CONTROL = "control"  # the variant where there is no experiment
@@ -118,7 +119,7 @@ class AnswerLogger:
     def __init__(self, request_log: RequestLog, item_store: ItemStore, settings: Settings) -> None:
         self._request_log = request_log
         self._item_store = item_store
-        self._slate_settings = settings.slate_settings()
+        self._slate_settings = extract_slate_settings(settings)
         self._worker = uuid4().hex[:12]
 
     def __call__(self, answer: Answer) -> None:

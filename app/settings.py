@@ -9,7 +9,6 @@ import os
 import tomllib
 from collections.abc import Mapping
 from dataclasses import fields
-from functools import cache
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeAlias
 
@@ -19,11 +18,9 @@ from pydantic import (
     ConfigDict,
     Field,
     ValidationError,
-    create_model,
     field_validator,
     model_validator,
 )
-from pydantic_core import to_jsonable_python
 from pydantic_settings import (
     BaseSettings,
     PydanticBaseSettingsSource,
@@ -38,10 +35,6 @@ from app.rerank.policies import Policy
 from app.state.redis_url import public_address
 
 SETTINGS_FILE = "recfunnel.toml"
-SLATE_SETTINGS = (  # those that decide what is shown; each answer in the request log has them
-    *("policy", "scenes", "objectives", "recall"),
-    *("history_limit", "shown_limit", "spare_items"),
-)
 DEFAULT_CHECKPOINTS_MS = {
     stage.name: round(1000 * getattr(Checkpoints(), stage.name), 3) for stage in fields(Checkpoints)
 }
@@ -203,8 +196,8 @@ class Settings(BaseSettings):
 
     @model_validator(mode="before")
     @classmethod
-    def _complete_scenes(cls, values: dict[str, Any]) -> dict[str, Any]:
-        return _complete_scenes(values)
+    def _add_policy_to_scenes(cls, values: dict[str, Any]) -> dict[str, Any]:
+        return complete_scenes(values)
 
     @field_validator("redis_url")
     @classmethod
@@ -245,30 +238,6 @@ class Settings(BaseSettings):
         """Return what is set of each recall channel."""
         return {name: one.model_dump(exclude_none=True) for name, one in self.recall.items()}
 
-    def slate_settings(self) -> dict[str, Any]:
-        """Return the settings that decide what is shown, as JSON, without those at a default."""
-        values = self.model_dump(mode="json", include=set(SLATE_SETTINGS) & self.model_fields_set)
-        policy, default = to_jsonable_python(self.policy), to_jsonable_python(Policy())
-        if "scenes" in values:
-            values["scenes"] = {
-                name: _difference(scene, policy) for name, scene in values["scenes"].items()
-            }
-        if "policy" in values:
-            values["policy"] = _difference(policy, default)
-        return values
-
-    def with_slate_settings(self, values: Mapping[str, Any]) -> "Settings":
-        """Return these settings with the ``slate_settings`` of others.
-
-        Raises:
-            SettingsError: one cannot be used.
-        """
-        try:
-            checked = _slate_schema()(**_complete_scenes(dict(values)))
-        except ValidationError as error:
-            raise SettingsError(_sentence(error)) from None
-        return self.model_copy(update={name: getattr(checked, name) for name in SLATE_SETTINGS})
-
     def export(self) -> None:
         """Write the settings to the environment, for the worker processes to read."""
         os.environ["RECFUNNEL_OUT"] = str(self.out.absolute())
@@ -279,7 +248,7 @@ class Settings(BaseSettings):
             os.environ["REDIS_URL"] = self.redis_url
 
 
-def _complete_scenes(values: dict[str, Any]) -> dict[str, Any]:
+def complete_scenes(values: dict[str, Any]) -> dict[str, Any]:
     """Add the settings of ``policy`` to each scene that does not set them itself."""
     policy, scenes = values.get("policy", {}), values.get("scenes")
     if isinstance(policy, Policy):
@@ -293,19 +262,8 @@ def _complete_scenes(values: dict[str, Any]) -> dict[str, Any]:
     return values | {"scenes": complete}
 
 
-@cache
-def _slate_schema() -> type[BaseModel]:
-    """Derive a model of ``SLATE_SETTINGS`` that does not look at the environment."""
-    declared = {name: Settings.model_fields[name] for name in SLATE_SETTINGS}
-    parts: dict[str, Any] = {name: (field.annotation, field) for name, field in declared.items()}
-    return create_model("SlateSettings", __config__=ConfigDict(extra="forbid"), **parts)
-
-
-def _difference(values: dict[str, Any], base: dict[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in values.items() if value != base[name]}
-
-
-def _sentence(error: ValidationError) -> str:
+def describe_error(error: ValidationError) -> str:
+    """Return a sentence that names the first setting that cannot be used."""
     first = error.errors()[0]
     name = ".".join(map(str, first["loc"]))
     reason = str(first["msg"]).removeprefix("Value error, ")
@@ -324,7 +282,7 @@ def read_settings(overrides: dict[str, Any]) -> Settings:
         raise SettingsError(f"{SETTINGS_FILE} is not TOML: {error}") from error
     except ValidationError as error:
         raise SettingsError(
-            f"{_sentence(error)}; see the environment and {SETTINGS_FILE}"
+            f"{describe_error(error)}; see the environment and {SETTINGS_FILE}"
         ) from None
 
 

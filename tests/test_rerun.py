@@ -17,6 +17,7 @@ from app.cpu import Cpu
 from app.request_log.writer import request_log_key
 from app.rerank.policies import Policy
 from app.settings import Settings, SettingsError
+from app.slate_settings import apply_slate_settings
 from app.state.event_codec import Event, events_key, impressions_key
 from app.state.streams import parse_id
 from offline import cli
@@ -362,4 +363,4 @@ def test_what_cannot_be_run_again_is_said_in_a_sentence(busy):
 
 def test_settings_that_make_no_sense_are_refused():
     with pytest.raises(SettingsError, match=r"policy\.diversity cannot be used"):
-        Settings(redis_url=None).with_slate_settings({"policy": {"diversity": 7}})
+        apply_slate_settings(Settings(redis_url=None), {"policy": {"diversity": 7}})

@@ -25,6 +25,7 @@ from app.request_log.entry_codec import LogEntry
 from app.request_log.request_record import RequestRecord
 from app.serving_bundle import ServingBundle
 from app.settings import Settings
+from app.slate_settings import apply_slate_settings
 from app.state.tables import MemoryTables
 from offline.replay_log.state_rebuild import NO_STORE, RebuiltState, StateLostError
 from offline.replay_log.stream_reader import StreamReader
@@ -162,7 +163,9 @@ class RequestReplayer:
         present, funnel = self._funnels.get(key, (None, None))
         if funnel is None or present != offset:
             build = partial(
-                ServingBundle.of, self._bundle(version), self.settings.with_slate_settings(settings)
+                ServingBundle.of,
+                self._bundle(version),
+                apply_slate_settings(self.settings, settings),
             )
             state = RebuiltState(build, self.reader, self._items(*offset))
             histories = LoggedHistories(

@@ -151,20 +151,6 @@ def test_a_scene_takes_what_it_does_not_set_from_the_policy(monkeypatch):
     assert Settings(policy=Policy(seen="keep"), scenes={"front": {}}).scenes["front"].seen == "keep"
 
 
-def test_slate_settings_hold_what_differs_from_the_default_and_are_read_back():
-    scenes = {"front": {"diversity": 0.2, "provider_cap": 3}}
-    policy = {"provider_cap": 3}
-    settings = Settings(policy=policy, scenes=scenes, shown_limit=7, k_max=3)
-    expected = {"policy": policy, "scenes": {"front": {"diversity": 0.2}}, "shown_limit": 7}
-    assert settings.slate_settings() == expected
-    restored = Settings(history_limit=9).with_slate_settings(expected)
-    assert restored.policy == settings.policy
-    assert restored.scenes == settings.scenes
-    assert (restored.shown_limit, restored.history_limit, restored.k_max) == (7, 500, 100)
-    with pytest.raises(SettingsError, match=r"the setting scenes\.front\.diversity cannot be used"):
-        Settings().with_slate_settings({"scenes": {"front": {"diversity": 7}}})
-
-
 def test_shown_items_are_remembered_only_where_a_policy_reads_them():
     assert Settings().shown_memory() == 0
     assert Settings(scenes={"feed": {"shown": "drop"}}, shown_limit=30).shown_memory() == 30
