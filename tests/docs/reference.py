@@ -10,8 +10,10 @@ from typer.cli import get_docs_for_click
 from typer.main import get_command
 
 from app.main import create_app
+from app.observe.metric_families import FAMILIES
 from app.settings import Settings
 from offline import cli
+from offline.report.settings_reference import with_table
 from tests.conftest import ROOT
 
 FOLDER = ROOT / "docs/reference"
@@ -57,6 +59,17 @@ def http_page() -> str:
             groups.setdefault(operation["tags"][0], []).append(lines)
     parts = [f"## {tag.capitalize()}\n\n" + "\n".join(groups[tag]) for tag in groups]
     return "\n".join([HTTP_HEAD, *parts])
+
+
+def metrics_page() -> str:
+    """Return the page of all metrics, its table new."""
+    rows = "".join(
+        f"| `{one.full_name}` | {one.kind} | {', '.join(f'`{label}`' for label in one.labels)} "
+        f"| {one.meaning} |\n"
+        for one in FAMILIES
+    )
+    table = f"\n| metric | kind | labels | meaning |\n|---|---|---|---|\n{rows}"
+    return with_table((FOLDER / "metrics.md").read_text(), table)
 
 
 def cli_page() -> str:
@@ -119,7 +132,11 @@ def _type(schema: Mapping[str, Any]) -> str:
     return ", ".join([kind, *limits])
 
 
-PAGES: dict[str, Callable[[], str]] = {"http.md": http_page, "cli.md": cli_page}
+PAGES: dict[str, Callable[[], str]] = {
+    "http.md": http_page,
+    "cli.md": cli_page,
+    "metrics.md": metrics_page,
+}
 
 
 if __name__ == "__main__":

@@ -5,21 +5,13 @@ import re
 import pytest
 
 from app.features import views
-from app.observe.metrics import Metrics
 from app.recall import registry
 from offline.report.settings_reference import policies_table, settings_page, with_table
 from tests.conftest import ROOT
+from tests.docs import reference
 
 DOCS = ROOT / "docs"
 LINK = re.compile(r"\]\((?!https?:|#|mailto:)([^)#\s]+)")
-
-
-def rows(page):
-    """First cells of a page's tables, with the row's other cells."""
-    for line in (DOCS / page).read_text().splitlines():
-        if line.startswith("| `"):
-            first, *others = (cell.strip() for cell in line.strip("|").split("|"))
-            yield re.findall("`([^`]+)`", first)[0], others
 
 
 def test_the_page_of_settings_is_generated_from_their_declarations():
@@ -33,21 +25,10 @@ def test_the_table_of_policies_is_generated_from_the_registry():
     assert is_current, "run python -m offline.report.settings_reference"
 
 
-def families():
-    for family in Metrics()._registry.collect():
-        yield family.name + ("_total" if family.type == "counter" else ""), family
-
-
-def test_every_metric_is_listed_with_its_kind_and_no_other():
-    listed = {name: kind for name, (kind, *_) in rows("reference/metrics.md")}
-    assert listed == {name: family.type for name, family in families()}
-
-
-def test_the_labels_of_metrics_are_as_listed():
-    collectors = Metrics()._registry._names_to_collectors
-    for name, (_, labels, _) in rows("reference/metrics.md"):
-        collector = collectors[name]
-        assert re.findall("`([^`]+)`", labels) == list(collector._labelnames), name
+@pytest.mark.parametrize("page", reference.PAGES)
+def test_the_pages_of_http_commands_and_metrics_are_generated_from_the_code(page):
+    text = (DOCS / "reference" / page).read_text()
+    assert text == reference.PAGES[page](), "run python -m tests.docs.reference"
 
 
 def test_the_page_of_features_is_generated_from_their_declarations():

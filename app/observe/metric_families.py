@@ -1,0 +1,143 @@
+"""Every metric of the service, declared once. ``docs/reference/metrics.md`` is made from it."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+
+@dataclass(frozen=True, slots=True)
+class Family:
+    """One metric: its name without ``recfunnel_``, and what it says."""
+
+    kind: Literal["counter", "gauge", "histogram"]
+    name: str
+    meaning: str  # for Prometheus and docs/reference/metrics.md
+    labels: tuple[str, ...] = ()
+    merge: str = ""  # of a gauge: how the workers' values become one
+
+    @property
+    def full_name(self) -> str:
+        """The name that Prometheus stores."""
+        return f"recfunnel_{self.name}" + ("_total" if self.kind == "counter" else "")
+
+
+FAMILIES = (
+    Family(
+        "histogram",
+        "request_seconds",
+        "Time from arrival to the answer, queueing included, of all answers.",
+        ("route", "status"),
+    ),
+    Family("gauge", "requests_in_flight", "Requests being answered now.", merge="livesum"),
+    Family("counter", "requests_rejected", "Refused with 503 because too many were in flight."),
+    Family(
+        "histogram",
+        "stage_seconds",
+        "Time spent in one stage of one request.",
+        ("stage", "outcome"),
+    ),
+    Family("counter", "stage_candidates_in", "Candidates that a stage received.", ("stage",)),
+    Family(
+        "counter",
+        "stage_candidates_out",
+        "Candidates that a stage proposed or let through.",
+        ("stage",),
+    ),
+    Family("counter", "answers", "Lists answered, `whole` or `degraded`.", ("kind",)),
+    Family(
+        "counter", "degraded", "Lists that lack a stage's part, by outcome.", ("stage", "outcome")
+    ),
+    Family(
+        "counter",
+        "fallbacks",
+        "Lists without any personal channel (`impersonal`), or of popular items alone (`popular`).",
+        ("kind",),
+    ),
+    Family(
+        "counter",
+        "side_effects_failed",
+        "Side effects of answers that failed: `metrics`, `impressions`, `drift` or `request_log`. "
+        "The answer was sent; the log says why.",
+        ("effect",),
+    ),
+    Family("gauge", "bundle_workers", "Workers that serve this bundle.", ("version",), "livesum"),
+    Family(
+        "gauge",
+        "bundle_created_timestamp_seconds",
+        "When the bundle in service was made, unix seconds.",
+        merge="livemostrecent",
+    ),
+    Family("counter", "bundle_refused", "Bundles that were not put into service."),
+    Family(
+        "gauge",
+        "bundle_age_seconds",
+        "Time since the bundle in service was made.",
+        merge="livemax",
+    ),
+    Family(
+        "histogram", "redis_seconds", "Time of one round trip to Redis.", ("command", "outcome")
+    ),
+    Family(
+        "counter",
+        "events",
+        "Events, one outcome each. Stored: `accepted`; `out_of_order`, older than the user's "
+        "newest event, stored at its place; `too_old`, which counts too, but the user's full "
+        "history has no room for it. No effect: `duplicate`. Refused: `invalid`, `type` (not "
+        "configured), `future`. Not stored by Redis, answered with 503: `lost`.",
+        ("type", "outcome"),
+    ),
+    Family(
+        "counter",
+        "events_late",
+        "Stored events, whatever their outcome, from longer ago than `late_seconds`.",
+        ("type",),
+    ),
+    Family("counter", "impressions_dropped", "Lists whose impressions could not be written."),
+    Family(
+        "counter",
+        "served_dropped",
+        "Answers that are missing from the request log because its queue was full.",
+    ),
+    Family(
+        "gauge",
+        "follower_lag_seconds",
+        "How far the slowest worker is behind the event stream.",
+        merge="livemax",
+    ),
+    Family(
+        "gauge",
+        "archive_waiting",
+        "Entries that the archiver has not read yet; absent where there never was an archiver.",
+        ("stream",),
+        "livemostrecent",
+    ),
+    Family(
+        "gauge",
+        "archive_lost",
+        "Entries trimmed before the archiver read them, since its last round. It falls to 0 once "
+        "the archiver is back and has logged the loss: alert on `max_over_time`.",
+        ("stream",),
+        "livemostrecent",
+    ),
+    Family(
+        "counter",
+        "item_changes",
+        "Items `put` or `delete`d over HTTP: `accepted`, `unconfirmed` (a worker did not answer), "
+        "`full` (no spare row) or `lost` (Redis did not store it).",
+        ("change", "outcome"),
+    ),
+    Family("gauge", "live_items", "Items in spare rows beside the bundle.", merge="livemax"),
+    Family(
+        "gauge",
+        "waiting_items",
+        "Items that wait for a spare row: raise `spare_items` or train.",
+        merge="livemax",
+    ),
+    Family(
+        "gauge",
+        "drift_psi",
+        "Population stability index of served lists against the bundle's, in the worker where it "
+        "is largest.",
+        ("feature",),
+        "livemax",
+    ),
+)
