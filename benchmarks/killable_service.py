@@ -15,7 +15,7 @@ import psutil  # type: ignore[import-untyped]
 
 from app.bundle.manifest import POINTER
 from app.process.server_process import find_binary
-from loadtest.service import START_TIMEOUT, NotServingError, environment_with_redis, free_port
+from loadtest.service import DEFAULT_TIMEOUTS, NotServingError, environment_with_redis, free_port
 
 SERVER_OPTIONS = ("--port", "0", "--save", "", "--appendonly", "yes", "--appendfsync", "always")
 ARCHIVE_INTERVAL = "0.5"  # seconds between two rounds of the archiver
@@ -53,7 +53,7 @@ class KillableService:
         options = ("--host", "127.0.0.1", "--port", str(self.port), "--workers", str(self.workers))
         self.service = self._start("serve", *options)
         self.start_archiver()
-        until = time.monotonic() + START_TIMEOUT
+        until = time.monotonic() + DEFAULT_TIMEOUTS.start
         while time.monotonic() < until:
             with suppress(OSError, urllib.error.URLError):
                 urllib.request.urlopen(f"{self.url}/readyz", timeout=2).close()  # noqa: S310
@@ -86,13 +86,13 @@ class KillableService:
 
     def kill_worker(self, choice: float) -> bool:
         """Kill one of the live workers, but never the last. ``choice`` is in [0, 1)."""
-        alive = self.alive()
-        if len(alive) < 2:  # noqa: PLR2004 - two
+        workers = self.live_workers()
+        if len(workers) < 2:  # noqa: PLR2004 - two
             return False
-        alive[int(choice * len(alive))].kill()
+        workers[int(choice * len(workers))].kill()
         return True
 
-    def alive(self) -> list[psutil.Process]:
+    def live_workers(self) -> list[psutil.Process]:
         """Return the live workers, without those that were killed and not yet reaped."""
         if self.service is None:
             return []

@@ -12,12 +12,21 @@ from collections.abc import Collection, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO
+from typing import IO, NamedTuple
 
 from app.process.embedded_server import embedded_server
 
-START_TIMEOUT = 60.0  # seconds
-STOP_TIMEOUT = 10.0  # seconds
+RECFUNNEL = Path(sys.executable).with_name("recfunnel")
+
+
+class Timeouts(NamedTuple):
+    """Seconds until a service must be ready, and until it must have ended."""
+
+    start: float = 60.0
+    stop: float = 10.0
+
+
+DEFAULT_TIMEOUTS = Timeouts()
 
 
 class NotServingError(Exception):
@@ -60,7 +69,12 @@ def pin_to_cores(cores: Collection[int]) -> Iterator[None]:
 
 @contextmanager
 def run_service(
-    out: Path, cores: Collection[int] = (), workers: int = 1
+    out: Path,
+    cores: Collection[int] = (),
+    workers: int = 1,
+    *,
+    program: Path = RECFUNNEL,
+    timeouts: Timeouts = DEFAULT_TIMEOUTS,
 ) -> Iterator[ServiceProcess]:
     """Start ``recfunnel serve`` on a free port, and end it afterwards.
 
@@ -70,7 +84,7 @@ def run_service(
         NotServingError: the service ended, or is not ready in time.
     """
     port = free_port()
-    command = [str(Path(sys.executable).with_name("recfunnel")), "serve", "--out", str(out)]
+    command = [str(program), "serve", "--out", str(out)]
     command += ["--host", "127.0.0.1", "--port", str(port), "--workers", str(workers)]
     with ExitStack() as stack:
         log = stack.enter_context(tempfile.TemporaryFile("w+"))
@@ -79,14 +93,14 @@ def run_service(
             redis_url = stack.enter_context(embedded_server(Path(folder)))
             environment = environment_with_redis(redis_url)
             process = subprocess.Popen(command, env=environment, stdout=log, stderr=log)  # noqa: S603
-        stack.callback(_end, process)
+        stack.callback(_end, process, timeouts.stop)
         service = ServiceProcess(f"http://127.0.0.1:{port}", redis_url, process.pid)
-        _await_ready(service.url, process, log)
+        _await_ready(service.url, process, log, timeouts.start)
         yield service
 
 
-def _await_ready(url: str, process: subprocess.Popen[bytes], log: IO[str]) -> None:
-    until = time.monotonic() + START_TIMEOUT
+def _await_ready(url: str, process: subprocess.Popen[bytes], log: IO[str], seconds: float) -> None:
+    until = time.monotonic() + seconds
     while time.monotonic() < until and process.poll() is None:
         with suppress(OSError, urllib.error.URLError):
             urllib.request.urlopen(f"{url}/readyz", timeout=2).close()  # noqa: S310 - ours
@@ -97,10 +111,10 @@ def _await_ready(url: str, process: subprocess.Popen[bytes], log: IO[str]) -> No
     raise NotServingError(f"the service did not get ready:\n{output}")
 
 
-def _end(process: subprocess.Popen[bytes]) -> None:
+def _end(process: subprocess.Popen[bytes], seconds: float) -> None:
     process.terminate()
     try:
-        process.wait(STOP_TIMEOUT)
+        process.wait(seconds)
     except subprocess.TimeoutExpired:
         process.kill()
         process.wait()

@@ -1,4 +1,4 @@
-"""Processes are killed while events come: each acknowledged event is in the archive once."""
+"""Processes are killed while events come; each acknowledged event is in the archive once."""
 
 import signal
 import subprocess
@@ -7,13 +7,11 @@ import time
 from types import SimpleNamespace
 
 import psutil
-import pytest
 
 from benchmarks.crash import CrashPlan, CrashResult, run, show
 from benchmarks.killable_service import KillableService
 
 
-@pytest.mark.e2e
 def test_every_acknowledged_event_is_archived_once_whatever_is_killed(trained, tmp_path, capsys):
     plan = CrashPlan(
         events=2_000,
@@ -24,40 +22,40 @@ def test_every_acknowledged_event_is_archived_once_whatever_is_killed(trained, t
         server_kills=2,
         clients=2,
     )
-    outcome = run(trained, tmp_path, plan)
-    show(outcome, plan)
-    told = capsys.readouterr().out
-    assert outcome.is_sound, (told, (tmp_path / "log.txt").read_text()[-3000:])
-    assert len(outcome.acknowledged) == outcome.archived == 2_000
-    assert outcome.kills["server"] == outcome.kills["archiver"] == 2
-    assert "Every event is there once." in told
+    result = run(trained, tmp_path, plan)
+    show(result, plan)
+    output = capsys.readouterr().out
+    assert result.is_sound, (output, (tmp_path / "log.txt").read_text()[-3000:])
+    assert len(result.acknowledged) == result.archived == 2_000
+    assert result.kills["server"] == result.kills["archiver"] == 2
+    assert "Every acknowledged event is archived once." in output
 
 
-def test_what_is_lost_or_doubled_or_never_taken_is_told(capsys):
+def test_lost_doubled_and_unacknowledged_events_are_reported(capsys):
     lost = CrashResult(acknowledged={"a", "b"}, archived=3, missing=1, doubled=2)
     show(lost, CrashPlan(events=4))
-    told = capsys.readouterr().out
+    output = capsys.readouterr().out
     assert not lost.is_sound
-    assert "lost or doubled" in told
-    assert "2 events were never acknowledged" in told
+    assert "lost or doubled" in output
+    assert "2 events were never acknowledged" in output
 
 
-def test_a_worker_that_was_killed_and_not_yet_reaped_is_not_alive(tmp_path):
+def test_a_killed_worker_that_is_not_yet_reaped_is_not_live(tmp_path):
     spawned = "import subprocess, sys, time; [subprocess.Popen([sys.executable, '-c', 'spawn_main = 1; import time; time.sleep(60)']) for _ in range(2)]; time.sleep(60)"  # noqa: E501
     parent = subprocess.Popen([sys.executable, "-c", spawned])
-    found = KillableService(tmp_path, 2, tmp_path / "log")
-    found.service = SimpleNamespace(pid=parent.pid)
+    service = KillableService(tmp_path, 2, tmp_path / "log")
+    service.service = SimpleNamespace(pid=parent.pid)
     family = []
     try:
         until = time.monotonic() + 20
-        while len(found.alive()) < 2 and time.monotonic() < until:
+        while len(service.live_workers()) < 2 and time.monotonic() < until:
             time.sleep(0.02)
         family = psutil.Process(parent.pid).children()
-        assert found.kill_worker(0.9)
-        while len(found.alive()) > 1 and time.monotonic() < until:
+        assert service.kill_worker(0.9)
+        while len(service.live_workers()) > 1 and time.monotonic() < until:
             time.sleep(0.02)
         assert psutil.STATUS_ZOMBIE in {one.status() for one in family}
-        assert not found.kill_worker(0.0)
+        assert not service.kill_worker(0.0)
     finally:
         for one in family:
             one.send_signal(signal.SIGKILL)

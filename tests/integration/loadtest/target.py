@@ -1,4 +1,4 @@
-"""A service of few words, for the load tests to ask: real sockets, made-up lists."""
+"""A small HTTP service for the load tests: real sockets, fixed lists."""
 
 import json
 import threading
@@ -14,22 +14,24 @@ from typing_extensions import override
 
 @dataclass
 class Behaviour:
-    """How it answers, and what it was asked."""
+    """How the service answers, and a record of its requests."""
 
     delay: float = 0.0  # seconds for each list
-    stall_at: int = -1  # number of the list before which everything stands still
+    stall_at: int = -1  # number of the list before which the service stalls
     stall: float = 0.0  # seconds
     degraded: bool = False
     status: int = 200
-    closes: bool = False  # after each answer
+    closes: bool = False  # after each answer, and says so
+    hangs_up: bool = False  # after each answer, without saying so
     garbage: bool = False
-    asked: list[str] = field(default_factory=list)
+    lists: list[str] = field(default_factory=list)
     events: list[dict[str, Any]] = field(default_factory=list)
-    turn: threading.Lock = field(default_factory=threading.Lock)
+    connections: set[Any] = field(default_factory=set)
+    lock: threading.Lock = field(default_factory=threading.Lock)
 
 
 class Handler(BaseHTTPRequestHandler):
-    """Answers as ``behaviour`` says."""
+    """Answers as ``behaviour`` demands."""
 
     protocol_version = "HTTP/1.1"
     behaviour: Behaviour
@@ -47,9 +49,9 @@ class Handler(BaseHTTPRequestHandler):
 
     def _list(self, sent: dict[str, Any]) -> None:
         behaviour = self.behaviour
-        with behaviour.turn:
-            number = len(behaviour.asked)
-            behaviour.asked.append(json.dumps(sent) if sent else self.path)
+        with behaviour.lock:
+            number = len(behaviour.lists)
+            behaviour.lists.append(json.dumps(sent) if sent else self.path)
             time.sleep(behaviour.stall if number == behaviour.stall_at else 0)
         time.sleep(behaviour.delay)
         degraded = [{"stage": "fine", "outcome": "late"}] if behaviour.degraded else []
@@ -57,6 +59,7 @@ class Handler(BaseHTTPRequestHandler):
         self._answer(behaviour.status, {"request_id": "r", "items": items, "degraded": degraded})
 
     def _answer(self, status: int, content: dict[str, Any]) -> None:
+        self.behaviour.connections.add(self.client_address)
         if self.behaviour.garbage:
             self.wfile.write(b"this is not HTTP\r\n\r\n")
             return
@@ -65,7 +68,7 @@ class Handler(BaseHTTPRequestHandler):
         self.send_header("Content-Length", str(len(body)))
         if self.behaviour.closes:
             self.send_header("Connection", "close")
-            self.close_connection = True
+        self.close_connection = self.behaviour.closes or self.behaviour.hangs_up
         self.end_headers()
         self.wfile.write(body)
 
@@ -83,8 +86,8 @@ class Server(ThreadingHTTPServer):
 
 @contextmanager
 def target(behaviour: Behaviour) -> Iterator[str]:
-    """Serve until the block ends; give the address."""
-    server = Server(("127.0.0.1", 0), type("Told", (Handler,), {"behaviour": behaviour}))
+    """Serve until the block ends; yield the address."""
+    server = Server(("127.0.0.1", 0), type("BoundHandler", (Handler,), {"behaviour": behaviour}))
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
     thread.start()
     try:

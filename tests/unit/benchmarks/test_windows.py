@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from benchmarks.quality.windows import (
-    FOLDED,
+    FOLD_IN_SHARE,
     SELECTION_CUTS,
     TEST_CUTS,
     fold_in_window,
@@ -118,7 +118,7 @@ def test_without_times_half_of_some_users_items_are_hidden():
     hidden = pairs(window.users[window.relevant.owners], window.relevant.rows)
     assert known | hidden == everything
     assert not known & hidden
-    assert len(window.users) == round(FOLDED * len(np.unique(dataset.log.users)))
+    assert len(window.users) == round(FOLD_IN_SHARE * len(np.unique(dataset.log.users)))
     assert (window.events > 0).all()
     owned = np.bincount(dataset.log.users)[window.users]
     assert (window.relevant.sizes == owned // 2).all()
