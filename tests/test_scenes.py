@@ -13,9 +13,9 @@ from app.state.impressions import ImpressionWriter
 from app.state.streams import RecentKeys
 from app.state.user_store import attributes_key, write_attributes
 from tests.conftest import until as wait_until
+from tests.state import IDS, SHIFT, consumer_of, event, running, store, until, url
 from tests.test_api_events import event as posted
 from tests.test_api_recommend import is_refused
-from tests.test_state_follower import IDS, SHIFT, event, follower_of, running, store, until, url
 
 __all__ = ["store", "url"]  # fixtures
 
@@ -30,7 +30,7 @@ async def test_what_is_shown_and_liked_counts_for_the_scene_of_the_list(store):
     impressions.add_list("r2", "u", ["a"], "page")
     impressions.add_list("r3", "u", ["c"])
     await impressions.close()
-    one, other = follower_of(store), follower_of(store)
+    one, other = consumer_of(store), consumer_of(store)
     async with running(one, other):
         await until(lambda: one.counters.trials == other.counters.trials == 4)
         named = [("r1", "a"), ("r2", "a"), ("r1", "b"), ("r3", "c"), ("r9", "a"), (None, "b")]
@@ -50,7 +50,7 @@ async def test_what_is_shown_and_liked_counts_for_the_scene_of_the_list(store):
 async def test_lists_noted_by_an_earlier_version_count_for_no_scene(store):
     await store.command("XADD", "t:shown", "*", "e", b'["r1","u",["a"]]')
     await store.command("XADD", "t:shown", "*", "e", b'["r2","u",["a"],7]')
-    follower = follower_of(store)
+    follower = consumer_of(store)
     async with running(follower):
         await until(lambda: follower.counters.trials == 2)
         await append_events(
@@ -89,7 +89,7 @@ async def test_likes_count_for_the_segments_of_users_that_are_known(store):
         assert told == [{}] * len(users)
         return np.array([table.get(user, [-1, -1]) for user in users])
 
-    follower = follower_of(store, segments=segments)
+    follower = consumer_of(store, segments=segments)
     follower.counters = crowd = grouped(4)
     moment = time.time()
     told = [
@@ -128,7 +128,7 @@ async def test_entries_carry_what_is_told_of_a_user_and_the_bundle_has_segments_
 
     users = ["u", "v", "u", "w", "odd"]
     events = [event(n, "a", user=user) for n, user in enumerate(users)]
-    follower = follower_of(store, segments=segments)
+    follower = consumer_of(store, segments=segments)
     async with running(follower):
         await append_events(store, "t", events, attribute_names=["age", "country"])
         await until(lambda: follower.applied == 5)

@@ -125,6 +125,8 @@ async def load_tables(
         while not await are_loaded(connection, prefix, bundle):
             if await connection.command("SET", lock, 1, "NX", "EX", int(LOAD_TIMEOUT)):
                 try:
+                    if await are_loaded(connection, prefix, bundle):  # meanwhile, by another worker
+                        return False
                     await _load(connection, prefix, bundle, tables, chunk_bytes)
                 finally:
                     with suppress(StageError):  # a lock that cannot be removed expires

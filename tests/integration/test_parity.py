@@ -29,7 +29,7 @@ from app.state.tables import MemoryTables
 from offline.replay_log.stream_reader import StreamReader
 from offline.training.replay import build_offline_funnel, recommend_each
 from tests.conftest import USERS, hosted, leisurely, until
-from tests.test_rerun import logged
+from tests.integration.replay_log.test_replay import logged
 
 SAMPLE = [f"u{n}" for n in range(0, USERS, 5)]  # 30 users
 COLUMNS = column_names(FINE_VIEW)

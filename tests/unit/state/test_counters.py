@@ -1,22 +1,14 @@
 import numpy as np
 import pytest
 
-from app.artifacts import DAY, HALF_LIVES, Popularity
-from app.state.counters import PopularityCounters
+from app.artifacts import DAY, HALF_LIVES
+from tests.state import counters
 
 START = 1_000_000.0
 
 
-def live(n=4, **known):
-    empty = np.zeros((len(HALF_LIVES), n))
-    columns = {
-        "at": START,
-        "counts": empty,
-        "liked": empty,
-        "first_seen": np.full(n, np.inf),
-        "mean_value": np.zeros(n, np.float32),
-    }
-    return PopularityCounters(Popularity(**(columns | known)))
+def start(**columns):
+    return counters(START, n=4, **columns)
 
 
 def apply(state, *events, sort=True):
@@ -33,7 +25,7 @@ def rows(proposal):
 
 
 def test_counts_halve_with_each_half_life():
-    state = live()
+    state = start()
     apply(state, (1, 1.0, 0.0))
     assert state.counts_at(START + 7 * DAY, np.array([1]))[:, 0] == pytest.approx(
         [2.0 ** -(7 * DAY / h) for h in HALF_LIVES]
@@ -41,7 +33,7 @@ def test_counts_halve_with_each_half_life():
 
 
 def test_liked_counts_weigh_positive_events_and_leave_out_the_others():
-    state = live()
+    state = start()
     apply(state, (1, 2.0, 0.0), (1, -1.0, 0.0), (1, 0.0, 0.0))
     assert state.liked_at(START, np.array([1]))[-1, 0] == 2.0
     assert state.counts_at(START, np.array([1]))[-1, 0] == 3.0
@@ -49,7 +41,7 @@ def test_liked_counts_weigh_positive_events_and_leave_out_the_others():
 
 
 def test_a_late_event_counts_as_if_it_had_been_in_time():
-    in_time, late = live(), live()
+    in_time, late = start(), start()
     apply(in_time, (0, 1.0, 1.0), (1, 1.0, 5.0))
     apply(late, (1, 1.0, 5.0))
     apply(late, (0, 1.0, 1.0))
@@ -57,56 +49,56 @@ def test_a_late_event_counts_as_if_it_had_been_in_time():
     assert late.now == START + 5 * DAY
 
 
-def test_what_is_liked_of_late_trends_before_what_was_liked_more_long_ago():
-    state = live()
+def test_recent_likes_trend_before_more_likes_of_long_ago():
+    state = start()
     apply(state, (0, 1.0, 0.0), (0, 1.0, 0.0), (0, 1.0, 0.0), (2, 1.0, 20.0))
     assert rows(state.trending()) == [2, 0]
     assert rows(state.popular()) == [0, 2]
 
 
-def test_what_is_liked_within_hours_surges_before_what_trends():
-    state = live()
+def test_likes_within_hours_surge_before_what_trends():
+    state = start()
     apply(state, *[(0, 1.0, 3.0)] * 4, *[(1, 1.0, 0.0)] * 9, (2, 1.0, 6.5), (2, 1.0, 6.5))
     assert rows(state.surging()) == [2, 0, 1]
     assert rows(state.trending()) == [1, 0, 2]
     assert rows(state.popular()) == [1, 0, 2]
 
 
-@pytest.mark.parametrize(("days", "listed_still"), [(100, 4), (170, 3), (900, 1)])
-def test_lists_stay_finite_however_long_ago_the_bundle_was_made(days, listed_still):
+@pytest.mark.parametrize(("days", "n_ranked"), [(100, 4), (170, 3), (900, 1)])
+def test_lists_stay_finite_however_long_ago_the_bundle_was_made(days, n_ranked):
     """By a half-life of a day an event of day 170 is worth 2^170: more than float32 holds."""
-    state = live()
+    state = start()
     apply(state, *((n, 1.0 + n, float(days * n) / 3) for n in range(4)))
-    for listed in (state.surging(), state.trending(), state.fresh()):
-        assert np.isfinite(listed.scores).all()
-        assert np.all(np.diff(listed.scores) <= 0)
-        assert rows(listed) == [3, 2, 1, 0][: len(listed)]
-    assert len(state.surging()) == listed_still  # 2^-150 is nothing
+    for ranked in (state.surging(), state.trending(), state.fresh()):
+        assert np.isfinite(ranked.scores).all()
+        assert np.all(np.diff(ranked.scores) <= 0)
+        assert rows(ranked) == [3, 2, 1, 0][: len(ranked)]
+    assert len(state.surging()) == n_ranked  # 2^-150 is nothing
     assert state.surging().scores[0] == pytest.approx(4.0)
 
 
-def test_lists_score_by_what_an_event_is_worth_at_the_newest_one():
-    state = live()
+def test_list_scores_are_decayed_to_the_newest_event():
+    state = start()
     apply(state, (0, 1.0, 0.0), (1, 1.0, 7.0))
-    for listed, half_life in [(state.surging(), 1), (state.trending(), 7), (state.popular(), 90)]:
-        assert listed.scores.tolist() == pytest.approx([1.0, 2.0 ** -(7 / half_life)])
+    for ranked, half_life in [(state.surging(), 1), (state.trending(), 7), (state.popular(), 90)]:
+        assert ranked.scores.tolist() == pytest.approx([1.0, 2.0 ** -(7 / half_life)])
 
 
-def test_the_total_is_what_all_items_are_liked():
-    known = np.arange(len(HALF_LIVES) * 4, dtype=float).reshape(-1, 4)
-    state = live(liked=known, counts=known)
-    assert state.total_at(START).tolist() == known.sum(axis=1).tolist()
+def test_the_total_is_the_sum_of_likes_of_all_items():
+    base = np.arange(len(HALF_LIVES) * 4, dtype=float).reshape(-1, 4)
+    state = start(liked=base, counts=base)
+    assert state.total_at(START).tolist() == base.sum(axis=1).tolist()
     apply(state, (0, 1.0, 1.0), (1, -1.0, 2.0), (2, 0.5, 3.0), (3, 0.0, 3.0))
     apply(state, (3, 2.0, 400.0))  # moves the reference
     for now in (START + 400 * DAY, START + 420 * DAY):
         whole = state.liked_at(now, np.arange(4)).sum(axis=1)
         assert state.total_at(now) == pytest.approx(whole)
-    assert state.total_at(START + 400 * DAY)[-1] == known[-1].sum() + 3.5
+    assert state.total_at(START + 400 * DAY)[-1] == base[-1].sum() + 3.5
 
 
 def test_totals_do_not_depend_on_how_many_events_come_at_once():
     """Else two workers, or serving and training, would differ in the last bits."""
-    random, together, alone = np.random.default_rng(0), live(), live()
+    random, together, alone = np.random.default_rng(0), start(), start()
     events = [(int(random.integers(4)), random.random(), n / 7) for n in range(500)]
     apply(together, *events)
     for event in events:
@@ -115,8 +107,8 @@ def test_totals_do_not_depend_on_how_many_events_come_at_once():
     assert together.liked.tobytes() == alone.liked.tobytes()
 
 
-def test_lists_are_sorted_again_when_told_to_and_only_if_something_changed():
-    state = live()
+def test_refresh_sorts_the_lists_only_if_something_changed():
+    state = start()
     apply(state, (0, 1.0, 0.0))
     assert rows(state.popular()) == [0]
     apply(state, (3, 2.0, 0.0), sort=False)
@@ -128,27 +120,27 @@ def test_lists_are_sorted_again_when_told_to_and_only_if_something_changed():
     assert state.popular() is kept
 
 
-def test_what_was_seen_first_last_is_fresh_and_what_is_yet_to_come_is_not():
-    state = live(first_seen=np.array([START - 9, START + DAY * 99, np.inf, START - 5]))
+def test_the_items_first_seen_last_are_fresh_and_future_ones_are_not():
+    state = start(first_seen=np.array([START - 9, START + DAY * 99, np.inf, START - 5]))
     apply(state, (2, 1.0, 1.0), (3, 1.0, 1.0))
     assert rows(state.fresh()) == [2, 3, 0]
 
 
 def test_exposures_count_repeats():
-    state = live()
+    state = start()
     state.count_impressions(np.array([1, 1, 2]))
     assert state.exposures.tolist() == [0, 2, 1, 0]
     assert len(state) == 4
 
 
 def test_no_events_change_nothing():
-    state = live()
+    state = start()
     state.apply(np.empty(0, np.int64), np.empty(0, np.float32), np.empty(0))
     assert state.now == START
 
 
 def test_a_bundle_of_long_ago_does_not_overflow_the_counts():
-    state = live()
+    state = start()
     apply(state, (0, 1.0, 0.0), (1, 1.0, 9_990.0), (2, 1.0, 10_000.0))
     now = START + DAY * 10_000
     counts = state.counts_at(now, np.arange(3))
@@ -158,14 +150,14 @@ def test_a_bundle_of_long_ago_does_not_overflow_the_counts():
     assert rows(state.trending()) == [2, 1]
 
 
-def test_the_bundles_counts_fade_when_time_has_moved_far():
-    known = np.ones((len(HALF_LIVES), 4))
-    state = live(counts=known, liked=known)
+def test_the_bundles_counts_decay_over_a_long_time():
+    base = np.ones((len(HALF_LIVES), 4))
+    state = start(counts=base, liked=base)
     apply(state, (0, 1.0, 360.0))
     assert state.counts_at(START + 360 * DAY, np.array([1]))[:, 0] == pytest.approx(
         [2.0 ** -(360 * DAY / h) for h in HALF_LIVES]
     )
     week = HALF_LIVES.index(7 * DAY)
-    faded = state.liked_at(START + 360 * DAY, np.array([1]))[week]
-    assert faded == pytest.approx(2.0 ** -(360 / 7))
-    assert known[0, 0] == 1
+    decayed = state.liked_at(START + 360 * DAY, np.array([1]))[week]
+    assert decayed == pytest.approx(2.0 ** -(360 / 7))
+    assert base[0, 0] == 1

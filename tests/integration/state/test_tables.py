@@ -1,3 +1,5 @@
+"""Similarity tables in Redis: loading, retiring, batched reads."""
+
 import asyncio
 import os
 import signal
@@ -19,16 +21,10 @@ from app.state.tables import (
     load_tables,
     retire_tables,
 )
+from tests.contract.tables_contract import SMALL, listed, rows
+from tests.state import store, url
 
-
-def table(*neighbours):
-    """Each argument is one row's neighbours, as {row: weight}, best first."""
-    sizes = [len(found) for found in neighbours]
-    return NeighbourTable(
-        np.cumsum([0, *sizes]),
-        np.array([row for found in neighbours for row in found], np.int32),
-        np.array([w for found in neighbours for w in found.values()], np.float32),
-    )
+__all__ = ["store", "url"]  # fixtures
 
 
 def random_table(n, most, seed=0):
@@ -41,74 +37,7 @@ def random_table(n, most, seed=0):
     )
 
 
-SMALL = {
-    "item_cf": table({2: 0.9, 1: 0.5}, {}, {0: 0.25}),
-    "raters": table({7: 1.0}, {8: 2.0, 9: 1.5}, {}),
-}
-
-
-@pytest.fixture(scope="module")
-def url(tmp_path_factory):
-    with embedded_server(tmp_path_factory.mktemp("tables")) as url:
-        yield url
-
-
-@pytest.fixture
-async def store(url):
-    async with Store.connect(url, timeout=2.0) as store:
-        await store.command("FLUSHALL")
-        yield store
-
-
-def rows(*numbers):
-    return np.array(numbers, np.int64)
-
-
-def listed(found):
-    return found.owner.tolist(), found.rows.tolist(), found.weights.tolist()
-
-
-class TablesContract:
-    """What every implementation of ``contracts.Tables`` does."""
-
-    async def test_neighbours_come_in_the_order_asked_best_first(self, tables):
-        found = await tables.read("item_cf", rows(2, 0))
-        assert listed(found) == ([0, 1, 1], [0, 2, 1], [0.25, pytest.approx(0.9), 0.5])
-        assert found.rows.dtype == np.int32
-        assert found.weights.dtype == np.float32
-
-    async def test_a_row_asked_for_twice_is_answered_twice(self, tables):
-        assert listed(await tables.read("raters", rows(0, 1, 0)))[:2] == (
-            [0, 1, 1, 2],
-            [7, 8, 9, 7],
-        )
-
-    @pytest.mark.parametrize("unknown", [-1, 3, 10**9, 1])
-    async def test_an_unknown_row_has_no_neighbours_and_hides_no_others(self, tables, unknown):
-        found = await tables.read("item_cf", rows(unknown, 2))
-        assert listed(found) == ([1], [0], [0.25])
-
-    async def test_no_rows_have_no_neighbours(self, tables):
-        assert listed(await tables.read("item_cf", rows())) == ([], [], [])
-
-    async def test_an_unknown_table_is_empty(self, tables):
-        assert listed(await tables.read("friends", rows(0, 1))) == ([], [], [])
-
-
-class TestMemoryTables(TablesContract):
-    @pytest.fixture
-    def tables(self):
-        return MemoryTables(SMALL)
-
-
-class TestRedisTables(TablesContract):
-    @pytest.fixture
-    async def tables(self, store):
-        await load_tables(store, "t", "b1", SMALL)
-        return RedisTables(store, "t", "b1")
-
-
-async def test_large_tables_come_back_as_they_were(store):
+async def test_large_tables_are_read_as_they_were_written(store):
     large = {"item_cf": random_table(500, 80), "raters": random_table(300, 200, seed=1)}
     await load_tables(store, "t", "b1", large, chunk_bytes=5_000)
     for name, whole in large.items():
@@ -118,7 +47,7 @@ async def test_large_tables_come_back_as_they_were(store):
         assert listed(stored) == listed(expected)
 
 
-async def test_loading_is_in_bounded_pieces_and_the_marker_is_last(store, url, monkeypatch):
+async def test_loading_takes_bounded_chunks_and_sets_the_marker_last(store, url, monkeypatch):
     sent = []
     real = Store.pipeline
 
@@ -142,7 +71,7 @@ async def test_loading_again_writes_nothing(store):
     assert not await store.command("EXISTS", "t:b1:item_cf:0")
 
 
-async def test_of_several_workers_that_start_one_loads_and_the_others_wait(store):
+async def test_one_of_several_starting_workers_loads_and_the_others_wait(store):
     wide = {"item_cf": random_table(2_000, 60)}
     loaded = await asyncio.gather(*(load_tables(store, "t", "b1", wide) for _ in range(5)))
     assert sorted(loaded) == [False, False, False, False, True]
@@ -154,7 +83,7 @@ async def test_when_the_loading_worker_dies_another_takes_over(store):
     assert await load_tables(store, "t", "b1", SMALL)
 
 
-async def test_retired_tables_expire_and_those_in_service_never(store):
+async def test_retired_tables_expire_and_those_in_service_do_not(store):
     for bundle in ("b1", "b2"):
         await load_tables(store, "t", bundle, SMALL)
     await retire_tables(store, "t", keep={"b2"}, ttl=100, batch=2)
@@ -167,14 +96,14 @@ async def test_retired_tables_expire_and_those_in_service_never(store):
     assert await store.command("HKEYS", "t:tables") == [b"b2"]
 
 
-async def test_a_retired_bundle_that_returns_stays(store):
+async def test_a_retired_bundle_that_returns_is_permanent_again(store):
     await load_tables(store, "t", "b1", SMALL)
     await retire_tables(store, "t", keep=(), ttl=100)
     assert await load_tables(store, "t", "b1", SMALL)
     assert await store.command("TTL", "t:b1:item_cf:2") == -1
 
 
-async def test_a_load_that_was_broken_off_is_known_to_the_one_who_retires(store, monkeypatch):
+async def test_an_interrupted_load_is_retired_too(store, monkeypatch):
     async def broken_off(link, name, commands):
         raise StageError("gone")
 

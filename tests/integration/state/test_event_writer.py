@@ -5,34 +5,22 @@ import signal
 
 import numpy as np
 import orjson
-import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from app.event_weights import EventWeights
+from app.process.embedded_server import embedded_server
 from app.state.event_codec import Event
 from app.state.event_writer import MARK_TTL, MAX_MARKS, AppendOutcome, append_events, marks_keys
 from app.state.store import Store
 from app.state.stream_consumer import StreamConsumer
 from app.state.user_store import history_key
-from tests.test_state_follower import IDS, live
-from tests.test_state_histories import answers_again, embedded_server
+from tests.state import IDS, answers_again, counters, server_pid, store, url
+
+__all__ = ["store", "url"]  # fixtures
 
 MOMENT = 1_700_000_000.0
 TIMES = st.sampled_from([MOMENT, MOMENT + 5.0, MOMENT - 3_600.0, 1.0])  # late ones, and ties
-
-
-@pytest.fixture(scope="module")
-def url(tmp_path_factory):
-    with embedded_server(tmp_path_factory.mktemp("appending")) as url:
-        yield url
-
-
-@pytest.fixture
-async def store(url):
-    async with Store.connect(url, timeout=5.0) as store:
-        await store.command("FLUSHALL")
-        yield store
 
 
 def event(name, user="u", item="a", timestamp=MOMENT, **known):
@@ -64,29 +52,29 @@ def batches(draw):
 
 
 async def state(store, users, prefix):
-    """All that is known after the events: histories, the stream's entries, a follower's counts."""
+    """All that is known after the events: histories, the stream's entries, a consumer's counts."""
     histories = [
         await store.command("ZRANGE", history_key(prefix, user), 0, -1, "WITHSCORES")
         for user in users
     ]
     entries = await store.command("XRANGE", f"{prefix}:events", "-", "+")
-    follower = StreamConsumer(store, prefix, live(MOMENT), IDS, EventWeights())
-    follower.apply_entries("events", entries)
-    every, crowd = np.arange(len(IDS)), follower.counters
-    trends = [crowd.counts_at(MOMENT + 10, every), crowd.liked_at(MOMENT + 10, every)]
+    consumer = StreamConsumer(store, prefix, counters(MOMENT), IDS, EventWeights())
+    consumer.apply_entries("events", entries)
+    every, counted = np.arange(len(IDS)), consumer.counters
+    trends = [counted.counts_at(MOMENT + 10, every), counted.liked_at(MOMENT + 10, every)]
     entries = sorted(fields[1] for _, fields in entries)
-    return histories, entries, crowd.clicks.tolist(), np.round(trends, 9).tolist()
+    return histories, entries, counted.clicks.tolist(), np.round(trends, 9).tolist()
 
 
 @settings(
     max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
-@given(made=batches(), limit=st.sampled_from([3, 500]))
-@example(made=([event(1)], [[event(1)], [event(1)], [], [event(1)]]), limit=500)
+@given(batches_of_events=batches(), limit=st.sampled_from([3, 500]))
+@example(batches_of_events=([event(1)], [[event(1)], [event(1)], [], [event(1)]]), limit=500)
 async def test_a_batch_sent_three_times_in_any_order_and_parts_is_as_if_sent_once(
-    store, made, limit
+    store, batches_of_events, limit
 ):
-    events, rounds = made
+    events, rounds = batches_of_events
     users = sorted({one.user for one in events})
     await store.command("FLUSHALL")
     await append_events(store, "once", events, limit)
@@ -158,8 +146,7 @@ async def test_what_was_taken_before_a_killed_server_is_known_again_after_it(tmp
         async with Store.connect(url, timeout=0.5) as store:
             batch = [event(n, f"u{n % 5}") for n in range(50)]
             await append_events(store, "t", batch)
-            info = await store.command("INFO", "server")
-            os.kill(int(info.split(b"process_id:")[1].split()[0]), signal.SIGKILL)
+            os.kill(await server_pid(store), signal.SIGKILL)
             await answers_again(store)
             assert set(await append_events(store, "t", batch)) == {AppendOutcome.DUPLICATE}
             assert await store.command("XLEN", "t:events") == 50

@@ -1,3 +1,5 @@
+"""Every round trip is bounded and observed, and every failure is a ``StageError``."""
+
 import asyncio
 import os
 import signal
@@ -8,18 +10,14 @@ import pytest
 import redis
 
 from app.contracts import StageError
-from app.process.embedded_server import embedded_server
 from app.state.breaker import Breaker
 from app.state.redis_url import public_address
 from app.state.store import MIN_LATE, Store
+from tests.state import server_pid, url
+
+__all__ = ["url"]  # a fixture
 
 NOWHERE = "unix:///nowhere/at/all.sock"
-
-
-@pytest.fixture(scope="module")
-def url(tmp_path_factory):
-    with embedded_server(tmp_path_factory.mktemp("store")) as url:
-        yield url
 
 
 @pytest.fixture
@@ -27,18 +25,6 @@ async def store(url):
     async with Store.connect(url, timeout=0.5) as store:
         await store.command("FLUSHALL")
         yield store
-
-
-class Clock:
-    now = 0.0
-
-    def __call__(self):
-        return self.now
-
-
-async def server_pid(store):
-    info = await store.command("INFO", "server")
-    return int(info.split(b"process_id:")[1].split()[0])
 
 
 async def test_replies_are_as_on_the_wire(store):
@@ -56,7 +42,7 @@ async def test_every_round_trip_is_observed_with_its_outcome(url):
     assert all(0 < seconds < 5 for _, seconds, _ in seen)
 
 
-async def test_an_error_inside_a_pipeline_is_an_error_and_the_server_counts_as_well(store):
+async def test_an_error_inside_a_pipeline_is_an_error_but_no_failure_of_the_server(store):
     for _ in range(10):
         with pytest.raises(StageError, match="refused three: "):
             await store.pipeline("three", [("SET", "k", 1), ("ZADD", "k", 1, "m"), ("GET", "k")])
@@ -69,7 +55,7 @@ async def test_a_programmers_error_is_loud(store):
     assert await store.command("PING") == b"PONG"
 
 
-async def test_a_server_that_is_not_there_is_named_and_then_left_alone():
+async def test_an_absent_server_is_named_and_then_not_tried_again():
     seen = []
     async with Store.connect(NOWHERE, on_round_trip=lambda *call: seen.append(call[2])) as store:
         for _ in range(5):
@@ -80,7 +66,7 @@ async def test_a_server_that_is_not_there_is_named_and_then_left_alone():
     assert seen == ["down"] * 5 + ["open"]
 
 
-async def test_no_password_is_told(url):
+async def test_no_password_is_shown(url):
     for text in ("redis://me:s3cret%2F@127.0.0.1:1/0", "redis://127.0.0.1:1?password=s3cret"):
         async with Store.connect(text) as store:
             with pytest.raises(StageError) as caught:
@@ -92,7 +78,7 @@ async def test_no_password_is_told(url):
 @pytest.mark.parametrize(
     "text", ["http://h/", "redis://:s3cret/@h:1", "redis://:12#s3cret@h", "redis://h?db=s3cret", ""]
 )
-def test_a_url_that_can_not_be_read_is_refused_without_repeating_it(text):
+def test_an_unreadable_url_is_refused_without_repeating_it(text):
     with pytest.raises(ValueError, match="REDIS_URL cannot be read") as caught:
         Store.connect(text)
     assert "s3cret" not in str(caught.value)
@@ -186,44 +172,8 @@ async def test_a_cancelled_call_leaves_no_reply_for_the_next(store):
         assert await store.command("GET", f"k{i}") == b"v%d" % i
 
 
-async def test_connections_are_bounded_and_callers_wait_their_turn(url):
+async def test_connections_are_bounded_and_callers_wait(url):
     async with Store.connect(url, timeout=5.0, connections=3) as store:
         assert await asyncio.gather(*(store.command("PING") for _ in range(100))) == [b"PONG"] * 100
         clients = await store.command("CLIENT", "LIST")
         assert len(clients.splitlines()) == 3
-
-
-def test_the_breaker_opens_after_failures_in_a_row_only():
-    breaker = Breaker(limit=3)
-    for answered in (False, False, True, False, False):
-        breaker.record(answered=answered)
-    assert not breaker.is_open
-    breaker.record(answered=False)
-    assert breaker.is_open
-    assert not breaker.admit()
-
-
-def test_an_open_breaker_lets_one_caller_try_at_a_time():
-    clock = Clock()
-    breaker = Breaker(limit=1, rest=1.0, clock=clock)
-    breaker.record(answered=False)
-    clock.now = 1.5
-    assert [breaker.admit(), breaker.admit()] == [True, False]
-    clock.now = 2.0
-    breaker.record(answered=False)
-    clock.now = 2.9
-    assert not breaker.admit()
-    clock.now = 3.0
-    assert breaker.admit()
-    breaker.record(answered=True)
-    assert [breaker.admit(), breaker.admit()] == [True, True]
-
-
-def test_a_try_that_never_reports_does_not_keep_the_breaker_open():
-    clock = Clock()
-    breaker = Breaker(limit=1, rest=1.0, clock=clock)
-    breaker.record(answered=False)
-    clock.now = 1.0
-    assert breaker.admit()
-    clock.now = 2.0
-    assert breaker.admit()

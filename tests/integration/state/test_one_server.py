@@ -1,4 +1,4 @@
-"""By Redis Cluster's rules: what is read of a user is in one slot; events need the stream there."""
+"""By the rules of Redis Cluster, reads of a user stay in one slot; events need the stream in it."""
 
 import socket
 import subprocess
@@ -12,10 +12,11 @@ from app.process.server_process import find_binary
 from app.state.erasure import erase_user
 from app.state.event_writer import AppendOutcome, append_events
 from app.state.histories import RedisHistories
-from app.state.store import Store
 from app.state.user_store import read_user_data, write_attributes, write_friends
 from tests.conftest import until
-from tests.test_state_histories import IDS, event
+from tests.state import IDS, event, store
+
+__all__ = ["store"]  # a fixture
 
 
 def free_port():
@@ -25,44 +26,37 @@ def free_port():
 
 @pytest.fixture(scope="module")
 def url(tmp_path_factory):
-    """A server by Redis Cluster's rules that has all slots: what spans two of them is refused."""
+    """A server in cluster mode that has all slots: it refuses what spans two of them."""
     port, bus = free_port(), free_port()
-    said = {
+    settings = {
         "port": port,
         "cluster-port": bus,
         "cluster-enabled": "yes",
         "save": "",
         "bind": "127.0.0.1",
     }
-    options = [part for name, value in said.items() for part in (f"--{name}", str(value))]
+    options = [part for name, value in settings.items() for part in (f"--{name}", str(value))]
     folder = tmp_path_factory.mktemp("cluster")
     process = subprocess.Popen([find_binary(), *options], cwd=folder, stdout=subprocess.DEVNULL)
     try:
-        with redis.Redis(port=port) as link:
-            until(lambda: answers(link))
-            link.execute_command("CLUSTER", "ADDSLOTSRANGE", 0, 16_383)
-            until(lambda: b"cluster_state:ok" in link.execute_command("CLUSTER", "INFO"))
+        with redis.Redis(port=port) as client:
+            until(lambda: answers(client))
+            client.execute_command("CLUSTER", "ADDSLOTSRANGE", 0, 16_383)
+            until(lambda: b"cluster_state:ok" in client.execute_command("CLUSTER", "INFO"))
         yield f"redis://127.0.0.1:{port}"
     finally:
         process.terminate()
         process.wait()
 
 
-def answers(link):
+def answers(client):
     try:
-        return link.ping()
+        return client.ping()
     except redis.ConnectionError:
         return False
 
 
-@pytest.fixture
-async def store(url):
-    async with Store.connect(url, timeout=5.0) as store:
-        await store.command("FLUSHALL")
-        yield store
-
-
-async def test_what_is_read_of_a_user_never_spans_two_slots(store):
+async def test_reads_of_a_user_never_span_two_slots(store):
     await write_attributes(store, "t", "u", {"age": "24"})
     await write_friends(store, "t", "u", ["v"])
     await erase_user(store, "t", "w", 7.0)
@@ -73,7 +67,7 @@ async def test_what_is_read_of_a_user_never_spans_two_slots(store):
     assert (await read_user_data(store, "t", "w", 5)).erased_at == 7.0
 
 
-async def test_events_need_the_stream_where_the_users_are_as_the_page_says(store):
+async def test_events_need_the_stream_in_the_slot_of_their_users(store):
     with pytest.raises(StageError, match=r"(?i)cross-?slot|same slot"):
         await append_events(store, "t", [event(1)])
     assert (
