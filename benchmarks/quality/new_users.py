@@ -8,6 +8,7 @@ The libraries have the settings that ``benchmarks.quality.run`` chose, so run th
 import asyncio
 import subprocess
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -57,11 +58,10 @@ FOLD_IN_LIBRARIES = (
 console = Console()
 
 
-def compute_curve(dataset: Dataset, new_users: NewUsers, *, with_funnel: bool) -> dict[str, Any]:
-    """Return NDCG@10 of every method at every point, and the funnel compared with each."""
-    lists = _library_lists(dataset, new_users)
-    if with_funnel:
-        lists = _funnel_lists(dataset, new_users) | lists
+def compute_curve(
+    dataset: Dataset, new_users: NewUsers, lists: Mapping[str, Lists]
+) -> dict[str, Any]:
+    """Return NDCG@10 of every method at every point, and the first method against each."""
     relevant = new_users.relevant
     scores = {name: compute_headline(rows, relevant) for name, rows in lists.items()}
     users = len(new_users.users) // len(new_users.revealed_counts)
@@ -78,7 +78,7 @@ def compute_curve(dataset: Dataset, new_users: NewUsers, *, with_funnel: bool) -
 
 
 def _point(scores: dict[str, Any]) -> dict[str, Any]:
-    """Return means, and the first method (the funnel, if it ran) compared with every method."""
+    """Return the means of one point, and the first method compared with every method."""
     methods = list(scores)
     drawn = Bootstrap.of(np.stack(list(scores.values()), axis=1), SEED)
     return {
@@ -91,7 +91,7 @@ def _point(scores: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _library_lists(dataset: Dataset, new_users: NewUsers) -> dict[str, Lists]:
+def collect_library_lists(dataset: Dataset, new_users: NewUsers) -> dict[str, Lists]:
     """Compute the lists of the tuned libraries that fold in; popular items replace empty lists."""
     selection, tests = selection_windows(dataset), test_windows(dataset, TEST_CUTS)
     folder = libraries.CACHE / f"{dataset.name}-{compute_digest(selection, tests)}"
@@ -130,7 +130,7 @@ def _popular(dataset: Dataset, new_users: NewUsers) -> Lists:
     return popular_lists(order, new_users.revealed_rows(), MAX_LIST_LENGTH)
 
 
-def _funnel_lists(dataset: Dataset, new_users: NewUsers) -> dict[str, Lists]:
+def collect_funnel_lists(dataset: Dataset, new_users: NewUsers) -> dict[str, Lists]:
     """Compute the lists of the funnel; each request carries the revealed events."""
     config = JobConfig()
     with funnel_lists.run_funnel(dataset, new_users.window, config) as funnel:
@@ -175,7 +175,10 @@ def main(
     try:
         dataset = load_dataset(data, None, MAX_BAD_SHARE).dataset
         new_users = select_new_users(dataset, CUT, REVEALED_EVENTS)
-        result = compute_curve(dataset, new_users, with_funnel=own)
+        lists = collect_library_lists(dataset, new_users)
+        if own:
+            lists = collect_funnel_lists(dataset, new_users) | lists
+        result = compute_curve(dataset, new_users, lists)
     except DataError as error:
         console.print(str(error), markup=False)
         sys.exit(1)

@@ -17,7 +17,7 @@ from offline.training.rankers import RankConfig
 from tests.fakes import SMALL, small_dataset
 
 
-def test_every_way_is_judged_on_the_same_candidates(monkeypatch):
+def test_every_policy_is_evaluated_on_the_same_candidates(monkeypatch):
     dataset = small_dataset()
     monkeypatch.setattr(funnel_lists, "split_by_time", partial(split_by_time, windows=2))
     ranking = RankConfig(rounds=20, least_rounds=10, held_out=1)

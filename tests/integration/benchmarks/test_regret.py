@@ -1,4 +1,4 @@
-"""The simulation of exploration in a known world."""
+"""The simulation of exploration in a trained world."""
 
 from dataclasses import replace
 
@@ -23,25 +23,25 @@ def test_regret_only_grows_and_the_same_seed_is_the_same_world():
     assert simulate_regret(DEFAULT_POLICY, 60, 4)[-1] != one[-1]
 
 
-def test_where_the_ranking_knows_everything_it_loses_next_to_nothing_without_exploring():
-    known = SimulatedCatalogue(new_share=0.0, prior_impressions=1_000_000)
-    assert simulate_regret(replace(DEFAULT_POLICY, explore_slots=0), 50, 1, known)[-1] < 0.5
-    assert simulate_regret(EXPLORATION_POLICIES["random"], 50, 1, known)[-1] > 20
+def test_a_ranking_with_exact_estimates_loses_almost_nothing_without_exploration():
+    trained = SimulatedCatalogue(new_share=0.0, prior_impressions=1_000_000)
+    assert simulate_regret(replace(DEFAULT_POLICY, explore_slots=0), 50, 1, trained)[-1] < 0.5
+    assert simulate_regret(EXPLORATION_POLICIES["random"], 50, 1, trained)[-1] > 20
 
 
-def test_in_the_long_run_thompson_sampling_finds_what_the_ranking_took_for_poor():
+def test_thompson_sampling_finds_underestimated_items():
     lost = {
         name: simulate_regret(EXPLORATION_POLICIES[name], 1_200, 0)
         for name in ("no exploration", "thompson", "random")
     }
-    late = {name: told[-1] - told[-301] for name, told in lost.items()}
+    late = {name: calls[-1] - calls[-301] for name, calls in lost.items()}
     assert late["thompson"] < late["no exploration"] < late["random"]
 
 
 def test_the_command_prints_a_table_and_draws_the_curves(tmp_path, capsys):
     simulation.main(rounds=40, runs=2, out=tmp_path / "regret.svg")
-    told = capsys.readouterr().out
-    assert all(name in told for name in EXPLORATION_POLICIES)
+    calls = capsys.readouterr().out
+    assert all(name in calls for name in EXPLORATION_POLICIES)
     drawn = (tmp_path / "regret.svg").read_text()
     assert "clicks lost against the best list" in drawn
     again = tmp_path / "again.svg"

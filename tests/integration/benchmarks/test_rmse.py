@@ -38,39 +38,41 @@ def quick(monkeypatch):
     monkeypatch.setattr(rmse, "CONFIG", SGDConfig(size=2, rate=0.02, rounds=3, batch=100))
 
 
-def test_both_are_asked_the_same_and_the_figures_are_written(tmp_path, quick, capsys):
+def test_both_get_the_same_splits_and_the_errors_are_written(tmp_path, quick, capsys):
     out = tmp_path / "results" / "rmse.json"
     rmse.main(library(tmp_path, 9.0), tmp_path, out)
-    found = json.loads(out.read_text())
-    assert found["rmse"]["surprise_svd"] == {"mean": 9.0, "splits": [9.0] * 3}
-    assert 0.5 < found["rmse"]["sgd"]["mean"] < 1.5
-    assert found["peer"] == "scikit-surprise 0"
+    result = json.loads(out.read_text())
+    assert result["rmse"]["surprise_svd"] == {"mean": 9.0, "splits": [9.0] * 3}
+    assert 0.5 < result["rmse"]["sgd"]["mean"] < 1.5
+    assert result["peer"] == "scikit-surprise 0"
     script, low, high, settings, lines = json.loads((tmp_path / "python.asked").read_text())
     assert script.endswith("benchmarks/quality/rmse_peer.py")
     assert (float(low), float(high)) == (1, 5)
-    assert json.loads(settings) == found["settings"] == rmse.settings()
+    assert json.loads(settings) == result["settings"] == rmse.settings()
     assert [sum(lines[n : n + 2]) for n in (0, 2, 4)] == [len(small_dataset().log)] * 3
     assert "surprise_svd    RMSE 9.0000" in capsys.readouterr().out
 
 
-def test_it_fails_where_ours_is_worse(tmp_path, quick):
+def test_it_fails_when_our_error_is_greater(tmp_path, quick):
     with pytest.raises(typer.Exit):
         rmse.main(library(tmp_path, 0.1), tmp_path, tmp_path / "rmse.json")
 
 
-def test_a_fifth_is_held_back_and_nothing_is_in_both():
+def test_a_fifth_is_held_out_and_no_rating_is_in_both_parts():
     log = small_dataset().log
-    known, held = rmse.split_ratings(log, 0)
-    assert len(known) + len(held) == len(log)
-    assert 0.15 < len(held) / len(log) < 0.25
+    trained, test = rmse.split_ratings(log, 0)
+    assert len(trained) + len(test) == len(log)
+    assert 0.15 < len(test) / len(log) < 0.25
     pairs = [
-        set(zip(part.users.tolist(), part.items.tolist(), strict=True)) for part in (known, held)
+        set(zip(part.users.tolist(), part.items.tolist(), strict=True)) for part in (trained, test)
     ]
     assert not pairs[0] & pairs[1]
 
 
-def test_predictions_are_clipped_to_the_scale_before_they_are_judged():
-    known, held = rmse.split_ratings(small_dataset().log, 0)
+def test_predictions_are_clipped_to_the_scale():
+    trained, test = rmse.split_ratings(small_dataset().log, 0)
     flat = RatingModel(99.0, np.zeros((USERS, 2)), np.zeros((ITEMS, 2)))
-    expected = np.sqrt(np.mean((held.values - 5.0) ** 2))
-    assert rmse.compute_errors([(known, held)], lambda log, seed: flat) == [pytest.approx(expected)]
+    expected = np.sqrt(np.mean((test.values - 5.0) ** 2))
+    assert rmse.compute_errors([(trained, test)], lambda log, seed: flat) == [
+        pytest.approx(expected)
+    ]

@@ -144,5 +144,5 @@ def test_a_repeated_item_is_hidden_with_all_its_events():
 
 
 def test_a_window_without_anybody_is_told_in_words():
-    with pytest.raises(DataError, match="Nobody liked anything new in the window 50%"):
+    with pytest.raises(DataError, match="No user liked anything new in the window 50%"):
         rolling_window(log((0, 1, 1, 1), (0, 1, 1, 2)), 0.5)

@@ -1,7 +1,6 @@
 import json
 import subprocess
 from dataclasses import replace
-from functools import partial
 
 import numpy as np
 import pytest
@@ -9,7 +8,7 @@ from rich.console import Console
 from scipy import sparse
 from typer.testing import CliRunner
 
-from benchmarks.quality import cross_check, funnel_lists, libraries, new_users, run
+from benchmarks.quality import cross_check, libraries, new_users, run
 from benchmarks.quality.evaluation import evaluate
 from benchmarks.quality.exchange import MAX_LIST_LENGTH, Task
 from benchmarks.quality.first_events import build_fold_in_task, select_new_users
@@ -19,7 +18,7 @@ from benchmarks.quality.peers.popularity import PEERS
 from benchmarks.quality.peers.runner import choose
 from benchmarks.quality.table import tables
 from benchmarks.quality.tasks import build_task, compute_digest, write_tasks
-from benchmarks.quality.window_lists import HEADLINE, WindowLists, compute_headline
+from benchmarks.quality.window_lists import HEADLINE, WindowLists
 from benchmarks.quality.windows import (
     rolling_window,
     selection_windows,
@@ -30,13 +29,9 @@ from benchmarks.quality.windows import (
 from offline.data.dataset import DataTraits
 from offline.data.errors import DataError
 from offline.data.readers import LoadedData
-from offline.data.split import split_by_time
 from offline.evaluate.intervals import Bootstrap
 from offline.evaluate.rowsets import RowSets
-from offline.models.registry import fit_models
-from offline.training.rankers import RankConfig
-from offline.training.replay import build_offline_funnel
-from tests.fakes import ITEMS, SMALL, small_dataset
+from tests.fakes import ITEMS, small_dataset
 
 SETTINGS = {"signal": "liked"}
 
@@ -70,17 +65,17 @@ def answers(dataset, window, *methods, seed=0):
 
 
 @pytest.fixture
-def answered():
+def windows():
     dataset = small_dataset()
     return [answers(dataset, window, "funnel", "ease") for window in cut_for_test(dataset)]
 
 
 def test_a_task_comes_back_from_its_file_as_it_was(tmp_path):
     dataset = small_dataset()
-    asked = build_task(dataset, rolling_window(dataset.log, 0.5))
-    asked.save(tmp_path / "one.npz")
+    task = build_task(dataset, rolling_window(dataset.log, 0.5))
+    task.save(tmp_path / "one.npz")
     back = Task.load(tmp_path / "one.npz")
-    assert all((getattr(back, name) == getattr(asked, name)).all() for name in Task.__slots__)
+    assert all((getattr(back, name) == getattr(task, name)).all() for name in Task.__slots__)
 
 
 def test_nothing_of_the_test_is_in_what_peers_read(tmp_path):
@@ -88,8 +83,8 @@ def test_nothing_of_the_test_is_in_what_peers_read(tmp_path):
     tests = cut_for_test(dataset)
     write_tasks(dataset, selection_windows(dataset), tests, tmp_path)
     for number, window in enumerate(tests):
-        asked = Task.load(tmp_path / f"test-{number}.npz")
-        assert asked.times.max() < window.cut == asked.cut_time[0]
+        task = Task.load(tmp_path / f"test-{number}.npz")
+        assert task.times.max() < window.cut == task.cut_time[0]
         assert not (tmp_path / f"test-{number}.targets.npz").exists()
     targets = sorted(path.name for path in tmp_path.glob("*.targets.npz"))
     assert targets == [f"selection-{number}.targets.npz" for number in range(3)]
@@ -121,36 +116,34 @@ def test_lists_have_neither_what_was_seen_nor_what_was_never_trained_on():
     window = rolling_window(dataset.log, 0.5)
     lists = recommend(ROWS, RowOrder(), build_task(dataset, window), "liked")
     assert lists.shape == (len(window.users), MAX_LIST_LENGTH)
-    known = set(window.log.items.tolist())
+    trained = set(window.log.items.tolist())
     seen = window.seen()
     for line in np.flatnonzero(window.events):
         rows = lists[line]
         own = set(seen.rows[seen.indptr[line] : seen.indptr[line + 1]].tolist())
         shown = rows[rows >= 0].tolist()
-        assert set(shown) == known - own
+        assert set(shown) == trained - own
         assert shown == sorted(shown, reverse=True)
         assert (rows[len(shown) :] == -1).all()
 
 
-def test_a_library_says_nothing_to_strangers_and_popularity_does():
+def test_a_library_has_no_lists_for_cold_users_and_popularity_has():
     dataset = small_dataset()
-    asked = build_task(dataset, rolling_window(dataset.log, 0.5))
-    strangers = replace(asked, target_users=np.array([0, 59]))  # the last user has done nothing
+    task = build_task(dataset, rolling_window(dataset.log, 0.5))
+    strangers = replace(task, target_users=np.array([0, 59]))  # the last user has done nothing
     assert (recommend(ROWS, RowOrder(), strangers, "liked")[:, 0] >= 0).tolist() == [True, False]
     peer = PEERS["popularity"]
     lists = recommend(peer, peer.fit(strangers, SETTINGS), strangers, "liked")
     assert (lists[:, 0] >= 0).all()
 
 
-def test_who_liked_nothing_gets_what_is_popular():
+def test_users_without_likes_get_popular_items():
     dataset = small_dataset()
-    asked = build_task(dataset, rolling_window(dataset.log, 0.5))
-    gloomy = replace(
-        asked, weights=np.where(asked.users == asked.target_users[0], -1, asked.weights)
-    )
+    task = build_task(dataset, rolling_window(dataset.log, 0.5))
+    gloomy = replace(task, weights=np.where(task.users == task.target_users[0], -1, task.weights))
     first = recommend(ROWS, RowOrder(), gloomy, "liked")[0]
-    counts = asked.build_matrix("all").getnnz(axis=0)
-    unseen = np.setdiff1d(np.arange(ITEMS), asked.items[asked.users == asked.target_users[0]])
+    counts = task.build_matrix("all").getnnz(axis=0)
+    unseen = np.setdiff1d(np.arange(ITEMS), task.items[task.users == task.target_users[0]])
     assert counts[first[0]] == counts[unseen].max()
 
 
@@ -174,16 +167,16 @@ def test_recent_popularity_forgets():
     )
 
 
-def test_the_sign_of_interest_is_tuned_by_the_kind_of_data():
+def test_the_signals_depend_on_the_kind_of_data():
     dataset = small_dataset()
-    asked = build_task(dataset, rolling_window(dataset.log, 0.5))
-    assert signals(asked) == ["liked", "all"]
-    assert signals(replace(asked, is_explicit=np.array([False]))) == ["liked", "weight"]
+    task = build_task(dataset, rolling_window(dataset.log, 0.5))
+    assert signals(task) == ["liked", "all"]
+    assert signals(replace(task, is_explicit=np.array([False]))) == ["liked", "weight"]
 
 
-def test_users_of_all_windows_are_pooled_and_strangers_kept_apart(answered):
-    result = evaluate(answered, "funnel")
-    warm = sum(int((part.window.events > 0).sum()) for part in answered)
+def test_users_of_all_windows_are_pooled_warm_and_cold_apart(windows):
+    result = evaluate(windows, "funnel")
+    warm = sum(int((part.window.events > 0).sum()) for part in windows)
     assert result["warm"]["evaluated_users"] == warm
     assert result["warm"]["methods"]["funnel"][HEADLINE]["mean"] == pytest.approx(1)
     against = result["warm"]["differences"]["ease"][HEADLINE]
@@ -191,27 +184,27 @@ def test_users_of_all_windows_are_pooled_and_strangers_kept_apart(answered):
     assert against["difference"]["mean"] == pytest.approx(1 - ease)
     assert against["ratio"]["mean"] == pytest.approx(1 / ease)
     assert against["ratio"]["low"] > 1
-    strangers = sum(len(part.window.users) for part in answered) - warm
+    strangers = sum(len(part.window.users) for part in windows) - warm
     assert strangers
     assert result["cold"]["evaluated_users"] == strangers
 
 
-def test_a_method_that_is_silent_is_left_out_of_the_cold_users_alone(answered):
-    for part in answered:
+def test_a_method_without_lists_for_cold_users_is_left_out_for_them_alone(windows):
+    for part in windows:
         part.lists["ease"][part.window.events == 0] = -1
-    result = evaluate(answered, "ease")
+    result = evaluate(windows, "ease")
     assert set(result["cold"]["methods"]) == {"funnel", "popularity"}
     assert "popularity" in result["cold"]["differences"]  # against the best there is
     assert set(result["warm"]["differences"]) == {"funnel", "popularity"}
 
 
-def test_bands_hold_every_user_and_every_relevant_item_once(answered):
-    result = evaluate(answered, "funnel")
+def test_bands_hold_every_user_and_every_relevant_item_once(windows):
+    result = evaluate(windows, "funnel")
     assert sum(band.count for band in result["by_history"]) == sum(
-        len(part.window.users) for part in answered
+        len(part.window.users) for part in windows
     )
     assert sum(band.count for band in result["by_popularity"]) == sum(
-        part.window.relevant.sizes.sum() for part in answered
+        part.window.relevant.sizes.sum() for part in windows
     )
     assert result["by_history"][0].band == "new user"
     assert result["by_history"][0].methods["funnel"]["mean"] == pytest.approx(1)
@@ -219,7 +212,7 @@ def test_bands_hold_every_user_and_every_relevant_item_once(answered):
     assert all(0 < share <= 1 for share in shares)
 
 
-def test_a_data_set_without_strangers_has_one_table():
+def test_a_data_set_without_cold_users_has_one_table():
     dataset = small_dataset()
     window = rolling_window(dataset.log, 0.9)
     warm = np.flatnonzero(window.events > 0)
@@ -230,8 +223,8 @@ def test_a_data_set_without_strangers_has_one_table():
     assert len(shown) == 1
 
 
-def test_the_table_has_the_best_method_first(answered):
-    result = evaluate(answered, "funnel")
+def test_the_table_has_the_best_method_first(windows):
+    result = evaluate(windows, "funnel")
     (warm, _) = tables(result | {"dataset": {"name": "small"}, "reference": "funnel"})
     console = Console(width=200, record=True)
     console.print(warm)
@@ -240,104 +233,104 @@ def test_the_table_has_the_best_method_first(answered):
     assert "1.0000 (1.0000-1.0000)" in text
 
 
-def test_a_kept_answer_is_read_and_a_library_not_asked_again(tmp_path, monkeypatch):
-    monkeypatch.setattr(subprocess, "run", lambda *_args, **_kwargs: pytest.fail("asked again"))
+def test_cached_lists_are_read_and_the_library_does_not_run_again(tmp_path, monkeypatch):
+    monkeypatch.setattr(subprocess, "run", lambda *_args, **_kwargs: pytest.fail("task again"))
     out = libraries.result_folder("ease", tmp_path)
     out.mkdir()
     np.save(out / "test-0.npy", np.zeros((2, 100), np.int64))
     (out / "details.json").write_text(json.dumps({"trials": 20}))
-    told = []
-    found = libraries.run_libraries(
-        ["ease"], tmp_path, lambda name, answer: told.append((name, answer))
+    calls = []
+    result = libraries.run_libraries(
+        ["ease"], tmp_path, lambda name, answer: calls.append((name, answer))
     )
-    assert found["ease"].lists[0].shape == (2, 100)
-    assert not found["ease"].has_failed
-    assert told[0][0] == "ease"
+    assert result["ease"].lists[0].shape == (2, 100)
+    assert not result["ease"].has_failed
+    assert calls[0][0] == "ease"
 
 
-def test_a_library_that_fails_is_told_and_the_others_go_on(tmp_path, monkeypatch):
+def test_a_library_that_fails_is_reported_and_the_others_go_on(tmp_path, monkeypatch):
     def fails(command, **_kwargs):
         if "slim" in command:
             raise subprocess.TimeoutExpired(command, 1)
         return subprocess.CompletedProcess(command, 1, "", "no module named irspack")
 
     monkeypatch.setattr(subprocess, "run", fails)
-    found = libraries.run_libraries(["slim", "ease"], tmp_path, lambda *_told: None)
-    assert found["ease"].details == {"error": "no module named irspack"}
-    assert found["slim"].details == {"error": "it took longer than 3600 seconds"}
-    assert found["slim"].has_failed
+    result = libraries.run_libraries(["slim", "ease"], tmp_path, lambda *_arguments: None)
+    assert result["ease"].details == {"error": "no module named irspack"}
+    assert result["slim"].details == {"error": "it took longer than 3600 seconds"}
+    assert result["slim"].has_failed
 
 
-def test_an_answer_is_kept_anew_when_data_or_peer_change(tmp_path):
+def test_the_cache_depends_on_the_data_and_the_peer(tmp_path):
     assert libraries.result_folder("ease", tmp_path) != libraries.result_folder("slim", tmp_path)
     assert libraries.result_folder("ease", tmp_path / "other") != libraries.result_folder(
         "ease", tmp_path
     )
 
 
-def test_without_its_environment_ranx_is_not_asked(tmp_path, monkeypatch, answered):
+def test_without_its_environment_ranx_does_not_run(tmp_path, monkeypatch, windows):
     monkeypatch.setattr(cross_check, "ENVIRONMENTS", tmp_path)
-    assert cross_check.largest_difference(answered) is None
+    assert cross_check.largest_difference(windows) is None
 
 
-def test_a_difference_to_ranx_stops_everything(tmp_path, monkeypatch, answered):
+def test_a_difference_to_ranx_is_an_error(tmp_path, monkeypatch, windows):
     (tmp_path / cross_check.ENVIRONMENT).mkdir()
     monkeypatch.setattr(cross_check, "ENVIRONMENTS", tmp_path)
     outcomes = [(0, "1e-16\n", ""), (0, "0.1\n", ""), (1, "", "broken")]
-    for code, said, failed in outcomes:
-        ended = subprocess.CompletedProcess([], code, said, failed)
-        monkeypatch.setattr(subprocess, "run", lambda *_args, told=ended, **_kwargs: told)
-        if said.startswith("1e-16"):
-            assert cross_check.largest_difference(answered) == 1e-16
+    for code, output, failed in outcomes:
+        ended = subprocess.CompletedProcess([], code, output, failed)
+        monkeypatch.setattr(subprocess, "run", lambda *_args, calls=ended, **_kwargs: calls)
+        if output.startswith("1e-16"):
+            assert cross_check.largest_difference(windows) == 1e-16
         else:
             with pytest.raises(cross_check.MetricsDifferError, match=r"differs|broken"):
-                cross_check.largest_difference(answered)
+                cross_check.largest_difference(windows)
 
 
-def test_the_metrics_are_those_of_ranx(answered):
+def test_the_metrics_are_those_of_ranx(windows):
     pytest.importorskip("ranx")
     from benchmarks.quality.peers.cross_check import largest_difference  # noqa: PLC0415
 
     random = np.random.default_rng(3)
-    for part in answered:
-        held = part.window.relevant
-        grades = random.integers(1, 4, len(held.rows)).astype(np.float32)
-        graded = RowSets(held.indptr, held.rows, grades)
+    for part in windows:
+        relevant = part.window.relevant
+        grades = random.integers(1, 4, len(relevant.rows)).astype(np.float32)
+        graded = RowSets(relevant.indptr, relevant.rows, grades)
         assert largest_difference(part.lists["ease"], graded) < 1e-9
 
 
-def test_newcomers_are_the_same_at_every_point_and_lose_what_is_revealed():
+def test_new_users_are_the_same_at_every_point_and_lose_the_revealed_items():
     dataset = small_dataset()
-    found = select_new_users(dataset, 0.02, (0, 1, 3))
-    users = len(found.users) // 3
-    who = np.array([asker.user for asker in found.users]).reshape(3, users)
+    result = select_new_users(dataset, 0.02, (0, 1, 3))
+    users = len(result.users) // 3
+    who = np.array([asker.user for asker in result.users]).reshape(3, users)
     assert users
     assert (who == who[0]).all()
-    assert [len(asker.since) for asker in found.users[::users]] == [0, 1, 3]
-    sizes = found.relevant.sizes.reshape(3, users)
+    assert [len(asker.since) for asker in result.users[::users]] == [0, 1, 3]
+    sizes = result.relevant.sizes.reshape(3, users)
     assert (np.diff(sizes, axis=0) <= 0).all()
-    for asker in found.users:
-        assert asker.user not in found.window.log.users
+    for asker in result.users:
+        assert asker.user not in result.window.log.users
         assert not set(asker.since.rows) & set(asker.relevant)
-    assert [part.tolist() for part in found.split_by_point(np.repeat([1.0, 2.0, 3.0], users))] == [
+    assert [part.tolist() for part in result.split_by_point(np.repeat([1.0, 2.0, 3.0], users))] == [
         [float(n)] * users for n in (1, 2, 3)
     ]
 
 
-def test_what_is_revealed_goes_to_peers_and_not_into_their_training():
+def test_revealed_events_go_to_peers_and_not_into_their_training():
     dataset = small_dataset()
-    found = select_new_users(dataset, 0.02, (0, 3))
-    asked = build_fold_in_task(dataset, found)
-    users = len(found.users) // 2
-    assert asked.build_target_histories("all").getnnz(axis=1).tolist() == [0] * users + [3] * users
-    assert not set(asked.target_users.tolist()) & set(asked.users.tolist())
-    lists = recommend(ROWS, RowOrder(), asked, "all")
+    result = select_new_users(dataset, 0.02, (0, 3))
+    task = build_fold_in_task(dataset, result)
+    users = len(result.users) // 2
+    assert task.build_target_histories("all").getnnz(axis=1).tolist() == [0] * users + [3] * users
+    assert not set(task.target_users.tolist()) & set(task.users.tolist())
+    lists = recommend(ROWS, RowOrder(), task, "all")
     assert (lists[:users] == -1).all()
     shown = lists[users]
-    assert not set(shown[shown >= 0]) & set(found.users[users].since.rows)
+    assert not set(shown[shown >= 0]) & set(result.users[users].since.rows)
 
 
-def test_a_curve_that_cannot_be_drawn_is_told_in_words():
+def test_data_without_a_curve_is_refused_with_a_reason():
     dataset = small_dataset()
     with pytest.raises(DataError, match="likes anything after 900 events"):
         select_new_users(dataset, 0.1, (0, 900))
@@ -365,33 +358,33 @@ def read_small(path, _schema, _share):
     return LoadedData(small_dataset(), None, "csv", (), None)
 
 
-def test_a_library_is_set_as_an_earlier_result_says_and_the_others_are_tuned(tmp_path, monkeypatch):
-    asked = {}
+def test_a_library_with_earlier_settings_is_not_tuned(tmp_path, monkeypatch):
+    task = {}
 
     def run_(name, _folder, how):
-        asked[name] = how
+        task[name] = how
         return LibraryResult([], {"error": "stands in"})
 
     monkeypatch.setattr(libraries, "_run", run_)
-    told = {"ease": {"parameters": {"reg": 3.0}, "trials": 20}, "slim": {"error": "gave nothing"}}
-    libraries.run_libraries(["ease", "slim", "popularity"], tmp_path, lambda *_: None, 5.0, told)
-    assert (asked["slim"], asked["popularity"]) == ("5.0", "5.0")
-    assert choose(None, tmp_path, asked["ease"]) == told["ease"]
+    calls = {"ease": {"parameters": {"reg": 3.0}, "trials": 20}, "slim": {"error": "gave nothing"}}
+    libraries.run_libraries(["ease", "slim", "popularity"], tmp_path, lambda *_: None, 5.0, calls)
+    assert (task["slim"], task["popularity"]) == ("5.0", "5.0")
+    assert choose(None, tmp_path, task["ease"]) == calls["ease"]
 
 
 def everyone_gets_rows(names, folder, done, _patience, chosen):
     """Stands in for the libraries: all give the catalogue in the order of its rows."""
-    found = {}
+    result = {}
     for name in names:
         sizes = [len(Task.load(path).target_users) for path in sorted(folder.glob("test-*.npz"))]
         lists = [np.tile(np.arange(MAX_LIST_LENGTH) % ITEMS, (size, 1)) for size in sizes]
         for rows in lists:
             rows[:, ITEMS:] = -1
-        found[name] = LibraryResult(lists, {"selection_ndcg": 0.1})
+        result[name] = LibraryResult(lists, {"selection_ndcg": 0.1})
         if name == "slim":
-            found[name] = LibraryResult([], {"error": "no such library"})
-        done(name, found[name])
-    return found
+            result[name] = LibraryResult([], {"error": "no such library"})
+        done(name, result[name])
+    return result
 
 
 def invoke(module, *arguments):
@@ -417,7 +410,7 @@ def test_the_whole_run_writes_one_result_and_names_what_failed(alone, monkeypatc
     assert "slim failed: no such library" in ended.output
 
 
-def test_wrong_data_and_wrong_peers_are_told_in_words(alone):
+def test_wrong_data_and_wrong_peers_are_refused_with_a_reason(alone):
     ended = invoke(run, "--data", "elsewhere", "--peers", "none")
     assert ended.exit_code == 1
     assert "elsewhere does not exist" in ended.output
@@ -426,11 +419,11 @@ def test_wrong_data_and_wrong_peers_are_told_in_words(alone):
     assert ended.exit_code == 1
 
 
-def test_without_timestamps_nobody_is_asked_what_is_recent(alone, monkeypatch):
-    asked = []
+def test_without_timestamps_the_methods_that_need_them_do_not_run(alone, monkeypatch):
+    task = []
 
     def note(names, *_rest):
-        asked.extend(names)
+        task.extend(names)
         return {}
 
     monkeypatch.setattr(libraries, "run_libraries", note)
@@ -439,44 +432,9 @@ def test_without_timestamps_nobody_is_asked_what_is_recent(alone, monkeypatch):
         traits=DataTraits(is_explicit=False, positive_at=4.0, has_times=False),
     )
     result = run.run(timeless, run.QualityOptions(list(LIBRARIES), (0.5,), with_funnel=False))
-    assert set(LIBRARIES) - set(asked) == {"sasrec", "recency_popularity"}
+    assert set(LIBRARIES) - set(task) == {"sasrec", "recency_popularity"}
     assert list(result["windows"]) == ["fold-in"]
-    assert result["best_library"] == "popularity"  # nobody answered
-
-
-def test_the_funnel_is_trained_before_the_cut_and_asked_as_of_it(alone, monkeypatch):
-    """The real funnel, on a small world: the slow test of this file."""
-    dataset = small_dataset()
-    window = rolling_window(dataset.log, 0.8, 0.2)
-    learned = []
-    learn = funnel_lists.fit_rankers
-    quick = partial(split_by_time, windows=2)
-    monkeypatch.setattr(funnel_lists, "split_by_time", quick)
-
-    def note(past, *rest):
-        learned.append(float(past.log.times[-1]))
-        return learn(past, *rest)
-
-    monkeypatch.setattr(funnel_lists, "fit_rankers", note)
-    ranking = RankConfig(rounds=20, least_rounds=10, held_out=1)
-    found = funnel_lists.compute_funnel_lists(
-        dataset, window, funnel_lists.JobConfig(recall=SMALL, rank=ranking)
-    )
-    assert learned[0] < window.cut
-    lists = found.lists["funnel"]
-    assert not set(found.lists) & set(LIBRARIES)
-    assert lists.shape == (len(window.users), 20)
-    assert found.seconds > 0
-    random = np.stack([np.random.default_rng(u).permutation(ITEMS)[:20] for u in window.users])
-    warm = window.events > 0
-    wanted = window.relevant.take(np.flatnonzero(warm))
-    assert (
-        compute_headline(lists[warm], wanted).mean()
-        > 1.3 * compute_headline(random[warm], wanted).mean()
-    )
-    seen = window.seen()
-    lines = np.broadcast_to(np.arange(len(lists))[:, None], lists.shape)
-    assert not seen.grades_of(lines, lists).any()
+    assert result["best_library"] == "popularity"  # nobody windows
 
 
 def folded(place, lists):
@@ -493,18 +451,18 @@ def folded(place, lists):
 
 def test_the_curve_has_every_method_at_every_point(alone, monkeypatch):
     dataset = small_dataset()
-    found = select_new_users(dataset, 0.02, (0, 1, 3))
-    users = len(found.users) // 3
-    lists = np.full((len(found.users), 20), -1)
-    perfect = [asker.relevant[:20] for asker in found.users]
-    for line in range(users, len(lists)):  # nothing is known of anybody at the first point
+    result = select_new_users(dataset, 0.02, (0, 1, 3))
+    users = len(result.users) // 3
+    lists = np.full((len(result.users), 20), -1)
+    perfect = [asker.relevant[:20] for asker in result.users]
+    for line in range(users, len(lists)):  # nothing is trained of anybody at the first point
         lists[line, : len(perfect[line])] = perfect[line]
     windows = selection_windows(dataset), cut_for_test(dataset)
     folder = libraries.CACHE / f"small-{compute_digest(*windows)}"
     monkeypatch.setattr(subprocess, "run", folded(libraries.result_folder("ease", folder), lists))
     channels = {"funnel": np.tile(np.arange(20), (len(lists), 1))}
-    monkeypatch.setattr(new_users, "_funnel_lists", lambda *_asked: channels)
-    result = new_users.compute_curve(dataset, found, with_funnel=True)
+    lists_of = channels | new_users.collect_library_lists(dataset, result)
+    result = new_users.compute_curve(dataset, result, lists_of)
     assert result["users"] == users
     assert list(result["points"]) == ["0", "1", "3"]
     assert result["points"]["0"]["ease"]["ndcg@10"]["mean"] < 1  # popular items stand in
@@ -516,18 +474,10 @@ def test_the_curve_has_every_method_at_every_point(alone, monkeypatch):
     assert text.index("ease") < text.index("funnel")
 
 
-def test_without_tuned_libraries_the_curve_is_of_the_funnel_alone(alone, monkeypatch):
-    monkeypatch.setattr(new_users, "CUT", 0.02)
-    monkeypatch.setattr(new_users, "REVEALED_EVENTS", (0, 1))
-
-    def rows(_dataset, found):
-        return {"funnel": np.tile(np.arange(20), (len(found.users), 1))}
-
-    monkeypatch.setattr(new_users, "_funnel_lists", rows)
-    ended = invoke(new_users, "--data", "small", "--out", alone)
-    assert ended.exit_code == 0, ended.output
-    result = json.loads((alone / "small-new-users.json").read_text())
-    assert set(result["points"]["1"]) == {"funnel"}
+def test_without_tuned_libraries_there_are_no_lists_of_libraries(alone):
+    dataset = small_dataset()
+    new = select_new_users(dataset, 0.02, (0, 1))
+    assert new_users.collect_library_lists(dataset, new) == {}
 
 
 def test_tuning_finds_the_better_setting(tmp_path):
@@ -537,32 +487,17 @@ def test_tuning_finds_the_better_setting(tmp_path):
     dataset = small_dataset()
     write_tasks(dataset, selection_windows(dataset), [], tmp_path)
     exams = [runner.SelectionTask.load(tmp_path / f"selection-{number}.npz") for number in range(3)]
-    told = runner.tune(PEERS["popularity"], exams)
+    calls = runner.tune(PEERS["popularity"], exams)
     tried = [
         runner.compute_selection_score(PEERS["popularity"], exams, {"signal": signal})
         for signal in ("liked", "all")
     ]
-    assert told["trials"] == runner.TRIALS
-    assert told["selection_ndcg"] == max(tried)
+    assert calls["trials"] == runner.TRIALS
+    assert calls["selection_ndcg"] == max(tried)
     assert runner.tune(PEERS["popularity"], exams, tuning_seconds=0)["trials"] == 1
 
 
-def test_the_events_of_newcomers_come_with_the_request(monkeypatch):
-    dataset = small_dataset()
-    found = select_new_users(dataset, 0.02, (0, 3))
-
-    def untrained(_dataset, window, _config, wiring):
-        return build_offline_funnel(fit_models(dataset, window.log, SMALL, window.cut), wiring)
-
-    monkeypatch.setattr(funnel_lists, "train_funnel", untrained)
-    lists = new_users._funnel_lists(dataset, found)["funnel"]
-    users = len(found.users) // 2
-    for asker, rows in zip(found.users, lists, strict=True):
-        assert not set(asker.since.rows) & set(rows[rows >= 0])
-    assert (lists[:users] != lists[users:]).any()
-
-
-def test_the_lines_of_one_person_are_no_independent_witnesses():
+def test_the_lines_of_one_person_are_not_independent():
     scores = np.random.default_rng(1).random((40, 1))
     once = Bootstrap.of(scores, 2)
     twice = Bootstrap.of(np.repeat(scores, 4, axis=0), 2, user_ids=np.repeat(np.arange(40), 4))
