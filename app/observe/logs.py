@@ -1,4 +1,4 @@
-"""Set-up of the standard library's logging: one line a record, secrets out, floods held back."""
+"""Configures the standard library's logging: one line a record, no secrets, no floods."""
 
 import logging
 import re
@@ -10,8 +10,8 @@ from typing import Any
 import orjson
 from typing_extensions import override
 
-REPEAT_INTERVAL = 10.0  # seconds in which the same complaint is written once
-MAX_REMEMBERED = 1_000  # remembered at once; past it the quiet ones are forgotten
+REPEAT_INTERVAL = 10.0  # seconds in which a repeated warning is written once
+MAX_REMEMBERED = 1_000  # warnings; beyond that the older ones are removed
 SECRETS = (
     (re.compile(r"(\w+://)[^/\s@]+@"), r"\1***@"),  # user and password of an address
     (re.compile(r"(?i)\b(bearer|basic)\s+[\w.~+/=-]{6,}"), r"\1 ***"),
@@ -23,10 +23,10 @@ SECRETS = (
 
 
 class RepeatFilter(logging.Filter):
-    """Lets one warning of a stage through per ``QUIET`` seconds and counts the others.
+    """Passes one warning of a stage per ``REPEAT_INTERVAL`` seconds and counts the others.
 
-    The same stage is the same logger, level, message and first argument, as in
-    ``log.warning("%s: %s", stage, error)``: the error's wording may differ each time.
+    A stage is identified by logger, level, message and first argument, as in
+    ``log.warning("%s: %s", stage, error)``; the text of the error may differ.
     """
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
@@ -36,29 +36,29 @@ class RepeatFilter(logging.Filter):
 
     @override
     def filter(self, record: logging.LogRecord) -> bool:
-        """Say whether the record is to be written; note on it how many were not before."""
+        """Return whether to write the record; add to it how many were suppressed before."""
         if record.levelno < logging.WARNING:
             return True
-        now, complaint = self._clock(), _complaint(record)
-        since, suppressed = self._seen.get(complaint, (-REPEAT_INTERVAL, 0))
+        now, identity = self._clock(), _identity(record)
+        since, suppressed = self._seen.get(identity, (-REPEAT_INTERVAL, 0))
         if now - since < REPEAT_INTERVAL:
-            self._seen[complaint] = (since, suppressed + 1)
+            self._seen[identity] = (since, suppressed + 1)
             return False
-        self._remember(complaint, now)
+        self._remember(identity, now)
         record.suppressed = suppressed
         return True
 
-    def _remember(self, complaint: tuple[str, int, str, str], now: float) -> None:
+    def _remember(self, identity: tuple[str, int, str, str], now: float) -> None:
         if len(self._seen) >= MAX_REMEMBERED:
-            fresh = {
+            recent = {
                 key: seen for key, seen in self._seen.items() if now - seen[0] < REPEAT_INTERVAL
             }
-            self._seen = fresh if len(fresh) < MAX_REMEMBERED else {}
-        self._seen[complaint] = (now, 0)
+            self._seen = recent if len(recent) < MAX_REMEMBERED else {}
+        self._seen[identity] = (now, 0)
 
 
 class TextFormatter(logging.Formatter):
-    """For eyes: time, level, logger, message; a traceback follows on its own lines."""
+    """For a terminal: time, level, logger, message; a traceback follows on its own lines."""
 
     def __init__(self) -> None:
         super().__init__("%(asctime)s %(levelname)-7s %(name)s: %(message)s", "%H:%M:%S")
@@ -71,7 +71,7 @@ class TextFormatter(logging.Formatter):
 
 
 class JsonFormatter(logging.Formatter):
-    """For machines: one JSON object a line, the traceback within it."""
+    """For machines: one JSON object a line, with the traceback in it."""
 
     @override
     def format(self, record: logging.LogRecord) -> str:
@@ -92,7 +92,7 @@ class JsonFormatter(logging.Formatter):
 
 
 def _writable(text: str) -> str:
-    """Give text that can be written as UTF-8, whatever a caller sent us."""
+    """Return text that can be written as UTF-8, whatever a caller sent."""
     return text.encode("utf-8", "backslashreplace").decode()
 
 
@@ -104,13 +104,13 @@ def hide_secrets(text: str) -> str:
 
 
 def configure(level: str = "INFO", *, json: bool | None = None) -> None:
-    """Send every logger's records to standard error, one line each.
+    """Write every logger's records to standard error, one line each.
 
-    JSON where ``json`` says so, or where it says nothing and no terminal is attached. The
-    server's own loggers join in; logs of single requests stay silent: metrics count them.
+    The lines are JSON if ``json`` is true, or if it is None and no terminal is attached. The
+    server's own loggers are included. There are no logs of single requests: metrics count them.
 
     Raises:
-        ValueError: the level is not one of logging's.
+        ValueError: the level is unknown.
     """
     handler = logging.StreamHandler()
     as_json = not sys.stderr.isatty() if json is None else json
@@ -125,6 +125,6 @@ def configure(level: str = "INFO", *, json: bool | None = None) -> None:
         logging.getLogger(name).setLevel(logging.WARNING)
 
 
-def _complaint(record: logging.LogRecord) -> tuple[str, int, str, str]:
+def _identity(record: logging.LogRecord) -> tuple[str, int, str, str]:
     first = record.args[0] if isinstance(record.args, tuple) and record.args else ""
     return record.name, record.levelno, str(record.msg), str(first)

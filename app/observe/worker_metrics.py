@@ -1,4 +1,4 @@
-"""The metrics of all workers of this machine, through the folder they share."""
+"""Merges the metrics of all workers of this machine, through the folder that they share."""
 
 import os
 from collections.abc import Iterable
@@ -10,14 +10,14 @@ from typing_extensions import override
 
 
 class WorkersCollector(MultiProcessCollector):
-    """Sums the workers' files; gauges of workers that have ended no longer count.
+    """Merges the workers' files; gauges of workers that have ended do not count.
 
-    The launcher cannot tell us of a worker that was killed, so each scrape looks who is alive.
+    Nobody reports a worker that was killed, so each scrape checks which processes are alive.
     """
 
     @override
     def collect(self) -> Iterable[Metric]:
-        """Give every metric once, over all workers."""
+        """Return every metric once, over all workers."""
         remove_dead_workers(Path(self._path))
         metrics: Iterable[Metric] = super().collect()  # type: ignore[no-untyped-call]
         return metrics
@@ -36,6 +36,6 @@ def _is_alive(process: int) -> bool:
         os.kill(process, 0)
     except ProcessLookupError:
         return False
-    except PermissionError:  # it exists, and is another user's
+    except PermissionError:  # the process exists and belongs to another user
         return True
     return True

@@ -1,4 +1,4 @@
-"""Starts the service: the embedded server unless Redis is named, then uvicorn's workers."""
+"""Starts the service: the embedded server if no Redis is configured, then uvicorn's workers."""
 
 import logging
 import signal
@@ -19,19 +19,19 @@ from app.settings import Settings, share_metrics
 
 log = logging.getLogger(__name__)
 
-SHUTDOWN_TIMEOUT = 3  # that requests in flight have to end after SIGTERM
-BACKLOG = 1024
+SHUTDOWN_TIMEOUT = 3  # seconds for requests in flight to end after SIGTERM
+BACKLOG = 1024  # connections that the kernel accepts before a worker does
 
 
 class PortTakenError(Exception):
-    """Somebody listens there already; the text says what to do."""
+    """Another process listens on the port; the text says what to do."""
 
 
 def check_port(host: str, port: int) -> None:
-    """See that the port is free.
+    """Check that the port is free.
 
     Raises:
-        PortTakenError: it is not.
+        PortTakenError: the port is taken.
     """
     with socket.socket(_family(host), socket.SOCK_STREAM) as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -60,24 +60,24 @@ def serving_environment(settings: Settings) -> Iterator[Settings]:
 
 
 def serve(settings: Settings) -> None:
-    """Serve until SIGINT or SIGTERM, and leave no process behind.
+    """Serve until SIGINT or SIGTERM, then end all processes.
 
     Raises:
-        PortTakenError: the port is not free.
+        PortTakenError: the port is taken.
     """
     check_port(settings.host, settings.port)
     logs.configure(settings.log_level)
-    signal.signal(signal.SIGTERM, _leave)
+    signal.signal(signal.SIGTERM, exit_on_signal)
     with (
         serving_environment(settings) as complete,
-        _bound(complete.host, complete.port) as listener,
+        _bind(complete.host, complete.port) as listener,
     ):
         log.info("listening on http://%s:%d", *listener.getsockname()[:2])
         run_workers(partial(_configure, complete), listener, complete.workers)
 
 
-def _bound(host: str, port: int) -> socket.socket:
-    """Give a socket that will listen there, once a worker is able to answer."""
+def _bind(host: str, port: int) -> socket.socket:
+    """Return a bound socket. It listens once a worker can answer."""
     listener = socket.socket(_family(host), socket.SOCK_STREAM)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     listener.bind((host, port))
@@ -104,6 +104,6 @@ def _family(host: str) -> socket.AddressFamily:
     return socket.AF_INET6 if ":" in host else socket.AF_INET
 
 
-def _leave(_signal: int, _frame: FrameType | None) -> None:
-    """Leave through all open contexts, so that the embedded server ends with us."""
+def exit_on_signal(_signal: int, _frame: FrameType | None) -> None:
+    """Exit through all open contexts, so that the embedded server ends too."""
     raise SystemExit(0)

@@ -1,7 +1,8 @@
 """Worker processes on one socket: replaced when they die, ended without dropping a request.
 
-uvicorn closes its socket with whatever the kernel has accepted on it, and closes connections whose
-request is still on the way; its worker processes outlive a parent that is killed. Hence this.
+uvicorn alone drops requests when it ends: it closes its socket together with the connections that
+the kernel has accepted, and connections whose request is still on the way. Its worker processes
+go on when their parent is killed. This module mends both.
 """
 
 import asyncio
@@ -22,37 +23,37 @@ from typing_extensions import override
 
 log = logging.getLogger(__name__)
 
-LINGER_SECONDS = 0.2  # seconds for a request that is on the way to arrive
-END_TIMEOUT = 4.0  # seconds for a worker to end; then it is killed
-RESTART_PAUSE = 0.5  # seconds before a worker that died is replaced: it may die again
+LINGER_SECONDS = 0.2  # for a request that is on the way to arrive
+END_TIMEOUT = 4.0  # seconds for a worker to end before it is killed
+RESTART_PAUSE = 0.5  # seconds before a dead worker is replaced: the next may die too
 
 Configure = Callable[[], uvicorn.Config]
 
 
 class PatientServer(uvicorn.Server):
-    """Ends only when everyone who is connected has been answered and told to go."""
+    """A server that ends after all connected clients have been answered and told to close."""
 
     @override
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        """Answer what is on the way, take in who is waiting, stop listening; then as uvicorn."""
+        """Answer requests on the way, accept waiting connections, then shut down as uvicorn."""
         self.server_state.default_headers = [
             *self.server_state.default_headers,
             (b"connection", b"close"),
         ]
         await asyncio.sleep(LINGER_SECONDS)
         for listener in sockets or []:
-            await self._stop_listening(listener)
+            await self.stop_listening(listener)
         await asyncio.sleep(LINGER_SECONDS)
         await super().shutdown(sockets)
 
-    async def _stop_listening(self, listener: socket.socket) -> None:
-        """Close the socket with nobody left waiting on it; others may still share it."""
+    async def stop_listening(self, listener: socket.socket) -> None:
+        """Close the socket without dropping a waiting connection; others may still share it."""
         last = listener.dup()
         last.settimeout(0)
         for server in self.servers:
             server.close()
         listener.close()
-        await asyncio.sleep(0.01)  # the event loop lets go of its own only in its next round
+        await asyncio.sleep(0.01)  # the event loop releases its own socket only in its next round
         waiting = list(_accepted(last))
         last.close()
         loop = asyncio.get_running_loop()
@@ -60,14 +61,14 @@ class PatientServer(uvicorn.Server):
             await loop.connect_accepted_socket(self._protocol, connection)
 
     def _protocol(self) -> asyncio.Protocol:
-        made: asyncio.Protocol = self.config.http_protocol_class(  # type: ignore[call-arg]
+        protocol: asyncio.Protocol = self.config.http_protocol_class(  # type: ignore[call-arg]
             config=self.config, server_state=self.server_state, app_state=self.lifespan.state
         )
-        return made
+        return protocol
 
 
 def _accepted(listener: socket.socket) -> Iterator[socket.socket]:
-    """Give the connections that the kernel has accepted for us."""
+    """Yield the connections that the kernel has accepted."""
     with suppress(OSError):
         while True:
             connection, _ = listener.accept()
@@ -76,7 +77,7 @@ def _accepted(listener: socket.socket) -> Iterator[socket.socket]:
 
 
 def run_workers(configure: Configure, listener: socket.socket, workers: int) -> None:
-    """Serve on a bound socket until a signal, in this process or in ``workers`` others."""
+    """Serve on a bound socket until a signal, in this process or in several worker processes."""
     if workers == 1:
         PatientServer(configure()).run([listener])
         return
@@ -84,24 +85,24 @@ def run_workers(configure: Configure, listener: socket.socket, workers: int) -> 
     try:
         started += [_start(configure, listener) for _ in range(workers)]
         while True:
-            _replace_the_dead(started, configure, listener)
+            _replace_dead_workers(started, configure, listener)
     finally:
-        listener.close()  # ours accepts nobody
+        listener.close()  # the parent's socket accepts no connection
         _end(started)
 
 
 def _start(configure: Configure, listener: socket.socket) -> SpawnProcess:
     process = multiprocessing.get_context("spawn").Process(
-        target=_work, args=(configure, listener), name="recfunnel-worker"
+        target=work, args=(configure, listener), name="recfunnel-worker"
     )
     process.start()
     return process
 
 
-def _replace_the_dead(
+def _replace_dead_workers(
     started: list[SpawnProcess], configure: Configure, listener: socket.socket
 ) -> None:
-    """Wait until workers die, and start others."""
+    """Wait until a worker dies, and start another one."""
     wait([process.sentinel for process in started])
     time.sleep(RESTART_PAUSE)
     for n, process in enumerate(started):
@@ -111,23 +112,23 @@ def _replace_the_dead(
 
 
 def _end(started: list[SpawnProcess]) -> None:
-    until = time.monotonic() + END_TIMEOUT
+    deadline = time.monotonic() + END_TIMEOUT
     for process in started:
         process.terminate()
     for process in started:
-        process.join(max(0.0, until - time.monotonic()))
+        process.join(max(0.0, deadline - time.monotonic()))
         process.kill()
 
 
-def _work(configure: Configure, listener: socket.socket) -> None:
-    """Serve, as a worker."""
-    threading.Thread(target=_end_with_parent, daemon=True).start()
-    with suppress(KeyboardInterrupt):  # Ctrl-C reaches parent and workers; it was a clean end
+def work(configure: Configure, listener: socket.socket) -> None:
+    """Serve as a worker."""
+    threading.Thread(target=end_with_parent, daemon=True).start()
+    with suppress(KeyboardInterrupt):  # Ctrl-C reaches parent and workers; it is a clean end
         PatientServer(configure()).run([listener])
 
 
-def _end_with_parent() -> None:
-    """End this process when its parent has ended, of whatever cause."""
+def end_with_parent() -> None:
+    """End this process when its parent has ended for any reason."""
     parent = multiprocessing.parent_process()
     if parent:
         parent.join()
