@@ -230,14 +230,14 @@ def refit(
     return TrainingResult(
         models=models,
         rankers=learned.rankers,
-        kinds=learned.kinds,
+        ranker_kinds=learned.kinds,
         sizes=config.sizes,
         channels=config.channels,
-        preferences=reading.event_weights,
+        event_weights=reading.event_weights,
         dataset=dataset.name,
         interactions=len(dataset.log),
         seed=config.seed,
         metrics=manifest_metrics(evaluation),
-        index=index_builder(config.index, config.seed),
+        build_index=index_builder(config.index, config.seed),
         archive_state=reading.archive_state,
     )

@@ -1,7 +1,8 @@
-"""The published artifacts as one frozen object: where they lie, how they are checked and loaded.
+"""A published bundle as one frozen object: how it is found, verified and loaded.
 
 A bundle is a folder ``bundles/<version>/`` of plain files. ``manifest.json`` is written last and
-names every file with its size and SHA-256; ``current`` beside ``bundles`` is the pointer.
+names every file with its size and SHA-256. The file ``current`` beside ``bundles`` names the
+version in service.
 """
 
 import math
@@ -37,30 +38,30 @@ from app.rank.kinds import read_rankers
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Bundle:
-    """One version of everything that was learned. Never changed; replaced as a whole."""
+    """One version of everything that training learned. It is never changed, only replaced."""
 
     manifest: Manifest
     models: Models
     indexes: Indexes
     rankers: Rankers
-    drift: DriftReference | None = None  # None: it was published before there was any
+    drift: DriftReference | None = None  # None: the bundle has none
 
     @property
     def version(self) -> str:
-        """The bundle's name."""
+        """The name of the bundle."""
         return self.manifest.version
 
     @property
     def sizes(self) -> Sizes:
-        """The numbers of candidates that the rankers were trained with."""
+        """The number of candidates of each stage, as the rankers were trained with."""
         return self.manifest.sizes
 
 
 def find_current_bundle(out: Path) -> Path:
-    """Give the folder of the bundle that ``out/current`` points to.
+    """Return the folder of the bundle that ``out/current`` names.
 
     Raises:
-        BundleError: there is no pointer, or it points nowhere.
+        BundleError: There is no such file, or it names no bundle.
     """
     pointer = out / POINTER
     if not pointer.is_file():
@@ -69,7 +70,7 @@ def find_current_bundle(out: Path) -> Path:
         folder = out / "bundles" / pointer.read_text().strip()
     except (OSError, UnicodeDecodeError) as error:
         raise BundleError(
-            f"{pointer} cannot be read ({error}): write a bundle's name into it"
+            f"{pointer} cannot be read ({error}): write the name of a bundle into it"
         ) from None
     if not folder.is_dir():
         raise BundleError(
@@ -80,10 +81,10 @@ def find_current_bundle(out: Path) -> Path:
 
 
 def load_bundle(folder: Path) -> Bundle:
-    """Verify a bundle and map it into memory; workers share the pages.
+    """Verify a bundle and map its files into memory, so that workers share the pages.
 
     Raises:
-        BundleError: it must not be served.
+        BundleError: The bundle must not be served.
     """
     manifest = read_manifest(folder)
     verify_files(folder, manifest)

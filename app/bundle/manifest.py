@@ -22,11 +22,11 @@ POINTER = "current"
 
 
 class BundleError(Exception):
-    """A bundle that must not be served. The text says which file and what to do."""
+    """A bundle must not be served. The text names the file and what to do."""
 
 
 class FileRecord(BaseModel):
-    """What a file must be."""
+    """The size and digest of a file as it was published."""
 
     model_config = ConfigDict(frozen=True)
     bytes: int
@@ -34,39 +34,39 @@ class FileRecord(BaseModel):
 
 
 class GateCheck(BaseModel):
-    """One question of the gate: is the funnel worse than this? Differences are funnel - other."""
+    """One comparison of the gate: is the funnel worse than this baseline?"""
 
     model_config = ConfigDict(frozen=True)
     baseline: str  # "popularity", a channel, "in service"
-    users: Literal["warm", "cold"]  # with, or without a history at the cut
-    user_count: int  # of them
+    users: Literal["warm", "cold"]  # with or without a history at the start of the test
+    user_count: int
     outcome: Literal["passed", "failed", "unclear", "skipped"]
     funnel_ndcg: float | None = None  # NDCG@10
     baseline_ndcg: float | None = None
-    difference: float | None = None
+    difference: float | None = None  # funnel less baseline
     low: float | None = None  # 95 % interval of the difference
     high: float | None = None
-    explanation: str  # a sentence
+    explanation: str  # one sentence
 
 
 class GateResult(BaseModel):
-    """Whether the bundle may be served, and what was asked to find out."""
+    """Whether the bundle may be served, and the comparisons that decided it."""
 
     model_config = ConfigDict(frozen=True)
     verdict: Literal["passed", "refused", "forced"]
-    margin: float  # relative: how much worse than the one in service is let pass
-    min_users: int  # users below which nothing is concluded
+    margin: float  # relative: how much worse than the bundle in service is allowed
+    min_users: int  # with fewer users a check is skipped
     checks: list[GateCheck]
 
     @computed_field  # type: ignore[prop-decorator]
     @property
     def forced(self) -> bool:
-        """Whether it is published although a check failed."""
+        """Whether the bundle is published although a check failed."""
         return self.verdict == "forced"
 
     @property
     def failed_checks(self) -> list[GateCheck]:
-        """What speaks against it."""
+        """The checks that failed."""
         return [check for check in self.checks if check.outcome == "failed"]
 
 
@@ -80,19 +80,19 @@ EARLIER_NAMES = {
 
 
 class Manifest(BaseModel):
-    """All that is said about a bundle; the only file that is not listed in itself."""
+    """The description of a bundle. It is the only file that it does not list itself."""
 
     model_config = ConfigDict(frozen=True)
     format: int
     version: str
     created: float  # unix seconds, wall clock
     data_end: float  # unix seconds, time of the last interaction
-    time_shift: float  # seconds: wall clock less data clock; not 0 for a historical data set
+    time_shift: float  # seconds: wall clock less data clock; not 0 for historical data
     dataset: str
     rows: dict[str, int]
     view: str  # fingerprint of the feature views
     positive_at: float
-    type_weights: dict[str, float | str]  # a number, or an expression of the value
+    type_weights: dict[str, float | str]  # a number, or a formula of the value
     explicit: bool  # values are ratings
     rankers: RankerKinds  # which codec reads the ranker of each stage
     sizes: Sizes
@@ -113,11 +113,11 @@ class Manifest(BaseModel):
     libraries: dict[str, str]
     metrics: dict[str, Any]
     files: dict[str, FileRecord]
-    rankers_end: float | None = None  # unix seconds; the rankers learned nothing from then on
-    settings: dict[str, Any] = {}  # what the job was told, beside the data
-    seconds: dict[str, float] = {}  # wall time of each phase until it was written
-    gate: GateResult | None = None  # None: written before there was a gate
-    stream_offsets: dict[str, str] = {}  # of each stream that was learnt from, the last entry's id
+    rankers_end: float | None = None  # unix seconds; the rankers learned from events before
+    settings: dict[str, Any] = {}  # settings of the training job
+    seconds: dict[str, float] = {}  # wall time of each phase of the job
+    gate: GateResult | None = None  # None: the gate did not run
+    stream_offsets: dict[str, str] = {}  # by stream: id of the last entry that training read
 
     @model_validator(mode="before")
     @classmethod
@@ -149,15 +149,15 @@ class Manifest(BaseModel):
             raise BundleError(f"{self.version} was trained with other channels: {error}") from None
 
     def event_weights(self) -> EventWeights:
-        """Give the rule that turns events into weights."""
+        """Return the weights of events."""
         return EventWeights(self.positive_at, dict(self.type_weights), self.explicit)
 
 
 def read_manifest(folder: Path) -> Manifest:
-    """Read and check the manifest alone.
+    """Read the manifest and check that it fits this version of the service.
 
     Raises:
-        BundleError: it is absent, unreadable, of another format, name, or for other features.
+        BundleError: It is missing, damaged, of another format or name, or for other features.
     """
     manifest = parse_manifest(folder)
     if manifest.view != view_hash():
@@ -173,7 +173,7 @@ def parse_manifest(folder: Path) -> Manifest:
     """Read the manifest, whatever features the bundle is for.
 
     Raises:
-        BundleError: it is absent, unreadable, of another format or name.
+        BundleError: It is missing, damaged, or of another format or name.
     """
     path = folder / MANIFEST
     try:

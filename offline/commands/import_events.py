@@ -39,23 +39,23 @@ class ImportResult:
     refused: Counter[str] = field(default_factory=Counter)  # by reason
 
 
-def import_events(source: EventFile, url: str, console: Console) -> ImportResult:
+def import_events(file: EventFile, url: str, console: Console) -> ImportResult:
     """Send what was not sent before, and note after each batch how far it came.
 
     Raises:
         DataError: the service cannot be reached, or does not take events.
     """
-    note = source.path.with_name(source.path.name + NOTE)
-    outcome = ImportResult(_noted(note, source, url))
+    note = file.path.with_name(file.path.name + NOTE)
+    outcome = ImportResult(_noted(note, file, url))
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
     with (
         httpx.Client(base_url=url, timeout=ANSWER_WITHIN, trust_env=False) as client,
         Progress(*columns, TimeRemainingColumn(), console=console) as progress,
     ):
-        bar = progress.add_task("Importing", total=len(source.events), completed=outcome.done)
-        for batch in source.batches(outcome.done):
+        bar = progress.add_task("Importing", total=len(file.events), completed=outcome.done)
+        for batch in file.batches(outcome.done):
             _count(outcome, batch, _sent(client, batch))
-            _write_note(note, source, url, outcome.done)
+            _write_note(note, file, url, outcome.done)
             progress.update(bar, completed=outcome.done)
     return outcome
 

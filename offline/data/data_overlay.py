@@ -36,7 +36,7 @@ class DataOverlay:
     """Live events, the lists that were served, and who was erased."""
 
     erased_at: ErasedAt = never_erased
-    events: pl.DataFrame | None = None  # COLUMNS, times as the data's
+    live_events: pl.DataFrame | None = None  # COLUMNS, times as the data's
     logged_lists: "Callable[[EventWeights, float], RankTable] | None" = (
         None  # those before a moment
     )

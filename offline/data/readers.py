@@ -140,8 +140,8 @@ def _load(folder: Path, schema: Schema) -> _Input:
 def _changed(data: _Input, more: DataOverlay, preferences: EventWeights) -> _Input:
     schema, table = data.schema, drop_erased(data.events.table, more.erased_at, "user")
     events = replace(data.events, table=table or data.events.table)
-    if more.events is not None and len(more.events):
-        events = append_events(events, more.events, preferences)
+    if more.live_events is not None and len(more.live_events):
+        events = append_events(events, more.live_events, preferences)
     ends = (schema.friends.user, schema.friends.friend)
     return replace(
         data,

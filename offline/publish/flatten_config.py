@@ -1,4 +1,4 @@
-"""What a job was told, flat and plain, so that two bundles' settings can be laid side by side."""
+"""Flattens the settings of a job, so that those of two bundles can be compared."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import fields, is_dataclass
@@ -8,11 +8,11 @@ from typing import Any, TypeAlias
 SettingValue: TypeAlias = str | int | float | bool | None
 NOT_MODEL_SETTINGS = frozenset(
     {"redis_url", "key_prefix", "gate", "keep", "compare"}
-)  # make no other model
+)  # these do not change the models
 
 
 def flatten_config(config: Any) -> dict[str, SettingValue]:
-    """Name every setting by its path, "recall.als.size"; endless ones are written "inf"."""
+    """Return every setting by its path, such as "recall.als.size". Infinity becomes "inf"."""
     return dict(_flat(config, ""))
 
 
@@ -31,7 +31,7 @@ def _flat(config: Any, prefix: str) -> Iterator[tuple[str, SettingValue]]:
 
 
 def _plain(value: object) -> SettingValue:
-    """Keep what JSON has; write out anything else, endless numbers too."""
+    """Return a value that JSON can hold; anything else, infinity too, becomes text."""
     if isinstance(value, (bool, int, str)) or value is None:
         return value
     return value if isinstance(value, float) and isfinite(value) else str(value)

@@ -1,4 +1,4 @@
-"""What an index that is not exact misses, asked for the vectors of real users."""
+"""Measures what an inexact index misses, for the vectors of real users."""
 
 from time import perf_counter
 from typing import TypedDict
@@ -14,32 +14,32 @@ from app.query_builder import HISTORY_LIMIT, content_profile, fold_in
 from app.recall.vectors import flat_index
 from offline.publish.index import IndexConfig, IndexKind, available_kinds, build_index
 
-DEPTH = 200  # answers that are compared: what recall asks for
-MAX_USERS = 200  # whose vectors are asked for, at most
+DEPTH = 200  # results that are compared: as many as recall uses
+MAX_USERS = 200  # whose vectors are queries, at most
 
 
 class IndexLoss(TypedDict):
-    """An index, and what it misses of an exact search."""
+    """The recall, size and speed of one index."""
 
     name: str
-    recall: float  # share of the exact search's first 200 that are among its own first 200
+    recall: float  # share of the first 200 exact results that are among its first 200
     bytes: int
-    ms: float  # a query, one at a time on one thread
+    ms: float  # per query, one at a time on one thread
 
 
 def measure_index_kinds(
     vectors: Matrix, queries: Matrix, kinds: tuple[IndexKind, ...] | None = None, seed: int = 0
 ) -> list[IndexLoss]:
-    """Measure these kinds, or all that so many vectors can have, on ``queries``, (q, d)."""
-    wanted = exact_neighbours(vectors, queries)
+    """Measure these kinds of index, or all that can be built, on ``queries``, (q, d)."""
+    exact = exact_neighbours(vectors, queries)
     return [
-        measure_index(kind, build_index(vectors, IndexConfig(kind), seed), queries, wanted)
+        measure_index(kind, build_index(vectors, IndexConfig(kind), seed), queries, exact)
         for kind in kinds or available_kinds(len(vectors))
     ]
 
 
 def measure_bundle_indexes(models: Models, indexes: Indexes, seed: int = 0) -> list[IndexLoss]:
-    """Measure the indexes of a bundle as they are, on the tastes of some of its users."""
+    """Measure the indexes of a bundle on the vectors of some of its users."""
     factors, content = sample_user_vectors(models, seed)
     spaces = (
         ("factors", models.factors.items, indexes.factors, factors),
@@ -53,14 +53,14 @@ def measure_bundle_indexes(models: Models, indexes: Indexes, seed: int = 0) -> l
 
 
 def measure_index(
-    name: str, index: faiss.Index, queries: Matrix, wanted: NDArray[np.int64]
+    name: str, index: faiss.Index, queries: Matrix, exact: NDArray[np.int64]
 ) -> IndexLoss:
-    """Measure one index against what an exact one answers, (q, depth)."""
+    """Measure one index against the exact results, (q, depth)."""
     with one_thread():
-        began = perf_counter()
-        found = [index.search(query[None, :], wanted.shape[1])[1][0] for query in queries]
-        seconds = perf_counter() - began
-    hits = [np.isin(right, own).mean() for right, own in zip(wanted, found, strict=True)]
+        start = perf_counter()
+        results = [index.search(query[None, :], exact.shape[1])[1][0] for query in queries]
+        seconds = perf_counter() - start
+    hits = [np.isin(right, own).mean() for right, own in zip(exact, results, strict=True)]
     return IndexLoss(
         name=name,
         recall=float(np.mean(hits)) if hits else 1.0,
@@ -70,13 +70,13 @@ def measure_index(
 
 
 def exact_neighbours(vectors: Matrix, queries: Matrix) -> NDArray[np.int64]:
-    """Give the first 200 rows, or all, for each query, (q, depth)."""
+    """Return the exact first 200 rows, or all, for each query, (q, depth)."""
     rows: NDArray[np.int64] = flat_index(vectors).search(queries, min(DEPTH, len(vectors)))[1]
     return rows
 
 
 def sample_user_vectors(models: Models, seed: int) -> tuple[Matrix, Matrix]:
-    """Solve the vectors of some users who like something, in factors (q, d) and content (q, e)."""
+    """Return the vectors of some users with likes, in factors, (q, d), and content, (q, e)."""
     users = np.random.default_rng(seed).permutation(np.flatnonzero(np.diff(models.users.indptr)))
     likes = [models.users.history(int(user)).liked(HISTORY_LIMIT) for user in users[:MAX_USERS]]
     likes = [liked for liked in likes if len(liked)]

@@ -1,6 +1,6 @@
-"""Which bundle is in service and which were before: ``current`` and ``history`` beside ``bundles``.
+"""Which bundle is in service, and which were before: the files ``current`` and ``history``.
 
-``history`` holds a version a line, the one in service last. Going back takes the last line off.
+``history`` holds one version a line, the one in service last. A rollback removes the last line.
 """
 
 from pathlib import Path
@@ -13,7 +13,7 @@ HISTORY = "history"
 
 
 def point_to(folder: Path) -> None:
-    """Make ``folder`` the current bundle, atomically."""
+    """Put the bundle in ``folder`` into service, atomically."""
     out, version = folder.parent.parent, folder.name
     before = service_history(out)
     _write(out / POINTER, [version])
@@ -21,7 +21,7 @@ def point_to(folder: Path) -> None:
 
 
 def current_version(out: Path) -> str | None:
-    """Name the version that ``current`` points to, whether or not it is there."""
+    """Return the version that ``current`` names, whether or not it exists."""
     try:
         return (out / POINTER).read_text().strip() or None
     except (OSError, UnicodeDecodeError):
@@ -29,37 +29,37 @@ def current_version(out: Path) -> str | None:
 
 
 def service_history(out: Path) -> list[str]:
-    """Name the versions that were in service, in order, the current one last.
+    """Return the versions that were in service, in order, the current one last.
 
-    Those that were removed since are left out. Without a ``history``, from before there was one,
-    it is every bundle made before the current one. ``current`` is believed where the two disagree:
-    it is written first, and may have been written by hand.
+    Versions that were removed since are left out. Without a ``history`` file, all bundles that the
+    gate did not refuse and that are older than the current one count. If the two files disagree,
+    ``current`` is right: it is written first, and may have been written by hand.
     """
-    now = current_version(out)
-    if now is None:
+    current = current_version(out)
+    if current is None:
         return []
     try:
         lines = (out / HISTORY).read_text().split()
     except (OSError, UnicodeDecodeError):
-        known = [one for one in reversed(list_bundles(out)) if one.manifest]
-        lines = [one.version for one in known if not one.is_refused]
-    earlier = [line for line in _until(lines, now) if (out / BUNDLES_FOLDER / line).is_dir()]
-    return [*earlier, now]
+        bundles = [bundle for bundle in reversed(list_bundles(out)) if bundle.manifest]
+        lines = [bundle.version for bundle in bundles if not bundle.is_refused]
+    earlier = [line for line in _until(lines, current) if (out / BUNDLES_FOLDER / line).is_dir()]
+    return [*earlier, current]
 
 
 def rollback(out: Path, to: str | None = None) -> Path:
-    """Put the bundle that was in service before, or the one named ``to``, into service again.
+    """Put the previous bundle, or the one named ``to``, into service again; return its folder.
 
-    It is checked first, and nothing changes unless it is sound. Gives its folder.
+    The bundle is verified first. Nothing changes if it is not sound.
 
     Raises:
-        BundleError: there is none, or it must not be served.
+        BundleError: There is no such bundle, or it must not be served.
     """
-    now = current_version(out)
+    current = current_version(out)
     folder = out / BUNDLES_FOLDER / (to or _before(out))
-    if folder.name == now:
-        raise BundleError(f"{now} is in service already: there is nothing to do")
-    if folder.name not in {one.version for one in list_bundles(out)}:
+    if folder.name == current:
+        raise BundleError(f"{current} is already in service: there is nothing to do")
+    if folder.name not in {bundle.version for bundle in list_bundles(out)}:
         raise BundleError(
             f"there is no bundle {to} in {out}: `recfunnel bundles --out {out}` lists them"
         )
@@ -67,7 +67,7 @@ def rollback(out: Path, to: str | None = None) -> Path:
         verify_files(folder, read_manifest(folder))
     except BundleError as error:
         raise BundleError(
-            f"{error}. {now or 'Nothing'} stays in service; choose another with --to, "
+            f"{error}. {current or 'Nothing'} stays in service; choose another with --to, "
             f"`recfunnel bundles --out {out}` lists them"
         ) from error
     point_to(folder)
@@ -85,7 +85,7 @@ def _before(out: Path) -> str:
 
 
 def _until(history: list[str], version: str) -> list[str]:
-    """Keep what came before ``version``; all of it where that is new."""
+    """Return the versions before ``version``; all of them if it is new."""
     return history[: history.index(version)] if version in history else history
 
 

@@ -1,4 +1,4 @@
-"""The bundles of a folder: what is there, and which of them are old enough to go."""
+"""The bundles in a folder: listing them, writing a new one, removing old ones."""
 
 import fcntl
 import os
@@ -11,13 +11,13 @@ from pathlib import Path
 from app.bundle.manifest import BundleError, Manifest, parse_manifest
 
 BUNDLES_FOLDER = "bundles"
-DRAFT_PREFIX = ".draft-"  # begins the name of what is being written, or was when it was killed
+DRAFT_PREFIX = ".draft-"  # of a folder that is being written, or that a killed process left
 BUNDLES_KEPT = 5
 
 
 @dataclass(frozen=True, slots=True)
 class StoredBundle:
-    """A folder under ``bundles``; of a damaged one nothing is known but the fault."""
+    """A folder under ``bundles``. A damaged one has a fault and no manifest."""
 
     folder: Path
     manifest: Manifest | None
@@ -25,26 +25,26 @@ class StoredBundle:
 
     @property
     def version(self) -> str:
-        """The bundle's name."""
+        """The name of the bundle."""
         return self.folder.name
 
     @property
     def is_refused(self) -> bool:
-        """Whether the gate kept it out of service."""
+        """Whether the gate refused it."""
         gate = self.manifest and self.manifest.gate
         return bool(gate and gate.verdict == "refused")
 
 
 def list_bundles(out: Path) -> list[StoredBundle]:
-    """List what lies in ``out``, newest first; the damaged last, drafts not at all."""
+    """Return the bundles in ``out``, newest first and damaged ones last, without drafts."""
     root = out / BUNDLES_FOLDER
     folders = root.iterdir() if root.is_dir() else ()
-    found = [_read(f) for f in folders if f.is_dir() and not f.name.startswith(".")]
-    return sorted(found, key=_age)
+    bundles = [_read(f) for f in folders if f.is_dir() and not f.name.startswith(".")]
+    return sorted(bundles, key=_age)
 
 
-def _age(one: StoredBundle) -> tuple[float, str]:
-    return (-one.manifest.created if one.manifest else float("inf"), one.version)
+def _age(bundle: StoredBundle) -> tuple[float, str]:
+    return (-bundle.manifest.created if bundle.manifest else float("inf"), bundle.version)
 
 
 def _read(folder: Path) -> StoredBundle:
@@ -56,9 +56,9 @@ def _read(folder: Path) -> StoredBundle:
 
 @contextmanager
 def draft_folder(out: Path, name: str) -> Iterator[Path]:
-    """Make a folder to write a bundle into; what is left of it when an error is raised goes.
+    """Yield a new folder to write a bundle into. It is removed if an error is raised.
 
-    It is locked as long as this process lives, so that no other takes it for a killed run's.
+    It stays locked while this process lives, so that no other process removes it as abandoned.
     """
     folder = out / BUNDLES_FOLDER / f"{DRAFT_PREFIX}{name}"
     folder.mkdir(parents=True)
@@ -74,26 +74,28 @@ def draft_folder(out: Path, name: str) -> Iterator[Path]:
 
 
 def remove_old_bundles(out: Path, keep: int, serving: str | None) -> list[str]:
-    """Remove all but the newest ``keep`` bundles, and what killed runs left; gives the versions.
+    """Remove abandoned drafts and all but the newest ``keep`` bundles; return what was removed.
 
-    Bundles that the gate refused are counted apart, so that they never push out one to go back to.
-    The one named ``serving`` stays whatever its age, and so does what is damaged: it may be
-    somebody's. Workers that have a removed one mapped keep it until they let it go.
+    Refused bundles are counted apart, so that they never replace one that a rollback could use. The
+    bundle ``serving`` stays whatever its age. Damaged bundles stay too, because they may be needed.
+    Workers that have mapped a removed bundle keep its pages until they swap.
     """
-    bundles = [one for one in list_bundles(out) if one.manifest]
-    refused = [one for one in bundles if one.is_refused]
-    sound = [one for one in bundles if not one.is_refused]
-    old = [one.folder for one in (*sound[keep:], *refused[keep:]) if one.version != serving]
-    for folder in old:  # out of sight first: killed here, it leaves a draft, not half a bundle
+    bundles = [bundle for bundle in list_bundles(out) if bundle.manifest]
+    refused = [bundle for bundle in bundles if bundle.is_refused]
+    sound = [bundle for bundle in bundles if not bundle.is_refused]
+    old = [
+        bundle.folder for bundle in (*sound[keep:], *refused[keep:]) if bundle.version != serving
+    ]
+    for folder in old:  # renamed first: a process killed here leaves a draft, not half a bundle
         folder.rename(folder.with_name(f"{DRAFT_PREFIX}{folder.name}"))
-    for left in (out / BUNDLES_FOLDER).glob(f"{DRAFT_PREFIX}*"):
-        if not _is_locked(left):
-            shutil.rmtree(left, ignore_errors=True)
+    for draft in (out / BUNDLES_FOLDER).glob(f"{DRAFT_PREFIX}*"):
+        if not _is_locked(draft):
+            shutil.rmtree(draft, ignore_errors=True)
     return [folder.name for folder in old]
 
 
 def _is_locked(folder: Path) -> bool:
-    """Say whether a living process writes into it, or it is gone already."""
+    """Return whether a living process writes into the folder, or the folder no longer exists."""
     try:
         lock = os.open(folder, os.O_RDONLY)
     except FileNotFoundError:

@@ -1,4 +1,4 @@
-"""Writes a bundle: plain files first, the manifest last; and its tables into Redis."""
+"""Writes a bundle, the manifest last, and loads its tables into Redis."""
 
 import asyncio
 import importlib.metadata
@@ -39,50 +39,49 @@ from offline.publish.versions import draft_folder
 
 log = logging.getLogger(__name__)
 
-HISTORICAL_AGE = 30 * 86_400.0  # seconds: data that ended longer ago is replayed as if it ended now
+HISTORICAL_AGE = 30 * 86_400.0  # seconds: older data are served as if they ended now
 LIBRARIES = ("numpy", "scipy", "faiss-cpu", "lightgbm", "scikit-learn", "implicit", "polars")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class TrainingResult:
-    """All that a training run made."""
+    """Everything that a training job computed for a bundle."""
 
     models: Models
     rankers: Rankers
-    kinds: RankerKinds
+    ranker_kinds: RankerKinds
     sizes: Sizes
-    preferences: EventWeights
+    event_weights: EventWeights
     dataset: str
     interactions: int
     seed: int
     metrics: dict[str, Any]
     channels: Mapping[str, ChannelConfig] = field(default_factory=dict)  # not named: the defaults
-    rankers_end: float | None = None  # unix seconds; the rankers learned nothing from then on
+    rankers_end: float | None = None  # unix seconds; the rankers learned from events before
     settings: dict[str, Any] = field(default_factory=dict)  # for the manifest; plain values
     seconds: dict[str, float] = field(default_factory=dict)  # of each phase so far
     gate: GateResult | None = None
-    index: Callable[[Matrix], faiss.Index] = flat_index
-    drift: DriftReference | None = None  # what live traffic is held against
-    archive_state: ArchiveState | None = None  # of live events, where it learnt from them
+    build_index: Callable[[Matrix], faiss.Index] = flat_index
+    drift: DriftReference | None = None  # live traffic is compared with it
+    archive_state: ArchiveState | None = None  # of live events; None: none were used
 
 
-def write_bundle(trained: TrainingResult, out: Path) -> Path:
-    """Write ``out/bundles/<version>/``; killed at any moment, it leaves no half bundle there.
+def write_bundle(result: TrainingResult, out: Path) -> Path:
+    """Write ``out/bundles/<version>/`` and return the folder.
 
-    Returns:
-        The bundle's folder.
+    A process that is killed at any moment leaves no unfinished bundle there.
     """
     created = time.time()
     with draft_folder(out, f"{created:.6f}") as folder:
-        write_models(trained.models, folder, trained.index)
-        write_rankers(trained.rankers, trained.kinds, folder)
-        if trained.drift:
-            write_reference(trained.drift, folder / DRIFT_FILE)
+        write_models(result.models, folder, result.build_index)
+        write_rankers(result.rankers, result.ranker_kinds, folder)
+        if result.drift:
+            write_reference(result.drift, folder / DRIFT_FILE)
         files = {
             path.name: FileRecord(bytes=path.stat().st_size, sha256=file_sha256(path))
             for path in sorted(folder.iterdir())
         }
-        manifest = _manifest(trained, files, created)
+        manifest = _build_manifest(result, files, created)
         (folder / MANIFEST).write_bytes(
             orjson.dumps(manifest.model_dump(), option=orjson.OPT_INDENT_2 | orjson.OPT_SORT_KEYS)
         )
@@ -90,9 +89,9 @@ def write_bundle(trained: TrainingResult, out: Path) -> Path:
 
 
 def push_tables(version: str, models: Models, redis_url: str | None, prefix: str) -> None:
-    """Write the similarity tables into Redis, so that no worker has to when it swaps.
+    """Write the neighbour tables into Redis, so that no worker has to do it during a swap.
 
-    Without an address, or when Redis does not answer, the service does it from the bundle.
+    Without an address, or if Redis does not answer, the service loads them from the bundle.
     """
     if redis_url:
         asyncio.run(_push_tables(version, models, redis_url, prefix))
@@ -109,15 +108,15 @@ async def _push_tables(version: str, models: Models, redis_url: str, prefix: str
 
 
 def write_models(models: Models, folder: Path, index: Callable[[Matrix], faiss.Index]) -> None:
-    """Write every array as npy and the indexes by FAISS."""
+    """Write every array as npy and both FAISS indexes."""
     for name, array in collect_arrays(models).items():
         np.save(folder / f"{name}.npy", np.ascontiguousarray(array), allow_pickle=False)
     for name, items in (("factors", models.factors.items), ("content", models.content.items)):
         faiss.write_index(index(items), str(folder / f"{name}.faiss"))
 
 
-def _folding(factors: Factors) -> dict[str, float]:
-    """Give what folds users in beside the vectors; JSON knows no infinity, so it is left out."""
+def _fold_in_settings(factors: Factors) -> dict[str, float]:
+    """Return the finite settings of the fold-in. JSON has no infinity, so those are left out."""
     fields = {
         "alpha": factors.alpha,
         "reg": factors.reg,
@@ -128,8 +127,10 @@ def _folding(factors: Factors) -> dict[str, float]:
     return {name: float(value) for name, value in fields.items() if np.isfinite(value)}
 
 
-def _manifest(trained: TrainingResult, files: dict[str, FileRecord], created: float) -> Manifest:
-    models = trained.models
+def _build_manifest(
+    result: TrainingResult, files: dict[str, FileRecord], created: float
+) -> Manifest:
+    models = result.models
     data_end = models.popularity.at
     stamp = datetime.fromtimestamp(created, UTC).strftime("%Y%m%dT%H%M%SZ")
     return Manifest(
@@ -137,21 +138,21 @@ def _manifest(trained: TrainingResult, files: dict[str, FileRecord], created: fl
         version=f"{stamp}-{files_digest(files)}",
         created=created,
         data_end=data_end,
-        time_shift=trained.archive_state.time_shift
-        if trained.archive_state
-        else _shift(created - data_end),
-        dataset=trained.dataset,
+        time_shift=result.archive_state.time_shift
+        if result.archive_state
+        else _time_shift(created - data_end),
+        dataset=result.dataset,
         rows={
             "items": len(models.catalogue),
             "users": len(models.users.ids),
-            "interactions": trained.interactions,
+            "interactions": result.interactions,
         },
         view=view_hash(),
-        positive_at=trained.preferences.positive_at,
-        type_weights=dict(trained.preferences.type_weights),
-        explicit=trained.preferences.explicit,
-        sizes=trained.sizes,
-        channels={name: asdict(config) for name, config in trained.channels.items()},
+        positive_at=result.event_weights.positive_at,
+        type_weights=dict(result.event_weights.type_weights),
+        explicit=result.event_weights.explicit,
+        sizes=result.sizes,
+        channels={name: asdict(config) for name, config in result.channels.items()},
         category_names=list(models.catalogue.category_names),
         flag_names=list(models.catalogue.flag_names),
         attributes=dict(attributes.column_kinds(models.catalogue.attributes)),
@@ -160,21 +161,21 @@ def _manifest(trained: TrainingResult, files: dict[str, FileRecord], created: fl
         segment_prior=models.segments.prior,
         tables=sorted(models.tables),
         centred=models.centred,
-        factors=_folding(models.factors),
+        factors=_fold_in_settings(models.factors),
         popularity_at=models.popularity.at,
-        seed=trained.seed,
+        seed=result.seed,
         libraries={name: importlib.metadata.version(name) for name in LIBRARIES},
-        metrics=trained.metrics,
+        metrics=result.metrics,
         files=files,
-        rankers_end=trained.rankers_end,
-        settings=trained.settings,
-        seconds=trained.seconds,
-        gate=trained.gate,
-        rankers=trained.kinds,
-        stream_offsets=dict(trained.archive_state.stream_offsets) if trained.archive_state else {},
+        rankers_end=result.rankers_end,
+        settings=result.settings,
+        seconds=result.seconds,
+        gate=result.gate,
+        rankers=result.ranker_kinds,
+        stream_offsets=dict(result.archive_state.stream_offsets) if result.archive_state else {},
     )
 
 
-def _shift(age: float) -> float:
-    """Give the seconds that data of this age are moved by, to end now; 0 where they are recent."""
+def _time_shift(age: float) -> float:
+    """Return the seconds from the end of the data to now; 0 if the data are recent."""
     return age if age > HISTORICAL_AGE else 0.0

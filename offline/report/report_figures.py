@@ -46,7 +46,7 @@ def build_figures(
     seconds: dict[str, float],
 ) -> ReportFigures:
     """Collect everything that the report shows."""
-    coarse, fine = describe_rankers(trained.rankers, trained.kinds)
+    coarse, fine = describe_rankers(trained.rankers, trained.ranker_kinds)
     sweeps = evaluation.sweeps
     return ReportFigures(
         dataset=_dataset_facts(dataset),
@@ -75,7 +75,7 @@ def build_figures(
             "candidates from each channel": trained.sizes.recall,
             "candidates after coarse": trained.sizes.coarse,
             "candidates after fine": trained.sizes.fine,
-            "fine ranker": trained.kinds.fine,
+            "fine ranker": trained.ranker_kinds.fine,
             "trees of the fine ranker": fine.trees,
             **fine.figures,
         },

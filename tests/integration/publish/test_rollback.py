@@ -151,7 +151,7 @@ def test_a_version_that_is_not_there_is_refused(make, tmp_path, to):
 
 def test_the_one_in_service_is_nothing_to_go_back_to(make, tmp_path):
     a = make()
-    with pytest.raises(BundleError, match="is in service already"):
+    with pytest.raises(BundleError, match="is already in service"):
         rollback(tmp_path, a.name)
 
 

@@ -52,7 +52,7 @@ def test_what_was_trained_is_what_is_loaded(tmp_path):
     }
     assert {name: a.dtype for name, a in loaded.items()} == {n: a.dtype for n, a in made.items()}
     assert bundle.sizes == trained.sizes
-    assert bundle.manifest.event_weights() == trained.preferences
+    assert bundle.manifest.event_weights() == trained.event_weights
     assert bundle.models.segments.labels == trained.models.segments.labels
     assert bundle.models.catalogue.titles.take(np.arange(3)) == (
         trained.models.catalogue.titles.take(np.arange(3))

@@ -18,7 +18,6 @@ from app.settings import Settings
 from app.state.counters import PopularityCounters
 from offline.commands.train import TrainOptions, _tell_index, train
 from offline.data.errors import DataError
-from offline.publish import index as indexes
 from offline.publish.index import (
     INDEX_KINDS,
     IndexConfig,
@@ -138,13 +137,12 @@ def test_auto_looks_at_each_item_while_they_are_few():
     assert resolve_kind("sq8", 10**9) == "sq8"
 
 
-def test_cells_are_for_many_items_and_the_refusal_says_what_to_choose(monkeypatch):
+def test_cells_are_for_many_items_and_the_refusal_says_what_to_choose():
     assert available_kinds(9_999) == ("flat", "sq8")
     assert available_kinds(10_000) == INDEX_KINDS
-    with pytest.raises(DataError, match="at least 10,000 items into cells, and there are 80: cho"):
+    with pytest.raises(DataError, match="at least 10,000 items, and there are 80: cho"):
         build_index(MODELS.factors.items, IndexConfig("ivf_pq"))
-    monkeypatch.setattr(indexes, "MIN_IVF_ITEMS", 5_000)
-    index = build_index(VECTORS[:5_000], IndexConfig("ivf_flat"))
+    index = build_index(VECTORS[:5_000], IndexConfig("ivf_flat"), min_ivf_items=5_000)
     assert faiss.extract_index_ivf(index).nlist == 70
 
 
