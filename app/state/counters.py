@@ -131,7 +131,7 @@ class PopularityCounters:
         return StreamOffsets(applied, sorted_lists, self.now, self.trials, self.total.copy())
 
     def open_row(self, row: int, since: float) -> None:
-        """Give a row to an item that the bundle does not have; new since ``since``, unix s."""
+        """Assign a row to an item that the bundle lacks, new since ``since``, unix seconds."""
         self.counts[:, row] = self.liked[:, row] = 0.0
         self.exposures[row] = self.clicks[row] = 0.0
         self.scenes.reset_row(row)

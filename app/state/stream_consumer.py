@@ -108,7 +108,7 @@ class StreamConsumer:
         )
 
     async def prepare(self, _connection: Store) -> None:
-        """Do nothing: the offsets say where to continue. See ``StreamHandler``."""
+        """Keep the offsets: they say where to continue. See ``StreamHandler``."""
 
     def apply_stream(self, key: bytes, entries: Sequence[StreamEntry]) -> None:
         """Update the counters from one read of a stream."""
@@ -175,9 +175,9 @@ class StreamConsumer:
         for scene, positions in by_scene.items():
             self.counters.count_scene_successes(rows[positions], scene)
 
-    def _add(self, known: RecentKeys, key: Hashable, text: str = "") -> bool:
+    def _add(self, recent: RecentKeys, key: Hashable, text: str = "") -> bool:
         """Remember a key, or count a repeat. Return whether the key was new."""
-        is_new = known.add(key, text)
+        is_new = recent.add(key, text)
         self.repeated += not is_new
         return is_new
 

@@ -18,7 +18,7 @@ from app.process.embedded_server import server_url
 from app.process.server_process import ServerError
 from app.request_log.erasure import erase_log_entries
 from app.settings import Settings
-from app.state.erasure import erase_user as erase_live
+from app.state.erasure import erase_user as erase_in_store
 from app.state.store import Store
 from offline.archive.drain import build_drains
 from offline.archive.erased_users import ErasedUsers, purge
@@ -114,7 +114,7 @@ def erase(settings: Settings, user: str) -> None:
         DataError: an archiver runs. It removes the user from the archive itself.
     """
     with server_url(settings.redis_url, settings.out) as url:
-        removed = asyncio.run(_erase_live(settings, url, user))
+        removed = asyncio.run(_erase_in_store(settings, url, user))
         with redis.Redis.from_url(url) as client, lock_archive(archive_folder(settings.out)):
             removed["archive"] = purge_erased(client, settings)
             with suppress(redis.ResponseError):  # the file is being rewritten, or there is none
@@ -125,9 +125,9 @@ def erase(settings: Settings, user: str) -> None:
     Console().print(table)
 
 
-async def _erase_live(settings: Settings, url: str, user: str) -> dict[str, int]:
+async def _erase_in_store(settings: Settings, url: str, user: str) -> dict[str, int]:
     async with Store.connect(url, timeout=READ_TIMEOUT) as store:
-        removed = dict(await erase_live(store, settings.key_prefix, user, time.time()))
+        removed = dict(await erase_in_store(store, settings.key_prefix, user, time.time()))
         removed["served"] = await erase_log_entries(store, settings.key_prefix, user)
     return removed
 

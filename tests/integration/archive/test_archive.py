@@ -4,7 +4,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
@@ -24,7 +23,7 @@ from app.state.event_codec import Event, events_key, impressions_key
 from app.state.store import Store
 from offline.archive import drain as drain_module
 from offline.archive.drain import Drain
-from offline.archive.files import ArchiveFile, IdRanges, StreamFiles, archive_folder
+from offline.archive.files import StreamFiles, archive_folder
 from offline.archive.rounds import ArchiveRounds, require_version
 from offline.archive.streams import EVENTS, IMPRESSIONS, REQUEST_LOG, encode_row, log_entry
 from offline.commands.archive import archive, lock_archive
@@ -219,15 +218,6 @@ def test_what_repeats_after_many_rounds_and_restarts_is_still_known(link, prefix
     another.run()
     assert another.counts.repeated == 1
     assert ids(tmp_path) == named(*range(6))
-
-
-def test_an_entry_is_found_among_many_files_in_no_time():
-    parts = [ArchiveFile(Path(), (n, 0), (n, 5)) for n in range(20_000)]
-    spans = IdRanges(parts)
-    began = time.perf_counter()
-    assert all((n, 3) in spans and (n, 6) not in spans for n in range(20_000))
-    assert (20_000, 0) not in spans
-    assert time.perf_counter() - began < 2
 
 
 def test_a_server_whose_memory_is_full_is_drained_all_the_same(tmp_path):

@@ -13,7 +13,7 @@ from app.contracts import SLOTS, StageError
 from app.features.views import FINE_VIEW, column_names
 from app.recall.registry import CHANNELS
 from app.request_log.answer_record import offsets_of, request_of
-from app.request_log.entry_codec import LogEntry, LogEntryError
+from app.request_log.entry_codec import LogEntry
 from app.request_log.writer import RequestLog, request_log_key
 from app.rerank.policies import Policy
 from app.state.store import Store
@@ -114,14 +114,6 @@ def test_only_the_configured_share_is_logged_with_the_settings_that_are_not_the_
         head = LogEntry.unpack(fields[b"e"]).head
         assert head["settings"] == {"policy": {"diversity": 0.3}}
         assert head["request"]["seed"] < 2**31
-
-
-def test_damaged_bytes_are_refused():
-    whole = LogEntry({"a": 1}, {"x": np.arange(3, dtype=np.int8)}).pack()
-    assert LogEntry.unpack(whole).arrays["x"].tolist() == [0, 1, 2]
-    for damaged in (b"", b"nonsense", whole[:-5]):
-        with pytest.raises(LogEntryError, match="cannot be read"):
-            LogEntry.unpack(damaged)
 
 
 class Answer:
