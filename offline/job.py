@@ -16,7 +16,6 @@ from app.rank.kinds import RankerKinds
 from app.recall.channel import ChannelConfig
 from app.recall.registry import read_channel_configs
 from app.rerank.policies import Policy
-from benchmarks.ablations.results import load_variants
 from offline.data.dataset import Dataset
 from offline.data.errors import DataError
 from offline.data.readers import LoadedData
@@ -33,9 +32,13 @@ from offline.publish.index import IndexConfig, index_builder
 from offline.publish.pointer import current_version, point_to
 from offline.publish.versions import BUNDLES_KEPT, remove_old_bundles
 from offline.publish.writer import TrainingResult, push_tables, write_bundle
-from offline.report.page import OptionalFigures, ReportFigures
 from offline.report.report import write_report
-from offline.report.report_figures import build_figures, manifest_metrics
+from offline.report.report_figures import (
+    OptionalFigures,
+    ReportFigures,
+    build_figures,
+    manifest_metrics,
+)
 from offline.training.kinds import add_coarse, fit_ranker
 from offline.training.objectives import ObjectiveWeights, choose_kinds, choose_objectives
 from offline.training.rank_table import RankTable
@@ -112,7 +115,6 @@ def run_job(reading: LoadedData, out: Path, config: JobConfig, phases: PhaseTime
             extras = OptionalFigures(
                 objectives=compare_objectives(exam, learned),
                 hybrids=compare_rankers(exam, learned) if config.compare else [],
-                ablations=load_variants(out, dataset),
             )
         with phases("gate"):
             gate = run_gate(evaluation, exam, learned.rankers, out, config.gate)

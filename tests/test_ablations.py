@@ -18,6 +18,7 @@ from app.rank.kinds import HYBRIDS
 from app.recall.merge import merge
 from app.recall.registry import CHANNELS
 from benchmarks.ablations import command, results
+from benchmarks.ablations.__main__ import app
 from benchmarks.ablations.ablations import (
     WHOLE_FUNNEL,
     Ablation,
@@ -27,8 +28,7 @@ from benchmarks.ablations.ablations import (
     remove_part,
 )
 from benchmarks.ablations.command import build
-from benchmarks.ablations.results import FILE, load_variants, summary, write
-from offline import cli
+from benchmarks.ablations.results import summary
 from offline.data.errors import DataError
 from offline.data.split import split_by_time
 from offline.evaluate.compare_rankers import compare_rankers
@@ -93,8 +93,8 @@ def test_every_channel_and_every_group_of_columns_is_left_out_once():
 
 def test_rescoring_ranks_as_the_real_funnel_does(exam, tables, found):
     rankers = fit_rankers(tables, WHOLE_FUNNEL, CONFIG.rank, 7)
-    sizes = replace(exam.wiring.sizes, coarse=40, fine=25)
-    funnel = assembled(exam.models, replace(exam.wiring, sizes=sizes), rankers)
+    sizes = replace(exam.funnel_config.sizes, coarse=40, fine=25)
+    funnel = assembled(exam.models, replace(exam.funnel_config, sizes=sizes), rankers)
     asked = asyncio.run(collect_answers(funnel, DATASET, exam.users, exam.seed))
     expected = user_ndcg(
         pad_lists(evaluated_lists(funnel, asked.slates), 10), asked.relevant
@@ -106,8 +106,8 @@ def test_rescoring_ranks_as_the_real_funnel_does(exam, tables, found):
 
 @pytest.mark.parametrize("channel", ["item_cf", "content", "trending", "fresh"])
 def test_without_a_channel_is_what_recall_without_it_gives(found, channel):
-    column, builder = CHANNELS.index(channel), found.asked.funnel.fine.features
-    for slate, matrix in zip(found.asked.slates[::5], found.features[::5], strict=True):
+    column, builder = CHANNELS.index(channel), found.answers.funnel.fine.features
+    for slate, matrix in zip(found.answers.slates[::5], found.features[::5], strict=True):
         proposals = list(slate.proposals)
         proposals[column] = NO_PROPOSAL
         pool = merge(proposals, slate.query)
@@ -187,7 +187,7 @@ def test_one_window_is_learned_from_and_the_test_judges(cpu):
 
 def test_where_nothing_can_be_learned_it_says_so(cpu, monkeypatch, tables):
     nothing = tables[0].take(np.empty(0, np.intp))
-    monkeypatch.setattr(command, "replay", lambda *_: nothing)
+    monkeypatch.setattr(command, "replay_window", lambda *_: nothing)
     with pytest.raises(DataError, match="More interactions"):
         build(DATASET, SPLIT, CONFIG, cpu)
 
@@ -201,12 +201,18 @@ def test_the_command_writes_a_file_that_the_next_report_shows(data, tmp_path, mo
     settings = tmp_path / "quick.toml"
     settings.write_text("[rank]\nrounds = 6\nleast_rounds = 3\n")
     out = tmp_path / "out"
-    line = ["ablate", "--data", str(data), "--out", str(out), "--config", str(settings)]
-    told = CliRunner().invoke(cli.app, line)
+    line = ["--data", str(data), "--out", str(out), "--config", str(settings)]
+    told = CliRunner().invoke(app, line)
     assert told.exit_code == 0, told.output
-    for words in ("without channel ease", "one window", "users, validation", "users, test", FILE):
+    for words in (
+        "without channel ease",
+        "one window",
+        "users, validation",
+        "users, test",
+        "ablations.json",
+    ):
         assert words in told.output.replace("\n", " ")
-    written = orjson.loads((out / FILE).read_bytes())
+    written = orjson.loads((out / "ablations.json").read_bytes())
     views = {one["name"]: one for one in written["views"]}
     assert [*views][:3] == ["validation", "test", "validation and test"]
     assert views["validation and test"]["users"] == sum(
@@ -219,7 +225,7 @@ def test_the_command_writes_a_file_that_the_next_report_shows(data, tmp_path, mo
 
 
 def test_views_are_of_their_own_users(found):
-    users = len(found.asked)
+    users = len(found.answers)
     figures = np.zeros((2 * users, len(list(ablations())) + 1))
     figures[:users, 0] = 0.25  # the earlier window
     figures[:, 1] = 1.0
@@ -233,21 +239,6 @@ def test_views_are_of_their_own_users(found):
         ("validation and test, users without history", 2 * (users - warm), 0.125),
     ]
     assert told["views"][2]["variants"][0]["difference"]["mean"] == 0.875
-
-
-def test_only_a_file_about_the_same_data_is_shown(tmp_path, found):
-    path, width = tmp_path / FILE, len(list(ablations())) + 1
-    assert load_variants(tmp_path, DATASET) == []
-    figures = np.linspace(0, 1, len(found.asked) * width).reshape(-1, width)
-    write(summary(DATASET, 7, [found], figures), path)
-    assert [one["name"] for one in load_variants(tmp_path, DATASET)] == [
-        one.name for one in ablations()
-    ]
-    assert load_variants(tmp_path, replace(DATASET, name="other")) == []
-    assert load_variants(tmp_path, replace(DATASET, log=DATASET.log.take(np.arange(9)))) == []
-    for damaged in (b"{", b"[]", b"{}"):
-        path.write_bytes(damaged)
-        assert load_variants(tmp_path, DATASET) == []
 
 
 def trained_on(tables, fine="pointwise_listwise"):

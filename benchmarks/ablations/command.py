@@ -80,7 +80,7 @@ def ablate(
     write(told, path)
     for judged in told["views"]:
         console.print(table(judged))
-    console.print(f"Written: {path}. The next report on {dataset.name} shows it.", soft_wrap=True)
+    console.print(f"Written: {path}.", soft_wrap=True)
     return path
 
 

@@ -86,19 +86,6 @@ def write(told: AblationResult, path: Path) -> None:
         part.write_bytes(orjson.dumps(told, option=JSON))
 
 
-def load_variants(out: Path, dataset: Dataset) -> list[Variant]:
-    """Give what the report of this data set shows; nothing without a file about it."""
-    try:
-        told: AblationResult = orjson.loads((out / FILE).read_bytes())
-        if (told["dataset"], told["interactions"]) != (dataset.name, len(dataset.log)):
-            return []
-        return [
-            v for view in told["views"] if view["name"] == REPORTED_GROUP for v in view["variants"]
-        ]
-    except (OSError, ValueError, KeyError, TypeError):
-        return []
-
-
 def table(view: UserGroup) -> Table:
     """Lay out one view, what is missed most first."""
     shown = Table(title=f"NDCG@10 of {view['users']} users, {view['name']} (95 % interval)")

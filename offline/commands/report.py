@@ -1,18 +1,17 @@
-"""``recfunnel report``: where the report lies, or two bundles side by side."""
+"""``recfunnel report``: where the report is and what it shows, or the comparison of two bundles."""
 
 from dataclasses import replace
 from pathlib import Path
 
 from rich.console import Console
 
-from app.build import FunnelConfig
 from app.bundle.bundle import find_current_bundle
 from app.bundle.integrity import verify_files
 from app.bundle.manifest import BundleError, Manifest, parse_manifest
 from app.cpu import Cpu
-from app.deadline import NO_CHECKPOINTS
 from app.features.views import view_hash
 from app.rank.kinds import read_rankers
+from app.recall.vectors import flat_index
 from app.settings import Settings
 from offline.commands.bundles import headline
 from offline.commands.train import TrainOptions
@@ -20,67 +19,86 @@ from offline.config import read_config
 from offline.data.readers import MAX_BAD_SHARE, load_dataset
 from offline.data.split import split_by_time
 from offline.evaluate.gate import gate_remarks
-from offline.evaluate.holdout import Holdout, leak_caveat
-from offline.evaluate.metrics import Lists
-from offline.job import JobConfig, build_holdout
+from offline.evaluate.holdout import leak_caveat
+from offline.job import JobConfig, build_holdout, funnel_config
 from offline.publish.versions import BUNDLES_FOLDER
-from offline.report.bundle_comparison import BundleComparison, conclusion, write_comparison
-from offline.report.compared_bundles import bundle_facts, shared_window
+from offline.report.bundle_comparison import (
+    BundleComparison,
+    SharedWindow,
+    bundle_facts,
+    conclusion,
+    shared_window,
+    write_comparison,
+)
 
-NO_DATA = "No data was given, so each has the figures of the test window of its own day."
-OTHER_RECALL = "a was made with other settings of recall; it is asked over that of b, as b is."
-NO_PEER = "{} was trained for other features than this version computes, so it cannot be asked."
+NO_DATA = "Without --data, each bundle has the figures of its own test window."
+OTHER_RECALL = "a was trained with other settings of recall. Both are evaluated with those of b."
+OTHER_FEATURES = "{} was trained for other features than this version has, so it is not evaluated."
 
 
 def print_report(out: Path) -> None:
-    """Print where the report lies, and the headline of the bundle in service.
+    """Print the headline of the bundle in service, and the path of the last report.
 
     Raises:
-        BundleError: there is none.
+        BundleError: there is no bundle in service.
     """
     manifest = parse_manifest(find_current_bundle(out))
     lines = [f"{manifest.version} is in service: NDCG@10 {headline(manifest)}."]
     lines += gate_remarks(manifest.gate) if manifest.gate else []
     lines.append(f"The report of the last training: {out / 'report.html'}")
-    for line in lines:
-        Console().print(line, markup=False, highlight=False, soft_wrap=True)
+    _print(lines)
 
 
 def compare_bundles(
     versions: tuple[str, str], settings: Settings, data: Path | None = None
 ) -> Path:
-    """Write the comparison of two bundles; gives the page.
+    """Write the comparison of two bundles; return the path of the page.
 
-    With ``data`` both are asked for the users of its test window, over recall as of the cut.
+    With ``data`` both are evaluated for the users of its test window, over recall as of the cut.
 
     Raises:
-        BundleError: one is not there, or damaged.
+        BundleError: a bundle does not exist, or is damaged.
         DataError: the data cannot be used.
     """
     folders = [settings.out / BUNDLES_FOLDER / version for version in versions]
-    manifests = [_checked(folder) for folder in folders]
-    strangers = [NO_PEER.format(m.version) for m in manifests if m.view != view_hash()]
+    manifests = [_read_manifest(folder) for folder in folders]
+    notes = [OTHER_FEATURES.format(m.version) for m in manifests if m.view != view_hash()]
     warm = cold = None
-    notes = strangers or ([] if data else [NO_DATA])
-    if data and not strangers:
-        cpu = Cpu(threads=1)
-        try:
-            exam = _exam(data, _config(folders[1], settings), cpu)
-            lists = [_sit(exam, folder, m) for folder, m in zip(folders, manifests, strict=True)]
-            warm, cold = (shared_window(exam, lists, who) for who in (exam.is_warm, ~exam.is_warm))
-        finally:
-            cpu.close()
-        notes = [f"{m.version}: {why}." for m in manifests if (why := leak_caveat(m, exam))]
-        notes += [OTHER_RECALL] if _recall(manifests[0]) != _recall(manifests[1]) else []
+    if data and not notes:
+        config = _config_of(folders[1], settings)
+        warm, cold, notes = _evaluate(data, config, folders, manifests)
+    elif not data:
+        notes = notes or [NO_DATA]
     a, b = (bundle_facts(folder, m) for folder, m in zip(folders, manifests, strict=True))
-    versus = BundleComparison(a=a, b=b, warm=warm, cold=cold, notes=notes)
-    page = write_comparison(versus, settings.out)
-    for line in (conclusion(versus), *notes, f"Side by side: {page}"):
-        Console().print(line, markup=False, highlight=False, soft_wrap=True)
+    comparison = BundleComparison(a=a, b=b, warm=warm, cold=cold, notes=notes)
+    page = write_comparison(comparison, settings.out)
+    _print([conclusion(comparison), *notes, f"The comparison: {page}"])
     return page
 
 
-def _checked(folder: Path) -> Manifest:
+def _evaluate(
+    data: Path, config: JobConfig, folders: list[Path], manifests: list[Manifest]
+) -> tuple[SharedWindow | None, SharedWindow | None, list[str]]:
+    """Evaluate both bundles for warm and for cold users; return notes on what favours one."""
+    dataset = load_dataset(data, None, MAX_BAD_SHARE).dataset
+    cpu = Cpu(threads=1)
+    try:
+        funnel = replace(funnel_config(config, cpu), index=flat_index)
+        holdout = build_holdout(dataset, split_by_time(dataset.log), config, funnel)
+        lists = [
+            holdout.compute_lists(read_rankers(folder, m.rankers), m.sizes, m.channel_configs())
+            for folder, m in zip(folders, manifests, strict=True)
+        ]
+        warm, cold = (shared_window(holdout, lists, w) for w in (holdout.is_warm, ~holdout.is_warm))
+    finally:
+        cpu.close()
+    caveats = [(m.version, leak_caveat(m, holdout)) for m in manifests]
+    notes = [f"{version}: {caveat}." for version, caveat in caveats if caveat]
+    notes += [OTHER_RECALL] if _recall(manifests[0]) != _recall(manifests[1]) else []
+    return warm, cold, notes
+
+
+def _read_manifest(folder: Path) -> Manifest:
     if not folder.is_dir():
         out = folder.parent.parent
         raise BundleError(
@@ -91,29 +109,17 @@ def _checked(folder: Path) -> Manifest:
     return manifest
 
 
-def _config(folder: Path, settings: Settings) -> JobConfig:
-    """Give a bundle's own settings, or the defaults if it is too old to tell them."""
-    base = (
-        read_config(folder)
-        if parse_manifest(folder).settings
-        else TrainOptions().job_config(settings)
-    )
-    return replace(base, policy=settings.policy)
+def _config_of(folder: Path, settings: Settings) -> JobConfig:
+    """Return the settings of a bundle, or the defaults if its manifest has none."""
+    has_settings = bool(parse_manifest(folder).settings)
+    config = read_config(folder) if has_settings else TrainOptions().job_config(settings)
+    return replace(config, policy=settings.policy)
 
 
 def _recall(manifest: Manifest) -> dict[str, object]:
     return {name: v for name, v in manifest.settings.items() if name.startswith("recall.")}
 
 
-def _exam(data: Path, config: JobConfig, cpu: Cpu) -> Holdout:
-    dataset = load_dataset(data, None, MAX_BAD_SHARE).dataset
-    wiring = FunnelConfig(
-        cpu, NO_CHECKPOINTS, config.sizes, config.policy, channels=config.channels
-    )
-    return build_holdout(dataset, split_by_time(dataset.log), config, wiring)
-
-
-def _sit(exam: Holdout, folder: Path, manifest: Manifest) -> Lists:
-    return exam.compute_lists(
-        read_rankers(folder, manifest.rankers), manifest.sizes, manifest.channel_configs()
-    )
+def _print(lines: list[str]) -> None:
+    for line in lines:
+        Console().print(line, markup=False, highlight=False, soft_wrap=True)

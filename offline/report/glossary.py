@@ -1,4 +1,4 @@
-"""The words of the report: what each metric, method and stage means, in a sentence."""
+"""The words of the report: each metric, method and stage in a sentence."""
 
 from collections.abc import Mapping
 from typing import NamedTuple
@@ -7,7 +7,7 @@ from offline.evaluate.figures import MetricFigures
 
 
 class Term(NamedTuple):
-    """A metric as it is shown."""
+    """The label of a metric, and what it means."""
 
     label: str
     meaning: str
@@ -15,24 +15,26 @@ class Term(NamedTuple):
 
 METRICS = {
     "ndcg": Term(
-        "NDCG", "Are relevant items in the list, and near its top? 1 is a perfect list, 0 has none."
+        "NDCG",
+        "How many relevant items are in the list, and how near its top. A perfect list has 1.",
     ),
     "graded_ndcg": Term(
-        "Graded NDCG", "NDCG in which an item liked more weighs more (gain 2^grade - 1)."
+        "Graded NDCG",
+        "NDCG in which an item that the user liked more counts more (gain 2^grade - 1).",
     ),
-    "map": Term("MAP", "Mean precision at the places of the relevant items; 1 is a perfect list."),
+    "map": Term("MAP", "Mean precision at the places of the relevant items. A perfect list has 1."),
     "precision": Term("Precision", "Share of the places shown that hold a relevant item."),
     "recall": Term("Recall", "Share of a user's relevant items that are shown."),
     "hit_rate": Term("Hit rate", "Share of users who are shown at least one relevant item."),
-    "coverage": Term("Coverage", "Share of the catalogue that is shown to anyone at all."),
+    "coverage": Term("Coverage", "Share of the catalogue that is shown to at least one user."),
     "diversity": Term(
-        "Diversity", "How unlike one another the items of a list are: 1 - mean cosine of content."
+        "Diversity", "How different the items of a list are: 1 - mean cosine of content."
     ),
     "novelty": Term(
-        "Novelty", "How little known the items shown are, in bits: -log2 of their share of events."
+        "Novelty", "How rare the items shown are, in bits: -log2 of their share of all events."
     ),
     "serendipity": Term(
-        "Serendipity", "Share of the places that are relevant and not what popularity would show."
+        "Serendipity", "Share of the places with a relevant item that popularity would not show."
     ),
 }
 ACCURACY = ("ndcg", "graded_ndcg", "map", "precision", "recall", "hit_rate")  # higher is better
@@ -40,17 +42,16 @@ WORDS = {
     "@10, @20": "Of the first 10 or 20 items of the list.",
     "Relevant": "What the user went on to choose in the test window; see the split below.",
     "95 % interval": "Where the figure lies in 95 of 100 resamples of the users (bootstrap).",
-    "Best possible NDCG": "If later stages ordered perfectly what is left: no more can be had.",
-    "Popularity": "The same list for everyone, most liked first, less what each user has seen.",
-    "Recent popularity": "The same, where events weigh less the older they are.",
-    "Alone": "One recall channel's own order as the answer, with no ranking after it.",
+    "Best possible NDCG": "The NDCG of a perfect order of the items that are left.",
+    "Popularity": "One order for everyone, most liked first, without what each user has seen.",
+    "Recent popularity": "The same, where older events count less.",
+    "Alone": "The order of one recall channel, without ranking.",
 }
 METHODS = {
     "funnel": "Funnel",
     "popularity": "Popularity",
     "recency_popularity": "Recent popularity",
 }
-BASELINES = ("popularity", "recency_popularity")
 STAGES = {
     "recall": "after recall",
     "coarse": "after coarse",
@@ -60,7 +61,7 @@ STAGES = {
 
 
 def method_label(name: str) -> str:
-    """Name a method for people; any but the funnel and the baselines is one channel."""
+    """Return the name of a method for readers; a name that is not listed is a channel."""
     return METHODS.get(name, f"{name} alone")
 
 

@@ -1,95 +1,92 @@
-"""A whole report: what ``report_figures`` fills, and ``offline.report.report`` writes.
+"""Renders a page from a template: self-contained HTML, without scripts and without a network."""
 
-Dates are ISO strings, as given.
-"""
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
 
-from typing import TypedDict
+import orjson
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
 
-from offline.evaluate.figures import (
-    Attribution,
-    Difference,
-    MetricFigures,
-    ObjectiveRow,
-    SegmentFigures,
-    Sweeps,
-    Variant,
-)
-from offline.publish.flatten_config import SettingValue
-from offline.publish.index_loss import IndexLoss
+from offline.evaluate.figures import Interval
+from offline.report import glossary
+
+JSON = orjson.OPT_SORT_KEYS | orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE
+ABSENT = "n/a"
 
 
-class DatasetFacts(TypedDict):
-    """What the funnel was trained on."""
+def render_page(template: str, plots: dict[str, str], **values: Any) -> str:
+    """Return the page of a template in this folder.
 
-    name: str
-    users: int
-    items: int
-    interactions: int
-    first: str  # date of the first interaction
-    last: str
-    explicit: bool  # ratings, not counts
-    timed: bool  # False: no timestamps, the split is random
+    ``plots`` are SVG elements, which escape their own texts.
 
-
-class SplitFacts(TypedDict):
-    """The global split by time: ``[… t1) recall | [t1 … t2) ranker | [t2 … end) test``."""
-
-    t1: str
-    t2: str
-    recall_interactions: int
-    ranker_interactions: int
-    test_interactions: int
-    test_users: int
-    relevant: str  # in words: what counts as relevant, e.g. "rated 4 or more, not seen before"
-
-
-class FeatureFigure(TypedDict):
-    """One column of the fine ranker; ``gain`` is LightGBM's total split gain."""
-
-    name: str
-    gain: float
-    meaning: str
-    group: str  # columns that are filled together, "channel"
+    Raises:
+        jinja2.UndefinedError: the template uses a value that is missing.
+    """
+    environment = Environment(
+        loader=FileSystemLoader(Path(__file__).parent),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters.update(
+        number=_number,
+        percent=_percent,
+        bounds=_bounds,
+        signed=_signed,
+        signed_percent=_signed_percent,
+        signed_bounds=_signed_bounds,
+        percent_bounds=_percent_bounds,
+        megabytes=_megabytes,
+    )
+    safe_plots = {name: Markup(svg) for name, svg in plots.items()}  # noqa: S704
+    return environment.get_template(template).render(plots=safe_plots, glossary=glossary, **values)
 
 
-class CoarseWeight(TypedDict):
-    """One coefficient of the coarse ranker, on standardised columns."""
-
-    name: str
-    weight: float
+def write_json(figures: object, path: Path) -> None:
+    """Write figures with sorted keys, so that the same figures give the same bytes."""
+    path.write_bytes(orjson.dumps(figures, option=JSON))
 
 
-class PhaseTime(TypedDict):
-    """Wall time of one phase of the job."""
-
-    phase: str
-    seconds: float
+def format_date(time: float, form: str = "%Y-%m-%d") -> str:
+    """Return the UTC date of unix seconds."""
+    return datetime.fromtimestamp(float(time), UTC).strftime(form)
 
 
-class OptionalFigures(TypedDict, total=False):
-    """What other programs measure; the page leaves out what is absent."""
-
-    ablations: list[Variant]
-    hybrids: list[Variant]
-    objectives: list[ObjectiveRow]
-    index: list[IndexLoss]
+def _number(value: float | None) -> str:
+    return ABSENT if value is None else f"{value:.3f}"
 
 
-class ReportFigures(Sweeps, OptionalFigures):
-    """A whole report."""
+def _percent(value: float | None) -> str:
+    return ABSENT if value is None else f"{value:.1%}"
 
-    dataset: DatasetFacts
-    split: SplitFacts
-    evaluated_users: int
-    methods: dict[str, MetricFigures]
-    differences: dict[str, dict[str, Difference]]
-    attribution: Attribution
-    segments: SegmentFigures
-    features: list[FeatureFigure]  # any order; the page shows the best
-    coarse: list[CoarseWeight]
-    timings: list[PhaseTime]  # in the order they ran
-    settings: dict[str, SettingValue]
-    sizes: dict[str, int]  # part of the bundle -> bytes
-    seeds: dict[str, int]
-    versions: dict[str, str]  # library -> version
-    notes: list[str]  # sentences a reader must know
+
+def _signed(value: float | None) -> str:
+    return ABSENT if value is None else f"{round(value, 3) + 0.0:+.3f}"  # never -0.000
+
+
+def _signed_percent(value: float | None) -> str:
+    return ABSENT if value is None else f"{value:+.1%}"
+
+
+def _megabytes(size: int) -> str:
+    return f"{size / 1e6:.1f} MB"
+
+
+def _bounds(figure: Interval) -> str:
+    return _join_bounds(figure, "{:.3f}", "\u2013")
+
+
+def _signed_bounds(figure: Interval) -> str:
+    return _join_bounds(figure, "{:+.3f}", " to ")
+
+
+def _percent_bounds(figure: Interval) -> str:
+    return _join_bounds(figure, "{:+.1%}", " to ")
+
+
+def _join_bounds(figure: Interval, style: str, dash: str) -> str:
+    if figure["low"] is None or figure["high"] is None:
+        return ""
+    return dash.join(style.format(bound) for bound in (figure["low"], figure["high"]))

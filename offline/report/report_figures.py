@@ -1,9 +1,8 @@
-"""Turns what a run found into the report's figures and the manifest's summary."""
+"""The figures of a report, and the part of them that the manifest keeps."""
 
 import importlib.metadata
 import platform
-from datetime import UTC, datetime
-from typing import Any
+from typing import Any, TypedDict
 
 import numpy as np
 
@@ -12,22 +11,99 @@ from app.rank.kinds import describe_rankers
 from offline.data.dataset import Dataset
 from offline.data.split import TimeSplit
 from offline.evaluate.evaluation import Evaluation
+from offline.evaluate.figures import (
+    HEADLINE,
+    Attribution,
+    Difference,
+    MetricFigures,
+    ObjectiveRow,
+    SegmentFigures,
+    Sweeps,
+    Variant,
+)
+from offline.publish.flatten_config import SettingValue
 from offline.publish.writer import LIBRARIES, TrainingResult
 from offline.report.glossary import METHODS
-from offline.report.page import (
-    CoarseWeight,
-    DatasetFacts,
-    FeatureFigure,
-    PhaseTime,
-    ReportFigures,
-    SplitFacts,
-)
+from offline.report.page import format_date
 
-HEADLINE = "ndcg@10"
+
+class DatasetFacts(TypedDict):
+    """The data set that the funnel was trained on. Dates are ISO strings."""
+
+    name: str
+    users: int
+    items: int
+    interactions: int
+    first: str  # date of the first interaction
+    last: str
+    explicit: bool  # ratings, not counts
+    timed: bool  # False: no timestamps, the split is random
+
+
+class SplitFacts(TypedDict):
+    """The global split by time: ``[… t1) recall | [t1 … t2) ranker | [t2 … end) test``."""
+
+    t1: str
+    t2: str
+    recall_interactions: int
+    ranker_interactions: int
+    test_interactions: int
+    test_users: int
+    relevant: str  # in words, e.g. "rated 4 or more, not seen before"
+
+
+class FeatureFigure(TypedDict):
+    """One column of the fine ranker. ``gain`` is LightGBM's total split gain."""
+
+    name: str
+    gain: float
+    meaning: str
+    group: str  # columns that are computed together, "channel"
+
+
+class CoarseWeight(TypedDict):
+    """One coefficient of the coarse ranker, on standardised columns."""
+
+    name: str
+    weight: float
+
+
+class PhaseTime(TypedDict):
+    """Wall time of one phase of the job."""
+
+    phase: str
+    seconds: float
+
+
+class OptionalFigures(TypedDict, total=False):
+    """Figures that not every training has. The page leaves out what is absent."""
+
+    hybrids: list[Variant]
+    objectives: list[ObjectiveRow]
+
+
+class ReportFigures(Sweeps, OptionalFigures):
+    """The figures of a whole report, as ``report.json`` has them."""
+
+    dataset: DatasetFacts
+    split: SplitFacts
+    evaluated_users: int
+    methods: dict[str, MetricFigures]
+    differences: dict[str, dict[str, Difference]]
+    attribution: Attribution
+    segments: SegmentFigures
+    features: list[FeatureFigure]  # in any order
+    coarse: list[CoarseWeight]
+    timings: list[PhaseTime]  # in the order they ran
+    settings: dict[str, SettingValue]
+    sizes: dict[str, int]  # part of the bundle -> bytes
+    seeds: dict[str, int]
+    versions: dict[str, str]  # library -> version
+    notes: list[str]  # sentences that a reader must know
 
 
 def manifest_metrics(evaluation: Evaluation) -> dict[str, Any]:
-    """Give the figures that travel in the manifest: the headline of each method."""
+    """Return the figures that the manifest keeps: the headline of each method."""
     return {
         "window": "the newest interactions, as of the cut; users with a history",
         "users": evaluation.warm["evaluated_users"],
@@ -45,7 +121,7 @@ def build_figures(
     evaluation: Evaluation,
     seconds: dict[str, float],
 ) -> ReportFigures:
-    """Collect everything that the report shows."""
+    """Collect the figures that every report shows."""
     coarse, fine = describe_rankers(trained.rankers, trained.ranker_kinds)
     sweeps = evaluation.sweeps
     return ReportFigures(
@@ -63,8 +139,8 @@ def build_figures(
         calibration=sweeps["calibration"],
         regimes=sweeps["regimes"],
         features=[
-            FeatureFigure(name=name, gain=fine.columns.get(name, 0.0), meaning=said, group=group)
-            for name, said, group in _meanings()
+            FeatureFigure(name=name, gain=fine.columns.get(name, 0.0), meaning=meaning, group=group)
+            for name, meaning, group in _meanings()
         ],
         coarse=[
             CoarseWeight(name=name, weight=coarse.columns.get(name, 0.0))
@@ -97,7 +173,7 @@ def _meanings() -> list[tuple[str, str, str]]:
 
 
 def _sizes(trained: TrainingResult, fine_bytes: int) -> dict[str, int]:
-    """Measure the largest parts of what a worker holds, in bytes."""
+    """Return the sizes of the largest parts in a worker's memory, in bytes."""
     models, users = trained.models, trained.models.users
     tables = {
         f"table {name}": table.indptr.nbytes + table.rows.nbytes + table.weights.nbytes
@@ -121,8 +197,8 @@ def _dataset_facts(dataset: Dataset) -> DatasetFacts:
         users=len(dataset.users),
         items=len(dataset.catalogue),
         interactions=len(dataset.log),
-        first=_date(times[0]),
-        last=_date(times[-1]),
+        first=format_date(times[0]),
+        last=format_date(times[-1]),
         explicit=dataset.traits.is_explicit,
         timed=dataset.traits.has_times,
     )
@@ -132,8 +208,8 @@ def _split_facts(dataset: Dataset, split: TimeSplit, evaluation: Evaluation) -> 
     start, cut = split.windows[0][0], split.test_start
     log = dataset.log
     return SplitFacts(
-        t1=_date(start),
-        t2=_date(cut),
+        t1=format_date(start),
+        t2=format_date(cut),
         recall_interactions=len(log.before(start)),
         ranker_interactions=len(log.between(start, cut)),
         test_interactions=len(log.between(cut, np.inf)),
@@ -148,8 +224,8 @@ def _split_facts(dataset: Dataset, split: TimeSplit, evaluation: Evaluation) -> 
 
 def _notes(dataset: Dataset, evaluation: Evaluation) -> list[str]:
     notes = [
-        "The real funnel was asked, as of the cut, with its policies at their defaults; nothing "
-        "after the cut was known to it, item attributes aside.",
+        "The real funnel answered as of the cut, with its policies at their defaults. It used "
+        "nothing from after the cut except item attributes.",
         "The headline is of users with a history before the cut.",
     ]
     if evaluation.cold:
@@ -159,14 +235,8 @@ def _notes(dataset: Dataset, evaluation: Evaluation) -> list[str]:
             for name in ("funnel", "popularity", "recency_popularity")
         )
         notes.append(
-            f"Of {evaluation.cold['evaluated_users']} users without any history, NDCG@10: {listed}."
+            f"NDCG@10 of {evaluation.cold['evaluated_users']} users without a history: {listed}."
         )
     if not dataset.traits.has_times:
-        notes.append(
-            "The data has no timestamps: the order of events, and so the split, is random."
-        )
+        notes.append("The data has no timestamps, so the order of events and the split are random.")
     return notes
-
-
-def _date(time: float) -> str:
-    return datetime.fromtimestamp(float(time), UTC).date().isoformat()

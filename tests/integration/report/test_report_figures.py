@@ -1,4 +1,4 @@
-"""What a run found, turned into the report's figures and the manifest's summary."""
+"""The figures of a report, and the part of them that the manifest keeps."""
 
 import asyncio
 from dataclasses import replace
@@ -33,7 +33,7 @@ SPLIT = split_by_time(DATASET.log)
 
 
 @pytest.fixture(scope="module")
-def judged():
+def evaluated():
     """Models as of the cut, and what the test window says of them."""
     cpu = Cpu(threads=1)
     models = fit_models(DATASET, DATASET.log.before(SPLIT.test_start), SMALL, SPLIT.test_start)
@@ -44,7 +44,7 @@ def judged():
 
 
 @pytest.fixture(scope="module")
-def trained(judged) -> TrainingResult:
+def trained(evaluated) -> TrainingResult:
     columns = column_names(FINE_VIEW)
     table = np.random.default_rng(0).random((80, len(columns)))
     data = lightgbm.Dataset(
@@ -55,7 +55,7 @@ def trained(judged) -> TrainingResult:
     booster = lightgbm.train({"verbosity": -1, "num_threads": 1}, data, 3)
     grown = GradientBoosting(zero_model(), (booster,))
     return TrainingResult(
-        models=judged[0],
+        models=evaluated[0],
         rankers=Rankers(
             MatrixScorer(Logistic(ones, ones, np.linspace(-1, 1, width).astype(np.float32), 0.0)),
             MatrixScorer(PointwiseListwiseBlend(grown, grown)),
@@ -71,53 +71,57 @@ def trained(judged) -> TrainingResult:
 
 
 @pytest.fixture(scope="module")
-def found(judged, trained):
-    return build_figures(DATASET, SPLIT, trained, judged[1], {"read": 0.5, "fine": 3.0})
+def figures(evaluated, trained):
+    return build_figures(DATASET, SPLIT, trained, evaluated[1], {"read": 0.5, "fine": 3.0})
 
 
-def test_what_was_found_makes_a_page(found):
-    page = render(found)
+def test_what_was_found_makes_a_page(figures):
+    page = render(figures)
     assert "How good are the lists for small?" in page
     assert "Price of the policies" in page
 
 
-def test_every_feature_has_a_gain_a_group_and_a_meaning(found):
-    assert [feature["name"] for feature in found["features"]] == list(column_names(FINE_VIEW))
-    assert sum(feature["gain"] for feature in found["features"]) == pytest.approx(1.0)
-    best = max(found["features"], key=lambda feature: feature["gain"])
+def test_every_feature_has_a_gain_a_group_and_a_meaning(figures):
+    assert [feature["name"] for feature in figures["features"]] == list(column_names(FINE_VIEW))
+    assert sum(feature["gain"] for feature in figures["features"]) == pytest.approx(1.0)
+    best = max(figures["features"], key=lambda feature: feature["gain"])
     assert best["name"] == column_names(FINE_VIEW)[3]
-    assert all(feature["meaning"] and feature["group"] for feature in found["features"])
-    assert {feature["group"] for feature in found["features"]} >= {"channel", "crowd", "user"}
+    assert all(feature["meaning"] and feature["group"] for feature in figures["features"])
+    assert {feature["group"] for feature in figures["features"]} >= {
+        "channel",
+        "popularity",
+        "user",
+    }
 
 
-def test_sizes_are_those_of_the_arrays(found, trained):
+def test_sizes_are_those_of_the_arrays(figures, trained):
     models = trained.models
-    assert found["sizes"]["vectors of content"] == models.content.items.nbytes
+    assert figures["sizes"]["vectors of content"] == models.content.items.nbytes
     for name, table in models.tables.items():
-        assert found["sizes"][f"table {name}"] > table.rows.nbytes
-    assert found["sizes"]["fine ranker"] > 1_000
+        assert figures["sizes"][f"table {name}"] > table.rows.nbytes
+    assert figures["sizes"]["fine ranker"] > 1_000
 
 
-def test_a_run_is_told_with_its_seed_versions_and_phases(found):
-    assert found["seeds"] == {"job": 7}
-    assert {"python", "numpy", "lightgbm"} <= set(found["versions"])
-    assert found["timings"] == [
+def test_a_run_is_told_with_its_seed_versions_and_phases(figures):
+    assert figures["seeds"] == {"job": 7}
+    assert {"python", "numpy", "lightgbm"} <= set(figures["versions"])
+    assert figures["timings"] == [
         {"phase": "read", "seconds": 0.5},
         {"phase": "fine", "seconds": 3.0},
     ]
-    assert found["split"]["test_users"] == 20
+    assert figures["split"]["test_users"] == 20
 
 
-def test_users_without_history_and_time_are_noted(judged, trained):
-    evaluation = replace(judged[1], cold=judged[1].warm)
+def test_users_without_history_and_time_are_noted(evaluated, trained):
+    evaluation = replace(evaluated[1], cold=evaluated[1].warm)
     untimed = replace(DATASET, traits=replace(DATASET.traits, has_times=False, is_explicit=False))
-    told = build_figures(untimed, SPLIT, trained, evaluation, {})
-    assert any("recent popularity 0." in note for note in told["notes"])
-    assert any("no timestamps" in note for note in told["notes"])
-    assert "positive event" in told["split"]["relevant"]
+    result = build_figures(untimed, SPLIT, trained, evaluation, {})
+    assert any("recent popularity 0." in note for note in result["notes"])
+    assert any("no timestamps" in note for note in result["notes"])
+    assert "positive event" in result["split"]["relevant"]
 
 
-def test_the_summary_has_the_headline_of_every_method(judged):
-    told = manifest_metrics(judged[1])
-    assert told["ndcg@10"]["funnel"] == judged[1].warm["methods"]["funnel"]["ndcg@10"]
-    assert "funnel" not in told["against"]
+def test_the_summary_has_the_headline_of_every_method(evaluated):
+    result = manifest_metrics(evaluated[1])
+    assert result["ndcg@10"]["funnel"] == evaluated[1].warm["methods"]["funnel"]["ndcg@10"]
+    assert "funnel" not in result["against"]
