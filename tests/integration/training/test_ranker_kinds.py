@@ -4,7 +4,6 @@ from dataclasses import replace
 
 import orjson
 import pytest
-from offline.report.bundle_comparison import bundle_facts
 
 from app.bundle.bundle import find_current_bundle, load_bundle
 from app.bundle.manifest import BundleError, parse_manifest
@@ -15,6 +14,7 @@ from offline.config import build_job_config, config_to_toml, read_config
 from offline.data.errors import DataError
 from offline.data.readers import load_dataset
 from offline.job import JobConfig, PhaseTimer, run_job
+from offline.report.bundle_comparison import bundle_facts
 from offline.training.kinds import find_trainer
 from offline.training.rankers import HybridConfig, RankConfig
 from tests.conftest import hosted, leisurely, world, write_recbole
