@@ -1,13 +1,13 @@
 # Two images from one file:
 #   app    the service; a bundle is mounted at /srv/recfunnel/out
-#   train  the one-shot job of docker-compose.yml. It holds MovieLens 100K, which GroupLens does
-#          not let anyone redistribute: build it where you run it, and never push it.
+#   train  the one-shot job of docker-compose.yml. It holds MovieLens 100K. GroupLens does not
+#          allow anyone to redistribute it: build the image where you run it, and never push it.
 FROM python:3.12-slim AS builder
 ENV PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_CACHE_DIR=1
 WORKDIR /build
 RUN python -m venv /venv
 ENV PATH=/venv/bin:$PATH
-# What the package needs, apart from the package: this layer stays until the pins change.
+# The dependencies without the package: this layer stays until the pins change.
 COPY pyproject.toml constraints.txt ./
 RUN python -c "import tomllib; p = tomllib.load(open('pyproject.toml', 'rb'))['project']; \
       print(*p['dependencies'], sep='\n', file=open('service.txt', 'w')); \
@@ -39,14 +39,14 @@ USER 10001:10001
 FROM base AS train
 COPY --from=train-builder /venv /venv
 COPY --from=train-builder /dataset /srv/recfunnel/data
-CMD ["sh", "-c", "if [ -f out/current ]; then echo 'there is a bundle already'; else exec recfunnel train --data data/ml-100k --out out; fi"]
+CMD ["sh", "-c", "if [ -f out/current ]; then echo 'A bundle exists already.'; else exec recfunnel train --data data/ml-100k --out out; fi"]
 
 FROM base AS app
-# One request computes on one thread; parallelism comes from requests.
+# A request computes on one thread. Parallelism comes from requests.
 ENV OMP_NUM_THREADS=1
 COPY --from=builder /venv /venv
 EXPOSE 8000
-# Five connections: each may reach another worker, and all must be ready.
+# Five connections, because each may reach another worker, and all must be ready.
 HEALTHCHECK --interval=5s --timeout=3s --start-period=60s --retries=3 \
   CMD ["python", "-c", "from urllib.request import urlopen; [urlopen('http://127.0.0.1:8000/readyz', timeout=2).close() for _ in range(5)]"]
 CMD ["recfunnel", "serve"]

@@ -1,4 +1,4 @@
-"""Asks a running composition whether all its parts work together. Standard library only."""
+"""Checks that all parts of a running composition work together. Standard library only."""
 
 import base64
 import json
@@ -7,109 +7,116 @@ import sys
 import time
 import urllib.parse
 import urllib.request
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
-APP = "http://127.0.0.1:8000"
-PROMETHEUS = "http://127.0.0.1:9090"
-GRAFANA = "http://127.0.0.1:3000"
-K = 10  # items asked for
-ASKED = 3  # requests for a list that the checks below make
-PATIENCE = 45.0  # seconds; Prometheus scrapes every 5
-AT_LEAST = 2.0  # seconds for each check, whatever the ones before took
+K = 10  # items of a list
+LISTS = 3  # requests for a list that the checks send
+TIMEOUT = 45.0  # seconds for all checks; Prometheus scrapes every 5
+MIN_SECONDS = 2.0  # for each check, whatever the checks before took
 PAUSE = 1.0  # seconds between two tries
-PASSWORD = os.environ.get("GRAFANA_PASSWORD", "admin")  # noqa: TID251 - as the compose file does
 
 
-def ask(url: str, body: object = None, *, user: str = "") -> Any:
-    """Fetch JSON; with a ``body``, POST it."""
+def fetch(url: str, body: object = None, *, user: str = "") -> Any:
+    """Return the JSON of an address; a ``body`` is sent with POST."""
     request = urllib.request.Request(url, None if body is None else json.dumps(body).encode())  # noqa: S310
     request.add_header("Content-Type", "application/json")
     if user:
         request.add_header("Authorization", "Basic " + base64.b64encode(user.encode()).decode())
-    with urllib.request.urlopen(request, timeout=10) as answer:  # noqa: S310 - addresses are ours
-        return json.loads(answer.read() or b"null")
+    with urllib.request.urlopen(request, timeout=10) as response:  # noqa: S310 - our addresses
+        return json.loads(response.read() or b"null")
 
 
-def ready() -> object:
-    """The service says that it is ready."""
-    return ask(f"{APP}/readyz") or True
+@dataclass(frozen=True)
+class Composition:
+    """The addresses of the parts, and one check for each of them."""
+
+    app: str = "http://127.0.0.1:8000"
+    prometheus: str = "http://127.0.0.1:9090"
+    grafana: str = "http://127.0.0.1:3000"
+    grafana_password: str = "admin"  # noqa: S105 - the default of the compose file
+
+    def checks(self) -> Sequence[Callable[[], object]]:
+        """Return all checks in their order. The docstring of a check is its message."""
+        return (
+            *(self.is_ready, self.returns_a_list, self.follows_events),
+            *(self.is_scraped, self.is_measured, self.has_rules, self.has_dashboard),
+        )
+
+    def is_ready(self) -> object:
+        """The service reports that it is ready."""
+        return fetch(f"{self.app}/readyz") or True
+
+    def returns_a_list(self) -> object:
+        """User 196 gets ten distinct items, and no stage is missing."""
+        slate = fetch(f"{self.app}/recommend?user_id=196&k={K}")
+        return len({item["item_id"] for item in slate["items"]}) == K and not slate["degraded"]
+
+    def follows_events(self) -> object:
+        """An event is acknowledged, and the liked item is not recommended again."""
+        address = f"{self.app}/recommend?user_id=smoke&k={K}"
+        first = fetch(address)["items"][0]["item_id"]
+        fetch(f"{self.app}/events", {"user_id": "smoke", "item_id": first, "type": "like"})
+        return first not in {item["item_id"] for item in fetch(address)["items"]}
+
+    def is_scraped(self) -> object:
+        """Prometheus reaches the service."""
+        return self._value('up{job="recfunnel"}') == 1
+
+    def is_measured(self) -> object:
+        """Prometheus has counted the requests above, and the workers of the bundle."""
+        count = self._value('sum(recfunnel_request_seconds_count{route="/recommend",status="200"})')
+        return count >= LISTS and self._value("sum(recfunnel_bundle_workers)") >= 1
+
+    def has_rules(self) -> object:
+        """Prometheus has loaded the alerts, and all of them are healthy."""
+        groups = fetch(f"{self.prometheus}/api/v1/rules")["data"]["groups"]
+        rules = [rule for group in groups for rule in group["rules"]]
+        return bool(rules) and all(rule["health"] == "ok" for rule in rules)
+
+    def has_dashboard(self) -> object:
+        """Grafana is healthy, with the data source and the dashboard provisioned."""
+        admin = f"admin:{self.grafana_password}"
+        is_healthy = fetch(f"{self.grafana}/api/health")["database"] == "ok"
+        sources = fetch(f"{self.grafana}/api/datasources", user=admin)
+        board = fetch(f"{self.grafana}/api/dashboards/uid/recfunnel", user=admin)
+        has_source = "prometheus" in {source["uid"] for source in sources}
+        return is_healthy and has_source and bool(board["dashboard"]["panels"])
+
+    def _value(self, query: str) -> float:
+        address = f"{self.prometheus}/api/v1/query?" + urllib.parse.urlencode({"query": query})
+        result = fetch(address)["data"]["result"]
+        return float(result[0]["value"][1]) if result else -1.0
 
 
-def recommends() -> object:
-    """User 196 gets ten distinct items, and no stage is missing."""
-    slate = ask(f"{APP}/recommend?user_id=196&k={K}")
-    return len({item["item_id"] for item in slate["items"]}) == K and not slate["degraded"]
-
-
-def listens() -> object:
-    """An event is acknowledged, and the item liked is not recommended again."""
-    first = ask(f"{APP}/recommend?user_id=smoke&k={K}")["items"][0]["item_id"]
-    ask(f"{APP}/events", {"user_id": "smoke", "item_id": first, "type": "like"})
-    slate = ask(f"{APP}/recommend?user_id=smoke&k={K}")
-    return first not in {item["item_id"] for item in slate["items"]}
-
-
-def is_scraped() -> object:
-    """Prometheus reaches the service."""
-    return _value('up{job="recfunnel"}') == 1
-
-
-def is_measured() -> object:
-    """Prometheus knows the requests asked above, and which bundle answered."""
-    asked = _value('sum(recfunnel_request_seconds_count{route="/recommend",status="200"})')
-    return asked >= ASKED and _value("sum(recfunnel_bundle_workers)") >= 1
-
-
-def has_rules() -> object:
-    """Prometheus has loaded the alerts, and none of them is broken."""
-    groups = ask(f"{PROMETHEUS}/api/v1/rules")["data"]["groups"]
-    rules = [rule for group in groups for rule in group["rules"]]
-    return bool(rules) and all(rule["health"] == "ok" for rule in rules)
-
-
-def has_dashboard() -> object:
-    """Grafana is healthy, with the data source and the dashboard provisioned."""
-    admin = f"admin:{PASSWORD}"
-    healthy = ask(f"{GRAFANA}/api/health")["database"] == "ok"
-    sources = {source["uid"] for source in ask(f"{GRAFANA}/api/datasources", user=admin)}
-    board = ask(f"{GRAFANA}/api/dashboards/uid/recfunnel", user=admin)
-    return healthy and "prometheus" in sources and bool(board["dashboard"]["panels"])
-
-
-def _value(query: str) -> float:
-    address = f"{PROMETHEUS}/api/v1/query?" + urllib.parse.urlencode({"query": query})
-    result = ask(address)["data"]["result"]
-    return float(result[0]["value"][1]) if result else -1.0
-
-
-def attempt(check: Callable[[], object], until: float) -> str:
-    """Try ``check`` until it holds or time is up; give what was wrong, empty when it holds."""
-    wrong = "never tried"
-    while time.monotonic() < until:
+def try_until(check: Callable[[], object], until: float, pause: float = PAUSE) -> str:
+    """Try ``check`` until it holds or time is up; return the last problem, empty if it holds."""
+    while True:
         try:
             if check():
                 return ""
-            wrong = "does not hold"
+            problem = "does not hold"
         except (OSError, KeyError, ValueError, IndexError) as error:
-            wrong = f"{type(error).__name__}: {error}"
-        time.sleep(PAUSE)
-    return wrong
+            problem = f"{type(error).__name__}: {error}"
+        if time.monotonic() >= until:
+            return problem
+        time.sleep(pause)
 
 
-def main() -> int:
-    """Run the checks in order; give 1 when one of them does not hold in time."""
+def run_checks(
+    composition: Composition, timeout: float = TIMEOUT, min_seconds: float = MIN_SECONDS
+) -> int:
+    """Run the checks in order; return 1 when one of them does not hold in time."""
     failed = 0
-    until = time.monotonic() + PATIENCE
-    for check in (
-        *(ready, recommends, listens),
-        *(is_scraped, is_measured, has_rules, has_dashboard),
-    ):
-        wrong = attempt(check, max(until, time.monotonic() + AT_LEAST))
-        sys.stdout.write(f"{'FAIL' if wrong else 'ok  '} {check.__doc__} {wrong}\n")
-        failed += bool(wrong)
+    until = time.monotonic() + timeout
+    for check in composition.checks():
+        problem = try_until(check, max(until, time.monotonic() + min_seconds))
+        sys.stdout.write(f"{'FAIL' if problem else 'ok  '} {check.__doc__} {problem}\n")
+        failed += bool(problem)
     return 1 if failed else 0
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    password = os.environ.get("GRAFANA_PASSWORD", "admin")  # noqa: TID251 - as in the compose file
+    sys.exit(run_checks(Composition(grafana_password=password)))

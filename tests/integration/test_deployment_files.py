@@ -29,19 +29,19 @@ SUFFIXES = {
 
 
 def exported() -> set[str]:
-    """Give the name of every series that the service can export."""
+    """Return the name of every series that the service can export."""
     families = Metrics()._registry.collect()
     return {family.name + end for family in families for end in SUFFIXES.get(family.type, ())}
 
 
 def panels() -> list[dict[str, Any]]:
-    found: list[dict[str, Any]] = json.loads(DASHBOARD.read_text())["panels"]
-    return found
+    content: list[dict[str, Any]] = json.loads(DASHBOARD.read_text())["panels"]
+    return content
 
 
 def compose() -> dict[str, Any]:
-    found: dict[str, Any] = yaml.safe_load((ROOT / "docker-compose.yml").read_text())
-    return found
+    content: dict[str, Any] = yaml.safe_load((ROOT / "docker-compose.yml").read_text())
+    return content
 
 
 def pins() -> dict[str, str]:
@@ -54,10 +54,10 @@ def pins() -> dict[str, str]:
 
 
 @pytest.mark.parametrize("file", [DASHBOARD, ROOT / "deploy/prometheus/alerts.yml"])
-def test_every_metric_asked_for_is_one_that_the_service_exports(file: Path) -> None:
-    asked = set(re.findall(r"\brecfunnel_\w+", file.read_text()))
-    assert asked
-    assert asked <= exported()
+def test_every_metric_in_use_is_one_that_the_service_exports(file: Path) -> None:
+    used = set(re.findall(r"\brecfunnel_\w+", file.read_text()))
+    assert used
+    assert used <= exported()
 
 
 def test_alerts_of_an_old_bundle_have_the_bounds_that_the_service_warns_at() -> None:
@@ -83,9 +83,9 @@ def test_series_are_grouped_by_labels_that_the_metric_has() -> None:
     labels = {family._name: {*family._labelnames, "le"} for family in families}
     expressions = [target["expr"] for panel in panels() for target in panel["targets"]]
     pattern = r"by \(([^)]+)\) \((?:rate\()?(recfunnel_\w+?)(?:_bucket|_count|_total|\b)[{\[)]"
-    asked = [found for text in expressions for found in re.findall(pattern, text)]
-    assert len(asked) > 10
-    for names, metric in asked:
+    groupings = [pair for text in expressions for pair in re.findall(pattern, text)]
+    assert len(groupings) > 10
+    for names, metric in groupings:
         assert set(names.split(", ")) <= labels[metric], metric
 
 
@@ -145,10 +145,12 @@ def test_every_container_is_confined_and_bounded(service: str) -> None:
 
 def test_a_full_redis_refuses_to_write_before_it_is_killed_and_evicts_nothing() -> None:
     redis = compose()["services"]["redis"]
-    told = dict(pairwise(redis["command"]))
-    assert told["--maxmemory-policy"] == "noeviction"
-    most, limit = (int(re.sub(r"\D", "", t)) for t in (told["--maxmemory"], redis["mem_limit"]))
-    assert most <= 0.75 * limit
+    options = dict(pairwise(redis["command"]))
+    assert options["--maxmemory-policy"] == "noeviction"
+    maximum, limit = (
+        int(re.sub(r"\D", "", t)) for t in (options["--maxmemory"], redis["mem_limit"])
+    )
+    assert maximum <= 0.75 * limit
 
 
 def test_the_data_set_is_in_the_training_image_only() -> None:
