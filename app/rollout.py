@@ -104,7 +104,7 @@ class Rollout:
                 self.item_store.preload(items)
 
     async def _retire(self, old: Deployment) -> None:
-        """Let requests in flight finish, then release what belonged to the old bundle."""
+        """Wait for requests in flight, then release what belonged to the old bundle."""
         await asyncio.sleep(self.timing.retire)
         await self._discard(old)
         del old

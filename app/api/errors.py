@@ -51,36 +51,26 @@ def fault_message(fault: Mapping[str, Any]) -> str:
 
 def install(app: FastAPI) -> None:
     """Make the application answer all its errors in this shape."""
-    app.add_exception_handler(RequestValidationError, _invalid)
-    app.add_exception_handler(HTTPException, _http)
-    app.add_exception_handler(RefusalError, _refused)
-    app.add_exception_handler(Exception, _bug)
 
+    @app.exception_handler(RequestValidationError)
+    async def invalid(_request: Request, fault: RequestValidationError) -> Response:
+        first = fault.errors()[0]
+        if first["type"] == "json_invalid":
+            return error_response(422, f"the body is not JSON: {first['ctx']['error']}")
+        field = [str(part) for part in first["loc"] if part not in {"query", "body"}]
+        return error_response(422, fault_message(first), ".".join(field) or None)
 
-async def _invalid(_request: Request, fault: Exception) -> Response:
-    if not isinstance(fault, RequestValidationError):
-        raise fault
-    first = fault.errors()[0]
-    if first["type"] == "json_invalid":
-        return error_response(422, f"the body is not JSON: {first['ctx']['error']}")
-    field = [str(part) for part in first["loc"] if part not in {"query", "body"}]
-    return error_response(422, fault_message(first), ".".join(field) or None)
+    @app.exception_handler(HTTPException)
+    async def http(_request: Request, fault: HTTPException) -> Response:
+        return error_response(fault.status_code, str(fault.detail))
 
+    @app.exception_handler(RefusalError)
+    async def refused(_request: Request, fault: RefusalError) -> Response:
+        return error_response(fault.status, str(fault), fault.field, fault.retry_after)
 
-async def _http(_request: Request, fault: Exception) -> Response:
-    if not isinstance(fault, HTTPException):
-        raise fault
-    return error_response(fault.status_code, str(fault.detail))
-
-
-async def _bug(_request: Request, _fault: Exception) -> Response:
-    return error_response(500, "an internal error; the log has its traceback")
-
-
-async def _refused(_request: Request, fault: Exception) -> Response:
-    if not isinstance(fault, RefusalError):
-        raise fault
-    return error_response(fault.status, str(fault), fault.field, fault.retry_after)
+    @app.exception_handler(Exception)
+    async def bug(_request: Request, _fault: Exception) -> Response:
+        return error_response(500, "an internal error; the log has its traceback")
 
 
 def require_configured_type(event_type: str, event_weights: EventWeights, field: str) -> None:

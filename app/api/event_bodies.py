@@ -60,7 +60,7 @@ class InvalidEvent:
 
 
 @dataclass(frozen=True, slots=True)
-class CheckedEvents:
+class BatchCheck:
     """The events of a batch by their positions: each is valid or invalid."""
 
     valid: dict[int, Event]
@@ -89,7 +89,7 @@ def parse_body(body: bytes, content_type: str) -> EventBatch:
     return batch
 
 
-def check_events(batch: EventBatch, event_weights: EventWeights, now: float) -> CheckedEvents:
+def check_events(batch: EventBatch, event_weights: EventWeights, now: float) -> BatchCheck:
     """Separate the valid events from the invalid ones; ``now`` in unix seconds."""
     invalid: dict[int, InvalidEvent] = {}
     positions = list(range(len(batch.events)))
@@ -109,7 +109,7 @@ def check_events(batch: EventBatch, event_weights: EventWeights, now: float) -> 
             valid[position] = checked
         else:
             invalid[position] = checked
-    return CheckedEvents(valid, invalid)
+    return BatchCheck(valid, invalid)
 
 
 def batch_error(batch: EventBatch, invalid: dict[int, InvalidEvent]) -> RefusalError:

@@ -12,7 +12,7 @@ from app.api.errors import RefusalError
 from app.api.event_bodies import (
     JSON,
     LINES,
-    CheckedEvents,
+    BatchCheck,
     EventIn,
     batch_error,
     check_events,
@@ -136,7 +136,7 @@ async def store_events(service: Service, new_events: Sequence[Event], now: float
     }
 
 
-def _list_events(size: int, checked: CheckedEvents) -> dict[str, Any]:
+def _list_events(size: int, checked: BatchCheck) -> dict[str, Any]:
     ids = {position: event.event_id for position, event in checked.valid.items()}
     body: dict[str, Any] = {"event_ids": [ids.get(position) for position in range(size)]}
     if checked.invalid:

@@ -18,7 +18,7 @@ ERRORS: dict[int | str, dict[str, Any]] = {
 }
 
 
-class SceneCounts(BaseModel):
+class ItemSceneCounts(BaseModel):
     """How users of one scene interact with an item."""
 
     shown: float
@@ -32,7 +32,7 @@ class ItemCounts(BaseModel):
     shown: float = Field(description="In lists, since the end of the bundle's data.")
     liked: float = Field(description="Positive events since then.")
     trend: dict[str, float] = Field(description="Likes, fading, by half-life in days.")
-    scenes: dict[str, SceneCounts]
+    scenes: dict[str, ItemSceneCounts]
     segments: dict[str, dict[str, float]] = Field(description="Live likes of 30 days by segment.")
 
 

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from app.catalogue.ids import IdIndex
 from app.contracts import Scores
 
-Floats: TypeAlias = NDArray[np.float64]
+EncoderArray: TypeAlias = NDArray[np.float64]
 
 WORD = re.compile(r"\b\w\w+\b")  # as in scikit-learn's vectorizer
 YEARS_PER_BUCKET = 10.0
@@ -26,11 +26,11 @@ class ContentEncoder:
     """Turns an item's description into its content vector. Learned from the catalogue."""
 
     words: NDArray[np.bytes_]  # (v,) ascending, UTF-8
-    idf: Floats  # (v,) inverse document frequencies of the words
-    axes: Floats  # (v, t) from words to the title part
-    category_idf: Floats  # (c,)
-    decades: Floats  # (b,) those in the catalogue
-    weights: Floats  # (3,) length of each part: categories, title, decade
+    idf: EncoderArray  # (v,) inverse document frequencies of the words
+    axes: EncoderArray  # (v, t) from words to the title part
+    category_idf: EncoderArray  # (c,)
+    decades: EncoderArray  # (b,) those in the catalogue
+    weights: EncoderArray  # (3,) length of each part: categories, title, decade
 
     def vector(self, categories: NDArray[np.uint8], text: str, year: float) -> Scores:
         """Return the content vector of one item, unit length; zeros when nothing is known.
@@ -50,7 +50,7 @@ class ContentEncoder:
         )
         return _unit(whole).astype(np.float32)
 
-    def _title(self, text: str) -> Floats:
+    def _title(self, text: str) -> EncoderArray:
         """Weigh the words by TF-IDF, the frequency on a logarithmic scale, and project them."""
         words, frequencies = np.unique(split_words(text), return_counts=True)
         rows = IdIndex(self.words).rows(words.tolist())
@@ -64,9 +64,9 @@ class ColdItemModel:
     """Maps content to factors: ``(content - centre) · slope + mean``, a ridge regression."""
 
     encoder: ContentEncoder
-    centre: Floats  # (e,) mean content of the items that the map was learned from
-    slope: Floats  # (e, d)
-    mean: Floats  # (d,)
+    centre: EncoderArray  # (e,) mean content of the items that the map was learned from
+    slope: EncoderArray  # (e, d)
+    mean: EncoderArray  # (d,)
 
     def vectors(
         self, categories: NDArray[np.uint8], text: str, year: float
@@ -88,6 +88,6 @@ def split_words(text: str) -> list[str]:
     return WORD.findall("".join(c for c in plain if not unicodedata.combining(c)))
 
 
-def _unit(vector: Floats) -> Floats:
+def _unit(vector: EncoderArray) -> EncoderArray:
     length = float(np.sqrt((vector**2).sum()))
     return vector / length if length else vector

@@ -82,7 +82,7 @@ class LiveItems:
         return has_code and has_row
 
     def place_waiting(self) -> None:
-        """Give rows that have rested to waiting items. Call this now and then."""
+        """Assign rested rows to waiting items. Call this now and then."""
         while self._resting and self._resting[0][0] <= self.clock():
             self._free.append(self._resting.popleft()[1])
         for item in list(self.waiting.values()) if self._free else ():
@@ -130,7 +130,7 @@ class LiveItems:
         )
 
     def _take_row(self, item: ItemRecord) -> int:
-        """Give the item a spare row, and return it."""
+        """Assign a spare row to the item, and return the row."""
         row, ids = self._free.popleft(), self.catalogue.ids
         self.counters.open_row(row, item.since - self.time_shift)
         ids.added_names[row] = item.item_id

@@ -32,7 +32,7 @@ class RepeatFilter(logging.Filter):
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         super().__init__()
         self._clock = clock
-        self._seen: dict[tuple[str, int, str, str], tuple[float, int]] = {}
+        self.seen: dict[tuple[str, int, str, str], tuple[float, int]] = {}
 
     @override
     def filter(self, record: logging.LogRecord) -> bool:
@@ -40,21 +40,21 @@ class RepeatFilter(logging.Filter):
         if record.levelno < logging.WARNING:
             return True
         now, identity = self._clock(), _identity(record)
-        since, suppressed = self._seen.get(identity, (-REPEAT_INTERVAL, 0))
+        since, suppressed = self.seen.get(identity, (-REPEAT_INTERVAL, 0))
         if now - since < REPEAT_INTERVAL:
-            self._seen[identity] = (since, suppressed + 1)
+            self.seen[identity] = (since, suppressed + 1)
             return False
         self._remember(identity, now)
         record.suppressed = suppressed
         return True
 
     def _remember(self, identity: tuple[str, int, str, str], now: float) -> None:
-        if len(self._seen) >= MAX_REMEMBERED:
+        if len(self.seen) >= MAX_REMEMBERED:
             recent = {
-                key: seen for key, seen in self._seen.items() if now - seen[0] < REPEAT_INTERVAL
+                key: seen for key, seen in self.seen.items() if now - seen[0] < REPEAT_INTERVAL
             }
-            self._seen = recent if len(recent) < MAX_REMEMBERED else {}
-        self._seen[identity] = (now, 0)
+            self.seen = recent if len(recent) < MAX_REMEMBERED else {}
+        self.seen[identity] = (now, 0)
 
 
 class TextFormatter(logging.Formatter):

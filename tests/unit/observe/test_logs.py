@@ -80,11 +80,11 @@ def test_complaints_without_end_do_not_fill_the_memory() -> None:
     repeats = RepeatFilter(clock)
     for number in range(3 * MAX_REMEMBERED):
         repeats.filter(record("%s", f"stage {number}"))
-        assert len(repeats._seen) <= MAX_REMEMBERED
+        assert len(repeats.seen) <= MAX_REMEMBERED
     clock.now += REPEAT_INTERVAL
     for number in range(MAX_REMEMBERED):
         repeats.filter(record("%s", f"other {number}"))
-    assert len(repeats._seen) <= MAX_REMEMBERED
+    assert len(repeats.seen) <= MAX_REMEMBERED
 
 
 @pytest.mark.parametrize(
