@@ -13,9 +13,9 @@ from app.state.impressions import ImpressionWriter
 from app.state.streams import RecentKeys
 from app.state.user_store import attributes_key, write_attributes
 from tests.conftest import until as wait_until
+from tests.integration.api.test_events import event as posted
+from tests.integration.api.test_recommend import is_refused
 from tests.state import IDS, SHIFT, consumer_of, event, running, store, until, url
-from tests.test_api_events import event as posted
-from tests.test_api_recommend import is_refused
 
 __all__ = ["store", "url"]  # fixtures
 

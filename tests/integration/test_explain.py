@@ -2,7 +2,7 @@
 
 from app.rerank.policies import Policy
 from tests.conftest import ITEMS, hosted, leisurely, seen_by, until
-from tests.test_api_recommend import is_refused, stranger
+from tests.integration.api.test_recommend import is_refused, stranger
 
 STAGES = {"catalogue", "filter", "recall", "coarse", "fine", "rerank", "shown"}
 

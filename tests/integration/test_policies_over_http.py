@@ -8,7 +8,7 @@ from app.bundle.bundle import find_current_bundle, load_bundle
 from app.rerank.policies import Policy
 from app.state.user_store import MAX_BLOCKED, blocked_key
 from tests.conftest import hosted, leisurely, seen_by, until
-from tests.test_api_recommend import is_refused, stranger
+from tests.integration.api.test_recommend import is_refused, stranger
 
 
 @pytest.fixture(scope="module")

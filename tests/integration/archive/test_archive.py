@@ -29,7 +29,7 @@ from offline.archive.streams import EVENTS, IMPRESSIONS, REQUEST_LOG, encode_row
 from offline.commands.archive import archive, lock_archive
 from offline.data.errors import DataError
 from tests.conftest import ROOT, clean_environment, hosted, leisurely, until
-from tests.test_api_recommend import stranger
+from tests.integration.api.test_recommend import stranger
 
 DAY = 86_400_000  # milliseconds
 

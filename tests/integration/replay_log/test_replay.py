@@ -31,7 +31,7 @@ from offline.replay_log.state_rebuild import StateLostError
 from offline.replay_log.stream_reader import StreamReader
 from tests.bundles import edit_manifest
 from tests.conftest import ITEMS, USERS, hosted, leisurely, until
-from tests.test_service import another_version
+from tests.integration.test_service import another_version
 
 ASKED = 220
 

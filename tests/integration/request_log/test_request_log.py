@@ -18,8 +18,8 @@ from app.request_log.writer import RequestLog, request_log_key
 from app.rerank.policies import Policy
 from app.state.store import Store
 from tests.conftest import hosted, leisurely, until
+from tests.integration.api.test_recommend import stranger
 from tests.state import running
-from tests.test_api_recommend import stranger
 
 
 @contextmanager

@@ -14,7 +14,7 @@ from app.state.counters import TRENDING
 from app.state.event_codec import Event, events_key
 from app.state.user_store import history_key
 from tests.conftest import hosted, leisurely, until
-from tests.test_api_recommend import is_refused, stranger
+from tests.integration.api.test_recommend import is_refused, stranger
 
 
 def event(user, item="i1", **known):

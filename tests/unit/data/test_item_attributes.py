@@ -1,17 +1,10 @@
 """Attributes of items: from the owner's columns to what filters compare."""
 
-import numpy as np
 import pytest
 
-from app.catalogue import attributes
 from app.catalogue.attributes import (
     MAX_COLUMNS,
     MAX_TEXT_BYTES,
-    NumberColumn,
-    TextColumn,
-    convert_value,
-    describe_kinds,
-    is_column_name,
 )
 from offline.data.doctor import diagnose
 from offline.data.errors import DataError
@@ -132,65 +125,3 @@ def test_of_two_columns_that_would_have_one_name_the_first_is_taken(tmp_path):
     reading = shop(tmp_path, items="item,sale price,sale-price\ni1,1,2\n")
     assert told(reading) == {"sale_price": [1.0, None, None]}
     assert reading.unused_columns == ("sale-price",)
-
-
-def test_spare_rows_know_nothing():
-    columns = {"price": NumberColumn(np.ones(1)), "language": TextColumn.of(["en"])}
-    grown = attributes.live_columns(columns, 2)
-    assert [[grown[name].at(row) for row in (0, 1, 2)] for name in columns] == [
-        [1.0, None, None],
-        ["en", None, None],
-    ]
-    assert columns["price"].values is not grown["price"].values
-
-
-def test_texts_told_later_stand_beside_the_codes_and_leave_nothing_behind():
-    columns = attributes.live_columns({"language": TextColumn.of(["en", None, "de"])}, 2)
-    language, rows = columns["language"], np.arange(5)
-    for row, text in ((0, "fr"), (3, "fr"), (4, "it"), (1, "de"), (2, None)):
-        language.put(row, text)
-    assert [language.at(row) for row in range(5)] == ["fr", "de", None, "fr", "it"]
-    assert language.equals_any(rows, ["fr", "de"]).tolist() == [True, True, False, True, False]
-    assert language.is_known(rows).tolist() == [True, True, False, True, True]
-    for row, text in ((0, "en"), (3, "de"), (4, None)):
-        language.put(row, text)
-    assert not language.equals_any(rows, ["fr", "it"]).any()
-    assert (language.extra_rows, language.extra_texts) == ({}, {})
-
-
-@pytest.mark.parametrize(
-    ("kind", "value", "held"),
-    [
-        ("number", 3, 3.0),
-        ("number", True, 1.0),
-        ("text", " en ", "en"),
-        ("text", True, "true"),
-    ],
-)
-def test_what_is_told_is_held_as_its_column_holds_it(kind, value, held):
-    found = convert_value("x", kind, value)
-    assert found == held
-    assert type(found) is type(held)
-
-
-@pytest.mark.parametrize(
-    ("kind", "value", "sentence"),
-    [
-        ("number", "12", r"x is a number up to 1e\+15, such as 12.5, not '12'"),
-        ("number", float("nan"), "x is a number"),
-        ("number", 1e16, "x is a number"),
-        ("text", 42.0, 'x is text, such as "42" in quotes, not the number 42'),
-        ("text", "  ", "x is text of 1 to 256 bytes"),
-        ("text", "ä" * 129, "x is text of 1 to 256 bytes"),
-        ("text", "a\0", "x is text of 1 to 256 bytes"),
-    ],
-)
-def test_what_cannot_be_held_is_refused_in_a_sentence(kind, value, sentence):
-    with pytest.raises(ValueError, match=sentence):
-        convert_value("x", kind, value)
-
-
-def test_names_are_those_that_a_filter_can_read():
-    assert all(map(is_column_name, ("price", "Sale_Price", "größe", "_x1")))
-    assert not any(map(is_column_name, ("", "1st", "a b", "in", "None", "Year", "true", "x" * 65)))
-    assert describe_kinds((("price", "number"),)) == "price (number)"

@@ -14,7 +14,7 @@ from benchmarks.live_items import ChurnPlan, ItemChurn, describe
 from loadtest.service import ServiceProcess
 from offline.publish.pointer import point_to
 from tests.conftest import hosted, leisurely, running, until
-from tests.test_service import another_version, serving
+from tests.integration.test_service import another_version, serving
 
 
 @pytest.fixture(scope="module")

@@ -14,8 +14,8 @@ from app.rerank.policies import Policy
 from app.state.erasure import delete_entries, erase_user
 from app.state.store import Store
 from tests.conftest import hosted, leisurely, seen_by, until
-from tests.test_api_events import event
-from tests.test_api_recommend import is_refused, stranger
+from tests.integration.api.test_events import event
+from tests.integration.api.test_recommend import is_refused, stranger
 
 
 @pytest.fixture(scope="module")

@@ -22,7 +22,7 @@ from offline.replay_log.replay import RequestReplayer
 from offline.replay_log.state_rebuild import StateLostError
 from offline.replay_log.stream_reader import StreamReader
 from tests.conftest import hosted, leisurely, lines, until, world
-from tests.test_service import another_version, serving
+from tests.integration.test_service import another_version, serving
 
 ITEMS, USERS, RATINGS = 60, 50, 900
 PRICES = {f"i{n}": None if n % 10 == 9 else round(1.5 * n + 0.99, 2) for n in range(ITEMS)}

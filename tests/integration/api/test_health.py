@@ -1,11 +1,5 @@
-"""What orchestrators and Prometheus ask, and the one shape of every error."""
+"""The answers to orchestrators and Prometheus."""
 
-import httpx
-import pytest
-from fastapi import FastAPI, HTTPException, Request
-
-from app.api import errors
-from app.api.errors import RefusalError, error_response
 from app.bundle.bundle import find_current_bundle
 from tests.conftest import hosted, leisurely
 
@@ -62,33 +56,3 @@ def test_metrics_name_routes_statuses_stages_and_the_bundle(api):
         'recfunnel_redis_seconds_count{command="MGET",outcome="ok"}',
     ):
         assert line in text, line
-
-
-async def test_every_error_has_one_shape_and_a_code():
-    app = FastAPI()
-    errors.install(app)
-
-    @app.get("/{status}")
-    def fail(status: int) -> None:
-        if status == 503:
-            raise RefusalError(503, "come back", "k", retry_after=7)
-        raise HTTPException(status, "no")
-
-    transport = httpx.ASGITransport(app)
-    async with httpx.AsyncClient(transport=transport, base_url="http://test") as client:
-        answer = await client.get("/503")
-        assert answer.headers["Retry-After"] == "7"
-        assert answer.json() == {
-            "error": {"code": "unavailable", "message": "come back", "field": "k"}
-        }
-        for status, code in ((404, "not_found"), (418, "error")):
-            answer = await client.get(f"/{status}")
-            assert answer.status_code == status
-            assert answer.json() == {"error": {"code": code, "message": "no", "field": None}}
-    assert "Retry-After" not in error_response(422, "no").headers
-
-
-@pytest.mark.parametrize("handler", [errors._invalid, errors._http, errors._refused])
-async def test_an_error_of_another_kind_is_not_swallowed(handler):
-    with pytest.raises(ZeroDivisionError):
-        await handler(Request({"type": "http"}), ZeroDivisionError())
