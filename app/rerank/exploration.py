@@ -17,13 +17,13 @@ from app.rerank.policy import PolicySettings
 from app.rerank.slate_draft import UNPLACED, RerankContext, SlateDraft
 from app.state.counters import PopularityCounters
 
-Floats: TypeAlias = NDArray[np.float64]
+PerItem: TypeAlias = NDArray[np.float64]  # (n,)
 
 POSTERIOR_DRAWS = 128  # of Thompson sampling, to estimate its propensities
 MAX_SAMPLED = 32  # candidates that Thompson sampling draws for: those with the highest bound
 
 
-def ucb(relevance: Scores, tried: Floats, trials: float, beta: float) -> Floats:
+def ucb(relevance: Scores, tried: PerItem, trials: float, beta: float) -> PerItem:
     """Compute upper confidence bounds, ``relevance + beta·sqrt(log(trials) / tried)``, (n,).
 
     UCB1 (Auer, Cesa-Bianchi, Fischer, 2002).
@@ -35,7 +35,7 @@ def ucb(relevance: Scores, tried: Floats, trials: float, beta: float) -> Floats:
         beta: weight of uncertainty.
     """
     uncertainty = np.sqrt(np.log(max(trials, np.e)) / np.maximum(tried, 1.0))
-    bounds: Floats = relevance + beta * uncertainty
+    bounds: PerItem = relevance + beta * uncertainty
     return bounds
 
 
@@ -56,15 +56,15 @@ class ExplorationChoice:
     propensities: Scores  # (s,) each given those before it
 
 
-def greedy(bounds: Floats, slots: int) -> ExplorationChoice:
+def greedy(bounds: PerItem, slots: int) -> ExplorationChoice:
     """Choose the highest bounds. There is no chance in it, so each propensity is 1."""
     return ExplorationChoice(np.argsort(-bounds, kind="stable")[:slots], np.ones(slots, np.float32))
 
 
 def thompson(
     offered: ExplorationPool,
-    shown: Floats,
-    clicked: Floats,
+    shown: PerItem,
+    clicked: PerItem,
     beta: float,
     seed: list[int],
 ) -> ExplorationChoice:
