@@ -66,7 +66,7 @@ class Drain:
             while entries := self._read(start):
                 self._archive(entries)
                 total += len(entries)
-        self._trim()
+        self.trim()
         return total
 
     def merge(self, today: str) -> None:
@@ -141,7 +141,7 @@ class Drain:
     def _is_archived(self, name: str) -> bool:
         return parse_id(name) in self._archived
 
-    def _trim(self) -> None:
+    def trim(self) -> None:
         """Remove archived entries from the stream, except the newest, which the workers need."""
         while (surplus := self.client.xlen(self.key) - self.keep) > 0:
             oldest: Any = self.client.xrange(self.key, count=min(surplus, TRIM_BATCH))

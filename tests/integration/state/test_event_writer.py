@@ -1,21 +1,16 @@
 """Each event has its whole effect once, however often and in whatever order it is sent."""
 
-import os
-import signal
-
 import numpy as np
 import orjson
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from app.event_weights import EventWeights
-from app.process.embedded_server import embedded_server
 from app.state.event_codec import Event
 from app.state.event_writer import MARK_TTL, MAX_MARKS, AppendOutcome, append_events, marks_keys
-from app.state.store import Store
 from app.state.stream_consumer import StreamConsumer
 from app.state.user_store import history_key
-from tests.state import IDS, answers_again, counters, server_pid, store, url
+from tests.state import IDS, counters, store, url
 
 __all__ = ["store", "url"]  # fixtures
 
@@ -139,14 +134,3 @@ async def test_an_event_older_than_all_that_a_full_history_keeps_is_still_counte
 async def test_all_keys_may_be_put_on_one_node_of_a_cluster():
     keys = [*marks_keys("{t}", "u{x}"), history_key("{t}", "u{x}"), "{t}:events"]
     assert {key.partition("}")[0] for key in keys} == {"{t"}
-
-
-async def test_what_was_taken_before_a_killed_server_is_known_again_after_it(tmp_path):
-    with embedded_server(tmp_path) as url:
-        async with Store.connect(url, timeout=0.5) as store:
-            batch = [event(n, f"u{n % 5}") for n in range(50)]
-            await append_events(store, "t", batch)
-            os.kill(await server_pid(store), signal.SIGKILL)
-            await answers_again(store)
-            assert set(await append_events(store, "t", batch)) == {AppendOutcome.DUPLICATE}
-            assert await store.command("XLEN", "t:events") == 50

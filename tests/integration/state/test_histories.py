@@ -1,19 +1,15 @@
 """Live histories in Redis: round trips, keys, and what survives."""
 
-import os
-import signal
-
 import pytest
 
 from app.contracts import StageError
 from app.event_weights import EventWeights
-from app.process.embedded_server import embedded_server
 from app.state.event_writer import append_events
 from app.state.histories import RedisHistories
 from app.state.store import Store
 from app.state.user_store import history_key
 from tests.contract.histories_contract import IDS, event
-from tests.state import answers_again, server_pid, store, url
+from tests.state import store, url
 
 __all__ = ["store", "url"]  # fixtures
 
@@ -50,14 +46,3 @@ async def test_a_write_that_is_not_confirmed_is_an_error():
             await append_events(store, "t", [event(1)])
         with pytest.raises(StageError):
             await RedisHistories(store, "t", IDS, EventWeights()).recent("u")
-
-
-async def test_acknowledged_events_survive_a_killed_server(tmp_path):
-    with embedded_server(tmp_path) as url:
-        async with Store.connect(url, timeout=0.5) as store:
-            await append_events(store, "t", [event(n, timestamp=float(n)) for n in range(100)])
-            os.kill(await server_pid(store), signal.SIGKILL)
-            await answers_again(store)
-            histories = RedisHistories(store, "t", IDS, EventWeights())
-            assert (await histories.recent("u")).times.tolist() == list(range(99, -1, -1))
-            assert await store.command("XLEN", "t:events") == 100

@@ -1,30 +1,17 @@
 """Every round trip is bounded and observed, and every failure is a ``StageError``."""
 
 import asyncio
-import os
-import signal
-import time
-from contextlib import suppress
 
 import pytest
-import redis
 
 from app.contracts import StageError
-from app.state.breaker import Breaker
 from app.state.redis_url import public_address
-from app.state.store import MIN_LATE, Store
-from tests.state import server_pid, url
+from app.state.store import Store
+from tests.state import store, url
 
-__all__ = ["url"]  # a fixture
+__all__ = ["store", "url"]  # fixtures
 
 NOWHERE = "unix:///nowhere/at/all.sock"
-
-
-@pytest.fixture
-async def store(url):
-    async with Store.connect(url, timeout=0.5) as store:
-        await store.command("FLUSHALL")
-        yield store
 
 
 async def test_replies_are_as_on_the_wire(store):
@@ -87,67 +74,6 @@ def test_an_unreadable_url_is_refused_without_repeating_it(text):
 def test_an_address_keeps_what_helps_to_find_the_server():
     assert public_address("rediss://u:p@h:6380/2?x=y") == "rediss://h:6380/2"
     assert public_address("unix:///a%20b/s") == "unix:///a%20b/s"
-
-
-async def test_the_first_use_after_a_restart_of_the_server_works(store, url):
-    await asyncio.gather(*(store.command("SET", f"k{i}", i) for i in range(5)))
-    os.kill(await server_pid(store), signal.SIGKILL)
-    answers_again(url)
-    assert await asyncio.gather(*(store.command("GET", f"k{i}") for i in range(5))) == [
-        b"%d" % i for i in range(5)
-    ]
-
-
-def answers_again(url):
-    """Wait without the event loop, which is to know nothing of the broken connections yet."""
-    for _ in range(400):
-        with suppress(redis.ConnectionError), redis.Redis.from_url(url) as link:
-            link.ping()
-            return
-        time.sleep(0.02)
-    pytest.fail("the server did not come back")
-
-
-async def test_a_slow_server_is_late_opens_the_breaker_and_recovers(url):
-    seen = []
-    async with Store.connect(
-        url, timeout=0.15, on_round_trip=lambda *call: seen.append(call[2])
-    ) as store:
-        store.breaker = Breaker(rest=0.1)
-        pid = await server_pid(store)
-        os.kill(pid, signal.SIGSTOP)
-        try:
-            for _ in range(5):
-                with pytest.raises(StageError, match="did not answer PING within 150 ms"):
-                    await store.command("PING")
-            assert store.breaker.is_open
-            await asyncio.sleep(0.15)
-            together = await asyncio.gather(
-                *(store.command("PING") for _ in range(10)), return_exceptions=True
-            )
-            assert all(isinstance(error, StageError) for error in together)
-            assert seen[1:].count("late") == 6  # one of the ten was let through
-            assert seen.count("open") == 9
-        finally:
-            os.kill(pid, signal.SIGCONT)
-        await asyncio.sleep(0.15)
-        assert await store.command("PING") == b"PONG"
-        assert not store.breaker.is_open
-
-
-async def test_callers_that_give_up_at_their_deadline_open_the_breaker(store):
-    pid = await server_pid(store)
-    os.kill(pid, signal.SIGSTOP)
-    try:
-        for _ in range(35):
-            if store.breaker.is_open:
-                break
-            with pytest.raises(TimeoutError):
-                async with asyncio.timeout(3 * MIN_LATE):
-                    await store.command("GET", "k")
-        assert store.breaker.is_open
-    finally:
-        os.kill(pid, signal.SIGCONT)
 
 
 async def test_callers_that_give_up_at_once_do_not_open_the_breaker(url):

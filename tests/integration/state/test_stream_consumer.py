@@ -1,17 +1,12 @@
 """Workers count events and impressions from the streams, whatever the server does."""
 
 import asyncio
-import logging
-import os
-import signal
 import time
 
 import orjson
 import pytest
 
 from app.artifacts import DAY
-from app.contracts import StageError
-from app.process.embedded_server import embedded_server
 from app.state.event_writer import append_events
 from app.state.impressions import ImpressionWriter
 from app.state.store import Store
@@ -22,7 +17,6 @@ from tests.state import (
     event,
     event_counts,
     running,
-    server_pid,
     store,
     until,
     url,
@@ -132,54 +126,6 @@ async def test_a_list_that_arrives_twice_is_counted_once(store):
         assert consumer.repeated == 1
 
 
-async def test_after_a_killed_server_nothing_is_counted_twice(tmp_path, caplog):
-    caplog.set_level(logging.WARNING)
-    with embedded_server(tmp_path) as url:
-        async with Store.connect(url, timeout=0.5) as store:
-            await append_events(store, "t", [event(1)])
-            consumer = consumer_of(store)
-            async with running(consumer):
-                await until(lambda: event_counts(consumer) == [1, 0, 0])
-                os.kill(await server_pid(store), signal.SIGKILL)
-                await until(lambda: consumer.failures)
-                await eventually_append(store, [event(2, "b")])
-                await until(lambda: event_counts(consumer) == [1, 1, 0])
-    assert "the events cannot be followed now: Redis at unix://" in caplog.text
-
-
-async def eventually_append(store, events):
-    for _ in range(2_000):
-        try:
-            return await append_events(store, "t", events)
-        except StageError:
-            await asyncio.sleep(0.02)
-    return pytest.fail("the server did not come back")
-
-
-async def test_a_server_that_restarts_empty_is_followed(store):
-    consumer = consumer_of(store)
-    async with running(consumer):
-        await append_events(store, "t", [event(1)])
-        await until(lambda: event_counts(consumer) == [1, 0, 0])
-        await store.command("FLUSHALL")
-        await append_events(store, "t", [event(2)])
-        await until(lambda: event_counts(consumer) == [2, 0, 0])
-
-
-async def test_a_stalled_server_is_a_failure_and_is_followed_afterwards(store):
-    consumer = consumer_of(store, read_timeout=0.1, block_ms=20)
-    pid = await server_pid(store)
-    async with running(consumer):
-        await asyncio.wait_for(consumer.caught_up.wait(), 5)
-        os.kill(pid, signal.SIGSTOP)
-        try:
-            await until(lambda: consumer.failures)
-        finally:
-            os.kill(pid, signal.SIGCONT)
-        await append_events(store, "t", [event(1)])
-        await until(lambda: event_counts(consumer) == [1, 0, 0])
-
-
 async def test_an_idle_consumer_has_no_lag(store):
     consumer = consumer_of(store, block_ms=20)
     consumer.lag = 9.0
@@ -224,25 +170,3 @@ async def test_closing_without_a_server_counts_the_lost_lists(caplog):
         await impressions.close()
     assert (impressions.dropped, len(impressions)) == (1, 0)
     assert "1 impressions are lost" in caplog.text
-
-
-async def test_impressions_wait_for_a_server_that_is_down(store, monkeypatch):
-    away = True
-    real = Store.pipeline
-
-    async def sometimes(link, name, commands):
-        if away:
-            raise StageError("away")
-        return await real(link, name, commands)
-
-    monkeypatch.setattr(Store, "pipeline", sometimes)
-    impressions = ImpressionWriter(store, "t")
-    impressions.pause = 0.02
-    async with running(impressions):
-        impressions.add_list("r", "u", ["a"])
-        await asyncio.sleep(0.15)
-        assert len(impressions) == 1
-        away = False
-        await until(lambda: not len(impressions))
-    assert await store.command("XLEN", "t:shown") == 1
-    assert impressions.dropped == 0

@@ -1,23 +1,17 @@
 """Similarity tables in Redis: loading, retiring, batched reads."""
 
 import asyncio
-import os
-import signal
-from contextlib import suppress
 
 import numpy as np
 import pytest
 
 from app.artifacts import NeighbourTable
 from app.contracts import StageError
-from app.process.embedded_server import embedded_server
-from app.state.batched_reads import MAX_KEYS, BatchedReads
 from app.state.store import Store
 from app.state.tables import (
     MemoryTables,
     RedisTables,
     are_loaded,
-    keep_loaded,
     load_tables,
     retire_tables,
 )
@@ -128,173 +122,3 @@ async def test_reads_of_one_moment_are_one_command(url):
         )
     assert seen == ["MGET"]
     assert [listed(f)[1] for f in found] == [[2, 1]] * 20 + [[7, 8, 9]] * 20
-
-
-async def test_a_restarted_empty_server_is_filled_again(store):
-    keeper = asyncio.create_task(keep_loaded(store, "t", "b1", SMALL, every=0.02))
-    tables = RedisTables(store, "t", "b1")
-    try:
-        for _ in range(2):
-            await until_found(tables)
-            await store.command("FLUSHALL")
-    finally:
-        keeper.cancel()
-
-
-async def until_found(tables):
-    for _ in range(2_000):
-        with suppress(StageError):
-            found = await tables.read("item_cf", rows(0))
-            if len(found.rows):
-                return found
-        await asyncio.sleep(0.02)
-    return pytest.fail("the tables did not come back")
-
-
-async def test_keeping_tables_loaded_survives_a_server_that_is_gone():
-    async with Store.connect("unix:///nowhere.sock") as store:
-        keeper = asyncio.create_task(keep_loaded(store, "t", "b1", SMALL, every=0.01))
-        await asyncio.sleep(0.05)
-        assert not keeper.done()
-        keeper.cancel()
-
-
-async def test_reading_fails_while_the_server_is_killed_and_works_when_it_is_back(tmp_path):
-    with embedded_server(tmp_path) as url:
-        async with Store.connect(url, timeout=0.5) as store:
-            await load_tables(store, "t", "b1", SMALL)
-            tables = RedisTables(store, "t", "b1")
-            os.kill(await server_pid(store), signal.SIGKILL)
-            with pytest.raises(StageError):
-                await tables.read("item_cf", rows(0))
-            assert listed(await until_found(tables))[1] == [2, 1]
-
-
-async def server_pid(store):
-    info = await store.command("INFO", "server")
-    return int(info.split(b"process_id:")[1].split()[0])
-
-
-async def test_readers_of_a_stalled_server_leave_at_their_deadlines_and_the_breaker_opens(tmp_path):
-    with embedded_server(tmp_path) as url:
-        async with Store.connect(url, timeout=5.0) as store:
-            tables = RedisTables(store, "t", "b1")
-            pid = await server_pid(store)
-            os.kill(pid, signal.SIGSTOP)
-            for _ in range(35):
-                if store.breaker.is_open:
-                    break
-                with pytest.raises((TimeoutError, StageError)):
-                    async with asyncio.timeout(0.02):
-                        await tables.read("item_cf", rows(0))
-            await asyncio.sleep(0.01)
-            assert store.breaker.is_open
-            with pytest.raises(StageError, match="lately"):
-                await tables.read("item_cf", rows(0))
-            os.kill(pid, signal.SIGCONT)
-
-
-class Fetches:
-    """A store under our thumb: answers when it is told to."""
-
-    def __init__(self):
-        self.asked = []
-        self.go = asyncio.Event()
-        self.error = None
-        self.cancelled = 0
-
-    async def __call__(self, keys):
-        self.asked.append(list(keys))
-        try:
-            await self.go.wait()
-        except asyncio.CancelledError:
-            self.cancelled += 1
-            raise
-        if self.error:
-            raise self.error
-        return [b"<%b>" % key for key in keys]
-
-
-async def settle():
-    for _ in range(5):
-        await asyncio.sleep(0)
-
-
-async def test_a_cancelled_reader_does_not_disturb_the_others():
-    fetch = Fetches()
-    joined = BatchedReads(fetch)
-    first, second, third = (asyncio.create_task(joined.read([key])) for key in (b"a", b"b", b"c"))
-    await settle()
-    second.cancel()
-    fetch.go.set()
-    assert await asyncio.gather(first, third) == [[b"<a>"], [b"<c>"]]
-    assert fetch.asked == [[b"a", b"b", b"c"]]
-    assert not fetch.cancelled
-
-
-async def test_when_all_readers_leave_the_fetch_is_stopped():
-    fetch = Fetches()
-    joined = BatchedReads(fetch)
-    readers = [asyncio.create_task(joined.read([b"a"])) for _ in range(3)]
-    await settle()
-    for reader in readers:
-        reader.cancel()
-    await settle()
-    assert fetch.cancelled == 1
-
-
-async def test_readers_that_leave_before_the_fetch_begins_cost_nothing():
-    fetch = Fetches()
-    reader = asyncio.create_task(BatchedReads(fetch).read([b"a"]))
-    await asyncio.sleep(0)
-    reader.cancel()
-    await settle()
-    assert fetch.asked == []
-
-
-async def test_an_error_reaches_every_reader_as_its_own():
-    fetch = Fetches()
-    fetch.error = StageError("down")
-    fetch.go.set()
-    joined = BatchedReads(fetch)
-    errors = await asyncio.gather(*(joined.read([b"a"]) for _ in range(3)), return_exceptions=True)
-    assert [str(error) for error in errors] == ["down"] * 3
-    assert len({id(error) for error in errors}) == 3
-
-
-async def test_a_bug_stays_a_bug():
-    fetch = Fetches()
-    fetch.error = KeyError("oops")
-    fetch.go.set()
-    with pytest.raises(KeyError):
-        await BatchedReads(fetch).read([b"a"])
-
-
-async def test_a_fetch_that_is_stopped_from_outside_stops_its_readers():
-    async def stopped(keys):
-        raise asyncio.CancelledError
-
-    with pytest.raises(asyncio.CancelledError):
-        await BatchedReads(stopped).read([b"a"])
-
-
-async def test_reads_of_different_moments_are_not_held_up_for_one_another():
-    fetch = Fetches()
-    joined = BatchedReads(fetch)
-    first = asyncio.create_task(joined.read([b"a"]))
-    await settle()
-    second = asyncio.create_task(joined.read([b"b"]))
-    await settle()
-    assert fetch.asked == [[b"a"], [b"b"]]
-    fetch.go.set()
-    assert await asyncio.gather(first, second) == [[b"<a>"], [b"<b>"]]
-
-
-async def test_one_fetch_has_a_bounded_number_of_keys():
-    fetch = Fetches()
-    fetch.go.set()
-    joined = BatchedReads(fetch)
-    keys = [b"%d" % i for i in range(MAX_KEYS // 2)]
-    answers = await asyncio.gather(*(joined.read(keys) for _ in range(5)))
-    assert [len(asked) for asked in fetch.asked] == [MAX_KEYS, MAX_KEYS, MAX_KEYS // 2]
-    assert answers == [[b"<%b>" % key for key in keys]] * 5

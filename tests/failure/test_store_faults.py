@@ -1,0 +1,252 @@
+"""The store is killed, lost, slow or stalled: nothing acknowledged is lost, none counts twice."""
+
+import asyncio
+import logging
+import os
+import signal
+import time
+from contextlib import suppress
+
+import pytest
+import redis
+
+from app.contracts import StageError
+from app.event_weights import EventWeights
+from app.process.embedded_server import embedded_server
+from app.state.breaker import Breaker
+from app.state.event_writer import AppendOutcome, append_events
+from app.state.histories import RedisHistories
+from app.state.impressions import ImpressionWriter
+from app.state.store import MIN_LATE, Store
+from app.state.tables import (
+    RedisTables,
+    keep_loaded,
+    load_tables,
+)
+from tests.contract.tables_contract import SMALL, listed, rows
+from tests.state import (
+    IDS,
+    answers_again,
+    consumer_of,
+    event,
+    event_counts,
+    running,
+    server_pid,
+    store,
+    until,
+    url,
+)
+
+__all__ = ["store", "url"]  # fixtures
+
+
+async def test_the_first_use_after_a_restart_of_the_server_works(store, url):
+    await asyncio.gather(*(store.command("SET", f"k{i}", i) for i in range(5)))
+    os.kill(await server_pid(store), signal.SIGKILL)
+    wait_for_server(url)
+    assert await asyncio.gather(*(store.command("GET", f"k{i}") for i in range(5))) == [
+        b"%d" % i for i in range(5)
+    ]
+
+
+def wait_for_server(url):
+    """Wait without the event loop, which is to know nothing of the broken connections yet."""
+    for _ in range(400):
+        with suppress(redis.ConnectionError), redis.Redis.from_url(url) as link:
+            link.ping()
+            return
+        time.sleep(0.02)
+    pytest.fail("the server did not come back")
+
+
+async def test_a_slow_server_is_late_opens_the_breaker_and_recovers(url):
+    seen = []
+    async with Store.connect(
+        url, timeout=0.15, on_round_trip=lambda *call: seen.append(call[2])
+    ) as store:
+        store.breaker = Breaker(rest=0.1)
+        pid = await server_pid(store)
+        os.kill(pid, signal.SIGSTOP)
+        try:
+            for _ in range(5):
+                with pytest.raises(StageError, match="did not answer PING within 150 ms"):
+                    await store.command("PING")
+            assert store.breaker.is_open
+            await asyncio.sleep(0.15)
+            together = await asyncio.gather(
+                *(store.command("PING") for _ in range(10)), return_exceptions=True
+            )
+            assert all(isinstance(error, StageError) for error in together)
+            assert seen[1:].count("late") == 6  # one of the ten was let through
+            assert seen.count("open") == 9
+        finally:
+            os.kill(pid, signal.SIGCONT)
+        await asyncio.sleep(0.15)
+        assert await store.command("PING") == b"PONG"
+        assert not store.breaker.is_open
+
+
+async def test_callers_that_give_up_at_their_deadline_open_the_breaker(store):
+    pid = await server_pid(store)
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        for _ in range(35):
+            if store.breaker.is_open:
+                break
+            with pytest.raises(TimeoutError):
+                async with asyncio.timeout(3 * MIN_LATE):
+                    await store.command("GET", "k")
+        assert store.breaker.is_open
+    finally:
+        os.kill(pid, signal.SIGCONT)
+
+
+async def test_after_a_killed_server_nothing_is_counted_twice(tmp_path, caplog):
+    caplog.set_level(logging.WARNING)
+    with embedded_server(tmp_path) as url:
+        async with Store.connect(url, timeout=0.5) as store:
+            await append_events(store, "t", [event(1)])
+            consumer = consumer_of(store)
+            async with running(consumer):
+                await until(lambda: event_counts(consumer) == [1, 0, 0])
+                os.kill(await server_pid(store), signal.SIGKILL)
+                await until(lambda: consumer.failures)
+                await eventually_append(store, [event(2, "b")])
+                await until(lambda: event_counts(consumer) == [1, 1, 0])
+    assert "the events cannot be followed now: Redis at unix://" in caplog.text
+
+
+async def eventually_append(store, events):
+    for _ in range(2_000):
+        try:
+            return await append_events(store, "t", events)
+        except StageError:
+            await asyncio.sleep(0.02)
+    return pytest.fail("the server did not come back")
+
+
+async def test_a_server_that_restarts_empty_is_followed(store):
+    consumer = consumer_of(store)
+    async with running(consumer):
+        await append_events(store, "t", [event(1)])
+        await until(lambda: event_counts(consumer) == [1, 0, 0])
+        await store.command("FLUSHALL")
+        await append_events(store, "t", [event(2)])
+        await until(lambda: event_counts(consumer) == [2, 0, 0])
+
+
+async def test_a_stalled_server_is_a_failure_and_is_followed_afterwards(store):
+    consumer = consumer_of(store, read_timeout=0.1, block_ms=20)
+    pid = await server_pid(store)
+    async with running(consumer):
+        await asyncio.wait_for(consumer.caught_up.wait(), 5)
+        os.kill(pid, signal.SIGSTOP)
+        try:
+            await until(lambda: consumer.failures)
+        finally:
+            os.kill(pid, signal.SIGCONT)
+        await append_events(store, "t", [event(1)])
+        await until(lambda: event_counts(consumer) == [1, 0, 0])
+
+
+async def test_impressions_wait_for_a_server_that_is_down(store, monkeypatch):
+    away = True
+    real = Store.pipeline
+
+    async def sometimes(link, name, commands):
+        if away:
+            raise StageError("away")
+        return await real(link, name, commands)
+
+    monkeypatch.setattr(Store, "pipeline", sometimes)
+    impressions = ImpressionWriter(store, "t")
+    impressions.pause = 0.02
+    async with running(impressions):
+        impressions.add_list("r", "u", ["a"])
+        await asyncio.sleep(0.15)
+        assert len(impressions) == 1
+        away = False
+        await until(lambda: not len(impressions))
+    assert await store.command("XLEN", "t:shown") == 1
+    assert impressions.dropped == 0
+
+
+async def test_acknowledged_events_survive_a_killed_server(tmp_path):
+    with embedded_server(tmp_path) as url:
+        async with Store.connect(url, timeout=0.5) as store:
+            await append_events(store, "t", [event(n, timestamp=float(n)) for n in range(100)])
+            os.kill(await server_pid(store), signal.SIGKILL)
+            await answers_again(store)
+            histories = RedisHistories(store, "t", IDS, EventWeights())
+            assert (await histories.recent("u")).times.tolist() == list(range(99, -1, -1))
+            assert await store.command("XLEN", "t:events") == 100
+
+
+async def test_ids_accepted_before_a_killed_server_are_remembered_after_it(tmp_path):
+    with embedded_server(tmp_path) as url:
+        async with Store.connect(url, timeout=0.5) as store:
+            batch = [event(n, f"u{n % 5}") for n in range(50)]
+            await append_events(store, "t", batch)
+            os.kill(await server_pid(store), signal.SIGKILL)
+            await answers_again(store)
+            assert set(await append_events(store, "t", batch)) == {AppendOutcome.DUPLICATE}
+            assert await store.command("XLEN", "t:events") == 50
+
+
+async def test_tables_are_loaded_again_into_a_server_that_restarts_empty(store):
+    keeper = asyncio.create_task(keep_loaded(store, "t", "b1", SMALL, every=0.02))
+    tables = RedisTables(store, "t", "b1")
+    try:
+        for _ in range(2):
+            await until_read(tables)
+            await store.command("FLUSHALL")
+    finally:
+        keeper.cancel()
+
+
+async def test_the_task_that_keeps_tables_loaded_survives_an_absent_server():
+    async with Store.connect("unix:///nowhere.sock") as store:
+        keeper = asyncio.create_task(keep_loaded(store, "t", "b1", SMALL, every=0.01))
+        await asyncio.sleep(0.05)
+        assert not keeper.done()
+        keeper.cancel()
+
+
+async def test_tables_are_read_again_after_a_killed_server(tmp_path):
+    with embedded_server(tmp_path) as url:
+        async with Store.connect(url, timeout=0.5) as store:
+            await load_tables(store, "t", "b1", SMALL)
+            tables = RedisTables(store, "t", "b1")
+            os.kill(await server_pid(store), signal.SIGKILL)
+            with pytest.raises(StageError):
+                await tables.read("item_cf", rows(0))
+            assert listed(await until_read(tables))[1] == [2, 1]
+
+
+async def test_readers_of_a_stalled_server_leave_at_their_deadlines_and_the_breaker_opens(tmp_path):
+    with embedded_server(tmp_path) as url:
+        async with Store.connect(url, timeout=5.0) as store:
+            tables = RedisTables(store, "t", "b1")
+            pid = await server_pid(store)
+            os.kill(pid, signal.SIGSTOP)
+            for _ in range(35):
+                if store.breaker.is_open:
+                    break
+                with pytest.raises((TimeoutError, StageError)):
+                    async with asyncio.timeout(0.02):
+                        await tables.read("item_cf", rows(0))
+            await asyncio.sleep(0.01)
+            assert store.breaker.is_open
+            with pytest.raises(StageError, match="lately"):
+                await tables.read("item_cf", rows(0))
+            os.kill(pid, signal.SIGCONT)
+
+
+async def until_read(tables):
+    for _ in range(2_000):
+        with suppress(StageError):
+            neighbours = await tables.read("item_cf", rows(0))
+            if len(neighbours.rows):
+                return neighbours
+        await asyncio.sleep(0.02)
+    return pytest.fail("the tables did not come back")
