@@ -25,9 +25,9 @@ import uvicorn
 from app.main import create_app
 from app.process.embedded_server import embedded_server
 from app.process.workers import PatientServer
-from app.recall.item_table import ItemTableConfig
+from app.recall.item_table import ItemTableChannelConfig
 from app.recall.registry import CHANNEL_SPECS
-from app.recall.user_cf import UserCFConfig
+from app.recall.user_cf import UserCFChannelConfig
 from app.rollout import DEFAULT_TIMING
 from app.service import Service
 from app.settings import Settings
@@ -52,7 +52,7 @@ NEEDS_REDIS = {
     *(
         f"recall.{spec.name}"
         for spec in CHANNEL_SPECS
-        if isinstance(spec.config, ItemTableConfig | UserCFConfig)
+        if isinstance(spec.config, ItemTableChannelConfig | UserCFChannelConfig)
     ),
 }
 COMMAND = [sys.executable, "-m", "offline.cli"]

@@ -14,7 +14,7 @@ from app.recall.channel import ChannelConfig, ChannelInputs, ChannelSpec
 
 
 @dataclass(frozen=True, slots=True)
-class ItemTableConfig(ChannelConfig):
+class ItemTableChannelConfig(ChannelConfig):
     """How the history enters."""
 
     n_events: int = 50  # newest liked events, one key each
@@ -29,7 +29,7 @@ class ItemTableChannel:
     tables: Tables
     table: str  # the table's name in the bundle
     n: int  # items in the catalogue
-    config: ItemTableConfig = ItemTableConfig()
+    config: ItemTableChannelConfig = ItemTableChannelConfig()
 
     async def recall(self, query: Query, limit: int) -> Proposal:
         """Sum the weights of all neighbours of liked items; newer likes count more."""
@@ -41,11 +41,13 @@ class ItemTableChannel:
         return propose(query, rows, scores, limit)
 
 
-def item_table_channel(name: str, meaning: str, table: str = "") -> ChannelSpec[ItemTableConfig]:
+def item_table_channel(
+    name: str, meaning: str, table: str = ""
+) -> ChannelSpec[ItemTableChannelConfig]:
     """Declare a channel over an item-item table of the bundle, by default that of its own name."""
 
-    def build(config: ItemTableConfig, inputs: ChannelInputs) -> ItemTableChannel:
+    def build(config: ItemTableChannelConfig, inputs: ChannelInputs) -> ItemTableChannel:
         n = len(inputs.models.catalogue)
         return ItemTableChannel(name, inputs.tables, table or name, n, config)
 
-    return ChannelSpec(name, meaning, "history", ItemTableConfig(), build)
+    return ChannelSpec(name, meaning, "history", ItemTableChannelConfig(), build)

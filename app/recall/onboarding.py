@@ -15,8 +15,6 @@ from app.contracts import Rows
 MAX_ITEMS = 60  # of the list: some may be deleted, or excluded by a request
 N_MOST_LIKED = 100  # items to select from; the best of 60, 100, 150 and 200
 
-Floats = NDArray[np.float64]
-
 
 def select_items(models: Models, n: int = MAX_ITEMS, n_most_liked: int = N_MOST_LIKED) -> Rows:
     """Return the rows to ask about, at most ``n``, the most informative first.
@@ -32,7 +30,9 @@ def select_items(models: Models, n: int = MAX_ITEMS, n_most_liked: int = N_MOST_
     return rows[select_diverse(values[rows], vectors.astype(np.float64), n)]
 
 
-def select_diverse(values: Floats, vectors: Floats, n: int) -> NDArray[np.intp]:
+def select_diverse(
+    values: NDArray[np.float64], vectors: NDArray[np.float64], n: int
+) -> NDArray[np.intp]:
     """Select ``n`` items by value times ``1 - largest cosine`` to the items selected before.
 
     Args:

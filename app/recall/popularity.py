@@ -18,7 +18,7 @@ MIN_SHARE = 1e-9  # P(item) of an item without an event when the bundle was made
 
 
 @dataclass(frozen=True, slots=True)
-class PopularityConfig(ChannelConfig):
+class PopularityChannelConfig(ChannelConfig):
     """How much of the limit a list may fill."""
 
     share: float = 1.0  # of the limit
@@ -121,14 +121,14 @@ def _popularity_channel(
     share: float = 1.0,
     *,
     is_rising: bool = True,
-) -> ChannelSpec[PopularityConfig]:
-    def build(config: PopularityConfig, inputs: ChannelInputs) -> PopularityChannel:
+) -> ChannelSpec[PopularityChannelConfig]:
+    def build(config: PopularityChannelConfig, inputs: ChannelInputs) -> PopularityChannel:
         def read() -> Proposal:
             return read_list(inputs.counters)
 
         return PopularityChannel(name, read, inputs.models.catalogue.available, config.share)
 
-    default = PopularityConfig(share=share)
+    default = PopularityChannelConfig(share=share)
     return ChannelSpec(name, meaning, "popularity", default, build, is_rising)
 
 

@@ -13,7 +13,7 @@ from app.recall.channel import ChannelConfig, ChannelInputs, ChannelSpec
 
 
 @dataclass(frozen=True, slots=True)
-class SocialConfig(ChannelConfig):
+class SocialChannelConfig(ChannelConfig):
     """How many friends and events take part. The decay was measured on Last.fm 2K."""
 
     n_friends: int = 50  # the first ones, one key each
@@ -43,7 +43,7 @@ class SocialChannel:
     users: Users
     friends: Friends
     n: int  # items in the catalogue
-    config: SocialConfig = SocialConfig()
+    config: SocialChannelConfig = SocialChannelConfig()
     name: str = "social"
 
     async def recall(self, query: Query, limit: int) -> Proposal:
@@ -96,7 +96,7 @@ def _merge_newest_first(*parts: UserEvents) -> UserEvents:
     return UserEvents(whole.owner[new], whole.rows[new], whole.weights[new], whole.times[new])
 
 
-def _build(config: SocialConfig, inputs: ChannelInputs) -> SocialChannel:
+def _build(config: SocialChannelConfig, inputs: ChannelInputs) -> SocialChannel:
     models = inputs.models
     return SocialChannel(
         inputs.friend_events, models.users, models.friends, len(models.catalogue), config
@@ -104,5 +104,5 @@ def _build(config: SocialConfig, inputs: ChannelInputs) -> SocialChannel:
 
 
 SOCIAL = ChannelSpec(
-    "social", "What the user's friends liked lately.", "friends", SocialConfig(), _build
+    "social", "What the user's friends liked lately.", "friends", SocialChannelConfig(), _build
 )

@@ -12,7 +12,7 @@ from app.recall.channel import ChannelConfig, ChannelInputs, ChannelSpec
 
 
 @dataclass(frozen=True, slots=True)
-class UserCFConfig(ChannelConfig):
+class UserCFChannelConfig(ChannelConfig):
     """How many events and neighbours take part."""
 
     n_events: int = 20  # newest events, one key each
@@ -32,7 +32,7 @@ class UserCFChannel:
     users: Users
     n: int  # items in the catalogue
     centred: bool  # False where ratings are constant or counts: plain cosine
-    config: UserCFConfig = UserCFConfig()
+    config: UserCFChannelConfig = UserCFChannelConfig()
     name: str = "user_cf"
 
     async def recall(self, query: Query, limit: int) -> Proposal:
@@ -84,10 +84,12 @@ class UserCFChannel:
         return self.users.rows.take(positions), similarities.repeat(lengths) * weights
 
 
-def _build(config: UserCFConfig, inputs: ChannelInputs) -> UserCFChannel:
+def _build(config: UserCFChannelConfig, inputs: ChannelInputs) -> UserCFChannel:
     models = inputs.models
     n = len(models.catalogue)
     return UserCFChannel(inputs.tables, models.users, n, models.centred, config)
 
 
-USER_CF = ChannelSpec("user_cf", "What similar users liked.", "history", UserCFConfig(), _build)
+USER_CF = ChannelSpec(
+    "user_cf", "What similar users liked.", "history", UserCFChannelConfig(), _build
+)

@@ -16,7 +16,7 @@ MAX_EXTRA_RESULTS = 500  # results beyond the limit, in place of the seen items 
 
 
 @dataclass(frozen=True, slots=True)
-class VectorConfig(ChannelConfig):
+class VectorChannelConfig(ChannelConfig):
     """Where the search runs."""
 
     max_inline_products: int = 1_000_000  # that take less time than a hop to a thread
@@ -88,7 +88,7 @@ def new_item_vectors(models: Models, items: Matrix) -> Callable[[], Matrix | Non
 
 
 def _build(
-    channel: VectorChannel, config: VectorConfig, cpu: Cpu
+    channel: VectorChannel, config: VectorChannelConfig, cpu: Cpu
 ) -> VectorChannel | ThreadedChannel:
     """Return the channel, on a thread where its search takes long."""
     is_quick = channel.index.ntotal * channel.index.d < config.max_inline_products
@@ -97,18 +97,22 @@ def _build(
 
 def factor_channel(
     name: str, meaning: str, user_vector: Callable[[Query], Scores]
-) -> ChannelSpec[VectorConfig]:
+) -> ChannelSpec[VectorChannelConfig]:
     """Declare a channel over the item vectors of the factorisation."""
 
-    def build(config: VectorConfig, inputs: ChannelInputs) -> VectorChannel | ThreadedChannel:
+    def build(
+        config: VectorChannelConfig, inputs: ChannelInputs
+    ) -> VectorChannel | ThreadedChannel:
         new_vectors = new_item_vectors(inputs.models, inputs.models.factors.items)
         channel = VectorChannel(name, inputs.indexes.factors, user_vector, new_vectors)
         return _build(channel, config, inputs.cpu)
 
-    return ChannelSpec(name, meaning, "history", VectorConfig(), build)
+    return ChannelSpec(name, meaning, "history", VectorChannelConfig(), build)
 
 
-def _build_content(config: VectorConfig, inputs: ChannelInputs) -> VectorChannel | ThreadedChannel:
+def _build_content(
+    config: VectorChannelConfig, inputs: ChannelInputs
+) -> VectorChannel | ThreadedChannel:
     new_vectors = new_item_vectors(inputs.models, inputs.models.content.items)
     channel = VectorChannel(
         "content", inputs.indexes.content, lambda query: query.vectors.content, new_vectors
@@ -130,6 +134,6 @@ CONTENT = ChannelSpec(
     "content",
     "What is similar by attributes and text.",
     "history",
-    VectorConfig(),
+    VectorChannelConfig(),
     _build_content,
 )

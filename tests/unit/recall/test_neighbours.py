@@ -8,8 +8,8 @@ import pytest
 
 from app.artifacts import NeighbourTable
 from app.contracts import StageError
-from app.recall.item_table import ItemTableChannel, ItemTableConfig
-from app.recall.user_cf import UserCFChannel, UserCFConfig
+from app.recall.item_table import ItemTableChannel, ItemTableChannelConfig
+from app.recall.user_cf import UserCFChannel, UserCFChannelConfig
 from app.state.tables import MemoryTables
 from tests.fakes import ITEMS, USERS, history, proposed, query, rows, small_models
 
@@ -33,13 +33,17 @@ ITEM_TABLES = ("item_cf", "ease", "rp3beta", "transitions")
 
 
 def item_table(models=MODELS, table="item_cf", **fields):
-    config = ItemTableConfig(**fields)
+    config = ItemTableChannelConfig(**fields)
     return ItemTableChannel(f"by {table}", MemoryTables(models.tables), table, ITEMS, config)
 
 
 def user_cf(models=MODELS, **fields):
     return UserCFChannel(
-        MemoryTables(models.tables), models.users, ITEMS, models.centred, UserCFConfig(**fields)
+        MemoryTables(models.tables),
+        models.users,
+        ITEMS,
+        models.centred,
+        UserCFChannelConfig(**fields),
     )
 
 
@@ -154,7 +158,7 @@ async def test_newer_likes_count_more():
         np.array([0, 1, 2, 2, 2]), np.array([2, 3], np.int32), np.ones(2, np.float32)
     )
     channel = ItemTableChannel(
-        "any", MemoryTables({"any": table}), "any", 4, ItemTableConfig(decay=0.5)
+        "any", MemoryTables({"any": table}), "any", 4, ItemTableChannelConfig(decay=0.5)
     )
     events = history((1, 5, 1, 9), (0, 5, 1, 8))
     result = await proposed(channel, query(n=4, history=events, exclude=[0, 1]))
@@ -211,7 +215,7 @@ async def test_negative_weights_can_outweigh_positive_ones():
         np.array([1.0, 1.0, 0.5, -2.0], np.float32),
     )
     channel = ItemTableChannel(
-        "any", MemoryTables({"any": table}), "any", 4, ItemTableConfig(decay=1.0)
+        "any", MemoryTables({"any": table}), "any", 4, ItemTableChannelConfig(decay=1.0)
     )
     events = history((1, 5, 1, 9), (0, 5, 1, 8))
     result = await proposed(channel, query(n=4, history=events, exclude=[0, 1]))

@@ -9,7 +9,7 @@ import pytest
 from app.artifacts import NO_FRIENDS, Friends
 from app.contracts import NO_HISTORY, NO_PROPOSAL, UserEvents, UserRecord
 from app.query_builder import QueryBuilder
-from app.recall.social import NoFriendEvents, SocialChannel, SocialConfig
+from app.recall.social import NoFriendEvents, SocialChannel, SocialChannelConfig
 from app.state.counters import PopularityCounters
 from offline.models import users
 from tests.fakes import ITEMS, USERS, proposed, query, request, small_models
@@ -38,7 +38,11 @@ class RecordedEvents:
 
 def social(friend_events=None, **settings):
     return SocialChannel(
-        friend_events or NoFriendEvents(), MODELS.users, GRAPH, ITEMS, SocialConfig(**settings)
+        friend_events or NoFriendEvents(),
+        MODELS.users,
+        GRAPH,
+        ITEMS,
+        SocialChannelConfig(**settings),
     )
 
 
