@@ -1,4 +1,4 @@
-"""The service and the job compute the same: same ids, same order, same features to the bit."""
+"""The service and the job compute the same ids, order and features, bit for bit."""
 
 import time
 import zlib
@@ -37,7 +37,7 @@ COLUMNS = column_names(FINE_VIEW)
 
 @dataclass
 class Offline:
-    """The job's side: the funnel over models in memory, with the state that we give it."""
+    """The funnel of the job over models in memory, with the events that a test applies."""
 
     funnel: Funnel
     counters: PopularityCounters
@@ -48,8 +48,8 @@ class Offline:
         models = self.funnel.query_builder.models
         return segment_rows_of_users(models.users, models.segments, users, [{}] * len(users))
 
-    async def happened(self, *events):
-        """Let events become known."""
+    async def apply(self, *events):
+        """Apply events to the histories and counters of the job."""
         await self.histories.append(events)
         read, places = self.interpreter.read_with_positions(
             [event.item for event in events],
@@ -99,7 +99,7 @@ def ids_of(service, slate):
 
 
 def assert_same(service, answer, slate):
-    """Same ids, order and scores; every feature equal in every bit."""
+    """Fail unless ids, order and scores are equal and features are bit-equal."""
     shown = [item["item_id"] for item in answer["items"]]
     assert shown == ids_of(service, slate)
     pool = slate.selection.pool
@@ -112,8 +112,8 @@ def assert_same(service, answer, slate):
     assert served.tobytes() == np.ascontiguousarray(pool.features).tobytes()
 
 
-async def both_know(service, offline, event):
-    """Let an event be known on both sides."""
+async def apply_to_both(service, offline, event):
+    """Send an event to the service and apply it to the job."""
     service.tell(
         {
             "event_id": event.event_id,
@@ -124,7 +124,7 @@ async def both_know(service, offline, event):
             "timestamp": event.timestamp,
         }
     )
-    await offline.happened(event)
+    await offline.apply(event)
 
 
 async def test_lists_over_http_are_those_of_the_funnel_of_the_job(service, bundle_and_config):
@@ -171,7 +171,7 @@ async def test_service_and_job_compute_the_same_after_events(service, offline):
             value=float(n),
             timestamp=now - 100.0 + n,
         )
-        await both_know(service, offline, event)
+        await apply_to_both(service, offline, event)
     for user in [*users, *SAMPLE[-5:], "stranger"]:
         answer = service.recommend(user, explore=False, explain=True)
         assert_same(service, answer, await offline.recommend(user, explore=False))
@@ -197,7 +197,7 @@ async def test_the_job_computes_the_features_in_the_request_log(service, offline
     for n, user in enumerate([*SAMPLE[:6], "newcomer"]):
         kind = ("like", "click", "purchase", "dislike", "watch", "rating")[n % 6]
         event = Event(f"e{n}", user, f"i{7 * n}", kind, float(n), now - 100.0 + n)
-        await both_know(service, offline, event)
+        await apply_to_both(service, offline, event)
     n_requests = 0
     for user in [*SAMPLE[:10], "newcomer", "stranger"]:
         service.recommend(user, explore=False, k=(3, 10, 30)[n_requests % 3], filter="year > 1965")

@@ -32,7 +32,7 @@ from tests.fakes import (
 )
 
 POPULAR = proposal(1, 2, 3, 4, 5, 6)
-ROOMY = Checkpoints(*[5.0] * 6)  # seconds: nothing is late unless a test makes it so
+ROOMY = Checkpoints(*[5.0] * 6)  # seconds; a stage is late only where a test makes it late
 MODELS = small_models()
 
 
@@ -50,8 +50,8 @@ def funnel(cpu):
         query_builder=QueryBuilder(MODELS, PopularityCounters(MODELS.popularity)),
         histories=FakeHistories({"new": history((11, 5, 1, 2e9))}),
         channels=[FakeChannel("table", proposal(11, 8, 9))],
-        local_channels=[FakeLocalChannel("crowd", proposal(9, 10))],
-        fallback=PopularityChannel("always", lambda: POPULAR, MODELS.catalogue.available),
+        local_channels=[FakeLocalChannel("popular", proposal(9, 10))],
+        fallback=PopularityChannel("fallback", lambda: POPULAR, MODELS.catalogue.available),
         coarse=coarse,
         fine=replace(coarse, name="fine", keep=4, by=ROOMY.fine),
         reranker=KeepOrder(),
@@ -66,7 +66,7 @@ def with_channel(funnel, **fields):
 
 
 def with_late_stage(funnel, stage):
-    """Let the one stage be past its checkpoint, the rest in time."""
+    """Return a funnel of which this stage is past its checkpoint."""
     by = replace(ROOMY, **{stage: 0.0})
     parts = {s: replace(getattr(funnel, s), by=getattr(by, s)) for s in ("coarse", "fine")}
     return replace(funnel, by=by, **parts)
@@ -92,7 +92,7 @@ async def test_every_stage_reports_how_many_candidates_came_in_and_went_out(funn
     assert list(counts)[:2] == ["history", "profile"]
     assert list(counts)[-3:] == ["coarse", "fine", "rerank"]
     assert counts["recall.table"] == (0, 2)
-    assert counts["recall.crowd"] == (0, 2)
+    assert counts["recall.popular"] == (0, 2)
     assert counts["coarse"] == (9, 5)  # 8, 9, 10 and the six popular items; 11 is seen
     assert counts["fine"] == (5, 4)
     assert counts["rerank"] == (4, 3)
@@ -162,7 +162,7 @@ async def test_a_local_channel_that_fails_does_not_affect_the_others(funnel, fau
 async def test_channels_wait_concurrently(funnel):
     slow = [FakeChannel(f"c{c}", proposal(c), delay=0.2) for c in range(40)]
     slate = await replace(funnel, channels=slow).recommend(request("", 3))
-    assert outcomes(slate) == {}  # one after another they would take 8 s of the 5
+    assert outcomes(slate) == {}  # one after the other they would take 8 of the 5 seconds
 
 
 async def test_when_all_channels_are_down_popular_items_are_served(funnel):
@@ -182,7 +182,7 @@ async def test_popular_items_fill_up_only_where_channels_propose_too_little(funn
 
 async def test_the_merged_pool_has_a_column_for_each_channel_and_one_for_the_fallback(funnel):
     slate = await funnel.recommend(request("", 3))
-    assert slate.merged.ranks.shape[1] == 3  # of channels, local, always
+    assert slate.merged.ranks.shape[1] == 3  # channels, local channels, fallback
     result = np.flatnonzero(slate.merged.rows == 9)
     assert slate.merged.ranks[result].tolist() == [[2, 0, -1]]
 
@@ -239,7 +239,7 @@ async def test_a_request_that_queued_too_long_starts_no_stage(funnel):
     assert set(outcomes(slate)) == {
         "history",
         "recall.table",
-        "recall.crowd",
+        "recall.popular",
         "coarse",
         "fine",
         "rerank",
@@ -318,7 +318,7 @@ def test_the_fallback_slate_has_the_popular_items_that_the_user_has_not_seen(fun
     seen = history((2, 5, 1, 2e9))
     slate = funnel.recommend_fallback(request("nobody", 3, inline=seen), StageRunner(0.0))
     assert shown(slate) == [1, 3, 4]
-    assert slate.merged.ranks.shape[1] == 3  # of channels, local, always
+    assert slate.merged.ranks.shape[1] == 3  # channels, local channels, fallback
     assert not any(map(len, slate.proposals[:-1]))
     assert set(shown(slate)) <= set(slate.fine.rows) & set(slate.coarse.rows)
     assert len(slate.query.history) == 1

@@ -57,7 +57,7 @@ def test_older_likes_have_less_weight_in_the_user_vector():
         shares = scores / [factors.items[r] @ a for r, a in zip((one, other), alone, strict=True)]
         assert (shares[1] > shares[0] + 0.05) == bool(nearer)
     later = fold_in(MODELS.factors, history((one, 1, 1, 0)), 1_000 * MODELS.factors.half_life)
-    assert later.any()  # the least that an event says is that it was
+    assert later.any()  # an old event still counts as an event
 
 
 def test_the_session_vector_is_solved_from_the_last_session_alone():
@@ -140,7 +140,7 @@ def test_now_is_the_newest_event_and_a_python_float():
     quiet = BUILDER.build(request("u07"), NO_HISTORY)
     busy = BUILDER.build(request("u07"), history((1, 5, 1, end + 100)))
     assert (quiet.now, busy.now) == (end, end + 100)
-    assert quiet.counters_at == busy.counters_at == end  # of the crowd nothing newer was heard
+    assert quiet.counters_at == busy.counters_at == end  # no newer event has reached the counters
     assert type(quiet.now) is type(busy.now) is float  # a numpy float would change the bits
 
 

@@ -1,4 +1,4 @@
-"""The columns of what the channels said, against a slow, obvious reference."""
+"""The features of the channels, compared with a slow, obvious reference."""
 
 import math
 
@@ -22,7 +22,7 @@ def case(request):
 
 
 def z_scores(values):
-    """How many standard deviations each value is from the mean."""
+    """Return how many standard deviations each value is from the mean."""
     mean = sum(values) / len(values)
     spread = math.sqrt(sum((v - mean) ** 2 for v in values) / len(values))
     return [(v - mean) / spread for v in values]
@@ -42,7 +42,7 @@ def test_channel_columns_are_the_place_and_the_z_score_in_each_list(case):
 
 
 def built(signals, proposed=None):
-    """The columns of a pool to which one channel gave these signals, and its standing."""
+    """The channel columns of a pool of which the first channel has these signals."""
     pool = random_pool(np.random.default_rng(0), len(signals), ITEMS)
     pool.signals[:, 0], pool.ranks[:, 0] = signals, np.arange(len(signals))
     if proposed is not None:

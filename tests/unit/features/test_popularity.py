@@ -1,4 +1,4 @@
-"""The columns of what the crowd does, against a slow, obvious reference."""
+"""The features of popularity, compared with a slow, obvious reference."""
 
 import math
 from dataclasses import replace
@@ -29,7 +29,7 @@ def named(prefix, days=("1d", "3d", "7d", "14d", "30d", "90d", "infd")):
 
 
 def assert_columns(result, pool, popularity, now):
-    """Fail unless these are the crowd's columns for these counts, as they have faded by then."""
+    """Fail unless these are the popularity columns of these counts, decayed until ``now``."""
     fade = [2 ** -((now - popularity.at) / h) for h in HALF_LIVES]
     totals = [sum(popularity.liked[h]) * f for h, f in enumerate(fade)]
     for n, row in enumerate(pool.rows):
@@ -90,7 +90,7 @@ def test_the_age_of_an_item_without_events_is_nan():
 
 
 def build_ratings(models=None):
-    """A funnel of its own, whose live state may be moved on."""
+    """Build a funnel whose counters a test may change."""
     return build_offline_funnel(
         models or small_models(), FunnelConfig(Cpu(threads=1), NO_CHECKPOINTS)
     )

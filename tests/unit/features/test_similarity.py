@@ -1,4 +1,4 @@
-"""The columns of nearness to what the user likes and did, against a slow, obvious reference."""
+"""The features of similarity, compared with a slow, obvious reference."""
 
 import math
 from dataclasses import replace
@@ -52,7 +52,7 @@ def test_nearness_columns_are_cosines_to_the_newest_liked_items(case):
 
 
 def means(case, rows):
-    """The mean cosine of each candidate to these items, by space; None where it is unknown."""
+    """The mean cosine of each candidate to these items, by space; None where it is not known."""
     return {
         space: [
             sum(cosine(vectors[row], vectors[other]) for other in rows) / len(rows)
@@ -90,7 +90,7 @@ def test_disliked_columns_are_mean_cosines_to_what_the_user_disliked(case):
 
 
 def test_a_session_reaches_back_half_an_hour():
-    """Else a visit of today would be the mean of a lifetime."""
+    """Otherwise a session would be the mean of the whole history."""
     now = 9.05e8
     today, earlier = (5, 5, 1, now), (6, 5, 1, now - 1_801)
     pool = random_pool(np.random.default_rng(0), ITEMS, ITEMS)

@@ -1,4 +1,4 @@
-"""The columns of the user, against a slow, obvious reference."""
+"""The features of the user, compared with a slow, obvious reference."""
 
 import math
 from collections import Counter
@@ -26,7 +26,7 @@ def categories(case, row):
 
 
 def mean_over(case, values):
-    """Each item's mean of what its categories are worth; 0 where it has none."""
+    """The mean value of the categories of each item; 0 where it has none."""
     return [
         sum(values.get(c, 0.0) for c in categories(case, r)) / max(len(categories(case, r)), 1)
         for r in case.pool.rows
@@ -117,7 +117,7 @@ def test_breadth_is_the_number_of_categories_when_all_are_liked_equally():
 
 
 def test_an_item_without_events_counts_as_age_zero_in_a_habit():
-    """An item that only this session knows was new when it was liked."""
+    """An item whose only event is in this session was new when it was liked."""
     result = build_case("ratings", "an item nobody knew")
     overall, habit = result.models.popularity, result.columns(HABIT)
     assert math.isinf(overall.first_seen[ITEMS - 1])
@@ -161,7 +161,7 @@ def test_the_clock_is_the_time_of_day_and_the_day_since_thursday_by_utc(moment):
 
 
 def by_provider(case, rows):
-    """Count rows by the name of their provider, those of nobody left out."""
+    """Count rows by the name of their provider, without rows that have none."""
     catalogue = case.models.catalogue
     codes = [int(catalogue.providers[row]) for row in rows]
     return Counter(PROVIDERS[code] for code in codes if code >= 0)

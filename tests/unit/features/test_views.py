@@ -1,4 +1,4 @@
-"""The views as a whole, and what serving promises to training."""
+"""The views as a whole: names, fingerprint, and equal bits in training and serving."""
 
 import warnings
 from dataclasses import replace
@@ -102,7 +102,7 @@ def wide(cpu):
 
 @pytest.mark.parametrize("h", [1, 2, 5, 20, 70])
 def test_fine_features_are_bit_equal_in_small_and_large_pools(wide, h):
-    """BLAS takes other paths for large products; seen before float32 hides most of it."""
+    """BLAS computes large products differently; compared before the rounding to float32."""
     random = np.random.default_rng(h)
     merged = random_pool(random, 800, 900)
     events = history(*((i * 31 % 900, 1 + i % 5, (1, 1, -1)[i % 3], 9e8 - i) for i in range(h)))

@@ -1,4 +1,4 @@
-"""What new users are asked about, and what their answers change."""
+"""The items that new users are asked about."""
 
 from dataclasses import replace
 

@@ -1,4 +1,4 @@
-"""What users of a segment prefer: what the bundle knew, moved on by what was heard since."""
+"""The lift of items by segment: that of the bundle, updated with new likes."""
 
 import math
 from dataclasses import replace
@@ -20,7 +20,7 @@ from tests.fakes import ITEMS, SMALL, query, small_dataset, small_models
 MODELS = small_models()
 MODEL, AT = MODELS.segments, MODELS.popularity.at
 EVERY = np.arange(ITEMS)
-LAST = int(MODEL.offsets[-1])  # the row of everybody
+LAST = int(MODEL.offsets[-1])  # the row of all users
 
 
 def lift(counters, *codes, models=MODELS, rows=EVERY, now=None):
@@ -31,7 +31,7 @@ def lift(counters, *codes, models=MODELS, rows=EVERY, now=None):
 
 
 def like(counters, row, *members, times=None, weight=1.0):
-    """One event on this item by each of these members, whose rows of the table are given."""
+    """Apply one event on this item by each of these members, named by their segment rows."""
     n = len(members)
     at = np.full(n, AT) if times is None else np.array(times)
     counters.apply(np.full(n, row), np.full(n, weight, np.float32), at, np.array(members))
@@ -92,7 +92,7 @@ def test_likes_of_a_segment_lift_the_item_for_that_segment_alone():
 
 
 def test_an_item_that_all_segments_like_more_is_lifted_for_none():
-    """Every segment does its part, and takes as much of the item as of others."""
+    """Every segment likes the item in proportion to its size."""
     even = replace(MODEL, share=np.repeat(MODEL.share[-1:], LAST + 1, axis=0))
     models = replace(MODELS, segments=even)
     counters = PopularityCounters.of(models)

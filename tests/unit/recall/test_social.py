@@ -1,4 +1,4 @@
-"""The channel of friends against a slow, obvious reference, and its live events in Redis."""
+"""The channel of friends, compared with a slow, obvious reference."""
 
 from collections import defaultdict
 from dataclasses import astuple, replace
