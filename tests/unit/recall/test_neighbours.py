@@ -183,9 +183,7 @@ async def test_users_do_not_recommend_to_themselves():
     alone, same = await proposed(channel, one), await proposed(channel, unknown)
     liked = MODELS.users.history(3)
     mine = set(liked.rows[liked.weights > 0].tolist())
-    assert set(same.rows.tolist()).isdisjoint(
-        mine
-    )
+    assert set(same.rows.tolist()).isdisjoint(mine)
     assert len(same) == 0 < len(alone)
 
 
