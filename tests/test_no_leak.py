@@ -27,7 +27,6 @@ from offline.job import JobConfig, PhaseTimer, build_holdout, evaluate_rankers, 
 from offline.job import replay_window as training_rows
 from offline.models.als import ALSConfig
 from offline.models.registry import RecallConfig, fit_models
-from offline.training.rank_table import collect_rows
 from offline.training.rankers import RankConfig
 from offline.training.replay import (
     ReplayUser,
@@ -37,6 +36,7 @@ from offline.training.replay import (
     recommend_each,
     sample_users,
 )
+from offline.training.row_collection import collect_rows
 from tests.conftest import World, world, write_recbole
 
 SMALL = {"users": 40, "items": 60, "ratings": 1_200}
@@ -161,7 +161,8 @@ class Learned:
 
 def learned(dataset, wiring, split=SPLIT) -> Learned:
     found = fit_rankers(dataset, split, CONFIG, wiring, PhaseTimer())
-    return Learned(found.coarse, found.fine.to_text(), found.rankers)
+    trees = [model.to_text() for model in found.rankers.fine.model.models]
+    return Learned(found.rankers.coarse.model, "".join(trees), found.rankers)
 
 
 def fitted(dataset) -> Models:
