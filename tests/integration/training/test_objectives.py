@@ -16,7 +16,7 @@ from app.features.views import FINE_VIEW, column_names
 from app.rank.kinds import OBJECTIVE_BLEND, RankerKinds, find_kind
 from app.rank.objectives import RELEVANT, ObjectiveBlend, apply_objective_weights
 from app.rank.pointwise_listwise import PointwiseListwiseBlend
-from app.settings import SettingsError, read_settings
+from app.settings import Settings, SettingsError, read_settings
 from offline.commands.train import TrainOptions
 from offline.config import build_job_config, config_to_toml
 from offline.data.dataset import NO_LOG, Dataset, DataTraits, Log
@@ -163,7 +163,7 @@ def test_objectives_are_settings_of_the_training(tmp_path):
     config = build_job_config({"objectives": {"click": 0.3, "value": 1}}, "file")
     assert config.objectives == ObjectiveWeights(click=0.3, value=1)
     (tmp_path / "again.toml").write_text(config_to_toml(config))
-    settings = NoPolicy()
+    settings = Settings(redis_url=None)
     assert (
         TrainOptions(config=tmp_path / "again.toml").job_config(settings).objectives
         == config.objectives
@@ -172,17 +172,6 @@ def test_objectives_are_settings_of_the_training(tmp_path):
         settings
     )
     assert told.objectives == ObjectiveWeights(conversion=2)
-
-
-class NoPolicy:
-    """Settings, as far as a choice reads them."""
-
-    redis_url, key_prefix = None, "test"
-
-    class policy:  # noqa: N801 - stands for an attribute
-        @staticmethod
-        def policy():
-            return JobConfig().policy
 
 
 def test_an_asker_knows_what_the_user_did_from_the_moment_to_the_end():
