@@ -1,4 +1,4 @@
-"""``recfunnel bundles`` and ``recfunnel rollback``: what they print."""
+"""The commands ``recfunnel bundles`` and ``recfunnel rollback``."""
 
 from datetime import UTC, datetime
 from pathlib import Path
@@ -17,28 +17,30 @@ def print_bundles(out: Path) -> None:
     """Print a line for each bundle, newest first.
 
     Raises:
-        BundleError: there is none.
+        BundleError: There is no bundle.
     """
-    found, now = list_bundles(out), current_version(out)
-    if not found:
+    bundles, current = list_bundles(out), current_version(out)
+    if not bundles:
         raise BundleError(f"there is no bundle in {out}: run `recfunnel train --out {out}` first")
     table = Table(title=f"Bundles in {out}")
     for name in ("version", "made (UTC)", "data", "NDCG@10", "gate", ""):
         table.add_column(name, overflow="fold", no_wrap=name == "version")
-    for one in found:
-        table.add_row(one.version, *_row(one), "in service" if one.version == now else "")
+    for bundle in bundles:
+        table.add_row(
+            bundle.version, *_row(bundle), "in service" if bundle.version == current else ""
+        )
     console = Console()
     console.print(table)
-    for one in found:
-        if one.fault:
-            console.print(one.fault, style="red", markup=False, soft_wrap=True)
+    for bundle in bundles:
+        if bundle.fault:
+            console.print(bundle.fault, style="red", markup=False, soft_wrap=True)
 
 
 def roll_back_and_print(out: Path, to: str | None) -> None:
-    """Go back, and say from what to what.
+    """Put an earlier bundle into service, and print which one replaces which.
 
     Raises:
-        BundleError: there is nothing to go back to, or it must not be served.
+        BundleError: There is no earlier bundle, or it must not be served.
     """
     before = current_version(out)
     folder = rollback(out, to)
@@ -47,17 +49,17 @@ def roll_back_and_print(out: Path, to: str | None) -> None:
     console.print(
         f"{folder.name} is in service instead of {before or 'nothing'}: made "
         f"{_date(manifest.created)}, NDCG@10 {headline(manifest)}. Running services "
-        "take it up by themselves.",
+        "load it by themselves.",
         markup=False,
         highlight=False,
         soft_wrap=True,
     )
     for check in manifest.gate.failed_checks if manifest.gate else ():
-        console.print(f"The gate had said: {check.explanation}", markup=False, soft_wrap=True)
+        console.print(f"The gate found: {check.explanation}", markup=False, soft_wrap=True)
 
 
-def _row(one: StoredBundle) -> tuple[str, str, str, str]:
-    manifest = one.manifest
+def _row(bundle: StoredBundle) -> tuple[str, str, str, str]:
+    manifest = bundle.manifest
     if manifest is None:
         return (UNKNOWN, UNKNOWN, UNKNOWN, "damaged")
     return (
@@ -69,7 +71,7 @@ def _row(one: StoredBundle) -> tuple[str, str, str, str]:
 
 
 def headline(manifest: Manifest) -> str:
-    """Give the funnel's NDCG@10 as it was measured when the bundle was made."""
+    """Return the NDCG@10 of the funnel, as measured in training."""
     figure = manifest.metrics.get("ndcg@10", {}).get("funnel")
     if not figure or figure["mean"] is None:
         return UNKNOWN

@@ -16,18 +16,18 @@ from offline.data.fetch import fetch_ml_100k
 from offline.data.origin import TERMS
 from offline.data.readers import load_dataset, write_bad_rows
 
-data = typer.Typer(help="Get and inspect training data.", no_args_is_help=True)
+data = typer.Typer(help="Download and inspect training data.", no_args_is_help=True)
 
 
 class PublicDataset(StrEnum):
-    """Data sets that can be had by name."""
+    """Data sets that can be downloaded by name."""
 
     ML_100K = "ml-100k"
 
 
 @data.callback()
 def main() -> None:
-    """Get and inspect training data."""
+    """Download and inspect training data."""
 
 
 @data.command()
@@ -35,10 +35,10 @@ def get(
     name: Annotated[PublicDataset, typer.Argument(help="The data set.")],
     to: Annotated[Path, typer.Option(help="The folder to put it into.")] = Path("data"),
 ) -> None:
-    """Get a public data set, check it, and say under which terms it may be used."""
+    """Download a public data set, check it, and print its terms of use."""
     console = Console()
     with errors_as_one_sentence():
-        with console.status(f"Getting {name.value}"):
+        with console.status(f"Downloading {name.value}"):
             path = fetch_ml_100k(to)
         console.print(TERMS, markup=False, highlight=False)
         console.print(f"\n{name.value} is in {path}", markup=False, highlight=False, soft_wrap=True)
@@ -47,11 +47,11 @@ def get(
 def doctor(
     path: Annotated[Path, typer.Argument(help="A folder or an interactions file.")],
     schema: Annotated[
-        Path | None, typer.Option(help="A TOML file that says which column is which.")
+        Path | None, typer.Option(help="A TOML file that names the files and columns.")
     ] = None,
     bad: Annotated[Path | None, typer.Option(help="Write the bad rows to this CSV file.")] = None,
 ) -> None:
-    """Say what is in a data set, what is wrong with it, and what the funnel can do with it."""
+    """Report what is in a data set, what is wrong with it, and what the funnel can do with it."""
     with errors_as_one_sentence():
         reading = load_dataset(path, schema, max_bad_share=1.0)
         Console().print(render(diagnose(reading)))
@@ -67,7 +67,7 @@ def doctor(
 
 @contextmanager
 def errors_as_one_sentence() -> Iterator[None]:
-    """Turn what a user can put right into one sentence and exit code 1, without a traceback."""
+    """Print an error that a user can correct as one sentence, and exit with code 1."""
     try:
         yield
     except (DataError, OSError) as error:

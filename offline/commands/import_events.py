@@ -1,8 +1,8 @@
-"""``recfunnel events import``: what users did, from a file into a running service, each once.
+"""The command ``recfunnel events import``: sends a file of events to a running service, each once.
 
-Events go to ``POST /events`` in batches, so the service's own rules hold, with its embedded store
-too. Each has an id, see ``event_files``; a note beside the file says how far the import came.
-With both a killed import can be started again: at most a batch is sent twice, and known.
+Events go to ``POST /events`` in batches, so that the rules of the service apply. Each event has an
+id, see ``event_files``. A progress file beside the file holds the number of events sent. A killed
+import can therefore be started again: at most one batch is sent twice, and the service drops it.
 """
 
 import time
@@ -23,115 +23,125 @@ from offline.data.errors import DataError
 from offline.data.event_files import EventFile, read_event_file
 from offline.data.readers import write_bad_rows
 
-PATIENCE = 60.0  # seconds for which a service that is busy or away is asked again
-ANSWER_WITHIN = 30.0  # seconds
-FAILED = 500  # and above: of the service, or of what stands before it; asked again
-NOTE, BAD = ".imported.json", ".bad_rows.csv"  # behind the file's name
+RETRY_SECONDS = 60.0  # for which a busy or unreachable service is tried again
+RESPONSE_SECONDS = 30.0
+SERVER_ERROR = 500  # and above: from the service or a proxy; the batch is sent again
+PROGRESS_SUFFIX, BAD_ROWS_SUFFIX = ".imported.json", ".bad_rows.csv"  # after the file name
 
 
 @dataclass(slots=True)
 class ImportResult:
-    """What became of the events so far."""
+    """How many events were sent so far, and the result."""
 
-    done: int = 0  # events of the file that were answered
+    done: int = 0  # events of the file that the service answered
     accepted: int = 0
     duplicates: int = 0
     refused: Counter[str] = field(default_factory=Counter)  # by reason
 
 
-def import_events(file: EventFile, url: str, console: Console) -> ImportResult:
-    """Send what was not sent before, and note after each batch how far it came.
+def import_events(
+    file: EventFile, url: str, console: Console, retry_seconds: float = RETRY_SECONDS
+) -> ImportResult:
+    """Send the events that were not sent before. Save the progress after each batch.
 
     Raises:
-        DataError: the service cannot be reached, or does not take events.
+        DataError: The service cannot be reached, or does not accept events.
     """
-    note = file.path.with_name(file.path.name + NOTE)
-    outcome = ImportResult(_noted(note, file, url))
+    progress_file = file.path.with_name(file.path.name + PROGRESS_SUFFIX)
+    result = ImportResult(_read_progress(progress_file, file, url))
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
     with (
-        httpx.Client(base_url=url, timeout=ANSWER_WITHIN, trust_env=False) as client,
+        httpx.Client(base_url=url, timeout=RESPONSE_SECONDS, trust_env=False) as client,
         Progress(*columns, TimeRemainingColumn(), console=console) as progress,
     ):
-        bar = progress.add_task("Importing", total=len(file.events), completed=outcome.done)
-        for batch in file.batches(outcome.done):
-            _count(outcome, batch, _sent(client, batch))
-            _write_note(note, file, url, outcome.done)
-            progress.update(bar, completed=outcome.done)
-    return outcome
+        bar = progress.add_task("Importing", total=len(file.events), completed=result.done)
+        for batch in file.batches(result.done):
+            _count(result, batch, _send(client, batch, retry_seconds))
+            _write_progress(progress_file, file, url, result.done)
+            progress.update(bar, completed=result.done)
+    return result
 
 
-def _sent(client: httpx.Client, batch: Sequence[dict[str, Any]]) -> dict[str, Any]:
-    """Send one batch, again while the service is busy or away.
+def _send(
+    client: httpx.Client, batch: Sequence[dict[str, Any]], retry_seconds: float
+) -> dict[str, Any]:
+    """Send one batch, repeatedly while the service is busy or unreachable.
 
     Raises:
-        DataError: it stays so, or refuses all of it.
+        DataError: The service stays so, or refuses the whole batch.
     """
-    give_up, body = time.monotonic() + PATIENCE, orjson.dumps(batch)
-    said = {"Content-Type": "application/json"}
+    deadline, body = time.monotonic() + retry_seconds, orjson.dumps(batch)
+    headers = {"Content-Type": "application/json"}
     while True:
         try:
-            answer = client.post("/events", params={"partial": True}, content=body, headers=said)
+            response = client.post(
+                "/events", params={"partial": True}, content=body, headers=headers
+            )
         except httpx.TransportError as error:
-            why = f"{client.base_url} cannot be reached ({error})"
+            reason = f"{client.base_url} cannot be reached ({error})"
         else:
-            told, why = _read(answer)
-            if told and (answer.is_success or answer.status_code < FAILED):
-                return told if answer.is_success else {"refused": [{"message": why}] * len(batch)}
-            if answer.status_code < FAILED:
-                raise DataError(f"{why}; is {client.base_url} the address of a service?")
-        if time.monotonic() > give_up:
-            raise DataError(f"{why}; run the same command again to go on.")
+            reply, reason = _read_response(response)
+            if reply and (response.is_success or response.status_code < SERVER_ERROR):
+                return (
+                    reply
+                    if response.is_success
+                    else {"refused": [{"message": reason}] * len(batch)}
+                )
+            if response.status_code < SERVER_ERROR:
+                raise DataError(f"{reason}; is {client.base_url} the address of a service?")
+        if time.monotonic() > deadline:
+            raise DataError(f"{reason}; run the same command again to continue.")
         time.sleep(0.5)
 
 
-def _read(answer: httpx.Response) -> tuple[dict[str, Any], str]:
-    """Give what the service says, nothing where it was not the service, and why it refuses."""
+def _read_response(response: httpx.Response) -> tuple[dict[str, Any], str]:
+    """Return the response of the service, {} if it is from another server, and the reason."""
     with suppress(ValueError, LookupError, TypeError):
-        told: dict[str, Any] = answer.json()
-        if answer.is_success:
-            return {"accepted": told["accepted"], **told}, ""
-        return told, f"the service does not take events: {told['error']['message']}"
-    return {}, f"{answer.url.host} answers {answer.status_code} with what is not the service's"
+        reply: dict[str, Any] = response.json()
+        if response.is_success:
+            return {"accepted": reply["accepted"], **reply}, ""
+        return reply, f"the service does not accept events: {reply['error']['message']}"
+    return {}, f"{response.url.host} answers {response.status_code}, but not as the service does"
 
 
-def _count(outcome: ImportResult, batch: Sequence[Any], told: dict[str, Any]) -> None:
-    outcome.done += len(batch)
-    outcome.accepted += told.get("accepted", 0)
-    outcome.duplicates += told.get("duplicates", 0)
-    outcome.refused.update(one["message"] for one in told.get("refused", []))
+def _count(result: ImportResult, batch: Sequence[Any], reply: dict[str, Any]) -> None:
+    result.done += len(batch)
+    result.accepted += reply.get("accepted", 0)
+    result.duplicates += reply.get("duplicates", 0)
+    result.refused.update(one["message"] for one in reply.get("refused", []))
 
 
-def _noted(note: Path, source: EventFile, url: str) -> int:
-    """Give how many events of this file the service at ``url`` has had."""
+def _read_progress(progress_file: Path, source: EventFile, url: str) -> int:
+    """Return how many events of this file were already sent to the service at ``url``."""
     try:
-        told = orjson.loads(note.read_bytes())
-        is_same = told["file"] == source.digest and told["url"] == url
-        return int(told["done"]) if is_same else 0
+        progress = orjson.loads(progress_file.read_bytes())
+        is_same = progress["file"] == source.digest and progress["url"] == url
+        return int(progress["done"]) if is_same else 0
     except (FileNotFoundError, ValueError, LookupError, TypeError):
         return 0
 
 
-def _write_note(note: Path, source: EventFile, url: str, done: int) -> None:
-    with atomic_path(note) as part:
+def _write_progress(progress_file: Path, source: EventFile, url: str, done: int) -> None:
+    with atomic_path(progress_file) as part:
         part.write_bytes(orjson.dumps({"file": source.digest, "url": url, "done": done}))
 
 
 def run_import(path: Path, url: str, schema: Path | None) -> None:
-    """Import a file and print what became of it.
+    """Import a file and print the result.
 
     Raises:
-        DataError: it cannot be read, or the service cannot be reached.
+        DataError: The file cannot be read, or the service cannot be reached.
     """
     console = Console()
     source = read_event_file(path, schema)
     if len(source.bad):
-        aside = source.path.with_name(source.path.name + BAD)
-        write_bad_rows(source.bad, aside)
-        console.print(f"{len(source.bad)} rows cannot be used; see {aside}", soft_wrap=True)
-    outcome = import_events(source, url.rstrip("/"), console)
+        bad_rows = source.path.with_name(source.path.name + BAD_ROWS_SUFFIX)
+        write_bad_rows(source.bad, bad_rows)
+        console.print(f"{len(source.bad)} rows cannot be used; see {bad_rows}", soft_wrap=True)
+    result = import_events(source, url.rstrip("/"), console)
     console.print(
-        f"{outcome.accepted} events are new, {outcome.duplicates} the service has had, "
-        f"{outcome.refused.total()} it refused."
+        f"{result.accepted} events are new, {result.duplicates} were sent before, "
+        f"{result.refused.total()} were refused."
     )
-    for reason, n in outcome.refused.most_common(5):
+    for reason, n in result.refused.most_common(5):
         console.print(f"  {n} refused: {reason}", soft_wrap=True, markup=False)

@@ -1,4 +1,4 @@
-"""Checked events to the log: weighed, numbered, and in one order of time."""
+"""Builds the log from checked events: with weights, row numbers and one order of time."""
 
 import numpy as np
 import polars as pl
@@ -12,14 +12,14 @@ from offline.data.interactions import CheckedEvents
 
 RANDOM_SEED = 20_260_101
 YEAR = 365 * 86_400.0
-UNTIMED_END = 1_704_067_200.0  # 2024-01-01, unix seconds: where an invented year of times ends
+UNTIMED_END = 1_704_067_200.0  # 2024-01-01, unix seconds: end of the invented year
 SORT_COLUMNS = ["time", "user", "item", "value", "kind"]
 
 
 def build_log(
-    events: CheckedEvents, users: IdIndex, items: IdIndex, preferences: EventWeights
+    events: CheckedEvents, users: IdIndex, items: IdIndex, event_weights: EventWeights
 ) -> Log:
-    """Put the events in time order: equal times by user, then item, then value and type."""
+    """Return the events in order of time; ties are ordered by user, item, value and type."""
     frame = events.table.frame.select(SORT_COLUMNS).with_columns(
         to_rows(events.table.frame["user"], users).alias("user"),
         to_rows(events.table.frame["item"], items).alias("item"),
@@ -33,21 +33,21 @@ def build_log(
         frame["user"].to_numpy().astype(np.int32),
         frame["item"].to_numpy().astype(np.int32),
         values,
-        _weights(frame["kind"], values, preferences),
+        _weights(frame["kind"], values, event_weights),
         frame["time"].to_numpy().astype(np.float64),
     )
 
 
 def _invented_times(n: int) -> NDArray[np.float64]:
-    """Spread n events at random over one year, so that a split by time is a random split."""
+    """Return n random times within one year, so that a split by time is a random split."""
     return UNTIMED_END - YEAR * np.random.default_rng(RANDOM_SEED).random(n)
 
 
 def _weights(
-    kinds: pl.Series, values: NDArray[np.float32], preferences: EventWeights
+    kinds: pl.Series, values: NDArray[np.float32], event_weights: EventWeights
 ) -> NDArray[np.float32]:
     weights = np.zeros(len(values), np.float32)
     for kind in kinds.unique().sort().to_list():
         chosen = (kinds == kind).to_numpy()
-        weights[chosen] = preferences.weigh(kind, values[chosen])
+        weights[chosen] = event_weights.weigh(kind, values[chosen])
     return weights

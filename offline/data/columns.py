@@ -1,4 +1,4 @@
-"""Which column is which: by the schema where it says so, else by the names people commonly use."""
+"""Finds which column is which: by the schema, else by commonly used names."""
 
 import re
 from collections.abc import Sequence
@@ -64,41 +64,41 @@ Part = TypeVar("Part", bound=FileSchema)
 
 
 def normalise_name(name: str) -> str:
-    """Give a column's name without case and punctuation: ``userID`` and ``user_id`` are one."""
+    """Return a name without case and punctuation: ``userID`` and ``user_id`` are equal."""
     return re.sub(r"[^a-z0-9]", "", name.lower())
 
 
 def resolve_columns(part: Part, columns: Sequence[str], file: str) -> Part:
-    """Say for each field of ``part`` which column holds it; None where there is none.
+    """Return ``part`` with the column of each field; None where the file has none.
 
     Raises:
-        DataError: a column that the schema names is not there, or a required one is not found.
+        DataError: A column that the schema names is missing, or a required column is not found.
     """
-    free = [c for c in columns if c not in _told(part, columns, file)]
-    found: dict[str, str | None] = {}
+    free = [c for c in columns if c not in _named_columns(part, columns, file)]
+    columns_by_field: dict[str, str | None] = {}
     for field, names in COLUMN_NAMES[type(part)].items():
-        told = getattr(part, field)
-        column = _match(names, free) if told is None else told or None
+        name = getattr(part, field)
+        column = _match(names, free) if name is None else name or None
         if column is None and field == "item":
             column = _only_id(free)
         if column is None and field in REQUIRED:
-            raise DataError(_not_found(field, columns, file))
+            raise DataError(_missing_column_text(field, columns, file))
         free = [c for c in free if c != column]
-        found[field] = column
-    return part.model_copy(update=found)
+        columns_by_field[field] = column
+    return part.model_copy(update=columns_by_field)
 
 
-def _told(part: FileSchema, columns: Sequence[str], file: str) -> list[str]:
+def _named_columns(part: FileSchema, columns: Sequence[str], file: str) -> list[str]:
     fields = (*COLUMN_NAMES[type(part)], "flags")
-    told = [(f, getattr(part, f)) for f in fields if getattr(part, f, None)]
-    several = [(f, c) for f in ("attributes", "category_flags") for c in getattr(part, f, ()) or ()]
-    for field, column in [*told, *several]:
+    single = [(f, getattr(part, f)) for f in fields if getattr(part, f, None)]
+    lists = [(f, c) for f in ("attributes", "category_flags") for c in getattr(part, f, ()) or ()]
+    for field, column in [*single, *lists]:
         if column not in columns:
             raise DataError(
-                f"{file} has no column {column!r}, which the schema gives as {field}; "
+                f"{file} has no column {column!r}, which the schema names as {field}; "
                 f"its columns are {', '.join(columns)}."
             )
-    return [column for _, column in told]
+    return [column for _, column in single]
 
 
 def _match(names: Sequence[str], columns: Sequence[str]) -> str | None:
@@ -107,7 +107,7 @@ def _match(names: Sequence[str], columns: Sequence[str]) -> str | None:
 
 
 def _only_id(columns: Sequence[str]) -> str | None:
-    """Take ``recipe_id`` for the item where no other column is an id."""
+    """Return the only column that ends in "id", such as ``recipe_id``; None unless there is one."""
     ids = [
         c
         for c in columns
@@ -116,7 +116,7 @@ def _only_id(columns: Sequence[str]) -> str | None:
     return ids[0] if len(ids) == 1 else None
 
 
-def _not_found(field: str, columns: Sequence[str], file: str) -> str:
+def _missing_column_text(field: str, columns: Sequence[str], file: str) -> str:
     return (
         f"{file} has no column that looks like the {field} id among {', '.join(columns)}; "
         f'name it in a schema file ({field} = "..."), or give the names with columns = [...] '

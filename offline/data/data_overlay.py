@@ -1,4 +1,4 @@
-"""What is taken from a data set, or added, once its files are read: erased users, live events."""
+"""Changes to a data set after its files are read: erased users left out, live events added."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
@@ -11,42 +11,40 @@ from app.event_weights import EventWeights
 from offline.data.interactions import CheckedEvents
 from offline.data.table import LINE, RAW, TextTable
 
-if TYPE_CHECKING:  # what reads data needs no LightGBM
+if TYPE_CHECKING:  # reading data does not need LightGBM
     from offline.training.rank_table import RankTable
 
-ErasedAt: TypeAlias = Callable[[pl.Series], pl.Series]  # of users: unix seconds; -inf: never
+ErasedAt: TypeAlias = Callable[[pl.Series], pl.Series]  # (users) -> unix seconds; -inf: not erased
 LIVE_COLUMNS = ("user", "item", "kind", "value", "time")
 
 
 def never_erased(users: pl.Series) -> pl.Series:
-    """Say that no user was erased."""
+    """Return -inf for every user: none was erased."""
     return pl.Series(np.full(len(users), -np.inf))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ArchiveState:
-    """How the bundle's knowledge of what was live joins what workers follow."""
+    """Up to where the archive was read, so that workers continue from there."""
 
-    time_shift: float  # seconds from the data's time to the wall clock, as live events had it
-    stream_offsets: Mapping[str, str]  # of each stream, the id of the newest entry that is known
+    time_shift: float  # seconds from the time of the data to the wall clock
+    stream_offsets: Mapping[str, str]  # by stream: id of the newest entry that was read
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class DataOverlay:
-    """Live events, the lists that were served, and who was erased."""
+    """Live events, served lists, and erased users."""
 
     erased_at: ErasedAt = never_erased
     live_events: pl.DataFrame | None = None  # COLUMNS, times as the data's
-    logged_lists: "Callable[[EventWeights, float], RankTable] | None" = (
-        None  # those before a moment
-    )
-    archive_state: ArchiveState | None = None  # of the events
+    logged_lists: "Callable[[EventWeights, float], RankTable] | None" = None  # those before a time
+    archive_state: ArchiveState | None = None  # of the live events
 
 
 def drop_erased(
     table: TextTable | None, erased: ErasedAt, *columns: str | None
 ) -> TextTable | None:
-    """Leave out the rows of erased users; of events those after they were erased stay."""
+    """Return the rows without those of erased users. Events after the erasure stay."""
     if table is None:
         return None
     frame = table.frame
@@ -57,16 +55,18 @@ def drop_erased(
 
 
 def append_events(
-    events: CheckedEvents, live: pl.DataFrame, preferences: EventWeights
+    events: CheckedEvents, live: pl.DataFrame, event_weights: EventWeights
 ) -> CheckedEvents:
-    """Add live events to those of the files; they are graded as the files' are.
+    """Return the events of the files and live events, whose values are scaled in the same way.
 
     Types without a weight are left out.
     """
-    known = [kind for kind in live["kind"].unique() if preferences.accepts(kind)]
-    parts = [_graded(live.filter(pl.col("kind") == kind), kind, preferences) for kind in known]
+    kinds = [kind for kind in live["kind"].unique() if event_weights.accepts(kind)]
+    parts = [
+        _scale_values(live.filter(pl.col("kind") == kind), kind, event_weights) for kind in kinds
+    ]
     frame = events.table.frame
-    texts = [
+    frames = [
         part.with_columns(
             pl.lit(0).alias(LINE),
             pl.lit("").alias(RAW),
@@ -75,14 +75,14 @@ def append_events(
         )
         for part in parts
     ]
-    same = [
+    aligned = [
         part.select(pl.col(name).cast(kind) for name, kind in frame.schema.items())
-        for part in texts
+        for part in frames
     ]
-    table = replace(events.table, frame=pl.concat([frame, *same]))
+    table = replace(events.table, frame=pl.concat([frame, *aligned]))
     return replace(events, table=table, is_explicit=events.traits.is_explicit)
 
 
-def _graded(live: pl.DataFrame, kind: str, preferences: EventWeights) -> pl.DataFrame:
-    values = preferences.scale_values(kind, live["value"].to_numpy().astype(np.float32))
+def _scale_values(live: pl.DataFrame, kind: str, event_weights: EventWeights) -> pl.DataFrame:
+    values = event_weights.scale_values(kind, live["value"].to_numpy().astype(np.float32))
     return live.with_columns(pl.Series("value", values.astype(np.float64)))

@@ -1,4 +1,4 @@
-"""The training input, once read and checked: columns in time order, ids turned into rows."""
+"""The training data after reading and checking: columns in order of time, with rows for ids."""
 
 from dataclasses import dataclass
 
@@ -16,7 +16,7 @@ class Log:
 
     users: NDArray[np.int32]  # (m,) user rows
     items: NDArray[np.int32]  # (m,) catalogue rows
-    values: Scores  # (m,) raw value: stars, plays, seconds; 1.0 where the event has none
+    values: Scores  # (m,) raw value: stars, plays, seconds; 1.0 if the event has none
     weights: Scores  # (m,) preference: > 0 liked, 0 neutral, < 0 disliked
     times: Times  # (m,) unix seconds, non-decreasing
 
@@ -24,7 +24,7 @@ class Log:
         return len(self.users)
 
     def take(self, chosen: NDArray[np.intp] | slice) -> "Log":
-        """Keep these interactions, in this order."""
+        """Return these interactions, in this order."""
         return Log(
             self.users[chosen],
             self.items[chosen],
@@ -34,11 +34,11 @@ class Log:
         )
 
     def before(self, time: float) -> "Log":
-        """Keep what was known at ``time``: everything strictly earlier."""
+        """Return the interactions that are strictly earlier than ``time``."""
         return self.take(slice(0, int(np.searchsorted(self.times, time, side="left"))))
 
     def between(self, start: float, end: float) -> "Log":
-        """Keep interactions with ``start <= time < end``."""
+        """Return the interactions with ``start <= time < end``."""
         low, high = np.searchsorted(self.times, [start, end], side="left")
         return self.take(slice(int(low), int(high)))
 
@@ -54,11 +54,11 @@ NO_LOG = Log(
 
 @dataclass(frozen=True, slots=True)
 class DataTraits:
-    """What kind of data it is; decides defaults, and is told to the user by doctor."""
+    """The kind of the data. It decides defaults, and the doctor reports it."""
 
     is_explicit: bool  # values are ratings on a scale, not counts
-    positive_at: float  # explicit: a value of at least this is a positive event
-    has_times: bool  # False: no timestamps; ``Log.times`` are seeded random, so the split is random
+    positive_at: float  # explicit: a rating of at least this is positive
+    has_times: bool  # False: ``Log.times`` are random, so that the split is random
     positive_weights: tuple[float, ...] = (
         1.0,
     )  # of the positive event types that occur, ascending
@@ -66,7 +66,7 @@ class DataTraits:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Dataset:
-    """All of the input. ``attributes`` are the raw user columns, by user row."""
+    """All of the training data. ``attributes`` are the raw columns of the users file."""
 
     name: str
     users: IdIndex

@@ -1,4 +1,4 @@
-"""Delimited text to tables, line by line, so that no bad line can hide another."""
+"""Reads delimited text line by line, so that a bad line does not hide the lines after it."""
 
 import csv
 import re
@@ -23,13 +23,13 @@ QUOTED_COLUMNS: dict[str, pl.DataType] = {
 
 
 def load_delimited(path: Path, part: FileSchema) -> TextTable:
-    """Read a delimited file as text. Lines without any character are passed over.
+    """Read a delimited file as text. Empty lines are skipped.
 
     Raises:
-        DataError: the file is empty, or its header names a column twice.
+        DataError: The file is empty, or its header names a column twice.
     """
     text, broken = decode(path.read_bytes(), part.encoding)
-    lines = _numbered(text).with_columns(
+    lines = _number_lines(text).with_columns(
         pl.when(pl.col(LINE).is_in(broken)).then(pl.lit(f"not {part.encoding} text")).alias(REASON)
     )
     if not len(lines):
@@ -38,14 +38,14 @@ def load_delimited(path: Path, part: FileSchema) -> TextTable:
     quoted = _is_quoted(part, separator, text)
     rows = _split_quoted(lines, separator) if quoted else _split(lines, separator)
     if part.columns is None:
-        columns, rows = _header(rows, path), rows.slice(1)
+        columns, rows = _read_header(rows, path), rows.slice(1)
     else:
         columns = list(part.columns)
-    return _table(path.name, rows, columns)
+    return _build_table(path.name, rows, columns)
 
 
 def decode(raw: bytes, encoding: str) -> tuple[str, list[int]]:
-    """Give the text and the numbers of the lines that are not of this encoding."""
+    """Return the text, and the numbers of the lines that are not valid in this encoding."""
     strict = "utf-8-sig" if encoding in {DETECT_ENCODING, "utf-8"} else encoding
     try:
         return raw.decode(strict), []
@@ -53,16 +53,16 @@ def decode(raw: bytes, encoding: str) -> tuple[str, list[int]]:
         if encoding == DETECT_ENCODING:
             return raw.decode("latin-1"), []
     lines = enumerate(raw.split(b"\n"), start=1)
-    return raw.decode(strict, "replace"), [n for n, line in lines if not _fits(line, strict)]
+    return raw.decode(strict, "replace"), [n for n, line in lines if not _is_valid(line, strict)]
 
 
 def find_separator(line: str) -> str:
-    """Give the separator that a line has most often; a comma when it has none."""
+    """Return the most frequent separator of a line; a comma if it has none."""
     most = max(SEPARATORS, key=line.count)
     return most if line.count(most) else ","
 
 
-def _fits(line: bytes, encoding: str) -> bool:
+def _is_valid(line: bytes, encoding: str) -> bool:
     try:
         line.decode(encoding)
     except UnicodeDecodeError:
@@ -70,7 +70,7 @@ def _fits(line: bytes, encoding: str) -> bool:
     return True
 
 
-def _numbered(text: str) -> pl.DataFrame:
+def _number_lines(text: str) -> pl.DataFrame:
     lines = pl.Series(RAW, [text]).str.split("\n").explode().str.strip_suffix("\r")
     numbered = lines.to_frame().with_row_index(LINE, offset=1)
     return numbered.cast({LINE: pl.Int64}).filter(pl.col(RAW) != "")
@@ -86,7 +86,7 @@ def _split(lines: pl.DataFrame, separator: str) -> pl.DataFrame:
 
 
 def _split_quoted(lines: pl.DataFrame, separator: str) -> pl.DataFrame:
-    rows = list(_records(lines[LINE].to_list(), lines[RAW].to_list(), separator))
+    rows = list(_parse_records(lines[LINE].to_list(), lines[RAW].to_list(), separator))
     split = pl.DataFrame(rows, schema=QUOTED_COLUMNS, orient="row")
     broken = lines.select(LINE, REASON)
     return split.join(broken, on=LINE, how="left", maintain_order="left").with_columns(
@@ -94,10 +94,10 @@ def _split_quoted(lines: pl.DataFrame, separator: str) -> pl.DataFrame:
     )
 
 
-def _records(
+def _parse_records(
     numbers: list[int], lines: list[str], separator: str
 ) -> Iterator[tuple[int, str, list[str], str | None]]:
-    """Parse quoted lines; a quote that is never closed costs its own line, not the rest."""
+    """Parse quoted lines. A quote that is never closed makes only its own line bad."""
     at = 0
     while at < len(lines):
         start = at
@@ -114,7 +114,7 @@ def _records(
             at += 1
 
 
-def _header(rows: pl.DataFrame, path: Path) -> list[str]:
+def _read_header(rows: pl.DataFrame, path: Path) -> list[str]:
     names = [RECBOLE_TYPE.sub("", str(name).strip()) for name in rows[FIELDS][0]]
     twice = sorted({name for name in names if names.count(name) > 1})
     if twice:
@@ -122,7 +122,7 @@ def _header(rows: pl.DataFrame, path: Path) -> list[str]:
     return names
 
 
-def _table(file: str, rows: pl.DataFrame, columns: list[str]) -> TextTable:
+def _build_table(file: str, rows: pl.DataFrame, columns: list[str]) -> TextTable:
     n = pl.col(FIELDS).list.len()
     wrong = pl.format(
         f"{{}}: {{}} fields where {len(columns)} are expected",

@@ -1,4 +1,4 @@
-"""Looks a data set over: what is in it, and what is wrong."""
+"""Examines a data set: counts, distributions and problems."""
 
 from dataclasses import dataclass
 
@@ -14,7 +14,7 @@ QUANTILES = (0.0, 0.25, 0.5, 0.75, 0.95, 1.0)
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Diagnosis:
-    """What ``examine`` found. Times in unix seconds, None where the data has none."""
+    """The result of ``diagnose``. Times are unix seconds, None if the data have none."""
 
     name: str
     layout: str
@@ -22,27 +22,27 @@ class Diagnosis:
     items: int
     interactions: int
     span: tuple[float, float] | None
-    density: float  # share of all (user, item) pairs that have an interaction
+    density: float  # share of all (user, item) pairs with an interaction
     positive: float  # share of the interactions
     negative: float
-    events_per_user: tuple[float, ...]  # at QUANTILES, of the users that have any
-    idle_users: int  # known by a file, without interaction
+    events_per_user: tuple[float, ...]  # at QUANTILES, over users with events
+    idle_users: int  # listed in a file, without interaction
     idle_items: int
     files: tuple[FileCount, ...]
     bad: pl.DataFrame  # file, line, reason, text; without duplicates
     findings: tuple[DataFinding, ...]
 
 
-def diagnose(reading: LoadedData) -> Diagnosis:
-    """Count, measure and judge what was read."""
-    dataset, log = reading.dataset, reading.dataset.log
+def diagnose(loaded: LoadedData) -> Diagnosis:
+    """Return the counts, distributions and findings of the loaded data."""
+    dataset, log = loaded.dataset, loaded.dataset.log
     n_users, n_items = len(dataset.users), len(dataset.catalogue)
     per_user = np.bincount(log.users, minlength=n_users)
     per_item = np.bincount(log.items, minlength=n_items)
     pairs = len(np.unique(log.users.astype(np.int64) * n_items + log.items))
     return Diagnosis(
         name=dataset.name,
-        layout=reading.layout,
+        layout=loaded.layout,
         users=n_users,
         items=n_items,
         interactions=len(log),
@@ -53,7 +53,7 @@ def diagnose(reading: LoadedData) -> Diagnosis:
         events_per_user=tuple(np.quantile(per_user[per_user > 0], QUANTILES).tolist()),
         idle_users=int(np.sum(per_user == 0)),
         idle_items=int(np.sum(per_item == 0)),
-        files=reading.files,
-        bad=reading.bad.filter(pl.col("reason") != DUPLICATE),
-        findings=tuple(list_findings(reading, per_user)),
+        files=loaded.files,
+        bad=loaded.bad.filter(pl.col("reason") != DUPLICATE),
+        findings=tuple(list_findings(loaded, per_user)),
     )

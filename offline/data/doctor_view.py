@@ -1,4 +1,4 @@
-"""The diagnosis on a terminal."""
+"""Shows a diagnosis on a terminal."""
 
 from datetime import UTC, datetime
 
@@ -11,8 +11,8 @@ from rich.text import Text
 from offline.data.doctor import QUANTILES, Diagnosis
 from offline.data.findings import FindingLevel
 
-SHOWN = 20  # bad rows on the screen; the file written aside has all
-WIDEST = 60  # characters of a bad row's text
+MAX_BAD_ROWS = 20  # bad rows on the screen; the file of bad rows has all
+MAX_TEXT_WIDTH = 60  # characters of a bad row's text
 MARKS: dict[FindingLevel, tuple[str, str]] = {
     "good": ("✓", "green"),
     "limit": ("!", "yellow"),
@@ -21,7 +21,7 @@ MARKS: dict[FindingLevel, tuple[str, str]] = {
 
 
 def render(diagnosis: Diagnosis) -> RenderableType:
-    """Lay the diagnosis out: figures, files, bad rows, and what it all means."""
+    """Return tables of figures, files and bad rows, and the findings."""
     parts: list[RenderableType] = [_figures(diagnosis), _files(diagnosis)]
     if len(diagnosis.bad):
         parts.append(_bad_rows(diagnosis.bad))
@@ -61,10 +61,10 @@ def _files(diagnosis: Diagnosis) -> Table:
 
 
 def _bad_rows(bad: pl.DataFrame) -> Table:
-    caption = f"and {len(bad) - SHOWN:,} more" if len(bad) > SHOWN else None
+    caption = f"and {len(bad) - MAX_BAD_ROWS:,} more" if len(bad) > MAX_BAD_ROWS else None
     table = Table("file", "line", "reason", "text", title="Bad rows", caption=caption)
-    for file, line, reason, text in bad.head(SHOWN).iter_rows():
-        table.add_row(escape(file), str(line), escape(reason), escape(ascii(text[:WIDEST])))
+    for file, line, reason, text in bad.head(MAX_BAD_ROWS).iter_rows():
+        table.add_row(escape(file), str(line), escape(reason), escape(ascii(text[:MAX_TEXT_WIDTH])))
     return table
 
 

@@ -1,4 +1,4 @@
-"""What can be wrong with the training input, each as one sentence that a user can act on."""
+"""Errors of the training data. Each text is a sentence that a user can act on."""
 
 from typing import TYPE_CHECKING
 
@@ -7,11 +7,11 @@ if TYPE_CHECKING:  # a container that only serves has no polars
 
 
 class DataError(Exception):
-    """The input cannot be read. The text says what was found and what to do about it."""
+    """The data cannot be read. The text says what is wrong and what to do about it."""
 
 
 class TooManyBadRowsError(DataError):
-    """A file has a larger share of bad rows than is allowed. ``bad`` lists them."""
+    """A file has a larger share of bad rows than allowed. ``bad`` lists them."""
 
     def __init__(self, message: str, bad: "pl.DataFrame") -> None:
         super().__init__(message)

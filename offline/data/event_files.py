@@ -1,7 +1,7 @@
-"""A file of events, read as ``POST /events`` takes them: for ``recfunnel events import``.
+"""Reads a file of events for ``recfunnel events import``, in the form of ``POST /events``.
 
-Columns are found as training finds them, and what only the service can judge, such as types, is
-left to it. Each event has an id of its own or one made of what it says.
+Columns are found as in training. Only the service checks event types. An event without an id gets
+one that is computed from its content.
 """
 
 from collections.abc import Iterator
@@ -22,42 +22,42 @@ from offline.data.table import LINE, TextTable
 
 BATCH = 1_000
 EVENT_ID, REQUEST_ID, POSITION, CONTEXT = "event_id", "request_id", "position", "context"
-JSON_COLUMNS = (POSITION, CONTEXT)  # JSON, where a column of that name holds it
+JSON_COLUMNS = (POSITION, CONTEXT)  # their text is read as JSON
 OPTIONAL_COLUMNS = (
     EVENT_ID,
     REQUEST_ID,
     *JSON_COLUMNS,
-)  # columns of these names are taken for what they are
+)  # columns with these names are read
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class EventFile:
-    """The events of one file, in its order, and what cannot be used."""
+    """The events of one file, in its order, and the rows that cannot be used."""
 
     path: Path
-    events: pl.DataFrame  # user, item, kind, value, time, line, and OWN as text; null: not told
+    events: pl.DataFrame  # user, item, kind, value, time, line, and OWN as text; null: none
     bad: pl.DataFrame  # file, line, reason, text
-    digest: str  # of the file's content
+    digest: str  # of the content of the file
 
     def batches(self, start: int) -> Iterator[list[dict[str, Any]]]:
-        """Give the events from ``start`` on as the service takes them."""
+        """Yield batches of the events from ``start`` on, as the service accepts them."""
         for at in range(start, len(self.events), BATCH):
-            yield [_body(row) for row in self.events[at : at + BATCH].iter_rows(named=True)]
+            yield [_event_body(row) for row in self.events[at : at + BATCH].iter_rows(named=True)]
 
 
 def read_event_file(path: Path, schema: Path | None) -> EventFile:
     """Read a file or folder of interactions.
 
     Raises:
-        DataError: there is nothing to read, or we do not understand how it is laid out.
+        DataError: There is nothing to read, or the layout is unknown.
     """
     folder, layout = find_layout(path, schema)
     table, part = load_file(folder, layout.interactions)
     sound = read_raw_events(table, part)
     frame = sound.frame.select("user", "item", "kind", "value", "time", LINE)
-    events = frame.join(_own(table, part), on=LINE, how="left", maintain_order="left")
+    events = frame.join(_optional_columns(table, part), on=LINE, how="left", maintain_order="left")
     names = [
-        name or _digest(row, line)
+        name or _event_id(row, line)
         for name, line, *row in events.select(
             EVENT_ID, LINE, "user", "item", "kind", "value", "time", REQUEST_ID, *JSON_COLUMNS
         ).rows()
@@ -68,8 +68,8 @@ def read_event_file(path: Path, schema: Path | None) -> EventFile:
     return EventFile(file, named, sound.bad, digest)
 
 
-def _own(table: TextTable, part: InteractionsFile) -> pl.DataFrame:
-    """Give the columns of OWN as text, null where the file has none or uses it otherwise."""
+def _optional_columns(table: TextTable, part: InteractionsFile) -> pl.DataFrame:
+    """Return OPTIONAL_COLUMNS as text; null where the file has none or another use for it."""
     free = set(table.columns) - set(part.model_dump(include={"user", "item", "value"}).values())
     return table.frame.select(
         LINE,
@@ -77,16 +77,16 @@ def _own(table: TextTable, part: InteractionsFile) -> pl.DataFrame:
     )
 
 
-def _digest(row: list[Any], line: int) -> str:
-    """Make an event's id: of all that it says, and where it says no time of its line."""
-    *says, time, request, position, context = row
-    said = [*says, line if time is None else time]
-    shown = [one for one in (request, position, context) if one is not None]
-    return blake2b(repr((*said, *shown)).encode(), digest_size=16).hexdigest()
+def _event_id(row: list[Any], line: int) -> str:
+    """Compute the id of an event from its content, and from its line if it has no time."""
+    *content, time, request, position, context = row
+    content += [line if time is None else time]
+    optional = [value for value in (request, position, context) if value is not None]
+    return blake2b(repr((*content, *optional)).encode(), digest_size=16).hexdigest()
 
 
-def _body(row: dict[str, Any]) -> dict[str, Any]:
-    told = {
+def _event_body(row: dict[str, Any]) -> dict[str, Any]:
+    body = {
         EVENT_ID: row[EVENT_ID],
         "user_id": row["user"],
         "item_id": row["item"],
@@ -94,18 +94,18 @@ def _body(row: dict[str, Any]) -> dict[str, Any]:
         "value": row["value"],
         "timestamp": row["time"],
         REQUEST_ID: row[REQUEST_ID],
-        **{name: _plain(row[name]) for name in JSON_COLUMNS},
+        **{name: _parse_json(row[name]) for name in JSON_COLUMNS},
     }
-    return {name: value for name, value in told.items() if value is not None}
+    return {name: value for name, value in body.items() if value is not None}
 
 
-def _plain(text: str | None) -> Any:
-    """Read JSON; what is none goes as it is, for the service to say what is wrong with it."""
+def _parse_json(text: str | None) -> Any:
+    """Parse JSON. Return other text unchanged, so that the service can report it."""
     if text is None:
         return None
     with suppress(orjson.JSONDecodeError):
-        found = orjson.loads(text)
-        if isinstance(found, dict):  # a Parquet struct has a null for each name that is not told
-            return {name: value for name, value in found.items() if value is not None}
-        return found
+        parsed = orjson.loads(text)
+        if isinstance(parsed, dict):  # a Parquet struct has null for each missing name
+            return {name: value for name, value in parsed.items() if value is not None}
+        return parsed
     return text

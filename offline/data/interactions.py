@@ -1,4 +1,4 @@
-"""The interactions file: each row typed and judged, the bad ones taken out."""
+"""The interactions file: converts and checks each row, and removes bad ones."""
 
 from dataclasses import dataclass, replace
 
@@ -14,24 +14,26 @@ from offline.data.timestamps import MAX_TIME, parse_seconds
 
 DUPLICATE = "exact duplicate of an earlier line"
 POSITIVE_SHARE = 0.8  # of the scale's maximum: 4 of 5 stars, 8 of 10
-MAX_SCALE_VALUES = 21  # a column "value" with more distinct values than 0, 0.5 ... 10 is an amount
+MAX_SCALE_VALUES = 21  # a scale 0, 0.5 ... 10; a column with more values holds amounts
 MAX_RATING = 10.0
-DEFAULT_TYPE = "click"  # what an event without a type is, as in ``app.api.schemas.InlineEvent``
+DEFAULT_TYPE = "click"  # of an event without a type, as in ``app.api.schemas.InlineEvent``
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class CheckedEvents:
-    """The interactions that stood the checks: user, item, kind (text), value, time (float)."""
+    """The good interactions: user, item, kind (text), value, time (float)."""
 
     table: TextTable
     has_times: bool
     positive_at: float
-    positive_weights: tuple[float, ...]  # of the positive types that occur, ascending, each once
-    is_explicit: bool | None = None  # None: it is as the types say
+    positive_weights: tuple[
+        float, ...
+    ]  # of the positive types that occur, ascending, without repeats
+    is_explicit: bool | None = None  # None: the types decide
 
     @property
     def traits(self) -> DataTraits:
-        """Say what kind of data it is."""
+        """The kind of the data."""
         kinds = self.table.frame["kind"]
         rated = len(kinds) > 0 and bool((kinds == "rating").all())
         explicit = rated if self.is_explicit is None else self.is_explicit
@@ -39,20 +41,20 @@ class CheckedEvents:
 
 
 def check_interactions(table: TextTable, part: InteractionsFile, schema: Schema) -> CheckedEvents:
-    """Type every row and take the bad ones and the exact duplicates out. ``part`` is complete."""
+    """Convert every row and remove bad rows and exact duplicates. ``part`` names its columns."""
     timed = _is_timed(table, part)
-    typed = _typed(table.frame, part, _kind(table.frame, part), timed=timed)
-    kind, known = pl.col("kind"), pl.col("kind").is_in(list(schema.weights()))
+    typed = _convert(table.frame, part, _kind(table.frame, part), timed=timed)
+    kind, is_known_type = pl.col("kind"), pl.col("kind").is_in(list(schema.weights()))
     faults: list[pl.Expr] = [
         pl.when(kind.is_null()).then(pl.lit("no event type")),
-        pl.when(~known).then(pl.format("unknown event type {}", "kind")),
+        pl.when(~is_known_type).then(pl.format("unknown event type {}", "kind")),
         *([pl.when(pl.col("raw time").is_null()).then(pl.lit("no timestamp"))] if timed else []),
     ]
-    unique = _sound(replace(table, frame=typed), faults, timed=timed)
+    unique = _reject_bad(replace(table, frame=typed), faults, timed=timed)
     ratings = unique.frame.filter(pl.col("kind") == "rating")["value"]
-    worth = EventWeights(type_weights=schema.weights())
+    event_weights = EventWeights(type_weights=schema.weights())
     weights = {
-        _most(worth, str(kind), part["value"].cast(pl.Float32).to_numpy())
+        _largest_weight(event_weights, str(kind), part["value"].cast(pl.Float32).to_numpy())
         for (kind,), part in unique.frame.group_by("kind")
     }
     positive = tuple(sorted(weight for weight in weights if weight > 0))
@@ -60,14 +62,14 @@ def check_interactions(table: TextTable, part: InteractionsFile, schema: Schema)
 
 
 def read_raw_events(table: TextTable, part: InteractionsFile) -> TextTable:
-    """Type every row as ``POST /events`` takes it, and take bad rows and exact duplicates out.
+    """Convert every row to the form of ``POST /events``; remove bad rows and exact duplicates.
 
-    A row without a type is a click, one without a time has none (null), and whether there is such a
-    type is not judged. A column that is named as stars or plays says by that what its rows are.
+    A row without a type is a click. A row without a time has a null time. Types are not checked.
+    A value column with a name such as stars or plays decides the type of its rows.
     """
     timed = _is_timed(table, part)
-    frame = _typed(table.frame, part, _told_kind(part), timed=timed)
-    sound = _sound(replace(table, frame=frame), [], timed=timed)
+    frame = _convert(table.frame, part, _raw_kind(part), timed=timed)
+    sound = _reject_bad(replace(table, frame=frame), [], timed=timed)
     time = pl.when(pl.col("raw time").is_not_null()).then(pl.col("time"))
     return replace(sound, frame=sound.frame.with_columns(time.alias("time")))
 
@@ -76,15 +78,15 @@ def _is_timed(table: TextTable, part: InteractionsFile) -> bool:
     return part.timestamp is not None and bool(table.frame[part.timestamp].is_not_null().any())
 
 
-def _sound(typed: TextTable, faults: list[pl.Expr], *, timed: bool) -> TextTable:
+def _reject_bad(typed: TextTable, faults: list[pl.Expr], *, timed: bool) -> TextTable:
     sound = typed.reject(pl.coalesce(*_id_faults(), *faults, *_faults(timed=timed)))
     return sound.reject(pl.when(~pl.col(RAW).is_first_distinct()).then(pl.lit(DUPLICATE)))
 
 
-def _typed(
+def _convert(
     frame: pl.DataFrame, part: InteractionsFile, kind: pl.Expr, *, timed: bool
 ) -> pl.DataFrame:
-    """Cast without strictness, so that what does not fit is null and known by its row."""
+    """Convert the columns. A value that cannot be converted becomes null, and is reported later."""
     value = pl.col(part.value) if part.value else pl.lit(None, pl.String)
     return frame.select(
         pl.col("#line"),
@@ -107,20 +109,20 @@ def _typed(
 def _kind(frame: pl.DataFrame, part: InteractionsFile) -> pl.Expr:
     if part.type is None:
         return pl.lit(part.default_type or _guess(frame, part.value))
-    return _word(part.type, part)
+    return _type_word(part.type, part)
 
 
-def _told_kind(part: InteractionsFile) -> pl.Expr:
-    default = pl.lit(part.default_type or _named(part.value) or DEFAULT_TYPE)
-    return default if part.type is None else _word(part.type, part).fill_null(default)
+def _raw_kind(part: InteractionsFile) -> pl.Expr:
+    default = pl.lit(part.default_type or _implied_type(part.value) or DEFAULT_TYPE)
+    return default if part.type is None else _type_word(part.type, part).fill_null(default)
 
 
-def _word(column: str, part: InteractionsFile) -> pl.Expr:
+def _type_word(column: str, part: InteractionsFile) -> pl.Expr:
     return pl.col(column).str.strip_chars().replace(part.types).str.to_lowercase()
 
 
-def _named(value: str | None) -> str | None:
-    """Give the type of all events that the name of the value's column tells, if it tells one."""
+def _implied_type(value: str | None) -> str | None:
+    """Return the type of all events that the name of the value column implies, or None."""
     if value is None:
         return None
     if normalise_name(value) in RATING:
@@ -129,10 +131,10 @@ def _named(value: str | None) -> str | None:
 
 
 def _guess(frame: pl.DataFrame, value: str | None) -> str:
-    """Guess the type of all events from the name of the value's column, then from its values."""
+    """Guess the type of all events from the name of the value column, else from its values."""
     if value is None:
         return "like"
-    if named := _named(value):
+    if named := _implied_type(value):
         return named
     numbers = frame[value].cast(pl.Float64, strict=False).drop_nulls().drop_nans()
     scale = numbers.is_between(0.0, MAX_RATING).all() and numbers.n_unique() <= MAX_SCALE_VALUES
@@ -144,9 +146,9 @@ def _id_faults() -> list[pl.Expr]:
 
 
 def _faults(*, timed: bool) -> list[pl.Expr]:
-    """Say what is wrong with the value and the time of a typed row, null where nothing is."""
+    """Return the faults of value and time of a converted row; null where there are none."""
     value, time = pl.col("value"), pl.col("time")
-    is_told = pl.col("raw time").is_not_null()
+    has_time = pl.col("raw time").is_not_null()
     faults: list[pl.Expr] = [
         pl.when(pl.col("raw value").is_null() & value.is_null()).then(pl.lit("no value")),
         pl.when(value.is_null()).then(pl.lit("value is not a number")),
@@ -154,16 +156,16 @@ def _faults(*, timed: bool) -> list[pl.Expr]:
     ]
     if timed:
         faults += [
-            pl.when(is_told & time.is_null()).then(pl.lit("timestamp is not a time")),
+            pl.when(has_time & time.is_null()).then(pl.lit("timestamp is not a time")),
             pl.when(~time.is_between(0.0, MAX_TIME)).then(pl.lit("timestamp out of range")),
         ]
     return faults
 
 
-def _most(worth: EventWeights, kind: str, values: Scores) -> float:
-    """Give the weight of a type: its number, or the most that its expression gives a value."""
-    weight = worth.type_weights[kind]
-    return float(worth.weigh(kind, values).max()) if isinstance(weight, str) else weight
+def _largest_weight(event_weights: EventWeights, kind: str, values: Scores) -> float:
+    """Return the weight of a type: its number, or the largest result of its formula."""
+    weight = event_weights.type_weights[kind]
+    return float(event_weights.weigh(kind, values).max()) if isinstance(weight, str) else weight
 
 
 def _positive_at(part: InteractionsFile, ratings: pl.Series) -> float:

@@ -1,4 +1,4 @@
-"""Columns of the items file that filters compare: which they are, and what they hold."""
+"""Item attributes for filters: finds their columns, checks and builds them."""
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
@@ -22,44 +22,44 @@ from offline.data.ids import align_to_index
 from offline.data.schema import ItemsFile
 from offline.data.table import TextTable
 
-MAX_DISTINCT_TEXTS = 1_000  # different texts of a column that is found by itself
-MAX_DETECTED_BYTES = 64  # bytes of its texts; longer ones are read, not compared
+MAX_DISTINCT_TEXTS = 1_000  # different texts of a column that is found without a schema
+MAX_DETECTED_BYTES = 64  # of the texts of such a column; longer ones are for reading
 BOOLEAN_TEXTS = ("true", "false")
 COLUMN_FIELDS = ("item", "title", "categories", "released", "available", "flags", "provider")
 
 
 def resolve_attributes(table: TextTable, part: ItemsFile) -> ItemsFile:
-    """Say what each attribute column holds; where the schema names none, find them.
+    """Return ``part`` with the kind of each attribute column. Without a list, columns are found.
 
     Raises:
-        DataError: a filter cannot name one that the schema names, or two by one name.
+        DataError: A column of the schema has no valid name for filters, or two have the same name.
     """
-    told = part.attributes
-    if told is None:
+    named = part.attributes
+    if named is None:
         return part.model_copy(
-            update={"attributes": _found(table.frame, unused_columns(table, part))}
+            update={"attributes": _find_columns(table.frame, unused_columns(table, part))}
         )
-    _require_names(table.file, list(told))
-    kinds = {column: kind or _kind(table.frame[column]) for column, kind in told.items()}
+    _require_names(table.file, list(named))
+    kinds = {column: kind or _kind(table.frame[column]) for column, kind in named.items()}
     return part.model_copy(update={"attributes": kinds})
 
 
 def unused_columns(table: TextTable, part: ItemsFile) -> list[str]:
-    """Name the columns of the items file that nothing reads so far."""
-    told = {getattr(part, name) for name in COLUMN_FIELDS} | set(part.category_flags)
-    return [c for c in table.columns if c not in told | set(part.attributes or ())]
+    """Return the columns of the items file that nothing uses."""
+    used = {getattr(part, name) for name in COLUMN_FIELDS} | set(part.category_flags)
+    return [c for c in table.columns if c not in used | set(part.attributes or ())]
 
 
 def attribute_name(column: str) -> str:
-    """Name the attribute of a column: ``Sale Price`` is ``Sale_Price``."""
+    """Return the name of the attribute of a column: ``Sale Price`` becomes ``Sale_Price``."""
     return re.sub(r"\W+", "_", column.strip()).strip("_")
 
 
 def attribute_faults(part: ItemsFile) -> Iterator[pl.Expr]:
-    """Say what is wrong with the attributes of a row, null where nothing is."""
+    """Yield the faults of the attributes of a row; null where there are none."""
     for column, kind in (part.attributes or {}).items():
         text = _text(column)
-        bad, said = (
+        is_bad, fault = (
             (_number(column).is_infinite() | (_number(column).is_null() & text.is_not_null()))
             if kind == "number"
             else ((text.str.len_bytes() > MAX_TEXT_BYTES) | text.str.contains("\0", literal=True)),
@@ -67,17 +67,17 @@ def attribute_faults(part: ItemsFile) -> Iterator[pl.Expr]:
             if kind == "number"
             else f"is over {MAX_TEXT_BYTES} bytes, or has NUL",
         )
-        yield pl.when(bad).then(pl.lit(f"{column} {said}"))
+        yield pl.when(is_bad).then(pl.lit(f"{column} {fault}"))
 
 
 def build_item_attributes(
     frame: pl.DataFrame, part: ItemsFile, index: IdIndex
 ) -> Mapping[str, Column]:
-    """Make the columns, in the rows of ``index``."""
+    """Build the columns, in the rows of ``index``."""
     ids, kinds = frame[part.item or ""], part.attributes or {}
     return {
         attribute_name(column): _column(
-            align_to_index(ids, _told(frame, column, kind), index), kind
+            align_to_index(ids, _values(frame, column, kind), index), kind
         )
         for column, kind in kinds.items()
     }
@@ -105,7 +105,7 @@ def _column(of: pl.Series, kind: ColumnKind | None) -> Column:
     return NumberColumn(of.cast(pl.Float64).fill_null(float("nan")).to_numpy().copy())
 
 
-def _told(frame: pl.DataFrame, column: str, kind: ColumnKind | None) -> pl.Series:
+def _values(frame: pl.DataFrame, column: str, kind: ColumnKind | None) -> pl.Series:
     if kind == "number":
         return frame.select(_number(column)).to_series()
     texts = frame.select(_text(column)).to_series()
@@ -113,7 +113,7 @@ def _told(frame: pl.DataFrame, column: str, kind: ColumnKind | None) -> pl.Serie
     return lower if lower.drop_nulls().is_in(BOOLEAN_TEXTS).all() else texts
 
 
-def _found(frame: pl.DataFrame, columns: Sequence[str]) -> dict[str, ColumnKind]:
+def _find_columns(frame: pl.DataFrame, columns: Sequence[str]) -> dict[str, ColumnKind]:
     """Give the columns of numbers, and those of few short texts; the first ``MOST``."""
     kinds: dict[str, ColumnKind] = {}
     names: set[str] = set()
@@ -132,12 +132,12 @@ def _found(frame: pl.DataFrame, columns: Sequence[str]) -> dict[str, ColumnKind]
 
 
 def _kind(of: pl.Series) -> ColumnKind:
-    """Say whether all that is told in a column are numbers."""
+    """Return the kind of a column: "number" if all its values are numbers."""
     frame = of.to_frame()
-    told = frame.select(_text(of.name)).to_series()
+    texts = frame.select(_text(of.name)).to_series()
     numbers = frame.select(_number(of.name)).to_series()
     finite = numbers.is_finite()
-    is_number = (finite | numbers.is_nan()).fill_null(value=False) | told.is_null()
+    is_number = (finite | numbers.is_nan()).fill_null(value=False) | texts.is_null()
     return "number" if is_number.all() and finite.any() else "text"
 
 

@@ -1,4 +1,4 @@
-"""The items file, joined with the items of the log, as the catalogue."""
+"""The items file: checks it and builds the catalogue, with the items of the log."""
 
 import numpy as np
 import polars as pl
@@ -14,13 +14,13 @@ from offline.data.timestamps import parse_years
 
 MAX_CATEGORIES = 64
 CATEGORY_SEPARATORS = ("|", ";", ",")
-NO_CATEGORY = "(no genres listed)"  # MovieLens' word for nothing
+NO_CATEGORY = "(no genres listed)"  # MovieLens writes this for an item without category
 YEAR_IN_TITLE = r"^(.*\S)\s*\((1[89]\d\d|20\d\d)(?:[-\u2013]\d{0,4})?\)\s*$"
 NOT_AVAILABLE = ("0", "false", "no", "n", "f", "off")
 
 
 def check_items(table: TextTable, part: ItemsFile) -> TextTable:
-    """Take out items without a usable id, all but the first row of an item, and bad attributes."""
+    """Remove rows without a usable id, repeated items, and rows with bad attributes."""
     named = table.reject(id_fault(part.item or "", "item"))
     again = ~pl.col(part.item or "").is_first_distinct()
     once = named.reject(pl.when(again).then(pl.lit("this item is on an earlier line")))
@@ -28,7 +28,7 @@ def check_items(table: TextTable, part: ItemsFile) -> TextTable:
 
 
 def build_catalogue(table: TextTable | None, part: ItemsFile, index: IdIndex) -> Catalogue:
-    """Describe all items of ``index``; what no file tells of an item is unknown."""
+    """Build the catalogue of all items of ``index``. What no file contains is unknown."""
     n = len(index)
     if table is None:
         nothing = np.zeros((n, 0), np.uint8)
@@ -36,7 +36,7 @@ def build_catalogue(table: TextTable | None, part: ItemsFile, index: IdIndex) ->
         titles = Texts.of([None] * n)
         return Catalogue(index, titles, nothing, (), _unknown(n), available, nobody, Texts.of([]))
     frame, ids = table.frame, table.frame[part.item or ""]
-    told = frame.with_columns(
+    described = frame.with_columns(
         _text(part.title).alias("title"),
         _year(part.released).alias("year"),
         _available(part.available).alias("available"),
@@ -48,18 +48,18 @@ def build_catalogue(table: TextTable | None, part: ItemsFile, index: IdIndex) ->
     flags, names = _categories(frame, part, index)
     policy = ItemsFile(item=part.item, categories=part.flags or "")
     policy_flags, policy_names = _categories(frame, policy, index)
-    providers, provider_names = _providers(align_to_index(ids, told["provider"], index))
+    providers, provider_names = _providers(align_to_index(ids, described["provider"], index))
     return Catalogue(
         index,
-        Texts.of(align_to_index(ids, told["title"], index).to_list()),
+        Texts.of(align_to_index(ids, described["title"], index).to_list()),
         flags,
         names,
-        align_to_index(ids, told["year"], index)
+        align_to_index(ids, described["year"], index)
         .cast(pl.Float32)
         .fill_null(np.nan)
         .to_numpy()
         .copy(),
-        align_to_index(ids, told["available"], index).fill_null(value=True).to_numpy().copy(),
+        align_to_index(ids, described["available"], index).fill_null(value=True).to_numpy().copy(),
         providers,
         provider_names,
         policy_flags,
@@ -87,7 +87,7 @@ def _available(column: str | None) -> pl.Expr:
 
 
 def _providers(of: pl.Series) -> tuple[NDArray[np.int32], Texts]:
-    """Number the providers of the items, (n,), by their names' bytes; -1 where there is none."""
+    """Return the provider of each item, (n,), -1 for none, and the names in byte order."""
     names = of.drop_nulls().unique().sort()
     codes = of.cast(pl.Enum(names)).to_physical().cast(pl.Int32).fill_null(-1)
     return codes.to_numpy().copy(), Texts.of(names.to_list())
@@ -96,7 +96,7 @@ def _providers(of: pl.Series) -> tuple[NDArray[np.int32], Texts]:
 def _categories(
     frame: pl.DataFrame, part: ItemsFile, index: IdIndex
 ) -> tuple[NDArray[np.uint8], tuple[str, ...]]:
-    """Give the (n, c) flags and the names of the most frequent categories, by name."""
+    """Return 1 per item and category, (n, c), and the names of the most frequent categories."""
     pairs = _pairs(frame, part)
     counts = pairs.group_by("category").len().sort(["len", "category"], descending=[True, False])
     names = sorted(counts["category"].head(MAX_CATEGORIES).to_list())
@@ -108,7 +108,7 @@ def _categories(
 
 
 def _pairs(frame: pl.DataFrame, part: ItemsFile) -> pl.DataFrame:
-    """List every (item, category) once."""
+    """Return every pair (item, category) once."""
     item = pl.col(part.item or "").alias("item")
     flagged = [
         frame.filter(pl.col(name).str.strip_chars() == "1").select(item, category=pl.lit(name))
@@ -126,6 +126,6 @@ def _pairs(frame: pl.DataFrame, part: ItemsFile) -> pl.DataFrame:
 
 
 def _separator(column: pl.Series) -> str:
-    """Take the first usual separator that any item uses."""
+    """Return the first common separator that any item uses."""
     used = [s for s in CATEGORY_SEPARATORS if column.str.contains(s, literal=True).any()]
     return used[0] if used else CATEGORY_SEPARATORS[0]

@@ -1,4 +1,4 @@
-"""Opens one file by its kind and finds its columns."""
+"""Reads one file by its format and finds its columns."""
 
 from pathlib import Path
 from typing import TypeVar
@@ -14,24 +14,24 @@ Part = TypeVar("Part", bound=FileSchema)
 
 
 def load_file(folder: Path, part: Part) -> tuple[TextTable, Part]:
-    """Read the file of ``part`` as text and say which column is which.
+    """Read the file of ``part`` as text; return it with the column of each field.
 
     Raises:
-        DataError: the file is missing, empty, or lacks a column that is needed.
+        DataError: The file is missing or empty, or a required column is missing.
     """
     path = folder / (part.file or "")
     if not path.is_file():
         raise DataError(f"There is no file {path}, which the schema names.")
-    table = _load(path, part)
+    table = _load_by_suffix(path, part)
     return table, resolve_columns(part, table.columns, path.name)
 
 
 def load_optional_file(folder: Path, part: Part) -> tuple[TextTable | None, Part]:
-    """Do the same for a file that a data set can be without; no file is no table."""
+    """Return the same for an optional file; None as the table if there is no file."""
     return (None, part) if part.file is None else load_file(folder, part)
 
 
-def _load(path: Path, part: FileSchema) -> TextTable:
+def _load_by_suffix(path: Path, part: FileSchema) -> TextTable:
     match path.suffix.lower():
         case ".parquet":
             return load_parquet(path)

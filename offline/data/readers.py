@@ -1,4 +1,4 @@
-"""Reads a data set, whatever its layout, and reports every row that could not be used."""
+"""Reads a data set of any layout, and reports every row that cannot be used."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -24,7 +24,7 @@ from offline.data.schema import Schema
 from offline.data.table import TextTable
 from offline.data.user_files import build_attributes, build_friends, check_friends, check_users
 
-if TYPE_CHECKING:  # what reads data needs no LightGBM
+if TYPE_CHECKING:  # reading data does not need LightGBM
     from offline.training.rank_table import RankTable
 
 MAX_BAD_SHARE = 0.05
@@ -32,38 +32,38 @@ MAX_BAD_SHARE = 0.05
 
 @dataclass(frozen=True, slots=True)
 class FileCount:
-    """What became of the rows of one file."""
+    """How many rows of one file are good, bad and duplicates."""
 
     file: str
-    lines: int  # rows: neither the header nor empty lines
+    lines: int  # rows, without the header and empty lines
     bad: int
-    duplicates: int  # exact duplicates of an earlier line, dropped
+    duplicates: int  # exact duplicates of an earlier line, removed
 
     @property
     def good(self) -> int:
-        """Give the number of rows that were used."""
+        """The number of rows that are used."""
         return self.lines - self.bad - self.duplicates
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class LoadedData:
-    """A data set and the account of how it was read."""
+    """A data set, with a report of how it was read."""
 
     dataset: Dataset
-    event_weights: EventWeights  # by which the log was weighed; the bundle should carry the same
+    event_weights: EventWeights  # of the log; the bundle must carry the same
     layout: str
     files: tuple[FileCount, ...]  # interactions first
     bad: pl.DataFrame  # file, line, reason, text: the bad rows and the exact duplicates
     logged_lists: "Callable[[float], RankTable] | None" = (
-        None  # lists that were served before a moment
+        None  # (before) -> the served lists until then
     )
-    archive_state: ArchiveState | None = None  # of live events, where there are some
-    unused_columns: tuple[str, ...] = ()  # columns of the items file that nothing uses
+    archive_state: ArchiveState | None = None  # of live events; None: none were read
+    unused_columns: tuple[str, ...] = ()  # of the items file
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Input:
-    """All files of a data set, checked, with the schema that says which column is which."""
+    """All files of a data set after the checks, and the schema with the column of each field."""
 
     schema: Schema
     events: CheckedEvents
@@ -73,8 +73,8 @@ class _Input:
 
     @property
     def tables(self) -> list[TextTable]:
-        every = (self.events.table, self.items, self.users, self.friends)
-        return [table for table in every if table is not None]
+        tables = (self.events.table, self.items, self.users, self.friends)
+        return [table for table in tables if table is not None]
 
 
 def load_dataset(
@@ -85,26 +85,26 @@ def load_dataset(
 ) -> LoadedData:
     """Read the data set at ``path``, a folder or a file, by a TOML schema or by its layout.
 
-    The same rows in any order give the same data set. ``more`` is added, and taken out, last.
+    The same rows in any order give the same data set. The ``overlay`` is applied last.
 
     Raises:
-        DataError: there is nothing to read, or we do not understand how it is laid out.
-        TooManyBadRowsError: more than ``max_bad_share`` of a file's rows are bad.
+        DataError: There is nothing to read, or the layout is unknown.
+        TooManyBadRowsError: More than ``max_bad_share`` of a file's rows are bad.
     """
     folder, layout = find_layout(path, schema)
     data = _load(folder, layout)
     for table in data.tables:
-        _bound(table, max_bad_share)
-    preferences = EventWeights(
+        _check_bad_share(table, max_bad_share)
+    event_weights = EventWeights(
         data.events.positive_at, layout.weights(), data.events.traits.is_explicit
     )
-    whole = _changed(data, overlay, preferences) if overlay else data
+    changed = _apply_overlay(data, overlay, event_weights) if overlay else data
     served = (
-        partial(overlay.logged_lists, preferences) if overlay and overlay.logged_lists else None
+        partial(overlay.logged_lists, event_weights) if overlay and overlay.logged_lists else None
     )
     return LoadedData(
-        _build(whole, preferences),
-        preferences,
+        _build(changed, event_weights),
+        event_weights,
         layout.layout,
         tuple(_count(table) for table in data.tables),
         pl.concat([table.bad.sort("line") for table in data.tables]),
@@ -115,7 +115,7 @@ def load_dataset(
 
 
 def write_bad_rows(bad: pl.DataFrame, path: Path) -> None:
-    """Write bad rows aside as CSV: file, line, reason, text."""
+    """Write the bad rows as CSV: file, line, reason, text."""
     with atomic_path(path) as part:
         bad.write_csv(part)
 
@@ -126,8 +126,8 @@ def _load(folder: Path, schema: Schema) -> _Input:
     items_part = resolve_attributes(items, items_part) if items else items_part
     users, users_part = load_optional_file(folder, schema.users)
     friends, friends_part = load_optional_file(folder, schema.friends)
-    found = (interactions, items_part, users_part, friends_part)
-    parts = dict(zip(("interactions", "items", "users", "friends"), found, strict=True))
+    described = (interactions, items_part, users_part, friends_part)
+    parts = dict(zip(("interactions", "items", "users", "friends"), described, strict=True))
     return _Input(
         schema.model_copy(update=parts),
         check_interactions(log, interactions, schema),
@@ -137,11 +137,11 @@ def _load(folder: Path, schema: Schema) -> _Input:
     )
 
 
-def _changed(data: _Input, more: DataOverlay, preferences: EventWeights) -> _Input:
+def _apply_overlay(data: _Input, more: DataOverlay, event_weights: EventWeights) -> _Input:
     schema, table = data.schema, drop_erased(data.events.table, more.erased_at, "user")
     events = replace(data.events, table=table or data.events.table)
     if more.live_events is not None and len(more.live_events):
-        events = append_events(events, more.live_events, preferences)
+        events = append_events(events, more.live_events, event_weights)
     ends = (schema.friends.user, schema.friends.friend)
     return replace(
         data,
@@ -151,7 +151,7 @@ def _changed(data: _Input, more: DataOverlay, preferences: EventWeights) -> _Inp
     )
 
 
-def _build(data: _Input, preferences: EventWeights) -> Dataset:
+def _build(data: _Input, event_weights: EventWeights) -> Dataset:
     schema, log = data.schema, data.events.table.frame
     ends = (schema.friends.user, schema.friends.friend)
     users = build_id_index(
@@ -163,7 +163,7 @@ def _build(data: _Input, preferences: EventWeights) -> Dataset:
         users,
         build_attributes(data.users, schema.users, users),
         build_catalogue(data.items, schema.items, items),
-        build_log(data.events, users, items, preferences),
+        build_log(data.events, users, items, event_weights),
         data.events.traits,
         build_friends(data.friends, schema.friends, users),
     )
@@ -178,8 +178,8 @@ def _count(table: TextTable) -> FileCount:
     return FileCount(table.file, table.lines, len(table.bad) - duplicates, duplicates)
 
 
-def _bound(table: TextTable, max_bad_share: float) -> None:
-    """Refuse a table that has no row, no good row, or too large a share of bad ones."""
+def _check_bad_share(table: TextTable, max_bad_share: float) -> None:
+    """Raise if a table has no row, no good row, or too large a share of bad rows."""
     if not table.lines:
         raise DataError(f"{table.file} has a header but no rows.")
     count = _count(table)
@@ -189,7 +189,7 @@ def _bound(table: TextTable, max_bad_share: float) -> None:
     raise TooManyBadRowsError(
         f"{count.bad} of the {count.lines} rows of {table.file} are bad "
         f"({count.bad / count.lines:.1%}, allowed {max_bad_share:.1%}), first line "
-        f"{bad['line'][0]}: {bad['reason'][0]}; correct them, map the columns in a schema file, "
+        f"{bad['line'][0]}: {bad['reason'][0]}; correct them, name the columns in a schema file, "
         f"or allow a larger share.",
         bad,
     )

@@ -20,24 +20,24 @@ Part = TypeVar("Part", bound=FileSchema)
 
 
 def recognise_recbole(folder: Path, main: str | None) -> Schema | None:
-    """Describe the atomic files of one data set; None where there is no ``.inter`` file.
+    """Return the schema of the atomic files of one data set; None without an ``.inter`` file.
 
     Raises:
-        DataError: there are several, and none was asked for by name.
+        DataError: There are several, and the path names none of them.
     """
-    found = sorted(p.name for p in folder.glob("*.inter") if main in {None, p.name})
-    if not found:
+    files = sorted(p.name for p in folder.glob("*.inter") if main in {None, p.name})
+    if not files:
         return None
-    if len(found) > 1:
+    if len(files) > 1:
         raise DataError(
-            f"{folder} holds several interaction files ({', '.join(found)}); "
+            f"{folder} holds several interaction files ({', '.join(files)}); "
             f"give the path of one of them."
         )
-    stem = folder / found[0].removesuffix(".inter")
+    stem = folder / files[0].removesuffix(".inter")
     return Schema(
         name=stem.name,
         layout="RecBole",
-        interactions=_interactions(folder / found[0]),
+        interactions=_interactions(folder / files[0]),
         items=_items(stem.with_name(f"{stem.name}.item")),
         users=_part(UsersFile, stem.with_name(f"{stem.name}.user")),
         friends=_part(FriendsFile, stem.with_name(f"{stem.name}.net")),
@@ -51,17 +51,17 @@ def _part(kind: type[Part], path: Path) -> Part:
 
 
 def _interactions(path: Path) -> InteractionsFile:
-    """Take the first two token columns for user and item where their names say nothing."""
+    """Return the file. The first two token columns are user and item if no name matches."""
     tokens = [name for name, kind in _header(path).items() if kind == "token"]
-    known = {normalise_name(name) for name in tokens}
+    names = {normalise_name(name) for name in tokens}
     part = _part(InteractionsFile, path)
-    if len(tokens) < 2 or (known & set(USER) and known & set(ITEM)):  # noqa: PLR2004
+    if len(tokens) < 2 or (names & set(USER) and names & set(ITEM)):  # noqa: PLR2004
         return part
     return part.model_copy(update={"user": tokens[0], "item": tokens[1]})
 
 
 def _items(path: Path) -> ItemsFile:
-    """Take the first column for the item, as RecBole writes it; its lists are parted by blanks."""
+    """Return the file. The first column is the item, and lists are separated by blanks."""
     part = _part(ItemsFile, path)
     if part.file is None:
         return part

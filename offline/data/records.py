@@ -1,4 +1,4 @@
-"""Files that bring their own types, JSON lines and Parquet, to tables of text."""
+"""Reads files with types, JSON lines and Parquet, as tables of text."""
 
 from pathlib import Path
 
@@ -8,14 +8,14 @@ import polars as pl
 from offline.data.errors import DataError
 from offline.data.table import LINE, RAW, TextTable
 
-LIST_SEPARATOR = "|"  # a list becomes one text, as in the MovieLens files
+LIST_SEPARATOR = "|"  # joins a list to one text, as in the MovieLens files
 
 
 def load_json_lines(path: Path) -> TextTable:
-    """Read one JSON object a line. Lines without any character are passed over.
+    """Read one JSON object per line. Empty lines are skipped.
 
     Raises:
-        DataError: the file is empty.
+        DataError: The file is empty.
     """
     lines = [(n, line.strip()) for n, line in enumerate(path.read_bytes().split(b"\n"), start=1)]
     rows = [(n, line, _parse(line)) for n, line in lines if line]
@@ -43,7 +43,7 @@ def load_parquet(path: Path) -> TextTable:
     """Read a Parquet file, every column as text.
 
     Raises:
-        DataError: the file is not Parquet, or has no rows.
+        DataError: The file is not Parquet, or has no rows.
     """
     try:
         typed = pl.read_parquet(path)

@@ -1,7 +1,7 @@
-"""Which file holds what, and which of its columns: found by itself, or told by a TOML file.
+"""The schema of a data set: its files and which column is which, from a TOML file or a layout.
 
-A layout that is recognised (MovieLens, RecBole ...) becomes a ``Schema`` too, so that all input
-goes one way. A column mapped to the empty string is not read.
+A recognised layout (MovieLens, RecBole) becomes a ``Schema`` too, so that all data are read in the
+same way. A column with the empty string as its name is not read.
 """
 
 import tomllib
@@ -18,14 +18,14 @@ from offline.data.errors import DataError
 DETECT_ENCODING = "detect"  # encoding: UTF-8, or Latin-1 where the file is not UTF-8
 
 
-def _known_encoding(name: str) -> str:
-    """Accept encodings that leave line ends alone, since lines are told apart as bytes."""
+def _check_encoding(name: str) -> str:
+    """Return an encoding in which a line end is one byte, because lines are split as bytes."""
     try:
         plain = name == DETECT_ENCODING or b"\n".decode(name) == "\n"
     except (LookupError, UnicodeDecodeError):
         plain = False
     if not plain:
-        raise ValueError(f"{name} is not an encoding that we can read; convert the file to UTF-8")
+        raise ValueError(f"{name} is not a supported encoding; convert the file to UTF-8")
     return name
 
 
@@ -40,65 +40,69 @@ class FileSchema(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    file: str | None = None  # relative to the data folder; None: found by its name
+    file: str | None = None  # relative to the data folder; None: found by name
     separator: str | None = Field(None, min_length=1)  # None: found in the first line
     columns: tuple[str, ...] | None = None  # names, for a file that has no header line
-    encoding: Annotated[str, AfterValidator(_known_encoding)] = "utf-8"
-    quoted: bool | None = None  # None: quotes mean something in comma and semicolon files
+    encoding: Annotated[str, AfterValidator(_check_encoding)] = "utf-8"
+    quoted: bool | None = None  # None: only comma and semicolon files have quotes
 
 
 class InteractionsFile(FileSchema):
-    """Who did what with which item, when."""
+    """The interactions file: who did what with which item, and when."""
 
     user: str | None = None
     item: str | None = None
     value: str | None = None  # stars, plays, seconds
     type: str | None = None
     timestamp: str | None = None  # unix time in s, ms or finer, or ISO 8601
-    default_type: str | None = None  # of all events, where there is no type column
-    types: dict[str, str] = {}  # the file's words for our event types: {"buy" = "purchase"}
+    default_type: str | None = None  # of all events, if there is no type column
+    types: dict[str, str] = {}  # from the words of the file to event types: {"buy" = "purchase"}
     positive_at: float | None = None  # None: 0.8 of the largest rating
 
 
 class ItemsFile(FileSchema):
-    """What is known of the items."""
+    """The items file: the attributes of items."""
 
     item: str | None = None
     title: str | None = None
     categories: str | None = None
     category_separator: str | None = Field(None, min_length=1)  # None: the first of | ; ,
-    category_flags: tuple[str, ...] = ()  # columns named as a category, holding 1 where it is one
+    category_flags: tuple[str, ...] = ()  # columns named as a category, 1 if the item has it
     released: str | None = None  # a year, a date or a unix time
     available: str | None = None
-    flags: str | None = None  # policy flags, such as adult|alcohol; separated as categories are
-    provider: str | None = None  # who makes or sells it: a brand, an artist, a studio
-    # Columns that filters compare, and what each holds; None for a kind: found by its values, for
-    # all: what else there is of numbers and of few short texts.
+    flags: str | None = None  # policy flags, such as adult|alcohol, separated like categories
+    provider: str | None = None  # who makes or sells the item: a brand, an artist, a studio
+    # Columns that filters compare, with their kind. A kind of None is found by the values. None for
+    # all: the other columns of numbers and of few short texts.
     attributes: dict[str, ColumnKind | None] | None = None
 
     @field_validator("attributes", mode="before")
     @classmethod
-    def _by_column(cls, told: object) -> object:
-        """Take a list of columns too."""
-        return dict.fromkeys(told) if isinstance(told, list) else told
+    def _by_column(cls, value: object) -> object:
+        """Accept a list of columns too."""
+        return dict.fromkeys(value) if isinstance(value, list) else value
 
     @field_validator("attributes")
     @classmethod
-    def _few(cls, told: dict[str, ColumnKind | None] | None) -> dict[str, ColumnKind | None] | None:
-        if told and len(told) > MAX_COLUMNS:
-            raise ValueError(f"{len(told)} attributes are named, at most {MAX_COLUMNS} are held")
-        return told
+    def _few(
+        cls, value: dict[str, ColumnKind | None] | None
+    ) -> dict[str, ColumnKind | None] | None:
+        if value and len(value) > MAX_COLUMNS:
+            raise ValueError(
+                f"{len(value)} attributes are named, but at most {MAX_COLUMNS} are allowed"
+            )
+        return value
 
 
 class UsersFile(FileSchema):
-    """What is known of the users."""
+    """The users file: the attributes of users."""
 
     user: str | None = None
     attributes: tuple[str, ...] | None = None  # None: every other column
 
 
 class FriendsFile(FileSchema):
-    """Who knows whom. Edges count both ways."""
+    """The friends file. Each edge counts in both directions."""
 
     user: str | None = None
     friend: str | None = None
@@ -115,18 +119,18 @@ class Schema(BaseModel):
     items: ItemsFile = ItemsFile()
     users: UsersFile = UsersFile()
     friends: FriendsFile = FriendsFile()
-    type_weights: dict[TypeName, Weight] = {}  # besides, or instead of, the usual weights
+    type_weights: dict[TypeName, Weight] = {}  # they replace or extend the default weights
 
     @field_validator("type_weights")
     @classmethod
-    def _readable(cls, told: dict[str, float | str]) -> dict[str, float | str]:
-        for kind, weight in told.items():
+    def _readable(cls, value: dict[str, float | str]) -> dict[str, float | str]:
+        for kind, weight in value.items():
             if isinstance(weight, str):
                 parse_formula(weight, kind)
-        return told
+        return value
 
     def weights(self) -> dict[str, float | str]:
-        """Give the preference weight of each accepted event type."""
+        """Return the weight of each accepted event type."""
         return {**TYPE_WEIGHTS, **self.type_weights}
 
 
@@ -134,7 +138,7 @@ def load_schema(path: Path) -> Schema:
     """Read a schema from a TOML file.
 
     Raises:
-        DataError: the file is absent, is not TOML, or names something we do not know.
+        DataError: The file is missing, is not TOML, or has an unknown or wrong entry.
     """
     try:
         return Schema.model_validate(tomllib.loads(path.read_text("utf-8")))

@@ -1,4 +1,4 @@
-"""Cuts a log at moments of time, never between two events of the same moment."""
+"""Splits a log by time, never between two events of the same moment."""
 
 from dataclasses import dataclass
 from itertools import pairwise
@@ -10,16 +10,16 @@ from offline.data.errors import DataError
 
 TEST_SHARE = 0.2
 WINDOWS = 6
-WARM_UP_SHARE = 0.3  # of the interactions: what recall knows before the first ranker window
-MIN_INTERACTIONS = 20  # interactions; below this every part is a handful
+WARM_UP_SHARE = 0.3  # of the interactions come before the first ranker window
+MIN_INTERACTIONS = 20  # with fewer interactions, the parts are too small
 
 
 @dataclass(frozen=True, slots=True)
 class TimeSplit:
-    """Moments in unix seconds. A part is ``start <= time < end``, as ``Log.between`` takes it.
+    """The parts of a log, in unix seconds. A part is ``start <= time < end``; see ``Log.between``.
 
-    The ranker learns from ``windows``, each replayed with what was known at its start; the
-    funnel is judged on ``[test_start, test_end)``.
+    The ranker learns from ``windows``. Each is replayed with what was known at its start. The
+    funnel is evaluated on ``[test_start, test_end)``.
     """
 
     test_start: float
@@ -35,12 +35,12 @@ def split_by_time(
 ) -> TimeSplit:
     """Split so that about ``test_share`` of the interactions are the test.
 
-    Between ``warm_up_share`` and the test lie ``windows`` ranker windows of about equal counts;
-    fewer where events share their moments.
+    Between ``warm_up_share`` and the test lie ``windows`` ranker windows with about equal counts.
+    There are fewer windows if many events have the same time.
 
     Raises:
-        DataError: there are too few interactions, or too few different moments.
-        ValueError: the shares leave no room for ranker windows.
+        DataError: There are too few interactions, or too few different times.
+        ValueError: The shares leave no room for ranker windows.
     """
     if not 0 < warm_up_share < 1 - test_share < 1 or windows < 1:
         raise ValueError(
@@ -49,7 +49,7 @@ def split_by_time(
         )
     if len(log) < MIN_INTERACTIONS:
         raise DataError(
-            f"{len(log)} interactions are too few to split by time; {MIN_INTERACTIONS} needed."
+            f"{len(log)} interactions are too few to split by time; {MIN_INTERACTIONS} are needed."
         )
     shares = np.linspace(warm_up_share, 1 - test_share, windows + 1)
     cuts = np.unique(log.times[(shares * len(log)).astype(np.int64)])

@@ -1,50 +1,50 @@
-"""A file as text: its rows by column, each with its line; the rows that failed kept beside them."""
+"""A file as a table of text: its good rows by column, and its bad rows with the reason."""
 
 from dataclasses import dataclass, replace
 
 import polars as pl
 
 LINE = "#line"  # Int64: line of the file, or row of a Parquet file, from 1
-RAW = "#text"  # String: the whole line as it stood
+RAW = "#text"  # String: the whole line
 BAD_COLUMNS = {"file": pl.String, "line": pl.Int64, "reason": pl.String, "text": pl.String}
-MAX_ID_BYTES = 256  # bytes; the same bound as the HTTP edge
+MAX_ID_BYTES = 256  # the same limit as in the HTTP API
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class TextTable:
-    """The rows of one file. Every column but LINE is text, null where the field is empty."""
+    """The rows of one file. Every column but LINE is text; null if the field is empty."""
 
     file: str
     frame: pl.DataFrame
     bad: pl.DataFrame  # BAD_COLUMNS
-    lines: int  # all of the rows: of frame, of bad, and duplicates among them
+    lines: int  # all rows: good, bad and duplicates
 
     @classmethod
     def of(cls, file: str, frame: pl.DataFrame, reason: pl.Expr) -> "TextTable":
-        """Keep the rows of ``frame`` for which ``reason`` is null; the rest are bad."""
-        whole = cls(file, frame, pl.DataFrame(schema=BAD_COLUMNS), len(frame))
-        return whole.reject(reason)
+        """Build a table. Rows of ``frame`` with a ``reason`` are bad."""
+        table = cls(file, frame, pl.DataFrame(schema=BAD_COLUMNS), len(frame))
+        return table.reject(reason)
 
     @property
     def columns(self) -> list[str]:
-        """Give the names of the file's own columns."""
+        """The names of the columns of the file."""
         return [c for c in self.frame.columns if c not in {LINE, RAW}]
 
     def reject(self, reason: pl.Expr) -> "TextTable":
-        """Move the rows for which ``reason`` is not null to the bad ones."""
-        judged = self.frame.with_columns(reason.alias("#reason"))
-        failed = judged.filter(pl.col("#reason").is_not_null()).select(
+        """Return a table in which the rows with a ``reason`` are bad."""
+        checked = self.frame.with_columns(reason.alias("#reason"))
+        failed = checked.filter(pl.col("#reason").is_not_null()).select(
             pl.lit(self.file).alias("file"),
             pl.col(LINE).cast(pl.Int64).alias("line"),
             pl.col("#reason").cast(pl.String).alias("reason"),
             pl.col(RAW).alias("text"),
         )
-        kept = judged.filter(pl.col("#reason").is_null()).drop("#reason")
+        kept = checked.filter(pl.col("#reason").is_null()).drop("#reason")
         return replace(self, frame=kept, bad=pl.concat([self.bad, failed]))
 
 
 def id_fault(column: str, what: str) -> pl.Expr:
-    """Say what is wrong with the public ids of a column, null where nothing is."""
+    """Return the fault of the public ids of a column; null where there is none."""
     text = pl.col(column)
     return (
         pl.when(text.is_null() | (text.str.strip_chars() == ""))

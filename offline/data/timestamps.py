@@ -1,17 +1,17 @@
-"""Text to time: unix numbers in any usual unit, ISO 8601, and the dates of item files."""
+"""Parses times: unix numbers in any common unit, ISO 8601, and the dates of item files."""
 
 import polars as pl
 
 MAX_TIME = 4_102_444_800.0  # 2100-01-01, unix seconds
-# Above each bound a number must be of the finer unit: seconds reach 1e11 in the year 5138.
+# A number above a bound is in the finer unit: seconds reach 1e11 in the year 5138.
 FINER_UNITS = ((1e17, 1e-9), (1e14, 1e-6), (1e11, 1e-3))
 ISO_FORMATS = ("%Y-%m-%d %H:%M:%S%.f", "%Y-%m-%d %H:%M", "%Y-%m-%d")
 DATE_FORMATS = ("%d-%b-%Y", "%d %b %Y", "%B %d, %Y")
-YEARS = (1000.0, 2200.0)  # a bare number within is a year, not a time
+YEARS = (1000.0, 2200.0)  # a number in this range is a year, not a time
 
 
 def parse_seconds(column: str) -> pl.Expr:
-    """Give unix seconds of a text column; null where the text is no time. Naive times are UTC."""
+    """Return the unix seconds of a text column; null if it is no time. Naive times are UTC."""
     text = pl.col(column).str.strip_chars()
     number = text.cast(pl.Float64, strict=False)
     scaled = number
@@ -21,7 +21,7 @@ def parse_seconds(column: str) -> pl.Expr:
 
 
 def parse_years(column: str) -> pl.Expr:
-    """Give the year, with its fraction, of a text column; null where the text is no date."""
+    """Return the year, with its fraction, of a text column; null if the text is no date."""
     text = pl.col(column).str.strip_chars()
     number = text.cast(pl.Float64, strict=False)
     since_epoch = (parse_seconds(column) * 1e6).cast(pl.Int64, strict=False).cast(pl.Datetime("us"))

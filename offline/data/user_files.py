@@ -1,4 +1,4 @@
-"""The users file and the friends file: attributes by user row, and edges."""
+"""The users file and the friends file: checks them, builds attributes and edges."""
 
 import numpy as np
 import polars as pl
@@ -11,14 +11,14 @@ from offline.data.table import TextTable, id_fault
 
 
 def check_users(table: TextTable, part: UsersFile) -> TextTable:
-    """Take out users without a usable id, and all but the first row of a user."""
+    """Remove rows without a usable id, and repeated users."""
     named = table.reject(id_fault(part.user or "", "user"))
     again = ~pl.col(part.user or "").is_first_distinct()
     return named.reject(pl.when(again).then(pl.lit("this user is on an earlier line")))
 
 
 def check_friends(table: TextTable, part: FriendsFile) -> TextTable:
-    """Take out edges that lack an end."""
+    """Remove edges without a usable id at either end."""
     ends = (id_fault(part.user or "", "user"), id_fault(part.friend or "", "friend"))
     return table.reject(pl.coalesce(*ends))
 
@@ -26,7 +26,7 @@ def check_friends(table: TextTable, part: FriendsFile) -> TextTable:
 def build_attributes(
     table: TextTable | None, part: UsersFile, index: IdIndex
 ) -> dict[str, NDArray[np.str_]]:
-    """Give the raw text of each attribute, (u,) each; "" where it is unknown."""
+    """Return the raw text of each attribute, (u,); "" if it is unknown."""
     if table is None:
         return {}
     others = [c for c in table.columns if c != part.user]
@@ -41,7 +41,7 @@ def build_attributes(
 
 
 def build_friends(table: TextTable | None, part: FriendsFile, index: IdIndex) -> NDArray[np.int32]:
-    """Give the edges both ways, sorted, each once, none to oneself, (e, 2)."""
+    """Return the sorted edges in both directions, (e, 2), without repeats and self-loops."""
     if table is None:
         return np.empty((0, 2), np.int32)
     one = to_rows(table.frame[part.user or ""], index).to_numpy()

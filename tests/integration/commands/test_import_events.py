@@ -18,8 +18,7 @@ from typer.testing import CliRunner
 from app.state.event_codec import events_key
 from app.state.user_store import history_key
 from offline.cli import app
-from offline.commands import import_events as import_module
-from offline.commands.import_events import BAD, NOTE, import_events
+from offline.commands.import_events import BAD_ROWS_SUFFIX, PROGRESS_SUFFIX, import_events
 from offline.data.errors import DataError
 from offline.data.event_files import read_event_file
 from tests.conftest import COMMAND, ROOT, clean_environment, until
@@ -58,10 +57,10 @@ def test_a_file_is_imported_once_however_often_it_is_asked_for(api, users, tmp_p
     assert "120 events are new" in done.output
     assert "1 refused: type teleport is not configured" in done.output
     assert lengths(api, users) == [40] * 3
-    assert len((tmp_path / f"events.csv{BAD}").read_text().splitlines()) == 2
+    assert len((tmp_path / f"events.csv{BAD_ROWS_SUFFIX}").read_text().splitlines()) == 2
     again = import_events(read_event_file(path, None), url_of(api), QUIET)
     assert (again.done, again.accepted) == (121, 0)
-    (tmp_path / f"events.csv{NOTE}").unlink()
+    (tmp_path / f"events.csv{PROGRESS_SUFFIX}").unlink()
     again = import_events(read_event_file(path, None), url_of(api), QUIET)
     assert (again.accepted, again.duplicates) == (0, 120)
     assert lengths(api, users) == [40] * 3
@@ -181,23 +180,21 @@ def test_what_a_proxy_says_in_html_is_asked_again_or_told_in_a_sentence(
     path.write_text("user,item\nu,i1\n")
     monkeypatch.setattr(Proxy, "statuses", [502, 504, 202])
     assert import_events(read_event_file(path, None), proxy, QUIET).accepted == 1
-    (tmp_path / f"likes.csv{NOTE}").unlink()
+    (tmp_path / f"likes.csv{PROGRESS_SUFFIX}").unlink()
     for status, said in [(404, "address of a service"), (200, "address of a service")]:
         monkeypatch.setattr(Proxy, "statuses", [status])
         with pytest.raises(DataError, match=said):
             import_events(read_event_file(path, None), proxy, QUIET)
-    monkeypatch.setattr(import_module, "PATIENCE", 0.0)
     monkeypatch.setattr(Proxy, "statuses", [502])
-    with pytest.raises(DataError, match=r"502 .* run the same command again"):
-        import_events(read_event_file(path, None), proxy, QUIET)
+    with pytest.raises(DataError, match=r"502, .* run the same command again"):
+        import_events(read_event_file(path, None), proxy, QUIET, retry_seconds=0.0)
 
 
-def test_a_service_that_stays_away_is_told_in_a_sentence(tmp_path, monkeypatch):
-    monkeypatch.setattr(import_module, "PATIENCE", 0.0)
+def test_a_service_that_stays_away_is_told_in_a_sentence(tmp_path):
     path = tmp_path / "likes.csv"
     path.write_text("user,item\nu,i1\n")
     with pytest.raises(DataError, match="run the same command again"):
-        import_events(read_event_file(path, None), "http://127.0.0.1:9", QUIET)
+        import_events(read_event_file(path, None), "http://127.0.0.1:9", QUIET, retry_seconds=0.0)
 
 
 def test_a_killed_import_goes_on_and_nothing_is_doubled(api, users, tmp_path):
@@ -208,7 +205,7 @@ def test_a_killed_import_goes_on_and_nothing_is_doubled(api, users, tmp_path):
     process = subprocess.Popen(
         command, cwd=ROOT, env=clean_environment(), stdout=subprocess.DEVNULL
     )
-    until((tmp_path / f"events.csv{NOTE}").exists, 30.0)
+    until((tmp_path / f"events.csv{PROGRESS_SUFFIX}").exists, 30.0)
     process.send_signal(signal.SIGKILL)
     process.wait()
     outcome = import_events(read_event_file(path, None), url_of(api), QUIET)

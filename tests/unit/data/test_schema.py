@@ -160,10 +160,10 @@ def test_two_columns_that_could_be_the_item_are_not_guessed_between(tmp_path):
         ("[interactions]\nuser = 3", r"wrong at interactions\.user: .*string"),
         ("[interactions]\nencoding = 'klingon'", r"wrong at interactions\.encoding"),
         ("[interactions]\nencoding = 'utf-16'", r"encoding: .*convert the file to UTF-8"),
-        ("[interactions]\nuser = 'nobody'", "no column 'nobody', which the schema gives as user"),
+        ("[interactions]\nuser = 'nobody'", "no column 'nobody', which the schema names as user"),
         ("[interactions]\nfile = 'gone.csv'", r"no file .*gone\.csv"),
         ("[items]\nfile = 'gone.csv'", r"no file .*gone\.csv"),
-        ("[users]\nfile='events.csv'\nattributes=['age']", "'age', which the schema gives as attr"),
+        ("[users]\nfile='events.csv'\nattributes=['age']", "'age', which the schema names as attr"),
     ],
 )
 def test_a_wrong_schema_is_one_sentence(tmp_path, text, sentence):
