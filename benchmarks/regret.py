@@ -28,7 +28,7 @@ from app.state.counters import PopularityCounters
 from offline.data.atomic import atomic_path
 from offline.report.svg import WIDTH, report_style
 
-Floats: TypeAlias = NDArray[np.float64]
+Regrets: TypeAlias = NDArray[np.float64]
 
 K = 10
 DEFAULT_POLICY = Policy()
@@ -59,18 +59,18 @@ class SimulatedCatalogue:
 class ClickRateRanking:
     """Estimates click rates from what is shown, smoothed by the first estimates."""
 
-    clicks: Floats  # (n,)
-    shown: Floats  # (n,)
+    clicks: Regrets  # (n,)
+    shown: Regrets  # (n,)
 
     @property
-    def rates(self) -> Floats:
+    def rates(self) -> Regrets:
         """The estimated click rates, (n,)."""
         return self.clicks / self.shown
 
 
 def simulate_regret(
     policy: Policy | None, rounds: int, seed: int, world: SimulatedCatalogue | None = None
-) -> Floats:
+) -> Regrets:
     """Show ``rounds`` lists by this policy; return the regret so far after each, (rounds,).
 
     The exploration is the service's own code. The same seed gives the same world to every policy.
@@ -94,7 +94,7 @@ def simulate_regret(
 
 
 def _first_estimates(
-    rates: Floats, world: SimulatedCatalogue, random: np.random.Generator
+    rates: Regrets, world: SimulatedCatalogue, random: np.random.Generator
 ) -> ClickRateRanking:
     is_new = np.arange(world.items) < world.new_share * world.items
     guess = random.binomial(int(world.prior_impressions), rates).astype(np.float64)
@@ -103,7 +103,7 @@ def _first_estimates(
 
 
 def _list(
-    policy: Policy | None, counters: PopularityCounters, rates: Floats, seed: list[int]
+    policy: Policy | None, counters: PopularityCounters, rates: Regrets, seed: list[int]
 ) -> NDArray[np.int64]:
     """Build the list as the last stage does: the best items, then the exploration slots."""
     if policy is None:
@@ -125,7 +125,7 @@ def _counters(items: int) -> PopularityCounters:
     )
 
 
-def simulate_all(rounds: int, runs: int) -> dict[str, Floats]:
+def simulate_all(rounds: int, runs: int) -> dict[str, Regrets]:
     """Return the regret of each policy in every run, (runs, rounds)."""
     return {
         name: np.stack([simulate_regret(policy, rounds, seed) for seed in range(runs)])
@@ -135,7 +135,7 @@ def simulate_all(rounds: int, runs: int) -> dict[str, Floats]:
     }
 
 
-def table(regrets: Mapping[str, Floats]) -> Table:
+def table(regrets: Mapping[str, Regrets]) -> Table:
     """Build a table of the regret at the end, and of the last tenth of the rounds."""
     runs, rounds = regrets["random"].shape
     shown = Table(title=f"Clicks lost in {rounds} lists, mean of {runs} runs ± standard error")
@@ -155,7 +155,7 @@ def table(regrets: Mapping[str, Floats]) -> Table:
     return shown
 
 
-def plot(regrets: Mapping[str, Floats], path: Path) -> None:
+def plot(regrets: Mapping[str, Regrets], path: Path) -> None:
     """Draw the mean regret of each policy, with the standard error of its runs, as SVG."""
     with report_style():
         figure = Figure(figsize=(WIDTH, 4.0), layout="constrained")

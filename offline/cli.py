@@ -271,24 +271,6 @@ def replay(
 
 
 @app.command()
-def ablate(
-    data: Annotated[Path, typer.Option(help="A folder or an interactions file.")],
-    out: Out = None,
-    schema: Annotated[
-        Path | None, typer.Option(help="A TOML file that says which column is which.")
-    ] = None,
-    config: Annotated[Path | None, typer.Option(help="A TOML file of settings.")] = None,
-    seed: Seed = None,
-) -> None:
-    """Learn and judge the funnel without each of its parts; writes OUT/ablations.json."""
-    with errors_as_sentences():
-        from benchmarks.ablations.command import ablate as run  # noqa: PLC0415 - needs the extra "train"
-        from offline.commands.train import TrainOptions  # noqa: PLC0415 - the same
-
-        run(data, _settings(out=out), TrainOptions(seed=seed, config=config), schema)
-
-
-@app.command()
 def report(
     compare: Annotated[
         tuple[str, str] | None, typer.Option(help="Two versions to lay side by side.")

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from app.settings import read_settings
-from benchmarks.ablations.command import ablate
+from benchmarks.ablations.study import ablate
 from offline.cli import Seed, errors_as_sentences
 from offline.commands.train import TrainOptions
 

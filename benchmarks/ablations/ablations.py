@@ -1,7 +1,7 @@
-"""What each part of the funnel is worth: rankers learned and judged without it.
+"""The parts of the funnel that an ablation removes, and rankers without them.
 
-Recall is replayed once. Without a channel its columns are empty and what only it proposed is gone,
-for learning and in the pools that are judged; the limits of the other channels stay.
+Recall is replayed once. Without a channel, its columns are empty and the items that only it
+proposes are gone, in training and in evaluation. The limits of the other channels stay.
 """
 
 from collections.abc import Iterator
@@ -30,18 +30,18 @@ class Ablation:
     """The funnel without one part."""
 
     name: str
-    columns: tuple[str, ...] = ()  # of which nothing is known
-    channel: str | None = None  # does not propose, and has no columns
-    windows: int | None = None  # learned from, the last ones; None: all
-    distilled: bool = True  # coarse learns from fine
-    changed: dict[str, Any] = field(default_factory=dict)  # of ``RankConfig``
+    columns: tuple[str, ...] = ()  # that are set to NaN
+    channel: str | None = None  # that proposes nothing, and has no columns
+    windows: int | None = None  # the number of last windows to learn from; None: all
+    distilled: bool = True  # whether the coarse ranker learns from the fine one
+    changed: dict[str, Any] = field(default_factory=dict)  # fields of ``RankConfig``
 
 
-WHOLE_FUNNEL = Ablation("as it is")
+WHOLE_FUNNEL = Ablation("the whole funnel")
 
 
 def ablations() -> Iterator[Ablation]:
-    """List the funnel without each part in turn."""
+    """Yield an ablation for each part of the funnel."""
     for channel in CHANNELS:
         yield Ablation(f"without channel {channel}", channel=channel)
     for group in FINE_VIEW:
@@ -55,9 +55,9 @@ def ablations() -> Iterator[Ablation]:
 def fit_rankers(
     tables: list[RankTable], ablation: Ablation, config: RankConfig, seed: int
 ) -> Rankers:
-    """Fit both rankers without the part; of the fine one's trees fewer, each with more weight.
+    """Fit both rankers without the part. The fine one has fewer trees at a higher rate.
 
-    On windows of ML-100K before the test 100 trees at three times the rate rank as 300 do.
+    On windows of ML-100K before the test, 100 trees at three times the rate rank as 300 trees.
     """
     chosen = concatenate(tables[-(ablation.windows or len(tables)) :])
     kept, features = remove_part(chosen.features, ablation)
@@ -74,7 +74,7 @@ def _quick(config: RankConfig) -> RankConfig:
 
 
 def build_ranking(rankers: Rankers, ablation: Ablation, sizes: Sizes) -> PoolRanker:
-    """Rank as the funnel does, over pools that lack the part."""
+    """Return a ranking as the funnel does it, on pools without the part."""
     ranked = cascade_ranker(rankers, sizes.coarse, sizes.fine)
 
     def ablated(query: Query, pool: Candidates) -> Candidates:
@@ -85,20 +85,20 @@ def build_ranking(rankers: Rankers, ablation: Ablation, sizes: Sizes) -> PoolRan
 
 
 def remove_part(features: Matrix, ablation: Ablation) -> tuple[NDArray[np.intp], Matrix]:
-    """Say which rows are left, and give all rows' features (n, f) as they are without the part."""
-    left = features.copy()
-    left[:, [_place(name) for name in ablation.columns]] = np.nan
+    """Return the rows that stay, and the features (n, f) of all rows without the part."""
+    reduced = features.copy()
+    reduced[:, [_position(name) for name in ablation.columns]] = np.nan
     if ablation.channel is None:
-        return np.arange(len(left)), left
-    place, z = (_place(f"{ablation.channel}_{said}") for said in ("place", "z"))
-    channels, fused = _place("channels"), _place("fused")
+        return np.arange(len(reduced)), reduced
+    place, z = (_position(f"{ablation.channel}_{column}") for column in ("place", "z"))
+    channels, fused = _position("channels"), _position("fused")
     proposed = features[:, place] > 0
     rank = 1.0 / np.where(proposed, features[:, place], 1.0) - PLACE_OFFSET
-    left[:, channels] -= proposed
-    left[:, fused] -= np.where(proposed, 1.0 / (RRF_OFFSET + rank), 0.0)
-    left[:, [place, z]] = np.nan
-    return np.flatnonzero(~proposed | (left[:, channels] > 0)), left
+    reduced[:, channels] -= proposed
+    reduced[:, fused] -= np.where(proposed, 1.0 / (RRF_OFFSET + rank), 0.0)
+    reduced[:, [place, z]] = np.nan
+    return np.flatnonzero(~proposed | (reduced[:, channels] > 0)), reduced
 
 
-def _place(column: str) -> int:
+def _position(column: str) -> int:
     return column_names(FINE_VIEW).index(column)

@@ -1,7 +1,7 @@
-"""What ablations found: as plain figures, as a file beside the report, and as a table."""
+"""The result of ablations: plain figures, a file beside the report, and tables."""
 
 from pathlib import Path
-from typing import TypeAlias, TypedDict
+from typing import TypedDict
 
 import numpy as np
 import orjson
@@ -18,23 +18,21 @@ from offline.evaluate.intervals import Bootstrap
 from offline.evaluate.rerank_only import HoldoutCandidates
 
 FILE = "ablations.json"
-REPORTED_GROUP = "validation and test"  # the view that the report shows
+ALL_WINDOWS = "validation and test"
 JSON = orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE
-
-Floats: TypeAlias = NDArray[np.float64]
 
 
 class UserGroup(TypedDict):
-    """What some of the users say of every ablation."""
+    """Every ablation, for some of the users."""
 
     name: str  # of the windows, and "users without history"
-    users: int  # one who came to several windows counts in each
-    whole: Interval  # NDCG@10 of the funnel as it is
+    users: int  # a user of several windows counts in each
+    whole: Interval  # NDCG@10 of the whole funnel
     variants: list[Variant]
 
 
 class AblationResult(TypedDict):
-    """All that the command found; the file is exactly this."""
+    """The content of the file."""
 
     dataset: str
     interactions: int
@@ -42,21 +40,23 @@ class AblationResult(TypedDict):
     views: list[UserGroup]
 
 
-def summary(
-    dataset: Dataset, seed: int, later: list[HoldoutCandidates], figures: Floats
+def summarise(
+    dataset: Dataset, seed: int, later: list[HoldoutCandidates], figures: NDArray[np.float64]
 ) -> AblationResult:
-    """Set every ablation against the funnel as it is, the first column of ``figures`` (u, 1 + a).
+    """Compare every ablation with the whole funnel, the first column of ``figures`` (u, 1 + a).
 
-    The windows are ``later``, the test last; its users follow one another as in ``figures``.
+    The windows are ``later``, the test last. Their users are in the order of ``figures``.
     """
     persons = np.concatenate([[user.user for user in one.answers.users] for one in later])
     warm = np.concatenate([one.is_warm for one in later])
-    tested = np.repeat(np.arange(len(later)) == len(later) - 1, [len(one.answers) for one in later])
+    is_test = np.repeat(
+        np.arange(len(later)) == len(later) - 1, [len(one.answers) for one in later]
+    )
     views = {
-        "validation": warm & ~tested,
-        "test": warm & tested,
-        REPORTED_GROUP: warm,
-        f"{REPORTED_GROUP}, users without history": ~warm,
+        "validation": warm & ~is_test,
+        "test": warm & is_test,
+        ALL_WINDOWS: warm,
+        f"{ALL_WINDOWS}, users without history": ~warm,
     }
     return AblationResult(
         dataset=dataset.name,
@@ -70,7 +70,7 @@ def summary(
     )
 
 
-def _view(name: str, figures: Floats, persons: Rows, seed: int) -> UserGroup:
+def _view(name: str, figures: NDArray[np.float64], persons: Rows, seed: int) -> UserGroup:
     names = [one.name for one in ablations()]
     return UserGroup(
         name=name,
@@ -80,21 +80,23 @@ def _view(name: str, figures: Floats, persons: Rows, seed: int) -> UserGroup:
     )
 
 
-def write(told: AblationResult, path: Path) -> None:
+def write_result(result: AblationResult, path: Path) -> None:
     """Write the file, whole or not at all."""
     with atomic_path(path) as part:
-        part.write_bytes(orjson.dumps(told, option=JSON))
+        part.write_bytes(orjson.dumps(result, option=JSON))
 
 
 def table(view: UserGroup) -> Table:
-    """Lay out one view, what is missed most first."""
+    """Build the table of one group of users, the largest loss first."""
     shown = Table(title=f"NDCG@10 of {view['users']} users, {view['name']} (95 % interval)")
     shown.add_column("the funnel")
-    for name in ("NDCG@10", "less the funnel as it is"):
+    for name in ("NDCG@10", "less the whole funnel"):
         shown.add_column(name, justify="right")
-    shown.add_row("as it is", f"{view['whole']['mean']:.4f}", "")
+    shown.add_row("the whole funnel", f"{view['whole']['mean']:.4f}", "")
     for one in sorted(view["variants"], key=lambda one: one["difference"]["mean"] or 0.0):
-        away = one["difference"]
-        interval = f"{away['mean']:+.4f} ({away['low']:+.4f} to {away['high']:+.4f})"
+        difference = one["difference"]
+        interval = (
+            f"{difference['mean']:+.4f} ({difference['low']:+.4f} to {difference['high']:+.4f})"
+        )
         shown.add_row(one["name"], f"{one['ndcg']['mean']:.4f}", interval)
     return shown

@@ -1,4 +1,4 @@
-"""Ablations: without a part is really without it, and what is judged is the real funnel."""
+"""An ablation really lacks its part, and the rest is the real funnel."""
 
 import asyncio
 from dataclasses import replace
@@ -7,6 +7,18 @@ from functools import partial
 import numpy as np
 import orjson
 import pytest
+from benchmarks.ablations import results, study
+from benchmarks.ablations.__main__ import app
+from benchmarks.ablations.ablations import (
+    WHOLE_FUNNEL,
+    Ablation,
+    ablations,
+    build_ranking,
+    fit_rankers,
+    remove_part,
+)
+from benchmarks.ablations.results import summarise
+from benchmarks.ablations.study import build_data
 from typer.testing import CliRunner
 
 from app.build import FunnelConfig, untrained_rankers
@@ -17,18 +29,6 @@ from app.features.views import COARSE_VIEW, FINE_VIEW, column_names
 from app.rank.kinds import HYBRIDS
 from app.recall.merge import merge
 from app.recall.registry import CHANNELS
-from benchmarks.ablations import command, results
-from benchmarks.ablations.__main__ import app
-from benchmarks.ablations.ablations import (
-    WHOLE_FUNNEL,
-    Ablation,
-    ablations,
-    build_ranking,
-    fit_rankers,
-    remove_part,
-)
-from benchmarks.ablations.command import build
-from benchmarks.ablations.results import summary
 from offline.data.errors import DataError
 from offline.data.split import split_by_time
 from offline.evaluate.compare_rankers import compare_rankers
@@ -42,8 +42,7 @@ from offline.training.distillation import fit_coarse
 from offline.training.kinds import add_coarse, fit_ranker
 from offline.training.rank_table import concatenate
 from offline.training.rankers import RankConfig, TrainingSet
-from offline.training.replay import build_offline_funnel as assembled
-from offline.training.replay import find_active_users
+from offline.training.replay import build_offline_funnel, find_active_users
 from tests.fakes import SMALL, small_dataset
 
 DATASET = small_dataset()
@@ -60,75 +59,79 @@ def cpu():
 
 
 @pytest.fixture(scope="module")
-def wiring(cpu):
+def composition(cpu):
     return FunnelConfig(cpu, NO_CHECKPOINTS)
 
 
 @pytest.fixture(scope="module")
-def tables(wiring):
-    return [replay_window(DATASET, *window, CONFIG, wiring) for window in SPLIT.windows]
+def tables(composition):
+    return [replay_window(DATASET, *window, CONFIG, composition) for window in SPLIT.windows]
 
 
 @pytest.fixture(scope="module")
-def exam(wiring) -> Holdout:
-    """The test window; of a quarter of its users nothing is known."""
-    made = build_holdout(DATASET, SPLIT, CONFIG, wiring)
-    known = DATASET.log.before(SPLIT.test_start)
-    known = known.take(np.flatnonzero(known.users % 4 > 0))
+def holdout(composition) -> Holdout:
+    """The test window. A quarter of its users have no history."""
+    whole = build_holdout(DATASET, SPLIT, CONFIG, composition)
+    past = DATASET.log.before(SPLIT.test_start)
+    past = past.take(np.flatnonzero(past.users % 4 > 0))
     users = find_active_users(DATASET.log, SPLIT.test_start, SPLIT.test_end)
-    return replace(made, models=fit_models(DATASET, known, SMALL, SPLIT.test_start), users=users)
+    return replace(whole, models=fit_models(DATASET, past, SMALL, SPLIT.test_start), users=users)
 
 
 @pytest.fixture(scope="module")
-def found(exam):
-    return collect_candidates(exam, untrained_rankers())
+def candidates(holdout):
+    return collect_candidates(holdout, untrained_rankers())
 
 
 def test_every_channel_and_every_group_of_columns_is_left_out_once():
-    tried = list(ablations())
-    assert [one.channel for one in tried if one.channel] == list(CHANNELS)
-    assert [one.columns for one in tried if one.columns] == [group.names for group in FINE_VIEW]
-    assert len({one.name for one in [WHOLE_FUNNEL, *tried]}) == len(tried) + 1
+    parts = list(ablations())
+    assert [one.channel for one in parts if one.channel] == list(CHANNELS)
+    assert [one.columns for one in parts if one.columns] == [group.names for group in FINE_VIEW]
+    assert len({one.name for one in [WHOLE_FUNNEL, *parts]}) == len(parts) + 1
 
 
-def test_rescoring_ranks_as_the_real_funnel_does(exam, tables, found):
+def test_rescoring_ranks_as_the_real_funnel_does(holdout, tables, candidates):
     rankers = fit_rankers(tables, WHOLE_FUNNEL, CONFIG.rank, 7)
-    sizes = replace(exam.funnel_config.sizes, coarse=40, fine=25)
-    funnel = assembled(exam.models, replace(exam.funnel_config, sizes=sizes), rankers)
-    asked = asyncio.run(collect_answers(funnel, DATASET, exam.users, exam.seed))
+    sizes = replace(holdout.funnel_config.sizes, coarse=40, fine=25)
+    funnel = build_offline_funnel(
+        holdout.models, replace(holdout.funnel_config, sizes=sizes), rankers
+    )
+    answers = asyncio.run(collect_answers(funnel, DATASET, holdout.users, holdout.seed))
     expected = user_ndcg(
-        pad_lists(evaluated_lists(funnel, asked.slates), 10), asked.relevant
+        pad_lists(evaluated_lists(funnel, answers.slates), 10), answers.relevant
     ).tolist()
-    assert found.ndcg(cascade_ranker(rankers, 40, 25)).tolist() == expected
-    assert found.ndcg(build_ranking(rankers, WHOLE_FUNNEL, sizes)).tolist() == expected
-    assert found.ndcg(cascade_ranker(rankers, 11, 11)).tolist() != expected
+    assert candidates.ndcg(cascade_ranker(rankers, 40, 25)).tolist() == expected
+    assert candidates.ndcg(build_ranking(rankers, WHOLE_FUNNEL, sizes)).tolist() == expected
+    assert candidates.ndcg(cascade_ranker(rankers, 11, 11)).tolist() != expected
 
 
 @pytest.mark.parametrize("channel", ["item_cf", "content", "trending", "fresh"])
-def test_without_a_channel_is_what_recall_without_it_gives(found, channel):
-    column, builder = CHANNELS.index(channel), found.answers.funnel.fine.features
-    for slate, matrix in zip(found.answers.slates[::5], found.features[::5], strict=True):
+def test_without_a_channel_is_what_recall_without_it_gives(candidates, channel):
+    column, builder = CHANNELS.index(channel), candidates.answers.funnel.fine.features
+    for slate, matrix in zip(candidates.answers.slates[::5], candidates.features[::5], strict=True):
         proposals = list(slate.proposals)
         proposals[column] = NO_PROPOSAL
         pool = merge(proposals, slate.query)
         rows, features = remove_part(matrix, Ablation("", channel=channel))
         assert slate.merged.rows[rows].tolist() == pool.rows.tolist()
         expected = builder.build(slate.query, pool)
-        said = [at for at, name in enumerate(VIEW) if name.endswith(("_place", "_z"))]
+        others = [at for at, name in enumerate(VIEW) if name.endswith(("_place", "_z"))]
         own = [VIEW.index(f"{channel}_{one}") for one in ("place", "z")]
-        said = [at for at in said if at not in own]
+        others = [at for at in others if at not in own]
         both = [VIEW.index("channels"), VIEW.index("fused")]
-        assert features[rows][:, said + both] == pytest.approx(expected[:, said + both], abs=1e-5)
+        assert features[rows][:, others + both] == pytest.approx(
+            expected[:, others + both], abs=1e-5
+        )
         assert np.isnan(features[:, own]).all()
 
 
-def test_leaving_out_leaves_the_original_as_it_was(found):
-    before = found.features[0].tobytes()
-    remove_part(found.features[0], Ablation("", ("age",), "ease"))
-    assert found.features[0].tobytes() == before
+def test_removing_a_part_leaves_the_original_as_it_was(candidates):
+    before = candidates.features[0].tobytes()
+    remove_part(candidates.features[0], Ablation("", ("age",), "ease"))
+    assert candidates.features[0].tobytes() == before
 
 
-def test_columns_that_are_left_out_move_no_ranker(tables):
+def test_columns_that_are_left_out_are_not_used_by_the_rankers(tables):
     group = column_names([COARSE_VIEW[2]])
     rankers = fit_rankers(tables, Ablation("", group), CONFIG.rank, 7)
     boosters = [booster for member in rankers.fine.model.models for booster in member.boosters]
@@ -154,7 +157,7 @@ def test_one_window_is_the_last_and_distillation_is_of_coarse_alone(tables):
 
 
 @pytest.mark.parametrize("changed", [{"monotone": False}, {"extra_trees": False}])
-def test_what_is_switched_off_makes_other_trees_of_the_same_number(tables, changed):
+def test_switching_a_part_off_grows_as_many_other_trees(tables, changed):
     one, other = (
         fit_rankers(tables, each, CONFIG.rank, 7).fine
         for each in (WHOLE_FUNNEL, Ablation("", changed=changed))
@@ -167,43 +170,43 @@ def test_what_is_switched_off_makes_other_trees_of_the_same_number(tables, chang
     assert texts(one) != texts(other)
 
 
-def test_ablations_learn_from_nothing_that_they_are_judged_on(cpu, tables):
-    bench = build(DATASET, SPLIT, CONFIG, cpu)
+def test_no_training_row_is_in_an_evaluated_window(cpu, tables):
+    ablation_data = build_data(DATASET, SPLIT, CONFIG, cpu)
     half = len(SPLIT.windows) - 1  # of three windows
-    assert [len(table) for table in bench.tables] == [len(table) for table in tables[:half]]
-    cuts = [one.answers.funnel.query_builder.counters.now for one in bench.later]
+    assert [len(table) for table in ablation_data.tables] == [len(table) for table in tables[:half]]
+    cuts = [one.answers.funnel.query_builder.counters.now for one in ablation_data.later]
     assert cuts == [SPLIT.windows[-1][0], SPLIT.test_start]
-    judged = bench.evaluate(WHOLE_FUNNEL, CONFIG)
-    assert len(judged) == sum(len(one.answers) for one in bench.later)
-    seeds = [bench._judge(WHOLE_FUNNEL, CONFIG, seed) for seed in (7, 8)]
+    judged = ablation_data.evaluate(WHOLE_FUNNEL, CONFIG)
+    assert len(judged) == sum(len(one.answers) for one in ablation_data.later)
+    seeds = [ablation_data.evaluate_seed(WHOLE_FUNNEL, CONFIG, seed) for seed in (7, 8)]
     assert judged.tolist() == np.mean(seeds, axis=0).tolist()
     assert seeds[0].tolist() != seeds[1].tolist()
 
 
-def test_one_window_is_learned_from_and_the_test_judges(cpu):
-    bench = build(DATASET, split_by_time(DATASET.log, windows=1), CONFIG, cpu)
-    assert len(bench.tables) == len(bench.later) == 1
+def test_with_one_window_the_test_is_evaluated(cpu):
+    ablation_data = build_data(DATASET, split_by_time(DATASET.log, windows=1), CONFIG, cpu)
+    assert len(ablation_data.tables) == len(ablation_data.later) == 1
 
 
-def test_where_nothing_can_be_learned_it_says_so(cpu, monkeypatch, tables):
+def test_data_without_training_rows_is_refused(cpu, monkeypatch, tables):
     nothing = tables[0].take(np.empty(0, np.intp))
-    monkeypatch.setattr(command, "replay_window", lambda *_: nothing)
+    monkeypatch.setattr(study, "replay_window", lambda *_: nothing)
     with pytest.raises(DataError, match="More interactions"):
-        build(DATASET, SPLIT, CONFIG, cpu)
+        build_data(DATASET, SPLIT, CONFIG, cpu)
 
 
-def test_the_command_writes_a_file_that_the_next_report_shows(data, tmp_path, monkeypatch):
+def test_the_command_prints_and_writes_every_group_of_users(data, tmp_path, monkeypatch):
     some = [Ablation("without channel ease", channel="ease"), Ablation("one window", windows=1)]
-    for module in (command, results):
+    for module in (study, results):
         monkeypatch.setattr(module, "ablations", lambda: iter(some))
-    monkeypatch.setattr(command, "split_by_time", partial(split_by_time, windows=2))
+    monkeypatch.setattr(study, "split_by_time", partial(split_by_time, windows=2))
     monkeypatch.setenv("REDIS_URL", "")
     settings = tmp_path / "quick.toml"
     settings.write_text("[rank]\nrounds = 6\nleast_rounds = 3\n")
     out = tmp_path / "out"
     line = ["--data", str(data), "--out", str(out), "--config", str(settings)]
-    told = CliRunner().invoke(app, line)
-    assert told.exit_code == 0, told.output
+    result = CliRunner().invoke(app, line)
+    assert result.exit_code == 0, result.output
     for words in (
         "without channel ease",
         "one window",
@@ -211,7 +214,7 @@ def test_the_command_writes_a_file_that_the_next_report_shows(data, tmp_path, mo
         "users, test",
         "ablations.json",
     ):
-        assert words in told.output.replace("\n", " ")
+        assert words in result.output.replace("\n", " ")
     written = orjson.loads((out / "ablations.json").read_bytes())
     views = {one["name"]: one for one in written["views"]}
     assert [*views][:3] == ["validation", "test", "validation and test"]
@@ -220,25 +223,25 @@ def test_the_command_writes_a_file_that_the_next_report_shows(data, tmp_path, mo
     )
     for one in views.values():
         for variant in one["variants"]:
-            away = variant["ndcg"]["mean"] - one["whole"]["mean"]
-            assert variant["difference"]["mean"] == pytest.approx(away)
+            difference = variant["ndcg"]["mean"] - one["whole"]["mean"]
+            assert variant["difference"]["mean"] == pytest.approx(difference)
 
 
-def test_views_are_of_their_own_users(found):
-    users = len(found.answers)
+def test_each_group_has_its_own_users(candidates):
+    users = len(candidates.answers)
     figures = np.zeros((2 * users, len(list(ablations())) + 1))
     figures[:users, 0] = 0.25  # the earlier window
     figures[:, 1] = 1.0
-    told = summary(DATASET, 7, [found, found], figures)
-    warm = int(found.is_warm.sum())
-    views = [(one["name"], one["users"], one["whole"]["mean"]) for one in told["views"]]
+    result = summarise(DATASET, 7, [candidates, candidates], figures)
+    warm = int(candidates.is_warm.sum())
+    views = [(one["name"], one["users"], one["whole"]["mean"]) for one in result["views"]]
     assert views == [
         ("validation", warm, 0.25),
         ("test", warm, 0.0),
         ("validation and test", 2 * warm, 0.125),
         ("validation and test, users without history", 2 * (users - warm), 0.125),
     ]
-    assert told["views"][2]["variants"][0]["difference"]["mean"] == 0.875
+    assert result["views"][2]["variants"][0]["difference"]["mean"] == 0.875
 
 
 def trained_on(tables, fine="pointwise_listwise"):
@@ -246,20 +249,20 @@ def trained_on(tables, fine="pointwise_listwise"):
     return add_coarse(fit_ranker(fine, training), "logistic", training)
 
 
-def test_hybrids_are_compared_apart_for_users_with_and_without_history(exam, tables):
-    compared = compare_rankers(exam, trained_on(tables))
+def test_hybrids_are_compared_apart_for_users_with_and_without_history(holdout, tables):
+    compared = compare_rankers(holdout, trained_on(tables))
     words = [*HYBRIDS, *(f"{kind}, users without history" for kind in HYBRIDS)]
     assert [one["name"] for one in compared] == words
-    other = compare_rankers(exam, trained_on(tables, "learned"))
+    other = compare_rankers(holdout, trained_on(tables, "learned"))
     rest = [kind for kind in HYBRIDS if kind != "learned"]
     assert [one["name"] for one in other][:5] == ["pointwise_listwise", *rest]
     assert compared[0]["ndcg"] == other[1]["ndcg"]
     assert compared[0]["difference"] != other[1]["difference"]
 
 
-def test_where_everybody_is_new_there_is_one_line_for_each_hybrid(exam, tables):
-    new = [user for user in exam.users if user.user % 4 == 0]
-    compared = compare_rankers(replace(exam, users=new), trained_on(tables))
+def test_without_warm_users_there_is_one_line_for_each_hybrid(holdout, tables):
+    new = [user for user in holdout.users if user.user % 4 == 0]
+    compared = compare_rankers(replace(holdout, users=new), trained_on(tables))
     assert [one["name"] for one in compared] == list(HYBRIDS)
 
 

@@ -1,0 +1,122 @@
+"""Trains and evaluates the funnel without each of its parts."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+from app.build import untrained_rankers
+from app.cpu import Cpu
+from app.settings import Settings
+from benchmarks.ablations.ablations import (
+    WHOLE_FUNNEL,
+    Ablation,
+    ablations,
+    build_ranking,
+    fit_rankers,
+)
+from benchmarks.ablations.results import FILE, summarise, table, write_result
+from offline.commands.train import TrainOptions
+from offline.data.dataset import Dataset
+from offline.data.errors import DataError
+from offline.data.readers import load_dataset
+from offline.data.split import TimeSplit, split_by_time
+from offline.evaluate.metrics import PerUser
+from offline.evaluate.rerank_only import HoldoutCandidates, collect_candidates
+from offline.job import JobConfig, build_holdout, funnel_config, replay_window
+from offline.training.rank_table import RankTable
+
+MAX_USERS = 2_000  # of all evaluated windows, about
+SEEDS = 2  # of the rankers of each ablation; a seed alone changes NDCG@10 as much as many parts do
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class AblationData:
+    """Training rows and later windows to evaluate on, the same for all ablations."""
+
+    tables: list[RankTable]
+    later: list[HoldoutCandidates]  # in time order, the test last; no training row is in them
+
+    def evaluate(self, ablation: Ablation, config: JobConfig) -> PerUser:
+        """Return NDCG@10 of all users of all later windows, in order; mean of the seeds."""
+        seeds = range(config.seed, config.seed + SEEDS)
+        means: PerUser = np.mean(
+            [self.evaluate_seed(ablation, config, seed) for seed in seeds], axis=0
+        )
+        return means
+
+    def evaluate_seed(self, ablation: Ablation, config: JobConfig, seed: int) -> PerUser:
+        """Return NDCG@10 of the same users with rankers of one seed."""
+        rankers = fit_rankers(self.tables, ablation, config.rank, seed)
+        ranking = build_ranking(rankers, ablation, config.sizes)
+        return np.concatenate([window.ndcg(ranking) for window in self.later])
+
+
+def ablate(
+    data: Path, settings: Settings, options: TrainOptions, schema: Path | None = None
+) -> Path:
+    """Run every ablation, print the result, and return the path of the written file.
+
+    Raises:
+        DataError: the data cannot be used, or is too little.
+    """
+    console, config = Console(), options.job_config(settings)
+    with console.status("Reading and checking the data"):
+        dataset = load_dataset(data, schema).dataset
+    runs, cpu = [WHOLE_FUNNEL, *ablations()], Cpu(threads=1)
+    try:
+        with _bar() as bar:
+            task = bar.add_task("Replaying recall", total=len(runs) + 1)
+            ablation_data = build_data(dataset, split_by_time(dataset.log), config, cpu)
+            figures: list[PerUser] = []
+            for ablation in runs:
+                bar.update(task, advance=1, description=ablation.name)
+                figures.append(ablation_data.evaluate(ablation, config))
+            bar.update(task, advance=1, description="Done")
+    finally:
+        cpu.close()
+    result = summarise(dataset, config.seed, ablation_data.later, np.stack(figures, axis=1))
+    path = settings.out / FILE
+    write_result(result, path)
+    for group in result["views"]:
+        console.print(table(group))
+    console.print(f"Written: {path}.", soft_wrap=True)
+    return path
+
+
+def _bar() -> Progress:
+    return Progress(
+        BarColumn(bar_width=20),
+        MofNCompleteColumn(),
+        TextColumn("{task.description}"),
+        TimeElapsedColumn(),
+        console=Console(stderr=True),
+    )
+
+
+def build_data(dataset: Dataset, split: TimeSplit, config: JobConfig, cpu: Cpu) -> AblationData:
+    """Replay the first half of the windows; collect candidates in each later one and the test.
+
+    Raises:
+        DataError: users liked nothing that recall proposed, or a window has no users.
+    """
+    composition, half = funnel_config(config, cpu), (len(split.windows) + 1) // 2
+    earlier, later = split.windows[:half], split.windows[half:]
+    tables = [replay_window(dataset, *window, config, composition) for window in earlier]
+    if not any(map(len, tables)):
+        raise DataError(
+            "In the windows to learn from, users liked nothing that recall proposed. "
+            "More interactions are needed."
+        )
+    splits = [*(TimeSplit(*window, earlier) for window in later), split]
+    candidates = [
+        collect_candidates(
+            build_holdout(dataset, one, config, composition),
+            untrained_rankers(),
+            MAX_USERS // len(splits),
+        )
+        for one in splits
+    ]
+    return AblationData([table for table in tables if len(table)], candidates)
