@@ -7,6 +7,16 @@ from functools import partial
 import numpy as np
 import orjson
 import pytest
+from typer.testing import CliRunner
+
+from app.build import FunnelConfig, untrained_rankers
+from app.contracts import NO_PROPOSAL
+from app.cpu import Cpu
+from app.deadline import NO_CHECKPOINTS
+from app.features.views import COARSE_VIEW, FINE_VIEW, column_names
+from app.rank.kinds import HYBRIDS
+from app.recall.merge import merge
+from app.recall.registry import CHANNELS
 from benchmarks.ablations import results, study
 from benchmarks.ablations.__main__ import app
 from benchmarks.ablations.ablations import (
@@ -19,16 +29,6 @@ from benchmarks.ablations.ablations import (
 )
 from benchmarks.ablations.results import summarise
 from benchmarks.ablations.study import build_data
-from typer.testing import CliRunner
-
-from app.build import FunnelConfig, untrained_rankers
-from app.contracts import NO_PROPOSAL
-from app.cpu import Cpu
-from app.deadline import NO_CHECKPOINTS
-from app.features.views import COARSE_VIEW, FINE_VIEW, column_names
-from app.rank.kinds import HYBRIDS
-from app.recall.merge import merge
-from app.recall.registry import CHANNELS
 from offline.data.errors import DataError
 from offline.data.split import split_by_time
 from offline.evaluate.compare_rankers import compare_rankers
