@@ -94,7 +94,9 @@ def _replay_one(replayer: RequestReplayer, command: ReplayCommand) -> None:
 
 
 def _replay_many(replayer: RequestReplayer, command: ReplayCommand) -> None:
-    entries = sorted(itertools.islice(replayer.reader.log_entries(), command.last), key=_order)
+    entries = sorted(
+        itertools.islice(replayer.reader.log_entries(), command.last), key=replay_order
+    )
     outcomes: Counter[str] = Counter()
     overlaps: list[float] = []
     for entry in track(entries, "Replaying", console=Console(stderr=True)):
@@ -114,7 +116,7 @@ def _replay_many(replayer: RequestReplayer, command: ReplayCommand) -> None:
         raise DifferentError("replayed answers differ")
 
 
-def _order(entry: LogEntry) -> tuple[Any, ...]:
+def replay_order(entry: LogEntry) -> tuple[Any, ...]:
     """Return a sort key by which the state of each worker only advances."""
     applied = offsets_of(entry).applied if entry.head.get("offsets") else {}
     spans = (parse_id(last) for _, (_, last) in sorted(applied.items()))

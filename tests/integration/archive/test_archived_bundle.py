@@ -1,4 +1,4 @@
-"""A bundle that was trained from the archive, served: what it knows is not counted again."""
+"""A bundle trained from the archive is served: what it contains is not counted again."""
 
 import shutil
 import time
@@ -31,30 +31,30 @@ def story(data, trained, redis_url, tmp_path_factory):
     quick = out.parent / "quick.toml"
     quick.write_text("askers = 60\n[rank]\nrounds = 6\nleast_rounds = 4\nboosters = 1\n")
     choice = TrainOptions(from_archive=True, gate=GateConfig(force=True), config=quick)
-    with hosted(settings) as service, redis.Redis.from_url(redis_url) as link:
+    with hosted(settings) as service, redis.Redis.from_url(redis_url) as client:
         shown = impressions_key(settings.key_prefix)
         clicked = [click(service, user) for user in USERS for _ in range(CLICKS)]
         click(service, "u0", timestamp=time.time() - 86_400)  # it comes late
-        until(lambda: link.xlen(shown) == len(clicked) + 1)
+        until(lambda: client.xlen(shown) == len(clicked) + 1)
         archive(settings, once=True)
         later = [click(service, user) for user in USERS[:10]]
-        until(lambda: link.xlen(shown) == len(clicked) + 1 + len(later))
-        told = follower_of(service).applied
+        until(lambda: client.xlen(shown) == len(clicked) + 1 + len(later))
+        n_applied = consumer_of(service).applied
         folder = train(data, settings, choice)
         until(lambda: service.service.deployment.bundle.version == folder.name)
-        yield settings, service, load_bundle(folder), later, told
+        yield settings, service, load_bundle(folder), later, n_applied
 
 
-def click(service, user, **said):
-    """Click an item of a list; gives its id."""
+def click(service, user, **fields):
+    """Click an item of a list; return its id."""
     answer = service.recommend(user, explore=False)
     item = answer["items"][0]["item_id"]
     event = {"user_id": user, "item_id": item, "type": "like", "request_id": answer["request_id"]}
-    service.tell(event | said)
+    service.tell(event | fields)
     return item
 
 
-def follower_of(service):
+def consumer_of(service):
     return service.service.deployment.consumer
 
 
@@ -64,48 +64,46 @@ def counted(bundle, items):
     return np.bincount(rows, minlength=len(bundle.models.catalogue))
 
 
-def test_what_the_bundle_knows_is_not_applied_again_and_what_came_later_is_once(story):
-    _, service, bundle, later, told = story
-    live, base = service.service.deployment.counters, bundle.models.popularity
+def test_only_events_after_the_bundle_are_applied(story):
+    _, service, bundle, later, n_applied = story
+    counters, base = service.service.deployment.counters, bundle.models.popularity
     extra, n = counted(bundle, later), len(bundle.models.catalogue)
-    assert told == CLICKS * len(USERS) + 1 + len(later)
-    assert follower_of(service).applied == len(later)
-    assert live.trials == 10 * len(later)  # lists of 10, as many as there were clicks on them
-    assert live.clicks.sum() == len(later)
-    assert live.counts[-1, :n].tolist() == (base.counts[-1] + extra).tolist()
-    assert live.liked[-1, :n] == pytest.approx(base.liked[-1] + extra)
+    assert n_applied == CLICKS * len(USERS) + 1 + len(later)
+    assert consumer_of(service).applied == len(later)
+    assert counters.trials == 10 * len(later)  # lists of 10, as many as there were clicks on them
+    assert counters.clicks.sum() == len(later)
+    assert counters.counts[-1, :n].tolist() == (base.counts[-1] + extra).tolist()
+    assert counters.liked[-1, :n] == pytest.approx(base.liked[-1] + extra)
 
 
-def test_an_event_that_both_know_is_in_the_history_once(story, trained):
+def test_an_event_in_bundle_and_store_is_in_the_history_once(story, trained):
     settings, service, bundle, _, _ = story
     before = load_bundle(find_current_bundle(trained))
     assert bundle.manifest.time_shift == before.manifest.time_shift > 0
-    with redis.Redis.from_url(settings.redis_url) as link:
-        tape = StreamReader(link, settings.key_prefix, archive_folder(settings.out))
+    with redis.Redis.from_url(settings.redis_url) as client:
+        reader = StreamReader(client, settings.key_prefix, archive_folder(settings.out))
         for user, clicks in (("u0", CLICKS + 2), ("u5", CLICKS + 1), ("u20", CLICKS)):
             answer = service.recommend(user)
-            entry = until(lambda answer=answer: tape.find(answer["request_id"]))
+            entry = until(lambda answer=answer: reader.find(answer["request_id"]))
             old = before.models.users.history(before.models.users.ids.row(user))
             assert entry.head["history_length"] == len(old) + clicks
 
 
-def test_answers_of_both_bundles_are_run_again_to_the_bit(story):
+def test_answers_of_both_bundles_are_replayed_equal_to_the_bit(story):
     settings, service, bundle, _, _ = story
-    asked = service.recommend("u3")["request_id"]
-    with redis.Redis.from_url(settings.redis_url) as link:
-        tape = StreamReader(link, settings.key_prefix, archive_folder(settings.out))
-        until(lambda: tape.find(asked))
-        reruns = RequestReplayer(settings, tape, Cpu(threads=1))
-        entries = list(tape.log_entries())
+    request_id = service.recommend("u3")["request_id"]
+    with redis.Redis.from_url(settings.redis_url) as client:
+        reader = StreamReader(client, settings.key_prefix, archive_folder(settings.out))
+        until(lambda: reader.find(request_id))
+        replayer = RequestReplayer(settings, reader, Cpu(threads=1))
+        entries = list(reader.log_entries())
         assert {entry.head["bundle"] for entry in entries} > {bundle.version}
         newest = next(one for one in entries if one.head["bundle"] == bundle.version)
         assert newest.head["offsets"][0]["events"][0] > bundle.manifest.stream_offsets["events"]
-        assert [find_differences(entry, reruns.replay(entry)) for entry in entries] == [[]] * len(
-            entries
-        )
+        assert not any(find_differences(entry, replayer.replay(entry)) for entry in entries)
         oldest = entries[-1].head["bundle"]
-        again = reruns.replay(newest, bundle=oldest)  # which knows of none of the clicks
-        first = link.xrange(events_key(settings.key_prefix), count=1)[0][0].decode()
-        assert again.head["offsets"][0]["events"][0] == first
-        reruns.close()
-        reruns.cpu.close()
+        replayed = replayer.replay(newest, bundle=oldest)  # which does not contain the clicks
+        first = client.xrange(events_key(settings.key_prefix), count=1)[0][0].decode()
+        assert replayed.head["offsets"][0]["events"][0] == first
+        replayer.close()
+        replayer.cpu.close()

@@ -1,4 +1,4 @@
-"""From what was build_archived_table to the next bundle; and that erased users are in neither."""
+"""Archived events and answers reach the next bundle; erased users are in neither."""
 
 import shutil
 import time
@@ -41,20 +41,20 @@ def story(trained, redis_url, tmp_path_factory):
     out = shutil.copytree(trained, tmp_path_factory.mktemp("story") / "out")
     settings = leisurely(out=out, redis_url=redis_url, reload_seconds=0.05)
     prefix = settings.key_prefix
-    with hosted(settings) as service, redis.Redis.from_url(redis_url) as link:
+    with hosted(settings) as service, redis.Redis.from_url(redis_url) as redis_client:
         client = service.client
         client.put(f"/users/{FRIEND}/friends", json={"friends": [GONE, "u9"]})
         client.put(f"/users/{GONE}", json={"attributes": {"age": 30}})
         for user in (GONE, FRIEND, NEWCOMER, RETURNED, *CLICKERS):
             click(service, user, 2 if user in CLICKERS else 1)
-        until(lambda: link.xlen(request_log_key(prefix)) == 4 + 2 * len(CLICKERS))
-        until(lambda: link.xlen(impressions_key(prefix)) == 4 + 2 * len(CLICKERS))
+        until(lambda: redis_client.xlen(request_log_key(prefix)) == 4 + 2 * len(CLICKERS))
+        until(lambda: redis_client.xlen(impressions_key(prefix)) == 4 + 2 * len(CLICKERS))
         archive(settings, once=True)
         receipt = client.delete(f"/users/{GONE}").json()["removed"]
         client.delete(f"/users/{RETURNED}")
         time.sleep(0.01)
         click(service, RETURNED, 1)
-        until(lambda: link.xlen(request_log_key(prefix)) == 2 * len(CLICKERS) + 2)
+        until(lambda: redis_client.xlen(request_log_key(prefix)) == 2 * len(CLICKERS) + 2)
     archive(settings, once=True)
     return settings, receipt
 
@@ -64,8 +64,8 @@ def click(service, user, times):
         answer = service.recommend(user)
         item = answer["items"][n]["item_id"]
         event = {"user_id": user, "item_id": item, "type": "like"}
-        told = service.client.post("/events", json=event | {"request_id": answer["request_id"]})
-        assert told.status_code == 202
+        logged = service.client.post("/events", json=event | {"request_id": answer["request_id"]})
+        assert logged.status_code == 202
 
 
 def table(settings, stream):
@@ -74,10 +74,10 @@ def table(settings, stream):
 
 def everything(settings):
     """All bytes that the service keeps: every key and value, every file of the archive."""
-    with redis.Redis.from_url(settings.redis_url) as link:
-        for key in link.scan_iter(f"{settings.key_prefix}*"):
-            is_stream = link.type(key) == b"stream"  # what is deleted there is overwritten later
-            yield key, repr(link.xrange(key)).encode() if is_stream else link.dump(key)
+    with redis.Redis.from_url(settings.redis_url) as store:
+        for key in store.scan_iter(f"{settings.key_prefix}*"):
+            is_stream = store.type(key) == b"stream"  # its deleted entries are overwritten later
+            yield key, repr(store.xrange(key)).encode() if is_stream else store.dump(key)
     for path in archive_folder(settings.out).rglob("*"):
         if path.suffix == ".parquet":
             for row in pl.read_parquet(path).iter_rows():
@@ -86,22 +86,20 @@ def everything(settings):
             yield str(path).encode(), path.read_bytes()
 
 
-def test_an_erased_user_is_in_no_key_no_stream_and_no_file(story):
+def test_an_erased_user_is_in_no_key_stream_or_file(story):
     settings, receipt = story
     quoted = [f'"{GONE}"'.encode(), f"'{GONE}'".encode(), f'\\"{GONE}\\"'.encode()]
-    kept = list(everything(settings))
-    assert len(kept) > 100
-    for name, content in kept:
+    stored = list(everything(settings))
+    assert len(stored) > 100
+    for name, content in stored:
         assert f"{{{GONE}}}".encode() not in name
         assert not any(text in content for text in quoted), (name, content[:300])
-    assert any(f"'{CLICKERS[0]}'".encode() in content for _, content in kept)
-    assert (
-        receipt["build_archived_table"] == 2
-    )  # the answer to them, and the one that knew them as a friend
+    assert any(f"'{CLICKERS[0]}'".encode() in content for _, content in stored)
+    assert receipt["served"] == 2  # the answer to the user, and the one to a friend
     assert receipt["history"] == receipt["events_stream"] == receipt["impressions"] == 1
 
 
-def test_of_a_user_who_returned_there_is_what_came_after(story):
+def test_a_user_who_returned_has_only_what_came_after_the_erasure(story):
     settings, _ = story
     for stream in STREAMS:
         users = table(settings, stream)["user"].to_list()
@@ -115,40 +113,38 @@ def test_of_a_user_who_returned_there_is_what_came_after(story):
     }
 
 
-def test_lists_that_were_served_are_rows_with_what_was_taken_and_where(story):
+def test_logged_lists_are_rows_with_labels_and_positions(story):
     settings, _ = story
-    found = build_archived_table(archive_folder(settings.out), 0.0, EventWeights(), np.inf)
-    assert len(found.groups) == 2 * len(CLICKERS) + 2
-    assert set(found.groups.tolist()) == {10}
-    assert found.features.shape == (len(found), len(column_names(FINE_VIEW)))
-    taken = np.flatnonzero(found.labels)
-    assert len(taken) == len(found.groups)
-    assert set(found.positions[taken].tolist()) == {0, 1}
+    rows = build_archived_table(archive_folder(settings.out), 0.0, EventWeights(), np.inf)
+    assert len(rows.groups) == 2 * len(CLICKERS) + 2
+    assert set(rows.groups.tolist()) == {10}
+    assert rows.features.shape == (len(rows), len(column_names(FINE_VIEW)))
+    chosen = np.flatnonzero(rows.labels)
+    assert len(chosen) == len(rows.groups)
+    assert set(rows.positions[chosen].tolist()) == {0, 1}
     row = table(settings, REQUEST_LOG).to_dicts()[0]
     shown = np.array(row["features"], np.float32).reshape(10, -1)
     assert any(
-        np.array_equal(found.features[at : at + 10], shown, equal_nan=True)
-        for at in range(0, len(found), 10)
+        np.array_equal(rows.features[at : at + 10], shown, equal_nan=True)
+        for at in range(0, len(rows), 10)
     )
     assert len(build_archived_table(archive_folder(settings.out), 0.0, EventWeights(), 0.0)) == 0
 
 
-def test_lists_by_other_features_of_the_same_number_are_left_out_and_counted(
-    story, tmp_path, caplog
-):
+def test_lists_with_other_features_are_left_out_and_counted(story, tmp_path, caplog):
     settings, _ = story
     whole = shutil.copytree(archive_folder(settings.out), tmp_path / "archive")
-    parts = StreamFiles(whole / REQUEST_LOG.name, REQUEST_LOG).parts()
-    told = pl.read_parquet(parts[0].path, hive_partitioning=False)
+    files = StreamFiles(whole / REQUEST_LOG.name, REQUEST_LOG).files()
+    logged = pl.read_parquet(files[0].path, hive_partitioning=False)
     others = pl.col("told").str.replace(f'"view":"{view_hash()}"', '"view":"another"', literal=True)
-    told.with_columns(others).write_parquet(parts[0].path)
+    logged.with_columns(others).write_parquet(files[0].path)
     lists = len(table(settings, REQUEST_LOG))
-    found = build_archived_table(whole, 0.0, EventWeights(), np.inf)
-    assert len(found.groups) == lists - len(told)
-    assert f"{len(told)} of {lists} build_archived_table lists are not learnt from" in caplog.text
+    rows = build_archived_table(whole, 0.0, EventWeights(), np.inf)
+    assert len(rows.groups) == lists - len(logged)
+    assert f"{len(logged)} of {lists} logged lists are not used for training" in caplog.text
 
 
-def test_replayed_rows_stand_at_a_place_of_their_own():
+def test_replayed_rows_have_a_position_of_their_own():
     def rows(n, positions):
         labels = np.arange(n, dtype=np.int32) % 2
         return RankTable(np.zeros((n, 2), np.float32), labels, np.array([n]), positions)
@@ -159,7 +155,7 @@ def test_replayed_rows_stand_at_a_place_of_their_own():
     assert set(tables[0].positions.tolist()) == set(tables[2].positions.tolist()) == {NO_POSITION}
 
 
-def test_the_next_bundle_knows_the_clicks_and_not_who_was_erased(story, data, tmp_path):
+def test_the_next_bundle_has_the_clicks_and_not_the_erased_user(story, data, tmp_path):
     settings, _ = story
     before = load_bundle(find_current_bundle(settings.out))
     quick = tmp_path / "quick.toml"
@@ -179,14 +175,14 @@ def test_the_next_bundle_knows_the_clicks_and_not_who_was_erased(story, data, tm
     assert len(users.history(users.ids.row(RETURNED))) == 1
     assert after.manifest.event_weights() == before.manifest.event_weights()
     name = GONE.encode()
-    held = np.load(folder / "users.ids.npy").tobytes()
-    assert b"\0" + name + b"\0" not in b"\0" + held + b"\0"
+    ids = np.load(folder / "users.ids.npy").tobytes()
+    assert b"\0" + name + b"\0" not in b"\0" + ids + b"\0"
 
 
-def test_without_events_from_the_archive_the_erased_are_left_out_all_the_same(story, data):
+def test_without_archived_events_erased_users_are_left_out_too(story, data):
     settings, _ = story
-    more = load_archived(settings, events=False)
-    reading = load_dataset(data, overlay=more)
+    overlay = load_archived(settings, events=False)
+    reading = load_dataset(data, overlay=overlay)
     assert reading.dataset.users.row(GONE) < 0
     assert len(reading.dataset.log) == len(load_dataset(data).dataset.log) - int(
         (load_dataset(data).dataset.log.users == load_dataset(data).dataset.users.row(GONE)).sum()
@@ -200,7 +196,7 @@ def test_without_an_archive_there_is_nothing_to_add(tmp_path):
         load_archived(settings, events=True)
 
 
-def test_the_command_forgets_a_user_everywhere(story):
+def test_the_command_erases_a_user_everywhere(story):
     settings, _ = story
     environment = {"REDIS_URL": settings.redis_url, "RECFUNNEL_KEY_PREFIX": settings.key_prefix}
     done = CliRunner(env=environment).invoke(
@@ -210,5 +206,5 @@ def test_the_command_forgets_a_user_everywhere(story):
     assert "archive" in done.output
     assert not any(NEWCOMER.encode() in content for _, content in everything(settings))
     assert user_digest(NEWCOMER) in (archive_folder(settings.out) / FILE).read_text()
-    shelf = StreamFiles(archive_folder(settings.out) / EVENTS.name, EVENTS)
-    assert purge(shelf, ErasedUsers.read(archive_folder(settings.out))) == []
+    files = StreamFiles(archive_folder(settings.out) / EVENTS.name, EVENTS)
+    assert purge(files, ErasedUsers.read(archive_folder(settings.out))) == []

@@ -1,4 +1,4 @@
-"""Lists that were given before their user was erased, and were written only after."""
+"""Lists that were shown before their user was erased, and were written after it."""
 
 import time
 
@@ -27,50 +27,52 @@ def settings(redis_url, tmp_path):
 
 
 def served(request, at):
-    """An answer of no items to the user, as the served log packs it."""
-    told = {"request_id": request, "at": at, "bundle": "b", "variant": "control", "items": []}
-    asked = {"user": "gone", "scene": "home"}
+    """A logged answer without items to the user."""
+    head = {"request_id": request, "at": at, "bundle": "b", "variant": "control", "items": []}
+    request_fields = {"user": "gone", "scene": "home"}
     arrays = {
         name: np.zeros((0,) if n < 3 else (0, 1), kind)
         for n, (name, kind) in enumerate(zip(ARRAY_NAMES, DTYPES, strict=True))
     }
-    return LogEntry(told | {"asked": asked, "said": [[], [None] * 4, []]}, arrays).pack()
+    return LogEntry(
+        head | {"request": request_fields, "raw_reply": [[], [None] * 4, []]}, arrays
+    ).pack()
 
 
-def requests(settings, link):
+def requests(settings, client):
     """The lists that streams and archive have, by stream."""
     prefix, folder = settings.key_prefix, archive_folder(settings.out)
-    shelves = (StreamFiles(folder / stream.name, stream) for stream in (IMPRESSIONS, REQUEST_LOG))
-    archived = [pl.concat(shelf.read())["request_id"].to_list() for shelf in shelves]
-    shown = [orjson.loads(fields[b"e"])[0] for _, fields in link.xrange(impressions_key(prefix))]
-    packed = [fields[b"e"] for _, fields in link.xrange(request_log_key(prefix))]
+    files = (StreamFiles(folder / stream.name, stream) for stream in (IMPRESSIONS, REQUEST_LOG))
+    archived = [pl.concat(one.read())["request_id"].to_list() for one in files]
+    shown = [orjson.loads(fields[b"e"])[0] for _, fields in client.xrange(impressions_key(prefix))]
+    packed = [fields[b"e"] for _, fields in client.xrange(request_log_key(prefix))]
     return archived, [shown, [LogEntry.unpack(one).head["request_id"] for one in packed]]
 
 
-def test_what_was_given_before_the_erasure_goes_however_late_it_is_written(settings):
+def test_a_list_shown_before_the_erasure_is_removed_although_it_is_written_later(settings):
     prefix, erased = settings.key_prefix, time.time()
-    with redis.Redis.from_url(settings.redis_url) as link:
-        link.set(erased_key(prefix, "gone"), repr(erased))
-        archive(settings, once=True)  # which takes note of the erasure: nothing new comes of it
+    with redis.Redis.from_url(settings.redis_url) as client:
+        client.set(erased_key(prefix, "gone"), repr(erased))
+        archive(settings, once=True)  # it records the erasure
         for request, at in (("before", erased - 2.0), ("after", erased + 0.001)):
-            link.xadd(
+            client.xadd(
                 impressions_key(prefix), {"e": orjson.dumps([request, "gone", ["i"], "", at])}
             )
-            link.xadd(request_log_key(prefix), {"e": served(request, at)})
+            client.xadd(request_log_key(prefix), {"e": served(request, at)})
         archive(settings, once=True)
-        assert requests(settings, link) == ([["after"], ["after"]], [["after"], ["after"]])
+        assert requests(settings, client) == ([["after"], ["after"]], [["after"], ["after"]])
 
 
-async def test_what_is_shown_says_when(settings):
+async def test_an_impression_contains_its_time(settings):
     began = time.time()
     async with Store.connect(settings.redis_url) as store:
         impressions = ImpressionWriter(store, settings.key_prefix)
         impressions.add_list("r", "u", ["i"], "home")
-        noted = time.time()
+        queued = time.time()
         await impressions.close()
     archive(settings, once=True)
     (row,) = pl.concat(
         StreamFiles(archive_folder(settings.out) / "shown", IMPRESSIONS).read()
     ).to_dicts()
-    assert began <= row["at"] <= noted
+    assert began <= row["at"] <= queued
     assert row["scene"] == "home"

@@ -1,4 +1,4 @@
-"""Answers of the served log, run again: the same to the bit, or the difference is told."""
+"""Logged answers are replayed: they are equal to the bit, or the difference is named."""
 
 import random
 import time
@@ -23,7 +23,7 @@ from app.state.streams import parse_id
 from offline import cli
 from offline.archive.files import archive_folder
 from offline.commands.archive import archive
-from offline.commands.replay import _order
+from offline.commands.replay import replay_order
 from offline.publish.pointer import point_to
 from offline.replay_log.differences import find_differences
 from offline.replay_log.replay import RequestReplayer
@@ -33,12 +33,12 @@ from tests.bundles import edit_manifest
 from tests.conftest import ITEMS, USERS, hosted, leisurely, until
 from tests.integration.test_service import another_version
 
-ASKED = 220
+REQUESTS = 220
 
 
 @pytest.fixture(scope="module")
 def busy(trained, redis_url, tmp_path_factory):
-    """A service that was asked and told a lot; ended by now."""
+    """The settings of a service that answered many requests and has ended."""
     scenes = {
         "page": Policy(explore="thompson", provider_cap=3, shown="demote"),
         "shelf": Policy(explore="epsilon_greedy", diversity=0.4, pinned={"i5": 2}),
@@ -49,22 +49,22 @@ def busy(trained, redis_url, tmp_path_factory):
         for n in range(0, USERS, 3):
             friends = {"friends": [f"u{(n + far) % USERS}" for far in (1, 2, 30)]}
             assert service.client.put(f"/users/u{n}/friends", json=friends).is_success
-        asked = 0
-        for n in range(ASKED):
-            asked += ask(service.client, chance, n)
+        n_lists = 0
+        for n in range(REQUESTS):
+            n_lists += ask(service.client, chance, n)
             if n % 4 == 0:
                 tell(service.client, chance)
-            if n in {100, 180}:  # an item comes, one goes, and the first is told of once more
-                told = {"title": "Night Returns", "categories": ["war"], "released": 1990 + n}
-                assert service.client.put("/items/new-1", json=told).is_success
+            if n in {100, 180}:  # an item is put, one is deleted, and the first is put again
+                sent = {"title": "Night Returns", "categories": ["war"], "released": 1990 + n}
+                assert service.client.put("/items/new-1", json=sent).is_success
                 assert service.client.delete("/items/i11").status_code == 204
-        with redis.Redis.from_url(redis_url) as link:
-            until(lambda: link.xlen(request_log_key(settings.key_prefix)) == asked)
+        with redis.Redis.from_url(redis_url) as client:
+            until(lambda: client.xlen(request_log_key(settings.key_prefix)) == n_lists)
     return settings
 
 
 def ask(client, chance, n):
-    """Ask in one way or another; gives how many lists that were."""
+    """Request one or two lists in varying ways; return how many."""
     user = f"u{chance.randrange(USERS + 20)}"
     scene = chance.choice(["home", "page", "shelf"])
     if n % 11 == 0:
@@ -72,13 +72,13 @@ def ask(client, chance, n):
         answer = client.post("/recommend", json={"history": sent, "scene": scene})
         assert answer.status_code == 200, answer.text
         return 1
-    told = {"user_id": user, "scene": scene, "k": chance.choice([3, 10, 30])}
+    sent = {"user_id": user, "scene": scene, "k": chance.choice([3, 10, 30])}
     if n % 5 == 0:
-        told |= {"exclude": ["i1", "i2"], "filter": 'category != "war"'}
-    answer = client.get("/recommend", params=told)
+        sent |= {"exclude": ["i1", "i2"], "filter": 'category != "war"'}
+    answer = client.get("/recommend", params=sent)
     assert answer.status_code == 200, answer.text
     if n % 7 == 0 and (token := answer.json().get("page_token")):
-        client.get("/recommend", params=told | {"page_token": token})
+        client.get("/recommend", params=sent | {"page_token": token})
         return 2
     return 1
 
@@ -97,126 +97,127 @@ def tell(client, chance):
 
 
 @pytest.fixture
-def link(redis_url):
-    with redis.Redis.from_url(redis_url) as made:
-        yield made
+def client(redis_url):
+    with redis.Redis.from_url(redis_url) as replayer:
+        yield replayer
 
 
 @pytest.fixture
-def reruns(busy, link, tmp_path):
+def replayer(busy, client, tmp_path):
     cpu = Cpu(threads=1)
     with closing(
-        RequestReplayer(busy, StreamReader(link, busy.key_prefix, tmp_path / "archive"), cpu)
-    ) as made:
-        yield made
+        RequestReplayer(busy, StreamReader(client, busy.key_prefix, tmp_path / "archive"), cpu)
+    ) as replayer:
+        yield replayer
     cpu.close()
 
 
-def plain_ten(reruns):
+def plain_ten(replayer):
     """An answer of ten items in the scene that has no policy of its own."""
-    asked = ((entry, entry.head["request"]) for entry in logged(reruns.reader))
-    return next(entry for entry, a in asked if a["k"] == 10 and a["scene"] == "home")
+    requests = ((entry, entry.head["request"]) for entry in logged(replayer.reader))
+    return next(entry for entry, r in requests if r["k"] == 10 and r["scene"] == "home")
 
 
-def logged(tape):
-    return sorted(tape.log_entries(), key=_order)
+def logged(reader):
+    return sorted(reader.log_entries(), key=replay_order)
 
 
-def test_every_logged_answer_comes_out_the_same_to_the_bit(reruns):
-    entries = logged(reruns.reader)
-    assert len(entries) >= ASKED
+def test_every_logged_answer_is_replayed_equal_to_the_bit(replayer):
+    entries = logged(replayer.reader)
+    assert len(entries) >= REQUESTS
     different = {}
     for entry in entries:
-        again = reruns.replay(entry)
-        if found := find_differences(entry, again):
-            different[entry.head["request_id"]] = found
-        assert again.head["now"] == entry.head["now"]
+        replayed = replayer.replay(entry)
+        if differences := find_differences(entry, replayed):
+            different[entry.head["request_id"]] = differences
+        assert replayed.head["now"] == entry.head["now"]
     assert different == {}
     assert {len(entry.head["offsets"][0]) for entry in entries} >= {2}
     assert {entry.head["items_changed"] for entry in entries} == {0, 2}
     assert any("new-1" in entry.head["items"] for entry in entries)
     assert any(entry.head["social"] and entry.head["social"][0] for entry in entries)
-    assert len({entry.head["offsets"][3] for entry in entries}) > 20  # exposures moved on
+    n_trials = {entry.head["offsets"][3] for entry in entries}
+    assert len(n_trials) > 20  # impressions were counted in between
 
 
-def test_answers_can_be_run_again_in_any_order(reruns):
-    entries = logged(reruns.reader)
+def test_answers_are_replayed_in_any_order(replayer):
+    entries = logged(replayer.reader)
     chance = random.Random(1)
     for entry in chance.sample(entries, 12):
-        assert find_differences(entry, reruns.replay(entry)) == []
+        assert find_differences(entry, replayer.replay(entry)) == []
 
 
-def test_what_is_only_in_the_archive_is_run_again_as_well(busy, link, tmp_path, reruns):
+def test_answers_that_only_the_archive_has_are_replayed(busy, client, tmp_path, replayer):
     settings = busy.model_copy(update={"out": tmp_path})
     archive(settings, once=True)
     keys = [f(busy.key_prefix) for f in (events_key, impressions_key, request_log_key)]
-    kept = [link.dump(key) for key in keys]
+    dumps = [client.dump(key) for key in keys]
     try:
         for key in keys:
-            link.xtrim(key, maxlen=3, approximate=False)
-        tape = StreamReader(link, busy.key_prefix, archive_folder(settings.out))
-        entries = sorted(tape.log_entries(), key=_order)
-        assert len(entries) >= ASKED
-        with closing(RequestReplayer(busy, tape, reruns.cpu)) as fresh:
-            assert all(not find_differences(entry, fresh.replay(entry)) for entry in entries[::4])
-        bare = StreamReader(link, busy.key_prefix, tmp_path / "none")
+            client.xtrim(key, maxlen=3, approximate=False)
+        reader = StreamReader(client, busy.key_prefix, archive_folder(settings.out))
+        entries = sorted(reader.log_entries(), key=replay_order)
+        assert len(entries) >= REQUESTS
+        with closing(RequestReplayer(busy, reader, replayer.cpu)) as another:
+            assert all(not find_differences(entry, another.replay(entry)) for entry in entries[::4])
+        bare = StreamReader(client, busy.key_prefix, tmp_path / "none")
         with (
-            closing(RequestReplayer(busy, bare, reruns.cpu)) as fresh,
+            closing(RequestReplayer(busy, bare, replayer.cpu)) as another,
             pytest.raises(StateLostError, match="the stream was trimmed before it was archived"),
         ):
-            fresh.replay(entries[-1])
+            another.replay(entries[-1])
     finally:
-        for key, dump in zip(keys, kept, strict=True):
-            link.restore(key, 0, dump, replace=True)
+        for key, dump in zip(keys, dumps, strict=True):
+            client.restore(key, 0, dump, replace=True)
 
 
-def test_entries_that_are_missing_are_noticed(busy, link, reruns):
-    entry = logged(reruns.reader)[-1]
+def test_missing_stream_entries_are_detected(busy, client, replayer):
+    entry = logged(replayer.reader)[-1]
     key = events_key(busy.key_prefix)
-    kept = link.dump(key)
+    dumps = client.dump(key)
     try:
-        (name, _) = link.xrange(key, count=5)[3]
-        link.xdel(key, name)
+        (name, _) = client.xrange(key, count=5)[3]
+        client.xdel(key, name)
         with pytest.raises(StateLostError, match="the rebuilt counters differ"):
-            reruns.replay(entry)
+            replayer.replay(entry)
     finally:
-        link.restore(key, 0, kept, replace=True)
+        client.restore(key, 0, dumps, replace=True)
 
 
-def test_another_setting_makes_another_list(reruns):
-    entry = plain_ten(reruns)
-    again = reruns.replay(entry, settings={"policy": {"diversity": 0.9}})
-    assert "items" in find_differences(entry, again)
-    assert again.head["settings"] == {"policy": {"diversity": 0.9}}
+def test_another_setting_changes_the_list(replayer):
+    entry = plain_ten(replayer)
+    replayed = replayer.replay(entry, settings={"policy": {"diversity": 0.9}})
+    assert "items" in find_differences(entry, replayed)
+    assert replayed.head["settings"] == {"policy": {"diversity": 0.9}}
 
 
-def test_stages_that_failed_then_fail_again(reruns):
-    entry = logged(reruns.reader)[7]
+def test_stages_that_failed_fail_in_the_replay_too(replayer):
+    entry = logged(replayer.reader)[7]
     steps = [["fine", "bug", 0, 0, 0] if s[0] == "fine" else s for s in entry.head["steps"]]
-    told = dict(entry.head) | {"steps": steps}
-    again = reruns.replay(type(entry)(told, entry.arrays))
-    assert ["fine", "bug"] in [list(step[:2]) for step in again.head["steps"]]
-    assert not np.array_equal(again.arrays["scores"][:, 3], entry.arrays["scores"][:, 3])
+    sent = dict(entry.head) | {"steps": steps}
+    replayed = replayer.replay(type(entry)(sent, entry.arrays))
+    assert ["fine", "bug"] in [list(step[:2]) for step in replayed.head["steps"]]
+    assert not np.array_equal(replayed.arrays["scores"][:, 3], entry.arrays["scores"][:, 3])
 
 
-def test_an_answer_that_the_clock_cut_off_cannot_be_run_again(busy, link, tmp_path, reruns):
+def test_an_answer_that_ran_out_of_time_cannot_be_replayed(busy, client, tmp_path, replayer):
     settings = busy.model_copy(update={"key_prefix": f"{busy.key_prefix}-late"})
     with hosted(settings) as service:
-        service.service.settings = settings.model_copy(update={"budget_ms": 0.001})
+        service.service.deployment.settings = settings.model_copy(update={"budget_ms": 0.001})
         service.recommend("u1")
-        until(lambda: link.xlen(request_log_key(settings.key_prefix)))
-    (entry,) = StreamReader(link, settings.key_prefix, tmp_path).log_entries()
+        until(lambda: client.xlen(request_log_key(settings.key_prefix)))
+    (entry,) = StreamReader(client, settings.key_prefix, tmp_path).log_entries()
     with pytest.raises(StateLostError, match="the time ran out for this answer"):
-        reruns.replay(entry)
+        replayer.replay(entry)
 
 
-def test_answers_of_a_second_bundle_that_began_later_are_run_again(out, redis_url, link, tmp_path):
+def test_answers_of_a_later_bundle_are_replayed(out, redis_url, client, tmp_path):
     settings = leisurely(out=out, redis_url=redis_url, reload_seconds=0.05)
     key, chance = events_key(settings.key_prefix), random.Random(5)
     with hosted(settings) as service:
         for _ in range(4):
             tell(service.client, chance)
-        newest = [int(name.split(b"-")[0]) for name, _ in link.xrange(key)]
+        newest = [int(name.split(b"-")[0]) for name, _ in client.xrange(key)]
         until(lambda: time.time() * 1000 > newest[-1] + 2)
         later = edit_manifest(another_version(out, "later"), data_end=time.time())
         tell(service.client, chance)
@@ -225,111 +226,111 @@ def test_answers_of_a_second_bundle_that_began_later_are_run_again(out, redis_ur
         until(lambda: service.recommend("u2")["bundle"] == later.name)
         tell(service.client, chance)
         answers = [service.recommend(f"u{n}", k=20) for n in range(5)]
-    tape = StreamReader(link, settings.key_prefix, tmp_path)
-    with closed_after(settings, tape) as reruns:
-        entries = sorted(tape.log_entries(), key=_order)
+    reader = StreamReader(client, settings.key_prefix, tmp_path)
+    with closed_after(settings, reader) as replayer:
+        entries = sorted(reader.log_entries(), key=replay_order)
         assert {entry.head["bundle"] for entry in entries} == {first, later.name}
-        last = tape.find(answers[-1]["request_id"])
+        last = reader.find(answers[-1]["request_id"])
         assert parse_id(last.head["offsets"][0]["events"][0])[0] > newest[-1]
-        assert [find_differences(entry, reruns.replay(entry)) for entry in entries] == [[]] * len(
-            entries
+        assert not any(find_differences(entry, replayer.replay(entry)) for entry in entries)
+        replayed = replayer.replay(last, bundle=first)  # which does not contain the earlier events
+        assert (
+            replayed.head["offsets"][0]["events"][0] == client.xrange(key, count=1)[0][0].decode()
         )
-        again = reruns.replay(last, bundle=first)  # which knows of earlier events, too
-        assert again.head["offsets"][0]["events"][0] == link.xrange(key, count=1)[0][0].decode()
 
 
-def test_answers_of_a_worker_that_began_after_a_trim_are_run_again(busy, link, tmp_path):
+def test_answers_of_a_worker_that_started_after_a_trim_are_replayed(busy, client, tmp_path):
     settings = busy.model_copy(update={"key_prefix": f"{busy.key_prefix}-trim", "out": tmp_path})
     key = events_key(settings.key_prefix)
     for n in range(40):
-        told = Event(event_id=f"e{n}", user=f"u{n}", item=f"i{n}", type="like")
-        link.xadd(key, {"e": told.stream_entry()})
+        sent = Event(event_id=f"e{n}", user=f"u{n}", item=f"i{n}", type="like")
+        client.xadd(key, {"e": sent.stream_entry()})
     archive(settings, once=True)
-    link.xtrim(key, maxlen=10, approximate=False)
+    client.xtrim(key, maxlen=10, approximate=False)
     with hosted(settings.model_copy(update={"out": busy.out})) as service:
         answer = service.recommend("u1")
-        until(lambda: link.xlen(request_log_key(settings.key_prefix)))
-    tape = StreamReader(link, settings.key_prefix, archive_folder(settings.out))
-    with closed_after(busy, tape) as reruns:
-        entry = tape.find(answer["request_id"])
-        assert find_differences(entry, reruns.replay(entry)) == []
+        until(lambda: client.xlen(request_log_key(settings.key_prefix)))
+    reader = StreamReader(client, settings.key_prefix, archive_folder(settings.out))
+    with closed_after(busy, reader) as replayer:
+        entry = reader.find(answer["request_id"])
+        assert find_differences(entry, replayer.replay(entry)) == []
 
 
-def test_of_items_in_an_order_that_is_not_known_it_says_so(busy, link, tmp_path):
+def test_changes_of_items_in_an_unknown_order_are_an_error(busy, client, tmp_path):
     settings = busy.model_copy(update={"key_prefix": f"{busy.key_prefix}-told"})
     requests = []
-    for _ in range(2):  # the second worker learns of both items at once
+    for _ in range(2):  # the second worker reads both items together
         with hosted(settings) as service:
             for name in ("new-1", "new-2"):
                 service.client.put(f"/items/{name}", json={"title": "Night"}).raise_for_status()
             requests.append(service.recommend("u3")["request_id"])
-            until(lambda: link.xlen(request_log_key(settings.key_prefix)) == len(requests))
-    tape = StreamReader(link, settings.key_prefix, tmp_path)
-    first, second = map(tape.find, requests)
-    with closed_after(settings, tape) as reruns:
-        assert find_differences(first, reruns.replay(first)) == []
+            until(lambda: client.xlen(request_log_key(settings.key_prefix)) == len(requests))
+    reader = StreamReader(client, settings.key_prefix, tmp_path)
+    first, second = map(reader.find, requests)
+    with closed_after(settings, reader) as replayer:
+        assert find_differences(first, replayer.replay(first)) == []
         with pytest.raises(StateLostError, match="before the worker started"):
-            reruns.replay(second)
-    link.xtrim(item_log_key(settings.key_prefix), maxlen=1, approximate=False)
+            replayer.replay(second)
+    client.xtrim(item_log_key(settings.key_prefix), maxlen=1, approximate=False)
     with (
-        closed_after(settings, tape) as reruns,
+        closed_after(settings, reader) as replayer,
         pytest.raises(StateLostError, match="is no longer complete"),
     ):
-        reruns.replay(first)
+        replayer.replay(first)
 
 
-def test_an_empty_list_is_the_same_from_the_archive_too(busy, link, tmp_path):
+def test_an_empty_list_is_replayed_from_the_archive(busy, client, tmp_path):
     settings = busy.model_copy(update={"key_prefix": f"{busy.key_prefix}-none", "out": tmp_path})
     with hosted(settings.model_copy(update={"out": busy.out})) as service:
         answer = service.recommend("u1", filter='category == "none"')
         assert answer["items"] == []
-        until(lambda: link.xlen(request_log_key(settings.key_prefix)))
+        until(lambda: client.xlen(request_log_key(settings.key_prefix)))
     archive(settings, once=True)
-    link.delete(request_log_key(settings.key_prefix))
-    tape = StreamReader(link, settings.key_prefix, archive_folder(settings.out))
-    with closed_after(busy, tape) as reruns:
-        entry = tape.find(answer["request_id"])
-        assert find_differences(entry, reruns.replay(entry)) == []
+    client.delete(request_log_key(settings.key_prefix))
+    reader = StreamReader(client, settings.key_prefix, archive_folder(settings.out))
+    with closed_after(busy, reader) as replayer:
+        entry = reader.find(answer["request_id"])
+        assert find_differences(entry, replayer.replay(entry)) == []
 
 
-def test_of_answers_that_an_older_release_archived_the_command_says_so(busy, link, tmp_path):
+def test_the_command_names_what_an_older_release_did_not_log(busy, client, tmp_path):
     settings = busy.model_copy(update={"key_prefix": f"{busy.key_prefix}-old", "out": tmp_path})
     with hosted(settings.model_copy(update={"out": busy.out})) as service:
         request = service.recommend("u1")["request_id"]
-        until(lambda: link.xlen(request_log_key(settings.key_prefix)))
+        until(lambda: client.xlen(request_log_key(settings.key_prefix)))
     archive(settings, once=True)
-    link.delete(request_log_key(settings.key_prefix))
+    client.delete(request_log_key(settings.key_prefix))
     (part,) = (archive_folder(settings.out) / "served").rglob("*.parquet")
     table = pl.read_parquet(part)
-    told = orjson.loads(table["told"][0])
-    older = {n: v for n, v in told.items() if n not in {"widths", "shelf", "changed"}}
+    sent = orjson.loads(table["told"][0])
+    older = {n: v for n, v in sent.items() if n not in {"widths", "shelf", "changed"}}
     table.with_columns(pl.lit(orjson.dumps(older).decode()).alias("told")).write_parquet(part)
-    found = command(settings, request)
-    said = "it was logged by an older release, which did not log items_offset and items_changed"
-    assert f"{request} cannot be replayed: {said}" in found.output
-    assert (found.exit_code, "Traceback" in found.output) == (1, False)
+    result = command(settings, request)
+    reason = "it was logged by an older release, which did not log items_offset and items_changed"
+    assert f"{request} cannot be replayed: {reason}" in result.output
+    assert (result.exit_code, "Traceback" in result.output) == (1, False)
     several = command(settings)
-    assert f"cannot be replayed: {said}" in several.output
+    assert f"cannot be replayed: {reason}" in several.output
     assert several.exit_code == 0
 
 
 @contextmanager
-def closed_after(settings, tape):
+def closed_after(settings, reader):
     cpu = Cpu(threads=1)
-    with closing(RequestReplayer(settings, tape, cpu)) as made:
-        yield made
+    with closing(RequestReplayer(settings, reader, cpu)) as replayer:
+        yield replayer
     cpu.close()
 
 
 def command(busy, *arguments):
     environment = {"REDIS_URL": busy.redis_url, "RECFUNNEL_KEY_PREFIX": busy.key_prefix}
     environment["COLUMNS"] = "400"  # no name of a folder is broken by the end of a line
-    whole = ["replay", "--out", str(busy.out), *arguments]
-    return CliRunner(env=environment).invoke(cli.app, whole)
+    command_line = ["replay", "--out", str(busy.out), *arguments]
+    return CliRunner(env=environment).invoke(cli.app, command_line)
 
 
-def test_the_command_says_that_an_answer_is_the_same_or_lays_lists_side_by_side(busy, reruns):
-    entry = plain_ten(reruns)
+def test_the_command_says_that_an_answer_is_equal_or_prints_both_lists(busy, replayer):
+    entry = plain_ten(replayer)
     name = entry.head["request_id"]
     same = command(busy, name)
     assert (same.exit_code, same.output) == (0, "The same 10 items, bit for bit.\n")
@@ -342,25 +343,25 @@ def test_the_command_says_that_an_answer_is_the_same_or_lays_lists_side_by_side(
     assert command(busy, name, "--bundle", "nowhere").exit_code == 1
 
 
-def test_the_command_runs_the_newest_again(busy):
-    found = command(busy, "--last", "20")
-    assert found.exit_code == 0, found.output
-    assert "the same, bit for bit" in found.output
-    assert "100.0% of a list's items are kept" in found.output
+def test_the_command_replays_the_newest_answers(busy):
+    result = command(busy, "--last", "20")
+    assert result.exit_code == 0, result.output
+    assert "the same, bit for bit" in result.output
+    assert "100.0% of a list's items are kept" in result.output
 
 
-def test_a_bundle_that_was_removed_is_named_and_the_others_are_run_again(busy, reruns):
-    found = command(busy, "--last", "5", "--bundle", "removed")
-    assert found.exit_code == 0, found.output
-    assert "cannot be replayed: " in found.output
-    assert "removed" in found.output
+def test_a_removed_bundle_is_named(busy, replayer):
+    result = command(busy, "--last", "5", "--bundle", "removed")
+    assert result.exit_code == 0, result.output
+    assert "cannot be replayed: " in result.output
+    assert "removed" in result.output
 
 
-def test_what_cannot_be_run_again_is_said_in_a_sentence(busy):
+def test_what_cannot_be_replayed_is_an_error(busy):
     assert command(busy, "nobody").exit_code == 1
     assert command(busy, "--last", "1", "--set", "diversity").exit_code == 1
 
 
-def test_settings_that_make_no_sense_are_refused():
+def test_invalid_settings_are_refused():
     with pytest.raises(SettingsError, match=r"policy\.diversity cannot be used"):
         apply_slate_settings(Settings(redis_url=None), {"policy": {"diversity": 7}})
