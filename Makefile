@@ -78,7 +78,8 @@ bench: .venv/.all | $(OUT)/current ## the CPU time of a request against its bare
 quality: .venv/.all .venv-peers/matrix/.made .venv-peers/rectools/.made | $(DATA) ## compare the rankings with those of libraries, about half an hour
 	@exec $(BIN)/python -m benchmarks.quality.run --data $(DATA)
 
-docs: .venv/.all ## build the documentation into site/
+docs: .venv/.all ## write the generated pages, and build the documentation into site/
+	@$(BIN)/python -m tests.docs.reference
 	@$(BIN)/mkdocs build --strict --quiet && echo "The first page is site/index.html"
 
 VERIFY := ../shared/tools/verify-compose.sh

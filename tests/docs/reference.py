@@ -1,4 +1,4 @@
-"""Writes the pages of ``docs/reference`` that are generated from the code.
+"""Writes the pages that are generated from the code; ``make docs`` runs it.
 
 python -m tests.docs.reference
 """
@@ -9,14 +9,16 @@ from typing import Any
 from typer.cli import get_docs_for_click
 from typer.main import get_command
 
+from app.features import views
 from app.main import create_app
 from app.observe.metric_families import FAMILIES
+from app.recall import registry
 from app.settings import Settings
 from offline import cli
-from offline.report.settings_reference import with_table
 from tests.conftest import ROOT
+from tests.docs.settings_reference import policies_table, settings_page, with_table
 
-FOLDER = ROOT / "docs/reference"
+DOCS = ROOT / "docs"
 HTTP_HEAD = """# HTTP
 
 *Generated from the OpenAPI description of the service by `make docs`.*
@@ -69,7 +71,7 @@ def metrics_page() -> str:
         for one in FAMILIES
     )
     table = f"\n| metric | kind | labels | meaning |\n|---|---|---|---|\n{rows}"
-    return with_table((FOLDER / "metrics.md").read_text(), table)
+    return with_table((DOCS / "reference" / "metrics.md").read_text(), table)
 
 
 def cli_page() -> str:
@@ -132,13 +134,22 @@ def _type(schema: Mapping[str, Any]) -> str:
     return ", ".join([kind, *limits])
 
 
+def policies_page() -> str:
+    """Return the guide of policies with its current table."""
+    return with_table((DOCS / "guides/policies.md").read_text(), policies_table())
+
+
 PAGES: dict[str, Callable[[], str]] = {
-    "http.md": http_page,
-    "cli.md": cli_page,
-    "metrics.md": metrics_page,
+    "reference/http.md": http_page,
+    "reference/cli.md": cli_page,
+    "reference/metrics.md": metrics_page,
+    "reference/settings.md": settings_page,
+    "reference/features.md": views.render_page,
+    "reference/channels.md": registry.render_page,
+    "guides/policies.md": policies_page,
 }
 
 
 if __name__ == "__main__":
     for page, build in PAGES.items():
-        (FOLDER / page).write_text(build())
+        (DOCS / page).write_text(build())

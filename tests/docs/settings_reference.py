@@ -1,11 +1,7 @@
-"""Writes ``docs/reference/settings.md`` and the policies' table from their declarations.
-
-Run ``python -m offline.report.settings_reference`` after a change; a test compares the pages.
-"""
+"""Builds the page of settings and the table of policies from their declarations."""
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from pathlib import Path
 from typing import Any
 
 from pydantic.fields import FieldInfo
@@ -13,8 +9,6 @@ from pydantic.fields import FieldInfo
 from app.rerank.policies import POLICIES, Policy
 from app.settings import DEFAULT_CHECKPOINTS_MS, Settings
 
-SETTINGS_PAGE = Path("docs/reference/settings.md")
-POLICIES_PAGE = Path("docs/guides/policies.md")
 STAGES = {
     "history": "read the user's live events",
     "profile": "compute the user's vectors",
@@ -105,14 +99,3 @@ def _table(head: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> str:
 def with_table(page: str, table: str) -> str:
     """Return a page whose first table is replaced by ``table``."""
     return re.sub(r"\n(\|[^\n]*\n)+", lambda _: table, page, count=1)
-
-
-def main() -> None:
-    """Write both pages."""
-    SETTINGS_PAGE.write_text(settings_page(), "utf-8")
-    page = POLICIES_PAGE.read_text("utf-8")
-    POLICIES_PAGE.write_text(with_table(page, policies_table()), "utf-8")
-
-
-if __name__ == "__main__":
-    main()
