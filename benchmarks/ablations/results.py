@@ -22,7 +22,7 @@ ALL_WINDOWS = "validation and test"
 JSON = orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE
 
 
-class UserGroup(TypedDict):
+class AblationGroup(TypedDict):
     """Every ablation, for some of the users."""
 
     name: str  # of the windows, and "users without history"
@@ -37,7 +37,7 @@ class AblationResult(TypedDict):
     dataset: str
     interactions: int
     seed: int
-    views: list[UserGroup]
+    views: list[AblationGroup]
 
 
 def summarise(
@@ -70,9 +70,9 @@ def summarise(
     )
 
 
-def _view(name: str, figures: NDArray[np.float64], persons: Rows, seed: int) -> UserGroup:
+def _view(name: str, figures: NDArray[np.float64], persons: Rows, seed: int) -> AblationGroup:
     names = [one.name for one in ablations()]
-    return UserGroup(
+    return AblationGroup(
         name=name,
         users=len(figures),
         whole=Bootstrap.of(figures[:, :1], seed, user_ids=persons).mean(0),
@@ -86,7 +86,7 @@ def write_result(result: AblationResult, path: Path) -> None:
         part.write_bytes(orjson.dumps(result, option=JSON))
 
 
-def table(view: UserGroup) -> Table:
+def table(view: AblationGroup) -> Table:
     """Build the table of one group of users, the largest loss first."""
     shown = Table(title=f"NDCG@10 of {view['users']} users, {view['name']} (95 % interval)")
     shown.add_column("the funnel")

@@ -28,11 +28,11 @@ from app.rerank.policies import Policy
 from app.state.counters import PopularityCounters
 from app.state.histories import RedisHistories
 from app.state.store import CommandPart, Store
+from app.state.streams import Command
 from app.state.tables import RedisTables, load_tables
 
 PREFIX = "recfunnel"
 K = 10
-Command: TypeAlias = tuple[CommandPart, ...]
 KernelCosts: TypeAlias = dict[str, float]  # kernel -> CPU seconds, one request
 
 

@@ -34,9 +34,7 @@ class LensKitModel:
 
     def _one(self, histories: sparse.csr_matrix, line: int, user: int | None) -> CatalogueScores:
         items = histories.indices[histories.indptr[line] : histories.indptr[line + 1]]
-        items = items[
-            self.trained[items]
-        ]  # the library's kNN fails on an item without training data
+        items = items[self.trained[items]]  # the library's kNN fails on untrained items
         own = ItemList(item_ids=items, rating=np.ones(len(items), np.float32))
         query = RecQuery(user_id=user, user_items=own)
         everything = ItemList(item_ids=np.arange(histories.shape[1]))

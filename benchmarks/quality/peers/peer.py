@@ -17,9 +17,8 @@ from offline.evaluate.metrics import Lists
 BLOCK = 256  # users scored at a time: their scores of the whole catalogue are in memory
 SEED = 7
 Parameters: TypeAlias = dict[str, Any]  # name -> str, int or float
-CatalogueScores: TypeAlias = NDArray[
-    np.floating[Any]
-]  # (u, n) higher is better, for the whole catalogue
+# (u, n) for the whole catalogue; higher is better
+CatalogueScores: TypeAlias = NDArray[np.floating[Any]]
 
 
 class PeerModel(Protocol):
