@@ -22,8 +22,8 @@ from app.api import (
 from app.api.middleware import ArrivalTiming, BodyLimit, EncodedSlashes
 from app.observe import logs
 from app.observe.metrics import Metrics
-from app.rollout import DEFAULT_TIMING, RolloutTiming
-from app.service import Service
+from app.service.rollout import DEFAULT_TIMING, RolloutTiming
+from app.service.service import Service
 from app.settings import Settings
 
 DESCRIPTION = "Selects the items that a user should see now, live, per request, inside 100 ms."

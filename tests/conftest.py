@@ -28,8 +28,8 @@ from app.process.workers import PatientServer
 from app.recall.item_table import ItemTableChannelConfig
 from app.recall.registry import CHANNEL_SPECS
 from app.recall.user_cf import UserCFChannelConfig
-from app.rollout import DEFAULT_TIMING
-from app.service import Service
+from app.service.rollout import DEFAULT_TIMING
+from app.service.service import Service
 from app.settings import Settings
 from offline.commands.train import TrainOptions, train
 

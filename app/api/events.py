@@ -21,7 +21,7 @@ from app.api.event_bodies import (
 from app.api.schemas import ErrorBody
 from app.api.service_access import json_response, require_deployment, service_of
 from app.contracts import StageError
-from app.service import Service
+from app.service.service import Service
 from app.state.event_codec import Event
 from app.state.event_writer import AppendOutcome, append_events
 

@@ -18,7 +18,7 @@ from app.catalogue.attributes import (
 )
 from app.catalogue.catalogue import Catalogue
 from app.catalogue.live_items import ItemRecord
-from app.deployment import Deployment
+from app.service.deployment import Deployment
 
 
 class ItemBody(BaseModel):

@@ -13,8 +13,8 @@ from app.api.schemas import ITEM, ErrorBody, PathId
 from app.api.service_access import json_response, require_deployment, service_of
 from app.catalogue.live_items import ItemRecord
 from app.contracts import StageError
-from app.deployment import Deployment
-from app.service import Service
+from app.service.deployment import Deployment
+from app.service.service import Service
 
 router = APIRouter(tags=["items"])
 ERRORS: dict[int | str, dict[str, Any]] = {

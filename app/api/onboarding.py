@@ -10,7 +10,7 @@ from app.api.errors import RefusalError, require_configured_type
 from app.api.events import EventsAccepted, store_events
 from app.api.schemas import NEW_USER, ErrorBody, PathId, PublicId
 from app.api.service_access import json_response, require_deployment, service_of
-from app.deployment import Deployment
+from app.service.deployment import Deployment
 from app.state.event_codec import Event
 
 router = APIRouter(tags=["users"])

@@ -26,10 +26,10 @@ from app.api.schemas import (
 )
 from app.api.service_access import json_response, require_deployment, service_of
 from app.catalogue.attributes import column_kinds
-from app.deployment import Deployment
 from app.expressions.item_filter import FilterError, parse_filter
 from app.request_log.request_record import RequestRecord, SentEvent
-from app.service import Service
+from app.service.deployment import Deployment
+from app.service.service import Service
 
 HOME = "home"  # the default scene; it always exists
 router = APIRouter(tags=["recommend"])

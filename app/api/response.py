@@ -7,7 +7,6 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, Field
 
-from app.answering import CONTROL, PERSONAL_COLUMNS, Answer
 from app.api.explanations import (
     ItemExplanation,
     PolicyStep,
@@ -21,6 +20,7 @@ from app.bundle.bundle import Bundle
 from app.contracts import ABSENT, SLOTS, Candidates
 from app.funnel import Slate
 from app.recall.registry import CHANNEL_SPECS, CHANNELS
+from app.service.answering import CONTROL, PERSONAL_COLUMNS, Answer
 
 BY_HISTORY = np.array([spec.kind == "history" for spec in CHANNEL_SPECS])
 MAX_REASONS = 2  # items of the history named as the reason

@@ -8,8 +8,8 @@ from fastapi import Request, Response
 
 from app.api.errors import RefusalError
 from app.contracts import StageError
-from app.deployment import Deployment
-from app.service import Service
+from app.service.deployment import Deployment
+from app.service.service import Service
 
 Reply = TypeVar("Reply")
 

@@ -17,7 +17,7 @@ from app.catalogue.user_segments import segment_labels
 from app.contracts import UserRecord
 from app.query_builder import QueryBuilder
 from app.request_log.erasure import erase_log_entries
-from app.service import Service
+from app.service.service import Service
 from app.state.erasure import erase_user
 from app.state.user_store import (
     MAX_ATTRIBUTES,

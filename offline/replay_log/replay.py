@@ -23,7 +23,7 @@ from app.funnel import Funnel, Slate
 from app.request_log.answer_record import AnswerRecord, offsets_of, reply_from_json, request_of
 from app.request_log.entry_codec import LogEntry
 from app.request_log.request_record import RequestRecord
-from app.serving_bundle import ServingBundle
+from app.service.serving_bundle import ServingBundle
 from app.settings import Settings
 from app.slate_settings import apply_slate_settings
 from app.state.tables import MemoryTables

@@ -8,7 +8,7 @@ import numpy as np
 
 from app.catalogue.live_items import ItemRecord, LiveItems
 from app.contracts import StreamOffsets
-from app.serving_bundle import ServingBundle
+from app.service.serving_bundle import ServingBundle
 from app.state.counters import PopularityCounters
 from app.state.store import Store
 from app.state.stream_consumer import StreamConsumer

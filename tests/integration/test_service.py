@@ -20,8 +20,8 @@ from app.catalogue.deleted_items import deleted_items_path
 from app.main import create_app
 from app.observe.metrics import Metrics
 from app.process.embedded_server import embedded_server
-from app.rollout import DEFAULT_TIMING, RolloutTiming
-from app.service import Service
+from app.service.rollout import DEFAULT_TIMING, RolloutTiming
+from app.service.service import Service
 from app.settings import Settings
 from app.state.archiver_status import UNLIMITED, mark_archiver_in_use
 from app.state.tables import _marker

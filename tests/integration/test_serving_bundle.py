@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 
 from app.bundle.bundle import find_current_bundle, load_bundle
-from app.serving_bundle import ServingBundle
+from app.service.serving_bundle import ServingBundle
 from tests.conftest import leisurely
 
 

@@ -2,9 +2,9 @@
 
 import pytest
 
-from app.answering import SideEffect, run_side_effects
 from app.contracts import StageError
 from app.observe.metrics import Metrics
+from app.service.answering import SideEffect, run_side_effects
 
 
 @pytest.mark.parametrize("failure", [ZeroDivisionError("a bug"), StageError("the store is down")])

@@ -9,7 +9,7 @@ import pytest
 import redis
 
 from app.bundle.bundle import find_current_bundle
-from app.service import CONFIRM_TIMEOUT
+from app.service.service import CONFIRM_TIMEOUT
 from benchmarks.live_items import ChurnPlan, ItemChurn, describe
 from loadtest.service import ServiceProcess
 from offline.publish.pointer import point_to

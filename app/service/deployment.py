@@ -20,7 +20,7 @@ from app.funnel import Funnel, Slate
 from app.observe.drift import DriftCounter
 from app.process.background_tasks import cancel
 from app.recall.onboarding import select_items
-from app.serving_bundle import ServingBundle
+from app.service.serving_bundle import ServingBundle
 from app.settings import Settings
 from app.state.counters import PopularityCounters
 from app.state.double_buffer import DoubleBuffer, Replica

@@ -1,6 +1,6 @@
 """One worker's service: its connections, queues and tasks, and the answers to requests.
 
-``app.rollout`` decides which bundle is in service; ``app.answering`` has the side effects.
+``rollout`` decides which bundle is in service; ``answering`` has the side effects of an answer.
 """
 
 import asyncio
@@ -9,7 +9,16 @@ from contextlib import suppress
 from functools import partial
 from time import time
 
-from app.answering import (
+from app.catalogue.deleted_items import deleted_items_path, keep_deleted_items_written
+from app.catalogue.item_store import ItemStore
+from app.contracts import StageError
+from app.cpu import Cpu
+from app.observe.drift_monitor import HOUR, DriftBounds, DriftMonitor
+from app.observe.metrics import Metrics
+from app.process.background_tasks import BackgroundTasks
+from app.request_log.request_record import RequestRecord
+from app.request_log.writer import RequestLog, request_log_key
+from app.service.answering import (
     Answer,
     AnswerLogger,
     SideEffect,
@@ -18,17 +27,8 @@ from app.answering import (
     run_side_effects,
     write_impressions,
 )
-from app.catalogue.deleted_items import deleted_items_path, keep_deleted_items_written
-from app.catalogue.item_store import ItemStore
-from app.contracts import StageError
-from app.cpu import Cpu
-from app.deployment import Deployment, Explain
-from app.observe.drift_monitor import HOUR, DriftBounds, DriftMonitor
-from app.observe.metrics import Metrics
-from app.process.background_tasks import BackgroundTasks
-from app.request_log.request_record import RequestRecord
-from app.request_log.writer import RequestLog, request_log_key
-from app.rollout import DEFAULT_TIMING, Rollout, RolloutTiming
+from app.service.deployment import Deployment, Explain
+from app.service.rollout import DEFAULT_TIMING, Rollout, RolloutTiming
 from app.settings import Settings
 from app.state.archiver_status import UNLIMITED, is_archiver_in_use, read_archiver_lag
 from app.state.event_codec import events_key, impressions_key

@@ -12,9 +12,9 @@ from app.catalogue.deleted_items import deleted_items_path, read_deleted_items
 from app.catalogue.item_store import ItemStore
 from app.contracts import StageError
 from app.cpu import Cpu
-from app.deployment import Deployment
 from app.observe.metrics import Metrics
 from app.process.background_tasks import BackgroundTasks
+from app.service.deployment import Deployment
 from app.settings import Settings
 from app.state.store import Store
 from app.state.tables import retire_tables

@@ -13,13 +13,13 @@ from uuid import uuid4
 
 from app.catalogue.item_store import ItemStore
 from app.deadline import StageRunner
-from app.deployment import Deployment
 from app.funnel import Slate
 from app.observe.metrics import Metrics
 from app.recall.registry import CHANNELS, PERSONAL_CHANNELS
 from app.request_log.answer_record import AnswerRecord, without_unlogged
 from app.request_log.request_record import RequestRecord
 from app.request_log.writer import RequestLog
+from app.service.deployment import Deployment
 from app.settings import Settings
 from app.slate_settings import extract_slate_settings
 from app.state.impressions import ImpressionWriter
