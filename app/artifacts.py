@@ -5,7 +5,7 @@
 """
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -192,3 +192,15 @@ class Sizes:
     recall: Count = 200  # from each channel
     coarse: Count = 300
     fine: Count = 100
+
+
+def lengthened(array: NDArray[Any], n: int, filler: float = 0) -> NDArray[Any]:
+    """Return the array with ``n`` places along its last axis; the array itself if it has them.
+
+    Sums must be taken before: numpy rounds those of longer arrays differently.
+    """
+    missing = n - array.shape[-1]
+    if not missing:
+        return array
+    end = np.full((*array.shape[:-1], missing), filler, array.dtype)
+    return np.concatenate([array, end], axis=-1)

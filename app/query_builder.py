@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.artifacts import Content, Factors, Models
-from app.catalogue.user_segments import override_segment_codes
 from app.contracts import NO_HISTORY, History, Query, Request, Rows, Scores, UserRecord, UserVectors
+from app.features.user_segments import override_segment_codes
 from app.rerank.filters import PolicyFilters
 from app.rerank.policy import PolicySettings
 from app.state.counters import PopularityCounters

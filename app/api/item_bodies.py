@@ -17,7 +17,7 @@ from app.catalogue.attributes import (
     describe_kinds,
 )
 from app.catalogue.catalogue import Catalogue
-from app.catalogue.live_items import ItemRecord
+from app.live_catalogue.live_items import ItemRecord
 from app.service.deployment import Deployment
 
 

@@ -11,8 +11,8 @@ from app.api.errors import RefusalError
 from app.api.item_bodies import ItemBody, ItemView, check_attributes, render_item
 from app.api.schemas import ITEM, ErrorBody, PathId
 from app.api.service_access import json_response, require_deployment, service_of
-from app.catalogue.live_items import ItemRecord
 from app.contracts import StageError
+from app.live_catalogue.live_items import ItemRecord
 from app.service.deployment import Deployment
 from app.service.service import Service
 

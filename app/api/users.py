@@ -13,8 +13,8 @@ from app.api.errors import RefusalError
 from app.api.schemas import USER, ErrorBody, FieldName, PathId, PublicId, ScalarValue
 from app.api.service_access import await_store, json_response, require_deployment, service_of
 from app.api.user_blocks import UserId
-from app.catalogue.user_segments import segment_labels
 from app.contracts import UserRecord
+from app.features.user_segments import segment_labels
 from app.query_builder import QueryBuilder
 from app.request_log.erasure import erase_log_entries
 from app.service.service import Service

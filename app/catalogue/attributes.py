@@ -1,7 +1,7 @@
 """Item attributes under names that the owner of the data chooses, such as ``price``, as columns.
 
 A column holds numbers or texts. Filters compare them; no model learns from them. Live columns have
-one writer, ``app.catalogue.live_items``, and any number of readers.
+one writer, ``app.live_catalogue.live_items``, and any number of readers.
 """
 
 import keyword

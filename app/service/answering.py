@@ -11,9 +11,9 @@ from time import monotonic, time
 from typing import Any
 from uuid import uuid4
 
-from app.catalogue.item_store import ItemStore
 from app.deadline import StageRunner
 from app.funnel import Slate
+from app.live_catalogue.item_store import ItemStore
 from app.observe.metrics import Metrics
 from app.recall.registry import CHANNELS, PERSONAL_CHANNELS
 from app.request_log.answer_record import AnswerRecord, without_unlogged

@@ -8,10 +8,10 @@ from dataclasses import dataclass, field
 
 from app.bundle.bundle import Bundle, find_current_bundle, load_bundle
 from app.bundle.manifest import BundleError
-from app.catalogue.deleted_items import deleted_items_path, read_deleted_items
-from app.catalogue.item_store import ItemStore
 from app.contracts import StageError
 from app.cpu import Cpu
+from app.live_catalogue.deleted_items import deleted_items_path, read_deleted_items
+from app.live_catalogue.item_store import ItemStore
 from app.observe.metrics import Metrics
 from app.process.background_tasks import BackgroundTasks
 from app.service.deployment import Deployment

@@ -9,10 +9,10 @@ from contextlib import suppress
 from functools import partial
 from time import time
 
-from app.catalogue.deleted_items import deleted_items_path, keep_deleted_items_written
-from app.catalogue.item_store import ItemStore
 from app.contracts import StageError
 from app.cpu import Cpu
+from app.live_catalogue.deleted_items import deleted_items_path, keep_deleted_items_written
+from app.live_catalogue.item_store import ItemStore
 from app.observe.drift_monitor import HOUR, DriftBounds, DriftMonitor
 from app.observe.metrics import Metrics
 from app.process.background_tasks import BackgroundTasks

@@ -10,12 +10,12 @@ from app.build import FunnelConfig, LiveState, build_funnel
 from app.bundle.bundle import Bundle
 from app.bundle.manifest import Manifest
 from app.catalogue.catalogue import Catalogue
-from app.catalogue.catalogue_overlay import CatalogueOverlay, build_overlay, with_spare_rows
-from app.catalogue.live_items import LiveItems, RowCounters
-from app.catalogue.user_segments import segment_rows_of_users
 from app.cpu import Cpu
 from app.deadline import Checkpoints
+from app.features.user_segments import segment_rows_of_users
 from app.funnel import Funnel
+from app.live_catalogue.catalogue_overlay import CatalogueOverlay, build_overlay, with_spare_rows
+from app.live_catalogue.live_items import LiveItems, RowCounters
 from app.rank.objectives import apply_objective_weights
 from app.recall.channel import ChannelConfig
 from app.recall.registry import override_channels

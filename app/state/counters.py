@@ -11,8 +11,7 @@ from copy import copy
 import numpy as np
 from numpy.typing import NDArray
 
-from app.artifacts import DAY, HALF_LIVES, Models, Popularity
-from app.catalogue.catalogue_overlay import lengthened
+from app.artifacts import DAY, HALF_LIVES, Models, Popularity, lengthened
 from app.contracts import Proposal, Rows, Scores, StreamOffsets, Times
 from app.state.group_counts import SceneCounts, SegmentCounts, SegmentRows
 

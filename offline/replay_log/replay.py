@@ -14,12 +14,12 @@ from typing_extensions import override
 from app.build import LiveState
 from app.bundle.bundle import Bundle, load_bundle
 from app.catalogue.attributes import column_kinds
-from app.catalogue.live_items import ItemRecord
 from app.contracts import History, Proposal
 from app.cpu import Cpu
 from app.deadline import NO_CHECKPOINTS, Outcome, StageResult, StageRunner
 from app.expressions.item_filter import FilterError, parse_filter
 from app.funnel import Funnel, Slate
+from app.live_catalogue.live_items import ItemRecord
 from app.request_log.answer_record import AnswerRecord, offsets_of, reply_from_json, request_of
 from app.request_log.entry_codec import LogEntry
 from app.request_log.request_record import RequestRecord

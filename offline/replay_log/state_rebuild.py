@@ -6,8 +6,8 @@ from typing import TypeAlias
 
 import numpy as np
 
-from app.catalogue.live_items import ItemRecord, LiveItems
 from app.contracts import StreamOffsets
+from app.live_catalogue.live_items import ItemRecord, LiveItems
 from app.service.serving_bundle import ServingBundle
 from app.state.counters import PopularityCounters
 from app.state.store import Store

@@ -9,8 +9,8 @@ from typing import Any
 
 import redis
 
-from app.catalogue.item_store import decode_item, item_log_key
-from app.catalogue.live_items import ItemRecord
+from app.live_catalogue.item_store import decode_item, item_log_key
+from app.live_catalogue.live_items import ItemRecord
 from app.request_log.entry_codec import LogEntry, LogEntryError
 from app.request_log.writer import request_log_key
 from app.state.streams import EntryId, StreamEntry, StreamPages, parse_id

@@ -8,9 +8,9 @@ from numpy.typing import NDArray
 
 from app.artifacts import Indexes, Models, Rankers
 from app.build import FunnelConfig, LiveState, build_funnel, untrained_rankers
-from app.catalogue.user_segments import segment_rows
 from app.contracts import NO_HISTORY, History, Request, Rows
 from app.event_weights import EventWeights
+from app.features.user_segments import segment_rows
 from app.funnel import Funnel, Slate
 from app.query_builder import QueryBuilder
 from app.state.counters import PopularityCounters

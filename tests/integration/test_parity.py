@@ -12,10 +12,10 @@ import redis
 from app.artifacts import Indexes
 from app.build import FunnelConfig, LiveState, build_funnel
 from app.bundle.bundle import find_current_bundle, load_bundle
-from app.catalogue.user_segments import segment_rows_of_users
 from app.contracts import Request
 from app.cpu import Cpu
 from app.deadline import NO_CHECKPOINTS
+from app.features.user_segments import segment_rows_of_users
 from app.features.views import COARSE_VIEW, FINE_VIEW, column_names
 from app.funnel import Funnel
 from app.recall.vectors import flat_index

@@ -15,8 +15,8 @@ import pytest
 import redis
 
 from app.bundle.bundle import find_current_bundle
-from app.catalogue import deleted_items
-from app.catalogue.deleted_items import deleted_items_path
+from app.live_catalogue import deleted_items
+from app.live_catalogue.deleted_items import deleted_items_path
 from app.main import create_app
 from app.observe.metrics import Metrics
 from app.process.embedded_server import embedded_server

@@ -12,8 +12,8 @@ import redis
 from typer.testing import CliRunner
 
 from app.bundle.bundle import find_current_bundle
-from app.catalogue.item_store import item_log_key
 from app.cpu import Cpu
+from app.live_catalogue.item_store import item_log_key
 from app.request_log.writer import request_log_key
 from app.rerank.policies import Policy
 from app.settings import Settings, SettingsError

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from app.artifacts import DAY
-from app.catalogue.catalogue_overlay import build_overlay, with_spare_rows
+from app.live_catalogue.catalogue_overlay import build_overlay, with_spare_rows
 from app.query_builder import QueryBuilder
 from app.recall.popularity import MIN_SHARE, compute_segment_lift
 from app.state.counters import REBASE_AFTER, PopularityCounters

@@ -1,6 +1,6 @@
 """A catalogue that takes more items while it is read: spare rows, and texts and tags beside it.
 
-There is one writer, ``app.catalogue.live_items``, and any number of readers. The bundle's own
+There is one writer, ``app.live_catalogue.live_items``, and any number of readers. The bundle's own
 arrays never change. What is added stands beside them and costs nothing while there is none.
 """
 
@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from typing_extensions import override
 
-from app.artifacts import Models
+from app.artifacts import Models, lengthened
 from app.catalogue.attributes import LiveColumn, live_columns
 from app.catalogue.catalogue import Catalogue
 from app.catalogue.ids import IdIndex, Texts
@@ -174,18 +174,6 @@ def with_spare_rows(models: Models, catalogue: CatalogueOverlay) -> Models:
         factors=replace(models.factors, items=with_empty_rows(models.factors.items, spare)),
         content=replace(models.content, items=with_empty_rows(models.content.items, spare)),
     )
-
-
-def lengthened(array: NDArray[Any], n: int, filler: float = 0) -> NDArray[Any]:
-    """Return the array with ``n`` places along its last axis; the array itself if it has them.
-
-    Sums must be taken before: numpy rounds those of longer arrays differently.
-    """
-    missing = n - array.shape[-1]
-    if not missing:
-        return array
-    end = np.full((*array.shape[:-1], missing), filler, array.dtype)
-    return np.concatenate([array, end], axis=-1)
 
 
 def with_empty_rows(array: NDArray[Any], spare: int) -> NDArray[Any]:

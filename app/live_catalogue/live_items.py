@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from app.artifacts import Models
 from app.catalogue.attributes import AttributeValue, is_of_kind
 from app.catalogue.catalogue import Catalogue
-from app.catalogue.catalogue_overlay import CatalogueOverlay, RowsByTag
+from app.live_catalogue.catalogue_overlay import CatalogueOverlay, RowsByTag
 
 ROW_REST = 1.0  # seconds until a deleted item's row is reused: lists in the making still name it
 

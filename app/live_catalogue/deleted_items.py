@@ -14,8 +14,8 @@ from urllib.parse import quote
 
 import orjson
 
-from app.catalogue.item_store import ItemStore
-from app.catalogue.live_items import ItemRecord
+from app.live_catalogue.item_store import ItemStore
+from app.live_catalogue.live_items import ItemRecord
 
 log = logging.getLogger(__name__)
 

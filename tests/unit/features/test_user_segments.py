@@ -5,7 +5,7 @@ import pytest
 
 from app.artifacts import Segments
 from app.catalogue.ids import IdIndex
-from app.catalogue.user_segments import segment_codes, segment_labels, segment_rows_of_users
+from app.features.user_segments import segment_codes, segment_labels, segment_rows_of_users
 from offline.models import segments
 from tests.fakes import small_models
 

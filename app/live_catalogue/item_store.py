@@ -2,7 +2,7 @@
 
 A change is one transaction: the item's record in a hash, and the same record in a stream. Every
 worker reads the stream, applies each change at once, and confirms how far it has read. A change is
-*confirmed* when all workers have confirmed it; see ``app.catalogue.confirmations``.
+*confirmed* when all workers have confirmed it; see ``app.live_catalogue.confirmations``.
 
 Stored names: the hash is ``{prefix}:{items}:told``, the stream ``{prefix}:{items}:log``.
 """
@@ -15,9 +15,9 @@ from typing import Any
 
 import orjson
 
-from app.catalogue.confirmations import WORKER_TIMEOUT, Confirmations
-from app.catalogue.live_items import ItemRecord
 from app.contracts import StageError
+from app.live_catalogue.confirmations import WORKER_TIMEOUT, Confirmations
+from app.live_catalogue.live_items import ItemRecord
 from app.state.store import CommandPart, Store
 from app.state.streams import StreamEntry, follow_streams
 

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from app.catalogue.attributes import NumberColumn, TextColumn
-from app.catalogue.catalogue_overlay import build_overlay, with_spare_rows
-from app.catalogue.live_items import ROW_REST, ItemRecord, LiveItems
 from app.contracts import UserVectors
+from app.live_catalogue.catalogue_overlay import build_overlay, with_spare_rows
+from app.live_catalogue.live_items import ROW_REST, ItemRecord, LiveItems
 from app.rank import new_item_quota
 from app.recall.vectors import VectorChannel, flat_index, new_item_vectors
 from app.rerank.exploration import ExplorationPool, choose_explored
