@@ -105,7 +105,7 @@ def _load_models(folder: Path, manifest: Manifest) -> Models:
         manifest.tables,
         manifest.attributes,
         has_flags=bool(manifest.flag_names),
-        has_cold_items="placing.slope.npy" in manifest.files,
+        has_cold_items="cold_items.slope.npy" in manifest.files,
     )
     parts = read_arrays(folder, files)
     return Models(
@@ -122,7 +122,7 @@ def _load_models(folder: Path, manifest: Manifest) -> Models:
             alpha=manifest.factors["alpha"],
             reg=manifest.factors["reg"],
             power=manifest.factors["power"],
-            n_liked=int(manifest.factors["known"]),
+            n_liked=int(manifest.factors["n_liked"]),
             half_life=manifest.factors.get("half_life", math.inf),
             **parts["factors"],
         ),

@@ -63,20 +63,26 @@ MODEL_ARRAYS = (
 )
 FLAG_ARRAYS = (_array("catalogue.flags", "uint8", "items", "flags"),)
 COLD_ITEM_ARRAYS = (
-    _array("placing.words", "bytes", "words", path="cold_item_model.encoder.words"),
-    _array("placing.idf", "float64", "words", path="cold_item_model.encoder.idf"),
-    _array("placing.axes", "float64", "words", "title size", path="cold_item_model.encoder.axes"),
+    _array("cold_items.words", "bytes", "words", path="cold_item_model.encoder.words"),
+    _array("cold_items.idf", "float64", "words", path="cold_item_model.encoder.idf"),
     _array(
-        "placing.category_idf",
+        "cold_items.axes", "float64", "words", "title size", path="cold_item_model.encoder.axes"
+    ),
+    _array(
+        "cold_items.category_idf",
         "float64",
         "categories",
         path="cold_item_model.encoder.category_idf",
     ),
-    _array("placing.decades", "float64", "decades", path="cold_item_model.encoder.decades"),
-    _array("placing.weights", "float64", "content parts", path="cold_item_model.encoder.weights"),
-    _array("placing.centre", "float64", "content size", path="cold_item_model.centre"),
-    _array("placing.slope", "float64", "content size", "factor size", path="cold_item_model.slope"),
-    _array("placing.mean", "float64", "factor size", path="cold_item_model.mean"),
+    _array("cold_items.decades", "float64", "decades", path="cold_item_model.encoder.decades"),
+    _array(
+        "cold_items.weights", "float64", "content parts", path="cold_item_model.encoder.weights"
+    ),
+    _array("cold_items.centre", "float64", "content size", path="cold_item_model.centre"),
+    _array(
+        "cold_items.slope", "float64", "content size", "factor size", path="cold_item_model.slope"
+    ),
+    _array("cold_items.mean", "float64", "factor size", path="cold_item_model.mean"),
 )
 
 
@@ -182,10 +188,10 @@ def _expect(dimension: str, size: int | str, sizes: dict[str, int]) -> int:
 
 
 def _find(models: Models, path: str) -> Any:
-    found: Any = models
+    value: Any = models
     for name in path.split("."):
-        found = found[name] if isinstance(found, Mapping) else getattr(found, name)
-    return found
+        value = value[name] if isinstance(value, Mapping) else getattr(value, name)
+    return value
 
 
 def _map_array(path: Path) -> NDArray[Any]:

@@ -6,7 +6,7 @@
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, ValidationError, computed_field, model_validator
+from pydantic import BaseModel, ConfigDict, ValidationError, computed_field
 
 from app.artifacts import Sizes
 from app.catalogue.attributes import ColumnKind
@@ -16,7 +16,7 @@ from app.rank.kinds import RankerKinds
 from app.recall.channel import ChannelConfig
 from app.recall.registry import ChannelError, read_channel_configs
 
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2  # 1: until the rankers were named by kind
 MANIFEST = "manifest.json"
 POINTER = "current"
 
@@ -70,13 +70,10 @@ class GateResult(BaseModel):
         return [check for check in self.checks if check.outcome == "failed"]
 
 
-EARLIER_NAMES = {
-    "rival": "baseline",
-    "count": "user_count",
-    "funnel": "funnel_ndcg",
-    "other": "baseline_ndcg",
-    "why": "explanation",
-}
+class _Format(BaseModel):
+    """The one field that every format of a manifest has."""
+
+    format: int
 
 
 class Manifest(BaseModel):
@@ -98,13 +95,11 @@ class Manifest(BaseModel):
     sizes: Sizes
     channels: dict[str, dict[str, Any]] = {}  # config of each channel; one not named: its defaults
     category_names: list[str]
-    flag_names: list[str] = []  # policy flags; none in bundles made before there were any
-    attributes: dict[
-        str, ColumnKind
-    ] = {}  # of items, by name; none in bundles made before likewise
+    flag_names: list[str] = []  # policy flags
+    attributes: dict[str, ColumnKind] = {}  # of items, by name
     segment_names: list[str]
     segment_labels: list[list[str]]
-    segment_prior: float = 0.0  # likes; 0 in bundles made before likes by segment went on
+    segment_prior: float = 0.0  # likes, see ``Segments``
     tables: list[str]
     centred: bool  # whether the table "raters" holds ratings less the user's mean
     factors: dict[str, float]
@@ -118,24 +113,6 @@ class Manifest(BaseModel):
     seconds: dict[str, float] = {}  # wall time of each phase of the job
     gate: GateResult | None = None  # None: the gate did not run
     stream_offsets: dict[str, str] = {}  # by stream: id of the last entry that training read
-
-    @model_validator(mode="before")
-    @classmethod
-    def _accept_earlier_names(cls, fields: object) -> object:
-        """Rename the fields that a manifest of an earlier version writes differently."""
-        if not isinstance(fields, dict):
-            return fields
-        gate = fields.get("gate")
-        if isinstance(gate, dict) and "fewest" in gate:
-            renamed = [
-                {EARLIER_NAMES.get(name, name): value for name, value in check.items()}
-                for check in gate["checks"]
-            ]
-            gate = {"min_users": gate.get("fewest"), **gate, "checks": renamed}
-        renamed_fields = {"stream_offsets": fields.get("reached", {}), **fields, "gate": gate}
-        if fields.get("hybrid") == "cascade" and not fields.get("objectives"):
-            renamed_fields.setdefault("rankers", RankerKinds())
-        return renamed_fields
 
     def channel_configs(self) -> dict[str, ChannelConfig]:
         """Return the config of every channel, as the rankers were trained with it.
@@ -177,7 +154,14 @@ def parse_manifest(folder: Path) -> Manifest:
     """
     path = folder / MANIFEST
     try:
-        manifest = Manifest.model_validate_json(path.read_bytes())
+        content = path.read_bytes()
+        version = _Format.model_validate_json(content).format
+        if version != FORMAT_VERSION:
+            raise BundleError(
+                f"{path} has format {version}, this service reads {FORMAT_VERSION}: "
+                "train again with this version"
+            )
+        manifest = Manifest.model_validate_json(content)
     except FileNotFoundError:
         raise BundleError(
             f"{folder} has no {MANIFEST}: it was never finished; train again"
@@ -186,11 +170,6 @@ def parse_manifest(folder: Path) -> Manifest:
         raise BundleError(
             f"{path} is damaged ({error.error_count()} faults): restore it or train again"
         ) from None
-    if manifest.format != FORMAT_VERSION:
-        raise BundleError(
-            f"{path} has format {manifest.format}, this service reads {FORMAT_VERSION}: "
-            "train again with this version"
-        )
     if manifest.version != folder.name:
         raise BundleError(
             f"{folder} holds the bundle {manifest.version}: give the folder that name, and write "

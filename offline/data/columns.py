@@ -2,10 +2,16 @@
 
 import re
 from collections.abc import Sequence
-from typing import TypeVar
 
 from offline.data.errors import DataError
-from offline.data.schema import FileSchema, FriendsFile, InteractionsFile, ItemsFile, UsersFile
+from offline.data.schema import (
+    AnyFile,
+    FileSchema,
+    FriendsFile,
+    InteractionsFile,
+    ItemsFile,
+    UsersFile,
+)
 
 
 def _words(text: str) -> tuple[str, ...]:
@@ -60,7 +66,6 @@ COLUMN_NAMES: dict[type[FileSchema], dict[str, tuple[str, ...]]] = {
     FriendsFile: {"user": FOLLOWER, "friend": FRIEND},
 }
 REQUIRED = frozenset({"user", "item", "friend"})
-Part = TypeVar("Part", bound=FileSchema)
 
 
 def normalise_name(name: str) -> str:
@@ -68,7 +73,7 @@ def normalise_name(name: str) -> str:
     return re.sub(r"[^a-z0-9]", "", name.lower())
 
 
-def resolve_columns(part: Part, columns: Sequence[str], file: str) -> Part:
+def resolve_columns(part: AnyFile, columns: Sequence[str], file: str) -> AnyFile:
     """Return ``part`` with the column of each field; None where the file has none.
 
     Raises:

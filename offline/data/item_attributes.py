@@ -114,7 +114,7 @@ def _values(frame: pl.DataFrame, column: str, kind: ColumnKind | None) -> pl.Ser
 
 
 def _find_columns(frame: pl.DataFrame, columns: Sequence[str]) -> dict[str, ColumnKind]:
-    """Give the columns of numbers, and those of few short texts; the first ``MOST``."""
+    """Return the columns of numbers and of few short texts: the first ``MAX_COLUMNS``."""
     kinds: dict[str, ColumnKind] = {}
     names: set[str] = set()
     for column in columns:

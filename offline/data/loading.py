@@ -1,19 +1,16 @@
 """Reads one file by its format and finds its columns."""
 
 from pathlib import Path
-from typing import TypeVar
 
 from offline.data.columns import resolve_columns
 from offline.data.delimited import load_delimited
 from offline.data.errors import DataError
 from offline.data.records import load_json_lines, load_parquet
-from offline.data.schema import FileSchema
+from offline.data.schema import AnyFile, FileSchema
 from offline.data.table import TextTable
 
-Part = TypeVar("Part", bound=FileSchema)
 
-
-def load_file(folder: Path, part: Part) -> tuple[TextTable, Part]:
+def load_file(folder: Path, part: AnyFile) -> tuple[TextTable, AnyFile]:
     """Read the file of ``part`` as text; return it with the column of each field.
 
     Raises:
@@ -26,7 +23,7 @@ def load_file(folder: Path, part: Part) -> tuple[TextTable, Part]:
     return table, resolve_columns(part, table.columns, path.name)
 
 
-def load_optional_file(folder: Path, part: Part) -> tuple[TextTable | None, Part]:
+def load_optional_file(folder: Path, part: AnyFile) -> tuple[TextTable | None, AnyFile]:
     """Return the same for an optional file; None as the table if there is no file."""
     return (None, part) if part.file is None else load_file(folder, part)
 

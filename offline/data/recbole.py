@@ -1,22 +1,19 @@
 """RecBole's atomic files: ``name.inter``, ``.item``, ``.user``, ``.net``, with typed headers."""
 
 from pathlib import Path
-from typing import TypeVar
 
 from offline.data.columns import CATEGORIES, ITEM, USER, normalise_name
 from offline.data.delimited import decode
 from offline.data.errors import DataError
 from offline.data.schema import (
     DETECT_ENCODING,
-    FileSchema,
+    AnyFile,
     FriendsFile,
     InteractionsFile,
     ItemsFile,
     Schema,
     UsersFile,
 )
-
-Part = TypeVar("Part", bound=FileSchema)
 
 
 def recognise_recbole(folder: Path, main: str | None) -> Schema | None:
@@ -44,7 +41,7 @@ def recognise_recbole(folder: Path, main: str | None) -> Schema | None:
     )
 
 
-def _part(kind: type[Part], path: Path) -> Part:
+def _part(kind: type[AnyFile], path: Path) -> AnyFile:
     return kind(
         file=path.name if path.is_file() else None, separator="\t", encoding=DETECT_ENCODING
     )

@@ -6,7 +6,7 @@ same way. A column with the empty string as its name is not read.
 
 import tomllib
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, TypeVar
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, field_validator
 
@@ -45,6 +45,9 @@ class FileSchema(BaseModel):
     columns: tuple[str, ...] | None = None  # names, for a file that has no header line
     encoding: Annotated[str, AfterValidator(_check_encoding)] = "utf-8"
     quoted: bool | None = None  # None: only comma and semicolon files have quotes
+
+
+AnyFile = TypeVar("AnyFile", bound=FileSchema)
 
 
 class InteractionsFile(FileSchema):

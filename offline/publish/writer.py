@@ -121,7 +121,7 @@ def _fold_in_settings(factors: Factors) -> dict[str, float]:
         "alpha": factors.alpha,
         "reg": factors.reg,
         "power": factors.power,
-        "known": factors.n_liked,
+        "n_liked": factors.n_liked,
         "half_life": factors.half_life,
     }
     return {name: float(value) for name, value in fields.items() if np.isfinite(value)}

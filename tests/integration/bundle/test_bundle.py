@@ -53,15 +53,20 @@ def test_a_folder_without_a_manifest_was_never_finished(folder):
     assert "never finished" in refusal(folder)
 
 
-@pytest.mark.parametrize("text", ["", "{", "[]", '{"format": 1}', "\0\0\0"])
+@pytest.mark.parametrize("text", ["", "{", "[]", '{"format": 2}', "\0\0\0"])
 def test_a_manifest_that_cannot_be_read_is_damaged(folder, text):
     (folder / "manifest.json").write_text(text)
     assert "is damaged" in refusal(folder)
 
 
 def test_another_format_is_refused(folder):
-    edit_manifest(folder, format=2)
-    assert "has format 2, this service reads 1" in refusal(folder)
+    edit_manifest(folder, format=3)
+    assert "has format 3, this service reads 2" in refusal(folder)
+
+
+def test_an_earlier_format_is_refused_whatever_its_fields(folder):
+    (folder / "manifest.json").write_text('{"format": 1, "reached": {}}')
+    assert "has format 1, this service reads 2: train again" in refusal(folder)
 
 
 def test_a_bundle_for_other_features_is_refused(folder):

@@ -41,7 +41,7 @@ def test_no_two_arrays_share_a_file_or_a_place():
 def test_optional_arrays_are_listed_only_where_they_exist():
     names = {entry.file for entry in files_of(small_models())}
     assert "catalogue.flags" not in names
-    assert not {name for name in names if name.startswith(("placing", "catalogue.attributes"))}
+    assert not {name for name in names if name.startswith(("cold_items", "catalogue.attributes"))}
 
 
 def test_an_array_of_another_type_is_refused():
