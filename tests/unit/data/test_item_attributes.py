@@ -88,7 +88,7 @@ def test_infinity_is_no_number(tmp_path):
 @pytest.mark.parametrize(
     ("schema", "sentence"),
     [
-        ('attributes = ["colour"]', "no column 'colour', which the schema gives as attributes"),
+        ('attributes = ["colour"]', "no column 'colour', which the schema names as attributes"),
         ('attributes = { size = "big" }', "wrong at items.attributes.size: Input should be 'num"),
         (
             f"attributes = {[f'c{n}' for n in range(MAX_COLUMNS + 1)]}",
@@ -97,7 +97,7 @@ def test_infinity_is_no_number(tmp_path):
         ('attributes = ["a b", "a-b"]', "'a b' would be named 'a_b', but another column has"),
         ('attributes = ["year"]', "named 'year', but names are single words .* are taken"),
         ('attributes = ["1st"]', "named '1st', but names are single words"),
-        ('flags = "gone"', "no column 'gone', which the schema gives as flags"),
+        ('flags = "gone"', "no column 'gone', which the schema names as flags"),
     ],
 )
 def test_attributes_that_cannot_be_are_refused_in_a_sentence(tmp_path, schema, sentence):
