@@ -201,9 +201,9 @@ def test_stages_that_failed_fail_in_the_replay_too(replayer):
 
 
 def test_an_answer_that_ran_out_of_time_cannot_be_replayed(busy, client, tmp_path, replayer):
-    settings = busy.model_copy(update={"key_prefix": f"{busy.key_prefix}-late"})
+    changes = {"key_prefix": f"{busy.key_prefix}-late", "budget_ms": 0.001}
+    settings = busy.model_copy(update=changes)
     with hosted(settings) as service:
-        service.service.deployment.settings = settings.model_copy(update={"budget_ms": 0.001})
         service.recommend("u1")
         until(lambda: client.xlen(request_log_key(settings.key_prefix)))
     (entry,) = StreamReader(client, settings.key_prefix, tmp_path).log_entries()

@@ -1,4 +1,4 @@
-"""What users of a segment like a moment ago rises for others of it, over HTTP."""
+"""Likes of users of a segment raise the item for other users of it, over HTTP."""
 
 import orjson
 import pytest
@@ -8,7 +8,7 @@ from app.state.event_codec import events_key
 from app.state.user_store import attributes_key
 from tests.conftest import hosted, leisurely
 
-WARDS = 40  # likes in all of one item: the made-up world is small, and the prior 5,000
+COOKS = 40  # likes in all of one item: the made-up world is small, and the prior 5,000
 
 
 @pytest.fixture
@@ -17,7 +17,7 @@ def service(trained, redis_url):
         yield fresh
 
 
-def tell_of(service, user, **attributes):
+def set_attributes(service, user, **attributes):
     answer = service.client.put(f"/users/{user}", json={"attributes": attributes})
     assert answer.status_code == 200, answer.text
     return answer.json()["segments"]
@@ -37,17 +37,17 @@ def likes(item, users, times=20):
     ]
 
 
-def told_newcomers(service):
-    cooks = [f"new-cook-{n}" for n in range(WARDS)]
+def new_cooks(service):
+    cooks = [f"new-cook-{n}" for n in range(COOKS)]
     for user in cooks:
-        assert tell_of(service, user, occupation="cook")["occupation"] == "cook"
-    tell_of(service, "asks-as-cook", occupation="cook")
-    tell_of(service, "asks-as-judge", occupation="judge")
+        assert set_attributes(service, user, occupation="cook")["occupation"] == "cook"
+    set_attributes(service, "asks-as-cook", occupation="cook")
+    set_attributes(service, "asks-as-judge", occupation="judge")
     return cooks
 
 
-def test_a_newcomer_sees_rise_what_others_of_the_told_segment_liked_a_moment_ago(service):
-    cooks = told_newcomers(service)
+def test_recent_likes_of_a_segment_raise_the_item_for_a_new_user_of_it(service):
+    cooks = new_cooks(service)
     cook, judge = lifts(service, "asks-as-cook"), lifts(service, "asks-as-judge")
     item = [name for name in cook if name in judge][len(cook) // 2]
     service.tell(*likes(item, cooks))
@@ -56,18 +56,18 @@ def test_a_newcomer_sees_rise_what_others_of_the_told_segment_liked_a_moment_ago
     assert other[item] <= judge[item] + 1e-3
     assert list(moved).index(item) < list(cook).index(item)
     by_cooks = service.client.get(f"/items/{item}/counts").json()["segments"]["occupation"]
-    assert by_cooks["cook"] == pytest.approx(20 * WARDS, rel=0.01)
+    assert by_cooks["cook"] == pytest.approx(20 * COOKS, rel=0.01)
     assert by_cooks["judge"] == 0.0
 
 
-def test_who_was_forgotten_leaves_no_attribute_in_the_stream(service):
-    (user, *_) = told_newcomers(service)
+def test_an_erased_user_leaves_no_attribute_in_the_stream(service):
+    (user, *_) = new_cooks(service)
     service.tell(*likes("i5", [user], 2))
     store = service.service.settings
-    with redis.Redis.from_url(store.redis_url) as link:
+    with redis.Redis.from_url(store.redis_url) as client:
         key = events_key(store.key_prefix)
-        (first, _) = [orjson.loads(fields[b"e"]) for _, fields in link.xrange(key)]
+        (first, _) = [orjson.loads(fields[b"e"]) for _, fields in client.xrange(key)]
         assert first[9] == {"occupation": "cook"}
         assert service.client.delete(f"/users/{user}").status_code == 200
-        assert not link.xlen(key)
-        assert not link.exists(attributes_key(store.key_prefix, user))
+        assert not client.xlen(key)
+        assert not client.exists(attributes_key(store.key_prefix, user))
