@@ -160,7 +160,7 @@ def test_when_both_fail_one_sentence_says_how_to_do_it_by_hand(tmp_path):
     text = str(failed.value)
     assert text.startswith("MovieLens 100K could not be downloaded (address: ")
     assert re.search(r"wheel: ERROR: No matching distribution found for recbole==1.2.1", text)
-    assert f"download {NOWHERE} by other means" in text
+    assert f"download {NOWHERE} in another way" in text
     assert str(tmp_path / "ml-100k" / "u.data") in text
     assert "\n" not in text
 

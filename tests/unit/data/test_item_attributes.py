@@ -92,7 +92,7 @@ def test_infinity_is_no_number(tmp_path):
         ('attributes = { size = "big" }', "wrong at items.attributes.size: Input should be 'num"),
         (
             f"attributes = {[f'c{n}' for n in range(MAX_COLUMNS + 1)]}",
-            "17 attributes are named, at most",
+            "17 attributes are named, but at most",
         ),
         ('attributes = ["a b", "a-b"]', "'a b' would be named 'a_b', but another column has"),
         ('attributes = ["year"]', "named 'year', but names are single words .* are taken"),
