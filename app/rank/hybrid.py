@@ -22,7 +22,7 @@ class HybridModel:
 
     ``score(row) = Σ_c w_c(events) · (x_c - mean_c) / scale_c``
 
-    The weights are given at some lengths of history. Between two lengths they are interpolated on
+    Weights are stored for some lengths of history. Between two lengths they are interpolated on
     a logarithmic scale; outside, those of the nearest length hold. A row has the same score in
     every pool.
     """

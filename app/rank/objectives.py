@@ -56,8 +56,8 @@ class ObjectiveBlend:
 def apply_objective_weights(rankers: Rankers, weights: Mapping[str, float], bundle: str) -> Rankers:
     """Replace the weights of objectives in the fine ranker; log those that it has no model for."""
     fine = rankers.fine
-    known = fine.weights if isinstance(fine, ObjectiveBlend) else {}
-    for name in weights.keys() - known.keys():
+    objectives = fine.weights if isinstance(fine, ObjectiveBlend) else {}
+    for name in weights.keys() - objectives.keys():
         log.warning("the setting objectives.%s belongs to no model of %s", name, bundle)
     if isinstance(fine, ObjectiveBlend):
         return replace(rankers, fine=fine.with_weights(weights))

@@ -51,7 +51,7 @@ class RankTable:
 
 
 def concatenate(tables: Sequence[RankTable]) -> RankTable:
-    """Put tables end to end.
+    """Join tables end to end.
 
     Positions and outcomes are kept where all tables have them, weights where any has.
     """
@@ -74,7 +74,7 @@ def _filled_weights(table: RankTable) -> Scores:
 
 
 def concatenate_weighted(windows: list[RankTable], half_life: float, power: float) -> RankTable:
-    """Put windows end to end, oldest first, and weight their rows.
+    """Join windows end to end, oldest first, and weight their rows.
 
     A group that is ``half_life`` windows older than the newest counts half. An item that a user
     took counts by ``(1 + likes)^-power``, relative to the user's other taken items: the inverse of

@@ -42,7 +42,7 @@ class RankConfig:
 
 @dataclass(frozen=True, slots=True)
 class HybridConfig:
-    """How the hybrids of ``offline.models.hybrids`` are made."""
+    """How the hybrids of ``offline.models.hybrids`` are fitted."""
 
     alpha: Share = 0.7  # weighted: share of the collaborative score; the rest is content
     switch_at: Whole = 0  # switching: events of a warm user; 0: chosen on the training windows
@@ -74,7 +74,7 @@ class FittedRanker:
 
     scorer: Scorer
     table_scores: Callable[[], Scores] | None = None  # (m,) of ``TrainingSet.table``; None: unknown
-    kind: str = ""  # where it is not the one that was asked for
+    kind: str = ""  # where it differs from the kind that was chosen
     relevant: Scorer | None = None  # of a blend of objectives: the single model beside it
 
 

@@ -26,7 +26,7 @@ class ReplayUser:
     user: int  # row among the data set's users
     relevant: Rows  # (r,) unique, sorted: positive events from the moment on, not seen before
     at: float = -np.inf  # the moment, unix seconds; at the earliest that of the models
-    since: History = NO_HISTORY  # events after the models were made and before the moment
+    since: History = NO_HISTORY  # events after the models were fitted and before the moment
     later: Log = NO_LOG  # all events from the moment on, where objectives need them
 
 
@@ -47,7 +47,7 @@ def find_active_users(log: Log, start: float, end: float) -> list[ReplayUser]:
 def add_later_moments(
     log: Log, users: list[ReplayUser], start: float, end: float, seed: int
 ) -> list[ReplayUser]:
-    """Let each user come at the window's start and once again within it, in order of time.
+    """Return each user at the window's start and once again within it, in order of time.
 
     The second time is just before one of their own events. Earlier events are then part of the
     history, and only what they took later is relevant. The number of earlier events is drawn by
@@ -72,14 +72,14 @@ def split_events_by_user(window: Log, users: list[ReplayUser]) -> list[Log]:
 
 
 def _move_to_event(own: Log, user: ReplayUser, share: float) -> ReplayUser | None:
-    """Move a user to one of their own events; None: nothing relevant comes after it."""
+    """Return a user as of one of their own events; None: nothing relevant comes after it."""
     events = int(np.expm1(share * np.log1p(len(own))))
     earlier = int(np.searchsorted(own.times, own.times[events], side="left"))
     return advance_user(own, user, earlier) if earlier else None
 
 
 def advance_user(own: Log, user: ReplayUser, events: int) -> ReplayUser | None:
-    """Move a user behind their first ``events`` events; None: nothing relevant comes later."""
+    """Return a user after their first ``events`` events; None: nothing relevant comes later."""
     past, later = own.take(slice(0, events)), own.take(slice(events, None))
     relevant = np.intersect1d(user.relevant, later.items[later.weights > 0])
     relevant = np.setdiff1d(relevant, past.items).astype(np.int64)
@@ -125,16 +125,16 @@ def sample_users(users: list[ReplayUser], limit: int, seed: int) -> list[ReplayU
 
 
 def build_offline_funnel(
-    models: Models, wiring: FunnelConfig, rankers: Rankers | None = None
+    models: Models, config: FunnelConfig, rankers: Rankers | None = None
 ) -> Funnel:
     """Build the funnel over models in memory, as the service does over a bundle and Redis."""
     no_histories = MemoryHistories(models.catalogue.ids, EventWeights())
     return build_funnel(
         models,
-        Indexes(wiring.index(models.factors.items), wiring.index(models.content.items)),
-        rankers or untrained_rankers(wiring.specs),
+        Indexes(config.index(models.factors.items), config.index(models.content.items)),
+        rankers or untrained_rankers(config.specs),
         LiveState(PopularityCounters.of(models), no_histories, MemoryTables(models.tables)),
-        wiring,
+        config,
     )
 
 

@@ -63,7 +63,7 @@ async def collect_rows(
 
 
 def _stack_groups(groups: list[tuple[Matrix, NDArray[np.int32], Matrix]]) -> RankTable:
-    """Make a table of groups of features, labels and outcomes; it may have none."""
+    """Build a table of groups of features, labels and outcomes; it may have none."""
     if not groups:
         return RankTable(
             np.empty((0, len(column_names(FINE_VIEW))), np.float32),
@@ -84,7 +84,7 @@ def build_logged_table(
     slates: NDArray[np.integer],
     positions: NDArray[np.integer],
 ) -> RankTable:
-    """Make a table of logged lists, for ``offline.training.gbdt.fit_pointwise_listwise``.
+    """Build a table of logged lists, for ``offline.training.gbdt.fit_pointwise_listwise``.
 
     People look most at the top of a list, so an item there is taken more often than it is liked.
     With the positions LightGBM splits a score into the worth of the item (the trees) and the worth
@@ -119,7 +119,7 @@ def build_logged_table(
 
 
 def insert_logged_lists(windows: list[RankTable], logged: RankTable) -> list[RankTable]:
-    """Put logged lists before the last window, which is held out.
+    """Insert logged lists before the last window, which is held out.
 
     Replayed rows were shown at no position. All of them have one position of their own, so that
     only logged lists teach what positions are worth.

@@ -66,36 +66,3 @@ def test_what_trees_begin_from_is_not_moved_by_where_served_items_stood():
     for one, other in zip(together.models, alone.models, strict=True):
         assert one.base.weights.tolist() == other.base.weights.tolist()
         assert one.boosters[0].model_to_string() != other.boosters[0].model_to_string()
-
-
-def rows(n):
-    features = np.zeros((n, WIDTH), np.float32)
-    features[:, 0] = np.arange(n)
-    return features
-
-
-def test_lists_are_put_together_in_order_of_place_and_those_without_effect_left_out():
-    slates = np.array([7, 3, 7, 3, 5, 7])
-    taken = np.array([0, 0, 1, 2, 0, 0])
-    table = build_logged_table(rows(6), taken, slates, np.array([2, 1, 0, 0, 0, 1]))
-    assert table.features[:, 0].tolist() == [3, 1, 2, 5, 0]
-    assert table.labels.tolist() == [2, 0, 1, 0, 0]
-    assert table.groups.tolist() == [2, 3]
-    assert table.positions.tolist() == [0, 1, 0, 1, 2]
-    assert table.labels.dtype == table.positions.dtype == np.int32
-
-
-def test_where_nothing_was_ever_taken_the_table_is_empty():
-    nothing = np.zeros(4, np.int64)
-    table = build_logged_table(rows(4), nothing, nothing, np.arange(4))
-    assert (len(table), table.groups.tolist()) == (0, [])
-    empty = np.empty(0, np.int64)
-    assert len(build_logged_table(rows(0), empty, empty, empty)) == 0
-
-
-def test_what_does_not_fit_together_is_told():
-    three = np.zeros(3, np.int64)
-    with pytest.raises(ValueError, match=f"the fine view has {WIDTH} columns"):
-        build_logged_table(np.zeros((3, 2), np.float32), three, three, three)
-    with pytest.raises(ValueError, match="3 rows of features, 3 taken or left, 3 slates, 2 pos"):
-        build_logged_table(rows(3), three, three, three[:2])

@@ -16,11 +16,7 @@ from app.features.views import FINE_VIEW, column_names
 from app.rank.kinds import OBJECTIVE_BLEND, RankerKinds, find_kind
 from app.rank.objectives import RELEVANT, ObjectiveBlend, apply_objective_weights
 from app.rank.pointwise_listwise import PointwiseListwiseBlend
-from app.settings import Settings, SettingsError, read_settings
-from offline.commands.train import TrainOptions
-from offline.config import build_job_config, config_to_toml
-from offline.data.dataset import NO_LOG, Dataset, DataTraits, Log
-from offline.data.errors import DataError
+from offline.data.dataset import Dataset, DataTraits
 from offline.data.readers import load_dataset
 from offline.data.split import split_by_time
 from offline.evaluate.by_objective import compare_objectives, compute_truth
@@ -36,19 +32,14 @@ from offline.training.objective_rankers import (
     score_table,
 )
 from offline.training.objectives import (
-    DEFAULT_WEIGHTS,
     ObjectiveWeights,
     choose_objectives,
     compute_grade_bounds,
-    compute_grades,
-    compute_outcomes,
-    parse_objectives,
 )
 from offline.training.rank_table import RankTable, concatenate
 from offline.training.rankers import RankConfig, TrainingSet
-from offline.training.replay import ReplayUser, add_later_events
 from tests.bundles import build_training_result
-from tests.fakes import SMALL, pool, query, rows, small_dataset
+from tests.fakes import SMALL, pool, query, small_dataset
 from tests.shop import EVENTS, prices, write_shop
 
 WIDTH = len(column_names(FINE_VIEW))
@@ -61,133 +52,11 @@ ONE_KIND = DataTraits(is_explicit=True, positive_at=4.0, has_times=True)
 NO_FEATURES = np.empty((0, WIDTH), np.float32)
 
 
-def events(*done):
-    """A user's events (item row, weight, value), in order of time."""
-    items, weights, values = zip(*done, strict=True)
-    n = len(items)
-    return Log(
-        np.zeros(n, np.int32),
-        np.array(items, np.int32),
-        np.array(values, np.float32),
-        np.array(weights, np.float32),
-        np.arange(n, dtype=np.float64),
-    )
-
-
-def test_what_was_done_with_an_item_is_told_by_objective():
-    done = events((3, 0.2, 1), (3, 2, 10), (5, -1, 4), (9, 0, 7), (5, 2, 1), (8, -1, 2), (3, 2, 5))
-    found = compute_outcomes(rows(8, 3, 4, 9, 5), done, strongest=2.0)
-    assert found.tolist() == pytest.approx(
-        np.array([[0, 0, 0], [1, 1, 30.2], [0, 0, 0], [1, 0, 0], [1, 1, 0]])
-    )
-    assert found.dtype == np.float32
-
-
-def test_where_nothing_was_done_or_proposed_there_is_no_outcome():
-    assert not compute_outcomes(rows(1, 2), NO_LOG, 1.0).any()
-    assert compute_outcomes(rows(), events((1, 1, 1)), 1.0).shape == (0, 3)
-
-
-def test_grades_of_value_have_equal_ratios_between_the_least_and_a_large_worth():
-    worth = np.geomspace(1, 10_000, 101)
-    bounds = compute_grade_bounds(np.concatenate([[0, 0], worth, worth[:50]]))
-    assert bounds[1:] / bounds[:-1] == pytest.approx([bounds[0]] * 2)
-    done = np.zeros((5, 3), np.float32)
-    done[:, 2] = 0, 1, bounds[0] * 1.01, bounds[2] * 0.99, 1e9
-    assert compute_grades(done, "value", bounds).tolist() == [0, 1, 2, 3, 4]
-
-
-def test_one_that_is_worth_far_more_does_not_make_all_others_equal():
-    worth = np.append(np.arange(1, 200), 1e9)
-    assert compute_grade_bounds(worth)[-1] < 200
-
-
-@pytest.mark.parametrize("worth", [[], [0, 0], [3, 3]])
-def test_where_all_are_worth_the_same_they_are_graded_alike(worth):
-    done = np.zeros((2, 3), np.float32)
-    done[1, 2] = 3
-    first, second = compute_grades(done, "value", compute_grade_bounds(np.array(worth)))
-    assert first == 0 < second
-
-
-def test_click_and_conversion_are_yes_or_no():
-    done = np.array([[1, 0, 9], [1, 1, 0], [0, 0, 0]], np.float32)
-    assert compute_grades(done, "click", np.ones(3)).tolist() == [1, 1, 0]
-    assert compute_grades(done, "conversion", np.ones(3)).tolist() == [0, 1, 0]
-
-
-def test_the_single_model_is_enough_unless_event_types_differ_or_weights_are_told():
-    assert choose_objectives(ObjectiveWeights(), ONE_KIND) == {}
-    assert choose_objectives(ObjectiveWeights(), SEVERAL_KINDS) == {
-        "click": 1.0,
-        "conversion": 0.3,
-        "value": 0.2,
-    }
-    assert choose_objectives(ObjectiveWeights(value=2), ONE_KIND) == {"value": 2}
-    assert choose_objectives(ObjectiveWeights(relevant=1), SEVERAL_KINDS) == {}
-    assert choose_objectives(ObjectiveWeights(relevant=1, click=1), ONE_KIND) == {
-        "relevant": 1,
-        "click": 1,
-    }
-
-
-def test_with_a_hybrid_there_is_nothing_to_blend():
-    assert choose_objectives(ObjectiveWeights(), SEVERAL_KINDS, "weighted") == {}
-    with pytest.raises(DataError, match=r"leave out either rankers\.fine or the objectives"):
-        choose_objectives(ObjectiveWeights(click=1), ONE_KIND, "weighted")
-
-
-def test_weights_are_read_from_the_command_line():
-    assert parse_objectives("conversion=1, click=0.3") == {"conversion": 1, "click": 0.3}
-
-
-@pytest.mark.parametrize(
-    ("told", "said"),
-    [
-        ("click", "'click' is not the weight"),
-        ("click=much", "'click=much' is not the weight"),
-        ("cash=1", "no objective 'cash': there are relevant, click, conversion, value"),
-        ("click=-1", "not negative"),
-        ("click=inf", "not negative"),
-        ("click=nan", "not negative"),
-        ("click=0", "one is above 0"),
-        ("", "'' is not the weight"),
-    ],
-)
-def test_weights_that_make_no_sense_are_told(told, said):
-    with pytest.raises(DataError, match=said):
-        parse_objectives(told)
-
-
-def test_objectives_are_settings_of_the_training(tmp_path):
-    config = build_job_config({"objectives": {"click": 0.3, "value": 1}}, "file")
-    assert config.objectives == ObjectiveWeights(click=0.3, value=1)
-    (tmp_path / "again.toml").write_text(config_to_toml(config))
-    settings = Settings(redis_url=None)
-    assert (
-        TrainOptions(config=tmp_path / "again.toml").job_config(settings).objectives
-        == config.objectives
-    )
-    told = TrainOptions(config=tmp_path / "again.toml", objectives="conversion=2").job_config(
-        settings
-    )
-    assert told.objectives == ObjectiveWeights(conversion=2)
-
-
-def test_an_asker_knows_what_the_user_did_from_the_moment_to_the_end():
-    log = small_dataset().log
-    start, end = (float(t) for t in np.quantile(log.times, [0.5, 0.8]))
-    mine = np.flatnonzero((log.users == 3) & (log.times >= start) & (log.times < end))
-    middle = float(log.times[mine[len(mine) // 2]])
-    early, late = add_later_events(
-        log, [ReplayUser(3, rows()), ReplayUser(3, rows(), at=middle)], start, end
-    )
-    assert early.later.items.tolist() == log.items[mine].tolist()
-    assert late.later.items.tolist() == log.items[mine[log.times[mine] >= middle]].tolist()
-    assert set(early.later.users.tolist()) == {3}
-
-
 # --- the models
+
+
+def score(scorer, features):
+    return scorer.score(query(), replace(pool(*range(len(features))), features=features))
 
 
 @cache
@@ -279,68 +148,6 @@ def test_outcomes_go_with_their_rows():
     assert kept.outcomes.tolist() == shown().outcomes[20:31].tolist()
     assert concatenate([shown(), shown(1)]).outcomes.shape == (len(shown()) + len(shown(1)), 3)
     assert concatenate([shown(), replace(shown(), outcomes=None)]).outcomes is None
-
-
-WEIGHTS_AB = {"a": 1.0, "b": 0.5}
-
-
-class Column:
-    """Scores by one column, and counts how often it is asked."""
-
-    def __init__(self, column, factor=1.0):
-        self.column, self.factor, self.asked = column, factor, 0
-
-    def score(self, _query, pool, /):
-        self.asked += 1
-        return (self.factor * pool.features[:, self.column]).astype(np.float32)
-
-
-def with_features(features):
-    return replace(pool(*range(len(features))), features=features)
-
-
-def score(scorer, features):
-    return scorer.score(query(), with_features(features))
-
-
-def test_a_blend_is_the_weighted_sum_of_standardised_scores():
-    features = np.random.default_rng(0).standard_normal((50, 2)).astype(np.float32)
-    features[:, 1] = features[:, 1] * 1e4 + 7
-    one = ObjectiveBlend({"a": Column(0), "b": Column(1)}, {"a": 1.0, "b": 0.5})
-    expected = sum(
-        weight * (x - x.mean()) / x.std()
-        for x, weight in zip(features.T.astype(np.float64), (1.0, 0.5), strict=True)
-    )
-    assert score(one, features) == pytest.approx(expected, abs=1e-5)
-    assert score(one, features).dtype == np.float32
-
-
-def test_the_unit_of_a_models_scores_does_not_matter():
-    features = np.random.default_rng(0).standard_normal((50, 2)).astype(np.float32)
-    by = [
-        score(ObjectiveBlend({"a": Column(0), "b": Column(1, factor)}, WEIGHTS_AB), features)
-        for factor in (1.0, 1e3)
-    ]
-    assert by[0] == pytest.approx(by[1], abs=1e-4)
-
-
-@pytest.mark.parametrize("n", [0, 1, 2])
-def test_the_smallest_pools_and_equal_scores_are_no_trouble(n):
-    scores = score(ObjectiveBlend({"a": Column(0)}, {"a": 1.0}), np.ones((n, 1), np.float32))
-    assert scores.tolist() == [0.0] * n
-
-
-def test_a_model_that_counts_nothing_is_not_asked():
-    idle, asked = Column(0), Column(1)
-    one = ObjectiveBlend({"a": idle, "b": asked}, {"a": 0.0, "b": 1.0})
-    score(one, np.ones((3, 2), np.float32))
-    assert (idle.asked, asked.asked) == (0, 1)
-
-
-def test_other_weights_may_count_and_those_not_told_stay():
-    one = ObjectiveBlend({"a": Column(0), "b": Column(1)}, {"a": 1.0, "b": 0.5})
-    assert one.with_weights({"b": 2.0, "c": 9.0}).weights == {"a": 1.0, "b": 2.0}
-    assert one.weights == {"a": 1.0, "b": 0.5}
 
 
 def test_coarse_is_taught_by_what_the_blend_says_of_each_pool():
@@ -503,21 +310,3 @@ def test_what_was_clicked_is_kept_although_it_was_not_liked(cpu):
     assert told.outcomes[:, 0].sum() > told.labels.sum() == plain.labels.sum()
     assert (told.outcomes[told.labels > 0] > 0).all()  # liked: clicked, converted, of value
     assert compute_value_bounds([told]).shape == (3,)
-
-
-def test_the_weights_without_any_told_are_those_of_the_documentation():
-    page = (Path(__file__).parents[3] / "docs" / "guides" / "objectives.md").read_text()
-    assert (
-        f"click={DEFAULT_WEIGHTS.click:g},conversion={DEFAULT_WEIGHTS.conversion:g},value={DEFAULT_WEIGHTS.value:g}"
-        in page
-    )
-
-
-def test_the_services_weights_come_from_the_environment_or_the_file(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    (tmp_path / "recfunnel.toml").write_text("[objectives]\nclick = 0.5\nvalue = 1\n")
-    monkeypatch.setenv("RECFUNNEL_OBJECTIVES__CLICK", "0.25")
-    assert read_settings({}).objectives == {"click": 0.25, "value": 1}
-    monkeypatch.setenv("RECFUNNEL_OBJECTIVES__CLICK", "-1")
-    with pytest.raises(SettingsError, match=r"objectives\.click cannot be used"):
-        read_settings({})
