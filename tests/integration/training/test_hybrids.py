@@ -237,7 +237,9 @@ def bundle_of(kind, folder):
     """A published bundle whose fine ranker is a hybrid."""
     little = build_training_result()
     rankers = replace(little.rankers, fine=MatrixScorer(of(kind)))
-    return write_bundle(replace(little, rankers=rankers, kinds=RankerKinds(fine=kind)), folder)
+    return write_bundle(
+        replace(little, rankers=rankers, ranker_kinds=RankerKinds(fine=kind)), folder
+    )
 
 
 def test_a_bundle_with_a_hybrid_is_served_by_it_and_says_so(tmp_path):

@@ -165,7 +165,7 @@ def bundle_of(blend, folder):
     little = build_training_result()
     kinds = RankerKinds(fine=OBJECTIVE_BLEND)
     rankers = replace(little.rankers, fine=blend)
-    return load_bundle(write_bundle(replace(little, rankers=rankers, kinds=kinds), folder))
+    return load_bundle(write_bundle(replace(little, rankers=rankers, ranker_kinds=kinds), folder))
 
 
 def test_a_bundle_keeps_the_models_and_their_weights(tmp_path):
