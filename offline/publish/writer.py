@@ -4,7 +4,8 @@ import asyncio
 import importlib.metadata
 import logging
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -164,7 +165,7 @@ def _build_manifest(
         factors=_fold_in_settings(models.factors),
         popularity_at=models.popularity.at,
         seed=result.seed,
-        libraries={name: importlib.metadata.version(name) for name in LIBRARIES},
+        libraries=installed_versions(LIBRARIES),
         metrics=result.metrics,
         files=files,
         rankers_end=result.rankers_end,
@@ -179,3 +180,12 @@ def _build_manifest(
 def _time_shift(age: float) -> float:
     """Return the seconds from the end of the data to now; 0 if the data are recent."""
     return age if age > HISTORICAL_AGE else 0.0
+
+
+def installed_versions(libraries: Iterable[str]) -> dict[str, str]:
+    """Return the version of each library, without those of an extra that is not installed."""
+    versions = {}
+    for name in libraries:
+        with suppress(importlib.metadata.PackageNotFoundError):
+            versions[name] = importlib.metadata.version(name)
+    return versions
