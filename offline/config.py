@@ -1,15 +1,15 @@
-"""The training configuration as a file: ``recfunnel tune`` writes it, ``train --config`` reads it.
+"""The training configuration, and its file: ``tune`` writes it, ``train --config`` reads it.
 
-A TOML file of the fields of ``JobConfig`` by their names; what is left out has its default. A
-bundle tells the settings of its own training, so that it can be repeated. What belongs to the
-service or to one command is no part of it.
+The file is TOML with the fields of ``JobConfig`` by their names. A setting that is absent has its
+default. A bundle's manifest holds the settings of its training, so that it can be repeated. The
+file has no settings of the service or of a single command.
 """
 
 import difflib
 import logging
 import tomllib
 from collections.abc import Mapping
-from dataclasses import asdict, fields, is_dataclass
+from dataclasses import asdict, dataclass, field, fields, is_dataclass
 from functools import cache
 from math import inf
 from pathlib import Path
@@ -19,13 +19,22 @@ import tomli_w
 from pydantic import BaseModel, ConfigDict, ValidationError, create_model
 from pydantic_core import ErrorDetails, to_json
 
+from app.artifacts import Sizes
+from app.bounds import Count, Seed
 from app.bundle.manifest import parse_manifest
-from app.rank.kinds import POINTWISE_LISTWISE
+from app.rank.kinds import POINTWISE_LISTWISE, RankerKinds
+from app.recall.channel import ChannelConfig
 from app.recall.registry import CHANNEL_SPECS, ChannelError, read_channel_configs
+from app.rerank.policies import Policy
 from offline.data.errors import DataError
-from offline.job import JobConfig
+from offline.evaluate.gate import GateConfig
 from offline.models.registry import RecallConfig
 from offline.publish.flatten_config import NOT_MODEL_SETTINGS
+from offline.publish.index import IndexConfig
+from offline.publish.versions import BUNDLES_KEPT
+from offline.training.objectives import ObjectiveWeights
+from offline.training.rankers import HybridConfig, RankConfig
+from offline.training.row_collection import NEGATIVES_PER_GROUP
 
 NOT_IN_FILE = NOT_MODEL_SETTINGS | {"policy"}
 CHANNEL_SETTINGS = {spec.name: frozenset(asdict(spec.config)) for spec in CHANNEL_SPECS}
@@ -37,47 +46,72 @@ UNKNOWN_FIELD_ERRORS = frozenset(
 log = logging.getLogger(__name__)
 
 
+@dataclass(frozen=True, slots=True)
+class JobConfig:
+    """All that a training depends on, apart from the data."""
+
+    seed: Seed = 7
+    recall: RecallConfig = field(default_factory=RecallConfig)
+    rankers: RankerKinds = field(default_factory=RankerKinds)
+    rank: RankConfig = field(default_factory=RankConfig)
+    hybrid: HybridConfig = field(default_factory=HybridConfig)
+    objectives: ObjectiveWeights = field(default_factory=ObjectiveWeights)
+    sizes: Sizes = field(default_factory=Sizes)
+    channels: Mapping[str, ChannelConfig] = field(default_factory=lambda: read_channel_configs({}))
+    index: IndexConfig = field(default_factory=IndexConfig)
+    policy: Policy = field(default_factory=Policy)
+    gate: GateConfig = field(default_factory=GateConfig)
+    keep: int = BUNDLES_KEPT  # the newest bundles
+    compare: bool = False  # every kind of fine ranker, in the report
+    users_per_window: Count = 1_000  # at most so many users are replayed in each window
+    negatives: Count = NEGATIVES_PER_GROUP  # sampled rows without a label in each group, about
+    redis_url: str | None = field(default=None, repr=False)  # the store of the similarity tables
+    key_prefix: str = "recfunnel"
+
+
 class ConfigError(DataError):
     """A configuration that cannot be used. The text names the setting and what is allowed."""
 
 
 def read_config(path: Path) -> JobConfig:
-    """Read a TOML file, or the settings of the bundle whose folder this is.
+    """Read a TOML file, or the settings in the manifest of a bundle's folder.
 
     Raises:
-        ConfigError: it is not TOML, has an unknown setting, or one of a wrong type or size.
+        ConfigError: the file is not TOML, has an unknown setting, or a wrong value.
         BundleError: the folder holds no bundle.
-        OSError: there is no such file.
+        OSError: the file does not exist.
     """
     if path.is_dir():
-        return build_job_config(_of_bundle(path), str(path))
+        return build_job_config(_read_bundle_settings(path), str(path))
     try:
         return build_job_config(tomllib.loads(path.read_text("utf-8")), str(path))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise ConfigError(f"{path} is not TOML: {error}") from None
 
 
-def build_job_config(told: Mapping[str, Any], source: str) -> JobConfig:
-    """Make a configuration of what was told; recall's seed is the job's unless told apart.
+def build_job_config(settings: Mapping[str, Any], source: str) -> JobConfig:
+    """Build a configuration from tables of settings; ``source`` names them in errors.
+
+    The seed of recall is that of the job unless it has its own.
 
     Raises:
-        ConfigError: as ``read``.
+        ConfigError: a setting is unknown or has a wrong value.
     """
-    told = _rename_earlier_settings(told)
-    recall = told.get("recall", {})
+    settings = _rename_earlier_settings(settings)
+    recall = settings.get("recall", {})
     channels: dict[str, dict[str, Any]] = {}
     if isinstance(recall, Mapping):
         recall, channels = _split_channels(recall)
-        recall = {"seed": told.get("seed", JobConfig().seed), **recall}
-    text = to_json({**told, "recall": recall}, inf_nan_mode="constants")
+        recall = {"seed": settings.get("seed", JobConfig().seed), **recall}
+    text = to_json({**settings, "recall": recall}, inf_nan_mode="constants")
     try:
-        found = _schema().model_validate_json(text)
+        checked = _schema().model_validate_json(text)
         channel_configs = read_channel_configs(channels)
     except ValidationError as error:
         raise ConfigError(f"{source}: {_sentence(error.errors()[0])}") from None
     except ChannelError as error:
         raise ConfigError(f"{source}: {error}") from None
-    values = {name: getattr(found, name) for name in _schema().model_fields}
+    values = {name: getattr(checked, name) for name in _schema().model_fields}
     return JobConfig(**values, channels=channel_configs)
 
 
@@ -104,14 +138,18 @@ def _split_channels(
 
 
 def _rename_earlier_settings(settings: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Write the settings of the earlier version by their names of today, with a warning."""
+    """Rename the settings of the earlier version, with a warning."""
+    settings = dict(settings)
+    if "askers" in settings:
+        log.warning("the setting askers is now users_per_window")
+        settings.setdefault("users_per_window", settings.pop("askers"))
     hybrid = settings.get("hybrid")
-    if not isinstance(hybrid, Mapping) or not hybrid.keys() & {"kind", "crowd"}:
-        return settings
-    log.warning("hybrid.kind is now rankers.fine, and hybrid.crowd is no more: see hybrid.alpha")
-    kept = {name: value for name, value in hybrid.items() if name not in {"kind", "crowd"}}
-    rankers = {"fine": current_kind(hybrid["kind"])} if "kind" in hybrid else {}
-    return {**settings, "hybrid": kept, "rankers": {**rankers, **settings.get("rankers", {})}}
+    if isinstance(hybrid, Mapping) and hybrid.keys() & {"kind", "crowd"}:
+        log.warning("hybrid.kind is now rankers.fine; hybrid.alpha replaces hybrid.crowd")
+        rankers = {"fine": current_kind(hybrid["kind"])} if "kind" in hybrid else {}
+        settings["rankers"] = {**rankers, **settings.get("rankers", {})}
+        settings["hybrid"] = {n: v for n, v in hybrid.items() if n not in {"kind", "crowd"}}
+    return settings
 
 
 def current_kind(name: str) -> str:
@@ -119,39 +157,40 @@ def current_kind(name: str) -> str:
     return POINTWISE_LISTWISE if name == "cascade" else name
 
 
-def config_to_toml(config: JobConfig, about: str = "") -> str:
-    """Write the configuration as TOML, all settings, below the lines of ``about`` as comments."""
-    told = asdict(config, dict_factory=lambda pairs: {k: v for k, v in pairs if v is not None})
-    for name, channel in told.pop("channels").items():
-        told["recall"][name] = told["recall"].get(name, {}) | channel
-    head = "".join(f"# {line}".rstrip() + "\n" for line in about.splitlines())
-    return head + tomli_w.dumps({name: told[name] for name in told if name not in NOT_IN_FILE})
+def config_to_toml(config: JobConfig, comment: str = "") -> str:
+    """Return all settings as TOML, below the lines of ``comment`` as comments."""
+    settings = asdict(config, dict_factory=lambda pairs: {k: v for k, v in pairs if v is not None})
+    for name, channel in settings.pop("channels").items():
+        settings["recall"][name] = settings["recall"].get(name, {}) | channel
+    head = "".join(f"# {line}".rstrip() + "\n" for line in comment.splitlines())
+    return head + tomli_w.dumps({n: settings[n] for n in settings if n not in NOT_IN_FILE})
 
 
 @cache
 def _schema() -> type[BaseModel]:
     """Derive what a file may hold from the dataclasses: names, types, limits, defaults."""
-    kinds, default = get_type_hints(JobConfig, include_extras=True), JobConfig()
-    told: dict[str, Any] = {
+    types, default = get_type_hints(JobConfig, include_extras=True), JobConfig()
+    model_fields: dict[str, Any] = {
         name: (kind, getattr(default, name))
-        for name, kind in kinds.items()
-        if name not in NOT_IN_FILE | {"channels"}  # these stand in the tables of ``recall``
+        for name, kind in types.items()
+        if name not in NOT_IN_FILE | {"channels"}  # channels stand in the tables of ``recall``
     }
-    return create_model("Training", __config__=ConfigDict(extra="forbid", strict=True), **told)
+    forbid = ConfigDict(extra="forbid", strict=True)
+    return create_model("Training", __config__=forbid, **model_fields)
 
 
-def _of_bundle(folder: Path) -> dict[str, Any]:
-    """Give a bundle's settings as the tables that they are in a file."""
-    told: dict[str, Any] = {}
+def _read_bundle_settings(folder: Path) -> dict[str, Any]:
+    """Return a bundle's settings as the tables that they are in a file."""
+    settings: dict[str, Any] = {}
     for path, value in parse_manifest(folder).settings.items():
         *tables, name = path.split(".")
-        table = told
+        table = settings
         for each in tables:
             table = table.setdefault(each, {})
         table[name] = inf if value == "inf" else value
-    if not told:
-        raise ConfigError(f"{folder} does not tell its settings: it is of an earlier version")
-    return {name: value for name, value in told.items() if name not in NOT_IN_FILE}
+    if not settings:
+        raise ConfigError(f"{folder} holds no settings, because an earlier version trained it")
+    return {name: value for name, value in settings.items() if name not in NOT_IN_FILE}
 
 
 def _sentence(error: ErrorDetails) -> str:
@@ -163,21 +202,22 @@ def _sentence(error: ErrorDetails) -> str:
 
 
 def _unknown(place: list[str]) -> str:
-    """Say that there is no such setting, and which there are."""
+    """Return that the setting does not exist, and which do."""
     if place[0] in NOT_IN_FILE:
         return (
-            f"{place[0]} is not of the training's configuration, but of the service's "
-            "(recfunnel.toml) or of the command line."
+            f"{place[0]} is not a setting of training. Set it in recfunnel.toml, or on the command "
+            "line."
         )
     *tables, name = place
     names = sorted(_names(tables))
     near = difflib.get_close_matches(name, names, 1)
     guess = f" Is it {near[0]}?" if near else ""
-    return f"there is no setting {'.'.join(place)}.{guess} Here may stand: {', '.join(names)}."
+    listed = ", ".join(names)
+    return f"there is no setting {'.'.join(place)}.{guess} The settings here are {listed}."
 
 
 def _names(tables: list[str]) -> list[str]:
-    """List the settings of a table; without one those of the whole file."""
+    """List the settings of a table, or of the whole file."""
     table: Any = JobConfig()
     for each in tables:
         table = getattr(table, each)

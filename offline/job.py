@@ -1,21 +1,17 @@
-"""The whole offline job in one screen: read, split, replay, fit, evaluate, gate, refit, publish."""
+"""The whole offline job in one screen: split, replay, fit, evaluate, gate, refit, publish."""
 
 import asyncio
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from time import perf_counter
 
-from app.artifacts import Rankers, Sizes
-from app.bounds import Count, Seed
+from app.artifacts import Rankers
 from app.build import FunnelConfig
 from app.cpu import Cpu
 from app.deadline import NO_CHECKPOINTS
-from app.rank.kinds import RankerKinds
-from app.recall.channel import ChannelConfig
-from app.recall.registry import read_channel_configs
-from app.rerank.policies import Policy
+from offline.config import JobConfig
 from offline.data.dataset import Dataset
 from offline.data.errors import DataError
 from offline.data.readers import LoadedData
@@ -24,13 +20,13 @@ from offline.evaluate.by_objective import compare_objectives
 from offline.evaluate.compare_rankers import compare_rankers
 from offline.evaluate.drift_reference import build_drift_reference
 from offline.evaluate.evaluation import Evaluation, evaluate_funnel
-from offline.evaluate.gate import GateConfig, gate_remarks, run_gate
+from offline.evaluate.gate import gate_remarks, run_gate
 from offline.evaluate.holdout import Holdout
-from offline.models.registry import RecallConfig, fit_models
+from offline.models.registry import fit_models
 from offline.publish.flatten_config import flatten_config
-from offline.publish.index import IndexConfig, index_builder
+from offline.publish.index import index_builder
 from offline.publish.pointer import current_version, point_to
-from offline.publish.versions import BUNDLES_KEPT, remove_old_bundles
+from offline.publish.versions import remove_old_bundles
 from offline.publish.writer import TrainingResult, push_tables, write_bundle
 from offline.report.report import write_report
 from offline.report.report_figures import (
@@ -40,9 +36,9 @@ from offline.report.report_figures import (
     manifest_metrics,
 )
 from offline.training.kinds import add_coarse, fit_ranker
-from offline.training.objectives import ObjectiveWeights, choose_kinds, choose_objectives
+from offline.training.objectives import choose_kinds, choose_objectives
 from offline.training.rank_table import RankTable
-from offline.training.rankers import HybridConfig, RankConfig, TrainedRankers, TrainingSet
+from offline.training.rankers import TrainedRankers, TrainingSet
 from offline.training.replay import (
     add_later_events,
     add_later_moments,
@@ -50,133 +46,111 @@ from offline.training.replay import (
     find_active_users,
     sample_users,
 )
-from offline.training.row_collection import (
-    NEGATIVES_PER_GROUP,
-    collect_rows,
-    insert_logged_lists,
-)
-
-
-@dataclass(frozen=True, slots=True)
-class JobConfig:
-    """All that a run depends on beside the data."""
-
-    seed: Seed = 7
-    recall: RecallConfig = field(default_factory=RecallConfig)
-    rankers: RankerKinds = field(default_factory=RankerKinds)
-    rank: RankConfig = field(default_factory=RankConfig)
-    hybrid: HybridConfig = field(default_factory=HybridConfig)
-    objectives: ObjectiveWeights = field(default_factory=ObjectiveWeights)
-    sizes: Sizes = field(default_factory=Sizes)
-    channels: Mapping[str, ChannelConfig] = field(default_factory=lambda: read_channel_configs({}))
-    index: IndexConfig = field(default_factory=IndexConfig)
-    policy: Policy = field(default_factory=Policy)
-    gate: GateConfig = field(default_factory=GateConfig)
-    keep: int = BUNDLES_KEPT  # bundles, the newest
-    compare: bool = False  # every hybrid, in the report
-    askers: Count = 1_000  # users replayed in each window, at most
-    negatives: Count = NEGATIVES_PER_GROUP  # of what each of them left, about: a random sample
-    redis_url: str | None = field(default=None, repr=False)  # to hold the similarity tables
-    key_prefix: str = "recfunnel"
+from offline.training.row_collection import collect_rows, insert_logged_lists
 
 
 @dataclass(slots=True)
 class PhaseTimer:
-    """Tells a progress bar what is being done, and keeps how long each phase took."""
+    """Reports each phase to a progress bar when it begins, and keeps how long it took."""
 
     on_begin: Callable[[str], None] = lambda _phase: None
     seconds: dict[str, float] = field(default_factory=dict)
 
     @contextmanager
     def __call__(self, phase: str) -> Iterator[None]:
-        """Time the phase that runs within."""
+        """Time the phase that runs in the block."""
         self.on_begin(phase)
         began = perf_counter()
         yield
         self.seconds[phase] = self.seconds.get(phase, 0.0) + perf_counter() - began
 
 
-def run_job(reading: LoadedData, out: Path, config: JobConfig, phases: PhaseTimer) -> Path:
-    """Train on what was read and publish to ``out``, unless the gate refuses; gives the folder.
+def run_job(data: LoadedData, out: Path, config: JobConfig, phases: PhaseTimer) -> Path:
+    """Train a bundle, write it to ``out``, and publish it unless the gate refuses.
+
+    Returns:
+        The bundle's folder.
 
     Raises:
         DataError: there are too few interactions to train or to test on.
     """
-    dataset = reading.dataset
+    dataset = data.dataset
     split = split_by_time(dataset.log)
+    logged_lists = data.logged_lists(split.test_start) if data.logged_lists else None
     cpu = Cpu(threads=1)
-    wiring = funnel_config(config, cpu)
+    funnel = funnel_config(config, cpu)
     try:
-        served = reading.logged_lists(split.test_start) if reading.logged_lists else None
-        learned = fit_rankers(dataset, split, config, wiring, phases, served)
+        trained = fit_rankers(dataset, split, config, funnel, phases, logged_lists)
         with phases("evaluate"):
-            exam = build_holdout(dataset, split, config, wiring)
-            evaluation = evaluate_rankers(exam, learned.rankers)
-            extras = OptionalFigures(
-                objectives=compare_objectives(exam, learned),
-                hybrids=compare_rankers(exam, learned) if config.compare else [],
+            holdout = build_holdout(dataset, split, config, funnel)
+            evaluation = evaluate_rankers(holdout, trained.rankers)
+            comparisons = OptionalFigures(
+                objectives=compare_objectives(holdout, trained),
+                hybrids=compare_rankers(holdout, trained) if config.compare else [],
             )
         with phases("gate"):
-            gate = run_gate(evaluation, exam, learned.rankers, out, config.gate)
+            gate = run_gate(evaluation, holdout, trained.rankers, out, config.gate)
     finally:
         cpu.close()
     with phases("refit"):
-        trained = refit(reading, learned, config, evaluation)
-        trained = replace(
-            trained,
+        result = refit(data, trained, config, evaluation)
+        result = replace(
+            result,
             gate=gate,
-            rankers_end=exam.cut,
+            rankers_end=holdout.cut,
             settings=flatten_config(config),
             seconds=phases.seconds,
-            drift=build_drift_reference(trained.models, learned.rankers, exam),
+            drift=build_drift_reference(result.models, trained.rankers, holdout),
         )
     with phases("publish"):
-        folder = write_bundle(trained, out)
+        folder = write_bundle(result, out)
         if gate.verdict != "refused":
-            push_tables(folder.name, trained.models, config.redis_url, config.key_prefix)
+            push_tables(folder.name, result.models, config.redis_url, config.key_prefix)
             point_to(folder)
         remove_old_bundles(out, config.keep, current_version(out))
-    told_of = build_figures(dataset, split, trained, evaluation, phases.seconds)
-    found: ReportFigures = {**told_of, **extras}
-    found["notes"] += gate_remarks(gate)
-    write_report(found, out)
+    figures: ReportFigures = {
+        **build_figures(dataset, split, result, evaluation, phases.seconds),
+        **comparisons,
+    }
+    figures["notes"] += gate_remarks(gate)
+    write_report(figures, out)
     return folder
 
 
 def funnel_config(config: JobConfig, cpu: Cpu) -> FunnelConfig:
-    """Set the funnel up as configured, with all the time that it needs."""
-    index = index_builder(config.index, config.seed)
+    """Return the configuration of the offline funnel: as configured, and without checkpoints."""
     return FunnelConfig(
-        cpu, NO_CHECKPOINTS, config.sizes, config.policy, index, channels=config.channels
+        cpu,
+        NO_CHECKPOINTS,
+        config.sizes,
+        config.policy,
+        index_builder(config.index, config.seed),
+        channels=config.channels,
     )
 
 
-def fit_rankers(  # noqa: PLR0913, PLR0917 - the last is seldom there
+def fit_rankers(  # noqa: PLR0913, PLR0917 - few callers have logged lists
     dataset: Dataset,
     split: TimeSplit,
     config: JobConfig,
-    wiring: FunnelConfig,
+    funnel: FunnelConfig,
     phases: PhaseTimer,
-    served: RankTable | None = None,
+    logged_lists: RankTable | None = None,
 ) -> TrainedRankers:
-    """Fit the rankers on the windows before the test; nothing from ``split.test_start`` on is read.
+    """Fit the rankers on the windows before the test. Events of the test window are not used.
 
-    Lists that were served are learnt from as well, where there is one objective.
+    Where there is one objective, the rankers also learn from logged lists.
 
     Raises:
         DataError: users took nothing, or everything, of what recall proposed.
     """
     objectives = choose_objectives(config.objectives, dataset.traits, config.rankers.fine)
     with phases("replay"):
-        tables = [replay_window(dataset, *window, config, wiring) for window in split.windows]
-    if served is not None and len(served) and not objectives:
-        tables = insert_logged_lists(tables, served)
+        tables = [replay_window(dataset, *window, config, funnel) for window in split.windows]
+    if logged_lists is not None and len(logged_lists) and not objectives:
+        tables = insert_logged_lists(tables, logged_lists)
     training = TrainingSet(
-        tables,
-        config.seed,
-        rank=config.rank,
-        hybrid=config.hybrid,
-        objectives=objectives,
+        tables, config.seed, rank=config.rank, hybrid=config.hybrid, objectives=objectives
     )
     kinds = choose_kinds(config.rankers, objectives)
     with phases("fine"):
@@ -186,20 +160,21 @@ def fit_rankers(  # noqa: PLR0913, PLR0917 - the last is seldom there
 
 
 def replay_window(
-    dataset: Dataset, start: float, end: float, config: JobConfig, wiring: FunnelConfig
+    dataset: Dataset, start: float, end: float, config: JobConfig, funnel: FunnelConfig
 ) -> RankTable:
-    """Make training rows of one window: the real recall, as of the moment each user came."""
+    """Collect the training rows of one window, from the real recall at each user's moments."""
     models = fit_models(dataset, dataset.log.before(start), config.recall, start)
-    users = sample_users(find_active_users(dataset.log, start, end), config.askers, config.seed)
+    active = find_active_users(dataset.log, start, end)
+    users = sample_users(active, config.users_per_window, config.seed)
     users = add_later_moments(dataset.log, users, start, end, config.seed)
     if choose_objectives(config.objectives, dataset.traits, config.rankers.fine):
         users = add_later_events(dataset.log, users, start, end)
-    funnel = build_offline_funnel(models, wiring)
-    return asyncio.run(collect_rows(funnel, dataset, users, config.seed, config.negatives))
+    replayed = build_offline_funnel(models, funnel)
+    return asyncio.run(collect_rows(replayed, dataset, users, config.seed, config.negatives))
 
 
 def build_holdout(
-    dataset: Dataset, split: TimeSplit, config: JobConfig, wiring: FunnelConfig
+    dataset: Dataset, split: TimeSplit, config: JobConfig, funnel: FunnelConfig
 ) -> Holdout:
     """Fit recall as of the cut, and find the users of the test window.
 
@@ -208,38 +183,41 @@ def build_holdout(
     """
     cut, end = split.test_start, split.test_end
     models = fit_models(dataset, dataset.log.before(cut), config.recall, cut)
-    users = sample_users(find_active_users(dataset.log, cut, end), 3 * config.askers, config.seed)
+    active = find_active_users(dataset.log, cut, end)
+    users = sample_users(active, 3 * config.users_per_window, config.seed)
     if not users:
         raise DataError(
-            "Nobody liked anything new in the newest interactions, so the funnel cannot be judged. "
-            "More interactions are needed."
+            "No user liked a new item in the newest interactions, so the funnel cannot be "
+            "evaluated. More interactions are needed."
         )
-    return Holdout(dataset, models, users, cut, wiring, config.seed)
+    return Holdout(dataset, models, users, cut, funnel, config.seed)
 
 
-def evaluate_rankers(exam: Holdout, rankers: Rankers) -> Evaluation:
-    """Ask the real funnel, as of the cut, for all users of the test window."""
-    funnel = build_offline_funnel(exam.models, exam.funnel_config, rankers)
-    return asyncio.run(evaluate_funnel(funnel, exam.models, exam.dataset, exam.users, exam.seed))
+def evaluate_rankers(holdout: Holdout, rankers: Rankers) -> Evaluation:
+    """Evaluate the real funnel with these rankers, as of the cut, for all users of the test."""
+    funnel = build_offline_funnel(holdout.models, holdout.funnel_config, rankers)
+    return asyncio.run(
+        evaluate_funnel(funnel, holdout.models, holdout.dataset, holdout.users, holdout.seed)
+    )
 
 
 def refit(
-    reading: LoadedData, learned: TrainedRankers, config: JobConfig, evaluation: Evaluation
+    data: LoadedData, trained: TrainedRankers, config: JobConfig, evaluation: Evaluation
 ) -> TrainingResult:
-    """Fit the recall models once more, on everything; the rankers stay as they were judged."""
-    dataset = reading.dataset
+    """Fit the recall models once more, on all data. The rankers stay as they were evaluated."""
+    dataset = data.dataset
     models = fit_models(dataset, dataset.log, config.recall, float(dataset.log.times[-1]))
     return TrainingResult(
         models=models,
-        rankers=learned.rankers,
-        ranker_kinds=learned.kinds,
+        rankers=trained.rankers,
+        ranker_kinds=trained.kinds,
         sizes=config.sizes,
         channels=config.channels,
-        event_weights=reading.event_weights,
+        event_weights=data.event_weights,
         dataset=dataset.name,
         interactions=len(dataset.log),
         seed=config.seed,
         metrics=manifest_metrics(evaluation),
         build_index=index_builder(config.index, config.seed),
-        archive_state=reading.archive_state,
+        archive_state=data.archive_state,
     )

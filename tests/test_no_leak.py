@@ -18,12 +18,13 @@ from app.contracts import History
 from app.cpu import Cpu
 from app.deadline import NO_CHECKPOINTS
 from app.rank.logistic import Logistic
+from offline.config import JobConfig
 from offline.data.dataset import Dataset
 from offline.data.readers import load_dataset
 from offline.data.split import split_by_time
 from offline.evaluate.evaluation import Evaluation
 from offline.evaluate.holdout import Holdout
-from offline.job import JobConfig, PhaseTimer, build_holdout, evaluate_rankers, fit_rankers
+from offline.job import PhaseTimer, build_holdout, evaluate_rankers, fit_rankers
 from offline.job import replay_window as training_rows
 from offline.models.als import ALSConfig
 from offline.models.registry import RecallConfig, fit_models
@@ -171,7 +172,7 @@ def fitted(dataset) -> Models:
 
 def figures(models, rankers, wiring) -> Evaluation:
     """Judge by what was truly taken, so that nothing but what was learned can move a figure."""
-    users = sample_users(ASKERS, 3 * FEW.askers, FEW.seed)
+    users = sample_users(ASKERS, 3 * FEW.users_per_window, FEW.seed)
     return evaluate_rankers(Holdout(DATASET, models, users, CUT, wiring, FEW.seed), rankers)
 
 

@@ -19,13 +19,14 @@ from benchmarks.ablations.ablations import (
 )
 from benchmarks.ablations.results import FILE, summarise, table, write_result
 from offline.commands.train import TrainOptions
+from offline.config import JobConfig
 from offline.data.dataset import Dataset
 from offline.data.errors import DataError
 from offline.data.readers import load_dataset
 from offline.data.split import TimeSplit, split_by_time
 from offline.evaluate.metrics import PerUser
 from offline.evaluate.rerank_only import HoldoutCandidates, collect_candidates
-from offline.job import JobConfig, build_holdout, funnel_config, replay_window
+from offline.job import build_holdout, funnel_config, replay_window
 from offline.training.rank_table import RankTable
 
 MAX_USERS = 2_000  # of all evaluated windows, about
@@ -54,9 +55,7 @@ class AblationData:
         return np.concatenate([window.ndcg(ranking) for window in self.later])
 
 
-def ablate(
-    data: Path, settings: Settings, options: TrainOptions, schema: Path | None = None
-) -> Path:
+def ablate(data: Path, settings: Settings, options: TrainOptions) -> Path:
     """Run every ablation, print the result, and return the path of the written file.
 
     Raises:
@@ -64,7 +63,7 @@ def ablate(
     """
     console, config = Console(), options.job_config(settings)
     with console.status("Reading and checking the data"):
-        dataset = load_dataset(data, schema).dataset
+        dataset = load_dataset(data, options.schema).dataset
     runs, cpu = [WHOLE_FUNNEL, *ablations()], Cpu(threads=1)
     try:
         with _bar() as bar:

@@ -23,6 +23,7 @@ from app.rerank.policies import Policy
 from app.rerank.slate_builder import SlateBuilder
 from benchmarks.quality.funnel_lists import replay_users, run_funnel
 from benchmarks.quality.windows import BenchmarkWindow, selection_windows
+from offline.config import JobConfig
 from offline.data.dataset import Dataset
 from offline.data.readers import MAX_BAD_SHARE, load_dataset
 from offline.evaluate import metrics
@@ -33,7 +34,6 @@ from offline.evaluate.funnel_answers import (
     rerank_in_sequence,
 )
 from offline.evaluate.metrics import K, user_ndcg
-from offline.job import JobConfig
 
 DEFAULT_POLICY = Policy()
 EXPLORATION_POLICIES: Mapping[str, Policy] = MappingProxyType(

@@ -15,11 +15,12 @@ from app.deadline import NO_CHECKPOINTS
 from app.funnel import Funnel
 from app.recall.registry import CHANNELS
 from benchmarks.quality.windows import BenchmarkWindow
+from offline.config import JobConfig
 from offline.data.dataset import Dataset
 from offline.data.split import split_by_time
 from offline.evaluate.funnel_answers import collect_answers, evaluated_lists, pad_lists
 from offline.evaluate.metrics import Lists
-from offline.job import JobConfig, PhaseTimer, fit_rankers
+from offline.job import PhaseTimer, fit_rankers
 from offline.models.registry import fit_models
 from offline.training.replay import ReplayUser, build_offline_funnel
 

@@ -35,6 +35,7 @@ from benchmarks.quality.run import RESULTS, TABLE_WIDTH
 from benchmarks.quality.tasks import compute_digest
 from benchmarks.quality.window_lists import MAX_LIST_LENGTH, SEED, K, compute_headline
 from benchmarks.quality.windows import TEST_CUTS, selection_windows, test_windows
+from offline.config import JobConfig
 from offline.data.dataset import Dataset
 from offline.data.errors import DataError
 from offline.data.readers import MAX_BAD_SHARE, load_dataset
@@ -42,7 +43,6 @@ from offline.evaluate.baselines import popular_lists
 from offline.evaluate.funnel_answers import pad_lists, user_ids
 from offline.evaluate.intervals import Bootstrap
 from offline.evaluate.metrics import Lists
-from offline.job import JobConfig
 from offline.training.replay import recommend_once
 
 FOLD_IN_LIBRARIES = (

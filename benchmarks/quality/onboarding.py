@@ -33,6 +33,7 @@ from benchmarks.quality.result_file import write_result
 from benchmarks.quality.run import RESULTS, TABLE_WIDTH
 from benchmarks.quality.window_lists import SEED, K, compute_headline
 from benchmarks.quality.windows import BenchmarkWindow, rolling_window
+from offline.config import JobConfig
 from offline.data.dataset import Dataset
 from offline.data.errors import DataError
 from offline.data.readers import MAX_BAD_SHARE, LoadedData, load_dataset
@@ -41,7 +42,6 @@ from offline.evaluate.funnel_answers import pad_lists
 from offline.evaluate.intervals import Bootstrap
 from offline.evaluate.metrics import Lists, PerUser
 from offline.evaluate.rowsets import RowSets
-from offline.job import JobConfig
 from offline.training.replay import recommend_once
 
 CUT = 0.8  # share of the interactions that the models learn from

@@ -28,12 +28,12 @@ from benchmarks.quality.windows import (
     selection_windows,
     test_windows,
 )
+from offline.config import JobConfig
 from offline.data.dataset import Dataset
 from offline.data.errors import DataError
 from offline.data.readers import MAX_BAD_SHARE, load_dataset
 from offline.evaluate.comparison import OBVIOUS
 from offline.evaluate.metrics import Lists
-from offline.job import JobConfig
 
 RESULTS = Path(__file__).parent / "results"
 TABLE_WIDTH = 180  # characters that the table needs

@@ -22,12 +22,12 @@ from benchmarks.quality.result_file import write_result
 from benchmarks.quality.run import RESULTS
 from benchmarks.quality.window_lists import MAX_LIST_LENGTH, SEED, compute_headline
 from benchmarks.quality.windows import BenchmarkWindow, rolling_window
+from offline.config import JobConfig
 from offline.data.dataset import Dataset, Log
 from offline.data.readers import MAX_BAD_SHARE, load_dataset
 from offline.evaluate.baselines import ALL_TIME, popular_lists, popularity_order
 from offline.evaluate.intervals import Bootstrap
 from offline.evaluate.metrics import PerUser
-from offline.job import JobConfig
 from offline.models.popularity import PopularityConfig, fit_popularity
 
 CUT = 0.8  # share of the interactions that the models learn from

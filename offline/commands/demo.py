@@ -1,4 +1,4 @@
-"""``recfunnel demo``: from nothing to a served list, and then serves until Ctrl-C."""
+"""``recfunnel demo``: gets data, trains, shows a served list, and serves until Ctrl-C."""
 
 import threading
 import time
@@ -17,20 +17,20 @@ from offline.commands.train import TrainOptions, train
 from offline.data.fetch import fetch_ml_100k
 from offline.data.origin import TERMS
 
-READY_WITHIN = 60.0  # seconds
+READY_TIMEOUT = 60.0  # seconds
 
 
 def demo(settings: Settings, data: Path, user: str) -> None:
-    """Get the data, train unless there is a bundle, serve, and show one user's list.
+    """Get the data, train if there is no bundle, serve, and show one user's list.
 
     Raises:
         PortTakenError: the port is not free.
-        DataError: the data could not be had.
+        DataError: the data cannot be downloaded.
     """
     check_port(settings.host, settings.port)
     console = Console()
     if _has_bundle(settings.out):
-        console.print(f"Using the bundle in {settings.out}")
+        console.print(f"The bundle in {settings.out} is used.")
     else:
         console.rule("MovieLens 100K")
         folder = fetch_ml_100k(data)
@@ -39,7 +39,7 @@ def demo(settings: Settings, data: Path, user: str) -> None:
         train(folder, settings, TrainOptions())
     console.rule("Serving")
     url = f"http://{settings.host}:{settings.port}"
-    threading.Thread(target=_show, args=(console, url, user), daemon=True).start()
+    threading.Thread(target=_print_list, args=(console, url, user), daemon=True).start()
     serve(settings)
 
 
@@ -51,29 +51,31 @@ def _has_bundle(out: Path) -> bool:
     return True
 
 
-def _show(console: Console, url: str, user: str) -> None:
-    """Ask the service as any client would, and print what it says."""
+def _print_list(console: Console, url: str, user: str) -> None:
+    """Ask the service as any client does, and print the answer."""
     with httpx.Client(base_url=url, timeout=5, trust_env=False) as client:
         if not _is_ready(client):
-            console.print("The service did not become ready; its log above says why.", style="red")
+            console.print(
+                "The service did not become ready. Its log above shows the cause.", style="red"
+            )
             return
         query: dict[str, str | bool] = {"user_id": user, "explain": True}
         answer = client.get("/recommend", params=query).json()
-    console.print(_list(answer, user))
-    console.print(_stages(answer))
-    missing = ", ".join(f"{d['stage']} {d['outcome']}" for d in answer["degraded"])
-    console.print(f"took {answer['took_ms']:.1f} ms; degraded: {missing or 'nothing'}")
+    console.print(_list_table(answer, user))
+    console.print(_stage_table(answer))
+    degraded = ", ".join(f"{d['stage']} {d['outcome']}" for d in answer["degraded"])
+    console.print(f"took {answer['took_ms']:.1f} ms; degraded: {degraded or 'nothing'}")
     console.print(
         f"\nAPI docs  {url}/docs\nMetrics   {url}/metrics\n"
         f"Try       curl '{url}/recommend?user_id={user}&k=10&explain=true'\n"
-        "Ctrl-C ends the service.",
+        "Press Ctrl-C to stop the service.",
         soft_wrap=True,
     )
 
 
 def _is_ready(client: httpx.Client) -> bool:
-    until = time.monotonic() + READY_WITHIN
-    while time.monotonic() < until:
+    deadline = time.monotonic() + READY_TIMEOUT
+    while time.monotonic() < deadline:
         try:
             if client.get("/readyz").is_success:
                 return True
@@ -83,9 +85,9 @@ def _is_ready(client: httpx.Client) -> bool:
     return False
 
 
-def _list(answer: dict[str, Any], user: str) -> Table:
+def _list_table(answer: dict[str, Any], user: str) -> Table:
     table = Table(title=f"For user {user}, bundle {answer['bundle']}")
-    for name in ("#", "item", "title", "found by", "because of", "slot"):
+    for name in ("#", "item", "title", "channels", "because of", "slot"):
         table.add_column(name, justify="right" if name == "#" else "left")
     for place, item in enumerate(answer["items"], 1):
         channels = sorted(item["explain"]["channels"].items(), key=lambda c: int(c[1]["rank"]))
@@ -100,7 +102,7 @@ def _list(answer: dict[str, Any], user: str) -> Table:
     return table
 
 
-def _stages(answer: dict[str, Any]) -> Table:
+def _stage_table(answer: dict[str, Any]) -> Table:
     table = Table(title="The funnel, stage by stage")
     for name in ("stage", "in", "out", "ms", "outcome"):
         table.add_column(name, justify="left" if name in {"stage", "outcome"} else "right")

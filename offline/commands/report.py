@@ -15,12 +15,12 @@ from app.recall.vectors import flat_index
 from app.settings import Settings
 from offline.commands.bundles import headline
 from offline.commands.train import TrainOptions
-from offline.config import read_config
+from offline.config import JobConfig, read_config
 from offline.data.readers import MAX_BAD_SHARE, load_dataset
 from offline.data.split import split_by_time
 from offline.evaluate.gate import gate_remarks
 from offline.evaluate.holdout import leak_caveat
-from offline.job import JobConfig, build_holdout, funnel_config
+from offline.job import build_holdout, funnel_config
 from offline.publish.versions import BUNDLES_FOLDER
 from offline.report.bundle_comparison import (
     BundleComparison,

@@ -1,8 +1,7 @@
-"""``recfunnel train``: reads the data, runs the job with a progress bar, says what came out."""
+"""``recfunnel train``: reads the data, runs the job with a progress bar, prints the result."""
 
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Literal
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
@@ -13,12 +12,13 @@ from app.bundle.manifest import read_manifest
 from app.recall.registry import override_channels
 from app.settings import Settings
 from offline.archive.archived_dataset import load_archived
-from offline.config import build_job_config, current_kind, read_config
+from offline.choices import Factorisation, IndexKind, ItemSimilarity
+from offline.config import JobConfig, build_job_config, current_kind, read_config
 from offline.data.readers import MAX_BAD_SHARE, load_dataset, write_bad_rows
 from offline.errors import RefusedError
 from offline.evaluate.gate import GateConfig, gate_remarks, refusal_message
-from offline.job import JobConfig, PhaseTimer, run_job
-from offline.publish.index import IndexKind, resolve_kind
+from offline.job import PhaseTimer, run_job
+from offline.publish.index import resolve_kind
 from offline.publish.index_loss import measure_bundle_indexes
 from offline.publish.pointer import current_version
 from offline.publish.versions import BUNDLES_KEPT
@@ -26,39 +26,41 @@ from offline.training.objectives import ObjectiveWeights, parse_objectives
 
 PHASES = {
     "read": "Reading and checking the data",
-    "replay": "Replaying recall as of earlier moments",
+    "replay": "Replaying recall at earlier moments",
     "fine": "Fitting the fine ranker",
     "coarse": "Fitting the coarse ranker",
-    "evaluate": "Asking the real funnel for the test window",
-    "gate": "Comparing with what is in service",
-    "refit": "Fitting recall on everything",
+    "evaluate": "Evaluating the funnel on the test window",
+    "gate": "Comparing with the bundle in service",
+    "refit": "Fitting recall on all data",
     "publish": "Publishing the bundle",
 }
 
 
 @dataclass(frozen=True, slots=True)
 class TrainOptions:
-    """What the command line says about the models."""
+    """The options of a training. None leaves a setting as the configuration has it."""
 
     seed: int | None = None
-    factorisation: Literal["als", "bpr", "sgd"] | None = None
-    similarity: Literal["cosine", "adjusted_cosine"] | None = None
+    factorisation: Factorisation | None = None
+    similarity: ItemSimilarity | None = None
     index: IndexKind | None = None
     gate: GateConfig = field(default_factory=GateConfig)
     keep: int = BUNDLES_KEPT
-    config: Path | None = None  # a file; what is said beside it wins
+    config: Path | None = None  # a file or a bundle; the other options override it
     objectives: str | None = None  # "conversion=1,click=0.3"
     fine_ranker: str | None = None  # a kind of ranker
     compare: bool = False
-    from_archive: bool = False  # live events and served lists beside the data
+    from_archive: bool = False  # also learn from archived events and lists
+    schema: Path | None = None  # a file that maps the columns of the data
+    max_bad_share: float = MAX_BAD_SHARE
 
     def job_config(self, settings: Settings) -> JobConfig:
-        """Give the whole configuration.
+        """Return the whole configuration.
 
         Raises:
-            ChannelError: a setting is of no channel.
+            ChannelError: a setting belongs to no channel.
             ConfigError: the file cannot be used.
-            DataError: the objectives are not what they should be.
+            DataError: the objectives cannot be read.
         """
         base = read_config(self.config) if self.config else build_job_config({}, "defaults")
         similarity = self.similarity or base.recall.item_cf.similarity
@@ -87,63 +89,57 @@ class TrainOptions:
         )
 
 
-def train(
-    data: Path,
-    settings: Settings,
-    choice: TrainOptions,
-    *,
-    schema: Path | None = None,
-    max_bad_share: float = MAX_BAD_SHARE,
-) -> Path:
-    """Run the whole job and print its outcome; gives the bundle's folder.
+def train(data: Path, settings: Settings, options: TrainOptions) -> Path:
+    """Run the whole job and print the result; return the bundle's folder.
 
     Raises:
-        DataError: the data cannot be used; the text says why.
-        RefusedError: the gate did not let the bundle pass; it is written, but not served.
+        DataError: the data cannot be used.
+        RefusedError: the gate refused the bundle; it is written, but not published.
     """
     console = Console()
-    config = choice.job_config(settings)
+    config = options.job_config(settings)
     with _progress() as bar:
         task = bar.add_task("", total=len(PHASES), completed=-1)
         phases = PhaseTimer(
             on_begin=lambda phase: bar.update(task, description=PHASES[phase], advance=1)
         )
         with phases("read"):
-            more = load_archived(settings, events=choice.from_archive)
-            reading = load_dataset(data, schema, max_bad_share, more)
-        folder = run_job(reading, settings.out, config, phases)
-    if len(reading.bad):
-        aside = settings.out / "bad_rows.csv"
-        write_bad_rows(reading.bad, aside)
-        console.print(f"{len(reading.bad)} rows could not be used: see {aside}", soft_wrap=True)
-    console.print(_outcome(folder))
+            archived = load_archived(settings, events=options.from_archive)
+            loaded = load_dataset(data, options.schema, options.max_bad_share, archived)
+        folder = run_job(loaded, settings.out, config, phases)
+    if len(loaded.bad):
+        path = settings.out / "bad_rows.csv"
+        write_bad_rows(loaded.bad, path)
+        console.print(f"{len(loaded.bad)} rows could not be used: see {path}", soft_wrap=True)
+    console.print(_headline_table(folder))
     console.print(
-        f"Bundle {folder.name} in {settings.out}, {sum(phases.seconds.values()):.0f} s; "
-        f"report: {settings.out / 'report.html'}",
+        f"Bundle {folder.name} is in {settings.out}. The training took "
+        f"{sum(phases.seconds.values()):.0f} s. The report: {settings.out / 'report.html'}",
         soft_wrap=True,
         highlight=False,
     )
-    _tell_index(console, folder, config.index.kind)
-    _tell_gate(console, folder, settings.out)
+    _print_index_losses(console, folder, config.index.kind)
+    _print_gate(console, folder, settings.out)
     return folder
 
 
-def _tell_index(console: Console, folder: Path, kind: IndexKind) -> None:
-    """Say what an index that is not exact misses."""
-    made = resolve_kind(kind, read_manifest(folder).rows["items"])
-    if made == "flat":
+def _print_index_losses(console: Console, folder: Path, kind: IndexKind) -> None:
+    """Print what an index that is not exact misses."""
+    actual = resolve_kind(kind, read_manifest(folder).rows["items"])
+    if actual == "flat":
         return
     bundle = load_bundle(folder)
     for loss in measure_bundle_indexes(bundle.models, bundle.indexes):
         console.print(
-            f"Index {made} of {loss['name']}: {loss['recall']:.1%} of what an exact search finds, "
+            f"Index {actual} of {loss['name']}: it returns {loss['recall']:.1%} of what an exact "
+            f"search returns, takes "
             f"{loss['bytes'] / 1e6:,.1f} MB, {loss['ms']:.2f} ms a query",
             highlight=False,
             soft_wrap=True,
         )
 
 
-def _tell_gate(console: Console, folder: Path, out: Path) -> None:
+def _print_gate(console: Console, folder: Path, out: Path) -> None:
     gate = read_manifest(folder).gate
     if gate is None:
         return
@@ -153,8 +149,8 @@ def _tell_gate(console: Console, folder: Path, out: Path) -> None:
         console.print(remark, markup=False, highlight=False, soft_wrap=True)
 
 
-def _outcome(folder: Path) -> Table:
-    """Show the headline of each method."""
+def _headline_table(folder: Path) -> Table:
+    """Return a table of the headline of each method."""
     metrics = read_manifest(folder).metrics
     table = Table(title=f"NDCG@10 of {metrics['users']} users, as of the cut (95 % interval)")
     table.add_column("method")
@@ -162,13 +158,13 @@ def _outcome(folder: Path) -> Table:
     table.add_column("interval", justify="right")
     table.add_column("funnel is better by", justify="right")
     for method, figure in sorted(metrics["ndcg@10"].items(), key=lambda m: -m[1]["mean"]):
-        better = metrics["against"].get(method)
+        difference = metrics["against"].get(method)
         table.add_row(
             method,
             f"{figure['mean']:.3f}",
             f"{figure['low']:.3f} to {figure['high']:.3f}",
-            f"{better['mean']:+.3f} ({better['low']:+.3f} to {better['high']:+.3f})"
-            if better
+            f"{difference['mean']:+.3f} ({difference['low']:+.3f} to {difference['high']:+.3f})"
+            if difference
             else "",
         )
     return table

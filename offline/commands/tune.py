@@ -1,6 +1,5 @@
-"""``recfunnel tune``: reads the data, searches, says what was found, writes a configuration."""
+"""``recfunnel tune``: reads the data, searches, prints the results, writes a configuration."""
 
-from dataclasses import dataclass, field
 from pathlib import Path
 
 from rich.console import Console
@@ -9,11 +8,12 @@ from app.settings import Settings
 from offline.commands.train import TrainOptions
 from offline.config import config_to_toml
 from offline.data.atomic import atomic_path
-from offline.data.readers import MAX_BAD_SHARE, load_dataset
+from offline.data.readers import load_dataset
 from offline.data.split import split_by_time
-from offline.tune.journal import open_journal
-from offline.tune.parameter import without_decay
+from offline.tune.parts import PartsFunction, search_parts
 from offline.tune.search import Budget, Search
+from offline.tune.space import without_decay
+from offline.tune.study import open_trials
 from offline.tune.view import (
     WARNING,
     describe_comparison,
@@ -27,49 +27,51 @@ from offline.tune.windows import TuningData
 EXIT_INTERRUPTED = 130  # exit status after Ctrl-C, as shells have it
 
 
-@dataclass(frozen=True, slots=True)
-class TuneOptions:
-    """What the command line asks for."""
+def tune(  # noqa: PLR0913, PLR0917 - what the command line has, and the parts for tests
+    data: Path,
+    settings: Settings,
+    options: TrainOptions,
+    budget: Budget | None = None,
+    study: Path | None = None,
+    parts: PartsFunction = search_parts,
+) -> Path:
+    """Search on the windows before the test and print the results; return the written file.
 
-    data: Path
-    schema: Path | None = None
-    max_bad_share: float = MAX_BAD_SHARE
-    choice: TrainOptions = field(default_factory=TrainOptions)  # what the search begins with
-    budget: Budget = field(default_factory=Budget)
-    study: Path | None = None  # the file of trials; None: in the folder of bundles
-
-
-def tune(task: TuneOptions, settings: Settings) -> Path:
-    """Search on the windows before the test and print what was found; gives the written file.
+    ``options`` are where the search begins. ``study`` is the file of trials. ``parts`` lists what
+    is searched.
 
     Raises:
         DataError: the data, the configuration or the file of trials cannot be used.
-        SystemExit: it was stopped by Ctrl-C; what was tried is kept.
+        SystemExit: Ctrl-C stopped the search; the trials are kept.
     """
-    console, base = Console(), task.choice.job_config(settings)
+    console, base = Console(), options.job_config(settings)
     with console.status("Reading and checking the data"):
-        dataset = load_dataset(task.data, task.schema, task.max_bad_share).dataset
+        dataset = load_dataset(data, options.schema, options.max_bad_share).dataset
     base = base if dataset.traits.has_times else without_decay(base)
-    known = TuningData.of(dataset, split_by_time(dataset.log).windows)
-    trials = task.study or settings.out / "tune" / "trials.jsonl"
+    tuning_data = TuningData.of(dataset, split_by_time(dataset.log).windows)
+    trials = study or settings.out / "tune" / "trials.jsonl"
     try:
-        with open_journal(trials) as storage, progress_bars() as progress:
-            outcome = Search(known, base, storage, task.budget, show_progress(progress)).run()
+        with open_trials(trials) as storage, progress_bars() as progress:
+            listener = show_progress(progress)
+            search = Search(tuning_data, base, storage, budget or Budget(), listener, parts)
+            result = search.run()
     except KeyboardInterrupt:
-        say(console, f"Stopped. The trials are kept in {trials}: the same command goes on there.")
+        _print(console, f"Stopped. The trials are in {trials}: the same command continues there.")
         raise SystemExit(EXIT_INTERRUPTED) from None
     path = settings.out / "tuned.toml"
     with atomic_path(path) as part:
         part.write_text(
-            config_to_toml(outcome.config, file_header(outcome, base, dataset.name)), "utf-8"
+            config_to_toml(result.config, file_header(result, base, dataset.name)), "utf-8"
         )
-    console.print(results_table(outcome.parts))
-    say(console, describe_comparison(outcome.comparison))
-    say(console, WARNING)
-    say(console, f"Written: {path}. Next: recfunnel train --data {task.data} --config {path}")
+    console.print(results_table(result.parts))
+    for sentence in (
+        describe_comparison(result.comparison),
+        WARNING,
+        f"Written: {path}. Next: recfunnel train --data {data} --config {path}",
+    ):
+        _print(console, sentence)
     return path
 
 
-def say(console: Console, sentence: str) -> None:
-    """Print a sentence as it is."""
+def _print(console: Console, sentence: str) -> None:
     console.print(sentence, soft_wrap=True, markup=False, highlight=False)

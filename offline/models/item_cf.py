@@ -1,13 +1,13 @@
 """Item-based collaborative filtering: for each item, the items that the same users like."""
 
 from dataclasses import dataclass
-from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from app.artifacts import NeighbourTable
 from app.bounds import Count, NotNegative, Positive, Seconds, Share
+from offline.choices import ItemSimilarity
 from offline.data.dataset import Log
 from offline.models.interactions import (
     BLOCK_ENTRIES,
@@ -40,7 +40,7 @@ class ItemCFConfig:
     what bm25 finds beyond cosine.
     """
 
-    similarity: Literal["cosine", "adjusted_cosine", "bm25"] = "cosine"
+    similarity: ItemSimilarity = "cosine"
     neighbours: Count = 100  # kept per item
     shrink: NotNegative = 20.0  # common raters at which a similarity counts half
     half_life: Seconds = np.inf  # seconds after which an interaction counts half

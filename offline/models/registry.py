@@ -7,12 +7,12 @@ the bundle has the name of that line. Fitting and tuning follow from the line.
 
 from collections.abc import Callable
 from dataclasses import dataclass, field, fields, replace
-from typing import Literal
 
 import numpy as np
 
 from app.artifacts import Factors, Models, NeighbourTable
 from app.bounds import Seed
+from offline.choices import Factorisation
 from offline.data.dataset import Dataset, Log
 from offline.models.als import ALSConfig, fit_als
 from offline.models.als_explicit import ExplicitALSConfig, fit_explicit_als
@@ -60,7 +60,7 @@ class RecallConfig:
     """
 
     seed: Seed = 0
-    factorisation: Literal["als", "bpr", "sgd", "als_explicit"] = "als"
+    factorisation: Factorisation = "als"
     item_cf: ItemCFConfig = field(
         default_factory=ItemCFConfig, metadata=_table(fit_item_cf, "item_cf")
     )

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from math import isqrt
-from typing import Literal, TypeAlias, cast
+from typing import cast
 
 import faiss
 import numpy as np
@@ -17,9 +17,9 @@ from app.bounds import Share
 from app.contracts import Matrix
 from app.cpu import one_thread
 from app.recall.vectors import flat_index
+from offline.choices import IndexKind
 from offline.data.errors import DataError
 
-IndexKind: TypeAlias = Literal["auto", "flat", "sq8", "ivf_flat", "ivf_sq8", "ivf_pq"]
 INDEX_KINDS: tuple[IndexKind, ...] = ("flat", "sq8", "ivf_flat", "ivf_sq8", "ivf_pq")
 AUTO_IVF_ITEMS = 200_000  # "auto" is exact below so many items
 MIN_IVF_ITEMS = (

@@ -12,7 +12,8 @@ from app.contracts import Matrix
 from app.cpu import one_thread
 from app.query_builder import HISTORY_LIMIT, content_profile, fold_in
 from app.recall.vectors import flat_index
-from offline.publish.index import IndexConfig, IndexKind, available_kinds, build_index
+from offline.choices import IndexKind
+from offline.publish.index import IndexConfig, available_kinds, build_index
 
 DEPTH = 200  # results that are compared: as many as recall uses
 MAX_USERS = 200  # whose vectors are queries, at most

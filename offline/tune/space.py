@@ -1,12 +1,96 @@
-"""What the search may try: one line a setting. All that is not here stays as it is.
+"""What a search may try: one line for each setting. Settings that are not here stay as they are.
 
 A default that lies outside its range, or is none of the options, is tried as well.
 """
 
+from collections.abc import Mapping
+from dataclasses import dataclass, fields, replace
 from math import inf
+from typing import Any, TypeAlias
+
+from optuna.distributions import (
+    BaseDistribution,
+    CategoricalDistribution,
+    FloatDistribution,
+    IntDistribution,
+)
 
 from app.artifacts import DAY
-from offline.tune.parameter import Options, Range, SearchDimension
+from offline.config import JobConfig
+
+OptionValue: TypeAlias = int | float | str
+
+
+@dataclass(frozen=True, slots=True)
+class Range:
+    """A number between two bounds. It is whole if they are; with ``log`` it is drawn by ratio."""
+
+    name: str  # of the setting, by its path in ``JobConfig``
+    low: float
+    high: float
+    log: bool = False
+
+    def distribution(self, default: Any) -> BaseDistribution:
+        """Return the distribution to draw from, widened to include the default."""
+        low, high = min(self.low, default), max(self.high, default)
+        log = self.log and low > 0
+        if isinstance(self.low, int):
+            return IntDistribution(low, high, log=log)
+        return FloatDistribution(low, high, log=log)
+
+    def rounded(self, value: Any) -> Any:
+        """Round a drawn value to three digits."""
+        return float(f"{value:.3g}") if isinstance(value, float) else value
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """One of a few values, without order."""
+
+    name: str  # of the setting, by its path in ``JobConfig``
+    values: tuple[OptionValue, ...]
+
+    def distribution(self, default: Any) -> BaseDistribution:
+        """Return the distribution to draw from, with the default among the values."""
+        others = () if default in self.values else (default,)
+        return CategoricalDistribution((*self.values, *others))
+
+    def rounded(self, value: Any) -> Any:
+        """Return the value unchanged."""
+        return value
+
+
+SearchDimension: TypeAlias = Range | Options
+
+
+def value_of(config: Any, name: str) -> Any:
+    """Return the setting with this path."""
+    for part in name.split("."):
+        config = getattr(config, part)
+    return config
+
+
+def with_values(config: JobConfig, values: Mapping[str, Any]) -> JobConfig:
+    """Return the configuration with other values, by their paths."""
+    for name, value in values.items():
+        config = _set(config, name.split("."), value)
+    return config
+
+
+def _set(table: Any, path: list[str], value: Any) -> Any:
+    name, *deeper = path
+    return replace(table, **{name: _set(getattr(table, name), deeper, value) if deeper else value})
+
+
+def without_decay(config: JobConfig) -> JobConfig:
+    """Switch off all decay, for data without timestamps."""
+    no_decay = {
+        f"recall.{one.name}.half_life": inf
+        for one in fields(config.recall)
+        if hasattr(getattr(config.recall, one.name), "half_life")
+    }
+    return with_values(config, no_decay)
+
 
 HALF_LIVES = (7 * DAY, 15 * DAY, 30 * DAY, 60 * DAY, 120 * DAY, 365 * DAY, inf)
 RECALL: dict[str, tuple[SearchDimension, ...]] = {  # by the model's name in RecallConfig

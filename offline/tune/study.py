@@ -1,11 +1,16 @@
-"""One study: trials of some settings, the first of them the default.
+"""One study: trials of some settings, the first of them the default, and the file that keeps them.
 
-What a trial tries depends on the seed and on the finished trials before it, not on when the
-process was started: a run that was killed and went on ends as one that was not.
+What a trial tries depends on the seed and on the finished trials before it, not on the start of
+the process. A search that was killed and continued ends as one that was not.
 """
 
-from collections.abc import Callable
+import fcntl
+import json
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -15,32 +20,34 @@ from optuna.distributions import BaseDistribution
 from optuna.pruners import MedianPruner
 from optuna.samplers import TPESampler
 from optuna.storages import JournalStorage
+from optuna.storages.journal import JournalFileBackend
 from optuna.trial import FrozenTrial, Trial, TrialState
 
-from offline.job import JobConfig
-from offline.tune.parameter import SearchDimension, value_of, with_values
+from offline.config import JobConfig
+from offline.data.errors import DataError
+from offline.tune.space import SearchDimension, value_of, with_values
 
-TrialFigures: TypeAlias = NDArray[np.float64]  # (u, r) a line a user; the best of r stops counts
-TrialJudge: TypeAlias = Callable[[JobConfig, int], TrialFigures]  # a configuration in a window
+TrialFigures: TypeAlias = NDArray[np.float64]  # (u, r) one line a user; the best of r counts
+TrialEvaluator: TypeAlias = Callable[[JobConfig, int], TrialFigures]  # (config, window)
 
-optuna.logging.set_verbosity(optuna.logging.WARNING)  # the progress bar tells of each trial
+optuna.logging.set_verbosity(optuna.logging.WARNING)  # the progress bar shows each trial
 
 
 @dataclass(frozen=True, slots=True)
 class SearchPart:
-    """Some settings that are searched together, and what is wanted of them."""
+    """Settings that are searched together, and how they are evaluated."""
 
     name: str
     metric: str
     settings: tuple[SearchDimension, ...]
-    judge: TrialJudge
+    evaluate: TrialEvaluator
     weight: int = 1  # its share of the time
-    cost: int = 1  # it has one trial where others have so many
+    cost: int = 1  # a trial costs as much as so many of another part
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Study:
-    """The trials of one part so far; all of them are in the file."""
+    """The trials of one part so far, as they are in the file."""
 
     trials: optuna.Study
     part: SearchPart
@@ -51,7 +58,7 @@ class Study:
     def open(
         cls, storage: JournalStorage, name: str, part: SearchPart, base: JobConfig, windows: range
     ) -> "Study":
-        """Begin the study of this name, or go on with it; what was cut off does not count."""
+        """Begin the study of this name, or continue it. An interrupted trial does not count."""
         trials = optuna.create_study(
             storage=storage,
             study_name=name,
@@ -65,31 +72,31 @@ class Study:
 
     @property
     def finished(self) -> list[FrozenTrial]:
-        """Give the trials that ran to their end or were pruned, oldest first."""
+        """The trials that ran to their end or were pruned, oldest first."""
         states = (TrialState.COMPLETE, TrialState.PRUNED)
-        found: list[FrozenTrial] = self.trials.get_trials(deepcopy=False, states=states)
-        return found
+        finished: list[FrozenTrial] = self.trials.get_trials(deepcopy=False, states=states)
+        return finished
 
     @property
     def default(self) -> FrozenTrial:
-        """Give the first trial, which is the default."""
+        """The first trial, which is the default."""
         return self.finished[0]
 
     @property
     def best(self) -> FrozenTrial:
-        """Give the best trial; of equals the oldest, so that nothing is changed for nothing."""
+        """The best trial. Of equal trials it is the oldest, so that no setting changes in vain."""
         complete = [trial for trial in self.finished if trial.state == TrialState.COMPLETE]
         return max(complete, key=lambda trial: (trial.value, -trial.number))
 
     def values(self, trial: FrozenTrial | Trial) -> dict[str, Any]:
-        """Give the settings in which a trial is not the default."""
+        """Return the settings in which a trial differs from the default."""
         drawn, defaults = trial.params, self._defaults()
-        tidy = {one.name: one.rounded(drawn[one.name]) for one in self.part.settings}
-        return {name: tidy[name] for name in tidy if drawn[name] != defaults[name]}
+        rounded = {one.name: one.rounded(drawn[one.name]) for one in self.part.settings}
+        return {name: rounded[name] for name in rounded if drawn[name] != defaults[name]}
 
     def evaluate_trial(self, trial: FrozenTrial, window: int) -> float:
-        """Judge a trial in another window, at the stop that was best in those of the study."""
-        figures = self.part.judge(with_values(self.base, self.values(trial)), window)
+        """Evaluate a trial in another window, at the stop that was best in those of the study."""
+        figures = self.part.evaluate(with_values(self.base, self.values(trial)), window)
         return float(figures[:, trial.user_attrs["stop"]].mean())
 
     def run_trial(self) -> None:
@@ -100,24 +107,24 @@ class Study:
         seed = np.random.SeedSequence([self.base.seed, len(before)]).generate_state(1)[0]
         self.trials.sampler = TPESampler(seed=int(seed))
         trial = self.trials.ask(self._distributions())
-        known = next((one for one in before if one.params == trial.params), None)
-        if known:
-            self._repeat(trial, known)
+        same = next((one for one in before if one.params == trial.params), None)
+        if same:
+            self._copy_result(trial, same)
         else:
             self._run(trial)
 
-    def _repeat(self, trial: Trial, known: FrozenTrial) -> None:
-        """Take the outcome of the same trial: nothing is computed twice."""
-        for name, value in known.user_attrs.items():
+    def _copy_result(self, trial: Trial, same: FrozenTrial) -> None:
+        """Take the result of an earlier trial with the same values."""
+        for name, value in same.user_attrs.items():
             trial.set_user_attr(name, value)
-        pruned = known.state == TrialState.PRUNED
-        self.trials.tell(trial, None if pruned else known.value, known.state)
+        is_pruned = same.state == TrialState.PRUNED
+        self.trials.tell(trial, None if is_pruned else same.value, same.state)
 
     def _run(self, trial: Trial) -> None:
-        """Judge window after window, unless the trial falls behind the median of the others."""
+        """Evaluate window after window, unless the trial falls behind the median of the others."""
         config, means = with_values(self.base, self.values(trial)), []
         for step, window in enumerate(self.windows):
-            means.append(self.part.judge(config, window).mean(axis=0))
+            means.append(self.part.evaluate(config, window).mean(axis=0))
             trial.report(float(np.mean(means, axis=0).max()), step)
             if step + 1 < len(self.windows) and trial.should_prune():
                 self.trials.tell(trial, state=TrialState.PRUNED)
@@ -132,3 +139,50 @@ class Study:
     def _distributions(self) -> dict[str, BaseDistribution]:
         defaults = self._defaults()
         return {one.name: one.distribution(defaults[one.name]) for one in self.part.settings}
+
+
+class _NoLock:
+    """A lock for each line that does nothing: the whole file is locked already."""
+
+    def acquire(self) -> bool:
+        return True
+
+    def release(self) -> None:
+        pass
+
+
+@contextmanager
+def open_trials(path: Path) -> Iterator[JournalStorage]:
+    """Open the file of trials for this process alone; create it if it does not exist.
+
+    The file has one line of JSON for each trial, on the disk before the next trial begins.
+
+    Raises:
+        DataError: another search has it open, or it holds something else.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("ab") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise DataError(
+                f"{path} is in use by another search: wait for it to end, or give another --study."
+            ) from None
+        _cut_torn_line(path)
+        yield JournalStorage(JournalFileBackend(str(path), lock_obj=_NoLock()))
+
+
+def _cut_torn_line(path: Path) -> None:
+    """Cut off the half line that a killed process may have left."""
+    whole, newline, torn = path.read_bytes().rpartition(b"\n")
+    if not all(map(_is_line, whole.splitlines())) or (torn and torn[:1] != b"{"):
+        raise DataError(f"{path} is no file of trials: give another --study, or remove it.")
+    if torn:
+        os.truncate(path, len(whole + newline))
+
+
+def _is_line(line: bytes) -> bool:
+    try:
+        return "op_code" in json.loads(line)
+    except (ValueError, TypeError):
+        return False

@@ -1,32 +1,30 @@
-"""What a search may look at: the windows before the test, each with a part to play."""
+"""The data of a search: the windows before the test, each with its own purpose."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+from offline.config import JobConfig
 from offline.data.dataset import Dataset
 from offline.data.errors import DataError
-from offline.job import JobConfig
 from offline.training.replay import ReplayUser, add_later_moments, find_active_users, sample_users
 
-MIN_WINDOWS = (
-    4  # windows: one to learn from, one to choose on, one to confirm on, one for the last word
-)
-MAX_SELECTION_WINDOWS = 3  # windows, at most
+MIN_WINDOWS = 4  # to train, to select, to confirm, and to compare the whole funnel
+MAX_SELECTION_WINDOWS = 3
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class TuningData:
-    """The data up to the end of the last window; nothing later is in it."""
+    """The data up to the end of the last window. It has no later event."""
 
     dataset: Dataset
-    windows: tuple[tuple[float, float], ...]  # in time order, adjoining, as in ``Split``
+    windows: tuple[tuple[float, float], ...]  # in time order, adjoining, as in ``TimeSplit``
 
     @classmethod
     def of(cls, dataset: Dataset, windows: Sequence[tuple[float, float]]) -> "TuningData":
         """Cut the data off where the last window ends.
 
         Raises:
-            DataError: the windows are too few, or in one that is needed nobody took anything new.
+            DataError: there are too few windows, or no user took a new item in one of them.
         """
         if len(windows) < MIN_WINDOWS:
             raise DataError(
@@ -34,33 +32,34 @@ class TuningData:
                 f"{len(windows)}: too many interactions share their timestamps."
             )
         log = dataset.log.before(windows[-1][1])
-        known = cls(replace(dataset, log=log), tuple(windows))
-        for window in (*known.selection, known.confirmation, known.last):
+        data = cls(replace(dataset, log=log), tuple(windows))
+        for window in (*data.selection, data.confirmation, data.last):
             if not find_active_users(log, *windows[window]):
                 raise DataError(
-                    "In one of the windows before the test nobody liked anything new, so settings "
+                    "In one of the windows before the test no user liked a new item, so settings "
                     "cannot be compared there. More interactions are needed."
                 )
-        return known
+        return data
 
     @property
     def selection(self) -> range:
-        """Give the windows by which trials are compared, earlier ones first."""
+        """The windows on which trials are compared, earlier ones first."""
         end = self.confirmation
         return range(max(1, end - MAX_SELECTION_WINDOWS), end)
 
     @property
     def confirmation(self) -> int:
-        """Give the window on which the best trial of a part must be better than the default."""
+        """The window on which the best trial of a part must beat the default."""
         return len(self.windows) - 2
 
     @property
     def last(self) -> int:
-        """Give the window on which all that was found must be better than the defaults."""
+        """The window on which the new settings together must beat the defaults."""
         return len(self.windows) - 1
 
     def users(self, window: int, config: JobConfig) -> list[ReplayUser]:
-        """Find who took something new in a window, and when each asks, as ``replay`` does."""
+        """Return the users of a window and their moments, as ``replay_window`` finds them."""
         log, (start, end) = self.dataset.log, self.windows[window]
-        users = sample_users(find_active_users(log, start, end), config.askers, config.seed)
+        active = find_active_users(log, start, end)
+        users = sample_users(active, config.users_per_window, config.seed)
         return add_later_moments(log, users, start, end, config.seed)

@@ -6,7 +6,6 @@ from contextlib import closing
 import orjson
 import pytest
 import redis
-import typer
 from typer.testing import CliRunner
 
 from app.bundle.bundle import find_current_bundle, load_bundle
@@ -14,7 +13,7 @@ from app.bundle.manifest import BundleError, read_manifest
 from app.cpu import Cpu
 from app.request_log.writer import request_log_key
 from app.settings import Settings
-from offline.commands.data import doctor
+from offline.cli import app
 from offline.commands.train import TrainOptions, train
 from offline.publish.pointer import point_to
 from offline.replay_log.differences import find_differences
@@ -68,9 +67,7 @@ def everything(shop, wanted):
 
 
 def test_the_doctor_says_what_filters_will_compare(files):
-    command = typer.Typer()
-    command.command()(doctor)
-    told = CliRunner(env={"COLUMNS": "200"}).invoke(command, [str(files)])
+    told = CliRunner(env={"COLUMNS": "200"}).invoke(app, ["doctor", str(files)])
     assert told.exit_code == 0, told.output
     assert "filters compare: language (text), price (number), vegan (text)." in told.output
 

@@ -29,7 +29,7 @@ def story(data, trained, redis_url, tmp_path_factory):
     out = shutil.copytree(trained, tmp_path_factory.mktemp("archived") / "out")
     settings = leisurely(out=out, redis_url=redis_url, reload_seconds=0.05)
     quick = out.parent / "quick.toml"
-    quick.write_text("askers = 60\n[rank]\nrounds = 6\nleast_rounds = 4\nboosters = 1\n")
+    quick.write_text("users_per_window = 60\n[rank]\nrounds = 6\nleast_rounds = 4\nboosters = 1\n")
     choice = TrainOptions(from_archive=True, gate=GateConfig(force=True), config=quick)
     with hosted(settings) as service, redis.Redis.from_url(redis_url) as client:
         shown = impressions_key(settings.key_prefix)

@@ -29,6 +29,7 @@ from benchmarks.ablations.ablations import (
 )
 from benchmarks.ablations.results import summarise
 from benchmarks.ablations.study import build_data
+from offline.config import JobConfig
 from offline.data.errors import DataError
 from offline.data.split import split_by_time
 from offline.evaluate.compare_rankers import compare_rankers
@@ -36,7 +37,7 @@ from offline.evaluate.funnel_answers import collect_answers, evaluated_lists, pa
 from offline.evaluate.holdout import Holdout
 from offline.evaluate.metrics import user_ndcg
 from offline.evaluate.rerank_only import cascade_ranker, collect_candidates
-from offline.job import JobConfig, build_holdout, replay_window
+from offline.job import build_holdout, replay_window
 from offline.models.registry import fit_models
 from offline.training.distillation import fit_coarse
 from offline.training.kinds import add_coarse, fit_ranker

@@ -11,8 +11,8 @@ from benchmarks.quality.exploration import (
     table,
 )
 from benchmarks.quality.windows import rolling_window
+from offline.config import JobConfig
 from offline.data.split import split_by_time
-from offline.job import JobConfig
 from offline.training.rankers import RankConfig
 from tests.fakes import SMALL, small_dataset
 

@@ -10,8 +10,8 @@ from benchmarks.quality.libraries import LIBRARIES
 from benchmarks.quality.new_users import collect_funnel_lists
 from benchmarks.quality.window_lists import compute_headline
 from benchmarks.quality.windows import rolling_window
+from offline.config import JobConfig
 from offline.data.split import split_by_time
-from offline.job import JobConfig
 from offline.models.registry import fit_models
 from offline.training.rankers import RankConfig
 from offline.training.replay import build_offline_funnel

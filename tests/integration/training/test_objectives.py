@@ -20,7 +20,7 @@ from offline.data.dataset import Dataset, DataTraits
 from offline.data.readers import load_dataset
 from offline.data.split import split_by_time
 from offline.evaluate.by_objective import compare_objectives, compute_truth
-from offline.job import JobConfig, PhaseTimer, build_holdout, fit_rankers, replay_window
+from offline.job import PhaseTimer, build_holdout, fit_rankers, replay_window
 from offline.publish.writer import write_bundle
 from offline.training.gbdt import fit_pointwise_listwise
 from offline.training.kinds import train_objective_blend
@@ -248,7 +248,7 @@ def sold(tmp_path_factory):
 
 
 def test_the_job_learns_every_objective_where_event_types_differ(cpu, sold):
-    config = JobConfig(recall=SMALL, rank=QUICK, sizes=Sizes(40, 30, 20), askers=20)
+    config = JobConfig(recall=SMALL, rank=QUICK, sizes=Sizes(40, 30, 20), users_per_window=20)
     wiring, split = (
         FunnelConfig(cpu, NO_CHECKPOINTS, config.sizes),
         split_by_time(sold.log, windows=2),
@@ -271,7 +271,7 @@ def test_the_job_learns_every_objective_where_event_types_differ(cpu, sold):
 def test_what_each_user_did_after_the_cut_is_told_by_objective(cpu, sold):
     some = replace(sold.log, items=sold.log.items - sold.log.items % 4)  # people come back to it
     sold = replace(sold, log=some)
-    config = JobConfig(recall=SMALL, rank=QUICK, askers=40)
+    config = JobConfig(recall=SMALL, rank=QUICK, users_per_window=40)
     split = split_by_time(sold.log)
     exam = build_holdout(sold, split, config, FunnelConfig(cpu, NO_CHECKPOINTS))
     bounds = compute_grade_bounds(sold.log.weights * sold.log.values)
@@ -299,7 +299,7 @@ def test_what_each_user_did_after_the_cut_is_told_by_objective(cpu, sold):
 def test_what_was_clicked_is_kept_although_it_was_not_liked(cpu):
     """Neutral ratings are clicks; without objectives they are left out like any other."""
     rated = small_dataset()
-    config = JobConfig(recall=SMALL, rank=QUICK, negatives=1, askers=30)
+    config = JobConfig(recall=SMALL, rank=QUICK, negatives=1, users_per_window=30)
     start, end = (float(t) for t in np.quantile(rated.log.times, [0.5, 0.9]))
     asked = replace(config, objectives=ObjectiveWeights(click=1))
     plain, told = (

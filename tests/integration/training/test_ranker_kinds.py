@@ -10,10 +10,10 @@ from app.bundle.manifest import BundleError, parse_manifest
 from app.rank.kinds import RankerKinds, find_kind
 from app.settings import Settings
 from offline.commands.train import TrainOptions
-from offline.config import build_job_config, config_to_toml, read_config
+from offline.config import JobConfig, build_job_config, config_to_toml, read_config
 from offline.data.errors import DataError
 from offline.data.readers import load_dataset
-from offline.job import JobConfig, PhaseTimer, run_job
+from offline.job import PhaseTimer, run_job
 from offline.report.bundle_comparison import bundle_facts
 from offline.training.kinds import find_trainer
 from offline.training.rankers import HybridConfig, RankConfig

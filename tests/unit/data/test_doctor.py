@@ -5,10 +5,10 @@ from pathlib import Path
 
 import polars as pl
 import pytest
-import typer
 from rich.console import Console
 from typer.testing import CliRunner
 
+from offline.cli import app
 from offline.commands import data
 from offline.data.doctor import Diagnosis, diagnose
 from offline.data.doctor_view import render
@@ -127,54 +127,46 @@ def test_the_screen_shows_a_few_bad_rows_and_the_number_of_the_rest(tmp_path):
     assert "u,i,[bold]x\\u202e" in screen
 
 
-@pytest.fixture
-def cli() -> typer.Typer:
-    app = typer.Typer()
-    app.add_typer(data.data, name="data")
-    app.command()(data.doctor)
-    return app
-
-
-def test_the_doctor_command_prints_and_writes_the_bad_rows_aside(tmp_path, cli):
+def test_the_doctor_command_prints_and_writes_the_bad_rows_aside(tmp_path):
     folder = folder_of(tmp_path, **RICH)
     aside = tmp_path / "bad" / "rows.csv"
-    result = CliRunner().invoke(cli, ["doctor", str(folder), "--bad", str(aside)])
+    result = CliRunner().invoke(app, ["doctor", str(folder), "--bad", str(aside)])
     assert result.exit_code == 0, result.output
     assert "2 rows are in" in result.output
     assert pl.read_csv(aside)["line"].to_list() == [62, 64]
 
 
-def test_the_doctor_command_takes_a_schema(tmp_path, cli):
+def test_the_doctor_command_takes_a_schema(tmp_path):
     folder = folder_of(tmp_path, odd="wer,was\na,b\n")
     schema = tmp_path / "my.toml"
     schema.write_text('[interactions]\nfile = "odd.csv"\nuser = "wer"\nitem = "was"\n')
-    result = CliRunner().invoke(cli, ["doctor", str(folder), "--schema", str(schema)])
+    result = CliRunner().invoke(app, ["doctor", str(folder), "--schema", str(schema)])
     assert result.exit_code == 0, result.output
 
 
-def test_a_command_that_fails_says_one_sentence_and_exits_1(tmp_path, cli):
-    result = CliRunner().invoke(cli, ["doctor", str(tmp_path / "none")])
+def test_a_command_that_fails_says_one_sentence_and_exits_1(tmp_path):
+    result = CliRunner().invoke(app, ["doctor", str(tmp_path / "none")])
     assert result.exit_code == 1
     assert result.stderr.strip().startswith("There is nothing at")
     assert "Traceback" not in result.output
 
 
-def test_getting_data_prints_the_terms_and_where_it_is(tmp_path, cli, monkeypatch):
+def test_getting_data_prints_the_terms_and_where_it_is(tmp_path, monkeypatch):
     monkeypatch.setattr(data, "fetch_ml_100k", lambda folder: folder / "ml-100k")
-    result = CliRunner().invoke(cli, ["data", "get", "ml-100k", "--to", str(tmp_path)])
+    result = CliRunner().invoke(app, ["data", "get", "ml-100k", "--to", str(tmp_path)])
     assert result.exit_code == 0, result.output
     assert " ".join(TERMS.split()) in " ".join(result.output.split())
     assert f"ml-100k is in {tmp_path / 'ml-100k'}" in result.output
 
 
-def test_getting_data_that_is_not_to_be_had_exits_1(tmp_path, cli, monkeypatch):
+def test_getting_data_that_is_not_to_be_had_exits_1(tmp_path, monkeypatch):
     def fail(folder: Path) -> Path:
         raise DataError("No way to get it.")
 
     monkeypatch.setattr(data, "fetch_ml_100k", fail)
-    result = CliRunner().invoke(cli, ["data", "get", "ml-100k"])
+    result = CliRunner().invoke(app, ["data", "get", "ml-100k"])
     assert (result.exit_code, result.stderr.strip()) == (1, "No way to get it.")
 
 
-def test_only_known_data_sets_are_got(cli):
-    assert CliRunner().invoke(cli, ["data", "get", "netflix"]).exit_code == 2
+def test_only_known_data_sets_are_got():
+    assert CliRunner().invoke(app, ["data", "get", "netflix"]).exit_code == 2

@@ -6,12 +6,20 @@ from math import inf
 import pytest
 
 from app.recall.registry import CHANNELS
-from offline.config import build_job_config, config_to_toml, read_config
-from offline.job import JobConfig
+from offline.config import JobConfig, build_job_config, config_to_toml, read_config
 from offline.models.registry import RECALL_MODELS, RecallConfig
 from offline.publish.flatten_config import flatten_config
-from offline.tune.parameter import Options, Range, value_of, with_values, without_decay
-from offline.tune.space import COARSE, FINE, RECALL, SIZES
+from offline.tune.space import (
+    COARSE,
+    FINE,
+    RECALL,
+    SIZES,
+    Options,
+    Range,
+    value_of,
+    with_values,
+    without_decay,
+)
 
 ALL = [one for part in (*RECALL.values(), COARSE, FINE, SIZES) for one in part]
 BASE = build_job_config({}, "defaults")

@@ -1,4 +1,4 @@
-"""The training configuration as a file, and what is said of one that cannot be used."""
+"""The training configuration as a file, and what is message of one that cannot be used."""
 
 import re
 import tomllib
@@ -21,12 +21,12 @@ from offline.config import (
     CHANNEL_SETTINGS,
     NOT_IN_FILE,
     ConfigError,
+    JobConfig,
     build_job_config,
     config_to_toml,
     read_config,
 )
 from offline.evaluate.gate import GateConfig
-from offline.job import JobConfig
 from offline.models.registry import RecallConfig
 from offline.publish.flatten_config import flatten_config
 from offline.publish.writer import write_bundle
@@ -35,7 +35,7 @@ from tests.conftest import ROOT
 
 CHANGED = """
 seed = 3
-askers = 50
+users_per_window = 50
 [recall]
 factorisation = "bpr"
 [recall.item_cf]
@@ -79,10 +79,10 @@ def leaves(kind, prefix=""):
 def test_a_file_sets_what_it_names_and_leaves_the_rest_at_its_default(tmp_path):
     config = read_config(written(tmp_path, CHANGED))
     default = flat(build_job_config({}, "defaults"))
-    moved = {name: value for name, value in flat(config).items() if value != default[name]}
-    assert moved == {
+    changed = {name: value for name, value in flat(config).items() if value != default[name]}
+    assert changed == {
         "seed": 3,
-        "askers": 50,
+        "users_per_window": 50,
         "recall.seed": 3,
         "recall.factorisation": "bpr",
         "recall.item_cf.half_life": DAY,
@@ -122,11 +122,14 @@ def test_every_number_says_what_it_may_be():
 
 
 @pytest.mark.parametrize(
-    ("content", "said"),
+    ("content", "message"),
     [
         ("[recall.item_cf]\nneighbors = 5", "no setting recall.item_cf.neighbors. Is it neighbou"),
         ("[recal]\nseed = 5", "no setting recal. Is it recall?"),
-        ("[recall]\nxyzzy = 5", "no setting recall.xyzzy. Here may stand: als, als_explicit, bpr"),
+        (
+            "[recall]\nxyzzy = 5",
+            "no setting recall.xyzzy. The settings here are als, als_explicit, bpr",
+        ),
         ("sizes = 3", "sizes cannot be 3: it should be a table."),
         ("recall = 3", "recall cannot be 3: it should be a table."),
         ("[recall.als]\nsize = 0", "recall.als.size cannot be 0: it should be greater than or eq"),
@@ -139,18 +142,21 @@ def test_every_number_says_what_it_may_be():
         ("[recall.transitions]\nfade = 1.5", "it should be less than or equal to 1."),
         ("[recall]\nfactorisation = 'svd'", "it should be 'als', 'bpr', 'sgd' or 'als_explicit'."),
         ("seed = -1", "seed cannot be -1: it should be greater than or equal to 0."),
-        ("[policy]\ndiversity = 0", "policy is not of the training's configuration, but of the se"),
-        ("redis_url = 'redis://me:secret@x'", "redis_url is not of the training's configuration"),
+        (
+            "[policy]\ndiversity = 0",
+            "policy is not a setting of training. Set it in recfunnel.toml",
+        ),
+        ("redis_url = 'redis://me:secret@x'", "redis_url is not a setting of training"),
         ("seed = ", "is not TOML: "),
         ("seed = 1\nseed = 2", "is not TOML: "),
     ],
 )
-def test_a_setting_that_cannot_be_used_is_named_with_what_is_allowed(tmp_path, content, said):
+def test_a_setting_that_cannot_be_used_is_named_with_what_is_allowed(tmp_path, content, message):
     path = written(tmp_path, content)
     with pytest.raises(ConfigError) as raised:
         read_config(path)
     assert str(raised.value).startswith(str(path))
-    assert said in str(raised.value)
+    assert message in str(raised.value)
     assert "secret" not in str(raised.value)
 
 
@@ -161,15 +167,15 @@ def test_a_file_that_is_no_text_is_not_toml(tmp_path):
         read_config(path)
 
 
-def test_a_bundle_tells_the_settings_of_its_own_training(tmp_path):
+def test_a_bundle_holds_the_settings_of_its_training(tmp_path):
     config = read_config(written(tmp_path, CHANGED))
     bundle = write_bundle(build_training_result(settings=flatten_config(config)), tmp_path)
     assert read_config(bundle) == config
 
 
-def test_a_bundle_that_does_not_tell_its_settings_is_refused(tmp_path):
+def test_a_bundle_without_settings_is_refused(tmp_path):
     bundle = write_bundle(build_training_result(settings={}), tmp_path)
-    with pytest.raises(ConfigError, match="does not tell its settings"):
+    with pytest.raises(ConfigError, match="holds no settings"):
         read_config(bundle)
     with pytest.raises(BundleError, match="never finished"):
         read_config(tmp_path)
@@ -179,13 +185,13 @@ def test_the_command_line_wins_over_the_file(tmp_path):
     path, settings = written(tmp_path, CHANGED), Settings(redis_url=None)
     config = TrainOptions(config=path).job_config(settings)
     assert (config.seed, config.recall.seed, config.recall.factorisation) == (3, 3, "bpr")
-    said = TrainOptions(4, "sgd", "adjusted_cosine", config=path).job_config(settings)
-    assert (said.seed, said.recall.seed, said.recall.factorisation) == (4, 4, "sgd")
-    assert said.recall.item_cf == replace(config.recall.item_cf, similarity="adjusted_cosine")
-    assert said.rank == config.rank
+    message = TrainOptions(4, "sgd", "adjusted_cosine", config=path).job_config(settings)
+    assert (message.seed, message.recall.seed, message.recall.factorisation) == (4, 4, "sgd")
+    assert message.recall.item_cf == replace(config.recall.item_cf, similarity="adjusted_cosine")
+    assert message.rank == config.rank
 
 
-def test_what_is_of_the_service_comes_from_its_settings(tmp_path):
+def test_settings_of_the_service_come_from_the_service(tmp_path):
     settings = Settings(policy=Policy(diversity=0.3), redis_url="redis://x", key_prefix="mine")
     gate = GateConfig(margin=0.1)
     config = TrainOptions(gate=gate, keep=2, config=written(tmp_path, CHANGED)).job_config(settings)
@@ -194,7 +200,7 @@ def test_what_is_of_the_service_comes_from_its_settings(tmp_path):
     assert (config.gate, config.keep) == (gate, 2)
 
 
-def test_settings_with_which_a_model_diverges_are_told_in_a_sentence(capsys):
+def test_settings_with_which_a_model_diverges_are_one_sentence(capsys):
     with pytest.raises(typer.Exit), errors_as_sentences():
         raise FloatingPointError("the factorisation diverged: lower the learning rate")
     assert "lower the learning rate; see the settings of --config" in capsys.readouterr().err
@@ -204,6 +210,11 @@ def test_the_example_in_the_documentation_can_be_used(tmp_path):
     page = (ROOT / "docs" / "guides" / "tuning.md").read_text()
     example = page.split("```toml\n")[1].split("```")[0]
     assert read_config(written(tmp_path, example)).recall.ease.reg == 500.0
+
+
+def test_earlier_names_of_settings_are_read_with_a_warning(tmp_path, caplog):
+    assert read_config(written(tmp_path, "askers = 50")).users_per_window == 50
+    assert "askers is now users_per_window" in caplog.text
 
 
 def test_endless_is_a_number_of_seconds():

@@ -15,10 +15,11 @@ from app.recall.registry import CHANNELS
 from app.rerank.policies import Policy
 from app.settings import Settings
 from offline.commands.train import PHASES, TrainOptions, train
+from offline.config import JobConfig
 from offline.data.errors import DataError
 from offline.data.readers import TooManyBadRowsError, load_dataset
 from offline.evaluate.gate import GateConfig
-from offline.job import JobConfig, PhaseTimer, run_job
+from offline.job import PhaseTimer, run_job
 from tests.conftest import (
     RATINGS,
     START,

@@ -14,12 +14,13 @@ from app.contracts import Request
 from app.cpu import Cpu
 from app.deadline import NO_CHECKPOINTS
 from app.recall.registry import CHANNELS
+from offline.config import JobConfig
 from offline.data.dataset import Log
 from offline.data.errors import DataError
 from offline.data.split import TimeSplit, split_by_time
 from offline.evaluate.funnel_answers import user_ids
 from offline.evaluate.metrics import user_ndcg
-from offline.job import JobConfig, PhaseTimer, build_holdout, fit_rankers, replay_window
+from offline.job import PhaseTimer, build_holdout, fit_rankers, replay_window
 from offline.models.registry import RECALL_MODELS, fit_models, refit_model
 from offline.training.distillation import fit_coarse
 from offline.training.gbdt import fit_pointwise_listwise
@@ -32,23 +33,23 @@ from offline.training.replay import (
     find_active_users,
     sample_users,
 )
-from offline.tune import recall as module
-from offline.tune.parameter import Options, value_of, with_values
-from offline.tune.parts import search_parts, study_name
-from offline.tune.ranker import (
+from offline.tune import evaluators as module
+from offline.tune.evaluators import (
     HEAD,
-    CoarseJudge,
-    FineJudge,
+    CoarseEvaluator,
+    FineEvaluator,
+    RecallEvaluator,
     WindowReplays,
+    evaluate_config,
+    evaluate_sizes,
     grouped_ndcg,
     rank_within_groups,
     sample_negatives,
     tree_counts,
 )
-from offline.tune.recall import RecallJudge
-from offline.tune.space import RECALL
+from offline.tune.parts import search_parts, study_name
+from offline.tune.space import RECALL, Options, value_of, with_values
 from offline.tune.study import SearchPart
-from offline.tune.whole_funnel import evaluate_config, evaluate_sizes
 from offline.tune.windows import TuningData
 from tests.fakes import SMALL, small_dataset
 
@@ -56,7 +57,7 @@ BASE = JobConfig(
     recall=SMALL,
     rank=RankConfig(rounds=12, least_rounds=4, leaf_rows=5),
     sizes=Sizes(recall=30, coarse=20, fine=15),
-    askers=25,
+    users_per_window=25,
 )
 DATASET = small_dataset()
 WINDOWS = split_by_time(DATASET.log).windows
@@ -76,7 +77,7 @@ def known():
 
 @pytest.fixture(scope="module")
 def recall(known, cpu):
-    return RecallJudge(known, BASE, cpu)
+    return RecallEvaluator(known, BASE, cpu)
 
 
 @pytest.fixture(scope="module")
@@ -151,7 +152,7 @@ def test_a_recall_model_is_worth_what_its_channel_finds_alone(recall, cpu, name)
         / len(user.relevant)
         for public, user in zip(user_ids(DATASET, users), users, strict=True)
     ]
-    judged = recall.judge(name, config, 3)
+    judged = recall.evaluate(name, config, 3)
     assert judged.shape == (len(users), 1)
     assert judged[:, 0].tolist() == pytest.approx(expected)
     assert 0 < judged.mean() < 1
@@ -160,9 +161,9 @@ def test_a_recall_model_is_worth_what_its_channel_finds_alone(recall, cpu, name)
 def test_the_crowd_moves_on_with_the_users_and_no_event_counts_twice(recall, known, monkeypatch):
     moved = []
     monkeypatch.setattr(
-        module, "advance", lambda _live, _log, since, end: moved.append((since, end))
+        module, "advance_counters", lambda _builder, _log, since, end: moved.append((since, end))
     )
-    recall.judge("segments", BASE, 3)
+    recall.evaluate("segments", BASE, 3)
     users, start = known.users(3, BASE), WINDOWS[3][0]
     assert [end for _, end in moved] == [user.at for user in users]
     assert [since for since, _ in moved] == [
@@ -172,14 +173,14 @@ def test_the_crowd_moves_on_with_the_users_and_no_event_counts_twice(recall, kno
 
 def test_vectors_that_went_to_infinity_find_nothing(recall):
     wild = with_values(with_factorisation(BASE, "sgd"), {"recall.sgd.rate": 5.0})
-    judged = recall.judge("sgd", wild, 3)
-    assert judged.shape == recall.judge("als", BASE, 3).shape
+    judged = recall.evaluate("sgd", wild, 3)
+    assert judged.shape == recall.evaluate("als", BASE, 3).shape
     assert not judged.any()
 
 
 def test_a_channel_may_propose_no_more_than_an_eighth_of_the_catalogue(known, recall, cpu):
     assert recall.limit == 10
-    few = RecallJudge(known, replace(BASE, sizes=Sizes(recall=6)), cpu)
+    few = RecallEvaluator(known, replace(BASE, sizes=Sizes(recall=6)), cpu)
     assert few.limit == 6
 
 
@@ -231,7 +232,7 @@ def test_rankers_learn_from_the_sample_that_the_job_draws_and_are_judged_by_all(
 
 
 def test_the_fine_ranker_is_worth_its_ndcg_after_each_number_of_trees(replays):
-    judged = FineJudge(replays).judge(BASE, 3)
+    judged = FineEvaluator(replays).evaluate(BASE, 3)
     earlier, later = replays.split(BASE, 3)
     numbers = tree_counts(BASE).tolist()
     assert (numbers[0], numbers[-1], len(numbers)) == (4, 12, judged.shape[1])
@@ -245,7 +246,7 @@ def test_the_fine_ranker_is_worth_its_ndcg_after_each_number_of_trees(replays):
 
 def test_the_coarse_ranker_is_worth_the_share_of_the_fine_ones_best_that_it_lets_through(replays):
     config = with_values(BASE, {"sizes.coarse": 25})
-    judged = CoarseJudge(replays).judge(config, 3)[:, 0]
+    judged = CoarseEvaluator(replays).evaluate(config, 3)[:, 0]
     earlier, later = replays.split(config, 3)
     fine, whole = fit_pointwise_listwise(earlier, config.rank, config.seed), concatenate(earlier)
     coarse = fit_coarse(whole, config.rank, fine.score(whole.features))
@@ -260,13 +261,13 @@ def test_the_coarse_ranker_is_worth_the_share_of_the_fine_ones_best_that_it_lets
 
 
 def test_replays_and_the_coarse_rankers_teacher_are_made_once(replays):
-    coarses = CoarseJudge(replays)
-    first, held = coarses.judge(BASE, 2), replays.table(BASE, 0)
+    coarses = CoarseEvaluator(replays)
+    first, held = coarses.evaluate(BASE, 2), replays.table(BASE, 0)
     teacher = coarses.fitted[2]
-    coarses.judge(with_values(BASE, {"rank.coarse_share": 0.3, "rank.coarse_strength": 0.01}), 2)
+    coarses.evaluate(with_values(BASE, {"rank.coarse_share": 0.3, "rank.coarse_strength": 0.01}), 2)
     assert coarses.fitted[2] is teacher
     assert replays.table(BASE, 0) is held
-    assert np.array_equal(coarses.judge(BASE, 2), first)
+    assert np.array_equal(coarses.evaluate(BASE, 2), first)
 
 
 @pytest.mark.parametrize("empty", [{2}, {0, 1}])

@@ -4,24 +4,31 @@ import os
 import signal
 import subprocess
 import sys
+from contextlib import redirect_stdout
 from dataclasses import replace
+from io import StringIO
 from math import inf
 
 import numpy as np
 import pytest
 from typer.testing import CliRunner
 
+from app.settings import Settings
 from offline import cli
+from offline.commands import tune as command
+from offline.commands.train import TrainOptions
 from offline.config import read_config
+from offline.data.errors import DataError
 from offline.data.readers import load_dataset as read_data
 from offline.data.split import split_by_time
-from offline.tune import search
-from offline.tune.journal import open_journal
+from offline.tune.parts import search_parts
+from offline.tune.search import Budget
+from offline.tune.study import open_trials
 from tests.conftest import ROOT, clean_environment, until, world, write_recbole
 
 FEW = ("ease", "fine")  # parts: all of them take too long here
 SETTINGS = """
-askers = 30
+users_per_window = 30
 [recall.als]
 size = 8
 rounds = 2
@@ -35,31 +42,31 @@ coarse = 15
 fine = 12
 """
 DYING = """
-import tests.test_tune_command as made
-made.search.parts = made.fewer
-made.cli.main()
+import sys
+from pathlib import Path
+from tests.integration.commands.test_tune import run
+run(Path(sys.argv[1]), Path(sys.argv[2]))
 """
-every_part = search.search_parts
 
 
-def fewer(*told):
-    return [part for part in every_part(*told) if part.name in FEW]
+def fewer(*arguments):
+    return [part for part in search_parts(*arguments) if part.name in FEW]
 
 
-@pytest.fixture(autouse=True)
-def _few_parts(monkeypatch):
-    monkeypatch.setattr(search, "search_parts", fewer)
-
-
-def arguments(data, out, trials=6, *more):
+def run(data, out, trials=6, seconds=inf, study=None):
     config = out.with_name("begin.toml")
     config.write_text(SETTINGS)
-    told = ("tune", "--data", data, "--out", out, "--config", config, "--trials", trials, *more)
-    return [str(one) for one in told]
+    settings = Settings(out=out, redis_url=None)
+    command.tune(data, settings, TrainOptions(config=config), Budget(trials, seconds), study, fewer)
 
 
-def tune(*told):
-    return CliRunner().invoke(cli.app, arguments(*told), env={"COLUMNS": "100"})
+def tune(*arguments):
+    """Run a search; return what it prints."""
+    output = StringIO()
+    with pytest.MonkeyPatch.context() as patch, redirect_stdout(output):
+        patch.setenv("COLUMNS", "100")
+        run(*arguments)
+    return output.getvalue()
 
 
 def little(folder, made=None, **known):
@@ -75,17 +82,13 @@ def data(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def whole(data, tmp_path_factory):
-    """What a search that nothing disturbed wrote and said."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(search, "search_parts", fewer)
-        out = tmp_path_factory.mktemp("whole") / "out"
-        told = tune(data, out)
-        assert told.exit_code == 0, told.output
-        return out, told.output
+    """What a search that nothing disturbed wrote and printed."""
+    out = tmp_path_factory.mktemp("whole") / "out"
+    return out, tune(data, out)
 
 
 def test_the_outcome_is_a_file_that_train_reads(whole):
-    out, said = whole
+    out, output = whole
     config = read_config(out / "tuned.toml")
     begun = read_config(out.with_name("begin.toml"))
     assert replace(config, recall=begun.recall, rank=begun.rank) == begun
@@ -94,19 +97,16 @@ def test_the_outcome_is_a_file_that_train_reads(whole):
     head = (out / "tuned.toml").read_text().split("\nseed")[0]
     assert all(line.startswith("#") for line in head.splitlines())
     assert f"#   rank.leaf_rows 3000 -> {config.rank.leaf_rows}" in head
-    assert f"--config {out / 'tuned.toml'}" in said
+    assert f"--config {out / 'tuned.toml'}" in output
 
 
 def test_it_is_said_what_was_found_and_that_it_is_no_test(whole):
-    _, said = whole
-    assert "Windows before the test: default -> best of the trials" in said
-    assert "NDCG@10 of the whole funnel for" in said
-    assert (
-        "These are windows before the test, by which the settings were chosen: they flatter."
-        in said
-    )
-    assert "ease" in said
-    assert "taken up" in said
+    _, output = whole
+    assert "Windows before the test: default -> best of the trials" in output
+    assert "NDCG@10 of the whole funnel for" in output
+    assert "The search did not use the test" in output
+    assert "ease" in output
+    assert "kept" in output
 
 
 def changed_from(folder, cut, seed=1):
@@ -121,17 +121,17 @@ def changed_from(folder, cut, seed=1):
     return little(folder, replace(made, stars=stars, **columns))
 
 
-def findings(said):
-    return said[said.index("Windows before") : said.index("Written")]
+def findings(output):
+    return output[output.index("Windows before") : output.index("Written")]
 
 
 def test_nothing_from_the_test_on_moves_what_is_found(whole, data, tmp_path):
-    out, said = whole
+    out, output = whole
     split = split_by_time(read_data(data).dataset.log)
     other = changed_from(tmp_path, split.test_start)
-    told = tune(other, tmp_path / "out")
+    output = tune(other, tmp_path / "out")
     assert (tmp_path / "out" / "tuned.toml").read_text() == (out / "tuned.toml").read_text()
-    assert findings(told.output) == findings(said)
+    assert findings(output) == findings(output)
     before = changed_from(tmp_path / "before", split.windows[-1][0])
     tune(before, tmp_path / "before" / "out")
     moved = (tmp_path / "before" / "out" / "tuned.toml").read_text()
@@ -144,7 +144,7 @@ def trials_in(path):
 
 def dying(data, out):
     return subprocess.Popen(
-        [sys.executable, "-c", DYING, *arguments(data, out)],
+        [sys.executable, "-c", DYING, str(data), str(out)],
         cwd=ROOT,
         env=clean_environment() | {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"},
         stdout=subprocess.PIPE,
@@ -158,8 +158,8 @@ def killed(process, out, how, lines=30):
     kept = out / "tune" / "trials.jsonl"
     until(lambda: trials_in(kept) >= lines or process.poll() is not None, 60)
     os.kill(process.pid, how)
-    said, _ = process.communicate(timeout=30)
-    return process.returncode, said, kept.read_text()
+    output, _ = process.communicate(timeout=30)
+    return process.returncode, output, kept.read_text()
 
 
 def test_a_search_that_was_killed_goes_on_and_ends_as_if_nothing_had_happened(
@@ -169,25 +169,23 @@ def test_a_search_that_was_killed_goes_on_and_ends_as_if_nothing_had_happened(
     status, _, kept = killed(dying(data, out), out, signal.SIGKILL)
     assert status == -signal.SIGKILL
     assert not (out / "tuned.toml").exists()
-    told = tune(data, out)
-    assert told.exit_code == 0, told.output
+    tune(data, out)
     assert (out / "tune" / "trials.jsonl").read_text().startswith(kept[: kept.rfind("\n") + 1])
     assert (out / "tuned.toml").read_text() == (whole[0] / "tuned.toml").read_text()
 
 
 def test_ctrl_c_ends_it_with_a_sentence_that_says_how_to_go_on(data, tmp_path):
     out = tmp_path / "out"
-    status, said, _ = killed(dying(data, out), out, signal.SIGINT, lines=8)
+    status, output, _ = killed(dying(data, out), out, signal.SIGINT, lines=8)
     assert status == 130
-    assert f"The trials are kept in {out / 'tune' / 'trials.jsonl'}" in said
-    assert "Traceback" not in said
+    assert f"The trials are in {out / 'tune' / 'trials.jsonl'}" in output
+    assert "Traceback" not in output
     assert not (out / "tuned.toml").exists()
 
 
 def test_without_timestamps_nothing_fades_and_nothing_of_it_is_searched(tmp_path):
     data = little(tmp_path, timed=False)
-    told = tune(data, tmp_path / "out", 3)
-    assert told.exit_code == 0, told.output
+    tune(data, tmp_path / "out", 3)
     config = read_config(tmp_path / "out" / "tuned.toml")
     assert config.recall.ease.half_life == inf
     assert config.recall.als.half_life == inf
@@ -195,24 +193,23 @@ def test_without_timestamps_nothing_fades_and_nothing_of_it_is_searched(tmp_path
 
 def test_the_file_of_trials_can_be_another_and_is_for_one_search_at_a_time(data, tmp_path):
     kept = tmp_path / "mine.jsonl"
-    with open_journal(kept):
-        told = tune(data, tmp_path / "out", 2, "--study", kept)
-    assert told.exit_code == 1
-    assert "in use by another search" in told.output
-    told = tune(data, tmp_path / "out", 1, "--study", kept, "--minutes", "0.001")
-    assert told.exit_code == 0, told.output
-    assert "Nothing was found that is better than the defaults; these are written." in told.output
+    with open_trials(kept), pytest.raises(DataError, match="in use by another search"):
+        tune(data, tmp_path / "out", 2, inf, kept)
+    output = tune(data, tmp_path / "out", 1, 0.06, kept)
+    assert "No setting is better than the default, so the default is written." in output
     assert trials_in(kept) > 0
     assert not (tmp_path / "out" / "tune").exists()
     assert read_config(tmp_path / "out" / "tuned.toml") == read_config(tmp_path / "begin.toml")
 
 
-def test_what_cannot_be_used_is_said_in_a_sentence(data, tmp_path):
+def test_a_configuration_or_data_that_cannot_be_used_is_one_sentence(data, tmp_path):
     bad = tmp_path / "bad.toml"
     bad.write_text("[sizes]\nrecall = 0\n")
-    told = CliRunner().invoke(cli.app, ["tune", "--data", str(data), "--config", str(bad)])
-    assert told.exit_code == 1
-    assert "sizes.recall cannot be 0: it should be greater than or equal to 1." in told.output
-    told = tune(tmp_path / "nowhere", tmp_path / "out")
-    assert told.exit_code == 1
-    assert "nowhere" in told.output
+    command_line = ["tune", "--data", str(data), "--config", str(bad)]
+    result = CliRunner().invoke(cli.app, command_line)
+    assert result.exit_code == 1
+    assert "sizes.recall cannot be 0: it should be greater than or equal to 1." in result.output
+    command_line = ["tune", "--data", str(tmp_path / "nowhere"), "--trials", "1", "--minutes", "1"]
+    result = CliRunner().invoke(cli.app, command_line)
+    assert result.exit_code == 1
+    assert "nowhere" in result.output

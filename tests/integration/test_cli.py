@@ -5,9 +5,12 @@ import socket
 import subprocess
 import sys
 from contextlib import suppress
+from importlib.metadata import version
+from operator import attrgetter
 
 import pytest
 import typer
+from typer.main import get_command
 from typer.testing import CliRunner
 
 from app.bundle.bundle import BundleError, find_current_bundle
@@ -15,6 +18,8 @@ from app.process.serve import PortTakenError
 from app.process.server_process import ServerError
 from app.settings import Settings, SettingsError
 from offline import cli
+from offline.cli import operation
+from offline.config import JobConfig
 from offline.data.errors import DataError
 from offline.errors import RefusedError
 from offline.evaluate.gate import GateConfig
@@ -35,14 +40,6 @@ def typed(*arguments, **environment):
         timeout=60,
         check=False,
     )
-
-
-@pytest.fixture(scope="module", autouse=True)
-def _all_commands():
-    registered = cli.app.registered_commands[:], cli.app.registered_groups[:]
-    cli._add_training_commands()
-    yield
-    cli.app.registered_commands[:], cli.app.registered_groups[:] = registered
 
 
 @pytest.fixture
@@ -70,40 +67,40 @@ def taken():
 def test_every_command_says_what_it_takes(command, named, monkeypatch):
     monkeypatch.setenv("COLUMNS", "200")
     monkeypatch.setenv("TERM", "dumb")
-    told = invoke(*command, "--help")
-    assert told.exit_code == 0
-    assert all(name in told.output for name in named)
+    result = invoke(*command, "--help")
+    assert result.exit_code == 0
+    assert all(name in result.output for name in named)
 
 
 @pytest.mark.e2e
 def test_the_installed_command_runs():
-    told = typed("--help")
-    assert told.returncode == 0
-    assert "train" in told.stdout
+    result = typed("--help")
+    assert result.returncode == 0
+    assert "train" in result.stdout
 
 
 def test_what_the_command_line_says_reaches_the_service(monkeypatch, tmp_path):
-    given = []
-    monkeypatch.setattr(cli, "serve", given.append)
+    received = []
+    monkeypatch.setattr(operation, "serve", received.append)
     assert invoke("serve", "--out", tmp_path, "--port", 9, "--workers", 3).exit_code == 0
     assert invoke("serve").exit_code == 0
-    assert (given[0].out, given[0].port, given[0].workers) == (tmp_path, 9, 3)
-    assert given[0].host == "127.0.0.1"
-    assert given[1].out == Settings().out
+    assert (received[0].out, received[0].port, received[0].workers) == (tmp_path, 9, 3)
+    assert received[0].host == "127.0.0.1"
+    assert received[1].out == Settings().out
 
 
 def test_a_setting_that_makes_no_sense_is_one_sentence(monkeypatch, tmp_path):
     monkeypatch.setenv("RECFUNNEL_WORKERS", "none")
-    told = invoke("serve", "--out", tmp_path)
-    assert told.exit_code == 1
-    assert told.stderr.startswith("the setting workers cannot be used")
+    result = invoke("serve", "--out", tmp_path)
+    assert result.exit_code == 1
+    assert result.stderr.startswith("the setting workers cannot be used")
 
 
 @pytest.mark.parametrize("wrong", [("--port", "-1"), ("--workers", "0"), ("--unheard", "1")])
 def test_a_wrong_option_is_refused_by_name(wrong):
-    told = invoke("serve", *wrong)
-    assert told.exit_code == 2
-    assert wrong[0] in told.output
+    result = invoke("serve", *wrong)
+    assert result.exit_code == 2
+    assert wrong[0] in result.output
 
 
 @pytest.mark.parametrize(
@@ -125,13 +122,15 @@ def test_what_the_gate_refused_is_one_sentence_and_status_3(capsys):
 
 
 def test_what_the_command_line_says_reaches_the_gate(monkeypatch, tmp_path):
-    given = []
-    monkeypatch.setattr("offline.commands.train.train", lambda *told, **_: given.append(told[2]))
+    received = []
+    monkeypatch.setattr(
+        "offline.commands.train.train", lambda *result, **_: received.append(result[2])
+    )
     train = ("train", "--data", tmp_path, "--out", tmp_path)
     assert invoke(*train).exit_code == 0
     assert invoke(*train, "--force", "--margin", 0.1, "--keep", 3).exit_code == 0
-    assert [one.gate for one in given] == [GateConfig(), GateConfig(margin=0.1, force=True)]
-    assert [one.keep for one in given] == [5, 3]
+    assert [one.gate for one in received] == [GateConfig(), GateConfig(margin=0.1, force=True)]
+    assert [one.keep for one in received] == [5, 3]
 
 
 def test_a_library_that_is_not_installed_is_named_with_what_to_do(capsys):
@@ -151,34 +150,34 @@ def test_a_bug_keeps_its_traceback():
 def test_training_writes_a_bundle_and_says_where(tmp_path, monkeypatch):
     monkeypatch.setenv("REDIS_URL", "")
     data = write_recbole(tmp_path / "cinema", world(3, users=30, items=30, ratings=300))
-    told = invoke("train", "--data", data, "--out", tmp_path / "out", "--seed", 5)
-    assert told.exit_code == 0, told.output
-    assert find_current_bundle(tmp_path / "out").name in told.output.replace("\n", "")
+    result = invoke("train", "--data", data, "--out", tmp_path / "out", "--seed", 5)
+    assert result.exit_code == 0, result.output
+    assert find_current_bundle(tmp_path / "out").name in result.output.replace("\n", "")
 
 
 def test_training_on_nothing_is_refused(tmp_path):
-    told = invoke("train", "--data", tmp_path / "nowhere", "--out", tmp_path / "out")
-    assert told.exit_code == 1
-    assert "There is nothing at" in told.stderr
+    result = invoke("train", "--data", tmp_path / "nowhere", "--out", tmp_path / "out")
+    assert result.exit_code == 1
+    assert "There is nothing at" in result.stderr
     assert not (tmp_path / "out").exists()
 
 
 @pytest.mark.e2e
 def test_too_little_data_is_one_sentence_without_a_traceback(tmp_path):
     data = write_recbole(tmp_path / "cinema", world(3, users=5, items=5, ratings=19))
-    told = typed("train", "--data", data, "--out", tmp_path / "out")
-    assert told.returncode == 1
-    assert "19 interactions are too few to split by time" in told.stderr
-    assert "Traceback" not in told.stderr
+    result = typed("train", "--data", data, "--out", tmp_path / "out")
+    assert result.returncode == 1
+    assert "19 interactions are too few to split by time" in result.stderr
+    assert "Traceback" not in result.stderr
     assert not (tmp_path / "out" / "current").exists()
 
 
 def test_a_taken_port_is_told_at_once(taken, tmp_path):
-    told = invoke("serve", "--out", tmp_path / "out", "--port", taken)
-    assert told.exit_code == 1
-    assert told.stderr.startswith(f"cannot listen on 127.0.0.1:{taken}")
-    assert f"--port {taken + 1}" in told.stderr
-    assert len(told.stderr.splitlines()) == 1
+    result = invoke("serve", "--out", tmp_path / "out", "--port", taken)
+    assert result.exit_code == 1
+    assert result.stderr.startswith(f"cannot listen on 127.0.0.1:{taken}")
+    assert f"--port {taken + 1}" in result.stderr
+    assert len(result.stderr.splitlines()) == 1
     assert not (tmp_path / "out").exists()
 
 
@@ -186,17 +185,41 @@ def test_the_demo_looks_at_the_port_before_it_trains(taken, tmp_path, monkeypatc
     monkeypatch.setattr(
         "offline.commands.demo.fetch_ml_100k", lambda _: pytest.fail("it began to work")
     )
-    told = invoke("demo", "--out", tmp_path / "out", "--data", tmp_path, "--port", taken)
-    assert told.exit_code == 1
-    assert f"--port {taken + 1}" in told.stderr
+    result = invoke("demo", "--out", tmp_path / "out", "--data", tmp_path, "--port", taken)
+    assert result.exit_code == 1
+    assert f"--port {taken + 1}" in result.stderr
     assert not (tmp_path / "out").exists()
 
 
-def test_without_the_training_libraries_there_are_fewer_commands(monkeypatch):
+def test_a_command_without_its_libraries_says_what_to_install(monkeypatch, tmp_path):
     monkeypatch.setitem(sys.modules, "offline.commands.data", None)
-    before = len(cli.app.registered_commands)
-    cli._add_training_commands()
-    assert len(cli.app.registered_commands) == before
+    result = invoke("doctor", tmp_path)
+    assert result.exit_code == 1
+    assert "is not installed: pip install 'recfunnel[train]'" in result.stderr
+
+
+def test_the_version_is_that_of_the_distribution():
+    result = invoke("--version")
+    assert result.exit_code == 0
+    assert result.output.strip() == version("recfunnel")
+
+
+@pytest.mark.parametrize(
+    ("path", "option"),
+    [
+        ("seed", "--seed"),
+        ("keep", "--keep"),
+        ("gate.margin", "--margin"),
+        ("recall.factorisation", "--factorisation"),
+        ("recall.item_cf.similarity", "--similarity"),
+        ("index.kind", "--index"),
+        ("rankers.fine", "--fine-ranker"),
+    ],
+)
+def test_the_help_of_an_option_names_the_default_of_its_setting(path, option):
+    train = get_command(cli.app).commands["train"]
+    (parameter,) = [one for one in train.params if option in one.opts]
+    assert f"Default: {attrgetter(path)(JobConfig())}." in parameter.help
 
 
 def test_the_command_line_is_the_program(monkeypatch, capsys):
@@ -210,9 +233,9 @@ def test_the_command_line_is_the_program(monkeypatch, capsys):
 def test_without_a_bundle_the_service_is_not_ready_and_its_log_says_why(tmp_path):
     with running(tmp_path / "out", ready=False) as served:
         until(lambda: served.answers() and "refused" in served.log, 30)
-        told = served.client.get("/readyz")
-        assert told.status_code == 503
-        assert "there is no bundle in" in told.json()["refused"]
+        result = served.client.get("/readyz")
+        assert result.status_code == 503
+        assert "there is no bundle in" in result.json()["refused"]
         assert "there is no bundle in" in served.log
         assert "Traceback" not in served.log
         assert served.end(signal.SIGTERM) == (0, [])
@@ -224,8 +247,8 @@ def test_a_corrupt_bundle_is_refused_with_a_sentence(out):
         file.write(b"!")
     with running(out, ready=False) as served:
         until(lambda: served.answers() and "refused" in served.log, 30)
-        told = served.client.get("/readyz")
-        assert told.status_code == 503
-        assert "fine.listwise.0.txt is corrupt" in told.json()["refused"]
+        result = served.client.get("/readyz")
+        assert result.status_code == 503
+        assert "fine.listwise.0.txt is corrupt" in result.json()["refused"]
         assert "fine.listwise.0.txt is corrupt" in served.log
         assert "Traceback" not in served.log

@@ -2,18 +2,17 @@
 
 from dataclasses import dataclass, field, replace
 from io import StringIO
+from time import monotonic
 
 import numpy as np
 import pytest
 from rich.console import Console
 
+from offline.config import JobConfig
 from offline.data.split import split_by_time
-from offline.job import JobConfig
-from offline.tune import search as module
-from offline.tune.journal import open_journal
-from offline.tune.parameter import Options
 from offline.tune.search import Budget, FunnelComparison, Search, SearchListener, SearchResult
-from offline.tune.study import SearchPart
+from offline.tune.space import Options
+from offline.tune.study import SearchPart, open_trials
 from offline.tune.view import (
     describe_comparison,
     file_header,
@@ -61,13 +60,19 @@ class World:
 
 
 @pytest.fixture
-def searched(monkeypatch, tmp_path):
-    def run(world, trials=8, seconds=np.inf, told=None) -> SearchResult:
-        monkeypatch.setattr(module, "search_parts", world.parts)
-        monkeypatch.setattr(module, "evaluate_config", world.funnel)
-        with open_journal(tmp_path / "t.jsonl") as storage:
-            watcher = told or SearchListener()
-            return Search(KNOWN, BASE, storage, Budget(trials, seconds), watcher).run()
+def searched(tmp_path):
+    def run(world, trials=8, seconds=np.inf, listener=None, clock=monotonic) -> SearchResult:
+        with open_trials(tmp_path / "t.jsonl") as storage:
+            return Search(
+                KNOWN,
+                BASE,
+                storage,
+                Budget(trials, seconds),
+                listener or SearchListener(),
+                parts=world.parts,
+                evaluate=world.funnel,
+                clock=clock,
+            ).run()
 
     return run
 
@@ -159,9 +164,8 @@ def test_time_is_shared_by_weight_and_what_is_left_over_goes_on(monkeypatch, sea
         SearchPart("leaves", "", (Options("rank.leaves", (7, 9)),), judge),
         SearchPart("truncation", "", (many,), judge, weight=3),
     ]
-    monkeypatch.setattr(module, "monotonic", lambda: clock[0])
     monkeypatch.setattr("offline.tune.study.Trial.should_prune", lambda _: False)
-    outcome = searched(world, trials=12, seconds=12.0)
+    outcome = searched(world, trials=12, seconds=12.0, clock=lambda: clock[0])
     assert outcome.parts[0].trials == 12
     assert clock == [12.0]
 
@@ -175,36 +179,34 @@ def shown(outcome, base=BASE):
 def test_the_table_and_the_head_of_the_file_say_what_was_found(searched):
     laid_out, head = shown(searched(World()))
     assert "0.100 -> 0.300" in laid_out
-    assert "taken up" in laid_out
+    assert "kept" in laid_out
     assert "…" not in laid_out
     assert "the default" in laid_out
     assert head.startswith(
         "Settings for small, by recfunnel tune.\nNDCG@10 of the whole funnel for"
     )
-    assert "defaults 0.2500, found 0.3500, +0.1000 (95 % +0.1000 to +0.1000)." in head
-    assert "These are windows before the test" in head
-    assert head.endswith("Not the default:\n  rank.leaves 7 -> 11")
+    assert "default 0.2500, new settings 0.3500, +0.1000 (95 % +0.1000 to +0.1000)." in head
+    assert "selected on these windows before the test" in head
+    assert head.endswith("Changed settings:\n  rank.leaves 7 -> 11")
 
 
 def test_what_was_not_confirmed_is_said_to_be_so(searched):
     laid_out, head = shown(searched(World(confirms=False)))
     assert "unconfirmed" in laid_out
-    assert "Nothing was found that is better than the defaults" in head
-    assert "Not the default" not in head
+    assert "No setting is better than the default" in head
+    assert "Changed settings" not in head
 
 
 def test_what_is_worse_as_a_whole_is_said_to_be_so(searched):
     outcome = searched(World(whole=-0.05))
     assert "-0.0500" in describe_comparison(outcome.comparison)
-    assert "not better there, so the defaults are written" in describe_comparison(
-        outcome.comparison
-    )
+    assert describe_comparison(outcome.comparison).endswith("so the default is written.")
 
 
 def test_a_gain_that_may_be_chance_is_said_to_be_so():
     difference = {"mean": 0.1, "low": -0.1, "high": 0.3}
     sentence = describe_comparison(FunnelComparison(9, 0.2, 0.3, difference))
-    assert sentence.endswith("(95 % -0.1000 to +0.3000). The interval holds 0: it may be chance.")
+    assert sentence.endswith("The interval contains 0, so the gain may be chance.")
     assert "chance" not in describe_comparison(
         FunnelComparison(9, 0.2, 0.3, {"mean": 0.1, "low": 0.01, "high": 0.2})
     )
@@ -212,11 +214,11 @@ def test_a_gain_that_may_be_chance_is_said_to_be_so():
 
 def test_the_bars_tell_the_trial_the_best_and_the_default(searched):
     progress = progress_bars()
-    searched(World(), told=show_progress(progress))
+    searched(World(), listener=show_progress(progress))
     first, second, whole = progress.tasks
     assert (first.description, first.completed, first.total) == ("leaves", 8, 8)
     assert first.fields["best"] == "share kept 0.3000 (default 0.1000)"
     assert (second.completed, second.total) == (3, 3)
     assert whole.total is None
-    searched(World(), told=show_progress(progress))
+    searched(World(), listener=show_progress(progress))
     assert progress.tasks[3].completed == 8

@@ -8,11 +8,10 @@ import numpy as np
 import pytest
 from optuna.trial import TrialState
 
+from offline.config import JobConfig
 from offline.data.errors import DataError
-from offline.job import JobConfig
-from offline.tune.journal import open_journal
-from offline.tune.parameter import Options, Range, with_values
-from offline.tune.study import SearchPart, Study
+from offline.tune.space import Options, Range, with_values
+from offline.tune.study import SearchPart, Study, open_trials
 
 BASE = JobConfig()
 LEARNING = Range("rank.learning_rate", 0.001, 1.0, log=True)
@@ -42,7 +41,7 @@ def part(judge, *settings):
 
 def run(path, judge, trials, *settings, windows=range(1, 3)):
     """Go on until there are so many trials; gives those finished."""
-    with open_journal(path) as storage:
+    with open_trials(path) as storage:
         study = Study.open(storage, "fine", part(judge, *settings), BASE, windows)
         while len(study.finished) < trials:
             study.run_trial()
@@ -85,7 +84,7 @@ def test_what_is_judged_is_what_would_be_written(tmp_path):
 def test_a_default_is_not_rounded(tmp_path):
     base = with_values(BASE, {"rank.learning_rate": 0.0123456})
     judge = Judge()
-    with open_journal(tmp_path / "t.jsonl") as storage:
+    with open_trials(tmp_path / "t.jsonl") as storage:
         Study.open(storage, "fine", part(judge), base, range(1, 3)).run_trial()
     assert judge.asked == [(base, 1), (base, 2)]
 
@@ -110,7 +109,7 @@ def test_a_run_that_was_cut_off_and_went_on_ends_as_one_that_was_not(tmp_path, d
 
 def test_another_seed_tries_others(tmp_path):
     one = run(tmp_path / "one.jsonl", Judge(), 4)
-    with open_journal(tmp_path / "two.jsonl") as storage:
+    with open_trials(tmp_path / "two.jsonl") as storage:
         two = Study.open(storage, "fine", part(Judge()), JobConfig(seed=8), range(1, 3))
         while len(two.finished) < 4:
             two.run_trial()
@@ -179,7 +178,7 @@ def test_half_a_line_that_a_killed_process_left_is_cut_off(tmp_path):
 def test_a_file_of_something_else_is_refused_and_left_as_it_is(tmp_path, content):
     path = tmp_path / "mine.csv"
     path.write_bytes(content)
-    with pytest.raises(DataError, match="no file of trials"), open_journal(path):
+    with pytest.raises(DataError, match="no file of trials"), open_trials(path):
         pass
     assert path.read_bytes() == content
 
@@ -187,12 +186,12 @@ def test_a_file_of_something_else_is_refused_and_left_as_it_is(tmp_path, content
 def test_two_searches_do_not_share_a_file(tmp_path):
     path = tmp_path / "deep" / "t.jsonl"
     with (
-        open_journal(path),
+        open_trials(path),
         pytest.raises(DataError, match="in use by another search"),
-        open_journal(path),
+        open_trials(path),
     ):
         pass
-    with open_journal(path), path.open("ab") as file, pytest.raises(BlockingIOError):
+    with open_trials(path), path.open("ab") as file, pytest.raises(BlockingIOError):
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    with open_journal(path):
+    with open_trials(path):
         pass

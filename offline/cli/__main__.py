@@ -1,0 +1,5 @@
+"""Runs the command line as ``python -m offline.cli``."""
+
+from offline.cli import main
+
+main()

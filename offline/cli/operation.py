@@ -1,0 +1,129 @@
+"""The commands that serve, and those that operate a service: bundles, events, archive, replay."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from app.process.serve import serve
+from offline.cli.errors import errors_as_sentences
+from offline.cli.options import Host, Out, Port, Schema, settings
+
+app = typer.Typer()
+events = typer.Typer(help="Send events to a service.", no_args_is_help=True)
+app.add_typer(events, name="events")
+
+
+@app.command("serve")
+def serve_command(
+    out: Out = None,
+    host: Host = None,
+    port: Port = None,
+    workers: Annotated[int | None, typer.Option(help="Processes. Default: 1.", min=1)] = None,
+) -> None:
+    """Serve the current bundle until Ctrl-C."""
+    with errors_as_sentences():
+        serve(settings(out=out, host=host, port=port, workers=workers))
+
+
+@app.command()
+def bundles(out: Out = None) -> None:
+    """List the bundles: date, quality, the gate's verdict, and which one is in service."""
+    with errors_as_sentences():
+        from offline.commands.bundles import print_bundles  # noqa: PLC0415 - slow to import
+
+        print_bundles(settings(out=out).out)
+
+
+@app.command()
+def rollback(
+    out: Out = None,
+    to: Annotated[
+        str | None, typer.Option(help="The version. Default: the one that served before.")
+    ] = None,
+) -> None:
+    """Put an earlier bundle into service again. Running services switch to it."""
+    with errors_as_sentences():
+        from offline.commands.bundles import roll_back_and_print  # noqa: PLC0415 - slow to import
+
+        roll_back_and_print(settings(out=out).out, to)
+
+
+@app.command()
+def archive(
+    out: Out = None,
+    every: Annotated[float, typer.Option(help="Seconds between rounds.", min=0.1)] = 10.0,
+    *,
+    once: Annotated[bool, typer.Option("--once", help="Run one round and end.")] = False,
+) -> None:
+    """Copy events and served lists to daily Parquet files in OUT/archive, until Ctrl-C."""
+    with errors_as_sentences():
+        from offline.commands.archive import archive as run  # noqa: PLC0415 - slow to import
+
+        run(settings(out=out), once=once, every=every)
+
+
+@app.command()
+def erase(
+    user: Annotated[str, typer.Argument(help="The id of the user.")],
+    out: Out = None,
+) -> None:
+    """Erase a user's data from the store, the request log and the archive.
+
+    The next training leaves the user out of the bundle.
+    """
+    with errors_as_sentences():
+        from offline.commands.archive import erase as run  # noqa: PLC0415 - slow to import
+
+        run(settings(out=out), user)
+
+
+@app.command()
+def replay(
+    request_id: Annotated[
+        str | None, typer.Argument(help="The id of a logged request. Default: all of them.")
+    ] = None,
+    out: Out = None,
+    last: Annotated[
+        int | None, typer.Option(help="Replay only this many of the newest requests.", min=1)
+    ] = None,
+    bundle: Annotated[
+        str | None, typer.Option(help="Answer with this version instead of the logged one.")
+    ] = None,
+    changes: Annotated[
+        list[str] | None, typer.Option("--set", help="Change a setting: policy.diversity=0.3.")
+    ] = None,
+) -> None:
+    """Answer logged requests again and compare the answers bit for bit."""
+    with errors_as_sentences():
+        from offline.commands.replay import ReplayCommand  # noqa: PLC0415 - slow to import
+        from offline.commands.replay import replay as run  # noqa: PLC0415 - slow to import
+
+        run(settings(out=out), ReplayCommand(request_id, last, bundle, changes or ()))
+
+
+@events.callback()
+def about_events() -> None:
+    """Send events to a service."""
+
+
+@events.command("import")
+def import_events(
+    file: Annotated[
+        Path, typer.Argument(help="A CSV, TSV, Parquet or JSONL file, or a folder of data.")
+    ],
+    url: Annotated[
+        str, typer.Option(help="The address of the service, here or on another machine.")
+    ] = "http://127.0.0.1:8000",
+    schema: Schema = None,
+) -> None:
+    """Send the events of a file to a running service, by the rules of POST /events.
+
+    The service stores each event once. The id of an event comes from the column event_id, or is
+    computed from its content. FILE.imported.json records the progress: after an interruption, run
+    the same command again. Rows that cannot be used go to FILE.bad_rows.csv.
+    """
+    with errors_as_sentences():
+        from offline.commands.import_events import run_import  # noqa: PLC0415 - slow to import
+
+        run_import(file, url, schema)

@@ -1,0 +1,224 @@
+"""The commands that train, tune and report, and those that look at data."""
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+from offline.choices import Factorisation, IndexKind, ItemSimilarity
+from offline.cli.errors import errors_as_sentences
+from offline.cli.options import (
+    ConfigFile,
+    Data,
+    Host,
+    MaxBadShare,
+    Out,
+    Port,
+    Schema,
+    Seed,
+    settings,
+    without_absent,
+)
+
+app = typer.Typer()
+data_commands = typer.Typer(help="Download public training data.", no_args_is_help=True)
+app.add_typer(data_commands, name="data")
+
+
+@app.command()
+def train(  # noqa: PLR0913, PLR0917 - one argument for each option
+    data: Data,
+    out: Out = None,
+    schema: Schema = None,
+    config: ConfigFile = None,
+    seed: Seed = None,
+    factorisation: Annotated[
+        Factorisation | None,
+        typer.Option(
+            help="The model that computes the vectors of the embedding channel. Default: als.",
+        ),
+    ] = None,
+    similarity: Annotated[
+        ItemSimilarity | None,
+        typer.Option(
+            help="The similarity of two items in Item-CF. Default: cosine.",
+        ),
+    ] = None,
+    index: Annotated[
+        IndexKind | None,
+        typer.Option(
+            help="The vector index. flat is exact, sq8 takes a quarter of the size, ivf_* are for "
+            "10,000 items and more. Default: flat.",
+        ),
+    ] = None,
+    objectives: Annotated[
+        str | None,
+        typer.Option(
+            help="The objectives of the fine ranker and their weights, as "
+            "conversion=1,click=0.3,value=0.5. Default: relevance alone, or all three where "
+            "event types have different weights."
+        ),
+    ] = None,
+    fine_ranker: Annotated[
+        str | None,
+        typer.Option(
+            "--fine-ranker",
+            "--hybrid",
+            help="The kind of fine ranker: pointwise_listwise (trees), weighted, learned, "
+            "adaptive, switching, combined, logistic, or an installed one. "
+            "Default: pointwise_listwise. --hybrid is the earlier name of this option.",
+        ),
+    ] = None,
+    max_bad_share: MaxBadShare = None,
+    margin: Annotated[
+        float | None,
+        typer.Option(
+            help="How much worse than the bundle in service a new one may be, relative. "
+            "Default: 0.02.",
+            min=0,
+        ),
+    ] = None,
+    keep: Annotated[
+        int | None, typer.Option(help="The number of bundles to keep. Default: 5.", min=1)
+    ] = None,
+    *,
+    compare: Annotated[
+        bool, typer.Option("--compare", help="Compare every kind of fine ranker in the report.")
+    ] = False,
+    from_archive: Annotated[
+        bool,
+        typer.Option("--from-archive", help="Also learn from the events and lists in OUT/archive."),
+    ] = False,
+    force: Annotated[
+        bool, typer.Option("--force", help="Publish the bundle even if the gate refuses it.")
+    ] = False,
+) -> None:
+    """Train a bundle, evaluate it, write a report, and publish it.
+
+    The gate refuses a bundle that is clearly worse; then the exit status is 3.
+    """
+    with errors_as_sentences():
+        from offline.commands.train import TrainOptions  # noqa: PLC0415 - slow to import
+        from offline.commands.train import train as run  # noqa: PLC0415 - slow to import
+        from offline.evaluate.gate import GateConfig  # noqa: PLC0415 - slow to import
+
+        options = TrainOptions(
+            config=config,
+            gate=GateConfig(force=force, **without_absent(margin=margin)),
+            compare=compare,
+            from_archive=from_archive,
+            **without_absent(
+                seed=seed,
+                factorisation=factorisation,
+                similarity=similarity,
+                index=index,
+                objectives=objectives,
+                fine_ranker=fine_ranker,
+                keep=keep,
+                schema=schema,
+                max_bad_share=max_bad_share,
+            ),
+        )
+        run(data, settings(out=out), options)
+
+
+@app.command()
+def tune(  # noqa: PLR0913, PLR0917 - one argument for each option
+    data: Data,
+    out: Out = None,
+    schema: Schema = None,
+    trials: Annotated[
+        int | None,
+        typer.Option(help="Trials of each part, the default included. Default: 40.", min=1),
+    ] = None,
+    minutes: Annotated[
+        float | None,
+        typer.Option(help="Start no trial after this time. The comparison takes longer.", min=0),
+    ] = None,
+    study: Annotated[
+        Path | None,
+        typer.Option(
+            help="The file of trials. A search continues where the file ends. "
+            "Default: OUT/tune/trials.jsonl."
+        ),
+    ] = None,
+    config: ConfigFile = None,
+    seed: Seed = None,
+    max_bad_share: MaxBadShare = None,
+) -> None:
+    """Search for better settings on windows before the test; write OUT/tuned.toml."""
+    with errors_as_sentences():
+        from offline.commands.train import TrainOptions  # noqa: PLC0415 - slow to import
+        from offline.commands.tune import tune as run  # noqa: PLC0415 - slow to import
+        from offline.tune.search import Budget  # noqa: PLC0415 - slow to import
+
+        seconds = None if minutes is None else 60 * minutes
+        budget = Budget(**without_absent(trials=trials, seconds=seconds))
+        given = without_absent(seed=seed, schema=schema, max_bad_share=max_bad_share)
+        run(data, settings(out=out), TrainOptions(config=config, **given), budget, study)
+
+
+@app.command()
+def report(
+    compare: Annotated[
+        tuple[str, str] | None, typer.Option(help="Two versions to compare.")
+    ] = None,
+    out: Out = None,
+    data: Annotated[
+        Path | None,
+        typer.Option(help="Evaluate both bundles for the test users of this data."),
+    ] = None,
+) -> None:
+    """Show the result of the last training, or compare two bundles."""
+    with errors_as_sentences():
+        from offline.commands import report as commands  # noqa: PLC0415 - slow to import
+
+        if compare is None:
+            commands.print_report(settings(out=out).out)
+        else:
+            commands.compare_bundles(compare, settings(out=out), data)
+
+
+@app.command()
+def demo(
+    out: Out = None,
+    host: Host = None,
+    port: Port = None,
+    data: Annotated[Path, typer.Option(help="Folder for MovieLens 100K.")] = Path("data"),
+    user: Annotated[str, typer.Option(help="The user whose list is shown.")] = "196",
+) -> None:
+    """Get MovieLens 100K, train, serve and show a list. Serves until Ctrl-C."""
+    with errors_as_sentences():
+        from offline.commands.demo import demo as run  # noqa: PLC0415 - slow to import
+
+        run(settings(out=out, host=host, port=port), data, user)
+
+
+@data_commands.callback()
+def about_data() -> None:
+    """Download public training data."""
+
+
+@data_commands.command("get")
+def get_data(
+    name: Annotated[Literal["ml-100k"], typer.Argument(help="The data set.")],
+    to: Annotated[Path, typer.Option(help="The folder to put it into.")] = Path("data"),
+) -> None:
+    """Download a public data set, check it, and show its terms of use."""
+    with errors_as_sentences():
+        from offline.commands.data import get_dataset  # noqa: PLC0415 - slow to import
+
+        get_dataset(name, to)
+
+
+@app.command()
+def doctor(
+    path: Annotated[Path, typer.Argument(help="A folder of data, or a file of interactions.")],
+    schema: Schema = None,
+    bad: Annotated[Path | None, typer.Option(help="Write the bad rows to this CSV file.")] = None,
+) -> None:
+    """Show what is in a data set, what is wrong with it, and what the funnel can do with it."""
+    with errors_as_sentences():
+        from offline.commands.data import print_diagnosis  # noqa: PLC0415 - slow to import
+
+        print_diagnosis(path, schema, bad)
