@@ -29,7 +29,7 @@ def demo(settings: Settings, data: Path, user: str) -> None:
     """
     check_port(settings.host, settings.port)
     console = Console()
-    if _has_bundle(settings.out):
+    if has_bundle(settings.out):
         console.print(f"The bundle in {settings.out} is used.")
     else:
         console.rule("MovieLens 100K")
@@ -39,11 +39,12 @@ def demo(settings: Settings, data: Path, user: str) -> None:
         train(folder, settings, TrainOptions())
     console.rule("Serving")
     url = f"http://{settings.host}:{settings.port}"
-    threading.Thread(target=_print_list, args=(console, url, user), daemon=True).start()
+    threading.Thread(target=print_list, args=(console, url, user), daemon=True).start()
     serve(settings)
 
 
-def _has_bundle(out: Path) -> bool:
+def has_bundle(out: Path) -> bool:
+    """Return whether the folder has a bundle in service."""
     try:
         read_manifest(find_current_bundle(out))
     except BundleError:
@@ -51,10 +52,13 @@ def _has_bundle(out: Path) -> bool:
     return True
 
 
-def _print_list(console: Console, url: str, user: str) -> None:
-    """Ask the service as any client does, and print the answer."""
+def print_list(console: Console, url: str, user: str, ready_timeout: float = READY_TIMEOUT) -> None:
+    """Ask the service as any client does, and print the answer.
+
+    ``ready_timeout`` is in seconds.
+    """
     with httpx.Client(base_url=url, timeout=5, trust_env=False) as client:
-        if not _is_ready(client):
+        if not _is_ready(client, ready_timeout):
             console.print(
                 "The service did not become ready. Its log above shows the cause.", style="red"
             )
@@ -73,8 +77,8 @@ def _print_list(console: Console, url: str, user: str) -> None:
     )
 
 
-def _is_ready(client: httpx.Client) -> bool:
-    deadline = time.monotonic() + READY_TIMEOUT
+def _is_ready(client: httpx.Client, timeout: float) -> bool:
+    deadline = time.monotonic() + timeout
     while time.monotonic() < deadline:
         try:
             if client.get("/readyz").is_success:

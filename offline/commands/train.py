@@ -118,12 +118,12 @@ def train(data: Path, settings: Settings, options: TrainOptions) -> Path:
         soft_wrap=True,
         highlight=False,
     )
-    _print_index_losses(console, folder, config.index.kind)
+    print_index_losses(console, folder, config.index.kind)
     _print_gate(console, folder, settings.out)
     return folder
 
 
-def _print_index_losses(console: Console, folder: Path, kind: IndexKind) -> None:
+def print_index_losses(console: Console, folder: Path, kind: IndexKind) -> None:
     """Print what an index that is not exact misses."""
     actual = resolve_kind(kind, read_manifest(folder).rows["items"])
     if actual == "flat":

@@ -9,7 +9,7 @@ from rich.console import Console
 from app.bundle.bundle import find_current_bundle
 from app.settings import Settings
 from offline.commands import demo as demo_module
-from offline.commands.demo import _has_bundle, _show, demo
+from offline.commands.demo import demo, has_bundle, print_list
 from tests.conftest import (
     free_port,
     hosted,
@@ -21,18 +21,18 @@ from tests.conftest import (
 )
 
 
-def shown(url, user="u1"):
-    said = io.StringIO()
-    _show(Console(file=said, width=250), url, user)
-    return said.getvalue()
+def printed(url, user="u1", ready_timeout=30.0):
+    output = io.StringIO()
+    print_list(Console(file=output, width=250), url, user, ready_timeout)
+    return output.getvalue()
 
 
 @pytest.mark.e2e
 def test_the_demo_shows_a_list_and_the_addresses_and_ends_with_ctrl_c(out):
     with running(out, "demo", "--user", "u1", COLUMNS="220") as served:
-        until(lambda: "Ctrl-C ends the service" in served.log, 30)
+        until(lambda: "Press Ctrl-C to stop" in served.log, 30)
         text = served.log
-        assert f"Using the bundle in {out}" in text
+        assert f"The bundle in {out} is used." in text
         assert f"For user u1, bundle {find_current_bundle(out).name}" in text
         assert "degraded: nothing" in text
         for word in ("recall.item_cf", "coarse", "fine", "rerank", "explore"):
@@ -51,23 +51,23 @@ def test_nothing_there_it_gets_the_data_trains_and_serves(tmp_path, monkeypatch,
     asked, served = [], []
     monkeypatch.setattr(demo_module, "fetch_ml_100k", lambda to: asked.append(to) or data)
     monkeypatch.setattr(demo_module, "serve", served.append)
-    monkeypatch.setattr(demo_module, "READY_WITHIN", 0.0)
+    monkeypatch.setattr(demo_module, "print_list", lambda *_: None)
     settings = Settings(out=tmp_path / "out", port=free_port(), redis_url=None)
-    assert not _has_bundle(settings.out)
+    assert not has_bundle(settings.out)
     demo(settings, tmp_path, "u1")
     assert asked == [tmp_path]
     assert served == [settings]
-    assert _has_bundle(settings.out)
-    said = capsys.readouterr().out
-    assert "redistribut" in said  # GroupLens' terms
-    assert "NDCG@10" in said
+    assert has_bundle(settings.out)
+    output = capsys.readouterr().out
+    assert "redistribut" in output  # GroupLens' terms
+    assert "NDCG@10" in output
     demo(settings, tmp_path, "u1")
     assert asked == [tmp_path]
-    assert "Using the bundle in" in capsys.readouterr().out
+    assert "is used." in capsys.readouterr().out
 
 
 def test_a_list_says_which_channels_found_each_item_and_why(api):
-    text = shown(str(api.client.base_url).rstrip("/"))
+    text = printed(str(api.client.base_url).rstrip("/"))
     assert "The funnel, stage by stage" in text
     assert "took" in text
     first = api.recommend("u1", explore=False)["items"][0]
@@ -75,16 +75,16 @@ def test_a_list_says_which_channels_found_each_item_and_why(api):
 
 
 def test_a_list_that_lacks_something_says_what(api):
-    text = shown(str(api.client.base_url).rstrip("/"), "somebody new")
+    text = printed(str(api.client.base_url).rstrip("/"), "somebody new")
     assert "For user somebody new" in text
 
 
-def test_a_service_that_does_not_become_ready_is_told(monkeypatch):
-    monkeypatch.setattr(demo_module, "READY_WITHIN", 0.3)
-    assert "did not become ready" in shown(f"http://127.0.0.1:{free_port()}")
+def test_a_service_that_does_not_become_ready_is_reported():
+    text = printed(f"http://127.0.0.1:{free_port()}", ready_timeout=0.3)
+    assert "did not become ready" in text
 
 
-def test_a_service_that_is_alive_but_not_ready_is_told(tmp_path, redis_url, monkeypatch):
-    monkeypatch.setattr(demo_module, "READY_WITHIN", 0.3)
+def test_a_service_that_is_alive_but_not_ready_is_reported(tmp_path, redis_url):
     with hosted(leisurely(out=tmp_path, redis_url=redis_url), ready=False) as service:
-        assert "did not become ready" in shown(str(service.client.base_url).rstrip("/"))
+        text = printed(str(service.client.base_url).rstrip("/"), ready_timeout=0.3)
+        assert "did not become ready" in text

@@ -16,7 +16,7 @@ from app.query_builder import QueryBuilder
 from app.recall.vectors import flat_index
 from app.settings import Settings
 from app.state.counters import PopularityCounters
-from offline.commands.train import TrainOptions, _tell_index, train
+from offline.commands.train import TrainOptions, print_index_losses, train
 from offline.data.errors import DataError
 from offline.publish.index import (
     INDEX_KINDS,
@@ -34,7 +34,7 @@ from offline.publish.index_loss import (
 from offline.training.replay import build_offline_funnel
 from tests.conftest import world, write_recbole
 from tests.fakes import request, small_models
-from tests.test_job import SMALL
+from tests.integration.test_job import SMALL
 
 MODELS = small_models()
 
@@ -216,5 +216,5 @@ def test_a_bundle_of_quantised_indexes_is_trained_served_and_its_loss_told(tmp_p
     blind = replace(bundle.models, content=replace(bundle.models.content, items=np.empty((40, 0))))
     assert [loss["name"] for loss in measure_bundle_indexes(blind, bundle.indexes)] == ["factors"]
     exact = io.StringIO()
-    _tell_index(Console(file=exact), made, "auto")  # so few items have an exact index
+    print_index_losses(Console(file=exact), made, "auto")  # so few items have an exact index
     assert not exact.getvalue()
