@@ -16,6 +16,7 @@ from app.features.views import FINE_VIEW, column_names
 from app.rank.kinds import OBJECTIVE_BLEND, RankerKinds, find_kind
 from app.rank.objectives import RELEVANT, ObjectiveBlend, apply_objective_weights
 from app.rank.pointwise_listwise import PointwiseListwiseBlend
+from offline.config import JobConfig
 from offline.data.dataset import Dataset, DataTraits
 from offline.data.readers import load_dataset
 from offline.data.split import split_by_time
