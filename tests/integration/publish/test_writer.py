@@ -76,7 +76,7 @@ def test_the_coarse_weights_are_readable_by_column(tmp_path):
 def test_the_version_is_the_moment_and_a_digest_of_the_files(tmp_path):
     first = write_bundle(build_training_result(), tmp_path)
     second = write_bundle(build_training_result(seed=4), tmp_path / "other")
-    third = write_bundle(build_training_result(preferences=EventWeights()), tmp_path / "third")
+    third = write_bundle(build_training_result(event_weights=EventWeights()), tmp_path / "third")
     digests = [folder.name.partition("-")[2] for folder in (first, second, third)]
     assert digests == digests[:1] * 3
     assert read_manifest(first).version == first.name

@@ -1,5 +1,6 @@
 """Kinds of rankers from the command line to the service: built in, and from another package."""
 
+import sys
 from dataclasses import replace
 
 import orjson
@@ -34,7 +35,7 @@ def install(tmp_path_factory):
     (facts / "entry_points.txt").write_text(ENTRY_POINTS)
     with pytest.MonkeyPatch.context() as patch:
         patch.syspath_prepend(site)
-        yield patch
+        yield site
 
 
 @pytest.fixture(scope="module")
@@ -95,7 +96,7 @@ def test_a_kind_of_another_package_is_trained_published_loaded_and_served(consta
 
 def test_without_its_package_a_bundle_is_refused_with_the_name_of_the_kind(constant, install):
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("sys.path", [path for path in __import__("sys").path if "site" not in path])
+        patch.setattr(sys, "path", [path for path in sys.path if path != str(install)])
         with pytest.raises(BundleError, match="no kind of ranker 'constant'"):
             load_bundle(find_current_bundle(constant))
 
