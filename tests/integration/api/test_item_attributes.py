@@ -148,7 +148,7 @@ def test_a_filter_over_what_is_not_known_is_refused_with_the_names(shop, path):
     fault = answer.json()["error"]
     assert fault["field"] == "filter"
     assert (
-        "no attribute cost; there are category, provider, flag, item_id, year" in fault["message"]
+        "no attribute cost; the attributes are category, provider, flag, item_id, year" in fault["message"]
     )
     assert "year, language, price, vegan" in fault["message"]
 
@@ -156,7 +156,7 @@ def test_a_filter_over_what_is_not_known_is_refused_with_the_names(shop, path):
 def test_where_the_bundle_knows_none_it_says_how_to_have_some(api):
     answer = api.client.put("/items/i1", json={"attributes": {"price": 1}})
     assert answer.status_code == 422
-    assert "this bundle knows none of items: name columns" in answer.json()["error"]["message"]
+    assert "this bundle has none: name columns" in answer.json()["error"]["message"]
     assert api.client.get("/items/i1").json()["attributes"] == {}
 
 
