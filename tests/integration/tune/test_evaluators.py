@@ -279,7 +279,7 @@ def test_a_window_in_which_nothing_proposed_was_taken_is_said_to_be_useless(repl
 
 
 def test_the_whole_funnel_is_judged_by_everyone_who_came(known, cpu):
-    config = replace(BASE, askers=1_000)
+    config = replace(BASE, users_per_window=1_000)
     judged = evaluate_config(known, cpu, config, known.last)
     assert len(judged) == len(find_active_users(DATASET.log, *WINDOWS[-1]))
     assert ((judged >= 0) & (judged <= 1)).all()

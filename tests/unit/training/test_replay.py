@@ -48,7 +48,7 @@ def told(found):
     return [(asker.user, asker.relevant.tolist()) for asker in found]
 
 
-def test_askers_are_those_who_liked_something_new_to_them():
+def test_active_users_are_those_who_liked_something_new_to_them():
     log = log_of(
         *[(2, 5, 1, 0), (1, 7, -1, 1), (0, 1, 1, 2)],
         *[(2, 5, 1, 10), (2, 9, 1, 11), (2, 3, 1, 12), (2, 3, 1, 13), (1, 7, 1, 14)],
@@ -65,13 +65,13 @@ def test_a_window_begins_with_its_start_and_ends_before_its_end():
 
 
 @pytest.mark.parametrize("window", [(0, 5), (50, 60), (10, 20)])
-def test_a_window_in_which_nobody_took_anything_new_has_no_askers(window):
+def test_a_window_in_which_nobody_took_anything_new_has_no_active_users(window):
     log = log_of((0, 1, 1, 6), (0, 1, 1, 10), (1, 2, -1, 12))
     assert find_active_users(log, *window) == []
     assert find_active_users(log_of(), *window) == []
 
 
-def test_askers_of_a_real_log_are_those_of_a_slow_count():
+def test_active_users_of_a_real_log_are_those_of_a_slow_count():
     start, end = np.quantile(LOG.times, [0.5, 0.8])
     expected = {}
     for user in range(60):

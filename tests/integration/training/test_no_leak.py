@@ -130,7 +130,7 @@ CUT, END = SPLIT.test_start, SPLIT.test_end
 ASKERS = find_active_users(
     LOG, CUT, END
 )  # who is asked for: the same users, whatever the future is
-FEW = replace(CONFIG, askers=4)  # three times as many are judged
+FEW = replace(CONFIG, users_per_window=4)  # three times as many are judged
 EVERY_ITEM = np.arange(SMALL["items"])
 
 
