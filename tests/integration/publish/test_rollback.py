@@ -182,7 +182,7 @@ def test_the_command_says_from_what_to_what_and_what_the_gate_had_said(make, tmp
     assert code == 0
     assert f"{refused.name} is in service instead of {a.name}: made 2027-01-15" in told
     assert "NDCG@10 0.250 (0.200 to 0.300)" in told
-    assert "The gate had said: The funnel is clearly worse than popularity." in told
+    assert "The gate found: The funnel is clearly worse than popularity." in told
 
 
 def test_bundles_are_listed_newest_first_with_what_is_damaged_last(make, tmp_path, monkeypatch):
