@@ -1,22 +1,15 @@
-import io
-from contextlib import redirect_stdout
-from dataclasses import replace
 from pathlib import Path
 
 import faiss
 import numpy as np
 import pytest
-from rich.console import Console
 
 from app.build import FunnelConfig
-from app.bundle.bundle import load_bundle
 from app.cpu import Cpu
 from app.deadline import NO_CHECKPOINTS
 from app.query_builder import QueryBuilder
 from app.recall.vectors import flat_index
-from app.settings import Settings
 from app.state.counters import PopularityCounters
-from offline.commands.train import TrainOptions, print_index_losses, train
 from offline.data.errors import DataError
 from offline.publish.index import (
     INDEX_KINDS,
@@ -27,14 +20,11 @@ from offline.publish.index import (
     resolve_kind,
 )
 from offline.publish.index_loss import (
-    measure_bundle_indexes,
     measure_index_kinds,
     sample_user_vectors,
 )
 from offline.training.replay import build_offline_funnel
-from tests.conftest import world, write_recbole
 from tests.fakes import request, small_models
-from tests.integration.test_job import SMALL
 
 MODELS = small_models()
 
@@ -198,23 +188,3 @@ def test_a_funnel_is_judged_with_the_index_that_is_served():
     for name in ("embedding", "content"):
         assert isinstance(channels[name].index, faiss.IndexScalarQuantizer)
     cpu.close()
-
-
-def test_a_bundle_of_quantised_indexes_is_trained_served_and_its_loss_told(tmp_path):
-    folder = write_recbole(tmp_path / "cinema", world(3, **SMALL))
-    said = io.StringIO()
-    with redirect_stdout(said):
-        made = train(folder, Settings(out=tmp_path / "out"), TrainOptions(index="sq8"))
-    bundle = load_bundle(made)
-    for index in (bundle.indexes.factors, bundle.indexes.content):
-        assert isinstance(index, faiss.IndexScalarQuantizer)
-    assert bundle.manifest.settings["index.kind"] == "sq8"
-    losses = measure_bundle_indexes(bundle.models, bundle.indexes)
-    assert [loss["name"] for loss in losses] == ["factors", "content"]
-    for loss in losses:
-        assert f"Index sq8 of {loss['name']}: {loss['recall']:.1%} of what" in said.getvalue()
-    blind = replace(bundle.models, content=replace(bundle.models.content, items=np.empty((40, 0))))
-    assert [loss["name"] for loss in measure_bundle_indexes(blind, bundle.indexes)] == ["factors"]
-    exact = io.StringIO()
-    print_index_losses(Console(file=exact), made, "auto")  # so few items have an exact index
-    assert not exact.getvalue()
