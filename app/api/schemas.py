@@ -2,6 +2,7 @@
 
 from typing import Annotated, Self
 
+from fastapi import Path
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 from pydantic.config import JsonDict
 
@@ -39,6 +40,10 @@ def _with_slashes(value: str) -> str:
 
 PublicId = Annotated[str, AfterValidator(_public_id)]
 PathId = Annotated[PublicId, BeforeValidator(_with_slashes)]  # an id that is part of a path
+UserPathId = Annotated[
+    PathId,
+    Path(description="Any user; no need to create one first.", json_schema_extra=NEW_USER),
+]
 FieldName = Annotated[str, Field(min_length=1, max_length=64)]
 ScalarValue = (
     bool | Annotated[float, Field(allow_inf_nan=False)] | Annotated[str, Field(max_length=256)]

@@ -1,12 +1,12 @@
 """``/users/{id}/blocked``: what a user never wants to see."""
 
-from typing import Annotated, Any
+from typing import Any
 
-from fastapi import APIRouter, Path, Request, Response
+from fastapi import APIRouter, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 
 from app.api.errors import RefusalError
-from app.api.schemas import NEW_USER, ErrorBody, PathId, PublicId
+from app.api.schemas import ErrorBody, PublicId, UserPathId
 from app.api.service_access import await_store, json_response, service_of
 from app.contracts import Blocked
 from app.state.user_store import MAX_BLOCKED, read_blocked, write_blocked
@@ -16,10 +16,6 @@ ERRORS: dict[int | str, dict[str, Any]] = {
     422: {"model": ErrorBody, "description": "The lists are not valid; nothing was stored."},
     503: {"model": ErrorBody, "description": "The store did not answer; ask again."},
 }
-UserId = Annotated[
-    PathId,
-    Path(description="Any user; no need to create one first.", json_schema_extra=NEW_USER),
-]
 
 
 class BlockedBody(BaseModel):
@@ -40,7 +36,7 @@ class BlockedBody(BaseModel):
     response_model=BlockedBody,
     responses=ERRORS,
 )
-async def put_blocked(http: Request, user_id: UserId, body: BlockedBody) -> Response:
+async def put_blocked(http: Request, user_id: UserPathId, body: BlockedBody) -> Response:
     """Replace the user's blocked lists. They hold for the user's next list."""
     service = service_of(http)
     blocked = Blocked(tuple(body.items), tuple(body.providers), tuple(body.categories))
@@ -62,7 +58,7 @@ async def put_blocked(http: Request, user_id: UserId, body: BlockedBody) -> Resp
     response_model=BlockedBody,
     responses=ERRORS,
 )
-async def get_blocked(http: Request, user_id: UserId) -> Response:
+async def get_blocked(http: Request, user_id: UserPathId) -> Response:
     """Return the user's blocked lists; empty ones for a user who has none."""
     service = service_of(http)
     prefix = service.settings.key_prefix

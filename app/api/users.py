@@ -10,9 +10,8 @@ from fastapi import APIRouter, Path, Query, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 
 from app.api.errors import RefusalError
-from app.api.schemas import USER, ErrorBody, FieldName, PathId, PublicId, ScalarValue
+from app.api.schemas import USER, ErrorBody, FieldName, PathId, PublicId, ScalarValue, UserPathId
 from app.api.service_access import await_store, json_response, require_deployment, service_of
-from app.api.user_blocks import UserId
 from app.contracts import UserRecord
 from app.features.user_segments import segment_labels
 from app.query_builder import QueryBuilder
@@ -62,7 +61,7 @@ class FriendsBody(BaseModel):
 
 
 @router.put("/users/{user_id}", summary="Set a user's attributes", responses=NOT_STORED)
-async def put_user(http: Request, user_id: UserId, body: UserAttributesBody) -> Response:
+async def put_user(http: Request, user_id: UserPathId, body: UserAttributesBody) -> Response:
     """Replace the user's attributes, such as age, gender or country.
 
     They change the user's next list: popular items depend on the user's segments, which the answer
@@ -79,7 +78,7 @@ async def put_user(http: Request, user_id: UserId, body: UserAttributesBody) -> 
 
 
 @router.put("/users/{user_id}/friends", summary="Set a user's friends", responses=NOT_STORED)
-async def put_friends(http: Request, user_id: UserId, body: FriendsBody) -> Response:
+async def put_friends(http: Request, user_id: UserPathId, body: FriendsBody) -> Response:
     """Replace the user's friends; the channel `social` proposes what they liked lately."""
     service = service_of(http)
     friends = list(dict.fromkeys(friend for friend in body.friends if friend != user_id))
@@ -123,7 +122,7 @@ async def get_user(
 
 
 @router.delete("/users/{user_id}", summary="Erase a user", responses=NOT_STORED)
-async def delete_user(http: Request, user_id: UserId) -> Response:
+async def delete_user(http: Request, user_id: UserPathId) -> Response:
     """Remove all that is stored of the user; the answer is a receipt that counts it.
 
     The bundle in service treats the user as unknown from now on. `pending` names what is not done
