@@ -137,7 +137,7 @@ def choose_explored(
 
 
 def explore(draft: SlateDraft, context: RerankContext) -> SlateDraft:
-    """Give the last places to items whose feedback is too little for their possible value."""
+    """Put into the last places the items whose feedback is too little for their possible value."""
     slots = context.count_explore_slots(len(draft.pool))
     if not slots:
         return draft

@@ -154,8 +154,8 @@ def tune(  # noqa: PLR0913, PLR0917 - one argument for each option
 
         seconds = None if minutes is None else 60 * minutes
         budget = Budget(**without_absent(trials=trials, seconds=seconds))
-        given = without_absent(seed=seed, schema=schema, max_bad_share=max_bad_share)
-        run(data, settings(out=out), TrainOptions(config=config, **given), budget, study)
+        overrides = without_absent(seed=seed, schema=schema, max_bad_share=max_bad_share)
+        run(data, settings(out=out), TrainOptions(config=config, **overrides), budget, study)
 
 
 @app.command()

@@ -53,7 +53,7 @@ def has_bundle(out: Path) -> bool:
 
 
 def print_list(console: Console, url: str, user: str, ready_timeout: float = READY_TIMEOUT) -> None:
-    """Ask the service as any client does, and print the answer.
+    """Request a list as any client does, and print the answer.
 
     ``ready_timeout`` is in seconds.
     """

@@ -19,7 +19,7 @@ MAX_LISTS = 1_000
 
 
 def build_drift_reference(models: Models, rankers: Rankers, holdout: Holdout) -> DriftReference:
-    """Ask the funnel as it is published for users of the test window.
+    """Compute the lists that the published funnel makes for users of the test window.
 
     Users without a history at the cut are anonymous here, so that the share of cold users is the
     same as it was in the window.

@@ -64,7 +64,7 @@ class FunnelAnswers:
 async def collect_answers(
     funnel: Funnel, dataset: Dataset, users: list[ReplayUser], seed: int
 ) -> FunnelAnswers:
-    """Ask the funnel for each user, as of the moment of its models."""
+    """Compute the funnel's list for each user, as of the moment of its models."""
     ids = user_ids(dataset, users)
     slates = [slate async for slate in recommend_each(funnel, ids, MAX_K, seed, explore=True)]
     return FunnelAnswers(funnel, dataset, users, slates, seed)

@@ -52,7 +52,7 @@ class HoldoutCandidates:
 def collect_candidates(
     holdout: Holdout, rankers: Rankers, limit: int = MAX_USERS
 ) -> HoldoutCandidates:
-    """Ask the real funnel once for at most ``limit`` users of the test window."""
+    """Compute the real funnel's lists for at most ``limit`` users of the test window."""
     return asyncio.run(_collect(holdout, rankers, limit))
 
 

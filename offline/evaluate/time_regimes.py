@@ -60,7 +60,7 @@ async def compare_time_regimes(answers: FunnelAnswers) -> list[TimeRegime]:
 async def _lists_in_time_order(
     answers: FunnelAnswers, users: list[ReplayUser]
 ) -> list[dict[str, Rows]]:
-    """Ask for each user at their moment; the counters move on with them."""
+    """Compute each user's list at their own moment. The counters move on with the moments."""
     query_builder, counters = answers.funnel.query_builder, answers.funnel.query_builder.counters
     lists, counted_until = [], counters.now
     for user_id, user in zip(user_ids(answers.dataset, users), users, strict=True):

@@ -18,7 +18,7 @@ MAX_ROWS = 200_000  # so few weights gain nothing from more
 MAX_LOG_ODDS = 50.0  # an intercept lies within
 MAX_ITERATIONS = 200
 
-Floats: TypeAlias = NDArray[np.float64]
+Reals: TypeAlias = NDArray[np.float64]
 
 
 def fit_base_models(
@@ -96,7 +96,7 @@ def calibrate(linear: Logistic, features: Matrix, share: float) -> Logistic:
     return replace(linear, bias=float(bias))
 
 
-def _reduce_columns(statistic: object, features: Floats) -> Floats:
+def _reduce_columns(statistic: object, features: Reals) -> Reals:
     """Apply a NaN-aware statistic to each column; a column of nothing but NaN becomes 0."""
     is_empty = np.isnan(features).all(axis=0)
     filled = np.where(is_empty, 0.0, features)
@@ -107,13 +107,13 @@ def _reduce_columns(statistic: object, features: Floats) -> Floats:
 class Pools:
     """Rows of a table in groups. A group in which nothing was taken has no effect."""
 
-    features: Floats  # (m, f) standardised
+    features: Reals  # (m, f) standardised
     starts: NDArray[np.int64]  # (g,)
     owner: NDArray[np.int64]  # (m,)
-    shares: Floats  # (m,) 0 where not taken; the sum is the same in every group
+    shares: Reals  # (m,) 0 where not taken; the sum is the same in every group
 
     @classmethod
-    def of(cls, features: Floats, table: RankTable) -> "Pools":
+    def of(cls, features: Reals, table: RankTable) -> "Pools":
         """Weight groups alike, whether a user took one item or fifty: mean NDCG does so too."""
         owner = np.repeat(np.arange(len(table.groups)), table.groups)
         taken = np.bincount(owner, table.labels)
@@ -122,7 +122,7 @@ class Pools:
             shares = shares * table.weights
         return cls(features, np.cumsum(table.groups) - table.groups, owner, shares)
 
-    def loss(self, weights: Floats) -> tuple[float, Floats]:
+    def loss(self, weights: Reals) -> tuple[float, Reals]:
         """Return the cross entropy of shares and softmax, and its gradient (f,)."""
         odds = self.features @ weights
         odds -= np.maximum.reduceat(odds, self.starts)[self.owner]
@@ -134,14 +134,14 @@ class Pools:
         return float(value), errors @ self.features
 
 
-def fit_listwise_weights(pools: Pools, is_rising: NDArray[np.bool_], penalty: float) -> Floats:
+def fit_listwise_weights(pools: Pools, is_rising: NDArray[np.bool_], penalty: float) -> Reals:
     """Return the weights (f,) of least cross entropy (ListNet: Cao et al., 2007) and L2 penalty.
 
     ``is_rising`` (f,) marks the weights that may not be negative. The channels' columns are much
     alike: without this bound the weight of one is played off against that of another.
     """
 
-    def loss(weights: Floats) -> tuple[float, Floats]:
+    def loss(weights: Reals) -> tuple[float, Reals]:
         value, slope = pools.loss(weights)
         return value + penalty / 2 * float(weights @ weights), slope + penalty * weights
 

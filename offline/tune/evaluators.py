@@ -68,7 +68,7 @@ class RecallEvaluator:
         return asyncio.run(self._recall(funnel, RECALL_MODELS[name].channel, users))
 
     async def _recall(self, funnel: Funnel, name: str, users: list[ReplayUser]) -> TrialFigures:
-        """Ask the channel for each user at their moment; the counters move on with them."""
+        """Compute the channel's list for each user at their moment; counters move with them."""
         channels: list[Channel | LocalChannel] = [*funnel.channels, *funnel.local_channels]
         channel = next(one for one in channels if one.name == name)
         shares, counted_until = [], funnel.query_builder.counters.now

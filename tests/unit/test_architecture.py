@@ -12,19 +12,10 @@ import pytest
 ROOT = Path(__file__).parents[2]
 PRODUCT = ("app", "offline")
 PACKAGES = (*PRODUCT, "loadtest", "benchmarks")
-COMPOSITION = {
-    "main",
-    "service",
-    "deployment",
-    "build",
-    "serving_bundle",
-    "settings",
-    "process",
-    "api",
-}
+COMPOSITION = {"main", "service", "build", "settings", "slate_settings", "process", "api"}
 LEAVES = {
-    *("bundle", "catalogue", "expressions", "features", "kernels", "rank", "recall", "rerank"),
-    *("request_log", "state", "observe"),
+    *("bundle", "catalogue", "expressions", "features", "live_catalogue", "rank", "recall"),
+    *("request_log", "rerank", "state", "observe"),
 }
 READ_ENVIRONMENT = {"app/settings.py", "loadtest/service.py"}  # the second passes it on, unread
 CATCH_BROADLY = {"app/deadline.py"}
@@ -175,27 +166,32 @@ def leaves_import_nothing_of_the_composition():
     ]
 
 
-def the_service_has_few_layers():
-    depth = layers("app")
-    deepest = max(depth.values(), default=0)
-    return [f"{deepest} layers"] if deepest > MAX_LAYERS else []
+def folder(path):
+    """The part of ``app`` that a file belongs to: its folder, or itself at the root."""
+    return path.relative_to(ROOT / "app").with_suffix("").parts[0]
 
 
-def layers(package):
-    """For each file the length of the longest chain of imports below it, itself included."""
-    depth = {}
+@cache
+def folder_arrows():
+    result = {folder(path): set() for path in arrows("app")}
+    for path, targets in arrows("app").items():
+        result[folder(path)] |= {folder(target) for target in targets} - {folder(path)}
+    return result
 
-    def measure(path, above):
-        if path in above:
-            return 0  # a circle, which has a rule of its own
-        if path not in depth:
-            below = (measure(target, above | {path}) for target in arrows(package)[path])
-            depth[path] = 1 + max(below, default=0)
-        return depth[path]
 
-    for path in arrows(package):
-        measure(path, frozenset())
-    return depth
+def depth_of(part, above=()):
+    """The length of the longest chain of imports below a part of ``app``, itself included."""
+    if part in above:
+        raise ValueError(" imports ".join([*above[above.index(part) :], part]))
+    return 1 + max((depth_of(t, (*above, part)) for t in folder_arrows()[part]), default=0)
+
+
+def folders_of_the_service_import_one_way_in_few_layers():
+    try:
+        deepest = depth_of("main")
+    except ValueError as circle:
+        return [str(circle)]
+    return [f"{deepest} layers, at most {MAX_LAYERS}"] if deepest > MAX_LAYERS else []
 
 
 def no_class_or_alias_is_defined_in_two_modules():
@@ -241,12 +237,19 @@ def docstrings_begin_with_a_verb_that_fits():
 
 RULES = (
     the_service_imports_neither_the_training_job_nor_what_measures_it,
+    the_distribution_imports_nothing_that_is_not_in_it,
     nothing_that_runs_imports_the_tests,
     contracts_import_nothing_of_the_project,
     only_settings_touch_the_environment,
     only_the_stage_runner_catches_broadly,
     nothing_is_pickled,
     every_module_says_what_lives_in_it,
+    no_files_import_one_another_in_a_circle,
+    leaves_import_nothing_of_the_composition,
+    folders_of_the_service_import_one_way_in_few_layers,
+    no_class_or_alias_is_defined_in_two_modules,
+    nothing_bears_a_name_of_a_private_language,
+    docstrings_begin_with_a_verb_that_fits,
 )
 
 
