@@ -165,7 +165,7 @@ def _build_manifest(
         factors=_fold_in_settings(models.factors),
         popularity_at=models.popularity.at,
         seed=result.seed,
-        libraries=installed_versions(LIBRARIES),
+        libraries=installed_versions(),
         metrics=result.metrics,
         files=files,
         rankers_end=result.rankers_end,
@@ -182,7 +182,7 @@ def _time_shift(age: float) -> float:
     return age if age > HISTORICAL_AGE else 0.0
 
 
-def installed_versions(libraries: Iterable[str]) -> dict[str, str]:
+def installed_versions(libraries: Iterable[str] = LIBRARIES) -> dict[str, str]:
     """Return the version of each library, without those of an extra that is not installed."""
     versions = {}
     for name in libraries:

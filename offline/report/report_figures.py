@@ -1,6 +1,5 @@
 """The figures of a report, and the part of them that the manifest keeps."""
 
-import importlib.metadata
 import platform
 from typing import Any, TypedDict
 
@@ -22,7 +21,7 @@ from offline.evaluate.figures import (
     Variant,
 )
 from offline.publish.flatten_config import SettingValue
-from offline.publish.writer import LIBRARIES, TrainingResult
+from offline.publish.writer import TrainingResult, installed_versions
 from offline.report.glossary import METHODS
 from offline.report.page import format_date
 
@@ -157,8 +156,7 @@ def build_figures(
         },
         sizes=_sizes(trained, fine.size),
         seeds={"job": trained.seed},
-        versions={"python": platform.python_version()}
-        | {name: importlib.metadata.version(name) for name in LIBRARIES},
+        versions={"python": platform.python_version()} | installed_versions(),
         notes=_notes(dataset, evaluation),
     )
 

@@ -8,9 +8,11 @@ import pytest
 
 from tests.conftest import ROOT, clean_environment
 
-EXTRAS = ("implicit", "jinja2", "markupsafe", "matplotlib", "optuna", "sklearn", "tomli_w")
+OTHER_EXTRAS = ("implicit", "optuna")
+EXTRAS = (*OTHER_EXTRAS, "jinja2", "markupsafe", "matplotlib", "sklearn", "tomli_w")
 PROGRAM = """
 import json, sys
+from importlib import metadata
 from importlib.abc import MetaPathFinder
 
 class Missing(MetaPathFinder):
@@ -18,6 +20,12 @@ class Missing(MetaPathFinder):
         if name.partition(".")[0] in {extras}:
             raise ModuleNotFoundError(f"No module named {{name!r}}", name=name)
 
+def version(name):
+    if name in {extras}:
+        raise metadata.PackageNotFoundError(name)
+    return installed_version(name)
+
+installed_version, metadata.version = metadata.version, version
 sys.meta_path.insert(0, Missing())
 import app.main
 from offline.cli import app
@@ -43,17 +51,23 @@ def outputs(tmp_path_factory, redis_url):
         "events": ["events", "import", str(log), "--url", "http://127.0.0.1:9"],
         "train": ["train", "--data", str(log), *at],
     }
-    environment = clean_environment() | {"REDIS_URL": redis_url, "RECFUNNEL_KEY_PREFIX": "plain"}
-    done = subprocess.run(
-        [sys.executable, "-c", PROGRAM.format(extras=EXTRAS), json.dumps(list(commands.values()))],
+    environment = {"REDIS_URL": redis_url, "RECFUNNEL_KEY_PREFIX": "plain"}
+    printed = run_without(EXTRAS, list(commands.values()), environment)
+    return dict(zip(commands, printed, strict=True))
+
+
+def run_without(extras, commands, environment):
+    """Run commands with these modules out of reach; return what each of them prints."""
+    process = subprocess.run(
+        [sys.executable, "-c", PROGRAM.format(extras=extras), json.dumps(commands)],
         capture_output=True,
         text=True,
         check=False,
         cwd=ROOT,
-        env=environment,
+        env=clean_environment() | environment,
     )
-    assert done.returncode == 0, done.stderr
-    return dict(zip(commands, json.loads(done.stdout.splitlines()[-1]), strict=True))
+    assert process.returncode == 0, process.stderr
+    return json.loads(process.stdout.splitlines()[-1])
 
 
 @pytest.mark.parametrize(
@@ -66,3 +80,12 @@ def test_a_command_of_operation_needs_no_extra(outputs, command):
 
 def test_training_names_the_extra_that_it_needs(outputs):
     assert "pip install 'recfunnel[train]'" in outputs["train"]
+
+
+def test_training_needs_no_other_extra(data, tmp_path):
+    quick = tmp_path / "quick.toml"
+    quick.write_text("[rank]\nrounds = 6\nleast_rounds = 3\n")
+    out = tmp_path / "out"
+    command = ["train", "--data", str(data), "--out", str(out), "--config", str(quick), "--force"]
+    (printed,) = run_without(OTHER_EXTRAS, [command], {"REDIS_URL": ""})
+    assert (out / "current").exists(), printed
