@@ -42,7 +42,7 @@ def rollback(
         str | None, typer.Option(help="The version. Default: the one that served before.")
     ] = None,
 ) -> None:
-    """Put an earlier bundle into service again. Running services switch to it."""
+    """Return an earlier bundle to service. Running services switch to it."""
     with errors_as_sentences():
         from offline.commands.bundles import roll_back_and_print  # noqa: PLC0415 - slow to import
 

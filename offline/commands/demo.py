@@ -53,7 +53,7 @@ def has_bundle(out: Path) -> bool:
 
 
 def print_list(console: Console, url: str, user: str, ready_timeout: float = READY_TIMEOUT) -> None:
-    """Request a list as any client does, and print the answer.
+    """Request a list as any client does, and print it.
 
     ``ready_timeout`` is in seconds.
     """

@@ -87,7 +87,7 @@ def _room(left: RowSets, wanted: RowSets, k: int) -> float:
 
 
 def _perfect_lists(wanted: RowSets, alive: NDArray[np.bool_], k: int) -> NDArray[np.int64]:
-    """Put the wanted items that are left first, (u, k), padded with -1."""
+    """Return lists (u, k) of the wanted items that are left, padded with -1."""
     left = RowSets.of_pairs(wanted.owners[alive], wanted.rows[alive], len(wanted))
     place = np.arange(len(left.rows)) - left.indptr[left.owners]
     lists = np.full((len(wanted), k), -1, np.int64)

@@ -49,12 +49,12 @@ class FunnelAnswers:
         return np.array([len(slate.query.history) for slate in self.slates], np.int64)
 
     def take(self, positions: NDArray[np.intp]) -> "FunnelAnswers":
-        """Keep these users, in this order."""
+        """Select these users, in this order."""
         users, slates = ([values[i] for i in positions] for values in (self.users, self.slates))
         return replace(self, users=users, slates=slates)
 
     def sample(self, limit: int) -> "FunnelAnswers":
-        """Keep at most ``limit`` users, in order, drawn by the seed."""
+        """Select at most ``limit`` users, in order, drawn by the seed."""
         if len(self) <= limit:
             return self
         drawn = np.random.default_rng(self.seed).permutation(len(self))

@@ -89,7 +89,7 @@ def _divide(above: NDArray[np.float64], below: NDArray[np.float64]) -> NDArray[n
 
 
 def _interval(value: NDArray[np.float64], resampled: NDArray[np.float64]) -> Interval:
-    """Put percentile bounds around a figure; None where it, or every resample, is undefined."""
+    """Add percentile bounds to a figure; None where it, or every resample, is undefined."""
     defined = resampled[np.isfinite(resampled)]
     if not np.isfinite(value) or not len(defined):
         return Interval(mean=None, low=None, high=None)

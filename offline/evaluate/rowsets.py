@@ -67,7 +67,7 @@ class RowSets:
         return np.where((keys[at] == wanted) & (rows >= 0), self.grades[at], np.float32(0))
 
     def take(self, users: NDArray[np.integer]) -> "RowSets":
-        """Keep these users' sets, in this order. The users are numbered anew."""
+        """Select these users' sets, in this order. The users are numbered anew."""
         sizes = self.sizes[users]
         indptr = np.concatenate([[0], np.cumsum(sizes)]).astype(np.int64)
         shift = np.repeat(self.indptr[:-1][users] - indptr[:-1], sizes)

@@ -66,7 +66,7 @@ def method_label(name: str) -> str:
 
 
 def ordered_methods(methods: Mapping[str, MetricFigures], metric: str) -> list[str]:
-    """Put the funnel first, then the baselines, then the channels by this metric, best first."""
+    """Return the funnel, then the baselines, then the channels by this metric, best first."""
     channels = [name for name in methods if name not in METHODS]
     channels.sort(key=lambda name: (-(methods[name][metric]["mean"] or 0.0), name))
     return [name for name in METHODS if name in methods] + channels

@@ -106,5 +106,5 @@ def write_beside(axes: Axes, x: float, y: float, text: str) -> None:
 
 
 def add_legend(axes: Axes, columns: int) -> None:
-    """Put the legend above the plot."""
+    """Draw the legend above the plot."""
     axes.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=columns, borderaxespad=0)

@@ -172,7 +172,7 @@ def test_too_little_data_is_one_sentence_without_a_traceback(tmp_path):
     assert not (tmp_path / "out" / "current").exists()
 
 
-def test_a_taken_port_is_told_at_once(taken, tmp_path):
+def test_a_taken_port_is_reported_at_once(taken, tmp_path):
     result = invoke("serve", "--out", tmp_path / "out", "--port", taken)
     assert result.exit_code == 1
     assert result.stderr.startswith(f"cannot listen on 127.0.0.1:{taken}")

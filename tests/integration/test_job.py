@@ -33,15 +33,17 @@ from tests.conftest import (
 SMALL = {"users": 40, "items": 40, "ratings": 600}
 
 
-def trained_on(folder, out, **known):
-    """Run the job quietly, whatever the gate says; gives the bundle's folder and what was said."""
-    said = io.StringIO()
-    with redirect_stdout(said):
-        made = train(folder, Settings(out=out, **known), TrainOptions(gate=GateConfig(force=True)))
-    return made, said.getvalue()
+def trained_on(folder, out, **options):
+    """Run the job quietly, whatever the gate says; return the bundle's folder and the output."""
+    output = io.StringIO()
+    with redirect_stdout(output):
+        bundle = train(
+            folder, Settings(out=out, **options), TrainOptions(gate=GateConfig(force=True))
+        )
+    return bundle, output.getvalue()
 
 
-def small(stars=None, times=None, n=300, **known) -> World:
+def small(stars=None, times=None, n=300, **options) -> World:
     """Few events in time order; ``stars`` and ``times`` by their place in it."""
     random = np.random.default_rng(0)
     chosen = random.choice(900, n, replace=False)
@@ -91,13 +93,13 @@ def test_the_report_is_one_page_with_plots_and_needs_no_other_file(trained):
 
 def test_the_same_seed_gives_the_same_bytes_and_the_same_figures(tmp_path):
     folder = write_recbole(tmp_path / "cinema", world(3, **SMALL))
-    made = [trained_on(folder, tmp_path / f"out{n}")[0] for n in (1, 2)]
+    bundles = [trained_on(folder, tmp_path / f"out{n}")[0] for n in (1, 2)]
     contents = [
         {path.name: path.read_bytes() for path in one.iterdir() if path.name != "manifest.json"}
-        for one in made
+        for one in bundles
     ]
     assert contents[0] == contents[1]
-    reports = [orjson.loads((one.parents[1] / "report.json").read_bytes()) for one in made]
+    reports = [orjson.loads((one.parents[1] / "report.json").read_bytes()) for one in bundles]
     for report in reports:
         del report["timings"]
     assert reports[0] == reports[1]
@@ -105,20 +107,20 @@ def test_the_same_seed_gives_the_same_bytes_and_the_same_figures(tmp_path):
 
 def test_another_seed_gives_another_model(tmp_path):
     reading = load_dataset(write_recbole(tmp_path / "cinema", world(3, **SMALL)))
-    made = [
+    bundles = [
         run_job(reading, tmp_path / f"out{seed}", JobConfig(seed=seed), PhaseTimer())
         for seed in (1, 2)
     ]
-    assert (made[0] / "fine.listwise.0.txt").read_bytes() != (
-        made[1] / "fine.listwise.0.txt"
+    assert (bundles[0] / "fine.listwise.0.txt").read_bytes() != (
+        bundles[1] / "fine.listwise.0.txt"
     ).read_bytes()
 
 
 def test_it_says_what_it_does_and_how_good_it_is(tmp_path):
     folder = write_recbole(tmp_path / "cinema", world(3, **SMALL))
-    made, said = trained_on(folder, tmp_path / "out")
-    for word in ("funnel", "popularity", "item_cf", "NDCG@10", made.name, "report.html"):
-        assert word in said
+    bundle, output = trained_on(folder, tmp_path / "out")
+    for word in ("funnel", "popularity", "item_cf", "NDCG@10", bundle.name, "report.html"):
+        assert word in output
     begun = []
     phases = PhaseTimer(on_begin=begun.append)
     run_job(load_dataset(folder), tmp_path / "again", JobConfig(), phases)
@@ -128,21 +130,21 @@ def test_it_says_what_it_does_and_how_good_it_is(tmp_path):
 
 def test_the_tables_go_to_redis_where_one_is_named(tmp_path, redis_url):
     folder = write_recbole(tmp_path / "cinema", world(3, **SMALL))
-    made, _ = trained_on(folder, tmp_path / "out", redis_url=redis_url, key_prefix="test-job")
+    bundle, _ = trained_on(folder, tmp_path / "out", redis_url=redis_url, key_prefix="test-job")
     with redis.Redis.from_url(redis_url) as link:
-        assert link.exists(f"test-job:{made.name}:loaded")
+        assert link.exists(f"test-job:{bundle.name}:loaded")
 
 
 def test_bad_rows_are_kept_aside_with_line_and_reason(tmp_path):
     folder = write_recbole(tmp_path / "cinema", world(3, **SMALL))
     with (folder / "cinema.inter").open("a") as file:
         file.write("u1\ti1\tmany stars\t900000000\nu1\n")
-    _, said = trained_on(folder, tmp_path / "out")
+    _, output = trained_on(folder, tmp_path / "out")
     kept = (tmp_path / "out" / "bad_rows.csv").read_text().splitlines()
     assert len(kept) == 3
     assert "602" in kept[1]
     assert "many stars" in kept[1]
-    assert "2 rows could not be used: see " in said
+    assert "2 rows could not be used: see " in output
 
 
 def test_too_many_bad_rows_stop_the_job_before_anything_is_written(tmp_path):
@@ -155,17 +157,17 @@ def test_too_many_bad_rows_stop_the_job_before_anything_is_written(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("made", "why"),
+    ("ratings", "why"),
     [
         (small(n=19), "19 interactions are too few"),
         (small(times=np.full(300, START)), "share one timestamp"),
-        (small(stars=np.where(np.arange(300) < 200, 5, 1)), "cannot be judged"),
+        (small(stars=np.where(np.arange(300) < 200, 5, 1)), "cannot be evaluated"),
         (small(stars=np.where(np.arange(300) < 235, 1, 5)), None),
     ],
     ids=["too few", "one moment", "nothing liked in the test", "nothing liked in training"],
 )
-def test_data_that_cannot_be_learned_from_is_refused_in_a_sentence(tmp_path, made, why):
-    folder = write_recbole(tmp_path / "cinema", made)
+def test_data_that_cannot_be_learned_from_is_refused_in_a_sentence(tmp_path, ratings, why):
+    folder = write_recbole(tmp_path / "cinema", ratings)
     if why is None:  # popular items still make a list
         assert load_bundle(trained_on(folder, tmp_path / "out")[0])
         return
@@ -180,36 +182,36 @@ def test_the_least_data_still_gives_a_bundle(tmp_path, n):
     assert load_bundle(trained_on(folder, tmp_path / "out")[0])
 
 
-NOTHING_KNOWN = {"timed": False, "items": False, "users": False, "plays": True}
+WITHOUT_ATTRIBUTES = {"timed": False, "items": False, "users": False, "plays": True}
 
 
 @pytest.mark.parametrize(
     "lacking",
-    [{"timed": False}, {"items": False}, {"users": False}, {"plays": True}, NOTHING_KNOWN],
+    [{"timed": False}, {"items": False}, {"users": False}, {"plays": True}, WITHOUT_ATTRIBUTES],
     ids=["no timestamps", "no items file", "no users file", "plays", "nothing but plays"],
 )
 def test_data_that_lacks_something_trains_and_serves(tmp_path, redis_url, lacking):
-    made = world(3, **SMALL)
-    folder = write_recbole(tmp_path / "cinema", made, **lacking)
+    ratings = world(3, **SMALL)
+    folder = write_recbole(tmp_path / "cinema", ratings, **lacking)
     out = tmp_path / "out"
     trained_on(folder, out)
     report = orjson.loads((out / "report.json").read_bytes())
     assert report["dataset"]["timed"] is lacking.get("timed", True)
     assert report["dataset"]["explicit"] is not lacking.get("plays", False)
-    told = any("no timestamps" in note for note in report["notes"])
-    assert told is not lacking.get("timed", True)
+    result = any("no timestamps" in note for note in report["notes"])
+    assert result is not lacking.get("timed", True)
     with hosted(leisurely(out=out, redis_url=redis_url)) as service:
         answer = service.recommend("u1")
         ids = {item["item_id"] for item in answer["items"]}
         assert answer["degraded"] == []
         assert len(ids) == 10
-        assert not ids & {f"i{i}" for i in made.items[made.users == 1]}
+        assert not ids & {f"i{i}" for i in ratings.items[ratings.users == 1]}
         event = {"user_id": "new", "item_id": "i7", "type": "play", "value": 3}
         service.tell(event)
         assert "i7" not in service.ids("new", k=40)
 
 
-def test_the_policy_of_the_settings_is_the_one_that_is_judged(tmp_path):
+def test_the_policy_of_the_settings_is_evaluated(tmp_path):
     folder = write_recbole(tmp_path / "cinema", world(3, **SMALL))
     figures = []
     for diversity in (0.0, 1.0):
@@ -242,6 +244,6 @@ def test_another_factorisation_can_be_chosen(tmp_path, chosen):
     for choice in (TrainOptions(), TrainOptions(**chosen, similarity="adjusted_cosine")):
         out = tmp_path / f"out-{choice.factorisation}"
         with redirect_stdout(io.StringIO()):
-            made = train(folder, Settings(out=out), choice)
-        vectors.append(np.load(made / "factors.items.npy"))
+            bundle = train(folder, Settings(out=out), choice)
+        vectors.append(np.load(bundle / "factors.items.npy"))
     assert not np.array_equal(vectors[0], vectors[1])

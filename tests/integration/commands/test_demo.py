@@ -48,25 +48,25 @@ def test_the_demo_shows_a_list_and_the_addresses_and_ends_with_ctrl_c(out):
 
 def test_nothing_there_it_gets_the_data_trains_and_serves(tmp_path, monkeypatch, capsys):
     data = write_recbole(tmp_path / "ml-100k", world(3, users=30, items=30, ratings=300))
-    asked, served = [], []
-    monkeypatch.setattr(demo_module, "fetch_ml_100k", lambda to: asked.append(to) or data)
+    folders, served = [], []
+    monkeypatch.setattr(demo_module, "fetch_ml_100k", lambda to: folders.append(to) or data)
     monkeypatch.setattr(demo_module, "serve", served.append)
     monkeypatch.setattr(demo_module, "print_list", lambda *_: None)
     settings = Settings(out=tmp_path / "out", port=free_port(), redis_url=None)
     assert not has_bundle(settings.out)
     demo(settings, tmp_path, "u1")
-    assert asked == [tmp_path]
+    assert folders == [tmp_path]
     assert served == [settings]
     assert has_bundle(settings.out)
     output = capsys.readouterr().out
     assert "redistribut" in output  # GroupLens' terms
     assert "NDCG@10" in output
     demo(settings, tmp_path, "u1")
-    assert asked == [tmp_path]
+    assert folders == [tmp_path]
     assert "is used." in capsys.readouterr().out
 
 
-def test_a_list_says_which_channels_found_each_item_and_why(api):
+def test_a_list_names_the_channels_and_reasons_of_each_item(api):
     text = printed(str(api.client.base_url).rstrip("/"))
     assert "The funnel, stage by stage" in text
     assert "took" in text

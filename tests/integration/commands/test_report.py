@@ -6,12 +6,12 @@ import orjson
 import pytest
 from typer.testing import CliRunner
 
-from app.bundle.bundle import find_current_bundle, read_rankers
+from app.bundle.bundle import find_current_bundle
 from app.bundle.manifest import parse_manifest
+from app.rank.kinds import read_rankers, write_rankers
 from app.settings import Settings
 from offline import cli
 from offline.commands.report import OTHER_RECALL, compare_bundles
-from offline.publish.writer import write_rankers
 from tests.bundles import edit_manifest
 from tests.integration.evaluate.test_gate import inverted
 
@@ -23,9 +23,9 @@ def two(trained, tmp_path_factory):
     shutil.copytree(trained, out)
     first = find_current_bundle(out)
     second = shutil.copytree(first, first.with_name("copy"))
-    worse = inverted(read_rankers(first))
-    write_rankers(worse.coarse, worse.fine, second)
     manifest = parse_manifest(first)
+    worse = inverted(read_rankers(first, manifest.rankers))
+    write_rankers(worse, manifest.rankers, second)
     return (
         out,
         first.name,
@@ -37,33 +37,36 @@ def invoke(*arguments):
     return CliRunner().invoke(cli.app, [str(argument) for argument in arguments])
 
 
-def test_with_data_both_are_asked_for_the_same_users(two, data):
+def test_with_data_both_are_evaluated_for_the_same_users(two, data):
     out, good, bad = two
-    said = invoke("report", "--out", out, "--compare", good, bad, "--data", data)
-    assert said.exit_code == 0, said.output
-    assert f"{bad} is clearly worse" in said.output
-    found = orjson.loads((out / "compare.json").read_bytes())
-    gap = found["warm"]["differences"]["ndcg@10"]
+    result = invoke("report", "--out", out, "--compare", good, bad, "--data", data)
+    assert result.exit_code == 0, result.output
+    assert f"{bad} is clearly worse" in result.output
+    comparison = orjson.loads((out / "compare.json").read_bytes())
+    gap = comparison["warm"]["differences"]["ndcg@10"]
     assert gap["high"] < -0.3
     assert gap["mean"] == pytest.approx(
-        found["warm"]["b"]["ndcg@10"]["mean"] - found["warm"]["a"]["ndcg@10"]["mean"]
+        comparison["warm"]["b"]["ndcg@10"]["mean"] - comparison["warm"]["a"]["ndcg@10"]["mean"]
     )
-    assert found["cold"] is None
-    assert found["notes"] == []
-    assert found["warm"]["popularity"]["ndcg@10"]["mean"] < found["warm"]["a"]["ndcg@10"]["low"]
-    assert sum(found["a"]["features"].values()) == pytest.approx(1)
+    assert comparison["cold"] is None
+    assert comparison["notes"] == []
+    assert (
+        comparison["warm"]["popularity"]["ndcg@10"]["mean"]
+        < comparison["warm"]["a"]["ndcg@10"]["low"]
+    )
+    assert sum(comparison["a"]["features"].values()) == pytest.approx(1)
     assert "For the same users" in (out / "compare.html").read_text()
 
 
 def test_without_data_the_manifests_speak_and_nothing_is_subtracted(two):
     out, good, bad = two
-    said = invoke("report", "--out", out, "--compare", good, bad)
-    assert said.exit_code == 0, said.output
-    assert "cannot be subtracted" in said.output
-    found = orjson.loads((out / "compare.json").read_bytes())
-    assert found["warm"] is found["cold"] is None
-    assert found["a"]["methods"] == parse_manifest(out / "bundles" / good).metrics["ndcg@10"]
-    assert found["b"]["settings"]["seed"] == found["a"]["settings"]["seed"] + 1
+    result = invoke("report", "--out", out, "--compare", good, bad)
+    assert result.exit_code == 0, result.output
+    assert "cannot be subtracted" in result.output
+    comparison = orjson.loads((out / "compare.json").read_bytes())
+    assert comparison["warm"] is comparison["cold"] is None
+    assert comparison["a"]["methods"] == parse_manifest(out / "bundles" / good).metrics["ndcg@10"]
+    assert comparison["b"]["settings"]["seed"] == comparison["a"]["settings"]["seed"] + 1
 
 
 def test_rankers_that_may_have_seen_the_test_are_named(two, data, tmp_path):
@@ -82,9 +85,9 @@ def test_other_settings_of_recall_are_named_and_an_old_bundle_needs_none(two, da
     copied = shutil.copytree(out / "bundles" / good, out / "bundles" / "copy")
     old = edit_manifest(copied, version="20980101T000000Z", settings={}).name
     compare_bundles((good, old), Settings(out=out), data)
-    found = orjson.loads((out / "compare.json").read_bytes())
-    assert found["notes"] == [OTHER_RECALL]
-    assert found["warm"]["differences"]["ndcg@10"]["mean"] == 0
+    comparison = orjson.loads((out / "compare.json").read_bytes())
+    assert comparison["notes"] == [OTHER_RECALL]
+    assert comparison["warm"]["differences"]["ndcg@10"]["mean"] == 0
 
 
 def test_a_bundle_for_other_features_is_compared_by_its_manifest(two, data, tmp_path):
@@ -93,31 +96,31 @@ def test_a_bundle_for_other_features_is_compared_by_its_manifest(two, data, tmp_
     copied = shutil.copytree(out / "bundles" / good, out / "bundles" / "copy")
     other = edit_manifest(copied, version="20980101T000000Z", view="0123").name
     compare_bundles((good, other), Settings(out=out), data)
-    found = orjson.loads((out / "compare.json").read_bytes())
-    assert found["warm"] is None
-    assert found["notes"] == [
+    comparison = orjson.loads((out / "compare.json").read_bytes())
+    assert comparison["warm"] is None
+    assert comparison["notes"] == [
         f"{other} was trained for other features than this version has, so it is not evaluated."
     ]
 
 
 def test_a_version_that_is_not_there_or_damaged_is_a_sentence(two, tmp_path):
     out, good, bad = two
-    said = invoke("report", "--out", out, "--compare", good, "v9")
-    assert said.exit_code == 1
-    assert "there is no bundle v9 in" in said.stderr
+    result = invoke("report", "--out", out, "--compare", good, "v9")
+    assert result.exit_code == 1
+    assert "there is no bundle v9 in" in result.stderr
     out = shutil.copytree(out, tmp_path / "out")
     (out / "bundles" / bad / "fine.listwise.0.txt").write_bytes(b"tree")
-    said = invoke("report", "--out", out, "--compare", good, bad)
-    assert said.exit_code == 1
-    assert "fine.listwise.0.txt is corrupt" in said.stderr
+    result = invoke("report", "--out", out, "--compare", good, bad)
+    assert result.exit_code == 1
+    assert "fine.listwise.0.txt is corrupt" in result.stderr
 
 
 def test_the_report_alone_says_where_it_lies_and_how_good_it_is(two, tmp_path):
     out, good, _ = two
-    said = invoke("report", "--out", out)
-    assert said.exit_code == 0
+    result = invoke("report", "--out", out)
+    assert result.exit_code == 0
     mean = parse_manifest(out / "bundles" / good).metrics["ndcg@10"]["funnel"]["mean"]
-    assert f"{good} is in service: NDCG@10 {mean:.3f} (" in said.output
-    assert "The gate let this bundle pass." in said.output
-    assert f"{out / 'report.html'}" in said.output
+    assert f"{good} is in service: NDCG@10 {mean:.3f} (" in result.output
+    assert "The gate let this bundle pass." in result.output
+    assert f"{out / 'report.html'}" in result.output
     assert invoke("report", "--out", tmp_path).exit_code == 1

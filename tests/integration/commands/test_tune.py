@@ -69,9 +69,9 @@ def tune(*arguments):
     return output.getvalue()
 
 
-def little(folder, made=None, **known):
+def little(folder, ratings=None, **options):
     return write_recbole(
-        folder / "cinema", made or world(17, users=30, items=40, ratings=600), **known
+        folder / "cinema", ratings or world(17, users=30, items=40, ratings=600), **options
     )
 
 
@@ -100,7 +100,7 @@ def test_the_outcome_is_a_file_that_train_reads(whole):
     assert f"--config {out / 'tuned.toml'}" in output
 
 
-def test_it_is_said_what_was_found_and_that_it_is_no_test(whole):
+def test_the_result_is_printed_with_a_warning_that_it_is_no_test(whole):
     _, output = whole
     assert "Windows before the test: default -> best of the trials" in output
     assert "NDCG@10 of the whole funnel for" in output
@@ -111,21 +111,21 @@ def test_it_is_said_what_was_found_and_that_it_is_no_test(whole):
 
 def changed_from(folder, cut, seed=1):
     """The same data, but from ``cut`` on other users rate other items, otherwise, and when."""
-    made, drawn = world(17, users=30, items=40, ratings=600), np.random.default_rng(seed)
-    late = np.flatnonzero(made.times >= cut)
-    columns = {name: getattr(made, name).copy() for name in ("users", "items", "times")}
+    ratings, drawn = world(17, users=30, items=40, ratings=600), np.random.default_rng(seed)
+    late = np.flatnonzero(ratings.times >= cut)
+    columns = {name: getattr(ratings, name).copy() for name in ("users", "items", "times")}
     for column in columns.values():
         column[late] = drawn.permutation(column[late])
-    stars = made.stars.copy()
+    stars = ratings.stars.copy()
     stars[late] = drawn.integers(1, 6, len(late))
-    return little(folder, replace(made, stars=stars, **columns))
+    return little(folder, replace(ratings, stars=stars, **columns))
 
 
 def findings(output):
     return output[output.index("Windows before") : output.index("Written")]
 
 
-def test_nothing_from_the_test_on_moves_what_is_found(whole, data, tmp_path):
+def test_events_of_the_test_do_not_change_the_result(whole, data, tmp_path):
     out, output = whole
     split = split_by_time(read_data(data).dataset.log)
     other = changed_from(tmp_path, split.test_start)

@@ -45,56 +45,58 @@ def as_of_the_cut(cpu):
     return dataset, models, build_offline_funnel(models, FunnelConfig(cpu, NO_CHECKPOINTS)), users
 
 
-async def judged(as_of_the_cut, users=None, models=None):
-    dataset, known, funnel, everyone = as_of_the_cut
+async def evaluate_users(as_of_the_cut, users=None, models=None):
+    dataset, cut_models, funnel, everyone = as_of_the_cut
     return await evaluate_funnel(
-        funnel, models or known, dataset, everyone if users is None else users, 7
+        funnel, models or cut_models, dataset, everyone if users is None else users, 7
     )
 
 
 @pytest.fixture(scope="module")
-def found(as_of_the_cut):
-    return asyncio.run(judged(as_of_the_cut))
+def evaluation(as_of_the_cut):
+    return asyncio.run(evaluate_users(as_of_the_cut))
 
 
-async def test_every_method_is_judged_on_the_same_users(as_of_the_cut, found):
-    assert set(found.warm["methods"]) == METHODS
-    assert set(found.warm["differences"]) == METHODS - {"funnel"}
-    assert found.users == len(as_of_the_cut[3]) == found.warm["evaluated_users"]
-    assert found.cold is None
-    assert found.warm["methods"]["funnel"]["ndcg@10"]["mean"] > 0
-    assert found.warm["methods"]["funnel"]["diversity@10"]["mean"] > 0
+async def test_every_method_is_evaluated_on_the_same_users(as_of_the_cut, evaluation):
+    assert set(evaluation.warm["methods"]) == METHODS
+    assert set(evaluation.warm["differences"]) == METHODS - {"funnel"}
+    assert evaluation.users == len(as_of_the_cut[3]) == evaluation.warm["evaluated_users"]
+    assert evaluation.cold is None
+    assert evaluation.warm["methods"]["funnel"]["ndcg@10"]["mean"] > 0
+    assert evaluation.warm["methods"]["funnel"]["diversity@10"]["mean"] > 0
 
 
-async def test_the_same_seed_judges_alike_and_judging_leaves_nothing_behind(as_of_the_cut, found):
-    again = await judged(as_of_the_cut)
-    assert again.warm == found.warm
-    assert again.segments == found.segments
-    assert again.sweeps == found.sweeps
-    assert again.attribution == found.attribution
+async def test_the_same_seed_gives_the_same_figures_and_leaves_the_funnel_unchanged(
+    as_of_the_cut, evaluation
+):
+    again = await evaluate_users(as_of_the_cut)
+    assert again.warm == evaluation.warm
+    assert again.segments == evaluation.segments
+    assert again.sweeps == evaluation.sweeps
+    assert again.attribution == evaluation.attribution
 
 
-def test_everything_that_the_data_allows_is_swept(found):
-    assert found.sweeps["cold_curve"] == []  # all users of the small data have a history
-    assert all(value for name, value in found.sweeps.items() if name != "cold_curve")
-    assert {one["name"] for one in found.segments["attributes"]} == {"sex", "group"}
+def test_every_sweep_that_the_data_allows_has_figures(evaluation):
+    assert evaluation.sweeps["cold_curve"] == []  # all users of the small data have a history
+    assert all(value for name, value in evaluation.sweeps.items() if name != "cold_curve")
+    assert {one["name"] for one in evaluation.segments["attributes"]} == {"sex", "group"}
 
 
-async def test_the_judged_list_of_ten_is_the_one_that_a_caller_of_ten_gets(as_of_the_cut):
+async def test_the_evaluated_list_of_ten_is_the_one_that_a_caller_gets(as_of_the_cut):
     dataset, _, funnel, users = as_of_the_cut
     names = dataset.users.names(np.array([user.user for user in users[:10]], np.int64))
-    asked = [
+    slates = [
         [slate async for slate in recommend_each(funnel, names, k, 7, explore=True)]
         for k in (10, MAX_K)
     ]
-    for ten, twenty in zip(*asked, strict=True):
+    for ten, twenty in zip(*slates, strict=True):
         (rows,) = evaluated_lists(funnel, [twenty])  # nothing was shown to anybody before
         assert rows[:10].tolist() == ten.selection.pool.rows.tolist()
         assert len(set(rows.tolist())) == len(rows)
         assert set(twenty.selection.pool.rows.tolist()) <= set(rows.tolist())
 
 
-async def test_what_one_is_shown_counts_for_the_next(as_of_the_cut):
+async def test_an_item_shown_to_one_user_counts_for_the_next(as_of_the_cut):
     dataset, _, funnel, users = as_of_the_cut
     names = dataset.users.names(np.array([users[0].user], np.int64))
     (slate,) = [slate async for slate in recommend_each(funnel, names, MAX_K, 7, explore=True)]
@@ -106,15 +108,15 @@ async def test_what_one_is_shown_counts_for_the_next(as_of_the_cut):
     assert np.array_equal(funnel.reranker.counters.exposures, before)
 
 
-async def test_newcomers_are_judged_apart(as_of_the_cut):
+async def test_cold_users_are_evaluated_separately(as_of_the_cut):
     dataset, models, _, users = as_of_the_cut
     stranger = users[0].user
     forgotten = replace(models, users=without_history(models.users, stranger))
     funnel = build_offline_funnel(forgotten, FunnelConfig(as_of_the_cut[2].cpu, NO_CHECKPOINTS))
-    found = await evaluate_funnel(funnel, forgotten, dataset, users, 7)
-    assert found.cold is not None
-    assert found.cold["evaluated_users"] == 1
-    assert found.warm["evaluated_users"] == len(users) - 1
+    evaluation = await evaluate_funnel(funnel, forgotten, dataset, users, 7)
+    assert evaluation.cold is not None
+    assert evaluation.cold["evaluated_users"] == 1
+    assert evaluation.warm["evaluated_users"] == len(users) - 1
     only = await evaluate_funnel(funnel, forgotten, dataset, users[:1], 7)
     assert only.cold is None
     assert only.warm["evaluated_users"] == only.users == 1
@@ -138,34 +140,36 @@ async def test_without_content_there_is_no_diversity_to_measure(cpu):
     )
     users = find_active_users(dataset.log, split.test_start, split.test_end)
     funnel = build_offline_funnel(models, FunnelConfig(cpu, NO_CHECKPOINTS))
-    found = await evaluate_funnel(funnel, models, dataset, users, 7)
-    assert set(found.warm["methods"]) == METHODS
-    diversity = [v for name, v in found.warm["methods"]["funnel"].items() if "diversity" in name]
+    evaluation = await evaluate_funnel(funnel, models, dataset, users, 7)
+    assert set(evaluation.warm["methods"]) == METHODS
+    diversity = [
+        v for name, v in evaluation.warm["methods"]["funnel"].items() if "diversity" in name
+    ]
     assert all(value["mean"] is None for value in diversity)
 
 
-def test_the_funnel_s_losses_are_told_cut_by_cut(found):
-    figures = found.attribution
+def test_the_funnels_losses_are_listed_cut_by_cut(evaluation):
+    figures = evaluation.attribution
     assert [cut["stage"] for cut in figures["cuts"]] == ["recall", "coarse", "fine", "final"]
     alive = [cut["alive"] for cut in figures["cuts"]]
     assert alive == sorted(alive, reverse=True)
     assert figures["cuts"][-1]["size"] <= 10
 
 
-async def test_what_was_taken_counts_as_found_where_it_was_shown(as_of_the_cut):
+async def test_an_item_that_was_taken_is_a_hit_where_it_was_shown(as_of_the_cut):
     dataset, models, funnel, users = as_of_the_cut
     name = dataset.users.names(np.array([users[0].user], np.int64))
     (slate,) = [slate async for slate in recommend_each(funnel, name, 10, 7, explore=True)]
     right = ReplayUser(users[0].user, np.sort(slate.selection.pool.rows[:1]))
-    found = await evaluate_funnel(funnel, models, dataset, [right], 7)
-    assert found.warm["methods"]["funnel"]["ndcg@10"]["mean"] == pytest.approx(1.0)
+    evaluation = await evaluate_funnel(funnel, models, dataset, [right], 7)
+    assert evaluation.warm["methods"]["funnel"]["ndcg@10"]["mean"] == pytest.approx(1.0)
 
 
-def test_the_summary_carries_the_headline_of_every_method(found):
-    told = manifest_metrics(found)
-    assert told["users"] == found.warm["evaluated_users"]
-    assert set(told["ndcg@10"]) == METHODS
-    assert set(told["against"]) == METHODS - {"funnel"}
+def test_the_manifest_has_the_headline_of_every_method(evaluation):
+    metrics = manifest_metrics(evaluation)
+    assert metrics["users"] == evaluation.warm["evaluated_users"]
+    assert set(metrics["ndcg@10"]) == METHODS
+    assert set(metrics["against"]) == METHODS - {"funnel"}
 
 
 def test_lists_are_cut_and_filled_to_one_length():

@@ -58,8 +58,8 @@ def inverted(rankers: Rankers):
 def turned(grown: GradientBoosting):
     boosters = [lightgbm.Booster(model_str=one.model_to_string()) for one in grown.boosters]
     for booster in boosters:
-        for tree, known in enumerate(booster.dump_model()["tree_info"]):
-            for leaf in range(known["num_leaves"]):
+        for tree, tree_info in enumerate(booster.dump_model()["tree_info"]):
+            for leaf in range(tree_info["num_leaves"]):
                 booster.set_leaf_output(tree, leaf, -booster.get_leaf_output(tree, leaf))
     return GradientBoosting(negated(grown.base), tuple(boosters))
 
@@ -69,7 +69,7 @@ def negated(linear: Logistic):
 
 
 @pytest.fixture(scope="module")
-def exam(data):
+def holdout(data):
     """The test window that the trained bundle was judged on."""
     dataset = load_dataset(data).dataset
     cpu = Cpu(threads=1)
@@ -81,14 +81,15 @@ def exam(data):
 
 
 @pytest.fixture(scope="module")
-def short(exam):
+def short(holdout):
     """The same with fewer users, where it does not matter who they are."""
-    return replace(exam, users=exam.users[:40])
+    return replace(holdout, users=holdout.users[:40])
 
 
 @pytest.fixture(scope="module")
 def good(trained):
-    return read_rankers(find_current_bundle(trained))
+    folder = find_current_bundle(trained)
+    return read_rankers(folder, parse_manifest(folder).rankers)
 
 
 @pytest.fixture(scope="module")
@@ -111,7 +112,7 @@ def compared(users=60, **strength):
     )
 
 
-def judged(warm, cold=None, *, are_warm=True):
+def checks_of(warm, cold=None, *, are_warm=True):
     evaluation = SimpleNamespace(warm=warm, cold=cold)
     return check_baselines(evaluation, SimpleNamespace(is_warm=np.array([are_warm])), CONFIG)
 
@@ -121,28 +122,28 @@ def outcomes(checks):
 
 
 def test_a_funnel_above_all_simple_lists_and_channels_passes():
-    assert set(outcomes(judged(compared(funnel=4))).values()) == {"passed"}
+    assert set(outcomes(checks_of(compared(funnel=4))).values()) == {"passed"}
 
 
 @pytest.mark.parametrize(
-    ("rival", "told"),
+    ("rival", "output"),
     [
         ("popularity", "popularity"),
         ("recency_popularity", "recency_popularity"),
         ("trending", "best channel, trending"),
     ],
 )
-def test_a_funnel_below_a_simple_list_or_its_own_best_channel_fails(rival, told):
-    checks = judged(compared(**{"funnel": 3, rival: 4}))
-    assert [one.baseline for one in checks if one.outcome == "failed"] == [told]
+def test_a_funnel_below_a_simple_list_or_its_own_best_channel_fails(rival, output):
+    checks = checks_of(compared(**{"funnel": 3, rival: 4}))
+    assert [one.baseline for one in checks if one.outcome == "failed"] == [output]
 
 
-def test_new_users_are_asked_apart():
-    checks = judged(compared(funnel=4), compared(funnel=1))
+def test_cold_users_have_their_own_checks():
+    checks = checks_of(compared(funnel=4), compared(funnel=1))
     failed = [(one.users, one.baseline) for one in checks if one.outcome == "failed"]
     assert failed
     assert {users for users, _ in failed} == {"cold"}
-    assert outcomes(judged(compared(funnel=1), are_warm=False)).keys() == {
+    assert outcomes(checks_of(compared(funnel=1), are_warm=False)).keys() == {
         ("cold", "popularity"),
         ("cold", "recency_popularity"),
         ("cold", f"best channel, {CHANNELS[0]}"),
@@ -150,10 +151,10 @@ def test_new_users_are_asked_apart():
 
 
 def test_a_few_users_prove_nothing():
-    checks = judged(compared(users=29, funnel=0))
+    checks = checks_of(compared(users=29, funnel=0))
     assert {one.outcome for one in checks} == {"skipped"}
     assert "there are 29 of them, and a conclusion needs 30" in checks[0].explanation
-    assert {one.outcome for one in judged(compared(users=30, funnel=0))} == {"failed"}
+    assert {one.outcome for one in checks_of(compared(users=30, funnel=0))} == {"failed"}
 
 
 @pytest.mark.parametrize(
@@ -171,44 +172,44 @@ def test_a_few_users_prove_nothing():
 )
 def test_worse_is_what_the_interval_and_the_margin_say(mean, high, margin, outcome, words):
     difference = {"mean": mean, "low": 2 * mean - high, "high": high}
-    found = build_check(
+    check = build_check(
         BaselineComparison(IN_SERVICE, "warm", 50, (0.2 + mean, 0.2), difference, margin), 30
     )
-    assert found.outcome == outcome
-    assert words in found.explanation
+    assert check.outcome == outcome
+    assert words in check.explanation
 
 
 def test_a_rival_that_may_have_seen_the_test_cannot_refuse():
     difference = {"mean": -0.1, "low": -0.2, "high": -0.05}
     measured = BaselineComparison(IN_SERVICE, "warm", 50, (0.1, 0.2), difference, 0.02)
-    found = build_check(measured, 30, "it may have seen the test")
-    assert found.outcome == "unclear"
-    assert found.explanation.endswith("; it may have seen the test.")
+    check = build_check(measured, 30, "it may have seen the test")
+    assert check.outcome == "unclear"
+    assert check.explanation.endswith("; it may have seen the test.")
 
 
-def test_the_first_bundle_is_compared_with_none(exam, tmp_path):
-    assert read_production_bundle(tmp_path, exam) is None
+def test_the_first_bundle_is_compared_with_none(holdout, tmp_path):
+    assert read_production_bundle(tmp_path, holdout) is None
 
 
-def test_the_rankers_in_service_are_asked_for_the_same_users(exam, good, bad, trained):
-    serving = read_production_bundle(trained, exam)
+def test_the_rankers_in_service_are_evaluated_for_the_same_users(holdout, good, bad, trained):
+    serving = read_production_bundle(trained, holdout)
     assert not serving.caveat
-    (same,) = check_production(exam, good, serving, CONFIG)
-    assert (same.outcome, same.difference, same.user_count) == ("passed", 0.0, len(exam.users))
-    (worse,) = check_production(exam, bad, serving, CONFIG)
+    (same,) = check_production(holdout, good, serving, CONFIG)
+    assert (same.outcome, same.difference, same.user_count) == ("passed", 0.0, len(holdout.users))
+    (worse,) = check_production(holdout, bad, serving, CONFIG)
     assert worse.outcome == "failed"
     assert worse.funnel_ndcg < worse.baseline_ndcg / 2
     assert worse.baseline_ndcg == same.baseline_ndcg
-    told = parse_manifest(find_current_bundle(trained)).metrics["ndcg@10"]["funnel"]["mean"]
-    assert worse.baseline_ndcg == pytest.approx(told)
+    output = parse_manifest(find_current_bundle(trained)).metrics["ndcg@10"]["funnel"]["mean"]
+    assert worse.baseline_ndcg == pytest.approx(output)
 
 
 def test_a_new_bundle_that_is_only_less_good_is_refused_too(short, trained):
     serving = read_production_bundle(trained, short)
-    (found,) = check_production(short, untrained_rankers(), serving, CONFIG)
-    assert found.outcome == "failed"
-    (found,) = check_production(short, untrained_rankers(), serving, replace(CONFIG, margin=0.9))
-    assert found.outcome == "passed"
+    (check,) = check_production(short, untrained_rankers(), serving, CONFIG)
+    assert check.outcome == "failed"
+    (check,) = check_production(short, untrained_rankers(), serving, replace(CONFIG, margin=0.9))
+    assert check.outcome == "passed"
 
 
 def test_new_users_are_compared_apart_and_few_of_them_conclude_nothing(short, good, trained):
@@ -224,56 +225,56 @@ def test_new_users_are_compared_apart_and_few_of_them_conclude_nothing(short, go
         weights=users.weights[chosen],
         times=users.times[chosen],
     )
-    exam = replace(short, models=replace(short.models, users=forgotten))
-    found = check_production(
-        exam, good, read_production_bundle(trained, exam), replace(CONFIG, min_users=10)
+    holdout = replace(short, models=replace(short.models, users=forgotten))
+    check = check_production(
+        holdout, good, read_production_bundle(trained, holdout), replace(CONFIG, min_users=10)
     )
-    assert [(one.users, one.outcome) for one in found] == [("warm", "passed"), ("cold", "skipped")]
-    assert sum(one.user_count for one in found) == len(exam.users)
+    assert [(one.users, one.outcome) for one in check] == [("warm", "passed"), ("cold", "skipped")]
+    assert sum(one.user_count for one in check) == len(holdout.users)
 
 
-def test_rankers_of_later_data_may_have_seen_the_test(exam, trained):
+def test_rankers_of_later_data_may_have_seen_the_test(holdout, trained):
     manifest = parse_manifest(find_current_bundle(trained))
-    later = manifest.model_copy(update={"rankers_end": exam.cut + 1})
+    later = manifest.model_copy(update={"rankers_end": holdout.cut + 1})
     unsaid = manifest.model_copy(update={"rankers_end": None})
-    earlier = manifest.model_copy(update={"rankers_end": exam.cut - 1})
-    assert not leak_caveat(manifest, exam)
-    assert not leak_caveat(earlier, exam)
-    assert "may have learned from events of this test window" in leak_caveat(later, exam)
-    assert leak_caveat(unsaid, exam)
+    earlier = manifest.model_copy(update={"rankers_end": holdout.cut - 1})
+    assert not leak_caveat(manifest, holdout)
+    assert not leak_caveat(earlier, holdout)
+    assert "may have learned from events of this test window" in leak_caveat(later, holdout)
+    assert leak_caveat(unsaid, holdout)
 
 
-def test_without_timestamps_only_the_same_split_is_fair(exam, trained):
+def test_without_timestamps_only_the_same_split_is_fair(holdout, trained):
     manifest = parse_manifest(find_current_bundle(trained))
-    dataset = exam.dataset
+    dataset = holdout.dataset
     untimed = replace(
-        exam, dataset=replace(dataset, traits=replace(dataset.traits, has_times=False))
+        holdout, dataset=replace(dataset, traits=replace(dataset.traits, has_times=False))
     )
     assert not leak_caveat(manifest, untimed)
-    assert leak_caveat(manifest.model_copy(update={"rankers_end": exam.cut - 1}), untimed)
+    assert leak_caveat(manifest.model_copy(update={"rankers_end": holdout.cut - 1}), untimed)
     fewer = manifest.model_copy(update={"rows": manifest.rows | {"interactions": 5}})
     assert leak_caveat(fewer, untimed)
 
 
-def test_a_bundle_for_other_features_is_told_not_asked(exam, good, out):
+def test_a_bundle_for_other_features_is_named_and_not_evaluated(holdout, good, out):
     (out / "current").write_text(edit_manifest(find_current_bundle(out), view="0123").name)
-    serving = read_production_bundle(out, exam)
+    serving = read_production_bundle(out, holdout)
     assert serving.rankers is None
-    (found,) = check_production(exam, good, serving, CONFIG)
-    assert found.outcome == "skipped"
-    assert "trained for other features" in found.explanation
-    assert re.search(r"NDCG@10 is 0\.\d{3} on its own test window", found.explanation)
+    (check,) = check_production(holdout, good, serving, CONFIG)
+    assert check.outcome == "skipped"
+    assert "trained for other features" in check.explanation
+    assert re.search(r"NDCG@10 is 0\.\d{3} on its own test window", check.explanation)
     bare = edit_manifest(find_current_bundle(out), view="0123", metrics={})
     (out / "current").write_text(bare.name)
-    assert "NDCG@10 is unknown" in read_production_bundle(out, exam).caveat
+    assert "NDCG@10 is unknown" in read_production_bundle(out, holdout).caveat
 
 
-def test_a_corrupt_bundle_in_service_does_not_stop_a_new_one(exam, good, out):
+def test_a_corrupt_bundle_in_service_does_not_stop_a_new_one(holdout, good, out):
     with (find_current_bundle(out) / "coarse.json").open("ab") as file:
         file.write(b"!")
-    (found,) = check_production(exam, good, read_production_bundle(out, exam), CONFIG)
-    assert found.outcome == "skipped"
-    assert "coarse.json is corrupt" in found.explanation
+    (check,) = check_production(holdout, good, read_production_bundle(out, holdout), CONFIG)
+    assert check.outcome == "skipped"
+    assert "coarse.json is corrupt" in check.explanation
 
 
 def test_the_verdict_is_refused_or_forced_as_soon_as_one_check_fails(short, good, bad, trained):
@@ -289,7 +290,7 @@ def test_the_refusal_says_what_is_worse_than_what_by_how_much_and_what_to_do():
     difference = {"mean": -0.1, "low": -0.2, "high": -0.05}
     failed = build_check(BaselineComparison("popularity", "cold", 50, (0.1, 0.2), difference), 30)
     gate = GateResult(verdict="refused", margin=0.02, min_users=30, checks=[failed])
-    told = refusal_message("v2", gate, "v1")
+    output = refusal_message("v2", gate, "v1")
     for words in (
         "The bundle v2 is written but not published.",
         "For 50 users without a history the funnel is clearly worse than popularity",
@@ -298,7 +299,7 @@ def test_the_refusal_says_what_is_worse_than_what_by_how_much_and_what_to_do():
         "--force",
         "recfunnel rollback --to v2",
     ):
-        assert words in told
+        assert words in output
     assert "Nothing is in service" in refusal_message("v2", gate, None)
     assert gate_remarks(gate) == [
         "The gate refused this bundle: it was not published.",
@@ -311,18 +312,18 @@ def after_bad_training(data, trained, bad, tmp_path_factory):
     """What is left, and what was said, when a bad bundle was trained and then forced."""
     out = tmp_path_factory.mktemp("gate") / "out"
     shutil.copytree(trained, out)
-    first, told = find_current_bundle(out), []
+    first, output = find_current_bundle(out), []
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("REDIS_URL", "")
-        made = TrainedRankers(bad, RankerKinds(), TrainingSet([], 7))
-        patch.setattr(job, "fit_rankers", lambda *_: made)
+        rankers = TrainedRankers(bad, RankerKinds(), TrainingSet([], 7))
+        patch.setattr(job, "fit_rankers", lambda *_: rankers)
         for more in ([], ["--force"]):
             command = ["train", "--data", str(data), "--out", str(out), *more]
-            told.append((CliRunner().invoke(cli.app, command), find_current_bundle(out)))
-    return out, first, told
+            output.append((CliRunner().invoke(cli.app, command), find_current_bundle(out)))
+    return out, first, output
 
 
-def test_a_bundle_made_worse_is_written_but_not_served_and_the_job_ends_with_3(after_bad_training):
+def test_a_worse_bundle_is_written_but_not_served_and_the_job_ends_with_3(after_bad_training):
     out, first, [(refused, served), _] = after_bad_training
     assert refused.exit_code == 3, refused.output
     assert served == first
@@ -354,15 +355,15 @@ def test_forced_it_is_served_and_its_manifest_says_what_failed(after_bad_trainin
 
 def test_going_back_skips_the_refused_one(after_bad_training):
     out, first, _ = after_bad_training
-    told = CliRunner().invoke(cli.app, ["rollback", "--out", str(out)])
-    assert told.exit_code == 0, told.output
+    output = CliRunner().invoke(cli.app, ["rollback", "--out", str(out)])
+    assert output.exit_code == 0, output.output
     assert find_current_bundle(out) == first
-    assert f"{first.name} is in service instead of" in told.output
+    assert f"{first.name} is in service instead of" in output.output
 
 
-def test_a_caveat_without_a_manifest_is_told(exam, good):
-    (found,) = check_production(exam, good, ProductionBundle("v1", caveat="it is gone"), CONFIG)
-    assert "v1: it is gone" in found.explanation
+def test_a_caveat_without_a_manifest_is_in_the_check(holdout, good):
+    (check,) = check_production(holdout, good, ProductionBundle("v1", caveat="it is gone"), CONFIG)
+    assert "v1: it is gone" in check.explanation
 
 
 def test_rankers_are_written_as_they_are_read(good, tmp_path):

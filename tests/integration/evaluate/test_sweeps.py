@@ -45,18 +45,18 @@ def cpu():
 
 @pytest.fixture(scope="module")
 def models():
-    known = DATASET.log.before(CUT)
-    return fit_models(DATASET, known.take(np.flatnonzero(known.users >= STRANGERS)), SMALL, CUT)
+    log = DATASET.log.before(CUT)
+    return fit_models(DATASET, log.take(np.flatnonzero(log.users >= STRANGERS)), SMALL, CUT)
 
 
 def new_to_all(log: Log) -> list[ReplayUser]:
     """The users of the test window, and what they took in it, seen before or not."""
     window = log.between(CUT, SPLIT.test_end)
     window = window.take(np.flatnonzero(window.users < STRANGERS))
-    known = find_active_users(log, CUT, SPLIT.test_end)
+    log = find_active_users(log, CUT, SPLIT.test_end)
     return [
         *find_active_users(window, CUT, SPLIT.test_end),
-        *(a for a in known if a.user >= STRANGERS),
+        *(a for a in log if a.user >= STRANGERS),
     ]
 
 
@@ -71,7 +71,7 @@ def background(models, *, content=True) -> ItemBackground:
     return ItemBackground(models.popularity.counts[-1], models.content.items if content else None)
 
 
-def test_some_users_are_new_and_some_are_known(answers):
+def test_some_users_are_cold_and_some_are_warm(answers):
     assert 10 < (answers.events == 0).sum() < len(answers)
     assert (answers.seen.sizes[answers.events == 0] == 0).all()
     few = answers.sample(5)
@@ -149,9 +149,9 @@ def test_a_reranker_without_policies_has_no_prices(answers, models):
 
 
 async def test_more_candidates_reach_more_of_what_is_relevant(answers):
-    found = await recall_ceiling.recall_ceiling(answers)
-    assert [point["candidates"] for point in found] == list(recall_ceiling.CANDIDATE_COUNTS)
-    recall = [point["recall"] for point in found]
+    figures = await recall_ceiling.recall_ceiling(answers)
+    assert [point["candidates"] for point in figures] == list(recall_ceiling.CANDIDATE_COUNTS)
+    recall = [point["recall"] for point in figures]
     assert recall == sorted(recall)
     sizes = answers.relevant.sizes
     inside = [
@@ -309,7 +309,7 @@ async def test_popularity_lists_hold_the_most_liked_of_what_users_have_not_seen(
         assert at_cut["methods"][name]["mean"] == pytest.approx(expected)
 
 
-async def test_the_crowd_is_put_back_as_it_was(answers):
+async def test_the_counters_are_restored(answers):
     live = answers.funnel.query_builder.counters
     before = live.now, live.liked.copy(), live.trending()
     await time_regimes.compare_time_regimes(answers)
@@ -321,7 +321,7 @@ async def test_the_crowd_is_put_back_as_it_was(answers):
         assert then.selection.pool.rows.tolist() == now.selection.pool.rows.tolist()
 
 
-async def test_asked_at_the_cut_the_funnel_has_its_headline(answers):
+async def test_as_of_the_cut_the_funnel_has_its_headline(answers):
     at_cut, _ = await time_regimes.compare_time_regimes(answers)
     ten = pad_lists([rows[:10] for rows in evaluated_lists(answers.funnel, answers.slates)], 10)
     headline = user_ndcg(ten, answers.relevant).mean()
@@ -344,11 +344,11 @@ async def test_a_user_with_nothing_left_to_choose_comes_at_the_cut(answers, mome
 
 
 def test_scores_that_order_well_become_probabilities(answers):
-    found = {one["stage"]: one for one in calibration.compute_calibrations(answers)}
-    assert found.keys() == {"coarse", "fine"}
-    assert found["fine"]["raw_error"] is None
-    assert found["coarse"]["raw_error"] > found["coarse"]["error"]
-    for one in found.values():
+    figures = {one["stage"]: one for one in calibration.compute_calibrations(answers)}
+    assert figures.keys() == {"coarse", "fine"}
+    assert figures["fine"]["raw_error"] is None
+    assert figures["coarse"]["raw_error"] > figures["coarse"]["error"]
+    for one in figures.values():
         predicted = [point["predicted"] for point in one["points"]]
         assert predicted == sorted(predicted)
         assert all(0 <= p <= 1 for p in predicted)

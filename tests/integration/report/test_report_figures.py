@@ -75,7 +75,7 @@ def figures(evaluated, trained):
     return build_figures(DATASET, SPLIT, trained, evaluated[1], {"read": 0.5, "fine": 3.0})
 
 
-def test_what_was_found_makes_a_page(figures):
+def test_the_figures_make_a_page(figures):
     page = render(figures)
     assert "How good are the lists for small?" in page
     assert "Price of the policies" in page
@@ -102,7 +102,7 @@ def test_sizes_are_those_of_the_arrays(figures, trained):
     assert figures["sizes"]["fine ranker"] > 1_000
 
 
-def test_a_run_is_told_with_its_seed_versions_and_phases(figures):
+def test_a_run_has_its_seed_versions_and_phases(figures):
     assert figures["seeds"] == {"job": 7}
     assert {"python", "numpy", "lightgbm"} <= set(figures["versions"])
     assert figures["timings"] == [

@@ -71,18 +71,18 @@ def cpu():
 
 
 @pytest.fixture(scope="module")
-def known():
+def data():
     return TuningData.of(DATASET, WINDOWS)
 
 
 @pytest.fixture(scope="module")
-def recall(known, cpu):
-    return RecallEvaluator(known, BASE, cpu)
+def recall(data, cpu):
+    return RecallEvaluator(data, BASE, cpu)
 
 
 @pytest.fixture(scope="module")
-def replays(known, cpu):
-    return WindowReplays(known, cpu)
+def replays(data, cpu):
+    return WindowReplays(data, cpu)
 
 
 def other_value(setting):
@@ -140,7 +140,7 @@ def test_a_recall_model_is_worth_what_its_channel_finds_alone(recall, cpu, name)
     sizes = Sizes(recall=recall.limit, coarse=20, fine=15)
     place = CHANNELS.index(RECALL_MODELS[name].channel)
 
-    async def found(public, user):
+    async def proposal(public, user):
         """Everything is made anew for each user, and the real funnel asked."""
         funnel = build_offline_funnel(models, FunnelConfig(cpu, NO_CHECKPOINTS, sizes, BASE.policy))
         advance_counters(funnel.query_builder, DATASET.log, start, user.at)
@@ -148,7 +148,7 @@ def test_a_recall_model_is_worth_what_its_channel_finds_alone(recall, cpu, name)
         return (await funnel.recommend(request)).proposals[place].rows.tolist()
 
     expected = [
-        len(set(asyncio.run(found(public, user))) & set(user.relevant.tolist()))
+        len(set(asyncio.run(proposal(public, user))) & set(user.relevant.tolist()))
         / len(user.relevant)
         for public, user in zip(user_ids(DATASET, users), users, strict=True)
     ]
@@ -158,13 +158,13 @@ def test_a_recall_model_is_worth_what_its_channel_finds_alone(recall, cpu, name)
     assert 0 < judged.mean() < 1
 
 
-def test_the_crowd_moves_on_with_the_users_and_no_event_counts_twice(recall, known, monkeypatch):
+def test_the_counters_move_on_with_the_users_and_no_event_counts_twice(recall, data, monkeypatch):
     moved = []
     monkeypatch.setattr(
         module, "advance_counters", lambda _builder, _log, since, end: moved.append((since, end))
     )
     recall.evaluate("segments", BASE, 3)
-    users, start = known.users(3, BASE), WINDOWS[3][0]
+    users, start = data.users(3, BASE), WINDOWS[3][0]
     assert [end for _, end in moved] == [user.at for user in users]
     assert [since for since, _ in moved] == [
         max([start, *(user.at for user in users[:i])]) for i in range(len(users))
@@ -178,9 +178,9 @@ def test_vectors_that_went_to_infinity_find_nothing(recall):
     assert not judged.any()
 
 
-def test_a_channel_may_propose_no_more_than_an_eighth_of_the_catalogue(known, recall, cpu):
+def test_a_channel_may_propose_no_more_than_an_eighth_of_the_catalogue(data, recall, cpu):
     assert recall.limit == 10
-    few = RecallEvaluator(known, replace(BASE, sizes=Sizes(recall=6)), cpu)
+    few = RecallEvaluator(data, replace(BASE, sizes=Sizes(recall=6)), cpu)
     assert few.limit == 6
 
 
@@ -218,7 +218,7 @@ def test_of_equal_scores_the_first_has_the_better_place():
     ]
 
 
-def test_rankers_learn_from_the_sample_that_the_job_draws_and_are_judged_by_all(replays, cpu):
+def test_rankers_learn_from_the_sample_that_the_job_draws_and_are_evaluated_on_all(replays, cpu):
     config = replace(BASE, negatives=8)
     wiring = FunnelConfig(cpu, NO_CHECKPOINTS, BASE.sizes, BASE.policy)
     earlier, later = replays.split(config, 2)
@@ -260,7 +260,7 @@ def test_the_coarse_ranker_is_worth_the_share_of_the_fine_ones_best_that_it_lets
     assert 0 < judged.mean() < 1
 
 
-def test_replays_and_the_coarse_rankers_teacher_are_made_once(replays):
+def test_replays_and_the_coarse_rankers_teacher_are_computed_once(replays):
     coarses = CoarseEvaluator(replays)
     first, held = coarses.evaluate(BASE, 2), replays.table(BASE, 0)
     teacher = coarses.fitted[2]
@@ -271,87 +271,87 @@ def test_replays_and_the_coarse_rankers_teacher_are_made_once(replays):
 
 
 @pytest.mark.parametrize("empty", [{2}, {0, 1}])
-def test_a_window_in_which_nothing_proposed_was_taken_is_said_to_be_useless(replays, empty):
+def test_a_window_in_which_nothing_proposed_was_taken_is_an_error(replays, empty):
     nothing = replays.table(BASE, 0).take(np.empty(0, np.intp))
     some = {window: nothing if window in empty else replays.table(BASE, 0) for window in range(3)}
     with pytest.raises(DataError, match="users took nothing that recall proposed"):
         WindowReplays(replays.data, replays.cpu, some).split(BASE, 2)
 
 
-def test_the_whole_funnel_is_judged_by_everyone_who_came(known, cpu):
+def test_the_whole_funnel_is_evaluated_for_all_users(data, cpu):
     config = replace(BASE, users_per_window=1_000)
-    judged = evaluate_config(known, cpu, config, known.last)
+    judged = evaluate_config(data, cpu, config, data.last)
     assert len(judged) == len(find_active_users(DATASET.log, *WINDOWS[-1]))
     assert ((judged >= 0) & (judged <= 1)).all()
     assert judged.mean() > 0.1
 
 
-def test_sizes_are_judged_by_rankers_of_few_trees_that_never_saw_the_window(known, cpu):
+def test_sizes_are_evaluated_with_rankers_of_few_trees_and_earlier_windows(data, cpu):
     config = with_values(BASE, {"sizes.coarse": 12, "rank.rounds": 4})
     wiring = FunnelConfig(cpu, NO_CHECKPOINTS, config.sizes, config.policy)
     split = TimeSplit(WINDOWS[2][0], WINDOWS[2][1], (WINDOWS[0], WINDOWS[1]))
     learned = fit_rankers(DATASET, split, config, wiring, PhaseTimer())
-    exam = build_holdout(DATASET, split, config, wiring)
-    expected = user_ndcg(exam.compute_lists(learned.rankers, config.sizes), exam.relevant)
-    judged = evaluate_sizes(known, cpu, with_values(config, {"rank.rounds": 40}), 2)
-    assert judged.shape == (len(exam.users), 1)
+    holdout = build_holdout(DATASET, split, config, wiring)
+    expected = user_ndcg(holdout.compute_lists(learned.rankers, config.sizes), holdout.relevant)
+    judged = evaluate_sizes(data, cpu, with_values(config, {"rank.rounds": 40}), 2)
+    assert judged.shape == (len(holdout.users), 1)
     assert np.array_equal(judged[:, 0], expected)
 
 
-def test_the_parts_are_the_models_of_channels_then_the_rankers_then_the_sizes(known, cpu):
-    found = {part.name: part for part in search_parts(known, BASE, cpu)}
+def test_the_parts_are_the_models_of_channels_then_the_rankers_then_the_sizes(data, cpu):
+    proposal = {part.name: part for part in search_parts(data, BASE, cpu)}
     models = [name for name in RECALL if name not in {"bpr", "sgd", "als_explicit"}]
-    assert list(found) == [*models, "fine", "coarse", "sizes"]
+    assert list(proposal) == [*models, "fine", "coarse", "sizes"]
     sgd = replace(BASE, recall=replace(BASE.recall, factorisation="sgd"))
-    assert "als" not in [part.name for part in search_parts(known, sgd, cpu)]
-    assert any(one.name == "recall.als.half_life" for one in found["als"].settings)
+    assert "als" not in [part.name for part in search_parts(data, sgd, cpu)]
+    assert any(one.name == "recall.als.half_life" for one in proposal["als"].settings)
 
 
 def test_without_time_no_half_life_is_searched(cpu):
     timeless = replace(DATASET, traits=replace(DATASET.traits, has_times=False))
-    found = search_parts(TuningData.of(timeless, WINDOWS), BASE, cpu)
-    assert [s.name for part in found for s in part.settings if "half_life" in s.name] == []
+    proposal = search_parts(TuningData.of(timeless, WINDOWS), BASE, cpu)
+    assert [s.name for part in proposal for s in part.settings if "half_life" in s.name] == []
 
 
-def test_a_study_is_another_one_for_other_data_settings_or_windows(known):
+def test_a_study_is_another_one_for_other_data_settings_or_windows(data):
     part = SearchPart("fine", "NDCG@10", (), lambda *_: np.zeros((1, 1)))
-    log = known.dataset.log
+    log = data.dataset.log
     log = Log(log.users, log.items[::-1].copy(), log.values, log.weights, log.times)
-    shuffled = TuningData(replace(known.dataset, log=log), known.windows)
-    fewer = TuningData(known.dataset, known.windows[1:])
+    shuffled = TuningData(replace(data.dataset, log=log), data.windows)
+    fewer = TuningData(data.dataset, data.windows[1:])
     more = replace(part, settings=RECALL["ease"])
     other = with_values(BASE, {"recall.als.size": 3})
     different = [
-        study_name(*asked)
-        for asked in (
-            (known, BASE, part),
+        study_name(*queries)
+        for queries in (
+            (data, BASE, part),
             (shuffled, BASE, part),
             (fewer, BASE, part),
-            (known, other, part),
-            (known, BASE, more),
+            (data, other, part),
+            (data, BASE, more),
         )
     ]
     assert len(set(different)) == 5
     assert study_name(TuningData.of(DATASET, WINDOWS), BASE, part) == different[0]
 
 
-def test_nothing_after_the_last_window_is_in_what_a_search_knows(known):
-    assert known.dataset.log.times[-1] < WINDOWS[-1][1] <= DATASET.log.times[-1]
-    assert len(known.dataset.log) == len(DATASET.log.before(WINDOWS[-1][1]))
+def test_nothing_after_the_last_window_is_in_the_data_of_a_search(data):
+    assert data.dataset.log.times[-1] < WINDOWS[-1][1] <= DATASET.log.times[-1]
+    assert len(data.dataset.log) == len(DATASET.log.before(WINDOWS[-1][1]))
 
 
-def test_windows_that_choose_confirm_and_have_the_last_word_are_different_ones(known):
-    assert (list(known.selection), known.confirmation, known.last) == ([1, 2, 3], 4, 5)
+def test_selection_confirmation_and_comparison_have_their_own_windows(data):
+    assert (list(data.selection), data.confirmation, data.last) == ([1, 2, 3], 4, 5)
     few = TuningData.of(DATASET, WINDOWS[:4])
     assert (list(few.selection), few.confirmation, few.last) == ([1], 2, 3)
 
 
-def test_too_few_windows_are_said_to_be_too_few():
+def test_too_few_windows_are_an_error():
     with pytest.raises(DataError, match="A search needs 4 windows before the test"):
         TuningData.of(DATASET, WINDOWS[:3])
 
 
-def test_a_window_in_which_nobody_liked_anything_is_said_to_be_useless():
+def test_a_window_in_which_nobody_liked_anything_is_an_error():
     log = DATASET.log
     weights = np.where((log.times >= WINDOWS[4][0]) & (log.times < WINDOWS[4][1]), 0, log.weights)
     nothing = replace(DATASET, log=replace(log, weights=weights.astype(np.float32)))

@@ -104,20 +104,20 @@ def test_selection_ends_where_the_first_test_begins():
     first = cut_for_test(dataset)[0]
     windows = selection_windows(dataset)
     assert [f"{cut:.0%}" for cut in SELECTION_CUTS] == [window.name for window in windows]
-    known = pairs(first.log.users, first.log.items)
+    log = pairs(first.log.users, first.log.items)
     for window in windows:
         assert window.cut < first.cut
-        assert pairs(window.users[window.relevant.owners], window.relevant.rows) <= known
+        assert pairs(window.users[window.relevant.owners], window.relevant.rows) <= log
 
 
 def test_without_times_half_of_some_users_items_are_hidden():
     dataset = untimed()
     (window,) = cut_for_test(dataset)
     everything = pairs(dataset.log.users, dataset.log.items)
-    known = pairs(window.log.users, window.log.items)
+    log = pairs(window.log.users, window.log.items)
     hidden = pairs(window.users[window.relevant.owners], window.relevant.rows)
-    assert known | hidden == everything
-    assert not known & hidden
+    assert log | hidden == everything
+    assert not log & hidden
     assert len(window.users) == round(FOLD_IN_SHARE * len(np.unique(dataset.log.users)))
     assert (window.events > 0).all()
     owned = np.bincount(dataset.log.users)[window.users]
@@ -143,6 +143,6 @@ def test_a_repeated_item_is_hidden_with_all_its_events():
     assert (np.exp2(window.relevant.grades) - 1).tolist() == [2]
 
 
-def test_a_window_without_anybody_is_told_in_words():
+def test_a_window_without_users_is_an_error():
     with pytest.raises(DataError, match="No user liked anything new in the window 50%"):
         rolling_window(log((0, 1, 1, 1), (0, 1, 1, 2)), 0.5)

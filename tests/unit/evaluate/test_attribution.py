@@ -21,7 +21,7 @@ TRACE = FunnelTrace(
 )
 
 
-def test_each_channel_is_credited_with_what_it_found_and_what_only_it_found():
+def test_each_channel_is_credited_with_its_hits_and_its_unique_hits():
     channels = attribute(TRACE, RELEVANT, k=2)["channels"]
     assert (channels["item_cf"]["own"], channels["item_cf"]["unique"]) == (
         (2 / 4 + 0) / 2,

@@ -15,13 +15,13 @@ CONTENT = RANDOM.normal(size=(N, 6)).astype(np.float32)
 
 def lists(share):
     """Lists that begin with each user's relevant items, in this share of the users."""
-    made = np.empty((U, W), np.int64)
+    rows = np.empty((U, W), np.int64)
     for u in range(U):
         start = RELEVANT.rows[RELEVANT.indptr[u] : RELEVANT.indptr[u + 1]] * 1
         start = start if RANDOM.random() < share else start[:0]
         rest = RANDOM.permutation(np.setdiff1d(np.arange(N), start))
-        made[u] = np.concatenate([start, rest])[:W]
-    return made
+        rows[u] = np.concatenate([start, rest])[:W]
+    return rows
 
 
 LISTS = {"funnel": lists(0.9), "popularity": lists(0.3), "item_cf": lists(0.6)}

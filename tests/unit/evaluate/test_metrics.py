@@ -198,8 +198,8 @@ def test_diversity_equals_a_slow_loop_over_pairs(case, k, seed):
     lists = np.array([rows for rows, _ in case])
     expected = []
     for rows in lists:
-        known = [items[row].astype(float) for row in rows[:k] if row > 0]
-        pairs = [(a, b) for i, a in enumerate(known) for b in known[:i]]
+        is_described = [items[row].astype(float) for row in rows[:k] if row > 0]
+        pairs = [(a, b) for i, a in enumerate(is_described) for b in is_described[:i]]
         cosines = [a @ b / np.linalg.norm(a) / np.linalg.norm(b) for a, b in pairs]
         expected.append(1 - np.mean(cosines) if pairs else math.nan)
     np.testing.assert_allclose(metrics.diversity(lists, k, items), expected, atol=1e-5)

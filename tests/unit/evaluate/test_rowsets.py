@@ -10,10 +10,10 @@ rows = st.lists(st.integers(-1, 2**31 - 1) | st.integers(-1, 5), max_size=8)
 
 @few
 @given(st.lists(rows, max_size=5))
-def test_a_set_holds_what_it_was_given_once_and_no_padding(given_rows):
-    sets = RowSets.of([np.array(r, np.int64) for r in given_rows])
-    assert len(sets) == len(given_rows)
-    for user, expected in enumerate(given_rows):
+def test_a_set_holds_each_row_once_and_no_padding(lists_of_rows):
+    sets = RowSets.of([np.array(r, np.int64) for r in lists_of_rows])
+    assert len(sets) == len(lists_of_rows)
+    for user, expected in enumerate(lists_of_rows):
         held = sets.rows[sets.indptr[user] : sets.indptr[user + 1]]
         assert held.tolist() == sorted(set(expected) - {-1})
     assert sets.sizes.sum() == len(sets.owners) == len(sets.grades)
@@ -23,8 +23,8 @@ def test_grades_are_looked_up_by_user_and_row():
     sets = RowSets.of_pairs(
         np.array([1, 0, 1, 1]), np.array([7, 7, 9, 7]), 3, np.array([1, 2, 4, 3], np.float32)
     )
-    users, asked = np.array([[0, 1], [1, 2], [0, 0]]), np.array([[7, 7], [9, 7], [9, -1]])
-    assert sets.grades_of(users, asked).tolist() == [[2, 3], [4, 0], [0, 0]]
+    users, rows = np.array([[0, 1], [1, 2], [0, 0]]), np.array([[7, 7], [9, 7], [9, -1]])
+    assert sets.grades_of(users, rows).tolist() == [[2, 3], [4, 0], [0, 0]]
 
 
 def test_nothing_is_in_empty_sets():

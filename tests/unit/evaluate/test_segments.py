@@ -15,13 +15,13 @@ CONTENT = RANDOM.normal(size=(N, 6)).astype(np.float32)
 
 def lists(share):
     """Lists that begin with each user's relevant items, in this share of the users."""
-    made = np.empty((U, W), np.int64)
+    rows = np.empty((U, W), np.int64)
     for u in range(U):
         start = RELEVANT.rows[RELEVANT.indptr[u] : RELEVANT.indptr[u + 1]] * 1
         start = start if RANDOM.random() < share else start[:0]
         rest = RANDOM.permutation(np.setdiff1d(np.arange(N), start))
-        made[u] = np.concatenate([start, rest])[:W]
-    return made
+        rows[u] = np.concatenate([start, rest])[:W]
+    return rows
 
 
 LISTS = {"funnel": lists(0.9), "popularity": lists(0.3), "item_cf": lists(0.6)}
@@ -56,16 +56,16 @@ def test_in_each_band_the_funnel_leads_by_its_distance_to_recent_popularity():
         assert band["lead"]["low"] <= band["lead"]["mean"] <= band["lead"]["high"]
 
 
-def test_users_are_told_apart_by_each_attribute_that_parts_them():
+def test_users_are_grouped_by_each_attribute_with_two_bands():
     codes = np.stack([np.arange(U) % 2, np.full(U, 1), np.full(U, -1)], axis=1)
     codes[:3, 0] = -1
     (age,) = segments.ndcg_by_attribute(BANDED, RELEVANT, codes, KINDS, seed=1)
     assert age["name"] == "age"
     assert [band["band"] for band in age["bands"]] == ["young", "old"]
-    known = (RELEVANT.sizes > 0) & (codes[:, 0] >= 0)
-    assert sum(band["count"] for band in age["bands"]) == known.sum()
+    has_code = (RELEVANT.sizes > 0) & (codes[:, 0] >= 0)
+    assert sum(band["count"] for band in age["bands"]) == has_code.sum()
     scores = metrics.ndcg(metrics.grade_lists(BANDED["funnel"], RELEVANT), 10)
-    old = known & (codes[:, 0] == 1)
+    old = has_code & (codes[:, 0] == 1)
     assert age["bands"][1]["methods"]["funnel"]["mean"] == pytest.approx(scores[old].mean())
 
 
@@ -94,11 +94,11 @@ def test_popularity_bands_are_5_15_and_80_percent_of_items_with_events_and_the_r
     assert bands[np.argsort(-COUNTS, kind="stable")].tolist() == sorted(bands)
 
 
-def test_each_popularity_band_counts_the_relevant_items_found():
+def test_each_popularity_band_counts_the_relevant_items_in_the_lists():
     bands = segments.recall_by_popularity(BANDED, RELEVANT, COUNTS, seed=1)
     assert [band["band"] for band in bands] == [*segments.POPULARITY_BANDS, segments.NEVER_SEEN]
-    of_row, found, wanted = segments.popularity_bands(COUNTS), 0, 0
+    of_row, hits, wanted = segments.popularity_bands(COUNTS), 0, 0
     for owner, row in zip(RELEVANT.owners, RELEVANT.rows, strict=True):
         wanted += of_row[row] == 2
-        found += of_row[row] == 2 and row in LISTS["item_cf"][owner, :10]
-    assert bands[2]["methods"]["item_cf"]["mean"] == pytest.approx(found / wanted)
+        hits += of_row[row] == 2 and row in LISTS["item_cf"][owner, :10]
+    assert bands[2]["methods"]["item_cf"]["mean"] == pytest.approx(hits / wanted)

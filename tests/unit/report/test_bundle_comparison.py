@@ -27,7 +27,7 @@ def interval(mean, spread=0.01):
     return {"mean": mean, "low": mean - spread, "high": mean + spread}
 
 
-def facts(version, **known):
+def facts(version, **changes):
     """The facts of a bundle, with some of them replaced."""
     plain = BundleFacts(
         version=version,
@@ -43,7 +43,7 @@ def facts(version, **known):
         settings={"seed": 7, "recall.als.size": 64},
         seconds={"replay": 3.0},
     )
-    return BundleFacts(**(plain | known))
+    return BundleFacts(**(plain | changes))
 
 
 def window(gap=0.05, spread=0.01):
@@ -68,7 +68,7 @@ def comparison(warm=None, cold=None, **b) -> BundleComparison:
 
 
 @pytest.mark.parametrize(
-    ("result", "said"),
+    ("result", "sentence"),
     [
         (comparison(window(0.05)), "v2 is clearly better: NDCG@10 +0.050"),
         (comparison(window(-0.05)), "v2 is clearly worse: NDCG@10 -0.050"),
@@ -77,8 +77,8 @@ def comparison(warm=None, cold=None, **b) -> BundleComparison:
         (comparison(), "cannot be subtracted"),
     ],
 )
-def test_the_comparison_claims_no_more_than_it_knows(result, said):
-    assert said in conclusion(result)
+def test_the_conclusion_claims_no_more_than_the_interval_allows(result, sentence):
+    assert sentence in conclusion(result)
 
 
 def test_figures_that_are_not_there_are_not_compared():
@@ -96,7 +96,7 @@ def test_only_settings_that_differ_are_shown():
     assert "The manifests hold no setting that differs" in render(comparison())
 
 
-def test_the_page_shows_both_and_escapes_what_it_is_given():
+def test_the_page_shows_both_and_escapes_texts():
     page = render(comparison(window(), window(), features={"age": 0.1, "hype": 0.9}))
     assert page.count("<svg") == 3
     for words in ("v1", "v2", "hype", "cinema &lt;b&gt;", "Note &lt;i&gt;.", "trending alone"):

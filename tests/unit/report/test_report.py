@@ -88,7 +88,7 @@ def swept(compared) -> dict:
     }  # fmt: skip
 
 
-def made_up() -> dict:
+def build_figures_by_hand() -> dict:
     """Figures from the real evaluation of made-up users, whose taste is popularity plus noise."""
     random = np.random.default_rng(11)
     counts = np.floor(4_000 / (1 + np.arange(N)) ** 0.9) * (np.arange(N) < 840)
@@ -166,7 +166,7 @@ def made_up() -> dict:
     }  # fmt: skip
 
 
-FIGURES = made_up()
+FIGURES = build_figures_by_hand()
 PAGE = render(FIGURES)
 
 
@@ -266,7 +266,7 @@ def test_names_from_the_data_are_escaped(figures):
     assert "Made-up <films>" in " ".join(page.words)
 
 
-def test_what_a_plot_shows_is_told_in_words_and_escaped():
+def test_a_plot_has_a_label_that_is_escaped():
     with report_style():
         figure, _ = row_axes(["one"], 0.3)
         assert 'role="img" aria-label="&quot;A&quot; &lt; B"' in to_svg(figure, '"A" < B')
@@ -277,7 +277,7 @@ def interval(low, mean, high):
 
 
 @pytest.mark.parametrize(
-    ("difference", "said"),
+    ("difference", "text"),
     [
         (interval(0.01, 0.02, 0.03), "clearly better than popularity: NDCG@10 differs by +0.020"),
         (interval(-0.01, 0.02, 0.03), "not clearly better or worse than popularity"),
@@ -285,11 +285,11 @@ def interval(low, mean, high):
         (interval(None, None, None), "cannot be compared with popularity"),
     ],
 )
-def test_the_verdict_claims_no_more_than_the_interval_allows(figures, difference, said):
+def test_the_verdict_claims_no_more_than_the_interval_allows(figures, difference, text):
     figures["differences"]["popularity"]["ndcg@10"] = {
         "difference": difference, "ratio": interval(None, None, None),
     }  # fmt: skip
-    assert said in verdict.compare_with_baselines(figures)[0]
+    assert text in verdict.compare_with_baselines(figures)[0]
 
 
 def test_what_is_lost_adds_up_to_what_is_missing(figures):
@@ -320,12 +320,12 @@ def test_a_report_without_content_notes_or_recency_popularity_is_still_written(f
 
 def test_what_was_swept_is_on_the_page():
     words = " ".join(Page(PAGE).words)
-    for said in (
+    for text in (
         *("without diversity", "+0.006", "+2.0%", "0.05, served", "at their own moment", "47.0%"),
         *("none: scores are for order only", "not recalled", "others were preferred", "1.2 MB"),
         *("Relevant items among them", "sex: f (", "Best channel alone", "crowd"),
     ):
-        assert said in words, said
+        assert text in words, text
 
 
 def test_what_the_data_did_not_allow_is_left_out(figures):
@@ -335,8 +335,8 @@ def test_what_the_data_did_not_allow_is_left_out(figures):
     page = Page(render(figures))
     assert page.open == []
     words = " ".join(page.words)
-    for said in ("policies", "new user is served", "in service", "probabilities?", "With more"):
-        assert said not in words, said
+    for text in ("policies", "new user is served", "in service", "probabilities?", "With more"):
+        assert text not in words, text
     assert all(link[1:] in page.ids or not link.startswith("#") for link in page.links)
 
 
@@ -351,8 +351,8 @@ def test_what_other_programs_measure_is_shown_when_it_is_there(figures):
     ]
     page = Page(render(figures))
     words = " ".join(page.words)
-    for said in ("What each objective costs", "click", "0.25", "0.222", "blend"):
-        assert said in words, said
+    for text in ("What each objective costs", "click", "0.25", "0.222", "blend"):
+        assert text in words, text
     assert "objectives" in page.ids
     assert "weighted <0.5>" in words
     assert "hybrids" in page.ids
@@ -390,11 +390,11 @@ def test_the_plain_words_are_those_of_the_figures(figures):
     ratio.update(mean=1.31, low=1.08, high=1.6)
     for name, mean in (("popularity", 0.1), ("recency_popularity", 0.2)):
         figures["methods"][name]["ndcg@10"]["mean"] = mean
-    said = verdict.summarise_quality(figures)
-    assert "chooses 2.6" in said.replace("goes on to choose", "chooses")
-    assert "83% of users" in said
-    assert "31% better than recent popularity" in said
-    assert "+8% to +60%" in said
+    text = verdict.summarise_quality(figures)
+    assert "chooses 2.6" in text.replace("goes on to choose", "chooses")
+    assert "83% of users" in text
+    assert "31% better than recent popularity" in text
+    assert "+8% to +60%" in text
     ratio.update(mean=0.8, low=0.7, high=0.9)
     assert "20% worse than recent popularity" in verdict.summarise_quality(figures)
     ratio.update(mean=None, low=None, high=None)
@@ -410,13 +410,13 @@ def test_where_the_funnel_is_beaten_is_named_what_is_clear_first(figures):
         ("new users after 5 events", True),
         ("new users after 10 events", False),
     ]
-    said = verdict.summarise_weaknesses(weaknesses)
-    assert "It clearly loses for new users after 3, 5 events" in said
-    assert "in 1 of the groups it is behind by what may be chance" in said
+    text = verdict.summarise_weaknesses(weaknesses)
+    assert "It clearly loses for new users after 3, 5 events" in text
+    assert "in 1 of the groups it is behind by what may be chance" in text
     assert verdict.summarise_weaknesses(weaknesses[:2]).endswith("after 3, 5 events.")
     assert verdict.summarise_weaknesses(weaknesses[2:]).startswith("It clearly loses nowhere; in 1")
     assert "none of the groups of users and items" in verdict.summarise_weaknesses([])
-    assert said in " ".join(Page(render(figures)).words).replace("  ", " ")
+    assert text in " ".join(Page(render(figures)).words).replace("  ", " ")
 
 
 def test_a_channel_or_a_list_that_is_better_over_all_is_named(figures):
@@ -443,8 +443,8 @@ def test_bands_of_users_and_items_in_which_it_is_beaten_are_named(figures):
         ("users of sex “f”", "NDCG@10"),
         ("items of popularity “head”", "recall@10"),
     ]
-    found = verdict.find_weaknesses(figures) * 2
-    assert verdict.summarise_weaknesses(found).endswith(
+    weaknesses = verdict.find_weaknesses(figures) * 2
+    assert verdict.summarise_weaknesses(weaknesses).endswith(
         "; users with a history of “10-49 events” and 2 more."
     )
 
@@ -470,7 +470,7 @@ def test_a_folder_that_cannot_be_written_is_an_error(figures, tmp_path: Path):
         write_report(figures, tmp_path / "taken")
 
 
-def test_the_new_user_curve_of_a_report_is_told_and_drawn_by_itself(figures, tmp_path, capsys):
+def test_the_new_user_curve_of_a_report_is_drawn_alone(figures, tmp_path, capsys):
     (tmp_path / "report.json").write_bytes(orjson.dumps(figures))
     new_user_plot.main(tmp_path, tmp_path / "docs" / "curve.svg")
     drawn = (tmp_path / "docs" / "curve.svg").read_text()

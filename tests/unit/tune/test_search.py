@@ -25,7 +25,7 @@ from tests.fakes import small_dataset
 
 BASE = JobConfig()
 DATASET = small_dataset()
-KNOWN = TuningData.of(DATASET, split_by_time(DATASET.log).windows)
+DATA = TuningData.of(DATASET, split_by_time(DATASET.log).windows)
 LEAVES = Options("rank.leaves", (7, 9, 11))
 TRUNCATION = Options("rank.truncation", (50, 60))
 RANK = {7: 0.1, 9: 0.2, 11: 0.3}
@@ -37,15 +37,15 @@ class World:
 
     confirms: bool = True  # in the confirming window as in the others
     whole: float = 0.1  # of what was found, above the default
-    asked: list = field(default_factory=list)
+    requests: list = field(default_factory=list)
 
     def leaves(self, config, window):
-        self.asked.append(("leaves", config, window))
+        self.requests.append(("leaves", config, window))
         worth = RANK[config.rank.leaves]
-        return np.full((4, 1), worth if window < KNOWN.confirmation or self.confirms else -worth)
+        return np.full((4, 1), worth if window < DATA.confirmation or self.confirms else -worth)
 
     def truncation(self, config, window):
-        self.asked.append(("truncation", config, window))
+        self.requests.append(("truncation", config, window))
         return np.zeros((4, 1))
 
     def parts(self, *_):
@@ -54,8 +54,8 @@ class World:
             SearchPart("transitions", "recall@200", (TRUNCATION,), self.truncation, cost=3),
         ]
 
-    def funnel(self, known, cpu, config, window):
-        self.asked.append(("whole", config, window))
+    def funnel(self, data, cpu, config, window):
+        self.requests.append(("whole", config, window))
         return np.linspace(0.2, 0.3, 20) + (0.0 if config == BASE else self.whole)
 
 
@@ -64,7 +64,7 @@ def searched(tmp_path):
     def run(world, trials=8, seconds=np.inf, listener=None, clock=monotonic) -> SearchResult:
         with open_trials(tmp_path / "t.jsonl") as storage:
             return Search(
-                KNOWN,
+                DATA,
                 BASE,
                 storage,
                 Budget(trials, seconds),
@@ -91,19 +91,21 @@ def test_what_is_better_and_confirmed_and_better_as_a_whole_is_taken_up(searched
     assert outcome.comparison.difference["low"] == pytest.approx(0.1)
 
 
-def test_a_part_builds_on_what_those_before_it_found(searched):
+def test_a_part_builds_on_the_results_before_it(searched):
     world = World()
     searched(world)
-    assert {config.rank.leaves for name, config, _ in world.asked if name == "truncation"} == {11}
+    assert {config.rank.leaves for name, config, _ in world.requests if name == "truncation"} == {
+        11
+    }
 
 
-def test_each_window_has_the_part_that_it_was_given(searched):
+def test_each_window_has_its_own_purpose(searched):
     world = World()
     searched(world)
-    windows = [window for name, _, window in world.asked if name == "leaves"]
-    assert set(windows[:-2]) == set(KNOWN.selection)
-    assert windows[-2:] == [KNOWN.confirmation] * 2
-    assert [window for name, _, window in world.asked if name == "whole"] == [KNOWN.last] * 2
+    windows = [window for name, _, window in world.requests if name == "leaves"]
+    assert set(windows[:-2]) == set(DATA.selection)
+    assert windows[-2:] == [DATA.confirmation] * 2
+    assert [window for name, _, window in world.requests if name == "whole"] == [DATA.last] * 2
 
 
 def test_what_was_best_by_chance_is_not_taken_up(searched):
@@ -113,7 +115,7 @@ def test_what_was_best_by_chance_is_not_taken_up(searched):
     assert outcome.parts[0].confirmation == pytest.approx((-0.1, -0.3))
     assert not outcome.parts[0].is_kept
     assert outcome.comparison is None
-    assert not [one for one in world.asked if one[0] == "whole"]
+    assert not [one for one in world.requests if one[0] == "whole"]
 
 
 @pytest.mark.parametrize("whole", [-0.05, 0.0])
@@ -141,7 +143,7 @@ def test_the_second_time_no_trial_is_run_again(searched):
     assert (again.config, again.comparison) == (first.config, first.comparison)
     assert [f.selection for f in again.parts] == [f.selection for f in first.parts]
     assert [f.trials for f in again.parts] == [f.trials for f in first.parts]
-    chosen = [asked for asked in two.asked if asked[2] in KNOWN.selection]
+    chosen = [requests for requests in two.requests if requests[2] in DATA.selection]
     assert chosen == []
 
 
@@ -156,7 +158,7 @@ def test_time_is_shared_by_weight_and_what_is_left_over_goes_on(monkeypatch, sea
     clock = [0.0]
 
     def judge(config, window):
-        clock[0] += 1.0 if window == KNOWN.selection[0] else 0.0
+        clock[0] += 1.0 if window == DATA.selection[0] else 0.0
         return np.full((2, 1), float(config.rank.leaves + config.rank.truncation))
 
     world, many = World(), Options("rank.truncation", (50, *range(60, 160)))
@@ -176,7 +178,7 @@ def shown(outcome, base=BASE):
     return console.export_text(), file_header(outcome, base, "small")
 
 
-def test_the_table_and_the_head_of_the_file_say_what_was_found(searched):
+def test_the_table_and_the_head_of_the_file_show_the_result(searched):
     laid_out, head = shown(searched(World()))
     assert "0.100 -> 0.300" in laid_out
     assert "kept" in laid_out
@@ -190,20 +192,20 @@ def test_the_table_and_the_head_of_the_file_say_what_was_found(searched):
     assert head.endswith("Changed settings:\n  rank.leaves 7 -> 11")
 
 
-def test_what_was_not_confirmed_is_said_to_be_so(searched):
+def test_an_unconfirmed_result_is_named(searched):
     laid_out, head = shown(searched(World(confirms=False)))
     assert "unconfirmed" in laid_out
     assert "No setting is better than the default" in head
     assert "Changed settings" not in head
 
 
-def test_what_is_worse_as_a_whole_is_said_to_be_so(searched):
+def test_settings_that_are_worse_together_are_not_written(searched):
     outcome = searched(World(whole=-0.05))
     assert "-0.0500" in describe_comparison(outcome.comparison)
     assert describe_comparison(outcome.comparison).endswith("so the default is written.")
 
 
-def test_a_gain_that_may_be_chance_is_said_to_be_so():
+def test_a_gain_that_may_be_chance_is_named():
     difference = {"mean": 0.1, "low": -0.1, "high": 0.3}
     sentence = describe_comparison(FunnelComparison(9, 0.2, 0.3, difference))
     assert sentence.endswith("The interval contains 0, so the gain may be chance.")

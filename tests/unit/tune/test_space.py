@@ -52,7 +52,7 @@ def test_the_lines_of_a_model_are_settings_of_that_model():
         assert all(name.startswith(f"recall.{model}.") for name in names(settings))
 
 
-def test_every_model_is_judged_by_a_channel_of_the_funnel():
+def test_every_model_is_evaluated_by_a_channel_of_the_funnel():
     assert RECALL.keys() <= RECALL_MODELS.keys()
     assert {model.channel for model in RECALL_MODELS.values()} <= set(CHANNELS)
 

@@ -22,15 +22,15 @@ LEAVES = Range("rank.leaves", 2, 64, log=True)
 class Judge:
     """Likes a learning rate of 0.03 and 20 leaves; counts how often it is asked."""
 
-    asked: list = field(default_factory=list)
+    requests: list = field(default_factory=list)
     dies_at: int = -1
     shift: float = 0.0
 
     def __call__(self, config, window):
-        if len(self.asked) == self.dies_at:
+        if len(self.requests) == self.dies_at:
             self.dies_at = -1
             raise KeyboardInterrupt
-        self.asked.append((config, window))
+        self.requests.append((config, window))
         far = abs(np.log10(config.rank.learning_rate) + 1.5) + abs(config.rank.leaves - 20) / 20
         return np.array([[1.0 - far], [0.8 - far]]) + 0.01 * window + self.shift
 
@@ -52,7 +52,7 @@ def tried(study):
     return [(trial.params, trial.value, trial.state) for trial in study.finished]
 
 
-def test_the_first_trial_is_the_default_and_the_best_is_found(tmp_path):
+def test_the_first_trial_is_the_default_and_the_best_wins(tmp_path):
     study = run(tmp_path / "t.jsonl", Judge(), 25)
     assert study.default.params == {"rank.learning_rate": 0.1, "rank.leaves": 7}
     best = study.best.params
@@ -68,14 +68,14 @@ def test_the_first_trial_is_the_default_and_the_best_is_found(tmp_path):
 def test_a_trial_is_worth_its_mean_over_users_and_windows(tmp_path):
     judge = Judge()
     study = run(tmp_path / "t.jsonl", judge, 1)
-    assert [window for _, window in judge.asked] == [1, 2]
+    assert [window for _, window in judge.requests] == [1, 2]
     assert study.best.value == pytest.approx(np.mean([judge(BASE, 1), judge(BASE, 2)]))
 
 
-def test_what_is_judged_is_what_would_be_written(tmp_path):
+def test_a_trial_evaluates_the_rounded_values(tmp_path):
     judge = Judge()
     study = run(tmp_path / "t.jsonl", judge, 4)
-    judged = [config.rank.learning_rate for config, window in judge.asked if window == 1]
+    judged = [config.rank.learning_rate for config, window in judge.requests if window == 1]
     written = [study.values(t).get("rank.learning_rate", 0.1) for t in study.finished]
     assert judged == written
     assert judged[2] == float(f"{judged[2]:.3g}")
@@ -86,7 +86,7 @@ def test_a_default_is_not_rounded(tmp_path):
     judge = Judge()
     with open_trials(tmp_path / "t.jsonl") as storage:
         Study.open(storage, "fine", part(judge), base, range(1, 3)).run_trial()
-    assert judge.asked == [(base, 1), (base, 2)]
+    assert judge.requests == [(base, 1), (base, 2)]
 
 
 def test_of_equals_the_default_stays(tmp_path):
@@ -104,7 +104,7 @@ def test_a_run_that_was_cut_off_and_went_on_ends_as_one_that_was_not(tmp_path, d
     assert tried(run(tmp_path / "cut.jsonl", half, 13)) == tried(whole)
     again = Judge()
     assert tried(run(tmp_path / "cut.jsonl", again, 13)) == tried(whole)
-    assert again.asked == []
+    assert again.requests == []
 
 
 def test_another_seed_tries_others(tmp_path):
@@ -117,11 +117,11 @@ def test_another_seed_tries_others(tmp_path):
     assert tried(two)[1:] != tried(one)[1:]
 
 
-def test_the_same_values_are_not_judged_again(tmp_path):
+def test_the_same_values_are_not_evaluated_again(tmp_path):
     judge = Judge()
     few = Options("rank.leaves", (7, 20))
     study = run(tmp_path / "t.jsonl", judge, 12, few)
-    assert len(judge.asked) == 4
+    assert len(judge.requests) == 4
     assert len(study.finished) == 12
     assert study.best.params == {"rank.leaves": 20}
     assert len({trial.value for trial in study.finished}) == 2
@@ -133,7 +133,7 @@ def test_a_trial_that_falls_behind_is_pruned_after_one_window_and_never_best(tmp
     study = run(tmp_path / "t.jsonl", judge, 20)
     pruned = [trial for trial in study.finished if trial.state == TrialState.PRUNED]
     assert pruned
-    assert len(judge.asked) == 2 * 20 - len(pruned)
+    assert len(judge.requests) == 2 * 20 - len(pruned)
     assert study.best.state == TrialState.COMPLETE
     assert study.default.state == TrialState.COMPLETE
 
