@@ -5,7 +5,6 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from sklearn.metrics import ndcg_score
 
 from app.artifacts import Sizes
 from app.build import FunnelConfig
@@ -24,7 +23,7 @@ from offline.job import PhaseTimer, build_holdout, fit_rankers, replay_window
 from offline.models.registry import RECALL_MODELS, fit_models, refit_model
 from offline.training.distillation import fit_coarse
 from offline.training.gbdt import fit_pointwise_listwise
-from offline.training.rank_table import RankTable, concatenate
+from offline.training.rank_table import concatenate
 from offline.training.rankers import RankConfig
 from offline.training.replay import (
     add_later_moments,
@@ -43,7 +42,6 @@ from offline.tune.evaluators import (
     evaluate_config,
     evaluate_sizes,
     grouped_ndcg,
-    rank_within_groups,
     sample_negatives,
     tree_counts,
 )
@@ -184,38 +182,9 @@ def test_a_channel_may_propose_no_more_than_an_eighth_of_the_catalogue(data, rec
     assert few.limit == 6
 
 
-def table(groups, labels):
-    labels = np.array(labels, np.int32)
-    columns = np.zeros((len(labels), 1), np.float32)
-    return RankTable(columns, labels, np.array(groups, np.int64))
-
-
 def parted(groups, *columns):
     """The part of each group of some columns."""
     return zip(*(np.split(column, np.cumsum(groups)[:-1]) for column in columns), strict=True)
-
-
-def test_ndcg_of_groups_is_that_of_the_textbook():
-    random = np.random.default_rng(3)
-    groups = random.integers(2, 40, 30)
-    labels = np.concatenate([random.permutation(n) < min(n, 3) for n in groups])
-    scores = random.random(len(labels))
-    expected = [
-        ndcg_score([label], [score], k=10) for label, score in parted(groups, labels, scores)
-    ]
-    assert grouped_ndcg(table(groups, labels), scores).tolist() == pytest.approx(expected)
-
-
-def test_of_equal_scores_the_first_has_the_better_place():
-    assert rank_within_groups(
-        table([3, 2], [1, 0, 0, 1, 0]), np.array([1.0, 2, 1, 5, 5])
-    ).tolist() == [
-        1,
-        0,
-        2,
-        0,
-        1,
-    ]
 
 
 def test_rankers_learn_from_the_sample_that_the_job_draws_and_are_evaluated_on_all(replays, cpu):
@@ -355,5 +324,5 @@ def test_a_window_in_which_nobody_liked_anything_is_an_error():
     log = DATASET.log
     weights = np.where((log.times >= WINDOWS[4][0]) & (log.times < WINDOWS[4][1]), 0, log.weights)
     nothing = replace(DATASET, log=replace(log, weights=weights.astype(np.float32)))
-    with pytest.raises(DataError, match="nobody liked anything new"):
+    with pytest.raises(DataError, match="no user liked a new item"):
         TuningData.of(nothing, WINDOWS)

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
+from sklearn.metrics import ndcg_score
 
 from offline.evaluate import metrics
 from offline.evaluate.metrics import grade_lists
@@ -228,3 +229,21 @@ def test_what_popularity_also_shows_is_not_serendipitous():
         metrics.serendipity(lists, graded_lists, expected, 2), [1 / 2, 1 / 2]
     )
     np.testing.assert_allclose(metrics.serendipity(lists, graded_lists, expected, 4), [1 / 4, 0])
+
+
+def test_ndcg_of_groups_is_that_of_scikit_learn():
+    random = np.random.default_rng(3)
+    groups = random.integers(2, 40, 30)
+    labels = np.concatenate([random.permutation(n) < min(n, 3) for n in groups]).astype(np.int32)
+    scores = random.random(len(labels))
+    ends = np.cumsum(groups)[:-1]
+    expected = [
+        ndcg_score([label], [score], k=10)
+        for label, score in zip(np.split(labels, ends), np.split(scores, ends), strict=True)
+    ]
+    assert metrics.grouped_ndcg(groups, labels, scores).tolist() == pytest.approx(expected)
+
+
+def test_of_equal_scores_in_a_group_the_first_has_the_better_place():
+    places = metrics.rank_within_groups(np.array([3, 2]), np.array([1.0, 2, 1, 5, 5]))
+    assert places.tolist() == [1, 0, 2, 0, 1]
