@@ -22,7 +22,7 @@ from pydantic_core import ErrorDetails, to_json
 from app.artifacts import Sizes
 from app.bounds import Count, Seed
 from app.bundle.manifest import parse_manifest
-from app.rank.kinds import POINTWISE_LISTWISE, RankerKinds
+from app.rank.scorer import POINTWISE_LISTWISE, RankerKinds
 from app.recall.channel import ChannelConfig
 from app.recall.registry import CHANNEL_SPECS, ChannelError, read_channel_configs
 from app.rerank.policies import Policy

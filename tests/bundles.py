@@ -10,10 +10,9 @@ from app.bundle.manifest import FileRecord
 from app.event_weights import EventWeights
 from app.features.views import COARSE_VIEW, FINE_VIEW, column_names
 from app.rank.gbdt import GradientBoosting
-from app.rank.kinds import RankerKinds
 from app.rank.logistic import Logistic
 from app.rank.pointwise_listwise import PointwiseListwiseBlend
-from app.rank.scorer import MatrixScorer
+from app.rank.scorer import MatrixScorer, RankerKinds
 from offline.publish.writer import TrainingResult
 from tests.fakes import small_models
 

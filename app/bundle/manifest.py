@@ -12,7 +12,7 @@ from app.artifacts import Sizes
 from app.catalogue.attributes import ColumnKind
 from app.event_weights import EventWeights
 from app.features.views import view_hash
-from app.rank.kinds import RankerKinds
+from app.rank.scorer import RankerKinds
 from app.recall.channel import ChannelConfig
 from app.recall.registry import ChannelError, read_channel_configs
 

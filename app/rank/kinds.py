@@ -6,7 +6,6 @@ package by an entry point of the group ``recfunnel.rankers`` whose object is a `
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from importlib.metadata import entry_points
 from pathlib import Path
 
@@ -17,10 +16,17 @@ from app.rank.hybrid import HybridModel
 from app.rank.logistic import Logistic
 from app.rank.objectives import ObjectiveBlendKind
 from app.rank.pointwise_listwise import PointwiseListwiseBlend
-from app.rank.scorer import MatrixKind, RankerKind, RankerSummary
+from app.rank.scorer import (
+    LOGISTIC,
+    POINTWISE_LISTWISE,
+    MatrixKind,
+    RankerKind,
+    RankerKinds,
+    RankerSummary,
+)
 
 ENTRY_POINTS = "recfunnel.rankers"
-LOGISTIC, POINTWISE_LISTWISE, OBJECTIVE_BLEND = "logistic", "pointwise_listwise", "objective_blend"
+OBJECTIVE_BLEND = "objective_blend"
 HYBRIDS = ("weighted", "learned", "adaptive", "switching", "combined")
 BUILT_IN_KINDS: Mapping[str, RankerKind] = {
     LOGISTIC: MatrixKind(Logistic),
@@ -29,14 +35,6 @@ BUILT_IN_KINDS: Mapping[str, RankerKind] = {
     **dict.fromkeys(HYBRIDS, MatrixKind(HybridModel)),
 }
 STAGE_COLUMNS = {"coarse": column_names(COARSE_VIEW), "fine": column_names(FINE_VIEW)}
-
-
-@dataclass(frozen=True, slots=True)
-class RankerKinds:
-    """The kind of ranker of each stage. A bundle's manifest names them."""
-
-    coarse: str = LOGISTIC
-    fine: str = POINTWISE_LISTWISE
 
 
 def find_kind(name: str) -> RankerKind:

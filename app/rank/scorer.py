@@ -22,6 +22,17 @@ class RankerSummary:
     size: int = 0  # bytes
 
 
+LOGISTIC, POINTWISE_LISTWISE = "logistic", "pointwise_listwise"
+
+
+@dataclass(frozen=True, slots=True)
+class RankerKinds:
+    """The kind of ranker of each stage. A bundle's manifest names them."""
+
+    coarse: str = LOGISTIC
+    fine: str = POINTWISE_LISTWISE
+
+
 class RankerKind(Protocol):
     """The codec of one kind of ranker. It has no state.
 

@@ -10,6 +10,7 @@ from rich.console import Console
 from app.process.serve import PortTakenError
 from app.process.server_process import ServerError
 from app.settings import SettingsError
+from offline.data.errors import DataError
 from offline.errors import CommandError
 
 EXTRAS = {"optuna": "tune", "implicit": "bpr"}  # import name -> extra, where it is not "train"
@@ -19,8 +20,6 @@ EXTRAS = {"optuna": "tune", "implicit": "bpr"}  # import name -> extra, where it
 def errors_as_sentences() -> Iterator[None]:
     """Turn an error that the user can correct into one sentence. A bug keeps its traceback."""
     from app.bundle.manifest import BundleError  # noqa: PLC0415 - slow to import
-    from offline.data.errors import DataError  # noqa: PLC0415 - slow to import
-    from offline.replay_log.differences import DifferentError  # noqa: PLC0415 - slow to import
 
     try:
         yield
@@ -28,7 +27,7 @@ def errors_as_sentences() -> Iterator[None]:
         _fail(str(error), error, error.exit_status)
     except (
         *(SettingsError, PortTakenError, ServerError),
-        *(BundleError, DataError, DifferentError, OSError),
+        *(BundleError, DataError, OSError),
     ) as error:
         _fail(str(error), error)
     except FloatingPointError as error:  # a model diverged with these settings

@@ -30,7 +30,8 @@ from app.contracts import Matrix, StageError
 from app.event_weights import EventWeights
 from app.features.views import view_hash
 from app.observe.drift import DRIFT_FILE, DriftReference, write_reference
-from app.rank.kinds import RankerKinds, write_rankers
+from app.rank.kinds import write_rankers
+from app.rank.scorer import RankerKinds
 from app.recall.channel import ChannelConfig
 from app.recall.vectors import flat_index
 from app.state.store import Store

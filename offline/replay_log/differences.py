@@ -6,9 +6,10 @@ from itertools import zip_longest
 from app.contracts import SLOTS
 from app.request_log.answer_record import ARRAY_NAMES
 from app.request_log.entry_codec import LogEntry
+from offline.errors import CommandError
 
 
-class DifferentError(Exception):
+class DifferentError(CommandError):
     """A replayed answer differs, although nothing was changed."""
 
 

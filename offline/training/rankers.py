@@ -8,7 +8,8 @@ from typing import TypeAlias
 from app.artifacts import Rankers
 from app.bounds import AtLeastTwo, Count, NotNegative, Positive, Seconds, Share, Whole
 from app.contracts import Scorer, Scores
-from app.rank.kinds import STAGE_COLUMNS, RankerKinds
+from app.rank.kinds import STAGE_COLUMNS
+from app.rank.scorer import RankerKinds
 from offline.training.rank_table import RankTable, concatenate
 
 

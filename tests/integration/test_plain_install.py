@@ -27,7 +27,7 @@ def version(name):
 
 installed_version, metadata.version = metadata.version, version
 sys.meta_path.insert(0, Missing())
-import app.main
+import {service}
 from offline.cli import app
 from typer.testing import CliRunner
 print(json.dumps([CliRunner().invoke(app, line).output for line in json.loads(sys.argv[1])]))
@@ -56,10 +56,15 @@ def outputs(tmp_path_factory, redis_url):
     return dict(zip(commands, printed, strict=True))
 
 
-def run_without(extras, commands, environment):
-    """Run commands with these modules out of reach; return what each of them prints."""
+def run_without(extras, commands, environment, service="app.main"):
+    """Run commands with these modules out of reach; return the output of each."""
     process = subprocess.run(
-        [sys.executable, "-c", PROGRAM.format(extras=extras), json.dumps(commands)],
+        [
+            sys.executable,
+            "-c",
+            PROGRAM.format(extras=extras, service=service),
+            json.dumps(commands),
+        ],
         capture_output=True,
         text=True,
         check=False,
@@ -89,3 +94,11 @@ def test_training_needs_no_other_extra(data, tmp_path):
     command = ["train", "--data", str(data), "--out", str(out), "--config", str(quick), "--force"]
     (printed,) = run_without(OTHER_EXTRAS, [command], {"REDIS_URL": ""})
     assert (out / "current").exists(), printed
+
+
+def test_commands_about_data_run_without_lightgbm(tmp_path):
+    """The image with the demo's data is built without the system library that LightGBM needs."""
+    commands = [["doctor", str(tmp_path / "missing")]]
+    (printed,) = run_without((*EXTRAS, "lightgbm"), commands, {}, "offline.cli")
+    assert "missing" in printed
+    assert "is not installed" not in printed

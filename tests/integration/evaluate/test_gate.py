@@ -18,10 +18,10 @@ from app.bundle.manifest import GateResult, parse_manifest
 from app.cpu import Cpu
 from app.deadline import NO_CHECKPOINTS
 from app.rank.gbdt import GradientBoosting
-from app.rank.kinds import RankerKinds, read_rankers, write_rankers
+from app.rank.kinds import read_rankers, write_rankers
 from app.rank.logistic import Logistic
 from app.rank.pointwise_listwise import PointwiseListwiseBlend
-from app.rank.scorer import MatrixScorer
+from app.rank.scorer import MatrixScorer, RankerKinds
 from app.recall.registry import CHANNELS
 from app.settings import Settings
 from offline import cli, job

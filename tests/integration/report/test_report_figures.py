@@ -14,10 +14,9 @@ from app.deadline import NO_CHECKPOINTS
 from app.event_weights import EventWeights
 from app.features.views import COARSE_VIEW, FINE_VIEW, column_names
 from app.rank.gbdt import GradientBoosting
-from app.rank.kinds import RankerKinds
 from app.rank.logistic import Logistic
 from app.rank.pointwise_listwise import PointwiseListwiseBlend
-from app.rank.scorer import MatrixScorer
+from app.rank.scorer import MatrixScorer, RankerKinds
 from offline.data.split import split_by_time
 from offline.evaluate.evaluation import evaluate_funnel
 from offline.models.registry import fit_models

@@ -13,9 +13,10 @@ from app.bundle.bundle import load_bundle
 from app.cpu import Cpu
 from app.deadline import NO_CHECKPOINTS
 from app.features.views import FINE_VIEW, column_names
-from app.rank.kinds import OBJECTIVE_BLEND, RankerKinds, find_kind
+from app.rank.kinds import OBJECTIVE_BLEND, find_kind
 from app.rank.objectives import RELEVANT, ObjectiveBlend, apply_objective_weights
 from app.rank.pointwise_listwise import PointwiseListwiseBlend
+from app.rank.scorer import RankerKinds
 from offline.config import JobConfig
 from offline.data.dataset import Dataset, DataTraits
 from offline.data.readers import load_dataset

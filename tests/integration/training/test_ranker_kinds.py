@@ -8,7 +8,8 @@ import pytest
 
 from app.bundle.bundle import find_current_bundle, load_bundle
 from app.bundle.manifest import BundleError, parse_manifest
-from app.rank.kinds import RankerKinds, find_kind
+from app.rank.kinds import find_kind
+from app.rank.scorer import RankerKinds
 from app.settings import Settings
 from offline.commands.train import TrainOptions
 from offline.config import JobConfig, build_job_config, config_to_toml, read_config
