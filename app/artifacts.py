@@ -146,14 +146,14 @@ class Segments:
     names: tuple[str, ...]  # (a,) attributes, e.g. ("age", "gender")
     labels: tuple[tuple[str, ...], ...]  # (a,) the label of each code
     offsets: NDArray[np.int64]  # (a + 1,)
-    share: Matrix  # (s + 1, n) P(item | segment), shrunk to P(item), the last; rows sum to 1
-    mass: NDArray[np.float64]  # (s + 1,) likes that each row rests on, ``prior`` left out
+    share: Matrix  # (s + 1, n) P(item | segment), shrunk to P(item), the last row; rows sum to 1
+    mass: NDArray[np.float64]  # (s + 1,) likes in each segment, without ``prior``
     prior: float  # likes at which the segment's own share of an item counts half
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Models:
-    """All recall models as of one moment: what the channels and the features read."""
+    """All recall models as of one moment. The channels and the features read them."""
 
     catalogue: Catalogue
     users: Users
@@ -162,7 +162,7 @@ class Models:
     factors: Factors
     content: Content
     tables: dict[str, NeighbourTable]  # "item_cf": item -> items; "raters": item -> users
-    friends: Friends  # of the data
+    friends: Friends  # from the data, without live changes
     centred: bool  # True: "raters" holds ratings less the user's mean; False: plain weights
     cold_item_model: ColdItemModel | None = (
         None  # for items that come later; None: they have no vectors
@@ -187,7 +187,7 @@ class Rankers:
 
 @dataclass(frozen=True, slots=True)
 class Sizes:
-    """How many candidates go on from each stage. The rankers are trained with the same sizes."""
+    """The number of candidates that each stage keeps. Rankers are trained with the same sizes."""
 
     recall: Count = 200  # from each channel
     coarse: Count = 300

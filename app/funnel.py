@@ -2,10 +2,10 @@
 
     user --history--> profile --recall--> ~600 --coarse--> 300 --fine--> 100 --rerank--> k
 
-Each stage has a checkpoint: seconds after arrival by which it must be done. Time that one stage
-saves is left for the next, and time in queues counts. A stage that is late or fails is replaced by
-the result of the stage before it, and ``Slate.results`` names it. Only ``app.deadline`` catches
-every exception.
+Each stage has a checkpoint: the seconds after arrival by which it must end. Time that a stage saves
+is left for the next, and time in queues counts. If a stage is late or fails, the funnel continues
+with the result of the stage before it, and ``Slate.results`` names the stage. Only
+``app.deadline`` catches every exception.
 """
 
 import asyncio
@@ -57,7 +57,7 @@ class RankStage:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Slate:
-    """The answer and how it was made: the pool after each stage, and the result of each stage."""
+    """The answer, with the pool after each stage and the result of each stage."""
 
     query: Query
     proposals: tuple[Proposal, ...]  # one per channel, in the registry's order; then the fallback's
@@ -74,8 +74,8 @@ class Funnel:
 
     query_builder: QueryBuilder
     histories: Histories
-    channels: Sequence[Channel]  # these wait for a store or another thread
-    local_channels: Sequence[LocalChannel]  # these compute
+    channels: Sequence[Channel]  # channels that wait for a store or another thread
+    local_channels: Sequence[LocalChannel]  # channels that only compute
     fallback: PopularityChannel  # popular items, always in memory: the pool is never empty
     coarse: RankStage
     fine: RankStage
@@ -83,18 +83,18 @@ class Funnel:
     cpu: Cpu
     by: Checkpoints
     recall_limit: int = 200
-    limits: Mapping[str, int] = field(default_factory=dict)  # of channels with another limit
-    channel_order: tuple[str, ...] = ()  # of the proposals; empty: as the channels stand here
+    limits: Mapping[str, int] = field(default_factory=dict)  # by channel, if it has its own
+    channel_order: tuple[str, ...] = ()  # order of the proposals; empty: that of the channels
 
     async def recommend(self, request: Request, runner: StageRunner | None = None) -> Slate:
-        """Answer one request; ``runner`` holds the results so far if the caller cuts it off."""
+        """Answer one request. If it is cancelled, ``runner`` holds the results so far."""
         runner = runner or StageRunner(request.arrived)
         query = runner.query = await self._build_query(request, runner)
         proposals = runner.proposals = await self._recall(query, runner)
         return await self.cpu(self._rank, query, proposals, runner)
 
     async def _build_query(self, request: Request, runner: StageRunner) -> Query:
-        """Fetch the live history, merge it with the bundle's, solve the user's vectors."""
+        """Read the live history, merge it with the bundle's, and solve the user's vectors."""
         recent = NO_HISTORY
         if request.user:
             recent = await runner.run_async(
@@ -108,7 +108,7 @@ class Funnel:
         return replace(query, vectors=vectors)
 
     async def _recall(self, query: Query, runner: StageRunner) -> list[Proposal]:
-        """Run every channel; popular items fill up where the channels propose too little."""
+        """Run every channel. If they propose too few items, add popular items."""
         by = self.by.recall
 
         def limit(channel: str) -> int:
@@ -130,7 +130,7 @@ class Funnel:
         return [*proposals, filling]
 
     def _in_order(self, proposals: list[Proposal]) -> list[Proposal]:
-        """Return the proposals as the features expect them; a channel that is off has none."""
+        """Return the proposals in the order of the features. A channel that is off has none."""
         names = [*(one.name for one in self.channels), *(one.name for one in self.local_channels)]
         by_name = dict(zip(names, proposals, strict=True))
         return [by_name.get(name, NO_PROPOSAL) for name in self.channel_order or names]
@@ -148,10 +148,10 @@ class Funnel:
         return Slate(query, tuple(proposals), merged, coarse, fine, selection, results)
 
     def _merge(self, proposals: list[Proposal], query: Query) -> Candidates:
-        """Merge the proposals; where filters leave too little, the whole catalogue fills up.
+        """Merge the proposals. If too few are left, add items from the whole catalogue.
 
-        A request with filters has at least 2 k candidates to choose from: the ranking applies the
-        filters too, and they are no reason for a short or a poor list.
+        At least k candidates are needed, and 2 k for a request with filters. The rankers can
+        then still choose among them.
         """
         catalogue = self.query_builder.models.catalogue
         pool = merge(proposals, query)
@@ -168,7 +168,7 @@ class Funnel:
     def _cut(
         self, stage: RankStage, query: Query, pool: Candidates, runner: StageRunner
     ) -> Candidates:
-        """Score the pool and keep the best; if that fails, the best by the scores it came with."""
+        """Score the pool and keep the best. If that fails, keep the best by the earlier scores."""
         keep = self._scale(stage.keep, query)
         n_published = self.query_builder.models.catalogue.published_count
         exposures = self.query_builder.counters.exposures

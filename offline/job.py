@@ -51,7 +51,7 @@ from offline.training.row_collection import collect_rows, insert_logged_lists
 
 @dataclass(slots=True)
 class PhaseTimer:
-    """Reports each phase to a progress bar when it begins, and keeps how long it took."""
+    """Reports the start of each phase to a progress bar, and measures how long it takes."""
 
     on_begin: Callable[[str], None] = lambda _phase: None
     seconds: dict[str, float] = field(default_factory=dict)
@@ -66,13 +66,13 @@ class PhaseTimer:
 
 
 def run_job(data: LoadedData, out: Path, config: JobConfig, phases: PhaseTimer) -> Path:
-    """Train a bundle, write it to ``out``, and publish it unless the gate refuses.
+    """Train a bundle, write it to ``out``, and publish it unless the gate refuses it.
 
     Returns:
         The bundle's folder.
 
     Raises:
-        DataError: there are too few interactions to train or to test on.
+        DataError: there are too few interactions for training or for the test.
     """
     dataset = data.dataset
     split = split_by_time(dataset.log)
@@ -118,7 +118,7 @@ def run_job(data: LoadedData, out: Path, config: JobConfig, phases: PhaseTimer) 
 
 
 def funnel_config(config: JobConfig, cpu: Cpu) -> FunnelConfig:
-    """Return the configuration of the offline funnel: as configured, and without checkpoints."""
+    """Return the configuration of the offline funnel, which has no checkpoints."""
     return FunnelConfig(
         cpu,
         NO_CHECKPOINTS,
@@ -137,12 +137,12 @@ def fit_rankers(  # noqa: PLR0913, PLR0917 - few callers have logged lists
     phases: PhaseTimer,
     logged_lists: RankTable | None = None,
 ) -> TrainedRankers:
-    """Fit the rankers on the windows before the test. Events of the test window are not used.
+    """Fit the rankers on the windows before the test window.
 
-    Where there is one objective, the rankers also learn from logged lists.
+    The rankers also learn from logged lists, unless there are several objectives.
 
     Raises:
-        DataError: users took nothing, or everything, of what recall proposed.
+        DataError: users took none of the proposed items, or all of them.
     """
     objectives = choose_objectives(config.objectives, dataset.traits, config.rankers.fine)
     with phases("replay"):
@@ -162,7 +162,7 @@ def fit_rankers(  # noqa: PLR0913, PLR0917 - few callers have logged lists
 def replay_window(
     dataset: Dataset, start: float, end: float, config: JobConfig, funnel: FunnelConfig
 ) -> RankTable:
-    """Collect the training rows of one window, from the real recall at each user's moments."""
+    """Collect the training rows of one window: run the real recall at the moments of its users."""
     models = fit_models(dataset, dataset.log.before(start), config.recall, start)
     active = find_active_users(dataset.log, start, end)
     users = sample_users(active, config.users_per_window, config.seed)
@@ -176,10 +176,10 @@ def replay_window(
 def build_holdout(
     dataset: Dataset, split: TimeSplit, config: JobConfig, funnel: FunnelConfig
 ) -> Holdout:
-    """Fit recall as of the cut, and find the users of the test window.
+    """Fit the recall models on the events before the test, and sample users of the test window.
 
     Raises:
-        DataError: there are none.
+        DataError: no user of the test window liked a new item.
     """
     cut, end = split.test_start, split.test_end
     models = fit_models(dataset, dataset.log.before(cut), config.recall, cut)
@@ -194,7 +194,7 @@ def build_holdout(
 
 
 def evaluate_rankers(holdout: Holdout, rankers: Rankers) -> Evaluation:
-    """Evaluate the real funnel with these rankers, as of the cut, for all users of the test."""
+    """Evaluate the real funnel with these rankers for the users of the holdout."""
     funnel = build_offline_funnel(holdout.models, holdout.funnel_config, rankers)
     return asyncio.run(
         evaluate_funnel(funnel, holdout.models, holdout.dataset, holdout.users, holdout.seed)
@@ -204,7 +204,7 @@ def evaluate_rankers(holdout: Holdout, rankers: Rankers) -> Evaluation:
 def refit(
     data: LoadedData, trained: TrainedRankers, config: JobConfig, evaluation: Evaluation
 ) -> TrainingResult:
-    """Fit the recall models once more, on all data. The rankers stay as they were evaluated."""
+    """Fit the recall models again, on all data. The rankers are those that were evaluated."""
     dataset = data.dataset
     models = fit_models(dataset, dataset.log, config.recall, float(dataset.log.times[-1]))
     return TrainingResult(

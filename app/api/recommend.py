@@ -1,4 +1,4 @@
-"""``/recommend``: from a caller's words to a request record, and from the answer to JSON."""
+"""``/recommend``: convert a caller's parameters to a request record, and the answer to JSON."""
 
 import zlib
 from collections.abc import Sequence

@@ -27,7 +27,7 @@ MAX_REASONS = 2  # items of the history named as the reason
 
 
 class Reason(BaseModel):
-    """Why an item is in the list: the channel that ranked it best, and the history behind it."""
+    """Why an item is in the list: the channel that ranked it best, and similar liked items."""
 
     channel: str
     because: list[str]
@@ -133,7 +133,7 @@ def _render_items(answer: Answer) -> list[dict[str, Any]]:
 def _best_channels(pool: Candidates) -> NDArray[np.intp]:
     """Return for each item the channel that ranked it best; personal channels win ties.
 
-    An item that no channel ranked comes from the popular items that are ready at any time.
+    An item that no channel ranked came from the fallback, and counts as ``popular``.
     """
     ranks = pool.ranks[:, : len(CHANNELS)].astype(np.float64)
     ranks[ranks == ABSENT] = np.inf
@@ -143,9 +143,9 @@ def _best_channels(pool: Candidates) -> NDArray[np.intp]:
 
 
 def _nearest_liked(bundle: Bundle, slate: Slate, by_history: NDArray[np.bool_]) -> list[list[str]]:
-    """Return the liked items of the history nearest to each item, by cosine of their factors.
+    """Return for each item the most similar liked items of the history, by cosine of the factors.
 
-    Only items whose best channel rests on the history, as ``by_history`` says, have any.
+    The list is empty for an item whose best channel does not use the history (``by_history``).
     """
     liked = slate.query.history.liked(50)
     rows = slate.selection.pool.rows

@@ -195,7 +195,10 @@ def convert_value(name: str, kind: ColumnKind, value: JsonScalar) -> AttributeVa
 
 
 def is_of_kind(kind: ColumnKind, value: AttributeValue | None) -> bool:
-    """Return whether a value fits a column; another bundle may have another kind under its name."""
+    """Return whether a value fits a column.
+
+    A stored value may not fit: another bundle can have a column of another kind with this name.
+    """
     return isinstance(value, str if kind == "text" else float)
 
 

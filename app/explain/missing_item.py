@@ -1,6 +1,6 @@
-"""Why an item is not in a list: where on its way through the funnel it was lost, in words.
+"""Explain why an item is not in a list: find the stage of the funnel that lost it.
 
-Computed from a slate and its funnel when a caller asks. Building a list keeps nothing for it.
+The explanation is computed from a slate and its funnel, and only when a caller asks for it.
 """
 
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""Features of the channels: where the candidate stands in the list of each."""
+"""Features of the channels: the place and the score of the candidate in each channel's list."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -11,12 +11,12 @@ from app.recall.merge import RRF_OFFSET
 
 MIN_SIGNAL = -3.0  # z-score of a candidate that the channel did not propose
 MAX_SIGNAL = 8.0
-PLACE_OFFSET = 10.0  # flattens the head of a list: first and second place are not twice apart
-MIN_SPREAD = 1e-9  # of a channel whose scores are all alike
+PLACE_OFFSET = 10.0  # first and second place differ by 10 %, not by a factor of 2
+MIN_SPREAD = 1e-9  # avoids division by 0 where all scores of a channel are equal
 
 
 def channel_columns(context: FeatureContext) -> Columns:
-    """Place of the candidate in each channel's list, and its score against the others there."""
+    """Place of the candidate in each channel's list, and the z-score of its signal there."""
     # The last list of a pool is that of the fallback, which is no channel.
     proposed, places = context.proposed[:-1], context.places[:-1]
     signals = np.ascontiguousarray(context.pool.signals.T[:-1])

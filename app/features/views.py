@@ -98,7 +98,7 @@ class FeatureBuilder:
         return matrix
 
     def _after(self, n_columns: int) -> Iterator[FeatureGroup]:
-        """Yield the groups behind the first ``n_columns`` columns of the view."""
+        """Yield the groups after the first ``n_columns`` columns of the view."""
         for group in self.view:
             if n_columns <= 0:
                 yield group

@@ -23,7 +23,7 @@ from app.contracts import Rows
 class OverlayIds(IdIndex):
     """The bundle's ids, and the ids of items in spare rows."""
 
-    spare: int = 0  # rows behind the bundle's
+    spare: int = 0  # spare rows after those of the bundle
     added_rows: dict[str, int] = field(default_factory=dict)  # row by id
     added_names: dict[int, str] = field(default_factory=dict)  # id by row
 
@@ -56,8 +56,8 @@ class OverlayIds(IdIndex):
 class OverlayTexts(Texts):
     """The bundle's texts, and those that replace or follow them."""
 
-    spare: int = 0  # rows behind the bundle's
-    overrides: dict[int, str | None] = field(default_factory=dict)  # by row
+    spare: int = 0  # spare rows after those of the bundle
+    overrides: dict[int, str | None] = field(default_factory=dict)  # text by row
 
     @override
     def __len__(self) -> int:

@@ -24,7 +24,7 @@ ROW_REST = 1.0  # seconds until a deleted item's row is reused: lists in the mak
 
 @dataclass(frozen=True, slots=True)
 class ItemRecord:
-    """What a caller has set of an item. None means not set: the bundle's value stands."""
+    """The fields that callers have set for an item. None: not set, the bundle's value holds."""
 
     item_id: str
     since: float  # unix seconds by the wall clock: when the item was first put
@@ -40,7 +40,7 @@ class ItemRecord:
 
 
 class RowCounters(Protocol):
-    """Popularity counters whose counts of a row can begin anew."""
+    """Popularity counters that can start a row from zero."""
 
     def open_row(self, row: int, since: float) -> None: ...
 
@@ -82,7 +82,7 @@ class LiveItems:
         return has_code and has_row
 
     def place_waiting(self) -> None:
-        """Assign rested rows to waiting items. Call this now and then."""
+        """Assign rows that are free again to waiting items. Call this regularly."""
         while self._resting and self._resting[0][0] <= self.clock():
             self._free.append(self._resting.popleft()[1])
         for item in list(self.waiting.values()) if self._free else ():
@@ -138,20 +138,21 @@ class LiveItems:
         return row
 
     def _remove(self, row: int) -> None:
-        """Make the row unavailable; a spare row is free again after a rest."""
+        """Make the row unavailable. A spare row can hold another item after ``ROW_REST``."""
         if row < 0:
             return
         self.catalogue.available[row] = False
         if row < len(self.base):
             return
-        # With vectors of zero, no channel recalls it.
+        # ``available = False`` removes the item from every list. Zero vectors also keep it from
+        # taking a place among the nearest items of other users.
         self.models.content.items[row] = self.models.factors.items[row] = 0.0
         ids = self.catalogue.ids
-        del ids.added_rows[ids.added_names[row]]  # the name stays: lists in the making use it
+        del ids.added_rows[ids.added_names[row]]  # the name stays: lists being made may use it
         self._resting.append((self.clock() + ROW_REST, row))
 
     def _describe(self, row: int, item: ItemRecord) -> None:
-        """Write into the row what the record sets, and for all else what the bundle has."""
+        """Write the record's fields into the row. Unset fields get the bundle's values."""
         catalogue, base = self.catalogue, self.base if row < len(self.base) else None
         if item.title is None:
             catalogue.titles.overrides.pop(row, None)

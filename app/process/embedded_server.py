@@ -149,7 +149,7 @@ def _running_url(folder: Path) -> str | None:
 
 @contextmanager
 def _private_folder() -> Iterator[Path]:
-    """Create a private folder for the socket. Its path is short: that of the data may be long."""
+    """Create a private folder for the socket. The path of the data may be too long for one."""
     base = tempfile.gettempdir()
     if len(os.fsencode(base)) + len("/recfunnel-12345678/valkey.sock") > MAX_SOCKET_PATH:
         base = "/tmp"  # noqa: S108 - mkdtemp creates an unguessable folder that only we may use
@@ -176,6 +176,11 @@ def _lock_folder(folder: Path, timeout: float) -> Iterator[int]:
 
 
 def _acquire(lock: int, folder: Path, timeout: float) -> None:
+    """Acquire the lock on a folder. Wait for a server whose owner has died to release it.
+
+    Raises:
+        ServerError: the owner of the lock is alive, or ``timeout`` seconds have passed.
+    """
     deadline = time.monotonic() + timeout
     while True:
         try:

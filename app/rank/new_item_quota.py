@@ -1,6 +1,7 @@
-"""A quota that lets items added after the bundle past the rankers, which never learned from them.
+"""A quota of new items in each ranking stage.
 
-Exploration, which has an upper confidence bound for it, decides whether such an item is shown.
+The rankers never learned from items that were added after the bundle. The quota keeps a few of
+them in the pool. Exploration then decides whether to show one, by its upper confidence bound.
 """
 
 import numpy as np
@@ -16,11 +17,11 @@ def keep_top(
 ) -> Candidates:
     """Keep the best ``keep``, best first, with up to ``NEW_ITEM_QUOTA`` new items among them.
 
-    The quota goes to the new items with the fewest exposures; of equals, to the best.
+    The quota goes to the new items with the fewest exposures. Among equals, it goes to the best.
 
     Args:
-        pool: as the stage scored it.
-        keep: how many go on.
+        pool: the candidates with the scores of the stage.
+        keep: the number of candidates to keep.
         first_new: the row of the first item that was added after the bundle.
         exposures: (catalogue,) how often each item was shown.
     """

@@ -1,4 +1,4 @@
-"""Several objectives in one score: one model for each, added up by weights that can be set."""
+"""Blend several objectives into one score: a weighted sum with one model for each objective."""
 
 import logging
 from collections.abc import Mapping, Sequence
@@ -23,14 +23,14 @@ RELEVANT = "relevant"  # the objective of the single model: any positive event
 class ObjectiveBlend:
     """A weighted sum of each scorer's scores, standardised over the pool.
 
-    The raw scores of two models cannot be compared: those of a rare event differ by less.
+    The raw scores of two models are not comparable: scores for a rare event differ less.
     """
 
     scorers: Mapping[str, Scorer]  # by objective
-    weights: Mapping[str, float]  # of the same objectives, 0 or more
+    weights: Mapping[str, float]  # by objective, 0 or more
 
     def score(self, query: Query, pool: Candidates, /) -> Scores:
-        """Return the weighted sums, (n,); a scorer of weight 0 is not called."""
+        """Return the weighted sums, (n,). A scorer with weight 0 is not called."""
         total: NDArray[np.floating] = np.zeros(len(pool))
         for objective, weight in self.weights.items():
             if weight:
@@ -39,7 +39,7 @@ class ObjectiveBlend:
         return total.astype(np.float32)
 
     def part_weights(self, query: Query, pool: Candidates, /) -> dict[str, float]:
-        """Return how much each objective counts for everybody, and the parts of its scorer."""
+        """Return the weight of each objective, and the weights within its scorer for this user."""
         weights = dict(self.weights)
         for objective, scorer in self.scorers.items():
             parts = compute_part_weights(scorer, query, pool)
@@ -54,7 +54,10 @@ class ObjectiveBlend:
 
 
 def apply_objective_weights(rankers: Rankers, weights: Mapping[str, float], bundle: str) -> Rankers:
-    """Replace the weights of objectives in the fine ranker; log those that it has no model for."""
+    """Replace the objective weights of the fine ranker.
+
+    A weight for an objective that the ranker has no model for is logged and ignored.
+    """
     fine = rankers.fine
     objectives = fine.weights if isinstance(fine, ObjectiveBlend) else {}
     for name in weights.keys() - objectives.keys():

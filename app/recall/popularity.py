@@ -81,11 +81,11 @@ def compute_segment_lift(
 def _updated_shares(
     segments: Segments, counters: PopularityCounters, now: float, segment_rows: Rows, rows: Rows
 ) -> Matrix:
-    """Compute P(item | segment) at ``now``, (len(segment_rows), n); the last row: everybody.
+    """Compute P(item | segment) at ``now``, (len(segment_rows), n). The last row is all users.
 
-    ``share = (likes of the segment, old and new + prior · P(item)) / (all its likes + prior)``, as
-    in ``offline.models.segments``, with new likes that decay. P(item) is as of ``now``, so that an
-    item that rises with everybody rises in no segment.
+    ``share = (likes of item in segment + prior · P(item)) / (likes in segment + prior)``, as in
+    ``offline.models.segments``. Likes include those since the bundle, which decay. P(item) is
+    as of ``now``: if all users like an item more, its lift in a segment does not grow.
     """
     share = gather_cells(segments.share, segment_rows, rows)
     if not len(counters.segments):
@@ -104,10 +104,10 @@ def _updated_shares(
 def fill_from_catalogue(
     catalogue: Catalogue, counters: PopularityCounters, query: Query, limit: int
 ) -> Proposal:
-    """Return the most liked items of the whole catalogue that this request may be shown.
+    """Return the most liked items of the whole catalogue that the query allows.
 
-    For the rare request that the channels cannot fill. Its cost grows with the catalogue: about
-    10 ms for a million items.
+    Only for the rare request that the channels cannot fill. The cost grows with the catalogue:
+    about 10 ms for a million items.
     """
     rows = np.flatnonzero(catalogue.available & ~query.excluded).astype(np.int64)
     rows = rows[query.allows(rows)]

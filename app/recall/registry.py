@@ -26,8 +26,8 @@ from app.recall.vectors import CONTENT, EMBEDDING, SESSION
 ENTRY_POINTS = "recfunnel.channels"
 BUILT_IN: tuple[ChannelSpec[Any], ...] = (
     item_table_channel("item_cf", "What those who liked the same also liked (cosine of items)."),
-    item_table_channel("ease", "The same, by one linear model of all items."),
-    item_table_channel("rp3beta", "Where a random walk over users leads, popular items damped."),
+    item_table_channel("ease", "Items similar to liked items, by one linear model of all items."),
+    item_table_channel("rp3beta", "Items found by a random walk over users; popular ones damped."),
     item_table_channel("sequence", "What others liked next.", table="transitions"),
     USER_CF,
     SOCIAL,

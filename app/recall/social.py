@@ -1,4 +1,4 @@
-"""The channel ``social``: what friends liked lately, in live events and in the bundle."""
+"""The channel ``social``: items that friends liked recently, from live events and the bundle."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,16 +14,16 @@ from app.recall.channel import ChannelConfig, ChannelInputs, ChannelSpec
 
 @dataclass(frozen=True, slots=True)
 class SocialChannelConfig(ChannelConfig):
-    """How many friends and events take part. The decay was measured on Last.fm 2K."""
+    """The settings of the channel. The decay was measured on Last.fm 2K."""
 
-    n_friends: int = 50  # the first ones, one key each
+    n_friends: int = 50  # the first friends of the user; the store reads one key for each
     n_events: int = 50  # newest liked events of each friend
     decay: float = 0.99  # weight of each older event, relative to the friend's next newer one
 
 
 @dataclass(frozen=True, slots=True)
 class NoFriendEvents:
-    """The friend events of a process that keeps no live events."""
+    """Stands in for the live store: there are no live events, so only the bundle's count."""
 
     async def recent_events(self, users: Sequence[str], newest: int) -> UserEvents:  # noqa: ARG002
         """Return no events."""
@@ -47,7 +47,7 @@ class SocialChannel:
     name: str = "social"
 
     async def recall(self, query: Query, limit: int) -> Proposal:
-        """Sum the likes of the first friends. A user without friends costs nothing."""
+        """Sum the likes of the first ``n_friends`` friends. Reads nothing without friends."""
         if not query.friends:
             return NO_PROPOSAL
         friends = query.friends[: self.config.n_friends]

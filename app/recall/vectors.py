@@ -12,22 +12,23 @@ from app.cpu import Cpu
 from app.recall.accumulate import propose
 from app.recall.channel import ChannelConfig, ChannelInputs, ChannelSpec
 
-MAX_EXTRA_RESULTS = 500  # results beyond the limit, in place of the seen items among them
+MAX_EXTRA_RESULTS = 500  # results requested beyond the limit, because excluded items are dropped
 
 
 @dataclass(frozen=True, slots=True)
 class VectorChannelConfig(ChannelConfig):
-    """Where the search runs."""
+    """The settings of a channel that searches vectors."""
 
-    max_inline_products: int = 1_000_000  # that take less time than a hop to a thread
+    max_inline_products: int = 1_000_000  # numbers in the index; beyond them, a thread searches it
 
 
 @dataclass(frozen=True, slots=True)
 class VectorChannel:
-    """Nearest items by inner product to the vector that ``user_vector`` takes from the query.
+    """Proposes the items nearest to the user's vector, by inner product.
 
-    ``new_item_vectors`` returns the vectors of items that came after the index was made, (m, d);
-    their rows follow those of the index. They are few, and all of them are scored.
+    ``user_vector`` takes the vector from the query. ``new_item_vectors`` returns the vectors of
+    items that were added after the index was built, (m, d). Their rows follow those of the index.
+    They are few, and all of them are scored.
     """
 
     name: str
@@ -81,7 +82,7 @@ def new_item_vectors(models: Models, items: Matrix) -> Callable[[], Matrix | Non
 
     Args:
         models: Their catalogue counts the new items.
-        items: (n, d) vectors of all items, with spare rows behind those of the bundle.
+        items: (n, d) vectors of all items, with spare rows after those of the bundle.
     """
     catalogue, first = models.catalogue, models.catalogue.published_count
     return lambda: items[first : first + catalogue.added_count] if catalogue.added_count else None
@@ -90,7 +91,7 @@ def new_item_vectors(models: Models, items: Matrix) -> Callable[[], Matrix | Non
 def _build(
     channel: VectorChannel, config: VectorChannelConfig, cpu: Cpu
 ) -> VectorChannel | ThreadedChannel:
-    """Return the channel, on a thread where its search takes long."""
+    """Return the channel; a channel with a large index is made to run on another thread."""
     is_quick = channel.index.ntotal * channel.index.d < config.max_inline_products
     return channel if is_quick else ThreadedChannel(channel, cpu)
 

@@ -58,10 +58,10 @@ class PolicyFilters:
 
     catalogue: Catalogue
     policy: PolicySettings = field(default_factory=PolicySettings)
-    scenes: Mapping[str, PolicySettings] = field(default_factory=dict)  # where another one holds
+    scenes: Mapping[str, PolicySettings] = field(default_factory=dict)  # by scene; others: policy
 
     def policy_for(self, scene: str) -> PolicySettings:
-        """Return the settings that hold in a scene."""
+        """Return the policy settings of a scene."""
         return self.scenes.get(scene, self.policy)
 
     def build_filters(self, request: Request, recent: History) -> tuple[ItemFilter, ...]:

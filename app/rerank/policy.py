@@ -15,10 +15,10 @@ FROZEN = ConfigDict(extra="forbid")
 
 @dataclass(frozen=True, slots=True, config=FROZEN)
 class PolicySettings:
-    """What is empty or 0 is off and costs nothing.
+    """The settings of one scene. An empty or 0 setting turns its policy off, at no cost.
 
-    Each setting is declared here only. The configuration file, the environment and
-    ``docs/reference/settings.md`` follow.
+    Each setting is declared only here. The configuration file, the environment and
+    ``docs/reference/settings.md`` are derived from it.
     """
 
     diversity: Share = Field(

@@ -21,16 +21,16 @@ MAX_BACKFILL = 1_000  # items of the whole catalogue that are tried when caps le
 
 @dataclass(frozen=True, slots=True, eq=False)
 class SlateBuilder:
-    """Orders what the fine ranker kept. Never shows what a filter forbids."""
+    """Makes the list from the candidates that the fine ranker kept. Obeys all filters."""
 
     catalogue: Catalogue
     content: Matrix  # (n, e) unit vectors
     counters: PopularityCounters
     policy: Policy
-    scenes: Mapping[str, Policy] = field(default_factory=dict)  # where another one holds
+    scenes: Mapping[str, Policy] = field(default_factory=dict)  # scenes with their own policy
 
     def rerank(self, query: Query, pool: Candidates) -> Selection:
-        """Choose ``query.k`` items; the candidates behind them fill every gap."""
+        """Choose ``query.k`` items. The next best candidates fill the gaps that policies leave."""
         drafts = self.build_drafts(query, pool)
         _, draft = drafts[-1]
         return Selection(
@@ -134,15 +134,16 @@ def _is_complete(draft: SlateDraft, k: int) -> bool:
 
 
 def _select(draft: SlateDraft, context: RerankContext) -> SlateDraft:
-    """Keep the k entries with the best claim; unlisted candidates come last."""
+    """Keep the k entries that ``_apply_caps`` accepts first; unlisted candidates come last."""
     draft = draft.append(draft.unlisted)
     return draft.take(np.sort(_apply_caps(draft, context).accepted))
 
 
 def _apply_caps(draft: SlateDraft, context: RerankContext) -> CappedList:
-    """Accept entries in the order of their claims.
+    """Accept entries up to k, as far as the caps allow.
 
-    A minimum adds items in the order of the list, and only what is still missing of it.
+    Placed entries come first, then exploration, then the items that each minimum still lacks, in
+    the order of the list, then all other entries.
     """
     is_free = draft.places == UNPLACED
     organic = np.flatnonzero(is_free & (draft.slots == ORGANIC))

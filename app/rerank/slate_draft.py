@@ -61,7 +61,7 @@ class SlateDraft:
 
     @property
     def unlisted(self) -> NDArray[np.intp]:
-        """Positions (r,) that are not listed, most worth first."""
+        """The positions that are not listed, (r,), by descending worth."""
         is_free = np.ones(len(self.pool), np.bool_)
         is_free[self.listed] = False
         free = np.flatnonzero(is_free)
@@ -84,7 +84,7 @@ class SlateDraft:
         propensities: Scores | None = None,
         place: int = UNPLACED,
     ) -> "SlateDraft":
-        """Append positions to the list. Without propensities the choice had no chance in it: 1."""
+        """Append positions to the list. Propensities default to 1: the choice was not random."""
         n = len(positions)
         propensities = np.ones(n, np.float32) if propensities is None else propensities
         return replace(

@@ -35,10 +35,10 @@ class Answer:
     request_id: str
     record: RequestRecord
     deployment: Deployment
-    slate: Slate  # without items that were deleted while it was made
+    slate: Slate  # without the items that were deleted while the list was made
     item_ids: Sequence[str]  # public ids, best first
-    degraded: Sequence[tuple[str, str]]  # (stage, outcome) of what is missing
-    explanation: Mapping[str, Any]  # of an item that is not in the list; empty: not asked for
+    degraded: Sequence[tuple[str, str]]  # (stage, outcome) of each stage that failed
+    explanation: Mapping[str, Any]  # why an item is not in the list; empty: not asked for
 
     @classmethod
     def of(
@@ -49,7 +49,7 @@ class Answer:
         slate: Slate,
         explanation: Mapping[str, Any],
     ) -> "Answer":
-        """Complete a slate to an answer."""
+        """Build the answer from a slate, without the items that were deleted meanwhile."""
         catalogue = deployment.live_items.catalogue
         is_available = catalogue.available.take(slate.selection.pool.rows)
         if not is_available.all():  # items were deleted while the list was made
@@ -59,7 +59,7 @@ class Answer:
 
 
 def degraded(slate: Slate) -> list[tuple[str, str]]:
-    """Return (stage, outcome) of stages that were late, down or buggy, and of a short list."""
+    """Return (stage, outcome) of each failed stage, and ("slate", "short") for a short list."""
     stages = [(done.stage, str(done.outcome)) for done in slate.results if done.outcome != "ok"]
     if len(slate.selection) < slate.query.k:
         stages.append(("slate", "short"))
@@ -67,10 +67,11 @@ def degraded(slate: Slate) -> list[tuple[str, str]]:
 
 
 def fallback(slate: Slate) -> str | None:
-    """Return what the slate consists of without personal channels; None when it has some.
+    """Return which fallback the slate is, if any.
 
-    "popular" is the list of popular items that is ready at any time. "impersonal" is a list to
-    which no personal channel contributed.
+    Returns:
+        "popular" if the whole funnel failed, "impersonal" if no personal channel proposed
+        anything, else None.
     """
     if any(done.stage == "funnel" for done in slate.results):
         return "popular"
@@ -80,14 +81,18 @@ def fallback(slate: Slate) -> str | None:
 
 @dataclass(frozen=True, slots=True)
 class SideEffect:
-    """Something that happens after an answer. Quick: it runs before the answer is sent."""
+    """Work that follows from an answer, such as a metric or a log entry.
+
+    It runs before the answer is sent, so it must be quick: it only counts or queues. What it
+    queues is written later.
+    """
 
     name: str  # in logs and metrics
     run: Callable[[Answer], None]
 
 
 def run_side_effects(effects: Sequence[SideEffect], answer: Answer, metrics: Metrics) -> None:
-    """Run all effects; a failing one is logged and counted, and changes nothing else."""
+    """Run all effects. An effect that fails is logged and counted; the others still run."""
     runner = StageRunner(monotonic())
     for effect in effects:
         runner.run(f"after.{effect.name}", math.inf, partial(effect.run, answer), None)
@@ -97,24 +102,24 @@ def run_side_effects(effects: Sequence[SideEffect], answer: Answer, metrics: Met
 
 
 def record_metrics(metrics: Metrics, answer: Answer) -> None:
-    """Count what each stage did, and what is missing from the answer."""
+    """Record the result of each stage, and what degraded the answer."""
     metrics.record_stages(answer.slate.results)
     metrics.record_answer(answer.degraded, fallback(answer.slate))
 
 
 def write_impressions(impressions: ImpressionWriter, answer: Answer) -> None:
-    """Queue the list to be written as shown."""
+    """Queue the list, to be written to the store as impressions."""
     record = answer.record
     impressions.add_list(answer.request_id, record.user, answer.item_ids, record.scene)
 
 
 def count_drift(answer: Answer) -> None:
-    """Queue the list to be compared with the bundle's reference."""
+    """Queue the list, to be compared with the drift reference of the bundle."""
     answer.deployment.drift.add(answer.slate.selection)
 
 
 class AnswerLogger:
-    """Queues the share of the answers that is logged, for replay and training."""
+    """Queues a sample of the answers for the request log, which replay and training read."""
 
     def __init__(self, request_log: RequestLog, item_store: ItemStore, settings: Settings) -> None:
         self._request_log = request_log
@@ -123,7 +128,7 @@ class AnswerLogger:
         self._worker = uuid4().hex[:12]
 
     def __call__(self, answer: Answer) -> None:
-        """Queue the answer if it belongs to the share."""
+        """Queue the answer if it is in the sample."""
         if not self._request_log.is_sampled(answer.record.seed):
             return
         entry = AnswerRecord(

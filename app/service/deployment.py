@@ -52,7 +52,7 @@ class Deployment:
 
     @classmethod
     def build(cls, bundle: Bundle, settings: Settings, store: Store, cpu: Cpu) -> "Deployment":
-        """Build the deployment of a bundle. Takes long for many items: call it in a thread."""
+        """Build the deployment of a bundle. Call it in a thread: many items take long."""
         serving = ServingBundle.of(bundle, settings)
         one, other = (_build_replica(serving, store, cpu) for _ in range(2))
         state = DoubleBuffer(one, other, cpu)
@@ -79,17 +79,17 @@ class Deployment:
         return self.state.current.counters
 
     def start(self, start_task: StartTask) -> None:
-        """Follow the event stream, and keep the bundle's tables in Redis."""
+        """Start the tasks that follow the event stream and keep the bundle's tables in Redis."""
         models, version = self.bundle.models, self.bundle.version
         keep = keep_loaded(self.store, self.settings.key_prefix, version, models.tables)
         self.tasks.extend(map(start_task, (self.consumer.run(), self.state.run(), keep)))
 
     async def stop(self) -> None:
-        """End the tasks."""
+        """Cancel the tasks that ``start`` began."""
         await cancel(*self.tasks)
 
     async def wait_until_current(self) -> None:
-        """Wait until the tables are in Redis and the state has caught up with the stream."""
+        """Wait until the tables are in Redis and the counters include the stream so far."""
         await self._wait_for_tables()
         await self.consumer.caught_up.wait()
         await self.state.wait_settled()
@@ -105,9 +105,10 @@ class Deployment:
     async def recommend(
         self, request: Request, explain: Explain | None = None
     ) -> tuple[Slate, dict[str, Any]]:
-        """Run the funnel, and explain the slate where that is asked for.
+        """Run the funnel, and explain the slate if ``explain`` is given.
 
-        There is a slate whatever fails in the funnel. No counter changes before both are made.
+        If the funnel fails, the slate holds the proposals so far and popular items. The counters do
+        not change in between, so the explanation describes the state that made the slate.
         """
         runner = StageRunner(request.arrived)
         with self.state.reading() as replica:

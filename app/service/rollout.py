@@ -24,10 +24,10 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class RolloutTiming:
-    """How long a rollout waits for others, in seconds."""
+    """The waiting times of a rollout, in seconds."""
 
-    prepare: float = 10.0  # for Redis, before a bundle is served without it
-    retire: float = 5.0  # for requests in flight on a bundle that was replaced
+    prepare: float = 10.0  # the longest wait for Redis; then the bundle is served without it
+    retire: float = 5.0  # the wait for requests in flight on a bundle that was replaced
 
 
 DEFAULT_TIMING = RolloutTiming()
@@ -35,7 +35,7 @@ DEFAULT_TIMING = RolloutTiming()
 
 @dataclass(slots=True, eq=False)
 class Rollout:
-    """The bundle in service, and how another one replaces it.
+    """Holds the bundle in service, and replaces it by a newer one.
 
     A new bundle is loaded and warmed up, and then put into service by replacing one reference.
     """
@@ -51,7 +51,7 @@ class Rollout:
     refusal: str | None = field(default=None, init=False)  # why the newest bundle is not served
 
     async def refresh(self) -> None:
-        """Serve the bundle that ``current`` points to, if it is another one and is sound."""
+        """Serve the bundle that ``current`` points to, if it is new and sound."""
         served = self.deployment.bundle.version if self.deployment else None
         try:
             folder = find_current_bundle(self.settings.out)
@@ -68,13 +68,13 @@ class Rollout:
         await self._put_into_service(bundle)
 
     async def _put_into_service(self, bundle: Bundle) -> None:
-        """Put a sound bundle into service: tables, live state, warm-up, then the swap."""
+        """Build the deployment of a sound bundle, warm it up, then replace the old one."""
         new = await asyncio.to_thread(Deployment.build, bundle, self.settings, self.store, self.cpu)
         self.item_store.subscribe(new.live_items.put)
         new.start(self.tasks.start)
         try:
             await self._prepare(new)
-        except BaseException:  # the service stops meanwhile, or a bug: its tasks must end
+        except BaseException:  # the service stops, or there is a bug: the new tasks must end
             await self._discard(new)
             raise
         old, self.deployment = self.deployment, new
@@ -85,18 +85,18 @@ class Rollout:
             self.tasks.start(self._retire(old))
 
     async def _prepare(self, new: Deployment) -> None:
-        """Wait for Redis, but not without end, and warm up."""
-        with suppress(TimeoutError):  # without Redis there is nothing to wait for
+        """Wait for Redis, at most ``timing.prepare`` seconds, and warm up."""
+        with suppress(TimeoutError):  # Redis is down: serve the bundle without it
             async with asyncio.timeout(self.timing.prepare):
                 await self.item_store.loaded.wait()
                 await new.wait_until_current()
         await self._withhold_deleted_items()
         await new.warm_up()
-        if self.deployment is None:  # else once the bundle before is discarded, see ``_retire``
+        if self.deployment is None:  # later bundles: ``_retire`` does it
             freeze_garbage()
 
     async def _withhold_deleted_items(self) -> None:
-        """Take the deleted items from the file, where Redis has not told them."""
+        """Read the deleted items from the file, unless they have been read from Redis."""
         if not self.item_store.loaded.is_set():
             path = deleted_items_path(self.settings.out, self.settings.key_prefix)
             items = await asyncio.to_thread(read_deleted_items, path)
@@ -104,7 +104,7 @@ class Rollout:
                 self.item_store.preload(items)
 
     async def _retire(self, old: Deployment) -> None:
-        """Wait for requests in flight, then release what belonged to the old bundle."""
+        """Wait for requests in flight, then release the old bundle and its tables in Redis."""
         await asyncio.sleep(self.timing.retire)
         await self._discard(old)
         del old
@@ -114,16 +114,17 @@ class Rollout:
             await retire_tables(self.store, self.settings.key_prefix, keep)
 
     async def _discard(self, deployment: Deployment) -> None:
-        """Release a deployment that answers nobody."""
+        """Release a deployment that answers no requests."""
         self.item_store.unsubscribe(deployment.live_items.put)
         await deployment.stop()
 
 
 def freeze_garbage() -> None:
-    """Collect garbage, and exclude what is alive now from all later collections.
+    """Collect garbage, and exclude the remaining objects from all later collections.
 
-    A full collection visits every object of every library: 0.1 s and more, in which no request is
-    answered. So there is one before the first request, and one for each bundle that is replaced.
+    A full collection visits every object of every library. It takes 0.1 s or more, and no request
+    is answered in that time. It therefore runs only before the first request, and once for each
+    bundle that is replaced.
     """
     gc.unfreeze()
     gc.collect()

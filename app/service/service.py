@@ -54,13 +54,13 @@ class Service:
         url, prefix = settings.redis_url, settings.key_prefix
         observe, timeout = metrics.record_round_trip, settings.redis_timeout_ms / 1000
         self.store = Store.connect(url, timeout=timeout, on_round_trip=observe)
-        # Writes may wait longer than a list can, and go on when reads are given up.
+        # Writes have a longer timeout than reads. They go on when the reading store gives up.
         self.writer = Store.connect(url, timeout=WRITE_TIMEOUT, on_round_trip=observe)
         self.item_store = ItemStore(self.writer, prefix)
         self.impressions = ImpressionWriter(self.writer, prefix)
         self.impressions.limit = settings.stream_limit
         self.impressions.recently_shown_limit = settings.shown_memory()
-        # Until it is known that there is no archiver, nothing is trimmed that it may still need.
+        # Streams are not trimmed until it is known that no archiver still needs their entries.
         share, limit = settings.served_log, settings.request_log_limit
         self.request_log = RequestLog(self.writer, prefix, share, limit)
         self.stream_limit = UNLIMITED
@@ -88,11 +88,11 @@ class Service:
 
     @property
     def refusal(self) -> str | None:
-        """Why the newest bundle is not served; None when it is."""
+        """The reason why the newest bundle is not served; None when it is served."""
         return self.rollout.refusal
 
     def start(self) -> None:
-        """Put the current bundle into service, and follow what changes."""
+        """Start the tasks that serve the current bundle and follow its changes."""
         deleted_items = deleted_items_path(self.settings.out, self.settings.key_prefix)
         for work in (
             self.impressions.run(),
@@ -104,7 +104,7 @@ class Service:
             self.tasks.start(work)
 
     async def stop(self) -> None:
-        """End all tasks, write what is still queued, close the connections."""
+        """End all tasks, write the queued records, and close the connections."""
         await self.tasks.stop()
         await self.item_store.workers.deregister()
         await self.impressions.close()
@@ -161,7 +161,7 @@ class Service:
         return Answer.of(request_id, record, deployment, slate, explanation)
 
     async def follow_archiver(self) -> None:
-        """Leave the trimming of streams to the archiver where there is one, and report its lag.
+        """Leave the trimming of streams to the archiver, if one is in use, and report its lag.
 
         Acknowledged events are kept until they are archived.
         """
@@ -178,7 +178,7 @@ class Service:
                 self.metrics.set_archive_lag(name, *lag)
 
     async def _watch(self) -> None:
-        """Look for a new bundle now and then, and report what happens beside the requests."""
+        """Look for a new bundle regularly, and report dropped records and other metrics."""
         dropped_impressions = dropped_log_entries = 0
         while True:
             try:

@@ -46,11 +46,11 @@ async def read_archiver_lag(store: Store, keys: Mapping[str, str]) -> dict[str, 
     """Return the archiver's lag by stream, for those streams that it has started to read.
 
     Lost entries are reported until the archiver comes back. It then logs them once, and continues
-    behind the gap.
+    after the gap.
 
     Args:
-        store: of the streams.
-        keys: of the streams, by name.
+        store: the store that holds the streams.
+        keys: the key of each stream, by name.
 
     Raises:
         StageError: the store cannot answer.

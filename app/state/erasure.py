@@ -1,8 +1,8 @@
 """Remove a user from the store, and count what was removed.
 
-Workers hold nothing else of a user than counts without names, and lists that wait about 50 ms to
-be written. Everything else that stores users' data has a function like ``erase_user``;
-``app.api.users`` calls all of them.
+A worker's memory holds only counts without names, and lists that are written within about 50 ms.
+Every other place that stores users' data has a function like ``erase_user``. ``app.api.users``
+calls all of them.
 """
 
 import asyncio

@@ -59,7 +59,7 @@ class CounterUpdates(Protocol):
 class StreamConsumer:
     """Reads both streams as they grow and updates the counters. ``run`` it as a task.
 
-    It begins behind the entry that ``after`` names for a stream, or else at the time ``since``. An
+    It starts after the entry that ``after`` names for a stream, or else at the time ``since``. An
     entry that repeats is counted once. The numbers are for metrics.
     """
 

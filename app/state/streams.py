@@ -25,7 +25,7 @@ def parse_id(name: str | bytes) -> EntryId:
 
 
 def next_id(name: str | bytes) -> str:
-    """Return the lowest id behind this one."""
+    """Return the lowest id after this one."""
     milliseconds, number = parse_id(name)
     return f"{milliseconds}-{number + 1}"
 
@@ -56,7 +56,7 @@ class StreamPages:
         return (name, self._key, *bounds, "COUNT", self._size)
 
     def advance(self, entries: Sequence[tuple[bytes, Any]]) -> None:
-        """Continue behind the last of these entries."""
+        """Continue after the last of these entries."""
         if entries and self._backwards:
             self._end = f"({entries[-1][0].decode()}"
         elif entries:

@@ -1,4 +1,4 @@
-"""Builds the log from checked events: with weights, row numbers and one order of time."""
+"""Build the log from checked events, with row numbers and weights, in order of time."""
 
 import numpy as np
 import polars as pl
@@ -19,7 +19,11 @@ SORT_COLUMNS = ["time", "user", "item", "value", "kind"]
 def build_log(
     events: CheckedEvents, users: IdIndex, items: IdIndex, event_weights: EventWeights
 ) -> Log:
-    """Return the events in order of time; ties are ordered by user, item, value and type."""
+    """Build the log from checked events.
+
+    Ids become row numbers, and event types and values become weights. If the data has no times,
+    they are drawn at random. Events are sorted by time, then user, item, value and type.
+    """
     frame = events.table.frame.select(SORT_COLUMNS).with_columns(
         to_rows(events.table.frame["user"], users).alias("user"),
         to_rows(events.table.frame["item"], items).alias("item"),

@@ -134,7 +134,7 @@ def _fit_linear(columns: tuple[str, ...], table: RankTable, config: HybridConfig
 
 
 def _fit_weights(like: HybridModel, table: RankTable, config: HybridConfig) -> Floats:
-    """Return a weight for each column; that of a column which only speaks for an item is >= 0."""
+    """Return one weight for each column. The weights of ``RISING_COLUMNS`` are not negative."""
     is_rising = np.array([name in RISING_COLUMNS for name in like.columns])
     pools = Pools.of(like.standardise(table.features), table)
     return fit_listwise_weights(pools, is_rising, config.penalty)

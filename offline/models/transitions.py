@@ -1,4 +1,4 @@
-"""What follows what: for each item, what the same users liked soon after it."""
+"""Fit the transitions: for each item, the items that the same users liked soon after it."""
 
 from dataclasses import dataclass
 
@@ -15,7 +15,7 @@ from offline.models.neighbour_table import build_neighbour_table
 
 @dataclass(frozen=True, slots=True)
 class TransitionsConfig:
-    """How far one like reaches, and how much it counts.
+    """The settings of the transitions.
 
     Recall@100 and @300 of the next tenth without damping, over windows before 80 % of the log:
     ML-100K 0.386 and 0.654, MovieTweetings 0.336 and 0.413. Damping lowers the recall of this

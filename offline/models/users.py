@@ -11,7 +11,7 @@ from offline.data.dataset import Log
 def build_users(log: Log, ids: IdIndex, segments: NDArray[np.int32]) -> Users:
     """Return the events of each user, newest first; events of the same second in row order.
 
-    Serving joins histories in the same order (``app.query_builder.join``).
+    Serving joins histories in the same order (``app.query_builder.join_histories``).
     """
     order = np.lexsort((log.items, -log.times, log.users))
     lengths = np.bincount(log.users, minlength=len(ids))

@@ -26,7 +26,7 @@ def fit_coarse(
     model learns from what users took alone.
 
     Raises:
-        DataError: nothing that was proposed was taken, or all of it.
+        DataError: users took none of the proposed items, or all of them.
     """
     if table.labels.all() or not table.labels.any():
         raise DataError(
@@ -41,7 +41,11 @@ def fit_coarse(
 def _distill(
     table: RankTable, config: RankConfig, teacher: NDArray[np.floating]
 ) -> NDArray[np.bool_]:
-    """Return the rows to keep, (m,); where that is all of a small table, what users took."""
+    """Return which rows the coarse ranker learns to keep, (m,).
+
+    These are the taken items and the teacher's best of each group. If that would be every row,
+    as in a small table, only the taken items are returned.
+    """
     is_taken = table.labels > 0
     is_wanted = is_taken | (compute_relative_ranks(table.groups, teacher) < config.coarse_share)
     return is_taken if is_wanted.all() else is_wanted
@@ -50,7 +54,7 @@ def _distill(
 def compute_relative_ranks(
     groups: NDArray[np.int64], scores: NDArray[np.floating]
 ) -> NDArray[np.float64]:
-    """Return each row's rank in its group by ``scores``, as a share of it, (m,): 0 is best."""
+    """Return the rank of each row by score, as a share of its group, (m,): 0 is best."""
     owner = np.repeat(np.arange(len(groups)), groups)
     starts = np.repeat(np.cumsum(groups) - groups, groups)
     ranks = np.empty(len(scores))

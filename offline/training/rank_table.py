@@ -1,4 +1,4 @@
-"""The training rows of the rankers: pools, what was taken of them, and how much a row counts."""
+"""The training rows of the rankers: features, labels and weights, grouped by pool."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 from app.contracts import Matrix, Scores
 from app.features.views import FINE_VIEW, column_names
 
-NO_POSITION = 1_000_000  # the position of replayed rows beside logged ones; no list is as long
+NO_POSITION = 1_000_000  # of replayed rows in a table with logged rows; longer than any list
 POPULARITY_COLUMN = "liked_infd"  # log(1 + likes of all time)
-MAX_WEIGHT_RATIO = 10.0  # a taken item counts at most so many times more, or less, than the mean
+MAX_WEIGHT_RATIO = 10.0  # bound of a taken item's weight, and of its inverse, relative to the mean
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -30,14 +30,17 @@ class RankTable:
         return len(self.labels)
 
     def without_logged(self) -> "RankTable":
-        """Leave out logged rows, which were also taken for their position; keep them if all are."""
+        """Return the replayed rows. If all rows are logged, return them all.
+
+        Users also took logged items because of their positions, so their labels are biased.
+        """
         if self.positions is None:
             return self
         is_replayed = self.positions == NO_POSITION
         return self.take(np.flatnonzero(is_replayed)) if is_replayed.any() else self
 
     def take(self, chosen: NDArray[np.intp]) -> "RankTable":
-        """Keep these rows, ascending; groups shrink, and those left empty vanish."""
+        """Return these rows, which ascend. Groups become smaller, and empty groups are dropped."""
         owner = np.repeat(np.arange(len(self.groups)), self.groups)[chosen]
         sizes = np.bincount(owner, minlength=len(self.groups))
         return RankTable(
@@ -53,7 +56,7 @@ class RankTable:
 def concatenate(tables: Sequence[RankTable]) -> RankTable:
     """Join tables end to end.
 
-    Positions and outcomes are kept where all tables have them, weights where any has.
+    The result has positions and outcomes if all tables have them, and weights if any table has.
     """
     positions = [table.positions for table in tables if table.positions is not None]
     outcomes = [table.outcomes for table in tables if table.outcomes is not None]
@@ -93,12 +96,15 @@ def concatenate_weighted(windows: list[RankTable], half_life: float, power: floa
 
 
 def _multiply_weights(table: RankTable, factor: Scores | np.float32) -> RankTable:
-    """Multiply the weights of a table by one factor for all rows, or by (m,)."""
+    """Multiply the weights of a table by one factor, or by one factor for each row, (m,)."""
     return replace(table, weights=(_filled_weights(table) * factor).astype(np.float32))
 
 
 def compute_inverse_propensity(table: RankTable, power: float) -> Scores:
-    """Return weights against the popularity of taken items, (m,): mean 1 in each group, else 1."""
+    """Return the weight of each row, (m,): lower for a popular taken item, 1 for other rows.
+
+    The weights of the taken items of a group have mean 1.
+    """
     taken = np.flatnonzero(table.labels > 0)
     owner = np.repeat(np.arange(len(table.groups)), table.groups)[taken]
     column = table.features[taken, column_names(FINE_VIEW).index(POPULARITY_COLUMN)]
@@ -111,6 +117,6 @@ def compute_inverse_propensity(table: RankTable, power: float) -> Scores:
 
 
 def _group_means(owner: NDArray[np.intp], values: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return the mean over each row's group, one for each row."""
+    """Return for each row the mean of the values in its group."""
     means: NDArray[np.float64] = np.bincount(owner, values) / np.maximum(np.bincount(owner), 1)
     return means[owner]

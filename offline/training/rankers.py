@@ -23,21 +23,21 @@ class RankConfig:
     propensity powers of 0.1, 0.25 and 0.5 -0.002, -0.004 and -0.012 (+-0.004 to 0.008).
     """
 
-    coarse_share: Share = 0.15  # best of each group by the fine ranker that coarse shall keep
+    coarse_share: Share = 0.15  # the best of each group, by the fine ranker, count as taken
     coarse_strength: Positive = 1.0  # inverse of L2 regularisation
-    start_strength: Positive = 0.01  # the same, of the regression that pointwise trees begin from
-    start_penalty: Positive = 100.0  # L2 on the weights of the model that listwise trees begin from
-    boosters: Count = 2  # of each model, grown with different seeds: their mean is less noisy
+    start_strength: Positive = 0.01  # the same, for the regression that pointwise trees start from
+    start_penalty: Positive = 100.0  # L2 on the weights of the model that listwise trees start from
+    boosters: Count = 2  # boosters per model, with different seeds: their mean is less noisy
     rounds: Count = 120
     least_rounds: Count = 80  # a few windows are noisy: their best round may come by chance
-    held_out: Count = 1  # later windows that say when to stop
+    held_out: Count = 1  # newest windows, on which the number of rounds is chosen
     learning_rate: Positive = 0.1
     leaves: AtLeastTwo = 7
     leaf_rows: Count = 40
     truncation: Count = 50
-    monotone: bool = True  # no tree lowers a score for more of what only speaks for an item
+    monotone: bool = True  # a higher value in a rising column never lowers a score
     extra_trees: bool = True  # groups are few and noisy: random split points overfit less
-    window_half_life: Seconds = inf  # in windows: groups of older ones count less
+    window_half_life: Seconds = inf  # in windows: groups of older windows count less
     propensity_power: NotNegative = 0.0  # above 0, popular taken items count less
 
 
@@ -53,7 +53,7 @@ class HybridConfig:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class TrainingSet:
-    """What the ranker of one stage is fitted on."""
+    """The training data and the settings of the ranker of one stage."""
 
     windows: list[RankTable]  # oldest first; the last ones may be held out
     seed: int

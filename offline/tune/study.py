@@ -1,7 +1,7 @@
-"""One study: trials of some settings, the first of them the default, and the file that keeps them.
+"""A study: trials of some settings, stored in a file. The first trial is the default.
 
-What a trial tries depends on the seed and on the finished trials before it, not on the start of
-the process. A search that was killed and continued ends as one that was not.
+The settings of a trial depend only on the seed and on the finished trials before it. A search that
+was interrupted and continued therefore has the same result as one without an interruption.
 """
 
 import fcntl
@@ -35,14 +35,14 @@ optuna.logging.set_verbosity(optuna.logging.WARNING)  # the progress bar shows e
 
 @dataclass(frozen=True, slots=True)
 class SearchPart:
-    """Settings that are searched together, and how they are evaluated."""
+    """The settings that are searched together, and the function that evaluates them."""
 
     name: str
     metric: str
     settings: tuple[SearchDimension, ...]
     evaluate: TrialEvaluator
     weight: int = 1  # its share of the time
-    cost: int = 1  # a trial costs as much as so many of another part
+    cost: int = 1  # the cost of a trial, relative to the trials of other parts
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -58,7 +58,7 @@ class Study:
     def open(
         cls, storage: JournalStorage, name: str, part: SearchPart, base: JobConfig, windows: range
     ) -> "Study":
-        """Begin the study of this name, or continue it. An interrupted trial does not count."""
+        """Start the study with this name, or continue it. An interrupted trial is discarded."""
         trials = optuna.create_study(
             storage=storage,
             study_name=name,
@@ -72,7 +72,7 @@ class Study:
 
     @property
     def finished(self) -> list[FrozenTrial]:
-        """The trials that ran to their end or were pruned, oldest first."""
+        """The trials that were completed or pruned, oldest first."""
         states = (TrialState.COMPLETE, TrialState.PRUNED)
         finished: list[FrozenTrial] = self.trials.get_trials(deepcopy=False, states=states)
         return finished
@@ -84,7 +84,7 @@ class Study:
 
     @property
     def best(self) -> FrozenTrial:
-        """The best trial. Of equal trials it is the oldest, so that no setting changes in vain."""
+        """The best trial. Among equal trials, the oldest: a setting changes only for a gain."""
         complete = [trial for trial in self.finished if trial.state == TrialState.COMPLETE]
         return max(complete, key=lambda trial: (trial.value, -trial.number))
 
@@ -95,7 +95,7 @@ class Study:
         return {name: rounded[name] for name in rounded if drawn[name] != defaults[name]}
 
     def evaluate_trial(self, trial: FrozenTrial, window: int) -> float:
-        """Evaluate a trial in another window, at the stop that was best in those of the study."""
+        """Evaluate a trial in another window, at its best stop in the windows of the study."""
         figures = self.part.evaluate(with_values(self.base, self.values(trial)), window)
         return float(figures[:, trial.user_attrs["stop"]].mean())
 
