@@ -194,7 +194,7 @@ class Sizes:
     fine: Count = 100
 
 
-def lengthened(array: NDArray[Any], n: int, filler: float = 0) -> NDArray[Any]:
+def pad_to_length(array: NDArray[Any], n: int, filler: float = 0) -> NDArray[Any]:
     """Return the array with ``n`` places along its last axis; the array itself if it has them.
 
     Sums must be taken before: numpy rounds those of longer arrays differently.

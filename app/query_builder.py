@@ -16,7 +16,7 @@ from app.rerank.filters import PolicyFilters
 from app.rerank.policy import PolicySettings
 from app.state.counters import PopularityCounters
 
-HISTORY_LIMIT = 500  # events; more add nothing to the vectors and cost time in every stage
+MAX_QUERY_EVENTS = 500  # events; more add nothing to the vectors and cost time in every stage
 
 DEFAULT_POLICY = PolicySettings()
 MIN_OPINION_WEIGHT = 0.5  # of an event that is an opinion: a view does not undo a dislike
@@ -108,7 +108,7 @@ class QueryBuilder:
         return Query(
             **request.options(),
             user_row=user_row,
-            history=history.newest(HISTORY_LIMIT),
+            history=history.newest(MAX_QUERY_EVENTS),
             excluded=self._excluded(history, recent, request),
             segments=self.segments(user_row, record),
             vectors=self.empty_vectors(),
@@ -165,7 +165,7 @@ class QueryBuilder:
 
     def solve_vectors(self, query: Query) -> UserVectors:
         """Solve the user's vectors from the history."""
-        liked, factors = query.history.liked(HISTORY_LIMIT), self.models.factors
+        liked, factors = query.history.liked(MAX_QUERY_EVENTS), self.models.factors
         return UserVectors(
             fold_in(factors, liked, query.now),
             content_profile(self.models.content, liked),

@@ -24,7 +24,7 @@ import uvicorn
 
 from app.main import create_app
 from app.process.embedded_server import embedded_server
-from app.process.workers import PatientServer
+from app.process.workers import DrainingServer
 from app.recall.item_table import ItemTableChannelConfig
 from app.recall.registry import CHANNEL_SPECS
 from app.recall.user_cf import UserCFChannelConfig
@@ -327,7 +327,7 @@ def hosted(settings: Settings, *, ready=True, timing=DEFAULT_TIMING) -> Iterator
     root.handlers[:], root.level = handlers, level
     with socket.create_server(("127.0.0.1", 0)) as listener:
         config = uvicorn.Config(app, log_config=None, loop="asyncio", timeout_graceful_shutdown=3)
-        server = PatientServer(config)
+        server = DrainingServer(config)
         thread = threading.Thread(target=server.run, args=([listener],))
         thread.start()
         address = f"http://127.0.0.1:{listener.getsockname()[1]}"

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from typing_extensions import override
 
-from app.artifacts import Models, lengthened
+from app.artifacts import Models, pad_to_length
 from app.catalogue.attributes import LiveColumn, live_columns
 from app.catalogue.catalogue import Catalogue
 from app.catalogue.ids import IdIndex, Texts
@@ -147,9 +147,9 @@ def build_overlay(base: Catalogue, spare: int) -> CatalogueOverlay:
         titles=OverlayTexts(base.titles.ends, base.titles.utf8, spare),
         categories=with_empty_rows(base.categories, spare),
         category_names=base.category_names,
-        released=lengthened(base.released, n, np.nan).copy(),
-        available=lengthened(base.available, n).copy(),
-        providers=lengthened(base.providers, n, -1).copy(),
+        released=pad_to_length(base.released, n, np.nan).copy(),
+        available=pad_to_length(base.available, n).copy(),
+        providers=pad_to_length(base.providers, n, -1).copy(),
         provider_names=OverlayTexts(base.provider_names.ends, base.provider_names.utf8, spare),
         flags=with_empty_rows(base.flags, spare) if base.flag_names else base.flags,
         flag_names=base.flag_names,
@@ -170,7 +170,9 @@ def with_spare_rows(models: Models, catalogue: CatalogueOverlay) -> Models:
     return replace(
         models,
         catalogue=catalogue,
-        segments=replace(models.segments, share=lengthened(models.segments.share, len(catalogue))),
+        segments=replace(
+            models.segments, share=pad_to_length(models.segments.share, len(catalogue))
+        ),
         factors=replace(models.factors, items=with_empty_rows(models.factors.items, spare)),
         content=replace(models.content, items=with_empty_rows(models.content.items, spare)),
     )

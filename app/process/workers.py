@@ -30,7 +30,7 @@ RESTART_PAUSE = 0.5  # seconds before a dead worker is replaced: the next may di
 Configure = Callable[[], uvicorn.Config]
 
 
-class PatientServer(uvicorn.Server):
+class DrainingServer(uvicorn.Server):
     """A server that ends after all connected clients have been answered and told to close."""
 
     @override
@@ -79,7 +79,7 @@ def _accepted(listener: socket.socket) -> Iterator[socket.socket]:
 def run_workers(configure: Configure, listener: socket.socket, workers: int) -> None:
     """Serve on a bound socket until a signal, in this process or in several worker processes."""
     if workers == 1:
-        PatientServer(configure()).run([listener])
+        DrainingServer(configure()).run([listener])
         return
     started: list[SpawnProcess] = []
     try:
@@ -124,7 +124,7 @@ def work(configure: Configure, listener: socket.socket) -> None:
     """Serve as a worker."""
     threading.Thread(target=end_with_parent, daemon=True).start()
     with suppress(KeyboardInterrupt):  # Ctrl-C reaches parent and workers; it is a clean end
-        PatientServer(configure()).run([listener])
+        DrainingServer(configure()).run([listener])
 
 
 def end_with_parent() -> None:

@@ -75,7 +75,7 @@ class MatrixModel(Protocol):
 
 
 @runtime_checkable
-class MixedModel(Protocol):
+class BlendedModel(Protocol):
     """A matrix model of several parts, which count differently for different users."""
 
     def part_weights(self, features: Matrix) -> dict[str, float]:
@@ -84,7 +84,7 @@ class MixedModel(Protocol):
 
 
 @runtime_checkable
-class MixedScorer(Protocol):
+class BlendedScorer(Protocol):
     """A scorer that can tell how much each of its parts counts."""
 
     def part_weights(self, query: Query, pool: Candidates, /) -> dict[str, float]:
@@ -107,13 +107,13 @@ class MatrixScorer(Generic[Model_co]):
 
     def part_weights(self, _query: Query, pool: Candidates, /) -> dict[str, float]:
         """Return how much each part of the model counts; empty when there is only one part."""
-        model: MatrixModel | MixedModel = self.model
-        return model.part_weights(pool.features) if isinstance(model, MixedModel) else {}
+        model: MatrixModel | BlendedModel = self.model
+        return model.part_weights(pool.features) if isinstance(model, BlendedModel) else {}
 
 
 def compute_part_weights(scorer: Scorer, query: Query, pool: Candidates) -> dict[str, float]:
     """Return how much each part of a scorer counts for a query; empty when it is one piece."""
-    return scorer.part_weights(query, pool) if isinstance(scorer, MixedScorer) else {}
+    return scorer.part_weights(query, pool) if isinstance(scorer, BlendedScorer) else {}
 
 
 class StoredModel(MatrixModel, Protocol):

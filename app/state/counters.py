@@ -11,7 +11,7 @@ from copy import copy
 import numpy as np
 from numpy.typing import NDArray
 
-from app.artifacts import DAY, HALF_LIVES, Models, Popularity, lengthened
+from app.artifacts import DAY, HALF_LIVES, Models, Popularity, pad_to_length
 from app.contracts import Proposal, Rows, Scores, StreamOffsets, Times
 from app.state.group_counts import SceneCounts, SegmentCounts, SegmentRows
 
@@ -34,11 +34,11 @@ class PopularityCounters:
         n = len(base.first_seen) + spare
         self.reference = base.at
         self.now = base.at  # time of the newest event, unix seconds
-        self.counts = lengthened(np.array(base.counts, np.float64), n)  # (h, n)
-        self.liked = lengthened(np.array(base.liked, np.float64), n)  # (h, n)
+        self.counts = pad_to_length(np.array(base.counts, np.float64), n)  # (h, n)
+        self.liked = pad_to_length(np.array(base.liked, np.float64), n)  # (h, n)
         self.total = base.liked.sum(axis=1, dtype=np.float64)  # (h,)
-        self.first_seen = lengthened(np.array(base.first_seen, np.float64), n, np.inf)  # (n,)
-        self.mean_value = lengthened(
+        self.first_seen = pad_to_length(np.array(base.first_seen, np.float64), n, np.inf)  # (n,)
+        self.mean_value = pad_to_length(
             base.mean_value, n, default_mean_value(base)
         )  # (n,) of the bundle
         self.exposures = np.zeros(self.counts.shape[1], np.float64)  # (n,) times shown
@@ -64,7 +64,7 @@ class PopularityCounters:
         return len(self.first_seen)
 
     def apply(
-        self, rows: Rows, weights: Scores, times: Times, of: SegmentRows | None = None
+        self, rows: Rows, weights: Scores, times: Times, segment_rows: SegmentRows | None = None
     ) -> None:
         """Add these events, in any order. A late event counts as if it had come in time.
 
@@ -72,22 +72,24 @@ class PopularityCounters:
             rows: (m,) items.
             weights: (m,).
             times: (m,) unix seconds.
-            of: (m, a) rows of ``Segments.share`` that the users belong to; -1: unknown. None: all
-                are unknown.
+            segment_rows: (m, a) rows of ``Segments.share`` that the users belong to; -1: unknown.
+                None: all are unknown.
         """
         if not len(rows):
             return
         far = np.flatnonzero(times - self.reference > REBASE_AFTER)
         if len(far):  # at the same event, however the events are batched
             early, late = slice(far[0]), slice(far[0], None)
-            self._apply(*_slice(early, rows, weights, times, of))
+            self._apply(*_slice(early, rows, weights, times, segment_rows))
             self._rebase(float(times[far[0]]))
-            self.apply(*_slice(late, rows, weights, times, of))
+            self.apply(*_slice(late, rows, weights, times, segment_rows))
         else:
-            self._apply(rows, weights, times, of)
+            self._apply(rows, weights, times, segment_rows)
 
-    def _apply(self, rows: Rows, weights: Scores, times: Times, of: SegmentRows | None) -> None:
-        self.segments.apply(of, rows, weights, times)
+    def _apply(
+        self, rows: Rows, weights: Scores, times: Times, segment_rows: SegmentRows | None
+    ) -> None:
+        self.segments.apply(segment_rows, rows, weights, times)
         self.now = max(self.now, float(times.max(initial=-np.inf)))
         positive = np.maximum(weights, 0.0).astype(np.float64)
         for h, half_life in enumerate(HALF_LIVES):
@@ -230,14 +232,13 @@ def default_mean_value(base: Popularity) -> float:
 
 
 def _slice(
-    part: slice, rows: Rows, weights: Scores, times: Times, of: SegmentRows | None
+    part: slice, rows: Rows, weights: Scores, times: Times, segment_rows: SegmentRows | None
 ) -> tuple[Rows, Scores, Times, SegmentRows | None]:
-    return rows[part], weights[part], times[part], None if of is None else of[part]
+    segments = None if segment_rows is None else segment_rows[part]
+    return rows[part], weights[part], times[part], segments
 
 
 def _sorted_list(scores: NDArray[np.float64]) -> Proposal:
     exact = scores.astype(np.float32)
-    rows = np.flatnonzero(
-        exact > 0
-    )  # the order of items whose count decayed to 0 would be arbitrary
+    rows = np.flatnonzero(exact > 0)  # counts that decayed to 0 would stand in arbitrary order
     return Proposal.best(rows, exact[rows], MAX_LIST_LENGTH)

@@ -96,11 +96,17 @@ class DoubleBuffer(Generic[Reader]):
                 replica.unused.set()
 
     def apply(
-        self, rows: Rows, weights: Scores, times: Times, of: SegmentRows | None = None
+        self, rows: Rows, weights: Scores, times: Times, segment_rows: SegmentRows | None = None
     ) -> None:
         """See ``PopularityCounters.apply``."""
         self.change(
-            partial(PopularityCounters.apply, rows=rows, weights=weights, times=times, of=of)
+            partial(
+                PopularityCounters.apply,
+                rows=rows,
+                weights=weights,
+                times=times,
+                segment_rows=segment_rows,
+            )
         )
         self._is_sorted = False
 

@@ -16,7 +16,15 @@ import orjson
 T = TypeVar("T")
 FieldTypes: TypeAlias = tuple[type | tuple[type, ...], ...]  # of the fields that an entry must have
 
-EVENT_TYPES: FieldTypes = (str, str, str, str, (float, NoneType), (float, int), (str, NoneType))
+EVENT_FIELD_TYPES: FieldTypes = (
+    str,
+    str,
+    str,
+    str,
+    (float, NoneType),
+    (float, int),
+    (str, NoneType),
+)
 IMPRESSION_TYPES: FieldTypes = (str, str, list)
 EMPTY: Mapping[str, Any] = MappingProxyType({})
 
@@ -106,7 +114,7 @@ def encode_impression(impression: Impression) -> bytes:
 
 def decode_event(content: Any) -> EventEntry | None:
     """Read the parsed entry of an event; None if it is not one."""
-    if not _has_fields(content, EVENT_TYPES):
+    if not _has_fields(content, EVENT_FIELD_TYPES):
         return None
     position, context, attributes = (*content[7:10], None, None, None)[:3]
     optional = (

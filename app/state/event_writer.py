@@ -16,8 +16,8 @@ import orjson
 from app.state.event_codec import Event, events_key
 from app.state.store import CommandPart, Store
 from app.state.user_store import (
-    HISTORY_LIMIT,
     MAX_HIDDEN,
+    MAX_STORED_EVENTS,
     attributes_key,
     hidden_key,
     hidden_member,
@@ -100,7 +100,7 @@ async def append_events(  # noqa: PLR0913, PLR0917 - the last three are seldom p
     store: Store,
     prefix: str,
     events: Sequence[Event],
-    limit: int = HISTORY_LIMIT,
+    limit: int = MAX_STORED_EVENTS,
     stream_limit: int = STREAM_LIMIT,
     attribute_names: Sequence[str] = (),
 ) -> list[AppendOutcome]:

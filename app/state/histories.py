@@ -15,7 +15,7 @@ from app.state.event_interpreter import EventInterpreter
 from app.state.store import CommandPart, Store
 from app.state.user_store import (
     HIDING_EVENTS,
-    HISTORY_LIMIT,
+    MAX_STORED_EVENTS,
     attributes_key,
     blocked_key,
     decode_attributes,
@@ -41,7 +41,7 @@ class RedisHistories:
     ids: IdIndex
     event_weights: EventWeights
     time_shift: float = 0.0  # seconds from the data's time to the wall clock
-    limit: int = HISTORY_LIMIT
+    limit: int = MAX_STORED_EVENTS
     shown_limit: int = 0  # recently shown items to read; 0: no policy uses them
     _interpreter: EventInterpreter = field(init=False, repr=False)
 
@@ -127,7 +127,7 @@ class MemoryHistories:
     ids: IdIndex
     event_weights: EventWeights
     time_shift: float = 0.0  # seconds from the data's time to the wall clock
-    limit: int = HISTORY_LIMIT
+    limit: int = MAX_STORED_EVENTS
     _events: dict[str, dict[bytes, float]] = field(default_factory=dict, init=False, repr=False)
 
     async def append(self, events: Sequence[Event]) -> None:

@@ -17,7 +17,7 @@ from app.contracts import NOTHING_BLOCKED, Blocked
 from app.state.event_codec import decode_history
 from app.state.store import CommandPart, Store
 
-HISTORY_LIMIT = 500  # newest events that are kept of each user
+MAX_STORED_EVENTS = 500  # newest events that are kept of each user
 MAX_FRIENDS = 500
 MAX_ATTRIBUTES = 50
 MAX_BLOCKED = 1_000  # items, providers and categories together

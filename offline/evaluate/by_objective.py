@@ -16,7 +16,7 @@ from offline.evaluate.intervals import Bootstrap
 from offline.evaluate.metrics import K, Lists, PerUser
 from offline.evaluate.rowsets import RowSets
 from offline.training.objective_rankers import compute_value_bounds
-from offline.training.objectives import OUTCOMES, compute_grades, compute_outcomes
+from offline.training.objectives import OBJECTIVE_COLUMNS, compute_grades, compute_outcomes
 from offline.training.rankers import TrainedRankers
 from offline.training.replay import ReplayUser, add_later_events, sample_users
 
@@ -58,7 +58,7 @@ def compute_truth(holdout: Holdout, bounds: NDArray[np.float64]) -> Truth:
     )
     rows = np.concatenate(new)
     truth = {RELEVANT: RowSets.of([user.relevant for user in users])}
-    for name in OUTCOMES:
+    for name in OBJECTIVE_COLUMNS:
         grades = compute_grades(outcomes, name, bounds).astype(np.float32)
         held = grades > 0
         truth[name] = RowSets.of_pairs(owners[held], rows[held], len(users), grades[held])

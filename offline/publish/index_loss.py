@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from app.artifacts import Indexes, Models
 from app.contracts import Matrix
 from app.cpu import one_thread
-from app.query_builder import HISTORY_LIMIT, content_profile, fold_in
+from app.query_builder import MAX_QUERY_EVENTS, content_profile, fold_in
 from app.recall.vectors import flat_index
 from offline.choices import IndexKind
 from offline.publish.index import IndexConfig, available_kinds, build_index
@@ -79,7 +79,7 @@ def exact_neighbours(vectors: Matrix, queries: Matrix) -> NDArray[np.int64]:
 def sample_user_vectors(models: Models, seed: int) -> tuple[Matrix, Matrix]:
     """Return the vectors of some users with likes, in factors, (q, d), and content, (q, e)."""
     users = np.random.default_rng(seed).permutation(np.flatnonzero(np.diff(models.users.indptr)))
-    likes = [models.users.history(int(user)).liked(HISTORY_LIMIT) for user in users[:MAX_USERS]]
+    likes = [models.users.history(int(user)).liked(MAX_QUERY_EVENTS) for user in users[:MAX_USERS]]
     likes = [liked for liked in likes if len(liked)]
     factors = [fold_in(models.factors, liked, models.popularity.at) for liked in likes]
     content = [content_profile(models.content, liked) for liked in likes]

@@ -12,7 +12,7 @@ from app.rank.objectives import RELEVANT, ObjectiveBlend
 from app.rank.pointwise_listwise import PointwiseListwiseBlend
 from app.rank.scorer import MatrixScorer
 from offline.training.gbdt import fit_pointwise_listwise
-from offline.training.objectives import OUTCOMES, compute_grade_bounds, compute_grades
+from offline.training.objectives import OBJECTIVE_COLUMNS, compute_grade_bounds, compute_grades
 from offline.training.rank_table import RankTable
 from offline.training.rankers import TrainingSet
 
@@ -30,7 +30,7 @@ def fit_objective_models(
     windows, config = training.windows, training.rank
     bounds = compute_value_bounds(windows)
     models = {RELEVANT: relevant} if RELEVANT in training.objectives else {}
-    for objective in (name for name in OUTCOMES if name in training.objectives):
+    for objective in (name for name in OBJECTIVE_COLUMNS if name in training.objectives):
         tables = [relabel(window, objective, bounds) for window in windows]
         if _have_same_labels(tables, windows):
             models[objective] = relevant
@@ -52,7 +52,9 @@ def _have_same_labels(tables: list[RankTable], others: list[RankTable]) -> bool:
 
 def compute_value_bounds(windows: list[RankTable]) -> NDArray[np.float64]:
     """Return the bounds of the grades of value, from the values that these windows hold."""
-    values = [w.outcomes[:, OUTCOMES.index("value")] for w in windows if w.outcomes is not None]
+    values = [
+        w.outcomes[:, OBJECTIVE_COLUMNS.index("value")] for w in windows if w.outcomes is not None
+    ]
     return compute_grade_bounds(np.concatenate([np.empty(0, np.float32), *values]))
 
 

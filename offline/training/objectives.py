@@ -14,7 +14,7 @@ from app.rank.scorer import POINTWISE_LISTWISE, RankerKinds
 from offline.data.dataset import DataTraits, Log
 from offline.data.errors import DataError
 
-OUTCOMES = ("click", "conversion", "value")  # the columns of a table's outcomes
+OBJECTIVE_COLUMNS = ("click", "conversion", "value")  # the columns of a table's outcomes
 GRADES = 4  # of value, above 0: LightGBM gains 2^grade - 1
 LARGEST_QUANTILE = 0.95  # of the different values: a few much larger ones do not stretch the grades
 
@@ -97,7 +97,7 @@ def compute_grades(
     outcomes: Matrix, objective: str, bounds: NDArray[np.float64]
 ) -> NDArray[np.int32]:
     """Grade outcomes (n, 3) by one objective, (n,): 0 or 1, for value 0 to GRADES."""
-    column = outcomes[:, OUTCOMES.index(objective)]
+    column = outcomes[:, OBJECTIVE_COLUMNS.index(objective)]
     if objective != "value":
         return (column > 0).astype(np.int32)
     steps = 1 + np.searchsorted(bounds, column, side="right")

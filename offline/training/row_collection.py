@@ -14,7 +14,7 @@ from app.contracts import Matrix, Request
 from app.features.views import FINE_VIEW, column_names
 from app.funnel import Funnel
 from offline.data.dataset import Dataset
-from offline.training.objectives import OUTCOMES, compute_outcomes
+from offline.training.objectives import OBJECTIVE_COLUMNS, compute_outcomes
 from offline.training.rank_table import NO_POSITION, RankTable
 from offline.training.replay import ReplayUser, advance_counters, label_rows, recommend_once
 
@@ -69,7 +69,7 @@ def _stack_groups(groups: list[tuple[Matrix, NDArray[np.int32], Matrix]]) -> Ran
             np.empty((0, len(column_names(FINE_VIEW))), np.float32),
             np.empty(0, np.int32),
             np.empty(0, np.int64),
-            outcomes=np.empty((0, len(OUTCOMES)), np.float32),
+            outcomes=np.empty((0, len(OBJECTIVE_COLUMNS)), np.float32),
         )
     features, labels, outcomes = zip(*groups, strict=True)
     sizes = np.array([len(group) for group in labels])

@@ -5,7 +5,13 @@ import pytest
 
 from app.artifacts import Content
 from app.contracts import NO_HISTORY
-from app.query_builder import HISTORY_LIMIT, QueryBuilder, content_profile, fold_in, join_histories
+from app.query_builder import (
+    MAX_QUERY_EVENTS,
+    QueryBuilder,
+    content_profile,
+    fold_in,
+    join_histories,
+)
 from app.state.counters import PopularityCounters
 from tests.fakes import history, request, rows, small_dataset, small_models
 
@@ -145,10 +151,10 @@ def test_now_is_the_newest_event_and_a_python_float():
 
 
 def test_a_long_history_is_cut_but_all_seen_items_stay_excluded():
-    events = history(*((i % 80, 5, 1, 1e9 - i) for i in range(HISTORY_LIMIT + 79)))
-    few = history(*((i % 70, 5, 1, 2e9 - i) for i in range(HISTORY_LIMIT)))
+    events = history(*((i % 80, 5, 1, 1e9 - i) for i in range(MAX_QUERY_EVENTS + 79)))
+    few = history(*((i % 70, 5, 1, 2e9 - i) for i in range(MAX_QUERY_EVENTS)))
     query = BUILDER.build(request("", inline=events), few)
-    assert len(query.history) == HISTORY_LIMIT
+    assert len(query.history) == MAX_QUERY_EVENTS
     assert query.history.rows.max() < 70
     assert query.excluded.all()
 

@@ -217,7 +217,7 @@ def bound():
 def test_a_server_told_to_end_answers_who_is_connected_who_waits_and_who_has_not_spoken_yet():
     listener = bound()
     port = listener.getsockname()[1]
-    server = workers.PatientServer(configure())
+    server = workers.DrainingServer(configure())
     thread = threading.Thread(target=server.run, args=([listener],))
     thread.start()
     until(lambda: server.started)
@@ -236,7 +236,7 @@ def test_a_server_told_to_end_answers_who_is_connected_who_waits_and_who_has_not
 async def test_connections_that_the_kernel_accepted_are_taken_in_before_the_socket_closes():
     listener = bound()
     listener.listen()
-    server = workers.PatientServer(configure())
+    server = workers.DrainingServer(configure())
     server.config.load()
     server.lifespan = server.config.lifespan_class(server.config)
     server.servers = []
@@ -289,7 +289,7 @@ def ask_until_answered(url):
 
 def test_a_worker_in_this_process_is_the_one_that_serves(monkeypatch):
     served = []
-    monkeypatch.setattr(workers.PatientServer, "run", lambda self, sockets: served.append(sockets))
+    monkeypatch.setattr(workers.DrainingServer, "run", lambda self, sockets: served.append(sockets))
     workers.run_workers(configure, "a listener", 1)
     workers.work(configure, "a listener")
     assert served == [["a listener"]] * 2
