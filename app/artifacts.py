@@ -1,4 +1,4 @@
-"""What training produces and serving reads: plain arrays, nothing computed, nothing loaded.
+"""The arrays that training produces and serving reads. This module only declares them.
 
 ``offline.models`` makes them, ``app.bundle.bundle`` stores and loads them, ``app.recall`` and
 ``app.features.views`` read them. All are as of one moment, ``Popularity.at``.
@@ -111,7 +111,7 @@ class Factors:
     power: float = 0.0  # 0: the same regularisation for everyone
     n_liked: int = 1  # items with a like
     half_life: float = np.inf  # seconds
-    lengths: Scores = field(init=False)  # (n,) of the items' vectors, never 0
+    lengths: Scores = field(init=False)  # (n,) lengths of the item vectors, never 0
 
     def __post_init__(self) -> None:
         lengths = np.maximum(np.linalg.norm(self.items, axis=1), 1e-9).astype(np.float32)

@@ -1,4 +1,4 @@
-"""Composition: from models, rankers and state to a funnel. Serving and the offline job both use it.
+"""Build a funnel from models, rankers and live state, for serving and for the offline job.
 
 Channels come from ``app.recall.registry``, features from ``app.features.views``, policies from
 ``app.rerank``.
@@ -49,30 +49,32 @@ from app.state.counters import PopularityCounters
 
 @dataclass(frozen=True, slots=True, eq=False)
 class LiveState:
-    """What changes while the models stay the same."""
+    """The state that changes while the models stay the same."""
 
     counters: PopularityCounters
     histories: Histories
     tables: Tables
-    friend_events: FriendEvents = field(default_factory=NoFriendEvents)  # offline: the bundle's
+    friend_events: FriendEvents = field(default_factory=NoFriendEvents)  # default: no live events
 
 
 @dataclass(frozen=True, slots=True)
 class FunnelConfig:
-    """How the funnel is set up, apart from what was trained."""
+    """The settings of a funnel, without the trained parts."""
 
     cpu: Cpu
     by: Checkpoints
     sizes: Sizes = field(default_factory=Sizes)
     policy: Policy = field(default_factory=Policy)
     index: Callable[[Matrix], faiss.Index] = flat_index  # for vectors in memory, offline
-    scenes: Mapping[str, Policy] = field(default_factory=dict)  # with a policy of their own
-    channels: Mapping[str, ChannelConfig] = field(default_factory=dict)  # others: the defaults
+    scenes: Mapping[str, Policy] = field(default_factory=dict)  # scenes with their own policy
+    channels: Mapping[str, ChannelConfig] = field(
+        default_factory=dict
+    )  # others: the default config
     specs: Sequence[ChannelSpec[Any]] = CHANNEL_SPECS
 
 
 class MergeOrderScorer:
-    """Stands in for a ranker that is not trained yet: keeps the order of the fused ranks."""
+    """Stands in for an untrained ranker: keeps the order of the fused ranks."""
 
     def __init__(self, view: View) -> None:
         self._column = column_names(view).index("fused")
@@ -128,5 +130,5 @@ def build_funnel(
 
 
 def is_awaited(channel: Channel | LocalChannel) -> bool:
-    """Return whether the channel waits for something, rather than computes."""
+    """Return whether the channel is asynchronous: it waits instead of computing."""
     return inspect.iscoroutinefunction(channel.recall)

@@ -26,7 +26,7 @@ class StageError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Blocked:
-    """What a user must not be shown: ids of items, names of providers and of categories."""
+    """Items that a user must not be shown: by id, by provider and by category."""
 
     items: tuple[str, ...] = ()
     providers: tuple[str, ...] = ()
@@ -44,13 +44,13 @@ MAX_SESSION_EVENTS = 20  # the newest ones
 
 @dataclass(frozen=True, slots=True, eq=False)
 class UserRecord:
-    """What the store holds of a user besides events."""
+    """The store's data of a user, without events."""
 
     blocked: Blocked = NOTHING_BLOCKED
     attributes: Mapping[str, str] = field(default_factory=dict)
     friends: tuple[str, ...] = ()
     hidden: Rows = field(default_factory=lambda: NO_ROWS)
-    restored: Rows = field(default_factory=lambda: NO_ROWS)  # were hidden and are no longer
+    restored: Rows = field(default_factory=lambda: NO_ROWS)  # items that are no longer hidden
     erased_at: float = -np.inf  # unix seconds, data time: older events do not exist
 
 
@@ -67,7 +67,7 @@ class History:
     times: Times  # (h,) non-increasing
     record: UserRecord = EMPTY_RECORD  # ``take`` and ``newest`` drop this and what follows
     impressions: Rows = field(default_factory=lambda: NO_ROWS)  # recent ones, newest first
-    raw_reply: Sequence[Any] = ()  # of the store, so that the request log can replay it
+    raw_reply: Sequence[Any] = ()  # reply of the store, kept for the request log
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -114,7 +114,7 @@ NO_HISTORY = History(NO_ROWS, np.empty(0, np.float32), np.empty(0, np.float32), 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class RequestOptions:
-    """What a caller requests, as far as it can be read without a bundle.
+    """The options of a request that do not depend on a bundle.
 
     The record of a request, the request in rows and the query share these fields.
     """
@@ -139,16 +139,16 @@ _OPTIONS = fields(RequestOptions)
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Request(RequestOptions):
-    """What a caller requests, in rows of a bundle. Nothing of the user has been read yet."""
+    """A request with the rows of a bundle. The user's data has not been read yet."""
 
-    arrived: float  # by time.monotonic, seconds
+    arrived: float  # seconds, from time.monotonic
     inline: History = NO_HISTORY  # sent by the caller, for sessions and anonymous users
-    exclude: Rows = field(default_factory=lambda: NO_ROWS)  # by the caller
+    exclude: Rows = field(default_factory=lambda: NO_ROWS)  # items that the caller excludes
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class StreamOffsets:
-    """How far the counters had read the streams at a request, so that it can be replayed."""
+    """The position of the counters in the streams at a request. Replay starts from it."""
 
     applied: Mapping[str, tuple[str, str]]  # stream: ids of the first and last entry applied
     sorted_lists: Mapping[str, tuple[str, str]]  # the same, as of the sorted lists
@@ -163,13 +163,13 @@ class ItemFilter(Protocol):
     @property
     def name(self) -> str: ...
     def allows(self, rows: Rows) -> NDArray[np.bool_]:
-        """Return for each row whether it may be shown, (n,)."""
+        """Return whether each row may be shown, (n,)."""
         ...
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Query(RequestOptions):
-    """One request and all that is known of its user. Built once, never changed."""
+    """One request with all data of its user. Built once, never changed."""
 
     user_row: int  # row among the bundle's users; -1 for a user that the bundle does not know
     history: History
@@ -180,13 +180,13 @@ class Query(RequestOptions):
     counters_at: float  # unix seconds, at most ``now``: the newest event that the counters hold
     filters: tuple[ItemFilter, ...] = ()  # besides ``excluded``
     impressions: Rows = field(default_factory=lambda: NO_ROWS)  # recent ones, newest first
-    hidden: Rows = field(default_factory=lambda: NO_ROWS)  # by the user
+    hidden: Rows = field(default_factory=lambda: NO_ROWS)  # items that the user has hidden
     friends: Sequence[str] = ()  # public ids of users
-    raw_reply: Sequence[Any] = ()  # of the store, see ``History``
-    stream_offsets: StreamOffsets | None = None  # of the counters
+    raw_reply: Sequence[Any] = ()  # reply of the store, see ``History``
+    stream_offsets: StreamOffsets | None = None  # position of the counters in the streams
 
     def allows(self, rows: Rows) -> NDArray[np.bool_]:
-        """Return for each row whether it may be recommended, (n,)."""
+        """Return whether each row may be recommended, (n,)."""
         is_allowed: NDArray[np.bool_] = ~self.excluded.take(rows)
         for each in self.filters:
             is_allowed &= each.allows(rows)
@@ -235,7 +235,7 @@ class Candidates:
     """A pool of items as parallel columns: a stage is a few numpy calls, never a loop."""
 
     rows: Rows  # (n,) unique
-    scores: Scores  # (n,) of the stage that ran last; never NaN
+    scores: Scores  # (n,) scores of the last stage that ran; never NaN
     ranks: Ranks  # (n, c) place in each channel's list; ABSENT where it did not propose the item
     signals: Matrix  # (n, c) each channel's own score; 0 where it did not propose the item
     features: Matrix  # (n, f) the first columns of the view, as far as computed; f may be 0
@@ -270,7 +270,7 @@ class Candidates:
 
 
 ORGANIC, EXPLORE, SPONSORED, PINNED = range(4)
-SLOTS = ("organic", "explore", "sponsored", "pinned")  # by code
+SLOTS = ("organic", "explore", "sponsored", "pinned")  # name of each code
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -329,7 +329,7 @@ NO_EVENTS = UserEvents(NO_ROWS, NO_ROWS, np.empty(0, np.float32), np.empty(0))
 
 
 class FriendEvents(Protocol):
-    """Reads what users did since the bundle was made, for the friends of a user."""
+    """Reads the events of a user's friends since the bundle was made."""
 
     def recent_events(self, users: Sequence[str], newest: int) -> Awaitable[UserEvents]:
         """Read the ``newest`` live events of each user, in any order.
@@ -341,7 +341,7 @@ class FriendEvents(Protocol):
 
 
 class Histories(Protocol):
-    """Reads what a user did since the bundle was made. An unknown user has an empty history."""
+    """Reads the events of a user since the bundle was made. An unknown user has none."""
 
     def recent(self, user: str) -> Awaitable[History]: ...
 
@@ -370,7 +370,7 @@ class Channel(Protocol):
 
 
 class LocalChannel(Protocol):
-    """Recall from memory, in less time than a hop to another thread takes. Same contract."""
+    """Recall from memory. It takes less time than a hop to another thread. Same contract."""
 
     @property
     def name(self) -> str: ...
@@ -380,7 +380,7 @@ class LocalChannel(Protocol):
 class Features(Protocol):
     """Computes the features of a pool. It never adds, drops or reorders rows.
 
-    Columns that the pool has already are kept: they were computed over the whole merged pool,
+    It keeps the columns that the pool already has: they were computed over the whole merged pool,
     before a ranker cut it.
     """
 

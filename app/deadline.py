@@ -1,4 +1,4 @@
-"""The clock of one request: it admits, bounds and records every stage, and survives failures."""
+"""Run the stages of one request within their checkpoints, and record results and failures."""
 
 import asyncio
 import logging
@@ -18,7 +18,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class StageResult:
-    """What one stage did. It becomes a metric, and part of the answer with ``explain=true``."""
+    """The result of one stage, for the metrics and for answers with ``explain=true``."""
 
     stage: str
     seconds: float
@@ -46,15 +46,18 @@ NO_CHECKPOINTS = Checkpoints(*[math.inf] * 6)  # for the offline job, which runs
 class StageRunner:
     """Runs the stages of one request, and holds its arrival and the results so far."""
 
-    arrived: float  # by time.monotonic, seconds; an event loop's clock may tick in milliseconds
+    arrived: float  # seconds, from time.monotonic; an event loop's clock can be too coarse
     results: list[StageResult] = field(default_factory=list)
-    query: Query | None = None  # once the user is known
-    proposals: list[Proposal] = field(default_factory=list)  # once recall has ended
+    query: Query | None = None  # set once the user is known
+    proposals: list[Proposal] = field(default_factory=list)  # set once recall has ended
 
     async def run_async(
         self, stage: str, by: float, work: Callable[[], Awaitable[T]], fallback: T
     ) -> T:
-        """Await ``work``; ``by`` seconds after arrival cancel it and return ``fallback``."""
+        """Await ``work``, and cancel it ``by`` seconds after arrival.
+
+        Return ``fallback`` if the work is cancelled or fails.
+        """
         started = monotonic()
         remaining = self.arrived + by - started
         result = fallback
@@ -71,9 +74,9 @@ class StageRunner:
         return result
 
     def run(self, stage: str, by: float, work: Callable[[], T], fallback: T, n_in: int = 0) -> T:
-        """Run ``work``, or return ``fallback`` when its checkpoint has passed.
+        """Run ``work``, unless its checkpoint has passed. Work that has started is not interrupted.
 
-        Work that has begun is not interrupted.
+        Return ``fallback`` if the work does not start or fails.
         """
         started = monotonic()
         result = fallback

@@ -1,7 +1,7 @@
-"""Builds the query: joins what the bundle, Redis and the caller know of a user.
+"""Build the query: join the data of a user from the bundle, Redis and the caller.
 
-The user's vectors are solved from the history at request time, so that a user who arrived a
-minute ago has them.
+The user's vectors are solved from the history at request time. A user who arrived a minute ago
+therefore has them too.
 """
 
 from dataclasses import dataclass
@@ -19,11 +19,11 @@ from app.state.counters import PopularityCounters
 MAX_QUERY_EVENTS = 500  # events; more add nothing to the vectors and cost time in every stage
 
 DEFAULT_POLICY = PolicySettings()
-MIN_OPINION_WEIGHT = 0.5  # of an event that is an opinion: a view does not undo a dislike
+MIN_OPINION_WEIGHT = 0.5  # least absolute weight of an opinion: a view does not undo a dislike
 
 
 def join_histories(parts: list[History]) -> History:
-    """Merge histories, newest first; the same item at the same time counts once."""
+    """Merge histories, newest first. Events of the same item at the same time become one."""
     parts = [part for part in parts if len(part)]
     if len(parts) <= 1:
         return parts[0] if parts else NO_HISTORY
@@ -89,7 +89,7 @@ class QueryBuilder:
 
     models: Models
     counters: PopularityCounters
-    filters: PolicyFilters | None = None  # None: seen items are dropped, and nothing else
+    filters: PolicyFilters | None = None  # None: only seen items are dropped
 
     def empty_vectors(self) -> UserVectors:
         """Return the vectors of a user without a history."""
@@ -100,7 +100,7 @@ class QueryBuilder:
         )
 
     def build(self, request: Request, recent: History) -> Query:
-        """Build the query from the request and from ``recent``, what Redis holds of the user."""
+        """Build the query from the request and from ``recent``, the user's data in Redis."""
         users, record = self.models.users, recent.record
         user_row = self.user_row(request.user, record)
         history = join_histories([request.inline, recent, users.history(user_row)])
@@ -125,7 +125,7 @@ class QueryBuilder:
     def user_row(self, user: str, record: UserRecord) -> int:
         """Return the user's row in the bundle; -1 if the bundle does not know the user.
 
-        A user who was erased since the bundle was made is not known either.
+        This includes a user who was erased after the bundle was made.
         """
         is_erased = record.erased_at >= self.models.popularity.at
         return -1 if is_erased else self.models.users.ids.row(user)

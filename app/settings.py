@@ -57,7 +57,7 @@ StageTimes: TypeAlias = Annotated[dict[str, Milliseconds], AfterValidator(_compl
 
 
 class ChannelSettings(BaseModel):
-    """What the configuration may say of a recall channel; None: as it is trained."""
+    """The settings of a recall channel that configuration can change. None: as trained."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
     enabled: bool | None = None

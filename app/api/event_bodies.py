@@ -46,7 +46,7 @@ class EventBatch:
     """The events of one body, as they came."""
 
     events: Sequence[Any]
-    lines: Sequence[int] = ()  # of each event in the body, from 1; empty: the body has no lines
+    lines: Sequence[int] = ()  # line of each event, from 1; empty: the body has no lines
     is_single: bool = False  # an object, not a list
 
 

@@ -1,4 +1,4 @@
-"""What every request passes before it is routed: arrival time, body limit, ids with a slash.
+"""Steps before a request is routed: arrival time, body limit, ids with a slash.
 
 Authentication belongs here too: a middleware holds for every route, ``/metrics`` and ``/docs``
 included.

@@ -1,4 +1,4 @@
-"""How an endpoint reaches the service and its store, and answers in JSON."""
+"""Helpers of endpoints: access to the service and its store, and JSON responses."""
 
 from collections.abc import Awaitable
 from typing import Any, TypeVar

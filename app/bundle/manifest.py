@@ -1,4 +1,4 @@
-"""What is written about a bundle.
+"""The manifest of a bundle: its fields, and how it is read and checked.
 
 ``manifest.json`` is written last and names every file with its size and SHA-256.
 """
@@ -50,7 +50,7 @@ class GateCheck(BaseModel):
 
 
 class GateResult(BaseModel):
-    """Whether the bundle may be served, and the comparisons that decided it."""
+    """The verdict of the gate on a bundle, and the comparisons that led to it."""
 
     model_config = ConfigDict(frozen=True)
     verdict: Literal["passed", "refused", "forced"]
@@ -61,7 +61,7 @@ class GateResult(BaseModel):
     @computed_field  # type: ignore[prop-decorator]
     @property
     def forced(self) -> bool:
-        """Whether the bundle is published although a check failed."""
+        """True if the bundle is published although a check failed."""
         return self.verdict == "forced"
 
     @property
@@ -96,7 +96,7 @@ class Manifest(BaseModel):
     channels: dict[str, dict[str, Any]] = {}  # config of each channel; one not named: its defaults
     category_names: list[str]
     flag_names: list[str] = []  # policy flags
-    attributes: dict[str, ColumnKind] = {}  # of items, by name
+    attributes: dict[str, ColumnKind] = {}  # kind of each item attribute, by name
     segment_names: list[str]
     segment_labels: list[list[str]]
     segment_prior: float = 0.0  # likes, see ``Segments``
@@ -112,7 +112,7 @@ class Manifest(BaseModel):
     settings: dict[str, Any] = {}  # settings of the training job
     seconds: dict[str, float] = {}  # wall time of each phase of the job
     gate: GateResult | None = None  # None: the gate did not run
-    stream_offsets: dict[str, str] = {}  # by stream: id of the last entry that training read
+    stream_offsets: dict[str, str] = {}  # id of the last entry that training read, by stream
 
     def channel_configs(self) -> dict[str, ChannelConfig]:
         """Return the config of every channel, as the rankers were trained with it.

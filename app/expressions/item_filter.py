@@ -81,7 +81,7 @@ def parse_filter(text: str, kinds: ColumnKinds = ()) -> Condition:
 class _Compiler:
     """Compiles the parts of one expression."""
 
-    kinds: Mapping[str, ColumnKind]  # of the attributes that are not built in
+    kinds: Mapping[str, ColumnKind]  # attributes that are not built in
 
     def condition(self, node: ast.expr) -> Condition:
         """Compile a part that is true or false."""

@@ -1,1 +1,1 @@
-"""What changes in the catalogue while it is served: items added, changed, hidden and deleted."""
+"""Changes of the catalogue while it is served: items added, changed, hidden and deleted."""

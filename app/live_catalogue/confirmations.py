@@ -1,4 +1,4 @@
-"""Which workers have applied a change of an item: one hash in Redis, a field for each worker.
+"""Record which workers have applied a change of an item, in one Redis hash.
 
 A worker registers before it reads the items for the first time, so whoever writes a change later
 waits for it. It is removed when it ends, when its process no longer runs, or, on another machine,

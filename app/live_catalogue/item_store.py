@@ -27,7 +27,7 @@ MAX_LOG_ENTRIES = 10_000  # changes in the stream, about; a worker that missed m
 READ_TIMEOUT = 10.0  # seconds for one read, the block or the whole hash included
 MAX_PAUSE = 1.0  # seconds between two attempts while the server fails
 STREAM_START = b"0-0"
-MAX_TRIES = 10  # of a change, when others change the same item meanwhile
+MAX_TRIES = 10  # attempts to write a change while others change the same item
 # KEYS: the items, their stream. ARGV: the item's id, its expected record ("": none), its new one,
 # and the number of entries that the stream keeps.
 COMPARE_AND_SET = """
@@ -49,7 +49,7 @@ class ItemStore:
     """
 
     def __init__(self, store: Store, prefix: str, worker_timeout: float = WORKER_TIMEOUT) -> None:
-        self.items: dict[str, ItemRecord] = {}  # by id; deleted ones too
+        self.items: dict[str, ItemRecord] = {}  # by id, deleted items included
         self.loaded = asyncio.Event()  # set once the store's items have been read
         self.workers = Confirmations(store, prefix, worker_timeout)
         self._store = store

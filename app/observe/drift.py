@@ -1,4 +1,4 @@
-"""How far served lists have moved from those at the time when the bundle was made.
+"""Measure how far the served lists have moved from those at the time of the bundle.
 
 The measure is the population stability index (Lewis: An introduction to credit scoring, 1994;
 Siddiqi: Credit risk scorecards, 2006) of some features and of the fine score, over the ranked items
@@ -20,7 +20,7 @@ from app.contracts import ORGANIC, Candidates, Matrix, Scores, Selection
 from app.features.views import FINE_VIEW, column_names
 
 DRIFT_FILE = "drift.json"  # in a bundle
-SCORE = "score"  # of the fine ranker, beside the features
+SCORE = "score"  # name of the fine ranker's score among the monitored columns
 MONITORED = (  # the first in all lists, the others in lists of users with a history
     *("user_events", "user_liked", "user_gap", "habit_popularity"),
     *("channels", "fused", "share_7d", "share_90d", "liked_share", "age"),
@@ -79,7 +79,7 @@ def population_stability_index(expected: BinValues, counts: BinValues) -> float:
 class DriftReference:
     """The lists that the published funnel gives to the users of the test window."""
 
-    columns: Mapping[str, Bins]  # by the name of the feature; and ``SCORE``
+    columns: Mapping[str, Bins]  # by name of the feature, or ``SCORE``
 
     @classmethod
     def of(cls, features: Matrix, scores: Scores) -> "DriftReference":
@@ -107,8 +107,8 @@ class DriftCounter:
 
     reference: DriftReference | None
     min_lists: float = MIN_LISTS
-    weight: float = field(default=0.0, init=False)  # of the lists counted
-    history_weight: float = field(default=0.0, init=False)  # of lists of users with a history
+    weight: float = field(default=0.0, init=False)  # decayed number of counted lists
+    history_weight: float = field(default=0.0, init=False)  # the same, for users with a history
     _waiting: deque[ShownList] = field(
         default_factory=lambda: deque(maxlen=MAX_WAITING), init=False
     )

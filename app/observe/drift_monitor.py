@@ -1,4 +1,4 @@
-"""Checks now and then whether the bundle in service still fits, and logs when it does not."""
+"""Check regularly for drift and age of the bundle in service, and log alerts."""
 
 import logging
 from collections.abc import Mapping
@@ -17,7 +17,7 @@ HOUR = 3_600.0
 
 @dataclass(frozen=True, slots=True)
 class DriftBounds:
-    """The limits above which there is an alert."""
+    """The limits of drift and age. A value above its limit raises an alert."""
 
     drift: float  # population stability index
     age: float  # seconds since the bundle was made; 0: no limit

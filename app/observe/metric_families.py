@@ -12,7 +12,7 @@ class Family:
     name: str
     meaning: str  # for Prometheus and docs/reference/metrics.md
     labels: tuple[str, ...] = ()
-    merge: str = ""  # of a gauge: how the workers' values become one
+    merge: str = ""  # for a gauge: how the values of the workers are combined
 
     @property
     def full_name(self) -> str:

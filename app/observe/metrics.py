@@ -96,7 +96,7 @@ class Metrics:
             self._counters["fallbacks"][fallback,].inc()
 
     def count_failed_side_effect(self, effect: str) -> None:
-        """Count one side effect of an answer that failed; the answer was sent all the same."""
+        """Count one failed side effect. Its answer was sent anyway."""
         self._counters["side_effects_failed"][effect,].inc()
 
     def set_bundle(self, version: str, created: float) -> None:

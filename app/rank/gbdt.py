@@ -38,7 +38,7 @@ class GradientBoosting:
 
     @property
     def column_counts(self) -> set[int]:
-        """How many columns the linear model and the boosters read; one number when all agree."""
+        """The numbers of columns that the linear model and the boosters read, without repeats."""
         return {len(self.base.weights), *(booster.num_feature() for booster in self.boosters)}
 
     def to_text(self) -> str:

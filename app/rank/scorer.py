@@ -1,4 +1,4 @@
-"""What the rankers of both stages share: scorers of a feature matrix, and the codec of a kind.
+"""Code that the rankers of both stages share: matrix scorers, and the codec of a kind.
 
 A ranker that reads only ``pool.features`` is a ``MatrixModel``. ``MatrixScorer`` makes it a
 ``Scorer``, and ``MatrixKind`` makes its class the codec of a kind of ranker.
@@ -14,11 +14,11 @@ from app.contracts import Candidates, Matrix, Query, Scorer, Scores
 
 @dataclass(frozen=True, slots=True)
 class RankerSummary:
-    """What a report shows of a ranker."""
+    """The figures of a ranker that a report shows."""
 
     columns: Mapping[str, float] = field(default_factory=dict)  # how much each column counts
     figures: Mapping[str, float] = field(default_factory=dict)  # anything else, by a plain name
-    trees: int = 0  # of a ranker that has any
+    trees: int = 0  # number of trees; 0 for a ranker without trees
     size: int = 0  # bytes
 
 

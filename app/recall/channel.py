@@ -1,4 +1,4 @@
-"""How a recall channel is declared. A channel is one file here and one line in the registry."""
+"""The declaration of a recall channel. A channel is one file here and a line in the registry."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ class ChannelConfig:
     """The settings that every channel has. A channel with settings of its own extends this."""
 
     enabled: bool = True
-    limit: Count | None = None  # candidates of this channel; None: as ``Sizes.recall``
+    limit: Count | None = None  # most candidates of this channel; None: ``Sizes.recall``
 
 
 Config = TypeVar("Config", bound=ChannelConfig)
@@ -40,7 +40,7 @@ class ChannelInputs:
 class ChannelSpec(Generic[Config]):
     """The declaration of a channel: everything that training and serving need to know of it."""
 
-    name: str  # also of its columns, its stage and its label
+    name: str  # also names its columns, its stage and its metric label
     meaning: str  # what it proposes, one line
     kind: ChannelKind
     config: Config  # the defaults
@@ -49,7 +49,7 @@ class ChannelSpec(Generic[Config]):
 
     @property
     def is_personal(self) -> bool:
-        """Whether the channel needs a history or friends; a popularity channel needs neither."""
+        """True if the channel needs a history or friends. A popularity channel needs neither."""
         return self.kind != "popularity"
 
     @property

@@ -15,9 +15,9 @@ from app.recall.channel import ChannelConfig, ChannelInputs, ChannelSpec
 
 @dataclass(frozen=True, slots=True)
 class ItemTableChannelConfig(ChannelConfig):
-    """How the history enters."""
+    """The settings of a channel over an item-item table."""
 
-    n_events: int = 50  # newest liked events, one key each
+    n_events: int = 50  # newest liked events; the store reads one key for each
     decay: float = 0.98  # weight of each older event, relative to the next newer one
 
 

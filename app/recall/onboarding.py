@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from app.artifacts import Models
 from app.contracts import Rows
 
-MAX_ITEMS = 60  # of the list: some may be deleted, or excluded by a request
+MAX_ITEMS = 60  # length of the list: some items may be deleted, or excluded by a request
 N_MOST_LIKED = 100  # items to select from; the best of 60, 100, 150 and 200
 
 

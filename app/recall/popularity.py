@@ -19,19 +19,19 @@ MIN_SHARE = 1e-9  # P(item) of an item without an event when the bundle was made
 
 @dataclass(frozen=True, slots=True)
 class PopularityChannelConfig(ChannelConfig):
-    """How much of the limit a list may fill."""
+    """The settings of a popularity channel."""
 
-    share: float = 1.0  # of the limit
+    share: float = 1.0  # largest number of proposals, as a share of the limit
 
 
 @dataclass(frozen=True, slots=True)
 class PopularityChannel:
-    """The head of a list that the counters keep sorted, without what must not be shown."""
+    """Proposes the first items of a sorted list of the counters that may be shown."""
 
     name: str
     read_list: Callable[[], Proposal]
-    available: NDArray[np.bool_]  # (n,) of the catalogue
-    share: float = 1.0  # of the limit: a list that is seldom right takes less room in the pool
+    available: NDArray[np.bool_]  # (n,) from the catalogue
+    share: float = 1.0  # of the limit; lower for a list that is seldom right
 
     def recall(self, query: Query, limit: int) -> Proposal:
         """Return the first items of the list that may be shown, ``limit`` or a share of it."""

@@ -13,7 +13,7 @@ from app.recall.channel import ChannelConfig, ChannelInputs, ChannelSpec
 
 @dataclass(frozen=True, slots=True)
 class UserCFChannelConfig(ChannelConfig):
-    """How many events and neighbours take part."""
+    """The settings of the channel."""
 
     n_events: int = 20  # newest events, one key each
     n_neighbours: int = 60

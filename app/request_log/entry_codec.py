@@ -31,7 +31,7 @@ class LogEntryError(Exception):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class LogEntry:
-    """What is kept of one answer. ``app.request_log.answer_record`` defines the fields."""
+    """The stored data of one answer. ``app.request_log.answer_record`` defines the fields."""
 
     head: Mapping[str, Any]  # plain JSON
     arrays: Mapping[str, NDArray[Any]]  # by name, one row for each item in the order shown

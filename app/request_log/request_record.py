@@ -1,4 +1,4 @@
-"""What a caller asked for, in public ids: whole enough to ask it again, of another bundle too."""
+"""The record of a request in public ids. It can be replayed, also with another bundle."""
 
 from dataclasses import dataclass
 from typing import TypeAlias

@@ -19,7 +19,7 @@ from app.state.counters import PopularityCounters
 
 PerItem: TypeAlias = NDArray[np.float64]  # (n,)
 
-POSTERIOR_DRAWS = 128  # of Thompson sampling, to estimate its propensities
+POSTERIOR_DRAWS = 128  # draws that estimate the propensities of Thompson sampling
 MAX_SAMPLED = 32  # candidates that Thompson sampling draws for: those with the highest bound
 
 

@@ -30,18 +30,18 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ServingBundle:
-    """What a bundle and the settings decide together. Built once for each loaded bundle."""
+    """A bundle with the settings applied. Built once for each loaded bundle."""
 
     bundle: Bundle  # with spare rows for new items
     settings: Settings
     rankers: Rankers  # with the objective weights of the settings
-    channels: Mapping[str, ChannelConfig]  # as trained, less what the settings turn off
+    channels: Mapping[str, ChannelConfig]  # as trained, changed by the settings
     base: Catalogue  # as published
     catalogue: CatalogueOverlay  # the one of ``bundle``
 
     @classmethod
     def of(cls, bundle: Bundle, settings: Settings) -> "ServingBundle":
-        """Apply the settings to a bundle. Settings that the bundle cannot follow are logged."""
+        """Apply the settings to a bundle. Log the settings that do not fit the bundle."""
         base = bundle.models.catalogue
         catalogue = build_overlay(base, settings.spare_items)
         extended = replace(bundle, models=with_spare_rows(bundle.models, catalogue))
@@ -54,7 +54,7 @@ class ServingBundle:
         return PopularityCounters.of(self.bundle.models, self.settings.spare_items)
 
     def build_live_items(self, counters: RowCounters) -> LiveItems:
-        """Build what writes new and changed items into the bundle's arrays."""
+        """Build the writer of new and changed items into the bundle's arrays."""
         models, shift = self.bundle.models, self.bundle.manifest.time_shift
         return LiveItems(self.base, self.catalogue, models, counters, shift)
 
@@ -103,9 +103,9 @@ class ServingBundle:
 
 
 def _channel_configs(manifest: Manifest, settings: Settings) -> dict[str, ChannelConfig]:
-    """Return the channels as trained, with those limited or turned off that the settings name.
+    """Return the channel configs as trained, with the overrides of the settings.
 
-    A setting that the bundle cannot follow is logged and has no effect.
+    A setting that does not fit the bundle is logged and has no effect.
     """
     trained, overrides = manifest.channel_configs(), settings.channel_overrides()
     for name in sorted(overrides.keys() - trained.keys()):

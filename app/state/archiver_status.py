@@ -1,4 +1,4 @@
-"""Whether an archiver is in use, and how far behind it is.
+"""Find out whether an archiver is in use, and how many entries it has yet to read.
 
 While one is in use, workers trim no stream: the archiver trims what it has archived.
 """
@@ -36,7 +36,7 @@ async def is_archiver_in_use(store: Store, prefix: str) -> bool:
 
 
 class ArchiverLag(NamedTuple):
-    """How far the archiver is behind in one stream, in entries."""
+    """The numbers of entries of one stream that the archiver has not read."""
 
     waiting: int  # not yet read
     lost: int  # trimmed since its last round, before they were read

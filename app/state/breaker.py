@@ -22,7 +22,7 @@ class Breaker:
 
     @property
     def is_open(self) -> bool:
-        """Whether callers are kept from the store."""
+        """True if callers are kept from the store."""
         return self._failures >= self._limit
 
     def admit(self) -> bool:

@@ -52,7 +52,7 @@ class PopularityCounters:
         self._opened = np.zeros(n, np.bool_)  # (n,) rows of items that are newer than the bundle
         self._lists: dict[str, Proposal] = {}
         self._changes = 0  # batches of events applied
-        self._sorted = -1  # of these, how many the lists contain
+        self._sorted = -1  # batches of events that the lists contain
         self.refresh()
 
     @classmethod
@@ -182,7 +182,7 @@ class PopularityCounters:
 
     @property
     def is_sorted(self) -> bool:
-        """Whether the lists contain every event."""
+        """True if the lists contain every event."""
         return self._sorted == self._changes
 
     def refresh(self, lists: dict[str, Proposal] | None = None) -> dict[str, Proposal]:

@@ -59,13 +59,13 @@ class DoubleBuffer(Generic[Reader]):
         self._read, self._idle = one, other
         self._cpu = cpu
         self._sort_interval = sort_interval
-        self._changes: list[Change] = []  # those that a replica does not contain
+        self._changes: list[Change] = []  # changes that a replica does not contain yet
         self._total = 0  # changes since the start
         self._wake = asyncio.Event()
         self._settled = asyncio.Event()
         self._settled.set()
         self._is_sorted = True
-        self._sort_at = 0.0  # by the clock of the event loop
+        self._sort_at = 0.0  # time of the next sort, by the event loop's clock
 
     @property
     def current(self) -> Replica[Reader]:
@@ -74,7 +74,7 @@ class DoubleBuffer(Generic[Reader]):
 
     @property
     def is_settled(self) -> bool:
-        """Whether both replicas contain every change, in their lists too."""
+        """True if both replicas and their sorted lists contain every change."""
         behind = min(self._read.applied, self._idle.applied) < self._total
         return self._is_sorted and not behind
 

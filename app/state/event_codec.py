@@ -14,7 +14,7 @@ from typing import Any, NamedTuple, TypeAlias, TypeVar
 import orjson
 
 T = TypeVar("T")
-FieldTypes: TypeAlias = tuple[type | tuple[type, ...], ...]  # of the fields that an entry must have
+FieldTypes: TypeAlias = tuple[type | tuple[type, ...], ...]  # types of an entry's required fields
 
 EVENT_FIELD_TYPES: FieldTypes = (
     str,
@@ -49,7 +49,7 @@ class Event:
     type: str
     value: float = 1.0  # stars, plays, seconds; 1.0 for an event without a value
     timestamp: float = 0.0  # unix seconds by the wall clock
-    request_id: str | None = None  # of the answer that showed the item
+    request_id: str | None = None  # id of the answer that showed the item
     position: int | None = None  # in that answer; 0 is the first
     context: Mapping[str, str | float | bool] = field(default_factory=dict)  # device, page ...
 
@@ -86,7 +86,7 @@ class EventEntry(NamedTuple):
     request_id: str | None
     position: int | None = None
     context: Mapping[str, Any] = EMPTY
-    attributes: Mapping[str, str] = EMPTY  # of the user, as they were when the event was written
+    attributes: Mapping[str, str] = EMPTY  # the user's attributes when the event was written
 
 
 class Impression(NamedTuple):

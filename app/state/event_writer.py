@@ -83,7 +83,7 @@ SHA = sha1(
 
 
 class AppendOutcome(IntEnum):
-    """What happened to one event."""
+    """The result of writing one event."""
 
     NEW = 0
     DUPLICATE = 1  # the user already has an event with this id; nothing was changed

@@ -19,7 +19,7 @@ MAX_CELLS = 5_000_000  # segments times items, 20 MB; for a larger catalogue not
 
 @dataclass(slots=True, eq=False)
 class SceneCounts:
-    """What was shown and liked in each scene. One writer, any number of readers.
+    """Counts of shown and liked items by scene. One writer, any number of readers.
 
     A click belongs to the scene of the list that it names by ``request_id``.
     """

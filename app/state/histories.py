@@ -1,4 +1,4 @@
-"""What each user did since the bundle was trained: in Redis, or in memory."""
+"""Read the events of users since the bundle was trained, from Redis or from memory."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace

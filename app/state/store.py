@@ -28,7 +28,7 @@ RoundTripObserver: TypeAlias = Callable[[str, float, str], None]  # command, sec
 
 MIN_LATE = 0.005  # seconds; a caller that gives up sooner proves nothing about the store
 MIN_SILENCE = 0.1  # seconds without any answer, after which a late round trip is a failure
-LATE_WEIGHT = 0.25  # of a failure
+LATE_WEIGHT = 0.25  # a late round trip counts as this share of a failure
 
 
 def unobserved(_command: str, _seconds: float, _outcome: str) -> None:

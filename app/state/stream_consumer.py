@@ -1,4 +1,4 @@
-"""Count what users do and what they are shown, in this worker, from the two streams."""
+"""Update the counters of this worker from the streams of events and impressions."""
 
 import asyncio
 import logging
@@ -34,8 +34,8 @@ from app.state.streams import (
 
 log = logging.getLogger(__name__)
 
-Attributes: TypeAlias = Mapping[str, str]  # of a user, as they were when the event was written
-SegmentsOf: TypeAlias = Callable[[Sequence[str], Sequence[Attributes]], SegmentRows]  # by user id
+Attributes: TypeAlias = Mapping[str, str]  # attributes of a user when the event was written
+SegmentsOf: TypeAlias = Callable[[Sequence[str], Sequence[Attributes]], SegmentRows]  # from ids
 T = TypeVar("T")
 
 STREAMS = EVENTS, IMPRESSIONS = "events", "shown"  # names in offsets, logs and the archive
@@ -45,7 +45,7 @@ MAX_PAUSE = 2.0  # seconds between two attempts while the server fails
 
 
 class CounterUpdates(Protocol):
-    """What the events change: ``PopularityCounters``, or a double buffer of two of them."""
+    """The counters that events change: ``PopularityCounters``, or a double buffer of two."""
 
     def apply(
         self, rows: Rows, weights: Scores, times: Times, segment_rows: SegmentRows | None = None
@@ -71,7 +71,7 @@ class StreamConsumer:
     time_shift: float = 0.0  # seconds from the data's time to the wall clock
     since: int = 0  # milliseconds by the wall clock; the bundle contains what was earlier
     after: Mapping[str, str] = field(default_factory=dict)  # stream: newest entry in the bundle
-    segments: SegmentsOf | None = None  # of users; None: nothing is counted by segment
+    segments: SegmentsOf | None = None  # segments of users; None: no counts by segment
     read_timeout: float = READ_TIMEOUT
     block_ms: int = BLOCK_MS
 

@@ -1,4 +1,4 @@
-"""What all readers of streams share: ids, pages, the loop that follows, repeats and losses."""
+"""Helpers of all stream readers: ids, pages, the reading loop, repeated and lost entries."""
 
 import asyncio
 from collections.abc import Hashable, Sequence
@@ -12,7 +12,7 @@ StreamEntry: TypeAlias = tuple[bytes, list[bytes]]  # id; names and values of th
 EntryId: TypeAlias = tuple[int, int]  # milliseconds by the server's clock; number within them
 
 MAX_READ = 1_000  # entries of each stream in one read: about 5 ms of a worker's time
-BLOCK_MS = 1_000  # for which the server holds a read until there is a new entry
+BLOCK_MS = 1_000  # the longest time that the server holds a read without new entries
 FIRST_PAUSE = 0.05  # seconds before the next attempt after a failure; doubled at each further one
 MAX_REMEMBERED = 100_000  # keys by which a repeated entry is recognised
 
@@ -64,7 +64,7 @@ class StreamPages:
 
 
 class StreamHandler(Protocol):
-    """What is done with the entries that ``follow_streams`` reads."""
+    """Handles the entries that ``follow_streams`` reads."""
 
     offsets: dict[bytes, bytes]  # key of each stream: id of the newest entry that was read
 

@@ -1,4 +1,4 @@
-"""What the store keeps of each user: keys, stored values, and how they are written and read.
+"""The store's data of each user: the keys, the format of the values, reading and writing.
 
 All keys of a user carry the user's hash tag, so that they are on one server of a cluster. The mark
 of an erasure is the exception: it must not contain the user's id.

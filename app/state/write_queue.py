@@ -46,7 +46,7 @@ class WriteQueue(Generic[Record]):
 
     @property
     def is_full(self) -> bool:
-        """Whether the next record would be dropped."""
+        """True if the next record would be dropped."""
         return len(self._queue) >= self.capacity
 
     def add(self, record: Record) -> None:
