@@ -143,6 +143,12 @@ def test_every_container_is_confined_and_bounded(service: str) -> None:
     assert "mem_limit" in settings
 
 
+def test_the_archiver_is_not_asked_for_the_health_of_a_service() -> None:
+    archive = compose()["services"]["archive"]
+    assert archive["build"]["target"] == "app"
+    assert archive["healthcheck"] == {"disable": True}
+
+
 def test_a_full_redis_refuses_to_write_before_it_is_killed_and_evicts_nothing() -> None:
     redis = compose()["services"]["redis"]
     options = dict(pairwise(redis["command"]))
