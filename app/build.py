@@ -67,9 +67,7 @@ class FunnelConfig:
     policy: Policy = field(default_factory=Policy)
     index: Callable[[Matrix], faiss.Index] = flat_index  # for vectors in memory, offline
     scenes: Mapping[str, Policy] = field(default_factory=dict)  # scenes with their own policy
-    channels: Mapping[str, ChannelConfig] = field(
-        default_factory=dict
-    )  # others: the default config
+    channels: Mapping[str, ChannelConfig] = field(default_factory=dict)  # others: default configs
     specs: Sequence[ChannelSpec[Any]] = CHANNEL_SPECS
 
 

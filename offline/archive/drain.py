@@ -27,7 +27,7 @@ TRIM_BATCH = 1_000  # entries that one step of trimming reads
 
 @dataclass(slots=True)
 class ArchiveCounts:
-    """How many entries of one stream were archived, repeated, or unreadable."""
+    """The numbers of archived, repeated and unreadable entries of one stream."""
 
     archived: int = 0
     repeated: int = 0

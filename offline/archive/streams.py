@@ -1,6 +1,6 @@
-"""What is archived: each stream, and how its entries become the rows of a table and back.
+"""The archived streams. Convert their entries to rows of a table, and back.
 
-A row has everything that its entry has, so that the entry can be made again from it.
+A row has all data of its entry, so that the entry can be restored from it.
 """
 
 from collections.abc import Callable, Mapping, Sequence

@@ -31,12 +31,12 @@ PROGRESS_SUFFIX, BAD_ROWS_SUFFIX = ".imported.json", ".bad_rows.csv"  # after th
 
 @dataclass(slots=True)
 class ImportResult:
-    """How many events were sent so far, and the result."""
+    """The number of events sent so far, and their outcomes."""
 
     done: int = 0  # events of the file that the service answered
     accepted: int = 0
     duplicates: int = 0
-    refused: Counter[str] = field(default_factory=Counter)  # by reason
+    refused: Counter[str] = field(default_factory=Counter)  # events by reason
 
 
 def import_events(

@@ -35,16 +35,16 @@ from offline.replay_log.stream_reader import StreamReader
 
 @dataclass(frozen=True, slots=True)
 class ReplayCommand:
-    """Which answers to replay, and against which bundle and settings."""
+    """The answers to replay, and the bundle and settings to replay them with."""
 
     request_id: str | None = None
-    last: int | None = None  # this many of the newest; both None: all
+    last: int | None = None  # number of newest answers; both None: all
     bundle: str | None = None
     changes: Sequence[str] = ()  # key=value
 
     @property
     def is_same(self) -> bool:
-        """Whether bundle and settings are those of the logged answer."""
+        """True if bundle and settings are those of the logged answer."""
         return self.bundle is None and not self.changes
 
 

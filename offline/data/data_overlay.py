@@ -25,10 +25,10 @@ def never_erased(users: pl.Series) -> pl.Series:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ArchiveState:
-    """Up to where the archive was read, so that workers continue from there."""
+    """The position up to which the archive was read. Workers continue from there."""
 
     time_shift: float  # seconds from the time of the data to the wall clock
-    stream_offsets: Mapping[str, str]  # by stream: id of the newest entry that was read
+    stream_offsets: Mapping[str, str]  # id of the newest entry that was read, by stream
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -38,7 +38,7 @@ class DataOverlay:
     erased_at: ErasedAt = never_erased
     live_events: pl.DataFrame | None = None  # COLUMNS, times as the data's
     logged_lists: "Callable[[EventWeights, float], RankTable] | None" = None  # those before a time
-    archive_state: ArchiveState | None = None  # of the live events
+    archive_state: ArchiveState | None = None  # position up to which live events were read
 
 
 def drop_erased(

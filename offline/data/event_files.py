@@ -37,7 +37,7 @@ class EventFile:
     path: Path
     events: pl.DataFrame  # user, item, kind, value, time, line, and OWN as text; null: none
     bad: pl.DataFrame  # file, line, reason, text
-    digest: str  # of the content of the file
+    digest: str  # digest of the file's content
 
     def batches(self, start: int) -> Iterator[list[dict[str, Any]]]:
         """Yield batches of the events from ``start`` on, as the service accepts them."""

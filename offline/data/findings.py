@@ -14,7 +14,7 @@ from offline.data.readers import MAX_BAD_SHARE, FileCount, LoadedData
 FindingLevel: TypeAlias = Literal["good", "limit", "problem"]
 FEW_EVENTS = 10_000  # with fewer, a ranker learns little and intervals are wide
 MIN_POSITIVE_SHARE = 0.05  # with less, positive events are too rare to learn from
-FEW_EVENTS_PER_USER = 5.0  # of the median user; with fewer, most users are nearly cold
+FEW_EVENTS_PER_USER = 5.0  # of the median user: with fewer, most users are nearly cold
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,10 +13,10 @@ from offline.data.table import RAW, TextTable, id_fault
 from offline.data.timestamps import MAX_TIME, parse_seconds
 
 DUPLICATE = "exact duplicate of an earlier line"
-POSITIVE_SHARE = 0.8  # of the scale's maximum: 4 of 5 stars, 8 of 10
+POSITIVE_SHARE = 0.8  # positive from this share of the scale's maximum: 4 of 5 stars, 8 of 10
 MAX_SCALE_VALUES = 21  # a scale 0, 0.5 ... 10; a column with more values holds amounts
 MAX_RATING = 10.0
-DEFAULT_TYPE = "click"  # of an event without a type, as in ``app.api.schemas.InlineEvent``
+DEFAULT_TYPE = "click"  # type of an event without one, as in ``app.api.schemas.InlineEvent``
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -23,7 +23,7 @@ from offline.data.schema import ItemsFile
 from offline.data.table import TextTable
 
 MAX_DISTINCT_TEXTS = 1_000  # different texts of a column that is found without a schema
-MAX_DETECTED_BYTES = 64  # of the texts of such a column; longer ones are for reading
+MAX_DETECTED_BYTES = 64  # longest text of a detected column; longer ones are prose
 BOOLEAN_TEXTS = ("true", "false")
 COLUMN_FIELDS = ("item", "title", "categories", "released", "available", "flags", "provider")
 

@@ -23,7 +23,7 @@ ZIP_FILES = (
     "u.genre",
     "u.data",
 )  # interactions last: with them the set is complete
-RATINGS = ("u.data", "ml-100k.inter")  # of the zip file, of the wheel
+RATINGS = ("u.data", "ml-100k.inter")  # names in the zip file and in the wheel
 PARTS = (RATINGS, ("u.item", "ml-100k.item"), ("u.user", "ml-100k.user"))
 WHEEL_DIGESTS = {  # SHA-256 of each file in the wheel; interactions last, as above
     "ml-100k.item": "51d7cdf777ce5c0f5b32c1d947a4a81fe07d75e78abbe761e0cd4d0756064532",

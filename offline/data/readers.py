@@ -32,7 +32,7 @@ MAX_BAD_SHARE = 0.05
 
 @dataclass(frozen=True, slots=True)
 class FileCount:
-    """How many rows of one file are good, bad and duplicates."""
+    """The numbers of good, bad and duplicate rows of one file."""
 
     file: str
     lines: int  # rows, without the header and empty lines
@@ -50,15 +50,15 @@ class LoadedData:
     """A data set, with a report of how it was read."""
 
     dataset: Dataset
-    event_weights: EventWeights  # of the log; the bundle must carry the same
+    event_weights: EventWeights  # weights of the log; the bundle must carry the same
     layout: str
     files: tuple[FileCount, ...]  # interactions first
     bad: pl.DataFrame  # file, line, reason, text: the bad rows and the exact duplicates
     logged_lists: "Callable[[float], RankTable] | None" = (
         None  # (before) -> the served lists until then
     )
-    archive_state: ArchiveState | None = None  # of live events; None: none were read
-    unused_columns: tuple[str, ...] = ()  # of the items file
+    archive_state: ArchiveState | None = None  # for live events; None: none were read
+    unused_columns: tuple[str, ...] = ()  # unused columns of the items file
 
 
 @dataclass(frozen=True, slots=True, eq=False)

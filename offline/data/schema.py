@@ -58,7 +58,7 @@ class InteractionsFile(FileSchema):
     value: str | None = None  # stars, plays, seconds
     type: str | None = None
     timestamp: str | None = None  # unix time in s, ms or finer, or ISO 8601
-    default_type: str | None = None  # of all events, if there is no type column
+    default_type: str | None = None  # type of all events, if there is no type column
     types: dict[str, str] = {}  # from the words of the file to event types: {"buy" = "purchase"}
     positive_at: float | None = None  # None: 0.8 of the largest rating
 

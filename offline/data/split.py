@@ -10,7 +10,7 @@ from offline.data.errors import DataError
 
 TEST_SHARE = 0.2
 WINDOWS = 6
-WARM_UP_SHARE = 0.3  # of the interactions come before the first ranker window
+WARM_UP_SHARE = 0.3  # share of the interactions before the first ranker window
 MIN_INTERACTIONS = 20  # with fewer interactions, the parts are too small
 
 

@@ -1,4 +1,4 @@
-"""Where relevant items are lost: which channel proposed them, and which stage dropped them."""
+"""Attribute relevant items: the channels that proposed them, the stages that dropped them."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

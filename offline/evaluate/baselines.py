@@ -1,4 +1,4 @@
-"""What the funnel must beat: one order for everyone, without the items that each user has seen."""
+"""Baselines of the funnel: the same order for all users, without the items they have seen."""
 
 import numpy as np
 from numpy.typing import NDArray

@@ -1,4 +1,4 @@
-"""What each objective's model gives to its own objective and costs the others."""
+"""Measure how much each objective's model gains for its objective and costs the others."""
 
 from collections.abc import Iterator
 from dataclasses import replace

@@ -1,4 +1,4 @@
-"""Whether scores predict probabilities: mapped on half of the users, evaluated on the other half.
+"""Measure whether scores predict probabilities: map on half of the users, evaluate on the rest.
 
 Rankers are trained for order: the coarse one on a sample of the negatives, the fine one on pairs.
 An isotonic map (Zadrozny, Elkan: Transforming classifier scores into accurate multiclass
@@ -15,7 +15,7 @@ from offline.evaluate.figures import Calibration, CalibrationPoint
 from offline.evaluate.funnel_answers import FunnelAnswers
 from offline.training.replay import label_rows
 
-BINS = 10  # of equal counts, as deciles of the prediction
+BINS = 10  # bins of equal counts: the deciles of the prediction
 LOG_ODDS_STAGES = frozenset({"coarse"})  # stages whose scores are log odds without a map
 
 

@@ -1,4 +1,4 @@
-"""What the published funnel shows to the users of the test window: the reference of drift."""
+"""Build the reference of drift: the lists of the published funnel for users of the test window."""
 
 import asyncio
 from dataclasses import replace

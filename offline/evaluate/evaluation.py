@@ -41,7 +41,7 @@ class Evaluation:
 
     warm: Comparison
     cold: Comparison | None  # None: nobody came without a history
-    attribution: Attribution  # of warm users
+    attribution: Attribution  # for warm users
     segments: SegmentFigures
     sweeps: Sweeps
     users: int

@@ -53,7 +53,7 @@ class StageShare(TypedDict):
 
 
 class Attribution(TypedDict):
-    """Where relevant items are lost. Shares are means over users, as recall@k is."""
+    """The losses of relevant items by stage. Shares are means over users, as recall@k is."""
 
     k: int  # cut of oracle_ndcg, and of the final list
     room: float  # mean share of each user's relevant items after fine that k places can hold
@@ -116,7 +116,7 @@ class TradeOff(TypedDict):
 class NewUserPoint(TypedDict):
     """Users without a history at the cut, after some of their first events."""
 
-    events: int  # of each user, sent with the request; the models are not fitted on them
+    events: int  # events of each user, sent with the request and unknown to the models
     users: int
     methods: MetricFigures  # method -> NDCG@10 on what the user chose later
     best_channel: str  # the channel with the highest mean at this point, chosen afterwards
@@ -132,7 +132,7 @@ class CalibrationPoint(TypedDict):
 
 
 class Calibration(TypedDict):
-    """How well a stage's scores predict probabilities, once mapped on other users' outcomes."""
+    """The calibration of a stage's scores, mapped to probabilities on other users' outcomes."""
 
     stage: str
     points: list[CalibrationPoint]

@@ -35,12 +35,12 @@ class FunnelAnswers:
 
     @property
     def relevant(self) -> RowSets:
-        """What each user went on to choose."""
+        """The items that each user chose after the request."""
         return RowSets.of([user.relevant for user in self.users])
 
     @property
     def seen(self) -> RowSets:
-        """What each user had acted on before."""
+        """The items that each user had acted on before the request."""
         return seen_items(self.slates)
 
     @property

@@ -36,11 +36,11 @@ UserGroup: TypeAlias = Literal["warm", "cold"]
 
 @dataclass(frozen=True, slots=True)
 class GateConfig:
-    """How much worse is too much, and how many users a conclusion needs."""
+    """The settings of the gate."""
 
     margin: float = 0.02  # relative to the one in service: retraining moves as much by chance
-    min_users: int = 30  # the intervals of fewer are not to be trusted
-    force: bool = False  # publish even what fails
+    min_users: int = 30  # with fewer users, intervals are not reliable
+    force: bool = False  # publish even if a check fails
 
 
 class BaselineComparison(NamedTuple):

@@ -37,12 +37,12 @@ class Holdout:
 
     @property
     def relevant(self) -> RowSets:
-        """What each user chose after the cut, (u,) sets."""
+        """The items that each user chose after the cut, (u,) sets."""
         return RowSets.of([user.relevant for user in self.users])
 
     @property
     def is_warm(self) -> NDArray[np.bool_]:
-        """Whether each user (u,) had a history at the cut."""
+        """True for each user with a history at the cut, (u,)."""
         rows = np.array([user.user for user in self.users], np.int64)
         return np.asarray(np.diff(self.models.users.indptr)[rows] > 0)
 

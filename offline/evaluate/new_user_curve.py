@@ -1,4 +1,4 @@
-"""How soon a new user gets good lists: the models stay fixed, and the first events are revealed.
+"""Measure how soon a new user gets good lists: reveal the first events to fixed models.
 
 The events come with the request, as the events of a session do. The counters stay as of the cut,
 and the "now" of a request is the time of the newest event revealed.

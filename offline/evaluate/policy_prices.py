@@ -1,4 +1,4 @@
-"""What the policies of the last stage cost: the same candidates, reranked with other policies."""
+"""Measure the cost of the policies: rerank the same candidates with other policies."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace

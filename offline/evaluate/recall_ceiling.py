@@ -1,4 +1,4 @@
-"""What recall finds when it may propose more candidates: the ceiling of all later stages."""
+"""Measure recall with more candidates. It is the ceiling of all later stages."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace

@@ -45,7 +45,7 @@ class HoldoutCandidates:
 
     @property
     def is_warm(self) -> NDArray[np.bool_]:
-        """Whether each user (u,) had a history."""
+        """True for each user with a history, (u,)."""
         return self.answers.events > 0
 
 

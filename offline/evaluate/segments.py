@@ -22,7 +22,7 @@ HISTORY_BANDS = {  # the smallest number of events in each
 POPULARITY_BANDS = {"head, top 5 %": 0.05, "middle, next 15 %": 0.20, "tail, other 80 %": 1.0}
 NEVER_SEEN = "no event before"
 MIN_BAND_USERS = 10  # a smaller band has no useful interval
-MAX_BANDS = 8  # of one attribute: the largest
+MAX_BANDS = 8  # bands of one attribute; the largest are kept
 
 
 def ndcg_by_history(

@@ -26,7 +26,7 @@ EPSILON = 1e-12  # keeps the equations solvable where all ratings have decayed t
 
 @dataclass(frozen=True, slots=True)
 class ExplicitALSConfig:
-    """How ratings are learnt, and how a user is folded in when serving."""
+    """The settings of explicit ALS, and of folding in a user when serving."""
 
     size: Count = 32  # dimensions
     penalty: Positive = 0.1  # regularisation of the vectors, per rating
@@ -34,8 +34,8 @@ class ExplicitALSConfig:
     rounds: Count = 10
     spread: Positive = 0.1  # standard deviation of the first vectors
     half_life: Seconds = np.inf  # seconds after which a rating counts half
-    alpha: NotNegative = 5.0  # of the fold-in, as in Factors
-    reg: Positive = 20.0  # of the fold-in
+    alpha: NotNegative = 5.0  # for the fold-in, as in ``Factors``
+    reg: Positive = 20.0  # for the fold-in
 
 
 def fit_explicit_als(log: Log, shape: LogShape, config: ExplicitALSConfig, seed: int) -> Factors:

@@ -14,20 +14,20 @@ from offline.models.factors import build_factors
 from offline.models.interactions import LogShape, Sparse, like_matrix
 
 MEAN_DRAWS = 4  # draws of a like of mean weight, if weights differ
-MAX_DRAWS = 100  # of one like
-RELATIVE_TOLERANCE = 1e-9  # of the largest weight: weights that differ by less are equal
+MAX_DRAWS = 100  # most draws of one like
+RELATIVE_TOLERANCE = 1e-9  # weights that differ by less, relative to the largest, are equal
 
 
 @dataclass(frozen=True, slots=True)
 class BPRConfig:
-    """How the item vectors are learnt, and how a user is folded in when serving."""
+    """The settings of BPR, and of folding in a user when serving."""
 
     size: Count = 31  # dimensions; one more holds the item's bias
     rate: Positive = 0.05
     penalty: NotNegative = 0.05  # regularisation of the training
     rounds: Count = 30
-    alpha: NotNegative = 5.0  # of the fold-in, as in Factors
-    reg: Positive = 50.0  # of the fold-in
+    alpha: NotNegative = 5.0  # for the fold-in, as in ``Factors``
+    reg: Positive = 50.0  # for the fold-in
     half_life: Seconds = np.inf  # seconds after which an interaction counts half
     propensity_power: NotNegative = 0.0  # above 0: events of popular items count less
 

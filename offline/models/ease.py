@@ -24,7 +24,7 @@ BLOCK_ROWS = 512  # rows whose largest weights are selected at a time
 
 @dataclass(frozen=True, slots=True)
 class EASEConfig:
-    """How strongly items predict one another.
+    """The settings of EASE.
 
     Measured on the next tenth of the log, over windows that begin at 25 to 40 % of ML-100K. As
     ``reg`` goes from 300 to 1,000 and 3,000, NDCG@10 goes from 0.135 to 0.147 and 0.153, and
@@ -35,8 +35,8 @@ class EASEConfig:
     reg: Positive = 1_000.0
     half_life: Seconds = 30 * DAY  # seconds after which an interaction counts half
     neighbours: Count = 200  # kept per item
-    fewest_likes: Count = 2  # of an item that takes part
-    most_items: Count = 6_000  # with most likes. Time grows with the cube, memory with the square
+    fewest_likes: Count = 2  # items with fewer likes are left out
+    most_items: Count = 6_000  # the most liked. Time grows with the cube, memory with the square
 
 
 def fit_ease(log: Log, shape: LogShape, config: EASEConfig) -> NeighbourTable:

@@ -1,4 +1,4 @@
-"""What the factorisations share: the vectors that serving folds users into, and rating models."""
+"""Code that the factorisations share: vectors for folding in users, and rating models."""
 
 from dataclasses import dataclass
 

@@ -30,7 +30,7 @@ from offline.models.neighbour_table import Triples, build_neighbour_table
 
 @dataclass(frozen=True, slots=True)
 class ItemCFConfig:
-    """How similar two items are.
+    """The settings of the similarity of items.
 
     The defaults were chosen on the next tenth of ML-100K, over windows before 80 % of the log. 50
     neighbours have the better recall@100, 100 neighbours the better recall@300, which is closer to

@@ -12,7 +12,7 @@ from offline.data.dataset import Log
 
 @dataclass(frozen=True, slots=True)
 class PopularityConfig:
-    """How strongly the mean value of an item is shrunk."""
+    """The settings of popularity."""
 
     shrink: NotNegative = 10.0  # events at which an item's own mean counts half
 

@@ -23,7 +23,7 @@ from offline.models.neighbour_table import Triples, build_neighbour_table
 
 @dataclass(frozen=True, slots=True)
 class RP3betaConfig:
-    """How the walk is weighted.
+    """The settings of the random walk.
 
     Recall@100 and @300 of the next tenth, over windows before 80 % of the log: ML-100K 0.454 and
     0.713, MovieTweetings 0.330 and 0.430. ML-100K without decay and with 100 neighbours: about 0.44

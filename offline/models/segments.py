@@ -22,7 +22,7 @@ MIN_VALUES, MAX_VALUES = 2, 50
 
 @dataclass(frozen=True, slots=True)
 class SegmentsConfig:
-    """How strongly a segment's popularities are shrunk towards those of all users."""
+    """The settings of popularity by segment, which is shrunk towards that of all users."""
 
     prior: Positive = 5_000.0  # likes at which a segment's own share of an item counts half
     half_life: Seconds = np.inf  # seconds after which a like counts half

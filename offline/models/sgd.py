@@ -15,7 +15,7 @@ from offline.models.interactions import LogShape, time_decay
 
 @dataclass(frozen=True, slots=True)
 class SGDConfig:
-    """How ratings are learnt, and how a user is folded in when serving."""
+    """The settings of the rating model, and of folding in a user when serving."""
 
     size: Count = 32  # dimensions
     rate: Positive = 0.02
@@ -23,8 +23,8 @@ class SGDConfig:
     rounds: Count = 15
     batch: Count = 1_000  # ratings per gradient step
     spread: Positive = 0.1  # standard deviation of the first vectors
-    alpha: NotNegative = 5.0  # of the fold-in, as in Factors
-    reg: Positive = 20.0  # of the fold-in
+    alpha: NotNegative = 5.0  # for the fold-in, as in ``Factors``
+    reg: Positive = 20.0  # for the fold-in
     half_life: Seconds = np.inf  # seconds after which a rating counts half
 
 

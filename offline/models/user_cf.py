@@ -24,7 +24,7 @@ UserSimilarity: TypeAlias = Literal["auto", "pearson", "cosine"]
 
 @dataclass(frozen=True, slots=True)
 class UserCFConfig:
-    """How users are compared, and how many raters of an item are kept.
+    """The settings of the user model: the similarity of users, and the raters kept per item.
 
     "auto" means "pearson" if values are ratings, else "cosine". If ratings do not vary, "cosine" is
     used in any case.

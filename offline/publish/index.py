@@ -31,7 +31,7 @@ MAX_POINTS_PER_CELL = 64  # more cost time and do not raise recall
 
 @dataclass(frozen=True, slots=True)
 class IndexConfig:
-    """How vectors are stored and searched.
+    """The settings of the vector index.
 
     ``flat`` is exact. ``sq8`` stores a byte instead of a float. ``ivf_*`` divide the vectors into
     about √n cells and search only a share of them. ``ivf_pq`` stores half a byte instead of
@@ -39,7 +39,7 @@ class IndexConfig:
     """
 
     kind: IndexKind = "flat"
-    looked_into: Share = 0.2  # of the cells are searched for each query
+    looked_into: Share = 0.2  # share of the cells that a query searches
 
 
 def build_index(

@@ -1,4 +1,4 @@
-"""Which bundle is in service, and which were before: the files ``current`` and ``history``.
+"""Record the bundles in service, now and before, in the files ``current`` and ``history``.
 
 ``history`` holds one version a line, the one in service last. A rollback removes the last line.
 """

@@ -11,7 +11,7 @@ from pathlib import Path
 from app.bundle.manifest import BundleError, Manifest, parse_manifest
 
 BUNDLES_FOLDER = "bundles"
-DRAFT_PREFIX = ".draft-"  # of a folder that is being written, or that a killed process left
+DRAFT_PREFIX = ".draft-"  # a folder that is being written, or that a killed process left
 BUNDLES_KEPT = 5
 
 
@@ -30,7 +30,7 @@ class StoredBundle:
 
     @property
     def is_refused(self) -> bool:
-        """Whether the gate refused it."""
+        """True if the gate refused the bundle."""
         gate = self.manifest and self.manifest.gate
         return bool(gate and gate.verdict == "refused")
 

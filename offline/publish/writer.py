@@ -61,11 +61,11 @@ class TrainingResult:
     channels: Mapping[str, ChannelConfig] = field(default_factory=dict)  # not named: the defaults
     rankers_end: float | None = None  # unix seconds; the rankers learned from events before
     settings: dict[str, Any] = field(default_factory=dict)  # for the manifest; plain values
-    seconds: dict[str, float] = field(default_factory=dict)  # of each phase so far
+    seconds: dict[str, float] = field(default_factory=dict)  # duration by phase
     gate: GateResult | None = None
     build_index: Callable[[Matrix], faiss.Index] = flat_index
     drift: DriftReference | None = None  # live traffic is compared with it
-    archive_state: ArchiveState | None = None  # of live events; None: none were used
+    archive_state: ArchiveState | None = None  # for live events; None: none were used
 
 
 def write_bundle(result: TrainingResult, out: Path) -> Path:

@@ -32,7 +32,7 @@ from offline.replay_log.stream_reader import StreamReader
 
 T = TypeVar("T")
 ItemOffset: TypeAlias = tuple[str, int | None]  # id of the newest change, and number of items
-REQUIRED_FIELDS = ("offsets", "items_offset", "items_changed")  # of a log entry
+REQUIRED_FIELDS = ("offsets", "items_offset", "items_changed")  # fields that a log entry needs
 
 
 @dataclass(slots=True)

@@ -15,7 +15,7 @@ from app.state.stream_consumer import StreamConsumer
 from app.state.streams import parse_id
 from offline.replay_log.stream_reader import StreamReader
 
-Spans: TypeAlias = Mapping[str, tuple[str, str]]  # of each stream, ids of first and last entry
+Spans: TypeAlias = Mapping[str, tuple[str, str]]  # ids of the first and last entry, by stream
 
 ITEMS = "items"  # not a stream: it counts the rows that were given to new items
 BATCH_SIZE = 1_000  # entries applied together
@@ -37,8 +37,8 @@ class RebuiltState:
     counters: PopularityCounters = field(init=False)
     _consumer: StreamConsumer = field(init=False)
     _live_items: LiveItems = field(init=False)
-    _applied_items: int = field(init=False)  # of ``items``
-    _starts: dict[str, str] = field(init=False)  # of each stream, its first entry
+    _applied_items: int = field(init=False)  # number of ``items`` applied
+    _starts: dict[str, str] = field(init=False)  # id of the first entry, by stream
 
     def __post_init__(self) -> None:
         self._restart()

@@ -22,7 +22,7 @@ from offline.report.svg import (
     to_svg,
 )
 
-MIN_AXIS_SHARE = 0.9  # of the best figure: the axis starts no higher, so that noise looks small
+MIN_AXIS_SHARE = 0.9  # highest start of the axis, as a share of the best: noise looks small
 MIN_AXIS_TOP = 1e-6  # NDCG: where no item was found, the axis still has a length
 LABEL_SIZE = (0.18, 0.08)  # width and height of a label, as shares of the plot
 BOUNDS: tuple[Literal["low"], Literal["high"]] = ("low", "high")
@@ -128,7 +128,7 @@ class BranchLoss(NamedTuple):
     """One branch of the stream."""
 
     name: str
-    share: float  # of all relevant items
+    share: float  # share of all relevant items
 
 
 def branch_losses(attribution: Attribution) -> list[BranchLoss]:

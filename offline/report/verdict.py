@@ -101,7 +101,7 @@ class Weakness(NamedTuple):
 
     @property
     def is_clear(self) -> bool:
-        """Whether the whole interval is below 0; the number of groups is not corrected for."""
+        """True if the whole interval is below 0, without a correction for the number of groups."""
         return self.gap["high"] is not None and self.gap["high"] < 0
 
 

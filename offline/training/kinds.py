@@ -1,4 +1,4 @@
-"""How each kind of ranker is fitted.
+"""The registry of the functions that fit each kind of ranker.
 
 A built-in kind has one line in ``BUILT_IN_TRAINERS``. Another package adds a kind by an entry point
 of the group ``recfunnel.trainers`` whose object is a ``Trainer``, beside the codec of the same name

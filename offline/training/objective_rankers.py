@@ -16,7 +16,7 @@ from offline.training.objectives import OBJECTIVE_COLUMNS, compute_grade_bounds,
 from offline.training.rank_table import RankTable
 from offline.training.rankers import TrainingSet
 
-Models = Mapping[str, PointwiseListwiseBlend]  # by objective
+Models = Mapping[str, PointwiseListwiseBlend]  # the model of each objective
 
 
 def fit_objective_models(

@@ -1,4 +1,4 @@
-"""What the service may want of a user, as grades of what they did with each proposed item."""
+"""Objectives of ranking, as grades of a user's actions on each proposed item."""
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
@@ -15,13 +15,13 @@ from offline.data.dataset import DataTraits, Log
 from offline.data.errors import DataError
 
 OBJECTIVE_COLUMNS = ("click", "conversion", "value")  # the columns of a table's outcomes
-GRADES = 4  # of value, above 0: LightGBM gains 2^grade - 1
-LARGEST_QUANTILE = 0.95  # of the different values: a few much larger ones do not stretch the grades
+GRADES = 4  # grades of value above 0; LightGBM gains 2^grade - 1
+LARGEST_QUANTILE = 0.95  # of the different values, the end of the scale: outliers do not stretch it
 
 
 @dataclass(frozen=True, slots=True)
 class ObjectiveWeights:
-    """How much each objective's model counts in the fine ranker; all 0: what suits the data."""
+    """The weights of the objectives in the fine ranker. If all are 0, the data decides."""
 
     relevant: NotNegative = 0.0  # any positive event
     click: NotNegative = 0.0  # any event that is not negative

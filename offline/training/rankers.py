@@ -15,7 +15,7 @@ from offline.training.rank_table import RankTable, concatenate
 
 @dataclass(frozen=True, slots=True)
 class RankConfig:
-    """How the linear models and the trees are fitted.
+    """The settings of the linear models and the trees.
 
     Fading of windows and inverse propensities are off, as they did not help: NDCG@10 on the last
     three of seven windows before the middle of ML-100K (364 groups, two seeds, 150 trees) was 0.295
@@ -43,7 +43,7 @@ class RankConfig:
 
 @dataclass(frozen=True, slots=True)
 class HybridConfig:
-    """How the hybrids of ``offline.models.hybrids`` are fitted."""
+    """The settings of the hybrids of ``offline.models.hybrids``."""
 
     alpha: Share = 0.7  # weighted: share of the collaborative score; the rest is content
     switch_at: Whole = 0  # switching: events of a warm user; 0: chosen on the training windows
@@ -61,7 +61,7 @@ class TrainingSet:
     rank: RankConfig = field(default_factory=RankConfig)
     hybrid: HybridConfig = field(default_factory=HybridConfig)
     objectives: Mapping[str, float] = field(default_factory=dict)  # weights; none: one model
-    fine_scores: Scores | None = None  # (m,) of the fine ranker, for the coarse one to learn from
+    fine_scores: Scores | None = None  # (m,) the fine ranker's, as the coarse one's teacher
 
     @property
     def table(self) -> RankTable:
@@ -71,7 +71,7 @@ class TrainingSet:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class FittedRanker:
-    """What a fit returns."""
+    """A fitted ranker, with its scores of the training table."""
 
     scorer: Scorer
     table_scores: Callable[[], Scores] | None = None  # (m,) of ``TrainingSet.table``; None: unknown

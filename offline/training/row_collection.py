@@ -1,8 +1,8 @@
-"""Where training rows come from: the real recall, replayed as of then, and logged lists.
+"""Collect training rows from the real recall, replayed as of then, and from logged lists.
 
-Negatives of a replay are a random sample of what the funnel really proposed and the user did not
-take. Choosing the hardest instead (the best by another model) teaches a ranker that good-looking
-items are bad: on windows before the middle of ML-100K it cost a third of NDCG@10.
+Negatives of a replay are a random sample of the items that the funnel really proposed and the user
+did not take. Choosing the hardest ones instead (the best by another model) teaches a ranker that
+good-looking items are bad: on windows before the middle of ML-100K it cost a third of NDCG@10.
 """
 
 from dataclasses import replace

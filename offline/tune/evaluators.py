@@ -1,4 +1,4 @@
-"""How trials are evaluated: recall models alone, rankers on replayed rows, sizes in the funnel."""
+"""Evaluate trials: recall models alone, rankers on replayed rows, sizes in the funnel."""
 
 import asyncio
 import inspect
@@ -45,7 +45,7 @@ class RecallEvaluator:
 
     @property
     def limit(self) -> int:
-        """How many items a channel may propose."""
+        """The number of items that a channel may propose."""
         max_items = max(len(self.data.dataset.catalogue) // MAX_CATALOGUE_FRACTION, 1)
         return min(self.base.sizes.recall, max_items)
 

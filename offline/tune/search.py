@@ -23,9 +23,9 @@ from offline.tune.windows import TuningData
 
 @dataclass(frozen=True, slots=True)
 class Budget:
-    """How many trials a search may run, and for how long."""
+    """The limits of a search: number of trials, and time."""
 
-    trials: int = 40  # of each part, the default included
+    trials: int = 40  # trials of each part, with the default
     seconds: float = inf  # for the trials of all parts; a trial that runs is finished
 
     def of(self, part: SearchPart) -> int:
@@ -39,13 +39,13 @@ class PartResult:
 
     part: SearchPart
     trials: int
-    values: dict[str, Any]  # of the best trial, where they differ from the default
+    values: dict[str, Any]  # settings of the best trial that differ from the default
     selection: tuple[float, float]  # default and best, on the selection windows
     confirmation: tuple[float, float] | None = None  # the same on a later one; None: no change
 
     @property
     def is_kept(self) -> bool:
-        """Whether the best trial also beats the default on the later window."""
+        """True if the best trial also beats the default on the later window."""
         return self.confirmation is not None and self.confirmation[1] > self.confirmation[0]
 
 
@@ -60,7 +60,7 @@ class FunnelComparison:
 
     @property
     def is_better(self) -> bool:
-        """Whether the new settings are better."""
+        """True if the new settings are better."""
         return self.tuned > self.default
 
 

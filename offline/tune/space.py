@@ -1,4 +1,4 @@
-"""What a search may try: one line for each setting. Settings that are not here stay as they are.
+"""The search space: one line for each setting. Other settings keep their values.
 
 A default that lies outside its range, or is none of the options, is tried as well.
 """
@@ -25,7 +25,7 @@ OptionValue: TypeAlias = int | float | str
 class Range:
     """A number between two bounds. It is whole if they are; with ``log`` it is drawn by ratio."""
 
-    name: str  # of the setting, by its path in ``JobConfig``
+    name: str  # path of the setting in ``JobConfig``
     low: float
     high: float
     log: bool = False
@@ -47,7 +47,7 @@ class Range:
 class Options:
     """One of a few values, without order."""
 
-    name: str  # of the setting, by its path in ``JobConfig``
+    name: str  # path of the setting in ``JobConfig``
     values: tuple[OptionValue, ...]
 
     def distribution(self, default: Any) -> BaseDistribution:

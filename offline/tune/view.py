@@ -1,4 +1,4 @@
-"""What a search prints: a bar for each part, a table of the results, and the conclusion."""
+"""Print a search: a bar for each part, a table of the results, and the conclusion."""
 
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
