@@ -1,4 +1,4 @@
-"""From the body of ``POST /events`` to events: JSON, one or many, or one JSON object a line."""
+"""Read the body of ``POST /events``: a JSON object, a JSON list, or one JSON object a line."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -52,7 +52,7 @@ class EventBatch:
 
 @dataclass(frozen=True, slots=True)
 class InvalidEvent:
-    """What is wrong with one event."""
+    """The fault of one event."""
 
     reason: str  # invalid, type or future: the outcome in metrics
     field: str | None

@@ -63,7 +63,7 @@ class RefusedEvent(BaseModel):
 
 
 class EventsAccepted(BaseModel):
-    """How many events the store took."""
+    """The number of events that the store accepted."""
 
     accepted: int = Field(description="New ones.")
     duplicates: int = Field(description="The user has had an event of this id: without effect.")

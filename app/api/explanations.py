@@ -20,7 +20,7 @@ from app.request_log.request_record import RequestedExclusions, RequestRecord
 
 
 class ItemExplanation(BaseModel):
-    """What became of an item. Each stage adds its own figures."""
+    """The way of an item through the funnel. Each stage adds its own figures."""
 
     model_config = ConfigDict(
         extra="allow",
@@ -47,7 +47,7 @@ class ItemExplanation(BaseModel):
 
 
 class StageReport(BaseModel):
-    """What one stage did; shown with ``explain=true``."""
+    """The result of one stage; shown with ``explain=true``."""
 
     stage: str
     outcome: str
@@ -60,7 +60,7 @@ class StageReport(BaseModel):
 
 
 class PolicyStep(BaseModel):
-    """What one policy of the last stage did; shown with ``explain=true``."""
+    """The effect of one policy of the last stage; shown with ``explain=true``."""
 
     policy: str
     dropped: int | None = Field(None, description="Hard filters and caps: items taken out.")

@@ -22,7 +22,7 @@ from app.service.deployment import Deployment
 
 
 class ItemBody(BaseModel):
-    """What to set of an item. An absent field stays as it is; null restores the bundle's value."""
+    """The fields to set for an item. An absent field stays; null restores the bundle's value."""
 
     model_config = ConfigDict(
         extra="forbid",

@@ -19,14 +19,14 @@ ERRORS: dict[int | str, dict[str, Any]] = {
 
 
 class ItemSceneCounts(BaseModel):
-    """How users of one scene interact with an item."""
+    """Interactions of the users of one scene with an item."""
 
     shown: float
     liked: float = Field(description="Positive events that name a list of the scene.")
 
 
 class ItemCounts(BaseModel):
-    """How all users interact with an item."""
+    """Interactions of all users with an item."""
 
     item_id: str
     shown: float = Field(description="In lists, since the end of the bundle's data.")

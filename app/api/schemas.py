@@ -73,7 +73,7 @@ class InlineEvent(BaseModel):
 
 
 class ListOptions(BaseModel):
-    """Which list a caller asks for: the fields that all requests for a list share."""
+    """The list that a caller asks for: the fields that all requests for a list share."""
 
     model_config = ConfigDict(extra="forbid")
     user_id: PublicId | None = None
@@ -119,7 +119,7 @@ class ExplainQuery(ListOptions):
 
 
 class ErrorDetail(BaseModel):
-    """What is wrong with a request."""
+    """The fault of a request."""
 
     code: str
     message: str

@@ -1,4 +1,4 @@
-"""What a feature may read, how features are declared, and arithmetic that groups share."""
+"""The inputs of features, their declaration, and arithmetic that groups share."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ Columns: TypeAlias = Sequence[NDArray[np.floating] | float]  # (n,) each; a floa
 
 @dataclass(frozen=True, slots=True, eq=False)
 class LikeShares:
-    """How the likes of all users are spread over categories and providers, as of the bundle."""
+    """The shares of categories and providers in the likes of all users, as of the bundle."""
 
     categories: NDArray[np.float64]  # (c,) share of each category; sums to 1
     providers: NDArray[np.float64]  # (p,) share of each provider; items without one left out

@@ -94,7 +94,7 @@ POPULARITY = FeatureGroup(
 
 
 def segment_columns(context: FeatureContext) -> Columns:
-    """How much more users of the same segments (age band, country) like the item."""
+    """Lift of the item among users of the same segments (age band, country)."""
     lift = compute_segment_lift(
         context.models.segments, context.counters, context.query, context.pool.rows
     )

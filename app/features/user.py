@@ -14,7 +14,7 @@ HABIT_LIKES = 50
 
 
 def category_columns(context: FeatureContext) -> Columns:
-    """How much more of the user's likes than of all likes fall into the item's categories."""
+    """Lift of the item's categories in the user's likes, compared with all likes."""
     categories = context.models.catalogue.categories
     liked = context.query.history.liked(LIFT_LIKES)
     counts = categories.take(liked.rows, axis=0).sum(axis=0, dtype=np.float64)
@@ -49,7 +49,7 @@ def _mean_over_categories(
 
 
 def provider_columns(context: FeatureContext) -> Columns:
-    """How much more of the user's likes than of all likes are of the item's provider."""
+    """Lift of the item's provider in the user's likes, compared with all likes."""
     providers = context.models.catalogue.providers
     liked = providers[context.query.history.liked(LIFT_LIKES).rows]
     liked = liked[liked >= 0]
@@ -108,7 +108,7 @@ AFFINITY = FeatureGroup(
 
 
 def habit_columns(context: FeatureContext) -> Columns:
-    """How popular, how new and how varied the user's likes are, and the item against that."""
+    """Popularity, newness and variety of the user's likes, and the item compared with them."""
     liked = context.query.history.liked(HABIT_LIKES)
     if not len(liked):
         return [np.nan] * 4

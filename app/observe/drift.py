@@ -102,7 +102,7 @@ def _monitored_columns(features: Matrix, scores: Scores) -> dict[str, Scores]:
 class DriftCounter:
     """Counts the lists that one worker serves with one bundle. ``add`` is all that a request pays.
 
-    Without a reference, in a bundle of an earlier version, nothing is counted.
+    If the bundle has no reference, because it is of an earlier version, nothing is counted.
     """
 
     reference: DriftReference | None

@@ -38,7 +38,7 @@ exec "$@" 3<&-
 
 @dataclass(frozen=True, slots=True)
 class ServerTimeouts:
-    """How long each step may take, in seconds."""
+    """The longest duration of each step, in seconds."""
 
     start: float = 30.0  # reading back a log of several GB takes this long
     stop: float = 5.0  # then the server is killed

@@ -78,7 +78,7 @@ class SegmentCounts:
     ) -> None:
         is_counted = 0 < segments * items <= max_cells
         self._liked = np.zeros((segments + 1 if is_counted else 0, items + spare), np.float32)
-        self._totals = np.zeros(len(self._liked), np.float64)  # of each row
+        self._totals = np.zeros(len(self._liked), np.float64)  # sum of each row
         self._reference = reference
         self._half_life = half_life
 

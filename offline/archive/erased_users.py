@@ -32,7 +32,7 @@ DIGEST_LENGTH = len(user_digest(""))
 
 @dataclass(frozen=True, slots=True)
 class ErasedUsers:
-    """When each erased user was erased, unix seconds, by digest."""
+    """The time of erasure of each erased user, unix seconds, by digest."""
 
     times: Mapping[str, float] = field(default_factory=dict)
 

@@ -61,7 +61,7 @@ class DataTraits:
     has_times: bool  # False: ``Log.times`` are random, so that the split is random
     positive_weights: tuple[float, ...] = (
         1.0,
-    )  # of the positive event types that occur, ascending
+    )  # weights of the positive event types that occur, ascending
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -28,7 +28,7 @@ class CheckedEvents:
     positive_at: float
     positive_weights: tuple[
         float, ...
-    ]  # of the positive types that occur, ascending, without repeats
+    ]  # weights of the positive types that occur, ascending, without repeats
     is_explicit: bool | None = None  # None: the types decide
 
     @property

@@ -38,7 +38,7 @@ UserGroup: TypeAlias = Literal["warm", "cold"]
 class GateConfig:
     """The settings of the gate."""
 
-    margin: float = 0.02  # relative to the one in service: retraining moves as much by chance
+    margin: float = 0.02  # loss relative to the bundle in service; chance moves it as much
     min_users: int = 30  # with fewer users, intervals are not reliable
     force: bool = False  # publish even if a check fails
 

@@ -33,7 +33,7 @@ from offline.models.users import build_friends, build_users
 
 @dataclass(frozen=True, slots=True)
 class RecallModel:
-    """How a model is fitted and tuned. Its settings are the field of ``RecallConfig``."""
+    """The fit and the tuning of one model. Its settings are the field of ``RecallConfig``."""
 
     channel: str  # recommends from the model; tuning measures the model by this channel
     fit_table: Callable[..., NeighbourTable] | None = None  # (log, shape, config)
@@ -94,7 +94,7 @@ def fit_models(dataset: Dataset, log: Log, config: RecallConfig, at: float) -> M
     """Fit every recall model on ``log``, which holds the events before ``at``, unix seconds.
 
     Only what does not change with time is read from the dataset: ids, attributes, the catalogue.
-    Without timestamps nothing fades, because the times of the log are invented.
+    If the data has no timestamps, nothing fades, because the times of the log are random.
 
     Raises:
         ValueError: the log holds events that are later than ``at``.

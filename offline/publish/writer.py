@@ -93,7 +93,7 @@ def write_bundle(result: TrainingResult, out: Path) -> Path:
 def push_tables(version: str, models: Models, redis_url: str | None, prefix: str) -> None:
     """Write the neighbour tables into Redis, so that no worker has to do it during a swap.
 
-    Without an address, or if Redis does not answer, the service loads them from the bundle.
+    If there is no address, or Redis does not answer, the service loads them from the bundle.
     """
     if redis_url:
         asyncio.run(_push_tables(version, models, redis_url, prefix))

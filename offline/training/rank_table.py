@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from app.contracts import Matrix, Scores
 from app.features.views import FINE_VIEW, column_names
 
-NO_POSITION = 1_000_000  # of replayed rows in a table with logged rows; longer than any list
+NO_POSITION = 1_000_000  # position of replayed rows in a table with logged rows; beyond any list
 POPULARITY_COLUMN = "liked_infd"  # log(1 + likes of all time)
 MAX_WEIGHT_RATIO = 10.0  # bound of a taken item's weight, and of its inverse, relative to the mean
 

@@ -1,4 +1,4 @@
-"""What a ranker is fitted on, how, and what comes out. ``kinds`` has the fits themselves."""
+"""The inputs, settings and results of fitting a ranker. ``kinds`` has the fits themselves."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -57,7 +57,7 @@ class TrainingSet:
 
     windows: list[RankTable]  # oldest first; the last ones may be held out
     seed: int
-    columns: tuple[str, ...] = STAGE_COLUMNS["fine"]  # of the stage's view: the first of a table
+    columns: tuple[str, ...] = STAGE_COLUMNS["fine"]  # the table's first columns: the stage's view
     rank: RankConfig = field(default_factory=RankConfig)
     hybrid: HybridConfig = field(default_factory=HybridConfig)
     objectives: Mapping[str, float] = field(default_factory=dict)  # weights; none: one model
