@@ -30,7 +30,8 @@ def demo(settings: Settings, data: Path, user: str) -> None:
     check_port(settings.host, settings.port)
     console = Console()
     if has_bundle(settings.out):
-        console.print(f"The bundle in {settings.out} is used.")
+        used = f"The bundle in {settings.out} is used."
+        console.print(used, markup=False, highlight=False, soft_wrap=True)
     else:
         console.rule("MovieLens 100K")
         folder = fetch_ml_100k(data)
