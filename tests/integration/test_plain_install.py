@@ -27,7 +27,7 @@ def version(name):
 
 installed_version, metadata.version = metadata.version, version
 sys.meta_path.insert(0, Missing())
-import {service}
+import app.main
 from offline.cli import app
 from typer.testing import CliRunner
 print(json.dumps([CliRunner().invoke(app, line).output for line in json.loads(sys.argv[1])]))
@@ -56,13 +56,13 @@ def outputs(tmp_path_factory, redis_url):
     return dict(zip(commands, printed, strict=True))
 
 
-def run_without(extras, commands, environment, service="app.main"):
+def run_without(extras, commands, environment):
     """Run commands with these modules out of reach; return the output of each."""
     process = subprocess.run(
         [
             sys.executable,
             "-c",
-            PROGRAM.format(extras=extras, service=service),
+            PROGRAM.format(extras=extras),
             json.dumps(commands),
         ],
         capture_output=True,
@@ -94,11 +94,3 @@ def test_training_needs_no_other_extra(data, tmp_path):
     command = ["train", "--data", str(data), "--out", str(out), "--config", str(quick), "--force"]
     (printed,) = run_without(OTHER_EXTRAS, [command], {"REDIS_URL": ""})
     assert (out / "current").exists(), printed
-
-
-def test_commands_about_data_run_without_lightgbm(tmp_path):
-    """The image with the demo's data is built without the system library that LightGBM needs."""
-    commands = [["doctor", str(tmp_path / "missing")]]
-    (printed,) = run_without((*EXTRAS, "lightgbm"), commands, {}, "offline.cli")
-    assert "missing" in printed
-    assert "is not installed" not in printed
