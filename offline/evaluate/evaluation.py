@@ -1,4 +1,4 @@
-"""Asks the real funnel for the users of the test window, and evaluates its answers."""
+"""Compute the real funnel's lists for the users of the test window, and evaluate them."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
