@@ -7,11 +7,10 @@ from time import time as now
 
 import numpy as np
 import polars as pl
-import redis
 
 from app.bundle.bundle import find_current_bundle
 from app.bundle.manifest import BundleError, read_manifest
-from app.contracts import PINNED, SPONSORED
+from app.contracts import PINNED, SPONSORED, StageError
 from app.event_weights import EventWeights
 from app.features.views import FINE_VIEW, column_names, view_hash
 from app.process.embedded_server import server_url
@@ -22,6 +21,7 @@ from offline.archive.files import StreamFiles, archive_folder
 from offline.archive.streams import EVENTS, IMPRESSIONS, REQUEST_LOG, ArchivedStream, log_head
 from offline.data.data_overlay import ArchiveState, DataOverlay
 from offline.data.errors import DataError
+from offline.store_client import open_client
 from offline.training.rank_table import RankTable
 from offline.training.row_collection import build_logged_table
 
@@ -70,10 +70,10 @@ def _read_erased_on_server(settings: Settings) -> ErasedUsers:
     try:
         with (
             server_url(settings.redis_url, settings.out, start=False) as url,
-            redis.Redis.from_url(url) as client,
+            open_client(url) as client,
         ):
             return ErasedUsers.read_server(client, settings.key_prefix)
-    except (redis.RedisError, ServerError):
+    except (StageError, ServerError):
         return ErasedUsers()
 
 

@@ -7,6 +7,7 @@ from typing import NoReturn
 import typer
 from rich.console import Console
 
+from app.contracts import StageError
 from app.process.serve import PortTakenError
 from app.process.server_process import ServerError
 from app.settings import SettingsError
@@ -27,7 +28,7 @@ def errors_as_sentences() -> Iterator[None]:
         _fail(str(error), error, error.exit_status)
     except (
         *(SettingsError, PortTakenError, ServerError),
-        *(BundleError, DataError, OSError),
+        *(StageError, BundleError, DataError, OSError),
     ) as error:
         _fail(str(error), error)
     except FloatingPointError as error:  # a model diverged with these settings

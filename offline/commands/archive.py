@@ -13,6 +13,7 @@ import redis
 from rich.console import Console
 from rich.table import Table
 
+from app.contracts import StageError
 from app.observe import logs
 from app.process.embedded_server import server_url
 from app.process.server_process import ServerError
@@ -26,6 +27,7 @@ from offline.archive.files import StreamFiles, archive_folder
 from offline.archive.rounds import ArchiveRounds, require_version
 from offline.archive.streams import STREAMS
 from offline.data.errors import DataError
+from offline.store_client import open_client
 
 log = logging.getLogger(__name__)
 
@@ -77,7 +79,7 @@ def _rounds(settings: Settings, *, start: bool = True) -> Iterator[ArchiveRounds
     }
     with (
         server_url(settings.redis_url, settings.out, start=start) as url,
-        redis.Redis.from_url(url) as client,
+        open_client(url) as client,
     ):
         require_version(client.info("server"))
         yield ArchiveRounds(
@@ -115,7 +117,7 @@ def erase(settings: Settings, user: str) -> None:
     """
     with server_url(settings.redis_url, settings.out) as url:
         removed = asyncio.run(_erase_in_store(settings, url, user))
-        with redis.Redis.from_url(url) as client, lock_archive(archive_folder(settings.out)):
+        with open_client(url) as client, lock_archive(archive_folder(settings.out)):
             removed["archive"] = purge_erased(client, settings)
             with suppress(redis.ResponseError):  # the file is being rewritten, or there is none
                 client.bgrewriteaof()  # the old file still contains what was deleted
@@ -145,7 +147,7 @@ def _archive_repeatedly(settings: Settings, interval: float) -> None:
                     purge_erased(rounds.client, settings)
                     pause = FIRST_PAUSE
                     time.sleep(interval)
-        except (redis.RedisError, OSError, ServerError) as error:
+        except (StageError, OSError, ServerError) as error:
             log.warning("archiving is interrupted: %s", error)
             time.sleep(pause)
             pause = min(2 * pause, MAX_PAUSE)

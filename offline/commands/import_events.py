@@ -47,6 +47,7 @@ def import_events(
     Raises:
         DataError: The service cannot be reached, or does not accept events.
     """
+    _check_url(url)
     progress_file = file.path.with_name(file.path.name + PROGRESS_SUFFIX)
     result = ImportResult(_read_progress(progress_file, file, url))
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
@@ -60,6 +61,15 @@ def import_events(
             _write_progress(progress_file, file, url, result.done)
             progress.update(bar, completed=result.done)
     return result
+
+
+def _check_url(url: str) -> None:
+    try:
+        is_web_address = httpx.URL(url).scheme in {"http", "https"}
+    except httpx.InvalidURL:
+        is_web_address = False
+    if not is_web_address:
+        raise DataError(f"{url} is not the address of a service: write http://127.0.0.1:8000")
 
 
 def _send(

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import orjson
-import redis
 from rich.console import Console
 from rich.progress import track
 from rich.table import Table
@@ -31,6 +30,7 @@ from offline.replay_log.differences import (
 from offline.replay_log.replay import RequestReplayer
 from offline.replay_log.state_rebuild import StateLostError
 from offline.replay_log.stream_reader import StreamReader
+from offline.store_client import open_client
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +68,7 @@ def _replayer(settings: Settings) -> Iterator[RequestReplayer]:
     try:
         with (
             server_url(settings.redis_url, settings.out) as url,
-            redis.Redis.from_url(url) as client,
+            open_client(url) as client,
         ):
             reader = StreamReader(client, settings.key_prefix, archive_folder(settings.out))
             with closing(RequestReplayer(settings, reader, cpu)) as replayer:
@@ -140,6 +140,8 @@ def _change_settings(entry: LogEntry, changes: Sequence[str]) -> Mapping[str, An
         at = settings
         for part in path:
             at = at.setdefault(part, {})
+            if not isinstance(at, dict):
+                raise SettingsError(f"{change}: {part} is a value and has no settings of its own")
         at[last] = _value(value)
     return settings
 

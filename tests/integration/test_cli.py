@@ -14,8 +14,10 @@ from typer.main import get_command
 from typer.testing import CliRunner
 
 from app.bundle.bundle import BundleError, find_current_bundle
+from app.contracts import StageError
 from app.process.serve import PortTakenError
 from app.process.server_process import ServerError
+from app.rank.scorer import BUILT_IN_NAMES
 from app.settings import Settings, SettingsError
 from offline import cli
 from offline.cli import operation
@@ -23,6 +25,7 @@ from offline.config import JobConfig
 from offline.data.errors import DataError
 from offline.errors import RefusedError
 from offline.evaluate.gate import GateConfig
+from offline.training.kinds import BUILT_IN_TRAINERS
 from tests.conftest import COMMAND, ROOT, clean_environment, running, until, world, write_recbole
 
 
@@ -105,7 +108,10 @@ def test_a_wrong_option_is_refused_by_name(wrong):
 
 @pytest.mark.parametrize(
     "fault",
-    [SettingsError, PortTakenError, ServerError, BundleError, DataError, OSError, PermissionError],
+    [
+        *(SettingsError, PortTakenError, ServerError, StageError),
+        *(BundleError, DataError, OSError, PermissionError),
+    ],
 )
 def test_what_a_user_can_put_right_is_one_sentence_and_status_1(fault, capsys):
     with pytest.raises(typer.Exit) as ended, cli.errors_as_sentences():
@@ -196,6 +202,33 @@ def test_a_command_without_its_libraries_says_what_to_install(monkeypatch, tmp_p
     result = invoke("doctor", tmp_path)
     assert result.exit_code == 1
     assert "is not installed: pip install 'recfunnel[train]'" in result.stderr
+
+
+@pytest.mark.parametrize(
+    "command", [("archive", "--once"), ("erase", "u1"), ("replay",), ("replay", "r1")]
+)
+def test_a_command_whose_store_is_down_says_so_in_one_sentence(command, monkeypatch, tmp_path):
+    monkeypatch.setenv("REDIS_URL", "redis://127.0.0.1:1")
+    result = invoke(*command, "--out", tmp_path)
+    assert result.exit_code == 1
+    assert "Redis at redis://127.0.0.1:1 cannot be " in result.stderr
+    assert "check that it runs and that REDIS_URL points at it" in result.stderr
+    assert "Traceback" not in result.output
+
+
+@pytest.mark.parametrize("url", ["shop", "ftp://shop", "http://[::"])
+def test_events_are_sent_to_nothing_but_a_web_address(url, tmp_path):
+    (tmp_path / "events.csv").write_text("user_id,item_id,timestamp\nu,i,5\n")
+    result = invoke("events", "import", tmp_path / "events.csv", "--url", url)
+    assert result.exit_code == 1
+    assert f"{url} is not the address of a service" in result.stderr
+
+
+def test_the_help_names_every_kind_of_fine_ranker_that_can_be_trained():
+    train = get_command(cli.app).commands["train"]
+    (parameter,) = [one for one in train.params if "--fine-ranker" in one.opts]
+    assert f": {', '.join(BUILT_IN_NAMES)}, or an installed one." in parameter.help
+    assert set(BUILT_IN_NAMES) == set(BUILT_IN_TRAINERS)
 
 
 def test_the_version_is_that_of_the_distribution():

@@ -360,6 +360,9 @@ def test_a_removed_bundle_is_named(busy, replayer):
 def test_what_cannot_be_replayed_is_an_error(busy):
     assert command(busy, "nobody").exit_code == 1
     assert command(busy, "--last", "1", "--set", "diversity").exit_code == 1
+    into_a_value = command(busy, "--last", "1", "--set", "a=1", "--set", "a.b=2")
+    assert into_a_value.exit_code == 1
+    assert "a.b=2: a is a value and has no settings of its own" in into_a_value.output
 
 
 def test_invalid_settings_are_refused():
