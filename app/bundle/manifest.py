@@ -4,7 +4,7 @@
 """
 
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, TypeAlias
 
 from pydantic import BaseModel, ConfigDict, ValidationError, computed_field
 
@@ -25,6 +25,10 @@ class BundleError(Exception):
     """A bundle must not be served. The text names the file and what to do."""
 
 
+CheckOutcome: TypeAlias = Literal["passed", "failed", "unclear", "skipped"]
+UserGroup: TypeAlias = Literal["warm", "cold"]  # with or without a history at the test's start
+
+
 class FileRecord(BaseModel):
     """The size and digest of a file as it was published."""
 
@@ -38,9 +42,9 @@ class GateCheck(BaseModel):
 
     model_config = ConfigDict(frozen=True)
     baseline: str  # "popularity", a channel, "in service"
-    users: Literal["warm", "cold"]  # with or without a history at the start of the test
+    users: UserGroup
     user_count: int
-    outcome: Literal["passed", "failed", "unclear", "skipped"]
+    outcome: CheckOutcome
     funnel_ndcg: float | None = None  # NDCG@10
     baseline_ndcg: float | None = None
     difference: float | None = None  # funnel less baseline

@@ -1,8 +1,8 @@
 """The kinds of rankers: which there are, and how a bundle's rankers are written and read.
 
-A kind is added by its module in this folder and one line in ``BUILT_IN_KINDS``, or from another
-package by an entry point of the group ``recfunnel.rankers`` whose object is a ``RankerKind``.
-``offline.training.kinds`` says how each kind is trained.
+A kind is added by its module in this folder, its name in ``BUILT_IN_NAMES`` and one line in
+``BUILT_IN_KINDS``, or from another package by an entry point of the group ``recfunnel.rankers``
+whose object is a ``RankerKind``. ``offline.training.kinds`` says how each kind is trained.
 """
 
 from collections.abc import Mapping
@@ -17,7 +17,9 @@ from app.rank.logistic import Logistic
 from app.rank.objectives import ObjectiveBlendKind
 from app.rank.pointwise_listwise import PointwiseListwiseBlend
 from app.rank.scorer import (
+    HYBRIDS,
     LOGISTIC,
+    OBJECTIVE_BLEND,
     POINTWISE_LISTWISE,
     MatrixKind,
     RankerKind,
@@ -26,8 +28,6 @@ from app.rank.scorer import (
 )
 
 ENTRY_POINTS = "recfunnel.rankers"
-OBJECTIVE_BLEND = "objective_blend"
-HYBRIDS = ("weighted", "learned", "adaptive", "switching", "combined")
 BUILT_IN_KINDS: Mapping[str, RankerKind] = {
     LOGISTIC: MatrixKind(Logistic),
     POINTWISE_LISTWISE: MatrixKind(PointwiseListwiseBlend),

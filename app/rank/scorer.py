@@ -22,7 +22,10 @@ class RankerSummary:
     size: int = 0  # bytes
 
 
-LOGISTIC, POINTWISE_LISTWISE = "logistic", "pointwise_listwise"
+# The names of the kinds are here, because their modules are slow to import. See ``app.rank.kinds``.
+LOGISTIC, POINTWISE_LISTWISE, OBJECTIVE_BLEND = "logistic", "pointwise_listwise", "objective_blend"
+HYBRIDS = ("weighted", "learned", "adaptive", "switching", "combined")
+BUILT_IN_NAMES = (POINTWISE_LISTWISE, OBJECTIVE_BLEND, *HYBRIDS, LOGISTIC)
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 
 import typer
 
+from app.rank.scorer import BUILT_IN_NAMES, POINTWISE_LISTWISE
 from offline.choices import Factorisation, IndexKind, ItemSimilarity
 from offline.cli.errors import errors_as_sentences
 from offline.cli.options import (
@@ -64,9 +65,8 @@ def train(  # noqa: PLR0913, PLR0917 - one argument for each option
         typer.Option(
             "--fine-ranker",
             "--hybrid",
-            help="The kind of fine ranker: pointwise_listwise (trees), weighted, learned, "
-            "adaptive, switching, combined, logistic, or an installed one. "
-            "Default: pointwise_listwise. --hybrid is the earlier name of this option.",
+            help=f"The kind of fine ranker: {', '.join(BUILT_IN_NAMES)}, or an installed one. "
+            f"Default: {POINTWISE_LISTWISE}. --hybrid is the earlier name of this option.",
         ),
     ] = None,
     max_bad_share: MaxBadShare = None,

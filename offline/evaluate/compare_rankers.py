@@ -4,8 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.contracts import Candidates, Query, Rows, Scorer
-from app.rank.kinds import HYBRIDS, OBJECTIVE_BLEND
-from app.rank.scorer import POINTWISE_LISTWISE
+from app.rank.scorer import HYBRIDS, OBJECTIVE_BLEND, POINTWISE_LISTWISE
 from offline.evaluate.figures import Variant
 from offline.evaluate.holdout import Holdout
 from offline.evaluate.intervals import Bootstrap

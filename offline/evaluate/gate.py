@@ -7,13 +7,13 @@ and its check says so.
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, NamedTuple, TypeAlias
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from app.artifacts import Rankers
-from app.bundle.manifest import GateCheck, GateResult
+from app.bundle.manifest import CheckOutcome, GateCheck, GateResult, UserGroup
 from app.recall.registry import CHANNELS
 from offline.evaluate.baselines import BASELINES
 from offline.evaluate.evaluation import Evaluation
@@ -30,8 +30,6 @@ BASELINE_LABELS = {
     "recency_popularity": "recent popularity",
     IN_SERVICE: "the bundle in service",
 }
-CheckOutcome: TypeAlias = Literal["passed", "failed", "unclear", "skipped"]
-UserGroup: TypeAlias = Literal["warm", "cold"]
 
 
 @dataclass(frozen=True, slots=True)

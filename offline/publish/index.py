@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from math import isqrt
-from typing import cast
+from typing import cast, get_args
 
 import faiss
 import numpy as np
@@ -20,7 +20,7 @@ from app.recall.vectors import flat_index
 from offline.choices import IndexKind
 from offline.data.errors import DataError
 
-INDEX_KINDS: tuple[IndexKind, ...] = ("flat", "sq8", "ivf_flat", "ivf_sq8", "ivf_pq")
+INDEX_KINDS: tuple[IndexKind, ...] = tuple(kind for kind in get_args(IndexKind) if kind != "auto")
 AUTO_IVF_ITEMS = 200_000  # "auto" is exact below so many items
 MIN_IVF_ITEMS = (
     10_000  # an index with cells is trained on at least so many: 39 for each of 256 codes

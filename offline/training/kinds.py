@@ -10,8 +10,15 @@ from dataclasses import replace
 from importlib.metadata import entry_points
 
 from app.artifacts import Rankers
-from app.rank.kinds import OBJECTIVE_BLEND, STAGE_COLUMNS, find_kind
-from app.rank.scorer import LOGISTIC, POINTWISE_LISTWISE, MatrixModel, MatrixScorer, RankerKinds
+from app.rank.kinds import STAGE_COLUMNS, find_kind
+from app.rank.scorer import (
+    LOGISTIC,
+    OBJECTIVE_BLEND,
+    POINTWISE_LISTWISE,
+    MatrixModel,
+    MatrixScorer,
+    RankerKinds,
+)
 from offline.data.errors import DataError
 from offline.models.hybrids import HYBRID_FITS
 from offline.training.distillation import fit_coarse

@@ -8,9 +8,8 @@ from numpy.typing import NDArray
 
 from app.bounds import NotNegative
 from app.contracts import Matrix, Rows
-from app.rank.kinds import OBJECTIVE_BLEND
 from app.rank.objectives import RELEVANT
-from app.rank.scorer import POINTWISE_LISTWISE, RankerKinds
+from app.rank.scorer import OBJECTIVE_BLEND, POINTWISE_LISTWISE, RankerKinds
 from offline.data.dataset import DataTraits, Log
 from offline.data.errors import DataError
 

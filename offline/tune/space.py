@@ -6,7 +6,7 @@ A default that lies outside its range, or is none of the options, is tried as we
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
 from math import inf
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, get_args
 
 from optuna.distributions import (
     BaseDistribution,
@@ -16,7 +16,9 @@ from optuna.distributions import (
 )
 
 from app.artifacts import DAY
+from offline.choices import ItemSimilarity
 from offline.config import JobConfig
+from offline.models.user_cf import UserSimilarity
 
 OptionValue: TypeAlias = int | float | str
 
@@ -95,7 +97,7 @@ def without_decay(config: JobConfig) -> JobConfig:
 HALF_LIVES = (7 * DAY, 15 * DAY, 30 * DAY, 60 * DAY, 120 * DAY, 365 * DAY, inf)
 RECALL: dict[str, tuple[SearchDimension, ...]] = {  # by the model's name in RecallConfig
     "item_cf": (
-        Options("recall.item_cf.similarity", ("cosine", "adjusted_cosine", "bm25")),
+        Options("recall.item_cf.similarity", get_args(ItemSimilarity)),
         Range("recall.item_cf.neighbours", 30, 300, log=True),
         Range("recall.item_cf.shrink", 1.0, 200.0, log=True),
         Range("recall.item_cf.damping", 0.0, 0.8),
@@ -103,7 +105,7 @@ RECALL: dict[str, tuple[SearchDimension, ...]] = {  # by the model's name in Rec
     ),
     "user_cf": (
         Range("recall.user_cf.raters_per_item", 100, 2_000, log=True),
-        Options("recall.user_cf.likeness", ("auto", "pearson", "cosine")),
+        Options("recall.user_cf.likeness", get_args(UserSimilarity)),
         Options("recall.user_cf.half_life", HALF_LIVES),
     ),
     "ease": (

@@ -10,11 +10,11 @@ from app.build import untrained_rankers
 from app.features.views import FINE_VIEW, column_names
 from app.rank.gbdt import GradientBoosting
 from app.rank.hybrid import HybridModel
-from app.rank.kinds import BUILT_IN_KINDS, HYBRIDS, STAGE_COLUMNS, find_kind
+from app.rank.kinds import BUILT_IN_KINDS, STAGE_COLUMNS, find_kind
 from app.rank.logistic import Logistic
 from app.rank.objectives import ObjectiveBlend
 from app.rank.pointwise_listwise import PointwiseListwiseBlend
-from app.rank.scorer import MatrixScorer
+from app.rank.scorer import BUILT_IN_NAMES, HYBRIDS, MatrixScorer
 from tests.contract.scorer_contract import RankerKindContract, ScorerContract
 from tests.fakes import HighestRowFirst, LowestRowFirst
 
@@ -127,4 +127,4 @@ class TestObjectiveBlend(RankerKindContract):
 
 def test_every_built_in_kind_is_tried_here():
     tried = {"logistic", "pointwise_listwise", "objective_blend", *HYBRIDS}
-    assert tried == set(BUILT_IN_KINDS)
+    assert tried == set(BUILT_IN_KINDS) == set(BUILT_IN_NAMES)

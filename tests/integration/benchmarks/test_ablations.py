@@ -14,7 +14,7 @@ from app.contracts import NO_PROPOSAL
 from app.cpu import Cpu
 from app.deadline import NO_CHECKPOINTS
 from app.features.views import COARSE_VIEW, FINE_VIEW, column_names
-from app.rank.kinds import HYBRIDS
+from app.rank.scorer import HYBRIDS
 from app.recall.merge import merge
 from app.recall.registry import CHANNELS
 from benchmarks.ablations import results, study

@@ -5,7 +5,7 @@ its ``pyproject.toml``. Within recfunnel:
 
 1. ``app/rank/<kind>.py``: the scorer and its codec (a matrix model with ``write``, ``read``,
    ``describe`` and ``verify`` needs no more than ``MatrixKind(<Model>)``);
-2. ``app/rank/kinds.py``: one line in ``BUILT_IN_KINDS``;
+2. ``app/rank/kinds.py``: one line in ``BUILT_IN_KINDS``; ``app/rank/scorer.py``: its name;
 3. ``offline/training/kinds.py``: one line in ``BUILT_IN_TRAINERS``, and the fit where it fits best;
 4. ``tests/contract/test_scorers.py``: one class that inherits the contract;
 5. ``docs/reference/`` and ``docs/concepts/hybrids.md``: one line in the table of kinds.

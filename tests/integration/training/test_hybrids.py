@@ -11,8 +11,7 @@ from app.bundle.bundle import load_bundle
 from app.bundle.manifest import BundleError
 from app.features.views import FINE_VIEW, RISING_COLUMNS, column_names
 from app.rank.hybrid import EVENTS_COLUMN, HybridModel
-from app.rank.kinds import HYBRIDS
-from app.rank.scorer import MatrixScorer, RankerKinds
+from app.rank.scorer import HYBRIDS, MatrixScorer, RankerKinds
 from app.recall.registry import CHANNELS, PERSONAL_CHANNELS
 from offline.evaluate.metrics import grouped_ndcg
 from offline.models.hybrids import (
