@@ -42,7 +42,7 @@ from app.recall.registry import CHANNEL_SPECS, build_channels
 from app.recall.social import NoFriendEvents
 from app.recall.vectors import flat_index
 from app.rerank.filters import PolicyFilters
-from app.rerank.policies import Policy
+from app.rerank.policies import SceneSettings
 from app.rerank.slate_builder import SlateBuilder
 from app.state.counters import PopularityCounters
 
@@ -64,9 +64,11 @@ class FunnelConfig:
     cpu: Cpu
     by: Checkpoints
     sizes: Sizes = field(default_factory=Sizes)
-    policy: Policy = field(default_factory=Policy)
+    default_scene: SceneSettings = field(default_factory=SceneSettings)
     index: Callable[[Matrix], faiss.Index] = flat_index  # for vectors in memory, offline
-    scenes: Mapping[str, Policy] = field(default_factory=dict)  # scenes with their own policy
+    scenes: Mapping[str, SceneSettings] = field(
+        default_factory=dict
+    )  # scenes with their own policy
     channels: Mapping[str, ChannelConfig] = field(default_factory=dict)  # others: default configs
     specs: Sequence[ChannelSpec[Any]] = CHANNEL_SPECS
 
@@ -104,10 +106,10 @@ def build_funnel(
     awaited = [channel for channel in channels if is_awaited(channel)]
     return Funnel(
         query_builder=QueryBuilder(
-            models, counters, PolicyFilters(models.catalogue, config.policy, config.scenes)
+            models, counters, PolicyFilters(models.catalogue, config.default_scene, config.scenes)
         ),
         histories=state.histories,
-        channels=cast("list[Channel]", awaited),
+        awaited_channels=cast("list[Channel]", awaited),
         local_channels=cast(
             "list[LocalChannel]", [channel for channel in channels if not is_awaited(channel)]
         ),
@@ -117,7 +119,7 @@ def build_funnel(
         ),
         fine=build_stage("fine", fine_view(config.specs), rankers.fine, sizes.fine, by.fine),
         reranker=SlateBuilder(
-            models.catalogue, models.content.items, counters, config.policy, config.scenes
+            models.catalogue, models.content.items, counters, config.default_scene, config.scenes
         ),
         cpu=config.cpu,
         by=by,

@@ -15,7 +15,7 @@ Rows: TypeAlias = NDArray[np.int64]  # (n,)   row numbers in the catalogue, not 
 Scores: TypeAlias = NDArray[np.float32]  # (n,)   higher is better; comparable within one stage
 Times: TypeAlias = NDArray[np.float64]  # (n,)   unix seconds
 Matrix: TypeAlias = NDArray[np.float32]  # (n, f) one row per candidate, columns as in the view
-Ranks: TypeAlias = NDArray[np.int32]  # (n, c) place in each channel's list, 0 is best
+Ranks: TypeAlias = NDArray[np.int32]  # (n, c) rank in each channel's list, 0 is best
 
 ABSENT = np.int32(-1)  # in Ranks: the channel did not propose the candidate
 
@@ -126,7 +126,7 @@ class RequestOptions:
     scene: str = ""  # where the list is shown: chooses the policy; "": the default policy
     filter: str = ""  # an expression, see app.expressions.item_filter; "": none
     explore: bool = True  # False: no exploration slot
-    quality: float = 1.0  # the share of the candidates to work on; below 1 under load
+    candidate_share: float = 1.0  # the share of the candidates to work on; below 1 under load
     offset: int = 0  # items on earlier pages of the same list
 
     def options(self) -> dict[str, Any]:
@@ -236,7 +236,7 @@ class Candidates:
 
     rows: Rows  # (n,) unique
     scores: Scores  # (n,) scores of the last stage that ran; never NaN
-    ranks: Ranks  # (n, c) place in each channel's list; ABSENT where it did not propose the item
+    ranks: Ranks  # (n, c) rank in each channel's list; ABSENT where it did not propose the item
     signals: Matrix  # (n, c) each channel's own score; 0 where it did not propose the item
     features: Matrix  # (n, f) the first columns of the view, as far as computed; f may be 0
 
@@ -274,14 +274,14 @@ SLOTS = ("organic", "explore", "sponsored", "pinned")  # name of each code
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Selection:
-    """The result of the reranker: the items to show, in order, and why each has its place."""
+class Slate:
+    """The result of the reranker: the items to show, in order, and why each has its position."""
 
     pool: Candidates
     explored: NDArray[np.bool_]  # (n,) True where exploration placed the item
     propensities: Scores = field(default_factory=lambda: NO_SCORES)  # (n,) empty: all 1
     slots: NDArray[np.int8] = field(default_factory=lambda: np.empty(0, np.int8))  # (n,) SLOTS
-    trace: Callable[[], list[tuple[str, int]]] = list  # policy, number of places it changed
+    trace: Callable[[], list[tuple[str, int]]] = list  # policy, number of positions it changed
     rejections: Callable[[], Mapping[str, int]] = dict  # cap, number of items it kept out
 
     def __post_init__(self) -> None:
@@ -294,9 +294,9 @@ class Selection:
     def __len__(self) -> int:
         return len(self.pool)
 
-    def take(self, kept: NDArray[np.intp]) -> "Selection":
+    def take(self, kept: NDArray[np.intp]) -> "Slate":
         """Return these items, in this order."""
-        return Selection(
+        return Slate(
             self.pool.take(kept),
             self.explored[kept],
             self.propensities[kept],
@@ -401,4 +401,4 @@ class Scorer(Protocol):
 class Reranker(Protocol):
     """Makes the final list. It is the only stage that compares items with one another."""
 
-    def rerank(self, query: Query, pool: Candidates) -> Selection: ...
+    def rerank(self, query: Query, pool: Candidates) -> Slate: ...

@@ -4,7 +4,7 @@
 
 Each stage has a checkpoint: the seconds after arrival by which it must end. Time that a stage saves
 is left for the next, and time in queues counts. If a stage is late or fails, the funnel continues
-with the result of the stage before it, and ``Slate.results`` names the stage. Only
+with the result of the stage before it, and ``FunnelRun.results`` names the stage. Only
 ``app.deadline`` catches every exception.
 """
 
@@ -28,7 +28,7 @@ from app.contracts import (
     Request,
     Reranker,
     Scorer,
-    Selection,
+    Slate,
 )
 from app.cpu import Cpu
 from app.deadline import Checkpoints, StageResult, StageRunner
@@ -56,7 +56,7 @@ class RankStage:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Slate:
+class FunnelRun:
     """The answer, with the pool after each stage and the result of each stage."""
 
     query: Query
@@ -64,7 +64,7 @@ class Slate:
     merged: Candidates
     coarse: Candidates
     fine: Candidates
-    selection: Selection
+    slate: Slate
     results: tuple[StageResult, ...]
 
 
@@ -74,7 +74,7 @@ class Funnel:
 
     query_builder: QueryBuilder
     histories: Histories
-    channels: Sequence[Channel]  # channels that wait for a store or another thread
+    awaited_channels: Sequence[Channel]  # channels that wait for a store or another thread
     local_channels: Sequence[LocalChannel]  # channels that only compute
     fallback: PopularityChannel  # popular items, always in memory: the pool is never empty
     coarse: RankStage
@@ -86,7 +86,7 @@ class Funnel:
     limits: Mapping[str, int] = field(default_factory=dict)  # by channel, if it has its own
     channel_order: tuple[str, ...] = ()  # order of the proposals; empty: that of the channels
 
-    async def recommend(self, request: Request, runner: StageRunner | None = None) -> Slate:
+    async def recommend(self, request: Request, runner: StageRunner | None = None) -> FunnelRun:
         """Answer one request. If it is cancelled, ``runner`` holds the results so far."""
         runner = runner or StageRunner(request.arrived)
         query = runner.query = await self._build_query(request, runner)
@@ -123,7 +123,7 @@ class Funnel:
             return runner.run(f"recall.{channel.name}", by, work, NO_PROPOSAL)
 
         computed = list(map(compute, self.local_channels))
-        awaited = await asyncio.gather(*map(start, self.channels))
+        awaited = await asyncio.gather(*map(start, self.awaited_channels))
         proposals = self._in_order([*awaited, *computed])
         enough = sum(map(len, proposals)) >= self._scale(self.recall_limit, query)
         filling = NO_PROPOSAL if enough else self.fallback.recall(query, limit(""))
@@ -131,21 +131,24 @@ class Funnel:
 
     def _in_order(self, proposals: list[Proposal]) -> list[Proposal]:
         """Return the proposals in the order of the features. A channel that is off has none."""
-        names = [*(one.name for one in self.channels), *(one.name for one in self.local_channels)]
+        names = [
+            *(one.name for one in self.awaited_channels),
+            *(one.name for one in self.local_channels),
+        ]
         by_name = dict(zip(names, proposals, strict=True))
         return [by_name.get(name, NO_PROPOSAL) for name in self.channel_order or names]
 
-    def _rank(self, query: Query, proposals: list[Proposal], runner: StageRunner) -> Slate:
+    def _rank(self, query: Query, proposals: list[Proposal], runner: StageRunner) -> FunnelRun:
         """Merge the proposals, rank them twice, and make the list."""
         merged = self._merge(proposals, query)
         coarse = self._cut(self.coarse, query, merged, runner)
         fine = self._cut(self.fine, query, coarse, runner)
         rerank = partial(self.reranker.rerank, query, fine)
-        selection = runner.run("rerank", self.by.rerank, rerank, None, len(fine))
-        if selection is None:
-            selection = self._select_ranked(query, fine)
+        slate = runner.run("rerank", self.by.rerank, rerank, None, len(fine))
+        if slate is None:
+            slate = self._build_ranked_slate(query, fine)
         results = tuple(runner.results)
-        return Slate(query, tuple(proposals), merged, coarse, fine, selection, results)
+        return FunnelRun(query, tuple(proposals), merged, coarse, fine, slate, results)
 
     def _merge(self, proposals: list[Proposal], query: Query) -> Candidates:
         """Merge the proposals. If too few are left, add items from the whole catalogue.
@@ -185,10 +188,10 @@ class Funnel:
 
     @staticmethod
     def _scale(n: int, query: Query) -> int:
-        """Return ``n`` times the query's quality, at least k: under load fewer candidates."""
-        return max(query.k, round(n * query.quality))
+        """Return ``n`` times ``candidate_share``, which is lower under load; at least k."""
+        return max(query.k, round(n * query.candidate_share))
 
-    def recommend_fallback(self, request: Request, runner: StageRunner) -> Slate:
+    def recommend_fallback(self, request: Request, runner: StageRunner) -> FunnelRun:
         """Return the results so far, filled up with popular items.
 
         This is the answer when everything else has failed.
@@ -196,18 +199,20 @@ class Funnel:
         query = runner.query or self.query_builder.build(request, NO_HISTORY)
         proposals = [*(runner.proposals[:-1] or self._no_proposals()), self.fallback.read_list()]
         pool = self._merge(proposals, query)
-        selection = self._select_ranked(query, pool)
+        slate = self._build_ranked_slate(query, pool)
         results = tuple(runner.results)
-        ranked = selection.pool
-        return Slate(query, tuple(proposals), pool, ranked, ranked, selection, results)
+        ranked = slate.pool
+        return FunnelRun(query, tuple(proposals), pool, ranked, ranked, slate, results)
 
     def _no_proposals(self) -> list[Proposal]:
         """Return an empty proposal for each channel."""
-        return self._in_order([NO_PROPOSAL] * (len(self.channels) + len(self.local_channels)))
+        return self._in_order(
+            [NO_PROPOSAL] * (len(self.awaited_channels) + len(self.local_channels))
+        )
 
-    def _select_ranked(self, query: Query, pool: Candidates) -> Selection:
+    def _build_ranked_slate(self, query: Query, pool: Candidates) -> Slate:
         """Select the best by the pool's scores, without what must never be shown."""
         available = self.query_builder.models.catalogue.available
         permitted = is_permitted(query, pool.rows, available)
         best = pool.take(np.flatnonzero(permitted)).top(query.k)
-        return Selection(best, np.zeros(len(best), np.bool_))
+        return Slate(best, np.zeros(len(best), np.bool_))

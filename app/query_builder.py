@@ -13,12 +13,12 @@ from app.artifacts import Content, Factors, Models
 from app.contracts import NO_HISTORY, History, Query, Request, Rows, Scores, UserRecord, UserVectors
 from app.features.user_segments import override_segment_codes
 from app.rerank.filters import PolicyFilters
-from app.rerank.policy import PolicySettings
+from app.rerank.policy_settings import PolicySettings
 from app.state.counters import PopularityCounters
 
 MAX_QUERY_EVENTS = 500  # events; more add nothing to the vectors and cost time in every stage
 
-DEFAULT_POLICY = PolicySettings()
+DEFAULT_SETTINGS = PolicySettings()
 MIN_OPINION_WEIGHT = 0.5  # least absolute weight of an opinion: a view does not undo a dislike
 
 
@@ -145,20 +145,20 @@ class QueryBuilder:
         rows = self.models.friends.of_user(user_row)
         return self.models.users.ids.names(rows.astype(np.int64)) if len(rows) else []
 
-    def policy(self, scene: str) -> PolicySettings:
-        """Return the policy of a scene."""
-        return self.filters.policy_for(scene) if self.filters else DEFAULT_POLICY
+    def settings_for(self, scene: str) -> PolicySettings:
+        """Return the settings of a scene."""
+        return self.filters.settings_for(scene) if self.filters else DEFAULT_SETTINGS
 
     def _excluded(self, history: History, recent: History, request: Request) -> NDArray[np.bool_]:
         excluded = np.zeros(len(self.models.catalogue), np.bool_)
-        policy = self.policy(request.scene)
-        if policy.seen == "drop":
+        settings = self.settings_for(request.scene)
+        if settings.seen == "drop":
             excluded[history.rows] = True
         else:
             excluded[disliked_rows(history)] = True
         excluded[_restored_rows(history, recent)] = False
         excluded[recent.record.hidden] = True
-        if len(recent.impressions) and policy.shown == "drop":
+        if len(recent.impressions) and settings.shown == "drop":
             excluded[recent.impressions] = True
         excluded[request.exclude] = True
         return excluded

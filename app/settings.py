@@ -31,7 +31,7 @@ from typing_extensions import override
 
 from app.bounds import Count, NotNegative, Positive, Share
 from app.deadline import Checkpoints
-from app.rerank.policies import Policy
+from app.rerank.policies import SceneSettings
 from app.state.redis_url import public_address
 
 SETTINGS_FILE = "recfunnel.toml"
@@ -111,8 +111,10 @@ class Settings(BaseSettings):
         DEFAULT_CHECKPOINTS_MS,
         description="milliseconds after arrival by which each stage must be done",
     )
-    policy: Policy = Field(Policy(), description="settings of the policies of the last stage")
-    scenes: dict[str, Policy] = Field(
+    policy: SceneSettings = Field(
+        SceneSettings(), description="settings of the policies of the last stage"
+    )
+    scenes: dict[str, SceneSettings] = Field(
         {},
         description="policies of scenes (`scene=` of a request), see "
         "[policies](../guides/policies.md); what a scene does not set is as in `policy`",
@@ -251,8 +253,8 @@ class Settings(BaseSettings):
 def complete_scenes(values: dict[str, Any]) -> dict[str, Any]:
     """Add the settings of ``policy`` to each scene that does not set them itself."""
     policy, scenes = values.get("policy", {}), values.get("scenes")
-    if isinstance(policy, Policy):
-        policy = {each.name: getattr(policy, each.name) for each in fields(Policy)}
+    if isinstance(policy, SceneSettings):
+        policy = {each.name: getattr(policy, each.name) for each in fields(SceneSettings)}
     if not isinstance(scenes, Mapping) or not isinstance(policy, Mapping):
         return values
     complete = {

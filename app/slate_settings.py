@@ -7,7 +7,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, ValidationError, create_model
 from pydantic_core import to_jsonable_python
 
-from app.rerank.policies import Policy
+from app.rerank.policies import SceneSettings
 from app.settings import Settings, SettingsError, complete_scenes, describe_error
 
 NAMES = (
@@ -19,7 +19,7 @@ NAMES = (
 def extract_slate_settings(settings: Settings) -> dict[str, Any]:
     """Return the settings that decide what is shown, as JSON, without policies at their default."""
     values = settings.model_dump(mode="json", include=set(NAMES) & settings.model_fields_set)
-    policy, default = to_jsonable_python(settings.policy), to_jsonable_python(Policy())
+    policy, default = to_jsonable_python(settings.policy), to_jsonable_python(SceneSettings())
     if "scenes" in values:
         values["scenes"] = {
             name: _difference(scene, policy) for name, scene in values["scenes"].items()

@@ -23,7 +23,7 @@ from rich.table import Table
 
 from app.artifacts import HALF_LIVES, Popularity
 from app.rerank.exploration import ExplorationPool, choose_explored
-from app.rerank.policies import Policy
+from app.rerank.policies import SceneSettings
 from app.state.counters import PopularityCounters
 from offline.data.atomic import atomic_path
 from offline.report.svg import WIDTH, report_style
@@ -31,8 +31,8 @@ from offline.report.svg import WIDTH, report_style
 Regrets: TypeAlias = NDArray[np.float64]
 
 K = 10
-DEFAULT_POLICY = Policy()
-EXPLORATION_POLICIES: Mapping[str, Policy | None] = MappingProxyType(
+DEFAULT_POLICY = SceneSettings()
+EXPLORATION_POLICIES: Mapping[str, SceneSettings | None] = MappingProxyType(
     {
         "random": None,  # every list is drawn from the whole catalogue
         "no exploration": replace(DEFAULT_POLICY, explore_slots=0),
@@ -69,7 +69,7 @@ class ClickRateRanking:
 
 
 def simulate_regret(
-    policy: Policy | None, rounds: int, seed: int, world: SimulatedCatalogue | None = None
+    policy: SceneSettings | None, rounds: int, seed: int, world: SimulatedCatalogue | None = None
 ) -> Regrets:
     """Show ``rounds`` lists by this policy; return the regret so far after each, (rounds,).
 
@@ -88,7 +88,7 @@ def simulate_regret(
         ranking.shown[rows] += 1
         ranking.clicks[rows] += clicked
         counters.count_impressions(rows)
-        counters.clicks[rows] += clicked
+        counters.positives[rows] += clicked
         lost[at] = best - rates[rows].sum()
     return np.cumsum(lost)
 
@@ -103,7 +103,7 @@ def _first_estimates(
 
 
 def _list(
-    policy: Policy | None, counters: PopularityCounters, rates: Regrets, seed: list[int]
+    policy: SceneSettings | None, counters: PopularityCounters, rates: Regrets, seed: list[int]
 ) -> NDArray[np.int64]:
     """Build the list as the last stage does: the best items, then the exploration slots."""
     if policy is None:

@@ -25,7 +25,7 @@ from app.bundle.manifest import parse_manifest
 from app.rank.scorer import POINTWISE_LISTWISE, RankerKinds
 from app.recall.channel import ChannelConfig
 from app.recall.registry import CHANNEL_SPECS, ChannelError, read_channel_configs
-from app.rerank.policies import Policy
+from app.rerank.policies import SceneSettings
 from offline.data.errors import DataError
 from offline.evaluate.gate import GateConfig
 from offline.models.registry import RecallConfig
@@ -38,10 +38,14 @@ from offline.training.row_collection import NEGATIVES_PER_GROUP
 
 NOT_IN_FILE = NOT_MODEL_SETTINGS | {"policy"}
 CHANNEL_SETTINGS = {spec.name: frozenset(asdict(spec.config)) for spec in CHANNEL_SPECS}
-UNKNOWN_FIELD_ERRORS = frozenset(
-    {"extra_forbidden", "unexpected_keyword_argument"}
-)  # as pydantic says it
-
+UNKNOWN_FIELD_ERRORS = frozenset({"extra_forbidden", "unexpected_keyword_argument"})  # of pydantic
+EARLIER_NAMES = {  # of settings: read with a warning for one release
+    "askers": "users_per_window",
+    "index.looked_into": "probed_share",
+    "recall.ease.fewest_likes": "min_likes",
+    "recall.ease.most_items": "max_items",
+    "recall.placement.fewest": "min_likes",
+}
 
 log = logging.getLogger(__name__)
 
@@ -59,11 +63,11 @@ class JobConfig:
     sizes: Sizes = field(default_factory=Sizes)
     channels: Mapping[str, ChannelConfig] = field(default_factory=lambda: read_channel_configs({}))
     index: IndexConfig = field(default_factory=IndexConfig)
-    policy: Policy = field(default_factory=Policy)
+    policy: SceneSettings = field(default_factory=SceneSettings)
     gate: GateConfig = field(default_factory=GateConfig)
     keep: int = BUNDLES_KEPT  # the newest bundles
     compare: bool = False  # every kind of fine ranker, in the report
-    users_per_window: Count = 1_000  # at most so many users are replayed in each window
+    users_per_window: Count = 1_000  # at most so many users of each window give rows
     negatives: Count = NEGATIVES_PER_GROUP  # sampled rows without a label in each group, about
     redis_url: str | None = field(default=None, repr=False)  # the store of the similarity tables
     key_prefix: str = "recfunnel"
@@ -139,10 +143,9 @@ def _split_channels(
 
 def _rename_earlier_settings(settings: Mapping[str, Any]) -> Mapping[str, Any]:
     """Rename the settings of the earlier version, with a warning."""
+    for path, name in EARLIER_NAMES.items():
+        settings = _rename_setting(settings, path.split("."), path, name)
     settings = dict(settings)
-    if "askers" in settings:
-        log.warning("the setting askers is now users_per_window")
-        settings.setdefault("users_per_window", settings.pop("askers"))
     hybrid = settings.get("hybrid")
     if isinstance(hybrid, Mapping) and hybrid.keys() & {"kind", "crowd"}:
         log.warning("hybrid.kind is now rankers.fine; hybrid.alpha replaces hybrid.crowd")
@@ -150,6 +153,21 @@ def _rename_earlier_settings(settings: Mapping[str, Any]) -> Mapping[str, Any]:
         settings["rankers"] = {**rankers, **settings.get("rankers", {})}
         settings["hybrid"] = {n: v for n, v in hybrid.items() if n not in {"kind", "crowd"}}
     return settings
+
+
+def _rename_setting(
+    table: Mapping[str, Any], path: list[str], earlier: str, name: str
+) -> Mapping[str, Any]:
+    """Return the table with the setting at ``path`` renamed, if it has it."""
+    first, *rest = path
+    if first not in table:
+        return table
+    if rest:
+        inner = table[first]
+        is_table = isinstance(inner, Mapping)
+        return {**table, first: _rename_setting(inner, rest, earlier, name)} if is_table else table
+    log.warning("the setting %s is now %s", earlier, ".".join([*earlier.split(".")[:-1], name]))
+    return {name: table[first], **{key: value for key, value in table.items() if key != first}}
 
 
 def current_kind(name: str) -> str:

@@ -1,4 +1,4 @@
-"""The whole offline job in one screen: split, replay, fit, evaluate, gate, refit, publish."""
+"""The whole offline job in one screen: split, recall, fit, evaluate, gate, refit, publish."""
 
 import asyncio
 from collections.abc import Callable, Iterator
@@ -37,15 +37,15 @@ from offline.report.report_figures import (
 )
 from offline.training.kinds import add_coarse, fit_ranker
 from offline.training.objectives import choose_kinds, choose_objectives
-from offline.training.rank_table import RankTable
-from offline.training.rankers import TrainedRankers, TrainingSet
-from offline.training.replay import (
+from offline.training.past_requests import (
     add_later_events,
     add_later_moments,
     build_offline_funnel,
     find_active_users,
     sample_users,
 )
+from offline.training.rank_table import RankTable
+from offline.training.rankers import TrainedRankers, TrainingSet
 from offline.training.row_collection import collect_rows, insert_logged_lists
 
 
@@ -142,11 +142,11 @@ def fit_rankers(  # noqa: PLR0913, PLR0917 - few callers have logged lists
     The rankers also learn from logged lists, unless there are several objectives.
 
     Raises:
-        DataError: users took none of the proposed items, or all of them.
+        DataError: users liked none of the proposed items, or all of them.
     """
     objectives = choose_objectives(config.objectives, dataset.traits, config.rankers.fine)
-    with phases("replay"):
-        tables = [replay_window(dataset, *window, config, funnel) for window in split.windows]
+    with phases("rows"):
+        tables = [collect_window_rows(dataset, *window, config, funnel) for window in split.windows]
     if logged_lists is not None and len(logged_lists) and not objectives:
         tables = insert_logged_lists(tables, logged_lists)
     training = TrainingSet(
@@ -159,7 +159,7 @@ def fit_rankers(  # noqa: PLR0913, PLR0917 - few callers have logged lists
         return add_coarse(fine, kinds.coarse, training)
 
 
-def replay_window(
+def collect_window_rows(
     dataset: Dataset, start: float, end: float, config: JobConfig, funnel: FunnelConfig
 ) -> RankTable:
     """Collect the training rows of one window: run the real recall at the moments of its users."""
@@ -169,8 +169,8 @@ def replay_window(
     users = add_later_moments(dataset.log, users, start, end, config.seed)
     if choose_objectives(config.objectives, dataset.traits, config.rankers.fine):
         users = add_later_events(dataset.log, users, start, end)
-    replayed = build_offline_funnel(models, funnel)
-    return asyncio.run(collect_rows(replayed, dataset, users, config.seed, config.negatives))
+    recall = build_offline_funnel(models, funnel)
+    return asyncio.run(collect_rows(recall, dataset, users, config.seed, config.negatives))
 
 
 def build_holdout(

@@ -22,7 +22,7 @@ from app.contracts import (
     Query,
     Request,
     Scores,
-    Selection,
+    Slate,
     StageError,
     UserVectors,
 )
@@ -171,7 +171,7 @@ class MustNotBeAsked:
     def build(self, query: Query, pool: Candidates) -> Matrix:
         raise AssertionError("this stage should not have begun")
 
-    def rerank(self, query: Query, pool: Candidates) -> Selection:
+    def rerank(self, query: Query, pool: Candidates) -> Slate:
         raise AssertionError("this stage should not have begun")
 
 
@@ -189,7 +189,7 @@ class Broken:
     def score(self, _query: Query, pool: Candidates, /) -> Scores:
         raise ZeroDivisionError
 
-    def rerank(self, query: Query, pool: Candidates) -> Selection:
+    def rerank(self, query: Query, pool: Candidates) -> Slate:
         raise ZeroDivisionError
 
 
@@ -204,15 +204,15 @@ class TooFewScores:
 
 
 class KeepOrder:
-    def rerank(self, query: Query, pool: Candidates) -> Selection:
+    def rerank(self, query: Query, pool: Candidates) -> Slate:
         best = pool.top(query.k)
-        return Selection(best, np.zeros(len(best), np.bool_))
+        return Slate(best, np.zeros(len(best), np.bool_))
 
 
 class Reverse:
-    def rerank(self, query: Query, pool: Candidates) -> Selection:
+    def rerank(self, query: Query, pool: Candidates) -> Slate:
         best = pool.take(np.arange(len(pool))[::-1][: query.k])
-        return Selection(best, np.zeros(len(best), np.bool_))
+        return Slate(best, np.zeros(len(best), np.bool_))
 
 
 def small_providers():

@@ -12,7 +12,7 @@ from app.cpu import Cpu
 from app.deadline import NO_CHECKPOINTS
 from app.features.views import FINE_VIEW, column_names
 from app.funnel import Funnel
-from offline.training.replay import build_offline_funnel
+from offline.training.past_requests import build_offline_funnel
 from tests.fakes import ITEMS, history, query, random_pool, small_models
 
 EVENTS = {  # (item row, value, weight, time), newest first; the models are as of 9.0864e8

@@ -12,7 +12,7 @@ from app.catalogue.catalogue import Catalogue
 from app.contracts import Candidates, Scorer
 from app.explain.missing_item import MissingItem, attribute_exclusions, describe_channels
 from app.features.views import FINE_VIEW, column_names
-from app.funnel import Funnel, Slate
+from app.funnel import Funnel, FunnelRun
 from app.query_builder import QueryBuilder
 from app.rank.scorer import compute_part_weights
 from app.request_log.answer_record import scores_of
@@ -64,15 +64,15 @@ class PolicyStep(BaseModel):
 
     policy: str
     dropped: int | None = Field(None, description="Hard filters and caps: items taken out.")
-    changed: int | None = Field(None, description="Others: items or places it changed.")
+    changed: int | None = Field(None, description="Others: items or positions it changed.")
 
 
 def explain_missing_item(
-    bundle: Bundle, record: RequestRecord, item_id: str, funnel: Funnel, slate: Slate
+    bundle: Bundle, record: RequestRecord, item_id: str, funnel: Funnel, run: FunnelRun
 ) -> dict[str, Any]:
     """Return where an item dropped out of a slate, and why."""
     ids = bundle.models.catalogue.ids
-    verdict = MissingItem(funnel, slate, ids.row(item_id), record.exclusions(bundle)).explain()
+    verdict = MissingItem(funnel, run, ids.row(item_id), record.exclusions(bundle)).explain()
 
     def name_of(row: int | None) -> str | None:
         return None if row is None else ids.names(np.array([row]))[0]
@@ -86,7 +86,7 @@ def explain_missing_item(
     return {"item_id": item_id, "stage": verdict.stage, "reason": reason, **facts}
 
 
-def explain_stages(slate: Slate, fine: Scorer) -> list[dict[str, Any]]:
+def explain_stages(run: FunnelRun, fine: Scorer) -> list[dict[str, Any]]:
     """Return what each stage did, in the order they ended, and how ``fine`` weighs its parts."""
     stages: list[dict[str, Any]] = [
         {
@@ -96,11 +96,11 @@ def explain_stages(slate: Slate, fine: Scorer) -> list[dict[str, Any]]:
             "left": done.n_out,
             "ms": round(done.seconds * 1000, 3),
         }
-        for done in slate.results
+        for done in run.results
     ]
-    if not slate.fine.features.shape[1]:
+    if not run.fine.features.shape[1]:
         return stages  # the slate was taken while the fine ranker was still at work
-    weights = compute_part_weights(fine, slate.query, slate.fine)
+    weights = compute_part_weights(fine, run.query, run.fine)
     for stage in stages:
         if weights and (stage["stage"], stage["outcome"]) == ("fine", "ok"):
             stage["weights"] = weights
@@ -108,26 +108,26 @@ def explain_stages(slate: Slate, fine: Scorer) -> list[dict[str, Any]]:
 
 
 def explain_policies(
-    slate: Slate, query_builder: QueryBuilder, exclusions: RequestedExclusions
+    run: FunnelRun, query_builder: QueryBuilder, exclusions: RequestedExclusions
 ) -> list[dict[str, Any]]:
     """Return what each policy did: hard filters first, then caps, then the others in their order.
 
     A query's exclusions are counted over the catalogue, its filters over what recall proposed: the
     channels do not propose what is excluded. An item counts for the first name that takes it out.
     """
-    query = slate.query
+    query = run.query
     dropped = {"availability": count_unavailable(query_builder.models.catalogue)}
     excluded = np.flatnonzero(query.excluded)
-    policy = query_builder.policy(query.scene)
+    policy = query_builder.settings_for(query.scene)
     masks = attribute_exclusions(query, policy, exclusions, excluded)
     dropped |= {name: int(np.count_nonzero(mask)) for name, mask in masks.items()}
-    rows = np.unique(np.concatenate([proposal.rows for proposal in slate.proposals]))
+    rows = np.unique(np.concatenate([proposal.rows for proposal in run.proposals]))
     dropped |= {one.name: int(np.count_nonzero(~one.allows(rows))) for one in query.filters}
-    dropped |= slate.selection.rejections()
+    dropped |= run.slate.rejections()
     steps: list[dict[str, Any]] = [
         {"policy": name, "dropped": count} for name, count in dropped.items()
     ]
-    return steps + [{"policy": name, "changed": count} for name, count in slate.selection.trace()]
+    return steps + [{"policy": name, "changed": count} for name, count in run.slate.trace()]
 
 
 def count_unavailable(catalogue: Catalogue) -> int:
@@ -137,13 +137,13 @@ def count_unavailable(catalogue: Catalogue) -> int:
     return published + sum(map(bool, catalogue.ids.names(rows[published:])))
 
 
-def explain_items(slate: Slate) -> list[dict[str, Any]]:
+def explain_items(run: FunnelRun) -> list[dict[str, Any]]:
     """Return the channels of each item, its score after each stage, and its features."""
-    pool = slate.selection.pool
+    pool = run.slate.pool
     columns = column_names(FINE_VIEW)
-    ended = {done.stage for done in slate.results if done.outcome == "ok"}
-    pools: Mapping[str, Candidates] = {"coarse": slate.coarse, "fine": slate.fine}
-    pools = {"merged": slate.merged, **{name: pools[name] for name in pools if name in ended}}
+    ended = {done.stage for done in run.results if done.outcome == "ok"}
+    pools: Mapping[str, Candidates] = {"coarse": run.coarse, "fine": run.fine}
+    pools = {"merged": run.merged, **{name: pools[name] for name in pools if name in ended}}
     scores = {name: _finite(scores_of(kept, pool)) for name, kept in pools.items()}
     return [
         {

@@ -56,7 +56,7 @@ async def get_counts(
         {
             "item_id": item_id,
             "shown": float(counters.exposures[row]),
-            "liked": float(counters.clicks[row]),
+            "liked": float(counters.positives[row]),
             "trend": {
                 "all" if np.isinf(half_life) else f"{half_life / DAY:g}": round(float(likes), 6)
                 for half_life, likes in zip(HALF_LIVES, trend, strict=True)

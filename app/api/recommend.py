@@ -119,7 +119,7 @@ def build_record(
         scene=options.scene,
         filter=options.filter,
         explore=options.explore,
-        quality=service.quality_factor(),
+        candidate_share=service.quality_factor(),
         exclude=tuple(options.exclude),
     )
 

@@ -18,7 +18,7 @@ from app.api.explanations import (
 from app.api.paging import encode_page_token
 from app.bundle.bundle import Bundle
 from app.contracts import ABSENT, SLOTS, Candidates
-from app.funnel import Slate
+from app.funnel import FunnelRun
 from app.recall.registry import CHANNEL_SPECS, CHANNELS
 from app.service.answering import CONTROL, PERSONAL_COLUMNS, Answer
 
@@ -76,7 +76,7 @@ def render_answer(answer: Answer, arrived: float, *, explain: bool) -> dict[str,
         arrived: when the request arrived, by time.monotonic, seconds.
         explain: whether to explain each item, policy and stage.
     """
-    record, slate, deployment = answer.record, answer.slate, answer.deployment
+    record, run, deployment = answer.record, answer.run, answer.deployment
     items = _render_items(answer)
     body: dict[str, Any] = {
         "request_id": answer.request_id,
@@ -91,12 +91,12 @@ def render_answer(answer: Answer, arrived: float, *, explain: bool) -> dict[str,
         earlier = record.exclude[len(record.exclude) - record.offset :]
         body["page_token"] = encode_page_token([*earlier, *answer.item_ids])
     if explain:
-        for item, explanation in zip(items, explain_items(slate), strict=True):
+        for item, explanation in zip(items, explain_items(run), strict=True):
             item["explain"] = explanation
         exclusions = record.exclusions(deployment.bundle)
         funnel = deployment.funnel
-        body["policies"] = explain_policies(slate, funnel.query_builder, exclusions)
-        body["stages"] = explain_stages(slate, funnel.fine.scorer)
+        body["policies"] = explain_policies(run, funnel.query_builder, exclusions)
+        body["stages"] = explain_stages(run, funnel.fine.scorer)
     if answer.explanation:
         body["why"] = answer.explanation
     return body
@@ -104,17 +104,17 @@ def render_answer(answer: Answer, arrived: float, *, explain: bool) -> dict[str,
 
 def _render_items(answer: Answer) -> list[dict[str, Any]]:
     """Return the answer's items, best first."""
-    bundle, slate = answer.deployment.bundle, answer.slate
-    pool, selection = slate.selection.pool, slate.selection
+    bundle, run = answer.deployment.bundle, answer.run
+    pool, slate = run.slate.pool, run.slate
     best = _best_channels(pool)
     columns = zip(
         answer.item_ids,
         bundle.models.catalogue.titles.take(pool.rows),
         pool.scores.tolist(),
         best.tolist(),
-        _nearest_liked(bundle, slate, BY_HISTORY[best]),
-        selection.slots.tolist(),
-        selection.propensities.tolist(),
+        _nearest_liked(bundle, run, BY_HISTORY[best]),
+        slate.slots.tolist(),
+        slate.propensities.tolist(),
         strict=True,
     )
     return [
@@ -142,13 +142,15 @@ def _best_channels(pool: Candidates) -> NDArray[np.intp]:
     return np.where(np.isfinite(ranks.min(axis=1)), best, CHANNELS.index("popular"))
 
 
-def _nearest_liked(bundle: Bundle, slate: Slate, by_history: NDArray[np.bool_]) -> list[list[str]]:
+def _nearest_liked(
+    bundle: Bundle, run: FunnelRun, by_history: NDArray[np.bool_]
+) -> list[list[str]]:
     """Return for each item the most similar liked items of the history, by cosine of the factors.
 
     The list is empty for an item whose best channel does not use the history (``by_history``).
     """
-    liked = slate.query.history.liked(50)
-    rows = slate.selection.pool.rows
+    liked = run.query.history.liked(50)
+    rows = run.slate.pool.rows
     if not len(liked) or not by_history.any():
         return [[] for _ in rows]
     history = bundle.models.factors.items[liked.rows]

@@ -11,12 +11,12 @@ from numpy.typing import NDArray
 
 from app.contracts import ABSENT, NO_ROWS, SLOTS, Candidates, Query, Rows
 from app.explain.rerank_loss import explain_rerank_loss
-from app.funnel import Funnel, RankStage, Slate
+from app.funnel import Funnel, FunnelRun, RankStage
 from app.query_builder import disliked_rows
 from app.recall.registry import CHANNELS
 from app.request_log.request_record import RequestedExclusions
 from app.rerank.filters import is_permitted
-from app.rerank.policy import PolicySettings
+from app.rerank.policy_settings import PolicySettings
 
 ExplainedStage: TypeAlias = Literal[
     "catalogue", "filter", "recall", "coarse", "fine", "rerank", "shown"
@@ -38,21 +38,21 @@ EXCLUSION_REASONS = {
 
 
 def attribute_exclusions(
-    query: Query, policy: PolicySettings, requested: RequestedExclusions, rows: Rows
+    query: Query, settings: PolicySettings, requested: RequestedExclusions, rows: Rows
 ) -> dict[str, NDArray[np.bool_]]:
     """Return for each name of ``EXCLUSION_REASONS`` which of ``rows`` it excludes, (n,).
 
     A row counts for the first name that excludes it. A query holds the newest events only. What
     older ones exclude counts as seen, or as disliked where seen items are not dropped.
     """
-    drops_seen = policy.seen == "drop"
+    drops_seen = settings.seen == "drop"
     excluded_by = {
         "hidden": query.hidden,
         "disliked": disliked_rows(query.history),
         "exclude": requested.exclude,
         "earlier_pages": requested.earlier,
         "seen": query.history.rows if drops_seen else NO_ROWS,
-        "shown": query.impressions if policy.shown == "drop" else NO_ROWS,
+        "shown": query.impressions if settings.shown == "drop" else NO_ROWS,
     }
     remaining, masks = query.excluded[rows], {}
     for name, excluded in excluded_by.items():
@@ -76,7 +76,7 @@ class MissingItem:
     """One item, and the list that may lack it."""
 
     funnel: Funnel
-    slate: Slate
+    run: FunnelRun
     row: int  # -1: it is not in the catalogue
     exclusions: RequestedExclusions
 
@@ -89,11 +89,11 @@ class MissingItem:
         for check in checks:
             if explanation := check():
                 return explanation
-        slate, funnel = self.slate, self.funnel
-        if self.row not in slate.coarse.rows:
-            return self._cut("coarse", funnel.coarse, slate.merged, slate.coarse)
-        if self.row not in slate.fine.rows:
-            return self._cut("fine", funnel.fine, slate.coarse, slate.fine)
+        run, funnel = self.run, self.funnel
+        if self.row not in run.coarse.rows:
+            return self._cut("coarse", funnel.coarse, run.merged, run.coarse)
+        if self.row not in run.fine.rows:
+            return self._cut("fine", funnel.fine, run.coarse, run.fine)
         return self._lost_by_rerank()
 
     def _not_in_catalogue(self) -> Explanation | None:
@@ -101,16 +101,16 @@ class MissingItem:
         return None if is_known else Explanation("catalogue", "no item has this id", {})
 
     def _shown(self) -> Explanation | None:
-        selection = self.slate.selection
-        at = np.flatnonzero(selection.pool.rows == self.row)
+        slate = self.run.slate
+        at = np.flatnonzero(slate.pool.rows == self.row)
         if not len(at):
             return None
-        place, slot = int(at[0]), SLOTS[selection.slots[at[0]]]
-        facts = {"place": place + 1, "slot": slot, "score": float(selection.pool.scores[place])}
-        return Explanation("shown", f"it is shown at place {place + 1} ({slot})", facts)
+        position, slot = int(at[0]) + 1, SLOTS[slate.slots[at[0]]]
+        facts = {"position": position, "slot": slot, "score": float(slate.pool.scores[at[0]])}
+        return Explanation("shown", f"it is shown at position {position} ({slot})", facts)
 
     def _filtered(self) -> Explanation | None:
-        query, builder = self.slate.query, self.funnel.query_builder
+        query, builder = self.run.query, self.funnel.query_builder
         row, available = np.array([self.row], np.int64), builder.models.catalogue.available
         if is_permitted(query, row, available)[0]:
             return None
@@ -120,20 +120,20 @@ class MissingItem:
             if not each.allows(row)[0]:
                 reason = FILTER_REASONS.get(each.name, f"the filter {each.name} does not allow it")
                 return Explanation("filter", reason, {"policy": each.name})
-        masks = attribute_exclusions(query, builder.policy(query.scene), self.exclusions, row)
+        masks = attribute_exclusions(query, builder.settings_for(query.scene), self.exclusions, row)
         name = next(name for name, mask in masks.items() if mask[0])
         return Explanation("filter", EXCLUSION_REASONS[name], {"policy": name})
 
     def _funnel_cut_off(self) -> Explanation | None:
-        if not any(result.stage == "funnel" for result in self.slate.results):
+        if not any(result.stage == "funnel" for result in self.run.results):
             return None
         reason = "the funnel was cut off, and popular items were shown instead"
         return Explanation("recall", reason, {"outcome": "late"})
 
     def _not_proposed(self) -> Explanation | None:
-        if self.row in self.slate.merged.rows:
+        if self.row in self.run.merged.rows:
             return None
-        sizes = dict(zip(CHANNELS, map(len, self.slate.proposals), strict=False))
+        sizes = dict(zip(CHANNELS, map(len, self.run.proposals), strict=False))
         channels, items = sum(n > 0 for n in sizes.values()), sum(sizes.values())
         reason = f"no channel proposed it; {channels} channels proposed {items} items"
         return Explanation("recall", reason, {"proposed": sizes})
@@ -142,9 +142,9 @@ class MissingItem:
         self, name: ExplainedStage, stage: RankStage, before: Candidates, after: Candidates
     ) -> Explanation:
         has_failed = any(
-            result.stage == stage.name and result.outcome != "ok" for result in self.slate.results
+            result.stage == stage.name and result.outcome != "ok" for result in self.run.results
         )
-        scored = before if has_failed else stage.score(self.slate.query, before)
+        scored = before if has_failed else stage.score(self.run.query, before)
         at = int(np.flatnonzero(scored.rows == self.row)[0])
         order = (-scored.scores).argsort(kind="stable")
         rank, score = int(np.flatnonzero(order == at)[0]) + 1, float(scored.scores[at])
@@ -165,11 +165,11 @@ class MissingItem:
         return Explanation(name, f"{stage.name}: {reason}", facts)
 
     def _lost_by_rerank(self) -> Explanation:
-        fine = self.slate.fine
+        fine = self.run.fine
         at = int(np.flatnonzero(fine.rows == self.row)[0])
         rank = int(np.count_nonzero(fine.scores > fine.scores[at])) + 1
         facts: dict[str, Any] = {"rank": rank, "of": len(fine), "score": float(fine.scores[at])}
-        reason, more = explain_rerank_loss(self.funnel.reranker, self.slate, self.row)
+        reason, more = explain_rerank_loss(self.funnel.reranker, self.run, self.row)
         return Explanation(
             "rerank", reason, facts | more | {"channels": describe_channels(fine, at)}
         )

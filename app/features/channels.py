@@ -1,4 +1,4 @@
-"""Features of the channels: the place and the score of the candidate in each channel's list."""
+"""Features of the channels: the rank and the score of the candidate in each channel's list."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -11,14 +11,14 @@ from app.recall.merge import RRF_OFFSET
 
 MIN_SIGNAL = -3.0  # z-score of a candidate that the channel did not propose
 MAX_SIGNAL = 8.0
-PLACE_OFFSET = 10.0  # first and second place differ by 10 %, not by a factor of 2
+RANK_OFFSET = 10.0  # first and second rank differ by 10 %, not by a factor of 2
 MIN_SPREAD = 1e-9  # avoids division by 0 where all scores of a channel are equal
 
 
 def channel_columns(context: FeatureContext) -> Columns:
-    """Place of the candidate in each channel's list, and the z-score of its signal there."""
+    """Rank of the candidate in each channel's list, and the z-score of its signal there."""
     # The last list of a pool is that of the fallback, which is no channel.
-    proposed, places = context.proposed[:-1], context.places[:-1]
+    proposed, ranks = context.proposed[:-1], context.ranks[:-1]
     signals = np.ascontiguousarray(context.pool.signals.T[:-1])
     count = np.maximum(proposed.sum(axis=1, keepdims=True), np.float32(1.0))
     # The signal of an item that was not proposed is 0.
@@ -28,16 +28,16 @@ def channel_columns(context: FeatureContext) -> Columns:
     spread = np.sqrt(variance) + np.float32(MIN_SPREAD)
     z = np.clip(deviations / spread, MIN_SIGNAL, MAX_SIGNAL)
     z += (proposed - 1.0) * -MIN_SIGNAL
-    return [*(proposed / (places + np.float32(PLACE_OFFSET))), *z]
+    return [*(proposed / (ranks + np.float32(RANK_OFFSET))), *z]
 
 
 def channel_group(channels: Sequence[ChannelSpec[Any]]) -> FeatureGroup:
     """Declare two features for each of these channels, named after it."""
-    places = (
+    ranks = (
         Feature(
             spec.columns[0],
-            f"Place in the list of {spec.name}; 0 where it did not propose the item",
-            f"1 / ({PLACE_OFFSET:g} + place in the channel's list), 0 where it did not propose "
+            f"Rank in the list of {spec.name}; 0 where it did not propose the item",
+            f"1 / ({RANK_OFFSET:g} + rank in the channel's list), 0 where it did not propose "
             "the item",
             spec.is_rising,
         )
@@ -53,12 +53,12 @@ def channel_group(channels: Sequence[ChannelSpec[Any]]) -> FeatureGroup:
         )
         for spec in channels
     )
-    return FeatureGroup((*places, *scores), channel_columns)
+    return FeatureGroup((*ranks, *scores), channel_columns)
 
 
 def agreement_columns(context: FeatureContext) -> Columns:
     """Number of channels that propose the candidate, and its fused rank."""
-    fused = context.proposed / (context.places + np.float32(RRF_OFFSET))
+    fused = context.proposed / (context.ranks + np.float32(RRF_OFFSET))
     return [context.proposed[:-1].sum(axis=0), fused.sum(axis=0)]
 
 
@@ -73,7 +73,7 @@ AGREEMENT = FeatureGroup(
         Feature(
             "fused",
             "Fused rank over the lists of all channels",
-            f"sum of 1 / ({RRF_OFFSET} + place) over the lists (reciprocal rank fusion)",
+            f"sum of 1 / ({RRF_OFFSET} + rank) over the lists (reciprocal rank fusion)",
             is_rising=True,
         ),
     ),

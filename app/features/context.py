@@ -56,14 +56,14 @@ class FeatureContext:
     pool: Candidates
 
     @cached_property
-    def places(self) -> Matrix:
-        """The candidates' places in the channels' lists, (c, n); ABSENT as in the pool."""
+    def ranks(self) -> Matrix:
+        """The candidates' ranks in the channels' lists, (c, n); ABSENT as in the pool."""
         return self.pool.ranks.T.astype(np.float32, order="C")
 
     @cached_property
     def proposed(self) -> Matrix:
         """1 where the channel proposed the candidate, else 0, (c, n)."""
-        proposed: Matrix = (self.places != ABSENT).astype(np.float32)
+        proposed: Matrix = (self.ranks != ABSENT).astype(np.float32)
         return proposed
 
     @cached_property

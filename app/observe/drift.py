@@ -16,7 +16,7 @@ import numpy as np
 import orjson
 from numpy.typing import NDArray
 
-from app.contracts import ORGANIC, Candidates, Matrix, Scores, Selection
+from app.contracts import ORGANIC, Candidates, Matrix, Scores, Slate
 from app.features.views import FINE_VIEW, column_names
 
 DRIFT_FILE = "drift.json"  # in a bundle
@@ -115,9 +115,9 @@ class DriftCounter:
     _counts: dict[str, BinValues] = field(default_factory=dict, init=False)
     _counted_at: float = field(default=0.0, init=False)
 
-    def add(self, selection: Selection) -> None:
+    def add(self, slate: Slate) -> None:
         """Queue a list to be counted."""
-        self._waiting.append((selection.pool, selection.slots))
+        self._waiting.append((slate.pool, slate.slots))
 
     def count(self, now: float) -> dict[str, float]:
         """Count the queued lists, and return the index of each column; none for too few lists."""
@@ -153,9 +153,9 @@ def _ranked_items(lists: Sequence[ShownList]) -> tuple[Matrix, Scores]:
     return np.concatenate([empty, *features]), np.concatenate([empty[:, 0], *scores])
 
 
-def describe_lists(lists: Sequence[Selection]) -> DriftReference:
+def describe_lists(slates: Sequence[Slate]) -> DriftReference:
     """Build the reference from lists; ``DriftCounter`` counts served lists in the same way."""
-    shown = [(selection.pool, selection.slots) for selection in lists]
+    shown = [(slate.pool, slate.slots) for slate in slates]
     return DriftReference.of(*_ranked_items(shown))
 
 

@@ -23,7 +23,7 @@ HALF_SHARE_EVENTS = np.float32(20.0)
 class PointwiseListwiseBlend:
     """Two models in one score, weighted by the length of the user's history.
 
-    ``pointwise`` learns from each row whether the item is taken. ``listwise`` learns what stands
+    ``pointwise`` learns from each row whether the item is positive. ``listwise`` learns what stands
     out of a user's own pool. The first is better where histories are short, the second where they
     are long (docs/decisions/0006-two-fine-models.md has the figures).
     """

@@ -45,7 +45,7 @@ class ChannelSpec(Generic[Config]):
     kind: ChannelKind
     config: Config  # the defaults
     build: Callable[[Config, ChannelInputs], Channel | LocalChannel]
-    is_rising: bool = True  # True: a better place or score in its list may only raise a score
+    is_rising: bool = True  # True: a better rank or score in its list may only raise a score
 
     @property
     def is_personal(self) -> bool:
@@ -54,5 +54,5 @@ class ChannelSpec(Generic[Config]):
 
     @property
     def columns(self) -> tuple[str, str]:
-        """The names of its two features: the place and the score in its list."""
-        return f"{self.name}_place", f"{self.name}_z"
+        """The names of its two features: the rank and the score in its list."""
+        return f"{self.name}_rank", f"{self.name}_z"

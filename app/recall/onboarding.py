@@ -42,8 +42,8 @@ def select_diverse(
     """
     selected = np.empty(min(n, len(values)), np.intp)
     nearest, left = np.zeros(len(values)), values.copy()
-    for place in range(len(selected)):
+    for n_selected in range(len(selected)):
         best = int(np.argmax(left * (1.0 - nearest)))
-        selected[place], left[best] = best, -1.0
+        selected[n_selected], left[best] = best, -1.0
         np.maximum(nearest, np.clip(vectors @ vectors[best], 0.0, 0.99), out=nearest)
     return selected

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from app.contracts import Candidates, Scores, StreamOffsets
 from app.features.views import view_hash
-from app.funnel import Slate
+from app.funnel import FunnelRun
 from app.recall.registry import CHANNELS
 from app.request_log.entry_codec import LogEntry
 from app.request_log.request_record import RequestRecord
@@ -30,7 +30,7 @@ class AnswerRecord:
     variant: str
     request: RequestRecord
     items: Sequence[str]
-    slate: Slate
+    run: FunnelRun
     settings: Mapping[str, Any]  # those that decide what is shown and are not the default
     worker: str
     items_offset: str = ""  # newest change of an item that the worker had applied; "": none
@@ -38,7 +38,7 @@ class AnswerRecord:
 
     def log_entry(self) -> LogEntry:
         """Return what is logged of it."""
-        slate, query, pool = self.slate, self.slate.query, self.slate.selection.pool
+        run, query, pool = self.run, self.run.query, self.run.slate.pool
         head = {
             "request_id": self.request_id,
             "at": self.at,
@@ -55,14 +55,14 @@ class AnswerRecord:
             "history_length": len(query.history),
             "raw_reply": reply_to_json(query.raw_reply),
             "offsets": _encode_offsets(query.stream_offsets),
-            "social": _social(slate) if query.friends else None,
-            "steps": [(s.stage, s.outcome, s.seconds, s.n_in, s.n_out) for s in slate.results],
+            "social": _social(run) if query.friends else None,
+            "steps": [(s.stage, s.outcome, s.seconds, s.n_in, s.n_out) for s in run.results],
         }
         arrays = (
             pool.rows.astype(np.int32),
-            slate.selection.slots,
-            slate.selection.propensities,
-            _scores(slate),
+            run.slate.slots,
+            run.slate.propensities,
+            _scores(run),
             pool.ranks.astype(np.int16),
             pool.signals,
             pool.features,
@@ -70,12 +70,10 @@ class AnswerRecord:
         return LogEntry(head, dict(zip(ARRAY_NAMES, arrays, strict=True)))
 
 
-def without_unlogged(slate: Slate) -> Slate:
+def without_unlogged(run: FunnelRun) -> FunnelRun:
     """Drop what is not logged: a byte for each item of the catalogue, and the filters."""
-    query = replace(slate.query, excluded=np.empty(0, np.bool_), filters=())
-    return replace(
-        slate, query=query, selection=replace(slate.selection, trace=list, rejections=dict)
-    )
+    query = replace(run.query, excluded=np.empty(0, np.bool_), filters=())
+    return replace(run, query=query, slate=replace(run.slate, trace=list, rejections=dict))
 
 
 def request_of(entry: LogEntry) -> RequestRecord:
@@ -117,16 +115,16 @@ def _encode_offsets(offsets: StreamOffsets | None) -> list[Any] | None:
     return [applied, sorted_lists, offsets.now, offsets.trials, offsets.total.tolist()]
 
 
-def _social(slate: Slate) -> list[Any]:
+def _social(run: FunnelRun) -> list[Any]:
     """Return the rows and scores of the social channel, which rest on friends' live events."""
-    social = slate.proposals[CHANNELS.index("social")]
+    social = run.proposals[CHANNELS.index("social")]
     return [social.rows.tolist(), social.scores.tolist()]
 
 
-def _scores(slate: Slate) -> NDArray[np.float32]:
+def _scores(run: FunnelRun) -> NDArray[np.float32]:
     """Return each item's score after each stage, (n, 4); NaN if the stage did not have the item."""
-    shown = slate.selection.pool
-    pools = (slate.merged, slate.coarse, slate.fine)
+    shown = run.slate.pool
+    pools = (run.merged, run.coarse, run.fine)
     return np.stack([*(scores_of(pool, shown) for pool in pools), shown.scores], axis=1)
 
 

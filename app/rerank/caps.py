@@ -15,10 +15,10 @@ class CappedList:
 
     def __init__(self, context: RerankContext, rows: Rows, size: int) -> None:
         """Start an empty list of at most ``size`` of ``rows`` (n,), named by their positions."""
-        self._policy, self._size = context.policy, size
+        self._settings, self._size = context.settings, size
         self._accepted: dict[int, None] = {}  # in the order of their acceptance
         self._rejected: dict[int, str] = {}  # and by which cap
-        self._has_caps = bool(self._policy.provider_cap or self._policy.category_cap)
+        self._has_caps = bool(self._settings.provider_cap or self._settings.category_cap)
         self._by_provider, self._by_category = Counter[int](), Counter[Hashable]()
         if self._has_caps:
             self._provider = context.catalogue.providers[rows].tolist()
@@ -49,15 +49,15 @@ class CappedList:
         if not self._has_caps:
             return True
         provider, categories = self._provider[position], self._categories[position]
-        policy, has_provider = self._policy, provider >= 0  # an unknown provider has no cap
+        settings, has_provider = self._settings, provider >= 0  # an unknown provider has no cap
         if (
-            policy.provider_cap
+            settings.provider_cap
             and has_provider
-            and self._by_provider[provider] >= policy.provider_cap
+            and self._by_provider[provider] >= settings.provider_cap
         ):
             self._rejected[position] = "provider_cap"
             return False
-        cap = policy.category_cap
+        cap = settings.category_cap
         if cap and any(self._by_category[category] >= cap for category in categories):
             self._rejected[position] = "category_cap"
             return False

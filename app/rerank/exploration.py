@@ -1,6 +1,6 @@
-"""Exploration: places for items with little feedback, and the probability of each choice.
+"""Exploration: positions for items with little feedback, and the probability of each choice.
 
-A propensity is the probability that the policy fills this place with this item, given the places
+A propensity is the probability that the policy fills this position with this item, given those
 above it. The product over a list is the probability of all its exploration slots.
 """
 
@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 from app.contracts import EXPLORE, ORGANIC, Rows, Scores
 from app.rerank.caps import CappedList
 from app.rerank.fixed_positions import pin_items, place_sponsored
-from app.rerank.policy import PolicySettings
-from app.rerank.slate_draft import UNPLACED, RerankContext, SlateDraft
+from app.rerank.policy_settings import PolicySettings
+from app.rerank.slate_draft import NO_POSITION, RerankContext, SlateDraft
 from app.state.counters import PopularityCounters
 
 PerItem: TypeAlias = NDArray[np.float64]  # (n,)
@@ -64,7 +64,7 @@ def greedy(bounds: PerItem, slots: int) -> ExplorationChoice:
 def thompson(
     offered: ExplorationPool,
     shown: PerItem,
-    clicked: PerItem,
+    positives: PerItem,
     beta: float,
     seed: list[int],
 ) -> ExplorationChoice:
@@ -79,11 +79,11 @@ def thompson(
     Args:
         offered: n candidates.
         shown: (n,) impressions of each item.
-        clicked: (n,) positive events of each item; more than ``shown`` counts as ``shown``.
+        positives: (n,) positive events of each item; more than ``shown`` counts as ``shown``.
         beta: weight of a certain success against relevance.
         seed: of the draws.
     """
-    alpha_, beta_ = 1.0 + np.minimum(clicked, shown), 1.0 + np.maximum(shown - clicked, 0.0)
+    alpha_, beta_ = 1.0 + np.minimum(positives, shown), 1.0 + np.maximum(shown - positives, 0.0)
     mean = alpha_ / (alpha_ + beta_)
     deviation = np.sqrt(mean * (1.0 - mean) / (alpha_ + beta_ + 1.0))
     bound = offered.relevance + beta * (mean + 2.0 * deviation)
@@ -121,15 +121,18 @@ def epsilon_greedy(offered: ExplorationPool, epsilon: float, seed: list[int]) ->
 
 
 def choose_explored(
-    policy: PolicySettings, counters: PopularityCounters, offered: ExplorationPool, seed: list[int]
+    settings: PolicySettings,
+    counters: PopularityCounters,
+    offered: ExplorationPool,
+    seed: list[int],
 ) -> ExplorationChoice:
-    """Choose the items of the slots by the policy's exploration method."""
-    if policy.explore == "epsilon_greedy":
-        return epsilon_greedy(offered, policy.explore_epsilon, seed)
-    beta = policy.explore_beta
-    if policy.explore == "thompson":
-        shown, clicked = counters.exposures[offered.rows], counters.clicks[offered.rows]
-        return thompson(offered, shown, clicked, beta, seed)
+    """Choose the items of the slots by the scene's exploration method."""
+    if settings.explore == "epsilon_greedy":
+        return epsilon_greedy(offered, settings.explore_epsilon, seed)
+    beta = settings.explore_beta
+    if settings.explore == "thompson":
+        shown, positives = counters.exposures[offered.rows], counters.positives[offered.rows]
+        return thompson(offered, shown, positives, beta, seed)
     tried = counters.trial_counts(offered.rows)
     bounds = ucb(offered.relevance, tried, counters.trials, beta)
     bounds[tried == 0] = np.inf  # UCB1 plays every arm once first: new items come next
@@ -137,11 +140,11 @@ def choose_explored(
 
 
 def explore(draft: SlateDraft, context: RerankContext) -> SlateDraft:
-    """Put into the last places the items whose feedback is too little for their possible value."""
+    """Fill the last positions with items that have little feedback."""
     slots = context.count_explore_slots(len(draft.pool))
     if not slots:
         return draft
-    query, policy = context.query, context.policy
+    query, settings = context.query, context.settings
     if len(draft.listed) > query.k - slots:
         is_organic = draft.slots == ORGANIC
         room = max(query.k - slots - int((~is_organic).sum()), 0)
@@ -151,27 +154,27 @@ def explore(draft: SlateDraft, context: RerankContext) -> SlateDraft:
     if not slots:
         return draft
     seed = [query.seed, query.user_row + 1]  # offline the seed is the same for all users
-    offered = ExplorationPool(draft.pool.rows[positions], draft.worth[positions], slots)
-    choice = choose_explored(policy, context.counters, offered, seed)
+    offered = ExplorationPool(draft.pool.rows[positions], draft.utility[positions], slots)
+    choice = choose_explored(settings, context.counters, offered, seed)
     return draft.append(positions[choice.chosen], EXPLORE, choice.propensities)
 
 
 def _explorable(draft: SlateDraft, context: RerankContext) -> NDArray[np.intp]:
-    """Return the positions (n,) that a slot may choose from, most worth first.
+    """Return the positions (n,) that a slot may choose from, highest utility first.
 
     Items that a later policy puts at a fixed position are left out. Under caps only the items are
     offered that the caps allow beside the list and beside one another. So a chosen item stays in
     the list, and its propensity is that of what is shown.
     """
-    policy, later = context.policy, draft
+    settings, later = context.settings, draft
     for name, place in (("sponsored", place_sponsored), ("pinned", pin_items)):
         later = place(later, context) if name in context.order else later
-    offered = later.unlisted[: policy.explore_among]
-    if not policy.provider_cap and not policy.category_cap:
+    offered = later.unlisted[: settings.explore_among]
+    if not settings.provider_cap and not settings.category_cap:
         return offered
     rows = later.pool.rows[np.concatenate([later.listed, offered])]
     listed = np.arange(len(later.listed))
-    is_placed = later.places != UNPLACED
+    is_placed = later.positions != NO_POSITION
     capped = CappedList(context, rows, len(rows))
     capped.add(listed[is_placed].tolist())
     capped.add(listed[~is_placed].tolist())

@@ -10,7 +10,7 @@ from app.catalogue.attributes import column_kinds
 from app.catalogue.catalogue import Catalogue
 from app.contracts import Blocked, History, ItemFilter, Query, Request, Rows
 from app.expressions.item_filter import ExpressionFilter, parse_filter
-from app.rerank.policy import PolicySettings
+from app.rerank.policy_settings import PolicySettings
 
 
 def is_permitted(query: Query, rows: Rows, available: NDArray[np.bool_]) -> NDArray[np.bool_]:
@@ -57,12 +57,12 @@ class PolicyFilters:
     """The hard filters of every scene. Built with a bundle; holds no request state."""
 
     catalogue: Catalogue
-    policy: PolicySettings = field(default_factory=PolicySettings)
-    scenes: Mapping[str, PolicySettings] = field(default_factory=dict)  # by scene; others: policy
+    default_scene: PolicySettings = field(default_factory=PolicySettings)
+    scenes: Mapping[str, PolicySettings] = field(default_factory=dict)  # by scene; others: default
 
-    def policy_for(self, scene: str) -> PolicySettings:
+    def settings_for(self, scene: str) -> PolicySettings:
         """Return the policy settings of a scene."""
-        return self.scenes.get(scene, self.policy)
+        return self.scenes.get(scene, self.default_scene)
 
     def build_filters(self, request: Request, recent: History) -> tuple[ItemFilter, ...]:
         """Build the hard filters of one request; usually there are none.
@@ -70,17 +70,17 @@ class PolicyFilters:
         Raises:
             FilterError: the filter of the request is not usable; the HTTP edge refuses it earlier.
         """
-        policy, catalogue = self.policy_for(request.scene), self.catalogue
+        settings, catalogue = self.settings_for(request.scene), self.catalogue
         by_policy = Blocked(
-            policy.blocked_items, policy.blocked_providers, policy.blocked_categories
+            settings.blocked_items, settings.blocked_providers, settings.blocked_categories
         )
         filters: list[ItemFilter] = []
         if by_policy:
             filters.append(BlockedFilter(catalogue, by_policy, "blocked"))
         if recent.record.blocked:
             filters.append(BlockedFilter(catalogue, recent.record.blocked, "blocked_by_user"))
-        if policy.forbidden_flags:
-            filters.append(FlagFilter(catalogue, policy.forbidden_flags))
+        if settings.forbidden_flags:
+            filters.append(FlagFilter(catalogue, settings.forbidden_flags))
         if request.filter:
             test = parse_filter(request.filter, column_kinds(catalogue.attributes))
             filters.append(ExpressionFilter(test, catalogue))

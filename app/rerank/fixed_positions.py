@@ -13,7 +13,7 @@ from app.rerank.slate_draft import RerankContext, SlateDraft
 
 def pin_items(draft: SlateDraft, context: RerankContext) -> SlateDraft:
     """Put each pinned item at its position."""
-    pinned = context.policy.pinned
+    pinned = context.settings.pinned
     if not pinned:
         return draft
     rows = context.catalogue.ids.rows(list(pinned))
@@ -22,13 +22,13 @@ def pin_items(draft: SlateDraft, context: RerankContext) -> SlateDraft:
 
 def place_sponsored(draft: SlateDraft, context: RerankContext) -> SlateDraft:
     """Put the first permitted sponsored items at the sponsored positions."""
-    policy, query, ids = context.policy, context.query, context.catalogue.ids
-    places = sorted(policy.sponsored_places)[: policy.sponsored_cap]
+    settings, query, ids = context.settings, context.query, context.catalogue.ids
+    places = sorted(settings.sponsored_places)[: settings.sponsored_cap]
     places = [place for place in places if query.offset < place <= query.offset + query.k]
-    if not places or not policy.sponsored:
+    if not places or not settings.sponsored:
         return draft
-    rows = ids.rows(policy.sponsored)
-    rows = rows[(rows >= 0) & ~np.isin(rows, ids.rows(list(policy.pinned)))]
+    rows = ids.rows(settings.sponsored)
+    rows = rows[(rows >= 0) & ~np.isin(rows, ids.rows(list(settings.pinned)))]
     rows = rows[is_permitted(query, rows, context.catalogue.available)]
     return _place(draft, context, rows[: len(places)], places, SPONSORED)
 

@@ -22,9 +22,9 @@ def freshness_bonus(now: float, first_seen: Times, half_life: float = 14 * DAY) 
 
 
 def boost_new_items(draft: SlateDraft, context: RerankContext) -> SlateDraft:
-    """Add the bonus of new items to their worth."""
-    if not context.policy.freshness:
+    """Add the bonus of new items to their utility."""
+    if not context.settings.freshness:
         return draft
     bonus = freshness_bonus(context.query.now, context.counters.first_seen[draft.pool.rows])
-    worth = draft.worth + context.policy.freshness * bonus
-    return replace(draft, worth=worth.astype(np.float32))
+    utility = draft.utility + context.settings.freshness * bonus
+    return replace(draft, utility=utility.astype(np.float32))

@@ -16,23 +16,23 @@ from app.rerank.slate_draft import MinimumExposure, RerankContext, SlateDraft
 
 def ensure_tail_exposure(draft: SlateDraft, context: RerankContext) -> SlateDraft:
     """List the best items of the tail until it has its places."""
-    policy = context.policy
-    if not policy.tail_places:
+    settings = context.settings
+    if not settings.tail_places:
         return draft
     likes = context.counters.liked[-1]
     available = likes[context.catalogue.available]
-    last = max(round(policy.tail_share * len(available)) - 1, 0)
+    last = max(round(settings.tail_share * len(available)) - 1, 0)
     if not len(available):
         return draft
     threshold = float(np.partition(available, last)[last])
     in_tail = partial(_is_in_tail, likes, threshold)
-    return _ensure(draft, MinimumExposure(in_tail, policy.tail_places))
+    return _ensure(draft, MinimumExposure(in_tail, settings.tail_places))
 
 
 def ensure_provider_exposure(draft: SlateDraft, context: RerankContext) -> SlateDraft:
     """List the best items of each group of providers until it has its places."""
     catalogue = context.catalogue
-    for group, places in context.policy.provider_places.items():
+    for group, places in context.settings.provider_places.items():
         codes = catalogue.provider_codes(group.split("|"))
         in_group = partial(_is_by_provider, catalogue.providers, codes)
         draft = _ensure(draft, MinimumExposure(in_group, places))
@@ -55,7 +55,7 @@ def _ensure(draft: SlateDraft, minimum: MinimumExposure) -> SlateDraft:
     before, draft = draft, replace(draft, minimums=(*draft.minimums, minimum))
     included, listed = minimum.includes(draft.pool.rows), draft.pool.rows[draft.listed]
     rest = draft.unlisted
-    missing = minimum.places - int(included[draft.listed].sum())
+    missing = minimum.min_items - int(included[draft.listed].sum())
     added = rest[included[rest]][: max(missing, 0)]
     is_replaceable = draft.slots == ORGANIC
     for each in draft.minimums:
@@ -64,7 +64,7 @@ def _ensure(draft: SlateDraft, minimum: MinimumExposure) -> SlateDraft:
     replaced = replaced[max(len(replaced) - len(added), 0) :]
     added = added[: len(replaced)]
     if not len(added):
-        return draft if minimum.places else before
+        return draft if minimum.min_items else before
     kept = np.setdiff1d(np.arange(len(draft.listed)), replaced)
     order = np.argsort(np.concatenate([kept, replaced]), kind="stable")
     return draft.take(kept).append(added).take(order)

@@ -20,22 +20,22 @@ def mmr(relevance: Scores, vectors: Matrix, k: int, diversity: float) -> NDArray
         diversity: 0 keeps the order of relevance; 1 looks at dissimilarity only.
     """
     k = min(k, len(relevance))
-    worth = (1.0 - diversity) * relevance.astype(np.float64)
+    weighted = (1.0 - diversity) * relevance.astype(np.float64)
     nearest = np.zeros(len(relevance))
     chosen = np.empty(k, np.intp)
     for at in range(k):
-        best = int(np.argmax(worth - diversity * nearest))
+        best = int(np.argmax(weighted - diversity * nearest))
         chosen[at] = best
-        worth[best] = -np.inf
+        weighted[best] = -np.inf
         np.maximum(nearest, vectors @ vectors[best], out=nearest)
     return chosen
 
 
 def diversify(draft: SlateDraft, context: RerankContext) -> SlateDraft:
-    """Fill the organic places of the list by MMR; the places of exploration stay free."""
+    """Fill the organic positions of the list by MMR; those of exploration stay free."""
     rest = draft.unlisted if len(draft.listed) else np.arange(len(draft.pool))
     vectors = context.content[draft.pool.rows[rest]]
     explored = int(np.count_nonzero(draft.slots == EXPLORE))  # where exploration acts earlier
     reserved = context.count_explore_slots(len(draft.pool)) - explored
     room = max(context.query.k - len(draft.listed) - max(reserved, 0), 0)
-    return draft.append(rest[mmr(draft.worth[rest], vectors, room, context.policy.diversity)])
+    return draft.append(rest[mmr(draft.utility[rest], vectors, room, context.settings.diversity)])

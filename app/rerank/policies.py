@@ -1,9 +1,9 @@
 """The registry of policies: the rules of the last stage, in their default order.
 
-To add a policy, write its function in a file of this folder, its settings in
-``app.rerank.policy.PolicySettings``, and one entry in ``POLICIES``. The default order, the allowed
-values of the setting ``policy.order``, the words of ``/explain`` and the table in
-``docs/guides/policies.md`` follow from the entry. Another package adds a policy by an entry point
+To add a policy, write its function in a file of this folder, its settings in ``PolicySettings``,
+and one entry in ``POLICIES``. The default order, the allowed values of the setting
+``policy.order``, the words of ``/explain`` and the table in ``docs/guides/policies.md`` follow
+from the entry. Another package adds a policy by an entry point
 of the group ``recfunnel.policies`` that names a ``SlatePolicy``; a scene then names it in its
 ``order``, and its settings stand in ``policy.extensions``.
 """
@@ -21,7 +21,7 @@ from app.rerank.fixed_positions import pin_items, place_sponsored
 from app.rerank.freshness import boost_new_items
 from app.rerank.minimum_exposure import ensure_provider_exposure, ensure_tail_exposure
 from app.rerank.mmr import diversify
-from app.rerank.policy import FROZEN, PolicySettings
+from app.rerank.policy_settings import FROZEN, PolicySettings
 from app.rerank.seen import demote_seen
 from app.rerank.slate_draft import RerankContext, SlateDraft
 
@@ -40,7 +40,7 @@ class SlatePolicy:
     apply: Callable[[SlateDraft, RerankContext], SlateDraft]
     settings: tuple[str, ...]  # the fields of ``PolicySettings`` that it reads
     summary: str  # what it does, for the documentation
-    winner: str  # completes "it was in the list, and lost its place to ..."
+    winner: str  # completes "it was in the list, and lost its position to ..."
 
 
 POLICIES = (
@@ -73,7 +73,7 @@ POLICIES = (
             *("explore", "explore_slots", "explore_from", "explore_among"),
             *("explore_beta", "explore_epsilon"),
         ),
-        "gives the last places to items with little feedback, see "
+        "gives the last positions to items with little feedback, see "
         "[exploration](../concepts/exploration.md)",
         "exploration",
     ),
@@ -82,14 +82,14 @@ POLICIES = (
         ensure_tail_exposure,
         ("tail_places", "tail_share"),
         "gives `tail_places` to the `tail_share` of the catalogue with the fewest likes",
-        "the places kept for the tail",
+        "the positions kept for the tail",
     ),
     SlatePolicy(
         "providers",
         ensure_provider_exposure,
         ("provider_places",),
         "gives `provider_places` to a provider, or to a group with a bar between the names",
-        "the places kept for a group of providers",
+        "the positions kept for a group of providers",
     ),
     SlatePolicy(
         "sponsored",
@@ -102,7 +102,7 @@ POLICIES = (
         "pinned",
         pin_items,
         ("pinned",),
-        "puts items at fixed places",
+        "puts items at fixed positions",
         "a pinned item",
     ),
 )
@@ -131,7 +131,7 @@ def _installed() -> dict[str, SlatePolicy]:
 
 
 @pydantic.dataclasses.dataclass(frozen=True, slots=True, config=FROZEN)
-class Policy(PolicySettings):
+class SceneSettings(PolicySettings):
     """The settings of one scene's policies and the order in which these act."""
 
     order: tuple[str, ...] = Field(

@@ -8,12 +8,12 @@ from functools import partial
 import numpy as np
 
 from app.catalogue.catalogue import Catalogue
-from app.contracts import EXPLORE, ORGANIC, Candidates, Matrix, Query, Scores, Selection
+from app.contracts import EXPLORE, ORGANIC, Candidates, Matrix, Query, Scores, Slate
 from app.recall.popularity import fill_from_catalogue
 from app.rerank.caps import CappedList
 from app.rerank.filters import is_permitted
-from app.rerank.policies import Policy, SlatePolicy, find_policy
-from app.rerank.slate_draft import UNPLACED, RerankContext, SlateDraft
+from app.rerank.policies import SceneSettings, SlatePolicy, find_policy
+from app.rerank.slate_draft import NO_POSITION, RerankContext, SlateDraft
 from app.state.counters import PopularityCounters
 
 MAX_BACKFILL = 1_000  # items of the whole catalogue that are tried when caps leave too few
@@ -26,14 +26,16 @@ class SlateBuilder:
     catalogue: Catalogue
     content: Matrix  # (n, e) unit vectors
     counters: PopularityCounters
-    policy: Policy
-    scenes: Mapping[str, Policy] = field(default_factory=dict)  # scenes with their own policy
+    default_scene: SceneSettings
+    scenes: Mapping[str, SceneSettings] = field(
+        default_factory=dict
+    )  # scenes with their own policy
 
-    def rerank(self, query: Query, pool: Candidates) -> Selection:
+    def rerank(self, query: Query, pool: Candidates) -> Slate:
         """Choose ``query.k`` items. The next best candidates fill the gaps that policies leave."""
         drafts = self.build_drafts(query, pool)
         _, draft = drafts[-1]
-        return Selection(
+        return Slate(
             draft.pool.take(draft.listed),
             draft.slots == EXPLORE,
             draft.propensities,
@@ -57,9 +59,9 @@ class SlateBuilder:
 
     def build_context(self, query: Query) -> RerankContext:
         """Return what the policies may read."""
-        policy = self.scenes.get(query.scene, self.policy)
+        settings = self.scenes.get(query.scene, self.default_scene)
         return RerankContext(
-            query, policy, policy.order, self.catalogue, self.content, self.counters
+            query, settings, settings.order, self.catalogue, self.content, self.counters
         )
 
 
@@ -75,10 +77,10 @@ def complete_slate(draft: SlateDraft, context: RerankContext) -> SlateDraft:
     """Complete the list of k: organic items, then exploration; placed ones at their positions.
 
     Caps hold for every item of the list. Placed items have the first claim on them, then come
-    exploration and minimum exposure. The rest with the most worth fills every gap.
+    exploration and minimum exposure. The rest with the highest utility fills every gap.
     """
-    k, policy = context.query.k, context.policy
-    has_caps = policy.provider_cap or policy.category_cap
+    k, settings = context.query.k, context.settings
+    has_caps = settings.provider_cap or settings.category_cap
     if not has_caps and not draft.minimums and _is_complete(draft, k):
         return draft
     slate = _select(draft, context)
@@ -94,8 +96,8 @@ COMPLETION = SlatePolicy(  # acts last in every scene
     "finish",
     complete_slate,
     ("provider_cap", "category_cap"),
-    "applies caps and minimum exposure, fills gaps and puts every item at its place",
-    "the caps, or items that stand at a place of their own",
+    "applies caps and minimum exposure, fills gaps and puts every item at its position",
+    "the caps, or items that have a position of their own",
 )
 
 
@@ -105,7 +107,7 @@ def count_cap_rejections(draft: SlateDraft, context: RerankContext) -> dict[str,
 
 
 def count_changes(drafts: list[tuple[str, SlateDraft]]) -> list[tuple[str, int]]:
-    """Return how many values of worth, or places of the list, each policy changed."""
+    """Return how many utilities, or positions of the list, each policy changed."""
     return [
         (name, _count_change(before, after))
         for (_, before), (name, after) in itertools.pairwise(drafts)
@@ -113,8 +115,8 @@ def count_changes(drafts: list[tuple[str, SlateDraft]]) -> list[tuple[str, int]]
 
 
 def _count_change(before: SlateDraft, after: SlateDraft) -> int:
-    if after.worth is not before.worth and len(after.worth) == len(before.worth):
-        return int(np.count_nonzero(after.worth != before.worth))
+    if after.utility is not before.utility and len(after.utility) == len(before.utility):
+        return int(np.count_nonzero(after.utility != before.utility))
     n = max(len(before.listed), len(after.listed))
     shared = min(len(before.listed), len(after.listed))
     is_kept = before.listed[:shared] == after.listed[:shared]
@@ -130,7 +132,7 @@ def _incomplete(drafts: list[tuple[str, SlateDraft]]) -> SlateDraft:
 def _is_complete(draft: SlateDraft, k: int) -> bool:
     """Return whether the list has k items, exploration last, and no fixed positions."""
     is_sorted = bool(np.all(draft.slots[:-1] <= draft.slots[1:]))
-    return len(draft.listed) == k and is_sorted and bool(np.all(draft.places == UNPLACED))
+    return len(draft.listed) == k and is_sorted and bool(np.all(draft.positions == NO_POSITION))
 
 
 def _select(draft: SlateDraft, context: RerankContext) -> SlateDraft:
@@ -145,7 +147,7 @@ def _apply_caps(draft: SlateDraft, context: RerankContext) -> CappedList:
     Placed entries come first, then exploration, then the items that each minimum still lacks, in
     the order of the list, then all other entries.
     """
-    is_free = draft.places == UNPLACED
+    is_free = draft.positions == NO_POSITION
     organic = np.flatnonzero(is_free & (draft.slots == ORGANIC))
     rows = draft.pool.rows[draft.listed]
     capped = CappedList(context, rows, context.query.k)
@@ -153,7 +155,7 @@ def _apply_caps(draft: SlateDraft, context: RerankContext) -> CappedList:
     capped.add(np.flatnonzero(is_free & (draft.slots == EXPLORE)).tolist())
     for minimum in draft.minimums:
         included = minimum.includes(rows)
-        missing = minimum.places - int(included[capped.accepted].sum())
+        missing = minimum.min_items - int(included[capped.accepted].sum())
         capped.add(organic[included[organic]].tolist(), max(missing, 0))
     capped.add(organic.tolist())
     return capped
@@ -161,7 +163,7 @@ def _apply_caps(draft: SlateDraft, context: RerankContext) -> CappedList:
 
 def _arrange(draft: SlateDraft) -> SlateDraft:
     """Order the list: organic items, exploration, and placed items at their positions."""
-    is_placed = draft.places != UNPLACED
+    is_placed = draft.positions != NO_POSITION
     order = np.concatenate(
         [
             np.flatnonzero(~is_placed & (draft.slots != EXPLORE)),
@@ -169,6 +171,6 @@ def _arrange(draft: SlateDraft) -> SlateDraft:
         ]
     )
     placed = np.flatnonzero(is_placed)
-    for entry in placed[np.argsort(draft.places[placed], kind="stable")]:
-        order = np.insert(order, min(int(draft.places[entry]), len(order)), entry)
+    for entry in placed[np.argsort(draft.positions[placed], kind="stable")]:
+        order = np.insert(order, min(int(draft.positions[entry]), len(order)), entry)
     return draft.take(order)

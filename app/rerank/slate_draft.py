@@ -8,10 +8,10 @@ from numpy.typing import NDArray
 
 from app.catalogue.catalogue import Catalogue
 from app.contracts import ABSENT, NO_SCORES, ORGANIC, Candidates, Matrix, Query, Rows, Scores
-from app.rerank.policy import PolicySettings
+from app.rerank.policy_settings import PolicySettings
 from app.state.counters import PopularityCounters
 
-UNPLACED = -1
+NO_POSITION = -1
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -19,53 +19,53 @@ class RerankContext:
     """All that a policy may read. It does not change while a list is built."""
 
     query: Query
-    policy: PolicySettings
+    settings: PolicySettings
     order: tuple[str, ...]  # names of the policies that act
     catalogue: Catalogue
     content: Matrix  # (n, e) unit vectors
     counters: PopularityCounters
 
     def count_explore_slots(self, n: int) -> int:
-        """Return the number of places that exploration fills in a list from ``n`` candidates."""
-        query, policy = self.query, self.policy
+        """Return the number of positions that exploration fills in a list from ``n`` candidates."""
+        query, settings = self.query, self.settings
         if not query.explore or n <= query.k or "explore" not in self.order:
             return 0
-        return min(policy.explore_slots, query.k // policy.explore_from)
+        return min(settings.explore_slots, query.k // settings.explore_from)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class MinimumExposure:
-    """Items that must have some places, as far as there are such items and the caps allow it."""
+    """Items of which a list must hold some, as far as there are any and the caps allow it."""
 
     includes: Callable[[Rows], NDArray[np.bool_]]  # rows (n,) -> which count for it, (n,)
-    places: int
+    min_items: int
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class SlateDraft:
-    """The permitted candidates, the worth of each, and the list so far."""
+    """The permitted candidates, the utility of each, and the list so far."""
 
     pool: Candidates  # (n,) best first; items that no channel proposed stand at the end
-    worth: Scores  # (n,) the value that candidates are chosen by
+    utility: Scores  # (n,) what the last stage chooses by; it begins as relevance
     listed: NDArray[np.intp]  # (m,) positions in the pool, in the order of the list
     slots: NDArray[np.int8]  # (m,) codes of app.contracts.SLOTS
     propensities: Scores  # (m,)
-    places: NDArray[np.int32]  # (m,) fixed position, 0 is first; UNPLACED: none
+    positions: NDArray[np.int32]  # (m,) fixed position, 0 is first; NO_POSITION: none
     minimums: tuple[MinimumExposure, ...] = ()  # where room is short, the first has priority
 
     @classmethod
-    def start(cls, pool: Candidates, worth: Scores) -> "SlateDraft":
+    def start(cls, pool: Candidates, utility: Scores) -> "SlateDraft":
         """Return a draft with an empty list."""
         none = np.empty(0, np.intp)
-        return cls(pool, worth, none, np.empty(0, np.int8), NO_SCORES, np.empty(0, np.int32))
+        return cls(pool, utility, none, np.empty(0, np.int8), NO_SCORES, np.empty(0, np.int32))
 
     @property
     def unlisted(self) -> NDArray[np.intp]:
-        """The positions that are not listed, (r,), by descending worth."""
+        """The positions that are not listed, (r,), by descending utility."""
         is_free = np.ones(len(self.pool), np.bool_)
         is_free[self.listed] = False
         free = np.flatnonzero(is_free)
-        return free[np.argsort(-self.worth[free], kind="stable")]
+        return free[np.argsort(-self.utility[free], kind="stable")]
 
     def take(self, kept: NDArray[np.intp]) -> "SlateDraft":
         """Keep these entries of the list, in this order."""
@@ -74,39 +74,39 @@ class SlateDraft:
             listed=self.listed[kept],
             slots=self.slots[kept],
             propensities=self.propensities[kept],
-            places=self.places[kept],
+            positions=self.positions[kept],
         )
 
     def append(
         self,
-        positions: NDArray[np.intp],
+        chosen: NDArray[np.intp],
         slot: int = ORGANIC,
         propensities: Scores | None = None,
-        place: int = UNPLACED,
+        position: int = NO_POSITION,
     ) -> "SlateDraft":
-        """Append positions to the list. Propensities default to 1: the choice was not random."""
-        n = len(positions)
+        """List these candidates too. Propensities default to 1: the choice was not random."""
+        n = len(chosen)
         propensities = np.ones(n, np.float32) if propensities is None else propensities
         return replace(
             self,
-            listed=np.concatenate([self.listed, positions]),
+            listed=np.concatenate([self.listed, chosen]),
             slots=np.concatenate([self.slots, np.full(n, slot, np.int8)]),
             propensities=np.concatenate([self.propensities, propensities]),
-            places=np.concatenate([self.places, np.full(n, place, np.int32)]),
+            positions=np.concatenate([self.positions, np.full(n, position, np.int32)]),
         )
 
-    def insert(self, row: int, place: int, slot: int) -> "SlateDraft":
-        """List one permitted row at ``place``, whether it is in the pool or not."""
+    def insert(self, row: int, position: int, slot: int) -> "SlateDraft":
+        """List one permitted row at ``position``, whether it is in the pool or not."""
         at = np.flatnonzero(self.pool.rows == row)
         wider = self if len(at) else self.widen_pool(np.array([row], np.int64))
-        position = at if len(at) else np.array([len(self.pool)], np.intp)
-        others = wider.take(np.flatnonzero(wider.listed != position[0]))
-        return others.append(position, slot, place=place)
+        chosen = at if len(at) else np.array([len(self.pool)], np.intp)
+        others = wider.take(np.flatnonzero(wider.listed != chosen[0]))
+        return others.append(chosen, slot, position=position)
 
     def widen_pool(self, rows: Rows) -> "SlateDraft":
-        """Append rows that the pool does not hold yet, with the lowest score and worth."""
+        """Append rows that the pool does not hold yet, with the lowest score and utility."""
         pool, n = self.pool, len(rows)
-        low = np.float32(min(pool.scores.min(initial=0.0), self.worth.min(initial=0.0)))
+        low = np.float32(min(pool.scores.min(initial=0.0), self.utility.min(initial=0.0)))
         lowest = np.full(n, low if np.isfinite(low) else 0.0, np.float32)
         wider = Candidates(
             np.concatenate([pool.rows, rows]),
@@ -117,4 +117,4 @@ class SlateDraft:
                 [pool.features, np.full((n, pool.features.shape[1]), np.nan, np.float32)]
             ),
         )
-        return replace(self, pool=wider, worth=np.concatenate([self.worth, lowest]))
+        return replace(self, pool=wider, utility=np.concatenate([self.utility, lowest]))

@@ -12,7 +12,7 @@ from typing import Any
 from uuid import uuid4
 
 from app.deadline import StageRunner
-from app.funnel import Slate
+from app.funnel import FunnelRun
 from app.live_catalogue.item_store import ItemStore
 from app.observe.metrics import Metrics
 from app.recall.registry import CHANNELS, PERSONAL_CHANNELS
@@ -35,7 +35,7 @@ class Answer:
     request_id: str
     record: RequestRecord
     deployment: Deployment
-    slate: Slate  # without the items that were deleted while the list was made
+    run: FunnelRun  # without the items that were deleted while the list was made
     item_ids: Sequence[str]  # public ids, best first
     degraded: Sequence[tuple[str, str]]  # (stage, outcome) of each stage that failed
     explanation: Mapping[str, Any]  # why an item is not in the list; empty: not asked for
@@ -46,36 +46,36 @@ class Answer:
         request_id: str,
         record: RequestRecord,
         deployment: Deployment,
-        slate: Slate,
+        run: FunnelRun,
         explanation: Mapping[str, Any],
     ) -> "Answer":
         """Build the answer from a slate, without the items that were deleted meanwhile."""
         catalogue = deployment.live_items.catalogue
-        is_available = catalogue.available.take(slate.selection.pool.rows)
+        is_available = catalogue.available.take(run.slate.pool.rows)
         if not is_available.all():  # items were deleted while the list was made
-            slate = replace(slate, selection=slate.selection.take(is_available.nonzero()[0]))
-        ids = catalogue.ids.names(slate.selection.pool.rows)
-        return cls(request_id, record, deployment, slate, ids, degraded(slate), explanation)
+            run = replace(run, slate=run.slate.take(is_available.nonzero()[0]))
+        ids = catalogue.ids.names(run.slate.pool.rows)
+        return cls(request_id, record, deployment, run, ids, degraded(run), explanation)
 
 
-def degraded(slate: Slate) -> list[tuple[str, str]]:
+def degraded(run: FunnelRun) -> list[tuple[str, str]]:
     """Return (stage, outcome) of each failed stage, and ("slate", "short") for a short list."""
-    stages = [(done.stage, str(done.outcome)) for done in slate.results if done.outcome != "ok"]
-    if len(slate.selection) < slate.query.k:
+    stages = [(done.stage, str(done.outcome)) for done in run.results if done.outcome != "ok"]
+    if len(run.slate) < run.query.k:
         stages.append(("slate", "short"))
     return stages
 
 
-def fallback(slate: Slate) -> str | None:
+def fallback(run: FunnelRun) -> str | None:
     """Return which fallback the slate is, if any.
 
     Returns:
         "popular" if the whole funnel failed, "impersonal" if no personal channel proposed
         anything, else None.
     """
-    if any(done.stage == "funnel" for done in slate.results):
+    if any(done.stage == "funnel" for done in run.results):
         return "popular"
-    is_personal = any(len(slate.proposals[column]) for column in PERSONAL_COLUMNS)
+    is_personal = any(len(run.proposals[column]) for column in PERSONAL_COLUMNS)
     return None if is_personal else "impersonal"
 
 
@@ -103,8 +103,8 @@ def run_side_effects(effects: Sequence[SideEffect], answer: Answer, metrics: Met
 
 def record_metrics(metrics: Metrics, answer: Answer) -> None:
     """Record the result of each stage, and what degraded the answer."""
-    metrics.record_stages(answer.slate.results)
-    metrics.record_answer(answer.degraded, fallback(answer.slate))
+    metrics.record_stages(answer.run.results)
+    metrics.record_answer(answer.degraded, fallback(answer.run))
 
 
 def write_impressions(impressions: ImpressionWriter, answer: Answer) -> None:
@@ -115,7 +115,7 @@ def write_impressions(impressions: ImpressionWriter, answer: Answer) -> None:
 
 def count_drift(answer: Answer) -> None:
     """Queue the list, to be compared with the drift reference of the bundle."""
-    answer.deployment.drift.add(answer.slate.selection)
+    answer.deployment.drift.add(answer.run.slate)
 
 
 class AnswerLogger:
@@ -138,7 +138,7 @@ class AnswerLogger:
             CONTROL,
             answer.record,
             answer.item_ids,
-            without_unlogged(answer.slate),
+            without_unlogged(answer.run),
             self._slate_settings,
             self._worker,
             self._item_store.position,

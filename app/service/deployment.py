@@ -15,7 +15,7 @@ from app.bundle.bundle import Bundle
 from app.contracts import Request, Rows, StageError
 from app.cpu import Cpu
 from app.deadline import StageRunner
-from app.funnel import Funnel, Slate
+from app.funnel import Funnel, FunnelRun
 from app.live_catalogue.live_items import LiveItems
 from app.observe.drift import DriftCounter
 from app.process.background_tasks import cancel
@@ -31,7 +31,7 @@ from app.state.tables import RedisTables, are_loaded, keep_loaded
 WARM_UP_REQUESTS = 20  # enough for every lazy import, page fault and connection on the path
 POLL_INTERVAL = 0.05  # seconds between two checks of whether the tables are in Redis
 
-Explain: TypeAlias = Callable[[Funnel, Slate], dict[str, Any]]
+Explain: TypeAlias = Callable[[Funnel, FunnelRun], dict[str, Any]]
 StartTask: TypeAlias = Callable[[Coroutine[None, None, None]], asyncio.Task[None]]
 
 
@@ -104,7 +104,7 @@ class Deployment:
 
     async def recommend(
         self, request: Request, explain: Explain | None = None
-    ) -> tuple[Slate, dict[str, Any]]:
+    ) -> tuple[FunnelRun, dict[str, Any]]:
         """Run the funnel, and explain the slate if ``explain`` is given.
 
         If the funnel fails, the slate holds the proposals so far and popular items. The counters do
@@ -113,14 +113,14 @@ class Deployment:
         runner = StageRunner(request.arrived)
         with self.state.reading() as replica:
             funnel = replica.reader
-            slate = await runner.run_async(
+            run = await runner.run_async(
                 "funnel",
                 self.settings.budget_ms / 1000,
                 lambda: funnel.recommend(request, runner),
                 None,
             )
-            slate = slate or funnel.recommend_fallback(request, runner)
-            return slate, await self.cpu(explain, funnel, slate) if explain else {}
+            run = run or funnel.recommend_fallback(request, runner)
+            return run, await self.cpu(explain, funnel, run) if explain else {}
 
     async def _wait_for_tables(self) -> None:
         while True:

@@ -1,7 +1,7 @@
 """Live popularity in this worker: decayed counts, impressions, and when items were first seen.
 
 The counters start from the bundle's ``Popularity``. One writer updates them: the stream consumer,
-or the offline replay. Any number of readers may read them. Nothing here is per user, and nothing
+or the offline job. Any number of readers may read them. Nothing here is per user, and nothing
 is read from Redis during a request.
 """
 
@@ -42,7 +42,9 @@ class PopularityCounters:
             base.mean_value, n, default_mean_value(base)
         )  # (n,) of the bundle
         self.exposures = np.zeros(self.counts.shape[1], np.float64)  # (n,) times shown
-        self.clicks = np.zeros(self.counts.shape[1], np.float64)  # (n,) live positive events
+        self.positives = np.zeros(
+            self.counts.shape[1], np.float64
+        )  # (n,) positive events since the bundle
         self.trials = 0.0  # how often any item was shown
         self.scenes = SceneCounts(n)
         self.segments = SegmentCounts(segments, n - spare, spare, base.at)
@@ -102,7 +104,7 @@ class PopularityCounters:
         new = np.flatnonzero(np.isinf(self.first_seen[rows]))
         items, at = np.unique(rows[new], return_index=True)
         self.first_seen[items] = times[new[at]]  # an old timestamp does not make an item older
-        np.add.at(self.clicks, rows, (positive > 0).astype(np.float64))
+        np.add.at(self.positives, rows, (positive > 0).astype(np.float64))
         self._changes += 1
 
     def count_impressions(self, rows: Rows, scene: str = "") -> None:
@@ -134,7 +136,7 @@ class PopularityCounters:
     def open_row(self, row: int, since: float) -> None:
         """Assign a row to an item that the bundle lacks, new since ``since``, unix seconds."""
         self.counts[:, row] = self.liked[:, row] = 0.0
-        self.exposures[row] = self.clicks[row] = 0.0
+        self.exposures[row] = self.positives[row] = 0.0
         self.scenes.reset_row(row)
         self.segments.reset_row(row)
         self.first_seen[row], self._opened[row] = since, True

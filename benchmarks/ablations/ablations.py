@@ -1,6 +1,6 @@
 """The parts of the funnel that an ablation removes, and rankers without them.
 
-Recall is replayed once. Without a channel, its columns are empty and the items that only it
+Recall runs once. Without a channel, its columns are empty and the items that only it
 proposes are gone, in training and in evaluation. The limits of the other channels stay.
 """
 
@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from app.artifacts import Rankers, Sizes
 from app.contracts import Candidates, Matrix, Query
-from app.features.channels import PLACE_OFFSET
+from app.features.channels import RANK_OFFSET
 from app.features.views import FINE_VIEW, column_names
 from app.rank.scorer import MatrixScorer
 from app.recall.merge import RRF_OFFSET
@@ -90,13 +90,13 @@ def remove_part(features: Matrix, ablation: Ablation) -> tuple[NDArray[np.intp],
     reduced[:, [_position(name) for name in ablation.columns]] = np.nan
     if ablation.channel is None:
         return np.arange(len(reduced)), reduced
-    place, z = (_position(f"{ablation.channel}_{column}") for column in ("place", "z"))
+    rank_column, z = (_position(f"{ablation.channel}_{column}") for column in ("rank", "z"))
     channels, fused = _position("channels"), _position("fused")
-    proposed = features[:, place] > 0
-    rank = 1.0 / np.where(proposed, features[:, place], 1.0) - PLACE_OFFSET
+    proposed = features[:, rank_column] > 0
+    rank = 1.0 / np.where(proposed, features[:, rank_column], 1.0) - RANK_OFFSET
     reduced[:, channels] -= proposed
     reduced[:, fused] -= np.where(proposed, 1.0 / (RRF_OFFSET + rank), 0.0)
-    reduced[:, [place, z]] = np.nan
+    reduced[:, [rank_column, z]] = np.nan
     return np.flatnonzero(~proposed | (reduced[:, channels] > 0)), reduced
 
 

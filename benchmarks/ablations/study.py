@@ -26,7 +26,7 @@ from offline.data.readers import load_dataset
 from offline.data.split import TimeSplit, split_by_time
 from offline.evaluate.metrics import PerUser
 from offline.evaluate.rerank_only import HoldoutCandidates, collect_candidates
-from offline.job import build_holdout, funnel_config, replay_window
+from offline.job import build_holdout, collect_window_rows, funnel_config
 from offline.training.rank_table import RankTable
 
 MAX_USERS = 2_000  # of all evaluated windows, about
@@ -67,7 +67,7 @@ def ablate(data: Path, settings: Settings, options: TrainOptions) -> Path:
     runs, cpu = [WHOLE_FUNNEL, *ablations()], Cpu(threads=1)
     try:
         with _bar() as bar:
-            task = bar.add_task("Replaying recall", total=len(runs) + 1)
+            task = bar.add_task("Running recall", total=len(runs) + 1)
             ablation_data = build_data(dataset, split_by_time(dataset.log), config, cpu)
             figures: list[PerUser] = []
             for ablation in runs:
@@ -96,14 +96,14 @@ def _bar() -> Progress:
 
 
 def build_data(dataset: Dataset, split: TimeSplit, config: JobConfig, cpu: Cpu) -> AblationData:
-    """Replay the first half of the windows; collect candidates in each later one and the test.
+    """Collect rows of the first half of the windows, candidates of the later ones and the test.
 
     Raises:
         DataError: users liked nothing that recall proposed, or a window has no users.
     """
     composition, half = funnel_config(config, cpu), (len(split.windows) + 1) // 2
     earlier, later = split.windows[:half], split.windows[half:]
-    tables = [replay_window(dataset, *window, config, composition) for window in earlier]
+    tables = [collect_window_rows(dataset, *window, config, composition) for window in earlier]
     if not any(map(len, tables)):
         raise DataError(
             "In the windows to learn from, users liked nothing that recall proposed. "

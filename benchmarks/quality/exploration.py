@@ -19,9 +19,9 @@ from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 
-from app.rerank.policies import Policy
+from app.rerank.policies import SceneSettings
 from app.rerank.slate_builder import SlateBuilder
-from benchmarks.quality.funnel_lists import replay_users, run_funnel
+from benchmarks.quality.funnel_lists import build_active_users, run_funnel
 from benchmarks.quality.windows import BenchmarkWindow, selection_windows
 from offline.config import JobConfig
 from offline.data.dataset import Dataset
@@ -35,8 +35,8 @@ from offline.evaluate.funnel_answers import (
 )
 from offline.evaluate.metrics import K, user_ndcg
 
-DEFAULT_POLICY = Policy()
-EXPLORATION_POLICIES: Mapping[str, Policy] = MappingProxyType(
+DEFAULT_POLICY = SceneSettings()
+EXPLORATION_POLICIES: Mapping[str, SceneSettings] = MappingProxyType(
     {
         "none": replace(DEFAULT_POLICY, explore_slots=0),
         "ucb, 1 slot, β 0.3": replace(DEFAULT_POLICY, explore_slots=1, explore_beta=0.3),
@@ -55,17 +55,17 @@ EXPLORATION_POLICIES: Mapping[str, Policy] = MappingProxyType(
 
 def answer_window(dataset: Dataset, window: BenchmarkWindow, config: JobConfig) -> FunnelAnswers:
     """Train on the log of the window, and collect the answers to its users."""
-    users = replay_users(window, np.arange(len(window.users)))
+    users = build_active_users(window, np.arange(len(window.users)))
     with run_funnel(dataset, window, config) as funnel:
         return asyncio.run(collect_answers(funnel, dataset, users, config.seed))
 
 
-def evaluate_policy(answers: FunnelAnswers, policy: Policy) -> tuple[metrics.PerUser, float]:
+def evaluate_policy(answers: FunnelAnswers, policy: SceneSettings) -> tuple[metrics.PerUser, float]:
     """Return NDCG@10 of each user with a history, and the coverage of their lists."""
     builder = answers.funnel.reranker
     if not isinstance(builder, SlateBuilder):
         raise TypeError(f"the funnel's last stage is {builder}, not a SlateBuilder")
-    lists = pad_lists(rerank_in_sequence(replace(builder, policy=policy), answers.slates), K)
+    lists = pad_lists(rerank_in_sequence(replace(builder, default_scene=policy), answers.runs), K)
     warm = np.flatnonzero(answers.events > 0)
     covered = metrics.coverage(lists[warm], K, len(builder.catalogue))
     return user_ndcg(lists, answers.relevant)[warm], covered

@@ -6,14 +6,14 @@ from dataclasses import dataclass
 import numpy as np
 
 from benchmarks.quality.exchange import Task
-from benchmarks.quality.funnel_lists import replay_users
+from benchmarks.quality.funnel_lists import build_active_users
 from benchmarks.quality.tasks import build_task
 from benchmarks.quality.windows import BenchmarkWindow, rolling_window
 from offline.data.dataset import Dataset
 from offline.data.errors import DataError
 from offline.evaluate.metrics import PerUser
 from offline.evaluate.rowsets import RowSets
-from offline.training.replay import ReplayUser, advance_user, split_events_by_user
+from offline.training.past_requests import ActiveUser, advance_user, split_events_by_user
 
 REVEALED_EVENTS = (0, 1, 3, 5, 10, 20)  # one point of the curve each
 CUT = 0.8  # share of the interactions that the models learn from
@@ -25,7 +25,7 @@ class NewUsers:
 
     window: BenchmarkWindow  # its users have no history
     revealed_counts: Sequence[int]
-    users: list[ReplayUser]  # (points * u,)
+    users: list[ActiveUser]  # (points * u,)
 
     @property
     def relevant(self) -> RowSets:
@@ -53,7 +53,7 @@ def select_new_users(
         raise DataError("Without timestamps no user is new, so there is no new-user curve.")
     window = rolling_window(dataset.log, cut, 1 - cut)
     new = np.flatnonzero(window.events == 0)
-    users = replay_users(window, new)
+    users = build_active_users(window, new)
     events_of = split_events_by_user(dataset.log.between(window.cut, np.inf), users)
     at_points = [
         [advance_user(own, user, events) for events in points]

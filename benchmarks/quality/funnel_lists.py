@@ -22,7 +22,7 @@ from offline.evaluate.funnel_answers import collect_answers, evaluated_lists, pa
 from offline.evaluate.metrics import Lists
 from offline.job import PhaseTimer, fit_rankers
 from offline.models.registry import fit_models
-from offline.training.replay import ReplayUser, build_offline_funnel
+from offline.training.past_requests import ActiveUser, build_offline_funnel
 
 FUNNEL = "funnel"
 
@@ -41,12 +41,12 @@ def compute_funnel_lists(
     """Train on the log of the window, and compute lists for its users."""
     began = perf_counter()
     with run_funnel(dataset, window, config) as funnel:
-        users = replay_users(window, np.arange(len(window.users)))
+        users = build_active_users(window, np.arange(len(window.users)))
         answers = asyncio.run(collect_answers(funnel, dataset, users, config.seed))
-    lists = {FUNNEL: pad_lists(evaluated_lists(funnel, answers.slates))}
+    lists = {FUNNEL: pad_lists(evaluated_lists(funnel, answers.runs))}
     for column, channel in enumerate(CHANNELS):
         lists[channel_method(channel)] = pad_lists(
-            [slate.proposals[column].rows for slate in answers.slates]
+            [run.proposals[column].rows for run in answers.runs]
         )
     return FunnelLists(lists, perf_counter() - began)
 
@@ -56,12 +56,12 @@ def channel_method(channel: str) -> str:
     return f"recall.{channel}"
 
 
-def replay_users(window: BenchmarkWindow, lines: NDArray[np.intp]) -> list[ReplayUser]:
+def build_active_users(window: BenchmarkWindow, lines: NDArray[np.intp]) -> list[ActiveUser]:
     """Return the users on these lines of the window, with what is relevant to them."""
     relevant = window.relevant.take(lines)
     parts = np.split(relevant.rows, relevant.indptr[1:-1])
     return [
-        ReplayUser(int(user), rows) for user, rows in zip(window.users[lines], parts, strict=True)
+        ActiveUser(int(user), rows) for user, rows in zip(window.users[lines], parts, strict=True)
     ]
 
 

@@ -43,7 +43,7 @@ from offline.evaluate.baselines import popular_lists
 from offline.evaluate.funnel_answers import pad_lists, user_ids
 from offline.evaluate.intervals import Bootstrap
 from offline.evaluate.metrics import Lists
-from offline.training.replay import recommend_once
+from offline.training.past_requests import recommend_once
 
 FOLD_IN_LIBRARIES = (
     "popularity",
@@ -140,14 +140,14 @@ def collect_funnel_lists(dataset: Dataset, new_users: NewUsers) -> dict[str, Lis
 async def _collect_lists(
     funnel: Funnel, dataset: Dataset, new_users: NewUsers, seed: int
 ) -> dict[str, Lists]:
-    slates = [
+    runs = [
         await recommend_once(funnel, Request(name, K, seed, arrived=0.0, inline=user.since))
         for name, user in zip(user_ids(dataset, new_users.users), new_users.users, strict=True)
     ]
-    lists = {funnel_lists.FUNNEL: pad_lists([slate.selection.pool.rows for slate in slates])}
+    lists = {funnel_lists.FUNNEL: pad_lists([run.slate.pool.rows for run in runs])}
     for column, channel in enumerate(CHANNELS):
         lists[funnel_lists.channel_method(channel)] = pad_lists(
-            [slate.proposals[column].rows for slate in slates]
+            [run.proposals[column].rows for run in runs]
         )
     return lists
 

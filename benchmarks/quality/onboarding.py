@@ -42,7 +42,7 @@ from offline.evaluate.funnel_answers import pad_lists
 from offline.evaluate.intervals import Bootstrap
 from offline.evaluate.metrics import Lists, PerUser
 from offline.evaluate.rowsets import RowSets
-from offline.training.replay import recommend_once
+from offline.training.past_requests import recommend_once
 
 CUT = 0.8  # share of the interactions that the models learn from
 NO_QUESTIONS, POPULARITY = "none", "none; list by popularity"
@@ -92,8 +92,8 @@ async def _lists(
         Request(user, K, SEED, arrived=0.0, inline=events, exclude=rows)
         for user, events, rows in zip(names, histories, excluded, strict=True)
     ]
-    slates = [await recommend_once(funnel, request) for request in requests]
-    return pad_lists([slate.selection.pool.rows for slate in slates])
+    runs = [await recommend_once(funnel, request) for request in requests]
+    return pad_lists([run.slate.pool.rows for run in runs])
 
 
 def _popular(funnel: Funnel, users: OnboardingUsers) -> Lists:

@@ -18,13 +18,13 @@ from app.bundle.bundle import Bundle
 from app.contracts import Matrix, Request, Scores
 from app.cpu import Cpu
 from app.deadline import NO_CHECKPOINTS
-from app.funnel import Funnel, Slate
+from app.funnel import Funnel, FunnelRun
 from app.rank.logistic import Logistic
 from app.rank.pointwise_listwise import PointwiseListwiseBlend
 from app.rank.scorer import MatrixKind
 from app.recall.vectors import MAX_EXTRA_RESULTS
 from app.rerank.mmr import mmr
-from app.rerank.policies import Policy
+from app.rerank.policies import SceneSettings
 from app.state.counters import PopularityCounters
 from app.state.histories import RedisHistories
 from app.state.store import CommandPart, Store
@@ -89,7 +89,7 @@ class KernelTimer:
         return [booster.predict(each.fine, num_threads=1) for booster in self._boosters]
 
     def _diversify(self, each: KernelInputs) -> object:
-        return mmr(each.relevance, each.vectors, K, Policy().diversity)
+        return mmr(each.relevance, each.vectors, K, SceneSettings().diversity)
 
     def _timed(self, kernel: Callable[[KernelInputs], object], repeats: int) -> float:
         kernel(self._inputs[0])
@@ -128,15 +128,15 @@ async def _inputs_of(
 ) -> KernelInputs:
     store.sent_commands = []
     arrived = asyncio.get_running_loop().time()
-    slate: Slate = await funnel.recommend(Request(user=user, k=K, seed=1, arrived=arrived))
-    query, pool = slate.query, slate.fine
+    run: FunnelRun = await funnel.recommend(Request(user=user, k=K, seed=1, arrived=arrived))
+    query, pool = run.query, run.fine
     low, high = float(pool.scores.min()), float(pool.scores.max())
     searched = bundle.sizes.recall + min(int(np.count_nonzero(query.excluded)), MAX_EXTRA_RESULTS)
     return KernelInputs(
         user_vector=query.vectors.factors[None, :],
         result_count=min(searched, bundle.indexes.factors.ntotal),
-        coarse=np.nan_to_num(funnel.coarse.features.build(query, slate.merged)),
-        fine=funnel.fine.features.build(query, slate.coarse),
+        coarse=np.nan_to_num(funnel.coarse.features.build(query, run.merged)),
+        fine=funnel.fine.features.build(query, run.coarse),
         relevance=((pool.scores - low) / max(high - low, 1e-9)).astype(np.float32),
         vectors=bundle.models.content.items[pool.rows],
         commands=tuple(store.sent_commands),

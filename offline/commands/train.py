@@ -26,7 +26,7 @@ from offline.training.objectives import ObjectiveWeights, parse_objectives
 
 PHASES = {
     "read": "Reading and checking the data",
-    "replay": "Replaying recall at earlier moments",
+    "rows": "Running recall at earlier moments",
     "fine": "Fitting the fine ranker",
     "coarse": "Fitting the coarse ranker",
     "evaluate": "Evaluating the funnel on the test window",

@@ -18,7 +18,7 @@ MIN_INTERACTIONS = 20  # with fewer interactions, the parts are too small
 class TimeSplit:
     """The parts of a log, in unix seconds. A part is ``start <= time < end``; see ``Log.between``.
 
-    The ranker learns from ``windows``. Each is replayed with what was known at its start. The
+    The ranker learns from ``windows``. For each, recall runs with what was known at its start. The
     funnel is evaluated on ``[test_start, test_end)``.
     """
 

@@ -17,8 +17,8 @@ from offline.evaluate.metrics import K, Lists, PerUser
 from offline.evaluate.rowsets import RowSets
 from offline.training.objective_rankers import compute_value_bounds
 from offline.training.objectives import OBJECTIVE_COLUMNS, compute_grades, compute_outcomes
+from offline.training.past_requests import ActiveUser, add_later_events, sample_users
 from offline.training.rankers import TrainedRankers
-from offline.training.replay import ReplayUser, add_later_events, sample_users
 
 MAX_USERS = 500  # each model has to rank for all of them
 
@@ -65,7 +65,7 @@ def compute_truth(holdout: Holdout, bounds: NDArray[np.float64]) -> Truth:
     return truth
 
 
-def _new_items(holdout: Holdout, user: ReplayUser, later: Log) -> Rows:
+def _new_items(holdout: Holdout, user: ActiveUser, later: Log) -> Rows:
     seen = holdout.models.users.history(user.user).rows
     return np.setdiff1d(later.items, seen).astype(np.int64)
 

@@ -6,14 +6,14 @@ from dataclasses import replace
 import numpy as np
 
 from app.artifacts import Models, Rankers
-from app.contracts import Request, Selection
+from app.contracts import Request, Slate
 from app.cpu import Cpu
 from app.funnel import Funnel
 from app.observe.drift import DriftReference, describe_lists
 from offline.evaluate.funnel_answers import user_ids
 from offline.evaluate.holdout import Holdout
 from offline.evaluate.metrics import K
-from offline.training.replay import build_offline_funnel, recommend_once, sample_users
+from offline.training.past_requests import build_offline_funnel, recommend_once, sample_users
 
 MAX_LISTS = 1_000
 
@@ -28,21 +28,21 @@ def build_drift_reference(models: Models, rankers: Rankers, holdout: Holdout) ->
     try:
         config = replace(holdout.funnel_config, cpu=cpu)
         funnel = build_offline_funnel(models, config, rankers)
-        return describe_lists(asyncio.run(_selections(funnel, holdout)))
+        return describe_lists(asyncio.run(_slates(funnel, holdout)))
     finally:
         cpu.close()
 
 
-async def _selections(funnel: Funnel, holdout: Holdout) -> list[Selection]:
+async def _slates(funnel: Funnel, holdout: Holdout) -> list[Slate]:
     users = sample_users(holdout.users, MAX_LISTS, holdout.seed)
     rows = np.array([user.user for user in users], np.int64)
     is_warm = (np.diff(holdout.models.users.indptr)[rows] > 0).tolist()
-    anonymous = await _selection(funnel, "", holdout.seed)  # all anonymous users get the same
+    anonymous = await _slate(funnel, "", holdout.seed)  # all anonymous users get the same
     return [
-        await _selection(funnel, user_id, holdout.seed) if has_history else anonymous
+        await _slate(funnel, user_id, holdout.seed) if has_history else anonymous
         for user_id, has_history in zip(user_ids(holdout.dataset, users), is_warm, strict=True)
     ]
 
 
-async def _selection(funnel: Funnel, user: str, seed: int) -> Selection:
-    return (await recommend_once(funnel, Request(user, K, seed, arrived=0.0))).selection
+async def _slate(funnel: Funnel, user: str, seed: int) -> Slate:
+    return (await recommend_once(funnel, Request(user, K, seed, arrived=0.0))).slate

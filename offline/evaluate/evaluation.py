@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from app.artifacts import Models
 from app.contracts import Rows
-from app.funnel import Funnel, Slate
+from app.funnel import Funnel, FunnelRun
 from app.recall.registry import CHANNELS
 from offline.data.dataset import Dataset
 from offline.evaluate.attribution import FunnelTrace, attribute
@@ -29,7 +29,7 @@ from offline.evaluate.recall_ceiling import recall_ceiling
 from offline.evaluate.rowsets import RowSets
 from offline.evaluate.segments import ndcg_by_attribute, ndcg_by_history, recall_by_popularity
 from offline.evaluate.time_regimes import compare_time_regimes
-from offline.training.replay import ReplayUser
+from offline.training.past_requests import ActiveUser
 
 SEGMENTED = ("funnel", *BASELINES)  # the methods that are shown by segment
 MAX_SWEEP_USERS = 1_000
@@ -48,15 +48,15 @@ class Evaluation:
 
 
 async def evaluate_funnel(
-    funnel: Funnel, models: Models, dataset: Dataset, users: list[ReplayUser], seed: int
+    funnel: Funnel, models: Models, dataset: Dataset, users: list[ActiveUser], seed: int
 ) -> Evaluation:
     """Evaluate the funnel, each channel alone and popularity on the same users and items."""
     answers = await collect_answers(funnel, dataset, users, seed)
-    shown = evaluated_lists(funnel, answers.slates)
+    shown = evaluated_lists(funnel, answers.runs)
     relevant = answers.relevant
     has_seen = answers.seen.sizes > 0
     warm, cold = np.flatnonzero(has_seen), np.flatnonzero(~has_seen)
-    lists = method_lists(answers.slates, shown, models.popularity, MAX_K)
+    lists = method_lists(answers.runs, shown, models.popularity, MAX_K)
     background = ItemBackground(
         models.popularity.counts[-1], models.content.items if models.content.items.any() else None
     )
@@ -66,7 +66,7 @@ async def evaluate_funnel(
         return compare_methods(theirs, relevant.take(members), background, seed)
 
     base = warm if len(warm) else cold
-    trace = _trace(answers.take(base).slates, [shown[user][:K] for user in base])
+    trace = _trace(answers.take(base).runs, [shown[user][:K] for user in base])
     return Evaluation(
         warm=compare(base),
         cold=compare(cold) if len(cold) and len(warm) else None,
@@ -94,7 +94,7 @@ async def _sweeps(
 
 def _segments(models: Models, answers: FunnelAnswers, lists: Mapping[str, Lists]) -> SegmentFigures:
     relevant, seed = answers.relevant, answers.seed
-    codes = np.array([slate.query.segments for slate in answers.slates])
+    codes = np.array([run.query.segments for run in answers.runs])
     return SegmentFigures(
         history=ndcg_by_history(lists, relevant, answers.events, seed),
         popularity=recall_by_popularity(lists, relevant, models.popularity.counts[-1], seed),
@@ -102,14 +102,14 @@ def _segments(models: Models, answers: FunnelAnswers, lists: Mapping[str, Lists]
     )
 
 
-def _trace(slates: list[Slate], final: list[Rows]) -> FunnelTrace:
+def _trace(runs: list[FunnelRun], final: list[Rows]) -> FunnelTrace:
     return FunnelTrace(
         channels={
-            channel: RowSets.of([slate.proposals[column].rows for slate in slates])
+            channel: RowSets.of([run.proposals[column].rows for run in runs])
             for column, channel in enumerate(CHANNELS)
         },
-        merged=RowSets.of([slate.merged.rows for slate in slates]),
-        coarse=RowSets.of([slate.coarse.rows for slate in slates]),
-        fine=RowSets.of([slate.fine.rows for slate in slates]),
+        merged=RowSets.of([run.merged.rows for run in runs]),
+        coarse=RowSets.of([run.coarse.rows for run in runs]),
+        fine=RowSets.of([run.fine.rows for run in runs]),
         final=RowSets.of(final),
     )

@@ -127,7 +127,7 @@ class CalibrationPoint(TypedDict):
     """One tenth of the candidates, by predicted probability."""
 
     predicted: float  # mean
-    observed: float  # share that users took
+    observed: float  # share that is positive
     count: int
 
 
@@ -138,7 +138,7 @@ class Calibration(TypedDict):
     points: list[CalibrationPoint]
     error: float  # expected calibration error: mean distance of predicted and observed
     raw_error: float | None  # the error of the unmapped scores; None: they are no log odds
-    taken: float  # share of all these candidates that users took
+    positive_share: float  # share of all these candidates that are positive
 
 
 class TimeRegime(TypedDict):

@@ -7,14 +7,14 @@ from numpy.typing import NDArray
 
 from app.artifacts import Popularity
 from app.contracts import Reranker, Rows
-from app.funnel import Funnel, Slate
+from app.funnel import Funnel, FunnelRun
 from app.recall.registry import CHANNELS
 from app.rerank.slate_builder import SlateBuilder
 from offline.data.dataset import Dataset
 from offline.evaluate.baselines import baseline_lists
 from offline.evaluate.metrics import MAX_K, K, Lists
 from offline.evaluate.rowsets import RowSets
-from offline.training.replay import ReplayUser, recommend_each
+from offline.training.past_requests import ActiveUser, recommend_each
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
@@ -26,8 +26,8 @@ class FunnelAnswers:
 
     funnel: Funnel
     dataset: Dataset
-    users: list[ReplayUser]
-    slates: list[Slate]
+    users: list[ActiveUser]
+    runs: list[FunnelRun]
     seed: int
 
     def __len__(self) -> int:
@@ -41,17 +41,17 @@ class FunnelAnswers:
     @property
     def seen(self) -> RowSets:
         """The items that each user had acted on before the request."""
-        return seen_items(self.slates)
+        return seen_items(self.runs)
 
     @property
     def events(self) -> NDArray[np.int64]:
         """The number of events in each user's history."""
-        return np.array([len(slate.query.history) for slate in self.slates], np.int64)
+        return np.array([len(run.query.history) for run in self.runs], np.int64)
 
     def take(self, positions: NDArray[np.intp]) -> "FunnelAnswers":
         """Select these users, in this order."""
-        users, slates = ([values[i] for i in positions] for values in (self.users, self.slates))
-        return replace(self, users=users, slates=slates)
+        users, runs = ([values[i] for i in positions] for values in (self.users, self.runs))
+        return replace(self, users=users, runs=runs)
 
     def sample(self, limit: int) -> "FunnelAnswers":
         """Select at most ``limit`` users, in order, drawn by the seed."""
@@ -62,57 +62,57 @@ class FunnelAnswers:
 
 
 async def collect_answers(
-    funnel: Funnel, dataset: Dataset, users: list[ReplayUser], seed: int
+    funnel: Funnel, dataset: Dataset, users: list[ActiveUser], seed: int
 ) -> FunnelAnswers:
     """Compute the funnel's list for each user, as of the moment of its models."""
     ids = user_ids(dataset, users)
-    slates = [slate async for slate in recommend_each(funnel, ids, MAX_K, seed, explore=True)]
-    return FunnelAnswers(funnel, dataset, users, slates, seed)
+    runs = [run async for run in recommend_each(funnel, ids, MAX_K, seed, explore=True)]
+    return FunnelAnswers(funnel, dataset, users, runs, seed)
 
 
-def user_ids(dataset: Dataset, users: list[ReplayUser]) -> list[str]:
+def user_ids(dataset: Dataset, users: list[ActiveUser]) -> list[str]:
     """Return the public ids of the users."""
     return dataset.users.names(np.array([user.user for user in users], np.int64))
 
 
-def seen_items(slates: list[Slate]) -> RowSets:
+def seen_items(runs: list[FunnelRun]) -> RowSets:
     """Return what the user of each slate had acted on before."""
-    return RowSets.of([np.flatnonzero(slate.query.excluded) for slate in slates])
+    return RowSets.of([np.flatnonzero(run.query.excluded) for run in runs])
 
 
-def evaluated_lists(funnel: Funnel, slates: list[Slate]) -> list[Rows]:
+def evaluated_lists(funnel: Funnel, runs: list[FunnelRun]) -> list[Rows]:
     """Return the list of 10 that each user is shown, and then what a list of 20 adds to it.
 
     The last place of a list is for exploration, so the first 10 of 20 are not the list of 10.
     """
-    tens = rerank_in_sequence(funnel.reranker, slates)
-    twenties = [slate.selection.pool.rows for slate in slates]
+    tens = rerank_in_sequence(funnel.reranker, runs)
+    twenties = [run.slate.pool.rows for run in runs]
     return [
         np.concatenate([ten, twenty[~np.isin(twenty, ten)]])
         for ten, twenty in zip(tens, twenties, strict=True)
     ]
 
 
-def rerank_in_sequence(reranker: Reranker, slates: list[Slate]) -> list[Rows]:
+def rerank_in_sequence(reranker: Reranker, runs: list[FunnelRun]) -> list[Rows]:
     """Build the lists of 10 one after another: as in service, each counts as shown to the next."""
     lists = []
     if isinstance(reranker, SlateBuilder):
         reranker = replace(reranker, counters=reranker.counters.without_exposures())
-    for slate in slates:
-        lists.append(reranker.rerank(replace(slate.query, k=K), slate.fine).pool.rows)
+    for run in runs:
+        lists.append(reranker.rerank(replace(run.query, k=K), run.fine).pool.rows)
         if isinstance(reranker, SlateBuilder):
             reranker.counters.count_impressions(lists[-1])
     return lists
 
 
 def method_lists(
-    slates: list[Slate], funnel_lists: list[Rows], popularity: Popularity, k: int
+    runs: list[FunnelRun], funnel_lists: list[Rows], popularity: Popularity, k: int
 ) -> dict[str, Lists]:
     """Return the lists (u, k) of the funnel, of each baseline and of each channel alone."""
     lists: dict[str, Lists] = {"funnel": pad_lists(funnel_lists, k)}
-    lists |= baseline_lists(popularity, seen_items(slates), k)
+    lists |= baseline_lists(popularity, seen_items(runs), k)
     for column, channel in enumerate(CHANNELS):
-        lists[channel] = pad_lists([slate.proposals[column].rows for slate in slates], k)
+        lists[channel] = pad_lists([run.proposals[column].rows for run in runs], k)
     return lists
 
 

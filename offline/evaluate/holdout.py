@@ -21,7 +21,7 @@ from offline.data.dataset import Dataset
 from offline.evaluate.funnel_answers import collect_answers, evaluated_lists, pad_lists
 from offline.evaluate.metrics import Lists
 from offline.evaluate.rowsets import RowSets
-from offline.training.replay import ReplayUser, build_offline_funnel
+from offline.training.past_requests import ActiveUser, build_offline_funnel
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -30,7 +30,7 @@ class Holdout:
 
     dataset: Dataset
     models: Models  # as of the cut
-    users: list[ReplayUser]
+    users: list[ActiveUser]
     cut: float  # unix seconds
     funnel_config: FunnelConfig
     seed: int
@@ -63,7 +63,7 @@ class Holdout:
     async def _lists(self, funnel: Funnel) -> Lists:
         """Return the lists alone: asyncio formats what a main task returns, which takes long."""
         answers = await collect_answers(funnel, self.dataset, self.users, self.seed)
-        return pad_lists(evaluated_lists(funnel, answers.slates))
+        return pad_lists(evaluated_lists(funnel, answers.runs))
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,12 @@ from offline.evaluate.figures import NewUserPoint
 from offline.evaluate.funnel_answers import FunnelAnswers, method_lists, user_ids
 from offline.evaluate.metrics import K
 from offline.evaluate.rowsets import RowSets
-from offline.training.replay import ReplayUser, advance_user, recommend_once, split_events_by_user
+from offline.training.past_requests import (
+    ActiveUser,
+    advance_user,
+    recommend_once,
+    split_events_by_user,
+)
 
 EVENTS_REVEALED = (0, 1, 3, 5, 10, 20)
 MAX_USERS = 150  # at each point
@@ -55,19 +60,19 @@ async def new_user_curve(
 
 
 async def _point(
-    answers: FunnelAnswers, popularity: Popularity, events: int, users: list[ReplayUser]
+    answers: FunnelAnswers, popularity: Popularity, events: int, users: list[ActiveUser]
 ) -> NewUserPoint:
     """Evaluate all methods for these users, on what they chose after the revealed events."""
-    slates = [
+    runs = [
         await recommend_once(
             answers.funnel, Request(user_id, K, answers.seed, arrived=0.0, inline=user.since)
         )
         for user_id, user in zip(user_ids(answers.dataset, users), users, strict=True)
     ]
     relevant = RowSets.of([user.relevant for user in users])
-    shown = [slate.selection.pool.rows for slate in slates]
+    shown = [run.slate.pool.rows for run in runs]
     methods, differences = compare_ndcg(
-        method_lists(slates, shown, popularity, K), relevant, answers.seed
+        method_lists(runs, shown, popularity, K), relevant, answers.seed
     )
     return NewUserPoint(
         events=events,

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from app.rerank.policies import Policy
+from app.rerank.policies import SceneSettings
 from app.rerank.slate_builder import SlateBuilder
 from offline.evaluate import metrics
 from offline.evaluate.comparison import ItemBackground
@@ -31,7 +31,7 @@ def policy_prices(answers: FunnelAnswers, background: ItemBackground) -> list[Po
     builder = answers.funnel.reranker
     if not isinstance(builder, SlateBuilder):
         return []
-    policies = _policies_switched_off(builder.policy)
+    policies = _policies_switched_off(builder.default_scene)
     lists = _rerank(answers, builder, list(policies.values()), background)
     return [
         PolicyPrice(
@@ -46,7 +46,7 @@ def policy_prices(answers: FunnelAnswers, background: ItemBackground) -> list[Po
     ]
 
 
-def _policies_switched_off(policy: Policy) -> dict[str, Policy]:
+def _policies_switched_off(policy: SceneSettings) -> dict[str, SceneSettings]:
     twice = replace(policy, explore_slots=2 * policy.explore_slots, explore_from=1)
     return {
         "as served": policy,
@@ -63,9 +63,9 @@ def diversity_trade_off(answers: FunnelAnswers, background: ItemBackground) -> l
     builder = answers.funnel.reranker
     if not isinstance(builder, SlateBuilder) or background.content is None:
         return []
-    default = builder.policy.diversity
+    default = builder.default_scene.diversity
     weights = sorted({*DIVERSITY_WEIGHTS, default})
-    policies = [replace(builder.policy, diversity=weight) for weight in weights]
+    policies = [replace(builder.default_scene, diversity=weight) for weight in weights]
     lists = _rerank(answers, builder, policies, background)
     return [
         TradeOff(
@@ -91,11 +91,11 @@ def _price_share(kept: Interval) -> Interval:
 def _rerank(
     answers: FunnelAnswers,
     builder: SlateBuilder,
-    policies: Sequence[Policy],
+    policies: Sequence[SceneSettings],
     background: ItemBackground,
 ) -> PolicyLists:
-    builders = [replace(builder, policy=policy) for policy in policies]
-    lists = [pad_lists(rerank_in_sequence(one, answers.slates), K) for one in builders]
+    builders = [replace(builder, default_scene=policy) for policy in policies]
+    lists = [pad_lists(rerank_in_sequence(one, answers.runs), K) for one in builders]
     relevant = answers.relevant
     columns = np.stack([metrics.user_ndcg(rows, relevant) for rows in lists], axis=1)
     return PolicyLists(

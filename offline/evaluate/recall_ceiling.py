@@ -37,14 +37,12 @@ async def recall_ceiling(
     sample = answers.sample(max_users)
     limit = max(candidate_counts) // 2  # the channels' lists overlap by more than half
     wide = _widened(answers.funnel, limit)
-    slates = (await collect_answers(wide, sample.dataset, sample.users, sample.seed)).slates
+    runs = (await collect_answers(wide, sample.dataset, sample.users, sample.seed)).runs
     relevant = sample.relevant
     return [
         RecallCeiling(
             candidates=count,
-            recall=_recall(
-                RowSets.of([slate.merged.top(count).rows for slate in slates]), relevant
-            ),
+            recall=_recall(RowSets.of([run.merged.top(count).rows for run in runs]), relevant),
         )
         for count in candidate_counts
     ]

@@ -19,7 +19,7 @@ from offline.evaluate.funnel_answers import (
 from offline.evaluate.holdout import Holdout
 from offline.evaluate.metrics import K, PerUser, user_ndcg
 from offline.training.distillation import COARSE_WIDTH
-from offline.training.replay import build_offline_funnel, sample_users
+from offline.training.past_requests import build_offline_funnel, sample_users
 
 MAX_USERS = 1_000  # drawn by the seed: their features stay in memory
 
@@ -36,11 +36,11 @@ class HoldoutCandidates:
 
     def ndcg(self, rank: PoolRanker) -> PerUser:
         """Return NDCG@10 of every user, (u,), with another ranker and the same policies."""
-        slates = [
-            replace(slate, fine=rank(slate.query, replace(slate.merged, features=matrix)))
-            for slate, matrix in zip(self.answers.slates, self.features, strict=True)
+        runs = [
+            replace(run, fine=rank(run.query, replace(run.merged, features=matrix)))
+            for run, matrix in zip(self.answers.runs, self.features, strict=True)
         ]
-        lists = pad_lists(rerank_in_sequence(self.answers.funnel.reranker, slates), K)
+        lists = pad_lists(rerank_in_sequence(self.answers.funnel.reranker, runs), K)
         return user_ndcg(lists, self.answers.relevant)
 
     @property
@@ -61,7 +61,7 @@ async def _collect(holdout: Holdout, rankers: Rankers, limit: int) -> HoldoutCan
     users = sample_users(holdout.users, limit, holdout.seed)
     answers = await collect_answers(funnel, holdout.dataset, users, holdout.seed)
     build = funnel.fine.features.build
-    return HoldoutCandidates(answers, [build(s.query, s.merged) for s in answers.slates])
+    return HoldoutCandidates(answers, [build(s.query, s.merged) for s in answers.runs])
 
 
 def cascade_ranker(rankers: Rankers, coarse_keep: int, fine_keep: int) -> PoolRanker:

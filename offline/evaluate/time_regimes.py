@@ -13,7 +13,7 @@ import numpy as np
 
 from app.artifacts import DAY, HALF_LIVES
 from app.contracts import Proposal, Request, Rows
-from app.funnel import Slate
+from app.funnel import FunnelRun
 from app.state.counters import PopularityCounters
 from offline.evaluate.comparison import compare_ndcg
 from offline.evaluate.figures import TimeRegime
@@ -25,8 +25,8 @@ from offline.evaluate.funnel_answers import (
 )
 from offline.evaluate.metrics import K
 from offline.evaluate.rowsets import RowSets
-from offline.training.replay import (
-    ReplayUser,
+from offline.training.past_requests import (
+    ActiveUser,
     advance_counters,
     advance_user,
     recommend_once,
@@ -45,10 +45,10 @@ async def compare_time_regimes(answers: FunnelAnswers) -> list[TimeRegime]:
     """Evaluate funnel and popularity lists in both regimes, for the same users."""
     sample = answers.sample(MAX_USERS)
     counters = sample.funnel.query_builder.counters
-    shown = rerank_in_sequence(sample.funnel.reranker, sample.slates)
+    shown = rerank_in_sequence(sample.funnel.reranker, sample.runs)
     lists = [
-        {"funnel": rows, **_popularity_lists(counters, slate)}
-        for rows, slate in zip(shown, sample.slates, strict=True)
+        {"funnel": rows, **_popularity_lists(counters, run)}
+        for rows, run in zip(shown, sample.runs, strict=True)
     ]
     at_cut = _regime("as of the cut", lists, sample.users, sample.seed)
     users = _at_own_moment(sample)
@@ -58,7 +58,7 @@ async def compare_time_regimes(answers: FunnelAnswers) -> list[TimeRegime]:
 
 
 async def _lists_in_time_order(
-    answers: FunnelAnswers, users: list[ReplayUser]
+    answers: FunnelAnswers, users: list[ActiveUser]
 ) -> list[dict[str, Rows]]:
     """Compute each user's list at their own moment. The counters move on with the moments."""
     query_builder, counters = answers.funnel.query_builder, answers.funnel.query_builder.counters
@@ -67,8 +67,8 @@ async def _lists_in_time_order(
         advance_counters(query_builder, answers.dataset.log, counted_until, user.at)
         counted_until = max(counted_until, user.at)
         request = Request(user_id, K, answers.seed, arrived=0.0, inline=user.since)
-        slate = await recommend_once(answers.funnel, request)
-        lists.append({"funnel": slate.selection.pool.rows, **_popularity_lists(counters, slate)})
+        run = await recommend_once(answers.funnel, request)
+        lists.append({"funnel": run.slate.pool.rows, **_popularity_lists(counters, run)})
     return lists
 
 
@@ -82,7 +82,7 @@ def _restored(counters: PopularityCounters) -> Iterator[None]:
         vars(counters).update(before)
 
 
-def _at_own_moment(answers: FunnelAnswers) -> list[ReplayUser]:
+def _at_own_moment(answers: FunnelAnswers) -> list[ActiveUser]:
     """Move every user to just before one of their own events; return them in order of time."""
     cut = answers.funnel.query_builder.models.popularity.at
     events = split_events_by_user(answers.dataset.log.between(cut, np.inf), answers.users)
@@ -95,9 +95,9 @@ def _at_own_moment(answers: FunnelAnswers) -> list[ReplayUser]:
     return sorted(moved, key=lambda user: user.at)
 
 
-def _popularity_lists(counters: PopularityCounters, slate: Slate) -> dict[str, Rows]:
+def _popularity_lists(counters: PopularityCounters, run: FunnelRun) -> dict[str, Rows]:
     """Return the most liked items by now, by each half-life, that the user may be shown."""
-    is_allowed = slate.query.allows(np.arange(len(counters)))
+    is_allowed = run.query.allows(np.arange(len(counters)))
     lists = {}
     for name, half_life in POPULARITY_HALF_LIVES.items():
         liked = counters.liked[HALF_LIVES.index(half_life)]
@@ -107,7 +107,7 @@ def _popularity_lists(counters: PopularityCounters, slate: Slate) -> dict[str, R
 
 
 def _regime(
-    name: str, lists: list[dict[str, Rows]], users: list[ReplayUser], seed: int
+    name: str, lists: list[dict[str, Rows]], users: list[ActiveUser], seed: int
 ) -> TimeRegime:
     relevant = RowSets.of([user.relevant for user in users])
     by_method = {method: pad_lists([by[method] for by in lists], K) for method in lists[0]}

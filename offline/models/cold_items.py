@@ -22,16 +22,17 @@ from offline.models.factors import build_factors as complete
 class PlacementConfig:
     """The settings that move items from their own vectors towards the vectors of their content.
 
-    Off by default. Measured by recall@300 (recall@100) of the embedding channel for what users took
-    next, over windows before 80 % of the log. With ``prior`` 1, ML-100K has 0.698 (0.440) instead
-    of 0.700 (0.443), and 0.049 instead of 0.043 for items with fewer than 5 likes. MovieTweetings
-    has 0.479 (0.363) instead of 0.478 (0.366), and 0.105 (0.030) instead of 0.011 (0.001) for such
-    items. A ``length`` of 1 finds more new items but fewer in all: ML-100K 0.621 in 300.
+    Off by default. Measured by recall@300 (recall@100) of the embedding channel for what users
+    liked next, over windows before 80 % of the log. With ``prior`` 1, ML-100K has 0.698 (0.440)
+    instead of 0.700 (0.443), and 0.049 instead of 0.043 for items with fewer than 5 likes.
+    MovieTweetings has 0.479 (0.363) instead of 0.478 (0.366), and 0.105 (0.030) instead of 0.011
+    (0.001) for such items. A ``length`` of 1 finds more new items but fewer in all: ML-100K 0.621
+    in 300.
     """
 
     prior: NotNegative = 0.0  # likes at which an item's own vector counts half; 0: no item is moved
     reg: Positive = 1.0  # L2 regularisation of the map
-    fewest: Count = 5  # likes that an item needs to take part in fitting the map
+    min_likes: Count = 5  # likes that an item needs to take part in fitting the map
     length: Positive = 0.4  # factor on a mapped vector, whose item is of mean popularity
 
 
@@ -88,7 +89,7 @@ def _map(
 ) -> ContentMap | None:
     """Fit a ridge regression with intercept of vectors on content, on items with likes."""
     likes = _likes(log, len(factors.items))
-    chosen = np.flatnonzero(content.items.any(axis=1) & (likes >= config.fewest))
+    chosen = np.flatnonzero(content.items.any(axis=1) & (likes >= config.min_likes))
     if len(chosen) < 2:  # noqa: PLR2004
         return None
     inputs = content.items[chosen].astype(np.float64)

@@ -35,8 +35,8 @@ class EASEConfig:
     reg: Positive = 1_000.0
     half_life: Seconds = 30 * DAY  # seconds after which an interaction counts half
     neighbours: Count = 200  # kept per item
-    fewest_likes: Count = 2  # items with fewer likes are left out
-    most_items: Count = 6_000  # the most liked. Time grows with the cube, memory with the square
+    min_likes: Count = 2  # items with fewer likes are left out
+    max_items: Count = 6_000  # the most liked. Time grows with the cube, memory with the square
 
 
 def fit_ease(log: Log, shape: LogShape, config: EASEConfig) -> NeighbourTable:
@@ -45,7 +45,7 @@ def fit_ease(log: Log, shape: LogShape, config: EASEConfig) -> NeighbourTable:
     ``B = I - P · diag(1 / diag P)`` with ``P = (XᵀX + reg·I)⁻¹`` (Steck: Embarrassingly shallow
     autoencoders for sparse data, 2019). X holds positive weights in units of their mean, so that
     ``reg`` does not depend on the scale of the event weights. Only weights above 0 are kept. Items
-    with fewer than ``fewest_likes`` likes, and those beyond the ``most_items`` with most likes,
+    with fewer than ``min_likes`` likes, and those beyond the ``max_items`` with most likes,
     have no neighbours and are neighbours of no item.
     """
     likes = like_matrix(log, shape, config.half_life)
@@ -64,8 +64,8 @@ def fit_ease(log: Log, shape: LogShape, config: EASEConfig) -> NeighbourTable:
 def _most_liked(likes: Sparse, config: EASEConfig) -> NDArray[np.intp]:
     """Return the rows of the items that take part, ascending."""
     counts = np.bincount(likes.indices, minlength=likes.shape[1])
-    enough = int(np.count_nonzero(counts >= config.fewest_likes))
-    return np.sort(np.argsort(-counts, kind="stable")[: min(config.most_items, enough)])
+    enough = int(np.count_nonzero(counts >= config.min_likes))
+    return np.sort(np.argsort(-counts, kind="stable")[: min(config.max_items, enough)])
 
 
 def _regress(likes: Sparse, reg: float) -> NDArray[np.float32]:

@@ -32,7 +32,7 @@ from offline.training.rankers import HybridConfig
 
 POPULARITY_CHANNELS = ("surging", "trending", "popular")  # "fresh" does not order items by worth
 COLLABORATIVE_CHANNELS = tuple(name for name in CHANNELS if name not in {"content", "fresh"})
-CHANNEL_COLUMNS = tuple(f"{channel}_{part}" for channel in CHANNELS for part in ("place", "z"))
+CHANNEL_COLUMNS = tuple(f"{channel}_{part}" for channel in CHANNELS for part in ("rank", "z"))
 HISTORY_BAND_STARTS = (0, 1, 5, 20)  # events from which each begins
 HISTORY_BAND_CENTRES = (0.0, 2.0, 10.0, 50.0)  # events at which only the weights of a band count
 SWITCH_CANDIDATES = (1, 2, 5, 10, 20, 50, 100, 200)  # events, of which the best is chosen
@@ -68,7 +68,7 @@ def fit_switching(table: RankTable, config: HybridConfig) -> HybridModel:
 def _switch_at(events: int) -> HybridModel:
     """Switch between two neighbouring numbers of events, so that nobody lies between them."""
     cold, warm = (
-        {f"{channel}_place": 1.0 for channel in channels}
+        {f"{channel}_rank": 1.0 for channel in channels}
         for channels in (POPULARITY_CHANNELS, PERSONAL_CHANNELS)
     )
     return _fixed_weights({events - 1.0: cold, float(events): warm})
@@ -83,7 +83,7 @@ def _fixed_weights(weights: Mapping[float, Mapping[str, float]]) -> HybridModel:
 
 
 def fit_learned(table: RankTable, config: HybridConfig) -> HybridModel:
-    """Weight the channels' columns so that taken items stand out."""
+    """Weight the channels' columns so that positive items stand out."""
     return _fit_linear(CHANNEL_COLUMNS, table, config)
 
 
@@ -100,7 +100,7 @@ def fit_combined(table: RankTable, config: HybridConfig) -> HybridModel:
 def _fit_by_history(overall: HybridModel, table: RankTable, config: HybridConfig) -> HybridModel:
     """Fit weights for each band of history length, and shrink them to the overall ones.
 
-    In a band in which users took ``prior`` items, its own weights count half.
+    In a band with ``prior`` positive items, its own weights count half.
     """
     events = np.expm1(table.features[:, column_names(FINE_VIEW).index(EVENTS_COLUMN)]).round()
     band = np.searchsorted(HISTORY_BAND_STARTS, events, side="right") - 1

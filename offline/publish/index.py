@@ -39,7 +39,7 @@ class IndexConfig:
     """
 
     kind: IndexKind = "flat"
-    looked_into: Share = 0.2  # share of the cells that a query searches
+    probed_share: Share = 0.2  # share of the cells that a query searches
 
 
 def build_index(
@@ -66,7 +66,7 @@ def build_index(
             return _train_and_add(
                 faiss.IndexScalarQuantizer(d, EIGHT_BIT, faiss.METRIC_INNER_PRODUCT), vectors
             )
-        return _build_cells(vectors, kind, config.looked_into, seed)
+        return _build_cells(vectors, kind, config.probed_share, seed)
 
 
 def resolve_kind(kind: IndexKind, n: int) -> IndexKind:
@@ -82,7 +82,7 @@ def _train_and_add(index: faiss.Index, vectors: Matrix) -> faiss.Index:
     return index
 
 
-def _build_cells(vectors: Matrix, kind: IndexKind, looked_into: float, seed: int) -> faiss.Index:
+def _build_cells(vectors: Matrix, kind: IndexKind, probed_share: float, seed: int) -> faiss.Index:
     """Build an index with cells. One more dimension gives all vectors the same length first.
 
     Cells group vectors by direction, so that long vectors, of popular items, would be missed. The
@@ -98,15 +98,15 @@ def _build_cells(vectors: Matrix, kind: IndexKind, looked_into: float, seed: int
     storage = {"ivf_flat": "Flat", "ivf_sq8": "SQ8", "ivf_pq": f"PQ{wide // 2}x8"}[kind]
     description = f"IVF{isqrt(n)},{storage}"
     cells = cast(faiss.IndexIVF, faiss.index_factory(wide, description, faiss.METRIC_INNER_PRODUCT))
-    _prepare(cells, looked_into, seed)
+    _prepare(cells, probed_share, seed)
     widen = faiss.LinearTransform(d, wide, False)  # noqa: FBT003 - without a bias
     faiss.copy_array_to_vector(np.eye(wide, d, dtype=np.float32).ravel(), widen.A)
     widen.is_trained = True
     return faiss.IndexPreTransform(widen, _train_and_add(cells, equal_length))
 
 
-def _prepare(cells: faiss.IndexIVF, looked_into: float, seed: int) -> None:
-    cells.nprobe = max(1, round(looked_into * cells.nlist))
+def _prepare(cells: faiss.IndexIVF, probed_share: float, seed: int) -> None:
+    cells.nprobe = max(1, round(probed_share * cells.nlist))
     cells.cp.seed = seed + 1  # 0 would mean a seed that the library chooses
     cells.cp.max_points_per_centroid = MAX_POINTS_PER_CELL
     if isinstance(cells, faiss.IndexIVFPQ):

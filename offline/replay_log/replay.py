@@ -18,7 +18,7 @@ from app.contracts import History, Proposal
 from app.cpu import Cpu
 from app.deadline import NO_CHECKPOINTS, Outcome, StageResult, StageRunner
 from app.expressions.item_filter import FilterError, parse_filter
-from app.funnel import Funnel, Slate
+from app.funnel import Funnel, FunnelRun
 from app.live_catalogue.live_items import ItemRecord
 from app.request_log.answer_record import AnswerRecord, offsets_of, reply_from_json, request_of
 from app.request_log.entry_codec import LogEntry
@@ -150,10 +150,10 @@ class RequestReplayer:
             social=_social(head) if is_same_bundle else None,
         )
         request = record.to_request(serving.bundle, arrived)
-        slate: Slate = self._loop.run_until_complete(funnel.funnel().recommend(request, runner))
-        items = serving.bundle.models.catalogue.ids.names(slate.selection.pool.rows)
+        run: FunnelRun = self._loop.run_until_complete(funnel.funnel().recommend(request, runner))
+        items = serving.bundle.models.catalogue.ids.names(run.slate.pool.rows)
         names = (head["request_id"], head["at"], version, head["variant"])
-        return AnswerRecord(*names, record, items, slate, chosen, head["worker"]).log_entry()
+        return AnswerRecord(*names, record, items, run, chosen, head["worker"]).log_entry()
 
     def _funnel(
         self, version: str, settings: Mapping[str, Any], offset: ItemOffset

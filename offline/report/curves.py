@@ -118,10 +118,12 @@ def calibration_chart(stages: Sequence[Calibration]) -> str:
             plot.plot([0, end], [0, end], color=MUTED, lw=1, linestyle="--")
             plot.plot(predicted, observed, "-o", color=FUNNEL, markersize=6)
             plot.set(xlim=(0, end), ylim=(0, end), title=f"{stage['stage']} ranker")
-            plot.set(xlabel="predicted probability", ylabel="share taken")
+            plot.set(xlabel="predicted probability", ylabel="share of positives")
             plot.xaxis.set_major_formatter("{x:.0%}")
             plot.yaxis.set_major_formatter("{x:.0%}")
-        return to_svg(figure, "Predicted probability against the share taken, by ranking stage")
+        return to_svg(
+            figure, "Predicted probability against the share of positives, by ranking stage"
+        )
 
 
 class BranchLoss(NamedTuple):

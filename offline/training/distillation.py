@@ -1,4 +1,4 @@
-"""Fit the coarse ranker: it keeps what users took and what the fine ranker would choose."""
+"""Fit the coarse ranker: it keeps what users liked and what the fine ranker would choose."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,16 +22,16 @@ def fit_coarse(
     """Fit a logistic regression on the first ``width`` columns of a table.
 
     ``teacher`` holds the fine ranker's scores, (m,). The best ``coarse_share`` of each group by
-    them count as taken (distillation: Tang, Wang: Ranking distillation, 2018). Without them the
-    model learns from what users took alone.
+    them count as positive (distillation: Tang, Wang: Ranking distillation, 2018). Without them the
+    model learns from the positive rows alone.
 
     Raises:
-        DataError: users took none of the proposed items, or all of them.
+        DataError: users liked none of the proposed items, or all of them.
     """
     if table.labels.all() or not table.labels.any():
         raise DataError(
-            f"Of {len(table)} items that recall proposed in the training windows, users took "
-            f"{int(table.labels.sum())}: rankers learn from taken and left ones. "
+            f"Of {len(table)} items that recall proposed in the training windows, users liked "
+            f"{int(table.labels.sum())}: rankers learn from liked and other ones. "
             "More interactions are needed."
         )
     is_wanted = table.labels > 0 if teacher is None else _distill(table, config, teacher)
@@ -43,12 +43,12 @@ def _distill(
 ) -> NDArray[np.bool_]:
     """Return which rows the coarse ranker learns to keep, (m,).
 
-    These are the taken items and the teacher's best of each group. If that would be every row,
-    as in a small table, only the taken items are returned.
+    These are the positive items and the teacher's best of each group. If that would be every row,
+    as in a small table, only the positive items are returned.
     """
-    is_taken = table.labels > 0
-    is_wanted = is_taken | (compute_relative_ranks(table.groups, teacher) < config.coarse_share)
-    return is_taken if is_wanted.all() else is_wanted
+    is_positive = table.labels > 0
+    is_wanted = is_positive | (compute_relative_ranks(table.groups, teacher) < config.coarse_share)
+    return is_positive if is_wanted.all() else is_wanted
 
 
 def compute_relative_ranks(

@@ -27,13 +27,13 @@ def fit_pointwise_listwise(
     trees is the one at which the mean NDCG@10 of the listwise trees is best.
 
     Raises:
-        DataError: users took nothing of what recall proposed, in any window.
+        DataError: users liked nothing of what recall proposed, in any window.
     """
     windows = [window for window in windows if len(window)]
     if not windows:
         raise DataError(
-            "Users took nothing of what recall proposed in the training windows: rankers learn "
-            "from taken and left items. More interactions are needed."
+            "Users liked nothing of what recall proposed in the training windows: rankers learn "
+            "from liked and other items. More interactions are needed."
         )
     rounds = max(_choose_rounds(windows, config, seed), config.least_rounds)
     table = concatenate_weighted(windows, config.window_half_life, config.propensity_power)

@@ -26,19 +26,19 @@ def fit_base_models(
 ) -> tuple[Logistic, Logistic]:
     """Fit the models from which pointwise and listwise trees begin, on a sample of many groups.
 
-    Neither model knows the effect of a position: where a table also has replayed rows, its logged
+    Neither model knows the effect of a position: where a table also has recalled rows, its logged
     rows are left out. The listwise model is ListNet with the L2 ``penalty``. The pointwise model
     is the mean of that and of a logistic regression (``strength``: inverse of L2). Its intercept
-    makes the mean probability equal to the share of taken rows.
+    makes the mean probability equal to the share of positive rows.
     """
     table = sample_groups(table.without_logged(), seed)
-    is_taken = table.labels > 0
-    if is_taken.all() or not is_taken.any():
+    is_positive = table.labels > 0
+    if is_positive.all() or not is_positive.any():
         return zero_model(), zero_model()
-    logistic = fit_logistic(table.features, is_taken, strength, counts=table.weights)
+    logistic = fit_logistic(table.features, is_positive, strength, counts=table.weights)
     listwise = fit_listwise(table, logistic, penalty)
     mean = replace(logistic, weights=(logistic.weights + listwise.weights) / np.float32(2))
-    return calibrate(mean, table.features, float(is_taken.mean())), listwise
+    return calibrate(mean, table.features, float(is_positive.mean())), listwise
 
 
 def sample_groups(table: RankTable, seed: int) -> RankTable:
@@ -105,19 +105,19 @@ def _reduce_columns(statistic: object, features: Reals) -> Reals:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Pools:
-    """Rows of a table in groups. A group in which nothing was taken has no effect."""
+    """Rows of a table in groups. A group without a positive row has no effect."""
 
     features: Reals  # (m, f) standardised
     starts: NDArray[np.int64]  # (g,)
     owner: NDArray[np.int64]  # (m,)
-    shares: Reals  # (m,) 0 where not taken; the sum is the same in every group
+    shares: Reals  # (m,) 0 where not positive; the sum is the same in every group
 
     @classmethod
     def of(cls, features: Reals, table: RankTable) -> "Pools":
-        """Weight groups alike, whether a user took one item or fifty: mean NDCG does so too."""
+        """Weight groups alike, whether a user likes one item or fifty: mean NDCG does so too."""
         owner = np.repeat(np.arange(len(table.groups)), table.groups)
-        taken = np.bincount(owner, table.labels)
-        shares = table.labels * taken.mean() / np.maximum(taken, 1.0)[owner]
+        positives = np.bincount(owner, table.labels)
+        shares = table.labels * positives.mean() / np.maximum(positives, 1.0)[owner]
         if table.weights is not None:
             shares = shares * table.weights
         return cls(features, np.cumsum(table.groups) - table.groups, owner, shares)

@@ -10,9 +10,11 @@ from numpy.typing import NDArray
 from app.contracts import Matrix, Scores
 from app.features.views import FINE_VIEW, column_names
 
-NO_POSITION = 1_000_000  # position of replayed rows in a table with logged rows; beyond any list
+NO_POSITION = 1_000_000  # position of recalled rows in a table with logged rows; beyond any list
 POPULARITY_COLUMN = "liked_infd"  # log(1 + likes of all time)
-MAX_WEIGHT_RATIO = 10.0  # bound of a taken item's weight, and of its inverse, relative to the mean
+MAX_WEIGHT_RATIO = (
+    10.0  # bound of a positive row's weight, and of its inverse, relative to the mean
+)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -20,9 +22,9 @@ class RankTable:
     """Rows of the fine view, group after group; one group is one user's pool at one moment."""
 
     features: Matrix  # (m, f) columns of FINE_VIEW; its first columns are COARSE_VIEW
-    labels: NDArray[np.int32]  # (m,) 1 where the user took the item and liked it
+    labels: NDArray[np.int32]  # (m,) 1 where the item is relevant: a positive row
     groups: NDArray[np.int64]  # (g,) rows of each group; sums to m
-    positions: NDArray[np.int32] | None = None  # (m,) where the item was shown; None: replayed
+    positions: NDArray[np.int32] | None = None  # (m,) where the item was shown; None: recalled
     weights: Scores | None = None  # (m,) how much a row counts; None: all the same
     outcomes: Matrix | None = None  # (m, 3) what the user did with it, as ``objectives.OUTCOMES``
 
@@ -30,14 +32,14 @@ class RankTable:
         return len(self.labels)
 
     def without_logged(self) -> "RankTable":
-        """Return the replayed rows. If all rows are logged, return them all.
+        """Return the recalled rows. If all rows are logged, return them all.
 
-        Users also took logged items because of their positions, so their labels are biased.
+        Users also clicked logged items because of their positions, so their labels are biased.
         """
         if self.positions is None:
             return self
-        is_replayed = self.positions == NO_POSITION
-        return self.take(np.flatnonzero(is_replayed)) if is_replayed.any() else self
+        is_recalled = self.positions == NO_POSITION
+        return self.take(np.flatnonzero(is_recalled)) if is_recalled.any() else self
 
     def take(self, chosen: NDArray[np.intp]) -> "RankTable":
         """Return these rows, which ascend. Groups become smaller, and empty groups are dropped."""
@@ -79,8 +81,8 @@ def _filled_weights(table: RankTable) -> Scores:
 def concatenate_weighted(windows: list[RankTable], half_life: float, power: float) -> RankTable:
     """Join windows end to end, oldest first, and weight their rows.
 
-    A group that is ``half_life`` windows older than the newest counts half. An item that a user
-    took counts by ``(1 + likes)^-power``, relative to the user's other taken items: the inverse of
+    A group that is ``half_life`` windows older than the newest counts half. A positive item
+    counts by ``(1 + likes)^-power``, relative to the user's other positive items: the inverse of
     its propensity to be met (Yang et al.: Unbiased offline recommender evaluation for
     missing-not-at-random implicit feedback, 2018). The weights that tables already have are
     multiplied. A ``half_life`` of infinity and a ``power`` of 0 add no weights.
@@ -101,18 +103,18 @@ def _multiply_weights(table: RankTable, factor: Scores | np.float32) -> RankTabl
 
 
 def compute_inverse_propensity(table: RankTable, power: float) -> Scores:
-    """Return the weight of each row, (m,): lower for a popular taken item, 1 for other rows.
+    """Return the weight of each row, (m,): lower for a popular positive item, 1 for other rows.
 
-    The weights of the taken items of a group have mean 1.
+    The weights of the positive items of a group have mean 1.
     """
-    taken = np.flatnonzero(table.labels > 0)
-    owner = np.repeat(np.arange(len(table.groups)), table.groups)[taken]
-    column = table.features[taken, column_names(FINE_VIEW).index(POPULARITY_COLUMN)]
+    positive = np.flatnonzero(table.labels > 0)
+    owner = np.repeat(np.arange(len(table.groups)), table.groups)[positive]
+    column = table.features[positive, column_names(FINE_VIEW).index(POPULARITY_COLUMN)]
     log_likes = np.nan_to_num(column.astype(np.float64))
     ratios = np.exp(-power * (log_likes - _group_means(owner, log_likes)))
     inverse = np.clip(ratios, 1.0 / MAX_WEIGHT_RATIO, MAX_WEIGHT_RATIO)
     weights = np.ones(len(table), np.float32)
-    weights[taken] = inverse / _group_means(owner, inverse)
+    weights[positive] = inverse / _group_means(owner, inverse)
     return weights
 
 

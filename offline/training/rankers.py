@@ -23,7 +23,7 @@ class RankConfig:
     propensity powers of 0.1, 0.25 and 0.5 -0.002, -0.004 and -0.012 (+-0.004 to 0.008).
     """
 
-    coarse_share: Share = 0.15  # the best of each group, by the fine ranker, count as taken
+    coarse_share: Share = 0.15  # the best of each group, by the fine ranker, count as positive
     coarse_strength: Positive = 1.0  # inverse of L2 regularisation
     start_strength: Positive = 0.01  # the same, for the regression that pointwise trees start from
     start_penalty: Positive = 100.0  # L2 on the weights of the model that listwise trees start from
@@ -38,7 +38,7 @@ class RankConfig:
     monotone: bool = True  # a higher value in a rising column never lowers a score
     extra_trees: bool = True  # groups are few and noisy: random split points overfit less
     window_half_life: Seconds = inf  # in windows: groups of older windows count less
-    propensity_power: NotNegative = 0.0  # above 0, popular taken items count less
+    propensity_power: NotNegative = 0.0  # above 0, popular positive items count less
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +47,7 @@ class HybridConfig:
 
     alpha: Share = 0.7  # weighted: share of the collaborative score; the rest is content
     switch_at: Whole = 0  # switching: events of a warm user; 0: chosen on the training windows
-    prior: NotNegative = 1_000.0  # taken items at which the weights of a band count half
+    prior: NotNegative = 1_000.0  # positive items at which the weights of a band count half
     penalty: Positive = 2_000.0  # L2 on the weights of standardised columns
 
 

@@ -1,4 +1,4 @@
-"""Evaluate trials: recall models alone, rankers on replayed rows, sizes in the funnel."""
+"""Evaluate trials: recall models alone, rankers on recalled rows, sizes in the funnel."""
 
 import asyncio
 import inspect
@@ -17,12 +17,17 @@ from offline.data.errors import DataError
 from offline.data.split import TimeSplit
 from offline.evaluate.funnel_answers import user_ids
 from offline.evaluate.metrics import K, PerUser, grouped_ndcg, rank_within_groups, user_ndcg
-from offline.job import PhaseTimer, build_holdout, fit_rankers, funnel_config, replay_window
+from offline.job import PhaseTimer, build_holdout, collect_window_rows, fit_rankers, funnel_config
 from offline.models.registry import RECALL_MODELS, fit_models, refit_model
 from offline.training.distillation import COARSE_WIDTH, fit_coarse
 from offline.training.gbdt import fit_pointwise_listwise
+from offline.training.past_requests import (
+    ActiveUser,
+    advance_counters,
+    build_offline_funnel,
+    label_rows,
+)
 from offline.training.rank_table import RankTable, concatenate
-from offline.training.replay import ReplayUser, advance_counters, build_offline_funnel, label_rows
 from offline.tune.study import TrialFigures
 from offline.tune.windows import TuningData
 
@@ -67,9 +72,9 @@ class RecallEvaluator:
         funnel = build_offline_funnel(models, funnel_config(config, self.cpu))
         return asyncio.run(self._recall(funnel, RECALL_MODELS[name].channel, users))
 
-    async def _recall(self, funnel: Funnel, name: str, users: list[ReplayUser]) -> TrialFigures:
+    async def _recall(self, funnel: Funnel, name: str, users: list[ActiveUser]) -> TrialFigures:
         """Compute the channel's list for each user at their moment; counters move with them."""
-        channels: list[Channel | LocalChannel] = [*funnel.channels, *funnel.local_channels]
+        channels: list[Channel | LocalChannel] = [*funnel.awaited_channels, *funnel.local_channels]
         channel = next(one for one in channels if one.name == name)
         shares, counted_until = [], funnel.query_builder.counters.now
         for user_id, user in zip(user_ids(self.data.dataset, users), users, strict=True):
@@ -80,7 +85,7 @@ class RecallEvaluator:
             shares.append(label_rows(proposal.rows, user.relevant).sum() / len(user.relevant))
         return np.array(shares, np.float64)[:, None]
 
-    def _query(self, funnel: Funnel, user_id: str, user: ReplayUser) -> Query:
+    def _query(self, funnel: Funnel, user_id: str, user: ActiveUser) -> Query:
         request = Request(user_id, K, self.base.seed, arrived=0.0, inline=user.since)
         query = funnel.query_builder.build(request, NO_HISTORY)
         if not len(query.history):
@@ -89,7 +94,7 @@ class RecallEvaluator:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class WindowReplays:
+class WindowTables:
     """Every row that recall proposed in each window, collected when it is first needed.
 
     The settings of recall must be final before that. Rankers learn from a sample of the rows, as in
@@ -104,14 +109,14 @@ class WindowReplays:
         """Return the training rows before a window, and all rows of the window.
 
         Raises:
-            DataError: before the window or in it, users took nothing that recall proposed.
+            DataError: before the window or in it, users liked nothing that recall proposed.
         """
         earlier = [sample_negatives(self.table(config, one), config) for one in range(window)]
         later = self.table(config, window)
         if not len(later) or not any(map(len, earlier)):
             raise DataError(
-                "In one of the windows before the test users took nothing that recall proposed, so "
-                "rankers cannot be compared there. More interactions are needed."
+                "In one of the windows before the test users liked nothing that recall proposed, "
+                "so rankers cannot be compared there. More interactions are needed."
             )
         return earlier, later
 
@@ -120,7 +125,7 @@ class WindowReplays:
         if window not in self.tables:
             whole = replace(config, negatives=len(self.data.dataset.catalogue))
             times, funnel = self.data.windows[window], funnel_config(config, self.cpu)
-            self.tables[window] = replay_window(self.data.dataset, *times, whole, funnel)
+            self.tables[window] = collect_window_rows(self.data.dataset, *times, whole, funnel)
         return self.tables[window]
 
 
@@ -135,12 +140,12 @@ def sample_negatives(table: RankTable, config: JobConfig) -> RankTable:
 class FineEvaluator:
     """NDCG of the fine ranker over all that recall proposed: the coarse ranker learns from it."""
 
-    replays: WindowReplays
+    window_tables: WindowTables
 
     def evaluate(self, config: JobConfig, window: int) -> TrialFigures:
         """Return each user's NDCG@10 in a later window, (u, r), for r numbers of trees."""
         fixed = replace(config.rank, held_out=0)  # no early stop: the columns compare the stops
-        earlier, later = self.replays.split(config, window)
+        earlier, later = self.window_tables.split(config, window)
         fine = fit_pointwise_listwise(earlier, fixed, config.seed)
         scores = (fine.score(later.features, int(n)) for n in tree_counts(config))
         return np.stack(
@@ -152,12 +157,12 @@ class FineEvaluator:
 class CoarseEvaluator:
     """The coarse ranker against the fine one, whose settings must be final before."""
 
-    replays: WindowReplays
+    window_tables: WindowTables
     fitted: dict[int, PointwiseListwiseBlend] = field(default_factory=dict)
 
     def evaluate(self, config: JobConfig, window: int) -> TrialFigures:
         """Return the share of the fine order's best items that the coarse cut keeps, (u, 1)."""
-        earlier, later = self.replays.split(config, window)
+        earlier, later = self.window_tables.split(config, window)
         if window not in self.fitted:
             self.fitted[window] = fit_pointwise_listwise(earlier, config.rank, config.seed)
         teacher, whole = self.fitted[window], concatenate(earlier)

@@ -18,7 +18,7 @@ from offline.tune.evaluators import (
     CoarseEvaluator,
     FineEvaluator,
     RecallEvaluator,
-    WindowReplays,
+    WindowTables,
     evaluate_sizes,
 )
 from offline.tune.space import COARSE, FINE, RECALL, SIZES, SearchDimension
@@ -34,7 +34,7 @@ def search_parts(data: TuningData, base: JobConfig, cpu: Cpu) -> list[SearchPart
     The recall models come first, each alone, because they are cheap. The rankers follow. The
     numbers of candidates come last, because each of their trials needs its own replay.
     """
-    recall, replays = RecallEvaluator(data, base, cpu), WindowReplays(data, cpu)
+    recall, replays = RecallEvaluator(data, base, cpu), WindowTables(data, cpu)
     metric = f"recall@{recall.limit}"
     alone = [
         SearchPart(name, metric, _timed(RECALL[name], data), partial(recall.evaluate, name))

@@ -6,7 +6,12 @@ from dataclasses import dataclass, replace
 from offline.config import JobConfig
 from offline.data.dataset import Dataset
 from offline.data.errors import DataError
-from offline.training.replay import ReplayUser, add_later_moments, find_active_users, sample_users
+from offline.training.past_requests import (
+    ActiveUser,
+    add_later_moments,
+    find_active_users,
+    sample_users,
+)
 
 MIN_WINDOWS = 4  # to train, to select, to confirm, and to compare the whole funnel
 MAX_SELECTION_WINDOWS = 3
@@ -24,7 +29,7 @@ class TuningData:
         """Cut the data off where the last window ends.
 
         Raises:
-            DataError: there are too few windows, or no user took a new item in one of them.
+            DataError: there are too few windows, or no user liked a new item in one of them.
         """
         if len(windows) < MIN_WINDOWS:
             raise DataError(
@@ -57,8 +62,8 @@ class TuningData:
         """The window on which the new settings together must beat the defaults."""
         return len(self.windows) - 1
 
-    def users(self, window: int, config: JobConfig) -> list[ReplayUser]:
-        """Return the users of a window and their moments, as ``replay_window`` finds them."""
+    def users(self, window: int, config: JobConfig) -> list[ActiveUser]:
+        """Return the users of a window and their moments, as ``collect_window_rows`` finds them."""
         log, (start, end) = self.dataset.log, self.windows[window]
         active = find_active_users(log, start, end)
         users = sample_users(active, config.users_per_window, config.seed)

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from app.rerank.filters import is_permitted
-from app.rerank.policies import Policy, SlatePolicy
+from app.rerank.policies import SceneSettings, SlatePolicy
 from app.rerank.slate_builder import complete_slate, relevance
 from app.rerank.slate_draft import RerankContext, SlateDraft
 from tests.fakes import history, pool, query, rows
@@ -23,7 +23,7 @@ class PolicyContract:
     fills: ClassVar[bool] = False  # it lists items even with its settings off
 
     def context(self, k=8, **settings):
-        policy = Policy(**OFF | settings)
+        policy = SceneSettings(**OFF | settings)
         asked = query(
             k=k,
             exclude=rows(1, 2, 3),
@@ -84,14 +84,14 @@ class PolicyContract:
         n = len(before.pool)
         np.testing.assert_array_equal(after.pool.rows[:n], before.pool.rows)
         np.testing.assert_array_equal(after.pool.scores[:n], before.pool.scores)
-        assert len(after.worth) == len(after.pool)
-        assert np.isfinite(after.worth).all()
+        assert len(after.utility) == len(after.pool)
+        assert np.isfinite(after.utility).all()
 
     @pytest.mark.parametrize("listed", [0, 6, 8])
     def test_every_entry_has_a_slot_a_place_and_a_probability(self, listed):
         draft = self.apply(self.draft(listed))
         n = len(draft.listed)
-        assert len(draft.slots) == len(draft.places) == len(draft.propensities) == n
+        assert len(draft.slots) == len(draft.positions) == len(draft.propensities) == n
         assert np.all((draft.propensities > 0) & (draft.propensities <= 1))
 
     @pytest.mark.parametrize("k", [1, 3, 8, 25, 100])
@@ -100,7 +100,7 @@ class PolicyContract:
         draft = self.draft(min(k, 6))
         slate = complete_slate(self.policy.apply(draft, context), context)
         assert len(slate.listed) <= k
-        assert len(slate.listed) >= min(k, len(draft.pool)) or context.policy.provider_cap
+        assert len(slate.listed) >= min(k, len(draft.pool)) or context.settings.provider_cap
 
     def test_an_empty_pool_is_no_error(self):
         empty = pool()
@@ -111,7 +111,7 @@ class PolicyContract:
         assert is_permitted(self.context().query, shown, CATALOGUE.available).all()
 
     def test_it_names_its_settings_and_describes_itself(self):
-        declared = {each.name for each in fields(Policy)}
+        declared = {each.name for each in fields(SceneSettings)}
         assert set(self.policy.settings) <= declared
         assert set(self.settings) <= declared
         assert self.policy.summary

@@ -24,7 +24,7 @@ from app.recall.registry import (
     load_channels,
     read_channel_configs,
 )
-from offline.training.replay import build_offline_funnel
+from offline.training.past_requests import build_offline_funnel
 from tests.contract.copurchase import CHANNEL, fit_table
 from tests.fakes import ITEMS, request, small_dataset, small_models
 
@@ -67,7 +67,7 @@ async def test_its_proposals_are_ranked_by_its_columns(build, specs):
     assert slate.fine.features.shape[1] == len(names)
     best = slate.merged.rows.tolist().index(proposal.rows[0])
     features = build().coarse.features.build(slate.query, slate.merged)
-    assert features[best, names.index("copurchase_place")] == pytest.approx(1 / 10)
+    assert features[best, names.index("copurchase_rank")] == pytest.approx(1 / 10)
     assert features[best, names.index("copurchase_z")] > 0
 
 
@@ -80,7 +80,7 @@ async def test_its_settings_are_those_of_every_item_table_channel(build):
 
 def test_its_columns_have_its_name_and_change_the_fingerprint_of_the_views(specs):
     added = set(column_names(coarse_view(specs))) - set(column_names(COARSE_VIEW))
-    assert added == set(CHANNEL.columns) == {"copurchase_place", "copurchase_z"}
+    assert added == set(CHANNEL.columns) == {"copurchase_rank", "copurchase_z"}
     assert view_hash(coarse_view(specs), fine_view(specs)) != view_hash()
 
 

@@ -16,11 +16,11 @@ THOMPSON = {"explore": "thompson", "explore_slots": 2, "explore_from": 1}
 
 def favour_even_rows(draft, context):
     """A policy as another package may add it."""
-    bonus = context.policy.extensions.get("even", {}).get("bonus", 0.0)
+    bonus = context.settings.extensions.get("even", {}).get("bonus", 0.0)
     if not bonus:
         return draft
     is_even = draft.pool.rows % 2 == 0
-    return replace(draft, worth=(draft.worth + bonus * is_even).astype(np.float32))
+    return replace(draft, utility=(draft.utility + bonus * is_even).astype(np.float32))
 
 
 EVEN = SlatePolicy("even", favour_even_rows, ("extensions",), "favours even rows", "luck")

@@ -6,7 +6,7 @@ from typing import Any
 
 from pydantic.fields import FieldInfo
 
-from app.rerank.policies import POLICIES, Policy
+from app.rerank.policies import POLICIES, SceneSettings
 from app.settings import DEFAULT_CHECKPOINTS_MS, Settings
 
 STAGES = {
@@ -51,9 +51,9 @@ def settings_page() -> str:
         (f"checkpoints_ms.{stage}", f"{ms:g}", STAGES[stage])
         for stage, ms in DEFAULT_CHECKPOINTS_MS.items()
     ]
-    described: Mapping[str, FieldInfo] = Policy.__pydantic_fields__  # type: ignore[attr-defined]
+    described: Mapping[str, FieldInfo] = SceneSettings.__pydantic_fields__  # type: ignore[attr-defined]
     policy = [(f"policy.{name}", *cells) for name, *cells in _rows(described)]
-    order = ", ".join(f"`{name}`" for name in Policy().order)
+    order = ", ".join(f"`{name}`" for name in SceneSettings().order)
     return "".join(
         [
             HEAD,

@@ -1,6 +1,6 @@
 """``/explain`` and ``why=`` over HTTP: the reason why an item is not in a list."""
 
-from app.rerank.policies import Policy
+from app.rerank.policies import SceneSettings
 from tests.conftest import ITEMS, hosted, leisurely, seen_by, until
 from tests.integration.api.test_recommend import is_refused, stranger
 
@@ -39,8 +39,8 @@ def test_a_request_for_a_list_may_have_one_item_explained(api):
     answer = api.recommend("u3", why="nothing-of-this-name")
     assert answer["why"]["stage"] == "catalogue"
     first = answer["items"][0]["item_id"]
-    place = api.recommend("u3", why=first, explore=False)["why"]
-    assert (place["stage"], place["place"], place["slot"]) == ("shown", 1, "organic")
+    position = api.recommend("u3", why=first, explore=False)["why"]
+    assert (position["stage"], position["position"], position["slot"]) == ("shown", 1, "organic")
     sent = api.client.post("/recommend", json={"history": [{"item_id": "i1"}], "why": "i1"})
     assert sent.json()["why"]["policy"] == "seen"
     assert "why" not in api.recommend("u3")
@@ -62,7 +62,7 @@ def test_hard_filters_are_named(api):
 def test_hidden_and_disliked_items_are_named_whatever_the_scene_does_with_seen_items(
     trained, redis_url
 ):
-    scenes = {"basket": Policy(seen="keep"), "feed": Policy(shown="drop")}
+    scenes = {"basket": SceneSettings(seen="keep"), "feed": SceneSettings(shown="drop")}
     with hosted(leisurely(out=trained, redis_url=redis_url, scenes=scenes)) as service:
         user = stranger()
         for item, kind in (("i9", "like"), ("i7", "hide"), ("i8", "dislike")):
@@ -81,7 +81,7 @@ def test_hidden_and_disliked_items_are_named_whatever_the_scene_does_with_seen_i
 
 
 def test_blocked_and_pinned_items_are_named(trained, redis_url):
-    policy = Policy(blocked_items=("i4",), pinned={"i7": 1})
+    policy = SceneSettings(blocked_items=("i4",), pinned={"i7": 1})
     with hosted(leisurely(out=trained, redis_url=redis_url, policy=policy)) as service:
         assert explain(service, "u1", "i4")["policy"] == "blocked"
         assert explain(service, "u77", "i7")["slot"] == "pinned"

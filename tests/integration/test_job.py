@@ -12,7 +12,7 @@ from app.bundle.bundle import find_current_bundle, load_bundle, read_manifest
 from app.cpu import Cpu
 from app.features.views import FINE_VIEW, column_names
 from app.recall.registry import CHANNELS
-from app.rerank.policies import Policy
+from app.rerank.policies import SceneSettings
 from app.settings import Settings
 from offline.commands.train import PHASES, TrainOptions, train
 from offline.config import JobConfig
@@ -216,7 +216,7 @@ def test_the_policy_of_the_settings_is_evaluated(tmp_path):
     figures = []
     for diversity in (0.0, 1.0):
         out = tmp_path / f"out{diversity:g}"
-        trained_on(folder, out, policy=Policy(diversity=diversity))
+        trained_on(folder, out, policy=SceneSettings(diversity=diversity))
         report = orjson.loads((out / "report.json").read_bytes())
         figures.append(report["methods"]["funnel"]["ndcg@10"]["mean"])
     assert figures[0] > figures[1]

@@ -27,7 +27,7 @@ from app.state.event_interpreter import EventInterpreter
 from app.state.histories import MemoryHistories
 from app.state.tables import MemoryTables
 from offline.replay_log.stream_reader import StreamReader
-from offline.training.replay import build_offline_funnel, recommend_each
+from offline.training.past_requests import build_offline_funnel, recommend_each
 from tests.conftest import USERS, hosted, leisurely, until
 from tests.integration.replay_log.test_replay import logged
 
@@ -94,15 +94,15 @@ def service(trained, redis_url):
         yield fresh
 
 
-def ids_of(service, slate):
-    return service.service.deployment.bundle.models.catalogue.ids.names(slate.selection.pool.rows)
+def ids_of(service, run):
+    return service.service.deployment.bundle.models.catalogue.ids.names(run.slate.pool.rows)
 
 
-def assert_same(service, answer, slate):
+def assert_same(service, answer, run):
     """Fail unless ids, order and scores are equal and features are bit-equal."""
     shown = [item["item_id"] for item in answer["items"]]
-    assert shown == ids_of(service, slate)
-    pool = slate.selection.pool
+    assert shown == ids_of(service, run)
+    pool = run.slate.pool
     assert [np.float32(item["score"]) for item in answer["items"]] == pool.scores.tolist()
     served = np.array(
         [[item["explain"]["features"][name] for name in COLUMNS] for item in answer["items"]],
@@ -130,30 +130,30 @@ async def apply_to_both(service, offline, event):
 async def test_lists_over_http_are_those_of_the_funnel_of_the_job(service, bundle_and_config):
     bundle, config = bundle_and_config
     funnel = build_offline_funnel(bundle.models, config, bundle.rankers)
-    slates = [s async for s in recommend_each(funnel, SAMPLE, 10, 7, explore=False)]
+    runs = [s async for s in recommend_each(funnel, SAMPLE, 10, 7, explore=False)]
     lists = [service.ids(user, explore=False) for user in SAMPLE]
-    assert lists == [ids_of(service, slate) for slate in slates]
+    assert lists == [ids_of(service, run) for run in runs]
     assert len({tuple(ids) for ids in lists}) == len(SAMPLE)
 
 
 async def test_features_of_served_requests_are_those_of_the_job(service, offline):
     for user in SAMPLE:
         answer = service.recommend(user, explore=False, explain=True)
-        slate = await offline.recommend(user, explore=False)
-        assert_same(service, answer, slate)
-        recomputed = offline.funnel.fine.features.build(slate.query, slate.merged)
-        at = [slate.merged.rows.tolist().index(row) for row in slate.selection.pool.rows]
-        assert recomputed[at].tobytes() == slate.selection.pool.features.tobytes()
+        run = await offline.recommend(user, explore=False)
+        assert_same(service, answer, run)
+        recomputed = offline.funnel.fine.features.build(run.query, run.merged)
+        at = [run.merged.rows.tolist().index(row) for row in run.slate.pool.rows]
+        assert recomputed[at].tobytes() == run.slate.pool.features.tobytes()
 
 
 async def test_exploration_is_the_same_after_the_same_impressions(service, offline):
     counters = service.service.deployment.counters
     for n, user in enumerate(SAMPLE[:12], 1):
         answer = service.recommend(user, explain=True)
-        slate = await offline.recommend(user, explore=True)
-        assert_same(service, answer, slate)
+        run = await offline.recommend(user, explore=True)
+        assert_same(service, answer, run)
         assert answer["items"][-1]["slot"] == "explore"
-        offline.counters.count_impressions(slate.selection.pool.rows)
+        offline.counters.count_impressions(run.slate.pool.rows)
         until(lambda shown=10 * n: counters.exposures.sum() == shown)
         exposures = counters.exposures[: len(offline.counters)]  # behind it are spare rows
         assert exposures.tolist() == offline.counters.exposures.tolist()
@@ -206,11 +206,11 @@ async def test_the_job_computes_the_features_in_the_request_log(service, offline
         until(lambda: link.xlen(request_log_key(prefix)) == n_requests)
         entries = logged(StreamReader(link, prefix, Path("no archive")))
     for entry in entries:
-        slate = await offline.funnel.recommend(request_of(entry).to_request(bundle, arrived=0.0))
-        pool = slate.selection.pool
-        assert ids_of(service, slate) == entry.head["items"]
-        at = [slate.merged.rows.tolist().index(row) for row in pool.rows]
-        computed = offline.funnel.fine.features.build(slate.query, slate.merged)[at]
+        run = await offline.funnel.recommend(request_of(entry).to_request(bundle, arrived=0.0))
+        pool = run.slate.pool
+        assert ids_of(service, run) == entry.head["items"]
+        at = [run.merged.rows.tolist().index(row) for row in pool.rows]
+        computed = offline.funnel.fine.features.build(run.query, run.merged)[at]
         assert entry.arrays["features"].shape == computed.shape
         assert entry.arrays["features"].tobytes() == computed.tobytes()
     assert (

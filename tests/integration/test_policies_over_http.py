@@ -5,7 +5,7 @@ from uuid import uuid4
 import pytest
 
 from app.bundle.bundle import find_current_bundle, load_bundle
-from app.rerank.policies import Policy
+from app.rerank.policies import SceneSettings
 from app.state.user_store import MAX_BLOCKED, blocked_key
 from tests.conftest import hosted, leisurely, seen_by, until
 from tests.integration.api.test_recommend import is_refused, stranger
@@ -160,10 +160,10 @@ def test_wrong_blocked_lists_are_refused(api, body, field):
 
 def test_scenes_have_their_own_policies_and_an_unknown_scene_is_refused(trained, redis_url):
     scenes = {
-        "front": Policy(pinned={"i7": 1}, explore_slots=0),
-        "again": Policy(seen="keep"),
-        "calm": Policy(blocked_categories=("horror", "war")),
-        "dice": Policy(explore="epsilon_greedy", explore_epsilon=1.0),
+        "front": SceneSettings(pinned={"i7": 1}, explore_slots=0),
+        "again": SceneSettings(seen="keep"),
+        "calm": SceneSettings(blocked_categories=("horror", "war")),
+        "dice": SceneSettings(explore="epsilon_greedy", explore_epsilon=1.0),
     }
     with hosted(leisurely(out=trained, redis_url=redis_url, scenes=scenes)) as service:
         someone = f"s-{uuid4().hex}"
@@ -189,7 +189,7 @@ def test_any_scene_is_accepted_if_none_is_configured(api):
 
 
 def test_a_scene_may_drop_what_was_shown_lately(trained, redis_url):
-    scenes = {"feed": Policy(shown="drop", explore_slots=0)}
+    scenes = {"feed": SceneSettings(shown="drop", explore_slots=0)}
     with hosted(leisurely(out=trained, redis_url=redis_url, scenes=scenes)) as service:
         someone = f"s-{uuid4().hex}"
         first = service.ids(someone, scene="feed")

@@ -17,7 +17,8 @@ from app.rerank.policies import SlatePolicy
 
 
 def reverse(draft, context):
-    return replace(draft, worth=-draft.worth) if context.policy.extensions.get("reverse") else draft
+    is_on = context.settings.extensions.get("reverse")
+    return replace(draft, utility=-draft.utility) if is_on else draft
 
 
 POLICY = SlatePolicy("reverse", reverse, ("extensions",), "shows the worst first", "a joke")

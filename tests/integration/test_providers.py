@@ -11,7 +11,7 @@ from app.features.user import PROVIDER
 from offline.data.doctor import diagnose
 from offline.data.readers import load_dataset
 from offline.publish.writer import write_bundle
-from offline.training.replay import build_offline_funnel
+from offline.training.past_requests import build_offline_funnel
 from tests.bundles import build_training_result
 from tests.fakes import PROVIDERS, request, small_models
 from tests.feature_cases import columns, funnel

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from app.contracts import NO_HISTORY, Blocked, UserRecord
 from app.query_builder import QueryBuilder
 from app.rerank.filters import PolicyFilters
-from app.rerank.policies import DEFAULT_ORDER, Policy
+from app.rerank.policies import DEFAULT_ORDER, SceneSettings
 from tests.fakes import CATEGORIES, ITEMS, PROVIDERS, pool, query, request, rows
 from tests.unit.rerank.slates import BEST, CATALOGUE, COUNTERS, MODELS, builder, slots
 
@@ -21,7 +21,7 @@ subsets = st.lists(st.integers(0, ITEMS - 1), max_size=12, unique=True)
 ids = st.lists(st.integers(0, ITEMS - 1).map(lambda i: f"i{i:02d}") | st.just("?"), max_size=6)
 providers = st.lists(st.sampled_from([*PROVIDERS, "?"]), max_size=3).map(tuple)
 policies = st.builds(
-    Policy,
+    SceneSettings,
     diversity=st.sampled_from([0.0, 0.3, 1.0]),
     explore=st.sampled_from(METHODS),
     explore_slots=st.integers(0, 5),
@@ -51,12 +51,12 @@ def is_by(group):
     return lambda rows: np.isin(CATALOGUE.providers[rows], codes)
 
 
-def check_minimums(policy, selection, candidates, k):
+def check_minimums(policy, slate, candidates, k):
     """Minimums get, in their order, what exploration and fixed positions leave them."""
     likes = COUNTERS.liked[-1]
     liked = np.sort(likes[CATALOGUE.available])
     threshold = liked[max(round(policy.tail_share * len(liked)) - 1, 0)]
-    room = k - sum(slot != "organic" for slot in slots(selection))
+    room = k - sum(slot != "organic" for slot in slots(slate))
     for name in policy.order:
         minimums = []
         if name == "tail":
@@ -65,7 +65,7 @@ def check_minimums(policy, selection, candidates, k):
             minimums = [(is_by(group), n) for group, n in policy.provider_places.items()]
         for includes, places in minimums:
             expected = min(places, room, int(includes(candidates).sum()))
-            assert includes(selection.pool.rows).sum() >= expected
+            assert includes(slate.pool.rows).sum() >= expected
             room = max(room - places, 0)
 
 
@@ -80,15 +80,15 @@ def check_filters(policy, blocked, shown):
     assert "adult" not in policy.forbidden_flags or not CATALOGUE.flags[shown].any()
 
 
-def check_caps(policy, selection):
+def check_caps(policy, slate):
     """No provider, no category and no advertiser has more places than its cap."""
-    shown = selection.pool.rows
+    shown = slate.pool.rows
     by = CATALOGUE.providers[shown][CATALOGUE.providers[shown] >= 0]
     if policy.provider_cap:
         assert np.bincount(by, minlength=1).max() <= policy.provider_cap
     if policy.category_cap:
         assert CATALOGUE.categories[shown].sum(axis=0).max(initial=0) <= policy.category_cap
-    assert slots(selection).count("sponsored") <= policy.sponsored_cap
+    assert slots(slate).count("sponsored") <= policy.sponsored_cap
 
 
 @settings(deadline=None)
@@ -102,7 +102,7 @@ def check_caps(policy, selection):
     offset=st.integers(0, 6),
 )
 @example(
-    policy=Policy(
+    policy=SceneSettings(
         pinned={"i01": 1}, sponsored=("i01", "i02"), sponsored_places=(1, 2), sponsored_cap=2
     ),
     blocked=Blocked(("i02",)),
@@ -113,7 +113,9 @@ def check_caps(policy, selection):
     offset=0,
 )
 @example(
-    policy=Policy(provider_places={"acme|bell": 2, "fern": 2}, pinned={"i02": 1}, explore_slots=0),
+    policy=SceneSettings(
+        provider_places={"acme|bell": 2, "fern": 2}, pinned={"i02": 1}, explore_slots=0
+    ),
     blocked=Blocked(),
     exclude=[],
     items=list(BEST),
@@ -129,22 +131,20 @@ def test_no_order_of_policies_breaks_a_hard_filter_or_a_cap(
     built = QueryBuilder(MODELS, COUNTERS, PolicyFilters(CATALOGUE, policy)).build(
         requested, recent
     )
-    selection = builder(policy, catalogue=CATALOGUE).rerank(built, pool(*items))
-    shown = selection.pool.rows
+    slate = builder(policy, catalogue=CATALOGUE).rerank(built, pool(*items))
+    shown = slate.pool.rows
     assert len(set(shown.tolist())) == len(shown) <= k
-    assert (
-        len(selection.propensities) == len(selection.slots) == len(selection.explored) == len(shown)
-    )
+    assert len(slate.propensities) == len(slate.slots) == len(slate.explored) == len(shown)
     assert not set(shown.tolist()) & set(exclude)
     check_filters(policy, blocked, shown)
-    check_caps(policy, selection)
+    check_caps(policy, slate)
     assert text != "year >= 1980" or (CATALOGUE.released[shown] >= 1980).all()
     assert policy.seen != "drop" or not set(shown.tolist()) & set(built.history.rows.tolist())
     candidates = rows(*items)
     allowed = candidates[CATALOGUE.available[candidates] & built.allows(candidates)]
     if not policy.provider_cap and not policy.category_cap:
         assert len(shown) >= min(k, len(allowed))
-        check_minimums(policy, selection, allowed, k)
+        check_minimums(policy, slate, allowed, k)
 
 
 @settings(deadline=None)
@@ -155,7 +155,7 @@ def test_no_order_of_policies_breaks_a_hard_filter_or_a_cap(
     st.integers(1, 12),
 )
 def test_the_same_seed_gives_the_same_list_and_every_item_a_chance(method, seed, places, k):
-    policy = Policy(explore=method, explore_slots=places, explore_from=1)
+    policy = SceneSettings(explore=method, explore_slots=places, explore_from=1)
     one, two = (builder(policy).rerank(query(k=k, seed=seed), pool(*BEST)) for _ in range(2))
     assert one.pool.rows.tolist() == two.pool.rows.tolist()
     assert one.propensities.tolist() == two.propensities.tolist()

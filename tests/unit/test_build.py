@@ -15,8 +15,8 @@ from app.features.views import COARSE_VIEW, FINE_VIEW, column_names
 from app.recall.item_table import ItemTableChannel
 from app.recall.registry import CHANNELS, read_channel_configs
 from app.recall.vectors import ThreadedChannel, flat_index
-from app.rerank.policies import Policy
-from offline.training.replay import build_offline_funnel
+from app.rerank.policies import SceneSettings
+from offline.training.past_requests import build_offline_funnel
 from tests.fakes import ITEMS, pool, query, request, small_dataset, small_models
 
 MODELS = small_models()
@@ -34,7 +34,7 @@ def build(cpu, models=MODELS, **config):
 
 
 def channel_names(funnel):
-    return {channel.name for channel in [*funnel.channels, *funnel.local_channels]}
+    return {channel.name for channel in [*funnel.awaited_channels, *funnel.local_channels]}
 
 
 def test_every_registered_channel_is_built_and_proposals_are_in_the_registrys_order(cpu):
@@ -49,65 +49,65 @@ async def test_long_searches_run_off_the_event_loop_with_the_same_slate(cpu):
     inline = build(cpu)
     threaded = build(cpu, channels=read_channel_configs(dict.fromkeys(names, settings)))
     assert channel_names(threaded) == set(CHANNELS)
-    on_thread = [one.name for one in threaded.channels if isinstance(one, ThreadedChannel)]
+    on_thread = [one.name for one in threaded.awaited_channels if isinstance(one, ThreadedChannel)]
     assert on_thread == list(names)
     one, two = [await funnel.recommend(request("u03")) for funnel in (inline, threaded)]
     assert one.merged.ranks.tobytes() == two.merged.ranks.tobytes()
-    assert one.selection.pool.rows.tolist() == two.selection.pool.rows.tolist()
+    assert one.slate.pool.rows.tolist() == two.slate.pool.rows.tolist()
 
 
 async def test_a_channel_that_is_off_is_not_run_and_leaves_the_columns_of_the_others(cpu):
     usual = await build(cpu).recommend(request("u03"))
     off = build(cpu, channels=read_channel_configs({"ease": {"enabled": False}}))
-    slate = await off.recommend(request("u03"))
+    run = await off.recommend(request("u03"))
     assert channel_names(off) == set(CHANNELS) - {"ease"}
-    assert "recall.ease" not in {result.stage for result in slate.results}
-    for channel, before, after in zip(CHANNELS, usual.proposals, slate.proposals, strict=False):
+    assert "recall.ease" not in {result.stage for result in run.results}
+    for channel, before, after in zip(CHANNELS, usual.proposals, run.proposals, strict=False):
         expected = [] if channel == "ease" else before.rows.tolist()
         assert after.rows.tolist() == expected, channel
-    assert slate.fine.features.shape[1] == usual.fine.features.shape[1]
-    assert not slate.fine.features[:, column_names(FINE_VIEW).index("ease_place")].any()
+    assert run.fine.features.shape[1] == usual.fine.features.shape[1]
+    assert not run.fine.features[:, column_names(FINE_VIEW).index("ease_rank")].any()
 
 
 async def test_a_channel_with_a_limit_proposes_no_more(cpu):
-    slate = await build(cpu, channels=read_channel_configs({"ease": {"limit": 3}})).recommend(
+    run = await build(cpu, channels=read_channel_configs({"ease": {"limit": 3}})).recommend(
         request("u03", 2)
     )
-    sizes = dict(zip(CHANNELS, map(len, slate.proposals), strict=False))
+    sizes = dict(zip(CHANNELS, map(len, run.proposals), strict=False))
     assert sizes["ease"] == 3 < sizes["item_cf"]
 
 
 async def test_the_funnel_answers_members_and_unknown_users_with_every_stage_ok(cpu):
     funnel = build(cpu)
     for user in ("u03", "nobody", ""):
-        slate = await funnel.recommend(request(user))
-        assert {step.outcome for step in slate.results} == {"ok"}
-        assert len(set(slate.selection.pool.rows.tolist())) == 10
-        assert not slate.query.excluded[slate.selection.pool.rows].any()
-        assert slate.selection.explored.sum() == Policy().explore_slots > 0
-        assert slate.fine.features.shape[1] == len(column_names(FINE_VIEW))
-        assert slate.merged.ranks.shape[1] == len(CHANNELS) + 1
+        run = await funnel.recommend(request(user))
+        assert {step.outcome for step in run.results} == {"ok"}
+        assert len(set(run.slate.pool.rows.tolist())) == 10
+        assert not run.query.excluded[run.slate.pool.rows].any()
+        assert run.slate.explored.sum() == SceneSettings().explore_slots > 0
+        assert run.fine.features.shape[1] == len(column_names(FINE_VIEW))
+        assert run.merged.ranks.shape[1] == len(CHANNELS) + 1
 
 
 @pytest.mark.parametrize("kind", [{"explicit": False}, {"known": False}])
 async def test_data_without_ratings_or_attributes_is_served(cpu, kind):
     funnel = build(cpu, small_models(**kind))
-    slate = await funnel.recommend(request("u03"))
-    assert {step.outcome for step in slate.results} == {"ok"}
-    assert len(slate.selection) == 10
+    run = await funnel.recommend(request("u03"))
+    assert {step.outcome for step in run.results} == {"ok"}
+    assert len(run.slate) == 10
 
 
 async def test_sizes_and_policy_are_those_of_the_config(cpu):
-    sizes, policy = Sizes(recall=9, coarse=7, fine=5), Policy(explore_slots=0)
-    funnel = build(cpu, sizes=sizes, policy=policy)
-    slate = await funnel.recommend(request("u03", 5))
-    assert max(map(len, slate.proposals)) == 9
-    assert (len(slate.coarse), len(slate.fine)) == (7, 5)
-    assert not slate.selection.explored.any()
+    sizes, policy = Sizes(recall=9, coarse=7, fine=5), SceneSettings(explore_slots=0)
+    funnel = build(cpu, sizes=sizes, default_scene=policy)
+    run = await funnel.recommend(request("u03", 5))
+    assert max(map(len, run.proposals)) == 9
+    assert (len(run.coarse), len(run.fine)) == (7, 5)
+    assert not run.slate.explored.any()
 
 
 def test_each_item_table_channel_reads_a_table_that_is_fitted(cpu):
-    tables = {c.table for c in build(cpu).channels if isinstance(c, ItemTableChannel)}
+    tables = {c.table for c in build(cpu).awaited_channels if isinstance(c, ItemTableChannel)}
     assert tables | {"raters"} == set(MODELS.tables)
 
 

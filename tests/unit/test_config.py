@@ -13,7 +13,7 @@ import typer
 from app.artifacts import DAY
 from app.bundle.manifest import BundleError
 from app.recall.registry import CHANNELS
-from app.rerank.policies import Policy
+from app.rerank.policies import SceneSettings
 from app.settings import Settings
 from offline.cli import errors_as_sentences
 from offline.commands.train import TrainOptions
@@ -192,10 +192,12 @@ def test_the_command_line_wins_over_the_file(tmp_path):
 
 
 def test_settings_of_the_service_come_from_the_service(tmp_path):
-    settings = Settings(policy=Policy(diversity=0.3), redis_url="redis://x", key_prefix="mine")
+    settings = Settings(
+        policy=SceneSettings(diversity=0.3), redis_url="redis://x", key_prefix="mine"
+    )
     gate = GateConfig(margin=0.1)
     config = TrainOptions(gate=gate, keep=2, config=written(tmp_path, CHANGED)).job_config(settings)
-    assert config.policy == Policy(diversity=0.3)
+    assert config.policy == SceneSettings(diversity=0.3)
     assert (config.redis_url, config.key_prefix) == ("redis://x", "mine")
     assert (config.gate, config.keep) == (gate, 2)
 
@@ -213,8 +215,18 @@ def test_the_example_in_the_documentation_can_be_used(tmp_path):
 
 
 def test_earlier_names_of_settings_are_read_with_a_warning(tmp_path, caplog):
-    assert read_config(written(tmp_path, "askers = 50")).users_per_window == 50
+    text = """askers = 50
+index.looked_into = 0.5
+[recall]
+ease.fewest_likes = 3
+ease.most_items = 40
+placement.fewest = 4"""
+    config = read_config(written(tmp_path, text))
+    assert (config.users_per_window, config.index.probed_share) == (50, 0.5)
+    assert (config.recall.ease.min_likes, config.recall.ease.max_items) == (3, 40)
+    assert config.recall.placement.min_likes == 4
     assert "askers is now users_per_window" in caplog.text
+    assert "recall.ease.fewest_likes is now recall.ease.min_likes" in caplog.text
 
 
 def test_endless_is_a_number_of_seconds():

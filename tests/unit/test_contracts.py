@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from app.contracts import NO_HISTORY, Proposal, Selection
+from app.contracts import NO_HISTORY, Proposal, Slate
 from tests.fakes import history, pool, proposal, query, rows
 
 
@@ -67,4 +67,4 @@ def test_excluded_rows_are_not_allowed():
 
 def test_pools_proposals_and_selections_have_a_length():
     one = pool(1, 2)
-    assert len(one) == len(proposal(5, 6)) == len(Selection(one, np.zeros(2, np.bool_))) == 2
+    assert len(one) == len(proposal(5, 6)) == len(Slate(one, np.zeros(2, np.bool_))) == 2

@@ -49,7 +49,7 @@ def funnel(cpu):
     return Funnel(
         query_builder=QueryBuilder(MODELS, PopularityCounters(MODELS.popularity)),
         histories=FakeHistories({"new": history((11, 5, 1, 2e9))}),
-        channels=[FakeChannel("table", proposal(11, 8, 9))],
+        awaited_channels=[FakeChannel("table", proposal(11, 8, 9))],
         local_channels=[FakeLocalChannel("popular", proposal(9, 10))],
         fallback=PopularityChannel("fallback", lambda: POPULAR, MODELS.catalogue.available),
         coarse=coarse,
@@ -62,7 +62,10 @@ def funnel(cpu):
 
 
 def with_channel(funnel, **fields):
-    return replace(funnel, channels=[FakeChannel("slow", proposal(70), **fields), *funnel.channels])
+    return replace(
+        funnel,
+        awaited_channels=[FakeChannel("slow", proposal(70), **fields), *funnel.awaited_channels],
+    )
 
 
 def with_late_stage(funnel, stage):
@@ -72,23 +75,23 @@ def with_late_stage(funnel, stage):
     return replace(funnel, by=by, **parts)
 
 
-def shown(slate):
-    return slate.selection.pool.rows.tolist()
+def shown(run):
+    return run.slate.pool.rows.tolist()
 
 
-def outcomes(slate):
-    return {step.stage: step.outcome for step in slate.results if step.outcome != "ok"}
+def outcomes(run):
+    return {step.stage: step.outcome for step in run.results if step.outcome != "ok"}
 
 
 async def test_best_items_come_back_best_first(funnel):
-    slate = await funnel.recommend(request("stranger", 3))
-    assert shown(slate) == [11, 10, 9]
-    assert outcomes(slate) == {}
+    run = await funnel.recommend(request("stranger", 3))
+    assert shown(run) == [11, 10, 9]
+    assert outcomes(run) == {}
 
 
 async def test_every_stage_reports_how_many_candidates_came_in_and_went_out(funnel):
-    slate = await funnel.recommend(request("new", 3))
-    counts = {s.stage: (s.n_in, s.n_out) for s in slate.results}
+    run = await funnel.recommend(request("new", 3))
+    counts = {s.stage: (s.n_in, s.n_out) for s in run.results}
     assert list(counts)[:2] == ["history", "profile"]
     assert list(counts)[-3:] == ["coarse", "fine", "rerank"]
     assert counts["recall.table"] == (0, 2)
@@ -107,17 +110,17 @@ async def test_what_the_caller_excludes_is_not_shown(funnel):
 
 
 async def test_an_inline_history_counts_without_a_user(funnel):
-    slate = await funnel.recommend(request("", 3, inline=history((9, 5, 1, 2e9))))
-    assert shown(slate) == [11, 10, 8]
-    assert slate.query.vectors.factors.any()
-    assert "history" not in [s.stage for s in slate.results]
+    run = await funnel.recommend(request("", 3, inline=history((9, 5, 1, 2e9))))
+    assert shown(run) == [11, 10, 8]
+    assert run.query.vectors.factors.any()
+    assert "history" not in [s.stage for s in run.results]
 
 
 async def test_the_fine_ranker_reorders_only_what_the_coarse_one_kept(funnel):
-    slate = await funnel.recommend(request("", 3))
+    run = await funnel.recommend(request("", 3))
     other = replace(funnel, fine=replace(funnel.fine, scorer=LowestRowFirst()))
     assert shown(await other.recommend(request("", 3))) == [6, 8, 9]
-    assert set(slate.fine.rows) <= set(slate.coarse.rows) <= set(slate.merged.rows)
+    assert set(run.fine.rows) <= set(run.coarse.rows) <= set(run.merged.rows)
 
 
 async def test_the_reranker_decides_the_final_order(funnel):
@@ -126,15 +129,15 @@ async def test_the_reranker_decides_the_final_order(funnel):
 
 async def test_a_late_channel_is_left_out_and_named(funnel):
     late = replace(with_channel(funnel, delay=1.0), by=replace(ROOMY, recall=0.1))
-    slate = await late.recommend(request("", 3))
-    assert 70 not in slate.merged.rows
-    assert shown(slate) == [11, 10, 9]
-    assert outcomes(slate) == {"recall.slow": "late"}
+    run = await late.recommend(request("", 3))
+    assert 70 not in run.merged.rows
+    assert shown(run) == [11, 10, 9]
+    assert outcomes(run) == {"recall.slow": "late"}
 
 
 async def test_a_channel_in_time_contributes(funnel):
-    slate = await with_channel(funnel).recommend(request("", 3))
-    assert shown(slate) == [70, 11, 10]
+    run = await with_channel(funnel).recommend(request("", 3))
+    assert shown(run) == [70, 11, 10]
 
 
 @pytest.mark.parametrize(
@@ -142,9 +145,9 @@ async def test_a_channel_in_time_contributes(funnel):
     [(StageError("down"), "down"), (KeyError("rows"), "bug"), (TimeoutError(), "late")],
 )
 async def test_a_channel_that_fails_does_not_affect_the_others(funnel, fault, outcome):
-    slate = await with_channel(funnel, fault=fault).recommend(request("", 3))
-    assert shown(slate) == [11, 10, 9]
-    assert outcomes(slate) == {"recall.slow": outcome}
+    run = await with_channel(funnel, fault=fault).recommend(request("", 3))
+    assert shown(run) == [11, 10, 9]
+    assert outcomes(run) == {"recall.slow": outcome}
 
 
 @pytest.mark.parametrize(
@@ -152,39 +155,41 @@ async def test_a_channel_that_fails_does_not_affect_the_others(funnel, fault, ou
 )
 async def test_a_local_channel_that_fails_does_not_affect_the_others(funnel, fault, outcome):
     broken = FakeLocalChannel("broken", proposal(70), fault=fault)
-    slate = await replace(funnel, local_channels=[broken, *funnel.local_channels]).recommend(
+    run = await replace(funnel, local_channels=[broken, *funnel.local_channels]).recommend(
         request("", 3)
     )
-    assert shown(slate) == [11, 10, 9]
-    assert outcomes(slate) == {"recall.broken": outcome}
+    assert shown(run) == [11, 10, 9]
+    assert outcomes(run) == {"recall.broken": outcome}
 
 
 async def test_channels_wait_concurrently(funnel):
     slow = [FakeChannel(f"c{c}", proposal(c), delay=0.2) for c in range(40)]
-    slate = await replace(funnel, channels=slow).recommend(request("", 3))
-    assert outcomes(slate) == {}  # one after the other they would take 8 of the 5 seconds
+    run = await replace(funnel, awaited_channels=slow).recommend(request("", 3))
+    assert outcomes(run) == {}  # one after the other they would take 8 of the 5 seconds
 
 
 async def test_when_all_channels_are_down_popular_items_are_served(funnel):
     down = [FakeChannel("a", proposal(9), fault=StageError("down"))]
     buggy = [FakeLocalChannel("b", proposal(9), fault=ZeroDivisionError())]
-    slate = await replace(funnel, channels=down, local_channels=buggy).recommend(request("", 3))
-    assert shown(slate) == [6, 5, 4]
-    assert outcomes(slate) == {"recall.a": "down", "recall.b": "bug"}
+    run = await replace(funnel, awaited_channels=down, local_channels=buggy).recommend(
+        request("", 3)
+    )
+    assert shown(run) == [6, 5, 4]
+    assert outcomes(run) == {"recall.a": "down", "recall.b": "bug"}
 
 
 async def test_popular_items_fill_up_only_where_channels_propose_too_little(funnel):
     full = [FakeChannel("full", proposal(*range(20, 40)))]
-    slate = await replace(funnel, channels=full).recommend(request("", 3))
-    assert not set(POPULAR.rows) & set(slate.merged.rows)
-    assert [len(p) for p in slate.proposals] == [6, 2, 0]
+    run = await replace(funnel, awaited_channels=full).recommend(request("", 3))
+    assert not set(POPULAR.rows) & set(run.merged.rows)
+    assert [len(p) for p in run.proposals] == [6, 2, 0]
 
 
 async def test_the_merged_pool_has_a_column_for_each_channel_and_one_for_the_fallback(funnel):
-    slate = await funnel.recommend(request("", 3))
-    assert slate.merged.ranks.shape[1] == 3  # channels, local channels, fallback
-    result = np.flatnonzero(slate.merged.rows == 9)
-    assert slate.merged.ranks[result].tolist() == [[2, 0, -1]]
+    run = await funnel.recommend(request("", 3))
+    assert run.merged.ranks.shape[1] == 3  # channels, local channels, fallback
+    result = np.flatnonzero(run.merged.rows == 9)
+    assert run.merged.ranks[result].tolist() == [[2, 0, -1]]
 
 
 @pytest.mark.parametrize(
@@ -192,10 +197,10 @@ async def test_the_merged_pool_has_a_column_for_each_channel_and_one_for_the_fal
 )
 async def test_when_the_fine_ranker_fails_the_coarse_order_is_kept(funnel, scorer, outcome):
     broken = replace(funnel, fine=replace(funnel.fine, scorer=scorer))
-    slate = await broken.recommend(request("", 3))
-    assert shown(slate) == [11, 10, 9]
-    assert outcomes(slate) == {"fine": outcome}
-    assert len(slate.fine) == 4
+    run = await broken.recommend(request("", 3))
+    assert shown(run) == [11, 10, 9]
+    assert outcomes(run) == {"fine": outcome}
+    assert len(run.fine) == 4
 
 
 @pytest.mark.parametrize(("scorer", "outcome"), [(Broken(), "bug"), (Down(), "down")])
@@ -205,26 +210,26 @@ async def test_when_the_coarse_ranker_fails_the_merged_order_is_kept(funnel, sco
         coarse=replace(funnel.coarse, scorer=scorer, keep=3),
         fine=replace(funnel.fine, keep=3),
     )
-    slate = await broken.recommend(request("", 2))
-    assert slate.coarse.rows.tolist() == slate.merged.top(3).rows.tolist()
-    assert slate.coarse.rows[0] == 9  # two channels agree on it
-    assert outcomes(slate) == {"coarse": outcome}
+    run = await broken.recommend(request("", 2))
+    assert run.coarse.rows.tolist() == run.merged.top(3).rows.tolist()
+    assert run.coarse.rows[0] == 9  # two channels agree on it
+    assert outcomes(run) == {"coarse": outcome}
 
 
 async def test_when_the_reranker_fails_the_fine_order_is_kept(funnel):
-    slate = await replace(funnel, reranker=Broken()).recommend(request("", 3))
-    assert shown(slate) == [11, 10, 9]
-    assert outcomes(slate) == {"rerank": "bug"}
-    assert not slate.selection.explored.any()
+    run = await replace(funnel, reranker=Broken()).recommend(request("", 3))
+    assert shown(run) == [11, 10, 9]
+    assert outcomes(run) == {"rerank": "bug"}
+    assert not run.slate.explored.any()
 
 
 @pytest.mark.parametrize("stage", ["history", "profile", "recall", "coarse", "fine", "rerank"])
 async def test_any_stage_may_be_late_and_the_list_is_still_full(funnel, stage):
-    slate = await with_late_stage(funnel, stage).recommend(request("new", 3))
-    assert len(set(shown(slate))) == 3
-    assert set(outcomes(slate).values()) == {"late"}
-    assert {s.split(".")[0] for s in outcomes(slate)} == {stage} or stage == "history"
-    assert stage in {s.split(".")[0] for s in outcomes(slate)}
+    run = await with_late_stage(funnel, stage).recommend(request("new", 3))
+    assert len(set(shown(run))) == 3
+    assert set(outcomes(run).values()) == {"late"}
+    assert {s.split(".")[0] for s in outcomes(run)} == {stage} or stage == "history"
+    assert stage in {s.split(".")[0] for s in outcomes(run)}
 
 
 async def test_a_request_that_queued_too_long_starts_no_stage(funnel):
@@ -234,9 +239,9 @@ async def test_a_request_that_queued_too_long_starts_no_stage(funnel):
         fine=replace(funnel.fine, features=MustNotBeAsked()),
         reranker=MustNotBeAsked(),
     )
-    slate = await untouched.recommend(request("new", 3, age=60))
-    assert shown(slate) == [1, 2, 3]
-    assert set(outcomes(slate)) == {
+    run = await untouched.recommend(request("new", 3, age=60))
+    assert shown(run) == [1, 2, 3]
+    assert set(outcomes(run)) == {
         "history",
         "recall.table",
         "recall.popular",
@@ -244,45 +249,48 @@ async def test_a_request_that_queued_too_long_starts_no_stage(funnel):
         "fine",
         "rerank",
     }
-    assert set(outcomes(slate).values()) == {"late"}
-    assert [channel.n_calls for channel in [*funnel.channels, *funnel.local_channels]] == [0, 0]
+    assert set(outcomes(run).values()) == {"late"}
+    assert [channel.n_calls for channel in [*funnel.awaited_channels, *funnel.local_channels]] == [
+        0,
+        0,
+    ]
 
 
 async def test_when_histories_are_down_the_history_of_the_bundle_is_used(funnel):
     down = replace(funnel, histories=FakeHistories(None))
-    slate = await down.recommend(request("u03", 3))
-    assert outcomes(slate) == {"history": "down"}
+    run = await down.recommend(request("u03", 3))
+    assert outcomes(run) == {"history": "down"}
     fields = MODELS.users.history(3)
-    assert slate.query.history.rows.tolist() == fields.rows.tolist()
-    assert not set(fields.rows) & set(slate.merged.rows)
-    assert slate.query.vectors.factors.any()
+    assert run.query.history.rows.tolist() == fields.rows.tolist()
+    assert not set(fields.rows) & set(run.merged.rows)
+    assert run.query.vectors.factors.any()
 
 
 async def test_an_unknown_user_gets_popular_items(funnel):
-    slate = await funnel.recommend(request("nobody", 3))
-    assert slate.query.user_row == -1
-    assert len(slate.query.history) == 0
-    assert not slate.query.vectors.factors.any()
-    assert len(shown(slate)) == 3
-    assert "profile" not in [s.stage for s in slate.results]
+    run = await funnel.recommend(request("nobody", 3))
+    assert run.query.user_row == -1
+    assert len(run.query.history) == 0
+    assert not run.query.vectors.factors.any()
+    assert len(shown(run)) == 3
+    assert "profile" not in [s.stage for s in run.results]
 
 
 async def test_a_k_beyond_the_catalogue_returns_the_whole_catalogue(funnel):
-    slate = await funnel.recommend(request("", 100_000))
-    assert sorted(shown(slate)) == list(range(ITEMS))
-    assert outcomes(slate) == {}
+    run = await funnel.recommend(request("", 100_000))
+    assert sorted(shown(run)) == list(range(ITEMS))
+    assert outcomes(run) == {}
 
 
 async def test_a_k_of_zero_returns_no_items(funnel):
-    slate = await funnel.recommend(request("", 0))
-    assert shown(slate) == []
-    assert outcomes(slate) == {}
+    run = await funnel.recommend(request("", 0))
+    assert shown(run) == []
+    assert outcomes(run) == {}
 
 
 async def test_when_everything_is_excluded_the_list_is_empty_and_no_stage_fails(funnel):
-    slate = await funnel.recommend(request("", 3, exclude=np.arange(ITEMS)))
-    assert shown(slate) == []
-    assert outcomes(slate) == {}
+    run = await funnel.recommend(request("", 3, exclude=np.arange(ITEMS)))
+    assert shown(run) == []
+    assert outcomes(run) == {}
 
 
 async def test_the_same_request_twice_gives_the_same_slate(funnel):
@@ -296,11 +304,11 @@ async def test_the_same_request_twice_gives_the_same_slate(funnel):
 
 async def test_under_load_fewer_candidates_are_recalled_and_kept_but_never_fewer_than_k(funnel):
     calm = await funnel.recommend(request("", 2))
-    busy = await funnel.recommend(request("", 2, quality=0.5))
+    busy = await funnel.recommend(request("", 2, candidate_share=0.5))
     assert (len(calm.coarse), len(calm.fine)) == (5, 4)
     assert (len(busy.coarse), len(busy.fine)) == (2, 2)
-    assert funnel.channels[0].limit == 3
-    assert len((await funnel.recommend(request("", 4, quality=0.1))).selection) == 4
+    assert funnel.awaited_channels[0].limit == 3
+    assert len((await funnel.recommend(request("", 4, candidate_share=0.1))).slate) == 4
 
 
 async def test_unavailable_items_are_not_shown_even_when_the_reranker_fails(funnel):
@@ -316,23 +324,23 @@ async def test_unavailable_items_are_not_shown_even_when_the_reranker_fails(funn
 
 def test_the_fallback_slate_has_the_popular_items_that_the_user_has_not_seen(funnel):
     seen = history((2, 5, 1, 2e9))
-    slate = funnel.recommend_fallback(request("nobody", 3, inline=seen), StageRunner(0.0))
-    assert shown(slate) == [1, 3, 4]
-    assert slate.merged.ranks.shape[1] == 3  # channels, local channels, fallback
-    assert not any(map(len, slate.proposals[:-1]))
-    assert set(shown(slate)) <= set(slate.fine.rows) & set(slate.coarse.rows)
-    assert len(slate.query.history) == 1
+    run = funnel.recommend_fallback(request("nobody", 3, inline=seen), StageRunner(0.0))
+    assert shown(run) == [1, 3, 4]
+    assert run.merged.ranks.shape[1] == 3  # channels, local channels, fallback
+    assert not any(map(len, run.proposals[:-1]))
+    assert set(shown(run)) <= set(run.fine.rows) & set(run.coarse.rows)
+    assert len(run.query.history) == 1
 
 
 def test_the_fallback_slate_keeps_the_results_of_the_stages(funnel):
-    slate = funnel.recommend_fallback(request("u03", 50), StageRunner(0.0, ["steps"]))
-    assert slate.results == ("steps",)
-    assert not set(shown(slate)) & set(MODELS.users.history(3).rows)
+    run = funnel.recommend_fallback(request("u03", 50), StageRunner(0.0, ["steps"]))
+    assert run.results == ("steps",)
+    assert not set(shown(run)) & set(MODELS.users.history(3).rows)
 
 
 async def test_the_job_runs_the_same_funnel_without_a_clock(funnel):
     parts = {s: replace(getattr(funnel, s), by=np.inf) for s in ("coarse", "fine")}
     unhurried = replace(funnel, by=NO_CHECKPOINTS, **parts)
-    slate = await unhurried.recommend(replace(request("new", 3), arrived=0.0))
-    assert outcomes(slate) == {}
-    assert NO_HISTORY is not slate.query.history
+    run = await unhurried.recommend(replace(request("new", 3), arrived=0.0))
+    assert outcomes(run) == {}
+    assert NO_HISTORY is not run.query.history

@@ -111,13 +111,13 @@ def test_items_without_content_give_a_zero_profile():
 
 
 def test_the_query_of_a_member_has_the_history_and_segments_of_the_bundle():
-    query = BUILDER.build(request("u07", 5, quality=0.5, explore=False), NO_HISTORY)
+    query = BUILDER.build(request("u07", 5, candidate_share=0.5, explore=False), NO_HISTORY)
     expected = MODELS.users.history(7)
     assert query.user_row == 7
     assert query.history.rows.tolist() == expected.rows.tolist()
     assert np.flatnonzero(query.excluded).tolist() == sorted(set(expected.rows.tolist()))
     assert query.segments.tolist() == MODELS.users.segments[7].tolist()
-    assert (query.k, query.quality, query.explore) == (5, 0.5, False)
+    assert (query.k, query.candidate_share, query.explore) == (5, 0.5, False)
     assert not query.vectors.factors.any()
     assert BUILDER.solve_vectors(query).factors.any()
     assert BUILDER.solve_vectors(query).content.any()

@@ -7,7 +7,7 @@ import pytest
 from pydantic import ValidationError
 
 from app.deadline import Checkpoints
-from app.rerank.policies import Policy
+from app.rerank.policies import SceneSettings
 from app.settings import (
     Settings,
     SettingsError,
@@ -26,7 +26,7 @@ def test_the_defaults_hold_if_nothing_is_set():
     assert (settings.host, settings.port, settings.workers) == ("127.0.0.1", 8000, 1)
     assert settings.budget_ms == 100
     assert settings.redis_url is None
-    assert settings.policy == Policy()
+    assert settings.policy == SceneSettings()
 
 
 def test_the_default_checkpoints_are_in_order_and_within_the_budget():
@@ -147,8 +147,13 @@ def test_a_scene_takes_what_it_does_not_set_from_the_policy(monkeypatch):
     monkeypatch.setenv("RECFUNNEL_SCENES", '{"front": {"pinned": {"i5": 1}}}')
     monkeypatch.setenv("RECFUNNEL_SCENES__FRONT__DIVERSITY", "0.4")
     settings = Settings()
-    assert settings.scenes == {"front": Policy(provider_cap=3, diversity=0.4, pinned={"i5": 1})}
-    assert Settings(policy=Policy(seen="keep"), scenes={"front": {}}).scenes["front"].seen == "keep"
+    assert settings.scenes == {
+        "front": SceneSettings(provider_cap=3, diversity=0.4, pinned={"i5": 1})
+    }
+    assert (
+        Settings(policy=SceneSettings(seen="keep"), scenes={"front": {}}).scenes["front"].seen
+        == "keep"
+    )
 
 
 def test_shown_items_are_remembered_only_where_a_policy_reads_them():

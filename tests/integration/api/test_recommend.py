@@ -12,7 +12,7 @@ from app.contracts import Request
 from app.deadline import StageResult, StageRunner
 from app.features.views import FINE_VIEW, column_names
 from app.recall.registry import CHANNELS, PERSONAL_CHANNELS
-from app.rerank.policies import Policy
+from app.rerank.policies import SceneSettings
 from tests.conftest import hosted, leisurely, seen_by
 
 STAGES = {"history", "profile", "coarse", "fine", "rerank"} | {f"recall.{c}" for c in CHANNELS}
@@ -347,7 +347,7 @@ def test_a_budget_that_is_spent_on_arrival_still_gives_popular_items(trained, re
 
 
 def test_the_policy_is_as_set(trained, redis_url):
-    policy = Policy(explore_slots=3, explore_from=1)
+    policy = SceneSettings(explore_slots=3, explore_from=1)
     with hosted(leisurely(out=trained, redis_url=redis_url, policy=policy)) as service:
         slots = [item["slot"] for item in service.recommend("u1")["items"]]
         assert slots == ["organic"] * 7 + ["explore"] * 3

@@ -10,7 +10,7 @@ import redis
 
 from app.bundle.bundle import find_current_bundle
 from app.bundle.manifest import read_manifest
-from app.rerank.policies import Policy
+from app.rerank.policies import SceneSettings
 from app.state.erasure import erase_user
 from app.state.store import Store
 from tests.conftest import hosted, leisurely, seen_by, until
@@ -21,7 +21,7 @@ from tests.integration.api.test_recommend import is_refused, stranger
 @pytest.fixture(scope="module")
 def music(trained, redis_url):
     """A service where what was met before may come again."""
-    policy = Policy(seen="keep", shown="demote")
+    policy = SceneSettings(seen="keep", shown="demote")
     with hosted(leisurely(out=trained, redis_url=redis_url, policy=policy)) as service:
         yield service
 

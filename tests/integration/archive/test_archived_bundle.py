@@ -71,7 +71,7 @@ def test_only_events_after_the_bundle_are_applied(story):
     assert n_applied == CLICKS * len(USERS) + 1 + len(later)
     assert consumer_of(service).applied == len(later)
     assert counters.trials == 10 * len(later)  # lists of 10, as many as there were clicks on them
-    assert counters.clicks.sum() == len(later)
+    assert counters.positives.sum() == len(later)
     assert counters.counts[-1, :n].tolist() == (base.counts[-1] + extra).tolist()
     assert counters.liked[-1, :n] == pytest.approx(base.liked[-1] + extra)
 

@@ -37,13 +37,13 @@ from offline.evaluate.funnel_answers import collect_answers, evaluated_lists, pa
 from offline.evaluate.holdout import Holdout
 from offline.evaluate.metrics import user_ndcg
 from offline.evaluate.rerank_only import cascade_ranker, collect_candidates
-from offline.job import build_holdout, replay_window
+from offline.job import build_holdout, collect_window_rows
 from offline.models.registry import fit_models
 from offline.training.distillation import fit_coarse
 from offline.training.kinds import add_coarse, fit_ranker
+from offline.training.past_requests import build_offline_funnel, find_active_users
 from offline.training.rank_table import concatenate
 from offline.training.rankers import RankConfig, TrainingSet
-from offline.training.replay import build_offline_funnel, find_active_users
 from tests.fakes import SMALL, small_dataset
 
 DATASET = small_dataset()
@@ -66,7 +66,7 @@ def composition(cpu):
 
 @pytest.fixture(scope="module")
 def tables(composition):
-    return [replay_window(DATASET, *window, CONFIG, composition) for window in SPLIT.windows]
+    return [collect_window_rows(DATASET, *window, CONFIG, composition) for window in SPLIT.windows]
 
 
 @pytest.fixture(scope="module")
@@ -99,7 +99,7 @@ def test_rescoring_ranks_as_the_real_funnel_does(holdout, tables, candidates):
     )
     answers = asyncio.run(collect_answers(funnel, DATASET, holdout.users, holdout.seed))
     expected = user_ndcg(
-        pad_lists(evaluated_lists(funnel, answers.slates), 10), answers.relevant
+        pad_lists(evaluated_lists(funnel, answers.runs), 10), answers.relevant
     ).tolist()
     assert candidates.ndcg(cascade_ranker(rankers, 40, 25)).tolist() == expected
     assert candidates.ndcg(build_ranking(rankers, WHOLE_FUNNEL, sizes)).tolist() == expected
@@ -109,15 +109,15 @@ def test_rescoring_ranks_as_the_real_funnel_does(holdout, tables, candidates):
 @pytest.mark.parametrize("channel", ["item_cf", "content", "trending", "fresh"])
 def test_without_a_channel_is_what_recall_without_it_gives(candidates, channel):
     column, builder = CHANNELS.index(channel), candidates.answers.funnel.fine.features
-    for slate, matrix in zip(candidates.answers.slates[::5], candidates.features[::5], strict=True):
-        proposals = list(slate.proposals)
+    for run, matrix in zip(candidates.answers.runs[::5], candidates.features[::5], strict=True):
+        proposals = list(run.proposals)
         proposals[column] = NO_PROPOSAL
-        pool = merge(proposals, slate.query)
+        pool = merge(proposals, run.query)
         rows, features = remove_part(matrix, Ablation("", channel=channel))
-        assert slate.merged.rows[rows].tolist() == pool.rows.tolist()
-        expected = builder.build(slate.query, pool)
-        others = [at for at, name in enumerate(VIEW) if name.endswith(("_place", "_z"))]
-        own = [VIEW.index(f"{channel}_{one}") for one in ("place", "z")]
+        assert run.merged.rows[rows].tolist() == pool.rows.tolist()
+        expected = builder.build(run.query, pool)
+        others = [at for at, name in enumerate(VIEW) if name.endswith(("_rank", "_z"))]
+        own = [VIEW.index(f"{channel}_{one}") for one in ("rank", "z")]
         others = [at for at in others if at not in own]
         both = [VIEW.index("channels"), VIEW.index("fused")]
         assert features[rows][:, others + both] == pytest.approx(
@@ -191,7 +191,7 @@ def test_with_one_window_the_test_is_evaluated(cpu):
 
 def test_data_without_training_rows_is_refused(cpu, monkeypatch, tables):
     nothing = tables[0].take(np.empty(0, np.intp))
-    monkeypatch.setattr(study, "replay_window", lambda *_: nothing)
+    monkeypatch.setattr(study, "collect_window_rows", lambda *_: nothing)
     with pytest.raises(DataError, match="More interactions"):
         build_data(DATASET, SPLIT, CONFIG, cpu)
 

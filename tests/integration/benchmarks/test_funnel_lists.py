@@ -13,8 +13,8 @@ from benchmarks.quality.windows import rolling_window
 from offline.config import JobConfig
 from offline.data.split import split_by_time
 from offline.models.registry import fit_models
+from offline.training.past_requests import build_offline_funnel
 from offline.training.rankers import RankConfig
-from offline.training.replay import build_offline_funnel
 from tests.fakes import ITEMS, SMALL, small_dataset
 
 

@@ -24,7 +24,7 @@ from offline.data.dataset import DataTraits
 from offline.data.errors import DataError
 from offline.data.readers import LoadedData
 from offline.models.registry import fit_models
-from offline.training.replay import build_offline_funnel
+from offline.training.past_requests import build_offline_funnel
 from tests.fakes import SMALL, small_dataset
 
 QUESTIONS = 6  # of the 80 items of the small world, so that something is left to be liked

@@ -16,8 +16,8 @@ from offline.evaluate.funnel_answers import evaluated_lists, pad_lists
 from offline.evaluate.metrics import MAX_K
 from offline.models.registry import RecallConfig, fit_models
 from offline.report.report_figures import manifest_metrics
-from offline.training.replay import (
-    ReplayUser,
+from offline.training.past_requests import (
+    ActiveUser,
     build_offline_funnel,
     find_active_users,
     recommend_each,
@@ -85,23 +85,23 @@ def test_every_sweep_that_the_data_allows_has_figures(evaluation):
 async def test_the_evaluated_list_of_ten_is_the_one_that_a_caller_gets(as_of_the_cut):
     dataset, _, funnel, users = as_of_the_cut
     names = dataset.users.names(np.array([user.user for user in users[:10]], np.int64))
-    slates = [
-        [slate async for slate in recommend_each(funnel, names, k, 7, explore=True)]
+    runs = [
+        [run async for run in recommend_each(funnel, names, k, 7, explore=True)]
         for k in (10, MAX_K)
     ]
-    for ten, twenty in zip(*slates, strict=True):
+    for ten, twenty in zip(*runs, strict=True):
         (rows,) = evaluated_lists(funnel, [twenty])  # nothing was shown to anybody before
-        assert rows[:10].tolist() == ten.selection.pool.rows.tolist()
+        assert rows[:10].tolist() == ten.slate.pool.rows.tolist()
         assert len(set(rows.tolist())) == len(rows)
-        assert set(twenty.selection.pool.rows.tolist()) <= set(rows.tolist())
+        assert set(twenty.slate.pool.rows.tolist()) <= set(rows.tolist())
 
 
 async def test_an_item_shown_to_one_user_counts_for_the_next(as_of_the_cut):
     dataset, _, funnel, users = as_of_the_cut
     names = dataset.users.names(np.array([users[0].user], np.int64))
-    (slate,) = [slate async for slate in recommend_each(funnel, names, MAX_K, 7, explore=True)]
+    (run,) = [run async for run in recommend_each(funnel, names, MAX_K, 7, explore=True)]
     before = funnel.reranker.counters.exposures.copy()
-    one, two = evaluated_lists(funnel, [slate, slate])
+    one, two = evaluated_lists(funnel, [run, run])
     ranked = 10 - funnel.reranker.policy.explore_slots
     assert one[:ranked].tolist() == two[:ranked].tolist()
     assert not set(one[ranked:10]) & set(two[ranked:10])
@@ -159,8 +159,8 @@ def test_the_funnels_losses_are_listed_cut_by_cut(evaluation):
 async def test_an_item_that_was_taken_is_a_hit_where_it_was_shown(as_of_the_cut):
     dataset, models, funnel, users = as_of_the_cut
     name = dataset.users.names(np.array([users[0].user], np.int64))
-    (slate,) = [slate async for slate in recommend_each(funnel, name, 10, 7, explore=True)]
-    right = ReplayUser(users[0].user, np.sort(slate.selection.pool.rows[:1]))
+    (run,) = [run async for run in recommend_each(funnel, name, 10, 7, explore=True)]
+    right = ActiveUser(users[0].user, np.sort(run.slate.pool.rows[:1]))
     evaluation = await evaluate_funnel(funnel, models, dataset, [right], 7)
     assert evaluation.warm["methods"]["funnel"]["ndcg@10"]["mean"] == pytest.approx(1.0)
 

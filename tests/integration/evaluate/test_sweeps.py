@@ -12,7 +12,7 @@ from app.contracts import Proposal
 from app.cpu import Cpu
 from app.deadline import NO_CHECKPOINTS
 from app.recall.registry import CHANNELS
-from app.rerank.policies import Policy
+from app.rerank.policies import SceneSettings
 from offline.data.dataset import Log
 from offline.data.split import split_by_time
 from offline.evaluate import calibration, new_user_curve, recall_ceiling, time_regimes
@@ -27,7 +27,7 @@ from offline.evaluate.funnel_answers import (
 from offline.evaluate.metrics import user_ndcg
 from offline.evaluate.policy_prices import diversity_trade_off, policy_prices
 from offline.models.registry import fit_models
-from offline.training.replay import ReplayUser, build_offline_funnel, find_active_users
+from offline.training.past_requests import ActiveUser, build_offline_funnel, find_active_users
 from tests.fakes import SMALL, KeepOrder, rows, small_dataset
 
 DATASET = small_dataset()
@@ -49,7 +49,7 @@ def models():
     return fit_models(DATASET, log.take(np.flatnonzero(log.users >= STRANGERS)), SMALL, CUT)
 
 
-def new_to_all(log: Log) -> list[ReplayUser]:
+def new_to_all(log: Log) -> list[ActiveUser]:
     """The users of the test window, and what they took in it, seen before or not."""
     window = log.between(CUT, SPLIT.test_end)
     window = window.take(np.flatnonzero(window.users < STRANGERS))
@@ -75,7 +75,7 @@ def test_some_users_are_cold_and_some_are_warm(answers):
     assert 10 < (answers.events == 0).sum() < len(answers)
     assert (answers.seen.sizes[answers.events == 0] == 0).all()
     few = answers.sample(5)
-    assert len(few) == len(few.slates) == 5
+    assert len(few) == len(few.runs) == 5
     assert [user.user for user in few.users] == sorted(user.user for user in few.users)
     assert [user.user for user in few.users] == [u.user for u in answers.sample(5).users]
     assert answers.sample(1_000) is answers
@@ -102,9 +102,9 @@ def test_each_policy_has_a_price_against_the_list_as_served(answers, models):
 
 def test_the_list_as_served_is_the_one_that_is_shown(answers, models):
     served = policy_prices(answers, background(models))[0]
-    ten = pad_lists([rows[:10] for rows in evaluated_lists(answers.funnel, answers.slates)], 10)
+    ten = pad_lists([rows[:10] for rows in evaluated_lists(answers.funnel, answers.runs)], 10)
     assert served["ndcg"]["mean"] == pytest.approx(user_ndcg(ten, answers.relevant).mean())
-    first = pad_lists([slate.selection.pool.rows for slate in answers.slates], 10)
+    first = pad_lists([run.slate.pool.rows for run in answers.runs], 10)
     assert served["ndcg"]["mean"] != pytest.approx(
         user_ndcg(first, answers.relevant).mean(), abs=1e-9
     )
@@ -112,19 +112,19 @@ def test_the_list_as_served_is_the_one_that_is_shown(answers, models):
 
 def test_with_all_policies_off_the_list_is_that_of_the_fine_scores(answers, models):
     alone = policy_prices(answers, background(models))[-1]
-    by_score = pad_lists([slate.fine.top(10).rows for slate in answers.slates], 10)
+    by_score = pad_lists([run.fine.top(10).rows for run in answers.runs], 10)
     assert alone["ndcg"]["mean"] == pytest.approx(user_ndcg(by_score, answers.relevant).mean())
 
 
 def test_more_weight_of_diversity_makes_lists_more_diverse(answers, models):
     points = diversity_trade_off(answers, background(models))
     assert [point["weight"] for point in points] == [0, 0.02, 0.05, 0.1, 0.2, 0.3, 0.5]
-    assert [point["weight"] for point in points if point["default"]] == [Policy().diversity]
+    assert [point["weight"] for point in points if point["default"]] == [SceneSettings().diversity]
     assert points[-1]["diversity"] > points[0]["diversity"] + 0.02
 
 
 def test_a_weight_of_ones_own_is_shown_among_the_others(answers, models):
-    maker = replace(answers.funnel.reranker, policy=Policy(diversity=0.07))
+    maker = replace(answers.funnel.reranker, default_scene=SceneSettings(diversity=0.07))
     other = replace(answers, funnel=replace(answers.funnel, reranker=maker))
     points = diversity_trade_off(other, background(models))
     assert [point["weight"] for point in points if point["default"]] == [0.07]
@@ -155,8 +155,8 @@ async def test_more_candidates_reach_more_of_what_is_relevant(answers):
     assert recall == sorted(recall)
     sizes = answers.relevant.sizes
     inside = [
-        np.isin(user.relevant, slate.merged.rows).sum()
-        for user, slate in zip(answers.users, answers.slates, strict=True)
+        np.isin(user.relevant, run.merged.rows).sum()
+        for user, run in zip(answers.users, answers.runs, strict=True)
     ]
     assert recall[0] == pytest.approx((np.array(inside) / sizes).mean())  # all 80 items fit in
     assert recall[0] > 0.5
@@ -172,8 +172,8 @@ async def test_channels_are_widened_for_more_candidates(answers):
 async def test_the_best_candidates_are_those_that_many_channels_place_high(answers):
     few = answers.sample(12)
     hits = [
-        np.isin(user.relevant, slate.merged.top(5).rows).mean()
-        for user, slate in zip(few.users, few.slates, strict=True)
+        np.isin(user.relevant, run.merged.top(5).rows).mean()
+        for user, run in zip(few.users, few.runs, strict=True)
     ]
     points = await recall_ceiling.recall_ceiling(answers, (5, 80), max_users=12)
     assert points[0]["recall"] == pytest.approx(np.mean(hits))
@@ -183,20 +183,20 @@ async def test_the_best_candidates_are_those_that_many_channels_place_high(answe
 
 
 @pytest.fixture
-def slates_of_curve(monkeypatch):
+def runs_of_curve(monkeypatch):
     """Keep every answer to the requests of a curve."""
-    slates = []
+    runs = []
     ask_once = new_user_curve.recommend_once
 
     async def spied(funnel, request):
-        slates.append(await ask_once(funnel, request))
-        return slates[-1]
+        runs.append(await ask_once(funnel, request))
+        return runs[-1]
 
     monkeypatch.setattr(new_user_curve, "recommend_once", spied)
-    return slates
+    return runs
 
 
-async def test_the_curve_is_of_the_same_new_users_throughout(answers, models, slates_of_curve):
+async def test_the_curve_is_of_the_same_new_users_throughout(answers, models, runs_of_curve):
     points = await new_user_curve.new_user_curve(answers, models.popularity, (0, 1, 3), 5)
     assert [point["events"] for point in points] == [0, 1, 3]
     assert len({point["users"] for point in points}) == 1
@@ -212,26 +212,26 @@ async def test_the_curve_is_of_the_same_new_users_throughout(answers, models, sl
 
 
 async def test_a_request_knows_the_events_revealed_and_no_later_moment(
-    answers, models, slates_of_curve
+    answers, models, runs_of_curve
 ):
     points = await new_user_curve.new_user_curve(answers, models.popularity, (0, 1, 3), 5)
-    assert len(slates_of_curve) == 3 * points[0]["users"]
+    assert len(runs_of_curve) == 3 * points[0]["users"]
     window = DATASET.log.between(CUT, np.inf)
-    for at, slate in enumerate(slates_of_curve):
+    for at, run in enumerate(runs_of_curve):
         revealed = points[at // points[0]["users"]]["events"]
-        user = DATASET.users.row(slate.query.user)
+        user = DATASET.users.row(run.query.user)
         own = window.take(np.flatnonzero(window.users == user)[:revealed])
-        assert slate.query.history.rows.tolist() == own.items[::-1].tolist()
-        assert slate.query.now == (own.times[-1] if revealed else CUT)
-        assert slate.query.excluded.sum() == len(set(own.items.tolist()))
+        assert run.query.history.rows.tolist() == own.items[::-1].tolist()
+        assert run.query.now == (own.times[-1] if revealed else CUT)
+        assert run.query.excluded.sum() == len(set(own.items.tolist()))
 
 
 async def test_what_comes_after_the_events_revealed_changes_no_answer(
-    answers, models, slates_of_curve
+    answers, models, runs_of_curve
 ):
     await new_user_curve.new_user_curve(answers, models.popularity, (0, 1, 3), 5)
-    before = [slate.selection.pool.rows.tolist() for slate in slates_of_curve]
-    slates_of_curve.clear()
+    before = [run.slate.pool.rows.tolist() for run in runs_of_curve]
+    runs_of_curve.clear()
     log = DATASET.log
     nth = np.array([(log.users[:at] == u).sum() for at, u in enumerate(log.users)])
     first = np.array([int((log.before(CUT).users == u).sum()) for u in range(len(DATASET.users))])
@@ -241,7 +241,7 @@ async def test_what_comes_after_the_events_revealed_changes_no_answer(
     users = [replace(user, relevant=np.arange(len(DATASET.catalogue))) for user in answers.users]
     other = replace(answers, dataset=shuffled, users=users)
     await new_user_curve.new_user_curve(other, models.popularity, (0, 1, 3), 5)
-    after = [slate.selection.pool.rows.tolist() for slate in slates_of_curve]
+    after = [run.slate.pool.rows.tolist() for run in runs_of_curve]
     assert len(set(map(str, before))) > 3
     assert set(map(str, before)) <= set(map(str, after))
 
@@ -269,9 +269,9 @@ def moments(monkeypatch):
 
     async def spy(funnel, request):
         counters = funnel.query_builder.counters
-        slate = await recommend_once(funnel, request)
-        kept.append((slate.query, counters.liked[-1].copy(), counters.now))
-        return slate
+        run = await recommend_once(funnel, request)
+        kept.append((run.query, counters.liked[-1].copy(), counters.now))
+        return run
 
     monkeypatch.setattr(time_regimes, "recommend_once", spy)
     return kept
@@ -302,8 +302,8 @@ async def test_popularity_lists_hold_the_most_liked_of_what_users_have_not_seen(
     for name, half_life in time_regimes.POPULARITY_HALF_LIVES.items():
         liked = popularity.liked[HALF_LIVES.index(half_life)].astype(np.float32)
         best = []
-        for slate in answers.slates:
-            allowed = np.flatnonzero(~slate.query.excluded & (liked > 0))
+        for run in answers.runs:
+            allowed = np.flatnonzero(~run.query.excluded & (liked > 0))
             best.append(Proposal.best(allowed, liked[allowed], 10).rows)
         expected = user_ndcg(pad_lists(best, 10), answers.relevant).mean()
         assert at_cut["methods"][name]["mean"] == pytest.approx(expected)
@@ -317,13 +317,13 @@ async def test_the_counters_are_restored(answers):
     assert np.array_equal(live.liked, before[1])
     assert live.trending().rows.tolist() == before[2].rows.tolist()
     again = await collect_answers(answers.funnel, DATASET, answers.users[:5], 7)
-    for then, now in zip(answers.slates[:5], again.slates, strict=True):
-        assert then.selection.pool.rows.tolist() == now.selection.pool.rows.tolist()
+    for then, now in zip(answers.runs[:5], again.runs, strict=True):
+        assert then.slate.pool.rows.tolist() == now.slate.pool.rows.tolist()
 
 
 async def test_as_of_the_cut_the_funnel_has_its_headline(answers):
     at_cut, _ = await time_regimes.compare_time_regimes(answers)
-    ten = pad_lists([rows[:10] for rows in evaluated_lists(answers.funnel, answers.slates)], 10)
+    ten = pad_lists([rows[:10] for rows in evaluated_lists(answers.funnel, answers.runs)], 10)
     headline = user_ndcg(ten, answers.relevant).mean()
     assert at_cut["methods"]["funnel"]["mean"] == pytest.approx(headline)
     gap = at_cut["methods"]["funnel"]["mean"] - at_cut["methods"]["popularity"]["mean"]
@@ -353,16 +353,16 @@ def test_scores_that_order_well_become_probabilities(answers):
         assert predicted == sorted(predicted)
         assert all(0 <= p <= 1 for p in predicted)
         count = sum(point["count"] for point in one["points"])
-        taken = sum(point["observed"] * point["count"] for point in one["points"]) / count
-        assert one["taken"] == pytest.approx(taken)
+        positive = sum(point["observed"] * point["count"] for point in one["points"]) / count
+        assert one["positive_share"] == pytest.approx(positive)
 
 
 def test_no_user_is_evaluated_with_a_map_of_their_own_outcomes(answers):
     half = np.random.default_rng(answers.seed).permutation(len(answers)) % 2
     nothing = np.empty(0, np.int64)
     users = [
-        replace(user, relevant=np.sort(slate.fine.rows) if half[at] else nothing)
-        for at, (user, slate) in enumerate(zip(answers.users, answers.slates, strict=True))
+        replace(user, relevant=np.sort(run.fine.rows) if half[at] else nothing)
+        for at, (user, run) in enumerate(zip(answers.users, answers.runs, strict=True))
     ]
     figures = calibration.compute_calibrations(replace(answers, users=users))
     (fine,) = [figure for figure in figures if figure["stage"] == "fine"]
@@ -370,10 +370,10 @@ def test_no_user_is_evaluated_with_a_map_of_their_own_outcomes(answers):
 
 
 def test_a_perfect_prediction_has_no_error_and_a_wrong_one_has_its_distance():
-    taken = np.repeat([0.0, 1.0], 50)
-    assert calibration_error(calibration_points(taken, taken)) == 0.0
-    assert calibration_error(calibration_points(np.full(100, 0.75), taken)) == pytest.approx(0.5)
-    assert sum(point["count"] for point in calibration_points(taken[:3], taken[:3])) == 3
+    positive = np.repeat([0.0, 1.0], 50)
+    assert calibration_error(calibration_points(positive, positive)) == 0.0
+    assert calibration_error(calibration_points(np.full(100, 0.75), positive)) == pytest.approx(0.5)
+    assert sum(point["count"] for point in calibration_points(positive[:3], positive[:3])) == 3
 
 
 def test_one_user_alone_cannot_be_calibrated(answers):

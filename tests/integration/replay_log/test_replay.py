@@ -15,7 +15,7 @@ from app.bundle.bundle import find_current_bundle
 from app.cpu import Cpu
 from app.live_catalogue.item_store import item_log_key
 from app.request_log.writer import request_log_key
-from app.rerank.policies import Policy
+from app.rerank.policies import SceneSettings
 from app.settings import Settings, SettingsError
 from app.slate_settings import apply_slate_settings
 from app.state.event_codec import Event, events_key, impressions_key
@@ -40,8 +40,8 @@ REQUESTS = 220
 def busy(trained, redis_url, tmp_path_factory):
     """The settings of a service that answered many requests and has ended."""
     scenes = {
-        "page": Policy(explore="thompson", provider_cap=3, shown="demote"),
-        "shelf": Policy(explore="epsilon_greedy", diversity=0.4, pinned={"i5": 2}),
+        "page": SceneSettings(explore="thompson", provider_cap=3, shown="demote"),
+        "shelf": SceneSettings(explore="epsilon_greedy", diversity=0.4, pinned={"i5": 2}),
     }
     settings = leisurely(out=trained, redis_url=redis_url, scenes=scenes, shown_limit=30)
     chance = random.Random(3)

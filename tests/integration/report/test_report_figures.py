@@ -24,7 +24,7 @@ from offline.publish.writer import TrainingResult
 from offline.report.report import render
 from offline.report.report_figures import build_figures, manifest_metrics
 from offline.training.linear import zero_model
-from offline.training.replay import build_offline_funnel, find_active_users
+from offline.training.past_requests import build_offline_funnel, find_active_users
 from tests.fakes import SMALL, small_dataset
 
 DATASET = small_dataset()

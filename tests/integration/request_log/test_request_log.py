@@ -15,7 +15,7 @@ from app.recall.registry import CHANNELS
 from app.request_log.answer_record import offsets_of, request_of
 from app.request_log.entry_codec import LogEntry
 from app.request_log.writer import RequestLog, request_log_key
-from app.rerank.policies import Policy
+from app.rerank.policies import SceneSettings
 from app.state.store import Store
 from tests.conftest import hosted, leisurely, until
 from tests.integration.api.test_recommend import stranger
@@ -55,7 +55,12 @@ def test_an_answer_is_logged_with_everything_that_produced_it(api):
     assert head["items"] == [item["item_id"] for item in answer["items"]]
     assert head["settings"] == {}
     request = request_of(entry)
-    assert (request.user, request.k, request.exclude, request.quality) == (user, 5, ("i3",), 1.0)
+    assert (request.user, request.k, request.exclude, request.candidate_share) == (
+        user,
+        5,
+        ("i3",),
+        1.0,
+    )
     assert {stage for stage, *_ in head["steps"]} == {s["stage"] for s in answer["stages"]}
     assert [SLOTS[slot] for slot in arrays["slots"]] == [i["slot"] for i in answer["items"]]
     assert arrays["propensities"].tolist() == [i["propensity"] for i in answer["items"]]
@@ -101,7 +106,7 @@ def test_a_queued_answer_holds_no_array_as_long_as_the_catalogue(api, monkeypatc
 def test_only_the_configured_share_is_logged_with_the_settings_that_are_not_the_default(
     trained, redis_url, share
 ):
-    policy = Policy(diversity=0.3)
+    policy = SceneSettings(diversity=0.3)
     settings = leisurely(out=trained, redis_url=redis_url, served_log=share, policy=policy)
     with hosted(settings) as service:
         for n in range(20):

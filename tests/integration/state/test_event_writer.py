@@ -58,7 +58,7 @@ async def state(store, users, prefix):
     every, counted = np.arange(len(IDS)), consumer.counters
     trends = [counted.counts_at(MOMENT + 10, every), counted.liked_at(MOMENT + 10, every)]
     entries = sorted(fields[1] for _, fields in entries)
-    return histories, entries, counted.clicks.tolist(), np.round(trends, 9).tolist()
+    return histories, entries, counted.positives.tolist(), np.round(trends, 9).tolist()
 
 
 @settings(

@@ -39,7 +39,7 @@ async def test_impressions_and_likes_count_for_the_scene_of_their_list(store):
         assert counters.scenes.counts_of(a) == {"home": (1.0, 1.0), "page": (1.0, 1.0)}
         assert counters.scenes.counts_of(b) == {"home": (1.0, 1.0), "page": (0.0, 0.0)}
         assert counters.exposures.tolist() == [2.0, 1.0, 1.0]
-        assert counters.clicks.tolist() == [3.0, 2.0, 1.0]
+        assert counters.positives.tolist() == [3.0, 2.0, 1.0]
 
 
 async def test_lists_that_an_earlier_version_wrote_count_for_no_scene(store):

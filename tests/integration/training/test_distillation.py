@@ -14,7 +14,7 @@ from offline.training.rankers import RankConfig
 CONFIG = RankConfig(rounds=40, least_rounds=5, leaf_rows=5, learning_rate=0.1, boosters=1)
 WIDTH = len(column_names(FINE_VIEW))
 FUSED, TASTE, PLACE = (
-    column_names(FINE_VIEW).index(name) for name in ("fused", "taste_factors", "item_cf_place")
+    column_names(FINE_VIEW).index(name) for name in ("fused", "taste_factors", "item_cf_rank")
 )
 
 
@@ -120,5 +120,5 @@ def test_where_teacher_and_users_choose_everything_of_a_small_table_only_users_c
 @pytest.mark.parametrize("taken", [0, 1])
 def test_where_there_is_nothing_to_tell_apart_the_job_says_so(taken):
     labels = np.full(len(table()), taken, np.int32)
-    with pytest.raises(DataError, match=f"users took {labels.sum()}"):
+    with pytest.raises(DataError, match=f"users liked {labels.sum()}"):
         fit_coarse(RankTable(table().features, labels, table().groups), CONFIG)

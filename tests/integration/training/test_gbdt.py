@@ -17,7 +17,7 @@ from offline.training.rankers import RankConfig
 CONFIG = RankConfig(rounds=40, least_rounds=5, leaf_rows=5, learning_rate=0.1, boosters=1)
 WIDTH = len(column_names(FINE_VIEW))
 FUSED, TASTE, PLACE = (
-    column_names(FINE_VIEW).index(name) for name in ("fused", "taste_factors", "item_cf_place")
+    column_names(FINE_VIEW).index(name) for name in ("fused", "taste_factors", "item_cf_rank")
 )
 
 

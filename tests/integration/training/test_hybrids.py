@@ -30,7 +30,7 @@ from tests.bundles import build_training_result
 
 VIEW = list(column_names(FINE_VIEW))
 CONFIG = HybridConfig(penalty=1.0, prior=0.0)
-EASE, TREND = VIEW.index("ease_place"), VIEW.index("trending_place")
+EASE, TREND = VIEW.index("ease_rank"), VIEW.index("trending_rank")
 
 
 @cache
@@ -40,7 +40,7 @@ def table(seed=0, groups=240, noise=0.3) -> RankTable:
     sizes = random.integers(20, 40, groups)
     events = np.repeat(random.choice([0, 2, 8, 60], groups), sizes)
     features = np.zeros((len(events), len(VIEW)), np.float32)
-    places = [VIEW.index(f"{c}_place") for c in CHANNELS]
+    places = [VIEW.index(f"{c}_rank") for c in CHANNELS]
     features[:, places] = 1.0 / (10.0 + random.integers(0, 200, (len(events), len(CHANNELS))))
     features[:, [VIEW.index(f"{c}_z") for c in CHANNELS]] = random.standard_normal(
         (len(events), len(CHANNELS))
@@ -120,7 +120,7 @@ def test_a_user_is_ranked_by_the_crowd_up_to_the_switch_and_by_their_own_from_it
         (at + 100, PERSONAL_CHANNELS),
     ):
         for channel in CHANNELS:
-            score = hybrid.score(row(events, **{f"{channel}_place": 1.0}))[0]
+            score = hybrid.score(row(events, **{f"{channel}_rank": 1.0}))[0]
             assert score == pytest.approx(float(channel in said), abs=1e-5)
 
 
@@ -136,7 +136,7 @@ def test_what_is_learned_is_better_than_equal_votes_and_names_what_matters():
     hybrid = of("learned")
     assert quality(hybrid) > quality(of("weighted")) + 0.1
     best = {hybrid.columns[at] for at in np.argsort(hybrid.weights[0])[-2:]}
-    assert best == {"trending_place", "ease_place"}
+    assert best == {"trending_rank", "ease_rank"}
 
 
 @pytest.mark.parametrize("kind", ["adaptive", "combined"])
@@ -165,7 +165,7 @@ def test_a_band_without_users_has_everybodys_weights():
 
 def test_between_the_bands_weights_are_interpolated():
     hybrid = of("adaptive")
-    features = {"trending_place": 0.1, "ease_place": 0.05}
+    features = {"trending_rank": 0.1, "ease_rank": 0.05}
     scores = [float(hybrid.score(row(events, **features))[0]) for events in (10, 20, 50)]
     assert min(scores[0], scores[2]) < scores[1] < max(scores[0], scores[2])
     beyond = [float(hybrid.score(row(events, **features))[0]) for events in (50, 5_000)]
@@ -175,7 +175,7 @@ def test_between_the_bands_weights_are_interpolated():
 def test_the_weights_told_of_a_user_are_those_that_score():
     hybrid = of("adaptive")
     for events in (0, 3, 10, 500):
-        features = row(events, trending_place=0.1, ease_place=0.05)
+        features = row(events, trending_rank=0.1, ease_rank=0.05)
         told = hybrid.part_weights(np.repeat(features, 3, axis=0))
         assert tuple(told) == hybrid.columns
         expected = hybrid.standardise(features)[0] @ np.array(list(told.values()))

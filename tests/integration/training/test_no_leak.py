@@ -25,18 +25,18 @@ from offline.data.split import split_by_time
 from offline.evaluate.evaluation import Evaluation
 from offline.evaluate.holdout import Holdout
 from offline.job import PhaseTimer, build_holdout, evaluate_rankers, fit_rankers
-from offline.job import replay_window as training_rows
+from offline.job import collect_window_rows as training_rows
 from offline.models.als import ALSConfig
 from offline.models.registry import RecallConfig, fit_models
-from offline.training.rankers import RankConfig
-from offline.training.replay import (
-    ReplayUser,
+from offline.training.past_requests import (
+    ActiveUser,
     add_later_moments,
     build_offline_funnel,
     find_active_users,
     recommend_each,
     sample_users,
 )
+from offline.training.rankers import RankConfig
 from offline.training.row_collection import collect_rows
 from tests.conftest import World, world, write_recbole
 
@@ -176,7 +176,7 @@ def figures(models, rankers, wiring) -> Evaluation:
     return evaluate_rankers(Holdout(DATASET, models, users, CUT, wiring, FEW.seed), rankers)
 
 
-def slates(dataset, models, rankers, wiring):
+def runs(dataset, models, rankers, wiring):
     """What every stage let through for each user."""
     return asyncio.run(asked(build_offline_funnel(models, wiring, rankers), dataset))
 
@@ -186,15 +186,15 @@ async def asked(funnel, dataset):
     names = dataset.users.names(np.array([asker.user for asker in ASKERS]))
     return [
         (
-            *(slate.query, slate.proposals, slate.merged, slate.coarse, slate.fine),
+            *(run.query, run.proposals, run.merged, run.coarse, run.fine),
             *(
-                slate.selection.pool,
-                slate.selection.explored,
-                slate.selection.slots,
-                slate.selection.rejections(),
+                run.slate.pool,
+                run.slate.explored,
+                run.slate.slots,
+                run.slate.rejections(),
             ),
         )
-        async for slate in recommend_each(funnel, names, 10, CONFIG.seed, explore=True)
+        async for run in recommend_each(funnel, names, 10, CONFIG.seed, explore=True)
     ]
 
 
@@ -211,8 +211,8 @@ def truth(wiring):
 
 
 @pytest.fixture(scope="module")
-def true_slates(truth, wiring):
-    return slates(DATASET, fitted(DATASET), truth.rankers, wiring)
+def true_runs(truth, wiring):
+    return runs(DATASET, fitted(DATASET), truth.rankers, wiring)
 
 
 @pytest.fixture(scope="module")
@@ -222,7 +222,7 @@ def true_figures(truth, wiring):
 
 @pytest.mark.parametrize("change", FUTURES)
 def test_whatever_happens_after_the_cut_no_model_and_no_slate_moves(
-    truth, true_slates, wiring, change
+    truth, true_runs, wiring, change
 ):
     other = future(change, CUT)
     assert moved(other.log.between(CUT, np.inf), LOG.between(CUT, np.inf))
@@ -230,7 +230,7 @@ def test_whatever_happens_after_the_cut_no_model_and_no_slate_moves(
     found, models = learned(other, wiring), fitted(other)
     assert moved(found, truth) == set()
     assert moved(models, fitted(DATASET)) == set()
-    assert moved(slates(other, models, found.rankers, wiring), true_slates) == set()
+    assert moved(runs(other, models, found.rankers, wiring), true_runs) == set()
 
 
 def test_whatever_happens_after_the_cut_no_figure_moves(true_figures, wiring):
@@ -266,11 +266,11 @@ def knows_first_seen(dataset):
     ("leak", "where"),
     [(on_everything, "factors.items"), (knows_first_seen, "popularity.first_seen")],
 )
-def test_recall_that_knows_the_future_is_caught(truth, true_slates, wiring, leak, where):
+def test_recall_that_knows_the_future_is_caught(truth, true_runs, wiring, leak, where):
     other = future(everything, CUT)
     models = leak(other)
     assert where in moved(models, leak(DATASET))
-    assert moved(slates(other, models, truth.rankers, wiring), true_slates)
+    assert moved(runs(other, models, truth.rankers, wiring), true_runs)
 
 
 def test_a_figure_that_knows_the_future_is_caught(truth, true_figures, wiring):
@@ -310,7 +310,7 @@ def group_of(dataset, last, wiring):
     """The features of asker number ``last``, who comes after those before; all is relevant."""
     models = fit_models(dataset, dataset.log.before(START), CONFIG.recall, START)
     coming = [
-        ReplayUser(a.user, EVERY_ITEM, a.at, done_by(dataset.log, a)) for a in COMING[: last + 1]
+        ActiveUser(a.user, EVERY_ITEM, a.at, done_by(dataset.log, a)) for a in COMING[: last + 1]
     ]
     table = asyncio.run(
         collect_rows(build_offline_funnel(models, wiring), dataset, coming, CONFIG.seed)

@@ -22,7 +22,7 @@ from offline.data.dataset import Dataset, DataTraits
 from offline.data.readers import load_dataset
 from offline.data.split import split_by_time
 from offline.evaluate.by_objective import compare_objectives, compute_truth
-from offline.job import PhaseTimer, build_holdout, fit_rankers, replay_window
+from offline.job import PhaseTimer, build_holdout, collect_window_rows, fit_rankers
 from offline.publish.writer import write_bundle
 from offline.training.gbdt import fit_pointwise_listwise
 from offline.training.kinds import train_objective_blend
@@ -305,7 +305,7 @@ def test_what_was_clicked_is_kept_although_it_was_not_liked(cpu):
     start, end = (float(t) for t in np.quantile(rated.log.times, [0.5, 0.9]))
     asked = replace(config, objectives=ObjectiveWeights(click=1))
     plain, told = (
-        replay_window(rated, start, end, one, FunnelConfig(cpu, NO_CHECKPOINTS))
+        collect_window_rows(rated, start, end, one, FunnelConfig(cpu, NO_CHECKPOINTS))
         for one in (config, asked)
     )
     assert not plain.outcomes.any()

@@ -7,8 +7,8 @@ from app.deadline import NO_CHECKPOINTS
 from app.features.views import FINE_VIEW, column_names
 from offline.data.dataset import Dataset, Log
 from offline.models.registry import fit_models
+from offline.training.past_requests import ActiveUser, build_offline_funnel, find_active_users
 from offline.training.rank_table import concatenate
-from offline.training.replay import ReplayUser, build_offline_funnel, find_active_users
 from offline.training.row_collection import collect_rows
 from tests.fakes import SMALL, rows, small_dataset, small_models
 
@@ -99,7 +99,7 @@ async def test_no_column_knows_what_happened_later(cpu):
     changed = Log(log.users, log.items[order], log.values[order], log.weights[order], log.times)
     other = Dataset(**{**fields(DATASET), "log": changed})
     everything = np.arange(len(DATASET.catalogue))
-    users = [ReplayUser(user, everything) for user in range(60)]
+    users = [ActiveUser(user, everything) for user in range(60)]
     _, _, one = await collected(cpu, DATASET, users)
     _, _, two = await collected(cpu, other, users)
     assert len(one.groups) == 60
@@ -111,19 +111,19 @@ def fields(dataset):
 
 
 async def test_what_was_known_before_is_seen_in_the_columns(cpu):
-    _, _, early = await collected(cpu, DATASET, [ReplayUser(3, np.arange(80))])
+    _, _, early = await collected(cpu, DATASET, [ActiveUser(3, np.arange(80))])
     late = build_offline_funnel(small_models(), FunnelConfig(cpu, NO_CHECKPOINTS))
-    found = await collect_rows(late, DATASET, [ReplayUser(3, np.arange(80))], 0)
+    found = await collect_rows(late, DATASET, [ActiveUser(3, np.arange(80))], 0)
     column = column_names(FINE_VIEW).index("user_events")
     assert found.features[0, column] > early.features[0, column]
 
 
 @pytest.mark.parametrize(
-    "users", [[], [ReplayUser(3, rows())], [ReplayUser(3, rows()), ReplayUser(4, rows())]]
+    "users", [[], [ActiveUser(3, rows())], [ActiveUser(3, rows()), ActiveUser(4, rows())]]
 )
 async def test_where_nothing_proposed_was_taken_the_table_is_empty_but_joins(cpu, users):
     _, _, nothing = await collected(cpu, DATASET, users)
     assert (len(nothing), nothing.groups.tolist()) == (0, [])
-    _, _, something = await collected(cpu, DATASET, [ReplayUser(3, np.arange(80))])
+    _, _, something = await collected(cpu, DATASET, [ActiveUser(3, np.arange(80))])
     assert len(concatenate([nothing, something])) == len(something)
     assert concatenate([nothing, something]).features.dtype == np.float32

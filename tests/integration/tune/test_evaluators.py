@@ -19,26 +19,26 @@ from offline.data.errors import DataError
 from offline.data.split import TimeSplit, split_by_time
 from offline.evaluate.funnel_answers import user_ids
 from offline.evaluate.metrics import user_ndcg
-from offline.job import PhaseTimer, build_holdout, fit_rankers, replay_window
+from offline.job import PhaseTimer, build_holdout, collect_window_rows, fit_rankers
 from offline.models.registry import RECALL_MODELS, fit_models, refit_model
 from offline.training.distillation import fit_coarse
 from offline.training.gbdt import fit_pointwise_listwise
-from offline.training.rank_table import concatenate
-from offline.training.rankers import RankConfig
-from offline.training.replay import (
+from offline.training.past_requests import (
     add_later_moments,
     advance_counters,
     build_offline_funnel,
     find_active_users,
     sample_users,
 )
+from offline.training.rank_table import concatenate
+from offline.training.rankers import RankConfig
 from offline.tune import evaluators as module
 from offline.tune.evaluators import (
     HEAD,
     CoarseEvaluator,
     FineEvaluator,
     RecallEvaluator,
-    WindowReplays,
+    WindowTables,
     evaluate_config,
     evaluate_sizes,
     grouped_ndcg,
@@ -80,7 +80,7 @@ def recall(data, cpu):
 
 @pytest.fixture(scope="module")
 def replays(data, cpu):
-    return WindowReplays(data, cpu)
+    return WindowTables(data, cpu)
 
 
 def other_value(setting):
@@ -192,11 +192,11 @@ def test_rankers_learn_from_the_sample_that_the_job_draws_and_are_evaluated_on_a
     wiring = FunnelConfig(cpu, NO_CHECKPOINTS, BASE.sizes, BASE.policy)
     earlier, later = replays.split(config, 2)
     for window, rows in enumerate(earlier):
-        job = replay_window(DATASET, *WINDOWS[window], config, wiring)
+        job = collect_window_rows(DATASET, *WINDOWS[window], config, wiring)
         assert np.array_equal(rows.features, job.features, equal_nan=True)
         assert np.array_equal(rows.labels, job.labels)
         assert np.array_equal(rows.groups, job.groups)
-    everything = replay_window(DATASET, *WINDOWS[2], replace(BASE, negatives=10_000), wiring)
+    everything = collect_window_rows(DATASET, *WINDOWS[2], replace(BASE, negatives=10_000), wiring)
     assert len(later) == len(everything) > 3 * len(sample_negatives(later, config))
 
 
@@ -243,8 +243,8 @@ def test_replays_and_the_coarse_rankers_teacher_are_computed_once(replays):
 def test_a_window_in_which_nothing_proposed_was_taken_is_an_error(replays, empty):
     nothing = replays.table(BASE, 0).take(np.empty(0, np.intp))
     some = {window: nothing if window in empty else replays.table(BASE, 0) for window in range(3)}
-    with pytest.raises(DataError, match="users took nothing that recall proposed"):
-        WindowReplays(replays.data, replays.cpu, some).split(BASE, 2)
+    with pytest.raises(DataError, match="users liked nothing that recall proposed"):
+        WindowTables(replays.data, replays.cpu, some).split(BASE, 2)
 
 
 def test_the_whole_funnel_is_evaluated_for_all_users(data, cpu):

@@ -12,7 +12,7 @@ from app.cpu import Cpu
 from app.deadline import NO_CHECKPOINTS, StageResult
 from app.explain.missing_item import MissingItem
 from app.request_log.request_record import RequestedExclusions
-from offline.training.replay import build_offline_funnel
+from offline.training.past_requests import build_offline_funnel
 from tests.fakes import request, rows, small_models
 
 COARSE, FINE = 40, 15
@@ -27,9 +27,9 @@ async def world():
     cpu.close()
 
 
-def explain(world, row, slate=None, exclusions=None):
+def explain(world, row, run=None, exclusions=None):
     exclusions = exclusions or RequestedExclusions(rows(7), NO_ROWS)
-    return MissingItem(world[0], slate or world[1], int(row), exclusions).explain()
+    return MissingItem(world[0], run or world[1], int(row), exclusions).explain()
 
 
 def lost_rows(before, after):
@@ -40,10 +40,8 @@ def lost_rows(before, after):
 
 @pytest.mark.parametrize("stage", ["coarse", "fine"])
 def test_an_item_that_a_ranker_cut_has_rank_score_and_threshold(world, stage):
-    slate = world[1]
-    before, after = (
-        (slate.merged, slate.coarse) if stage == "coarse" else (slate.coarse, slate.fine)
-    )
+    run = world[1]
+    before, after = (run.merged, run.coarse) if stage == "coarse" else (run.coarse, run.fine)
     explanations = [explain(world, row) for row in lost_rows(before, after)]
     facts = [each.facts for each in explanations]
     assert {each.stage for each in explanations} == {stage}
@@ -56,14 +54,14 @@ def test_an_item_that_a_ranker_cut_has_rank_score_and_threshold(world, stage):
 
 
 def test_the_order_before_a_ranker_that_failed_is_named(world):
-    slate = world[1]
+    run = world[1]
     results = tuple(
         StageResult("coarse", 0.0, "bug", 0, 0) if result.stage == "coarse" else result
-        for result in slate.results
+        for result in run.results
     )
-    coarse = slate.merged.top(COARSE)
-    row = lost_rows(slate.merged, coarse)[0]
-    explanation = explain(world, row, replace(slate, results=results, coarse=coarse))
+    coarse = run.merged.top(COARSE)
+    row = lost_rows(run.merged, coarse)[0]
+    explanation = explain(world, row, replace(run, results=results, coarse=coarse))
     assert "the ranker failed" in explanation.reason
     assert explanation.facts["rank"] > COARSE
 
@@ -76,24 +74,24 @@ def test_the_order_before_a_ranker_that_failed_is_named(world):
     ],
 )
 def test_a_stage_that_failed_is_the_reason(world, result, stage, reason):
-    slate = world[1]
-    row = lost_rows(slate.fine, slate.selection.pool)[0]
-    explanation = explain(world, row, replace(slate, results=(*slate.results, result)))
+    run = world[1]
+    row = lost_rows(run.fine, run.slate.pool)[0]
+    explanation = explain(world, row, replace(run, results=(*run.results, result)))
     assert explanation.stage == stage
     assert reason in explanation.reason
 
 
 def test_items_outside_the_catalogue_excluded_seen_and_shown_ones_are_named(world):
-    slate = world[1]
+    run = world[1]
     assert explain(world, -1).stage == "catalogue"
     assert explain(world, 7).facts == {"policy": "exclude"}
     earlier = RequestedExclusions(NO_ROWS, rows(7))
     assert explain(world, 7, exclusions=earlier).reason == "an earlier page had it"
-    seen = next(row for row in slate.query.history.rows if row != 7)
+    seen = next(row for row in run.query.history.rows if row != 7)
     assert explain(world, seen).facts["policy"] in {"seen", "disliked"}
-    first = explain(world, slate.selection.pool.rows[0])
-    assert (first.stage, first.facts["place"], first.facts["slot"]) == ("shown", 1, "organic")
-    merged = slate.merged.take(np.arange(3))
-    row = lost_rows(slate.fine, slate.selection.pool)[0]
-    others = replace(slate, merged=replace(merged, rows=merged.rows[merged.rows != row]))
+    first = explain(world, run.slate.pool.rows[0])
+    assert (first.stage, first.facts["position"], first.facts["slot"]) == ("shown", 1, "organic")
+    merged = run.merged.take(np.arange(3))
+    row = lost_rows(run.fine, run.slate.pool)[0]
+    others = replace(run, merged=replace(merged, rows=merged.rows[merged.rows != row]))
     assert explain(world, row, others).reason.startswith("no channel proposed it; ")

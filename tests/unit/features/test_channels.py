@@ -37,7 +37,7 @@ def test_channel_columns_are_the_place_and_the_z_score_in_each_list(case):
             proposed, z_scores([float(pool.signals[n, c]) for n in proposed]), strict=True
         ):
             places[n], z[n] = 1 / (10 + pool.ranks[n, c]), min(max(away, -3.0), 8.0)
-        close(result[f"{channel}_place"], places)
+        close(result[f"{channel}_rank"], places)
         close(result[f"{channel}_z"], z, abs_=1e-3)
 
 
@@ -71,7 +71,7 @@ def test_an_outlier_is_clipped_at_the_largest_z_score():
 
 def test_a_channel_without_proposals_has_no_places_and_the_lowest_z_scores():
     result = built(np.zeros(9, np.float32), np.zeros(9, np.bool_))
-    assert result[f"{CHANNELS[0]}_place"].tolist() == [0] * 9
+    assert result[f"{CHANNELS[0]}_rank"].tolist() == [0] * 9
     assert result[f"{CHANNELS[0]}_z"].tolist() == [-3] * 9
 
 

@@ -13,7 +13,7 @@ from app.deadline import NO_CHECKPOINTS
 from app.features.context import FeatureContext
 from app.features.views import COARSE_VIEW, FINE_VIEW, column_names, features, view_hash
 from app.recall.registry import CHANNELS
-from offline.training.replay import build_offline_funnel
+from offline.training.past_requests import build_offline_funnel
 from tests.fakes import ITEMS, history, random_pool, request, small_models
 from tests.feature_cases import CASES, EVENTS, KINDS, build_query, case, funnel, models
 
@@ -70,8 +70,8 @@ async def test_serving_computes_the_features_of_training_bit_for_bit(cpu, kind, 
     served = build_offline_funnel(models(kind), FunnelConfig(cpu, NO_CHECKPOINTS))
     slate = await served.recommend(request(user, 5))
     whole = served.fine.features.build(slate.query, slate.merged)
-    assert len(slate.merged) > len(slate.selection) > 0
-    for pool in (slate.fine, slate.selection.pool):
+    assert len(slate.merged) > len(slate.slate) > 0
+    for pool in (slate.fine, slate.slate.pool):
         at = np.searchsorted(slate.merged.rows, pool.rows)
         assert whole[at].tobytes() == pool.features.tobytes()
 
@@ -171,4 +171,4 @@ def test_columns_that_the_pool_has_already_are_kept():
 
 
 def test_each_channel_has_its_columns():
-    assert column_names(COARSE_VIEW)[: len(CHANNELS)] == tuple(f"{c}_place" for c in CHANNELS)
+    assert column_names(COARSE_VIEW)[: len(CHANNELS)] == tuple(f"{c}_rank" for c in CHANNELS)

@@ -12,7 +12,7 @@ from app.live_catalogue.live_items import ROW_REST, ItemRecord, LiveItems
 from app.rank import new_item_quota
 from app.recall.vectors import VectorChannel, flat_index, new_item_vectors
 from app.rerank.exploration import ExplorationPool, choose_explored
-from app.rerank.policies import Policy
+from app.rerank.policies import SceneSettings
 from app.state.counters import PopularityCounters
 from tests.fakes import ITEMS, PROVIDERS, pool, proposed, query, rows, small_models
 
@@ -276,7 +276,7 @@ def test_exploration_tries_what_came_later_before_what_the_bundle_knows():
     live, offered = stock.counters, rows(1, 2, ITEMS)
     live.count_impressions(np.repeat(rows(1), 50))
     offer = ExplorationPool(offered, np.array([0.9, 0.8, 0.1], np.float32), 1)
-    policy = Policy(explore_beta=0.01)
+    policy = SceneSettings(explore_beta=0.01)
     assert offered[choose_explored(policy, live, offer, [1]).chosen].tolist() == [ITEMS]
     live.count_impressions(rows(ITEMS))
     assert offered[choose_explored(policy, live, offer, [1]).chosen].tolist() == [1]

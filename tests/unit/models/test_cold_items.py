@@ -34,7 +34,7 @@ def world(seed=0):
 
 def slow(own, content, likes, config):
     """The same, item by item, the ridge solved with the mean as one more, free, coefficient."""
-    rows = [i for i in range(len(own)) if likes[i] >= config.fewest and content[i].any()]
+    rows = [i for i in range(len(own)) if likes[i] >= config.min_likes and content[i].any()]
     told = np.array([[*content[i], 1.0] for i in rows])
     penalty = config.reg * np.eye(content.shape[1] + 1)
     penalty[-1, -1] = 0.0
@@ -52,8 +52,8 @@ def slow(own, content, likes, config):
     "config",
     [
         PlacementConfig(prior=1.0),
-        PlacementConfig(prior=7.0, reg=0.1, fewest=10, length=1.0),
-        PlacementConfig(prior=0.5, reg=50.0, fewest=1),
+        PlacementConfig(prior=7.0, reg=0.1, min_likes=10, length=1.0),
+        PlacementConfig(prior=0.5, reg=50.0, min_likes=1),
     ],
 )
 def test_items_are_placed_as_by_a_slow_regression(config):
@@ -103,7 +103,7 @@ def test_the_gram_matrix_is_that_of_the_placed_items_and_the_fold_in_stays():
     ("config", "columns"),
     [
         (PlacementConfig(), E),
-        (PlacementConfig(prior=5.0, fewest=1_000), E),
+        (PlacementConfig(prior=5.0, min_likes=1_000), E),
         (PlacementConfig(prior=5.0), 0),
     ],
     ids=["off", "nobody has as many likes", "no content"],

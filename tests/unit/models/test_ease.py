@@ -28,7 +28,7 @@ def one_by_one(log, config):
 @pytest.mark.parametrize("seed", range(4))
 @pytest.mark.parametrize("half_life", [np.inf, 7 * DAY])
 def test_weights_are_those_of_a_ridge_regression_of_each_item_on_the_others(half_life, seed):
-    config = EASEConfig(reg=2.0, half_life=half_life, fewest_likes=1)
+    config = EASEConfig(reg=2.0, half_life=half_life, min_likes=1)
     log = random_log(seed, m=60, repeats=True)
     expected = np.maximum(one_by_one(log, config), 0.0)
     found = to_dense(fit_ease(log, SHAPE, config))
@@ -65,7 +65,7 @@ def test_items_beyond_the_most_liked_have_no_neighbours_and_are_nobodys():
     events = [(u, i, 1, 1, 0) for u in range(6) for i in range(4) if u + i < 7]
     log = log_of(*events, (6, 3, 1, 1, 0), (6, 0, 1, 1, 0))
     counts = np.bincount(log.items)
-    table = fit_ease(log, SHAPE, EASEConfig(reg=0.1, most_items=2))
+    table = fit_ease(log, SHAPE, EASEConfig(reg=0.1, max_items=2))
     few = np.argsort(-counts, kind="stable")[2:]
     assert not np.diff(table.indptr)[few].any()
     assert len(table.rows)
@@ -74,7 +74,7 @@ def test_items_beyond_the_most_liked_have_no_neighbours_and_are_nobodys():
 
 def test_items_of_too_few_likes_have_no_neighbours_and_are_nobodys():
     events = [(u, i, 1, 1, 0) for i, likes in enumerate((4, 3, 2)) for u in range(likes)]
-    table = fit_ease(log_of(*events), SHAPE, EASEConfig(reg=0.1, fewest_likes=3))
+    table = fit_ease(log_of(*events), SHAPE, EASEConfig(reg=0.1, min_likes=3))
     assert table.rows.tolist() == [1, 0]
     assert np.diff(table.indptr)[:3].tolist() == [1, 1, 0]
 
@@ -88,7 +88,7 @@ def test_where_no_two_items_meet_every_item_is_alone(log):
 
 def test_one_user_is_enough():
     table = fit_ease(
-        log_of((0, 0, 1, 1, 0), (0, 2, 1, 1, 1)), (1, 3), EASEConfig(reg=1.0, fewest_likes=1)
+        log_of((0, 0, 1, 1, 0), (0, 2, 1, 1, 1)), (1, 3), EASEConfig(reg=1.0, min_likes=1)
     )
     assert table.rows.tolist() == [2, 0]
     assert np.allclose(table.weights, 0.5)

@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 
-from app.contracts import Selection
+from app.contracts import Slate
 from app.cpu import Cpu
 from app.features.views import FINE_VIEW, column_names
 from app.observe.drift import (
@@ -39,15 +39,15 @@ def lists(n, seed=0, shift=0.0, width=WIDTH, explored=1e6):
         if width == WIDTH:
             items.features[:, EVENTS_COLUMN] = np.abs(random.normal(0, 1, 10)) + shift + 0.1
         items.features[9] = explored
-        selections.append(Selection(items, np.arange(10) == 9))
+        selections.append(Slate(items, np.arange(10) == 9))
     return selections
 
 
 def counter(n=400, min_lists=100.0, **options):
     """A counter that has been given ``n`` lists."""
     drift = DriftCounter(describe_lists(lists(500)), min_lists)
-    for selection in lists(n, seed=1, **options):
-        drift.add(selection)
+    for slate in lists(n, seed=1, **options):
+        drift.add(slate)
     return drift
 
 
@@ -100,16 +100,16 @@ def test_a_limited_number_of_lists_waits_and_too_few_lists_give_no_index():
     drift = counter(min_lists=300.0)
     assert drift.count(1e9) == {}
     assert drift.weight == MAX_WAITING
-    for selection in lists(150, seed=2):
-        drift.add(selection)
+    for slate in lists(150, seed=2):
+        drift.add(slate)
     assert drift.count(1e9 + 1)
 
 
 def test_lists_served_long_ago_fade():
     drift = counter(shift=1.0)
     assert drift.count(0.0)[SCORE] > 0.25
-    for selection in lists(200, seed=3):
-        drift.add(selection)
+    for slate in lists(200, seed=3):
+        drift.add(slate)
     assert drift.count(20 * HALF_LIFE)[SCORE] < 0.1
 
 
@@ -147,14 +147,14 @@ async def test_an_exceeded_bound_is_logged_once_an_hour(caplog):
 def test_the_share_of_anonymous_users_shows_in_their_events_alone():
     def traffic(strangers, seed):
         made = lists(400, seed)
-        for selection in made[:strangers]:
-            selection.pool.features[:] = 7.0
-            selection.pool.features[:, EVENTS_COLUMN] = 0.0
+        for slate in made[:strangers]:
+            slate.pool.features[:] = 7.0
+            slate.pool.features[:, EVENTS_COLUMN] = 0.0
         return made
 
     drift = DriftCounter(describe_lists(traffic(40, 0)), 100.0)
-    for selection in np.random.default_rng(0).permutation(np.array(traffic(200, 1), object))[:200]:
-        drift.add(selection)
+    for slate in np.random.default_rng(0).permutation(np.array(traffic(200, 1), object))[:200]:
+        drift.add(slate)
     indexes = drift.count(1e9)
     assert indexes.pop("user_events") > 0.25
     assert max(indexes.values()) < 0.15

@@ -23,7 +23,7 @@ from offline.publish.index_loss import (
     measure_index_kinds,
     sample_user_vectors,
 )
-from offline.training.replay import build_offline_funnel
+from offline.training.past_requests import build_offline_funnel
 from tests.fakes import request, small_models
 
 MODELS = small_models()
@@ -98,7 +98,7 @@ def test_another_seed_gives_other_cells(made):
 
 def test_the_more_cells_are_looked_into_the_more_is_found_and_all_is_exact():
     shares = [
-        share_of_exact(build_index(VECTORS, IndexConfig("ivf_flat", looked_into=share)))
+        share_of_exact(build_index(VECTORS, IndexConfig("ivf_flat", probed_share=share)))
         for share in (0.0, 0.1, 1.0)
     ]
     assert shares == sorted(shares)

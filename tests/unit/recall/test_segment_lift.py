@@ -14,7 +14,7 @@ from app.recall.popularity import MIN_SHARE, compute_segment_lift
 from app.state.counters import REBASE_AFTER, PopularityCounters
 from app.state.group_counts import HALF_LIFE, SegmentCounts
 from offline.models.registry import fit_models
-from offline.training.replay import advance_counters
+from offline.training.past_requests import advance_counters
 from tests.fakes import ITEMS, SMALL, query, small_dataset, small_models
 
 MODELS = small_models()

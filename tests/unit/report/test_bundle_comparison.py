@@ -41,7 +41,7 @@ def facts(version, **changes):
         methods={"funnel": interval(0.7), "popularity": interval(0.1), "trending": interval(0.2)},
         features={"age": 0.6, "taste": 0.4},
         settings={"seed": 7, "recall.als.size": 64},
-        seconds={"replay": 3.0},
+        seconds={"rows": 3.0},
     )
     return BundleFacts(**(plain | changes))
 

@@ -70,7 +70,7 @@ def swept(compared) -> dict:
         ],
         "calibration": [
             {
-                "stage": stage, "error": 0.004, "raw_error": raw, "taken": 0.08,
+                "stage": stage, "error": 0.004, "raw_error": raw, "positive_share": 0.08,
                 "points": [
                     {"predicted": p / 10, "observed": p / 11, "count": 9} for p in range(10)
                 ],
@@ -154,7 +154,7 @@ def build_figures_by_hand() -> dict:
         "timings": [
             {"phase": "read", "seconds": 0.4},
             {"phase": "recall models", "seconds": 9.1},
-            {"phase": "replay", "seconds": 24.0},
+            {"phase": "rows", "seconds": 24.0},
             {"phase": "rankers", "seconds": 8.2},
             {"phase": "evaluate", "seconds": 6.3},
         ],

@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 
 from app.contracts import SLOTS
-from app.rerank.policies import Policy
+from app.rerank.policies import SceneSettings
 from app.rerank.slate_builder import SlateBuilder
 from app.state.counters import PopularityCounters
 from tests.fakes import ITEMS, pool, query, small_models
@@ -18,22 +18,22 @@ CATALOGUE = replace(
     flag_names=("adult",),
 )
 BEST = tuple(range(20, 40))  # candidates, best first
-PLAIN = Policy(diversity=0.0, freshness=0.0, explore_slots=0)
+PLAIN = SceneSettings(diversity=0.0, freshness=0.0, explore_slots=0)
 COUNTERS = PopularityCounters(MODELS.popularity)
 
 
 def builder(policy=PLAIN, **parts):
     usual = {"catalogue": MODELS.catalogue, "content": MODELS.content.items, "counters": COUNTERS}
-    return SlateBuilder(**(usual | parts), policy=policy)
+    return SlateBuilder(**(usual | parts), default_scene=policy)
 
 
-def slate(policy=PLAIN, request_query=None, items=BEST, **parts):
+def build_slate(policy=PLAIN, request_query=None, items=BEST, **parts):
     return builder(policy, **parts).rerank(request_query or query(k=5), pool(*items))
 
 
-def shown(selection):
-    return selection.pool.rows.tolist()
+def shown(slate):
+    return slate.pool.rows.tolist()
 
 
-def slots(selection):
-    return [SLOTS[code] for code in selection.slots]
+def slots(slate):
+    return [SLOTS[code] for code in slate.slots]

@@ -15,10 +15,10 @@ from app.rerank.exploration import (
     thompson,
     ucb,
 )
-from app.rerank.policies import Policy
+from app.rerank.policies import SceneSettings
 from app.state.counters import PopularityCounters
 from tests.fakes import ITEMS, pool, query, rows
-from tests.unit.rerank.slates import BEST, MODELS, PLAIN, builder, shown, slate, slots
+from tests.unit.rerank.slates import BEST, MODELS, PLAIN, build_slate, builder, shown, slots
 
 RELEVANCE = np.array([0.9, 0.5, 0.4, 0.1], np.float32)
 ONE_SLOT = replace(PLAIN, explore_slots=1, explore_beta=5.0)
@@ -88,17 +88,17 @@ def test_thompson_prefers_clicked_items_and_tries_unknown_ones():
 def test_the_last_place_goes_to_the_item_with_the_fewest_impressions():
     counters = PopularityCounters(MODELS.popularity)
     counters.count_impressions(np.setdiff1d(np.arange(ITEMS), [37]))
-    selection = slate(ONE_SLOT, counters=counters)
-    assert shown(selection) == [20, 21, 22, 23, 37]
-    assert selection.explored.tolist() == [False, False, False, False, True]
+    slate = build_slate(ONE_SLOT, counters=counters)
+    assert shown(slate) == [20, 21, 22, 23, 37]
+    assert slate.explored.tolist() == [False, False, False, False, True]
 
 
 def test_impressions_end_the_exploration_of_an_item():
     counters = PopularityCounters(MODELS.popularity)
-    first = shown(slate(ONE_SLOT, counters=counters))[-1]
+    first = shown(build_slate(ONE_SLOT, counters=counters))[-1]
     for _ in range(50):
         counters.count_impressions(rows(first))
-    assert shown(slate(ONE_SLOT, counters=counters))[-1] != first
+    assert shown(build_slate(ONE_SLOT, counters=counters))[-1] != first
 
 
 @pytest.mark.parametrize(
@@ -107,22 +107,22 @@ def test_impressions_end_the_exploration_of_an_item():
     ids=["short list", "switched off", "no other candidates"],
 )
 def test_some_lists_have_no_exploration(request_parts):
-    selection = slate(replace(PLAIN, explore_slots=1), query(**request_parts))
-    assert not selection.explored.any()
-    assert shown(selection) == list(BEST[: request_parts["k"]])
+    slate = build_slate(replace(PLAIN, explore_slots=1), query(**request_parts))
+    assert not slate.explored.any()
+    assert shown(slate) == list(BEST[: request_parts["k"]])
 
 
-UNIFORM = Policy(explore="epsilon_greedy", explore_epsilon=1.0, explore_slots=1)
+UNIFORM = SceneSettings(explore="epsilon_greedy", explore_epsilon=1.0, explore_slots=1)
 
 
 def test_two_users_with_the_same_seed_get_different_draws():
-    drawn = {shown(slate(UNIFORM, query(k=5, user_row=row)))[-1] for row in range(30)}
+    drawn = {shown(build_slate(UNIFORM, query(k=5, user_row=row)))[-1] for row in range(30)}
     assert len(drawn) > 8
 
 
 def test_a_slot_chooses_from_the_best_candidates_only():
     policy = replace(UNIFORM, explore_among=3)
-    drawn = {shown(slate(policy, query(k=5, seed=seed)))[-1] for seed in range(60)}
+    drawn = {shown(build_slate(policy, query(k=5, seed=seed)))[-1] for seed in range(60)}
     assert drawn == {24, 25, 26}
 
 
@@ -136,15 +136,15 @@ def test_a_slot_chooses_from_the_best_candidates_only():
     ],
 )
 def test_neither_caps_nor_fixed_positions_remove_what_exploration_chose(method, other):
-    policy = replace(Policy(explore=method, provider_cap=2, category_cap=4), **other)
+    policy = replace(SceneSettings(explore=method, provider_cap=2, category_cap=4), **other)
     for seed in range(20):
         one_query, candidates = query(k=10, seed=seed), pool(*range(20, 80))
         draft = dict(builder(policy).build_drafts(one_query, candidates))["explore"]
         chosen = draft.slots == EXPLORE
-        selection = builder(policy).rerank(one_query, candidates)
-        explored = np.array([slot == "explore" for slot in slots(selection)])
-        assert selection.pool.rows[explored].tolist() == (
+        slate = builder(policy).rerank(one_query, candidates)
+        explored = np.array([slot == "explore" for slot in slots(slate)])
+        assert slate.pool.rows[explored].tolist() == (
             draft.pool.rows[draft.listed[chosen]].tolist()
         )
-        assert selection.propensities[explored].tolist() == draft.propensities[chosen].tolist()
-        assert len(selection) == 10
+        assert slate.propensities[explored].tolist() == draft.propensities[chosen].tolist()
+        assert len(slate) == 10

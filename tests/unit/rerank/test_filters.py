@@ -6,7 +6,7 @@ import pytest
 from app.contracts import NO_HISTORY
 from app.query_builder import QueryBuilder
 from app.rerank.filters import PolicyFilters, is_permitted
-from app.rerank.policies import Policy
+from app.rerank.policies import SceneSettings
 from tests.fakes import query, request, rows
 from tests.unit.rerank.slates import CATALOGUE, COUNTERS, MODELS
 
@@ -26,12 +26,12 @@ def test_only_available_items_that_are_not_excluded_are_permitted():
 @pytest.mark.parametrize(("shown", "expected"), [("drop", [20, 23]), ("demote", []), ("keep", [])])
 def test_items_shown_lately_are_excluded_only_where_the_scene_drops_them(shown, expected):
     recent = replace(NO_HISTORY, impressions=rows(20, 23))
-    assert excluded(Policy(shown=shown), recent=recent)[1] == expected
+    assert excluded(SceneSettings(shown=shown), recent=recent)[1] == expected
 
 
 @pytest.mark.parametrize("seen", ["drop", "demote", "keep"])
 def test_seen_items_are_candidates_unless_the_scene_drops_them(seen):
-    result, _ = excluded(Policy(seen=seen), "u03")
+    result, _ = excluded(SceneSettings(seen=seen), "u03")
     assert len(result.history)
     assert result.excluded[result.history.rows].all() == (seen == "drop")
-    assert excluded(Policy(seen=seen), exclude=rows(3))[1] == [3]
+    assert excluded(SceneSettings(seen=seen), exclude=rows(3))[1] == [3]

@@ -4,7 +4,7 @@ import numpy as np
 
 from app.rerank.mmr import mmr
 from tests.fakes import ITEMS, query
-from tests.unit.rerank.slates import PLAIN, shown, slate
+from tests.unit.rerank.slates import PLAIN, build_slate, shown
 
 
 def test_relevance_and_dissimilarity_are_weighed_by_the_formula():
@@ -20,5 +20,5 @@ def test_diversity_prefers_an_item_that_is_unlike_the_listed_ones():
     content = np.zeros((ITEMS, 2), np.float32)
     content[[20, 21, 22]], content[23] = [1, 0], [0, 1]
     two, four = query(k=2), (20, 21, 22, 23)
-    assert shown(slate(replace(PLAIN, diversity=0.9), two, four, content=content)) == [20, 23]
-    assert shown(slate(PLAIN, two, four, content=content)) == [20, 21]
+    assert shown(build_slate(replace(PLAIN, diversity=0.9), two, four, content=content)) == [20, 23]
+    assert shown(build_slate(PLAIN, two, four, content=content)) == [20, 21]

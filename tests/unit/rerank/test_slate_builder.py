@@ -5,15 +5,15 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from app.rerank.policies import Policy
+from app.rerank.policies import SceneSettings
 from tests.fakes import ITEMS, pool, query
-from tests.unit.rerank.slates import BEST, MODELS, PLAIN, builder, shown, slate
+from tests.unit.rerank.slates import BEST, MODELS, PLAIN, build_slate, builder, shown
 
 
 def test_without_policies_the_order_of_the_ranker_stands():
-    selection = slate()
-    assert shown(selection) == [20, 21, 22, 23, 24]
-    assert not selection.explored.any()
+    slate = build_slate()
+    assert shown(slate) == [20, 21, 22, 23, 24]
+    assert not slate.explored.any()
 
 
 def test_the_pool_need_not_be_sorted():
@@ -24,26 +24,28 @@ def test_a_filtered_item_is_not_shown_and_the_next_candidate_fills_the_gap():
     available = np.ones(ITEMS, np.bool_)
     available[[21, 22]] = False
     catalogue = replace(MODELS.catalogue, available=available)
-    selection = slate(PLAIN, query(k=3, exclude=[20, 24]), catalogue=catalogue)
-    assert shown(selection) == [23, 25, 26]
+    slate = build_slate(PLAIN, query(k=3, exclude=[20, 24]), catalogue=catalogue)
+    assert shown(slate) == [23, 25, 26]
 
 
-@pytest.mark.parametrize("policy", [PLAIN, Policy(), Policy(explore_slots=5, explore_from=1)])
+@pytest.mark.parametrize(
+    "policy", [PLAIN, SceneSettings(), SceneSettings(explore_slots=5, explore_from=1)]
+)
 @pytest.mark.parametrize("k", [0, 1, 5, 19, 20, 21, 500])
 def test_a_list_has_k_different_items_or_all_there_are(policy, k):
-    selection = slate(policy, query(k=k))
-    assert len(shown(selection)) == len(set(shown(selection))) == min(k, len(BEST))
-    assert set(shown(selection)) <= set(BEST)
-    assert selection.explored.shape == (len(selection),)
+    slate = build_slate(policy, query(k=k))
+    assert len(shown(slate)) == len(set(shown(slate))) == min(k, len(BEST))
+    assert set(shown(slate)) <= set(BEST)
+    assert slate.explored.shape == (len(slate),)
 
 
-@pytest.mark.parametrize("policy", [PLAIN, Policy()])
+@pytest.mark.parametrize("policy", [PLAIN, SceneSettings()])
 def test_an_empty_pool_gives_an_empty_list(policy):
-    assert shown(slate(policy, items=())) == []
-    assert shown(slate(policy, query(k=5, exclude=BEST))) == []
+    assert shown(build_slate(policy, items=())) == []
+    assert shown(build_slate(policy, query(k=5, exclude=BEST))) == []
 
 
-@pytest.mark.parametrize("policy", [PLAIN, Policy(explore_slots=2)])
+@pytest.mark.parametrize("policy", [PLAIN, SceneSettings(explore_slots=2)])
 def test_items_with_a_broken_score_sink_and_nothing_is_shown_twice(policy):
     scores = np.linspace(1, 0.5, len(BEST)).astype(np.float32)
     scores[[0, 3]] = np.nan
@@ -56,16 +58,16 @@ def test_items_with_a_broken_score_sink_and_nothing_is_shown_twice(policy):
 
 def test_the_list_is_full_even_if_every_score_is_broken():
     broken = pool(*BEST).with_scores(np.full(20, np.nan, np.float32))
-    assert len(set(shown(builder(Policy()).rerank(query(k=5), broken)))) == 5
+    assert len(set(shown(builder(SceneSettings()).rerank(query(k=5), broken)))) == 5
 
 
 def test_the_policy_of_the_scene_applies():
     scenes = {"front": replace(PLAIN, pinned={"i70": 1})}
-    assert shown(slate(PLAIN, query(k=2, scene="front"), scenes=scenes)) == [70, 20]
-    assert shown(slate(PLAIN, query(k=2, scene="home"), scenes=scenes)) == [20, 21]
+    assert shown(build_slate(PLAIN, query(k=2, scene="front"), scenes=scenes)) == [70, 20]
+    assert shown(build_slate(PLAIN, query(k=2, scene="home"), scenes=scenes)) == [20, 21]
 
 
 def test_the_trace_names_the_policies_that_changed_something():
-    trace = dict(slate(replace(PLAIN, pinned={"i70": 1})).trace())
+    trace = dict(build_slate(replace(PLAIN, pinned={"i70": 1})).trace())
     assert trace["pinned"] >= 1
     assert "tail" not in trace

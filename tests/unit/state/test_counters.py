@@ -37,7 +37,7 @@ def test_liked_counts_weigh_positive_events_and_leave_out_the_others():
     apply(state, (1, 2.0, 0.0), (1, -1.0, 0.0), (1, 0.0, 0.0))
     assert state.liked_at(START, np.array([1]))[-1, 0] == 2.0
     assert state.counts_at(START, np.array([1]))[-1, 0] == 3.0
-    assert state.clicks[1] == 1.0
+    assert state.positives[1] == 1.0
 
 
 def test_a_late_event_counts_as_if_it_had_been_in_time():

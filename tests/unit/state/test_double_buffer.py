@@ -103,7 +103,7 @@ def test_counters_do_not_depend_on_how_events_are_batched(events, cuts):
     whole.apply(*columns)
     for part in np.split(np.arange(len(events)), sorted(cuts)):
         parted.apply(*(column[part] for column in columns))
-    for name in ("counts", "liked", "total", "first_seen", "clicks"):
+    for name in ("counts", "liked", "total", "first_seen", "positives"):
         assert getattr(whole, name).tobytes() == getattr(parted, name).tobytes(), name
     assert (whole.now, whole.reference) == (parted.now, parted.reference)
 

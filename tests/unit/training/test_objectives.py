@@ -20,8 +20,8 @@ from offline.training.objectives import (
     compute_outcomes,
     parse_objectives,
 )
+from offline.training.past_requests import ActiveUser, add_later_events
 from offline.training.rankers import RankConfig
-from offline.training.replay import ReplayUser, add_later_events
 from tests.fakes import rows, small_dataset
 
 WIDTH = len(column_names(FINE_VIEW))
@@ -153,7 +153,7 @@ def test_an_asker_knows_what_the_user_did_from_the_moment_to_the_end():
     mine = np.flatnonzero((log.users == 3) & (log.times >= start) & (log.times < end))
     middle = float(log.times[mine[len(mine) // 2]])
     early, late = add_later_events(
-        log, [ReplayUser(3, rows()), ReplayUser(3, rows(), at=middle)], start, end
+        log, [ActiveUser(3, rows()), ActiveUser(3, rows(), at=middle)], start, end
     )
     assert early.later.items.tolist() == log.items[mine].tolist()
     assert late.later.items.tolist() == log.items[mine[log.times[mine] >= middle]].tolist()

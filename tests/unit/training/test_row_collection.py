@@ -20,8 +20,8 @@ def rows(n):
 
 def test_lists_are_put_together_in_order_of_place_and_those_without_effect_left_out():
     slates = np.array([7, 3, 7, 3, 5, 7])
-    taken = np.array([0, 0, 1, 2, 0, 0])
-    table = build_logged_table(rows(6), taken, slates, np.array([2, 1, 0, 0, 0, 1]))
+    grades = np.array([0, 0, 1, 2, 0, 0])
+    table = build_logged_table(rows(6), grades, slates, np.array([2, 1, 0, 0, 0, 1]))
     assert table.features[:, 0].tolist() == [3, 1, 2, 5, 0]
     assert table.labels.tolist() == [2, 0, 1, 0, 0]
     assert table.groups.tolist() == [2, 3]
@@ -41,5 +41,5 @@ def test_what_does_not_fit_together_is_told():
     three = np.zeros(3, np.int64)
     with pytest.raises(ValueError, match=f"the fine view has {WIDTH} columns"):
         build_logged_table(np.zeros((3, 2), np.float32), three, three, three)
-    with pytest.raises(ValueError, match="3 rows of features, 3 taken or left, 3 slates, 2 pos"):
+    with pytest.raises(ValueError, match="3 rows of features, 3 grades, 3 slates, 2 pos"):
         build_logged_table(rows(3), three, three, three[:2])

@@ -11,8 +11,8 @@ from offline.data.dataset import Log
 from offline.models import popularity
 from offline.models.popularity import PopularityConfig
 from offline.models.registry import fit_models
-from offline.training.replay import (
-    ReplayUser,
+from offline.training.past_requests import (
+    ActiveUser,
     add_later_moments,
     advance_counters,
     build_offline_funnel,
@@ -88,7 +88,7 @@ def test_active_users_of_a_real_log_are_those_of_a_slow_count():
 
 
 def test_a_sample_is_drawn_by_its_seed_and_keeps_the_order():
-    everyone = [ReplayUser(user, rows(user)) for user in range(50)]
+    everyone = [ActiveUser(user, rows(user)) for user in range(50)]
     chosen = [asker.user for asker in sample_users(everyone, 10, seed=1)]
     assert len(set(chosen)) == 10
     assert chosen == sorted(chosen)
@@ -107,26 +107,26 @@ async def test_every_user_is_answered_in_turn_as_of_the_moment_of_the_models(cpu
     models = fit_models(DATASET, LOG.before(at), SMALL, at)
     funnel = build_offline_funnel(models, FunnelConfig(cpu, NO_CHECKPOINTS))
     names = ["u03", "u17", "u42"]
-    slates = [slate async for slate in recommend_each(funnel, names, 7, 0, explore=False)]
-    assert [slate.query.user for slate in slates] == names
-    for slate in slates:
-        assert slate.query.now == at
-        assert len(slate.selection) == 7
-        assert slate.query.quality == 1.0
-        assert (slate.query.history.times < at).all()
-        assert not slate.selection.explored.any()
+    runs = [run async for run in recommend_each(funnel, names, 7, 0, explore=False)]
+    assert [run.query.user for run in runs] == names
+    for run in runs:
+        assert run.query.now == at
+        assert len(run.slate) == 7
+        assert run.query.candidate_share == 1.0
+        assert (run.query.history.times < at).all()
+        assert not run.slate.explored.any()
 
 
 async def test_a_stage_that_fails_ends_the_job_with_its_name(cpu):
     funnel = build_offline_funnel(small_models(), FunnelConfig(cpu, NO_CHECKPOINTS), UNSOUND)
     with pytest.raises(RuntimeError, match="stage fine is bug for user u03"):
-        _ = [slate async for slate in recommend_each(funnel, ["u03"], 7, 0, explore=False)]
+        _ = [run async for run in recommend_each(funnel, ["u03"], 7, 0, explore=False)]
 
 
 async def test_a_job_in_a_hurry_is_told_so(cpu):
     funnel = build_offline_funnel(small_models(), FunnelConfig(cpu, Checkpoints()))
     with pytest.raises(RuntimeError, match="is late for user u03"):
-        _ = [slate async for slate in recommend_each(funnel, ["u03"], 7, 0, explore=True)]
+        _ = [run async for run in recommend_each(funnel, ["u03"], 7, 0, explore=True)]
 
 
 def test_an_asker_within_a_window_knows_what_came_before_and_is_judged_by_what_came_after():

@@ -11,7 +11,7 @@ from app.build import FunnelConfig, LiveState, build_funnel, untrained_rankers
 from app.contracts import NO_HISTORY, History, Request, Rows
 from app.event_weights import EventWeights
 from app.features.user_segments import segment_rows
-from app.funnel import Funnel, Slate
+from app.funnel import Funnel, FunnelRun
 from app.query_builder import QueryBuilder
 from app.state.counters import PopularityCounters
 from app.state.histories import MemoryHistories
@@ -20,8 +20,8 @@ from offline.data.dataset import NO_LOG, Log
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class ReplayUser:
-    """A user who was active after a moment, and the new items they then took."""
+class ActiveUser:
+    """A user who was active after a moment, and the new items they then liked."""
 
     user: int  # row among the data set's users
     relevant: Rows  # (r,) unique, sorted: positive events from the moment on, not seen before
@@ -30,27 +30,27 @@ class ReplayUser:
     later: Log = NO_LOG  # all events from the moment on, where objectives need them
 
 
-def find_active_users(log: Log, start: float, end: float) -> list[ReplayUser]:
-    """Return the users who took and liked a new item in ``[start, end)``, by user row."""
+def find_active_users(log: Log, start: float, end: float) -> list[ActiveUser]:
+    """Return the users who liked a new item in ``[start, end)``, by user row."""
     window = log.between(start, end)
     earlier = log.before(start)
     is_liked = window.weights > 0
     n_items = int(log.items.max(initial=0)) + 1
     seen = np.unique(earlier.users.astype(np.int64) * n_items + earlier.items)
-    taken = np.unique(window.users[is_liked].astype(np.int64) * n_items + window.items[is_liked])
-    taken = np.setdiff1d(taken, seen, assume_unique=True)
-    users, first = np.unique(taken // n_items, return_index=True)
-    parts = np.split(taken % n_items, first)[1:]
-    return [ReplayUser(int(user), part) for user, part in zip(users, parts, strict=True)]
+    liked = np.unique(window.users[is_liked].astype(np.int64) * n_items + window.items[is_liked])
+    liked = np.setdiff1d(liked, seen, assume_unique=True)
+    users, first = np.unique(liked // n_items, return_index=True)
+    parts = np.split(liked % n_items, first)[1:]
+    return [ActiveUser(int(user), part) for user, part in zip(users, parts, strict=True)]
 
 
 def add_later_moments(
-    log: Log, users: list[ReplayUser], start: float, end: float, seed: int
-) -> list[ReplayUser]:
+    log: Log, users: list[ActiveUser], start: float, end: float, seed: int
+) -> list[ActiveUser]:
     """Return each user at the window's start and once again within it, in order of time.
 
     The second time is just before one of their own events. Earlier events are then part of the
-    history, and only what they took later is relevant. The number of earlier events is drawn by
+    history, and only what they liked later is relevant. The number of earlier events is drawn by
     ``seed``, evenly on a logarithmic scale: first visits are many, and decide who comes back.
     """
     shares = np.random.default_rng(seed).random(len(users))
@@ -62,7 +62,7 @@ def add_later_moments(
     return sorted([*users, *(user for user in later if user)], key=lambda user: user.at)
 
 
-def split_events_by_user(window: Log, users: list[ReplayUser]) -> list[Log]:
+def split_events_by_user(window: Log, users: list[ActiveUser]) -> list[Log]:
     """Return the events of each user in the window, oldest first."""
     order = np.argsort(window.users, kind="stable")
     rows = np.array([user.user for user in users], np.int64)
@@ -71,14 +71,14 @@ def split_events_by_user(window: Log, users: list[ReplayUser]) -> list[Log]:
     return [window.take(order[low:high]) for low, high in zip(first, last, strict=True)]
 
 
-def _move_to_event(own: Log, user: ReplayUser, share: float) -> ReplayUser | None:
+def _move_to_event(own: Log, user: ActiveUser, share: float) -> ActiveUser | None:
     """Return a user as of one of their own events; None: nothing relevant comes after it."""
     events = int(np.expm1(share * np.log1p(len(own))))
     earlier = int(np.searchsorted(own.times, own.times[events], side="left"))
     return advance_user(own, user, earlier) if earlier else None
 
 
-def advance_user(own: Log, user: ReplayUser, events: int) -> ReplayUser | None:
+def advance_user(own: Log, user: ActiveUser, events: int) -> ActiveUser | None:
     """Return a user after their first ``events`` events; None: nothing relevant comes later."""
     past, later = own.take(slice(0, events)), own.take(slice(events, None))
     relevant = np.intersect1d(user.relevant, later.items[later.weights > 0])
@@ -92,12 +92,12 @@ def advance_user(own: Log, user: ReplayUser, events: int) -> ReplayUser | None:
         past.weights[newest],
         past.times[newest],
     )
-    return ReplayUser(user.user, relevant, float(later.times[0]), since)
+    return ActiveUser(user.user, relevant, float(later.times[0]), since)
 
 
 def add_later_events(
-    log: Log, users: list[ReplayUser], start: float, end: float
-) -> list[ReplayUser]:
+    log: Log, users: list[ActiveUser], start: float, end: float
+) -> list[ActiveUser]:
     """Add to each user all of their events from the moment, or from ``start``, to ``end``."""
     events = split_events_by_user(log.between(start, end), users)
     return [
@@ -116,7 +116,7 @@ def advance_counters(query_builder: QueryBuilder, log: Log, since: float, until:
         counters.refresh()
 
 
-def sample_users(users: list[ReplayUser], limit: int, seed: int) -> list[ReplayUser]:
+def sample_users(users: list[ActiveUser], limit: int, seed: int) -> list[ActiveUser]:
     """Keep at most ``limit`` users, in order, chosen by ``seed``."""
     if len(users) <= limit:
         return users
@@ -140,7 +140,7 @@ def build_offline_funnel(
 
 async def recommend_each(
     funnel: Funnel, names: list[str], k: int, seed: int, *, explore: bool
-) -> AsyncIterator[Slate]:
+) -> AsyncIterator[FunnelRun]:
     """Run the funnel for each of these users in turn.
 
     Raises:
@@ -150,18 +150,18 @@ async def recommend_each(
         yield await recommend_once(funnel, Request(name, k, seed, arrived=0.0, explore=explore))
 
 
-async def recommend_once(funnel: Funnel, request: Request) -> Slate:
+async def recommend_once(funnel: Funnel, request: Request) -> FunnelRun:
     """Run the funnel once.
 
     Raises:
         RuntimeError: a stage did not answer; nothing is late offline, so that is a fault.
     """
-    slate = await funnel.recommend(request)
-    failed = [result for result in slate.results if result.outcome != "ok"]
+    run = await funnel.recommend(request)
+    failed = [result for result in run.results if result.outcome != "ok"]
     if failed:
         stage, outcome = failed[0].stage, failed[0].outcome
         raise RuntimeError(f"stage {stage} is {outcome} for user {request.user}")
-    return slate
+    return run
 
 
 def label_rows(rows: Rows, relevant: Rows) -> NDArray[np.bool_]:
