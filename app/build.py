@@ -27,13 +27,7 @@ from app.contracts import (
 from app.cpu import Cpu
 from app.deadline import Checkpoints
 from app.features.context import LikeShares
-from app.features.views import (
-    FeatureBuilder,
-    View,
-    coarse_view,
-    column_names,
-    fine_view,
-)
+from app.features.views import FeatureBuilder, View, coarse_view, column_names, fine_view
 from app.funnel import Funnel, RankStage
 from app.query_builder import QueryBuilder
 from app.recall.channel import ChannelConfig, ChannelInputs, ChannelSpec

@@ -94,9 +94,7 @@ class Settings(BaseSettings):
         "the service starts a Valkey server of its own",
     )
     redis_timeout_ms: float = Field(
-        250,
-        gt=0,
-        description="longest round trip; the checkpoint of a stage usually comes sooner",
+        250, gt=0, description="longest round trip; the checkpoint of a stage usually comes sooner"
     )
     key_prefix: str = Field(
         "recfunnel", description="start of every key, so that several services can share a Redis"

@@ -84,10 +84,7 @@ async def get_item(http: Request, item_id: Id) -> Response:
 
 
 @router.delete(
-    "/items/{item_id}",
-    summary="Show an item no more",
-    status_code=204,
-    responses=ERRORS | UNKNOWN,
+    "/items/{item_id}", summary="Show an item no more", status_code=204, responses=ERRORS | UNKNOWN
 )
 async def delete_item(http: Request, item_id: NewId) -> Response:
     """Remove the item from every list. After the answer no worker shows it again.

@@ -41,8 +41,7 @@ def _with_slashes(value: str) -> str:
 PublicId = Annotated[str, AfterValidator(_public_id)]
 PathId = Annotated[PublicId, BeforeValidator(_with_slashes)]  # an id that is part of a path
 UserPathId = Annotated[
-    PathId,
-    Path(description="Any user; no need to create one first.", json_schema_extra=NEW_USER),
+    PathId, Path(description="Any user; no need to create one first.", json_schema_extra=NEW_USER)
 ]
 FieldName = Annotated[str, Field(min_length=1, max_length=64)]
 ScalarValue = (

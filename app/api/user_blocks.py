@@ -67,9 +67,5 @@ async def get_blocked(http: Request, user_id: UserPathId) -> Response:
 
 def _render(blocked: Blocked) -> Response:
     return json_response(
-        {
-            "items": blocked.items,
-            "providers": blocked.providers,
-            "categories": blocked.categories,
-        }
+        {"items": blocked.items, "providers": blocked.providers, "categories": blocked.categories}
     )

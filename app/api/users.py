@@ -45,8 +45,7 @@ class UserAttributesBody(BaseModel):
     """All attributes of a user from now on; they replace those set before."""
 
     model_config = ConfigDict(
-        extra="forbid",
-        json_schema_extra={"examples": [{"attributes": {"age": 24, "gender": "F"}}]},
+        extra="forbid", json_schema_extra={"examples": [{"attributes": {"age": 24, "gender": "F"}}]}
     )
     attributes: dict[FieldName, ScalarValue] = Field(max_length=MAX_ATTRIBUTES)
 

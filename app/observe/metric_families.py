@@ -68,10 +68,7 @@ FAMILIES = (
     ),
     Family("counter", "bundle_refused", "Bundles that were not put into service."),
     Family(
-        "gauge",
-        "bundle_age_seconds",
-        "Time since the bundle in service was made.",
-        merge="livemax",
+        "gauge", "bundle_age_seconds", "Time since the bundle in service was made.", merge="livemax"
     ),
     Family(
         "histogram", "redis_seconds", "Time of one round trip to Redis.", ("command", "outcome")

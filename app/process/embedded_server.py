@@ -20,12 +20,7 @@ from urllib.parse import quote, unquote, urlsplit
 
 from typing_extensions import override
 
-from app.process.server_process import (
-    DEFAULT_TIMEOUTS,
-    ServerError,
-    ServerProcess,
-    ServerTimeouts,
-)
+from app.process.server_process import DEFAULT_TIMEOUTS, ServerError, ServerProcess, ServerTimeouts
 
 log = logging.getLogger(__name__)
 

@@ -68,10 +68,7 @@ def serve(settings: Settings) -> None:
     check_port(settings.host, settings.port)
     logs.configure(settings.log_level)
     signal.signal(signal.SIGTERM, exit_on_signal)
-    with (
-        serving_environment(settings) as complete,
-        _bind(complete.host, complete.port) as listener,
-    ):
+    with serving_environment(settings) as complete, _bind(complete.host, complete.port) as listener:
         log.info("listening on http://%s:%d", *listener.getsockname()[:2])
         run_workers(partial(_configure, complete), listener, complete.workers)
 

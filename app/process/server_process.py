@@ -87,11 +87,7 @@ class ServerProcess:
 
     @classmethod
     def start(
-        cls,
-        folder: Path,
-        socket_path: Path,
-        lock: int,
-        timeouts: ServerTimeouts = DEFAULT_TIMEOUTS,
+        cls, folder: Path, socket_path: Path, lock: int, timeouts: ServerTimeouts = DEFAULT_TIMEOUTS
     ) -> "ServerProcess":
         """Start a server, without waiting until it answers.
 

@@ -9,10 +9,7 @@ MAX_DENSE = 200_000  # items; up to this one pass over a dense array beats a sor
 
 
 def accumulate(
-    rows: NDArray[np.integer],
-    weights: NDArray[np.floating],
-    n: int,
-    max_dense: int = MAX_DENSE,
+    rows: NDArray[np.integer], weights: NDArray[np.floating], n: int, max_dense: int = MAX_DENSE
 ) -> tuple[Rows, NDArray[np.float64]]:
     """Return the unique rows, ascending, and the sum of ``weights`` of each.
 

@@ -62,11 +62,7 @@ def greedy(bounds: PerItem, slots: int) -> ExplorationChoice:
 
 
 def thompson(
-    offered: ExplorationPool,
-    shown: PerItem,
-    positives: PerItem,
-    beta: float,
-    seed: list[int],
+    offered: ExplorationPool, shown: PerItem, positives: PerItem, beta: float, seed: list[int]
 ) -> ExplorationChoice:
     """Choose the highest ``relevance + beta·θ``, θ from Beta(1 + successes, 1 + failures).
 

@@ -98,13 +98,7 @@ POLICIES = (
         "puts the first permitted items of `sponsored` at `sponsored_places`",
         "a sponsored item",
     ),
-    SlatePolicy(
-        "pinned",
-        pin_items,
-        ("pinned",),
-        "puts items at fixed positions",
-        "a pinned item",
-    ),
+    SlatePolicy("pinned", pin_items, ("pinned",), "puts items at fixed positions", "a pinned item"),
 )
 DEFAULT_ORDER = tuple(policy.name for policy in POLICIES)
 BUILT_IN = {policy.name: policy for policy in POLICIES}

@@ -122,11 +122,7 @@ class Service:
         return 1.0 if load <= FULL_QUALITY_LOAD else max(MIN_QUALITY, 1.0 - 1.4 * (load - 0.5))
 
     async def recommend(
-        self,
-        request_id: str,
-        record: RequestRecord,
-        arrived: float,
-        explain: Explain | None = None,
+        self, request_id: str, record: RequestRecord, arrived: float, explain: Explain | None = None
     ) -> Answer:
         """Answer a request, then run the side effects.
 
@@ -138,11 +134,7 @@ class Service:
         return answer
 
     async def preview(
-        self,
-        request_id: str,
-        record: RequestRecord,
-        arrived: float,
-        explain: Explain | None = None,
+        self, request_id: str, record: RequestRecord, arrived: float, explain: Explain | None = None
     ) -> Answer:
         """Answer a request without side effects: the list is not shown to anyone.
 

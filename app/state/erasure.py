@@ -32,14 +32,7 @@ ErasureReceipt: TypeAlias = dict[str, int]  # what was removed, and how many
 PAGE = 2_000  # entries of a stream, or keys, in one read
 READ_TIMEOUT = 10.0  # seconds for one read
 WRITE_DELAY = 0.3  # seconds in which the lists that were shown just now are written
-USER_KEYS = (
-    history_key,
-    hidden_key,
-    attributes_key,
-    friends_key,
-    blocked_key,
-    recently_shown_key,
-)
+USER_KEYS = (history_key, hidden_key, attributes_key, friends_key, blocked_key, recently_shown_key)
 # KEYS: a value. ARGV: the value as it must be, its new value ("": delete it).
 COMPARE_AND_SET = """
 if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 0 end

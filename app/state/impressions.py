@@ -17,11 +17,7 @@ class ImpressionWriter(WriteQueue[Impression]):
     """A bounded queue of lists that were shown, written in batches. ``run`` it as a task."""
 
     def __init__(
-        self,
-        store: Store,
-        prefix: str,
-        capacity: int = CAPACITY,
-        batch_size: int = BATCH_SIZE,
+        self, store: Store, prefix: str, capacity: int = CAPACITY, batch_size: int = BATCH_SIZE
     ) -> None:
         super().__init__("impressions", capacity, batch_size, self._write_lists)
         self.limit = STREAM_LIMIT

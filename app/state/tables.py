@@ -153,11 +153,7 @@ async def keep_loaded(
 
 
 async def retire_tables(
-    store: Store,
-    prefix: str,
-    keep: Collection[str],
-    ttl: int = 3600,
-    batch: int = EXPIRE_BATCH,
+    store: Store, prefix: str, keep: Collection[str], ttl: int = 3600, batch: int = EXPIRE_BATCH
 ) -> None:
     """Make the tables of all bundles except ``keep`` expire in ``ttl`` seconds.
 
