@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from app.bounds import Count
 from app.catalogue.catalogue import Catalogue
 from app.catalogue.cold_items import ColdItemModel
 from app.catalogue.ids import IdIndex
-from app.contracts import NO_HISTORY, History, Matrix, Rows, Scorer, Scores, Times
+from app.contracts import NO_HISTORY, Count, History, Matrix, Rows, Scores, Times
+from app.stages import Scorer
 
 DAY = 86_400.0
 HALF_LIVES = (

@@ -12,18 +12,7 @@ from typing import Any, cast
 import faiss
 
 from app.artifacts import Indexes, Models, Rankers, Sizes
-from app.contracts import (
-    Candidates,
-    Channel,
-    FriendEvents,
-    Histories,
-    LocalChannel,
-    Matrix,
-    Query,
-    Scorer,
-    Scores,
-    Tables,
-)
+from app.contracts import Candidates, Matrix, Query, Scores
 from app.cpu import Cpu
 from app.deadline import Checkpoints
 from app.features.context import LikeShares
@@ -38,6 +27,7 @@ from app.recall.vectors import flat_index
 from app.rerank.filters import PolicyFilters
 from app.rerank.policies import SceneSettings
 from app.rerank.slate_builder import SlateBuilder
+from app.stages import Channel, FriendEvents, Histories, LocalChannel, Scorer, Tables
 from app.state.counters import PopularityCounters
 
 

@@ -1,14 +1,16 @@
-"""The data that flows through the funnel, and the contract of each stage.
+"""The data that flows through the funnel. ``app.stages`` says what each stage promises.
 
 Every module of ``app`` and ``offline`` may import from here; this module imports none of them.
 """
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import KW_ONLY, dataclass, field, fields
 from functools import cached_property
-from typing import Any, Protocol, TypeAlias
+from math import inf
+from typing import Annotated, Any, Protocol, TypeAlias
 
 import numpy as np
+from annotated_types import Ge, Gt, Le, Lt
 from numpy.typing import NDArray
 
 Rows: TypeAlias = NDArray[np.int64]  # (n,)   row numbers in the catalogue, not public ids
@@ -16,6 +18,16 @@ Scores: TypeAlias = NDArray[np.float32]  # (n,)   higher is better; comparable w
 Times: TypeAlias = NDArray[np.float64]  # (n,)   unix seconds
 Matrix: TypeAlias = NDArray[np.float32]  # (n, f) one row per candidate, columns as in the view
 Ranks: TypeAlias = NDArray[np.int32]  # (n, c) rank in each channel's list, 0 is best
+
+# Numbers of a configuration, with their bounds. Files are checked; code is trusted.
+Count: TypeAlias = Annotated[int, Ge(1)]
+Whole: TypeAlias = Annotated[int, Ge(0)]
+AtLeastTwo: TypeAlias = Annotated[int, Ge(2)]
+Seed: TypeAlias = Annotated[int, Ge(0), Lt(2**31)]  # LightGBM accepts no larger one
+Positive: TypeAlias = Annotated[float, Gt(0), Lt(inf)]
+NotNegative: TypeAlias = Annotated[float, Ge(0), Lt(inf)]
+Share: TypeAlias = Annotated[float, Ge(0), Le(1)]
+Seconds: TypeAlias = Annotated[float, Gt(0)]  # inf: unlimited
 
 ABSENT = np.int32(-1)  # in Ranks: the channel did not propose the candidate
 
@@ -326,79 +338,3 @@ class UserEvents:
 
 
 NO_EVENTS = UserEvents(NO_ROWS, NO_ROWS, np.empty(0, np.float32), np.empty(0))
-
-
-class FriendEvents(Protocol):
-    """Reads the events of a user's friends since the bundle was made."""
-
-    def recent_events(self, users: Sequence[str], newest: int) -> Awaitable[UserEvents]:
-        """Read the ``newest`` live events of each user, in any order.
-
-        Raises:
-            StageError: The store cannot answer.
-        """
-        ...
-
-
-class Histories(Protocol):
-    """Reads the events of a user since the bundle was made. An unknown user has none."""
-
-    def recent(self, user: str) -> Awaitable[History]: ...
-
-
-class Tables(Protocol):
-    """Reads similarity tables. An unknown row has no neighbours."""
-
-    def read(self, table: str, rows: Rows) -> Awaitable[Neighbours]:
-        """Read the neighbours of ``rows``.
-
-        Raises:
-            StageError: The store cannot answer.
-        """
-        ...
-
-
-class Channel(Protocol):
-    """Recall that waits for a store or a thread. It is cancelled when it is late.
-
-    Contract: see ``tests/contract/channel_contract.py``.
-    """
-
-    @property
-    def name(self) -> str: ...
-    def recall(self, query: Query, limit: int) -> Awaitable[Proposal]: ...
-
-
-class LocalChannel(Protocol):
-    """Recall from memory. It takes less time than a hop to another thread. Same contract."""
-
-    @property
-    def name(self) -> str: ...
-    def recall(self, query: Query, limit: int) -> Proposal: ...
-
-
-class Features(Protocol):
-    """Computes the features of a pool. It never adds, drops or reorders rows.
-
-    It keeps the columns that the pool already has: they were computed over the whole merged pool,
-    before a ranker cut it.
-    """
-
-    def build(self, query: Query, pool: Candidates) -> Matrix: ...
-
-
-class Scorer(Protocol):
-    """A ranker. Pure: the same query and pool give the same scores, on any thread."""
-
-    def score(self, query: Query, pool: Candidates, /) -> Scores:
-        """Return one score for each candidate, (n,), in the order of the pool.
-
-        ``pool.features`` holds the columns of the stage's view. NaN ranks an item last.
-        """
-        ...
-
-
-class Reranker(Protocol):
-    """Makes the final list. It is the only stage that compares items with one another."""
-
-    def rerank(self, query: Query, pool: Candidates) -> Slate: ...

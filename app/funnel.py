@@ -15,21 +15,7 @@ from functools import partial
 
 import numpy as np
 
-from app.contracts import (
-    NO_HISTORY,
-    NO_PROPOSAL,
-    Candidates,
-    Channel,
-    Features,
-    Histories,
-    LocalChannel,
-    Proposal,
-    Query,
-    Request,
-    Reranker,
-    Scorer,
-    Slate,
-)
+from app.contracts import NO_HISTORY, NO_PROPOSAL, Candidates, Proposal, Query, Request, Slate
 from app.cpu import Cpu
 from app.deadline import Checkpoints, StageResult, StageRunner
 from app.query_builder import QueryBuilder
@@ -37,6 +23,7 @@ from app.rank import new_item_quota
 from app.recall.merge import merge
 from app.recall.popularity import PopularityChannel, fill_from_catalogue
 from app.rerank.filters import is_permitted
+from app.stages import Channel, Features, Histories, LocalChannel, Reranker, Scorer
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,7 +29,7 @@ from pydantic_settings import (
 )
 from typing_extensions import override
 
-from app.bounds import Count, NotNegative, Positive, Share
+from app.contracts import Count, NotNegative, Positive, Share
 from app.deadline import Checkpoints
 from app.rerank.policies import SceneSettings
 from app.state.redis_url import public_address

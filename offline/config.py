@@ -20,8 +20,8 @@ from pydantic import BaseModel, ConfigDict, ValidationError, create_model
 from pydantic_core import ErrorDetails, to_json
 
 from app.artifacts import Sizes
-from app.bounds import Count, Seed
 from app.bundle.manifest import parse_manifest
+from app.contracts import Count, Seed
 from app.rank.scorer import POINTWISE_LISTWISE, RankerKinds
 from app.recall.channel import ChannelConfig
 from app.recall.registry import CHANNEL_SPECS, ChannelError, read_channel_configs

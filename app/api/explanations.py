@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from app.bundle.bundle import Bundle
 from app.catalogue.catalogue import Catalogue
-from app.contracts import Candidates, Scorer
+from app.contracts import Candidates
 from app.explain.missing_item import MissingItem, attribute_exclusions, describe_channels
 from app.features.views import FINE_VIEW, column_names
 from app.funnel import Funnel, FunnelRun
@@ -17,6 +17,7 @@ from app.query_builder import QueryBuilder
 from app.rank.scorer import compute_part_weights
 from app.request_log.answer_record import scores_of
 from app.request_log.request_record import RequestedExclusions, RequestRecord
+from app.stages import Scorer
 
 
 class ItemExplanation(BaseModel):

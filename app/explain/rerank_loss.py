@@ -5,11 +5,11 @@ from typing import Any
 
 import numpy as np
 
-from app.contracts import Reranker
 from app.funnel import FunnelRun
 from app.rerank.policies import find_policy
 from app.rerank.slate_builder import COMPLETION, SlateBuilder
 from app.rerank.slate_draft import SlateDraft
+from app.stages import Reranker
 
 
 def explain_rerank_loss(reranker: Reranker, run: FunnelRun, row: int) -> tuple[str, dict[str, Any]]:

@@ -10,7 +10,6 @@ from importlib.metadata import entry_points
 from pathlib import Path
 
 from app.artifacts import Rankers
-from app.contracts import Scorer
 from app.features.views import COARSE_VIEW, FINE_VIEW, column_names
 from app.rank.hybrid import HybridModel
 from app.rank.logistic import Logistic
@@ -26,6 +25,7 @@ from app.rank.scorer import (
     RankerKinds,
     RankerSummary,
 )
+from app.stages import Scorer
 
 ENTRY_POINTS = "recfunnel.rankers"
 BUILT_IN_KINDS: Mapping[str, RankerKind] = {

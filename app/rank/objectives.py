@@ -10,9 +10,10 @@ import orjson
 from numpy.typing import NDArray
 
 from app.artifacts import Rankers
-from app.contracts import Candidates, Query, Scorer, Scores
+from app.contracts import Candidates, Query, Scores
 from app.features.context import standardise
 from app.rank.scorer import RankerKind, RankerSummary, compute_part_weights
+from app.stages import Scorer
 
 log = logging.getLogger(__name__)
 

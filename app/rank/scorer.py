@@ -9,7 +9,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Generic, Protocol, Self, TypeVar, runtime_checkable
 
-from app.contracts import Candidates, Matrix, Query, Scorer, Scores
+from app.contracts import Candidates, Matrix, Query, Scores
+from app.stages import Scorer
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from typing import Generic, Literal, TypeAlias, TypeVar
 
 from app.artifacts import Indexes, Models
-from app.bounds import Count
-from app.contracts import Channel, FriendEvents, LocalChannel, Tables
+from app.contracts import Count
 from app.cpu import Cpu
+from app.stages import Channel, FriendEvents, LocalChannel, Tables
 from app.state.counters import PopularityCounters
 
 ChannelKind: TypeAlias = Literal["history", "friends", "popularity"]  # what it recalls by

@@ -8,9 +8,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from app.contracts import Proposal, Query, Tables
+from app.contracts import Proposal, Query
 from app.recall.accumulate import accumulate, propose
 from app.recall.channel import ChannelConfig, ChannelInputs, ChannelSpec
+from app.stages import Tables
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,13 +15,13 @@ from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 
-from app.contracts import Channel, LocalChannel
 from app.recall.channel import ChannelConfig, ChannelInputs, ChannelSpec
 from app.recall.item_table import item_table_channel
 from app.recall.popularity import FRESH, POPULAR, SURGING, TRENDING
 from app.recall.social import SOCIAL
 from app.recall.user_cf import USER_CF
 from app.recall.vectors import CONTENT, EMBEDDING, SESSION
+from app.stages import Channel, LocalChannel
 
 ENTRY_POINTS = "recfunnel.channels"
 BUILT_IN: tuple[ChannelSpec[Any], ...] = (

@@ -7,9 +7,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.artifacts import Friends, Users
-from app.contracts import NO_EVENTS, NO_PROPOSAL, FriendEvents, Proposal, Query, UserEvents
+from app.contracts import NO_EVENTS, NO_PROPOSAL, Proposal, Query, UserEvents
 from app.recall.accumulate import accumulate, propose
 from app.recall.channel import ChannelConfig, ChannelInputs, ChannelSpec
+from app.stages import FriendEvents
 
 
 @dataclass(frozen=True, slots=True)

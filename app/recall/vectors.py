@@ -7,10 +7,11 @@ import faiss
 import numpy as np
 
 from app.artifacts import Models
-from app.contracts import NO_PROPOSAL, LocalChannel, Matrix, Proposal, Query, Scores
+from app.contracts import NO_PROPOSAL, Matrix, Proposal, Query, Scores
 from app.cpu import Cpu
 from app.recall.accumulate import propose
 from app.recall.channel import ChannelConfig, ChannelInputs, ChannelSpec
+from app.stages import LocalChannel
 
 MAX_EXTRA_RESULTS = 500  # results requested beyond the limit, because excluded items are dropped
 

@@ -5,7 +5,7 @@ from typing import Any, Literal, TypeAlias
 from pydantic import ConfigDict, Field
 from pydantic.dataclasses import dataclass
 
-from app.bounds import Count, NotNegative, Share, Whole
+from app.contracts import Count, NotNegative, Share, Whole
 
 RepeatAction: TypeAlias = Literal["drop", "demote", "keep"]
 ExplorationMethod: TypeAlias = Literal["ucb", "thompson", "epsilon_greedy"]

@@ -6,8 +6,9 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from app.contracts import Rows, Scorer
+from app.contracts import Rows
 from app.rank.objectives import RELEVANT, ObjectiveBlend
+from app.stages import Scorer
 from offline.data.dataset import Log
 from offline.evaluate import metrics
 from offline.evaluate.figures import MetricFigures, ObjectiveRow

@@ -3,8 +3,9 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from app.contracts import Candidates, Query, Rows, Scorer
+from app.contracts import Candidates, Query, Rows
 from app.rank.scorer import HYBRIDS, OBJECTIVE_BLEND, POINTWISE_LISTWISE
+from app.stages import Scorer
 from offline.evaluate.figures import Variant
 from offline.evaluate.holdout import Holdout
 from offline.evaluate.intervals import Bootstrap

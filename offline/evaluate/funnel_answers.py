@@ -6,10 +6,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.artifacts import Popularity
-from app.contracts import Reranker, Rows
+from app.contracts import Rows
 from app.funnel import Funnel, FunnelRun
 from app.recall.registry import CHANNELS
 from app.rerank.slate_builder import SlateBuilder
+from app.stages import Reranker
 from offline.data.dataset import Dataset
 from offline.evaluate.baselines import baseline_lists
 from offline.evaluate.metrics import MAX_K, K, Lists

@@ -6,8 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.artifacts import DAY, Factors
-from app.bounds import Count, NotNegative, Positive, Seconds
-from app.contracts import Matrix, Scores
+from app.contracts import Count, Matrix, NotNegative, Positive, Scores, Seconds
 from app.cpu import one_thread
 from offline.data.dataset import Log
 from offline.models.factors import build_factors

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.artifacts import Factors
-from app.bounds import Count, NotNegative, Positive, Seconds
+from app.contracts import Count, NotNegative, Positive, Seconds
 from app.cpu import one_thread
 from offline.data.dataset import Log
 from offline.models.factors import RatingModel, build_factors

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
 
 from app.artifacts import Factors
-from app.bounds import Count, NotNegative, Positive, Seconds
+from app.contracts import Count, NotNegative, Positive, Seconds
 from app.cpu import one_thread
 from offline.data.dataset import Log
 from offline.models.factors import build_factors

@@ -10,9 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.artifacts import Content, Factors
-from app.bounds import Count, NotNegative, Positive
 from app.catalogue.cold_items import ColdItemModel, ContentEncoder
-from app.contracts import Matrix
+from app.contracts import Count, Matrix, NotNegative, Positive
 from app.cpu import one_thread
 from offline.data.dataset import Log
 from offline.models.factors import build_factors as complete

@@ -8,9 +8,9 @@ from sklearn.decomposition import TruncatedSVD
 from sklearn.feature_extraction.text import TfidfVectorizer
 
 from app.artifacts import Content
-from app.bounds import Count, NotNegative
 from app.catalogue.catalogue import Catalogue
 from app.catalogue.cold_items import YEARS_PER_BUCKET, ContentEncoder
+from app.contracts import Count, NotNegative
 from app.cpu import one_thread
 
 

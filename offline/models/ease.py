@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 from scipy.linalg import lapack
 
 from app.artifacts import DAY, NeighbourTable
-from app.bounds import Count, Positive, Seconds
+from app.contracts import Count, Positive, Seconds
 from app.cpu import one_thread
 from offline.data.dataset import Log
 from offline.models.interactions import (

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.artifacts import NeighbourTable
-from app.bounds import Count, NotNegative, Positive, Seconds, Share
+from app.contracts import Count, NotNegative, Positive, Seconds, Share
 from offline.choices import ItemSimilarity
 from offline.data.dataset import Log
 from offline.models.interactions import (

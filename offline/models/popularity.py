@@ -5,8 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from app.artifacts import HALF_LIVES, Popularity
-from app.bounds import NotNegative
-from app.contracts import Scores
+from app.contracts import NotNegative, Scores
 from offline.data.dataset import Log
 
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, fields, replace
 import numpy as np
 
 from app.artifacts import Factors, Models, NeighbourTable
-from app.bounds import Seed
+from app.contracts import Seed
 from offline.choices import Factorisation
 from offline.data.dataset import Dataset, Log
 from offline.models.als import ALSConfig, fit_als

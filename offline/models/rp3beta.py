@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.artifacts import DAY, NeighbourTable
-from app.bounds import Count, NotNegative, Seconds
+from app.contracts import Count, NotNegative, Seconds
 from offline.data.dataset import Log
 from offline.models.interactions import (
     BLOCK_ENTRIES,

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.artifacts import Segments
-from app.bounds import Positive, Seconds
+from app.contracts import Positive, Seconds
 from offline.data.dataset import Log
 from offline.models.interactions import time_decay
 

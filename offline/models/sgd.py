@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
 from app.artifacts import Factors
-from app.bounds import Count, NotNegative, Positive, Seconds
+from app.contracts import Count, NotNegative, Positive, Seconds
 from offline.data.dataset import Log
 from offline.models.factors import RatingModel, build_factors
 from offline.models.interactions import LogShape, time_decay

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
 from app.artifacts import DAY, NeighbourTable
-from app.bounds import Count, NotNegative, Seconds, Share
+from app.contracts import Count, NotNegative, Seconds, Share
 from offline.data.dataset import Log
 from offline.models.interactions import LogShape, Sparse, mean_positive_weight, time_decay
 from offline.models.neighbour_table import build_neighbour_table

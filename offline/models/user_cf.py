@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.artifacts import NeighbourTable
-from app.bounds import Count, Seconds
+from app.contracts import Count, Seconds
 from offline.data.dataset import Log
 from offline.models.interactions import (
     LogShape,

@@ -13,8 +13,7 @@ from typing import cast, get_args
 import faiss
 import numpy as np
 
-from app.bounds import Share
-from app.contracts import Matrix
+from app.contracts import Matrix, Share
 from app.cpu import one_thread
 from app.recall.vectors import flat_index
 from offline.choices import IndexKind

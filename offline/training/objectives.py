@@ -6,8 +6,7 @@ from dataclasses import asdict, dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from app.bounds import NotNegative
-from app.contracts import Matrix, Rows
+from app.contracts import Matrix, NotNegative, Rows
 from app.rank.objectives import RELEVANT
 from app.rank.scorer import OBJECTIVE_BLEND, POINTWISE_LISTWISE, RankerKinds
 from offline.data.dataset import DataTraits, Log

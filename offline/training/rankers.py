@@ -6,10 +6,10 @@ from math import inf
 from typing import TypeAlias
 
 from app.artifacts import Rankers
-from app.bounds import AtLeastTwo, Count, NotNegative, Positive, Seconds, Share, Whole
-from app.contracts import Scorer, Scores
+from app.contracts import AtLeastTwo, Count, NotNegative, Positive, Scores, Seconds, Share, Whole
 from app.rank.kinds import STAGE_COLUMNS
 from app.rank.scorer import RankerKinds
+from app.stages import Scorer
 from offline.training.rank_table import RankTable, concatenate
 
 

@@ -8,10 +8,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.artifacts import Models
-from app.contracts import NO_HISTORY, Channel, LocalChannel, Query, Request
+from app.contracts import NO_HISTORY, Query, Request
 from app.cpu import Cpu
 from app.funnel import Funnel
 from app.rank.pointwise_listwise import PointwiseListwiseBlend
+from app.stages import Channel, LocalChannel
 from offline.config import JobConfig
 from offline.data.errors import DataError
 from offline.data.split import TimeSplit

@@ -1,4 +1,4 @@
-"""The suite that every implementation of ``contracts.Histories`` inherits."""
+"""The suite that every implementation of ``app.stages.Histories`` inherits."""
 
 import numpy as np
 import pytest
@@ -20,7 +20,7 @@ def items(history):
 
 
 class HistoriesContract:
-    """What every implementation of ``contracts.Histories`` does with the same events.
+    """What every implementation of ``app.stages.Histories`` does with the same events.
 
     A subclass has a fixture ``histories`` with a method ``append(events)``. The data is 1000 s
     behind the wall clock. Each history keeps ``LIMIT`` events.

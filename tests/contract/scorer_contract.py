@@ -3,10 +3,11 @@
 import numpy as np
 import pytest
 
-from app.contracts import ABSENT, Candidates, Scorer
+from app.contracts import ABSENT, Candidates
 from app.features.views import FINE_VIEW, column_names
 from app.rank.kinds import STAGE_COLUMNS
 from app.rank.scorer import RankerKind
+from app.stages import Scorer
 from tests.fakes import LISTS, query
 
 

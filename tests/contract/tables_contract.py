@@ -1,4 +1,4 @@
-"""The suite that every implementation of ``contracts.Tables`` inherits."""
+"""The suite that every implementation of ``app.stages.Tables`` inherits."""
 
 import numpy as np
 import pytest
@@ -31,7 +31,7 @@ def listed(neighbours):
 
 
 class TablesContract:
-    """What every implementation of ``contracts.Tables`` does. ``tables`` serves ``SMALL``."""
+    """What every implementation of ``app.stages.Tables`` does. ``tables`` serves ``SMALL``."""
 
     async def test_neighbours_come_in_the_order_of_the_rows_best_first(self, tables):
         neighbours = await tables.read("item_cf", rows(2, 0))

@@ -118,7 +118,7 @@ def test_every_setting_is_written_but_those_of_the_service_and_the_command():
 
 def test_every_number_says_what_it_may_be():
     unlimited = [name for name, hint in leaves(JobConfig) if hint in {int, float}]
-    assert unlimited == [], "give these one of app.bounds as their type"
+    assert unlimited == [], "give these one of app.contracts as their type"
 
 
 @pytest.mark.parametrize(

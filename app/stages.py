@@ -1,0 +1,93 @@
+"""What each stage of the funnel and each store promises. ``app.build`` chooses who keeps it."""
+
+from collections.abc import Awaitable, Sequence
+from typing import Protocol
+
+from app.contracts import (
+    Candidates,
+    History,
+    Matrix,
+    Neighbours,
+    Proposal,
+    Query,
+    Rows,
+    Scores,
+    Slate,
+    UserEvents,
+)
+
+
+class Histories(Protocol):
+    """Reads the events of a user since the bundle was made. An unknown user has none."""
+
+    def recent(self, user: str) -> Awaitable[History]: ...
+
+
+class FriendEvents(Protocol):
+    """Reads the events of a user's friends since the bundle was made."""
+
+    def recent_events(self, users: Sequence[str], newest: int) -> Awaitable[UserEvents]:
+        """Read the ``newest`` live events of each user, in any order.
+
+        Raises:
+            StageError: The store cannot answer.
+        """
+        ...
+
+
+class Tables(Protocol):
+    """Reads similarity tables. An unknown row has no neighbours."""
+
+    def read(self, table: str, rows: Rows) -> Awaitable[Neighbours]:
+        """Read the neighbours of ``rows``.
+
+        Raises:
+            StageError: The store cannot answer.
+        """
+        ...
+
+
+class Channel(Protocol):
+    """Recall that waits for a store or a thread. It is cancelled when it is late.
+
+    Contract: see ``tests/contract/channel_contract.py``.
+    """
+
+    @property
+    def name(self) -> str: ...
+    def recall(self, query: Query, limit: int) -> Awaitable[Proposal]: ...
+
+
+class LocalChannel(Protocol):
+    """Recall from memory. It takes less time than a hop to another thread. Same contract."""
+
+    @property
+    def name(self) -> str: ...
+    def recall(self, query: Query, limit: int) -> Proposal: ...
+
+
+class Features(Protocol):
+    """Computes the features of a pool. It never adds, drops or reorders rows.
+
+    It keeps the columns that the pool already has: they were computed over the whole merged pool,
+    before a ranker cut it.
+    """
+
+    def build(self, query: Query, pool: Candidates) -> Matrix: ...
+
+
+class Scorer(Protocol):
+    """A ranker. Pure: the same query and pool give the same scores, on any thread."""
+
+    def score(self, query: Query, pool: Candidates, /) -> Scores:
+        """Return one score for each candidate, (n,), in the order of the pool.
+
+        ``pool.features`` holds the columns of the stage's view. NaN ranks an item last.
+        """
+        ...
+
+
+class Reranker(Protocol):
+    """Makes the final list. It is the only stage that compares items with one another."""
+
+    def rerank(self, query: Query, pool: Candidates) -> Slate: ...
