@@ -10,6 +10,7 @@ from app.bundle.bundle import Bundle, find_current_bundle, load_bundle
 from app.bundle.manifest import BundleError
 from app.contracts import StageError
 from app.cpu import Cpu
+from app.kernels.compiled import compile_kernels
 from app.live_catalogue.deleted_items import deleted_items_path, read_deleted_items
 from app.live_catalogue.item_store import ItemStore
 from app.observe.metrics import Metrics
@@ -69,6 +70,7 @@ class Rollout:
 
     async def _put_into_service(self, bundle: Bundle) -> None:
         """Build the deployment of a sound bundle, warm it up, then replace the old one."""
+        await asyncio.to_thread(compile_kernels)
         new = await asyncio.to_thread(Deployment.build, bundle, self.settings, self.store, self.cpu)
         self.item_store.subscribe(new.live_items.put)
         new.start(self.tasks.start)

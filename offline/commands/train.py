@@ -1,6 +1,7 @@
 """``recfunnel train``: reads the data, runs the job with a progress bar, prints the result."""
 
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 
 from rich.console import Console
@@ -9,6 +10,7 @@ from rich.table import Table
 
 from app.bundle.bundle import load_bundle
 from app.bundle.manifest import read_manifest
+from app.kernels.compiled import compile_kernels
 from app.recall.registry import override_channels
 from app.settings import Settings
 from offline.archive.archived_dataset import load_archived
@@ -98,6 +100,7 @@ def train(data: Path, settings: Settings, options: TrainOptions) -> Path:
     """
     console = Console()
     config = options.job_config(settings)
+    compile_kernels(partial(console.print, soft_wrap=True))
     with _progress() as bar:
         task = bar.add_task("", total=len(PHASES), completed=-1)
         phases = PhaseTimer(

@@ -1,0 +1,107 @@
+"""Compile the inner loops of a request with Numba, before the first request.
+
+A kernel is a function over contiguous arrays, without I/O and without Python objects. Serving,
+training and replay call the same kernels, so they compute the same bits. The options are the same
+for all: the interpreter's lock is released, and floating-point operations keep their order.
+
+With the environment variable ``NUMBA_DISABLE_JIT=1`` kernels run as plain Python, for debugging.
+"""
+
+import logging
+from collections.abc import Callable
+from time import monotonic
+from typing import Any, Generic, ParamSpec, TypeVar
+
+import numba
+import numpy as np
+from numba.core import types
+from numba.np.numpy_support import from_dtype
+
+log = logging.getLogger(__name__)
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+def scalar(dtype: str) -> Any:
+    """Return the type of a number, such as "f4" or "i8"."""
+    return from_dtype(np.dtype(dtype))
+
+
+def read(dtype: str, ndim: int = 1) -> Any:
+    """Return the type of a contiguous array that the kernel does not change."""
+    return types.Array(scalar(dtype), ndim, "C", readonly=True)
+
+
+def write(dtype: str, ndim: int = 1) -> Any:
+    """Return the type of a contiguous array that the kernel changes."""
+    return types.Array(scalar(dtype), ndim, "C")
+
+
+class Kernel(Generic[P, R]):
+    """A function that is compiled for the declared types of its arguments, and for no others."""
+
+    def __init__(self, function: Callable[P, R], signatures: tuple[tuple[Any, ...], ...]) -> None:
+        self.python = function  # what is compiled, as plain Python
+        self._signatures = signatures
+        self._dispatcher = inline(function)
+        self._is_compiled = False
+
+    def compile(self) -> bool:
+        """Compile the function, or load it from the cache. Return whether it was compiled."""
+        if self._is_compiled or not hasattr(self._dispatcher, "compile"):  # compilation is off
+            return False
+        for signature in self._signatures:
+            self._dispatcher.compile(signature)
+        self._dispatcher.disable_compile()
+        self._is_compiled = True
+        return bool(self._dispatcher.stats.cache_misses)
+
+    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
+        """Run the compiled function.
+
+        Raises:
+            TypeError: the arguments have other types than the declared ones.
+        """
+        if not self._is_compiled:
+            self.compile()
+        result: R = self._dispatcher(*args, **kwargs)
+        return result
+
+
+KERNELS: list[Kernel[..., Any]] = []
+
+
+def kernel(*signatures: tuple[Any, ...]) -> Callable[[Callable[P, R]], Kernel[P, R]]:
+    """Declare a kernel by the types of its arguments, one tuple for each combination of types."""
+
+    def declare(function: Callable[P, R]) -> Kernel[P, R]:
+        declared = Kernel(function, signatures)
+        KERNELS.append(declared)
+        return declared
+
+    return declare
+
+
+def inline(function: Callable[P, R]) -> Any:
+    """Declare a function that only kernels call. It is compiled into them."""
+    try:
+        return numba.njit(function, cache=True, nogil=True, error_model="numpy")
+    except RuntimeError as error:  # no folder for the cache can be written
+        log.warning("the compiled code of %s is not kept: %s", function.__name__, error)
+        return numba.njit(function, nogil=True, error_model="numpy")
+
+
+def compile_kernels(announce: Callable[[str], None] = log.info) -> float:
+    """Compile all kernels, or load them from the cache, and return the seconds that it took.
+
+    Args:
+        announce: called with a sentence if code has to be compiled, which takes a while.
+    """
+    began = monotonic()
+    is_announced = False
+    for each in KERNELS:
+        if each.compile() and not is_announced:
+            is_announced = True
+            announce("Compiling the kernels for this machine: once, about half a minute")
+    return monotonic() - began
