@@ -94,3 +94,15 @@ def test_training_needs_no_other_extra(data, tmp_path):
     command = ["train", "--data", str(data), "--out", str(out), "--config", str(quick), "--force"]
     (printed,) = run_without(OTHER_EXTRAS, [command], {"REDIS_URL": ""})
     assert (out / "current").exists(), printed
+
+
+def test_data_is_fetched_and_looked_at_without_lightgbm():
+    """The image that gets the data has no OpenMP runtime, without which LightGBM cannot load."""
+    program = "import sys; sys.modules['lightgbm'] = None; import offline.cli as c; c.main()"
+    result = subprocess.run(
+        [sys.executable, "-c", program, "data", "get", "--help"],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert result.returncode == 0, result.stderr

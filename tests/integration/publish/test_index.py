@@ -1,21 +1,205 @@
-"""An index that is not exact is trained, published and loaded."""
+"""Indexes of every kind against an exact search; one is trained, published and loaded."""
 
 import io
 from contextlib import redirect_stdout
 from dataclasses import replace
+from pathlib import Path
 
 import faiss
 import numpy as np
+import pytest
 from rich.console import Console
 
+from app.build import FunnelConfig
 from app.bundle.bundle import load_bundle
+from app.cpu import Cpu
+from app.deadline import NO_CHECKPOINTS
+from app.query_builder import QueryBuilder
+from app.recall.vectors import flat_index
 from app.settings import Settings
+from app.state.counters import PopularityCounters
 from offline.commands.train import TrainOptions, print_index_losses, train
+from offline.data.errors import DataError
+from offline.publish.index import (
+    INDEX_KINDS,
+    IndexConfig,
+    available_kinds,
+    build_index,
+    index_builder,
+    resolve_kind,
+)
 from offline.publish.index_loss import (
     measure_bundle_indexes,
+    measure_index_kinds,
+    sample_user_vectors,
 )
+from offline.training.past_requests import build_offline_funnel
 from tests.conftest import world, write_recbole
+from tests.fakes import request, small_models
 from tests.integration.test_job import SMALL
+
+MODELS = small_models()
+
+
+def like_factors(n=10_000, d=8, seed=0):
+    """Vectors as a factorisation makes them: tastes, and lengths that fall with popularity."""
+    random = np.random.default_rng(seed)
+    tastes = random.standard_normal((30, d))[random.integers(0, 30, n)]
+    vectors = tastes + 0.5 * random.standard_normal((n, d))
+    lengths = (1.0 + np.arange(n) / 100.0) ** -0.3
+    unit = vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
+    return (unit * lengths[:, None]).astype(np.float32)
+
+
+VECTORS = like_factors()
+LIKED = np.random.default_rng(1).integers(0, 2_000, (20, 5))
+QUERIES = VECTORS[LIKED].mean(axis=1)
+
+
+@pytest.fixture(scope="module")
+def made():
+    """One index of each kind."""
+    return {kind: build_index(VECTORS, IndexConfig(kind)) for kind in INDEX_KINDS}
+
+
+def found(index, k=200):
+    return index.search(QUERIES, k)
+
+
+def share_of_exact(index, k=200):
+    (_, exact), (_, own) = found(flat_index(VECTORS), k), found(index, k)
+    return np.mean([len(set(a) & set(b)) / k for a, b in zip(exact, own, strict=True)])
+
+
+@pytest.mark.parametrize(
+    ("kind", "least"),
+    [("flat", 1.0), ("sq8", 0.97), ("ivf_flat", 0.92), ("ivf_sq8", 0.92), ("ivf_pq", 0.88)],
+)
+def test_each_kind_finds_nearly_what_an_exact_search_finds(made, kind, least):
+    assert share_of_exact(made[kind]) >= least
+
+
+@pytest.mark.parametrize("kind", INDEX_KINDS)
+def test_scores_are_inner_products_of_the_same_rows(made, kind):
+    scores, rows = found(made[kind], 20)
+    true = np.take_along_axis(QUERIES @ VECTORS.T, rows, axis=1)
+    assert made[kind].metric_type == faiss.METRIC_INNER_PRODUCT
+    assert made[kind].ntotal == len(VECTORS)
+    assert np.abs(scores - true).max() < (0.3 if kind == "ivf_pq" else 0.03)
+    assert (np.diff(scores, axis=1) <= 0).all()
+
+
+def test_a_byte_for_a_float_takes_a_quarter_and_codes_an_eighth(made):
+    size = {kind: len(faiss.serialize_index(index)) for kind, index in made.items()}
+    assert size["sq8"] < 0.26 * size["flat"]
+    assert size["ivf_sq8"] < 0.6 * size["ivf_flat"]
+    assert size["ivf_pq"] < size["ivf_sq8"]
+
+
+@pytest.mark.parametrize("kind", INDEX_KINDS)
+def test_the_same_seed_gives_the_same_bytes(made, kind):
+    again = build_index(VECTORS, IndexConfig(kind))
+    assert faiss.serialize_index(again).tobytes() == faiss.serialize_index(made[kind]).tobytes()
+
+
+def test_another_seed_gives_other_cells(made):
+    other = build_index(VECTORS, IndexConfig("ivf_flat"), seed=5)
+    own = made["ivf_flat"]
+    assert faiss.serialize_index(other).tobytes() != faiss.serialize_index(own).tobytes()
+
+
+def test_the_more_cells_are_looked_into_the_more_is_found_and_all_is_exact():
+    shares = [
+        share_of_exact(build_index(VECTORS, IndexConfig("ivf_flat", probed_share=share)))
+        for share in (0.0, 0.1, 1.0)
+    ]
+    assert shares == sorted(shares)
+    assert shares[0] < 0.7
+    assert shares[-1] == 1.0
+
+
+def test_codes_are_learnt_by_the_seed_and_without_what_no_search_of_ours_uses(made):
+    codes = faiss.downcast_index(made["ivf_pq"].index)
+    assert not codes.do_polysemous_training
+    assert (codes.pq.cp.seed, codes.cp.seed) == (1, 1)  # of the library: 1234
+
+
+@pytest.mark.parametrize("kind", INDEX_KINDS)
+def test_an_index_that_was_written_answers_the_same_from_mapped_memory(made, kind, tmp_path):
+    path = str(tmp_path / "some.faiss")
+    faiss.write_index(made[kind], path)
+    mapped = faiss.read_index(path, faiss.IO_FLAG_MMAP_IFC)
+    for one, two in zip(found(made[kind]), found(mapped), strict=True):
+        assert one.tobytes() == two.tobytes()
+    assert path in Path("/proc/self/maps").read_text()
+
+
+def test_auto_looks_at_each_item_while_they_are_few():
+    assert [resolve_kind("auto", n) for n in (10, 199_999, 200_000)] == ["flat", "flat", "ivf_flat"]
+    assert resolve_kind("sq8", 10**9) == "sq8"
+
+
+def test_cells_are_for_many_items_and_the_refusal_says_what_to_choose():
+    assert available_kinds(9_999) == ("flat", "sq8")
+    assert available_kinds(10_000) == INDEX_KINDS
+    with pytest.raises(DataError, match="at least 10,000 items, and there are 80: cho"):
+        build_index(MODELS.factors.items, IndexConfig("ivf_pq"))
+    index = build_index(VECTORS[:5_000], IndexConfig("ivf_flat"), min_ivf_items=5_000)
+    assert faiss.extract_index_ivf(index).nlist == 70
+
+
+@pytest.mark.parametrize("kind", INDEX_KINDS)
+def test_without_columns_nothing_is_found(kind):
+    index = build_index(np.empty((20_000, 0), np.float32), IndexConfig(kind))
+    assert index.ntotal == 0
+
+
+def test_famous_items_are_found_though_their_vectors_are_many_times_longer():
+    """Most items are hardly known: their vectors are short, or 0, and point anywhere."""
+    vectors = like_factors(d=7)
+    vectors[:500] *= 30.0
+    vectors[5_000:] = 0.0
+    index = build_index(vectors, IndexConfig("ivf_flat"))
+    queries = vectors[LIKED % 500].mean(axis=1)
+    exact = np.argsort(-queries @ vectors.T, axis=1, kind="stable")[:, :100]
+    rows = index.search(queries, 100)[1]
+    shares = [len(set(a) & set(b)) / 100 for a, b in zip(exact, rows, strict=True)]
+    assert np.mean(shares) > 0.95
+
+
+def test_losses_are_told_of_every_kind_that_is_offered():
+    kinds = INDEX_KINDS[:-1]
+    losses = measure_index_kinds(VECTORS, QUERIES, kinds)
+    assert [loss["name"] for loss in losses] == list(kinds)
+    assert losses[0]["recall"] == 1.0
+    assert losses[1]["recall"] == pytest.approx(
+        share_of_exact(build_index(VECTORS, IndexConfig("sq8")))
+    )
+    assert all(loss["bytes"] > 0 and loss["ms"] > 0 for loss in losses)
+    few = measure_index_kinds(VECTORS[:50], QUERIES[:0])
+    assert [(loss["name"], loss["recall"]) for loss in few] == [("flat", 1.0), ("sq8", 1.0)]
+
+
+def test_queries_are_the_vectors_that_serving_solves_for_these_users():
+    factors, content = sample_user_vectors(MODELS, seed=0)
+    profiles = QueryBuilder(MODELS, PopularityCounters(MODELS.popularity))
+    served = [
+        profiles.solve_vectors(profiles.build(request(name), MODELS.users.history(-1)))
+        for name in MODELS.users.ids.names(np.flatnonzero(np.diff(MODELS.users.indptr)))
+    ]
+    assert {v.tobytes() for v in factors} == {taste.factors.tobytes() for taste in served}
+    assert {v.tobytes() for v in content} == {taste.content.tobytes() for taste in served}
+
+
+def test_a_funnel_is_judged_with_the_index_that_is_served():
+    cpu = Cpu(threads=1)
+    funnel = build_offline_funnel(
+        MODELS, FunnelConfig(cpu, NO_CHECKPOINTS, index=index_builder(IndexConfig("sq8"), 0))
+    )
+    channels = {channel.name: channel for channel in funnel.local_channels}
+    for name in ("embedding", "content"):
+        assert isinstance(channels[name].index, faiss.IndexScalarQuantizer)
+    cpu.close()
 
 
 def test_a_bundle_of_quantised_indexes_is_trained_served_and_its_loss_is_printed(tmp_path):
@@ -34,7 +218,5 @@ def test_a_bundle_of_quantised_indexes_is_trained_served_and_its_loss_is_printed
     blind = replace(bundle.models, content=replace(bundle.models.content, items=np.empty((40, 0))))
     assert [loss["name"] for loss in measure_bundle_indexes(blind, bundle.indexes)] == ["factors"]
     exact = io.StringIO()
-    print_index_losses(
-        Console(file=exact), bundle_folder, "auto"
-    )  # so few items have an exact index
+    print_index_losses(Console(file=exact), bundle_folder, "auto")  # exact: the items are few
     assert not exact.getvalue()

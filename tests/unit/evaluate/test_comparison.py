@@ -27,10 +27,12 @@ def lists(share):
 LISTS = {"funnel": lists(0.9), "popularity": lists(0.3), "item_cf": lists(0.6)}
 
 
+def compare(lists=LISTS, relevant=RELEVANT, content=CONTENT):
+    return compare_methods(lists, relevant, ItemBackground(COUNTS, content), seed=1, resamples=100)
+
+
 def test_every_method_gets_every_metric_at_both_cuts():
-    compared = compare_methods(
-        LISTS, RELEVANT, ItemBackground(COUNTS, CONTENT), seed=1, resamples=200
-    )
+    compared = compare()
     names = ["ndcg", "precision", "recall", "map", "hit_rate", "coverage", "diversity"]
     names += ["novelty", "serendipity"]
     assert compared["methods"].keys() == LISTS.keys()
@@ -45,9 +47,7 @@ def test_every_method_gets_every_metric_at_both_cuts():
 
 
 def test_figures_are_means_over_users_with_relevant_items():
-    figures = compare_methods(LISTS, RELEVANT, ItemBackground(COUNTS, CONTENT), 1, 50)["methods"][
-        "item_cf"
-    ]
+    figures = compare()["methods"]["item_cf"]
     some = np.flatnonzero(RELEVANT.sizes)
     judged = metrics.grade_lists(LISTS["item_cf"], RELEVANT)
     assert figures["ndcg@10"]["mean"] == pytest.approx(metrics.ndcg(judged, 10)[some].mean())
@@ -59,9 +59,7 @@ def test_figures_are_means_over_users_with_relevant_items():
 
 
 def test_the_funnel_is_compared_with_every_other_method_in_pairs():
-    compared = compare_methods(
-        LISTS, RELEVANT, ItemBackground(COUNTS, CONTENT), seed=1, resamples=500
-    )
+    compared = compare()
     methods, against = compared["methods"], compared["differences"]
     assert against.keys() == {"popularity", "item_cf"}
     gained = against["popularity"]["ndcg@10"]
@@ -72,16 +70,13 @@ def test_the_funnel_is_compared_with_every_other_method_in_pairs():
 
 
 def test_a_method_equal_to_the_funnel_differs_by_exactly_nothing():
-    same = {"funnel": LISTS["funnel"], "popularity": LISTS["funnel"]}
-    against = compare_methods(same, RELEVANT, ItemBackground(COUNTS, None), 1, 100)["differences"]
+    against = compare({"funnel": LISTS["funnel"], "popularity": LISTS["funnel"]})["differences"]
     nothing = {"mean": 0.0, "low": 0.0, "high": 0.0}
     assert against["popularity"]["recall@20"]["difference"] == nothing
 
 
 def test_without_content_diversity_is_none_and_all_else_stands():
-    figures = compare_methods(LISTS, RELEVANT, ItemBackground(COUNTS, None), 1, 50)["methods"][
-        "funnel"
-    ]
+    figures = compare(content=None)["methods"]["funnel"]
     assert figures["diversity@10"] == {"mean": None, "low": None, "high": None}
     assert figures["ndcg@10"]["mean"] > 0.5
 
@@ -89,15 +84,13 @@ def test_without_content_diversity_is_none_and_all_else_stands():
 def test_graded_relevance_adds_graded_ndcg():
     grades = 1 + np.arange(len(RELEVANT.rows)) % 3
     graded = RowSets.of_pairs(RELEVANT.owners, RELEVANT.rows, U, grades.astype(np.float32))
-    figures = compare_methods(LISTS, graded, ItemBackground(COUNTS, None), 1, 50)["methods"][
-        "funnel"
-    ]
+    figures = compare(relevant=graded)["methods"]["funnel"]
     assert figures["graded_ndcg@10"]["mean"] < figures["ndcg@10"]["mean"]
 
 
 def test_a_comparison_without_popularity_is_refused():
     with pytest.raises(ValueError, match=r"without the lists of \['popularity'\]"):
-        compare_methods({"funnel": LISTS["funnel"]}, RELEVANT, ItemBackground(COUNTS, None), 1)
+        compare({"funnel": LISTS["funnel"]})
 
 
 def test_ndcg_alone_is_compared_with_the_first_method():

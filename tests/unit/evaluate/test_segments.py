@@ -4,27 +4,8 @@ import pytest
 from app.artifacts import Segments
 from offline.evaluate import metrics, segments
 from offline.evaluate.rowsets import RowSets
+from tests.unit.evaluate.test_comparison import COUNTS, LISTS, RELEVANT, N, U, W
 
-U, N, W = 60, 100, 20
-RANDOM = np.random.default_rng(5)
-RELEVANT = RowSets.of([RANDOM.choice(N, u % 7, replace=False) for u in range(U)])
-COUNTS = np.arange(N, 0, -1).astype(float) - 20  # the last have no event, as the clip below says
-COUNTS = np.maximum(COUNTS, 0.0)
-CONTENT = RANDOM.normal(size=(N, 6)).astype(np.float32)
-
-
-def lists(share):
-    """Lists that begin with each user's relevant items, in this share of the users."""
-    rows = np.empty((U, W), np.int64)
-    for u in range(U):
-        start = RELEVANT.rows[RELEVANT.indptr[u] : RELEVANT.indptr[u + 1]] * 1
-        start = start if RANDOM.random() < share else start[:0]
-        rest = RANDOM.permutation(np.setdiff1d(np.arange(N), start))
-        rows[u] = np.concatenate([start, rest])[:W]
-    return rows
-
-
-LISTS = {"funnel": lists(0.9), "popularity": lists(0.3), "item_cf": lists(0.6)}
 BANDED = LISTS | {"recency_popularity": LISTS["item_cf"]}
 KINDS = Segments(
     ("age", "sex", "town"),
