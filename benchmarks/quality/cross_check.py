@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.quality.libraries import ENVIRONMENTS, ROOT, interpreter
+from benchmarks.quality.libraries import PEER_FOLDERS, ROOT, PeerFolders
 from benchmarks.quality.window_lists import MAX_LIST_LENGTH, WindowLists
 
 ENVIRONMENT = "matrix"
@@ -19,15 +19,17 @@ class MetricsDifferError(Exception):
     """The project's metrics differ from those of ranx, so no figure can be trusted."""
 
 
-def largest_difference(windows: Sequence[WindowLists]) -> float | None:
+def largest_difference(
+    windows: Sequence[WindowLists], folders: PeerFolders = PEER_FOLDERS
+) -> float | None:
     """Return the largest difference of any figure of any user; None without the environment.
 
     Raises:
         MetricsDifferError: the difference is more than rounding.
     """
-    if not (ENVIRONMENTS / ENVIRONMENT).exists():
+    if not (folders.environments / ENVIRONMENT).exists():
         return None
-    worst = max(_difference(part) for part in windows)
+    worst = max(_difference(part, folders) for part in windows)
     if worst > TOLERANCE:
         raise MetricsDifferError(
             f"a figure differs from that of ranx by {worst:.1e}, more than {TOLERANCE:.0e}"
@@ -35,7 +37,7 @@ def largest_difference(windows: Sequence[WindowLists]) -> float | None:
     return worst
 
 
-def _difference(part: WindowLists) -> float:
+def _difference(part: WindowLists, folders: PeerFolders) -> float:
     relevant = part.window.relevant
     lists: dict[str, Any] = {
         f"lists {name}": rows[:, :MAX_LIST_LENGTH] for name, rows in part.lists.items()
@@ -44,7 +46,7 @@ def _difference(part: WindowLists) -> float:
         path = Path(folder) / "lists.npz"
         np.savez(path, indptr=relevant.indptr, rows=relevant.rows, grades=relevant.grades, **lists)
         command = [
-            *interpreter(ENVIRONMENT),
+            *folders.interpreter(ENVIRONMENT),
             "-m",
             "benchmarks.quality.peers.cross_check",
             str(path),

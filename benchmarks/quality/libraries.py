@@ -5,7 +5,7 @@ import json
 import subprocess
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -16,11 +16,36 @@ from offline.evaluate.metrics import Lists
 
 HERE = Path(__file__).parent
 ROOT = HERE.parents[1]
-ENVIRONMENTS = ROOT / ".venv-peers"
-CACHE = HERE / ".cache"  # lists of the libraries, so that another run needs the funnel alone
 PROCESSES = 2  # of one thread each
 TUNING_SECONDS = 600.0  # processor seconds; then no further trial begins
-TIMEOUT = 3_600.0  # seconds for one library: tuning and five windows
+
+
+@dataclass(frozen=True, slots=True)
+class PeerFolders:
+    """The folders of the peers, and how long one may run."""
+
+    environments: Path = ROOT / ".venv-peers"
+    cache: Path = HERE / ".cache"  # lists of the libraries: another run needs the funnel alone
+    timeout: float = 3_600.0  # seconds for one library: tuning and five windows
+
+    def interpreter(self, environment: str) -> list[str]:
+        """Return the command of an environment's interpreter, limited to one thread."""
+        one_thread = [f"{name}_NUM_THREADS=1" for name in ("OMP", "OPENBLAS", "MKL", "NUMBA")]
+        return ["env", *one_thread, str(self.environments / environment / "bin" / "python")]
+
+
+PEER_FOLDERS = PeerFolders()
+
+
+@dataclass(frozen=True, slots=True)
+class Tuning:
+    """How long a peer is tuned, and the settings of peers that are not tuned."""
+
+    seconds: float = TUNING_SECONDS
+    fixed_settings: Mapping[str, dict[str, Any]] = field(default_factory=dict)
+
+
+DEFAULT_TUNING = Tuning()
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,26 +94,22 @@ def run_libraries(
     names: list[str],
     folder: Path,
     show_step: Callable[[str, LibraryResult], None],
-    tuning_seconds: float = TUNING_SECONDS,
-    fixed_settings: Mapping[str, dict[str, Any]] | None = None,
+    tuning: Tuning = DEFAULT_TUNING,
+    folders: PeerFolders = PEER_FOLDERS,
 ) -> dict[str, LibraryResult]:
-    """Run these peers on the tasks in ``folder``, two at a time; cached lists are used again.
+    """Run these peers on the tasks in ``folder``, two at a time; cached lists are used again."""
 
-    After ``tuning_seconds`` of processor time no further trial begins. Peers that are in
-    ``fixed_settings`` by name are not tuned.
-    """
-
-    def tuning(name: str) -> str:
-        settings = (fixed_settings or {}).get(name)
+    def tuning_of(name: str) -> str:
+        settings = tuning.fixed_settings.get(name)
         if settings is None or "parameters" not in settings:
-            return str(tuning_seconds)
+            return str(tuning.seconds)
         path = folder / f"{name}.settings.json"
         path.write_text(json.dumps(settings, indent=1))
         return str(path.resolve())
 
     def run_one(name: str) -> LibraryResult:
         cached = _read_result(result_folder(name, folder))
-        result = cached or _run(name, folder, tuning(name))
+        result = cached or _run(name, folder, tuning_of(name), folders)
         show_step(name, result)
         return result
 
@@ -107,22 +128,16 @@ def result_folder(name: str, folder: Path) -> Path:
     return folder / f"{name}-{digest.hexdigest()[:8]}"
 
 
-def interpreter(environment: str) -> list[str]:
-    """Return the command of an environment's interpreter, limited to one thread."""
-    one_thread = [f"{name}_NUM_THREADS=1" for name in ("OMP", "OPENBLAS", "MKL", "NUMBA")]
-    return ["env", *one_thread, str(ENVIRONMENTS / environment / "bin" / "python")]
-
-
-def _run(name: str, folder: Path, tuning: str) -> LibraryResult:
+def _run(name: str, folder: Path, tuning: str, folders: PeerFolders) -> LibraryResult:
     library, out = LIBRARIES[name], result_folder(name, folder)
-    command = [*interpreter(library.environment), "-m", "benchmarks.quality.peers.runner"]
+    command = [*folders.interpreter(library.environment), "-m", "benchmarks.quality.peers.runner"]
     command += [library.module, name, str(folder.resolve()), str(out.resolve()), tuning]
     try:
         process = subprocess.run(  # noqa: S603
-            command, capture_output=True, text=True, check=False, timeout=TIMEOUT, cwd=ROOT
+            command, capture_output=True, text=True, check=False, timeout=folders.timeout, cwd=ROOT
         )
     except subprocess.TimeoutExpired:
-        return LibraryResult([], {"error": f"it took longer than {TIMEOUT:.0f} seconds"})
+        return LibraryResult([], {"error": f"it took longer than {folders.timeout:g} seconds"})
     failure = {"error": process.stderr.strip()[-500:] or f"exit code {process.returncode}"}
     return _read_result(out) or LibraryResult([], failure)
 

@@ -29,7 +29,7 @@ from benchmarks.quality.first_events import (
     build_fold_in_task,
     select_new_users,
 )
-from benchmarks.quality.libraries import LIBRARIES, ROOT
+from benchmarks.quality.libraries import LIBRARIES, PEER_FOLDERS, ROOT, PeerFolders
 from benchmarks.quality.result_file import write_result
 from benchmarks.quality.run import RESULTS, TABLE_WIDTH
 from benchmarks.quality.tasks import compute_digest
@@ -91,10 +91,12 @@ def _point(scores: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def collect_library_lists(dataset: Dataset, new_users: NewUsers) -> dict[str, Lists]:
+def collect_library_lists(
+    dataset: Dataset, new_users: NewUsers, folders: PeerFolders = PEER_FOLDERS
+) -> dict[str, Lists]:
     """Compute the lists of the tuned libraries that fold in; popular items replace empty lists."""
     selection, tests = selection_windows(dataset), test_windows(dataset, TEST_CUTS)
-    folder = libraries.CACHE / f"{dataset.name}-{compute_digest(selection, tests)}"
+    folder = folders.cache / f"{dataset.name}-{compute_digest(selection, tests)}"
     task = folder / "new-users.npz"
     tuned = [
         name
@@ -104,16 +106,16 @@ def collect_library_lists(dataset: Dataset, new_users: NewUsers) -> dict[str, Li
     if not tuned:
         return {}
     build_fold_in_task(dataset, new_users).save(task)
-    lists = {name: _fold_in(name, folder, task) for name in tuned}
+    lists = {name: _fold_in(name, folder, task, folders) for name in tuned}
     popular = lists["popularity"] if "popularity" in lists else _popular(dataset, new_users)
     return {name: np.where(rows[:, :1] < 0, popular, rows) for name, rows in lists.items()}
 
 
-def _fold_in(name: str, folder: Path, task: Path) -> Lists:
+def _fold_in(name: str, folder: Path, task: Path, folders: PeerFolders) -> Lists:
     library, results = LIBRARIES[name], libraries.result_folder(name, folder)
     out = results / "new-users.npy"
     command = [
-        *libraries.interpreter(library.environment),
+        *folders.interpreter(library.environment),
         "-m",
         "benchmarks.quality.peers.fold_in",
         library.module,

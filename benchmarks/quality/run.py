@@ -5,7 +5,7 @@ python -m benchmarks.quality.run --data data/ml-100k [--peers NAMES|none] [--win
 
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import Annotated, Any
@@ -16,7 +16,15 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from benchmarks.quality import cross_check, funnel_lists, libraries
 from benchmarks.quality.evaluation import evaluate
-from benchmarks.quality.libraries import LIBRARIES, RULE_BASED, LibraryResult
+from benchmarks.quality.libraries import (
+    DEFAULT_TUNING,
+    LIBRARIES,
+    PEER_FOLDERS,
+    RULE_BASED,
+    LibraryResult,
+    PeerFolders,
+    Tuning,
+)
 from benchmarks.quality.result_file import read_settings, summarise, write_result
 from benchmarks.quality.table import tables
 from benchmarks.quality.tasks import compute_digest, write_tasks
@@ -50,8 +58,8 @@ class QualityOptions:
     peers: list[str]
     cuts: tuple[float, ...]
     with_funnel: bool
-    tuning_seconds: float = libraries.TUNING_SECONDS
-    fixed_settings: dict[str, dict[str, Any]] = field(default_factory=dict)  # not tuned again
+    tuning: Tuning = DEFAULT_TUNING
+    folders: PeerFolders = PEER_FOLDERS
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -69,14 +77,14 @@ def run(dataset: Dataset, options: QualityOptions) -> dict[str, Any]:
         DataError: a window has no users.
     """
     selection, tests = selection_windows(dataset), test_windows(dataset, options.cuts)
-    folder = libraries.CACHE / f"{dataset.name}-{compute_digest(selection, tests)}"
+    folder = options.folders.cache / f"{dataset.name}-{compute_digest(selection, tests)}"
     write_tasks(dataset, selection, tests, folder)
     methods = _collect_lists(dataset, tests, options, folder)
     window_lists = [
         WindowLists.of(dataset, window, lists)
         for window, lists in zip(tests, methods.lists, strict=True)
     ]
-    worst = cross_check.largest_difference(window_lists)
+    worst = cross_check.largest_difference(window_lists, options.folders)
     best = best_library(window_lists, methods.details)
     reference = funnel_lists.FUNNEL if options.with_funnel else best
     return {
@@ -85,7 +93,7 @@ def run(dataset: Dataset, options: QualityOptions) -> dict[str, Any]:
             "cuts": list(options.cuts) if dataset.traits.has_times else None,
             "width": WIDTH,
             "seed": SEED,
-            "tuning_seconds": options.tuning_seconds,
+            "tuning_seconds": options.tuning.seconds,
             "headline": HEADLINE,
             "ranx_difference": worst,
         },
@@ -118,7 +126,7 @@ def _collect_lists(
             bar.update(steps, advance=1, description=f"{name}: {_outcome(result)}")
 
         for name, result in libraries.run_libraries(
-            names, folder, show_step, options.tuning_seconds, options.fixed_settings
+            names, folder, show_step, options.tuning, options.folders
         ).items():
             details[name] = result.details
             for of_window, rows in zip(lists, result.lists, strict=False):
@@ -182,16 +190,19 @@ def main(  # noqa: PLR0913, PLR0917 (options of a command)
     out: Annotated[Path, typer.Option(help="Folder of the result.")] = RESULTS,
 ) -> None:
     """Compare the funnel with the libraries; write the result and print it."""
-    options = replace(_options(peers, windows, own=own), tuning_seconds=patience)
-    if settings:
-        options = replace(options, fixed_settings=read_settings(settings))
+    tuning = Tuning(patience, read_settings(settings) if settings else {})
+    options = replace(_options(peers, windows, own=own), tuning=tuning)
     try:
         dataset = load_dataset(data, None, MAX_BAD_SHARE).dataset
         result = run(dataset, options)
     except DataError as error:
         console.print(str(error), markup=False)
         sys.exit(1)
-    path = out / f"{dataset.name}.json"
+    show_result(result, out / f"{dataset.name}.json")
+
+
+def show_result(result: dict[str, Any], path: Path) -> None:
+    """Write a result to ``path`` and print it."""
     write_result(path, summarise(result))
     for shown in tables(result):
         wide.print(shown)

@@ -1,21 +1,16 @@
-import json
-import subprocess
 from dataclasses import replace
 
 import numpy as np
 import pytest
 from rich.console import Console
 from scipy import sparse
-from typer.testing import CliRunner
 
-from benchmarks.quality import cross_check, libraries, new_users, run
+from benchmarks.quality import libraries
 from benchmarks.quality.evaluation import evaluate
 from benchmarks.quality.exchange import MAX_LIST_LENGTH, Task
 from benchmarks.quality.first_events import build_fold_in_task, select_new_users
-from benchmarks.quality.libraries import LIBRARIES, LibraryResult
 from benchmarks.quality.peers.peer import Peer, recommend, signals
 from benchmarks.quality.peers.popularity import PEERS
-from benchmarks.quality.peers.runner import choose
 from benchmarks.quality.table import tables
 from benchmarks.quality.tasks import build_task, compute_digest, write_tasks
 from benchmarks.quality.window_lists import HEADLINE, WindowLists
@@ -28,9 +23,7 @@ from benchmarks.quality.windows import (
 )
 from offline.data.dataset import DataTraits
 from offline.data.errors import DataError
-from offline.data.readers import LoadedData
 from offline.evaluate.intervals import Bootstrap
-from offline.evaluate.rowsets import RowSets
 from tests.fakes import ITEMS, small_dataset
 
 SETTINGS = {"signal": "liked"}
@@ -64,10 +57,15 @@ def answers(dataset, window, *methods, seed=0):
     return WindowLists.of(dataset, window, lists)
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def windows():
     dataset = small_dataset()
     return [answers(dataset, window, "funnel", "ease") for window in cut_for_test(dataset)]
+
+
+@pytest.fixture(scope="module")
+def result(windows):
+    return evaluate(windows, "funnel")
 
 
 def test_a_task_comes_back_from_its_file_as_it_was(tmp_path):
@@ -174,8 +172,7 @@ def test_the_signals_depend_on_the_kind_of_data():
     assert signals(replace(task, is_explicit=np.array([False]))) == ["liked", "weight"]
 
 
-def test_users_of_all_windows_are_pooled_warm_and_cold_apart(windows):
-    result = evaluate(windows, "funnel")
+def test_users_of_all_windows_are_pooled_warm_and_cold_apart(windows, result):
     warm = sum(int((part.window.events > 0).sum()) for part in windows)
     assert result["warm"]["evaluated_users"] == warm
     assert result["warm"]["methods"]["funnel"][HEADLINE]["mean"] == pytest.approx(1)
@@ -190,16 +187,17 @@ def test_users_of_all_windows_are_pooled_warm_and_cold_apart(windows):
 
 
 def test_a_method_without_lists_for_cold_users_is_left_out_for_them_alone(windows):
-    for part in windows:
-        part.lists["ease"][part.window.events == 0] = -1
-    result = evaluate(windows, "ease")
+    def without_cold_users(part):
+        cold = part.window.events[:, None] == 0
+        return replace(part, lists=part.lists | {"ease": np.where(cold, -1, part.lists["ease"])})
+
+    result = evaluate([without_cold_users(part) for part in windows[:2]], "ease")
     assert set(result["cold"]["methods"]) == {"funnel", "popularity"}
     assert "popularity" in result["cold"]["differences"]  # against the best there is
     assert set(result["warm"]["differences"]) == {"funnel", "popularity"}
 
 
-def test_bands_hold_every_user_and_every_relevant_item_once(windows):
-    result = evaluate(windows, "funnel")
+def test_bands_hold_every_user_and_every_relevant_item_once(windows, result):
     assert sum(band.count for band in result["by_history"]) == sum(
         len(part.window.users) for part in windows
     )
@@ -223,8 +221,7 @@ def test_a_data_set_without_cold_users_has_one_table():
     assert len(shown) == 1
 
 
-def test_the_table_has_the_best_method_first(windows):
-    result = evaluate(windows, "funnel")
+def test_the_table_has_the_best_method_first(result):
     (warm, _) = tables(result | {"dataset": {"name": "small"}, "reference": "funnel"})
     console = Console(width=200, record=True)
     console.print(warm)
@@ -233,70 +230,11 @@ def test_the_table_has_the_best_method_first(windows):
     assert "1.0000 (1.0000-1.0000)" in text
 
 
-def test_cached_lists_are_read_and_the_library_does_not_run_again(tmp_path, monkeypatch):
-    monkeypatch.setattr(subprocess, "run", lambda *_args, **_kwargs: pytest.fail("task again"))
-    out = libraries.result_folder("ease", tmp_path)
-    out.mkdir()
-    np.save(out / "test-0.npy", np.zeros((2, 100), np.int64))
-    (out / "details.json").write_text(json.dumps({"trials": 20}))
-    calls = []
-    result = libraries.run_libraries(
-        ["ease"], tmp_path, lambda name, answer: calls.append((name, answer))
-    )
-    assert result["ease"].lists[0].shape == (2, 100)
-    assert not result["ease"].has_failed
-    assert calls[0][0] == "ease"
-
-
-def test_a_library_that_fails_is_reported_and_the_others_go_on(tmp_path, monkeypatch):
-    def fails(command, **_kwargs):
-        if "slim" in command:
-            raise subprocess.TimeoutExpired(command, 1)
-        return subprocess.CompletedProcess(command, 1, "", "no module named irspack")
-
-    monkeypatch.setattr(subprocess, "run", fails)
-    result = libraries.run_libraries(["slim", "ease"], tmp_path, lambda *_arguments: None)
-    assert result["ease"].details == {"error": "no module named irspack"}
-    assert result["slim"].details == {"error": "it took longer than 3600 seconds"}
-    assert result["slim"].has_failed
-
-
 def test_the_cache_depends_on_the_data_and_the_peer(tmp_path):
     assert libraries.result_folder("ease", tmp_path) != libraries.result_folder("slim", tmp_path)
     assert libraries.result_folder("ease", tmp_path / "other") != libraries.result_folder(
         "ease", tmp_path
     )
-
-
-def test_without_its_environment_ranx_does_not_run(tmp_path, monkeypatch, windows):
-    monkeypatch.setattr(cross_check, "ENVIRONMENTS", tmp_path)
-    assert cross_check.largest_difference(windows) is None
-
-
-def test_a_difference_to_ranx_is_an_error(tmp_path, monkeypatch, windows):
-    (tmp_path / cross_check.ENVIRONMENT).mkdir()
-    monkeypatch.setattr(cross_check, "ENVIRONMENTS", tmp_path)
-    outcomes = [(0, "1e-16\n", ""), (0, "0.1\n", ""), (1, "", "broken")]
-    for code, output, failed in outcomes:
-        ended = subprocess.CompletedProcess([], code, output, failed)
-        monkeypatch.setattr(subprocess, "run", lambda *_args, calls=ended, **_kwargs: calls)
-        if output.startswith("1e-16"):
-            assert cross_check.largest_difference(windows) == 1e-16
-        else:
-            with pytest.raises(cross_check.MetricsDifferError, match=r"differs|broken"):
-                cross_check.largest_difference(windows)
-
-
-def test_the_metrics_are_those_of_ranx(windows):
-    pytest.importorskip("ranx")
-    from benchmarks.quality.peers.cross_check import largest_difference  # noqa: PLC0415
-
-    random = np.random.default_rng(3)
-    for part in windows:
-        relevant = part.window.relevant
-        grades = random.integers(1, 4, len(relevant.rows)).astype(np.float32)
-        graded = RowSets(relevant.indptr, relevant.rows, grades)
-        assert largest_difference(part.lists["ease"], graded) < 1e-9
 
 
 def test_new_users_are_the_same_at_every_point_and_lose_the_revealed_items():
@@ -339,162 +277,6 @@ def test_data_without_a_curve_is_refused_with_a_reason():
     )
     with pytest.raises(DataError, match="Without timestamps no user is new"):
         select_new_users(timeless)
-
-
-@pytest.fixture
-def alone(tmp_path, monkeypatch):
-    """No library's environment, nothing kept, and a reader that gives the small data set."""
-    monkeypatch.setattr(libraries, "CACHE", tmp_path / "kept")
-    monkeypatch.setattr(cross_check, "ENVIRONMENTS", tmp_path)
-    for module in (run, new_users):
-        monkeypatch.setattr(module, "load_dataset", read_small)
-        monkeypatch.setattr(module.console, "_width", 200)
-    return tmp_path
-
-
-def read_small(path, _schema, _share):
-    if not path.name == "small":
-        raise DataError(f"{path} does not exist")
-    return LoadedData(small_dataset(), None, "csv", (), None)
-
-
-def test_a_library_with_earlier_settings_is_not_tuned(tmp_path, monkeypatch):
-    task = {}
-
-    def run_(name, _folder, how):
-        task[name] = how
-        return LibraryResult([], {"error": "stands in"})
-
-    monkeypatch.setattr(libraries, "_run", run_)
-    calls = {"ease": {"parameters": {"reg": 3.0}, "trials": 20}, "slim": {"error": "gave nothing"}}
-    libraries.run_libraries(["ease", "slim", "popularity"], tmp_path, lambda *_: None, 5.0, calls)
-    assert (task["slim"], task["popularity"]) == ("5.0", "5.0")
-    assert choose(None, tmp_path, task["ease"]) == calls["ease"]
-
-
-def everyone_gets_rows(names, folder, done, _patience, chosen):
-    """Stands in for the libraries: all give the catalogue in the order of its rows."""
-    result = {}
-    for name in names:
-        sizes = [len(Task.load(path).target_users) for path in sorted(folder.glob("test-*.npz"))]
-        lists = [np.tile(np.arange(MAX_LIST_LENGTH) % ITEMS, (size, 1)) for size in sizes]
-        for rows in lists:
-            rows[:, ITEMS:] = -1
-        result[name] = LibraryResult(lists, {"selection_ndcg": 0.1})
-        if name == "slim":
-            result[name] = LibraryResult([], {"error": "no such library"})
-        done(name, result[name])
-    return result
-
-
-def invoke(module, *arguments):
-    import typer  # noqa: PLC0415
-
-    program = typer.Typer()
-    program.command()(module.main)
-    return CliRunner().invoke(program, [str(argument) for argument in arguments])
-
-
-def test_the_whole_run_writes_one_result_and_names_what_failed(alone, monkeypatch):
-    monkeypatch.setattr(libraries, "run_libraries", everyone_gets_rows)
-    out = alone / "results"
-    ended = invoke(
-        run, "--data", "small", "--peers", "ease,slim,popularity", "--no-ours", "--out", out
-    )
-    assert ended.exit_code == 0, ended.output
-    result = json.loads((out / "small.json").read_text())
-    assert result["best_library"] == result["reference"] == "ease"
-    assert result["details"]["slim"] == {"error": "no such library"}
-    assert set(result["warm"]["methods"]) == {"ease", "popularity"}
-    assert len(result["windows"]) == 5
-    assert "slim failed: no such library" in ended.output
-
-
-def test_wrong_data_and_wrong_peers_are_refused_with_a_reason(alone):
-    ended = invoke(run, "--data", "elsewhere", "--peers", "none")
-    assert ended.exit_code == 1
-    assert "elsewhere does not exist" in ended.output
-    assert invoke(run, "--data", "small", "--peers", "gorse").exit_code == 2
-    ended = invoke(new_users, "--data", "elsewhere")
-    assert ended.exit_code == 1
-
-
-def test_without_timestamps_the_methods_that_need_them_do_not_run(alone, monkeypatch):
-    task = []
-
-    def note(names, *_rest):
-        task.extend(names)
-        return {}
-
-    monkeypatch.setattr(libraries, "run_libraries", note)
-    timeless = replace(
-        small_dataset(explicit=False),
-        traits=DataTraits(is_explicit=False, positive_at=4.0, has_times=False),
-    )
-    result = run.run(timeless, run.QualityOptions(list(LIBRARIES), (0.5,), with_funnel=False))
-    assert set(LIBRARIES) - set(task) == {"sasrec", "recency_popularity"}
-    assert list(result["windows"]) == ["fold-in"]
-    assert result["best_library"] == "popularity"  # nobody windows
-
-
-def folded(place, lists):
-    """Stands in for a library's process that folds in: it writes these lists."""
-
-    def run(command, **_kwargs):
-        np.save(command[-1], np.pad(lists, ((0, 0), (0, 80)), constant_values=-1))
-        return subprocess.CompletedProcess(command, 0)
-
-    place.mkdir(parents=True)
-    (place / "details.json").write_text(json.dumps({"parameters": SETTINGS}))
-    return run
-
-
-def test_the_curve_has_every_method_at_every_point(alone, monkeypatch):
-    dataset = small_dataset()
-    result = select_new_users(dataset, 0.02, (0, 1, 3))
-    users = len(result.users) // 3
-    lists = np.full((len(result.users), 20), -1)
-    perfect = [asker.relevant[:20] for asker in result.users]
-    for line in range(users, len(lists)):  # nothing is trained of anybody at the first point
-        lists[line, : len(perfect[line])] = perfect[line]
-    windows = selection_windows(dataset), cut_for_test(dataset)
-    folder = libraries.CACHE / f"small-{compute_digest(*windows)}"
-    monkeypatch.setattr(subprocess, "run", folded(libraries.result_folder("ease", folder), lists))
-    channels = {"funnel": np.tile(np.arange(20), (len(lists), 1))}
-    lists_of = channels | new_users.collect_library_lists(dataset, result)
-    result = new_users.compute_curve(dataset, result, lists_of)
-    assert result["users"] == users
-    assert list(result["points"]) == ["0", "1", "3"]
-    assert result["points"]["0"]["ease"]["ndcg@10"]["mean"] < 1  # popular items stand in
-    assert result["points"]["1"]["ease"]["ndcg@10"]["mean"] == pytest.approx(1)
-    assert result["points"]["1"]["ease"]["difference"]["high"] < 0  # of the funnel
-    console = Console(width=200, record=True)
-    console.print(new_users.table(result))
-    text = console.export_text()
-    assert text.index("ease") < text.index("funnel")
-
-
-def test_without_tuned_libraries_there_are_no_lists_of_libraries(alone):
-    dataset = small_dataset()
-    new = select_new_users(dataset, 0.02, (0, 1))
-    assert new_users.collect_library_lists(dataset, new) == {}
-
-
-def test_tuning_finds_the_better_setting(tmp_path):
-    pytest.importorskip("optuna")
-    from benchmarks.quality.peers import runner  # noqa: PLC0415
-
-    dataset = small_dataset()
-    write_tasks(dataset, selection_windows(dataset), [], tmp_path)
-    exams = [runner.SelectionTask.load(tmp_path / f"selection-{number}.npz") for number in range(3)]
-    calls = runner.tune(PEERS["popularity"], exams)
-    tried = [
-        runner.compute_selection_score(PEERS["popularity"], exams, {"signal": signal})
-        for signal in ("liked", "all")
-    ]
-    assert calls["trials"] == runner.TRIALS
-    assert calls["selection_ndcg"] == max(tried)
-    assert runner.tune(PEERS["popularity"], exams, tuning_seconds=0)["trials"] == 1
 
 
 def test_the_lines_of_one_person_are_not_independent():
