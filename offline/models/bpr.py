@@ -49,7 +49,7 @@ def fit_bpr(log: Log, shape: LogShape, config: BPRConfig, seed: int) -> Factors:
             factors=config.size,
             learning_rate=config.rate,
             regularization=config.penalty,
-            iterations=max(1, round(config.rounds / draws.mean())),
+            iterations=count_rounds(config.rounds, draws),
             num_threads=1,
             random_state=seed,
         )
@@ -64,6 +64,11 @@ def count_draws(weights: NDArray[np.float64]) -> NDArray[np.int64]:
     wanted = np.rint(MEAN_DRAWS * weights / weights.mean())
     draws: NDArray[np.int64] = np.clip(wanted, 1, MAX_DRAWS).astype(np.int64)
     return draws
+
+
+def count_rounds(rounds: int, draws: NDArray[np.int64]) -> int:
+    """Return the rounds in which likes of so many draws are drawn as often as once a round."""
+    return max(1, round(rounds / float(draws.mean())))
 
 
 def repeat_likes(likes: Sparse, draws: NDArray[np.int64]) -> csr_matrix[np.float32]:

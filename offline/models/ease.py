@@ -39,7 +39,9 @@ class EASEConfig:
     max_items: Count = 6_000  # the most liked. Time grows with the cube, memory with the square
 
 
-def fit_ease(log: Log, shape: LogShape, config: EASEConfig) -> NeighbourTable:
+def fit_ease(
+    log: Log, shape: LogShape, config: EASEConfig, block_rows: int = BLOCK_ROWS
+) -> NeighbourTable:
     """Regress each item's likes on those of all others. Row r holds the weights of item r for them.
 
     ``B = I - P · diag(1 / diag P)`` with ``P = (XᵀX + reg·I)⁻¹`` (Steck: Embarrassingly shallow
@@ -56,9 +58,8 @@ def fit_ease(log: Log, shape: LogShape, config: EASEConfig) -> NeighbourTable:
         weights = _regress(
             with_entries(likes, likes.data / mean_positive_weight(log))[:, chosen], config.reg
         )
-    return build_neighbour_table(
-        _largest_weights(weights, chosen, config.neighbours), shape[1], config.neighbours
-    )
+    largest = _largest_weights(weights, chosen, config.neighbours, block_rows)
+    return build_neighbour_table(largest, shape[1], config.neighbours)
 
 
 def _most_liked(likes: Sparse, config: EASEConfig) -> NDArray[np.intp]:
@@ -81,13 +82,13 @@ def _regress(likes: Sparse, reg: float) -> NDArray[np.float32]:
 
 
 def _largest_weights(
-    weights: NDArray[np.float32], chosen: NDArray[np.intp], keep: int
+    weights: NDArray[np.float32], chosen: NDArray[np.intp], keep: int, block_rows: int
 ) -> list[Triples]:
     """Return the largest weights of each row that are above 0, a block of rows at a time."""
     keep = min(keep, len(chosen))
     parts = []
-    for start in range(0, len(chosen), BLOCK_ROWS):
-        block = weights[start : start + BLOCK_ROWS]
+    for start in range(0, len(chosen), block_rows):
+        block = weights[start : start + block_rows]
         best = np.argpartition(-block, keep - 1, axis=1)[:, :keep]
         largest = np.take_along_axis(block, best, axis=1)
         row, place = np.nonzero(largest > 0)

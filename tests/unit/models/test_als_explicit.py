@@ -41,9 +41,9 @@ def ridge(others, left, worth, config):
     return np.linalg.solve(square, x.T @ (w * left[told]))
 
 
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("seed", range(2))
 @pytest.mark.parametrize("half_life", [np.inf, 8 * DAY])
-@pytest.mark.parametrize("block", [1, 50, 10_000_000])
+@pytest.mark.parametrize("block", [1, 10_000_000])
 def test_ratings_are_those_of_the_obvious_loop_whatever_the_block(block, half_life, seed):
     log, config = random_log(seed, repeats=True), replace(CONFIG, half_life=half_life)
     found = fit_explicit_als_ratings(log, SHAPE, config, 7, block)

@@ -1,9 +1,8 @@
 import numpy as np
 import pytest
 
-from offline.models import ease
 from offline.models.ease import EASEConfig, fit_ease
-from tests.unit.models.logs import DAY, EMPTY, SHAPE, constant, log_of, random_log, to_dense
+from tests.unit.models.logs import DAY, SHAPE, constant, log_of, random_log, to_dense
 
 
 def dense_likes(log, config):
@@ -25,7 +24,7 @@ def one_by_one(log, config):
     return weights
 
 
-@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("seed", range(2))
 @pytest.mark.parametrize("half_life", [np.inf, 7 * DAY])
 def test_weights_are_those_of_a_ridge_regression_of_each_item_on_the_others(half_life, seed):
     config = EASEConfig(reg=2.0, half_life=half_life, min_likes=1)
@@ -49,20 +48,8 @@ def test_twice_the_weight_of_every_event_changes_nothing():
     )
 
 
-def test_only_the_best_are_kept_best_first_whatever_the_block(monkeypatch):
-    log = constant(random_log(1, m=40))
-    whole = to_dense(fit_ease(log, SHAPE, EASEConfig(reg=1.0)))
-    monkeypatch.setattr(ease, "BLOCK_ROWS", 3)
-    table = fit_ease(log, SHAPE, EASEConfig(reg=1.0, neighbours=2))
-    for item in range(SHAPE[1]):
-        span = slice(table.indptr[item], table.indptr[item + 1])
-        best = sorted((-whole[item, j], j) for j in np.flatnonzero(whole[item]))[:2]
-        assert table.rows[span].tolist() == [j for _, j in best]
-    assert (table.weights > 0).all()
-
-
 def test_items_beyond_the_most_liked_have_no_neighbours_and_are_nobodys():
-    events = [(u, i, 1, 1, 0) for u in range(6) for i in range(4) if u + i < 7]
+    events = [(u, i, 1, 1, 0) for u in range(6) for i in range(2) if u + i < 7]
     log = log_of(*events, (6, 3, 1, 1, 0), (6, 0, 1, 1, 0))
     counts = np.bincount(log.items)
     table = fit_ease(log, SHAPE, EASEConfig(reg=0.1, max_items=2))
@@ -79,20 +66,9 @@ def test_items_of_too_few_likes_have_no_neighbours_and_are_nobodys():
     assert np.diff(table.indptr)[:3].tolist() == [1, 1, 0]
 
 
-@pytest.mark.parametrize("log", [EMPTY, log_of((0, 0, 5, 1, 0)), log_of((0, 0, 1, -1, 0))])
-def test_where_no_two_items_meet_every_item_is_alone(log):
-    table = fit_ease(log, SHAPE, EASEConfig())
-    assert (len(table), len(table.rows)) == (SHAPE[1], 0)
-    assert (table.indptr.dtype, table.rows.dtype, table.weights.dtype) == ("i8", "i4", "f4")
-
-
 def test_one_user_is_enough():
     table = fit_ease(
         log_of((0, 0, 1, 1, 0), (0, 2, 1, 1, 1)), (1, 3), EASEConfig(reg=1.0, min_likes=1)
     )
     assert table.rows.tolist() == [2, 0]
     assert np.allclose(table.weights, 0.5)
-
-
-def test_a_catalogue_of_nothing_has_an_empty_table():
-    assert len(fit_ease(EMPTY, (0, 0), EASEConfig())) == 0

@@ -3,7 +3,7 @@ import pytest
 
 from offline.data.dataset import Log
 from offline.models.transitions import TransitionsConfig, fit_transitions
-from tests.unit.models.logs import DAY, EMPTY, SHAPE, log_of, random_log, to_dense
+from tests.unit.models.logs import DAY, SHAPE, log_of, random_log, to_dense
 
 
 def pair_by_pair(log, config):
@@ -39,7 +39,7 @@ SETTINGS = [
 ]
 
 
-@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("seed", range(2))
 @pytest.mark.parametrize("settings", SETTINGS)
 def test_weights_are_those_of_the_obvious_loop(settings, seed):
     config = TransitionsConfig(**settings)
@@ -81,32 +81,5 @@ def test_a_history_written_in_one_moment_says_nothing():
 
 
 def test_histories_of_different_users_do_not_meet():
-    assert (
-        len(
-            fit_transitions(
-                log_of((0, 1, 5, 1, 0), (1, 2, 5, 1, 1)), SHAPE, TransitionsConfig()
-            ).rows
-        )
-        == 0
-    )
-
-
-def test_only_the_best_are_kept_best_first():
-    log = random_log(3)
-    whole = to_dense(fit_transitions(log, SHAPE, TransitionsConfig()))
-    table = fit_transitions(log, SHAPE, TransitionsConfig(neighbours=2))
-    for item in range(SHAPE[1]):
-        span = slice(table.indptr[item], table.indptr[item + 1])
-        best = sorted((-whole[item, j], j) for j in np.flatnonzero(whole[item]))[:2]
-        assert table.rows[span].tolist() == [j for _, j in best]
-
-
-@pytest.mark.parametrize("log", [EMPTY, log_of((0, 0, 5, 1, 0)), log_of((0, 0, 1, -1, 0))])
-def test_where_nothing_follows_the_table_is_empty(log):
-    table = fit_transitions(log, SHAPE, TransitionsConfig())
-    assert (len(table), len(table.rows)) == (SHAPE[1], 0)
-    assert (table.indptr.dtype, table.rows.dtype, table.weights.dtype) == ("i8", "i4", "f4")
-
-
-def test_a_catalogue_of_nothing_has_an_empty_table():
-    assert len(fit_transitions(EMPTY, (0, 0), TransitionsConfig())) == 0
+    log = log_of((0, 1, 5, 1, 0), (1, 2, 5, 1, 1))
+    assert len(fit_transitions(log, SHAPE, TransitionsConfig()).rows) == 0
