@@ -25,8 +25,7 @@ from offline.evaluate.holdout import Holdout
 from offline.models.registry import fit_models
 from offline.publish.flatten_config import flatten_config
 from offline.publish.index import index_builder
-from offline.publish.pointer import current_version, point_to
-from offline.publish.versions import remove_old_bundles
+from offline.publish.versions import current_version, point_to, remove_old_bundles
 from offline.publish.writer import TrainingResult, push_tables, write_bundle
 from offline.report.report import write_report
 from offline.report.report_figures import (

@@ -21,10 +21,9 @@ from app.request_log.erasure import erase_log_entries
 from app.settings import Settings
 from app.state.erasure import erase_user as erase_in_store
 from app.state.store import Store
-from offline.archive.drain import build_drains
+from offline.archive.drain import ArchiveRounds, build_drains, require_version
 from offline.archive.erased_users import ErasedUsers, purge
 from offline.archive.files import StreamFiles, archive_folder
-from offline.archive.rounds import ArchiveRounds, require_version
 from offline.archive.streams import STREAMS
 from offline.data.errors import DataError
 from offline.store_client import open_client

@@ -7,8 +7,7 @@ from rich.console import Console
 from rich.table import Table
 
 from app.bundle.manifest import BundleError, Manifest, parse_manifest
-from offline.publish.pointer import current_version, rollback
-from offline.publish.versions import StoredBundle, list_bundles
+from offline.publish.versions import StoredBundle, current_version, list_bundles, rollback
 
 UNKNOWN = "-"
 

@@ -20,10 +20,8 @@ from offline.data.readers import MAX_BAD_SHARE, load_dataset, write_bad_rows
 from offline.errors import RefusedError
 from offline.evaluate.gate import GateConfig, gate_remarks, refusal_message
 from offline.job import PhaseTimer, run_job
-from offline.publish.index import resolve_kind
-from offline.publish.index_loss import measure_bundle_indexes
-from offline.publish.pointer import current_version
-from offline.publish.versions import BUNDLES_KEPT
+from offline.publish.index import measure_bundle_indexes, resolve_kind
+from offline.publish.versions import BUNDLES_KEPT, current_version
 from offline.training.objectives import ObjectiveWeights, parse_objectives
 
 PHASES = {

@@ -10,8 +10,7 @@ from offline.config import config_to_toml
 from offline.data.atomic import atomic_path
 from offline.data.readers import load_dataset
 from offline.data.split import split_by_time
-from offline.tune.parts import PartsFunction, search_parts
-from offline.tune.search import Budget, Search
+from offline.tune.search import Budget, PartsFunction, Search, search_parts
 from offline.tune.space import without_decay
 from offline.tune.study import open_trials
 from offline.tune.view import (

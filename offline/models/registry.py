@@ -9,8 +9,10 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, fields, replace
 
 import numpy as np
+from numpy.typing import NDArray
 
-from app.artifacts import Factors, Models, NeighbourTable
+from app.artifacts import NO_FRIENDS, Factors, Friends, Models, NeighbourTable, Users
+from app.catalogue.ids import IdIndex
 from app.contracts import Seed
 from offline.choices import Factorisation
 from offline.data.dataset import Dataset, Log
@@ -28,7 +30,6 @@ from offline.models.segments import SegmentsConfig, encode_segments, fit_segment
 from offline.models.sgd import SGDConfig, fit_sgd
 from offline.models.transitions import TransitionsConfig, fit_transitions
 from offline.models.user_cf import UserCFConfig, fit_raters, should_centre
-from offline.models.users import build_friends, build_users
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,3 +191,29 @@ def _without_decay(config: RecallConfig) -> RecallConfig:
     return replace(
         config, **{name: replace(part, half_life=np.inf) for name, part in fading.items()}
     )
+
+
+def build_users(log: Log, ids: IdIndex, segments: NDArray[np.int32]) -> Users:
+    """Return the events of each user, newest first; events of the same second in row order.
+
+    Serving joins histories in the same order (``app.query_builder.join_histories``).
+    """
+    order = np.lexsort((log.items, -log.times, log.users))
+    lengths = np.bincount(log.users, minlength=len(ids))
+    return Users(
+        ids=ids,
+        indptr=np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64),
+        rows=log.items[order].astype(np.int32),
+        values=log.values[order],
+        weights=log.weights[order],
+        times=log.times[order],
+        segments=segments,
+    )
+
+
+def build_friends(edges: NDArray[np.int32], users: int) -> Friends:
+    """Return the friends of each user from sorted edges in both directions, (e, 2)."""
+    if not len(edges):
+        return NO_FRIENDS
+    indptr = np.searchsorted(edges[:, 0], np.arange(users + 1)).astype(np.int64)
+    return Friends(indptr, np.ascontiguousarray(edges[:, 1]))

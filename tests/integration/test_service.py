@@ -25,7 +25,7 @@ from app.service.service import Service
 from app.settings import Settings
 from app.state.archiver_status import UNLIMITED, mark_archiver_in_use
 from app.state.tables import _marker
-from offline.publish.pointer import point_to
+from offline.publish.versions import point_to
 from tests.bundles import edit_manifest
 from tests.conftest import NEEDS_REDIS, hosted, leisurely, until
 

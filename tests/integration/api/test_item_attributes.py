@@ -14,9 +14,9 @@ from app.cpu import Cpu
 from app.request_log.writer import request_log_key
 from app.settings import Settings
 from offline.cli import app
+from offline.commands.replay import find_differences
 from offline.commands.train import TrainOptions, train
-from offline.publish.pointer import point_to
-from offline.replay_log.differences import find_differences
+from offline.publish.versions import point_to
 from offline.replay_log.replay import RequestReplayer
 from offline.replay_log.state_rebuild import StateLostError
 from offline.replay_log.stream_reader import StreamReader

@@ -12,7 +12,7 @@ from app.bundle.bundle import find_current_bundle
 from app.service.service import CONFIRM_TIMEOUT
 from benchmarks.live_items import ChurnPlan, ItemChurn, describe
 from loadtest.service import ServiceProcess
-from offline.publish.pointer import point_to
+from offline.publish.versions import point_to
 from tests.conftest import hosted, leisurely, running, until
 from tests.integration.test_service import another_version, serving
 

@@ -15,9 +15,8 @@ from app.settings import Settings
 from app.state.archiver_status import GROUP, archiver_key, read_archiver_lag
 from app.state.event_codec import events_key, impressions_key
 from app.state.store import Store
-from offline.archive.drain import Drain
+from offline.archive.drain import ArchiveRounds, Drain, require_version
 from offline.archive.files import StreamFiles, archive_folder
-from offline.archive.rounds import ArchiveRounds, require_version
 from offline.archive.streams import EVENTS, IMPRESSIONS, REQUEST_LOG, encode_row, log_entry
 from offline.commands.archive import archive, lock_archive
 from offline.data.errors import DataError

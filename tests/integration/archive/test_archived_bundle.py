@@ -12,9 +12,9 @@ from app.cpu import Cpu
 from app.state.event_codec import events_key, impressions_key
 from offline.archive.files import archive_folder
 from offline.commands.archive import archive
+from offline.commands.replay import find_differences
 from offline.commands.train import TrainOptions, train
 from offline.evaluate.gate import GateConfig
-from offline.replay_log.differences import find_differences
 from offline.replay_log.replay import RequestReplayer
 from offline.replay_log.stream_reader import StreamReader
 from tests.conftest import hosted, leisurely, until

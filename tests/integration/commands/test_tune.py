@@ -21,8 +21,7 @@ from offline.config import read_config
 from offline.data.errors import DataError
 from offline.data.readers import load_dataset as read_data
 from offline.data.split import split_by_time
-from offline.tune.parts import search_parts
-from offline.tune.search import Budget
+from offline.tune.search import Budget, search_parts
 from offline.tune.study import open_trials
 from tests.conftest import ROOT, clean_environment, until, world, write_recbole
 

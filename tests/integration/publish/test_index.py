@@ -26,11 +26,9 @@ from offline.publish.index import (
     available_kinds,
     build_index,
     index_builder,
-    resolve_kind,
-)
-from offline.publish.index_loss import (
     measure_bundle_indexes,
     measure_index_kinds,
+    resolve_kind,
     sample_user_vectors,
 )
 from offline.training.past_requests import build_offline_funnel

@@ -14,8 +14,17 @@ from app.bundle.manifest import BundleError, GateCheck, GateResult, parse_manife
 from offline import cli
 from offline.publish import versions as versions_module
 from offline.publish import writer
-from offline.publish.pointer import HISTORY, current_version, point_to, rollback, service_history
-from offline.publish.versions import DRAFT_PREFIX, draft_folder, list_bundles, remove_old_bundles
+from offline.publish.versions import (
+    DRAFT_PREFIX,
+    HISTORY,
+    current_version,
+    draft_folder,
+    list_bundles,
+    point_to,
+    remove_old_bundles,
+    rollback,
+    service_history,
+)
 from offline.publish.writer import write_bundle
 from tests.bundles import build_training_result, edit_manifest
 from tests.conftest import ROOT, clean_environment, hosted, leisurely, until

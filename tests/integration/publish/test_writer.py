@@ -19,7 +19,7 @@ from app.bundle.manifest import POINTER, BundleError, read_manifest
 from app.event_weights import EventWeights
 from app.features.views import COARSE_VIEW, FINE_VIEW, column_names
 from offline.publish import writer
-from offline.publish.pointer import HISTORY, point_to
+from offline.publish.versions import HISTORY, point_to
 from offline.publish.writer import HISTORICAL_AGE, push_tables, write_bundle
 from tests.bundles import build_training_result, fine_ranker
 from tests.conftest import ROOT, clean_environment

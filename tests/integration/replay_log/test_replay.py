@@ -23,9 +23,8 @@ from app.state.streams import parse_id
 from offline import cli
 from offline.archive.files import archive_folder
 from offline.commands.archive import archive
-from offline.commands.replay import replay_order
-from offline.publish.pointer import point_to
-from offline.replay_log.differences import find_differences
+from offline.commands.replay import find_differences, replay_order
+from offline.publish.versions import point_to
 from offline.replay_log.replay import RequestReplayer
 from offline.replay_log.state_rebuild import StateLostError
 from offline.replay_log.stream_reader import StreamReader

@@ -45,7 +45,7 @@ from offline.tune.evaluators import (
     sample_negatives,
     tree_counts,
 )
-from offline.tune.parts import search_parts, study_name
+from offline.tune.search import search_parts, study_name
 from offline.tune.space import RECALL, Options, value_of, with_values
 from offline.tune.study import SearchPart
 from offline.tune.windows import TuningData

@@ -5,8 +5,7 @@ import pytest
 
 from app.catalogue.ids import IdIndex
 from offline.data.dataset import Dataset, DataTraits, Log
-from offline.models import users
-from offline.models.registry import RecallConfig, fit_models
+from offline.models.registry import RecallConfig, build_users, fit_models
 from tests.unit.models.logs import DAY, EMPTY, SHAPE, catalogue, constant, log_of, random_log
 
 
@@ -145,7 +144,7 @@ def test_without_timestamps_nothing_fades():
 def test_a_users_history_holds_all_events_newest_first_and_of_one_second_in_row_order():
     log = log_of((1, 5, 4, 1, 0), (0, 7, 1, -1, 5), (0, 2, 3, 0, 5), (1, 5, 2, -1, 9))
     ids = IdIndex.of(["a", "b", "c"])
-    found = users.build_users(log, ids, np.zeros((3, 1), np.int32))
+    found = build_users(log, ids, np.zeros((3, 1), np.int32))
     first, second = found.history(0), found.history(1)
     assert (first.rows.tolist(), first.weights.tolist()) == ([2, 7], [0, -1])
     assert (second.rows.tolist(), second.values.tolist()) == ([5, 5], [2, 4])

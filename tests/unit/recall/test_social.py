@@ -11,7 +11,7 @@ from app.contracts import NO_HISTORY, NO_PROPOSAL, UserEvents, UserRecord
 from app.query_builder import QueryBuilder
 from app.recall.social import NoFriendEvents, SocialChannel, SocialChannelConfig
 from app.state.counters import PopularityCounters
-from offline.models import users
+from offline.models.registry import build_friends
 from tests.fakes import ITEMS, USERS, proposed, query, request, small_models
 
 MODELS = small_models()
@@ -20,7 +20,7 @@ RANDOM = np.random.default_rng(3)
 EDGES = np.unique(
     np.concatenate([pairs := RANDOM.integers(0, USERS, (90, 2)), pairs[:, ::-1]]), axis=0
 ).astype(np.int32)
-GRAPH = users.build_friends(EDGES[EDGES[:, 0] != EDGES[:, 1]], USERS)
+GRAPH = build_friends(EDGES[EDGES[:, 0] != EDGES[:, 1]], USERS)
 
 
 class RecordedEvents:
@@ -112,7 +112,7 @@ def test_friends_are_stored_by_user_and_without_a_graph_no_user_has_any():
         expected = {b for a, b in EDGES.tolist() if a == user and b != user}
         assert set(GRAPH.of_user(user).tolist()) == expected
     assert GRAPH.degrees(np.array([0, -1])).tolist() == [len(GRAPH.of_user(0)), 0]
-    assert users.build_friends(np.empty((0, 2), np.int32), 9) is NO_FRIENDS
+    assert build_friends(np.empty((0, 2), np.int32), 9) is NO_FRIENDS
     assert len(NO_FRIENDS.of_user(0)) == len(GRAPH.of_user(-1)) == 0
     assert NO_FRIENDS.degrees(np.array([3, -1])).tolist() == [0, 0]
 
