@@ -107,8 +107,7 @@ class Drain:
         reply: Any = self.client.xreadgroup(
             GROUP, CONSUMER, {self.key: start}, count=self.stream.max_read
         )
-        entries: list[RawEntry] = reply[0][1] if reply else []
-        return entries
+        return reply[0][1] if reply else []
 
     def _archive(self, entries: Sequence[RawEntry]) -> None:
         """Write new entries to files, then acknowledge all entries."""

@@ -135,5 +135,4 @@ class _LikesByRow:
 def _divide(dividend: Scores, divisor: Scores) -> Matrix:
     """Divide row by row, (m, 1). The quotient is 0 for a row that is already solved exactly."""
     zeros = np.zeros_like(dividend)
-    quotient: Matrix = np.divide(dividend, divisor, out=zeros, where=divisor > 0)[:, None]
-    return quotient
+    return np.divide(dividend, divisor, out=zeros, where=divisor > 0)[:, None]

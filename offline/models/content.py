@@ -56,8 +56,7 @@ def fit_content_and_encoder(
 
 def _normalise(vectors: NDArray[np.float64]) -> NDArray[np.float64]:
     lengths = np.sqrt((vectors**2).sum(axis=1, keepdims=True))
-    unit: NDArray[np.float64] = vectors / np.where(lengths > 0, lengths, 1.0)
-    return unit
+    return vectors / np.where(lengths > 0, lengths, 1.0)
 
 
 def _category_idf(catalogue: Catalogue) -> NDArray[np.float64]:

@@ -116,8 +116,7 @@ def _fit_band(overall: HybridModel, rows: RankTable, config: HybridConfig) -> Fl
     if not count:
         return common
     own = _fit_weights(overall, rows, config)
-    shrunk: Floats = (count * own + config.prior * common) / (count + config.prior)
-    return shrunk
+    return (count * own + config.prior * common) / (count + config.prior)
 
 
 def _fit_linear(columns: tuple[str, ...], table: RankTable, config: HybridConfig) -> HybridModel:

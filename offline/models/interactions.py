@@ -90,8 +90,7 @@ def centre_by_user(log: Log, users: int) -> NDArray[np.float64]:
     values = log.values.astype(np.float64)
     counts = np.bincount(log.users, minlength=users)
     means = np.bincount(log.users, weights=values, minlength=users) / np.maximum(counts, 1)
-    deviations: NDArray[np.float64] = values - means[log.users]
-    return deviations
+    return values - means[log.users]
 
 
 def ratings_vary(log: Log, users: int) -> bool:

@@ -59,5 +59,4 @@ def compute_relative_ranks(
     starts = np.repeat(np.cumsum(groups) - groups, groups)
     ranks = np.empty(len(scores))
     ranks[np.lexsort((-scores, owner))] = np.arange(len(scores)) - starts
-    shares: NDArray[np.float64] = ranks / groups[owner]
-    return shares
+    return ranks / groups[owner]

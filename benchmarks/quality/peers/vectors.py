@@ -19,8 +19,7 @@ class VectorModel:
 
     def score_users(self, users: NDArray[np.int64]) -> CatalogueScores:
         """Score the catalogue for users of the training data."""
-        scores: CatalogueScores = self.users[users] @ self.items.T + self.biases
-        return scores
+        return self.users[users] @ self.items.T + self.biases
 
     def score_histories(self, histories: sparse.csr_matrix) -> CatalogueScores:
         """Raise: these peers do not fold in.
