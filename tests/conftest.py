@@ -17,6 +17,7 @@ from pathlib import Path
 from uuid import uuid4
 
 import httpx
+import hypothesis
 import numpy as np
 import psutil
 import pytest
@@ -55,6 +56,14 @@ NEEDS_REDIS = {
         if isinstance(spec.config, ItemTableChannelConfig | UserCFChannelConfig)
     ),
 }
+# A busy machine must fail no test, and a test fails in each run or in none.
+hypothesis.settings.register_profile(
+    "steady",
+    deadline=None,
+    derandomize=True,
+    suppress_health_check=[hypothesis.HealthCheck.too_slow],
+)
+hypothesis.settings.load_profile("steady")
 COMMAND = [sys.executable, "-m", "offline.cli"]
 ROOT = Path(__file__).parents[1]
 

@@ -1,5 +1,6 @@
 """``recfunnel data get`` and ``recfunnel doctor``."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 from rich.console import Console
@@ -11,7 +12,7 @@ from offline.data.origin import TERMS
 from offline.data.readers import load_dataset, write_bad_rows
 
 
-def get_dataset(name: str, folder: Path) -> None:
+def get_dataset(name: str, folder: Path, fetch: Callable[[Path], Path] = fetch_ml_100k) -> None:
     """Download a public data set into a folder and print its terms of use.
 
     Raises:
@@ -19,7 +20,7 @@ def get_dataset(name: str, folder: Path) -> None:
     """
     console = Console()
     with console.status(f"Downloading {name}"):
-        path = fetch_ml_100k(folder)
+        path = fetch(folder)
     console.print(TERMS, markup=False, highlight=False)
     console.print(f"\n{name} is in {path}", markup=False, highlight=False, soft_wrap=True)
 

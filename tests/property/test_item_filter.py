@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 import numpy as np
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from app.catalogue import attributes
@@ -27,7 +27,6 @@ leaves = st.one_of(
 )
 
 
-@settings(deadline=None)
 @given(leaves, leaves)
 def test_and_or_and_not_follow_logic(one, two):
     a, b = (set(passing(text)) for text in (one, two))
@@ -95,7 +94,6 @@ described = st.lists(
 )
 
 
-@settings(deadline=None)
 @given(conditions, described)
 def test_a_condition_on_attributes_agrees_with_plain_python(condition, items):
     text, plain = condition
@@ -121,7 +119,6 @@ def test_a_condition_on_attributes_agrees_with_plain_python(condition, items):
     )
 
 
-@settings(deadline=None)
 @given(
     st.text(max_size=60)
     | st.text("()[]and or not in=<>!'\"year category 0123456789.,_", max_size=60)

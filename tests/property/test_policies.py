@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 import numpy as np
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from app.contracts import NO_HISTORY, Blocked, UserRecord
@@ -91,7 +91,6 @@ def check_caps(policy, slate):
     assert slots(slate).count("sponsored") <= policy.sponsored_cap
 
 
-@settings(deadline=None)
 @given(
     policy=policies,
     blocked=st.builds(Blocked, ids.map(tuple), providers),
@@ -147,7 +146,6 @@ def test_no_order_of_policies_breaks_a_hard_filter_or_a_cap(
         check_minimums(policy, slate, allowed, k)
 
 
-@settings(deadline=None)
 @given(
     st.sampled_from(METHODS),
     st.integers(0, 2**32 - 1),

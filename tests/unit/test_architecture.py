@@ -24,6 +24,8 @@ PRIVATE_LANGUAGE = {
     *("stock", "side", "turns", "seat", "floor", "vigil", "exam", "lessons"),
 }
 VAGUE_OPENINGS = ("Give ", "Gives ", "Say ", "Says ", "Tell ", "Tells ", "Note ", "Ask ")
+PUBLIC_TESTS = ("unit", "contract", "property", "docs")
+NAMED_TUPLE = {"_asdict", "_fields", "_replace"}  # are public, for all their names
 MAX_LAYERS = 14
 
 
@@ -239,6 +241,25 @@ def docstrings_begin_with_a_verb_that_fits():
     ]
 
 
+def no_test_reaches_inside_or_patches_anything():
+    return [
+        f"{name(path)}:{node.lineno} {ast.unparse(node)}"
+        for folder in PUBLIC_TESTS
+        for path in files(f"tests/{folder}")
+        for node in nodes(path)
+        if reaches_inside(node)
+    ]
+
+
+def reaches_inside(node):
+    if isinstance(node, ast.ImportFrom):
+        return any(alias.name.startswith("_") for alias in node.names)
+    if not isinstance(node, ast.Attribute) or node.attr in NAMED_TUPLE:
+        return False
+    is_private = node.attr.startswith("_") and not node.attr.endswith("__")
+    return is_private or node.attr == "__new__" or ast.unparse(node) == "monkeypatch.setattr"
+
+
 RULES = (
     the_service_imports_neither_the_training_job_nor_what_measures_it,
     the_distribution_imports_nothing_that_is_not_in_it,
@@ -254,6 +275,7 @@ RULES = (
     no_class_or_alias_is_defined_in_two_modules,
     nothing_bears_a_name_of_a_private_language,
     docstrings_begin_with_a_verb_that_fits,
+    no_test_reaches_inside_or_patches_anything,
 )
 
 
@@ -275,3 +297,7 @@ def test_the_rules_see_what_breaks_them(tmp_path):
     private.write_text("import numpy\ntold = 1\nnumpy.load('a', allow_pickle=True)\n")
     assert pickles(private)
     assert ("told", 2) in set(names_in(private))
+    reaching = tmp_path / "reaching.py"
+    reaching.write_text("from a import _b\nc._d()\nE.__new__(E)\nmonkeypatch.setattr(c, 'd', 1)\n")
+    assert len([node for node in nodes(reaching) if reaches_inside(node)]) == 4
+    assert not any(reaches_inside(node) for node in nodes(good))

@@ -98,13 +98,20 @@ def test_settings_are_frozen():
         settings.policy.diversity = 1
 
 
+@pytest.fixture
+def environment():
+    before = dict(os.environ)
+    yield os.environ
+    os.environ.clear()
+    os.environ.update(before)
+
+
 @pytest.mark.parametrize("redis_url", [None, "unix:///there.sock"])
-def test_a_worker_reads_the_exported_settings(tmp_path, monkeypatch, redis_url):
-    monkeypatch.setattr(os, "environ", dict(os.environ))
+def test_a_worker_reads_the_exported_settings(tmp_path, environment, redis_url):
     settings = Settings(out="results", host="::1", port=9, workers=3, redis_url=redis_url)
     settings.export()
     share_metrics(tmp_path / "metrics")
-    assert os.environ["PROMETHEUS_MULTIPROC_DIR"] == str(tmp_path / "metrics")
+    assert environment["PROMETHEUS_MULTIPROC_DIR"] == str(tmp_path / "metrics")
     read = Settings()
     assert read == settings.model_copy(update={"out": tmp_path / "results"})
 

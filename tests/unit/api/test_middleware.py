@@ -17,13 +17,13 @@ class RequireKey:
     """Authentication as an ASGI middleware."""
 
     def __init__(self, app):
-        self._app = app
+        self.app = app
 
     async def __call__(self, scope, receive, send):
         if scope["type"] == "http" and (b"x-key", b"secret") not in scope["headers"]:
             await PlainTextResponse("no key", 401)(scope, receive, send)
         else:
-            await self._app(scope, receive, send)
+            await self.app(scope, receive, send)
 
 
 async def require_key(x_key: Annotated[str, Header()] = ""):

@@ -6,7 +6,7 @@ from base64 import urlsafe_b64encode
 
 import orjson
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from app.api.paging import (
@@ -20,7 +20,6 @@ from app.api.paging import (
 ids = st.lists(st.text(st.characters(exclude_categories=["Cs"]), max_size=20), max_size=30)
 
 
-@settings(deadline=None)
 @given(ids)
 def test_a_token_tells_what_was_shown(shown):
     token = encode_page_token(shown)
@@ -62,7 +61,6 @@ def test_what_is_no_token_is_refused(token):
         decode_page_token(token)
 
 
-@settings(deadline=None)
 @given(st.text(max_size=40))
 def test_whatever_is_sent_is_a_token_or_refused(token):
     with contextlib.suppress(PageTokenError):

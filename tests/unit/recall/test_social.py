@@ -27,13 +27,13 @@ class RecordedEvents:
     def __init__(self, *events):
         columns = zip(*events, strict=True) if events else [()] * 4
         kinds = (np.int64, np.int64, np.float32, np.float64)
-        self._acts = UserEvents(*(np.array(c, k) for c, k in zip(columns, kinds, strict=True)))
+        self.events = UserEvents(*(np.array(c, k) for c, k in zip(columns, kinds, strict=True)))
         self.reads = []
 
     async def recent_events(self, users_read, newest):
         self.reads.append((tuple(users_read), newest))
-        kept = self._acts.owner < len(users_read)
-        return UserEvents(*(column[kept] for column in astuple(self._acts)))
+        kept = self.events.owner < len(users_read)
+        return UserEvents(*(column[kept] for column in astuple(self.events)))
 
 
 def social(friend_events=None, **settings):

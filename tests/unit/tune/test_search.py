@@ -153,7 +153,7 @@ def test_more_trials_are_added_to_those_that_are_there(searched):
     assert outcome.parts[0].trials == 8
 
 
-def test_time_is_shared_by_weight_and_what_is_left_over_goes_on(monkeypatch, searched):
+def test_time_is_shared_by_weight_and_what_is_left_over_goes_on(searched):
     """Each trial takes a second; of 12 the first part has 3 and needs 2, so the second has 10."""
     clock = [0.0]
 
@@ -166,7 +166,6 @@ def test_time_is_shared_by_weight_and_what_is_left_over_goes_on(monkeypatch, sea
         SearchPart("leaves", "", (Options("rank.leaves", (7, 9)),), judge),
         SearchPart("truncation", "", (many,), judge, weight=3),
     ]
-    monkeypatch.setattr("offline.tune.study.Trial.should_prune", lambda _: False)
     outcome = searched(world, trials=12, seconds=12.0, clock=lambda: clock[0])
     assert outcome.parts[0].trials == 12
     assert clock == [12.0]
