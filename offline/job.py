@@ -16,12 +16,10 @@ from offline.data.dataset import Dataset
 from offline.data.errors import DataError
 from offline.data.readers import LoadedData
 from offline.data.split import TimeSplit, split_by_time
-from offline.evaluate.by_objective import compare_objectives
-from offline.evaluate.compare_rankers import compare_rankers
-from offline.evaluate.drift_reference import build_drift_reference
+from offline.evaluate.compare_rankers import compare_objectives, compare_rankers
 from offline.evaluate.evaluation import Evaluation, evaluate_funnel
 from offline.evaluate.gate import gate_remarks, run_gate
-from offline.evaluate.holdout import Holdout
+from offline.evaluate.holdout import Holdout, build_drift_reference
 from offline.models.registry import fit_models
 from offline.publish.flatten_config import flatten_config
 from offline.publish.index import index_builder

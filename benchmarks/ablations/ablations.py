@@ -18,9 +18,9 @@ from app.features.views import FINE_VIEW, column_names
 from app.rank.scorer import MatrixScorer
 from app.recall.merge import RRF_OFFSET
 from app.recall.registry import CHANNELS
-from offline.evaluate.rerank_only import PoolRanker, cascade_ranker
-from offline.training.distillation import fit_coarse
+from offline.evaluate.compare_rankers import PoolRanker, cascade_ranker
 from offline.training.gbdt import fit_pointwise_listwise
+from offline.training.linear import fit_coarse
 from offline.training.rank_table import RankTable, concatenate
 from offline.training.rankers import RankConfig
 

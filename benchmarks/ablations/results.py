@@ -12,10 +12,9 @@ from app.contracts import Rows
 from benchmarks.ablations.ablations import ablations
 from offline.data.atomic import atomic_path
 from offline.data.dataset import Dataset
-from offline.evaluate.compare_rankers import build_variants
+from offline.evaluate.compare_rankers import HoldoutCandidates, build_variants
 from offline.evaluate.figures import Interval, Variant
 from offline.evaluate.intervals import Bootstrap
-from offline.evaluate.rerank_only import HoldoutCandidates
 
 FILE = "ablations.json"
 ALL_WINDOWS = "validation and test"

@@ -24,8 +24,8 @@ from offline.data.dataset import Dataset
 from offline.data.errors import DataError
 from offline.data.readers import load_dataset
 from offline.data.split import TimeSplit, split_by_time
+from offline.evaluate.compare_rankers import HoldoutCandidates, collect_candidates
 from offline.evaluate.metrics import PerUser
-from offline.evaluate.rerank_only import HoldoutCandidates, collect_candidates
 from offline.job import build_holdout, collect_window_rows, funnel_config
 from offline.training.rank_table import RankTable
 

@@ -1,14 +1,20 @@
-"""Attribute relevant items: the channels that proposed them, the stages that dropped them."""
+"""Follow the relevant items: which channels propose them, and which stages drop them."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
-from offline.evaluate.figures import Attribution, ChannelShare, StageShare
+from app.contracts import Candidates, Matrix, Query, Scores
+from app.funnel import Funnel, RankStage
+from offline.evaluate.figures import Attribution, ChannelShare, RecallCeiling, StageShare
+from offline.evaluate.funnel_answers import FunnelAnswers, collect_answers
 from offline.evaluate.metrics import grade_lists, ndcg
 from offline.evaluate.rowsets import RowSets
+
+CANDIDATE_COUNTS = (100, 200, 300, 500, 1_000)
+MAX_CEILING_USERS = 200
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -76,6 +82,7 @@ def _alive(sets: RowSets, wanted: RowSets) -> NDArray[np.bool_]:
 
 
 def _share(alive: NDArray[np.bool_], wanted: RowSets) -> float:
+    """Return the mean share of each user's wanted items that are alive."""
     hits = np.bincount(wanted.owners, weights=alive, minlength=len(wanted))
     return float((hits / wanted.sizes).mean())
 
@@ -97,3 +104,49 @@ def _perfect_lists(wanted: RowSets, alive: NDArray[np.bool_], k: int) -> NDArray
 
 def _mean_size(sets: RowSets) -> float:
     return float(sets.sizes.mean())
+
+
+@dataclass(frozen=True, slots=True)
+class PassThroughStage:
+    """The features and the scorer of a ranking stage that keeps the order of the merge."""
+
+    def build(self, query: Query, pool: Candidates) -> Matrix:  # noqa: ARG002
+        """Return the scores of the merge as the only column."""
+        return pool.scores[:, None]
+
+    def score(self, _query: Query, pool: Candidates, /) -> Scores:
+        """Return the scores of the merge, (n,)."""
+        return pool.scores
+
+
+async def recall_ceiling(
+    answers: FunnelAnswers,
+    candidate_counts: Sequence[int] = CANDIDATE_COUNTS,
+    max_users: int = MAX_CEILING_USERS,
+) -> list[RecallCeiling]:
+    """Widen every channel, and measure the recall of the best candidates by fused rank.
+
+    It is the ceiling of all later stages.
+    """
+    sample = answers.sample(max_users)
+    limit = max(candidate_counts) // 2  # the channels' lists overlap by more than half
+    wide = _widened(answers.funnel, limit)
+    runs = (await collect_answers(wide, sample.dataset, sample.users, sample.seed)).runs
+    users = np.flatnonzero(sample.relevant.sizes)
+    wanted = sample.relevant.take(users)
+
+    def recall(count: int) -> float:
+        candidates = RowSets.of([runs[user].merged.top(count).rows for user in users])
+        return _share(_alive(candidates, wanted), wanted)
+
+    return [RecallCeiling(candidates=count, recall=recall(count)) for count in candidate_counts]
+
+
+def _widened(funnel: Funnel, limit: int) -> Funnel:
+    """Return a funnel that asks each channel for ``limit`` items and ranks nothing."""
+
+    def keep_order(stage: RankStage) -> RankStage:
+        return replace(stage, features=PassThroughStage(), scorer=PassThroughStage())
+
+    coarse, fine = keep_order(funnel.coarse), keep_order(funnel.fine)
+    return replace(funnel, recall_limit=limit, coarse=coarse, fine=fine)

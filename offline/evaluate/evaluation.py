@@ -11,7 +11,7 @@ from app.contracts import Rows
 from app.funnel import Funnel, FunnelRun
 from app.recall.registry import CHANNELS
 from offline.data.dataset import Dataset
-from offline.evaluate.attribution import FunnelTrace, attribute
+from offline.evaluate.attribution import FunnelTrace, attribute, recall_ceiling
 from offline.evaluate.baselines import BASELINES
 from offline.evaluate.calibration import compute_calibrations
 from offline.evaluate.comparison import ItemBackground, compare_methods
@@ -25,7 +25,6 @@ from offline.evaluate.funnel_answers import (
 from offline.evaluate.metrics import MAX_K, K, Lists
 from offline.evaluate.new_user_curve import new_user_curve
 from offline.evaluate.policy_prices import diversity_trade_off, policy_prices
-from offline.evaluate.recall_ceiling import recall_ceiling
 from offline.evaluate.rowsets import RowSets
 from offline.evaluate.segments import ndcg_by_attribute, ndcg_by_history, recall_by_popularity
 from offline.evaluate.time_regimes import compare_time_regimes

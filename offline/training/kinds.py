@@ -21,9 +21,9 @@ from app.rank.scorer import (
 )
 from offline.data.errors import DataError
 from offline.models.hybrids import HYBRID_FITS
-from offline.training.distillation import fit_coarse
 from offline.training.gbdt import fit_pointwise_listwise
-from offline.training.objective_rankers import build_blend, fit_objective_models, score_table
+from offline.training.linear import fit_coarse
+from offline.training.objectives import build_blend, fit_objective_models, score_table
 from offline.training.rankers import FittedRanker, TrainedRankers, Trainer, TrainingSet
 
 ENTRY_POINTS = "recfunnel.trainers"

@@ -1,4 +1,7 @@
-"""Linear models over the columns of a view: logistic regression and ListNet."""
+"""Linear models over the columns of a view: the coarse ranker, and the start of trees.
+
+The coarse ranker keeps what users liked and what the fine ranker would choose.
+"""
 
 from dataclasses import dataclass, replace
 from typing import TypeAlias
@@ -11,14 +14,64 @@ from sklearn.linear_model import LogisticRegression
 
 from app.contracts import Matrix, Scores
 from app.features.views import FINE_VIEW, RISING_COLUMNS, column_names
+from app.rank.kinds import STAGE_COLUMNS
 from app.rank.logistic import Logistic
+from offline.data.errors import DataError
+from offline.evaluate.metrics import rank_within_groups
 from offline.training.rank_table import RankTable
+from offline.training.rankers import RankConfig
 
+COARSE_WIDTH = len(STAGE_COLUMNS["coarse"])
 MAX_ROWS = 200_000  # so few weights gain nothing from more
 MAX_LOG_ODDS = 50.0  # an intercept lies within
 MAX_ITERATIONS = 200
 
 Reals: TypeAlias = NDArray[np.float64]
+
+
+def fit_coarse(
+    table: RankTable,
+    config: RankConfig,
+    teacher: NDArray[np.floating] | None = None,
+    width: int = COARSE_WIDTH,
+) -> Logistic:
+    """Fit a logistic regression on the first ``width`` columns of a table.
+
+    ``teacher`` holds the fine ranker's scores, (m,). The best ``coarse_share`` of each group by
+    them count as positive (distillation: Tang, Wang: Ranking distillation, 2018). Without them the
+    model learns from the positive rows alone.
+
+    Raises:
+        DataError: users liked none of the proposed items, or all of them.
+    """
+    if table.labels.all() or not table.labels.any():
+        raise DataError(
+            f"Of {len(table)} items that recall proposed in the training windows, users liked "
+            f"{int(table.labels.sum())}: rankers learn from liked and other ones. "
+            "More interactions are needed."
+        )
+    is_wanted = table.labels > 0 if teacher is None else _distill(table, config, teacher)
+    return fit_logistic(table.features[:, :width], is_wanted, config.coarse_strength, balanced=True)
+
+
+def _distill(
+    table: RankTable, config: RankConfig, teacher: NDArray[np.floating]
+) -> NDArray[np.bool_]:
+    """Return which rows the coarse ranker learns to keep, (m,).
+
+    These are the positive items and the teacher's best of each group. If that would be every row,
+    as in a small table, only the positive items are returned.
+    """
+    is_positive = table.labels > 0
+    is_wanted = is_positive | (compute_relative_ranks(table.groups, teacher) < config.coarse_share)
+    return is_positive if is_wanted.all() else is_wanted
+
+
+def compute_relative_ranks(
+    groups: NDArray[np.int64], scores: NDArray[np.floating]
+) -> NDArray[np.float64]:
+    """Return the rank of each row by score, as a share of its group, (m,): 0 is best."""
+    return np.asarray(rank_within_groups(groups, scores) / np.repeat(groups, groups))
 
 
 def fit_base_models(

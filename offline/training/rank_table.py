@@ -26,7 +26,7 @@ class RankTable:
     groups: NDArray[np.int64]  # (g,) rows of each group; sums to m
     positions: NDArray[np.int32] | None = None  # (m,) where the item was shown; None: recalled
     weights: Scores | None = None  # (m,) how much a row counts; None: all the same
-    outcomes: Matrix | None = None  # (m, 3) what the user did with it, as ``objectives.OUTCOMES``
+    outcomes: Matrix | None = None  # (m, 3) what the user did with it: OBJECTIVE_COLUMNS
 
     def __len__(self) -> int:
         return len(self.labels)

@@ -20,8 +20,8 @@ from offline.evaluate.funnel_answers import user_ids
 from offline.evaluate.metrics import K, PerUser, grouped_ndcg, rank_within_groups, user_ndcg
 from offline.job import PhaseTimer, build_holdout, collect_window_rows, fit_rankers, funnel_config
 from offline.models.registry import RECALL_MODELS, fit_models, refit_model
-from offline.training.distillation import COARSE_WIDTH, fit_coarse
 from offline.training.gbdt import fit_pointwise_listwise
+from offline.training.linear import COARSE_WIDTH, fit_coarse
 from offline.training.past_requests import (
     ActiveUser,
     advance_counters,

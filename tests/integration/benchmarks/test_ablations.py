@@ -32,15 +32,14 @@ from benchmarks.ablations.study import build_data
 from offline.config import JobConfig
 from offline.data.errors import DataError
 from offline.data.split import split_by_time
-from offline.evaluate.compare_rankers import compare_rankers
+from offline.evaluate.compare_rankers import cascade_ranker, collect_candidates, compare_rankers
 from offline.evaluate.funnel_answers import collect_answers, evaluated_lists, pad_lists
 from offline.evaluate.holdout import Holdout
 from offline.evaluate.metrics import user_ndcg
-from offline.evaluate.rerank_only import cascade_ranker, collect_candidates
 from offline.job import build_holdout, collect_window_rows
 from offline.models.registry import fit_models
-from offline.training.distillation import fit_coarse
 from offline.training.kinds import add_coarse, fit_ranker
+from offline.training.linear import fit_coarse
 from offline.training.past_requests import build_offline_funnel, find_active_users
 from offline.training.rank_table import concatenate
 from offline.training.rankers import RankConfig, TrainingSet

@@ -15,7 +15,7 @@ from app.recall.registry import CHANNELS
 from app.rerank.policies import SceneSettings
 from offline.data.dataset import Log
 from offline.data.split import split_by_time
-from offline.evaluate import calibration, new_user_curve, recall_ceiling, time_regimes
+from offline.evaluate import attribution, calibration, new_user_curve, time_regimes
 from offline.evaluate.calibration import calibration_error, calibration_points
 from offline.evaluate.comparison import ItemBackground
 from offline.evaluate.funnel_answers import (
@@ -149,8 +149,8 @@ def test_a_reranker_without_policies_has_no_prices(answers, models):
 
 
 async def test_more_candidates_reach_more_of_what_is_relevant(answers):
-    figures = await recall_ceiling.recall_ceiling(answers)
-    assert [point["candidates"] for point in figures] == list(recall_ceiling.CANDIDATE_COUNTS)
+    figures = await attribution.recall_ceiling(answers)
+    assert [point["candidates"] for point in figures] == list(attribution.CANDIDATE_COUNTS)
     recall = [point["recall"] for point in figures]
     assert recall == sorted(recall)
     sizes = answers.relevant.sizes
@@ -164,9 +164,7 @@ async def test_more_candidates_reach_more_of_what_is_relevant(answers):
 
 async def test_channels_are_widened_for_more_candidates(answers):
     narrow = replace(answers, funnel=replace(answers.funnel, recall_limit=2))
-    assert await recall_ceiling.recall_ceiling(narrow) == await recall_ceiling.recall_ceiling(
-        answers
-    )
+    assert await attribution.recall_ceiling(narrow) == await attribution.recall_ceiling(answers)
 
 
 async def test_the_best_candidates_are_those_that_many_channels_place_high(answers):
@@ -175,7 +173,7 @@ async def test_the_best_candidates_are_those_that_many_channels_place_high(answe
         np.isin(user.relevant, run.merged.top(5).rows).mean()
         for user, run in zip(few.users, few.runs, strict=True)
     ]
-    points = await recall_ceiling.recall_ceiling(answers, (5, 80), max_users=12)
+    points = await attribution.recall_ceiling(answers, (5, 80), max_users=12)
     assert points[0]["recall"] == pytest.approx(np.mean(hits))
 
 

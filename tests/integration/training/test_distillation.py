@@ -7,7 +7,7 @@ import pytest
 
 from app.features.views import COARSE_VIEW, FINE_VIEW, RISING_COLUMNS, column_names
 from offline.data.errors import DataError
-from offline.training.distillation import COARSE_WIDTH, compute_relative_ranks, fit_coarse
+from offline.training.linear import COARSE_WIDTH, compute_relative_ranks, fit_coarse
 from offline.training.rank_table import RankTable
 from offline.training.rankers import RankConfig
 

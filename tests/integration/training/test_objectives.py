@@ -21,22 +21,20 @@ from offline.config import JobConfig
 from offline.data.dataset import Dataset, DataTraits
 from offline.data.readers import load_dataset
 from offline.data.split import split_by_time
-from offline.evaluate.by_objective import compare_objectives, compute_truth
+from offline.evaluate.compare_rankers import compare_objectives, compute_truth
 from offline.job import PhaseTimer, build_holdout, collect_window_rows, fit_rankers
 from offline.publish.writer import write_bundle
 from offline.training.gbdt import fit_pointwise_listwise
 from offline.training.kinds import train_objective_blend
-from offline.training.objective_rankers import (
+from offline.training.objectives import (
+    ObjectiveWeights,
     build_blend,
+    choose_objectives,
+    compute_grade_bounds,
     compute_value_bounds,
     fit_objective_models,
     relabel,
     score_table,
-)
-from offline.training.objectives import (
-    ObjectiveWeights,
-    choose_objectives,
-    compute_grade_bounds,
 )
 from offline.training.rank_table import RankTable, concatenate
 from offline.training.rankers import RankConfig, TrainingSet

@@ -21,8 +21,8 @@ from offline.evaluate.funnel_answers import user_ids
 from offline.evaluate.metrics import user_ndcg
 from offline.job import PhaseTimer, build_holdout, collect_window_rows, fit_rankers
 from offline.models.registry import RECALL_MODELS, fit_models, refit_model
-from offline.training.distillation import fit_coarse
 from offline.training.gbdt import fit_pointwise_listwise
+from offline.training.linear import fit_coarse
 from offline.training.past_requests import (
     add_later_moments,
     advance_counters,
