@@ -12,11 +12,9 @@ from app.api import (
     events,
     explain,
     health,
-    item_counts,
     items,
     onboarding,
     recommend,
-    user_blocks,
     users,
 )
 from app.api.middleware import ArrivalTiming, BodyLimit, EncodedSlashes
@@ -27,7 +25,7 @@ from app.service.service import Service
 from app.settings import Settings
 
 DESCRIPTION = "Selects the items that a user should see now, live, per request, inside 100 ms."
-RESOURCES = (recommend, explain, events, user_blocks, items, onboarding, users, item_counts, health)
+RESOURCES = (recommend, explain, events, items, onboarding, users, health)
 
 
 def create_app(settings: Settings | None = None, timing: RolloutTiming = DEFAULT_TIMING) -> FastAPI:

@@ -5,8 +5,7 @@ import numpy as np
 import orjson
 
 from app.artifacts import Rankers, Sizes
-from app.bundle.integrity import file_sha256, files_digest
-from app.bundle.manifest import FileRecord
+from app.bundle.manifest import FileRecord, file_sha256, files_digest
 from app.event_weights import EventWeights
 from app.features.views import COARSE_VIEW, FINE_VIEW, column_names
 from app.rank.gbdt import GradientBoosting

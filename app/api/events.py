@@ -18,7 +18,7 @@ from app.api.event_bodies import (
     check_events,
     parse_body,
 )
-from app.api.schemas import ErrorBody
+from app.api.schemas import error_bodies
 from app.api.service_access import json_response, require_deployment, service_of
 from app.contracts import StageError
 from app.service.service import Service
@@ -41,11 +41,13 @@ BODY = {
         },
     }
 }
-ERRORS: dict[int | str, dict[str, Any]] = {
-    413: {"model": ErrorBody, "description": "The body is too large; send fewer events at once."},
-    422: {"model": ErrorBody, "description": "An event is not valid; nothing was stored."},
-    503: {"model": ErrorBody, "description": "The store did not take it; send it again."},
-}
+ERRORS = error_bodies(
+    {
+        413: "The body is too large; send fewer events at once.",
+        422: "An event is not valid; nothing was stored.",
+        503: "The store did not take it; send it again.",
+    }
+)
 OUTCOMES = {
     AppendOutcome.NEW: "accepted",
     AppendOutcome.DUPLICATE: "duplicate",

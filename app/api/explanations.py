@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from app.bundle.bundle import Bundle
 from app.catalogue.catalogue import Catalogue
 from app.contracts import Candidates
-from app.explain.missing_item import MissingItem, attribute_exclusions, describe_channels
+from app.explain import MissingItem, attribute_exclusions, describe_channels
 from app.features.views import FINE_VIEW, column_names
 from app.funnel import Funnel, FunnelRun
 from app.query_builder import QueryBuilder

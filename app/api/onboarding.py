@@ -1,14 +1,14 @@
 """``/onboarding``: items to ask a new user about, and the user's picks."""
 
 import time
-from typing import Annotated, Any
+from typing import Annotated
 
 from fastapi import APIRouter, Path, Query, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 
 from app.api.errors import RefusalError, require_configured_type
 from app.api.events import EventsAccepted, store_events
-from app.api.schemas import NEW_USER, ErrorBody, PathId, PublicId
+from app.api.schemas import NEW_USER, PathId, PublicId, error_bodies
 from app.api.service_access import json_response, require_deployment, service_of
 from app.service.deployment import Deployment
 from app.state.event_codec import Event
@@ -16,15 +16,8 @@ from app.state.event_codec import Event
 router = APIRouter(tags=["users"])
 MIN_ITEMS, DEFAULT_ITEMS, MAX_ITEMS = 1, 16, 24
 EVENT_TYPES = {"liked": "like", "disliked": "dislike"}  # by the field of the body
-STARTING: dict[int | str, dict[str, Any]] = {
-    503: {
-        "model": ErrorBody,
-        "description": "Not ready yet, or the store does not answer; ask again.",
-    }
-}
-ERRORS = STARTING | {
-    422: {"model": ErrorBody, "description": "The picks are not valid; nothing was stored."}
-}
+STARTING = error_bodies({503: "Not ready yet, or the store does not answer; ask again."})
+ERRORS = STARTING | error_bodies({422: "The picks are not valid; nothing was stored."})
 
 
 class OnboardingItem(BaseModel):

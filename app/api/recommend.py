@@ -5,7 +5,6 @@ from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
 from time import time
-from typing import Any
 from uuid import uuid4
 
 from fastapi import APIRouter, Request, Response
@@ -17,12 +16,12 @@ from app.api.query_string import describe_parameters, read_query_string
 from app.api.response import AnswerBody, render_answer
 from app.api.schemas import (
     MAX_CLOCK_SKEW,
-    ErrorBody,
     InlineEvent,
     ListOptions,
     RecommendBody,
     RecommendOptions,
     RecommendQuery,
+    error_bodies,
 )
 from app.api.service_access import json_response, require_deployment, service_of
 from app.catalogue.attributes import column_kinds
@@ -33,10 +32,12 @@ from app.service.service import Service
 
 HOME = "home"  # the default scene; it always exists
 router = APIRouter(tags=["recommend"])
-ERRORS: dict[int | str, dict[str, Any]] = {
-    422: {"model": ErrorBody, "description": "The request is not valid; the answer says where."},
-    503: {"model": ErrorBody, "description": "Overloaded, or not ready yet; see Retry-After."},
-}
+ERRORS = error_bodies(
+    {
+        422: "The request is not valid; the answer says where.",
+        503: "Overloaded, or not ready yet; see Retry-After.",
+    }
+)
 
 
 @router.get(

@@ -1,6 +1,7 @@
 """Schemas that several resources share: ids, events, requests for a list, errors."""
 
-from typing import Annotated, Self
+from collections.abc import Mapping
+from typing import Annotated, Any, Self
 
 from fastapi import Path
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
@@ -129,3 +130,8 @@ class ErrorBody(BaseModel):
     """The body of every 4xx and 5xx answer."""
 
     error: ErrorDetail
+
+
+def error_bodies(descriptions: Mapping[int, str]) -> dict[int | str, dict[str, Any]]:
+    """Return the errors of an endpoint by status, for the description of the interface."""
+    return {status: {"model": ErrorBody, "description": t} for status, t in descriptions.items()}

@@ -1,44 +1,45 @@
-"""``/users/{id}``: a user's attributes and friends, all that is stored, and erasure."""
+"""``/users/{id}``: attributes, friends, what a user blocks, all that is stored, and erasure."""
 
 import math
 import time
 from collections.abc import Mapping
 from dataclasses import asdict
-from typing import Annotated, Any
+from typing import Annotated
 
 from fastapi import APIRouter, Path, Query, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 
 from app.api.errors import RefusalError
-from app.api.schemas import USER, ErrorBody, FieldName, PathId, PublicId, ScalarValue, UserPathId
+from app.api.schemas import USER, FieldName, PathId, PublicId, ScalarValue, UserPathId, error_bodies
 from app.api.service_access import await_store, json_response, require_deployment, service_of
-from app.contracts import UserRecord
+from app.contracts import Blocked, UserRecord
 from app.features.user_segments import segment_labels
 from app.query_builder import QueryBuilder
-from app.request_log.erasure import erase_log_entries
+from app.request_log.writer import erase_log_entries
 from app.service.service import Service
 from app.state.erasure import erase_user
 from app.state.user_store import (
     MAX_ATTRIBUTES,
+    MAX_BLOCKED,
     MAX_FRIENDS,
+    read_blocked,
     read_user_data,
     write_attributes,
+    write_blocked,
     write_friends,
 )
 
 router = APIRouter(tags=["users"])
-NOT_STORED: dict[int | str, dict[str, Any]] = {
-    422: {"model": ErrorBody, "description": "Not valid; nothing was stored."},
-    503: {"model": ErrorBody, "description": "The store did not answer; send it again."},
-}
+NOT_STORED = error_bodies(
+    {422: "Not valid; nothing was stored.", 503: "The store did not answer; send it again."}
+)
 PENDING = {  # what a worker cannot reach, and what removes the user there
     "archive": "recfunnel archive, within one drain; or recfunnel erase",
     "next bundle": "recfunnel train",
 }
-UNKNOWN: dict[int | str, dict[str, Any]] = {
-    404: {"model": ErrorBody, "description": "Nothing is known of this user."},
-    503: {"model": ErrorBody, "description": "The store did not answer; ask again."},
-}
+UNKNOWN = error_bodies(
+    {404: "Nothing is known of this user.", 503: "The store did not answer; ask again."}
+)
 
 
 class UserAttributesBody(BaseModel):
@@ -157,3 +158,50 @@ def _user_access(
     erased_at -= deployment.bundle.manifest.time_shift
     record = UserRecord(attributes=attributes, erased_at=erased_at)
     return deployment.funnel.query_builder, record
+
+
+class BlockedBody(BaseModel):
+    """Everything that the user blocks from now on; it replaces what was blocked before."""
+
+    model_config = ConfigDict(
+        extra="forbid",
+        json_schema_extra={"examples": [{"items": ["50"], "categories": ["Horror"]}]},
+    )
+    items: list[PublicId] = Field(default_factory=list, max_length=MAX_BLOCKED)
+    providers: list[PublicId] = Field(default_factory=list, max_length=MAX_BLOCKED)
+    categories: list[PublicId] = Field(default_factory=list, max_length=MAX_BLOCKED)
+
+
+@router.put(
+    "/users/{user_id}/blocked",
+    summary="Block items, providers or categories for a user",
+    response_model=BlockedBody,
+    responses=NOT_STORED,
+)
+async def put_blocked(http: Request, user_id: UserPathId, body: BlockedBody) -> Response:
+    """Replace the user's blocked lists. They hold for the user's next list."""
+    service = service_of(http)
+    blocked = Blocked(tuple(body.items), tuple(body.providers), tuple(body.categories))
+    count = len(blocked.items) + len(blocked.providers) + len(blocked.categories)
+    if count > MAX_BLOCKED:
+        raise RefusalError(
+            422, f"{count} things are blocked, at most {MAX_BLOCKED} can be", "items"
+        )
+    prefix = service.settings.key_prefix
+    await await_store(
+        write_blocked(service.writer, prefix, user_id, blocked), "nothing was blocked"
+    )
+    return json_response(asdict(blocked))
+
+
+@router.get(
+    "/users/{user_id}/blocked",
+    summary="What a user has blocked",
+    response_model=BlockedBody,
+    responses=NOT_STORED,
+)
+async def get_blocked(http: Request, user_id: UserPathId) -> Response:
+    """Return the user's blocked lists; empty ones for a user who has none."""
+    service = service_of(http)
+    blocked = await await_store(read_blocked(service.writer, service.settings.key_prefix, user_id))
+    return json_response(asdict(blocked))

@@ -25,9 +25,8 @@ from app.artifacts import (
     Sizes,
     Users,
 )
-from app.bundle.integrity import verify_files
 from app.bundle.layout import list_arrays, read_arrays
-from app.bundle.manifest import POINTER, BundleError, Manifest, read_manifest
+from app.bundle.manifest import POINTER, BundleError, Manifest, read_manifest, verify_files
 from app.catalogue.attributes import NumberColumn, TextColumn
 from app.catalogue.catalogue import Catalogue
 from app.catalogue.cold_items import ColdItemModel, ContentEncoder

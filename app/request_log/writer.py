@@ -1,11 +1,14 @@
-"""Write every answer to the request log, after it was sent. No request waits for it."""
+"""The stream of the request log: write every answer after it was sent, erase a user's entries."""
 
 import asyncio
 from collections import deque
 from collections.abc import Sequence
 from typing import TypeAlias
 
-from app.request_log.answer_record import AnswerRecord
+from app.request_log.answer_record import AnswerRecord, reply_from_json
+from app.request_log.entry_codec import LogEntry, LogEntryError
+from app.state.erasure import delete_entries
+from app.state.histories import friends_in_reply
 from app.state.store import CommandPart, Store
 from app.state.write_queue import WriteQueue
 
@@ -77,3 +80,30 @@ class RequestLog:
     async def _write(self, batch: Sequence[PackedAnswer]) -> None:
         stream = ("XADD", self.key, "MAXLEN", "~", self.limit, "*")
         await self._store.pipeline("served", [(*stream, *fields) for fields in batch])
+
+
+PAGE = 500  # entries in one read, about 2 MB
+READ_TIMEOUT = 10.0  # seconds for one read
+
+
+def concerns_user(entry: LogEntry, user: str) -> bool:
+    """Return whether an entry is about this user, or about somebody who has this user as friend."""
+    friends = friends_in_reply(reply_from_json(entry.head["raw_reply"]))
+    return entry.head["request"]["user"] == user or user in friends
+
+
+async def erase_log_entries(store: Store, prefix: str, user: str) -> int:
+    """Delete the user's entries from the stream; return how many there were.
+
+    Raises:
+        StageError: the store did not confirm it. Some may be removed; call again.
+    """
+
+    def is_of_user(fields: Sequence[bytes]) -> bool:
+        try:
+            return concerns_user(LogEntry.unpack(fields[-1]), user)
+        except (LogEntryError, KeyError, IndexError):
+            return False
+
+    async with store.dedicated(READ_TIMEOUT) as connection:
+        return await delete_entries(connection, request_log_key(prefix), is_of_user, PAGE)

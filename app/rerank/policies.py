@@ -18,12 +18,11 @@ from pydantic import Field, field_validator
 
 from app.rerank.exploration import explore
 from app.rerank.fixed_positions import pin_items, place_sponsored
-from app.rerank.freshness import boost_new_items
 from app.rerank.minimum_exposure import ensure_provider_exposure, ensure_tail_exposure
 from app.rerank.mmr import diversify
 from app.rerank.policy_settings import FROZEN, PolicySettings
-from app.rerank.seen import demote_seen
 from app.rerank.slate_draft import RerankContext, SlateDraft
+from app.rerank.utility import boost_new_items, demote_seen
 
 ENTRY_POINTS = "recfunnel.policies"
 

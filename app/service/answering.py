@@ -22,7 +22,7 @@ from app.request_log.writer import RequestLog
 from app.service.deployment import Deployment
 from app.settings import Settings
 from app.slate_settings import extract_slate_settings
-from app.state.impressions import ImpressionWriter
+from app.state.write_queue import ImpressionWriter
 
 CONTROL = "control"  # the variant where there is no experiment
 PERSONAL_COLUMNS = [CHANNELS.index(name) for name in PERSONAL_CHANNELS]

@@ -32,8 +32,8 @@ from app.service.rollout import DEFAULT_TIMING, Rollout, RolloutTiming
 from app.settings import Settings
 from app.state.archiver_status import UNLIMITED, is_archiver_in_use, read_archiver_lag
 from app.state.event_codec import events_key, impressions_key
-from app.state.impressions import ImpressionWriter
 from app.state.store import Store
+from app.state.write_queue import ImpressionWriter
 
 WRITE_TIMEOUT = 2.0  # seconds for an event or a change to be stored
 CONFIRM_TIMEOUT = 2.0  # seconds for all workers to confirm the change of an item

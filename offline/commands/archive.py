@@ -17,7 +17,7 @@ from app.contracts import StageError
 from app.observe import logs
 from app.process.embedded_server import server_url
 from app.process.server_process import ServerError
-from app.request_log.erasure import erase_log_entries
+from app.request_log.writer import erase_log_entries
 from app.settings import Settings
 from app.state.erasure import erase_user as erase_in_store
 from app.state.store import Store

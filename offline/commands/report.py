@@ -6,8 +6,7 @@ from pathlib import Path
 from rich.console import Console
 
 from app.bundle.bundle import find_current_bundle
-from app.bundle.integrity import verify_files
-from app.bundle.manifest import BundleError, Manifest, parse_manifest
+from app.bundle.manifest import BundleError, Manifest, parse_manifest, verify_files
 from app.cpu import Cpu
 from app.features.views import view_hash
 from app.rank.kinds import read_rankers

@@ -11,8 +11,7 @@ from typing import Annotated, TypeVar
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from app.catalogue.attributes import MAX_COLUMNS, ColumnKind
-from app.event_weights import TYPE_WEIGHTS
-from app.expressions.event_weight_formula import parse_formula
+from app.event_weights import TYPE_WEIGHTS, parse_formula
 from offline.data.errors import DataError
 
 DETECT_ENCODING = "detect"  # encoding: UTF-8, or Latin-1 where the file is not UTF-8

@@ -16,7 +16,6 @@ import numpy as np
 import orjson
 
 from app.artifacts import Factors, Models, Rankers, Sizes
-from app.bundle.integrity import file_sha256, files_digest
 from app.bundle.layout import collect_arrays
 from app.bundle.manifest import (
     FORMAT_VERSION,
@@ -24,6 +23,8 @@ from app.bundle.manifest import (
     FileRecord,
     GateResult,
     Manifest,
+    file_sha256,
+    files_digest,
 )
 from app.catalogue import attributes
 from app.contracts import Matrix, StageError

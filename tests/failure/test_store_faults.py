@@ -16,13 +16,13 @@ from app.process.embedded_server import embedded_server
 from app.state.breaker import Breaker
 from app.state.event_writer import AppendOutcome, append_events
 from app.state.histories import RedisHistories
-from app.state.impressions import ImpressionWriter
 from app.state.store import MIN_LATE, Store
 from app.state.tables import (
     RedisTables,
     keep_loaded,
     load_tables,
 )
+from app.state.write_queue import ImpressionWriter
 from tests.contract.tables_contract import SMALL, listed, rows
 from tests.state import (
     IDS,

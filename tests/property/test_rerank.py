@@ -7,8 +7,8 @@ from hypothesis.extra import numpy as nps
 
 from app.artifacts import DAY
 from app.rerank.exploration import ucb
-from app.rerank.freshness import freshness_bonus
 from app.rerank.mmr import mmr
+from app.rerank.utility import freshness_bonus
 
 
 def unit(vectors):

@@ -12,9 +12,9 @@ from app.request_log.answer_record import ARRAY_NAMES
 from app.request_log.entry_codec import LogEntry
 from app.request_log.writer import request_log_key
 from app.state.event_codec import impressions_key
-from app.state.impressions import ImpressionWriter
 from app.state.store import Store
 from app.state.user_store import erased_key
+from app.state.write_queue import ImpressionWriter
 from offline.archive.files import StreamFiles, archive_folder
 from offline.archive.streams import DTYPES, IMPRESSIONS, REQUEST_LOG
 from offline.commands.archive import archive

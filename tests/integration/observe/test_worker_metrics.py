@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from prometheus_client import CollectorRegistry, generate_latest
 
-from app.observe.worker_metrics import WorkersCollector, remove_dead_workers
+from app.observe.metrics import WorkersCollector, remove_dead_workers
 from tests.unit.observe.test_metrics import samples
 
 WORKER = """
@@ -102,7 +102,7 @@ def test_another_users_live_process_is_not_forgotten(tmp_path: Path) -> None:
 import os
 from pathlib import Path
 
-from app.observe.worker_metrics import remove_dead_workers
+from app.observe.metrics import remove_dead_workers
 
 if os.getuid() == 0:
     os.setuid(65534)

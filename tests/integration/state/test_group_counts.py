@@ -7,8 +7,8 @@ import numpy as np
 from app.state.event_codec import Event
 from app.state.event_writer import append_events
 from app.state.group_counts import HALF_LIFE
-from app.state.impressions import ImpressionWriter
 from app.state.user_store import attributes_key, write_attributes
+from app.state.write_queue import ImpressionWriter
 from tests import state
 from tests.conftest import until as wait_until
 from tests.integration.api.test_events import event as http_event

@@ -8,9 +8,9 @@ import pytest
 
 from app.artifacts import DAY
 from app.state.event_writer import append_events
-from app.state.impressions import ImpressionWriter
 from app.state.store import Store
 from app.state.streams import MAX_READ, RecentKeys
+from app.state.write_queue import ImpressionWriter
 from tests.state import (
     SHIFT,
     consumer_of,

@@ -10,7 +10,7 @@ from app.build import FunnelConfig
 from app.contracts import NO_ROWS
 from app.cpu import Cpu
 from app.deadline import NO_CHECKPOINTS, StageResult
-from app.explain.missing_item import MissingItem
+from app.explain import MissingItem
 from app.request_log.request_record import RequestedExclusions
 from offline.training.past_requests import build_offline_funnel
 from tests.fakes import request, rows, small_models

@@ -3,7 +3,7 @@ from dataclasses import replace
 import numpy as np
 
 from app.deadline import StageResult
-from app.explain.rerank_loss import explain_rerank_loss
+from app.explain import explain_rerank_loss
 from app.funnel import FunnelRun
 from tests.fakes import ITEMS, KeepOrder, pool, query
 from tests.unit.rerank.slates import PLAIN, builder

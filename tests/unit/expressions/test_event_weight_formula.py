@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from app.expressions.event_weight_formula import MAX_WEIGHT, FormulaError, parse_formula
+from app.event_weights import MAX_WEIGHT, FormulaError, parse_formula
 
 
 @pytest.mark.parametrize(

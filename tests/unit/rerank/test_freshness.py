@@ -3,7 +3,7 @@ from dataclasses import replace
 import numpy as np
 
 from app.artifacts import DAY
-from app.rerank.freshness import freshness_bonus
+from app.rerank.utility import freshness_bonus
 from app.state.counters import PopularityCounters
 from tests.fakes import START, pool, query
 from tests.unit.rerank.slates import MODELS, PLAIN, builder, shown

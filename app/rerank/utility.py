@@ -1,4 +1,4 @@
-"""Freshness: a small, fading bonus for items that are new to the catalogue."""
+"""Policies that change the utility of items: a bonus for new ones, a demotion of repeated ones."""
 
 from dataclasses import replace
 
@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.artifacts import DAY
-from app.contracts import Scores, Times
+from app.contracts import NO_ROWS, Scores, Times
 from app.rerank.slate_draft import RerankContext, SlateDraft
 
 
@@ -27,4 +27,16 @@ def boost_new_items(draft: SlateDraft, context: RerankContext) -> SlateDraft:
         return draft
     bonus = freshness_bonus(context.query.now, context.counters.first_seen[draft.pool.rows])
     utility = draft.utility + context.settings.freshness * bonus
+    return replace(draft, utility=utility.astype(np.float32))
+
+
+def demote_seen(draft: SlateDraft, context: RerankContext) -> SlateDraft:
+    """Subtract the demotion from seen and shown items, where the scene demotes these."""
+    settings, query = context.settings, context.query
+    seen = query.history.rows if settings.seen == "demote" else NO_ROWS
+    shown = query.impressions if settings.shown == "demote" else NO_ROWS
+    if not len(seen) and not len(shown):
+        return draft
+    is_repeated = np.isin(draft.pool.rows, np.concatenate([seen, shown]))
+    utility = draft.utility - np.float32(settings.demotion) * is_repeated
     return replace(draft, utility=utility.astype(np.float32))
