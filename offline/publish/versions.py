@@ -12,8 +12,14 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from app.bundle.integrity import verify_files
-from app.bundle.manifest import POINTER, BundleError, Manifest, parse_manifest, read_manifest
+from app.bundle.manifest import (
+    POINTER,
+    BundleError,
+    Manifest,
+    parse_manifest,
+    read_manifest,
+    verify_files,
+)
 
 BUNDLES_FOLDER = "bundles"
 HISTORY = "history"
