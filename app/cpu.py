@@ -1,7 +1,8 @@
-"""The threads beside the event loop that long computations run on."""
+"""What runs beside a worker's requests: computations on threads, and tasks that nobody awaits."""
 
 import asyncio
-from collections.abc import Callable
+import logging
+from collections.abc import Callable, Coroutine
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager
 from typing import TypeVar, TypeVarTuple
@@ -38,3 +39,39 @@ def one_thread() -> AbstractContextManager[object]:
     """Limit BLAS and OpenMP to one thread in a ``with`` block; more threads change the bits."""
     limits: AbstractContextManager[object] = threadpool_limits(1)
     return limits
+
+
+log = logging.getLogger(__name__)
+
+
+class BackgroundTasks:
+    """The running tasks. A task that fails ends alone; the others go on."""
+
+    def __init__(self) -> None:
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    def __len__(self) -> int:
+        return len(self._tasks)
+
+    def start(self, work: Coroutine[None, None, None]) -> asyncio.Task[None]:
+        """Run the coroutine as a task."""
+        task = asyncio.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._remove)
+        return task
+
+    async def stop(self) -> None:
+        """Cancel all tasks, and wait until they have ended."""
+        await cancel(*self._tasks)
+
+    def _remove(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and (error := task.exception()):
+            log.error("a background task failed", exc_info=error)
+
+
+async def cancel(*tasks: asyncio.Task[None]) -> None:
+    """Cancel these tasks, and wait until they have ended."""
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)

@@ -63,7 +63,7 @@ def _compare_with_last(
         "utility": utility,
         "likeness_penalty": diversity * max(float(cosines.max()), 0.0),
         "lost_to_row": int(draft.pool.rows[last]),
-        "lost_to_worth": utility_of_last,
+        "lost_to_utility": utility_of_last,
         "lost_to_penalty": diversity * max(float(cosines_of_last.max(initial=0.0)), 0.0),
         "nearest_row": int(draft.pool.rows[nearest]),
         "nearest_cosine": float(cosines.max()),

@@ -1,4 +1,7 @@
-"""Every error of the API in one shape: ``{"error": {"code", "message", "field"}}``."""
+"""Every error of the API in one shape: ``{"error": {"code", "message", "field"}}``.
+
+Anything in ``app.api`` may refuse a request: "refuse" in a docstring means ``RefusalError``.
+"""
 
 from collections.abc import Mapping
 from typing import Any
@@ -74,11 +77,7 @@ def install(app: FastAPI) -> None:
 
 
 def require_configured_type(event_type: str, event_weights: EventWeights, field: str) -> None:
-    """Refuse an event whose type is not configured.
-
-    Raises:
-        RefusalError: it is not.
-    """
+    """Refuse an event whose type is not configured."""
     if not event_weights.accepts(event_type):
         types = ", ".join(sorted(event_weights.type_weights))
         raise RefusalError(422, f"type {event_type} is not configured; there are {types}", field)

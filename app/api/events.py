@@ -8,6 +8,7 @@ from typing import Any
 from fastapi import APIRouter, Request, Response
 from pydantic import BaseModel, Field
 
+from app.api.endpoint import json_response, require_deployment, service_of
 from app.api.errors import RefusalError
 from app.api.event_bodies import (
     JSON,
@@ -19,7 +20,6 @@ from app.api.event_bodies import (
     parse_body,
 )
 from app.api.schemas import error_bodies
-from app.api.service_access import json_response, require_deployment, service_of
 from app.contracts import StageError
 from app.service.service import Service
 from app.state.event_codec import Event
@@ -99,7 +99,7 @@ async def events(http: Request, *, partial: bool = False) -> Response:
     checked = check_events(batch, deployment.bundle.manifest.event_weights(), now)
     for position, fault in checked.invalid.items():
         label = _type_label(batch.events[position], fault.reason)
-        service.metrics.count_events(label, fault.reason)
+        service.metrics.count("events", label, fault.reason)
     if checked.invalid and not (partial and checked.valid):
         raise batch_error(batch, checked.invalid)
     counts = await store_events(service, list(checked.valid.values()), now)
@@ -107,11 +107,7 @@ async def events(http: Request, *, partial: bool = False) -> Response:
 
 
 async def store_events(service: Service, new_events: Sequence[Event], now: float) -> dict[str, int]:
-    """Store events, and return the counts of ``EventsAccepted``; ``now`` in unix seconds.
-
-    Raises:
-        RefusalError: the store did not confirm all of it.
-    """
+    """Store events, and return the counts of ``EventsAccepted``; ``now`` in unix seconds."""
     settings = service.settings
     segments = service.deployment.bundle.models.segments.names if service.deployment else ()
     limits = (settings.history_limit, service.stream_limit, segments)
@@ -119,16 +115,16 @@ async def store_events(service: Service, new_events: Sequence[Event], now: float
         outcomes = await append_events(service.writer, settings.key_prefix, new_events, *limits)
     except StageError as error:
         for event_type, n in Counter(event.type for event in new_events).items():
-            service.metrics.count_events(event_type, "lost", n)
+            service.metrics.count("events", event_type, "lost", n=n)
         raise RefusalError(503, f"the events were not stored: {error}", retry_after=1) from error
     pairs = list(zip(new_events, outcomes, strict=True))
     for (event_type, outcome), n in Counter((e.type, OUTCOMES[o]) for e, o in pairs).items():
-        service.metrics.count_events(event_type, outcome, n)
+        service.metrics.count("events", event_type, outcome, n=n)
     accepted = [event for event, outcome in pairs if outcome != AppendOutcome.DUPLICATE]
     limit = now - settings.late_seconds
     late = Counter(event.type for event in accepted if event.timestamp < limit)
     for event_type, n in late.items():
-        service.metrics.count_late_events(event_type, n)
+        service.metrics.count("events_late", event_type, n=n)
     return {
         "accepted": len(accepted),
         "duplicates": len(pairs) - len(accepted),

@@ -5,11 +5,10 @@ from uuid import uuid4
 
 from fastapi import APIRouter, Request, Response
 
+from app.api.endpoint import describe_parameters, json_response, read_query_string, service_of
 from app.api.explanations import ItemExplanation, explain_missing_item
-from app.api.query_string import describe_parameters, read_query_string
 from app.api.recommend import ERRORS, admit, build_record
 from app.api.schemas import ExplainQuery
-from app.api.service_access import json_response, service_of
 
 router = APIRouter(tags=["recommend"])
 

@@ -4,7 +4,7 @@ import asyncio
 
 from fastapi import APIRouter, Request, Response
 
-from app.api.service_access import json_response, service_of
+from app.api.endpoint import json_response, service_of
 
 router = APIRouter(tags=["operations"])
 

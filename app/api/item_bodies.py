@@ -69,11 +69,7 @@ class ItemView(BaseModel):
 def check_attributes(
     catalogue: Catalogue, attributes: Mapping[str, JsonScalar | None]
 ) -> dict[str, AttributeValue | None]:
-    """Convert attributes to the form in which their columns hold them.
-
-    Raises:
-        RefusalError: the bundle has no such attribute, or the value does not fit.
-    """
+    """Convert attributes to the form of their columns. Refuse unknown ones and wrong values."""
     kinds = column_kinds(catalogue.attributes)
     values: dict[str, AttributeValue | None] = {}
     for name, value in attributes.items():
@@ -94,11 +90,7 @@ def check_attributes(
 
 
 def render_item(deployment: Deployment, item: ItemRecord) -> dict[str, Any]:
-    """Return an item as ``ItemView`` describes it.
-
-    Raises:
-        RefusalError: the item has no row yet.
-    """
+    """Return an item as ``ItemView`` describes it. Refuse if it has no row yet."""
     completed = deployment.live_items.completed(item)
     if completed is None:
         raise RefusalError(503, f"the item {item.item_id} waits for a spare row", retry_after=1)

@@ -9,10 +9,10 @@ import numpy as np
 from fastapi import APIRouter, Path, Request, Response
 from pydantic import BaseModel, Field
 
+from app.api.endpoint import json_response, require_deployment, service_of
 from app.api.errors import RefusalError
 from app.api.item_bodies import ItemBody, ItemView, check_attributes, render_item
 from app.api.schemas import ITEM, PathId, error_bodies
-from app.api.service_access import json_response, require_deployment, service_of
 from app.artifacts import DAY, HALF_LIVES, Segments
 from app.contracts import StageError
 from app.live_catalogue.live_items import ItemRecord
@@ -98,11 +98,7 @@ async def delete_item(http: Request, item_id: NewId) -> Response:
 
 
 def _access(http: Request) -> tuple[Service, Deployment]:
-    """Return the service and the bundle that it serves.
-
-    Raises:
-        RefusalError: the service is starting, or has not read the changed items yet.
-    """
+    """Return the service and its bundle. Refuse while changed items have not been read yet."""
     service = service_of(http)
     deployment = require_deployment(service)
     if not service.item_store.loaded.is_set():
@@ -111,11 +107,7 @@ def _access(http: Request) -> tuple[Service, Deployment]:
 
 
 def _find(service: Service, deployment: Deployment, item_id: str) -> ItemRecord:
-    """Return the record of an item; an empty one for an unchanged item of the bundle.
-
-    Raises:
-        RefusalError: there is no such item.
-    """
+    """Return the record of an item, an empty one where it is unchanged. Refuse an unknown item."""
     record = service.item_store.items.get(item_id)
     if record is not None:
         return record
@@ -125,14 +117,10 @@ def _find(service: Service, deployment: Deployment, item_id: str) -> ItemRecord:
 
 
 def _require_room(service: Service, deployment: Deployment, item: ItemRecord) -> None:
-    """Refuse an item for which there is no row.
-
-    Raises:
-        RefusalError: all rows are taken.
-    """
+    """Refuse an item for which there is no row."""
     if deployment.live_items.has_room_for(item):
         return
-    service.metrics.count_item_change("put", "full")
+    service.metrics.count("item_changes", "put", "full")
     raise RefusalError(
         507,
         f"all {service.settings.spare_items} spare rows are taken: train a bundle that has "
@@ -144,18 +132,14 @@ def _require_room(service: Service, deployment: Deployment, item: ItemRecord) ->
 async def _change(
     service: Service, item_id: str, update: Callable[[ItemRecord | None], ItemRecord], change: str
 ) -> ItemRecord:
-    """Store a change, and wait until every worker has applied it.
-
-    Raises:
-        RefusalError: the store did not take it, or a worker does not confirm it.
-    """
+    """Store a change. Refuse it unless the store takes it and every worker confirms it."""
     try:
         item, position = await service.item_store.change(item_id, update)
         late = await service.item_store.workers.unconfirmed(position, service.confirm_timeout)
     except StageError as error:
-        service.metrics.count_item_change(change, "lost")
+        service.metrics.count("item_changes", change, "lost")
         raise RefusalError(503, f"the item was not changed: {error}", retry_after=1) from error
-    service.metrics.count_item_change(change, "unconfirmed" if late else "accepted")
+    service.metrics.count("item_changes", change, "unconfirmed" if late else "accepted")
     if late:
         raise RefusalError(
             503,

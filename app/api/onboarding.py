@@ -6,10 +6,10 @@ from typing import Annotated
 from fastapi import APIRouter, Path, Query, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 
+from app.api.endpoint import json_response, require_deployment, service_of
 from app.api.errors import RefusalError, require_configured_type
 from app.api.events import EventsAccepted, store_events
 from app.api.schemas import NEW_USER, PathId, PublicId, error_bodies
-from app.api.service_access import json_response, require_deployment, service_of
 from app.service.deployment import Deployment
 from app.state.event_codec import Event
 
@@ -95,12 +95,7 @@ async def store_picks(
 def _build_events(
     deployment: Deployment, user: str, picks: OnboardingPicks, now: float
 ) -> list[Event]:
-    """Build the events of the picks.
-
-    Raises:
-        RefusalError: no item is picked, an item is picked twice or is unknown, or the event types
-            are not configured.
-    """
+    """Build the events of the picks. Refuse none, repeated ones, unknown items and event types."""
     event_weights = deployment.bundle.manifest.event_weights()
     items = [*picks.liked, *picks.disliked]
     if not items or len(set(items)) < len(items):

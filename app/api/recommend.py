@@ -9,10 +9,16 @@ from uuid import uuid4
 
 from fastapi import APIRouter, Request, Response
 
+from app.api.endpoint import (
+    describe_parameters,
+    json_response,
+    read_query_string,
+    require_deployment,
+    service_of,
+)
 from app.api.errors import RefusalError, require_configured_type
 from app.api.explanations import explain_missing_item
 from app.api.paging import PageTokenError, decode_page_token
-from app.api.query_string import describe_parameters, read_query_string
 from app.api.response import AnswerBody, render_answer
 from app.api.schemas import (
     MAX_CLOCK_SKEW,
@@ -23,7 +29,6 @@ from app.api.schemas import (
     RecommendQuery,
     error_bodies,
 )
-from app.api.service_access import json_response, require_deployment, service_of
 from app.catalogue.attributes import column_kinds
 from app.expressions.item_filter import FilterError, parse_filter
 from app.request_log.request_record import RequestRecord, SentEvent
@@ -81,14 +86,10 @@ async def _respond(
 
 
 def admit(service: Service, k: int) -> Deployment:
-    """Return the bundle in service, unless the request cannot be answered in time.
-
-    Raises:
-        RefusalError: not ready, too many requests in flight, or too many items asked for.
-    """
+    """Return the bundle in service. Refuse if too many requests are in flight or k is too large."""
     deployment = require_deployment(service)
     if service.in_flight >= service.settings.max_in_flight:
-        service.metrics.count_rejected()
+        service.metrics.count("requests_rejected")
         raise RefusalError(503, "too many requests in flight", retry_after=1)
     if k > service.settings.k_max:
         raise RefusalError(422, f"k is {k}, the maximum is {service.settings.k_max}", "k")
@@ -98,11 +99,7 @@ def admit(service: Service, k: int) -> Deployment:
 def build_record(
     service: Service, deployment: Deployment, options: ListOptions, request_id: str
 ) -> RequestRecord:
-    """Check a request for a list, and return its record; the request's id gives the seed.
-
-    Raises:
-        RefusalError: the filter or the scene cannot be used.
-    """
+    """Check the scene and the filter, and return the record; the request's id gives the seed."""
     scenes = service.settings.scenes
     if scenes and options.scene not in scenes and options.scene != HOME:
         names = ", ".join(sorted({HOME, *scenes}))
@@ -126,11 +123,7 @@ def build_record(
 
 
 def _items_of_earlier_pages(token: str) -> list[str]:
-    """Read the page token.
-
-    Raises:
-        RefusalError: it is not a page token.
-    """
+    """Read the page token, or refuse it."""
     try:
         return decode_page_token(token)
     except PageTokenError as error:
@@ -138,11 +131,7 @@ def _items_of_earlier_pages(token: str) -> list[str]:
 
 
 def _with_times(deployment: Deployment, events: Sequence[InlineEvent]) -> tuple[SentEvent, ...]:
-    """Return the events with a time each; those without one keep their order.
-
-    Raises:
-        RefusalError: an event's type is not configured.
-    """
+    """Return the events with a time each; those without one keep their order."""
     manifest = deployment.bundle.manifest
     event_weights = manifest.event_weights()
     for event in events:

@@ -9,9 +9,9 @@ from typing import Annotated
 from fastapi import APIRouter, Path, Query, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 
+from app.api.endpoint import await_store, json_response, require_deployment, service_of
 from app.api.errors import RefusalError
 from app.api.schemas import USER, FieldName, PathId, PublicId, ScalarValue, UserPathId, error_bodies
-from app.api.service_access import await_store, json_response, require_deployment, service_of
 from app.contracts import Blocked, UserRecord
 from app.features.user_segments import segment_labels
 from app.query_builder import QueryBuilder
@@ -149,11 +149,7 @@ def _to_text(value: str | float | bool) -> str:  # noqa: FBT001 - as JSON has it
 def _user_access(
     service: Service, attributes: Mapping[str, str], erased_at: float = -math.inf
 ) -> tuple[QueryBuilder, UserRecord]:
-    """Return the bundle's query builder, and a user's record by the data's time.
-
-    Raises:
-        RefusalError: no bundle is in service yet.
-    """
+    """Return the bundle's query builder, and a user's record by the data's time."""
     deployment = require_deployment(service)
     erased_at -= deployment.bundle.manifest.time_shift
     record = UserRecord(attributes=attributes, erased_at=erased_at)

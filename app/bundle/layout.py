@@ -62,27 +62,19 @@ MODEL_ARRAYS = (
     _array("content.items", "float32", "items", "content size"),
 )
 FLAG_ARRAYS = (_array("catalogue.flags", "uint8", "items", "flags"),)
-COLD_ITEM_ARRAYS = (
-    _array("cold_items.words", "bytes", "words", path="cold_item_model.encoder.words"),
-    _array("cold_items.idf", "float64", "words", path="cold_item_model.encoder.idf"),
-    _array(
-        "cold_items.axes", "float64", "words", "title size", path="cold_item_model.encoder.axes"
-    ),
-    _array(
-        "cold_items.category_idf",
-        "float64",
-        "categories",
-        path="cold_item_model.encoder.category_idf",
-    ),
-    _array("cold_items.decades", "float64", "decades", path="cold_item_model.encoder.decades"),
-    _array(
-        "cold_items.weights", "float64", "content parts", path="cold_item_model.encoder.weights"
-    ),
-    _array("cold_items.centre", "float64", "content size", path="cold_item_model.centre"),
-    _array(
-        "cold_items.slope", "float64", "content size", "factor size", path="cold_item_model.slope"
-    ),
-    _array("cold_items.mean", "float64", "factor size", path="cold_item_model.mean"),
+COLD_ITEM_ARRAYS = tuple(
+    _array(f"cold_items.{name.rpartition('.')[2]}", dtype, *shape, path=f"cold_item_model.{name}")
+    for name, dtype, *shape in (
+        ("encoder.words", "bytes", "words"),
+        ("encoder.idf", "float64", "words"),
+        ("encoder.axes", "float64", "words", "title size"),
+        ("encoder.category_idf", "float64", "categories"),
+        ("encoder.decades", "float64", "decades"),
+        ("encoder.weights", "float64", "content parts"),
+        ("centre", "float64", "content size"),
+        ("slope", "float64", "content size", "factor size"),
+        ("mean", "float64", "factor size"),
+    )
 )
 
 

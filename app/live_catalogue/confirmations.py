@@ -31,11 +31,7 @@ class Confirmations:
         self._timeout = timeout
 
     async def confirm(self, link: Store, position: bytes) -> None:
-        """Write that this worker has applied all changes up to a position of the stream.
-
-        Raises:
-            StageError: the store did not confirm it.
-        """
+        """Write that this worker has applied all changes up to a position of the stream."""
         await link.command("HSET", self._key, self.name, b"%s %.3f" % (position, time.time()))
 
     async def deregister(self) -> None:
@@ -49,9 +45,6 @@ class Confirmations:
         Args:
             position: of the change in the stream.
             within: seconds to wait.
-
-        Raises:
-            StageError: the store cannot answer.
         """
         deadline, pause = time.monotonic() + within, FIRST_POLL
         while (late := await self._late_workers(position)) and time.monotonic() < deadline:

@@ -86,11 +86,7 @@ class ItemStore:
                 listener(item)
 
     async def write(self, item: ItemRecord) -> bytes:
-        """Store a record whatever the store had; return the change's position in the stream.
-
-        Raises:
-            StageError: the store did not confirm it.
-        """
+        """Store a record whatever the store had; return the change's position in the stream."""
         return (await self.change(item.item_id, lambda _: item))[1]
 
     async def change(

@@ -47,8 +47,9 @@ class DriftMonitor:
             return
         self._checked_at = now
         indexes = await self.cpu(drift.count, now)
-        self.metrics.set_drift(indexes)
-        self.metrics.set_bundle_age(now - created)
+        for name, index in indexes.items():
+            self.metrics.set("drift_psi", index, name)
+        self.metrics.set("bundle_age_seconds", now - created)
         self.alerts = tuple(drift_alerts(indexes, now - created, self.bounds))
         if self.alerts and now - self._logged_at >= REPEAT_INTERVAL:
             self._logged_at = now

@@ -5,7 +5,7 @@ a fresh folder before this module is imported; a scrape of any worker then answe
 """
 
 import os
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
@@ -92,6 +92,14 @@ class Metrics:
             one.name: _Children(self._build(Histogram, one, buckets=BUCKETS)) for one in histograms
         }
 
+    def count(self, name: str, *labels: str, n: float = 1) -> None:
+        """Add ``n`` to a counter. ``labels`` are the values of its family's labels, in order."""
+        self._counters[name][labels].inc(n)
+
+    def set(self, name: str, value: float, *labels: str) -> None:
+        """Set a gauge. ``labels`` are the values of its family's labels, in order."""
+        self._gauges[name][labels].set(value)
+
     def record_request(self, route: str, status: int, seconds: float) -> None:
         """Record one HTTP answer, whatever its status; ``seconds`` counts from arrival."""
         self._histograms["request_seconds"][route, str(status)].observe(seconds)
@@ -103,10 +111,6 @@ class Metrics:
     def request_ended(self) -> None:
         """Count a request out."""
         self._gauges["requests_in_flight"][()].dec()
-
-    def count_rejected(self) -> None:
-        """Count one request refused with 503 because too many were in flight."""
-        self._counters["requests_rejected"][()].inc()
 
     def record_stages(self, results: Sequence[StageResult]) -> None:
         """Record what each stage of one request did."""
@@ -131,10 +135,6 @@ class Metrics:
         if fallback:
             self._counters["fallbacks"][fallback,].inc()
 
-    def count_failed_side_effect(self, effect: str) -> None:
-        """Count one failed side effect. Its answer was sent anyway."""
-        self._counters["side_effects_failed"][effect,].inc()
-
     def set_bundle(self, version: str, created: float) -> None:
         """Set the bundle that this worker serves from now on; ``created`` in unix seconds."""
         if self._bundle:
@@ -143,56 +143,9 @@ class Metrics:
         self._gauges["bundle_workers"][version,].set(1)
         self._gauges["bundle_created_timestamp_seconds"][()].set(created)
 
-    def count_refused_bundle(self) -> None:
-        """Count one bundle that was not put into service."""
-        self._counters["bundle_refused"][()].inc()
-
-    def set_bundle_age(self, seconds: float) -> None:
-        """Set the time since the bundle in service was made."""
-        self._gauges["bundle_age_seconds"][()].set(seconds)
-
     def record_round_trip(self, command: str, seconds: float, outcome: str) -> None:
         """Record one Redis round trip; ``command`` is the code's word for its purpose."""
         self._histograms["redis_seconds"][command, outcome].observe(seconds)
-
-    def count_events(self, event_type: str, outcome: str, n: int = 1) -> None:
-        """Count ``n`` events of one type by their outcome."""
-        self._counters["events"][event_type, outcome].inc(n)
-
-    def count_late_events(self, event_type: str, n: int = 1) -> None:
-        """Count ``n`` events of one type that were stored long after they happened."""
-        self._counters["events_late"][event_type,].inc(n)
-
-    def count_dropped_impressions(self, n: int = 1) -> None:
-        """Count shown lists whose impressions could not be written."""
-        self._counters["impressions_dropped"][()].inc(n)
-
-    def count_dropped_log_entries(self, n: int = 1) -> None:
-        """Count answers that could not be written to the request log."""
-        self._counters["served_dropped"][()].inc(n)
-
-    def set_consumer_lag(self, seconds: float) -> None:
-        """Set how far this worker is behind the event stream."""
-        self._gauges["follower_lag_seconds"][()].set(seconds)
-
-    def set_archive_lag(self, stream: str, waiting: int, lost: int) -> None:
-        """Set how many entries of a stream wait for the archiver, and how many it has missed."""
-        self._gauges["archive_waiting"][stream,].set(waiting)
-        self._gauges["archive_lost"][stream,].set(lost)
-
-    def count_item_change(self, change: str, outcome: str) -> None:
-        """Count a change of an item by its outcome."""
-        self._counters["item_changes"][change, outcome].inc()
-
-    def set_live_items(self, placed: int, waiting: int) -> None:
-        """Set how many items are in spare rows, and how many wait for one."""
-        self._gauges["live_items"][()].set(placed)
-        self._gauges["waiting_items"][()].set(waiting)
-
-    def set_drift(self, indexes: Mapping[str, float]) -> None:
-        """Set how far each feature of served lists has moved from the bundle's."""
-        for feature, index in indexes.items():
-            self._gauges["drift_psi"][feature,].set(index)
 
     def scrape(self) -> bytes:
         """Return all metrics as Prometheus text, merged over the workers of this machine."""

@@ -98,7 +98,7 @@ def run_side_effects(effects: Sequence[SideEffect], answer: Answer, metrics: Met
         runner.run(f"after.{effect.name}", math.inf, partial(effect.run, answer), None)
     for done in runner.results:
         if done.outcome != "ok":
-            metrics.count_failed_side_effect(done.stage.removeprefix("after."))
+            metrics.count("side_effects_failed", done.stage.removeprefix("after."))
 
 
 def record_metrics(metrics: Metrics, answer: Answer) -> None:

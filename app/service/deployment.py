@@ -13,12 +13,11 @@ import numpy as np
 from app.build import LiveState
 from app.bundle.bundle import Bundle
 from app.contracts import Request, Rows, StageError
-from app.cpu import Cpu
+from app.cpu import Cpu, cancel
 from app.deadline import StageRunner
 from app.funnel import Funnel, FunnelRun
 from app.live_catalogue.live_items import LiveItems
 from app.observe.drift import DriftCounter
-from app.process.background_tasks import cancel
 from app.recall.onboarding import select_items
 from app.service.serving_bundle import ServingBundle
 from app.settings import Settings

@@ -9,12 +9,11 @@ from dataclasses import dataclass, field
 from app.bundle.bundle import Bundle, find_current_bundle, load_bundle
 from app.bundle.manifest import BundleError
 from app.contracts import StageError
-from app.cpu import Cpu
+from app.cpu import BackgroundTasks, Cpu
 from app.kernels.compiled import compile_kernels
 from app.live_catalogue.deleted_items import deleted_items_path, read_deleted_items
 from app.live_catalogue.item_store import ItemStore
 from app.observe.metrics import Metrics
-from app.process.background_tasks import BackgroundTasks
 from app.service.deployment import Deployment
 from app.settings import Settings
 from app.state.store import Store
@@ -63,7 +62,7 @@ class Rollout:
         except BundleError as error:
             if self.refusal != str(error):
                 self.refusal = str(error)
-                self.metrics.count_refused_bundle()
+                self.metrics.count("bundle_refused")
                 log.error("bundle refused: %s", error)  # noqa: TRY400
             return
         await self._put_into_service(bundle)

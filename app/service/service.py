@@ -10,12 +10,11 @@ from functools import partial
 from time import time
 
 from app.contracts import StageError
-from app.cpu import Cpu
+from app.cpu import BackgroundTasks, Cpu
 from app.live_catalogue.deleted_items import deleted_items_path, keep_deleted_items_written
 from app.live_catalogue.item_store import ItemStore
 from app.observe.drift_monitor import HOUR, DriftBounds, DriftMonitor
 from app.observe.metrics import Metrics
-from app.process.background_tasks import BackgroundTasks
 from app.request_log.request_record import RequestRecord
 from app.request_log.writer import RequestLog, request_log_key
 from app.service.answering import (
@@ -167,7 +166,8 @@ class Service:
             streams = {"events": events_key, "shown": impressions_key, "served": request_log_key}
             keys = {name: key(settings.key_prefix) for name, key in streams.items()}
             for name, lag in (await read_archiver_lag(self.writer, keys)).items():
-                self.metrics.set_archive_lag(name, *lag)
+                self.metrics.set("archive_waiting", lag.waiting, name)
+                self.metrics.set("archive_lost", lag.lost, name)
 
     async def _watch(self) -> None:
         """Look for a new bundle regularly, and report dropped records and other metrics."""
@@ -177,9 +177,11 @@ class Service:
                 await self.rollout.refresh()
             finally:
                 self.first_attempt.set()
-            self.metrics.count_dropped_impressions(self.impressions.dropped - dropped_impressions)
+            self.metrics.count(
+                "impressions_dropped", n=self.impressions.dropped - dropped_impressions
+            )
             dropped_impressions = self.impressions.dropped
-            self.metrics.count_dropped_log_entries(self.request_log.dropped - dropped_log_entries)
+            self.metrics.count("served_dropped", n=self.request_log.dropped - dropped_log_entries)
             dropped_log_entries = self.request_log.dropped
             if self.deployment:
                 await self._report(self.deployment)
@@ -187,9 +189,10 @@ class Service:
             await asyncio.sleep(self.settings.reload_seconds)
 
     async def _report(self, deployment: Deployment) -> None:
-        self.metrics.set_consumer_lag(deployment.consumer.lag)
+        self.metrics.set("follower_lag_seconds", deployment.consumer.lag)
         items = deployment.live_items
         items.place_waiting()
-        self.metrics.set_live_items(items.placed_count, len(items.waiting))
+        self.metrics.set("live_items", items.placed_count)
+        self.metrics.set("waiting_items", len(items.waiting))
         created = deployment.bundle.manifest.created
         await self.drift_monitor.check(deployment.drift, created, time())

@@ -27,11 +27,7 @@ def mark_archiver_in_use(client: Any, prefix: str) -> None:
 
 
 async def is_archiver_in_use(store: Store, prefix: str) -> bool:
-    """Return whether an archiver is in use.
-
-    Raises:
-        StageError: the store cannot answer.
-    """
+    """Return whether an archiver is in use."""
     return bool(await store.command("EXISTS", archiver_key(prefix)))
 
 
@@ -51,9 +47,6 @@ async def read_archiver_lag(store: Store, keys: Mapping[str, str]) -> dict[str, 
     Args:
         store: the store that holds the streams.
         keys: the key of each stream, by name.
-
-    Raises:
-        StageError: the store cannot answer.
     """
     exist = await store.pipeline("archiver", [("EXISTS", key) for key in keys.values()])
     names = [name for name, exists in zip(keys, exist, strict=True) if exists]

@@ -67,11 +67,7 @@ async def erase_user(store: Store, prefix: str, user: str, now: float) -> Erasur
 async def delete_entries(
     connection: Store, key: str, is_deleted: Callable[[Sequence[bytes]], bool], page: int
 ) -> int:
-    """Delete the entries of a stream for whose fields ``is_deleted`` is true; return how many.
-
-    Raises:
-        StageError: the store cannot answer.
-    """
+    """Delete the entries of a stream for whose fields ``is_deleted`` is true; return how many."""
     pages, deleted = StreamPages(key, page), 0
     while entries := await connection.command(*pages.command()):
         pages.advance(entries)

@@ -16,15 +16,7 @@ import orjson
 T = TypeVar("T")
 FieldTypes: TypeAlias = tuple[type | tuple[type, ...], ...]  # types of an entry's required fields
 
-EVENT_FIELD_TYPES: FieldTypes = (
-    str,
-    str,
-    str,
-    str,
-    (float, NoneType),
-    (float, int),
-    (str, NoneType),
-)
+EVENT_FIELD_TYPES: FieldTypes = (*[str] * 4, (float, NoneType), (float, int), (str, NoneType))
 IMPRESSION_TYPES: FieldTypes = (str, str, list)
 EMPTY: Mapping[str, Any] = MappingProxyType({})
 
@@ -59,18 +51,10 @@ class Event:
 
     def stream_entry(self) -> bytes:
         """Return the entry of the stream, without attributes of the user."""
+        names = (self.event_id, self.user, self.item, self.type)
+        numbers = (float(self.value), float(self.timestamp))
         return encode_event(
-            EventEntry(
-                self.event_id,
-                self.user,
-                self.item,
-                self.type,
-                float(self.value),
-                float(self.timestamp),
-                self.request_id,
-                self.position,
-                self.context,
-            )
+            EventEntry(*names, *numbers, self.request_id, self.position, self.context)
         )
 
 

@@ -69,11 +69,7 @@ class StreamHandler(Protocol):
     offsets: dict[bytes, bytes]  # key of each stream: id of the newest entry that was read
 
     async def prepare(self, connection: Store, /) -> None:
-        """Run before the first read, and again after each failure.
-
-        Raises:
-            StageError: the store cannot answer.
-        """
+        """Run before the first read, and again after each failure."""
         ...
 
     def apply_stream(self, key: bytes, entries: Sequence[StreamEntry], /) -> None:
@@ -81,11 +77,7 @@ class StreamHandler(Protocol):
         ...
 
     async def after_read(self, connection: Store, longest: int, /) -> None:
-        """Run after each read; ``longest`` is the largest number of entries of one stream.
-
-        Raises:
-            StageError: the store cannot answer.
-        """
+        """Run after each read; ``longest`` is the largest number of entries of one stream."""
         ...
 
     def record_failure(self, error: StageError) -> None:

@@ -5,7 +5,7 @@ of an erasure is the exception: it must not contain the user's id.
 """
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import blake2b
 from typing import Any
@@ -31,34 +31,20 @@ def user_key(prefix: str, user: str, part: str) -> str:
     return f"{prefix}:u:{{{quote(user, safe='')}}}:{part}"
 
 
-def history_key(prefix: str, user: str) -> str:
-    """Return the key of a user's events: a sorted set by timestamp."""
-    return user_key(prefix, user, "h")
+def _key_of(part: str) -> Callable[[str, str], str]:
+    def key(prefix: str, user: str) -> str:
+        return user_key(prefix, user, part)
+
+    return key
 
 
-def attributes_key(prefix: str, user: str) -> str:
-    """Return the key of a user's attributes: a JSON object."""
-    return user_key(prefix, user, "a")
-
-
-def friends_key(prefix: str, user: str) -> str:
-    """Return the key of a user's friends: a JSON array of ids."""
-    return user_key(prefix, user, "f")
-
-
-def blocked_key(prefix: str, user: str) -> str:
-    """Return the key of what a user has blocked: a JSON array of three arrays."""
-    return user_key(prefix, user, "b")
-
-
-def hidden_key(prefix: str, user: str) -> str:
-    """Return the key of the items that a user hid or restored: a sorted set by timestamp."""
-    return user_key(prefix, user, "x")
-
-
-def recently_shown_key(prefix: str, user: str) -> str:
-    """Return the key of the items that a user was shown lately: a list, newest first."""
-    return user_key(prefix, user, "s")
+# The key of each part of a user's data, from the prefix and the user's id.
+history_key = _key_of("h")  # events: a sorted set by timestamp
+attributes_key = _key_of("a")  # attributes: a JSON object
+friends_key = _key_of("f")  # friends: a JSON array of ids
+blocked_key = _key_of("b")  # what the user has blocked: a JSON array of three arrays
+hidden_key = _key_of("x")  # items that the user hid or restored: a sorted set by timestamp
+recently_shown_key = _key_of("s")  # items that the user was shown lately: a list, newest first
 
 
 def erased_key(prefix: str, user: str) -> str:
@@ -131,39 +117,23 @@ def recently_shown_commands(
 async def write_attributes(
     store: Store, prefix: str, user: str, attributes: Mapping[str, str]
 ) -> None:
-    """Replace the user's attributes.
-
-    Raises:
-        StageError: the store did not confirm it.
-    """
+    """Replace the user's attributes."""
     key = attributes_key(prefix, user)
     await _write(store, key, orjson.dumps(dict(attributes)) if attributes else None)
 
 
 async def write_friends(store: Store, prefix: str, user: str, friends: Sequence[str]) -> None:
-    """Replace the user's friends.
-
-    Raises:
-        StageError: the store did not confirm it.
-    """
+    """Replace the user's friends."""
     await _write(store, friends_key(prefix, user), orjson.dumps(list(friends)) if friends else None)
 
 
 async def write_blocked(store: Store, prefix: str, user: str, blocked: Blocked) -> None:
-    """Replace what the user has blocked.
-
-    Raises:
-        StageError: the store did not confirm it.
-    """
+    """Replace what the user has blocked."""
     await _write(store, blocked_key(prefix, user), encode_blocked(blocked) if blocked else None)
 
 
 async def read_blocked(store: Store, prefix: str, user: str) -> Blocked:
-    """Return what the user has blocked.
-
-    Raises:
-        StageError: the store cannot answer.
-    """
+    """Return what the user has blocked."""
     return decode_blocked(await store.command("GET", blocked_key(prefix, user)))
 
 
@@ -186,11 +156,7 @@ class UserData:
 
 
 async def read_user_data(store: Store, prefix: str, user: str, newest: int) -> UserData:
-    """Read everything that the store has of a user, with the ``newest`` events of the history.
-
-    Raises:
-        StageError: the store cannot answer.
-    """
+    """Read everything that the store has of a user, with the ``newest`` events of the history."""
     history = history_key(prefix, user)
     values = [key(prefix, user) for key in (attributes_key, friends_key, blocked_key)]
     events, length, (attributes, friends, blocked), erased, hidden, shown = await store.pipeline(

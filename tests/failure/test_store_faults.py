@@ -13,10 +13,9 @@ import redis
 from app.contracts import StageError
 from app.event_weights import EventWeights
 from app.process.embedded_server import embedded_server
-from app.state.breaker import Breaker
 from app.state.event_writer import AppendOutcome, append_events
 from app.state.histories import RedisHistories
-from app.state.store import MIN_LATE, Store
+from app.state.store import MIN_LATE, Breaker, Store
 from app.state.tables import (
     RedisTables,
     keep_loaded,

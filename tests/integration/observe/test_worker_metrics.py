@@ -23,7 +23,7 @@ metrics.set_bundle(sys.argv[1], 100.0)
 metrics.request_started()
 metrics.record_request("/recommend", 200, 0.004)
 metrics.record_stages([StageResult("fine", 0.002, "ok", 300, 100)])
-metrics.set_consumer_lag(float(sys.argv[2]))
+metrics.set("follower_lag_seconds", float(sys.argv[2]))
 print("ready", flush=True)
 for _ in sys.stdin:
     sys.stdout.buffer.write(metrics.scrape() + b"# END\\n")

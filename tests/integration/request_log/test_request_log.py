@@ -98,7 +98,7 @@ def test_a_queued_answer_holds_no_array_as_long_as_the_catalogue(api, monkeypatc
     monkeypatch.setattr(api.service.request_log, "add_answer", noted.append)
     answer = api.recommend("u4", filter='category != "war"')
     (waiting,) = noted
-    assert (len(waiting.slate.query.excluded), waiting.slate.query.filters) == (0, ())
+    assert (len(waiting.run.query.excluded), waiting.run.query.filters) == (0, ())
     assert waiting.log_entry().head["items"] == [item["item_id"] for item in answer["items"]]
 
 

@@ -39,7 +39,7 @@ def test_an_item_that_is_too_similar_to_another_has_the_figures_of_both():
     assert (facts["policy"], facts["lost_to_row"], facts["nearest_row"]) == ("diversity", 23, 20)
     assert facts["nearest_cosine"] == 1.0
     value = facts["utility"] * 0.4 - facts["likeness_penalty"]
-    assert value <= facts["lost_to_worth"] * 0.4 - facts["lost_to_penalty"]
+    assert value <= facts["lost_to_utility"] * 0.4 - facts["lost_to_penalty"]
 
 
 def test_an_item_with_less_worth_lost_to_the_last_of_the_ranking():

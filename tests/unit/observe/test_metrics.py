@@ -58,7 +58,7 @@ def test_after_a_swap_only_the_new_bundle_is_in_service() -> None:
     metrics = Metrics()
     metrics.set_bundle("v1", 100.0)
     metrics.set_bundle("v2", 200.0)
-    metrics.count_refused_bundle()
+    metrics.count("bundle_refused")
     seen = samples(metrics.scrape())
     assert seen["recfunnel_bundle_workers{version=v1}"] == 0
     assert seen["recfunnel_bundle_workers{version=v2}"] == 1
@@ -69,9 +69,9 @@ def test_after_a_swap_only_the_new_bundle_is_in_service() -> None:
 def test_state_and_overload_are_counted() -> None:
     metrics = Metrics()
     metrics.record_round_trip("history", 0.0006, "ok")
-    metrics.count_events("click", "accepted", 3)
-    metrics.count_dropped_impressions(2)
-    metrics.count_rejected()
+    metrics.count("events", "click", "accepted", n=3)
+    metrics.count("impressions_dropped", n=2)
+    metrics.count("requests_rejected")
     metrics.request_started()
     metrics.request_ended()
     seen = samples(metrics.scrape())
@@ -85,7 +85,7 @@ def test_state_and_overload_are_counted() -> None:
 def test_labels_that_callers_invent_do_not_grow_without_bound() -> None:
     metrics = Metrics()
     for number in range(MAX_CHILDREN + 50):
-        metrics.count_events(f"invented-{number}", "refused")
+        metrics.count("events", f"invented-{number}", "refused")
     text = metrics.scrape().decode()
     assert len(re.findall(r"recfunnel_events_total\{", text)) == MAX_CHILDREN + 1
     assert samples(text.encode())["recfunnel_events_total{outcome=other,type=other}"] == 50

@@ -2,7 +2,7 @@
 
 import asyncio
 
-from app.process.background_tasks import BackgroundTasks
+from app.cpu import BackgroundTasks
 
 
 async def test_a_failing_task_is_logged_and_the_others_go_on(caplog):

@@ -1,4 +1,4 @@
-from app.state.breaker import Breaker
+from app.state.store import Breaker
 
 
 class Clock:
