@@ -64,7 +64,6 @@ class MergeOrderScorer:
         self._column = column_names(view).index("fused")
 
     def score(self, _query: Query, pool: Candidates, /) -> Scores:
-        """Return the fused reciprocal rank, (n,)."""
         fused: Scores = pool.features[:, self._column]
         return fused
 

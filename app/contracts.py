@@ -316,25 +316,3 @@ class Slate:
             self.trace,
             self.rejections,
         )
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Neighbours:
-    """Rows of a similarity table, end to end; ``owner`` names the requested row of each entry."""
-
-    owner: NDArray[np.int64]  # (m,) position in the list of requested rows, non-decreasing
-    rows: NDArray[np.int32]  # (m,)
-    weights: Scores  # (m,)
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class UserEvents:
-    """Events of several users, end to end; ``owner`` names the requested user of each."""
-
-    owner: NDArray[np.int64]  # (m,) position in the list of requested users
-    rows: NDArray[np.integer]  # (m,) item rows
-    weights: Scores  # (m,) as in ``History``
-    times: Times  # (m,)
-
-
-NO_EVENTS = UserEvents(NO_ROWS, NO_ROWS, np.empty(0, np.float32), np.empty(0))

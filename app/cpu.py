@@ -54,7 +54,6 @@ class BackgroundTasks:
         return len(self._tasks)
 
     def start(self, work: Coroutine[None, None, None]) -> asyncio.Task[None]:
-        """Run the coroutine as a task."""
         task = asyncio.create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._remove)

@@ -143,7 +143,6 @@ class EventWeights:
     explicit: bool = False  # True: values are ratings, and other events are converted to ratings
 
     def accepts(self, kind: str) -> bool:
-        """Return whether events of this type are accepted."""
         return kind in self.type_weights
 
     def scale_values(self, kind: str, values: Scores) -> Scores:

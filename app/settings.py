@@ -235,7 +235,6 @@ class Settings(BaseSettings):
         return self.shown_limit if any(policy.shown != "keep" for policy in policies) else 0
 
     def channel_overrides(self) -> dict[str, dict[str, Any]]:
-        """Return what is set of each recall channel."""
         return {name: one.model_dump(exclude_none=True) for name, one in self.recall.items()}
 
     def export(self) -> None:

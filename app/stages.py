@@ -1,20 +1,46 @@
-"""What each stage of the funnel and each store promises. ``app.build`` chooses who keeps it."""
+"""What each stage of the funnel and each store promises, and the data that stores return."""
 
 from collections.abc import Awaitable, Sequence
+from dataclasses import dataclass
 from typing import Protocol
 
+import numpy as np
+from numpy.typing import NDArray
+
 from app.contracts import (
+    NO_ROWS,
     Candidates,
     History,
     Matrix,
-    Neighbours,
     Proposal,
     Query,
     Rows,
     Scores,
     Slate,
-    UserEvents,
+    Times,
 )
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Neighbours:
+    """Rows of a similarity table, end to end; ``owner`` names the requested row of each entry."""
+
+    owner: NDArray[np.int64]  # (m,) position in the list of requested rows, non-decreasing
+    rows: NDArray[np.int32]  # (m,)
+    weights: Scores  # (m,)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class UserEvents:
+    """Events of several users, end to end; ``owner`` names the requested user of each."""
+
+    owner: NDArray[np.int64]  # (m,) position in the list of requested users
+    rows: NDArray[np.integer]  # (m,) item rows
+    weights: Scores  # (m,) as in ``History``
+    times: Times  # (m,)
+
+
+NO_EVENTS = UserEvents(NO_ROWS, NO_ROWS, np.empty(0, np.float32), np.empty(0))
 
 
 class Histories(Protocol):

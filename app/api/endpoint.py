@@ -35,15 +35,7 @@ def require_deployment(service: Service) -> Deployment:
 
 
 async def await_store(work: Awaitable[Reply], failure: str = "the store did not answer") -> Reply:
-    """Wait for a reply of the store.
-
-    Args:
-        work: sends the commands.
-        failure: says what did not happen, if it fails.
-
-    Raises:
-        RefusalError: the store does not answer.
-    """
+    """Wait for a reply of the store. Refuse with ``failure`` if it does not answer."""
     try:
         return await work
     except StageError as error:

@@ -24,7 +24,6 @@ class ArrivalTiming:
         self._metrics = metrics
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass the request on, timed."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
@@ -54,7 +53,6 @@ class BodyLimit:
         self._app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass the request on, its body counted."""
         if scope["type"] != "http" or scope["method"] == "GET":
             await self._app(scope, receive, send)
             return
@@ -85,7 +83,6 @@ class EncodedSlashes:
         self._app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass the request on, its encoded slashes replaced."""
         raw: bytes = scope.get("raw_path") or b""
         if b"%2F" in raw or b"%2f" in raw:
             parts = raw.decode("latin-1").replace("%2f", "%2F").split("%2F")

@@ -69,13 +69,7 @@ class AnswerBody(BaseModel):
 
 
 def render_answer(answer: Answer, arrived: float, *, explain: bool) -> dict[str, Any]:
-    """Return an answer as ``AnswerBody`` describes it.
-
-    Args:
-        answer: the answer.
-        arrived: when the request arrived, by time.monotonic, seconds.
-        explain: whether to explain each item, policy and stage.
-    """
+    """Return an answer as ``AnswerBody`` describes it. ``arrived`` is as of time.monotonic."""
     record, run, deployment = answer.record, answer.run, answer.deployment
     items = _render_items(answer)
     body: dict[str, Any] = {

@@ -47,7 +47,6 @@ class Bundle:
 
     @property
     def version(self) -> str:
-        """The name of the bundle."""
         return self.manifest.version
 
     @property

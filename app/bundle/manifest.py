@@ -69,7 +69,6 @@ class GateResult(BaseModel):
 
     @property
     def failed_checks(self) -> list[GateCheck]:
-        """The checks that failed."""
         return [check for check in self.checks if check.outcome == "failed"]
 
 
@@ -129,7 +128,6 @@ class Manifest(BaseModel):
             raise BundleError(f"{self.version} was trained with other channels: {error}") from None
 
     def event_weights(self) -> EventWeights:
-        """Return the weights of events."""
         return EventWeights(self.positive_at, dict(self.type_weights), self.explicit)
 
 

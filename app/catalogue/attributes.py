@@ -8,7 +8,7 @@ import keyword
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Literal, TypeAlias
+from typing import ClassVar, Literal, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -38,11 +38,7 @@ class NumberColumn:
     """One number per item."""
 
     values: NDArray[np.float64]  # (n,) NaN: unknown
-
-    @property
-    def kind(self) -> ColumnKind:
-        """The kind of value in this column."""
-        return "number"
+    kind: ClassVar[ColumnKind] = "number"
 
     def at(self, row: int) -> AttributeValue | None:
         """Return the number of one row; None when it is unknown."""
@@ -56,11 +52,7 @@ class TextColumn:
 
     codes: NDArray[np.int32]  # (n,) the text as a row of ``names``; -1 unknown
     names: IdIndex  # (v,) the different texts
-
-    @property
-    def kind(self) -> ColumnKind:
-        """The kind of value in this column."""
-        return "text"
+    kind: ClassVar[ColumnKind] = "text"
 
     @classmethod
     def of(cls, texts: Sequence[str | None]) -> "TextColumn":
@@ -84,7 +76,6 @@ class TextColumn:
         return matches
 
     def at(self, row: int) -> AttributeValue | None:
-        """Return the text of one row; None when it is unknown."""
         code = self.codes[row]
         return self.names.names(np.array([code], np.int64))[0] if code >= 0 else None
 
@@ -110,7 +101,6 @@ class LiveTextColumn(TextColumn):
     extra_texts: dict[int, str] = field(default_factory=dict)  # extra text by row
 
     def put(self, row: int, value: AttributeValue | None) -> None:
-        """Set the text of a row; None means unknown."""
         self._remove_extra(row)
         if value is None:
             self.codes[row] = UNKNOWN_CODE
@@ -124,7 +114,6 @@ class LiveTextColumn(TextColumn):
 
     @override
     def equals_any(self, rows: Rows, texts: Sequence[str]) -> RowMask:
-        """Return whether each of ``rows`` has any of these texts, (n,)."""
         matches = TextColumn.equals_any(self, rows, texts)
         if not self.extra_rows:
             return matches
@@ -133,7 +122,6 @@ class LiveTextColumn(TextColumn):
 
     @override
     def at(self, row: int) -> AttributeValue | None:
-        """Return the text of one row; None when it is unknown."""
         return self.extra_texts.get(row) or TextColumn.at(self, row)
 
     def _remove_extra(self, row: int) -> None:

@@ -37,7 +37,6 @@ class IdIndex:
         return int(self.rows([name])[0])
 
     def names(self, rows: Rows) -> list[str]:
-        """Return the public ids of ``rows``."""
         return [key.decode() for key in self.keys[rows].tolist()]
 
 
@@ -59,10 +58,8 @@ class Texts:
         return cls(ends.astype(np.int64), np.frombuffer(b"".join(packed), np.uint8))
 
     def tolist(self) -> list[str | None]:
-        """Return all texts."""
         return self.take(np.arange(len(self)))
 
     def take(self, rows: Rows) -> list[str | None]:
-        """Return the texts of ``rows``."""
         spans = zip(self.ends[rows].tolist(), self.ends[rows + 1].tolist(), strict=True)
         return [self.utf8[start:end].tobytes().decode() or None for start, end in spans]

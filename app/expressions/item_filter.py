@@ -59,7 +59,6 @@ class ExpressionFilter:
     name: str = "filter"
 
     def allows(self, rows: Rows) -> RowMask:
-        """Return for which of ``rows`` the condition is true, (n,)."""
         return self.condition(self.catalogue, rows)
 
 

@@ -33,7 +33,6 @@ class OverlayIds(IdIndex):
 
     @override
     def rows(self, ids: Sequence[str]) -> Rows:
-        """Return the row of each public id; -1 for an unknown one."""
         rows = IdIndex.rows(self, ids)
         if self.added_rows:
             for n in (rows < 0).nonzero()[0].tolist():
@@ -95,24 +94,20 @@ class CatalogueOverlay(Catalogue):
     @property
     @override
     def added_count(self) -> int:
-        """The number of rows at the end that items took since the bundle was made."""
         return len(self.ids.added_names)
 
     @property
     @override
     def published_count(self) -> int:
-        """The number of items in the bundle; their rows come first."""
         return len(self.ids.keys)
 
     @override
     def has_category(self, rows: Rows, names: Sequence[str]) -> NDArray[np.bool_]:
-        """Return whether each of ``rows`` is of any of these categories, (n,)."""
         own = Catalogue.has_category(self, rows, names)
         return _or_added(own, rows, self.added_categories, names)
 
     @override
     def has_flag(self, rows: Rows, names: Sequence[str]) -> NDArray[np.bool_]:
-        """Return whether each of ``rows`` has any of these policy flags, (n,)."""
         own = Catalogue.has_flag(self, rows, names)
         return _or_added(own, rows, self.added_flags, names)
 
@@ -131,7 +126,6 @@ class CatalogueOverlay(Catalogue):
 
     @override
     def categories_of(self, rows: Rows) -> list[list[Hashable]]:
-        """Return a key for each category of each row; a key is equal for equal categories."""
         keys = Catalogue.categories_of(self, rows)
         for name, tagged in tuple(self.added_categories.items()):
             for n in np.flatnonzero(np.isin(rows, list(tagged))).tolist():

@@ -40,11 +40,9 @@ class Confirmations:
             await self._store.command("HDEL", self._key, self.name)
 
     async def unconfirmed(self, position: bytes, within: float) -> list[str]:
-        """Wait until every worker has applied a change; return those that have not in time.
+        """Wait until every worker has applied a change, ``within`` seconds at most.
 
-        Args:
-            position: of the change in the stream.
-            within: seconds to wait.
+        Return the workers that have not. ``position`` is that of the change in the stream.
         """
         deadline, pause = time.monotonic() + within, FIRST_POLL
         while (late := await self._late_workers(position)) and time.monotonic() < deadline:

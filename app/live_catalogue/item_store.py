@@ -75,7 +75,6 @@ class ItemStore:
         self._listeners.append(listener)
 
     def unsubscribe(self, listener: Callable[[ItemRecord], None]) -> None:
-        """Stop calling this listener."""
         self._listeners.remove(listener)
 
     def preload(self, items: Sequence[ItemRecord]) -> None:
@@ -138,16 +137,13 @@ class ItemStore:
         self.loaded.set()
 
     def apply_stream(self, _key: bytes, entries: Sequence[StreamEntry]) -> None:
-        """Apply the changes of one read, in their order."""
         for _, fields in entries:
             self._apply(fields[-1])
 
     async def after_read(self, connection: Store, _longest: int) -> None:
-        """Confirm how far this worker has read."""
         await self.workers.confirm(connection, self._offset)
 
     def record_failure(self, error: StageError) -> None:
-        """Log a read that the server did not answer."""
         log.warning("the items cannot be followed now: %s", error)
 
     @property

@@ -71,7 +71,6 @@ class LiveItems:
 
     @property
     def placed_count(self) -> int:
-        """The number of items in spare rows."""
         return len(self.catalogue.ids.added_rows)
 
     def has_room_for(self, item: ItemRecord) -> bool:
@@ -89,7 +88,6 @@ class LiveItems:
             self._put(item)
 
     def put(self, item: ItemRecord) -> None:
-        """Apply the record of an item."""
         self._put(item)
         self.place_waiting()
 

@@ -116,7 +116,6 @@ class DriftCounter:
     _counted_at: float = field(default=0.0, init=False)
 
     def add(self, slate: Slate) -> None:
-        """Queue a list to be counted."""
         self._waiting.append((slate.pool, slate.slots))
 
     def count(self, now: float) -> dict[str, float]:

@@ -38,10 +38,7 @@ class DriftMonitor:
     async def check(self, drift: DriftCounter, created: float, now: float) -> None:
         """Count the served lists, unless that was done a moment ago.
 
-        Args:
-            drift: of the bundle in service.
-            created: when the bundle was made, unix seconds.
-            now: unix seconds.
+        ``created`` is when the bundle in service was made, and ``now`` the time, unix seconds.
         """
         if now - self._checked_at < self.interval:
             return

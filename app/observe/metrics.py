@@ -25,7 +25,6 @@ class WorkersCollector(MultiProcessCollector):
 
     @override
     def collect(self) -> Iterable[Metric]:
-        """Return every metric once, over all workers."""
         remove_dead_workers(Path(self._path))
         metrics: Iterable[Metric] = super().collect()  # type: ignore[no-untyped-call]
         return metrics
@@ -105,11 +104,9 @@ class Metrics:
         self._histograms["request_seconds"][route, str(status)].observe(seconds)
 
     def request_started(self) -> None:
-        """Count a request in."""
         self._gauges["requests_in_flight"][()].inc()
 
     def request_ended(self) -> None:
-        """Count a request out."""
         self._gauges["requests_in_flight"][()].dec()
 
     def record_stages(self, results: Sequence[StageResult]) -> None:

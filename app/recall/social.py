@@ -7,10 +7,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.artifacts import Friends, Users
-from app.contracts import NO_EVENTS, NO_PROPOSAL, Proposal, Query, UserEvents
+from app.contracts import NO_PROPOSAL, Proposal, Query
 from app.recall.accumulate import accumulate, propose
 from app.recall.channel import ChannelConfig, ChannelInputs, ChannelSpec
-from app.stages import FriendEvents
+from app.stages import NO_EVENTS, FriendEvents, UserEvents
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,10 +6,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.artifacts import Users
-from app.contracts import NO_PROPOSAL, History, Neighbours, Proposal, Query
+from app.contracts import NO_PROPOSAL, History, Proposal, Query
 from app.recall.accumulate import accumulate, propose
 from app.recall.channel import ChannelConfig, ChannelInputs, ChannelSpec
-from app.stages import Tables
+from app.stages import Neighbours, Tables
 
 
 @dataclass(frozen=True, slots=True)

@@ -60,11 +60,9 @@ class RequestLog:
         self.packed.wake()
 
     async def run(self) -> None:
-        """Write queued answers, until cancelled. What cannot be written waits, packed."""
         await self.packed.run()
 
     async def close(self) -> None:
-        """Write what is left, or count it as dropped if the store does not accept it."""
         await self.packed.close()
 
     async def _pack(self) -> None:

@@ -27,7 +27,6 @@ class BlockedFilter:
     name: str
 
     def allows(self, rows: Rows) -> NDArray[np.bool_]:
-        """Return which rows are not blocked, (n,)."""
         mask, catalogue, blocked = np.ones(len(rows), np.bool_), self.catalogue, self.blocked
         if blocked.items:
             mask &= ~np.isin(rows, catalogue.ids.rows(blocked.items))
@@ -48,7 +47,6 @@ class FlagFilter:
     name: str = "rating"
 
     def allows(self, rows: Rows) -> NDArray[np.bool_]:
-        """Return which rows have none of the flags, (n,)."""
         return ~self.catalogue.has_flag(rows, self.forbidden)
 
 
@@ -61,7 +59,6 @@ class PolicyFilters:
     scenes: Mapping[str, PolicySettings] = field(default_factory=dict)  # by scene; others: default
 
     def settings_for(self, scene: str) -> PolicySettings:
-        """Return the policy settings of a scene."""
         return self.scenes.get(scene, self.default_scene)
 
     def build_filters(self, request: Request, recent: History) -> tuple[ItemFilter, ...]:

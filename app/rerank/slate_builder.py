@@ -58,7 +58,6 @@ class SlateBuilder:
         return drafts
 
     def build_context(self, query: Query) -> RerankContext:
-        """Return what the policies may read."""
         settings = self.scenes.get(query.scene, self.default_scene)
         return RerankContext(
             query, settings, settings.order, self.catalogue, self.content, self.counters

@@ -74,7 +74,6 @@ class Deployment:
 
     @property
     def counters(self) -> PopularityCounters:
-        """The popularity counters that the next request reads."""
         return self.state.current.counters
 
     def start(self, start_task: StartTask) -> None:
@@ -84,7 +83,6 @@ class Deployment:
         self.tasks.extend(map(start_task, (self.consumer.run(), self.state.run(), keep)))
 
     async def stop(self) -> None:
-        """Cancel the tasks that ``start`` began."""
         await cancel(*self.tasks)
 
     async def wait_until_current(self) -> None:

@@ -50,7 +50,6 @@ class ServingBundle:
         return cls(extended, settings, rankers, channels, base, catalogue)
 
     def build_counters(self) -> PopularityCounters:
-        """Build the counters as of the bundle."""
         return PopularityCounters.of(self.bundle.models, self.settings.spare_items)
 
     def build_live_items(self, counters: RowCounters) -> LiveItems:
@@ -59,7 +58,6 @@ class ServingBundle:
         return LiveItems(self.base, self.catalogue, models, counters, shift)
 
     def build_histories(self, store: Store) -> RedisHistories:
-        """Build the reader of live histories."""
         settings, models, manifest = self.settings, self.bundle.models, self.bundle.manifest
         return RedisHistories(
             store,

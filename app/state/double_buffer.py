@@ -9,7 +9,6 @@ import asyncio
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from functools import partial
 from typing import Generic, TypeAlias, TypeVar
 
 from app.contracts import Proposal, Rows, Scores, Times
@@ -98,33 +97,20 @@ class DoubleBuffer(Generic[Reader]):
     def apply(
         self, rows: Rows, weights: Scores, times: Times, segment_rows: SegmentRows | None = None
     ) -> None:
-        """See ``PopularityCounters.apply``."""
-        self.change(
-            partial(
-                PopularityCounters.apply,
-                rows=rows,
-                weights=weights,
-                times=times,
-                segment_rows=segment_rows,
-            )
-        )
+        self.change(lambda counters: counters.apply(rows, weights, times, segment_rows))
         self._is_sorted = False
 
     def count_impressions(self, rows: Rows, scene: str = "") -> None:
-        """See ``PopularityCounters.count_impressions``."""
-        self.change(partial(PopularityCounters.count_impressions, rows=rows, scene=scene))
+        self.change(lambda counters: counters.count_impressions(rows, scene))
 
     def count_scene_successes(self, rows: Rows, scene: str) -> None:
-        """See ``PopularityCounters.count_scene_successes``."""
-        self.change(partial(PopularityCounters.count_scene_successes, rows=rows, scene=scene))
+        self.change(lambda counters: counters.count_scene_successes(rows, scene))
 
     def set_offsets(self, stream: str, first: str, last: str) -> None:
-        """See ``PopularityCounters.set_offsets``."""
-        self.change(partial(PopularityCounters.set_offsets, stream=stream, first=first, last=last))
+        self.change(lambda counters: counters.set_offsets(stream, first, last))
 
     def open_row(self, row: int, since: float) -> None:
-        """See ``PopularityCounters.open_row``."""
-        self.change(partial(PopularityCounters.open_row, row=row, since=since))
+        self.change(lambda counters: counters.open_row(row, since))
         self._is_sorted = False
 
     def change(self, change: Change) -> None:

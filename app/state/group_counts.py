@@ -29,17 +29,14 @@ class SceneCounts:
     liked: dict[str, NDArray[np.float32]] = field(default_factory=dict)  # (n,) by scene
 
     def count_impressions(self, rows: Rows, scene: str) -> None:
-        """Add one impression to each of these items."""
         if self._has_counts(scene):
             np.add.at(self.shown[scene], rows, np.float32(1.0))
 
     def count_successes(self, rows: Rows, scene: str) -> None:
-        """Add one positive event to each of these items, on a list of this scene."""
         if self._has_counts(scene):
             np.add.at(self.liked[scene], rows, np.float32(1.0))
 
     def reset_row(self, row: int) -> None:
-        """Set all counts of an item to zero."""
         for counts in (*self.shown.values(), *self.liked.values()):
             counts[row] = 0.0
 
@@ -98,12 +95,10 @@ class SegmentCounts:
         np.add.at(self._totals, row, added)
 
     def reset_row(self, row: int) -> None:
-        """Set all counts of an item to zero."""
         self._totals = np.maximum(self._totals - self._liked[:, row], 0.0)
         self._liked[:, row] = 0.0
 
     def rebase(self, reference: float) -> None:
-        """Hold the counts relative to a later moment. What readers see stays the same."""
         decay = self._decay(reference)
         self._liked *= np.float32(decay)
         self._totals *= decay

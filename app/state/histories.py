@@ -8,8 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.catalogue.ids import IdIndex
-from app.contracts import EMPTY_RECORD, NO_HISTORY, NO_ROWS, History, Rows, UserEvents, UserRecord
+from app.contracts import EMPTY_RECORD, NO_HISTORY, NO_ROWS, History, Rows, UserRecord
 from app.event_weights import EventWeights
+from app.stages import UserEvents
 from app.state.event_codec import Event, decode_history
 from app.state.event_interpreter import EventInterpreter
 from app.state.store import CommandPart, Store

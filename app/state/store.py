@@ -86,7 +86,6 @@ class HiredisPacking(AbstractConnection):
 
     @override
     def pack_command(self, *args: Any) -> list[bytes]:
-        """Return the bytes of one command."""
         return [pack_command(tuple(args))]
 
 
@@ -189,7 +188,6 @@ class Store:
         return replies
 
     async def close(self) -> None:
-        """Close all connections."""
         await self._client.aclose()
 
     async def __aenter__(self) -> "Store":

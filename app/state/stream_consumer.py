@@ -111,7 +111,6 @@ class StreamConsumer:
         """Keep the offsets: they say where to continue. See ``StreamHandler``."""
 
     def apply_stream(self, key: bytes, entries: Sequence[StreamEntry]) -> None:
-        """Update the counters from one read of a stream."""
         self.apply_entries(EVENTS if key == next(iter(self.offsets)) else IMPRESSIONS, entries)
 
     def apply_entries(self, stream: str, entries: Sequence[StreamEntry]) -> None:
@@ -130,7 +129,6 @@ class StreamConsumer:
             self.lag = 0.0
 
     def record_failure(self, error: StageError) -> None:
-        """Count and log a read that the server did not answer."""
         self.failures += 1
         log.warning("the events cannot be followed now: %s", error)
 

@@ -17,7 +17,8 @@ import numpy as np
 import orjson
 
 from app.artifacts import NeighbourTable
-from app.contracts import Neighbours, Rows, StageError
+from app.contracts import Rows, StageError
+from app.stages import Neighbours
 from app.state.batched_reads import BatchedReads, Values
 from app.state.store import CommandPart, Store
 

@@ -62,7 +62,6 @@ class WriteQueue(Generic[Record]):
         self.wake()
 
     def wake(self) -> None:
-        """Start writing, because something is waiting."""
         self._wake_up.set()
 
     async def run(self) -> None:

@@ -3,9 +3,9 @@
 import pytest
 
 from app.catalogue.ids import IdIndex
-from app.contracts import NO_EVENTS
 from app.event_weights import EventWeights
 from app.process.embedded_server import embedded_server
+from app.stages import NO_EVENTS
 from app.state.event_codec import Event
 from app.state.event_writer import append_events
 from app.state.histories import RedisHistories

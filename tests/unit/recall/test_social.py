@@ -7,9 +7,10 @@ import numpy as np
 import pytest
 
 from app.artifacts import NO_FRIENDS, Friends
-from app.contracts import NO_HISTORY, NO_PROPOSAL, UserEvents, UserRecord
+from app.contracts import NO_HISTORY, NO_PROPOSAL, UserRecord
 from app.query_builder import QueryBuilder
 from app.recall.social import NoFriendEvents, SocialChannel, SocialChannelConfig
+from app.stages import UserEvents
 from app.state.counters import PopularityCounters
 from offline.models.registry import build_friends
 from tests.fakes import ITEMS, USERS, proposed, query, request, small_models
