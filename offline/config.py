@@ -29,9 +29,9 @@ from app.rerank.policies import SceneSettings
 from offline.data.errors import DataError
 from offline.evaluate.gate import GateConfig
 from offline.models.registry import RecallConfig
-from offline.publish.flatten_config import NOT_MODEL_SETTINGS
 from offline.publish.index import IndexConfig
 from offline.publish.versions import BUNDLES_KEPT
+from offline.setting_paths import NOT_MODEL_SETTINGS
 from offline.training.objectives import ObjectiveWeights
 from offline.training.rankers import HybridConfig, RankConfig
 from offline.training.row_collection import NEGATIVES_PER_GROUP
@@ -142,7 +142,6 @@ def _split_channels(
 
 
 def _rename_earlier_settings(settings: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Rename the settings of the earlier version, with a warning."""
     for path, name in EARLIER_NAMES.items():
         settings = _rename_setting(settings, path.split("."), path, name)
     settings = dict(settings)

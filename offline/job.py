@@ -21,7 +21,6 @@ from offline.evaluate.evaluation import Evaluation, evaluate_funnel
 from offline.evaluate.gate import gate_remarks, run_gate
 from offline.evaluate.holdout import Holdout, build_drift_reference
 from offline.models.registry import fit_models
-from offline.publish.flatten_config import flatten_config
 from offline.publish.index import index_builder
 from offline.publish.versions import current_version, point_to, remove_old_bundles
 from offline.publish.writer import TrainingResult, push_tables, write_bundle
@@ -32,6 +31,7 @@ from offline.report.report_figures import (
     build_figures,
     manifest_metrics,
 )
+from offline.setting_paths import flatten_config
 from offline.training.kinds import add_coarse, fit_ranker
 from offline.training.objectives import choose_kinds, choose_objectives
 from offline.training.past_requests import (

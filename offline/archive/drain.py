@@ -58,7 +58,6 @@ class Drain:
 
     @property
     def key(self) -> str:
-        """The stream's key."""
         return self.stream.key(self.prefix)
 
     def run(self) -> int:
@@ -74,7 +73,6 @@ class Drain:
         return total
 
     def merge(self, today: str) -> None:
-        """Merge the files of the days before ``today``."""
         self.files.merge(today=today)
         self._archived = IdRanges(self.files.files())
 

@@ -41,13 +41,11 @@ class ErasedUsers:
 
     @classmethod
     def read(cls, archive: Path) -> "ErasedUsers":
-        """Read the erased users that are recorded in the archive."""
         path = archive / FILE
         return cls(orjson.loads(path.read_bytes()) if path.is_file() else {})
 
     @classmethod
     def read_server(cls, client: redis.Redis, prefix: str) -> "ErasedUsers":
-        """Read the erased users that are recorded on the server."""
         start = erased_key(prefix, "")[:-DIGEST_LENGTH]
         keys: list[bytes] = list(client.scan_iter(f"{escape_pattern(start)}*", count=1_000))
         values: Any = client.mget(keys) if keys else []
@@ -68,7 +66,6 @@ class ErasedUsers:
         return path.stat().st_mtime if path.is_file() else -math.inf
 
     def write(self, archive: Path) -> None:
-        """Record them in the archive."""
         archive.mkdir(parents=True, exist_ok=True)
         with atomic_path(archive / FILE) as file:
             file.write_bytes(orjson.dumps(self.times, option=orjson.OPT_SORT_KEYS))

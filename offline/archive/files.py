@@ -37,7 +37,6 @@ class ArchiveFile:
 
     @classmethod
     def from_path(cls, path: Path) -> "ArchiveFile":
-        """Read the range of ids from the name of a file."""
         first, last = path.stem.split("_")
         return cls(path, parse_id(first), parse_id(last))
 
@@ -67,7 +66,6 @@ class IdRanges:
         return at >= 0 and entry <= self._ranges[at][1]
 
     def add(self, first: EntryId, last: EntryId) -> None:
-        """Add the range from ``first`` to ``last``."""
         insort(self._ranges, (first, last))
 
 

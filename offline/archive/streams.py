@@ -93,7 +93,6 @@ class ArchivedStream:
     max_read: int  # entries in one file
 
     def frame(self, rows: Sequence[ArchiveRow]) -> pl.DataFrame:
-        """Return a table of these rows."""
         return pl.DataFrame(list(rows), schema=dict(self.columns), orient="row")
 
 

@@ -22,6 +22,7 @@ from offline.evaluate.gate import GateConfig, gate_remarks, refusal_message
 from offline.job import PhaseTimer, run_job
 from offline.publish.index import measure_bundle_indexes, resolve_kind
 from offline.publish.versions import BUNDLES_KEPT, current_version
+from offline.setting_paths import with_values
 from offline.training.objectives import ObjectiveWeights, parse_objectives
 
 PHASES = {
@@ -63,22 +64,17 @@ class TrainOptions:
             DataError: the objectives cannot be read.
         """
         base = read_config(self.config) if self.config else build_job_config({}, "defaults")
-        similarity = self.similarity or base.recall.item_cf.similarity
-        recall = replace(
-            base.recall,
-            seed=base.recall.seed if self.seed is None else self.seed,
-            factorisation=self.factorisation or base.recall.factorisation,
-            item_cf=replace(base.recall.item_cf, similarity=similarity),
-        )
+        changes = {
+            "seed": self.seed,
+            "recall.seed": self.seed,
+            "recall.factorisation": self.factorisation,
+            "recall.item_cf.similarity": self.similarity,
+            "index.kind": self.index,
+            "rankers.fine": current_kind(self.fine_ranker or base.rankers.fine),
+            "objectives": self.objectives and ObjectiveWeights(**parse_objectives(self.objectives)),
+        }
         return replace(
-            base,
-            seed=base.seed if self.seed is None else self.seed,
-            recall=recall,
-            objectives=ObjectiveWeights(**parse_objectives(self.objectives))
-            if self.objectives
-            else base.objectives,
-            index=replace(base.index, kind=self.index or base.index.kind),
-            rankers=replace(base.rankers, fine=current_kind(self.fine_ranker or base.rankers.fine)),
+            with_values(base, {path: v for path, v in changes.items() if v is not None}),
             compare=self.compare,
             channels=override_channels(base.channels, settings.channel_overrides()),
             policy=settings.policy,
@@ -151,7 +147,6 @@ def _print_gate(console: Console, folder: Path, out: Path) -> None:
 
 
 def _headline_table(folder: Path) -> Table:
-    """Return a table of the headline of each method."""
     metrics = read_manifest(folder).metrics
     table = Table(title=f"NDCG@10 of {metrics['users']} users, as of the cut (95 % interval)")
     table.add_column("method")

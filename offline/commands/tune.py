@@ -1,5 +1,6 @@
 """``recfunnel tune``: reads the data, searches, prints the results, writes a configuration."""
 
+from dataclasses import replace
 from pathlib import Path
 
 from rich.console import Console
@@ -10,8 +11,8 @@ from offline.config import config_to_toml
 from offline.data.atomic import atomic_path
 from offline.data.readers import load_dataset
 from offline.data.split import split_by_time
+from offline.models.registry import without_decay
 from offline.tune.search import Budget, PartsFunction, Search, search_parts
-from offline.tune.space import without_decay
 from offline.tune.study import open_trials
 from offline.tune.view import (
     WARNING,
@@ -46,7 +47,7 @@ def tune(  # noqa: PLR0913, PLR0917 - what the command line has, and the parts f
     console, base = Console(), options.job_config(settings)
     with console.status("Reading and checking the data"):
         dataset = load_dataset(data, options.schema, options.max_bad_share).dataset
-    base = base if dataset.traits.has_times else without_decay(base)
+    base = base if dataset.traits.has_times else replace(base, recall=without_decay(base.recall))
     tuning_data = TuningData.of(dataset, split_by_time(dataset.log).windows)
     trials = study or settings.out / "tune" / "trials.jsonl"
     try:

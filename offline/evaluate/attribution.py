@@ -111,11 +111,9 @@ class PassThroughStage:
     """The features and the scorer of a ranking stage that keeps the order of the merge."""
 
     def build(self, query: Query, pool: Candidates) -> Matrix:  # noqa: ARG002
-        """Return the scores of the merge as the only column."""
         return pool.scores[:, None]
 
     def score(self, _query: Query, pool: Candidates, /) -> Scores:
-        """Return the scores of the merge, (n,)."""
         return pool.scores
 
 

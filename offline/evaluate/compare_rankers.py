@@ -72,7 +72,6 @@ class HoldoutCandidates:
 
     @property
     def is_warm(self) -> NDArray[np.bool_]:
-        """True for each user with a history, (u,)."""
         return self.answers.events > 0
 
 

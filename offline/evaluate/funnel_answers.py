@@ -50,7 +50,6 @@ class FunnelAnswers:
         return np.array([len(run.query.history) for run in self.runs], np.int64)
 
     def take(self, positions: NDArray[np.intp]) -> "FunnelAnswers":
-        """Select these users, in this order."""
         users, runs = ([values[i] for i in positions] for values in (self.users, self.runs))
         return replace(self, users=users, runs=runs)
 

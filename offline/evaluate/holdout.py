@@ -51,7 +51,6 @@ class Holdout:
 
     @property
     def is_warm(self) -> NDArray[np.bool_]:
-        """True for each user with a history at the cut, (u,)."""
         rows = np.array([user.user for user in self.users], np.int64)
         return np.asarray(np.diff(self.models.users.indptr)[rows] > 0)
 

@@ -59,11 +59,9 @@ class Bootstrap:
         return cls(everyone, np.concatenate([_means(times, columns) for times in drawn]))
 
     def mean(self, column: int) -> Interval:
-        """Return the mean of one column, with its bounds."""
         return _interval(self.means[column], self.resampled[:, column])
 
     def difference(self, left: int, right: int) -> Interval:
-        """Return ``mean(left) - mean(right)``, with its bounds."""
         return _interval(
             self.means[left] - self.means[right], self.resampled[:, left] - self.resampled[:, right]
         )

@@ -38,13 +38,11 @@ class RatingModel:
     def predict(
         self, users: NDArray[np.integer], items: NDArray[np.integer]
     ) -> NDArray[np.float64]:
-        """Predict the ratings of pairs of rows, (m,)."""
         p, q = self.users[users], self.items[items]
         products: NDArray[np.float64] = np.einsum("md,md->m", p[:, :-1], q[:, :-1])
         rating: NDArray[np.float64] = self.mean + p[:, -1] + q[:, -1] + products
         return rating
 
     def rmse(self, log: Log) -> float:
-        """Return the root mean squared error over the ratings of the log."""
         errors = log.values - self.predict(log.users, log.items)
         return float(np.sqrt(np.mean(errors**2)))

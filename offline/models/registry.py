@@ -105,7 +105,7 @@ def fit_models(dataset: Dataset, log: Log, config: RecallConfig, at: float) -> M
             f"the newest event has the time {log.times[-1]:.0f}, which is later than {at:.0f}: "
             "fit on log.before(at), so that nothing is known before it happened"
         )
-    config = config if dataset.traits.has_times else _without_decay(config)
+    config = config if dataset.traits.has_times else without_decay(config)
     shape = _shape(dataset)
     encoding = encode_segments(dataset.attributes, shape[0])
     content, encoder = fit_content_and_encoder(dataset.catalogue, config.content, config.seed)
@@ -184,8 +184,8 @@ def _shape(dataset: Dataset) -> LogShape:
     return len(dataset.users), len(dataset.catalogue)
 
 
-def _without_decay(config: RecallConfig) -> RecallConfig:
-    """Return the same settings with every half-life infinite."""
+def without_decay(config: RecallConfig) -> RecallConfig:
+    """Return the settings with every half-life infinite, for data without timestamps."""
     parts = {one.name: getattr(config, one.name) for one in fields(config)}
     fading = {name: part for name, part in parts.items() if hasattr(part, "half_life")}
     return replace(

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from functools import partial
 from math import isqrt
 from time import perf_counter
-from typing import TypedDict, cast, get_args
+from typing import TypedDict, cast
 
 import faiss
 import numpy as np
@@ -23,7 +23,6 @@ from app.recall.vectors import flat_index
 from offline.choices import IndexKind
 from offline.data.errors import DataError
 
-INDEX_KINDS: tuple[IndexKind, ...] = tuple(kind for kind in get_args(IndexKind) if kind != "auto")
 AUTO_IVF_ITEMS = 200_000  # "auto" is exact below so many items
 MIN_IVF_ITEMS = (
     10_000  # an index with cells is trained on at least so many: 39 for each of 256 codes
@@ -121,11 +120,6 @@ def _prepare(cells: faiss.IndexIVF, probed_share: float, seed: int) -> None:
         cells.do_polysemous_training = False  # type: ignore[attr-defined]
 
 
-def available_kinds(n: int) -> tuple[IndexKind, ...]:
-    """Return the kinds that can be built for ``n`` items, the exact one first."""
-    return tuple(kind for kind in INDEX_KINDS if n >= MIN_IVF_ITEMS or not kind.startswith("ivf"))
-
-
 def index_builder(config: IndexConfig, seed: int) -> Callable[[Matrix], faiss.Index]:
     """Return a function that builds such an index, for the offline funnel and for the bundle."""
     return partial(build_index, config=config, seed=seed)
@@ -138,17 +132,6 @@ class IndexLoss(TypedDict):
     recall: float  # share of the first 200 exact results that are among its first 200
     bytes: int
     ms: float  # per query, one at a time on one thread
-
-
-def measure_index_kinds(
-    vectors: Matrix, queries: Matrix, kinds: tuple[IndexKind, ...] | None = None, seed: int = 0
-) -> list[IndexLoss]:
-    """Measure these kinds of index, or all that can be built, on ``queries``, (q, d)."""
-    exact = exact_neighbours(vectors, queries)
-    return [
-        measure_index(kind, build_index(vectors, IndexConfig(kind), seed), queries, exact)
-        for kind in kinds or available_kinds(len(vectors))
-    ]
 
 
 def measure_bundle_indexes(models: Models, indexes: Indexes, seed: int = 0) -> list[IndexLoss]:

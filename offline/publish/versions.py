@@ -37,12 +37,10 @@ class StoredBundle:
 
     @property
     def version(self) -> str:
-        """The name of the bundle."""
         return self.folder.name
 
     @property
     def is_refused(self) -> bool:
-        """True if the gate refused the bundle."""
         gate = self.manifest and self.manifest.gate
         return bool(gate and gate.verdict == "refused")
 

@@ -43,7 +43,6 @@ class LoggedHistories:
     raw_reply: Any = ()
 
     async def recent(self, _user: str) -> History:
-        """Return the history that the funnel read then."""
         return self.decode(self.raw_reply)
 
 
@@ -87,7 +86,6 @@ class ReplayFunnel:
     _funnels: dict[int, Funnel] = field(default_factory=dict, init=False)
 
     def funnel(self) -> Funnel:
-        """Return the funnel over the present state."""
         counters, serving = self.state.counters, self.state.serving
         if id(counters) not in self._funnels:
             tables = MemoryTables(serving.bundle.models.tables)
@@ -113,7 +111,6 @@ class RequestReplayer:
         self._loop = asyncio.new_event_loop()
 
     def close(self) -> None:
-        """Close the event loop."""
         self._loop.close()
 
     def replay(

@@ -19,10 +19,10 @@ from offline.evaluate.figures import HEADLINE, MetricFigures
 from offline.evaluate.holdout import Holdout
 from offline.evaluate.metrics import MAX_K, Lists
 from offline.evaluate.rowsets import RowSets
-from offline.publish.flatten_config import SettingValue
 from offline.report import glossary
 from offline.report.charts import bundles_chart, gains_chart
 from offline.report.page import format_date, render_page, write_json
+from offline.setting_paths import SettingValue
 
 SHOWN_FEATURES = 20
 

@@ -1,6 +1,7 @@
 """Renders a page from a template: self-contained HTML, without scripts and without a network."""
 
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,28 @@ from offline.report import glossary
 
 JSON = orjson.OPT_SORT_KEYS | orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE
 ABSENT = "n/a"
+
+
+def _format(style: str, value: float | None) -> str:
+    return ABSENT if value is None else style.format(value)
+
+
+def _format_bounds(style: str, dash: str, figure: Interval) -> str:
+    if figure["low"] is None or figure["high"] is None:
+        return ""
+    return dash.join(style.format(bound) for bound in (figure["low"], figure["high"]))
+
+
+FILTERS = {  # of the templates
+    "number": partial(_format, "{:.3f}"),
+    "percent": partial(_format, "{:.1%}"),
+    "signed": partial(_format, "{:+z.3f}"),  # z: never -0.000
+    "signed_percent": partial(_format, "{:+.1%}"),
+    "bounds": partial(_format_bounds, "{:.3f}", "\u2013"),
+    "signed_bounds": partial(_format_bounds, "{:+.3f}", " to "),
+    "percent_bounds": partial(_format_bounds, "{:+.1%}", " to "),
+    "megabytes": lambda size: f"{size / 1e6:.1f} MB",
+}
 
 
 def render_page(template: str, plots: dict[str, str], **values: Any) -> str:
@@ -30,16 +53,7 @@ def render_page(template: str, plots: dict[str, str], **values: Any) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters.update(
-        number=_number,
-        percent=_percent,
-        bounds=_bounds,
-        signed=_signed,
-        signed_percent=_signed_percent,
-        signed_bounds=_signed_bounds,
-        percent_bounds=_percent_bounds,
-        megabytes=_megabytes,
-    )
+    environment.filters.update(FILTERS)
     safe_plots = {name: Markup(svg) for name, svg in plots.items()}  # noqa: S704
     return environment.get_template(template).render(plots=safe_plots, glossary=glossary, **values)
 
@@ -52,41 +66,3 @@ def write_json(figures: object, path: Path) -> None:
 def format_date(time: float, form: str = "%Y-%m-%d") -> str:
     """Return the UTC date of unix seconds."""
     return datetime.fromtimestamp(float(time), UTC).strftime(form)
-
-
-def _number(value: float | None) -> str:
-    return ABSENT if value is None else f"{value:.3f}"
-
-
-def _percent(value: float | None) -> str:
-    return ABSENT if value is None else f"{value:.1%}"
-
-
-def _signed(value: float | None) -> str:
-    return ABSENT if value is None else f"{round(value, 3) + 0.0:+.3f}"  # never -0.000
-
-
-def _signed_percent(value: float | None) -> str:
-    return ABSENT if value is None else f"{value:+.1%}"
-
-
-def _megabytes(size: int) -> str:
-    return f"{size / 1e6:.1f} MB"
-
-
-def _bounds(figure: Interval) -> str:
-    return _join_bounds(figure, "{:.3f}", "\u2013")
-
-
-def _signed_bounds(figure: Interval) -> str:
-    return _join_bounds(figure, "{:+.3f}", " to ")
-
-
-def _percent_bounds(figure: Interval) -> str:
-    return _join_bounds(figure, "{:+.1%}", " to ")
-
-
-def _join_bounds(figure: Interval, style: str, dash: str) -> str:
-    if figure["low"] is None or figure["high"] is None:
-        return ""
-    return dash.join(style.format(bound) for bound in (figure["low"], figure["high"]))

@@ -20,10 +20,10 @@ from offline.evaluate.figures import (
     Sweeps,
     Variant,
 )
-from offline.publish.flatten_config import SettingValue
 from offline.publish.writer import TrainingResult, installed_versions
 from offline.report.glossary import METHODS
 from offline.report.page import format_date
+from offline.setting_paths import SettingValue
 
 
 class DatasetFacts(TypedDict):
@@ -162,7 +162,6 @@ def build_figures(
 
 
 def _meanings() -> list[tuple[str, str, str]]:
-    """Return the name, the meaning and the group of each column of the fine ranker."""
     return [
         (feature.name, feature.meaning, group.name)
         for group in FINE_VIEW

@@ -122,7 +122,6 @@ class WindowTables:
         return earlier, later
 
     def table(self, config: JobConfig, window: int) -> RankTable:
-        """Return all rows of one window."""
         if window not in self.tables:
             whole = replace(config, negatives=len(self.data.dataset.catalogue))
             times, funnel = self.data.windows[window], funnel_config(config, self.cpu)

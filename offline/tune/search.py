@@ -21,7 +21,7 @@ from offline.evaluate.figures import Interval
 from offline.evaluate.intervals import Bootstrap
 from offline.evaluate.metrics import PerUser
 from offline.models.registry import FACTOR_MODELS, RECALL_MODELS
-from offline.publish.flatten_config import flatten_config
+from offline.setting_paths import flatten_config, with_values
 from offline.tune.evaluators import (
     CoarseEvaluator,
     FineEvaluator,
@@ -30,7 +30,7 @@ from offline.tune.evaluators import (
     evaluate_config,
     evaluate_sizes,
 )
-from offline.tune.space import COARSE, FINE, RECALL, SIZES, SearchDimension, with_values
+from offline.tune.space import COARSE, FINE, RECALL, SIZES, SearchDimension
 from offline.tune.study import SearchPart, Study
 from offline.tune.windows import TuningData
 
@@ -92,7 +92,6 @@ class Budget:
     seconds: float = inf  # for the trials of all parts; a trial that runs is finished
 
     def of(self, part: SearchPart) -> int:
-        """Return the number of trials of one part."""
         return ceil(self.trials / part.cost)
 
 
@@ -123,7 +122,6 @@ class FunnelComparison:
 
     @property
     def is_better(self) -> bool:
-        """True if the new settings are better."""
         return self.tuned > self.default
 
 

@@ -3,8 +3,7 @@
 A default that lies outside its range, or is none of the options, is tried as well.
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass
 from math import inf
 from typing import Any, TypeAlias, get_args
 
@@ -17,7 +16,6 @@ from optuna.distributions import (
 
 from app.artifacts import DAY
 from offline.choices import ItemSimilarity
-from offline.config import JobConfig
 from offline.models.user_cf import UserSimilarity
 
 OptionValue: TypeAlias = int | float | str
@@ -58,42 +56,10 @@ class Options:
         return CategoricalDistribution((*self.values, *others))
 
     def rounded(self, value: Any) -> Any:
-        """Return the value unchanged."""
         return value
 
 
 SearchDimension: TypeAlias = Range | Options
-
-
-def value_of(config: Any, name: str) -> Any:
-    """Return the setting with this path."""
-    for part in name.split("."):
-        config = getattr(config, part)
-    return config
-
-
-def with_values(config: JobConfig, values: Mapping[str, Any]) -> JobConfig:
-    """Return the configuration with other values, by their paths."""
-    for name, value in values.items():
-        config = _set(config, name.split("."), value)
-    return config
-
-
-def _set(table: Any, path: list[str], value: Any) -> Any:
-    name, *deeper = path
-    return replace(table, **{name: _set(getattr(table, name), deeper, value) if deeper else value})
-
-
-def without_decay(config: JobConfig) -> JobConfig:
-    """Switch off all decay, for data without timestamps."""
-    no_decay = {
-        f"recall.{one.name}.half_life": inf
-        for one in fields(config.recall)
-        if hasattr(getattr(config.recall, one.name), "half_life")
-    }
-    return with_values(config, no_decay)
-
-
 HALF_LIVES = (7 * DAY, 15 * DAY, 30 * DAY, 60 * DAY, 120 * DAY, 365 * DAY, inf)
 RECALL: dict[str, tuple[SearchDimension, ...]] = {  # by the model's name in RecallConfig
     "item_cf": (

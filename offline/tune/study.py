@@ -25,7 +25,8 @@ from optuna.trial import FrozenTrial, Trial, TrialState
 
 from offline.config import JobConfig
 from offline.data.errors import DataError
-from offline.tune.space import SearchDimension, value_of, with_values
+from offline.setting_paths import value_of, with_values
+from offline.tune.space import SearchDimension
 
 TrialFigures: TypeAlias = NDArray[np.float64]  # (u, r) one line a user; the best of r counts
 TrialEvaluator: TypeAlias = Callable[[JobConfig, int], TrialFigures]  # (config, window)
@@ -79,7 +80,6 @@ class Study:
 
     @property
     def default(self) -> FrozenTrial:
-        """The first trial, which is the default."""
         return self.finished[0]
 
     @property
@@ -100,7 +100,6 @@ class Study:
         return float(figures[:, trial.user_attrs["stop"]].mean())
 
     def run_trial(self) -> None:
-        """Run one more trial."""
         before = self.finished
         if not before and not self.trials.get_trials(states=[TrialState.WAITING]):
             self.trials.enqueue_trial(self._defaults())

@@ -14,7 +14,7 @@ from rich.progress import (
 from rich.table import Table
 
 from offline.config import JobConfig
-from offline.publish.flatten_config import flatten_config
+from offline.setting_paths import flatten_config
 from offline.tune.search import FunnelComparison, PartResult, SearchListener, SearchResult
 from offline.tune.study import Study
 

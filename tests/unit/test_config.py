@@ -28,8 +28,8 @@ from offline.config import (
 )
 from offline.evaluate.gate import GateConfig
 from offline.models.registry import RecallConfig
-from offline.publish.flatten_config import flatten_config
 from offline.publish.writer import write_bundle
+from offline.setting_paths import flatten_config
 from tests.bundles import build_training_result
 from tests.conftest import ROOT
 

@@ -4,6 +4,7 @@ import io
 from contextlib import redirect_stdout
 from dataclasses import replace
 from pathlib import Path
+from typing import get_args
 
 import faiss
 import numpy as np
@@ -18,16 +19,16 @@ from app.query_builder import QueryBuilder
 from app.recall.vectors import flat_index
 from app.settings import Settings
 from app.state.counters import PopularityCounters
+from offline.choices import IndexKind
 from offline.commands.train import TrainOptions, print_index_losses, train
 from offline.data.errors import DataError
 from offline.publish.index import (
-    INDEX_KINDS,
     IndexConfig,
-    available_kinds,
     build_index,
+    exact_neighbours,
     index_builder,
     measure_bundle_indexes,
-    measure_index_kinds,
+    measure_index,
     resolve_kind,
     sample_user_vectors,
 )
@@ -37,6 +38,7 @@ from tests.fakes import request, small_models
 from tests.integration.test_job import SMALL
 
 MODELS = small_models()
+INDEX_KINDS = tuple(kind for kind in get_args(IndexKind) if kind != "auto")
 
 
 def like_factors(n=10_000, d=8, seed=0):
@@ -138,8 +140,6 @@ def test_auto_looks_at_each_item_while_they_are_few():
 
 
 def test_cells_are_for_many_items_and_the_refusal_says_what_to_choose():
-    assert available_kinds(9_999) == ("flat", "sq8")
-    assert available_kinds(10_000) == INDEX_KINDS
     with pytest.raises(DataError, match="at least 10,000 items, and there are 80: cho"):
         build_index(MODELS.factors.items, IndexConfig("ivf_pq"))
     index = build_index(VECTORS[:5_000], IndexConfig("ivf_flat"), min_ivf_items=5_000)
@@ -165,17 +165,14 @@ def test_famous_items_are_found_though_their_vectors_are_many_times_longer():
     assert np.mean(shares) > 0.95
 
 
-def test_losses_are_told_of_every_kind_that_is_offered():
-    kinds = INDEX_KINDS[:-1]
-    losses = measure_index_kinds(VECTORS, QUERIES, kinds)
-    assert [loss["name"] for loss in losses] == list(kinds)
+def test_losses_are_told_of_every_kind_that_is_offered(made):
+    exact = exact_neighbours(VECTORS, QUERIES)
+    losses = [measure_index(kind, index, QUERIES, exact) for kind, index in made.items()]
+    assert [loss["name"] for loss in losses] == list(INDEX_KINDS)
     assert losses[0]["recall"] == 1.0
-    assert losses[1]["recall"] == pytest.approx(
-        share_of_exact(build_index(VECTORS, IndexConfig("sq8")))
-    )
+    assert losses[1]["recall"] == pytest.approx(share_of_exact(made["sq8"]))
     assert all(loss["bytes"] > 0 and loss["ms"] > 0 for loss in losses)
-    few = measure_index_kinds(VECTORS[:50], QUERIES[:0])
-    assert [(loss["name"], loss["recall"]) for loss in few] == [("flat", 1.0), ("sq8", 1.0)]
+    assert measure_index("none", made["flat"], QUERIES[:0], exact[:0])["recall"] == 1.0
 
 
 def test_queries_are_the_vectors_that_serving_solves_for_these_users():

@@ -21,6 +21,7 @@ from offline.evaluate.funnel_answers import user_ids
 from offline.evaluate.metrics import user_ndcg
 from offline.job import PhaseTimer, build_holdout, collect_window_rows, fit_rankers
 from offline.models.registry import RECALL_MODELS, fit_models, refit_model
+from offline.setting_paths import value_of, with_values
 from offline.training.gbdt import fit_pointwise_listwise
 from offline.training.linear import fit_coarse
 from offline.training.past_requests import (
@@ -46,7 +47,7 @@ from offline.tune.evaluators import (
     tree_counts,
 )
 from offline.tune.search import search_parts, study_name
-from offline.tune.space import RECALL, Options, value_of, with_values
+from offline.tune.space import RECALL, Options
 from offline.tune.study import SearchPart
 from offline.tune.windows import TuningData
 from tests.fakes import SMALL, small_dataset

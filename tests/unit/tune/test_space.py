@@ -7,8 +7,8 @@ import pytest
 
 from app.recall.registry import CHANNELS
 from offline.config import build_job_config, config_to_toml, read_config
-from offline.models.registry import RECALL_MODELS, RecallConfig
-from offline.publish.flatten_config import flatten_config
+from offline.models.registry import RECALL_MODELS, RecallConfig, without_decay
+from offline.setting_paths import flatten_config, value_of, with_values
 from offline.tune.space import (
     COARSE,
     FINE,
@@ -16,9 +16,6 @@ from offline.tune.space import (
     SIZES,
     Options,
     Range,
-    value_of,
-    with_values,
-    without_decay,
 )
 
 ALL = [one for part in (*RECALL.values(), COARSE, FINE, SIZES) for one in part]
@@ -88,7 +85,7 @@ def test_changing_settings_leaves_the_rest_and_the_original_as_they_are():
 
 
 def test_without_time_nothing_fades_and_nothing_else_moves():
-    before, after = flatten_config(BASE), flatten_config(without_decay(BASE))
+    before, after = flatten_config(BASE.recall), flatten_config(without_decay(BASE.recall))
     moved = {name for name in after if after[name] != before[name]}
     assert moved
     assert all(name.endswith(".half_life") for name in moved)

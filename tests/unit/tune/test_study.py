@@ -10,7 +10,8 @@ from optuna.trial import TrialState
 
 from offline.config import JobConfig
 from offline.data.errors import DataError
-from offline.tune.space import Options, Range, with_values
+from offline.setting_paths import with_values
+from offline.tune.space import Options, Range
 from offline.tune.study import SearchPart, Study, open_trials
 
 BASE = JobConfig()

@@ -1,10 +1,11 @@
-"""Flattens the settings of a job, so that those of two bundles can be compared."""
+"""Settings by their paths, such as "recall.als.size": list, read and change them."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import fields, is_dataclass
+from dataclasses import fields, is_dataclass, replace
 from math import isfinite
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, TypeVar
 
+Config = TypeVar("Config")  # a dataclass of settings
 SettingValue: TypeAlias = str | int | float | bool | None
 NOT_MODEL_SETTINGS = frozenset(
     {"redis_url", "key_prefix", "gate", "keep", "compare"}
@@ -12,7 +13,7 @@ NOT_MODEL_SETTINGS = frozenset(
 
 
 def flatten_config(config: Any) -> dict[str, SettingValue]:
-    """Return every setting by its path, such as "recall.als.size". Infinity becomes "inf"."""
+    """Return every setting by its path. Infinity becomes "inf"."""
     return dict(_flat(config, ""))
 
 
@@ -35,3 +36,22 @@ def _plain(value: object) -> SettingValue:
     if isinstance(value, (bool, int, str)) or value is None:
         return value
     return value if isinstance(value, float) and isfinite(value) else str(value)
+
+
+def value_of(config: Any, name: str) -> Any:
+    """Return the setting with this path."""
+    for part in name.split("."):
+        config = getattr(config, part)
+    return config
+
+
+def with_values(config: Config, values: Mapping[str, Any]) -> Config:
+    """Return the configuration with other values, by their paths."""
+    for name, value in values.items():
+        config = _set(config, name.split("."), value)
+    return config
+
+
+def _set(table: Any, path: list[str], value: Any) -> Any:
+    name, *deeper = path
+    return replace(table, **{name: _set(getattr(table, name), deeper, value) if deeper else value})
