@@ -66,6 +66,7 @@ hypothesis.settings.register_profile(
 hypothesis.settings.load_profile("steady")
 COMMAND = [sys.executable, "-m", "offline.cli"]
 ROOT = Path(__file__).parents[1]
+QUICK = ROOT / "tests" / "quick.toml"  # the configuration of a training of few seconds
 
 
 @dataclass(frozen=True)
@@ -156,7 +157,7 @@ def trained(data, tmp_path_factory) -> Path:
     with only_one(base / "trained.lock"):
         if not out.exists():
             draft = base / "draft"
-            train(data, Settings(out=draft, redis_url=None), TrainOptions())
+            train(data, Settings(out=draft, redis_url=None), TrainOptions(config=QUICK))
             out.parent.mkdir()
             draft.rename(out)
     return out

@@ -6,14 +6,33 @@ import orjson
 import pytest
 
 from app.bundle.bundle import find_current_bundle
-from tests.conftest import COMMAND, ROOT, clean_environment, running, until, world, write_recbole
+from tests.conftest import (
+    COMMAND,
+    QUICK,
+    ROOT,
+    clean_environment,
+    running,
+    until,
+    world,
+    write_recbole,
+)
 
 pytestmark = pytest.mark.e2e
 
 
 def train(data, out, *options):
     done = subprocess.run(
-        [*COMMAND, "train", "--data", str(data), "--out", str(out), *options],
+        [
+            *COMMAND,
+            "train",
+            "--data",
+            str(data),
+            "--out",
+            str(out),
+            "--config",
+            str(QUICK),
+            *options,
+        ],
         capture_output=True,
         text=True,
         cwd=ROOT,
@@ -30,7 +49,7 @@ def ids(answer):
 
 
 def test_from_data_to_a_list_that_follows_what_the_user_does(tmp_path):
-    data = write_recbole(tmp_path / "cinema", world(5, users=60, items=80, ratings=1_200))
+    data = write_recbole(tmp_path / "cinema", world(5, users=40, items=60, ratings=900))
     out = tmp_path / "out"
     train(data, out)
     assert orjson.loads((out / "report.json").read_bytes())["evaluated_users"] > 20
@@ -52,7 +71,7 @@ def test_from_data_to_a_list_that_follows_what_the_user_does(tmp_path):
         assert second["degraded"] == []
         assert any(item["reason"]["because"] == [ids(first)[0]] for item in second["items"])
 
-        train(data, out, "--seed", "8")
+        train(data, out, "--seed", "8", "--force")
         until(
             lambda: served.client.get("/readyz").json()["bundle"] == find_current_bundle(out).name
         )

@@ -20,7 +20,7 @@ from offline.publish.versions import point_to
 from offline.replay_log.replay import RequestReplayer
 from offline.replay_log.state_rebuild import StateLostError
 from offline.replay_log.stream_reader import StreamReader
-from tests.conftest import hosted, leisurely, lines, until, world
+from tests.conftest import QUICK, hosted, leisurely, lines, until, world
 from tests.integration.test_service import another_version, serving
 
 ITEMS, USERS, RATINGS = 60, 50, 900
@@ -51,7 +51,7 @@ def files(tmp_path_factory):
 @pytest.fixture(scope="module")
 def learned(files):
     out = files.parent / "out"
-    train(files, Settings(out=out, redis_url=None), TrainOptions())
+    train(files, Settings(out=out, redis_url=None), TrainOptions(config=QUICK))
     return out
 
 

@@ -17,7 +17,7 @@ from offline.commands.train import TrainOptions, train
 from offline.evaluate.gate import GateConfig
 from offline.replay_log.replay import RequestReplayer
 from offline.replay_log.stream_reader import StreamReader
-from tests.conftest import hosted, leisurely, until
+from tests.conftest import QUICK, hosted, leisurely, until
 
 USERS = [f"u{n}" for n in range(30)]
 CLICKS = 2  # of each user before the archive's end
@@ -28,9 +28,7 @@ def story(data, trained, redis_url, tmp_path_factory):
     """Clicks, an archive, more clicks, a training from the archive, and its bundle in service."""
     out = shutil.copytree(trained, tmp_path_factory.mktemp("archived") / "out")
     settings = leisurely(out=out, redis_url=redis_url, reload_seconds=0.05)
-    quick = out.parent / "quick.toml"
-    quick.write_text("users_per_window = 60\n[rank]\nrounds = 6\nleast_rounds = 4\nboosters = 1\n")
-    choice = TrainOptions(from_archive=True, gate=GateConfig(force=True), config=quick)
+    choice = TrainOptions(from_archive=True, gate=GateConfig(force=True), config=QUICK)
     with hosted(settings) as service, redis.Redis.from_url(redis_url) as client:
         shown = impressions_key(settings.key_prefix)
         clicked = [click(service, user) for user in USERS for _ in range(CLICKS)]

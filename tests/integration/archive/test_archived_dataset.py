@@ -28,7 +28,7 @@ from offline.data.readers import load_dataset
 from offline.evaluate.gate import GateConfig
 from offline.training.rank_table import NO_POSITION, RankTable
 from offline.training.row_collection import insert_logged_lists
-from tests.conftest import hosted, leisurely, until
+from tests.conftest import QUICK, hosted, leisurely, until
 
 GONE, FRIEND, NEWCOMER = "u7", "u8", "newcomer-with-a-name"
 RETURNED = "leaves-and-returns-one-day"
@@ -155,12 +155,10 @@ def test_replayed_rows_have_a_position_of_their_own():
     assert set(tables[0].positions.tolist()) == set(tables[2].positions.tolist()) == {NO_POSITION}
 
 
-def test_the_next_bundle_has_the_clicks_and_not_the_erased_user(story, data, tmp_path):
+def test_the_next_bundle_has_the_clicks_and_not_the_erased_user(story, data):
     settings, _ = story
     before = load_bundle(find_current_bundle(settings.out))
-    quick = tmp_path / "quick.toml"
-    quick.write_text("askers = 60\n[rank]\nrounds = 6\nleast_rounds = 4\nboosters = 1\n")
-    choice = TrainOptions(from_archive=True, gate=GateConfig(force=True), config=quick)
+    choice = TrainOptions(from_archive=True, gate=GateConfig(force=True), config=QUICK)
     folder = train(data, settings, choice)
     after = load_bundle(folder)
     users = after.models.users

@@ -32,6 +32,7 @@ users_per_window = 30
 size = 8
 rounds = 2
 [rank]
+boosters = 1
 rounds = 6
 least_rounds = 3
 leaf_rows = 3_000
@@ -52,7 +53,7 @@ def fewer(*arguments):
     return [part for part in search_parts(*arguments) if part.name in FEW]
 
 
-def run(data, out, trials=6, seconds=inf, study=None):
+def run(data, out, trials=5, seconds=inf, study=None):
     config = out.with_name("begin.toml")
     config.write_text(SETTINGS)
     settings = Settings(out=out, redis_url=None)
@@ -128,9 +129,8 @@ def test_events_of_the_test_do_not_change_the_result(whole, data, tmp_path):
     out, output = whole
     split = split_by_time(read_data(data).dataset.log)
     other = changed_from(tmp_path, split.test_start)
-    output = tune(other, tmp_path / "out")
+    assert findings(tune(other, tmp_path / "out")) == findings(output)
     assert (tmp_path / "out" / "tuned.toml").read_text() == (out / "tuned.toml").read_text()
-    assert findings(output) == findings(output)
     before = changed_from(tmp_path / "before", split.windows[-1][0])
     tune(before, tmp_path / "before" / "out")
     moved = (tmp_path / "before" / "out" / "tuned.toml").read_text()
@@ -152,34 +152,31 @@ def dying(data, out):
     )
 
 
-def killed(process, out, how, lines=30):
-    """Send the signal when so many lines are written; gives the exit status and the output."""
-    kept = out / "tune" / "trials.jsonl"
+def stopped(data, out, how, lines):
+    """Stop a search when so many trials are written; return its exit status and its output."""
+    process, kept = dying(data, out), out / "tune" / "trials.jsonl"
     until(lambda: trials_in(kept) >= lines or process.poll() is not None, 60)
     os.kill(process.pid, how)
     output, _ = process.communicate(timeout=30)
-    return process.returncode, output, kept.read_text()
+    assert not (out / "tuned.toml").exists()
+    return process.returncode, output
 
 
-def test_a_search_that_was_killed_goes_on_and_ends_as_if_nothing_had_happened(
+def test_a_search_that_was_stopped_goes_on_and_ends_as_if_nothing_had_happened(
     whole, data, tmp_path
 ):
     out = tmp_path / "out"
-    status, _, kept = killed(dying(data, out), out, signal.SIGKILL)
-    assert status == -signal.SIGKILL
-    assert not (out / "tuned.toml").exists()
-    tune(data, out)
-    assert (out / "tune" / "trials.jsonl").read_text().startswith(kept[: kept.rfind("\n") + 1])
-    assert (out / "tuned.toml").read_text() == (whole[0] / "tuned.toml").read_text()
-
-
-def test_ctrl_c_ends_it_with_a_sentence_that_says_how_to_go_on(data, tmp_path):
-    out = tmp_path / "out"
-    status, output, _ = killed(dying(data, out), out, signal.SIGINT, lines=8)
+    trials = out / "tune" / "trials.jsonl"
+    status, output = stopped(data, out, signal.SIGINT, lines=8)
     assert status == 130
-    assert f"The trials are in {out / 'tune' / 'trials.jsonl'}" in output
+    assert f"The trials are in {trials}" in output
     assert "Traceback" not in output
-    assert not (out / "tuned.toml").exists()
+    status, _ = stopped(data, out, signal.SIGKILL, lines=trials_in(trials) + 6)
+    assert status == -signal.SIGKILL
+    kept = trials.read_text()
+    tune(data, out)
+    assert trials.read_text().startswith(kept[: kept.rfind("\n") + 1])
+    assert (out / "tuned.toml").read_text() == (whole[0] / "tuned.toml").read_text()
 
 
 def test_without_timestamps_nothing_fades_and_nothing_of_it_is_searched(tmp_path):

@@ -33,7 +33,7 @@ from offline.publish.index import (
     sample_user_vectors,
 )
 from offline.training.past_requests import build_offline_funnel
-from tests.conftest import world, write_recbole
+from tests.conftest import QUICK, world, write_recbole
 from tests.fakes import request, small_models
 from tests.integration.test_job import SMALL
 
@@ -201,7 +201,9 @@ def test_a_bundle_of_quantised_indexes_is_trained_served_and_its_loss_is_printed
     folder = write_recbole(tmp_path / "cinema", world(3, **SMALL))
     output = io.StringIO()
     with redirect_stdout(output):
-        bundle_folder = train(folder, Settings(out=tmp_path / "out"), TrainOptions(index="sq8"))
+        bundle_folder = train(
+            folder, Settings(out=tmp_path / "out"), TrainOptions(index="sq8", config=QUICK)
+        )
     bundle = load_bundle(bundle_folder)
     for index in (bundle.indexes.factors, bundle.indexes.content):
         assert isinstance(index, faiss.IndexScalarQuantizer)
