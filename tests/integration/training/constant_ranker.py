@@ -11,9 +11,11 @@ its ``pyproject.toml``. Within recfunnel:
 5. ``docs/reference/`` and ``docs/concepts/hybrids.md``: one line in the table of kinds.
 """
 
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import numpy as np
+import pytest
 
 from app.rank.scorer import RankerSummary
 from offline.training.rankers import FittedRanker
@@ -24,6 +26,18 @@ constant = tests.integration.training.constant_ranker:KIND
 [recfunnel.trainers]
 constant = tests.integration.training.constant_ranker:train
 """
+
+
+@contextmanager
+def installed(site):
+    """Install the package into a folder that is on the path inside the block."""
+    facts = site / "constant_ranker-1.0.dist-info"
+    facts.mkdir()
+    (facts / "METADATA").write_text("Metadata-Version: 2.1\nName: constant-ranker\nVersion: 1.0\n")
+    (facts / "entry_points.txt").write_text(ENTRY_POINTS)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.syspath_prepend(site)
+        yield site
 
 
 @dataclass(frozen=True)

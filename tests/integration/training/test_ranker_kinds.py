@@ -12,30 +12,24 @@ from app.rank.kinds import find_kind
 from app.rank.scorer import RankerKinds
 from app.settings import Settings
 from offline.commands.train import TrainOptions
-from offline.config import JobConfig, build_job_config, config_to_toml, read_config
+from offline.config import build_job_config, config_to_toml, read_config
 from offline.data.errors import DataError
 from offline.data.readers import load_dataset
 from offline.job import PhaseTimer, run_job
 from offline.report.bundle_comparison import bundle_facts
 from offline.training.kinds import find_trainer
-from offline.training.rankers import HybridConfig, RankConfig
-from tests.conftest import hosted, leisurely, world, write_recbole
+from offline.training.rankers import HybridConfig
+from tests.conftest import QUICK, hosted, leisurely, world, write_recbole
 from tests.contract.scorer_contract import RankerKindContract
-from tests.integration.training.constant_ranker import ENTRY_POINTS, KIND, ConstantScorer
+from tests.integration.training.constant_ranker import KIND, ConstantScorer, installed
 
-CONFIG = JobConfig(rank=RankConfig(rounds=4, least_rounds=2))
+CONFIG = read_config(QUICK)
 
 
 @pytest.fixture(scope="module")
 def install(tmp_path_factory):
     """Installs the package with the kind ``constant``, and removes it again."""
-    site = tmp_path_factory.mktemp("site")
-    facts = site / "constant_ranker-1.0.dist-info"
-    facts.mkdir()
-    (facts / "METADATA").write_text("Metadata-Version: 2.1\nName: constant-ranker\nVersion: 1.0\n")
-    (facts / "entry_points.txt").write_text(ENTRY_POINTS)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.syspath_prepend(site)
+    with installed(tmp_path_factory.mktemp("site")) as site:
         yield site
 
 
