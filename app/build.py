@@ -27,7 +27,7 @@ from app.recall.vectors import flat_index
 from app.rerank.filters import PolicyFilters
 from app.rerank.policies import SceneSettings
 from app.rerank.slate_builder import SlateBuilder
-from app.stages import Channel, FriendEvents, Histories, LocalChannel, Scorer, Tables
+from app.stages import Channel, FriendEvents, Histories, LocalChannel, RemoteTables, Scorer, Tables
 from app.state.counters import PopularityCounters
 
 
@@ -37,7 +37,7 @@ class LiveState:
 
     counters: PopularityCounters
     histories: Histories
-    tables: Tables
+    tables: Tables | RemoteTables
     friend_events: FriendEvents = field(default_factory=NoFriendEvents)  # default: no live events
 
 
@@ -104,7 +104,6 @@ def build_funnel(
         reranker=SlateBuilder(
             models.catalogue, models.content.items, counters, config.default_scene, config.scenes
         ),
-        cpu=config.cpu,
         by=by,
         recall_limit=sizes.recall,
         limits={name: one.limit for name, one in config.channels.items() if one.limit is not None},

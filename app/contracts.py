@@ -185,7 +185,7 @@ class Query(RequestOptions):
 
     user_row: int  # row among the bundle's users; -1 for a user that the bundle does not know
     history: History
-    excluded: NDArray[np.bool_]  # (catalogue,) True: seen, hidden or excluded by the caller
+    excluded: Rows  # (e,) ascending, unique: seen, hidden or excluded by the caller
     segments: NDArray[np.int32]  # (a,) the user's code in each segment attribute; -1 unknown
     vectors: "UserVectors"
     now: float  # unix seconds; the one "now" of this request
@@ -199,7 +199,10 @@ class Query(RequestOptions):
 
     def allows(self, rows: Rows) -> NDArray[np.bool_]:
         """Return whether each row may be recommended, (n,)."""
-        is_allowed: NDArray[np.bool_] = ~self.excluded.take(rows)
+        is_allowed: NDArray[np.bool_] = np.ones(len(rows), np.bool_)
+        if len(self.excluded):
+            nearest = np.minimum(self.excluded.searchsorted(rows), len(self.excluded) - 1)
+            is_allowed = self.excluded.take(nearest) != rows
         for each in self.filters:
             is_allowed &= each.allows(rows)
         return is_allowed

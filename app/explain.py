@@ -109,7 +109,7 @@ def attribute_exclusions(
         "seen": query.history.rows if drops_seen else NO_ROWS,
         "shown": query.impressions if settings.shown == "drop" else NO_ROWS,
     }
-    remaining, masks = query.excluded[rows], {}
+    remaining, masks = np.isin(rows, query.excluded), {}
     for name, excluded in excluded_by.items():
         masks[name] = remaining & np.isin(rows, excluded)
         remaining = remaining & ~masks[name]

@@ -16,7 +16,6 @@ from functools import partial
 import numpy as np
 
 from app.contracts import NO_HISTORY, NO_PROPOSAL, Candidates, Proposal, Query, Request, Slate
-from app.cpu import Cpu
 from app.deadline import Checkpoints, StageResult, StageRunner
 from app.query_builder import QueryBuilder
 from app.rank import new_item_quota
@@ -67,7 +66,6 @@ class Funnel:
     coarse: RankStage
     fine: RankStage
     reranker: Reranker
-    cpu: Cpu
     by: Checkpoints
     recall_limit: int = 200
     limits: Mapping[str, int] = field(default_factory=dict)  # by channel, if it has its own
@@ -78,7 +76,7 @@ class Funnel:
         runner = runner or StageRunner(request.arrived)
         query = runner.query = await self._build_query(request, runner)
         proposals = runner.proposals = await self._recall(query, runner)
-        return await self.cpu(self._rank, query, proposals, runner)
+        return self._rank(query, proposals, runner)
 
     async def _build_query(self, request: Request, runner: StageRunner) -> Query:
         """Read the live history, merge it with the bundle's, and solve the user's vectors."""

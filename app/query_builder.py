@@ -10,7 +10,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.artifacts import Content, Factors, Models
-from app.contracts import NO_HISTORY, History, Query, Request, Rows, Scores, UserRecord, UserVectors
+from app.contracts import (
+    NO_HISTORY,
+    NO_ROWS,
+    History,
+    Query,
+    Request,
+    Rows,
+    Scores,
+    UserRecord,
+    UserVectors,
+)
 from app.features.user_segments import override_segment_codes
 from app.rerank.filters import PolicyFilters
 from app.rerank.policy_settings import PolicySettings
@@ -149,19 +159,15 @@ class QueryBuilder:
         """Return the settings of a scene."""
         return self.filters.settings_for(scene) if self.filters else DEFAULT_SETTINGS
 
-    def _excluded(self, history: History, recent: History, request: Request) -> NDArray[np.bool_]:
-        excluded = np.zeros(len(self.models.catalogue), np.bool_)
+    def _excluded(self, history: History, recent: History, request: Request) -> Rows:
+        """Return the rows that are seen, hidden or excluded by the caller, ascending."""
         settings = self.settings_for(request.scene)
-        if settings.seen == "drop":
-            excluded[history.rows] = True
-        else:
-            excluded[disliked_rows(history)] = True
-        excluded[_restored_rows(history, recent)] = False
-        excluded[recent.record.hidden] = True
-        if len(recent.impressions) and settings.shown == "drop":
-            excluded[recent.impressions] = True
-        excluded[request.exclude] = True
-        return excluded
+        seen = history.rows if settings.seen == "drop" else disliked_rows(history)
+        restored = _restored_rows(history, recent)
+        if len(restored):
+            seen = seen[~np.isin(seen, restored)]
+        shown = recent.impressions if settings.shown == "drop" else NO_ROWS
+        return np.unique(np.concatenate([seen, recent.record.hidden, shown, request.exclude]))
 
     def solve_vectors(self, query: Query) -> UserVectors:
         """Solve the user's vectors from the history."""

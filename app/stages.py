@@ -2,7 +2,7 @@
 
 from collections.abc import Awaitable, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,11 +22,12 @@ from app.contracts import (
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Neighbours:
-    """Rows of a similarity table, end to end; ``owner`` names the requested row of each entry."""
+class NeighbourSpans:
+    """Rows of a similarity table: the neighbours of the i-th are ``[starts[i]:ends[i]]``."""
 
-    owner: NDArray[np.int64]  # (m,) position in the list of requested rows, non-decreasing
-    rows: NDArray[np.int32]  # (m,)
+    starts: NDArray[np.int64]  # (h,)
+    ends: NDArray[np.int64]  # (h,) equal to ``starts`` for a row without neighbours
+    rows: NDArray[np.int32]  # (m,) of the whole table, as the next one
     weights: Scores  # (m,)
 
 
@@ -61,11 +62,20 @@ class FriendEvents(Protocol):
         ...
 
 
+@runtime_checkable
 class Tables(Protocol):
-    """Reads similarity tables. An unknown row has no neighbours."""
+    """Similarity tables in memory. An unknown row has no neighbours."""
 
-    def read(self, table: str, rows: Rows) -> Awaitable[Neighbours]:
-        """Read the neighbours of ``rows``.
+    def spans(self, table: str, rows: Rows) -> NeighbourSpans:
+        """Return the neighbours of ``rows``."""
+        ...
+
+
+class RemoteTables(Protocol):
+    """Similarity tables in a store. An unknown row has no neighbours."""
+
+    def read(self, table: str, rows: Rows) -> Awaitable[NeighbourSpans]:
+        """Return the neighbours of ``rows``, which may have to be read.
 
         Raises:
             StageError: The store cannot answer.

@@ -87,13 +87,11 @@ def history(*events):
 
 def query(*, n=ITEMS, exclude=(), **known):
     """A stranger's query over ``n`` items, apart from what is said."""
-    excluded = np.zeros(n, np.bool_)
-    excluded[list(exclude)] = True
     told = {
         "user": "",
         "user_row": -1,
         "history": NO_HISTORY,
-        "excluded": excluded,
+        "excluded": np.unique(np.array(list(exclude), np.int64)),
         "segments": np.empty(0, np.int32),
         "vectors": NO_TASTE,
         "now": START,

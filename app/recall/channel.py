@@ -7,7 +7,7 @@ from typing import Generic, Literal, TypeAlias, TypeVar
 from app.artifacts import Indexes, Models
 from app.contracts import Count
 from app.cpu import Cpu
-from app.stages import Channel, FriendEvents, LocalChannel, Tables
+from app.stages import Channel, FriendEvents, LocalChannel, RemoteTables, Tables
 from app.state.counters import PopularityCounters
 
 ChannelKind: TypeAlias = Literal["history", "friends", "popularity"]  # what it recalls by
@@ -31,7 +31,7 @@ class ChannelInputs:
     models: Models
     indexes: Indexes
     counters: PopularityCounters
-    tables: Tables
+    tables: Tables | RemoteTables
     friend_events: FriendEvents
     cpu: Cpu
 

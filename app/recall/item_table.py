@@ -1,4 +1,4 @@
-"""Channels that recall the neighbours of recently liked items from an item-item table in Redis.
+"""Channels that recall the neighbours of recently liked items from an item-item table.
 
 One class serves every such table: Item-CF (Sarwar et al., 2001), EASE (Steck, 2019), RP3beta
 (Paudel et al., 2017) and transitions between items.
@@ -8,10 +8,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from app.contracts import Proposal, Query
-from app.recall.accumulate import accumulate, propose
+from app.contracts import History, Proposal, Query
+from app.kernels.recall import sum_weights
+from app.recall.accumulate import propose
 from app.recall.channel import ChannelConfig, ChannelInputs, ChannelSpec
-from app.stages import Tables
+from app.recall.table_channel import RemoteTableChannel, TableChannel, table_channel
+from app.stages import NeighbourSpans
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,22 +25,22 @@ class ItemTableChannelConfig(ChannelConfig):
 
 
 @dataclass(frozen=True, slots=True)
-class ItemTableChannel:
+class ItemTableRecall:
     """Sums the rows of one table that belong to the user's history."""
 
     name: str
-    tables: Tables
     table: str  # the table's name in the bundle
-    n: int  # items in the catalogue
     config: ItemTableChannelConfig = ItemTableChannelConfig()
 
-    async def recall(self, query: Query, limit: int) -> Proposal:
+    def events(self, query: Query) -> History:
+        """Return the newest likes: the neighbours of their items are summed."""
+        return query.history.liked(self.config.n_events)
+
+    def sum(self, query: Query, liked: History, near: NeighbourSpans, limit: int) -> Proposal:
         """Sum the weights of all neighbours of liked items; newer likes count more."""
-        liked = query.history.liked(self.config.n_events)
-        neighbours = await self.tables.read(self.table, liked.rows)
-        event_weights = np.maximum(liked.weights, 0.1) * self.config.decay ** np.arange(len(liked))
-        weights = neighbours.weights * event_weights.take(neighbours.owner)
-        rows, scores = accumulate(neighbours.rows, weights, self.n)
+        weights = np.maximum(liked.weights, 0.1) * self.config.decay ** np.arange(len(liked))
+        spans = (near.starts, near.ends, weights, near.rows, near.weights)
+        rows, scores, _ = sum_weights(*spans, -np.inf)
         return propose(query, rows, scores, limit)
 
 
@@ -47,8 +49,9 @@ def item_table_channel(
 ) -> ChannelSpec[ItemTableChannelConfig]:
     """Declare a channel over an item-item table of the bundle, by default that of its own name."""
 
-    def build(config: ItemTableChannelConfig, inputs: ChannelInputs) -> ItemTableChannel:
-        n = len(inputs.models.catalogue)
-        return ItemTableChannel(name, inputs.tables, table or name, n, config)
+    def build(
+        config: ItemTableChannelConfig, inputs: ChannelInputs
+    ) -> TableChannel | RemoteTableChannel:
+        return table_channel(ItemTableRecall(name, table or name, config), inputs.tables)
 
     return ChannelSpec(name, meaning, "history", ItemTableChannelConfig(), build)

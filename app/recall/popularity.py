@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from app.artifacts import Segments
 from app.catalogue.catalogue import Catalogue
 from app.contracts import Matrix, Proposal, Query, Rows, Scores
+from app.kernels.recall import first_allowed
 from app.recall.accumulate import propose
 from app.recall.channel import ChannelConfig, ChannelInputs, ChannelSpec
 from app.state.counters import PopularityCounters
@@ -36,10 +37,12 @@ class PopularityChannel:
     def recall(self, query: Query, limit: int) -> Proposal:
         """Return the first items of the list that may be shown, ``limit`` or a share of it."""
         items = self.read_list()
+        rows, scores = items.rows, items.scores
+        for each in query.filters:
+            kept = each.allows(rows).nonzero()[0]
+            rows, scores = rows.take(kept), scores.take(kept)
         n = min(limit, max(round(self.share * limit), query.k))
-        is_allowed = self.available.take(items.rows) & query.allows(items.rows)
-        kept = is_allowed.nonzero()[0][:n]
-        return Proposal(items.rows.take(kept), items.scores.take(kept))
+        return Proposal(*first_allowed(rows, scores, self.available, query.excluded, n))
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +112,7 @@ def fill_from_catalogue(
     Only for the rare request that the channels cannot fill. The cost grows with the catalogue:
     about 10 ms for a million items.
     """
-    rows = np.flatnonzero(catalogue.available & ~query.excluded).astype(np.int64)
+    rows = catalogue.available.nonzero()[0]
     rows = rows[query.allows(rows)]
     return Proposal.best(rows, counters.liked[-1][rows].astype(np.float32), limit)
 

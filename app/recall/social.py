@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from app.artifacts import Friends, Users
 from app.contracts import NO_PROPOSAL, Proposal, Query
-from app.recall.accumulate import accumulate, propose
+from app.recall.accumulate import propose
 from app.recall.channel import ChannelConfig, ChannelInputs, ChannelSpec
 from app.stages import NO_EVENTS, FriendEvents, UserEvents
 
@@ -43,7 +43,6 @@ class SocialChannel:
     friend_events: FriendEvents
     users: Users
     friends: Friends
-    n: int  # items in the catalogue
     config: SocialChannelConfig = SocialChannelConfig()
     name: str = "social"
 
@@ -58,8 +57,9 @@ class SocialChannel:
         ties = self._tie_weights(friends).take(events.owner)
         weights = events.weights * self.config.decay**place * ties
         kept = place < self.config.n_events
-        rows, scores = accumulate(events.rows[kept], weights[kept], self.n)
-        return propose(query, rows, scores, limit)
+        rows, position = np.unique(events.rows[kept], return_inverse=True)
+        scores = np.bincount(position, weights[kept], len(rows)).astype(np.float64, copy=False)
+        return propose(query, rows.astype(np.int64), scores, limit)
 
     def _bundle_events(self, friends: Sequence[str]) -> UserEvents:
         """Return the newest events of the friends that are users of the bundle."""
@@ -99,9 +99,7 @@ def _merge_newest_first(*parts: UserEvents) -> UserEvents:
 
 def _build(config: SocialChannelConfig, inputs: ChannelInputs) -> SocialChannel:
     models = inputs.models
-    return SocialChannel(
-        inputs.friend_events, models.users, models.friends, len(models.catalogue), config
-    )
+    return SocialChannel(inputs.friend_events, models.users, models.friends, config)
 
 
 SOCIAL = ChannelSpec(

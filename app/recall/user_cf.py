@@ -1,4 +1,4 @@
-"""The channel ``user_cf``: what similar users liked, from the table "raters" in Redis."""
+"""The channel ``user_cf``: what similar users liked, from the table "raters"."""
 
 from dataclasses import dataclass
 
@@ -6,10 +6,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.artifacts import Users
-from app.contracts import NO_PROPOSAL, History, Proposal, Query
-from app.recall.accumulate import accumulate, propose
+from app.contracts import History, Proposal, Query
+from app.kernels.recall import select_top, sum_weights
+from app.recall.accumulate import propose
 from app.recall.channel import ChannelConfig, ChannelInputs, ChannelSpec
-from app.stages import Neighbours, Tables
+from app.recall.table_channel import RemoteTableChannel, TableChannel, table_channel
+from app.stages import NeighbourSpans
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,29 +24,29 @@ class UserCFChannelConfig(ChannelConfig):
 
 
 @dataclass(frozen=True, slots=True)
-class UserCFChannel:
+class UserCFRecall:
     """User-based collaborative filtering (Herlocker et al., 1999); the user is folded in.
 
     The table "raters" holds, for an item, who rated it and by how much above the user's own mean,
     divided by the length of the user's vector. Its product with the history is a correlation.
     """
 
-    tables: Tables
     users: Users
-    n: int  # items in the catalogue
     centred: bool  # False where ratings are constant or counts: plain cosine
     config: UserCFChannelConfig = UserCFChannelConfig()
     name: str = "user_cf"
+    table: str = "raters"
 
-    async def recall(self, query: Query, limit: int) -> Proposal:
+    def events(self, query: Query) -> History:
+        """Return the newest events: the users are compared by their items."""
+        return query.history.newest(self.config.n_events)
+
+    def sum(self, query: Query, history: History, near: NeighbourSpans, limit: int) -> Proposal:
         """Find the most similar users and sum what they liked; nearer users count more."""
-        history = query.history.newest(self.config.n_events)
-        if not len(history):
-            return NO_PROPOSAL
-        raters = await self.tables.read("raters", history.rows)
-        users, similarities = self._nearest(query, raters, self._user_vector(history))
-        liked, weights = self._liked_by(users, similarities)
-        rows, scores = accumulate(liked, weights, self.n)
+        users, similarities = self._nearest(query, history, near)
+        starts, ends = self.users.indptr.take(users), self.users.indptr.take(users + 1)
+        spans = (starts, ends, similarities, self.users.rows, self.users.weights)
+        rows, scores, _ = sum_weights(*spans, 0.0)
         return propose(query, rows, scores, limit)
 
     def _user_vector(self, history: History) -> NDArray[np.float64]:
@@ -58,37 +60,22 @@ class UserCFChannel:
         return vector / length if length else np.ones(len(vector)) / np.sqrt(len(vector))
 
     def _nearest(
-        self, query: Query, raters: Neighbours, vector: NDArray[np.float64]
+        self, query: Query, history: History, raters: NeighbourSpans
     ) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
         """Return the rows of the most similar users, ascending, and their similarities."""
-        n_users, n_neighbours = len(self.users.ids), self.config.n_neighbours
-        weights = raters.weights * vector.take(raters.owner)
-        users, similarities = accumulate(raters.rows, weights, n_users)
-        shared = np.bincount(raters.rows, minlength=n_users)[users]
-        similarities *= shared / (shared + self.config.shrink)
-        similarities[users == query.user_row] = 0.0
-        nearest = (similarities > 0).nonzero()[0]
-        if len(nearest) > n_neighbours:
-            first = len(nearest) - n_neighbours
-            nearest = np.sort(nearest[similarities.take(nearest).argpartition(first)[first:]])
-        return users[nearest], similarities[nearest]
-
-    def _liked_by(
-        self, users: NDArray[np.int64], similarities: NDArray[np.float64]
-    ) -> tuple[NDArray[np.int32], NDArray[np.float64]]:
-        """Return the liked items of these users, weighted by the similarity of the user."""
-        starts, ends = self.users.indptr[users], self.users.indptr[users + 1]
-        lengths = ends - starts
-        first = np.cumsum(lengths) - lengths
-        positions = np.arange(lengths.sum()) + (starts - first).repeat(lengths)
-        weights = np.maximum(self.users.weights.take(positions), 0.0)
-        return self.users.rows.take(positions), similarities.repeat(lengths) * weights
+        vector = self._user_vector(history)
+        spans = (raters.starts, raters.ends, vector, raters.rows, raters.weights)
+        users, products, shared = sum_weights(*spans, -np.inf)
+        similarities = products * (shared / (shared + self.config.shrink))
+        own = np.array([query.user_row])
+        nearest, best = select_top(users, similarities, own, self.config.n_neighbours)
+        order = nearest.argsort()
+        return nearest.take(order), best.take(order).astype(np.float64, copy=False)
 
 
-def _build(config: UserCFChannelConfig, inputs: ChannelInputs) -> UserCFChannel:
-    models = inputs.models
-    n = len(models.catalogue)
-    return UserCFChannel(inputs.tables, models.users, n, models.centred, config)
+def _build(config: UserCFChannelConfig, inputs: ChannelInputs) -> TableChannel | RemoteTableChannel:
+    recall = UserCFRecall(inputs.models.users, inputs.models.centred, config)
+    return table_channel(recall, inputs.tables)
 
 
 USER_CF = ChannelSpec(

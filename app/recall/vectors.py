@@ -42,7 +42,7 @@ class VectorChannel:
         vector = self.user_vector(query)
         if not vector.any():
             return NO_PROPOSAL
-        extra = min(int(np.count_nonzero(query.excluded)), MAX_EXTRA_RESULTS)
+        extra = min(len(query.excluded), MAX_EXTRA_RESULTS)
         scores, rows = self.index.search(vector[None, :], min(limit + extra, self.index.ntotal))
         filled = (rows[0] >= 0).nonzero()[0]  # the index returns -1 where it has no more
         nearest, products = rows[0].take(filled), scores[0].take(filled)

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from app.contracts import Candidates, Scores, StreamOffsets
+from app.contracts import NO_ROWS, Candidates, Scores, StreamOffsets
 from app.features.views import view_hash
 from app.funnel import FunnelRun
 from app.recall.registry import CHANNELS
@@ -72,7 +72,7 @@ class AnswerRecord:
 
 def without_unlogged(run: FunnelRun) -> FunnelRun:
     """Drop what is not logged: a byte for each item of the catalogue, and the filters."""
-    query = replace(run.query, excluded=np.empty(0, np.bool_), filters=())
+    query = replace(run.query, excluded=NO_ROWS, filters=())
     return replace(run, query=query, slate=replace(run.slate, trace=list, rejections=dict))
 
 

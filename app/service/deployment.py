@@ -25,7 +25,8 @@ from app.state.counters import PopularityCounters
 from app.state.double_buffer import DoubleBuffer, Replica
 from app.state.store import Store
 from app.state.stream_consumer import StreamConsumer
-from app.state.tables import RedisTables, are_loaded, keep_loaded
+from app.state.table_readers import MappedTables
+from app.state.tables import are_loaded, keep_loaded
 
 WARM_UP_REQUESTS = 20  # enough for every lazy import, page fault and connection on the path
 POLL_INTERVAL = 0.05  # seconds between two checks of whether the tables are in Redis
@@ -130,6 +131,6 @@ class Deployment:
 def _build_replica(serving: ServingBundle, store: Store, cpu: Cpu) -> Replica[Funnel]:
     """Build one copy of the live state, and the funnel that reads it."""
     counters, histories = serving.build_counters(), serving.build_histories(store)
-    tables = RedisTables(store, serving.settings.key_prefix, serving.bundle.version)
+    tables = MappedTables(serving.bundle.models.tables)
     state = LiveState(counters, histories, tables, histories)
     return Replica(counters, serving.build_funnel(state, cpu))

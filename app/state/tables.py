@@ -1,4 +1,4 @@
-"""Similarity tables in Redis: how they are stored, read, loaded and retired.
+"""Similarity tables in Redis: how they are stored, loaded and retired.
 
 The neighbours of one row are one value: a sequence of ``RECORD``, best first. A row without
 neighbours has no key. The tables of a bundle in service never expire. ``retire_tables`` gives the
@@ -10,16 +10,13 @@ import asyncio
 import logging
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field
 from itertools import islice
 
 import numpy as np
 import orjson
 
 from app.artifacts import NeighbourTable
-from app.contracts import Rows, StageError
-from app.stages import Neighbours
-from app.state.batched_reads import BatchedReads, Values
+from app.contracts import StageError
 from app.state.store import CommandPart, Store
 
 log = logging.getLogger(__name__)
@@ -32,78 +29,13 @@ LOAD_TIMEOUT = 10.0  # seconds for one chunk; also the life of the lock, renewed
 LOCK_POLL = 0.05  # seconds between checks whether another worker has finished its load
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class RedisTables:
-    """Reads one bundle's tables. Reads of the same moment share one MGET, across requests."""
-
-    store: Store
-    prefix: str
-    bundle: str
-    _reads: BatchedReads = field(init=False, repr=False)
-
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "_reads", BatchedReads(self._fetch))
-
-    async def read(self, table: str, rows: Rows) -> Neighbours:
-        """Return the neighbours of ``rows``.
-
-        Raises:
-            StageError: the store cannot answer.
-        """
-        stem = _stem(self.prefix, self.bundle, table)
-        return decode_neighbours(
-            await self._reads.read([b"%s%d" % (stem, row) for row in rows.tolist()])
-        )
-
-    async def _fetch(self, keys: Collection[bytes]) -> Values:
-        marker = _marker(self.prefix, self.bundle)
-        values: Values
-        *values, loaded = await self.store.command("MGET", *keys, marker)
-        if loaded is None:
-            raise StageError(
-                f"the tables of bundle {self.bundle} are not in Redis; they are being loaded"
-            )
-        return values
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class MemoryTables:
-    """Reads the tables from arrays in this process, and answers as ``RedisTables`` does."""
-
-    tables: Mapping[str, NeighbourTable]
-
-    async def read(self, table: str, rows: Rows) -> Neighbours:
-        """Return the neighbours of ``rows``."""
-        stored = self.tables.get(table)
-        if stored is None:
-            return Neighbours(np.empty(0, np.int64), np.empty(0, np.int32), np.empty(0, np.float32))
-        owners = np.flatnonzero((rows >= 0) & (rows < len(stored)))
-        starts = stored.indptr[rows[owners]]
-        sizes = stored.indptr[rows[owners] + 1] - starts
-        before = np.cumsum(sizes) - sizes
-        at = np.repeat(starts - before, sizes) + np.arange(sizes.sum())
-        return Neighbours(np.repeat(owners, sizes), stored.rows[at], stored.weights[at])
-
-
-def decode_neighbours(values: Values) -> Neighbours:
-    """Concatenate stored values, without a loop over neighbours."""
-    present = [value or b"" for value in values]
-    sizes = np.fromiter(map(len, present), np.int64, len(present)) // RECORD.itemsize
-    records = np.frombuffer(b"".join(present), RECORD)
-    return Neighbours(
-        np.arange(len(present)).repeat(sizes),
-        np.ascontiguousarray(records["row"]),
-        np.ascontiguousarray(records["weight"]),
-    )
-
-
 async def are_loaded(store: Store, prefix: str, bundle: str) -> bool:
     """Return whether all tables of ``bundle`` are loaded and do not expire.
 
     Raises:
         StageError: the store cannot answer.
     """
-    return bool(await store.command("TTL", _marker(prefix, bundle)) == NO_EXPIRY)
+    return bool(await store.command("TTL", marker_key(prefix, bundle)) == NO_EXPIRY)
 
 
 async def load_tables(
@@ -168,7 +100,7 @@ async def retire_tables(
         for name, sizes in zip(registered[::2], registered[1::2], strict=True):
             bundle = name.decode()
             if bundle not in keep:
-                await connection.command("EXPIRE", _marker(prefix, bundle), ttl)
+                await connection.command("EXPIRE", marker_key(prefix, bundle), ttl)
                 keys = _all_keys(prefix, bundle, orjson.loads(sizes))
                 await _expire(connection, keys, ttl, batch)
                 await connection.command("HDEL", _registry(prefix), bundle)
@@ -184,10 +116,10 @@ async def _load(
     sizes = {name: len(table) for name, table in tables.items()}
     await connection.command("HSET", _registry(prefix), bundle, orjson.dumps(sizes))
     for name, table in tables.items():
-        for chunk in _chunks(_stem(prefix, bundle, name), table, chunk_bytes):
+        for chunk in _chunks(key_stem(prefix, bundle, name), table, chunk_bytes):
             renew = ("EXPIRE", f"{prefix}:{bundle}:loading", int(LOAD_TIMEOUT))
             await connection.pipeline("load", [("MSET", *chunk), renew])
-    await connection.command("SET", _marker(prefix, bundle), 1)
+    await connection.command("SET", marker_key(prefix, bundle), 1)
 
 
 def _chunks(stem: bytes, table: NeighbourTable, chunk_bytes: int) -> Iterator[list[CommandPart]]:
@@ -215,15 +147,17 @@ async def _expire(connection: Store, keys: Iterator[bytes], ttl: int, batch: int
 
 def _all_keys(prefix: str, bundle: str, sizes: Mapping[str, int]) -> Iterator[bytes]:
     for table, size in sizes.items():
-        stem = _stem(prefix, bundle, table)
+        stem = key_stem(prefix, bundle, table)
         yield from (b"%s%d" % (stem, row) for row in range(size))
 
 
-def _stem(prefix: str, bundle: str, table: str) -> bytes:
+def key_stem(prefix: str, bundle: str, table: str) -> bytes:
+    """Return the beginning of the keys of a table; the number of the row follows."""
     return f"{prefix}:{bundle}:{table}:".encode()
 
 
-def _marker(prefix: str, bundle: str) -> str:
+def marker_key(prefix: str, bundle: str) -> str:
+    """Return the key that exists while all tables of a bundle are loaded."""
     return f"{prefix}:{bundle}:loaded"
 
 

@@ -29,7 +29,8 @@ from app.state.counters import PopularityCounters
 from app.state.histories import RedisHistories
 from app.state.store import CommandPart, Store
 from app.state.streams import Command
-from app.state.tables import RedisTables, load_tables
+from app.state.table_readers import MappedTables
+from app.state.tables import load_tables
 
 PREFIX = "recfunnel"
 K = 10
@@ -153,7 +154,7 @@ def _funnel(bundle: Bundle, store: Store, cpu: Cpu) -> Funnel:
         manifest.event_weights(),
         time_shift=manifest.time_shift,
     )
-    tables = RedisTables(store, PREFIX, bundle.version)
+    tables = MappedTables(bundle.models.tables)
     state = LiveState(PopularityCounters.of(bundle.models), histories, tables)
     wiring = FunnelConfig(cpu, NO_CHECKPOINTS, bundle.sizes)
     return build_funnel(bundle.models, bundle.indexes, bundle.rankers, state, wiring)

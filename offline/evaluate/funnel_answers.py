@@ -77,7 +77,7 @@ def user_ids(dataset: Dataset, users: list[ActiveUser]) -> list[str]:
 
 def seen_items(runs: list[FunnelRun]) -> RowSets:
     """Return what the user of each slate had acted on before."""
-    return RowSets.of([np.flatnonzero(run.query.excluded) for run in runs])
+    return RowSets.of([run.query.excluded for run in runs])
 
 
 def evaluated_lists(funnel: Funnel, runs: list[FunnelRun]) -> list[Rows]:

@@ -26,7 +26,7 @@ from app.request_log.request_record import RequestRecord
 from app.service.serving_bundle import ServingBundle
 from app.settings import Settings
 from app.slate_settings import apply_slate_settings
-from app.state.tables import MemoryTables
+from app.state.table_readers import MappedTables
 from offline.replay_log.state_rebuild import NO_STORE, RebuiltState, StateLostError
 from offline.replay_log.stream_reader import StreamReader
 
@@ -88,7 +88,7 @@ class ReplayFunnel:
     def funnel(self) -> Funnel:
         counters, serving = self.state.counters, self.state.serving
         if id(counters) not in self._funnels:
-            tables = MemoryTables(serving.bundle.models.tables)
+            tables = MappedTables(serving.bundle.models.tables)
             state = LiveState(counters, self.histories, tables)
             self._funnels = {id(counters): serving.build_funnel(state, self.cpu, NO_CHECKPOINTS)}
         return self._funnels[id(counters)]

@@ -15,7 +15,7 @@ from app.funnel import Funnel, FunnelRun
 from app.query_builder import QueryBuilder
 from app.state.counters import PopularityCounters
 from app.state.histories import MemoryHistories
-from app.state.tables import MemoryTables
+from app.state.table_readers import MappedTables
 from offline.data.dataset import NO_LOG, Log
 
 
@@ -133,7 +133,7 @@ def build_offline_funnel(
         models,
         Indexes(config.index(models.factors.items), config.index(models.content.items)),
         rankers or untrained_rankers(config.specs),
-        LiveState(PopularityCounters.of(models), no_histories, MemoryTables(models.tables)),
+        LiveState(PopularityCounters.of(models), no_histories, MappedTables(models.tables)),
         config,
     )
 

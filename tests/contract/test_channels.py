@@ -9,7 +9,7 @@ from app.recall.registry import CHANNEL_SPECS
 from app.recall.social import NoFriendEvents
 from app.recall.vectors import flat_index
 from app.state.counters import PopularityCounters
-from app.state.tables import MemoryTables
+from app.state.table_readers import MappedTables
 from tests.contract.channel_contract import MODELS, ChannelContract
 from tests.contract.copurchase import CHANNEL as COPURCHASE
 from tests.contract.copurchase import fit_table
@@ -24,7 +24,7 @@ def inputs():
         models=MODELS,
         indexes=Indexes(flat_index(MODELS.factors.items), flat_index(MODELS.content.items)),
         counters=PopularityCounters.of(MODELS),
-        tables=MemoryTables({**MODELS.tables, COPURCHASE.name: copurchase}),
+        tables=MappedTables({**MODELS.tables, COPURCHASE.name: copurchase}),
         friend_events=NoFriendEvents(),
         cpu=cpu,
     )

@@ -16,8 +16,8 @@ from app.process.embedded_server import embedded_server
 from app.state.event_writer import AppendOutcome, append_events
 from app.state.histories import RedisHistories
 from app.state.store import MIN_LATE, Breaker, Store
+from app.state.table_readers import RedisTables
 from app.state.tables import (
-    RedisTables,
     keep_loaded,
     load_tables,
 )
@@ -194,10 +194,9 @@ async def test_ids_accepted_before_a_killed_server_are_remembered_after_it(tmp_p
 
 async def test_tables_are_loaded_again_into_a_server_that_restarts_empty(store):
     keeper = asyncio.create_task(keep_loaded(store, "t", "b1", SMALL, every=0.02))
-    tables = RedisTables(store, "t", "b1")
     try:
         for _ in range(2):
-            await until_read(tables)
+            await until_read(RedisTables(store, "t", "b1"))
             await store.command("FLUSHALL")
     finally:
         keeper.cancel()

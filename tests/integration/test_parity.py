@@ -25,7 +25,7 @@ from app.state.counters import PopularityCounters
 from app.state.event_codec import Event
 from app.state.event_interpreter import EventInterpreter
 from app.state.histories import MemoryHistories
-from app.state.tables import MemoryTables
+from app.state.table_readers import MappedTables
 from offline.replay_log.stream_reader import StreamReader
 from offline.training.past_requests import build_offline_funnel, recommend_each
 from tests.conftest import USERS, hosted, leisurely, until
@@ -82,7 +82,7 @@ def offline(bundle_and_config):
     manifest, models = bundle.manifest, bundle.models
     common = (models.catalogue.ids, manifest.event_weights(), manifest.time_shift)
     counters, histories = PopularityCounters.of(models), MemoryHistories(*common)
-    state = LiveState(counters, histories, MemoryTables(models.tables))
+    state = LiveState(counters, histories, MappedTables(models.tables))
     indexes = Indexes(flat_index(models.factors.items), flat_index(models.content.items))
     funnel = build_funnel(models, indexes, bundle.rankers, state, config)
     return Offline(funnel, counters, histories, EventInterpreter(*common))

@@ -7,7 +7,6 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as nps
 
 from app.contracts import ABSENT, Proposal
-from app.recall.accumulate import accumulate
 from app.recall.merge import merge
 from tests.fakes import pool, proposal, query
 
@@ -75,20 +74,3 @@ def test_merge_remembers_each_channels_place_and_score(lists):
             assert merged.signals[at, channel] == signal
         places = [items.index(row) for items in lists if row in items]
         assert merged.scores[at] == pytest.approx(sum(1 / (60 + p) for p in places))
-
-
-@given(
-    st.lists(st.tuples(st.integers(0, N - 1), tied_floats), max_size=60),
-    st.sampled_from([0, N]),
-)
-@example([(3, 1.0), (3, -1.0)], 0)
-def test_sums_by_row_are_the_same_with_and_without_a_dense_array(pairs, max_dense):
-    rows = np.array([row for row, _ in pairs], np.int32)
-    weights = np.array([weight for _, weight in pairs])
-    found, sums = accumulate(rows, weights, N, max_dense=max_dense)
-    expected = {r: weights[rows == r].sum() for r in sorted(set(rows.tolist()))}
-    assert dict(zip(found.tolist(), sums.tolist(), strict=True)) == {
-        row: total for row, total in expected.items() if total
-    }
-    assert np.all(np.diff(found) > 0)
-    assert (found.dtype, sums.dtype) == (np.int64, np.float64)

@@ -12,8 +12,9 @@ from app.cpu import Cpu
 from app.deadline import NO_CHECKPOINTS
 from app.features.context import LikeShares
 from app.features.views import COARSE_VIEW, FINE_VIEW, column_names
-from app.recall.item_table import ItemTableChannel
+from app.recall.item_table import ItemTableRecall
 from app.recall.registry import CHANNELS, read_channel_configs
+from app.recall.table_channel import TableChannel
 from app.recall.vectors import ThreadedChannel, flat_index
 from app.rerank.policies import SceneSettings
 from offline.training.past_requests import build_offline_funnel
@@ -83,7 +84,7 @@ async def test_the_funnel_answers_members_and_unknown_users_with_every_stage_ok(
         run = await funnel.recommend(request(user))
         assert {step.outcome for step in run.results} == {"ok"}
         assert len(set(run.slate.pool.rows.tolist())) == 10
-        assert not run.query.excluded[run.slate.pool.rows].any()
+        assert run.query.allows(run.slate.pool.rows).all()
         assert run.slate.explored.sum() == SceneSettings().explore_slots > 0
         assert run.fine.features.shape[1] == len(column_names(FINE_VIEW))
         assert run.merged.ranks.shape[1] == len(CHANNELS) + 1
@@ -107,7 +108,8 @@ async def test_sizes_and_policy_are_those_of_the_config(cpu):
 
 
 def test_each_item_table_channel_reads_a_table_that_is_fitted(cpu):
-    tables = {c.table for c in build(cpu).awaited_channels if isinstance(c, ItemTableChannel)}
+    channels = [c for c in build(cpu).local_channels if isinstance(c, TableChannel)]
+    tables = {c.source.table for c in channels if isinstance(c.source, ItemTableRecall)}
     assert tables | {"raters"} == set(MODELS.tables)
 
 

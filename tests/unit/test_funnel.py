@@ -4,7 +4,6 @@ import numpy as np
 import pytest
 
 from app.contracts import NO_HISTORY, StageError
-from app.cpu import Cpu
 from app.deadline import NO_CHECKPOINTS, Checkpoints, StageRunner
 from app.funnel import Funnel, RankStage
 from app.query_builder import QueryBuilder
@@ -36,15 +35,8 @@ ROOMY = Checkpoints(*[5.0] * 6)  # seconds; a stage is late only where a test ma
 MODELS = small_models()
 
 
-@pytest.fixture(scope="module")
-def cpu():
-    one = Cpu(threads=1)
-    yield one
-    one.close()
-
-
 @pytest.fixture
-def funnel(cpu):
+def funnel():
     coarse = RankStage("coarse", RowFeatures(), HighestRowFirst(), keep=5, by=ROOMY.coarse)
     return Funnel(
         query_builder=QueryBuilder(MODELS, PopularityCounters(MODELS.popularity)),
@@ -55,7 +47,6 @@ def funnel(cpu):
         coarse=coarse,
         fine=replace(coarse, name="fine", keep=4, by=ROOMY.fine),
         reranker=KeepOrder(),
-        cpu=cpu,
         by=ROOMY,
         recall_limit=6,
     )

@@ -221,7 +221,7 @@ async def test_a_request_knows_the_events_revealed_and_no_later_moment(
         own = window.take(np.flatnonzero(window.users == user)[:revealed])
         assert run.query.history.rows.tolist() == own.items[::-1].tolist()
         assert run.query.now == (own.times[-1] if revealed else CUT)
-        assert run.query.excluded.sum() == len(set(own.items.tolist()))
+        assert len(run.query.excluded) == len(set(own.items.tolist()))
 
 
 async def test_what_comes_after_the_events_revealed_changes_no_answer(
@@ -301,7 +301,7 @@ async def test_popularity_lists_hold_the_most_liked_of_what_users_have_not_seen(
         liked = popularity.liked[HALF_LIVES.index(half_life)].astype(np.float32)
         best = []
         for run in answers.runs:
-            allowed = np.flatnonzero(~run.query.excluded & (liked > 0))
+            allowed = np.setdiff1d(np.flatnonzero(liked > 0), run.query.excluded)
             best.append(Proposal.best(allowed, liked[allowed], 10).rows)
         expected = user_ndcg(pad_lists(best, 10), answers.relevant).mean()
         assert at_cut["methods"][name]["mean"] == pytest.approx(expected)

@@ -13,7 +13,7 @@ from app.recall.social import NoFriendEvents, SocialChannel, SocialChannelConfig
 from app.stages import UserEvents
 from app.state.counters import PopularityCounters
 from offline.models.registry import build_friends
-from tests.fakes import ITEMS, USERS, proposed, query, request, small_models
+from tests.fakes import USERS, proposed, query, request, small_models
 
 MODELS = small_models()
 IDS = MODELS.users.ids
@@ -42,7 +42,6 @@ def social(friend_events=None, **settings):
         friend_events or NoFriendEvents(),
         MODELS.users,
         GRAPH,
-        ITEMS,
         SocialChannelConfig(**settings),
     )
 

@@ -38,11 +38,9 @@ def query_with_vector(vector, **fields):
 @pytest.mark.parametrize("user", ["u03", "u17", "u42"])
 async def test_the_nearest_items_are_those_of_a_brute_force_search(user):
     one, vectors = build_query(user)
-    result = await proposed(
-        channel(), query_with_vector(vectors.factors, exclude=np.flatnonzero(one.excluded))
-    )
+    result = await proposed(channel(), query_with_vector(vectors.factors, exclude=one.excluded))
     near = MODELS.factors.items.astype(np.float64) @ vectors.factors
-    left = np.flatnonzero((near > 0) & ~one.excluded)
+    left = np.flatnonzero((near > 0) & one.allows(np.arange(len(near))))
     expected = left[np.argsort(-near[left])]
     assert result.rows.tolist() == expected.tolist()
     assert result.scores == pytest.approx(near[expected], rel=1e-4, abs=1e-6)

@@ -1,0 +1,77 @@
+"""Channels over a similarity table, which is in memory or in Redis."""
+
+from dataclasses import dataclass
+from typing import Protocol
+
+from app.contracts import NO_PROPOSAL, History, Proposal, Query
+from app.stages import NeighbourSpans, RemoteTables, Tables
+
+
+class TableRecall(Protocol):
+    """What a channel computes from the rows of a table."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def table(self) -> str:
+        """The table's name in the bundle."""
+        ...
+
+    def events(self, query: Query) -> History:
+        """Return the events whose items' rows of the table are needed."""
+        ...
+
+    def sum(self, query: Query, events: History, near: NeighbourSpans, limit: int) -> Proposal:
+        """Propose at most ``limit`` items from these rows."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class TableChannel:
+    """Proposes from a table in memory. A user without events gets no proposals."""
+
+    source: TableRecall
+    tables: Tables
+
+    @property
+    def name(self) -> str:
+        """The name of the channel."""
+        return self.source.name
+
+    def recall(self, query: Query, limit: int) -> Proposal:
+        """Read the rows of the user's events, and propose from them."""
+        events = self.source.events(query)
+        if not len(events):
+            return NO_PROPOSAL
+        near = self.tables.spans(self.source.table, events.rows)
+        return self.source.sum(query, events, near, limit)
+
+
+@dataclass(frozen=True, slots=True)
+class RemoteTableChannel:
+    """Proposes from a table in Redis. A user without events gets no proposals."""
+
+    source: TableRecall
+    tables: RemoteTables
+
+    @property
+    def name(self) -> str:
+        """The name of the channel."""
+        return self.source.name
+
+    async def recall(self, query: Query, limit: int) -> Proposal:
+        """Read the rows of the user's events, and propose from them."""
+        events = self.source.events(query)
+        if not len(events):
+            return NO_PROPOSAL
+        near = await self.tables.read(self.source.table, events.rows)
+        return self.source.sum(query, events, near, limit)
+
+
+def table_channel(
+    source: TableRecall, tables: Tables | RemoteTables
+) -> TableChannel | RemoteTableChannel:
+    """Return the channel that fits where the tables are."""
+    if isinstance(tables, Tables):
+        return TableChannel(source, tables)
+    return RemoteTableChannel(source, tables)

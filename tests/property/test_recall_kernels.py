@@ -1,0 +1,105 @@
+"""The compiled loops of recall against slow, obvious ones; compiled and as plain Python."""
+
+from collections import defaultdict
+
+import numpy as np
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from app.kernels import recall
+from app.kernels.recall import first_allowed, merge_lists, select_top, sum_weights
+
+FAR = 2**40  # a row that no array could be as long as
+numbers = st.integers(0, 30) | st.integers(FAR, FAR + 9)
+some_rows = st.lists(numbers, max_size=40)
+unique_rows = st.lists(numbers, unique=True, max_size=40)
+weights = st.integers(-3, 3).map(float)
+
+
+def rows_of(numbers, dtype=np.int64):
+    return np.array(list(numbers), dtype)
+
+
+def both(kernel):
+    """Return the compiled function and the plain one."""
+    return [kernel, kernel.python]
+
+
+@given(st.lists(st.lists(st.tuples(st.integers(0, 30), weights), max_size=9), max_size=6))
+def test_weights_are_added_up_by_row_in_the_order_of_the_input(spans):
+    entries = [entry for span in spans for entry in span]
+    ends = np.cumsum([len(span) for span in spans], dtype=np.int64)
+    starts = ends - np.array([len(span) for span in spans], np.int64)
+    factors = np.arange(1.0, len(spans) + 1)
+    rows = rows_of((row for row, _ in entries), np.int32)
+    values = np.array([weight for _, weight in entries], np.float32)
+    for least in (-np.inf, 0.0):
+        sums, counts = defaultdict(float), defaultdict(int)
+        for factor, span in zip(factors, spans, strict=True):
+            for row, weight in span:
+                sums[row] += max(weight, least) * factor
+                counts[row] += 1
+        for compute in both(sum_weights):
+            with np.errstate(over="ignore"):
+                unique, added, times = compute(starts, ends, factors, rows, values, least)
+            assert dict(zip(unique.tolist(), added.tolist(), strict=True)) == sums
+            assert dict(zip(unique.tolist(), times.tolist(), strict=True)) == counts
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@given(
+    st.lists(st.tuples(numbers, weights | st.just(np.nan)), unique_by=lambda p: p[0], max_size=40),
+    some_rows,
+    st.integers(0, 45),
+)
+def test_the_best_are_sorted_by_score_and_then_by_row(dtype, pairs, excluded, limit):
+    kept = [(row, score) for row, score in pairs if score > 0 and row not in excluded]
+    expected = sorted(kept, key=lambda pair: (-pair[1], pair[0]))[:limit]
+    rows, scores = rows_of(row for row, _ in pairs), np.array([s for _, s in pairs], dtype)
+    for compute in both(select_top):
+        best, values = compute(rows, scores, np.unique(rows_of(excluded)), limit)
+        assert list(zip(best.tolist(), values.tolist(), strict=True)) == expected
+        assert values.dtype == dtype
+
+
+@given(unique_rows, some_rows, some_rows, st.integers(0, 45))
+def test_the_first_of_a_list_that_may_be_shown_keep_its_order(listed, excluded, gone, limit):
+    listed, gone = [row % FAR for row in listed], [row % FAR for row in gone]
+    listed = list(dict.fromkeys(listed))
+    available = np.ones(64, np.bool_)
+    available[rows_of(gone)] = False
+    expected = [row for row in listed if row not in excluded and row not in gone][:limit]
+    rows = rows_of(listed)
+    for compute in both(first_allowed):
+        arguments = (rows, rows.astype(np.float32), available, np.unique(rows_of(excluded)), limit)
+        found, scores = compute(*arguments)
+        assert found.tolist() == scores.tolist() == expected
+
+
+@given(st.lists(unique_rows, min_size=1, max_size=5), some_rows)
+@example([[FAR, 1], [1, FAR]], [1])
+def test_merging_keeps_the_rank_and_the_score_in_each_list(lists, excluded):
+    rows = rows_of(row for one in lists for row in one)
+    scores = np.arange(len(rows), dtype=np.float32)
+    sizes = rows_of(map(len, lists))
+    expected = sorted(set(rows.tolist()) - set(excluded))
+    for compute in both(merge_lists):
+        with np.errstate(over="ignore"):
+            merged = compute(rows, scores, sizes, np.unique(rows_of(excluded)), 60)
+        unique, fused, ranks, signals = merged
+        assert unique.tolist() == expected
+        for n, row in enumerate(expected):
+            places = [one.index(row) if row in one else -1 for one in lists]
+            assert ranks[n].tolist() == places
+            starts = np.cumsum(sizes) - sizes
+            expected_signals = [s + p if p >= 0 else 0 for s, p in zip(starts, places, strict=True)]
+            assert signals[n].tolist() == expected_signals
+            assert fused[n] == pytest.approx(sum(1 / (60 + p) for p in places if p >= 0))
+
+
+@given(some_rows, some_rows)
+def test_a_sorted_array_is_searched(ascending, wanted):
+    ascending = np.unique(rows_of(ascending))
+    for compute in both(recall.are_contained):
+        assert compute(ascending, rows_of(wanted)).tolist() == [w in ascending for w in wanted]
