@@ -112,8 +112,8 @@ async def test_an_interrupted_load_is_retired_too(store, monkeypatch):
 async def test_reads_of_one_moment_are_one_command(url):
     seen = []
     async with Store.connect(url, on_round_trip=lambda *call: seen.append(call[0])) as store:
-        await load_tables(store, "t", "b1", SMALL)
-        tables = RedisTables(store, "t", "b1")
+        await load_tables(store, "t", "alone", SMALL)
+        tables = RedisTables(store, "t", "alone")
         seen.clear()
         found = await asyncio.gather(
             *(tables.read(name, rows(0, 1)) for name in ("item_cf", "raters") for _ in range(20))
