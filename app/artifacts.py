@@ -17,15 +17,7 @@ from app.contracts import NO_HISTORY, Count, History, Matrix, Rows, Scores, Time
 from app.stages import Scorer
 
 DAY = 86_400.0
-HALF_LIVES = (
-    1 * DAY,
-    3 * DAY,
-    7 * DAY,
-    14 * DAY,
-    30 * DAY,
-    90 * DAY,
-    np.inf,
-)  # seconds; inf counts all of time
+HALF_LIVES = (*(days * DAY for days in (1, 3, 7, 14, 30, 90)), np.inf)  # seconds; inf: all time
 
 if TYPE_CHECKING:  # settings and readers need no index
     import faiss
@@ -164,9 +156,7 @@ class Models:
     tables: dict[str, NeighbourTable]  # "item_cf": item -> items; "raters": item -> users
     friends: Friends  # from the data, without live changes
     centred: bool  # True: "raters" holds ratings less the user's mean; False: plain weights
-    cold_item_model: ColdItemModel | None = (
-        None  # for items that come later; None: they have no vectors
-    )
+    cold_item_model: ColdItemModel | None = None  # of later items; None: they have no vectors
 
 
 @dataclass(frozen=True, slots=True, eq=False)

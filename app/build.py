@@ -50,9 +50,7 @@ class FunnelConfig:
     sizes: Sizes = field(default_factory=Sizes)
     default_scene: SceneSettings = field(default_factory=SceneSettings)
     index: Callable[[Matrix], faiss.Index] = flat_index  # for vectors in memory, offline
-    scenes: Mapping[str, SceneSettings] = field(
-        default_factory=dict
-    )  # scenes with their own policy
+    scenes: Mapping[str, SceneSettings] = field(default_factory=dict)  # others: the default
     channels: Mapping[str, ChannelConfig] = field(default_factory=dict)  # others: default configs
     specs: Sequence[ChannelSpec[Any]] = CHANNEL_SPECS
 

@@ -311,11 +311,5 @@ class Slate:
 
     def take(self, kept: NDArray[np.intp]) -> "Slate":
         """Return these items, in this order."""
-        return Slate(
-            self.pool.take(kept),
-            self.explored[kept],
-            self.propensities[kept],
-            self.slots[kept],
-            self.trace,
-            self.rejections,
-        )
+        by_item = (self.explored[kept], self.propensities[kept], self.slots[kept])
+        return Slate(self.pool.take(kept), *by_item, self.trace, self.rejections)

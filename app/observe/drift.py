@@ -176,9 +176,7 @@ def read_reference(path: Path) -> DriftReference:
         KeyError: a monitored column is missing.
     """
     content = orjson.loads(path.read_bytes())
+    columns = {name: content[name] for name in (*MONITORED, SCORE)}
     return DriftReference(
-        {
-            name: Bins(np.array(content[name]["edges"]), np.array(content[name]["shares"]))
-            for name in (*MONITORED, SCORE)
-        }
+        {name: Bins(np.array(c["edges"]), np.array(c["shares"])) for name, c in columns.items()}
     )

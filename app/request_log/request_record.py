@@ -9,9 +9,7 @@ from app.bundle.bundle import Bundle
 from app.contracts import NO_HISTORY, NO_ROWS, History, Request, RequestOptions, Rows
 from app.state.event_interpreter import EventInterpreter
 
-SentEvent: TypeAlias = tuple[
-    str, str, float, float
-]  # item, type, value, unix seconds by the wall clock
+SentEvent: TypeAlias = tuple[str, str, float, float]  # item, type, value, unix seconds
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -27,9 +27,7 @@ class SlateBuilder:
     content: Matrix  # (n, e) unit vectors
     counters: PopularityCounters
     default_scene: SceneSettings
-    scenes: Mapping[str, SceneSettings] = field(
-        default_factory=dict
-    )  # scenes with their own policy
+    scenes: Mapping[str, SceneSettings] = field(default_factory=dict)  # others: the default
 
     def rerank(self, query: Query, pool: Candidates) -> Slate:
         """Choose ``query.k`` items. The next best candidates fill the gaps that policies leave."""
@@ -163,12 +161,8 @@ def _apply_caps(draft: SlateDraft, context: RerankContext) -> CappedList:
 def _arrange(draft: SlateDraft) -> SlateDraft:
     """Order the list: organic items, exploration, and placed items at their positions."""
     is_placed = draft.positions != NO_POSITION
-    order = np.concatenate(
-        [
-            np.flatnonzero(~is_placed & (draft.slots != EXPLORE)),
-            np.flatnonzero(~is_placed & (draft.slots == EXPLORE)),
-        ]
-    )
+    parts = [~is_placed & (draft.slots != EXPLORE), ~is_placed & (draft.slots == EXPLORE)]
+    order = np.concatenate([np.flatnonzero(part) for part in parts])
     placed = np.flatnonzero(is_placed)
     for entry in placed[np.argsort(draft.positions[placed], kind="stable")]:
         order = np.insert(order, min(int(draft.positions[entry]), len(order)), entry)

@@ -5,6 +5,7 @@ import zlib
 from collections.abc import Callable, Coroutine
 from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import partial
 from time import monotonic
 from typing import Any, TypeAlias
 
@@ -111,12 +112,8 @@ class Deployment:
         runner = StageRunner(request.arrived)
         with self.state.reading() as replica:
             funnel = replica.reader
-            run = await runner.run_async(
-                "funnel",
-                self.settings.budget_ms / 1000,
-                lambda: funnel.recommend(request, runner),
-                None,
-            )
+            work, budget = partial(funnel.recommend, request, runner), self.settings.budget_ms
+            run = await runner.run_async("funnel", budget / 1000, work, None)
             run = run or funnel.recommend_fallback(request, runner)
             return run, await self.cpu(explain, funnel, run) if explain else {}
 

@@ -38,13 +38,10 @@ class PopularityCounters:
         self.liked = pad_to_length(np.array(base.liked, np.float64), n)  # (h, n)
         self.total = base.liked.sum(axis=1, dtype=np.float64)  # (h,)
         self.first_seen = pad_to_length(np.array(base.first_seen, np.float64), n, np.inf)  # (n,)
-        self.mean_value = pad_to_length(
-            base.mean_value, n, default_mean_value(base)
-        )  # (n,) of the bundle
+        unseen = default_mean_value(base)
+        self.mean_value = pad_to_length(base.mean_value, n, unseen)  # (n,) of the bundle
         self.exposures = np.zeros(self.counts.shape[1], np.float64)  # (n,) times shown
-        self.positives = np.zeros(
-            self.counts.shape[1], np.float64
-        )  # (n,) positive events since the bundle
+        self.positives = np.zeros_like(self.exposures)  # (n,) positive events since the bundle
         self.trials = 0.0  # how often any item was shown
         self.scenes = SceneCounts(n)
         self.segments = SegmentCounts(segments, n - spare, spare, base.at)
@@ -98,9 +95,8 @@ class PopularityCounters:
             scaled = np.exp2((times - self.reference) / half_life)
             np.add.at(self.counts[h], rows, scaled)
             np.add.at(self.liked[h], rows, scaled * positive)
-            np.add.at(
-                self.total, np.full(len(rows), h), scaled * positive
-            )  # bit-equal to one by one
+            # One by one: the sum has the same bits however the events are batched.
+            np.add.at(self.total, np.full(len(rows), h), scaled * positive)
         new = np.flatnonzero(np.isinf(self.first_seen[rows]))
         items, at = np.unique(rows[new], return_index=True)
         self.first_seen[items] = times[new[at]]  # an old timestamp does not make an item older

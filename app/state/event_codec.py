@@ -80,9 +80,7 @@ class Impression(NamedTuple):
     user: str
     items: Sequence[str]
     scene: str = ""
-    at: float | None = (
-        None  # unix seconds, when the list was shown; None in entries of old releases
-    )
+    at: float | None = None  # unix seconds; None in entries of old releases
 
 
 def encode_event(entry: EventEntry) -> bytes:
@@ -148,11 +146,8 @@ def decode_history(
 
 
 def _has_fields(content: Any, types: FieldTypes) -> bool:
-    return (
-        isinstance(content, list)
-        and len(content) >= len(types)
-        and all(map(isinstance, content, types))
-    )
+    is_long_enough = isinstance(content, list) and len(content) >= len(types)
+    return is_long_enough and all(map(isinstance, content, types))
 
 
 def _texts(attributes: Mapping[str, Any]) -> dict[str, str]:

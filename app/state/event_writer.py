@@ -77,9 +77,7 @@ if redis.call('ZREMRANGEBYRANK', KEYS[4], 0, -ARGV[1] - 1) > 0 then
 end
 return outcomes
 """
-SHA = sha1(
-    SCRIPT.encode(), usedforsecurity=False
-).hexdigest()  # the name of the script on the server
+SHA = sha1(SCRIPT.encode(), usedforsecurity=False).hexdigest()  # its name on the server
 
 
 class AppendOutcome(IntEnum):
@@ -129,22 +127,12 @@ async def append_events(  # noqa: PLR0913, PLR0917 - the last three are seldom p
     by_user: dict[str, list[int]] = {}
     for position, event in enumerate(events):
         by_user.setdefault(event.user, []).append(position)
-    bounds = (
-        limit,
-        stream_limit,
-        MAX_MARKS,
-        MAX_HIDDEN,
-        MARK_TTL,
-        orjson.dumps(list(attribute_names)),
-    )
-    runs = [
-        (
-            *_keys(prefix, user),
-            *bounds,
-            *(part for n in positions for part in _arguments(events[n])),
-        )
-        for user, positions in by_user.items()
-    ]
+    names = orjson.dumps(list(attribute_names))
+    bounds = (limit, stream_limit, MAX_MARKS, MAX_HIDDEN, MARK_TTL, names)
+    runs = []
+    for user, positions in by_user.items():
+        parts = (part for n in positions for part in _arguments(events[n]))
+        runs.append((*_keys(prefix, user), *bounds, *parts))
     first, *others = runs  # EVAL stores the script on the server, so that EVALSHA can name it
     by_hash = [("EVALSHA", SHA, *run) for run in others]
     replies = await store.pipeline("append", [("EVAL", SCRIPT, *first), *by_hash])

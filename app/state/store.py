@@ -54,9 +54,7 @@ class Breaker:
         now = self._clock()
         if now < self._next_probe:
             return False
-        self._next_probe = (
-            now + self._rest
-        )  # a probe that never reports does not block the next one
+        self._next_probe = now + self._rest  # a probe that never reports does not block the next
         return True
 
     def record(self, *, answered: bool, weight: float = 1.0) -> None:
@@ -124,9 +122,8 @@ class Store:
         self._answered = -MIN_SILENCE  # when the store last answered, by time.monotonic
         self._timeout = timeout
         self._client = open_client(url, timeout, connections)
-        self._free = asyncio.Semaphore(
-            connections
-        )  # a third cheaper than the waiting pool of redis-py
+        # A third cheaper than the waiting pool of redis-py.
+        self._free = asyncio.Semaphore(connections)
 
     @classmethod
     def connect(
