@@ -111,7 +111,7 @@ def main(
     table = Table("a user of", f"{events} events", title="Bytes in the store")
     for part, size in sizes.items():
         table.add_row(part, f"{size:,.0f}")
-    table.add_row("users in 1 GiB", f"{GIB / sizes['all, by what it grew']:,.0f}")
+    table.add_row("users in 1 GiB", f"{GIB / sizes['all, by growth of the server']:,.0f}")
     Console().print(table)
 
 

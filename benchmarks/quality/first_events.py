@@ -1,7 +1,7 @@
 """Users who come after the models are fitted, with more and more of their first events revealed."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -77,17 +77,9 @@ def build_fold_in_task(dataset: Dataset, new_users: NewUsers) -> Task:
     owners = np.repeat(np.arange(len(sizes)), sizes)
     rows = np.concatenate([user.since.rows for user in new_users.users])
     weights = np.concatenate([user.since.weights for user in new_users.users])
-    return Task(
-        users=base.users,
-        items=base.items,
-        values=base.values,
-        weights=base.weights,
-        times=base.times,
+    return replace(
+        base,
         target_users=np.array([user.user for user in new_users.users], np.int64),
         revealed_events=np.stack([owners, rows], axis=1),
         revealed_is_liked=weights > 0,
-        shape=base.shape,
-        cut_time=base.cut_time,
-        is_explicit=base.is_explicit,
-        has_times=base.has_times,
     )

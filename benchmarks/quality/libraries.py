@@ -1,23 +1,28 @@
-"""Runs the libraries in their own environments, and caches their lists."""
+"""Runs the libraries in their own environments, caches their lists, and compares with ranx."""
 
 import hashlib
 import json
 import subprocess
-from collections.abc import Callable, Mapping
+import tempfile
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
+from subprocess import CompletedProcess
 from typing import Any
 
 import numpy as np
 
 from benchmarks.quality.exchange import DETAILS_FILE
+from benchmarks.quality.windows import MAX_LIST_LENGTH, WindowLists
 from offline.evaluate.metrics import Lists
 
 HERE = Path(__file__).parent
 ROOT = HERE.parents[1]
 PROCESSES = 2  # of one thread each
 TUNING_SECONDS = 600.0  # processor seconds; then no further trial begins
+RANX_ENVIRONMENT = "matrix"
+TOLERANCE = 1e-9  # of a figure, against that of ranx
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,10 +33,23 @@ class PeerFolders:
     cache: Path = HERE / ".cache"  # lists of the libraries: another run needs the funnel alone
     timeout: float = 3_600.0  # seconds for one library: tuning and five windows
 
-    def interpreter(self, environment: str) -> list[str]:
-        """Return the command of an environment's interpreter, limited to one thread."""
+    def run(self, environment: str, module: str, *arguments: str) -> CompletedProcess[str]:
+        """Run a module of ``peers`` in an environment, on one thread.
+
+        Raises:
+            subprocess.TimeoutExpired: it took longer than ``timeout``.
+        """
         one_thread = [f"{name}_NUM_THREADS=1" for name in ("OMP", "OPENBLAS", "MKL", "NUMBA")]
-        return ["env", *one_thread, str(self.environments / environment / "bin" / "python")]
+        python = str(self.environments / environment / "bin" / "python")
+        command = ["env", *one_thread, python, "-m", f"benchmarks.quality.peers.{module}"]
+        return subprocess.run(  # noqa: S603
+            [*command, *arguments],
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=self.timeout,
+            cwd=ROOT,
+        )
 
 
 PEER_FOLDERS = PeerFolders()
@@ -130,12 +148,9 @@ def result_folder(name: str, folder: Path) -> Path:
 
 def _run(name: str, folder: Path, tuning: str, folders: PeerFolders) -> LibraryResult:
     library, out = LIBRARIES[name], result_folder(name, folder)
-    command = [*folders.interpreter(library.environment), "-m", "benchmarks.quality.peers.runner"]
-    command += [library.module, name, str(folder.resolve()), str(out.resolve()), tuning]
+    paths = (str(folder.resolve()), str(out.resolve()))
     try:
-        process = subprocess.run(  # noqa: S603
-            command, capture_output=True, text=True, check=False, timeout=folders.timeout, cwd=ROOT
-        )
+        process = folders.run(library.environment, "runner", library.module, name, *paths, tuning)
     except subprocess.TimeoutExpired:
         return LibraryResult([], {"error": f"it took longer than {folders.timeout:g} seconds"})
     failure = {"error": process.stderr.strip()[-500:] or f"exit code {process.returncode}"}
@@ -148,3 +163,39 @@ def _read_result(out: Path) -> LibraryResult | None:
         return None
     lists = [np.load(path, allow_pickle=False) for path in sorted(out.glob("test-*.npy"))]
     return LibraryResult(lists, json.loads((out / DETAILS_FILE).read_text()))
+
+
+class MetricsDifferError(Exception):
+    """The project's metrics differ from those of ranx, so no figure can be trusted."""
+
+
+def largest_difference(
+    windows: Sequence[WindowLists], folders: PeerFolders = PEER_FOLDERS
+) -> float | None:
+    """Return the largest difference of any figure of any user; None without the environment.
+
+    Raises:
+        MetricsDifferError: the difference is more than rounding.
+    """
+    if not (folders.environments / RANX_ENVIRONMENT).exists():
+        return None
+    worst = max(_difference(part, folders) for part in windows)
+    if worst > TOLERANCE:
+        raise MetricsDifferError(
+            f"a figure differs from that of ranx by {worst:.1e}, more than {TOLERANCE:.0e}"
+        )
+    return worst
+
+
+def _difference(part: WindowLists, folders: PeerFolders) -> float:
+    relevant = part.window.relevant
+    lists: dict[str, Any] = {
+        f"lists {name}": rows[:, :MAX_LIST_LENGTH] for name, rows in part.lists.items()
+    }
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "lists.npz"
+        np.savez(path, indptr=relevant.indptr, rows=relevant.rows, grades=relevant.grades, **lists)
+        process = folders.run(RANX_ENVIRONMENT, "cross_check", str(path))
+    if process.returncode:
+        raise MetricsDifferError(f"ranx failed:\n{process.stderr[-1000:]}")
+    return float(process.stdout.split()[-1])

@@ -6,8 +6,6 @@ The libraries have the settings that ``benchmarks.quality.run`` chose, so run th
 """
 
 import asyncio
-import subprocess
-import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any
@@ -29,15 +27,22 @@ from benchmarks.quality.first_events import (
     build_fold_in_task,
     select_new_users,
 )
-from benchmarks.quality.libraries import LIBRARIES, PEER_FOLDERS, ROOT, PeerFolders
+from benchmarks.quality.libraries import LIBRARIES, PEER_FOLDERS, PeerFolders
 from benchmarks.quality.result_file import write_result
 from benchmarks.quality.run import RESULTS, TABLE_WIDTH
 from benchmarks.quality.tasks import compute_digest
-from benchmarks.quality.window_lists import MAX_LIST_LENGTH, SEED, K, compute_headline
-from benchmarks.quality.windows import TEST_CUTS, selection_windows, test_windows
+from benchmarks.quality.windows import (
+    MAX_LIST_LENGTH,
+    SEED,
+    TEST_CUTS,
+    K,
+    compute_headline,
+    selection_windows,
+    test_windows,
+)
+from offline.cli.errors import errors_as_sentences
 from offline.config import JobConfig
 from offline.data.dataset import Dataset
-from offline.data.errors import DataError
 from offline.data.readers import MAX_BAD_SHARE, load_dataset
 from offline.evaluate.baselines import popular_lists
 from offline.evaluate.funnel_answers import pad_lists, user_ids
@@ -114,14 +119,8 @@ def collect_library_lists(
 def _fold_in(name: str, folder: Path, task: Path, folders: PeerFolders) -> Lists:
     library, results = LIBRARIES[name], libraries.result_folder(name, folder)
     out = results / "new-users.npy"
-    command = [
-        *folders.interpreter(library.environment),
-        "-m",
-        "benchmarks.quality.peers.fold_in",
-        library.module,
-    ]
-    command += [name, *(str(path.resolve()) for path in (results / DETAILS_FILE, task, out))]
-    subprocess.run(command, check=True, capture_output=True, cwd=ROOT)  # noqa: S603
+    paths = (str(path.resolve()) for path in (results / DETAILS_FILE, task, out))
+    folders.run(library.environment, "fold_in", library.module, name, *paths).check_returncode()
     lists: Lists = np.load(out, allow_pickle=False)[:, :MAX_LIST_LENGTH]
     return lists
 
@@ -174,16 +173,13 @@ def main(
     out: Annotated[Path, typer.Option(help="Folder of the result.")] = RESULTS,
 ) -> None:
     """Compute the curve, write it and print it."""
-    try:
+    with errors_as_sentences():
         dataset = load_dataset(data, None, MAX_BAD_SHARE).dataset
         new_users = select_new_users(dataset, CUT, REVEALED_EVENTS)
         lists = collect_library_lists(dataset, new_users)
         if own:
             lists = collect_funnel_lists(dataset, new_users) | lists
         result = compute_curve(dataset, new_users, lists)
-    except DataError as error:
-        console.print(str(error), markup=False)
-        sys.exit(1)
     path = out / f"{dataset.name}-new-users.json"
     write_result(path, result)
     Console(width=max(console.width, TABLE_WIDTH)).print(table(result))

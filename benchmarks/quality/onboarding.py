@@ -8,7 +8,6 @@ are evaluated on the same items, and an answer is worth only what it says about 
 """
 
 import asyncio
-import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any
@@ -31,8 +30,8 @@ from benchmarks.quality.onboarding_answers import (
 )
 from benchmarks.quality.result_file import write_result
 from benchmarks.quality.run import RESULTS, TABLE_WIDTH
-from benchmarks.quality.window_lists import SEED, K, compute_headline
-from benchmarks.quality.windows import BenchmarkWindow, rolling_window
+from benchmarks.quality.windows import SEED, BenchmarkWindow, K, compute_headline, rolling_window
+from offline.cli.errors import errors_as_sentences
 from offline.config import JobConfig
 from offline.data.dataset import Dataset
 from offline.data.errors import DataError
@@ -155,14 +154,11 @@ def main(
     results: Annotated[Path, typer.Option(help="Folder for the figures.")] = RESULTS,
 ) -> None:
     """Measure the worth of questions, and write it to RESULTS/onboarding-<data set>.json."""
-    try:
+    with errors_as_sentences():
         loaded = load_dataset(data, max_bad_share=MAX_BAD_SHARE)
         if not loaded.dataset.traits.has_times:
             raise DataError("Without timestamps no user is new, so there is nobody to ask.")
         result = measure(loaded, rolling_window(loaded.dataset.log, CUT, 1 - CUT))
-    except DataError as error:
-        console.print(str(error), markup=False)
-        sys.exit(1)
     Console(width=max(console.width, TABLE_WIDTH)).print(table(result))
     write_result(results / f"onboarding-{result['dataset']}.json", result)
 

@@ -12,8 +12,7 @@ from app.contracts import History
 from app.event_weights import EventWeights
 from app.recall.onboarding import select_items
 from app.state.event_interpreter import EventInterpreter
-from benchmarks.quality.window_lists import SEED
-from benchmarks.quality.windows import BenchmarkWindow
+from benchmarks.quality.windows import SEED, BenchmarkWindow
 from offline.data.dataset import Dataset
 from offline.data.errors import DataError
 from offline.evaluate.baselines import ALL_TIME, popularity_order

@@ -3,7 +3,6 @@
 python -m benchmarks.quality.run --data data/ml-100k [--peers NAMES|none] [--windows 0.5] [...]
 """
 
-import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from importlib.metadata import version
@@ -14,7 +13,7 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from benchmarks.quality import cross_check, funnel_lists, libraries
+from benchmarks.quality import funnel_lists, libraries
 from benchmarks.quality.evaluation import evaluate
 from benchmarks.quality.libraries import (
     DEFAULT_TUNING,
@@ -25,20 +24,21 @@ from benchmarks.quality.libraries import (
     PeerFolders,
     Tuning,
 )
-from benchmarks.quality.result_file import read_settings, summarise, write_result
-from benchmarks.quality.table import tables
+from benchmarks.quality.result_file import read_settings, summarise, tables, write_result
 from benchmarks.quality.tasks import compute_digest, write_tasks
-from benchmarks.quality.window_lists import HEADLINE, SEED, WindowLists
 from benchmarks.quality.windows import (
+    HEADLINE,
+    SEED,
     TEST_CUTS,
     WIDTH,
     BenchmarkWindow,
+    WindowLists,
     selection_windows,
     test_windows,
 )
+from offline.cli.errors import errors_as_sentences
 from offline.config import JobConfig
 from offline.data.dataset import Dataset
-from offline.data.errors import DataError
 from offline.data.readers import MAX_BAD_SHARE, load_dataset
 from offline.evaluate.comparison import OBVIOUS
 from offline.evaluate.metrics import Lists
@@ -84,7 +84,7 @@ def run(dataset: Dataset, options: QualityOptions) -> dict[str, Any]:
         WindowLists.of(dataset, window, lists)
         for window, lists in zip(tests, methods.lists, strict=True)
     ]
-    worst = cross_check.largest_difference(window_lists, options.folders)
+    worst = libraries.largest_difference(window_lists, options.folders)
     best = best_library(window_lists, methods.details)
     reference = funnel_lists.FUNNEL if options.with_funnel else best
     return {
@@ -192,12 +192,9 @@ def main(  # noqa: PLR0913, PLR0917 (options of a command)
     """Compare the funnel with the libraries; write the result and print it."""
     tuning = Tuning(patience, read_settings(settings) if settings else {})
     options = replace(_options(peers, windows, own=own), tuning=tuning)
-    try:
+    with errors_as_sentences():
         dataset = load_dataset(data, None, MAX_BAD_SHARE).dataset
         result = run(dataset, options)
-    except DataError as error:
-        console.print(str(error), markup=False)
-        sys.exit(1)
     show_result(result, out / f"{dataset.name}.json")
 
 

@@ -20,8 +20,13 @@ from rich.table import Table
 from benchmarks.quality import funnel_lists
 from benchmarks.quality.result_file import write_result
 from benchmarks.quality.run import RESULTS
-from benchmarks.quality.window_lists import MAX_LIST_LENGTH, SEED, compute_headline
-from benchmarks.quality.windows import BenchmarkWindow, rolling_window
+from benchmarks.quality.windows import (
+    MAX_LIST_LENGTH,
+    SEED,
+    BenchmarkWindow,
+    compute_headline,
+    rolling_window,
+)
 from offline.config import JobConfig
 from offline.data.dataset import Dataset, Log
 from offline.data.readers import MAX_BAD_SHARE, load_dataset

@@ -1,4 +1,4 @@
-"""The windows of the benchmark: the log before a cut, and what each user liked after it.
+"""The windows of the benchmark: the log before a cut, what each user liked after it, and lists.
 
 With timestamps a cut is a moment, and methods see nothing later. Without timestamps the histories
 of some users are halved: methods see one half, and the other half is relevant (fold-in).
@@ -12,13 +12,22 @@ from numpy.typing import NDArray
 
 from offline.data.dataset import Dataset, Log
 from offline.data.errors import DataError
+from offline.evaluate import metrics
+from offline.evaluate.baselines import popular_lists
+from offline.evaluate.comparison import OBVIOUS, ItemBackground
+from offline.evaluate.metrics import Lists, PerUser
 from offline.evaluate.rowsets import RowSets
+from offline.models import content
+from offline.models.content import ContentConfig
 
 TEST_CUTS = (0.5, 0.6, 0.7, 0.8, 0.9)  # shares of the interactions before the cut
 SELECTION_CUTS = (0.3, 0.35, 0.4)  # the last window ends where the first test window begins
 WIDTH = 0.1  # share of the interactions in each window
 FOLD_IN_SHARE = 0.2  # of the users, whose histories are halved; as many others for selection
-SEED = 20_260_101
+HEADLINE = "graded_ndcg@10"
+SEED = 7  # of intervals and models
+K, MAX_LIST_LENGTH = 10, 20
+DRAW_SEED = 20_260_101  # of fold-in users and of their hidden items
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -89,7 +98,7 @@ def fold_in_window(name: str, log: Log, users: NDArray[np.int32]) -> BenchmarkWi
     events = np.flatnonzero(np.isin(log.users, users))
     owned = np.stack([log.users[events], log.items[events]])
     pairs, pair_of = np.unique(owned, axis=1, return_inverse=True)
-    draws = np.random.default_rng(SEED).random(pairs.shape[1])
+    draws = np.random.default_rng(DRAW_SEED).random(pairs.shape[1])
     order = np.lexsort((draws, pairs[0]))
     position = np.arange(len(order)) - np.searchsorted(pairs[0], pairs[0])
     hidden = np.zeros(len(order), np.bool_)
@@ -128,10 +137,42 @@ def _time_at(log: Log, share: float) -> float:
 
 def _draw_users(log: Log) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
     """Draw the users of the test and, apart from them, those of the selection."""
-    drawn = np.random.default_rng(SEED).permutation(np.unique(log.users))
+    drawn = np.random.default_rng(DRAW_SEED).permutation(np.unique(log.users))
     size = round(FOLD_IN_SHARE * len(drawn))
     return drawn[:size], drawn[size : 2 * size]
 
 
 def _pairs(log: Log, items: int) -> NDArray[np.int64]:
     return log.users.astype(np.int64) * items + log.items
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class WindowLists:
+    """A window, and the lists of every method for its users, (u, 20 or more) each."""
+
+    window: BenchmarkWindow
+    lists: dict[str, Lists]
+    background: ItemBackground
+
+    @classmethod
+    def of(
+        cls, dataset: Dataset, window: BenchmarkWindow, lists: dict[str, Lists]
+    ) -> "WindowLists":
+        """Add the item counts and vectors of the cut, and the lists by popularity."""
+        counts = np.bincount(window.log.items, minlength=len(dataset.catalogue))
+        vectors = content.fit_content(dataset.catalogue, ContentConfig(), SEED).items
+        background = ItemBackground(counts.astype(np.float64), vectors if vectors.any() else None)
+        if OBVIOUS not in lists:  # serendipity needs them
+            order = np.argsort(-counts, kind="stable").astype(np.int64)
+            lists = lists | {OBVIOUS: popular_lists(order, window.seen(), MAX_LIST_LENGTH)}
+        return cls(window, lists, background)
+
+    def take(self, chosen: NDArray[np.intp]) -> tuple[dict[str, Lists], RowSets]:
+        """Return the lists and the relevant items of these users."""
+        lists = {method: rows[chosen] for method, rows in self.lists.items()}
+        return lists, self.window.relevant.take(chosen)
+
+
+def compute_headline(lists: Lists, relevant: RowSets) -> PerUser:
+    """Return graded NDCG@10 of each user."""
+    return metrics.ndcg(metrics.grade_lists(lists, relevant), K, graded=True)

@@ -17,7 +17,7 @@ from app.features.views import COARSE_VIEW, FINE_VIEW, column_names
 from app.rank.scorer import HYBRIDS
 from app.recall.merge import merge
 from app.recall.registry import CHANNELS
-from benchmarks.ablations import results, study
+from benchmarks.ablations import study
 from benchmarks.ablations.__main__ import app
 from benchmarks.ablations.ablations import (
     WHOLE_FUNNEL,
@@ -27,8 +27,7 @@ from benchmarks.ablations.ablations import (
     fit_rankers,
     remove_part,
 )
-from benchmarks.ablations.results import summarise
-from benchmarks.ablations.study import build_data
+from benchmarks.ablations.study import build_data, summarise
 from offline.config import JobConfig
 from offline.data.errors import DataError
 from offline.data.split import split_by_time
@@ -197,8 +196,7 @@ def test_data_without_training_rows_is_refused(cpu, monkeypatch, tables):
 
 def test_the_command_prints_and_writes_every_group_of_users(data, tmp_path, monkeypatch):
     some = [Ablation("without channel ease", channel="ease"), Ablation("one window", windows=1)]
-    for module in (study, results):
-        monkeypatch.setattr(module, "ablations", lambda: iter(some))
+    monkeypatch.setattr(study, "ablations", lambda: iter(some))
     monkeypatch.setattr(study, "split_by_time", partial(split_by_time, windows=2))
     monkeypatch.setenv("REDIS_URL", "")
     settings = tmp_path / "quick.toml"

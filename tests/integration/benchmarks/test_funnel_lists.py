@@ -8,8 +8,7 @@ from benchmarks.quality import funnel_lists
 from benchmarks.quality.first_events import select_new_users
 from benchmarks.quality.libraries import LIBRARIES
 from benchmarks.quality.new_users import collect_funnel_lists
-from benchmarks.quality.window_lists import compute_headline
-from benchmarks.quality.windows import rolling_window
+from benchmarks.quality.windows import compute_headline, rolling_window
 from offline.config import JobConfig
 from offline.data.split import split_by_time
 from offline.models.registry import fit_models

@@ -9,7 +9,7 @@ import typer
 from rich.console import Console
 from typer.testing import CliRunner
 
-from benchmarks.quality import cross_check, libraries, new_users, run
+from benchmarks.quality import libraries, new_users, run
 from benchmarks.quality.exchange import DETAILS_FILE
 from benchmarks.quality.first_events import select_new_users
 from benchmarks.quality.libraries import DEFAULT_TUNING, LIBRARIES, PeerFolders, Tuning
@@ -17,8 +17,7 @@ from benchmarks.quality.peers import runner
 from benchmarks.quality.peers.popularity import PEERS
 from benchmarks.quality.peers.runner import choose
 from benchmarks.quality.tasks import compute_digest, write_tasks
-from benchmarks.quality.window_lists import WindowLists
-from benchmarks.quality.windows import selection_windows
+from benchmarks.quality.windows import WindowLists, selection_windows
 from benchmarks.quality.windows import test_windows as cut_for_test
 from tests.fakes import ITEMS, small_dataset
 
@@ -81,13 +80,13 @@ def test_ranx_is_asked_where_its_environment_is_and_a_difference_is_an_error(fol
         WindowLists.of(DATASET, window, {"ease": np.tile(np.arange(20), (len(window.users), 1))})
         for window in cut_for_test(DATASET)[:1]
     ]
-    assert cross_check.largest_difference(windows, folders) is None
+    assert libraries.largest_difference(windows, folders) is None
     python_is(folders, "echo 1e-16")
-    assert cross_check.largest_difference(windows, folders) == 1e-16
+    assert libraries.largest_difference(windows, folders) == 1e-16
     for script, reason in (("echo 0.1", "differs"), ("echo broken >&2; exit 1", "broken")):
         python_is(folders, script)
-        with pytest.raises(cross_check.MetricsDifferError, match=reason):
-            cross_check.largest_difference(windows, folders)
+        with pytest.raises(libraries.MetricsDifferError, match=reason):
+            libraries.largest_difference(windows, folders)
 
 
 def task_folder(dataset, folders):

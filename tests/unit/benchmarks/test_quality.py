@@ -11,10 +11,11 @@ from benchmarks.quality.exchange import MAX_LIST_LENGTH, Task
 from benchmarks.quality.first_events import build_fold_in_task, select_new_users
 from benchmarks.quality.peers.peer import Peer, recommend, signals
 from benchmarks.quality.peers.popularity import PEERS
-from benchmarks.quality.table import tables
+from benchmarks.quality.result_file import tables
 from benchmarks.quality.tasks import build_task, compute_digest, write_tasks
-from benchmarks.quality.window_lists import HEADLINE, WindowLists
 from benchmarks.quality.windows import (
+    HEADLINE,
+    WindowLists,
     rolling_window,
     selection_windows,
 )
