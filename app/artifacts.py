@@ -185,7 +185,7 @@ class Sizes:
 
 
 def pad_to_length(array: NDArray[Any], n: int, filler: float = 0) -> NDArray[Any]:
-    """Return the array with ``n`` places along its last axis; the array itself if it has them.
+    """Return the array padded to ``n`` along its last axis; the array itself if it has that length.
 
     Sums must be taken before: numpy rounds those of longer arrays differently.
     """

@@ -25,8 +25,8 @@ async def explain(http: Request) -> Response:
 
     `stage` is where: `catalogue` (unknown item), `filter` (a hard filter, named by `policy`),
     `recall` (no channel proposes it), `coarse` or `fine` (cut at `rank` with `score`; `threshold`
-    is the lowest score that went on), `rerank` (lost its place to `lost_to`), or `shown`. The list
-    does not count as shown.
+    is the lowest score that went on), `rerank` (lost its position to `lost_to`), or `shown`. The
+    list does not count as shown.
     """
     query = read_query_string(http, ExplainQuery)
     service = service_of(http)

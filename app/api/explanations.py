@@ -118,8 +118,8 @@ def explain_policies(
     """
     query = run.query
     dropped = {"availability": count_unavailable(query_builder.models.catalogue)}
-    policy = query_builder.settings_for(query.scene)
-    masks = attribute_exclusions(query, policy, exclusions, query.excluded)
+    settings = query_builder.settings_for(query.scene)
+    masks = attribute_exclusions(query, settings, exclusions, query.excluded)
     dropped |= {name: int(np.count_nonzero(mask)) for name, mask in masks.items()}
     rows = np.unique(np.concatenate([proposal.rows for proposal in run.proposals]))
     dropped |= {one.name: int(np.count_nonzero(~one.allows(rows))) for one in query.filters}

@@ -117,7 +117,7 @@ def build_record(
         scene=options.scene,
         filter=options.filter,
         explore=options.explore,
-        candidate_share=service.quality_factor(),
+        candidate_share=service.candidate_share(),
         exclude=tuple(options.exclude),
     )
 

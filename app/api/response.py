@@ -153,6 +153,6 @@ def _nearest_liked(
     nearest = np.argsort(-similarities, axis=1, kind="stable")[:, :MAX_REASONS]
     names = bundle.models.catalogue.ids.names(liked.rows)
     return [
-        list(dict.fromkeys(names[n] for n in places)) if has_reason else []
-        for places, has_reason in zip(nearest.tolist(), by_history.tolist(), strict=True)
+        list(dict.fromkeys(names[n] for n in best)) if has_reason else []
+        for best, has_reason in zip(nearest.tolist(), by_history.tolist(), strict=True)
     ]

@@ -19,7 +19,7 @@ from app.catalogue.attributes import ColumnKind, column_kinds
 
 @dataclass(frozen=True, slots=True)
 class ArrayFile:
-    """One array: its file, its place in ``Models``, its type and its shape."""
+    """One array: its file, its path in ``Models``, its type and its shape."""
 
     file: str  # without the suffix .npy
     path: str  # names of attributes and keys from ``Models`` on, joined by dots

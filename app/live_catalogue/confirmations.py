@@ -87,8 +87,8 @@ def worker_name(process: int) -> str:
 def _machine() -> str:
     """Return a name that is equal where process numbers mean the same processes."""
     namespace = Path("/proc/self/ns/pid")
-    place = namespace.readlink().name if namespace.exists() else ""
-    return f"{socket.gethostname()}{place}"
+    identity = namespace.readlink().name if namespace.exists() else ""
+    return f"{socket.gethostname()}{identity}"
 
 
 def _start_time(process: int) -> str:

@@ -143,7 +143,7 @@ class LiveItems:
         if row < len(self.base):
             return
         # ``available = False`` removes the item from every list. Zero vectors also keep it from
-        # taking a place among the nearest items of other users.
+        # being among the nearest items of other users.
         self.models.content.items[row] = self.models.factors.items[row] = 0.0
         ids = self.catalogue.ids
         del ids.added_rows[ids.added_names[row]]  # the name stays: lists being made may use it

@@ -55,9 +55,9 @@ class Bins:
         distinct, counts = np.unique(finite, return_counts=True)
         below = np.cumsum(counts) - counts  # (u,) items with smaller values
         wanted = np.arange(1, BINS) * len(finite) / BINS
-        places = np.unique(np.searchsorted(below, wanted, side="left"))
-        places = places[(places > 0) & (places < len(distinct))]
-        edges = (distinct[places - 1] + distinct[places]) / 2.0
+        at = np.unique(np.searchsorted(below, wanted, side="left"))
+        at = at[(at > 0) & (at < len(distinct))]
+        edges = (distinct[at - 1] + distinct[at]) / 2.0
         return cls(edges, count_bins(edges, values) / max(len(values), 1))
 
 

@@ -77,7 +77,7 @@ FAMILIES = (
         "counter",
         "events",
         "Events, one outcome each. Stored: `accepted`; `out_of_order`, older than the user's "
-        "newest event, stored at its place; `too_old`, which counts too, but the user's full "
+        "newest event, stored in order of time; `too_old`, which counts too, but the user's full "
         "history has no room for it. No effect: `duplicate`. Refused: `invalid`, `type` (not "
         "configured), `future`. Not stored by Redis, answered with 503: `lost`.",
         ("type", "outcome"),

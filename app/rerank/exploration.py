@@ -163,8 +163,8 @@ def _explorable(draft: SlateDraft, context: RerankContext) -> NDArray[np.intp]:
     the list, and its propensity is that of what is shown.
     """
     settings, later = context.settings, draft
-    for name, place in (("sponsored", place_sponsored), ("pinned", pin_items)):
-        later = place(later, context) if name in context.order else later
+    for name, apply in (("sponsored", place_sponsored), ("pinned", pin_items)):
+        later = apply(later, context) if name in context.order else later
     offered = later.unlisted[: settings.explore_among]
     if not settings.provider_cap and not settings.category_cap:
         return offered

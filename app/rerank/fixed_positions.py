@@ -23,22 +23,24 @@ def pin_items(draft: SlateDraft, context: RerankContext) -> SlateDraft:
 def place_sponsored(draft: SlateDraft, context: RerankContext) -> SlateDraft:
     """Put the first permitted sponsored items at the sponsored positions."""
     settings, query, ids = context.settings, context.query, context.catalogue.ids
-    places = sorted(settings.sponsored_places)[: settings.sponsored_cap]
-    places = [place for place in places if query.offset < place <= query.offset + query.k]
-    if not places or not settings.sponsored:
+    positions = sorted(settings.sponsored_places)[: settings.sponsored_cap]
+    positions = [
+        position for position in positions if query.offset < position <= query.offset + query.k
+    ]
+    if not positions or not settings.sponsored:
         return draft
     rows = ids.rows(settings.sponsored)
     rows = rows[(rows >= 0) & ~np.isin(rows, ids.rows(list(settings.pinned)))]
     rows = rows[is_permitted(query, rows, context.catalogue.available)]
-    return _place(draft, context, rows[: len(places)], places, SPONSORED)
+    return _place(draft, context, rows[: len(positions)], positions, SPONSORED)
 
 
 def _place(
-    draft: SlateDraft, context: RerankContext, rows: Rows, places: list[int], slot: int
+    draft: SlateDraft, context: RerankContext, rows: Rows, positions: list[int], slot: int
 ) -> SlateDraft:
     query = context.query
-    for row, place in zip(rows.tolist(), places, strict=False):
-        at = place - 1 - query.offset
+    for row, position in zip(rows.tolist(), positions, strict=False):
+        at = position - 1 - query.offset
         is_on_page = row >= 0 and 0 <= at < query.k
         if (
             is_on_page

@@ -1,7 +1,7 @@
-"""Minimum exposure: places of every list for the tail, or for a group of providers.
+"""Minimum exposure: positions of every list for the tail, or for a group of providers.
 
 A policy of this file lists its items where it acts, and records its minimum in the draft. The
-completion of the slate sees to it that later policies do not take these places.
+completion of the slate sees to it that later policies do not take these positions.
 """
 
 from dataclasses import replace
@@ -15,7 +15,7 @@ from app.rerank.slate_draft import MinimumExposure, RerankContext, SlateDraft
 
 
 def ensure_tail_exposure(draft: SlateDraft, context: RerankContext) -> SlateDraft:
-    """List the best items of the tail until it has its places."""
+    """List the best items of the tail until it has its positions."""
     settings = context.settings
     if not settings.tail_places:
         return draft
@@ -30,12 +30,12 @@ def ensure_tail_exposure(draft: SlateDraft, context: RerankContext) -> SlateDraf
 
 
 def ensure_provider_exposure(draft: SlateDraft, context: RerankContext) -> SlateDraft:
-    """List the best items of each group of providers until it has its places."""
+    """List the best items of each group of providers until it has its positions."""
     catalogue = context.catalogue
-    for group, places in context.settings.provider_places.items():
+    for group, min_items in context.settings.provider_places.items():
         codes = catalogue.provider_codes(group.split("|"))
         in_group = partial(_is_by_provider, catalogue.providers, codes)
-        draft = _ensure(draft, MinimumExposure(in_group, places))
+        draft = _ensure(draft, MinimumExposure(in_group, min_items))
     return draft
 
 

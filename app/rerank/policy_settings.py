@@ -34,11 +34,14 @@ class PolicySettings:
         "[exploration](../concepts/exploration.md)",
     )
     explore_slots: int = Field(
-        default=2, ge=0, le=5, description="exploration slots of a list; they are its last places"
+        default=2,
+        ge=0,
+        le=5,
+        description="exploration slots of a list; they are its last positions",
     )
     explore_from: Count = Field(
         default=5,
-        description="places of a list for each exploration slot; a shorter list explores nothing",
+        description="positions of a list for each exploration slot; a shorter list has none",
     )
     explore_beta: NotNegative = Field(
         default=1.0, description="weight of uncertainty against relevance (`ucb`, `thompson`)"
@@ -92,13 +95,13 @@ class PolicySettings:
         'the names: `{"acme\\|bell" = 2}`',
     )
     pinned: dict[str, Count] = Field(
-        default_factory=dict, description='items and their places; 1 is the first: `{"50" = 1}`'
+        default_factory=dict, description='items and their positions; 1 is the first: `{"50" = 1}`'
     )
     sponsored: tuple[str, ...] = Field(
         default=(), description="sponsored items; those to show first come first"
     )
     sponsored_places: tuple[Count, ...] = Field(
-        default=(), description="places of sponsored items; 1 is the first"
+        default=(), description="positions of sponsored items; 1 is the first"
     )
     sponsored_cap: Whole = Field(
         default=1, description="largest number of sponsored items in one list, over all its pages"

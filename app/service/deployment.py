@@ -96,8 +96,8 @@ class Deployment:
     async def warm_up(self) -> None:
         """Send requests of real users through the funnel, so that the first caller is not slow."""
         ids = self.bundle.models.users.ids
-        places = np.linspace(0, max(len(ids) - 1, 0), WARM_UP_REQUESTS, dtype=np.int64)
-        users = ids.names(np.unique(places)[: len(ids)])
+        rows = np.linspace(0, max(len(ids) - 1, 0), WARM_UP_REQUESTS, dtype=np.int64)
+        users = ids.names(np.unique(rows)[: len(ids)])
         for user in [*users, "warm-up of a stranger"]:
             await self.recommend(Request(user, 10, zlib.crc32(user.encode()), arrived=monotonic()))
 

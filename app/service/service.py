@@ -36,8 +36,8 @@ from app.state.write_queue import ImpressionWriter
 
 WRITE_TIMEOUT = 2.0  # seconds for an event or a change to be stored
 CONFIRM_TIMEOUT = 2.0  # seconds for all workers to confirm the change of an item
-FULL_QUALITY_LOAD = 0.5  # share of max_in_flight up to which all candidates are worked on
-MIN_QUALITY = 0.3  # share of the candidates at full load
+FULL_SHARE_LOAD = 0.5  # share of max_in_flight up to which all candidates are worked on
+MIN_CANDIDATE_SHARE = 0.3  # share of the candidates at full load
 
 
 class Service:
@@ -112,13 +112,15 @@ class Service:
         await self.store.close()
         await self.writer.close()
 
-    def quality_factor(self) -> float:
+    def candidate_share(self) -> float:
         """Return the share of the candidates that the next request works on.
 
         It is 1 up to half load, and then falls to 0.3 at full load.
         """
         load = (self.in_flight + 1) / self.settings.max_in_flight
-        return 1.0 if load <= FULL_QUALITY_LOAD else max(MIN_QUALITY, 1.0 - 1.4 * (load - 0.5))
+        return (
+            1.0 if load <= FULL_SHARE_LOAD else max(MIN_CANDIDATE_SHARE, 1.0 - 1.4 * (load - 0.5))
+        )
 
     async def recommend(
         self, request_id: str, record: RequestRecord, arrived: float, explain: Explain | None = None
@@ -146,10 +148,10 @@ class Service:
         self.in_flight += 1
         try:
             request = record.to_request(deployment.bundle, arrived)
-            slate, explanation = await deployment.recommend(request, explain)
+            run, explanation = await deployment.recommend(request, explain)
         finally:
             self.in_flight -= 1
-        return Answer.of(request_id, record, deployment, slate, explanation)
+        return Answer.of(request_id, record, deployment, run, explanation)
 
     async def follow_archiver(self) -> None:
         """Leave the trimming of streams to the archiver, if one is in use, and report its lag.

@@ -1,7 +1,7 @@
 """Metrics of lists, per user: accuracy against what the user did next, and beyond accuracy.
 
 All functions are pure and vectorised. Lists are (u, w) catalogue rows, best first, padded with -1:
-a padded place is a miss. A figure that is undefined for a user is NaN.
+a padded position is a miss. A figure that is undefined for a user is NaN.
 """
 
 from dataclasses import dataclass
@@ -18,13 +18,13 @@ MAX_K = 20  # the longest list that is evaluated
 
 Lists: TypeAlias = NDArray[np.int64]  # (u, w) catalogue rows, best first; -1 pads
 PerUser: TypeAlias = NDArray[np.float64]  # (u,) one figure per user; NaN undefined
-Grades: TypeAlias = NDArray[np.float64]  # (u, w) relevance of each place; 0 is a miss
+Grades: TypeAlias = NDArray[np.float64]  # (u, w) relevance of each position; 0 is a miss
 Scalar = TypeVar("Scalar", bound=np.generic)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class GradedLists:
-    """Lists with the relevance of each place: all that the accuracy metrics need."""
+    """Lists with the relevance of each position: all that the accuracy metrics need."""
 
     grades: Grades  # (u, w) of the items recommended
     ideal: Grades  # (u, w) of the perfect list: the user's best grades, descending
@@ -42,15 +42,15 @@ def grade_lists(lists: Lists, relevant: RowSets) -> GradedLists:
     ordered = np.sort(lists, axis=1)
     repeats = (ordered[:, 1:] == ordered[:, :-1]) & (ordered[:, 1:] >= 0)
     if repeats.any():
-        user, place = np.argwhere(repeats)[0]
-        raise ValueError(f"the list of user {user} repeats row {ordered[user, place]}")
+        user, position = np.argwhere(repeats)[0]
+        raise ValueError(f"the list of user {user} repeats row {ordered[user, position]}")
     owners = np.broadcast_to(np.arange(len(lists))[:, None], lists.shape)
     grades = relevant.grades_of(owners, lists).astype(np.float64)
     return GradedLists(grades, _ideal(relevant, lists.shape[1]), relevant.sizes)
 
 
 def precision(graded_lists: GradedLists, k: int) -> PerUser:
-    """Return the share of the k places that are relevant. A short list is divided by k too."""
+    """Return the share of the k positions that are relevant. A short list is divided by k too."""
     return np.asarray(_hits(graded_lists, k).sum(axis=1) / k)
 
 
@@ -60,20 +60,20 @@ def recall(graded_lists: GradedLists, k: int) -> PerUser:
 
 
 def average_precision(graded_lists: GradedLists, k: int) -> PerUser:
-    """Return the mean precision at the places of the hits, over ``min(k, relevant)``.
+    """Return the mean precision at the positions of the hits, over ``min(k, relevant)``.
 
-    Its mean over users is MAP. It is 1 where the first ``min(k, relevant)`` places are all hits.
+    Its mean over users is MAP. It is 1 where the first ``min(k, relevant)`` positions are all hits.
     (Buckley, Voorhees: Evaluating evaluation measure stability, 2000; cut at k.)
     """
     hits = _hits(graded_lists, k)
-    at_place = np.cumsum(hits, axis=1) / np.arange(1, k + 1)
-    return _ratio((at_place * hits).sum(axis=1), np.minimum(k, graded_lists.sizes))
+    at_position = np.cumsum(hits, axis=1) / np.arange(1, k + 1)
+    return _ratio((at_position * hits).sum(axis=1), np.minimum(k, graded_lists.sizes))
 
 
 def ndcg(graded_lists: GradedLists, k: int, *, graded: bool = False) -> PerUser:
     """Return the discounted gain of the first k over that of the perfect list.
 
-    ``Σ gain_i / log2(i + 1)`` for places i = 1..k (Järvelin, Kekäläinen: Cumulated gain-based
+    ``Σ gain_i / log2(i + 1)`` for positions i = 1..k (Järvelin, Kekäläinen: Cumulated gain-based
     evaluation of IR techniques, 2002). Gain is 1 for any relevant item or, when ``graded``,
     ``2^grade - 1`` (Burges et al.: Learning to rank using gradient descent, 2005).
     """
@@ -103,8 +103,8 @@ def diversity(lists: Lists, k: int, items: Matrix) -> PerUser:
     first = _first(lists, k)
     is_described = (first >= 0) & (lengths[first] > 0)
     total = np.zeros((len(lists), items.shape[1]))
-    for place in range(k):  # one (u, k, d) array would take gigabytes for many users
-        total += unit[first[:, place]] * is_described[:, place, None]
+    for position in range(k):  # one (u, k, d) array would take gigabytes for many users
+        total += unit[first[:, position]] * is_described[:, position, None]
     n = is_described.sum(axis=1)
     # |Σ v|² counts each pair twice, and every item with itself, whose cosine is 1.
     return 1.0 - _ratio((total**2).sum(axis=1) - n, n * (n - 1))
@@ -122,7 +122,7 @@ def novelty(lists: Lists, k: int, counts: NDArray[np.float64]) -> PerUser:
 
 
 def serendipity(lists: Lists, graded_lists: GradedLists, obvious: Lists, k: int) -> PerUser:
-    """Return the share of the k places that are relevant and not in the first k of ``obvious``.
+    """Return the share of the k positions that are relevant and not in the first k of ``obvious``.
 
     (Ge, Delgado-Battenfeld, Jannach: Beyond accuracy, 2010.) ``obvious`` (u, w) are
     the lists of a primitive recommender for the same users: here popularity.
@@ -131,10 +131,12 @@ def serendipity(lists: Lists, graded_lists: GradedLists, obvious: Lists, k: int)
     return np.asarray((_hits(graded_lists, k) & ~is_obvious).sum(axis=1) / k)
 
 
-def _first(places: NDArray[Scalar], k: int) -> NDArray[Scalar]:
-    if k > places.shape[1]:
-        raise ValueError(f"lists of {places.shape[1]} cannot be evaluated at {k}: pad them with -1")
-    return places[:, :k]
+def _first(positions: NDArray[Scalar], k: int) -> NDArray[Scalar]:
+    if k > positions.shape[1]:
+        raise ValueError(
+            f"lists of {positions.shape[1]} cannot be evaluated at {k}: pad them with -1"
+        )
+    return positions[:, :k]
 
 
 def _hits(graded_lists: GradedLists, k: int) -> NDArray[np.bool_]:
@@ -156,10 +158,10 @@ def _ratio(above: NDArray[Any], below: NDArray[Any]) -> PerUser:
 def _ideal(relevant: RowSets, width: int) -> Grades:
     owners = relevant.owners
     order = np.lexsort((-relevant.grades, owners))
-    place = np.arange(len(order)) - relevant.indptr[owners]
+    position = np.arange(len(order)) - relevant.indptr[owners]
     ideal = np.zeros((len(relevant), width))
-    early = place < width
-    ideal[owners[early], place[early]] = relevant.grades[order][early]
+    early = position < width
+    ideal[owners[early], position[early]] = relevant.grades[order][early]
     return ideal
 
 
@@ -171,15 +173,15 @@ def user_ndcg(lists: Lists, relevant: RowSets) -> PerUser:
 def rank_within_groups(
     groups: NDArray[np.integer], scores: NDArray[np.floating]
 ) -> NDArray[np.intp]:
-    """Return each row's place in its group, 0 is the best, (m,).
+    """Return each row's rank in its group, 0 is the best, (m,).
 
     ``groups`` (g,) are the sizes of adjoining groups of rows. Equal scores keep their order.
     """
     owner = np.repeat(np.arange(len(groups)), groups)
     starts = np.repeat(np.cumsum(groups) - groups, groups)
-    places = np.empty(len(owner), np.intp)
-    places[np.lexsort((-scores, owner))] = np.arange(len(owner)) - starts
-    return places
+    ranks = np.empty(len(owner), np.intp)
+    ranks[np.lexsort((-scores, owner))] = np.arange(len(owner)) - starts
+    return ranks
 
 
 def grouped_ndcg(
@@ -187,9 +189,9 @@ def grouped_ndcg(
 ) -> PerUser:
     """Return NDCG@10 of each group of rows, (g,). Every group must hold a label above 0."""
     owner = np.repeat(np.arange(len(groups)), groups)
-    places = rank_within_groups(groups, scores)
+    ranks = rank_within_groups(groups, scores)
     lists = np.full((len(groups), K), -1, np.int64)
-    shown = np.flatnonzero(places < K)
-    lists[owner[shown], places[shown]] = shown
+    shown = np.flatnonzero(ranks < K)
+    lists[owner[shown], ranks[shown]] = shown
     relevant = np.flatnonzero(labels > 0)
     return user_ndcg(lists, RowSets.of_pairs(owner[relevant], relevant, len(groups)))

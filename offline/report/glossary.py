@@ -22,8 +22,10 @@ METRICS = {
         "Graded NDCG",
         "NDCG in which an item that the user liked more counts more (gain 2^grade - 1).",
     ),
-    "map": Term("MAP", "Mean precision at the places of the relevant items. A perfect list has 1."),
-    "precision": Term("Precision", "Share of the places shown that hold a relevant item."),
+    "map": Term(
+        "MAP", "Mean precision at the positions of the relevant items. A perfect list has 1."
+    ),
+    "precision": Term("Precision", "Share of the positions shown that hold a relevant item."),
     "recall": Term("Recall", "Share of a user's relevant items that are shown."),
     "hit_rate": Term("Hit rate", "Share of users who are shown at least one relevant item."),
     "coverage": Term("Coverage", "Share of the catalogue that is shown to at least one user."),
@@ -34,7 +36,7 @@ METRICS = {
         "Novelty", "How rare the items shown are, in bits: -log2 of their share of all events."
     ),
     "serendipity": Term(
-        "Serendipity", "Share of the places with a relevant item that popularity would not show."
+        "Serendipity", "Share of the positions with a relevant item that popularity would not show."
     ),
 }
 ACCURACY = ("ndcg", "graded_ndcg", "map", "precision", "recall", "hit_rate")  # higher is better
