@@ -310,7 +310,7 @@ def test_the_quality_falls_with_the_load(api):
     found = []
     for load in (0, most // 2, most * 3 // 4, most):  # the next request included
         service.in_flight += load - 1
-        found.append(service.quality_factor())
+        found.append(service.candidate_share())
         service.in_flight -= load - 1
     assert found[:2] == [1.0, 1.0]
     assert found[2] == pytest.approx(1.0 - 1.4 * (most * 3 // 4 / most - 0.5))
