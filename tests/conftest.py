@@ -11,7 +11,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from uuid import uuid4
@@ -23,6 +23,7 @@ import psutil
 import pytest
 import uvicorn
 
+from app.cpu import Cpu
 from app.main import create_app
 from app.process.embedded_server import embedded_server
 from app.process.workers import DrainingServer
@@ -175,6 +176,13 @@ def only_one(path: Path) -> Iterator[None]:
 def out(trained, tmp_path) -> Path:
     """A copy of the trained folder, for this test alone."""
     return Path(shutil.copytree(trained, tmp_path / "out"))
+
+
+@pytest.fixture(scope="session")
+def cpu() -> Iterator[Cpu]:
+    """One thread for computations, for all tests."""
+    with closing(Cpu(threads=1)) as one:
+        yield one
 
 
 @pytest.fixture(scope="session")

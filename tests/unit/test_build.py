@@ -8,7 +8,6 @@ from app.build import (
     FunnelConfig,
     untrained_rankers,
 )
-from app.cpu import Cpu
 from app.deadline import NO_CHECKPOINTS
 from app.features.context import LikeShares
 from app.features.views import COARSE_VIEW, FINE_VIEW, column_names
@@ -21,13 +20,6 @@ from offline.training.past_requests import build_offline_funnel
 from tests.fakes import ITEMS, pool, query, request, small_dataset, small_models
 
 MODELS = small_models()
-
-
-@pytest.fixture(scope="module")
-def cpu():
-    one = Cpu(threads=1)
-    yield one
-    one.close()
 
 
 def build(cpu, models=MODELS, **config):

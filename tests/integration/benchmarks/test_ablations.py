@@ -11,7 +11,6 @@ from typer.testing import CliRunner
 
 from app.build import FunnelConfig, untrained_rankers
 from app.contracts import NO_PROPOSAL
-from app.cpu import Cpu
 from app.deadline import NO_CHECKPOINTS
 from app.features.views import COARSE_VIEW, FINE_VIEW, column_names
 from app.rank.scorer import HYBRIDS
@@ -48,13 +47,6 @@ DATASET = small_dataset()
 SPLIT = split_by_time(DATASET.log, windows=3)
 CONFIG = JobConfig(recall=SMALL, rank=RankConfig(rounds=12, least_rounds=4, leaf_rows=5))
 VIEW = list(column_names(FINE_VIEW))
-
-
-@pytest.fixture(scope="module")
-def cpu():
-    one = Cpu(threads=1)
-    yield one
-    one.close()
 
 
 @pytest.fixture(scope="module")

@@ -7,7 +7,6 @@ import numpy as np
 import pytest
 
 from app.build import FunnelConfig
-from app.cpu import Cpu
 from app.deadline import NO_CHECKPOINTS
 from app.recall.registry import CHANNELS
 from offline.data.split import split_by_time
@@ -25,13 +24,6 @@ from offline.training.past_requests import (
 from tests.fakes import small_dataset
 
 METHODS = {"funnel", "popularity", "recency_popularity", *CHANNELS}
-
-
-@pytest.fixture(scope="module")
-def cpu():
-    one = Cpu(threads=1)
-    yield one
-    one.close()
 
 
 @pytest.fixture(scope="module")

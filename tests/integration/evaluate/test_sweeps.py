@@ -9,7 +9,6 @@ import pytest
 from app.artifacts import HALF_LIVES
 from app.build import FunnelConfig
 from app.contracts import Proposal
-from app.cpu import Cpu
 from app.deadline import NO_CHECKPOINTS
 from app.recall.registry import CHANNELS
 from app.rerank.policies import SceneSettings
@@ -34,13 +33,6 @@ DATASET = small_dataset()
 SPLIT = split_by_time(DATASET.log)
 CUT = SPLIT.test_start
 STRANGERS = 25  # the first users: the models know nothing of them
-
-
-@pytest.fixture(scope="module")
-def cpu():
-    one = Cpu(threads=1)
-    yield one
-    one.close()
 
 
 @pytest.fixture(scope="module")

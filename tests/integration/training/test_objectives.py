@@ -10,7 +10,6 @@ import pytest
 from app.artifacts import Sizes
 from app.build import FunnelConfig
 from app.bundle.bundle import load_bundle
-from app.cpu import Cpu
 from app.deadline import NO_CHECKPOINTS
 from app.features.views import FINE_VIEW, column_names
 from app.rank.kinds import OBJECTIVE_BLEND, find_kind
@@ -233,13 +232,6 @@ def test_ratings_are_of_one_kind():
     traits = small_dataset().traits
     assert traits.positive_weights == (1.0,)
     assert choose_objectives(ObjectiveWeights(), traits) == {}
-
-
-@pytest.fixture(scope="module")
-def cpu():
-    one = Cpu(threads=1)
-    yield one
-    one.close()
 
 
 @pytest.fixture(scope="module")

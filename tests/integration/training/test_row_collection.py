@@ -2,7 +2,6 @@ import numpy as np
 import pytest
 
 from app.build import FunnelConfig
-from app.cpu import Cpu
 from app.deadline import NO_CHECKPOINTS
 from app.features.views import FINE_VIEW, column_names
 from offline.data.dataset import Dataset, Log
@@ -14,13 +13,6 @@ from tests.fakes import SMALL, rows, small_dataset, small_models
 
 DATASET = small_dataset()
 START, END = (float(t) for t in np.quantile(DATASET.log.times, [0.6, 0.8]))
-
-
-@pytest.fixture(scope="module")
-def cpu():
-    one = Cpu(threads=1)
-    yield one
-    one.close()
 
 
 async def collected(cpu, dataset, users=None, seed=0, **sampled):

@@ -10,7 +10,6 @@ from app.artifacts import Sizes
 from app.build import FunnelConfig
 from app.bundle.layout import collect_arrays
 from app.contracts import Request
-from app.cpu import Cpu
 from app.deadline import NO_CHECKPOINTS
 from app.recall.registry import CHANNELS
 from offline.config import JobConfig
@@ -60,13 +59,6 @@ BASE = JobConfig(
 )
 DATASET = small_dataset()
 WINDOWS = split_by_time(DATASET.log).windows
-
-
-@pytest.fixture(scope="module")
-def cpu():
-    with_one = Cpu(threads=1)
-    yield with_one
-    with_one.close()
 
 
 @pytest.fixture(scope="module")

@@ -10,15 +10,9 @@ from app.features.channels import AGREEMENT
 from app.features.views import COARSE_VIEW
 from app.recall.registry import CHANNELS, PERSONAL_CHANNELS
 from tests.fakes import ITEMS, random_pool
-from tests.feature_cases import CASES, EVENTS, build_query, close, columns, funnel
-from tests.feature_cases import case as build_case
+from tests.feature_cases import EVENTS, build_query, close, columns, funnel
 
 CHANNEL = COARSE_VIEW[0]
-
-
-@pytest.fixture(params=CASES, ids=str)
-def case(request):
-    return build_case(*request.param)
 
 
 def z_scores(values):

@@ -5,7 +5,6 @@ from dataclasses import replace
 from itertools import pairwise
 
 import numpy as np
-import pytest
 
 from app.artifacts import DAY, HALF_LIVES
 from app.build import FunnelConfig
@@ -15,13 +14,8 @@ from app.features.popularity import EPOCH_YEAR, POPULARITY, RELEASE, SEGMENT, YE
 from app.recall.popularity import MIN_SHARE
 from offline.training.past_requests import build_offline_funnel
 from tests.fakes import ITEMS, random_pool, small_models
-from tests.feature_cases import CASES, EVENTS, build_query, close, columns, is_unknown
+from tests.feature_cases import EVENTS, build_query, close, columns, is_unknown
 from tests.feature_cases import case as build_case
-
-
-@pytest.fixture(params=CASES, ids=str)
-def case(request):
-    return build_case(*request.param)
 
 
 def named(prefix, days=("1d", "3d", "7d", "14d", "30d", "90d", "infd")):

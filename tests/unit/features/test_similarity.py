@@ -8,13 +8,8 @@ import pytest
 
 from app.features.similarity import DISLIKED, NEARNESS, SESSION, USER_VECTOR
 from tests.fakes import ITEMS, history, random_pool
-from tests.feature_cases import CASES, EVENTS, build_query, close, columns, funnel, is_unknown
+from tests.feature_cases import EVENTS, build_query, close, columns, funnel, is_unknown
 from tests.feature_cases import case as build_case
-
-
-@pytest.fixture(params=CASES, ids=str)
-def case(request):
-    return build_case(*request.param)
 
 
 def spaces(case):

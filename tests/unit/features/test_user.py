@@ -12,13 +12,8 @@ from app.artifacts import DAY
 from app.features.context import LikeShares
 from app.features.user import AFFINITY, CATEGORY, CLOCK, HABIT, PROVIDER, USER
 from tests.fakes import ITEMS, PROVIDERS, history, random_pool, small_models
-from tests.feature_cases import CASES, EVENTS, build_query, close, columns, funnel, is_unknown
+from tests.feature_cases import EVENTS, build_query, close, columns, funnel, is_unknown
 from tests.feature_cases import case as build_case
-
-
-@pytest.fixture(params=CASES, ids=str)
-def case(request):
-    return build_case(*request.param)
 
 
 def categories(case, row):

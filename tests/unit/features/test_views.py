@@ -8,7 +8,6 @@ import pytest
 
 from app.build import FunnelConfig
 from app.contracts import Candidates
-from app.cpu import Cpu
 from app.deadline import NO_CHECKPOINTS
 from app.features.context import FeatureContext
 from app.features.views import COARSE_VIEW, FINE_VIEW, column_names, features, view_hash
@@ -18,13 +17,6 @@ from tests.fakes import ITEMS, history, random_pool, request, small_models
 from tests.feature_cases import CASES, EVENTS, KINDS, build_query, case, funnel, models
 
 FINE_ONLY = FINE_VIEW[len(COARSE_VIEW) :]
-
-
-@pytest.fixture(scope="module")
-def cpu():
-    one = Cpu(threads=1)
-    yield one
-    one.close()
 
 
 @pytest.mark.parametrize(("kind", "events"), CASES)

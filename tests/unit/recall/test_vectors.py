@@ -2,7 +2,6 @@ import numpy as np
 import pytest
 
 from app.contracts import UserVectors
-from app.cpu import Cpu
 from app.query_builder import QueryBuilder
 from app.recall.vectors import ThreadedChannel, VectorChannel, flat_index
 from app.state.counters import PopularityCounters
@@ -10,13 +9,6 @@ from tests.fakes import ITEMS, proposed, query, request, small_models
 
 MODELS = small_models()
 BUILDER = QueryBuilder(MODELS, PopularityCounters(MODELS.popularity))
-
-
-@pytest.fixture(scope="module")
-def cpu():
-    one = Cpu(threads=1)
-    yield one
-    one.close()
 
 
 def channel(items=None):

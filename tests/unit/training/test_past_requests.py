@@ -3,7 +3,6 @@ import pytest
 
 from app.artifacts import Rankers
 from app.build import FunnelConfig, untrained_rankers
-from app.cpu import Cpu
 from app.deadline import NO_CHECKPOINTS, Checkpoints
 from app.query_builder import QueryBuilder
 from app.state.counters import PopularityCounters
@@ -26,13 +25,6 @@ from tests.fakes import SMALL, Broken, rows, small_dataset, small_models
 DATASET = small_dataset()
 LOG = DATASET.log
 UNSOUND = Rankers(untrained_rankers().coarse, Broken())
-
-
-@pytest.fixture(scope="module")
-def cpu():
-    one = Cpu(threads=1)
-    yield one
-    one.close()
 
 
 def log_of(*events):
