@@ -39,13 +39,6 @@ def test_mmr_fills_up_with_similar_items_but_never_repeats_one():
     assert mmr(np.zeros(3, np.float32), vectors, 3, 1.0).tolist() == [0, 1, 2]
 
 
-@given(pools(), st.integers(0, 15))
-def test_mmr_without_diversity_keeps_the_order_of_relevance(items, k):
-    relevance, vectors = items
-    expected = np.argsort(-relevance, kind="stable")[:k]
-    assert mmr(relevance, vectors, k, 0.0).tolist() == expected.tolist()
-
-
 @given(pools(), st.floats(0, 1))
 def test_each_choice_of_mmr_is_the_best_of_those_left(items, diversity):
     relevance, vectors = items

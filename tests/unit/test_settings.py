@@ -1,4 +1,4 @@
-"""Settings: where they come from, which wins, and what is refused."""
+"""Settings: where they come from, which wins, what is refused, and what a bundle keeps of them."""
 
 import os
 from dataclasses import FrozenInstanceError, fields
@@ -14,6 +14,7 @@ from app.settings import (
     read_settings,
     share_metrics,
 )
+from app.slate_settings import apply_slate_settings, extract_slate_settings
 
 
 @pytest.fixture(autouse=True)
@@ -166,3 +167,19 @@ def test_a_scene_takes_what_it_does_not_set_from_the_policy(monkeypatch):
 def test_shown_items_are_remembered_only_where_a_policy_reads_them():
     assert Settings().shown_memory() == 0
     assert Settings(scenes={"feed": {"shown": "drop"}}, shown_limit=30).shown_memory() == 30
+
+
+def test_only_what_differs_from_the_default_is_extracted_and_applying_it_restores_it():
+    policy, scenes = {"provider_cap": 3}, {"front": {"diversity": 0.2, "provider_cap": 3}}
+    settings = Settings(policy=policy, scenes=scenes, shown_limit=7, k_max=3)
+    expected = {"policy": policy, "scenes": {"front": {"diversity": 0.2}}, "shown_limit": 7}
+    assert extract_slate_settings(settings) == expected
+    restored = apply_slate_settings(Settings(history_limit=9), expected)
+    assert (restored.policy, restored.scenes) == (settings.policy, settings.scenes)
+    assert (restored.shown_limit, restored.history_limit, restored.k_max) == (7, 500, 100)
+
+
+def test_a_value_that_cannot_be_used_is_named():
+    reason = r"the setting scenes\.front\.diversity cannot be used"
+    with pytest.raises(SettingsError, match=reason):
+        apply_slate_settings(Settings(), {"scenes": {"front": {"diversity": 7}}})

@@ -1,8 +1,11 @@
+"""How the quality benchmark cuts a log into windows."""
+
 from dataclasses import replace
 
 import numpy as np
 import pytest
 
+from benchmarks.quality.social import with_random_arrivals
 from benchmarks.quality.windows import (
     FOLD_IN_SHARE,
     SELECTION_CUTS,
@@ -146,3 +149,13 @@ def test_a_repeated_item_is_hidden_with_all_its_events():
 def test_a_window_without_users_is_an_error():
     with pytest.raises(DataError, match="No user liked anything new in the window 50%"):
         rolling_window(log((0, 1, 1, 1), (0, 1, 1, 2)), 0.5)
+
+
+def test_data_without_times_gets_users_who_arrive_at_random_moments():
+    dataset = small_dataset()
+    timed = with_random_arrivals(dataset, seed=1)
+    assert len(timed.log) == len(dataset.log)
+    assert np.all(np.diff(timed.log.times) >= 0)
+    assert 0 <= timed.log.times[0] < timed.log.times[-1] <= 1
+    pairs = [sorted(zip(d.log.users, d.log.items, strict=True)) for d in (timed, dataset)]
+    assert pairs[0] == pairs[1]

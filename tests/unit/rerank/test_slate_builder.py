@@ -1,13 +1,25 @@
-"""The list of k: its length, its order, and what fills the gaps."""
+"""The list of k: what may be in it, its length, its order, and what fills the gaps."""
 
 from dataclasses import replace
 
 import numpy as np
 import pytest
 
+from app.contracts import NO_HISTORY
+from app.query_builder import QueryBuilder
+from app.rerank.filters import PolicyFilters, is_permitted
 from app.rerank.policies import SceneSettings
-from tests.fakes import ITEMS, pool, query
-from tests.unit.rerank.slates import BEST, MODELS, PLAIN, build_slate, builder, shown
+from tests.fakes import ITEMS, pool, query, request, rows
+from tests.unit.rerank.slates import (
+    BEST,
+    CATALOGUE,
+    COUNTERS,
+    MODELS,
+    PLAIN,
+    build_slate,
+    builder,
+    shown,
+)
 
 
 def test_without_policies_the_order_of_the_ranker_stands():
@@ -71,3 +83,29 @@ def test_the_trace_names_the_policies_that_changed_something():
     trace = dict(build_slate(replace(PLAIN, pinned={"i70": 1})).trace())
     assert trace["pinned"] >= 1
     assert "tail" not in trace
+
+
+def excluded(policy, user="", recent=NO_HISTORY, **parts):
+    filters = PolicyFilters(CATALOGUE, policy)
+    result = QueryBuilder(MODELS, COUNTERS, filters).build(request(user, **parts), recent)
+    return result, result.excluded.tolist()
+
+
+def test_only_available_items_that_are_not_excluded_are_permitted():
+    available = np.array([True, False, True, True])
+    permitted = is_permitted(query(n=4, exclude=[2]), rows(3, 2, 1, 0), available)
+    assert permitted.tolist() == [True, False, False, True]
+
+
+@pytest.mark.parametrize(("shown", "expected"), [("drop", [20, 23]), ("demote", []), ("keep", [])])
+def test_items_shown_lately_are_excluded_only_where_the_scene_drops_them(shown, expected):
+    recent = replace(NO_HISTORY, impressions=rows(20, 23))
+    assert excluded(SceneSettings(shown=shown), recent=recent)[1] == expected
+
+
+@pytest.mark.parametrize("seen", ["drop", "demote", "keep"])
+def test_seen_items_are_candidates_unless_the_scene_drops_them(seen):
+    result, _ = excluded(SceneSettings(seen=seen), "u03")
+    assert len(result.history)
+    assert np.isin(result.history.rows, result.excluded).all() == (seen == "drop")
+    assert excluded(SceneSettings(seen=seen), exclude=rows(3))[1] == [3]
