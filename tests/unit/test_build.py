@@ -14,7 +14,7 @@ from app.features.views import COARSE_VIEW, FINE_VIEW, column_names
 from app.recall.item_table import ItemTableRecall
 from app.recall.registry import CHANNELS, read_channel_configs
 from app.recall.table_channel import TableChannel
-from app.recall.vectors import ThreadedChannel, flat_index
+from app.recall.vectors import ThreadedChannel
 from app.rerank.policies import SceneSettings
 from offline.training.past_requests import build_offline_funnel
 from tests.fakes import ITEMS, pool, query, request, small_dataset, small_models
@@ -113,14 +113,6 @@ def test_untrained_rankers_keep_the_order_of_the_fused_ranks():
         candidates = pool(0, 1, 2, features=len(column_names(view)))
         candidates.features[:, column_names(view).index("fused")] = [1, 3, 2]
         assert scorer.score(query(), candidates).tolist() == [1, 3, 2]
-
-
-def test_the_flat_index_finds_the_largest_products():
-    index = flat_index(np.eye(4, dtype=np.float32))
-    scores, rows = index.search(np.array([[0, 3, 1, 2]], np.float32), 3)
-    assert rows.tolist() == [[1, 3, 2]]
-    assert scores.tolist() == [[3, 2, 1]]
-    assert flat_index(np.empty((4, 0), np.float32)).ntotal == 0
 
 
 def test_shares_of_categories_and_providers_are_of_all_likes():

@@ -1,24 +1,14 @@
 import numpy as np
 import pytest
 
-from app.contracts import NO_HISTORY, Proposal, Slate
+from app.contracts import NO_HISTORY, Slate
 from tests.fakes import history, pool, proposal, query, rows
 
 
-def test_a_wrong_number_of_scores_is_refused():
-    with pytest.raises(ValueError, match=r"\(2,\) scores for \(3,\) items"):
-        pool(1, 2, 3).with_scores(np.zeros(2, np.float32))
-
-
-def test_a_matrix_of_scores_is_refused():
-    with pytest.raises(ValueError, match="scores for"):
-        pool(1, 2).with_scores(np.zeros((2, 1), np.float32))
-
-
-def test_items_with_a_nan_score_come_last():
-    scored = pool(1, 2, 3).with_scores(np.array([0.1, np.nan, -5.0], np.float32))
-    assert scored.top(3).rows.tolist() == [1, 3, 2]
-    assert scored.rows.tolist() == [1, 2, 3]
+@pytest.mark.parametrize("shape", [(2,), (3, 1)])
+def test_scores_of_another_shape_are_refused(shape):
+    with pytest.raises(ValueError, match=rf"\({shape[0]},.*\) scores for \(3,\) items"):
+        pool(1, 2, 3).with_scores(np.zeros(shape, np.float32))
 
 
 def test_the_columns_of_a_candidate_move_with_it():
@@ -31,21 +21,6 @@ def test_the_columns_of_a_candidate_move_with_it():
 
 def test_equal_scores_keep_their_order():
     assert pool(9, 1, 5, scores=[1, 1, 1]).top(2).rows.tolist() == [9, 1]
-
-
-def test_the_best_of_a_proposal_are_sorted_and_equal_scores_keep_their_order():
-    best = Proposal.best(rows(4, 3, 2, 1), np.array([1, 2, 1, 2], np.float32), 4)
-    assert best.rows.tolist() == [3, 1, 4, 2]
-    assert best.scores.tolist() == [2, 2, 1, 1]
-
-
-@pytest.mark.parametrize("limit", [0, 1, 4, 9])
-def test_a_proposal_is_never_longer_than_its_limit(limit):
-    assert len(Proposal.best(rows(4, 3, 2, 1), np.ones(4, np.float32), limit)) == min(limit, 4)
-
-
-def test_a_proposal_of_no_items_is_empty():
-    assert len(Proposal.best(rows(), np.empty(0, np.float32), 5)) == 0
 
 
 def test_liked_events_are_the_newest_positive_ones():

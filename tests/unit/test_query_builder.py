@@ -31,12 +31,6 @@ def test_the_same_item_at_the_same_time_counts_once_and_the_first_source_wins():
     assert whole.values.tolist() == [5, 4, 1]
 
 
-def test_a_single_history_is_returned_unchanged():
-    only = history((3, 5, 1, 9))
-    assert join_histories([NO_HISTORY, only, NO_HISTORY]) is only
-    assert len(join_histories([NO_HISTORY, NO_HISTORY])) == 0
-
-
 def test_the_user_vector_solves_the_equations_of_the_factorisation():
     factors, liked = MODELS.factors, MODELS.users.history(3).liked(500)
     result = fold_in(factors, liked, NOW).astype(np.float64)

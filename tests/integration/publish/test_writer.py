@@ -153,3 +153,7 @@ def test_without_redis_the_service_loads_the_tables_itself(tmp_path, caplog):
     assert not caplog.messages
     push_tables("v1", small_models(), f"unix://{tmp_path}/nobody.sock", "test")
     assert "the service will load the tables itself" in caplog.text
+
+
+def test_versions_are_of_the_installed_libraries_alone():
+    assert writer.installed_versions(["numpy", "no-such-library"]) == {"numpy": np.__version__}

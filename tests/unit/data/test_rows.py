@@ -158,11 +158,6 @@ def test_bad_rows_are_written_aside_whole(tmp_path):
     assert [p.name for p in aside.parent.iterdir()] == ["bad.csv"]
 
 
-def test_repeated_events_are_kept_when_they_differ_in_time(tmp_path):
-    events(tmp_path, "u,i,3,1500000000", "u,i,3,1500000001")
-    assert len(load_dataset(tmp_path).dataset.log) == 2
-
-
 @pytest.mark.parametrize(
     "moment",
     [
@@ -228,14 +223,6 @@ def test_event_types_have_their_own_weights_and_need_no_value(tmp_path):
     assert reading.dataset.log.weights.tolist() == pytest.approx([0.2, 2.0, 1.0])
     assert reading.dataset.log.values.tolist() == [1.0, 9.5, 5.0]
     assert not reading.dataset.traits.is_explicit
-
-
-def test_equal_times_are_in_the_order_of_user_then_item(tmp_path):
-    rows = [f"{user},{item},3,1500000000" for user in "ba" for item in "zxy"]
-    events(tmp_path, *rows)
-    log = load_dataset(tmp_path).dataset.log
-    assert log.users.tolist() == [0, 0, 0, 1, 1, 1]
-    assert log.items.tolist() == [0, 1, 2, 0, 1, 2]
 
 
 def test_a_header_with_a_column_twice_is_refused(tmp_path):

@@ -1,5 +1,6 @@
 """The stage, or the policy, that lost an item."""
 
+import asyncio
 from dataclasses import replace
 
 import numpy as np
@@ -8,7 +9,6 @@ import pytest
 from app.artifacts import Sizes
 from app.build import FunnelConfig
 from app.contracts import NO_ROWS
-from app.cpu import Cpu
 from app.deadline import NO_CHECKPOINTS, StageResult
 from app.explain import MissingItem, explain_rerank_loss
 from app.funnel import FunnelRun
@@ -20,13 +20,12 @@ from tests.unit.rerank.slates import PLAIN, builder
 COARSE, FINE = 40, 15
 
 
-@pytest.fixture
-async def world():
-    cpu = Cpu(threads=1)
+@pytest.fixture(scope="module")
+def world(cpu):
     config = FunnelConfig(cpu, NO_CHECKPOINTS, Sizes(coarse=COARSE, fine=FINE))
     funnel = build_offline_funnel(small_models(), config)
-    yield funnel, await funnel.recommend(request("u03", 5, explore=False, exclude=rows(7)))
-    cpu.close()
+    asked = request("u03", 5, explore=False, exclude=rows(7))
+    return funnel, asyncio.run(funnel.recommend(asked))
 
 
 def explain(world, row, run=None, exclusions=None):

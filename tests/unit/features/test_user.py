@@ -9,7 +9,6 @@ import numpy as np
 import pytest
 
 from app.artifacts import DAY
-from app.features.context import LikeShares
 from app.features.user import AFFINITY, CATEGORY, CLOCK, HABIT, PROVIDER, USER
 from tests.fakes import ITEMS, PROVIDERS, history, random_pool, small_models
 from tests.feature_cases import EVENTS, build_query, close, columns, funnel, is_unknown
@@ -193,10 +192,3 @@ def test_likes_of_a_provider_lift_its_other_items():
     assert np.isnan(lift[codes < 0]).all()
     assert (codes < 0).any()
     assert lift[codes == 0].min() > 0 > lift[codes > 0].max()
-
-
-def test_the_shares_of_providers_sum_to_one():
-    models = small_models()
-    assert LikeShares.of(models).providers.sum() == pytest.approx(1)
-    unknown = small_models(known=False)
-    assert LikeShares.of(unknown).providers.shape == (0,)

@@ -1,6 +1,7 @@
 """Served lists that differ from the bundle's are noticed; lists like them are not."""
 
 import math
+from functools import cache
 
 import numpy as np
 import pytest
@@ -43,9 +44,14 @@ def lists(n, seed=0, shift=0.0, width=WIDTH, explored=1e6):
     return selections
 
 
+@cache
+def reference():
+    return describe_lists(lists(500))
+
+
 def counter(n=400, min_lists=100.0, **options):
     """A counter that has been given ``n`` lists."""
-    drift = DriftCounter(describe_lists(lists(500)), min_lists)
+    drift = DriftCounter(reference(), min_lists)
     for slate in lists(n, seed=1, **options):
         drift.add(slate)
     return drift

@@ -11,8 +11,6 @@ from app.features.views import FINE_VIEW, column_names
 from app.rank.logistic import Logistic
 from app.rank.objectives import ObjectiveBlend
 from app.rank.pointwise_listwise import HALF_SHARE_EVENTS, PointwiseListwiseBlend
-from offline.data.dataset import DataTraits
-from offline.training.rankers import RankConfig
 from tests.fakes import pool, query
 
 RANDOM = np.random.default_rng(0)
@@ -92,16 +90,6 @@ def test_both_models_count_half_at_the_documented_number_of_events():
     both = PointwiseListwiseBlend(Constant(-1.0), Constant(3.0))
     weights = {"pointwise": 0.5, "listwise": 0.5}
     assert both.part_weights(features) == pytest.approx(weights, abs=1e-4)
-
-
-WIDTH = len(column_names(FINE_VIEW))
-AGE, GAP, MEAN = (column_names(FINE_VIEW).index(name) for name in ("age", "user_gap", "mean_value"))
-QUICK = RankConfig(rounds=40, least_rounds=40, leaf_rows=5, learning_rate=0.1, held_out=0)
-SEVERAL_KINDS = DataTraits(
-    is_explicit=False, positive_at=4.0, has_times=True, positive_weights=(0.2, 1.0, 2.0)
-)
-ONE_KIND = DataTraits(is_explicit=True, positive_at=4.0, has_times=True)
-NO_FEATURES = np.empty((0, WIDTH), np.float32)
 
 
 WEIGHTS_AB = {"a": 1.0, "b": 0.5}

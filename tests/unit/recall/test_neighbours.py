@@ -125,17 +125,6 @@ async def test_user_cf_sums_what_similar_users_liked(models, user):
     assert_same(await proposed(channel, one), expected)
 
 
-@pytest.mark.parametrize("channel", [*EVERY_TABLE, user_cf(), user_cf(PLAIN)])
-async def test_no_excluded_item_is_proposed_and_no_more_than_the_limit(channel):
-    for user in range(0, USERS, 11):
-        one = user_query(MODELS, user)
-        result = await proposed(channel, one, 4)
-        assert len(result) == 4
-        assert not np.isin(result.rows, one.excluded).any()
-        everything = await proposed(channel, one)
-        assert result.scores.tolist() == everything.scores[:4].tolist()
-
-
 @pytest.mark.parametrize("channel", [*EVERY_TABLE, user_cf()])
 async def test_a_user_without_history_gets_no_proposals(channel):
     assert len(await proposed(channel, query())) == 0
@@ -196,13 +185,6 @@ async def test_many_agreeing_users_outweigh_one_who_shares_a_single_item():
     one = user_query(MODELS, 3)
     result = [await proposed(user_cf(shrink=s, n_neighbours=3), one) for s in (0.0, 50.0)]
     assert result[0].rows.tolist() != result[1].rows.tolist()
-
-
-async def test_each_table_of_a_store_proposes_its_own_neighbours():
-    one = user_query(MODELS, 3)
-    result = [await proposed(channel, one, 20) for channel in EVERY_TABLE]
-    assert len({tuple(answer.rows.tolist()) for answer in result}) == len(EVERY_TABLE)
-    assert [channel.name for channel in EVERY_TABLE] == [f"by {table}" for table in ITEM_TABLES]
 
 
 async def test_negative_weights_can_outweigh_positive_ones():

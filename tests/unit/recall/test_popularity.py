@@ -34,11 +34,6 @@ async def test_unavailable_items_do_not_count_towards_the_limit():
     assert (await proposed(channel, query(), 2)).rows.tolist() == [4, 2]
 
 
-async def test_where_every_item_is_excluded_nothing_is_proposed():
-    channel = PopularityChannel("fresh", lambda: proposal(9, 4), ALL)
-    assert len(await proposed(channel, query(exclude=[4, 9]))) == 0
-
-
 async def test_a_changed_list_is_read_by_the_next_request():
     lists = [proposal(1), proposal(2)]
     channel = PopularityChannel("trending", lists.pop, ALL)
@@ -73,15 +68,6 @@ async def test_known_segments_lift_what_they_prefer(segments):
         expected, rel=1e-4
     )
     assert result.rows.tolist() != items.rows.tolist()
-
-
-async def test_popular_proposes_no_excluded_items_and_no_more_than_the_limit():
-    seen = PopularityCounters(MODELS.popularity).popular().rows[:30]
-    for segments in ([], [1, 1]):
-        one = query(segments=np.array(segments, np.int32), exclude=seen)
-        result = await proposed(popular(), one, 7)
-        assert len(result) == 7
-        assert not np.isin(result.rows, seen).any()
 
 
 async def test_items_without_likes_are_not_popular():

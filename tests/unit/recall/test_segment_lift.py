@@ -37,13 +37,6 @@ def like(counters, row, *members, times=None, weight=1.0):
     counters.apply(np.full(n, row), np.full(n, weight, np.float32), at, np.array(members))
 
 
-def test_without_new_events_the_lift_is_that_of_the_bundle():
-    result = lift(PopularityCounters.of(MODELS), 2, 1)
-    rows = [MODEL.offsets[0] + 2, MODEL.offsets[1] + 1]
-    expected = np.log((MODEL.share[rows] + MIN_SHARE) / (MODEL.share[-1] + MIN_SHARE)).mean(axis=0)
-    np.testing.assert_allclose(result, expected, atol=1e-5)
-
-
 def test_new_likes_count_like_old_ones_and_decay():
     counters, events = PopularityCounters.of(MODELS), []
     random = np.random.default_rng(0)

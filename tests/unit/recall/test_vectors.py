@@ -3,7 +3,7 @@ import pytest
 
 from app.contracts import UserVectors
 from app.query_builder import QueryBuilder
-from app.recall.vectors import ThreadedChannel, VectorChannel, flat_index
+from app.recall.vectors import VectorChannel, flat_index
 from app.state.counters import PopularityCounters
 from tests.fakes import ITEMS, proposed, query, request, small_models
 
@@ -72,14 +72,3 @@ async def test_items_with_a_negative_product_are_not_proposed():
     items = np.array([[1, 0], [-1, 0], [0, 1]], np.float32)
     result = await proposed(channel(items), query_with_vector([1, 0], n=3))
     assert result.rows.tolist() == [0]
-
-
-async def test_a_large_index_is_searched_on_another_thread_with_the_same_answer(cpu):
-    one, vectors = build_query("u03")
-    here = channel()
-    there = ThreadedChannel(here, cpu)
-    some = query_with_vector(vectors.factors)
-    assert there.name == "embedding"
-    one, two = await proposed(here, some), await proposed(there, some)
-    assert one.rows.tolist() == two.rows.tolist()
-    assert one.scores.tobytes() == two.scores.tobytes()

@@ -5,7 +5,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from app.features.views import FINE_VIEW, column_names
 from app.settings import Settings, SettingsError, read_settings
 from offline.commands.train import TrainOptions
 from offline.config import build_job_config, config_to_toml
@@ -21,17 +20,12 @@ from offline.training.objectives import (
     parse_objectives,
 )
 from offline.training.past_requests import ActiveUser, add_later_events
-from offline.training.rankers import RankConfig
 from tests.fakes import rows, small_dataset
 
-WIDTH = len(column_names(FINE_VIEW))
-AGE, GAP, MEAN = (column_names(FINE_VIEW).index(name) for name in ("age", "user_gap", "mean_value"))
-QUICK = RankConfig(rounds=40, least_rounds=40, leaf_rows=5, learning_rate=0.1, held_out=0)
 SEVERAL_KINDS = DataTraits(
     is_explicit=False, positive_at=4.0, has_times=True, positive_weights=(0.2, 1.0, 2.0)
 )
 ONE_KIND = DataTraits(is_explicit=True, positive_at=4.0, has_times=True)
-NO_FEATURES = np.empty((0, WIDTH), np.float32)
 
 
 def events(*done):

@@ -5,12 +5,9 @@ import pytest
 
 from app.features.views import FINE_VIEW, column_names
 from offline.training.rank_table import RankTable, concatenate
-from offline.training.rankers import RankConfig
 from offline.training.row_collection import build_logged_table
 
 WIDTH = len(column_names(FINE_VIEW))
-AGE, YEARS = (column_names(FINE_VIEW).index(name) for name in ("age", "years_since_release"))
-CONFIG = RankConfig(rounds=150, leaf_rows=20, learning_rate=0.05)
 
 
 def rows(n):

@@ -14,11 +14,9 @@ from offline.training.rank_table import (
     concatenate,
     concatenate_weighted,
 )
-from offline.training.rankers import RankConfig
 
 WIDTH = len(column_names(FINE_VIEW))
-LIKED, TASTE = (column_names(FINE_VIEW).index(name) for name in ("liked_infd", "taste_factors"))
-QUICK = RankConfig(rounds=60, least_rounds=60, leaf_rows=5, learning_rate=0.1, held_out=0)
+LIKED = column_names(FINE_VIEW).index("liked_infd")
 
 
 def table(*groups):
