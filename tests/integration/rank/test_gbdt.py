@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from app.rank.gbdt import GradientBoosting
-from tests.unit.rank.test_logistic import FEATURES, LABELS, RANDOM, coarse
+from tests.unit.rank.test_scorers import FEATURES, LABELS, RANDOM, coarse
 
 
 @pytest.fixture(scope="module")
