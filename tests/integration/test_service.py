@@ -24,7 +24,7 @@ from app.service.rollout import DEFAULT_TIMING, RolloutTiming
 from app.service.service import Service
 from app.settings import Settings
 from app.state.archiver_status import UNLIMITED, mark_archiver_in_use
-from app.state.tables import _marker
+from app.state.tables import marker_key
 from offline.publish.versions import point_to
 from tests.bundles import edit_manifest
 from tests.conftest import NEEDS_REDIS, hosted, leisurely, until
@@ -85,8 +85,8 @@ def test_a_good_new_bundle_is_swapped_in_under_load_without_dropping_a_request(o
         assert metric(service, f'recfunnel_bundle_workers{{version="{second}"}} 1.0')
         with redis.Redis.from_url(redis_url) as link:
             prefix = settings.key_prefix
-            until(lambda: link.ttl(_marker(prefix, old)) > 0)
-            assert link.ttl(_marker(prefix, second)) == -1
+            until(lambda: link.ttl(marker_key(prefix, old)) > 0)
+            assert link.ttl(marker_key(prefix, second)) == -1
             (key,) = link.scan_iter(f"{prefix}:{old}:item_cf:0")
             assert 0 < link.ttl(key) <= 3600
         until(lambda: replaced() is None)  # and what goes is let go
