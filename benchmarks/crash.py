@@ -50,7 +50,6 @@ class CrashPlan:
 
     @property
     def batches(self) -> int:
-        """The number of batches."""
         return -(-self.events // self.batch)
 
 

@@ -35,12 +35,10 @@ class KillableService:
 
     @property
     def url(self) -> str:
-        """The address of the service."""
         return f"http://127.0.0.1:{self.port}"
 
     @property
     def redis_url(self) -> str:
-        """The address of the Redis server."""
         return f"unix://{self.folder / 'server.sock'}"
 
     def start(self) -> None:
@@ -71,7 +69,6 @@ class KillableService:
         return True
 
     def kill_archiver(self) -> bool:
-        """Kill the archiver, and start it again."""
         if self.archiver is None:
             return False
         self.stop_archiver()
@@ -105,7 +102,6 @@ class KillableService:
         return workers
 
     def start_server(self) -> None:
-        """Start the Redis server on its folder."""
         socket = self.folder / "server.sock"
         socket.unlink(missing_ok=True)
         data = self.folder / "redis"
@@ -115,7 +111,6 @@ class KillableService:
             self.server = subprocess.Popen(command, stdout=log, stderr=log)  # noqa: S603 - ours
 
     def start_archiver(self) -> None:
-        """Start the archiver."""
         self.archiver = self._start("archive", "--every", ARCHIVE_INTERVAL)
 
     def end(self) -> None:

@@ -64,7 +64,6 @@ class ClickRateRanking:
 
     @property
     def rates(self) -> Regrets:
-        """The estimated click rates, (n,)."""
         return self.clicks / self.shown
 
 

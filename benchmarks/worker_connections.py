@@ -37,7 +37,6 @@ class WorkerConnection:
         return (await self._open()).local_port
 
     def close(self) -> None:
-        """Close the connection."""
         if self._connection and self._connection.is_open:
             self._connection.close()
 

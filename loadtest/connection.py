@@ -42,12 +42,10 @@ class HttpConnection(asyncio.Protocol):
 
     @property
     def local_port(self) -> int:
-        """The port of this end."""
         port: int = self._transport.get_extra_info("sockname")[1]
         return port
 
     def close(self) -> None:
-        """End the connection."""
         self._transport.close()
 
     @override
@@ -110,7 +108,6 @@ class HttpClient:
             return await self._send_on(await self._open(), request)
 
     def close(self) -> None:
-        """Close all idle connections."""
         for connection in self._idle:
             connection.close()
         self._idle.clear()

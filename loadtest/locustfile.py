@@ -41,7 +41,6 @@ class Visitor(FastHttpUser):
 
     @task
     def look(self) -> None:
-        """Request a list, and sometimes act on it."""
         call = self.traffic.next_request()
         answer = self._send(call, HTTP_OK)
         if answer and (event := self.traffic.next_event(call, answer)):

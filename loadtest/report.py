@@ -50,12 +50,10 @@ class LoadTally:
         self._events += 1
 
     def count_list(self, seconds: float, answer: dict[str, Any]) -> None:
-        """Count a list."""
         self._seconds.append(seconds)
         self._degraded += bool(answer["degraded"])
 
     def summarise(self, seconds: float) -> LoadSummary:
-        """Summarise a run of ``seconds``."""
         times = np.array(self._seconds or [np.nan]) * 1000
         p50, p95, p99 = np.quantile(times, [0.5, 0.95, 0.99]).tolist()
         answered = len(self._seconds) + self._events

@@ -32,7 +32,7 @@ from offline.report.report_figures import (
     manifest_metrics,
 )
 from offline.setting_paths import flatten_config
-from offline.training.kinds import add_coarse, fit_ranker
+from offline.training.kinds import add_coarse, find_trainer, fit_ranker
 from offline.training.objectives import choose_kinds, choose_objectives
 from offline.training.past_requests import (
     add_later_events,
@@ -142,6 +142,9 @@ def fit_rankers(  # noqa: PLR0913, PLR0917 - few callers have logged lists
         DataError: users liked none of the proposed items, or all of them.
     """
     objectives = choose_objectives(config.objectives, dataset.traits, config.rankers.fine)
+    kinds = choose_kinds(config.rankers, objectives)
+    for kind in (kinds.coarse, kinds.fine):
+        find_trainer(kind)  # an unknown kind is an error now, not after minutes of work
     with phases("rows"):
         tables = [collect_window_rows(dataset, *window, config, funnel) for window in split.windows]
     if logged_lists is not None and len(logged_lists) and not objectives:
@@ -149,7 +152,6 @@ def fit_rankers(  # noqa: PLR0913, PLR0917 - few callers have logged lists
     training = TrainingSet(
         tables, config.seed, rank=config.rank, hybrid=config.hybrid, objectives=objectives
     )
-    kinds = choose_kinds(config.rankers, objectives)
     with phases("fine"):
         fine = fit_ranker(kinds.fine, training)
     with phases("coarse"):

@@ -104,7 +104,6 @@ class LibraryResult:
 
     @property
     def has_failed(self) -> bool:
-        """Whether the peer has no lists."""
         return "error" in self.details
 
 

@@ -127,7 +127,6 @@ class RequestBench:
         self._failures = dict.fromkeys(CLIENTS, 0)
 
     async def run(self, kernels: KernelTimer) -> None:
-        """Run all rounds."""
         with pin_to_cores([self._cores.client]):
             await request_lists(self._service.url, 1, self._requests // 4)
         for _ in range(ROUNDS):
@@ -138,7 +137,6 @@ class RequestBench:
                     await self._measure_service(clients)
 
     def result(self, bundle: Bundle) -> BenchResult:
-        """Return the summary."""
         kernels = {
             name: float(np.median([each[name] for each in self._kernels])) * 1000
             for name in self._kernels[0]

@@ -1,7 +1,7 @@
 """Erased users: their rows leave the archive, and the next training does not contain them.
 
-Only a digest of each erased user and the time are kept. Whoever knows all ids can find out whose a
-digest is. What a user does after the erasure stays.
+Only a digest of each erased user and the time are kept. Somebody who knows all ids can find the
+user of a digest. Events of a user after the erasure stay.
 """
 
 import logging
@@ -78,7 +78,7 @@ class ErasedUsers:
     def without_erased(self, table: pl.DataFrame) -> pl.DataFrame:
         """Return the rows of one of the archive's tables that are not about an erased user.
 
-        A list counts from when it was shown: it may have waited to be written.
+        The time of a list is when it was shown, because it may be written later.
         """
         moments = pl.Series(
             [parse_id(name)[0] / 1000 for name in table["stream_id"]], dtype=pl.Float64

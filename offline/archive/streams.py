@@ -72,13 +72,7 @@ REQUEST_LOG_COLUMNS = {
     "features": pl.List(pl.Float32),
     "told": pl.String,  # JSON: the rest of the entry's head; the name is that of the first release
 }
-HEAD_COLUMNS = (
-    "request_id",
-    "at",
-    "bundle",
-    "variant",
-    "items",
-)  # fields with a column of their own
+HEAD_COLUMNS = ("request_id", "at", "bundle", "variant", "items")  # fields with their own column
 
 
 @dataclass(frozen=True, slots=True, eq=False)

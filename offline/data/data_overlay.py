@@ -15,7 +15,6 @@ if TYPE_CHECKING:  # reading data does not need LightGBM
     from offline.training.rank_table import RankTable
 
 ErasedAt: TypeAlias = Callable[[pl.Series], pl.Series]  # (users) -> unix seconds; -inf: not erased
-LIVE_COLUMNS = ("user", "item", "kind", "value", "time")
 
 
 def never_erased(users: pl.Series) -> pl.Series:
@@ -36,7 +35,7 @@ class DataOverlay:
     """Live events, served lists, and erased users."""
 
     erased_at: ErasedAt = never_erased
-    live_events: pl.DataFrame | None = None  # COLUMNS, times as the data's
+    live_events: pl.DataFrame | None = None  # user, item, kind, value, time; in the data's time
     logged_lists: "Callable[[EventWeights, float], RankTable] | None" = None  # those before a time
     archive_state: ArchiveState | None = None  # position up to which live events were read
 

@@ -59,9 +59,7 @@ class DataTraits:
     is_explicit: bool  # values are ratings on a scale, not counts
     positive_at: float  # explicit: a rating of at least this is positive
     has_times: bool  # False: ``Log.times`` are random, so that the split is random
-    positive_weights: tuple[float, ...] = (
-        1.0,
-    )  # weights of the positive event types that occur, ascending
+    positive_weights: tuple[float, ...] = (1.0,)  # of the event types that occur, ascending
 
 
 @dataclass(frozen=True, slots=True, eq=False)

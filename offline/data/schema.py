@@ -74,8 +74,8 @@ class ItemsFile(FileSchema):
     available: str | None = None
     flags: str | None = None  # policy flags, such as adult|alcohol, separated like categories
     provider: str | None = None  # who makes or sells the item: a brand, an artist, a studio
-    # Columns that filters compare, with their kind. A kind of None is found by the values. None for
-    # all: the other columns of numbers and of few short texts.
+    # Columns that filters compare, with their kind. A kind of None is found by the values. If this
+    # is None, they are the other columns of numbers and of few short texts.
     attributes: dict[str, ColumnKind | None] | None = None
 
     @field_validator("attributes", mode="before")

@@ -208,7 +208,7 @@ def refusal_message(version: str, gate: GateResult, serving: str | None) -> str:
 
 
 def gate_remarks(gate: GateResult) -> list[str]:
-    """Return sentences for a reader of the report: the verdict, and every check of note."""
+    """Return sentences for a reader of the report: the verdict, and every notable check."""
     verdict = {
         "passed": "The gate let this bundle pass.",
         "refused": "The gate refused this bundle: it was not published.",

@@ -87,7 +87,7 @@ def recall_by_popularity(
     """Return the share of relevant items in each popularity band that are in the first 10.
 
     Items are ranked by ``counts`` (n,), the events as of the moment of the lists. The share is of
-    all relevant items of the band. It is no mean over users, most of whom have few in a band.
+    all relevant items of the band. It is not a mean over users, who have few items in a band.
     """
     band_of = popularity_bands(counts)
     names = [*POPULARITY_BANDS, NEVER_SEEN]

@@ -14,7 +14,7 @@ LogShape: TypeAlias = tuple[int, int]  # (users, items)
 Sparse: TypeAlias = csr_array[np.float64, tuple[int, int]]
 
 MAX_PROPENSITY = 10.0  # times the mean: the most that an event of a rare item counts
-VARIED_SHARE = 0.5  # share of events by users with varied ratings; below, ratings are constant
+VARIED_SHARE = 0.5  # share of events by users with varied ratings; if lower, ratings are constant
 BLOCK_ENTRIES = 4_000_000  # entries in memory at a time: about 300 MB
 
 

@@ -41,16 +41,12 @@ class RecallModel:
     fit_factors: Callable[..., Factors] | None = None  # (log, shape, config, seed)
 
 
-def _table(fit: Callable[..., NeighbourTable], channel: str) -> dict[str, RecallModel]:
-    return {"model": RecallModel(channel, fit_table=fit)}
-
-
-def _factors(fit: Callable[..., Factors]) -> dict[str, RecallModel]:
-    return {"model": RecallModel("embedding", fit_factors=fit)}
-
-
-def _other(channel: str) -> dict[str, RecallModel]:
-    return {"model": RecallModel(channel)}
+def _model(
+    channel: str,
+    table: Callable[..., NeighbourTable] | None = None,
+    factors: Callable[..., Factors] | None = None,
+) -> dict[str, RecallModel]:
+    return {"model": RecallModel(channel, table, factors)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,26 +59,27 @@ class RecallConfig:
     seed: Seed = 0
     factorisation: Factorisation = "als"
     item_cf: ItemCFConfig = field(
-        default_factory=ItemCFConfig, metadata=_table(fit_item_cf, "item_cf")
+        default_factory=ItemCFConfig, metadata=_model("item_cf", table=fit_item_cf)
     )
-    user_cf: UserCFConfig = field(default_factory=UserCFConfig, metadata=_other("user_cf"))
-    ease: EASEConfig = field(default_factory=EASEConfig, metadata=_table(fit_ease, "ease"))
+    user_cf: UserCFConfig = field(default_factory=UserCFConfig, metadata=_model("user_cf"))
+    ease: EASEConfig = field(default_factory=EASEConfig, metadata=_model("ease", table=fit_ease))
     rp3beta: RP3betaConfig = field(
-        default_factory=RP3betaConfig, metadata=_table(fit_rp3beta, "rp3beta")
+        default_factory=RP3betaConfig, metadata=_model("rp3beta", table=fit_rp3beta)
     )
     transitions: TransitionsConfig = field(
-        default_factory=TransitionsConfig, metadata=_table(fit_transitions, "sequence")
+        default_factory=TransitionsConfig, metadata=_model("sequence", table=fit_transitions)
     )
-    als: ALSConfig = field(default_factory=ALSConfig, metadata=_factors(fit_als))
-    bpr: BPRConfig = field(default_factory=BPRConfig, metadata=_factors(fit_bpr))
-    sgd: SGDConfig = field(default_factory=SGDConfig, metadata=_factors(fit_sgd))
+    als: ALSConfig = field(default_factory=ALSConfig, metadata=_model("embedding", factors=fit_als))
+    bpr: BPRConfig = field(default_factory=BPRConfig, metadata=_model("embedding", factors=fit_bpr))
+    sgd: SGDConfig = field(default_factory=SGDConfig, metadata=_model("embedding", factors=fit_sgd))
     als_explicit: ExplicitALSConfig = field(
-        default_factory=ExplicitALSConfig, metadata=_factors(fit_explicit_als)
+        default_factory=ExplicitALSConfig,
+        metadata=_model("embedding", factors=fit_explicit_als),
     )
-    content: ContentConfig = field(default_factory=ContentConfig, metadata=_other("content"))
+    content: ContentConfig = field(default_factory=ContentConfig, metadata=_model("content"))
     placement: PlacementConfig = field(default_factory=PlacementConfig)
     popularity: PopularityConfig = field(default_factory=PopularityConfig)
-    segments: SegmentsConfig = field(default_factory=SegmentsConfig, metadata=_other("popular"))
+    segments: SegmentsConfig = field(default_factory=SegmentsConfig, metadata=_model("popular"))
 
 
 RECALL_MODELS: dict[str, RecallModel] = {

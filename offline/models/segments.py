@@ -15,7 +15,7 @@ from offline.models.interactions import time_decay
 Codes: TypeAlias = NDArray[np.int32]  # (u,) index into the labels; -1 unknown
 
 BANDS = 5
-BANDED_ABOVE = 12  # up to so many distinct numbers are codes (age groups, months), not amounts
+BANDED_ABOVE = 12  # at most so many distinct numbers are codes (age groups), not amounts
 MAX_ATTRIBUTES = 4
 MIN_VALUES, MAX_VALUES = 2, 50
 

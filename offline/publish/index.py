@@ -24,9 +24,7 @@ from offline.choices import IndexKind
 from offline.data.errors import DataError
 
 AUTO_IVF_ITEMS = 200_000  # "auto" is exact below so many items
-MIN_IVF_ITEMS = (
-    10_000  # an index with cells is trained on at least so many: 39 for each of 256 codes
-)
+MIN_IVF_ITEMS = 10_000  # vectors to train an index with cells: 39 for each of 256 codes
 EIGHT_BIT = faiss.ScalarQuantizer.QT_8bit
 MAX_POINTS_PER_CELL = 64  # more cost time and do not raise recall
 DEPTH = 200  # results that are compared: as many as recall uses

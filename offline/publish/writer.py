@@ -120,14 +120,9 @@ def write_models(models: Models, folder: Path, index: Callable[[Matrix], faiss.I
 
 def _fold_in_settings(factors: Factors) -> dict[str, float]:
     """Return the finite settings of the fold-in. JSON has no infinity, so those are left out."""
-    fields = {
-        "alpha": factors.alpha,
-        "reg": factors.reg,
-        "power": factors.power,
-        "n_liked": factors.n_liked,
-        "half_life": factors.half_life,
-    }
-    return {name: float(value) for name, value in fields.items() if np.isfinite(value)}
+    names = ("alpha", "reg", "power", "n_liked", "half_life")
+    settings = {name: float(getattr(factors, name)) for name in names}
+    return {name: value for name, value in settings.items() if np.isfinite(value)}
 
 
 def _build_manifest(

@@ -124,7 +124,7 @@ class RequestReplayer:
             settings: those that decide what is shown; None: the same as then.
 
         Raises:
-            StateLostError: something that the answer rested on is gone, or the bundle does not
+            StateLostError: something that the answer depended on is gone, or the bundle does not
                 have an attribute of the filter.
             BundleError: the bundle is gone or damaged.
             SettingsError: a setting is invalid.
@@ -211,7 +211,7 @@ def _require_filter(record: RequestRecord, serving: ServingBundle) -> None:
 
 
 def _require_fields(entry: LogEntry) -> None:
-    """Check that the log has everything that the answer rested on.
+    """Check that the log has everything that the answer depended on.
 
     Raises:
         StateLostError: something was not logged.

@@ -52,7 +52,7 @@ class RebuiltState:
                 would have been with this bundle.
 
         Raises:
-            StateLostError: the streams no longer have all entries that the counters rest on.
+            StateLostError: the streams no longer have all entries that the counters depend on.
         """
         first_id = self._consumer.first_id  # a worker starts there, or at the oldest entry left
         spans = offsets.applied.items()

@@ -22,8 +22,8 @@ from offline.report.svg import (
     to_svg,
 )
 
-MIN_AXIS_SHARE = 0.9  # highest start of the axis, as a share of the best: noise looks small
-MIN_AXIS_TOP = 1e-6  # NDCG: where no item was found, the axis still has a length
+MIN_AXIS_SHARE = 0.9  # the axis starts at most at this share of the best: noise looks small
+MIN_AXIS_TOP = 1e-6  # NDCG; the axis has a length even if no list has a relevant item
 LABEL_SIZE = (0.18, 0.08)  # width and height of a label, as shares of the plot
 BOUNDS: tuple[Literal["low"], Literal["high"]] = ("low", "high")
 NEW_USER_LINES = (  # method, colour, dashes
@@ -32,7 +32,7 @@ NEW_USER_LINES = (  # method, colour, dashes
     ("popularity", BASELINE, ":"),
 )
 BEND_POINTS = 40
-BEND = 0.62  # of the way to the next stage: where a branch has reached the bottom
+BEND = 0.62  # share of the way to the next stage at which a branch reaches the bottom
 BOTTOM = -0.10  # shares; the branches end below it
 
 

@@ -71,7 +71,7 @@ def _comparison(other: str, figure: Difference) -> str:
 
 
 def ndcg_losses(figures: ReportFigures) -> list[float]:
-    """Split the distance of NDCG@k to 1 by who lost it: each cut in turn, then the list's order."""
+    """Split the distance of NDCG@k to 1 by the step that loses it: each cut, then the order."""
     attribution = figures["attribution"]
     actual = figures["methods"]["funnel"][f"ndcg@{attribution['k']}"]["mean"] or 0.0
     possible = [1.0, *(cut["oracle_ndcg"] for cut in attribution["cuts"]), actual]

@@ -22,8 +22,8 @@ from offline.training.rank_table import RankTable
 from offline.training.rankers import RankConfig
 
 COARSE_WIDTH = len(STAGE_COLUMNS["coarse"])
-MAX_ROWS = 200_000  # so few weights gain nothing from more
-MAX_LOG_ODDS = 50.0  # an intercept lies within
+MAX_ROWS = 200_000  # more rows do not improve so few weights
+MAX_LOG_ODDS = 50.0  # bound of an intercept
 MAX_ITERATIONS = 200
 
 Reals: TypeAlias = NDArray[np.float64]
@@ -190,8 +190,8 @@ class Pools:
 def fit_listwise_weights(pools: Pools, is_rising: NDArray[np.bool_], penalty: float) -> Reals:
     """Return the weights (f,) of least cross entropy (ListNet: Cao et al., 2007) and L2 penalty.
 
-    ``is_rising`` (f,) marks the weights that may not be negative. The channels' columns are much
-    alike: without this bound the weight of one is played off against that of another.
+    ``is_rising`` (f,) marks the weights that may not be negative. The columns of the channels are
+    similar. Without the bound one gets a large weight, and a similar one a large negative weight.
     """
 
     def loss(weights: Reals) -> tuple[float, Reals]:

@@ -20,7 +20,7 @@ from offline.training.rankers import TrainingSet
 
 OBJECTIVE_COLUMNS = ("click", "conversion", "value")  # the columns of a table's outcomes
 GRADES = 4  # grades of value above 0; LightGBM gains 2^grade - 1
-LARGEST_QUANTILE = 0.95  # of the different values, the end of the scale: outliers do not stretch it
+LARGEST_QUANTILE = 0.95  # of the distinct values ends the scale: outliers do not stretch it
 
 ObjectiveModels: TypeAlias = Mapping[str, PointwiseListwiseBlend]  # by the name of the objective
 
@@ -35,8 +35,8 @@ class ObjectiveWeights:
     value: NotNegative = 0.0  # the sum of weight times value
 
 
-# Where event types have different weights. Clicks count most: more of the others costs relevance
-# for users with few events (docs/guides/objectives.md has the figures).
+# Used where event types have different weights. Clicks count most, because higher weights of the
+# others cost relevance for users with few events (docs/guides/objectives.md has the figures).
 DEFAULT_WEIGHTS = ObjectiveWeights(click=1.0, conversion=0.3, value=0.2)
 
 

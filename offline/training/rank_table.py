@@ -12,9 +12,7 @@ from app.features.views import FINE_VIEW, column_names
 
 NO_POSITION = 1_000_000  # position of recalled rows in a table with logged rows; beyond any list
 POPULARITY_COLUMN = "liked_infd"  # log(1 + likes of all time)
-MAX_WEIGHT_RATIO = (
-    10.0  # bound of a positive row's weight, and of its inverse, relative to the mean
-)
+MAX_WEIGHT_RATIO = 10.0  # bound of a positive row's weight relative to the mean, and its inverse
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -19,7 +19,7 @@ from offline.training.objectives import OBJECTIVE_COLUMNS, compute_outcomes
 from offline.training.past_requests import ActiveUser, advance_counters, label_rows, recommend_once
 from offline.training.rank_table import NO_POSITION, RankTable
 
-# Negatives of each group. All of them (some 700) rank no better and take four times as long.
+# Negatives of each group. All of them (about 700) rank no better and take four times as long.
 NEGATIVES_PER_GROUP = 150
 
 

@@ -138,7 +138,7 @@ def sample_negatives(table: RankTable, config: JobConfig) -> RankTable:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class FineEvaluator:
-    """NDCG of the fine ranker over all that recall proposed: the coarse ranker learns from it."""
+    """NDCG of the fine ranker over all that recall proposed. There is no coarse ranker yet."""
 
     window_tables: WindowTables
 
@@ -155,7 +155,7 @@ class FineEvaluator:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class CoarseEvaluator:
-    """The coarse ranker against the fine one, whose settings must be final before."""
+    """The share of the fine order that the coarse ranker keeps. Fine settings are final before."""
 
     window_tables: WindowTables
     fitted: dict[int, PointwiseListwiseBlend] = field(default_factory=dict)
@@ -194,6 +194,6 @@ def evaluate_config(data: TuningData, cpu: Cpu, config: JobConfig, window: int) 
 
 
 def evaluate_sizes(data: TuningData, cpu: Cpu, config: JobConfig, window: int) -> TrialFigures:
-    """Return NDCG@10 of every user, (u, 1), with few trees, as sizes do not depend on them."""
+    """Return NDCG@10 of every user, (u, 1), with few trees, which do not change the best sizes."""
     quick = replace(config.rank, rounds=config.rank.least_rounds)
     return evaluate_config(data, cpu, replace(config, rank=quick), window)[:, None]

@@ -41,7 +41,7 @@ def search_parts(data: TuningData, base: JobConfig, cpu: Cpu) -> list[SearchPart
     """List the parts in the order in which they are searched. Each builds on those before it.
 
     The recall models come first, each alone, because they are cheap. The rankers follow. The
-    numbers of candidates come last, because each of their trials needs its own replay.
+    numbers of candidates come last, because recall runs again for each of their trials.
     """
     recall, replays = RecallEvaluator(data, base, cpu), WindowTables(data, cpu)
     metric = f"recall@{recall.limit}"

@@ -147,9 +147,8 @@ FINE: tuple[SearchDimension, ...] = (
     Options("rank.window_half_life", (1.0, 2.0, 4.0, inf)),
     Range("rank.propensity_power", 0.0, 0.8),
 )
-SIZES: tuple[
-    SearchDimension, ...
-] = (  # more candidates cost time in every request: the range is narrow
+# The range is narrow, because more candidates cost time in every request.
+SIZES: tuple[SearchDimension, ...] = (
     Options("sizes.recall", (100, 150, 200, 300)),
     Options("sizes.coarse", (150, 200, 300, 400)),
 )
