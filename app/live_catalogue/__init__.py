@@ -1,1 +1,0 @@
-"""Changes of the catalogue while it is served: items added, changed, hidden and deleted."""

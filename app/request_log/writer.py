@@ -5,8 +5,7 @@ from collections import deque
 from collections.abc import Sequence
 from typing import TypeAlias
 
-from app.request_log.answer_record import AnswerRecord, reply_from_json
-from app.request_log.entry_codec import LogEntry, LogEntryError
+from app.request_log.answer_record import AnswerRecord, LogEntry, LogEntryError, reply_from_json
 from app.state.erasure import delete_entries
 from app.state.histories import friends_in_reply
 from app.state.store import CommandPart, Store

@@ -11,8 +11,13 @@ import numpy as np
 import orjson
 import polars as pl
 
-from app.request_log.answer_record import ARRAY_NAMES
-from app.request_log.entry_codec import LogEntry, LogEntryError, from_stored, to_stored
+from app.request_log.answer_record import (
+    ARRAY_NAMES,
+    LogEntry,
+    LogEntryError,
+    from_stored,
+    to_stored,
+)
 from app.request_log.writer import request_log_key
 from app.state.event_codec import (
     EventEntry,

@@ -16,8 +16,7 @@ from app.bundle.manifest import BundleError
 from app.contracts import SLOTS
 from app.cpu import Cpu
 from app.process.embedded_server import server_url
-from app.request_log.answer_record import ARRAY_NAMES, offsets_of
-from app.request_log.entry_codec import LogEntry
+from app.request_log.answer_record import ARRAY_NAMES, LogEntry, offsets_of
 from app.settings import Settings, SettingsError
 from app.state.streams import parse_id
 from offline.archive.files import archive_folder

@@ -20,8 +20,13 @@ from app.deadline import NO_CHECKPOINTS, Outcome, StageResult, StageRunner
 from app.expressions.item_filter import FilterError, parse_filter
 from app.funnel import Funnel, FunnelRun
 from app.live_catalogue.live_items import ItemRecord
-from app.request_log.answer_record import AnswerRecord, offsets_of, reply_from_json, request_of
-from app.request_log.entry_codec import LogEntry
+from app.request_log.answer_record import (
+    AnswerRecord,
+    LogEntry,
+    offsets_of,
+    reply_from_json,
+    request_of,
+)
 from app.request_log.request_record import RequestRecord
 from app.service.serving_bundle import ServingBundle
 from app.settings import Settings

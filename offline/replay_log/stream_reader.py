@@ -11,7 +11,7 @@ import redis
 
 from app.live_catalogue.item_store import decode_item, item_log_key
 from app.live_catalogue.live_items import ItemRecord
-from app.request_log.entry_codec import LogEntry, LogEntryError
+from app.request_log.answer_record import LogEntry, LogEntryError
 from app.request_log.writer import request_log_key
 from app.state.streams import EntryId, StreamEntry, StreamPages, parse_id
 from offline.archive.files import IdRanges, StreamFiles

@@ -10,7 +10,7 @@ import pytest
 import redis
 
 from app.process.embedded_server import embedded_server
-from app.request_log.entry_codec import LogEntry
+from app.request_log.answer_record import LogEntry
 from app.settings import Settings
 from app.state.archiver_status import GROUP, archiver_key, read_archiver_lag
 from app.state.event_codec import events_key, impressions_key

@@ -8,8 +8,7 @@ import polars as pl
 import pytest
 import redis
 
-from app.request_log.answer_record import ARRAY_NAMES
-from app.request_log.entry_codec import LogEntry
+from app.request_log.answer_record import ARRAY_NAMES, LogEntry
 from app.request_log.writer import request_log_key
 from app.state.event_codec import impressions_key
 from app.state.store import Store

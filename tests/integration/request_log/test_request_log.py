@@ -12,8 +12,7 @@ import redis
 from app.contracts import SLOTS, StageError
 from app.features.views import FINE_VIEW, column_names
 from app.recall.registry import CHANNELS
-from app.request_log.answer_record import offsets_of, request_of
-from app.request_log.entry_codec import LogEntry
+from app.request_log.answer_record import LogEntry, offsets_of, request_of
 from app.request_log.writer import RequestLog, request_log_key
 from app.rerank.policies import SceneSettings
 from app.state.store import Store

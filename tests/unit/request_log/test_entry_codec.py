@@ -4,7 +4,7 @@ import numpy as np
 import orjson
 import pytest
 
-from app.request_log.entry_codec import LogEntry, LogEntryError
+from app.request_log.answer_record import LogEntry, LogEntryError
 
 HEAD = {"request_id": "r", "request": {"user": "u"}, "raw_reply": [], "offsets": None}
 STORED = {"request_id": "r", "asked": {"user": "u"}, "said": [], "standing": None}
