@@ -20,9 +20,8 @@ COLOURS = (  # for a plot outside the report
 
 def table(points: list[NewUserPoint]) -> Table:
     """Build a table of NDCG@10 by revealed events, with 95 % intervals."""
-    shown = Table(title="NDCG@10 of new users by events known of them")
-    for name in ("events", "users", "funnel", "best channel", "recent popularity", "popularity"):
-        shown.add_column(name)
+    names = ("events", "users", "funnel", "best channel", "recent popularity", "popularity")
+    shown = Table(*names, title="NDCG@10 of new users by number of their events")
     for point in points:
         methods, best = point["methods"], point["best_channel"]
         shown.add_row(

@@ -137,8 +137,8 @@ def simulate_all(rounds: int, runs: int) -> dict[str, Regrets]:
 def table(regrets: Mapping[str, Regrets]) -> Table:
     """Build a table of the regret at the end, and of the last tenth of the rounds."""
     runs, rounds = regrets["random"].shape
-    shown = Table(title=f"Clicks lost in {rounds} lists, mean of {runs} runs ± standard error")
-    shown.add_column("exploration")
+    title = f"Clicks lost in {rounds} lists, mean of {runs} runs ± standard error"
+    shown = Table("exploration", title=title)
     for name in ("in all", "per list", "per list, last tenth"):
         shown.add_column(name, justify="right")
     tenth = max(rounds // 10, 1)

@@ -197,8 +197,8 @@ def write_result(result: AblationResult, path: Path) -> None:
 
 def table(view: AblationGroup) -> Table:
     """Build the table of one group of users, the largest loss first."""
-    shown = Table(title=f"NDCG@10 of {view['users']} users, {view['name']} (95 % interval)")
-    shown.add_column("the funnel")
+    title = f"NDCG@10 of {view['users']} users, {view['name']} (95 % interval)"
+    shown = Table("the funnel", title=title)
     for name in ("NDCG@10", "less the whole funnel"):
         shown.add_column(name, justify="right")
     shown.add_row("the whole funnel", f"{view['whole']['mean']:.4f}", "")

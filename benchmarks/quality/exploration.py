@@ -73,9 +73,9 @@ def evaluate_policy(answers: FunnelAnswers, policy: SceneSettings) -> tuple[metr
 
 def table(windows: list[FunnelAnswers]) -> Table:
     """Build a table over the users of all windows; coverage is the mean of the windows."""
-    shown = Table()
-    for name in ("exploration", "NDCG@10", "coverage@10"):
-        shown.add_column(name, justify="left" if name == "exploration" else "right")
+    shown = Table("exploration")
+    for name in ("NDCG@10", "coverage@10"):
+        shown.add_column(name, justify="right")
     for name, policy in EXPLORATION_POLICIES.items():
         results = [evaluate_policy(answers, policy) for answers in windows]
         mean = float(np.concatenate([figures for figures, _ in results]).mean())

@@ -51,14 +51,8 @@ from offline.evaluate.metrics import Lists
 from offline.training.past_requests import recommend_once
 
 FOLD_IN_LIBRARIES = (
-    "popularity",
-    "recency_popularity",
-    "ease",
-    "rp3beta",
-    "ials_irspack",
-    "item_knn",
-    "user_knn",
-    "ials_lenskit",
+    *("popularity", "recency_popularity", "ease", "rp3beta"),
+    *("ials_irspack", "item_knn", "user_knn", "ials_lenskit"),
 )
 console = Console()
 
@@ -156,8 +150,8 @@ async def _collect_lists(
 def table(result: dict[str, Any]) -> Table:
     """Build a table of methods by points, the best at the last but one first."""
     points = list(result["points"])
-    shown = Table(title=f"{result['dataset']}: {result['users']} new users, NDCG@10 by events")
-    shown.add_column("method")
+    title = f"{result['dataset']}: {result['users']} new users, NDCG@10 by events"
+    shown = Table("method", title=title)
     for point in points:
         shown.add_column(point, justify="right")
     order = result["points"][points[-2]]

@@ -132,8 +132,8 @@ def _count_answers(answers: NDArray[np.int8]) -> dict[str, float]:
 
 def table(result: Mapping[str, Any]) -> Table:
     """Build a table with a row for each way of choosing and number of questions."""
-    shown = Table(title=f"{result['dataset']}: {result['users']} new users asked about items")
-    shown.add_column("questions")
+    title = f"{result['dataset']}: {result['users']} new users asked about items"
+    shown = Table("questions", title=title)
     for head in ("items", "likes", "dislikes", "answering", "NDCG@10", "gain", "to most popular"):
         shown.add_column(head, justify="right")
     for line in result["questions"]:

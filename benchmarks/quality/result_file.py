@@ -95,10 +95,10 @@ def tables(result: dict[str, Any]) -> list[Table]:
 
 def table(title: str, comparison: dict[str, Any], reference: str) -> Table:
     """Build a table of every method by every metric, sorted by the headline."""
-    shown = Table(title=f"{title} ({comparison['evaluated_users']}, all windows pooled)")
-    shown.add_column("method")
-    shown.add_column("NDCG@10 (95 %)", justify="right", no_wrap=True)
-    shown.add_column(f"{reference} / it", justify="right", no_wrap=True)
+    title = f"{title} ({comparison['evaluated_users']}, all windows pooled)"
+    shown = Table("method", title=title)
+    for name in ("NDCG@10 (95 %)", f"{reference} / it"):
+        shown.add_column(name, justify="right", no_wrap=True)
     for name in list(COLUMNS.values())[1:]:
         shown.add_column(name, justify="right")
     methods = comparison["methods"]
@@ -120,9 +120,5 @@ def _row(figures: dict[str, Any], against: dict[str, Any] | None) -> list[str]:
 def _bounded(figure: dict[str, float | None], digits: int) -> str:
     if figure["mean"] is None or figure["low"] is None or figure["high"] is None:
         return "none"
-    return " ".join(
-        [
-            f"{figure['mean']:.{digits}f}",
-            f"({figure['low']:.{digits}f}-{figure['high']:.{digits}f})",
-        ]
-    )
+    mean, low, high = (f"{figure[bound]:.{digits}f}" for bound in ("mean", "low", "high"))
+    return f"{mean} ({low}-{high})"

@@ -171,8 +171,7 @@ def _machine() -> str:
 
 def show(result: BenchResult, console: Console) -> None:
     """Print the kernels, the service and their ratio."""
-    kernels = Table(title=f"The bare kernels, ms of CPU ({result.machine})")
-    kernels.add_column("kernel")
+    kernels = Table("kernel", title=f"The bare kernels, ms of CPU ({result.machine})")
     kernels.add_column("one request", justify="right")
     for name, ms in result.kernels_ms.items():
         kernels.add_row(name, f"{ms:.3f}")

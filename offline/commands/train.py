@@ -148,11 +148,10 @@ def _print_gate(console: Console, folder: Path, out: Path) -> None:
 
 def _headline_table(folder: Path) -> Table:
     metrics = read_manifest(folder).metrics
-    table = Table(title=f"NDCG@10 of {metrics['users']} users, as of the cut (95 % interval)")
-    table.add_column("method")
-    table.add_column("NDCG@10", justify="right")
-    table.add_column("interval", justify="right")
-    table.add_column("funnel is better by", justify="right")
+    title = f"NDCG@10 of {metrics['users']} users, as of the cut (95 % interval)"
+    table = Table("method", title=title)
+    for name in ("NDCG@10", "interval", "funnel is better by"):
+        table.add_column(name, justify="right")
     for method, figure in sorted(metrics["ndcg@10"].items(), key=lambda m: -m[1]["mean"]):
         difference = metrics["against"].get(method)
         table.add_row(
