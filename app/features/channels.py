@@ -3,32 +3,21 @@
 from collections.abc import Sequence
 from typing import Any
 
-import numpy as np
-
 from app.features.context import Columns, Feature, FeatureContext, FeatureGroup
+from app.kernels.features import agreement_features, channel_features
 from app.recall.channel import ChannelSpec
 from app.recall.merge import RRF_OFFSET
 
 MIN_SIGNAL = -3.0  # z-score of a candidate that the channel did not propose
 MAX_SIGNAL = 8.0
 RANK_OFFSET = 10.0  # first and second rank differ by 10 %, not by a factor of 2
-MIN_SPREAD = 1e-9  # avoids division by 0 where all scores of a channel are equal
 
 
 def channel_columns(context: FeatureContext) -> Columns:
     """Rank of the candidate in each channel's list, and the z-score of its signal there."""
     # The last list of a pool is that of the fallback, which is no channel.
-    proposed, ranks = context.proposed[:-1], context.ranks[:-1]
-    signals = np.ascontiguousarray(context.pool.signals.T[:-1])
-    count = np.maximum(proposed.sum(axis=1, keepdims=True), np.float32(1.0))
-    # The signal of an item that was not proposed is 0.
-    mean = (signals.sum(axis=1, keepdims=True, dtype=np.float64) / count).astype(np.float32)
-    deviations = (signals - mean) * proposed
-    variance = (deviations * deviations).sum(axis=1, keepdims=True) / count
-    spread = np.sqrt(variance) + np.float32(MIN_SPREAD)
-    z = np.clip(deviations / spread, MIN_SIGNAL, MAX_SIGNAL)
-    z += (proposed - 1.0) * -MIN_SIGNAL
-    return [*(proposed / (ranks + np.float32(RANK_OFFSET))), *z]
+    pool = context.pool
+    return channel_features(pool.ranks, pool.signals, RANK_OFFSET, MIN_SIGNAL, MAX_SIGNAL)
 
 
 def channel_group(channels: Sequence[ChannelSpec[Any]]) -> FeatureGroup:
@@ -58,8 +47,7 @@ def channel_group(channels: Sequence[ChannelSpec[Any]]) -> FeatureGroup:
 
 def agreement_columns(context: FeatureContext) -> Columns:
     """Number of channels that propose the candidate, and its fused rank."""
-    fused = context.proposed / (context.ranks + np.float32(RRF_OFFSET))
-    return [context.proposed[:-1].sum(axis=0), fused.sum(axis=0)]
+    return agreement_features(context.pool.ranks, float(RRF_OFFSET))
 
 
 AGREEMENT = FeatureGroup(

@@ -2,17 +2,17 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import cached_property
 from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 from app.artifacts import Models
-from app.contracts import ABSENT, Candidates, Matrix, Query, Rows
+from app.contracts import NO_SCORES, Candidates, Matrix, Query, Scores
 from app.state.counters import PopularityCounters
 
-Columns: TypeAlias = Sequence[NDArray[np.floating] | float]  # (n,) each; a float fills a column
+# (n,) each, or (columns, n); a float fills a column
+Columns: TypeAlias = Matrix | Sequence[NDArray[np.floating] | float]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -42,12 +42,9 @@ class LikeShares:
         )
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, slots=True, eq=False)
 class FeatureContext:
-    """All that a feature may read: the models, the counters, the query and the pool.
-
-    What several groups need is computed when the first of them reads it.
-    """
+    """All that a feature may read: the models, the counters, the query and the pool."""
 
     models: Models
     counters: PopularityCounters
@@ -55,38 +52,11 @@ class FeatureContext:
     query: Query
     pool: Candidates
 
-    @cached_property
-    def ranks(self) -> Matrix:
-        """The candidates' ranks in the channels' lists, (c, n); ABSENT as in the pool."""
-        return self.pool.ranks.T.astype(np.float32, order="C")
-
-    @cached_property
-    def proposed(self) -> Matrix:
-        """1 where the channel proposed the candidate, else 0, (c, n)."""
-        proposed: Matrix = (self.ranks != ABSENT).astype(np.float32)
-        return proposed
-
-    @cached_property
-    def item_vectors(self) -> tuple[Matrix, Matrix]:
-        """The candidates' unit vectors: factors (n, d) and content (n, e)."""
-        return self.unit_vectors(self.pool.rows)
-
-    def unit_vectors(self, rows: Rows) -> tuple[Matrix, Matrix]:
-        """Return the unit vectors of these items: factors (m, d) and content (m, e)."""
-        factors = self.models.factors.items.take(rows, axis=0)
-        factors /= self.models.factors.lengths.take(rows)[:, None]
-        return factors, self.models.content.items.take(rows, axis=0)
-
-    @cached_property
-    def categories(self) -> NDArray[np.float64]:
-        """1 where the candidate has the category, else 0, (n, c)."""
-        return self.models.catalogue.categories.take(self.pool.rows, axis=0).astype(np.float64)
-
-    @cached_property
-    def category_counts(self) -> NDArray[np.float64]:
-        """The number of categories of each candidate, at least 1, (n,)."""
-        counts = self.categories @ np.ones(self.categories.shape[1])  # exact in any order
-        return np.maximum(counts, 1.0)
+    @property
+    def spaces(self) -> tuple[tuple[Matrix, Scores], tuple[Matrix, Scores]]:
+        """The item vectors and their lengths: by behaviour, and by content (all of length 1)."""
+        factors = self.models.factors
+        return (factors.items, factors.lengths), (self.models.content.items, NO_SCORES)
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,10 +6,10 @@ import numpy as np
 
 from app.artifacts import DAY, HALF_LIVES
 from app.features.context import Columns, Feature, FeatureContext, FeatureGroup
+from app.kernels.features import popularity_features
 from app.recall.popularity import compute_segment_lift
 
 MONTH = HALF_LIVES.index(30 * DAY)
-ALL_TIME = HALF_LIVES.index(np.inf)
 YEAR = 365.25 * DAY
 EPOCH_YEAR = 1970.0
 RECENT_LIKES = 50  # likes of the user that a mean release year is taken over
@@ -18,18 +18,18 @@ RECENT_LIKES = 50  # likes of the user that a mean release year is taken over
 def popularity_columns(context: FeatureContext) -> Columns:
     """Popularity of the item over days to years, whether it grows, and the age of the item."""
     # As of ``counters_at``: popularity does not decay while no events arrive.
-    now, rows = context.query.counters_at, context.pool.rows
-    liked = context.counters.liked_at(now, rows)
-    events, month_events = context.counters.counts_at(now, rows, [ALL_TIME, MONTH])
-    logs = np.log1p(liked)
-    shares = np.log((liked + 0.1) / (context.counters.total_at(now)[:, None] + 1.0))
-    trends = np.log((liked[:-1] + 0.5) / (liked[1:] + 0.5))
-    liked_share = (liked[-1] + 2.0) / (events + 4.0)
-    month_liked_share = (liked[MONTH] + 1.0) / (month_events + 2.0)
-    first = context.counters.first_seen.take(rows)
-    age = np.where(np.isfinite(first), np.log1p(np.maximum(now - first, 0.0) / DAY), np.nan)
-    mean = context.counters.mean_value.take(rows)
-    return [*logs, *shares, *trends, liked_share, month_liked_share, age, mean]
+    counters, now = context.counters, context.query.counters_at
+    return popularity_features(
+        counters.liked,
+        counters.counts,
+        counters.decay_at(now),
+        counters.total_at(now),
+        counters.first_seen,
+        counters.mean_value,
+        now,
+        MONTH,
+        context.pool.rows,
+    )
 
 
 def _window(half_life: float) -> str:

@@ -4,8 +4,9 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from app.contracts import MAX_SESSION_EVENTS, SESSION_LENGTH, Matrix, Rows, Scores
-from app.features.context import Columns, Feature, FeatureContext, FeatureGroup, standardise
+from app.contracts import MAX_SESSION_EVENTS, SESSION_LENGTH, Rows
+from app.features.context import Columns, Feature, FeatureContext, FeatureGroup
+from app.kernels.features import mean_cosines, nearness_features, product_features
 
 NEAR_EVENTS = 20  # events that a mean is taken over, at most
 SPACES = (("factors", "by behaviour"), ("content", "by attributes and text"))
@@ -13,10 +14,10 @@ SPACES = (("factors", "by behaviour"), ("content", "by attributes and text"))
 
 def user_vector_columns(context: FeatureContext) -> Columns:
     """Similarity of the item to the user's vectors, by behaviour and by content."""
-    rows, vectors = context.pool.rows, context.query.vectors
+    rows, vectors, models = context.pool.rows, context.query.vectors, context.models
     return [
-        standardise(context.models.factors.items.take(rows, axis=0) @ vectors.factors),
-        standardise(context.models.content.items.take(rows, axis=0) @ vectors.content),
+        product_features(models.factors.items, vectors.factors, rows),
+        product_features(models.content.items, vectors.content, rows),
     ]
 
 
@@ -39,31 +40,17 @@ USER_VECTOR = FeatureGroup(
 
 
 def nearness_columns(context: FeatureContext) -> Columns:
-    """Largest and mean cosine of the item to the last 1, 5 and 20 liked items."""
+    """Cosines of the item to the newest liked items: to the last, the nearest, and the mean."""
     liked = context.query.history.liked(NEAR_EVENTS)
     if not len(liked):
         return [np.nan] * 8
-    liked_vectors = context.unit_vectors(liked.rows)
-    pairs = zip(context.item_vectors, liked_vectors, strict=True)
-    return [column for pair in pairs for column in _nearest(*pair)]
-
-
-def _nearest(candidates: Matrix, liked: Matrix) -> Columns:
-    """Summarise the cosines to the h newest liked items; NaN where vectors have no columns.
-
-    One small product for each candidate. In one large product BLAS rounds a row differently in
-    pools of different sizes, and serving would not compute what training saw.
-    """
-    if not candidates.shape[1]:
-        return [np.nan] * 4
-    products = np.matmul(candidates[:, None, :], liked.T)[:, 0]
-    near = np.ascontiguousarray(products.T)  # (h, n): the largest of h is taken n at a time
-    fifth = near[:5].max(axis=0)
+    rows = context.pool.rows
     return [
-        near[0],
-        fifth,
-        np.maximum(fifth, near[5:].max(axis=0, initial=-1.0)),
-        _mean_cosine(candidates, liked),
+        column
+        for items, lengths in context.spaces
+        for column in (
+            nearness_features(items, lengths, rows, liked.rows) if items.shape[1] else [np.nan] * 4
+        )
     ]
 
 
@@ -132,15 +119,8 @@ def _mean_nearness(context: FeatureContext, rows: Rows) -> Columns:
     """Compute the mean cosine to the newest of these items; NaN where there are none."""
     if not len(rows):
         return [np.nan] * 2
-    event_vectors = context.unit_vectors(rows[:NEAR_EVENTS])
-    pairs = zip(context.item_vectors, event_vectors, strict=True)
-    return [_mean_cosine(candidates, events) for candidates, events in pairs]
-
-
-def _mean_cosine(candidates: Matrix, events: Matrix) -> Scores | float:
-    """Compute the mean cosine of each candidate to unit vectors: the product with their mean."""
-    if not candidates.shape[1]:
-        return np.nan
-    mean = events.sum(axis=0) / np.float32(len(events))
-    cosines: Scores = np.vecdot(candidates, mean)
-    return cosines
+    events = rows[:NEAR_EVENTS]
+    return [
+        mean_cosines(items, lengths, context.pool.rows, events) if items.shape[1] else np.nan
+        for items, lengths in context.spaces
+    ]

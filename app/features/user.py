@@ -1,11 +1,11 @@
 """Features of the user: activity, categories, habits, and how well the item fits them."""
 
 import numpy as np
-from numpy.typing import NDArray
 
 from app.artifacts import DAY
 from app.contracts import Rows
 from app.features.context import Columns, Feature, FeatureContext, FeatureGroup
+from app.kernels.features import category_means
 
 CATEGORY_SHRINK = 3.0  # events at which the mean value of a category counts half
 LIFT_LIKES = 200  # likes of the user that shares of categories and providers are taken over
@@ -21,7 +21,7 @@ def category_columns(context: FeatureContext) -> Columns:
     if not counts.any():
         return [np.nan]
     lift = np.log((counts / counts.sum() + 0.01) / (context.like_shares.categories + 0.01))
-    return [_mean_over_categories(context, lift)]
+    return category_means(categories, lift[None], context.pool.rows)
 
 
 CATEGORY = FeatureGroup(
@@ -35,17 +35,6 @@ CATEGORY = FeatureGroup(
     ),
     category_columns,
 )
-
-
-def _mean_over_categories(
-    context: FeatureContext, values: NDArray[np.float64]
-) -> NDArray[np.float64]:
-    """Compute the mean value of each candidate's categories, (n,); 0 for one without any.
-
-    Row by row: one large product of BLAS rounds a row differently in pools of different sizes.
-    """
-    mean: NDArray[np.float64] = np.vecdot(context.categories, values) / context.category_counts
-    return mean
 
 
 def provider_columns(context: FeatureContext) -> Columns:
@@ -86,7 +75,7 @@ def affinity_columns(context: FeatureContext) -> Columns:
     value = (history.values - mean_value) @ event_categories
     value = value / (event_categories.sum(axis=0) + CATEGORY_SHRINK)
     recent = categories.take(liked.rows, axis=0).sum(axis=0, dtype=np.float64) / len(liked)
-    return [_mean_over_categories(context, value), _mean_over_categories(context, recent)]
+    return category_means(categories, np.stack([value, recent]), context.pool.rows)
 
 
 AFFINITY = FeatureGroup(

@@ -83,19 +83,24 @@ class FeatureBuilder:
     def build(self, query: Query, pool: Candidates) -> Matrix:
         """Compute the view's columns for ``pool``, (n, f) float32; NaN where nothing is known.
 
-        Groups whose columns the pool brings along are not computed again.
+        Each column is contiguous. Groups whose columns the pool brings along are not computed
+        again.
         """
         context = FeatureContext(self.models, self.counters, self.like_shares, query, pool)
-        n_brought = pool.features.shape[1]
-        width = sum(len(group.features) for group in self.view)
-        added = np.empty((width - n_brought, len(pool)), np.float32)
-        columns = (column for group in self._after(n_brought) for column in group.compute(context))
-        for place, column in zip(range(width - n_brought), columns, strict=True):
-            added[place] = column
-        matrix = np.empty((len(pool), width), np.float32)
-        matrix[:, :n_brought] = pool.features
-        matrix[:, n_brought:] = added.T
-        return matrix
+        at = pool.features.shape[1]
+        columns = np.empty((sum(len(group.features) for group in self.view), len(pool)), np.float32)
+        columns[:at] = pool.features.T
+        for group in self._after(at):
+            values = group.compute(context)
+            if len(values) != len(group.features):
+                raise ValueError(
+                    f"{group.name} computes {len(values)} columns and declares "
+                    f"{len(group.features)}"
+                )
+            for column in values:
+                columns[at] = column
+                at += 1
+        return columns.T
 
     def _after(self, n_columns: int) -> Iterator[FeatureGroup]:
         """Yield the groups after the first ``n_columns`` columns of the view."""

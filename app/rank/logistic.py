@@ -10,6 +10,7 @@ import orjson
 
 from app.contracts import Matrix, Scores
 from app.features.views import FINE_VIEW, column_names
+from app.kernels.features import linear_scores
 from app.rank.scorer import RankerSummary
 
 
@@ -28,14 +29,13 @@ class Logistic:
     def score(self, features: Matrix) -> Scores:
         """Return log odds, (n,): their order is that of the probability.
 
-        A row has the same score in every pool. A product by BLAS would round it differently in
-        pools of different sizes.
+        Raises:
+            ValueError: there is not one column for each weight.
         """
-        deviations = np.subtract(features, self.mean, dtype=np.float32)
-        bits = deviations.view(np.int32)
-        bits *= deviations == deviations  # noqa: PLR0124 - only NaN is not itself; twice as fast as np.where
-        scores: Scores = np.einsum("nf,f->n", deviations, self.weights / self.scale)
-        return scores + np.float32(self.bias)
+        if features.shape[1] != len(self.weights):
+            raise ValueError(f"{features.shape[1]} columns for {len(self.weights)} weights")
+        columns = np.ascontiguousarray(features.T, np.float32)
+        return linear_scores(columns, self.mean, self.weights / self.scale, self.bias)
 
     @property
     def columns(self) -> tuple[str, ...]:

@@ -218,8 +218,13 @@ class PopularityCounters:
         self.segments.rebase(reference)
         self.reference = reference
 
+    def decay_at(self, now: float) -> NDArray[np.float64]:
+        """Return what the stored counts are multiplied by at ``now``, (h,)."""
+        decay: NDArray[np.float64] = np.exp2(-(now - self.reference) / EACH_HALF_LIFE)
+        return decay
+
     def _decay(self, now: float) -> NDArray[np.float64]:
-        return np.exp2(-(now - self.reference) / EACH_HALF_LIFE)[:, None]
+        return self.decay_at(now)[:, None]
 
 
 def default_mean_value(base: Popularity) -> float:

@@ -1,0 +1,332 @@
+"""Loops of the features: each fills the columns of one group for all candidates of a pool.
+
+Sums run in a fixed order, whatever the size of the pool and the machine: training and serving
+compute the same bits. The meaning of each column stands in ``app.features``.
+"""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from app.kernels.compiled import inline, kernel, read, scalar
+
+DAY = 86_400.0  # seconds
+LANES = 8  # partial sums of a product: a single sum would wait for each addition
+EXPONENT_BITS, EXPONENT_BIAS = 52, 1023
+MANTISSA = np.int64((1 << EXPONENT_BITS) - 1)
+ONE = np.int64(EXPONENT_BIAS << EXPONENT_BITS)  # the bits of 1.0
+SQRT2, LN2 = 1.4142135623730951, 0.6931471805599453
+MIN_SPREAD = 1e-9  # avoids division by 0 where all values are equal
+
+
+@inline
+def log(x: float) -> float:
+    """Return the natural logarithm of a normal positive number, to about 10 digits.
+
+    The same bits on every machine, unlike the C library's. ``x = m·2^e`` with m near 1, and
+    ``log m = 2·(s + s³/3 + s⁵/5 + …)`` with ``s = (m - 1) / (m + 1)``.
+    """
+    bits = np.float64(x).view(np.int64)
+    exponent = (bits >> EXPONENT_BITS) - EXPONENT_BIAS
+    m = np.int64((bits & MANTISSA) | ONE).view(np.float64)
+    is_large = m > SQRT2
+    m = 0.5 * m if is_large else m
+    e = np.float64(exponent + 1 if is_large else exponent)
+    s = (m - 1.0) / (m + 1.0)
+    q = s * s
+    series = q * (1 / 3 + q * (1 / 5 + q * (1 / 7 + q * (1 / 9 + q * (1 / 11 + q * (1 / 13))))))
+    return e * LN2 + 2.0 * s + 2.0 * s * series
+
+
+@inline
+def dot(a: NDArray[np.float32], b: NDArray[np.float32]) -> np.float32:
+    """Return the product of two vectors, summed in eight lanes."""
+    n = len(a)
+    s0 = s1 = s2 = s3 = s4 = s5 = s6 = s7 = np.float32(0.0)
+    whole = n - n % LANES
+    for d in range(0, whole, LANES):
+        s0 += a[d] * b[d]
+        s1 += a[d + 1] * b[d + 1]
+        s2 += a[d + 2] * b[d + 2]
+        s3 += a[d + 3] * b[d + 3]
+        s4 += a[d + 4] * b[d + 4]
+        s5 += a[d + 5] * b[d + 5]
+        s6 += a[d + 6] * b[d + 6]
+        s7 += a[d + 7] * b[d + 7]
+    total = ((s0 + s1) + (s2 + s3)) + ((s4 + s5) + (s6 + s7))
+    for d in range(whole, n):
+        total += a[d] * b[d]
+    return total
+
+
+@inline
+def standardise_row(row: NDArray[np.float32]) -> None:
+    """Replace values by their z-scores; equal values become 0."""
+    n = len(row)
+    if n == 0:
+        return
+    total = 0.0
+    for i in range(n):
+        total += row[i]
+    mean = total / n
+    squares = 0.0
+    for i in range(n):
+        squares += (row[i] - mean) ** 2
+    spread = max(np.sqrt(squares / n), MIN_SPREAD)
+    for i in range(n):
+        row[i] = np.float32((row[i] - mean) / spread)
+
+
+@kernel((read("i4", 2), read("f4", 2), scalar("f4"), scalar("f4"), scalar("f4")))
+def channel_features(
+    ranks: NDArray[np.int32],
+    signals: NDArray[np.float32],
+    rank_offset: float,
+    least: float,
+    most: float,
+) -> NDArray[np.float32]:
+    """Return reciprocal ranks and z-scores within each list but the last, (2 (c - 1), n).
+
+    Args:
+        ranks: (n, c) rank in each list; -1: not in the list.
+        signals: (n, c) score in each list.
+        rank_offset: added to a rank.
+        least: smallest z-score; also that of an item that is not in the list.
+        most: largest z-score.
+    """
+    n, n_lists = ranks.shape[0], ranks.shape[1] - 1
+    columns = np.zeros((2 * n_lists, n), np.float32)
+    for c in range(n_lists):
+        total, squares, count = 0.0, 0.0, 0
+        for i in range(n):
+            if ranks[i, c] >= 0:
+                total += signals[i, c]
+                count += 1
+        mean = total / max(count, 1)
+        for i in range(n):
+            if ranks[i, c] >= 0:
+                squares += (signals[i, c] - mean) ** 2
+        spread = np.sqrt(squares / max(count, 1)) + MIN_SPREAD
+        for i in range(n):
+            if ranks[i, c] >= 0:
+                columns[c, i] = np.float32(1.0) / (np.float32(ranks[i, c]) + rank_offset)
+                z = np.float32((signals[i, c] - mean) / spread)
+                columns[n_lists + c, i] = min(max(z, least), most)
+            else:
+                columns[n_lists + c, i] = least
+    return columns
+
+
+@kernel((read("i4", 2), scalar("f4")))
+def agreement_features(ranks: NDArray[np.int32], rrf_offset: float) -> NDArray[np.float32]:
+    """Return the number of lists but the last that hold an item, and its fused rank, (2, n)."""
+    n, n_lists = ranks.shape
+    columns = np.zeros((2, n), np.float32)
+    for i in range(n):
+        for c in range(n_lists):
+            if ranks[i, c] >= 0:
+                if c < n_lists - 1:
+                    columns[0, i] += np.float32(1.0)
+                columns[1, i] += np.float32(1.0) / (np.float32(ranks[i, c]) + rrf_offset)
+    return columns
+
+
+@kernel(
+    (
+        *(read("f8", 2), read("f8", 2), read("f8"), read("f8")),
+        *(read("f8"), read("f4"), scalar("f8"), scalar("i8"), read("i8")),
+    )
+)
+def popularity_features(
+    liked: NDArray[np.float64],
+    counts: NDArray[np.float64],
+    decay: NDArray[np.float64],
+    totals: NDArray[np.float64],
+    first_seen: NDArray[np.float64],
+    mean_value: NDArray[np.float32],
+    now: float,
+    month: int,
+    rows: NDArray[np.int64],
+) -> NDArray[np.float32]:
+    """Return likes, shares and trends by half-life, and four more columns, (3 h + 3, n).
+
+    Args:
+        liked: (h, catalogue) decayed likes by half-life, the last without decay.
+        counts: (h, catalogue) the same of all events.
+        decay: (h,) what the counts are multiplied by.
+        totals: (h,) decayed likes of all items.
+        first_seen: (catalogue,) unix seconds.
+        mean_value: (catalogue,)
+        now: unix seconds.
+        month: the row of the half-life of a month.
+        rows: (n,)
+    """
+    n, n_windows = len(rows), len(decay)
+    last = n_windows - 1
+    columns = np.empty((3 * n_windows + 3, n), np.float32)
+    current, previous = np.empty(n), np.empty(n)
+    for h in range(last, -1, -1):
+        for i in range(n):
+            current[i] = liked[h, rows[i]] * decay[h]
+        of_all = log(totals[h] + 1.0)
+        for i in range(n):
+            columns[h, i] = log(current[i] + 1.0)
+            columns[n_windows + h, i] = log(current[i] + 0.1) - of_all
+        if h < last:
+            for i in range(n):
+                columns[2 * n_windows + h, i] = log((current[i] + 0.5) / (previous[i] + 0.5))
+        previous[:] = current
+    at = 3 * n_windows - 1
+    for i in range(n):
+        row = rows[i]
+        events = counts[last, row] * decay[last]
+        month_events = counts[month, row] * decay[month]
+        columns[at, i] = (liked[last, row] * decay[last] + 2.0) / (events + 4.0)
+        columns[at + 1, i] = (liked[month, row] * decay[month] + 1.0) / (month_events + 2.0)
+        age = (now - first_seen[row]) / DAY
+        columns[at + 2, i] = log(max(age, 0.0) + 1.0) if np.isfinite(age) else np.nan
+        columns[at + 3, i] = mean_value[row]
+    return columns
+
+
+@kernel((read("f4", 2), read("f4"), read("i8")))
+def product_features(
+    items: NDArray[np.float32], vector: NDArray[np.float32], rows: NDArray[np.int64]
+) -> NDArray[np.float32]:
+    """Return the z-scores of the products with a vector, (n,).
+
+    Args:
+        items: (catalogue, d)
+        vector: (d,)
+        rows: (n,)
+    """
+    column = np.empty(len(rows), np.float32)
+    for i in range(len(rows)):
+        column[i] = dot(items[rows[i]], vector)
+    standardise_row(column)
+    return column
+
+
+@kernel((read("f4", 2), read("f4"), read("i8"), read("i8")))
+def mean_cosines(
+    items: NDArray[np.float32],
+    lengths: NDArray[np.float32],
+    rows: NDArray[np.int64],
+    events: NDArray[np.int64],
+) -> NDArray[np.float32]:
+    """Return the mean cosine of each row to the items of the events, (n,).
+
+    Args:
+        items: (catalogue, d)
+        lengths: (catalogue,) of the items' vectors; empty: all are 1.
+        rows: (n,)
+        events: (h,) rows, 1 or more.
+    """
+    size = items.shape[1]
+    mean = np.zeros(size, np.float32)
+    for j in range(len(events)):
+        length = lengths[events[j]] if len(lengths) else np.float32(1.0)
+        for d in range(size):
+            mean[d] += items[events[j], d] / length
+    mean /= np.float32(len(events))
+    column = np.empty(len(rows), np.float32)
+    for i in range(len(rows)):
+        length = lengths[rows[i]] if len(lengths) else np.float32(1.0)
+        column[i] = dot(items[rows[i]], mean) / length
+    return column
+
+
+@kernel((read("f4", 2), read("f4"), read("i8"), read("i8")))
+def nearness_features(
+    items: NDArray[np.float32],
+    lengths: NDArray[np.float32],
+    rows: NDArray[np.int64],
+    events: NDArray[np.int64],
+) -> NDArray[np.float32]:
+    """Return the cosine to the first event, the largest of five and of all, the mean, (4, n).
+
+    Args:
+        items: (catalogue, d)
+        lengths: (catalogue,) of the items' vectors; empty: all are 1.
+        rows: (n,)
+        events: (h,) rows, newest first, 1 or more.
+    """
+    size, n_events = items.shape[1], len(events)
+    # All events of one dimension side by side; zeros fill the last vector of the processor.
+    n_lanes = -(-n_events // LANES) * LANES
+    near = np.zeros((size, n_lanes), np.float32)
+    for j in range(n_events):
+        length = lengths[events[j]] if len(lengths) else np.float32(1.0)
+        for d in range(size):
+            near[d, j] = items[events[j], d] / length
+    columns = np.empty((4, len(rows)), np.float32)
+    cosines = np.empty(n_lanes, np.float32)
+    for i in range(len(rows)):
+        cosines[:] = np.float32(0.0)
+        item = items[rows[i]]
+        for d in range(size):
+            value = item[d]
+            for j in range(n_lanes):
+                cosines[j] += value * near[d, j]
+        length = lengths[rows[i]] if len(lengths) else np.float32(1.0)
+        total, of_five, of_all = np.float32(0.0), np.float32(-2.0), np.float32(-2.0)
+        for j in range(n_events):
+            cosine = cosines[j] / length
+            total += cosine
+            of_all = max(of_all, cosine)
+            if j < 5:  # noqa: PLR2004 - the columns say "last 5"
+                of_five = of_all
+        columns[0, i] = cosines[0] / length
+        columns[1, i], columns[2, i] = of_five, of_all
+        columns[3, i] = total / np.float32(n_events)
+    return columns
+
+
+@kernel((read("u1", 2), read("f8", 2), read("i8")))
+def category_means(
+    categories: NDArray[np.uint8], values: NDArray[np.float64], rows: NDArray[np.int64]
+) -> NDArray[np.float32]:
+    """Return the mean value of each row's categories, (k, n); 0 for a row without any.
+
+    Args:
+        categories: (catalogue, c) 1 where the item has the category.
+        values: (k, c)
+        rows: (n,)
+    """
+    n_values, n_categories = values.shape
+    columns = np.empty((n_values, len(rows)), np.float32)
+    for i in range(len(rows)):
+        count = 0
+        for c in range(n_categories):
+            count += categories[rows[i], c]
+        for k in range(n_values):
+            total = 0.0
+            for c in range(n_categories):
+                if categories[rows[i], c]:
+                    total += values[k, c]
+            columns[k, i] = total / max(count, 1)
+    return columns
+
+
+@kernel((read("f4", 2), read("f4"), read("f4"), scalar("f4")))
+def linear_scores(
+    columns: NDArray[np.float32],
+    mean: NDArray[np.float32],
+    weights: NDArray[np.float32],
+    bias: float,
+) -> NDArray[np.float32]:
+    """Return ``bias + Σ weight · (value - mean)``, (n,); a missing value counts as the mean.
+
+    Args:
+        columns: (f, n)
+        mean: (f,)
+        weights: (f,)
+        bias: added to each sum.
+    """
+    scores = np.zeros(columns.shape[1], np.float32)
+    for f in range(len(weights)):
+        column = columns[f]
+        for i in range(len(scores)):
+            deviation = column[i] - mean[f]
+            is_missing = deviation != deviation  # noqa: PLR0124
+            scores[i] += np.float32(0.0) if is_missing else deviation * weights[f]
+    return scores + bias
