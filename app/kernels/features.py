@@ -66,11 +66,11 @@ def standardise_row(row: NDArray[np.float32]) -> None:
         return
     total = 0.0
     for i in range(n):
-        total += row[i]
+        total += np.float64(row[i])
     mean = total / n
     squares = 0.0
     for i in range(n):
-        squares += (row[i] - mean) ** 2
+        squares += (np.float64(row[i]) - mean) ** 2
     spread = max(np.sqrt(squares / n), MIN_SPREAD)
     for i in range(n):
         row[i] = np.float32((row[i] - mean) / spread)
@@ -99,17 +99,17 @@ def channel_features(
         total, squares, count = 0.0, 0.0, 0
         for i in range(n):
             if ranks[i, c] >= 0:
-                total += signals[i, c]
+                total += np.float64(signals[i, c])
                 count += 1
         mean = total / max(count, 1)
         for i in range(n):
             if ranks[i, c] >= 0:
-                squares += (signals[i, c] - mean) ** 2
+                squares += (np.float64(signals[i, c]) - mean) ** 2
         spread = np.sqrt(squares / max(count, 1)) + MIN_SPREAD
         for i in range(n):
             if ranks[i, c] >= 0:
                 columns[c, i] = np.float32(1.0) / (np.float32(ranks[i, c]) + rank_offset)
-                z = np.float32((signals[i, c] - mean) / spread)
+                z = np.float32((np.float64(signals[i, c]) - mean) / spread)
                 columns[n_lists + c, i] = min(max(z, least), most)
             else:
                 columns[n_lists + c, i] = least

@@ -1,0 +1,133 @@
+"""The compiled loops of the features: the same as plain Python, and right to the last digits."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as nps
+
+from app.kernels import features
+from app.kernels.features import linear_scores, mean_cosines, nearness_features, product_features
+
+N, SIZE = 30, 11  # items, and dimensions that fill no whole vector of the processor
+
+
+def world(seed):
+    random = np.random.default_rng(seed)
+    items = random.standard_normal((N, SIZE)).astype(np.float32)
+    lengths = np.linalg.norm(items, axis=1).astype(np.float32)
+    return random, items, lengths, random.permutation(N)[: random.integers(0, N)]
+
+
+def both(kernel, *arguments):
+    """Return the result of the compiled function, which the plain one computes too."""
+    compiled = kernel(*arguments)
+    with np.errstate(all="ignore"):
+        np.testing.assert_array_equal(compiled, kernel.python(*arguments))
+    return compiled
+
+
+@given(st.floats(1e-300, 1e300))
+def test_the_logarithm_has_ten_digits(x):
+    for log in (features.log, features.log.py_func):
+        assert log(np.float64(x)) == pytest.approx(np.log(x), rel=1e-10, abs=1e-12)
+
+
+@given(st.integers(0, 99), st.integers(1, 21))
+def test_cosines_are_those_of_the_vectors(seed, n_events):
+    random, items, lengths, rows = world(seed)
+    events = random.integers(0, N, n_events)
+    unit = items / lengths[:, None]
+    cosines = unit[rows] @ unit[events].T
+    last, of_five, of_all, mean = both(nearness_features, items, lengths, rows, events)
+    assert last == pytest.approx(cosines[:, 0], abs=1e-5)
+    assert of_five == pytest.approx(cosines[:, :5].max(axis=1, initial=-2), abs=1e-5)
+    assert of_all == pytest.approx(cosines.max(axis=1, initial=-2), abs=1e-5)
+    assert mean == pytest.approx(cosines.mean(axis=1), abs=1e-5)
+    assert both(mean_cosines, items, lengths, rows, events) == pytest.approx(mean, abs=1e-5)
+    none = np.empty(0, np.float32)  # all lengths are 1
+    assert np.array_equal(
+        both(nearness_features, unit, none, rows, events),
+        nearness_features(unit, np.ones(N, np.float32), rows, events),
+    )
+
+
+@given(st.integers(0, 99))
+def test_products_are_z_scores_and_a_row_has_the_same_bits_in_any_order(seed):
+    random, items, _, rows = world(seed)
+    vector = random.standard_normal(SIZE).astype(np.float32)
+    z = both(product_features, items, vector, rows)
+    if len(rows) > 1:
+        products = (items[rows] @ vector).astype(np.float64)
+        assert z == pytest.approx((products - products.mean()) / products.std(), abs=1e-4)
+    constant = product_features(items, np.zeros(SIZE, np.float32), rows)
+    assert not constant.any()
+
+
+@given(st.integers(0, 99))
+def test_a_missing_value_counts_as_the_mean_in_a_linear_score(seed):
+    random = np.random.default_rng(seed)
+    columns = random.standard_normal((5, 17)).astype(np.float32)
+    columns[random.random(columns.shape) < 0.2] = np.nan
+    mean, weights = random.standard_normal((2, 5)).astype(np.float32)
+    scores = both(linear_scores, columns, mean, weights, 0.5)
+    deviations = np.nan_to_num(columns - mean[:, None])
+    assert scores == pytest.approx(0.5 + weights @ deviations, abs=1e-4)
+
+
+small_ranks = nps.arrays(np.int32, (7, 4), elements=st.integers(-1, 9))
+
+
+@given(small_ranks, st.integers(0, 99))
+def test_features_of_lists_look_at_the_items_of_the_list_alone(ranks, seed):
+    random = np.random.default_rng(seed)
+    signals = np.where(ranks >= 0, random.random(ranks.shape), 0.0).astype(np.float32)
+    columns = both(features.channel_features, ranks, signals, 10.0, -3.0, 8.0)
+    for c in range(3):
+        listed = ranks[:, c] >= 0
+        assert columns[c] == pytest.approx(np.where(listed, 1 / (10.0 + ranks[:, c]), 0.0))
+        assert (columns[3 + c][~listed] == -3.0).all()
+        values = signals[listed, c].astype(np.float64)
+        if len(values):
+            z = (values - values.mean()) / (values.std() + 1e-9)
+            assert columns[3 + c][listed] == pytest.approx(np.clip(z, -3, 8), abs=1e-4)
+    agreement = both(features.agreement_features, ranks, 60.0)
+    assert agreement[0].tolist() == (ranks[:, :3] >= 0).sum(axis=1).tolist()
+    assert agreement[1] == pytest.approx(np.where(ranks >= 0, 1 / (60.0 + ranks), 0).sum(axis=1))
+
+
+@given(st.integers(0, 99))
+def test_the_mean_over_categories_is_0_for_an_item_without_any(seed):
+    random = np.random.default_rng(seed)
+    categories = (random.random((N, 4)) < 0.3).astype(np.uint8)
+    values, rows = random.standard_normal((2, 4)), random.permutation(N)[:9]
+    means = both(features.category_means, categories, values, rows)
+    expected = categories[rows] @ values.T / np.maximum(categories[rows].sum(axis=1), 1)[:, None]
+    assert means == pytest.approx(expected.T, abs=1e-6)
+
+
+@given(st.integers(0, 99))
+def test_popularity_is_seen_through_each_half_life(seed):
+    random, _, lengths, rows = world(seed)
+    liked, counts = random.random((2, 3, N)) * 20
+    counts += liked
+    decay, totals = random.random(3), random.random(3) * 100
+    first = np.where(random.random(N) < 0.3, np.inf, random.random(N) * 1e6)
+    columns = both(
+        features.popularity_features,
+        *(liked, counts, decay, totals, first, lengths, 2e6, 1, rows),
+    )
+    current = (liked * decay[:, None])[:, rows]
+    events = (counts * decay[:, None])[:, rows]
+    age = np.where(np.isinf(first), np.nan, np.log1p((2e6 - np.minimum(first, 2e6)) / 86_400))
+    expected = [
+        *np.log1p(current),
+        *np.log((current + 0.1) / (totals[:, None] + 1)),
+        *np.log((current[:-1] + 0.5) / (current[1:] + 0.5)),
+        (current[-1] + 2) / (events[-1] + 4),
+        (current[1] + 1) / (events[1] + 2),
+        age[rows],
+        lengths[rows],
+    ]
+    for column, values in zip(columns, expected, strict=True):
+        np.testing.assert_allclose(column, values, atol=1e-5)
