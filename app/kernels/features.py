@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from app.kernels.compiled import inline, kernel, read, scalar
 
 DAY = 86_400.0  # seconds
+MIN_SHARE = 1e-9  # P(item) of an item without an event when the bundle was made
 LANES = 8  # partial sums of a product: a single sum would wait for each addition
 EXPONENT_BITS, EXPONENT_BIAS = 52, 1023
 MANTISSA = np.int64((1 << EXPONENT_BITS) - 1)
@@ -186,6 +187,55 @@ def popularity_features(
         columns[at + 2, i] = log(max(age, 0.0) + 1.0) if np.isfinite(age) else np.nan
         columns[at + 3, i] = mean_value[row]
     return columns
+
+
+@kernel(
+    (
+        *(read("f4", 2), read("f4", 2), scalar("f8"), read("i8")),
+        *(read("f8"), read("f8"), read("f8"), read("i8")),
+    )
+)
+def segment_lift(
+    share: NDArray[np.float32],
+    liked: NDArray[np.float32],
+    decay: float,
+    segments: NDArray[np.int64],
+    mass: NDArray[np.float64],
+    live_mass: NDArray[np.float64],
+    prior: NDArray[np.float64],
+    rows: NDArray[np.int64],
+) -> NDArray[np.float32]:
+    """Return log P(item | segment) / P(item), mean over segments, (n,).
+
+    Args:
+        share: (all segments + 1, catalogue) P(item | segment); the last row is for all users.
+        liked: (all segments + 1, catalogue) likes since the bundle; no rows: none are counted.
+        decay: what ``liked`` is multiplied by.
+        segments: (s + 1,) rows of ``share``; the last one is for all users.
+        mass: (s + 1,) likes in the bundle, with the prior.
+        live_mass: (s + 1,) decayed likes since.
+        prior: (s + 1,) likes that the share of all users counts as; the last one is 0.
+        rows: (n,)
+    """
+    last = len(segments) - 1
+    lift = np.empty(len(rows), np.float32)
+    for i in range(len(rows)):
+        row = rows[i]
+        before = np.float64(share[segments[last], row])
+        of_all = before
+        if len(liked):
+            new = liked[segments[last], row] * decay
+            of_all = (before * mass[last] + new) / (mass[last] + live_mass[last])
+        product = 1.0
+        for s in range(last):
+            value = np.float64(share[segments[s], row])
+            if len(liked):
+                whole = mass[s] + live_mass[s]
+                value = (value * mass[s] + liked[segments[s], row] * decay) / whole
+                value += prior[s] / whole * (of_all - before)
+            product *= (value + MIN_SHARE) / (of_all + MIN_SHARE)
+        lift[i] = log(product) / last
+    return lift
 
 
 @kernel((read("f4", 2), read("f4"), read("i8")))

@@ -8,14 +8,12 @@ from numpy.typing import NDArray
 
 from app.artifacts import Segments
 from app.catalogue.catalogue import Catalogue
-from app.contracts import Matrix, Proposal, Query, Rows, Scores
+from app.contracts import Proposal, Query, Rows, Scores
+from app.kernels.features import segment_lift
 from app.kernels.recall import first_allowed
 from app.recall.accumulate import propose
 from app.recall.channel import ChannelConfig, ChannelInputs, ChannelSpec
 from app.state.counters import PopularityCounters
-from app.state.group_counts import gather_cells
-
-MIN_SHARE = 1e-9  # P(item) of an item without an event when the bundle was made
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,42 +64,24 @@ def compute_segment_lift(
 ) -> Scores | None:
     """Compute log P(item | the user's segments) / P(item), mean over segments, (n,).
 
-    Both are those of the bundle, updated with the likes since; see ``_updated_shares``. The result
-    is None when no segment of the user is known.
+    ``share = (likes of item in segment + prior · P(item)) / (likes in segment + prior)``, as in
+    ``offline.models.segments``. Likes include those since the bundle, which decay. P(item) is
+    as of ``counters_at``: if all users like an item more, its lift in a segment does not grow. The
+    result is None when no segment of the user is known.
     """
     attributes = (query.segments >= 0).nonzero()[0]
     if not len(attributes):
         return None
     everybody = len(segments.mass) - 1
-    segment_rows = np.full(len(attributes) + 1, everybody)
+    segment_rows = np.full(len(attributes) + 1, everybody, np.int64)
     segment_rows[:-1] = segments.offsets[attributes] + query.segments[attributes]
-    share = _updated_shares(segments, counters, query.counters_at, segment_rows, rows)
-    share += MIN_SHARE
-    lift: Scores = np.log((share[:-1] / share[-1]).prod(axis=0)) / np.float32(len(attributes))
-    return lift
-
-
-def _updated_shares(
-    segments: Segments, counters: PopularityCounters, now: float, segment_rows: Rows, rows: Rows
-) -> Matrix:
-    """Compute P(item | segment) at ``now``, (len(segment_rows), n). The last row is all users.
-
-    ``share = (likes of item in segment + prior · P(item)) / (likes in segment + prior)``, as in
-    ``offline.models.segments``. Likes include those since the bundle, which decay. P(item) is
-    as of ``now``: if all users like an item more, its lift in a segment does not grow.
-    """
-    share = gather_cells(segments.share, segment_rows, rows)
-    if not len(counters.segments):
-        return share
-    before, prior = share[-1].copy(), np.full(len(segment_rows), segments.prior)
+    prior = np.full(len(segment_rows), segments.prior)
     prior[-1] = 0.0  # P(item) of everybody is not shrunk
-    old_mass = segments.mass[segment_rows] + prior
-    mass = old_mass + counters.segments.total_at(now, segment_rows)
-    share *= old_mass.astype(np.float32)[:, None]
-    share += counters.segments.at(now, segment_rows, rows)
-    share /= mass.astype(np.float32)[:, None]
-    share[:-1] += (prior / mass).astype(np.float32)[:-1, None] * (share[-1] - before)
-    return share
+    live, now = counters.segments, query.counters_at
+    mass = segments.mass.take(segment_rows) + prior
+    live_mass = live.total_at(now, segment_rows) if len(live) else np.zeros(len(segment_rows))
+    likes = (segments.share, live.liked, live.decay_at(now))
+    return segment_lift(*likes, segment_rows, mass, live_mass, prior, rows)
 
 
 def fill_from_catalogue(

@@ -74,13 +74,14 @@ class SegmentCounts:
         half_life: float = HALF_LIFE,
     ) -> None:
         is_counted = 0 < segments * items <= max_cells
-        self._liked = np.zeros((segments + 1 if is_counted else 0, items + spare), np.float32)
-        self._totals = np.zeros(len(self._liked), np.float64)  # sum of each row
+        n_rows = segments + 1 if is_counted else 0
+        self.liked: Matrix = np.zeros((n_rows, items + spare), np.float32)  # to be decayed
+        self._totals = np.zeros(len(self.liked), np.float64)  # sum of each row
         self._reference = reference
         self._half_life = half_life
 
     def __len__(self) -> int:
-        return len(self._liked)
+        return len(self.liked)
 
     def apply(self, segments: SegmentRows | None, rows: Rows, weights: Scores, at: Times) -> None:
         """Add events, (m,) each, of users in these segments; None: all segments are unknown."""
@@ -91,37 +92,28 @@ class SegmentCounts:
         scaled = np.maximum(weights, 0.0) * np.exp2((at - self._reference) / self._half_life)
         event, column = (of >= 0).nonzero()
         row, added = of[event, column], scaled[event]
-        np.add.at(self._liked, (row, rows[event]), added.astype(np.float32))
+        np.add.at(self.liked, (row, rows[event]), added.astype(np.float32))
         np.add.at(self._totals, row, added)
 
     def reset_row(self, row: int) -> None:
-        self._totals = np.maximum(self._totals - self._liked[:, row], 0.0)
-        self._liked[:, row] = 0.0
+        self._totals = np.maximum(self._totals - self.liked[:, row], 0.0)
+        self.liked[:, row] = 0.0
 
     def rebase(self, reference: float) -> None:
-        decay = self._decay(reference)
-        self._liked *= np.float32(decay)
+        decay = self.decay_at(reference)
+        self.liked *= np.float32(decay)
         self._totals *= decay
         self._reference = reference
 
     def at(self, now: float, chosen: Rows, rows: Rows) -> Matrix:
         """Return the decayed likes of these rows of the table, (len(chosen), len(rows))."""
-        liked = gather_cells(self._liked, chosen, rows)
-        liked *= np.float32(self._decay(now))
-        return liked
+        return self.liked[np.ix_(chosen, rows)] * np.float32(self.decay_at(now))
 
     def total_at(self, now: float, chosen: Rows) -> NDArray[np.float64]:
         """Return the decayed likes of all items together, (len(chosen),)."""
-        totals: NDArray[np.float64] = self._totals[chosen] * self._decay(now)
+        totals: NDArray[np.float64] = self._totals[chosen] * self.decay_at(now)
         return totals
 
-    def _decay(self, now: float) -> float:
+    def decay_at(self, now: float) -> float:
+        """Return what ``liked`` and the totals are multiplied by at ``now``."""
         return float(np.exp2(-(now - self._reference) / self._half_life))
-
-
-def gather_cells(table: Matrix, chosen: Rows, rows: Rows) -> Matrix:
-    """Return these rows and columns of a table, (len(chosen), len(rows)), as a copy."""
-    cells = np.empty((len(chosen), len(rows)), np.float32)
-    for at, row in enumerate(chosen):
-        table[row].take(rows, out=cells[at], mode="clip")  # other modes copy once more
-    return cells

@@ -11,7 +11,7 @@ from app.build import FunnelConfig
 from app.cpu import Cpu
 from app.deadline import NO_CHECKPOINTS
 from app.features.popularity import EPOCH_YEAR, POPULARITY, RELEASE, SEGMENT, YEAR
-from app.recall.popularity import MIN_SHARE
+from app.kernels.features import MIN_SHARE
 from offline.training.past_requests import build_offline_funnel
 from tests.fakes import ITEMS, random_pool, small_models
 from tests.feature_cases import EVENTS, build_query, close, columns, is_unknown

@@ -1,7 +1,8 @@
 import numpy as np
 import pytest
 
-from app.recall.popularity import MIN_SHARE, PopularityChannel, SegmentPopularityChannel
+from app.kernels.features import MIN_SHARE
+from app.recall.popularity import PopularityChannel, SegmentPopularityChannel
 from app.state.counters import PopularityCounters
 from tests.fakes import ITEMS, proposal, proposed, query, small_models
 

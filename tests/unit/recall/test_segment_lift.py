@@ -8,9 +8,10 @@ import numpy as np
 import pytest
 
 from app.artifacts import DAY
+from app.kernels.features import MIN_SHARE
 from app.live_catalogue.catalogue_overlay import build_overlay, with_spare_rows
 from app.query_builder import QueryBuilder
-from app.recall.popularity import MIN_SHARE, compute_segment_lift
+from app.recall.popularity import compute_segment_lift
 from app.state.counters import REBASE_AFTER, PopularityCounters
 from app.state.group_counts import HALF_LIFE, SegmentCounts
 from offline.models.registry import fit_models
