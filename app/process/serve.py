@@ -4,7 +4,7 @@ import logging
 import signal
 import socket
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
 from functools import partial
 from pathlib import Path
@@ -59,7 +59,7 @@ def serving_environment(settings: Settings) -> Iterator[Settings]:
         yield complete
 
 
-def serve(settings: Settings) -> None:
+def serve(settings: Settings, run: Callable[..., None] = run_workers) -> None:
     """Serve until SIGINT or SIGTERM, then end all processes.
 
     Raises:
@@ -70,7 +70,7 @@ def serve(settings: Settings) -> None:
     signal.signal(signal.SIGTERM, exit_on_signal)
     with serving_environment(settings) as complete, _bind(complete.host, complete.port) as listener:
         log.info("listening on http://%s:%d", *listener.getsockname()[:2])
-        run_workers(partial(_configure, complete), listener, complete.workers)
+        run(partial(_configure, complete), listener, complete.workers)
 
 
 def _bind(host: str, port: int) -> socket.socket:

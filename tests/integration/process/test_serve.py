@@ -1,25 +1,34 @@
 """The service as processes: it starts in one piece, ends in time, and leaves nothing behind."""
 
 import asyncio
+import logging
 import os
 import signal
 import socket
+import subprocess
+import sys
 import threading
 import time
 from contextlib import closing, suppress
 from pathlib import Path
+from unittest.mock import patch
 
 import httpx
 import psutil
 import pytest
-import uvicorn
 
 from app.bundle.bundle import find_current_bundle
-from app.process import serve as serve_module
 from app.process import workers
-from app.process.serve import PortTakenError, check_port, serve, serving_environment
+from app.process.serve import (
+    PortTakenError,
+    check_port,
+    exit_on_signal,
+    serve,
+    serving_environment,
+)
 from app.settings import Settings
-from tests.conftest import free_port, running, until
+from tests.conftest import ROOT, free_port, running, until
+from tests.integration.process.tiny_app import bound, configure
 
 pytestmark = pytest.mark.e2e
 BURST = 24  # concurrent clients
@@ -38,61 +47,60 @@ class Burst:
 
     def __init__(self, url):
         self.answered, self.refused, self.dropped = 0, 0, []
-        self._url, self._lock, self._done = url, threading.Lock(), threading.Event()
-        self._threads = [threading.Thread(target=self._ask, args=(n,)) for n in range(BURST)]
+        self.url, self.lock, self.done = url, threading.Lock(), threading.Event()
+        self.threads = [threading.Thread(target=self.ask, args=(n,)) for n in range(BURST)]
 
     def __enter__(self):
-        for thread in self._threads:
+        for thread in self.threads:
             thread.start()
         return self
 
     def __exit__(self, *_):
-        self._done.set()
-        for thread in self._threads:
+        self.done.set()
+        for thread in self.threads:
             thread.join()
 
-    def _ask(self, n):
-        while not self._done.is_set():
-            try:
-                answer = httpx.get(
-                    f"{self._url}/recommend?user_id=u{n}", timeout=20, trust_env=False
-                )
-            except httpx.ConnectError:
-                with self._lock:
-                    self.refused += 1
-                return
-            except httpx.TransportError as error:
-                with self._lock:
-                    self.dropped.append(repr(error))
-                return
-            with self._lock:
-                if answer.status_code == 200 and len(answer.json()["items"]) == 10:
-                    self.answered += 1
-                else:
-                    self.dropped.append(answer.text)
+    def ask(self, n):
+        with suppress(httpx.ConnectError):  # refused
+            while not self.done.is_set():
+                try:
+                    answer = httpx.get(
+                        f"{self.url}/recommend?user_id=u{n}", timeout=20, trust_env=False
+                    )
+                    is_full = answer.status_code == 200 and len(answer.json()["items"]) == 10
+                    fault = None if is_full else answer.text
+                except httpx.ConnectError:
+                    raise
+                except httpx.TransportError as error:
+                    fault = repr(error)
+                with self.lock:
+                    self.answered += not fault
+                    self.dropped += [fault] if fault else []
 
 
-@pytest.mark.parametrize(("how", "workers"), [(signal.SIGTERM, 1), (signal.SIGINT, 2)])
-def test_told_to_end_under_load_it_drops_no_request_and_leaves_no_process(out, how, workers):
-    with running(out, "--workers", str(workers), RECFUNNEL_MAX_IN_FLIGHT="64") as served:
-        family = served.family()
-        assert len(servers(family)) == 1
+def end_under_load(served, how):
+    """Send the signal while clients ask: no request is dropped, and no process is left."""
+    family = served.family()
+    assert len(servers(family)) == 1
+    with Burst(served.url) as burst:
+        until(lambda: burst.answered > BURST)
+        status, left = served.end(how)
+    assert not burst.dropped
+    assert status in {0, -how, 128 + how}
+    assert not left
+    assert gone(family)
+
+
+def test_told_to_end_under_load_it_drops_no_request_and_leaves_no_process(out):
+    with running(out, RECFUNNEL_MAX_IN_FLIGHT="64") as served:
         with pytest.raises(PortTakenError, match=f"--port {served.port + 1}"):
             check_port("127.0.0.1", served.port)
-        with Burst(served.url) as burst:
-            until(lambda: burst.answered > BURST)
-            status, left = served.end(how)
-        assert not burst.dropped
-        assert burst.answered > BURST
-        assert status in {0, -how, 128 + how}
-        assert not left
-        assert gone(family)
+        end_under_load(served, signal.SIGTERM)
         check_port("127.0.0.1", served.port)
 
 
 def test_several_workers_share_one_redis_add_up_their_metrics_and_replace_one_another(out):
-    with running(out, "--workers", "2") as served:
-        assert len(servers(served.family())) == 1
+    with running(out, "--workers", "2", RECFUNNEL_MAX_IN_FLIGHT="64") as served:
         until(lambda: f'version="{find_current_bundle(out).name}"}} 2.0' in metrics(served))
         for n in range(40):
             assert ask(served, f"u{n}").status_code == 200
@@ -110,20 +118,8 @@ def test_several_workers_share_one_redis_add_up_their_metrics_and_replace_one_an
             assert ask(served, f"u{n}").status_code == 200
         until(lambda: len(set(workers_of(served)) - {killed}) == 2)
         assert other in workers_of(served)
-
-        family = served.family()
-        served.process.kill()
-        served.process.wait(5)
-        until(lambda: gone(family))
-
-
-def test_killed_at_once_it_leaves_no_process(out):
-    with running(out) as served:
-        family = served.family()
-        assert len(servers(family)) == 1
-        served.process.kill()
-        served.process.wait(5)
-        until(lambda: gone(family))
+        until(lambda: served.log.count("Application startup complete") == 3)
+        end_under_load(served, signal.SIGINT)
 
 
 def metrics(served):
@@ -158,8 +154,19 @@ def test_a_taken_port_is_told_with_what_to_do(family, host):
     check_port(host, port)
 
 
-def test_workers_are_given_what_they_need(out, monkeypatch):
-    monkeypatch.setattr(os, "environ", dict(os.environ))
+@pytest.fixture
+def restored():
+    """Restores the environment, the log handlers and the handling of SIGTERM."""
+    root = logging.getLogger()
+    handlers, level, handler = root.handlers[:], root.level, signal.getsignal(signal.SIGTERM)
+    with patch.dict(os.environ):
+        yield
+    signal.signal(signal.SIGTERM, handler)
+    root.handlers[:] = handlers
+    root.setLevel(level)
+
+
+def test_workers_are_given_what_they_need(out, restored):
     with serving_environment(Settings(out=out, redis_url=None)) as complete:
         assert complete.redis_url.startswith("unix://")
         assert os.environ["REDIS_URL"] == complete.redis_url
@@ -170,48 +177,23 @@ def test_workers_are_given_what_they_need(out, monkeypatch):
         assert complete.redis_url == "unix:///theirs.sock"
 
 
-def test_serving_passes_the_settings_on_and_leaves_through_all_contexts(out, monkeypatch):
-    monkeypatch.setattr(os, "environ", dict(os.environ))
-    monkeypatch.setattr(serve_module.logs, "configure", lambda level: None)
-    before = signal.getsignal(signal.SIGTERM)
-    asked = {}
+def test_serving_passes_the_settings_on_and_leaves_through_all_contexts(out, restored):
+    passed = {}
 
-    def ended_at_once(configure, listener, workers):
-        asked.update(vars(configure()), bound=listener.getsockname(), number=workers)
-        asked["folder"] = os.environ["PROMETHEUS_MULTIPROC_DIR"]
+    def end_at_once(configure, listener, workers):
+        passed.update(vars(configure()), bound=listener.getsockname(), number=workers)
+        passed["folder"] = os.environ["PROMETHEUS_MULTIPROC_DIR"]
         os.kill(os.getpid(), signal.SIGTERM)
         time.sleep(5)
 
-    monkeypatch.setattr(serve_module, "run_workers", ended_at_once)
     port = free_port()
-    try:
-        with pytest.raises(SystemExit) as ended:
-            serve(Settings(out=out, redis_url="unix:///theirs.sock", port=port, workers=3))
-    finally:
-        signal.signal(signal.SIGTERM, before)
+    settings = Settings(out=out, redis_url="unix:///theirs.sock", port=port, workers=3)
+    with pytest.raises(SystemExit) as ended:
+        serve(settings, end_at_once)
     assert ended.value.code == 0
-    assert (asked["app"], asked["factory"], asked["number"]) == ("app.main:create_app", True, 3)
-    assert asked["bound"] == ("127.0.0.1", port)
-    assert not Path(asked["folder"]).exists()
-
-
-async def slow(scope, receive, send):
-    """An application that takes its time."""
-    if scope["type"] == "lifespan":
-        return
-    await asyncio.sleep(0.3)
-    await send({"type": "http.response.start", "status": 200, "headers": []})
-    await send({"type": "http.response.body", "body": str(os.getpid()).encode()})
-
-
-def configure():
-    return uvicorn.Config(slow, log_config=None, loop="asyncio", lifespan="off", backlog=64)
-
-
-def bound():
-    listener = socket.socket()
-    listener.bind(("127.0.0.1", 0))
-    return listener
+    assert (passed["app"], passed["factory"], passed["number"]) == ("app.main:create_app", True, 3)
+    assert passed["bound"] == ("127.0.0.1", port)
+    assert not Path(passed["folder"]).exists()
 
 
 def test_a_server_told_to_end_answers_who_is_connected_who_waits_and_who_has_not_spoken_yet():
@@ -250,32 +232,47 @@ async def test_connections_that_the_kernel_accepted_are_taken_in_before_the_sock
             connection.shutdown()
 
 
-def test_workers_that_die_are_replaced_and_all_end_with_their_parent(caplog):
+@pytest.mark.parametrize("n_workers", [1, 2])
+def test_workers_that_die_are_replaced_and_all_end_with_their_parent(restored, caplog, n_workers):
     listener = bound()
-    port = listener.getsockname()[1]
-    url = f"http://127.0.0.1:{port}"
-    found = []
+    url = f"http://127.0.0.1:{listener.getsockname()[1]}"
+    seen = []
 
     def watch():
         try:
-            found.append(int(ask_until_answered(url)))
-            os.kill(found[0], signal.SIGKILL)
-            until(lambda: "ended with status -9" in caplog.text)
-            found.append(int(ask_until_answered(url)))
+            seen.append(int(ask_until_answered(url)))
+            if n_workers > 1:
+                os.kill(seen[0], signal.SIGKILL)
+                until(lambda: "ended with status -9" in caplog.text)
+                seen.append(int(ask_until_answered(url)))
         finally:
             os.kill(os.getpid(), signal.SIGTERM)
 
-    before = signal.signal(signal.SIGTERM, serve_module.exit_on_signal)
+    signal.signal(signal.SIGTERM, exit_on_signal)
     watcher = threading.Thread(target=watch)
     watcher.start()
     try:
         with pytest.raises(SystemExit):
-            workers.run_workers(configure, listener, 2)
+            workers.run_workers(configure, listener, n_workers)
     finally:
         watcher.join(120)
-        signal.signal(signal.SIGTERM, before)
-    assert len(found) == 2
-    assert not psutil.pid_exists(found[1])
+    assert len(seen) == n_workers
+    assert (seen[0] == os.getpid()) == (n_workers == 1)
+    assert not psutil.pid_exists(seen[-1]) or n_workers == 1
+
+
+def test_workers_end_when_their_parent_was_killed():
+    port = free_port()
+    program = "from tests.integration.process.tiny_app import main; main()"
+    parent = subprocess.Popen([sys.executable, "-c", program, str(port)], cwd=ROOT)
+    try:
+        ask_until_answered(f"http://127.0.0.1:{port}")
+        family = psutil.Process(parent.pid).children(recursive=True)
+        assert family
+    finally:
+        parent.kill()
+        parent.wait(5)
+    until(lambda: gone(family))
 
 
 def ask_until_answered(url):
@@ -285,26 +282,3 @@ def ask_until_answered(url):
         return None
 
     return until(answer)
-
-
-def test_a_worker_in_this_process_is_the_one_that_serves(monkeypatch):
-    served = []
-    monkeypatch.setattr(workers.DrainingServer, "run", lambda self, sockets: served.append(sockets))
-    workers.run_workers(configure, "a listener", 1)
-    workers.work(configure, "a listener")
-    assert served == [["a listener"]] * 2
-
-
-def test_a_worker_ends_when_its_parent_has(monkeypatch):
-    class Parent:
-        def join(self):
-            ended.append("parent")
-
-    ended = []
-    monkeypatch.setattr(workers.os, "kill", lambda pid, which: ended.append((pid, which)))
-    monkeypatch.setattr(workers.multiprocessing, "parent_process", Parent)
-    workers.end_with_parent()
-    assert ended == ["parent", (os.getpid(), signal.SIGTERM)]
-    monkeypatch.setattr(workers.multiprocessing, "parent_process", lambda: None)
-    workers.end_with_parent()
-    assert len(ended) == 2
