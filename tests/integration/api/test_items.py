@@ -4,7 +4,6 @@ import asyncio
 import signal
 from uuid import uuid4
 
-import httpx
 import pytest
 import redis
 
@@ -13,7 +12,7 @@ from app.service.service import CONFIRM_TIMEOUT
 from benchmarks.live_items import ChurnPlan, ItemChurn, describe
 from loadtest.service import ServiceProcess
 from offline.publish.versions import point_to
-from tests.conftest import hosted, leisurely, running, until
+from tests.conftest import hosted, http_client, leisurely, running, until
 from tests.integration.test_service import another_version, serving
 
 
@@ -251,6 +250,6 @@ def connected(worker, served):
 def everywhere(served):
     """The answers to so many connections that every worker is asked."""
     for _ in range(16):
-        with httpx.Client(base_url=served.url, timeout=20, trust_env=False) as client:
+        with http_client(served.url) as client:
             answer = client.get("/recommend", params={"user_id": "u3", "k": 100})
             yield [item["item_id"] for item in answer.json()["items"]]

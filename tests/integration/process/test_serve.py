@@ -27,7 +27,7 @@ from app.process.serve import (
     serving_environment,
 )
 from app.settings import Settings
-from tests.conftest import ROOT, free_port, running, until
+from tests.conftest import ROOT, free_port, http_client, running, until
 from tests.integration.process.tiny_app import bound, configure
 
 pytestmark = pytest.mark.e2e
@@ -64,9 +64,8 @@ class Burst:
         with suppress(httpx.ConnectError):  # refused
             while not self.done.is_set():
                 try:
-                    answer = httpx.get(
-                        f"{self.url}/recommend?user_id=u{n}", timeout=20, trust_env=False
-                    )
+                    with http_client(self.url) as client:
+                        answer = client.get("/recommend", params={"user_id": f"u{n}"})
                     is_full = answer.status_code == 200 and len(answer.json()["items"]) == 10
                     fault = None if is_full else answer.text
                 except httpx.ConnectError:
@@ -128,7 +127,7 @@ def metrics(served):
 
 def ask(served, user, **asked):
     """Ask over a connection of its own, so that any worker may answer."""
-    with httpx.Client(base_url=served.url, timeout=20, trust_env=False) as fresh:
+    with http_client(served.url) as fresh:
         return fresh.get("/recommend", params={"user_id": user, **asked})
 
 
@@ -278,7 +277,8 @@ def test_workers_end_when_their_parent_was_killed():
 def ask_until_answered(url):
     def answer():
         with suppress(httpx.TransportError):
-            return httpx.get(url, timeout=5, trust_env=False).text
+            with http_client(url) as client:
+                return client.get("/").text
         return None
 
     return until(answer)
