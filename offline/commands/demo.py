@@ -2,6 +2,7 @@
 
 import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,20 @@ from offline.data.origin import TERMS
 READY_TIMEOUT = 60.0  # seconds
 
 
-def demo(settings: Settings, data: Path, user: str) -> None:
+def serve_with_list(settings: Settings, user: str) -> None:
+    """Serve until Ctrl-C, and print one user's list once the service is ready."""
+    url = f"http://{settings.host}:{settings.port}"
+    threading.Thread(target=print_list, args=(Console(), url, user), daemon=True).start()
+    serve(settings)
+
+
+def demo(
+    settings: Settings,
+    data: Path,
+    user: str,
+    fetch: Callable[[Path], Path] = fetch_ml_100k,
+    serve: Callable[[Settings, str], None] = serve_with_list,
+) -> None:
     """Get the data, train if there is no bundle, serve, and show one user's list.
 
     Raises:
@@ -34,14 +48,12 @@ def demo(settings: Settings, data: Path, user: str) -> None:
         console.print(used, markup=False, highlight=False, soft_wrap=True)
     else:
         console.rule("MovieLens 100K")
-        folder = fetch_ml_100k(data)
+        folder = fetch(data)
         console.print(TERMS, markup=False, highlight=False, style="dim")
         console.rule("Training")
         train(folder, settings, TrainOptions())
     console.rule("Serving")
-    url = f"http://{settings.host}:{settings.port}"
-    threading.Thread(target=print_list, args=(console, url, user), daemon=True).start()
-    serve(settings)
+    serve(settings, user)
 
 
 def has_bundle(out: Path) -> bool:

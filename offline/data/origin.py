@@ -1,6 +1,7 @@
 """MovieLens 100K: its terms, its sources, and the checks that the files are right."""
 
 import hashlib
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TypeAlias
@@ -40,7 +41,10 @@ class DatasetOrigin:
     address: str = "https://files.grouplens.org/datasets/movielens/ml-100k.zip"
     patience: float = 3.0  # seconds that the server may take to respond
     requirement: str = "recbole==1.2.1"
+    pip: tuple[str, ...] = (sys.executable, "-m", "pip")
     pip_options: tuple[str, ...] = ()
+    pip_seconds: float = 180.0
+    max_bytes: int = 64 * 2**20  # of a download or of one unpacked file; the real ones: under 5 MB
     digests: Mapping[str, str] = field(default_factory=lambda: dict(WHEEL_DIGESTS))
     # SHA-256 of the lines "user item rating timestamp" (tabs), sorted, so of either source.
     ratings_digest: str = "f7dde5dc55b648d848645090e8e50b34bbf9b56abd8c305bcae44ee5de7a1f06"

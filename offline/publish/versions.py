@@ -7,7 +7,7 @@ last. A rollback removes the last line.
 import fcntl
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -45,6 +45,11 @@ class StoredBundle:
         return bool(gate and gate.verdict == "refused")
 
 
+def remove_folder(folder: Path) -> None:
+    """Remove a folder as far as it can be removed."""
+    shutil.rmtree(folder, ignore_errors=True)
+
+
 def list_bundles(out: Path) -> list[StoredBundle]:
     """Return the bundles in ``out``, newest first and damaged ones last, without drafts."""
     root = out / BUNDLES_FOLDER
@@ -77,13 +82,15 @@ def draft_folder(out: Path, name: str) -> Iterator[Path]:
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield folder
     except BaseException:
-        shutil.rmtree(folder, ignore_errors=True)
+        remove_folder(folder)
         raise
     finally:
         os.close(lock)
 
 
-def remove_old_bundles(out: Path, keep: int, serving: str | None) -> list[str]:
+def remove_old_bundles(
+    out: Path, keep: int, serving: str | None, remove: Callable[[Path], None] = remove_folder
+) -> list[str]:
     """Remove abandoned drafts and all but the newest ``keep`` bundles; return what was removed.
 
     Refused bundles are counted apart, so that they never replace one that a rollback could use. The
@@ -99,12 +106,12 @@ def remove_old_bundles(out: Path, keep: int, serving: str | None) -> list[str]:
     for folder in old:  # renamed first: a process killed here leaves a draft, not half a bundle
         folder.rename(folder.with_name(f"{DRAFT_PREFIX}{folder.name}"))
     for draft in (out / BUNDLES_FOLDER).glob(f"{DRAFT_PREFIX}*"):
-        if not _is_locked(draft):
-            shutil.rmtree(draft, ignore_errors=True)
+        if not is_locked(draft):
+            remove(draft)
     return [folder.name for folder in old]
 
 
-def _is_locked(folder: Path) -> bool:
+def is_locked(folder: Path) -> bool:
     """Return whether a living process writes into the folder, or the folder no longer exists."""
     try:
         lock = os.open(folder, os.O_RDONLY)

@@ -69,12 +69,12 @@ class TrainingResult:
     archive_state: ArchiveState | None = None  # for live events; None: none were used
 
 
-def write_bundle(result: TrainingResult, out: Path) -> Path:
+def write_bundle(result: TrainingResult, out: Path, now: Callable[[], float] = time.time) -> Path:
     """Write ``out/bundles/<version>/`` and return the folder.
 
     A process that is killed at any moment leaves no unfinished bundle there.
     """
-    created = time.time()
+    created = now()
     with draft_folder(out, f"{created:.6f}") as folder:
         write_models(result.models, folder, result.build_index)
         write_rankers(result.rankers, result.ranker_kinds, folder)

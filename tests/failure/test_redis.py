@@ -30,7 +30,7 @@ class Server:
             stdout=subprocess.DEVNULL,
             cwd=self.path.parent,
         )
-        until(self._answers)
+        until(self.answers)
 
     def signal(self, which):
         self.process.send_signal(which)
@@ -39,7 +39,7 @@ class Server:
         self.process.kill()
         self.process.wait(5)
 
-    def _answers(self):
+    def answers(self):
         try:
             with redis.Redis.from_url(self.url) as link:
                 return link.ping()
@@ -72,7 +72,7 @@ def sensible(answer):
     return len(set(ids)) == 10 and not set(ids) & seen_by("u1")
 
 
-def test_redis_killed_and_back_empty_answers_go_on_and_heal_by_themselves(out, server):
+def test_redis_killed_and_back_emptyanswers_go_on_and_heal_by_themselves(out, server):
     with running(out, REDIS_URL=server.url) as served:
         assert is_whole(served)
         assert post(served, "i1").status_code == 202

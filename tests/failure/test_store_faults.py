@@ -25,6 +25,7 @@ from app.state.write_queue import ImpressionWriter
 from tests.contract.tables_contract import SMALL, listed, rows
 from tests.state import (
     IDS,
+    StoreThatFails,
     answers_again,
     consumer_of,
     event,
@@ -148,23 +149,15 @@ async def test_a_stalled_server_is_a_failure_and_is_followed_afterwards(store):
         await until(lambda: event_counts(consumer) == [1, 0, 0])
 
 
-async def test_impressions_wait_for_a_server_that_is_down(store, monkeypatch):
-    away = True
-    real = Store.pipeline
-
-    async def sometimes(link, name, commands):
-        if away:
-            raise StageError("away")
-        return await real(link, name, commands)
-
-    monkeypatch.setattr(Store, "pipeline", sometimes)
-    impressions = ImpressionWriter(store, "t")
+async def test_impressions_wait_for_a_server_that_is_down(store):
+    failing = StoreThatFails(store)
+    impressions = ImpressionWriter(failing, "t")
     impressions.pause = 0.02
     async with running(impressions):
         impressions.add_list("r", "u", ["a"])
         await asyncio.sleep(0.15)
         assert len(impressions) == 1
-        away = False
+        failing.is_away = False
         await until(lambda: not len(impressions))
     assert await store.command("XLEN", "t:shown") == 1
     assert impressions.dropped == 0

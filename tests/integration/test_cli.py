@@ -1,10 +1,8 @@
 """The command line: what a user types, what he reads, and the status it ends with."""
 
-import signal
 import socket
 import subprocess
 import sys
-from contextlib import suppress
 from importlib.metadata import version
 from operator import attrgetter
 
@@ -14,19 +12,25 @@ from typer.main import get_command
 from typer.testing import CliRunner
 
 from app.bundle.bundle import BundleError, find_current_bundle
+from app.bundle.manifest import read_manifest
 from app.contracts import StageError
 from app.process.serve import PortTakenError
 from app.process.server_process import ServerError
 from app.rank.scorer import BUILT_IN_NAMES
-from app.settings import Settings, SettingsError
+from app.settings import SettingsError
 from offline import cli
-from offline.cli import operation
 from offline.config import JobConfig
 from offline.data.errors import DataError
 from offline.errors import RefusedError
-from offline.evaluate.gate import GateConfig
 from offline.training.kinds import BUILT_IN_TRAINERS
-from tests.conftest import COMMAND, ROOT, clean_environment, running, until, world, write_recbole
+from tests.conftest import (
+    COMMAND,
+    QUICK,
+    ROOT,
+    clean_environment,
+    world,
+    write_recbole,
+)
 
 
 def invoke(*arguments):
@@ -82,16 +86,6 @@ def test_the_installed_command_runs():
     assert "train" in result.stdout
 
 
-def test_what_the_command_line_says_reaches_the_service(monkeypatch, tmp_path):
-    received = []
-    monkeypatch.setattr(operation, "serve", received.append)
-    assert invoke("serve", "--out", tmp_path, "--port", 9, "--workers", 3).exit_code == 0
-    assert invoke("serve").exit_code == 0
-    assert (received[0].out, received[0].port, received[0].workers) == (tmp_path, 9, 3)
-    assert received[0].host == "127.0.0.1"
-    assert received[1].out == Settings().out
-
-
 def test_a_setting_that_makes_no_sense_is_one_sentence(monkeypatch, tmp_path):
     monkeypatch.setenv("RECFUNNEL_WORKERS", "none")
     result = invoke("serve", "--out", tmp_path)
@@ -127,18 +121,6 @@ def test_what_the_gate_refused_is_one_sentence_and_status_3(capsys):
     assert capsys.readouterr().err == "The bundle v2 is written but not published.\n"
 
 
-def test_what_the_command_line_says_reaches_the_gate(monkeypatch, tmp_path):
-    received = []
-    monkeypatch.setattr(
-        "offline.commands.train.train", lambda *result, **_: received.append(result[2])
-    )
-    train = ("train", "--data", tmp_path, "--out", tmp_path)
-    assert invoke(*train).exit_code == 0
-    assert invoke(*train, "--force", "--margin", 0.1, "--keep", 3).exit_code == 0
-    assert [one.gate for one in received] == [GateConfig(), GateConfig(margin=0.1, force=True)]
-    assert [one.keep for one in received] == [5, 3]
-
-
 def test_a_library_that_is_not_installed_is_named_with_what_to_do(capsys):
     with pytest.raises(typer.Exit) as ended, cli.errors_as_sentences():
         import unheard_of  # noqa: F401, PLC0415
@@ -153,12 +135,18 @@ def test_a_bug_keeps_its_traceback():
         raise ZeroDivisionError
 
 
-def test_training_writes_a_bundle_and_says_where(tmp_path, monkeypatch):
+def test_training_writes_a_bundle_as_it_was_told_and_says_where(out, tmp_path, monkeypatch):
     monkeypatch.setenv("REDIS_URL", "")
+    monkeypatch.setenv("COLUMNS", "200")
     data = write_recbole(tmp_path / "cinema", world(3, users=30, items=30, ratings=300))
-    result = invoke("train", "--data", data, "--out", tmp_path / "out", "--seed", 5)
+    gate = ("--margin", 0.5, "--keep", 1, "--force")
+    result = invoke("train", "--data", data, "--out", out, "--config", QUICK, "--seed", 5, *gate)
     assert result.exit_code == 0, result.output
-    assert find_current_bundle(tmp_path / "out").name in result.output.replace("\n", "")
+    (bundle,) = (out / "bundles").iterdir()  # the one in service before is gone
+    assert find_current_bundle(out) == bundle
+    assert bundle.name in result.output
+    manifest = read_manifest(bundle)
+    assert (manifest.seed, manifest.gate.margin) == (5, 0.5)
 
 
 def test_training_on_nothing_is_refused(tmp_path):
@@ -168,11 +156,10 @@ def test_training_on_nothing_is_refused(tmp_path):
     assert not (tmp_path / "out").exists()
 
 
-@pytest.mark.e2e
 def test_too_little_data_is_one_sentence_without_a_traceback(tmp_path):
     data = write_recbole(tmp_path / "cinema", world(3, users=5, items=5, ratings=19))
-    result = typed("train", "--data", data, "--out", tmp_path / "out")
-    assert result.returncode == 1
+    result = invoke("train", "--data", data, "--out", tmp_path / "out")
+    assert result.exit_code == 1
     assert "19 interactions are too few to split by time" in result.stderr
     assert "Traceback" not in result.stderr
     assert not (tmp_path / "out" / "current").exists()
@@ -187,10 +174,7 @@ def test_a_taken_port_is_reported_at_once(taken, tmp_path):
     assert not (tmp_path / "out").exists()
 
 
-def test_the_demo_looks_at_the_port_before_it_trains(taken, tmp_path, monkeypatch):
-    monkeypatch.setattr(
-        "offline.commands.demo.fetch_ml_100k", lambda _: pytest.fail("it began to work")
-    )
+def test_the_demo_looks_at_the_port_before_it_trains(taken, tmp_path):
     result = invoke("demo", "--out", tmp_path / "out", "--data", tmp_path, "--port", taken)
     assert result.exit_code == 1
     assert f"--port {taken + 1}" in result.stderr
@@ -253,35 +237,3 @@ def test_the_help_of_an_option_names_the_default_of_its_setting(path, option):
     train = get_command(cli.app).commands["train"]
     (parameter,) = [one for one in train.params if option in one.opts]
     assert f"Default: {attrgetter(path)(JobConfig())}." in parameter.help
-
-
-def test_the_command_line_is_the_program(monkeypatch, capsys):
-    monkeypatch.setattr(sys, "argv", ["recfunnel", "--help"])
-    with suppress(SystemExit):
-        cli.main()
-    assert "train" in capsys.readouterr().out
-
-
-@pytest.mark.e2e
-def test_without_a_bundle_the_service_is_not_ready_and_its_log_says_why(tmp_path):
-    with running(tmp_path / "out", ready=False) as served:
-        until(lambda: served.answers() and "refused" in served.log, 30)
-        result = served.client.get("/readyz")
-        assert result.status_code == 503
-        assert "there is no bundle in" in result.json()["refused"]
-        assert "there is no bundle in" in served.log
-        assert "Traceback" not in served.log
-        assert served.end(signal.SIGTERM) == (0, [])
-
-
-@pytest.mark.e2e
-def test_a_corrupt_bundle_is_refused_with_a_sentence(out):
-    with (find_current_bundle(out) / "fine.listwise.0.txt").open("ab") as file:
-        file.write(b"!")
-    with running(out, ready=False) as served:
-        until(lambda: served.answers() and "refused" in served.log, 30)
-        result = served.client.get("/readyz")
-        assert result.status_code == 503
-        assert "fine.listwise.0.txt is corrupt" in result.json()["refused"]
-        assert "fine.listwise.0.txt is corrupt" in served.log
-        assert "Traceback" not in served.log

@@ -1,6 +1,7 @@
 """``/explain`` and ``why=`` over HTTP: the reason why an item is not in a list."""
 
 from app.rerank.policies import SceneSettings
+from app.service.answering import SideEffect
 from tests.conftest import ITEMS, hosted, leisurely, seen_by, until
 from tests.integration.api.test_recommend import is_refused, stranger
 
@@ -25,14 +26,14 @@ def test_every_item_of_the_catalogue_has_a_reason_and_exactly_the_list_is_shown(
     assert seen == seen_by(user)
 
 
-def test_an_explanation_is_not_an_impression(api, monkeypatch):
-    recorded = []
-    monkeypatch.setattr(api.service.impressions, "add_list", lambda *_: recorded.append("shown"))
-    monkeypatch.setattr(api.service.request_log, "add_answer", lambda *_: recorded.append("served"))
+def test_an_explanation_is_not_an_impression(api):
+    recorded, effects = [], api.service.after_answer
+    api.service.after_answer = (*effects, SideEffect("record", recorded.append))
     explain(api, stranger(), "i1")
     assert recorded == []
     api.recommend(stranger())
-    assert recorded == ["shown", "served"]
+    api.service.after_answer = effects
+    assert len(recorded) == 1
 
 
 def test_a_request_for_a_list_may_have_one_item_explained(api):

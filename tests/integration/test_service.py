@@ -116,6 +116,16 @@ def test_a_corrupt_new_bundle_is_refused_and_the_old_one_serves_on(out, redis_ur
     ]
 
 
+def test_without_a_bundle_it_is_not_ready_and_its_log_says_why(tmp_path, redis_url, caplog):
+    with hosted(leisurely(out=tmp_path, redis_url=redis_url), ready=False) as service:
+        until(lambda: "bundle refused" in caplog.text)
+        answer = service.client.get("/readyz")
+        assert answer.status_code == 503
+        assert "there is no bundle in" in answer.json()["refused"]
+        assert "there is no bundle in" in caplog.text
+        assert "Traceback" not in caplog.text
+
+
 def test_a_bundle_that_is_mended_is_taken_into_service(out, redis_url):
     folder = find_current_bundle(out)
     whole = (folder / "coarse.json").read_bytes()
@@ -149,6 +159,14 @@ def test_without_redis_it_starts_and_answers_and_says_what_is_missing(out, tmp_p
         assert told.headers["Retry-After"] == "1"
         assert metric(service, 'recfunnel_events_total{outcome="lost",type="click"} 1.0')
         assert serving(service)["redis"] == "down"
+        for method, path, body in (
+            ("PUT", "", {"attributes": {"a": 1}}),
+            ("PUT", "/friends", {"friends": ["u1"]}),
+            ("GET", "", None),
+            ("DELETE", "", None),
+        ):
+            answer = service.client.request(method, f"/users/u1{path}", json=body)
+            assert (answer.status_code, answer.headers["Retry-After"]) == (503, "1")
 
 
 def test_a_worker_that_starts_while_redis_is_down_gives_no_deleted_item(out, tmp_path):

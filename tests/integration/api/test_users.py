@@ -232,22 +232,6 @@ async def test_entries_that_are_not_ours_stay_when_a_user_is_erased(redis_url):
 
 
 @pytest.mark.parametrize(
-    ("method", "path", "body"),
-    [
-        ("PUT", "", {"attributes": {"a": 1}}),
-        ("PUT", "/friends", {"friends": ["u1"]}),
-        ("GET", "", None),
-        ("DELETE", "", None),
-    ],
-)
-def test_without_the_store_nothing_is_said_to_be_done(api, monkeypatch, method, path, body):
-    monkeypatch.setattr(api.service, "writer", Store.connect("unix:///nowhere.sock"))
-    answer = api.client.request(method, f"/users/u1{path}", json=body)
-    is_refused(answer, 503, None)
-    assert answer.headers["Retry-After"] == "1"
-
-
-@pytest.mark.parametrize(
     "odd", ["a/b", "/", "/friends", "x/friends/", "100%2F", "ö ?#&+;=", "a//b"]
 )
 def test_ids_of_any_characters_fit_into_every_path(api, odd):

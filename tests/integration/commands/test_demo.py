@@ -8,7 +8,6 @@ from rich.console import Console
 
 from app.bundle.bundle import find_current_bundle
 from app.settings import Settings
-from offline.commands import demo as demo_module
 from offline.commands.demo import demo, has_bundle, print_list
 from tests.conftest import (
     free_port,
@@ -46,22 +45,23 @@ def test_the_demo_shows_a_list_and_the_addresses_and_ends_with_ctrl_c(out):
         assert "Traceback" not in served.log
 
 
-def test_nothing_there_it_gets_the_data_trains_and_serves(tmp_path, monkeypatch, capsys):
+def test_nothing_there_it_gets_the_data_trains_and_serves(tmp_path, capsys):
     data = write_recbole(tmp_path / "ml-100k", world(3, users=30, items=30, ratings=300))
     folders, served = [], []
-    monkeypatch.setattr(demo_module, "fetch_ml_100k", lambda to: folders.append(to) or data)
-    monkeypatch.setattr(demo_module, "serve", served.append)
-    monkeypatch.setattr(demo_module, "print_list", lambda *_: None)
+    stand_ins = {
+        "fetch": lambda to: folders.append(to) or data,
+        "serve": lambda *passed: served.append(passed),
+    }
     settings = Settings(out=tmp_path / "out", port=free_port(), redis_url=None)
     assert not has_bundle(settings.out)
-    demo(settings, tmp_path, "u1")
+    demo(settings, tmp_path, "u1", **stand_ins)
     assert folders == [tmp_path]
-    assert served == [settings]
+    assert served == [(settings, "u1")]
     assert has_bundle(settings.out)
     output = capsys.readouterr().out
     assert "redistribut" in output  # GroupLens' terms
     assert "NDCG@10" in output
-    demo(settings, tmp_path, "u1")
+    demo(settings, tmp_path, "u1", **stand_ins)
     assert folders == [tmp_path]
     assert "is used." in capsys.readouterr().out
 

@@ -5,7 +5,6 @@ import subprocess
 import threading
 import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import ClassVar
 from uuid import uuid4
 
 import orjson
@@ -146,13 +145,12 @@ def test_types_are_for_the_service_to_judge_and_columns_say_what_they_are_named(
 
 
 class Proxy(BaseHTTPRequestHandler):
-    """What may stand before a service: answers by ``statuses``, in HTML until it is 202."""
-
-    statuses: ClassVar[list[int]] = []
+    """What may stand before a service: answers by the statuses, in HTML until it is 202."""
 
     def do_POST(self):
         self.rfile.read(int(self.headers["Content-Length"]))
-        status = self.statuses.pop(0) if len(self.statuses) > 1 else self.statuses[0]
+        statuses = self.server.statuses
+        status = statuses.pop(0) if len(statuses) > 1 else statuses[0]
         text = b'{"accepted": 1, "duplicates": 0}' if status == 202 else b"<html>Bad</html>"
         self.send_response(status)
         self.send_header("Content-Length", str(len(text)))
@@ -168,26 +166,25 @@ def proxy():
     with ThreadingHTTPServer(("127.0.0.1", 0), Proxy) as server:
         thread = threading.Thread(target=server.serve_forever)
         thread.start()
-        yield f"http://127.0.0.1:{server.server_port}"
+        yield server
         server.shutdown()
         thread.join()
 
 
-def test_what_a_proxy_says_in_html_is_asked_again_or_told_in_a_sentence(
-    proxy, tmp_path, monkeypatch
-):
+def test_what_a_proxy_says_in_html_is_asked_again_or_told_in_a_sentence(proxy, tmp_path):
+    url = f"http://127.0.0.1:{proxy.server_port}"
     path = tmp_path / "likes.csv"
     path.write_text("user,item\nu,i1\n")
-    monkeypatch.setattr(Proxy, "statuses", [502, 504, 202])
-    assert import_events(read_event_file(path, None), proxy, QUIET).accepted == 1
+    proxy.statuses = [502, 504, 202]
+    assert import_events(read_event_file(path, None), url, QUIET).accepted == 1
     (tmp_path / f"likes.csv{PROGRESS_SUFFIX}").unlink()
     for status, said in [(404, "address of a service"), (200, "address of a service")]:
-        monkeypatch.setattr(Proxy, "statuses", [status])
+        proxy.statuses = [status]
         with pytest.raises(DataError, match=said):
-            import_events(read_event_file(path, None), proxy, QUIET)
-    monkeypatch.setattr(Proxy, "statuses", [502])
+            import_events(read_event_file(path, None), url, QUIET)
+    proxy.statuses = [502]
     with pytest.raises(DataError, match=r"502, .* run the same command again"):
-        import_events(read_event_file(path, None), proxy, QUIET, retry_seconds=0.0)
+        import_events(read_event_file(path, None), url, QUIET, retry_seconds=0.0)
 
 
 def test_a_service_that_stays_away_is_told_in_a_sentence(tmp_path):

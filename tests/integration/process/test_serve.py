@@ -276,9 +276,8 @@ def test_workers_end_when_their_parent_was_killed():
 
 def ask_until_answered(url):
     def answer():
-        with suppress(httpx.TransportError):
-            with http_client(url) as client:
-                return client.get("/").text
+        with suppress(httpx.TransportError), http_client(url) as client:
+            return client.get("/").text
         return None
 
     return until(answer)

@@ -12,13 +12,12 @@ from typer.testing import CliRunner
 from app.bundle.bundle import find_current_bundle
 from app.bundle.manifest import BundleError, GateCheck, GateResult, parse_manifest
 from offline import cli
-from offline.publish import versions as versions_module
-from offline.publish import writer
 from offline.publish.versions import (
     DRAFT_PREFIX,
     HISTORY,
     current_version,
     draft_folder,
+    is_locked,
     list_bundles,
     point_to,
     remove_old_bundles,
@@ -52,12 +51,11 @@ def gate(verdict):
 
 
 @pytest.fixture
-def make(tmp_path, monkeypatch):
+def make(tmp_path):
     """Write small bundles, each an hour younger than the one before."""
     made = []
 
     def one(verdict="passed", *, serve=True):
-        monkeypatch.setattr(writer.time, "time", lambda: 1_800_000_000.0 + 3_600 * len(made))
         models = small_models()
         factors = replace(models.factors, items=models.factors.items + np.float32(len(made)))
         told = build_training_result(
@@ -65,7 +63,8 @@ def make(tmp_path, monkeypatch):
             metrics={"ndcg@10": {"funnel": FIGURE}},
             gate=gate(verdict) if verdict else None,
         )
-        folder = write_bundle(told, tmp_path)
+        moment = 1_800_000_000.0 + 3_600 * len(made)
+        folder = write_bundle(told, tmp_path, lambda: moment)
         made.append(folder)
         if serve:
             point_to(folder)
@@ -257,7 +256,7 @@ def test_what_another_run_is_writing_is_left_to_it(make, tmp_path):
 
 
 def test_a_draft_that_vanishes_while_it_is_looked_at_is_nobody_s(tmp_path):
-    assert versions_module._is_locked(tmp_path / "gone")
+    assert is_locked(tmp_path / "gone")
 
 
 @pytest.mark.e2e
@@ -281,12 +280,10 @@ def test_a_run_killed_outright_loses_its_lock_and_then_its_draft(make, tmp_path)
     assert find_current_bundle(tmp_path) == a
 
 
-def test_killed_while_removing_it_leaves_a_draft_and_no_half_bundle(make, tmp_path, monkeypatch):
+def test_killed_while_removing_it_leaves_a_draft_and_no_half_bundle(make, tmp_path):
     a, b = make(), make()
-    monkeypatch.setattr(versions_module.shutil, "rmtree", lambda *_, **__: None)
-    remove_old_bundles(tmp_path, 1, b.name)
+    remove_old_bundles(tmp_path, 1, b.name, lambda _: None)
     assert versions(tmp_path) == [b.name]
-    monkeypatch.undo()
     remove_old_bundles(tmp_path, 1, b.name)
     assert not list((tmp_path / "bundles").glob(f"{DRAFT_PREFIX}*"))
     assert not a.exists()

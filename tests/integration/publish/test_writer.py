@@ -18,9 +18,8 @@ from app.bundle.layout import collect_arrays
 from app.bundle.manifest import POINTER, BundleError, read_manifest
 from app.event_weights import EventWeights
 from app.features.views import COARSE_VIEW, FINE_VIEW, column_names
-from offline.publish import writer
 from offline.publish.versions import HISTORY, point_to
-from offline.publish.writer import HISTORICAL_AGE, push_tables, write_bundle
+from offline.publish.writer import HISTORICAL_AGE, installed_versions, push_tables, write_bundle
 from tests.bundles import build_training_result, fine_ranker
 from tests.conftest import ROOT, clean_environment
 from tests.fakes import small_models
@@ -28,10 +27,10 @@ from tests.fakes import small_models
 DYING = """
 import sys
 from pathlib import Path
-from tests.bundles import build_training_result, fine_ranker
-from offline.publish import writer
-writer.faiss.write_index = lambda *_: (print("writing", flush=True), sys.stdin.read())
-writer.write_bundle(build_training_result(), Path(sys.argv[1]))
+from tests.bundles import build_training_result
+from offline.publish.writer import write_bundle
+wait = lambda _: (print("writing", flush=True), sys.stdin.read())
+write_bundle(build_training_result(build_index=wait), Path(sys.argv[1]))
 """
 
 
@@ -109,13 +108,12 @@ def test_the_pointer_names_the_new_bundle_and_nothing_else_is_left(tmp_path):
     assert bundles(tmp_path) == sorted([first.name, second.name])
 
 
-def test_a_write_that_fails_leaves_no_draft(tmp_path, monkeypatch):
+def test_a_write_that_fails_leaves_no_draft(tmp_path):
     def full(*_):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(writer.faiss, "write_index", full)
     with pytest.raises(OSError, match="No space left"):
-        write_bundle(build_training_result(), tmp_path)
+        write_bundle(build_training_result(build_index=full), tmp_path)
     assert bundles(tmp_path) == []
 
 
@@ -156,4 +154,4 @@ def test_without_redis_the_service_loads_the_tables_itself(tmp_path, caplog):
 
 
 def test_versions_are_of_the_installed_libraries_alone():
-    assert writer.installed_versions(["numpy", "no-such-library"]) == {"numpy": np.__version__}
+    assert installed_versions(["numpy", "no-such-library"]) == {"numpy": np.__version__}

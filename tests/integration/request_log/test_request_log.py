@@ -3,22 +3,24 @@
 import asyncio
 import time
 from contextlib import contextmanager
+from types import SimpleNamespace
 from uuid import uuid4
 
 import numpy as np
 import pytest
 import redis
 
-from app.contracts import SLOTS, StageError
+from app.contracts import SLOTS
 from app.features.views import FINE_VIEW, column_names
 from app.recall.registry import CHANNELS
 from app.request_log.answer_record import LogEntry, offsets_of, request_of
 from app.request_log.writer import RequestLog, request_log_key
 from app.rerank.policies import SceneSettings
+from app.service.answering import AnswerLogger, SideEffect
 from app.state.store import Store
 from tests.conftest import hosted, leisurely, until
 from tests.integration.api.test_recommend import stranger
-from tests.state import running
+from tests.state import StoreThatFails, running
 
 
 @contextmanager
@@ -92,11 +94,15 @@ def test_a_history_in_the_request_is_logged_as_it_was_sent(api):
     assert request.history[0][3] == request.history[1][3] + 1
 
 
-def test_a_queued_answer_holds_no_array_as_long_as_the_catalogue(api, monkeypatch):
-    noted = []
-    monkeypatch.setattr(api.service.request_log, "add_answer", noted.append)
+def test_a_queued_answer_holds_no_array_as_long_as_the_catalogue(api):
+    service, seen = api.service, []
+    effects = service.after_answer
+    service.after_answer = (SideEffect("keep", seen.append),)
     answer = api.recommend("u4", filter='category != "war"')
-    (waiting,) = noted
+    service.after_answer = effects
+    queued = SimpleNamespace(is_sampled=lambda _: True, add_answer=seen.append)
+    AnswerLogger(queued, service.item_store, service.settings)(seen.pop())
+    (waiting,) = seen
     assert (len(waiting.run.query.excluded), waiting.run.query.filters) == (0, ())
     assert waiting.log_entry().head["items"] == [item["item_id"] for item in answer["items"]]
 
@@ -141,26 +147,18 @@ async def test_a_full_queue_drops_and_counts(redis_url):
         assert (len(log), log.dropped) == (0, 3)
 
 
-async def test_what_the_server_does_not_accept_waits_within_bounds_and_is_written_once(
-    redis_url, monkeypatch
-):
-    away, real, prefix = True, Store.pipeline, uuid4().hex
-
-    async def sometimes(store, name, commands):
-        if away:
-            raise StageError("away")
-        return await real(store, name, commands)
-
-    monkeypatch.setattr(Store, "pipeline", sometimes)
+async def test_what_the_server_does_not_accept_waits_within_bounds_and_is_written_once(redis_url):
+    prefix = uuid4().hex
     async with Store.connect(redis_url) as store:
-        log = RequestLog(store, prefix, 1.0, 100)
+        failing = StoreThatFails(store)
+        log = RequestLog(failing, prefix, 1.0, 100)
         log.packed.pause, log.packed.gather_time, log.packed.capacity = 0.02, 0.01, 3
         async with running(log):
             for _ in range(5):
                 log.add_answer(Answer())
             await asyncio.sleep(0.1)
             assert (len(log), log.dropped) == (3, 2)
-            away = False
+            failing.is_away = False
             for _ in range(100):
                 await asyncio.sleep(0.01)
         assert await store.command("XLEN", request_log_key(prefix)) == 3

@@ -1,6 +1,7 @@
 """Similarity tables in Redis: loading, retiring, batched reads."""
 
 import asyncio
+from contextlib import asynccontextmanager
 
 import numpy as np
 import pytest
@@ -39,18 +40,30 @@ async def test_large_tables_are_read_as_they_were_written(store):
         assert listed(stored) == listed(MappedTables(large).spans(name, asked))
 
 
-async def test_loading_takes_bounded_chunks_and_sets_the_marker_last(store, url, monkeypatch):
-    sent = []
-    real = Store.pipeline
+class StoreThatRecords:
+    """A store that keeps the size of each chunk of tables that is written."""
 
-    async def noted(link, name, commands):
-        assert not await are_loaded(store, "t", "b1")
-        sent.append(sum(len(part) for part in commands[0][2::2]))
-        return await real(link, name, commands)
+    def __init__(self, store, sent):
+        self.store, self.sent = store, sent
 
-    monkeypatch.setattr(Store, "pipeline", noted)
-    whole = random_table(200, 100)
-    await load_tables(store, "t", "b1", {"item_cf": whole}, chunk_bytes=1_000)
+    def __getattr__(self, name):
+        return getattr(self.store, name)
+
+    @asynccontextmanager
+    async def dedicated(self, seconds):
+        async with self.store.dedicated(seconds) as connection:
+            yield StoreThatRecords(connection, self.sent)
+
+    async def pipeline(self, name, commands):
+        assert not await are_loaded(self.store, "t", "b1")
+        self.sent.append(sum(len(part) for part in commands[0][2::2]))
+        return await self.store.pipeline(name, commands)
+
+
+async def test_loading_takes_bounded_chunks_and_sets_the_marker_last(store):
+    sent, whole = [], random_table(200, 100)
+    recording = StoreThatRecords(store, sent)
+    await load_tables(recording, "t", "b1", {"item_cf": whole}, chunk_bytes=1_000)
     assert sum(sent) == len(whole.rows) * 8
     assert max(sent) <= 1_000
     assert await are_loaded(store, "t", "b1")
