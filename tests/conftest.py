@@ -27,9 +27,6 @@ from app.cpu import Cpu
 from app.main import create_app
 from app.process.embedded_server import embedded_server
 from app.process.workers import DrainingServer
-from app.recall.item_table import ItemTableChannelConfig
-from app.recall.registry import CHANNEL_SPECS
-from app.recall.user_cf import UserCFChannelConfig
 from app.service.rollout import DEFAULT_TIMING
 from app.service.service import Service
 from app.settings import Settings
@@ -48,14 +45,6 @@ LEISURE = {  # a busy machine must not make a stage late where lateness is not w
         f"RECFUNNEL_CHECKPOINTS_MS__{stage.upper()}": "15000"
         for stage in ("history", "profile", "recall", "coarse", "fine", "rerank")
     },
-}
-NEEDS_REDIS = {
-    "history",
-    *(
-        f"recall.{spec.name}"
-        for spec in CHANNEL_SPECS
-        if isinstance(spec.config, ItemTableChannelConfig | UserCFChannelConfig)
-    ),
 }
 # A busy machine must fail no test, and a test fails in each run or in none.
 hypothesis.settings.register_profile(

@@ -8,7 +8,7 @@ import pytest
 import redis
 
 from app.process.server_process import find_binary
-from tests.conftest import NEEDS_REDIS, running, seen_by, until
+from tests.conftest import running, seen_by, until
 
 pytestmark = pytest.mark.e2e
 SOON = 15.0  # seconds to heal: a few on an idle machine
@@ -72,7 +72,7 @@ def sensible(answer):
     return len(set(ids)) == 10 and not set(ids) & seen_by("u1")
 
 
-def test_redis_killed_and_back_emptyanswers_go_on_and_heal_by_themselves(out, server):
+def test_redis_killed_and_back_empty_answers_go_on_and_heal_by_themselves(out, server):
     with running(out, REDIS_URL=server.url) as served:
         assert is_whole(served)
         assert post(served, "i1").status_code == 202
@@ -81,8 +81,8 @@ def test_redis_killed_and_back_emptyanswers_go_on_and_heal_by_themselves(out, se
         for _ in range(10):
             answer = served.recommend("u1")
             assert sensible(answer)
-            assert {stage for stage, _ in missing(answer)} == NEEDS_REDIS
-            assert {outcome for _, outcome in missing(answer)} <= {"down", "late"}
+            assert missing(answer) <= {("history", "down"), ("history", "late")}
+            assert missing(answer)
         refused = post(served, "i2")
         assert refused.status_code == 503
         assert refused.headers["Retry-After"] == "1"
@@ -91,7 +91,7 @@ def test_redis_killed_and_back_emptyanswers_go_on_and_heal_by_themselves(out, se
         assert ready.status_code == 200
         assert ready.json()["redis"] == "down"
         text = served.client.get("/metrics").text
-        assert 'recfunnel_degraded_total{outcome="down",stage="recall.item_cf"}' in text
+        assert 'recfunnel_degraded_total{outcome="down",stage="history"}' in text
         assert "Traceback" not in served.log
 
         server.start()  # empty: the tables are gone
@@ -123,7 +123,7 @@ def test_a_redis_that_stands_still_costs_no_more_than_the_budget(out, server):
                 began = time.monotonic()
                 answer = served.recommend("u1")
                 assert sensible(answer)
-                assert {stage for stage, _ in missing(answer)} >= NEEDS_REDIS
+                assert "history" in {stage for stage, _ in missing(answer)}
                 assert {outcome for _, outcome in missing(answer)} <= {"late", "down"}
                 assert answer["took_ms"] < 2_000
                 assert time.monotonic() - began < 4

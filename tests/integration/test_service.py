@@ -27,7 +27,7 @@ from app.state.archiver_status import UNLIMITED, mark_archiver_in_use
 from app.state.tables import marker_key
 from offline.publish.versions import point_to
 from tests.bundles import edit_manifest
-from tests.conftest import NEEDS_REDIS, hosted, leisurely, until
+from tests.conftest import hosted, leisurely, until
 
 
 def another_version(out, version):
@@ -153,7 +153,7 @@ def test_without_redis_it_starts_and_answers_and_says_what_is_missing(out, tmp_p
         answer = service.recommend("u1")
         assert len(answer["items"]) == 10
         down = {(missing["stage"], missing["outcome"]) for missing in answer["degraded"]}
-        assert down == {(stage, "down") for stage in NEEDS_REDIS}
+        assert down == {("history", "down")}
         told = service.client.post("/events", json={"user_id": "u1", "item_id": "i1"})
         assert told.status_code == 503
         assert told.headers["Retry-After"] == "1"
