@@ -209,12 +209,9 @@ def _remark(item: str, old_items: list[str], after: LogEntry) -> str:
         return "gone"
     at = after.head["items"].index(item)
     slot, score = SLOTS[after.arrays["slots"][at]], float(after.arrays["scores"][at, -1])
-    movement = "new" if item not in old_items else _movement(old_items.index(item) - at)
+    up = old_items.index(item) - at if item in old_items else None
+    movement = "new" if up is None else f"{'up' if up > 0 else 'down'} {abs(up)}" if up else ""
     return f"{movement} {slot} {score:.4f}".strip()
-
-
-def _movement(up: int) -> str:
-    return f"{'up' if up > 0 else 'down'} {abs(up)}" if up else ""
 
 
 def compute_overlap(before: LogEntry, after: LogEntry) -> float:

@@ -53,32 +53,27 @@ def attribute(trace: FunnelTrace, relevant: RowSets, k: int) -> Attribution:
 
 
 def _channel_shares(proposed: Mapping[str, RowSets], wanted: RowSets) -> dict[str, ChannelShare]:
-    alive = {name: _alive(sets, wanted) for name, sets in proposed.items()}
+    alive = {name: sets.contains(wanted) for name, sets in proposed.items()}
     finders = np.sum(list(alive.values()), axis=0)
     return {
         name: ChannelShare(
             own=_share(hits, wanted),
             unique=_share(hits & (finders == 1), wanted),
-            size=_mean_size(proposed[name]),
+            size=float(proposed[name].sizes.mean()),
         )
         for name, hits in alive.items()
     }
 
 
 def _stage_share(stage: str, left: RowSets, wanted: RowSets, k: int) -> StageShare:
-    alive = _alive(left, wanted)
+    alive = left.contains(wanted)
     perfect = grade_lists(_perfect_lists(wanted, alive, k), wanted)
     return StageShare(
         stage=stage,
         alive=_share(alive, wanted),
         oracle_ndcg=float(ndcg(perfect, k).mean()),
-        size=_mean_size(left),
+        size=float(left.sizes.mean()),
     )
-
-
-def _alive(sets: RowSets, wanted: RowSets) -> NDArray[np.bool_]:
-    """Return whether the user's set holds each wanted item, (m,)."""
-    return np.asarray(sets.grades_of(wanted.owners, wanted.rows) > 0)
 
 
 def _share(alive: NDArray[np.bool_], wanted: RowSets) -> float:
@@ -89,7 +84,7 @@ def _share(alive: NDArray[np.bool_], wanted: RowSets) -> float:
 
 def _room(left: RowSets, wanted: RowSets, k: int) -> float:
     """Return the mean share of each user's wanted items that k places can hold of ``left``."""
-    hits = np.bincount(wanted.owners, weights=_alive(left, wanted), minlength=len(wanted))
+    hits = np.bincount(wanted.owners, weights=left.contains(wanted), minlength=len(wanted))
     return float((np.minimum(hits, k) / wanted.sizes).mean())
 
 
@@ -100,10 +95,6 @@ def _perfect_lists(wanted: RowSets, alive: NDArray[np.bool_], k: int) -> NDArray
     lists = np.full((len(wanted), k), -1, np.int64)
     lists[left.owners[place < k], place[place < k]] = left.rows[place < k]
     return lists
-
-
-def _mean_size(sets: RowSets) -> float:
-    return float(sets.sizes.mean())
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,7 +126,7 @@ async def recall_ceiling(
 
     def recall(count: int) -> float:
         candidates = RowSets.of([runs[user].merged.top(count).rows for user in users])
-        return _share(_alive(candidates, wanted), wanted)
+        return _share(candidates.contains(wanted), wanted)
 
     return [RecallCeiling(candidates=count, recall=recall(count)) for count in candidate_counts]
 

@@ -40,7 +40,9 @@ class UserMetrics:
 
     users: NDArray[np.int64]  # (u,) the user of each line; a user of two windows has two lines
     per_user: dict[tuple[str, str], PerUser]  # (method, metric) -> (u,)
-    coverage: dict[str, dict[str, float]]  # method -> metric -> share of the catalogue
+    # method -> metric -> share of the catalogue, of all lists together: there are no bounds,
+    # because a resample of users has fewer lists
+    coverage: dict[str, dict[str, float]]
 
     @classmethod
     def pool(cls, parts: Sequence["UserMetrics"]) -> "UserMetrics":
@@ -93,7 +95,7 @@ def compute_user_metrics(
         raise ValueError(f"cannot compare without the lists of {[OBVIOUS]}")
     users = np.flatnonzero(relevant.sizes)
     wanted = relevant.take(users)
-    rows = {method: places[users] for method, places in lists.items()}
+    rows, n = {method: places[users] for method, places in lists.items()}, len(background.counts)
     grades = {method: metrics.grade_lists(places, wanted) for method, places in rows.items()}
     return UserMetrics(
         users,
@@ -105,7 +107,12 @@ def compute_user_metrics(
                 | _beyond_accuracy(places, grades[method], rows[OBVIOUS], background)
             ).items()
         },
-        {method: _coverage(places, len(background.counts)) for method, places in rows.items()},
+        {
+            method: {
+                f"coverage@{k}": metrics.coverage(places, k, len(background.counts)) for k in CUTS
+            }
+            for method, places in rows.items()
+        },
     )
 
 
@@ -173,11 +180,6 @@ def _beyond_accuracy(
         values[f"novelty@{k}"] = metrics.novelty(rows, k, background.counts)
         values[f"serendipity@{k}"] = metrics.serendipity(rows, graded_lists, obvious, k)
     return values
-
-
-def _coverage(rows: Lists, n: int) -> dict[str, float]:
-    """Measure all lists together. A resample of users has fewer lists, so there are no bounds."""
-    return {f"coverage@{k}": metrics.coverage(rows, k, n) for k in CUTS}
 
 
 def _means(

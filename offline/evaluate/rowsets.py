@@ -66,6 +66,10 @@ class RowSets:
         at = np.minimum(np.searchsorted(keys, wanted), len(keys) - 1)
         return np.where((keys[at] == wanted) & (rows >= 0), self.grades[at], np.float32(0))
 
+    def contains(self, other: "RowSets") -> NDArray[np.bool_]:
+        """Return whether each row of ``other`` is in the same user's set here, (m,)."""
+        return np.asarray(self.grades_of(other.owners, other.rows) > 0)
+
     def take(self, users: NDArray[np.integer]) -> "RowSets":
         """Select these users' sets, in this order. The users are numbered anew."""
         sizes = self.sizes[users]

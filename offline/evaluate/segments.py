@@ -92,7 +92,7 @@ def recall_by_popularity(
     band_of = popularity_bands(counts)
     names = [*POPULARITY_BANDS, NEVER_SEEN]
     owners, bands = relevant.owners, []
-    hits = {name: _hits(rows[:, :K], relevant) for name, rows in lists.items()}
+    hits = {name: RowSets.of(list(rows[:, :K])).contains(relevant) for name, rows in lists.items()}
     for band in np.unique(band_of[relevant.rows]):
         in_band = band_of[relevant.rows] == band
         columns = [
@@ -116,9 +116,3 @@ def popularity_bands(counts: NDArray[np.float64]) -> NDArray[np.int64]:
     place[np.argsort(-counts, kind="stable")] = np.arange(len(counts))
     ends = np.ceil(np.array(list(POPULARITY_BANDS.values())) * with_events)
     return np.searchsorted(ends, place, side="right").astype(np.int64)
-
-
-def _hits(lists: Lists, relevant: RowSets) -> NDArray[np.bool_]:
-    """Return whether the user's list holds each relevant item, (m,)."""
-    shown = RowSets.of(list(lists))
-    return np.asarray(shown.grades_of(relevant.owners, relevant.rows) > 0)

@@ -17,6 +17,7 @@ Two more are elsewhere. The cascade is the funnel itself, whose fine ranker is t
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from functools import partial
 from typing import TypeAlias
 
 import numpy as np
@@ -82,26 +83,14 @@ def _fixed_weights(weights: Mapping[float, Mapping[str, float]]) -> HybridModel:
     return HybridModel(columns, zeros, np.ones_like(zeros), lengths, table)
 
 
-def fit_learned(table: RankTable, config: HybridConfig) -> HybridModel:
-    """Weight the channels' columns so that positive items stand out."""
-    return _fit_linear(CHANNEL_COLUMNS, table, config)
-
-
-def fit_adaptive(table: RankTable, config: HybridConfig) -> HybridModel:
-    """Weight the channels' columns by the length of the user's history."""
-    return _fit_by_history(_fit_linear(CHANNEL_COLUMNS, table, config), table, config)
-
-
-def fit_combined(table: RankTable, config: HybridConfig) -> HybridModel:
-    """Weight all columns of the fine view by the length of the user's history."""
-    return _fit_by_history(_fit_linear(column_names(FINE_VIEW), table, config), table, config)
-
-
-def _fit_by_history(overall: HybridModel, table: RankTable, config: HybridConfig) -> HybridModel:
-    """Fit weights for each band of history length, and shrink them to the overall ones.
+def _fit_by_history(
+    columns: tuple[str, ...], table: RankTable, config: HybridConfig
+) -> HybridModel:
+    """Fit weights of the columns for each band of history length; shrink them to overall ones.
 
     In a band with ``prior`` positive items, its own weights count half.
     """
+    overall = _fit_linear(columns, table, config)
     events = np.expm1(table.features[:, column_names(FINE_VIEW).index(EVENTS_COLUMN)]).round()
     band = np.searchsorted(HISTORY_BAND_STARTS, events, side="right") - 1
     parts = [table.take(np.flatnonzero(band == at)) for at in range(len(HISTORY_BAND_STARTS))]
@@ -141,8 +130,8 @@ def _fit_weights(like: HybridModel, table: RankTable, config: HybridConfig) -> F
 
 HYBRID_FITS: dict[str, Callable[[RankTable, HybridConfig], HybridModel]] = {
     "weighted": fit_weighted,
-    "learned": fit_learned,
-    "adaptive": fit_adaptive,
+    "learned": partial(_fit_linear, CHANNEL_COLUMNS),
+    "adaptive": partial(_fit_by_history, CHANNEL_COLUMNS),
     "switching": fit_switching,
-    "combined": fit_combined,
+    "combined": partial(_fit_by_history, column_names(FINE_VIEW)),
 }

@@ -10,6 +10,7 @@ import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from math import inf
 from pathlib import Path
 
 from app.bundle.manifest import (
@@ -55,11 +56,7 @@ def list_bundles(out: Path) -> list[StoredBundle]:
     root = out / BUNDLES_FOLDER
     folders = root.iterdir() if root.is_dir() else ()
     bundles = [_read(f) for f in folders if f.is_dir() and not f.name.startswith(".")]
-    return sorted(bundles, key=_age)
-
-
-def _age(bundle: StoredBundle) -> tuple[float, str]:
-    return (-bundle.manifest.created if bundle.manifest else float("inf"), bundle.version)
+    return sorted(bundles, key=lambda b: (-b.manifest.created if b.manifest else inf, b.version))
 
 
 def _read(folder: Path) -> StoredBundle:
