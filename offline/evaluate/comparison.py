@@ -108,9 +108,7 @@ def compute_user_metrics(
             ).items()
         },
         {
-            method: {
-                f"coverage@{k}": metrics.coverage(places, k, len(background.counts)) for k in CUTS
-            }
+            method: {f"coverage@{k}": metrics.coverage(places, k, n) for k in CUTS}
             for method, places in rows.items()
         },
     )

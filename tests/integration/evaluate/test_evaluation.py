@@ -100,11 +100,11 @@ async def test_an_item_shown_to_one_user_counts_for_the_next(as_of_the_cut):
     assert np.array_equal(funnel.reranker.counters.exposures, before)
 
 
-async def test_cold_users_are_evaluated_separately(as_of_the_cut):
+async def test_cold_users_are_evaluated_separately(as_of_the_cut, cpu):
     dataset, models, _, users = as_of_the_cut
     stranger = users[0].user
     forgotten = replace(models, users=without_history(models.users, stranger))
-    funnel = build_offline_funnel(forgotten, FunnelConfig(as_of_the_cut[2].cpu, NO_CHECKPOINTS))
+    funnel = build_offline_funnel(forgotten, FunnelConfig(cpu, NO_CHECKPOINTS))
     evaluation = await evaluate_funnel(funnel, forgotten, dataset, users, 7)
     assert evaluation.cold is not None
     assert evaluation.cold["evaluated_users"] == 1
