@@ -51,7 +51,7 @@ test: .venv/.all ## the whole test suite with coverage
 	@$(BIN)/python -m pytest -n 2 --dist loadfile --cov --cov-fail-under=95
 
 test-unit: .venv/.all ## the unit tests alone, without a server and without training
-	@$(BIN)/python -m pytest -q tests/unit
+	@$(BIN)/python -m pytest -q -n 2 --dist loadfile tests/unit
 
 check: .venv/.all ## lint, format and types
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy

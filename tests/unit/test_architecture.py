@@ -1,6 +1,7 @@
 """The rules of the code's structure. Each rule is a function that lists what breaks it."""
 
 import ast
+import re
 from collections import defaultdict
 from functools import cache
 from pathlib import Path
@@ -25,6 +26,7 @@ PRIVATE_LANGUAGE = {
 }
 VAGUE_OPENINGS = ("Give ", "Gives ", "Say ", "Says ", "Tell ", "Tells ", "Note ", "Ask ")
 PUBLIC_TESTS = ("unit", "contract", "property", "docs")
+MAY_REACH_INSIDE = re.compile(r"[\s.]_[a-zA-Z]|__new__|setattr")
 NAMED_TUPLE = {"_asdict", "_fields", "_replace"}  # are public, for all their names
 MAX_LAYERS = 14
 
@@ -45,7 +47,15 @@ def tree(path):
 
 @cache
 def nodes(path):
-    return tuple(ast.walk(tree(path)))
+    """Every node of a module, as ``ast.walk`` has them but in half its time."""
+    found = [tree(path)]
+    for node in found:  # grows while it is read
+        for value in vars(node).values():
+            if isinstance(value, list):
+                found += [each for each in value if isinstance(each, ast.AST)]
+            elif isinstance(value, ast.AST) and not isinstance(value, ast.expr_context):
+                found.append(value)
+    return tuple(found)
 
 
 @cache
@@ -246,6 +256,7 @@ def no_test_reaches_inside_or_patches_anything():
         f"{name(path)}:{node.lineno} {ast.unparse(node)}"
         for folder in PUBLIC_TESTS
         for path in files(f"tests/{folder}")
+        if MAY_REACH_INSIDE.search(path.read_text())
         for node in nodes(path)
         if reaches_inside(node)
     ]
