@@ -12,7 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.artifacts import DAY, HALF_LIVES, Models, Popularity, pad_to_length
-from app.contracts import Proposal, Rows, Scores, StreamOffsets, Times
+from app.contracts import NO_ROWS, Proposal, Rows, Scores, StreamOffsets, Times
+from app.kernels.recall import select_top
 from app.state.group_counts import SceneCounts, SegmentCounts, SegmentRows
 
 POPULAR = HALF_LIVES.index(90 * DAY)
@@ -50,6 +51,9 @@ class PopularityCounters:
         self._opens = 0  # how often a row was given to a new item
         self._opened = np.zeros(n, np.bool_)  # (n,) rows of items that are newer than the bundle
         self._lists: dict[str, Proposal] = {}
+        self._must_sort_all = True
+        self._future: Rows = NO_ROWS  # rows first seen after the newest event
+        self._touched: list[Rows] = [NO_ROWS]  # rows with events since the last refresh
         self._changes = 0  # batches of events applied
         self._sorted = -1  # batches of events that the lists contain
         self.refresh()
@@ -101,6 +105,7 @@ class PopularityCounters:
         items, at = np.unique(rows[new], return_index=True)
         self.first_seen[items] = times[new[at]]  # an old timestamp does not make an item older
         np.add.at(self.positives, rows, (positive > 0).astype(np.float64))
+        self._touched.append(rows)
         self._changes += 1
 
     def count_impressions(self, rows: Rows, scene: str = "") -> None:
@@ -131,11 +136,13 @@ class PopularityCounters:
 
     def open_row(self, row: int, since: float) -> None:
         """Assign a row to an item that the bundle lacks, new since ``since``, unix seconds."""
+        self._must_sort_all |= bool(self.liked[-1, row] > 0)  # another item takes its place
         self.counts[:, row] = self.liked[:, row] = 0.0
         self.exposures[row] = self.positives[row] = 0.0
         self.scenes.reset_row(row)
         self.segments.reset_row(row)
         self.first_seen[row], self._opened[row] = since, True
+        self._touched.append(np.array([row]))
         self._opens += 1
         self.set_offsets("items", "1-0", f"{self._opens}-0")
         self._changes += 1
@@ -194,20 +201,38 @@ class PopularityCounters:
         """
         self.sorted_offsets = self.applied_offsets
         if lists is not None:
-            self._lists, self._sorted = lists, self._changes
+            self._keep_lists(lists)
         if self.is_sorted:
             return self._lists
-        changes, decay = self._changes, self._decay(self.now)[:, 0]
-        is_seen = (self.first_seen <= self.now) | self._opened  # these may be newer than any event
-        age = np.where(is_seen, np.maximum(self.now - self.first_seen, 0.0), 0.0) / DAY
-        self._lists = {
-            "popular": _sorted_list(self.liked[POPULAR] * decay[POPULAR]),
-            "trending": _sorted_list(self.liked[TRENDING] * decay[TRENDING]),
-            "surging": _sorted_list(self.liked[SURGING] * decay[SURGING]),
-            "fresh": _sorted_list(np.where(is_seen, 1.0 / (1.0 + age), 0.0)),
-        }
-        self._sorted = changes
-        return self._lists
+        touched = np.arange(len(self)) if self._must_sort_all else np.concatenate(self._touched)
+        decay = self.decay_at(self.now)
+        windows = {"popular": POPULAR, "trending": TRENDING, "surging": SURGING}
+        lists = {}
+        for name, window in windows.items():
+            rows = self._may_be_listed(name, touched)
+            lists[name] = _best(rows, self.liked[window].take(rows), float(decay[window]))
+        if self._must_sort_all:  # the bundle may hold events of the future
+            self._future = ((self.first_seen > self.now) & np.isfinite(self.first_seen)).nonzero()[
+                0
+            ]
+        rows = self._may_be_listed("fresh", np.union1d(touched, self._future))
+        first = self.first_seen.take(rows)
+        is_seen = (first <= self.now) | self._opened.take(rows)  # may be newer than any event
+        age = np.where(is_seen, np.maximum(self.now - first, 0.0), 0.0) / DAY
+        lists["fresh"] = _best(rows, np.where(is_seen, 1.0 / (1.0 + age), 0.0), 1.0)
+        self._keep_lists(lists)
+        return lists
+
+    def _keep_lists(self, lists: dict[str, Proposal]) -> None:
+        self._lists, self._sorted = lists, self._changes
+        self._touched, self._must_sort_all = [NO_ROWS], False
+
+    def _may_be_listed(self, name: str, touched: Rows) -> Rows:
+        """Return the rows that a list may hold: those that it holds, and those with new events.
+
+        An event only moves an item up, and decay changes no order.
+        """
+        return touched if self._must_sort_all else np.union1d(self._lists[name].rows, touched)
 
     def _rebase(self, reference: float) -> None:
         """Hold the counts relative to a later moment. What readers see stays the same."""
@@ -241,7 +266,9 @@ def _slice(
     return rows[part], weights[part], times[part], segments
 
 
-def _sorted_list(scores: NDArray[np.float64]) -> Proposal:
-    exact = scores.astype(np.float32)
-    rows = np.flatnonzero(exact > 0)  # counts that decayed to 0 would stand in arbitrary order
-    return Proposal.best(rows, exact[rows], MAX_LIST_LENGTH)
+def _best(rows: Rows, values: NDArray[np.float64], decay: float) -> Proposal:
+    """Return the rows with the largest values above 0, best first, with the decayed values."""
+    best, largest = select_top(rows, values, NO_ROWS, MAX_LIST_LENGTH)
+    scores = (largest * decay).astype(np.float32)
+    listed = scores > 0  # counts that decayed to 0 do not count
+    return Proposal(best[listed], scores[listed])

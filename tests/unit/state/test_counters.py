@@ -123,6 +123,29 @@ def test_refresh_sorts_the_lists_only_if_something_changed():
     assert state.popular() is kept
 
 
+def test_a_refresh_of_what_changed_gives_the_lists_of_a_sort_of_all_items():
+    random = np.random.default_rng(0)
+    base = random.integers(0, 9, (len(HALF_LIVES), 3_000)).astype(float)
+    first = np.where(random.random(3_000) < 0.9, START - random.random(3_000) * 1e6, np.inf)
+    first[7] = START + 5 * DAY
+    state, sorted_once = (
+        counters(START, n=3_000, liked=base, counts=base, first_seen=first) for _ in range(2)
+    )
+    for day in range(12):
+        events = [(int(random.integers(3_000)), random.random() - 0.1, day / 2) for _ in range(40)]
+        apply(state, *events)
+        apply(sorted_once, *events, sort=False)
+        if day == 6:
+            for each in (state, sorted_once):
+                each.open_row(int(state.popular().rows[0]), START + 3 * DAY)
+    state.refresh()
+    sorted_once.refresh()
+    for name in ("popular", "trending", "surging", "fresh"):
+        one, other = (getattr(each, name)() for each in (state, sorted_once))
+        assert one.rows.tolist() == other.rows.tolist(), name
+        assert one.scores.tolist() == other.scores.tolist()
+
+
 def test_the_items_first_seen_last_are_fresh_and_future_ones_are_not():
     state = start(first_seen=np.array([START - 9, START + DAY * 99, np.inf, START - 5]))
     apply(state, (2, 1.0, 1.0), (3, 1.0, 1.0))
