@@ -22,7 +22,7 @@ from app.observe import logs
 from app.observe.metrics import Metrics
 from app.service.rollout import DEFAULT_TIMING, RolloutTiming
 from app.service.service import Service
-from app.settings import Settings
+from app.settings import Settings, shared_metrics_folder
 
 DESCRIPTION = "Selects the items that a user should see now, live, per request, inside 100 ms."
 RESOURCES = (recommend, explain, events, items, onboarding, users, health)
@@ -32,7 +32,7 @@ def create_app(settings: Settings | None = None, timing: RolloutTiming = DEFAULT
     """Build the application; uvicorn calls this in each worker."""
     settings = settings or Settings()
     logs.configure(settings.log_level)
-    metrics = Metrics()
+    metrics = Metrics(shared_metrics_folder())
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:

@@ -288,3 +288,9 @@ def read_settings(overrides: dict[str, Any]) -> Settings:
 def share_metrics(folder: Path) -> None:
     """Let the worker processes add up their metrics through files in ``folder``."""
     os.environ["PROMETHEUS_MULTIPROC_DIR"] = str(folder)
+
+
+def shared_metrics_folder() -> Path | None:
+    """Return the folder of ``share_metrics``; None if this process is the only worker."""
+    folder = os.environ.get("PROMETHEUS_MULTIPROC_DIR")
+    return Path(folder) if folder else None

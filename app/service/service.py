@@ -98,6 +98,7 @@ class Service:
             self.request_log.run(),
             self.item_store.run(),
             keep_deleted_items_written(self.item_store, deleted_items),
+            self.metrics.keep_shared(),
             self._watch(),
         ):
             self.tasks.start(work)
@@ -108,6 +109,7 @@ class Service:
         await self.item_store.workers.deregister()
         await self.impressions.close()
         await self.request_log.close()
+        self.metrics.share()
         self.cpu.close()
         await self.store.close()
         await self.writer.close()

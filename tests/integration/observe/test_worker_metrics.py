@@ -1,5 +1,6 @@
 """Several worker processes answer as one."""
 
+import asyncio
 import os
 import signal
 import subprocess
@@ -8,22 +9,24 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from prometheus_client import CollectorRegistry, generate_latest
 
-from app.observe.metrics import WorkersCollector, remove_dead_workers
+from app.cpu import cancel
+from app.observe.metrics import Metrics
 from tests.unit.observe.test_metrics import samples
 
 WORKER = """
 import sys
+from pathlib import Path
 from app.observe.metrics import Metrics
 from app.deadline import StageResult
 
-metrics = Metrics()
+metrics = Metrics(Path(sys.argv[3]))
 metrics.set_bundle(sys.argv[1], 100.0)
 metrics.request_started()
 metrics.record_request("/recommend", 200, 0.004)
 metrics.record_stages([StageResult("fine", 0.002, "ok", 300, 100)])
 metrics.set("follower_lag_seconds", float(sys.argv[2]))
+metrics.share()
 print("ready", flush=True)
 for _ in sys.stdin:
     sys.stdout.buffer.write(metrics.scrape() + b"# END\\n")
@@ -36,8 +39,7 @@ class Worker:
 
     def __init__(self, folder: Path, version: str, lag: float = 0.0) -> None:
         self.process = subprocess.Popen(
-            [sys.executable, "-c", WORKER, version, str(lag)],
-            env={**os.environ, "PROMETHEUS_MULTIPROC_DIR": str(folder)},
+            [sys.executable, "-c", WORKER, version, str(lag), str(folder)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
         )
@@ -75,56 +77,44 @@ def test_a_scrape_of_one_worker_sums_over_all_of_them(two_workers: tuple[Worker,
     assert seen["recfunnel_follower_lag_seconds{}"] == 2
 
 
-def collected(folder: Path) -> CollectorRegistry:
-    """Read the workers' files from a process that is none of them."""
-    registry = CollectorRegistry()
-    WorkersCollector(registry, path=str(folder))  # type: ignore[no-untyped-call]
-    return registry
-
-
 def test_a_killed_workers_gauges_vanish_and_its_counts_stay(
     two_workers: tuple[Worker, Worker], tmp_path: Path
 ) -> None:
     two_workers[1].end(signal.SIGKILL)
     seen = two_workers[0].scrape()
-    assert seen == samples(generate_latest(collected(tmp_path)))
+    assert seen == samples(Metrics(tmp_path).scrape())  # of a process that has no file yet
     assert seen["recfunnel_requests_in_flight{}"] == 1
     assert seen["recfunnel_follower_lag_seconds{}"] == 1
     assert seen["recfunnel_request_seconds_count{route=/recommend,status=200}"] == 2
 
 
-def test_another_users_live_process_is_not_forgotten(tmp_path: Path) -> None:
-    mine, init = (tmp_path / f"gauge_livesum_{process}.db" for process in (os.getpid(), 1))
-    for file in (mine, init):
-        file.touch()
-    tmp_path.chmod(0o777)
+def test_another_users_live_process_counts(tmp_path: Path) -> None:
     program = """
 import os
-from pathlib import Path
+from app.observe.metrics import is_process_alive
 
-from app.observe.metrics import remove_dead_workers
-
+process = os.getppid()
 if os.getuid() == 0:
     os.setuid(65534)
-remove_dead_workers(Path())
+print(is_process_alive(process))
 """
-    subprocess.run(
-        [sys.executable, "-c", program],
-        cwd=tmp_path,
-        env={**os.environ, "PYTHONPATH": str(Path.cwd())},
-        check=True,
+    environment = {**os.environ, "PYTHONPATH": str(Path.cwd())}
+    command = [sys.executable, "-c", program]
+    result = subprocess.run(
+        command, cwd=tmp_path, env=environment, check=True, capture_output=True, text=True
     )
-    assert mine.exists()
-    assert init.exists()
+    assert result.stdout == "True\n"
 
 
-def test_forgetting_looks_at_live_gauges_only(tmp_path: Path) -> None:
-    ended = subprocess.Popen([sys.executable, "-c", ""])
-    ended.wait()
-    gauge = tmp_path / f"gauge_livemax_{ended.pid}.db"
-    counter = tmp_path / f"counter_{ended.pid}.db"
-    gauge.touch()
-    counter.touch()
-    remove_dead_workers(tmp_path)
-    assert not gauge.exists()
-    assert counter.exists()
+async def test_a_worker_shares_its_metrics_as_long_as_it_runs(tmp_path: Path) -> None:
+    metrics, other = Metrics(tmp_path), Metrics(tmp_path)
+    task = asyncio.create_task(metrics.keep_shared())
+    metrics.count("requests_rejected", n=7)
+    rejected = 0.0
+    for _ in range(1_000):
+        rejected = samples(other.scrape())["recfunnel_requests_rejected_total{}"]
+        if rejected:
+            break
+        await asyncio.sleep(0.01)
+    await cancel(task)
+    assert rejected == 7
