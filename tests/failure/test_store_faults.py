@@ -4,6 +4,7 @@ import asyncio
 import logging
 import os
 import signal
+import sys
 import time
 from contextlib import suppress
 
@@ -15,7 +16,8 @@ from app.event_weights import EventWeights
 from app.process.embedded_server import embedded_server
 from app.state.event_writer import AppendOutcome, append_events
 from app.state.histories import RedisHistories
-from app.state.store import MIN_LATE, Breaker, Store
+from app.state.shared_connection import MIN_STALE
+from app.state.store import Breaker, Store
 from app.state.table_readers import RedisTables
 from app.state.tables import (
     keep_loaded,
@@ -86,19 +88,131 @@ async def test_a_slow_server_is_late_opens_the_breaker_and_recovers(url):
         assert not store.breaker.is_open
 
 
-async def test_callers_that_give_up_at_their_deadline_open_the_breaker(store):
-    pid = await server_pid(store)
-    os.kill(pid, signal.SIGSTOP)
-    try:
-        for _ in range(35):
-            if store.breaker.is_open:
-                break
-            with pytest.raises(TimeoutError):
-                async with asyncio.timeout(3 * MIN_LATE):
-                    await store.command("GET", "k")
-        assert store.breaker.is_open
-    finally:
-        os.kill(pid, signal.SIGCONT)
+async def test_callers_that_give_up_open_the_breaker_of_a_stalled_server(url):
+    async with Store.connect(url, timeout=0.1) as store:
+        pid = await server_pid(store)
+        os.kill(pid, signal.SIGSTOP)
+        try:
+            for _ in range(10):
+                with pytest.raises(TimeoutError):
+                    async with asyncio.timeout(0.005):
+                        await store.command("GET", "k")
+            await until(lambda: store.breaker.is_open)
+        finally:
+            os.kill(pid, signal.SIGCONT)
+        await until(lambda: not store.breaker.is_open)  # the owed replies have come
+
+
+async def test_an_event_loop_that_is_busy_never_opens_the_breaker(url):
+    async with Store.connect(url, timeout=0.05) as store:
+        store.breaker = Breaker(limit=1)
+        await store.command("PING")
+        for _ in range(10):
+            asyncio.get_running_loop().call_soon(time.sleep, 0.15)  # after the next is written
+            calls = [asyncio.create_task(store.command("ECHO", n)) for n in range(20)]
+            await asyncio.sleep(0)
+            asyncio.get_running_loop().call_soon(time.sleep, 0.15)
+            assert await asyncio.gather(*calls) == [b"%d" % n for n in range(20)]
+        assert not store.breaker.is_open
+
+
+async def test_a_process_that_gets_no_time_does_not_blame_the_server(url):
+    program = f"""
+import asyncio
+from app.state.store import Breaker, Store
+async def main():
+    async with Store.connect({url!r}, timeout=0.1) as store:
+        store.breaker = Breaker(limit=1)
+        await store.command("PING")
+        print("begun", flush=True)
+        for n in range(3_000):
+            await asyncio.gather(*(store.command("ECHO", n) for _ in range(5)))
+        print(store.breaker.is_open, flush=True)
+asyncio.run(main())
+"""
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-c", program, stdout=asyncio.subprocess.PIPE
+    )
+    assert await process.stdout.readline() == b"begun\n"
+    for _ in range(5):
+        process.send_signal(signal.SIGSTOP)
+        await asyncio.sleep(0.3)
+        process.send_signal(signal.SIGCONT)
+        await asyncio.sleep(0.02)
+    assert (await process.communicate())[0] == b"False\n"
+
+
+async def test_a_reply_that_comes_too_late_goes_to_nobody_else(url):
+    async with Store.connect(url, timeout=0.1) as store:
+        pid = await server_pid(store)
+        os.kill(pid, signal.SIGSTOP)
+        try:
+            for n in range(3):
+                with pytest.raises(StageError, match="did not answer"):
+                    await store.command("ECHO", n)
+        finally:
+            os.kill(pid, signal.SIGCONT)
+        assert await asyncio.gather(*(store.command("ECHO", n) for n in (7, 8, 9))) == [
+            b"7",
+            b"8",
+            b"9",
+        ]
+
+
+async def test_a_silent_connection_is_replaced(url):
+    async with Store.connect(url, timeout=0.1) as store:
+        store.breaker = Breaker(limit=10**9)
+        pid, first = await server_pid(store), await store.command("CLIENT", "ID")
+        os.kill(pid, signal.SIGSTOP)
+        try:
+            began = time.monotonic()
+            while time.monotonic() - began < 3 * MIN_STALE:
+                with pytest.raises(StageError):
+                    await store.command("PING")
+        finally:
+            os.kill(pid, signal.SIGCONT)
+        assert await store.command("CLIENT", "ID") != first
+
+
+async def test_a_connection_that_breaks_twice_under_a_call_is_an_error(url):
+    async with Store.connect(url, timeout=5.0) as store, store.dedicated(5.0) as other:
+        store.breaker = Breaker(limit=1)
+        for _ in range(2):
+            call = asyncio.create_task(store.command("BLPOP", "nothing", 4))
+            for _ in range(2):
+                await until_blocked(other)
+                await other.command("CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes")
+            with pytest.raises(StageError, match="cannot be reached for BLPOP: Connection closed"):
+                await call
+            assert store.breaker.is_open
+            store.breaker = Breaker(limit=1)
+        assert await store.command("PING") == b"PONG"
+
+
+async def until_blocked(link):
+    for _ in range(400):
+        if b"blocked_clients:1" in await link.command("INFO", "clients"):
+            return
+        await asyncio.sleep(0.01)
+    pytest.fail("the call did not reach the server")
+
+
+@pytest.mark.parametrize("understood", [b"", b"SETINFO"], ids=["at once", "later"])
+async def test_a_server_that_speaks_nonsense_is_a_broken_connection(tmp_path, understood):
+    async def speak(reader, writer):
+        while understood and understood in (data := await reader.read(1_000)):
+            writer.write(b"+OK\r\n" * data.count(understood))
+        writer.write(b"HTTP/1.1 400 Bad Request\r\n\r\n")
+        await writer.drain()
+        writer.close()
+
+    path = tmp_path / "s"
+    async with (
+        await asyncio.start_unix_server(speak, path),
+        Store.connect(f"unix://{path}", timeout=5.0) as store,
+    ):
+        with pytest.raises(StageError, match="cannot be reached for PING"):
+            await store.command("PING")
 
 
 async def test_after_a_killed_server_nothing_is_counted_twice(tmp_path, caplog):
@@ -216,11 +330,11 @@ async def test_tables_are_read_again_after_a_killed_server(tmp_path):
 
 async def test_readers_of_a_stalled_server_leave_at_their_deadlines_and_the_breaker_opens(tmp_path):
     with embedded_server(tmp_path) as url:
-        async with Store.connect(url, timeout=5.0) as store:
+        async with Store.connect(url, timeout=0.1) as store:
             tables = RedisTables(store, "t", "b1")
             pid = await server_pid(store)
             os.kill(pid, signal.SIGSTOP)
-            for _ in range(35):
+            for _ in range(100):
                 if store.breaker.is_open:
                     break
                 with pytest.raises((TimeoutError, StageError)):
