@@ -4,7 +4,8 @@ import re
 
 import orjson
 
-from tests.conftest import ROOT, hosted, leisurely
+from tests.conftest import ROOT
+from tests.serving import hosted, leisurely
 
 DEMO_USER, DEMO_ITEMS = "196", ("50", "288")  # that examples name
 

@@ -6,16 +6,9 @@ import orjson
 import pytest
 
 from app.bundle.bundle import find_current_bundle
-from tests.conftest import (
-    COMMAND,
-    QUICK,
-    ROOT,
-    clean_environment,
-    running,
-    until,
-    world,
-    write_recbole,
-)
+from tests.conftest import ROOT, clean_environment
+from tests.serving import COMMAND, QUICK, running, until
+from tests.world import world, write_recbole
 
 pytestmark = pytest.mark.e2e
 

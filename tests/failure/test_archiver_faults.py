@@ -15,7 +15,8 @@ from app.state.archiver_status import GROUP
 from app.state.event_codec import events_key
 from offline.archive.files import StreamFiles
 from tests.archiving import add, client, drain, ids, named, prefix
-from tests.conftest import ROOT, clean_environment, until
+from tests.conftest import ROOT, clean_environment
+from tests.serving import until
 
 __all__ = ["client", "prefix"]  # fixtures
 

@@ -8,7 +8,8 @@ import pytest
 import redis
 
 from app.process.server_process import find_binary
-from tests.conftest import running, seen_by, until
+from tests.serving import running, until
+from tests.world import seen_by
 
 pytestmark = pytest.mark.e2e
 SOON = 15.0  # seconds to heal: a few on an idle machine

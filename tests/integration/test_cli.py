@@ -23,14 +23,9 @@ from offline.config import JobConfig
 from offline.data.errors import DataError
 from offline.errors import RefusedError
 from offline.training.kinds import BUILT_IN_TRAINERS
-from tests.conftest import (
-    COMMAND,
-    QUICK,
-    ROOT,
-    clean_environment,
-    world,
-    write_recbole,
-)
+from tests.conftest import ROOT, clean_environment
+from tests.serving import COMMAND, QUICK
+from tests.world import world, write_recbole
 
 
 def invoke(*arguments):

@@ -2,8 +2,9 @@
 
 from app.rerank.policies import SceneSettings
 from app.service.answering import SideEffect
-from tests.conftest import ITEMS, hosted, leisurely, seen_by, until
 from tests.integration.api.test_recommend import is_refused, stranger
+from tests.serving import hosted, leisurely, until
+from tests.world import ITEMS, seen_by
 
 STAGES = {"catalogue", "filter", "recall", "coarse", "fine", "rerank", "shown"}
 

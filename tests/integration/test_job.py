@@ -21,17 +21,8 @@ from offline.data.errors import DataError
 from offline.data.readers import TooManyBadRowsError, load_dataset
 from offline.evaluate.gate import GateConfig
 from offline.job import PhaseTimer, run_job
-from tests.conftest import (
-    QUICK,
-    RATINGS,
-    START,
-    World,
-    hosted,
-    leisurely,
-    until,
-    world,
-    write_recbole,
-)
+from tests.serving import QUICK, hosted, leisurely, until
+from tests.world import RATINGS, START, World, world, write_recbole
 
 SMALL = {"users": 40, "items": 40, "ratings": 600}
 QUICK_JOB = read_config(QUICK)

@@ -28,8 +28,9 @@ from app.state.histories import MemoryHistories
 from app.state.table_readers import MappedTables
 from offline.replay_log.stream_reader import StreamReader
 from offline.training.past_requests import build_offline_funnel, recommend_each
-from tests.conftest import USERS, hosted, leisurely, until
 from tests.integration.replay_log.test_replay import logged
+from tests.serving import hosted, leisurely, until
+from tests.world import USERS
 
 SAMPLE = [f"u{n}" for n in range(0, USERS, 5)]  # 30 users
 COLUMNS = column_names(FINE_VIEW)

@@ -7,8 +7,9 @@ import pytest
 from app.bundle.bundle import find_current_bundle, load_bundle
 from app.rerank.policies import SceneSettings
 from app.state.user_store import MAX_BLOCKED, blocked_key
-from tests.conftest import hosted, leisurely, seen_by, until
 from tests.integration.api.test_recommend import is_refused, stranger
+from tests.serving import hosted, leisurely, until
+from tests.world import seen_by
 
 
 @pytest.fixture(scope="module")

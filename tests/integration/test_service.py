@@ -27,7 +27,7 @@ from app.state.archiver_status import UNLIMITED, mark_archiver_in_use
 from app.state.tables import marker_key
 from offline.publish.versions import point_to
 from tests.bundles import edit_manifest
-from tests.conftest import hosted, leisurely, until
+from tests.serving import hosted, leisurely, until
 
 
 def another_version(out, version):

@@ -7,7 +7,7 @@ import pytest
 
 from app.bundle.bundle import find_current_bundle, load_bundle
 from app.service.serving_bundle import ServingBundle
-from tests.conftest import leisurely
+from tests.serving import leisurely
 
 
 @pytest.fixture(scope="module")

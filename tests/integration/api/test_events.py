@@ -13,8 +13,8 @@ from app.recall.registry import PERSONAL_CHANNELS
 from app.state.counters import TRENDING
 from app.state.event_codec import Event, events_key
 from app.state.user_store import history_key
-from tests.conftest import hosted, leisurely, until
 from tests.integration.api.test_recommend import is_refused, stranger
+from tests.serving import hosted, leisurely, until
 
 
 def event(user, item="i1", **known):

@@ -1,7 +1,7 @@
 """The answers to orchestrators and Prometheus."""
 
 from app.bundle.bundle import find_current_bundle
-from tests.conftest import hosted, leisurely
+from tests.serving import hosted, leisurely
 
 
 def test_a_service_with_a_bundle_is_alive_and_ready(api):

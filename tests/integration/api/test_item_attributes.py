@@ -20,8 +20,9 @@ from offline.publish.versions import point_to
 from offline.replay_log.replay import RequestReplayer
 from offline.replay_log.state_rebuild import StateLostError
 from offline.replay_log.stream_reader import StreamReader
-from tests.conftest import QUICK, hosted, leisurely, lines, until, world
 from tests.integration.test_service import another_version, serving
+from tests.serving import QUICK, hosted, leisurely, until
+from tests.world import lines, world
 
 ITEMS, USERS, RATINGS = 60, 50, 900
 PRICES = {f"i{n}": None if n % 10 == 9 else round(1.5 * n + 0.99, 2) for n in range(ITEMS)}

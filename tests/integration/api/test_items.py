@@ -12,8 +12,8 @@ from app.service.service import CONFIRM_TIMEOUT
 from benchmarks.live_items import ChurnPlan, ItemChurn, describe
 from loadtest.service import ServiceProcess
 from offline.publish.versions import point_to
-from tests.conftest import hosted, http_client, leisurely, running, until
 from tests.integration.test_service import another_version, serving
+from tests.serving import hosted, http_client, leisurely, running, until
 
 
 @pytest.fixture(scope="module")

@@ -13,7 +13,8 @@ from app.deadline import StageResult, StageRunner
 from app.features.views import FINE_VIEW, column_names
 from app.recall.registry import CHANNELS, PERSONAL_CHANNELS
 from app.rerank.policies import SceneSettings
-from tests.conftest import hosted, leisurely, seen_by
+from tests.serving import hosted, leisurely
+from tests.world import seen_by
 
 STAGES = {"history", "profile", "coarse", "fine", "rerank"} | {f"recall.{c}" for c in CHANNELS}
 UNUSUAL = ("naïve-ünïcödé", "日本語", "🎬🍿", "a/b?c&d=e#f", "{user}", "u1:h", "%00", "' OR 1=1 --")

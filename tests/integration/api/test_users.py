@@ -13,9 +13,10 @@ from app.bundle.manifest import read_manifest
 from app.rerank.policies import SceneSettings
 from app.state.erasure import erase_user
 from app.state.store import Store
-from tests.conftest import hosted, leisurely, seen_by, until
 from tests.integration.api.test_events import event
 from tests.integration.api.test_recommend import is_refused, stranger
+from tests.serving import hosted, leisurely, until
+from tests.world import seen_by
 
 
 @pytest.fixture(scope="module")

@@ -21,8 +21,9 @@ from offline.archive.streams import EVENTS, IMPRESSIONS, REQUEST_LOG, encode_row
 from offline.commands.archive import archive, lock_archive
 from offline.data.errors import DataError
 from tests.archiving import DAY, add, client, drain, event, ids, named, prefix
-from tests.conftest import ROOT, hosted, leisurely, until
+from tests.conftest import ROOT
 from tests.integration.api.test_recommend import stranger
+from tests.serving import hosted, leisurely, until
 
 __all__ = ["client", "prefix"]  # fixtures
 

@@ -17,7 +17,7 @@ from offline.commands.train import TrainOptions, train
 from offline.evaluate.gate import GateConfig
 from offline.replay_log.replay import RequestReplayer
 from offline.replay_log.stream_reader import StreamReader
-from tests.conftest import QUICK, hosted, leisurely, until
+from tests.serving import QUICK, hosted, leisurely, until
 
 USERS = [f"u{n}" for n in range(30)]
 CLICKS = 2  # of each user before the archive's end

@@ -28,7 +28,7 @@ from offline.data.readers import load_dataset
 from offline.evaluate.gate import GateConfig
 from offline.training.rank_table import NO_POSITION, RankTable
 from offline.training.row_collection import insert_logged_lists
-from tests.conftest import QUICK, hosted, leisurely, until
+from tests.serving import QUICK, hosted, leisurely, until
 
 GONE, FRIEND, NEWCOMER = "u7", "u8", "newcomer-with-a-name"
 RETURNED = "leaves-and-returns-one-day"

@@ -17,7 +17,7 @@ from app.state.write_queue import ImpressionWriter
 from offline.archive.files import StreamFiles, archive_folder
 from offline.archive.streams import DTYPES, IMPRESSIONS, REQUEST_LOG
 from offline.commands.archive import archive
-from tests.conftest import leisurely
+from tests.serving import leisurely
 
 
 @pytest.fixture

@@ -9,15 +9,8 @@ from rich.console import Console
 from app.bundle.bundle import find_current_bundle
 from app.settings import Settings
 from offline.commands.demo import demo, has_bundle, print_list
-from tests.conftest import (
-    free_port,
-    hosted,
-    leisurely,
-    running,
-    until,
-    world,
-    write_recbole,
-)
+from tests.serving import free_port, hosted, leisurely, running, until
+from tests.world import world, write_recbole
 
 
 def printed(url, user="u1", ready_timeout=30.0):

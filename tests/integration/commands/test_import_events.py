@@ -20,7 +20,8 @@ from offline.cli import app
 from offline.commands.import_events import BAD_ROWS_SUFFIX, PROGRESS_SUFFIX, import_events
 from offline.data.errors import DataError
 from offline.data.event_files import read_event_file
-from tests.conftest import COMMAND, ROOT, clean_environment, until
+from tests.conftest import ROOT, clean_environment
+from tests.serving import COMMAND, until
 
 QUIET = Console(quiet=True)
 

@@ -23,7 +23,9 @@ from offline.data.readers import load_dataset as read_data
 from offline.data.split import split_by_time
 from offline.tune.search import Budget, search_parts
 from offline.tune.study import open_trials
-from tests.conftest import ROOT, clean_environment, until, world, write_recbole
+from tests.conftest import ROOT, clean_environment
+from tests.serving import until
+from tests.world import world, write_recbole
 
 FEW = ("ease", "fine")  # parts: all of them take too long here
 SETTINGS = """

@@ -43,8 +43,8 @@ from offline.evaluate.holdout import ProductionBundle, leak_caveat, read_product
 from offline.evaluate.rowsets import RowSets
 from offline.job import build_holdout
 from tests.bundles import edit_manifest
-from tests.conftest import QUICK
 from tests.integration.training.constant_ranker import installed
+from tests.serving import QUICK
 
 CONFIG = GateConfig()
 

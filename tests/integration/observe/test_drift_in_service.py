@@ -4,7 +4,8 @@ import pytest
 
 from app.bundle.bundle import find_current_bundle, load_bundle
 from app.observe.drift import MONITORED, SCORE
-from tests.conftest import USERS, hosted, leisurely, until
+from tests.serving import hosted, leisurely, until
+from tests.world import USERS
 
 
 def test_a_published_bundle_describes_the_lists_it_gives(trained):

@@ -27,8 +27,9 @@ from app.process.serve import (
     serving_environment,
 )
 from app.settings import Settings
-from tests.conftest import ROOT, free_port, http_client, running, until
+from tests.conftest import ROOT
 from tests.integration.process.tiny_app import bound, configure
+from tests.serving import free_port, http_client, running, until
 
 pytestmark = pytest.mark.e2e
 BURST = 24  # concurrent clients

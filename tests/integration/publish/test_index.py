@@ -33,9 +33,10 @@ from offline.publish.index import (
     sample_user_vectors,
 )
 from offline.training.past_requests import build_offline_funnel
-from tests.conftest import QUICK, world, write_recbole
 from tests.fakes import request, small_models
 from tests.integration.test_job import SMALL
+from tests.serving import QUICK
+from tests.world import world, write_recbole
 
 MODELS = small_models()
 INDEX_KINDS = tuple(kind for kind in get_args(IndexKind) if kind != "auto")

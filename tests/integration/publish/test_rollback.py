@@ -26,8 +26,9 @@ from offline.publish.versions import (
 )
 from offline.publish.writer import write_bundle
 from tests.bundles import build_training_result, edit_manifest
-from tests.conftest import ROOT, clean_environment, hosted, leisurely, until
+from tests.conftest import ROOT, clean_environment
 from tests.fakes import small_models
+from tests.serving import hosted, leisurely, until
 
 FIGURE = {"mean": 0.25, "low": 0.2, "high": 0.3}
 LOCKING = """

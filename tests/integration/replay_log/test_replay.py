@@ -29,8 +29,9 @@ from offline.replay_log.replay import RequestReplayer
 from offline.replay_log.state_rebuild import StateLostError
 from offline.replay_log.stream_reader import StreamReader
 from tests.bundles import edit_manifest
-from tests.conftest import ITEMS, USERS, hosted, leisurely, until
 from tests.integration.test_service import another_version
+from tests.serving import hosted, leisurely, until
+from tests.world import ITEMS, USERS
 
 REQUESTS = 220
 

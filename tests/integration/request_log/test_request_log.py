@@ -18,8 +18,8 @@ from app.request_log.writer import RequestLog, request_log_key
 from app.rerank.policies import SceneSettings
 from app.service.answering import AnswerLogger, SideEffect
 from app.state.store import Store
-from tests.conftest import hosted, leisurely, until
 from tests.integration.api.test_recommend import stranger
+from tests.serving import hosted, leisurely, until
 from tests.state import StoreThatFails, running
 
 

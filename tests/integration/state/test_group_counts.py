@@ -10,9 +10,9 @@ from app.state.group_counts import HALF_LIFE
 from app.state.user_store import attributes_key, write_attributes
 from app.state.write_queue import ImpressionWriter
 from tests import state
-from tests.conftest import until as wait_until
 from tests.integration.api.test_events import event as http_event
 from tests.integration.api.test_recommend import is_refused
+from tests.serving import until as wait_until
 from tests.state import IDS, SHIFT, consumer_of, event, running, store, until, url
 
 __all__ = ["store", "url"]  # fixtures

@@ -6,7 +6,7 @@ import redis
 
 from app.state.event_codec import events_key
 from app.state.user_store import attributes_key
-from tests.conftest import hosted, leisurely
+from tests.serving import hosted, leisurely
 
 COOKS = 40  # each likes an item twice: the made-up world is small, and the prior 5,000
 

@@ -13,7 +13,7 @@ from app.state.erasure import erase_user
 from app.state.event_writer import AppendOutcome, append_events
 from app.state.histories import RedisHistories
 from app.state.user_store import read_user_data, write_attributes, write_friends
-from tests.conftest import until
+from tests.serving import until
 from tests.state import IDS, event, store
 
 __all__ = ["store"]  # a fixture

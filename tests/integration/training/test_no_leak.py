@@ -38,7 +38,7 @@ from offline.training.past_requests import (
 )
 from offline.training.rankers import RankConfig
 from offline.training.row_collection import collect_rows
-from tests.conftest import World, world, write_recbole
+from tests.world import World, world, write_recbole
 
 SMALL = {"users": 40, "items": 60, "ratings": 1_200}
 NEW = 6  # items that come late: nobody has touched them before the cut

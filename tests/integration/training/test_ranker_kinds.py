@@ -19,9 +19,10 @@ from offline.job import PhaseTimer, run_job
 from offline.report.bundle_comparison import bundle_facts
 from offline.training.kinds import find_trainer
 from offline.training.rankers import HybridConfig
-from tests.conftest import QUICK, hosted, leisurely, world, write_recbole
 from tests.contract.scorer_contract import RankerKindContract
 from tests.integration.training.constant_ranker import KIND, ConstantScorer, installed
+from tests.serving import QUICK, hosted, leisurely
+from tests.world import world, write_recbole
 
 CONFIG = read_config(QUICK)
 
