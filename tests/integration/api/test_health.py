@@ -53,6 +53,6 @@ def test_metrics_name_routes_statuses_stages_and_the_bundle(api):
         'recfunnel_answers_total{kind="whole"}',
         f'recfunnel_bundle_workers{{version="{version}"}} 1.0',
         "recfunnel_requests_in_flight 1.0",
-        'recfunnel_redis_seconds_count{command="MGET",outcome="ok"}',
+        'recfunnel_redis_seconds_count{command="history",outcome="ok"}',
     ):
         assert line in text, line
