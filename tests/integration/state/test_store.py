@@ -10,7 +10,7 @@ from app.process.server_process import find_binary
 from app.state.redis_url import public_address
 from app.state.shared_connection import MAX_OWED
 from app.state.store import Store
-from tests.conftest import free_port
+from tests.serving import free_port
 from tests.state import answers_again, store, url
 
 __all__ = ["store", "url"]  # fixtures
