@@ -95,19 +95,28 @@ def run_service(
             process = subprocess.Popen(command, env=environment, stdout=log, stderr=log)  # noqa: S603
         stack.callback(_end, process, timeouts.stop)
         service = ServiceProcess(f"http://127.0.0.1:{port}", redis_url, process.pid)
-        _await_ready(service.url, process, log, timeouts.start)
+        await_ready(service.url, process, log, timeouts.start)
         yield service
 
 
-def _await_ready(url: str, process: subprocess.Popen[bytes], log: IO[str], seconds: float) -> None:
+def await_ready(
+    url: str, process: subprocess.Popen[bytes], log: IO[str] | None = None, seconds: float = 60.0
+) -> None:
+    """Wait until the service answers that it is ready.
+
+    Raises:
+        NotServingError: the process ended, or is not ready in time.
+    """
     until = time.monotonic() + seconds
     while time.monotonic() < until and process.poll() is None:
         with suppress(OSError, urllib.error.URLError):
             urllib.request.urlopen(f"{url}/readyz", timeout=2).close()  # noqa: S310 - ours
             return
         time.sleep(0.1)
-    log.seek(0)
-    output = "\n".join(log.read().splitlines()[-15:])
+    output = ""
+    if log:
+        log.seek(0)
+        output = "\n".join(log.read().splitlines()[-15:])
     raise NotServingError(f"the service did not get ready:\n{output}")
 
 

@@ -1,12 +1,15 @@
-"""``make bench``: the CPU time of a request, compared with the CPU time of its bare kernels.
+"""``make bench``: the CPU time of a request, compared with the least that it could take.
 
-Kernels and service alternate on one core. The client has another core, if there is one.
+Floor and service alternate on one core. The client has another core, if there is one.
 """
 
 import asyncio
 import os
+import subprocess
+import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Annotated
@@ -20,16 +23,17 @@ from rich.console import Console
 from rich.table import Table
 
 from app.bundle.bundle import Bundle, find_current_bundle, load_bundle
-from benchmarks.request_cost.kernels import KernelCosts, KernelTimer, with_kernel_timer
+from benchmarks.request_cost import bare_server
+from benchmarks.request_cost.floor import Costs, Floor, with_floor
 from loadtest.connection import HttpClient
-from loadtest.service import ServiceProcess, pin_to_cores, run_service
+from loadtest.service import ServiceProcess, await_ready, free_port, pin_to_cores, run_service
 from loadtest.traffic import Traffic
 
 SAMPLED_USERS = 40
-KERNEL_REPEATS = 5
+FLOOR_REPEATS = 5
 ROUNDS = 3
 CLIENTS = (1, 8)
-TARGET_RATIO = 3.0
+TARGET_RATIO = 1.5
 TARGET_P99 = {1: 25.0, 8: 100.0}  # ms, by concurrent clients
 HTTP_OK = 200
 
@@ -66,10 +70,10 @@ class BenchResult:
 
     machine: str
     bundle: str
-    kernels_ms: dict[str, float]
-    kernels_total_ms: float
+    floor_ms: dict[str, float]
+    floor_total_ms: float
     service: list[ServiceCost]
-    ratio: float  # CPU of the service with one client, over that of the kernels
+    ratio: float  # CPU of the service with one client, over the floor
 
 
 class CpuMeter:
@@ -112,7 +116,7 @@ async def request_lists(url: str, clients: int, requests: int) -> tuple[list[flo
 
 
 class RequestBench:
-    """Alternates between the kernels and the service, and collects their costs."""
+    """Alternates between the floor and the service, and collects their costs."""
 
     def __init__(
         self, service: ServiceProcess, meter: CpuMeter, cores: Cores, requests: int
@@ -121,31 +125,41 @@ class RequestBench:
         self._meter = meter
         self._cores = cores
         self._requests = requests
-        self._kernels: list[KernelCosts] = []
+        self._floor: list[Costs] = []
         self._cpu: dict[int, list[tuple[float, float]]] = {clients: [] for clients in CLIENTS}
         self._latencies: dict[int, list[float]] = {clients: [] for clients in CLIENTS}
         self._failures = dict.fromkeys(CLIENTS, 0)
 
-    async def run(self, kernels: KernelTimer) -> None:
+    async def run(self, floor: Floor) -> None:
         with pin_to_cores([self._cores.client]):
             await request_lists(self._service.url, 1, self._requests // 4)
         for _ in range(ROUNDS):
             with pin_to_cores([self._cores.measured]):
-                self._kernels.append(await kernels.measure(KERNEL_REPEATS))
+                costs = await floor.measure(FLOOR_REPEATS)
+            with pin_to_cores([self._cores.client]):
+                costs["bare HTTP server"] = await self._measure_bare_server()
+            self._floor.append(costs)
             with pin_to_cores([self._cores.client]):
                 for clients in CLIENTS:
                     await self._measure_service(clients)
 
     def result(self, bundle: Bundle) -> BenchResult:
-        kernels = {
-            name: float(np.median([each[name] for each in self._kernels])) * 1000
-            for name in self._kernels[0]
+        floor = {
+            name: float(np.median([each[name] for each in self._floor])) * 1000
+            for name in self._floor[0]
         }
         costs = [self._summarise(clients) for clients in CLIENTS]
-        total = sum(kernels.values())
-        return BenchResult(
-            _machine(), bundle.version, kernels, total, costs, costs[0].cpu_ms / total
-        )
+        total = sum(floor.values())
+        return BenchResult(_machine(), bundle.version, floor, total, costs, costs[0].cpu_ms / total)
+
+    async def _measure_bare_server(self) -> float:
+        """Return the CPU seconds of one request to a server that does nothing."""
+        with run_bare_server([self._cores.measured]) as (url, process):
+            await request_lists(url, 1, self._requests // 4)
+            before = _cpu_seconds(process)
+            requests = 10 * self._requests  # CPU times are counted in steps of 10 ms
+            await request_lists(url, 1, requests)
+            return (_cpu_seconds(process) - before) / requests
 
     async def _measure_service(self, clients: int) -> None:
         self._meter.lap()
@@ -170,14 +184,14 @@ def _machine() -> str:
 
 
 def show(result: BenchResult, console: Console) -> None:
-    """Print the kernels, the service and their ratio."""
-    kernels = Table("kernel", title=f"The bare kernels, ms of CPU ({result.machine})")
-    kernels.add_column("one request", justify="right")
-    for name, ms in result.kernels_ms.items():
-        kernels.add_row(name, f"{ms:.3f}")
-    kernels.add_section()
-    kernels.add_row("all", f"{result.kernels_total_ms:.3f}")
-    console.print(kernels)
+    """Print the floor, the service and their ratio."""
+    floor = Table("part", title=f"The floor, ms of CPU ({result.machine})")
+    floor.add_column("one request", justify="right")
+    for name, ms in result.floor_ms.items():
+        floor.add_row(name, f"{ms:.3f}")
+    floor.add_section()
+    floor.add_row("all", f"{result.floor_total_ms:.3f}")
+    console.print(floor)
     service = Table(title="The service over HTTP, one worker on one core, ms")
     headings = ("clients", "CPU a request", "Redis' CPU", "p50", "p99", "p99 target", "failed")
     for heading in headings:
@@ -188,7 +202,7 @@ def show(result: BenchResult, console: Console) -> None:
         service.add_row(str(cost.clients), *row, str(cost.failures))
     console.print(service)
     console.print(
-        f"CPU of the service: {result.ratio:.2f} x the kernels (target: at most {TARGET_RATIO:g})"
+        f"CPU of the service: {result.ratio:.2f} x the floor (target: at most {TARGET_RATIO:g})"
     )
 
 
@@ -199,8 +213,23 @@ def measure(out: Path, requests: int) -> BenchResult:
     users = names.names(np.linspace(0, len(names) - 1, SAMPLED_USERS, dtype=np.int64))
     with run_service(out, [cores.measured]) as service:
         bench = RequestBench(service, _cpu_meter(service), cores, requests)
-        uvloop.run(with_kernel_timer(bundle, service.redis_url, users, bench.run))
+        uvloop.run(with_floor(bundle, service.redis_url, users, bench.run))
     return bench.result(bundle)
+
+
+@contextmanager
+def run_bare_server(cores: Sequence[int]) -> Iterator[tuple[str, psutil.Process]]:
+    """Start the server that does nothing, and yield its address and its process."""
+    port = free_port()
+    command = [sys.executable, "-m", bare_server.__name__, str(port)]
+    with pin_to_cores(cores):
+        process = subprocess.Popen(command)  # noqa: S603
+    try:
+        await_ready(f"http://127.0.0.1:{port}", process)
+        yield f"http://127.0.0.1:{port}", psutil.Process(process.pid)
+    finally:
+        process.terminate()
+        process.wait()
 
 
 def _cpu_meter(service: ServiceProcess) -> CpuMeter:
@@ -216,7 +245,7 @@ def main(
     requests: Annotated[int, typer.Option(help="Requests of each measurement.", min=8)] = 300,
     result: Annotated[Path, typer.Option(help="File of the result.")] = Path("out/bench.json"),
 ) -> None:
-    """Print the CPU time of a request, of its kernels, and their ratio."""
+    """Print the CPU time of a request, of its floor, and their ratio."""
     measured = measure(out, requests)
     show(measured, Console())
     result.parent.mkdir(parents=True, exist_ok=True)
