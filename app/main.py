@@ -50,6 +50,7 @@ def create_app(settings: Settings | None = None, timing: RolloutTiming = DEFAULT
         title="recfunnel", version=version("recfunnel"), description=DESCRIPTION, lifespan=lifespan
     )
     # The last one added is the first that a request passes.
+    app.add_middleware(recommend.PlainQueries)
     app.add_middleware(BodyLimit)
     app.add_middleware(ArrivalTiming, metrics=metrics)
     app.add_middleware(EncodedSlashes)

@@ -47,6 +47,11 @@ def error_response(
     return Response(orjson.dumps({"error": detail}), status, headers, media_type="application/json")
 
 
+def refusal_response(refusal: RefusalError) -> Response:
+    """Build the answer to a refused request."""
+    return error_response(refusal.status, str(refusal), refusal.field, refusal.retry_after)
+
+
 def fault_message(fault: Mapping[str, Any]) -> str:
     """Return pydantic's message of one fault, without its own prefix."""
     return str(fault["msg"]).removeprefix("Value error, ")
@@ -69,7 +74,7 @@ def install(app: FastAPI) -> None:
 
     @app.exception_handler(RefusalError)
     async def refused(_request: Request, fault: RefusalError) -> Response:
-        return error_response(fault.status, str(fault), fault.field, fault.retry_after)
+        return refusal_response(fault)
 
     @app.exception_handler(Exception)
     async def bug(_request: Request, _fault: Exception) -> Response:

@@ -34,6 +34,6 @@ async def explain(http: Request) -> Response:
     request_id = uuid4().hex
     record = build_record(service, deployment, query, request_id)
     explanation = partial(explain_missing_item, deployment.bundle, record, query.item_id)
-    answer = await service.preview(request_id, record, http.scope["arrived"], explanation)
+    answer = await service.recommend(request_id, record, http.scope["arrived"], explanation)
     version = answer.deployment.bundle.version
     return json_response({"user_id": query.user_id, "bundle": version, **answer.explanation})

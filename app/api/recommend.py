@@ -1,37 +1,47 @@
-"""``/recommend``: convert a caller's parameters to a request record, and the answer to JSON."""
+"""``/recommend``: convert a caller's parameters to a request record, and the answer to JSON.
 
+``PlainQueries`` answers the usual ``GET`` before FastAPI routes it, which saves most of the CPU
+time that the edge takes. The routes answer everything else, and describe the interface.
+"""
+
+import asyncio
 import zlib
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from time import time
+from typing import Any
+from urllib.parse import unquote
 from uuid import uuid4
 
-from fastapi import APIRouter, Request, Response
+import fastapi.routing
+import orjson
+from fastapi import APIRouter, FastAPI, Request, Response
+from starlette.routing import BaseRoute
+from starlette.types import ASGIApp, Receive, Scope, Send
+from typing_extensions import override
 
-from app.api.endpoint import (
-    describe_parameters,
-    json_response,
-    read_query_string,
-    require_deployment,
-    service_of,
-)
-from app.api.errors import RefusalError, require_configured_type
+from app.api.endpoint import describe_parameters, read_query_string, require_deployment
+from app.api.errors import RefusalError, refusal_response, require_configured_type
 from app.api.explanations import explain_missing_item
 from app.api.paging import PageTokenError, decode_page_token
 from app.api.response import AnswerBody, render_answer
 from app.api.schemas import (
     MAX_CLOCK_SKEW,
+    MAX_EXCLUSIONS,
+    MAX_SCENE_LENGTH,
     InlineEvent,
     ListOptions,
     RecommendBody,
     RecommendOptions,
     RecommendQuery,
     error_bodies,
+    plain_id,
 )
 from app.catalogue.attributes import column_kinds
 from app.expressions.item_filter import FilterError, parse_filter
 from app.request_log.request_record import RequestRecord, SentEvent
+from app.service.answering import Answer
 from app.service.deployment import Deployment
 from app.service.service import Service
 
@@ -54,7 +64,7 @@ ERRORS = error_bodies(
 )
 async def recommend(http: Request) -> Response:
     """Return the items that this user should see now, best first."""
-    return await _respond(http, read_query_string(http, RecommendQuery))
+    return await _respond(http.scope, read_query_string(http, RecommendQuery))
 
 
 @router.post(
@@ -62,13 +72,110 @@ async def recommend(http: Request) -> Response:
 )
 async def recommend_session(http: Request, body: RecommendBody) -> Response:
     """Return a list for a history that is sent along: for sessions and anonymous users."""
-    return await _respond(http, body, body.history)
+    return await _respond(http.scope, body, body.history)
+
+
+PATH = "/recommend"
+# Newer versions of FastAPI keep an included router as one route.
+iterate_routes: Callable[[Sequence[BaseRoute]], Iterable[Any]] = getattr(
+    fastapi.routing, "iter_route_contexts", iter
+)
+
+
+class PlainQueries:
+    """Answers ``GET /recommend`` before it is routed, if its query string is a plain one.
+
+    It is an ASGI middleware. Those that are added later are passed before it, and hold. Where the
+    route has dependencies, which may be an authentication, it leaves every request to the route.
+    """
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+        self._is_bare: bool | None = None  # unknown before the first request
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        options = None
+        if scope.get("path") == PATH and scope.get("method") == "GET":
+            if self._is_bare is None:
+                self._is_bare = has_bare_route(scope["app"])
+            options = read_plain_query(scope["query_string"]) if self._is_bare else None
+        if options is None:
+            await self._app(scope, receive, send)
+            return
+        scope["route"] = router.routes[0]  # for the metrics
+        response: Response
+        try:
+            response = await _respond(scope, options)
+        except RefusalError as refusal:
+            response = refusal_response(refusal)
+        await response(scope, receive, send)
+
+
+def has_bare_route(app: FastAPI) -> bool:
+    """Return whether ``GET /recommend`` goes to our route, without dependencies of any kind."""
+    for route in iterate_routes(app.routes):
+        if getattr(route, "path", None) == PATH and "GET" in (route.methods or ()):
+            return route.endpoint is recommend and not route.dependencies
+    return False
+
+
+def _plain_scene(text: str) -> str | None:
+    return text if text.isascii() and len(text) <= MAX_SCENE_LENGTH else None
+
+
+PLAIN_FLAG = {"true": True, "false": False}.get
+# By parameter: its value, as the general reader gives it; None if the text is unusual.
+PLAIN_VALUES: Mapping[str, Callable[[str], Any]] = {
+    "user_id": plain_id,
+    "exclude": plain_id,
+    "k": {str(n): n for n in range(1, 1_000)}.get,
+    "scene": _plain_scene,
+    "explain": PLAIN_FLAG,
+    "explore": PLAIN_FLAG,
+}
+
+
+def read_plain_query(query: bytes) -> RecommendQuery | None:
+    """Read a query string as ``read_query_string`` does, if nothing in it is unusual.
+
+    None stands for a query string that needs the general reader, which also refuses the faulty.
+    """
+    values: dict[str, Any] = {}
+    exclude: list[str] = []
+    for pair in query.decode("latin-1").split("&"):
+        name, _, text = pair.partition("=")
+        if "%" in text or "+" in text:
+            text = unquote(text.replace("+", " "))
+        value = PLAIN_VALUES[name](text) if name in PLAIN_VALUES else None
+        if value is None:
+            return None
+        if name == "exclude":
+            exclude.append(value)
+        else:
+            values[name] = value
+    if "user_id" not in values or len(exclude) > MAX_EXCLUSIONS:
+        return None
+    return RecommendQuery.model_construct(**values, exclude=exclude)
+
+
+class AnswerResponse(Response):
+    """The answer as JSON. Its side effects run after its bytes are on their way."""
+
+    def __init__(self, service: Service, answer: Answer, body: bytes) -> None:
+        super().__init__(body, media_type="application/json")
+        self._run_side_effects = partial(service.run_side_effects, answer)
+
+    @override
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        # The server writes at the end of the event loop's turn, so the effects take the next one.
+        asyncio.get_running_loop().call_soon(self._run_side_effects)
+        await super().__call__(scope, receive, send)
 
 
 async def _respond(
-    http: Request, options: RecommendOptions, history: Sequence[InlineEvent] = ()
+    scope: Scope, options: RecommendOptions, history: Sequence[InlineEvent] = ()
 ) -> Response:
-    service = service_of(http)
+    service: Service = scope["app"].state.service
     deployment = admit(service, options.k)
     earlier = _items_of_earlier_pages(options.page_token) if options.page_token else []
     request_id = uuid4().hex
@@ -80,9 +187,10 @@ async def _respond(
     explain = None
     if options.why:
         explain = partial(explain_missing_item, deployment.bundle, record, options.why)
-    arrived = http.scope["arrived"]
+    arrived = scope["arrived"]
     answer = await service.recommend(request_id, record, arrived, explain)
-    return json_response(render_answer(answer, arrived, explain=options.explain))
+    body = orjson.dumps(render_answer(answer, arrived, explain=options.explain))
+    return AnswerResponse(service, answer, body)
 
 
 def admit(service: Service, k: int) -> Deployment:

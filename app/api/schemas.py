@@ -11,6 +11,8 @@ from app.api.paging import MAX_TOKEN_LENGTH
 from app.expressions.item_filter import MAX_FILTER_LENGTH
 
 MAX_ID_BYTES = 256
+MAX_SCENE_LENGTH = 64
+MAX_EXCLUSIONS = 1_000
 SLASH_PLACEHOLDER = "\uffff"  # a non-character: no id may hold what cannot be printed
 # Examples from the demo's data. /docs fills in `example` and ignores `examples`.
 USER: JsonDict = {"example": "196"}
@@ -33,6 +35,11 @@ def _public_id(value: str) -> str:
     if not value.isprintable():
         raise ValueError("must not contain control characters")
     return value
+
+
+def plain_id(value: str) -> str | None:
+    """Return an id that ``PublicId`` surely accepts, or None: a character has up to four bytes."""
+    return value if 0 < len(value) <= MAX_ID_BYTES // 4 and value.isprintable() else None
 
 
 def _with_slashes(value: str) -> str:
@@ -78,8 +85,8 @@ class ListOptions(BaseModel):
     model_config = ConfigDict(extra="forbid")
     user_id: PublicId | None = None
     k: int = Field(10, ge=1, description="How many items.")
-    scene: str = Field("home", max_length=64, description="Where the list is shown.")
-    exclude: list[PublicId] = Field(default_factory=list, max_length=1000)
+    scene: str = Field("home", max_length=MAX_SCENE_LENGTH, description="Where the list is shown.")
+    exclude: list[PublicId] = Field(default_factory=list, max_length=MAX_EXCLUSIONS)
     explore: bool = Field(default=True, description="Allow the exploration slots.")
     filter: str = Field("", max_length=MAX_FILTER_LENGTH, description=FILTER_DESCRIPTION)
 

@@ -83,8 +83,8 @@ def fallback(run: FunnelRun) -> str | None:
 class SideEffect:
     """Work that follows from an answer, such as a metric or a log entry.
 
-    It runs before the answer is sent, so it must be quick: it only counts or queues. What it
-    queues is written later.
+    It runs on the event loop, so it must be quick: it only counts or queues. What it queues is
+    written later.
     """
 
     name: str  # in logs and metrics

@@ -127,19 +127,7 @@ class Service:
     async def recommend(
         self, request_id: str, record: RequestRecord, arrived: float, explain: Explain | None = None
     ) -> Answer:
-        """Answer a request, then run the side effects.
-
-        Raises:
-            RuntimeError: no bundle is in service.
-        """
-        answer = await self.preview(request_id, record, arrived, explain)
-        run_side_effects(self.after_answer, answer, self.metrics)
-        return answer
-
-    async def preview(
-        self, request_id: str, record: RequestRecord, arrived: float, explain: Explain | None = None
-    ) -> Answer:
-        """Answer a request without side effects: the list is not shown to anyone.
+        """Answer a request. The caller runs the side effects if the list is shown to anyone.
 
         Raises:
             RuntimeError: no bundle is in service.
@@ -154,6 +142,10 @@ class Service:
         finally:
             self.in_flight -= 1
         return Answer.of(request_id, record, deployment, run, explanation)
+
+    def run_side_effects(self, answer: Answer) -> None:
+        """Record an answer that is shown: metrics, impressions, drift, request log."""
+        run_side_effects(self.after_answer, answer, self.metrics)
 
     async def follow_archiver(self) -> None:
         """Leave the trimming of streams to the archiver, if one is in use, and report its lag.

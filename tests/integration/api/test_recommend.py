@@ -148,6 +148,27 @@ def test_an_odd_question_is_answered_or_refused_but_never_breaks_the_service(api
     assert api.client.get(f"/recommend?{query}").status_code in {200, 422}
 
 
+def test_a_plain_query_an_unusual_one_and_a_body_get_the_same_answer_and_are_counted(api):
+    def requests():
+        metric = 'recfunnel_request_seconds_count{route="/recommend",status="200"}'
+        lines = api.client.get("/metrics").text.splitlines()
+        return sum(float(line.split()[-1]) for line in lines if line.startswith(metric))
+
+    before, user = requests(), stranger()
+    answers = [
+        api.client.get(f"/recommend?user_id={user}&explore=false&k=5"),
+        api.client.get(f"/recommend?k=05&explore=0&user_id={user}"),
+        api.client.post("/recommend", json={"user_id": user, "explore": False, "k": 5}),
+    ]
+    lists = [answer.json() for answer in answers]
+    assert lists[0]["items"] == lists[1]["items"] == lists[2]["items"]
+    assert list(lists[0]) == list(lists[1]) == list(lists[2])
+    names = [[name for name in answer.headers if name != "date"] for answer in answers]
+    assert names[0] == names[1] == names[2]
+    assert {answer.headers["content-type"] for answer in answers} == {"application/json"}
+    assert requests() == before + 3
+
+
 def test_an_id_of_256_bytes_is_allowed(api):
     assert api.recommend("é" * 128)["user_id"] == "é" * 128
 

@@ -32,26 +32,45 @@ async def require_key(x_key: Annotated[str, Header()] = ""):
         raise HTTPException(401, "no key")
 
 
+def with_plain_queries(**options):
+    app = FastAPI(**options)
+    app.add_middleware(recommend.PlainQueries)
+    return app
+
+
 def by_middleware():
-    app = FastAPI()
+    app = with_plain_queries()
     app.add_middleware(RequireKey)
     app.include_router(recommend.router)
     return app
 
 
 def by_application():
-    app = FastAPI(dependencies=[Depends(require_key)])
+    app = with_plain_queries(dependencies=[Depends(require_key)])
     app.include_router(recommend.router)
     return app
 
 
 def by_router():
-    app = FastAPI()
+    app = with_plain_queries()
     app.include_router(recommend.router, dependencies=[Depends(require_key)])
     return app
 
 
-@pytest.mark.parametrize("build", [by_middleware, by_application, by_router])
+def by_a_route_of_their_own():
+    app = with_plain_queries()
+
+    @app.get("/recommend", dependencies=[Depends(require_key)])
+    async def refuse() -> None:
+        raise HTTPException(503)
+
+    app.include_router(recommend.router, dependencies=[Depends(require_key)])
+    return app
+
+
+@pytest.mark.parametrize(
+    "build", [by_middleware, by_application, by_router, by_a_route_of_their_own]
+)
 async def test_authentication_added_in_any_usual_way_holds_for_every_way_to_ask_for_a_list(build):
     app = build()
     errors.install(app)
@@ -64,6 +83,12 @@ async def test_authentication_added_in_any_usual_way_holds_for_every_way_to_ask_
                 await client.get("/recommend", params=params, headers=headers)
             ).status_code == status
             assert (await client.post("/recommend", json={}, headers=headers)).status_code == status
+
+
+async def test_plain_queries_are_left_to_an_application_without_the_route():
+    transport = httpx.ASGITransport(with_plain_queries())
+    async with httpx.AsyncClient(transport=transport, base_url="http://test") as client:
+        assert (await client.get("/recommend?user_id=u1")).status_code == 404
 
 
 async def test_a_request_that_breaks_is_counted_as_500_and_what_is_no_request_is_passed_on():
