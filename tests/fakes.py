@@ -113,6 +113,22 @@ async def proposed(channel, query, limit=1_000) -> Proposal:
     return await answer if inspect.isawaitable(answer) else answer
 
 
+class RecordingFunnel:
+    """A funnel that keeps its runs, and the counters' likes and time at each."""
+
+    def __init__(self, funnel):
+        self.funnel, self.runs, self.moments = funnel, [], []
+
+    def __getattr__(self, name):
+        return getattr(self.funnel, name)
+
+    async def recommend(self, request):
+        counters = self.funnel.query_builder.counters
+        self.runs.append(await self.funnel.recommend(request))
+        self.moments.append((self.runs[-1].query, counters.liked[-1].copy(), counters.now))
+        return self.runs[-1]
+
+
 @dataclass
 class FakeChannel:
     name: str

@@ -1,5 +1,6 @@
 """Trains and evaluates the funnel without each of its parts."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypedDict
@@ -12,7 +13,6 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 
 from app.build import untrained_rankers
-from app.contracts import Rows
 from app.cpu import Cpu
 from app.settings import Settings
 from benchmarks.ablations.ablations import (
@@ -38,6 +38,7 @@ from offline.training.rank_table import RankTable
 
 FILE = "ablations.json"
 ALL_WINDOWS = "validation and test"
+ALL = tuple(ablations())
 JSON = orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE
 MAX_USERS = 2_000  # of all evaluated windows, about
 SEEDS = 2  # of the rankers of each ablation; a seed alone changes NDCG@10 as much as many parts do
@@ -65,8 +66,10 @@ class AblationData:
         return np.concatenate([window.ndcg(ranking) for window in self.later])
 
 
-def ablate(data: Path, settings: Settings, options: TrainOptions) -> Path:
-    """Run every ablation, print the result, and return the path of the written file.
+def ablate(
+    data: Path, settings: Settings, options: TrainOptions, parts: Sequence[Ablation] = ALL
+) -> Path:
+    """Run the ablations, print the result, and return the path of the written file.
 
     Raises:
         DataError: the data cannot be used, or is too little.
@@ -74,7 +77,7 @@ def ablate(data: Path, settings: Settings, options: TrainOptions) -> Path:
     console, config = Console(), options.job_config(settings)
     with console.status("Reading and checking the data"):
         dataset = load_dataset(data, options.schema).dataset
-    runs, cpu = [WHOLE_FUNNEL, *ablations()], Cpu(threads=1)
+    runs, cpu = [WHOLE_FUNNEL, *parts], Cpu(threads=1)
     try:
         with _bar() as bar:
             task = bar.add_task("Running recall", total=len(runs) + 1)
@@ -86,7 +89,7 @@ def ablate(data: Path, settings: Settings, options: TrainOptions) -> Path:
             bar.update(task, advance=1, description="Done")
     finally:
         cpu.close()
-    result = summarise(dataset, config.seed, ablation_data.later, np.stack(figures, axis=1))
+    result = summarise(dataset, config.seed, ablation_data.later, np.stack(figures, axis=1), parts)
     path = settings.out / FILE
     write_result(result, path)
     for group in result["views"]:
@@ -150,9 +153,13 @@ class AblationResult(TypedDict):
 
 
 def summarise(
-    dataset: Dataset, seed: int, later: list[HoldoutCandidates], figures: NDArray[np.float64]
+    dataset: Dataset,
+    seed: int,
+    later: list[HoldoutCandidates],
+    figures: NDArray[np.float64],
+    parts: Sequence[Ablation] = ALL,
 ) -> AblationResult:
-    """Compare every ablation with the whole funnel, the first column of ``figures`` (u, 1 + a).
+    """Compare each ablation with the whole funnel, the first column of ``figures`` (u, 1 + a).
 
     The windows are ``later``, the test last. Their users are in the order of ``figures``.
     """
@@ -161,6 +168,7 @@ def summarise(
     is_test = np.repeat(
         np.arange(len(later)) == len(later) - 1, [len(one.answers) for one in later]
     )
+    names = [one.name for one in parts]
     views = {
         "validation": warm & ~is_test,
         "test": warm & is_test,
@@ -172,20 +180,15 @@ def summarise(
         interactions=len(dataset.log),
         seed=seed,
         views=[
-            _view(name, figures[members], persons[members], seed)
+            AblationGroup(
+                name=name,
+                users=int(members.sum()),
+                whole=Bootstrap.of(figures[members, :1], seed, user_ids=persons[members]).mean(0),
+                variants=build_variants(figures[members], names, seed, persons[members]),
+            )
             for name, members in views.items()
             if members.any()
         ],
-    )
-
-
-def _view(name: str, figures: NDArray[np.float64], persons: Rows, seed: int) -> AblationGroup:
-    names = [one.name for one in ablations()]
-    return AblationGroup(
-        name=name,
-        users=len(figures),
-        whole=Bootstrap.of(figures[:, :1], seed, user_ids=persons).mean(0),
-        variants=build_variants(figures, names, seed, persons),
     )
 
 

@@ -1,10 +1,11 @@
 """The funnel as it is served: trained on the log before the cut, asked as of the cut."""
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from time import perf_counter
+from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,6 +26,7 @@ from offline.models.registry import fit_models
 from offline.training.past_requests import ActiveUser, build_offline_funnel
 
 FUNNEL = "funnel"
+TrainFunction: TypeAlias = Callable[[Dataset, BenchmarkWindow, JobConfig, FunnelConfig], Funnel]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -66,12 +68,17 @@ def build_active_users(window: BenchmarkWindow, lines: NDArray[np.intp]) -> list
 
 
 @contextmanager
-def run_funnel(dataset: Dataset, window: BenchmarkWindow, config: JobConfig) -> Iterator[Funnel]:
+def run_funnel(
+    dataset: Dataset,
+    window: BenchmarkWindow,
+    config: JobConfig,
+    train: TrainFunction | None = None,
+) -> Iterator[Funnel]:
     """Train the funnel, and keep its thread for as long as it is used."""
     cpu = Cpu(threads=1)
     try:
         funnel_config = FunnelConfig(cpu, NO_CHECKPOINTS, config.sizes, config.policy)
-        yield train_funnel(dataset, window, config, funnel_config)
+        yield (train or train_funnel)(dataset, window, config, funnel_config)
     finally:
         cpu.close()
 

@@ -125,10 +125,12 @@ def _popular(dataset: Dataset, new_users: NewUsers) -> Lists:
     return popular_lists(order, new_users.revealed_rows(), MAX_LIST_LENGTH)
 
 
-def collect_funnel_lists(dataset: Dataset, new_users: NewUsers) -> dict[str, Lists]:
+def collect_funnel_lists(
+    dataset: Dataset, new_users: NewUsers, train: funnel_lists.TrainFunction | None = None
+) -> dict[str, Lists]:
     """Compute the lists of the funnel; each request carries the revealed events."""
     config = JobConfig()
-    with funnel_lists.run_funnel(dataset, new_users.window, config) as funnel:
+    with funnel_lists.run_funnel(dataset, new_users.window, config, train) as funnel:
         return asyncio.run(_collect_lists(funnel, dataset, new_users, config.seed))
 
 

@@ -8,7 +8,7 @@ are evaluated on the same items, and an answer is worth only what it says about 
 """
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -48,14 +48,28 @@ NO_QUESTIONS, POPULARITY = "none", "none; list by popularity"
 console = Console()
 
 
-def measure(data: LoadedData, window: BenchmarkWindow) -> dict[str, Any]:
-    """Return NDCG@10 and the answers by way of choosing and number of questions."""
-    with funnel_lists.run_funnel(data.dataset, window, JobConfig()) as funnel:
-        users = select_onboarding_users(data.dataset, window, funnel.query_builder.models)
-        scores = asyncio.run(compute_scores(funnel, data, window, users))
+def measure(
+    data: LoadedData,
+    cut: float = CUT,
+    lengths: Sequence[int] = LENGTHS,
+    train: funnel_lists.TrainFunction | None = None,
+) -> dict[str, Any]:
+    """Return NDCG@10 and the answers by way of choosing and number of questions.
+
+    Raises:
+        DataError: the data has no timestamps, or no user is new.
+    """
+    dataset = data.dataset
+    if not dataset.traits.has_times:
+        raise DataError("Without timestamps no user is new, so there is nobody to ask.")
+    window = rolling_window(dataset.log, cut, 1 - cut)
+    with funnel_lists.run_funnel(dataset, window, JobConfig(), train) as funnel:
+        models = funnel.query_builder.models
+        users = select_onboarding_users(dataset, window, models, max(lengths))
+        scores = asyncio.run(compute_scores(funnel, data, window, users, lengths))
     return {
         "dataset": data.dataset.name,
-        "cut": CUT,
+        "cut": cut,
         "seed": SEED,
         "users": len(users.users),
         "questions": _figures(scores, users),
@@ -63,7 +77,11 @@ def measure(data: LoadedData, window: BenchmarkWindow) -> dict[str, Any]:
 
 
 async def compute_scores(
-    funnel: Funnel, data: LoadedData, window: BenchmarkWindow, users: OnboardingUsers
+    funnel: Funnel,
+    data: LoadedData,
+    window: BenchmarkWindow,
+    users: OnboardingUsers,
+    lengths: Sequence[int],
 ) -> dict[tuple[str, int], PerUser]:
     """Return NDCG@10 of each user, (u,), by way of choosing and number of questions."""
     no_answers = [NO_HISTORY] * len(users.users)
@@ -72,7 +90,7 @@ async def compute_scores(
         (POPULARITY, 0): _popular(funnel, users),
     }
     for way, rows in users.questions.items():
-        for n in LENGTHS:
+        for n in lengths:
             pairs = zip(rows[:, :n], users.answers_to(way, n), strict=True)
             histories = [
                 build_history(data.dataset, data.event_weights, items, answers, window.cut)
@@ -156,9 +174,7 @@ def main(
     """Measure the worth of questions, and write it to RESULTS/onboarding-<data set>.json."""
     with errors_as_sentences():
         loaded = load_dataset(data, max_bad_share=MAX_BAD_SHARE)
-        if not loaded.dataset.traits.has_times:
-            raise DataError("Without timestamps no user is new, so there is nobody to ask.")
-        result = measure(loaded, rolling_window(loaded.dataset.log, CUT, 1 - CUT))
+        result = measure(loaded)
     Console(width=max(console.width, TABLE_WIDTH)).print(table(result))
     write_result(results / f"onboarding-{result['dataset']}.json", result)
 

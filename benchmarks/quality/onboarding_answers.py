@@ -33,7 +33,7 @@ class OnboardingUsers:
 
     users: NDArray[np.int64]  # (u,) user rows
     opinions: NDArray[np.int8]  # (u, n) 1 liked later, -1 disliked later, 0 none or in between
-    questions: Mapping[str, NDArray[np.int64]]  # way -> rows (u, MAX_ITEMS) in their order
+    questions: Mapping[str, NDArray[np.int64]]  # way -> rows (u, n) in their order
     relevant: RowSets  # liked later, without the items of all questions; none is empty
 
     def answers_to(self, way: str, n: int) -> NDArray[np.int8]:
@@ -41,12 +41,12 @@ class OnboardingUsers:
         return np.take_along_axis(self.opinions, self.questions[way][:, :n], axis=1)
 
     def all_questions(self) -> NDArray[np.int64]:
-        """Return the items of all ways, (u, ways * MAX_ITEMS) rows, with repeats."""
+        """Return the items of all ways, (u, ways * n) rows, with repeats."""
         return np.concatenate(list(self.questions.values()), axis=1)
 
 
 def select_onboarding_users(
-    dataset: Dataset, window: BenchmarkWindow, models: Models
+    dataset: Dataset, window: BenchmarkWindow, models: Models, n: int = MAX_ITEMS
 ) -> OnboardingUsers:
     """Select the users without a history at the cut who like something beyond the questions.
 
@@ -56,7 +56,7 @@ def select_onboarding_users(
     lines = np.flatnonzero(window.events == 0)
     users, liked = window.users[lines], window.relevant.take(lines)
     opinions = _opinions(dataset, window, users)
-    everyone = OnboardingUsers(users, opinions, choose_questions(models, len(users)), liked)
+    everyone = OnboardingUsers(users, opinions, choose_questions(models, len(users), n), liked)
     relevant = _without(liked, everyone.all_questions())
     selected = np.flatnonzero(relevant.sizes > 0)
     if not len(selected):
@@ -68,14 +68,16 @@ def select_onboarding_users(
     return OnboardingUsers(users[selected], opinions[selected], questions, relevant.take(selected))
 
 
-def choose_questions(models: Models, users: int) -> dict[str, NDArray[np.int64]]:
-    """Return the rows of the questions to each user, (users, MAX_ITEMS), by way of choosing."""
+def choose_questions(
+    models: Models, users: int, n: int = MAX_ITEMS
+) -> dict[str, NDArray[np.int64]]:
+    """Return the rows of the questions to each user, (users, n), by way of choosing."""
     popular, random = popularity_order(models.popularity, ALL_TIME), np.random.default_rng(SEED)
-    drawn = [random.permutation(popular[:RANDOM_POOL])[:MAX_ITEMS] for _ in range(users)]
+    drawn = [random.permutation(popular[:RANDOM_POOL])[:n] for _ in range(users)]
     return {
-        SERVICE: np.tile(select_items(models, MAX_ITEMS), (users, 1)),
-        POPULAR: np.tile(popular[:MAX_ITEMS], (users, 1)),
-        RANDOM: np.array(drawn, np.int64).reshape(users, len(popular[:MAX_ITEMS])),
+        SERVICE: np.tile(select_items(models, n), (users, 1)),
+        POPULAR: np.tile(popular[:n], (users, 1)),
+        RANDOM: np.array(drawn, np.int64).reshape(users, len(popular[:n])),
     }
 
 

@@ -2,12 +2,10 @@
 
 import asyncio
 from dataclasses import replace
-from functools import partial
 
 import numpy as np
 import orjson
 import pytest
-from typer.testing import CliRunner
 
 from app.build import FunnelConfig, untrained_rankers
 from app.contracts import NO_PROPOSAL
@@ -16,8 +14,7 @@ from app.features.views import COARSE_VIEW, FINE_VIEW, column_names
 from app.rank.scorer import HYBRIDS
 from app.recall.merge import merge
 from app.recall.registry import CHANNELS
-from benchmarks.ablations import study
-from benchmarks.ablations.__main__ import app
+from app.settings import Settings
 from benchmarks.ablations.ablations import (
     WHOLE_FUNNEL,
     Ablation,
@@ -26,7 +23,8 @@ from benchmarks.ablations.ablations import (
     fit_rankers,
     remove_part,
 )
-from benchmarks.ablations.study import build_data, summarise
+from benchmarks.ablations.study import ablate, build_data, summarise
+from offline.commands.train import TrainOptions
 from offline.config import JobConfig
 from offline.data.errors import DataError
 from offline.data.split import split_by_time
@@ -41,11 +39,17 @@ from offline.training.linear import fit_coarse
 from offline.training.past_requests import build_offline_funnel, find_active_users
 from offline.training.rank_table import concatenate
 from offline.training.rankers import RankConfig, TrainingSet
+from tests.conftest import QUICK, world, write_recbole
 from tests.fakes import SMALL, small_dataset
 
 DATASET = small_dataset()
 SPLIT = split_by_time(DATASET.log, windows=3)
-CONFIG = JobConfig(recall=SMALL, rank=RankConfig(rounds=12, least_rounds=4, leaf_rows=5))
+CONFIG = JobConfig(
+    recall=SMALL,
+    rank=RankConfig(rounds=8, least_rounds=4, leaf_rows=5, boosters=1),
+    users_per_window=20,
+    negatives=40,
+)
 VIEW = list(column_names(FINE_VIEW))
 
 
@@ -179,24 +183,22 @@ def test_with_one_window_the_test_is_evaluated(cpu):
     assert len(ablation_data.tables) == len(ablation_data.later) == 1
 
 
-def test_data_without_training_rows_is_refused(cpu, monkeypatch, tables):
-    nothing = tables[0].take(np.empty(0, np.intp))
-    monkeypatch.setattr(study, "collect_window_rows", lambda *_: nothing)
+def test_data_without_training_rows_is_refused(cpu):
+    """Nobody likes anything in the first windows."""
+    log, end = DATASET.log, SPLIT.windows[1][1]
+    weights = np.where(log.times < end, -1.0, log.weights).astype(np.float32)
+    nothing = replace(DATASET, log=replace(log, weights=weights))
     with pytest.raises(DataError, match="More interactions"):
-        build_data(DATASET, SPLIT, CONFIG, cpu)
+        build_data(nothing, SPLIT, CONFIG, cpu)
 
 
-def test_the_command_prints_and_writes_every_group_of_users(data, tmp_path, monkeypatch):
+def test_every_group_of_users_is_printed_and_written(tmp_path, capsys, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "200")
+    data = write_recbole(tmp_path / "cinema", world(3, users=40, items=40, ratings=600))
     some = [Ablation("without channel ease", channel="ease"), Ablation("one window", windows=1)]
-    monkeypatch.setattr(study, "ablations", lambda: iter(some))
-    monkeypatch.setattr(study, "split_by_time", partial(split_by_time, windows=2))
-    monkeypatch.setenv("REDIS_URL", "")
-    settings = tmp_path / "quick.toml"
-    settings.write_text("[rank]\nrounds = 6\nleast_rounds = 3\n")
     out = tmp_path / "out"
-    line = ["--data", str(data), "--out", str(out), "--config", str(settings)]
-    result = CliRunner().invoke(app, line)
-    assert result.exit_code == 0, result.output
+    ablate(data, Settings(out=out, redis_url=None), TrainOptions(config=QUICK), some)
+    printed = capsys.readouterr().out
     for words in (
         "without channel ease",
         "one window",
@@ -204,7 +206,7 @@ def test_the_command_prints_and_writes_every_group_of_users(data, tmp_path, monk
         "users, test",
         "ablations.json",
     ):
-        assert words in result.output.replace("\n", " ")
+        assert words in printed
     written = orjson.loads((out / "ablations.json").read_bytes())
     views = {one["name"]: one for one in written["views"]}
     assert [*views][:3] == ["validation", "test", "validation and test"]

@@ -1,39 +1,44 @@
-"""The funnel of the quality benchmark, on a small world."""
+"""The funnel of the quality benchmark, and the comparison of ways of exploring, on little data."""
 
-from functools import partial
+from dataclasses import replace
 
 import numpy as np
 
-from benchmarks.quality import funnel_lists
+from benchmarks.quality.exploration import (
+    DEFAULT_POLICY,
+    EXPLORATION_POLICIES,
+    answer_window,
+    evaluate_policy,
+    table,
+)
 from benchmarks.quality.first_events import select_new_users
+from benchmarks.quality.funnel_lists import compute_funnel_lists
 from benchmarks.quality.libraries import LIBRARIES
 from benchmarks.quality.new_users import collect_funnel_lists
 from benchmarks.quality.windows import compute_headline, rolling_window
 from offline.config import JobConfig
-from offline.data.split import split_by_time
 from offline.models.registry import fit_models
 from offline.training.past_requests import build_offline_funnel
 from offline.training.rankers import RankConfig
 from tests.fakes import ITEMS, SMALL, small_dataset
 
+CONFIG = JobConfig(
+    recall=SMALL,
+    rank=RankConfig(rounds=12, least_rounds=6, boosters=1),
+    users_per_window=10,
+    negatives=40,
+)
 
-def test_the_funnel_is_trained_before_the_cut_and_asked_as_of_it(monkeypatch):
+
+def test_the_funnel_is_trained_before_the_cut_and_asked_as_of_it():
     dataset = small_dataset()
     window = rolling_window(dataset.log, 0.8, 0.2)
-    last_times = []
-    fit_rankers = funnel_lists.fit_rankers
-    monkeypatch.setattr(funnel_lists, "split_by_time", partial(split_by_time, windows=2))
-
-    def fit(past, *rest):
-        last_times.append(float(past.log.times[-1]))
-        return fit_rankers(past, *rest)
-
-    monkeypatch.setattr(funnel_lists, "fit_rankers", fit)
-    ranking = RankConfig(rounds=20, least_rounds=10, held_out=1)
-    result = funnel_lists.compute_funnel_lists(
-        dataset, window, JobConfig(recall=SMALL, rank=ranking)
-    )
-    assert last_times[0] < window.cut
+    result = compute_funnel_lists(dataset, window, CONFIG)
+    past = replace(dataset, log=window.log)
+    assert window.log.times[-1] < window.cut
+    of_the_past = compute_funnel_lists(past, window, CONFIG)
+    for name, lists in result.lists.items():
+        assert lists.tolist() == of_the_past.lists[name].tolist()
     lists = result.lists["funnel"]
     assert not set(result.lists) & set(LIBRARIES)
     assert lists.shape == (len(window.users), 20)
@@ -49,7 +54,7 @@ def test_the_funnel_is_trained_before_the_cut_and_asked_as_of_it(monkeypatch):
     assert not window.seen().grades_of(lines, lists).any()
 
 
-def test_the_revealed_events_of_new_users_come_with_the_request(monkeypatch):
+def test_the_revealed_events_of_new_users_come_with_the_request():
     dataset = small_dataset()
     new_users = select_new_users(dataset, 0.02, (0, 3))
 
@@ -57,9 +62,23 @@ def test_the_revealed_events_of_new_users_come_with_the_request(monkeypatch):
         models = fit_models(dataset, window.log, SMALL, window.cut)
         return build_offline_funnel(models, funnel_config)
 
-    monkeypatch.setattr(funnel_lists, "train_funnel", build_untrained)
-    lists = collect_funnel_lists(dataset, new_users)["funnel"]
+    lists = collect_funnel_lists(dataset, new_users, build_untrained)["funnel"]
     for user, rows in zip(new_users.users, lists, strict=True):
         assert not set(user.since.rows) & set(rows[rows >= 0])
     half = len(new_users.users) // 2
     assert (lists[:half] != lists[half:]).any()
+
+
+def test_every_policy_is_evaluated_on_the_same_candidates():
+    dataset = small_dataset()
+    window = rolling_window(dataset.log, 0.8, 0.2)
+    answers = answer_window(dataset, window, CONFIG)
+    assert len(answers) == len(window.users)
+    figures, covered = evaluate_policy(answers, DEFAULT_POLICY)
+    assert len(figures) == (answers.events > 0).sum()
+    assert 0 < figures.mean() < 1
+    _, without = evaluate_policy(answers, EXPLORATION_POLICIES["none"])
+    assert covered >= without
+    shown = table([answers])
+    assert list(shown.columns[0].cells) == list(EXPLORATION_POLICIES)
+    assert float(list(shown.columns[2].cells)[2]) == round(covered, 4)

@@ -2,7 +2,6 @@
 
 import json
 import sys
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -11,6 +10,7 @@ import typer
 from benchmarks.quality import rmse
 from offline.models.factors import RatingModel
 from offline.models.sgd import SGDConfig
+from tests.conftest import world, write_recbole
 from tests.fakes import ITEMS, USERS, small_dataset
 
 PEER = """#!{python}
@@ -32,15 +32,12 @@ def library(folder, error):
     return path
 
 
-@pytest.fixture
-def quick(monkeypatch):
-    monkeypatch.setattr(rmse, "load_dataset", lambda path: SimpleNamespace(dataset=small_dataset()))
-    monkeypatch.setattr(rmse, "CONFIG", SGDConfig(size=2, rate=0.02, rounds=3, batch=100))
+QUICK = SGDConfig(size=2, rate=0.02, rounds=3, batch=100)
 
 
-def test_both_get_the_same_splits_and_the_errors_are_written(tmp_path, quick, capsys):
+def test_both_get_the_same_splits_and_the_errors_are_written(tmp_path, capsys):
     out = tmp_path / "results" / "rmse.json"
-    rmse.main(library(tmp_path, 9.0), tmp_path, out)
+    assert rmse.compare(small_dataset(), library(tmp_path, 9.0), out, QUICK)
     result = json.loads(out.read_text())
     assert result["rmse"]["surprise_svd"] == {"mean": 9.0, "splits": [9.0] * 3}
     assert 0.5 < result["rmse"]["sgd"]["mean"] < 1.5
@@ -48,14 +45,15 @@ def test_both_get_the_same_splits_and_the_errors_are_written(tmp_path, quick, ca
     script, low, high, settings, lines = json.loads((tmp_path / "python.asked").read_text())
     assert script.endswith("benchmarks/quality/rmse_peer.py")
     assert (float(low), float(high)) == (1, 5)
-    assert json.loads(settings) == result["settings"] == rmse.settings()
+    assert json.loads(settings) == result["settings"] == rmse.settings(QUICK)
     assert [sum(lines[n : n + 2]) for n in (0, 2, 4)] == [len(small_dataset().log)] * 3
     assert "surprise_svd    RMSE 9.0000" in capsys.readouterr().out
 
 
-def test_it_fails_when_our_error_is_greater(tmp_path, quick):
+def test_it_fails_when_our_error_is_greater(tmp_path):
+    data = write_recbole(tmp_path / "cinema", world(users=20, items=20, ratings=200))
     with pytest.raises(typer.Exit):
-        rmse.main(library(tmp_path, 0.1), tmp_path, tmp_path / "rmse.json")
+        rmse.main(library(tmp_path, 0.0), data, tmp_path / "rmse.json")
 
 
 def test_a_fifth_is_held_out_and_no_rating_is_in_both_parts():
