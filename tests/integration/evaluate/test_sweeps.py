@@ -27,7 +27,7 @@ from offline.evaluate.metrics import user_ndcg
 from offline.evaluate.policy_prices import diversity_trade_off, policy_prices
 from offline.models.registry import fit_models
 from offline.training.past_requests import ActiveUser, build_offline_funnel, find_active_users
-from tests.fakes import SMALL, KeepOrder, rows, small_dataset
+from tests.fakes import SMALL, KeepOrder, RecordingFunnel, rows, small_dataset
 
 DATASET = small_dataset()
 SPLIT = split_by_time(DATASET.log)
@@ -173,20 +173,12 @@ async def test_the_best_candidates_are_those_that_many_channels_place_high(answe
 
 
 @pytest.fixture
-def runs_of_curve(monkeypatch):
-    """Keep every answer to the requests of a curve."""
-    runs = []
-    ask_once = new_user_curve.recommend_once
-
-    async def spied(funnel, request):
-        runs.append(await ask_once(funnel, request))
-        return runs[-1]
-
-    monkeypatch.setattr(new_user_curve, "recommend_once", spied)
-    return runs
+def recorded(answers):
+    """The answers; their funnel keeps its runs."""
+    return replace(answers, funnel=RecordingFunnel(answers.funnel))
 
 
-async def test_the_curve_is_of_the_same_new_users_throughout(answers, models, runs_of_curve):
+async def test_the_curve_is_of_the_same_new_users_throughout(answers, models):
     points = await new_user_curve.new_user_curve(answers, models.popularity, (0, 1, 3), 5)
     assert [point["events"] for point in points] == [0, 1, 3]
     assert len({point["users"] for point in points}) == 1
@@ -201,13 +193,11 @@ async def test_the_curve_is_of_the_same_new_users_throughout(answers, models, ru
         assert point["differences"][best]["mean"] == pytest.approx(gap)
 
 
-async def test_a_request_knows_the_events_revealed_and_no_later_moment(
-    answers, models, runs_of_curve
-):
-    points = await new_user_curve.new_user_curve(answers, models.popularity, (0, 1, 3), 5)
-    assert len(runs_of_curve) == 3 * points[0]["users"]
+async def test_a_request_knows_the_events_revealed_and_no_later_moment(recorded, models):
+    points = await new_user_curve.new_user_curve(recorded, models.popularity, (0, 1, 3), 5)
+    assert len(recorded.funnel.runs) == 3 * points[0]["users"]
     window = DATASET.log.between(CUT, np.inf)
-    for at, run in enumerate(runs_of_curve):
+    for at, run in enumerate(recorded.funnel.runs):
         revealed = points[at // points[0]["users"]]["events"]
         user = DATASET.users.row(run.query.user)
         own = window.take(np.flatnonzero(window.users == user)[:revealed])
@@ -216,22 +206,20 @@ async def test_a_request_knows_the_events_revealed_and_no_later_moment(
         assert len(run.query.excluded) == len(set(own.items.tolist()))
 
 
-async def test_what_comes_after_the_events_revealed_changes_no_answer(
-    answers, models, runs_of_curve
-):
-    await new_user_curve.new_user_curve(answers, models.popularity, (0, 1, 3), 5)
-    before = [run.slate.pool.rows.tolist() for run in runs_of_curve]
-    runs_of_curve.clear()
+async def test_what_comes_after_the_events_revealed_changes_no_answer(recorded, models):
+    await new_user_curve.new_user_curve(recorded, models.popularity, (0, 1, 3), 5)
+    before = [run.slate.pool.rows.tolist() for run in recorded.funnel.runs]
+    recorded.funnel.runs.clear()
     log = DATASET.log
     nth = np.array([(log.users[:at] == u).sum() for at, u in enumerate(log.users)])
     first = np.array([int((log.before(CUT).users == u).sum()) for u in range(len(DATASET.users))])
     later = (log.times >= CUT) & (nth - first[log.users] >= 3)
     items = np.where(later, (log.items + 31) % len(DATASET.catalogue), log.items)
     shuffled = replace(DATASET, log=replace(log, items=items.astype(np.int32)))
-    users = [replace(user, relevant=np.arange(len(DATASET.catalogue))) for user in answers.users]
-    other = replace(answers, dataset=shuffled, users=users)
+    users = [replace(user, relevant=np.arange(len(DATASET.catalogue))) for user in recorded.users]
+    other = replace(recorded, dataset=shuffled, users=users)
     await new_user_curve.new_user_curve(other, models.popularity, (0, 1, 3), 5)
-    after = [run.slate.pool.rows.tolist() for run in runs_of_curve]
+    after = [run.slate.pool.rows.tolist() for run in recorded.funnel.runs]
     assert len(set(map(str, before))) > 3
     assert set(map(str, before)) <= set(map(str, after))
 
@@ -251,23 +239,8 @@ async def test_without_new_users_there_is_no_curve(answers, models):
 # moments
 
 
-@pytest.fixture
-def moments(monkeypatch):
-    """Keep the query of each request, with the counters and their time at that moment."""
-    kept = []
-    recommend_once = time_regimes.recommend_once
-
-    async def spy(funnel, request):
-        counters = funnel.query_builder.counters
-        run = await recommend_once(funnel, request)
-        kept.append((run.query, counters.liked[-1].copy(), counters.now))
-        return run
-
-    monkeypatch.setattr(time_regimes, "recommend_once", spy)
-    return kept
-
-
-async def test_users_come_at_a_moment_of_their_own_and_so_do_the_counters(answers, moments):
+async def test_users_come_at_a_moment_of_their_own_and_so_do_the_counters(recorded):
+    answers, moments = recorded, recorded.funnel.moments
     at_cut, own = await time_regimes.compare_time_regimes(answers)
     assert (at_cut["name"], own["name"]) == ("as of the cut", "at their own moment")
     assert at_cut["users"] == own["users"] == len(moments) == len(answers)
@@ -320,12 +293,12 @@ async def test_as_of_the_cut_the_funnel_has_its_headline(answers):
     assert at_cut["differences"]["popularity"]["mean"] == pytest.approx(gap)
 
 
-async def test_a_user_with_nothing_left_to_choose_comes_at_the_cut(answers, moments):
-    nothing = replace(answers.users[0], relevant=rows(len(DATASET.catalogue) + 5))
-    one = answers.take(np.array([0]))
+async def test_a_user_with_nothing_left_to_choose_comes_at_the_cut(recorded):
+    nothing = replace(recorded.users[0], relevant=rows(len(DATASET.catalogue) + 5))
+    one = recorded.take(np.array([0]))
     await time_regimes.compare_time_regimes(one)
     await time_regimes.compare_time_regimes(replace(one, users=[nothing]))
-    (moved, _, _), (stayed, _, _) = moments
+    (moved, _, _), (stayed, _, _) = recorded.funnel.moments
     assert moved.now > CUT
     assert stayed.now == CUT
 

@@ -32,7 +32,6 @@ from offline.training.past_requests import (
 )
 from offline.training.rank_table import concatenate
 from offline.training.rankers import RankConfig
-from offline.tune import evaluators as module
 from offline.tune.evaluators import (
     HEAD,
     CoarseEvaluator,
@@ -121,11 +120,22 @@ def test_without_time_the_raters_are_fitted_as_they_are_in_the_job():
     assert np.array_equal(again.tables["raters"].weights, whole.tables["raters"].weights)
 
 
-@pytest.mark.parametrize("name", ["item_cf", "user_cf", "als", "content", "segments"])
-def test_a_recall_model_is_worth_what_its_channel_finds_alone(recall, cpu, name):
-    config, (start, end) = others(name), WINDOWS[3]
+WIDE = split_by_time(DATASET.log, windows=1).windows  # an event that counts twice is noticed
+
+
+@pytest.mark.parametrize(
+    ("name", "windows", "window", "n_users"),
+    [
+        *((name, WINDOWS, 3, 25) for name in ("item_cf", "user_cf", "als", "content")),
+        ("segments", WIDE, 0, 1_000),
+    ],
+)
+def test_a_recall_model_is_worth_what_its_channel_finds_alone(cpu, name, windows, window, n_users):
+    base = replace(BASE, users_per_window=n_users)
+    recall = RecallEvaluator(TuningData(DATASET, windows), base, cpu)
+    config, (start, end) = replace(others(name), users_per_window=n_users), windows[window]
     models = fit_models(DATASET, DATASET.log.before(start), config.recall, start)
-    users = sample_users(find_active_users(DATASET.log, start, end), 25, BASE.seed)
+    users = sample_users(find_active_users(DATASET.log, start, end), n_users, BASE.seed)
     users = add_later_moments(DATASET.log, users, start, end, BASE.seed)
     assert any(len(user.since) for user in users)
     sizes = Sizes(recall=recall.limit, coarse=20, fine=15)
@@ -143,23 +153,10 @@ def test_a_recall_model_is_worth_what_its_channel_finds_alone(recall, cpu, name)
         / len(user.relevant)
         for public, user in zip(user_ids(DATASET, users), users, strict=True)
     ]
-    judged = recall.evaluate(name, config, 3)
+    judged = recall.evaluate(name, config, window)
     assert judged.shape == (len(users), 1)
     assert judged[:, 0].tolist() == pytest.approx(expected)
     assert 0 < judged.mean() < 1
-
-
-def test_the_counters_move_on_with_the_users_and_no_event_counts_twice(recall, data, monkeypatch):
-    moved = []
-    monkeypatch.setattr(
-        module, "advance_counters", lambda _builder, _log, since, end: moved.append((since, end))
-    )
-    recall.evaluate("segments", BASE, 3)
-    users, start = data.users(3, BASE), WINDOWS[3][0]
-    assert [end for _, end in moved] == [user.at for user in users]
-    assert [since for since, _ in moved] == [
-        max([start, *(user.at for user in users[:i])]) for i in range(len(users))
-    ]
 
 
 def test_vectors_that_went_to_infinity_find_nothing(recall):
