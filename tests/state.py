@@ -36,14 +36,25 @@ async def store(url):
         yield store
 
 
-class StoreThatFails:
-    """A store whose pipelines fail while ``is_away``."""
+class StoreAround:
+    """A store that passes everything on to another one."""
 
     def __init__(self, store):
-        self.store, self.is_away = store, True
+        self.store = store
 
     def __getattr__(self, name):
         return getattr(self.store, name)
+
+    @asynccontextmanager
+    async def dedicated(self, seconds):
+        async with self.store.dedicated(seconds) as connection:
+            yield type(self)(connection)
+
+
+class StoreThatFails(StoreAround):
+    """A store whose pipelines fail while ``is_away``."""
+
+    is_away = True
 
     async def pipeline(self, name, commands):
         if self.is_away:

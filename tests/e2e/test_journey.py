@@ -1,40 +1,21 @@
 """The whole way by the command line: train, serve, ask, click, ask, train again, ask again."""
 
-import subprocess
-
 import orjson
 import pytest
+from typer.testing import CliRunner
 
 from app.bundle.bundle import find_current_bundle
-from tests.conftest import ROOT, clean_environment
-from tests.serving import COMMAND, QUICK, running, until
+from offline import cli
+from tests.serving import QUICK, running, until
 from tests.world import world, write_recbole
 
 pytestmark = pytest.mark.e2e
 
 
 def train(data, out, *options):
-    done = subprocess.run(
-        [
-            *COMMAND,
-            "train",
-            "--data",
-            str(data),
-            "--out",
-            str(out),
-            "--config",
-            str(QUICK),
-            *options,
-        ],
-        capture_output=True,
-        text=True,
-        cwd=ROOT,
-        env=clean_environment(),
-        timeout=120,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
-    return done.stdout
+    command = ["train", "--data", data, "--out", out, "--config", QUICK, *options]
+    result = CliRunner(env={"REDIS_URL": ""}).invoke(cli.app, [str(part) for part in command])
+    assert result.exit_code == 0, result.output
 
 
 def ids(answer):
@@ -42,7 +23,7 @@ def ids(answer):
 
 
 def test_from_data_to_a_list_that_follows_what_the_user_does(tmp_path):
-    data = write_recbole(tmp_path / "cinema", world(5, users=40, items=60, ratings=900))
+    data = write_recbole(tmp_path / "cinema", world(5, users=40, items=60, ratings=800))
     out = tmp_path / "out"
     train(data, out)
     assert orjson.loads((out / "report.json").read_bytes())["evaluated_users"] > 20

@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from tests.conftest import ROOT, clean_environment
+from tests.conftest import QUICK, ROOT, clean_environment, world, write_recbole
 
 OTHER_EXTRAS = ("implicit", "optuna")
 EXTRAS = (*OTHER_EXTRAS, "jinja2", "markupsafe", "matplotlib", "sklearn", "tomli_w")
@@ -87,11 +87,10 @@ def test_training_names_the_extra_that_it_needs(outputs):
     assert "pip install 'recfunnel[train]'" in outputs["train"]
 
 
-def test_training_needs_no_other_extra(data, tmp_path):
-    quick = tmp_path / "quick.toml"
-    quick.write_text("[rank]\nrounds = 6\nleast_rounds = 3\n")
+def test_training_needs_no_other_extra(tmp_path):
+    data = write_recbole(tmp_path / "cinema", world(3, users=30, items=30, ratings=300))
     out = tmp_path / "out"
-    command = ["train", "--data", str(data), "--out", str(out), "--config", str(quick), "--force"]
+    command = ["train", "--data", str(data), "--out", str(out), "--config", str(QUICK)]
     (printed,) = run_without(OTHER_EXTRAS, [command], {"REDIS_URL": ""})
     assert (out / "current").exists(), printed
 

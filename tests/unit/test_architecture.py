@@ -25,7 +25,7 @@ PRIVATE_LANGUAGE = {
     *("stock", "side", "turns", "seat", "floor", "vigil", "exam", "lessons"),
 }
 VAGUE_OPENINGS = ("Give ", "Gives ", "Say ", "Says ", "Tell ", "Tells ", "Note ", "Ask ")
-PUBLIC_TESTS = ("unit", "contract", "property", "docs")
+PUBLIC_TESTS = ("unit", "contract", "property", "integration", "failure", "e2e", "docs")
 MAY_REACH_INSIDE = re.compile(r"[\s.]_[a-zA-Z]|__new__|setattr")
 NAMED_TUPLE = {"_asdict", "_fields", "_replace"}  # are public, for all their names
 MAX_LAYERS = 14

@@ -33,7 +33,7 @@ from tests.integration.test_service import another_version
 from tests.serving import hosted, leisurely, until
 from tests.world import ITEMS, USERS
 
-REQUESTS = 220
+REQUESTS = 120
 
 
 @pytest.fixture(scope="module")
@@ -54,7 +54,7 @@ def busy(trained, redis_url, tmp_path_factory):
             n_lists += ask(service.client, chance, n)
             if n % 4 == 0:
                 tell(service.client, chance)
-            if n in {100, 180}:  # an item is put, one is deleted, and the first is put again
+            if n in {50, 90}:  # an item is put, one is deleted, and the first is put again
                 sent = {"title": "Night Returns", "categories": ["war"], "released": 1990 + n}
                 assert service.client.put("/items/new-1", json=sent).is_success
                 assert service.client.delete("/items/i11").status_code == 204
@@ -337,7 +337,7 @@ def test_the_command_says_that_an_answer_is_equal_or_prints_both_lists(busy, rep
     other = command(busy, name, "--set", "policy.diversity=0.9")
     assert other.exit_code == 0
     assert "Different: items" in other.output
-    assert "up" in other.output
+    assert any(word in other.output for word in ("up", "new"))
     version = find_current_bundle(busy.out).name
     assert command(busy, name, "--bundle", version).output == same.output
     assert command(busy, name, "--bundle", "nowhere").exit_code == 1

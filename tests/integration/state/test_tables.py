@@ -1,7 +1,7 @@
 """Similarity tables in Redis: loading, retiring, batched reads."""
 
 import asyncio
-from contextlib import asynccontextmanager
+from typing import ClassVar
 
 import numpy as np
 import pytest
@@ -16,7 +16,7 @@ from app.state.tables import (
     retire_tables,
 )
 from tests.contract.tables_contract import SMALL, listed, rows
-from tests.state import store, url
+from tests.state import StoreAround, StoreThatFails, store, url
 
 __all__ = ["store", "url"]  # fixtures
 
@@ -40,19 +40,10 @@ async def test_large_tables_are_read_as_they_were_written(store):
         assert listed(stored) == listed(MappedTables(large).spans(name, asked))
 
 
-class StoreThatRecords:
-    """A store that keeps the size of each chunk of tables that is written."""
+class StoreThatRecords(StoreAround):
+    """Keeps the size of each chunk of tables that is written."""
 
-    def __init__(self, store, sent):
-        self.store, self.sent = store, sent
-
-    def __getattr__(self, name):
-        return getattr(self.store, name)
-
-    @asynccontextmanager
-    async def dedicated(self, seconds):
-        async with self.store.dedicated(seconds) as connection:
-            yield StoreThatRecords(connection, self.sent)
+    sent: ClassVar[list[int]] = []
 
     async def pipeline(self, name, commands):
         assert not await are_loaded(self.store, "t", "b1")
@@ -61,9 +52,8 @@ class StoreThatRecords:
 
 
 async def test_loading_takes_bounded_chunks_and_sets_the_marker_last(store):
-    sent, whole = [], random_table(200, 100)
-    recording = StoreThatRecords(store, sent)
-    await load_tables(recording, "t", "b1", {"item_cf": whole}, chunk_bytes=1_000)
+    whole, sent = random_table(200, 100), StoreThatRecords.sent
+    await load_tables(StoreThatRecords(store), "t", "b1", {"item_cf": whole}, chunk_bytes=1_000)
     assert sum(sent) == len(whole.rows) * 8
     assert max(sent) <= 1_000
     assert await are_loaded(store, "t", "b1")
@@ -108,14 +98,9 @@ async def test_a_retired_bundle_that_returns_is_permanent_again(store):
     assert await store.command("TTL", "t:b1:item_cf:2") == -1
 
 
-async def test_an_interrupted_load_is_retired_too(store, monkeypatch):
-    async def broken_off(link, name, commands):
-        raise StageError("gone")
-
-    with monkeypatch.context() as patch:
-        patch.setattr(Store, "pipeline", broken_off)
-        with pytest.raises(StageError):
-            await load_tables(store, "t", "b1", SMALL)
+async def test_an_interrupted_load_is_retired_too(store):
+    with pytest.raises(StageError):
+        await load_tables(StoreThatFails(store), "t", "b1", SMALL)
     await store.command("SET", "t:b1:item_cf:0", "left over")
     assert not await store.command("EXISTS", "t:b1:loading")
     await retire_tables(store, "t", keep=(), ttl=100)
