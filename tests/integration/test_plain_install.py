@@ -6,7 +6,9 @@ import sys
 
 import pytest
 
-from tests.conftest import QUICK, ROOT, clean_environment, world, write_recbole
+from tests.conftest import ROOT, clean_environment
+from tests.serving import QUICK
+from tests.world import world, write_recbole
 
 OTHER_EXTRAS = ("implicit", "optuna")
 EXTRAS = (*OTHER_EXTRAS, "jinja2", "markupsafe", "matplotlib", "sklearn", "tomli_w")

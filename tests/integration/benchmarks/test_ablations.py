@@ -39,8 +39,9 @@ from offline.training.linear import fit_coarse
 from offline.training.past_requests import build_offline_funnel, find_active_users
 from offline.training.rank_table import concatenate
 from offline.training.rankers import RankConfig, TrainingSet
-from tests.conftest import QUICK, world, write_recbole
 from tests.fakes import SMALL, small_dataset
+from tests.serving import QUICK
+from tests.world import world, write_recbole
 
 DATASET = small_dataset()
 SPLIT = split_by_time(DATASET.log, windows=3)

@@ -23,8 +23,8 @@ from offline.data.errors import DataError
 from offline.data.readers import LoadedData
 from offline.models.registry import fit_models
 from offline.training.past_requests import build_offline_funnel
-from tests.conftest import world, write_recbole
 from tests.fakes import SMALL, RecordingFunnel, small_dataset
+from tests.world import world, write_recbole
 
 CUT = 0.02
 QUESTIONS = 6  # of the 80 items of the small world, so that something is left to be liked

@@ -10,8 +10,8 @@ import typer
 from benchmarks.quality import rmse
 from offline.models.factors import RatingModel
 from offline.models.sgd import SGDConfig
-from tests.conftest import world, write_recbole
 from tests.fakes import ITEMS, USERS, small_dataset
+from tests.world import world, write_recbole
 
 PEER = """#!{python}
 import json, sys
