@@ -62,7 +62,7 @@ lint-fix: .venv/.all ## fix what the linter can fix, and format
 load: .venv/.all | $(OUT)/current ## load test: closed and open loop, about 40 s
 	@exec $(BIN)/python -m loadtest.run --out $(OUT)
 
-bench: .venv/.all | $(OUT)/current ## the CPU time of a request against its floor
+bench: .venv/.all | $(OUT)/current ## the CPU time of a request against its minimum
 	@exec $(BIN)/python -m benchmarks.request_cost.bench --out $(OUT)
 
 # The libraries that the funnel is compared with. Their pins are for Python 3.11 and clash, so

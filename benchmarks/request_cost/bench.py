@@ -1,6 +1,6 @@
 """``make bench``: the CPU time of a request, compared with the least that it could take.
 
-Floor and service alternate on one core. The client has another core, if there is one.
+MinimumCost and service alternate on one core. The client has another core, if there is one.
 """
 
 import asyncio
@@ -24,13 +24,13 @@ from rich.table import Table
 
 from app.bundle.bundle import Bundle, find_current_bundle, load_bundle
 from benchmarks.request_cost import bare_server
-from benchmarks.request_cost.floor import Costs, Floor, with_floor
+from benchmarks.request_cost.minimum_cost import Costs, MinimumCost, with_minimum_cost
 from loadtest.connection import HttpClient
 from loadtest.service import ServiceProcess, await_ready, free_port, pin_to_cores, run_service
 from loadtest.traffic import Traffic
 
 SAMPLED_USERS = 40
-FLOOR_REPEATS = 5
+REPEATS = 5
 ROUNDS = 3
 CLIENTS = (1, 8)
 TARGET_RATIO = 1.5
@@ -70,10 +70,10 @@ class BenchResult:
 
     machine: str
     bundle: str
-    floor_ms: dict[str, float]
-    floor_total_ms: float
+    minimum_ms: dict[str, float]
+    minimum_total_ms: float
     service: list[ServiceCost]
-    ratio: float  # CPU of the service with one client, over the floor
+    ratio: float  # CPU of the service with one client, over the minimum
 
 
 class CpuMeter:
@@ -116,7 +116,7 @@ async def request_lists(url: str, clients: int, requests: int) -> tuple[list[flo
 
 
 class RequestBench:
-    """Alternates between the floor and the service, and collects their costs."""
+    """Alternates between the minimum and the service, and collects their costs."""
 
     def __init__(
         self, service: ServiceProcess, meter: CpuMeter, cores: Cores, requests: int
@@ -125,32 +125,34 @@ class RequestBench:
         self._meter = meter
         self._cores = cores
         self._requests = requests
-        self._floor: list[Costs] = []
+        self._minimum: list[Costs] = []
         self._cpu: dict[int, list[tuple[float, float]]] = {clients: [] for clients in CLIENTS}
         self._latencies: dict[int, list[float]] = {clients: [] for clients in CLIENTS}
         self._failures = dict.fromkeys(CLIENTS, 0)
 
-    async def run(self, floor: Floor) -> None:
+    async def run(self, minimum: MinimumCost) -> None:
         with pin_to_cores([self._cores.client]):
             await request_lists(self._service.url, 1, self._requests // 4)
         for _ in range(ROUNDS):
             with pin_to_cores([self._cores.measured]):
-                costs = await floor.measure(FLOOR_REPEATS)
+                costs = await minimum.measure(REPEATS)
             with pin_to_cores([self._cores.client]):
                 costs["bare HTTP server"] = await self._measure_bare_server()
-            self._floor.append(costs)
+            self._minimum.append(costs)
             with pin_to_cores([self._cores.client]):
                 for clients in CLIENTS:
                     await self._measure_service(clients)
 
     def result(self, bundle: Bundle) -> BenchResult:
-        floor = {
-            name: float(np.median([each[name] for each in self._floor])) * 1000
-            for name in self._floor[0]
+        minimum = {
+            name: float(np.median([each[name] for each in self._minimum])) * 1000
+            for name in self._minimum[0]
         }
         costs = [self._summarise(clients) for clients in CLIENTS]
-        total = sum(floor.values())
-        return BenchResult(_machine(), bundle.version, floor, total, costs, costs[0].cpu_ms / total)
+        total = sum(minimum.values())
+        return BenchResult(
+            _machine(), bundle.version, minimum, total, costs, costs[0].cpu_ms / total
+        )
 
     async def _measure_bare_server(self) -> float:
         """Return the CPU seconds of one request to a server that does nothing."""
@@ -184,14 +186,14 @@ def _machine() -> str:
 
 
 def show(result: BenchResult, console: Console) -> None:
-    """Print the floor, the service and their ratio."""
-    floor = Table("part", title=f"The floor, ms of CPU ({result.machine})")
-    floor.add_column("one request", justify="right")
-    for name, ms in result.floor_ms.items():
-        floor.add_row(name, f"{ms:.3f}")
-    floor.add_section()
-    floor.add_row("all", f"{result.floor_total_ms:.3f}")
-    console.print(floor)
+    """Print the minimum, the service and their ratio."""
+    minimum = Table("part", title=f"The minimum, ms of CPU ({result.machine})")
+    minimum.add_column("one request", justify="right")
+    for name, ms in result.minimum_ms.items():
+        minimum.add_row(name, f"{ms:.3f}")
+    minimum.add_section()
+    minimum.add_row("all", f"{result.minimum_total_ms:.3f}")
+    console.print(minimum)
     service = Table(title="The service over HTTP, one worker on one core, ms")
     headings = ("clients", "CPU a request", "Redis' CPU", "p50", "p99", "p99 target", "failed")
     for heading in headings:
@@ -202,7 +204,7 @@ def show(result: BenchResult, console: Console) -> None:
         service.add_row(str(cost.clients), *row, str(cost.failures))
     console.print(service)
     console.print(
-        f"CPU of the service: {result.ratio:.2f} x the floor (target: at most {TARGET_RATIO:g})"
+        f"CPU of the service: {result.ratio:.2f} x the minimum (target: at most {TARGET_RATIO:g})"
     )
 
 
@@ -213,7 +215,7 @@ def measure(out: Path, requests: int) -> BenchResult:
     users = names.names(np.linspace(0, len(names) - 1, SAMPLED_USERS, dtype=np.int64))
     with run_service(out, [cores.measured]) as service:
         bench = RequestBench(service, _cpu_meter(service), cores, requests)
-        uvloop.run(with_floor(bundle, service.redis_url, users, bench.run))
+        uvloop.run(with_minimum_cost(bundle, service.redis_url, users, bench.run))
     return bench.result(bundle)
 
 
@@ -245,7 +247,7 @@ def main(
     requests: Annotated[int, typer.Option(help="Requests of each measurement.", min=8)] = 300,
     result: Annotated[Path, typer.Option(help="File of the result.")] = Path("out/bench.json"),
 ) -> None:
-    """Print the CPU time of a request, of its floor, and their ratio."""
+    """Print the CPU time of a request, of its minimum, and their ratio."""
     measured = measure(out, requests)
     show(measured, Console())
     result.parent.mkdir(parents=True, exist_ok=True)

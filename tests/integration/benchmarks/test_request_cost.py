@@ -1,4 +1,4 @@
-"""The benchmark measures the floor of a real bundle's requests, and a real service."""
+"""The benchmark measures the minimum of a real bundle's requests, and a real service."""
 
 import os
 import subprocess
@@ -23,7 +23,7 @@ from tests.integration.loadtest.target import Behaviour, target
 PARTS = ["compiled kernels", "FAISS searches", "history read", "bare HTTP server"]
 
 
-def test_the_bench_prints_floor_service_and_ratio_and_writes_them(out: Path) -> None:
+def test_the_bench_prints_minimum_service_and_ratio_and_writes_them(out: Path) -> None:
     process = subprocess.run(
         f"{sys.executable} -m benchmarks.request_cost.bench --out {out} --requests 24 "
         f"--result {out}/bench.json".split(),
@@ -33,11 +33,11 @@ def test_the_bench_prints_floor_service_and_ratio_and_writes_them(out: Path) -> 
         env={**os.environ, "COLUMNS": "120"},
     )
     assert process.returncode == 0, process.stderr
-    assert "x the floor" in process.stdout
+    assert "x the minimum" in process.stdout
     result = orjson.loads((out / "bench.json").read_bytes())
-    assert list(result["floor_ms"]) == PARTS
-    assert all(cost >= 0 for cost in result["floor_ms"].values())  # in steps of 10 ms
-    assert result["floor_total_ms"] == pytest.approx(sum(result["floor_ms"].values()))
+    assert list(result["minimum_ms"]) == PARTS
+    assert all(cost >= 0 for cost in result["minimum_ms"].values())  # in steps of 10 ms
+    assert result["minimum_total_ms"] == pytest.approx(sum(result["minimum_ms"].values()))
     assert [cost["clients"] for cost in result["service"]] == [1, 8]
     assert all(cost["failures"] == 0 for cost in result["service"])
     assert result["ratio"] > 1
@@ -85,9 +85,9 @@ def test_the_client_has_another_core_where_there_is_one() -> None:
 
 def test_the_figures_stand_beside_their_targets(capsys: pytest.CaptureFixture[str]) -> None:
     costs = [ServiceCost(1, 2.0, 0.1, 3.0, 9.0, 0), ServiceCost(8, 2.0, 0.1, 16.0, 40.0, 0)]
-    floor = dict.fromkeys(PARTS, 0.2)
-    show(BenchResult("a machine", "v1", floor, 1.0, costs, 2.0), Console(width=120))
+    minimum = dict.fromkeys(PARTS, 0.2)
+    show(BenchResult("a machine", "v1", minimum, 1.0, costs, 2.0), Console(width=120))
     printed = capsys.readouterr().out
-    assert "CPU of the service: 2.00 x the floor (target: at most 1.5)" in printed
+    assert "CPU of the service: 2.00 x the minimum (target: at most 1.5)" in printed
     rows = [line.split() for line in printed.splitlines() if "25.00" in line or "100.00" in line]
     assert [row[1] for row in rows] == ["1", "8"]

@@ -1,4 +1,4 @@
-"""The floor of a request: the CPU time that its compiled kernels, one read and HTTP take alone.
+"""The minimum of a request: the CPU time that its compiled kernels, one read and HTTP take alone.
 
 Real requests run once while every call of a kernel, every search of FAISS and every command to
 Redis is recorded. Then the recorded calls run in a loop, without anything around them. A request
@@ -30,7 +30,7 @@ from app.state.table_readers import MappedTables
 
 PREFIX = "recfunnel"
 K = 10
-Costs: TypeAlias = dict[str, float]  # part of the floor -> CPU seconds, one request
+Costs: TypeAlias = dict[str, float]  # part of the minimum -> CPU seconds, one request
 Call: TypeAlias = Callable[[], object]
 
 
@@ -72,7 +72,7 @@ class RecordedCalls:
             yield
 
 
-class Floor:
+class MinimumCost:
     """Times the recorded calls and reads of some real requests."""
 
     def __init__(self, calls: RecordedCalls, store: RecordingStore, n_requests: int) -> None:
@@ -104,10 +104,10 @@ class Floor:
         return (time.process_time() - began) / (repeats * self._n_requests)
 
 
-async def with_floor(
-    bundle: Bundle, url: str, users: Sequence[str], use: Callable[[Floor], Awaitable[None]]
+async def with_minimum_cost(
+    bundle: Bundle, url: str, users: Sequence[str], use: Callable[[MinimumCost], Awaitable[None]]
 ) -> None:
-    """Run a request of each user and record its calls, then pass the floor to ``use``."""
+    """Run a request of each user and record its calls, then pass the minimum to ``use``."""
     compile_kernels()
     cpu, calls = Cpu(1), RecordedCalls()
     async with RecordingStore.connect(url) as store:
@@ -117,7 +117,7 @@ async def with_floor(
         with calls.recording():
             for user in users:
                 await funnel.recommend(Request(user, K, seed=1, arrived=time.monotonic()))
-        await use(Floor(calls, store, len(users)))
+        await use(MinimumCost(calls, store, len(users)))
     cpu.close()
 
 
