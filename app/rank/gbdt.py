@@ -35,7 +35,7 @@ class GradientBoosting:
     def score(self, features: Matrix, trees: int = -1) -> Scores:
         """Return raw scores, (n,), by the first ``trees`` trees of each booster; -1: by all."""
         total: NDArray[np.float64] = np.zeros(len(features))
-        columns = np.ascontiguousarray(features.T)
+        columns = np.ascontiguousarray(features.T, np.float32)
         for booster, forest in zip(self.boosters, self._forests, strict=True):
             total += (
                 booster.predict(features, raw_score=True, num_iteration=trees, num_threads=1)
