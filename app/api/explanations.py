@@ -113,8 +113,10 @@ def explain_policies(
 ) -> list[dict[str, Any]]:
     """Return what each policy did: hard filters first, then caps, then the others in their order.
 
-    A query's exclusions are counted over the catalogue, its filters over what recall proposed: the
-    channels do not propose what is excluded. An item counts for the first name that takes it out.
+    Items that are not available, and items that the query excludes, are counted over the whole
+    catalogue, because channels do not propose them. An excluded item counts for the first name
+    that excludes it. Each filter counts on its own, over what recall proposed. Its count is 0
+    unless a channel ignores the filters or the funnel failed.
     """
     query = run.query
     dropped = {"availability": count_unavailable(query_builder.models.catalogue)}

@@ -1,4 +1,7 @@
-"""Keeps the newest sound bundle in service: load, warm up, swap, retire."""
+"""Keeps the bundle that ``current`` names in service: load, warm up, swap, retire.
+
+A bundle that must not be served is refused. The one before it then stays in service.
+"""
 
 import asyncio
 import gc
@@ -35,9 +38,9 @@ DEFAULT_TIMING = RolloutTiming()
 
 @dataclass(slots=True, eq=False)
 class Rollout:
-    """Holds the bundle in service, and replaces it by a newer one.
+    """Holds the bundle in service, and replaces it by the one that ``current`` names.
 
-    A new bundle is loaded and warmed up, and then put into service by replacing one reference.
+    The other bundle is loaded and warmed up, and then put into service by replacing one reference.
     """
 
     settings: Settings
@@ -48,10 +51,10 @@ class Rollout:
     tasks: BackgroundTasks
     timing: RolloutTiming = DEFAULT_TIMING
     deployment: Deployment | None = field(default=None, init=False)  # None: none warmed up yet
-    refusal: str | None = field(default=None, init=False)  # why the newest bundle is not served
+    refusal: str | None = field(default=None, init=False)  # why ``current`` is not served
 
     async def refresh(self) -> None:
-        """Serve the bundle that ``current`` points to, if it is new and sound."""
+        """Serve the bundle that ``current`` names, unless it is served already or is not sound."""
         served = self.deployment.bundle.version if self.deployment else None
         try:
             folder = find_current_bundle(self.settings.out)

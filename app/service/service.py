@@ -59,7 +59,7 @@ class Service:
         self.impressions = ImpressionWriter(self.writer, prefix)
         self.impressions.limit = settings.stream_limit
         self.impressions.recently_shown_limit = settings.shown_memory()
-        # Streams are not trimmed until it is known that no archiver still needs their entries.
+        # Events are not trimmed until it is known that no archiver still needs them.
         share, limit = settings.served_log, settings.request_log_limit
         self.request_log = RequestLog(self.writer, prefix, share, limit)
         self.stream_limit = UNLIMITED
@@ -87,7 +87,7 @@ class Service:
 
     @property
     def refusal(self) -> str | None:
-        """The reason why the newest bundle is not served; None when it is served."""
+        """The reason why the bundle that ``current`` names is not served; None when it is."""
         return self.rollout.refusal
 
     def start(self) -> None:
@@ -148,9 +148,9 @@ class Service:
         run_side_effects(self.after_answer, answer, self.metrics)
 
     async def follow_archiver(self) -> None:
-        """Leave the trimming of streams to the archiver, if one is in use, and report its lag.
+        """Leave the trimming of events to the archiver, if one is in use, and report its lag.
 
-        Acknowledged events are kept until they are archived.
+        Acknowledged events are then kept until they are archived, and the request log is longer.
         """
         settings = self.settings
         with suppress(StageError):

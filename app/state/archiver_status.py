@@ -1,6 +1,7 @@
 """Find out whether an archiver is in use, and how many entries it has yet to read.
 
-While one is in use, workers trim no stream: the archiver trims what it has archived.
+While one is in use, workers do not trim the stream of events: the archiver trims what it has
+archived. Workers always limit the streams of impressions and answers.
 """
 
 from collections.abc import Mapping, Sequence
@@ -10,7 +11,7 @@ from app.state.store import Store
 from app.state.streams import count_unread
 
 GROUP = "archive"
-IN_USE_TTL = 7 * 86_400  # seconds without an archiver until streams are trimmed by length again
+IN_USE_TTL = 7 * 86_400  # seconds without an archiver until events are trimmed by length again
 UNLIMITED = 2**62  # entries
 
 
