@@ -15,9 +15,9 @@ Ts = TypeVarTuple("Ts")
 
 
 class Cpu:
-    """Runs pure functions off the event loop, with one OpenMP thread each.
+    """Runs pure functions on threads of a pool, while the event loop goes on.
 
-    Parallelism comes from concurrent requests.
+    Each function uses one OpenMP thread. Parallelism comes from concurrent requests.
     """
 
     def __init__(self, threads: int) -> None:

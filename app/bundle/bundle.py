@@ -1,8 +1,8 @@
-"""A published bundle as one frozen object: how it is found, verified and loaded.
+"""Find, verify and load a bundle. ``Bundle`` holds the loaded files and never changes.
 
 A bundle is a folder ``bundles/<version>/`` of plain files. ``manifest.json`` is written last and
-names every file with its size and SHA-256. The file ``current`` beside ``bundles`` names the
-version in service.
+names every file with its size and SHA-256. The file ``current``, in the folder that contains
+``bundles/``, names the version in service.
 """
 
 import math

@@ -205,7 +205,7 @@ def segment_lift(
     prior: NDArray[np.float64],
     rows: NDArray[np.int64],
 ) -> NDArray[np.float32]:
-    """Return log P(item | segment) / P(item), mean over segments, (n,).
+    """Return the mean of log(P(item | segment) / P(item)) over segments, (n,).
 
     Args:
         share: (all segments + 1, catalogue) P(item | segment); the last row is for all users.

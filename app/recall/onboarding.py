@@ -17,10 +17,10 @@ N_MOST_LIKED = 100  # items to select from; the best of 60, 100, 150 and 200
 
 
 def select_items(models: Models, n: int = MAX_ITEMS, n_most_liked: int = N_MOST_LIKED) -> Rows:
-    """Return the rows to ask about, at most ``n``, the most informative first.
+    """Return the rows to ask about, at most ``n``, in the order of their selection.
 
-    The value of an item is the root of its likes. The root leaves more of the choice than the likes
-    to the distance from the other items.
+    The value of an item is the square root of its likes. With the root, the distance from the other
+    items counts more than it would with the likes themselves.
     """
     likes = models.popularity.liked[-1]
     values = np.sqrt(np.where(models.catalogue.available[: len(likes)], likes, 0.0))
@@ -33,12 +33,17 @@ def select_items(models: Models, n: int = MAX_ITEMS, n_most_liked: int = N_MOST_
 def select_diverse(
     values: NDArray[np.float64], vectors: NDArray[np.float64], n: int
 ) -> NDArray[np.intp]:
-    """Select ``n`` items by value times ``1 - largest cosine`` to the items selected before.
+    """Select items one by one, each time the one with the largest product.
+
+    The product is the item's value times ``1 - largest cosine`` to the items selected before.
 
     Args:
         values: (m,) 0 or more.
         vectors: (m, d) unit length, or zero for an item without a vector.
         n: The number of items.
+
+    Returns:
+        The positions of the selected items, in the order of their selection, (min(n, m),).
     """
     selected = np.empty(min(n, len(values)), np.intp)
     nearest, left = np.zeros(len(values)), values.copy()

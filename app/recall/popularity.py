@@ -62,12 +62,15 @@ class SegmentPopularityChannel:
 def compute_segment_lift(
     segments: Segments, counters: PopularityCounters, query: Query, rows: Rows
 ) -> Scores | None:
-    """Compute log P(item | the user's segments) / P(item), mean over segments, (n,).
+    """Compute the mean of log(P(item | segment) / P(item)) over the user's segments.
 
-    ``share = (likes of item in segment + prior · P(item)) / (likes in segment + prior)``, as in
-    ``offline.models.segments``. Likes include those since the bundle, which decay. P(item) is
-    as of ``counters_at``: if all users like an item more, its lift in a segment does not grow. The
-    result is None when no segment of the user is known.
+    ``P(item | segment) = (likes of item in segment + prior · P(item)) / (likes in segment +
+    prior)``, as in ``offline.models.segments``. Likes include those since the bundle, which decay
+    until ``counters_at``. P(item) includes them, too. So an item that everybody likes more has no
+    higher lift.
+
+    Returns:
+        (n,) one lift for each of ``rows``, or None if no segment of the user is known.
     """
     attributes = (query.segments >= 0).nonzero()[0]
     if not len(attributes):

@@ -1,7 +1,8 @@
 """The windows of the benchmark: the log before a cut, what each user liked after it, and lists.
 
-With timestamps a cut is a moment, and methods see nothing later. Without timestamps the histories
-of some users are halved: methods see one half, and the other half is relevant (fold-in).
+With timestamps a cut is a moment. Methods see no later event. Without timestamps the histories of
+some users are divided into two halves. Methods see one half, and the other half is relevant
+(fold-in).
 """
 
 from collections.abc import Sequence
@@ -23,7 +24,7 @@ from offline.models.content import ContentConfig
 TEST_CUTS = (0.5, 0.6, 0.7, 0.8, 0.9)  # shares of the interactions before the cut
 SELECTION_CUTS = (0.3, 0.35, 0.4)  # the last window ends where the first test window begins
 WIDTH = 0.1  # share of the interactions in each window
-FOLD_IN_SHARE = 0.2  # of the users, whose histories are halved; as many others for selection
+FOLD_IN_SHARE = 0.2  # of the users have halved histories in the test; as many others in selection
 HEADLINE = "graded_ndcg@10"
 SEED = 7  # of intervals and models
 K, MAX_LIST_LENGTH = 10, 20
@@ -90,7 +91,7 @@ def rolling_window(log: Log, cut: float, width: float = WIDTH) -> BenchmarkWindo
 
 
 def fold_in_window(name: str, log: Log, users: NDArray[np.int32]) -> BenchmarkWindow:
-    """Hide a random half of the items of each of these users; the rest stays in the log.
+    """Hide a random half of the items of each of these users. The other half stays in the log.
 
     Raises:
         DataError: no user liked anything that is hidden.

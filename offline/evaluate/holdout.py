@@ -35,7 +35,7 @@ MAX_LISTS = 1_000  # of the reference of drift
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Holdout:
-    """Recall as of the cut, and the users who came after it. Every bundle gets the same ones."""
+    """Recall as of the cut, and users who liked a new item after it: the same for every bundle."""
 
     dataset: Dataset
     models: Models  # as of the cut
@@ -60,16 +60,20 @@ class Holdout:
         sizes: Sizes,
         channels: Mapping[str, ChannelConfig] | None = None,
     ) -> Lists:
-        """Return the lists (u, 20) that the real funnel shows with these rankers.
+        """Return the list of each of ``users``, (u, 20) rows, from the real funnel.
 
-        ``channels`` are those that the rankers were trained with, where they differ.
+        Args:
+            rankers: they replace those of the funnel.
+            sizes: the numbers of candidates that the rankers were trained with.
+            channels: the configs of the channels that the rankers were trained with. None: those
+                of ``funnel_config``.
         """
         channels = self.funnel_config.channels if channels is None else channels
         config = replace(self.funnel_config, sizes=sizes, channels=channels)
         return asyncio.run(self._lists(build_offline_funnel(self.models, config, rankers)))
 
     async def _lists(self, funnel: Funnel) -> Lists:
-        """Return the lists alone: asyncio formats what a main task returns, which takes long."""
+        """Return only the lists: asyncio formats the result of a main task, so it must be small."""
         answers = await collect_answers(funnel, self.dataset, self.users, self.seed)
         return pad_lists(evaluated_lists(funnel, answers.runs))
 
@@ -146,7 +150,7 @@ async def _slates(funnel: Funnel, holdout: Holdout) -> list[Slate]:
     users = sample_users(holdout.users, MAX_LISTS, holdout.seed)
     rows = np.array([user.user for user in users], np.int64)
     is_warm = (np.diff(holdout.models.users.indptr)[rows] > 0).tolist()
-    anonymous = await _slate(funnel, "", holdout.seed)  # all anonymous users get the same
+    anonymous = await _slate(funnel, "", holdout.seed)  # all anonymous users get the same list
     return [
         await _slate(funnel, user_id, holdout.seed) if has_history else anonymous
         for user_id, has_history in zip(user_ids(holdout.dataset, users), is_warm, strict=True)

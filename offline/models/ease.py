@@ -26,10 +26,18 @@ BLOCK_ROWS = 512  # rows whose largest weights are selected at a time
 class EASEConfig:
     """The settings of EASE.
 
-    Measured on the next tenth of the log, over windows that begin at 25 to 40 % of ML-100K. As
-    ``reg`` goes from 300 to 1,000 and 3,000, NDCG@10 goes from 0.135 to 0.147 and 0.153, and
-    recall@300 from 0.704 to 0.694 and 0.688. For users with 10 events since the fit, NDCG@10 goes
-    from about 0.35 to 0.40 and 0.44.
+    The default of ``reg`` is a compromise. With a larger value the first ten items are better. But
+    fewer relevant items are among the first 300, from which the rankers choose. The lists of this
+    model alone were measured on ML-100K, on windows that begin at 25 to 40 % of the log and contain
+    the next tenth. The last column is for users with 10 events since the fit. Its users and their
+    relevant items are others, so it cannot be compared with the column before. ``recfunnel tune``
+    finds the value for other data.
+
+    | reg | recall@300 | NDCG@10 | NDCG@10 after 10 events |
+    |---|---|---|---|
+    | 300 | 0.704 | 0.135 | 0.35 |
+    | 1,000 | 0.694 | 0.147 | 0.40 |
+    | 3,000 | 0.688 | 0.153 | 0.44 |
     """
 
     reg: Positive = 1_000.0
@@ -42,13 +50,15 @@ class EASEConfig:
 def fit_ease(
     log: Log, shape: LogShape, config: EASEConfig, block_rows: int = BLOCK_ROWS
 ) -> NeighbourTable:
-    """Regress each item's likes on those of all others. Row r holds the weights of item r for them.
+    """Regress the likes of each item on the likes of all others.
+
+    Row r of the table holds the items that item r predicts with a weight above 0, and the weights.
 
     ``B = I - P · diag(1 / diag P)`` with ``P = (XᵀX + reg·I)⁻¹`` (Steck: Embarrassingly shallow
     autoencoders for sparse data, 2019). X holds positive weights in units of their mean, so that
-    ``reg`` does not depend on the scale of the event weights. Only weights above 0 are kept. Items
-    with fewer than ``min_likes`` likes, and those beyond the ``max_items`` with most likes,
-    have no neighbours and are neighbours of no item.
+    ``reg`` does not depend on the scale of the event weights. Items with fewer than ``min_likes``
+    likes, and items that are not among the ``max_items`` with the most likes, have no neighbours
+    and are neighbours of no item.
     """
     likes = like_matrix(log, shape, config.half_life)
     chosen = _most_liked(likes, config)
