@@ -46,9 +46,9 @@ class HybridConfig:
     """The settings of the hybrids of ``offline.models.hybrids``."""
 
     alpha: Share = 0.7  # weighted: share of the collaborative score; the rest is content
-    switch_at: Whole = 0  # switching: events of a warm user; 0: chosen on the training windows
-    prior: NotNegative = 1_000.0  # positive items at which the weights of a band count half
-    penalty: Positive = 2_000.0  # L2 on the weights of standardised columns
+    switch_at: Whole = 0  # switching: events from which the personal channels rank; 0: chosen
+    prior: NotNegative = 1_000.0  # positive items at which a history band's own weights count half
+    penalty: Positive = 2_000.0  # L2 on the fitted weights, of standardised columns
 
 
 @dataclass(frozen=True, slots=True, eq=False)
