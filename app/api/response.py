@@ -17,13 +17,17 @@ from app.api.explanations import (
 )
 from app.api.paging import encode_page_token
 from app.bundle.bundle import Bundle
-from app.contracts import ABSENT, SLOTS, Candidates
+from app.contracts import SLOTS, Candidates
 from app.funnel import FunnelRun
-from app.recall.registry import CHANNEL_SPECS, CHANNELS
-from app.service.answering import CONTROL, PERSONAL_COLUMNS, Answer
+from app.recall.registry import CHANNEL_SPECS, CHANNELS, PERSONAL_CHANNELS
+from app.service.answering import CONTROL, Answer
 
 BY_HISTORY = np.array([spec.kind == "history" for spec in CHANNEL_SPECS])
+# Half a rank more than a personal channel of the same rank; the order of what did not rank an item.
+IMPERSONAL = np.array([name not in PERSONAL_CHANNELS for name in CHANNELS], np.int32)
+UNRANKED = np.array([2**30 - (name == "popular") for name in CHANNELS], np.int32)
 MAX_REASONS = 2  # items of the history named as the reason
+MAX_LIKED = 50  # newest liked items among which they are
 
 
 class Reason(BaseModel):
@@ -129,11 +133,9 @@ def _best_channels(pool: Candidates) -> NDArray[np.intp]:
 
     An item that no channel ranked came from the fallback, and counts as ``popular``.
     """
-    ranks = pool.ranks[:, : len(CHANNELS)].astype(np.float64)
-    ranks[ranks == ABSENT] = np.inf
-    ranks[:, PERSONAL_COLUMNS] -= 0.5
-    best: NDArray[np.intp] = np.argmin(ranks, axis=1)
-    return np.where(np.isfinite(ranks.min(axis=1)), best, CHANNELS.index("popular"))
+    ranks = pool.ranks[:, : len(CHANNELS)]
+    best: NDArray[np.intp] = np.where(ranks < 0, UNRANKED, 2 * ranks + IMPERSONAL).argmin(axis=1)
+    return best
 
 
 def _nearest_liked(
@@ -143,16 +145,20 @@ def _nearest_liked(
 
     The list is empty for an item whose best channel does not use the history (``by_history``).
     """
-    liked = run.query.history.liked(50)
-    rows = run.slate.pool.rows
+    liked = run.query.history.liked(MAX_LIKED).rows
     if not len(liked) or not by_history.any():
-        return [[] for _ in rows]
-    history = bundle.models.factors.items[liked.rows]
-    similarities = bundle.models.factors.items[rows] @ history.T
-    similarities /= np.maximum(np.linalg.norm(history, axis=1), 1e-9)
-    nearest = np.argsort(-similarities, axis=1, kind="stable")[:, :MAX_REASONS]
-    names = bundle.models.catalogue.ids.names(liked.rows)
+        return [[] for _ in by_history]
+    factors = bundle.models.factors.items
+    history = factors.take(liked, axis=0)
+    similarities = factors.take(run.slate.pool.rows, axis=0) @ history.T
+    similarities /= np.maximum(np.sqrt((history * history).sum(axis=1)), 1e-9)
+    every = np.arange(len(similarities))
+    nearest = []
+    for _ in range(min(MAX_REASONS, len(liked))):
+        best = similarities.argmax(axis=1)
+        similarities[every, best] = -np.inf
+        nearest.append(bundle.models.catalogue.ids.names(liked[best]))
     return [
-        list(dict.fromkeys(names[n] for n in best)) if has_reason else []
-        for best, has_reason in zip(nearest.tolist(), by_history.tolist(), strict=True)
+        list(dict.fromkeys(names)) if has_reason else []
+        for names, has_reason in zip(zip(*nearest, strict=True), by_history.tolist(), strict=True)
     ]

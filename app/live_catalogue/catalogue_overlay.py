@@ -65,11 +65,11 @@ class OverlayTexts(Texts):
     @override
     def take(self, rows: Rows) -> list[str | None]:
         """Return the texts of ``rows``; None for a spare row without an item."""
-        if not self.spare and not self.overrides:
-            return Texts.take(self, rows)
         is_own = rows < Texts.__len__(self)
-        own = iter(Texts.take(self, rows[is_own]))
-        texts = [next(own) if row_is_own else None for row_is_own in is_own.tolist()]
+        texts = Texts.take(self, rows if is_own.all() else rows[is_own])
+        if len(texts) < len(rows):
+            own = iter(texts)
+            texts = [next(own) if row_is_own else None for row_is_own in is_own.tolist()]
         if not self.overrides:
             return texts
         return [
