@@ -146,7 +146,9 @@ def explain_items(run: FunnelRun) -> list[dict[str, Any]]:
     ended = {done.stage for done in run.results if done.outcome == "ok"}
     pools: Mapping[str, Candidates] = {"coarse": run.coarse, "fine": run.fine}
     pools = {"merged": run.merged, **{name: pools[name] for name in pools if name in ended}}
-    scores = {name: _finite(scores_of(kept, pool)) for name, kept in pools.items()}
+    scores = {
+        name: _finite(scores_of(kept.rows, kept.scores, pool.rows)) for name, kept in pools.items()
+    }
     return [
         {
             "channels": describe_channels(pool, n),

@@ -123,6 +123,7 @@ def _plain_scene(text: str) -> str | None:
     return text if text.isascii() and len(text) <= MAX_SCENE_LENGTH else None
 
 
+DEFAULT_QUERY = RecommendQuery(user_id="-")
 PLAIN_FLAG = {"true": True, "false": False}.get
 # By parameter: its value, as the general reader gives it; None if the text is unusual.
 PLAIN_VALUES: Mapping[str, Callable[[str], Any]] = {
@@ -155,7 +156,7 @@ def read_plain_query(query: bytes) -> RecommendQuery | None:
             values[name] = value
     if "user_id" not in values or len(exclude) > MAX_EXCLUSIONS:
         return None
-    return RecommendQuery.model_construct(**values, exclude=exclude)
+    return DEFAULT_QUERY.model_copy(update=values | {"exclude": exclude})
 
 
 class AnswerResponse(Response):

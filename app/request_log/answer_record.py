@@ -7,14 +7,15 @@ why, and how to repeat it.
 import struct
 import zlib
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
-from typing import Any
+from dataclasses import dataclass, fields
+from typing import Any, NamedTuple
 
 import numpy as np
 import orjson
 from numpy.typing import NDArray
 
-from app.contracts import NO_ROWS, Candidates, Scores, StreamOffsets
+from app.contracts import Candidates, Proposal, Rows, Scores, StreamOffsets
+from app.deadline import StageResult
 from app.features.views import view_hash
 from app.funnel import FunnelRun
 from app.recall.registry import CHANNELS
@@ -86,9 +87,43 @@ def from_stored(stored: Mapping[str, Any]) -> dict[str, Any]:
 
 
 SCORED_STAGES = ("merged", "coarse", "fine", "chosen")  # whose scores are logged
+SOCIAL_COLUMN = CHANNELS.index("social")
+REQUEST_FIELDS = [field.name for field in fields(RequestRecord)]
 ARRAY_NAMES = ("rows", "slots", "propensities", "scores", "ranks", "signals", "features")
 VIEW = view_hash()  # which columns the logged features are
 BYTE_ENCODING = "latin-1"  # maps each byte to one character and back
+
+
+class LoggedRun(NamedTuple):
+    """What is logged of a run: references to arrays that nothing changes, about 30 kB."""
+
+    shown: Candidates
+    slots: NDArray[np.int8]
+    propensities: Scores
+    ranked: Sequence[tuple[Rows, Scores]]  # the pool after recall, coarse and fine
+    now: float
+    history_length: int
+    raw_reply: Sequence[Any]
+    stream_offsets: StreamOffsets | None
+    social: Proposal | None  # it rests on friends' live events; None for a user without friends
+    results: Sequence[StageResult]
+
+    @classmethod
+    def of(cls, run: FunnelRun) -> "LoggedRun":
+        """Drop what is not logged, such as the filters and the features of what is not shown."""
+        query, slate = run.query, run.slate
+        return cls(
+            slate.pool,
+            slate.slots,
+            slate.propensities,
+            [(pool.rows, pool.scores) for pool in (run.merged, run.coarse, run.fine)],
+            query.now,
+            len(query.history),
+            query.raw_reply,
+            query.stream_offsets,
+            run.proposals[SOCIAL_COLUMN] if query.friends else None,
+            run.results,
+        )
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -101,7 +136,7 @@ class AnswerRecord:
     variant: str
     request: RequestRecord
     items: Sequence[str]
-    run: FunnelRun
+    run: LoggedRun
     settings: Mapping[str, Any]  # those that decide what is shown and are not the default
     worker: str
     items_offset: str = ""  # newest change of an item that the worker had applied; "": none
@@ -109,7 +144,8 @@ class AnswerRecord:
 
     def log_entry(self) -> LogEntry:
         """Return what is logged of it."""
-        run, query, pool = self.run, self.run.query, self.run.slate.pool
+        run, shown = self.run, self.run.shown
+        scores = [scores_of(rows, scores, shown.rows) for rows, scores in run.ranked]
         head = {
             "request_id": self.request_id,
             "at": self.at,
@@ -120,31 +156,27 @@ class AnswerRecord:
             "items_offset": self.items_offset,
             "items_changed": self.items_changed,
             "settings": self.settings,
-            "request": asdict(self.request),
+            "request": {name: getattr(self.request, name) for name in REQUEST_FIELDS},
             "items": list(self.items),
-            "now": query.now,
-            "history_length": len(query.history),
-            "raw_reply": reply_to_json(query.raw_reply),
-            "offsets": _encode_offsets(query.stream_offsets),
-            "social": _social(run) if query.friends else None,
+            "now": run.now,
+            "history_length": run.history_length,
+            "raw_reply": reply_to_json(run.raw_reply),
+            "offsets": _encode_offsets(run.stream_offsets),
+            "social": [run.social.rows.tolist(), run.social.scores.tolist()]
+            if run.social
+            else None,
             "steps": [(s.stage, s.outcome, s.seconds, s.n_in, s.n_out) for s in run.results],
         }
         arrays = (
-            pool.rows.astype(np.int32),
-            run.slate.slots,
-            run.slate.propensities,
-            _scores(run),
-            pool.ranks.astype(np.int16),
-            pool.signals,
-            pool.features,
+            shown.rows.astype(np.int32),
+            run.slots,
+            run.propensities,
+            np.stack([*scores, shown.scores], axis=1),
+            shown.ranks.astype(np.int16),
+            shown.signals,
+            shown.features,
         )
         return LogEntry(head, dict(zip(ARRAY_NAMES, arrays, strict=True)))
-
-
-def without_unlogged(run: FunnelRun) -> FunnelRun:
-    """Drop what is not logged: a byte for each item of the catalogue, and the filters."""
-    query = replace(run.query, excluded=NO_ROWS, filters=())
-    return replace(run, query=query, slate=replace(run.slate, trace=list, rejections=dict))
 
 
 def request_of(entry: LogEntry) -> RequestRecord:
@@ -186,26 +218,10 @@ def _encode_offsets(offsets: StreamOffsets | None) -> list[Any] | None:
     return [applied, sorted_lists, offsets.now, offsets.trials, offsets.total.tolist()]
 
 
-def _social(run: FunnelRun) -> list[Any]:
-    """Return the rows and scores of the social channel, which rest on friends' live events."""
-    social = run.proposals[CHANNELS.index("social")]
-    return [social.rows.tolist(), social.scores.tolist()]
-
-
-def _scores(run: FunnelRun) -> NDArray[np.float32]:
-    """Return each item's score after each stage, (n, 4); NaN if the stage did not have the item."""
-    shown = run.slate.pool
-    pools = (run.merged, run.coarse, run.fine)
-    return np.stack([*(scores_of(pool, shown) for pool in pools), shown.scores], axis=1)
-
-
-def scores_of(pool: Candidates, wanted: Candidates) -> Scores:
-    """Return the score in ``pool`` of each row of ``wanted``; NaN if the row is absent."""
-    if not len(pool):
+def scores_of(rows: Rows, scores: Scores, wanted: Rows) -> Scores:
+    """Return the score of each of the ``wanted`` rows among ``rows``; NaN if it is absent."""
+    if not len(rows):
         return np.full(len(wanted), np.nan, np.float32)
-    order = pool.rows.argsort(kind="stable")
-    at = np.minimum(pool.rows.searchsorted(wanted.rows, sorter=order), len(pool) - 1)
-    candidates = order[at]
-    is_present = pool.rows[candidates] == wanted.rows
-    scores = np.where(is_present, pool.scores[candidates], np.float32(np.nan))
-    return scores.astype(np.float32)
+    is_same = rows == wanted[:, None]
+    at = is_same.argmax(axis=1)
+    return np.where(rows.take(at) == wanted, scores.take(at), np.float32(np.nan))

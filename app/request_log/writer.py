@@ -3,6 +3,7 @@
 import asyncio
 from collections import deque
 from collections.abc import Sequence
+from itertools import islice
 from typing import TypeAlias
 
 from app.request_log.answer_record import AnswerRecord, LogEntry, LogEntryError, reply_from_json
@@ -11,7 +12,7 @@ from app.state.histories import friends_in_reply
 from app.state.store import CommandPart, Store
 from app.state.write_queue import WriteQueue
 
-CAPACITY = 256  # answers that wait to be packed; each holds its candidates, about 0.3 MB
+CAPACITY = 1_024  # answers that wait to be packed, about 30 kB each
 PACKED_CAPACITY = 4_096  # packed answers that wait to be written, about 5 kB each
 BATCH_SIZE = 64  # entries in one round trip
 
@@ -65,18 +66,28 @@ class RequestLog:
         await self.packed.close()
 
     async def _pack(self) -> None:
+        """Pack the answers on a thread, which releases Python's lock while it compresses."""
         while self._queue:
-            answer = self._queue.popleft()
-            if self.packed.is_full:  # before packing, which is the expensive part
-                self._overflow += 1
-                continue
-            names = ("r", answer.request_id, "u", answer.request.user)
-            self.packed.add((*names, "e", answer.log_entry().pack()))
-            await asyncio.sleep(0)  # requests come first: packing one answer takes about 0.2 ms
+            room = self.packed.capacity - len(self.packed)
+            if room <= 0:
+                self._overflow += len(self._queue)
+                self._queue.clear()
+                return
+            batch = list(islice(self._queue, min(room, BATCH_SIZE)))
+            for answer in await asyncio.to_thread(_pack_all, batch):
+                self._queue.popleft()  # only now: cancelled work is done again at the end
+                self.packed.add(answer)
 
     async def _write(self, batch: Sequence[PackedAnswer]) -> None:
         stream = ("XADD", self.key, "MAXLEN", "~", self.limit, "*")
         await self._store.pipeline("served", [(*stream, *fields) for fields in batch])
+
+
+def _pack_all(answers: Sequence[AnswerRecord]) -> list[PackedAnswer]:
+    return [
+        ("r", answer.request_id, "u", answer.request.user, "e", answer.log_entry().pack())
+        for answer in answers
+    ]
 
 
 PAGE = 500  # entries in one read, about 2 MB

@@ -16,7 +16,7 @@ from app.funnel import FunnelRun
 from app.live_catalogue.item_store import ItemStore
 from app.observe.metrics import Metrics
 from app.recall.registry import CHANNELS, PERSONAL_CHANNELS
-from app.request_log.answer_record import AnswerRecord, without_unlogged
+from app.request_log.answer_record import AnswerRecord, LoggedRun
 from app.request_log.request_record import RequestRecord
 from app.request_log.writer import RequestLog
 from app.service.deployment import Deployment
@@ -138,7 +138,7 @@ class AnswerLogger:
             CONTROL,
             answer.record,
             answer.item_ids,
-            without_unlogged(answer.run),
+            LoggedRun.of(answer.run),
             self._slate_settings,
             self._worker,
             self._item_store.position,

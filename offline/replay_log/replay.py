@@ -23,6 +23,7 @@ from app.live_catalogue.live_items import ItemRecord
 from app.request_log.answer_record import (
     AnswerRecord,
     LogEntry,
+    LoggedRun,
     offsets_of,
     reply_from_json,
     request_of,
@@ -155,7 +156,8 @@ class RequestReplayer:
         run: FunnelRun = self._loop.run_until_complete(funnel.funnel().recommend(request, runner))
         items = serving.bundle.models.catalogue.ids.names(run.slate.pool.rows)
         names = (head["request_id"], head["at"], version, head["variant"])
-        return AnswerRecord(*names, record, items, run, chosen, head["worker"]).log_entry()
+        logged = LoggedRun.of(run)
+        return AnswerRecord(*names, record, items, logged, chosen, head["worker"]).log_entry()
 
     def _funnel(
         self, version: str, settings: Mapping[str, Any], offset: ItemOffset

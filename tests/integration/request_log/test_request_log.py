@@ -10,8 +10,9 @@ import numpy as np
 import pytest
 import redis
 
-from app.contracts import SLOTS
+from app.contracts import SLOTS, Query, Slate
 from app.features.views import FINE_VIEW, column_names
+from app.funnel import FunnelRun
 from app.recall.registry import CHANNELS
 from app.request_log.answer_record import LogEntry, offsets_of, request_of
 from app.request_log.writer import RequestLog, request_log_key
@@ -103,7 +104,8 @@ def test_a_queued_answer_holds_no_array_as_long_as_the_catalogue(api):
     queued = SimpleNamespace(is_sampled=lambda _: True, add_answer=seen.append)
     AnswerLogger(queued, service.item_store, service.settings)(seen.pop())
     (waiting,) = seen
-    assert (len(waiting.run.query.excluded), waiting.run.query.filters) == (0, ())
+    assert len(waiting.run.shown) == len(answer["items"])
+    assert not {type(part) for part in waiting.run} & {Query, Slate, FunnelRun}
     assert waiting.log_entry().head["items"] == [item["item_id"] for item in answer["items"]]
 
 
