@@ -9,12 +9,13 @@ import threading
 import time
 import weakref
 from contextlib import contextmanager
+from dataclasses import replace
 
 import orjson
 import pytest
 import redis
 
-from app.bundle.bundle import find_current_bundle
+from app.bundle.bundle import find_current_bundle, load_bundle
 from app.live_catalogue import deleted_items
 from app.live_catalogue.deleted_items import deleted_items_path
 from app.main import create_app
@@ -22,6 +23,7 @@ from app.observe.metrics import Metrics
 from app.process.embedded_server import embedded_server
 from app.service.rollout import DEFAULT_TIMING, RolloutTiming
 from app.service.service import Service
+from app.service.serving_bundle import ServingBundle
 from app.settings import Settings
 from app.state.archiver_status import UNLIMITED, mark_archiver_in_use
 from app.state.tables import marker_key
@@ -270,3 +272,91 @@ def test_the_application_reads_its_settings_from_the_environment(monkeypatch):
         root.setLevel(level)
     assert app.title == "recfunnel"
     assert orjson.dumps(app.openapi())
+
+
+@pytest.fixture(scope="module")
+def bundle(trained):
+    return load_bundle(find_current_bundle(trained))
+
+
+def test_the_manifest_has_the_settings_of_every_channel(bundle):
+    assert bundle.manifest.channels["sequence"] == {
+        "enabled": True,
+        "limit": None,
+        "n_events": 50,
+        "decay": 0.98,
+    }
+
+
+def test_settings_turn_channels_off_and_limit_them(bundle, caplog):
+    settings = leisurely(recall={"ease": {"enabled": False}, "sequence": {"limit": 7}})
+    serving = ServingBundle.of(bundle, settings)
+    assert not serving.channels["ease"].enabled
+    assert serving.channels["sequence"].limit == 7
+    assert serving.channels["item_cf"] == bundle.manifest.channel_configs()["item_cf"]
+    assert not caplog.records
+
+
+def test_settings_cannot_turn_on_a_channel_that_was_not_trained(bundle, caplog):
+    channels = {**bundle.manifest.channels, "ease": {"enabled": False}}
+    manifest = bundle.manifest.model_copy(update={"channels": channels})
+    settings = leisurely(recall={"ease": {"enabled": True}, "easy": {"limit": 3}})
+    serving = ServingBundle.of(replace(bundle, manifest=manifest), settings)
+    assert not serving.channels["ease"].enabled
+    assert [record.levelno for record in caplog.records] == [logging.WARNING] * 2
+    assert "was trained without this channel" in caplog.text
+    assert "recall.easy names no channel" in caplog.text
+
+
+def test_a_service_with_a_bundle_is_alive_and_ready(api):
+    assert api.client.get("/healthz").json() == {"status": "alive"}
+    answer = api.client.get("/readyz")
+    assert answer.status_code == 200
+    assert answer.json() == {
+        "ready": True,
+        "bundle": find_current_bundle(api.service.settings.out).name,
+        "refused": None,
+        "warnings": [],
+        "redis": "ok",
+    }
+
+
+def test_a_service_without_a_bundle_is_alive_but_not_ready_and_says_why(tmp_path, redis_url):
+    settings = leisurely(out=tmp_path, redis_url=redis_url)
+    with hosted(settings, ready=False) as service:
+        assert service.client.get("/healthz").status_code == 200
+        answers = [
+            service.client.get("/recommend?user_id=u1"),
+            service.client.post("/recommend", json={}),
+            service.client.post("/events", json={"user_id": "u1", "item_id": "i1"}),
+        ]
+        for answer in answers:
+            assert answer.status_code == 503
+            assert answer.headers["Retry-After"] == "1"
+            assert answer.json()["error"]["code"] == "unavailable"
+        told = service.client.get("/readyz")
+        assert told.status_code == 503
+        assert told.json()["ready"] is False
+        assert "run `recfunnel train" in told.json()["refused"]
+
+
+def test_metrics_name_routes_statuses_stages_and_the_bundle(api):
+    api.recommend("u1")
+    api.client.get("/recommend?user_id=")
+    api.client.get("/unheard-of")
+    version = find_current_bundle(api.service.settings.out).name
+    answer = api.client.get("/metrics")
+    assert answer.headers["Content-Type"].startswith("text/plain; version=0.0.4")
+    text = answer.text
+    for line in (
+        'recfunnel_request_seconds_count{route="/recommend",status="200"}',
+        'recfunnel_request_seconds_count{route="/recommend",status="422"}',
+        'recfunnel_request_seconds_count{route="unknown",status="404"}',
+        'recfunnel_stage_seconds_count{outcome="ok",stage="recall.item_cf"}',
+        'recfunnel_stage_candidates_out_total{stage="fine"}',
+        'recfunnel_answers_total{kind="whole"}',
+        f'recfunnel_bundle_workers{{version="{version}"}} 1.0',
+        "recfunnel_requests_in_flight 1.0",
+        'recfunnel_redis_seconds_count{command="history",outcome="ok"}',
+    ):
+        assert line in text, line

@@ -1,9 +1,12 @@
-"""Live histories in Redis: round trips, keys, and what survives."""
+"""Live histories in Redis: round trips, keys, what survives, and the events of friends."""
 
 import pytest
 
+from app.catalogue.ids import IdIndex
 from app.contracts import StageError
 from app.event_weights import EventWeights
+from app.stages import NO_EVENTS
+from app.state.event_codec import Event
 from app.state.event_writer import append_events
 from app.state.histories import RedisHistories
 from app.state.store import Store
@@ -11,6 +14,7 @@ from app.state.user_store import history_key
 from tests.contract.histories_contract import IDS, event
 from tests.state import store, url
 
+ABC = IdIndex.of(["a", "b", "c"])
 __all__ = ["store", "url"]  # fixtures
 
 
@@ -46,3 +50,28 @@ async def test_a_write_that_is_not_confirmed_is_an_error():
             await append_events(store, "t", [event(1)])
         with pytest.raises(StageError):
             await RedisHistories(store, "t", IDS, EventWeights()).recent("u")
+
+
+async def test_live_events_of_friends_are_read_in_one_round_trip(url, store):
+    seen = []
+    async with Store.connect(
+        url, timeout=5.0, on_round_trip=lambda *c: seen.append(c[0])
+    ) as observed:
+        events = [
+            Event("1", "u", "a", "like", timestamp=1_010.0),
+            Event("2", "u", "zz", "like", timestamp=1_020.0),
+            Event("3", "v", "c", "view", timestamp=1_030.0),
+            Event("4", "v", "b", "like", timestamp=1_005.0),
+        ]
+        await append_events(observed, "t", events)
+        histories = RedisHistories(observed, "t", ABC, EventWeights(), 1_000.0)
+        events = await histories.recent_events(["u", "nobody", "v"], 9)
+        newest = await histories.recent_events(["v"], 1)
+        nothing = await histories.recent_events(["nobody"], 9)
+    assert seen == ["append", "friends", "friends", "friends"]
+    assert events.owner.tolist() == [0, 2, 2]
+    assert ABC.names(events.rows) == ["a", "c", "b"]
+    assert events.times.tolist() == [10.0, 30.0, 5.0]
+    assert events.weights.tolist() == pytest.approx([1.0, 0.2, 1.0])
+    assert ABC.names(newest.rows) == ["c"]
+    assert len(nothing.owner) == len(NO_EVENTS.owner) == 0

@@ -1,9 +1,12 @@
+""""""
+
 from dataclasses import replace
 from functools import cache
 
 import lightgbm
 import numpy as np
 import pytest
+from scipy.stats import spearmanr
 
 from app.features.views import FINE_VIEW, column_names
 from app.rank.gbdt import GradientBoosting
@@ -13,6 +16,8 @@ from offline.data.errors import DataError
 from offline.training.gbdt import fit_pointwise_listwise
 from offline.training.rank_table import RankTable, concatenate
 from offline.training.rankers import RankConfig
+from offline.training.row_collection import build_logged_table, insert_logged_lists
+from tests.unit.rank.test_scorers import FEATURES, LABELS, RANDOM, coarse
 
 CONFIG = RankConfig(rounds=40, least_rounds=5, leaf_rows=5, learning_rate=0.1, boosters=1)
 WIDTH = len(column_names(FINE_VIEW))
@@ -166,3 +171,121 @@ def test_windows_in_which_nothing_was_taken_are_refused_in_a_sentence():
     nothing = table().take(np.empty(0, np.intp))
     with pytest.raises(DataError, match="More interactions are needed"):
         fit_pointwise_listwise([nothing, nothing], CONFIG, 0)
+
+
+LIKED = column_names(FINE_VIEW).index("liked_infd")
+QUICK = RankConfig(rounds=60, least_rounds=60, leaf_rows=5, learning_rate=0.1, held_out=0)
+
+
+def window(sign, groups=60, size=12):
+    """People take what is to their taste, or what is against it."""
+    random = np.random.default_rng(int(sign) + 2)
+    features = random.standard_normal((groups * size, WIDTH)).astype(np.float32)
+    labels = (sign * features[:, LIKED] > 1).astype(np.int32)
+    return RankTable(features, labels, np.full(groups, size))
+
+
+def test_what_people_took_lately_counts_more():
+    def slope(config):
+        fine = fit_pointwise_listwise([window(-1), window(-1), window(1)], config, 0)
+        probe = np.zeros((2, WIDTH), np.float32)
+        probe[:, LIKED] = -2, 2
+        low, high = fine.score(probe)
+        return high - low
+
+    assert slope(QUICK) < 0 < slope(replace(QUICK, window_half_life=0.3))
+
+
+def test_inverse_propensities_make_the_ranker_care_for_what_few_know():
+    """Half of what each user takes is popular, half is to their taste and little known."""
+    random, groups, size = np.random.default_rng(0), 120, 12
+    features = random.standard_normal((groups * size, WIDTH)).astype(np.float32)
+    popular, suited = np.arange(groups * size) % size == 0, np.arange(groups * size) % size == 1
+    features[:, LIKED] = np.where(popular, 6, 1) + random.random(groups * size)
+    features[:, TASTE] += 2.0 * suited
+    whole = RankTable(features, (popular | suited).astype(np.int32), np.full(groups, size))
+
+    def first(power):
+        fine = fit_pointwise_listwise([whole], replace(QUICK, propensity_power=power), 0)
+        scores = fine.score(features).reshape(groups, size)
+        return float((scores[:, 1] - scores[:, 0]).mean())
+
+    assert first(1.0) > first(0.0)
+
+
+AGE, YEARS = (column_names(FINE_VIEW).index(name) for name in ("age", "years_since_release"))
+OF_LISTS = RankConfig(rounds=75, leaf_rows=20, boosters=1)
+
+
+def shown(random, slates=1_500, size=12):
+    """Lists of a ranker that goes by one column, where people like another, and examine the top."""
+    features = np.zeros((slates * size, WIDTH), np.float32)
+    features[:, [AGE, YEARS]] = random.standard_normal((slates * size, 2))
+    slate = np.repeat(np.arange(slates), size)
+    served = features[:, YEARS] + 0.7 * random.standard_normal(slates * size)
+    place = np.empty(slates * size, np.int64)
+    place[np.lexsort((-served, slate))] = np.tile(np.arange(size), slates)
+    likes = 1 / (1 + np.exp(2.0 - 1.5 * features[:, AGE]))
+    examined = 1.0 / (1.0 + place)
+    return features, random.random(slates * size) < likes * examined, slate, place
+
+
+def test_with_positions_the_order_of_relevance_is_recovered_better():
+    random = np.random.default_rng(0)
+    features, clicked, slate, place = shown(random)
+    table = build_logged_table(features, clicked.astype(np.int32), slate, place)
+    fresh = np.zeros((2_000, WIDTH), np.float32)
+    fresh[:, [AGE, YEARS]] = random.standard_normal((2_000, 2))
+
+    def agreement(known):
+        scores = fit_pointwise_listwise([replace(table, positions=known)], OF_LISTS, 0).score(fresh)
+        return spearmanr(scores, fresh[:, AGE]).statistic  # likes rise with it
+
+    blind, aware = agreement(None), agreement(table.positions)
+    assert aware > 0.9
+    assert aware > blind + 0.05
+
+
+def test_what_trees_begin_from_is_not_moved_by_where_served_items_stood():
+    """Served lists in which the first was taken whatever it was; a column goes with the place."""
+    random = np.random.default_rng(0)
+    features = np.zeros((3_000, WIDTH), np.float32)
+    features[:, [AGE, YEARS]] = random.standard_normal((3_000, 2))
+    liked = random.random(3_000) < 1 / (1 + np.exp(2.0 - 2.0 * features[:, AGE]))
+    replayed = RankTable(features, liked.astype(np.int32), np.full(300, 10))
+    place = np.tile(np.arange(10), 300)
+    led = features.copy()
+    led[:, YEARS] = -place
+    served = build_logged_table(
+        led, (place == 0).astype(np.int32), np.repeat(np.arange(300), 10), place
+    )
+    quick = replace(OF_LISTS, rounds=4, least_rounds=4, boosters=1)
+    together = fit_pointwise_listwise(insert_logged_lists([replayed, replayed], served), quick, 0)
+    alone = fit_pointwise_listwise([replayed, replayed], quick, 0)
+    for one, other in zip(together.models, alone.models, strict=True):
+        assert one.base.weights.tolist() == other.base.weights.tolist()
+        assert one.boosters[0].model_to_string() != other.boosters[0].model_to_string()
+
+
+@pytest.fixture(scope="module")
+def fine():
+    data = lightgbm.Dataset(FEATURES, LABELS, group=[40] * 10, params={"verbosity": -1})
+    parameters = {"objective": "lambdarank", "verbosity": -1, "num_threads": 1, "min_data": 5}
+    boosters = (lightgbm.train(parameters | {"seed": s}, data, 10) for s in (1, 2))
+    return GradientBoosting(coarse(), tuple(boosters))
+
+
+def test_scores_are_those_of_the_linear_model_and_what_the_mean_booster_adds(fine):
+    holes = np.where(RANDOM.random(FEATURES.shape) < 0.3, np.float32(np.nan), FEATURES)
+    scores = fine.score(holes)
+    assert scores.dtype == np.float32
+    added = np.mean([booster.predict(holes) for booster in fine.boosters], axis=0)
+    assert scores == pytest.approx(fine.base.score(holes) + added, rel=1e-4, abs=1e-4)
+    added = np.mean([booster.predict(holes, num_iteration=3) for booster in fine.boosters], axis=0)
+    few = fine.base.score(holes) + added
+    assert fine.score(holes, 3) == pytest.approx(few, rel=1e-4, abs=1e-4)
+
+
+def test_fine_puts_what_was_taken_before_what_was_not(fine):
+    scores = fine.score(FEATURES)
+    assert scores[LABELS == 1].mean() > scores[LABELS == 0].mean()
