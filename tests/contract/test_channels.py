@@ -3,7 +3,6 @@
 import pytest
 
 from app.artifacts import Indexes
-from app.cpu import Cpu
 from app.recall.channel import ChannelInputs
 from app.recall.registry import CHANNEL_SPECS
 from app.recall.social import NoFriendEvents
@@ -17,10 +16,9 @@ from tests.fakes import FakeChannel, FakeLocalChannel, proposal, small_dataset
 
 
 @pytest.fixture(scope="module")
-def inputs():
-    cpu = Cpu(threads=1)
+def inputs(cpu):
     copurchase = fit_table(small_dataset().log, len(MODELS.catalogue))
-    yield ChannelInputs(
+    return ChannelInputs(
         models=MODELS,
         indexes=Indexes(flat_index(MODELS.factors.items), flat_index(MODELS.content.items)),
         counters=PopularityCounters.of(MODELS),
@@ -28,7 +26,6 @@ def inputs():
         friend_events=NoFriendEvents(),
         cpu=cpu,
     )
-    cpu.close()
 
 
 class TestRegisteredChannels(ChannelContract):

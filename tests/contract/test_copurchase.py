@@ -14,7 +14,6 @@ from importlib.metadata import EntryPoint
 import pytest
 
 from app.build import FunnelConfig
-from app.cpu import Cpu
 from app.deadline import NO_CHECKPOINTS
 from app.features.views import COARSE_VIEW, coarse_view, column_names, fine_view, view_hash
 from app.recall.registry import (
@@ -45,16 +44,13 @@ def models():
 
 
 @pytest.fixture
-def build(models, specs):
-    cpu = Cpu(threads=1)
-
+def build(models, specs, cpu):
     def build_with(**settings):
         channels = read_channel_configs({CHANNEL.name: settings}, specs)
         config = FunnelConfig(cpu, NO_CHECKPOINTS, channels=channels, specs=specs)
         return build_offline_funnel(models, config)
 
-    yield build_with
-    cpu.close()
+    return build_with
 
 
 async def test_its_proposals_are_ranked_by_its_columns(build, specs):

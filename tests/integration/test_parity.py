@@ -13,7 +13,6 @@ from app.artifacts import Indexes
 from app.build import FunnelConfig, LiveState, build_funnel
 from app.bundle.bundle import find_current_bundle, load_bundle
 from app.contracts import Request
-from app.cpu import Cpu
 from app.deadline import NO_CHECKPOINTS
 from app.features.user_segments import segment_rows_of_users
 from app.features.views import COARSE_VIEW, FINE_VIEW, column_names
@@ -70,11 +69,9 @@ class Offline:
 
 
 @pytest.fixture
-def bundle_and_config(trained):
-    cpu = Cpu(threads=1)
+def bundle_and_config(trained, cpu):
     bundle = load_bundle(find_current_bundle(trained))
-    yield bundle, FunnelConfig(cpu, NO_CHECKPOINTS, bundle.sizes, leisurely().policy)
-    cpu.close()
+    return bundle, FunnelConfig(cpu, NO_CHECKPOINTS, bundle.sizes, leisurely().policy)
 
 
 @pytest.fixture

@@ -10,7 +10,6 @@ from typer.testing import CliRunner
 
 from app.bundle.bundle import find_current_bundle, load_bundle
 from app.bundle.manifest import BundleError, read_manifest
-from app.cpu import Cpu
 from app.request_log.writer import request_log_key
 from app.settings import Settings
 from offline.cli import app
@@ -183,7 +182,7 @@ def test_the_bundle_holds_the_columns_and_a_damaged_one_is_refused(learned, tmp_
 
 
 def test_told_attributes_hold_over_bundles_and_answers_are_run_again_to_the_bit(
-    learned, trained, redis_url, tmp_path
+    learned, trained, redis_url, tmp_path, cpu
 ):
     out = shutil.copytree(learned, tmp_path / "out")
     settings = leisurely(out=out, redis_url=redis_url)
@@ -201,7 +200,6 @@ def test_told_attributes_hold_over_bundles_and_answers_are_run_again_to_the_bit(
         assert everything(shop, 'price == 999 and language == "fr"') == {"late", "i4"}
         until(lambda: link.xlen(request_log_key(settings.key_prefix)) == len(asked) + 2)
 
-        cpu = Cpu(threads=1)
         tape = StreamReader(link, settings.key_prefix, tmp_path / "archive")
         with closing(RequestReplayer(settings, tape, cpu)) as reruns:
             for answer in asked:
@@ -215,4 +213,3 @@ def test_told_attributes_hold_over_bundles_and_answers_are_run_again_to_the_bit(
                 StateLostError, match="cannot answer this request: there is no attribute price"
             ):
                 reruns.replay(entry, bundle=other.name)
-        cpu.close()

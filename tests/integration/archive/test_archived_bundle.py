@@ -8,7 +8,6 @@ import pytest
 import redis
 
 from app.bundle.bundle import find_current_bundle, load_bundle
-from app.cpu import Cpu
 from app.state.event_codec import events_key, impressions_key
 from offline.archive.files import archive_folder
 from offline.commands.archive import archive
@@ -87,13 +86,13 @@ def test_an_event_in_bundle_and_store_is_in_the_history_once(story, trained):
             assert entry.head["history_length"] == len(old) + clicks
 
 
-def test_answers_of_both_bundles_are_replayed_equal_to_the_bit(story):
+def test_answers_of_both_bundles_are_replayed_equal_to_the_bit(story, cpu):
     settings, service, bundle, _, _ = story
     request_id = service.recommend("u3")["request_id"]
     with redis.Redis.from_url(settings.redis_url) as client:
         reader = StreamReader(client, settings.key_prefix, archive_folder(settings.out))
         until(lambda: reader.find(request_id))
-        replayer = RequestReplayer(settings, reader, Cpu(threads=1))
+        replayer = RequestReplayer(settings, reader, cpu)
         entries = list(reader.log_entries())
         assert {entry.head["bundle"] for entry in entries} > {bundle.version}
         newest = next(one for one in entries if one.head["bundle"] == bundle.version)

@@ -7,7 +7,6 @@ import pytest
 
 from app.build import FunnelConfig
 from app.bundle.bundle import load_bundle
-from app.cpu import Cpu
 from app.deadline import NO_CHECKPOINTS
 from app.features.user import PROVIDER
 from offline.data.doctor import diagnose
@@ -59,7 +58,7 @@ def test_without_items_or_the_column_no_provider_is_known(tmp_path):
         (tmp_path / "items.csv").write_text("item,title\na,A\n")
 
 
-async def test_a_bundle_keeps_the_providers_and_serves_the_same_column(tmp_path):
+async def test_a_bundle_keeps_the_providers_and_serves_the_same_column(tmp_path, cpu):
     bundle = load_bundle(write_bundle(build_training_result(), tmp_path))
     catalogue, models = bundle.models.catalogue, small_models()
     assert catalogue.provider_names.tolist() == list(PROVIDERS)
@@ -68,9 +67,7 @@ async def test_a_bundle_keeps_the_providers_and_serves_the_same_column(tmp_path)
     slate = await one.recommend(request("u03"))
     builders = (
         one.fine.features,
-        build_offline_funnel(
-            bundle.models, FunnelConfig(Cpu(threads=1), NO_CHECKPOINTS)
-        ).fine.features,
+        build_offline_funnel(bundle.models, FunnelConfig(cpu, NO_CHECKPOINTS)).fine.features,
     )
     expected, result = (
         columns(builder.build(slate.query, slate.merged), PROVIDER)["provider_lift"]

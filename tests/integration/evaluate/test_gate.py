@@ -15,7 +15,6 @@ from app.artifacts import Rankers
 from app.build import FunnelConfig, untrained_rankers
 from app.bundle.bundle import find_current_bundle
 from app.bundle.manifest import GateResult, parse_manifest
-from app.cpu import Cpu
 from app.deadline import NO_CHECKPOINTS
 from app.rank.gbdt import GradientBoosting
 from app.rank.kinds import read_rankers, write_rankers
@@ -69,13 +68,11 @@ def negated(linear: Logistic):
 
 
 @pytest.fixture(scope="module")
-def holdout(data):
+def holdout(data, cpu):
     """The test window that the trained bundle was judged on."""
     dataset = load_dataset(data).dataset
-    cpu = Cpu(threads=1)
     wiring = FunnelConfig(cpu, NO_CHECKPOINTS)
-    yield build_holdout(dataset, split_by_time(dataset.log), read_config(QUICK), wiring)
-    cpu.close()
+    return build_holdout(dataset, split_by_time(dataset.log), read_config(QUICK), wiring)
 
 
 @pytest.fixture(scope="module")

@@ -13,7 +13,6 @@ from rich.console import Console
 
 from app.build import FunnelConfig
 from app.bundle.bundle import load_bundle
-from app.cpu import Cpu
 from app.deadline import NO_CHECKPOINTS
 from app.query_builder import QueryBuilder
 from app.recall.vectors import flat_index
@@ -187,15 +186,13 @@ def test_queries_are_the_vectors_that_serving_solves_for_these_users():
     assert {v.tobytes() for v in content} == {taste.content.tobytes() for taste in served}
 
 
-def test_a_funnel_is_judged_with_the_index_that_is_served():
-    cpu = Cpu(threads=1)
+def test_a_funnel_is_judged_with_the_index_that_is_served(cpu):
     funnel = build_offline_funnel(
         MODELS, FunnelConfig(cpu, NO_CHECKPOINTS, index=index_builder(IndexConfig("sq8"), 0))
     )
     channels = {channel.name: channel for channel in funnel.local_channels}
     for name in ("embedding", "content"):
         assert isinstance(channels[name].index, faiss.IndexScalarQuantizer)
-    cpu.close()
 
 
 def test_a_bundle_of_quantised_indexes_is_trained_served_and_its_loss_is_printed(tmp_path):

@@ -103,13 +103,10 @@ def client(redis_url):
 
 
 @pytest.fixture
-def replayer(busy, client, tmp_path):
-    cpu = Cpu(threads=1)
-    with closing(
-        RequestReplayer(busy, StreamReader(client, busy.key_prefix, tmp_path / "archive"), cpu)
-    ) as replayer:
+def replayer(busy, client, tmp_path, cpu):
+    reader = StreamReader(client, busy.key_prefix, tmp_path / "archive")
+    with closing(RequestReplayer(busy, reader, cpu)) as replayer:
         yield replayer
-    cpu.close()
 
 
 def plain_ten(replayer):

@@ -9,7 +9,6 @@ import pytest
 
 from app.artifacts import Rankers, Sizes
 from app.build import FunnelConfig
-from app.cpu import Cpu
 from app.deadline import NO_CHECKPOINTS
 from app.event_weights import EventWeights
 from app.features.views import COARSE_VIEW, FINE_VIEW, column_names
@@ -32,14 +31,12 @@ SPLIT = split_by_time(DATASET.log)
 
 
 @pytest.fixture(scope="module")
-def evaluated():
+def evaluated(cpu):
     """Models as of the cut, and what the test window says of them."""
-    cpu = Cpu(threads=1)
     models = fit_models(DATASET, DATASET.log.before(SPLIT.test_start), SMALL, SPLIT.test_start)
     users = find_active_users(DATASET.log, SPLIT.test_start, SPLIT.test_end)[:20]
     funnel = build_offline_funnel(models, FunnelConfig(cpu, NO_CHECKPOINTS))
-    yield models, asyncio.run(evaluate_funnel(funnel, models, DATASET, users, 7))
-    cpu.close()
+    return models, asyncio.run(evaluate_funnel(funnel, models, DATASET, users, 7))
 
 
 @pytest.fixture(scope="module")

@@ -15,7 +15,6 @@ import pytest
 from app.artifacts import Models, Rankers, Sizes
 from app.build import FunnelConfig
 from app.contracts import History
-from app.cpu import Cpu
 from app.deadline import NO_CHECKPOINTS
 from app.rank.logistic import Logistic
 from offline.config import JobConfig
@@ -199,10 +198,8 @@ async def asked(funnel, dataset):
 
 
 @pytest.fixture(scope="module")
-def wiring():
-    cpu = Cpu(threads=1)
-    yield FunnelConfig(cpu, NO_CHECKPOINTS, SIZES)
-    cpu.close()
+def wiring(cpu):
+    return FunnelConfig(cpu, NO_CHECKPOINTS, SIZES)
 
 
 @pytest.fixture(scope="module")
