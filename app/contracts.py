@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import KW_ONLY, dataclass, field, fields
 from functools import cached_property
 from math import inf
-from typing import Annotated, Any, Protocol, TypeAlias
+from typing import Annotated, Any, Literal, Protocol, TypeAlias
 
 import numpy as np
 from annotated_types import Ge, Gt, Le, Lt
@@ -28,6 +28,10 @@ Positive: TypeAlias = Annotated[float, Gt(0), Lt(inf)]
 NotNegative: TypeAlias = Annotated[float, Ge(0), Lt(inf)]
 Share: TypeAlias = Annotated[float, Ge(0), Le(1)]
 Seconds: TypeAlias = Annotated[float, Gt(0)]  # inf: unlimited
+
+# Whether it is known what a user must not be shown: "down", the store cannot be read; "lost", the
+# store has lost it; "unknown", not even what other users hide is known.
+FilterState: TypeAlias = Literal["ok", "down", "lost", "unknown"]
 
 ABSENT = np.int32(-1)  # in Ranks: the channel did not propose the candidate
 
@@ -64,6 +68,7 @@ class UserRecord:
     hidden: Rows = field(default_factory=lambda: NO_ROWS)
     restored: Rows = field(default_factory=lambda: NO_ROWS)  # items that are no longer hidden
     erased_at: float = -np.inf  # unix seconds, data time: older events do not exist
+    withheld: Blocked = NOTHING_BLOCKED  # what anybody hides, if the user's own is not known
 
 
 EMPTY_RECORD = UserRecord()
@@ -80,6 +85,7 @@ class History:
     record: UserRecord = EMPTY_RECORD  # ``take`` and ``newest`` drop this and what follows
     impressions: Rows = field(default_factory=lambda: NO_ROWS)  # recent ones, newest first
     raw_reply: Sequence[Any] = ()  # reply of the store, kept for the request log
+    filters: FilterState = "ok"
 
     def __len__(self) -> int:
         return len(self.rows)

@@ -8,11 +8,11 @@ from dataclasses import dataclass, field
 from time import monotonic
 from typing import Literal, TypeAlias, TypeVar
 
-from app.contracts import Proposal, Query, StageError
+from app.contracts import History, Proposal, Query, StageError
 
 log = logging.getLogger(__name__)
 
-Outcome: TypeAlias = Literal["ok", "late", "down", "bug"]
+Outcome: TypeAlias = Literal["ok", "late", "down", "bug", "lost", "unknown"]
 T = TypeVar("T")
 
 
@@ -50,6 +50,11 @@ class StageRunner:
     results: list[StageResult] = field(default_factory=list)
     query: Query | None = None  # set once the user is known
     proposals: list[Proposal] = field(default_factory=list)  # set once recall has ended
+
+    def record_filters(self, recent: History) -> None:
+        """Record as a failed stage that it is not known what the user must not be shown."""
+        if recent.filters != "ok":
+            self.results.append(StageResult("filters", 0.0, recent.filters, 0, 0))
 
     async def run_async(
         self, stage: str, by: float, work: Callable[[], Awaitable[T]], fallback: T

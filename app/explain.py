@@ -79,6 +79,7 @@ ExplainedStage: TypeAlias = Literal[
 FILTER_REASONS = {
     "blocked": "this scene blocks it, its provider or its category",
     "blocked_by_user": "the user has blocked it, its provider or its category",
+    "hidden_by_others": "some user has hidden or blocked it, and it is not known what this one has",
     "rating": "it has a policy flag that this scene forbids",
     "filter": "the filter of the request does not allow it",
 }

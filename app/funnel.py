@@ -85,6 +85,9 @@ class Funnel:
             recent = await runner.run_async(
                 "history", self.by.history, lambda: self.histories.recent(request.user), NO_HISTORY
             )
+            if runner.results[-1].outcome != "ok":
+                recent = self.histories.last_known(request.user)
+            runner.record_filters(recent)
         query = self.query_builder.build(request, recent)
         if not len(query.history):
             return query
@@ -181,7 +184,11 @@ class Funnel:
 
         This is the answer when everything else has failed.
         """
-        query = runner.query or self.query_builder.build(request, NO_HISTORY)
+        query = runner.query
+        if query is None:
+            recent = self.histories.last_known(request.user) if request.user else NO_HISTORY
+            runner.record_filters(recent)
+            query = self.query_builder.build(request, recent)
         proposals = [*(runner.proposals[:-1] or self._no_proposals()), self.fallback.read_list()]
         pool = self._merge(proposals, query)
         slate = self._build_ranked_slate(query, pool)

@@ -48,6 +48,12 @@ class Histories(Protocol):
     """Reads the events of a user since the bundle was made. An unknown user has none."""
 
     def recent(self, user: str) -> Awaitable[History]: ...
+    def last_known(self, user: str) -> History:
+        """Return what is known of the user while the store cannot answer.
+
+        ``filters`` and ``record.withheld`` say what must be left out of the list.
+        """
+        ...
 
 
 class FriendEvents(Protocol):

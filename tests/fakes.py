@@ -2,7 +2,7 @@
 
 import asyncio
 import inspect
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from time import monotonic
 
@@ -166,12 +166,16 @@ class FakeLocalChannel:
 class FakeHistories:
     known: dict[str, History] | None = None  # None: the store is down
     delay: float = 0.0
+    remembered: dict[str, History] = field(default_factory=dict)
 
     async def recent(self, user: str) -> History:
         await asyncio.sleep(self.delay)
         if self.known is None:
             raise StageError("store is down")
         return self.known.get(user, NO_HISTORY)
+
+    def last_known(self, user: str) -> History:
+        return self.remembered.get(user, NO_HISTORY)
 
 
 class RowFeatures:

@@ -42,6 +42,26 @@ async def await_store(work: Awaitable[Reply], failure: str = "the store did not 
         raise RefusalError(503, f"{failure}: {error}", retry_after=1) from error
 
 
+async def await_workers(service: Service, position: bytes | None = None) -> None:
+    """Wait until every worker knows a change of what users must not be shown.
+
+    ``position`` is that of the change; None: the newest one. Refuse if one does not confirm it.
+    """
+    exclusions = service.exclusions
+    stored = "the change is stored, but not all workers have confirmed it"
+    if position is None:
+        position = await await_store(exclusions.newest_change(), stored)
+    within = service.confirm_timeout
+    late = await await_store(exclusions.workers.unconfirmed(position, within), stored)
+    if late:
+        raise RefusalError(
+            503,
+            f"the change is stored, but {len(late)} of the workers ({late[0]}) did not confirm it "
+            f"within {within:g} s; they may not know it if Redis fails now: send it again",
+            retry_after=1,
+        )
+
+
 def json_response(content: Any, status: int = 200) -> Response:
     """Build a JSON answer."""
     return Response(orjson.dumps(content), status, media_type="application/json")

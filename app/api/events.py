@@ -8,7 +8,7 @@ from typing import Any
 from fastapi import APIRouter, Request, Response
 from pydantic import BaseModel, Field
 
-from app.api.endpoint import json_response, require_deployment, service_of
+from app.api.endpoint import await_workers, json_response, require_deployment, service_of
 from app.api.errors import RefusalError
 from app.api.event_bodies import (
     JSON,
@@ -24,6 +24,7 @@ from app.contracts import StageError
 from app.service.service import Service
 from app.state.event_codec import Event
 from app.state.event_writer import AppendOutcome, append_events
+from app.state.user_store import HIDING_EVENTS
 
 router = APIRouter(tags=["events"])
 ONE = [{"user_id": "196", "item_id": "50", "type": "click"}]
@@ -117,6 +118,8 @@ async def store_events(service: Service, new_events: Sequence[Event], now: float
         for event_type, n in Counter(event.type for event in new_events).items():
             service.metrics.count("events", event_type, "lost", n=n)
         raise RefusalError(503, f"the events were not stored: {error}", retry_after=1) from error
+    if any(event.type in HIDING_EVENTS for event in new_events):
+        await await_workers(service)
     pairs = list(zip(new_events, outcomes, strict=True))
     for (event_type, outcome), n in Counter((e.type, OUTCOMES[o]) for e, o in pairs).items():
         service.metrics.count("events", event_type, outcome, n=n)

@@ -9,7 +9,13 @@ from typing import Annotated
 from fastapi import APIRouter, Path, Query, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 
-from app.api.endpoint import await_store, json_response, require_deployment, service_of
+from app.api.endpoint import (
+    await_store,
+    await_workers,
+    json_response,
+    require_deployment,
+    service_of,
+)
 from app.api.errors import RefusalError
 from app.api.schemas import USER, FieldName, PathId, PublicId, ScalarValue, UserPathId, error_bodies
 from app.contracts import Blocked, UserRecord
@@ -132,6 +138,7 @@ async def delete_user(http: Request, user_id: UserPathId) -> Response:
     now = time.time()
     prefix = service.settings.key_prefix
     removed = await await_store(erase_user(service.writer, prefix, user_id, now))
+    await await_workers(service)
     removed["served"] = await await_store(erase_log_entries(service.writer, prefix, user_id))
     receipt = {"user_id": user_id, "erased": now, "removed": removed, "pending": PENDING}
     return json_response(receipt)
@@ -175,7 +182,10 @@ class BlockedBody(BaseModel):
     responses=NOT_STORED,
 )
 async def put_blocked(http: Request, user_id: UserPathId, body: BlockedBody) -> Response:
-    """Replace the user's blocked lists. They hold for the user's next list."""
+    """Replace the user's blocked lists. They hold for the user's next list, also without Redis.
+
+    The answer comes when every worker knows them.
+    """
     service = service_of(http)
     blocked = Blocked(tuple(body.items), tuple(body.providers), tuple(body.categories))
     count = len(blocked.items) + len(blocked.providers) + len(blocked.categories)
@@ -184,9 +194,10 @@ async def put_blocked(http: Request, user_id: UserPathId, body: BlockedBody) -> 
             422, f"{count} things are blocked, at most {MAX_BLOCKED} can be", "items"
         )
     prefix = service.settings.key_prefix
-    await await_store(
+    position = await await_store(
         write_blocked(service.writer, prefix, user_id, blocked), "nothing was blocked"
     )
+    await await_workers(service, position)
     return json_response(asdict(blocked))
 
 

@@ -6,7 +6,6 @@ show deleted items. So each worker writes the ids of such items to one file when
 
 import asyncio
 import logging
-import os
 from collections.abc import Iterable
 from itertools import islice
 from pathlib import Path
@@ -16,11 +15,11 @@ import orjson
 
 from app.live_catalogue.item_store import ItemStore
 from app.live_catalogue.live_items import ItemRecord
+from app.state.kept_file import keep_written
 
 log = logging.getLogger(__name__)
 
 MAX_IDS = 100_000  # the newest; 26 MB when every id has the maximal length
-WRITE_INTERVAL = 1.0  # seconds between two writes, at least
 
 
 def deleted_items_path(out: Path, prefix: str) -> Path:
@@ -30,22 +29,14 @@ def deleted_items_path(out: Path, prefix: str) -> Path:
 
 async def keep_deleted_items_written(item_store: ItemStore, path: Path) -> None:
     """Write the file whenever the items that may not be shown have changed, until cancelled."""
-    changed, written, last_error = asyncio.Event(), None, ""
+    changed = asyncio.Event()
     item_store.subscribe(lambda _: changed.set())
-    while True:
-        await changed.wait()
-        await item_store.loaded.wait()  # before that, the items may come from the file itself
-        changed.clear()
-        ids = _ids_not_shown(item_store.items.values())
-        if ids != written:
-            try:
-                await asyncio.to_thread(_write, path, ids)
-                written = ids
-            except OSError as error:
-                if str(error) != last_error:
-                    log.warning("a start without Redis would show deleted items: %s", error)
-                last_error = str(error)
-        await asyncio.sleep(WRITE_INTERVAL)
+    await item_store.loaded.wait()  # before that, the items may come from the file itself
+
+    def content() -> bytes:
+        return orjson.dumps(_ids_not_shown(item_store.items.values()))
+
+    await keep_written(path, changed, content, "a start without Redis would show deleted items")
 
 
 def read_deleted_items(path: Path) -> list[ItemRecord]:
@@ -66,11 +57,3 @@ def _ids_not_shown(items: Iterable[ItemRecord]) -> list[str]:
         key=lambda item: -item.since,
     )
     return sorted(item.item_id for item in islice(newest, MAX_IDS))
-
-
-def _write(path: Path, ids: list[str]) -> None:
-    """Write the file as a whole, even when other workers do so at the same time."""
-    path.parent.mkdir(exist_ok=True)
-    part = path.with_suffix(f".{os.getpid()}.part")
-    part.write_bytes(orjson.dumps(ids))
-    part.replace(path)

@@ -2,7 +2,7 @@
 
 A change is one transaction: the item's record in a hash, and the same record in a stream. Every
 worker reads the stream, applies each change at once, and confirms how far it has read. A change is
-*confirmed* when all workers have confirmed it; see ``app.live_catalogue.confirmations``.
+*confirmed* when all workers have confirmed it; see ``app.state.confirmations``.
 
 Stored names: the hash is ``{prefix}:{items}:told``, the stream ``{prefix}:{items}:log``.
 """
@@ -16,8 +16,8 @@ from typing import Any
 import orjson
 
 from app.contracts import StageError
-from app.live_catalogue.confirmations import WORKER_TIMEOUT, Confirmations
 from app.live_catalogue.live_items import ItemRecord
+from app.state.confirmations import WORKER_TIMEOUT, Confirmations
 from app.state.store import CommandPart, Store
 from app.state.streams import StreamEntry, follow_streams
 
@@ -51,7 +51,7 @@ class ItemStore:
     def __init__(self, store: Store, prefix: str, worker_timeout: float = WORKER_TIMEOUT) -> None:
         self.items: dict[str, ItemRecord] = {}  # by id, deleted items included
         self.loaded = asyncio.Event()  # set once the store's items have been read
-        self.workers = Confirmations(store, prefix, worker_timeout)
+        self.workers = Confirmations(store, f"{prefix}:{{items}}:workers", worker_timeout)
         self._store = store
         self._items_key, self._log_key = f"{prefix}:{{items}}:told", item_log_key(prefix)
         self.offsets = {self._log_key.encode(): STREAM_START}  # the newest change applied

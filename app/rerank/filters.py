@@ -39,6 +39,34 @@ class BlockedFilter:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class WithheldFilter:
+    """Removes what anybody has hidden or blocked, for a user whose own filters are not known."""
+
+    catalogue: Catalogue
+    withheld: Blocked
+    published_rows: Rows  # (m,) ascending: items of the bundle among ``withheld.items``
+    items: frozenset[str]  # ``withheld.items``, to compare with items that came later
+    name: str = "hidden_by_others"
+
+    @classmethod
+    def of(cls, catalogue: Catalogue, withheld: Blocked) -> "WithheldFilter":
+        """Build the filter for a catalogue, whose later items may change."""
+        rows = catalogue.ids.rows(withheld.items)
+        is_published = (rows >= 0) & (rows < catalogue.published_count)
+        return cls(catalogue, withheld, np.unique(rows[is_published]), frozenset(withheld.items))
+
+    def allows(self, rows: Rows) -> NDArray[np.bool_]:
+        categories = Blocked((), self.withheld.providers, self.withheld.categories)
+        mask = BlockedFilter(self.catalogue, categories, self.name).allows(rows)
+        mask &= ~np.isin(rows, self.published_rows)
+        later = (rows >= self.catalogue.published_count).nonzero()[0]
+        if len(later):
+            names = self.catalogue.ids.names(rows[later])
+            mask[later] &= [name not in self.items for name in names]
+        return mask
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class FlagFilter:
     """Removes items with a policy flag that the scene forbids."""
 
@@ -57,6 +85,13 @@ class PolicyFilters:
     catalogue: Catalogue
     default_scene: PolicySettings = field(default_factory=PolicySettings)
     scenes: Mapping[str, PolicySettings] = field(default_factory=dict)  # by scene; others: default
+    _kept: list["WithheldFilter"] = field(default_factory=list, init=False, repr=False)
+
+    def _withheld_filter(self, withheld: Blocked) -> "WithheldFilter":
+        """Return the filter of what anybody hides. It is kept, because it can have many items."""
+        if not self._kept or self._kept[0].withheld is not withheld:
+            self._kept[:] = [WithheldFilter.of(self.catalogue, withheld)]
+        return self._kept[0]
 
     def settings_for(self, scene: str) -> PolicySettings:
         return self.scenes.get(scene, self.default_scene)
@@ -76,6 +111,8 @@ class PolicyFilters:
             filters.append(BlockedFilter(catalogue, by_policy, "blocked"))
         if recent.record.blocked:
             filters.append(BlockedFilter(catalogue, recent.record.blocked, "blocked_by_user"))
+        if recent.record.withheld:
+            filters.append(self._withheld_filter(recent.record.withheld))
         if settings.forbidden_flags:
             filters.append(FlagFilter(catalogue, settings.forbidden_flags))
         if request.filter:

@@ -24,6 +24,7 @@ from app.service.serving_bundle import ServingBundle
 from app.settings import Settings
 from app.state.counters import PopularityCounters
 from app.state.double_buffer import DoubleBuffer, Replica
+from app.state.shared_exclusions import SharedExclusions
 from app.state.store import Store
 from app.state.stream_consumer import StreamConsumer
 from app.state.table_readers import MappedTables
@@ -52,10 +53,17 @@ class Deployment:
     tasks: list[asyncio.Task[None]] = field(default_factory=list, init=False)
 
     @classmethod
-    def build(cls, bundle: Bundle, settings: Settings, store: Store, cpu: Cpu) -> "Deployment":
+    def build(
+        cls,
+        bundle: Bundle,
+        settings: Settings,
+        store: Store,
+        cpu: Cpu,
+        exclusions: SharedExclusions,
+    ) -> "Deployment":
         """Build the deployment of a bundle. Call it in a thread: many items take long."""
         serving = ServingBundle.of(bundle, settings)
-        one, other = (_build_replica(serving, store, cpu) for _ in range(2))
+        one, other = (_build_replica(serving, store, cpu, exclusions) for _ in range(2))
         state = DoubleBuffer(one, other, cpu)
         return cls(
             serving.bundle,
@@ -125,9 +133,11 @@ class Deployment:
             await asyncio.sleep(POLL_INTERVAL)
 
 
-def _build_replica(serving: ServingBundle, store: Store, cpu: Cpu) -> Replica[Funnel]:
+def _build_replica(
+    serving: ServingBundle, store: Store, cpu: Cpu, exclusions: SharedExclusions
+) -> Replica[Funnel]:
     """Build one copy of the live state, and the funnel that reads it."""
-    counters, histories = serving.build_counters(), serving.build_histories(store)
+    counters, histories = serving.build_counters(), serving.build_histories(store, exclusions)
     tables = MappedTables(serving.bundle.models.tables)
     state = LiveState(counters, histories, tables, histories)
     return Replica(counters, serving.build_funnel(state, cpu))

@@ -19,6 +19,7 @@ from app.live_catalogue.item_store import ItemStore
 from app.observe.metrics import Metrics
 from app.service.deployment import Deployment
 from app.settings import Settings
+from app.state.shared_exclusions import SharedExclusions
 from app.state.store import Store
 from app.state.tables import retire_tables
 
@@ -47,6 +48,7 @@ class Rollout:
     metrics: Metrics
     store: Store
     item_store: ItemStore
+    exclusions: SharedExclusions
     cpu: Cpu
     tasks: BackgroundTasks
     timing: RolloutTiming = DEFAULT_TIMING
@@ -73,7 +75,8 @@ class Rollout:
     async def _put_into_service(self, bundle: Bundle) -> None:
         """Build the deployment of a sound bundle, warm it up, then replace the old one."""
         await asyncio.to_thread(compile_kernels)
-        new = await asyncio.to_thread(Deployment.build, bundle, self.settings, self.store, self.cpu)
+        parts = (self.settings, self.store, self.cpu, self.exclusions)
+        new = await asyncio.to_thread(Deployment.build, bundle, *parts)
         self.item_store.subscribe(new.live_items.put)
         new.start(self.tasks.start)
         try:
@@ -93,6 +96,7 @@ class Rollout:
         with suppress(TimeoutError):  # Redis is down: serve the bundle without it
             async with asyncio.timeout(self.timing.prepare):
                 await self.item_store.loaded.wait()
+                await self.exclusions.loaded.wait()
                 await new.wait_until_current()
         await self._withhold_deleted_items()
         await new.warm_up()

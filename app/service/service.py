@@ -31,6 +31,7 @@ from app.service.rollout import DEFAULT_TIMING, Rollout, RolloutTiming
 from app.settings import Settings
 from app.state.archiver_status import UNLIMITED, is_archiver_in_use, read_archiver_lag
 from app.state.event_codec import events_key, impressions_key
+from app.state.shared_exclusions import SharedExclusions, exclusions_path
 from app.state.store import Store
 from app.state.write_queue import ImpressionWriter
 
@@ -56,6 +57,7 @@ class Service:
         # Writes have a longer timeout than reads. They go on when the reading store gives up.
         self.writer = Store.connect(url, timeout=WRITE_TIMEOUT, on_round_trip=observe)
         self.item_store = ItemStore(self.writer, prefix)
+        self.exclusions = SharedExclusions(self.writer, prefix)
         self.impressions = ImpressionWriter(self.writer, prefix)
         self.impressions.limit = settings.stream_limit
         self.impressions.recently_shown_limit = settings.shown_memory()
@@ -66,7 +68,14 @@ class Service:
         self.cpu = Cpu(settings.cpu_threads)
         self.tasks = BackgroundTasks()
         self.rollout = Rollout(
-            settings, metrics, self.store, self.item_store, self.cpu, self.tasks, timing
+            settings,
+            metrics,
+            self.store,
+            self.item_store,
+            self.exclusions,
+            self.cpu,
+            self.tasks,
+            timing,
         )
         bounds = DriftBounds(settings.drift_bound, settings.bundle_age_bound_hours * HOUR)
         self.drift_monitor = DriftMonitor(bounds, metrics, self.cpu)
@@ -92,12 +101,16 @@ class Service:
 
     def start(self) -> None:
         """Start the tasks that serve the current bundle and follow its changes."""
-        deleted_items = deleted_items_path(self.settings.out, self.settings.key_prefix)
+        place = self.settings.out, self.settings.key_prefix
+        exclusions = exclusions_path(*place)
+        self.exclusions.preload(exclusions)
         for work in (
             self.impressions.run(),
             self.request_log.run(),
             self.item_store.run(),
-            keep_deleted_items_written(self.item_store, deleted_items),
+            keep_deleted_items_written(self.item_store, deleted_items_path(*place)),
+            self.exclusions.run(),
+            self.exclusions.keep_written(exclusions),
             self.metrics.keep_shared(),
             self._watch(),
         ):
@@ -107,6 +120,7 @@ class Service:
         """End all tasks, write the queued records, and close the connections."""
         await self.tasks.stop()
         await self.item_store.workers.deregister()
+        await self.exclusions.workers.deregister()
         await self.impressions.close()
         await self.request_log.close()
         self.metrics.share()

@@ -22,6 +22,7 @@ from app.recall.registry import override_channels
 from app.settings import Settings
 from app.state.counters import PopularityCounters
 from app.state.histories import RedisHistories
+from app.state.shared_exclusions import SharedExclusions
 from app.state.store import Store
 from app.state.stream_consumer import CounterUpdates, StreamConsumer
 
@@ -57,7 +58,9 @@ class ServingBundle:
         models, shift = self.bundle.models, self.bundle.manifest.time_shift
         return LiveItems(self.base, self.catalogue, models, counters, shift)
 
-    def build_histories(self, store: Store) -> RedisHistories:
+    def build_histories(
+        self, store: Store, exclusions: SharedExclusions | None = None
+    ) -> RedisHistories:
         settings, models, manifest = self.settings, self.bundle.models, self.bundle.manifest
         return RedisHistories(
             store,
@@ -67,6 +70,7 @@ class ServingBundle:
             manifest.time_shift,
             limit=settings.history_limit,
             shown_limit=settings.shown_memory(),
+            exclusions=exclusions,
         )
 
     def build_stream_consumer(self, store: Store, counters: CounterUpdates) -> StreamConsumer:

@@ -1,6 +1,7 @@
 """Remove a user from the store, and count what was removed.
 
-A worker's memory holds only counts without names, and lists that are written within about 50 ms.
+A worker's memory holds counts without names, lists that are written within about 50 ms, and what
+the store last replied about a user, which the announcement of the erasure removes.
 Every other place that stores users' data has a function like ``erase_user``. ``app.api.users``
 calls all of them.
 """
@@ -16,6 +17,8 @@ from app.state.event_writer import marks_keys
 from app.state.store import Store
 from app.state.streams import StreamPages
 from app.state.user_store import (
+    ERASED_USER,
+    announce,
     attributes_key,
     blocked_key,
     decode_friends,
@@ -25,6 +28,8 @@ from app.state.user_store import (
     history_key,
     read_user_data,
     recently_shown_key,
+    restored_key,
+    user_digest,
 )
 
 ErasureReceipt: TypeAlias = dict[str, int]  # what was removed, and how many
@@ -32,7 +37,10 @@ ErasureReceipt: TypeAlias = dict[str, int]  # what was removed, and how many
 PAGE = 2_000  # entries of a stream, or keys, in one read
 READ_TIMEOUT = 10.0  # seconds for one read
 WRITE_DELAY = 0.3  # seconds in which the lists that were shown just now are written
-USER_KEYS = (history_key, hidden_key, attributes_key, friends_key, blocked_key, recently_shown_key)
+USER_KEYS = (
+    *(history_key, hidden_key, attributes_key, friends_key, blocked_key, recently_shown_key),
+    restored_key,
+)
 # KEYS: a value. ARGV: the value as it must be, its new value ("": delete it).
 COMPARE_AND_SET = """
 if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 0 end
@@ -83,7 +91,9 @@ async def _delete_keys(connection: Store, prefix: str, user: str, now: float) ->
     sizes: list[int] = await connection.pipeline("erase", [("SCARD", key) for key in marks])
     keys = [*marks, *(key(prefix, user) for key in USER_KEYS)]
     mark_erased = ("SET", erased_key(prefix, user), repr(now))
-    await connection.pipeline("erase", [mark_erased, ("DEL", *keys)])
+    member = ERASED_USER + user_digest(user).encode()
+    announcement = announce(prefix, user, [member])
+    await connection.pipeline("erase", [mark_erased, ("DEL", *keys), *announcement])
     blocked = data.blocked
     return {
         "history": data.history_length,

@@ -16,12 +16,16 @@ import orjson
 from app.state.event_codec import Event, events_key
 from app.state.store import CommandPart, Store
 from app.state.user_store import (
+    MAX_ANNOUNCED,
     MAX_HIDDEN,
     MAX_STORED_EVENTS,
     attributes_key,
+    exclusion_log_key,
+    exclusions_key,
     hidden_key,
     hidden_member,
     history_key,
+    user_digest,
     user_key,
 )
 
@@ -30,10 +34,11 @@ MAX_MARKS = 512  # ids in one set: as many as the server stores as plain integer
 MARK_PARTS = ("m0", "m1", "m2")  # two full sets hold a whole batch of 1,000
 MARK_TTL = 30 * 86_400  # seconds after the user's last event
 
-# KEYS: the three sets of marks, newest first; history; stream; hidden items; attributes. ARGV: the
-# limits of history, stream, marks and hidden items; TTL of the marks; names of the attributes to
-# add to entries. Then for each event: its mark, time, history member, stream entry without its
-# closing bracket, and hidden member or "". The reply has an ``AppendOutcome`` for each event.
+# KEYS: the three sets of marks, newest first; history; stream; hidden items; attributes; what any
+# user has hidden, and the stream of its changes. ARGV: the limits of history, stream, marks and
+# hidden items; TTL of the marks; names of the attributes to add to entries; the limit of the
+# changes; digest of the user. Then for each event: its mark, time, history member, stream entry
+# without its closing bracket, and hidden member or "". The reply has an ``AppendOutcome`` for each.
 SCRIPT = """
 local outcomes, n = {}, 0
 local ending, names = ']', cjson.decode(ARGV[6])
@@ -47,7 +52,7 @@ if stored then
   if next(carried) then ending = ',' .. cjson.encode(carried) .. ']' end
 end
 local newest = tonumber(redis.call('ZREVRANGE', KEYS[4], 0, 0, 'WITHSCORES')[2]) or 0
-for at = 7, #ARGV, 5 do
+for at = 9, #ARGV, 5 do
   n = n + 1
   outcomes[n] = 0
   for which = 1, 3 do
@@ -65,13 +70,19 @@ for at = 7, #ARGV, 5 do
     if ARGV[at + 4] ~= '' then
       redis.call('ZADD', KEYS[6], 'GT', ARGV[at + 1], ARGV[at + 4])
       redis.call('ZREMRANGEBYRANK', KEYS[6], 0, -ARGV[4] - 1)
+      local change = {'u', ARGV[8]}
+      if string.sub(ARGV[at + 4], 1, 1) == 'h' then
+        change[3], change[4] = 'm', 'i' .. string.sub(ARGV[at + 4], 2)
+        redis.call('SADD', KEYS[8], change[4])
+      end
+      redis.call('XADD', KEYS[9], 'MAXLEN', '~', ARGV[7], '*', unpack(change))
     end
   end
 end
 for which = 1, 3 do redis.call('EXPIRE', KEYS[which], ARGV[5]) end
 if redis.call('ZREMRANGEBYRANK', KEYS[4], 0, -ARGV[1] - 1) > 0 then
   for i = 1, n do
-    local is_kept = redis.call('ZSCORE', KEYS[4], ARGV[5 * i + 4])
+    local is_kept = redis.call('ZSCORE', KEYS[4], ARGV[5 * i + 6])
     if outcomes[i] ~= 1 and not is_kept then outcomes[i] = 2 end
   end
 end
@@ -128,11 +139,11 @@ async def append_events(  # noqa: PLR0913, PLR0917 - the last three are seldom p
     for position, event in enumerate(events):
         by_user.setdefault(event.user, []).append(position)
     names = orjson.dumps(list(attribute_names))
-    bounds = (limit, stream_limit, MAX_MARKS, MAX_HIDDEN, MARK_TTL, names)
+    bounds = (limit, stream_limit, MAX_MARKS, MAX_HIDDEN, MARK_TTL, names, MAX_ANNOUNCED)
     runs = []
     for user, positions in by_user.items():
         parts = (part for n in positions for part in _arguments(events[n]))
-        runs.append((*_keys(prefix, user), *bounds, *parts))
+        runs.append((*_keys(prefix, user), *bounds, user_digest(user), *parts))
     first, *others = runs  # EVAL stores the script on the server, so that EVALSHA can name it
     by_hash = [("EVALSHA", SHA, *run) for run in others]
     replies = await store.pipeline("append", [("EVAL", SCRIPT, *first), *by_hash])
@@ -145,7 +156,8 @@ async def append_events(  # noqa: PLR0913, PLR0917 - the last three are seldom p
 
 def _keys(prefix: str, user: str) -> tuple[CommandPart, ...]:
     user_keys = (history_key(prefix, user), events_key(prefix), hidden_key(prefix, user))
-    keys = (*marks_keys(prefix, user), *user_keys, attributes_key(prefix, user))
+    shared_keys = (exclusions_key(prefix), exclusion_log_key(prefix))
+    keys = (*marks_keys(prefix, user), *user_keys, attributes_key(prefix, user), *shared_keys)
     return (len(keys), *keys)
 
 

@@ -8,11 +8,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.catalogue.ids import IdIndex
-from app.contracts import EMPTY_RECORD, NO_HISTORY, NO_ROWS, History, Rows, UserRecord
+from app.contracts import (
+    EMPTY_RECORD,
+    NO_HISTORY,
+    NO_ROWS,
+    FilterState,
+    History,
+    Rows,
+    UserRecord,
+)
 from app.event_weights import EventWeights
 from app.stages import UserEvents
 from app.state.event_codec import Event, decode_history
 from app.state.event_interpreter import EventInterpreter
+from app.state.shared_exclusions import SharedExclusions
 from app.state.store import CommandPart, Store
 from app.state.user_store import (
     HIDING_EVENTS,
@@ -25,9 +34,12 @@ from app.state.user_store import (
     decode_hidden,
     erased_key,
     friends_key,
+    generation_key,
     hidden_key,
     history_key,
+    lost_key,
     recently_shown_key,
+    restored_key,
 )
 
 RECORD_KEYS = (blocked_key, attributes_key, friends_key)
@@ -44,11 +56,15 @@ class RedisHistories:
     time_shift: float = 0.0  # seconds from the data's time to the wall clock
     limit: int = MAX_STORED_EVENTS
     shown_limit: int = 0  # recently shown items to read; 0: no policy uses them
+    exclusions: SharedExclusions | None = None  # None: every filter is in the store
     _interpreter: EventInterpreter = field(init=False, repr=False)
+    _state_keys: tuple[str, str] = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
         interpreter = EventInterpreter(self.ids, self.event_weights, self.time_shift)
         object.__setattr__(self, "_interpreter", interpreter)
+        state_keys = (generation_key(self.prefix), lost_key(self.prefix))
+        object.__setattr__(self, "_state_keys", state_keys)
 
     async def recent(self, user: str) -> History:
         """Return the user's live events, newest first, the user's record and recent impressions.
@@ -62,14 +78,44 @@ class RedisHistories:
         commands: list[tuple[CommandPart, ...]] = [
             ("ZREVRANGE", *newest),
             ("GET", erased_key(self.prefix, user)),  # alone: it has no hash tag
-            ("MGET", *(key(self.prefix, user) for key in RECORD_KEYS)),
+            ("MGET", *self._state_keys),
+            ("MGET", *(key(self.prefix, user) for key in (*RECORD_KEYS, restored_key))),
             ("ZRANGE", hidden_key(self.prefix, user), 0, -1, "WITHSCORES"),
         ]
         if self.shown_limit:
             shown = (recently_shown_key(self.prefix, user), 0, self.shown_limit - 1)
             commands.append(("LRANGE", *shown))
-        events, erased, record, *others = await self.store.pipeline("history", commands)
-        return self.decode([events, [*record, erased], *others])
+        exclusions = self.exclusions
+        change_count = exclusions.change_count if exclusions else 0
+        replies = await self.store.pipeline("history", commands)
+        events, erased, (generation, lost), (*record, restored), *others = replies
+        raw_reply = [events, [*record, erased], *others]
+        history = self.decode(raw_reply)
+        if exclusions is None:
+            return history
+        if exclusions.is_lost(generation, lost, restored):
+            return self._without_filters(user, history, "lost")
+        exclusions.remember(user, raw_reply, change_count)
+        return history
+
+    def last_known(self, user: str) -> History:
+        """Return what the store last replied about the user; see ``app.stages.Histories``."""
+        if self.exclusions is None:
+            return NO_HISTORY
+        raw_reply = self.exclusions.last_known.get(user)
+        remembered = NO_HISTORY if raw_reply is None else self.decode(raw_reply)
+        if raw_reply is not None and self.exclusions.is_followed:
+            return remembered
+        return self._without_filters(user, remembered, "down")
+
+    def _without_filters(self, user: str, remembered: History, reason: FilterState) -> History:
+        """Add what anybody hides, because it is not known what the user hides."""
+        exclusions = self.exclusions
+        if exclusions is None or not exclusions.generation:
+            return replace(remembered, filters="unknown")
+        erased_at = np.inf if exclusions.is_erased(user) else remembered.record.erased_at
+        record = replace(remembered.record, withheld=exclusions.withheld, erased_at=erased_at)
+        return replace(remembered, record=record, filters=reason)
 
     async def recent_events(self, users: Sequence[str], newest: int) -> UserEvents:
         """Return the ``newest`` live events of each of several users.
@@ -138,6 +184,10 @@ class MemoryHistories:
             history[event.history_member()] = event.timestamp
             if len(history) > self.limit:
                 del history[min(history, key=lambda member: (history[member], member))]
+
+    def last_known(self, _user: str) -> History:
+        """Return no history: memory always answers."""
+        return NO_HISTORY
 
     async def recent(self, user: str) -> History:
         """Return the user's live events, newest first. Unknown items and types are left out."""

@@ -1,7 +1,8 @@
 """The store's data of each user: the keys, the format of the values, reading and writing.
 
 All keys of a user carry the user's hash tag, so that they are on one server of a cluster. The mark
-of an erasure is the exception: it must not contain the user's id.
+of an erasure is the exception: it must not contain the user's id. A change of what a user must not
+be shown is announced to all workers; see ``app.state.shared_exclusions``.
 """
 
 import math
@@ -23,6 +24,10 @@ MAX_ATTRIBUTES = 50
 MAX_BLOCKED = 1_000  # items, providers and categories together
 MAX_HIDDEN = 1_000  # newest hidden and restored items that are kept of each user
 RECENTLY_SHOWN_TTL = 30 * 86_400  # seconds after the last list that a user was shown
+MAX_ANNOUNCED = 10_000  # changes in the stream, about; a worker that missed more forgets all users
+# First byte of a member of the shared set. The name of an item, provider or category follows, or
+# the digest of an erased user.
+ITEM, PROVIDER, CATEGORY, ERASED_USER = b"i", b"p", b"c", b"e"
 HIDING_EVENTS = {"hide": "h", "unhide": "u"}  # event type: first letter of the stored member
 
 
@@ -45,6 +50,7 @@ friends_key = _key_of("f")  # friends: a JSON array of ids
 blocked_key = _key_of("b")  # what the user has blocked: a JSON array of three arrays
 hidden_key = _key_of("x")  # items that the user hid or restored: a sorted set by timestamp
 recently_shown_key = _key_of("s")  # items that the user was shown lately: a list, newest first
+restored_key = _key_of("k")  # generation of the store into which the user's lost data was restored
 
 
 def erased_key(prefix: str, user: str) -> str:
@@ -54,6 +60,42 @@ def erased_key(prefix: str, user: str) -> str:
     that also names other keys of the user.
     """
     return f"{prefix}:erased:{user_digest(user)}"
+
+
+def exclusions_key(prefix: str) -> str:
+    """Return the key of the set of all that any user has hidden or blocked, and erased users."""
+    return f"{prefix}:excluded"
+
+
+def exclusion_log_key(prefix: str) -> str:
+    """Return the key of the stream of changes of what users must not be shown."""
+    return f"{prefix}:excluded:log"
+
+
+def generation_key(prefix: str) -> str:
+    """Return the key that exists as long as the store has not lost the users' data."""
+    return f"{prefix}:{{users}}:generation"
+
+
+def lost_key(prefix: str) -> str:
+    """Return the key that exists while users' data is missing: unix seconds of the loss."""
+    return f"{prefix}:{{users}}:lost"
+
+
+def announce(
+    prefix: str, user: str, members: Sequence[bytes] = ()
+) -> list[tuple[CommandPart, ...]]:
+    """Return the commands that tell all workers of a change. The last replies its position.
+
+    Args:
+        prefix: of all keys.
+        user: whose filters have changed.
+        members: what the user must not be shown from now on; empty: less than before.
+    """
+    added = [part for member in members for part in (b"m", member)]
+    log = ("XADD", exclusion_log_key(prefix), "MAXLEN", "~", MAX_ANNOUNCED, "*")
+    commands: list[tuple[CommandPart, ...]] = [(*log, "u", user_digest(user), *added)]
+    return [("SADD", exclusions_key(prefix), *members), *commands] if members else commands
 
 
 def user_digest(user: str) -> str:
@@ -127,9 +169,42 @@ async def write_friends(store: Store, prefix: str, user: str, friends: Sequence[
     await _write(store, friends_key(prefix, user), orjson.dumps(list(friends)) if friends else None)
 
 
-async def write_blocked(store: Store, prefix: str, user: str, blocked: Blocked) -> None:
-    """Replace what the user has blocked."""
-    await _write(store, blocked_key(prefix, user), encode_blocked(blocked) if blocked else None)
+async def write_blocked(store: Store, prefix: str, user: str, blocked: Blocked) -> bytes:
+    """Replace what the user has blocked; return the position of the announcement."""
+    key, members = blocked_key(prefix, user), _blocked_members(blocked)
+    write: tuple[CommandPart, ...] = ("SET", key, encode_blocked(blocked))
+    commands = [write if blocked else ("DEL", key), *announce(prefix, user, members)]
+    return bytes((await store.pipeline("block", commands))[-1])
+
+
+def _blocked_members(blocked: Blocked) -> list[bytes]:
+    names = ((ITEM, blocked.items), (PROVIDER, blocked.providers), (CATEGORY, blocked.categories))
+    return [kind + name.encode() for kind, all_of_kind in names for name in all_of_kind]
+
+
+def restoring_commands(
+    prefix: str, user: str, reply: Sequence[Any]
+) -> list[tuple[CommandPart, ...]]:
+    """Return the commands that write a user's data again, as ``RedisHistories`` has read it.
+
+    What is stored meanwhile is kept.
+    """
+    events, (blocked, attributes, friends, erased), hidden, *_ = reply
+    values = (
+        (blocked_key, blocked),
+        (attributes_key, attributes),
+        (friends_key, friends),
+        (erased_key, erased),
+    )
+    commands: list[tuple[CommandPart, ...]] = [
+        ("SET", key(prefix, user), value, "NX") for key, value in values if value is not None
+    ]
+    for key, stored in ((history_key, events), (hidden_key, hidden)):
+        if stored:
+            pairs = zip(stored[1::2], stored[::2], strict=True)
+            scores = [part for pair in pairs for part in pair]
+            commands.append(("ZADD", key(prefix, user), "GT", *scores))
+    return commands
 
 
 async def read_blocked(store: Store, prefix: str, user: str) -> Blocked:

@@ -14,7 +14,7 @@ from typing_extensions import override
 from app.build import LiveState
 from app.bundle.bundle import Bundle, load_bundle
 from app.catalogue.attributes import column_kinds
-from app.contracts import History, Proposal
+from app.contracts import NO_HISTORY, History, Proposal
 from app.cpu import Cpu
 from app.deadline import NO_CHECKPOINTS, Outcome, StageResult, StageRunner
 from app.expressions.item_filter import FilterError, parse_filter
@@ -50,6 +50,9 @@ class LoggedHistories:
 
     async def recent(self, _user: str) -> History:
         return self.decode(self.raw_reply)
+
+    def last_known(self, _user: str) -> History:
+        return self.decode(self.raw_reply) if self.raw_reply else NO_HISTORY
 
 
 @dataclass(slots=True)

@@ -3,11 +3,14 @@
 import signal
 import subprocess
 import time
+from concurrent.futures import ThreadPoolExecutor
+from itertools import chain
 
 import pytest
 import redis
 
 from app.process.server_process import find_binary
+from app.state.user_store import lost_key
 from tests.serving import running, until
 from tests.world import seen_by
 
@@ -159,3 +162,118 @@ def test_started_without_a_redis_it_serves_and_takes_it_up_when_it_comes(out, se
         server.start()
         until(served.is_ready, 30)
         until(lambda: is_whole(served), SOON)
+
+
+# What users do not want to see. The store is asked for the lists of "u1" and "u3" afterwards, so
+# the worker remembers these two; "u2" and "u4" are users that it has to treat as any other.
+def forbid(served):
+    """Hide and block what is at the top of some users' lists; return it by user."""
+    forbidden = {}
+    for user in ("u1", "u2", "u3", "u4"):
+        items = ids_of(served.recommend(user, k=10))
+        forbidden[user] = set(items[:6])
+        for item in items[:3]:
+            body = {"user_id": user, "item_id": item, "type": "hide"}
+            assert served.client.post("/events", json=body).status_code == 202
+        blocked = {"items": items[3:6]}
+        assert served.client.put(f"/users/{user}/blocked", json=blocked).status_code == 200
+    for user in ("u1", "u3"):
+        for _ in range(8):  # every worker
+            assert not set(ids_of(served.recommend(user))) & forbidden[user]
+    return forbidden
+
+
+def ids_of(answer):
+    return [item["item_id"] for item in answer["items"]]
+
+
+def ask_together(served, forbidden, n=40):
+    """Ask for lists of all users, several at once; check that nothing forbidden is shown."""
+    users = [list(forbidden)[at % len(forbidden)] for at in range(n)]
+    with ThreadPoolExecutor(8) as pool:
+        answers = list(pool.map(served.recommend, users))
+    by_user = {}
+    for user, answer in zip(users, answers, strict=True):
+        assert not set(ids_of(answer)) & forbidden[user], (user, answer)
+        by_user.setdefault(user, []).append(answer)
+    return by_user
+
+
+def is_answered_by_the_store(answers):
+    return not any("history" in {stage for stage, _ in missing(answer)} for answer in answers)
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_nothing_hidden_or_blocked_is_shown_whatever_happens_to_redis(out, server, workers):
+    brief = {"RECFUNNEL_REDIS_TIMEOUT_MS": "300", "RECFUNNEL_WORKERS": str(workers)}
+    with running(out, REDIS_URL=server.url, **brief) as served:
+        until(lambda: is_whole(served), SOON)
+        forbidden = forbid(served)
+        check_hung(served, server, forbidden, one_worker=workers == 1)
+        time.sleep(1.5)  # the file is written within a second
+        server.kill()
+        for _ in range(2):
+            answers = ask_together(served, forbidden)
+            assert all("history" in dict(missing(each)) for each in answers["u2"])
+        assert put_blocked(served, "u5", []).status_code == 503
+        server.start()  # empty
+        check_restarted_empty(served, server, forbidden)
+    server.kill()
+    with running(out, ready=False, REDIS_URL=server.url, **brief) as served:  # the file is left
+        until(served.is_ready, 60)
+        answers = ask_together(served, forbidden)
+        assert all(("filters", "down") in missing(each) for each in chain(*answers.values()))
+        assert all(each["items"] for each in chain(*answers.values()))
+
+
+def check_hung(served, server, forbidden, *, one_worker):
+    server.signal(signal.SIGSTOP)
+    try:
+        for _ in range(2):
+            answers = ask_together(served, forbidden)
+            assert all(("filters", "down") in missing(each) for each in answers["u2"])
+            assert all(each["items"] for each in answers["u2"])
+            if one_worker:  # the last known filters of this user hold
+                assert all("filters" not in dict(missing(each)) for each in answers["u1"])
+    finally:
+        server.signal(signal.SIGCONT)
+    until(lambda: is_answered_by_the_store(ask_together(served, forbidden)["u2"]), SOON)
+
+
+def check_restarted_empty(served, server, forbidden):
+    until(lambda: is_answered_by_the_store(ask_together(served, forbidden)["u2"]), SOON)
+    until(lambda: not any(map(missing, ask_together(served, forbidden)["u1"])), SOON)
+    stranger = served.recommend("u9")
+    assert ("filters", "lost") in missing(stranger)
+    assert not set(ids_of(stranger)) & set().union(*forbidden.values())
+    restored = served.client.get("/users/u1/blocked").json()["items"]
+    assert set(restored) < forbidden["u1"]
+    assert len(restored) == 3
+    with redis.Redis.from_url(server.url) as link:  # the operator accepts the loss
+        assert link.delete(lost_key("recfunnel")) == 1
+    until(lambda: not missing(served.recommend("u9")), SOON)
+
+
+def put_blocked(served, user, items):
+    return served.client.put(f"/users/{user}/blocked", json={"items": items})
+
+
+def test_without_any_redis_ever_the_list_says_that_the_filters_are_unknown(out, server):
+    server.kill()
+    with running(out, ready=False, REDIS_URL=server.url) as served:
+        until(served.is_ready, 60)
+        answer = served.recommend("u1")
+        assert ("filters", "unknown") in missing(answer)
+        assert sensible(answer)
+
+
+def test_an_erased_user_stays_unknown_without_redis(out, server):
+    with running(out, REDIS_URL=server.url) as served:
+        personal = ids_of(served.recommend("u1", k=20))
+        assert served.client.delete("/users/u1").status_code == 200
+        time.sleep(1.5)  # the file is written within a second
+        server.kill()
+        answer = served.recommend("u1", k=20)
+        assert ("filters", "down") in missing(answer)
+        assert seen_by("u1") & set(ids_of(served.recommend("u1", k=100)))
+        assert ids_of(answer) != personal

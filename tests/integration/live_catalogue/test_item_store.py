@@ -8,9 +8,9 @@ from uuid import uuid4
 
 import pytest
 
-from app.live_catalogue.confirmations import worker_name
 from app.live_catalogue.item_store import ItemStore, decode_item, item_log_key
 from app.live_catalogue.live_items import ItemRecord
+from app.state.confirmations import worker_name
 from app.state.store import Store
 
 ITEM = ItemRecord("i1", 9.1e8, title="One", categories=("war", "drama"))

@@ -1,6 +1,6 @@
-"""Record which workers have applied a change of an item, in one Redis hash.
+"""Record which workers have applied a change that all must know, in one Redis hash.
 
-A worker registers before it reads the items for the first time, so whoever writes a change later
+A worker registers before it reads the data for the first time, so whoever writes a change later
 waits for it. It is removed when it ends, when its process no longer runs, or, on another machine,
 when it has been silent for ``WORKER_TIMEOUT`` seconds.
 """
@@ -24,10 +24,10 @@ FIRST_POLL, MAX_POLL = 0.001, 0.02  # seconds between two reads of who has confi
 class Confirmations:
     """One worker's access to the confirmations of all workers."""
 
-    def __init__(self, store: Store, prefix: str, timeout: float = WORKER_TIMEOUT) -> None:
+    def __init__(self, store: Store, key: str, timeout: float = WORKER_TIMEOUT) -> None:
         self.name = worker_name(os.getpid())
         self._store = store
-        self._key = f"{prefix}:{{items}}:workers"
+        self._key = key
         self._timeout = timeout
 
     async def confirm(self, link: Store, position: bytes) -> None:

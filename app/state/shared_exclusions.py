@@ -1,0 +1,214 @@
+"""What must be kept from lists of users whose own filters the store does not tell.
+
+Each worker holds everything that any user has hidden or blocked, and the marks of erased users. A
+list for a user of unknown filters contains nothing of it. Every change is one entry in a stream,
+written in the same round trip as the change itself. Workers follow the stream and confirm each
+entry; see ``app.state.confirmations``. An entry names the user by a digest, so that each worker
+forgets what it last knew of that user.
+
+A server that restarts empty has lost the users' filters. It is recognised by its *generation*, a
+random name that the first worker writes.
+"""
+
+import asyncio
+import logging
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from urllib.parse import quote
+from uuid import uuid4
+
+import orjson
+
+from app.contracts import NOTHING_BLOCKED, Blocked, StageError
+from app.state.confirmations import WORKER_TIMEOUT, Confirmations
+from app.state.kept_file import keep_written
+from app.state.last_known import LastKnownReplies, RawReply
+from app.state.store import CommandPart, Store
+from app.state.streams import StreamEntry, follow_streams, parse_id
+from app.state.user_store import (
+    CATEGORY,
+    ERASED_USER,
+    ITEM,
+    PROVIDER,
+    exclusion_log_key,
+    exclusions_key,
+    generation_key,
+    lost_key,
+    restored_key,
+    restoring_commands,
+    user_digest,
+)
+
+log = logging.getLogger(__name__)
+
+READ_TIMEOUT = 10.0  # seconds for one read, the block or the whole set included
+MAX_PAUSE = 1.0  # seconds between two attempts while the server fails
+STREAM_START = b"0-0"
+USERS_PER_RESTORE = 100  # in one round trip
+
+
+def exclusions_path(out: Path, prefix: str) -> Path:
+    """Return the path of the file for the services of one key prefix."""
+    return out / "withheld" / f"{quote(prefix, safe='')}.shared.json"
+
+
+class SharedExclusions:
+    """One worker's copy. ``run`` it as a task."""
+
+    def __init__(self, store: Store, prefix: str, worker_timeout: float = WORKER_TIMEOUT) -> None:
+        self.last_known = LastKnownReplies()
+        self.loaded = asyncio.Event()  # set once the store's set has been read
+        self.change_count = 0  # entries of the stream that were applied
+        self.generation = b""  # of the store's data; b"": no store has been seen yet
+        self.workers = Confirmations(store, f"{exclusions_key(prefix)}:workers", worker_timeout)
+        self.changed = asyncio.Event()  # set when the content of the file has changed
+        self._prefix = prefix
+        self._store = store
+        self._log_key = exclusion_log_key(prefix)
+        self._members: set[bytes] = set()
+        self._withheld: Blocked | None = NOTHING_BLOCKED  # None: to be built from the members
+        self._followed = -WORKER_TIMEOUT  # when the stream was last read, by time.monotonic
+        self._worker_timeout = worker_timeout
+        self.offsets = {self._log_key.encode(): STREAM_START}
+
+    @property
+    def withheld(self) -> Blocked:
+        """Everything that any user has hidden or blocked."""
+        if self._withheld is None:
+            members = sorted(self._members)
+            self._withheld = Blocked(
+                *(
+                    tuple(member[1:].decode() for member in members if member.startswith(kind))
+                    for kind in (ITEM, PROVIDER, CATEGORY)
+                )
+            )
+        return self._withheld
+
+    @property
+    def is_followed(self) -> bool:
+        """True if no change is acknowledged of which this worker does not know."""
+        return time.monotonic() - self._followed < self._worker_timeout
+
+    def is_erased(self, user: str) -> bool:
+        """Return whether the user was erased at any time."""
+        return ERASED_USER + user_digest(user).encode() in self._members
+
+    def is_lost(self, generation: bytes | None, lost: bytes | None, restored: bytes | None) -> bool:
+        """Return whether the store has lost what it had of a user, from the values of its keys."""
+        if generation is None or (self.generation and generation != self.generation):
+            return True
+        return lost is not None and restored != generation
+
+    def remember(self, user: str, reply: RawReply, change_count: int) -> None:
+        """Remember what the store replied, unless a change came since it was asked."""
+        if self.loaded.is_set() and change_count == self.change_count:
+            self.last_known.put(user, reply)
+
+    async def newest_change(self) -> bytes:
+        """Return the position of the newest change in the stream."""
+        newest = await self._store.command("XREVRANGE", self._log_key, "+", "-", "COUNT", 1)
+        return bytes(newest[0][0]) if newest else STREAM_START
+
+    def preload(self, path: Path) -> None:
+        """Read the file of an earlier worker, for a start without Redis."""
+        try:
+            stored = orjson.loads(path.read_bytes())
+            generation, members = (
+                str(stored["generation"]),
+                list(map(str.encode, stored["members"])),
+            )
+        except FileNotFoundError:
+            return
+        except (OSError, ValueError, TypeError, KeyError) as error:
+            log.warning("the file of what users have hidden cannot be read: %s", error)
+            return
+        self.generation = generation.encode()
+        self._add(members)
+
+    async def keep_written(self, path: Path) -> None:
+        """Write the file whenever something was added, until cancelled."""
+
+        def content() -> bytes:
+            members = sorted(member.decode() for member in self._members)
+            return orjson.dumps({"generation": self.generation.decode(), "members": members})
+
+        risk = "a start without Redis would not know what users have hidden"
+        await keep_written(path, self.changed, content, risk)
+
+    async def run(self) -> None:
+        """Follow the changes until cancelled; failures of the server are logged and retried."""
+        await follow_streams(self._store, self, read_timeout=READ_TIMEOUT, max_pause=MAX_PAUSE)
+
+    async def prepare(self, connection: Store) -> None:
+        """Read the whole set, and notice a server that has lost it."""
+        prefix, offset = self._prefix, self.offsets[self._log_key.encode()]
+        await self.workers.confirm(connection, STREAM_START)
+        read: list[tuple[CommandPart, ...]] = [
+            ("GET", generation_key(prefix)),
+            ("XRANGE", self._log_key, "-", "+", "COUNT", 1),
+            ("XREVRANGE", self._log_key, "+", "-", "COUNT", 1),
+            ("SMEMBERS", exclusions_key(prefix)),
+        ]
+        generation, oldest, newest, stored = await connection.pipeline("exclusions", read)
+        if generation is None or generation != self.generation:
+            generation = await self._begin_generation(connection)
+            offset = STREAM_START
+        if lost := self._members.difference(stored):
+            await connection.command("SADD", exclusions_key(prefix), *lost)
+        self._add(stored)
+        if not self.loaded.is_set():  # nothing was remembered before
+            offset = newest[0][0] if newest else STREAM_START
+        elif oldest and parse_id(oldest[0][0]) > parse_id(offset):
+            self.last_known.clear()  # entries were trimmed before they were read
+        self.offsets[self._log_key.encode()] = offset
+        await self.workers.confirm(connection, offset)
+        self._followed = time.monotonic()
+        self.loaded.set()
+
+    def apply_stream(self, _key: bytes, entries: Sequence[StreamEntry]) -> None:
+        for _, fields in entries:
+            self.change_count += 1
+            self.last_known.forget(fields[1].decode())
+            self._add(fields[3::2])
+
+    async def after_read(self, connection: Store, _longest: int) -> None:
+        self._followed = time.monotonic()
+        await self.workers.confirm(connection, self.offsets[self._log_key.encode()])
+
+    def record_failure(self, error: StageError) -> None:
+        log.warning("what users hide cannot be followed now: %s", error)
+
+    async def _begin_generation(self, connection: Store) -> bytes:
+        """Write or take over the generation of the store's data; restore what this worker knows."""
+        prefix, key = self._prefix, generation_key(self._prefix)
+        await connection.command("SET", key, uuid4().hex, "NX")
+        generation: bytes = await connection.command("GET", key)
+        if self.generation:
+            log.error(
+                "Redis at %s has lost the data of users, or is another server: until they are "
+                "restored, lists leave out all that anybody has hidden or blocked",
+                connection.address,
+            )
+            await connection.command("SET", lost_key(prefix), time.time(), "NX")
+            await self._restore_users(connection, generation)
+        self.generation = generation
+        self.changed.set()
+        return generation
+
+    async def _restore_users(self, connection: Store, generation: bytes) -> None:
+        """Write what this worker last knew of users. What was stored meanwhile stays."""
+        users = list(self.last_known)
+        for first in range(0, len(users), USERS_PER_RESTORE):
+            commands: list[tuple[CommandPart, ...]] = []
+            for user, reply in users[first : first + USERS_PER_RESTORE]:
+                commands += restoring_commands(self._prefix, user, reply)
+                commands.append(("SET", restored_key(self._prefix, user), generation))
+            await connection.pipeline("restore", commands)
+
+    def _add(self, members: Sequence[bytes]) -> None:
+        n_before = len(self._members)
+        self._members.update(members)
+        if len(self._members) > n_before:
+            self._withheld = None
+            self.changed.set()
