@@ -99,7 +99,13 @@ class Settings(BaseSettings):
     key_prefix: str = Field(
         "recfunnel", description="start of every key, so that several services can share a Redis"
     )
-    cpu_threads: int = Field(2, ge=1, le=64, description="ranking threads of each worker")
+    cpu_threads: int = Field(
+        2,
+        ge=1,
+        le=64,
+        description="threads of each worker beside the one that answers requests: they update the "
+        "counters, search large indexes, and compute explanations and drift",
+    )
     budget_ms: float = Field(
         100,
         gt=0,
