@@ -170,13 +170,13 @@ class Settings(BaseSettings):
         20_000,
         ge=100,
         description="approximate number of newest answers that the request log keeps in Redis "
-        "where no archiver is in use",
+        "while no archiver is in use, and that an archiver leaves there",
     )
     served_backlog: int = Field(
         40_000,
         ge=100,
-        description="approximate largest number that it keeps where an archiver is in use but "
-        "does not come",
+        description="approximate largest number of answers that it keeps while an archiver is in "
+        "use, archived or not",
     )
     spare_items: int = Field(
         1_000,
