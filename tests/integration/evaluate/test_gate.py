@@ -17,10 +17,10 @@ from app.bundle.bundle import find_current_bundle
 from app.bundle.manifest import GateResult, parse_manifest
 from app.deadline import NO_CHECKPOINTS
 from app.rank.gbdt import GradientBoosting
-from app.rank.kinds import read_rankers, write_rankers
+from app.rank.kinds import read_rankers
 from app.rank.logistic import Logistic
 from app.rank.pointwise_listwise import PointwiseListwiseBlend
-from app.rank.scorer import MatrixScorer, RankerKinds
+from app.rank.scorer import MatrixScorer
 from app.recall.registry import CHANNELS
 from offline import cli
 from offline.config import read_config
@@ -359,14 +359,3 @@ def test_going_back_skips_the_refused_one(after_bad_training):
 def test_a_caveat_without_a_manifest_is_in_the_check(holdout, good):
     (check,) = check_production(holdout, good, ProductionBundle("v1", caveat="it is gone"), CONFIG)
     assert "v1: it is gone" in check.explanation
-
-
-def test_rankers_are_written_as_they_are_read(good, tmp_path):
-    write_rankers(good, RankerKinds(), tmp_path)
-    again = read_rankers(tmp_path, RankerKinds())
-    some = (
-        np.random.default_rng(0)
-        .normal(size=(5, good.coarse.model.mean.shape[0]))
-        .astype(np.float32)
-    )
-    assert again.coarse.model.score(some).tolist() == good.coarse.model.score(some).tolist()

@@ -1,6 +1,5 @@
 """Going back to an earlier bundle, what is listed, and what is old enough to go."""
 
-import shutil
 import subprocess
 import sys
 from dataclasses import replace
@@ -10,7 +9,7 @@ import pytest
 from typer.testing import CliRunner
 
 from app.bundle.bundle import find_current_bundle
-from app.bundle.manifest import BundleError, GateCheck, GateResult, parse_manifest
+from app.bundle.manifest import BundleError, GateCheck, GateResult
 from offline import cli
 from offline.publish.versions import (
     DRAFT_PREFIX,
@@ -25,10 +24,9 @@ from offline.publish.versions import (
     service_history,
 )
 from offline.publish.writer import write_bundle
-from tests.bundles import build_training_result, edit_manifest
+from tests.bundles import build_training_result
 from tests.conftest import ROOT, clean_environment
 from tests.fakes import small_models
-from tests.serving import hosted, leisurely, until
 
 FIGURE = {"mean": 0.25, "low": 0.2, "high": 0.3}
 LOCKING = """
@@ -177,14 +175,6 @@ def test_a_corrupt_earlier_bundle_is_refused_in_a_sentence_and_nothing_changes(m
     assert service_history(tmp_path) == [a.name, b.name]
 
 
-def test_an_earlier_bundle_for_other_features_is_refused(make, tmp_path):
-    a, b = make(), make()
-    other = edit_manifest(a, view="0123", version="19990101T000000Z")
-    with pytest.raises(BundleError, match="was trained for the features 0123"):
-        rollback(tmp_path, other.name)
-    assert find_current_bundle(tmp_path) == b
-
-
 def test_the_command_says_from_what_to_what_and_what_the_gate_had_said(make, tmp_path):
     a, refused = make(), make("refused", serve=False)
     code, told = typed("rollback", "--out", tmp_path, "--to", refused.name)
@@ -288,18 +278,3 @@ def test_killed_while_removing_it_leaves_a_draft_and_no_half_bundle(make, tmp_pa
     remove_old_bundles(tmp_path, 1, b.name)
     assert not list((tmp_path / "bundles").glob(f"{DRAFT_PREFIX}*"))
     assert not a.exists()
-
-
-def test_a_running_service_follows_the_pointer_back(out, redis_url):
-    first = find_current_bundle(out)
-    copied = shutil.copytree(first, first.with_name("copy"))
-    second = edit_manifest(copied, version="20990101T000000Z")
-    point_to(second)
-    with hosted(leisurely(out=out, redis_url=redis_url, reload_seconds=0.1)) as service:
-        assert service.recommend("u1")["bundle"] == second.name
-        rollback(out)
-        until(lambda: service.recommend("u1")["bundle"] == first.name)
-
-
-def test_the_manifest_of_before_the_gate_is_still_read(make):
-    assert parse_manifest(make(None)).gate is None

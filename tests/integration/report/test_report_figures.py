@@ -20,8 +20,7 @@ from offline.data.split import split_by_time
 from offline.evaluate.evaluation import evaluate_funnel
 from offline.models.registry import fit_models
 from offline.publish.writer import TrainingResult
-from offline.report.report import render
-from offline.report.report_figures import build_figures, manifest_metrics
+from offline.report.report_figures import build_figures
 from offline.training.linear import zero_model
 from offline.training.past_requests import build_offline_funnel, find_active_users
 from tests.fakes import SMALL, small_dataset
@@ -71,12 +70,6 @@ def figures(evaluated, trained):
     return build_figures(DATASET, SPLIT, trained, evaluated[1], {"read": 0.5, "fine": 3.0})
 
 
-def test_the_figures_make_a_page(figures):
-    page = render(figures)
-    assert "How good are the lists for small?" in page
-    assert "Price of the policies" in page
-
-
 def test_every_feature_has_a_gain_a_group_and_a_meaning(figures):
     assert [feature["name"] for feature in figures["features"]] == list(column_names(FINE_VIEW))
     assert sum(feature["gain"] for feature in figures["features"]) == pytest.approx(1.0)
@@ -115,9 +108,3 @@ def test_users_without_history_and_time_are_noted(evaluated, trained):
     assert any("recent popularity 0." in note for note in result["notes"])
     assert any("no timestamps" in note for note in result["notes"])
     assert "positive event" in result["split"]["relevant"]
-
-
-def test_the_summary_has_the_headline_of_every_method(evaluated):
-    result = manifest_metrics(evaluated[1])
-    assert result["ndcg@10"]["funnel"] == evaluated[1].warm["methods"]["funnel"]["ndcg@10"]
-    assert "funnel" not in result["against"]

@@ -9,25 +9,7 @@ from app.features.views import COARSE_VIEW, FINE_VIEW, RISING_COLUMNS, column_na
 from offline.data.errors import DataError
 from offline.training.linear import COARSE_WIDTH, compute_relative_ranks, fit_coarse
 from offline.training.rank_table import RankTable
-from offline.training.rankers import RankConfig
-
-CONFIG = RankConfig(rounds=40, least_rounds=5, leaf_rows=5, learning_rate=0.1, boosters=1)
-WIDTH = len(column_names(FINE_VIEW))
-FUSED, TASTE, PLACE = (
-    column_names(FINE_VIEW).index(name) for name in ("fused", "taste_factors", "item_cf_rank")
-)
-
-
-def table(seed=0, groups=30):
-    """Groups of candidates of which those well placed and to the user's taste are taken."""
-    random = np.random.default_rng(seed)
-    sizes = random.integers(5, 40, groups)
-    features = random.standard_normal((sizes.sum(), WIDTH)).astype(np.float32)
-    appeal = features[:, FUSED] + 2 * features[:, TASTE] + random.standard_normal(sizes.sum())
-    labels = (appeal > 2).astype(np.int32)
-    features[random.random(features.shape) < 0.05] = np.nan
-    features[:, column_names(FINE_VIEW).index("category_lift")] = np.nan  # known of nobody
-    return RankTable(features, labels, sizes.astype(np.int64))
+from tests.integration.training.test_gbdt import CONFIG, PLACE, TASTE, WIDTH, table
 
 
 def test_the_coarse_columns_are_the_first():
@@ -40,17 +22,6 @@ def test_a_place_is_the_share_of_the_group_that_is_better():
     scores = np.array([0.1, 0.9, 0.5, -7, 2, 4, 1, 3])
     expected = [2 / 3, 0, 1 / 3, 0, 2 / 4, 0, 3 / 4, 1 / 4]
     assert compute_relative_ranks(groups, scores).tolist() == pytest.approx(expected)
-
-
-def test_of_equal_scores_the_first_is_the_better_place():
-    assert compute_relative_ranks(np.array([4, 2]), np.zeros(6)).tolist() == [
-        0,
-        1 / 4,
-        2 / 4,
-        3 / 4,
-        0,
-        1 / 2,
-    ]
 
 
 def test_places_are_those_of_a_slow_sort():

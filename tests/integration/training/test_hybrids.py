@@ -241,15 +241,6 @@ def bundle_of(kind, folder):
     )
 
 
-def test_a_bundle_with_a_hybrid_is_served_by_it_and_says_so(tmp_path):
-    bundle = load_bundle(bundle_of("adaptive", tmp_path))
-    features = table(1).features
-    expected = of("adaptive").score(features)
-    assert bundle.rankers.fine.model.score(features).tobytes() == expected.tobytes()
-    assert bundle.manifest.rankers == RankerKinds("logistic", "adaptive")
-    assert {name for name in bundle.manifest.files if name.startswith("fine")} == {"fine.json"}
-
-
 def test_a_damaged_hybrid_is_refused(tmp_path):
     folder = bundle_of("weighted", tmp_path)
     stored = orjson.loads((folder / "fine.json").read_bytes())

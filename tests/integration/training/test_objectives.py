@@ -12,7 +12,7 @@ from app.build import FunnelConfig
 from app.bundle.bundle import load_bundle
 from app.deadline import NO_CHECKPOINTS
 from app.features.views import FINE_VIEW, column_names
-from app.rank.kinds import OBJECTIVE_BLEND, find_kind
+from app.rank.kinds import OBJECTIVE_BLEND
 from app.rank.objectives import RELEVANT, ObjectiveBlend, apply_objective_weights
 from app.rank.pointwise_listwise import PointwiseListwiseBlend
 from app.rank.scorer import RankerKinds
@@ -192,15 +192,6 @@ def test_the_service_may_set_other_weights_and_says_which_the_bundle_lacks(tmp_p
     single = build_training_result().rankers
     assert apply_objective_weights(single, {"click": 1.0}, "v2") is single
     assert "objectives.click" in caplog.messages[-1]
-
-
-def test_a_damaged_model_is_not_read(tmp_path):
-    kind = find_kind(OBJECTIVE_BLEND)
-    kind.write(build_blend(models(), WEIGHTS), tmp_path, "fine")
-    assert list(kind.read(tmp_path, "fine").scorers) == ["click", "conversion", "value"]
-    (tmp_path / "fine.click.pointwise.json").unlink()
-    with pytest.raises(OSError, match=r"fine\.click\.pointwise"):
-        kind.read(tmp_path, "fine")
 
 
 # --- data with event types
