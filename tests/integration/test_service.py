@@ -47,7 +47,7 @@ def serving(service):
 
 
 @contextmanager
-def crowd(service, clients=6):
+def crowd(service, clients=3):
     """Ask without pause, from several clients; gives what was answered."""
     answered, done = [], threading.Event()
 
@@ -75,7 +75,7 @@ def test_a_good_new_bundle_is_swapped_in_under_load_without_dropping_a_request(o
         assert gc.get_freeze_count()  # what stays is no burden on later collections
         replaced = weakref.ref(service.service.deployment.counters)
         with crowd(service) as answered:
-            until(lambda: len(answered) > 20)
+            until(lambda: len(answered) > 9)
             second = another_version(out, "second").name
             point_to(find_current_bundle(out).with_name(second))
             until(lambda: serving(service)["bundle"] == second)

@@ -216,6 +216,7 @@ def test_every_worker_knows_of_a_change_when_it_is_answered(out):
         first, second = [item["item_id"] for item in served.recommend("u3")["items"]][:2]
         assert served.client.delete(f"/items/{first}").status_code == 204
         assert not any(first in answer for answer in everywhere(served))
+        assert served.answers().is_success  # an idle connection would be closed, and another used
         others = [one for one in workers(served) if not connected(one, served)]
         for one in others:
             one.send_signal(signal.SIGSTOP)

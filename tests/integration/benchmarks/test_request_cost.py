@@ -1,8 +1,6 @@
 """The benchmark measures the minimum of a real bundle's requests, and a real service."""
 
 import os
-import subprocess
-import sys
 from pathlib import Path
 
 import orjson
@@ -10,6 +8,7 @@ import psutil  # type: ignore[import-untyped]
 import pytest
 from rich.console import Console
 
+from benchmarks.request_cost import bench
 from benchmarks.request_cost.bench import (
     BenchResult,
     Cores,
@@ -18,22 +17,17 @@ from benchmarks.request_cost.bench import (
     request_lists,
     show,
 )
+from loadtest import run as load
 from tests.integration.loadtest.target import Behaviour, target
 
 PARTS = ["compiled kernels", "FAISS searches", "history read", "bare HTTP server"]
 
 
-def test_the_bench_prints_minimum_service_and_ratio_and_writes_them(out: Path) -> None:
-    process = subprocess.run(
-        f"{sys.executable} -m benchmarks.request_cost.bench --out {out} --requests 24 "
-        f"--result {out}/bench.json".split(),
-        capture_output=True,
-        text=True,
-        check=False,
-        env={**os.environ, "COLUMNS": "120"},
-    )
-    assert process.returncode == 0, process.stderr
-    assert "x the minimum" in process.stdout
+def test_the_bench_prints_minimum_service_and_ratio_and_writes_them(
+    out: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    bench.main(out, 24, out / "bench.json")
+    assert "x the minimum" in capsys.readouterr().out
     result = orjson.loads((out / "bench.json").read_bytes())
     assert list(result["minimum_ms"]) == PARTS
     assert all(cost >= 0 for cost in result["minimum_ms"].values())  # in steps of 10 ms
@@ -43,17 +37,12 @@ def test_the_bench_prints_minimum_service_and_ratio_and_writes_them(out: Path) -
     assert result["ratio"] > 1
 
 
-def test_make_load_starts_a_service_and_ends_it(out: Path) -> None:
+def test_make_load_starts_a_service_and_ends_it(
+    out: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     before = {child.pid for child in psutil.Process().children(recursive=True)}
-    process = subprocess.run(
-        f"{sys.executable} -m loadtest.run --out {out} --seconds 2 --rate 10 "
-        "--budget-ms 60000".split(),
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert process.returncode == 0, process.stdout + process.stderr
-    assert process.stdout.count("kept") == 2
+    load.main(out=out, seconds=5, rate=10, budget_ms=60_000)  # seconds: locust starts slowly
+    assert capsys.readouterr().out.count("kept") == 2
     assert {child.pid for child in psutil.Process().children(recursive=True)} == before
 
 

@@ -2,14 +2,16 @@
 
 import os
 import signal
-import subprocess
 import sys
 
 import pytest
+import typer
+from typer.testing import CliRunner
 
+from loadtest import open_loop
 from loadtest.connection import HttpClient
 from loadtest.open_loop import OpenLoopPlan, measure
-from loadtest.run import ClosedLoopPlan, run_locust
+from loadtest.run import ClosedLoopPlan, main, run_locust
 from loadtest.service import NotServingError, Timeouts, free_port, pin_to_cores, run_service
 from loadtest.traffic import HttpCall
 from tests.integration.loadtest.target import Behaviour, target
@@ -81,7 +83,7 @@ async def test_a_service_that_does_not_answer_runs_into_the_timeout():
 def test_locust_runs_the_mix_and_returns_its_result():
     behaviour = Behaviour(degraded=True)
     with target(behaviour) as url:
-        summary = run_locust(url, ClosedLoopPlan(visitors=4, seconds=2, budget_ms=AMPLE))
+        summary = run_locust(url, ClosedLoopPlan(visitors=4, seconds=5, budget_ms=AMPLE))
     assert summary.meets_budget(AMPLE)
     assert summary.degraded == 1
     received = len(behaviour.lists) + len(behaviour.events)
@@ -93,26 +95,20 @@ def test_locust_without_a_result_is_reported_with_its_output():
         run_locust("not an address", ClosedLoopPlan(visitors=-1, seconds=1, budget_ms=1))
 
 
-def run_module(name, *arguments):
-    command = [sys.executable, "-m", name, *map(str, arguments)]
-    return subprocess.run(command, capture_output=True, text=True, check=False)
-
-
 @pytest.mark.parametrize(("budget", "code"), [(AMPLE, 0), (1, 1)])
 def test_a_missed_budget_is_the_exit_code_of_the_open_loop(budget, code):
+    program = typer.Typer()
+    program.command()(open_loop.main)
+    options = ("--rate", "50", "--seconds", "0.5", "--budget-ms", str(budget))
     with target(Behaviour(delay=0.05)) as url:
-        process = run_module(
-            "loadtest.open_loop", *("--url", url, "--rate", 50), "--seconds", 0.5,
-            "--budget-ms", budget,
-        )  # fmt: skip
-    assert process.returncode == code, process.stderr
+        assert CliRunner().invoke(program, ["--url", url, *options]).exit_code == code
 
 
-def test_a_failing_service_is_the_exit_code_of_make_load():
-    with target(Behaviour(status=503)) as url:
-        process = run_module("loadtest.run", "--url", url, "--rate", 20, "--seconds", 1)
-    assert process.returncode == 1
-    assert process.stdout.count("MISSED") == 2
+def test_a_failing_service_is_the_exit_code_of_make_load(capsys):
+    with target(Behaviour(status=503)) as url, pytest.raises(SystemExit) as ended:
+        main(url, rate=20, seconds=1)
+    assert ended.value.code == 1
+    assert capsys.readouterr().out.count("MISSED") == 2
 
 
 @pytest.fixture
