@@ -165,7 +165,9 @@ class AnswerRecord:
             "social": [run.social.rows.tolist(), run.social.scores.tolist()]
             if run.social
             else None,
-            "steps": [(s.stage, s.outcome, s.seconds, s.n_in, s.n_out) for s in run.results],
+            "steps": [
+                (s.stage, s.outcome, round(s.seconds, 6), s.n_in, s.n_out) for s in run.results
+            ],
         }
         arrays = (
             shown.rows.astype(np.int32),

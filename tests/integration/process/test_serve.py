@@ -104,7 +104,7 @@ def test_several_workers_share_one_redis_add_up_their_metrics_and_replace_one_an
         until(lambda: f'version="{find_current_bundle(out).name}"}} 2.0' in metrics(served))
         for n in range(40):
             assert ask(served, f"u{n}").status_code == 200
-        assert 'recfunnel_answers_total{kind="whole"} 40.0' in metrics(served)
+        until(lambda: 'recfunnel_answers_total{kind="whole"} 40.0' in metrics(served))
         told = served.client.post("/events", json={"user_id": "new", "item_id": "i3"})
         assert told.status_code == 202
         for _ in range(6):
