@@ -1,6 +1,6 @@
 """``make bench``: the CPU time of a request, compared with the least that it could take.
 
-MinimumCost and service alternate on one core. The client has another core, if there is one.
+The parts of the minimum and the service take turns on one core. The client has another core, if there is one.
 """
 
 import asyncio

@@ -1,4 +1,4 @@
-"""The minimum of a request: the CPU time that its compiled kernels, one read and HTTP take alone.
+"""The least CPU time of a request: its compiled kernels, its searches, one read and HTTP alone.
 
 Real requests run once while every call of a kernel, every search of FAISS and every command to
 Redis is recorded. Then the recorded calls run in a loop, without anything around them. A request
