@@ -1,6 +1,7 @@
 """``make bench``: the CPU time of a request, compared with the least that it could take.
 
-The parts of the minimum and the service take turns on one core. The client has another core, if there is one.
+The minimum and the service are measured alternately on one core. The client has another core, if
+there is one.
 """
 
 import asyncio
