@@ -20,6 +20,7 @@ from app.state.user_store import (
     MAX_HIDDEN,
     MAX_STORED_EVENTS,
     attributes_key,
+    change_count_key,
     exclusion_log_key,
     exclusions_key,
     hidden_key,
@@ -35,9 +36,9 @@ MARK_PARTS = ("m0", "m1", "m2")  # two full sets hold a whole batch of 1,000
 MARK_TTL = 30 * 86_400  # seconds after the user's last event
 
 # KEYS: the three sets of marks, newest first; history; stream; hidden items; attributes; what any
-# user has hidden, and the stream of its changes. ARGV: the limits of history, stream, marks and
-# hidden items; TTL of the marks; names of the attributes to add to entries; the limit of the
-# changes; digest of the user. Then for each event: its mark, time, history member, stream entry
+# user has hidden, the stream of its changes, and their number. ARGV: the limits of history, stream,
+# marks and hidden items; TTL of the marks; names of the attributes to add to entries; the limit of
+# the changes; digest of the user. Then for each event: its mark, time, history member, stream entry
 # without its closing bracket, and hidden member or "". The reply has an ``AppendOutcome`` for each.
 SCRIPT = """
 local outcomes, n = {}, 0
@@ -75,6 +76,7 @@ for at = 9, #ARGV, 5 do
         change[3], change[4] = 'm', 'i' .. string.sub(ARGV[at + 4], 2)
         redis.call('SADD', KEYS[8], change[4])
       end
+      redis.call('INCR', KEYS[10])
       redis.call('XADD', KEYS[9], 'MAXLEN', '~', ARGV[7], '*', unpack(change))
     end
   end
@@ -156,7 +158,7 @@ async def append_events(  # noqa: PLR0913, PLR0917 - the last three are seldom p
 
 def _keys(prefix: str, user: str) -> tuple[CommandPart, ...]:
     user_keys = (history_key(prefix, user), events_key(prefix), hidden_key(prefix, user))
-    shared_keys = (exclusions_key(prefix), exclusion_log_key(prefix))
+    shared_keys = (exclusions_key(prefix), exclusion_log_key(prefix), change_count_key(prefix))
     keys = (*marks_keys(prefix, user), *user_keys, attributes_key(prefix, user), *shared_keys)
     return (len(keys), *keys)
 

@@ -34,12 +34,11 @@ from app.state.user_store import (
     decode_hidden,
     erased_key,
     friends_key,
-    generation_key,
     hidden_key,
     history_key,
-    lost_key,
     recently_shown_key,
     restored_key,
+    state_keys,
 )
 
 RECORD_KEYS = (blocked_key, attributes_key, friends_key)
@@ -58,13 +57,10 @@ class RedisHistories:
     shown_limit: int = 0  # recently shown items to read; 0: no policy uses them
     exclusions: SharedExclusions | None = None  # None: every filter is in the store
     _interpreter: EventInterpreter = field(init=False, repr=False)
-    _state_keys: tuple[str, str] = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
         interpreter = EventInterpreter(self.ids, self.event_weights, self.time_shift)
         object.__setattr__(self, "_interpreter", interpreter)
-        state_keys = (generation_key(self.prefix), lost_key(self.prefix))
-        object.__setattr__(self, "_state_keys", state_keys)
 
     async def recent(self, user: str) -> History:
         """Return the user's live events, newest first, the user's record and recent impressions.
@@ -78,7 +74,7 @@ class RedisHistories:
         commands: list[tuple[CommandPart, ...]] = [
             ("ZREVRANGE", *newest),
             ("GET", erased_key(self.prefix, user)),  # alone: it has no hash tag
-            ("MGET", *self._state_keys),
+            ("MGET", *state_keys(self.prefix)),
             ("MGET", *(key(self.prefix, user) for key in (*RECORD_KEYS, restored_key))),
             ("ZRANGE", hidden_key(self.prefix, user), 0, -1, "WITHSCORES"),
         ]
@@ -86,16 +82,16 @@ class RedisHistories:
             shown = (recently_shown_key(self.prefix, user), 0, self.shown_limit - 1)
             commands.append(("LRANGE", *shown))
         exclusions = self.exclusions
-        change_count = exclusions.change_count if exclusions else 0
+        before = (exclusions.change_count, exclusions.stored_changes) if exclusions else (0, 0)
         replies = await self.store.pipeline("history", commands)
-        events, erased, (generation, lost), (*record, restored), *others = replies
+        events, erased, state, (*record, restored), *others = replies
         raw_reply = [events, [*record, erased], *others]
         history = self.decode(raw_reply)
         if exclusions is None:
             return history
-        if exclusions.is_lost(generation, lost, restored):
+        if exclusions.is_lost(state, restored, before[1]):
             return self._without_filters(user, history, "lost")
-        exclusions.remember(user, raw_reply, change_count)
+        exclusions.remember(user, raw_reply, before[0])
         return history
 
     def last_known(self, user: str) -> History:

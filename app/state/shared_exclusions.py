@@ -6,8 +6,9 @@ written in the same round trip as the change itself. Workers follow the stream a
 entry; see ``app.state.confirmations``. An entry names the user by a digest, so that each worker
 forgets what it last knew of that user.
 
-A server that restarts empty has lost the users' filters. It is recognised by its *generation*, a
-random name that the first worker writes.
+A server that restarts empty, or with older data, has lost filters of users. The first case is
+recognised by the *generation*, a random name that the first worker writes; the second by a number
+of changes that is lower than before.
 """
 
 import asyncio
@@ -37,6 +38,7 @@ from app.state.user_store import (
     lost_key,
     restored_key,
     restoring_commands,
+    state_keys,
     user_digest,
 )
 
@@ -71,6 +73,8 @@ class SharedExclusions:
         self._followed = -WORKER_TIMEOUT  # when the stream was last read, by time.monotonic
         self._worker_timeout = worker_timeout
         self.offsets = {self._log_key.encode(): STREAM_START}
+        self.stored_changes = 0  # the largest number of changes that the store has named
+        self._state_keys = state_keys(prefix)
 
     @property
     def withheld(self) -> Blocked:
@@ -94,9 +98,20 @@ class SharedExclusions:
         """Return whether the user was erased at any time."""
         return ERASED_USER + user_digest(user).encode() in self._members
 
-    def is_lost(self, generation: bytes | None, lost: bytes | None, restored: bytes | None) -> bool:
-        """Return whether the store has lost what it had of a user, from the values of its keys."""
-        if generation is None or (self.generation and generation != self.generation):
+    def is_lost(
+        self, state: Sequence[bytes | None], restored: bytes | None, stored_changes: int
+    ) -> bool:
+        """Return whether the store has lost what it had of a user.
+
+        Args:
+            state: values of ``user_store.state_keys``.
+            restored: value of the user's ``restored_key``.
+            stored_changes: of this worker when it asked for these values.
+        """
+        generation, lost, changes = state
+        if generation is None or int(changes or 0) < stored_changes:
+            return True
+        if self.generation and generation != self.generation:
             return True
         return lost is not None and restored != generation
 
@@ -145,15 +160,18 @@ class SharedExclusions:
         prefix, offset = self._prefix, self.offsets[self._log_key.encode()]
         await self.workers.confirm(connection, STREAM_START)
         read: list[tuple[CommandPart, ...]] = [
-            ("GET", generation_key(prefix)),
+            ("MGET", *self._state_keys),
             ("XRANGE", self._log_key, "-", "+", "COUNT", 1),
             ("XREVRANGE", self._log_key, "+", "-", "COUNT", 1),
             ("SMEMBERS", exclusions_key(prefix)),
         ]
-        generation, oldest, newest, stored = await connection.pipeline("exclusions", read)
-        if generation is None or generation != self.generation:
-            generation = await self._begin_generation(connection)
+        (generation, _, changes), oldest, newest, stored = await connection.pipeline(
+            "exclusions", read
+        )
+        if generation != self.generation or int(changes or 0) < self.stored_changes:
+            await self._begin_generation(connection)
             offset = STREAM_START
+        self.stored_changes = int(changes or 0)
         if lost := self._members.difference(stored):
             await connection.command("SADD", exclusions_key(prefix), *lost)
         self._add(stored)
@@ -173,13 +191,18 @@ class SharedExclusions:
             self._add(fields[3::2])
 
     async def after_read(self, connection: Store, _longest: int) -> None:
+        """Confirm what was read. A server that restarted in between can have lost its data."""
+        generation, _, changes = await connection.command("MGET", *self._state_keys)
+        if generation != self.generation or int(changes or 0) < self.stored_changes:
+            await self.prepare(connection)
+        self.stored_changes = max(self.stored_changes, int(changes or 0))
         self._followed = time.monotonic()
         await self.workers.confirm(connection, self.offsets[self._log_key.encode()])
 
     def record_failure(self, error: StageError) -> None:
         log.warning("what users hide cannot be followed now: %s", error)
 
-    async def _begin_generation(self, connection: Store) -> bytes:
+    async def _begin_generation(self, connection: Store) -> None:
         """Write or take over the generation of the store's data; restore what this worker knows."""
         prefix, key = self._prefix, generation_key(self._prefix)
         await connection.command("SET", key, uuid4().hex, "NX")
@@ -194,7 +217,6 @@ class SharedExclusions:
             await self._restore_users(connection, generation)
         self.generation = generation
         self.changed.set()
-        return generation
 
     async def _restore_users(self, connection: Store, generation: bytes) -> None:
         """Write what this worker last knew of users. What was stored meanwhile stays."""

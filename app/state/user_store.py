@@ -82,6 +82,16 @@ def lost_key(prefix: str) -> str:
     return f"{prefix}:{{users}}:lost"
 
 
+def change_count_key(prefix: str) -> str:
+    """Return the key of the number of announcements. It only falls when the store loses data."""
+    return f"{prefix}:{{users}}:changes"
+
+
+def state_keys(prefix: str) -> tuple[str, str, str]:
+    """Return the keys that show whether the store has all data of users."""
+    return generation_key(prefix), lost_key(prefix), change_count_key(prefix)
+
+
 def announce(
     prefix: str, user: str, members: Sequence[bytes] = ()
 ) -> list[tuple[CommandPart, ...]]:
@@ -94,7 +104,10 @@ def announce(
     """
     added = [part for member in members for part in (b"m", member)]
     log = ("XADD", exclusion_log_key(prefix), "MAXLEN", "~", MAX_ANNOUNCED, "*")
-    commands: list[tuple[CommandPart, ...]] = [(*log, "u", user_digest(user), *added)]
+    commands: list[tuple[CommandPart, ...]] = [
+        ("INCR", change_count_key(prefix)),
+        (*log, "u", user_digest(user), *added),
+    ]
     return [("SADD", exclusions_key(prefix), *members), *commands] if members else commands
 
 
