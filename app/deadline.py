@@ -13,7 +13,15 @@ from app.contracts import History, Proposal, Query, StageError
 log = logging.getLogger(__name__)
 
 Outcome: TypeAlias = Literal["ok", "late", "down", "bug", "lost", "unknown"]
+Turn: TypeAlias = Callable[[float], Awaitable[None]]  # takes the time of arrival
 T = TypeVar("T")
+
+MAX_LAG = 0.001  # seconds; a timer that runs later than this shows that the event loop was busy
+READ_GRACE = 0.002  # seconds in which a busy event loop reads and delivers a waiting reply
+
+
+class OverloadError(Exception):
+    """A request is refused, because it cannot be answered within its budget."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,17 +37,21 @@ class StageResult:
 
 @dataclass(frozen=True, slots=True)
 class Checkpoints:
-    """Seconds after arrival by which each stage must be done. Saved time is left for the next."""
+    """The seconds of each stage.
+
+    ``history`` and ``recall`` limit how long a request waits for a store, from when it asks. The
+    others limit computations: seconds after which the stage does not begin, from when the turn of
+    the request came. What a stage saves is left for the next.
+    """
 
     history: float = 0.015
-    profile: float = 0.025
-    recall: float = 0.035
+    recall: float = 0.020
     coarse: float = 0.050
     fine: float = 0.080
     rerank: float = 0.095
 
 
-NO_CHECKPOINTS = Checkpoints(*[math.inf] * 6)  # for the offline job, which runs the same funnel
+NO_CHECKPOINTS = Checkpoints(*[math.inf] * 5)  # for the offline job, which runs the same funnel
 
 
 @dataclass(slots=True)
@@ -48,8 +60,27 @@ class StageRunner:
 
     arrived: float  # seconds, from time.monotonic; an event loop's clock can be too coarse
     results: list[StageResult] = field(default_factory=list)
-    query: Query | None = None  # set once the user is known
+    recent: History | None = None  # the live history, once it has been read
+    query: Query | None = None  # set once the computation has begun
     proposals: list[Proposal] = field(default_factory=list)  # set once recall has ended
+    turn: Turn | None = None  # waits until the event loop is free for this request
+    begun: float = field(init=False)  # when its turn came; checkpoints count from here
+
+    def __post_init__(self) -> None:
+        self.begun = self.arrived
+
+    async def begin(self) -> None:
+        """Wait until this request may compute.
+
+        Checkpoints count from then: a request that waited is answered by all stages.
+
+        Raises:
+            OverloadError: the request is refused.
+            TimeoutError: the budget has passed.
+        """
+        if self.turn:
+            await self.turn(self.arrived)
+            self.begun = monotonic()
 
     def record_filters(self, recent: History) -> None:
         """Record as a failed stage that it is not known what the user must not be shown."""
@@ -57,24 +88,24 @@ class StageRunner:
             self.results.append(StageResult("filters", 0.0, recent.filters, 0, 0))
 
     async def run_async(
-        self, stage: str, by: float, work: Callable[[], Awaitable[T]], fallback: T
+        self, stage: str, seconds: float, work: Callable[[], Awaitable[T]], fallback: T
     ) -> T:
-        """Await ``work``, and cancel it ``by`` seconds after arrival.
+        """Await ``work``, and cancel it after ``seconds``.
 
         Return ``fallback`` if the work is cancelled or fails.
+
+        Raises:
+            OverloadError: the work refuses the request.
         """
         started = monotonic()
-        remaining = self.arrived + by - started
         result = fallback
         outcome: Outcome = "ok"
-        if remaining <= 0:
-            outcome = "late"
-        else:
-            try:
-                async with asyncio.timeout(None if remaining == math.inf else remaining):
-                    result = await work()
-            except Exception as error:  # noqa: BLE001 - here any failure becomes an outcome
-                outcome = _outcome(stage, error)
+        try:
+            result = await (work() if seconds == math.inf else _await_limited(work, seconds))
+        except OverloadError:
+            raise
+        except Exception as error:  # noqa: BLE001 - here any failure becomes an outcome
+            outcome = _outcome(stage, error)
         self.results.append(StageResult(stage, monotonic() - started, outcome, 0, _size(result)))
         return result
 
@@ -86,7 +117,7 @@ class StageRunner:
         started = monotonic()
         result = fallback
         outcome: Outcome = "ok"
-        if started >= self.arrived + by:
+        if started >= self.begun + by:
             outcome = "late"
         else:
             try:
@@ -95,6 +126,32 @@ class StageRunner:
                 outcome = _outcome(stage, error)
         self.results.append(StageResult(stage, monotonic() - started, outcome, n_in, _size(result)))
         return result
+
+
+async def _await_limited(work: Callable[[], Awaitable[T]], seconds: float) -> T:
+    """Await ``work``; cancel it after ``seconds``, and not before the loop has read the network.
+
+    A reply that arrives while the event loop is busy is in time: the store is not late, we are.
+
+    Raises:
+        TimeoutError: the work was cancelled.
+    """
+    loop = asyncio.get_running_loop()
+    due = monotonic() + seconds
+
+    def expire() -> None:
+        if monotonic() - due > MAX_LAG:
+            timers.append(loop.call_later(READ_GRACE, scope.reschedule, 0.0))
+        else:
+            scope.reschedule(0.0)
+
+    async with asyncio.timeout(None) as scope:
+        timers = [loop.call_later(seconds, expire)]
+        try:
+            return await work()
+        finally:
+            for timer in timers:
+                timer.cancel()
 
 
 def _outcome(stage: str, error: Exception) -> Outcome:

@@ -2,9 +2,10 @@
 
     user --history--> profile --recall--> ~600 --coarse--> 300 --fine--> 100 --rerank--> k
 
-Each stage has a checkpoint: the seconds after arrival by which it must end. Time that a stage saves
-is left for the next, and time in queues counts. If a stage is late or fails, the funnel continues
-with the result of the stage before it, and ``FunnelRun.results`` names the stage. Only
+A request reads the history, waits for its turn to compute, and then computes. Reads of a store have
+a limit. A ranking stage has a checkpoint, after which it does not begin. The history and the
+channels in memory are never left out for lack of time. If a stage is late or fails, the funnel
+continues with the result of the stage before it, and ``FunnelRun.results`` names the stage. Only
 ``app.deadline`` catches every exception.
 """
 
@@ -12,10 +13,20 @@ import asyncio
 from collections.abc import Awaitable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
+from math import inf
 
 import numpy as np
 
-from app.contracts import NO_HISTORY, NO_PROPOSAL, Candidates, Proposal, Query, Request, Slate
+from app.contracts import (
+    NO_HISTORY,
+    NO_PROPOSAL,
+    Candidates,
+    History,
+    Proposal,
+    Query,
+    Request,
+    Slate,
+)
 from app.deadline import Checkpoints, StageResult, StageRunner
 from app.query_builder import QueryBuilder
 from app.rank import new_item_quota
@@ -74,25 +85,31 @@ class Funnel:
     async def recommend(self, request: Request, runner: StageRunner | None = None) -> FunnelRun:
         """Answer one request. If it is cancelled, ``runner`` holds the results so far."""
         runner = runner or StageRunner(request.arrived)
-        query = runner.query = await self._build_query(request, runner)
+        if request.user:
+            runner.recent = await self._read_history(request.user, runner)
+        await runner.begin()
+        query = runner.query = self._build_query(request, runner)
         proposals = runner.proposals = await self._recall(query, runner)
         return self._rank(query, proposals, runner)
 
-    async def _build_query(self, request: Request, runner: StageRunner) -> Query:
-        """Read the live history, merge it with the bundle's, and solve the user's vectors."""
-        recent = NO_HISTORY
-        if request.user:
-            recent = await runner.run_async(
-                "history", self.by.history, lambda: self.histories.recent(request.user), NO_HISTORY
-            )
-            if runner.results[-1].outcome != "ok":
-                recent = self.histories.last_known(request.user)
-            runner.record_filters(recent)
+    async def _read_history(self, user: str, runner: StageRunner) -> History:
+        """Read the live history. If the store cannot answer, only the bundle's remains."""
+        recent = await runner.run_async(
+            "history", self.by.history, lambda: self.histories.recent(user), NO_HISTORY
+        )
+        if runner.results[-1].outcome != "ok":
+            recent = self.histories.last_known(user)
+        runner.record_filters(recent)
+        return recent
+
+    def _build_query(self, request: Request, runner: StageRunner) -> Query:
+        """Merge the live history with the bundle's, and solve the user's vectors."""
+        recent = NO_HISTORY if runner.recent is None else runner.recent
         query = self.query_builder.build(request, recent)
         if not len(query.history):
             return query
         solve = partial(self.query_builder.solve_vectors, query)
-        vectors = runner.run("profile", self.by.profile, solve, query.vectors)
+        vectors = runner.run("profile", inf, solve, query.vectors)
         return replace(query, vectors=vectors)
 
     async def _recall(self, query: Query, runner: StageRunner) -> list[Proposal]:
@@ -108,7 +125,7 @@ class Funnel:
 
         def compute(channel: LocalChannel) -> Proposal:
             work = partial(channel.recall, query, limit(channel.name))
-            return runner.run(f"recall.{channel.name}", by, work, NO_PROPOSAL)
+            return runner.run(f"recall.{channel.name}", inf, work, NO_PROPOSAL)
 
         computed = list(map(compute, self.local_channels))
         awaited = await asyncio.gather(*map(start, self.awaited_channels))
@@ -186,8 +203,10 @@ class Funnel:
         """
         query = runner.query
         if query is None:
-            recent = self.histories.last_known(request.user) if request.user else NO_HISTORY
-            runner.record_filters(recent)
+            recent = runner.recent
+            if recent is None:
+                recent = self.histories.last_known(request.user) if request.user else NO_HISTORY
+                runner.record_filters(recent)
             query = self.query_builder.build(request, recent)
         proposals = [*(runner.proposals[:-1] or self._no_proposals()), self.fallback.read_list()]
         pool = self._merge(proposals, query)

@@ -17,7 +17,7 @@ from app.api import (
     recommend,
     users,
 )
-from app.api.middleware import ArrivalTiming, BodyLimit, EncodedSlashes
+from app.api.middleware import AdmissionControl, ArrivalTiming, BodyLimit, EncodedSlashes
 from app.observe import logs
 from app.observe.metrics import Metrics
 from app.service.rollout import DEFAULT_TIMING, RolloutTiming
@@ -52,6 +52,7 @@ def create_app(settings: Settings | None = None, timing: RolloutTiming = DEFAULT
     # The last one added is the first that a request passes.
     app.add_middleware(recommend.PlainQueries)
     app.add_middleware(BodyLimit)
+    app.add_middleware(AdmissionControl)
     app.add_middleware(ArrivalTiming, metrics=metrics)
     app.add_middleware(EncodedSlashes)
     errors.install(app)

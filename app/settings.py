@@ -45,7 +45,8 @@ class SettingsError(Exception):
 
 
 def _complete(checkpoints: dict[str, float]) -> dict[str, float]:
-    """Add the default of every stage that is not set."""
+    """Add the default of every stage that is not set. ``profile`` has no effect any more."""
+    checkpoints = {stage: ms for stage, ms in checkpoints.items() if stage != "profile"}
     if unknown := set(checkpoints) - set(DEFAULT_CHECKPOINTS_MS):
         stages = ", ".join(DEFAULT_CHECKPOINTS_MS)
         raise ValueError(f"there is no stage {min(unknown)}; the stages are {stages}")
@@ -94,7 +95,7 @@ class Settings(BaseSettings):
         "the service starts a Valkey server of its own",
     )
     redis_timeout_ms: float = Field(
-        250, gt=0, description="longest round trip; the checkpoint of a stage usually comes sooner"
+        250, gt=0, description="longest round trip; the limit of a stage usually comes sooner"
     )
     key_prefix: str = Field(
         "recfunnel", description="start of every key, so that several services can share a Redis"
@@ -113,7 +114,8 @@ class Settings(BaseSettings):
     )
     checkpoints_ms: StageTimes = Field(
         DEFAULT_CHECKPOINTS_MS,
-        description="milliseconds after arrival by which each stage must be done",
+        description="milliseconds that the store has for its reply, and milliseconds of computing "
+        "after which a ranking stage does not begin",
     )
     policy: SceneSettings = Field(
         SceneSettings(), description="settings of the policies of the last stage"
@@ -142,10 +144,10 @@ class Settings(BaseSettings):
     )
     k_max: int = Field(100, ge=1, le=500, description="longest list that a request may ask for")
     max_in_flight: int = Field(
-        14,  # some 5 ms of CPU each have to fit into the budget
+        256,
         ge=1,
-        description="concurrent requests of each worker; past half of it there are fewer "
-        "candidates, past it the answer is 503",
+        description="most concurrent requests of each worker; the measured time of a request "
+        "decides before, see [overload](../concepts/overload.md)",
     )
     history_limit: int = Field(
         500, ge=1, le=10_000, description="newest live events that are kept of each user"

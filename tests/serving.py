@@ -29,7 +29,7 @@ LEISURE = {  # a busy machine must not make a stage late where lateness is not w
     "RECFUNNEL_REDIS_TIMEOUT_MS": "5000",
     **{
         f"RECFUNNEL_CHECKPOINTS_MS__{stage.upper()}": "15000"
-        for stage in ("history", "profile", "recall", "coarse", "fine", "rerank")
+        for stage in ("history", "recall", "coarse", "fine", "rerank")
     },
 }
 COMMAND = [sys.executable, "-m", "offline.cli"]
@@ -190,7 +190,7 @@ def hosted(settings: Settings, *, ready=True, timing=DEFAULT_TIMING) -> Iterator
 
 def leisurely(**known) -> Settings:
     """Settings under which a busy machine makes no stage late."""
-    stages = ("history", "profile", "recall", "coarse", "fine", "rerank")
+    stages = ("history", "recall", "coarse", "fine", "rerank")
     checkpoints = dict.fromkeys(stages, 15_000)
     told = {"budget_ms": 20_000, "checkpoints_ms": checkpoints, "redis_timeout_ms": 5_000}
     return Settings(**(told | {"key_prefix": f"test-{uuid4().hex}"} | known))

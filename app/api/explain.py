@@ -5,9 +5,15 @@ from uuid import uuid4
 
 from fastapi import APIRouter, Request, Response
 
-from app.api.endpoint import describe_parameters, json_response, read_query_string, service_of
+from app.api.endpoint import (
+    describe_parameters,
+    json_response,
+    read_query_string,
+    require_deployment,
+    service_of,
+)
 from app.api.explanations import ItemExplanation, explain_missing_item
-from app.api.recommend import ERRORS, admit, build_record
+from app.api.recommend import ERRORS, build_record, candidate_share
 from app.api.schemas import ExplainQuery
 
 router = APIRouter(tags=["recommend"])
@@ -30,9 +36,9 @@ async def explain(http: Request) -> Response:
     """
     query = read_query_string(http, ExplainQuery)
     service = service_of(http)
-    deployment = admit(service, query.k)
+    deployment = require_deployment(service)
     request_id = uuid4().hex
-    record = build_record(service, deployment, query, request_id)
+    record = build_record(service, deployment, query, request_id, candidate_share(http.scope))
     explanation = partial(explain_missing_item, deployment.bundle, record, query.item_id)
     answer = await service.recommend(request_id, record, http.scope["arrived"], explanation)
     version = answer.deployment.bundle.version

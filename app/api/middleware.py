@@ -1,18 +1,30 @@
-"""Steps before a request is routed: arrival time, body limit, ids with a slash.
+"""Steps before a request is routed: arrival time, admission, body limit, ids with a slash.
 
 Authentication belongs here too: a middleware holds for every route, ``/metrics`` and ``/docs``
 included.
 """
 
 from time import monotonic
+from typing import NamedTuple
 from urllib.parse import unquote
 
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from app.api.errors import error_response
 from app.api.schemas import SLASH_PLACEHOLDER
+from app.deadline import OverloadError
 from app.observe.metrics import Metrics
 
+
+class RoutePath(NamedTuple):
+    """The path of a route, for the metrics of a request that is refused before it is routed."""
+
+    path: str
+
+
+FUNNEL_ROUTES = {path: RoutePath(path) for path in ("/recommend", "/explain")}
+OVERLOADED = error_response(503, "the service is overloaded; try again later", retry_after=1)
 MAX_BODY_BYTES = 4 * 2**20  # 1,000 events with the longest ids, escaped, are 2.4 MB
 
 
@@ -44,6 +56,34 @@ class ArrivalTiming:
             route = scope.get("route")
             path = route.path if route else "unknown"
             self._metrics.record_request(path, status, monotonic() - scope["arrived"])
+
+
+class AdmissionControl:
+    """Refuses a list that cannot be whole within its budget, before the body is read.
+
+    An admitted request carries the share of the candidates that it may use.
+    """
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http" or scope["path"] not in FUNNEL_ROUTES:
+            await self._app(scope, receive, send)
+            return
+        service = scope["app"].state.service
+        admission = service.admission
+        try:
+            admitted = admission.admit(scope["arrived"])
+            try:
+                scope["candidate_share"] = admitted.candidate_share
+                await self._app(scope, receive, send)
+            finally:
+                admission.release(admitted)
+        except OverloadError:
+            scope["route"] = FUNNEL_ROUTES[scope["path"]]
+            service.metrics.count("requests_rejected")
+            await OVERLOADED(scope, receive, send)
 
 
 class BodyLimit:

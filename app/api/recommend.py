@@ -177,10 +177,10 @@ async def _respond(
     scope: Scope, options: RecommendOptions, history: Sequence[InlineEvent] = ()
 ) -> Response:
     service: Service = scope["app"].state.service
-    deployment = admit(service, options.k)
+    deployment = require_deployment(service)
     earlier = _items_of_earlier_pages(options.page_token) if options.page_token else []
     request_id = uuid4().hex
-    record = build_record(service, deployment, options, request_id)
+    record = build_record(service, deployment, options, request_id, candidate_share(scope))
     if earlier:
         record = replace(record, offset=len(earlier), exclude=(*record.exclude, *earlier))
     if history:
@@ -194,21 +194,22 @@ async def _respond(
     return AnswerResponse(service, answer, body)
 
 
-def admit(service: Service, k: int) -> Deployment:
-    """Return the bundle in service. Refuse if too many requests are in flight or k is too large."""
-    deployment = require_deployment(service)
-    if service.in_flight >= service.settings.max_in_flight:
-        service.metrics.count("requests_rejected")
-        raise RefusalError(503, "too many requests in flight", retry_after=1)
-    if k > service.settings.k_max:
-        raise RefusalError(422, f"k is {k}, the maximum is {service.settings.k_max}", "k")
-    return deployment
+def candidate_share(scope: Scope) -> float:
+    """Return the share of the candidates with which the request was admitted."""
+    share: float = scope.get("candidate_share", 1.0)
+    return share
 
 
 def build_record(
-    service: Service, deployment: Deployment, options: ListOptions, request_id: str
+    service: Service,
+    deployment: Deployment,
+    options: ListOptions,
+    request_id: str,
+    candidate_share: float,
 ) -> RequestRecord:
-    """Check the scene and the filter, and return the record; the request's id gives the seed."""
+    """Check k, the scene and the filter, and return the record; the request's id gives the seed."""
+    if options.k > service.settings.k_max:
+        raise RefusalError(422, f"k is {options.k}, the maximum is {service.settings.k_max}", "k")
     scenes = service.settings.scenes
     if scenes and options.scene not in scenes and options.scene != HOME:
         names = ", ".join(sorted({HOME, *scenes}))
@@ -226,7 +227,7 @@ def build_record(
         scene=options.scene,
         filter=options.filter,
         explore=options.explore,
-        candidate_share=service.candidate_share(),
+        candidate_share=candidate_share,
         exclude=tuple(options.exclude),
     )
 

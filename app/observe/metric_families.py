@@ -28,7 +28,11 @@ FAMILIES = (
         ("route", "status"),
     ),
     Family("gauge", "requests_in_flight", "Requests being answered now.", merge="livesum"),
-    Family("counter", "requests_rejected", "Refused with 503 because too many were in flight."),
+    Family(
+        "counter",
+        "requests_rejected",
+        "Refused with 503 because they could not be answered within the budget.",
+    ),
     Family(
         "histogram",
         "stage_seconds",

@@ -6,6 +6,7 @@ from collections.abc import Callable, Coroutine
 from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
+from math import inf
 from time import monotonic
 from typing import Any, TypeAlias
 
@@ -15,7 +16,7 @@ from app.build import LiveState
 from app.bundle.bundle import Bundle
 from app.contracts import Request, Rows, StageError
 from app.cpu import Cpu, cancel
-from app.deadline import StageRunner
+from app.deadline import StageRunner, Turn
 from app.funnel import Funnel, FunnelRun
 from app.live_catalogue.live_items import LiveItems
 from app.observe.drift import DriftCounter
@@ -110,18 +111,21 @@ class Deployment:
             await self.recommend(Request(user, 10, zlib.crc32(user.encode()), arrived=monotonic()))
 
     async def recommend(
-        self, request: Request, explain: Explain | None = None
+        self, request: Request, explain: Explain | None = None, turn: Turn | None = None
     ) -> tuple[FunnelRun, dict[str, Any]]:
         """Run the funnel, and explain the slate if ``explain`` is given.
 
         If the funnel fails, the slate holds the proposals so far and popular items. The counters do
         not change in between, so the explanation describes the state that made the slate.
+
+        Raises:
+            OverloadError: ``turn`` refuses the request.
         """
-        runner = StageRunner(request.arrived)
+        runner = StageRunner(request.arrived, turn=turn)
         with self.state.reading() as replica:
             funnel = replica.reader
-            work, budget = partial(funnel.recommend, request, runner), self.settings.budget_ms
-            run = await runner.run_async("funnel", budget / 1000, work, None)
+            work = partial(funnel.recommend, request, runner)
+            run = await runner.run_async("funnel", inf, work, None)
             run = run or funnel.recommend_fallback(request, runner)
             return run, await self.cpu(explain, funnel, run) if explain else {}
 

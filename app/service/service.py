@@ -17,6 +17,7 @@ from app.observe.drift_monitor import HOUR, DriftBounds, DriftMonitor
 from app.observe.metrics import Metrics
 from app.request_log.request_record import RequestRecord
 from app.request_log.writer import RequestLog, request_log_key
+from app.service.admission import Admission
 from app.service.answering import (
     Answer,
     AnswerLogger,
@@ -37,8 +38,6 @@ from app.state.write_queue import ImpressionWriter
 
 WRITE_TIMEOUT = 2.0  # seconds for an event or a change to be stored
 CONFIRM_TIMEOUT = 2.0  # seconds for all workers to confirm the change of an item
-FULL_SHARE_LOAD = 0.5  # share of max_in_flight up to which all candidates are worked on
-MIN_CANDIDATE_SHARE = 0.3  # share of the candidates at full load
 
 
 class Service:
@@ -86,7 +85,7 @@ class Service:
             SideEffect("request_log", AnswerLogger(self.request_log, self.item_store, settings)),
         )
         self.confirm_timeout = CONFIRM_TIMEOUT
-        self.in_flight = 0
+        self.admission = Admission(settings.budget_ms / 1000, settings.max_in_flight)
         self.first_attempt = asyncio.Event()  # set once the first bundle is served or refused
 
     @property
@@ -128,16 +127,6 @@ class Service:
         await self.store.close()
         await self.writer.close()
 
-    def candidate_share(self) -> float:
-        """Return the share of the candidates that the next request works on.
-
-        It is 1 up to half load, and then falls to 0.3 at full load.
-        """
-        load = (self.in_flight + 1) / self.settings.max_in_flight
-        return (
-            1.0 if load <= FULL_SHARE_LOAD else max(MIN_CANDIDATE_SHARE, 1.0 - 1.4 * (load - 0.5))
-        )
-
     async def recommend(
         self, request_id: str, record: RequestRecord, arrived: float, explain: Explain | None = None
     ) -> Answer:
@@ -145,16 +134,13 @@ class Service:
 
         Raises:
             RuntimeError: no bundle is in service.
+            OverloadError: the budget passed while the request waited for its turn.
         """
         deployment = self.deployment
         if deployment is None:
             raise RuntimeError("no bundle is in service: check Service.deployment first")
-        self.in_flight += 1
-        try:
-            request = record.to_request(deployment.bundle, arrived)
-            run, explanation = await deployment.recommend(request, explain)
-        finally:
-            self.in_flight -= 1
+        request = record.to_request(deployment.bundle, arrived)
+        run, explanation = await deployment.recommend(request, explain, self.admission.turn)
         return Answer.of(request_id, record, deployment, run, explanation)
 
     def run_side_effects(self, answer: Answer) -> None:

@@ -10,9 +10,8 @@ from app.rerank.policies import POLICIES, SceneSettings
 from app.settings import DEFAULT_CHECKPOINTS_MS, Settings
 
 STAGES = {
-    "history": "read the user's live events",
-    "profile": "compute the user's vectors",
-    "recall": "wait for the channels",
+    "history": "limit of the read of the user's live events, from when it is sent",
+    "recall": "limit of a channel that reads the store, from when it begins",
     "coarse": "start the coarse ranking",
     "fine": "start the fine ranking",
     "rerank": "start to build the slate",
@@ -31,8 +30,11 @@ An unknown name in the file, or a value out of bounds, stops the start with a se
 CHECKPOINTS = """
 ## `checkpoints_ms`
 
-Time that one stage saves can be used by the next; time in queues counts. Past its checkpoint a
-stage that waits is cancelled, and a stage that computes is not started.
+`history` and `recall` limit how long a request waits for the store. The others are checkpoints,
+counted from when the turn of the request to compute comes: past its checkpoint a ranking stage is
+not started. Time that one stage saves can be used by the next. The history and the channels in
+memory have no checkpoint. [Overload](../concepts/overload.md) says how long a request waits for its
+turn at most.
 """
 POLICY = """
 ## `policy`

@@ -1,12 +1,13 @@
 import asyncio
 import logging
 import math
+import time
 from time import monotonic
 
 import pytest
 
 from app.contracts import StageError
-from app.deadline import NO_CHECKPOINTS, StageRunner
+from app.deadline import NO_CHECKPOINTS, OverloadError, StageRunner
 
 
 async def three():
@@ -45,16 +46,57 @@ async def test_a_stage_that_takes_too_long_is_late_and_replaced():
     assert request.results[0].seconds < 5
 
 
-async def test_time_before_the_stage_counts():
-    request = run(age=3.0)
-    assert await request.run_async("recall", 3.02, slow, [9]) == [9]
-    assert request.results[0].outcome == "late"
-
-
-async def test_a_stage_past_its_checkpoint_is_not_started():
+async def test_the_limit_of_a_store_counts_from_the_request_to_it_and_not_from_arrival():
     request = run(age=60.0)
-    assert await request.run_async("fine", 0.08, raising(AssertionError("begun")), [9]) == [9]
+    assert await request.run_async("history", 5, three, []) == [1, 2, 3]
+    assert request.results[0].outcome == "ok"
+
+
+async def test_a_reply_that_comes_while_the_event_loop_is_busy_is_in_time():
+    def deliver():
+        reply.set_result([1, 2, 3])
+
+    async def read():
+        loop.call_later(0.2, deliver)
+        time.sleep(0.4)  # noqa: ASYNC251 - the loop reads nothing in this time
+        return await reply
+
+    loop = asyncio.get_running_loop()
+    reply = loop.create_future()
+    request = run()
+    assert await request.run_async("history", 0.1, read, []) == [1, 2, 3]
+    assert request.results[0].outcome == "ok"
+
+
+async def test_a_store_that_does_not_reply_is_late_although_the_event_loop_is_busy():
+    async def read():
+        time.sleep(0.1)  # noqa: ASYNC251
+        return await slow()
+
+    request = run()
+    assert await request.run_async("history", 0.02, read, []) == []
     assert request.results[0].outcome == "late"
+
+
+async def test_checkpoints_count_from_the_turn_of_a_request():
+    async def turn(arrived):
+        turns.append(arrived)
+
+    turns = []
+    request = StageRunner(monotonic() - 60.0, turn=turn)
+    await request.begin()
+    assert turns == [request.arrived]
+    assert request.run("coarse", 30.0, lambda: [1], []) == [1]
+    request.begun -= 60.0
+    assert request.run("fine", 30.0, failing(AssertionError("begun")), [9]) == [9]
+    assert [step.outcome for step in request.results] == ["ok", "late"]
+
+
+async def test_a_refusal_is_not_an_outcome():
+    request = run()
+    with pytest.raises(OverloadError):
+        await request.run_async("funnel", math.inf, raising(OverloadError()), None)
+    assert request.results == []
 
 
 async def test_a_stage_error_is_down(caplog):

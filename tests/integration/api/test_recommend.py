@@ -1,5 +1,6 @@
 """``/recommend`` over HTTP: what a caller may ask, and what he is told when he may not."""
 
+from contextlib import contextmanager
 from dataclasses import replace
 from uuid import uuid4
 
@@ -314,29 +315,47 @@ def test_the_documentation_names_the_parameters_and_errors(api):
     assert api.client.get("/docs").status_code == 200
 
 
-def test_too_many_requests_in_flight_are_refused_at_once(api):
-    service = api.service
-    service.in_flight += service.settings.max_in_flight
+@contextmanager
+def under_load(api, **measured):
+    """Set what the admission has measured, for the length of a test."""
+    admission = api.service.admission
+    before = {name: getattr(admission, name) for name in measured}
+    for name, value in measured.items():
+        setattr(admission, name, value)
     try:
-        answer = api.client.get("/recommend?user_id=u1")
+        yield
     finally:
-        service.in_flight -= service.settings.max_in_flight
-    is_refused(answer, 503, None)
-    assert answer.headers["Retry-After"] == "1"
-    assert "recfunnel_requests_rejected_total 1.0" in api.client.get("/metrics").text
+        for name, value in before.items():
+            setattr(admission, name, value)
 
 
-def test_the_quality_falls_with_the_load(api):
-    service = api.service
-    most = service.settings.max_in_flight
-    found = []
-    for load in (0, most // 2, most * 3 // 4, most):  # the next request included
-        service.in_flight += load - 1
-        found.append(service.candidate_share())
-        service.in_flight -= load - 1
-    assert found[:2] == [1.0, 1.0]
-    assert found[2] == pytest.approx(1.0 - 1.4 * (most * 3 // 4 / most - 0.5))
-    assert found[3] == pytest.approx(0.3)
+@pytest.mark.parametrize(
+    "load", [{"in_flight": 1_000}, {"in_flight": 1, "service_time": 15.0}], ids=["ceiling", "time"]
+)
+def test_a_request_that_cannot_be_whole_in_time_is_refused_before_its_body_is_read(api, load):
+    with under_load(api, **load):
+        answers = [
+            api.client.get("/recommend?user_id=u1"),
+            api.client.post("/recommend", content=b"no JSON"),
+            api.client.get("/explain?user_id=u1&item_id=i1"),
+        ]
+        assert api.client.get("/healthz").status_code == 200
+    for answer in answers:
+        is_refused(answer, 503, None)
+        assert answer.headers["Retry-After"] == "1"
+    assert "recfunnel_requests_rejected_total" in api.client.get("/metrics").text
+
+
+def test_under_load_a_list_is_made_from_fewer_candidates_and_is_whole(api):
+    calm = api.recommend("u1", explain=True)
+    with under_load(api, in_flight=3, service_time=4.0):  # 16 of the 20 seconds of the budget
+        busy = api.recommend("u1", explain=True)
+    assert busy["degraded"] == calm["degraded"] == []
+    assert len(busy["items"]) == 10
+    entered = [
+        {stage["stage"]: stage["entered"] for stage in answer["stages"]} for answer in (busy, calm)
+    ]
+    assert entered[0]["rerank"] < entered[1]["rerank"]
 
 
 def test_a_list_taken_while_fine_was_still_at_work_is_explained_without_its_weights(api):

@@ -1,0 +1,161 @@
+"""Admission: which requests are answered, with how many candidates, and when each one computes.
+
+A worker has one core. It answers requests in the order of their arrival, and runs one computation
+in each turn of its event loop. Between two computations the loop reads the network. So a new
+request waits for at most one computation until it is admitted or refused, and the time until its
+own turn is known: the requests before it, times the measured seconds of one request.
+"""
+
+import asyncio
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
+from time import monotonic
+
+from app.deadline import OverloadError
+
+FULL_SHARE_LOAD = 0.5  # share of the budget that a request may need and use all candidates
+MIN_CANDIDATE_SHARE = 0.3  # share of the candidates of a request that needs the whole budget
+WEIGHT = 0.05  # of a new measurement in the mean: the last 20 requests or so count
+MAX_RATIO = 4.0  # of a measurement to the mean: one stall does not count as a slow request
+TARGET_MISSES = 0.01  # share of the admitted requests that may take longer than predicted
+MARGIN_STEP = 0.005  # share of the budget by which one such request widens the margin
+MAX_MARGIN = 0.5  # share of the budget
+TOO_LATE = "the time that is left is too short for the computation; try again later"
+
+
+@dataclass(frozen=True, slots=True)
+class AdmittedRequest:
+    """A request that is answered. The holder passes it to ``Admission.release`` at the end."""
+
+    candidate_share: float  # the share of the candidates to work on
+    end: float  # when it should be answered, by the clock; the margin is not included
+
+
+class Admission:
+    """Measures what a request costs, and admits those that can be whole within their budget.
+
+    One lives in each worker. Nothing here waits for the store or for another thread.
+    """
+
+    def __init__(
+        self, budget: float, max_in_flight: int, clock: Callable[[], float] = monotonic
+    ) -> None:
+        """Args are the seconds of each request, the most requests at a time, and the time now."""
+        self.budget = budget
+        self.max_in_flight = max_in_flight
+        self.in_flight = 0  # admitted and not answered
+        self.service_time = 0.0  # seconds of the event loop that one request takes; 0: unknown
+        self.margin = 0.0  # seconds by which few requests exceed their prediction
+        self.lag = 0.0  # seconds that a request may have waited before the loop read it
+        self._clock = clock
+        self._waiting: deque[tuple[float, asyncio.Future[None]]] = deque()
+        self._is_busy = False  # a computation runs, or the loop has not read the network since
+        self._has_computed = False  # in the current turn
+        self._turn_began = 0.0
+
+    def admit(self, arrived: float) -> AdmittedRequest:
+        """Admit a request that arrived at this time.
+
+        A request is always admitted when no other is in flight: it measures how long one takes.
+
+        Raises:
+            OverloadError: the request cannot be answered within its budget.
+        """
+        ahead = self.in_flight
+        end = max(self._clock(), arrived) + (ahead + 1) * self.service_time
+        load = (end - arrived + self.lag + self.margin) / self.budget
+        if ahead and (load > 1.0 or ahead >= self.max_in_flight):
+            raise OverloadError(f"{ahead} requests are in flight; try again later")
+        self.in_flight += 1
+        return AdmittedRequest(candidate_share(load), end)
+
+    def release(self, admitted: AdmittedRequest) -> None:
+        """Record that an admitted request has ended, and learn how good the prediction was."""
+        self.in_flight -= 1
+        is_missed = self._clock() > admitted.end + self.margin
+        # The quantile of the errors, by stochastic approximation (Robbins and Monro, 1951).
+        self.margin += MARGIN_STEP * self.budget * (is_missed - TARGET_MISSES)
+        self.margin = min(max(self.margin, 0.0), MAX_MARGIN * self.budget)
+
+    async def turn(self, arrived: float) -> None:
+        """Wait until this request may compute.
+
+        Raises:
+            OverloadError: too little of the budget is left, and other requests are in flight.
+            TimeoutError: the budget has passed, although no other request is in flight.
+        """
+        is_alone = self.in_flight <= 1 and not self._is_busy
+        if self._is_busy:
+            await self._queue(arrived)
+        else:
+            self._is_busy = self._has_computed = True
+            self._turn_began = self._clock()
+            asyncio.get_running_loop().call_soon(self._end_turn)
+        now = self._clock()
+        if is_alone and now >= arrived + self.budget:
+            raise TimeoutError(TOO_LATE)
+        if not is_alone and not self._is_in_time(arrived, now):
+            raise OverloadError(TOO_LATE)
+
+    async def _queue(self, arrived: float) -> None:
+        """Wait for the requests before this one."""
+        loop = asyncio.get_running_loop()
+        turn: asyncio.Future[None] = loop.create_future()
+        self._waiting.append((arrived, turn))
+        try:
+            await turn
+        finally:
+            if turn.done() and not turn.cancelled() and not turn.exception():
+                loop.call_soon(self._end_turn)
+
+    def _end_turn(self) -> None:
+        """Measure the turn that ends, and let the next request compute.
+
+        Without one, the loop runs once more before the queue is idle: requests that arrived during
+        the computation are read now.
+        """
+        now = self._clock()
+        if self._has_computed:
+            self.lag = now - self._turn_began
+            self._learn(self.lag)
+        self._turn_began = now
+        if self._start_next(now):
+            self._has_computed = True
+        elif self._has_computed:
+            self._has_computed = False
+            asyncio.get_running_loop().call_soon(self._end_turn)
+        else:
+            self._is_busy = False
+            self.lag = 0.0
+
+    def _start_next(self, now: float) -> bool:
+        """Let the first request that can still be in time compute; return whether there is one."""
+        while self._waiting:
+            arrived, turn = self._waiting.popleft()
+            if turn.done():  # its client has gone
+                continue
+            if self._is_in_time(arrived, now):
+                turn.set_result(None)
+                return True
+            turn.set_exception(OverloadError(TOO_LATE))
+        return False
+
+    def _is_in_time(self, arrived: float, now: float) -> bool:
+        """Return whether a request that computes now can be answered within its budget."""
+        return now + self.service_time < arrived + self.budget
+
+    def _learn(self, seconds: float) -> None:
+        if not self.service_time:
+            self.service_time = seconds
+        usual = min(seconds, MAX_RATIO * self.service_time)
+        self.service_time += WEIGHT * (usual - self.service_time)
+
+
+def candidate_share(load: float) -> float:
+    """Return the share of the candidates at this load, which is 1 where the budget is just enough.
+
+    The share is 1 up to half of it, and then falls evenly.
+    """
+    excess = max(load - FULL_SHARE_LOAD, 0.0) / (1.0 - FULL_SHARE_LOAD)
+    return max(1.0 - (1.0 - MIN_CANDIDATE_SHARE) * excess, MIN_CANDIDATE_SHARE)
