@@ -8,17 +8,22 @@ With the environment variable ``NUMBA_DISABLE_JIT=1`` kernels run as plain Pytho
 """
 
 import logging
+import os
+import shutil
 from collections.abc import Callable
+from pathlib import Path
 from time import monotonic
 from typing import Any, Generic, ParamSpec, TypeVar
 
 import numba
 import numpy as np
 from numba.core import types
+from numba.core.caching import UserProvidedCacheLocator
 from numba.np.numpy_support import from_dtype
 
 log = logging.getLogger(__name__)
 
+CACHE_FOLDER = Path(".cache") / "recfunnel-kernels"  # in the home folder
 P = ParamSpec("P")
 R = TypeVar("R")
 
@@ -90,6 +95,42 @@ def inline(function: Callable[P, R]) -> Any:
     except RuntimeError as error:  # no folder for the cache can be written
         log.warning("the compiled code of %s is not kept: %s", function.__name__, error)
         return numba.njit(function, nogil=True, error_model="numpy")
+
+
+def _can_write(folder: Path) -> bool:
+    return os.access(folder, os.W_OK)
+
+
+def use_installed_cache(
+    installed: Path, home: Path, can_write: Callable[[Path], bool] = _can_write
+) -> None:
+    """Copy compiled code to where it can be read, if it was installed where nobody can write.
+
+    Numba reads no cache that it cannot write, such as that of a read-only image.
+
+    Args:
+        installed: the folder of the compiled code.
+        home: the folder below which the copy is made, readable by this user alone.
+        can_write: whether a folder can be written.
+    """
+    files = sorted(installed.glob("*.nb?"))
+    if not files or can_write(installed):
+        return
+    subfolder: str = UserProvidedCacheLocator.get_suitable_cache_subpath(__file__)  # type: ignore[no-untyped-call]
+    folder = home / CACHE_FOLDER / subfolder
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        for file in files:
+            partial = folder / f"{file.name}.{os.getpid()}"
+            shutil.copyfile(file, partial)
+            partial.replace(folder / file.name)  # several workers may copy at once
+    except OSError as error:
+        log.warning("the installed code of the kernels is not used: %s", error)
+        return
+    numba.config.CACHE_DIR = str(home / CACHE_FOLDER)  # type: ignore[attr-defined]
+
+
+use_installed_cache(Path(__file__).parent / "__pycache__", Path.home())
 
 
 def compile_kernels(announce: Callable[[str], None] = log.info) -> float:
