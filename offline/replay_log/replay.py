@@ -236,6 +236,8 @@ def _require_fields(entry: LogEntry) -> None:
         raise StateLostError(
             "the time ran out for this answer, and the results that it had by then are not logged"
         )
+    if any(stage == "filters" for stage, *_ in head["steps"]):
+        raise StateLostError("what other users had hidden by then is not logged")
     if head["items_changed"] is None:
         raise StateLostError(
             "items had been put or deleted before the worker started, and the order in which it "

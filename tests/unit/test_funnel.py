@@ -3,11 +3,12 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from app.contracts import NO_HISTORY, StageError
+from app.contracts import NO_HISTORY, Blocked, StageError, UserRecord
 from app.deadline import NO_CHECKPOINTS, Checkpoints, StageRunner
 from app.funnel import Funnel, RankStage
 from app.query_builder import QueryBuilder
 from app.recall.popularity import PopularityChannel
+from app.rerank.filters import PolicyFilters
 from app.state.counters import PopularityCounters
 from tests.fakes import (
     ITEMS,
@@ -278,6 +279,34 @@ async def test_when_histories_are_down_the_history_of_the_bundle_is_used(funnel)
     assert run.query.history.rows.tolist() == fields.rows.tolist()
     assert not set(fields.rows) & set(run.merged.rows)
     assert run.query.vectors.factors.any()
+
+
+async def test_what_was_last_known_of_the_user_holds_while_histories_are_down(funnel):
+    remembered = {"new": history((11, 5, 1, 2e9))}
+    run = await replace(funnel, histories=FakeHistories(None, remembered=remembered)).recommend(
+        request("new", 3)
+    )
+    assert outcomes(run) == {"history": "down"}
+    assert run.query.history.rows.tolist() == [11]
+
+
+@pytest.mark.parametrize("is_in_time", [True, False])
+async def test_unknown_filters_withhold_what_others_hide_and_are_named(funnel, is_in_time):
+    names = MODELS.catalogue.ids.names(rows(9, 10))
+    record = UserRecord(withheld=Blocked(tuple(names)))
+    remembered = {"u03": replace(NO_HISTORY, record=record, filters="down")}
+    filters = PolicyFilters(MODELS.catalogue)
+    down = replace(
+        funnel,
+        histories=FakeHistories(None, remembered=remembered),
+        query_builder=replace(funnel.query_builder, filters=filters),
+    )
+    asked = request("u03", 20)
+    late = StageRunner(0.0)
+    run = await down.recommend(asked) if is_in_time else down.recommend_fallback(asked, late)
+    assert outcomes(run)["filters"] == "down"
+    assert shown(run)
+    assert not {9, 10} & set(shown(run))
 
 
 async def test_an_unknown_user_gets_popular_items(funnel):

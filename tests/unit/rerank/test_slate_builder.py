@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from app.contracts import NO_HISTORY
+from app.contracts import NO_HISTORY, Blocked, UserRecord
 from app.query_builder import QueryBuilder
 from app.rerank.filters import PolicyFilters, is_permitted
 from app.rerank.policies import SceneSettings
@@ -95,6 +95,28 @@ def test_only_available_items_that_are_not_excluded_are_permitted():
     available = np.array([True, False, True, True])
     permitted = is_permitted(query(n=4, exclude=[2]), rows(3, 2, 1, 0), available)
     assert permitted.tolist() == [True, False, False, True]
+
+
+def test_what_anybody_hides_is_withheld_from_a_user_of_unknown_filters():
+    everything = rows(*range(ITEMS))
+    provider, category = CATALOGUE.provider_names.tolist()[0], CATALOGUE.category_names[0]
+    items = (*CATALOGUE.ids.names(rows(20, 30)), "not in the catalogue")
+    policy_filters = PolicyFilters(CATALOGUE)
+
+    def allowed(withheld):
+        recent = replace(NO_HISTORY, record=UserRecord(withheld=withheld))
+        (withholding,) = policy_filters.build_filters(request("u"), recent)
+        assert withholding.name == "hidden_by_others"
+        return set(everything[withholding.allows(everything)].tolist())
+
+    assert allowed(Blocked(items)) == set(everything.tolist()) - {20, 30}
+    of_provider = set(everything[CATALOGUE.providers == 0].tolist())
+    of_category = set(everything[CATALOGUE.has_category(everything, (category,))].tolist())
+    assert of_provider
+    assert of_category
+    assert allowed(Blocked((), (provider,), (category,))) == (
+        set(everything.tolist()) - of_provider - of_category
+    )
 
 
 @pytest.mark.parametrize(("shown", "expected"), [("drop", [20, 23]), ("demote", []), ("keep", [])])
