@@ -28,6 +28,11 @@ class LastKnownReplies:
         """Iterate over the users and their replies."""
         return iter(list(self._replies.values()))
 
+    @property
+    def has_data(self) -> bool:
+        """True if the store had anything of any of these users."""
+        return any(events or hidden or any(record) for _, (events, record, hidden, *_) in self)
+
     def get(self, user: str) -> RawReply | None:
         return self._replies.get(user_digest(user), ("", None))[1]
 

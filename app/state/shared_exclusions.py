@@ -207,7 +207,7 @@ class SharedExclusions:
         prefix, key = self._prefix, generation_key(self._prefix)
         await connection.command("SET", key, uuid4().hex, "NX")
         generation: bytes = await connection.command("GET", key)
-        if self.generation:
+        if self.generation and (self._members or self.last_known.has_data):
             log.error(
                 "Redis at %s has lost the data of users, or is another server: until they are "
                 "restored, lists leave out all that anybody has hidden or blocked",

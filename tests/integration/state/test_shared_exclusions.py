@@ -183,6 +183,19 @@ async def test_a_store_with_older_data_has_lost_filters_too(store):
         await exclusions.workers.deregister()
 
 
+async def test_an_empty_store_lost_nothing_if_nothing_was_there(store):
+    exclusions = SharedExclusions(store, "t")
+    histories = histories_of(store, exclusions)
+    async with running(exclusions):
+        await until(exclusions.loaded.is_set)
+        await histories.recent("u")
+        await lose(store)
+        await drop_connections(store)
+        await until_read(histories, "u", "ok")
+        assert await store.command("GET", lost_key("t")) is None
+        await exclusions.workers.deregister()
+
+
 async def test_a_store_of_another_generation_is_not_trusted(store):
     exclusions = SharedExclusions(store, "t")
     histories = histories_of(store, exclusions)

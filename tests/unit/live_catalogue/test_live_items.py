@@ -6,15 +6,16 @@ import numpy as np
 import pytest
 
 from app.catalogue.attributes import NumberColumn, TextColumn
-from app.contracts import UserVectors
+from app.contracts import NO_HISTORY, Blocked, UserRecord, UserVectors
 from app.live_catalogue.catalogue_overlay import build_overlay, with_spare_rows
 from app.live_catalogue.live_items import ROW_REST, ItemRecord, LiveItems
 from app.rank import new_item_quota
 from app.recall.vectors import VectorChannel, flat_index, new_item_vectors
 from app.rerank.exploration import ExplorationPool, choose_explored
+from app.rerank.filters import PolicyFilters
 from app.rerank.policies import SceneSettings
 from app.state.counters import PopularityCounters
-from tests.fakes import ITEMS, PROVIDERS, pool, proposed, query, rows, small_models
+from tests.fakes import ITEMS, PROVIDERS, pool, proposed, query, request, rows, small_models
 
 SINCE = 9.1e8
 
@@ -281,3 +282,12 @@ def test_exploration_tries_what_came_later_before_what_the_bundle_knows():
     live.count_impressions(rows(ITEMS))
     assert offered[choose_explored(policy, live, offer, [1]).chosen].tolist() == [1]
     assert live.trial_counts(offered).tolist() == [51, 1, 1]
+
+
+def test_an_item_that_others_hid_before_it_had_a_row_is_withheld():
+    stock = stocked()
+    recent = replace(NO_HISTORY, record=UserRecord(withheld=Blocked(("second",))))
+    (withholding,) = PolicyFilters(stock.catalogue).build_filters(request("u"), recent)
+    stock.put(item("first"))
+    stock.put(item("second"))
+    assert withholding.allows(rows(3, ITEMS, ITEMS + 1)).tolist() == [True, True, False]
