@@ -164,7 +164,7 @@ def test_started_without_a_redis_it_serves_and_takes_it_up_when_it_comes(out, se
         until(lambda: is_whole(served), SOON)
 
 
-# What users do not want to see. Workers remember "u1" and "u3", whose lists are asked for afterwards;
+# What users do not want to see. Workers remember "u1" and "u3", whose lists are asked for after it.
 # "u2" and "u4" are users that they have to treat as any other.
 def forbid(served):
     """Hide and block what is at the top of some users' lists; return it by user."""
