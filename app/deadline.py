@@ -44,7 +44,7 @@ class Checkpoints:
     the request came. What a stage saves is left for the next.
     """
 
-    history: float = 0.015
+    history: float = 0.050
     recall: float = 0.020
     coarse: float = 0.050
     fine: float = 0.080

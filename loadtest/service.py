@@ -1,6 +1,7 @@
 """Starts a service for the length of a test."""
 
 import os
+import shutil
 import socket
 import subprocess
 import sys
@@ -67,6 +68,15 @@ def pin_to_cores(cores: Collection[int]) -> Iterator[None]:
         os.sched_setaffinity(0, before)
 
 
+def _link_bundles(out: Path, folder: Path) -> Path:
+    """Make a folder with the same bundles, without what the service keeps beside them."""
+    folder.mkdir()
+    (folder / "bundles").symlink_to((out / "bundles").resolve())
+    with suppress(FileNotFoundError):  # the service says that there is no bundle
+        shutil.copy(out / "current", folder / "current")
+    return folder
+
+
 @contextmanager
 def run_service(
     out: Path,
@@ -78,17 +88,27 @@ def run_service(
 ) -> Iterator[ServiceProcess]:
     """Start ``recfunnel serve`` on a free port, and end it afterwards.
 
-    It has a Redis of its own, so that the events of the test stay out of the user's Redis.
+    It has a Redis and a folder of its own, so that the events of the test stay out of the user's
+    Redis. The folder has the bundles of ``out``.
 
     Raises:
         NotServingError: the service ended, or is not ready in time.
     """
     port = free_port()
-    command = [str(program), "serve", "--out", str(out)]
-    command += ["--host", "127.0.0.1", "--port", str(port), "--workers", str(workers)]
+    command = [
+        str(program),
+        "serve",
+        "--host",
+        "127.0.0.1",
+        "--port",
+        str(port),
+        "--workers",
+        str(workers),
+    ]
     with ExitStack() as stack:
         log = stack.enter_context(tempfile.TemporaryFile("w+"))
         folder = stack.enter_context(tempfile.TemporaryDirectory())
+        command += ["--out", str(_link_bundles(out, Path(folder) / "out"))]
         with pin_to_cores(cores):
             redis_url = stack.enter_context(embedded_server(Path(folder)))
             environment = environment_with_redis(redis_url)

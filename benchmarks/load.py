@@ -1,0 +1,264 @@
+"""Whole lists a second, by the number of clients and under overload.
+
+    python -m benchmarks.load --out out
+    python -m benchmarks.load --out out --before ../other-checkout
+
+A list is whole if nothing is missing from it and it comes within the budget. A client that gets 503
+waits one second, as Retry-After says. The open loop sends a multiple of the best rate of the closed
+loop. With ``--before``, another checkout is measured in turns with this one.
+"""
+
+import asyncio
+import shlex
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Annotated
+
+import numpy as np
+import orjson
+import typer
+import uvloop
+from rich.console import Console
+from rich.table import Table
+
+from benchmarks.request_cost.bench import Cores
+from loadtest.connection import HttpClient
+from loadtest.open_loop import OpenLoopPlan
+from loadtest.service import RECFUNNEL, pin_to_cores, run_service
+from loadtest.traffic import Traffic
+
+CLIENTS = (1, 2, 4, 8, 12, 16, 24, 32)
+OVERLOADS = (0.5, 1.0, 3.0)  # times the best rate of the closed loop
+LONGEST_OVERLOAD = OVERLOADS[-1]
+WARM_UP_SECONDS = 2.0
+RETRY_AFTER = 1.0  # seconds
+HTTP_OK, HTTP_UNAVAILABLE = 200, 503
+HISTORY_STAGES = {"history", "filters", "funnel"}  # without one of these a list has no history
+
+
+@dataclass(slots=True)
+class LoadCounts:
+    """The answers of one measurement. Times are in milliseconds."""
+
+    seconds: float = 0.0
+    whole: list[float] = field(default_factory=list)
+    late: list[float] = field(default_factory=list)  # whole lists, past the budget
+    degraded: list[float] = field(default_factory=list)
+    refused: list[float] = field(default_factory=list)
+    without_history: int = 0
+    failures: int = 0
+
+    def count(self, status: int, body: bytes, ms: float, budget_ms: float) -> None:
+        if status == HTTP_UNAVAILABLE:
+            self.refused.append(ms)
+        elif status != HTTP_OK:
+            self.failures += 1
+        elif missing := {part["stage"] for part in orjson.loads(body)["degraded"]}:
+            self.degraded.append(ms)
+            self.without_history += bool(missing & HISTORY_STAGES)
+        else:
+            (self.whole if ms <= budget_ms else self.late).append(ms)
+
+    def summarise(self, load: str) -> "LoadFigures":
+        answered = [*self.whole, *self.late, *self.degraded]
+        return LoadFigures(
+            load,
+            len(self.whole) / self.seconds,
+            _quantile(answered, 0.5),
+            _quantile(answered, 0.99),
+            len(self.late),
+            len(self.degraded),
+            self.without_history,
+            len(self.refused),
+            _quantile(self.refused, 0.99),
+            self.failures,
+        )
+
+
+def _quantile(times: Sequence[float], q: float) -> float:
+    return float(np.quantile(times, q)) if times else 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class LoadFigures:
+    """One row of the result."""
+
+    load: str  # "8 clients" or "3 x"
+    whole_rate: float  # whole lists a second, within the budget
+    p50: float  # ms, of all lists
+    p99: float
+    late: int  # whole lists, past the budget
+    degraded: int
+    without_history: int
+    refused: int
+    refused_p99: float  # ms
+    failures: int
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What is measured, and for how long."""
+
+    clients: Sequence[int] = CLIENTS
+    overloads: Sequence[float] = OVERLOADS
+    seconds: float = 4.0
+    overload_seconds: float = 60.0  # of the highest load
+    budget_ms: float = 100.0
+
+
+async def closed_loop(url: str, clients: int, seconds: float, budget_ms: float) -> LoadCounts:
+    """Send requests from so many clients, each as soon as the one before is answered."""
+    client, counts, traffic = HttpClient(url), LoadCounts(), Traffic(clients)
+    until = time.perf_counter() + seconds
+
+    async def run_client() -> None:
+        while (began := time.perf_counter()) < until:
+            reply = await client.send(traffic.next_trained_user())
+            ms = (time.perf_counter() - began) * 1000
+            counts.count(reply.status, reply.body, ms, budget_ms)
+            if reply.status == HTTP_UNAVAILABLE:
+                await asyncio.sleep(RETRY_AFTER)
+
+    await asyncio.gather(*(run_client() for _ in range(clients)))
+    counts.seconds = seconds
+    client.close()
+    return counts
+
+
+async def open_loop(url: str, rate: float, seconds: float, budget_ms: float) -> LoadCounts:
+    """Send requests on a Poisson schedule. Their times count from the schedule."""
+    client, counts, traffic = HttpClient(url), LoadCounts(), Traffic(7)
+    began = time.perf_counter()
+
+    async def ask(due: float) -> None:
+        try:
+            reply = await client.send(traffic.next_trained_user())
+        except OSError:
+            counts.failures += 1
+            return
+        ms = (time.perf_counter() - began - due) * 1000
+        counts.count(reply.status, reply.body, ms, budget_ms)
+
+    async with asyncio.TaskGroup() as requests:
+        for due in OpenLoopPlan(rate, seconds).draw_arrivals():
+            if (pause := began + due - time.perf_counter()) > 0:
+                await asyncio.sleep(pause)
+            requests.create_task(ask(due))
+    counts.seconds = max(seconds, time.perf_counter() - began)
+    client.close()
+    return counts
+
+
+async def measure_all(url: str, plan: Plan) -> list[LoadFigures]:
+    """Run the closed loops, then the open ones at multiples of the best rate."""
+    await closed_loop(url, 2, WARM_UP_SECONDS, plan.budget_ms)
+    figures = []
+    for clients in plan.clients:
+        counts = await closed_loop(url, clients, plan.seconds, plan.budget_ms)
+        figures.append(counts.summarise(f"{clients} clients"))
+    peak = best(figures)
+    for factor in plan.overloads:
+        seconds = plan.overload_seconds if factor == LONGEST_OVERLOAD else plan.seconds
+        counts = await open_loop(url, max(factor * peak, 1.0), seconds, plan.budget_ms)
+        figures.append(counts.summarise(f"{factor:g} x"))
+    return figures
+
+
+@contextmanager
+def program_of(checkout: Path | None) -> Iterator[Path]:
+    """Yield a program that runs ``recfunnel`` of a checkout; None stands for this one."""
+    if checkout is None:
+        yield RECFUNNEL
+        return
+    root = shlex.quote(str(checkout.resolve()))
+    with tempfile.TemporaryDirectory() as folder:
+        program = Path(folder) / "recfunnel"
+        python = shlex.quote(sys.executable)
+        program.write_text(
+            f'#!/bin/sh\ncd {root} && PYTHONPATH={root} exec {python} -m offline.cli "$@"\n'
+        )
+        program.chmod(0o755)
+        yield program
+
+
+def measure_service(
+    out: Path, workers: int, plan: Plan, checkout: Path | None
+) -> list[LoadFigures]:
+    """Start a service and measure it. One worker has a core of its own."""
+    cores = Cores.of_this_machine()
+    with (
+        program_of(checkout) as program,
+        run_service(
+            out.resolve(), [cores.measured] if workers == 1 else (), workers, program=program
+        ) as service,
+        pin_to_cores([cores.client] if workers == 1 else ()),
+    ):
+        return uvloop.run(measure_all(service.url, plan))
+
+
+def show(name: str, figures: Sequence[LoadFigures], console: Console) -> None:
+    """Print the figures of one service, and what they show."""
+    table = Table(title=name)
+    headings = ("load", "whole/s", "p50", "p99", "late", "degraded", "no history", "503")
+    for heading in (*headings, "p99 of 503", "failed"):
+        table.add_column(heading, justify="right")
+    for row in figures:
+        times = [f"{row.whole_rate:.0f}", f"{row.p50:.1f}", f"{row.p99:.1f}"]
+        counts = map(str, (row.late, row.degraded, row.without_history, row.refused))
+        table.add_row(row.load, *times, *counts, f"{row.refused_p99:.1f}", str(row.failures))
+    console.print(table)
+
+
+def best(figures: Sequence[LoadFigures]) -> float:
+    """Return the best rate of the closed loops."""
+    return max(row.whole_rate for row in figures if "clients" in row.load)
+
+
+def show_ratios(results: dict[str, list[LoadFigures]], console: Console) -> None:
+    """Print the figures that compare the measurements."""
+    one = results["after, 1 worker"]
+    most = [row for row in one if "clients" in row.load][-1]
+    ratios = {f"{most.load} / best": most.whole_rate / best(one)}
+    if "before, 1 worker" in results:
+        ratios["best / best before"] = best(one) / max(best(results["before, 1 worker"]), 1e-9)
+    if "after, 2 workers" in results:
+        ratios["two workers / one"] = best(results["after, 2 workers"]) / best(one)
+    for row in one:
+        if row.load.endswith(" x"):
+            ratios[f"{row.load} / best"] = row.whole_rate / best(one)
+    for name, ratio in ratios.items():
+        console.print(f"{name}: {ratio:.2f}")
+
+
+def main(
+    out: Annotated[Path, typer.Option(help="Folder of the bundle.")] = Path("out"),
+    before: Annotated[Path | None, typer.Option(help="Another checkout, for comparison.")] = None,
+    seconds: Annotated[float, typer.Option(help="Length of a measurement.")] = 4.0,
+    overload_seconds: Annotated[float, typer.Option(help="Length of the highest load.")] = 60.0,
+    result: Annotated[Path, typer.Option(help="File of the result.")] = Path("out/load.json"),
+) -> None:
+    """Measure one and two workers of this checkout, and of another one in turns."""
+    console, plan = Console(), Plan(seconds=seconds, overload_seconds=overload_seconds)
+    results: dict[str, list[LoadFigures]] = {}
+    for workers in (1, 2):
+        count = f"{workers} worker{'s' * (workers > 1)}"
+        if before:
+            name = f"before, {count}"
+            results[name] = measure_service(out, workers, plan, before)
+            show(name, results[name], console)
+        name = f"after, {count}"
+        results[name] = measure_service(out, workers, plan, None)
+        show(name, results[name], console)
+    show_ratios(results, console)
+    result.parent.mkdir(parents=True, exist_ok=True)
+    rows = {name: [asdict(row) for row in figures] for name, figures in results.items()}
+    result.write_bytes(orjson.dumps(rows, option=orjson.OPT_INDENT_2))
+
+
+if __name__ == "__main__":
+    typer.run(main)
