@@ -48,10 +48,7 @@ class TablesContract:
         assert neighbours.weights.dtype == np.float32
 
     async def test_a_row_that_repeats_is_answered_twice(self, spans):
-        assert listed(await spans("raters", rows(0, 1, 0)))[:2] == (
-            [0, 1, 1, 2],
-            [7, 8, 9, 7],
-        )
+        assert listed(await spans("raters", rows(0, 1, 0)))[:2] == ([0, 1, 1, 2], [7, 8, 9, 7])
 
     @pytest.mark.parametrize("unknown", [-1, 3, 10**9, 1])
     async def test_an_unknown_row_has_no_neighbours_and_hides_no_others(self, spans, unknown):

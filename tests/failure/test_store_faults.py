@@ -19,10 +19,7 @@ from app.state.histories import RedisHistories
 from app.state.shared_connection import MIN_STALE
 from app.state.store import Breaker, Store
 from app.state.table_readers import RedisTables
-from app.state.tables import (
-    keep_loaded,
-    load_tables,
-)
+from app.state.tables import keep_loaded, load_tables
 from app.state.write_queue import ImpressionWriter
 from tests.contract.tables_contract import SMALL, listed, rows
 from tests.state import (

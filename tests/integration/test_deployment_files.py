@@ -20,11 +20,7 @@ from app.settings import Settings
 from tests.conftest import ROOT
 
 DASHBOARD = ROOT / "deploy/grafana/dashboards/recfunnel.json"
-SUFFIXES = {
-    "counter": ("_total",),
-    "gauge": ("",),
-    "histogram": ("_bucket", "_count", "_sum"),
-}
+SUFFIXES = {"counter": ("_total",), "gauge": ("",), "histogram": ("_bucket", "_count", "_sum")}
 
 
 def exported() -> set[str]:

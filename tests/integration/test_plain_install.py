@@ -61,12 +61,7 @@ def outputs(tmp_path_factory, redis_url):
 def run_without(extras, commands, environment):
     """Run commands with these modules out of reach; return the output of each."""
     process = subprocess.run(
-        [
-            sys.executable,
-            "-c",
-            PROGRAM.format(extras=extras),
-            json.dumps(commands),
-        ],
+        [sys.executable, "-c", PROGRAM.format(extras=extras), json.dumps(commands)],
         capture_output=True,
         text=True,
         check=False,

@@ -152,10 +152,7 @@ def test_a_service_that_ignores_the_signal_is_killed(tmp_path, program):
         f"#!/bin/sh\ntrap '' TERM\necho $$ > {tmp_path}/pid\nwhile :; do sleep 0.1; done\n"
     )
     timeouts = Timeouts(start=0.5, stop=0.3)
-    with (
-        pytest.raises(NotServingError),
-        run_service(tmp_path, program=script, timeouts=timeouts),
-    ):
+    with pytest.raises(NotServingError), run_service(tmp_path, program=script, timeouts=timeouts):
         pass
     with pytest.raises(ProcessLookupError):
         os.kill(int((tmp_path / "pid").read_text()), signal.SIG_DFL)

@@ -194,10 +194,7 @@ def test_a_lock_that_a_dead_owner_never_releases_is_refused_in_time(tmp_path, ow
     owner(tmp_path)
     (tmp_path / "owner.lock").write_text(written)
     timeouts = ServerTimeouts(lock=0.1)
-    with (
-        pytest.raises(ServerError, match="in use by process"),
-        embedded_server(tmp_path, timeouts),
-    ):
+    with pytest.raises(ServerError, match="in use by process"), embedded_server(tmp_path, timeouts):
         pass
 
 

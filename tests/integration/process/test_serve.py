@@ -19,13 +19,7 @@ import pytest
 
 from app.bundle.bundle import find_current_bundle
 from app.process import workers
-from app.process.serve import (
-    PortTakenError,
-    check_port,
-    exit_on_signal,
-    serve,
-    serving_environment,
-)
+from app.process.serve import PortTakenError, check_port, exit_on_signal, serve, serving_environment
 from app.settings import Settings
 from tests.conftest import ROOT
 from tests.integration.process.tiny_app import bound, configure

@@ -11,16 +11,7 @@ from app.state.event_writer import append_events
 from app.state.store import Store
 from app.state.streams import MAX_READ, RecentKeys
 from app.state.write_queue import ImpressionWriter
-from tests.state import (
-    SHIFT,
-    consumer_of,
-    event,
-    event_counts,
-    running,
-    store,
-    until,
-    url,
-)
+from tests.state import SHIFT, consumer_of, event, event_counts, running, store, until, url
 
 __all__ = ["store", "url"]  # fixtures
 

@@ -10,11 +10,7 @@ from app.artifacts import NeighbourTable
 from app.contracts import StageError
 from app.state.store import Store
 from app.state.table_readers import MappedTables, RedisTables
-from app.state.tables import (
-    are_loaded,
-    load_tables,
-    retire_tables,
-)
+from app.state.tables import are_loaded, load_tables, retire_tables
 from tests.contract.tables_contract import SMALL, listed, rows
 from tests.state import StoreAround, StoreThatFails, store, url
 

@@ -186,12 +186,7 @@ async def asked(funnel, dataset):
     return [
         (
             *(run.query, run.proposals, run.merged, run.coarse, run.fine),
-            *(
-                run.slate.pool,
-                run.slate.explored,
-                run.slate.slots,
-                run.slate.rejections(),
-            ),
+            *(run.slate.pool, run.slate.explored, run.slate.slots, run.slate.rejections()),
         )
         async for run in recommend_each(funnel, names, 10, CONFIG.seed, explore=True)
     ]
