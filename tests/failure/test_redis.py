@@ -10,11 +10,11 @@ import pytest
 import redis
 
 from app.process.server_process import find_binary
+from app.service.rollout import RolloutTiming
 from app.state.user_store import lost_key
-from tests.serving import running, until
+from tests.serving import hosted, leisurely, running, until
 from tests.world import seen_by
 
-pytestmark = pytest.mark.e2e
 SOON = 15.0  # seconds to heal: a few on an idle machine
 
 
@@ -76,8 +76,8 @@ def sensible(answer):
     return len(set(ids)) == 10 and not set(ids) & seen_by("u1")
 
 
-def test_redis_killed_and_back_empty_answers_go_on_and_heal_by_themselves(out, server):
-    with running(out, REDIS_URL=server.url) as served:
+def test_redis_killed_and_back_empty_answers_go_on_and_heal_by_themselves(trained, server, caplog):
+    with hosted(leisurely(out=trained, redis_url=server.url)) as served:
         assert is_whole(served)
         assert post(served, "i1").status_code == 202
 
@@ -96,7 +96,7 @@ def test_redis_killed_and_back_empty_answers_go_on_and_heal_by_themselves(out, s
         assert ready.json()["redis"] == "down"
         text = served.client.get("/metrics").text
         assert 'recfunnel_degraded_total{outcome="down",stage="history"}' in text
-        assert "Traceback" not in served.log
+        assert "Traceback" not in caplog.text
 
         server.start()  # empty: the tables are gone
         until(lambda: is_whole(served), SOON)
@@ -109,15 +109,11 @@ def test_redis_killed_and_back_empty_answers_go_on_and_heal_by_themselves(out, s
         )
 
 
-def test_a_redis_that_stands_still_costs_no_more_than_the_budget(out, server):
-    hurry = {
-        "RECFUNNEL_BUDGET_MS": "2000",
-        "RECFUNNEL_CHECKPOINTS_MS__HISTORY": "150",
-        "RECFUNNEL_CHECKPOINTS_MS__PROFILE": "700",
-        "RECFUNNEL_CHECKPOINTS_MS__RECALL": "900",
-        "RECFUNNEL_REDIS_TIMEOUT_MS": "1500",
-    }
-    with running(out, REDIS_URL=server.url, **hurry) as served:
+def test_a_redis_that_stands_still_costs_no_more_than_the_budget(trained, server):
+    times = {"history": 150, "profile": 700, "recall": 900}
+    checkpoints = times | dict.fromkeys(("coarse", "fine", "rerank"), 1_500)
+    hurry = {"budget_ms": 2_000, "redis_timeout_ms": 1_500, "checkpoints_ms": checkpoints}
+    with hosted(leisurely(out=trained, redis_url=server.url, **hurry)) as served:
         until(lambda: is_whole(served), SOON)
         server.signal(signal.SIGSTOP)
         try:
@@ -141,7 +137,6 @@ def test_a_redis_that_stands_still_costs_no_more_than_the_budget(out, server):
 def test_the_embedded_server_killed_is_back_with_what_was_acknowledged(out):
     with running(out) as served:
         assert post(served, "i1").status_code == 202
-        time.sleep(1.2)  # it writes to disk every second
         (embedded,) = [p for p in served.family() if "valkey" in p.name()]
         embedded.kill()
         assert sensible(served.recommend("u1"))
@@ -152,15 +147,15 @@ def test_the_embedded_server_killed_is_back_with_what_was_acknowledged(out):
         assert another.pid != embedded.pid
 
 
-def test_started_without_a_redis_it_serves_and_takes_it_up_when_it_comes(out, server):
+def test_started_without_a_redis_it_serves_and_takes_it_up_when_it_comes(trained, server):
     server.kill()
-    with running(out, ready=False, REDIS_URL=server.url) as served:
-        until(served.answers, 30)
+    settings = leisurely(out=trained, redis_url=server.url)
+    with hosted(settings, ready=False, timing=RolloutTiming(prepare=30)) as served:
         assert served.client.get("/readyz").status_code == 503
         refused = served.client.get("/recommend?user_id=u1")
         assert refused.status_code == 503
         server.start()
-        until(served.is_ready, 30)
+        until(lambda: served.client.get("/readyz").is_success, 30)
         until(lambda: is_whole(served), SOON)
 
 

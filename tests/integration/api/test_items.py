@@ -1,7 +1,5 @@
 """``/items``: a catalogue that changes while it is served."""
 
-import asyncio
-import signal
 from uuid import uuid4
 
 import pytest
@@ -9,11 +7,9 @@ import redis
 
 from app.bundle.bundle import find_current_bundle
 from app.service.service import CONFIRM_TIMEOUT
-from benchmarks.live_items import ChurnPlan, ItemChurn, describe
-from loadtest.service import ServiceProcess
 from offline.publish.versions import point_to
 from tests.integration.test_service import another_version, serving
-from tests.serving import hosted, http_client, leisurely, running, until
+from tests.serving import hosted, leisurely, until
 
 
 @pytest.fixture(scope="module")
@@ -209,48 +205,3 @@ def test_a_change_that_a_worker_does_not_confirm_is_not_acknowledged(shop, new, 
         link.hdel(key, silent)
     service.confirm_timeout = CONFIRM_TIMEOUT
     assert shop.client.delete(f"/items/{new}").status_code == 204
-
-
-def test_every_worker_knows_of_a_change_when_it_is_answered(out):
-    with running(out, "--workers", "2") as served:
-        first, second = [item["item_id"] for item in served.recommend("u3")["items"]][:2]
-        assert served.client.delete(f"/items/{first}").status_code == 204
-        assert not any(first in answer for answer in everywhere(served))
-        assert served.answers().is_success  # an idle connection would be closed, and another used
-        others = [one for one in workers(served) if not connected(one, served)]
-        for one in others:
-            one.send_signal(signal.SIGSTOP)
-        try:
-            answer = served.client.delete(f"/items/{second}")
-        finally:
-            for one in others:
-                one.send_signal(signal.SIGCONT)
-        assert answer.status_code == 503
-        assert served.client.delete(f"/items/{second}").status_code == 204
-        assert not any(second in answer for answer in everywhere(served))
-        service = ServiceProcess(served.url, redis_url="", process=served.process.pid)
-        churn = ItemChurn(service, ChurnPlan(new=2, deleted=3, kill=False))
-        found = asyncio.run(churn.run())
-        assert found.after
-        assert (found.wrong, found.crossed) == (0, 0)
-        assert 0 < max(found.acknowledged) <= max(found.eligible)
-        assert len(list(describe(found))) == 4
-
-
-def workers(served):
-    """The processes that answer."""
-    return [one for one in served.family() if "spawn_main" in " ".join(one.cmdline())]
-
-
-def connected(worker, served):
-    """Whether this process holds a connection of ours."""
-    ends = (one.laddr.port for one in worker.net_connections("tcp") if one.status == "ESTABLISHED")
-    return served.port in ends
-
-
-def everywhere(served):
-    """The answers to so many connections that every worker is asked."""
-    for _ in range(16):
-        with http_client(served.url) as client:
-            answer = client.get("/recommend", params={"user_id": "u3", "k": 100})
-            yield [item["item_id"] for item in answer.json()["items"]]

@@ -3,6 +3,8 @@
 import asyncio
 import logging
 import os
+import re
+import shutil
 import signal
 import socket
 import subprocess
@@ -17,10 +19,11 @@ import httpx
 import psutil
 import pytest
 
-from app.bundle.bundle import find_current_bundle
 from app.process import workers
 from app.process.serve import PortTakenError, check_port, exit_on_signal, serve, serving_environment
 from app.settings import Settings
+from benchmarks.live_items import ChurnPlan, ItemChurn, describe
+from loadtest.service import ServiceProcess
 from tests.conftest import ROOT
 from tests.integration.process.tiny_app import bound, configure
 from tests.serving import free_port, http_client, running, until
@@ -93,27 +96,89 @@ def test_told_to_end_under_load_it_drops_no_request_and_leaves_no_process(out):
         check_port("127.0.0.1", served.port)
 
 
-def test_several_workers_share_one_redis_add_up_their_metrics_and_replace_one_another(out):
+@pytest.fixture(scope="module")
+def two_workers(trained, tmp_path_factory):
+    """A service of two workers. After its tests it is told to end under load."""
+    out = shutil.copytree(trained, tmp_path_factory.mktemp("two") / "out")
     with running(out, "--workers", "2", RECFUNNEL_MAX_IN_FLIGHT="64") as served:
-        until(lambda: f'version="{find_current_bundle(out).name}"}} 2.0' in metrics(served))
-        for n in range(40):
-            assert ask(served, f"u{n}").status_code == 200
-        until(lambda: 'recfunnel_answers_total{kind="whole"} 40.0' in metrics(served))
-        told = served.client.post("/events", json={"user_id": "new", "item_id": "i3"})
-        assert told.status_code == 202
-        for _ in range(6):
-            items = ask(served, "new", k=100).json()["items"]
-            assert "i3" not in [item["item_id"] for item in items]
-
-        killed, other = workers_of(served)
-        killed.kill()
-        killed.wait(5)
-        for n in range(40):  # a worker that is not ready yet does not listen
-            assert ask(served, f"u{n}").status_code == 200
-        until(lambda: len(set(workers_of(served)) - {killed}) == 2)
-        assert other in workers_of(served)
-        until(lambda: served.log.count("Application startup complete") == 3)
+        yield served
+        wait_for_both(served)
         end_under_load(served, signal.SIGINT)
+
+
+@pytest.fixture
+def pair(two_workers):
+    """The service, when both workers are ready."""
+    wait_for_both(two_workers)
+    return two_workers
+
+
+def wait_for_both(served):
+    until(lambda: re.search(r"recfunnel_bundle_workers\{[^}]*\} 2\.0", metrics(served)))
+
+
+def test_several_workers_share_one_redis_add_up_their_metrics_and_replace_one_another(pair):
+    before = whole_answers(pair)
+    for n in range(40):
+        assert ask(pair, f"u{n}").status_code == 200
+    until(lambda: whole_answers(pair) == before + 40)
+    event = {"user_id": "new", "item_id": "i3"}
+    assert pair.client.post("/events", json=event).status_code == 202
+    for _ in range(6):
+        items = ask(pair, "new", k=100).json()["items"]
+        assert "i3" not in [item["item_id"] for item in items]
+    killed, other = workers_of(pair)
+    killed.kill()
+    killed.wait(5)
+    for n in range(40):  # a worker that is not ready yet does not listen
+        assert ask(pair, f"u{n}").status_code == 200
+    until(lambda: len(set(workers_of(pair)) - {killed}) == 2)
+    assert other in workers_of(pair)
+
+
+def whole_answers(served):
+    found = re.search(r'recfunnel_answers_total\{kind="whole"\} (\S+)', metrics(served))
+    return float(found[1]) if found else 0.0
+
+
+def test_every_worker_knows_of_a_change_when_it_is_answered(pair):
+    served = pair
+    first, second = [item["item_id"] for item in served.recommend("u3")["items"]][:2]
+    assert served.client.delete(f"/items/{first}").status_code == 204
+    assert not any(first in answer for answer in everywhere(served))
+    assert served.answers().is_success  # an idle connection would be closed, and another used
+    others = [one for one in workers_of(served) if not connected(one, served)]
+    for one in others:
+        one.send_signal(signal.SIGSTOP)
+    try:
+        answer = served.client.delete(f"/items/{second}")
+    finally:
+        for one in others:
+            one.send_signal(signal.SIGCONT)
+    assert answer.status_code == 503
+    assert served.client.delete(f"/items/{second}").status_code == 204
+    assert not any(second in answer for answer in everywhere(served))
+    service = ServiceProcess(served.url, redis_url="", process=served.process.pid)
+    churn = ItemChurn(service, ChurnPlan(new=2, deleted=3, kill=False))
+    found = asyncio.run(churn.run())
+    assert found.after
+    assert (found.wrong, found.crossed) == (0, 0)
+    assert 0 < max(found.acknowledged) <= max(found.eligible)
+    assert len(list(describe(found))) == 4
+
+
+def connected(worker, served):
+    """Whether this process holds a connection of ours."""
+    ends = (one.laddr.port for one in worker.net_connections("tcp") if one.status == "ESTABLISHED")
+    return served.port in ends
+
+
+def everywhere(served):
+    """The answers to so many connections that every worker is asked."""
+    for _ in range(16):
+        with http_client(served.url) as client:
+            answer = client.get("/recommend", params={"user_id": "u3", "k": 100})
+            yield [item["item_id"] for item in answer.json()["items"]]
 
 
 def metrics(served):
