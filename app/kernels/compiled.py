@@ -12,6 +12,7 @@ import os
 import shutil
 from collections.abc import Callable
 from pathlib import Path
+from threading import Lock
 from time import monotonic
 from typing import Any, Generic, ParamSpec, TypeVar
 
@@ -51,16 +52,18 @@ class Kernel(Generic[P, R]):
         self._signatures = signatures
         self._dispatcher = inline(function)
         self._is_compiled = False
+        self._lock = Lock()  # threads may call it for the first time at once
 
     def compile(self) -> bool:
         """Compile the function, or load it from the cache. Return whether it was compiled."""
-        if self._is_compiled or not hasattr(self._dispatcher, "compile"):  # compilation is off
-            return False
-        for signature in self._signatures:
-            self._dispatcher.compile(signature)
-        self._dispatcher.disable_compile()
-        self._is_compiled = True
-        return bool(self._dispatcher.stats.cache_misses)
+        with self._lock:
+            if self._is_compiled or not hasattr(self._dispatcher, "compile"):  # compilation is off
+                return False
+            for signature in self._signatures:
+                self._dispatcher.compile(signature)
+            self._dispatcher.disable_compile()
+            self._is_compiled = True
+            return bool(self._dispatcher.stats.cache_misses)
 
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
         """Run the compiled function.

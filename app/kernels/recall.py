@@ -133,8 +133,8 @@ def is_worse(scores: NDArray[np.floating], rows: NDArray[np.int64], one: int, ot
     return a < b or (a == b and rows[one] > rows[other])
 
 
-@kernel(*((read("i8"), read(dtype), read("i8"), scalar("i8")) for dtype in ("f4", "f8")))
-def select_top(
+@inline
+def best_entries(
     rows: NDArray[np.int64],
     scores: NDArray[np.floating],
     excluded: NDArray[np.int64],
@@ -179,6 +179,17 @@ def select_top(
         best_rows[0], best_rows[end] = best_rows[end], best_rows[0]
         sift_down(best_rows, best, end)
     return best_rows[:size], best[:size]
+
+
+@kernel(*((read("i8"), read(dtype), read("i8"), scalar("i8")) for dtype in ("f4", "f8")))
+def select_top(
+    rows: NDArray[np.int64],
+    scores: NDArray[np.floating],
+    excluded: NDArray[np.int64],
+    limit: int,
+) -> tuple[NDArray[np.int64], NDArray[np.floating]]:
+    """Return ``best_entries`` of these rows."""
+    return best_entries(rows, scores, excluded, limit)
 
 
 @kernel((read("i8"), read("f4"), read("?"), read("i8"), scalar("i8")))

@@ -1,5 +1,6 @@
 """Matrix factorisation of positive events by alternating least squares (implicit ALS)."""
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -8,12 +9,12 @@ from numpy.typing import NDArray
 from app.artifacts import DAY, Factors
 from app.contracts import Count, Matrix, NotNegative, Positive, Scores, Seconds
 from app.cpu import one_thread
+from app.kernels.compiled import kernel, read, write
 from offline.data.dataset import Log
 from offline.models.factors import build_factors
 from offline.models.interactions import (
     LogShape,
     Sparse,
-    entry_rows,
     like_matrix,
     mean_positive_weight,
     with_entries,
@@ -23,7 +24,7 @@ CONJUGATE_GRADIENT_STEPS = 3  # in each half round; more steps do not raise NDCG
 MAX_REG_SHARE = 0.5  # bound relative to the largest singular value: there, all vectors become 0
 POWER_ITERATIONS = 20  # the largest singular value is then exact to a percent
 INITIAL_LENGTH = 0.1  # length of the random vectors at the start
-BLOCK_LIKES = 200_000  # likes that are multiplied at a time, to bound the memory
+BLOCK_ROWS = 1_024  # users or items that a thread solves at a time: their vectors fit its cache
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +107,16 @@ class _LikesByRow:
     def solve(self, rows: Matrix, others: Matrix) -> Matrix:
         """Return better vectors of the rows, (m, d), for fixed vectors of the columns, (n, d)."""
         gram = others.T @ others
+        blocks = [slice(start, start + BLOCK_ROWS) for start in range(0, len(rows), BLOCK_ROWS)]
+
+        def solve_block(block: slice) -> Matrix:
+            part = _LikesByRow(self.likes[block], self.reg[block])
+            return part._solve(rows[block], others, gram)
+
+        with ThreadPoolExecutor() as pool:
+            return np.concatenate(list(pool.map(solve_block, blocks)))
+
+    def _solve(self, rows: Matrix, others: Matrix, gram: Matrix) -> Matrix:
         target: Matrix = (with_entries(self.likes, 1.0 + self.likes.data) @ others).astype(
             np.float32
         )
@@ -122,14 +133,41 @@ class _LikesByRow:
 
     def _times(self, rows: Matrix, others: Matrix, gram: Matrix) -> Matrix:
         """Multiply each row by its own matrix, ``gram + reg·I + Σ likes·y yᵀ``, (m, d)."""
-        row, column = entry_rows(self.likes), self.likes.indices
-        dots = np.empty(len(column), np.float32)
-        for start in range(0, len(column), BLOCK_LIKES):
-            part = slice(start, start + BLOCK_LIKES)
-            dots[part] = np.vecdot(rows[row[part]], others[column[part]])
+        likes = self.likes
         product: Matrix = rows @ gram + self.reg[:, None] * rows
-        product += (with_entries(self.likes, dots * self.likes.data) @ others).astype(np.float32)
+        indptr, indices = likes.indptr.astype(np.int64), likes.indices.astype(np.int32)
+        _add_likes(indptr, indices, likes.data.astype(np.float32), rows, others, product)
         return product
+
+
+@kernel(
+    (
+        *(read("i8"), read("i4"), read("f4")),
+        *(read("f4", 2), read("f4", 2), write("f4", 2)),
+    )
+)
+def _add_likes(  # noqa: PLR0913, PLR0917 - a loop over arrays
+    indptr: NDArray[np.int64],
+    indices: NDArray[np.int32],
+    likes: Scores,
+    rows: Matrix,
+    others: Matrix,
+    product: Matrix,
+) -> None:
+    """Add ``Σ likes·y yᵀ·x`` to the product of each row x.
+
+    The vectors y, of ``others``, are those of the row's likes.
+    """
+    total = np.empty(others.shape[1], np.float32)
+    for row in range(len(rows)):
+        total[:] = 0.0
+        for entry in range(indptr[row], indptr[row + 1]):
+            other = others[indices[entry]]
+            factor = np.dot(rows[row], other) * likes[entry]
+            for k in range(len(total)):
+                total[k] += factor * other[k]
+        for k in range(len(total)):
+            product[row, k] += total[k]
 
 
 def _divide(dividend: Scores, divisor: Scores) -> Matrix:

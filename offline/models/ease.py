@@ -9,6 +9,7 @@ from scipy.linalg import lapack
 from app.artifacts import DAY, NeighbourTable
 from app.contracts import Count, Positive, Seconds
 from app.cpu import one_thread
+from app.kernels.compiled import kernel, read, scalar
 from offline.data.dataset import Log
 from offline.models.interactions import (
     LogShape,
@@ -17,9 +18,9 @@ from offline.models.interactions import (
     mean_positive_weight,
     with_entries,
 )
-from offline.models.neighbour_table import Triples, build_neighbour_table
+from offline.models.item_products import BLOCK_ITEMS, Neighbours, build_by_blocks, keep_best
 
-BLOCK_ROWS = 512  # rows whose largest weights are selected at a time
+TILE_ROWS = 512  # of the matrix that are computed at a time
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +49,7 @@ class EASEConfig:
 
 
 def fit_ease(
-    log: Log, shape: LogShape, config: EASEConfig, block_rows: int = BLOCK_ROWS
+    log: Log, shape: LogShape, config: EASEConfig, block_items: int = BLOCK_ITEMS
 ) -> NeighbourTable:
     """Regress the likes of each item on the likes of all others.
 
@@ -62,14 +63,19 @@ def fit_ease(
     """
     likes = like_matrix(log, shape, config.half_life)
     chosen = _most_liked(likes, config)
-    if not len(chosen):
-        return build_neighbour_table([], shape[1], config.neighbours)
     with one_thread():
         weights = _regress(
             with_entries(likes, likes.data / mean_positive_weight(log))[:, chosen], config.reg
         )
-    largest = _largest_weights(weights, chosen, config.neighbours, block_rows)
-    return build_neighbour_table(largest, shape[1], config.neighbours)
+
+    def compute(start: int, end: int) -> Neighbours:
+        low, high = np.searchsorted(chosen, [start, end])
+        sizes, rows, kept = _select_largest(weights, chosen, config.neighbours, low, high)
+        counts = np.zeros(end - start, np.int64)
+        counts[chosen[low:high] - start] = sizes
+        return counts, rows, kept
+
+    return build_by_blocks(compute, shape[1], block_items)
 
 
 def _most_liked(likes: Sparse, config: EASEConfig) -> NDArray[np.intp]:
@@ -80,28 +86,41 @@ def _most_liked(likes: Sparse, config: EASEConfig) -> NDArray[np.intp]:
 
 
 def _regress(likes: Sparse, reg: float) -> NDArray[np.float32]:
-    """Return the weights, (n, n) from item to item, with -1 on the diagonal."""
-    gram = (likes.T @ likes).toarray().astype(np.float32)
+    """Return the weights, (n, n) from item to item, with -1 on the diagonal.
+
+    The matrix is computed in place, because it is by far the largest in the job. It is symmetric
+    until the last step, so that LAPACK reads it as it is.
+    """
+    n, by_item = likes.shape[1], likes.T.tocsr()
+    gram = np.empty((n, n), np.float32)
+    if not n:
+        return gram
+    tiles = [slice(start, min(start + TILE_ROWS, n)) for start in range(0, n, TILE_ROWS)]
+    for tile in tiles:
+        gram[tile] = (by_item[tile] @ likes).toarray()
     gram[np.diag_indices_from(gram)] += reg
-    factor, _ = lapack.spotrf(gram, lower=True, overwrite_a=True)
+    factor, _ = lapack.spotrf(gram.T, lower=True, overwrite_a=True)
     inverse, _ = lapack.spotri(factor, lower=True, overwrite_c=True)
-    inverse = np.tril(inverse)
-    inverse += np.tril(inverse, -1).T
-    weights: NDArray[np.float32] = -inverse / inverse.diagonal()
+    for tile in tiles:  # only the lower triangle was written
+        corner = np.tril(inverse[tile, tile])
+        inverse[tile, tile] = corner + np.tril(corner, -1).T
+        inverse[tile, tile.stop :] = inverse[tile.stop :, tile].T
+    weights: NDArray[np.float32] = inverse.T
+    weights /= -weights.diagonal()
     return weights
 
 
-def _largest_weights(
-    weights: NDArray[np.float32], chosen: NDArray[np.intp], keep: int, block_rows: int
-) -> list[Triples]:
-    """Return the largest weights of each row that are above 0, a block of rows at a time."""
+@kernel((read("f4", 2), read("i8"), scalar("i8"), scalar("i8"), scalar("i8")))
+def _select_largest(
+    weights: NDArray[np.float32], chosen: NDArray[np.int64], keep: int, start: int, end: int
+) -> tuple[NDArray[np.int64], NDArray[np.int32], NDArray[np.float32]]:
+    """Return the neighbours of the chosen items from ``start`` to ``end``."""
     keep = min(keep, len(chosen))
-    parts = []
-    for start in range(0, len(chosen), block_rows):
-        block = weights[start : start + block_rows]
-        best = np.argpartition(-block, keep - 1, axis=1)[:, :keep]
-        largest = np.take_along_axis(block, best, axis=1)
-        row, place = np.nonzero(largest > 0)
-        neighbours = chosen[best[row, place]]
-        parts.append((chosen[start + row], neighbours, largest[row, place].astype(np.float64)))
-    return parts
+    counts = np.zeros(end - start, np.int64)
+    rows = np.empty((end - start) * keep, np.int32)
+    kept = np.empty((end - start) * keep, np.float32)
+    size = 0
+    for item in range(start, end):
+        counts[item - start] = keep_best(chosen, weights[item], keep, rows[size:], kept[size:])
+        size += counts[item - start]
+    return counts, rows[:size].copy(), kept[:size].copy()

@@ -1,7 +1,5 @@
-"""The log as sparse matrices, users x items, and their products, a block of items at a time."""
+"""The log as sparse matrices, users x items."""
 
-from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import TypeAlias
 
 import numpy as np
@@ -15,7 +13,6 @@ Sparse: TypeAlias = csr_array[np.float64, tuple[int, int]]
 
 MAX_PROPENSITY = 10.0  # times the mean: the most that an event of a rare item counts
 VARIED_SHARE = 0.5  # share of events by users with varied ratings; if lower, ratings are constant
-BLOCK_ENTRIES = 4_000_000  # entries in memory at a time: about 300 MB
 
 
 def time_decay(log: Log, half_life: float) -> NDArray[np.float64]:
@@ -102,35 +99,3 @@ def ratings_vary(log: Log, users: int) -> bool:
         return False
     differ = np.bincount(log.users, weights=np.abs(centre_by_user(log, users)), minlength=users) > 0
     return bool(differ[log.users].mean() >= VARIED_SHARE)
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class ProductEntries:
-    """The entries of a product of sparse matrices, in ascending order of their keys."""
-
-    n: int  # columns
-    keys: NDArray[np.int64]  # (m,) row * n + column, ascending
-    sums: NDArray[np.float64]  # (m,)
-
-    def at(self, keys: NDArray[np.int64]) -> NDArray[np.float64]:
-        """Return the entries of these keys, which must exist."""
-        return self.sums[np.searchsorted(self.keys, keys)]
-
-
-def item_blocks(seen: Sparse, max_entries: int = BLOCK_ENTRIES) -> Iterator[slice]:
-    """Yield blocks of items: each has about ``max_entries`` entries of ``seenᵀ · seen`` at most."""
-    n = seen.shape[1]
-    entries = np.minimum(seen.T @ np.diff(seen.indptr).astype(np.float64), n)
-    cuts = np.flatnonzero(np.diff(np.cumsum(entries) // max_entries)) + 1
-    for start, end in zip([0, *cuts], [*cuts, n], strict=True):
-        yield slice(int(start), int(end))
-
-
-def sparse_product(left: Sparse, rows: slice, right: Sparse) -> ProductEntries:
-    """Multiply the transpose of some columns of ``left`` by ``right``."""
-    product = left[:, rows].T.tocsr() @ right
-    product.sort_indices()
-    n = right.shape[1]
-    row_of_entry = np.repeat(np.arange(rows.stop - rows.start), np.diff(product.indptr))
-    keys: NDArray[np.int64] = np.add(row_of_entry * n, product.indices, dtype=np.int64)
-    return ProductEntries(n, keys, product.data)

@@ -3,29 +3,25 @@
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from app.artifacts import NeighbourTable
 from app.contracts import Count, NotNegative, Positive, Seconds, Share
 from offline.choices import ItemSimilarity
 from offline.data.dataset import Log
 from offline.models.interactions import (
-    BLOCK_ENTRIES,
     LogShape,
     Sparse,
     centre_by_user,
     entry_rows,
     event_matrix,
-    item_blocks,
     latest_events,
     like_matrix,
     mean_positive_weight,
     ratings_vary,
-    sparse_product,
     time_decay,
     with_entries,
 )
-from offline.models.neighbour_table import Triples, build_neighbour_table
+from offline.models.item_products import BLOCK_ITEMS, ProductWeights, largest_products
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,17 +45,8 @@ class ItemCFConfig:
     b: Share = 0.75  # bm25: how far a like of a user with many likes is discounted
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class _Evidence:
-    """The log as matrices of one structure, users x items, whose products are similarities."""
-
-    value: Sparse  # its product with itself gives the similarities
-    seen: Sparse  # ones
-    square: Sparse | None  # value², where norms are over common raters; None: over all raters
-
-
 def fit_item_cf(
-    log: Log, shape: LogShape, config: ItemCFConfig, max_entries: int = BLOCK_ENTRIES
+    log: Log, shape: LogShape, config: ItemCFConfig, block_items: int = BLOCK_ITEMS
 ) -> NeighbourTable:
     """Return the most similar items of each item, best first. All similarities are above 0.
 
@@ -69,25 +56,20 @@ def fit_item_cf(
     ``bm25`` is the product, without norm, of likes weighted as words are, with users as documents
     (Robertson, Zaragoza: The probabilistic relevance framework, 2009, as in Lucene).
     """
-    evidence = _build_evidence(log, shape, config)
-    raters = np.bincount(evidence.seen.indices, minlength=shape[1])
-    parts = [
-        _block(evidence, rows, raters, config) for rows in item_blocks(evidence.seen, max_entries)
-    ]
-    return build_neighbour_table(parts, shape[1], config.neighbours)
+    is_normed = config.similarity == "adjusted_cosine" and ratings_vary(log, shape[0])
+    if is_normed:
+        evidence = _adjusted_evidence(log, shape, config)
+    elif config.similarity == "bm25":
+        evidence = _bm25_evidence(log, shape, config)
+    else:
+        evidence = _cosine_evidence(log, shape, config)
+    raters = np.bincount(evidence.indices, minlength=shape[1])
+    divisors = raters.astype(np.float64) ** config.damping
+    weights = ProductWeights(config.neighbours, divisors, config.shrink, is_normed)
+    return largest_products(evidence.T.tocsr(), evidence, weights, block_items)
 
 
-def _build_evidence(log: Log, shape: LogShape, config: ItemCFConfig) -> _Evidence:
-    match config.similarity:
-        case "adjusted_cosine" if ratings_vary(log, shape[0]):
-            return _adjusted_evidence(log, shape, config)
-        case "bm25":
-            return _bm25_evidence(log, shape, config)
-        case _:
-            return _cosine_evidence(log, shape, config)
-
-
-def _bm25_evidence(log: Log, shape: LogShape, config: ItemCFConfig) -> _Evidence:
+def _bm25_evidence(log: Log, shape: LogShape, config: ItemCFConfig) -> Sparse:
     """Weigh likes by ``log(1 + (N - n + ½) / (n + ½)) · w / (w + k1·(1 - b + b·length / mean))``.
 
     ``N`` users like anything, and ``n`` of them like the item. The ``length`` of a user is the sum
@@ -101,38 +83,16 @@ def _bm25_evidence(log: Log, shape: LogShape, config: ItemCFConfig) -> _Evidence
     share = lengths[entry_rows(likes)] / (active.mean() if len(active) else 1.0)
     weights = likes.data / mean_positive_weight(log)
     saturated = weights / (weights + config.k1 * (1 - config.b + config.b * share))
-    return _Evidence(with_entries(likes, rarity * saturated), _ones(likes), None)
+    return with_entries(likes, rarity * saturated)
 
 
-def _cosine_evidence(log: Log, shape: LogShape, config: ItemCFConfig) -> _Evidence:
+def _cosine_evidence(log: Log, shape: LogShape, config: ItemCFConfig) -> Sparse:
     value = like_matrix(log, shape, config.half_life)
     lengths = np.sqrt(np.bincount(value.indices, weights=value.data**2, minlength=shape[1]))
-    return _Evidence(with_entries(value, value.data / lengths[value.indices]), _ones(value), None)
+    return with_entries(value, value.data / lengths[value.indices])
 
 
-def _adjusted_evidence(log: Log, shape: LogShape, config: ItemCFConfig) -> _Evidence:
+def _adjusted_evidence(log: Log, shape: LogShape, config: ItemCFConfig) -> Sparse:
     newest = latest_events(log)
     data = centre_by_user(newest, shape[0]) * time_decay(newest, config.half_life)
-    value = event_matrix(newest, data, shape)
-    return _Evidence(value, _ones(value), with_entries(value, value.data**2))
-
-
-def _ones(of: Sparse) -> Sparse:
-    return with_entries(of, np.ones(of.nnz))
-
-
-def _block(
-    evidence: _Evidence, rows: slice, raters: NDArray[np.intp], config: ItemCFConfig
-) -> Triples:
-    """Return the similarities above 0 of some items to all: (item, neighbour, similarity)."""
-    similarity = sparse_product(evidence.value, rows, evidence.value)
-    item, neighbour = similarity.keys // similarity.n + rows.start, similarity.keys % similarity.n
-    positive = np.flatnonzero((similarity.sums > 0) & (item != neighbour))
-    keys, item, neighbour = similarity.keys[positive], item[positive], neighbour[positive]
-    common = sparse_product(evidence.seen, rows, evidence.seen).at(keys)
-    weights = similarity.sums[positive] * common / (common + config.shrink)
-    if evidence.square is not None:
-        own = sparse_product(evidence.square, rows, evidence.seen).at(keys)
-        other = sparse_product(evidence.seen, rows, evidence.square).at(keys)
-        weights /= np.sqrt(own * other)
-    return item, neighbour, weights / raters[neighbour] ** config.damping
+    return event_matrix(newest, data, shape)

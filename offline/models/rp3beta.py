@@ -3,22 +3,12 @@
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from app.artifacts import DAY, NeighbourTable
 from app.contracts import Count, NotNegative, Seconds
 from offline.data.dataset import Log
-from offline.models.interactions import (
-    BLOCK_ENTRIES,
-    LogShape,
-    Sparse,
-    entry_rows,
-    item_blocks,
-    like_matrix,
-    sparse_product,
-    with_entries,
-)
-from offline.models.neighbour_table import Triples, build_neighbour_table
+from offline.models.interactions import LogShape, entry_rows, like_matrix, with_entries
+from offline.models.item_products import BLOCK_ITEMS, ProductWeights, largest_products
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +27,7 @@ class RP3betaConfig:
 
 
 def fit_rp3beta(
-    log: Log, shape: LogShape, config: RP3betaConfig, max_entries: int = BLOCK_ENTRIES
+    log: Log, shape: LogShape, config: RP3betaConfig, block_items: int = BLOCK_ITEMS
 ) -> NeighbourTable:
     """Compute the walk from each item to a user who likes it, and on to the user's other items.
 
@@ -50,14 +40,5 @@ def fit_rp3beta(
     to_user = with_entries(likes, (likes.data / popular[likes.indices]) ** config.alpha)
     from_user = with_entries(likes, (likes.data / active[entry_rows(likes)]) ** config.alpha)
     penalty = np.where(popular > 0, popular, 1.0) ** config.beta
-    parts = [_block(to_user, rows, from_user, penalty) for rows in item_blocks(likes, max_entries)]
-    return build_neighbour_table(parts, shape[1], config.neighbours)
-
-
-def _block(
-    to_user: Sparse, rows: slice, from_user: Sparse, penalty: NDArray[np.float64]
-) -> Triples:
-    walks = sparse_product(to_user, rows, from_user)
-    item, neighbour = walks.keys // walks.n + rows.start, walks.keys % walks.n
-    others = np.flatnonzero(item != neighbour)
-    return item[others], neighbour[others], walks.sums[others] / penalty[neighbour[others]]
+    weights = ProductWeights(config.neighbours, penalty)
+    return largest_products(to_user.T.tocsr(), from_user, weights, block_items)

@@ -16,7 +16,6 @@ from offline.models.interactions import (
     ratings_vary,
     time_decay,
 )
-from offline.models.neighbour_table import first_per_owner
 
 # Similarity of two users: correlation of their ratings, or cosine of their likes.
 UserSimilarity: TypeAlias = Literal["auto", "pearson", "cosine"]
@@ -72,3 +71,10 @@ def _normalise(log: Log, data: NDArray[np.float64], users: int) -> NDArray[np.fl
     """Divide by the length of each user's vector; a vector of length 0 stays 0."""
     lengths = np.sqrt(np.bincount(log.users, weights=data**2, minlength=users))[log.users]
     return np.divide(data, lengths, out=np.zeros(len(data)), where=lengths > 0)
+
+
+def first_per_owner(owner: NDArray[np.integer], keep: int) -> NDArray[np.intp]:
+    """Return the positions of the first ``keep`` entries of each run of equal owners."""
+    starts = np.flatnonzero(np.diff(owner, prepend=-1))
+    place = np.arange(len(owner)) - np.repeat(starts, np.diff(starts, append=len(owner)))
+    return np.flatnonzero(place < keep)

@@ -1,7 +1,6 @@
 import numpy as np
 import pytest
 
-from offline.models.interactions import event_matrix, item_blocks
 from offline.models.item_cf import ItemCFConfig, fit_item_cf
 from tests.unit.models.logs import DAY, SHAPE, constant, log_of, random_log, to_dense
 
@@ -89,16 +88,6 @@ def test_similarities_are_those_of_the_obvious_loop(similarity, settings, seed):
 def test_equally_near_neighbours_are_in_row_order():
     log = log_of(*((u, i, 1, 1, 0) for u in range(2) for i in (5, 3, 1)))
     assert fit_item_cf(log, SHAPE, ItemCFConfig()).rows.tolist() == [3, 5, 1, 5, 1, 3]
-
-
-def test_no_block_holds_many_more_similarities_than_allowed():
-    log = random_log(2)
-    seen = event_matrix(log, np.ones(len(log)), SHAPE)
-    blocks = list(item_blocks(seen, 20))
-    assert [b.start for b in blocks[1:]] == [b.stop for b in blocks[:-1]]
-    assert (blocks[0].start, blocks[-1].stop) == (0, SHAPE[1])
-    sizes = [(seen[:, b].T @ seen).nnz for b in blocks]
-    assert max(sizes) <= 20 + SHAPE[1]
 
 
 def test_adjusted_cosine_of_constant_ratings_falls_back_to_cosine():

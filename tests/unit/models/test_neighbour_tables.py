@@ -5,11 +5,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from offline.models.ease import fit_ease
 from offline.models.item_cf import fit_item_cf
-from offline.models.neighbour_table import first_per_owner
 from offline.models.registry import RECALL_MODELS, RecallConfig
-from offline.models.rp3beta import fit_rp3beta
+from offline.models.user_cf import first_per_owner
 from tests.unit.models.logs import EMPTY, SHAPE, log_of, random_log, to_dense
 
 CASES = {
@@ -19,9 +17,6 @@ CASES = {
 }
 for similarity in ("adjusted_cosine", "bm25"):
     CASES[similarity] = (fit_item_cf, replace(RecallConfig().item_cf, similarity=similarity))
-IN_BLOCKS = {
-    name for name, (fit, _) in CASES.items() if fit in {fit_item_cf, fit_rp3beta, fit_ease}
-}
 
 
 @pytest.fixture(params=CASES)
@@ -43,9 +38,8 @@ def test_only_the_best_are_kept_best_first_and_never_the_item_itself(case):
     assert (table.weights > 0).all()
 
 
-@pytest.mark.parametrize("name", sorted(IN_BLOCKS))
-def test_small_blocks_give_the_same_bits_as_one(name):
-    fit, config = CASES[name]
+def test_small_blocks_give_the_same_bits_as_one(case):
+    fit, config = case
     whole, blocks = (fit(random_log(2), SHAPE, config, *block) for block in ((), (3,)))
     for column in ("indptr", "rows", "weights"):
         assert getattr(blocks, column).tobytes() == getattr(whole, column).tobytes()
