@@ -23,6 +23,7 @@ import numpy as np
 import orjson
 import typer
 import uvloop
+from rich import box
 from rich.console import Console
 from rich.table import Table
 
@@ -203,10 +204,10 @@ def measure_service(
 
 def show(name: str, figures: Sequence[LoadFigures], console: Console) -> None:
     """Print the figures of one service, and what they show."""
-    table = Table(title=name)
+    table = Table(title=name, box=box.SIMPLE_HEAD, pad_edge=False, collapse_padding=True)
     headings = ("load", "whole/s", "p50", "p99", "late", "degraded", "no history", "503")
     for heading in (*headings, "p99 of 503", "failed"):
-        table.add_column(heading, justify="right")
+        table.add_column(heading, justify="right", no_wrap=True)
     for row in figures:
         times = [f"{row.whole_rate:.0f}", f"{row.p50:.1f}", f"{row.p99:.1f}"]
         counts = map(str, (row.late, row.degraded, row.without_history, row.refused))

@@ -1,6 +1,7 @@
 """One bundle in service: its funnel, and the live state that follows the event stream."""
 
 import asyncio
+import logging
 import zlib
 from collections.abc import Callable, Coroutine
 from contextlib import suppress
@@ -31,7 +32,10 @@ from app.state.stream_consumer import StreamConsumer
 from app.state.table_readers import MappedTables
 from app.state.tables import are_loaded, keep_loaded
 
+log = logging.getLogger(__name__)
+
 WARM_UP_REQUESTS = 20  # enough for every lazy import, page fault and connection on the path
+WARM_UP_ROUNDS = 5  # at most; the first one finds cold caches, so that a stage can be late
 POLL_INTERVAL = 0.05  # seconds between two checks of whether the tables are in Redis
 
 Explain: TypeAlias = Callable[[Funnel, FunnelRun], dict[str, Any]]
@@ -103,12 +107,30 @@ class Deployment:
         await self.state.wait_settled()
 
     async def warm_up(self) -> None:
-        """Send requests of real users through the funnel, so that the first caller is not slow."""
+        """Answer requests of real users until no stage fails, so that the first list is whole.
+
+        A stage that goes on failing is logged. The service then starts without it.
+        """
+        failed: set[tuple[str, str]] = set()
+        for _ in range(WARM_UP_ROUNDS):
+            failed = await self._send_warm_up_requests()
+            if not failed:
+                return
+            await asyncio.sleep(POLL_INTERVAL)
+        stages = ", ".join(f"{stage} ({outcome})" for stage, outcome in sorted(failed))
+        log.warning("these stages still fail after the warm-up: %s", stages)
+
+    async def _send_warm_up_requests(self) -> set[tuple[str, str]]:
+        """Send requests through the funnel; return the stages that failed, and how."""
         ids = self.bundle.models.users.ids
         rows = np.linspace(0, max(len(ids) - 1, 0), WARM_UP_REQUESTS, dtype=np.int64)
         users = ids.names(np.unique(rows)[: len(ids)])
+        failed: set[tuple[str, str]] = set()
         for user in [*users, "warm-up of a stranger"]:
-            await self.recommend(Request(user, 10, zlib.crc32(user.encode()), arrived=monotonic()))
+            request = Request(user, 10, zlib.crc32(user.encode()), arrived=monotonic())
+            run, _ = await self.recommend(request)
+            failed |= {(done.stage, done.outcome) for done in run.results if done.outcome != "ok"}
+        return failed
 
     async def recommend(
         self, request: Request, explain: Explain | None = None, turn: Turn | None = None

@@ -27,6 +27,7 @@ from app.service.serving_bundle import ServingBundle
 from app.settings import Settings
 from app.state.archiver_status import UNLIMITED, mark_archiver_in_use
 from app.state.tables import marker_key
+from app.state.user_store import history_key
 from offline.publish.versions import point_to
 from tests.bundles import edit_manifest
 from tests.serving import hosted, leisurely, until
@@ -147,6 +148,19 @@ def test_a_bundle_under_another_name_is_refused(out, redis_url):
     with hosted(leisurely(out=out, redis_url=redis_url), ready=False) as service:
         until(lambda: serving(service)["refused"])
         assert f"holds the bundle {folder.name}" in serving(service)["refused"]
+
+
+def test_a_worker_is_ready_once_all_stages_answer_or_says_which_do_not(out, redis_url, caplog):
+    for broken, expected in ((False, 0), (True, 1)):
+        caplog.clear()
+        prefix = leisurely().key_prefix
+        with redis.Redis.from_url(redis_url) as link:
+            if broken:  # a list in place of a user's events
+                link.rpush(history_key(prefix, "u0"), "no event")
+        with hosted(leisurely(out=out, redis_url=redis_url, key_prefix=prefix)):
+            warnings = [text for text in caplog.messages if "after the warm-up" in text]
+        assert len(warnings) == expected
+        assert all("history (down)" in text for text in warnings)
 
 
 def test_without_redis_it_starts_and_answers_and_says_what_is_missing(out, tmp_path):
