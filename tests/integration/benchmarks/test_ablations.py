@@ -79,6 +79,12 @@ def candidates(holdout):
     return collect_candidates(holdout, untrained_rankers())
 
 
+@pytest.fixture(scope="module")
+def whole(tables):
+    """The rankers of the whole funnel."""
+    return fit_rankers(tables, WHOLE_FUNNEL, CONFIG.rank, 7)
+
+
 def test_every_channel_and_every_group_of_columns_is_left_out_once():
     parts = list(ablations())
     assert [one.channel for one in parts if one.channel] == list(CHANNELS)
@@ -86,19 +92,18 @@ def test_every_channel_and_every_group_of_columns_is_left_out_once():
     assert len({one.name for one in [WHOLE_FUNNEL, *parts]}) == len(parts) + 1
 
 
-def test_rescoring_ranks_as_the_real_funnel_does(holdout, tables, candidates):
-    rankers = fit_rankers(tables, WHOLE_FUNNEL, CONFIG.rank, 7)
+def test_rescoring_ranks_as_the_real_funnel_does(holdout, whole, candidates):
     sizes = replace(holdout.funnel_config.sizes, coarse=40, fine=25)
     funnel = build_offline_funnel(
-        holdout.models, replace(holdout.funnel_config, sizes=sizes), rankers
+        holdout.models, replace(holdout.funnel_config, sizes=sizes), whole
     )
     answers = asyncio.run(collect_answers(funnel, DATASET, holdout.users, holdout.seed))
     expected = user_ndcg(
         pad_lists(evaluated_lists(funnel, answers.runs), 10), answers.relevant
     ).tolist()
-    assert candidates.ndcg(cascade_ranker(rankers, 40, 25)).tolist() == expected
-    assert candidates.ndcg(build_ranking(rankers, WHOLE_FUNNEL, sizes)).tolist() == expected
-    assert candidates.ndcg(cascade_ranker(rankers, 11, 11)).tolist() != expected
+    assert candidates.ndcg(cascade_ranker(whole, 40, 25)).tolist() == expected
+    assert candidates.ndcg(build_ranking(whole, WHOLE_FUNNEL, sizes)).tolist() == expected
+    assert candidates.ndcg(cascade_ranker(whole, 11, 11)).tolist() != expected
 
 
 @pytest.mark.parametrize("channel", ["item_cf", "content", "trending", "fresh"])
@@ -139,8 +144,7 @@ def test_columns_that_are_left_out_are_not_used_by_the_rankers(tables):
     assert [coarse[name] for name in group] == [0.0] * len(group)
 
 
-def test_one_window_is_the_last_and_distillation_is_of_coarse_alone(tables):
-    whole = fit_rankers(tables, WHOLE_FUNNEL, CONFIG.rank, 7)
+def test_one_window_is_the_last_and_distillation_is_of_coarse_alone(tables, whole):
     one = fit_rankers(tables, Ablation("", windows=1), CONFIG.rank, 7)
     last = fit_rankers(tables[-1:], WHOLE_FUNNEL, CONFIG.rank, 7)
     plain = fit_rankers(tables, Ablation("", distilled=False), CONFIG.rank, 7)
@@ -153,16 +157,10 @@ def test_one_window_is_the_last_and_distillation_is_of_coarse_alone(tables):
 
 
 @pytest.mark.parametrize("changed", [{"monotone": False}, {"extra_trees": False}])
-def test_switching_a_part_off_grows_as_many_other_trees(tables, changed):
-    one, other = (
-        fit_rankers(tables, each, CONFIG.rank, 7).fine
-        for each in (WHOLE_FUNNEL, Ablation("", changed=changed))
-    )
-    assert (
-        one.model.describe().trees
-        == other.model.describe().trees
-        == 2 * CONFIG.rank.boosters * CONFIG.rank.least_rounds
-    )
+def test_switching_a_part_off_grows_as_many_other_trees(tables, whole, changed):
+    one, other = whole.fine, fit_rankers(tables, Ablation("", changed=changed), CONFIG.rank, 7).fine
+    n_trees = 2 * CONFIG.rank.boosters * CONFIG.rank.least_rounds
+    assert one.model.describe().trees == other.model.describe().trees == n_trees
     assert texts(one) != texts(other)
 
 
