@@ -100,6 +100,12 @@ class Settings(BaseSettings):
     key_prefix: str = Field(
         "recfunnel", description="start of every key, so that several services can share a Redis"
     )
+    tables: Literal["redis", "mapped", "remote"] = Field(
+        "redis",
+        description="where the similarity tables are: `redis`, in the bundle's mapped files, with "
+        "a copy in Redis; `mapped`, in the files alone, if they do not fit into Redis; `remote`: "
+        "this service reads them from Redis and keeps frequent rows in memory",
+    )
     cpu_threads: int = Field(
         2,
         ge=1,

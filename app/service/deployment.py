@@ -24,12 +24,13 @@ from app.observe.drift import DriftCounter
 from app.recall.onboarding import select_items
 from app.service.serving_bundle import ServingBundle
 from app.settings import Settings
+from app.stages import RemoteTables, Tables
 from app.state.counters import PopularityCounters
 from app.state.double_buffer import DoubleBuffer, Replica
 from app.state.shared_exclusions import SharedExclusions
 from app.state.store import Store
 from app.state.stream_consumer import StreamConsumer
-from app.state.table_readers import MappedTables
+from app.state.table_readers import MappedTables, RedisTables
 from app.state.tables import are_loaded, keep_loaded
 
 log = logging.getLogger(__name__)
@@ -93,16 +94,19 @@ class Deployment:
 
     def start(self, start_task: StartTask) -> None:
         """Start the tasks that follow the event stream and keep the bundle's tables in Redis."""
-        models, version = self.bundle.models, self.bundle.version
-        keep = keep_loaded(self.store, self.settings.key_prefix, version, models.tables)
-        self.tasks.extend(map(start_task, (self.consumer.run(), self.state.run(), keep)))
+        work = [self.consumer.run(), self.state.run()]
+        if self.settings.tables != "mapped":
+            prefix, version = self.settings.key_prefix, self.bundle.version
+            work.append(keep_loaded(self.store, prefix, version, self.bundle.models.tables))
+        self.tasks.extend(map(start_task, work))
 
     async def stop(self) -> None:
         await cancel(*self.tasks)
 
     async def wait_until_current(self) -> None:
-        """Wait until the tables are in Redis and the counters include the stream so far."""
-        await self._wait_for_tables()
+        """Wait until the counters include the stream so far, and the tables can be read."""
+        if self.settings.tables == "remote":
+            await self._wait_for_tables()
         await self.consumer.caught_up.wait()
         await self.state.wait_settled()
 
@@ -164,6 +168,9 @@ def _build_replica(
 ) -> Replica[Funnel]:
     """Build one copy of the live state, and the funnel that reads it."""
     counters, histories = serving.build_counters(), serving.build_histories(store, exclusions)
-    tables = MappedTables(serving.bundle.models.tables)
+    bundle, settings = serving.bundle, serving.settings
+    tables: Tables | RemoteTables = MappedTables(bundle.models.tables)
+    if settings.tables == "remote":
+        tables = RedisTables(store, settings.key_prefix, bundle.version)
     state = LiveState(counters, histories, tables, histories)
     return Replica(counters, serving.build_funnel(state, cpu))

@@ -80,7 +80,7 @@ class TrainOptions:
             policy=settings.policy,
             gate=self.gate,
             keep=self.keep,
-            redis_url=settings.redis_url,
+            redis_url=None if settings.tables == "mapped" else settings.redis_url,
             key_prefix=settings.key_prefix,
         )
 

@@ -95,6 +95,22 @@ def test_a_good_new_bundle_is_swapped_in_under_load_without_dropping_a_request(o
         until(lambda: replaced() is None)  # and what goes is let go
 
 
+def test_lists_are_the_same_wherever_the_tables_are(out, redis_url):
+    lists = {}
+    for place in ("redis", "mapped", "remote"):
+        settings = leisurely(out=out, redis_url=redis_url, tables=place)
+        with hosted(settings) as service, redis.Redis.from_url(redis_url) as client:
+            answers = [service.recommend(f"u{n}", explore=False) for n in range(1, 6)]
+            assert not any(answer["degraded"] for answer in answers)
+            lists[place] = [[item["item_id"] for item in answer["items"]] for answer in answers]
+            until(lambda place=place, s=settings: has_tables(client, s) == (place != "mapped"))
+    assert lists["redis"] == lists["mapped"] == lists["remote"]
+
+
+def has_tables(client, settings):
+    return any(b":item_cf:" in key for key in client.keys(f"{settings.key_prefix}:*"))
+
+
 def test_a_corrupt_new_bundle_is_refused_and_the_old_one_serves_on(out, redis_url, caplog):
     old = find_current_bundle(out)
     with hosted(leisurely(out=out, redis_url=redis_url, reload_seconds=0.05)) as service:
