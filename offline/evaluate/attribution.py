@@ -6,12 +6,11 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from app.contracts import Candidates, Matrix, Query, Scores
-from app.funnel import Funnel, RankStage
 from offline.evaluate.figures import Attribution, ChannelShare, RecallCeiling, StageShare
 from offline.evaluate.funnel_answers import FunnelAnswers, collect_answers
 from offline.evaluate.metrics import grade_lists, ndcg
 from offline.evaluate.rowsets import RowSets
+from offline.training.past_requests import without_ranking
 
 CANDIDATE_COUNTS = (100, 200, 300, 500, 1_000)
 MAX_CEILING_USERS = 200
@@ -97,17 +96,6 @@ def _perfect_lists(wanted: RowSets, alive: NDArray[np.bool_], k: int) -> NDArray
     return lists
 
 
-@dataclass(frozen=True, slots=True)
-class PassThroughStage:
-    """The features and the scorer of a ranking stage that keeps the order of the merge."""
-
-    def build(self, query: Query, pool: Candidates) -> Matrix:  # noqa: ARG002
-        return pool.scores[:, None]
-
-    def score(self, _query: Query, pool: Candidates, /) -> Scores:
-        return pool.scores
-
-
 async def recall_ceiling(
     answers: FunnelAnswers,
     candidate_counts: Sequence[int] = CANDIDATE_COUNTS,
@@ -119,7 +107,7 @@ async def recall_ceiling(
     """
     sample = answers.sample(max_users)
     limit = max(candidate_counts) // 2  # the channels' lists overlap by more than half
-    wide = _widened(answers.funnel, limit)
+    wide = replace(without_ranking(answers.funnel), recall_limit=limit)
     runs = (await collect_answers(wide, sample.dataset, sample.users, sample.seed)).runs
     users = np.flatnonzero(sample.relevant.sizes)
     wanted = sample.relevant.take(users)
@@ -129,13 +117,3 @@ async def recall_ceiling(
         return _share(candidates.contains(wanted), wanted)
 
     return [RecallCeiling(candidates=count, recall=recall(count)) for count in candidate_counts]
-
-
-def _widened(funnel: Funnel, limit: int) -> Funnel:
-    """Return a funnel that asks each channel for ``limit`` items and ranks nothing."""
-
-    def keep_order(stage: RankStage) -> RankStage:
-        return replace(stage, features=PassThroughStage(), scorer=PassThroughStage())
-
-    coarse, fine = keep_order(funnel.coarse), keep_order(funnel.fine)
-    return replace(funnel, recall_limit=limit, coarse=coarse, fine=fine)

@@ -1,6 +1,7 @@
 """Item vectors from categories, title and decade of release."""
 
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -32,6 +33,7 @@ def fit_content(catalogue: Catalogue, config: ContentConfig, seed: int) -> Conte
     return fit_content_and_encoder(catalogue, config, seed)[0]
 
 
+@lru_cache(maxsize=1)  # it does not depend on the log, and a job fits on the log up to many moments
 def fit_content_and_encoder(
     catalogue: Catalogue, config: ContentConfig, seed: int
 ) -> tuple[Content, ContentEncoder | None]:

@@ -8,10 +8,19 @@ from numpy.typing import NDArray
 
 from app.artifacts import Indexes, Models, Rankers
 from app.build import FunnelConfig, LiveState, build_funnel, untrained_rankers
-from app.contracts import NO_HISTORY, History, Request, Rows
+from app.contracts import (
+    NO_HISTORY,
+    Candidates,
+    History,
+    Matrix,
+    Query,
+    Request,
+    Rows,
+    Scores,
+)
 from app.event_weights import EventWeights
 from app.features.user_segments import segment_rows
-from app.funnel import Funnel, FunnelRun
+from app.funnel import Funnel, FunnelRun, RankStage
 from app.query_builder import QueryBuilder
 from app.state.counters import PopularityCounters
 from app.state.histories import MemoryHistories
@@ -136,6 +145,26 @@ def build_offline_funnel(
         LiveState(PopularityCounters.of(models), no_histories, MappedTables(models.tables)),
         config,
     )
+
+
+@dataclass(frozen=True, slots=True)
+class PassThroughStage:
+    """The features and the scorer of a ranking stage that keeps the order of the merge."""
+
+    def build(self, query: Query, pool: Candidates) -> Matrix:  # noqa: ARG002
+        return pool.scores[:, None]
+
+    def score(self, _query: Query, pool: Candidates, /) -> Scores:
+        return pool.scores
+
+
+def without_ranking(funnel: Funnel) -> Funnel:
+    """Return a funnel whose recall is the same and that ranks nothing."""
+
+    def keep_order(stage: RankStage) -> RankStage:
+        return replace(stage, features=PassThroughStage(), scorer=PassThroughStage())
+
+    return replace(funnel, coarse=keep_order(funnel.coarse), fine=keep_order(funnel.fine))
 
 
 async def recommend_each(

@@ -16,7 +16,13 @@ from app.features.views import FINE_VIEW, column_names
 from app.funnel import Funnel
 from offline.data.dataset import Dataset
 from offline.training.objectives import OBJECTIVE_COLUMNS, compute_outcomes
-from offline.training.past_requests import ActiveUser, advance_counters, label_rows, recommend_once
+from offline.training.past_requests import (
+    ActiveUser,
+    advance_counters,
+    label_rows,
+    recommend_once,
+    without_ranking,
+)
 from offline.training.rank_table import NO_POSITION, RankTable
 
 # Negatives of each group. All of them (about 700) rank no better and take four times as long.
@@ -30,7 +36,7 @@ async def collect_rows(
     seed: int,
     negatives: int = NEGATIVES_PER_GROUP,
 ) -> RankTable:
-    """Run the funnel for each user and compute the features of everything it proposed.
+    """Run recall for each user and compute the features of everything it proposed.
 
     The rows kept are the relevant ones, those that the user's ``later`` events clicked, and about
     ``negatives`` others of each group, drawn by ``seed``. Users must be in order of time:
@@ -38,6 +44,7 @@ async def collect_rows(
     out.
     """
     random = np.random.default_rng(seed)
+    recall = without_ranking(funnel)  # the pool before the first cut does not depend on rankers
     tables = []
     conversion = dataset.traits.positive_weights[-1] if dataset.traits.positive_weights else np.inf
     counted_until = funnel.query_builder.counters.now
@@ -46,7 +53,7 @@ async def collect_rows(
         advance_counters(funnel.query_builder, dataset.log, counted_until, user.at)
         counted_until = max(counted_until, user.at)
         request = Request(name, 10, seed, arrived=0.0, inline=user.since, explore=False)
-        run = await recommend_once(funnel, request)
+        run = await recommend_once(recall, request)
         is_relevant = label_rows(run.merged.rows, user.relevant)
         if not is_relevant.any():
             continue
