@@ -1,6 +1,8 @@
 """The whole offline job in one screen: split, recall, fit, evaluate, gate, refit, publish."""
 
 import asyncio
+import resource
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -27,6 +29,7 @@ from offline.publish.writer import TrainingResult, push_tables, write_bundle
 from offline.report.report import write_report
 from offline.report.report_figures import (
     OptionalFigures,
+    PhaseTime,
     ReportFigures,
     build_figures,
     manifest_metrics,
@@ -52,6 +55,7 @@ class PhaseTimer:
 
     on_begin: Callable[[str], None] = lambda _phase: None
     seconds: dict[str, float] = field(default_factory=dict)
+    peak_bytes: dict[str, int] = field(default_factory=dict)  # of the process, until its end
 
     @contextmanager
     def __call__(self, phase: str) -> Iterator[None]:
@@ -60,6 +64,21 @@ class PhaseTimer:
         began = perf_counter()
         yield
         self.seconds[phase] = self.seconds.get(phase, 0.0) + perf_counter() - began
+        self.peak_bytes[phase] = peak_memory()
+
+    @property
+    def timings(self) -> list[PhaseTime]:
+        """The phases so far, in the order they began."""
+        return [
+            PhaseTime(phase=phase, seconds=took, peak_bytes=self.peak_bytes[phase])
+            for phase, took in self.seconds.items()
+        ]
+
+
+def peak_memory() -> int:
+    """Return the highest resident memory of this process so far, in bytes."""
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak if sys.platform == "darwin" else 1_024 * peak
 
 
 def run_job(data: LoadedData, out: Path, config: JobConfig, phases: PhaseTimer) -> Path:
@@ -106,7 +125,7 @@ def run_job(data: LoadedData, out: Path, config: JobConfig, phases: PhaseTimer) 
             point_to(folder)
         remove_old_bundles(out, config.keep, current_version(out))
     figures: ReportFigures = {
-        **build_figures(dataset, split, result, evaluation, phases.seconds),
+        **build_figures(dataset, split, result, evaluation, phases.timings),
         **comparisons,
     }
     figures["notes"] += gate_remarks(gate)

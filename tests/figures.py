@@ -118,7 +118,7 @@ def report_figures() -> dict:
             for i in range(30)
         ],
         "coarse": [{"name": f"rank_of_{name}", "weight": 1.2} for name in CHANNELS],
-        "timings": [{"phase": "read", "seconds": 0.4}],
+        "timings": [{"phase": "read", "seconds": 0.4, "peak_bytes": 310_000_000}],
         "settings": {"coarse_keep": 200, "fine_keep": 100, "folder": "data", "limit": None},
         "sizes": {"fine ranker": 1_234_567},
         "seeds": {"split": 1, "bootstrap": 1},

@@ -111,7 +111,8 @@ def train(data: Path, settings: Settings, options: TrainOptions) -> Path:
     console.print(_headline_table(folder))
     console.print(
         f"Bundle {folder.name} is in {settings.out}. The training took "
-        f"{sum(phases.seconds.values()):.0f} s. The report: {settings.out / 'report.html'}",
+        f"{sum(phases.seconds.values()):.0f} s and {max(phases.peak_bytes.values()) / 1e6:,.0f} MB "
+        f"of memory. The report: {settings.out / 'report.html'}",
         soft_wrap=True,
         highlight=False,
     )

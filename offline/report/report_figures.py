@@ -68,10 +68,11 @@ class CoarseWeight(TypedDict):
 
 
 class PhaseTime(TypedDict):
-    """Wall time of one phase of the job."""
+    """Wall time of one phase of the job, and the highest memory of the process until its end."""
 
     phase: str
     seconds: float
+    peak_bytes: int
 
 
 class OptionalFigures(TypedDict, total=False):
@@ -118,7 +119,7 @@ def build_figures(
     split: TimeSplit,
     trained: TrainingResult,
     evaluation: Evaluation,
-    seconds: dict[str, float],
+    timings: list[PhaseTime],
 ) -> ReportFigures:
     """Collect the figures that every report shows."""
     coarse, fine = describe_rankers(trained.rankers, trained.ranker_kinds)
@@ -145,7 +146,7 @@ def build_figures(
             CoarseWeight(name=name, weight=coarse.columns.get(name, 0.0))
             for name in column_names(COARSE_VIEW)
         ],
-        timings=[PhaseTime(phase=phase, seconds=took) for phase, took in seconds.items()],
+        timings=timings,
         settings={
             "candidates from each channel": trained.sizes.recall,
             "candidates after coarse": trained.sizes.coarse,

@@ -65,9 +65,15 @@ def trained(evaluated) -> TrainingResult:
     )
 
 
+TIMINGS = [
+    {"phase": "read", "seconds": 0.5, "peak_bytes": 1_000},
+    {"phase": "fine", "seconds": 3.0, "peak_bytes": 2_000},
+]
+
+
 @pytest.fixture(scope="module")
 def figures(evaluated, trained):
-    return build_figures(DATASET, SPLIT, trained, evaluated[1], {"read": 0.5, "fine": 3.0})
+    return build_figures(DATASET, SPLIT, trained, evaluated[1], TIMINGS)
 
 
 def test_every_feature_has_a_gain_a_group_and_a_meaning(figures):
@@ -94,17 +100,14 @@ def test_sizes_are_those_of_the_arrays(figures, trained):
 def test_a_run_has_its_seed_versions_and_phases(figures):
     assert figures["seeds"] == {"job": 7}
     assert {"python", "numpy", "lightgbm"} <= set(figures["versions"])
-    assert figures["timings"] == [
-        {"phase": "read", "seconds": 0.5},
-        {"phase": "fine", "seconds": 3.0},
-    ]
+    assert figures["timings"] == TIMINGS
     assert figures["split"]["test_users"] == 20
 
 
 def test_users_without_history_and_time_are_noted(evaluated, trained):
     evaluation = replace(evaluated[1], cold=evaluated[1].warm)
     untimed = replace(DATASET, traits=replace(DATASET.traits, has_times=False, is_explicit=False))
-    result = build_figures(untimed, SPLIT, trained, evaluation, {})
+    result = build_figures(untimed, SPLIT, trained, evaluation, [])
     assert any("recent popularity 0." in note for note in result["notes"])
     assert any("no timestamps" in note for note in result["notes"])
     assert "positive event" in result["split"]["relevant"]
