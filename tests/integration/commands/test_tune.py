@@ -171,11 +171,11 @@ def test_a_search_that_was_stopped_goes_on_and_ends_as_if_nothing_had_happened(
 ):
     out = tmp_path / "out"
     trials = out / "tune" / "trials.jsonl"
-    status, output = stopped(data, out, signal.SIGINT, lines=8)
+    status, output = stopped(data, out, signal.SIGINT, lines=3)
     assert status == 130
     assert f"The trials are in {trials}" in output
     assert "Traceback" not in output
-    status, _ = stopped(data, out, signal.SIGKILL, lines=trials_in(trials) + 6)
+    status, _ = stopped(data, out, signal.SIGKILL, lines=trials_in(trials) + 2)
     assert status == -signal.SIGKILL
     kept = trials.read_text()
     tune(data, out)
