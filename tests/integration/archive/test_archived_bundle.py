@@ -39,7 +39,15 @@ def story(data, trained, redis_url, tmp_path_factory):
         n_applied = consumer_of(service).applied
         folder = train(data, settings, choice)
         until(lambda: service.service.deployment.bundle.version == folder.name)
-        yield settings, service, load_bundle(folder), later, n_applied
+        applied = n_applied, consumer_of(service).applied
+        yield settings, service, load_bundle(folder), later, (*applied, counts_of(service))
+
+
+def counts_of(service):
+    """The counters as they are now, before other tests ask for lists."""
+    counters = service.service.deployment.counters
+    newest = counters.counts[-1].copy(), counters.liked[-1].copy()
+    return (counters.trials, counters.positives.sum(), *newest)
 
 
 def click(service, user, **fields):
@@ -62,15 +70,15 @@ def counted(bundle, items):
 
 
 def test_only_events_after_the_bundle_are_applied(story):
-    _, service, bundle, later, n_applied = story
-    counters, base = service.service.deployment.counters, bundle.models.popularity
-    extra, n = counted(bundle, later), len(bundle.models.catalogue)
-    assert n_applied == CLICKS * len(USERS) + 1 + len(later)
-    assert consumer_of(service).applied == len(later)
-    assert counters.trials == 10 * len(later)  # lists of 10, as many as there were clicks on them
-    assert counters.positives.sum() == len(later)
-    assert counters.counts[-1, :n].tolist() == (base.counts[-1] + extra).tolist()
-    assert counters.liked[-1, :n] == pytest.approx(base.liked[-1] + extra)
+    _, _, bundle, later, (n_before, n_applied, counts) = story
+    trials, n_positives, counted_events, liked = counts
+    base, extra = bundle.models.popularity, counted(bundle, later)
+    n = len(bundle.models.catalogue)
+    assert n_before == CLICKS * len(USERS) + 1 + len(later)
+    assert n_applied == n_positives == len(later)
+    assert trials == 10 * len(later)  # lists of 10, as many as there were clicks on them
+    assert counted_events[:n].tolist() == (base.counts[-1] + extra).tolist()
+    assert liked[:n] == pytest.approx(base.liked[-1] + extra)
 
 
 def test_an_event_in_bundle_and_store_is_in_the_history_once(story, trained):

@@ -43,22 +43,25 @@ CLICKERS = [f"u{n}" for n in range(20, 60)]
 def story(trained, redis_url, tmp_path_factory):
     """A service with answers and events, and two users: one erased before archiving, one after."""
     out = shutil.copytree(trained, tmp_path_factory.mktemp("story") / "out")
-    settings = leisurely(out=out, redis_url=redis_url, reload_seconds=0.05)
-    prefix = settings.key_prefix
-    with hosted(settings) as service, redis.Redis.from_url(redis_url) as redis_client:
+    return tell_story(leisurely(out=out, redis_url=redis_url, reload_seconds=0.05), CLICKERS)
+
+
+def tell_story(settings, clickers):
+    prefix, n_clicks = settings.key_prefix, 2 * len(clickers)
+    with hosted(settings) as service, redis.Redis.from_url(settings.redis_url) as redis_client:
         client = service.client
         client.put(f"/users/{FRIEND}/friends", json={"friends": [GONE, "u9"]})
         client.put(f"/users/{GONE}", json={"attributes": {"age": 30}})
-        for user in (GONE, FRIEND, NEWCOMER, RETURNED, *CLICKERS):
-            click(service, user, 2 if user in CLICKERS else 1)
-        until(lambda: redis_client.xlen(request_log_key(prefix)) == 4 + 2 * len(CLICKERS))
-        until(lambda: redis_client.xlen(impressions_key(prefix)) == 4 + 2 * len(CLICKERS))
+        for user in (GONE, FRIEND, NEWCOMER, RETURNED, *clickers):
+            click(service, user, 2 if user in clickers else 1)
+        until(lambda: redis_client.xlen(request_log_key(prefix)) == 4 + n_clicks)
+        until(lambda: redis_client.xlen(impressions_key(prefix)) == 4 + n_clicks)
         archive(settings, once=True)
         receipt = client.delete(f"/users/{GONE}").json()["removed"]
         client.delete(f"/users/{RETURNED}")
         time.sleep(0.01)
         click(service, RETURNED, 1)
-        until(lambda: redis_client.xlen(request_log_key(prefix)) == 2 * len(CLICKERS) + 2)
+        until(lambda: redis_client.xlen(request_log_key(prefix)) == 2 + n_clicks)
     archive(settings, once=True)
     return settings, receipt
 
@@ -198,8 +201,8 @@ def test_without_an_archive_there_is_nothing_to_add(tmp_path):
         load_archived(settings, events=True)
 
 
-def test_the_command_erases_a_user_everywhere(story):
-    settings, _ = story
+def test_the_command_erases_a_user_everywhere(out, redis_url):
+    settings, _ = tell_story(leisurely(out=out, redis_url=redis_url), CLICKERS[:1])
     environment = {"REDIS_URL": settings.redis_url, "RECFUNNEL_KEY_PREFIX": settings.key_prefix}
     done = CliRunner(env=environment).invoke(
         cli.app, ["erase", NEWCOMER, "--out", str(settings.out)]

@@ -179,7 +179,10 @@ def test_a_download_without_end_is_cut(tmp_path):
 
 @pytest.mark.parametrize(
     ("pip", "seconds", "message"),
-    [(("sleep", "9;"), 0.001, "wheel: pip took over 0 s"), (NO_PIP, 9, "pip downloaded no wheel")],
+    [
+        (("sh", "-c", "sleep 9"), 0.001, "wheel: pip took over 0 s"),
+        (NO_PIP, 9, "pip downloaded no wheel"),
+    ],
 )
 def test_a_pip_that_does_not_end_or_is_not_there_is_named(tmp_path, pip, seconds, message):
     with pytest.raises(DataError, match=message):
