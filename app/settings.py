@@ -5,6 +5,7 @@ underscores, as in ``RECFUNNEL_POLICY__DIVERSITY=0.1``) or in ``recfunnel.toml``
 wins. ``REDIS_URL`` keeps its usual name. ``docs/reference/settings.md`` is generated from here.
 """
 
+import logging
 import os
 import tomllib
 from collections.abc import Mapping
@@ -34,6 +35,8 @@ from app.deadline import Checkpoints
 from app.rerank.policies import SceneSettings
 from app.state.redis_url import public_address
 
+log = logging.getLogger(__name__)
+
 SETTINGS_FILE = "recfunnel.toml"
 DEFAULT_CHECKPOINTS_MS = {
     stage.name: round(1000 * getattr(Checkpoints(), stage.name), 3) for stage in fields(Checkpoints)
@@ -45,8 +48,10 @@ class SettingsError(Exception):
 
 
 def _complete(checkpoints: dict[str, float]) -> dict[str, float]:
-    """Add the default of every stage that is not set. ``profile`` has no effect any more."""
-    checkpoints = {stage: ms for stage, ms in checkpoints.items() if stage != "profile"}
+    """Add the default of every stage that is not set; ``profile`` is no longer one."""
+    if "profile" in checkpoints:
+        log.warning("the setting checkpoints_ms.profile has no effect any more: remove it")
+        checkpoints = {stage: ms for stage, ms in checkpoints.items() if stage != "profile"}
     if unknown := set(checkpoints) - set(DEFAULT_CHECKPOINTS_MS):
         stages = ", ".join(DEFAULT_CHECKPOINTS_MS)
         raise ValueError(f"there is no stage {min(unknown)}; the stages are {stages}")

@@ -110,7 +110,7 @@ def test_redis_killed_and_back_empty_answers_go_on_and_heal_by_themselves(traine
 
 
 def test_a_redis_that_stands_still_costs_no_more_than_the_budget(trained, server):
-    times = {"history": 150, "profile": 700, "recall": 900}
+    times = {"history": 150, "recall": 900}
     checkpoints = times | dict.fromkeys(("coarse", "fine", "rerank"), 1_500)
     hurry = {"budget_ms": 2_000, "redis_timeout_ms": 1_500, "checkpoints_ms": checkpoints}
     with hosted(leisurely(out=trained, redis_url=server.url, **hurry)) as served:

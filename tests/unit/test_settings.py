@@ -183,3 +183,9 @@ def test_a_value_that_cannot_be_used_is_named():
     reason = r"the setting scenes\.front\.diversity cannot be used"
     with pytest.raises(SettingsError, match=reason):
         apply_slate_settings(Settings(), {"scenes": {"front": {"diversity": 7}}})
+
+
+def test_a_checkpoint_that_has_no_effect_any_more_is_named(caplog):
+    checkpoints = Settings(checkpoints_ms={"profile": 25, "history": 40}).checkpoints
+    assert checkpoints.history == 0.04
+    assert "checkpoints_ms.profile has no effect any more: remove it" in caplog.text
