@@ -103,6 +103,9 @@ def train(data: Path, settings: Settings, options: TrainOptions) -> Path:
         with phases("read"):
             archived = load_archived(settings, events=options.from_archive)
             loaded = load_dataset(data, options.schema, options.max_bad_share, archived)
+        for finding in loaded.findings:
+            if finding.level != "good":
+                bar.console.print(finding.text, markup=False, highlight=False, soft_wrap=True)
         folder = run_job(loaded, settings.out, config, phases)
     if len(loaded.bad):
         path = settings.out / "bad_rows.csv"

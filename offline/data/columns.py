@@ -12,6 +12,7 @@ from offline.data.schema import (
     ItemsFile,
     UsersFile,
 )
+from offline.data.table import TextTable
 
 
 def _words(text: str) -> tuple[str, ...]:
@@ -73,12 +74,15 @@ def normalise_name(name: str) -> str:
     return re.sub(r"[^a-z0-9]", "", name.lower())
 
 
-def resolve_columns(part: AnyFile, columns: Sequence[str], file: str) -> AnyFile:
+def resolve_columns(part: AnyFile, table: TextTable) -> tuple[TextTable, AnyFile]:
     """Return ``part`` with the column of each field; None where the file has none.
+
+    The table is returned with findings about the choice.
 
     Raises:
         DataError: A column that the schema names is missing, or a required column is not found.
     """
+    columns, file = table.columns, table.file
     free = [c for c in columns if c not in _named_columns(part, columns, file)]
     columns_by_field: dict[str, str | None] = {}
     for field, names in COLUMN_NAMES[type(part)].items():
@@ -90,7 +94,7 @@ def resolve_columns(part: AnyFile, columns: Sequence[str], file: str) -> AnyFile
             raise DataError(_missing_column_text(field, columns, file))
         free = [c for c in free if c != column]
         columns_by_field[field] = column
-    return part.model_copy(update=columns_by_field)
+    return table, part.model_copy(update=columns_by_field)
 
 
 def _named_columns(part: FileSchema, columns: Sequence[str], file: str) -> list[str]:

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 import polars as pl
 
-from offline.data.findings import DataFinding, list_findings
+from offline.data.finding import DataFinding
+from offline.data.findings import list_findings
 from offline.data.interactions import DUPLICATE
 from offline.data.readers import FileCount, LoadedData
 

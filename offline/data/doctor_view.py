@@ -9,7 +9,7 @@ from rich.table import Table
 from rich.text import Text
 
 from offline.data.doctor import QUANTILES, Diagnosis
-from offline.data.findings import FindingLevel
+from offline.data.finding import FindingLevel
 
 MAX_BAD_ROWS = 20  # bad rows on the screen; the file of bad rows has all
 MAX_TEXT_WIDTH = 60  # characters of a bad row's text

@@ -1,33 +1,24 @@
 """Findings about a data set: what the funnel can and cannot do with it."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import Literal, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 from app.catalogue.attributes import column_kinds, describe_kinds
 from offline.data.dataset import Dataset
+from offline.data.finding import DataFinding, FindingLevel
 from offline.data.readers import MAX_BAD_SHARE, FileCount, LoadedData
 
-FindingLevel: TypeAlias = Literal["good", "limit", "problem"]
 FEW_EVENTS = 10_000  # with fewer, a ranker learns little and intervals are wide
 MIN_POSITIVE_SHARE = 0.05  # with less, positive events are too rare to learn from
 FEW_EVENTS_PER_USER = 5.0  # of the median user: with fewer, most users are nearly cold
 
 
-@dataclass(frozen=True, slots=True)
-class DataFinding:
-    """One statement about the data."""
-
-    level: FindingLevel
-    text: str
-
-
 def list_findings(loaded: LoadedData, per_user: NDArray[np.int64]) -> Iterator[DataFinding]:
     """Yield all findings. ``per_user`` is the number of events of each user, (u,)."""
     yield from _rows(loaded)
+    yield from loaded.findings
     yield from _events(loaded.dataset, per_user)
     yield from _attributes(loaded.dataset)
     yield from _filter_findings(loaded)

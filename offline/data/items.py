@@ -6,6 +6,7 @@ from numpy.typing import NDArray
 
 from app.catalogue.catalogue import Catalogue
 from app.catalogue.ids import IdIndex, Texts
+from offline.data.category_lists import category_pairs
 from offline.data.ids import align_to_index
 from offline.data.item_attributes import attribute_faults, build_item_attributes
 from offline.data.schema import ItemsFile
@@ -13,8 +14,6 @@ from offline.data.table import TextTable, id_fault
 from offline.data.timestamps import parse_years
 
 MAX_CATEGORIES = 64
-CATEGORY_SEPARATORS = ("|", ";", ",")
-NO_CATEGORY = "(no genres listed)"  # MovieLens writes this for an item without category
 YEAR_IN_TITLE = r"^(.*\S)\s*\((1[89]\d\d|20\d\d)(?:[-\u2013]\d{0,4})?\)\s*$"
 NOT_AVAILABLE = ("0", "false", "no", "n", "f", "off")
 
@@ -97,7 +96,7 @@ def _categories(
     frame: pl.DataFrame, part: ItemsFile, index: IdIndex
 ) -> tuple[NDArray[np.uint8], tuple[str, ...]]:
     """Return 1 per item and category, (n, c), and the names of the most frequent categories."""
-    pairs = _pairs(frame, part)
+    pairs = category_pairs(frame, part)
     counts = pairs.group_by("category").len().sort(["len", "category"], descending=[True, False])
     names = sorted(counts["category"].head(MAX_CATEGORIES).to_list())
     flags = np.zeros((len(index), len(names)), np.uint8)
@@ -105,27 +104,3 @@ def _categories(
     columns = np.searchsorted(np.array(names, np.str_), kept["category"].to_numpy().astype(np.str_))
     flags[index.rows(kept["item"].to_list()), columns] = 1
     return flags, tuple(names)
-
-
-def _pairs(frame: pl.DataFrame, part: ItemsFile) -> pl.DataFrame:
-    """Return every pair (item, category) once."""
-    item = pl.col(part.item or "").alias("item")
-    flagged = [
-        frame.filter(pl.col(name).str.strip_chars() == "1").select(item, category=pl.lit(name))
-        for name in part.category_flags
-    ]
-    listed = []
-    if part.categories:
-        separator = part.category_separator or _separator(frame[part.categories])
-        text = pl.col(part.categories).str.split(separator).alias("category")
-        listed = [frame.select(item, text).explode("category")]
-    empty = pl.DataFrame(schema={"item": pl.String, "category": pl.String})
-    pairs = pl.concat([empty, *listed, *flagged]).with_columns(pl.col("category").str.strip_chars())
-    absent = pl.col("category").is_null() | pl.col("category").is_in(["", NO_CATEGORY])
-    return pairs.filter(~absent).unique()
-
-
-def _separator(column: pl.Series) -> str:
-    """Return the first common separator that any item uses."""
-    used = [s for s in CATEGORY_SEPARATORS if column.str.contains(s, literal=True).any()]
-    return used[0] if used else CATEGORY_SEPARATORS[0]

@@ -19,8 +19,7 @@ def load_file(folder: Path, part: AnyFile) -> tuple[TextTable, AnyFile]:
     path = folder / (part.file or "")
     if not path.is_file():
         raise DataError(f"There is no file {path}, which the schema names.")
-    table = _load_by_suffix(path, part)
-    return table, resolve_columns(part, table.columns, path.name)
+    return resolve_columns(part, _load_by_suffix(path, part))
 
 
 def load_optional_file(folder: Path, part: AnyFile) -> tuple[TextTable | None, AnyFile]:

@@ -14,6 +14,7 @@ from offline.data.chronology import build_log
 from offline.data.data_overlay import ArchiveState, DataOverlay, append_events, drop_erased
 from offline.data.dataset import Dataset
 from offline.data.errors import DataError, TooManyBadRowsError
+from offline.data.finding import DataFinding
 from offline.data.ids import build_id_index
 from offline.data.interactions import DUPLICATE, CheckedEvents, check_interactions
 from offline.data.item_attributes import resolve_attributes, unused_columns
@@ -59,6 +60,7 @@ class LoadedData:
     )
     archive_state: ArchiveState | None = None  # for live events; None: none were read
     unused_columns: tuple[str, ...] = ()  # unused columns of the items file
+    findings: tuple[DataFinding, ...] = ()  # what was assumed or left out when files were read
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -111,6 +113,7 @@ def load_dataset(
         served,
         overlay.archive_state if overlay else None,
         tuple(unused_columns(data.items, data.schema.items)) if data.items else (),
+        tuple(finding for table in data.tables for finding in table.findings),
     )
 
 

@@ -4,6 +4,8 @@ from dataclasses import dataclass, replace
 
 import polars as pl
 
+from offline.data.finding import DataFinding, FindingLevel
+
 LINE = "#line"  # Int64: line of the file, or row of a Parquet file, from 1
 RAW = "#text"  # String: the whole line
 BAD_COLUMNS = {"file": pl.String, "line": pl.Int64, "reason": pl.String, "text": pl.String}
@@ -18,6 +20,7 @@ class TextTable:
     frame: pl.DataFrame
     bad: pl.DataFrame  # BAD_COLUMNS
     lines: int  # all rows: good, bad and duplicates
+    findings: tuple[DataFinding, ...] = ()  # what was assumed or left out when it was read
 
     @classmethod
     def of(cls, file: str, frame: pl.DataFrame, reason: pl.Expr) -> "TextTable":
@@ -29,6 +32,10 @@ class TextTable:
     def columns(self) -> list[str]:
         """The names of the columns of the file."""
         return [c for c in self.frame.columns if c not in {LINE, RAW}]
+
+    def with_finding(self, level: FindingLevel, text: str) -> "TextTable":
+        """Return the table with one finding more."""
+        return replace(self, findings=(*self.findings, DataFinding(level, text)))
 
     def reject(self, reason: pl.Expr) -> "TextTable":
         """Return a table in which the rows with a ``reason`` are bad."""
