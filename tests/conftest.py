@@ -15,6 +15,7 @@ from app.process.embedded_server import embedded_server
 from tests.world import world, write_recbole
 
 FOLDERS = ("unit", "contract", "property", "integration", "failure", "e2e", "docs", "browser")
+SLOW_FOLDERS = ("failure", "e2e", "integration")  # in this order
 ROOT = Path(__file__).parents[1]
 # A busy machine must fail no test, and a test fails in each run or in none.
 hypothesis.settings.register_profile(
@@ -27,11 +28,18 @@ hypothesis.settings.load_profile("steady")
 
 
 def pytest_collection_modifyitems(items):
-    """Mark each test with the name of the folder that it lies in."""
+    """Mark each test with the name of the folder that it lies in, and put slow folders first.
+
+    Else the last file to begin is one of the longest, and one process runs it alone.
+    """
+
+    def folder_of(item):
+        return Path(item.path).relative_to(ROOT / "tests").parts[0]
+
     for item in items:
-        folder = Path(item.path).relative_to(ROOT / "tests").parts[0]
-        if folder in FOLDERS:
-            item.add_marker(folder)
+        if folder_of(item) in FOLDERS:
+            item.add_marker(folder_of(item))
+    items.sort(key=lambda item: (*SLOW_FOLDERS, folder_of(item)).index(folder_of(item)))
 
 
 @pytest.fixture(scope="session")
