@@ -17,7 +17,7 @@ from offline.config import JobConfig
 from offline.data.dataset import Dataset
 from offline.data.errors import DataError
 from offline.data.readers import LoadedData
-from offline.data.split import TimeSplit, split_by_time
+from offline.data.split import TimeSplit, split_by_time, split_live_log
 from offline.evaluate.compare_rankers import compare_objectives, compare_rankers
 from offline.evaluate.evaluation import Evaluation, evaluate_funnel
 from offline.evaluate.gate import gate_remarks, run_gate
@@ -90,8 +90,7 @@ def run_job(data: LoadedData, out: Path, config: JobConfig, phases: PhaseTimer) 
     Raises:
         DataError: there are too few interactions for training or for the test.
     """
-    dataset = data.dataset
-    split = split_by_time(dataset.log)
+    dataset, split, remarks = divide_data(data)
     logged_lists = data.logged_lists(split.test_start) if data.logged_lists else None
     cpu = Cpu(threads=1)
     funnel = funnel_config(config, cpu)
@@ -128,9 +127,21 @@ def run_job(data: LoadedData, out: Path, config: JobConfig, phases: PhaseTimer) 
         **build_figures(dataset, split, result, evaluation, phases.timings),
         **comparisons,
     }
-    figures["notes"] += gate_remarks(gate)
+    figures["notes"] += [*remarks, *gate_remarks(gate)]
     write_report(figures, out)
     return folder
+
+
+def divide_data(data: LoadedData) -> tuple[Dataset, TimeSplit, list[str]]:
+    """Return the data to fit and evaluate the rankers on, its split, and remarks for the report.
+
+    Raises:
+        DataError: there are too few interactions, or too few different times.
+    """
+    if data.archive_state is None:
+        return data.dataset, split_by_time(data.dataset.log), []
+    log, split, remark = split_live_log(data.dataset.log)
+    return replace(data.dataset, log=log), split, [remark] if remark else []
 
 
 def funnel_config(config: JobConfig, cpu: Cpu) -> FunnelConfig:

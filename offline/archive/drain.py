@@ -187,7 +187,7 @@ class ArchiveRounds:
     def _merge(self, drain: Drain, today: str) -> None:
         try:
             drain.merge(today)
-        except (OSError, pl.exceptions.PolarsError) as error:
+        except (OSError, DataError, pl.exceptions.PolarsError) as error:
             log.warning("the files of %s cannot be merged now: %s", drain.stream.name, error)
         else:
             self._merged[drain.stream.name] = today

@@ -73,6 +73,8 @@ class ErasedUsers:
     def erased_at(self, users: pl.Series) -> pl.Series:
         """Return when each user was erased; -inf for those who were not."""
         times = {user: self.times.get(user_digest(user), -float("inf")) for user in users.unique()}
+        if not times:  # a table without rows: polars would return texts
+            return pl.Series(dtype=pl.Float64)
         return users.replace_strict(times, return_dtype=pl.Float64)
 
     def without_erased(self, table: pl.DataFrame) -> pl.DataFrame:

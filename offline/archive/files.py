@@ -4,6 +4,7 @@ A file is written whole or not at all. Its name says which entries of the stream
 whose range lies within that of another one is left over from an interrupted merge; it is ignored.
 """
 
+import logging
 import os
 from bisect import bisect_right, insort
 from collections.abc import Iterable, Iterator, Sequence
@@ -17,6 +18,9 @@ import polars as pl
 
 from app.state.streams import EntryId, parse_id
 from offline.archive.streams import ArchivedStream, ArchiveRow
+from offline.data.errors import DataError
+
+log = logging.getLogger(__name__)
 
 ABOVE_ALL_IDS: EntryId = (2**64, 0)
 MAX_MERGED_SIZE = 16_000_000  # bytes, about; files of past days are merged up to this size
@@ -111,8 +115,7 @@ class StreamFiles:
         for file in reversed(self.files()):
             if sum(map(len, tables)) >= limit:
                 break
-            table = pl.read_parquet(file.path, columns=list(columns), hive_partitioning=False)
-            tables.append(table)
+            tables.append(self._table(file).select(*columns).collect())
         return [row for table in reversed(tables) for row in table.iter_rows()]
 
     def merge(self, *, today: str, max_size: int = MAX_MERGED_SIZE) -> int:
@@ -132,11 +135,29 @@ class StreamFiles:
         return merged
 
     def _table(self, file: ArchiveFile) -> pl.LazyFrame:
-        """Return a file's table with all columns of the stream."""
+        """Return a file's table with all columns of the stream, in their types.
+
+        A file of 0 bytes has no rows. A column without any value can have another type in its file.
+
+        Raises:
+            DataError: the file is damaged.
+        """
+        columns = self.stream.columns
+        if not file.path.stat().st_size:
+            log.warning("%s has 0 bytes and is read as a file without rows", file.path)
+            return self.stream.frame([]).lazy()
         table = pl.scan_parquet(file.path, hive_partitioning=False)
-        schema, columns = table.collect_schema(), self.stream.columns
-        absent = [pl.lit(None, columns[name]).alias(name) for name in columns if name not in schema]
-        return table.with_columns(absent).select(*columns)
+        try:
+            schema = table.collect_schema()
+        except pl.exceptions.PolarsError as error:
+            raise DataError(
+                f"{file.path} cannot be read ({error}): restore it from a backup, or move it out "
+                "of the archive to go on without its entries"
+            ) from error
+        return table.select(
+            pl.col(name).cast(kind) if name in schema else pl.lit(None, kind).alias(name)
+            for name, kind in columns.items()
+        )
 
     def _groups(self, today: str, max_size: int) -> Iterator[list[ArchiveFile]]:
         """Yield the files to merge with one another: of one day, and not too large together."""
