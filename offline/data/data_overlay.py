@@ -9,6 +9,7 @@ import polars as pl
 
 from app.event_weights import EventWeights
 from offline.data.interactions import CheckedEvents
+from offline.data.repeats import EVENT_ID
 from offline.data.table import LINE, RAW, TextTable
 
 if TYPE_CHECKING:  # reading data does not need LightGBM
@@ -69,6 +70,7 @@ def append_events(
         part.with_columns(
             pl.lit(0).alias(LINE),
             pl.lit("").alias(RAW),
+            pl.lit(None, pl.String).alias(EVENT_ID),
             pl.col("value").cast(pl.String).alias("raw value"),
             pl.col("time").cast(pl.String).alias("raw time"),
         )

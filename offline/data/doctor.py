@@ -7,8 +7,8 @@ import polars as pl
 
 from offline.data.finding import DataFinding
 from offline.data.findings import list_findings
-from offline.data.interactions import DUPLICATE
 from offline.data.readers import FileCount, LoadedData
+from offline.data.repeats import DUPLICATE
 
 QUANTILES = (0.0, 0.25, 0.5, 0.75, 0.95, 1.0)
 

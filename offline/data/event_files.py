@@ -17,11 +17,12 @@ import polars as pl
 from offline.data.interactions import read_raw_events
 from offline.data.layouts import find_layout
 from offline.data.loading import load_file
+from offline.data.repeats import EVENT_ID
 from offline.data.schema import InteractionsFile
 from offline.data.table import LINE, TextTable
 
 BATCH = 1_000
-EVENT_ID, REQUEST_ID, POSITION, CONTEXT = "event_id", "request_id", "position", "context"
+REQUEST_ID, POSITION, CONTEXT = "request_id", "position", "context"
 JSON_COLUMNS = (POSITION, CONTEXT)  # their text is read as JSON
 OPTIONAL_COLUMNS = (
     EVENT_ID,
@@ -56,11 +57,11 @@ def read_event_file(path: Path, schema: Path | None) -> EventFile:
     sound = read_raw_events(table, part)
     frame = sound.frame.select("user", "item", "kind", "value", "time", LINE)
     events = frame.join(_optional_columns(table, part), on=LINE, how="left", maintain_order="left")
+    content = ("user", "item", "kind", "value", "time", REQUEST_ID, *JSON_COLUMNS)
+    earlier = pl.int_range(pl.len()).over(content).alias("#earlier")  # equal events before it
     names = [
-        name or _event_id(row, line)
-        for name, line, *row in events.select(
-            EVENT_ID, LINE, "user", "item", "kind", "value", "time", REQUEST_ID, *JSON_COLUMNS
-        ).rows()
+        name or _event_id(row, line, earlier)
+        for name, line, earlier, *row in events.select(EVENT_ID, LINE, earlier, *content).rows()
     ]
     file = folder / (part.file or "")
     named = events.with_columns(pl.Series(EVENT_ID, names, pl.String))
@@ -77,11 +78,16 @@ def _optional_columns(table: TextTable, part: InteractionsFile) -> pl.DataFrame:
     )
 
 
-def _event_id(row: list[Any], line: int) -> str:
-    """Compute the id of an event from its content, and from its line if it has no time."""
+def _event_id(row: list[Any], line: int, earlier: int) -> str:
+    """Compute the id of an event from its content, and from its line if it has no time.
+
+    Two purchases of one item on one day have different ids if the file has only dates: ``earlier``
+    is the number of equal events before this one.
+    """
     *content, time, request, position, context = row
     content += [line if time is None else time]
     optional = [value for value in (request, position, context) if value is not None]
+    optional += [f"again {earlier}"] if earlier and time is not None else []
     return blake2b(repr((*content, *optional)).encode(), digest_size=16).hexdigest()
 
 

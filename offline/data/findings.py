@@ -32,6 +32,13 @@ def _rows(loaded: LoadedData) -> Iterator[DataFinding]:
         if count.duplicates:
             text = f"{count.file}: {count.duplicates} exact duplicates were dropped."
             yield DataFinding("limit", text)
+        if count.repeats:
+            text = (
+                f"{count.file}: {count.repeats} rows equal an earlier one. Each counts, because "
+                "their times have no time of day, or there are none: the same action can be done "
+                "twice on one day."
+            )
+            yield DataFinding("good", text)
     if not any(count.bad for count in loaded.files):
         yield DataFinding("good", "Every row could be read.")
 

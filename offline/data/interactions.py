@@ -8,11 +8,11 @@ from app.contracts import Scores
 from app.event_weights import EventWeights
 from offline.data.columns import AMOUNT, RATING, normalise_name
 from offline.data.dataset import DataTraits
+from offline.data.repeats import EVENT_ID, reject_duplicates
 from offline.data.schema import InteractionsFile, Schema
 from offline.data.table import RAW, TextTable, id_fault
 from offline.data.timestamps import MAX_TIME, parse_seconds
 
-DUPLICATE = "exact duplicate of an earlier line"
 POSITIVE_SHARE = 0.8  # positive from this share of the scale's maximum: 4 of 5 stars, 8 of 10
 MAX_SCALE_VALUES = 21  # a scale 0, 0.5 ... 10; a column with more values holds amounts
 MAX_RATING = 10.0
@@ -80,7 +80,7 @@ def _is_timed(table: TextTable, part: InteractionsFile) -> bool:
 
 def _reject_bad(typed: TextTable, faults: list[pl.Expr], *, timed: bool) -> TextTable:
     sound = typed.reject(pl.coalesce(*_id_faults(), *faults, *_faults(timed=timed)))
-    return sound.reject(pl.when(~pl.col(RAW).is_first_distinct()).then(pl.lit(DUPLICATE)))
+    return reject_duplicates(sound, timed=timed)
 
 
 def _convert(
@@ -88,7 +88,9 @@ def _convert(
 ) -> pl.DataFrame:
     """Convert the columns. A value that cannot be converted becomes null, and is reported later."""
     value = pl.col(part.value) if part.value else pl.lit(None, pl.String)
+    is_named = EVENT_ID in frame.columns and EVENT_ID not in {part.user, part.item}
     return frame.select(
+        (pl.col(EVENT_ID) if is_named else pl.lit(None, pl.String)).alias(EVENT_ID),
         pl.col("#line"),
         pl.col(RAW),
         pl.col(part.user or "").alias("user"),

@@ -16,11 +16,12 @@ from offline.data.dataset import Dataset
 from offline.data.errors import DataError, TooManyBadRowsError
 from offline.data.finding import DataFinding
 from offline.data.ids import build_id_index
-from offline.data.interactions import DUPLICATE, CheckedEvents, check_interactions
+from offline.data.interactions import CheckedEvents, check_interactions
 from offline.data.item_attributes import resolve_attributes, unused_columns
 from offline.data.items import build_catalogue, check_items
 from offline.data.layouts import find_layout
 from offline.data.loading import load_file, load_optional_file
+from offline.data.repeats import DUPLICATE, count_repeats
 from offline.data.schema import Schema
 from offline.data.table import TextTable
 from offline.data.user_files import build_attributes, build_friends, check_friends, check_users
@@ -39,6 +40,7 @@ class FileCount:
     lines: int  # rows, without the header and empty lines
     bad: int
     duplicates: int  # exact duplicates of an earlier line, removed
+    repeats: int = 0  # used rows that equal an earlier line: actions done again on one day
 
     @property
     def good(self) -> int:
@@ -72,6 +74,7 @@ class _Input:
     items: TextTable | None
     users: TextTable | None
     friends: TextTable | None
+    repeats: int = 0  # see ``FileCount``
 
     @property
     def tables(self) -> list[TextTable]:
@@ -108,7 +111,7 @@ def load_dataset(
         _build(changed, event_weights),
         event_weights,
         layout.layout,
-        tuple(_count(table) for table in data.tables),
+        (replace(_count(data.events.table), repeats=data.repeats), *map(_count, data.tables[1:])),
         pl.concat([table.bad.sort("line") for table in data.tables]),
         served,
         overlay.archive_state if overlay else None,
@@ -131,12 +134,14 @@ def _load(folder: Path, schema: Schema) -> _Input:
     friends, friends_part = load_optional_file(folder, schema.friends)
     described = (interactions, items_part, users_part, friends_part)
     parts = dict(zip(("interactions", "items", "users", "friends"), described, strict=True))
+    events = check_interactions(log, interactions, schema)
     return _Input(
         schema.model_copy(update=parts),
-        check_interactions(log, interactions, schema),
+        events,
         check_items(items, items_part) if items else None,
         check_users(users, users_part) if users else None,
         check_friends(friends, friends_part) if friends else None,
+        count_repeats(events.table),
     )
 
 
