@@ -1,4 +1,4 @@
-"""Tell a line that was written twice from an action that was done twice on one day."""
+"""Distinguish a line that was written twice from an action that was done twice on one day."""
 
 import polars as pl
 
@@ -13,9 +13,9 @@ MAX_MIDNIGHTS = 2  # times of day at which dates begin: two where clocks change 
 
 def has_only_dates(times: pl.Series) -> bool:
     """Return whether times, unix seconds, are the beginnings of days, or there are none."""
-    known = times.drop_nulls()
-    is_whole = bool((known % QUARTER_HOUR == 0).all())
-    return is_whole and (known % DAY).n_unique() <= MAX_MIDNIGHTS
+    present = times.drop_nulls()
+    is_whole = bool((present % QUARTER_HOUR == 0).all())
+    return is_whole and (present % DAY).n_unique() <= MAX_MIDNIGHTS
 
 
 def reject_duplicates(events: TextTable, *, timed: bool) -> TextTable:

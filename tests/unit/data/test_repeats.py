@@ -34,10 +34,10 @@ def test_equal_lines_are_one_event_only_if_something_tells_the_event(
     loaded = load_dataset(path, max_bad_share=1.0)
     assert len(loaded.dataset.log) == kept
     assert (loaded.files[0].duplicates, loaded.files[0].repeats) == (3 - kept, kept - 2)
-    told = [
+    remarks = [
         finding.text for finding in diagnose(loaded).findings if "equal an earlier" in finding.text
     ]
-    assert len(told) == kept - 2
+    assert len(remarks) == kept - 2
     events = read_event_file(path, None).events
     assert len(events) == events["event_id"].n_unique() == kept
 
