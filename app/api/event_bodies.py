@@ -9,9 +9,10 @@ import orjson
 from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
 
 from app.api.errors import RefusalError, fault_message
-from app.api.schemas import MAX_CLOCK_SKEW, FieldName, InlineEvent, PublicId, ScalarValue
+from app.api.schemas import FieldName, InlineEvent, PublicId, ScalarValue
 from app.event_weights import EventWeights
 from app.state.event_codec import Event
+from app.timestamps import MAX_CLOCK_SKEW
 
 MAX_EVENTS = 1_000
 JSON, LINES = "application/json", "application/x-ndjson"

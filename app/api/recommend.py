@@ -27,7 +27,6 @@ from app.api.explanations import explain_missing_item
 from app.api.paging import PageTokenError, decode_page_token
 from app.api.response import AnswerBody, render_answer
 from app.api.schemas import (
-    MAX_CLOCK_SKEW,
     MAX_EXCLUSIONS,
     MAX_SCENE_LENGTH,
     InlineEvent,
@@ -44,6 +43,7 @@ from app.request_log.request_record import RequestRecord, SentEvent
 from app.service.answering import Answer
 from app.service.deployment import Deployment
 from app.service.service import Service
+from app.timestamps import MAX_CLOCK_SKEW
 
 HOME = "home"  # the default scene; it always exists
 router = APIRouter(tags=["recommend"])

@@ -22,7 +22,6 @@ FILTER_DESCRIPTION = (
     "Over category, provider, flag, item_id, year and the attributes of your items: "
     'category == "Drama" and year >= 1990, or price < 20.'
 )
-MAX_CLOCK_SKEW = 60.0  # seconds that a caller's clock may be ahead of ours
 MAX_EVENT_VALUE = 1e12  # stars, seconds or money of one event; sums stay exact enough
 
 

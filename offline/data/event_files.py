@@ -4,7 +4,8 @@ Columns are found as in training. Only the service checks event types. An event 
 one that is computed from its content.
 """
 
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from hashlib import blake2b
@@ -46,15 +47,17 @@ class EventFile:
             yield [_event_body(row) for row in self.events[at : at + BATCH].iter_rows(named=True)]
 
 
-def read_event_file(path: Path, schema: Path | None) -> EventFile:
-    """Read a file or folder of interactions.
+def read_event_file(
+    path: Path, schema: Path | None, now: Callable[[], float] = time.time
+) -> EventFile:
+    """Read a file or folder of interactions. Rows later than ``now``, unix seconds, are bad.
 
     Raises:
         DataError: There is nothing to read, or the layout is unknown.
     """
     folder, layout = find_layout(path, schema)
     table, part = load_file(folder, layout.interactions)
-    sound = read_raw_events(table, part)
+    sound = read_raw_events(table, part, now())
     frame = sound.frame.select("user", "item", "kind", "value", "time", LINE)
     events = frame.join(_optional_columns(table, part), on=LINE, how="left", maintain_order="left")
     content = ("user", "item", "kind", "value", "time", REQUEST_ID, *JSON_COLUMNS)

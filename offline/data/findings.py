@@ -6,12 +6,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.catalogue.attributes import column_kinds, describe_kinds
+from app.timestamps import FIRST_UNIX
 from offline.data.dataset import Dataset
 from offline.data.finding import DataFinding, FindingLevel
 from offline.data.readers import MAX_BAD_SHARE, FileCount, LoadedData
 
 FEW_EVENTS = 10_000  # with fewer, a ranker learns little and intervals are wide
 MIN_POSITIVE_SHARE = 0.05  # with less, positive events are too rare to learn from
+MIN_SPAN = 1.0  # seconds from the first to the last event; less is one moment
 FEW_EVENTS_PER_USER = 5.0  # of the median user: with fewer, most users are nearly cold
 
 
@@ -76,8 +78,16 @@ def _time_finding(dataset: Dataset) -> DataFinding:
             "sequences cannot be learnt."
         )
         return DataFinding("limit", text)
-    if len(np.unique(dataset.log.times)) == 1:
+    times = dataset.log.times
+    if times[-1] - times[0] < MIN_SPAN:
         return DataFinding("problem", "All timestamps are equal: no split by time is possible.")
+    if times[-1] < FIRST_UNIX:
+        text = (
+            f"All times lie before 1973, the last is {times[-1]:g} seconds after 1970. If they are "
+            'no unix times, set time_format = "..." in [interactions] of the schema, or '
+            'timestamp = "" to train without times.'
+        )
+        return DataFinding("problem", text)
     return DataFinding("good", "Timestamps: split by time, trends, freshness and recency work.")
 
 

@@ -11,7 +11,8 @@ from offline.data.dataset import DataTraits
 from offline.data.repeats import EVENT_ID, reject_duplicates
 from offline.data.schema import InteractionsFile, Schema
 from offline.data.table import RAW, TextTable, id_fault
-from offline.data.timestamps import MAX_TIME, parse_seconds
+from offline.data.times import read_times, time_faults, with_time_findings
+from offline.data.timestamps import TimeColumn
 
 POSITIVE_SHARE = 0.8  # positive from this share of the scale's maximum: 4 of 5 stars, 8 of 10
 MAX_SCALE_VALUES = 21  # a scale 0, 0.5 ... 10; a column with more values holds amounts
@@ -40,17 +41,31 @@ class CheckedEvents:
         return DataTraits(explicit, self.positive_at, self.has_times, self.positive_weights)
 
 
-def check_interactions(table: TextTable, part: InteractionsFile, schema: Schema) -> CheckedEvents:
-    """Convert every row and remove bad rows and exact duplicates. ``part`` names its columns."""
-    timed = _is_timed(table, part)
-    typed = _convert(table.frame, part, _kind(table.frame, part), timed=timed)
+def check_interactions(
+    table: TextTable, part: InteractionsFile, schema: Schema, now: float
+) -> CheckedEvents:
+    """Convert every row and remove bad rows and exact duplicates.
+
+    Args:
+        table: The rows of the file, as text.
+        part: The schema of the file, with the column of each field.
+        schema: The event types, and their weights.
+        now: Unix seconds. Later rows are bad.
+
+    Raises:
+        DataError: The dates can be read in two ways.
+    """
+    times = read_times(table, part)
+    timed = times is not None
+    typed = _convert(table.frame, part, _kind(table.frame, part), times)
     kind, is_known_type = pl.col("kind"), pl.col("kind").is_in(list(schema.weights()))
     faults: list[pl.Expr] = [
         pl.when(kind.is_null()).then(pl.lit("no event type")),
         pl.when(~is_known_type).then(pl.format("unknown event type {}", "kind")),
         *([pl.when(pl.col("raw time").is_null()).then(pl.lit("no timestamp"))] if timed else []),
     ]
-    unique = _reject_bad(replace(table, frame=typed), faults, timed=timed)
+    unique = _reject_bad(replace(table, frame=typed), faults, now, timed=timed)
+    unique = with_time_findings(unique, times, part, now)
     ratings = unique.frame.filter(pl.col("kind") == "rating")["value"]
     event_weights = EventWeights(type_weights=schema.weights())
     weights = {
@@ -61,30 +76,28 @@ def check_interactions(table: TextTable, part: InteractionsFile, schema: Schema)
     return CheckedEvents(unique, timed, _positive_at(part, ratings), positive)
 
 
-def read_raw_events(table: TextTable, part: InteractionsFile) -> TextTable:
+def read_raw_events(table: TextTable, part: InteractionsFile, now: float) -> TextTable:
     """Convert every row to the form of ``POST /events``; remove bad rows and exact duplicates.
 
     A row without a type is a click. A row without a time has a null time. Types are not checked.
     A value column with a name such as stars or plays decides the type of its rows.
     """
-    timed = _is_timed(table, part)
-    frame = _convert(table.frame, part, _raw_kind(part), timed=timed)
-    sound = _reject_bad(replace(table, frame=frame), [], timed=timed)
+    times = read_times(table, part)
+    frame = _convert(table.frame, part, _raw_kind(part), times)
+    sound = _reject_bad(replace(table, frame=frame), [], now, timed=times is not None)
+    sound = with_time_findings(sound, times, part, now)
     time = pl.when(pl.col("raw time").is_not_null()).then(pl.col("time"))
     return replace(sound, frame=sound.frame.with_columns(time.alias("time")))
 
 
-def _is_timed(table: TextTable, part: InteractionsFile) -> bool:
-    return part.timestamp is not None and bool(table.frame[part.timestamp].is_not_null().any())
-
-
-def _reject_bad(typed: TextTable, faults: list[pl.Expr], *, timed: bool) -> TextTable:
-    sound = typed.reject(pl.coalesce(*_id_faults(), *faults, *_faults(timed=timed)))
+def _reject_bad(typed: TextTable, faults: list[pl.Expr], now: float, *, timed: bool) -> TextTable:
+    times = time_faults(now) if timed else []
+    sound = typed.reject(pl.coalesce(*_id_faults(), *faults, *_faults(), *times))
     return reject_duplicates(sound, timed=timed)
 
 
 def _convert(
-    frame: pl.DataFrame, part: InteractionsFile, kind: pl.Expr, *, timed: bool
+    frame: pl.DataFrame, part: InteractionsFile, kind: pl.Expr, times: TimeColumn | None
 ) -> pl.DataFrame:
     """Convert the columns. A value that cannot be converted becomes null, and is reported later."""
     value = pl.col(part.value) if part.value else pl.lit(None, pl.String)
@@ -98,8 +111,8 @@ def _convert(
         kind.alias("kind"),
         value.alias("raw value"),
         value.str.strip_chars().cast(pl.Float64, strict=False).alias("value"),
-        (pl.col(part.timestamp or "") if timed else pl.lit(None, pl.String)).alias("raw time"),
-        (parse_seconds(part.timestamp or "") if timed else pl.lit(0.0)).alias("time"),
+        (pl.col(part.timestamp or "") if times else pl.lit(None, pl.String)).alias("raw time"),
+        (pl.lit(times.seconds) if times else pl.lit(0.0)).alias("time"),
     ).with_columns(
         pl.when(pl.col("raw value").is_null() & (pl.col("kind") != "rating"))
         .then(1.0)
@@ -147,21 +160,14 @@ def _id_faults() -> list[pl.Expr]:
     return [id_fault("user", "user"), id_fault("item", "item")]
 
 
-def _faults(*, timed: bool) -> list[pl.Expr]:
-    """Return the faults of value and time of a converted row; null where there are none."""
-    value, time = pl.col("value"), pl.col("time")
-    has_time = pl.col("raw time").is_not_null()
-    faults: list[pl.Expr] = [
+def _faults() -> list[pl.Expr]:
+    """Return the faults of the value of a converted row; null where there are none."""
+    value = pl.col("value")
+    return [
         pl.when(pl.col("raw value").is_null() & value.is_null()).then(pl.lit("no value")),
         pl.when(value.is_null()).then(pl.lit("value is not a number")),
         pl.when(~value.cast(pl.Float32).is_finite()).then(pl.lit("value is NaN or infinite")),
     ]
-    if timed:
-        faults += [
-            pl.when(has_time & time.is_null()).then(pl.lit("timestamp is not a time")),
-            pl.when(~time.is_between(0.0, MAX_TIME)).then(pl.lit("timestamp out of range")),
-        ]
-    return faults
 
 
 def _largest_weight(event_weights: EventWeights, kind: str, values: Scores) -> float:

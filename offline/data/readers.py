@@ -1,5 +1,6 @@
 """Reads a data set of any layout, and reports every row that cannot be used."""
 
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
@@ -87,17 +88,19 @@ def load_dataset(
     schema: Path | None = None,
     max_bad_share: float = MAX_BAD_SHARE,
     overlay: DataOverlay | None = None,
+    now: Callable[[], float] = time.time,
 ) -> LoadedData:
     """Read the data set at ``path``, a folder or a file, by a TOML schema or by its layout.
 
-    The same rows in any order give the same data set. The ``overlay`` is applied last.
+    The same rows in any order give the same data set. The ``overlay`` is applied last. Rows later
+    than ``now``, unix seconds, are bad.
 
     Raises:
         DataError: There is nothing to read, or the layout is unknown.
         TooManyBadRowsError: More than ``max_bad_share`` of a file's rows are bad.
     """
     folder, layout = find_layout(path, schema)
-    data = _load(folder, layout)
+    data = _load(folder, layout, now())
     for table in data.tables:
         _check_bad_share(table, max_bad_share)
     event_weights = EventWeights(
@@ -126,7 +129,7 @@ def write_bad_rows(bad: pl.DataFrame, path: Path) -> None:
         bad.write_csv(part)
 
 
-def _load(folder: Path, schema: Schema) -> _Input:
+def _load(folder: Path, schema: Schema, now: float) -> _Input:
     log, interactions = load_file(folder, schema.interactions)
     items, items_part = load_optional_file(folder, schema.items)
     items_part = resolve_attributes(items, items_part) if items else items_part
@@ -134,7 +137,7 @@ def _load(folder: Path, schema: Schema) -> _Input:
     friends, friends_part = load_optional_file(folder, schema.friends)
     described = (interactions, items_part, users_part, friends_part)
     parts = dict(zip(("interactions", "items", "users", "friends"), described, strict=True))
-    events = check_interactions(log, interactions, schema)
+    events = check_interactions(log, interactions, schema, now)
     return _Input(
         schema.model_copy(update=parts),
         events,

@@ -7,13 +7,16 @@ same way. A column with the empty string as its name is not read.
 import tomllib
 from pathlib import Path
 from typing import Annotated, TypeVar
+from zoneinfo import ZoneInfo
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from app.catalogue.attributes import MAX_COLUMNS, ColumnKind
 from app.event_weights import TYPE_WEIGHTS, parse_formula
+from app.timestamps import DateOrder
 from offline.data.errors import DataError
 
+TIME_UNITS = {"s": 1.0, "ms": 1e-3, "us": 1e-6, "ns": 1e-9}  # of numbers, in seconds
 DETECT_ENCODING = "detect"  # encoding: UTF-8, or Latin-1 where the file is not UTF-8
 
 
@@ -26,6 +29,26 @@ def _check_encoding(name: str) -> str:
     if not plain:
         raise ValueError(f"{name} is not a supported encoding; convert the file to UTF-8")
     return name
+
+
+def _check_zone(name: str | None) -> str | None:
+    """Return an IANA name of a zone."""
+    try:
+        if name:
+            ZoneInfo(name)
+    except (OSError, ValueError):
+        raise ValueError(f"{name} is not a time zone; write one such as Europe/Berlin") from None
+    return name
+
+
+def _check_time_format(form: str | None) -> str | None:
+    """Return a format of ``strptime``, or a unit."""
+    if form and "%" not in form and form not in TIME_UNITS:
+        raise ValueError(
+            f"{form} is not a time format; write one such as %d/%m/%Y %H:%M, or a unit of numbers: "
+            f"{', '.join(TIME_UNITS)}"
+        )
+    return form
 
 
 TypeName = Annotated[str, Field(max_length=64, pattern=r"^[\w.:-]+$")]
@@ -56,7 +79,10 @@ class InteractionsFile(FileSchema):
     item: str | None = None
     value: str | None = None  # stars, plays, seconds
     type: str | None = None
-    timestamp: str | None = None  # unix time in s, ms or finer, or ISO 8601
+    timestamp: str | None = None  # unix time in s, ms or finer, ISO 8601, or a log file's notation
+    timezone: Annotated[str | None, AfterValidator(_check_zone)] = None  # of times without a zone
+    time_format: Annotated[str | None, AfterValidator(_check_time_format)] = None  # of strptime
+    date_order: DateOrder | None = None  # of 3/4/2023; None: decided by the column
     default_type: str | None = None  # type of all events, if there is no type column
     types: dict[str, str] = {}  # from the words of the file to event types: {"buy" = "purchase"}
     positive_at: float | None = None  # None: 0.8 of the largest rating

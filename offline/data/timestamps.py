@@ -1,23 +1,211 @@
-"""Parses times: unix numbers in any common unit, ISO 8601, and the dates of item files."""
+"""Parses columns of times. Numbers and plain ISO 8601 are read as whole columns, which is fast.
+
+Every other text is read by ``app.timestamps``, which defines what a time is. The numbers and texts
+of one column are read alike: what a date with slashes means is decided by all dates of the column.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime, tzinfo
+from functools import cached_property
+from zoneinfo import ZoneInfo
 
 import polars as pl
 
-MAX_TIME = 4_102_444_800.0  # 2100-01-01, unix seconds
-# A number above a bound is in the finer unit: seconds reach 1e11 in the year 5138.
-FINER_UNITS = ((1e17, 1e-9), (1e14, 1e-6), (1e11, 1e-3))
-ISO_FORMATS = ("%Y-%m-%d %H:%M:%S%.f", "%Y-%m-%d %H:%M", "%Y-%m-%d")
+from app.timestamps import (
+    FINER_UNITS,
+    FIRST_UNIX,
+    DateOrder,
+    ParsedTime,
+    parse_number,
+    parse_time,
+    usable_orders,
+)
+from offline.data.errors import DataError
+from offline.data.schema import TIME_UNITS
+
+# Plain ISO 8601, which is read as a whole column. Other forms are read text by text.
+PLAIN = r"^\d{4}-\d{2}-\d{2}(?:[T ]\d{2}:\d{2}:\d{2}(?:\.\d{1,6})?(?:Z|[+-]\d{2}:?\d{2})?)?$"
+HAS_ZONE = r"(?:Z|:\d{2}(?:\.\d+)?[+-]\d{2}:?\d{2})$"
+ORDER_WORDS = {"dmy": "day/month/year", "mdy": "month/day/year"}
 DATE_FORMATS = ("%d-%b-%Y", "%d %b %Y", "%B %d, %Y")
 YEARS = (1000.0, 2200.0)  # a number in this range is a year, not a time
+DIGITS = ((1.9e11, 2.11e11), (1.9e13, 2.11e13), (1.9e16, 2.11e16))  # dates in 12, 14, 17 digits
+
+
+@dataclass(frozen=True)
+class TimeRules:
+    """How the times of one column are read. The defaults are those of a file without a schema."""
+
+    timezone: str | None = None  # of times that name no zone; None: UTC
+    time_format: str | None = None  # a ``strptime`` format, or a unit of TIME_UNITS
+    date_order: DateOrder | None = None  # None: decided by the column
+
+    @cached_property
+    def zone(self) -> tzinfo:
+        return ZoneInfo(self.timezone) if self.timezone else UTC
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class TimeColumn:
+    """The times of a column, and what was assumed to read them."""
+
+    seconds: pl.Series  # Float64: unix seconds; null where the text is no time
+    naive: str | None = (
+        None  # the first text without a zone, to which that of the rules was applied
+    )
+    date_order: DateOrder | None = None  # in which dates such as 14/11/2023 were read
+    calendar: str | None = None  # the first number that was read as a date in digits
+
+
+@dataclass(slots=True)
+class _Reading:
+    """Fills the times of one column step by step."""
+
+    texts: pl.Series  # without blanks around them; null: empty
+    rules: TimeRules
+    seconds: pl.Series
+    naive: str | None = None
+    date_order: DateOrder | None = None
+    calendar: str | None = None
+
+    @classmethod
+    def of(cls, texts: pl.Series, rules: TimeRules) -> "_Reading":
+        plain = texts.cast(pl.String).str.strip_chars().replace("", None)
+        return cls(plain, rules, plain.cast(pl.Float64, strict=False))
+
+    def read(self) -> TimeColumn:
+        unit = TIME_UNITS.get(self.rules.time_format or "")
+        if unit:
+            return TimeColumn(self.seconds * unit)
+        if self.rules.time_format:
+            self.seconds = pl.Series([None] * len(self.texts), dtype=pl.Float64)
+        else:
+            self._read_numbers()
+        if self.rest.any():
+            self._read_plain()
+        if self.rest.any():
+            self._read_others()
+        return TimeColumn(self.seconds, self.naive, self.date_order, self.calendar)
+
+    @property
+    def rest(self) -> pl.Series:
+        """Whether each text is not read yet, (n,)."""
+        return self.seconds.is_null() & self.texts.is_not_null()
+
+    def _read_numbers(self) -> None:
+        """Scale the unix times, and read the dates in digits.
+
+        Small numbers are dates if all of them are; else they count from an unknown start.
+        """
+        numbers = self.seconds
+        scaled = _scale(numbers)
+        digits = _between(numbers, DIGITS)
+        small = (numbers > 0) & (numbers < FIRST_UNIX)
+        if small.fill_null(value=False).any() and self._are_dates(numbers.filter(small)):
+            digits |= small
+        digits = digits.fill_null(value=False)
+        self.seconds = scaled
+        if digits.any():
+            self._fill(digits, self._parse)
+            self.calendar = str(self.texts.filter(digits)[0])
+
+    def _are_dates(self, numbers: pl.Series) -> bool:
+        parsed = (parse_number(number) for number in numbers.unique().to_list())
+        return all(time is not None and not time.has_zone for time in parsed)
+
+    def _read_plain(self) -> None:
+        """Read plain ISO 8601, unless the schema has a format."""
+        if self.rules.time_format:
+            return
+        is_plain = self.rest & self.texts.str.contains(PLAIN)
+        if not is_plain.any():
+            return
+        chosen = self.texts.filter(is_plain)
+        has_zone = chosen.str.contains(HAS_ZONE)
+        tidy = chosen.str.replace("T", " ", literal=True).str.replace("Z$", "+00:00")
+        zoned = tidy.str.to_datetime("%Y-%m-%d %H:%M:%S%.f%#z", time_unit="us", strict=False)
+        naive = tidy.str.to_datetime("%Y-%m-%d %H:%M:%S%.f", time_unit="us", strict=False)
+        days = tidy.str.to_date("%Y-%m-%d", strict=False).cast(pl.Datetime("us"))
+        local = naive.fill_null(days)
+        if self.rules.timezone:
+            local = (
+                local.dt.replace_time_zone(
+                    self.rules.timezone, ambiguous="earliest", non_existent="null"
+                )
+                .dt.convert_time_zone("UTC")
+                .dt.replace_time_zone(None)
+            )
+        moments = zoned.dt.replace_time_zone(None).fill_null(local)
+        self._put(is_plain, moments.dt.epoch("us") / 1e6)
+        if not has_zone.all():
+            self.naive = str(chosen.filter(~has_zone)[0])
+
+    def _read_others(self) -> None:
+        """Read each different text once, by the format of the schema or by ``parse_time``."""
+        if self.rules.time_format:
+            self._fill(self.rest, self._parse_by_format)
+            return
+        self.date_order = self.rules.date_order or self._find_order(self.texts.filter(self.rest))
+        self._fill(self.rest, self._parse)
+
+    def _find_order(self, texts: pl.Series) -> DateOrder | None:
+        """Return the order that fits every date with slashes; None without such dates.
+
+        Raises:
+            DataError: Both orders fit every date, so that none can be chosen.
+        """
+        orders = [(text, usable_orders(text)) for text in texts.unique(maintain_order=True)]
+        dated = [(text, usable) for text, usable in orders if usable]
+        if not dated:
+            return None
+        common = frozenset.intersection(*(usable for _, usable in dated))
+        if len(common) == 1:
+            return next(iter(common))
+        if common:
+            raise DataError(_ambiguous_text(dated[0][0]))
+        return None
+
+    def _fill(self, chosen: pl.Series, parse: Callable[[str], ParsedTime | None]) -> None:
+        """Read each different one of the chosen texts once."""
+        texts = self.texts.filter(chosen)
+        unique = texts.unique(maintain_order=True)
+        parsed = [parse(text) for text in unique.to_list()]
+        self.naive = self.naive or next(
+            (text for text, t in zip(unique, parsed, strict=True) if t and not t.has_zone), None
+        )
+        values = pl.Series([time and time.seconds for time in parsed], dtype=pl.Float64)
+        self._put(chosen, texts.replace_strict(unique, values, return_dtype=pl.Float64))
+
+    def _put(self, chosen: pl.Series, values: pl.Series) -> None:
+        at = chosen.arg_true()
+        self.seconds = self.seconds.clone().scatter(at, values)
+
+    def _parse(self, text: str) -> ParsedTime | None:
+        return parse_time(text, self.rules.zone, self.date_order)
+
+    def _parse_by_format(self, text: str) -> ParsedTime | None:
+        try:
+            moment = datetime.strptime(text, self.rules.time_format or "")  # noqa: DTZ007
+        except ValueError:
+            return None
+        has_zone = moment.tzinfo is not None
+        aware = moment if has_zone else moment.replace(tzinfo=self.rules.zone)
+        return ParsedTime(aware.timestamp(), has_zone)
+
+
+def parse_times(texts: pl.Series, rules: TimeRules | None = None) -> TimeColumn:
+    """Return the times of a column of texts, (n,).
+
+    Raises:
+        DataError: Dates such as 3/4/2023 can be read in two ways.
+    """
+    return _Reading.of(texts, rules or TimeRules()).read()
 
 
 def parse_seconds(column: str) -> pl.Expr:
     """Return the unix seconds of a text column; null if it is no time. Naive times are UTC."""
-    text = pl.col(column).str.strip_chars()
-    number = text.cast(pl.Float64, strict=False)
-    scaled = number
-    for bound, unit in reversed(FINER_UNITS):
-        scaled = pl.when(number.abs() >= bound).then(number * unit).otherwise(scaled)
-    return pl.coalesce(scaled, _moment(text).dt.epoch("us") / 1e6)
+    return pl.col(column).map_batches(_seconds_or_null, return_dtype=pl.Float64)
 
 
 def parse_years(column: str) -> pl.Expr:
@@ -25,20 +213,44 @@ def parse_years(column: str) -> pl.Expr:
     text = pl.col(column).str.strip_chars()
     number = text.cast(pl.Float64, strict=False)
     since_epoch = (parse_seconds(column) * 1e6).cast(pl.Int64, strict=False).cast(pl.Datetime("us"))
-    moment = pl.coalesce(*[_parse(text, each) for each in DATE_FORMATS], since_epoch)
+    moment = pl.coalesce(*[_parse_date(text, each) for each in DATE_FORMATS], since_epoch)
     dated = moment.dt.year() + (moment.dt.ordinal_day() - 1) / 366
     return pl.when(number.is_between(*YEARS)).then(number).otherwise(dated)
 
 
-def _moment(text: pl.Expr) -> pl.Expr:
-    """Parse ISO 8601, with or without a zone, to naive UTC."""
-    tidy = text.str.replace("T", " ", literal=True).str.replace("Z$", "+00:00")
-    zoned = tidy.str.to_datetime("%Y-%m-%d %H:%M:%S%.f%#z", time_unit="us", strict=False)
-    naive = [_parse(tidy, each) for each in ISO_FORMATS]
-    return pl.coalesce(zoned.dt.replace_time_zone(None), *naive)
+def _seconds_or_null(texts: pl.Series) -> pl.Series:
+    """Return the times; null for all dates that can be read in two ways."""
+    try:
+        return parse_times(texts).seconds
+    except DataError:
+        order = pl.Series([bool(text and len(usable_orders(text))) for text in texts.to_list()])
+        return parse_times(texts.set(order, None)).seconds
 
 
-def _parse(text: pl.Expr, form: str) -> pl.Expr:
-    if "%H" in form:
-        return text.str.to_datetime(form, time_unit="us", strict=False)
+def _parse_date(text: pl.Expr, form: str) -> pl.Expr:
     return text.str.to_date(form, strict=False).cast(pl.Datetime("us"))
+
+
+def _scale(numbers: pl.Series) -> pl.Series:
+    name = numbers.name
+    scaled = pl.col(name)
+    for bound, unit in reversed(FINER_UNITS):
+        scaled = pl.when(pl.col(name).abs() >= bound).then(pl.col(name) * unit).otherwise(scaled)
+    return numbers.to_frame().select(scaled.alias(name)).to_series()
+
+
+def _between(numbers: pl.Series, ranges: tuple[tuple[float, float], ...]) -> pl.Series:
+    inside = pl.any_horizontal(pl.col(numbers.name).is_between(*each) for each in ranges)
+    return numbers.to_frame().select(inside).to_series()
+
+
+def _ambiguous_text(text: str) -> str:
+    clock = " %H:%M" if ":" in text else ""
+    clock += ":%S" if text.count(":") > 1 else ""
+    mark = "-" if "-" in text else "/"
+    day, month = (f"%d{mark}%m{mark}%Y{clock}", f"%m{mark}%d{mark}%Y{clock}")
+    return (
+        f"{text!r} can be read as day{mark}month or as month{mark}day, and no date of the column "
+        f'decides; set time_format = "{day}" or time_format = "{month}" in [interactions] of the '
+        f"schema."
+    )

@@ -19,7 +19,7 @@ ids = st.text(
     st.characters(exclude_characters="\t\n\r\0", exclude_categories=["Cs"]), min_size=1, max_size=6
 ).filter(lambda text: text.strip() != "")
 rows = st.lists(
-    st.tuples(ids, ids, st.integers(1, 5), st.integers(0, 2_000_000_000)),
+    st.tuples(ids, ids, st.integers(1, 5), st.integers(100_000_000, 1_700_000_000)),
     min_size=1,
     max_size=30,
     unique=True,

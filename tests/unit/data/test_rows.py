@@ -8,6 +8,7 @@ import pytest
 
 from offline.data.errors import DataError, TooManyBadRowsError
 from offline.data.readers import load_dataset, write_bad_rows
+from offline.data.times import FORMATS
 
 HEADER = "user_id,item_id,rating,timestamp"
 GOOD = [f"u{n % 7},i{n},{n % 5 + 1},{1_500_000_000 + n}" for n in range(100)]
@@ -34,7 +35,7 @@ def events(folder: Path, *lines: str, name: str = "events.csv", header: str = HE
         ("u1,i1,-inf,1500000000", "value is NaN or infinite"),
         ("u1,i1,1e39,1500000000", "value is NaN or infinite"),
         ("u1,i1,5,", "no timestamp"),
-        ("u1,i1,5,yesterday", "timestamp is not a time"),
+        ("u1,i1,5,yesterday", f"timestamp is not a time: yesterday; {FORMATS}"),
         ("u1,i1,5,-1", "timestamp out of range"),
         ("u1,i1,5,5000000000", "timestamp out of range"),
         ("u1,i1,5,nan", "timestamp out of range"),

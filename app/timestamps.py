@@ -1,0 +1,226 @@
+"""One definition of a time, for training, for the import of events and for the HTTP API.
+
+A time is a number or a text. A number is unix time in seconds, milliseconds, microseconds or
+nanoseconds, by its size, or a date in digits: 2015, 20231114, 20231114231711. A text is ISO 8601 in
+any form, RFC 2822, or one of the notations of log files and spreadsheets.
+"""
+
+import math
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta, timezone, tzinfo
+from typing import Literal, TypeAlias
+
+DateOrder: TypeAlias = Literal["dmy", "mdy"]  # of 3/4/2023: 3 April, or March 4
+
+MAX_TIME = 4_102_444_800.0  # 2100-01-01, unix seconds
+MAX_CLOCK_SKEW = 60.0  # seconds that the clock of whoever wrote a time may be ahead of ours
+# A number above a bound is in the finer unit: seconds reach 1e11 in the year 5138.
+FINER_UNITS = ((1e17, 1e-9), (1e14, 1e-6), (1e11, 1e-3))
+YEARS = (1000, 2200)  # four digits in this range are a year
+DIGITS = {4: "%Y", 8: "%Y%m%d", 12: "%Y%m%d%H%M", 14: "%Y%m%d%H%M%S", 17: "%Y%m%d%H%M%S"}
+FIRST_UNIX = 1e8  # numbers below are no unix times of our days: 1e8 is in March 1973
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+MICROSECOND = timedelta(microseconds=1)
+MONTHS = (
+    *("january", "february", "march", "april", "may", "june", "july", "august"),
+    *("september", "october", "november", "december"),
+)
+AMERICAN_ZONES = {"est": -5, "edt": -4, "cst": -6, "cdt": -5, "mst": -7, "mdt": -6}
+ZONES = {**AMERICAN_ZONES, "pst": -8, "pdt": -7}  # hours; the names of RFC 2822
+
+_NUMBER = re.compile(r"[+-]?\d+(?:\.\d*)?(?:[eE][+-]?\d+)?")
+_WEEKDAY = re.compile(r"(?:mon|tue|wed|thu|fri|sat|sun)[a-z]*\.?,?\s+", re.IGNORECASE)
+_SUFFIX = re.compile(r"\s*(?:\[[\w/+-]+\]|\([^()]*\)|\sm=[+-][\d.]+)$")  # Java, JavaScript, Go
+_ZONE = r"(?P<zone>Z|(?:UTC|GMT)?[+-]\d{1,2}(?::?\d{2})?(?:\s*(?:UTC|GMT))?|UTC|GMT|[ECMP][SD]T)"
+_CLOCK = (
+    r"(?P<hour>\d{1,2})(?::(?P<minute>\d{2})(?::(?P<second>\d{2})(?:[.,](?P<part>\d+))?)?)?"
+    r"\s*(?P<half>[ap]\.?m\.?)?"
+)
+_BASIC_CLOCK = r"(?P<hour>\d{2})(?P<minute>\d{2})(?:(?P<second>\d{2})(?:[.,](?P<part>\d+))?)?"
+_DATES = (
+    r"(?P<year>\d{4})(?P<mark>[-/.])(?P<month>\d{1,2})(?P=mark)(?P<day>\d{1,2})",
+    r"(?P<first>\d{1,2})(?P<mark>[-/.])(?P<other>\d{1,2})(?P=mark)(?P<year>\d{4}|\d{2})",
+    r"(?P<day>\d{1,2})(?:st|nd|rd|th|\.)?[-/ ]\s*(?P<word>[a-z]{3,9})\.?,?[-/ ]\s*(?P<year>\d{4})",
+    r"(?P<word>[a-z]{3,9})\.?[-/ ]\s*(?P<day>\d{1,2})(?:st|nd|rd|th)?,?[-/ ]\s*(?P<year>\d{4})",
+    r"(?P<year>\d{4})(?P<month>\d{2})(?P<day>\d{2})",
+    r"(?P<year>\d{4})-?W(?P<week>\d{2})(?:-?(?P<weekday>[1-7]))?",
+    r"(?P<year>\d{4})-?(?P<ordinal>\d{3})",
+    r"(?P<year>\d{4})-(?P<month>\d{2})",
+)
+_BETWEEN = r"(?:\s*T\s*|,?\s+(?:at\s+)?|:|_)"
+_FORMS = (
+    *(rf"{date}(?:{_BETWEEN}{_CLOCK})?\s*{_ZONE}?" for date in _DATES),
+    *(rf"{date}(?:T|\s|_){_BASIC_CLOCK}\s*{_ZONE}?" for date in _DATES),
+    rf"(?P<word>[a-z]{{3,9}})\s+(?P<day>\d{{1,2}})\s+{_CLOCK}\s*{_ZONE}?\s*(?P<year>\d{{4}})",
+)
+_PATTERNS = tuple(re.compile(form, re.IGNORECASE | re.ASCII) for form in _FORMS)
+_ORDERED = re.compile(r"\D*?(\d{1,2})([-/])(\d{1,2})\2(?:\d{4}|\d{2})(?!\d)", re.ASCII)
+
+
+@dataclass(frozen=True, slots=True)
+class ParsedTime:
+    """A time that a text names."""
+
+    seconds: float  # unix seconds, exact to the microsecond
+    has_zone: bool  # False: the zone of the reader was applied
+
+
+def parse_time(text: str, zone: tzinfo = UTC, order: DateOrder | None = None) -> ParsedTime | None:
+    """Return the time of a text; None if it is none, or if day and month cannot be told apart.
+
+    Args:
+        text: A number in digits, or a date with or without a clock time and a zone.
+        zone: The zone of a text that names none.
+        order: What comes first in ``3/4/2023``. None: whichever is possible, if only one is.
+    """
+    plain = text.strip().strip('"')
+    if _NUMBER.fullmatch(plain):
+        return parse_number(int(plain) if plain.isdigit() else float(plain), zone)
+    if plain[:1] == "[" and plain[-1:] == "]":
+        plain = plain[1:-1].strip()
+    while shorter := _SUFFIX.search(plain):
+        plain = plain[: shorter.start()]
+    plain = _WEEKDAY.sub("", plain, count=1)
+    for fields in _matches(plain):
+        try:
+            moment = _build(fields, zone, order)
+        except (ValueError, OverflowError):
+            continue
+        if moment is not None:
+            return ParsedTime(moment, bool(fields.get("zone")))
+    return None
+
+
+def parse_number(number: float, zone: tzinfo = UTC) -> ParsedTime | None:
+    """Return the time of a number: a date in digits, or unix time in any usual unit."""
+    if not math.isfinite(number):
+        return None
+    dated = _date_in_digits(number, zone)
+    if dated is not None:
+        return ParsedTime(dated, has_zone=False)
+    return ParsedTime(scale_to_seconds(number), has_zone=True)
+
+
+def scale_to_seconds(number: float) -> float:
+    """Return unix seconds from unix time in seconds or a finer unit, by the size of the number."""
+    unit = next((unit for bound, unit in FINER_UNITS if abs(number) >= bound), 1.0)
+    return number * unit
+
+
+def usable_orders(text: str) -> frozenset[DateOrder]:
+    """Return the orders in which ``3/4/2023`` can be read; none if the text has no such date."""
+    match = _ORDERED.match(text.strip())
+    if match is None:
+        return frozenset()
+    first, other = int(match[1]), int(match[3])
+    orders: Mapping[DateOrder, int] = {"dmy": other, "mdy": first}
+    return frozenset(order for order, month in orders.items() if 1 <= month <= len(MONTHS))
+
+
+def _matches(text: str) -> Iterator[dict[str, str]]:
+    for pattern in _PATTERNS:
+        if match := pattern.fullmatch(text):
+            yield {name: value for name, value in match.groupdict().items() if value is not None}
+
+
+def _date_in_digits(number: float, zone: tzinfo) -> float | None:
+    digits = str(int(number))
+    form = DIGITS.get(len(digits))
+    if form is None or number != int(number):
+        return None
+    if not YEARS[0] <= int(digits[:4]) <= YEARS[1]:
+        return None
+    try:
+        moment = datetime.strptime(digits[:14], form).replace(tzinfo=zone)
+    except ValueError:
+        return None
+    return _seconds(moment + timedelta(milliseconds=int(digits[14:] or 0)))
+
+
+def _build(fields: Mapping[str, str], zone: tzinfo, order: DateOrder | None) -> float | None:
+    day = _day(fields, order)
+    if day is None:
+        return None
+    hour, extra = _hour(fields)
+    offset = _zone(fields["zone"]) if "zone" in fields else zone
+    second = int(fields.get("second", 0))
+    moment = datetime(
+        *(day.year, day.month, day.day, hour, int(fields.get("minute", 0)), min(second, 59)),
+        int(fields.get("part", "0")[:6].ljust(6, "0")),
+        tzinfo=offset,
+    )
+    if second > 60:  # noqa: PLR2004 (60 is a leap second)
+        return None
+    return _seconds(moment + extra + timedelta(seconds=second - min(second, 59)))
+
+
+def _day(fields: Mapping[str, str], order: DateOrder | None) -> date | None:
+    year = int(fields["year"])
+    if "week" in fields:
+        return date.fromisocalendar(year, int(fields["week"]), int(fields.get("weekday", 1)))
+    if "ordinal" in fields:
+        first = date(year, 1, 1)
+        day = first + timedelta(days=int(fields["ordinal"]) - 1)
+        return day if day.year == year else None
+    if "word" in fields:
+        return date(year, _month(fields["word"]), int(fields["day"]))
+    if "first" in fields:
+        return _ordered_day(fields, year, order)
+    return date(year, int(fields["month"]), int(fields.get("day", 1)))
+
+
+def _ordered_day(fields: Mapping[str, str], year: int, order: DateOrder | None) -> date | None:
+    """Return the day of 3/4/2023. Points mean that the day is first, where this is possible."""
+    first, other = int(fields["first"]), int(fields["other"])
+    is_short = len(fields["year"]) == 2  # noqa: PLR2004
+    if is_short and order is None:
+        return None
+    if order is None and fields["mark"] == ".":
+        order = "dmy" if other <= len(MONTHS) else "mdy"
+    if order is None and first != other:
+        if first <= len(MONTHS) and other <= len(MONTHS):
+            return None
+        order = "dmy" if other <= len(MONTHS) else "mdy"
+    day, month = (other, first) if order == "mdy" else (first, other)
+    century = 0 if not is_short else 1900 if year > 68 else 2000  # noqa: PLR2004 (as POSIX)
+    return date(year + century, month, day)
+
+
+def _month(word: str) -> int:
+    name = word.lower()
+    names = [n for n, month in enumerate(MONTHS, 1) if month.startswith(name[:3])]
+    if not names or not (MONTHS[names[0] - 1] == name or name in {name[:3], "sept"}):
+        raise ValueError(f"{word} is not a month")
+    return names[0]
+
+
+def _hour(fields: Mapping[str, str]) -> tuple[int, timedelta]:
+    """Return the hour of the clock, 0 to 23, and what 24:00 adds to it."""
+    hour, half = int(fields.get("hour", 0)), fields.get("half", "").lower()
+    if "hour" in fields and "minute" not in fields and not half and "zone" not in fields:
+        raise ValueError("a number after a date is not an hour")
+    if half:
+        if not 1 <= hour <= 12:  # noqa: PLR2004
+            raise ValueError(f"{hour} {half} is not an hour")
+        return hour % 12 + 12 * (half[0] == "p"), timedelta()
+    if hour == 24 and not int(fields.get("minute", 0)) + int(fields.get("second", 0)):  # noqa: PLR2004
+        return 0, timedelta(days=1)
+    return hour, timedelta()
+
+
+def _zone(text: str) -> tzinfo:
+    name = text.lower()
+    if name in ZONES:
+        return timezone(timedelta(hours=ZONES[name]))
+    digits = re.sub(r"[^0-9+-]", "", name)
+    if not digits:
+        return UTC
+    hours, minutes = (digits[1:], "0") if len(digits) <= 3 else (digits[1:-2], digits[-2:])  # noqa: PLR2004
+    offset = timedelta(hours=int(hours), minutes=int(minutes))
+    return timezone(-offset if digits[0] == "-" else offset)
+
+
+def _seconds(moment: datetime) -> float:
+    return (moment - EPOCH) // MICROSECOND / 1e6
