@@ -65,7 +65,7 @@ async def list_items(
         catalogue.ids.names(rows), catalogue.titles.take(rows), rows.tolist(), strict=True
     )
     items = [
-        {"item_id": item_id, "title": title, "categories": catalogue.tags_of(row, "category")}
+        {"item_id": item_id, "title": title, "categories": catalogue.category_lists.names_of(row)}
         for item_id, title, row in columns
     ]
     return json_response({"bundle": deployment.bundle.version, "items": items})

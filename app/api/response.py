@@ -15,6 +15,7 @@ from app.api.explanations import (
     explain_policies,
     explain_stages,
 )
+from app.api.filter_notes import filter_notes
 from app.api.paging import encode_page_token
 from app.bundle.bundle import Bundle
 from app.contracts import SLOTS, Candidates
@@ -67,6 +68,9 @@ class AnswerBody(BaseModel):
     degraded: list[Degraded]
     took_ms: float
     page_token: str | None = Field(None, description="For the next page; null: no more pages.")
+    notes: list[str] | None = Field(
+        None, description="What may be a mistake, such as a category in `filter` that no item has."
+    )
     policies: list[PolicyStep] | None = None
     stages: list[StageReport] | None = None
     why: ItemExplanation | None = None
@@ -88,6 +92,10 @@ def render_answer(answer: Answer, arrived: float, *, explain: bool) -> dict[str,
     if len(items) == record.k:
         earlier = record.exclude[len(record.exclude) - record.offset :]
         body["page_token"] = encode_page_token([*earlier, *answer.item_ids])
+    if record.filter:
+        notes = filter_notes(deployment.live_items.catalogue, record.filter)
+        if notes:
+            body["notes"] = notes
     if explain:
         for item, explanation in zip(items, explain_items(run), strict=True):
             item["explain"] = explanation

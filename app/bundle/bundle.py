@@ -26,11 +26,19 @@ from app.artifacts import (
     Users,
 )
 from app.bundle.layout import list_arrays, read_arrays
-from app.bundle.manifest import POINTER, BundleError, Manifest, read_manifest, verify_files
+from app.bundle.manifest import (
+    FORMAT_WITHOUT_TAG_LISTS,
+    POINTER,
+    BundleError,
+    Manifest,
+    read_manifest,
+    verify_files,
+)
 from app.catalogue.attributes import NumberColumn, TextColumn
 from app.catalogue.catalogue import Catalogue
 from app.catalogue.cold_items import ColdItemModel, ContentEncoder
 from app.catalogue.ids import IdIndex, Texts
+from app.catalogue.tag_lists import TagLists
 from app.observe.drift import DRIFT_FILE, DriftReference, read_reference
 from app.rank.kinds import read_rankers
 
@@ -102,8 +110,9 @@ def _load_models(folder: Path, manifest: Manifest) -> Models:
     files = list_arrays(
         manifest.tables,
         manifest.attributes,
-        has_flags=bool(manifest.flag_names),
         has_cold_items="cold_items.slope.npy" in manifest.files,
+        has_tag_lists=manifest.format > FORMAT_WITHOUT_TAG_LISTS,
+        has_marked_flags="catalogue.flags.npy" in manifest.files,
     )
     parts = read_arrays(folder, files)
     return Models(
@@ -145,11 +154,20 @@ def _build_catalogue(arrays: dict[str, Any], manifest: Manifest) -> Catalogue:
         "provider_names": Texts(**arrays["provider_names"]),
         "attributes": columns,
     }
-    names = {
-        "category_names": tuple(manifest.category_names),
-        "flag_names": tuple(manifest.flag_names),
+    names = tuple(manifest.category_names)
+    lists = _build_tag_lists(arrays, manifest)
+    return Catalogue(**{**arrays, **nested, **lists, "category_names": names})
+
+
+def _build_tag_lists(arrays: dict[str, Any], manifest: Manifest) -> dict[str, TagLists]:
+    """Return the lists of categories and flags; a bundle of format 2 has matrices instead."""
+    if manifest.format == FORMAT_WITHOUT_TAG_LISTS:
+        marks = arrays.get("flags")
+        return {} if marks is None else {"flags": TagLists.of_marks(marks, manifest.flag_names)}
+    return {
+        name: TagLists(**{**arrays[name], "names": IdIndex(**arrays[name]["names"])})
+        for name in ("category_lists", "flags")
     }
-    return Catalogue(**{**arrays, **nested, **names})
 
 
 def _build_cold_item_model(arrays: dict[str, Any] | None) -> ColdItemModel | None:

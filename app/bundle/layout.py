@@ -61,7 +61,16 @@ MODEL_ARRAYS = (
     _array("factors.gram", "float32", "factor size", "factor size"),
     _array("content.items", "float32", "items", "content size"),
 )
-FLAG_ARRAYS = (_array("catalogue.flags", "uint8", "items", "flags"),)
+MARKED_FLAGS = (_array("catalogue.flags", "uint8", "items", "flags"),)  # until format 2
+TAG_LIST_ARRAYS = tuple(
+    _array(f"catalogue.{tags}.{name}", dtype, dimension, path=f"catalogue.{tags}.{path}")
+    for tags in ("category_lists", "flags")
+    for name, dtype, dimension, path in (
+        ("indptr", "int64", "items + 1", "indptr"),
+        ("codes", "int32", f"entries of {tags}", "codes"),
+        ("names", "bytes", f"names of {tags}", "names.keys"),
+    )
+)
 COLD_ITEM_ARRAYS = tuple(
     _array(f"cold_items.{name.rpartition('.')[2]}", dtype, *shape, path=f"cold_item_model.{name}")
     for name, dtype, *shape in (
@@ -82,13 +91,18 @@ def list_arrays(
     tables: Sequence[str],
     attributes: Mapping[str, ColumnKind],
     *,
-    has_flags: bool,
     has_cold_items: bool,
+    has_tag_lists: bool = True,
+    has_marked_flags: bool = False,
 ) -> list[ArrayFile]:
-    """Return every array of a bundle with these tables and item attributes."""
+    """Return every array of a bundle with these tables and item attributes.
+
+    A bundle of format 2 has no tag lists. It marks the flags, if there are any, in a matrix.
+    """
     return [
         *MODEL_ARRAYS,
-        *(FLAG_ARRAYS if has_flags else ()),
+        *(TAG_LIST_ARRAYS if has_tag_lists else ()),
+        *(MARKED_FLAGS if has_marked_flags else ()),
         *(COLD_ITEM_ARRAYS if has_cold_items else ()),
         *(entry for name in sorted(tables) for entry in _table_arrays(name)),
         *_attribute_arrays(attributes),
@@ -124,7 +138,6 @@ def collect_arrays(models: Models) -> dict[str, NDArray[Any]]:
     files = list_arrays(
         list(models.tables),
         dict(column_kinds(models.catalogue.attributes)),
-        has_flags=bool(models.catalogue.flag_names),
         has_cold_items=models.cold_item_model is not None,
     )
     arrays = {entry.file: np.asarray(_find(models, entry.path)) for entry in files}

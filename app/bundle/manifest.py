@@ -15,7 +15,8 @@ from app.rank.scorer import RankerKinds
 from app.recall.channel import ChannelConfig
 from app.recall.registry import ChannelError, read_channel_configs
 
-FORMAT_VERSION = 2  # 1: until the rankers were named by kind
+FORMAT_VERSION = 3  # 1: until the rankers were named by kind
+FORMAT_WITHOUT_TAG_LISTS = 2  # it has the frequent categories and flags alone, and is still read
 MANIFEST = "manifest.json"
 POINTER = "current"
 
@@ -96,8 +97,8 @@ class Manifest(BaseModel):
     rankers: RankerKinds  # which codec reads the ranker of each stage
     sizes: Sizes
     channels: dict[str, dict[str, Any]] = {}  # config of each channel; one not named: its defaults
-    category_names: list[str]
-    flag_names: list[str] = []  # policy flags
+    category_names: list[str]  # the frequent ones
+    flag_names: list[str] = []  # policy flags; format 2 only
     attributes: dict[str, ColumnKind] = {}  # kind of each item attribute, by name
     segment_names: list[str]
     segment_labels: list[list[str]]
@@ -157,7 +158,7 @@ def parse_manifest(folder: Path) -> Manifest:
     try:
         content = path.read_bytes()
         version = _Format.model_validate_json(content).format
-        if version != FORMAT_VERSION:
+        if version not in {FORMAT_VERSION, FORMAT_WITHOUT_TAG_LISTS}:
             raise BundleError(
                 f"{path} has format {version}, this service reads {FORMAT_VERSION}: "
                 "train again with this version"

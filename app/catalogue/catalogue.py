@@ -1,6 +1,6 @@
 """The items as columns: ids, texts, categories, providers, flags and attributes by row."""
 
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -8,9 +8,8 @@ from numpy.typing import NDArray
 
 from app.catalogue.attributes import Column
 from app.catalogue.ids import IdIndex, Texts
+from app.catalogue.tag_lists import NO_TAGS, TagLists
 from app.contracts import Rows, Scores
-
-NO_FLAGS = np.empty((0, 0), np.uint8)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -19,15 +18,22 @@ class Catalogue:
 
     ids: IdIndex
     titles: Texts  # (n,)
-    categories: NDArray[np.uint8]  # (n, c) 1 where the item is of the category
-    category_names: tuple[str, ...]  # (c,)
+    categories: NDArray[np.uint8]  # (n, c) 1 where the item is of the category; for the models
+    category_names: tuple[str, ...]  # (c,) the frequent ones; ``category_lists`` has all
     released: Scores  # (n,) year of release or creation, fractions allowed; NaN unknown
     available: NDArray[np.bool_]  # (n,) False: the item is never in an answer
     providers: NDArray[np.int32]  # (n,) maker or seller, as a row of the names; -1 unknown
     provider_names: Texts  # (p,)
-    flags: NDArray[np.uint8] = field(default_factory=lambda: NO_FLAGS)  # (n, f) policy flags
-    flag_names: tuple[str, ...] = ()  # (f,) such as "adult"; scenes forbid them
+    flags: TagLists = NO_TAGS  # policy flags, such as "adult"; scenes forbid them; not set: none
     attributes: Mapping[str, Column] = field(default_factory=dict)  # by name; filters use them
+    category_lists: TagLists = NO_TAGS  # every category; not set: those of ``categories``
+
+    def __post_init__(self) -> None:
+        if self.category_lists is NO_TAGS:
+            lists = TagLists.of_marks(self.categories, self.category_names)
+            object.__setattr__(self, "category_lists", lists)
+        if self.flags is NO_TAGS:
+            object.__setattr__(self, "flags", TagLists.without_tags(len(self)))
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -49,17 +55,12 @@ class Catalogue:
 
     def has_category(self, rows: Rows, names: Sequence[str]) -> NDArray[np.bool_]:
         """Return whether each of ``rows`` is of any of these categories, (n,)."""
-        every = self.category_names
-        columns = [every.index(name) for name in names if name in every]
-        return np.asarray(self.categories[rows][:, columns].any(axis=1))
+        return self.category_lists.has_any(rows, names)
 
-    def categories_of(self, rows: Rows) -> list[list[Hashable]]:
-        """Return a key for each category of each row; a key is equal for equal categories."""
-        return [list(np.flatnonzero(marks).tolist()) for marks in self.categories[rows]]
+    def categories_of(self, rows: Rows) -> list[list[int]]:
+        """Return the code of each category of each row."""
+        return self.category_lists.codes_of(rows)
 
     def has_flag(self, rows: Rows, names: Sequence[str]) -> NDArray[np.bool_]:
         """Return whether each of ``rows`` has any of these policy flags, (n,)."""
-        columns = [self.flag_names.index(name) for name in names if name in self.flag_names]
-        if not columns:
-            return np.zeros(len(rows), np.bool_)
-        return np.asarray(self.flags[rows][:, columns].any(axis=1))
+        return self.flags.has_any(rows, names)

@@ -5,7 +5,7 @@ A small language over item attributes. A filter is evaluated for a whole pool at
 
 import ast
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 from types import MappingProxyType
 from typing import TypeAlias
@@ -71,9 +71,30 @@ def parse_filter(text: str, kinds: ColumnKinds = ()) -> Condition:
     false for every item.
 
     Raises:
-        FilterError: the text is too long, not a filter, or names an attribute that is not there.
+        FilterError: the text is too long, not a filter, or has faults; all of them are named.
     """
-    return _Compiler(dict(kinds)).condition(LANGUAGE.parse(text))
+    compiler = _Compiler(dict(kinds))
+    condition = compiler.checked(LANGUAGE.parse(text))
+    if compiler.faults:
+        raise FilterError("; ".join(dict.fromkeys(compiler.faults)))
+    return condition
+
+
+@lru_cache(maxsize=512)
+def compared_names(text: str, attribute: str) -> tuple[str, ...]:
+    """Return the texts that a valid filter compares with an attribute, each once."""
+    names: dict[str, None] = {}
+    for node in ast.walk(LANGUAGE.parse(text)):
+        if isinstance(node, ast.Compare):
+            operands = [node.left, *node.comparators]
+            if any(isinstance(each, ast.Name) and each.id == attribute for each in operands):
+                values = [part for each in operands for part in ast.walk(each)]
+                names |= {
+                    part.value: None
+                    for part in values
+                    if isinstance(part, ast.Constant) and isinstance(part.value, str)
+                }
+    return tuple(names)
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,12 +102,21 @@ class _Compiler:
     """Compiles the parts of one expression."""
 
     kinds: Mapping[str, ColumnKind]  # attributes that are not built in
+    faults: list[str] = field(default_factory=list)
+
+    def checked(self, node: ast.expr) -> Condition:
+        """Compile a part; write down what is wrong with it, so that the next part is read too."""
+        try:
+            return self.condition(node)
+        except FilterError as fault:
+            self.faults.append(str(fault))
+            return lambda _catalogue, rows: np.zeros(len(rows), np.bool_)
 
     def condition(self, node: ast.expr) -> Condition:
         """Compile a part that is true or false."""
         if isinstance(node, ast.BoolOp):
             join = np.logical_and if isinstance(node.op, ast.And) else np.logical_or
-            return _join(join, [self.condition(part) for part in node.values])
+            return _join(join, [self.checked(part) for part in node.values])
         if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.Not):
             inner = self.condition(node.operand)
             return lambda catalogue, rows: ~inner(catalogue, rows)

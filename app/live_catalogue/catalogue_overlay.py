@@ -4,9 +4,9 @@ There is one writer, ``app.live_catalogue.live_items``, and any number of reader
 arrays never change. What is added stands beside them and costs nothing while there is none.
 """
 
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,7 +16,9 @@ from app.artifacts import Models, pad_to_length
 from app.catalogue.attributes import LiveColumn, live_columns
 from app.catalogue.catalogue import Catalogue
 from app.catalogue.ids import IdIndex, Texts
+from app.catalogue.tag_lists import NO_TAGS
 from app.contracts import Rows
+from app.live_catalogue.live_tags import LiveTags
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -45,7 +47,7 @@ class OverlayIds(IdIndex):
         own = len(self.keys)
         if rows.max(initial=-1) < own:
             return IdIndex.names(self, rows)
-        names = IdIndex.names(self, np.minimum(rows, own - 1))
+        names = IdIndex.names(self, np.minimum(rows, own - 1)) if own else [""] * len(rows)
         for n in (rows >= own).nonzero()[0].tolist():
             names[n] = self.added_names.get(int(rows[n]), "")
         return names
@@ -77,19 +79,16 @@ class OverlayTexts(Texts):
         ]
 
 
-RowsByTag = dict[str, frozenset[int]]  # rows by the name of a category or flag
-
-
 @dataclass(frozen=True, slots=True, eq=False)
 class CatalogueOverlay(Catalogue):
-    """A catalogue with spare rows, and with categories and flags that are not in the bundle."""
+    """A catalogue with spare rows, whose items can be changed."""
 
     ids: OverlayIds
     titles: OverlayTexts
     provider_names: OverlayTexts
     attributes: Mapping[str, LiveColumn] = field(default_factory=dict)
-    added_categories: RowsByTag = field(default_factory=dict)
-    added_flags: RowsByTag = field(default_factory=dict)
+    flags: LiveTags = field(default_factory=lambda: LiveTags.of(NO_TAGS, 0, 0))
+    category_lists: LiveTags = field(default_factory=lambda: LiveTags.of(NO_TAGS, 0, 0))
 
     @property
     @override
@@ -100,37 +99,6 @@ class CatalogueOverlay(Catalogue):
     @override
     def published_count(self) -> int:
         return len(self.ids.keys)
-
-    @override
-    def has_category(self, rows: Rows, names: Sequence[str]) -> NDArray[np.bool_]:
-        own = Catalogue.has_category(self, rows, names)
-        return _or_added(own, rows, self.added_categories, names)
-
-    @override
-    def has_flag(self, rows: Rows, names: Sequence[str]) -> NDArray[np.bool_]:
-        own = Catalogue.has_flag(self, rows, names)
-        return _or_added(own, rows, self.added_flags, names)
-
-    def tags_of(self, row: int, kind: Literal["category", "flag"]) -> tuple[str, ...]:
-        """Return the names of the categories, or of the flags, of one row."""
-        names, table, added = (
-            (self.category_names, self.categories, self.added_categories)
-            if kind == "category"
-            else (self.flag_names, self.flags, self.added_flags)
-        )
-        columns = np.flatnonzero(table[row]).tolist() if names else []
-        return (
-            *(names[column] for column in columns),
-            *(name for name, rows in sorted(added.items()) if row in rows),
-        )
-
-    @override
-    def categories_of(self, rows: Rows) -> list[list[Hashable]]:
-        keys = Catalogue.categories_of(self, rows)
-        for name, tagged in tuple(self.added_categories.items()):
-            for n in np.flatnonzero(np.isin(rows, list(tagged))).tolist():
-                keys[n].append(name)
-        return keys
 
 
 def build_overlay(base: Catalogue, spare: int) -> CatalogueOverlay:
@@ -145,9 +113,9 @@ def build_overlay(base: Catalogue, spare: int) -> CatalogueOverlay:
         available=pad_to_length(base.available, n).copy(),
         providers=pad_to_length(base.providers, n, -1).copy(),
         provider_names=OverlayTexts(base.provider_names.ends, base.provider_names.utf8, spare),
-        flags=with_empty_rows(base.flags, spare) if base.flag_names else base.flags,
-        flag_names=base.flag_names,
+        flags=LiveTags.of(base.flags, len(base), spare),
         attributes=live_columns(base.attributes, spare),
+        category_lists=LiveTags.of(base.category_lists, len(base), spare),
     )
 
 
@@ -175,12 +143,3 @@ def with_spare_rows(models: Models, catalogue: CatalogueOverlay) -> Models:
 def with_empty_rows(array: NDArray[Any], spare: int) -> NDArray[Any]:
     """Copy the array and append ``spare`` rows of zeros."""
     return np.concatenate([array, np.zeros((spare, array.shape[1]), array.dtype)])
-
-
-def _or_added(
-    own: NDArray[np.bool_], rows: Rows, added: RowsByTag, names: Sequence[str]
-) -> NDArray[np.bool_]:
-    if not added:
-        return own
-    tagged = frozenset().union(*(added.get(name, frozenset()) for name in names))
-    return own | np.isin(rows, list(tagged)) if tagged else own

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from app.artifacts import Models
 from app.catalogue.attributes import AttributeValue, is_of_kind
 from app.catalogue.catalogue import Catalogue
-from app.live_catalogue.catalogue_overlay import CatalogueOverlay, RowsByTag
+from app.live_catalogue.catalogue_overlay import CatalogueOverlay
 
 ROW_REST = 1.0  # seconds until a deleted item's row is reused: lists in the making still name it
 
@@ -119,10 +119,10 @@ class LiveItems:
         return replace(
             item,
             title=catalogue.titles.take(rows)[0],
-            categories=catalogue.tags_of(row, "category"),
+            categories=catalogue.category_lists.names_of(row),
             provider=catalogue.provider_names.tolist()[provider] if provider >= 0 else None,
             released=year if np.isfinite(year) else None,
-            flags=catalogue.tags_of(row, "flag"),
+            flags=catalogue.flags.names_of(row),
             is_available=bool(catalogue.available[row]),
             attributes={name: column.at(row) for name, column in catalogue.attributes.items()},
         )
@@ -164,11 +164,8 @@ class LiveItems:
         )
         marks = base.categories[row] if base else 0
         _mark(catalogue.categories[row], catalogue.category_names, item.categories, marks)
-        _tag(catalogue.added_categories, row, item.categories, catalogue.category_names)
-        if catalogue.flag_names:
-            marks = base.flags[row] if base else 0
-            _mark(catalogue.flags[row], catalogue.flag_names, item.flags, marks)
-        _tag(catalogue.added_flags, row, item.flags, catalogue.flag_names)
+        catalogue.category_lists.put(row, item.categories)
+        catalogue.flags.put(row, item.flags)
         attributes = item.attributes or {}
         for name, column in catalogue.attributes.items():
             value, default = attributes.get(name), base.attributes[name].at(row) if base else None
@@ -199,16 +196,3 @@ def _mark(
 ) -> None:
     """Mark which of the bundle's names are among the tags; without tags write the default."""
     marks[:] = default if tags is None else [name in tags for name in names]
-
-
-def _tag(
-    rows_by_tag: RowsByTag, row: int, tags: tuple[str, ...] | None, names: tuple[str, ...]
-) -> None:
-    """Tag the row with those tags that are not among the bundle's names, and with no others."""
-    wanted = {tag for tag in tags or () if tag not in names}
-    for tag in wanted | set(rows_by_tag):
-        rows = rows_by_tag.get(tag, frozenset()) - {row} | ({row} if tag in wanted else set())
-        if rows:
-            rows_by_tag[tag] = rows
-        else:
-            del rows_by_tag[tag]

@@ -1,7 +1,7 @@
 """Caps: a list of at most k items in which no provider and no category has too many."""
 
 from collections import Counter
-from collections.abc import Hashable, Iterable
+from collections.abc import Iterable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,7 +19,7 @@ class CappedList:
         self._accepted: dict[int, None] = {}  # in the order of their acceptance
         self._rejected: dict[int, str] = {}  # and by which cap
         self._has_caps = bool(self._settings.provider_cap or self._settings.category_cap)
-        self._by_provider, self._by_category = Counter[int](), Counter[Hashable]()
+        self._by_provider, self._by_category = Counter[int](), Counter[int]()
         if self._has_caps:
             self._provider = context.catalogue.providers[rows].tolist()
             self._categories = context.catalogue.categories_of(rows)

@@ -10,6 +10,7 @@ from app.build import FunnelConfig, LiveState, build_funnel
 from app.bundle.bundle import Bundle
 from app.bundle.manifest import Manifest
 from app.catalogue.catalogue import Catalogue
+from app.catalogue.tag_lists import unknown_tag_notes
 from app.cpu import Cpu
 from app.deadline import Checkpoints
 from app.features.user_segments import segment_rows_of_users
@@ -48,6 +49,7 @@ class ServingBundle:
         extended = replace(bundle, models=with_spare_rows(bundle.models, catalogue))
         rankers = apply_objective_weights(bundle.rankers, settings.objectives, bundle.version)
         channels = _channel_configs(bundle.manifest, settings)
+        _warn_of_unknown_tags(base, settings)
         return cls(extended, settings, rankers, channels, base, catalogue)
 
     def build_counters(self) -> PopularityCounters:
@@ -102,6 +104,19 @@ class ServingBundle:
             channels=self.channels,
         )
         return build_funnel(bundle.models, bundle.indexes, self.rankers, state, config)
+
+
+def _warn_of_unknown_tags(catalogue: Catalogue, settings: Settings) -> None:
+    """Log the categories and flags of policies that no item of the bundle has."""
+    policies = (settings.policy, *settings.scenes.values())
+    categories = {name for policy in policies for name in policy.blocked_categories}
+    flags = {name for policy in policies for name in policy.forbidden_flags}
+    for notes in (
+        unknown_tag_notes(catalogue.category_lists, sorted(categories), "category"),
+        unknown_tag_notes(catalogue.flags, sorted(flags), "flag"),
+    ):
+        for note in notes:
+            log.warning("a policy names a tag that does nothing in this bundle: %s", note)
 
 
 def _channel_configs(manifest: Manifest, settings: Settings) -> dict[str, ChannelConfig]:

@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.catalogue.attributes import column_kinds, describe_kinds
+from app.catalogue.catalogue import Catalogue
 from app.timestamps import FIRST_UNIX
 from offline.data.dataset import Dataset
 from offline.data.finding import DataFinding, FindingLevel
@@ -106,13 +107,7 @@ def _weight_findings(dataset: Dataset) -> Iterator[DataFinding]:
 def _attributes(dataset: Dataset) -> Iterator[DataFinding]:
     catalogue = dataset.catalogue
     names = ", ".join(dataset.attributes)
-    yield (
-        DataFinding(
-            "good", f"{len(catalogue.category_names)} item categories: content recall works."
-        )
-        if catalogue.category_names
-        else DataFinding("limit", "No item categories: new items can be found by title words only.")
-    )
+    yield from _category_findings(catalogue)
     if len(catalogue.provider_names):
         text = f"{len(catalogue.provider_names)} item providers (brands, artists) are listed."
         yield DataFinding("good", text)
@@ -131,6 +126,33 @@ def _attributes(dataset: Dataset) -> Iterator[DataFinding]:
     )
     if len(dataset.friends):
         yield DataFinding("good", f"A friend graph with {len(dataset.friends) // 2} friendships.")
+
+
+def _category_findings(catalogue: Catalogue) -> Iterator[DataFinding]:
+    count = len(catalogue.category_lists.names)
+    if not count:
+        text = "No item categories: new items can be found by title words only."
+        yield DataFinding("limit", text)
+        return
+    text = f"{count:,} item categories: filters, blocks and caps know each of them."
+    yield DataFinding("good", f"{text} Content recall works.")
+    remark = frequent_categories_remark(catalogue)
+    if remark:
+        yield DataFinding("limit", remark)
+
+
+def frequent_categories_remark(catalogue: Catalogue) -> str:
+    """Return that the models learn from a part of the categories; "" if they learn from all."""
+    count, frequent = len(catalogue.category_lists.names), len(catalogue.category_names)
+    if count <= frequent:
+        return ""
+    has_any = np.diff(catalogue.category_lists.indptr) > 0
+    outside = int(np.sum(has_any & ~catalogue.categories.any(axis=1)))
+    return (
+        f"The models learn from the {frequent} most frequent of the {count:,} categories. "
+        f"{outside:,} of the {int(has_any.sum()):,} items with a category have none of these: "
+        "content recall and the features of categories know such an item by its title alone."
+    )
 
 
 def _filter_findings(loaded: LoadedData) -> Iterator[DataFinding]:

@@ -6,6 +6,7 @@ from numpy.typing import NDArray
 
 from app.catalogue.catalogue import Catalogue
 from app.catalogue.ids import IdIndex, Texts
+from app.catalogue.tag_lists import MAX_TAG_BYTES, TagLists, cut_tag, mark_tags
 from offline.data.category_lists import category_pairs
 from offline.data.ids import align_to_index
 from offline.data.item_attributes import attribute_faults, build_item_attributes
@@ -13,7 +14,7 @@ from offline.data.schema import ItemsFile
 from offline.data.table import TextTable, id_fault
 from offline.data.timestamps import parse_years
 
-MAX_CATEGORIES = 64
+MAX_CATEGORIES = 64  # the frequent ones, from which models learn; filters know every category
 YEAR_IN_TITLE = r"^(.*\S)\s*\((1[89]\d\d|20\d\d)(?:[-\u2013]\d{0,4})?\)\s*$"
 NOT_AVAILABLE = ("0", "false", "no", "n", "f", "off")
 
@@ -44,15 +45,13 @@ def build_catalogue(table: TextTable | None, part: ItemsFile, index: IdIndex) ->
         pl.col("title").str.replace(YEAR_IN_TITLE, "$1"),
         pl.col("year").fill_null(pl.col("title").str.extract(YEAR_IN_TITLE, 2).cast(pl.Float64)),
     )
-    flags, names = _categories(frame, part, index)
+    categories = _tags(frame, part, index)
     policy = ItemsFile(item=part.item, categories=part.flags or "")
-    policy_flags, policy_names = _categories(frame, policy, index)
     providers, provider_names = _providers(align_to_index(ids, described["provider"], index))
     return Catalogue(
         index,
         Texts.of(align_to_index(ids, described["title"], index).to_list()),
-        flags,
-        names,
+        *_frequent(categories),
         align_to_index(ids, described["year"], index)
         .cast(pl.Float32)
         .fill_null(np.nan)
@@ -61,9 +60,9 @@ def build_catalogue(table: TextTable | None, part: ItemsFile, index: IdIndex) ->
         align_to_index(ids, described["available"], index).fill_null(value=True).to_numpy().copy(),
         providers,
         provider_names,
-        policy_flags,
-        policy_names,
+        _tags(frame, policy, index),
         build_item_attributes(frame, part, index),
+        categories,
     )
 
 
@@ -92,15 +91,27 @@ def _providers(of: pl.Series) -> tuple[NDArray[np.int32], Texts]:
     return codes.to_numpy().copy(), Texts.of(names.to_list())
 
 
-def _categories(
-    frame: pl.DataFrame, part: ItemsFile, index: IdIndex
-) -> tuple[NDArray[np.uint8], tuple[str, ...]]:
+def _tags(frame: pl.DataFrame, part: ItemsFile, index: IdIndex) -> TagLists:
+    """Return every category of each item of ``index``."""
+    pairs = _cut_names(category_pairs(frame, part))
+    every = pairs["category"].unique().sort()  # in byte order, as in ``IdIndex``
+    codes = pairs["category"].cast(pl.Enum(every)).to_physical().to_numpy()
+    names = IdIndex.of(every.to_list())
+    return TagLists.of_pairs(index.rows(pairs["item"].to_list()), codes, names, len(index))
+
+
+def _frequent(lists: TagLists) -> tuple[NDArray[np.uint8], tuple[str, ...]]:
     """Return 1 per item and category, (n, c), and the names of the most frequent categories."""
-    pairs = category_pairs(frame, part)
-    counts = pairs.group_by("category").len().sort(["len", "category"], descending=[True, False])
-    names = sorted(counts["category"].head(MAX_CATEGORIES).to_list())
-    flags = np.zeros((len(index), len(names)), np.uint8)
-    kept = pairs.filter(pl.col("category").is_in(names))
-    columns = np.searchsorted(np.array(names, np.str_), kept["category"].to_numpy().astype(np.str_))
-    flags[index.rows(kept["item"].to_list()), columns] = 1
-    return flags, tuple(names)
+    counts = np.bincount(lists.codes, minlength=len(lists.names))
+    kept = np.sort(np.argsort(-counts, kind="stable")[:MAX_CATEGORIES])
+    return mark_tags(lists, kept.tolist()), tuple(lists.names.names(kept))
+
+
+def _cut_names(pairs: pl.DataFrame) -> pl.DataFrame:
+    """Cut the names that are too long to be stored."""
+    name = pl.col("category")
+    is_unfit = (name.str.len_bytes() > MAX_TAG_BYTES) | name.str.contains("\0", literal=True)
+    if not pairs.select(is_unfit.any()).item():
+        return pairs
+    cut = name.map_elements(cut_tag, pl.String)
+    return pairs.with_columns(pl.when(is_unfit).then(cut).otherwise(name)).unique()

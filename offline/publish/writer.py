@@ -152,7 +152,6 @@ def _build_manifest(
         sizes=result.sizes,
         channels={name: asdict(config) for name, config in result.channels.items()},
         category_names=list(models.catalogue.category_names),
-        flag_names=list(models.catalogue.flag_names),
         attributes=dict(attributes.column_kinds(models.catalogue.attributes)),
         segment_names=list(models.segments.names),
         segment_labels=[list(labels) for labels in models.segments.labels],

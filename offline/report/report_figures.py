@@ -8,6 +8,7 @@ import numpy as np
 from app.features.views import COARSE_VIEW, FINE_VIEW, column_names
 from app.rank.kinds import describe_rankers
 from offline.data.dataset import Dataset
+from offline.data.findings import frequent_categories_remark
 from offline.data.split import TimeSplit
 from offline.evaluate.evaluation import Evaluation
 from offline.evaluate.figures import (
@@ -235,6 +236,9 @@ def _notes(dataset: Dataset, evaluation: Evaluation) -> list[str]:
         notes.append(
             f"NDCG@10 of {evaluation.cold['evaluated_users']} users without a history: {listed}."
         )
+    remark = frequent_categories_remark(dataset.catalogue)
+    if remark:
+        notes.append(remark)
     if not dataset.traits.has_times:
         notes.append("The data has no timestamps, so the order of events and the split are random.")
     return notes

@@ -77,7 +77,7 @@ def check_filters(policy, blocked, shown):
     assert not by & {*policy.blocked_providers, *blocked.providers}
     in_category = CATALOGUE.categories[shown].any(axis=0)
     assert not any(in_category[CATEGORIES.index(name)] for name in policy.blocked_categories)
-    assert "adult" not in policy.forbidden_flags or not CATALOGUE.flags[shown].any()
+    assert "adult" not in policy.forbidden_flags or not CATALOGUE.has_flag(shown, ["adult"]).any()
 
 
 def check_caps(policy, slate):

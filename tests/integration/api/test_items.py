@@ -122,6 +122,13 @@ def test_filters_and_exclusions_know_what_is_told_of_new_items(shop, new):
     assert shop.ids("u7", filter='flag == "adult"', exclude=[new]) == []
 
 
+def test_a_misspelt_category_of_a_filter_has_a_note_until_an_item_has_it(shop, new):
+    answer = shop.recommend("u7", filter='category == "Lnog" or category == "long"')
+    assert answer["notes"] == ['no item has the category "Lnog"; did you mean "long"?']
+    assert answer["items"]
+    assert "notes" not in shop.recommend("u7", filter='category == "long"')
+
+
 def test_scenes_forbid_flags_and_cap_categories_of_new_items(trained, redis_url):
     scenes = {
         "kids": {"forbidden_flags": ["adult"]},

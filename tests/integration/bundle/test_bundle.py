@@ -53,20 +53,37 @@ def test_a_folder_without_a_manifest_was_never_finished(folder):
     assert "never finished" in refusal(folder)
 
 
-@pytest.mark.parametrize("text", ["", "{", "[]", '{"format": 2}', "\0\0\0"])
+@pytest.mark.parametrize("text", ["", "{", "[]", '{"format": 3}', "\0\0\0"])
 def test_a_manifest_that_cannot_be_read_is_damaged(folder, text):
     (folder / "manifest.json").write_text(text)
     assert "is damaged" in refusal(folder)
 
 
 def test_another_format_is_refused(folder):
-    edit_manifest(folder, format=3)
-    assert "has format 3, this service reads 2" in refusal(folder)
+    edit_manifest(folder, format=4)
+    assert "has format 4, this service reads 3" in refusal(folder)
+
+
+def test_the_earlier_format_without_tag_lists_is_still_served(folder):
+    expected = load_bundle(folder).models.catalogue
+    manifest = orjson.loads((folder / "manifest.json").read_bytes())
+    for name in list(manifest["files"]):
+        if name.startswith(("catalogue.category_lists", "catalogue.flags")):
+            (folder / name).unlink()
+            del manifest["files"][name]
+    (folder / "manifest.json").write_bytes(orjson.dumps(manifest | {"format": 2}))
+    catalogue = load_bundle(edit_manifest(folder)).models.catalogue
+    rows = np.arange(len(catalogue))
+    assert len(expected.category_lists.names)
+    for name in expected.category_lists.every_name():
+        of_category = expected.has_category(rows, [name])
+        assert np.array_equal(catalogue.has_category(rows, [name]), of_category)
+    assert catalogue.flags.every_name() == []
 
 
 def test_an_earlier_format_is_refused_whatever_its_fields(folder):
     (folder / "manifest.json").write_text('{"format": 1, "reached": {}}')
-    assert "has format 1, this service reads 2: train again" in refusal(folder)
+    assert "has format 1, this service reads 3: train again" in refusal(folder)
 
 
 def test_a_bundle_for_other_features_is_refused(folder):

@@ -7,6 +7,7 @@ import pytest
 
 from app.build import FunnelConfig
 from app.bundle.bundle import load_bundle
+from app.catalogue.tag_lists import TagLists, mark_tags
 from app.deadline import NO_CHECKPOINTS
 from app.features.user import PROVIDER
 from offline.data.doctor import diagnose
@@ -77,7 +78,8 @@ async def test_a_bundle_keeps_the_providers_and_serves_the_same_column(tmp_path,
     assert result.tobytes() == expected.tobytes()
 
 
-FLAGS = (np.arange(ITEMS)[:, None] % np.array([2, 3]) == 0).astype(np.uint8)
+MARKS = (np.arange(ITEMS)[:, None] % np.array([2, 3]) == 0).astype(np.uint8)
+FLAGS = TagLists.of_marks(MARKS, ("adult", "alcohol"))
 
 
 def test_a_schema_names_the_column_of_flags(tmp_path):
@@ -85,7 +87,7 @@ def test_a_schema_names_the_column_of_flags(tmp_path):
     (tmp_path / "items.csv").write_text("item,rating\na,adult|alcohol\nb, alcohol \nc,\n")
     (tmp_path / "schema.toml").write_text('[items]\nflags = "rating"\n')
     catalogue = read_data(tmp_path, tmp_path / "schema.toml", MAX_BAD_SHARE).dataset.catalogue
-    assert catalogue.flag_names == ("adult", "alcohol")
+    assert catalogue.flags.every_name() == ["adult", "alcohol"]
     rows = catalogue.ids.rows(["a", "b", "c"])
     assert catalogue.has_flag(rows, ["adult"]).tolist() == [True, False, False]
     assert catalogue.has_flag(rows, ["alcohol", "?"]).tolist() == [True, True, False]
@@ -96,16 +98,36 @@ def test_without_such_a_column_nothing_has_a_flag(tmp_path):
     (tmp_path / "interactions.csv").write_text(LOG)
     (tmp_path / "items.csv").write_text("item,title\na,A\n")
     catalogue = read_data(tmp_path, None, MAX_BAD_SHARE).dataset.catalogue
-    assert catalogue.flag_names == ()
+    assert catalogue.flags.every_name() == []
     assert not catalogue.has_flag(np.arange(len(catalogue)), ["adult"]).any()
+
+
+def test_every_category_and_flag_is_known_and_the_models_have_the_frequent_ones(tmp_path):
+    (tmp_path / "interactions.csv").write_text(LOG)
+    lines = [
+        f"i{n:03},cat {n:03}|{'often' if n % 2 else 'often|other'},flag {n}" for n in range(200)
+    ]
+    (tmp_path / "items.csv").write_text("\n".join(["item,categories,flags", *lines, "a,,"]))
+    (tmp_path / "schema.toml").write_text('[items]\nflags = "flags"\n')
+    read = read_data(tmp_path, tmp_path / "schema.toml", MAX_BAD_SHARE)
+    catalogue = read.dataset.catalogue
+    assert len(catalogue.category_lists.names) == 202
+    assert len(catalogue.category_names) == 64
+    assert {"often", "other"} <= set(catalogue.category_names)
+    rows = catalogue.ids.rows(["i199", "i198", "a"])
+    assert catalogue.has_category(rows, ["cat 199"]).tolist() == [True, False, False]
+    assert catalogue.has_flag(rows, ["flag 198"]).tolist() == [False, True, False]
+    texts = [finding.text for finding in diagnose(read).findings]
+    assert any("202 item categories" in text for text in texts)
+    assert any("the 64 most frequent of the 202" in text for text in texts)
 
 
 def test_a_bundle_keeps_the_flags(tmp_path):
     trained = build_training_result()
     bare = load_bundle(write_bundle(trained, tmp_path / "bare")).models.catalogue
-    assert bare.flag_names == ()
-    flagged = replace(trained.models.catalogue, flags=FLAGS, flag_names=("adult", "alcohol"))
+    assert bare.flags.every_name() == []
+    flagged = replace(trained.models.catalogue, flags=FLAGS)
     trained = replace(trained, models=replace(trained.models, catalogue=flagged))
     restored = load_bundle(write_bundle(trained, tmp_path / "flagged")).models.catalogue
-    assert restored.flag_names == ("adult", "alcohol")
-    assert restored.flags.tolist() == FLAGS.tolist()
+    assert restored.flags.every_name() == ["adult", "alcohol"]
+    assert mark_tags(restored.flags, [0, 1]).tolist() == MARKS.tolist()

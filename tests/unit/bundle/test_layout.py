@@ -10,7 +10,7 @@ from tests.fakes import small_models
 
 
 def files_of(models):
-    return list_arrays(list(models.tables), {}, has_flags=False, has_cold_items=False)
+    return list_arrays(list(models.tables), {}, has_cold_items=False)
 
 
 def write(models, folder):
@@ -31,7 +31,6 @@ def test_no_two_arrays_share_a_file_or_a_place():
     files = list_arrays(
         ["ease", "item_cf"],
         {"price": "number", "language": "text"},
-        has_flags=True,
         has_cold_items=True,
     )
     assert len({entry.file for entry in files}) == len({entry.path for entry in files})
@@ -40,8 +39,15 @@ def test_no_two_arrays_share_a_file_or_a_place():
 
 def test_optional_arrays_are_listed_only_where_they_exist():
     names = {entry.file for entry in files_of(small_models())}
-    assert "catalogue.flags" not in names
     assert not {name for name in names if name.startswith(("cold_items", "catalogue.attributes"))}
+
+
+def test_a_bundle_of_the_earlier_format_has_matrices_of_tags_instead_of_lists():
+    before = list_arrays([], {}, has_cold_items=False, has_tag_lists=False, has_marked_flags=True)
+    now = list_arrays([], {}, has_cold_items=False)
+    names = [{entry.file for entry in files} for files in (before, now)]
+    assert "catalogue.flags" in names[0]
+    assert {"catalogue.flags.codes", "catalogue.category_lists.codes"} <= names[1] - names[0]
 
 
 def test_an_array_of_another_type_is_refused():

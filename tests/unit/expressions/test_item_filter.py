@@ -8,10 +8,12 @@ import pytest
 from app.catalogue.attributes import NumberColumn, TextColumn, column_kinds
 from app.catalogue.catalogue import Catalogue
 from app.catalogue.ids import IdIndex, Texts
+from app.catalogue.tag_lists import NO_TAGS, TagLists
 from app.expressions.item_filter import (
     MAX_FILTER_LENGTH,
     ExpressionFilter,
     FilterError,
+    compared_names,
     parse_filter,
 )
 
@@ -24,8 +26,7 @@ CATALOGUE = Catalogue(
     available=np.ones(4, np.bool_),
     providers=np.array([0, 1, 1, -1], np.int32),
     provider_names=Texts.of(["acme", "bell"]),
-    flags=np.array([[0], [1], [0], [0]], np.uint8),
-    flag_names=("adult",),
+    flags=TagLists.of_marks(np.array([[0], [1], [0], [0]], np.uint8), ("adult",)),
     attributes={
         "price": NumberColumn(np.array([9.99, 20.0, -1.5, np.nan])),
         "language": TextColumn.of(["en", None, "de", "en"]),
@@ -107,8 +108,8 @@ def test_only_negations_are_true_of_items_without_attributes():
         CATALOGUE,
         categories=np.zeros((4, 0), np.uint8),
         category_names=(),
-        flags=np.empty((0, 0), np.uint8),
-        flag_names=(),
+        category_lists=NO_TAGS,
+        flags=NO_TAGS,
     )
     assert passing('category == "drama"', bare) == passing('flag == "adult"', bare) == ""
     assert passing('flag != "adult"', bare) == "abcd"
@@ -154,3 +155,16 @@ def test_only_negations_are_true_of_items_without_attributes():
 def test_any_other_text_is_refused_with_a_reason(text, reason):
     with pytest.raises(FilterError, match=reason):
         parse_filter(text, column_kinds(CATALOGUE.attributes))
+
+
+def test_all_faults_of_a_filter_are_named():
+    with pytest.raises(FilterError) as raised:
+        parse_filter('colour == "red" and year >= "1990" or not provider > "x"')
+    for part in ("no attribute colour", "year is compared with a number", "provider is compared"):
+        assert part in str(raised.value)
+
+
+def test_the_names_that_a_filter_compares_are_listed_once():
+    text = 'category in ("a", "b") and ("c" in category or flag == "d") and category != "a"'
+    assert compared_names(text, "category") == ("a", "b", "c")
+    assert compared_names(text, "flag") == ("d",)

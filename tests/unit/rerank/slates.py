@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from app.catalogue.tag_lists import TagLists
 from app.contracts import SLOTS
 from app.rerank.policies import SceneSettings
 from app.rerank.slate_builder import SlateBuilder
@@ -14,8 +15,7 @@ MODELS = small_models()
 CATALOGUE = replace(
     MODELS.catalogue,
     available=np.arange(ITEMS) % 9 != 0,
-    flags=(np.arange(ITEMS)[:, None] % 4 == 3).astype(np.uint8),
-    flag_names=("adult",),
+    flags=TagLists.of_marks((np.arange(ITEMS)[:, None] % 4 == 3).astype(np.uint8), ("adult",)),
 )
 BEST = tuple(range(20, 40))  # candidates, best first
 PLAIN = SceneSettings(diversity=0.0, freshness=0.0, explore_slots=0)
