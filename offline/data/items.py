@@ -114,4 +114,5 @@ def _cut_names(pairs: pl.DataFrame) -> pl.DataFrame:
     if not pairs.select(is_unfit.any()).item():
         return pairs
     cut = name.map_elements(cut_tag, pl.String)
-    return pairs.with_columns(pl.when(is_unfit).then(cut).otherwise(name)).unique()
+    whole = pairs.with_columns(pl.when(is_unfit).then(cut).otherwise(name))
+    return whole.filter(name != "").unique()
