@@ -4,8 +4,9 @@
 ``app.features.views`` read them. All are as of one moment, ``Popularity.at``.
 """
 
+from copy import copy
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,9 +15,12 @@ from app.catalogue.catalogue import Catalogue
 from app.catalogue.cold_items import ColdItemModel
 from app.catalogue.ids import IdIndex
 from app.contracts import NO_HISTORY, Count, History, Matrix, Rows, Scores, Times
+from app.copy_on_write import extend_rows
 from app.stages import Scorer
 
 DAY = 86_400.0
+MIN_LENGTH = 1e-9  # of an item vector, so that it can be divided by
+BLOCK_ROWS = 65_536  # vectors whose lengths are computed at a time
 HALF_LIVES = (*(days * DAY for days in (1, 3, 7, 14, 30, 90)), np.inf)  # seconds; inf: all time
 
 if TYPE_CHECKING:  # settings and readers need no index
@@ -106,8 +110,14 @@ class Factors:
     lengths: Scores = field(init=False)  # (n,) lengths of the item vectors, never 0
 
     def __post_init__(self) -> None:
-        lengths = np.maximum(np.linalg.norm(self.items, axis=1), 1e-9).astype(np.float32)
-        object.__setattr__(self, "lengths", lengths)
+        object.__setattr__(self, "lengths", _compute_lengths(self.items))
+
+    def extend(self, n: int) -> "Factors":
+        """Return factors of ``n`` items, those added with vectors of 0; see ``extend_rows``."""
+        extended = copy(self)
+        object.__setattr__(extended, "items", extend_rows(self.items, n))
+        object.__setattr__(extended, "lengths", extend_rows(self.lengths, n, MIN_LENGTH))
+        return extended
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -122,6 +132,7 @@ class Popularity:
     """Decayed counts as of ``at``: an event of weight w at time t adds ``w · 2^-((at - t)/h)``."""
 
     at: float  # unix seconds
+    # Both are stored item by item (Fortran order): what is read of an item lies side by side.
     counts: NDArray[np.float64]  # (h, n) one row per half-life of HALF_LIVES, all events
     liked: NDArray[np.float64]  # (h, n) the same, positive events only, by their weight
     first_seen: Times  # (n,) time of the first event on the item; inf where there was none
@@ -138,7 +149,8 @@ class Segments:
     names: tuple[str, ...]  # (a,) attributes, e.g. ("age", "gender")
     labels: tuple[tuple[str, ...], ...]  # (a,) the label of each code
     offsets: NDArray[np.int64]  # (a + 1,)
-    share: Matrix  # (s + 1, n) P(item | segment), shrunk to P(item), the last row; rows sum to 1
+    # P(item | segment), shrunk to P(item), the last row; stored item by item (Fortran order)
+    share: Matrix  # (s + 1, n) rows sum to 1
     mass: NDArray[np.float64]  # (s + 1,) likes in each segment, without ``prior``
     prior: float  # likes at which the segment's own share of an item counts half
 
@@ -184,13 +196,10 @@ class Sizes:
     fine: Count = 100
 
 
-def pad_to_length(array: NDArray[Any], n: int, filler: float = 0) -> NDArray[Any]:
-    """Return the array padded to ``n`` along its last axis; the array itself if it has that length.
-
-    Sums must be taken before: numpy rounds those of longer arrays differently.
-    """
-    missing = n - array.shape[-1]
-    if not missing:
-        return array
-    end = np.full((*array.shape[:-1], missing), filler, array.dtype)
-    return np.concatenate([array, end], axis=-1)
+def _compute_lengths(items: Matrix) -> Scores:
+    """Return the length of each vector, (n,), at least ``MIN_LENGTH``."""
+    lengths = np.empty(len(items), np.float32)
+    for start in range(0, len(items), BLOCK_ROWS):  # the squares of all would be a second copy
+        block = slice(start, start + BLOCK_ROWS)
+        lengths[block] = np.maximum(np.linalg.norm(items[block], axis=1), MIN_LENGTH)
+    return lengths

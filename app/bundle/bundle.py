@@ -32,8 +32,8 @@ from app.bundle.manifest import (
     BundleError,
     Manifest,
     read_manifest,
-    verify_files,
 )
+from app.bundle.verification import verify_files_once
 from app.catalogue.attributes import NumberColumn, TextColumn
 from app.catalogue.catalogue import Catalogue
 from app.catalogue.cold_items import ColdItemModel, ContentEncoder
@@ -93,7 +93,7 @@ def load_bundle(folder: Path) -> Bundle:
         BundleError: The bundle must not be served.
     """
     manifest = read_manifest(folder)
-    verify_files(folder, manifest)
+    verify_files_once(folder, manifest)
     try:
         models = _load_models(folder, manifest)
         indexes = Indexes(

@@ -25,10 +25,13 @@ class ArrayFile:
     path: str  # names of attributes and keys from ``Models`` on, joined by dots
     dtype: str  # "bytes" stands for byte strings of any length
     shape: tuple[str, ...]  # a named dimension each; "items + 1" is one more than "items"
+    by_column: bool = False  # stored column by column (Fortran order)
 
 
-def _array(file: str, dtype: str, *shape: str, path: str = "") -> ArrayFile:
-    return ArrayFile(file, path or file, dtype, shape)
+def _array(
+    file: str, dtype: str, *shape: str, path: str = "", by_column: bool = False
+) -> ArrayFile:
+    return ArrayFile(file, path or file, dtype, shape, by_column)
 
 
 MODEL_ARRAYS = (
@@ -50,12 +53,12 @@ MODEL_ARRAYS = (
     _array("users.segments", "int32", "users", "segment attributes"),
     _array("friends.indptr", "int64", "users with a list of friends + 1"),
     _array("friends.rows", "int32", "friends"),
-    _array("popularity.counts", "float64", "half-lives", "items"),
-    _array("popularity.liked", "float64", "half-lives", "items"),
+    _array("popularity.counts", "float64", "half-lives", "items", by_column=True),
+    _array("popularity.liked", "float64", "half-lives", "items", by_column=True),
     _array("popularity.first_seen", "float64", "items"),
     _array("popularity.mean_value", "float32", "items"),
     _array("segments.offsets", "int64", "segment attributes + 1"),
-    _array("segments.share", "float32", "segments", "items"),
+    _array("segments.share", "float32", "segments", "items", by_column=True),
     _array("segments.mass", "float64", "segments"),
     _array("factors.items", "float32", "items", "factor size"),
     _array("factors.gram", "float32", "factor size", "factor size"),
@@ -130,7 +133,7 @@ def _attribute_arrays(kinds: Mapping[str, ColumnKind]) -> Iterator[ArrayFile]:
 
 
 def collect_arrays(models: Models) -> dict[str, NDArray[Any]]:
-    """Return the arrays of ``models`` by file name, without suffix.
+    """Return the arrays of ``models`` by file name, without suffix, in the order of their files.
 
     Raises:
         ValueError: an array has another type or shape than the layout says.
@@ -140,7 +143,7 @@ def collect_arrays(models: Models) -> dict[str, NDArray[Any]]:
         dict(column_kinds(models.catalogue.attributes)),
         has_cold_items=models.cold_item_model is not None,
     )
-    arrays = {entry.file: np.asarray(_find(models, entry.path)) for entry in files}
+    arrays = {entry.file: _in_order(entry, _find(models, entry.path)) for entry in files}
     check_arrays(files, arrays)
     return arrays
 
@@ -152,7 +155,9 @@ def read_arrays(folder: Path, files: Sequence[ArrayFile]) -> dict[str, Any]:
         OSError: a file is missing.
         ValueError: a file is no array, or of another type or shape than the layout says.
     """
-    arrays = {entry.file: _map_array(folder / f"{entry.file}.npy") for entry in files}
+    arrays = {
+        entry.file: _in_order(entry, _map_array(folder / f"{entry.file}.npy")) for entry in files
+    }
     check_arrays(files, arrays)
     nested: dict[str, Any] = {}
     for entry in files:
@@ -197,6 +202,11 @@ def _find(models: Models, path: str) -> Any:
     for name in path.split("."):
         value = value[name] if isinstance(value, Mapping) else getattr(value, name)
     return value
+
+
+def _in_order(entry: ArrayFile, array: NDArray[Any]) -> NDArray[Any]:
+    """Return the array as it is stored; one that an earlier version stored by row is copied."""
+    return np.asfortranarray(array) if entry.by_column else np.ascontiguousarray(array)
 
 
 def _map_array(path: Path) -> NDArray[Any]:

@@ -16,6 +16,7 @@ from typing_extensions import override
 
 from app.catalogue.ids import IdIndex
 from app.contracts import Rows
+from app.copy_on_write import extend_rows
 
 ColumnKind: TypeAlias = Literal["number", "text"]
 ColumnKinds: TypeAlias = tuple[tuple[str, ColumnKind], ...]  # (name, kind), sorted by name
@@ -138,7 +139,7 @@ LiveColumn: TypeAlias = LiveNumberColumn | LiveTextColumn
 
 
 def live_columns(columns: Mapping[str, Column], spare: int) -> dict[str, LiveColumn]:
-    """Copy the columns and append ``spare`` unknown rows to each."""
+    """Append ``spare`` unknown rows to each column. The columns themselves never change."""
     return {name: _live_column(column, spare) for name, column in columns.items()}
 
 
@@ -192,6 +193,6 @@ def is_of_kind(kind: ColumnKind, value: AttributeValue | None) -> bool:
 
 def _live_column(column: Column, spare: int) -> LiveColumn:
     if isinstance(column, NumberColumn):
-        return LiveNumberColumn(np.concatenate([column.values, np.full(spare, np.nan)]))
-    unknown = np.full(spare, UNKNOWN_CODE, np.int32)
-    return LiveTextColumn(np.concatenate([column.codes, unknown]), column.names)
+        return LiveNumberColumn(extend_rows(column.values, len(column.values) + spare, np.nan))
+    n = len(column.codes) + spare
+    return LiveTextColumn(extend_rows(column.codes, n, UNKNOWN_CODE), column.names)

@@ -11,6 +11,7 @@ from app.artifacts import Models
 from app.contracts import NO_SCORES, Candidates, Matrix, Query, Scores
 from app.state.counters import PopularityCounters
 
+BLOCK_ITEMS = 65_536  # items whose categories are summed at a time
 # (n,) each, or (columns, n); a float fills a column
 Columns: TypeAlias = Matrix | Sequence[NDArray[np.floating] | float]
 
@@ -27,7 +28,7 @@ class LikeShares:
         """Compute both shares from the likes of the training log."""
         likes = models.popularity.liked[-1]
         share = (likes / max(float(likes.sum()), 1.0)).astype(np.float32)
-        by_category = share.astype(np.float64) @ models.catalogue.categories[: len(share)]
+        by_category = _sum_by_category(share, models.catalogue.categories)
         providers = models.catalogue.providers[: len(share)]
         has_provider = providers >= 0
         by_provider = np.bincount(
@@ -40,6 +41,15 @@ class LikeShares:
             np.asarray(by_category / max(float(by_category.sum()), 1e-9)),
             np.asarray(by_provider / max(total, 1e-9)),
         )
+
+
+def _sum_by_category(share: Scores, categories: NDArray[np.uint8]) -> NDArray[np.float64]:
+    """Return the sum of the shares of each category's items, (c,)."""
+    total = np.zeros(categories.shape[1], np.float64)
+    for start in range(0, len(share), BLOCK_ITEMS):  # the product converts the marks to float64
+        block = share[start : start + BLOCK_ITEMS].astype(np.float64)
+        total += block @ categories[start : start + len(block)]
+    return total
 
 
 @dataclass(frozen=True, slots=True, eq=False)

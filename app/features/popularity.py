@@ -20,8 +20,8 @@ def popularity_columns(context: FeatureContext) -> Columns:
     # As of ``counters_at``: popularity does not decay while no events arrive.
     counters, now = context.counters, context.query.counters_at
     return popularity_features(
-        counters.liked,
-        counters.counts,
+        counters.liked.T,
+        counters.counts.T,
         counters.decay_at(now),
         counters.total_at(now),
         counters.first_seen,

@@ -151,8 +151,8 @@ def popularity_features(
     """Return likes, shares and trends by half-life, and four more columns, (3 h + 3, n).
 
     Args:
-        liked: (h, catalogue) decayed likes by half-life, the last without decay.
-        counts: (h, catalogue) the same of all events.
+        liked: (catalogue, h) decayed likes by half-life, the last without decay.
+        counts: (catalogue, h) the same of all events.
         decay: (h,) what the counts are multiplied by.
         totals: (h,) decayed likes of all items.
         first_seen: (catalogue,) unix seconds.
@@ -167,7 +167,7 @@ def popularity_features(
     current, previous = np.empty(n), np.empty(n)
     for h in range(last, -1, -1):
         for i in range(n):
-            current[i] = liked[h, rows[i]] * decay[h]
+            current[i] = liked[rows[i], h] * decay[h]
         of_all = log(totals[h] + 1.0)
         for i in range(n):
             columns[h, i] = log(current[i] + 1.0)
@@ -179,10 +179,10 @@ def popularity_features(
     at = 3 * n_windows - 1
     for i in range(n):
         row = rows[i]
-        events = counts[last, row] * decay[last]
-        month_events = counts[month, row] * decay[month]
-        columns[at, i] = (liked[last, row] * decay[last] + 2.0) / (events + 4.0)
-        columns[at + 1, i] = (liked[month, row] * decay[month] + 1.0) / (month_events + 2.0)
+        events = counts[row, last] * decay[last]
+        month_events = counts[row, month] * decay[month]
+        columns[at, i] = (liked[row, last] * decay[last] + 2.0) / (events + 4.0)
+        columns[at + 1, i] = (liked[row, month] * decay[month] + 1.0) / (month_events + 2.0)
         age = (now - first_seen[row]) / DAY
         columns[at + 2, i] = log(max(age, 0.0) + 1.0) if np.isfinite(age) else np.nan
         columns[at + 3, i] = mean_value[row]
@@ -208,7 +208,7 @@ def segment_lift(
     """Return the mean of log(P(item | segment) / P(item)) over segments, (n,).
 
     Args:
-        share: (all segments + 1, catalogue) P(item | segment); the last row is for all users.
+        share: (catalogue, all segments + 1) P(item | segment); the last one is for all users.
         liked: (all segments + 1, catalogue) likes since the bundle; no rows: none are counted.
         decay: what ``liked`` is multiplied by.
         segments: (s + 1,) rows of ``share``; the last one is for all users.
@@ -221,14 +221,14 @@ def segment_lift(
     lift = np.empty(len(rows), np.float32)
     for i in range(len(rows)):
         row = rows[i]
-        before = np.float64(share[segments[last], row])
+        before = np.float64(share[row, segments[last]])
         of_all = before
         if len(liked):
             new = liked[segments[last], row] * decay
             of_all = (before * mass[last] + new) / (mass[last] + live_mass[last])
         product = 1.0
         for s in range(last):
-            value = np.float64(share[segments[s], row])
+            value = np.float64(share[row, segments[s]])
             if len(liked):
                 whole = mass[s] + live_mass[s]
                 value = (value * mass[s] + liked[segments[s], row] * decay) / whole

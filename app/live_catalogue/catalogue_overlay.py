@@ -6,18 +6,17 @@ arrays never change. What is added stands beside them and costs nothing while th
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 from typing_extensions import override
 
-from app.artifacts import Models, pad_to_length
+from app.artifacts import Models
 from app.catalogue.attributes import LiveColumn, live_columns
 from app.catalogue.catalogue import Catalogue
 from app.catalogue.ids import IdIndex, Texts
 from app.catalogue.tag_lists import NO_TAGS
 from app.contracts import Rows
+from app.copy_on_write import extend_columns, extend_rows
 from app.live_catalogue.live_tags import LiveTags
 
 
@@ -102,16 +101,19 @@ class CatalogueOverlay(Catalogue):
 
 
 def build_overlay(base: Catalogue, spare: int) -> CatalogueOverlay:
-    """Copy a catalogue and append ``spare`` rows; they are unavailable until an item takes them."""
+    """Append ``spare`` rows to a catalogue; they are unavailable until an item takes them.
+
+    The arrays of a bundle are not copied, see ``extend_rows``, and never change.
+    """
     n = len(base) + spare
     return CatalogueOverlay(
         ids=OverlayIds(base.ids.keys, spare),
         titles=OverlayTexts(base.titles.ends, base.titles.utf8, spare),
-        categories=with_empty_rows(base.categories, spare),
+        categories=extend_rows(base.categories, n),
         category_names=base.category_names,
-        released=pad_to_length(base.released, n, np.nan).copy(),
-        available=pad_to_length(base.available, n).copy(),
-        providers=pad_to_length(base.providers, n, -1).copy(),
+        released=extend_rows(base.released, n, np.nan),
+        available=extend_rows(base.available, n),
+        providers=extend_rows(base.providers, n, -1),
         provider_names=OverlayTexts(base.provider_names.ends, base.provider_names.utf8, spare),
         flags=LiveTags.of(base.flags, len(base), spare),
         attributes=live_columns(base.attributes, spare),
@@ -122,24 +124,16 @@ def build_overlay(base: Catalogue, spare: int) -> CatalogueOverlay:
 def with_spare_rows(models: Models, catalogue: CatalogueOverlay) -> Models:
     """Return the models with this catalogue, and with as many rows as it has.
 
-    The arrays with a row per item are copied, so workers no longer share them. Without spare rows
-    only the catalogue is copied; with them also vectors and segments. Popularity keeps its length:
-    ``PopularityCounters`` makes its own arrays.
+    The arrays with a row per item are copied only where they are written to, so workers share
+    them. Popularity keeps its length: ``PopularityCounters`` has its own arrays.
     """
-    spare = len(catalogue) - len(models.catalogue)
-    if not spare:
+    n = len(catalogue)
+    if n == len(models.catalogue):
         return replace(models, catalogue=catalogue)
     return replace(
         models,
         catalogue=catalogue,
-        segments=replace(
-            models.segments, share=pad_to_length(models.segments.share, len(catalogue))
-        ),
-        factors=replace(models.factors, items=with_empty_rows(models.factors.items, spare)),
-        content=replace(models.content, items=with_empty_rows(models.content.items, spare)),
+        segments=replace(models.segments, share=extend_columns(models.segments.share, n)),
+        factors=models.factors.extend(n),
+        content=replace(models.content, items=extend_rows(models.content.items, n)),
     )
-
-
-def with_empty_rows(array: NDArray[Any], spare: int) -> NDArray[Any]:
-    """Copy the array and append ``spare`` rows of zeros."""
-    return np.concatenate([array, np.zeros((spare, array.shape[1]), array.dtype)])

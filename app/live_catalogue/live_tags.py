@@ -15,7 +15,7 @@ from typing_extensions import override
 from app.catalogue.tag_lists import MAX_COMPARED, TagLists
 from app.contracts import Rows
 
-BUNDLE_LIST, EMPTY_LIST = -1, 0  # in ``LiveTags.places``: the bundle's holds; there is no tag
+BUNDLE_LIST, EMPTY_LIST = 0, 1  # in ``LiveTags.places``: the bundle's holds; there is no tag
 MAX_KEPT_HINTS = 1_000
 FIRST_SHAPE = (16, 4)  # lists, tags of each; both double when they are full
 
@@ -37,7 +37,7 @@ class ChangedLists:
 
     def place_of(self, row: int, length: int) -> int:
         """Return the place of an item's list of ``length`` tags; the table grows if it is full."""
-        place = self.places.setdefault(row, len(self.places) + 1)  # place 0 is the empty list
+        place = self.places.setdefault(row, len(self.places) + EMPTY_LIST + 1)
         rows, width = self.table.shape
         if place >= rows or length > width:
             shape = (_doubled(rows, place + 1), _doubled(width, length))
@@ -51,13 +51,13 @@ class ChangedLists:
 class LiveTags(TagLists):
     """Tag lists with spare rows, whose items can be changed."""
 
-    places: NDArray[np.int32]  # (n + spare,) row of ``changed.table``; -1: the bundle's list
+    places: NDArray[np.int32]  # (n + spare,) row of ``changed.table``; 0: the bundle's list
     changed: ChangedLists = field(default_factory=ChangedLists)
 
     @classmethod
     def of(cls, base: TagLists, n: int, spare: int) -> "LiveTags":
         """Return the lists of the ``n`` items of ``base``, and ``spare`` rows without tags."""
-        places = np.full(n + spare, BUNDLE_LIST, np.int32)
+        places = np.zeros(n + spare, np.int32)  # pages of zeros take no memory
         places[n:] = EMPTY_LIST
         return cls(base.indptr, base.codes, base.names, places)
 
@@ -91,7 +91,7 @@ class LiveTags(TagLists):
     @override
     def pairs(self, rows: Rows) -> tuple[NDArray[np.intp], NDArray[np.int32]]:
         places = self.places[rows]
-        is_changed = places >= 0
+        is_changed = places != BUNDLE_LIST
         if not is_changed.any():
             return TagLists.pairs(self, rows)
         own, changed = (~is_changed).nonzero()[0], is_changed.nonzero()[0]
@@ -105,7 +105,7 @@ class LiveTags(TagLists):
 
     @override
     def names_of(self, row: int) -> tuple[str, ...]:
-        if self.places[row] < 0:
+        if self.places[row] == BUNDLE_LIST:
             return TagLists.names_of(self, row)
         codes = self.changed.table[self.places[row]]
         own = codes[(codes >= 0) & (codes < len(self.names))].astype(np.int64)
@@ -149,7 +149,7 @@ class LiveTags(TagLists):
     def _added_codes(self, row: int) -> list[int]:
         """Return the codes of a row's tags that the bundle does not have."""
         place = self.places[row]
-        codes = self.changed.table[place] if place >= 0 else self.codes[:0]
+        codes = self.changed.table[place] if place != BUNDLE_LIST else self.codes[:0]
         return [int(code) for code in codes[codes >= len(self.names)]]
 
     def _drop_if_unused(self, code: int) -> None:

@@ -10,7 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.artifacts import Models
-from app.contracts import Rows
+from app.contracts import NO_ROWS, Rows
+from app.kernels.recall import select_top
 
 MAX_ITEMS = 60  # length of the list: some items may be deleted, or excluded by a request
 N_MOST_LIKED = 100  # items to select from; the best of 60, 100, 150 and 200
@@ -24,8 +25,7 @@ def select_items(models: Models, n: int = MAX_ITEMS, n_most_liked: int = N_MOST_
     """
     likes = models.popularity.liked[-1]
     values = np.sqrt(np.where(models.catalogue.available[: len(likes)], likes, 0.0))
-    rows = np.argsort(-values, kind="stable")[:n_most_liked]
-    rows = rows[values[rows] > 0]
+    rows, _ = select_top(np.arange(len(values)), values, NO_ROWS, n_most_liked)
     vectors = models.factors.items[rows] / models.factors.lengths[rows, None]
     return rows[select_diverse(values[rows], vectors.astype(np.float64), n)]
 

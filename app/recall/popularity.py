@@ -83,7 +83,7 @@ def compute_segment_lift(
     live, now = counters.segments, query.counters_at
     mass = segments.mass.take(segment_rows) + prior
     live_mass = live.total_at(now, segment_rows) if len(live) else np.zeros(len(segment_rows))
-    likes = (segments.share, live.liked, live.decay_at(now))
+    likes = (np.ascontiguousarray(segments.share.T), live.liked, live.decay_at(now))
     return segment_lift(*likes, segment_rows, mass, live_mass, prior, rows)
 
 

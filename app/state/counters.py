@@ -11,8 +11,9 @@ from copy import copy
 import numpy as np
 from numpy.typing import NDArray
 
-from app.artifacts import DAY, HALF_LIVES, Models, Popularity, pad_to_length
+from app.artifacts import DAY, HALF_LIVES, Models, Popularity
 from app.contracts import NO_ROWS, Proposal, Rows, Scores, StreamOffsets, Times
+from app.copy_on_write import extend_columns, extend_rows
 from app.kernels.recall import select_top
 from app.state.group_counts import SceneCounts, SegmentCounts, SegmentRows
 
@@ -35,12 +36,13 @@ class PopularityCounters:
         n = len(base.first_seen) + spare
         self.reference = base.at
         self.now = base.at  # time of the newest event, unix seconds
-        self.counts = pad_to_length(np.array(base.counts, np.float64), n)  # (h, n)
-        self.liked = pad_to_length(np.array(base.liked, np.float64), n)  # (h, n)
-        self.total = base.liked.sum(axis=1, dtype=np.float64)  # (h,)
-        self.first_seen = pad_to_length(np.array(base.first_seen, np.float64), n, np.inf)  # (n,)
+        # Pages of the bundle without a live event stay shared with the other workers.
+        self.counts = extend_columns(base.counts, n)  # (h, n) stored item by item
+        self.liked = extend_columns(base.liked, n)  # (h, n) stored item by item
+        self.total = np.array([np.ascontiguousarray(likes).sum() for likes in base.liked])  # (h,)
+        self.first_seen = extend_rows(base.first_seen, n, np.inf)  # (n,)
         unseen = default_mean_value(base)
-        self.mean_value = pad_to_length(base.mean_value, n, unseen)  # (n,) of the bundle
+        self.mean_value = extend_rows(base.mean_value, n, unseen)  # (n,) of the bundle
         self.exposures = np.zeros(self.counts.shape[1], np.float64)  # (n,) times shown
         self.positives = np.zeros_like(self.exposures)  # (n,) positive events since the bundle
         self.trials = 0.0  # how often any item was shown

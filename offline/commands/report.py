@@ -6,7 +6,8 @@ from pathlib import Path
 from rich.console import Console
 
 from app.bundle.bundle import find_current_bundle
-from app.bundle.manifest import BundleError, Manifest, parse_manifest, verify_files
+from app.bundle.manifest import BundleError, Manifest, parse_manifest
+from app.bundle.verification import verify_files
 from app.cpu import Cpu
 from app.features.views import view_hash
 from app.rank.kinds import read_rankers

@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 from app.artifacts import Models, Rankers, Sizes
 from app.build import FunnelConfig
 from app.bundle.bundle import find_current_bundle
-from app.bundle.manifest import BundleError, Manifest, parse_manifest, verify_files
+from app.bundle.manifest import BundleError, Manifest, parse_manifest
+from app.bundle.verification import verify_files
 from app.contracts import Request, Slate
 from app.cpu import Cpu
 from app.features.views import view_hash

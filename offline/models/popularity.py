@@ -24,8 +24,8 @@ def fit_popularity(log: Log, n: int, at: float, config: PopularityConfig) -> Pop
     np.minimum.at(first_seen, log.items, log.times)
     return Popularity(
         at=at,
-        counts=np.stack([_sums(log, decay, n) for decay in decays]),
-        liked=np.stack([_sums(log, decay * likes, n) for decay in decays]),
+        counts=np.stack([_sums(log, decay, n) for decay in decays], axis=1).T,
+        liked=np.stack([_sums(log, decay * likes, n) for decay in decays], axis=1).T,
         first_seen=first_seen,
         mean_value=_mean_value(log, n, config.shrink),
     )

@@ -71,7 +71,7 @@ def fit_segments(log: Log, encoding: SegmentEncoding, n: int, config: SegmentsCo
         names=encoding.names,
         labels=encoding.labels,
         offsets=np.concatenate([[0], np.cumsum(sizes)]).astype(np.int64),
-        share=np.concatenate([*shares, overall.astype(np.float32)[None]]),
+        share=np.asfortranarray(np.concatenate([*shares, overall.astype(np.float32)[None]])),
         mass=np.concatenate([*masses, [max(float(total.sum()), 1.0)]]),
         prior=config.prior,
     )

@@ -13,14 +13,8 @@ from dataclasses import dataclass
 from math import inf
 from pathlib import Path
 
-from app.bundle.manifest import (
-    POINTER,
-    BundleError,
-    Manifest,
-    parse_manifest,
-    read_manifest,
-    verify_files,
-)
+from app.bundle.manifest import POINTER, BundleError, Manifest, parse_manifest, read_manifest
+from app.bundle.verification import record_path, verify_files
 
 BUNDLES_FOLDER = "bundles"
 HISTORY = "history"
@@ -102,6 +96,7 @@ def remove_old_bundles(
     ]
     for folder in old:  # renamed first: a process killed here leaves a draft, not half a bundle
         folder.rename(folder.with_name(f"{DRAFT_PREFIX}{folder.name}"))
+        record_path(folder).unlink(missing_ok=True)
     for draft in (out / BUNDLES_FOLDER).glob(f"{DRAFT_PREFIX}*"):
         if not is_locked(draft):
             remove(draft)

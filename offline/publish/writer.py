@@ -113,7 +113,7 @@ async def _push_tables(version: str, models: Models, redis_url: str, prefix: str
 def write_models(models: Models, folder: Path, index: Callable[[Matrix], faiss.Index]) -> None:
     """Write every array as npy and both FAISS indexes."""
     for name, array in collect_arrays(models).items():
-        np.save(folder / f"{name}.npy", np.ascontiguousarray(array), allow_pickle=False)
+        np.save(folder / f"{name}.npy", array, allow_pickle=False)
     for name, items in (("factors", models.factors.items), ("content", models.content.items)):
         faiss.write_index(index(items), str(folder / f"{name}.faiss"))
 

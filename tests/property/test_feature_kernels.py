@@ -115,7 +115,7 @@ def test_popularity_is_seen_through_each_half_life(seed):
     first = np.where(random.random(N) < 0.3, np.inf, random.random(N) * 1e6)
     columns = both(
         features.popularity_features,
-        *(liked, counts, decay, totals, first, lengths, 2e6, 1, rows),
+        *(liked.T.copy(), counts.T.copy(), decay, totals, first, lengths, 2e6, 1, rows),
     )
     current = (liked * decay[:, None])[:, rows]
     events = (counts * decay[:, None])[:, rows]
