@@ -95,6 +95,8 @@ def parse_time(text: str, zone: tzinfo = UTC, order: DateOrder | None = None) ->
 
 def parse_number(number: float, zone: tzinfo = UTC) -> ParsedTime | None:
     """Return the time of a number: a date in digits, or unix time in any usual unit."""
+    if FIRST_UNIX <= number < FINER_UNITS[-1][0]:
+        return ParsedTime(number, has_zone=True)
     if not math.isfinite(number):
         return None
     dated = _date_in_digits(number, zone)

@@ -249,4 +249,5 @@ def refit(
         metrics=manifest_metrics(evaluation),
         build_index=index_builder(config.index, config.seed),
         archive_state=data.archive_state,
+        time_margin=data.time_margin,
     )

@@ -9,7 +9,7 @@ import orjson
 from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
 
 from app.api.errors import RefusalError, fault_message
-from app.api.schemas import FieldName, InlineEvent, PublicId, ScalarValue
+from app.api.schemas import EventId, FieldName, InlineEvent, PublicId, ScalarValue
 from app.event_weights import EventWeights
 from app.state.event_codec import Event
 from app.timestamps import MAX_CLOCK_SKEW
@@ -26,7 +26,7 @@ class EventIn(InlineEvent):
         extra="forbid",
         json_schema_extra={"examples": [{"user_id": "196", "item_id": "50", "type": "click"}]},
     )
-    user_id: PublicId
+    user_id: EventId
     event_id: PublicId | None = Field(
         None, description="Repeat it when you send the event again; null: the service makes one."
     )

@@ -4,11 +4,20 @@ from collections.abc import Mapping
 from typing import Annotated, Any, Self
 
 from fastapi import Path
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    StrictInt,
+    model_validator,
+)
 from pydantic.config import JsonDict
 
 from app.api.paging import MAX_TOKEN_LENGTH
 from app.expressions.item_filter import MAX_FILTER_LENGTH
+from app.timestamps import parse_number, parse_time
 
 MAX_ID_BYTES = 256
 MAX_SCENE_LENGTH = 64
@@ -22,6 +31,7 @@ FILTER_DESCRIPTION = (
     "Over category, provider, flag, item_id, year and the attributes of your items: "
     'category == "Drama" and year >= 1990, or price < 20.'
 )
+MAX_EVENT_TIME = 32_503_680_000.0  # unix seconds: the year 3000
 MAX_EVENT_VALUE = 1e12  # stars, seconds or money of one event; sums stay exact enough
 
 
@@ -57,14 +67,50 @@ ScalarValue = (
 Value = Annotated[float, Field(ge=-MAX_EVENT_VALUE, le=MAX_EVENT_VALUE, allow_inf_nan=False)]
 
 
+def _text_of_number(value: Any) -> Any:
+    """Return the digits of a whole number: databases number their users and items."""
+    return str(value) if type(value) is int else value
+
+
+def _unix_seconds(value: Any) -> Any:
+    """Return the time of a number or a text, as in the data that training reads.
+
+    Raises:
+        ValueError: a text is no time.
+    """
+    if isinstance(value, str):
+        time = parse_time(value)
+        if time is None:
+            raise ValueError(f"{value[:40]!r} is not a time: use unix seconds or ISO 8601")
+        return time.seconds
+    if isinstance(value, bool):
+        raise ValueError("must be a time, not true or false")
+    time = parse_number(value) if isinstance(value, (int, float)) else None
+    return time.seconds if time else value
+
+
+EventId = Annotated[
+    PublicId, BeforeValidator(_text_of_number, json_schema_input_type=PublicId | StrictInt)
+]  # in a body, where whole numbers are taken too
+EventTime = Annotated[
+    float,
+    Field(gt=0, le=MAX_EVENT_TIME, allow_inf_nan=False),
+    BeforeValidator(_unix_seconds, json_schema_input_type=float | str),
+]
+
+
 class InlineEvent(BaseModel):
     """One event of a session. A list of them has the newest first."""
 
     model_config = ConfigDict(extra="forbid")
-    item_id: PublicId
+    item_id: EventId
     type: str = Field("click", max_length=64, pattern=r"^[\w.:-]+$")
     value: Value | None = Field(None, description="Stars, plays, seconds; a rating needs one.")
-    timestamp: float | None = Field(None, ge=0, le=32_503_680_000, allow_inf_nan=False)
+    timestamp: EventTime | None = Field(
+        None,
+        description="Unix time in seconds, milliseconds or finer, or a text such as "
+        "2026-11-23T10:15:00Z; UTC if it names no zone. Without it, the time of arrival.",
+    )
 
     @model_validator(mode="after")
     def _rated(self) -> Self:

@@ -115,6 +115,7 @@ class Manifest(BaseModel):
     settings: dict[str, Any] = {}  # settings of the training job
     seconds: dict[str, float] = {}  # wall time of each phase of the job
     gate: GateResult | None = None  # None: the gate did not run
+    live_start: float | None = None  # unix seconds, wall clock; None: ``data_end``
     stream_offsets: dict[str, str] = {}  # id of the last entry that training read, by stream
 
     def channel_configs(self) -> dict[str, ChannelConfig]:
@@ -127,6 +128,15 @@ class Manifest(BaseModel):
             return read_channel_configs(self.channels)
         except ChannelError as error:
             raise BundleError(f"{self.version} was trained with other channels: {error}") from None
+
+    def counts_from(self) -> float:
+        """Return the unix seconds, wall clock, from which live events are counted.
+
+        It is never after the creation of the bundle: a time in the data that is too late must not
+        keep live events from counting.
+        """
+        start = self.data_end if self.live_start is None else self.live_start
+        return min(start, self.created)
 
     def event_weights(self) -> EventWeights:
         return EventWeights(self.positive_at, dict(self.type_weights), self.explicit)

@@ -85,7 +85,7 @@ class ServingBundle:
             models.catalogue.ids,
             manifest.event_weights(),
             manifest.time_shift,
-            since=int(manifest.data_end * 1000),
+            since=int(manifest.counts_from() * 1000),
             after=manifest.stream_offsets,
             segments=partial(segment_rows_of_users, models.users, models.segments)
             if models.segments.names

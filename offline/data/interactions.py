@@ -11,7 +11,7 @@ from offline.data.dataset import DataTraits
 from offline.data.repeats import EVENT_ID, reject_duplicates
 from offline.data.schema import InteractionsFile, Schema
 from offline.data.table import RAW, TextTable, id_fault
-from offline.data.times import read_times, time_faults, with_time_findings
+from offline.data.times import read_times, time_faults, time_margin, with_time_findings
 from offline.data.timestamps import TimeColumn
 
 POSITIVE_SHARE = 0.8  # positive from this share of the scale's maximum: 4 of 5 stars, 8 of 10
@@ -31,6 +31,7 @@ class CheckedEvents:
         float, ...
     ]  # weights of the positive types that occur, ascending, without repeats
     is_explicit: bool | None = None  # None: the types decide
+    time_margin: float = 0.0  # seconds by which the times may be too early
 
     @property
     def traits(self) -> DataTraits:
@@ -73,7 +74,8 @@ def check_interactions(
         for (kind,), part in unique.frame.group_by("kind")
     }
     positive = tuple(sorted(weight for weight in weights if weight > 0))
-    return CheckedEvents(unique, timed, _positive_at(part, ratings), positive)
+    margin = time_margin(times, part) if times else 0.0
+    return CheckedEvents(unique, timed, _positive_at(part, ratings), positive, time_margin=margin)
 
 
 def read_raw_events(table: TextTable, part: InteractionsFile, now: float) -> TextTable:

@@ -63,6 +63,7 @@ class LoadedData:
     )
     archive_state: ArchiveState | None = None  # for live events; None: none were read
     unused_columns: tuple[str, ...] = ()  # unused columns of the items file
+    time_margin: float = 0.0  # seconds by which times may be too early, if their zone is assumed
     findings: tuple[DataFinding, ...] = ()  # what was assumed or left out when files were read
 
 
@@ -119,6 +120,7 @@ def load_dataset(
         served,
         overlay.archive_state if overlay else None,
         tuple(unused_columns(data.items, data.schema.items)) if data.items else (),
+        data.events.time_margin,
         tuple(finding for table in data.tables for finding in table.findings),
     )
 

@@ -36,7 +36,7 @@ def _check_zone(name: str | None) -> str | None:
     try:
         if name:
             ZoneInfo(name)
-    except (OSError, ValueError):
+    except (KeyError, OSError, ValueError):
         raise ValueError(f"{name} is not a time zone; write one such as Europe/Berlin") from None
     return name
 

@@ -7,11 +7,13 @@ import polars as pl
 
 from app.timestamps import FIRST_UNIX, MAX_CLOCK_SKEW, MAX_TIME
 from offline.data.finding import DataFinding
+from offline.data.repeats import DAY, has_only_dates
 from offline.data.schema import InteractionsFile
 from offline.data.table import TextTable
 from offline.data.timestamps import ORDER_WORDS, TimeColumn, TimeRules, parse_times
 
 FUTURE = "timestamp is in the future"
+MAX_WEST = 12 * 3600.0  # seconds that the clocks of any zone are behind UTC
 MAX_ZONE = 14 * 3600.0  # seconds that the clocks of any zone are ahead of UTC
 FORMATS = "use unix time or ISO 8601, or set time_format in the schema"
 
@@ -42,6 +44,16 @@ def time_faults(now: float) -> list[pl.Expr]:
             pl.lit("timestamp is 0, which stands for no time")
         ),
     ]
+
+
+def time_margin(times: TimeColumn, part: InteractionsFile) -> float:
+    """Return the seconds by which times may be earlier than what they stand for.
+
+    Live events are counted from the end of the data. The margin keeps those that the data already
+    contain from counting twice.
+    """
+    zone = MAX_WEST if times.naive is not None and part.timezone is None else 0.0
+    return zone + (DAY if has_only_dates(times.seconds) else 0.0)
 
 
 def with_time_findings(
@@ -76,8 +88,9 @@ def _zone_finding(file: str, example: str, part: InteractionsFile) -> DataFindin
         return DataFinding("good", text)
     return DataFinding(
         "limit",
-        f"{file}: times without a zone, such as {example!r}, are read as UTC; if they are local, "
-        f'set timezone = "Europe/Berlin" (or your zone) in [interactions] of the schema.',
+        f"{file}: times without a zone, such as {example!r}, are read as UTC. Set timezone = "
+        f'"Europe/Berlin" (or your zone, or "UTC") in [interactions] of the schema; until then, '
+        f"live events of the {MAX_WEST / 3600:.0f} hours after the newest row do not count.",
     )
 
 

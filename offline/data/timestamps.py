@@ -137,7 +137,11 @@ class _Reading:
                 .dt.replace_time_zone(None)
             )
         moments = zoned.dt.replace_time_zone(None).fill_null(local)
-        self._put(is_plain, moments.dt.epoch("us") / 1e6)
+        micros = moments.dt.epoch("us")
+        seconds = pl.Series(micros.fill_null(0).to_numpy() / 1e6)  # Polars rounds otherwise
+        self._put(
+            is_plain, seconds.zip_with(micros.is_not_null(), pl.Series([None], dtype=pl.Float64))
+        )
         if not has_zone.all():
             self.naive = str(chosen.filter(~has_zone)[0])
 
@@ -162,8 +166,9 @@ class _Reading:
         common = frozenset.intersection(*(usable for _, usable in dated))
         if len(common) == 1:
             return next(iter(common))
-        if common:
-            raise DataError(_ambiguous_text(dated[0][0]))
+        unclear = (text for text, _ in dated if parse_time(text) is None)
+        if common and (text := next(unclear, None)) is not None:
+            raise DataError(_ambiguous_text(text))
         return None
 
     def _fill(self, chosen: pl.Series, parse: Callable[[str], ParsedTime | None]) -> None:

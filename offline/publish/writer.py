@@ -67,6 +67,7 @@ class TrainingResult:
     build_index: Callable[[Matrix], faiss.Index] = flat_index
     drift: DriftReference | None = None  # live traffic is compared with it
     archive_state: ArchiveState | None = None  # for live events; None: none were used
+    time_margin: float = 0.0  # seconds by which the times of the data may be too early
 
 
 def write_bundle(result: TrainingResult, out: Path, now: Callable[[], float] = time.time) -> Path:
@@ -169,6 +170,7 @@ def _build_manifest(
         seconds=result.seconds,
         gate=result.gate,
         rankers=result.ranker_kinds,
+        live_start=data_end + result.time_margin,
         stream_offsets=dict(result.archive_state.stream_offsets) if result.archive_state else {},
     )
 

@@ -92,6 +92,21 @@ def test_old_data_is_replayed_as_if_it_ended_now_and_new_data_is_not(tmp_path):
         assert manifest.data_end == now - age
 
 
+def test_live_events_count_from_the_end_of_the_data_but_never_after_the_creation(tmp_path):
+    now = time.time()
+    for end, margin, start in (
+        (-3600, 0, -3600),
+        (-3600, 600, -3000),
+        (-3600, 7200, 0),
+        (60, 0, 0),
+    ):
+        models = as_of(small_models(), now + end)
+        result = build_training_result(models=models, time_margin=margin)
+        manifest = read_manifest(write_bundle(result, tmp_path / f"{end} {margin}"))
+        expected = now + start if start else manifest.created
+        assert manifest.counts_from() == expected
+
+
 def test_the_pointer_names_the_new_bundle_and_nothing_else_is_left(tmp_path):
     first = write_bundle(build_training_result(), tmp_path)
     with pytest.raises(BundleError):

@@ -1,0 +1,29 @@
+"""Live events count from the creation of a bundle on, whatever the times in its data are."""
+
+import time
+
+import pytest
+
+from app.bundle.bundle import find_current_bundle
+from offline.publish.versions import point_to
+from tests.bundles import edit_manifest
+from tests.serving import hosted, leisurely
+
+YEAR = 365 * 86_400.0
+
+
+@pytest.mark.parametrize("late", [YEAR, 8 * 3600.0])
+def test_a_time_in_the_data_that_is_too_late_keeps_no_live_event_from_counting(
+    out, redis_url, late
+):
+    end = time.time() + late
+    folder = find_current_bundle(out)
+    point_to(edit_manifest(folder, data_end=end, live_start=end, time_shift=0.0))
+    with hosted(leisurely(out=out, redis_url=redis_url)) as api:
+        before = count_of(api, "i7")
+        api.tell(*({"user_id": f"late-{n}", "item_id": "i7", "type": "like"} for n in range(5)))
+        assert count_of(api, "i7") == pytest.approx(before + 5, abs=0.1)
+
+
+def count_of(api, item):
+    return api.client.get(f"/items/{item}/counts").json()["trend"]["all"]
