@@ -14,7 +14,17 @@ from numpy.typing import NDArray
 from app.catalogue.catalogue import Catalogue
 from app.catalogue.cold_items import ColdItemModel
 from app.catalogue.ids import IdIndex
-from app.contracts import NO_HISTORY, Count, History, Matrix, Rows, Scores, Times
+from app.contracts import (
+    NO_HISTORY,
+    NO_TYPES,
+    Count,
+    EventTypes,
+    History,
+    Matrix,
+    Rows,
+    Scores,
+    Times,
+)
 from app.copy_on_write import extend_rows
 from app.stages import Scorer
 
@@ -50,6 +60,7 @@ class Users:
     weights: Scores  # (m,)
     times: Times  # (m,)
     segments: NDArray[np.int32]  # (u, a) code of each segment attribute; -1 unknown
+    types: EventTypes = field(default_factory=lambda: NO_TYPES)  # (m,); (0,): an earlier release
 
     def history(self, user: int) -> History:
         """Return the training history of the user row ``user``; that of -1 is empty."""
@@ -61,6 +72,7 @@ class Users:
             np.asarray(self.values[span]),
             np.asarray(self.weights[span]),
             np.asarray(self.times[span]),
+            types=np.asarray(self.types[span]),
         )
 
 

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 Rows: TypeAlias = NDArray[np.int64]  # (n,)   row numbers in the catalogue, not public ids
 Scores: TypeAlias = NDArray[np.float32]  # (n,)   higher is better; comparable within one stage
 Times: TypeAlias = NDArray[np.float64]  # (n,)   unix seconds
+EventTypes: TypeAlias = NDArray[np.int32]  # (n,) code of each event's type, see ``type_code``
 Matrix: TypeAlias = NDArray[np.float32]  # (n, f) one row per candidate, columns as in the view
 Ranks: TypeAlias = NDArray[np.int32]  # (n, c) rank in each channel's list, 0 is best
 
@@ -54,6 +55,7 @@ class Blocked:
 
 NOTHING_BLOCKED = Blocked()
 NO_ROWS: Rows = np.empty(0, np.int64)
+NO_TYPES: EventTypes = np.empty(0, np.int32)
 SESSION_LENGTH = 1_800.0  # seconds before the newest event that belong to its session
 MAX_SESSION_EVENTS = 20  # the newest ones
 
@@ -86,6 +88,7 @@ class History:
     impressions: Rows = field(default_factory=lambda: NO_ROWS)  # recent ones, newest first
     raw_reply: Sequence[Any] = ()  # reply of the store, kept for the request log
     filters: FilterState = "ok"
+    types: EventTypes = field(default_factory=lambda: NO_TYPES)  # (h,); (0,): not known
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -197,6 +200,8 @@ class Query(RequestOptions):
     now: float  # unix seconds; the one "now" of this request
     counters_at: float  # unix seconds, at most ``now``: the newest event that the counters hold
     filters: tuple[ItemFilter, ...] = ()  # besides ``excluded``
+    seen: Rows = field(default_factory=lambda: NO_ROWS)  # part of ``excluded``; may repeat
+    demoted: Rows = field(default_factory=lambda: NO_ROWS)  # acted on, and ranked lower for it
     impressions: Rows = field(default_factory=lambda: NO_ROWS)  # recent ones, newest first
     hidden: Rows = field(default_factory=lambda: NO_ROWS)  # items that the user has hidden
     friends: Sequence[str] = ()  # public ids of users

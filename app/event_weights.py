@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from types import MappingProxyType
 from typing import TypeAlias
+from zlib import crc32
 
 import numpy as np
 from numpy.typing import NDArray
@@ -116,6 +117,14 @@ def _operation(node: ast.expr) -> tuple[Callable[..., np.ndarray], list[ast.expr
 
 def _choose(test: EventValues, one: EventValues, other: EventValues) -> EventValues:
     return np.where(test != 0, one, other)
+
+
+def type_code(kind: str) -> int:
+    """Return the code of an event type in ``History.types``: a hash of its name.
+
+    It is the same in every bundle, so that a history needs no table of names.
+    """
+    return crc32(kind.encode()) - 2**31
 
 
 TYPE_WEIGHTS: Mapping[str, float] = {  # a like is 1; negative types count against the item

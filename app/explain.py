@@ -18,6 +18,7 @@ from app.request_log.request_record import RequestedExclusions
 from app.rerank.filters import is_permitted
 from app.rerank.policies import find_policy
 from app.rerank.policy_settings import PolicySettings
+from app.rerank.seen import seen_rules
 from app.rerank.slate_builder import COMPLETION, SlateBuilder
 from app.rerank.slate_draft import SlateDraft
 from app.stages import Reranker
@@ -98,16 +99,16 @@ def attribute_exclusions(
 ) -> dict[str, NDArray[np.bool_]]:
     """Return for each name of ``EXCLUSION_REASONS`` which of ``rows`` it excludes, (n,).
 
-    A row counts for the first name that excludes it. A query holds the newest events only. What
-    older ones exclude counts as seen, or as disliked where seen items are not dropped.
+    A row counts for the first name that excludes it. A query holds the newest events only. Older
+    dislikes count as seen, or as disliked where no event hides its item.
     """
-    drops_seen = settings.seen == "drop"
+    drops_seen = seen_rules(settings.seen).hides
     excluded_by = {
         "hidden": query.hidden,
         "disliked": disliked_rows(query.history),
         "exclude": requested.exclude,
         "earlier_pages": requested.earlier,
-        "seen": query.history.rows if drops_seen else NO_ROWS,
+        "seen": query.seen if drops_seen else NO_ROWS,
         "shown": query.impressions if settings.shown == "drop" else NO_ROWS,
     }
     remaining, masks = np.isin(rows, query.excluded), {}

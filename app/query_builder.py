@@ -24,6 +24,7 @@ from app.contracts import (
 from app.features.user_segments import override_segment_codes
 from app.rerank.filters import PolicyFilters
 from app.rerank.policy_settings import PolicySettings
+from app.rerank.seen import SeenRules, seen_rules
 from app.state.counters import PopularityCounters
 
 MAX_QUERY_EVENTS = 500  # events; more add nothing to the vectors and cost time in every stage
@@ -33,17 +34,21 @@ MIN_OPINION_WEIGHT = 0.5  # least absolute weight of an opinion: a view does not
 
 
 def join_histories(parts: list[History]) -> History:
-    """Merge histories, newest first. Events of the same item at the same time become one."""
+    """Merge histories, newest first. Events of one item, time and type become one."""
     parts = [part for part in parts if len(part)]
     if len(parts) <= 1:
         return parts[0] if parts else NO_HISTORY
+    if all(len(part.types) for part in parts):
+        types = np.concatenate([part.types for part in parts])
+    else:
+        types = np.zeros(sum(map(len, parts)), np.int32)
     rows, values, weights, times = map(np.concatenate, zip(*map(_columns, parts), strict=True))
-    whole = History(rows, values, weights, times)
-    order = np.lexsort((whole.rows, -whole.times))
-    rows, times = whole.rows[order], whole.times[order]
+    order = np.lexsort((types, rows, -times))
+    rows, times, types = rows[order], times[order], types[order]
     new = np.ones(len(order), np.bool_)
-    new[1:] = (np.diff(rows) != 0) | (np.diff(times) != 0)
-    return whole.take(order[new])
+    new[1:] = (rows[1:] != rows[:-1]) | (times[1:] != times[:-1]) | (types[1:] != types[:-1])
+    chosen = order[new]
+    return History(rows[new], values[chosen], weights[chosen], times[new], types=types[new])
 
 
 def _columns(part: History) -> tuple[np.ndarray, ...]:
@@ -115,14 +120,22 @@ class QueryBuilder:
         user_row = self.user_row(request.user, record)
         history = join_histories([request.inline, recent, users.history(user_row)])
         counters_at = self.counters.now
+        now = max(counters_at, float(history.times[0]) if len(history) else 0.0)
+        settings = self.settings_for(request.scene)
+        rules = seen_rules(settings.seen)
+        seen = self._seen(history, recent, rules, now)
+        shown = recent.impressions if settings.shown == "drop" else NO_ROWS
+        excluded = np.concatenate([seen, record.hidden, shown, request.exclude])
         return Query(
             **request.options(),
             user_row=user_row,
             history=history.newest(MAX_QUERY_EVENTS),
-            excluded=self._excluded(history, recent, request),
+            excluded=np.unique(excluded),
+            seen=seen,
+            demoted=rules.demoted(history) if rules.demotes else NO_ROWS,
             segments=self.segments(user_row, record),
             vectors=self.empty_vectors(),
-            now=max(counters_at, float(history.times[0]) if len(history) else 0.0),
+            now=now,
             counters_at=counters_at,
             impressions=recent.impressions,
             hidden=record.hidden,
@@ -159,15 +172,13 @@ class QueryBuilder:
         """Return the settings of a scene."""
         return self.filters.settings_for(scene) if self.filters else DEFAULT_SETTINGS
 
-    def _excluded(self, history: History, recent: History, request: Request) -> Rows:
-        """Return the rows that are seen, hidden or excluded by the caller, ascending."""
-        settings = self.settings_for(request.scene)
-        seen = history.rows if settings.seen == "drop" else disliked_rows(history)
+    def _seen(self, history: History, recent: History, rules: SeenRules, now: float) -> Rows:
+        """Return the items that the user's events hide, dislikes included; they may repeat."""
+        seen = rules.hidden(history, now)
+        if len(seen) < len(history):
+            seen = np.concatenate([seen, disliked_rows(history)])
         restored = _restored_rows(history, recent)
-        if len(restored):
-            seen = seen[~np.isin(seen, restored)]
-        shown = recent.impressions if settings.shown == "drop" else NO_ROWS
-        return np.unique(np.concatenate([seen, recent.record.hidden, shown, request.exclude]))
+        return seen[~np.isin(seen, restored)] if len(restored) else seen
 
     def solve_vectors(self, query: Query) -> UserVectors:
         """Solve the user's vectors from the history."""

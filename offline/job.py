@@ -13,6 +13,7 @@ from app.artifacts import Rankers
 from app.build import FunnelConfig
 from app.cpu import Cpu
 from app.deadline import NO_CHECKPOINTS
+from app.rerank.seen import seen_rules
 from offline.config import JobConfig
 from offline.data.dataset import Dataset
 from offline.data.errors import DataError
@@ -193,7 +194,7 @@ def collect_window_rows(
 ) -> RankTable:
     """Collect the training rows of one window: run the real recall at the moments of its users."""
     models = fit_models(dataset, dataset.log.before(start), config.recall, start)
-    active = find_active_users(dataset.log, start, end)
+    active = find_active_users(dataset.log, start, end, seen_rules(config.policy.seen))
     users = sample_users(active, config.users_per_window, config.seed)
     users = add_later_moments(dataset.log, users, start, end, config.seed)
     if choose_objectives(config.objectives, dataset.traits, config.rankers.fine):
@@ -212,7 +213,7 @@ def build_holdout(
     """
     cut, end = split.test_start, split.test_end
     models = fit_models(dataset, dataset.log.before(cut), config.recall, cut)
-    active = find_active_users(dataset.log, cut, end)
+    active = find_active_users(dataset.log, cut, end, seen_rules(config.policy.seen))
     users = sample_users(active, 3 * config.users_per_window, config.seed)
     if not users:
         raise DataError(

@@ -22,7 +22,8 @@ def _flat(config: Any, prefix: str) -> Iterator[tuple[str, SettingValue]]:
             continue
         if is_dataclass(value):
             yield from _flat(value, f"{name}.")
-        elif isinstance(value, Mapping):  # the channels: as in the file, beside their models
+        elif isinstance(value, Mapping) and all(map(is_dataclass, value.values())):
+            # the channels: as in the file, beside their models
             for channel, channel_config in value.items():
                 yield from _flat(channel_config, f"recall.{channel}.")
         else:

@@ -113,6 +113,7 @@ def _load_models(folder: Path, manifest: Manifest) -> Models:
         has_cold_items="cold_items.slope.npy" in manifest.files,
         has_tag_lists=manifest.format > FORMAT_WITHOUT_TAG_LISTS,
         has_marked_flags="catalogue.flags.npy" in manifest.files,
+        has_event_types="users.types.npy" in manifest.files,
     )
     parts = read_arrays(folder, files)
     return Models(

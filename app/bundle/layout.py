@@ -74,6 +74,7 @@ TAG_LIST_ARRAYS = tuple(
         ("names", "bytes", f"names of {tags}", "names.keys"),
     )
 )
+TYPE_ARRAYS = (_array("users.types", "int32", "events"),)
 COLD_ITEM_ARRAYS = tuple(
     _array(f"cold_items.{name.rpartition('.')[2]}", dtype, *shape, path=f"cold_item_model.{name}")
     for name, dtype, *shape in (
@@ -97,6 +98,7 @@ def list_arrays(
     has_cold_items: bool,
     has_tag_lists: bool = True,
     has_marked_flags: bool = False,
+    has_event_types: bool = False,
 ) -> list[ArrayFile]:
     """Return every array of a bundle with these tables and item attributes.
 
@@ -106,6 +108,7 @@ def list_arrays(
         *MODEL_ARRAYS,
         *(TAG_LIST_ARRAYS if has_tag_lists else ()),
         *(MARKED_FLAGS if has_marked_flags else ()),
+        *(TYPE_ARRAYS if has_event_types else ()),
         *(COLD_ITEM_ARRAYS if has_cold_items else ()),
         *(entry for name in sorted(tables) for entry in _table_arrays(name)),
         *_attribute_arrays(attributes),
@@ -142,6 +145,7 @@ def collect_arrays(models: Models) -> dict[str, NDArray[Any]]:
         list(models.tables),
         dict(column_kinds(models.catalogue.attributes)),
         has_cold_items=models.cold_item_model is not None,
+        has_event_types=len(models.users.types) == len(models.users.rows),
     )
     arrays = {entry.file: _in_order(entry, _find(models, entry.path)) for entry in files}
     check_arrays(files, arrays)

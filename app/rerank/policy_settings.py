@@ -1,13 +1,13 @@
 """The settings that the policies of the last stage read: one frozen record for each scene."""
 
-from typing import Any, Literal, TypeAlias
+from typing import Annotated, Any, Literal, TypeAlias
 
-from pydantic import ConfigDict, Field
+from pydantic import AfterValidator, ConfigDict, Field
 from pydantic.dataclasses import dataclass
 
 from app.contracts import Count, NotNegative, Share, Whole
+from app.rerank.seen import DEFAULT_SEEN, RepeatAction, SeenSetting, check_seen
 
-RepeatAction: TypeAlias = Literal["drop", "demote", "keep"]
 ExplorationMethod: TypeAlias = Literal["ucb", "thompson", "epsilon_greedy"]
 
 FROZEN = ConfigDict(extra="forbid")
@@ -53,8 +53,12 @@ class PolicySettings:
         default=100,
         description="number of the user's best unlisted candidates that a slot chooses from",
     )
-    seen: RepeatAction = Field(
-        default="drop", description="items that the user has acted on: `drop`, `demote` or `keep`"
+    seen: Annotated[SeenSetting, AfterValidator(check_seen)] = Field(
+        default_factory=DEFAULT_SEEN.copy,
+        description="items that the user has acted on: `drop`, `demote` or `keep`, or a rule for "
+        'each event type: `{purchase = "30d", view = "keep"}` hides what was bought for 30 days '
+        "and views not at all; `hide` is for good. Types that it does not name stay as they are "
+        "by default: views hide for a day, all others (`default`) for good",
     )
     shown: RepeatAction = Field(
         default="keep",

@@ -33,7 +33,7 @@ def boost_new_items(draft: SlateDraft, context: RerankContext) -> SlateDraft:
 def demote_seen(draft: SlateDraft, context: RerankContext) -> SlateDraft:
     """Subtract the demotion from seen and shown items, where the scene demotes these."""
     settings, query = context.settings, context.query
-    seen = query.history.rows if settings.seen == "demote" else NO_ROWS
+    seen = query.demoted
     shown = query.impressions if settings.shown == "demote" else NO_ROWS
     if not len(seen) and not len(shown):
         return draft

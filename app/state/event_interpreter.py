@@ -7,8 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.catalogue.ids import IdIndex
-from app.contracts import History, Scores, Times
-from app.event_weights import EventWeights
+from app.contracts import EventTypes, History, Scores, Times
+from app.event_weights import EventWeights, type_code
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -40,12 +40,18 @@ class EventInterpreter:
         rows = self.ids.rows(items)
         with np.errstate(over="ignore"):  # a value that is too large becomes inf, and is left out
             raw = np.array(values, np.float32)
-        weights, scaled = self._weigh(types, raw)
+        weights, scaled, type_codes = self._weigh(types, raw)
         usable = np.flatnonzero((rows >= 0) & np.isfinite(weights))
-        return History(rows, scaled, weights, timestamps - self.time_shift).take(usable), usable
+        return History(
+            rows.take(usable),
+            scaled.take(usable),
+            weights.take(usable),
+            (timestamps - self.time_shift).take(usable),
+            types=type_codes.take(usable),
+        ), usable
 
-    def _weigh(self, types: Sequence[str], values: Scores) -> tuple[Scores, Scores]:
-        """Return each event's weight, NaN if it has none, and its value on the data's scale."""
+    def _weigh(self, types: Sequence[str], values: Scores) -> tuple[Scores, Scores, EventTypes]:
+        """Return each event's weight, NaN if it has none, value on the data's scale, and type."""
         codes = {kind: code for code, kind in enumerate(set(types))}
         coded = np.fromiter(map(codes.__getitem__, types), np.int64, len(types))
         weights = np.full(len(types), np.nan, np.float32)
@@ -55,4 +61,5 @@ class EventInterpreter:
                 chosen = coded == code
                 weights[chosen] = self.event_weights.weigh(kind, values[chosen])
                 scaled[chosen] = self.event_weights.scale_values(kind, values[chosen])
-        return np.where(np.isfinite(values), weights, np.float32(np.nan)), scaled
+        type_codes = np.array([type_code(kind) for kind in codes], np.int32).take(coded)
+        return np.where(np.isfinite(values), weights, np.float32(np.nan)), scaled, type_codes

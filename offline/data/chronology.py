@@ -5,7 +5,8 @@ import polars as pl
 from numpy.typing import NDArray
 
 from app.catalogue.ids import IdIndex
-from app.event_weights import EventWeights
+from app.contracts import NO_TYPES, EventTypes
+from app.event_weights import EventWeights, type_code
 from offline.data.dataset import Log
 from offline.data.ids import to_rows
 from offline.data.interactions import CheckedEvents
@@ -39,12 +40,18 @@ def build_log(
         values,
         _weights(frame["kind"], values, event_weights),
         frame["time"].to_numpy().astype(np.float64),
+        _type_codes(frame["kind"]),
     )
 
 
 def _invented_times(n: int) -> NDArray[np.float64]:
     """Return n random times within one year, so that a split by time is a random split."""
     return UNTIMED_END - YEAR * np.random.default_rng(RANDOM_SEED).random(n)
+
+
+def _type_codes(kinds: pl.Series) -> EventTypes:
+    codes = {kind: type_code(kind) for kind in kinds.unique().to_list()}
+    return kinds.replace_strict(codes, return_dtype=pl.Int32).to_numpy() if codes else NO_TYPES
 
 
 def _weights(

@@ -1,13 +1,13 @@
 """The training data after reading and checking: columns in order of time, with rows for ids."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
 
 from app.catalogue.catalogue import Catalogue
 from app.catalogue.ids import IdIndex
-from app.contracts import Scores, Times
+from app.contracts import NO_TYPES, EventTypes, Scores, Times
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -19,6 +19,7 @@ class Log:
     values: Scores  # (m,) raw value: stars, plays, seconds; 1.0 if the event has none
     weights: Scores  # (m,) preference: > 0 liked, 0 neutral, < 0 disliked
     times: Times  # (m,) unix seconds, non-decreasing
+    types: EventTypes = field(default_factory=lambda: NO_TYPES)  # (m,); (0,): not known
 
     def __len__(self) -> int:
         return len(self.users)
@@ -31,6 +32,7 @@ class Log:
             self.values[chosen],
             self.weights[chosen],
             self.times[chosen],
+            self.types[chosen] if len(self.types) else self.types,
         )
 
     def before(self, time: float) -> "Log":

@@ -194,8 +194,8 @@ def compute_truth(holdout: Holdout, bounds: NDArray[np.float64]) -> Truth:
 
 
 def _new_items(holdout: Holdout, user: ActiveUser, later: Log) -> Rows:
-    seen = holdout.models.users.history(user.user).rows
-    return np.setdiff1d(later.items, seen).astype(np.int64)
+    hidden = user.seen.hidden(holdout.models.users.history(user.user), holdout.cut)
+    return np.setdiff1d(later.items, hidden).astype(np.int64)
 
 
 def _compute_lists(

@@ -191,11 +191,12 @@ def without_decay(config: RecallConfig) -> RecallConfig:
 
 
 def build_users(log: Log, ids: IdIndex, segments: NDArray[np.int32]) -> Users:
-    """Return the events of each user, newest first; events of the same second in row order.
+    """Return the events of each user, newest first; those of one time by row, then type.
 
     Serving joins histories in the same order (``app.query_builder.join_histories``).
     """
-    order = np.lexsort((log.items, -log.times, log.users))
+    keys = (log.types,) if len(log.types) else ()
+    order = np.lexsort((*keys, log.items, -log.times, log.users))
     lengths = np.bincount(log.users, minlength=len(ids))
     return Users(
         ids=ids,
@@ -205,6 +206,7 @@ def build_users(log: Log, ids: IdIndex, segments: NDArray[np.int32]) -> Users:
         weights=log.weights[order],
         times=log.times[order],
         segments=segments,
+        types=log.types[order] if len(log.types) else log.types,
     )
 
 

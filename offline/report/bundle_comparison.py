@@ -92,7 +92,10 @@ def shared_window(
     if not len(users):
         return None
     models = holdout.models
-    seen = RowSets.of([models.users.history(holdout.users[user].user).rows for user in users])
+    active = [holdout.users[user] for user in users]
+    seen = RowSets.of(
+        [user.seen.hidden(models.users.history(user.user), holdout.cut) for user in active]
+    )
     a, b = (rows[users] for rows in lists)
     comparison = compare_methods(
         {

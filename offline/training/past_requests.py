@@ -21,7 +21,8 @@ from app.contracts import (
 from app.event_weights import EventWeights
 from app.features.user_segments import segment_rows
 from app.funnel import Funnel, FunnelRun, RankStage
-from app.query_builder import QueryBuilder
+from app.query_builder import MIN_OPINION_WEIGHT, QueryBuilder
+from app.rerank.seen import DEFAULT_RULES, SeenRules
 from app.state.counters import PopularityCounters
 from app.state.histories import MemoryHistories
 from app.state.table_readers import MappedTables
@@ -33,24 +34,35 @@ class ActiveUser:
     """A user who was active after a moment, and the new items they then liked."""
 
     user: int  # row among the data set's users
-    relevant: Rows  # (r,) unique, sorted: positive events from the moment on, not seen before
+    relevant: Rows  # (r,) unique, sorted: positive events from the moment on, not hidden then
     at: float = -np.inf  # the moment, unix seconds; at the earliest that of the models
     since: History = NO_HISTORY  # events after the models were fitted and before the moment
     later: Log = NO_LOG  # all events from the moment on, where objectives need them
+    seen: SeenRules = DEFAULT_RULES  # which events hide their item
 
 
-def find_active_users(log: Log, start: float, end: float) -> list[ActiveUser]:
-    """Return the users who liked a new item in ``[start, end)``, by user row."""
+def find_active_users(
+    log: Log, start: float, end: float, seen: SeenRules = DEFAULT_RULES
+) -> list[ActiveUser]:
+    """Return the users who liked an item in ``[start, end)`` that was not hidden, by user row."""
     window = log.between(start, end)
-    earlier = log.before(start)
+    earlier = hiding_events(log.before(start), start, seen)
     is_liked = window.weights > 0
     n_items = int(log.items.max(initial=0)) + 1
-    seen = np.unique(earlier.users.astype(np.int64) * n_items + earlier.items)
+    hidden = np.unique(earlier.users.astype(np.int64) * n_items + earlier.items)
     liked = np.unique(window.users[is_liked].astype(np.int64) * n_items + window.items[is_liked])
-    liked = np.setdiff1d(liked, seen, assume_unique=True)
+    liked = np.setdiff1d(liked, hidden, assume_unique=True)
     users, first = np.unique(liked // n_items, return_index=True)
     parts = np.split(liked % n_items, first)[1:]
-    return [ActiveUser(int(user), part) for user, part in zip(users, parts, strict=True)]
+    return [ActiveUser(int(user), part, seen=seen) for user, part in zip(users, parts, strict=True)]
+
+
+def hiding_events(log: Log, now: float, seen: SeenRules) -> Log:
+    """Return the events that hide their item from their user at ``now``, unix seconds."""
+    is_hiding = seen.are_hiding(log.types, log.times, now)
+    if is_hiding is None:
+        return log
+    return log.take(np.flatnonzero(is_hiding | (log.weights <= -MIN_OPINION_WEIGHT)))
 
 
 def add_later_moments(
@@ -91,7 +103,8 @@ def advance_user(own: Log, user: ActiveUser, events: int) -> ActiveUser | None:
     """Return a user after their first ``events`` events; None: nothing relevant comes later."""
     past, later = own.take(slice(0, events)), own.take(slice(events, None))
     relevant = np.intersect1d(user.relevant, later.items[later.weights > 0])
-    relevant = np.setdiff1d(relevant, past.items).astype(np.int64)
+    hiding = hiding_events(past, float(later.times[0]), user.seen) if len(later) else past
+    relevant = np.setdiff1d(relevant, hiding.items).astype(np.int64)
     if not len(relevant):
         return None
     newest = np.arange(len(past))[::-1]
@@ -100,8 +113,9 @@ def advance_user(own: Log, user: ActiveUser, events: int) -> ActiveUser | None:
         past.values[newest],
         past.weights[newest],
         past.times[newest],
+        types=past.types[newest] if len(past.types) else past.types,
     )
-    return ActiveUser(user.user, relevant, float(later.times[0]), since)
+    return ActiveUser(user.user, relevant, float(later.times[0]), since, seen=user.seen)
 
 
 def add_later_events(

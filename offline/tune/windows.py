@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+from app.rerank.seen import seen_rules
 from offline.config import JobConfig
 from offline.data.dataset import Dataset
 from offline.data.errors import DataError
@@ -65,6 +66,6 @@ class TuningData:
     def users(self, window: int, config: JobConfig) -> list[ActiveUser]:
         """Return the users of a window and their moments, as ``collect_window_rows`` finds them."""
         log, (start, end) = self.dataset.log, self.windows[window]
-        active = find_active_users(log, start, end)
+        active = find_active_users(log, start, end, seen_rules(config.policy.seen))
         users = sample_users(active, config.users_per_window, config.seed)
         return add_later_moments(log, users, start, end, config.seed)

@@ -315,7 +315,7 @@ def done_by(log, asker):
     """What the asker did in the window until the moment of asking."""
     window = log.between(START, asker.at)
     own = window.take(np.flatnonzero(window.users == asker.user)[::-1])
-    return History(own.items.astype(np.int64), own.values, own.weights, own.times)
+    return History(own.items.astype(np.int64), own.values, own.weights, own.times, types=own.types)
 
 
 @pytest.mark.parametrize("last", [LATE[0], LATE[-1]])

@@ -11,6 +11,7 @@ from app.artifacts import Sizes
 from app.build import FunnelConfig
 from app.bundle.bundle import load_bundle
 from app.deadline import NO_CHECKPOINTS
+from app.event_weights import type_code
 from app.features.views import FINE_VIEW, column_names
 from app.rank.kinds import OBJECTIVE_BLEND
 from app.rank.objectives import RELEVANT, ObjectiveBlend, apply_objective_weights
@@ -261,7 +262,9 @@ def test_what_each_user_did_after_the_cut_is_told_by_objective(cpu, sold):
     found = compute_truth(exam, bounds)
     log, cut = sold.log, exam.cut
     for n, user in enumerate(exam.users):
-        seen = set(log.items[(log.users == user.user) & (log.times < cut)].tolist())
+        is_old_view = (log.types == type_code("view")) & (log.times <= cut - 86_400)
+        seen = log.items[(log.users == user.user) & (log.times < cut) & ~is_old_view]
+        seen = set(seen.tolist())
         clicked, bought, worth = set(), set(), {}
         for event in np.flatnonzero((log.users == user.user) & (log.times >= cut)):
             item = int(log.items[event])

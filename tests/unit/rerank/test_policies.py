@@ -10,7 +10,7 @@ from app.rerank.mmr import mmr
 from app.rerank.policies import DEFAULT_ORDER, SceneSettings
 from app.rerank.utility import freshness_bonus
 from app.state.counters import PopularityCounters
-from tests.fakes import ITEMS, PROVIDERS, START, history, pool, query, rows
+from tests.fakes import ITEMS, PROVIDERS, START, pool, query, rows
 from tests.unit.rerank.slates import (
     BEST,
     CATALOGUE,
@@ -27,9 +27,8 @@ DEMOTING = replace(PLAIN, seen="demote", demotion=2.0)
 
 
 def test_seen_items_are_demoted_where_the_scene_says_so():
-    acted = query(k=20, history=history((20, 5, 1, 9e8), (22, 5, 1, 9e8)))
+    acted = query(k=20, demoted=rows(20, 22))
     assert shown(build_slate(DEMOTING, acted))[-2:] == [20, 22]
-    assert shown(build_slate(replace(DEMOTING, seen="keep"), acted))[0] == 20
     assert shown(build_slate(DEMOTING, query(k=20)))[0] == 20
 
 
