@@ -91,7 +91,7 @@ COLD_ITEM_ARRAYS = tuple(
 )
 
 
-def list_arrays(
+def list_arrays(  # noqa: PLR0913 - one flag for each optional part
     tables: Sequence[str],
     attributes: Mapping[str, ColumnKind],
     *,
