@@ -17,7 +17,7 @@ def channel_columns(context: FeatureContext) -> Columns:
     """Rank of the candidate in each channel's list, and the z-score of its signal there."""
     # The last list of a pool is that of the fallback, which is no channel.
     pool = context.pool
-    return channel_features(pool.ranks, pool.signals, RANK_OFFSET, MIN_SIGNAL, MAX_SIGNAL)
+    return [channel_features(pool.ranks, pool.signals, RANK_OFFSET, MIN_SIGNAL, MAX_SIGNAL)]
 
 
 def channel_group(channels: Sequence[ChannelSpec[Any]]) -> FeatureGroup:
@@ -47,7 +47,7 @@ def channel_group(channels: Sequence[ChannelSpec[Any]]) -> FeatureGroup:
 
 def agreement_columns(context: FeatureContext) -> Columns:
     """Number of channels that propose the candidate, and its fused rank."""
-    return agreement_features(context.pool.ranks, float(RRF_OFFSET))
+    return [agreement_features(context.pool.ranks, float(RRF_OFFSET))]
 
 
 AGREEMENT = FeatureGroup(

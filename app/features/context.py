@@ -12,8 +12,8 @@ from app.contracts import NO_SCORES, Candidates, Matrix, Query, Scores
 from app.state.counters import PopularityCounters
 
 BLOCK_ITEMS = 65_536  # items whose categories are summed at a time
-# (n,) each, or (columns, n); a float fills a column
-Columns: TypeAlias = Matrix | Sequence[NDArray[np.floating] | float]
+# (n,) is a column, (columns, n) several; a float fills a column
+Columns: TypeAlias = Sequence[NDArray[np.floating] | float]
 
 
 @dataclass(frozen=True, slots=True, eq=False)

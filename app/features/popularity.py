@@ -19,17 +19,12 @@ def popularity_columns(context: FeatureContext) -> Columns:
     """Popularity of the item over days to years, whether it grows, and the age of the item."""
     # As of ``counters_at``: popularity does not decay while no events arrive.
     counters, now = context.counters, context.query.counters_at
-    return popularity_features(
-        counters.liked.T,
-        counters.counts.T,
-        counters.decay_at(now),
-        counters.total_at(now),
-        counters.first_seen,
-        counters.mean_value,
-        now,
-        MONTH,
-        context.pool.rows,
-    )
+    liked, counts = counters.liked.T, counters.counts.T
+    decay, totals = counters.decay_at(now), counters.total_at(now)
+    by_item = (counters.first_seen, counters.mean_value)
+    return [
+        popularity_features(liked, counts, decay, totals, *by_item, now, MONTH, context.pool.rows)
+    ]
 
 
 def _window(half_life: float) -> str:

@@ -46,11 +46,10 @@ def nearness_columns(context: FeatureContext) -> Columns:
         return [np.nan] * 8
     rows = context.pool.rows
     return [
-        column
+        nearness_features(items, lengths, rows, liked.rows)
+        if items.shape[1]
+        else np.full((4, len(rows)), np.nan, np.float32)
         for items, lengths in context.spaces
-        for column in (
-            nearness_features(items, lengths, rows, liked.rows) if items.shape[1] else [np.nan] * 4
-        )
     ]
 
 

@@ -21,7 +21,7 @@ def category_columns(context: FeatureContext) -> Columns:
     if not counts.any():
         return [np.nan]
     lift = np.log((counts / counts.sum() + 0.01) / (context.like_shares.categories + 0.01))
-    return category_means(categories, lift[None], context.pool.rows)
+    return [category_means(categories, lift[None], context.pool.rows)]
 
 
 CATEGORY = FeatureGroup(
@@ -75,7 +75,7 @@ def affinity_columns(context: FeatureContext) -> Columns:
     value = (history.values - mean_value) @ event_categories
     value = value / (event_categories.sum(axis=0) + CATEGORY_SHRINK)
     recent = categories.take(liked.rows, axis=0).sum(axis=0, dtype=np.float64) / len(liked)
-    return category_means(categories, np.stack([value, recent]), context.pool.rows)
+    return [category_means(categories, np.stack([value, recent]), context.pool.rows)]
 
 
 AFFINITY = FeatureGroup(

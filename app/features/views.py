@@ -91,15 +91,16 @@ class FeatureBuilder:
         columns = np.empty((sum(len(group.features) for group in self.view), len(pool)), np.float32)
         columns[:at] = pool.features.T
         for group in self._after(at):
-            values = group.compute(context)
-            if len(values) != len(group.features):
+            end = at + len(group.features)
+            for block in group.compute(context):
+                n = len(block) if isinstance(block, np.ndarray) and block.ndim > 1 else 1
+                columns[at : at + n] = block
+                at += n
+            if at != end:
                 raise ValueError(
-                    f"{group.name} computes {len(values)} columns and declares "
+                    f"{group.name} computes {len(group.features) + at - end} columns and declares "
                     f"{len(group.features)}"
                 )
-            for column in values:
-                columns[at] = column
-                at += 1
         return columns.T
 
     def _after(self, n_columns: int) -> Iterator[FeatureGroup]:

@@ -8,10 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.kernels.compiled import inline, kernel, read, scalar
+from app.kernels.products import LANES, dot
 
 DAY = 86_400.0  # seconds
 MIN_SHARE = 1e-9  # P(item) of an item without an event when the bundle was made
-LANES = 8  # partial sums of a product: a single sum would wait for each addition
 EXPONENT_BITS, EXPONENT_BIAS = 52, 1023
 MANTISSA = np.int64((1 << EXPONENT_BITS) - 1)
 ONE = np.int64(EXPONENT_BIAS << EXPONENT_BITS)  # the bits of 1.0
@@ -36,27 +36,6 @@ def log(x: float) -> float:
     q = s * s
     series = q * (1 / 3 + q * (1 / 5 + q * (1 / 7 + q * (1 / 9 + q * (1 / 11 + q * (1 / 13))))))
     return e * LN2 + 2.0 * s + 2.0 * s * series
-
-
-@inline
-def dot(a: NDArray[np.float32], b: NDArray[np.float32]) -> np.float32:
-    """Return the product of two vectors, summed in eight lanes."""
-    n = len(a)
-    s0 = s1 = s2 = s3 = s4 = s5 = s6 = s7 = np.float32(0.0)
-    whole = n - n % LANES
-    for d in range(0, whole, LANES):
-        s0 += a[d] * b[d]
-        s1 += a[d + 1] * b[d + 1]
-        s2 += a[d + 2] * b[d + 2]
-        s3 += a[d + 3] * b[d + 3]
-        s4 += a[d + 4] * b[d + 4]
-        s5 += a[d + 5] * b[d + 5]
-        s6 += a[d + 6] * b[d + 6]
-        s7 += a[d + 7] * b[d + 7]
-    total = ((s0 + s1) + (s2 + s3)) + ((s4 + s5) + (s6 + s7))
-    for d in range(whole, n):
-        total += a[d] * b[d]
-    return total
 
 
 @inline
@@ -95,25 +74,25 @@ def channel_features(
         most: largest z-score.
     """
     n, n_lists = ranks.shape[0], ranks.shape[1] - 1
-    columns = np.zeros((2 * n_lists, n), np.float32)
-    for c in range(n_lists):
+    columns = np.empty((2 * n_lists, n), np.float32)
+    values, is_listed = np.empty(n), np.empty(n, np.bool_)
+    for c in range(n_lists):  # no branches: most items are in some of the lists only
         total, squares, count = 0.0, 0.0, 0
         for i in range(n):
-            if ranks[i, c] >= 0:
-                total += np.float64(signals[i, c])
-                count += 1
+            is_listed[i] = ranks[i, c] >= 0
+            values[i] = np.float64(signals[i, c])
+            total += values[i] if is_listed[i] else 0.0
+            count += is_listed[i]
         mean = total / max(count, 1)
         for i in range(n):
-            if ranks[i, c] >= 0:
-                squares += (np.float64(signals[i, c]) - mean) ** 2
+            values[i] -= mean
+            squares += values[i] ** 2 if is_listed[i] else 0.0
         spread = np.sqrt(squares / max(count, 1)) + MIN_SPREAD
         for i in range(n):
-            if ranks[i, c] >= 0:
-                columns[c, i] = np.float32(1.0) / (np.float32(ranks[i, c]) + rank_offset)
-                z = np.float32((np.float64(signals[i, c]) - mean) / spread)
-                columns[n_lists + c, i] = min(max(z, least), most)
-            else:
-                columns[n_lists + c, i] = least
+            reciprocal = np.float32(1.0) / (np.float32(ranks[i, c]) + rank_offset)
+            z = min(max(np.float32(values[i] / spread), least), most)
+            columns[c, i] = reciprocal if is_listed[i] else np.float32(0.0)
+            columns[n_lists + c, i] = z if is_listed[i] else least
     return columns
 
 
@@ -124,10 +103,10 @@ def agreement_features(ranks: NDArray[np.int32], rrf_offset: float) -> NDArray[n
     columns = np.zeros((2, n), np.float32)
     for i in range(n):
         for c in range(n_lists):
-            if ranks[i, c] >= 0:
-                if c < n_lists - 1:
-                    columns[0, i] += np.float32(1.0)
-                columns[1, i] += np.float32(1.0) / (np.float32(ranks[i, c]) + rrf_offset)
+            is_listed = ranks[i, c] >= 0
+            reciprocal = np.float32(1.0) / (np.float32(ranks[i, c]) + rrf_offset)
+            columns[0, i] += np.float32(is_listed and c < n_lists - 1)
+            columns[1, i] += reciprocal if is_listed else np.float32(0.0)
     return columns
 
 
@@ -313,10 +292,17 @@ def nearness_features(
     for i in range(len(rows)):
         cosines[:] = np.float32(0.0)
         item = items[rows[i]]
-        for d in range(size):
-            value = item[d]
+        whole = size - size % 4
+        for d in range(0, whole, 4):  # four dimensions for each reading of the sums
+            v0, v1, v2, v3 = item[d], item[d + 1], item[d + 2], item[d + 3]
             for j in range(n_lanes):
-                cosines[j] += value * near[d, j]
+                total = cosines[j] + v0 * near[d, j]
+                total += v1 * near[d + 1, j]
+                total += v2 * near[d + 2, j]
+                cosines[j] = total + v3 * near[d + 3, j]
+        for d in range(whole, size):
+            for j in range(n_lanes):
+                cosines[j] += item[d] * near[d, j]
         length = lengths[rows[i]] if len(lengths) else np.float32(1.0)
         total, of_five, of_all = np.float32(0.0), np.float32(-2.0), np.float32(-2.0)
         for j in range(n_events):

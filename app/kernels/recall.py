@@ -1,24 +1,39 @@
-"""Loops of recall: sum the weights of neighbours, select the best, merge the channels' lists.
+"""Loops of recall: sum the weights of neighbours, merge the channels' lists, read whole lists.
 
-No array here is as long as the catalogue: rows are counted in hash tables as large as the input.
+No array here is longer than a few times the input: rows are counted in a table with a slot for
+each row where the rows are small numbers, as in a small catalogue, and else in a hash table.
 """
 
 import numpy as np
 from numpy.typing import NDArray
 
 from app.kernels.compiled import inline, kernel, read, scalar
+from app.kernels.selection import contains, row_set
 
 NO_POSITION = -1
+MAX_SLOTS = 4  # slots for each key, at most, where each row has a slot of its own
+OWN_SLOTS = 0  # in place of a number of bits: each row has a slot of its own
 MULTIPLIER = np.uint64(0x9E3779B97F4A7C15)  # 2^64 / golden ratio (Knuth, TAOCP 3, 6.4)
 
 
 @inline
-def slot_bits(n: int) -> int:
-    """Return the number of bits of a hash table that ``n`` keys fill at most half."""
+def slot_bits(n: int, largest: int) -> int:
+    """Return the number of bits of a hash table that ``n`` keys fill at most half.
+
+    ``OWN_SLOTS`` where the ``largest`` key is small enough.
+    """
+    if largest < MAX_SLOTS * n:
+        return OWN_SLOTS
     bits = 4
     while (1 << bits) < 2 * n:
         bits += 1
     return bits
+
+
+@inline
+def new_slots(bits: int, largest: int) -> NDArray[np.int32]:
+    """Return a table of free slots."""
+    return np.zeros(largest + 1 if bits == OWN_SLOTS else 1 << bits, np.int32)
 
 
 @inline
@@ -27,6 +42,8 @@ def find_slot(slots: NDArray[np.int32], keys: NDArray[np.int64], key: int, bits:
 
     A slot holds the key's position in ``keys``, plus 1; 0: the slot is free.
     """
+    if bits == OWN_SLOTS:
+        return key
     mask = (1 << bits) - 1
     slot = np.int64((np.uint64(key) * MULTIPLIER) >> np.uint64(64 - bits))
     while slots[slot] and keys[slots[slot] - 1] != key:
@@ -34,26 +51,23 @@ def find_slot(slots: NDArray[np.int32], keys: NDArray[np.int64], key: int, bits:
     return slot
 
 
-@inline
-def contains(ascending: NDArray[np.int64], row: int) -> bool:
-    """Return whether a sorted array contains ``row``."""
-    low, high = 0, len(ascending)
-    while low < high:
-        middle = (low + high) >> 1
-        if ascending[middle] < row:
-            low = middle + 1
-        else:
-            high = middle
-    return low < len(ascending) and ascending[low] == row
-
-
 @kernel((read("i8"), read("i8")))
-def are_contained(ascending: NDArray[np.int64], rows: NDArray[np.int64]) -> NDArray[np.bool_]:
-    """Return whether a sorted array contains each of ``rows``, (n,)."""
-    result = np.empty(len(rows), np.bool_)
+def table_spans(
+    indptr: NDArray[np.int64], rows: NDArray[np.int64]
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Return where the entries of rows of a table begin and end, (n,) each.
+
+    Args:
+        indptr: (table + 1,) where each row begins; the last one is the end of the table.
+        rows: (n,) a row that the table does not have has no entries.
+    """
+    last = len(indptr) - 1
+    starts, ends = np.empty(len(rows), np.int64), np.empty(len(rows), np.int64)
     for i in range(len(rows)):
-        result[i] = contains(ascending, rows[i])
-    return result
+        has_entries = 0 <= rows[i] < last
+        row = rows[i] if has_entries else last
+        starts[i], ends[i] = indptr[row], indptr[row + has_entries]
+    return starts, ends
 
 
 @kernel(
@@ -84,11 +98,13 @@ def sum_weights(
         The unique rows in the order of their first occurrence, their sums, and how often each
         occurs; (u,) each.
     """
-    n = 0
+    n, largest = 0, 0
     for s in range(len(starts)):
         n += ends[s] - starts[s]
-    bits = slot_bits(n)
-    slots = np.zeros(1 << bits, np.int32)
+        for j in range(starts[s], ends[s]):
+            largest = max(largest, np.int64(rows[j]))
+    bits = slot_bits(n, largest)
+    slots = new_slots(bits, largest)
     unique, sums, counts = np.empty(n, np.int64), np.empty(n, np.float64), np.empty(n, np.int64)
     size = 0
     for s in range(len(starts)):
@@ -106,90 +122,6 @@ def sum_weights(
             sums[position] += weight * factor
             counts[position] += 1
     return unique[:size], sums[:size], counts[:size]
-
-
-@inline
-def sift_down(rows: NDArray[np.int64], scores: NDArray[np.floating], size: int) -> None:
-    """Restore a heap whose first entry is the worst, after the first entry has changed."""
-    parent = 0
-    while True:
-        child = 2 * parent + 1
-        if child >= size:
-            return
-        right = child + 1
-        if right < size and is_worse(scores, rows, right, child):
-            child = right
-        if not is_worse(scores, rows, child, parent):
-            return
-        scores[parent], scores[child] = scores[child], scores[parent]
-        rows[parent], rows[child] = rows[child], rows[parent]
-        parent = child
-
-
-@inline
-def is_worse(scores: NDArray[np.floating], rows: NDArray[np.int64], one: int, other: int) -> bool:
-    """Return whether an entry ranks below another: by score, then by descending row."""
-    a, b = scores[one], scores[other]
-    return a < b or (a == b and rows[one] > rows[other])
-
-
-@inline
-def best_entries(
-    rows: NDArray[np.int64],
-    scores: NDArray[np.floating],
-    excluded: NDArray[np.int64],
-    limit: int,
-) -> tuple[NDArray[np.int64], NDArray[np.floating]]:
-    """Return the ``limit`` best rows with a score above 0, best first, and their scores.
-
-    Equal scores stand in the order of their rows.
-
-    Args:
-        rows: (n,) unique.
-        scores: (n,)
-        excluded: (e,) ascending; these rows are left out.
-        limit: how many to return, at most.
-    """
-    limit = min(limit, len(rows))
-    best_rows, best = np.empty(limit, np.int64), np.empty(limit, scores.dtype)
-    size = 0
-    for i in range(len(rows)):
-        score, row = scores[i], rows[i]
-        if not score > 0 or limit == 0:
-            continue
-        is_full = size == limit
-        if is_full and (score < best[0] or (score == best[0] and row > best_rows[0])):
-            continue
-        if contains(excluded, row):
-            continue
-        if is_full:
-            best[0], best_rows[0] = score, row
-            sift_down(best_rows, best, size)
-            continue
-        child = size
-        best[child], best_rows[child] = score, row
-        size += 1
-        while child and is_worse(best, best_rows, child, (child - 1) >> 1):
-            parent = (child - 1) >> 1
-            best[parent], best[child] = best[child], best[parent]
-            best_rows[parent], best_rows[child] = best_rows[child], best_rows[parent]
-            child = parent
-    for end in range(size - 1, 0, -1):  # the worst goes to the end
-        best[0], best[end] = best[end], best[0]
-        best_rows[0], best_rows[end] = best_rows[end], best_rows[0]
-        sift_down(best_rows, best, end)
-    return best_rows[:size], best[:size]
-
-
-@kernel(*((read("i8"), read(dtype), read("i8"), scalar("i8")) for dtype in ("f4", "f8")))
-def select_top(
-    rows: NDArray[np.int64],
-    scores: NDArray[np.floating],
-    excluded: NDArray[np.int64],
-    limit: int,
-) -> tuple[NDArray[np.int64], NDArray[np.floating]]:
-    """Return ``best_entries`` of these rows."""
-    return best_entries(rows, scores, excluded, limit)
 
 
 @kernel((read("i8"), read("f4"), read("?"), read("i8"), scalar("i8")))
@@ -211,14 +143,31 @@ def first_allowed(
     """
     size = 0
     limit = min(limit, len(rows))
+    left_out = row_set(excluded)
     kept, kept_scores = np.empty(limit, np.int64), np.empty(limit, np.float32)
     for i in range(len(rows)):
         if size == limit:
             break
-        if available[rows[i]] and not contains(excluded, rows[i]):
+        if available[rows[i]] and not contains(left_out, rows[i]):
             kept[size], kept_scores[size] = rows[i], scores[i]
             size += 1
     return kept[:size], kept_scores[:size]
+
+
+@inline
+def ascending_order(
+    unique: NDArray[np.int64], slots: NDArray[np.int32], bits: int
+) -> NDArray[np.int64]:
+    """Return the positions of the keys of a table in ascending order of the keys."""
+    if bits != OWN_SLOTS:
+        return np.argsort(unique)
+    order = np.empty(len(unique), np.int64)
+    at = 0
+    for slot in slots:
+        if slot:
+            order[at] = slot - 1
+            at += 1
+    return order
 
 
 @kernel((read("i8"), read("f4"), read("i8"), read("i8"), scalar("i8")))
@@ -242,22 +191,26 @@ def merge_lists(
         The unique rows, ascending, (n,); the sums of ``1 / (offset + rank)``, (n,); the rank in
         each list, (n, c), -1 where it lacks the row; the score in each list, (n, c), else 0.
     """
-    bits = slot_bits(len(rows))
-    slots = np.zeros(1 << bits, np.int32)
+    largest = 0
+    for i in range(len(rows)):
+        largest = max(largest, rows[i])
+    bits = slot_bits(len(rows), largest)
+    slots = new_slots(bits, largest)
+    left_out = row_set(excluded)
     unique = np.empty(len(rows), np.int64)
     positions = np.empty(len(rows), np.int64)
     size = 0
     for i in range(len(rows)):
         slot = find_slot(slots, unique, rows[i], bits)
         if not slots[slot]:
-            if contains(excluded, rows[i]):
+            if contains(left_out, rows[i]):
                 positions[i] = NO_POSITION
                 continue
             unique[size] = rows[i]
             size += 1
             slots[slot] = size
         positions[i] = slots[slot] - 1
-    order = np.argsort(unique[:size])
+    order = ascending_order(unique[:size], slots, bits)
     place = np.empty(size, np.int64)
     for i in range(size):
         place[order[i]] = i

@@ -1,7 +1,7 @@
 """Logistic regression: the coarse ranker, and the model from which the fine trees begin."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Self
 
@@ -25,6 +25,10 @@ class Logistic:
     scale: Scores  # (f,) standard deviation, never 0
     weights: Scores  # (f,)
     bias: float
+    _by_value: Scores = field(init=False, repr=False)  # (f,) ``weights / scale``
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "_by_value", self.weights / self.scale)
 
     def score(self, features: Matrix) -> Scores:
         """Return log odds, (n,): their order is that of the probability.
@@ -35,7 +39,7 @@ class Logistic:
         if features.shape[1] != len(self.weights):
             raise ValueError(f"{features.shape[1]} columns for {len(self.weights)} weights")
         columns = np.ascontiguousarray(features.T, np.float32)
-        return linear_scores(columns, self.mean, self.weights / self.scale, self.bias)
+        return linear_scores(columns, self.mean, self._by_value, self.bias)
 
     @property
     def columns(self) -> tuple[str, ...]:

@@ -4,7 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.contracts import Proposal, Query, Rows
-from app.kernels.recall import select_top
+from app.kernels.selection import select_top
 
 
 def propose(query: Query, rows: Rows, scores: NDArray[np.floating], limit: int) -> Proposal:

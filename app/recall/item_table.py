@@ -5,8 +5,10 @@ One class serves every such table: Item-CF (Sarwar et al., 2001), EASE (Steck, 2
 """
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
+from numpy.typing import NDArray
 
 from app.contracts import History, Proposal, Query
 from app.kernels.recall import sum_weights
@@ -24,6 +26,14 @@ class ItemTableChannelConfig(ChannelConfig):
     decay: float = 0.98  # weight of each older event, relative to the next newer one
 
 
+@lru_cache
+def _powers(base: float, n: int) -> NDArray[np.float64]:
+    """Return the powers 0 to ``n - 1`` of ``base``, (n,)."""
+    powers: NDArray[np.float64] = np.power(base, np.arange(n))
+    powers.flags.writeable = False
+    return powers
+
+
 @dataclass(frozen=True, slots=True)
 class ItemTableRecall:
     """Sums the rows of one table that belong to the user's history."""
@@ -38,7 +48,7 @@ class ItemTableRecall:
 
     def sum(self, query: Query, liked: History, near: NeighbourSpans, limit: int) -> Proposal:
         """Sum the weights of all neighbours of liked items; newer likes count more."""
-        weights = np.maximum(liked.weights, 0.1) * self.config.decay ** np.arange(len(liked))
+        weights = np.maximum(liked.weights, 0.1) * _powers(self.config.decay, len(liked))
         spans = (near.starts, near.ends, weights, near.rows, near.weights)
         rows, scores, _ = sum_weights(*spans, -np.inf)
         return propose(query, rows, scores, limit)

@@ -7,7 +7,8 @@ from numpy.typing import NDArray
 
 from app.artifacts import Users
 from app.contracts import History, Proposal, Query
-from app.kernels.recall import select_top, sum_weights
+from app.kernels.recall import sum_weights
+from app.kernels.selection import select_top
 from app.recall.accumulate import propose
 from app.recall.channel import ChannelConfig, ChannelInputs, ChannelSpec
 from app.recall.table_channel import RemoteTableChannel, TableChannel, table_channel

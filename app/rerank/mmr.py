@@ -3,11 +3,14 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from app.contracts import EXPLORE, Matrix, Scores
+from app.contracts import EXPLORE, Matrix, Rows, Scores
+from app.kernels.selection import choose_diverse
 from app.rerank.slate_draft import RerankContext, SlateDraft
 
 
-def mmr(relevance: Scores, vectors: Matrix, k: int, diversity: float) -> NDArray[np.intp]:
+def mmr(
+    relevance: Scores, vectors: Matrix, rows: Rows, k: int, diversity: float
+) -> NDArray[np.intp]:
     """Choose ``k`` of n candidates, best first, as positions in the input.
 
     Each step takes the largest ``(1 - diversity)·relevance - diversity·(largest cosine to an item
@@ -15,27 +18,20 @@ def mmr(relevance: Scores, vectors: Matrix, k: int, diversity: float) -> NDArray
 
     Args:
         relevance: (n,) in [0, 1].
-        vectors: (n, d) unit length, or zero for an item without content.
+        vectors: (catalogue, d) unit length, or zero for an item without content.
+        rows: (n,) rows of ``vectors``.
         k: how many to choose; n if there are fewer.
         diversity: 0 keeps the order of relevance; 1 looks at dissimilarity only.
     """
-    k = min(k, len(relevance))
-    weighted = (1.0 - diversity) * relevance.astype(np.float64)
-    nearest = np.zeros(len(relevance))
-    chosen = np.empty(k, np.intp)
-    for at in range(k):
-        best = int(np.argmax(weighted - diversity * nearest))
-        chosen[at] = best
-        weighted[best] = -np.inf
-        np.maximum(nearest, vectors @ vectors[best], out=nearest)
-    return chosen
+    return choose_diverse(relevance, vectors, rows, k, diversity)
 
 
 def diversify(draft: SlateDraft, context: RerankContext) -> SlateDraft:
     """Fill the organic positions of the list by MMR; those of exploration stay free."""
     rest = draft.unlisted if len(draft.listed) else np.arange(len(draft.pool))
-    vectors = context.content[draft.pool.rows[rest]]
+    rows = draft.pool.rows.take(rest)
     explored = int(np.count_nonzero(draft.slots == EXPLORE))  # where exploration acts earlier
     reserved = context.count_explore_slots(len(draft.pool)) - explored
     room = max(context.query.k - len(draft.listed) - max(reserved, 0), 0)
-    return draft.append(rest[mmr(draft.utility[rest], vectors, room, context.settings.diversity)])
+    utility, diversity = draft.utility.take(rest), context.settings.diversity
+    return draft.append(rest[mmr(utility, context.content, rows, room, diversity)])

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from app.artifacts import DAY, HALF_LIVES, Models, Popularity
 from app.contracts import NO_ROWS, Proposal, Rows, Scores, StreamOffsets, Times
 from app.copy_on_write import extend_columns, extend_rows
-from app.kernels.recall import select_top
+from app.kernels.selection import select_top
 from app.state.group_counts import SceneCounts, SegmentCounts, SegmentRows
 
 POPULAR = HALF_LIVES.index(90 * DAY)

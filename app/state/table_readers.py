@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from app.artifacts import NeighbourTable
 from app.contracts import Rows, Scores, StageError
+from app.kernels.recall import table_spans
 from app.stages import NeighbourSpans
 from app.state.batched_reads import BatchedReads, Values
 from app.state.store import Store
@@ -26,10 +27,8 @@ class MappedTables:
     def spans(self, table: str, rows: Rows) -> NeighbourSpans:
         """Return where the neighbours of ``rows`` are."""
         stored = self.tables.get(table, NO_TABLE)
-        last = len(stored)  # ``indptr`` ends here: an empty span
-        existing = np.where((rows >= 0) & (rows < last), rows, last)
-        ends = stored.indptr.take(np.minimum(existing + 1, last))
-        return NeighbourSpans(stored.indptr.take(existing), ends, stored.rows, stored.weights)
+        starts, ends = table_spans(stored.indptr, rows)
+        return NeighbourSpans(starts, ends, stored.rows, stored.weights)
 
 
 @dataclass(slots=True, eq=False)

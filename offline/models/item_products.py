@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from app.artifacts import NeighbourTable
 from app.kernels.compiled import inline, kernel, read, scalar
-from app.kernels.recall import best_entries
+from app.kernels.selection import best_entries
 from offline.models.interactions import Sparse
 
 BLOCK_ITEMS = 2_048  # whose neighbours a thread computes at a time

@@ -27,7 +27,7 @@ def pools(draw):
 @given(pools(), st.integers(0, 15), st.floats(0, 1))
 def test_mmr_chooses_each_item_once_and_the_most_relevant_first(items, k, diversity):
     relevance, vectors = items
-    chosen = mmr(relevance, vectors, k, diversity)
+    chosen = mmr(relevance, vectors, np.arange(len(relevance)), k, diversity)
     assert len(chosen) == len(set(chosen.tolist())) == min(k, len(relevance))
     assert set(chosen.tolist()) <= set(range(len(relevance)))
     if len(chosen) and diversity < 1:
@@ -36,13 +36,14 @@ def test_mmr_chooses_each_item_once_and_the_most_relevant_first(items, k, divers
 
 def test_mmr_fills_up_with_similar_items_but_never_repeats_one():
     vectors = np.array([[0, 0], [1, 0], [1, 0]], np.float32)
-    assert mmr(np.zeros(3, np.float32), vectors, 3, 1.0).tolist() == [0, 1, 2]
+    assert mmr(np.zeros(3, np.float32), vectors, np.arange(3), 3, 1.0).tolist() == [0, 1, 2]
 
 
 @given(pools(), st.floats(0, 1))
 def test_each_choice_of_mmr_is_the_best_of_those_left(items, diversity):
     relevance, vectors = items
-    chosen = mmr(relevance, vectors, len(relevance), diversity).tolist()
+    n = len(relevance)
+    chosen = mmr(relevance, vectors, np.arange(n), n, diversity).tolist()
     for at, item in enumerate(chosen):
 
         def value(i, before=chosen[:at]):

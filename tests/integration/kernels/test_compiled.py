@@ -16,16 +16,16 @@ from app.kernels import compiled
 installed, home = map(Path, sys.argv[1:])
 compiled.use_installed_cache(installed, home, lambda folder: False)
 from app.kernels import recall
-print(recall.are_contained.compile())
+print(recall.first_allowed.compile())
 """
 
 
 @pytest.fixture
 def installed(tmp_path):
-    recall.are_contained.compile()
+    recall.first_allowed.compile()
     folder = tmp_path / "installed"
     folder.mkdir()
-    for file in (Path(compiled.__file__).parent / "__pycache__").glob("recall.are_contained*.nb?"):
+    for file in (Path(compiled.__file__).parent / "__pycache__").glob("recall.first_allowed*.nb?"):
         shutil.copy(file, folder)
     return folder
 

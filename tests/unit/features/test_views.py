@@ -105,11 +105,13 @@ def filled(funnel, query, pool: Candidates):
     """The columns that the fine view adds, as computed, in full precision."""
     b = funnel.fine.features
     scene = FeatureContext(b.models, b.counters, b.like_shares, query, pool)
-    return {
-        name: np.broadcast_to(np.asarray(column), len(pool))
+    columns = [
+        np.broadcast_to(column, len(pool))
         for group in FINE_ONLY
-        for name, column in zip(group.names, group.compute(scene), strict=True)
-    }
+        for block in group.compute(scene)
+        for column in np.atleast_2d(block)
+    ]
+    return dict(zip((name for group in FINE_ONLY for name in group.names), columns, strict=True))
 
 
 def widened(models, vectors, content):
