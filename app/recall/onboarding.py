@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from app.artifacts import Models
 from app.contracts import NO_ROWS, Rows
-from app.kernels.recall import select_top
+from app.kernels.selection import select_top
 
 MAX_ITEMS = 60  # length of the list: some items may be deleted, or excluded by a request
 N_MOST_LIKED = 100  # items to select from; the best of 60, 100, 150 and 200
