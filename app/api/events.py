@@ -22,6 +22,7 @@ from app.api.event_bodies import (
 from app.api.schemas import error_bodies
 from app.contracts import StageError
 from app.service.service import Service
+from app.service.serving_bundle import trained_events
 from app.state.event_codec import Event
 from app.state.event_writer import AppendOutcome, append_events
 from app.state.user_store import HIDING_EVENTS
@@ -70,6 +71,7 @@ class EventsAccepted(BaseModel):
 
     accepted: int = Field(description="New ones.")
     duplicates: int = Field(description="The user has had an event of this id: without effect.")
+    trained: int = Field(description="Of the data that the bundle was trained on: without effect.")
     too_old: int = Field(description="New ones that are older than all that a full history keeps.")
     out_of_order: int = Field(description="New ones that are older than the user's newest event.")
     late: int = Field(description="New ones from longer ago than `late_seconds`.")
@@ -108,7 +110,11 @@ async def events(http: Request, *, partial: bool = False) -> Response:
 
 
 async def store_events(service: Service, new_events: Sequence[Event], now: float) -> dict[str, int]:
-    """Store events, and return the counts of ``EventsAccepted``; ``now`` in unix seconds."""
+    """Store events, and return the counts of ``EventsAccepted``; ``now`` in unix seconds.
+
+    Events that the bundle in service was trained on are counted and not stored.
+    """
+    new_events, trained = _separate_trained(service, new_events)
     settings = service.settings
     segments = service.deployment.bundle.models.segments.names if service.deployment else ()
     limits = (settings.history_limit, service.stream_limit, segments)
@@ -124,6 +130,8 @@ async def store_events(service: Service, new_events: Sequence[Event], now: float
     for (event_type, outcome), n in Counter((e.type, OUTCOMES[o]) for e, o in pairs).items():
         service.metrics.count("events", event_type, outcome, n=n)
     accepted = [event for event, outcome in pairs if outcome != AppendOutcome.DUPLICATE]
+    for event_type, n in Counter(event.type for event in trained).items():
+        service.metrics.count("events", event_type, "trained", n=n)
     limit = now - settings.late_seconds
     late = Counter(event.type for event in accepted if event.timestamp < limit)
     for event_type, n in late.items():
@@ -131,10 +139,28 @@ async def store_events(service: Service, new_events: Sequence[Event], now: float
     return {
         "accepted": len(accepted),
         "duplicates": len(pairs) - len(accepted),
+        "trained": len(trained),
         "too_old": outcomes.count(AppendOutcome.TOO_OLD),
         "out_of_order": outcomes.count(AppendOutcome.OUT_OF_ORDER),
         "late": late.total(),
     }
+
+
+def _separate_trained(
+    service: Service, new_events: Sequence[Event]
+) -> tuple[Sequence[Event], Sequence[Event]]:
+    """Return the events to store, and those that the bundle in service was trained on."""
+    if service.deployment is None:
+        return new_events, ()
+    names = [(event.user, event.item, event.type, event.timestamp) for event in new_events]
+    is_trained = trained_events(service.deployment.bundle).contain(names)
+    is_trained &= [event.type not in HIDING_EVENTS for event in new_events]  # the store keeps these
+    if not is_trained.any():
+        return new_events, ()
+    return (
+        [event for event, old in zip(new_events, is_trained, strict=True) if not old],
+        [event for event, old in zip(new_events, is_trained, strict=True) if old],
+    )
 
 
 def _list_events(size: int, checked: BatchCheck) -> dict[str, Any]:

@@ -82,8 +82,9 @@ FAMILIES = (
         "events",
         "Events, one outcome each. Stored: `accepted`; `out_of_order`, older than the user's "
         "newest event, stored in order of time; `too_old`, which counts too, but the user's full "
-        "history has no room for it. No effect: `duplicate`. Refused: `invalid`, `type` (not "
-        "configured), `future`. Not stored by Redis, answered with 503: `lost`.",
+        "history has no room for it. No effect: `duplicate`; `trained`, of the "
+        "data that the bundle was trained on. Refused: `invalid`, `type` (not configured), "
+        "`future`. Not stored by Redis, answered with 503: `lost`.",
         ("type", "outcome"),
     ),
     Family(

@@ -26,6 +26,7 @@ from app.state.histories import RedisHistories
 from app.state.shared_exclusions import SharedExclusions
 from app.state.store import Store
 from app.state.stream_consumer import CounterUpdates, StreamConsumer
+from app.state.trained_events import TrainedEvents
 
 log = logging.getLogger(__name__)
 
@@ -90,6 +91,7 @@ class ServingBundle:
             segments=partial(segment_rows_of_users, models.users, models.segments)
             if models.segments.names
             else None,
+            trained=trained_events(self.bundle),
         )
 
     def build_funnel(self, state: LiveState, cpu: Cpu, by: Checkpoints | None = None) -> Funnel:
@@ -117,6 +119,14 @@ def _warn_of_unknown_tags(catalogue: Catalogue, settings: Settings) -> None:
     ):
         for note in notes:
             log.warning("a policy names a tag that does nothing in this bundle: %s", note)
+
+
+def trained_events(bundle: Bundle) -> TrainedEvents:
+    """Return the events that the bundle was trained on."""
+    models = bundle.models
+    return TrainedEvents(
+        models.users, models.catalogue.ids, models.popularity.at, bundle.manifest.time_shift
+    )
 
 
 def _channel_configs(manifest: Manifest, settings: Settings) -> dict[str, ChannelConfig]:

@@ -13,6 +13,7 @@ from app.catalogue.ids import IdIndex
 from app.contracts import Rows, Scores, StageError, Times
 from app.event_weights import EventWeights
 from app.state.event_codec import (
+    EventEntry,
     decode_entries,
     decode_event,
     decode_impression,
@@ -31,6 +32,7 @@ from app.state.streams import (
     next_id,
     seconds_of,
 )
+from app.state.trained_events import TrainedEvents
 
 log = logging.getLogger(__name__)
 
@@ -72,11 +74,13 @@ class StreamConsumer:
     since: int = 0  # milliseconds by the wall clock; the bundle contains what was earlier
     after: Mapping[str, str] = field(default_factory=dict)  # stream: newest entry in the bundle
     segments: SegmentsOf | None = None  # segments of users; None: no counts by segment
+    trained: TrainedEvents | None = None  # events that the counters hold from the start
     read_timeout: float = READ_TIMEOUT
     block_ms: int = BLOCK_MS
 
     applied: int = field(default=0, init=False)  # events that changed the counters
     repeated: int = field(default=0, init=False)  # entries whose id was seen before
+    in_bundle: int = field(default=0, init=False)  # events that the bundle was trained on
     unreadable: int = field(default=0, init=False)  # foreign or damaged entries
     failures: int = field(default=0, init=False)  # reads that the server did not answer
     lag: float = field(default=0.0, init=False)  # seconds since the newest entry read was written
@@ -138,6 +142,7 @@ class StreamConsumer:
             for arrival, event in self._decode(entries, decode_event)
             if self._add(self._event_ids, (event.user, event.event_id))
         ]
+        new = self._without_trained(new)
         if not new:
             return
         arrivals, events = zip(*new, strict=True)
@@ -153,6 +158,16 @@ class StreamConsumer:
         self.counters.apply(read.rows, read.weights, read.times, segments)
         self._count_successes([requests[at] for at in positions], read.rows, read.weights)
         self.applied += len(read)
+
+    def _without_trained(
+        self, new: list[tuple[float, EventEntry]]
+    ) -> list[tuple[float, EventEntry]]:
+        if self.trained is None or not new:
+            return new
+        events = [(event.user, event.item, event.type, event.timestamp) for _, event in new]
+        is_trained = self.trained.contain(events).tolist()
+        self.in_bundle += sum(is_trained)
+        return [one for one, is_old in zip(new, is_trained, strict=True) if not is_old]
 
     def _count_impressions(self, entries: Sequence[StreamEntry]) -> None:
         by_scene: dict[str, list[str]] = {}

@@ -15,6 +15,7 @@ from typing import Any
 
 import httpx
 import orjson
+import polars as pl
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
@@ -22,11 +23,19 @@ from offline.data.atomic import atomic_path
 from offline.data.errors import DataError
 from offline.data.event_files import EventFile, read_event_file
 from offline.data.readers import write_bad_rows
+from offline.data.repeats import DUPLICATE
+from offline.errors import CommandError
 
 RETRY_SECONDS = 60.0  # for which a busy or unreachable service is tried again
 RESPONSE_SECONDS = 30.0
 SERVER_ERROR = 500  # and above: from the service or a proxy; the batch is sent again
 PROGRESS_SUFFIX, BAD_ROWS_SUFFIX = ".imported.json", ".bad_rows.csv"  # after the file name
+
+
+class IncompleteImportError(CommandError):
+    """Rows of the file could not be used, or the service refused them."""
+
+    exit_status = 4
 
 
 @dataclass(slots=True)
@@ -36,6 +45,7 @@ class ImportResult:
     done: int = 0  # events of the file that the service answered
     accepted: int = 0
     duplicates: int = 0
+    trained: int = 0  # of the data that the bundle in service was trained on
     refused: Counter[str] = field(default_factory=Counter)  # events by reason
 
 
@@ -50,16 +60,22 @@ def import_events(
     _check_url(url)
     progress_file = file.path.with_name(file.path.name + PROGRESS_SUFFIX)
     result = ImportResult(_read_progress(progress_file, file, url))
+    tenth = max(len(file.events) // 10, 1)
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
     with (
         httpx.Client(base_url=url, timeout=RESPONSE_SECONDS, trust_env=False) as client,
-        Progress(*columns, TimeRemainingColumn(), console=console) as progress,
+        Progress(
+            *columns, TimeRemainingColumn(), console=console, disable=not console.is_terminal
+        ) as progress,
     ):
         bar = progress.add_task("Importing", total=len(file.events), completed=result.done)
         for batch in file.batches(result.done):
+            tenths = result.done // tenth
             _count(result, batch, _send(client, batch, retry_seconds))
             _write_progress(progress_file, file, url, result.done)
             progress.update(bar, completed=result.done)
+            if not console.is_terminal and result.done // tenth > tenths:
+                console.print(f"{result.done} of {len(file.events)} events are sent.")
     return result
 
 
@@ -118,6 +134,7 @@ def _count(result: ImportResult, batch: Sequence[Any], reply: dict[str, Any]) ->
     result.done += len(batch)
     result.accepted += reply.get("accepted", 0)
     result.duplicates += reply.get("duplicates", 0)
+    result.trained += reply.get("trained", 0)
     result.refused.update(one["message"] for one in reply.get("refused", []))
 
 
@@ -141,6 +158,7 @@ def run_import(path: Path, url: str, schema: Path | None) -> None:
 
     Raises:
         DataError: The file cannot be read, or the service cannot be reached.
+        IncompleteImportError: Some rows were not imported; the others were.
     """
     console = Console()
     source = read_event_file(path, schema)
@@ -148,10 +166,27 @@ def run_import(path: Path, url: str, schema: Path | None) -> None:
         bad_rows = source.path.with_name(source.path.name + BAD_ROWS_SUFFIX)
         write_bad_rows(source.bad, bad_rows)
         console.print(f"{len(source.bad)} rows cannot be used; see {bad_rows}", soft_wrap=True)
+    if source.events["time"].is_null().all() and len(source.events):
+        console.print(
+            "The file has no times: its events count as of now, also if the service was trained "
+            "on them before.",
+            soft_wrap=True,
+        )
     result = import_events(source, url.rstrip("/"), console)
     console.print(
         f"{result.accepted} events are new, {result.duplicates} were sent before, "
         f"{result.refused.total()} were refused."
     )
+    if result.trained:
+        console.print(
+            f"{result.trained} are in the data that the bundle in service was trained on, and do "
+            "not count again."
+        )
     for reason, n in result.refused.most_common(5):
         console.print(f"  {n} refused: {reason}", soft_wrap=True, markup=False)
+    n_bad = len(source.bad.filter(pl.col("reason") != DUPLICATE))
+    if n_bad or result.refused:
+        raise IncompleteImportError(
+            f"{n_bad + result.refused.total()} rows were not imported: correct them and import "
+            "them again. All other events are in the service."
+        )

@@ -54,6 +54,30 @@ def drop_erased(
     return replace(table, frame=frame)
 
 
+def drop_trained(live: pl.DataFrame, frame: pl.DataFrame, time_shift: float) -> pl.DataFrame:
+    """Return the live events without those that the files have too.
+
+    ``recfunnel events import`` of the training data puts its events into the archive, with their
+    own times. A user, item, type and time, to the millisecond, name an event.
+
+    Args:
+        live: as in ``DataOverlay``, in the data's time.
+        frame: the checked events of the files.
+        time_shift: seconds from the data's time to the wall clock.
+    """
+    names = ("user", "item", "kind", "moment")
+    in_files = frame.select(*names[:3], _milliseconds(pl.col("time")).alias("moment")).unique()
+    rest = live
+    for shift in {0.0, time_shift}:
+        moments = rest.with_columns(_milliseconds(pl.col("time") + shift).alias("moment"))
+        rest = moments.join(in_files, on=names, how="anti", maintain_order="left").drop("moment")
+    return rest
+
+
+def _milliseconds(seconds: pl.Expr) -> pl.Expr:
+    return (seconds * 1000).round().cast(pl.Int64)
+
+
 def append_events(
     events: CheckedEvents, live: pl.DataFrame, event_weights: EventWeights
 ) -> CheckedEvents:

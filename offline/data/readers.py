@@ -12,7 +12,13 @@ import polars as pl
 from app.event_weights import EventWeights
 from offline.data.atomic import atomic_path
 from offline.data.chronology import build_log
-from offline.data.data_overlay import ArchiveState, DataOverlay, append_events, drop_erased
+from offline.data.data_overlay import (
+    ArchiveState,
+    DataOverlay,
+    append_events,
+    drop_erased,
+    drop_trained,
+)
 from offline.data.dataset import Dataset
 from offline.data.errors import DataError, TooManyBadRowsError
 from offline.data.finding import DataFinding
@@ -154,7 +160,9 @@ def _apply_overlay(data: _Input, more: DataOverlay, event_weights: EventWeights)
     schema, table = data.schema, drop_erased(data.events.table, more.erased_at, "user")
     events = replace(data.events, table=table or data.events.table)
     if more.live_events is not None and len(more.live_events):
-        events = append_events(events, more.live_events, event_weights)
+        shift = more.archive_state.time_shift if more.archive_state else 0.0
+        live = drop_trained(more.live_events, events.table.frame, shift)
+        events = append_events(events, live, event_weights)
     ends = (schema.friends.user, schema.friends.friend)
     return replace(
         data,

@@ -17,7 +17,12 @@ from typer.testing import CliRunner
 from app.state.event_codec import events_key
 from app.state.user_store import history_key
 from offline.cli import app
-from offline.commands.import_events import BAD_ROWS_SUFFIX, PROGRESS_SUFFIX, import_events
+from offline.commands.import_events import (
+    BAD_ROWS_SUFFIX,
+    PROGRESS_SUFFIX,
+    IncompleteImportError,
+    import_events,
+)
 from offline.data.errors import DataError
 from offline.data.event_files import read_event_file
 from tests.conftest import ROOT, clean_environment
@@ -52,7 +57,9 @@ def test_a_file_is_imported_once_however_often_it_is_asked_for(api, users, tmp_p
     path = tmp_path / "events.csv"
     path.write_text(log_of(users, 40) + "u,i1,teleport,5\n,i1,like,5\n")
     done = CliRunner().invoke(app, ["events", "import", str(path), "--url", url_of(api)])
-    assert done.exit_code == 0, done.output
+    assert done.exit_code == IncompleteImportError.exit_status, done.output
+    assert "2 rows were not imported" in done.output
+    assert "121 of 121 events are sent." in done.output
     assert "1 rows cannot be used" in done.output
     assert "120 events are new" in done.output
     assert "1 refused: type teleport is not configured" in done.output
@@ -213,3 +220,20 @@ def test_a_killed_import_goes_on_and_nothing_is_doubled(api, users, tmp_path):
         entries = link.xrange(events_key(api.service.settings.key_prefix))
     mine = [fields[b"e"] for _, fields in entries if users[0].encode() in fields[b"e"]]
     assert len(mine) == len(set(mine)) == each
+
+
+def test_the_events_that_the_bundle_was_trained_on_do_not_count_again(api, users, data, tmp_path):
+    rows = (data / "cinema.inter").read_text().splitlines()[1:101]
+    lines = [",".join(row.split("\t")) for row in rows]
+    lines.append(f"{users[0]},i1,5,1700000000")
+    path = tmp_path / "trained.csv"
+    path.write_text("user_id,item_id,rating,timestamp\n" + "\n".join(lines) + "\n")
+    user = lines[0].split(",")[0]
+    before = api.client.get(f"/items/{lines[0].split(',')[1]}/counts").json(), lengths(api, [user])
+    done = CliRunner().invoke(app, ["events", "import", str(path), "--url", url_of(api)])
+    assert done.exit_code == 0, done.output
+    assert "1 events are new" in done.output
+    assert "100 are in the data that the bundle in service was trained on" in done.output
+    after = api.client.get(f"/items/{lines[0].split(',')[1]}/counts").json(), lengths(api, [user])
+    assert after == before
+    assert lengths(api, users[:1]) == [1]
