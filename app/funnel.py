@@ -127,21 +127,21 @@ class Funnel:
             work = partial(channel.recall, query, limit(channel.name))
             return runner.run(f"recall.{channel.name}", inf, work, NO_PROPOSAL)
 
-        computed = list(map(compute, self.local_channels))
-        awaited = await asyncio.gather(*map(start, self.awaited_channels))
-        proposals = self._in_order([*awaited, *computed])
+        by_channel = {one.name: compute(one) for one in self.local_channels}
+        waiting = [one for one in self.awaited_channels if one.has_work(query)]
+        if waiting:
+            awaited = await asyncio.gather(*map(start, waiting))
+            by_channel |= zip((one.name for one in waiting), awaited, strict=True)
+        proposals = self._in_order(by_channel)
         enough = sum(map(len, proposals)) >= self._scale(self.recall_limit, query)
         filling = NO_PROPOSAL if enough else self.fallback.recall(query, limit(""))
         return [*proposals, filling]
 
-    def _in_order(self, proposals: list[Proposal]) -> list[Proposal]:
+    def _in_order(self, by_channel: Mapping[str, Proposal]) -> list[Proposal]:
         """Return the proposals in the order of the features. A channel that is off has none."""
-        names = [
-            *(one.name for one in self.awaited_channels),
-            *(one.name for one in self.local_channels),
-        ]
-        by_name = dict(zip(names, proposals, strict=True))
-        return [by_name.get(name, NO_PROPOSAL) for name in self.channel_order or names]
+        awaited = [one.name for one in self.awaited_channels]
+        names = self.channel_order or (*awaited, *(one.name for one in self.local_channels))
+        return [by_channel.get(name, NO_PROPOSAL) for name in names]
 
     def _rank(self, query: Query, proposals: list[Proposal], runner: StageRunner) -> FunnelRun:
         """Merge the proposals, rank them twice, and make the list."""
@@ -208,18 +208,12 @@ class Funnel:
                 recent = self.histories.last_known(request.user) if request.user else NO_HISTORY
                 runner.record_filters(recent)
             query = self.query_builder.build(request, recent)
-        proposals = [*(runner.proposals[:-1] or self._no_proposals()), self.fallback.read_list()]
+        proposals = [*(runner.proposals[:-1] or self._in_order({})), self.fallback.read_list()]
         pool = self._merge(proposals, query)
         slate = self._build_ranked_slate(query, pool)
         results = tuple(runner.results)
         ranked = slate.pool
         return FunnelRun(query, tuple(proposals), pool, ranked, ranked, slate, results)
-
-    def _no_proposals(self) -> list[Proposal]:
-        """Return an empty proposal for each channel."""
-        return self._in_order(
-            [NO_PROPOSAL] * (len(self.awaited_channels) + len(self.local_channels))
-        )
 
     def _build_ranked_slate(self, query: Query, pool: Candidates) -> Slate:
         """Select the best by the pool's scores, without what must never be shown."""

@@ -97,6 +97,10 @@ class Channel(Protocol):
 
     @property
     def name(self) -> str: ...
+    def has_work(self, query: Query) -> bool:
+        """Return whether the channel may have proposals. If not, it is not awaited."""
+        ...
+
     def recall(self, query: Query, limit: int) -> Awaitable[Proposal]: ...
 
 

@@ -138,6 +138,9 @@ class FakeChannel:
     n_calls: int = 0
     limit: int | None = None
 
+    def has_work(self, query: Query) -> bool:
+        return True
+
     async def recall(self, query: Query, limit: int) -> Proposal:
         self.n_calls, self.limit = self.n_calls + 1, limit
         await asyncio.sleep(self.delay)

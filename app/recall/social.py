@@ -46,6 +46,10 @@ class SocialChannel:
     config: SocialChannelConfig = SocialChannelConfig()
     name: str = "social"
 
+    def has_work(self, query: Query) -> bool:
+        """Return whether the user has friends."""
+        return bool(query.friends)
+
     async def recall(self, query: Query, limit: int) -> Proposal:
         """Sum the likes of the first ``n_friends`` friends. Reads nothing without friends."""
         if not query.friends:

@@ -59,6 +59,10 @@ class RemoteTableChannel:
         """The name of the channel."""
         return self.source.name
 
+    def has_work(self, query: Query) -> bool:
+        """Return whether the user has events whose rows can be read."""
+        return len(self.source.events(query)) > 0
+
     async def recall(self, query: Query, limit: int) -> Proposal:
         """Read the rows of the user's events, and propose from them."""
         events = self.source.events(query)

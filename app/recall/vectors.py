@@ -65,6 +65,10 @@ class ThreadedChannel:
         """The channel's own name."""
         return self.channel.name
 
+    def has_work(self, query: Query) -> bool:
+        """Return whether the user has a history, and so a vector."""
+        return len(query.history) > 0
+
     async def recall(self, query: Query, limit: int) -> Proposal:
         """Run the channel on another thread."""
         return await self.cpu(self.channel.recall, query, limit)

@@ -52,6 +52,14 @@ class ChannelContract:
     async def test_it_proposes_no_more_than_the_limit(self, channel, user, limit):
         assert len(await proposed(channel, build_query(user), limit)) <= limit
 
+    async def test_it_proposes_nothing_where_it_has_no_work(self, channel, user):
+        for query in (
+            build_query(user),
+            replace(build_query(user), friends=(), history=NO_HISTORY),
+        ):
+            if hasattr(channel, "has_work") and not channel.has_work(query):
+                assert not len(await proposed(channel, query))
+
     async def test_it_proposes_nothing_that_the_query_does_not_allow(self, channel, user):
         query = build_query(user, filters=(EvenRows(),))
         found = await proposed(channel, query)
