@@ -139,6 +139,10 @@ TYPE_WEIGHTS: Mapping[str, float] = {  # a like is 1; negative types count again
     "dislike": -1.0,
     "hide": -1.0,
     "unhide": 0.0,  # revokes a hide
+    "refund": -1.0,  # takes the interest of a purchase back
+    "skip": -0.5,
+    "remove_from_cart": 0.0,  # shows neither interest nor dislike
+    "impression": 0.0,  # the item was only shown
 }
 AMOUNT_TYPES = frozenset({"play", "watch"})  # the weight grows with the logarithm of the value
 

@@ -12,6 +12,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import Response
 from starlette.exceptions import HTTPException
 
+from app.event_types import find_event_type
 from app.event_weights import EventWeights
 
 CODES = {
@@ -84,5 +85,12 @@ def install(app: FastAPI) -> None:
 def require_configured_type(event_type: str, event_weights: EventWeights, field: str) -> None:
     """Refuse an event whose type is not configured."""
     if not event_weights.accepts(event_type):
-        types = ", ".join(sorted(event_weights.type_weights))
-        raise RefusalError(422, f"type {event_type} is not configured; there are {types}", field)
+        raise RefusalError(422, unknown_type_message(event_type, event_weights), field)
+
+
+def unknown_type_message(event_type: str, event_weights: EventWeights) -> str:
+    """Return a sentence that names the types there are, and the one that a word means."""
+    types = ", ".join(sorted(event_weights.type_weights))
+    meant = find_event_type(event_type, event_weights.type_weights)
+    hint = f"; write {meant}" if meant else ""
+    return f"type {event_type} is not configured{hint}; there are {types}"

@@ -8,8 +8,9 @@ from uuid import uuid4
 import orjson
 from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
 
-from app.api.errors import RefusalError, fault_message
+from app.api.errors import RefusalError, fault_message, unknown_type_message
 from app.api.schemas import EventId, FieldName, InlineEvent, PublicId, ScalarValue
+from app.event_types import find_event_type
 from app.event_weights import EventWeights
 from app.state.event_codec import Event
 from app.timestamps import MAX_CLOCK_SKEW
@@ -155,10 +156,11 @@ def _parse_lines(body: bytes) -> EventBatch:
 
 def _check_event(event: EventIn, event_weights: EventWeights, now: float) -> Event | InvalidEvent:
     """Complete an event, or return what is wrong with it."""
-    if not event_weights.accepts(event.type):
-        types = ", ".join(sorted(event_weights.type_weights))
-        message = f"type {event.type} is not configured; there are {types}"
-        return InvalidEvent("type", "type", message)
+    kind = find_event_type(event.type, event_weights.type_weights)
+    if kind is None:
+        return InvalidEvent("type", "type", unknown_type_message(event.type, event_weights))
+    if kind == "rating" and event.value is None:
+        return InvalidEvent("invalid", None, "a rating needs a value")
     moment = now if event.timestamp is None else event.timestamp
     if moment > now + MAX_CLOCK_SKEW:
         message = f"timestamp {moment:.0f} is in the future: the time here is {now:.0f}"
@@ -167,7 +169,7 @@ def _check_event(event: EventIn, event_weights: EventWeights, now: float) -> Eve
         event_id=event.event_id or uuid4().hex,
         user=event.user_id,
         item=event.item_id,
-        type=event.type,
+        type=kind,
         value=event.amount,
         timestamp=moment,
         request_id=event.request_id,

@@ -16,7 +16,7 @@ from app.catalogue.attributes import (
     convert_value,
     describe_kinds,
 )
-from app.catalogue.catalogue import Catalogue
+from app.catalogue.catalogue import MAX_DESCRIPTION_LENGTH, MAX_TITLE_LENGTH, Catalogue
 from app.live_catalogue.live_items import ItemRecord
 from app.service.deployment import Deployment
 
@@ -37,8 +37,10 @@ class ItemBody(BaseModel):
             ]
         },
     )
-    title: str | None = Field(None, max_length=1_000)
-    text: str | None = Field(None, max_length=20_000, description="Any description.")
+    title: str | None = Field(None, max_length=MAX_TITLE_LENGTH)
+    text: str | None = Field(
+        None, max_length=MAX_DESCRIPTION_LENGTH, description="Any description."
+    )
     categories: tuple[PublicId, ...] | None = Field(None, max_length=100)
     provider: PublicId | None = None
     released: float | None = Field(None, ge=-10_000, le=10_000, description="Year.")

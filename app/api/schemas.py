@@ -16,13 +16,13 @@ from pydantic import (
 from pydantic.config import JsonDict
 
 from app.api.paging import MAX_TOKEN_LENGTH
+from app.catalogue.public_ids import MAX_ID_BYTES, public_id_fault
 from app.expressions.item_filter import MAX_FILTER_LENGTH
 from app.timestamps import parse_number, parse_time
 
-MAX_ID_BYTES = 256
 MAX_SCENE_LENGTH = 64
 MAX_EXCLUSIONS = 1_000
-SLASH_PLACEHOLDER = "\uffff"  # a non-character: no id may hold what cannot be printed
+SLASH_PLACEHOLDER = "\x1f"  # a control character, which no id may hold
 # Examples from the demo's data. /docs fills in `example` and ignores `examples`.
 USER: JsonDict = {"example": "196"}
 ITEM: JsonDict = {"example": "50"}
@@ -36,13 +36,9 @@ MAX_EVENT_VALUE = 1e12  # stars, seconds or money of one event; sums stay exact 
 
 
 def _public_id(value: str) -> str:
-    size = len(value.encode("utf-8", "surrogatepass"))
-    if not value:
-        raise ValueError("must not be empty")
-    if size > MAX_ID_BYTES:
-        raise ValueError(f"has {size} bytes, at most {MAX_ID_BYTES} are allowed")
-    if not value.isprintable():
-        raise ValueError("must not contain control characters")
+    fault = public_id_fault(value)
+    if fault:
+        raise ValueError(fault)
     return value
 
 

@@ -11,6 +11,9 @@ from app.catalogue.ids import IdIndex, Texts
 from app.catalogue.tag_lists import NO_TAGS, TagLists
 from app.contracts import Rows, Scores
 
+MAX_TITLE_LENGTH = 1_000  # characters; training cuts longer titles
+MAX_DESCRIPTION_LENGTH = 20_000  # characters
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Catalogue:
@@ -27,6 +30,7 @@ class Catalogue:
     flags: TagLists = NO_TAGS  # policy flags, such as "adult"; scenes forbid them; not set: none
     attributes: Mapping[str, Column] = field(default_factory=dict)  # by name; filters use them
     category_lists: TagLists = NO_TAGS  # every category; not set: those of ``categories``
+    descriptions: Texts | None = None  # (n,) for training; a bundle has none
 
     def __post_init__(self) -> None:
         if self.category_lists is NO_TAGS:

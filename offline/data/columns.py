@@ -1,8 +1,12 @@
-"""Finds which column is which: by the schema, else by commonly used names."""
+"""Finds which column is which: by the schema, else by its name and by what it holds."""
 
-import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
+import polars as pl
+
+from offline.data.column_content import FALSE_TEXTS, TRUE_TEXTS, is_empty, is_flag, is_numeric
+from offline.data.column_fields import COLUMN_NAMES, could_be, find_candidates
+from offline.data.column_names import FLAG_TYPES, normalise_name
 from offline.data.errors import DataError
 from offline.data.schema import (
     AnyFile,
@@ -14,64 +18,15 @@ from offline.data.schema import (
 )
 from offline.data.table import TextTable
 
-
-def _words(text: str) -> tuple[str, ...]:
-    return tuple(text.split())
-
-
-USER = _words(
-    "userid user uid customerid customer memberid member visitorid visitor accountid reviewerid "
-    "sessionid"
-)
-ITEM = _words(
-    "itemid item iid movieid productid product articleid trackid songid bookid videoid newsid "
-    "gameid artistid parentasin asin sku isbn"
-)
-RATING = _words("rating stars score overall")
-AMOUNT = _words("weight plays playcount listens listencount count quantity")
-TIME = _words(
-    "timestamp ts time datetime date createdat occurredat eventtime unixtime unixreviewtime"
-)
-TYPE = _words("eventtype type event action behavior behaviour behaviortype interactiontype")
-TITLE = _words("title movietitle itemtitle name itemname productname headline")
-CATEGORIES = _words("categories category genres genre class tags topics topic maincategory")
-RELEASED = _words(
-    "releaseyear year released releasedate publicationyear createdat publishedat date"
-)
-AVAILABLE = _words("available isavailable instock active isactive")
-PROVIDER = _words(
-    "provider providername providerid brand brandname brandid seller sellername sellerid vendor "
-    "merchant store manufacturer artist artistname artistid author authors authorname bookauthor "
-    "studio publisher developer creator"
-)
-FRIEND = _words("friendid friend targetid followeeid followee followingid followedid")
-FOLLOWER = (*USER, "sourceid", "followerid", "follower")
-
-COLUMN_NAMES: dict[type[FileSchema], dict[str, tuple[str, ...]]] = {
-    InteractionsFile: {
-        "user": USER,
-        "item": ITEM,
-        "value": (*RATING, *AMOUNT, "value"),
-        "type": TYPE,
-        "timestamp": TIME,
-    },
-    ItemsFile: {
-        "item": (*ITEM, "id"),
-        "title": TITLE,
-        "categories": CATEGORIES,
-        "released": RELEASED,
-        "available": AVAILABLE,
-        "provider": PROVIDER,
-    },
-    UsersFile: {"user": (*USER, "id")},
-    FriendsFile: {"user": FOLLOWER, "friend": FRIEND},
-}
 REQUIRED = frozenset({"user", "item", "friend"})
-
-
-def normalise_name(name: str) -> str:
-    """Return a name without case and punctuation: ``userID`` and ``user_id`` are equal."""
-    return re.sub(r"[^a-z0-9]", "", name.lower())
+LABELS = {"user": "user id", "item": "item id", "friend": "friend id", "value": "value"}
+SECTIONS: Mapping[type[FileSchema], str] = {
+    InteractionsFile: "interactions",
+    ItemsFile: "items",
+    UsersFile: "users",
+    FriendsFile: "friends",
+}
+IMPORTED = frozenset({"event_id", "request_id", "position", "context"})  # ``events import`` reads
 
 
 def resolve_columns(part: AnyFile, table: TextTable) -> tuple[TextTable, AnyFile]:
@@ -84,22 +39,84 @@ def resolve_columns(part: AnyFile, table: TextTable) -> tuple[TextTable, AnyFile
     """
     columns, file = table.columns, table.file
     free = [c for c in columns if c not in _named_columns(part, columns, file)]
-    columns_by_field: dict[str, str | None] = {}
-    for field, names in COLUMN_NAMES[type(part)].items():
+    chosen: dict[str, str | None] = {}
+    others: dict[str, list[str]] = {}
+    for field in COLUMN_NAMES[type(part)]:
         name = getattr(part, field)
-        column = _match(names, free) if name is None else name or None
-        if column is None and field == "item":
-            column = _only_id(free)
+        candidates = (
+            find_candidates(type(part), field, table, free) if name is None else [name or None]
+        )
+        column = candidates[0] if candidates else None
         if column is None and field in REQUIRED:
             raise DataError(_missing_column_text(field, columns, file))
         free = [c for c in free if c != column]
-        columns_by_field[field] = column
-    return table, part.model_copy(update=columns_by_field)
+        chosen[field], others[field] = column, [c for c in candidates[1:] if c]
+    resolved = part.model_copy(update=chosen)
+    if isinstance(resolved, InteractionsFile):
+        resolved = resolved.model_copy(update=_read_flag(resolved, table, free))
+    for field, candidates in others.items():
+        left = [c for c in candidates if c in free and c != getattr(resolved, field)]
+        if left:
+            table = table.with_finding(
+                "limit", _choice_text(part, field, chosen[field], left, file)
+            )
+    return table, resolved
+
+
+def interaction_findings(table: TextTable, part: InteractionsFile) -> Iterator[str]:
+    """Yield sentences about the columns of the interactions file that nothing reads."""
+    used = {part.user, part.item, part.value, part.type, part.timestamp}
+    unused = [c for c in table.columns if c not in used | IMPORTED]
+    unused = [c for c in unused if not is_empty(table.frame[c])]
+    for column in unused:
+        of = table.frame[column]
+        if could_be("money", column) and is_numeric(of):
+            yield (
+                f"{table.file}: the column {column} holds amounts or money, and nothing reads it; "
+                f'to read it, write value = "{column}" in [interactions] of the schema.'
+            )
+        elif flag_types(column) and is_flag(of):
+            yield (
+                f"{table.file}: the column {column} holds true and false, and nothing reads it; "
+                f'to read it, write type = "{column}" and types = {{ {_types(column, of)} }} in '
+                "[interactions] of the schema."
+            )
+    if unused:
+        yield (
+            f"{table.file}: nothing uses the columns {', '.join(unused)}. If one of them is the "
+            "value, type or time of the events, name it in [interactions] of the schema."
+        )
+
+
+def flag_types(column: str) -> tuple[str, str] | None:
+    """Return the event types of true and false in a column of flags, by its name; None: neither."""
+    return FLAG_TYPES.get(normalise_name(column))
+
+
+def _read_flag(part: InteractionsFile, table: TextTable, free: Sequence[str]) -> dict[str, object]:
+    """Return what makes a column such as ``liked`` the type; nothing beside a type or a rating."""
+    if part.type is not None or part.default_type is not None or could_be("rating", part.value):
+        return {}
+    flags = [c for c in free if flag_types(c) and is_flag(table.frame[c])]
+    flags.sort(key=lambda column: list(FLAG_TYPES).index(normalise_name(column)))
+    if not flags:
+        return {}
+    true, false = flag_types(flags[0]) or ("like", "dislike")
+    words = {**dict.fromkeys(TRUE_TEXTS, true), **dict.fromkeys(FALSE_TEXTS, false)}
+    return {"type": flags[0], "types": {**words, **part.types}}
+
+
+def _types(column: str, of: pl.Series) -> str:
+    true, false = flag_types(column) or ("like", "dislike")
+    words = sorted(of.drop_nulls().str.strip_chars().unique().to_list())
+    return ", ".join(f'"{w}" = "{true if w.lower() in TRUE_TEXTS else false}"' for w in words[:4])
 
 
 def _named_columns(part: FileSchema, columns: Sequence[str], file: str) -> list[str]:
+    """Return the columns that the schema names for one use."""
     fields = (*COLUMN_NAMES[type(part)], "flags")
     single = [(f, getattr(part, f)) for f in fields if getattr(part, f, None)]
+    single += [(f, c) for f in ("available", "description") for c in getattr(part, f, ()) or ()]
     lists = [(f, c) for f in ("attributes", "category_flags") for c in getattr(part, f, ()) or ()]
     for field, column in [*single, *lists]:
         if column not in columns:
@@ -110,19 +127,14 @@ def _named_columns(part: FileSchema, columns: Sequence[str], file: str) -> list[
     return [column for _, column in single]
 
 
-def _match(names: Sequence[str], columns: Sequence[str]) -> str | None:
-    by_name = {normalise_name(column): column for column in reversed(columns)}
-    return next((by_name[name] for name in names if name in by_name), None)
-
-
-def _only_id(columns: Sequence[str]) -> str | None:
-    """Return the only column that ends in "id", such as ``recipe_id``; None unless there is one."""
-    ids = [
-        c
-        for c in columns
-        if normalise_name(c).endswith("id") and normalise_name(c) not in {"id", "eventid"}
-    ]
-    return ids[0] if len(ids) == 1 else None
+def _choice_text(
+    part: FileSchema, field: str, column: str | None, others: Sequence[str], file: str
+) -> str:
+    return (
+        f"{file}: the {LABELS.get(field, field)} is read from {column}, not from "
+        f'{" or ".join(others)}; if that is wrong, write {field} = "{others[0]}" in '
+        f"[{SECTIONS[type(part)]}] of the schema."
+    )
 
 
 def _missing_column_text(field: str, columns: Sequence[str], file: str) -> str:

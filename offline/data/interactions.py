@@ -1,13 +1,19 @@
 """The interactions file: converts and checks each row, and removes bad ones."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 import polars as pl
 
 from app.contracts import Scores
 from app.event_weights import EventWeights
-from offline.data.columns import AMOUNT, RATING, normalise_name
+from offline.data.column_content import MAX_SCALE_VALUES
+from offline.data.column_fields import could_be
+from offline.data.columns import interaction_findings
 from offline.data.dataset import DataTraits
+from offline.data.event_values import interpret_events
+from offline.data.event_words import map_raw_types, map_types
+from offline.data.numbers import is_missing, parse_numbers
 from offline.data.repeats import EVENT_ID, reject_duplicates
 from offline.data.schema import InteractionsFile, Schema
 from offline.data.table import RAW, TextTable, id_fault
@@ -15,8 +21,8 @@ from offline.data.times import read_times, time_faults, time_margin, with_time_f
 from offline.data.timestamps import TimeColumn
 
 POSITIVE_SHARE = 0.8  # positive from this share of the scale's maximum: 4 of 5 stars, 8 of 10
-MAX_SCALE_VALUES = 21  # a scale 0, 0.5 ... 10; a column with more values holds amounts
 MAX_RATING = 10.0
+UNLIKE_MONEY = ("rating", "play", "watch")  # types whose value is not an amount of money
 DEFAULT_TYPE = "click"  # type of an event without one, as in ``app.api.schemas.InlineEvent``
 
 
@@ -58,7 +64,10 @@ def check_interactions(
     """
     times = read_times(table, part)
     timed = times is not None
-    typed = _convert(table.frame, part, _kind(table.frame, part), times)
+    table, kinds = map_types(table, part, schema.weights())
+    for text in interaction_findings(table, part):
+        table = table.with_finding("limit", text)
+    typed = _convert(table.frame, part, _kind(table.frame, part, kinds), times)
     kind, is_known_type = pl.col("kind"), pl.col("kind").is_in(list(schema.weights()))
     faults: list[pl.Expr] = [
         pl.when(kind.is_null()).then(pl.lit("no event type")),
@@ -67,6 +76,7 @@ def check_interactions(
     ]
     unique = _reject_bad(replace(table, frame=typed), faults, now, timed=timed)
     unique = with_time_findings(unique, times, part, now)
+    unique = interpret_events(unique, part)
     ratings = unique.frame.filter(pl.col("kind") == "rating")["value"]
     event_weights = EventWeights(type_weights=schema.weights())
     weights = {
@@ -85,9 +95,10 @@ def read_raw_events(table: TextTable, part: InteractionsFile, now: float) -> Tex
     A value column with a name such as stars or plays decides the type of its rows.
     """
     times = read_times(table, part)
-    frame = _convert(table.frame, part, _raw_kind(part), times)
+    frame = _convert(table.frame, part, _raw_kind(table.frame, part), times)
     sound = _reject_bad(replace(table, frame=frame), [], now, timed=times is not None)
     sound = with_time_findings(sound, times, part, now)
+    sound = interpret_events(sound, part)
     time = pl.when(pl.col("raw time").is_not_null()).then(pl.col("time"))
     return replace(sound, frame=sound.frame.with_columns(time.alias("time")))
 
@@ -102,7 +113,11 @@ def _convert(
     frame: pl.DataFrame, part: InteractionsFile, kind: pl.Expr, times: TimeColumn | None
 ) -> pl.DataFrame:
     """Convert the columns. A value that cannot be converted becomes null, and is reported later."""
-    value = pl.col(part.value) if part.value else pl.lit(None, pl.String)
+    raw_value = pl.col(part.value) if part.value else pl.lit(None, pl.String)
+    number = pl.lit(parse_numbers(frame[part.value])) if part.value else pl.lit(None, pl.Float64)
+    if could_be("money", part.value):  # not stars, and not a time of use
+        unlike = kind.is_in(UNLIKE_MONEY)
+        raw_value, number = pl.when(~unlike).then(raw_value), pl.when(~unlike).then(number)
     is_named = EVENT_ID in frame.columns and EVENT_ID not in {part.user, part.item}
     return frame.select(
         (pl.col(EVENT_ID) if is_named else pl.lit(None, pl.String)).alias(EVENT_ID),
@@ -111,8 +126,8 @@ def _convert(
         pl.col(part.user or "").alias("user"),
         pl.col(part.item or "").alias("item"),
         kind.alias("kind"),
-        value.alias("raw value"),
-        value.str.strip_chars().cast(pl.Float64, strict=False).alias("value"),
+        pl.when(~is_missing(raw_value)).then(raw_value).alias("raw value"),
+        number.alias("value"),
         (pl.col(part.timestamp or "") if times else pl.lit(None, pl.String)).alias("raw time"),
         (pl.lit(times.seconds) if times else pl.lit(0.0)).alias("time"),
     ).with_columns(
@@ -123,28 +138,26 @@ def _convert(
     )
 
 
-def _kind(frame: pl.DataFrame, part: InteractionsFile) -> pl.Expr:
-    if part.type is None:
-        return pl.lit(part.default_type or _guess(frame, part.value))
-    return _type_word(part.type, part)
+def _kind(frame: pl.DataFrame, part: InteractionsFile, kinds: Mapping[str, str]) -> pl.Expr:
+    if part.type is not None:
+        return pl.col(part.type).str.strip_chars().replace(kinds)
+    is_rated = part.default_type != "rating" or part.value is not None
+    named = part.default_type if is_rated else None
+    return pl.lit(named or _guess(frame, part.value))
 
 
-def _raw_kind(part: InteractionsFile) -> pl.Expr:
+def _raw_kind(frame: pl.DataFrame, part: InteractionsFile) -> pl.Expr:
     default = pl.lit(part.default_type or _implied_type(part.value) or DEFAULT_TYPE)
-    return default if part.type is None else _type_word(part.type, part).fill_null(default)
-
-
-def _type_word(column: str, part: InteractionsFile) -> pl.Expr:
-    return pl.col(column).str.strip_chars().replace(part.types).str.to_lowercase()
+    if part.type is None:
+        return default
+    kinds = map_raw_types(frame, part)
+    return pl.col(part.type).str.strip_chars().replace(kinds).fill_null(default)
 
 
 def _implied_type(value: str | None) -> str | None:
     """Return the type of all events that the name of the value column implies, or None."""
-    if value is None:
-        return None
-    if normalise_name(value) in RATING:
-        return "rating"
-    return "play" if normalise_name(value) in AMOUNT else None
+    kinds = {"rating": "rating", "amount": "play", "money": "purchase"}
+    return next((kind for what, kind in kinds.items() if could_be(what, value)), None)
 
 
 def _guess(frame: pl.DataFrame, value: str | None) -> str:

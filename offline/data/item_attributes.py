@@ -1,7 +1,7 @@
 """Item attributes for filters: finds their columns, checks and builds them."""
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 
 import polars as pl
 
@@ -17,27 +17,44 @@ from app.catalogue.attributes import (
     is_column_name,
 )
 from app.catalogue.ids import IdIndex
+from offline.data.availability import find_availability
+from offline.data.column_content import LONG_TEXT, is_flag, is_prose
+from offline.data.column_names import (
+    AVAILABLE,
+    DESCRIPTION,
+    DESCRIPTION_ENDINGS,
+    ends_in,
+    normalise_name,
+)
 from offline.data.errors import DataError
 from offline.data.ids import align_to_index
+from offline.data.numbers import is_missing, parse_numbers
 from offline.data.schema import ItemsFile
 from offline.data.table import TextTable
 
 MAX_DISTINCT_TEXTS = 1_000  # different texts of a column that is found without a schema
 MAX_DETECTED_BYTES = 64  # longest text of a detected column; longer ones are prose
 BOOLEAN_TEXTS = ("true", "false")
-COLUMN_FIELDS = ("item", "title", "categories", "released", "available", "flags", "provider")
+COLUMN_FIELDS = ("item", "title", "categories", "released", "flags", "provider")
+LIST_FIELDS = ("available", "description", "category_flags")
+SHORT_TEXT = 15.0  # mean characters of a column that its name calls a description
+NEARLY_ALL = 0.9  # a column is of numbers if this share of its texts is
+SHOWN_TEXTS = 5  # texts in a finding
 
 
 def resolve_attributes(table: TextTable, part: ItemsFile) -> ItemsFile:
     """Return ``part`` with the kind of each attribute column. Without a list, columns are found.
 
+    The columns of availability and of prose are found first, if the schema does not name them.
+
     Raises:
         DataError: A column of the schema has no valid name for filters, or two have the same name.
     """
+    part = _find_lists(table, part)
     named = part.attributes
     if named is None:
         return part.model_copy(
-            update={"attributes": _find_columns(table.frame, unused_columns(table, part))}
+            update={"attributes": _find_columns(table.frame, _free_columns(table, part))}
         )
     _require_names(table.file, list(named))
     kinds = {column: kind or _kind(table.frame[column]) for column, kind in named.items()}
@@ -46,8 +63,25 @@ def resolve_attributes(table: TextTable, part: ItemsFile) -> ItemsFile:
 
 def unused_columns(table: TextTable, part: ItemsFile) -> list[str]:
     """Return the columns of the items file that nothing uses."""
-    used = {getattr(part, name) for name in COLUMN_FIELDS} | set(part.category_flags)
-    return [c for c in table.columns if c not in used | set(part.attributes or ())]
+    used = {getattr(part, name) for name in COLUMN_FIELDS} | set(part.attributes or ())
+    used |= {column for name in LIST_FIELDS for column in getattr(part, name) or ()}
+    return [c for c in table.columns if c not in used]
+
+
+def attribute_findings(table: TextTable, part: ItemsFile) -> Iterator[str]:
+    """Yield sentences about the texts of number columns that are no numbers."""
+    for column, kind in (part.attributes or {}).items():
+        if kind != "number":
+            continue
+        of = table.frame[column]
+        texts = of.filter(~table.frame.select(is_missing(pl.col(column))).to_series())
+        odd = texts.filter(~_is_number(parse_numbers(texts)))
+        if len(odd):
+            shown = ", ".join(map(repr, odd.unique(maintain_order=True).head(SHOWN_TEXTS)))
+            yield (
+                f"{table.file}: {len(odd):,} of the {len(texts):,} texts of {column} are not "
+                f"numbers ({shown}) and count as unknown."
+            )
 
 
 def attribute_name(column: str) -> str:
@@ -55,18 +89,21 @@ def attribute_name(column: str) -> str:
     return re.sub(r"\W+", "_", column.strip()).strip("_")
 
 
-def attribute_faults(part: ItemsFile) -> Iterator[pl.Expr]:
-    """Yield the faults of the attributes of a row; null where there are none."""
+def attribute_faults(part: ItemsFile, strict: Collection[str]) -> Iterator[pl.Expr]:
+    """Yield the faults of the attributes of a row; null where there are none.
+
+    In a number column of ``strict`` a text that is no number is a fault. Elsewhere it is unknown.
+    """
     for column, kind in (part.attributes or {}).items():
+        if kind == "number" and column not in strict:
+            continue
         text = _text(column)
-        is_bad, fault = (
-            (_number(column).is_infinite() | (_number(column).is_null() & text.is_not_null()))
-            if kind == "number"
-            else ((text.str.len_bytes() > MAX_TEXT_BYTES) | text.str.contains("\0", literal=True)),
-            "is not a number"
-            if kind == "number"
-            else f"is over {MAX_TEXT_BYTES} bytes, or has NUL",
-        )
+        if kind == "number":
+            is_bad = ~is_missing(text) & ~text.map_batches(_holds_number, return_dtype=pl.Boolean)
+            fault = "is not a number"
+        else:
+            is_bad = (text.str.len_bytes() > MAX_TEXT_BYTES) | text.str.contains("\0", literal=True)
+            fault = f"is over {MAX_TEXT_BYTES} bytes, or has NUL"
         yield pl.when(is_bad).then(pl.lit(f"{column} {fault}"))
 
 
@@ -81,6 +118,33 @@ def build_item_attributes(
         )
         for column, kind in kinds.items()
     }
+
+
+def _find_lists(table: TextTable, part: ItemsFile) -> ItemsFile:
+    """Return ``part`` with the columns of availability and of prose."""
+    lists: dict[str, tuple[str, ...]] = {}
+    if part.available is None:
+        lists["available"] = find_availability(table, unused_columns(table, part))
+    if part.description is None:
+        free = unused_columns(table, part.model_copy(update=lists))
+        lists["description"] = tuple(c for c in free if _is_description(c, table))
+    return part.model_copy(update=lists)
+
+
+def _is_description(column: str, table: TextTable) -> bool:
+    named = normalise_name(column) in DESCRIPTION or ends_in(column, DESCRIPTION_ENDINGS)
+    return is_prose(table.frame[column], SHORT_TEXT if named else LONG_TEXT)
+
+
+def _free_columns(table: TextTable, part: ItemsFile) -> list[str]:
+    """Return the columns without another use, and amounts in stock, which filters compare too."""
+    amounts = [
+        c
+        for c in part.available or ()
+        if normalise_name(c) not in AVAILABLE and not is_flag(table.frame[c])
+    ]
+    free = {*unused_columns(table, part), *amounts}
+    return [column for column in table.columns if column in free]
 
 
 def _require_names(file: str, columns: Sequence[str]) -> None:
@@ -107,7 +171,8 @@ def _column(of: pl.Series, kind: ColumnKind | None) -> Column:
 
 def _values(frame: pl.DataFrame, column: str, kind: ColumnKind | None) -> pl.Series:
     if kind == "number":
-        return frame.select(_number(column)).to_series()
+        numbers = parse_numbers(frame[column])
+        return pl.select(pl.when(_is_number(numbers)).then(numbers).alias(column)).to_series()
     texts = frame.select(_text(column)).to_series()
     lower = texts.str.to_lowercase()
     return lower if lower.drop_nulls().is_in(BOOLEAN_TEXTS).all() else texts
@@ -132,18 +197,19 @@ def _find_columns(frame: pl.DataFrame, columns: Sequence[str]) -> dict[str, Colu
 
 
 def _kind(of: pl.Series) -> ColumnKind:
-    """Return the kind of a column: "number" if all its values are numbers."""
-    frame = of.to_frame()
-    texts = frame.select(_text(of.name)).to_series()
-    numbers = frame.select(_number(of.name)).to_series()
-    finite = numbers.is_finite()
-    is_number = (finite | numbers.is_nan()).fill_null(value=False) | texts.is_null()
-    return "number" if is_number.all() and finite.any() else "text"
+    """Return the kind of a column: "number" if nearly all its texts are numbers."""
+    texts = of.filter(~of.to_frame("text").select(is_missing(pl.col("text"))).to_series())
+    numbers = _is_number(parse_numbers(texts))
+    return "number" if len(texts) and int(numbers.sum()) >= NEARLY_ALL * len(texts) else "text"
+
+
+def _is_number(numbers: pl.Series) -> pl.Series:
+    return numbers.is_finite().fill_null(value=False)
+
+
+def _holds_number(texts: pl.Series) -> pl.Series:
+    return _is_number(parse_numbers(texts))
 
 
 def _text(column: str) -> pl.Expr:
     return pl.col(column).str.strip_chars().replace("", None)
-
-
-def _number(column: str) -> pl.Expr:
-    return _text(column).cast(pl.Float64, strict=False)

@@ -1,30 +1,45 @@
 """The items file: checks it and builds the catalogue, with the items of the log."""
 
+from collections.abc import Iterator
+
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from app.catalogue.catalogue import Catalogue
+from app.catalogue.catalogue import MAX_DESCRIPTION_LENGTH, MAX_TITLE_LENGTH, Catalogue
 from app.catalogue.ids import IdIndex, Texts
 from app.catalogue.tag_lists import MAX_TAG_BYTES, TagLists, cut_tag, mark_tags
-from offline.data.category_lists import category_pairs
+from offline.data.availability import availability_findings, combine_availability
+from offline.data.category_lists import category_pairs, join_category_rows
 from offline.data.ids import align_to_index
-from offline.data.item_attributes import attribute_faults, build_item_attributes
+from offline.data.item_attributes import attribute_faults, attribute_findings, build_item_attributes
 from offline.data.schema import ItemsFile
 from offline.data.table import TextTable, id_fault
 from offline.data.timestamps import parse_years
 
 MAX_CATEGORIES = 64  # the frequent ones, from which models learn; filters know every category
 YEAR_IN_TITLE = r"^(.*\S)\s*\((1[89]\d\d|20\d\d)(?:[-\u2013]\d{0,4})?\)\s*$"
-NOT_AVAILABLE = ("0", "false", "no", "n", "f", "off")
+YEARS = (-10_000.0, 10_000.0)  # the years that ``PUT /items/{id}`` accepts
 
 
-def check_items(table: TextTable, part: ItemsFile) -> TextTable:
-    """Remove rows without a usable id, repeated items, and rows with bad attributes."""
-    named = table.reject(id_fault(part.item or "", "item"))
+def check_items(table: TextTable, part: ItemsFile, named: ItemsFile) -> TextTable:
+    """Remove rows without a usable id, repeated items, and rows with bad attributes.
+
+    Args:
+        table: The rows of the file, as text.
+        part: The schema of the file, with the column of each field.
+        named: The schema as the user wrote it. The number columns that it names are strict.
+    """
+    identified = table.reject(id_fault(part.item or "", "item"))
     again = ~pl.col(part.item or "").is_first_distinct()
-    once = named.reject(pl.when(again).then(pl.lit("this item is on an earlier line")))
-    return once.reject(pl.coalesce(pl.lit(None, pl.String), *attribute_faults(part)))
+    once = join_category_rows(identified, part).reject(
+        pl.when(again).then(pl.lit("this item is on an earlier line"))
+    )
+    strict = [c for c, kind in (named.attributes or {}).items() if kind == "number"]
+    sound = once.reject(pl.coalesce(pl.lit(None, pl.String), *attribute_faults(part, strict)))
+    for text in (*_length_findings(sound, part), *attribute_findings(sound, part)):
+        sound = sound.with_finding("limit", text)
+    return availability_findings(sound, part)
 
 
 def build_catalogue(table: TextTable | None, part: ItemsFile, index: IdIndex) -> Catalogue:
@@ -37,9 +52,9 @@ def build_catalogue(table: TextTable | None, part: ItemsFile, index: IdIndex) ->
         return Catalogue(index, titles, nothing, (), _unknown(n), available, nobody, Texts.of([]))
     frame, ids = table.frame, table.frame[part.item or ""]
     described = frame.with_columns(
-        _text(part.title).alias("title"),
+        _title(part.title).alias("title"),
         _year(part.released).alias("year"),
-        _available(part.available).alias("available"),
+        combine_availability(frame, part).alias("available"),
         _text(part.provider).replace("", None).alias("provider"),
     ).with_columns(
         pl.col("title").str.replace(YEAR_IN_TITLE, "$1"),
@@ -63,7 +78,19 @@ def build_catalogue(table: TextTable | None, part: ItemsFile, index: IdIndex) ->
         _tags(frame, policy, index),
         build_item_attributes(frame, part, index),
         categories,
+        _descriptions(frame, part, index),
     )
+
+
+def _length_findings(table: TextTable, part: ItemsFile) -> Iterator[str]:
+    """Yield how many titles and descriptions are cut."""
+    limits = [(c, MAX_TITLE_LENGTH) for c in (part.title,) if c]
+    limits += [(c, MAX_DESCRIPTION_LENGTH) for c in part.description or ()]
+    for column, limit in limits:
+        count = int((table.frame[column].str.len_chars() > limit).sum())
+        if count:
+            text = f"{count:,} texts of {column} are longer than {limit:,} characters and are cut."
+            yield f"{table.file}: {text}"
 
 
 def _unknown(n: int) -> NDArray[np.float32]:
@@ -74,14 +101,28 @@ def _text(column: str | None) -> pl.Expr:
     return pl.col(column).str.strip_chars() if column else pl.lit(None, pl.String)
 
 
+def _title(column: str | None) -> pl.Expr:
+    return _text(column).str.slice(0, MAX_TITLE_LENGTH)
+
+
 def _year(column: str | None) -> pl.Expr:
-    return parse_years(column) if column else pl.lit(None, pl.Float64)
-
-
-def _available(column: str | None) -> pl.Expr:
+    """Return the years of a column. A small number is a year; 0 is no year, so it is unknown."""
     if column is None:
-        return pl.lit(value=True)
-    return ~pl.col(column).str.strip_chars().str.to_lowercase().is_in(NOT_AVAILABLE)
+        return pl.lit(None, pl.Float64)
+    number = pl.col(column).str.strip_chars().cast(pl.Float64, strict=False)
+    year = pl.when(number != 0).then(number)
+    return pl.when(number.is_between(*YEARS)).then(year).otherwise(parse_years(column))
+
+
+def _descriptions(frame: pl.DataFrame, part: ItemsFile, index: IdIndex) -> Texts | None:
+    """Return the prose of each item, cut to the limit of the HTTP API; None without a column."""
+    if not part.description:
+        return None
+    joined = pl.concat_str(
+        [_text(c).fill_null("") for c in part.description], separator=" "
+    ).str.slice(0, MAX_DESCRIPTION_LENGTH)
+    texts = frame.select(joined.alias("text")).to_series()
+    return Texts.of(align_to_index(frame[part.item or ""], texts, index).to_list())
 
 
 def _providers(of: pl.Series) -> tuple[NDArray[np.int32], Texts]:

@@ -149,7 +149,7 @@ def _load(folder: Path, schema: Schema, now: float) -> _Input:
     return _Input(
         schema.model_copy(update=parts),
         events,
-        check_items(items, items_part) if items else None,
+        check_items(items, items_part, schema.items) if items else None,
         check_users(users, users_part) if users else None,
         check_friends(friends, friends_part) if friends else None,
         count_repeats(events.table),

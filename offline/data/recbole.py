@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from offline.data.columns import CATEGORIES, ITEM, USER, normalise_name
+from offline.data.column_names import CATEGORIES, ITEM, USER, normalise_name
 from offline.data.delimited import decode
 from offline.data.errors import DataError
 from offline.data.schema import (

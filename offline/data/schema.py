@@ -77,7 +77,7 @@ class InteractionsFile(FileSchema):
 
     user: str | None = None
     item: str | None = None
-    value: str | None = None  # stars, plays, seconds
+    value: str | None = None  # stars, plays, seconds, money
     type: str | None = None
     timestamp: str | None = None  # unix time in s, ms or finer, ISO 8601, or a log file's notation
     timezone: Annotated[str | None, AfterValidator(_check_zone)] = None  # of times without a zone
@@ -86,6 +86,8 @@ class InteractionsFile(FileSchema):
     default_type: str | None = None  # type of all events, if there is no type column
     types: dict[str, str] = {}  # from the words of the file to event types: {"buy" = "purchase"}
     positive_at: float | None = None  # None: 0.8 of the largest rating
+    no_rating: float | None = None  # this rating means that the item was used but not rated
+    no_user: tuple[str, ...] = ()  # ids of nobody, such as -1 or guest; their rows are left out
 
 
 class ItemsFile(FileSchema):
@@ -97,12 +99,20 @@ class ItemsFile(FileSchema):
     category_separator: str | None = Field(None, min_length=1)  # None: the first of | ; ,
     category_flags: tuple[str, ...] = ()  # columns named as a category, 1 if the item has it
     released: str | None = None  # a year, a date or a unix time
-    available: str | None = None
+    # Columns that say whether an item can be shown. Names such as is_hidden mean the opposite.
+    available: tuple[str, ...] | None = None
+    description: tuple[str, ...] | None = None  # columns of prose; models learn from their words
     flags: str | None = None  # policy flags, such as adult|alcohol, separated like categories
     provider: str | None = None  # who makes or sells the item: a brand, an artist, a studio
     # Columns that filters compare, with their kind. A kind of None is found by the values. If this
     # is None, they are the other columns of numbers and of few short texts.
     attributes: dict[str, ColumnKind | None] | None = None
+
+    @field_validator("available", "description", mode="before")
+    @classmethod
+    def _several(cls, value: object) -> object:
+        """Accept one column too; the empty string means none."""
+        return ((value,) if value else ()) if isinstance(value, str) else value
 
     @field_validator("attributes", mode="before")
     @classmethod

@@ -4,12 +4,17 @@ from dataclasses import dataclass, replace
 
 import polars as pl
 
+from app.catalogue.public_ids import CONTROL_CHARACTERS, MAX_ID_BYTES
 from offline.data.finding import DataFinding, FindingLevel
 
 LINE = "#line"  # Int64: line of the file, or row of a Parquet file, from 1
+JOINED = "#joined:"  # begins the name of a column with the texts of several rows
 RAW = "#text"  # String: the whole line
 BAD_COLUMNS = {"file": pl.String, "line": pl.Int64, "reason": pl.String, "text": pl.String}
-MAX_ID_BYTES = 256  # the same limit as in the HTTP API
+MISSING_IDS = (  # texts that stand for no id, in lower case
+    *("nan", "none", "null", "n/a", "na", "<na>", "nil", "undefined", "(null)", "(none)", "#n/a"),
+    *("\\n", "nat"),
+)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -31,7 +36,7 @@ class TextTable:
     @property
     def columns(self) -> list[str]:
         """The names of the columns of the file."""
-        return [c for c in self.frame.columns if c not in {LINE, RAW}]
+        return [c for c in self.frame.columns if c not in {LINE, RAW} and not c.startswith(JOINED)]
 
     def with_finding(self, level: FindingLevel, text: str) -> "TextTable":
         """Return the table with one finding more."""
@@ -58,6 +63,8 @@ def id_fault(column: str, what: str) -> pl.Expr:
         .then(pl.lit(f"empty {what} id"))
         .when(text.str.len_bytes() > MAX_ID_BYTES)
         .then(pl.lit(f"{what} id over {MAX_ID_BYTES} bytes"))
-        .when(text.str.contains("\0", literal=True))
-        .then(pl.lit(f"{what} id with NUL"))
+        .when(text.str.contains(CONTROL_CHARACTERS))
+        .then(pl.lit(f"{what} id with a control character"))
+        .when(text.str.to_lowercase().is_in(MISSING_IDS))
+        .then(pl.format(f"no {what}: the id is {{}}", column))
     )

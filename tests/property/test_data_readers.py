@@ -13,11 +13,12 @@ from offline.data.dataset import Dataset, Log
 from offline.data.errors import DataError, TooManyBadRowsError
 from offline.data.readers import LoadedData, load_dataset
 from offline.data.split import split_by_time
+from offline.data.table import MISSING_IDS
 
-# Text that a tab-separated file can hold: no tabs, line ends, lone surrogates, or NUL.
-ids = st.text(
-    st.characters(exclude_characters="\t\n\r\0", exclude_categories=["Cs"]), min_size=1, max_size=6
-).filter(lambda text: text.strip() != "")
+# Texts that can be ids: no control characters, lone surrogates, or words for a missing value.
+ids = st.text(st.characters(exclude_categories=["Cc", "Cs"]), min_size=1, max_size=6).filter(
+    lambda text: text.strip() == text and text.lower() not in MISSING_IDS
+)
 rows = st.lists(
     st.tuples(ids, ids, st.integers(1, 5), st.integers(100_000_000, 1_700_000_000)),
     min_size=1,

@@ -107,10 +107,10 @@ def test_another_encoding_and_quotes_in_a_tab_file_can_be_told(tmp_path):
     schema = folder_with(
         tmp_path, '[interactions]\nfile = "log.tsv"\nencoding = "cp1252"\nquoted = true\n'
     )
-    (tmp_path / "log.tsv").write_bytes('user\titem\n"M\u00fcl\tler"\t\u20ac\n'.encode("cp1252"))
+    (tmp_path / "log.tsv").write_bytes('user\titem\n"M\u00fcl""ler"\t\u20ac\n'.encode("cp1252"))
     dataset = load_dataset(tmp_path, schema).dataset
     assert items(load_dataset(tmp_path, schema)) == ["€"]
-    assert dataset.users.names(np.arange(1)) == ["Mül\tler"]
+    assert dataset.users.names(np.arange(1)) == ['Mül"ler']
 
 
 def test_a_schema_for_a_single_file(tmp_path):
@@ -127,7 +127,8 @@ def test_a_schema_for_a_single_file(tmp_path):
         ("uid,asin,unixReviewTime", True),
         ("visitorid,itemid,created_at", True),
         ("user,recipe_id,date", True),
-        ("customer id,sku,when", False),
+        ("customer id,sku,when", True),
+        ("customer id,sku,color", False),
     ],
 )
 def test_common_names_of_columns_are_understood(tmp_path, header, timed):

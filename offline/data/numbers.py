@@ -1,0 +1,74 @@
+"""Reads numbers as people and shops write them: ``$12.99``, ``5,50``, ``1,299.00``, ``12 €``."""
+
+import polars as pl
+
+# Texts that mean that a value is not there.
+MISSING_TEXTS = frozenset(
+    (
+        *("", "-", "--", "---", "\u2013", "\u2014", "?", ".", "n/a", "n.a.", "na", "nan", "<na>"),
+        *("#n/a", "#na", "none", "null", "nil", "nul", "\\n", "undefined", "unknown", "missing"),
+        *("tbd", "tba", "not available", "not applicable", "k.a.", "(null)", "(none)", "nat"),
+    )
+)
+CURRENCY = (
+    r"(?i)^(?:[\p{Sc}]|usd|eur|gbp|chf|cad|aud|jpy|inr|us\$|a\$|c\$|rs\.?|kr\.?|z\u0142|pln|sek)+"
+    r"|(?:[\p{Sc}%]|usd|eur|gbp|chf|cad|aud|jpy|inr|rs\.?|kr\.?|z\u0142|pln|sek|,-)+$"
+)
+GROUP_MARKS = r"[ '\u00a0\u2009\u202f\u2019_](\d{3})"
+ENGLISH_GROUPS = r"^[+-]?\d{1,3}(,\d{3})+(\.\d+)?$"
+GERMAN_GROUPS = r"^[+-]?\d{1,3}(\.\d{3})+(,\d+)?$"
+COMMA_DECIMALS = r"^[+-]?(\d+|\d{1,3}(\.\d{3})+),(\d{1,2}|\d{4,})$"
+POINT_DECIMALS = r"^[+-]?(\d+|\d{1,3}(,\d{3})+)\.(\d{1,2}|\d{4,})$"
+
+
+def is_missing(text: pl.Expr) -> pl.Expr:
+    """Return whether a text means that a value is not there: ``N/A``, a dash, ``null``."""
+    return text.is_null() | text.str.strip_chars().str.to_lowercase().is_in(MISSING_TEXTS)
+
+
+def parse_numbers(texts: pl.Series) -> pl.Series:
+    """Return the numbers of a text column, Float64; null for what is no number.
+
+    A currency, a percent sign and marks between groups of digits are left out. A comma is the
+    decimal mark if the column has numbers such as ``5,50`` and none such as ``5.50``.
+    """
+    stripped = texts.str.strip_chars()
+    plain = stripped.cast(pl.Float64, strict=False)
+    rest = stripped.filter(plain.is_null() & stripped.is_not_null()).unique().alias("text")
+    if rest.is_empty():
+        return plain
+    bare = rest.str.strip_chars().str.replace(r"^\((.*)\)$", "-$1").str.replace_all(CURRENCY, "")
+    bare = bare.str.replace(r"^-\s*[\p{Sc}]", "-").str.replace(r"^[\u2212\u2013]", "-")
+    bare = bare.str.strip_chars().str.replace_all(GROUP_MARKS, "$1").alias("bare")
+    has_points = bool(stripped.str.contains(POINT_DECIMALS).any()) or bool(
+        bare.str.contains(POINT_DECIMALS).any()
+    )
+    is_comma = bool(bare.str.contains(COMMA_DECIMALS).any()) and not has_points
+    numbers = pl.DataFrame([rest, bare]).select("text", _number(is_comma=is_comma).alias("number"))
+    read = numbers.filter(pl.col("number").is_not_null())
+    frame = pl.DataFrame({"text": stripped, "plain": plain})
+    joined = frame.join(read, on="text", how="left", maintain_order="left")
+    whole = joined.select(pl.coalesce("plain", "number")).to_series()
+    if is_comma:  # 1.299 beside 5,50 is 1299
+        grouped = stripped.str.contains(GERMAN_GROUPS).fill_null(value=False)
+        thousands = stripped.str.replace_all(".", "", literal=True).str.replace(",", ".")
+        whole = thousands.cast(pl.Float64, strict=False).zip_with(grouped, whole)
+    return whole.rename(texts.name)
+
+
+def _number(*, is_comma: bool) -> pl.Expr:
+    text = pl.col("bare")
+    english = text.str.replace_all(",", "", literal=True)
+    german = text.str.replace_all(".", "", literal=True).str.replace(",", ".", literal=True)
+    comma = text.str.contains(COMMA_DECIMALS)
+    groups = text.str.contains(GERMAN_GROUPS) if is_comma else text.str.contains(ENGLISH_GROUPS)
+    return (
+        pl.when(groups)
+        .then(german if is_comma else english)
+        .when(comma)
+        .then(german)
+        .when(text.str.contains(ENGLISH_GROUPS))
+        .then(english)
+        .otherwise(text)
+        .cast(pl.Float64, strict=False)
+    )
