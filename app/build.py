@@ -9,10 +9,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, cast
 
-import faiss
-
 from app.artifacts import Indexes, Models, Rankers, Sizes
-from app.contracts import Candidates, Matrix, Query, Scores
+from app.contracts import Candidates, Query, Scores
 from app.cpu import Cpu
 from app.deadline import Checkpoints
 from app.features.context import LikeShares
@@ -23,7 +21,7 @@ from app.recall.channel import ChannelConfig, ChannelInputs, ChannelSpec
 from app.recall.popularity import PopularityChannel
 from app.recall.registry import CHANNEL_SPECS, build_channels
 from app.recall.social import NoFriendEvents
-from app.recall.vectors import flat_index
+from app.recall.vectors import flat_indexes
 from app.rerank.filters import PolicyFilters
 from app.rerank.policies import SceneSettings
 from app.rerank.slate_builder import SlateBuilder
@@ -49,7 +47,7 @@ class FunnelConfig:
     by: Checkpoints
     sizes: Sizes = field(default_factory=Sizes)
     default_scene: SceneSettings = field(default_factory=SceneSettings)
-    index: Callable[[Matrix], faiss.Index] = flat_index  # for vectors in memory, offline
+    indexes: Callable[[Models], Indexes] = flat_indexes  # for vectors in memory, offline
     scenes: Mapping[str, SceneSettings] = field(default_factory=dict)  # others: the default
     channels: Mapping[str, ChannelConfig] = field(default_factory=dict)  # others: default configs
     specs: Sequence[ChannelSpec[Any]] = CHANNEL_SPECS

@@ -248,7 +248,7 @@ def refit(
         interactions=len(dataset.log),
         seed=config.seed,
         metrics=manifest_metrics(evaluation),
-        build_index=index_builder(config.index, config.seed),
+        build_indexes=index_builder(config.index, config.seed),
         archive_state=data.archive_state,
         time_margin=data.time_margin,
     )

@@ -73,6 +73,16 @@ class GateResult(BaseModel):
         return [check for check in self.checks if check.outcome == "failed"]
 
 
+class IndexFacts(BaseModel):
+    """How an index of vectors that is not exact searches, and what it finds."""
+
+    model_config = ConfigDict(frozen=True)
+    type: str  # class of FAISS
+    recall: float  # share of the first 300 exact results that are among its first 300
+    cells: int | None = None  # None: it has no cells
+    probed: int | None = None  # cells that a query searches
+
+
 class _Format(BaseModel):
     """The one field that every format of a manifest has."""
 
@@ -111,6 +121,7 @@ class Manifest(BaseModel):
     libraries: dict[str, str]
     metrics: dict[str, Any]
     files: dict[str, FileRecord]
+    indexes: dict[str, IndexFacts] = {}  # by space of vectors; those that are exact are left out
     rankers_end: float | None = None  # unix seconds; the rankers learned from events before
     settings: dict[str, Any] = {}  # settings of the training job
     seconds: dict[str, float] = {}  # wall time of each phase of the job

@@ -218,6 +218,23 @@ def segment_lift(
 
 
 @kernel((read("f4", 2), read("f4"), read("i8")))
+def inner_products(
+    items: NDArray[np.float32], vector: NDArray[np.float32], rows: NDArray[np.int64]
+) -> NDArray[np.float32]:
+    """Return the products of the rows' vectors with a vector, (n,).
+
+    Args:
+        items: (catalogue, d)
+        vector: (d,)
+        rows: (n,)
+    """
+    products = np.empty(len(rows), np.float32)
+    for i in range(len(rows)):
+        products[i] = dot(items[rows[i]], vector)
+    return products
+
+
+@kernel((read("f4", 2), read("f4"), read("i8")))
 def product_features(
     items: NDArray[np.float32], vector: NDArray[np.float32], rows: NDArray[np.int64]
 ) -> NDArray[np.float32]:

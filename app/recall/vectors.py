@@ -6,13 +6,15 @@ from dataclasses import dataclass
 import faiss
 import numpy as np
 
-from app.artifacts import Models
-from app.contracts import NO_PROPOSAL, Matrix, Proposal, Query, Scores
+from app.artifacts import Indexes, Models
+from app.contracts import NO_PROPOSAL, Matrix, Proposal, Query, Rows, Scores
 from app.cpu import Cpu
+from app.kernels.features import inner_products
 from app.recall.accumulate import propose
 from app.recall.channel import ChannelConfig, ChannelInputs, ChannelSpec
 from app.stages import LocalChannel
 
+EXTRA_SHARE = 1.5  # results of an index that is not exact, in units of those that are wanted
 MAX_EXTRA_RESULTS = 500  # results requested beyond the limit, because excluded items are dropped
 
 
@@ -34,6 +36,7 @@ class VectorChannel:
 
     name: str
     index: faiss.Index
+    items: Matrix  # (n, d) the vectors of the index, for exact products; spare rows may follow
     user_vector: Callable[[Query], Scores]
     new_item_vectors: Callable[[], Matrix | None] = lambda: None
 
@@ -43,9 +46,7 @@ class VectorChannel:
         if not vector.any():
             return NO_PROPOSAL
         extra = min(len(query.excluded), MAX_EXTRA_RESULTS)
-        scores, rows = self.index.search(vector[None, :], min(limit + extra, self.index.ntotal))
-        filled = (rows[0] >= 0).nonzero()[0]  # the index returns -1 where it has no more
-        nearest, products = rows[0].take(filled), scores[0].take(filled)
+        nearest, products = search_refined(self.index, self.items, vector, limit + extra)
         new_vectors = self.new_item_vectors()
         if new_vectors is not None:
             nearest = np.concatenate([nearest, np.arange(len(new_vectors)) + self.index.ntotal])
@@ -74,6 +75,41 @@ class ThreadedChannel:
         return await self.cpu(self.channel.recall, query, limit)
 
 
+def search_refined(
+    index: faiss.Index, items: Matrix, vector: Scores, n: int
+) -> tuple[Rows, Scores]:
+    """Return the ``n`` items nearest to a vector, best first, and their exact inner products.
+
+    An index that is not exact is asked for more, which are then ordered by the vectors themselves.
+
+    Args:
+        index: of the first items.
+        items: (m, d) the vectors.
+        vector: (d,)
+        n: how many to return, at most.
+    """
+    exact = is_exact(index)
+    wanted = min(n if exact else round(EXTRA_SHARE * n), index.ntotal)
+    scores, rows = index.search(vector[None, :], wanted)
+    filled = (rows[0] >= 0).nonzero()[0]  # the index returns -1 where it has no more
+    nearest, products = rows[0].take(filled), scores[0].take(filled)
+    if exact:
+        return nearest, products
+    products = inner_products(items, vector, nearest)
+    order = np.argsort(-products, kind="stable")[:n]
+    return nearest[order], products[order]
+
+
+def is_exact(index: faiss.Index) -> bool:
+    """Return whether the index searches all vectors as they are."""
+    return isinstance(index, faiss.IndexFlat)
+
+
+def flat_indexes(models: Models) -> Indexes:
+    """Build both indexes of these models for exact search."""
+    return Indexes(flat_index(models.factors.items), flat_index(models.content.items))
+
+
 def flat_index(vectors: Matrix) -> faiss.Index:
     """Build an index for exact search by inner product; without columns it finds nothing."""
     index = faiss.IndexFlatIP(max(vectors.shape[1], 1))
@@ -97,8 +133,15 @@ def _build(
     channel: VectorChannel, config: VectorChannelConfig, cpu: Cpu
 ) -> VectorChannel | ThreadedChannel:
     """Return the channel; a channel with a large index is made to run on another thread."""
-    is_quick = channel.index.ntotal * channel.index.d < config.max_inline_products
+    is_quick = _count_products(channel.index) < config.max_inline_products
     return channel if is_quick else ThreadedChannel(channel, cpu)
+
+
+def _count_products(index: faiss.Index) -> int:
+    """Return about how many numbers a search multiplies."""
+    if isinstance(index, faiss.IndexIVF):
+        return int(index.d * (index.nlist + index.nprobe * index.ntotal / index.nlist))
+    return int(index.d * index.ntotal)
 
 
 def factor_channel(
@@ -109,8 +152,9 @@ def factor_channel(
     def build(
         config: VectorChannelConfig, inputs: ChannelInputs
     ) -> VectorChannel | ThreadedChannel:
-        new_vectors = new_item_vectors(inputs.models, inputs.models.factors.items)
-        channel = VectorChannel(name, inputs.indexes.factors, user_vector, new_vectors)
+        items = inputs.models.factors.items
+        new_vectors = new_item_vectors(inputs.models, items)
+        channel = VectorChannel(name, inputs.indexes.factors, items, user_vector, new_vectors)
         return _build(channel, config, inputs.cpu)
 
     return ChannelSpec(name, meaning, "history", VectorChannelConfig(), build)
@@ -119,9 +163,10 @@ def factor_channel(
 def _build_content(
     config: VectorChannelConfig, inputs: ChannelInputs
 ) -> VectorChannel | ThreadedChannel:
-    new_vectors = new_item_vectors(inputs.models, inputs.models.content.items)
+    items = inputs.models.content.items
+    new_vectors = new_item_vectors(inputs.models, items)
     channel = VectorChannel(
-        "content", inputs.indexes.content, lambda query: query.vectors.content, new_vectors
+        "content", inputs.indexes.content, items, lambda query: query.vectors.content, new_vectors
     )
     return _build(channel, config, inputs.cpu)
 

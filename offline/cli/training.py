@@ -49,7 +49,7 @@ def train(  # noqa: PLR0913, PLR0917 - one argument for each option
         IndexKind | None,
         typer.Option(
             help="The vector index. flat is exact, sq8 takes a quarter of the size, ivf_* are for "
-            "10,000 items and more. Default: flat.",
+            "10,000 items and more. Default: auto.",
         ),
     ] = None,
     objectives: Annotated[

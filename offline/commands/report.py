@@ -11,7 +11,7 @@ from app.bundle.verification import verify_files
 from app.cpu import Cpu
 from app.features.views import view_hash
 from app.rank.kinds import read_rankers
-from app.recall.vectors import flat_index
+from app.recall.vectors import flat_indexes
 from app.settings import Settings
 from offline.commands.bundles import headline
 from offline.commands.train import TrainOptions
@@ -83,7 +83,7 @@ def _evaluate(
     dataset = load_dataset(data, None, MAX_BAD_SHARE).dataset
     cpu = Cpu(threads=1)
     try:
-        funnel = replace(funnel_config(config, cpu), index=flat_index)
+        funnel = replace(funnel_config(config, cpu), indexes=flat_indexes)
         holdout = build_holdout(dataset, split_by_time(dataset.log), config, funnel)
         lists = [
             holdout.compute_lists(read_rankers(folder, m.rankers), m.sizes, m.channel_configs())

@@ -1,4 +1,4 @@
-"""FAISS indexes of item vectors: exact ones, and smaller or faster ones that miss some neighbours.
+"""The vector indexes of a bundle: how they are built, and how much of an exact search they lose.
 
 All search by inner product. They are mapped into memory when loaded, so that workers share them.
 HNSW is left out, because it is larger than the vectors and its graph cannot be mapped.
@@ -7,9 +7,8 @@ HNSW is left out, because it is larger than the vectors and its graph cannot be 
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
-from math import isqrt
 from time import perf_counter
-from typing import TypedDict, cast
+from typing import TypedDict
 
 import faiss
 import numpy as np
@@ -19,16 +18,19 @@ from app.artifacts import Indexes, Models
 from app.contracts import Matrix, Share
 from app.cpu import one_thread
 from app.query_builder import MAX_QUERY_EVENTS, content_profile, fold_in
-from app.recall.vectors import flat_index
+from app.recall.vectors import flat_index, flat_indexes, is_exact, search_refined
 from offline.choices import IndexKind
 from offline.data.errors import DataError
+from offline.publish.cells import build_cells, choose_probes, share_found
 
-AUTO_IVF_ITEMS = 200_000  # "auto" is exact below so many items
+AUTO_FLAT_ITEMS = 100_000  # "auto" is exact up to so many items: a query takes 2 ms
 MIN_IVF_ITEMS = 10_000  # vectors to train an index with cells: 39 for each of 256 codes
 EIGHT_BIT = faiss.ScalarQuantizer.QT_8bit
-MAX_POINTS_PER_CELL = 64  # more cost time and do not raise recall
-DEPTH = 200  # results that are compared: as many as recall uses
-MAX_USERS = 200  # whose vectors are queries, at most
+DEPTH = 300  # results that are compared: more than recall uses of a channel
+MAX_USERS = 400  # whose vectors are queries, at most; the cells are chosen on half of them
+MARGIN = 0.01  # above the recall that is wanted: it is measured on other users
+
+IndexBuilder = Callable[[Models], Indexes]
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,23 +38,63 @@ class IndexConfig:
     """The settings of the vector index.
 
     ``flat`` is exact. ``sq8`` stores a byte instead of a float. ``ivf_*`` divide the vectors into
-    about √n cells and search only a share of them. ``ivf_pq`` stores half a byte instead of
-    a float. ``auto`` is ``flat`` below 200,000 items and ``ivf_flat`` from there.
+    about 4 √n cells, and a query searches the nearest of them. ``ivf_pq`` stores half a byte
+    instead of a float. ``auto`` is ``flat`` up to 100,000 items and ``ivf_sq8`` above.
+
+    The number of cells that a query searches is the smallest with which users of the log get
+    ``least_recall`` of their 300 exact results, unless ``probed_share`` sets it.
     """
 
-    kind: IndexKind = "flat"
-    probed_share: Share = 0.2  # share of the cells that a query searches
+    kind: IndexKind = "auto"
+    least_recall: Share = 0.95
+    probed_share: Share | None = None  # share of the cells that a query searches; None: measured
+
+
+def index_builder(config: IndexConfig, seed: int) -> IndexBuilder:
+    """Return a function that builds such indexes, for the offline funnel and for the bundle."""
+    return partial(build_indexes, config=config, seed=seed)
+
+
+def build_indexes(
+    models: Models, config: IndexConfig, seed: int = 0, min_ivf_items: int = MIN_IVF_ITEMS
+) -> Indexes:
+    """Build both indexes of these models. The same seed gives the same bytes.
+
+    Raises:
+        DataError: there are too few vectors for this kind.
+    """
+    spaces = models.factors.items, models.content.items
+    if resolve_kind(config.kind, len(models.catalogue)) == "flat":
+        return flat_indexes(models)
+    queries = sample_user_vectors(models, seed)
+    return Indexes(
+        *(
+            build_index(items, config, seed, own[: len(own) // 2], min_ivf_items)
+            for items, own in zip(spaces, queries, strict=True)
+        )
+    )
 
 
 def build_index(
-    vectors: Matrix, config: IndexConfig, seed: int = 0, min_ivf_items: int = MIN_IVF_ITEMS
+    vectors: Matrix,
+    config: IndexConfig,
+    seed: int = 0,
+    queries: Matrix | None = None,
+    min_ivf_items: int = MIN_IVF_ITEMS,
 ) -> faiss.Index:
     """Build an index of vectors, (n, d), by inner product. The same seed gives the same bytes.
 
     With d = 0 the index returns nothing, whatever its kind.
 
+    Args:
+        vectors: (n, d)
+        config: the settings.
+        seed: of the clustering.
+        queries: (q, d) for choosing the number of cells to search; None: some of the vectors.
+        min_ivf_items: fewer vectors have no cells.
+
     Raises:
-        DataError: There are too few vectors for this kind.
+        DataError: there are too few vectors for this kind.
     """
     n, d = vectors.shape
     kind = resolve_kind(config.kind, n)
@@ -65,108 +107,80 @@ def build_index(
         )
     with one_thread():  # threads would change the bits
         if kind == "sq8":
-            return _train_and_add(
-                faiss.IndexScalarQuantizer(d, EIGHT_BIT, faiss.METRIC_INNER_PRODUCT), vectors
-            )
-        return _build_cells(vectors, kind, config.probed_share, seed)
+            index = faiss.IndexScalarQuantizer(d, EIGHT_BIT, faiss.METRIC_INNER_PRODUCT)
+            index.train(vectors)
+            index.add(vectors)
+            return index
+        cells = build_cells(vectors, kind, seed)
+        if config.probed_share is not None:
+            cells.nprobe = max(1, round(config.probed_share * cells.nlist))
+            return cells
+        if queries is None or not len(queries):
+            queries = vectors[np.random.default_rng(seed).permutation(n)[: MAX_USERS // 2]]
+        exact = exact_neighbours(vectors, queries)
+        choose_probes(cells, queries, exact, min(config.least_recall + MARGIN, 1.0), vectors)
+        return cells
 
 
 def resolve_kind(kind: IndexKind, n: int) -> IndexKind:
     """Return the kind that is built for ``n`` items."""
     if kind == "auto":
-        return "flat" if n < AUTO_IVF_ITEMS else "ivf_flat"
+        return "flat" if n <= AUTO_FLAT_ITEMS else "ivf_sq8"
     return kind
-
-
-def _train_and_add(index: faiss.Index, vectors: Matrix) -> faiss.Index:
-    index.train(vectors)
-    index.add(vectors)
-    return index
-
-
-def _build_cells(vectors: Matrix, kind: IndexKind, probed_share: float, seed: int) -> faiss.Index:
-    """Build an index with cells. One more dimension gives all vectors the same length first.
-
-    Cells group vectors by direction, so that long vectors, of popular items, would be missed. The
-    extra dimension is ``√(longest² - length²)``, and 0 in a query: inner products do not change
-    (Bachrach et al.: Speeding up the Xbox recommender system, 2014).
-    """
-    n, d = vectors.shape
-    wide = d + 1 + (d + 1) % 2  # even, for codes of two dimensions each
-    squares = (vectors.astype(np.float64) ** 2).sum(axis=1)
-    equal_length = np.zeros((n, wide), np.float32)
-    equal_length[:, :d] = vectors
-    equal_length[:, d] = np.sqrt(squares.max() - squares)
-    storage = {"ivf_flat": "Flat", "ivf_sq8": "SQ8", "ivf_pq": f"PQ{wide // 2}x8"}[kind]
-    description = f"IVF{isqrt(n)},{storage}"
-    cells = cast(faiss.IndexIVF, faiss.index_factory(wide, description, faiss.METRIC_INNER_PRODUCT))
-    _prepare(cells, probed_share, seed)
-    widen = faiss.LinearTransform(d, wide, False)  # noqa: FBT003 - without a bias
-    faiss.copy_array_to_vector(np.eye(wide, d, dtype=np.float32).ravel(), widen.A)
-    widen.is_trained = True
-    return faiss.IndexPreTransform(widen, _train_and_add(cells, equal_length))
-
-
-def _prepare(cells: faiss.IndexIVF, probed_share: float, seed: int) -> None:
-    cells.nprobe = max(1, round(probed_share * cells.nlist))
-    cells.cp.seed = seed + 1  # 0 would mean a seed that the library chooses
-    cells.cp.max_points_per_centroid = MAX_POINTS_PER_CELL
-    if isinstance(cells, faiss.IndexIVFPQ):
-        cells.pq.cp.seed = seed + 1
-        cells.pq.cp.max_points_per_centroid = MAX_POINTS_PER_CELL
-        # It serves a kind of search that is not used here, and takes most of the time.
-        cells.do_polysemous_training = False  # type: ignore[attr-defined]
-
-
-def index_builder(config: IndexConfig, seed: int) -> Callable[[Matrix], faiss.Index]:
-    """Return a function that builds such an index, for the offline funnel and for the bundle."""
-    return partial(build_index, config=config, seed=seed)
 
 
 class IndexLoss(TypedDict):
     """The recall, size and speed of one index."""
 
     name: str
-    recall: float  # share of the first 200 exact results that are among its first 200
+    recall: float  # share of the first 300 exact results that are among its first 300
     bytes: int
     ms: float  # per query, one at a time on one thread
 
 
 def measure_bundle_indexes(models: Models, indexes: Indexes, seed: int = 0) -> list[IndexLoss]:
-    """Measure the indexes of a bundle on the vectors of some of its users."""
-    factors, content = sample_user_vectors(models, seed)
+    """Measure the indexes on the vectors of users that the number of cells was not chosen by."""
+    factors, content = (own[len(own) // 2 :] for own in sample_user_vectors(models, seed))
     spaces = (
         ("factors", models.factors.items, indexes.factors, factors),
         ("content", models.content.items, indexes.content, content),
     )
     return [
-        measure_index(name, index, queries, exact_neighbours(vectors, queries))
+        measure_index(name, index, vectors, queries, exact_neighbours(vectors, queries))
         for name, vectors, index, queries in spaces
         if vectors.shape[1]
     ]
 
 
 def measure_index(
-    name: str, index: faiss.Index, queries: Matrix, exact: NDArray[np.int64]
+    name: str, index: faiss.Index, vectors: Matrix, queries: Matrix, exact: NDArray[np.int64]
 ) -> IndexLoss:
-    """Measure one index against the exact results, (q, depth)."""
+    """Measure one index of ``vectors``, as serving searches it, against exact results, (q, k)."""
     with one_thread():
         start = perf_counter()
-        results = [index.search(query[None, :], exact.shape[1])[1][0] for query in queries]
+        results = [search_refined(index, vectors, one, exact.shape[1])[0] for one in queries]
         seconds = perf_counter() - start
-    hits = [np.isin(right, own).mean() for right, own in zip(exact, results, strict=True)]
     return IndexLoss(
         name=name,
-        recall=float(np.mean(hits)) if hits else 1.0,
+        recall=share_found(exact, results),
         bytes=faiss.serialize_index(index).nbytes,
         ms=1_000.0 * seconds / max(len(queries), 1),
     )
 
 
 def exact_neighbours(vectors: Matrix, queries: Matrix) -> NDArray[np.int64]:
-    """Return the exact first 200 rows, or all, for each query, (q, depth)."""
-    rows: NDArray[np.int64] = flat_index(vectors).search(queries, min(DEPTH, len(vectors)))[1]
+    """Return the exact first 300 rows, or all, for each query, (q, depth)."""
+    depth = min(DEPTH, len(vectors))
+    if not len(queries):
+        return np.empty((0, depth), np.int64)
+    items = np.ascontiguousarray(vectors)
+    rows: NDArray[np.int64] = faiss.knn(queries, items, depth, faiss.METRIC_INNER_PRODUCT)[1]
     return rows
+
+
+def indexes_are_exact(indexes: Indexes) -> bool:
+    """Return whether both indexes are searched in full, by the vectors themselves."""
+    return is_exact(indexes.factors) and is_exact(indexes.content)
 
 
 def sample_user_vectors(models: Models, seed: int) -> tuple[Matrix, Matrix]:

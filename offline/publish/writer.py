@@ -15,29 +15,31 @@ import faiss
 import numpy as np
 import orjson
 
-from app.artifacts import Factors, Models, Rankers, Sizes
+from app.artifacts import Factors, Indexes, Models, Rankers, Sizes
 from app.bundle.layout import collect_arrays
 from app.bundle.manifest import (
     FORMAT_VERSION,
     MANIFEST,
     FileRecord,
     GateResult,
+    IndexFacts,
     Manifest,
     file_sha256,
     files_digest,
 )
 from app.catalogue import attributes
-from app.contracts import Matrix, StageError
+from app.contracts import StageError
 from app.event_weights import EventWeights
 from app.features.views import view_hash
 from app.observe.drift import DRIFT_FILE, DriftReference, write_reference
 from app.rank.kinds import write_rankers
 from app.rank.scorer import RankerKinds
 from app.recall.channel import ChannelConfig
-from app.recall.vectors import flat_index
+from app.recall.vectors import flat_indexes
 from app.state.store import Store
 from app.state.tables import load_tables
 from offline.data.data_overlay import ArchiveState
+from offline.publish.index import indexes_are_exact, measure_bundle_indexes
 from offline.publish.versions import draft_folder
 
 log = logging.getLogger(__name__)
@@ -64,7 +66,7 @@ class TrainingResult:
     settings: dict[str, Any] = field(default_factory=dict)  # for the manifest; plain values
     seconds: dict[str, float] = field(default_factory=dict)  # duration by phase
     gate: GateResult | None = None
-    build_index: Callable[[Matrix], faiss.Index] = flat_index
+    build_indexes: Callable[[Models], Indexes] = flat_indexes
     drift: DriftReference | None = None  # live traffic is compared with it
     archive_state: ArchiveState | None = None  # for live events; None: none were used
     time_margin: float = 0.0  # seconds by which the times of the data may be too early
@@ -77,7 +79,7 @@ def write_bundle(result: TrainingResult, out: Path, now: Callable[[], float] = t
     """
     created = now()
     with draft_folder(out, f"{created:.6f}") as folder:
-        write_models(result.models, folder, result.build_index)
+        indexes = write_models(result.models, folder, result.build_indexes)
         write_rankers(result.rankers, result.ranker_kinds, folder)
         if result.drift:
             write_reference(result.drift, folder / DRIFT_FILE)
@@ -85,7 +87,7 @@ def write_bundle(result: TrainingResult, out: Path, now: Callable[[], float] = t
             path.name: FileRecord(bytes=path.stat().st_size, sha256=file_sha256(path))
             for path in sorted(folder.iterdir())
         }
-        manifest = _build_manifest(result, files, created)
+        manifest = _build_manifest(result, files, created, describe_indexes(result, indexes))
         (folder / MANIFEST).write_bytes(
             orjson.dumps(manifest.model_dump(), option=orjson.OPT_INDENT_2 | orjson.OPT_SORT_KEYS)
         )
@@ -111,12 +113,32 @@ async def _push_tables(version: str, models: Models, redis_url: str, prefix: str
         await store.close()
 
 
-def write_models(models: Models, folder: Path, index: Callable[[Matrix], faiss.Index]) -> None:
-    """Write every array as npy and both FAISS indexes."""
+def write_models(
+    models: Models, folder: Path, build_indexes: Callable[[Models], Indexes]
+) -> Indexes:
+    """Write every array as npy and both FAISS indexes; return the indexes."""
     for name, array in collect_arrays(models).items():
         np.save(folder / f"{name}.npy", array, allow_pickle=False)
-    for name, items in (("factors", models.factors.items), ("content", models.content.items)):
-        faiss.write_index(index(items), str(folder / f"{name}.faiss"))
+    indexes = build_indexes(models)
+    for name, index in (("factors", indexes.factors), ("content", indexes.content)):
+        faiss.write_index(index, str(folder / f"{name}.faiss"))
+    return indexes
+
+
+def describe_indexes(result: TrainingResult, indexes: Indexes) -> dict[str, IndexFacts]:
+    """Measure the indexes for the manifest; exact ones are left out."""
+    if indexes_are_exact(indexes):
+        return {}
+    by_name = {"factors": indexes.factors, "content": indexes.content}
+    return {
+        loss["name"]: IndexFacts(
+            type=type(by_name[loss["name"]]).__name__,
+            recall=round(loss["recall"], 4),
+            cells=getattr(by_name[loss["name"]], "nlist", None),
+            probed=getattr(by_name[loss["name"]], "nprobe", None),
+        )
+        for loss in measure_bundle_indexes(result.models, indexes, result.seed)
+    }
 
 
 def _fold_in_settings(factors: Factors) -> dict[str, float]:
@@ -127,7 +149,10 @@ def _fold_in_settings(factors: Factors) -> dict[str, float]:
 
 
 def _build_manifest(
-    result: TrainingResult, files: dict[str, FileRecord], created: float
+    result: TrainingResult,
+    files: dict[str, FileRecord],
+    created: float,
+    indexes: dict[str, IndexFacts],
 ) -> Manifest:
     models = result.models
     data_end = models.popularity.at
@@ -164,6 +189,7 @@ def _build_manifest(
         seed=result.seed,
         libraries=installed_versions(),
         metrics=result.metrics,
+        indexes=indexes,
         files=files,
         rankers_end=result.rankers_end,
         settings=result.settings,

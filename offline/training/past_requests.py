@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from app.artifacts import Indexes, Models, Rankers
+from app.artifacts import Models, Rankers
 from app.build import FunnelConfig, LiveState, build_funnel, untrained_rankers
 from app.contracts import (
     NO_HISTORY,
@@ -154,7 +154,7 @@ def build_offline_funnel(
     no_histories = MemoryHistories(models.catalogue.ids, EventWeights())
     return build_funnel(
         models,
-        Indexes(config.index(models.factors.items), config.index(models.content.items)),
+        config.indexes(models),
         rankers or untrained_rankers(config.specs),
         LiveState(PopularityCounters.of(models), no_histories, MappedTables(models.tables)),
         config,

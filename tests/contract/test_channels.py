@@ -2,11 +2,10 @@
 
 import pytest
 
-from app.artifacts import Indexes
 from app.recall.channel import ChannelInputs
 from app.recall.registry import CHANNEL_SPECS
 from app.recall.social import NoFriendEvents
-from app.recall.vectors import flat_index
+from app.recall.vectors import flat_indexes
 from app.state.counters import PopularityCounters
 from app.state.table_readers import MappedTables
 from tests.contract.channel_contract import MODELS, ChannelContract
@@ -20,7 +19,7 @@ def inputs(cpu):
     copurchase = fit_table(small_dataset().log, len(MODELS.catalogue))
     return ChannelInputs(
         models=MODELS,
-        indexes=Indexes(flat_index(MODELS.factors.items), flat_index(MODELS.content.items)),
+        indexes=flat_indexes(MODELS),
         counters=PopularityCounters.of(MODELS),
         tables=MappedTables({**MODELS.tables, COPURCHASE.name: copurchase}),
         friend_events=NoFriendEvents(),

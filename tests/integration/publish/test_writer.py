@@ -30,7 +30,7 @@ from pathlib import Path
 from tests.bundles import build_training_result
 from offline.publish.writer import write_bundle
 wait = lambda _: (print("writing", flush=True), sys.stdin.read())
-write_bundle(build_training_result(build_index=wait), Path(sys.argv[1]))
+write_bundle(build_training_result(build_indexes=wait), Path(sys.argv[1]))
 """
 
 
@@ -128,7 +128,7 @@ def test_a_write_that_fails_leaves_no_draft(tmp_path):
         raise OSError(28, "No space left on device")
 
     with pytest.raises(OSError, match="No space left"):
-        write_bundle(build_training_result(build_index=full), tmp_path)
+        write_bundle(build_training_result(build_indexes=full), tmp_path)
     assert bundles(tmp_path) == []
 
 

@@ -231,6 +231,7 @@ async def test_vector_channels_find_new_items_until_they_are_gone():
     vectors = VectorChannel(
         "content",
         flat_index(models.content.items[:ITEMS]),
+        models.content.items,
         lambda asked: asked.vectors.content,
         new_item_vectors(models, models.content.items),
     )

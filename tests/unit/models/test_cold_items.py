@@ -142,7 +142,8 @@ async def test_the_embedding_channel_reaches_an_item_that_nobody_has_liked():
     wanted = query(n=N, vectors=UserVectors(placed.items[NEW], np.empty(0, np.float32)))
     answers = [
         await proposed(
-            VectorChannel("embedding", flat_index(vectors), lambda q: q.vectors.factors), wanted
+            VectorChannel("embedding", flat_index(vectors), vectors, lambda q: q.vectors.factors),
+            wanted,
         )
         for vectors in (made.items, placed.items)
     ]

@@ -13,7 +13,7 @@ BUILDER = QueryBuilder(MODELS, PopularityCounters(MODELS.popularity))
 
 def channel(items=None):
     vectors = MODELS.factors.items if items is None else items
-    return VectorChannel("embedding", flat_index(vectors), lambda q: q.vectors.factors)
+    return VectorChannel("embedding", flat_index(vectors), vectors, lambda q: q.vectors.factors)
 
 
 def build_query(user, **fields):

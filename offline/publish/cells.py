@@ -1,0 +1,183 @@
+"""An index with cells: vectors near to each other lie together, and a query searches few cells.
+
+The vectors of a factorisation differ in length by orders of magnitude, and long ones, of popular
+items, answer most queries. So vectors are first divided into bands of similar length, then into
+groups of similar direction, and those into cells. Each step looks at one part at a time: the time
+grows with n·√cells, and memory with the largest part.
+"""
+
+from collections.abc import Iterator, Sequence
+from math import sqrt
+
+import faiss
+import numpy as np
+from numpy.typing import NDArray
+
+from app.contracts import Matrix, Rows
+from app.recall.vectors import search_refined
+
+CELLS_PER_ROOT = 4  # cells for n vectors, in units of √n
+POINTS_PER_CELL = 40  # least mean size of a cell, and what clustering looks at for each
+ROUNDS = 10  # of k-means
+BANDS = 12  # the vectors of each are at least half as long as the longest of the band
+CODED = 100_000  # vectors from which codes are learned
+BLOCK_ROWS = 65_536
+
+
+def build_cells(vectors: Matrix, kind: str, seed: int) -> faiss.IndexIVF:
+    """Build an index with cells. A query searches the cells whose mean it likes most.
+
+    Args:
+        vectors: (n, d)
+        kind: "ivf_flat", "ivf_sq8" or "ivf_pq".
+        seed: of the clustering.
+    """
+    n, d = vectors.shape
+    n_cells = max(1, min(round(CELLS_PER_ROOT * sqrt(n)), n // POINTS_PER_CELL))
+    owners = assign_cells(vectors, n_cells, seed)
+    quantiser = faiss.IndexFlatIP(d)
+    quantiser.add(_compute_means(vectors, owners))
+    index = _new_index(kind, quantiser, seed)
+    sampled = np.sort(np.random.default_rng(seed).permutation(n)[:CODED])
+    index.train(np.ascontiguousarray(vectors[sampled]))
+    for start in range(0, n, BLOCK_ROWS):
+        block = np.ascontiguousarray(vectors[start : start + BLOCK_ROWS])
+        cells = np.ascontiguousarray(owners[start : start + BLOCK_ROWS])
+        index.add_core(len(block), faiss.swig_ptr(block), None, faiss.swig_ptr(cells))
+    return index
+
+
+def assign_cells(vectors: Matrix, n_cells: int, seed: int) -> NDArray[np.int64]:
+    """Return the cell of each vector, (n,), from 0 on; there are about ``n_cells`` of them."""
+    owners = np.empty(len(vectors), np.int64)
+    first = 0
+    for part in _divide(vectors, n_cells, seed):
+        share = max(1, round(n_cells * len(part) / len(vectors)))
+        units = _unit(vectors[part])
+        nearest = _nearest(_cluster(units, share, seed), units)
+        used, owners[part] = np.unique(nearest, return_inverse=True)
+        owners[part] += first
+        first += len(used)
+    return owners
+
+
+def _divide(vectors: Matrix, n_cells: int, seed: int) -> Iterator[Rows]:
+    """Yield the rows of each group: vectors of similar length and direction."""
+    lengths = np.concatenate([np.linalg.norm(block, axis=1) for block in _blocks(vectors)])
+    shares = lengths / max(float(lengths.max(initial=0.0)), np.finfo(np.float32).tiny)
+    bands = np.minimum(-np.log2(np.maximum(shares, 2.0**-BANDS)), BANDS - 1).astype(np.int64)
+    random, mean_size = np.random.default_rng(seed), max(1, len(vectors) // n_cells)
+    empty = (lengths == 0).nonzero()[0]  # have no direction: cells of the mean size
+    yield from np.split(empty, range(mean_size, len(empty), mean_size)) if len(empty) else ()
+    for band in np.unique(bands[lengths > 0]):
+        rows = ((bands == band) & (lengths > 0)).nonzero()[0]
+        n_groups = max(1, round(sqrt(n_cells * len(rows) / len(vectors))))
+        sampled = np.sort(random.permutation(len(rows))[:BLOCK_ROWS])
+        centres = _cluster(_unit(vectors[rows[sampled]]), n_groups, seed)
+        groups = np.concatenate(
+            [_nearest(centres, _unit(vectors[block])) for block in _blocks(rows)]
+        )
+        for group in np.unique(groups):
+            yield rows[groups == group]
+
+
+def _cluster(units: Matrix, k: int, seed: int) -> Matrix:
+    """Return the centres of at most ``k`` clusters of vectors of length 1, (k, d)."""
+    if k >= len(units):
+        return units
+    means = faiss.Kmeans(
+        units.shape[1],
+        k,
+        niter=ROUNDS,
+        spherical=True,
+        seed=seed + 1,  # 0 would mean a seed that the library chooses
+        max_points_per_centroid=POINTS_PER_CELL,
+        min_points_per_centroid=1,
+    )
+    means.train(units)
+    return np.asarray(means.centroids, np.float32)
+
+
+def _nearest(centres: Matrix, units: Matrix) -> NDArray[np.int64]:
+    """Return the centre of each vector of length 1, (n,)."""
+    owner: NDArray[np.int64] = faiss.knn(units, centres, 1, faiss.METRIC_INNER_PRODUCT)[1][:, 0]
+    return owner
+
+
+def _unit(vectors: Matrix) -> Matrix:
+    """Return the vectors with length 1; those of length 0 stay."""
+    lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
+    return np.ascontiguousarray(vectors / np.where(lengths > 0, lengths, 1.0), np.float32)
+
+
+def _compute_means(vectors: Matrix, owners: NDArray[np.int64]) -> Matrix:
+    """Return the mean vector of each cell, (cells, d)."""
+    sizes = np.bincount(owners)
+    order = np.argsort(owners, kind="stable")
+    means = np.zeros((len(sizes), vectors.shape[1]), np.float32)
+    start = 0
+    for cell, size in enumerate(sizes.tolist()):
+        means[cell] = vectors[order[start : start + size]].mean(axis=0)
+        start += size
+    return means
+
+
+def _new_index(kind: str, quantiser: faiss.Index, seed: int) -> faiss.IndexIVF:
+    d, n_cells, metric = quantiser.d, quantiser.ntotal, faiss.METRIC_INNER_PRODUCT
+    if kind == "ivf_flat":
+        return faiss.IndexIVFFlat(quantiser, d, n_cells, metric)
+    if kind == "ivf_sq8":
+        code = faiss.ScalarQuantizer.QT_8bit
+        return faiss.IndexIVFScalarQuantizer(quantiser, d, n_cells, code, metric)
+    n_codes = d if d % 2 else d // 2
+    index = faiss.IndexIVFPQ(quantiser, d, n_cells, n_codes, 8, metric)
+    index.pq.cp.seed = seed + 1
+    # It serves a kind of search that is not used here, and takes most of the time.
+    index.do_polysemous_training = False  # type: ignore[attr-defined]
+    return index
+
+
+def _blocks(rows: NDArray[np.generic]) -> Iterator[NDArray[np.generic]]:
+    for start in range(0, len(rows), BLOCK_ROWS):
+        yield rows[start : start + BLOCK_ROWS]
+
+
+def choose_probes(
+    index: faiss.IndexIVF,
+    queries: Matrix,
+    exact: NDArray[np.int64],
+    least: float,
+    vectors: Matrix,
+) -> int:
+    """Set and return the fewest cells to search with which the recall is at least ``least``.
+
+    The number doubles until the recall is reached; then the interval is halved.
+
+    Args:
+        index: of ``build_cells``.
+        queries: (q, d)
+        exact: (q, k) the exact results.
+        least: share of the exact results.
+        vectors: (n, d) those of the index, for exact products.
+    """
+
+    def reaches(probes: int) -> bool:
+        index.nprobe = probes
+        rows = [search_refined(index, vectors, query, exact.shape[1])[0] for query in queries]
+        return share_found(exact, rows) >= least
+
+    high = 1
+    while high < index.nlist and not reaches(high):
+        high = min(2 * high, index.nlist)
+    low = high // 2
+    while high - low > max(1, high // 16):  # to a sixteenth: it depends on the queries
+        middle = (low + high) // 2
+        low, high = (low, middle) if reaches(middle) else (middle, high)
+    index.nprobe = high
+    return high
+
+
+def share_found(exact: NDArray[np.int64], rows: Sequence[NDArray[np.int64]]) -> float:
+    """Return the mean share of the exact results, (q, k), that are among the rows of a query."""
+    hits = [np.isin(right, own).mean() for right, own in zip(exact, rows, strict=True)]
+    return float(np.mean(hits)) if hits else 1.0
