@@ -10,6 +10,7 @@ import os
 import tomllib
 from collections.abc import Mapping
 from dataclasses import fields
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeAlias
 
@@ -285,7 +286,20 @@ def describe_error(error: ValidationError) -> str:
     first = error.errors()[0]
     name = ".".join(map(str, first["loc"]))
     reason = str(first["msg"]).removeprefix("Value error, ")
+    if first["type"] in {"extra_forbidden", "unexpected_keyword_argument"}:
+        reason = "there is no such setting"
+        if near := get_close_matches(name.rpartition(".")[2], _names_beside(first["loc"]), n=1):
+            reason += f", did you mean {near[0]}?"
     return f"the setting {name} cannot be used: {reason}"
+
+
+def _names_beside(path: tuple[int | str, ...]) -> list[str]:
+    """Return the settings that exist where a path ends."""
+    if len(path) == 1:
+        return list(Settings.model_fields)
+    if path[0] == "recall":
+        return list(ChannelSettings.model_fields)
+    return [each.name for each in fields(SceneSettings)]
 
 
 def read_settings(overrides: dict[str, Any]) -> Settings:
@@ -294,6 +308,7 @@ def read_settings(overrides: dict[str, Any]) -> Settings:
     Raises:
         SettingsError: one cannot be used.
     """
+    warn_of_unknown_variables(os.environ)
     try:
         return Settings(**overrides)
     except tomllib.TOMLDecodeError as error:
@@ -302,6 +317,19 @@ def read_settings(overrides: dict[str, Any]) -> Settings:
         raise SettingsError(
             f"{describe_error(error)}; see the environment and {SETTINGS_FILE}"
         ) from None
+
+
+def warn_of_unknown_variables(environment: Mapping[str, str]) -> None:
+    """Log a warning for each variable that begins as ours do and names no setting."""
+    prefix = str(Settings.model_config["env_prefix"])
+    names = [f"{prefix}{name.upper()}" for name in Settings.model_fields]
+    for variable in sorted(environment):
+        name = variable.upper().partition("__")[0]
+        if name.startswith(prefix) and name not in names:
+            existing = [one.removeprefix(prefix) for one in names]
+            near = get_close_matches(name.removeprefix(prefix), existing, n=1)
+            hint = f"did you mean {prefix}{near[0]}?" if near else "see docs/reference/settings.md"
+            log.warning("the variable %s names no setting and has no effect: %s", variable, hint)
 
 
 def share_metrics(folder: Path) -> None:

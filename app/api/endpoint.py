@@ -86,7 +86,10 @@ def read_query_string(http: Request, model: type[Model]) -> Model:
     try:
         return model.model_validate(values)
     except ValidationError as error:
-        faults = [{**fault, "loc": ("query", *fault["loc"])} for fault in error.errors()]
+        names = list(model.model_fields)
+        faults = [
+            {**fault, "loc": ("query", *fault["loc"]), "names": names} for fault in error.errors()
+        ]
         raise RequestValidationError(faults) from error
 
 

@@ -1,9 +1,14 @@
 """Every error of the API in one shape: ``{"error": {"code", "message", "field"}}``.
 
+A request with several faults is refused for all of them: ``message`` and ``field`` are of the
+first, and ``faults`` lists all.
+
 Anything in ``app.api`` may refuse a request: "refuse" in a docstring means ``RefusalError``.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from difflib import get_close_matches
 from typing import Any
 
 import orjson
@@ -27,6 +32,14 @@ CODES = {
 }
 
 
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """One thing that is wrong with a request."""
+
+    message: str
+    field: str | None = None  # path of the parameter or of the field of the body
+
+
 class RefusalError(Exception):
     """A request is refused: what is wrong, and for a passing fault when to try again."""
 
@@ -37,37 +50,69 @@ class RefusalError(Exception):
         self.status = status
         self.field = field
         self.retry_after = retry_after  # seconds
+        self.faults: Sequence[Fault] = ()  # all of them; (): the one of ``message``
+
+    @classmethod
+    def of(cls, faults: Sequence[Fault]) -> "RefusalError":
+        """Build the refusal of a request that is not valid for one or several reasons."""
+        refusal = cls(422, faults[0].message, faults[0].field)
+        refusal.faults = faults
+        return refusal
 
 
 def error_response(
-    status: int, message: str, field: str | None = None, retry_after: int | None = None
+    status: int,
+    message: str,
+    field: str | None = None,
+    retry_after: int | None = None,
+    faults: Sequence[Fault] = (),
 ) -> Response:
     """Build the answer that says what is wrong."""
-    detail = {"code": CODES.get(status, "error"), "message": message, "field": field}
+    detail: dict[str, Any] = {"code": CODES.get(status, "error"), "message": message}
+    detail["field"] = field
+    if len(faults) > 1:
+        detail["faults"] = [{"field": one.field, "message": one.message} for one in faults]
     headers = {"Retry-After": str(retry_after)} if retry_after else None
     return Response(orjson.dumps({"error": detail}), status, headers, media_type="application/json")
 
 
 def refusal_response(refusal: RefusalError) -> Response:
     """Build the answer to a refused request."""
-    return error_response(refusal.status, str(refusal), refusal.field, refusal.retry_after)
+    return error_response(
+        refusal.status, str(refusal), refusal.field, refusal.retry_after, refusal.faults
+    )
 
 
-def fault_message(fault: Mapping[str, Any]) -> str:
-    """Return pydantic's message of one fault, without its own prefix."""
+def fault_message(fault: Mapping[str, Any], names: Iterable[str] = ()) -> str:
+    """Return pydantic's message of one fault, without its own prefix.
+
+    Args:
+        fault: one of pydantic's errors.
+        names: the names that may stand where an unknown one stands.
+    """
+    if fault["type"] == "extra_forbidden" and names:
+        return unknown_name(str(fault["loc"][-1]), names)
     return str(fault["msg"]).removeprefix("Value error, ")
+
+
+def unknown_name(name: str, names: Iterable[str]) -> str:
+    """Return the message about a name that does not exist, with the nearest one that does."""
+    existing = sorted(names)
+    near = get_close_matches(name, existing, n=1)
+    hint = f"did you mean {near[0]}? " if near else ""
+    return f"there is no {name}: {hint}There are {', '.join(existing)}"
 
 
 def install(app: FastAPI) -> None:
     """Make the application answer all its errors in this shape."""
 
     @app.exception_handler(RequestValidationError)
-    async def invalid(_request: Request, fault: RequestValidationError) -> Response:
-        first = fault.errors()[0]
-        if first["type"] == "json_invalid":
-            return error_response(422, f"the body is not JSON: {first['ctx']['error']}")
-        field = [str(part) for part in first["loc"] if part not in {"query", "body"}]
-        return error_response(422, fault_message(first), ".".join(field) or None)
+    async def invalid(request: Request, fault: RequestValidationError) -> Response:
+        errors = fault.errors()
+        if errors[0]["type"] == "json_invalid":
+            return error_response(422, f"the body is not JSON: {errors[0]['ctx']['error']}")
+        names = _field_names(request)
+        return refusal_response(RefusalError.of([_fault(each, names) for each in errors]))
 
     @app.exception_handler(HTTPException)
     async def http(_request: Request, fault: HTTPException) -> Response:
@@ -80,6 +125,19 @@ def install(app: FastAPI) -> None:
     @app.exception_handler(Exception)
     async def bug(_request: Request, _fault: Exception) -> Response:
         return error_response(500, "an internal error; the log has its traceback")
+
+
+def _fault(error: Mapping[str, Any], names: Sequence[str]) -> Fault:
+    path = [str(part) for part in error["loc"] if part not in {"query", "body"}]
+    own_names = error.get("names") or (names if len(path) == 1 else ())
+    return Fault(fault_message(error, own_names), ".".join(path) or None)
+
+
+def _field_names(request: Request) -> Sequence[str]:
+    """Return the fields of the body that the route of the request reads."""
+    body = getattr(request.scope.get("route"), "body_field", None)
+    model = getattr(getattr(body, "field_info", None), "annotation", None)
+    return list(getattr(model, "model_fields", ()))
 
 
 def require_configured_type(event_type: str, event_weights: EventWeights, field: str) -> None:

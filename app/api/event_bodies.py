@@ -101,7 +101,12 @@ def check_events(batch: EventBatch, event_weights: EventWeights, now: float) -> 
         for fault in error.errors(include_url=False, include_context=False):
             position, *path = fault["loc"]
             field = ".".join(map(str, path)) or None
-            invalid.setdefault(int(position), InvalidEvent("invalid", field, fault_message(fault)))
+            message = fault_message(fault, EventIn.model_fields if len(path) == 1 else ())
+            if int(position) in invalid:
+                first = invalid[int(position)]
+                message = f"{first.message}; {field}: {message}"
+                field = first.field
+            invalid[int(position)] = InvalidEvent("invalid", field, message)
         positions = [position for position in positions if position not in invalid]
         events = EVENTS.validate_python([batch.events[position] for position in positions])
     valid: dict[int, Event] = {}

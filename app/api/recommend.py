@@ -6,7 +6,7 @@ time that the edge takes. The routes answer everything else, and describe the in
 
 import asyncio
 import zlib
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from time import time
@@ -22,7 +22,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from typing_extensions import override
 
 from app.api.endpoint import describe_parameters, read_query_string, require_deployment
-from app.api.errors import RefusalError, refusal_response, require_configured_type
+from app.api.errors import Fault, RefusalError, refusal_response, require_configured_type
 from app.api.explanations import explain_missing_item
 from app.api.paging import PageTokenError, decode_page_token
 from app.api.response import AnswerBody, render_answer
@@ -208,18 +208,8 @@ def build_record(
     candidate_share: float,
 ) -> RequestRecord:
     """Check k, the scene and the filter, and return the record; the request's id gives the seed."""
-    if options.k > service.settings.k_max:
-        raise RefusalError(422, f"k is {options.k}, the maximum is {service.settings.k_max}", "k")
-    scenes = service.settings.scenes
-    if scenes and options.scene not in scenes and options.scene != HOME:
-        names = ", ".join(sorted({HOME, *scenes}))
-        raise RefusalError(422, f"there is no scene {options.scene}; there are {names}", "scene")
-    if options.filter:
-        try:
-            columns = deployment.bundle.models.catalogue.attributes
-            parse_filter(options.filter, column_kinds(columns))
-        except FilterError as error:
-            raise RefusalError(422, str(error), "filter") from None
+    if faults := list(_option_faults(service, deployment, options)):
+        raise RefusalError.of(faults)
     return RequestRecord(
         user=options.user_id or "",
         k=options.k,
@@ -230,6 +220,23 @@ def build_record(
         candidate_share=candidate_share,
         exclude=tuple(options.exclude),
     )
+
+
+def _option_faults(
+    service: Service, deployment: Deployment, options: ListOptions
+) -> Iterator[Fault]:
+    if options.k > service.settings.k_max:
+        yield Fault(f"k is {options.k}, the maximum is {service.settings.k_max}", "k")
+    scenes = service.settings.scenes
+    if scenes and options.scene not in scenes and options.scene != HOME:
+        names = ", ".join(sorted({HOME, *scenes}))
+        yield Fault(f"there is no scene {options.scene}; there are {names}", "scene")
+    if options.filter:
+        try:
+            columns = deployment.bundle.models.catalogue.attributes
+            parse_filter(options.filter, column_kinds(columns))
+        except FilterError as error:
+            yield Fault(str(error), "filter")
 
 
 def _items_of_earlier_pages(token: str) -> list[str]:

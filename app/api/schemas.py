@@ -166,12 +166,20 @@ class ExplainQuery(ListOptions):
     item_id: PublicId = Field(json_schema_extra=ITEM)
 
 
+class FaultDetail(BaseModel):
+    """One of several faults of a request."""
+
+    field: str | None
+    message: str
+
+
 class ErrorDetail(BaseModel):
     """The fault of a request."""
 
     code: str
     message: str
     field: str | None = None
+    faults: list[FaultDetail] | None = Field(None, description="All of them, if there are several.")
 
 
 class ErrorBody(BaseModel):

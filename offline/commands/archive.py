@@ -25,6 +25,7 @@ from offline.archive.drain import ArchiveRounds, build_drains, require_version
 from offline.archive.erased_users import ErasedUsers, purge
 from offline.archive.files import StreamFiles, archive_folder
 from offline.archive.streams import STREAMS
+from offline.commands.folders import require_service_folder
 from offline.data.errors import DataError
 from offline.store_client import open_client
 
@@ -39,10 +40,11 @@ def archive(settings: Settings, *, once: bool, every: float = INTERVAL) -> None:
     """Drain the streams into the archive, once or until interrupted.
 
     Raises:
-        DataError: another process works on the archive.
+        DataError: another process works on the archive, or the folder is not of a service.
         ServerError: no server runs.
     """
     logs.configure(settings.log_level)
+    require_service_folder(settings)
     with lock_archive(archive_folder(settings.out)):
         if once:
             with _rounds(settings) as rounds:
@@ -112,8 +114,10 @@ def erase(settings: Settings, user: str) -> None:
     """Remove a user from the store, the request log and the archive.
 
     Raises:
-        DataError: an archiver runs. It removes the user from the archive itself.
+        DataError: an archiver runs, which removes the user from the archive itself; or the
+            folder is not of a service.
     """
+    require_service_folder(settings)
     with server_url(settings.redis_url, settings.out) as url:
         removed = asyncio.run(_erase_in_store(settings, url, user))
         with open_client(url) as client, lock_archive(archive_folder(settings.out)):
@@ -123,7 +127,15 @@ def erase(settings: Settings, user: str) -> None:
     table = Table("removed", "number")
     for what, n in removed.items():
         table.add_row(what, str(n))
-    Console().print(table)
+    console = Console()
+    console.print(table)
+    if not any(removed.values()):
+        console.print(
+            f"Nothing was stored of {user}: check the id, the folder and key_prefix. The next "
+            "training leaves this id out all the same.",
+            markup=False,
+            soft_wrap=True,
+        )
 
 
 async def _erase_in_store(settings: Settings, url: str, user: str) -> dict[str, int]:

@@ -20,6 +20,7 @@ from app.request_log.answer_record import ARRAY_NAMES, LogEntry, offsets_of
 from app.settings import Settings, SettingsError
 from app.state.streams import parse_id
 from offline.archive.files import archive_folder
+from offline.commands.folders import require_service_folder
 from offline.data.errors import DataError
 from offline.errors import CommandError
 from offline.replay_log.replay import RequestReplayer
@@ -51,9 +52,10 @@ def replay(settings: Settings, command: ReplayCommand) -> None:
     """Replay answers and print what differs.
 
     Raises:
-        DataError: the log does not have the answer.
+        DataError: the log does not have the answer, or the folder is not of a service.
         DifferentError: an answer differs with the same bundle and settings.
     """
+    require_service_folder(settings)
     with _replayer(settings) as replayer:
         if command.request_id:
             _replay_one(replayer, command)

@@ -15,6 +15,7 @@ from app.recall.registry import override_channels
 from app.settings import Settings
 from offline.archive.archived_dataset import load_archived
 from offline.choices import Factorisation, IndexKind, ItemSimilarity
+from offline.commands.folders import require_writable
 from offline.config import JobConfig, build_job_config, current_kind, read_config
 from offline.data.readers import MAX_BAD_SHARE, load_dataset, write_bad_rows
 from offline.errors import RefusedError
@@ -94,12 +95,17 @@ def train(data: Path, settings: Settings, options: TrainOptions) -> Path:
     """
     console = Console()
     config = options.job_config(settings)
+    require_writable(settings.out)
     compile_kernels(partial(console.print, soft_wrap=True))
     with _progress() as bar:
         task = bar.add_task("", total=len(PHASES), completed=-1)
-        phases = PhaseTimer(
-            on_begin=lambda phase: bar.update(task, description=PHASES[phase], advance=1)
-        )
+
+        def show(phase: str) -> None:
+            bar.update(task, description=PHASES[phase], advance=1)
+            if not bar.console.is_terminal:
+                bar.console.print(f"{PHASES[phase]} ...", soft_wrap=True)
+
+        phases = PhaseTimer(on_begin=show)
         with phases("read"):
             archived = load_archived(settings, events=options.from_archive)
             loaded = load_dataset(data, options.schema, options.max_bad_share, archived)
@@ -170,10 +176,13 @@ def _headline_table(folder: Path) -> Table:
 
 
 def _progress() -> Progress:
+    """Return a bar for a terminal. Elsewhere it is disabled: each phase prints a line."""
+    console = Console(stderr=True)
     return Progress(
         SpinnerColumn(),
         BarColumn(bar_width=20),
         TextColumn("{task.description}"),
         TimeElapsedColumn(),
-        console=Console(stderr=True),
+        console=console,
+        disable=not console.is_terminal,
     )

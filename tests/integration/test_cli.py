@@ -232,3 +232,34 @@ def test_the_help_of_an_option_names_the_default_of_its_setting(path, option):
     train = get_command(cli.app).commands["train"]
     (parameter,) = [one for one in train.params if option in one.opts]
     assert f"Default: {attrgetter(path)(JobConfig())}." in parameter.help
+
+
+@pytest.mark.parametrize("command", [("erase", "u1"), ("archive", "--once"), ("replay",)])
+@pytest.mark.parametrize("exists", [True, False])
+def test_a_command_in_a_folder_of_something_else_is_refused_and_makes_nothing(
+    command, exists, tmp_path
+):
+    folder = tmp_path / "photos"
+    if exists:
+        folder.mkdir()
+        (folder / "one.jpg").touch()
+    done = invoke(*command, "--out", folder)
+    assert done.exit_code == 1
+    assert "run the command in the folder where the service runs" in done.output
+    assert sorted(tmp_path.rglob("*")) == ([folder, folder / "one.jpg"] if exists else [])
+
+
+def test_a_folder_that_cannot_be_written_to_is_refused_before_anything_is_read(tmp_path):
+    (tmp_path / "file").touch()
+    done = invoke("train", "--data", tmp_path / "nothing", "--out", tmp_path / "file" / "out")
+    assert done.exit_code == 1
+    assert "cannot be written to" in done.output
+    assert "choose another folder with --out" in done.output
+
+
+def test_without_a_terminal_each_phase_is_a_line(tmp_path):
+    data = write_recbole(tmp_path / "data", world(users=3, items=4, ratings=8))
+    done = invoke("train", "--data", data, "--out", tmp_path / "out")
+    assert done.exit_code == 1
+    assert "Reading and checking the data ...\n" in done.output
+    assert "too few" in done.output

@@ -13,6 +13,7 @@ from app.settings import (
     SettingsError,
     read_settings,
     share_metrics,
+    warn_of_unknown_variables,
 )
 from app.slate_settings import apply_slate_settings, extract_slate_settings
 
@@ -189,3 +190,34 @@ def test_a_checkpoint_that_has_no_effect_any_more_is_named(caplog):
     checkpoints = Settings(checkpoints_ms={"profile": 25, "history": 40}).checkpoints
     assert checkpoints.history == 0.04
     assert "checkpoints_ms.profile has no effect any more: remove it" in caplog.text
+
+
+def test_a_misspelt_variable_is_named_with_the_nearest_setting(caplog):
+    warn_of_unknown_variables(
+        {
+            "RECFUNNEL_KMAX": "5",
+            "RECFUNNEL_K_MAX": "5",
+            "RECFUNNEL_POLICY__DIVERSITY": "0",
+            "PATH": "",
+        }
+    )
+    assert [record.message for record in caplog.records] == [
+        "the variable RECFUNNEL_KMAX names no setting and has no effect: did you mean "
+        "RECFUNNEL_K_MAX?"
+    ]
+    warn_of_unknown_variables({"RECFUNNEL_XYZZYPLUGH": "1"})
+    assert "see docs/reference/settings.md" in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("wrong", "near"),
+    [
+        ({"policy": {"diversty": 0.1}}, "diversity"),
+        ({"scenes": {"front": {"tail_place": 1}}}, "tail_places"),
+        ({"recall": {"ease": {"limits": 1}}}, "limit"),
+        ({"budget": 1}, "budget_ms"),
+    ],
+)
+def test_a_misspelt_setting_is_refused_with_the_nearest_one(wrong, near):
+    with pytest.raises(SettingsError, match=f"there is no such setting, did you mean {near}\\?"):
+        read_settings(wrong)

@@ -301,7 +301,7 @@ def category(api, name):
         ({}, "at least one"),
         ({"liked": ["i1"], "disliked": ["i1"]}, "each item once"),
         ({"liked": ["nobody-knows"]}, "no item nobody-knows"),
-        ({"loved": ["i1"]}, "Extra inputs"),
+        ({"loved": ["i1"]}, "there is no loved"),
     ],
 )
 def test_invalid_onboarding_answers_are_refused(api, picks, message):
