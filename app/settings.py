@@ -93,6 +93,18 @@ class Settings(BaseSettings):
     workers: int = Field(
         1, ge=1, le=64, description="processes; they share the mapped index and one Redis"
     )
+    serve_untrained: bool = Field(
+        True,  # noqa: FBT003 - as pydantic has it
+        description="without a bundle, `recfunnel serve` begins with one that has no items and no "
+        "models, see [start from nothing](../guides/start-from-nothing.md); false: wait for a "
+        "training",
+    )
+    train_when_events: int = Field(
+        0,
+        ge=0,
+        description="number of new events after which `recfunnel serve` trains from the archive "
+        "alone, as often as they come; 0 is never",
+    )
     redis_url: str | None = Field(
         None,
         validation_alias="REDIS_URL",

@@ -17,12 +17,17 @@ async def healthz() -> dict[str, str]:
 
 @router.get("/readyz", summary="Is a bundle in service?")
 async def readyz(http: Request) -> Response:
-    """Answer whether a bundle is in service, verified and warmed up, and what is wrong with it."""
+    """Answer whether a bundle is in service, verified and warmed up, and what is wrong with it.
+
+    `trained` is false while nothing has been trained. Lists then hold new, popular and similar
+    items.
+    """
     service = service_of(http)
     deployment = service.deployment
     body = {
         "ready": deployment is not None,
         "bundle": deployment.bundle.version if deployment else None,
+        "trained": bool(deployment and not deployment.bundle.manifest.is_starter),
         "refused": service.refusal,
         "warnings": list(service.drift_monitor.alerts),
         "redis": "down" if service.store.breaker.is_open else "ok",

@@ -118,13 +118,14 @@ def _find(service: Service, deployment: Deployment, item_id: str) -> ItemRecord:
 
 def _require_room(service: Service, deployment: Deployment, item: ItemRecord) -> None:
     """Refuse an item for which there is no row."""
-    if deployment.live_items.has_room_for(item):
+    items = deployment.live_items
+    if items.has_room_for(item):
         return
     service.metrics.count("item_changes", "put", "full")
     raise RefusalError(
         507,
-        f"all {service.settings.spare_items} spare rows are taken: train a bundle that has "
-        "the new items, delete some, or raise spare_items",
+        f"all {len(items.catalogue) - len(items.base)} spare rows are taken: train a bundle that "
+        "has the new items, delete some, or raise spare_items",
         "item_id",
     )
 

@@ -54,7 +54,7 @@ class Degraded(BaseModel):
     """A stage that did not do its part, and why."""
 
     stage: str
-    outcome: Literal["late", "down", "bug", "short"]
+    outcome: Literal["late", "down", "bug", "short", "untrained"]
 
 
 class AnswerBody(BaseModel):

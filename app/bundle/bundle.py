@@ -36,7 +36,7 @@ from app.bundle.manifest import (
 from app.bundle.verification import verify_files_once
 from app.catalogue.attributes import NumberColumn, TextColumn
 from app.catalogue.catalogue import Catalogue
-from app.catalogue.cold_items import ColdItemModel, ContentEncoder
+from app.catalogue.cold_items import ColdItemModel, ContentEncoder, HashedEncoder
 from app.catalogue.ids import IdIndex, Texts
 from app.catalogue.tag_lists import TagLists
 from app.observe.drift import DRIFT_FILE, DriftReference, read_reference
@@ -138,7 +138,7 @@ def _load_models(folder: Path, manifest: Manifest) -> Models:
         tables={name: NeighbourTable(**table) for name, table in parts["tables"].items()},
         friends=Friends(**parts["friends"]),
         centred=manifest.centred,
-        cold_item_model=_build_cold_item_model(parts.get("cold_item_model")),
+        cold_item_model=_build_cold_item_model(parts.get("cold_item_model"), manifest),
     )
 
 
@@ -171,7 +171,11 @@ def _build_tag_lists(arrays: dict[str, Any], manifest: Manifest) -> dict[str, Ta
     }
 
 
-def _build_cold_item_model(arrays: dict[str, Any] | None) -> ColdItemModel | None:
+def _build_cold_item_model(
+    arrays: dict[str, Any] | None, manifest: Manifest
+) -> ColdItemModel | None:
+    if size := manifest.hashed_content:
+        return ColdItemModel.without_factors(HashedEncoder(size), size)
     if arrays is None:
         return None
     return ColdItemModel(**{**arrays, "encoder": ContentEncoder(**arrays["encoder"])})

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from app.artifacts import Models
 from app.catalogue.attributes import ColumnKind, column_kinds
+from app.catalogue.cold_items import HashedEncoder
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,12 +145,21 @@ def collect_arrays(models: Models) -> dict[str, NDArray[Any]]:
     files = list_arrays(
         list(models.tables),
         dict(column_kinds(models.catalogue.attributes)),
-        has_cold_items=models.cold_item_model is not None,
         has_event_types=len(models.users.types) == len(models.users.rows),
+        has_cold_items=models.cold_item_model is not None and hashed_size(models) == 0,
     )
     arrays = {entry.file: _in_order(entry, _find(models, entry.path)) for entry in files}
     check_arrays(files, arrays)
     return arrays
+
+
+def hashed_size(models: Models) -> int:
+    """Return the length of content vectors by feature hashing; 0 if they are learned or absent.
+
+    Hashing needs no array, so the manifest holds the length.
+    """
+    encoder = models.cold_item_model.encoder if models.cold_item_model else None
+    return encoder.size if isinstance(encoder, HashedEncoder) else 0
 
 
 def read_arrays(folder: Path, files: Sequence[ArrayFile]) -> dict[str, Any]:

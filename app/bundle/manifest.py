@@ -127,6 +127,8 @@ class Manifest(BaseModel):
     seconds: dict[str, float] = {}  # wall time of each phase of the job
     gate: GateResult | None = None  # None: the gate did not run
     live_start: float | None = None  # unix seconds, wall clock; None: ``data_end``
+    is_starter: bool = False  # nothing was trained: only channels that need no training propose
+    hashed_content: int = 0  # length of content vectors by feature hashing; 0: learned, or none
     stream_offsets: dict[str, str] = {}  # id of the last entry that training read, by stream
 
     def channel_configs(self) -> dict[str, ChannelConfig]:

@@ -6,8 +6,10 @@ space of the factorisation. This module does them for one item at a time.
 
 import re
 import unicodedata
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
+from zlib import crc32
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,6 +21,7 @@ EncoderArray: TypeAlias = NDArray[np.float64]
 
 WORD = re.compile(r"\b\w\w+\b")  # as in scikit-learn's vectorizer
 YEARS_PER_BUCKET = 10.0
+HASHED_WEIGHTS = (1.0, 0.5, 0.5)  # of categories, text and decade, as in ``ContentConfig``
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -59,23 +62,63 @@ class ContentEncoder:
         return np.asarray(_unit(counts) @ self.axes[rows[is_known]])
 
 
+@dataclass(frozen=True, slots=True)
+class HashedEncoder:
+    """Turns an item's description into a vector without a vocabulary, by feature hashing.
+
+    For a catalogue that begins empty, from which nothing can be learned. Each word and category
+    adds 1 or -1 to one of ``size`` places (Weinberger et al.: Feature hashing for large scale
+    multitask learning, 2009).
+    """
+
+    size: int  # places
+
+    def vector(self, names: Sequence[str], text: str, year: float) -> Scores:
+        """Return the content vector of one item, unit length; zeros when nothing is known.
+
+        Args:
+            names: of the categories.
+            text: title and description.
+            year: of release; NaN unknown.
+        """
+        decade = [] if np.isnan(year) else [f"{year // YEARS_PER_BUCKET:.0f}"]
+        parts = (("category", names), ("word", split_words(text)), ("decade", decade))
+        whole = np.zeros(self.size)
+        for weight, (kind, values) in zip(HASHED_WEIGHTS, parts, strict=True):
+            part = np.zeros(self.size)
+            for value in values:
+                code = crc32(f"{kind} {value}".encode())
+                part[(code >> 1) % self.size] += 1.0 if code & 1 else -1.0
+            whole += weight * _unit(part)
+        return _unit(whole).astype(np.float32)
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class ColdItemModel:
     """Maps content to factors: ``(content - centre) · slope + mean``, a ridge regression."""
 
-    encoder: ContentEncoder
+    encoder: ContentEncoder | HashedEncoder
     centre: EncoderArray  # (e,) mean content of the items that the map was learned from
     slope: EncoderArray  # (e, d)
     mean: EncoderArray  # (d,)
 
+    @classmethod
+    def without_factors(cls, encoder: ContentEncoder | HashedEncoder, size: int) -> "ColdItemModel":
+        """Return a model of content vectors, (``size``,), where there is no factorisation."""
+        return cls(encoder, np.zeros(size), np.zeros((size, 0)), np.zeros(0))
+
     def vectors(
-        self, categories: NDArray[np.uint8], text: str, year: float
+        self, categories: NDArray[np.uint8], text: str, year: float, names: Sequence[str] = ()
     ) -> tuple[Scores, Scores]:
         """Return the item's content vector, (e,), and its factors, (d,).
 
-        The arguments are those of ``ContentEncoder.vector``.
+        ``categories`` marks the frequent ones, ``names`` are those of all; a hashed encoder reads
+        the names. The other arguments are those of ``ContentEncoder.vector``.
         """
-        content = self.encoder.vector(categories, text, year)
+        if isinstance(self.encoder, HashedEncoder):
+            content = self.encoder.vector(names, text, year)
+        else:
+            content = self.encoder.vector(categories, text, year)
         if not content.any():
             return content, np.zeros(len(self.mean), np.float32)
         factors = (content - self.centre) @ self.slope + self.mean

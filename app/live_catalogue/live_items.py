@@ -178,7 +178,10 @@ class LiveItems:
             return
         catalogue, text = self.catalogue, f"{item.title or ''} {item.text or ''}"
         content, factors = models.cold_item_model.vectors(
-            catalogue.categories[row], text, float(catalogue.released[row])
+            catalogue.categories[row],
+            text,
+            float(catalogue.released[row]),
+            catalogue.category_lists.names_of(row),
         )
         models.content.items[row], models.factors.items[row] = content, factors
         models.factors.lengths[row] = max(float(np.linalg.norm(factors)), 1e-9)

@@ -7,7 +7,16 @@ import faiss
 import numpy as np
 
 from app.artifacts import Indexes, Models
-from app.contracts import NO_PROPOSAL, Matrix, Proposal, Query, Rows, Scores
+from app.contracts import (
+    NO_PROPOSAL,
+    NO_ROWS,
+    NO_SCORES,
+    Matrix,
+    Proposal,
+    Query,
+    Rows,
+    Scores,
+)
 from app.cpu import Cpu
 from app.kernels.features import inner_products
 from app.recall.accumulate import propose
@@ -45,8 +54,10 @@ class VectorChannel:
         vector = self.user_vector(query)
         if not vector.any():
             return NO_PROPOSAL
-        extra = min(len(query.excluded), MAX_EXTRA_RESULTS)
-        nearest, products = search_refined(self.index, self.items, vector, limit + extra)
+        nearest, products = NO_ROWS, NO_SCORES
+        if self.index.ntotal:
+            extra = min(len(query.excluded), MAX_EXTRA_RESULTS)
+            nearest, products = search_refined(self.index, self.items, vector, limit + extra)
         new_vectors = self.new_item_vectors()
         if new_vectors is not None:
             nearest = np.concatenate([nearest, np.arange(len(new_vectors)) + self.index.ntotal])

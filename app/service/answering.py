@@ -24,6 +24,7 @@ from app.settings import Settings
 from app.slate_settings import extract_slate_settings
 from app.state.write_queue import ImpressionWriter
 
+UNTRAINED = ("models", "untrained")  # degrades each answer of a starter bundle
 CONTROL = "control"  # the variant where there is no experiment
 PERSONAL_COLUMNS = [CHANNELS.index(name) for name in PERSONAL_CHANNELS]
 
@@ -55,7 +56,10 @@ class Answer:
         if not is_available.all():  # items were deleted while the list was made
             run = replace(run, slate=run.slate.take(is_available.nonzero()[0]))
         ids = catalogue.ids.names(run.slate.pool.rows)
-        return cls(request_id, record, deployment, run, ids, degraded(run), explanation)
+        failed = degraded(run)
+        if deployment.bundle.manifest.is_starter:
+            failed.append(UNTRAINED)
+        return cls(request_id, record, deployment, run, ids, failed, explanation)
 
 
 def degraded(run: FunnelRun) -> list[tuple[str, str]]:

@@ -30,6 +30,8 @@ from app.state.trained_events import TrainedEvents
 
 log = logging.getLogger(__name__)
 
+STARTER_SPARE_ITEMS = 10_000  # spare rows of a bundle that was made before there were any items
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ServingBundle:
@@ -46,7 +48,10 @@ class ServingBundle:
     def of(cls, bundle: Bundle, settings: Settings) -> "ServingBundle":
         """Apply the settings to a bundle. Log the settings that do not fit the bundle."""
         base = bundle.models.catalogue
-        catalogue = build_overlay(base, settings.spare_items)
+        spare = settings.spare_items
+        if bundle.manifest.is_starter:  # all that is shown may have to go there
+            spare = max(spare, STARTER_SPARE_ITEMS)
+        catalogue = build_overlay(base, spare)
         extended = replace(bundle, models=with_spare_rows(bundle.models, catalogue))
         rankers = apply_objective_weights(bundle.rankers, settings.objectives, bundle.version)
         channels = _channel_configs(bundle.manifest, settings)
@@ -54,7 +59,7 @@ class ServingBundle:
         return cls(extended, settings, rankers, channels, base, catalogue)
 
     def build_counters(self) -> PopularityCounters:
-        return PopularityCounters.of(self.bundle.models, self.settings.spare_items)
+        return PopularityCounters.of(self.bundle.models, len(self.catalogue) - len(self.base))
 
     def build_live_items(self, counters: RowCounters) -> LiveItems:
         """Build the writer of new and changed items into the bundle's arrays."""

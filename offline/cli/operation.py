@@ -5,9 +5,9 @@ from typing import Annotated
 
 import typer
 
-from app.process.serve import serve
 from offline.cli.errors import errors_as_sentences
 from offline.cli.options import Host, Out, Port, Schema, settings
+from offline.commands.serve import serve_from_nothing
 
 app = typer.Typer()
 events = typer.Typer(help="Send events to a service.", no_args_is_help=True)
@@ -21,9 +21,12 @@ def serve_command(
     port: Port = None,
     workers: Annotated[int | None, typer.Option(help="Processes. Default: 1.", min=1)] = None,
 ) -> None:
-    """Serve the current bundle until Ctrl-C."""
+    """Serve the current bundle until Ctrl-C.
+
+    Without a bundle the service starts from nothing: it takes items and events over HTTP.
+    """
     with errors_as_sentences():
-        serve(settings(out=out, host=host, port=port, workers=workers))
+        serve_from_nothing(settings(out=out, host=host, port=port, workers=workers))
 
 
 @app.command()

@@ -90,7 +90,7 @@ class ProductionBundle:
 
 
 def read_production_bundle(out: Path, holdout: Holdout) -> ProductionBundle | None:
-    """Read the rankers of the bundle in service; return None when there is none."""
+    """Read the rankers of the bundle in service; return None when nothing trained is."""
     try:
         folder = find_current_bundle(out)
     except BundleError:
@@ -98,6 +98,8 @@ def read_production_bundle(out: Path, holdout: Holdout) -> ProductionBundle | No
     try:
         manifest = parse_manifest(folder)
         verify_files(folder, manifest)
+        if manifest.is_starter:
+            return None
         if manifest.view != view_hash():
             return ProductionBundle(folder.name, manifest, None, _other_features(manifest))
         caveat = leak_caveat(manifest, holdout)

@@ -16,7 +16,7 @@ import numpy as np
 import orjson
 
 from app.artifacts import Factors, Indexes, Models, Rankers, Sizes
-from app.bundle.layout import collect_arrays
+from app.bundle.layout import collect_arrays, hashed_size
 from app.bundle.manifest import (
     FORMAT_VERSION,
     MANIFEST,
@@ -70,6 +70,7 @@ class TrainingResult:
     drift: DriftReference | None = None  # live traffic is compared with it
     archive_state: ArchiveState | None = None  # for live events; None: none were used
     time_margin: float = 0.0  # seconds by which the times of the data may be too early
+    is_starter: bool = False  # nothing was trained, so all live events are still to be counted
 
 
 def write_bundle(result: TrainingResult, out: Path, now: Callable[[], float] = time.time) -> Path:
@@ -155,7 +156,7 @@ def _build_manifest(
     indexes: dict[str, IndexFacts],
 ) -> Manifest:
     models = result.models
-    data_end = models.popularity.at
+    data_end = 0.0 if result.is_starter else models.popularity.at
     stamp = datetime.fromtimestamp(created, UTC).strftime("%Y%m%dT%H%M%SZ")
     return Manifest(
         format=FORMAT_VERSION,
@@ -164,7 +165,7 @@ def _build_manifest(
         data_end=data_end,
         time_shift=result.archive_state.time_shift
         if result.archive_state
-        else _time_shift(created - data_end),
+        else _time_shift(created - models.popularity.at),
         dataset=result.dataset,
         rows={
             "items": len(models.catalogue),
@@ -197,6 +198,8 @@ def _build_manifest(
         gate=result.gate,
         rankers=result.ranker_kinds,
         live_start=data_end + result.time_margin,
+        is_starter=result.is_starter,
+        hashed_content=hashed_size(models),
         stream_offsets=dict(result.archive_state.stream_offsets) if result.archive_state else {},
     )
 

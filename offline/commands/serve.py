@@ -1,0 +1,52 @@
+"""``recfunnel serve``: serves the current bundle, and begins from nothing where there is none."""
+
+import logging
+from collections.abc import Callable
+from contextlib import nullcontext
+
+from app.bundle.manifest import POINTER
+from app.observe import logs
+from app.process.serve import serve
+from app.settings import Settings
+
+log = logging.getLogger(__name__)
+
+
+def serve_from_nothing(settings: Settings, run: Callable[[Settings], None] = serve) -> None:
+    """Serve until SIGINT or SIGTERM. If there is no bundle, a starter bundle is made first.
+
+    Raises:
+        PortTakenError: the port is taken.
+        DataError: a training was asked for that cannot use the events alone.
+    """
+    logs.configure(settings.log_level)
+    if settings.serve_untrained and not (settings.out / POINTER).is_file():
+        _publish_starter(settings)
+    training = nullcontext()
+    if settings.train_when_events:
+        from offline.commands.self_training import self_training  # noqa: PLC0415 - slow to import
+
+        training = self_training(settings)
+    with training:
+        run(settings)
+
+
+def _publish_starter(settings: Settings) -> None:
+    from offline.publish.starter import publish_starter  # noqa: PLC0415 - slow to import
+
+    try:
+        folder = publish_starter(settings.out)
+    except OSError as error:
+        log.warning(
+            "there is no bundle in %s, and none to start with can be written: %s",
+            settings.out,
+            error,
+        )
+        return
+    log.warning(
+        "there was no bundle in %s, so %s begins without items and without models: put items with "
+        "PUT /items/{id} and events with POST /events, then run `recfunnel archive --once` and "
+        "`recfunnel train --from-archive`",
+        settings.out,
+        folder.name,
+    )
