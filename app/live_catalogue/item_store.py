@@ -42,6 +42,11 @@ def item_log_key(prefix: str) -> str:
     return f"{prefix}:{{items}}:log"
 
 
+def item_records_key(prefix: str) -> str:
+    """Return the key of the hash of records, by item id."""
+    return f"{prefix}:{{items}}:told"
+
+
 class ItemStore:
     """One worker's copy of the changed items. ``run`` it as a task.
 
@@ -53,7 +58,7 @@ class ItemStore:
         self.loaded = asyncio.Event()  # set once the store's items have been read
         self.workers = Confirmations(store, f"{prefix}:{{items}}:workers", worker_timeout)
         self._store = store
-        self._items_key, self._log_key = f"{prefix}:{{items}}:told", item_log_key(prefix)
+        self._items_key, self._log_key = item_records_key(prefix), item_log_key(prefix)
         self.offsets = {self._log_key.encode(): STREAM_START}  # the newest change applied
         self._is_in_order = True  # False: items came together, in an unknown order
         self._listeners: list[Callable[[ItemRecord], None]] = []

@@ -4,6 +4,7 @@ import logging
 from functools import partial
 from pathlib import Path
 from time import time as now
+from typing import cast
 
 import numpy as np
 import polars as pl
@@ -13,7 +14,9 @@ from app.bundle.manifest import BundleError, read_manifest
 from app.contracts import PINNED, SPONSORED, StageError
 from app.event_weights import EventWeights
 from app.features.views import FINE_VIEW, column_names, view_hash
-from app.process.embedded_server import server_url
+from app.live_catalogue.item_store import decode_item, item_records_key
+from app.live_catalogue.live_items import ItemRecord
+from app.process.embedded_server import DATA_FOLDER, server_url
 from app.process.server_process import ServerError
 from app.settings import Settings
 from offline.archive.erased_users import ErasedUsers
@@ -27,11 +30,17 @@ from offline.training.row_collection import build_logged_table
 
 log = logging.getLogger(__name__)
 
+ARCHIVE_NAME = "archive"  # of a data set that is the archive alone
+
 WIDTH = len(column_names(FINE_VIEW))
 
 
-def load_archived(settings: Settings, *, events: bool) -> DataOverlay | None:
+def load_archived(
+    settings: Settings, *, events: bool, is_alone: bool = False
+) -> DataOverlay | None:
     """Return what the archive adds to a data set, and whom it removes; None: nothing.
+
+    ``is_alone`` says that there is no data set. Then the items that callers put are enough.
 
     Raises:
         DataError: events are requested, and there are none in the archive.
@@ -40,13 +49,16 @@ def load_archived(settings: Settings, *, events: bool) -> DataOverlay | None:
     erased = ErasedUsers.read(folder).merged_with(_read_erased_on_server(settings))
     if not events:
         return DataOverlay(erased.erased_at) if erased else None
-    if not _files(folder, EVENTS).files():
+    items = _read_live_items(settings)
+    has_events = bool(_files(folder, EVENTS).files())
+    if not has_events and not (is_alone and items):
         raise DataError(f"there are no events in {folder}: run `recfunnel archive --once` first")
     shift = _time_shift(settings.out)
     return DataOverlay(
         erased.erased_at,
-        _read_events(folder, erased, shift),
+        _read_events(folder, erased, shift) if has_events else None,
         partial(build_archived_table, folder, shift),
+        items,
         ArchiveState(shift, _read_offsets(folder)),
     )
 
@@ -75,6 +87,23 @@ def _read_erased_on_server(settings: Settings) -> ErasedUsers:
             return ErasedUsers.read_server(client, settings.key_prefix)
     except (StageError, ServerError):
         return ErasedUsers()
+
+
+def _read_live_items(settings: Settings) -> list[ItemRecord]:
+    """Return the items that callers put, without those that they deleted."""
+    start = (settings.out / DATA_FOLDER).is_dir()
+    try:
+        with (
+            server_url(settings.redis_url, settings.out, start=start) as url,
+            open_client(url) as client,
+        ):
+            texts = cast("list[bytes]", client.hvals(item_records_key(settings.key_prefix)))
+    except (StageError, ServerError) as error:
+        if settings.redis_url or start:
+            log.warning("training does not know the items that were put over HTTP: %s", error)
+        return []
+    items = [item for text in texts if (item := decode_item(text)) and not item.is_deleted]
+    return sorted(items, key=lambda item: item.item_id)
 
 
 def _time_shift(out: Path) -> float:

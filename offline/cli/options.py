@@ -15,6 +15,12 @@ Seed = Annotated[
     typer.Option(help="The same seed trains the same models. Default: 7.", min=0),
 ]
 Data = Annotated[Path, typer.Option(help="A folder of data, or a file of interactions.")]
+OptionalData = Annotated[
+    Path | None,
+    typer.Option(
+        help="A folder of data, or a file of interactions. With --from-archive it may be left out."
+    ),
+]
 Schema = Annotated[Path | None, typer.Option(help="A TOML file that maps the columns of the data.")]
 ConfigFile = Annotated[
     Path | None,

@@ -13,6 +13,7 @@ from offline.cli.options import (
     Data,
     Host,
     MaxBadShare,
+    OptionalData,
     Out,
     Port,
     Schema,
@@ -28,7 +29,7 @@ app.add_typer(data_commands, name="data")
 
 @app.command()
 def train(  # noqa: PLR0913, PLR0917 - one argument for each option
-    data: Data,
+    data: OptionalData = None,
     out: Out = None,
     schema: Schema = None,
     config: ConfigFile = None,
@@ -95,6 +96,7 @@ def train(  # noqa: PLR0913, PLR0917 - one argument for each option
 ) -> None:
     """Train a bundle, evaluate it, write a report, and publish it.
 
+    Items without interactions become a starter bundle, which is served until more is known.
     The gate refuses a bundle that is clearly worse; then the exit status is 3.
     """
     with errors_as_sentences():

@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Callable
-from contextlib import nullcontext
+from contextlib import AbstractContextManager, nullcontext
 
 from app.bundle.manifest import POINTER
 from app.observe import logs
@@ -22,7 +22,7 @@ def serve_from_nothing(settings: Settings, run: Callable[[Settings], None] = ser
     logs.configure(settings.log_level)
     if settings.serve_untrained and not (settings.out / POINTER).is_file():
         _publish_starter(settings)
-    training = nullcontext()
+    training: AbstractContextManager[None] = nullcontext()
     if settings.train_when_events:
         from offline.commands.self_training import self_training  # noqa: PLC0415 - slow to import
 

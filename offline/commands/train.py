@@ -8,8 +8,8 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from app.bundle.bundle import load_bundle
-from app.bundle.manifest import read_manifest
+from app.bundle.bundle import find_current_bundle, load_bundle
+from app.bundle.manifest import BundleError, read_manifest
 from app.kernels.compiled import compile_kernels
 from app.recall.registry import override_channels
 from app.settings import Settings
@@ -17,11 +17,13 @@ from offline.archive.archived_dataset import load_archived
 from offline.choices import Factorisation, IndexKind, ItemSimilarity
 from offline.commands.folders import require_writable
 from offline.config import JobConfig, build_job_config, current_kind, read_config
-from offline.data.readers import MAX_BAD_SHARE, load_dataset, write_bad_rows
+from offline.data.errors import DataError
+from offline.data.readers import MAX_BAD_SHARE, LoadedData, load_dataset, write_bad_rows
 from offline.errors import RefusedError
 from offline.evaluate.gate import GateConfig, gate_remarks, refusal_message
 from offline.job import PhaseTimer, run_job
 from offline.publish.index import measure_bundle_indexes, resolve_kind
+from offline.publish.starter import publish_starter
 from offline.publish.versions import BUNDLES_KEPT, current_version
 from offline.setting_paths import with_values
 from offline.training.objectives import ObjectiveWeights, parse_objectives
@@ -86,14 +88,17 @@ class TrainOptions:
         )
 
 
-def train(data: Path, settings: Settings, options: TrainOptions) -> Path:
+def train(data: Path | None, settings: Settings, options: TrainOptions) -> Path:
     """Run the whole job and print the result; return the bundle's folder.
+
+    ``data`` may be None, or a folder without data, where the archive is read.
 
     Raises:
         DataError: the data cannot be used.
         RefusedError: the gate refused the bundle; it is written, but not published.
     """
     console = Console()
+    data = find_data(data, from_archive=options.from_archive)
     config = options.job_config(settings)
     require_writable(settings.out)
     compile_kernels(partial(console.print, soft_wrap=True))
@@ -107,12 +112,15 @@ def train(data: Path, settings: Settings, options: TrainOptions) -> Path:
 
         phases = PhaseTimer(on_begin=show)
         with phases("read"):
-            archived = load_archived(settings, events=options.from_archive)
+            archived = load_archived(settings, events=options.from_archive, is_alone=data is None)
             loaded = load_dataset(data, options.schema, options.max_bad_share, archived)
         for finding in loaded.findings:
             if finding.level != "good":
                 bar.console.print(finding.text, markup=False, highlight=False, soft_wrap=True)
-        folder = run_job(loaded, settings.out, config, phases)
+        is_untrained = not len(loaded.dataset.log)
+        folder = Path() if is_untrained else run_job(loaded, settings.out, config, phases)
+    if is_untrained:
+        return _publish_starter(loaded, settings.out, console)
     if len(loaded.bad):
         path = settings.out / "bad_rows.csv"
         write_bad_rows(loaded.bad, path)
@@ -128,6 +136,57 @@ def train(data: Path, settings: Settings, options: TrainOptions) -> Path:
     print_index_losses(console, folder, config.index.kind)
     _print_gate(console, folder, settings.out)
     return folder
+
+
+def find_data(data: Path | None, *, from_archive: bool) -> Path | None:
+    """Return the data to read; None if the archive is all that there is.
+
+    Raises:
+        DataError: there is no data, and the archive is not read.
+    """
+    if from_archive and (data is None or not data.exists() or _is_empty_folder(data)):
+        return None
+    if data is None:
+        raise DataError(
+            "There is no data to train on: name a folder with --data, or read the events of the "
+            "service with --from-archive."
+        )
+    return data
+
+
+def _is_empty_folder(path: Path) -> bool:
+    return path.is_dir() and not any(path.iterdir())
+
+
+def _publish_starter(loaded: LoadedData, out: Path, console: Console) -> Path:
+    """Put the items into service without models, unless trained models are in service.
+
+    Raises:
+        DataError: there are no items either, or trained models are in service.
+    """
+    n = len(loaded.dataset.catalogue)
+    current = _trained_version(out)
+    if not n or current:
+        stays = f"; {current} stays in service" if current else ""
+        raise DataError(f"There are no interactions to learn from{stays}.")
+    folder = publish_starter(out, loaded.dataset, loaded.event_weights)
+    console.print(
+        f"There are {n} items and no interactions yet, so nothing was trained. The starter bundle "
+        f"{folder.name} in {out} lists new items, what is popular by live events, and what is "
+        "similar to what the user liked. Train again when there are interactions.",
+        soft_wrap=True,
+        highlight=False,
+    )
+    return folder
+
+
+def _trained_version(out: Path) -> str | None:
+    """Return the version in service if models were trained for it."""
+    try:
+        manifest = read_manifest(find_current_bundle(out))
+    except BundleError:
+        return None
+    return None if manifest.is_starter else manifest.version
 
 
 def print_index_losses(console: Console, folder: Path, kind: IndexKind) -> None:

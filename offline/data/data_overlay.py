@@ -1,6 +1,6 @@
 """Changes to a data set after its files are read: erased users left out, live events added."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, TypeAlias
 
@@ -8,6 +8,7 @@ import numpy as np
 import polars as pl
 
 from app.event_weights import EventWeights
+from app.live_catalogue.live_items import ItemRecord
 from offline.data.interactions import CheckedEvents
 from offline.data.repeats import EVENT_ID
 from offline.data.table import LINE, RAW, TextTable
@@ -38,6 +39,7 @@ class DataOverlay:
     erased_at: ErasedAt = never_erased
     live_events: pl.DataFrame | None = None  # user, item, kind, value, time; in the data's time
     logged_lists: "Callable[[EventWeights, float], RankTable] | None" = None  # those before a time
+    live_items: Sequence[ItemRecord] = ()  # put over HTTP; deleted ones are left out
     archive_state: ArchiveState | None = None  # position up to which live events were read
 
 
@@ -105,6 +107,10 @@ def append_events(
         for part in frames
     ]
     table = replace(events.table, frame=pl.concat([frame, *aligned]))
+    if not len(frame):  # there are no files: the weights are those of the live events
+        weights = [event_weights.weigh(kind, np.ones(1, np.float32)) for kind in kinds]
+        positive = sorted({float(weight[0]) for weight in weights if weight[0] > 0})
+        events = replace(events, positive_weights=tuple(positive) or events.positive_weights)
     return replace(events, table=table, is_explicit=events.traits.is_explicit)
 
 

@@ -15,6 +15,7 @@ from typing import Any
 import orjson
 import polars as pl
 
+from offline.data.errors import DataError
 from offline.data.interactions import read_raw_events
 from offline.data.layouts import find_layout
 from offline.data.loading import load_file
@@ -56,6 +57,8 @@ def read_event_file(
         DataError: There is nothing to read, or the layout is unknown.
     """
     folder, layout = find_layout(path, schema)
+    if layout.interactions.file is None:
+        raise DataError(f"{path} has items and no interactions: there are no events to send.")
     table, part = load_file(folder, layout.interactions)
     sound = read_raw_events(table, part, now())
     frame = sound.frame.select("user", "item", "kind", "value", "time", LINE)

@@ -38,16 +38,16 @@ def recognise_hetrec(folder: Path, main: str | None) -> Schema | None:
 
 
 def locate_files(schema: Schema, folder: Path, main: str | None) -> Schema | None:
-    """Find by name the files that ``schema`` does not name; None without an interactions file.
+    """Find by name the files that ``schema`` does not name; None without interactions or items.
 
     A single file is used alone, because the files beside it may be of another data set.
     """
     interactions = schema.interactions.file or main or _find_by_name(folder, "interactions")
-    if interactions is None:
-        return None
     files = {part: getattr(schema, part).file for part in ("items", "users", "friends")}
     for part, named in files.items():
         files[part] = named or (None if main else _find_by_name(folder, part))
+    if interactions is None and files["items"] is None:
+        return None
     return schema.model_copy(
         update={
             "name": schema.name or (Path(main).stem if main else folder.name),

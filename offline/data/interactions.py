@@ -16,7 +16,7 @@ from offline.data.event_words import map_raw_types, map_types
 from offline.data.numbers import is_missing, parse_numbers
 from offline.data.repeats import EVENT_ID, reject_duplicates
 from offline.data.schema import InteractionsFile, Schema
-from offline.data.table import RAW, TextTable, id_fault
+from offline.data.table import LINE, RAW, TextTable, id_fault
 from offline.data.times import read_times, time_faults, time_margin, with_time_findings
 from offline.data.timestamps import TimeColumn
 
@@ -86,6 +86,15 @@ def check_interactions(
     positive = tuple(sorted(weight for weight in weights if weight > 0))
     margin = time_margin(times, part) if times else 0.0
     return CheckedEvents(unique, timed, _positive_at(part, ratings), positive, time_margin=margin)
+
+
+def no_interactions() -> CheckedEvents:
+    """Return the interactions of a data set that has no file of them."""
+    texts = (EVENT_ID, RAW, "user", "item", "kind", "raw value", "raw time")
+    columns = dict.fromkeys(texts, pl.String) | {"value": pl.Float64, "time": pl.Float64}
+    frame = pl.DataFrame(schema={LINE: pl.Int64, **columns})
+    table = TextTable.of("", frame, pl.lit(None, pl.String))
+    return CheckedEvents(table, True, EventWeights().positive_at, (1.0,))  # noqa: FBT003
 
 
 def read_raw_events(table: TextTable, part: InteractionsFile, now: float) -> TextTable:

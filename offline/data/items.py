@@ -1,6 +1,6 @@
 """The items file: checks it and builds the catalogue, with the items of the log."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 import polars as pl
@@ -62,11 +62,12 @@ def build_catalogue(table: TextTable | None, part: ItemsFile, index: IdIndex) ->
     )
     categories = _tags(frame, part, index)
     policy = ItemsFile(item=part.item, categories=part.flags or "")
-    providers, provider_names = _providers(align_to_index(ids, described["provider"], index))
+    makers = align_to_index(ids, described["provider"], index).to_list()
+    providers, provider_names = build_providers(makers)
     return Catalogue(
         index,
         Texts.of(align_to_index(ids, described["title"], index).to_list()),
-        *_frequent(categories),
+        *frequent_categories(categories),
         align_to_index(ids, described["year"], index)
         .cast(pl.Float32)
         .fill_null(np.nan)
@@ -125,8 +126,9 @@ def _descriptions(frame: pl.DataFrame, part: ItemsFile, index: IdIndex) -> Texts
     return Texts.of(align_to_index(frame[part.item or ""], texts, index).to_list())
 
 
-def _providers(of: pl.Series) -> tuple[NDArray[np.int32], Texts]:
+def build_providers(names_by_row: Sequence[str | None]) -> tuple[NDArray[np.int32], Texts]:
     """Return the provider of each item, (n,), -1 for none, and the names in byte order."""
+    of = pl.Series("provider", names_by_row, pl.String)
     names = of.drop_nulls().unique().sort()
     codes = of.cast(pl.Enum(names)).to_physical().cast(pl.Int32).fill_null(-1)
     return codes.to_numpy().copy(), Texts.of(names.to_list())
@@ -141,7 +143,7 @@ def _tags(frame: pl.DataFrame, part: ItemsFile, index: IdIndex) -> TagLists:
     return TagLists.of_pairs(index.rows(pairs["item"].to_list()), codes, names, len(index))
 
 
-def _frequent(lists: TagLists) -> tuple[NDArray[np.uint8], tuple[str, ...]]:
+def frequent_categories(lists: TagLists) -> tuple[NDArray[np.uint8], tuple[str, ...]]:
     """Return 1 per item and category, (n, c), and the names of the most frequent categories."""
     counts = np.bincount(lists.codes, minlength=len(lists.names))
     kept = np.sort(np.argsort(-counts, kind="stable")[:MAX_CATEGORIES])

@@ -1,7 +1,7 @@
 """Reads a data set of any layout, and reports every row that cannot be used."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import polars as pl
 
 from app.event_weights import EventWeights
+from app.live_catalogue.live_items import ItemRecord
 from offline.data.atomic import atomic_path
 from offline.data.chronology import build_log
 from offline.data.data_overlay import (
@@ -23,11 +24,12 @@ from offline.data.dataset import Dataset
 from offline.data.errors import DataError, TooManyBadRowsError
 from offline.data.finding import DataFinding
 from offline.data.ids import build_id_index
-from offline.data.interactions import CheckedEvents, check_interactions
+from offline.data.interactions import CheckedEvents, check_interactions, no_interactions
 from offline.data.item_attributes import resolve_attributes, unused_columns
 from offline.data.items import build_catalogue, check_items
 from offline.data.layouts import find_layout
-from offline.data.loading import load_file, load_optional_file
+from offline.data.live_items import describe_live_items
+from offline.data.loading import load_optional_file
 from offline.data.repeats import DUPLICATE, count_repeats
 from offline.data.schema import Schema
 from offline.data.table import TextTable
@@ -37,6 +39,7 @@ if TYPE_CHECKING:  # reading data does not need LightGBM
     from offline.training.rank_table import RankTable
 
 MAX_BAD_SHARE = 0.05
+NO_FILES = Schema(name="archive", layout="the archive alone")
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +94,7 @@ class _Input:
 
 
 def load_dataset(
-    path: Path,
+    path: Path | None,
     schema: Path | None = None,
     max_bad_share: float = MAX_BAD_SHARE,
     overlay: DataOverlay | None = None,
@@ -99,17 +102,19 @@ def load_dataset(
 ) -> LoadedData:
     """Read the data set at ``path``, a folder or a file, by a TOML schema or by its layout.
 
-    The same rows in any order give the same data set. The ``overlay`` is applied last. Rows later
-    than ``now``, unix seconds, are bad.
+    Without a ``path`` the data set is that of the overlay alone. A folder may hold items without
+    interactions. The same rows in any order give the same data set. The ``overlay`` is applied
+    last. Rows later than ``now``, unix seconds, are bad.
 
     Raises:
         DataError: There is nothing to read, or the layout is unknown.
         TooManyBadRowsError: More than ``max_bad_share`` of a file's rows are bad.
     """
-    folder, layout = find_layout(path, schema)
+    folder, layout = find_layout(path, schema) if path else (Path(), NO_FILES)
     data = _load(folder, layout, now())
     for table in data.tables:
-        _check_bad_share(table, max_bad_share)
+        if table.file:
+            _check_bad_share(table, max_bad_share)
     event_weights = EventWeights(
         data.events.positive_at, layout.weights(), data.events.traits.is_explicit
     )
@@ -118,7 +123,7 @@ def load_dataset(
         partial(overlay.logged_lists, event_weights) if overlay and overlay.logged_lists else None
     )
     return LoadedData(
-        _build(changed, event_weights),
+        _build(changed, event_weights, overlay.live_items if overlay else ()),
         event_weights,
         layout.layout,
         (replace(_count(data.events.table), repeats=data.repeats), *map(_count, data.tables[1:])),
@@ -138,14 +143,14 @@ def write_bad_rows(bad: pl.DataFrame, path: Path) -> None:
 
 
 def _load(folder: Path, schema: Schema, now: float) -> _Input:
-    log, interactions = load_file(folder, schema.interactions)
+    log, interactions = load_optional_file(folder, schema.interactions)
     items, items_part = load_optional_file(folder, schema.items)
     items_part = resolve_attributes(items, items_part) if items else items_part
     users, users_part = load_optional_file(folder, schema.users)
     friends, friends_part = load_optional_file(folder, schema.friends)
     described = (interactions, items_part, users_part, friends_part)
     parts = dict(zip(("interactions", "items", "users", "friends"), described, strict=True))
-    events = check_interactions(log, interactions, schema, now)
+    events = check_interactions(log, interactions, schema, now) if log else no_interactions()
     return _Input(
         schema.model_copy(update=parts),
         events,
@@ -172,18 +177,21 @@ def _apply_overlay(data: _Input, more: DataOverlay, event_weights: EventWeights)
     )
 
 
-def _build(data: _Input, event_weights: EventWeights) -> Dataset:
+def _build(
+    data: _Input, event_weights: EventWeights, live_items: Sequence[ItemRecord] = ()
+) -> Dataset:
     schema, log = data.schema, data.events.table.frame
     ends = (schema.friends.user, schema.friends.friend)
     users = build_id_index(
         log["user"], *_ids(data.users, schema.users.user), *_ids(data.friends, *ends)
     )
-    items = build_id_index(log["item"], *_ids(data.items, schema.items.item))
+    live_ids = pl.Series([item.item_id for item in live_items], dtype=pl.String)
+    items = build_id_index(log["item"], *_ids(data.items, schema.items.item), live_ids)
     return Dataset(
         schema.name or "",
         users,
         build_attributes(data.users, schema.users, users),
-        build_catalogue(data.items, schema.items, items),
+        describe_live_items(build_catalogue(data.items, schema.items, items), live_items),
         build_log(data.events, users, items, event_weights),
         data.events.traits,
         build_friends(data.friends, schema.friends, users),

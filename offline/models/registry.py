@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.artifacts import NO_FRIENDS, Factors, Friends, Models, NeighbourTable, Users
+from app.catalogue.cold_items import ContentEncoder
 from app.catalogue.ids import IdIndex
 from app.contracts import Seed
 from offline.choices import Factorisation
@@ -147,6 +148,7 @@ def refit_model(
         factors = fit_factors(log, shape, config)
         factors = place_cold_items(factors, models.content, log, config.placement)
         encoder = models.cold_item_model.encoder if models.cold_item_model else None
+        encoder = encoder if isinstance(encoder, ContentEncoder) else None
         cold = fit_cold_item_model(factors, models.content, encoder, log, config.placement)
         return replace(models, factors=factors, cold_item_model=cold)
     if name == "content":

@@ -1,0 +1,78 @@
+"""A new product's first hour: no bundle, items, events, a first list, a first training."""
+
+import numpy as np
+import pytest
+from typer.testing import CliRunner
+
+from offline import cli
+from tests.serving import QUICK, running, until
+
+pytestmark = pytest.mark.e2e
+USERS, ITEMS, TASTES = 40, 60, ("action", "comedy", "drama", "horror")
+
+
+def recfunnel(*command):
+    result = CliRunner(env={"REDIS_URL": ""}).invoke(cli.app, [str(part) for part in command])
+    assert result.exit_code == 0, result.output
+    return result.output
+
+
+def ids(answer):
+    return [item["item_id"] for item in answer["items"]]
+
+
+def put_items(served):
+    for n in range(ITEMS):
+        item = {"title": f"Film {n}", "categories": [TASTES[n % len(TASTES)], f"series {n}"]}
+        assert served.client.put(f"/items/film-{n}", json=item).status_code == 200
+
+
+def events():
+    """Each user likes films of one taste; the times are the arrival of the batches."""
+    random = np.random.default_rng(3)
+    return [
+        {"user_id": f"u{user}", "item_id": f"film-{film}", "type": "like"}
+        for film in random.permutation(ITEMS)
+        for user in range(USERS)
+        if film % len(TASTES) == user % len(TASTES) and random.random() < 0.6
+    ]
+
+
+def test_a_new_product_begins_with_nothing_and_ends_with_a_personal_list(tmp_path):
+    out = tmp_path / "out"
+    with running(out, RECFUNNEL_RELOAD_SECONDS="0.2") as served:
+        assert served.client.get("/readyz").json()["trained"] is False
+        empty = served.recommend("anna")
+        assert empty["items"] == []
+        assert {"stage": "models", "outcome": "untrained"} in empty["degraded"]
+
+        put_items(served)
+        first = ids(served.recommend("anna"))
+        assert len(first) == 10
+        assert set(first) <= {f"film-{n}" for n in range(ITEMS)}
+        assert ids(served.recommend("anna", filter='category == "series 7"')) == ["film-7"]
+
+        sent = events()
+        for start in range(0, len(sent), 50):
+            batch = sent[start : start + 50]
+            assert served.client.post("/events", json=batch).json()["accepted"] == len(batch)
+        liked = {event["item_id"] for event in sent if event["user_id"] == "u1"}
+        until(lambda: not liked & set(ids(served.recommend("u1", k=50))))
+        before = served.recommend("u1", explore=False)
+        assert {item["reason"]["channel"] for item in before["items"]} & {"content", "popular"}
+
+        recfunnel("archive", "--once", "--out", out)
+        recfunnel(
+            *("train", "--from-archive", "--force", "--out", out, "--config", QUICK),
+            *("--data", tmp_path / "absent"),
+        )
+        until(lambda: served.client.get("/readyz").json()["trained"])
+        trained = served.recommend("u1", explore=False, explain=True)
+        assert trained["degraded"] == []
+        assert not liked & set(ids(trained))
+        tastes = [int(name.removeprefix("film-")) % len(TASTES) for name in ids(trained)]
+        assert tastes[:3] == [1, 1, 1]
+        assert served.client.get("/items/film-7").json()["source"] == "bundle"
+        assert ids(served.recommend("anna", filter='category == "series 7"')) == ["film-7"]
+        counts = served.client.get("/users/u1").json()["counts"]
+        assert counts["bundle_events"] == counts["live_events"] == len(liked)
