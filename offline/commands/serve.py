@@ -6,7 +6,7 @@ from contextlib import AbstractContextManager, nullcontext
 
 from app.bundle.manifest import POINTER
 from app.observe import logs
-from app.process.serve import serve
+from app.process.serve import check_port, serve
 from app.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -19,6 +19,7 @@ def serve_from_nothing(settings: Settings, run: Callable[[Settings], None] = ser
         PortTakenError: the port is taken.
         DataError: a training was asked for that cannot use the events alone.
     """
+    check_port(settings.host, settings.port)  # before a bundle is written
     logs.configure(settings.log_level)
     if settings.serve_untrained and not (settings.out / POINTER).is_file():
         _publish_starter(settings)

@@ -19,18 +19,18 @@ def describe_live_items(catalogue: Catalogue, records: Sequence[ItemRecord]) -> 
     during the training is not lost.
     """
     rows = catalogue.ids.rows([record.item_id for record in records]).tolist()
-    known = [(row, record) for row, record in zip(rows, records, strict=True) if row >= 0]
-    if not known:
+    placed = [(row, record) for row, record in zip(rows, records, strict=True) if row >= 0]
+    if not placed:
         return catalogue
     titles, released = catalogue.titles.tolist(), catalogue.released.copy()
     names = catalogue.provider_names.tolist()
     providers = [names[code] if code >= 0 else None for code in catalogue.providers.tolist()]
-    for row, record in known:
+    for row, record in placed:
         titles[row] = titles[row] if record.title is None else record.title
         released[row] = released[row] if record.released is None else record.released
         providers[row] = providers[row] if record.provider is None else record.provider
     codes, provider_names = build_providers(providers)
-    categories = _replace_tags(catalogue.category_lists, known, lambda item: item.categories)
+    categories = _replace_tags(catalogue.category_lists, placed, lambda item: item.categories)
     marks, frequent = frequent_categories(categories)
     return replace(
         catalogue,
@@ -41,7 +41,7 @@ def describe_live_items(catalogue: Catalogue, records: Sequence[ItemRecord]) -> 
         categories=marks,
         category_names=frequent,
         category_lists=categories,
-        flags=_replace_tags(catalogue.flags, known, lambda item: item.flags),
+        flags=_replace_tags(catalogue.flags, placed, lambda item: item.flags),
     )
 
 
