@@ -33,8 +33,10 @@ def serve_from_nothing(settings: Settings, run: Callable[[Settings], None] = ser
 
 
 def _publish_starter(settings: Settings) -> None:
+    from app.kernels.compiled import compile_kernels  # noqa: PLC0415 - slow to import
     from offline.publish.starter import publish_starter  # noqa: PLC0415 - slow to import
 
+    compile_kernels(log.info)
     try:
         folder = publish_starter(settings.out)
     except OSError as error:

@@ -4,11 +4,17 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
+from app.kernels.compiled import compile_kernels
 from offline import cli
 from tests.serving import QUICK, running, until
 
 pytestmark = pytest.mark.e2e
 USERS, ITEMS, TASTES = 40, 60, ("action", "comedy", "drama", "horror")
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _compiled():
+    compile_kernels()  # the first time it takes longer than a test waits for a service
 
 
 def recfunnel(*command):
