@@ -25,7 +25,11 @@ def describe_live_items(catalogue: Catalogue, records: Sequence[ItemRecord]) -> 
     titles, released = catalogue.titles.tolist(), catalogue.released.copy()
     names = catalogue.provider_names.tolist()
     providers = [names[code] if code >= 0 else None for code in catalogue.providers.tolist()]
+    before = catalogue.descriptions
+    nothing: list[str | None] = [None] * len(catalogue)
+    descriptions = before.tolist() if before else nothing
     for row, record in placed:
+        descriptions[row] = descriptions[row] if record.text is None else record.text
         titles[row] = titles[row] if record.title is None else record.title
         released[row] = released[row] if record.released is None else record.released
         providers[row] = providers[row] if record.provider is None else record.provider
@@ -35,6 +39,7 @@ def describe_live_items(catalogue: Catalogue, records: Sequence[ItemRecord]) -> 
     return replace(
         catalogue,
         titles=Texts.of(titles),
+        descriptions=Texts.of(descriptions) if any(descriptions) else None,
         released=released,
         providers=codes,
         provider_names=provider_names,
