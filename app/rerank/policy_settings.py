@@ -47,7 +47,7 @@ class PolicySettings:
         default=1.0, description="weight of uncertainty against relevance (`ucb`, `thompson`)"
     )
     explore_epsilon: Share = Field(
-        default=0.5, description="probability that a slot is drawn uniformly (`epsilon_greedy`)"
+        default=0.1, description="probability that a slot is drawn uniformly (`epsilon_greedy`)"
     )
     explore_among: Count = Field(
         default=100,

@@ -19,7 +19,7 @@ from offline.evaluate.baselines import BASELINES
 from offline.evaluate.evaluation import Evaluation
 from offline.evaluate.figures import HEADLINE, Comparison, Interval
 from offline.evaluate.holdout import Holdout, ProductionBundle, read_production_bundle
-from offline.evaluate.intervals import Bootstrap
+from offline.evaluate.intervals import Bootstrap, is_clear
 from offline.evaluate.metrics import user_ndcg
 
 IN_SERVICE = "in service"
@@ -192,8 +192,8 @@ def _verb(comparison: BaselineComparison, outcome: CheckOutcome) -> str:
         return "is clearly worse than" if outcome == "failed" else "may be worse than"
     if (comparison.difference["mean"] or 0.0) < 0:
         return f"is worse by less than {comparison.margin:.0%} than"
-    is_clear = (comparison.difference["low"] or 0.0) > 0
-    return "is clearly better than" if is_clear else "is no worse than"
+    gap = comparison.difference
+    return "is clearly better than" if is_clear(gap["low"], gap["high"]) else "is no worse than"
 
 
 def refusal_message(version: str, gate: GateResult, serving: str | None) -> str:

@@ -15,7 +15,18 @@ from offline.evaluate.figures import Interval
 
 RESAMPLES = 2_000  # the bounds of two seeds then differ by about 2 % of the interval's width
 CONFIDENCE = 0.95
+PRINTED_DIGITS = 3  # of a difference in the report
 WEIGHTS_AT_ONCE = 4_000_000  # user weights drawn at a time: 32 MB, for any number of users
+
+
+def is_clear(low: float | None, high: float | None) -> bool:
+    """Return whether an interval of differences lies on one side of 0, as it is printed.
+
+    A bound that is printed as 0.000 touches 0.
+    """
+    if low is None or high is None:
+        return False
+    return round(low, PRINTED_DIGITS) > 0 or round(high, PRINTED_DIGITS) < 0
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -1,6 +1,6 @@
 """Matrix factorisation of ratings, with biases, by stochastic gradient descent."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,6 +11,12 @@ from app.contracts import Count, NotNegative, Positive, Seconds
 from offline.data.dataset import Log
 from offline.models.factors import RatingModel, build_factors
 from offline.models.interactions import LogShape, time_decay
+
+MAX_SUMMED = 10  # steps that one row takes in one batch; more at once overshoot, see ``_add``
+MAX_STEP_ERROR = 10.0  # larger errors count as this: an amount can be a hundred times the mean
+ROUNDING = 0.1  # error that is no divergence where all ratings are equal
+MAX_ERROR = 1.1  # of the model on its own ratings, relative to that of their mean
+WIDE_SPREAD = 4.0  # standard deviation from which values are scaled down; that of stars is about 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,18 +43,39 @@ def fit_sgd(log: Log, shape: LogShape, config: SGDConfig, seed: int) -> Factors:
 def fit_sgd_ratings(log: Log, shape: LogShape, config: SGDConfig, seed: int) -> RatingModel:
     """Fit vectors and biases. Rows without ratings stay at zero.
 
+    Values that spread much more than stars, such as amounts, are scaled down for the steps.
+
+    Raises:
+        FloatingPointError: the model fits worse than the mean of all ratings: it diverged.
+
     Koren, Bell, Volinsky: Matrix factorization techniques for recommender systems, 2009, eq. 5.
     """
     random = np.random.default_rng(seed)
     users = _start(random, np.bincount(log.users, minlength=shape[0]) > 0, config)
     items = _start(random, np.bincount(log.items, minlength=shape[1]) > 0, config)
-    ratings = RatingModel(float(log.values.mean()) if len(log) else 0.0, users, items)
+    if not len(log):
+        return RatingModel(0.0, users, items)
+    mean, spread = float(log.values.mean()), float(log.values.std(dtype=np.float64))
+    scale = max(spread / WIDE_SPREAD, 1.0)
+    scaled = replace(log, values=mean + (log.values - mean) / scale)
+    ratings = RatingModel(mean, users, items)
     rates = config.rate * time_decay(log, config.half_life)[:, None]
     for _ in range(config.rounds):
         order = random.permutation(len(log))
         for start in range(0, len(log), config.batch):
             drawn = order[start : start + config.batch]
-            _step(ratings, log.take(drawn), rates[drawn], config.penalty)
+            with np.errstate(over="ignore", invalid="ignore"):  # checked at the end
+                _step(ratings, scaled.take(drawn), rates[drawn], config.penalty)
+    users *= scale
+    items[:, -1] *= scale
+    with np.errstate(over="ignore", invalid="ignore"):
+        error = ratings.rmse(log)
+    if not error <= MAX_ERROR * spread + ROUNDING:
+        raise FloatingPointError(
+            f"the factorisation diverged: its error on its own ratings is {error:.3g}, and that of "
+            f"their mean is {spread:.3g}; lower recall.sgd.rate ({config.rate:g}), or use "
+            "--factorisation als"
+        )
     return ratings
 
 
@@ -63,6 +90,7 @@ def _start(
 def _step(ratings: RatingModel, batch: Log, rates: NDArray[np.float64], penalty: float) -> None:
     """Move the vectors of these ratings, all at once, against the gradient of the squared error."""
     errors = (batch.values - ratings.predict(batch.users, batch.items))[:, None]
+    errors = errors.clip(-MAX_STEP_ERROR, MAX_STEP_ERROR)
     p, q = ratings.users[batch.users], ratings.items[batch.items]
     step_q, step_p = q.copy(), p.copy()
     step_q[:, -1] = step_p[:, -1] = 1.0
@@ -71,7 +99,11 @@ def _step(ratings: RatingModel, batch: Log, rates: NDArray[np.float64], penalty:
 
 
 def _add(to: NDArray[np.float64], rows: NDArray[np.integer], moves: NDArray[np.float64]) -> None:
-    """Add ``moves``, (m, d), to rows that may repeat."""
-    unique, at = np.unique(rows, return_inverse=True)
+    """Add ``moves``, (m, d), to rows that may repeat.
+
+    All moves of a row start from the same point. So many of them together would overshoot: where
+    a batch has few users or items, their sum is scaled down to that of ``MAX_SUMMED`` moves.
+    """
+    unique, at, counts = np.unique(rows, return_inverse=True, return_counts=True)
     gather = csr_array((np.ones(len(rows)), (at, np.arange(len(rows)))))
-    to[unique] += gather @ moves
+    to[unique] += (gather @ moves) * np.minimum(1.0, MAX_SUMMED / counts)[:, None]

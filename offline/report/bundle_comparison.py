@@ -17,6 +17,7 @@ from offline.evaluate.baselines import popular_lists, popularity_order
 from offline.evaluate.comparison import ItemBackground, compare_methods
 from offline.evaluate.figures import HEADLINE, MetricFigures
 from offline.evaluate.holdout import Holdout
+from offline.evaluate.intervals import is_clear
 from offline.evaluate.metrics import MAX_K, Lists
 from offline.evaluate.rowsets import RowSets
 from offline.report import glossary
@@ -157,7 +158,7 @@ def conclusion(comparison: BundleComparison) -> str:
     bounds = f"95\u00a0% interval {gap['low']:+.3f} to {gap['high']:+.3f}"
     difference = f"NDCG@10 {gap['mean']:+.3f} ({bounds})"
     version = comparison["b"]["version"]
-    if gap["low"] <= 0 <= gap["high"]:
+    if not is_clear(gap["low"], gap["high"]):
         return f"{version} is not clearly better or worse: {difference}."
     return f"{version} is clearly {'better' if gap['low'] > 0 else 'worse'}: {difference}."
 

@@ -37,7 +37,8 @@ def methods_chart(methods: Mapping[str, MetricFigures], metric: str) -> str:
 
 def channels_chart(attribution: Attribution) -> str:
     """Plot each channel's own recall, and within it the items that only this channel found."""
-    channels = sorted(attribution["channels"].items(), key=lambda item: -item[1]["own"])
+    proposing = [item for item in attribution["channels"].items() if item[1]["size"]]
+    channels = sorted(proposing, key=lambda item: -item[1]["own"])
     rows = range(len(channels))
     own = [share["own"] for _, share in channels]
     with report_style():

@@ -68,7 +68,10 @@ def method_label(name: str) -> str:
 
 
 def ordered_methods(methods: Mapping[str, MetricFigures], metric: str) -> list[str]:
-    """Return the funnel, then the baselines, then the channels by this metric, best first."""
-    channels = [name for name in methods if name not in METHODS]
+    """Return the funnel, then the baselines, then the channels by this metric, best first.
+
+    Channels that found nothing, for want of friends or sessions for example, are left out.
+    """
+    channels = [name for name in methods if name not in METHODS and methods[name][metric]["mean"]]
     channels.sort(key=lambda name: (-(methods[name][metric]["mean"] or 0.0), name))
     return [name for name in METHODS if name in methods] + channels

@@ -32,6 +32,7 @@ FILTERS = {  # of the templates
     "signed": partial(_format, "{:+z.3f}"),  # z: never -0.000
     "signed_percent": partial(_format, "{:+.1%}"),
     "bounds": partial(_format_bounds, "{:.3f}", "\u2013"),
+    "silent_channels": lambda channels: [n for n, share in channels.items() if not share["size"]],
     "signed_bounds": partial(_format_bounds, "{:+.3f}", " to "),
     "percent_bounds": partial(_format_bounds, "{:+.1%}", " to "),
     "megabytes": lambda size: f"{size / 1e6:.1f} MB",

@@ -5,6 +5,7 @@ from typing import NamedTuple
 
 from offline.evaluate.baselines import BASELINES
 from offline.evaluate.figures import HEADLINE, Difference, Interval, SegmentBand
+from offline.evaluate.intervals import is_clear
 from offline.evaluate.segments import MIN_BAND_USERS, RIVAL
 from offline.report.glossary import METHODS, method_label
 from offline.report.report_figures import ReportFigures
@@ -63,7 +64,7 @@ def _comparison(other: str, figure: Difference) -> str:
         return f"The funnel cannot be compared with {other}: there are no figures."
     bounds = f"95\u00a0% interval {gap['low']:+.3f} to {gap['high']:+.3f}"
     difference = f"NDCG@10 differs by {gap['mean']:+.3f} ({bounds})"
-    if gap["low"] <= 0 <= gap["high"]:
+    if not is_clear(gap["low"], gap["high"]):
         return f"The funnel is not clearly better or worse than {other}: {difference}."
     verdict = "better" if gap["low"] > 0 else "worse"
     times = f", {ratio['mean']:.2f} times as high" if ratio["mean"] is not None else ""
@@ -101,8 +102,8 @@ class Weakness(NamedTuple):
 
     @property
     def is_clear(self) -> bool:
-        """True if the whole interval is below 0, without a correction for the number of groups."""
-        return self.gap["high"] is not None and self.gap["high"] < 0
+        """True if all of the printed interval is below 0; the number of groups is not corrected."""
+        return is_clear(self.gap["low"], self.gap["high"]) and (self.gap["mean"] or 0.0) < 0
 
 
 def find_weaknesses(figures: ReportFigures) -> list[Weakness]:

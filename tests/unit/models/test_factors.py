@@ -183,17 +183,19 @@ def test_sgd_learns_the_biases_of_users_and_items():
 
 
 @pytest.mark.parametrize("half_life", [np.inf, 5 * DAY])
-def test_a_step_of_many_ratings_at_once_is_the_sum_of_their_gradients(half_life):
+def test_a_step_of_many_ratings_at_once_is_the_sum_of_ten_gradients_at_most(half_life):
     log = random_log(6)
     config = SGDConfig(size=3, batch=len(log), rounds=1, half_life=half_life)
     before, after = (fit_sgd_ratings(log, SHAPE, replace(config, rounds=r), 0) for r in (0, 1))
     users, items = before.users.copy(), before.items.copy()
+    shares = [np.minimum(1.0, 10 / np.bincount(rows)) for rows in (log.users, log.items)]
+    assert shares[1].min() < 1
     for u, i, value, time in zip(log.users, log.items, log.values, log.times, strict=True):
         p, q = before.users[u], before.items[i]
         rate = config.rate * 0.5 ** ((log.times[-1] - time) / half_life)
         gap = value - (before.mean + p[-1] + q[-1] + p[:-1] @ q[:-1])
-        users[u] += rate * (gap * np.append(q[:-1], 1) - config.penalty * p)
-        items[i] += rate * (gap * np.append(p[:-1], 1) - config.penalty * q)
+        users[u] += shares[0][u] * rate * (gap * np.append(q[:-1], 1) - config.penalty * p)
+        items[i] += shares[1][i] * rate * (gap * np.append(p[:-1], 1) - config.penalty * q)
     assert np.allclose(after.users, users)
     assert np.allclose(after.items, items)
 
@@ -201,3 +203,31 @@ def test_a_step_of_many_ratings_at_once_is_the_sum_of_their_gradients(half_life)
 def test_a_factorisation_that_diverged_says_so():
     with pytest.raises(FloatingPointError, match="lower the learning rate"):
         build_factors(np.array([[np.inf]]), 1.0, 1.0)
+
+
+SMALL_SHAPES = [(60, 40, 1_500), (60, 100, 5_000), (3, 3, 2_000), (2, 500, 5_000)]
+
+
+@pytest.mark.parametrize(("users", "items", "ratings"), SMALL_SHAPES)
+@pytest.mark.parametrize("values", ["stars", "equal", "amounts", "percent"])
+def test_sgd_converges_on_few_users_and_on_any_scale(users, items, ratings, values):
+    random = np.random.default_rng(1)
+    drawn = {
+        "stars": random.integers(1, 6, ratings),
+        "equal": np.full(ratings, 5.0),
+        "amounts": random.lognormal(5, 2, ratings),
+        "percent": 100 * random.random(ratings),
+    }[values].astype(np.float32)
+    who, what = random.integers(0, users, ratings), random.integers(0, items, ratings)
+    log = Log(who.astype(np.int32), what.astype(np.int32), drawn, drawn, np.arange(ratings) * 1.0)
+    fitted = fit_sgd_ratings(log, (users, items), SGDConfig(rounds=5), 0)
+    assert fitted.rmse(log) <= 1.05 * log.values.std() + 0.05
+
+
+def test_sgd_that_diverges_is_refused_with_what_to_change():
+    random = np.random.default_rng(1)
+    who, what = random.integers(0, 9, 500, np.int32), random.integers(0, 9, 500, np.int32)
+    stars = random.integers(1, 6, 500).astype(np.float32)
+    log = Log(who, what, stars, stars, np.arange(500.0))
+    with pytest.raises(FloatingPointError, match=r"lower recall.sgd.rate \(1\)"):
+        fit_sgd_ratings(log, (9, 9), SGDConfig(rate=1.0), 0)
