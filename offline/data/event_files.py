@@ -1,7 +1,7 @@
 """Reads a file of events for ``recfunnel events import``, in the form of ``POST /events``.
 
-Columns are found as in training. Only the service checks event types. An event without an id gets
-one that is computed from its content.
+Columns are resolved as in training. Only the service checks event types. An event without an id
+gets one that is computed from its content.
 """
 
 import time
@@ -16,12 +16,13 @@ import orjson
 import polars as pl
 
 from offline.data.errors import DataError
+from offline.data.formats.sources import read_sources
 from offline.data.interactions import read_raw_events
 from offline.data.layouts import find_layout
-from offline.data.loading import load_file
+from offline.data.logs import load_logs
 from offline.data.repeats import EVENT_ID
 from offline.data.schema import InteractionsFile
-from offline.data.table import LINE, TextTable
+from offline.data.table import FILE, LINE, TextTable
 
 BATCH = 1_000
 REQUEST_ID, POSITION, CONTEXT = "request_id", "position", "context"
@@ -59,32 +60,51 @@ def read_event_file(
     folder, layout = find_layout(path, schema)
     if layout.interactions.file is None:
         raise DataError(f"{path} has items and no interactions: there are no events to send.")
-    table, part = load_file(folder, layout.interactions)
-    sound = read_raw_events(table, part, now())
-    frame = sound.frame.select("user", "item", "kind", "value", "time", LINE)
-    events = frame.join(_optional_columns(table, part), on=LINE, how="left", maintain_order="left")
+    moment, part = now(), layout.interactions
+    logs = [_read_log(table, resolved, moment) for table, resolved in load_logs(folder, part)]
+    digest = blake2b(digest_size=16)
+    for name in part.files:
+        for source in read_sources(folder, name):
+            digest.update(source.content)
+    return EventFile(
+        folder / part.files[0],
+        pl.concat([events for events, _ in logs]),
+        pl.concat([bad for _, bad in logs]),
+        digest.hexdigest(),
+    )
+
+
+def _read_log(
+    table: TextTable, part: InteractionsFile, now: float
+) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Return the events of one log, each with an id, and its bad rows."""
+    sound = read_raw_events(table, part, now)
+    row = [LINE, *(FILE for _ in range(FILE in table.frame.columns))]  # they name a row
+    frame = sound.frame.select("user", "item", "kind", "value", "time", *row)
+    events = frame.join(
+        _optional_columns(table, part, row), on=row, how="left", maintain_order="left"
+    )
     content = ("user", "item", "kind", "value", "time", REQUEST_ID, *JSON_COLUMNS)
     earlier = pl.int_range(pl.len()).over(content).alias("#earlier")  # equal events before it
+    place = pl.concat_str(*row, separator=" ").alias("#place") if len(row) > 1 else pl.col(LINE)
     names = [
-        name or _event_id(row, line, earlier)
-        for name, line, earlier, *row in events.select(EVENT_ID, LINE, earlier, *content).rows()
+        name or _event_id(fields, line, earlier)
+        for name, line, earlier, *fields in events.select(EVENT_ID, place, earlier, *content).rows()
     ]
-    file = folder / (part.file or "")
     named = events.with_columns(pl.Series(EVENT_ID, names, pl.String))
-    digest = blake2b(file.read_bytes(), digest_size=16).hexdigest()
-    return EventFile(file, named, sound.bad, digest)
+    return named.drop(FILE, strict=False), sound.bad
 
 
-def _optional_columns(table: TextTable, part: InteractionsFile) -> pl.DataFrame:
+def _optional_columns(table: TextTable, part: InteractionsFile, row: list[str]) -> pl.DataFrame:
     """Return OPTIONAL_COLUMNS as text; null where the file has none or another use for it."""
     free = set(table.columns) - set(part.model_dump(include={"user", "item", "value"}).values())
     return table.frame.select(
-        LINE,
+        *row,
         *(pl.col(c) if c in free else pl.lit(None, pl.String).alias(c) for c in OPTIONAL_COLUMNS),
     )
 
 
-def _event_id(row: list[Any], line: int, earlier: int) -> str:
+def _event_id(row: list[Any], line: int | str, earlier: int) -> str:
     """Compute the id of an event from its content, and from its line if it has no time.
 
     Two purchases of one item on one day have different ids if the file has only dates: ``earlier``

@@ -16,7 +16,7 @@ from offline.data.event_words import map_raw_types, map_types
 from offline.data.numbers import is_missing, parse_numbers
 from offline.data.repeats import EVENT_ID, reject_duplicates
 from offline.data.schema import InteractionsFile, Schema
-from offline.data.table import LINE, RAW, TextTable, id_fault
+from offline.data.table import FILE, LINE, RAW, TextTable, id_fault
 from offline.data.times import read_times, time_faults, time_margin, with_time_findings
 from offline.data.timestamps import TimeColumn
 
@@ -131,6 +131,7 @@ def _convert(
     return frame.select(
         (pl.col(EVENT_ID) if is_named else pl.lit(None, pl.String)).alias(EVENT_ID),
         pl.col("#line"),
+        *(pl.col(FILE) for _ in range(FILE in frame.columns)),
         pl.col(RAW),
         pl.col(part.user or "").alias("user"),
         pl.col(part.item or "").alias("item"),

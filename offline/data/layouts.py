@@ -10,7 +10,7 @@ SCHEMA_FILE = "schema.toml"  # used if it is in the data folder
 SUPPORTED_LAYOUTS = (
     "MovieLens (u.data or ratings.dat), RecBole (*.inter), HetRec (user_X.dat with X.dat), "
     f"or one of {', '.join(generic.STEMS['interactions'])} "
-    f"as {' '.join(generic.SUFFIXES)}"
+    f"as {generic.SHOWN_SUFFIXES}"
 )
 
 

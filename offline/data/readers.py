@@ -24,12 +24,13 @@ from offline.data.dataset import Dataset
 from offline.data.errors import DataError, TooManyBadRowsError
 from offline.data.finding import DataFinding
 from offline.data.ids import build_id_index
-from offline.data.interactions import CheckedEvents, check_interactions, no_interactions
+from offline.data.interactions import CheckedEvents
 from offline.data.item_attributes import resolve_attributes, unused_columns
 from offline.data.items import build_catalogue, check_items
 from offline.data.layouts import find_layout
 from offline.data.live_items import describe_live_items
 from offline.data.loading import load_optional_file
+from offline.data.logs import check_logs, load_logs
 from offline.data.repeats import DUPLICATE, count_repeats
 from offline.data.schema import Schema
 from offline.data.table import TextTable
@@ -85,11 +86,13 @@ class _Input:
     items: TextTable | None
     users: TextTable | None
     friends: TextTable | None
+    logs: tuple[TextTable, ...]  # the good and bad rows of each log
     repeats: int = 0  # see ``FileCount``
+    findings: tuple[DataFinding, ...] = ()  # about files without a table
 
     @property
     def tables(self) -> list[TextTable]:
-        tables = (self.events.table, self.items, self.users, self.friends)
+        tables = (*self.logs, self.items, self.users, self.friends)
         return [table for table in tables if table is not None]
 
 
@@ -126,13 +129,13 @@ def load_dataset(
         _build(changed, event_weights, overlay.live_items if overlay else ()),
         event_weights,
         layout.layout,
-        (replace(_count(data.events.table), repeats=data.repeats), *map(_count, data.tables[1:])),
+        (replace(_count(data.tables[0]), repeats=data.repeats), *map(_count, data.tables[1:])),
         pl.concat([table.bad.sort("line") for table in data.tables]),
         served,
         overlay.archive_state if overlay else None,
         tuple(unused_columns(data.items, data.schema.items)) if data.items else (),
         data.events.time_margin,
-        tuple(finding for table in data.tables for finding in table.findings),
+        (*data.findings, *(f for table in data.tables for f in table.findings)),
     )
 
 
@@ -143,21 +146,24 @@ def write_bad_rows(bad: pl.DataFrame, path: Path) -> None:
 
 
 def _load(folder: Path, schema: Schema, now: float) -> _Input:
-    log, interactions = load_optional_file(folder, schema.interactions)
-    items, items_part = load_optional_file(folder, schema.items)
+    logs = load_logs(folder, schema.interactions)
+    interactions = logs[0][1] if logs else schema.interactions
+    items, items_part, no_items = load_optional_file(folder, schema.items)
     items_part = resolve_attributes(items, items_part) if items else items_part
-    users, users_part = load_optional_file(folder, schema.users)
-    friends, friends_part = load_optional_file(folder, schema.friends)
+    users, users_part, no_users = load_optional_file(folder, schema.users)
+    friends, friends_part, no_friends = load_optional_file(folder, schema.friends)
     described = (interactions, items_part, users_part, friends_part)
     parts = dict(zip(("interactions", "items", "users", "friends"), described, strict=True))
-    events = check_interactions(log, interactions, schema, now) if log else no_interactions()
+    events, tables = check_logs(logs, schema, now)
     return _Input(
         schema.model_copy(update=parts),
         events,
         check_items(items, items_part, schema.items) if items else None,
         check_users(users, users_part) if users else None,
         check_friends(friends, friends_part) if friends else None,
+        tuple(tables),
         count_repeats(events.table),
+        (*no_items, *no_users, *no_friends),
     )
 
 

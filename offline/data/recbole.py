@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from offline.data.column_names import CATEGORIES, ITEM, USER, normalise_name
-from offline.data.delimited import decode
+from offline.data.delimited import read_first_line
 from offline.data.errors import DataError
 from offline.data.schema import (
     DETECT_ENCODING,
@@ -70,6 +70,6 @@ def _items(path: Path) -> ItemsFile:
 
 def _header(path: Path) -> dict[str, str]:
     with path.open("rb") as file:
-        text, _ = decode(file.readline(), DETECT_ENCODING)
+        text = read_first_line(file.readline(), DETECT_ENCODING)
     parts = (field.strip().partition(":") for field in text.split("\t"))
     return {name: kind for name, _, kind in parts}

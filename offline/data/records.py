@@ -1,84 +1,102 @@
-"""Reads files with types, JSON lines and Parquet, as tables of text."""
+"""Reads files with types, JSON, Parquet, Arrow and spreadsheets, as tables of text."""
 
-from pathlib import Path
+import io
+from collections.abc import Callable
 
-import orjson
 import polars as pl
 
 from offline.data.errors import DataError
-from offline.data.table import LINE, RAW, TextTable
+from offline.data.formats.encodings import decode
+from offline.data.formats.json_rows import parse_rows, text_of
+from offline.data.formats.typed_columns import columns_as_text
+from offline.data.schema import FileSchema
+from offline.data.table import LINE, RAW, EmptyFileError, TextTable, plain_names
 
-LIST_SEPARATOR = "|"  # joins a list to one text, as in the MovieLens files
+PARSED = "#parsed"
+MAX_SHOWN = 80  # characters of a line in a message
 
 
-def load_json_lines(path: Path) -> TextTable:
-    """Read one JSON object per line. Empty lines are skipped.
+def load_json(file: str, raw: bytes, part: FileSchema) -> TextTable:
+    """Read JSON: one object a line, or one array of objects. Empty lines are skipped.
 
     Raises:
-        DataError: The file is empty.
+        DataError: The file is empty, or has no object at all.
     """
-    lines = [(n, line.strip()) for n, line in enumerate(path.read_bytes().split(b"\n"), start=1)]
-    rows = [(n, line, _parse(line)) for n, line in lines if line]
+    decoded = decode(raw, part.encoding)
+    content = raw if decoded.encoding == "utf-8" else decoded.text.encode()
+    rows = parse_rows(content.removeprefix(b"\xef\xbb\xbf"))
     if not rows:
-        raise DataError(f"{path} is empty.")
-    keys = dict.fromkeys(key for _, _, row in rows if row is not None for key in row)
+        raise EmptyFileError(f"{file} is empty.")
+    keys = list(dict.fromkeys(key for _, _, row in rows if row is not None for key in row))
+    if not keys:
+        first = rows[0][1][:MAX_SHOWN].decode("utf-8", "replace")
+        raise DataError(
+            f"{file} has no JSON objects: it begins with {first!r}. Write one object a line, such "
+            f'as {{"user_id": "1", "item_id": "2"}}.'
+        )
+    columns = {
+        name: pl.Series([text_of((r or {}).get(key)) for _, _, r in rows], dtype=pl.String)
+        for key, name in _named(file, keys).items()
+    }
     frame = pl.DataFrame(
         {
             LINE: pl.Series([n for n, _, _ in rows], dtype=pl.Int64),
             RAW: [line.decode("utf-8", "replace") for _, line, _ in rows],
-            "#parsed": [row is not None for _, _, row in rows],
-            **{
-                k: pl.Series([_text((r or {}).get(k)) for _, _, r in rows], dtype=pl.String)
-                for k in keys
-            },
+            PARSED: [row is not None for _, _, row in rows],
+            **columns,
         }
     )
-    table = TextTable.of(
-        path.name, frame, pl.when(~pl.col("#parsed")).then(pl.lit("not a JSON object"))
-    )
-    return TextTable(path.name, table.frame.drop("#parsed"), table.bad, table.lines)
+    table = TextTable.of(file, frame, pl.when(~pl.col(PARSED)).then(pl.lit("not a JSON object")))
+    return TextTable(file, table.frame.drop(PARSED), table.bad, table.lines)
 
 
-def load_parquet(path: Path) -> TextTable:
+def load_parquet(file: str, raw: bytes) -> TextTable:
     """Read a Parquet file, every column as text.
 
     Raises:
         DataError: The file is not Parquet, or has no rows.
     """
+    return _load_typed(file, "a Parquet file", lambda: pl.read_parquet(io.BytesIO(raw)))
+
+
+def load_arrow(file: str, raw: bytes) -> TextTable:
+    """Read an Arrow file, also known as Feather, every column as text.
+
+    Raises:
+        DataError: The file is not Arrow, or has no rows.
+    """
+    return _load_typed(file, "an Arrow file", lambda: pl.read_ipc(io.BytesIO(raw)))
+
+
+def table_of_texts(file: str, text: pl.DataFrame) -> TextTable:
+    """Build a table of columns of texts, whose rows are numbered from 1."""
+    named = text.rename(_named(file, text.columns))
+    raw = named.select(pl.struct(pl.all()).struct.json_encode().alias(RAW))
+    rows = pl.concat([raw.with_row_index(LINE, offset=1), named], how="horizontal")
+    return TextTable.of(file, rows.cast({LINE: pl.Int64}), pl.lit(None, pl.String))
+
+
+def _load_typed(file: str, what: str, read: Callable[[], pl.DataFrame]) -> TextTable:
     try:
-        typed = pl.read_parquet(path)
-    except (pl.exceptions.PolarsError, OSError) as error:
-        raise DataError(f"{path} is not a Parquet file: {str(error).splitlines()[0]}.") from error
-    if not len(typed):
-        raise DataError(f"{path} is empty.")
-    text = typed.select(_as_text(name, dtype) for name, dtype in typed.schema.items())
-    raw = text.select(pl.struct(pl.all()).struct.json_encode().alias(RAW))
-    rows = pl.concat([raw.with_row_index(LINE, offset=1), text], how="horizontal")
-    return TextTable.of(path.name, rows.cast({LINE: pl.Int64}), pl.lit(None, pl.String))
+        typed = read()
+        text, unread = columns_as_text(typed)
+    except (pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError, ValueError) as error:
+        reason = (str(error).splitlines() or ["damaged"])[0]
+        raise DataError(f"{file} is not {what}: {reason}.") from error
+    if not len(typed) or not text.width:
+        raise EmptyFileError(f"{file} is empty.")
+    table = table_of_texts(file, text)
+    if unread:
+        text_of_names = ", ".join(unread)
+        return table.with_finding(
+            "limit", f"{file}: columns of bytes are not read: {text_of_names}."
+        )
+    return table
 
 
-def _parse(line: bytes) -> dict[str, object] | None:
-    try:
-        parsed = orjson.loads(line)
-    except orjson.JSONDecodeError:
-        return None
-    return parsed if isinstance(parsed, dict) else None
-
-
-def _text(value: object) -> str | None:
-    if value is None or value == "":
-        return None
-    if isinstance(value, list):
-        return LIST_SEPARATOR.join(_text(part) or "" for part in value)
-    return value if isinstance(value, str) else orjson.dumps(value).decode()
-
-
-def _as_text(name: str, dtype: pl.DataType) -> pl.Expr:
-    column = pl.col(name)
-    if isinstance(dtype, pl.List):
-        column = column.cast(pl.List(pl.String)).list.join(LIST_SEPARATOR)
-    elif isinstance(dtype, pl.Struct):
-        column = column.struct.json_encode()
-    elif isinstance(dtype, pl.Datetime):
-        column = column.dt.epoch("us")
-    return column.cast(pl.String, strict=False).replace("", None)
+def _named(file: str, keys: list[str]) -> dict[str, str]:
+    """Return the name of each column: its own, or one that is none of ours."""
+    names = plain_names(keys)
+    if len(set(names)) < len(names):
+        raise DataError(f"{file} has columns whose names differ only by a leading #; rename one.")
+    return dict(zip(keys, names, strict=True))

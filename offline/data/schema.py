@@ -6,7 +6,7 @@ same way. A column with the empty string as its name is not read.
 
 import tomllib
 from pathlib import Path
-from typing import Annotated, TypeVar
+from typing import Annotated, Literal, TypeVar
 from zoneinfo import ZoneInfo
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, field_validator
@@ -21,12 +21,12 @@ DETECT_ENCODING = "detect"  # encoding: UTF-8, or Latin-1 where the file is not 
 
 
 def _check_encoding(name: str) -> str:
-    """Return an encoding in which a line end is one byte, because lines are split as bytes."""
+    """Return the name of an encoding of text."""
     try:
-        plain = name == DETECT_ENCODING or b"\n".decode(name) == "\n"
-    except (LookupError, UnicodeDecodeError):
-        plain = False
-    if not plain:
+        is_text = name == DETECT_ENCODING or "\n".encode(name).decode(name) == "\n"
+    except (LookupError, UnicodeError, ValueError):
+        is_text = False
+    if not is_text:
         raise ValueError(f"{name} is not a supported encoding; convert the file to UTF-8")
     return name
 
@@ -62,11 +62,19 @@ class FileSchema(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    file: str | None = None  # relative to the data folder; None: found by name
+    # Relative to the data folder: a file, a folder of part files, a member such as data.zip/a.csv,
+    # or several of them. None: found by name.
+    file: str | tuple[str, ...] | None = None
     separator: str | None = Field(None, min_length=1)  # None: found in the first line
     columns: tuple[str, ...] | None = None  # names, for a file that has no header line
     encoding: Annotated[str, AfterValidator(_check_encoding)] = "utf-8"
     quoted: bool | None = None  # None: only comma and semicolon files have quotes
+    decimal: Literal[".", ","] | None = None  # None: decided by the numbers
+
+    @property
+    def files(self) -> tuple[str, ...]:
+        """The names of the files, () for none."""
+        return (self.file,) if isinstance(self.file, str) else self.file or ()
 
 
 AnyFile = TypeVar("AnyFile", bound=FileSchema)
@@ -170,6 +178,11 @@ class Schema(BaseModel):
     def weights(self) -> dict[str, float | str]:
         """Return the weight of each accepted event type."""
         return {**TYPE_WEIGHTS, **self.type_weights}
+
+
+def section_of(part: FileSchema) -> str:
+    """Return the section of a schema file that describes a file: ``[items]``."""
+    return f"[{type(part).__name__.removesuffix('File').lower()}]"
 
 
 def load_schema(path: Path) -> Schema:

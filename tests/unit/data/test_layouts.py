@@ -278,9 +278,9 @@ def test_nothing_there_is_said_with_what_was_looked_for(tmp_path):
 
 
 def test_two_files_that_could_be_the_interactions_are_not_guessed_between(tmp_path):
-    write(tmp_path, "clicks.csv", "user,item", "1,2")
-    write(tmp_path, "purchases.csv", "user,item", "1,2")
-    with pytest.raises(DataError, match=r"several files .*clicks.csv, purchases.csv"):
+    write(tmp_path, "events.csv", "user,item", "1,2")
+    write(tmp_path, "interactions.csv", "user,item", "1,2")
+    with pytest.raises(DataError, match=r"several files .*events.csv, interactions.csv"):
         load_dataset(tmp_path)
 
 

@@ -11,6 +11,7 @@ from offline.data.readers import load_dataset, write_bad_rows
 from offline.data.times import FORMATS
 
 HEADER = "user_id,item_id,rating,timestamp"
+NOT_UTF_8 = 'not utf-8 text; name the encoding in the schema: encoding = "cp1252"'
 GOOD = [f"u{n % 7},i{n},{n % 5 + 1},{1_500_000_000 + n}" for n in range(100)]
 
 
@@ -65,7 +66,7 @@ def test_bytes_that_are_not_utf_8_cost_their_own_line_only(tmp_path):
     path = events(tmp_path, "ü,i1,3,1500000000", *GOOD)
     path.write_bytes(path.read_bytes() + b"\nu\xff,i1,3,1500000000\nu1,i1,3,1500000000")
     reading = load_dataset(tmp_path)
-    assert reading.bad.select("line", "reason").rows() == [(103, "not utf-8 text")]
+    assert reading.bad.select("line", "reason").rows() == [(103, NOT_UTF_8)]
     assert reading.dataset.users.row("ü") >= 0
 
 

@@ -160,7 +160,7 @@ def test_two_columns_that_could_be_the_item_are_not_guessed_between(tmp_path):
         ("[interactions]\nusr = 'a'", r"wrong at interactions\.usr: Extra inputs"),
         ("[interactions]\nuser = 3", r"wrong at interactions\.user: .*string"),
         ("[interactions]\nencoding = 'klingon'", r"wrong at interactions\.encoding"),
-        ("[interactions]\nencoding = 'utf-16'", r"encoding: .*convert the file to UTF-8"),
+        ("[interactions]\nencoding = 'rot13'", r"encoding: .*convert the file to UTF-8"),
         ("[interactions]\nuser = 'nobody'", "no column 'nobody', which the schema names as user"),
         ("[interactions]\nfile = 'gone.csv'", r"no file .*gone\.csv"),
         ("[items]\nfile = 'gone.csv'", r"no file .*gone\.csv"),

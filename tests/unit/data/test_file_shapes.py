@@ -1,0 +1,447 @@
+"""Files in the shapes that people have are read, or answered with a sentence that helps."""
+
+import bz2
+import gzip
+import io
+import json
+import lzma
+import zipfile
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+import pytest
+
+from offline.data.errors import DataError
+from offline.data.event_files import read_event_file
+from offline.data.readers import LoadedData, load_dataset
+
+HEADER = "user_id,item_id,rating,timestamp"
+ROWS = [(f"u{n % 9}", f"i{n % 13}", n % 5 + 1, 1_700_000_000 + 60 * n) for n in range(60)]
+LINES = [",".join(map(str, row)) for row in ROWS]
+CSV = "\n".join([HEADER, *LINES, ""])
+OBJECTS = [dict(zip(HEADER.split(","), row, strict=True)) for row in ROWS]
+
+
+def read(folder: Path, name: str, content: "str | bytes", schema: str = "") -> LoadedData:
+    path = folder / name
+    path.parent.mkdir(exist_ok=True, parents=True)
+    path.write_bytes(content.encode() if isinstance(content, str) else content)
+    if schema:
+        (folder / "schema.toml").write_text(schema, "utf-8")
+    return load_dataset(folder)
+
+
+def rows_of(loaded: LoadedData) -> list[tuple[str, str, float, float]]:
+    dataset = loaded.dataset
+    log = dataset.log
+    return list(
+        zip(
+            dataset.users.names(log.users.astype(np.int64)),
+            dataset.catalogue.ids.names(log.items.astype(np.int64)),
+            log.values.tolist(),
+            log.times.tolist(),
+            strict=True,
+        )
+    )
+
+
+def findings(loaded: LoadedData) -> str:
+    return "\n".join(finding.text for finding in loaded.findings)
+
+
+def with_separator(separator: str, quote: str = "") -> str:
+    rows = [HEADER.split(","), *[list(map(str, row)) for row in ROWS]]
+    return "\n".join(separator.join(f"{quote}{x}{quote}" for x in row) for row in rows)
+
+
+TEXTS = {
+    "plain": CSV,
+    "byte order mark": b"\xef\xbb\xbf" + CSV.encode(),
+    "UTF-16": CSV.encode("utf-16"),
+    "UTF-16 big endian": b"\xfe\xff" + CSV.encode("utf-16-be"),
+    "UTF-16 without a mark": CSV.encode("utf-16-le"),
+    "UTF-32": CSV.encode("utf-32"),
+    "CRLF": CSV.replace("\n", "\r\n"),
+    "CR": CSV.replace("\n", "\r"),
+    "sep line": "sep=;\n" + with_separator(";"),
+    "quoted sep line": '"sep=,"\n' + CSV,
+    "semicolons": with_separator(";"),
+    "pipes": with_separator("|"),
+    "double pipes": with_separator("||"),
+    "Hive": with_separator("\x01"),
+    "colons": with_separator("::"),
+    "blanks": with_separator(" "),
+    "padded blanks": with_separator("    "),
+    "blanks after commas": with_separator(", "),
+    "all quoted": with_separator(",", '"'),
+    "quoted tabs": with_separator("\t", '"'),
+    "quoted, blanks after commas": with_separator(", ", '"'),
+    "trailing commas": "\n".join(f"{line}," for line in CSV.splitlines()).replace(",,", ","),
+    "trailing commas in the rows": "\n".join([HEADER, *(f"{line},,," for line in LINES)]),
+    "trailing empty columns": "\n".join(f"{line},," for line in [HEADER, *LINES]),
+    "empty columns in the header alone": "\n".join([f"{HEADER},,", *LINES]),
+    "blank rows": "\n\n".join(["", HEADER, *LINES, "  ", ""]),
+    "rows of commas": "\n".join([HEADER, ",,,", *LINES, ",,,", '"","","",""']),
+    "comments": "# exported 2023\n% by a tool\n" + CSV,
+    "a commented header": f"#{CSV}",
+    "a commented header after a comment": f"# export, of today\n# {CSV}",
+    "a header in the middle": "\n".join([HEADER, *LINES[:30], HEADER, *LINES[30:]]),
+    "a footer": CSV + "(60 rows)\n",
+    "a printed table": "\n".join(
+        [
+            HEADER.replace(",", "|"),
+            "---+---+---+---",
+            *(x.replace(",", "|") for x in LINES),
+            "(60 rows)",
+        ]
+    ),
+    "row names of R": "\n".join([HEADER, *(f'"{n}",{x}' for n, x in enumerate(LINES, 1))]),
+    "an index of pandas": "\n".join([f",{HEADER}", *(f"{n},{x}" for n, x in enumerate(LINES))]),
+    "names in capitals": CSV.replace(HEADER, HEADER.upper()),
+}
+
+
+@pytest.mark.parametrize("shape", TEXTS)
+def test_delimited_text_of_every_shape_is_read(tmp_path, shape):
+    loaded = read(tmp_path, "ratings.csv", TEXTS[shape])
+    assert rows_of(loaded) == ROWS
+    assert not len(loaded.bad)
+
+
+JSONS = {
+    "lines": "\n".join(json.dumps(each) for each in OBJECTS),
+    "byte order mark": "\ufeff" + "\n".join(json.dumps(each) for each in OBJECTS),
+    "UTF-16": "\n".join(json.dumps(each) for each in OBJECTS).encode("utf-16"),
+    "array": json.dumps(OBJECTS),
+    "printed array": json.dumps(OBJECTS, indent=1),
+    "array of lines": "[\n" + ",\n".join(json.dumps(each) for each in OBJECTS) + "\n]\n",
+    "array without an end": "[\n" + ",\n".join(json.dumps(each) for each in OBJECTS) + ",\n",
+    "array in an object": json.dumps({"total": 60, "data": OBJECTS}),
+    "printed objects": "\n".join(json.dumps(each, indent=2) for each in OBJECTS),
+    "columns of pandas": json.dumps(
+        {name: {str(n): each[name] for n, each in enumerate(OBJECTS)} for name in OBJECTS[0]}
+    ),
+    "columns": json.dumps({name: [each[name] for each in OBJECTS] for name in OBJECTS[0]}),
+    "Python": "\n".join(str({**each, "text": "it's", "on": True, "no": None}) for each in OBJECTS),
+    "NaN": "\n".join(json.dumps({**each, "price": float("nan")}) for each in OBJECTS),
+    "MongoDB": "\n".join(
+        json.dumps(
+            {
+                "_id": {"$oid": f"{n:024x}"},
+                "user_id": {"$oid": each["user_id"]},
+                "item_id": each["item_id"],
+                "rating": {"$numberInt": str(each["rating"])},
+                "timestamp": {"$date": {"$numberLong": str(each["timestamp"] * 1000)}},
+            }
+        )
+        for n, each in enumerate(OBJECTS)
+    ),
+}
+
+
+@pytest.mark.parametrize("shape", JSONS)
+@pytest.mark.parametrize("suffix", ["jsonl", "json", "txt"])
+def test_json_of_every_shape_is_read(tmp_path, shape, suffix):
+    if suffix == "txt" and "UTF-16" in shape:
+        return  # only the suffix says that it is JSON
+    loaded = read(tmp_path, f"ratings.{suffix}", JSONS[shape])
+    assert rows_of(loaded) == ROWS
+    assert not len(loaded.bad)
+
+
+def zipped(members: dict[str, str]) -> bytes:
+
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
+        for name, text in members.items():
+            archive.writestr(name, text)
+    return buffer.getvalue()
+
+
+PACKED = {
+    "ratings.csv.gz": gzip.compress(CSV.encode()),
+    "ratings.csv.bz2": bz2.compress(CSV.encode()),
+    "ratings.csv.xz": lzma.compress(CSV.encode()),
+    "ratings.csv": gzip.compress(CSV.encode()),
+    "ratings.csv.zip": zipped({"ratings.csv": CSV}),
+    "ratings.zip": zipped({"export.csv": CSV, "__MACOSX/x.csv": "x"}),
+    "data.zip": zipped({"set/ratings.csv": CSV, "set/movies.csv": "movieId,title\ni1,A\n"}),
+    "interactions.csv/part-00000.csv": CSV,
+    "events/date=2023-11-14/part-0.csv.gz": gzip.compress(CSV.encode()),
+}
+
+
+@pytest.mark.parametrize("name", PACKED)
+def test_packed_files_and_folders_of_parts_are_read(tmp_path, name):
+    assert rows_of(read(tmp_path, name, PACKED[name])) == ROWS
+
+
+def test_a_zip_file_is_read_as_the_folder_that_it_packs(tmp_path):
+    (tmp_path / "data.zip").write_bytes(PACKED["data.zip"])
+    loaded = load_dataset(tmp_path / "data.zip")
+    assert rows_of(loaded) == ROWS
+    assert loaded.dataset.catalogue.titles.take(loaded.dataset.catalogue.ids.rows(["i1"])) == ["A"]
+
+
+def test_part_files_are_one_log_and_markers_are_passed_over(tmp_path):
+    folder = tmp_path / "interactions.parquet"
+    folder.mkdir()
+    frame = pl.DataFrame(ROWS, schema=HEADER.split(","), orient="row")
+    for n in range(3):
+        frame[20 * n : 20 * n + 20].write_parquet(folder / f"part-0000{n}.snappy.parquet")
+    (folder / "_SUCCESS").touch()
+    (folder / ".part-00000.snappy.parquet.crc").write_bytes(b"crc")
+    assert rows_of(load_dataset(tmp_path)) == ROWS
+    assert rows_of(load_dataset(folder)) == ROWS
+
+
+def test_months_are_one_log_and_bad_rows_keep_their_file_and_line(tmp_path):
+    for n, name in enumerate(("2023-01", "2023_02", "3")):
+        lines = [HEADER, *LINES[20 * n : 20 * n + 20]]
+        if n == 1:
+            lines.append("u1,i1,x,1700000000")
+        (tmp_path / f"events-{name}.csv").write_text("\n".join(lines), "utf-8")
+    loaded = load_dataset(tmp_path)
+    assert rows_of(loaded) == ROWS
+    assert loaded.bad.select("file", "line").rows() == [("events-2023_02.csv", 22)]
+    assert len(read_event_file(tmp_path, None).events) == 60
+
+
+def test_logs_of_several_types_are_read_together_each_with_its_own_columns(tmp_path):
+    (tmp_path / "views.csv").write_text(
+        "user,item,ts\nu1,i1,1700000000\nu2,i1,1700000060\n", "utf-8"
+    )
+    (tmp_path / "purchases.csv").write_text(
+        "customer_id;product_id;quantity;created_at\nu1;i1;2;2023-11-14T22:20:00Z\n", "utf-8"
+    )
+    loaded = load_dataset(tmp_path)
+    assert [(u, i, v) for u, i, v, _ in rows_of(loaded)] == [
+        ("u1", "i1", 1.0),
+        ("u2", "i1", 1.0),
+        ("u1", "i1", 2.0),
+    ]
+    assert loaded.dataset.log.weights.tolist() == pytest.approx([0.2, 0.2, 2.0])
+    assert [count.file for count in loaded.files] == ["purchases.csv", "views.csv"]
+    assert "purchases.csv as purchase; views.csv as view" in findings(loaded)
+    kinds = read_event_file(tmp_path, None).events["kind"].to_list()
+    assert kinds == ["purchase", "view", "view"]
+
+
+@pytest.mark.parametrize(
+    ("name", "kind"),
+    [
+        ("views.csv", "view"),
+        ("clicks_2023.csv", "click"),
+        ("plays.tsv", "play"),
+        ("purchases.csv", "purchase"),
+        ("orders-2023-01-31.csv", "purchase"),
+        ("likes.csv", "like"),
+        ("carts.csv", "add_to_cart"),
+        ("events.csv", "click"),
+        ("ratings.csv", "like"),
+    ],
+)
+def test_the_name_of_a_file_without_types_is_the_type_of_its_events(tmp_path, name, kind):
+    mark = "\t" if name.endswith("tsv") else ","
+    (tmp_path / name).write_text(f"user{mark}item\nu{mark}i\n", "utf-8")
+    assert read_event_file(tmp_path, None).events["kind"].to_list() == [kind]
+
+
+def test_logs_with_and_without_times_are_not_put_in_one_order(tmp_path):
+    (tmp_path / "views.csv").write_text("user,item\nu1,i1\n", "utf-8")
+    (tmp_path / "orders.csv").write_text("user,item,ts\nu1,i1,1700000000\n", "utf-8")
+    with pytest.raises(DataError, match=r"orders.csv has times and views.csv has none"):
+        load_dataset(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("items.csv", ""),
+        ("items.csv", "item,title\n"),
+        ("items.jsonl", "\n"),
+        ("users.csv", "user\n"),
+    ],
+)
+def test_an_optional_file_without_rows_stops_nothing(tmp_path, name, content):
+    (tmp_path / name).write_text(content, "utf-8")
+    loaded = read(tmp_path, "ratings.csv", CSV)
+    assert rows_of(loaded) == ROWS
+    assert f"{name} has no rows" in findings(loaded)
+
+
+def test_an_optional_parquet_file_without_rows_stops_nothing(tmp_path):
+    pl.DataFrame({"item_id": [], "title": []}).write_parquet(tmp_path / "items.parquet")
+    assert "items.parquet has no rows" in findings(read(tmp_path, "ratings.csv", CSV))
+
+
+def test_windows_text_is_read_and_the_encoding_is_said(tmp_path):
+    (tmp_path / "items.csv").write_bytes("item_id,title\ni1,Café “x”\n".encode("cp1252"))
+    loaded = read(tmp_path, "ratings.csv", CSV)
+    titles, ids = loaded.dataset.catalogue.titles, loaded.dataset.catalogue.ids
+    assert titles.take(ids.rows(["i1"])) == ["Café “x”"]
+    assert "items.csv is not UTF-8 and was read as cp1252" in findings(loaded)
+    assert '[items] of the schema: encoding = "cp1252"' in findings(loaded)
+
+
+@pytest.mark.parametrize("encoding", ["cp1251", "utf-16", "shift_jis"])
+def test_an_encoding_of_the_schema_is_used(tmp_path, encoding):
+    title = "Я" if encoding != "shift_jis" else "日"
+    (tmp_path / "items.csv").write_bytes(f"item_id,title\ni1,{title}\n".encode(encoding))
+    loaded = read(tmp_path, "ratings.csv", CSV, f'[items]\nencoding = "{encoding}"\n')
+    assert loaded.dataset.catalogue.titles.take(loaded.dataset.catalogue.ids.rows(["i1"])) == [
+        title
+    ]
+
+
+ESCAPED = {
+    r'"The \"Best\" one, 1"': 'The "Best" one, 1',
+    r'"ends with \""': 'ends with "',
+    r'"C:\dir\"': "C:\\dir\\",
+    '"The ""Best"" one"': 'The "Best" one',
+    '5" pipe': '5" pipe',
+    '"two\nlines"': "two\nlines",
+    '"two\nlines, \\"three\\""': 'two\nlines, "three"',
+    r"\N": None,
+}
+
+
+@pytest.mark.parametrize("field", ESCAPED)
+def test_quotes_and_escapes_in_fields_are_read(tmp_path, field):
+    (tmp_path / "items.csv").write_text(f"item_id,title,genre\ni1,{field},x\ni2,B,y\n", "utf-8")
+    loaded = read(tmp_path, "ratings.csv", CSV)
+    catalogue = loaded.dataset.catalogue
+    assert catalogue.titles.take(catalogue.ids.rows(["i1", "i2"])) == [ESCAPED[field], "B"]
+
+
+@pytest.mark.parametrize(
+    ("texts", "schema", "numbers"),
+    [
+        (["3,5", "4,0"], "", [3.5, 4.0]),
+        (["3,5", "4"], "", [3.5, 4.0]),
+        (["1.234,50", "2,5"], "", [1234.5, 2.5]),
+        (["1,234.50", "2.5"], "", [1234.5, 2.5]),
+        (["1,234", "12,345"], "", [1234.0, 12345.0]),
+        (["1 234,5", "2,5"], "", [1234.5, 2.5]),
+        (["1,234", "2,345"], '[interactions]\ndecimal = ","\n', [1.234, 2.345]),
+        (["3.5", "4"], "", [3.5, 4.0]),
+    ],
+)
+def test_decimal_commas_and_marks_between_thousands_are_read(tmp_path, texts, schema, numbers):
+    lines = [f"u{n};i{n};{text};170000000{n}" for n, text in enumerate(texts)]
+    content = "\n".join(["user;item;plays;ts", *lines])
+    values = [row[2] for row in rows_of(read(tmp_path, "plays.csv", content, schema))]
+    assert values == pytest.approx(numbers)
+
+
+SENTENCES = {
+    "no header": (
+        "\n".join(LINES),
+        r"no header: its first line is 'u0,i0,1,1700000000'.*columns =",
+    ),
+    "one column": (
+        "user item rating\nu i 3\nu i\n",
+        r"'user item rating', is one column.*separator = ",
+    ),
+    "web page": ("<!DOCTYPE html><html>", "is a web page"),
+    "pickle": (b"\x80\x04\x95abc", "is a Python pickle"),
+    "database": (b"SQLite format 3\0abc", "is an SQLite database"),
+    "LFS": ("version https://git-lfs.github.com/spec/v1\n", "git lfs pull"),
+    "zstd": (b"\x28\xb5\x2f\xfdabc", "unzstd"),
+    "broken gz": (gzip.compress(CSV.encode())[:60], "cannot be unpacked"),
+    "broken Parquet": (b"PAR1abc", "is not a Parquet file"),
+    "empty": ("", "is empty"),
+    "blank": ("\n \n", "is empty"),
+}
+
+
+@pytest.mark.parametrize("shape", SENTENCES)
+def test_what_cannot_be_read_is_answered_with_a_sentence(tmp_path, shape):
+    content, sentence = SENTENCES[shape]
+    if shape == "no header":
+        content = content.replace("u", "").replace("i", "")
+        sentence = sentence.replace("u0,i0", "0,0")
+    with pytest.raises(DataError, match=sentence):
+        read(tmp_path, "ratings.csv", content)
+
+
+@pytest.mark.parametrize("content", ["[1, 2]", "{", '"x"', "[[1, 2], [3, 4]]"])
+def test_json_without_objects_is_answered_with_a_sentence(tmp_path, content):
+    with pytest.raises(DataError, match="has no JSON objects: it begins with"):
+        read(tmp_path, "ratings.json", content)
+
+
+def test_nested_lists_arrays_bytes_and_dates_of_parquet_are_read(tmp_path):
+    pl.DataFrame(ROWS, schema=HEADER.split(","), orient="row").write_parquet(
+        tmp_path / "log.parquet"
+    )
+    pl.DataFrame(
+        {
+            "item_id": ["i1", "i2"],
+            "title": pl.Series([b"A", b"B"], dtype=pl.Binary),
+            "genres": [[["x"], ["y", "z"]], [[]]],
+            "vector": pl.Series([[1.0, 2.0], [3.0, 4.0]], dtype=pl.Array(pl.Float32, 2)),
+            "image": pl.Series([b"\xff\xfe\x00", None], dtype=pl.Binary),
+        }
+    ).write_parquet(tmp_path / "items.parquet")
+    loaded = load_dataset(tmp_path)
+    catalogue = loaded.dataset.catalogue
+    assert set(catalogue.category_names) == {"x", "y", "z"}
+    assert catalogue.titles.take(catalogue.ids.rows(["i1"])) == ["A"]
+    assert "columns of bytes are not read: image" in findings(loaded)
+
+
+def test_a_sheet_of_excel_is_read(tmp_path):
+    pytest.importorskip("fastexcel")
+    (tmp_path / "ratings.xlsx").write_bytes(workbook([HEADER.split(","), *ROWS]))
+    assert rows_of(load_dataset(tmp_path)) == ROWS
+
+
+def workbook(rows) -> bytes:
+    """The least file that Excel opens: one sheet, texts inline."""
+    cells = "".join(
+        "<row>"
+        + "".join(
+            f'<c t="inlineStr"><is><t>{x}</t></is></c>'
+            if isinstance(x, str)
+            else f"<c><v>{x}</v></c>"
+            for x in row
+        )
+        + "</row>"
+        for row in rows
+    )
+    main = "http://schemas.openxmlformats.org/spreadsheetml/2006/main"
+    office = "http://schemas.openxmlformats.org/officeDocument/2006/relationships"
+    package = "http://schemas.openxmlformats.org/package/2006/"
+    kind = "application/vnd.openxmlformats-officedocument.spreadsheetml"
+
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr(
+            "[Content_Types].xml",
+            f'<Types xmlns="{package}content-types"><Default Extension="rels" ContentType='
+            f'"application/vnd.openxmlformats-package.relationships+xml"/><Override PartName='
+            f'"/xl/workbook.xml" ContentType="{kind}.sheet.main+xml"/><Override PartName='
+            f'"/xl/worksheets/sheet1.xml" ContentType="{kind}.worksheet+xml"/></Types>',
+        )
+        archive.writestr(
+            "_rels/.rels",
+            f'<Relationships xmlns="{package}relationships"><Relationship Id="r1" '
+            f'Type="{office}/officeDocument" Target="xl/workbook.xml"/></Relationships>',
+        )
+        archive.writestr(
+            "xl/workbook.xml",
+            f'<workbook xmlns="{main}" xmlns:r="{office}"><sheets><sheet name="S" sheetId="1" '
+            f'r:id="r1"/></sheets></workbook>',
+        )
+        archive.writestr(
+            "xl/_rels/workbook.xml.rels",
+            f'<Relationships xmlns="{package}relationships"><Relationship Id="r1" '
+            f'Type="{office}/worksheet" Target="worksheets/sheet1.xml"/></Relationships>',
+        )
+        archive.writestr(
+            "xl/worksheets/sheet1.xml",
+            f'<worksheet xmlns="{main}"><sheetData>{cells}</sheetData></worksheet>',
+        )
+    return buffer.getvalue()
