@@ -85,7 +85,7 @@ def test_other_files_are_imported_with_ids_of_their_own(api, users, tmp_path, ki
 
 
 def test_without_times_events_are_of_now_and_equal_lines_count_each(api, users, tmp_path):
-    path = tmp_path / "likes.csv"
+    path = tmp_path / "clicks.csv"
     path.write_text(f"user,item\n{users[0]},i1\n{users[0]},i1\n{users[0]},i2\n")
     outcome = import_events(read_event_file(path, None), url_of(api), QUIET)
     assert outcome.accepted == 3
