@@ -22,7 +22,7 @@ from app.timestamps import parse_number, parse_time
 
 MAX_SCENE_LENGTH = 64
 MAX_EXCLUSIONS = 1_000
-SLASH_PLACEHOLDER = "\x1f"  # a control character, which no id may hold
+SLASH_PLACEHOLDER = "\x80"  # a control character, which no id may hold
 # Examples from the demo's data. /docs fills in `example` and ignores `examples`.
 USER: JsonDict = {"example": "196"}
 ITEM: JsonDict = {"example": "50"}

@@ -85,9 +85,9 @@ def is_identifier(of: pl.Series) -> bool:
     return not texts.is_empty() and is_whole and mean_length(of) < LONG_TEXT
 
 
-def has_many(of: pl.Series) -> bool:
+def has_many(of: pl.Series, many: int = MANY) -> bool:
     """Return whether a column holds ids, many of which differ."""
-    return is_identifier(of) and (of.n_unique() >= MANY or 2 * of.n_unique() >= len(of))
+    return is_identifier(of) and (of.n_unique() >= many or 2 * of.n_unique() >= len(of))
 
 
 def is_prose(of: pl.Series, length: float = LONG_TEXT) -> bool:

@@ -45,6 +45,7 @@ COLUMN_NAMES: Mapping[type[FileSchema], Mapping[str, tuple[str, ...]]] = {
     FriendsFile: {"user": names.FOLLOWER, "friend": names.FRIEND},
 }
 GROUP_WORDS = frozenset({"type", "group", "category", "department", "section", "genre"})
+FEW_ITEMS = 5  # a catalogue can be small; a column of fewer texts is a kind of item
 NAMED = frozenset({"name"})
 
 
@@ -105,7 +106,7 @@ def _is_item(name: str, of: pl.Series) -> bool:
 
 
 def _is_item_noun(name: str, of: pl.Series) -> bool:
-    return ends_in(name, frozenset(names.ITEM_NOUNS)) and has_many(of)
+    return ends_in(name, frozenset(names.ITEM_NOUNS)) and has_many(of, FEW_ITEMS)
 
 
 def _is_friend(name: str, of: pl.Series) -> bool:
@@ -136,6 +137,7 @@ def _is_event_time(name: str, of: pl.Series) -> bool:
     words = split_name(name)
     last = words[-1] if words else ""
     ends = last in names.TIME_ENDINGS or last.endswith(("timestamp", "time", "date"))
+    ends |= words[:1] in (["date"], ["timestamp"], ["datetime"])
     return ends and not names.OTHER_TIMES & set(words) and is_time(of)
 
 

@@ -8,6 +8,7 @@ from offline.data.column_content import FALSE_TEXTS, TRUE_TEXTS, is_empty, is_fl
 from offline.data.column_fields import COLUMN_NAMES, could_be, find_candidates
 from offline.data.column_names import FLAG_TYPES, normalise_name
 from offline.data.errors import DataError
+from offline.data.id_forms import tidy_ids
 from offline.data.schema import (
     AnyFile,
     FileSchema,
@@ -60,7 +61,8 @@ def resolve_columns(part: AnyFile, table: TextTable) -> tuple[TextTable, AnyFile
             table = table.with_finding(
                 "limit", _choice_text(part, field, chosen[field], left, file)
             )
-    return table, resolved
+    ids = (getattr(resolved, field, None) for field in ("user", "item", "friend"))
+    return tidy_ids(table, ids), resolved
 
 
 def interaction_findings(table: TextTable, part: InteractionsFile) -> Iterator[str]:
@@ -83,7 +85,7 @@ def interaction_findings(table: TextTable, part: InteractionsFile) -> Iterator[s
             )
     if unused:
         yield (
-            f"{table.file}: nothing uses the columns {', '.join(unused)}. If one of them is the "
+            f"{table.file}: columns that nothing uses: {', '.join(unused)}. If one of them is the "
             "value, type or time of the events, name it in [interactions] of the schema."
         )
 

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 import numpy as np
+import polars as pl
 from numpy.typing import NDArray
 
 from app.catalogue.attributes import column_kinds, describe_kinds
@@ -10,11 +11,19 @@ from app.catalogue.catalogue import Catalogue
 from app.timestamps import FIRST_UNIX
 from offline.data.dataset import Dataset
 from offline.data.finding import DataFinding, FindingLevel
+from offline.data.id_matches import similar_ids
 from offline.data.readers import MAX_BAD_SHARE, FileCount, LoadedData
 
 FEW_EVENTS = 10_000  # with fewer, a ranker learns little and intervals are wide
 MIN_POSITIVE_SHARE = 0.05  # with less, positive events are too rare to learn from
 MIN_SPAN = 1.0  # seconds from the first to the last event; less is one moment
+FEW_USERS = 10  # with fewer, one user has a large share of the log anyway
+USER_SHARE = 0.2  # of the events: no person has so many
+ITEM_SHARE = 0.5
+NOBODY = frozenset(  # ids that shops write for visitors without an account
+    ("-1", "0", "anonymous", "anon", "guest", "unknown", "nobody", "visitor", "anonym", "gast")
+)
+NOBODY_RATIO = 5.0  # times the mean number of events of a user
 FEW_EVENTS_PER_USER = 5.0  # of the median user: with fewer, most users are nearly cold
 
 
@@ -23,6 +32,8 @@ def list_findings(loaded: LoadedData, per_user: NDArray[np.int64]) -> Iterator[D
     yield from _rows(loaded)
     yield from loaded.findings
     yield from _events(loaded.dataset, per_user)
+    yield from _concentration(loaded.dataset, per_user)
+    yield from _similar_ids(loaded.dataset)
     yield from _attributes(loaded.dataset)
     yield from _filter_findings(loaded)
 
@@ -70,6 +81,36 @@ def _events(dataset: Dataset, per_user: NDArray[np.int64]) -> Iterator[DataFindi
     if traits.is_explicit and len(np.unique(log.values)) == 1:
         text = "All ratings are equal: they show which items were used, not which were liked."
         yield DataFinding("problem", text)
+
+
+def _concentration(dataset: Dataset, per_user: NDArray[np.int64]) -> Iterator[DataFinding]:
+    """Yield findings about a user or an item with most of the log, and ids of nobody."""
+    total, n = int(per_user.sum()), len(per_user)
+    top = int(per_user.argmax()) if n else 0
+    names = dataset.users.names(np.arange(n)) if n else []
+    nobody = [row for row, name in enumerate(names) if name.lower() in NOBODY]
+    rows = [row for row in nobody if per_user[row] > NOBODY_RATIO * total / n]
+    if n >= FEW_USERS and per_user[top] > USER_SHARE * total:
+        rows.append(top)
+    for row in dict.fromkeys(rows):
+        text = (
+            f"The user {names[row]!r} has {per_user[row] / total:.0%} of the events. If this id "
+            "stands for visitors without an account, leave its rows out: write "
+            f'no_user = ["{names[row]}"] in [interactions] of the schema.'
+        )
+        yield DataFinding("problem", text)
+    per_item = np.bincount(dataset.log.items, minlength=len(dataset.catalogue))
+    item = int(per_item.argmax())
+    if total >= FEW_USERS and per_item[item] > ITEM_SHARE * total:
+        (name,) = dataset.catalogue.ids.names(np.array([item]))
+        text = f"The item {name!r} has {per_item[item] / total:.0%} of the events."
+        yield DataFinding("problem", f"{text} Check that the column of the item id is right.")
+
+
+def _similar_ids(dataset: Dataset) -> Iterator[DataFinding]:
+    for index, what in ((dataset.users, "user"), (dataset.catalogue.ids, "item")):
+        names = pl.Series("id", index.names(np.arange(len(index))), pl.String)
+        yield from similar_ids(names, what)
 
 
 def _time_finding(dataset: Dataset) -> DataFinding:
@@ -160,9 +201,3 @@ def _filter_findings(loaded: LoadedData) -> Iterator[DataFinding]:
     if attribute_kinds:
         names = describe_kinds(attribute_kinds)
         yield DataFinding("good", f"Item attributes that filters compare: {names}.")
-    if loaded.unused_columns and loaded.layout == "generic":
-        text = (
-            f"Columns of the items file that nothing uses: {', '.join(loaded.unused_columns)}. "
-            "To filter by them, name them in attributes = [...] in [items] of the schema."
-        )
-        yield DataFinding("limit", text)

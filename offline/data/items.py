@@ -12,7 +12,12 @@ from app.catalogue.tag_lists import MAX_TAG_BYTES, TagLists, cut_tag, mark_tags
 from offline.data.availability import availability_findings, combine_availability
 from offline.data.category_lists import category_pairs, join_category_rows
 from offline.data.ids import align_to_index
-from offline.data.item_attributes import attribute_faults, attribute_findings, build_item_attributes
+from offline.data.item_attributes import (
+    attribute_faults,
+    attribute_findings,
+    build_item_attributes,
+    unused_columns,
+)
 from offline.data.schema import ItemsFile
 from offline.data.table import TextTable, id_fault
 from offline.data.timestamps import parse_years
@@ -37,6 +42,13 @@ def check_items(table: TextTable, part: ItemsFile, named: ItemsFile) -> TextTabl
     )
     strict = [c for c, kind in (named.attributes or {}).items() if kind == "number"]
     sound = once.reject(pl.coalesce(pl.lit(None, pl.String), *attribute_faults(part, strict)))
+    unused = [] if part.columns else unused_columns(sound, part)
+    if unused:
+        text = (
+            f"{table.file}: columns that nothing uses: {', '.join(unused)}. To filter by them, "
+            "name them in attributes = [...] in [items] of the schema."
+        )
+        sound = sound.with_finding("limit", text)
     for text in (*_length_findings(sound, part), *attribute_findings(sound, part)):
         sound = sound.with_finding("limit", text)
     return availability_findings(sound, part)

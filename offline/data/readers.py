@@ -23,6 +23,7 @@ from offline.data.data_overlay import (
 from offline.data.dataset import Dataset
 from offline.data.errors import DataError, TooManyBadRowsError
 from offline.data.finding import DataFinding
+from offline.data.id_matches import match_ids
 from offline.data.ids import build_id_index
 from offline.data.interactions import CheckedEvents
 from offline.data.item_attributes import resolve_attributes, unused_columns
@@ -155,12 +156,17 @@ def _load(folder: Path, schema: Schema, now: float) -> _Input:
     described = (interactions, items_part, users_part, friends_part)
     parts = dict(zip(("interactions", "items", "users", "friends"), described, strict=True))
     events, tables = check_logs(logs, schema, now)
+    items = check_items(items, items_part, schema.items) if items else None
+    users = check_users(users, users_part) if users else None
+    friends = check_friends(friends, friends_part) if friends else None
+    logged = events.table
+    ends = (friends_part.user, friends_part.friend)
     return _Input(
         schema.model_copy(update=parts),
         events,
-        check_items(items, items_part, schema.items) if items else None,
-        check_users(users, users_part) if users else None,
-        check_friends(friends, friends_part) if friends else None,
+        match_ids(items, (items_part.item,), logged, "item") if items else None,
+        match_ids(users, (users_part.user,), logged, "user") if users else None,
+        match_ids(friends, ends, logged, "user") if friends else None,
         tuple(tables),
         count_repeats(events.table),
         (*no_items, *no_users, *no_friends),
@@ -221,10 +227,11 @@ def _check_bad_share(table: TextTable, max_bad_share: float) -> None:
     if count.good and count.bad <= max_bad_share * count.lines:
         return
     bad = table.bad.filter(pl.col("reason") != DUPLICATE).sort("line")
+    problems = [finding.text for finding in table.findings if finding.level == "problem"]
     raise TooManyBadRowsError(
         f"{count.bad} of the {count.lines} rows of {table.file} are bad "
         f"({count.bad / count.lines:.1%}, allowed {max_bad_share:.1%}), first line "
         f"{bad['line'][0]}: {bad['reason'][0]}; correct them, name the columns in a schema file, "
-        f"or allow a larger share.",
+        f"or allow a larger share.{''.join(f' {text}' for text in problems)}",
         bad,
     )

@@ -46,6 +46,10 @@ class TextTable:
         own = {LINE, RAW, FILE}
         return [c for c in self.frame.columns if c not in own and not c.startswith(JOINED)]
 
+    def with_column(self, values: pl.Series) -> "TextTable":
+        """Return the table with the values of one column replaced."""
+        return replace(self, frame=self.frame.with_columns(values))
+
     def with_finding(self, level: FindingLevel, text: str) -> "TextTable":
         """Return the table with one finding more."""
         return replace(self, findings=(*self.findings, DataFinding(level, text)))

@@ -1,5 +1,7 @@
 """The users file and the friends file: checks them, builds attributes and edges."""
 
+from collections.abc import Collection
+
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
@@ -14,13 +16,27 @@ def check_users(table: TextTable, part: UsersFile) -> TextTable:
     """Remove rows without a usable id, and repeated users."""
     named = table.reject(id_fault(part.user or "", "user"))
     again = ~pl.col(part.user or "").is_first_distinct()
-    return named.reject(pl.when(again).then(pl.lit("this user is on an earlier line")))
+    once = named.reject(pl.when(again).then(pl.lit("this user is on an earlier line")))
+    if part.attributes is None:
+        return once
+    return _report_unused(once, {part.user, *part.attributes}, "attributes = [...] in [users]")
 
 
 def check_friends(table: TextTable, part: FriendsFile) -> TextTable:
     """Remove edges without a usable id at either end."""
     ends = (id_fault(part.user or "", "user"), id_fault(part.friend or "", "friend"))
-    return table.reject(pl.coalesce(*ends))
+    sound = table.reject(pl.coalesce(*ends))
+    return _report_unused(sound, {part.user, part.friend}, "")
+
+
+def _report_unused(table: TextTable, used: Collection[str | None], remedy: str) -> TextTable:
+    """Return the table with a finding that lists its columns that nothing uses."""
+    unused = [column for column in table.columns if column not in used]
+    if not unused:
+        return table
+    advice = f" To use them, name them in {remedy} of the schema." if remedy else ""
+    text = f"{table.file}: columns that nothing uses: {', '.join(unused)}.{advice}"
+    return table.with_finding("limit", text)
 
 
 def build_attributes(

@@ -1,4 +1,4 @@
-"""Item vectors from categories, title and decade of release."""
+"""Item vectors from categories, title, description and decade of release."""
 
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -13,6 +13,10 @@ from app.catalogue.catalogue import Catalogue
 from app.catalogue.cold_items import YEARS_PER_BUCKET, ContentEncoder
 from app.contracts import Count, NotNegative
 from app.cpu import one_thread
+
+
+MAX_WORDS = 20_000  # of titles and descriptions: the frequent ones, which the bundle stores
+LEARNED_LENGTH = 2_000  # characters of a description that are read; the rest repeats its words
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +74,10 @@ def _category_idf(catalogue: Catalogue) -> NDArray[np.float64]:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class TitlePart:
-    """The title part of all items, and what encodes another title; see ``ContentEncoder``."""
+    """The part of all items' titles and descriptions, and what encodes another text.
+
+    See ``ContentEncoder``.
+    """
 
     vectors: NDArray[np.float64]  # (n, t)
     words: NDArray[np.bytes_] = field(default_factory=lambda: np.empty(0, "S1"))
@@ -79,9 +86,13 @@ class TitlePart:
 
 
 def _title_part(catalogue: Catalogue, size: int, seed: int) -> TitlePart:
-    """Reduce TF-IDF of title words to ``size`` dimensions (latent semantic analysis)."""
-    titles = [title or "" for title in catalogue.titles.tolist()]
-    vectorizer = TfidfVectorizer(strip_accents="unicode", sublinear_tf=True)
+    """Reduce TF-IDF of words to ``size`` dimensions (latent semantic analysis).
+
+    The words are those of titles and descriptions. At most ``MAX_WORDS`` are learned from.
+    """
+    titles = _texts(catalogue)
+    bound = None if catalogue.descriptions is None else MAX_WORDS
+    vectorizer = TfidfVectorizer(strip_accents="unicode", sublinear_tf=True, max_features=bound)
     analyse = vectorizer.build_analyzer()
     if not any(analyse(title) for title in titles):
         return TitlePart(np.zeros((len(titles), 0)))
@@ -95,6 +106,15 @@ def _title_part(catalogue: Catalogue, size: int, seed: int) -> TitlePart:
     with one_thread(), np.errstate(divide="ignore", invalid="ignore"):
         reduced = np.asarray(reduce.fit_transform(counts), np.float64)
     return TitlePart(reduced, words, vectorizer.idf_, np.ascontiguousarray(reduce.components_.T))
+
+
+def _texts(catalogue: Catalogue) -> list[str]:
+    """Return the title and the beginning of the description of each item, (n,)."""
+    titles = [title or "" for title in catalogue.titles.tolist()]
+    if catalogue.descriptions is None:
+        return titles
+    prose = [(text or "")[:LEARNED_LENGTH] for text in catalogue.descriptions.tolist()]
+    return [f"{title} {text}".strip() for title, text in zip(titles, prose, strict=True)]
 
 
 def _decades(catalogue: Catalogue) -> NDArray[np.float64]:

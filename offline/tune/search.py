@@ -79,7 +79,8 @@ def study_name(data: TuningData, base: JobConfig, part: SearchPart) -> str:
     digest = hashlib.sha256(orjson.dumps(facts, option=orjson.OPT_SORT_KEYS))
     log, catalogue = data.dataset.log, data.dataset.catalogue
     columns = (log.users, log.items, log.values, log.weights, log.times)
-    for array in (*columns, catalogue.categories, catalogue.released, catalogue.titles.utf8):
+    texts = [t.utf8 for t in (catalogue.titles, catalogue.descriptions) if t is not None]
+    for array in (*columns, catalogue.categories, catalogue.released, *texts):
         digest.update(array.tobytes())
     return f"{part.name}-{digest.hexdigest()[:12]}"
 

@@ -56,7 +56,7 @@ def test_a_bad_row_is_named_by_line_and_reason(tmp_path, line, reason):
 
 
 def test_odd_but_valid_ids_are_kept(tmp_path):
-    ids = ["é" * 128, "用户", "a b", "👩‍👩‍👧", "0", "-1", "a\u2028b", "a'b", " padded "]
+    ids = ["é" * 128, "用户", "a b", "👩‍👩‍👧", "0", "-1", "a\u2028b", "a'b", "a\u00a0", "\u3000b"]
     events(tmp_path, *[f"{user},i,3,1500000000" for user in ids])
     users = load_dataset(tmp_path).dataset.users
     assert set(users.names(np.arange(len(users)))) == set(ids)
