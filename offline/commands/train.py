@@ -22,6 +22,7 @@ from offline.data.readers import MAX_BAD_SHARE, LoadedData, load_dataset, write_
 from offline.errors import RefusedError
 from offline.evaluate.gate import GateConfig, gate_remarks, refusal_message
 from offline.job import PhaseTimer, run_job
+from offline.publish.attribute_changes import check_attribute_changes
 from offline.publish.index import measure_bundle_indexes, resolve_kind
 from offline.publish.starter import publish_starter
 from offline.publish.versions import BUNDLES_KEPT, current_version
@@ -114,9 +115,8 @@ def train(data: Path | None, settings: Settings, options: TrainOptions) -> Path:
         with phases("read"):
             archived = load_archived(settings, events=options.from_archive, is_alone=data is None)
             loaded = load_dataset(data, options.schema, options.max_bad_share, archived)
-        for finding in loaded.findings:
-            if finding.level != "good":
-                bar.console.print(finding.text, markup=False, highlight=False, soft_wrap=True)
+        for text in _warnings(loaded, settings.out, config):
+            bar.console.print(text, markup=False, highlight=False, soft_wrap=True)
         is_untrained = not len(loaded.dataset.log)
         folder = Path() if is_untrained else run_job(loaded, settings.out, config, phases)
     if is_untrained:
@@ -187,6 +187,17 @@ def _trained_version(out: Path) -> str | None:
     except BundleError:
         return None
     return None if manifest.is_starter else manifest.version
+
+
+def _warnings(loaded: LoadedData, out: Path, config: JobConfig) -> list[str]:
+    """Return what is to be known before minutes of training.
+
+    Raises:
+        DataError: an attribute of the data has another kind than in the bundle in service.
+    """
+    texts = [finding.text for finding in loaded.findings if finding.level != "good"]
+    catalogue = loaded.dataset.catalogue
+    return texts + check_attribute_changes(catalogue, out, force=config.gate.force)
 
 
 def print_index_losses(console: Console, folder: Path, kind: IndexKind) -> None:

@@ -17,8 +17,8 @@ from offline.data.schema import ItemsFile
 from offline.data.table import JOINED, TextTable
 
 CATEGORY_SEPARATORS = ("|", ";", ",")
-BREADCRUMB = re.compile(r"\s*(?:>|\u00bb|\u203a|\u2192|&gt;)\s*|\s+/\s+")
-SPECIAL = r"^\s*[\[{]|['\"\x{2018}\x{201c}>\x{bb}\x{203a}\x{2192}]|&gt;| / "
+BREADCRUMB = re.compile(r"\s*[>\u00bb\u203a\u2192]\s*|\s+/\s+")
+SPECIAL = r"^\s*[\[{(]|['\"\x{2018}\x{201c}>\x{bb}\x{203a}\x{2192}]| / "
 NO_CATEGORIES = ("", "(no genres listed)", "[]", "{}", "()", "nan", "none", "null", "n/a")
 NAME_KEYS = ("name", "title", "label", "category", "genre", "tag", "value", "text")
 QUOTES = "'\"\u2018\u2019\u201c\u201d`"
@@ -54,6 +54,8 @@ def read_categories(texts: pl.Series, separator: str | None) -> pl.Series:
 
     Without a ``separator`` it is the first of ``CATEGORY_SEPARATORS`` that a text uses.
     """
+    texts = texts.str.replace_all("&gt;", ">", literal=True)
+    texts = texts.str.replace_all("&amp;", "&", literal=True)
     unique = texts.drop_nulls().unique().alias("text")
     between = separator or _separator(unique)
     lists = unique.str.split(between)
@@ -113,10 +115,14 @@ def _separator(column: pl.Series) -> str:
 def _split(text: str, separator: str, *, is_given: bool) -> Iterator[str]:
     """Yield the categories of a text with brackets, quotes or breadcrumbs."""
     text = text.strip()
+    pair = _parse_python(text) if text[:1] == "(" else None
+    if isinstance(pair, tuple):
+        yield from _names(pair)
+        return
     if text[:1] in BRACKETS and text.endswith(BRACKETS[text[0]]):
         yield from _split_list(text, separator)
         return
-    for piece in _quoted_parts(text, separator):
+    for piece in _quoted_parts(text.lstrip("".join(BRACKETS)), separator):
         names = [piece] if is_given else BREADCRUMB.split(piece)
         yield from (_unquote(name) for name in names)
 
@@ -150,10 +156,9 @@ def _parse_list(text: str) -> object:
             return _parse_json(candidate)
         except ValueError:
             pass
-        try:
-            return _parse_python(candidate)
-        except (ValueError, SyntaxError, MemoryError, RecursionError, TypeError):
-            pass
+        value = _parse_python(candidate)
+        if value is not None:
+            return value
     return None
 
 
@@ -163,7 +168,11 @@ def _parse_json(text: str) -> object:
 
 
 def _parse_python(text: str) -> object:
-    value: object = ast.literal_eval(text)
+    """Parse a Python literal; None if it is none."""
+    try:
+        value: object = ast.literal_eval(text)
+    except (ValueError, SyntaxError, MemoryError, RecursionError, TypeError):
+        return None
     return value
 
 

@@ -14,7 +14,6 @@ from app.catalogue.cold_items import YEARS_PER_BUCKET, ContentEncoder
 from app.contracts import Count, NotNegative
 from app.cpu import one_thread
 
-
 MAX_WORDS = 20_000  # of titles and descriptions: the frequent ones, which the bundle stores
 LEARNED_LENGTH = 2_000  # characters of a description that are read; the rest repeats its words
 

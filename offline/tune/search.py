@@ -11,6 +11,7 @@ from typing import Any, TypeAlias
 
 import numpy as np
 import orjson
+from numpy.typing import NDArray
 from optuna.storages import JournalStorage
 
 from app.cpu import Cpu
@@ -80,7 +81,8 @@ def study_name(data: TuningData, base: JobConfig, part: SearchPart) -> str:
     log, catalogue = data.dataset.log, data.dataset.catalogue
     columns = (log.users, log.items, log.values, log.weights, log.times)
     texts = [t.utf8 for t in (catalogue.titles, catalogue.descriptions) if t is not None]
-    for array in (*columns, catalogue.categories, catalogue.released, *texts):
+    arrays: list[NDArray[Any]] = [*columns, catalogue.categories, catalogue.released, *texts]
+    for array in arrays:
         digest.update(array.tobytes())
     return f"{part.name}-{digest.hexdigest()[:12]}"
 

@@ -1,8 +1,10 @@
 import warnings
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
+from app.catalogue.ids import Texts
 from offline.models.content import ContentConfig, fit_content, fit_content_and_encoder
 from tests.unit.models.logs import catalogue
 
@@ -97,3 +99,15 @@ def test_what_is_read_of_one_item_gives_the_vector_that_the_whole_catalogue_gave
     nothing = reader.vector(np.zeros(4, np.uint8), "unheard", np.nan)
     assert nothing.dtype == np.float32
     assert not nothing.any()
+
+
+def test_the_words_of_descriptions_bring_items_together():
+    titled = catalogue(["One", "Two", "Three", "Four"], [[1]] * 4)
+    prose = ["a knight rides to war", "the knight at war", "bread and butter", None]
+    described = replace(titled, descriptions=Texts.of(prose))
+    content, encoder = fit_content_and_encoder(described, ContentConfig(), 1)
+    similarity = content.items @ content.items.T
+    assert similarity[0, 1] > similarity[0, 2]
+    assert encoder is not None
+    assert b"knight" in encoder.words.tolist()
+    assert b"knight" not in fit_content_and_encoder(titled, ContentConfig(), 1)[1].words.tolist()
