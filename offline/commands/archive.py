@@ -36,6 +36,10 @@ READ_TIMEOUT = 10.0  # seconds for one reply of the server
 FIRST_PAUSE, MAX_PAUSE = 0.1, 5.0  # seconds before the next attempt after the server failed
 
 
+class ArchiveInUseError(DataError):
+    """Another process works on the archive, usually ``recfunnel archive``."""
+
+
 def archive(settings: Settings, *, once: bool, every: float = INTERVAL) -> None:
     """Drain the streams into the archive, once or until interrupted.
 
@@ -45,14 +49,24 @@ def archive(settings: Settings, *, once: bool, every: float = INTERVAL) -> None:
     """
     logs.configure(settings.log_level)
     require_service_folder(settings)
+    if once:
+        _print_counts(archive_once(settings))
+        return
     with lock_archive(archive_folder(settings.out)):
-        if once:
-            with _rounds(settings) as rounds:
-                rounds.run()
-                purge_erased(rounds.client, settings)
-                _print_counts(rounds)
-        else:
-            _archive_repeatedly(settings, every)
+        _archive_repeatedly(settings, every)
+
+
+def archive_once(settings: Settings) -> ArchiveRounds:
+    """Drain the streams into the archive once; return what was done.
+
+    Raises:
+        ArchiveInUseError: another process works on the archive.
+        ServerError: no server runs.
+    """
+    with lock_archive(archive_folder(settings.out)), _rounds(settings) as rounds:
+        rounds.run()
+        purge_erased(rounds.client, settings)
+        return rounds
 
 
 @contextmanager
@@ -60,14 +74,16 @@ def lock_archive(folder: Path) -> Iterator[None]:
     """Keep other processes from writing to the archive.
 
     Raises:
-        DataError: another process works on it.
+        ArchiveInUseError: another process works on it.
     """
     folder.mkdir(parents=True, exist_ok=True)
     with (folder / "owner.lock").open("a") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            raise DataError(f"another process works on {folder}: wait for it, or stop it") from None
+            raise ArchiveInUseError(
+                f"another process works on {folder}: wait for it, or stop it"
+            ) from None
         yield
 
 

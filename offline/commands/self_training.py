@@ -5,7 +5,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 
 from app.bundle.bundle import find_current_bundle
@@ -17,7 +17,7 @@ from app.state.streams import parse_id
 from offline.archive.archived_dataset import ARCHIVE_NAME
 from offline.archive.files import StreamFiles, archive_folder
 from offline.archive.streams import EVENTS
-from offline.commands.archive import archive
+from offline.commands.archive import ArchiveInUseError, archive_once
 from offline.data.errors import DataError
 
 log = logging.getLogger(__name__)
@@ -67,7 +67,8 @@ class SelfTraining:
             ServerError: no store runs.
             OSError: the archive cannot be written.
         """
-        archive(self.settings, once=True)
+        with suppress(ArchiveInUseError):  # an archiver runs beside the service
+            archive_once(self.settings)
         manifest = parse_manifest(find_current_bundle(self.settings.out))
         new = count_new_events(self.settings, manifest)
         needed = self.settings.train_when_events

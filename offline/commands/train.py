@@ -9,11 +9,11 @@ from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeEl
 from rich.table import Table
 
 from app.bundle.bundle import find_current_bundle, load_bundle
-from app.bundle.manifest import BundleError, read_manifest
+from app.bundle.manifest import BundleError, Manifest, read_manifest
 from app.kernels.compiled import compile_kernels
 from app.recall.registry import override_channels
 from app.settings import Settings
-from offline.archive.archived_dataset import load_archived
+from offline.archive.archived_dataset import ARCHIVE_NAME, load_archived
 from offline.choices import Factorisation, IndexKind, ItemSimilarity
 from offline.commands.folders import require_writable
 from offline.config import JobConfig, build_job_config, current_kind, read_config
@@ -99,7 +99,7 @@ def train(data: Path | None, settings: Settings, options: TrainOptions) -> Path:
         RefusedError: the gate refused the bundle; it is written, but not published.
     """
     console = Console()
-    data = find_data(data, from_archive=options.from_archive)
+    data = find_data(data, settings.out, from_archive=options.from_archive)
     config = options.job_config(settings)
     require_writable(settings.out)
     compile_kernels(partial(console.print, soft_wrap=True))
@@ -138,13 +138,24 @@ def train(data: Path | None, settings: Settings, options: TrainOptions) -> Path:
     return folder
 
 
-def find_data(data: Path | None, *, from_archive: bool) -> Path | None:
+def find_data(data: Path | None, out: Path, *, from_archive: bool) -> Path | None:
     """Return the data to read; None if the archive is all that there is.
+
+    A folder may be empty or absent before anything was trained from files. Later it is a mistake.
 
     Raises:
         DataError: there is no data, and the archive is not read.
     """
-    if from_archive and (data is None or not data.exists() or _is_empty_folder(data)):
+    if data is None and from_archive:
+        return None
+    if data and from_archive and (not data.exists() or _is_empty_folder(data)):
+        current = _trained_manifest(out)
+        if current and current.dataset != ARCHIVE_NAME:
+            raise DataError(
+                f"There is nothing at {data}, but {current.version} in {out} learned from the "
+                f"files of {current.dataset}: name their folder with --data, or leave --data out "
+                "to learn from the archive alone."
+            )
         return None
     if data is None:
         raise DataError(
@@ -165,9 +176,9 @@ def _publish_starter(loaded: LoadedData, out: Path, console: Console) -> Path:
         DataError: there are no items either, or trained models are in service.
     """
     n = len(loaded.dataset.catalogue)
-    current = _trained_version(out)
+    current = _trained_manifest(out)
     if not n or current:
-        stays = f"; {current} stays in service" if current else ""
+        stays = f"; {current.version} stays in service" if current else ""
         raise DataError(f"There are no interactions to learn from{stays}.")
     folder = publish_starter(out, loaded.dataset, loaded.event_weights)
     console.print(
@@ -180,13 +191,13 @@ def _publish_starter(loaded: LoadedData, out: Path, console: Console) -> Path:
     return folder
 
 
-def _trained_version(out: Path) -> str | None:
-    """Return the version in service if models were trained for it."""
+def _trained_manifest(out: Path) -> Manifest | None:
+    """Return the manifest of the bundle in service if models were trained for it."""
     try:
         manifest = read_manifest(find_current_bundle(out))
     except BundleError:
         return None
-    return None if manifest.is_starter else manifest.version
+    return None if manifest.is_starter else manifest
 
 
 def _warnings(loaded: LoadedData, out: Path, config: JobConfig) -> list[str]:

@@ -4,7 +4,9 @@ from dataclasses import dataclass
 
 import numpy as np
 import polars as pl
+from numpy.typing import NDArray
 
+from offline.data.dataset import Dataset
 from offline.data.finding import DataFinding
 from offline.data.findings import list_findings
 from offline.data.readers import FileCount, LoadedData
@@ -26,7 +28,7 @@ class Diagnosis:
     density: float  # share of all (user, item) pairs with an interaction
     positive: float  # share of the interactions
     negative: float
-    events_per_user: tuple[float, ...]  # at QUANTILES, over users with events
+    events_per_user: tuple[float, ...]  # at QUANTILES, over users with events; empty: none has
     idle_users: int  # listed in a file, without interaction
     idle_items: int
     files: tuple[FileCount, ...]
@@ -47,14 +49,27 @@ def diagnose(loaded: LoadedData) -> Diagnosis:
         users=n_users,
         items=n_items,
         interactions=len(log),
-        span=(float(log.times[0]), float(log.times[-1])) if dataset.traits.has_times else None,
-        density=pairs / (n_users * n_items),
-        positive=float(np.mean(log.weights > 0)),
-        negative=float(np.mean(log.weights < 0)),
-        events_per_user=tuple(np.quantile(per_user[per_user > 0], QUANTILES).tolist()),
+        span=_span(dataset),
+        density=pairs / max(n_users * n_items, 1),
+        positive=_share(log.weights > 0),
+        negative=_share(log.weights < 0),
+        events_per_user=_quantiles(per_user[per_user > 0]),
         idle_users=int(np.sum(per_user == 0)),
         idle_items=int(np.sum(per_item == 0)),
         files=loaded.files,
         bad=loaded.bad.filter(pl.col("reason") != DUPLICATE),
         findings=tuple(list_findings(loaded, per_user)),
     )
+
+
+def _span(dataset: Dataset) -> tuple[float, float] | None:
+    times = dataset.log.times
+    return (float(times[0]), float(times[-1])) if len(times) and dataset.traits.has_times else None
+
+
+def _share(flags: NDArray[np.bool_]) -> float:
+    return float(np.mean(flags)) if len(flags) else 0.0
+
+
+def _quantiles(counts: NDArray[np.int64]) -> tuple[float, ...]:
+    return tuple(np.quantile(counts, QUANTILES).tolist()) if len(counts) else ()

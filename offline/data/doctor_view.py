@@ -30,7 +30,7 @@ def render(diagnosis: Diagnosis) -> RenderableType:
 
 def _figures(diagnosis: Diagnosis) -> Table:
     table = Table(title=f"{escape(diagnosis.name)} ({diagnosis.layout})", show_header=False)
-    quantiles = zip(QUANTILES, diagnosis.events_per_user, strict=True)
+    quantiles = zip(QUANTILES, diagnosis.events_per_user, strict=False)  # none without events
     rows = {
         "users": f"{diagnosis.users:,} ({diagnosis.idle_users:,} without interactions)",
         "items": f"{diagnosis.items:,} ({diagnosis.idle_items:,} without interactions)",
@@ -38,7 +38,7 @@ def _figures(diagnosis: Diagnosis) -> Table:
         "time span": _span(diagnosis.span),
         "density": f"{diagnosis.density:.3%}",
         "positive / negative": f"{diagnosis.positive:.1%} / {diagnosis.negative:.1%}",
-        "events per user": ", ".join(f"{q:.0%}: {n:,.0f}" for q, n in quantiles),
+        "events per user": ", ".join(f"{q:.0%}: {n:,.0f}" for q, n in quantiles) or "none",
     }
     for name, value in rows.items():
         table.add_row(name, value)

@@ -67,6 +67,13 @@ def _bad_text(count: FileCount) -> str:
 
 def _events(dataset: Dataset, per_user: NDArray[np.int64]) -> Iterator[DataFinding]:
     log, traits = dataset.log, dataset.traits
+    if not len(log):
+        text = (
+            "No interactions: nothing can be trained. `recfunnel train` makes a starter bundle of "
+            "the items, and the service learns from the events that it takes."
+        )
+        yield DataFinding("limit", text)
+        return
     if len(log) < FEW_EVENTS:
         text = (
             f"Only {len(log)} interactions: lists will be close to popularity, with wide intervals."

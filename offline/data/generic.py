@@ -44,10 +44,11 @@ def recognise_hetrec(folder: Path, main: str | None) -> Schema | None:
 
 
 def locate_files(schema: Schema, folder: Path, main: str | None) -> Schema | None:
-    """Find by name the files that ``schema`` does not name; None without interactions or items.
+    """Find by name the files that ``schema`` does not name; None if they cannot be told apart.
 
-    A single file is used alone, because the files beside it may be of another data set. A zip file
-    of several files is used as a folder.
+    Items without interactions are enough where there is no other file. A single file is used alone,
+    because the files beside it may be of another data set. A zip file of several files is used as a
+    folder.
     """
     names = list_data_files(folder)
     inside = [name for name in names if main and name.startswith(f"{main}/")]
@@ -56,8 +57,8 @@ def locate_files(schema: Schema, folder: Path, main: str | None) -> Schema | Non
     files = {part: getattr(schema, part).file for part in ("items", "users", "friends")}
     for part, named in files.items():
         files[part] = named or (None if main else _find_one(folder, names, part))
-    if not interactions and not files["items"]:
-        return None
+    if not interactions and (not files["items"] or set(names) - set(files.values())):
+        return None  # there is a file that may hold the interactions
     updates = {"interactions": interactions, **files}
     parts: dict[str, FileSchema] = {
         part: getattr(schema, part).model_copy(update={"file": file})

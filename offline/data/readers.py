@@ -130,7 +130,7 @@ def load_dataset(
         _build(changed, event_weights, overlay.live_items if overlay else ()),
         event_weights,
         layout.layout,
-        (replace(_count(data.tables[0]), repeats=data.repeats), *map(_count, data.tables[1:])),
+        _count_files(data),
         pl.concat([table.bad.sort("line") for table in data.tables]),
         served,
         overlay.archive_state if overlay else None,
@@ -212,6 +212,13 @@ def _build(
 
 def _ids(table: TextTable | None, *columns: str | None) -> list[pl.Series]:
     return [table.frame[column] for column in columns if column] if table else []
+
+
+def _count_files(data: _Input) -> tuple[FileCount, ...]:
+    """Return the counts of each file, that of the interactions first."""
+    first, *others = data.tables
+    counts = (replace(_count(first), repeats=data.repeats), *map(_count, others))
+    return tuple(count for count in counts if count.file)
 
 
 def _count(table: TextTable) -> FileCount:
