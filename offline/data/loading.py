@@ -38,7 +38,7 @@ def load_file(folder: Path, part: AnyFile) -> tuple[TextTable, AnyFile]:
     Raises:
         DataError: A file is missing, empty or not readable, or a required column is missing.
     """
-    table, resolved = resolve_columns(part, _load_rows(folder, part))
+    table, resolved = resolve_columns(part, load_rows(folder, part))
     return with_plain_numbers(table, resolved), resolved
 
 
@@ -61,7 +61,12 @@ def load_optional_file(
     return None, part, (DataFinding("limit", text),)
 
 
-def _load_rows(folder: Path, part: FileSchema) -> TextTable:
+def load_rows(folder: Path, part: FileSchema) -> TextTable:
+    """Read the files of ``part`` as one table of text.
+
+    Raises:
+        DataError: A file is missing, empty or not readable.
+    """
     tables, empty = [], []
     for name in part.files:
         if not exists(folder, name):

@@ -80,17 +80,21 @@ def _parse(text: bytes) -> Any:
         pass
     try:
         if NOT_FINITE.search(text):
-            return json.loads(text.decode("utf-8", "replace"))
+            return _as_json(json.loads(text.decode("utf-8", "replace")))
         if PYTHON_DICT.match(text) and len(text) <= MAX_PYTHON_BYTES:
-            return _python(text)
+            return _as_json(ast.literal_eval(text.decode("utf-8", "replace").strip()))
     except (ValueError, SyntaxError, TypeError, MemoryError, RecursionError):
         return None
     return None
 
 
-def _python(text: bytes) -> Any:
-    parsed = ast.literal_eval(text.decode("utf-8", "replace").strip())
-    return {str(key): value for key, value in parsed.items()} if isinstance(parsed, dict) else None
+def _as_json(value: object) -> Any:
+    """Return a value of Python as JSON has it: texts as keys, and null for NaN.
+
+    Raises:
+        TypeError: It has an integer over 64 bits, or text that is not Unicode.
+    """
+    return orjson.loads(orjson.dumps(value, default=str, option=orjson.OPT_NON_STR_KEYS))
 
 
 def _number(values: list[Any]) -> list[Row]:
@@ -130,7 +134,8 @@ def _objects(text: bytes) -> Iterator[Any]:
     while at < len(content):
         try:
             value, at = decoder.raw_decode(content, at)
-        except (ValueError, RecursionError):
+            value = _as_json(value)
+        except (ValueError, TypeError, RecursionError):
             return
         yield value
         at += len(content[at:]) - len(content[at:].lstrip(" \t\r\n,"))
