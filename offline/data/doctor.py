@@ -56,7 +56,7 @@ def diagnose(loaded: LoadedData) -> Diagnosis:
         events_per_user=_quantiles(per_user[per_user > 0]),
         idle_users=int(np.sum(per_user == 0)),
         idle_items=int(np.sum(per_item == 0)),
-        files=loaded.files,
+        files=tuple(count for count in loaded.files if count.file),
         bad=loaded.bad.filter(pl.col("reason") != DUPLICATE),
         findings=tuple(list_findings(loaded, per_user)),
     )

@@ -159,3 +159,11 @@ def test_getting_data_prints_the_terms_and_where_it_is(tmp_path, capsys):
 
 def test_only_known_data_sets_are_got():
     assert CliRunner().invoke(app, ["data", "get", "netflix"]).exit_code == 2
+
+
+def test_a_catalogue_alone_is_examined(tmp_path):
+    found = diagnosed(tmp_path, items="item,title,genres\ni1,One,a\ni2,Two,b\n")
+    assert (found.users, found.items, found.interactions, found.span) == (0, 2, 0, None)
+    assert [count.file for count in found.files] == ["items.csv"]
+    assert "No interactions" in texts(found, "limit")
+    assert "No interactions" in printed(found)
