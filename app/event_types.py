@@ -98,5 +98,5 @@ def find_event_type(word: str, types: Collection[str]) -> str | None:
 
 def suggest_event_type(word: str) -> str:
     """Return the type that an unknown word resembles most, or ``click``."""
-    near = get_close_matches(plain_word(word), TYPES_BY_WORD, n=1, cutoff=0.7)
+    near = get_close_matches(plain_word(word), TYPES_BY_WORD, n=1, cutoff=0.8)
     return TYPES_BY_WORD[near[0]] if near else "click"

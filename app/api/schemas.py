@@ -95,12 +95,19 @@ EventTime = Annotated[
 ]
 
 
+def _joined_words(value: Any) -> Any:
+    """Return an event type without spaces: ``Add to cart`` is ``Add_to_cart``."""
+    return "_".join(value.split()) if isinstance(value, str) else value
+
+
 class InlineEvent(BaseModel):
     """One event of a session. A list of them has the newest first."""
 
     model_config = ConfigDict(extra="forbid")
     item_id: EventId
-    type: str = Field("click", max_length=64, pattern=r"^[\w.:-]+$")
+    type: Annotated[str, BeforeValidator(_joined_words)] = Field(
+        "click", max_length=64, pattern=r"^[\w.:-]+$"
+    )
     value: Value | None = Field(None, description="Stars, plays, seconds; a rating needs one.")
     timestamp: EventTime | None = Field(
         None,

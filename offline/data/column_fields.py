@@ -19,6 +19,7 @@ from offline.data.column_content import (
     is_word_flag,
 )
 from offline.data.column_names import ends_in, ends_in_id, normalise_name, split_name
+from offline.data.numbers import parse_numbers
 from offline.data.schema import FileSchema, FriendsFile, InteractionsFile, ItemsFile, UsersFile
 from offline.data.table import TextTable
 from offline.data.timestamps import parse_years
@@ -61,14 +62,15 @@ def find_candidates(
     )
     fits = PREFERRED.get(field, _is_anything)
     groups = [[c for c in exact if fits(c, table.frame[c])]]
-    last = sorted(full, key=lambda c: bool(names.QUANTITIES & set(split_name(c))))
-    groups += [[c for c in last if rule(c, table.frame[c])] for rule in RULES.get(field, ())]
+    ordered = sorted(full, key=lambda c: _rank(field, c, table.frame[c]))
+    groups += [[c for c in ordered if rule(c, table.frame[c])] for rule in RULES.get(field, ())]
     groups.append([] if field == "value" else exact)
     if field == "item":
         groups.append(_only_id(full))
         groups.append([c for c in full if _is_named(c, names.ITEM_NOUNS)])
     if field == "user" and not any(groups):
         groups.append([c for c in full if _is_named(c, names.USER_NOUNS)])
+        groups.append([c for c in full if ends_in(c, names.USER_FALLBACKS)])
     best = next((group for group in groups if group), [])
     later = [c for group in groups[:2] for c in group]
     empty = [c for c in columns if normalise_name(c) in ranks and c not in full]
@@ -93,8 +95,21 @@ def could_be(what: str, column: str | None) -> bool:
     return ends_in(column, names.MONEY_ENDINGS, names.NOT_MONEY)
 
 
+def _rank(field: str, name: str, of: pl.Series) -> int:
+    """Return the rank of a column among those that a rule fits; lower ones come first.
+
+    A timestamp comes before a date. A quantity comes after money, or first if it has returns.
+    """
+    if field == "timestamp":
+        last = split_name(name)[-1:]
+        return 0 if last == ["timestamp"] else 2 if last in (["date"], ["day"]) else 1
+    if field != "value" or not names.QUANTITIES & set(split_name(name)):
+        return 0
+    return -1 if bool((parse_numbers(of) < 0).any()) else 1
+
+
 def _is_user(name: str, of: pl.Series) -> bool:
-    return ends_in_id(name, names.USER_NOUNS) and is_identifier(of)
+    return ends_in_id(name, names.USER_NOUNS) and not is_prose(of)
 
 
 def _is_user_noun(name: str, of: pl.Series) -> bool:

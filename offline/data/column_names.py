@@ -47,10 +47,11 @@ ID_ENDINGS = frozenset(
     _words("id ids code key no number num nr uuid guid sku hash pk identifier index idx uri slug")
 )
 NAME_ENDINGS = frozenset(_words("name title email mail login"))  # an id only for want of another
+USER_FALLBACKS = frozenset(_words("email mail username login nickname nick"))
 USER_NOUNS = _words(
     "user customer member visitor account reviewer client buyer shopper player profile person "
     "subscriber listener viewer reader guest patient student learner employee rater voter citizen "
-    "household device cookie anonymous session"
+    "household device cookie pseudo anonymous session"
 )
 ITEM_NOUNS = _words(
     "item product movie film article track song book video news game artist asin sku isbn stock "
@@ -116,7 +117,7 @@ FLAG_TYPES: dict[str, tuple[str, str]] = {
     **dict.fromkeys(_words("clicked isclick isclicked click label"), ("click", "impression")),
     **dict.fromkeys(_words("skipped isskipped skip"), ("skip", "play")),
 }
-TITLE_ENDINGS = frozenset(_words("title name headline"))
+TITLE_ENDINGS = frozenset(_words("title name headline label"))
 CATEGORY_ENDINGS = frozenset(
     _words("category categories genre genres tags topics topic department section style cuisine")
     + _words("keywords labels subjects subject")
@@ -124,7 +125,7 @@ CATEGORY_ENDINGS = frozenset(
 YEAR_ENDINGS = frozenset(_words("year date released published release published"))
 PROVIDER_ENDINGS = frozenset(
     _words("brand seller vendor merchant manufacturer artist author studio publisher developer")
-    + _words("creator director label channel")
+    + _words("creator director channel")
 )
 DESCRIPTION_ENDINGS = frozenset(
     _words("description overview abstract summary plot synopsis blurb desc text")
@@ -149,7 +150,11 @@ def split_name(name: str) -> list[str]:
 def ends_in_id(name: str, nouns: Sequence[str], endings: frozenset[str] = ID_ENDINGS) -> bool:
     """Return whether a name ends in one of the nouns and "id": ``app_user_id``, ``StockCode``."""
     words = split_name(name)
-    if len(words) > 1 and words[-1] in endings and words[-2].removesuffix("s") in nouns:
+    if (
+        len(words) > 1
+        and words[-1] in endings
+        and {words[-2], words[-2].removesuffix("s")} & {*nouns}
+    ):
         return True
     last = words[-1] if words else ""
     return any(

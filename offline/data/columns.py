@@ -16,11 +16,12 @@ from offline.data.schema import (
     InteractionsFile,
     ItemsFile,
     UsersFile,
+    quote_text,
 )
 from offline.data.table import TextTable
 
 REQUIRED = frozenset({"user", "item", "friend"})
-LABELS = {"user": "user id", "item": "item id", "friend": "friend id", "value": "value"}
+LABELS = {"user": "user id", "item": "item id", "friend": "friend id", "categories": "category"}
 SECTIONS: Mapping[type[FileSchema], str] = {
     InteractionsFile: "interactions",
     ItemsFile: "items",
@@ -72,7 +73,8 @@ def interaction_findings(table: TextTable, part: InteractionsFile) -> Iterator[s
     unused = [c for c in unused if not is_empty(table.frame[c])]
     for column in unused:
         of = table.frame[column]
-        if could_be("money", column) and is_numeric(of):
+        is_money = could_be("money", column) and not could_be("money", part.value)
+        if is_money and is_numeric(of):
             yield (
                 f"{table.file}: the column {column} holds amounts or money, and nothing reads it; "
                 f'to read it, write value = "{column}" in [interactions] of the schema.'
@@ -111,7 +113,8 @@ def _read_flag(part: InteractionsFile, table: TextTable, free: Sequence[str]) ->
 def _types(column: str, of: pl.Series) -> str:
     true, false = flag_types(column) or ("like", "dislike")
     words = sorted(of.drop_nulls().str.strip_chars().unique().to_list())
-    return ", ".join(f'"{w}" = "{true if w.lower() in TRUE_TEXTS else false}"' for w in words[:4])
+    kinds = [(w, true if w.lower() in TRUE_TEXTS else false) for w in words[:4]]
+    return ", ".join(f'{quote_text(word)} = "{kind}"' for word, kind in kinds)
 
 
 def _named_columns(part: FileSchema, columns: Sequence[str], file: str) -> list[str]:

@@ -7,7 +7,7 @@ import polars as pl
 
 from app.event_types import find_event_type, suggest_event_type
 from app.event_weights import TYPE_WEIGHTS
-from offline.data.schema import InteractionsFile
+from offline.data.schema import InteractionsFile, quote_text
 from offline.data.table import TextTable
 
 SENT_TYPE = re.compile(r"[\w.:-]{1,64}")  # a type that ``POST /events`` can look up itself
@@ -57,7 +57,7 @@ def _unknown_text(file: str, unknown: Mapping[str, int]) -> str:
     shown = list(unknown.items())[:SHOWN_WORDS]
     rows, more = sum(unknown.values()), len(unknown) - len(shown)
     words = ", ".join(f"{word} ({count:,} rows)" for word, count in shown)
-    line = ", ".join(f'"{word}" = "{suggest_event_type(word)}"' for word, _ in shown)
+    line = ", ".join(f'{quote_text(word)} = "{suggest_event_type(word)}"' for word, _ in shown)
     return (
         f"{file}: {rows:,} rows have an unknown event type: {words}"
         f"{f' and {more:,} more words' if more else ''}. Add to [interactions] of the schema, with "

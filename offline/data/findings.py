@@ -13,6 +13,8 @@ from offline.data.dataset import Dataset
 from offline.data.finding import DataFinding, FindingLevel
 from offline.data.id_matches import similar_ids
 from offline.data.readers import MAX_BAD_SHARE, FileCount, LoadedData
+from offline.data.repeats import DUPLICATE
+from offline.data.schema import quote_text
 
 FEW_EVENTS = 10_000  # with fewer, a ranker learns little and intervals are wide
 MIN_POSITIVE_SHARE = 0.05  # with less, positive events are too rare to learn from
@@ -42,7 +44,7 @@ def _rows(loaded: LoadedData) -> Iterator[DataFinding]:
     for count in loaded.files:
         if count.bad:
             level: FindingLevel = "problem" if count.bad > MAX_BAD_SHARE * count.lines else "limit"
-            yield DataFinding(level, _bad_text(count))
+            yield DataFinding(level, f"{_bad_text(count)}{_reason_text(loaded.bad, count)}")
         if count.duplicates:
             text = f"{count.file}: {count.duplicates} exact duplicates were dropped."
             yield DataFinding("limit", text)
@@ -63,6 +65,16 @@ def _bad_text(count: FileCount) -> str:
     if share > MAX_BAD_SHARE:
         return f"{text}; training accepts at most {MAX_BAD_SHARE:.0%} by default."
     return f"{text} and are left out."
+
+
+def _reason_text(bad: pl.DataFrame, count: FileCount) -> str:
+    """Return a sentence with the most frequent reason of the bad rows of a file."""
+    is_bad = (pl.col("file") == count.file) & (pl.col("reason") != DUPLICATE)
+    reasons = bad.filter(is_bad)["reason"].value_counts(sort=True, name="n")
+    if reasons.is_empty():
+        return ""
+    reason, rows = reasons.row(0)
+    return f" The most frequent reason, of {rows:,} rows: {reason}."
 
 
 def _events(dataset: Dataset, per_user: NDArray[np.int64]) -> Iterator[DataFinding]:
@@ -103,7 +115,7 @@ def _concentration(dataset: Dataset, per_user: NDArray[np.int64]) -> Iterator[Da
         text = (
             f"The user {names[row]!r} has {per_user[row] / total:.0%} of the events. If this id "
             "stands for visitors without an account, leave its rows out: write "
-            f'no_user = ["{names[row]}"] in [interactions] of the schema.'
+            f"no_user = [{quote_text(names[row])}] in [interactions] of the schema."
         )
         yield DataFinding("problem", text)
     per_item = np.bincount(dataset.log.items, minlength=len(dataset.catalogue))

@@ -30,7 +30,11 @@ FORMS: dict[str, IdForm] = {
 
 
 def match_ids(
-    table: TextTable, columns: Iterable[str | None], log: TextTable, what: str
+    table: TextTable,
+    columns: Iterable[str | None],
+    log: TextTable,
+    what: str,
+    expected: float = MOST_SHARE,
 ) -> TextTable:
     """Return the table with its ids as the log writes them, if the difference is obvious.
 
@@ -42,6 +46,7 @@ def match_ids(
         columns: Its columns of ids.
         log: The checked interactions, with a column that is named ``what``.
         what: "item" or "user".
+        expected: With a smaller share of the log's ids in the file, it is said.
     """
     ids = log.frame[what].unique()
     for column in (c for c in columns if c):
@@ -56,7 +61,7 @@ def match_ids(
                 both = len(pairs)
                 break
         else:
-            if both < MOST_SHARE * len(ids):
+            if both < expected * len(ids):
                 table = _report(table, column, log, what, ids, listed, both)
     return table
 

@@ -23,7 +23,7 @@ from offline.data.data_overlay import (
 from offline.data.dataset import Dataset
 from offline.data.errors import DataError, TooManyBadRowsError
 from offline.data.finding import DataFinding
-from offline.data.id_matches import match_ids
+from offline.data.id_matches import FEW_SHARE, match_ids
 from offline.data.ids import build_id_index
 from offline.data.interactions import CheckedEvents
 from offline.data.item_attributes import resolve_attributes, unused_columns
@@ -166,7 +166,7 @@ def _load(folder: Path, schema: Schema, now: float) -> _Input:
         events,
         match_ids(items, (items_part.item,), logged, "item") if items else None,
         match_ids(users, (users_part.user,), logged, "user") if users else None,
-        match_ids(friends, ends, logged, "user") if friends else None,
+        match_ids(friends, ends, logged, "user", FEW_SHARE) if friends else None,
         tuple(tables),
         count_repeats(events.table),
         (*no_items, *no_users, *no_friends),

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Annotated, Literal, TypeVar
 from zoneinfo import ZoneInfo
 
+import orjson
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from app.catalogue.attributes import MAX_COLUMNS, ColumnKind
@@ -183,6 +184,11 @@ class Schema(BaseModel):
 def section_of(part: FileSchema) -> str:
     """Return the section of a schema file that describes a file: ``[items]``."""
     return f"[{type(part).__name__.removesuffix('File').lower()}]"
+
+
+def quote_text(text: str) -> str:
+    """Return a text as TOML has it, for lines that a user can paste."""
+    return orjson.dumps(text).decode().replace("\x7f", "\\u007f")
 
 
 def load_schema(path: Path) -> Schema:

@@ -69,6 +69,16 @@ def test_unknown_words_are_answered_with_the_line_to_paste(tmp_path):
     assert any(f.level == "problem" and line in f.text for f in reading.findings)
 
 
+def test_the_line_to_paste_is_toml_whatever_the_words(tmp_path):
+    folder = write(tmp_path, ["view"] * 5 + ["st\\are 'x'", "привет"])
+    (text,) = [
+        f.text for f in load_dataset(folder, max_bad_share=1.0).findings if "types" in f.text
+    ]
+    line = text[text.index("types = {") : text.index("};") + 1]
+    (folder / "schema.toml").write_text(f"[interactions]\n{line}\n", "utf-8")
+    assert len(load_dataset(folder).dataset.log) == 7
+
+
 def test_the_schema_names_words_in_any_case(tmp_path):
     schema = '[interactions]\ntypes = { "stare" = "view" }\n[type_weights]\nshare = 1.2\n'
     reading = load_dataset(write(tmp_path, ["Stare", "stare", "share"], schema))
@@ -76,7 +86,13 @@ def test_the_schema_names_words_in_any_case(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("word", "kind"), [("pageview", "view"), ("addToCart", "add_to_cart"), ("order", "purchase")]
+    ("word", "kind"),
+    [
+        ("pageview", "view"),
+        ("addToCart", "add_to_cart"),
+        ("order", "purchase"),
+        ("Add to cart", "add_to_cart"),
+    ],
 )
 def test_the_service_takes_the_same_words(word, kind):
     batch = parse_body(b'[{"user_id": "u", "item_id": "i", "type": "%s"}]' % word.encode(), JSON)
