@@ -224,3 +224,19 @@ def doctor(
         from offline.commands.data import print_diagnosis  # noqa: PLC0415 - slow to import
 
         print_diagnosis(path, schema, bad)
+
+
+@app.command()
+def init(
+    folder: Annotated[
+        Path, typer.Argument(help="The folder of the data; it may be empty.")
+    ] = Path(),
+) -> None:
+    """Write a commented schema.toml for the data, and a recfunnel.toml to begin with.
+
+    Nothing is overwritten. The schema goes into the folder of the data, the settings into this one.
+    """
+    with errors_as_sentences():
+        from offline.commands.init import init as run  # noqa: PLC0415 - slow to import
+
+        run(folder, Path())
