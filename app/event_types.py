@@ -31,7 +31,7 @@ SYNONYMS: Mapping[str, str] = {  # type: words without case, spaces and punctuat
         "addtofavorite addtofavourite wish wishlist wishlisted addtowishlist wishlistadd bookmark "
         "bookmarked save saved pin pinned star starred upvote upvoted voteup thumbsup thumbup "
         "share shared repost retweet recommend recommended collect collected endorse applaud clap "
-        "positive"
+        "positive up"
     ),
     "rating": "rating rate rated ratings ratedproduct review reviewed reviews",
     "add_to_cart": (
@@ -64,8 +64,8 @@ SYNONYMS: Mapping[str, str] = {  # type: words without case, spaces and punctuat
     ),
     "dislike": (
         "dislike disliked dislikes downvote downvoted votedown thumbsdown thumbdown unlike unliked "
-        "hate hated notinterested negative reject rejected report reported unfavorite unfavourite "
-        "removefromfavorites removefromwishlist"
+        "hate hated notinterested negative down reject rejected report reported "
+        "unfavorite unfavourite removefromfavorites removefromwishlist"
     ),
     "hide": "hide hidden hid block blocked mute muted dismiss dismissed",
     "unhide": "unhide unhidden unblock unblocked unmute",

@@ -8,7 +8,9 @@ import ast
 import csv
 import json
 import re
+import warnings
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import replace
 
 import polars as pl
@@ -122,9 +124,10 @@ def _split(text: str, separator: str, *, is_given: bool) -> Iterator[str]:
     if text[:1] in BRACKETS and text.endswith(BRACKETS[text[0]]):
         yield from _split_list(text, separator)
         return
-    for piece in _quoted_parts(text.lstrip("".join(BRACKETS)), separator):
+    is_cut = text[:1] in BRACKETS  # the end of the list is missing
+    for piece in _quoted_parts(text.lstrip("".join(BRACKETS)) if is_cut else text, separator):
         names = [piece] if is_given else BREADCRUMB.split(piece)
-        yield from (_unquote(name) for name in names)
+        yield from (name.strip(f"{QUOTES} ") if is_cut else _unquote(name) for name in names)
 
 
 def _quoted_parts(text: str, separator: str) -> list[str]:
@@ -144,18 +147,19 @@ def _split_list(text: str, separator: str) -> Iterator[str]:
     inner = text[1:-1]
     if text[0] == "{":
         separator = ","
-    for part in next(csv.reader([inner], delimiter=separator, skipinitialspace=True), ()):
-        yield _unquote(part)
+    try:
+        parts = next(csv.reader([inner], delimiter=separator, skipinitialspace=True), [])
+    except csv.Error:  # a line end, or a very long field
+        parts = inner.split(separator)
+    yield from map(_unquote, parts)
 
 
 def _parse_list(text: str) -> object:
     """Parse JSON, objects that are joined by a bar, or a Python list; None if it is neither."""
     joined = re.sub(r"\}\s*\|\s*\{", "}, {", text)
     for candidate in (text, f"[{joined}]" if text[0] == "{" else text):
-        try:
+        with suppress(ValueError, RecursionError):
             return _parse_json(candidate)
-        except ValueError:
-            pass
         value = _parse_python(candidate)
         if value is not None:
             return value
@@ -170,7 +174,9 @@ def _parse_json(text: str) -> object:
 def _parse_python(text: str) -> object:
     """Parse a Python literal; None if it is none."""
     try:
-        value: object = ast.literal_eval(text)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of escapes that Python does not know
+            value: object = ast.literal_eval(text)
     except (ValueError, SyntaxError, MemoryError, RecursionError, TypeError):
         return None
     return value
@@ -185,9 +191,11 @@ def _names(value: object) -> Iterator[str]:
         named = next((value[key] for key in NAME_KEYS if value.get(key)), None)
         yield from _names(list(value.values())[-1:] if named is None else named)
     elif value is not None and not isinstance(value, bool):
-        for name in BREADCRUMB.split(str(value)):
-            yield _unquote(name)
+        yield from map(str.strip, BREADCRUMB.split(str(value)))
 
 
 def _unquote(text: str) -> str:
-    return text.strip().strip(QUOTES).strip()
+    """Return a text without blanks and without quotes at both ends."""
+    text = text.strip()
+    is_quoted = len(text) > 1 and text[0] in QUOTES and text[-1] in QUOTES
+    return text[1:-1].strip() if is_quoted else text

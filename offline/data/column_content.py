@@ -3,12 +3,13 @@
 import polars as pl
 
 from app.event_types import TYPES_BY_WORD, plain_word
-from offline.data.numbers import MISSING_TEXTS, parse_numbers
+from offline.data.numbers import MISSING_TEXTS, parse_numbers, parse_values
 from offline.data.timestamps import parse_seconds
 
 SAMPLE = 2_000  # texts of a column that are examined
 MOST = 0.9  # a column is of a kind if this share of its texts is
 MAX_SCALE_VALUES = 21  # a scale 0, 0.5 ... 10; a column with more values holds amounts
+MAX_STARS, MAX_RATINGS = 100, 101  # of a column that its name calls a rating
 MAX_TYPES = 200  # different event types of one file
 EARLIEST = 1e8  # 1973, unix seconds: a smaller number is no time of an event
 MANY = 20  # different texts from which a column can hold ids, whatever its length
@@ -41,8 +42,14 @@ def is_numeric(of: pl.Series) -> bool:
 
 def is_rating(of: pl.Series) -> bool:
     """Return whether a column holds numbers on a scale with few values."""
-    numbers = parse_numbers(sample(of)).drop_nulls().drop_nans()
-    return is_numeric(of) and 1 < numbers.n_unique() <= 101 and bool((numbers.abs() <= 100).all())  # noqa: PLR2004
+    texts = sample(of)
+    values = parse_values(texts)
+    numbers = values.drop_nulls().drop_nans()
+    return (
+        len(numbers) >= MOST * len(texts) > 0
+        and 1 < numbers.n_unique() <= MAX_RATINGS
+        and bool((numbers.abs() <= MAX_STARS).all())
+    )
 
 
 def is_flag(of: pl.Series) -> bool:

@@ -90,6 +90,7 @@ def could_be(what: str, column: str | None) -> bool:
         return (
             name in names.AMOUNT
             or ends_in(column, names.AMOUNT_ENDINGS)
+            or (bool(names.UNITS_OF_USE & set(words)) and "played" in words)
             or (counted and words[-1] in {"count", "time", "times"})
         )
     return ends_in(column, names.MONEY_ENDINGS, names.NOT_MONEY)

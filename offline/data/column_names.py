@@ -63,11 +63,12 @@ ITEM_NOUNS = _words(
 )
 TIME_ENDINGS = frozenset(
     _words("timestamp ts time times date datetime dt dat at when utc epoch stamp unix moment on")
+    + _words("created occurred happened added day")
 )
 OTHER_TIMES = frozenset(  # times of something else than the event
     _words("birth release released expiry expire expires update updated modified deleted shipped")
     + _words("delivered delivery estimated signup registration joined watch play dwell spent")
-    + _words("duration end exit limit response load")
+    + _words("duration exit limit response load")
 )
 RATING_ENDINGS = frozenset(
     _words("rating ratings stars star score grade points preference overall rate vote")
@@ -80,6 +81,7 @@ AMOUNT_ENDINGS = frozenset(
     _words("plays listens streams hours minutes seconds playtime watchtime duration freq frequency")
     + _words("cnt forever")
 )
+UNITS_OF_USE = frozenset(_words("ms msec millis milliseconds seconds secs minutes mins hours"))
 COUNTED = frozenset(_words("play listen view watch stream click purchase played listened session"))
 MONEY_ENDINGS = frozenset(
     _words("amount price revenue total sales spend spent cost gmv subtotal paid payment eur usd")
@@ -89,6 +91,7 @@ QUANTITIES = frozenset(_words("quantity qty units"))
 NOT_MONEY = frozenset(_words("discount tax shipping balance list original old msrp avg average"))
 TYPE_ENDINGS = frozenset(
     _words("type event action behavior behaviour activity interaction verb feedback name kind")
+    + _words("vote reaction response")
 )
 # Names of flags, and the event types of true and false.
 FLAG_TYPES: dict[str, tuple[str, str]] = {
@@ -143,6 +146,7 @@ def normalise_name(name: str) -> str:
 
 def split_name(name: str) -> list[str]:
     """Return the words of a name in lower case: ``Book-Rating``, ``InvoiceDate``, ``t_dat``."""
+    name = re.sub(r"\([^)]*\)|\[[^\]]*\]", " ", name)  # Stars (1-5)
     spaced = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", " ", name)
     return re.findall(r"[a-z0-9]+", spaced.lower())
 

@@ -13,7 +13,7 @@ from offline.data.columns import interaction_findings
 from offline.data.dataset import DataTraits
 from offline.data.event_values import interpret_events
 from offline.data.event_words import map_raw_types, map_types
-from offline.data.numbers import is_missing, parse_numbers
+from offline.data.numbers import is_missing, parse_values
 from offline.data.repeats import EVENT_ID, reject_duplicates
 from offline.data.schema import InteractionsFile, Schema
 from offline.data.table import FILE, LINE, RAW, TextTable, id_fault
@@ -123,7 +123,7 @@ def _convert(
 ) -> pl.DataFrame:
     """Convert the columns. A value that cannot be converted becomes null, and is reported later."""
     raw_value = pl.col(part.value) if part.value else pl.lit(None, pl.String)
-    number = pl.lit(parse_numbers(frame[part.value])) if part.value else pl.lit(None, pl.Float64)
+    number = pl.lit(parse_values(frame[part.value])) if part.value else pl.lit(None, pl.Float64)
     if could_be("money", part.value):  # not stars, and not a time of use
         unlike = kind.is_in(UNLIKE_MONEY)
         raw_value, number = pl.when(~unlike).then(raw_value), pl.when(~unlike).then(number)

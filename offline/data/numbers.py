@@ -14,6 +14,8 @@ CURRENCY = (
     r"(?i)^(?:[\p{Sc}]|usd|eur|gbp|chf|cad|aud|jpy|inr|us\$|a\$|c\$|rs\.?|kr\.?|z\u0142|pln|sek)+"
     r"|(?:[\p{Sc}%]|usd|eur|gbp|chf|cad|aud|jpy|inr|rs\.?|kr\.?|z\u0142|pln|sek|,-)+$"
 )
+RATED = r"(?i)^(\d+(?:[.,]\d+)?)\s*(?:(?:/|out of|of|von)\s*\d+\s*)?(?:stars?|points?|sterne)?$"
+STARS = r"^(\x{2605}+)[\x{2606}\s]*$"
 GROUP_MARKS = r"[ '\u00a0\u2009\u202f\u2019_](\d{3})"
 ENGLISH_GROUPS = r"^[+-]?\d{1,3}(,\d{3})+(\.\d+)?$"
 GERMAN_GROUPS = r"^[+-]?\d{1,3}(\.\d{3})+(,\d+)?$"
@@ -54,6 +56,17 @@ def parse_numbers(texts: pl.Series) -> pl.Series:
         thousands = stripped.str.replace_all(".", "", literal=True).str.replace(",", ".")
         whole = thousands.cast(pl.Float64, strict=False).zip_with(grouped, whole)
     return whole.rename(texts.name)
+
+
+def parse_values(texts: pl.Series) -> pl.Series:
+    """Return the values of events, Float64: numbers, and ratings such as 4/5, 4 stars and ★★★★."""
+    numbers = parse_numbers(texts)
+    if not (numbers.is_null() & texts.is_not_null()).any():
+        return numbers
+    rated = texts.str.strip_chars().str.extract(RATED, 1).str.replace(",", ".", literal=True)
+    stars = texts.str.strip_chars().str.extract(STARS, 1).str.len_chars()
+    whole = numbers.fill_null(rated.cast(pl.Float64, strict=False))
+    return whole.fill_null(stars.cast(pl.Float64))
 
 
 def _number(*, is_comma: bool) -> pl.Expr:

@@ -44,6 +44,7 @@ def ids(reading: LoadedData) -> tuple[list[str], list[str]]:
         "client_number,listing_uuid,grade,interactionTime",
         "shopper_hash,game,vote,created_utc",
         "member_no,business_id,stars,date_added",
+        "Customer ID,Product Code,Stars (1-5),created",
         "person_id,anime_id,my_rating,rated_at",
     ],
 )

@@ -4,7 +4,7 @@ import numpy as np
 import polars as pl
 import pytest
 
-from offline.data.numbers import parse_numbers
+from offline.data.numbers import parse_numbers, parse_values
 from offline.data.readers import load_dataset
 
 
@@ -63,3 +63,9 @@ def test_long_titles_and_texts_are_cut_where_the_service_cuts_them_and_said(tmp_
     texts = " ".join(finding.text for finding in reading.findings)
     assert "1 texts of title are longer than 1,000 characters and are cut." in texts
     assert "1 texts of description are longer than 20,000 characters and are cut." in texts
+
+
+def test_ratings_are_read_with_their_scale_or_as_stars():
+    texts = ["4/5", "4,5 / 5", "3 out of 5", "2 stars", "★★★★☆", "★", "five", "5"]
+    values = parse_values(pl.Series("x", texts)).to_list()
+    assert values == [4.0, 4.5, 3.0, 2.0, 4.0, 1.0, None, 5.0]
