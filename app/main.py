@@ -1,12 +1,16 @@
 """Composition root of a worker: settings -> Redis -> bundle -> funnel -> warm-up -> routes."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from importlib.metadata import version
 
 from fastapi import FastAPI
 from fastapi_offline import FastAPIOffline
+from starlette.middleware.cors import CORSMiddleware
+from starlette.middleware.trustedhost import TrustedHostMiddleware
 
+from app.access.key_ring import KeyRing
+from app.access.loopback import LOOPBACK_NAMES
 from app.api import (
     errors,
     events,
@@ -17,6 +21,7 @@ from app.api import (
     recommend,
     users,
 )
+from app.api.access_control import AccessControl, SecurityHeaders, describe_security
 from app.api.middleware import AdmissionControl, ArrivalTiming, BodyLimit, EncodedSlashes
 from app.observe import logs
 from app.observe.metrics import Metrics
@@ -26,6 +31,17 @@ from app.settings import Settings, shared_metrics_folder
 
 DESCRIPTION = "Selects the items that a user should see now, live, per request, inside 100 ms."
 RESOURCES = (recommend, explain, events, items, onboarding, users, health)
+
+
+def allowed_hosts(settings: Settings, keys: KeyRing) -> Sequence[str]:
+    """Return the accepted values of the Host header.
+
+    Without keys, only names of this machine: else a page of another site, whose name an attacker
+    points at the loopback, could use the service (DNS rebinding).
+    """
+    if settings.allowed_hosts:
+        return settings.allowed_hosts
+    return ["*"] if keys.is_configured else LOOPBACK_NAMES
 
 
 def create_app(settings: Settings | None = None, timing: RolloutTiming = DEFAULT_TIMING) -> FastAPI:
@@ -55,6 +71,18 @@ def create_app(settings: Settings | None = None, timing: RolloutTiming = DEFAULT
     app.add_middleware(AdmissionControl)
     app.add_middleware(ArrivalTiming, metrics=metrics)
     app.add_middleware(EncodedSlashes)
+    keys = settings.key_ring()
+    app.add_middleware(AccessControl, keys=keys, metrics=metrics)
+    if settings.cors_origins:  # before the keys: a browser asks for permission without one
+        app.add_middleware(
+            CORSMiddleware,
+            allow_origins=settings.cors_origins,
+            allow_methods=["*"],
+            allow_headers=["Authorization", "Content-Type", "X-API-Key"],
+        )
+    app.add_middleware(TrustedHostMiddleware, allowed_hosts=allowed_hosts(settings, keys))
+    app.add_middleware(SecurityHeaders)
+    describe_security(app)
     errors.install(app)
     for resource in RESOURCES:
         app.include_router(resource.router)

@@ -19,6 +19,7 @@ from pydantic import (
     BaseModel,
     ConfigDict,
     Field,
+    SecretStr,
     ValidationError,
     field_validator,
     model_validator,
@@ -31,6 +32,8 @@ from pydantic_settings import (
 )
 from typing_extensions import override
 
+from app.access.key_ring import KeyRing
+from app.access.keys import parse_keys
 from app.contracts import Count, NotNegative, Positive, Share
 from app.deadline import Checkpoints
 from app.rerank.policies import SceneSettings
@@ -90,6 +93,26 @@ class Settings(BaseSettings):
     )
     host: str = Field("127.0.0.1", description="address to listen on")
     port: int = Field(8000, ge=0, le=65535, description="port to listen on")
+    api_keys: SecretStr = Field(
+        SecretStr(""),
+        description="API keys, each as `NAME ROLE[,ROLE] KEY`, separated by `;`; the roles are "
+        "`read`, `write` and `admin`, see [safety](../guides/safety.md)",
+    )
+    api_keys_file: Path | None = Field(
+        None,
+        description="file of API keys, one a line; it is read again when it changes. Make a line "
+        "with `recfunnel key new`",
+    )
+    allowed_hosts: tuple[str, ...] = Field(
+        (),
+        description='values of the `Host` header that are accepted, such as `["recs.shop.com", '
+        '"*.shop.com"]`; empty: all of them with API keys, those of the loopback without',
+    )
+    cors_origins: tuple[str, ...] = Field(
+        (),
+        description="origins whose pages may call the service from a browser, such as "
+        '`["https://shop.com"]`; empty: none',
+    )
     workers: int = Field(
         1, ge=1, le=64, description="processes; they share the mapped index and one Redis"
     )
@@ -111,6 +134,12 @@ class Settings(BaseSettings):
         repr=False,
         description="set as `REDIS_URL`; `redis://`, `rediss://` or `unix://`. If it is not set, "
         "the service starts a Valkey server of its own",
+    )
+    redis_url_file: Path | None = Field(
+        None,
+        validation_alias="REDIS_URL_FILE",
+        description="set as `REDIS_URL_FILE`; a file that holds the address, so that its password "
+        "is in no environment variable",
     )
     redis_timeout_ms: float = Field(
         250, gt=0, description="longest round trip; the limit of a stage usually comes sooner"
@@ -231,6 +260,17 @@ class Settings(BaseSettings):
     def _add_policy_to_scenes(cls, values: dict[str, Any]) -> dict[str, Any]:
         return complete_scenes(values)
 
+    @model_validator(mode="before")
+    @classmethod
+    def _read_redis_url(cls, values: dict[str, Any]) -> dict[str, Any]:
+        file = values.get("REDIS_URL_FILE", values.get("redis_url_file"))
+        if not file or values.get("REDIS_URL", values.get("redis_url")):
+            return values
+        try:
+            return values | {"redis_url": Path(file).read_text("utf-8").strip()}
+        except (OSError, UnicodeDecodeError) as error:
+            raise ValueError(f"REDIS_URL_FILE {file} cannot be read: {error}") from None
+
     @field_validator("redis_url")
     @classmethod
     def _is_readable_or_none(cls, value: str | None) -> str | None:
@@ -277,6 +317,15 @@ class Settings(BaseSettings):
         os.environ["RECFUNNEL_WORKERS"] = str(self.workers)
         if self.redis_url:
             os.environ["REDIS_URL"] = self.redis_url
+
+    def key_ring(self) -> KeyRing:
+        """Build the keys that the service accepts.
+
+        Raises:
+            KeyFormatError: a key, or the file of keys, cannot be read.
+        """
+        lines = self.api_keys.get_secret_value().split(";")
+        return KeyRing(parse_keys(lines), self.api_keys_file)
 
 
 def complete_scenes(values: dict[str, Any]) -> dict[str, Any]:

@@ -2,9 +2,10 @@
 
 import base64
 import json
-import os
+import subprocess
 import sys
 import time
+import urllib.error
 import urllib.parse
 import urllib.request
 from collections.abc import Callable, Sequence
@@ -15,17 +16,38 @@ K = 10  # items of a list
 LISTS = 3  # requests for a list that the checks send
 TIMEOUT = 45.0  # seconds for all checks; Prometheus scrapes every 5
 MIN_SECONDS = 2.0  # for each check, whatever the checks before took
+UNAUTHORISED = 401
 PAUSE = 1.0  # seconds between two tries
 
 
-def fetch(url: str, body: object = None, *, user: str = "") -> Any:
+def read_secret(service: str, file: str) -> str:
+    """Return a secret that the composition has made, from a file of one of its containers."""
+    listing = ["docker", "ps", "-q", "--filter", f"label=com.docker.compose.service={service}"]
+    containers = subprocess.run(listing, capture_output=True, text=True, check=True)  # noqa: S603
+    container = containers.stdout.split()[0]
+    reading = ["docker", "exec", container, "cat", file]
+    return subprocess.run(reading, capture_output=True, text=True, check=True).stdout.strip()  # noqa: S603
+
+
+def fetch(url: str, body: object = None, *, user: str = "", key: str = "") -> Any:
     """Return the JSON of an address; a ``body`` is sent with POST."""
     request = urllib.request.Request(url, None if body is None else json.dumps(body).encode())  # noqa: S310
     request.add_header("Content-Type", "application/json")
+    if key:
+        request.add_header("X-API-Key", key)
     if user:
         request.add_header("Authorization", "Basic " + base64.b64encode(user.encode()).decode())
     with urllib.request.urlopen(request, timeout=10) as response:  # noqa: S310 - our addresses
         return json.loads(response.read() or b"null")
+
+
+def refuses(url: str) -> bool:
+    """Return whether an address answers that a key is needed."""
+    try:
+        fetch(url)
+    except urllib.error.HTTPError as error:
+        return error.code == UNAUTHORISED
+    return False
 
 
 @dataclass(frozen=True)
@@ -35,12 +57,13 @@ class Composition:
     app: str = "http://127.0.0.1:8000"
     prometheus: str = "http://127.0.0.1:9090"
     grafana: str = "http://127.0.0.1:3000"
-    grafana_password: str = "admin"  # noqa: S105 - the default of the compose file
+    key: str = ""  # of the API
+    grafana_password: str = ""
 
     def checks(self) -> Sequence[Callable[[], object]]:
         """Return all checks in their order. The docstring of a check is its message."""
         return (
-            *(self.is_ready, self.returns_a_list, self.follows_events),
+            *(self.is_ready, self.is_guarded, self.returns_a_list, self.follows_events),
             *(self.is_scraped, self.is_measured, self.has_rules, self.has_dashboard),
         )
 
@@ -48,17 +71,22 @@ class Composition:
         """The service reports that it is ready."""
         return fetch(f"{self.app}/readyz") or True
 
+    def is_guarded(self) -> object:
+        """Without a key the service refuses a list and its metrics."""
+        return all(refuses(f"{self.app}{path}") for path in ("/recommend?user_id=1", "/metrics"))
+
     def returns_a_list(self) -> object:
         """User 196 gets ten distinct items, and no stage is missing."""
-        slate = fetch(f"{self.app}/recommend?user_id=196&k={K}")
+        slate = fetch(f"{self.app}/recommend?user_id=196&k={K}", key=self.key)
         return len({item["item_id"] for item in slate["items"]}) == K and not slate["degraded"]
 
     def follows_events(self) -> object:
         """An event is acknowledged, and the liked item is not recommended again."""
         address = f"{self.app}/recommend?user_id=smoke&k={K}"
-        first = fetch(address)["items"][0]["item_id"]
-        fetch(f"{self.app}/events", {"user_id": "smoke", "item_id": first, "type": "like"})
-        return first not in {item["item_id"] for item in fetch(address)["items"]}
+        first = fetch(address, key=self.key)["items"][0]["item_id"]
+        event = {"user_id": "smoke", "item_id": first, "type": "like"}
+        fetch(f"{self.app}/events", event, key=self.key)
+        return first not in {item["item_id"] for item in fetch(address, key=self.key)["items"]}
 
     def is_scraped(self) -> object:
         """Prometheus reaches the service."""
@@ -118,5 +146,6 @@ def run_checks(
 
 
 if __name__ == "__main__":
-    password = os.environ.get("GRAFANA_PASSWORD", "admin")  # noqa: TID251 - as in the compose file
-    sys.exit(run_checks(Composition(grafana_password=password)))
+    key = read_secret("app", "/secrets/app/admin.key")
+    password = read_secret("grafana", "/secrets/grafana/password")
+    sys.exit(run_checks(Composition(key=key, grafana_password=password)))

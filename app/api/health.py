@@ -4,6 +4,7 @@ import asyncio
 
 from fastapi import APIRouter, Request, Response
 
+from app.api.access_control import Caller
 from app.api.endpoint import json_response, service_of
 
 router = APIRouter(tags=["operations"])
@@ -24,6 +25,8 @@ async def readyz(http: Request) -> Response:
     """
     service = service_of(http)
     deployment = service.deployment
+    if not http.scope.get("caller", Caller()).is_trusted:
+        return json_response({"ready": deployment is not None}, 200 if deployment else 503)
     body = {
         "ready": deployment is not None,
         "bundle": deployment.bundle.version if deployment else None,

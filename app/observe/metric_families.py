@@ -34,6 +34,12 @@ FAMILIES = (
         "Refused with 503 because they could not be answered within the budget.",
     ),
     Family(
+        "counter",
+        "requests_refused",
+        "Refused for lack of access: `no_key`, `bad_key` (unknown or expired) or `role`.",
+        ("reason",),
+    ),
+    Family(
         "histogram",
         "stage_seconds",
         "Time spent in one stage of one request.",

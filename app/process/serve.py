@@ -12,6 +12,7 @@ from types import FrameType
 
 import uvicorn
 
+from app.access.loopback import is_loopback
 from app.observe import logs
 from app.process.embedded_server import DATA_FOLDER, embedded_server
 from app.process.workers import run_workers
@@ -21,6 +22,25 @@ log = logging.getLogger(__name__)
 
 SHUTDOWN_TIMEOUT = 3  # seconds for requests in flight to end after SIGTERM
 BACKLOG = 1024  # connections that the kernel accepts before a worker does
+
+
+class OpenServiceError(Exception):
+    """The service would be open to a network without API keys; the text says what to do."""
+
+
+def check_access(settings: Settings) -> None:
+    """Check that a service that others can reach has API keys.
+
+    Raises:
+        OpenServiceError: it has none.
+        KeyFormatError: the keys cannot be read.
+    """
+    if not settings.key_ring().is_configured and not is_loopback(settings.host):
+        raise OpenServiceError(
+            f"{settings.host} can be reached from the network, and no API keys are set: make one "
+            f"with `recfunnel key new NAME --file keys.txt` and set RECFUNNEL_API_KEYS_FILE, or "
+            f"listen on 127.0.0.1"
+        )
 
 
 class PortTakenError(Exception):
@@ -63,13 +83,19 @@ def serve(settings: Settings, run: Callable[..., None] = run_workers) -> None:
     """Serve until SIGINT or SIGTERM, then end all processes.
 
     Raises:
+        OpenServiceError: others could reach the service, and it has no keys.
+        KeyFormatError: the keys cannot be read.
         PortTakenError: the port is taken.
     """
+    check_access(settings)
     check_port(settings.host, settings.port)
     logs.configure(settings.log_level)
     signal.signal(signal.SIGTERM, exit_on_signal)
     with serving_environment(settings) as complete, _bind(complete.host, complete.port) as listener:
-        log.info("listening on http://%s:%d", *listener.getsockname()[:2])
+        access = (
+            "" if complete.key_ring().is_configured else ", for this machine alone: no API keys"
+        )
+        log.info("listening on http://%s:%d%s", *listener.getsockname()[:2], access)
         run(partial(_configure, complete), listener, complete.workers)
 
 

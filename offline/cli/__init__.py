@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from offline.cli import operation, training
+from offline.cli import keys, operation, training
 from offline.cli.errors import errors_as_sentences as errors_as_sentences
 
 app = typer.Typer(
@@ -16,6 +16,7 @@ app = typer.Typer(
 )
 app.add_typer(operation.app)
 app.add_typer(training.app)
+app.add_typer(keys.app)
 
 
 def _print_version(is_wanted: bool) -> None:  # noqa: FBT001 - as typer calls it

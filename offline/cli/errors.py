@@ -7,8 +7,9 @@ from typing import NoReturn
 import typer
 from rich.console import Console
 
+from app.access.keys import KeyFormatError
 from app.contracts import StageError
-from app.process.serve import PortTakenError
+from app.process.serve import OpenServiceError, PortTakenError
 from app.process.server_process import ServerError
 from app.settings import SettingsError
 from offline.data.errors import DataError
@@ -27,7 +28,7 @@ def errors_as_sentences() -> Iterator[None]:
     except CommandError as error:
         _fail(str(error), error, error.exit_status)
     except (
-        *(SettingsError, PortTakenError, ServerError),
+        *(SettingsError, KeyFormatError, OpenServiceError, PortTakenError, ServerError),
         *(StageError, BundleError, DataError, OSError),
     ) as error:
         _fail(str(error), error)

@@ -263,3 +263,21 @@ def test_without_a_terminal_each_phase_is_a_line(tmp_path):
     assert done.exit_code == 1
     assert "Reading and checking the data ...\n" in done.output
     assert "too few" in done.output
+
+
+def test_a_key_is_shown_once_and_stored_as_a_digest(tmp_path):
+    file = tmp_path / "keys.txt"
+    made = invoke("key", "new", "shop", "--role", "read", "--role", "write", "--file", file)
+    assert made.exit_code == 0
+    secret = made.stdout.splitlines()[0]
+    assert secret.startswith("rf_")
+    assert secret not in file.read_text()
+    assert file.stat().st_mode & 0o77 == 0
+    invoke("key", "new", "boss", "--role", "admin", "--until", "2030-12-31", "--file", file)
+    listed = invoke("key", "list", "--file", file).stdout
+    assert listed.splitlines() == ["shop read,write", "boss admin until 2030-12-31"]
+    again = invoke("key", "new", "shop", "--file", file)
+    assert again.exit_code == 1
+    assert "two keys with the name shop" in again.output
+    wrong = invoke("key", "new", "other", "--role", "reader", "--file", file)
+    assert "the roles are read, write, admin" in wrong.output

@@ -127,7 +127,10 @@ def test_ports_are_published_on_the_loopback_only() -> None:
     assert all(port.startswith("127.0.0.1:") for port in published)
 
 
-@pytest.mark.parametrize("service", ["redis", "train", "app", "archive", "prometheus", "grafana"])
+@pytest.mark.parametrize(
+    "service",
+    ["secrets", "redis", "train", "app", "archive", "prometheus", "grafana"],
+)
 def test_every_container_is_confined_and_bounded(service: str) -> None:
     settings = compose()["services"][service]
     assert settings["read_only"] is True
@@ -144,7 +147,7 @@ def test_the_archiver_is_not_asked_for_the_health_of_a_service() -> None:
 
 def test_a_full_redis_refuses_to_write_before_it_is_killed_and_evicts_nothing() -> None:
     redis = compose()["services"]["redis"]
-    options = dict(pairwise(redis["command"]))
+    options = dict(pairwise(redis["command"][2:]))
     assert options["--maxmemory-policy"] == "noeviction"
     maximum, limit = (
         int(re.sub(r"\D", "", t)) for t in (options["--maxmemory"], redis["mem_limit"])

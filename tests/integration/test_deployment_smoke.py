@@ -38,7 +38,14 @@ class Parts(BaseHTTPRequestHandler):
         return answers[path]
 
     def do_GET(self) -> None:
-        self.reply(self.answer(urlsplit(self.path).path))
+        path = urlsplit(self.path).path
+        if path in {"/recommend", "/metrics"} and not self.has_key():
+            self.send_error(401)
+        else:
+            self.reply(self.answer(path))
+
+    def has_key(self) -> bool:
+        return self.broken == "open" or self.headers["X-API-Key"] == "key"
 
     def do_POST(self) -> None:
         event = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
@@ -66,7 +73,7 @@ def parts():
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
     thread.start()
     address = f"http://127.0.0.1:{server.server_port}"
-    yield handler, smoke.Composition(address, address, address)
+    yield handler, smoke.Composition(address, address, address, "key")
     server.shutdown()
     thread.join()
     server.server_close()
@@ -81,6 +88,7 @@ def test_a_working_composition_passes(parts, capsys):
 @pytest.mark.parametrize(
     ("broken", "message"),
     [
+        ("open", "Without a key"),
         ("degraded", "no stage is missing"),
         ("events", "not recommended again"),
         ("unscraped", "Prometheus reaches"),

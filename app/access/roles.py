@@ -1,0 +1,39 @@
+"""Which role a request needs, by its method and path: declared here, once, for every route."""
+
+import re
+from typing import NamedTuple
+
+from app.access.keys import Role
+
+OPEN_PATHS = frozenset({"/healthz", "/readyz"})  # probes: without a key they show a status alone
+
+
+class RoleRule(NamedTuple):
+    """The role of the requests with these methods whose path matches."""
+
+    methods: frozenset[str]
+    path: re.Pattern[str]
+    role: Role
+
+
+def _rule(methods: str, path: str, role: Role) -> RoleRule:
+    return RoleRule(frozenset(methods.split()), re.compile(path), role)
+
+
+# The first rule that matches decides. What no rule names needs an admin.
+RULES = (
+    _rule("DELETE", r"/users/[^/]+", "admin"),  # erasure
+    _rule("GET HEAD POST PUT PATCH", r"/users(/.*)?", "write"),
+    _rule("POST", r"/events", "write"),
+    _rule("POST PUT PATCH DELETE", r"/items(/.*)?", "write"),
+    _rule("POST", r"/(recommend|rank|explain)", "read"),
+    _rule("GET HEAD OPTIONS", r"/.*", "read"),
+)
+
+
+def required_role(method: str, path: str) -> Role:
+    """Return the role that a request needs. A path that does not exist needs one too."""
+    for rule in RULES:
+        if method in rule.methods and rule.path.fullmatch(path):
+            return rule.role
+    return "admin"

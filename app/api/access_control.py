@@ -1,0 +1,161 @@
+"""The first step of every request: whether its key allows it, and the headers of safe answers."""
+
+import logging
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from fastapi import FastAPI
+from fastapi.openapi.utils import get_openapi
+from starlette.datastructures import MutableHeaders
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from app.access.key_ring import KeyRing
+from app.access.keys import ApiKey
+from app.access.roles import OPEN_PATHS, required_role
+from app.api.errors import error_response
+from app.observe.metrics import Metrics
+
+audit = logging.getLogger("recfunnel.audit")
+
+BEARER = b"bearer "
+KEY_NEEDED = error_response(
+    401, "this service needs an API key: send it as X-API-Key or as Authorization: Bearer"
+)
+KEY_UNKNOWN = error_response(401, "the API key is unknown or has expired")
+for answer in (KEY_NEEDED, KEY_UNKNOWN):
+    answer.headers["WWW-Authenticate"] = "Bearer"
+PAGE_PATHS = ("/docs", "/redoc", "/console")
+PAGE_POLICY = (
+    "default-src 'self'; style-src 'self' 'unsafe-inline'; script-src 'self' 'unsafe-inline'; "
+    "img-src 'self' data: https:; frame-ancestors 'none'; base-uri 'none'; form-action 'self'"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """Who sends a request; without keys, or for a probe, nobody is known."""
+
+    key: ApiKey | None = None
+    is_trusted: bool = True  # False: a probe without a key, which is shown a status alone
+
+
+class AccessControl:
+    """Refuses a request without a valid key, or whose key lacks the role, before anything is read.
+
+    It is the first middleware, so it holds for every path: ``/metrics``, ``/docs`` and paths that
+    do not exist. Without configured keys everyone may do everything; the service then listens on
+    the loopback only. What an admin does is logged by ``recfunnel.audit``.
+    """
+
+    def __init__(self, app: ASGIApp, keys: KeyRing, metrics: Metrics) -> None:
+        self._app = app
+        self._keys = keys
+        self._metrics = metrics
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "lifespan" or not self._keys.is_configured:
+            await self._app(scope, receive, send)
+            return
+        if scope["type"] != "http":
+            return
+        path, method = scope["path"], scope["method"]
+        presented = presented_key(scope["headers"])
+        key = self._keys.find(presented) if presented else None
+        if path in OPEN_PATHS:
+            scope["caller"] = Caller(key, is_trusted=key is not None)
+            await self._app(scope, receive, send)
+            return
+        role = required_role(method, path)
+        if key is None:
+            self._metrics.count("requests_refused", "no_key" if not presented else "bad_key")
+            await (KEY_UNKNOWN if presented else KEY_NEEDED)(scope, receive, send)
+        elif not key.allows(role):
+            self._metrics.count("requests_refused", "role")
+            refusal = error_response(403, f"this needs a key with the role {role}")
+            await refusal(scope, receive, send)
+        else:
+            scope["caller"] = Caller(key)
+            if role == "admin":
+                send = log_status(key.name, method, path, send)
+            await self._app(scope, receive, send)
+
+
+def presented_key(headers: Iterable[tuple[bytes, bytes]]) -> str:
+    """Return the key that a request sends, "" for none; the first that is found counts."""
+    for name, value in headers:
+        if name == b"x-api-key":
+            return value.decode("latin-1").strip()
+        if name == b"authorization" and value[: len(BEARER)].lower() == BEARER:
+            return value[len(BEARER) :].decode("latin-1").strip()
+    return ""
+
+
+def log_status(name: str, method: str, path: str, send: Send) -> Send:
+    """Return ``send`` that also logs who did what, and how it ended."""
+
+    async def logged(message: Message) -> None:
+        if message["type"] == "http.response.start":
+            audit.info("%s: %s %s -> %d", name, method, path, message["status"])
+        await send(message)
+
+    return logged
+
+
+class SecurityHeaders:
+    """Adds the headers that keep answers out of caches, frames and guesses at their type."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        is_page = scope["path"].startswith(PAGE_PATHS)
+
+        async def secured(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                headers = MutableHeaders(scope=message)
+                headers.append("X-Content-Type-Options", "nosniff")
+                if is_page:
+                    headers.append("Content-Security-Policy", PAGE_POLICY)
+                    headers.append("X-Frame-Options", "DENY")
+                    headers.append("Referrer-Policy", "no-referrer")
+                elif "cache-control" not in headers:
+                    headers.append("Cache-Control", "private, no-store")
+            await send(message)
+
+        await self._app(scope, receive, secured)
+
+
+SCHEMES = {
+    "bearer": {"type": "http", "scheme": "bearer"},
+    "api_key": {"type": "apiKey", "in": "header", "name": "X-API-Key"},
+}
+
+
+def describe_security(app: FastAPI) -> None:
+    """Add the two ways to send a key, and the role that each operation needs, to OpenAPI."""
+
+    def openapi() -> dict[str, Any]:
+        if app.openapi_schema:
+            return app.openapi_schema
+        schema = get_openapi(
+            title=app.title, version=app.version, description=app.description, routes=app.routes
+        )
+        schema.setdefault("components", {})["securitySchemes"] = SCHEMES
+        for path, operations in schema["paths"].items():
+            for method, operation in operations.items():
+                if path in OPEN_PATHS:
+                    operation["security"] = [{}, *({name: []} for name in SCHEMES)]
+                    continue
+                operation["security"] = [{name: []} for name in SCHEMES]
+                operation["x-role"] = required_role(method.upper(), path)
+                responses = operation["responses"]
+                responses.setdefault("401", {"description": "No valid API key was sent."})
+                responses.setdefault("403", {"description": "The key lacks the role."})
+        app.openapi_schema = schema
+        return schema
+
+    app.openapi = openapi  # type: ignore[method-assign]

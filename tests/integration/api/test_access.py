@@ -1,0 +1,168 @@
+"""A service with API keys: who may do what, on every route that it has."""
+
+import re
+from datetime import date
+
+import httpx
+import pytest
+
+from app.access.keys import format_key
+from app.access.roles import OPEN_PATHS, required_role
+from app.process.serve import OpenServiceError, check_access
+from app.settings import Settings
+from tests.serving import hosted, leisurely
+
+KEYS = {role: f"rf_{role * 10}" for role in ("read", "write", "admin")}
+EXPIRED = "rf_" + "expired" * 6
+LACKING = {"read": KEYS["write"], "write": KEYS["read"], "admin": KEYS["write"]}  # another role
+UNDECLARED = [("GET", "/docs"), ("GET", "/openapi.json"), ("GET", "/nothing"), ("POST", "/nothing")]
+
+
+@pytest.fixture(scope="module")
+def guarded(trained, redis_url):
+    lines = [format_key(role, [role], key) for role, key in KEYS.items()]
+    lines.append(format_key("old", ["admin"], EXPIRED, date(2020, 1, 1)))
+    settings = leisurely(
+        out=trained,
+        redis_url=redis_url,
+        api_keys=";".join(lines),
+        cors_origins=("https://shop.example",),
+        allowed_hosts=("127.0.0.1", "recs.example"),
+    )
+    with hosted(settings) as service:
+        yield service
+
+
+@pytest.fixture(scope="module")
+def routes(guarded):
+    """Every operation of the interface, and some requests that it does not describe."""
+    schema = guarded.client.get("/openapi.json", headers={"X-API-Key": KEYS["read"]}).json()
+    declared = [
+        (method.upper(), re.sub(r"\{\w+\}", "x", path))
+        for path, operations in schema["paths"].items()
+        for method in operations
+        if path not in OPEN_PATHS
+    ]
+    assert len(declared) > 10
+    return declared + UNDECLARED
+
+
+def statuses(service, routes, headers):
+    return {
+        f"{method} {path}": service.client.request(method, path, headers=headers).status_code
+        for method, path in routes
+    }
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {},
+        {"X-API-Key": "rf_" + "x" * 40},
+        {"X-API-Key": EXPIRED},
+        {"Authorization": f"Bearer {EXPIRED}"},
+        {"Authorization": f"Basic {KEYS['admin']}"},
+        {"X-API-Key": ""},
+        {"Cookie": f"X-API-Key={KEYS['admin']}"},
+    ],
+    ids=["none", "unknown", "expired", "expired bearer", "basic", "empty", "cookie"],
+)
+def test_without_a_valid_key_every_route_is_refused(guarded, routes, headers):
+    assert set(statuses(guarded, routes, headers).values()) == {401}
+
+
+def test_a_key_with_another_role_is_refused_on_every_route(guarded, routes):
+    for method, path in routes:
+        role = required_role(method, path)
+        answer = guarded.client.request(method, path, headers={"X-API-Key": LACKING[role]})
+        assert answer.status_code == 403, (method, path)
+        assert answer.json()["error"]["message"] == f"this needs a key with the role {role}"
+
+
+def test_a_key_in_the_query_string_is_none(guarded):
+    answer = guarded.client.get("/recommend", params={"user_id": "1", "api_key": KEYS["read"]})
+    assert answer.status_code == 401
+    assert answer.headers["WWW-Authenticate"] == "Bearer"
+
+
+@pytest.mark.parametrize("key", [KEYS["read"], KEYS["admin"]])
+def test_a_valid_key_is_accepted_in_either_header(guarded, key):
+    for headers in ({"X-API-Key": key}, {"Authorization": f"bearer {key}"}):
+        answer = guarded.client.get("/recommend", params={"user_id": "1"}, headers=headers)
+        assert answer.status_code == 200
+        assert answer.headers["Cache-Control"] == "private, no-store"
+        assert answer.headers["X-Content-Type-Options"] == "nosniff"
+
+
+def test_probes_without_a_key_see_a_status_alone(guarded):
+    assert guarded.client.get("/healthz").json() == {"status": "alive"}
+    assert guarded.client.get("/readyz").json() == {"ready": True}
+    whole = guarded.client.get("/readyz", headers={"X-API-Key": KEYS["read"]}).json()
+    assert whole["bundle"]
+
+
+def test_the_interface_describes_how_keys_are_sent(guarded):
+    schema = guarded.client.get("/openapi.json", headers={"X-API-Key": KEYS["read"]}).json()
+    assert set(schema["components"]["securitySchemes"]) == {"bearer", "api_key"}
+    erase = schema["paths"]["/users/{user_id}"]["delete"]
+    assert erase["x-role"] == "admin"
+    assert erase["security"] == [{"bearer": []}, {"api_key": []}]
+    assert {"401", "403"} <= set(erase["responses"])
+
+
+def test_pages_cannot_be_framed(guarded):
+    page = guarded.client.get("/docs", headers={"X-API-Key": KEYS["read"]})
+    assert page.headers["X-Frame-Options"] == "DENY"
+    assert "frame-ancestors 'none'" in page.headers["Content-Security-Policy"]
+
+
+def test_what_an_admin_does_is_logged_by_name(guarded, caplog):
+    with caplog.at_level("INFO", "recfunnel.audit"):
+        guarded.client.delete("/users/nobody-of-access", headers={"X-API-Key": KEYS["admin"]})
+    assert "admin: DELETE /users/nobody-of-access -> 200" in caplog.text
+    assert KEYS["admin"] not in caplog.text
+
+
+def test_browsers_of_configured_origins_alone_may_call(guarded):
+    asking = {"Origin": "https://shop.example", "Access-Control-Request-Method": "GET"}
+    allowed = guarded.client.options("/recommend", headers=asking)
+    assert allowed.headers["Access-Control-Allow-Origin"] == "https://shop.example"
+    refused = guarded.client.options("/recommend", headers=asking | {"Origin": "https://x.example"})
+    assert "Access-Control-Allow-Origin" not in refused.headers
+
+
+@pytest.mark.parametrize(
+    ("host", "status"), [("recs.example", 401), ("evil.example", 400), ("127.0.0.1:80", 401)]
+)
+def test_only_configured_hosts_are_answered(guarded, host, status):
+    assert guarded.client.get("/recommend", headers={"Host": host}).status_code == status
+
+
+def test_without_keys_only_names_of_this_machine_are_answered(api):
+    assert api.client.get("/healthz", headers={"Host": "evil.example"}).status_code == 400
+    assert api.client.get("/healthz", headers={"Host": "localhost:8000"}).status_code == 200
+
+
+def test_refusals_are_counted(guarded):
+    guarded.client.get("/recommend")
+    text = guarded.client.get("/metrics", headers={"X-API-Key": KEYS["read"]}).text
+    assert re.search(r'recfunnel_requests_refused_total\{reason="no_key"\} [1-9]', text)
+
+
+def test_a_service_without_keys_is_not_opened_to_a_network(tmp_path):
+    with pytest.raises(OpenServiceError, match="recfunnel key new"):
+        check_access(Settings(host="0.0.0.0", out=tmp_path))  # noqa: S104
+    check_access(Settings(host="127.0.0.1", out=tmp_path))
+    check_access(Settings(host="0.0.0.0", out=tmp_path, api_keys=f"a read {EXPIRED}"))  # noqa: S104
+
+
+def test_keys_are_not_shown_with_the_settings():
+    settings = Settings(api_keys=f"a read {KEYS['read']}")
+    assert KEYS["read"] not in repr(settings)
+    assert KEYS["read"] not in str(settings.model_dump(mode="json"))
+
+
+def test_a_client_that_sends_much_without_a_key_is_refused_before_it_is_read(guarded):
+    with httpx.Client(base_url=guarded.client.base_url) as client:
+        answer = client.post("/events", content=b"[" * 10_000_000)
+    assert answer.status_code == 401
