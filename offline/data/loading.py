@@ -10,11 +10,11 @@ from offline.data.finding import DataFinding
 from offline.data.formats.decimals import with_plain_numbers
 from offline.data.formats.sources import ZIP_MAGIC, Source, exists, read_sources
 from offline.data.formats.spreadsheet import read_sheet
-from offline.data.records import load_arrow, load_json, load_parquet, table_of_texts
+from offline.data.records import PARQUET, load_arrow, load_json, load_parquet, table_of_texts
 from offline.data.schema import AnyFile, FileSchema, section_of
 from offline.data.table import EmptyFileError, TextTable, concat_tables
 
-PARQUET, ARROW = b"PAR1", (b"ARROW1", b"FEA1")
+ARROW = (b"ARROW1", b"FEA1")
 JSON_SUFFIXES = (".jsonl", ".ndjson", ".json")
 JSON_START = re.compile(rb"(?:\xef\xbb\xbf)?\s*(?:\[\s*)?\{\s*(?:[\"']|\})")
 FOREIGN = {  # first bytes of files that are no tables

@@ -13,6 +13,7 @@ from offline.data.schema import FileSchema
 from offline.data.table import LINE, RAW, EmptyFileError, TextTable, plain_names
 
 PARSED = "#parsed"
+PARQUET = b"PAR1"  # the first and the last bytes
 MAX_SHOWN = 80  # characters of a line in a message
 
 
@@ -56,6 +57,9 @@ def load_parquet(file: str, raw: bytes) -> TextTable:
     Raises:
         DataError: The file is not Parquet, or has no rows.
     """
+    size = int.from_bytes(raw[-8:-4], "little")  # of the description, which is at the end
+    if not (raw.startswith(PARQUET) and raw.endswith(PARQUET) and size + 12 <= len(raw)):
+        raise DataError(f"{file} is not a Parquet file, or it is cut off: copy it again.")
     return _load_typed(file, "a Parquet file", lambda: pl.read_parquet(io.BytesIO(raw)))
 
 

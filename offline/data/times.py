@@ -13,6 +13,7 @@ from offline.data.table import TextTable
 from offline.data.timestamps import ORDER_WORDS, TimeColumn, TimeRules, parse_times
 
 FUTURE = "timestamp is in the future"
+RECENT = 30 * DAY  # seconds; older data are served as if they ended now
 MAX_WEST = 12 * 3600.0  # seconds that the clocks of any zone are behind UTC
 MAX_ZONE = 14 * 3600.0  # seconds that the clocks of any zone are ahead of UTC
 FORMATS = "use unix time or ISO 8601, or set time_format in the schema"
@@ -69,7 +70,9 @@ def _findings(
     file: str, times: TimeColumn, part: InteractionsFile, now: float
 ) -> Iterator[DataFinding]:
     if times.naive is not None:
-        yield _zone_finding(file, times.naive, part)
+        newest = times.seconds.max()
+        is_recent = isinstance(newest, float) and newest > now - RECENT
+        yield _zone_finding(file, times.naive, part, is_recent=is_recent)
     if times.date_order is not None and part.date_order is None:
         words = ORDER_WORDS[times.date_order]
         yield DataFinding("good", f"{file}: dates with slashes are read as {words}.")
@@ -82,15 +85,19 @@ def _findings(
         yield DataFinding("problem", _future_text(file, future, times, now))
 
 
-def _zone_finding(file: str, example: str, part: InteractionsFile) -> DataFinding:
+def _zone_finding(
+    file: str, example: str, part: InteractionsFile, *, is_recent: bool
+) -> DataFinding:
     if part.timezone:
         text = f"{file}: times without a zone are read as {part.timezone}."
         return DataFinding("good", text)
+    hours = f"{MAX_WEST / 3600:.0f} hours"
+    live = f" Until then, live events of the {hours} after the newest row do not count."
     return DataFinding(
         "limit",
         f"{file}: times without a zone, such as {example!r}, are read as UTC. Set timezone = "
-        f'"Europe/Berlin" (or your zone, or "UTC") in [interactions] of the schema; until then, '
-        f"live events of the {MAX_WEST / 3600:.0f} hours after the newest row do not count.",
+        f'"Europe/Berlin" (or your zone, or "UTC") in [interactions] of the schema.'
+        + (live if is_recent else ""),
     )
 
 

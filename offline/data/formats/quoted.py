@@ -1,6 +1,7 @@
 """Splits lines with quoted fields. Only lines with a quote are parsed one by one."""
 
 import csv
+import re
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
@@ -31,6 +32,27 @@ def split_quoted(lines: pl.DataFrame, separator: str, *, trim: bool = False) -> 
         separator: One character.
         trim: Whether blanks after a separator do not count.
     """
+    if not trim and (lines[RAW].str.count_matches('"', literal=True) % 2 == 0).all():
+        is_simple = lines[RAW].str.contains(_simple_pattern(separator))  # no field has two lines
+        simple = _split_simple(lines.filter(is_simple), separator)
+        return pl.concat([simple, _split_others(lines.filter(~is_simple), separator)]).sort(LINE)
+    return _split_others(lines, separator, trim=trim)
+
+
+def _simple_pattern(separator: str) -> str:
+    """Return the pattern of a line whose fields are all quoted, without a quote in a field."""
+    field = r'"[^"\\]*"'
+    return rf"^{field}(?:{re.escape(separator)}{field})*$"
+
+
+def _split_simple(lines: pl.DataFrame, separator: str) -> pl.DataFrame:
+    bare = pl.col(RAW).str.strip_prefix('"').str.strip_suffix('"')
+    fields = bare.str.split(f'"{separator}"')
+    return lines.select(LINE, RAW, fields.alias(FIELDS), pl.lit(None, pl.String).alias(QUOTES))
+
+
+def _split_others(lines: pl.DataFrame, separator: str, *, trim: bool = False) -> pl.DataFrame:
+    """Parse the lines with a quote one by one, and split the others."""
     has_quote = lines[RAW].str.contains('"', literal=True)
     records = list(_parse(lines[RAW].to_list(), has_quote.to_list(), separator, trim=trim))
     if not records:
