@@ -23,6 +23,7 @@ from offline.data.table import LINE, RAW, EmptyFileError, TextTable, plain_names
 
 RECBOLE_TYPE = re.compile(r":(token|float)(_seq)?$")
 REASON = "#reason"
+BORDER = r"^\+[-=+]{2,}\+$"  # a line of a printed table
 NULL = r"\N"  # how MySQL and Hive write an absent value
 MAX_SHOWN = 80  # characters of a line in a message
 EXAMPLE_COLUMNS = ("user_id", "item_id", "rating", "timestamp")
@@ -69,8 +70,9 @@ def _number_lines(text: str) -> pl.DataFrame:
     if "\r" in text and "\n" not in text:
         text = text.replace("\r", "\n")  # the line ends of old Macs
     lines = pl.Series(RAW, [text]).str.split("\n").explode().str.strip_suffix("\r")
-    numbered = lines.to_frame().with_row_index(LINE, offset=1)
-    return numbered.cast({LINE: pl.Int64}).filter(pl.col(RAW).str.strip_chars() != "")
+    numbered = lines.to_frame().with_row_index(LINE, offset=1).cast({LINE: pl.Int64})
+    is_border = pl.col(RAW).str.contains(BORDER)
+    return numbered.filter((pl.col(RAW).str.strip_chars() != "") & ~is_border)
 
 
 def _split(file: str, lines: pl.DataFrame, dialect: Dialect, decoded: DecodedText) -> _Rows:

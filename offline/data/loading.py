@@ -27,6 +27,8 @@ FOREIGN = {  # first bytes of files that are no tables
     b"Obj\x01": "an Avro file: write it as Parquet",
     b"ORC": "an ORC file: write it as Parquet",
     b"<!DOCTYPE": "a web page: the download was not the data",
+    b"<?xml": "an XML file: write it as CSV",
+    b"INSERT INTO": "an SQL dump: export the table as CSV",
     b"<html": "a web page: the download was not the data",
     b"version https://git-lfs": "a pointer of Git LFS, not the data: run git lfs pull",
 }

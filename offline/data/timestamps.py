@@ -250,8 +250,9 @@ def _between(numbers: pl.Series, ranges: tuple[tuple[float, float], ...]) -> pl.
 
 
 def _ambiguous_text(text: str) -> str:
-    clock = " %H:%M" if ":" in text else ""
-    clock += ":%S" if text.count(":") > 1 else ""
+    has_half = text.lower().endswith("m")  # am or pm
+    clock = "" if ":" not in text else " %I:%M" if has_half else " %H:%M"
+    clock += (":%S" if text.count(":") > 1 else "") + (" %p" if has_half else "")
     mark = "-" if "-" in text else "/"
     day, month = (f"%d{mark}%m{mark}%Y{clock}", f"%m{mark}%d{mark}%Y{clock}")
     return (

@@ -112,7 +112,8 @@ def _inner_list(whole: Mapping[str, Any]) -> list[Any]:
     if len(lists) == 1 and not any(name.lower().endswith("id") for name in whole):
         return lists[0]
     columns = list(whole.values())
-    if len({_index_of(column) for column in columns}) != 1 or len(columns) < 2:  # noqa: PLR2004
+    indexes = {_index_of(column) for column in columns}
+    if len(indexes) != 1 or None in indexes or len(columns) < 2:  # noqa: PLR2004
         return [whole]
     if isinstance(columns[0], dict):  # as pandas writes it
         keys = list(columns[0])

@@ -96,6 +96,15 @@ TEXTS = {
             "(60 rows)",
         ]
     ),
+    "a table with borders": "\n".join(
+        [
+            "+--+--+",
+            HEADER.replace(",", "|"),
+            "+--+--+",
+            *(x.replace(",", "|") for x in LINES),
+            "+--+--+",
+        ]
+    ),
     "row names of R": "\n".join([HEADER, *(f'"{n}",{x}' for n, x in enumerate(LINES, 1))]),
     "an index of pandas": "\n".join([f",{HEADER}", *(f"{n},{x}" for n, x in enumerate(LINES))]),
     "names in capitals": CSV.replace(HEADER, HEADER.upper()),
@@ -347,6 +356,8 @@ SENTENCES = {
     "web page": ("<!DOCTYPE html><html>", "is a web page"),
     "pickle": (b"\x80\x04\x95abc", "is a Python pickle"),
     "database": (b"SQLite format 3\0abc", "is an SQLite database"),
+    "XML": ("<?xml version='1.0'?><r/>", "is an XML file"),
+    "SQL": ("INSERT INTO ratings VALUES (1, 2);", "is an SQL dump"),
     "LFS": ("version https://git-lfs.github.com/spec/v1\n", "git lfs pull"),
     "zstd": (b"\x28\xb5\x2f\xfdabc", "unzstd"),
     "broken gz": (gzip.compress(CSV.encode())[:60], "cannot be unpacked"),
@@ -370,6 +381,13 @@ def test_what_cannot_be_read_is_answered_with_a_sentence(tmp_path, shape):
 def test_json_without_objects_is_answered_with_a_sentence(tmp_path, content):
     with pytest.raises(DataError, match="has no JSON objects: it begins with"):
         read(tmp_path, "ratings.json", content)
+
+
+@pytest.mark.parametrize(
+    "row", ['{"user": {"id": 1}, "item": {"id": 2}}', '{"user": 1, "item": 2}']
+)
+def test_one_object_alone_is_one_row(tmp_path, row):
+    assert read(tmp_path, "events.json", row).files[0].lines == 1
 
 
 def test_nested_lists_arrays_bytes_and_dates_of_parquet_are_read(tmp_path):
