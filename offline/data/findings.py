@@ -171,6 +171,10 @@ def _attributes(dataset: Dataset) -> Iterator[DataFinding]:
     if len(catalogue.provider_names):
         text = f"{len(catalogue.provider_names)} item providers (brands, artists) are listed."
         yield DataFinding("good", text)
+    if catalogue.descriptions is not None:
+        described = int(np.count_nonzero(np.diff(catalogue.descriptions.ends)))
+        text = f"{described:,} items have a description: content recall learns from its words."
+        yield DataFinding("good", text)
     if not catalogue.titles.ends[-1]:
         yield DataFinding("limit", "No item titles: lists show ids.")
     if not np.isfinite(catalogue.released).any():

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from offline.data.doctor import diagnose
 from offline.data.errors import DataError
 from offline.data.readers import LoadedData, load_dataset
 
@@ -160,6 +161,8 @@ def test_items_are_described_by_columns_of_any_usual_name(tmp_path):
     assert catalogue.provider_names.tolist() == ["Ann", "Bob"]
     assert catalogue.descriptions is not None
     assert catalogue.descriptions.tolist() == ["A soft shirt for cold days in autumn.", None]
+    findings = " ".join(finding.text for finding in diagnose(reading).findings)
+    assert "1 items have a description: content recall learns from its words." in findings
 
 
 def test_unused_columns_of_users_and_friends_are_listed(tmp_path):
