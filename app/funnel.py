@@ -25,11 +25,13 @@ from app.contracts import (
     Proposal,
     Query,
     Request,
+    Rows,
     Slate,
 )
 from app.deadline import Checkpoints, StageResult, StageRunner
 from app.query_builder import QueryBuilder
 from app.rank import new_item_quota
+from app.recall.contributions import Contributions, ContributionsOf, no_contributions
 from app.recall.merge import merge
 from app.recall.popularity import PopularityChannel, fill_from_catalogue
 from app.rerank.filters import is_permitted
@@ -81,6 +83,19 @@ class Funnel:
     recall_limit: int = 200
     limits: Mapping[str, int] = field(default_factory=dict)  # by channel, if it has its own
     channel_order: tuple[str, ...] = ()  # order of the proposals; empty: that of the channels
+
+    def contributions(self, channel: str, query: Query, rows: Rows) -> Contributions:
+        """Return how much each event of the history contributed to the channel's scores of rows.
+
+        There are none for a channel that cannot tell.
+        """
+        channels: tuple[Channel | LocalChannel, ...] = (
+            *self.local_channels,
+            *self.awaited_channels,
+        )
+        named = next((one for one in channels if one.name == channel), None)
+        contributions: ContributionsOf = getattr(named, "contributions", no_contributions)
+        return contributions(query, rows)
 
     async def recommend(self, request: Request, runner: StageRunner | None = None) -> FunnelRun:
         """Answer one request. If it is cancelled, ``runner`` holds the results so far."""

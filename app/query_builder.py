@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from app.artifacts import Content, Factors, Models
+from app.artifacts import Models
 from app.contracts import (
     NO_HISTORY,
     NO_ROWS,
@@ -17,7 +17,6 @@ from app.contracts import (
     Query,
     Request,
     Rows,
-    Scores,
     UserRecord,
     UserVectors,
 )
@@ -26,8 +25,7 @@ from app.rerank.filters import PolicyFilters
 from app.rerank.policy_settings import PolicySettings
 from app.rerank.seen import SeenRules, seen_rules
 from app.state.counters import PopularityCounters
-
-MAX_QUERY_EVENTS = 500  # events; more add nothing to the vectors and cost time in every stage
+from app.user_vectors import MAX_QUERY_EVENTS, content_profile, fold_in
 
 DEFAULT_SETTINGS = PolicySettings()
 MIN_OPINION_WEIGHT = 0.5  # least absolute weight of an opinion: a view does not undo a dislike
@@ -69,33 +67,6 @@ def disliked_rows(history: History) -> Rows:
     _, newest = np.unique(history.rows[opinions], return_index=True)
     latest = history.take(opinions[newest])
     return latest.rows[latest.weights < 0]
-
-
-def fold_in(factors: Factors, liked: History, now: float) -> Scores:
-    """Solve the user vector of an implicit factorisation from liked items, (d,) float32.
-
-    Hu, Koren, Volinsky: Collaborative filtering for implicit feedback datasets, 2008, eq. 4, with
-    the regularisation of ``Factors`` and its decay, as of ``now``, unix seconds.
-    """
-    size = factors.items.shape[1]
-    if not len(liked) or not size:
-        return np.zeros(size, np.float32)
-    vectors = factors.items[liked.rows].astype(np.float64)
-    age = np.maximum(now - liked.times, 0.0)
-    extra = factors.alpha * np.maximum(liked.weights, 0.0) * np.exp2(-age / factors.half_life)
-    reg = factors.reg * (1.0 + float(extra.sum()) / factors.n_liked) ** factors.power
-    gram = factors.gram + (vectors.T * extra) @ vectors + reg * np.eye(size)
-    return np.linalg.solve(gram, vectors.T @ (1.0 + extra)).astype(np.float32)
-
-
-def content_profile(content: Content, liked: History) -> Scores:
-    """Compute the mean content vector of liked items, unit length, (e,) float32."""
-    if not len(liked) or not content.items.shape[1]:
-        return np.zeros(content.items.shape[1], np.float32)
-    weights = np.maximum(liked.weights, 0.1)
-    mean = weights @ content.items[liked.rows]
-    length = float(np.linalg.norm(mean))
-    return (mean / length if length else mean).astype(np.float32)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

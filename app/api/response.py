@@ -17,9 +17,8 @@ from app.api.explanations import (
 )
 from app.api.filter_notes import filter_notes
 from app.api.paging import encode_page_token
-from app.bundle.bundle import Bundle
-from app.contracts import SLOTS, Candidates
-from app.funnel import FunnelRun
+from app.contracts import SLOTS, Candidates, Rows
+from app.recall.contributions import Contributions
 from app.recall.registry import CHANNEL_SPECS, CHANNELS, PERSONAL_CHANNELS
 from app.service.answering import CONTROL, Answer
 
@@ -32,10 +31,11 @@ MAX_LIKED = 50  # newest liked items among which they are
 
 
 class Reason(BaseModel):
-    """Why an item is in the list: the channel that ranked it best, and similar liked items."""
+    """Why an item is in the list: the channel that ranked it best, and items of the history."""
 
     channel: str
-    because: list[str]
+    because: list[str] = Field(description="Those that contributed most to the channel's score.")
+    because_titles: list[str | None] = Field(description="Their titles.")
 
 
 class AnswerItem(BaseModel):
@@ -110,15 +110,15 @@ def render_answer(answer: Answer, arrived: float, *, explain: bool) -> dict[str,
 
 def _render_items(answer: Answer) -> list[dict[str, Any]]:
     """Return the answer's items, best first."""
-    bundle, run = answer.deployment.bundle, answer.run
-    pool, slate = run.slate.pool, run.slate
+    run = answer.run
+    pool, slate, catalogue = run.slate.pool, run.slate, answer.deployment.bundle.models.catalogue
     best = _best_channels(pool)
     columns = zip(
         answer.item_ids,
-        bundle.models.catalogue.titles.take(pool.rows),
+        catalogue.titles.take(pool.rows),
         pool.scores.tolist(),
         best.tolist(),
-        _nearest_liked(bundle, run, BY_HISTORY[best]),
+        _reasons(answer, best),
         slate.slots.tolist(),
         slate.propensities.tolist(),
         strict=True,
@@ -128,7 +128,13 @@ def _render_items(answer: Answer) -> list[dict[str, Any]]:
             "item_id": item_id,
             "title": title,
             "score": score,
-            "reason": {"channel": CHANNELS[channel], "because": because},
+            "reason": {
+                "channel": CHANNELS[channel],
+                "because": catalogue.ids.names(np.array(because, np.int64)),
+                "because_titles": catalogue.titles.take(np.array(because, np.int64)),
+            }
+            if because
+            else {"channel": CHANNELS[channel], "because": [], "because_titles": []},
             "slot": SLOTS[slot],
             "propensity": propensity,
         }
@@ -146,27 +152,28 @@ def _best_channels(pool: Candidates) -> NDArray[np.intp]:
     return best
 
 
-def _nearest_liked(
-    bundle: Bundle, run: FunnelRun, by_history: NDArray[np.bool_]
-) -> list[list[str]]:
-    """Return for each item the most similar liked items of the history, by cosine of the factors.
+def _reasons(answer: Answer, best: NDArray[np.intp]) -> list[list[int]]:
+    """Return for each item the items of the history that its best channel recalled it by.
 
-    The list is empty for an item whose best channel does not use the history (``by_history``).
+    The list is empty for an item whose best channel does not use the history.
     """
-    liked = run.query.history.liked(MAX_LIKED).rows
-    if not len(liked) or not by_history.any():
-        return [[] for _ in by_history]
-    factors = bundle.models.factors.items
+    query, rows = answer.run.query, answer.run.slate.pool.rows
+    reasons: list[list[int]] = [[] for _ in rows]
+    for channel in np.unique(best[BY_HISTORY[best]]) if len(query.history) else ():
+        at = (best == channel).nonzero()[0]
+        parts = answer.deployment.funnel.contributions(CHANNELS[channel], query, rows[at])
+        if not len(parts.events):
+            parts = _similarities(answer, rows[at])
+        for position, items in zip(at.tolist(), parts.best(MAX_REASONS), strict=True):
+            reasons[position] = items
+    return reasons
+
+
+def _similarities(answer: Answer, rows: Rows) -> Contributions:
+    """Return how similar liked items are, for a channel that cannot tell: cosine of the factors."""
+    liked = answer.run.query.history.liked(MAX_LIKED).rows
+    factors = answer.deployment.bundle.models.factors.items
     history = factors.take(liked, axis=0)
-    similarities = factors.take(run.slate.pool.rows, axis=0) @ history.T
+    similarities = factors.take(rows, axis=0) @ history.T
     similarities /= np.maximum(np.sqrt((history * history).sum(axis=1)), 1e-9)
-    every = np.arange(len(similarities))
-    nearest = []
-    for _ in range(min(MAX_REASONS, len(liked))):
-        best = similarities.argmax(axis=1)
-        similarities[every, best] = -np.inf
-        nearest.append(bundle.models.catalogue.ids.names(liked[best]))
-    return [
-        list(dict.fromkeys(names)) if has_reason else []
-        for names, has_reason in zip(zip(*nearest, strict=True), by_history.tolist(), strict=True)
-    ]
+    return Contributions(liked, similarities.astype(np.float64))

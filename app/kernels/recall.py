@@ -124,6 +124,37 @@ def sum_weights(
     return unique[:size], sums[:size], counts[:size]
 
 
+@kernel((read("i8"), read("i8"), read("i4"), read("f4"), read("i8")))
+def weights_of_rows(
+    starts: NDArray[np.int64],
+    ends: NDArray[np.int64],
+    rows: NDArray[np.int32],
+    weights: NDArray[np.float32],
+    wanted: NDArray[np.int64],
+) -> NDArray[np.float64]:
+    """Return the weight of each wanted row in each span, (n, s); repeats are added up.
+
+    Args:
+        starts: (s,) first entry of each span in ``rows`` and ``weights``.
+        ends: (s,) the end of each span.
+        rows: (m,)
+        weights: (m,)
+        wanted: (n,) a few rows.
+    """
+    result = np.zeros((len(wanted), len(starts)), np.float64)
+    marks = np.uint64(0)  # the last six bits of the wanted rows: most other rows are passed over
+    for row in wanted:
+        marks |= np.uint64(1) << np.uint64(row & 63)
+    for s in range(len(starts)):
+        for j in range(starts[s], ends[s]):
+            row = np.int64(rows[j])
+            if (marks >> np.uint64(row & 63)) & np.uint64(1):
+                for i in range(len(wanted)):
+                    if wanted[i] == row:
+                        result[i, s] += weights[j]
+    return result
+
+
 @kernel((read("i8"), read("f4"), read("?"), read("i8"), scalar("i8")))
 def first_allowed(
     rows: NDArray[np.int64],

@@ -10,10 +10,11 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
-from app.contracts import History, Proposal, Query
-from app.kernels.recall import sum_weights
+from app.contracts import History, Proposal, Query, Rows
+from app.kernels.recall import sum_weights, weights_of_rows
 from app.recall.accumulate import propose
 from app.recall.channel import ChannelConfig, ChannelInputs, ChannelSpec
+from app.recall.contributions import Contributions
 from app.recall.table_channel import RemoteTableChannel, TableChannel, table_channel
 from app.stages import NeighbourSpans
 
@@ -48,10 +49,22 @@ class ItemTableRecall:
 
     def sum(self, query: Query, liked: History, near: NeighbourSpans, limit: int) -> Proposal:
         """Sum the weights of all neighbours of liked items; newer likes count more."""
-        weights = np.maximum(liked.weights, 0.1) * _powers(self.config.decay, len(liked))
-        spans = (near.starts, near.ends, weights, near.rows, near.weights)
+        spans = (near.starts, near.ends, self._factors(liked), near.rows, near.weights)
         rows, scores, _ = sum_weights(*spans, -np.inf)
         return propose(query, rows, scores, limit)
+
+    def contributions(
+        self, _query: Query, liked: History, near: NeighbourSpans, rows: Rows
+    ) -> Contributions:
+        """Return the weight of each row among the neighbours of each liked item."""
+        weights = weights_of_rows(near.starts, near.ends, near.rows, near.weights, rows)
+        return Contributions(liked.rows, weights * self._factors(liked))
+
+    def _factors(self, liked: History) -> NDArray[np.float64]:
+        factors: NDArray[np.float64] = np.maximum(liked.weights, 0.1) * _powers(
+            self.config.decay, len(liked)
+        )
+        return factors
 
 
 def item_table_channel(

@@ -1,9 +1,10 @@
 """Channels over a similarity table, which is in memory or in Redis."""
 
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
-from app.contracts import NO_PROPOSAL, History, Proposal, Query
+from app.contracts import NO_PROPOSAL, History, Proposal, Query, Rows
+from app.recall.contributions import NO_CONTRIBUTIONS, Contributions
 from app.stages import NeighbourSpans, RemoteTables, Tables
 
 
@@ -26,6 +27,17 @@ class TableRecall(Protocol):
         ...
 
 
+@runtime_checkable
+class ExplainedTableRecall(TableRecall, Protocol):
+    """A computation that can tell which events its scores come from."""
+
+    def contributions(
+        self, query: Query, events: History, near: NeighbourSpans, rows: Rows
+    ) -> Contributions:
+        """Return how much each event contributed to the scores of ``rows``."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class TableChannel:
     """Proposes from a table in memory. A user without events gets no proposals."""
@@ -45,6 +57,14 @@ class TableChannel:
             return NO_PROPOSAL
         near = self.tables.spans(self.source.table, events.rows)
         return self.source.sum(query, events, near, limit)
+
+    def contributions(self, query: Query, rows: Rows) -> Contributions:
+        """Return how much each event contributed to the scores of ``rows``."""
+        events = self.source.events(query)
+        if not len(events) or not isinstance(self.source, ExplainedTableRecall):
+            return NO_CONTRIBUTIONS
+        near = self.tables.spans(self.source.table, events.rows)
+        return self.source.contributions(query, events, near, rows)
 
 
 @dataclass(frozen=True, slots=True)

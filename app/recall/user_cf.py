@@ -6,11 +6,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.artifacts import Users
-from app.contracts import History, Proposal, Query
-from app.kernels.recall import sum_weights
+from app.contracts import History, Proposal, Query, Rows
+from app.kernels.recall import sum_weights, weights_of_rows
 from app.kernels.selection import select_top
 from app.recall.accumulate import propose
 from app.recall.channel import ChannelConfig, ChannelInputs, ChannelSpec
+from app.recall.contributions import Contributions
 from app.recall.table_channel import RemoteTableChannel, TableChannel, table_channel
 from app.stages import NeighbourSpans
 
@@ -49,6 +50,19 @@ class UserCFRecall:
         spans = (starts, ends, similarities, self.users.rows, self.users.weights)
         rows, scores, _ = sum_weights(*spans, 0.0)
         return propose(query, rows, scores, limit)
+
+    def contributions(
+        self, query: Query, history: History, near: NeighbourSpans, rows: Rows
+    ) -> Contributions:
+        """Return what each event adds to the similarity of the users who liked ``rows``."""
+        users, similarities = self._nearest(query, history, near)
+        spans = (near.starts, near.ends, near.rows, near.weights)
+        parts = weights_of_rows(*spans, users) * self._user_vector(history)  # (u, h)
+        products = parts.sum(axis=1)
+        shrunk = np.divide(similarities, products, out=np.zeros(len(users)), where=products != 0)
+        starts, ends = self.users.indptr.take(users), self.users.indptr.take(users + 1)
+        likes = weights_of_rows(starts, ends, self.users.rows, self.users.weights, rows)  # (n, u)
+        return Contributions(history.rows, np.maximum(likes, 0.0) @ (parts * shrunk[:, None]))
 
     def _user_vector(self, history: History) -> NDArray[np.float64]:
         """Compute the user's vector, centred on its mean where ratings vary, unit length."""

@@ -11,6 +11,7 @@ from app.contracts import (
     NO_PROPOSAL,
     NO_ROWS,
     NO_SCORES,
+    History,
     Matrix,
     Proposal,
     Query,
@@ -21,7 +22,15 @@ from app.cpu import Cpu
 from app.kernels.features import inner_products
 from app.recall.accumulate import propose
 from app.recall.channel import ChannelConfig, ChannelInputs, ChannelSpec
+from app.recall.contributions import (
+    Contributions,
+    ContributionsOf,
+    content_contributions,
+    factor_contributions,
+    no_contributions,
+)
 from app.stages import LocalChannel
+from app.user_vectors import MAX_QUERY_EVENTS
 
 EXTRA_SHARE = 1.5  # results of an index that is not exact, in units of those that are wanted
 MAX_EXTRA_RESULTS = 500  # results requested beyond the limit, because excluded items are dropped
@@ -48,6 +57,7 @@ class VectorChannel:
     items: Matrix  # (n, d) the vectors of the index, for exact products; spare rows may follow
     user_vector: Callable[[Query], Scores]
     new_item_vectors: Callable[[], Matrix | None] = lambda: None
+    contributions: ContributionsOf = no_contributions  # of the events to the scores of rows
 
     def recall(self, query: Query, limit: int) -> Proposal:
         """Search the index. A user without a vector gets no proposals."""
@@ -76,6 +86,11 @@ class ThreadedChannel:
     def name(self) -> str:
         """The channel's own name."""
         return self.channel.name
+
+    def contributions(self, query: Query, rows: Rows) -> Contributions:
+        """Return how much each event contributed to the scores of ``rows``."""
+        contributions: ContributionsOf = getattr(self.channel, "contributions", no_contributions)
+        return contributions(query, rows)
 
     def has_work(self, query: Query) -> bool:
         """Return whether the user has a history, and so a vector."""
@@ -156,16 +171,25 @@ def _count_products(index: faiss.Index) -> int:
 
 
 def factor_channel(
-    name: str, meaning: str, user_vector: Callable[[Query], Scores]
+    name: str,
+    meaning: str,
+    user_vector: Callable[[Query], Scores],
+    events_of: Callable[[Query], History],
 ) -> ChannelSpec[VectorChannelConfig]:
-    """Declare a channel over the item vectors of the factorisation."""
+    """Declare a channel over the item vectors of the factorisation.
+
+    ``events_of`` returns the events that the user's vector is solved from.
+    """
 
     def build(
         config: VectorChannelConfig, inputs: ChannelInputs
     ) -> VectorChannel | ThreadedChannel:
         items = inputs.models.factors.items
         new_vectors = new_item_vectors(inputs.models, items)
-        channel = VectorChannel(name, inputs.indexes.factors, items, user_vector, new_vectors)
+        parts = factor_contributions(inputs.models.factors, events_of)
+        channel = VectorChannel(
+            name, inputs.indexes.factors, items, user_vector, new_vectors, parts
+        )
         return _build(channel, config, inputs.cpu)
 
     return ChannelSpec(name, meaning, "history", VectorChannelConfig(), build)
@@ -177,7 +201,12 @@ def _build_content(
     items = inputs.models.content.items
     new_vectors = new_item_vectors(inputs.models, items)
     channel = VectorChannel(
-        "content", inputs.indexes.content, items, lambda query: query.vectors.content, new_vectors
+        "content",
+        inputs.indexes.content,
+        items,
+        lambda query: query.vectors.content,
+        new_vectors,
+        content_contributions(inputs.models.content),
     )
     return _build(channel, config, inputs.cpu)
 
@@ -186,11 +215,13 @@ EMBEDDING = factor_channel(
     "embedding",
     "What is nearest to the user's vector of the factorisation.",
     lambda query: query.vectors.factors,
+    lambda query: query.history.liked(MAX_QUERY_EVENTS),
 )
 SESSION = factor_channel(
     "session",
     "What is nearest to the factorisation's vector of the user's session alone.",
     lambda query: query.vectors.session,
+    lambda query: query.history.session(),
 )
 CONTENT = ChannelSpec(
     "content",

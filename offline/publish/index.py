@@ -17,8 +17,8 @@ from numpy.typing import NDArray
 from app.artifacts import Indexes, Models
 from app.contracts import Matrix, Share
 from app.cpu import one_thread
-from app.query_builder import MAX_QUERY_EVENTS, content_profile, fold_in
 from app.recall.vectors import flat_index, flat_indexes, is_exact, search_refined
+from app.user_vectors import MAX_QUERY_EVENTS, content_profile, fold_in
 from offline.choices import IndexKind
 from offline.data.errors import DataError
 from offline.publish.cells import build_cells, choose_probes, share_found

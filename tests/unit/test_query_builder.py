@@ -6,13 +6,11 @@ import pytest
 from app.artifacts import Content
 from app.contracts import NO_HISTORY
 from app.query_builder import (
-    MAX_QUERY_EVENTS,
     QueryBuilder,
-    content_profile,
-    fold_in,
     join_histories,
 )
 from app.state.counters import PopularityCounters
+from app.user_vectors import MAX_QUERY_EVENTS, content_profile, fold_in
 from tests.fakes import history, request, rows, small_dataset, small_models
 
 MODELS = small_models()

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from app.contracts import History
-from app.query_builder import fold_in
+from app.user_vectors import fold_in
 from offline.data.dataset import Log
 from offline.models import als, als_explicit, bpr, sgd
 from offline.models.als import ALSConfig

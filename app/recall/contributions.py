@@ -1,0 +1,81 @@
+"""How much each event of a history contributed to the scores of items in one channel.
+
+They are computed for the items of a list alone, after it is chosen, to name the reasons. A channel
+that can tell them has a method ``contributions(query, rows)``.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from app.artifacts import Content, Factors
+from app.contracts import NO_ROWS, History, Query, Rows
+from app.user_vectors import MAX_QUERY_EVENTS, fold_in_system
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Contributions:
+    """The parts of the scores of items. Each row adds up to the item's score, up to a factor."""
+
+    events: Rows  # (l,) the items of the events; they may repeat
+    amounts: NDArray[np.float64]  # (n, l)
+
+    def best(self, limit: int) -> list[list[int]]:
+        """Return for each item the rows of the events' items that contributed most, best first.
+
+        Only positive contributions count. Those of several events of one item are added up.
+        """
+        unique, at = np.unique(self.events, return_inverse=True)
+        by_item = np.zeros((len(self.amounts), len(unique)))
+        for position, column in enumerate(at.tolist()):
+            by_item[:, column] += self.amounts[:, position]
+        order = (-by_item).argsort(axis=1, kind="stable")[:, :limit]
+        amounts = np.take_along_axis(by_item, order, axis=1)
+        return [
+            [row for row, amount in zip(rows, own, strict=True) if amount > 0]
+            for rows, own in zip(unique[order].tolist(), amounts.tolist(), strict=True)
+        ]
+
+
+NO_CONTRIBUTIONS = Contributions(NO_ROWS, np.empty((0, 0)))
+
+
+def no_contributions(_query: Query, _rows: Rows) -> Contributions:
+    """Return nothing: the channel cannot tell which events its scores come from."""
+    return NO_CONTRIBUTIONS
+
+
+ContributionsOf: TypeAlias = Callable[[Query, Rows], Contributions]
+
+
+def factor_contributions(
+    factors: Factors, events_of: Callable[[Query], History]
+) -> ContributionsOf:
+    """Return the function for inner products with a folded-in vector.
+
+    Hu, Koren, Volinsky: Collaborative filtering for implicit feedback datasets, 2008, eq. 7: the
+    user vector is a sum over events, so that the product with an item's vector is one too.
+    """
+
+    def contributions(query: Query, rows: Rows) -> Contributions:
+        events = events_of(query)
+        vectors, system, confidences = fold_in_system(factors, events, query.now)
+        solved = np.linalg.solve(system, factors.items[rows].T.astype(np.float64))
+        return Contributions(events.rows, (solved.T @ vectors.T) * confidences)
+
+    return contributions
+
+
+def content_contributions(content: Content) -> ContributionsOf:
+    """Return the function for inner products with the mean content of liked items."""
+
+    def contributions(query: Query, rows: Rows) -> Contributions:
+        liked = query.history.liked(MAX_QUERY_EVENTS)
+        weights = np.maximum(liked.weights, 0.1).astype(np.float64)
+        amounts = (content.items[rows] @ content.items[liked.rows].T) * weights
+        return Contributions(liked.rows, amounts)
+
+    return contributions
