@@ -20,6 +20,10 @@ EventTypes: TypeAlias = NDArray[np.int32]  # (n,) code of each event's type, see
 Matrix: TypeAlias = NDArray[np.float32]  # (n, f) one row per candidate, columns as in the view
 Ranks: TypeAlias = NDArray[np.int32]  # (n, c) rank in each channel's list, 0 is best
 
+# The system ``system · x = vectorsᵀ · confidences`` of a folded-in vector x: the vectors of the
+# events' items, (l, d), the system, (d, d), and the confidences, (l,).
+FoldInSystem: TypeAlias = tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]
+
 # Numbers of a configuration, with their bounds. Files are checked; code is trusted.
 Count: TypeAlias = Annotated[int, Ge(1)]
 Whole: TypeAlias = Annotated[int, Ge(0)]
@@ -226,6 +230,8 @@ class UserVectors:
     factors: Scores  # (d,) in the space of the matrix factorisation
     content: Scores  # (e,) in the space of attributes and text
     session: Scores = field(default_factory=lambda: NO_SCORES)  # (d,) ``factors`` of the session
+    factors_system: FoldInSystem | None = None  # what ``factors`` solves; it names reasons
+    session_system: FoldInSystem | None = None  # what ``session`` solves
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -25,7 +25,7 @@ from app.rerank.filters import PolicyFilters
 from app.rerank.policy_settings import PolicySettings
 from app.rerank.seen import SeenRules, seen_rules
 from app.state.counters import PopularityCounters
-from app.user_vectors import MAX_QUERY_EVENTS, content_profile, fold_in
+from app.user_vectors import MAX_QUERY_EVENTS, content_profile, fold_in_system, solve_system
 
 DEFAULT_SETTINGS = PolicySettings()
 MIN_OPINION_WEIGHT = 0.5  # least absolute weight of an opinion: a view does not undo a dislike
@@ -154,8 +154,13 @@ class QueryBuilder:
     def solve_vectors(self, query: Query) -> UserVectors:
         """Solve the user's vectors from the history."""
         liked, factors = query.history.liked(MAX_QUERY_EVENTS), self.models.factors
+        whole = fold_in_system(factors, liked, query.now)
+        session = fold_in_system(factors, query.history.session(), query.now)
+        nothing = np.zeros(factors.items.shape[1], np.float32)
         return UserVectors(
-            fold_in(factors, liked, query.now),
+            solve_system(whole) if whole else nothing,
             content_profile(self.models.content, liked),
-            fold_in(factors, query.history.session(), query.now),
+            solve_system(session) if session else nothing,
+            whole,
+            session,
         )

@@ -1,10 +1,9 @@
 """Solve the vectors of a user from the history, for live users and in training alike."""
 
 import numpy as np
-from numpy.typing import NDArray
 
 from app.artifacts import Content, Factors
-from app.contracts import History, Scores
+from app.contracts import FoldInSystem, History, Scores
 
 MAX_QUERY_EVENTS = 500  # events; more add nothing to the vectors and cost time in every stage
 
@@ -15,28 +14,27 @@ def fold_in(factors: Factors, liked: History, now: float) -> Scores:
     Hu, Koren, Volinsky: Collaborative filtering for implicit feedback datasets, 2008, eq. 4, with
     the regularisation of ``Factors`` and its decay, as of ``now``, unix seconds.
     """
+    system = fold_in_system(factors, liked, now)
+    return solve_system(system) if system else np.zeros(factors.items.shape[1], np.float32)
+
+
+def fold_in_system(factors: Factors, liked: History, now: float) -> FoldInSystem | None:
+    """Return the linear system of ``fold_in``; None: there is nothing to solve."""
     size = factors.items.shape[1]
     if not len(liked) or not size:
-        return np.zeros(size, np.float32)
-    vectors, system, confidences = fold_in_system(factors, liked, now)
-    return np.linalg.solve(system, vectors.T @ confidences).astype(np.float32)
-
-
-def fold_in_system(
-    factors: Factors, liked: History, now: float
-) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
-    """Return the linear system of ``fold_in``: ``system · x = vectorsᵀ · confidences``.
-
-    Returns:
-        The vectors of the liked items, (l, d), the system, (d, d), and the confidences, (l,).
-    """
-    size = factors.items.shape[1]
+        return None
     vectors = factors.items[liked.rows].astype(np.float64)
     age = np.maximum(now - liked.times, 0.0)
     extra = factors.alpha * np.maximum(liked.weights, 0.0) * np.exp2(-age / factors.half_life)
     reg = factors.reg * (1.0 + float(extra.sum()) / factors.n_liked) ** factors.power
     system = factors.gram + (vectors.T * extra) @ vectors + reg * np.eye(size)
     return vectors, system, 1.0 + extra
+
+
+def solve_system(system: FoldInSystem) -> Scores:
+    """Solve the vector of a user, (d,) float32."""
+    vectors, matrix, confidences = system
+    return np.linalg.solve(matrix, vectors.T @ confidences).astype(np.float32)
 
 
 def content_profile(content: Content, liked: History) -> Scores:

@@ -142,6 +142,8 @@ def weights_of_rows(
         wanted: (n,) a few rows.
     """
     result = np.zeros((len(wanted), len(starts)), np.float64)
+    order = np.argsort(wanted)
+    ascending = wanted[order]
     marks = np.uint64(0)  # the last six bits of the wanted rows: most other rows are passed over
     for row in wanted:
         marks |= np.uint64(1) << np.uint64(row & 63)
@@ -149,9 +151,10 @@ def weights_of_rows(
         for j in range(starts[s], ends[s]):
             row = np.int64(rows[j])
             if (marks >> np.uint64(row & 63)) & np.uint64(1):
-                for i in range(len(wanted)):
-                    if wanted[i] == row:
-                        result[i, s] += weights[j]
+                at = np.searchsorted(ascending, row)
+                while at < len(ascending) and ascending[at] == row:
+                    result[order[at], s] += weights[j]
+                    at += 1
     return result
 
 

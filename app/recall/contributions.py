@@ -12,8 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.artifacts import Content, Factors
-from app.contracts import NO_ROWS, History, Query, Rows
-from app.user_vectors import MAX_QUERY_EVENTS, fold_in_system
+from app.contracts import NO_ROWS, FoldInSystem, History, Query, Rows, UserVectors
+from app.user_vectors import MAX_QUERY_EVENTS
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -28,16 +28,23 @@ class Contributions:
 
         Only positive contributions count. Those of several events of one item are added up.
         """
-        unique, at = np.unique(self.events, return_inverse=True)
-        by_item = np.zeros((len(self.amounts), len(unique)))
-        for position, column in enumerate(at.tolist()):
-            by_item[:, column] += self.amounts[:, position]
-        order = (-by_item).argsort(axis=1, kind="stable")[:, :limit]
-        amounts = np.take_along_axis(by_item, order, axis=1)
-        return [
-            [row for row, amount in zip(rows, own, strict=True) if amount > 0]
-            for rows, own in zip(unique[order].tolist(), amounts.tolist(), strict=True)
-        ]
+        order = self.events.argsort(kind="stable")
+        events, amounts = self.events.take(order), self.amounts.take(order, axis=1)
+        is_first = np.ones(len(events), np.bool_)
+        np.not_equal(events[1:], events[:-1], out=is_first[1:])
+        starts = is_first.nonzero()[0]
+        if len(starts) < len(events):
+            events, amounts = events.take(starts), np.add.reduceat(amounts, starts, axis=1)
+        best: list[list[int]] = [[] for _ in amounts]
+        every = np.arange(len(amounts))
+        for _ in range(min(limit, len(events))):
+            at = amounts.argmax(axis=1)
+            added = zip(best, events.take(at).tolist(), amounts[every, at].tolist(), strict=True)
+            for rows, row, amount in added:
+                if amount > 0:
+                    rows.append(row)
+            amounts[every, at] = -np.inf
+        return best
 
 
 NO_CONTRIBUTIONS = Contributions(NO_ROWS, np.empty((0, 0)))
@@ -52,7 +59,9 @@ ContributionsOf: TypeAlias = Callable[[Query, Rows], Contributions]
 
 
 def factor_contributions(
-    factors: Factors, events_of: Callable[[Query], History]
+    factors: Factors,
+    events_of: Callable[[Query], History],
+    system_of: Callable[[UserVectors], FoldInSystem | None],
 ) -> ContributionsOf:
     """Return the function for inner products with a folded-in vector.
 
@@ -61,10 +70,12 @@ def factor_contributions(
     """
 
     def contributions(query: Query, rows: Rows) -> Contributions:
-        events = events_of(query)
-        vectors, system, confidences = fold_in_system(factors, events, query.now)
-        solved = np.linalg.solve(system, factors.items[rows].T.astype(np.float64))
-        return Contributions(events.rows, (solved.T @ vectors.T) * confidences)
+        system = system_of(query.vectors)
+        if system is None:
+            return NO_CONTRIBUTIONS
+        vectors, matrix, confidences = system
+        solved = np.linalg.solve(matrix, factors.items[rows].T.astype(np.float64))
+        return Contributions(events_of(query).rows, (solved.T @ vectors.T) * confidences)
 
     return contributions
 

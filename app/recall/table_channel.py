@@ -1,11 +1,15 @@
 """Channels over a similarity table, which is in memory or in Redis."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Protocol, runtime_checkable
+from typing import Protocol, TypeAlias
 
 from app.contracts import NO_PROPOSAL, History, Proposal, Query, Rows
 from app.recall.contributions import NO_CONTRIBUTIONS, Contributions
 from app.stages import NeighbourSpans, RemoteTables, Tables
+
+# A recall from a table may have such a method ``contributions``, to name reasons.
+TableContributions: TypeAlias = Callable[[Query, History, NeighbourSpans, Rows], Contributions]
 
 
 class TableRecall(Protocol):
@@ -24,17 +28,6 @@ class TableRecall(Protocol):
 
     def sum(self, query: Query, events: History, near: NeighbourSpans, limit: int) -> Proposal:
         """Propose at most ``limit`` items from these rows."""
-        ...
-
-
-@runtime_checkable
-class ExplainedTableRecall(TableRecall, Protocol):
-    """A computation that can tell which events its scores come from."""
-
-    def contributions(
-        self, query: Query, events: History, near: NeighbourSpans, rows: Rows
-    ) -> Contributions:
-        """Return how much each event contributed to the scores of ``rows``."""
         ...
 
 
@@ -60,11 +53,11 @@ class TableChannel:
 
     def contributions(self, query: Query, rows: Rows) -> Contributions:
         """Return how much each event contributed to the scores of ``rows``."""
-        events = self.source.events(query)
-        if not len(events) or not isinstance(self.source, ExplainedTableRecall):
+        events, source = self.source.events(query), self.source
+        compute: TableContributions | None = getattr(source, "contributions", None)
+        if not len(events) or compute is None:
             return NO_CONTRIBUTIONS
-        near = self.tables.spans(self.source.table, events.rows)
-        return self.source.contributions(query, events, near, rows)
+        return compute(query, events, self.tables.spans(source.table, events.rows), rows)
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,12 +11,14 @@ from app.contracts import (
     NO_PROPOSAL,
     NO_ROWS,
     NO_SCORES,
+    FoldInSystem,
     History,
     Matrix,
     Proposal,
     Query,
     Rows,
     Scores,
+    UserVectors,
 )
 from app.cpu import Cpu
 from app.kernels.features import inner_products
@@ -175,10 +177,12 @@ def factor_channel(
     meaning: str,
     user_vector: Callable[[Query], Scores],
     events_of: Callable[[Query], History],
+    system_of: Callable[[UserVectors], FoldInSystem | None],
 ) -> ChannelSpec[VectorChannelConfig]:
     """Declare a channel over the item vectors of the factorisation.
 
-    ``events_of`` returns the events that the user's vector is solved from.
+    ``events_of`` returns the events that the user's vector is solved from, and ``system_of`` what
+    was solved.
     """
 
     def build(
@@ -186,7 +190,7 @@ def factor_channel(
     ) -> VectorChannel | ThreadedChannel:
         items = inputs.models.factors.items
         new_vectors = new_item_vectors(inputs.models, items)
-        parts = factor_contributions(inputs.models.factors, events_of)
+        parts = factor_contributions(inputs.models.factors, events_of, system_of)
         channel = VectorChannel(
             name, inputs.indexes.factors, items, user_vector, new_vectors, parts
         )
@@ -216,12 +220,14 @@ EMBEDDING = factor_channel(
     "What is nearest to the user's vector of the factorisation.",
     lambda query: query.vectors.factors,
     lambda query: query.history.liked(MAX_QUERY_EVENTS),
+    lambda vectors: vectors.factors_system,
 )
 SESSION = factor_channel(
     "session",
     "What is nearest to the factorisation's vector of the user's session alone.",
     lambda query: query.vectors.session,
     lambda query: query.history.session(),
+    lambda vectors: vectors.session_system,
 )
 CONTENT = ChannelSpec(
     "content",
